@@ -1,0 +1,12 @@
+/* clock.h - time and what this process has cost so far. */
+#ifndef SMELTER_CLOCK_H
+#define SMELTER_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_now_ns(void);           /* monotonic */
+double clock_cpu_seconds(void);       /* user + system of the whole process */
+int64_t clock_peak_rss_bytes(void);   /* high-water mark of resident memory */
+void clock_reset_peak_rss(void);      /* start a new high-water mark where the kernel allows it */
+
+#endif

@@ -1,0 +1,40 @@
+/* hash.h - the only user of xxHash: keys, slots, checksums, digests. */
+#ifndef SMELTER_HASH_H
+#define SMELTER_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_SLOTS 1024 /* virtual shards; fixed for ever, because file layout depends on it */
+
+/* hash64 - XXH3 of a byte string; checksums and the key of a categorical value. */
+uint64_t hash64(const void *data, size_t bytes, uint64_t seed);
+
+/* hash_mix - a cheap bijective mix of 64 bits (the finaliser of SplitMix64), for open-addressing indexes. */
+static inline uint64_t hash_mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* hash_slot - the slot of a key: depends on the key alone, so the K components of an ensemble share the partition. */
+static inline uint32_t hash_slot(uint64_t key)
+{
+    return (uint32_t)(hash_mix(key) >> 54);
+}
+
+/* A digest over a set: each element is hashed to 128 bits and the hashes are summed, so the order of elements and the
+ * way they are spread over shards do not matter. */
+typedef struct hash_digest {
+    uint64_t low, high;
+    int64_t elements;
+} hash_digest_t;
+
+void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes);
+void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from);
+/* hash_digest_text - 32 hex digits and a NUL. */
+void hash_digest_text(const hash_digest_t *digest, char text[33]);
+
+#endif

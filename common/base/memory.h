@@ -1,0 +1,28 @@
+/* memory.h - allocation that cannot be forgotten and an arena of aligned blocks.
+ *
+ * mem_alloc never returns NULL: running out of memory ends the process with one clear line, because nothing in a
+ * training step can go on without its buffers. All blocks are 64-byte aligned and zeroed.                          */
+#ifndef SMELTER_MEMORY_H
+#define SMELTER_MEMORY_H
+
+#include <stddef.h>
+
+#include "common/base/status.h"
+
+#define MEM_ALIGN 64 /* a cache line, and one AVX-512 register */
+
+/* mem_alloc - `count` elements of `size` bytes, zeroed, 64-byte aligned, **owned** by the caller; mem_free releases. */
+void *mem_alloc(size_t count, size_t size) __attribute__((malloc, warn_unused_result));
+void mem_free(void *block);
+
+#define MEM_NEW(type) ((type *)mem_alloc(1, sizeof(type)))
+#define MEM_ARRAY(type, n) ((type *)mem_alloc((size_t)(n), sizeof(type)))
+
+/* mem_grow - make *block hold at least `need` elements (doubling); contents up to *capacity are kept, the rest is zero. */
+void mem_grow(void **block, size_t *capacity, size_t need, size_t size);
+#define MEM_GROW(ptr, capacity, need) mem_grow((void **)&(ptr), &(capacity), (need), sizeof *(ptr))
+
+char *mem_strdup(const char *text) __attribute__((warn_unused_result)); /* **owned**; mem_free */
+char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((warn_unused_result)); /* **owned** */
+
+#endif

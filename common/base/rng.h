@@ -1,0 +1,35 @@
+/* rng.h - counter-based random numbers: a value is a pure function of (seed, stream, counter).
+ *
+ * Philox 4x32-10 (Salmon et al., SC 2011). Nothing here has state, so initial values of rows and the order of the data
+ * do not depend on arrival order, worker count or restarts. Normal variates use Wichura's AS 241 rational
+ * approximation with our own logarithm, so they are bit-identical on every IEEE machine, whatever its libm.         */
+#ifndef SMELTER_RNG_H
+#define SMELTER_RNG_H
+
+#include <stdint.h>
+
+/* rng_philox - four 32-bit words for a 128-bit counter and a 64-bit key. */
+void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* rng_u64 - 64 uniform bits for (seed, stream, index). */
+uint64_t rng_u64(uint64_t seed, uint64_t stream, uint64_t index);
+
+/* rng_uniform - uniform in (0, 1), 53 bits, never 0 or 1. */
+double rng_uniform(uint64_t seed, uint64_t stream, uint64_t index);
+
+/* rng_normal - standard normal variate. */
+double rng_normal(uint64_t seed, uint64_t stream, uint64_t index);
+
+/* rng_fill_normal / rng_fill_uniform - out[i] := scale * variate(seed, stream, first + i); uniform is in (-1, 1).
+ * `first` must be a multiple of 4: one Philox block yields four 32-bit draws. */
+void rng_fill_normal(float *out, int64_t n, float scale, uint64_t seed, uint64_t stream, uint64_t first);
+void rng_fill_uniform(float *out, int64_t n, float scale, uint64_t seed, uint64_t stream, uint64_t first);
+
+/* rng_normal_quantile - inverse of the standard normal distribution function at p in (0, 1); relative error < 1e-7. */
+double rng_normal_quantile(double p);
+
+/* rng_permute - the image of `i` under a pseudo-random permutation of [0, n): a balanced Feistel network on the next
+ * even power of two with cycle walking. Pure function of (seed, n, i); expected cost below 4 rounds of walking. */
+uint64_t rng_permute(uint64_t seed, uint64_t n, uint64_t i);
+
+#endif

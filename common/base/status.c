@@ -1,0 +1,45 @@
+#include "common/base/status.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "common/base/log.h"
+
+static void (*abort_hook)(void);
+
+status_t status_fail(status_t status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_vwrite(LOG_ERROR, format, args);
+    va_end(args);
+    return status;
+}
+
+const char *status_name(status_t status)
+{
+    static const char *const names[] = {"ok",      "bad input",    "bad message", "peer lost",
+                                        "timeout", "system error", "corrupt",     "stopped"};
+    return (size_t)status < sizeof names / sizeof *names ? names[status] : "unknown";
+}
+
+int status_exit_code(status_t status)
+{
+    return status == ST_OK ? 0 : status == ST_INPUT ? 2 : 1;
+}
+
+void status_set_abort_hook(void (*hook)(void))
+{
+    abort_hook = hook;
+}
+
+void status_assert_failed(const char *cond, const char *file, int line, const char *func)
+{
+    log_write(LOG_ERROR, "internal error: %s is false in %s (%s:%d); this is a bug in smelter", cond, func, file, line);
+    if (abort_hook) {
+        void (*hook)(void) = abort_hook;
+        abort_hook = NULL;
+        hook();
+    }
+    abort();
+}

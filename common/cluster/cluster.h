@@ -1,0 +1,42 @@
+/* cluster.h - the only user of mpi.h: launch, roster, endpoint exchange, dense all-reduce.
+ *
+ * Collective calls say so. Waits inside this module test and sleep in turn, so an idle rank does not spin; every wait has the
+ * deadline given at open and ends with a line that says who is missing where that can be known.                           */
+#ifndef SMELTER_CLUSTER_H
+#define SMELTER_CLUSTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+#define CLUSTER_HOST_BYTES 64
+
+typedef struct cluster cluster_t;
+
+/* cluster_is_launched - true where mpirun, srun or another PMI launcher started this process (looks at the environment). */
+bool cluster_is_launched(void);
+
+/* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. */
+WARN_UNUSED status_t cluster_open(double deadline_s, cluster_t **out);
+/* cluster_close - waits for all ranks (deadline) and finalises. Collective. Destroys. */
+void cluster_close(cluster_t **cluster);
+/* cluster_abort - end the whole job at once with this exit code, from any rank. Does not return. */
+void cluster_abort(int exit_code) __attribute__((noreturn));
+
+int cluster_rank(const cluster_t *cluster);
+int cluster_size(const cluster_t *cluster);
+const char *cluster_host(const cluster_t *cluster); /* host name of this rank */
+
+/* cluster_gather_all - every rank's block of `bytes` bytes, in rank order, to all. all is [size][bytes]. Collective. */
+WARN_UNUSED status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all);
+
+/* cluster_group - ranks first .. first + n - 1 as the group of the following tree_sum calls. Collective over ALL ranks. */
+WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
+
+/* cluster_tree_sum - values := sum over the group in the fixed tree order, nearest partner first, the lower rank's value always
+ * the left operand; the same bits on every member.  n members must be a power of two for the tree of lanes; other
+ * counts are summed in a fixed order of their own.  Collective over the group. values [count] f32, in/out. */
+WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count);
+
+#endif

@@ -1,0 +1,127 @@
+/* config.h - checked option structs of a run and of an experiment.
+ *
+ * A configuration is a YAML tree. Defaults, file, variant and --set overrides are trees laid over one another in that
+ * order; the result is decoded and range-checked by the schema made from config_keys.h. What is wrong is reported with
+ * file, line and key (or the --set argument it came from) and what is allowed there, as ST_INPUT.
+ *
+ *     name: quickstart              # keys of the sections in config_keys.h
+ *     model: {hidden: [64, 32]}
+ *     variants:                     # only for experiments; every entry is a name and a tree of overrides
+ *       - name: smelu1
+ *         model: {activation: smelu, beta: 1}                                                                       */
+#ifndef SMELTER_CONFIG_H
+#define SMELTER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/config/config_keys.h"
+
+#define CONFIG_WORD(word, constant, doc) constant,
+typedef enum determinism { WORDS_DETERMINISM(CONFIG_WORD) DETERMINISM_COUNT } determinism_t;
+typedef enum transport { WORDS_TRANSPORT(CONFIG_WORD) TRANSPORT_COUNT } transport_t;
+typedef enum data_order { WORDS_ORDER(CONFIG_WORD) ORDER_COUNT } data_order_t;
+typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;
+typedef enum layer_norm { WORDS_LAYER_NORM(CONFIG_WORD) LAYER_NORM_COUNT } layer_norm_t;
+typedef enum optimizer_kind { WORDS_OPTIMIZER(CONFIG_WORD) OPTIMIZER_COUNT } optimizer_kind_t;
+typedef enum combine { WORDS_COMBINE(CONFIG_WORD) COMBINE_COUNT } combine_t;
+typedef enum vary { WORDS_VARY(CONFIG_WORD) VARY_COUNT } vary_t; /* a set holds bit 1 << word */
+
+typedef struct config_ints { int64_t *at; unsigned count; } config_ints_t;
+typedef struct config_nums { double *at; unsigned count; } config_nums_t;
+
+/* The C type of each kind of key. */
+#define CONFIG_C_INT int64_t
+#define CONFIG_C_AUTO int64_t
+#define CONFIG_C_NUM double
+#define CONFIG_C_BOOL bool
+#define CONFIG_C_TEXT char *
+#define CONFIG_C_INTS config_ints_t
+#define CONFIG_C_NUMS config_nums_t
+#define CONFIG_C_WORD(table) int32_t
+#define CONFIG_C_WORDS(table) uint32_t
+#define CONFIG_MEMBER(kind, name, initial, least, most, doc) CONFIG_C_##kind name;
+#define CONFIG_STRUCT(section, KEYS, doc) struct config_##section { KEYS(CONFIG_MEMBER) } section;
+
+/* The resolved configuration: config->cluster.workers, config->model.hidden.at[i], ... Words hold their enum's value. */
+typedef struct config {
+    CONFIG_TOP(CONFIG_MEMBER)
+    CONFIG_SECTIONS(CONFIG_STRUCT)
+} config_t;
+
+/* An experiment file: the base configuration and its variants. */
+typedef struct experiment {
+    config_t *base;
+    int variants;      /* 0 where the file has no `variants:` */
+    char **names;      /* [variants], unique, usable as file names */
+    config_t **configs; /* [variants], base with the variant's overrides and the --set overrides */
+} experiment_t;
+
+/* experiment_load - read and check a configuration file.
+ *
+ * path       YAML file; data.schema and data.path inside it stay as written (schema is resolved against the file's folder)
+ * overrides  [n] "key.path=value" strings from --set, applied last, to the base and to every variant
+ * out        **owned**; experiment_destroy
+ * ST_INPUT with one line per error that names file, line, key, value and what is allowed.                           */
+WARN_UNUSED status_t experiment_load(const char *path, const char *const *overrides, int n, experiment_t **out);
+void experiment_destroy(experiment_t **experiment);
+
+/* config_text - the resolved configuration as YAML text, all keys; **owned**, mem_free. It loads back to itself. */
+WARN_UNUSED status_t config_text(const config_t *config, char **text);
+
+/* config_hash - hash of everything that determines the result of a run. Left out: name, cluster (its size must not matter at
+ * L3), data.path/input/schema (content is compared by the dataset's own hash), cache_mb, report_steps, experiment. */
+uint64_t config_hash(const config_t *config);
+
+/* config_for_replica - copy with the seeds of replica r; **owned**, config_destroy. */
+WARN_UNUSED status_t config_for_replica(const config_t *config, int replica, config_t **out);
+void config_destroy(config_t **config);
+
+/* config_word - the YAML word of an enumeration's value; table names as in config_keys.h. */
+const char *config_determinism_word(determinism_t value);
+const char *config_activation_word(activation_kind_t value);
+
+/* config_write_reference - docs/CONFIG.md, generated from config_keys.h; the test suite compares it with the file. */
+WARN_UNUSED status_t config_write_reference(const char *path);
+
+/* ---- import schema: what the columns of a text file are -------------------------------------------------------------- */
+
+typedef enum column_kind { COLUMN_CATEGORICAL, COLUMN_NUMERIC, COLUMN_MULTI } column_kind_t;
+typedef enum column_transform {
+    TRANSFORM_NONE,
+    TRANSFORM_LOG1P,       /* numeric: sign(x) log(1 + |x|) */
+    TRANSFORM_STANDARDISE, /* numeric: (x - mean) / std over the training split */
+    TRANSFORM_LOG2_BUCKET, /* categorical: round(log2(x + 1)), the value as a category */
+} column_transform_t;
+typedef enum pooling { POOLING_SUM, POOLING_MEAN } pooling_t;
+typedef enum text_format { FORMAT_CSV, FORMAT_TSV, FORMAT_LIBSVM } text_format_t;
+
+typedef struct schema_column {
+    char *name;        /* of the input's header, or c1, c2 ... (1-based position) where there is no header */
+    column_kind_t kind;
+    column_transform_t transform;
+    char *separator;   /* COLUMN_MULTI: one character between values; default "|" */
+    pooling_t pooling; /* COLUMN_MULTI */
+} schema_column_t;
+
+typedef struct schema {
+    text_format_t format;
+    bool header;         /* CSV, TSV: the first line names the columns; default true */
+    char *label;         /* column that holds 0 or 1 */
+    char *group;         /* column of the query id, or "" */
+    char *time;          /* numeric column of the timestamp, or "" */
+    char *split_column;  /* numeric column; rows with a value <= split_train_max are training rows; or "" */
+    double split_train_max;
+    double train_fraction; /* where split_column is "": the first share of the rows trains; default 1 */
+    int64_t max_bad_rows;  /* default 0 */
+    int64_t feature_limit; /* libsvm: the largest feature id allowed; default 2^48 */
+    schema_column_t *columns;
+    unsigned columns_count;
+} schema_t;
+
+/* schema_load - from a YAML file or a preset's name (criteo, avazu, libsvm); **owned**, schema_destroy. */
+WARN_UNUSED status_t schema_load(const char *path_or_preset, schema_t **out);
+void schema_destroy(schema_t **schema);
+
+#endif

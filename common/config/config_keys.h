@@ -1,0 +1,137 @@
+/* config_keys.h - the one declaration of every configuration key.
+ *
+ * The structs in config.h, the YAML schema, the defaults, the range checks and docs/CONFIG.md are all made from these
+ * tables. A row is X(kind, name, default, least, most, "what it means"). Kinds:
+ *
+ *     INT   int64_t            AUTO  int64_t, the word auto is 0       NUM   double       BOOL  bool
+ *     TEXT  char *             INTS  list of int64_t                   NUMS  list of double
+ *     WORD(enum table)  one of the words of a table in config.h        WORDS(enum table)  a set of such words, as bits
+ *
+ * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them.        */
+#ifndef SMELTER_CONFIG_KEYS_H
+#define SMELTER_CONFIG_KEYS_H
+
+/* Words of enumerations: W(word, CONSTANT, "meaning"). */
+#define WORDS_DETERMINISM(W) \
+    W(async, DETERMINISM_ASYNC, "L0: pushes apply on arrival, pulls never wait") \
+    W(bounded, DETERMINISM_BOUNDED, "L1: a worker runs at most train.staleness steps ahead") \
+    W(sync, DETERMINISM_SYNC, "L2: bit-identical on the same ranks") \
+    W(invariant, DETERMINISM_INVARIANT, "L3: bit-identical across worker and server counts")
+#define WORDS_TRANSPORT(W) \
+    W(auto, TRANSPORT_AUTO, "ipc on one host, tcp across hosts") \
+    W(ipc, TRANSPORT_IPC, "Unix sockets; all ranks on one host") \
+    W(tcp, TRANSPORT_TCP, "TCP on cluster.interface")
+#define WORDS_ORDER(W) \
+    W(chronological, ORDER_CHRONOLOGICAL, "as stored") \
+    W(window, ORDER_WINDOW, "shuffled inside windows of data.window examples") \
+    W(full, ORDER_FULL, "shuffled over the whole training split, anew every epoch")
+#define WORDS_ACTIVATION(W) \
+    W(relu, ACTIVATION_RELU, "max(x, 0)") \
+    W(smelu, ACTIVATION_SMELU, "smooth ReLU, half-width model.beta") \
+    W(identity, ACTIVATION_IDENTITY, "no activation")
+#define WORDS_LAYER_NORM(W) \
+    W(none, LAYER_NORM_NONE, "off") \
+    W(plain, LAYER_NORM_PLAIN, "without gain and bias") \
+    W(affine, LAYER_NORM_AFFINE, "with learned gain and bias")
+#define WORDS_OPTIMIZER(W) \
+    W(adagrad, OPTIMIZER_ADAGRAD, "AdaGrad, one accumulator per weight") \
+    W(adagrad_row, OPTIMIZER_ADAGRAD_ROW, "AdaGrad, one accumulator per row (mean of squares)") \
+    W(sgd, OPTIMIZER_SGD, "plain stochastic gradient descent")
+#define WORDS_COMBINE(W) \
+    W(probability, COMBINE_PROBABILITY, "mean of the components' probabilities") \
+    W(logit, COMBINE_LOGIT, "mean of the components' logits")
+#define WORDS_VARY(W) \
+    W(init, VARY_INIT, "another initialisation seed per replica") \
+    W(order, VARY_ORDER, "another order of the training data per replica")
+
+/* Keys at the top level. */
+#define CONFIG_TOP(X) \
+    X(TEXT, name, "run", 0, 0, "name of the run or experiment, shown in reports") \
+    X(INT, seed, "1", 0, 9007199254740991, "seed of initial values; replica r adds r where experiment.vary has init") \
+    X(WORD(DETERMINISM), determinism, "sync", 0, 0, "how much of a run is reproducible bit for bit")
+
+#define CONFIG_CLUSTER(X) \
+    X(AUTO, workers, "auto", 0, 4096, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
+    X(INT, servers, "1", 1, 1024, "server ranks") \
+    X(INT, shards_per_server, "1", 1, 64, "shard threads per server, each with its own socket, tables and LMDB environment") \
+    X(WORD(TRANSPORT), transport, "auto", 0, 0, "what carries pulls, pushes and control") \
+    X(TEXT, interface, "", 0, 0, "network interface or address for tcp; empty takes the first one that is up and not loopback") \
+    X(NUM, deadline_s, "30", 0.5, 86400, "longest silence of a rank, in seconds, before it is named and the job ends") \
+    X(INT, heartbeat_ms, "500", 10, 60000, "a rank that has nothing to say reports this often")
+
+#define CONFIG_DATA(X) \
+    X(TEXT, path, "", 0, 0, "the dataset, an LMDB directory made by smelter import or smelter synth") \
+    X(TEXT, input, "", 0, 0, "text file to import where data.path does not exist yet; ${VARIABLE} is replaced") \
+    X(TEXT, schema, "", 0, 0, "import schema (a YAML file, relative to this file) or preset (criteo, avazu, libsvm)") \
+    X(WORD(ORDER), order, "full", 0, 0, "order in which examples are visited") \
+    X(INT, order_seed, "1", 0, 9007199254740991, "seed of the shuffle; replica r adds r where experiment.vary has order") \
+    X(INT, window, "65536", 1, 1099511627776, "examples in a shuffle window (data.order: window)") \
+    X(INT, cache_mb, "1024", 1, 1048576, "decoded blocks that a worker keeps in memory, MiB")
+
+#define CONFIG_SYNTH(X) \
+    X(INT, rows, "0", 0, 1099511627776, "examples to generate where data.path does not exist yet; 0: no generation") \
+    X(INT, fields, "8", 1, 1024, "categorical fields") \
+    X(INT, values, "10000", 2, 1099511627776, "values of the largest field; the others have fewer, geometrically spaced") \
+    X(NUM, exponent, "1.1", 0, 10, "power-law exponent of value frequencies") \
+    X(INT, numeric, "2", 0, 1024, "numeric fields") \
+    X(INT, multi, "1", 0, 64, "multi-valued fields, with 0 to 5 values each") \
+    X(INT, factors, "4", 1, 64, "latent factors of the truth") \
+    X(NUM, drift, "0.2", 0, 10, "how far the truth moves from the first example to the last, relative to its size") \
+    X(INT, group_size, "8", 1, 1000000, "examples per query group") \
+    X(NUM, positive_rate, "0.25", 0.0001, 0.9999, "share of positive labels") \
+    X(NUM, train_fraction, "0.8", 0.0001, 1, "share of examples, from the start, in the training split") \
+    X(INT, seed, "1", 0, 9007199254740991, "seed of the generator")
+
+#define CONFIG_TRAIN(X) \
+    X(INT, batch, "1024", 1, 16777216, "examples in a global batch") \
+    X(INT, lanes, "4", 1, 4096, "fixed pieces of a global batch; gradients are summed over a fixed tree of lanes") \
+    X(INT, epochs, "1", 1, 100000, "passes over the training split") \
+    X(INT, max_steps, "0", 0, 1099511627776, "stop after so many global batches; 0: no limit") \
+    X(INT, pipeline_depth, "1", 0, 8, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
+    X(INT, staleness, "4", 0, 1000000, "steps that a worker may run ahead of the slowest (bounded)") \
+    X(INT, report_steps, "50", 1, 1000000000, "steps between two lines of metrics.jsonl")
+
+#define CONFIG_MODEL(X) \
+    X(INT, components, "1", 1, 64, "K, networks trained side by side, each with its own embeddings and initialisation") \
+    X(WORD(COMBINE), combine, "probability", 0, 0, "how the components' predictions become one") \
+    X(INTS, hidden, "[128, 64, 32]", 1, 65536, "widths of the hidden layers, from input to output") \
+    X(WORD(ACTIVATION), activation, "relu", 0, 0, "activation of hidden layers") \
+    X(NUM, beta, "1", 0.000001, 1000000, "width of a smooth activation") \
+    X(BOOL, activate_inputs, "true", 0, 0, "apply activation and clipping to the input layer too, as the paper writes it") \
+    X(NUM, clip, "6", 0, 1000000, "activated values are clipped to [-clip, clip]; 0: off") \
+    X(WORD(LAYER_NORM), layer_norm, "none", 0, 0, "layer normalisation of hidden pre-activations") \
+    X(NUM, weight_norm, "0", 0, 1000000, "v: every unit's weights are used as v w / ||w||_p; 0: off") \
+    X(NUM, weight_norm_p, "2", 1, 1000, "p of the weight norm") \
+    X(NUM, init_gain, "2", 0.000001, 1000000, "weights start as N(0, gain / inputs); 2 is He initialisation")
+
+#define CONFIG_EMBEDDING(X) \
+    X(INT, dim, "8", 1, 4096, "D, width of every embedding row") \
+    X(NUM, init_std, "0.05", 0, 1000, "rows start as N(0, init_std^2)") \
+    X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, "optimizer of embedding rows, run on the servers") \
+    X(NUM, learning_rate, "0.1", 0, 1000000, "learning rate of embedding rows") \
+    X(NUM, initial_accumulator, "0.01", 0, 1000000, "AdaGrad's accumulator at the start") \
+    X(NUM, epsilon, "1e-10", 0, 1, "AdaGrad's epsilon, added to the square root")
+
+#define CONFIG_DENSE(X) \
+    X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, "optimizer of the dense parameters, run identically on every worker") \
+    X(NUM, learning_rate, "0.02", 0, 1000000, "learning rate of the dense parameters") \
+    X(NUM, initial_accumulator, "0.01", 0, 1000000, "AdaGrad's accumulator at the start") \
+    X(NUM, epsilon, "1e-10", 0, 1, "AdaGrad's epsilon, added to the square root")
+
+#define CONFIG_EXPERIMENT(X) \
+    X(INT, replicas, "2", 1, 1000, "trainings per variant; prediction difference needs at least 2") \
+    X(WORDS(VARY), vary, "[order]", 0, 0, "what differs between the replicas of a variant") \
+    X(TEXT, baseline, "", 0, 0, "variant that losses are compared with; empty: the first")
+
+/* Sections: S(name, KEYS_TABLE, "what it holds"). */
+#define CONFIG_SECTIONS(S) \
+    S(cluster, CONFIG_CLUSTER, "ranks, shards and the network") \
+    S(data, CONFIG_DATA, "the dataset and the order of visits") \
+    S(synth, CONFIG_SYNTH, "the synthetic generator, for smelter synth and for datasets that do not exist yet") \
+    S(train, CONFIG_TRAIN, "batches, lanes, epochs and pipelining") \
+    S(model, CONFIG_MODEL, "the network") \
+    S(embedding, CONFIG_EMBEDDING, "embedding tables") \
+    S(dense, CONFIG_DENSE, "dense parameters") \
+    S(experiment, CONFIG_EXPERIMENT, "replicas and variants of smelter compare")
+
+#endif

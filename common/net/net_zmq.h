@@ -1,0 +1,28 @@
+/* net_zmq.h - the production transport (the only user of zmq.h).
+ *
+ * A listening net_t is a ROUTER socket bound to a free port or path; its endpoint is read back and handed around over MPI.
+ * A dialling net_t has one DEALER per peer. One net_t may do both (the coordinator listens and dials the shards). ipc:// lives
+ * in an abstract or temporary path; tcp:// binds a named interface. A process has one ZeroMQ context.                     */
+#ifndef SMELTER_NET_ZMQ_H
+#define SMELTER_NET_ZMQ_H
+
+#include <stdbool.h>
+
+#include "common/net/net.h"
+
+#define NET_ENDPOINT_BYTES 128
+
+/* net_zmq_create - a transport for rank `self`; **owned**, net->ops->close. */
+WARN_UNUSED status_t net_zmq_create(int self, double deadline_s, net_t **out);
+
+/* net_zmq_listen - bind. tcp: interface is a name or an address ("" takes the first one up that is not loopback, or loopback
+ * where there is no other); the endpoint is written to endpoint.  ST_INPUT: no such interface, with those that exist. */
+WARN_UNUSED status_t net_zmq_listen(net_t *net, bool tcp, const char *interface, char endpoint[NET_ENDPOINT_BYTES]);
+
+/* net_zmq_dial - connect to a listening net_t and call it `peer`. Does not wait for it. */
+WARN_UNUSED status_t net_zmq_dial(net_t *net, int peer, const char *endpoint);
+
+/* net_zmq_shutdown - destroy the process's context after every net_t was closed; lingers at most linger_ms. */
+void net_zmq_shutdown(void);
+
+#endif

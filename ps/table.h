@@ -1,0 +1,70 @@
+/* table.h - one embedding table of one shard: an open-addressing index over an arena of rows.
+ *
+ * A row is one value {key, version, count, weight[dim], state[..]}: weight and optimizer state cannot part. A table has one
+ * owner thread, takes no lock, and handles the keys of a request in one prefetching pass. Keys of one request are distinct
+ * (the client de-duplicates).                                                                                          */
+#ifndef SMELTER_TABLE_H
+#define SMELTER_TABLE_H
+
+#include <stdint.h>
+
+#include "common/base/hash.h"
+#include "common/base/status.h"
+#include "common/kernels/optimizer.h"
+
+typedef struct table table_t;
+
+typedef struct table_options {
+    uint32_t id;         /* component * fields + field; part of initial values, digests and stored keys */
+    int32_t dim;
+    int32_t optimizer;   /* optimizer_kind_t */
+    optimizer_settings_t settings;
+    float init_std;
+    uint64_t seed;
+    int64_t expected_rows; /* a hint for the first size of the index; 0: unknown */
+} table_options_t;
+
+/* A row as the store and the digest see it. payload is weight[dim] then state. */
+typedef struct table_row {
+    uint64_t key;
+    uint32_t version; /* step of the last update + 1; 0: never updated */
+    uint32_t count;   /* updates so far */
+    const float *payload;
+} table_row_t;
+
+WARN_UNUSED status_t table_create(const table_options_t *options, table_t **out);
+void table_destroy(table_t **table);
+
+/* table_pull - weights of n distinct keys, creating missing rows with their initial value (docs/MATH.md).
+ * out [n][dim] f32.  Cost: two cache misses per row, overlapped. */
+void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out);
+
+/* table_peek - as table_pull, but creates nothing: a missing row yields its initial value. For evaluation. */
+void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *out);
+
+/* table_push - one optimizer step on n distinct rows, g [n][dim]; missing rows are created first. */
+void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step);
+
+/* table_push_merged - one optimizer step per distinct key from the gradients of `workers` senders, merged in the tree order of
+ * lanes: a compressed binary tree over sender numbers, lower sender always the left operand, absent senders skipped.
+ * keys[w], g[w], n[w]: the distinct keys and gradients of sender w. */
+void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
+                       uint32_t step);
+
+int64_t table_rows(const table_t *table);
+int64_t table_memory_bytes(const table_t *table);
+int64_t table_payload_floats(const table_t *table); /* dim + state floats of a row */
+const table_options_t *table_options(const table_t *table);
+
+/* table_row_at - the i-th row in storage order, i < table_rows; borrowed until the next pull or push. */
+table_row_t table_row_at(const table_t *table, int64_t i);
+
+/* table_put - insert a row as stored (load from disk). ST_CORRUPT where the key is already there. */
+WARN_UNUSED status_t table_put(table_t *table, const table_row_t *row);
+
+/* table_digest - add every row to a digest: table id, key, weights and optimizer state. */
+void table_digest(const table_t *table, hash_digest_t *digest);
+/* table_digest_row - the same for one row, for readers that have no table. */
+void table_digest_row(uint32_t table_id, int64_t payload_floats, const table_row_t *row, hash_digest_t *digest);
+
+#endif

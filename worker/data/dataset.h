@@ -1,0 +1,109 @@
+/* dataset.h - the dataset store: an LMDB environment of checksummed columnar blocks (the only user of lmdb.h on the
+ * worker's side).
+ *
+ * A dataset is written once, in order, and read by position. An example has one label, an optional group (query) and
+ * time, N numeric values, C single-valued categorical fields and M multi-valued fields. A categorical value is a 64-bit
+ * key (the hash of its text); the missing value is a key of its own. The training split is a prefix or any subset: the
+ * store keeps, for both splits, the positions in stored order, so that (split, i) -> example is a lookup.           */
+#ifndef SMELTER_DATASET_H
+#define SMELTER_DATASET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/config/config.h"
+
+typedef enum split { SPLIT_TRAIN, SPLIT_EVAL } split_t;
+
+typedef struct dataset_field {
+    char name[64];
+    column_kind_t kind;
+    pooling_t pooling;      /* COLUMN_MULTI */
+    double mean, scale;     /* COLUMN_NUMERIC: stored value x is used as (x - mean) * scale; 0 and 1 unless standardised */
+    int64_t cardinality;    /* categorical, multi: distinct values seen (exact) */
+    int64_t values;         /* categorical, multi: values seen in all */
+    int64_t missing;        /* rows without a value */
+    double low, high;       /* numeric: range of stored values */
+} dataset_field_t;
+
+typedef struct dataset_info {
+    int64_t rows, train_rows, eval_rows, positives, bad_rows;
+    int32_t numeric, single, multi;  /* counts of fields of each kind */
+    bool has_group, has_time;
+    uint64_t content_hash;           /* over all blocks and the schema, independent of compression */
+    const dataset_field_t *fields;   /* [numeric + single + multi], in this order of kinds, borrowed */
+} dataset_info_t;
+
+/* A decoded block. Rows are contiguous (row-major), because training visits examples in shuffled order. Borrowed. */
+typedef struct dataset_block {
+    int64_t first;            /* position of row 0 in the dataset */
+    int32_t rows;
+    const uint8_t *label;     /* [rows] 0 or 1 */
+    const uint64_t *group;    /* [rows]; zeros where there is none */
+    const int64_t *time;      /* [rows]; zeros where there is none */
+    const float *numeric;     /* [rows][numeric], transformed and standardised */
+    const uint64_t *single;   /* [rows][single] */
+    const uint32_t *multi_at; /* [rows * multi + 1]: values of (row, m) are multi_key[multi_at[row*multi+m] .. next) */
+    const uint64_t *multi_key;
+    const float *multi_weight; /* same length; 1 where the input has no weights */
+} dataset_block_t;
+
+/* One example inside a decoded block. */
+typedef struct dataset_example {
+    const dataset_block_t *block;
+    int32_t row;
+} dataset_example_t;
+
+typedef struct dataset dataset_t;
+
+/* dataset_open - open for reading. cache_bytes bounds the decoded blocks kept in memory.
+ * ST_INPUT: no such dataset, or it is empty; ST_CORRUPT: wrong magic, version or checksum.  One dataset_t per thread. */
+WARN_UNUSED status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out);
+void dataset_close(dataset_t **dataset);
+bool dataset_exists(const char *path);
+const dataset_info_t *dataset_info(const dataset_t *dataset);
+
+/* dataset_position - stored position of the i-th example of a split. */
+int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i);
+
+/* dataset_fetch - the examples at n positions, decoding blocks that are not cached.  The result is valid until the next
+ * dataset_fetch; all n are valid together even where the cache is smaller than the blocks they touch. */
+WARN_UNUSED status_t dataset_fetch(dataset_t *dataset, const int64_t *positions, int n, dataset_example_t *out);
+
+/* ---- writing ---- */
+
+typedef struct dataset_row {
+    uint8_t label;
+    bool train;
+    uint64_t group;
+    int64_t time;
+    const float *numeric;         /* [numeric], transformed but not standardised */
+    const uint64_t *single;       /* [single] */
+    const int32_t *multi_count;   /* [multi] */
+    const uint64_t *multi_key;    /* all values, field after field */
+    const float *multi_weight;
+} dataset_row_t;
+
+typedef struct dataset_writer dataset_writer_t;
+
+/* dataset_writer_create - start a new dataset in a temporary directory beside `path`; commit renames it into place.
+ * fields  [n] names, kinds, poolings (numeric, then single, then multi); `standardise` [n] asks for mean and scale over the
+ * training split.  compress  zstd (level 3) per block, or none.  ST_INPUT where path exists or is not writable. */
+WARN_UNUSED status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
+                                           bool has_group, bool has_time, bool compress, dataset_writer_t **out);
+WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_row_t *row);
+/* dataset_writer_name - remember the text of a categorical value for `inspect` (kept for the most frequent ones only). */
+void dataset_writer_name(dataset_writer_t *writer, int field, uint64_t key, const char *text, int bytes);
+/* dataset_writer_commit - finish, fsync and rename.  ST_INPUT where no row was written.  Destroys the writer. */
+WARN_UNUSED status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows);
+void dataset_writer_abort(dataset_writer_t **writer);
+
+/* dataset_key - the key of a categorical value's text; the empty text is the missing value. */
+uint64_t dataset_key(const char *text, int bytes);
+
+/* dataset_print - what `smelter inspect DATASET` shows: rows, positives, splits, per-field cardinality and most frequent
+ * values, first rows. To standard output. */
+WARN_UNUSED status_t dataset_print(const char *path, int first_rows);
+
+#endif

@@ -1,0 +1,22 @@
+/* order.h - the order of visits, a pure function (seed, epoch, position) -> index in the training split. */
+#ifndef SMELTER_ORDER_H
+#define SMELTER_ORDER_H
+
+#include <stdint.h>
+
+#include "common/config/config.h"
+
+typedef struct order {
+    data_order_t kind;
+    uint64_t seed;
+    int64_t rows;   /* of the training split, > 0 */
+    int64_t window; /* ORDER_WINDOW */
+} order_t;
+
+/* order_index - which training example is visited at `position` (0 .. rows-1) of `epoch`. A bijection per epoch. */
+int64_t order_index(const order_t *order, int64_t epoch, int64_t position);
+
+/* order_indices - n consecutive global positions `first ..` (position = epoch * rows + within), as order_index. */
+void order_indices(const order_t *order, int64_t first, int n, int64_t *out);
+
+#endif

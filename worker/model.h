@@ -1,0 +1,49 @@
+/* model.h - one network (a component): the MLP of docs/MATH.md section 2, forward and backward on one lane.
+ *
+ * Not here: embeddings (they live on the servers; the caller gathers them into the input matrix), the optimizer's step
+ * over the cluster, threads. A model_t holds parameters, optimizer state and gradients in one arena each, so that the
+ * all-reduce, the checkpoint and the digest see flat arrays.                                                           */
+#ifndef SMELTER_MODEL_H
+#define SMELTER_MODEL_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/config/config.h"
+
+typedef struct model model_t;
+
+/* model_create - network for inputs of width `inputs`; lane_rows is the most rows that one call may pass. Initial values are
+ * a pure function of (config->seed, component).  **owned**; model_destroy. */
+WARN_UNUSED status_t model_create(const config_t *config, int component, int inputs, int lane_rows, model_t **out);
+void model_destroy(model_t **model);
+
+/* model_forward - logits of a lane.
+ * logits out [rows] f32;  x in [rows][inputs] f32, borrowed until model_backward of the same lane returns (kept by reference).
+ * Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: 2 rows sum(n_l n_{l-1}) flop. */
+void model_forward(model_t *model, float *logits, const float *x, int rows);
+
+/* model_backward - gradients of the lane passed to the last model_forward.
+ * dparameters out [model_parameters] f32, := (not +=);  dx out [rows][inputs] f32, := ;  dlogits in [rows] f32
+ * dx may be NULL where nobody wants it. */
+void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
+
+/* model_apply - one optimizer step on all parameters from a gradient of the whole global batch, then refresh what is derived
+ * from the parameters (normalised weights). */
+void model_apply(model_t *model, const float *dparameters);
+
+/* Flat views, row-major per layer: W_1 b_1 [gain_1 bias_1] W_2 ...; state has the optimizer's accumulators in the same order. */
+int64_t model_parameters(const model_t *model);
+float *model_values(model_t *model);
+float *model_state(model_t *model); /* [model_state_count] */
+int64_t model_state_count(const model_t *model);
+/* model_refresh - recompute derived values after the caller changed model_values. */
+void model_refresh(model_t *model);
+
+/* model_flops - floating point operations of forward and backward per example (matrix products only). */
+int64_t model_flops(const model_t *model);
+
+/* model_describe - "208 -> 128 -> 64 -> 32 -> 1, smelu(1), layer norm" for logs; **owned**. */
+char *model_describe(const model_t *model);
+
+#endif
