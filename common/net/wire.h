@@ -54,7 +54,7 @@ typedef struct wire_header {
     int64_t count;
     int64_t payload_bytes; /* of all body frames */
 } wire_header_t;
-_Static_assert(sizeof(wire_header_t) == 72, "the header is 72 bytes on the wire");
+_Static_assert(sizeof(wire_header_t) == 64, "the header is 64 bytes on the wire");
 
 enum { WIRE_F32 = 1 };
 
@@ -70,9 +70,9 @@ typedef struct wire_frame {
 /* wire_header_init - a header of our version with the given type; the rest is zero. */
 wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uint32_t sender, int64_t step, int64_t count);
 
-/* wire_encode / wire_decode - header to and from its 72 bytes. decode checks magic, version, type, frame count, payload size and
+/* wire_encode / wire_decode - header to and from its 64 bytes. decode checks magic, version, type, frame count, payload size and
  * element sizes; ST_MESSAGE with *reason set to a static text, header untouched. Logs nothing: the caller counts and replies. */
-void wire_encode(const wire_header_t *header, uint8_t out[72]);
+void wire_encode(const wire_header_t *header, uint8_t out[64]);
 WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason);
 
 const char *wire_type_name(int type);

@@ -1,0 +1,99 @@
+# Smelter: `make help` lists the targets.
+#
+# Sources are found, not listed: a new .c file in common/, ps/, worker/ or launcher/ is part of the build at once, a new
+# tests/*/test_*.c is a test program of its own. BUILD names the output folder; asan, ubsan and tsan use their own.
+
+BUILD    ?= build
+CC       ?= gcc
+MARCH    ?= native
+SAN      ?=
+OPT      ?= -O3
+PKGS     := ompi-c libzmq lmdb openblas libcyaml jansson libxxhash libzstd zlib
+
+# -ffp-contract=off: the same expression gives the same bits in every build and on every vector width.
+CFLAGS_OWN = -std=gnu11 -g $(OPT) -march=$(MARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
+             -Wstrict-prototypes -Wmissing-prototypes -Wvla -I. $(SAN) -MMD -MP -DSMELTER_BUILD_DIR='"$(BUILD)"'
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+LDLIBS_OWN = $(PKG_LIBS) -lpthread -lm
+
+SOURCES  := $(filter-out launcher/main.c,$(wildcard common/*/*.c ps/*.c worker/*.c worker/*/*.c launcher/*.c))
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+TEST_SRC := $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/sim/test_*.c tests/cluster/test_*.c)
+TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
+BENCH_SRC:= $(wildcard tests/bench/bench_*.c)
+BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
+TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
+JOBS     := $(shell nproc 2>/dev/null || echo 2)
+
+.DEFAULT_GOAL := all
+.PHONY: all help setup demo check test bench clean format lint asan ubsan tsan docs build-tests
+
+all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: ## install what is missing (Debian packages; says what and why)
+	@.ci/setup
+
+demo: setup ## from a bare machine to a compared run: set up, build, train, show the report
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@tests/demo.sh $(BUILD)
+
+check: setup ## from a bare machine to a tested one: set up, build, run all tests
+	@$(MAKE) --no-print-directory -j$(JOBS) all build-tests
+	@tests/run.sh $(BUILD)
+
+test: all build-tests ## run all tests (no set-up)
+	@tests/run.sh $(BUILD)
+
+build-tests: $(TESTS)
+
+bench: ## benchmarks, each a ratio within one run; writes out/bench.json
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
+	@tests/bench/run.sh $(BUILD)
+
+docs: $(BUILD)/smelter ## write docs/CONFIG.md from the table of configuration keys
+	$(BUILD)/smelter config-reference docs/CONFIG.md
+
+asan: ## all tests under the address sanitizer
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan OPT=-O1 SAN="-fsanitize=address -fno-omit-frame-pointer" all build-tests
+	@ASAN_OPTIONS=detect_leaks=0 tests/run.sh build-asan
+
+ubsan: ## all tests under the undefined-behaviour sanitizer
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-ubsan OPT=-O1 SAN="-fsanitize=undefined -fno-sanitize-recover=undefined" all build-tests
+	@tests/run.sh build-ubsan
+
+tsan: ## unit tests under the thread sanitizer
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-tsan OPT=-O1 SAN="-fsanitize=thread" all build-tests
+	@TSAN_OPTIONS=suppressions=tests/tsan.supp tests/run.sh build-tsan unit kernels
+
+lint: ## cppcheck over the sources
+	cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --std=c11 -I. --suppress=missingIncludeSystem common ps worker launcher
+
+format: ## clang-format all sources in place
+	clang-format -i $(shell git ls-files '*.c' '*.h' | grep -v config_keys.h)
+
+clean: ## remove all build folders
+	rm -rf build build-asan build-ubsan build-tsan
+
+$(BUILD)/libsmelter.a: $(OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/smelter: $(BUILD)/launcher/main.o $(BUILD)/libsmelter.a
+	@echo "link  $@"
+	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "cc    $<"
+	@$(CC) $(CFLAGS_OWN) $(PKG_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(BUILD)/libsmelter.a
+	@echo "link  $@"
+	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN) -lcmocka
+
+.SECONDARY:
+-include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)
