@@ -11,7 +11,7 @@ OPT      ?= -O3
 PKGS     := ompi-c libzmq lmdb openblas libcyaml jansson libxxhash libzstd zlib
 
 # -ffp-contract=off: the same expression gives the same bits in every build and on every vector width.
-CFLAGS_OWN = -std=gnu11 -g $(OPT) -march=$(MARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
+CFLAGS_OWN = -std=gnu11 -D_GNU_SOURCE -g $(OPT) -march=$(MARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
              -Wstrict-prototypes -Wmissing-prototypes -Wvla -I. $(SAN) -MMD -MP -DSMELTER_BUILD_DIR='"$(BUILD)"'
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
