@@ -1,0 +1,41 @@
+/* file.h - whole files and folders: read at once, replace in one step, create, remove.
+ *
+ * Errors name the path, what the system said and what to do. A refusal that a person can mend (a missing file, a path that
+ * is not writable) is ST_INPUT; a failing disk is ST_SYSTEM. Any thread.                                             */
+#ifndef SMELTER_FILE_H
+#define SMELTER_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/status.h"
+
+/* file_write_atomic - replace `path` by `bytes` bytes of `data`.
+ *
+ * Writes PATH.tmp, syncs it, renames it over path and syncs the folder: after a crash at any moment the file holds the
+ * old content or the new, whole.  On an error the old content stays and the temporary file is removed. One writer per path. */
+WARN_UNUSED status_t file_write_atomic(const char *path, const void *data, size_t bytes);
+
+/* file_read - the whole file; *data is **owned** (mem_free) and followed by a NUL that *bytes does not count. bytes may be
+ * NULL.  ST_INPUT: missing, not readable or a folder. */
+WARN_UNUSED status_t file_read(const char *path, char **data, size_t *bytes);
+
+/* file_exists - anything, file or folder, is there. */
+bool file_exists(const char *path);
+
+/* dir_create - the folder and the ones above it that are missing; content that is there stays.
+ * ST_INPUT: something on the way is not a folder, or no right to write there. */
+WARN_UNUSED status_t dir_create(const char *path);
+
+/* dir_is_empty - true for a folder without entries and for one that does not exist. */
+bool dir_is_empty(const char *path);
+
+/* dir_check_writable - ST_INPUT with the reason where no file can be made in an existing folder. Tries it: permission bits
+ * alone say nothing about read-only file systems, and root passes all of them. */
+WARN_UNUSED status_t dir_check_writable(const char *path);
+
+/* dir_remove_tree - delete a file or a folder with all that is in it; symbolic links are not followed, other file systems are
+ * not entered. Nothing there is success. */
+WARN_UNUSED status_t dir_remove_tree(const char *path);
+
+#endif
