@@ -60,7 +60,8 @@ typedef struct experiment {
 
 /* experiment_load - read and check a configuration file.
  *
- * path       YAML file; data.schema and data.path inside it stay as written (schema is resolved against the file's folder)
+ * path       YAML file; data.path inside it stays as written, a data.schema that is a relative file name is taken relative to
+ *            this file's folder and made absolute, so that the resolved configuration works from anywhere
  * overrides  [n] "key.path=value" strings from --set, applied last, to the base and to every variant
  * out        **owned**; experiment_destroy
  * ST_INPUT with one line per error that names file, line, key, value and what is allowed.                           */
@@ -77,6 +78,15 @@ uint64_t config_hash(const config_t *config);
 /* config_for_replica - copy with the seeds of replica r; **owned**, config_destroy. */
 WARN_UNUSED status_t config_for_replica(const config_t *config, int replica, config_t **out);
 void config_destroy(config_t **config);
+
+/* config_check_workers - do the lanes fit this number of workers at the configuration's determinism level? For the launcher, once
+ * `auto` is resolved; experiment_load has checked a number that the file gives. ST_INPUT says which counts fit. */
+WARN_UNUSED status_t config_check_workers(const config_t *config, int workers);
+
+/* config_expand - text with every ${VARIABLE} replaced from the environment; **owned**, mem_free. For data.input, the one text key
+ * that experiment_load leaves as written where a variable is unset, because a dataset that exists needs no input.
+ * ST_INPUT names the variable that is unset and `key`, the configuration key the text belongs to. */
+WARN_UNUSED status_t config_expand(const char *text, const char *key, char **out);
 
 /* config_word - the YAML word of an enumeration's value; table names as in config_keys.h. */
 const char *config_determinism_word(determinism_t value);
@@ -98,7 +108,9 @@ typedef enum pooling { POOLING_SUM, POOLING_MEAN } pooling_t;
 typedef enum text_format { FORMAT_CSV, FORMAT_TSV, FORMAT_LIBSVM } text_format_t;
 
 typedef struct schema_column {
-    char *name;        /* of the input's header, or c1, c2 ... (1-based position) where there is no header */
+    char *name;        /* of the column in the dataset, unique */
+    char *column;      /* of the column in the text file: as in its header, or c1, c2 ... (1-based position) where there is no
+                        * header; equals name where the schema does not say otherwise */
     column_kind_t kind;
     column_transform_t transform;
     char *separator;   /* COLUMN_MULTI: one character between values; default "|" */
