@@ -1,0 +1,74 @@
+/* A buffer is preceded by one cache line that names its pool, its capacity and the next free buffer. */
+#include "common/base/pool.h"
+
+#include <pthread.h>
+
+#include "common/base/memory.h"
+
+typedef struct pool_head {
+    pool_t *pool;
+    struct pool_head *next;
+    size_t capacity;
+} pool_head_t;
+_Static_assert(sizeof(pool_head_t) <= MEM_ALIGN, "the head fits in front of an aligned buffer");
+
+struct pool {
+    pthread_mutex_t lock;
+    pool_head_t *free;
+    int out; /* buffers taken and not given back */
+};
+
+pool_t *pool_create(void)
+{
+    pool_t *pool = MEM_NEW(pool_t);
+    pthread_mutex_init(&pool->lock, NULL);
+    return pool;
+}
+
+void pool_destroy(pool_t **pool)
+{
+    if (!*pool)
+        return;
+    ASSERT((*pool)->out == 0);
+    for (pool_head_t *head = (*pool)->free; head;) {
+        pool_head_t *next = head->next;
+        mem_free(head);
+        head = next;
+    }
+    pthread_mutex_destroy(&(*pool)->lock);
+    mem_free(*pool);
+    *pool = NULL;
+}
+
+void *pool_take(pool_t *pool, size_t bytes)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->out++;
+    pool_head_t **at = &pool->free;
+    while (*at && (*at)->capacity < bytes)
+        at = &(*at)->next;
+    pool_head_t *head = *at;
+    if (head)
+        *at = head->next;
+    pthread_mutex_unlock(&pool->lock);
+    if (!head) {
+        size_t capacity = 4096;
+        while (capacity < bytes)
+            capacity *= 2;
+        head = mem_alloc(capacity + MEM_ALIGN, 1);
+        head->pool = pool;
+        head->capacity = capacity;
+    }
+    return (char *)head + MEM_ALIGN;
+}
+
+void pool_give(void *buffer)
+{
+    pool_head_t *head = (pool_head_t *)((char *)buffer - MEM_ALIGN);
+    pool_t *pool = head->pool;
+    pthread_mutex_lock(&pool->lock);
+    head->next = pool->free;
+    pool->free = head;
+    pool->out--;
+    pthread_mutex_unlock(&pool->lock);
+}

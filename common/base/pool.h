@@ -1,0 +1,18 @@
+/* pool.h - reusable buffers for messages: taken by one thread, given back by any (one lock per buffer, none per key). */
+#ifndef SMELTER_POOL_H
+#define SMELTER_POOL_H
+
+#include <stddef.h>
+
+typedef struct pool pool_t;
+
+pool_t *pool_create(void); /* **owned**; cannot fail */
+/* pool_destroy - frees the pool and all buffers given back; every buffer must have been given back. */
+void pool_destroy(pool_t **pool);
+
+/* pool_take - a 64-byte aligned buffer of at least `bytes`, contents undefined; **owned** until pool_give. */
+void *pool_take(pool_t *pool, size_t bytes);
+/* pool_give - return a buffer to its pool. Any thread; has the shape of a message release callback. */
+void pool_give(void *buffer);
+
+#endif

@@ -1,0 +1,63 @@
+/* message.h - fixed bodies of control messages and the numbering of peers.
+ *
+ * Bodies are plain structs of fixed-width little-endian fields (the supported machines are little-endian; the header says so with
+ * its magic number). message_body checks the size before a body is used.                                                    */
+#ifndef SMELTER_MESSAGE_H
+#define SMELTER_MESSAGE_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/net/net.h"
+
+/* Peers of a dialling net_t: 0 is the coordinator, shards follow. On listening net_t's a peer is the dialling rank. */
+#define PEER_COORDINATOR 0
+#define PEER_SHARD(shard) ((1 << 20) + (shard))
+#define PEER_IS_SHARD(peer) ((peer) >= (1 << 20))
+#define PEER_SHARD_OF(peer) ((peer) - (1 << 20))
+
+#define MESSAGE_DIR_BYTES 1024
+
+/* BEGIN: which run of the experiment comes now. */
+typedef struct message_begin {
+    int32_t variant; /* -1: the base configuration */
+    int32_t replica;
+    int32_t fields;  /* embedding fields of the dataset: tables = components * fields */
+    int32_t reserved;
+    char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
+} message_begin_t;
+
+/* TRAINED, EVALUATED, FLUSHED: what a rank has done in this run. */
+typedef struct message_counters {
+    double seconds;        /* TRAINED: wall time of the training loop */
+    double cpu_seconds;    /* of the whole process since BEGIN; 0 from shards that are not their server's first */
+    int64_t peak_rss_bytes; /* of the process; 0 likewise */
+    int64_t examples;
+    int64_t rows_pulled, rows_pushed;
+    int64_t bytes_sent, bytes_received; /* message payloads, headers included, of pulls, pushes and their answers */
+    int64_t rows;          /* FLUSHED: rows in the shard's tables */
+    int64_t parameters;    /* TRAINED: dense parameters of all components; FLUSHED: embedding weights */
+    int64_t flops_per_example;
+    uint64_t digest_low, digest_high;
+    int64_t digest_elements;
+    int64_t staleness_sum, staleness_max, staleness_count; /* FLUSHED: steps missing at the pulls answered */
+    int64_t duplicates, bad_messages;
+} message_counters_t;
+
+/* ERROR: a refused message or a fatal error. */
+typedef struct message_error {
+    int32_t status; /* status_t */
+    int32_t fatal;  /* 1: the sender is leaving */
+    char text[480];
+} message_error_t;
+
+/* message_body - copy the fixed body of `message` out; false where its size is wrong. */
+static inline bool message_body(const net_message_t *message, void *body, int64_t bytes)
+{
+    if (message->frames != 1 || message->frame[0].bytes != bytes)
+        return false;
+    memcpy(body, message->frame[0].data, (size_t)bytes);
+    return true;
+}
+
+#endif

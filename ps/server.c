@@ -1,0 +1,88 @@
+#include "ps/server.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/net/member.h"
+#include "ps/shard.h"
+
+typedef struct shard_thread {
+    pthread_t thread;
+    shard_t *shard;
+    const volatile bool *stop;
+    status_t status;
+    atomic_bool ended;
+} shard_thread_t;
+
+static void *run_shard(void *argument)
+{
+    shard_thread_t *thread = argument;
+    thread->status = shard_run(thread->shard, thread->stop);
+    atomic_store(&thread->ended, true);
+    return NULL;
+}
+
+/* Watch the shards and listen to the coordinator until one of them ends the job. */
+static status_t watch(const server_options_t *options, member_t *member, shard_thread_t *threads)
+{
+    for (;;) {
+        for (int i = 0; i < options->shards; i++)
+            if (atomic_load(&threads[i].ended) && threads[i].status != ST_OK)
+                return threads[i].status;
+        if (member_interrupted())
+            return ST_STOPPED;
+        TRY(member_beat(member, 0));
+        net_message_t message;
+        status_t status = net_receive(options->control, &message, member->heartbeat_ns / 1000000);
+        if (status == ST_TIMEOUT)
+            continue;
+        TRY(status);
+        int type = message.header.type;
+        status_t outcome = message.header.count ? ST_PEER : ST_OK;
+        net_release(options->control, &message);
+        if (type == WIRE_STOP)
+            return outcome;
+    }
+}
+
+status_t server_run(const server_options_t *options)
+{
+    volatile bool stop = false;
+    int started = 0;
+    shard_thread_t *threads = MEM_ARRAY(shard_thread_t, options->shards);
+    const config_t *config = options->experiment->base;
+    member_t member;
+    member_init(&member, options->control, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    status_t status = ST_OK;
+    for (int i = 0; i < options->shards && status == ST_OK; i++) {
+        const shard_options_t shard_options = {
+            .shard = options->first_shard + i,
+            .first_of_process = i == 0,
+            .rank = options->rank,
+            .first_worker = options->first_worker,
+            .workers = options->workers,
+            .experiment = options->experiment,
+            .net = options->shard_nets[i],
+        };
+        threads[i].stop = &stop;
+        status = shard_create(&shard_options, &threads[i].shard);
+        if (status == ST_OK && pthread_create(&threads[i].thread, NULL, run_shard, &threads[i]) != 0)
+            status = FAIL(ST_SYSTEM, "cannot start the thread of shard %d; the limit on threads is too low", shard_options.shard);
+        started += status == ST_OK;
+    }
+    if (status == ST_OK)
+        status = watch(options, &member, threads);
+    stop = true;
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i].thread, NULL);
+    if (status != ST_OK && status != ST_STOPPED && status != ST_PEER)
+        member_fail(&member, status, "a shard failed; its own line says why");
+    member_bye(&member, status);
+    for (int i = 0; i < options->shards; i++)
+        shard_destroy(&threads[i].shard);
+    mem_free(threads);
+    return status;
+}

@@ -1,0 +1,483 @@
+/* A shard holds back messages, never data: a pull or push that may not take effect yet stays in its transport frames, in a ring
+ * of the next RING steps with one place per worker, and advance() looks which of them the rules release.
+ *
+ *              step   applied       applied+1     ...      applied+d
+ *     pull[w]         held/answered held/answered          held/answered   <- answered while step <= applied + d
+ *     push[w]         held          held                   -               <- applied when all W are held and every
+ *                                                                             pull of step applied + d was answered
+ *
+ * Rejected: copying held pushes into a merge buffer on arrival. It would touch the gradients once more and make the sum depend on
+ * arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a core. */
+#include "ps/shard.h"
+
+#include <stdio.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/hash.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/pool.h"
+#include "common/net/message.h"
+#include "common/net/window.h"
+#include "ps/store.h"
+#include "ps/table.h"
+
+#define RING 32 /* steps that may be in flight; workers run at most pipeline_depth + 2 <= 10 ahead */
+
+typedef enum place { PLACE_EMPTY, PLACE_HELD, PLACE_ANSWERED } place_t;
+
+typedef struct held {
+    place_t place;
+    net_message_t message;
+} held_t;
+
+struct shard {
+    shard_options_t o;
+    pool_t *pool;
+
+    /* The run in progress; tables are NULL between runs. */
+    config_t *config;
+    uint64_t run_id;
+    uint32_t epoch;
+    char run_dir[MESSAGE_DIR_BYTES];
+    table_t **tables;
+    uint32_t n_tables;
+
+    int64_t applied;            /* pushes of steps < applied are in the tables (sync, invariant) */
+    int64_t *pushed;            /* [W] steps pushed by each worker */
+    window_t *windows;          /* [W] */
+    held_t *pulls, *pushes;     /* [RING][W] */
+    net_message_t **ready;      /* [W] pushes of the step being applied */
+    const uint64_t **keys;      /* [W] arguments of table_push_merged */
+    const float **gradients;    /* [W] */
+    int64_t *counts;            /* [W] */
+    int64_t *cursor_segment, *cursor_key, *cursor_float; /* [W] */
+
+    message_counters_t counters;
+    double cpu_start;
+};
+
+static int worker_of(const shard_t *shard, int rank)
+{
+    int worker = rank - shard->o.first_worker;
+    return worker >= 0 && worker < shard->o.workers ? worker : -1;
+}
+
+static held_t *place_at(const shard_t *shard, held_t *ring, int64_t step, int worker)
+{
+    return &ring[(step % RING) * shard->o.workers + worker];
+}
+
+static bool is_ordered(const shard_t *shard)
+{
+    return shard->config->determinism >= DETERMINISM_SYNC;
+}
+
+static void drop_held(shard_t *shard)
+{
+    for (int i = 0; shard->pulls && i < RING * shard->o.workers; i++) {
+        if (shard->pulls[i].place == PLACE_HELD)
+            net_release(shard->o.net, &shard->pulls[i].message);
+        if (shard->pushes[i].place == PLACE_HELD)
+            net_release(shard->o.net, &shard->pushes[i].message);
+        shard->pulls[i].place = shard->pushes[i].place = PLACE_EMPTY;
+    }
+}
+
+static void end_run(shard_t *shard)
+{
+    drop_held(shard);
+    for (uint32_t i = 0; i < shard->n_tables; i++)
+        table_destroy(&shard->tables[i]);
+    mem_free(shard->tables);
+    shard->tables = NULL;
+    shard->n_tables = 0;
+    config_destroy(&shard->config);
+}
+
+status_t shard_create(const shard_options_t *options, shard_t **out)
+{
+    shard_t *shard = MEM_NEW(shard_t);
+    shard->o = *options;
+    shard->pool = pool_create();
+    int w = options->workers;
+    shard->pushed = MEM_ARRAY(int64_t, w);
+    shard->windows = MEM_ARRAY(window_t, w);
+    shard->pulls = MEM_ARRAY(held_t, RING * w);
+    shard->pushes = MEM_ARRAY(held_t, RING * w);
+    shard->ready = MEM_ARRAY(net_message_t *, w);
+    shard->keys = MEM_ARRAY(const uint64_t *, w);
+    shard->gradients = MEM_ARRAY(const float *, w);
+    shard->counts = MEM_ARRAY(int64_t, w);
+    shard->cursor_segment = MEM_ARRAY(int64_t, w);
+    shard->cursor_key = MEM_ARRAY(int64_t, w);
+    shard->cursor_float = MEM_ARRAY(int64_t, w);
+    *out = shard;
+    return ST_OK;
+}
+
+void shard_destroy(shard_t **shard)
+{
+    shard_t *s = *shard;
+    if (!s)
+        return;
+    end_run(s);
+    mem_free(s->pushed);
+    mem_free(s->windows);
+    mem_free(s->pulls);
+    mem_free(s->pushes);
+    mem_free(s->ready);
+    mem_free(s->keys);
+    mem_free(s->gradients);
+    mem_free(s->counts);
+    mem_free(s->cursor_segment);
+    mem_free(s->cursor_key);
+    mem_free(s->cursor_float);
+    pool_destroy(&s->pool);
+    mem_free(s);
+    *shard = NULL;
+}
+
+static wire_header_t header_of(const shard_t *shard, wire_type_t type, int64_t step, int64_t count)
+{
+    return wire_header(type, shard->run_id, shard->epoch, (uint32_t)shard->o.rank, step, count);
+}
+
+/* Answer a bad message with its reason; state is unchanged. */
+static status_t refuse(shard_t *shard, net_message_t *message, const char *reason)
+{
+    shard->counters.bad_messages++;
+    char text[160];
+    wire_describe(&message->header, text, sizeof text);
+    log_warn("shard %d refused %s: %s", shard->o.shard, text, reason);
+    message_error_t body = {.status = ST_MESSAGE};
+    snprintf(body.text, sizeof body.text, "shard %d refused %s: %s", shard->o.shard, text, reason);
+    wire_header_t header = header_of(shard, WIRE_ERROR, message->header.step, 0);
+    header.sequence = message->header.sequence;
+    wire_frame_t frame = {&body, sizeof body};
+    int peer = message->peer;
+    net_release(shard->o.net, message);
+    return net_send(shard->o.net, peer, &header, &frame, 1);
+}
+
+/* Check the segments of a PULL, PEEK or PUSH: known tables, ascending, counts that add up; *floats gets their weights. */
+static const char *check_segments(const shard_t *shard, const net_message_t *message, int64_t *floats)
+{
+    const wire_segment_t *segments = message->frame[0].data;
+    int64_t n = message->frame[0].bytes / (int64_t)sizeof *segments, keys = 0, total = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (segments[i].table >= shard->n_tables)
+            return "a segment names a table that does not exist";
+        if (i > 0 && segments[i].table <= segments[i - 1].table)
+            return "segments are not in ascending order of tables";
+        keys += segments[i].count;
+        total += (int64_t)segments[i].count * table_options(shard->tables[segments[i].table])->dim;
+    }
+    if (keys != message->header.count || message->frame[1].bytes != keys * (int64_t)sizeof(uint64_t))
+        return "segment counts, key count and key bytes disagree";
+    if (message->header.type == WIRE_PUSH && message->frame[2].bytes != total * (int64_t)sizeof(float))
+        return "gradient bytes do not match keys and embedding width";
+    *floats = total;
+    return NULL;
+}
+
+/* Answer a PULL or PEEK and release it. */
+static status_t answer(shard_t *shard, net_message_t *message, bool peek)
+{
+    int64_t floats = 0;
+    const char *reason = check_segments(shard, message, &floats);
+    ASSERT(!reason);
+    const wire_segment_t *segments = message->frame[0].data;
+    const uint64_t *keys = message->frame[1].data;
+    int64_t n = message->frame[0].bytes / (int64_t)sizeof *segments;
+    float *rows = pool_take(shard->pool, (size_t)floats * sizeof *rows), *at = rows;
+    for (int64_t i = 0; i < n; i++) {
+        table_t *table = shard->tables[segments[i].table];
+        if (peek)
+            table_peek(table, keys, segments[i].count, at);
+        else
+            table_pull(table, keys, segments[i].count, at);
+        keys += segments[i].count;
+        at += (int64_t)segments[i].count * table_options(table)->dim;
+    }
+    if (!peek) {
+        shard->counters.rows_pulled += message->header.count;
+        int64_t oldest = shard->applied;
+        if (!is_ordered(shard)) {
+            oldest = shard->pushed[0];
+            for (int w = 1; w < shard->o.workers; w++)
+                oldest = shard->pushed[w] < oldest ? shard->pushed[w] : oldest;
+        }
+        int64_t staleness = message->header.step > oldest ? message->header.step - oldest : 0;
+        shard->counters.staleness_sum += staleness;
+        shard->counters.staleness_count++;
+        if (staleness > shard->counters.staleness_max)
+            shard->counters.staleness_max = staleness;
+    }
+    wire_header_t header = header_of(shard, WIRE_ROWS, message->header.step, message->header.count);
+    header.sequence = message->header.sequence;
+    wire_frame_t frame = {rows, floats * (int64_t)sizeof *rows};
+    int peer = message->peer;
+    net_release(shard->o.net, message);
+    return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, rows);
+}
+
+/* Apply the pushes of one step: all workers' (ordered levels) or one worker's, merged per key in tree order. */
+static void apply_step(shard_t *shard, net_message_t *const *messages, int n, int64_t step)
+{
+    for (int w = 0; w < n; w++)
+        shard->cursor_segment[w] = shard->cursor_key[w] = shard->cursor_float[w] = 0;
+    for (uint32_t t = 0; t < shard->n_tables; t++) {
+        int dim = table_options(shard->tables[t])->dim;
+        int64_t any = 0;
+        for (int w = 0; w < n; w++) {
+            const net_message_t *m = messages[w];
+            const wire_segment_t *segments = m->frame[0].data;
+            int64_t count = 0, i = shard->cursor_segment[w];
+            if (i < m->frame[0].bytes / (int64_t)sizeof *segments && segments[i].table == t) {
+                count = segments[i].count;
+                shard->cursor_segment[w]++;
+            }
+            shard->keys[w] = (const uint64_t *)m->frame[1].data + shard->cursor_key[w];
+            shard->gradients[w] = (const float *)m->frame[2].data + shard->cursor_float[w];
+            shard->counts[w] = count;
+            shard->cursor_key[w] += count;
+            shard->cursor_float[w] += count * dim;
+            any |= count;
+        }
+        if (any)
+            table_push_merged(shard->tables[t], shard->keys, shard->gradients, shard->counts, n, (uint32_t)step + 1);
+    }
+    for (int w = 0; w < n; w++)
+        shard->counters.rows_pushed += messages[w]->header.count;
+}
+
+static bool step_complete(const shard_t *shard)
+{
+    int64_t depth = shard->config->train.pipeline_depth;
+    for (int w = 0; w < shard->o.workers; w++)
+        if (place_at(shard, shard->pushes, shard->applied, w)->place != PLACE_HELD ||
+            place_at(shard, shard->pulls, shard->applied + depth, w)->place != PLACE_ANSWERED)
+            return false;
+    return true;
+}
+
+/* Release whatever the rules of sync and invariant allow now. */
+static status_t advance_ordered(shard_t *shard)
+{
+    int64_t depth = shard->config->train.pipeline_depth;
+    for (;;) {
+        int64_t first = shard->applied == 0 ? 0 : shard->applied + depth;
+        for (int64_t step = first; step <= shard->applied + depth; step++)
+            for (int w = 0; w < shard->o.workers; w++) {
+                held_t *pull = place_at(shard, shard->pulls, step, w);
+                if (pull->place == PLACE_HELD) {
+                    pull->place = PLACE_ANSWERED;
+                    TRY(answer(shard, &pull->message, false));
+                }
+            }
+        if (!step_complete(shard))
+            return ST_OK;
+        for (int w = 0; w < shard->o.workers; w++)
+            shard->ready[w] = &place_at(shard, shard->pushes, shard->applied, w)->message;
+        apply_step(shard, shard->ready, shard->o.workers, shard->applied);
+        for (int w = 0; w < shard->o.workers; w++) {
+            held_t *push = place_at(shard, shard->pushes, shard->applied, w);
+            net_release(shard->o.net, &push->message);
+            push->place = PLACE_EMPTY;
+            for (int64_t step = first; step <= shard->applied + depth; step++)
+                place_at(shard, shard->pulls, step, w)->place = PLACE_EMPTY;
+        }
+        shard->applied++;
+    }
+}
+
+/* Answer the held pulls that the staleness bound allows now. */
+static status_t advance_bounded(shard_t *shard)
+{
+    int64_t slowest = shard->pushed[0];
+    for (int w = 1; w < shard->o.workers; w++)
+        slowest = shard->pushed[w] < slowest ? shard->pushed[w] : slowest;
+    for (int i = 0; i < RING * shard->o.workers; i++) {
+        held_t *pull = &shard->pulls[i];
+        if (pull->place == PLACE_HELD && pull->message.header.step - shard->config->train.staleness <= slowest) {
+            pull->place = PLACE_EMPTY;
+            TRY(answer(shard, &pull->message, false));
+        }
+    }
+    return ST_OK;
+}
+
+static status_t handle_pull(shard_t *shard, net_message_t *message, int worker)
+{
+    int64_t step = message->header.step;
+    if (shard->config->determinism == DETERMINISM_ASYNC)
+        return answer(shard, message, false);
+    int64_t oldest = is_ordered(shard) ? shard->applied : shard->pushed[worker];
+    if (step < oldest || step >= oldest + RING)
+        return refuse(shard, message, "its step is not among those in flight");
+    held_t *pull = place_at(shard, shard->pulls, step, worker);
+    if (pull->place != PLACE_EMPTY)
+        return refuse(shard, message, "this step was pulled before");
+    pull->place = PLACE_HELD;
+    pull->message = *message;
+    return is_ordered(shard) ? advance_ordered(shard) : advance_bounded(shard);
+}
+
+static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
+{
+    int64_t step = message->header.step;
+    if (!window_accept(&shard->windows[worker], message->header.sequence)) {
+        shard->counters.duplicates++;
+        net_release(shard->o.net, message);
+        return ST_OK;
+    }
+    if (is_ordered(shard)) {
+        if (step < shard->applied || step >= shard->applied + RING)
+            return refuse(shard, message, "its step is not among those in flight");
+        held_t *push = place_at(shard, shard->pushes, step, worker);
+        if (push->place != PLACE_EMPTY)
+            return refuse(shard, message, "this step was pushed before");
+        push->place = PLACE_HELD;
+        push->message = *message;
+        return advance_ordered(shard);
+    }
+    apply_step(shard, &message, 1, step);
+    if (step + 1 > shard->pushed[worker])
+        shard->pushed[worker] = step + 1;
+    net_release(shard->o.net, message);
+    return shard->config->determinism == DETERMINISM_BOUNDED ? advance_bounded(shard) : ST_OK;
+}
+
+/* BEGIN: drop the run before, make empty tables for the next. */
+static status_t handle_begin(shard_t *shard, net_message_t *message)
+{
+    message_begin_t begin;
+    const experiment_t *experiment = shard->o.experiment;
+    if (!message_body(message, &begin, sizeof begin) || begin.variant < -1 || begin.variant >= experiment->variants ||
+        begin.replica < 0 || begin.fields < 0 || begin.fields > 65536 || !memchr(begin.run_dir, 0, sizeof begin.run_dir))
+        return refuse(shard, message, "its body is malformed");
+    end_run(shard);
+    shard->run_id = message->header.run_id;
+    shard->epoch = message->header.epoch;
+    memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
+    TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica, &shard->config));
+    const config_t *c = shard->config;
+    shard->n_tables = (uint32_t)(c->model.components * begin.fields);
+    shard->tables = MEM_ARRAY(table_t *, shard->n_tables);
+    for (uint32_t t = 0; t < shard->n_tables; t++) {
+        const table_options_t options = {
+            .id = t,
+            .dim = (int32_t)c->embedding.dim,
+            .optimizer = c->embedding.optimizer,
+            .settings = {(float)c->embedding.learning_rate, (float)c->embedding.initial_accumulator, (float)c->embedding.epsilon},
+            .init_std = (float)c->embedding.init_std,
+            .seed = (uint64_t)c->seed,
+        };
+        TRY(table_create(&options, &shard->tables[t]));
+    }
+    shard->applied = 0;
+    memset(shard->pushed, 0, sizeof *shard->pushed * (size_t)shard->o.workers);
+    memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->o.workers);
+    shard->counters = (message_counters_t){0};
+    shard->cpu_start = clock_cpu_seconds();
+    shard->o.net->bytes_sent = shard->o.net->bytes_received = 0;
+    if (shard->o.first_of_process)
+        clock_reset_peak_rss();
+    wire_header_t header = header_of(shard, WIRE_READY, 0, 0);
+    int peer = message->peer;
+    net_release(shard->o.net, message);
+    return net_send(shard->o.net, peer, &header, NULL, 0);
+}
+
+/* FLUSH: tables to the store, digest and counters to the coordinator. */
+static status_t handle_flush(shard_t *shard, net_message_t *message)
+{
+    message_counters_t *c = &shard->counters;
+    hash_digest_t digest = {0};
+    char path[MESSAGE_DIR_BYTES + 64];
+    snprintf(path, sizeof path, "%s/store", shard->run_dir);
+    TRY(dir_create(path));
+    snprintf(path, sizeof path, "%s/store/shard-%d", shard->run_dir, shard->o.shard);
+    store_t *store = NULL;
+    status_t status = store_open(path, true, &store);
+    c->rows = c->parameters = 0;
+    for (uint32_t t = 0; t < shard->n_tables && status == ST_OK; t++) {
+        status = store_put_table(store, shard->tables[t]);
+        table_digest(shard->tables[t], &digest);
+        c->rows += table_rows(shard->tables[t]);
+        c->parameters += table_rows(shard->tables[t]) * table_options(shard->tables[t])->dim;
+    }
+    if (status == ST_OK)
+        status = store_sync(store);
+    store_close(&store);
+    TRY(status);
+    c->digest_low = digest.low;
+    c->digest_high = digest.high;
+    c->digest_elements = digest.elements;
+    c->bytes_sent = shard->o.net->bytes_sent;
+    c->bytes_received = shard->o.net->bytes_received;
+    if (shard->o.first_of_process) {
+        c->cpu_seconds = clock_cpu_seconds() - shard->cpu_start;
+        c->peak_rss_bytes = clock_peak_rss_bytes();
+    }
+    wire_header_t header = header_of(shard, WIRE_FLUSHED, shard->applied, c->rows);
+    wire_frame_t frame = {c, sizeof *c};
+    int peer = message->peer;
+    net_release(shard->o.net, message);
+    return net_send(shard->o.net, peer, &header, &frame, 1);
+}
+
+status_t shard_handle(shard_t *shard, net_message_t *message)
+{
+    const wire_header_t *header = &message->header;
+    switch (header->type) {
+    case WIRE_STOP:
+        net_release(shard->o.net, message);
+        return ST_STOPPED;
+    case WIRE_BEGIN:
+        if (message->peer != PEER_COORDINATOR)
+            return refuse(shard, message, "only the coordinator begins a run");
+        return handle_begin(shard, message);
+    case WIRE_ERROR:
+        net_release(shard->o.net, message);
+        return ST_OK;
+    default:
+        break;
+    }
+    if (!shard->tables)
+        return refuse(shard, message, "no run has begun");
+    if (header->run_id != shard->run_id || header->epoch != shard->epoch)
+        return refuse(shard, message, "it belongs to another run or epoch");
+    if (header->type == WIRE_FLUSH && message->peer == PEER_COORDINATOR)
+        return handle_flush(shard, message);
+    if (header->type != WIRE_PULL && header->type != WIRE_PEEK && header->type != WIRE_PUSH)
+        return refuse(shard, message, "a shard does not take this type from this sender");
+    int worker = worker_of(shard, message->peer);
+    if (worker < 0)
+        return refuse(shard, message, "its sender is not a worker");
+    int64_t floats;
+    const char *reason = header->step < 0 ? "its step is negative" : check_segments(shard, message, &floats);
+    if (reason)
+        return refuse(shard, message, reason);
+    if (header->type == WIRE_PEEK)
+        return answer(shard, message, true);
+    return header->type == WIRE_PULL ? handle_pull(shard, message, worker) : handle_push(shard, message, worker);
+}
+
+status_t shard_run(shard_t *shard, const volatile bool *stop)
+{
+    while (!*stop) {
+        net_message_t message;
+        status_t status = net_receive(shard->o.net, &message, 200);
+        if (status == ST_TIMEOUT)
+            continue;
+        TRY(status);
+        status = shard_handle(shard, &message);
+        if (status == ST_STOPPED)
+            return ST_OK;
+        TRY(status);
+    }
+    return ST_OK;
+}
