@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/log.h"
 #include "common/base/memory.h"
 
 /* What a person can mend is bad input; the rest is the system's. */

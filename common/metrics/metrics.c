@@ -1,0 +1,195 @@
+/* AUC loss and PQAUC loss are one algorithm: sort by (group, p), then walk every group upwards and count, for each negative,
+ * the positives below it. Counts are whole numbers of half pairs, so a tie adds 1 and an inverted pair 2, nothing rounds, and
+ * the order of examples cannot matter. AUC loss is the case of one group.
+ *
+ * The sort is a least-significant-digit radix sort: bits of a non-negative IEEE float order as the float does, and leave
+ * bit 31 free for the label. Digits in which all items agree cost one look at a histogram, so one group, or small group
+ * numbers, cost nothing for the unused digits. Rejected: qsort, whose n log n calls of a comparison
+ * dominate the evaluation of a large split.                                                                           */
+#include "common/metrics/metrics.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/status.h"
+
+#define P_FLOOR 1e-7
+
+/* score = bits of p, shifted left by one, + y. */
+typedef struct item {
+    uint64_t group;
+    uint32_t score;
+} item_t;
+
+#define DIGIT_BITS 8
+#define DIGITS (1 << DIGIT_BITS)
+#define SCORE_DIGITS (32 / DIGIT_BITS)
+#define GROUP_DIGITS (64 / DIGIT_BITS)
+
+static bool is_probability(float p)
+{
+    return p >= 0.0f && p <= 1.0f; /* false for NaN */
+}
+
+static uint32_t digit_of(const item_t *item, int digit)
+{
+    uint64_t word = digit < SCORE_DIGITS ? (uint64_t)item->score : item->group >> DIGIT_BITS * (digit - SCORE_DIGITS);
+    return (uint32_t)(digit < SCORE_DIGITS ? word >> DIGIT_BITS * digit : word) & (DIGITS - 1);
+}
+
+/* Sort by (group, score); the result is in *items or in *spare, which are swapped as needed. */
+static void sort_items(item_t **items, item_t **spare, int64_t n)
+{
+    int64_t(*count)[DIGITS] = mem_alloc(SCORE_DIGITS + GROUP_DIGITS, sizeof *count);
+    for (int64_t i = 0; i < n; i++)
+        for (int digit = 0; digit < SCORE_DIGITS + GROUP_DIGITS; digit++)
+            count[digit][digit_of(&(*items)[i], digit)]++;
+    for (int digit = 0; digit < SCORE_DIGITS + GROUP_DIGITS; digit++) {
+        if (count[digit][digit_of(&(*items)[0], digit)] == n)
+            continue;
+        int64_t at = 0;
+        for (int value = 0; value < DIGITS; value++) {
+            int64_t size = count[digit][value];
+            count[digit][value] = at;
+            at += size;
+        }
+        for (int64_t i = 0; i < n; i++)
+            (*spare)[count[digit][digit_of(&(*items)[i], digit)]++] = (*items)[i];
+        item_t *sorted = *spare;
+        *spare = *items;
+        *items = sorted;
+    }
+    mem_free(count);
+}
+
+typedef struct pairs {
+    uint64_t half_wrong; /* 2 per inverted pair, 1 per tie; n^2 / 2 at most */
+    uint64_t total;
+} pairs_t;
+
+/* Pairs of one group, sorted by score. Items of one p are neighbours, negatives first. */
+static pairs_t count_pairs(const item_t *items, int64_t n)
+{
+    pairs_t pairs = {0, 0};
+    uint64_t positives_below = 0, negatives = 0;
+    for (int64_t i = 0; i < n;) {
+        const uint32_t p = items[i].score >> 1;
+        uint64_t tied[2] = {0, 0};
+        for (; i < n && items[i].score >> 1 == p; i++)
+            tied[items[i].score & 1]++;
+        pairs.half_wrong += tied[0] * (2 * positives_below + tied[1]);
+        positives_below += tied[1];
+        negatives += tied[0];
+    }
+    pairs.total = positives_below * negatives;
+    return pairs;
+}
+
+static double loss_of(pairs_t pairs)
+{
+    return pairs.total ? (double)pairs.half_wrong / (2.0 * (double)pairs.total) : NAN;
+}
+
+/* group NULL: all examples are one group. */
+static double pair_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_group_mean)
+{
+    if (per_group_mean)
+        *per_group_mean = NAN;
+    for (int64_t i = 0; i < n; i++)
+        if (!is_probability(p[i]))
+            return NAN;
+    if (n == 0)
+        return NAN;
+
+    item_t *items = MEM_ARRAY(item_t, n), *spare = MEM_ARRAY(item_t, n);
+    for (int64_t i = 0; i < n; i++) {
+        ASSERT(y[i] <= 1);
+        float positive_zero = p[i] + 0.0f; /* -0 has a sign bit */
+        uint32_t bits;
+        memcpy(&bits, &positive_zero, sizeof bits);
+        items[i] = (item_t){.group = group ? group[i] : 0, .score = bits << 1 | y[i]};
+    }
+    sort_items(&items, &spare, n);
+
+    pairs_t all = {0, 0};
+    double sum_of_losses = 0.0;
+    int64_t groups_with_pairs = 0;
+    for (int64_t begin = 0, end; begin < n; begin = end) {
+        for (end = begin + 1; end < n && items[end].group == items[begin].group; end++)
+            ;
+        pairs_t pairs = count_pairs(items + begin, end - begin);
+        if (pairs.total == 0)
+            continue;
+        all.half_wrong += pairs.half_wrong;
+        all.total += pairs.total;
+        sum_of_losses += loss_of(pairs);
+        groups_with_pairs++;
+    }
+    mem_free(items);
+    mem_free(spare);
+    if (per_group_mean && groups_with_pairs)
+        *per_group_mean = sum_of_losses / (double)groups_with_pairs;
+    return loss_of(all);
+}
+
+double metrics_logloss(const float *p, const uint8_t *y, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!is_probability(p[i]))
+            return NAN;
+        double likelihood = y[i] ? (double)p[i] : 1.0 - (double)p[i];
+        sum -= log(fmin(fmax(likelihood, P_FLOOR), 1.0 - P_FLOOR));
+    }
+    return n ? sum / (double)n : NAN;
+}
+
+double metrics_calibration(const float *p, const uint8_t *y, int64_t n)
+{
+    double predicted = 0.0;
+    int64_t positives = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!is_probability(p[i]))
+            return NAN;
+        predicted += (double)p[i];
+        positives += y[i];
+    }
+    return positives ? predicted / (double)positives : NAN;
+}
+
+double metrics_auc_loss(const float *p, const uint8_t *y, int64_t n)
+{
+    return pair_loss(p, y, NULL, n, NULL);
+}
+
+double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_query_mean)
+{
+    ASSERT(group || n == 0);
+    return pair_loss(p, y, group, n, per_query_mean);
+}
+
+double metrics_relative_pd(const float *p1, const float *p2, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!is_probability(p1[i]) || !is_probability(p2[i]))
+            return NAN;
+        double both = (double)p1[i] + (double)p2[i];
+        if (both > 0.0)
+            sum += 2.0 * fabs((double)p1[i] - (double)p2[i]) / both;
+    }
+    return n ? sum / (double)n : NAN;
+}
+
+double metrics_relative_pd_mean(const float *const *p, int replicas, int64_t n, int *pairs)
+{
+    double sum = 0.0;
+    int count = 0;
+    for (int i = 0; i < replicas; i++)
+        for (int j = i + 1; j < replicas; j++, count++)
+            sum += metrics_relative_pd(p[i], p[j], n);
+    *pairs = count;
+    return count ? sum / count : NAN;
+}
