@@ -7,7 +7,9 @@
 /* A kernel works on n contiguous f32.
  *   forward   y := clip(f(x), -c, c)
  *   backward  dx := dy * f'(x) where |f(x)| < c, else 0     (docs/MATH.md)
- * c is +infinity where clipping is off. y may alias x in forward; dx may alias dy in backward. */
+ * c is +infinity where clipping is off. y may be x in forward and dx may be dy in backward; otherwise nothing overlaps.
+ * NaN passes through both, so that a diverged run shows it. The same element gives the same bits at any place and on any
+ * vector width. */
 typedef void activation_forward_fn(float *y, const float *x, int64_t n, float beta, float clip);
 typedef void activation_backward_fn(float *dx, const float *dy, const float *x, int64_t n, float beta, float clip);
 /* The same in double for one element, the oracle: value and derivative (without clipping). */
@@ -19,6 +21,9 @@ typedef struct activation {
     activation_backward_fn *backward;
     activation_exact_fn *exact;
 } activation_t;
+
+/* The kernels, one file each; activation.c lists them in the order of activation_kind_t. */
+extern const activation_t activation_relu, activation_smelu, activation_identity;
 
 /* activation_get - by the value of activation_kind_t (passed as int: kernels do not know the configuration). */
 const activation_t *activation_get(int kind);
