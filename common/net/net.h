@@ -25,11 +25,13 @@ typedef struct net_message {
 
 typedef struct net_ops {
     /* send - frames are copied, unless release is given: then ownership of every frame passes to the transport, which calls
-     * release(context) from any thread once, when all frames of the message have left. Blocks at most `deadline`. */
+     * release(context) from any thread once, when all frames of the message have left; also when the send fails. The transport
+     * fills in the header's sender and payload_bytes. Blocks at most the deadline given at create, then ST_TIMEOUT with a line
+     * that names the peer; nothing of the message was sent then. */
     status_t (*send)(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *frames, int n,
                      void (*release)(void *context), void *context);
-    /* receive - next valid message; ST_TIMEOUT after timeout_ms (0: poll). Bad messages are answered with ERROR, counted and
-     * skipped inside. */
+    /* receive - next valid message; ST_TIMEOUT, not logged, after timeout_ms (0: poll). Bad messages are answered with ERROR,
+     * counted and skipped inside. Frames are aligned to 8 bytes. Several messages may be held before net_release. */
     status_t (*receive)(net_t *net, net_message_t *message, int64_t timeout_ms);
     void (*release)(net_t *net, net_message_t *message);
     int64_t (*now_ns)(net_t *net);
@@ -64,6 +66,16 @@ static inline void net_release(net_t *net, net_message_t *message)
 static inline int64_t net_now_ns(net_t *net)
 {
     return net->ops->now_ns(net);
+}
+static inline uint64_t net_random(net_t *net)
+{
+    return net->ops->random(net);
+}
+/* net_close - accepts NULL inside, sets NULL. Every message must have been released. */
+static inline void net_close(net_t **net)
+{
+    if (*net)
+        (*net)->ops->close(net);
 }
 
 #endif

@@ -12,17 +12,23 @@
 
 #define NET_ENDPOINT_BYTES 128
 
-/* net_zmq_create - a transport for rank `self`; **owned**, net->ops->close. */
+/* net_zmq_create - a transport for rank `self`; **owned**, net->ops->close. `self` is the peer number that others see on their
+ * listening net_t, so two net_t that dial the same listener need different ones. deadline_s bounds every send. */
 WARN_UNUSED status_t net_zmq_create(int self, double deadline_s, net_t **out);
 
 /* net_zmq_listen - bind. tcp: interface is a name or an address ("" takes the first one up that is not loopback, or loopback
  * where there is no other); the endpoint is written to endpoint.  ST_INPUT: no such interface, with those that exist. */
 WARN_UNUSED status_t net_zmq_listen(net_t *net, bool tcp, const char *interface, char endpoint[NET_ENDPOINT_BYTES]);
 
-/* net_zmq_dial - connect to a listening net_t and call it `peer`. Does not wait for it. */
+/* net_zmq_dial - connect to a listening net_t and call it `peer`. Does not wait for it. Where the net_t listens too, choose
+ * numbers that no dialling rank has (the size of the job and up).  ST_INPUT: the endpoint is malformed. */
 WARN_UNUSED status_t net_zmq_dial(net_t *net, int peer, const char *endpoint);
 
-/* net_zmq_shutdown - destroy the process's context after every net_t was closed; lingers at most linger_ms. */
+/* net_zmq_name_peer - what messages call this peer ("server 2 on node3"); copied, at most 79 bytes. Without: "peer 2". */
+void net_zmq_name_peer(net_t *net, int peer, const char *name);
+
+/* net_zmq_shutdown - destroy the process's context after every net_t was closed. Waits at most 2 s for messages still on their
+ * way; memory given to net_send_owned must live until then or until its release, whichever is first. */
 void net_zmq_shutdown(void);
 
 #endif
