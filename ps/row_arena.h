@@ -1,0 +1,47 @@
+/* row_arena.h - the rows of one table, in order of creation, in chunks: a row never moves and growth copies nothing.
+ *
+ *     row 0                                         row 1
+ *     | key u64 | version u32 | count u32 | payload f32[..] | key ...
+ *
+ * A row's number is its identity for the index and stays the same for as long as the row is in memory. Chunks hold a power
+ * of two of rows, so that a number turns into an address by a shift, a mask and one load from a small directory. Rows lie
+ * back to back, 8-byte aligned: padding them to cache lines would cost a third of the memory at common sizes and save
+ * one line in four at best. One owner thread.                                                                        */
+#ifndef SMELTER_ROW_ARENA_H
+#define SMELTER_ROW_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct row {
+    uint64_t key;
+    uint32_t version, count; /* as in table_row_t */
+    float payload[];
+} row_t;
+
+typedef struct row_arena {
+    char **chunks;
+    size_t chunks_used, chunks_capacity;
+    int64_t rows;
+    size_t row_bytes;
+    uint32_t chunk_shift; /* log2 of the rows of a chunk */
+} row_arena_t;
+
+void row_arena_init(row_arena_t *arena, int64_t payload_floats);
+void row_arena_fini(row_arena_t *arena);
+
+/* row_arena_add - a new row of zeros, number arena->rows before the call. Cannot fail. */
+row_t *row_arena_add(row_arena_t *arena);
+
+/* row_arena_at - row number `id`. */
+static inline row_t *row_arena_at(const row_arena_t *arena, int64_t id)
+{
+    uint64_t i = (uint64_t)id;
+    return (row_t *)(arena->chunks[i >> arena->chunk_shift] +
+                     (i & (((uint64_t)1 << arena->chunk_shift) - 1)) * arena->row_bytes);
+}
+
+/* row_arena_bytes - memory in use, whole pages counted. */
+int64_t row_arena_bytes(const row_arena_t *arena);
+
+#endif

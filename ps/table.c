@@ -1,0 +1,428 @@
+/* How a request goes through a table. Each key costs two cache misses, its bucket of the index and its row, and the only
+ * way to be fast is to have many of them under way at once. Keys are handled in blocks of BLOCK, and each block passes three
+ * stations, with the next block's first station ahead of the current one's last:
+ *
+ *     prepare   hash the keys, fetch their buckets
+ *     locate    let the bucket guess the row (by tag), fetch the row's lines
+ *     resolve   check the key in the row; on a wrong guess look properly; if there is none, create it     -> row pointers
+ *
+ * A guess is only a hint: rows created meanwhile, or an index that has grown, make it stale but never wrong, because resolve
+ * checks. What is then done with the rows (copy, step) is a plain loop over pointers to lines that are on their way.
+ *
+ * A merged push first chains the occurrences of each key in a small hash map that lives for one request and stays in the
+ * cache; so the big table is visited once per distinct key, and its rows are stepped once, however many senders name them.
+ * Rejected: visiting the table per occurrence with a mark per row (more misses, and 4 bytes a row for ever), sorting the
+ * union of the lists (several times the cost of hashing).                                                             */
+#include "ps/table.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/kernels/tree.h"
+#include "ps/key_index.h"
+#include "ps/row_arena.h"
+
+#define BLOCK 32          /* keys under way: more than the misses a core can have outstanding (16 - 48), few enough for L1 */
+#define CACHE_LINE 64
+#define FETCH_LINES_MAX 8 /* the hardware sees a longer run by itself */
+#define DIM_MAX 65536
+
+/* Separates the numbers of rows from those drawn elsewhere from the same seed. */
+#define SEED_DOMAIN 0x726f7773u /* "rows" */
+
+/* One gradient for one key of a merged push. */
+typedef struct occurrence {
+    const float *g;
+    uint32_t sender;
+    int32_t next; /* the same key's next occurrence, of a higher sender; -1: none */
+} occurrence_t;
+
+/* What a merged push needs beside the table; allocated once, grows to the largest request seen. */
+typedef struct merge {
+    occurrence_t *occurrences;
+    uint64_t *keys; /* [distinct] */
+    int32_t *heads; /* [distinct] the occurrence of the lowest sender */
+    int32_t *map;   /* open addressing by key: index into keys, -1 where empty */
+    size_t occurrences_capacity, keys_capacity, heads_capacity, map_capacity;
+    float *tree; /* [tree_levels][dim] */
+    size_t tree_capacity;
+} merge_t;
+
+struct table {
+    table_options_t options;
+    const optimizer_t *optimizer;
+    int64_t dim, payload_floats;
+    uint64_t seed; /* of initial values */
+    row_arena_t arena;
+    key_index_t index;
+    merge_t merge;
+};
+
+status_t table_create(const table_options_t *options, table_t **out)
+{
+    if (options->dim < 1 || options->dim > DIM_MAX)
+        return FAIL(ST_INPUT, "table %u: rows of %d weights; a row has 1 to %d", options->id, options->dim, DIM_MAX);
+    if (options->expected_rows < 0 || options->expected_rows > KEY_INDEX_ROWS_MAX)
+        return FAIL(ST_INPUT, "table %u: %lld expected rows; a shard's table has at most %lld, more need more servers or shards",
+                    options->id, (long long)options->expected_rows, (long long)KEY_INDEX_ROWS_MAX);
+    table_t *table = MEM_NEW(table_t);
+    table->options = *options;
+    table->optimizer = optimizer_get(options->optimizer);
+    table->dim = options->dim;
+    table->payload_floats = table->dim + table->optimizer->state_floats(table->dim);
+    table->seed = hash_mix(options->seed ^ SEED_DOMAIN);
+    row_arena_init(&table->arena, table->payload_floats);
+    key_index_init(&table->index, options->expected_rows);
+    *out = table;
+    return ST_OK;
+}
+
+void table_destroy(table_t **table)
+{
+    table_t *t = *table;
+    if (!t)
+        return;
+    row_arena_fini(&t->arena);
+    key_index_fini(&t->index);
+    mem_free(t->merge.occurrences);
+    mem_free(t->merge.keys);
+    mem_free(t->merge.heads);
+    mem_free(t->merge.map);
+    mem_free(t->merge.tree);
+    mem_free(t);
+    *table = NULL;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------ */
+
+/* A row's numbers are those of the generator at (seed, stream = key, counter from table * 2^32): no two weights of any two
+ * rows of any two tables share a counter. */
+static void initial_weights(const table_t *table, uint64_t key, float *w)
+{
+    rng_fill_normal(w, table->dim, table->options.init_std, table->seed, key, (uint64_t)table->options.id << 32);
+}
+
+/* Append a row and enter it into the index; the payload is the caller's to fill. */
+static row_t *append_row(table_t *table, uint64_t key)
+{
+    int64_t id = table->arena.rows;
+    row_t *row = row_arena_add(&table->arena);
+    row->key = key;
+    key_index_add(&table->index, &table->arena, key, id);
+    return row;
+}
+
+static row_t *create_row(table_t *table, uint64_t key)
+{
+    row_t *row = append_row(table, key);
+    initial_weights(table, key, row->payload);
+    table->optimizer->init(row->payload + table->dim, table->dim, &table->options.settings);
+    return row;
+}
+
+/* ---- the stations of a request --------------------------------------------------------------------------------------- */
+
+typedef struct block {
+    const uint64_t *keys;
+    int n;
+    uint64_t hash[BLOCK];
+    int64_t guess[BLOCK];
+} block_t;
+
+static inline int block_size(int64_t left)
+{
+    return left < BLOCK ? (int)left : BLOCK;
+}
+
+static inline void prepare(const table_t *table, block_t *block, const uint64_t *keys, int n)
+{
+    block->keys = keys;
+    block->n = n;
+    for (int i = 0; i < n; i++) {
+        block->hash[i] = key_index_hash(keys[i]);
+        __builtin_prefetch(table->index.slots + key_index_bucket(&table->index, block->hash[i]) * KEY_INDEX_WAYS);
+    }
+}
+
+/* Number of lines to fetch for the first `floats` of a payload; a row may start anywhere in a line. */
+static inline int lines_of(int64_t floats)
+{
+    int64_t bytes = (int64_t)sizeof(row_t) + floats * (int64_t)sizeof(float);
+    int64_t lines = (bytes + CACHE_LINE - 2) / CACHE_LINE + 1;
+    return lines < FETCH_LINES_MAX ? (int)lines : FETCH_LINES_MAX;
+}
+
+static inline void locate(const table_t *table, block_t *block, int lines)
+{
+    for (int i = 0; i < block->n; i++) {
+        block->guess[i] = key_index_guess(&table->index, block->hash[i]);
+        if (block->guess[i] == KEY_INDEX_NONE)
+            continue;
+        const char *row = (const char *)row_arena_at(&table->arena, block->guess[i]);
+        for (int line = 0; line < lines; line++)
+            __builtin_prefetch(row + line * CACHE_LINE);
+    }
+}
+
+/* The row of the block's i-th key, or NULL. */
+static inline row_t *resolve(const table_t *table, const block_t *block, int i)
+{
+    int64_t id = block->guess[i];
+    if (id != KEY_INDEX_NONE) {
+        row_t *row = row_arena_at(&table->arena, id);
+        if (__builtin_expect(row->key == block->keys[i], 1))
+            return row;
+    }
+    id = key_index_find(&table->index, &table->arena, block->keys[i], block->hash[i]);
+    return id == KEY_INDEX_NONE ? NULL : row_arena_at(&table->arena, id);
+}
+
+/* For each of n keys in turn: visit(context, i, row), where row is NULL or, with a table to create in, new. Always inlined, so that
+ * a visit is a piece of the loop and not a call. */
+typedef void visit_fn(void *context, int64_t i, row_t *row);
+
+static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,
+                                                               int64_t n, int lines, visit_fn *visit, void *context)
+{
+    block_t blocks[2];
+    if (n > 0)
+        prepare(table, &blocks[0], keys, block_size(n));
+    for (int64_t done = 0, b = 0; done < n; done += BLOCK, b ^= 1) {
+        locate(table, &blocks[b], lines);
+        if (done + BLOCK < n)
+            prepare(table, &blocks[b ^ 1], keys + done + BLOCK, block_size(n - done - BLOCK));
+        for (int i = 0; i < blocks[b].n; i++) {
+            row_t *row = resolve(table, &blocks[b], i);
+            if (__builtin_expect(!row && create_in, 0))
+                row = create_row(create_in, keys[done + i]);
+            visit(context, done + i, row);
+        }
+    }
+}
+
+/* ---- pull ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct pull {
+    const table_t *table;
+    const uint64_t *keys;
+    float *out;
+} pull_t;
+
+/* Common sizes are copied by a few moves of known width. */
+static inline void copy_weights(float *restrict out, const float *restrict w, int64_t dim)
+{
+    switch (dim) {
+    case 8:
+        memcpy(out, w, 8 * sizeof *w);
+        break;
+    case 16:
+        memcpy(out, w, 16 * sizeof *w);
+        break;
+    case 32:
+        memcpy(out, w, 32 * sizeof *w);
+        break;
+    case 48:
+        memcpy(out, w, 48 * sizeof *w);
+        break;
+    case 64:
+        memcpy(out, w, 64 * sizeof *w);
+        break;
+    default:
+        memcpy(out, w, (size_t)dim * sizeof *w);
+    }
+}
+
+static inline void visit_pull(void *context, int64_t i, row_t *row)
+{
+    const pull_t *pull = context;
+    copy_weights(pull->out + i * pull->table->dim, row->payload, pull->table->dim);
+}
+
+void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out)
+{
+    pull_t pull = {table, keys, out};
+    for_each_row(table, table, keys, n, lines_of(table->dim), visit_pull, &pull);
+}
+
+static inline void visit_peek(void *context, int64_t i, row_t *row)
+{
+    const pull_t *pull = context;
+    float *out = pull->out + i * pull->table->dim;
+    if (row)
+        copy_weights(out, row->payload, pull->table->dim);
+    else
+        initial_weights(pull->table, pull->keys[i], out);
+}
+
+void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *out)
+{
+    pull_t pull = {table, keys, out};
+    for_each_row(table, NULL, keys, n, lines_of(table->dim), visit_peek, &pull);
+}
+
+/* ---- push ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct push {
+    table_t *table;
+    const float *g; /* [n][dim]; unused in a merged push */
+    uint32_t version;
+} push_t;
+
+static inline void step_row(const table_t *table, row_t *row, const float *g, uint32_t version)
+{
+    row->version = version;
+    row->count += row->count < UINT32_MAX;
+    table->optimizer->apply(row->payload, row->payload + table->dim, g, table->dim, &table->options.settings);
+}
+
+static inline void visit_push(void *context, int64_t i, row_t *row)
+{
+    const push_t *push = context;
+    step_row(push->table, row, push->g + i * push->table->dim, push->version);
+}
+
+void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step)
+{
+    push_t push = {table, g, step + 1};
+    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_push, &push);
+}
+
+/* Chain the occurrences of each key, lowest sender first: lists are entered from the last sender to the first, each new
+ * occurrence at the head. Returns the number of distinct keys. A key that a sender repeats against the contract starts a
+ * chain of its own, as if it were another key: two steps on the row, as in table_push. */
+static int64_t chain(merge_t *merge, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
+                     int64_t dim)
+{
+    int64_t total = 0;
+    for (int w = 0; w < workers; w++)
+        total += n[w];
+    ASSERT(total <= INT32_MAX / 2);
+    MEM_GROW(merge->occurrences, merge->occurrences_capacity, (size_t)total);
+    MEM_GROW(merge->keys, merge->keys_capacity, (size_t)total);
+    MEM_GROW(merge->heads, merge->heads_capacity, (size_t)total);
+    size_t slots = 64;
+    while (slots < (size_t)total * 2)
+        slots *= 2;
+    MEM_GROW(merge->map, merge->map_capacity, slots);
+    memset(merge->map, 0xff, slots * sizeof *merge->map);
+
+    int32_t distinct = 0, occurrence = 0;
+    for (int w = workers - 1; w >= 0; w--)
+        for (int64_t i = 0; i < n[w]; i++, occurrence++) {
+            const uint64_t key = keys[w][i];
+            occurrence_t *entry = &merge->occurrences[occurrence];
+            *entry = (occurrence_t){g[w] + i * dim, (uint32_t)w, -1};
+            size_t slot = (size_t)(key_index_hash(key) >> 20) & (slots - 1); /* low bits agree within a range of slots */
+            int32_t at;
+            while ((at = merge->map[slot]) >= 0) {
+                if (merge->keys[at] == key && merge->occurrences[merge->heads[at]].sender != (uint32_t)w)
+                    break;
+                slot = (slot + 1) & (slots - 1);
+            }
+            if (at < 0) {
+                at = merge->map[slot] = distinct++;
+                merge->keys[at] = key;
+            } else {
+                entry->next = merge->heads[at];
+            }
+            merge->heads[at] = occurrence;
+        }
+    return distinct;
+}
+
+static inline void visit_merged(void *context, int64_t i, row_t *row)
+{
+    const push_t *push = context;
+    const merge_t *merge = &push->table->merge;
+    const occurrence_t *first = &merge->occurrences[merge->heads[i]];
+    const float *g = first->g;
+    tree_stack_t stack;
+    if (first->next >= 0) {
+        tree_start(&stack, merge->tree, push->table->dim);
+        for (const occurrence_t *at = first;; at = &merge->occurrences[at->next]) {
+            tree_push(&stack, at->sender, at->g);
+            if (at->next < 0)
+                break;
+        }
+        g = tree_total(&stack);
+    }
+    step_row(push->table, row, g, push->version);
+}
+
+void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
+                       uint32_t step)
+{
+    ASSERT(workers >= 1);
+    if (workers == 1) {
+        table_push(table, keys[0], g[0], n[0], step);
+        return;
+    }
+    merge_t *merge = &table->merge;
+    MEM_GROW(merge->tree, merge->tree_capacity, (size_t)(tree_levels((uint32_t)workers) * table->dim));
+    int64_t distinct = chain(merge, keys, g, n, workers, table->dim);
+    push_t push = {table, NULL, step + 1};
+    for_each_row(table, table, merge->keys, distinct, lines_of(table->payload_floats), visit_merged, &push);
+}
+
+/* ---- what a table is and has ----------------------------------------------------------------------------------------- */
+
+int64_t table_rows(const table_t *table)
+{
+    return table->arena.rows;
+}
+
+int64_t table_memory_bytes(const table_t *table)
+{
+    const merge_t *m = &table->merge;
+    size_t scratch = m->occurrences_capacity * sizeof *m->occurrences + m->keys_capacity * sizeof *m->keys +
+                     m->heads_capacity * sizeof *m->heads + m->map_capacity * sizeof *m->map +
+                     m->tree_capacity * sizeof *m->tree;
+    return (int64_t)(sizeof *table + scratch) + row_arena_bytes(&table->arena) + key_index_bytes(&table->index);
+}
+
+int64_t table_payload_floats(const table_t *table)
+{
+    return table->payload_floats;
+}
+
+const table_options_t *table_options(const table_t *table)
+{
+    return &table->options;
+}
+
+table_row_t table_row_at(const table_t *table, int64_t i)
+{
+    ASSERT(i >= 0 && i < table->arena.rows);
+    const row_t *row = row_arena_at(&table->arena, i);
+    return (table_row_t){row->key, row->version, row->count, row->payload};
+}
+
+status_t table_put(table_t *table, const table_row_t *row)
+{
+    if (key_index_find(&table->index, &table->arena, row->key, key_index_hash(row->key)) != KEY_INDEX_NONE)
+        return FAIL(ST_CORRUPT, "table %u: row %llu is there twice; the stored rows are damaged or belong to two models",
+                    table->options.id, (unsigned long long)row->key);
+    row_t *stored = append_row(table, row->key);
+    stored->version = row->version;
+    stored->count = row->count;
+    memcpy(stored->payload, row->payload, (size_t)table->payload_floats * sizeof *row->payload);
+    return ST_OK;
+}
+
+void table_digest(const table_t *table, hash_digest_t *digest)
+{
+    for (int64_t i = 0; i < table->arena.rows; i++) {
+        table_row_t row = table_row_at(table, i);
+        table_digest_row(table->options.id, table->payload_floats, &row, digest);
+    }
+}
+
+void table_digest_row(uint32_t table_id, int64_t payload_floats, const table_row_t *row, hash_digest_t *digest)
+{
+    /* A row of no padding: the two numbers as 12 bytes. */
+    unsigned char head[sizeof table_id + sizeof row->key];
+    memcpy(head, &table_id, sizeof table_id);
+    memcpy(head + sizeof table_id, &row->key, sizeof row->key);
+    hash_digest_add(digest, head, sizeof head, row->payload, (size_t)payload_floats * sizeof *row->payload);
+}
