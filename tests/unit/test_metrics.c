@@ -147,7 +147,7 @@ static void test_order_of_examples_does_not_matter(void **state)
     }
     double mean, shuffled_mean;
     assert_near(metrics_pqauc_loss(s.p, s.y, s.group, s.n, &mean),
-                        metrics_pqauc_loss(shuffled.p, shuffled.y, shuffled.group, s.n, &shuffled_mean), 0.0);
+                metrics_pqauc_loss(shuffled.p, shuffled.y, shuffled.group, s.n, &shuffled_mean), 0.0);
     assert_near(mean, shuffled_mean, 0.0);
 }
 

@@ -1,0 +1,169 @@
+#include "common/base/jsondoc.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+
+/* A jsondoc_t is a json_t under another name, so that no other file sees jansson's. */
+static json_t *json_of(const jsondoc_t *doc)
+{
+    return (json_t *)(uintptr_t)doc;
+}
+
+/* jansson returns NULL only where memory is out or a text is not UTF-8, and both are refused before. */
+static jsondoc_t *doc_of(json_t *value)
+{
+    ASSERT(value);
+    return (jsondoc_t *)value;
+}
+
+jsondoc_t *jsondoc_object(void)
+{
+    return doc_of(json_object());
+}
+
+jsondoc_t *jsondoc_array(void)
+{
+    return doc_of(json_array());
+}
+
+void jsondoc_destroy(jsondoc_t **doc)
+{
+    if (!*doc)
+        return;
+    json_decref(json_of(*doc));
+    *doc = NULL;
+}
+
+static void put(jsondoc_t *object, const char *key, json_t *value)
+{
+    int refused = json_object_set_new(json_of(object), key, value);
+    ASSERT(refused == 0);
+}
+
+void jsondoc_put(jsondoc_t *object, const char *key, jsondoc_t **child)
+{
+    put(object, key, json_of(*child));
+    *child = NULL;
+}
+
+void jsondoc_put_number(jsondoc_t *object, const char *key, double value)
+{
+    put(object, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+void jsondoc_put_integer(jsondoc_t *object, const char *key, int64_t value)
+{
+    put(object, key, json_integer(value));
+}
+
+/* Names come from files in any encoding; bytes that are not UTF-8 become '?', so that the document stays valid JSON. */
+void jsondoc_put_text(jsondoc_t *object, const char *key, const char *value)
+{
+    json_t *text = json_string(value);
+    if (!text) {
+        char *plain = mem_strdup(value);
+        for (char *c = plain; *c; c++)
+            if ((unsigned char)*c >= 0x80)
+                *c = '?';
+        text = json_string(plain);
+        mem_free(plain);
+    }
+    put(object, key, text);
+}
+
+void jsondoc_append(jsondoc_t *array, jsondoc_t **child)
+{
+    int refused = json_array_append_new(json_of(array), json_of(*child));
+    ASSERT(refused == 0);
+    *child = NULL;
+}
+
+char *jsondoc_text(const jsondoc_t *doc, bool indented)
+{
+    char *dumped = json_dumps(json_of(doc), JSON_REAL_PRECISION(17) | (indented ? JSON_INDENT(2) : 0));
+    ASSERT(dumped);
+    char *text = mem_printf("%s\n", dumped);
+    free(dumped);
+    return text;
+}
+
+status_t jsondoc_write(const jsondoc_t *doc, const char *path)
+{
+    char *text = jsondoc_text(doc, true);
+    status_t status = file_write_atomic(path, text, strlen(text));
+    mem_free(text);
+    return status;
+}
+
+status_t jsondoc_read(const char *path, jsondoc_t **out)
+{
+    char *text;
+    size_t bytes;
+    TRY(file_read(path, &text, &bytes));
+    json_error_t error;
+    json_t *doc = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    mem_free(text);
+    if (!doc)
+        return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s", path, error.line, error.column, error.text);
+    *out = (jsondoc_t *)doc;
+    return ST_OK;
+}
+
+static status_t get(const jsondoc_t *object, const char *where, const char *key, json_t **out)
+{
+    *out = json_object_get(json_of(object), key);
+    if (!*out)
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is missing", where, key);
+    return ST_OK;
+}
+
+status_t jsondoc_get_object(const jsondoc_t *object, const char *where, const char *key, const jsondoc_t **out)
+{
+    json_t *value;
+    TRY(get(object, where, key, &value));
+    if (!json_is_object(value))
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is not an object", where, key);
+    *out = (const jsondoc_t *)value;
+    return ST_OK;
+}
+
+status_t jsondoc_get_number(const jsondoc_t *object, const char *where, const char *key, double *out)
+{
+    json_t *value;
+    TRY(get(object, where, key, &value));
+    if (!json_is_number(value) && !json_is_null(value))
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is not a number", where, key);
+    *out = json_is_null(value) ? NAN : json_number_value(value);
+    return ST_OK;
+}
+
+status_t jsondoc_get_integer(const jsondoc_t *object, const char *where, const char *key, int64_t least, int64_t most,
+                             int64_t *out)
+{
+    json_t *value;
+    TRY(get(object, where, key, &value));
+    if (!json_is_integer(value))
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is not a whole number", where, key);
+    int64_t number = json_integer_value(value);
+    if (number < least || number > most)
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is %" PRId64 "; it must be from %" PRId64 " to %" PRId64, where, key, number, least,
+                    most);
+    *out = number;
+    return ST_OK;
+}
+
+status_t jsondoc_get_text(const jsondoc_t *object, const char *where, const char *key, const char **out)
+{
+    json_t *value;
+    TRY(get(object, where, key, &value));
+    if (!json_is_string(value))
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is not a text", where, key);
+    *out = json_string_value(value);
+    return ST_OK;
+}

@@ -1,0 +1,44 @@
+/* jsondoc.h - JSON documents (the only user of jansson): build and write, read and check.
+ *
+ * A document is a tree of objects, arrays and values; members keep the order in which they were put. A jsondoc_t of its own
+ * is **owned** (jsondoc_destroy); one got out of another is borrowed. Numbers are written with 17 digits, so a double reads back
+ * to the same bits. NaN and infinity, which JSON does not have, are written as null; null reads back as NaN.               */
+#ifndef SMELTER_JSONDOC_H
+#define SMELTER_JSONDOC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+typedef struct jsondoc jsondoc_t;
+
+jsondoc_t *jsondoc_object(void); /* **owned** */
+jsondoc_t *jsondoc_array(void);  /* **owned** */
+void jsondoc_destroy(jsondoc_t **doc);
+
+/* Members of an object. jsondoc_put takes ownership of the child. */
+void jsondoc_put(jsondoc_t *object, const char *key, jsondoc_t **child);
+void jsondoc_put_number(jsondoc_t *object, const char *key, double value);
+void jsondoc_put_integer(jsondoc_t *object, const char *key, int64_t value);
+void jsondoc_put_text(jsondoc_t *object, const char *key, const char *value);
+/* jsondoc_append - a child at the end of an array; takes ownership. */
+void jsondoc_append(jsondoc_t *array, jsondoc_t **child);
+
+/* jsondoc_text - **owned** text (mem_free) with a newline at the end; on one line, or indented by two. */
+char *jsondoc_text(const jsondoc_t *doc, bool indented);
+/* jsondoc_write - the indented text into a file, in one step. */
+WARN_UNUSED status_t jsondoc_write(const jsondoc_t *doc, const char *path);
+
+/* jsondoc_read - the document in a file. ST_INPUT: no such file; ST_CORRUPT: not JSON (with line and column). */
+WARN_UNUSED status_t jsondoc_read(const char *path, jsondoc_t **out);
+
+/* Members of an object, checked: ST_CORRUPT names `where` (the file) and the key that is missing or of another type, or the
+ * integer that is outside of [least, most]. Children and texts are borrowed. */
+WARN_UNUSED status_t jsondoc_get_object(const jsondoc_t *object, const char *where, const char *key, const jsondoc_t **out);
+WARN_UNUSED status_t jsondoc_get_number(const jsondoc_t *object, const char *where, const char *key, double *out);
+WARN_UNUSED status_t jsondoc_get_integer(const jsondoc_t *object, const char *where, const char *key, int64_t least,
+                                         int64_t most, int64_t *out);
+WARN_UNUSED status_t jsondoc_get_text(const jsondoc_t *object, const char *where, const char *key, const char **out);
+
+#endif

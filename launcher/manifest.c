@@ -1,0 +1,210 @@
+#include "launcher/manifest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/jsondoc.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+
+#define FORMAT_VERSION 1
+#define MOST_COUNT (INT64_C(1) << 53)
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is written as it lies in memory");
+
+/* Members that are plain texts, counts and hashes; the order is that of the file. */
+#define TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels)
+#define HASHES(X) X(config_hash) X(dataset_hash)
+#define COUNTS(X) X(workers) X(servers) X(shards_per_server) X(steps) X(predictions)
+
+/* JSON's numbers do not hold 64 bits everywhere, so hashes are texts of 16 hex digits. */
+static void hash_text(uint64_t hash, char text[17])
+{
+    snprintf(text, 17, "%016" PRIx64, hash);
+}
+
+static status_t get_hash(const jsondoc_t *doc, const char *where, const char *key, uint64_t *out)
+{
+    const char *text;
+    TRY(jsondoc_get_text(doc, where, key, &text));
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is \"%s\"; it must be 16 hex digits", where, key, text);
+    *out = strtoull(text, NULL, 16);
+    return ST_OK;
+}
+
+status_t manifest_write(const char *folder, const manifest_t *manifest)
+{
+    const replica_result_t *run = &manifest->result;
+    ASSERT(run->predictions || manifest->predictions == 0);
+
+    jsondoc_t *doc = jsondoc_object(), *quality = jsondoc_object(), *cost = jsondoc_object();
+    jsondoc_put_integer(doc, "format", FORMAT_VERSION);
+#define PUT(name) jsondoc_put_text(doc, #name, manifest->name);
+    TEXTS(PUT)
+#undef PUT
+#define PUT(name)                                                                                                              \
+    {                                                                                                                          \
+        char text[17];                                                                                                         \
+        hash_text(manifest->name, text);                                                                                       \
+        jsondoc_put_text(doc, #name, text);                                                                                    \
+    }
+    HASHES(PUT)
+#undef PUT
+#define PUT(name) jsondoc_put_integer(doc, #name, manifest->name);
+    COUNTS(PUT)
+#undef PUT
+    jsondoc_put_integer(doc, "replica", run->replica);
+    jsondoc_put_integer(doc, "init_seed", run->init_seed);
+    jsondoc_put_integer(doc, "order_seed", run->order_seed);
+    jsondoc_put_text(doc, "digest", run->digest);
+    result_put_quality(quality, &run->quality);
+    result_put_cost(cost, &run->cost);
+    jsondoc_put(doc, "metrics", &quality);
+    jsondoc_put(doc, "cost", &cost);
+
+    char *json_path = mem_printf("%s/manifest.json", folder), *predictions_path = mem_printf("%s/predictions.f32", folder);
+    status_t status = file_write_atomic(predictions_path, run->predictions, (size_t)manifest->predictions * sizeof(float));
+    if (status == ST_OK)
+        status = jsondoc_write(doc, json_path);
+    mem_free(json_path);
+    mem_free(predictions_path);
+    jsondoc_destroy(&doc);
+    return status;
+}
+
+static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
+{
+    int64_t format, replica;
+    TRY(jsondoc_get_integer(doc, where, "format", FORMAT_VERSION, FORMAT_VERSION, &format));
+#define GET(name)                                                                                                              \
+    {                                                                                                                          \
+        const char *text;                                                                                                      \
+        TRY(jsondoc_get_text(doc, where, #name, &text));                                                                       \
+        out->name = mem_strdup(text);                                                                                          \
+    }
+    TEXTS(GET)
+#undef GET
+#define GET(name) TRY(get_hash(doc, where, #name, &out->name));
+    HASHES(GET)
+#undef GET
+#define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &out->name));
+    COUNTS(GET)
+#undef GET
+    replica_result_t *run = &out->result;
+    TRY(jsondoc_get_integer(doc, where, "replica", 0, INT32_MAX, &replica));
+    run->replica = (int32_t)replica;
+    TRY(jsondoc_get_integer(doc, where, "init_seed", 0, INT64_MAX, &run->init_seed));
+    TRY(jsondoc_get_integer(doc, where, "order_seed", 0, INT64_MAX, &run->order_seed));
+    const char *digest;
+    TRY(jsondoc_get_text(doc, where, "digest", &digest));
+    if (strlen(digest) != 32)
+        return FAIL(ST_CORRUPT, "%s: \"digest\" is \"%s\"; it must be 32 hex digits", where, digest);
+    memcpy(run->digest, digest, sizeof run->digest);
+    const jsondoc_t *quality, *cost;
+    TRY(jsondoc_get_object(doc, where, "metrics", &quality));
+    TRY(jsondoc_get_object(doc, where, "cost", &cost));
+    TRY(result_get_quality(quality, where, &run->quality));
+    return result_get_cost(cost, where, &run->cost);
+}
+
+static status_t read_predictions(const char *path, manifest_t *out)
+{
+    char *data;
+    size_t bytes;
+    TRY(file_read(path, &data, &bytes));
+    if (bytes != (size_t)out->predictions * sizeof(float)) {
+        mem_free(data);
+        return FAIL(ST_CORRUPT,
+                    "%s: holds %zu bytes, and %" PRId64 " predictions need %zu; remove the run's folder to train it anew", path,
+                    bytes, out->predictions, (size_t)out->predictions * sizeof(float));
+    }
+    out->result.predictions = (float *)data;
+    return ST_OK;
+}
+
+status_t manifest_read(const char *folder, manifest_t *out, bool *found)
+{
+    status_t status = ST_OK;
+    manifest_t read = {0};
+    jsondoc_t *doc = NULL;
+    char *json_path = mem_printf("%s/manifest.json", folder), *predictions_path = mem_printf("%s/predictions.f32", folder);
+    bool is_there = file_exists(json_path);
+    if (!is_there)
+        goto done;
+    TRY_DONE(jsondoc_read(json_path, &doc));
+    TRY_DONE(decode(doc, json_path, &read));
+    TRY_DONE(read_predictions(predictions_path, &read));
+    *out = read;
+    read = (manifest_t){0};
+done:
+    if (status == ST_OK)
+        *found = is_there;
+    manifest_fini(&read);
+    jsondoc_destroy(&doc);
+    mem_free(json_path);
+    mem_free(predictions_path);
+    return status;
+}
+
+static status_t differ(const char *folder, const char *what, const char *found, const char *wanted)
+{
+    return FAIL(ST_INPUT, "%s: holds another experiment: its %s is %s, wanted is %s; choose another --out or remove it", folder,
+                what, found, wanted);
+}
+
+static status_t check_text(const char *folder, const char *what, const char *found, const char *wanted)
+{
+    return strcmp(found, wanted) == 0 ? ST_OK : differ(folder, what, found, wanted);
+}
+
+static status_t check_number(const char *folder, const char *what, int64_t found, int64_t wanted)
+{
+    if (found == wanted)
+        return ST_OK;
+    char a[24], b[24];
+    snprintf(a, sizeof a, "%" PRId64, found);
+    snprintf(b, sizeof b, "%" PRId64, wanted);
+    return differ(folder, what, a, b);
+}
+
+static status_t check_hash(const char *folder, const char *what, uint64_t found, uint64_t wanted)
+{
+    if (found == wanted)
+        return ST_OK;
+    char a[17], b[17];
+    hash_text(found, a);
+    hash_text(wanted, b);
+    return differ(folder, what, a, b);
+}
+
+status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder)
+{
+    TRY(check_text(folder, "variant", found->variant, wanted->variant));
+    TRY(check_number(folder, "replica", found->result.replica, wanted->result.replica));
+    TRY(check_text(folder, "determinism", found->determinism, wanted->determinism));
+    TRY(check_number(folder, "initialisation seed", found->result.init_seed, wanted->result.init_seed));
+    TRY(check_number(folder, "order seed", found->result.order_seed, wanted->result.order_seed));
+    TRY(check_hash(folder, "dataset hash", found->dataset_hash, wanted->dataset_hash));
+    TRY(check_hash(folder, "configuration hash", found->config_hash, wanted->config_hash));
+    if (strcmp(wanted->determinism, "invariant") != 0) {
+        TRY(check_number(folder, "number of workers", found->workers, wanted->workers));
+        TRY(check_number(folder, "number of servers", found->servers, wanted->servers));
+    }
+    if (strcmp(found->build, wanted->build) != 0 || strcmp(found->kernels, wanted->kernels) != 0)
+        log_warn("%s: was trained by build %s with kernels %s; this is build %s with kernels %s", folder, found->build,
+                 found->kernels, wanted->build, wanted->kernels);
+    return ST_OK;
+}
+
+void manifest_fini(manifest_t *manifest)
+{
+#define FREE(name) mem_free(manifest->name);
+    TEXTS(FREE)
+#undef FREE
+    mem_free(manifest->result.predictions);
+    *manifest = (manifest_t){0};
+}

@@ -1,0 +1,45 @@
+/* manifest.h - what a finished run leaves in its folder, so that an interrupted experiment goes on where it stopped.
+ *
+ *     FOLDER/predictions.f32   little-endian f32 by index in the evaluation split
+ *     FOLDER/manifest.json     identity, numbers and digest of the run
+ *
+ * The manifest is written last and in one step: where it is, the run is finished and its predictions are whole.           */
+#ifndef SMELTER_MANIFEST_H
+#define SMELTER_MANIFEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "launcher/result.h"
+
+typedef struct manifest {
+    char *experiment;  /* the five texts are **owned**, manifest_fini */
+    char *variant;
+    char *determinism; /* the word of the level */
+    char *build;       /* identification of the program */
+    char *kernels;     /* name of the matrix kernels in use */
+    uint64_t config_hash;
+    uint64_t dataset_hash;
+    int64_t workers, servers, shards_per_server;
+    int64_t steps;
+    int64_t predictions; /* length of result.predictions */
+    replica_result_t result;
+} manifest_t;
+
+/* manifest_write - predictions, then the manifest, into an existing folder. Takes nothing.
+ * ST_INPUT, ST_SYSTEM: not writable; there is no manifest then unless an older one was there. */
+WARN_UNUSED status_t manifest_write(const char *folder, const manifest_t *manifest);
+
+/* manifest_read - *found is false, and out untouched, where the folder has no manifest. Else out is **owned**, predictions
+ * included; manifest_fini.  ST_CORRUPT: not JSON, a member is missing, or the predictions do not have the stated length. */
+WARN_UNUSED status_t manifest_read(const char *folder, manifest_t *out, bool *found);
+
+/* manifest_check - may the run found in `folder` stand for the run wanted? Compares variant, replica, seeds, determinism,
+ * configuration and dataset, and workers and servers at every level but invariant.
+ * ST_INPUT names the first thing that differs, and both values. Build and kernels that differ are warned about. */
+WARN_UNUSED status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder);
+
+void manifest_fini(manifest_t *manifest);
+
+#endif

@@ -1,0 +1,42 @@
+/* progress.h - the one live line for a person who watches a run.
+ *
+ *     relu, replica 1 of 2 (run 1 of 8): step 1,200 of 4,000  98,312 examples/s  0:28 left, 5:30 in all  progressive logloss 0.6123
+ *
+ * On a terminal the line is redrawn in place, ten times a second at most; elsewhere (a file, a pipe) it is one line every
+ * few seconds. SMELTER_PROGRESS=tty|lines|off overrides what the descriptor says: under mpirun standard error is a pipe, and the
+ * process that started mpirun passes on what it sees. Time comes from the caller.  One thread.                            */
+#ifndef SMELTER_PROGRESS_H
+#define SMELTER_PROGRESS_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+typedef struct progress progress_t;
+
+/* A run as the line names it. Runs are counted over the whole experiment, those that were finished earlier left out. */
+typedef struct progress_run {
+    const char *variant; /* copied */
+    int replica, replicas; /* replica from 0 */
+    int run, runs;         /* run from 0 */
+    int64_t steps;
+} progress_run_t;
+
+/* progress_create - a line on descriptor `fd`, usually STDERR_FILENO.  **owned**; progress_destroy.
+ * ST_INPUT: SMELTER_PROGRESS is none of its words. */
+WARN_UNUSED status_t progress_create(int fd, progress_t **out);
+void progress_destroy(progress_t **progress);
+
+/* progress_mode - the word to pass to a child whose descriptors are pipes: "tty", "lines" or "off". */
+const char *progress_mode(const progress_t *progress);
+
+/* progress_start - a run begins. progress_update - where it stands: steps and examples since its start, mean logistic loss so
+ * far (NaN: not known yet, left out). Draws where it is time to.  progress_finish - it is done: draws the final state once. */
+void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns);
+void progress_update(progress_t *progress, int64_t step, int64_t examples, double progressive_logloss, int64_t now_ns);
+void progress_finish(progress_t *progress, int64_t now_ns);
+
+/* progress_clear - wipe the live line before something else is printed; nothing to do outside of a terminal. */
+void progress_clear(progress_t *progress);
+
+#endif

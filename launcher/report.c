@@ -1,0 +1,339 @@
+/* The table has two parts of about 100 columns, quality above cost, because one line with every number and its unit would be
+ * wider than a terminal. Cells are made as text first; a column is as wide as its widest cell.                            */
+#include "launcher/report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/jsondoc.h"
+#include "common/base/memory.h"
+#include "common/base/text.h"
+
+static const variant_result_t *baseline_of(const experiment_result_t *result)
+{
+    ASSERT(result->baseline >= 0 && result->baseline < result->variants);
+    return &result->variant[result->baseline];
+}
+
+/* In %, by how much `value` is above `base`. */
+static double relative_percent(double value, double base)
+{
+    return 100.0 * (value - base) / base;
+}
+
+/* ---- results.json ---------------------------------------------------------------------------------------------------- */
+
+static jsondoc_t *cost_object(const cost_t *cost)
+{
+    jsondoc_t *object = jsondoc_object();
+    result_put_cost(object, cost);
+    return object;
+}
+
+static jsondoc_t *replica_object(const replica_result_t *replica)
+{
+    jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&replica->cost);
+    result_put_quality(metrics, &replica->quality);
+    jsondoc_put_integer(object, "replica", replica->replica);
+    jsondoc_put_integer(object, "init_seed", replica->init_seed);
+    jsondoc_put_integer(object, "order_seed", replica->order_seed);
+    jsondoc_put_text(object, "digest", replica->digest);
+    jsondoc_put(object, "metrics", &metrics);
+    jsondoc_put(object, "cost", &cost);
+    return object;
+}
+
+static jsondoc_t *variant_object(const variant_result_t *variant)
+{
+    jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&variant->cost);
+    jsondoc_t *replicas = jsondoc_array();
+    result_put_quality(metrics, &variant->quality);
+    jsondoc_put_number(metrics, "pd_relative", variant->pd_relative);
+    jsondoc_put_integer(metrics, "pd_pairs", variant->pd_pairs);
+    for (int32_t r = 0; r < variant->replicas; r++) {
+        jsondoc_t *replica = replica_object(&variant->replica[r]);
+        jsondoc_append(replicas, &replica);
+    }
+    jsondoc_put_text(object, "name", variant->name);
+    jsondoc_put(object, "metrics", &metrics);
+    jsondoc_put(object, "cost", &cost);
+    jsondoc_put_text(object, "determinism", variant->determinism);
+    jsondoc_put(object, "replicas", &replicas);
+    return object;
+}
+
+status_t report_write_json(const experiment_result_t *result, const char *path)
+{
+    jsondoc_t *doc = jsondoc_object(), *variants = jsondoc_array();
+    for (int32_t v = 0; v < result->variants; v++) {
+        jsondoc_t *variant = variant_object(&result->variant[v]);
+        jsondoc_append(variants, &variant);
+    }
+    jsondoc_put_text(doc, "experiment", result->name);
+    jsondoc_put_text(doc, "baseline", baseline_of(result)->name);
+    jsondoc_put_integer(doc, "eval_examples", result->eval_examples);
+    jsondoc_put(doc, "variants", &variants);
+    status_t status = jsondoc_write(doc, path);
+    jsondoc_destroy(&doc);
+    return status;
+}
+
+/* ---- results.csv ----------------------------------------------------------------------------------------------------- */
+
+static void csv_text(FILE *out, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void csv_double(FILE *out, double value)
+{
+    if (isfinite(value))
+        fprintf(out, ",%.17g", value);
+    else
+        fputc(',', out);
+}
+
+static void csv_int64_t(FILE *out, int64_t value)
+{
+    fprintf(out, ",%" PRId64, value);
+}
+
+/* Losses of which the CSV also gives the difference from the baseline. */
+#define RELATIVE_LOSSES(X) X(logloss) X(auc_loss) X(pqauc_loss)
+
+status_t report_write_csv(const experiment_result_t *result, const char *path)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
+
+    fputs("name,determinism,replicas", out);
+#define HEAD(name, doc) fputs("," #name, out);
+    QUALITY_FIELDS(HEAD)
+#undef HEAD
+#define HEAD(name) fputs("," #name "_vs_baseline_percent", out);
+    RELATIVE_LOSSES(HEAD)
+#undef HEAD
+    fputs(",pd_relative,pd_pairs", out);
+#define HEAD(type, name, how, unit) fputs("," #name, out);
+    COST_FIELDS(HEAD)
+#undef HEAD
+    fputc('\n', out);
+
+    const variant_result_t *base = baseline_of(result);
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        csv_text(out, variant->name);
+        fputc(',', out);
+        csv_text(out, variant->determinism);
+        csv_int64_t(out, variant->replicas);
+#define VALUE(name, doc) csv_double(out, variant->quality.name);
+        QUALITY_FIELDS(VALUE)
+#undef VALUE
+#define VALUE(name) csv_double(out, relative_percent(variant->quality.name, base->quality.name));
+        RELATIVE_LOSSES(VALUE)
+#undef VALUE
+        csv_double(out, variant->pd_relative);
+        csv_int64_t(out, variant->pd_pairs);
+#define VALUE(type, name, how, unit) csv_##type(out, variant->cost.name);
+        COST_FIELDS(VALUE)
+#undef VALUE
+        fputc('\n', out);
+    }
+    status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
+                                       : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
+    free(text);
+    return status;
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------------- */
+
+#define MOST_COLUMNS 12
+#define CELL_BYTES 72
+
+/* rows: two of heads, then one per variant. The first column is aligned left. */
+typedef struct grid {
+    int columns, rows;
+    char (*cell)[MOST_COLUMNS][CELL_BYTES];
+} grid_t;
+
+static grid_t grid_make(int rows)
+{
+    return (grid_t){.rows = rows, .cell = mem_alloc((size_t)rows, sizeof(char[MOST_COLUMNS][CELL_BYTES]))};
+}
+
+static void PRINTF_LIKE(4, 5) grid_set(grid_t *grid, int row, int column, const char *format, ...)
+{
+    ASSERT(row < grid->rows && column < MOST_COLUMNS);
+    if (column >= grid->columns)
+        grid->columns = column + 1;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(grid->cell[row][column], CELL_BYTES, format, args);
+    va_end(args);
+}
+
+static void grid_print(const grid_t *grid, FILE *out)
+{
+    int width[MOST_COLUMNS] = {0};
+    for (int row = 0; row < grid->rows; row++)
+        for (int column = 0; column < grid->columns; column++) {
+            int length = (int)strlen(grid->cell[row][column]);
+            if (length > width[column])
+                width[column] = length;
+        }
+    for (int row = 0; row < grid->rows; row++) {
+        fprintf(out, "%-*s", width[0], grid->cell[row][0]);
+        for (int column = 1; column < grid->columns; column++)
+            fprintf(out, "  %*s", width[column], grid->cell[row][column]);
+        fputc('\n', out);
+    }
+}
+
+static void set_count(grid_t *grid, int row, int column, double value)
+{
+    char text[TEXT_BYTES];
+    grid_set(grid, row, column, "%s", isfinite(value) ? text_count((int64_t)llrint(value), text) : "-");
+}
+
+/* With so many digits after the point and a unit; "-" where the value is not defined. */
+static void set_number(grid_t *grid, int row, int column, double value, int digits, const char *unit)
+{
+    if (isfinite(value))
+        grid_set(grid, row, column, "%.*f%s", digits, value, unit);
+    else
+        grid_set(grid, row, column, "-");
+}
+
+/* The difference of a value from the baseline's, in %; "(=)" marks the baseline. */
+static void set_difference(grid_t *grid, int row, int column, double value, double base, bool is_base)
+{
+    double difference = relative_percent(value, base);
+    if (is_base)
+        grid_set(grid, row, column, "(=)");
+    else if (isfinite(difference))
+        grid_set(grid, row, column, "%+.2f %%", difference);
+    else
+        grid_set(grid, row, column, "-");
+}
+
+static const char *level_of(const char *determinism)
+{
+    static const char *const levels[][2] = {
+        {"async", "L0 async"}, {"bounded", "L1 bounded"}, {"sync", "L2 sync"}, {"invariant", "L3 invariant"}};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (strcmp(determinism, levels[i][0]) == 0)
+            return levels[i][1];
+    return determinism;
+}
+
+static void heads(grid_t *grid, const char *const names[][2], size_t n)
+{
+    for (int column = 0; column < (int)n; column++)
+        for (int line = 0; line < 2; line++)
+            grid_set(grid, line, column, "%s", names[column][line]);
+}
+
+static void print_quality(const experiment_result_t *result, FILE *out)
+{
+    static const char *const names[][2] = {{"", "variant"}, {"", "logloss"},      {"", ""},           {"AUC", "loss"},
+                                           {"", ""},        {"PQAUC", "loss"},    {"", ""},           {"relative", "PD"},
+                                           {"", ""},        {"cali-", "bration"}, {"", "determinism"}};
+    grid_t grid = grid_make(result->variants + 2);
+    heads(&grid, names, sizeof names / sizeof *names);
+    const variant_result_t *base = baseline_of(result);
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        int row = v + 2;
+        bool is_base = variant == base;
+        grid_set(&grid, row, 0, "%s", variant->name);
+        set_number(&grid, row, 1, variant->quality.logloss, 5, "");
+        set_difference(&grid, row, 2, variant->quality.logloss, base->quality.logloss, is_base);
+        set_number(&grid, row, 3, variant->quality.auc_loss, 5, "");
+        set_difference(&grid, row, 4, variant->quality.auc_loss, base->quality.auc_loss, is_base);
+        set_number(&grid, row, 5, variant->quality.pqauc_loss, 5, "");
+        set_difference(&grid, row, 6, variant->quality.pqauc_loss, base->quality.pqauc_loss, is_base);
+        set_number(&grid, row, 7, 100.0 * variant->pd_relative, 2, " %");
+        set_difference(&grid, row, 8, variant->pd_relative, base->pd_relative, is_base);
+        set_number(&grid, row, 9, variant->quality.calibration, 3, "");
+        grid_set(&grid, row, 10, "%s", level_of(variant->determinism));
+    }
+    grid_print(&grid, out);
+    mem_free(grid.cell);
+}
+
+static void print_cost(const experiment_result_t *result, FILE *out)
+{
+    static const char *const names[][2] = {{"", "variant"},        {"examples", "/ s"}, {"rows pulled", "/ example"},
+                                           {"bytes", "/ example"}, {"", "parameters"},  {"FLOPs", "/ example"},
+                                           {"CPU time", "s"},      {"wall time", "s"},  {"peak memory", "MiB"}};
+    grid_t grid = grid_make(result->variants + 2);
+    heads(&grid, names, sizeof names / sizeof *names);
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const cost_t *cost = &variant->cost;
+        int row = v + 2;
+        grid_set(&grid, row, 0, "%s", variant->name);
+        set_count(&grid, row, 1, cost->examples_per_second);
+        set_number(&grid, row, 2, cost->rows_pulled_per_example, 1, "");
+        set_count(&grid, row, 3, cost->bytes_per_example);
+        set_count(&grid, row, 4, (double)cost->parameters);
+        set_count(&grid, row, 5, (double)cost->flops_per_example);
+        set_number(&grid, row, 6, cost->cpu_seconds, 1, "");
+        set_number(&grid, row, 7, cost->wall_seconds, 1, "");
+        set_count(&grid, row, 8, (double)cost->peak_rss_bytes / (1 << 20));
+    }
+    grid_print(&grid, out);
+    mem_free(grid.cell);
+}
+
+char *report_verdict(const experiment_result_t *result)
+{
+    const variant_result_t *base = baseline_of(result), *best = base;
+    if (!isfinite(base->pd_relative))
+        return mem_printf("No prediction difference for %s: it needs at least two replicas whose predictions are numbers.",
+                          base->name);
+    for (int32_t v = 0; v < result->variants; v++)
+        if (result->variant[v].pd_relative < best->pd_relative)
+            best = &result->variant[v];
+    if (best == base)
+        return mem_printf("%s has the lowest relative PD, %.2f %%%s.", base->name, 100.0 * base->pd_relative,
+                          result->variants > 1 ? "; no other variant lowers it" : "");
+    return mem_printf(
+        "%s has the lowest relative PD, %.2f %% against %.2f %% of %s (%+.1f %%), at %+.2f %% logloss, %.2f x the CPU "
+        "time and %.2f x the embedding rows.",
+        best->name, 100.0 * best->pd_relative, 100.0 * base->pd_relative, base->name,
+        relative_percent(best->pd_relative, base->pd_relative), relative_percent(best->quality.logloss, base->quality.logloss),
+        best->cost.cpu_seconds / base->cost.cpu_seconds,
+        best->cost.rows_pulled_per_example / base->cost.rows_pulled_per_example);
+}
+
+void report_print_table(const experiment_result_t *result, FILE *out)
+{
+    char examples[TEXT_BYTES];
+    fprintf(out, "%s: %d variant%s, %s evaluation examples, means over %d replica%s; differences are in %% of %s's\n\n",
+            result->name, result->variants, result->variants == 1 ? "" : "s", text_count(result->eval_examples, examples),
+            baseline_of(result)->replicas, baseline_of(result)->replicas == 1 ? "" : "s", baseline_of(result)->name);
+    print_quality(result, out);
+    fputc('\n', out);
+    print_cost(result, out);
+    char *verdict = report_verdict(result);
+    fprintf(out, "\n%s\n", verdict);
+    mem_free(verdict);
+}
