@@ -1,0 +1,54 @@
+/* batch.h - the examples of one worker in one step, ready for the network: keys de-duplicated and sorted by shard, every
+ * occurrence mapped to its unique key, and the way back for gradients.
+ *
+ * Unique keys are numbered 0 .. uniques-1, shard after shard and field after field inside a shard, so that the keys of a pull
+ * are a slice of `keys` and its segments a slice of `segments`. Fields are the single-valued ones, then the multi-valued. */
+#ifndef SMELTER_BATCH_H
+#define SMELTER_BATCH_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/net/wire.h"
+#include "worker/data/dataset.h"
+
+typedef struct batch {
+    int64_t step;    /* global step; for evaluation the number of the first example */
+    int32_t rows;
+    int32_t single, multi, numeric;
+    uint8_t *label;  /* [rows] */
+    uint64_t *group; /* [rows] */
+    float *values;   /* [rows][numeric] */
+
+    int32_t uniques;
+    uint64_t *keys;  /* [uniques] */
+    int32_t *shard_first;       /* [shards + 1] first unique of a shard */
+    wire_segment_t *segments;   /* per shard, fields that have keys there, ascending; table is the field */
+    int32_t *segment_first;     /* [shards + 1] first segment of a shard */
+
+    uint32_t *single_unique;    /* [rows][single] unique of each value */
+    uint32_t *multi_at;         /* [multi * rows + 1] values of (field m, row r) are multi_at[m * rows + r] .. next */
+    uint32_t *multi_unique;     /* [multi_at[multi * rows]] */
+    float *multi_scale;         /* the same length: weight, divided by the number of values for mean pooling */
+
+    uint32_t *use_first;        /* [uniques + 1] first use of a unique in use_row */
+    uint32_t *use_row;          /* rows that use it, ascending */
+    float *use_scale;           /* scale of each use; 1 for single-valued fields */
+
+    /* capacities of the arrays above */
+    size_t rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap, uses_cap, firsts_cap;
+} batch_t;
+
+typedef struct batch_builder batch_builder_t;
+
+/* batch_builder_create - builds batches from a dataset (borrowed) for a cluster of `shards` shards. slot_shard [HASH_SLOTS] says
+ * which shard owns a slot; copied.  One thread. */
+batch_builder_t *batch_builder_create(dataset_t *dataset, int shards, const uint16_t *slot_shard);
+void batch_builder_destroy(batch_builder_t **builder);
+
+/* batch_build - fill `batch` with the examples at `positions` [rows] of the dataset. The batch's buffers grow and are kept for
+ * the next use; batch_reset frees them. */
+WARN_UNUSED status_t batch_build(batch_builder_t *builder, const int64_t *positions, int rows, int64_t step, batch_t *batch);
+void batch_reset(batch_t *batch);
+
+#endif

@@ -1,0 +1,351 @@
+/* Replies stay in their transport frames until the step is released: rows are gathered straight from them. A push is one pooled
+ * buffer [segments | keys | gradients]; gradients are written in place and the buffer returns to the pool when it has left. */
+#include "worker/client.h"
+
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/pool.h"
+
+#define IN_FLIGHT 4
+#define CONTROLS 4 /* control messages kept; the coordinator never sends more than one ahead */
+
+typedef struct flight {
+    bool used;
+    int64_t step;
+    uint64_t sequence;       /* of the pull; answers carry it */
+    int missing;             /* shards that have not answered */
+    bool *answered;          /* [shards] */
+    net_message_t *messages; /* [shards] */
+} flight_t;
+
+struct client {
+    client_options_t o;
+    uint64_t run_id;
+    uint32_t epoch;
+    int components, dim, fields;
+    flight_t flights[IN_FLIGHT];
+    net_message_t controls[CONTROLS];
+    int n_controls;
+    uint64_t sequence, push_sequence;
+
+    pool_t *pool;
+    void **push_buffer;   /* [shards] */
+    float **push_base;    /* [shards] */
+    char *pull_scratch;   /* segments and keys of K components */
+    size_t pull_scratch_cap;
+    int64_t rows_pulled, rows_pushed, bytes_sent, bytes_received;
+    bool stopped;
+    status_t stop_status;
+};
+
+client_t *client_create(const client_options_t *options)
+{
+    client_t *c = MEM_NEW(client_t);
+    c->o = *options;
+    c->pool = pool_create();
+    c->push_buffer = MEM_ARRAY(void *, options->shards);
+    c->push_base = MEM_ARRAY(float *, options->shards);
+    for (int i = 0; i < IN_FLIGHT; i++) {
+        c->flights[i].answered = MEM_ARRAY(bool, options->shards);
+        c->flights[i].messages = MEM_ARRAY(net_message_t, options->shards);
+    }
+    return c;
+}
+
+static void release_flight(client_t *c, flight_t *flight)
+{
+    for (int s = 0; s < c->o.shards; s++)
+        if (flight->answered[s]) {
+            net_release(c->o.net, &flight->messages[s]);
+            flight->answered[s] = false;
+        }
+    flight->used = false;
+}
+
+void client_destroy(client_t **client)
+{
+    client_t *c = *client;
+    if (!c)
+        return;
+    for (int i = 0; i < IN_FLIGHT; i++) {
+        release_flight(c, &c->flights[i]);
+        mem_free(c->flights[i].answered);
+        mem_free(c->flights[i].messages);
+    }
+    for (int i = 0; i < c->n_controls; i++)
+        net_release(c->o.net, &c->controls[i]);
+    mem_free(c->push_buffer);
+    mem_free(c->push_base);
+    mem_free(c->pull_scratch);
+    pool_destroy(&c->pool);
+    mem_free(c);
+    *client = NULL;
+}
+
+void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, int dim, int fields)
+{
+    for (int i = 0; i < IN_FLIGHT; i++)
+        release_flight(c, &c->flights[i]);
+    c->run_id = run_id;
+    c->epoch = epoch;
+    c->components = components;
+    c->dim = dim;
+    c->fields = fields;
+    c->push_sequence = 0;
+    c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = 0;
+    c->o.member->run_id = run_id;
+    c->o.member->epoch = epoch;
+}
+
+static flight_t *find_flight(client_t *c, int64_t step)
+{
+    for (int i = 0; i < IN_FLIGHT; i++)
+        if (c->flights[i].used && c->flights[i].step == step)
+            return &c->flights[i];
+    return NULL;
+}
+
+static flight_t *new_flight(client_t *c, int64_t step)
+{
+    for (int i = 0; i < IN_FLIGHT; i++)
+        if (!c->flights[i].used) {
+            c->flights[i].used = true;
+            c->flights[i].step = step;
+            c->flights[i].missing = c->o.shards;
+            c->flights[i].sequence = ++c->sequence;
+            return &c->flights[i];
+        }
+    ASSERT(!"more pulls in flight than places");
+    return NULL;
+}
+
+static wire_header_t header_of(const client_t *c, wire_type_t type, int64_t step, int64_t count)
+{
+    return wire_header(type, c->run_id, c->epoch, (uint32_t)c->o.member->rank, step, count);
+}
+
+/* Segments and keys of one shard for all components; written to `segments` and `keys`, which have room for them. */
+static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, wire_segment_t *segments, uint64_t *keys)
+{
+    int32_t first = batch->shard_first[shard], n = batch->shard_first[shard + 1] - first;
+    int32_t from = batch->segment_first[shard], m = batch->segment_first[shard + 1] - from;
+    for (int k = 0; k < c->components; k++) {
+        for (int32_t i = 0; i < m; i++)
+            *segments++ = (wire_segment_t){batch->segments[from + i].table + (uint32_t)(k * c->fields), batch->segments[from + i].count};
+        memcpy(keys + (int64_t)k * n, batch->keys + first, sizeof *keys * (size_t)n);
+    }
+}
+
+static int64_t segment_bytes(const client_t *c, const batch_t *batch, int shard)
+{
+    return (int64_t)sizeof(wire_segment_t) * c->components * (batch->segment_first[shard + 1] - batch->segment_first[shard]);
+}
+
+static int64_t shard_keys(const client_t *c, const batch_t *batch, int shard)
+{
+    return (int64_t)c->components * (batch->shard_first[shard + 1] - batch->shard_first[shard]);
+}
+
+status_t client_pull(client_t *c, const batch_t *batch, bool peek)
+{
+    flight_t *flight = new_flight(c, batch->step);
+    for (int s = 0; s < c->o.shards; s++) {
+        int64_t bytes = segment_bytes(c, batch, s), keys = shard_keys(c, batch, s);
+        MEM_GROW(c->pull_scratch, c->pull_scratch_cap, (size_t)(bytes + keys * 8));
+        wire_segment_t *segments = (wire_segment_t *)c->pull_scratch;
+        uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes);
+        lay_out_keys(c, batch, s, segments, key_list);
+        wire_header_t header = header_of(c, peek ? WIRE_PEEK : WIRE_PULL, batch->step, keys);
+        header.sequence = flight->sequence;
+        wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
+        TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
+        c->rows_pulled += keys;
+        c->bytes_sent += (int64_t)sizeof header + bytes + keys * 8;
+    }
+    return ST_OK;
+}
+
+status_t client_drain(client_t *c, int64_t step)
+{
+    flight_t *flight = new_flight(c, step);
+    for (int s = 0; s < c->o.shards; s++) {
+        wire_header_t header = header_of(c, WIRE_PULL, step, 0);
+        header.sequence = flight->sequence;
+        wire_frame_t frames[] = {{NULL, 0}, {NULL, 0}};
+        TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
+    }
+    return ST_OK;
+}
+
+/* Take one message: an answer goes to its flight, control messages are kept, errors of shards are fatal. */
+static status_t handle(client_t *c, net_message_t *message)
+{
+    const wire_header_t *header = &message->header;
+    if (header->type == WIRE_ROWS && PEER_IS_SHARD(message->peer) && header->run_id == c->run_id && header->epoch == c->epoch) {
+        int shard = PEER_SHARD_OF(message->peer);
+        flight_t *flight = find_flight(c, header->step);
+        if (flight && !flight->answered[shard] && flight->sequence == header->sequence &&
+            message->frame[0].bytes == header->count * c->dim * (int64_t)sizeof(float)) {
+            flight->answered[shard] = true;
+            flight->messages[shard] = *message;
+            flight->missing--;
+            c->bytes_received += (int64_t)sizeof *header + message->frame[0].bytes;
+            return ST_OK;
+        }
+        log_debug("an answer that nobody waits for was dropped");
+    } else if (header->type == WIRE_ERROR) {
+        message_error_t body;
+        bool good = message_body(message, &body, sizeof body);
+        net_release(c->o.net, message);
+        return FAIL(ST_MESSAGE, "a message was refused: %.400s", good ? body.text : "(no reason given)");
+    } else if (header->type == WIRE_STOP) {
+        c->stopped = true;
+        c->stop_status = header->count ? ST_PEER : ST_STOPPED;
+    } else if ((header->type == WIRE_BEGIN || header->type == WIRE_EVALUATE) && c->n_controls < CONTROLS) {
+        c->controls[c->n_controls++] = *message;
+        return ST_OK;
+    }
+    net_release(c->o.net, message);
+    return c->stopped ? c->stop_status : ST_OK;
+}
+
+/* Receive for up to timeout_ms and handle what came; ST_TIMEOUT where nothing did. */
+static status_t pump(client_t *c, int64_t timeout_ms, int64_t step)
+{
+    if (member_interrupted())
+        return ST_PEER;
+    if (c->stopped)
+        return c->stop_status;
+    TRY(member_beat(c->o.member, step));
+    net_message_t message;
+    TRY(net_receive(c->o.net, &message, timeout_ms));
+    return handle(c, &message);
+}
+
+static status_t wait_failed(client_t *c, const flight_t *flight)
+{
+    char names[512] = "";
+    size_t used = 0;
+    for (int s = 0; s < c->o.shards && used < sizeof names; s++)
+        if (!flight->answered[s])
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->o.shard_names[s]);
+    return FAIL(ST_TIMEOUT, "step %lld: waiting for %d of %d shards for %.0f s: %s", (long long)flight->step, flight->missing,
+                c->o.shards, (double)c->o.member->deadline_ns * 2e-9, names);
+}
+
+status_t client_wait(client_t *c, int64_t step)
+{
+    flight_t *flight = find_flight(c, step);
+    ASSERT(flight);
+    /* Twice the cluster's deadline: the coordinator sees who is silent, and speaks first. */
+    int64_t end = net_now_ns(c->o.net) + 2 * c->o.member->deadline_ns;
+    while (flight->missing) {
+        status_t status = pump(c, c->o.member->heartbeat_ns / 1000000, step);
+        if (status == ST_TIMEOUT && net_now_ns(c->o.net) > end)
+            return wait_failed(c, flight);
+        if (status != ST_TIMEOUT)
+            TRY(status);
+    }
+    return ST_OK;
+}
+
+void client_rows(const client_t *c, const batch_t *batch, int component, const float **row)
+{
+    const flight_t *flight = NULL;
+    for (int i = 0; i < IN_FLIGHT; i++)
+        if (c->flights[i].used && c->flights[i].step == batch->step)
+            flight = &c->flights[i];
+    ASSERT(flight && flight->missing == 0);
+    for (int s = 0; s < c->o.shards; s++) {
+        int64_t n = batch->shard_first[s + 1] - batch->shard_first[s];
+        const float *at = (const float *)flight->messages[s].frame[0].data + component * n * c->dim;
+        ASSERT(flight->messages[s].header.count == n * c->components);
+        for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++, at += c->dim)
+            row[u] = at;
+    }
+}
+
+void client_release(client_t *c, int64_t step)
+{
+    flight_t *flight = find_flight(c, step);
+    ASSERT(flight);
+    release_flight(c, flight);
+}
+
+void client_push_begin(client_t *c, const batch_t *batch)
+{
+    for (int s = 0; s < c->o.shards; s++) {
+        int64_t head = segment_bytes(c, batch, s), keys = shard_keys(c, batch, s);
+        int64_t floats_at = (head + keys * 8 + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+        char *buffer = pool_take(c->pool, (size_t)(floats_at + keys * c->dim * 4));
+        lay_out_keys(c, batch, s, (wire_segment_t *)buffer, (uint64_t *)(buffer + head));
+        c->push_buffer[s] = buffer;
+        c->push_base[s] = (float *)(buffer + floats_at);
+    }
+}
+
+float *const *client_push_base(const client_t *client)
+{
+    return client->push_base;
+}
+
+status_t client_push_send(client_t *c, const batch_t *batch)
+{
+    c->push_sequence++;
+    for (int s = 0; s < c->o.shards; s++) {
+        int64_t head = segment_bytes(c, batch, s), keys = shard_keys(c, batch, s);
+        char *buffer = c->push_buffer[s];
+        wire_header_t header = header_of(c, WIRE_PUSH, batch->step, keys);
+        header.sequence = c->push_sequence;
+        wire_frame_t frames[] = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}};
+        c->push_buffer[s] = NULL;
+        TRY(net_send_owned(c->o.net, PEER_SHARD(s), &header, frames, 3, pool_give, buffer));
+        c->rows_pushed += keys;
+        c->bytes_sent += (int64_t)sizeof header + head + keys * 8 + keys * c->dim * 4;
+    }
+    return ST_OK;
+}
+
+status_t client_control(client_t *c, net_message_t *message)
+{
+    while (!c->n_controls) {
+        status_t status = pump(c, c->o.member->heartbeat_ns / 1000000, 0);
+        if (status != ST_TIMEOUT)
+            TRY(status);
+    }
+    *message = c->controls[0];
+    memmove(c->controls, c->controls + 1, sizeof *c->controls * (size_t)--c->n_controls);
+    return ST_OK;
+}
+
+status_t client_poll(client_t *c, int64_t step)
+{
+    for (;;) {
+        status_t status = pump(c, 0, step);
+        if (status == ST_TIMEOUT)
+            return ST_OK;
+        TRY(status);
+    }
+}
+
+int64_t client_rows_pulled(const client_t *client)
+{
+    return client->rows_pulled;
+}
+
+int64_t client_rows_pushed(const client_t *client)
+{
+    return client->rows_pushed;
+}
+
+int64_t client_bytes_sent(const client_t *client)
+{
+    return client->bytes_sent;
+}
+
+int64_t client_bytes_received(const client_t *client)
+{
+    return client->bytes_received;
+}

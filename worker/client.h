@@ -1,0 +1,67 @@
+/* client.h - the worker's side of the parameter-server protocol: pulls in flight, rows as they arrive, pushes out.
+ *
+ * It speaks through the worker's net_t, which is dialled to the coordinator and to every shard. Control messages that arrive
+ * in between are kept for the worker's main loop. One thread. */
+#ifndef SMELTER_CLIENT_H
+#define SMELTER_CLIENT_H
+
+#include "common/net/member.h"
+#include "worker/batch.h"
+
+typedef struct client client_t;
+
+typedef struct client_options {
+    net_t *net;       /* borrowed */
+    member_t *member; /* borrowed; its deadline bounds every wait */
+    int shards;
+    const char *const *shard_names; /* [shards] "server 1 on node2", borrowed */
+} client_options_t;
+
+client_t *client_create(const client_options_t *options);
+void client_destroy(client_t **client);
+
+/* client_begin - forget the run before; K components of rows of width dim over `fields` fields. */
+void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, int components, int dim, int fields);
+
+/* client_pull - send the pull (or peek) of a batch to every shard; at most 4 batches are in flight. */
+WARN_UNUSED status_t client_pull(client_t *client, const batch_t *batch, bool peek);
+
+/* client_drain - send an empty pull of `step` to every shard; its answer means that the steps it waits for were applied. */
+WARN_UNUSED status_t client_drain(client_t *client, int64_t step);
+
+/* client_wait - until every shard has answered the pull of `step`. Sends heartbeats. ST_STOPPED or ST_PEER when told to stop,
+ * ST_TIMEOUT past the deadline (logged, naming the shards that are missing). */
+WARN_UNUSED status_t client_wait(client_t *client, int64_t step);
+
+/* client_rows - pointers to the rows of component k of the batch that was waited for: row[u] for u < batch->uniques, borrowed
+ * until client_release. */
+void client_rows(const client_t *client, const batch_t *batch, int component, const float **row);
+void client_release(client_t *client, int64_t step);
+
+/* client_push_begin - room for the gradients of a batch; client_gradient - where row u of component k goes, [dim] f32.
+ * client_push_send - send to every shard without a copy. */
+void client_push_begin(client_t *client, const batch_t *batch);
+static inline float *client_gradient(float *const *base, const batch_t *batch, int shard, int component, int dim, int32_t u);
+WARN_UNUSED status_t client_push_send(client_t *client, const batch_t *batch);
+/* client_push_base - [shards] start of each shard's gradients, for client_gradient. */
+float *const *client_push_base(const client_t *client);
+
+static inline float *client_gradient(float *const *base, const batch_t *batch, int shard, int component, int dim, int32_t u)
+{
+    int64_t n = batch->shard_first[shard + 1] - batch->shard_first[shard];
+    return base[shard] + (component * n + (u - batch->shard_first[shard])) * dim;
+}
+
+/* client_control - the next control message from the coordinator (BEGIN, EVALUATE), waiting without end but sending heartbeats;
+ * the caller releases it. ST_STOPPED after STOP with success, ST_PEER after STOP with failure or an interrupt. */
+WARN_UNUSED status_t client_control(client_t *client, net_message_t *message);
+
+/* client_poll - handle what has arrived, without waiting; sends a heartbeat. Call it between lanes. */
+WARN_UNUSED status_t client_poll(client_t *client, int64_t step);
+
+int64_t client_rows_pulled(const client_t *client); /* since client_begin */
+int64_t client_rows_pushed(const client_t *client);
+int64_t client_bytes_sent(const client_t *client); /* pulls and pushes */
+int64_t client_bytes_received(const client_t *client);
+
+#endif

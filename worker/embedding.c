@@ -1,0 +1,126 @@
+#include "worker/embedding.h"
+
+#include <string.h>
+
+#include "common/kernels/tree.h"
+
+int embedding_inputs(const dataset_info_t *info, int dim)
+{
+    return (info->single + info->multi) * dim + info->numeric;
+}
+
+/* The constant widths let the compiler turn a copy into a few register moves. */
+static inline void copy_row(float *restrict to, const float *restrict from, int dim)
+{
+    switch (dim) {
+    case 4:
+        memcpy(to, from, 4 * sizeof *to);
+        break;
+    case 8:
+        memcpy(to, from, 8 * sizeof *to);
+        break;
+    case 16:
+        memcpy(to, from, 16 * sizeof *to);
+        break;
+    default:
+        memcpy(to, from, (size_t)dim * sizeof *to);
+    }
+}
+
+static inline void add_row(float *restrict to, const float *restrict from, int dim)
+{
+    for (int i = 0; i < dim; i++)
+        to[i] += from[i];
+}
+
+static inline void add_scaled(float *restrict to, const float *restrict from, float scale, int dim)
+{
+    for (int i = 0; i < dim; i++)
+        to[i] += scale * from[i];
+}
+
+void embedding_gather(float *restrict x, const batch_t *batch, int first, int rows, const float *const *row, int dim)
+{
+    const int fields = batch->single + batch->multi;
+    const int64_t inputs = (int64_t)fields * dim + batch->numeric;
+    for (int r = 0; r < rows; r++) {
+        float *to = x + r * inputs;
+        const uint32_t *unique = batch->single_unique + (int64_t)(first + r) * batch->single;
+        for (int f = 0; f < batch->single; f++, to += dim)
+            copy_row(to, row[unique[f]], dim);
+        for (int m = 0; m < batch->multi; m++, to += dim) {
+            const uint32_t *at = batch->multi_at + (int64_t)m * batch->rows + first + r;
+            memset(to, 0, (size_t)dim * sizeof *to);
+            for (uint32_t i = at[0]; i < at[1]; i++)
+                add_scaled(to, row[batch->multi_unique[i]], batch->multi_scale[i], dim);
+        }
+        if (batch->numeric)
+            memcpy(to, batch->values + (int64_t)(first + r) * batch->numeric, (size_t)batch->numeric * sizeof *to);
+    }
+}
+
+/* Sum of uses [from, to) of a single-valued field. */
+static inline void sum_uses(float *restrict out, const batch_t *batch, uint32_t from, uint32_t to, const float *restrict column,
+                            int64_t inputs, int dim)
+{
+    copy_row(out, column + batch->use_row[from] * inputs, dim);
+    for (uint32_t i = from + 1; i < to; i++)
+        add_row(out, column + batch->use_row[i] * inputs, dim);
+}
+
+/* The same for a multi-valued field, whose uses have scales. */
+static inline void sum_scaled(float *restrict out, const batch_t *batch, uint32_t from, uint32_t to,
+                              const float *restrict column, int64_t inputs, int dim)
+{
+    const float *first = column + batch->use_row[from] * inputs;
+    for (int i = 0; i < dim; i++)
+        out[i] = batch->use_scale[from] * first[i];
+    for (uint32_t i = from + 1; i < to; i++)
+        add_scaled(out, column + batch->use_row[i] * inputs, batch->use_scale[i], dim);
+}
+
+static inline __attribute__((always_inline)) void reduce(float *restrict out, const batch_t *batch, int shard,
+                                                         const float *restrict dx, int dim, int lane_rows, float *scratch)
+{
+    const int64_t inputs = (int64_t)(batch->single + batch->multi) * dim + batch->numeric;
+    int32_t u = batch->shard_first[shard];
+    for (int32_t s = batch->segment_first[shard]; s < batch->segment_first[shard + 1]; s++) {
+        const int field = (int)batch->segments[s].table;
+        const float *column = dx + (int64_t)field * dim;
+        for (uint32_t n = batch->segments[s].count; n > 0; n--, u++, out += dim) {
+            uint32_t from = batch->use_first[u], end = batch->use_first[u + 1];
+            tree_stack_t tree;
+            bool one_lane = batch->use_row[from] / (uint32_t)lane_rows == batch->use_row[end - 1] / (uint32_t)lane_rows;
+            if (!one_lane)
+                tree_start(&tree, scratch, dim);
+            while (from < end) {
+                uint32_t lane = batch->use_row[from] / (uint32_t)lane_rows, to = from + 1;
+                while (to < end && (one_lane || batch->use_row[to] / (uint32_t)lane_rows == lane))
+                    to++;
+                float *sum = one_lane ? out : tree_place(&tree, lane);
+                if (field < batch->single)
+                    sum_uses(sum, batch, from, to, column, inputs, dim);
+                else
+                    sum_scaled(sum, batch, from, to, column, inputs, dim);
+                from = to;
+            }
+            if (!one_lane)
+                tree_finish(&tree, out);
+        }
+    }
+}
+
+void embedding_reduce(float *restrict out, const batch_t *batch, int shard, const float *restrict dx, int dim, int lane_rows,
+                      float *scratch)
+{
+    switch (dim) {
+    case 8:
+        reduce(out, batch, shard, dx, 8, lane_rows, scratch);
+        break;
+    case 16:
+        reduce(out, batch, shard, dx, 16, lane_rows, scratch);
+        break;
+    default:
+        reduce(out, batch, shard, dx, dim, lane_rows, scratch);
+    }
+}

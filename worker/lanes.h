@@ -1,0 +1,52 @@
+/* lanes.h - how a global batch is cut: the arithmetic that makes results independent of the number of workers.
+ *
+ * Step t covers the global positions [t B, (t+1) B) of the sequence epoch after epoch; only the last batch may be shorter. It is
+ * cut into G lanes of L = B / G consecutive examples, the last of which may be shorter or empty. Worker w of W owns the
+ * lanes [w G / W, (w+1) G / W).                                                                                          */
+#ifndef SMELTER_LANES_H
+#define SMELTER_LANES_H
+
+#include <stdint.h>
+
+#include "common/config/config.h"
+
+typedef struct lanes {
+    int64_t batch; /* B */
+    int64_t total; /* positions in all epochs, or fewer where train.max_steps ends the run earlier */
+    int lanes;     /* G */
+} lanes_t;
+
+static inline lanes_t lanes_of(const config_t *config, int64_t train_rows)
+{
+    lanes_t l = {config->train.batch, config->train.epochs * train_rows, (int)config->train.lanes};
+    if (config->train.max_steps && config->train.max_steps * l.batch < l.total)
+        l.total = config->train.max_steps * l.batch;
+    return l;
+}
+
+static inline int64_t lanes_steps(const lanes_t *l)
+{
+    return (l->total + l->batch - 1) / l->batch;
+}
+
+/* Examples in the global batch of a step. */
+static inline int64_t lanes_step_rows(const lanes_t *l, int64_t step)
+{
+    int64_t left = l->total - step * l->batch;
+    return left < l->batch ? left : l->batch;
+}
+
+/* Examples in one lane of a step. */
+static inline int64_t lanes_rows(const lanes_t *l, int64_t step, int lane)
+{
+    int64_t size = l->batch / l->lanes, left = lanes_step_rows(l, step) - lane * size;
+    return left < 0 ? 0 : left < size ? left : size;
+}
+
+/* First lane of a worker; the lanes of worker w end where those of w + 1 begin. */
+static inline int lanes_first(const lanes_t *l, int worker, int workers)
+{
+    return (int)((int64_t)worker * l->lanes / workers);
+}
+
+#endif

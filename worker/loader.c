@@ -1,0 +1,179 @@
+#include "worker/loader.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "common/base/memory.h"
+
+#define SLOTS 5 /* 3 with the owner, 1 ready, 1 being built */
+
+struct loader {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    dataset_t *dataset;
+    batch_builder_t *builder;
+
+    /* guarded by lock */
+    loader_plan_t plan;
+    uint64_t generation; /* number of plans started; a change makes the thread begin anew */
+    bool quit, busy;
+    int64_t built, given, recycled; /* batches of this plan */
+    int64_t end;                    /* batches in this plan */
+    status_t status;
+
+    batch_t slots[SLOTS];
+    int64_t *positions;
+    size_t positions_cap;
+};
+
+/* Positions of batch number `index` of the plan; returns their count. */
+static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index, int64_t *step)
+{
+    int64_t first, rows = 0;
+    if (plan->split == SPLIT_TRAIN) {
+        *step = plan->first_step + index;
+        int from = lanes_first(&plan->lanes, plan->worker, plan->workers);
+        int to = lanes_first(&plan->lanes, plan->worker + 1, plan->workers);
+        for (int lane = from; lane < to; lane++)
+            rows += lanes_rows(&plan->lanes, *step, lane);
+        first = *step * plan->lanes.batch + from * (plan->lanes.batch / plan->lanes.lanes);
+        MEM_GROW(l->positions, l->positions_cap, (size_t)rows);
+        order_indices(&plan->order, first, (int)rows, l->positions);
+    } else {
+        int64_t all = dataset_info(l->dataset)->eval_rows;
+        first = (plan->worker + index * plan->workers) * plan->chunk;
+        *step = first;
+        rows = all - first < plan->chunk ? all - first : plan->chunk;
+        MEM_GROW(l->positions, l->positions_cap, (size_t)rows);
+        for (int64_t i = 0; i < rows; i++)
+            l->positions[i] = first + i;
+    }
+    for (int64_t i = 0; i < rows; i++)
+        l->positions[i] = dataset_position(l->dataset, plan->split, l->positions[i]);
+    return (int)rows;
+}
+
+static int64_t plan_batches(const loader_t *l, const loader_plan_t *plan)
+{
+    if (plan->split == SPLIT_TRAIN)
+        return lanes_steps(&plan->lanes) - plan->first_step;
+    int64_t chunks = (dataset_info(l->dataset)->eval_rows + plan->chunk - 1) / plan->chunk;
+    return (chunks - plan->worker + plan->workers - 1) / plan->workers;
+}
+
+static void *run(void *argument)
+{
+    loader_t *l = argument;
+    pthread_mutex_lock(&l->lock);
+    while (!l->quit) {
+        if (l->status != ST_OK || l->built >= l->end || l->built - l->recycled >= SLOTS) {
+            pthread_cond_wait(&l->changed, &l->lock);
+            continue;
+        }
+        const loader_plan_t plan = l->plan;
+        uint64_t generation = l->generation;
+        int64_t index = l->built, step;
+        l->busy = true;
+        pthread_mutex_unlock(&l->lock);
+        int rows = plan_positions(l, &plan, index, &step);
+        status_t status = batch_build(l->builder, l->positions, rows, step, &l->slots[index % SLOTS]);
+        pthread_mutex_lock(&l->lock);
+        l->busy = false;
+        if (generation == l->generation) {
+            l->status = status;
+            l->built += status == ST_OK;
+        }
+        pthread_cond_broadcast(&l->changed);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+status_t loader_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, loader_t **out)
+{
+    loader_t *l = MEM_NEW(loader_t);
+    l->dataset = dataset;
+    l->builder = batch_builder_create(dataset, shards, slot_shard);
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&l->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&l->thread, NULL, run, l) != 0) {
+        batch_builder_destroy(&l->builder);
+        mem_free(l);
+        return FAIL(ST_SYSTEM, "cannot start the thread that prepares batches; the limit on threads is too low");
+    }
+    *out = l;
+    return ST_OK;
+}
+
+void loader_destroy(loader_t **loader)
+{
+    loader_t *l = *loader;
+    if (!l)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->quit = true;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+    pthread_join(l->thread, NULL);
+    for (int i = 0; i < SLOTS; i++)
+        batch_reset(&l->slots[i]);
+    batch_builder_destroy(&l->builder);
+    pthread_cond_destroy(&l->changed);
+    pthread_mutex_destroy(&l->lock);
+    mem_free(l->positions);
+    mem_free(l);
+    *loader = NULL;
+}
+
+void loader_start(loader_t *l, const loader_plan_t *plan)
+{
+    pthread_mutex_lock(&l->lock);
+    l->generation++;
+    while (l->busy)
+        pthread_cond_wait(&l->changed, &l->lock);
+    l->plan = *plan;
+    l->built = l->given = l->recycled = 0;
+    l->end = plan_batches(l, plan);
+    l->status = ST_OK;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+}
+
+status_t loader_next(loader_t *l, int64_t timeout_ms, batch_t **out)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    status_t status = ST_OK;
+    pthread_mutex_lock(&l->lock);
+    while (l->status == ST_OK && l->given < l->end && l->given >= l->built && status == ST_OK)
+        if (pthread_cond_timedwait(&l->changed, &l->lock, &until) != 0)
+            status = ST_TIMEOUT;
+    if (l->given < l->built || l->given >= l->end) {
+        *out = l->given < l->end ? &l->slots[l->given++ % SLOTS] : NULL;
+        status = ST_OK;
+    } else if (l->status != ST_OK) {
+        status = l->status;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return status;
+}
+
+void loader_recycle(loader_t *l, batch_t *batch)
+{
+    pthread_mutex_lock(&l->lock);
+    ASSERT(l->recycled < l->given && batch == &l->slots[l->recycled % SLOTS]);
+    l->recycled++;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+}
