@@ -20,19 +20,21 @@ void model_destroy(model_t **model);
 
 /* model_forward - logits of a lane.
  * logits out [rows] f32;  x in [rows][inputs] f32, borrowed until model_backward of the same lane returns (kept by reference).
+ * rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without examples is not passed at all.
  * Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: 2 rows sum(n_l n_{l-1}) flop. */
 void model_forward(model_t *model, float *logits, const float *x, int rows);
 
 /* model_backward - gradients of the lane passed to the last model_forward.
  * dparameters out [model_parameters] f32, := (not +=);  dx out [rows][inputs] f32, := ;  dlogits in [rows] f32
- * dx may be NULL where nobody wants it. */
+ * dx may be NULL where nobody wants it. Once per forward: the activations are overwritten by their gradients on the way. */
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
 
 /* model_apply - one optimizer step on all parameters from a gradient of the whole global batch, then refresh what is derived
- * from the parameters (normalised weights). */
+ * from the parameters (normalised weights). The weights into one unit are a row of the optimizer; so is each bias, gain and
+ * shift as a whole. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* Flat views, row-major per layer: W_1 b_1 [gain_1 bias_1] W_2 ...; state has the optimizer's accumulators in the same order. */
+/* Flat views, row-major per layer: W_1 b_1 [gain_1 shift_1] W_2 ...; state has the optimizer's accumulators in the same order. */
 int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */
