@@ -1,0 +1,48 @@
+/* step.h - the compute of one training step on one worker: K networks over the worker's lanes, loss, backward, gradients.
+ *
+ * No messages and no time: rows come in and gradients go out through memory, so the cluster's worker and a single-process
+ * trainer share it. One thread.                                                                                           */
+#ifndef SMELTER_STEP_H
+#define SMELTER_STEP_H
+
+#include "worker/batch.h"
+#include "worker/model.h"
+
+typedef struct step step_t;
+
+/* Where a step gets its rows from and what it does between lanes. */
+typedef struct step_io {
+    void *context;
+    /* row[u] := pointer to the [dim] weights of unique u of component k, valid until the step is over. */
+    void (*rows)(void *context, const batch_t *batch, int component, const float **row);
+    /* Called between lanes; anything but ST_OK ends the step. May be NULL. */
+    status_t (*poll)(void *context);
+} step_io_t;
+
+/* step_create - models of all components with their initial values. lanes: lanes of this worker; lane_rows: rows of a full lane. */
+WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards, step_t **out);
+void step_destroy(step_t **step);
+
+/* step_train - forward, loss and backward of a batch. global_rows: examples of the global batch, the loss's denominator.
+ * gradient  [shards] where the embedding gradients of each shard go: [components][keys of the shard][dim] each
+ * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
+WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t global_rows, const step_io_t *io, float *const *gradient);
+
+/* step_predict - forward only; lanes of at most lane_rows rows. */
+WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step_io_t *io);
+
+/* Deployed prediction (mean over components) of every row of the last batch, [rows]. */
+const float *step_predictions(const step_t *step);
+
+/* Dense gradient of component k, summed over the worker's lanes: [model_parameters], to be summed over workers in place. */
+float *step_dense(step_t *step, int component);
+
+/* step_apply - one optimizer step of every component from step_dense. */
+void step_apply(step_t *step);
+
+int step_components(const step_t *step);
+model_t *step_model(step_t *step, int component);
+int64_t step_flops(const step_t *step);       /* per example, all components */
+int64_t step_parameters(const step_t *step);  /* dense, all components */
+
+#endif

@@ -1,0 +1,330 @@
+/* The loop of a step, in order: the pull of the next batch goes out, the rows of this one are awaited, the lanes are computed, the
+ * gradients are pushed, dense gradients are summed over the workers, the dense step is applied. Network and servers work on the
+ * next pull and the last push while the lanes are computed. */
+#include "worker/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/hash.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/net/member.h"
+#include "worker/client.h"
+#include "worker/loader.h"
+#include "worker/step.h"
+
+#define PROGRESS_EXAMPLES (1 << 21) /* most examples of the global batches of one PROGRESS message */
+
+typedef struct worker {
+    worker_options_t o;
+    member_t member;
+    client_t *client;
+    uint16_t slot_shard[HASH_SLOTS];
+
+    /* The run in progress. */
+    message_begin_t begin;
+    config_t *config;
+    char *dataset_path;
+    dataset_t *dataset;
+    loader_t *loader;
+    step_t *step;
+    lanes_t lanes;
+    int lane_rows;
+    int64_t now_step;
+    double cpu_start;
+
+    /* Predictions since the last PROGRESS. */
+    float *p;
+    uint8_t *y;
+    uint64_t *group;
+    size_t p_cap, y_cap, group_cap, examples;
+    int64_t first_step;
+} worker_t;
+
+void worker_slot_shard(int shards, uint16_t *slot_shard)
+{
+    for (int slot = 0; slot < HASH_SLOTS; slot++)
+        slot_shard[slot] = (uint16_t)(slot * shards / HASH_SLOTS);
+}
+
+static wire_header_t header_of(const worker_t *w, wire_type_t type, int64_t step, int64_t count)
+{
+    return wire_header(type, w->member.run_id, w->member.epoch, (uint32_t)w->o.rank, step, count);
+}
+
+static void end_run(worker_t *w)
+{
+    loader_destroy(&w->loader);
+    step_destroy(&w->step);
+    config_destroy(&w->config);
+}
+
+/* Open the run's dataset unless it is open already. */
+static status_t open_dataset(worker_t *w)
+{
+    const char *path = w->config->data.path;
+    if (w->dataset && strcmp(path, w->dataset_path) == 0)
+        return ST_OK;
+    dataset_close(&w->dataset);
+    mem_free(w->dataset_path);
+    w->dataset_path = mem_strdup(path);
+    return dataset_open(path, w->config->data.cache_mb << 20, &w->dataset);
+}
+
+static status_t begin_run(worker_t *w, const net_message_t *message)
+{
+    const experiment_t *e = w->o.experiment;
+    message_begin_t *b = &w->begin;
+    if (!message_body(message, b, sizeof *b) || b->variant < -1 || b->variant >= e->variants || b->replica < 0)
+        return FAIL(ST_MESSAGE, "the coordinator's BEGIN is malformed");
+    end_run(w);
+    TRY(config_for_replica(b->variant < 0 ? e->base : e->configs[b->variant], b->replica, &w->config));
+    TRY(open_dataset(w));
+    const dataset_info_t *info = dataset_info(w->dataset);
+    if (info->single + info->multi != b->fields)
+        return FAIL(ST_INPUT, "dataset %s has %d categorical fields here and %d at the coordinator; copy the same dataset to every host",
+                    w->dataset_path, info->single + info->multi, b->fields);
+    w->lanes = lanes_of(w->config, info->train_rows);
+    w->lane_rows = (int)(w->lanes.batch / w->lanes.lanes);
+    int lanes = lanes_first(&w->lanes, w->o.worker + 1, w->o.workers) - lanes_first(&w->lanes, w->o.worker, w->o.workers);
+    TRY(step_create(w->config, info, lanes, w->lane_rows, w->o.shards, &w->step));
+    TRY(loader_create(w->dataset, w->o.shards, w->slot_shard, &w->loader));
+    client_begin(w->client, message->header.run_id, message->header.epoch, (int)w->config->model.components,
+                 (int)w->config->embedding.dim, b->fields);
+    w->examples = 0;
+    w->cpu_start = clock_cpu_seconds();
+    clock_reset_peak_rss();
+    wire_header_t ready = header_of(w, WIRE_READY, 0, (int64_t)info->content_hash);
+    return net_send(w->o.net, PEER_COORDINATOR, &ready, NULL, 0);
+}
+
+/* The loader's next batch, sending heartbeats while it is awaited; NULL at the end. */
+static status_t next_batch(worker_t *w, batch_t **out)
+{
+    for (;;) {
+        status_t status = loader_next(w->loader, 100, out);
+        if (status != ST_TIMEOUT)
+            return status;
+        TRY(client_poll(w->client, w->now_step));
+    }
+}
+
+static void rows_of(void *context, const batch_t *batch, int component, const float **row)
+{
+    worker_t *w = context;
+    client_rows(w->client, batch, component, row);
+}
+
+static status_t poll_between(void *context)
+{
+    worker_t *w = context;
+    return client_poll(w->client, w->now_step);
+}
+
+static status_t send_examples(worker_t *w, wire_type_t type, int64_t step, const float *p, const uint8_t *y, const uint64_t *group,
+                              int64_t n)
+{
+    wire_header_t header = header_of(w, type, step, n);
+    wire_frame_t frames[] = {{p, n * (int64_t)sizeof *p}, {y, n}, {group, n * (int64_t)sizeof *group}};
+    return net_send(w->o.net, PEER_COORDINATOR, &header, frames, 3);
+}
+
+/* Keep the predictions of a batch, made before it was learned, and send them when the interval is over. */
+static status_t record(worker_t *w, const batch_t *batch, bool last)
+{
+    size_t n = (size_t)batch->rows;
+    if (w->examples == 0)
+        w->first_step = batch->step;
+    MEM_GROW(w->p, w->p_cap, w->examples + n);
+    MEM_GROW(w->y, w->y_cap, w->examples + n);
+    MEM_GROW(w->group, w->group_cap, w->examples + n);
+    memcpy(w->p + w->examples, step_predictions(w->step), n * sizeof *w->p);
+    memcpy(w->y + w->examples, batch->label, n);
+    memcpy(w->group + w->examples, batch->group, n * sizeof *w->group);
+    w->examples += n;
+    int64_t interval = PROGRESS_EXAMPLES / w->lanes.batch;
+    interval = interval < 1 ? 1 : interval < w->config->train.report_steps ? interval : w->config->train.report_steps;
+    if (!last && (batch->step + 1) % interval)
+        return ST_OK;
+    /* An interval may have no examples of this worker (a short last batch); it is sent all the same, to be complete. */
+    int64_t first = w->examples ? w->first_step : batch->step / interval * interval;
+    TRY(send_examples(w, WIRE_PROGRESS, first, w->p, w->y, w->group, (int64_t)w->examples));
+    w->examples = 0;
+    return ST_OK;
+}
+
+static status_t train_steps(worker_t *w, int64_t *examples)
+{
+    const step_io_t io = {w, rows_of, poll_between};
+    const int64_t steps = lanes_steps(&w->lanes);
+    const bool ordered = w->config->determinism >= DETERMINISM_SYNC;
+    batch_t *batch, *next;
+    TRY(next_batch(w, &next));
+    TRY(client_pull(w->client, next, false));
+    for (int64_t t = 0; t < steps; t++) {
+        w->now_step = t;
+        batch = next;
+        next = NULL;
+        if (t + 1 < steps) {
+            TRY(next_batch(w, &next));
+            TRY(client_pull(w->client, next, false));
+        }
+        TRY(client_wait(w->client, t));
+        client_push_begin(w->client, batch);
+        TRY(step_train(w->step, batch, lanes_step_rows(&w->lanes, t), &io, client_push_base(w->client)));
+        client_release(w->client, t);
+        TRY(client_push_send(w->client, batch));
+        for (int k = 0; k < step_components(w->step) && w->o.workers > 1; k++)
+            TRY(cluster_tree_sum(w->o.cluster, step_dense(w->step, k), model_parameters(step_model(w->step, k))));
+        step_apply(w->step);
+        TRY(record(w, batch, t + 1 == steps));
+        *examples += batch->rows;
+        loader_recycle(w->loader, batch);
+    }
+    /* Empty pulls until the last push has been applied: the pull of step t + depth is answered before that of t is. */
+    for (int64_t t = steps; t <= steps + (ordered ? w->config->train.pipeline_depth : 0); t++) {
+        TRY(client_drain(w->client, t));
+        TRY(client_wait(w->client, t));
+        client_release(w->client, t);
+    }
+    return ST_OK;
+}
+
+static message_counters_t counters_of(const worker_t *w)
+{
+    return (message_counters_t){
+        .cpu_seconds = clock_cpu_seconds() - w->cpu_start,
+        .peak_rss_bytes = clock_peak_rss_bytes(),
+        .rows_pulled = client_rows_pulled(w->client),
+        .rows_pushed = client_rows_pushed(w->client),
+        .bytes_sent = client_bytes_sent(w->client),
+        .bytes_received = client_bytes_received(w->client),
+        .parameters = step_parameters(w->step),
+        .flops_per_example = step_flops(w->step),
+        .bad_messages = w->o.net->bad_messages,
+    };
+}
+
+static status_t send_counters(worker_t *w, wire_type_t type, const message_counters_t *counters)
+{
+    wire_header_t header = header_of(w, type, w->now_step, counters->examples);
+    wire_frame_t frame = {counters, sizeof *counters};
+    return net_send(w->o.net, PEER_COORDINATOR, &header, &frame, 1);
+}
+
+/* Worker 0 hands the dense parameters, which all workers hold alike, to the coordinator: values, then optimizer state. */
+static status_t send_dense(worker_t *w)
+{
+    for (int k = 0; k < step_components(w->step); k++) {
+        model_t *model = step_model(w->step, k);
+        int64_t values = model_parameters(model), state = model_state_count(model);
+        float *both = MEM_ARRAY(float, values + state);
+        memcpy(both, model_values(model), (size_t)values * sizeof *both);
+        memcpy(both + values, model_state(model), (size_t)state * sizeof *both);
+        wire_header_t header = header_of(w, WIRE_DENSE, w->now_step, values + state);
+        header.table = (uint32_t)k;
+        wire_frame_t frame = {both, (values + state) * (int64_t)sizeof *both};
+        status_t status = net_send(w->o.net, PEER_COORDINATOR, &header, &frame, 1);
+        mem_free(both);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
+static status_t train(worker_t *w)
+{
+    const config_t *c = w->config;
+    const loader_plan_t plan = {
+        .split = SPLIT_TRAIN,
+        .worker = w->o.worker,
+        .workers = w->o.workers,
+        .lanes = w->lanes,
+        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows, c->data.window},
+    };
+    loader_start(w->loader, &plan);
+    int64_t start = clock_now_ns(), examples = 0;
+    TRY(train_steps(w, &examples));
+    message_counters_t counters = counters_of(w);
+    counters.examples = examples;
+    counters.seconds = (double)(clock_now_ns() - start) * 1e-9;
+    if (w->o.worker == 0)
+        TRY(send_dense(w));
+    return send_counters(w, WIRE_TRAINED, &counters);
+}
+
+static status_t evaluate(worker_t *w)
+{
+    const step_io_t io = {w, rows_of, poll_between};
+    const loader_plan_t plan = {
+        .split = SPLIT_EVAL, .worker = w->o.worker, .workers = w->o.workers, .lanes = w->lanes, .chunk = w->lane_rows};
+    loader_start(w->loader, &plan);
+    int64_t start = clock_now_ns(), examples = 0;
+    batch_t *batch, *next;
+    TRY(next_batch(w, &next));
+    if (next)
+        TRY(client_pull(w->client, next, true));
+    while (next) {
+        batch = next;
+        TRY(next_batch(w, &next));
+        if (next)
+            TRY(client_pull(w->client, next, true));
+        TRY(client_wait(w->client, batch->step));
+        TRY(step_predict(w->step, batch, &io));
+        client_release(w->client, batch->step);
+        TRY(send_examples(w, WIRE_PREDICTIONS, batch->step, step_predictions(w->step), batch->label, batch->group, batch->rows));
+        examples += batch->rows;
+        loader_recycle(w->loader, batch);
+    }
+    message_counters_t counters = counters_of(w);
+    counters.examples = examples;
+    counters.seconds = (double)(clock_now_ns() - start) * 1e-9;
+    return send_counters(w, WIRE_EVALUATED, &counters);
+}
+
+static status_t serve(worker_t *w)
+{
+    for (;;) {
+        net_message_t message;
+        TRY(client_control(w->client, &message));
+        status_t status;
+        if (message.header.type == WIRE_BEGIN) {
+            status = begin_run(w, &message);
+            if (status == ST_OK)
+                status = train(w);
+        } else if (w->step) {
+            status = evaluate(w);
+        } else {
+            status = FAIL(ST_MESSAGE, "told to evaluate before any run began");
+        }
+        net_release(w->o.net, &message);
+        TRY(status);
+    }
+}
+
+status_t worker_run(const worker_options_t *options)
+{
+    const config_t *config = options->experiment->base;
+    worker_t *w = MEM_NEW(worker_t);
+    w->o = *options;
+    member_init(&w->member, options->net, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    worker_slot_shard(options->shards, w->slot_shard);
+    const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names};
+    w->client = client_create(&client_options);
+    status_t status = serve(w);
+    if (status == ST_STOPPED)
+        status = ST_OK;
+    else if (status != ST_PEER)
+        member_fail(&w->member, status, "a worker failed; its own line says why");
+    member_bye(&w->member, status);
+    end_run(w);
+    dataset_close(&w->dataset);
+    client_destroy(&w->client);
+    mem_free(w->dataset_path);
+    mem_free(w->p);
+    mem_free(w->y);
+    mem_free(w->group);
+    mem_free(w);
+    return status;
+}
