@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# tests/run.sh BUILD [KIND...] - run all test programs of the given kinds (default: unit kernels sim cluster).
+#
+# A test is a cmocka program BUILD/tests/KIND/test_* or an executable script tests/KIND/test_*.sh, which is called with BUILD and
+# prints "ok - name", "not ok - name" or "skip - name: reason" per test. cmocka is asked for its TAP output, which is the same
+# with numbers and a plan. One line per program shows its tests and its time; the output of a program that fails is shown. A crash, a
+# test that was planned and not reported, a program without any test and a program over its time (TEST_TIMEOUT seconds,
+# default 300) count as failures. Last line: "N passed, N failed[, N skipped]".
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+if [ $# -lt 1 ]; then
+    echo "usage: tests/run.sh BUILD [unit|kernels|sim|cluster]..." >&2
+    exit 2
+fi
+build=$1
+shift
+kinds=("$@")
+[ ${#kinds[@]} -gt 0 ] || kinds=(unit kernels sim cluster)
+limit=${TEST_TIMEOUT:-300}
+
+passed=0 failed=0 skipped=0
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/smelter-run.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+output=$scratch/output
+failures=$scratch/failures
+: >"$failures"
+
+count() { grep -cE "$1" "$output"; }
+
+# run_one NAME COMMAND...
+run_one() {
+    local name=$1 ok bad skip planned code start seconds
+    shift
+    start=$(date +%s%N)
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "$limit" "$@" >"$output" 2>&1 </dev/null
+    code=$?
+    seconds=$(awk -v ns=$(($(date +%s%N) - start)) 'BEGIN { printf "%.1f", ns / 1e9 }')
+    ok=$(count '^ok( [0-9]+)? - ')
+    bad=$(count '^not ok( [0-9]+)? - ')
+    skip=$(count '^(skip - |(not )?ok [0-9]+ # SKIP)')
+    planned=$(sed -nE 's/^1\.\.([0-9]+)$/\1/p' "$output" | awk '{ n += $1 } END { print n + 0 }')
+    local note=""
+    if [ $code = 124 ] || [ $code = 137 ]; then
+        note="stopped after $limit s"
+        bad=$((bad + 1))
+    elif [ $code -gt 128 ]; then
+        note="died of signal $((code - 128))"
+        bad=$((bad + 1))
+    elif [ $code != 0 ] && [ $bad = 0 ]; then
+        note="exit code $code"
+        bad=1
+    elif [ $((ok + bad + skip)) -lt "$planned" ]; then
+        note="$((planned - ok - bad - skip)) of $planned tests were not reported"
+        bad=$((bad + planned - ok - bad - skip))
+    elif [ $((ok + bad + skip)) = 0 ]; then
+        note="reported no test"
+        bad=1
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    printf '%-6s %-34s %4d passed' "$([ $bad = 0 ] && echo ok || echo FAIL)" "$name" "$ok"
+    [ $bad = 0 ] || printf ', %d failed' "$bad"
+    [ $skip = 0 ] || printf ', %d skipped' "$skip"
+    printf '  %6s s%s\n' "$seconds" "${note:+  ($note)}"
+    # Reasons of skips are always shown: a skipped test must not pass for a passed one.
+    sed -nE 's/^skip - (.*)/         skipped: \1/p; s/^(not )?ok [0-9]+ # SKIP (.*)/         skipped: \2/p' "$output"
+    if [ $bad != 0 ]; then
+        grep -vE '^ok ' "$output" | tail -n "${TEST_TAIL:-200}" | sed 's/^/    | /'
+        echo "$name" >>"$failures"
+    fi
+}
+
+begin=$SECONDS
+for kind in "${kinds[@]}"; do
+    shopt -s nullglob
+    sources=(tests/"$kind"/test_*.c) scripts=(tests/"$kind"/test_*.sh)
+    [ $((${#sources[@]} + ${#scripts[@]})) -gt 0 ] || continue
+    echo "== $kind: ${#sources[@]} programs, ${#scripts[@]} scripts"
+    for source in "${sources[@]}"; do
+        name=$(basename "$source" .c)
+        run_one "$kind/$name" "$build/tests/$kind/$name"
+    done
+    for script in "${scripts[@]}"; do
+        if [ -x "$script" ]; then
+            run_one "$kind/$(basename "$script")" "$script" "$build"
+        fi
+    done
+done
+
+echo "== $((SECONDS - begin)) s"
+[ $failed = 0 ] || echo "failed: $(sort -u "$failures" | paste -sd' ')"
+printf '%d passed, %d failed' $passed $failed
+[ $skipped = 0 ] || printf ', %d skipped' $skipped
+printf '\n'
+[ $failed = 0 ] && [ $passed -gt 0 ]
