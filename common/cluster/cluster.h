@@ -1,7 +1,9 @@
 /* cluster.h - the only user of mpi.h: launch, roster, endpoint exchange, dense all-reduce.
  *
- * Collective calls say so. Waits inside this module test and sleep in turn, so an idle rank does not spin; every wait has the
- * deadline given at open and ends with a line that says who is missing where that can be known.                           */
+ * Belongs to the main thread; cluster_abort may be called from any. Collective calls say so. After a collective call failed,
+ * ranks and MPI no longer agree on what comes next: only cluster_abort is left. Waits inside this module test and sleep in
+ * turn, so an idle rank does not spin; every wait has the deadline given at open and ends with a line that says who is
+ * missing where that can be known.                                                                                      */
 #ifndef SMELTER_CLUSTER_H
 #define SMELTER_CLUSTER_H
 
@@ -19,7 +21,8 @@ bool cluster_is_launched(void);
 
 /* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. */
 WARN_UNUSED status_t cluster_open(double deadline_s, cluster_t **out);
-/* cluster_close - waits for all ranks (deadline) and finalises. Collective. Destroys. */
+/* cluster_close - waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job with exit code 1, after
+ * a line that names who is missing, where some rank does not come. */
 void cluster_close(cluster_t **cluster);
 /* cluster_abort - end the whole job at once with this exit code, from any rank. Does not return. */
 void cluster_abort(int exit_code) __attribute__((noreturn));
@@ -27,16 +30,20 @@ void cluster_abort(int exit_code) __attribute__((noreturn));
 int cluster_rank(const cluster_t *cluster);
 int cluster_size(const cluster_t *cluster);
 const char *cluster_host(const cluster_t *cluster); /* host name of this rank */
+const char *cluster_host_of(const cluster_t *cluster, int rank);
 
-/* cluster_gather_all - every rank's block of `bytes` bytes, in rank order, to all. all is [size][bytes]. Collective. */
+/* cluster_gather_all - every rank's block of `bytes` bytes, in rank order, to all. all is [size][bytes], less than 2 GiB.
+ * Collective. ST_TIMEOUT: some rank did not come; rank 0 names it. */
 WARN_UNUSED status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all);
 
-/* cluster_group - ranks first .. first + n - 1 as the group of the following tree_sum calls. Collective over ALL ranks. */
+/* cluster_group - ranks first .. first + n - 1 as the group of the following tree_sum calls; before, a rank is a group
+ * of its own. Collective over ALL ranks. */
 WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
 
 /* cluster_tree_sum - values := sum over the group in the fixed tree order, nearest partner first, the lower rank's value always
  * the left operand; the same bits on every member.  n members must be a power of two for the tree of lanes; other
- * counts are summed in a fixed order of their own.  Collective over the group. values [count] f32, in/out. */
+ * counts are summed in a fixed order of their own.  Collective over the group. values [count] f32, in/out.
+ * ST_TIMEOUT: names the partner that is missing.  Cost: log2(n) * count f32 sent, received and added. */
 WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count);
 
 #endif

@@ -1,0 +1,357 @@
+/* cluster.c - MPI for launch, roster and the dense all-reduce.
+ *
+ * MPI's own waits spin, which on a machine with more ranks than cores takes the core from the rank everybody waits for. So
+ * every wait here is a nonblocking call, tested for a moment and then between short sleeps, with a deadline.
+ *
+ * The tree sum is recursive doubling in chunks. A member's work is one line of tasks, task t = (round t / chunks, chunk
+ * t % chunks), taken strictly in order with up to WINDOW of them under way:
+ *
+ *     round 0: chunk 0 1 2 3 | round 1: chunk 0 1 2 3 | ...
+ *              done->^   ^<-started: chunks in flight while chunk `done` is being added
+ *
+ * WINDOW <= chunks, so a chunk's task of the round before is done when the next one starts: no other bookkeeping is
+ * needed, and the next round of chunk 0 overlaps the end of this one. n = 2^k + e members: the e extra members first
+ * send their values to member r - 2^k, and get the result from it at the end.
+ *
+ * Rejected: MPI_Allreduce (its order of summation is the library's choice and depends on sizes and topology); a ring
+ * (fewer bytes at large counts, but an order that depends on the member count, which level L3 forbids); MPI_Comm_split
+ * for groups (blocks while spinning, and ranks with tags suffice).                                                         */
+#include "common/cluster/cluster.h"
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+
+enum { TAG_GATHER = 1, TAG_TREE = 2 };
+
+#define CHUNK 65536 /* f32 of a tree-sum piece: 256 KiB fills tcp's pipe, and its sum stays in the second-level cache */
+#define WINDOW 4
+#define MAX_ROUNDS 34 /* fold, 32 doublings, hand back */
+#define SPIN_NS 20000
+#define SLEEP_NS_MIN 20000
+#define SLEEP_NS_MAX 200000
+#define TIMER_SLACK_NS 1000 /* the kernel's default of 50 us would double a short sleep */
+
+struct cluster {
+    int rank, size;
+    double deadline_s;
+    char (*hosts)[CLUSTER_HOST_BYTES]; /* [size], empty until gathered */
+    int group_first, group_size;
+    float *scratch; /* [WINDOW][CHUNK] */
+};
+
+bool cluster_is_launched(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMI_RANK") || getenv("PMIX_RANK") ||
+           (getenv("SLURM_PROCID") && (getenv("PMI_FD") || getenv("PMI_PORT")));
+}
+
+static status_t mpi_failed(const char *what, int code)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int length = 0;
+    if (MPI_Error_string(code, text, &length) != MPI_SUCCESS)
+        snprintf(text, sizeof text, "unknown MPI error %d", code);
+    return FAIL(ST_PEER, "%s failed: %s", what, text);
+}
+
+#define TRY_MPI(what, call)                         \
+    do {                                            \
+        int mpi_code_ = (call);                     \
+        if (mpi_code_ != MPI_SUCCESS)               \
+            return mpi_failed((what), mpi_code_);   \
+    } while (0)
+
+/* A rest between two looks: none for a moment, then growing sleeps. */
+typedef struct rest {
+    int64_t start_ns, sleep_ns;
+} rest_t;
+
+static void rest_a_little(rest_t *rest)
+{
+    int64_t now = clock_now_ns();
+    if (rest->start_ns == 0) {
+        *rest = (rest_t){now, SLEEP_NS_MIN};
+        return;
+    }
+    if (now - rest->start_ns < SPIN_NS)
+        return;
+    nanosleep(&(struct timespec){.tv_nsec = rest->sleep_ns}, NULL);
+    if (rest->sleep_ns < SLEEP_NS_MAX)
+        rest->sleep_ns += rest->sleep_ns / 4;
+}
+
+static void describe_rank(const cluster_t *cluster, int rank, char *text, size_t size)
+{
+    const char *host = cluster->hosts[rank];
+    snprintf(text, size, "rank %d%s%s", rank, host[0] ? " on " : "", host);
+}
+
+/* missing - the deadline passed: say which of the n requests, each to or from ranks[i], are not done. */
+static status_t missing(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
+{
+    char who[512] = "";
+    int n_missing = 0;
+    for (int i = 0; i < n; i++) {
+        int done = 0;
+        if (requests[i] == MPI_REQUEST_NULL || (MPI_Test(&requests[i], &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done))
+            continue;
+        char one[CLUSTER_HOST_BYTES + 32];
+        describe_rank(cluster, ranks[i], one, sizeof one);
+        size_t used = strlen(who);
+        snprintf(who + used, sizeof who - used, "%s%s", n_missing ? ", " : "", one);
+        n_missing++;
+    }
+    return FAIL(ST_TIMEOUT, "%s: waiting for %d of %d: %s, %.1f s", what, n_missing, n, who, cluster->deadline_s);
+}
+
+/* wait_all - until all n requests are done. After a failure requests stay open, and only cluster_abort is left. */
+static status_t wait_all(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
+{
+    rest_t rest = {0};
+    for (;;) {
+        int done = 0;
+        TRY_MPI(what, MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE));
+        if (done)
+            return ST_OK;
+        rest_a_little(&rest);
+        if ((double)(clock_now_ns() - rest.start_ns) > cluster->deadline_s * 1e9)
+            return missing(cluster, what, requests, ranks, n);
+    }
+}
+
+/* gather_named - blocks of all ranks to rank 0 one by one, so that it can name who is missing, and from there to everyone. */
+static status_t gather_named(cluster_t *cluster, const char *what, const void *mine, int64_t bytes, void *all)
+{
+    ASSERT(bytes >= 0 && bytes < INT32_MAX / cluster->size);
+    int n = cluster->rank == 0 ? cluster->size : 1;
+    MPI_Request *requests = MEM_ARRAY(MPI_Request, n);
+    int *ranks = MEM_ARRAY(int, n);
+    status_t status = ST_OK;
+    int code = MPI_SUCCESS;
+    if (cluster->rank == 0) {
+        if (bytes > 0)
+            memcpy(all, mine, (size_t)bytes);
+        requests[0] = MPI_REQUEST_NULL;
+        for (int r = 1; r < n && code == MPI_SUCCESS; r++) {
+            ranks[r] = r;
+            code = MPI_Irecv((char *)all + r * bytes, (int)bytes, MPI_BYTE, r, TAG_GATHER, MPI_COMM_WORLD, &requests[r]);
+        }
+    } else {
+        code = MPI_Isend(mine, (int)bytes, MPI_BYTE, 0, TAG_GATHER, MPI_COMM_WORLD, &requests[0]);
+    }
+    if (code != MPI_SUCCESS)
+        status = mpi_failed(what, code);
+    if (status == ST_OK)
+        status = wait_all(cluster, what, requests, ranks, n);
+    if (status == ST_OK) {
+        code = MPI_Ibcast(all, (int)(bytes * cluster->size), MPI_BYTE, 0, MPI_COMM_WORLD, &requests[0]);
+        status = code == MPI_SUCCESS ? wait_all(cluster, what, requests, ranks, 1) : mpi_failed(what, code);
+    }
+    if (status == ST_OK) { /* otherwise MPI may still hold them */
+        mem_free(requests);
+        mem_free(ranks);
+    }
+    return status;
+}
+
+static void abort_hook(void)
+{
+    cluster_abort(1);
+}
+
+status_t cluster_open(double deadline_s, cluster_t **out)
+{
+    ASSERT(deadline_s > 0);
+    int provided = 0;
+    TRY_MPI("MPI_Init_thread", MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
+    status_set_abort_hook(abort_hook);
+    if (provided < MPI_THREAD_FUNNELED)
+        return FAIL(ST_SYSTEM, "this MPI library has no thread support (level %d, MPI_THREAD_FUNNELED is needed)", provided);
+    TRY_MPI("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
+    cluster_t *cluster = MEM_NEW(cluster_t);
+    cluster->deadline_s = deadline_s;
+    MPI_Comm_rank(MPI_COMM_WORLD, &cluster->rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &cluster->size);
+    cluster->hosts = mem_alloc((size_t)cluster->size, CLUSTER_HOST_BYTES);
+    cluster->scratch = MEM_ARRAY(float, WINDOW * CHUNK);
+    char host[CLUSTER_HOST_BYTES] = "";
+    if (gethostname(host, sizeof host) != 0)
+        snprintf(host, sizeof host, "unknown");
+    host[sizeof host - 1] = 0;
+    /* Into a block of its own: until the gather is over, the roster that messages quote stays as it is. */
+    char(*hosts)[CLUSTER_HOST_BYTES] = mem_alloc((size_t)cluster->size, CLUSTER_HOST_BYTES);
+    TRY(gather_named(cluster, "roster of the job", host, sizeof host, hosts));
+    mem_free(cluster->hosts);
+    cluster->hosts = hosts;
+    cluster->group_first = cluster->rank;
+    cluster->group_size = 1;
+    *out = cluster;
+    return ST_OK;
+}
+
+void cluster_close(cluster_t **out)
+{
+    cluster_t *cluster = *out;
+    if (!cluster)
+        return;
+    char mine = 0;
+    char *all = MEM_ARRAY(char, cluster->size);
+    /* MPI_Finalize spins until the last rank comes, so the ranks meet here first. */
+    if (gather_named(cluster, "end of the job", &mine, 1, all) != ST_OK)
+        cluster_abort(1);
+    mem_free(all);
+    status_set_abort_hook(NULL);
+    MPI_Finalize();
+    mem_free(cluster->hosts);
+    mem_free(cluster->scratch);
+    mem_free(cluster);
+    *out = NULL;
+}
+
+void cluster_abort(int exit_code)
+{
+    int begun = 0, ended = 0;
+    MPI_Initialized(&begun);
+    MPI_Finalized(&ended);
+    if (begun && !ended)
+        MPI_Abort(MPI_COMM_WORLD, exit_code);
+    _exit(exit_code);
+}
+
+int cluster_rank(const cluster_t *cluster)
+{
+    return cluster->rank;
+}
+
+int cluster_size(const cluster_t *cluster)
+{
+    return cluster->size;
+}
+
+const char *cluster_host(const cluster_t *cluster)
+{
+    return cluster->hosts[cluster->rank];
+}
+
+const char *cluster_host_of(const cluster_t *cluster, int rank)
+{
+    ASSERT(rank >= 0 && rank < cluster->size);
+    return cluster->hosts[rank];
+}
+
+status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all)
+{
+    return gather_named(cluster, "exchange between all ranks", mine, bytes, all);
+}
+
+status_t cluster_group(cluster_t *cluster, int first, int n)
+{
+    ASSERT(first >= 0 && n >= 1 && first + n <= cluster->size);
+    cluster->group_first = first;
+    cluster->group_size = n;
+    return ST_OK;
+}
+
+/* ---- tree sum ---- */
+
+typedef enum part { PART_NONE, PART_EXCHANGE, PART_GIVE, PART_TAKE_AND_ADD, PART_TAKE_RESULT } part_t;
+
+typedef struct round {
+    part_t part;
+    int partner; /* member number in the group */
+} round_t;
+
+/* plan - what member `me` of n does in each round; returns the number of rounds, the same on every member. */
+static int plan(int me, int n, round_t rounds[MAX_ROUNDS])
+{
+    int whole = 1, n_rounds = 0;
+    while (whole * 2 <= n)
+        whole *= 2;
+    int extra = n - whole;
+    if (extra > 0)
+        rounds[n_rounds++] = me >= whole  ? (round_t){PART_GIVE, me - whole}
+                             : me < extra ? (round_t){PART_TAKE_AND_ADD, me + whole}
+                                          : (round_t){PART_NONE, me};
+    for (int distance = 1; distance < whole; distance *= 2)
+        rounds[n_rounds++] = me < whole ? (round_t){PART_EXCHANGE, me ^ distance} : (round_t){PART_NONE, me};
+    if (extra > 0)
+        rounds[n_rounds++] = me >= whole  ? (round_t){PART_TAKE_RESULT, me - whole}
+                             : me < extra ? (round_t){PART_GIVE, me + whole}
+                                          : (round_t){PART_NONE, me};
+    return n_rounds;
+}
+
+/* add - out[i] := left[i] + right[i]; out is left or right. One function for both sides of an exchange, so that both
+ * round, and carry a NaN's bits, alike. */
+static __attribute__((noinline)) void add(float *out, const float *left, const float *right, int n)
+{
+#pragma GCC ivdep
+    for (int i = 0; i < n; i++)
+        out[i] = left[i] + right[i];
+}
+
+typedef struct task {
+    MPI_Request requests[2];
+    int ranks[2];
+    float *values, *received;
+    int n;
+} task_t;
+
+static status_t task_start(const cluster_t *cluster, const round_t *round, task_t *task)
+{
+    static const char what[] = "dense all-reduce";
+    int rank = cluster->group_first + round->partner;
+    task->ranks[0] = task->ranks[1] = rank;
+    task->requests[0] = task->requests[1] = MPI_REQUEST_NULL;
+    float *into = round->part == PART_TAKE_RESULT ? task->values : task->received;
+    if (round->part != PART_NONE && round->part != PART_GIVE)
+        TRY_MPI(what, MPI_Irecv(into, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[0]));
+    if (round->part == PART_EXCHANGE || round->part == PART_GIVE)
+        TRY_MPI(what, MPI_Isend(task->values, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[1]));
+    return ST_OK;
+}
+
+static status_t task_finish(const cluster_t *cluster, const round_t *round, task_t *task, int me)
+{
+    TRY(wait_all(cluster, "dense all-reduce", task->requests, task->ranks, 2));
+    if (round->part != PART_EXCHANGE && round->part != PART_TAKE_AND_ADD)
+        return ST_OK;
+    if (me < round->partner)
+        add(task->values, task->values, task->received, task->n);
+    else
+        add(task->values, task->received, task->values, task->n);
+    return ST_OK;
+}
+
+status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count)
+{
+    int me = cluster->rank - cluster->group_first;
+    ASSERT(me >= 0 && me < cluster->group_size && count >= 0);
+    round_t rounds[MAX_ROUNDS];
+    int64_t n_rounds = plan(me, cluster->group_size, rounds);
+    int64_t chunks = (count + CHUNK - 1) / CHUNK;
+    int64_t total = n_rounds * chunks, window = chunks < WINDOW ? chunks : WINDOW;
+    task_t tasks[WINDOW];
+    for (int64_t done = 0, started = 0; done < total; done++) {
+        for (; started < total && started < done + window; started++) {
+            task_t *task = &tasks[started % WINDOW];
+            int64_t first = started % chunks * CHUNK;
+            task->values = values + first;
+            task->received = cluster->scratch + started % WINDOW * CHUNK;
+            task->n = (int)(count - first < CHUNK ? count - first : CHUNK);
+            TRY(task_start(cluster, &rounds[started / chunks], task));
+        }
+        TRY(task_finish(cluster, &rounds[done / chunks], &tasks[done % WINDOW], me));
+    }
+    return ST_OK;
+}
