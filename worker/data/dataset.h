@@ -1,5 +1,5 @@
-/* dataset.h - the dataset store: an LMDB environment of checksummed columnar blocks (the only user of lmdb.h on the
- * worker's side).
+/* dataset.h - the dataset store: an LMDB environment of checksummed columnar blocks. Reader dataset.c, writer
+ * dataset_writer.c, stored form of a block block.c, LMDB dataset_file.c.
  *
  * A dataset is written once, in order, and read by position. An example has one label, an optional group (query) and
  * time, N numeric values, C single-valued categorical fields and M multi-valued fields. A categorical value is a 64-bit
@@ -21,10 +21,10 @@ typedef struct dataset_field {
     column_kind_t kind;
     pooling_t pooling;      /* COLUMN_MULTI */
     double mean, scale;     /* COLUMN_NUMERIC: stored value x is used as (x - mean) * scale; 0 and 1 unless standardised */
-    int64_t cardinality;    /* categorical, multi: distinct values seen (exact) */
-    int64_t values;         /* categorical, multi: values seen in all */
+    int64_t cardinality;    /* categorical, multi: distinct values seen (exact); the missing value is one of them */
+    int64_t values;         /* values seen in all; a single-valued field has one per row, the missing value included */
     int64_t missing;        /* rows without a value */
-    double low, high;       /* numeric: range of stored values */
+    double low, high;       /* numeric: range of stored values, before mean and scale; 0 and 0 where all are missing */
 } dataset_field_t;
 
 typedef struct dataset_info {
@@ -42,7 +42,7 @@ typedef struct dataset_block {
     const uint8_t *label;     /* [rows] 0 or 1 */
     const uint64_t *group;    /* [rows]; zeros where there is none */
     const int64_t *time;      /* [rows]; zeros where there is none */
-    const float *numeric;     /* [rows][numeric], transformed and standardised */
+    const float *numeric;     /* [rows][numeric], transformed and standardised; 0 (the mean) where missing */
     const uint64_t *single;   /* [rows][single] */
     const uint32_t *multi_at; /* [rows * multi + 1]: values of (row, m) are multi_key[multi_at[row*multi+m] .. next) */
     const uint64_t *multi_key;
@@ -78,8 +78,8 @@ typedef struct dataset_row {
     bool train;
     uint64_t group;
     int64_t time;
-    const float *numeric;         /* [numeric], transformed but not standardised */
-    const uint64_t *single;       /* [single] */
+    const float *numeric;         /* [numeric], transformed but not standardised; NaN is the missing value */
+    const uint64_t *single;       /* [single]; dataset_key("", 0) is the missing value */
     const int32_t *multi_count;   /* [multi] */
     const uint64_t *multi_key;    /* all values, field after field */
     const float *multi_weight;
@@ -95,6 +95,9 @@ WARN_UNUSED status_t dataset_writer_create(const char *path, const dataset_field
 WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_row_t *row);
 /* dataset_writer_name - remember the text of a categorical value for `inspect` (kept for the most frequent ones only). */
 void dataset_writer_name(dataset_writer_t *writer, int field, uint64_t key, const char *text, int bytes);
+/* dataset_writer_split - the first train_rows rows are the training split, whatever dataset_row.train said; for splits that
+ * are known only after the last row.  0 <= train_rows <= rows put so far. */
+void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows);
 /* dataset_writer_commit - finish, fsync and rename.  ST_INPUT where no row was written.  Destroys the writer. */
 WARN_UNUSED status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows);
 void dataset_writer_abort(dataset_writer_t **writer);

@@ -1,0 +1,31 @@
+/* compress.h - the only user of zstd: blocks that are stored compressed, and streams that are read. */
+#ifndef SMELTER_COMPRESS_H
+#define SMELTER_COMPRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* compress_bound - room that compress_block needs for `bytes` of input in the worst case. */
+size_t compress_bound(size_t bytes);
+
+/* compress_block - zstd level 3 of a block; returns the bytes written. capacity >= compress_bound(bytes).  Cannot fail. */
+size_t compress_block(const void *raw, size_t bytes, void *out, size_t capacity);
+
+/* decompress_block - the inverse; false where the input is damaged or does not yield exactly raw_bytes. */
+bool decompress_block(const void *in, size_t bytes, void *raw, size_t raw_bytes);
+
+/* A stream of one or more zstd frames, fed in pieces. */
+typedef struct unzstd unzstd_t;
+unzstd_t *unzstd_create(void);
+void unzstd_destroy(unzstd_t **stream);
+
+typedef struct unzstd_step {
+    size_t consumed, produced;
+    bool inside;     /* a frame has begun and not ended: running out of input now means that it was cut short */
+    const char *why; /* NULL, or what is wrong with the input */
+} unzstd_step_t;
+
+/* unzstd_step - decode some of in[bytes] into out[capacity]. */
+unzstd_step_t unzstd_step(unzstd_t *stream, const void *in, size_t bytes, void *out, size_t capacity);
+
+#endif
