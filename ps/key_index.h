@@ -28,9 +28,9 @@
 #include "common/base/hash.h"
 #include "ps/row_arena.h"
 
-#define KEY_INDEX_WAYS 16              /* slots of a bucket: 64 bytes */
-#define KEY_INDEX_EMPTY UINT32_MAX     /* a slot without a row */
-#define KEY_INDEX_NONE ((int64_t)-1)   /* no such key */
+#define KEY_INDEX_WAYS 16                     /* slots of a bucket: 64 bytes */
+#define KEY_INDEX_EMPTY UINT32_MAX            /* a slot without a row */
+#define KEY_INDEX_NONE ((int64_t)-1)          /* no such key */
 #define KEY_INDEX_ROWS_MAX ((int64_t)1 << 30) /* the 31 bits a row number may have, at 7/8 load and with room to grow */
 
 typedef struct key_index {
@@ -81,10 +81,9 @@ static inline uint32_t key_index_match(const uint32_t *bucket, uint32_t mask, ui
 #elif defined(__AVX2__)
     __m256i m = _mm256_set1_epi32((int)mask), v = _mm256_set1_epi32((int)value);
     __m256i low = _mm256_load_si256((const __m256i *)bucket), high = _mm256_load_si256((const __m256i *)bucket + 1);
-    low = _mm256_cmpeq_epi32(_mm256_and_si256(low, m), v);
-    high = _mm256_cmpeq_epi32(_mm256_and_si256(high, m), v);
-    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(low)) |
-           (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(high)) << 8;
+    uint32_t low_bits = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(low, m), v)));
+    uint32_t high_bits = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(high, m), v)));
+    return low_bits | high_bits << 8;
 #else
     uint32_t bits = 0;
     for (int i = 0; i < KEY_INDEX_WAYS; i++)

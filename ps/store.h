@@ -1,8 +1,15 @@
 /* store.h - a shard's tables on disk: one LMDB environment (the only user of lmdb.h on the server's side).
  *
- * Key   big-endian slot u16, table u32, key u64: rows of a slot are contiguous, so that slots can move between shards.
- * Value version u32, count u32, payload f32[..].  A record "meta" holds format version, payload width and what the caller gives.
- * The map grows by itself. Writes are batched into large transactions. One writer per environment: its shard's thread.     */
+ * Two named databases in one folder:
+ *
+ *     rows   key    big-endian slot u16, table u32, key u64: the rows of a slot are contiguous, so that slots can move
+ *            value  version u32, count u32, payload f32[..]
+ *     meta   "format" -> format version; "table" + big-endian id -> width, number and digest of the table's rows
+ *
+ * A table's record in meta is marked unfinished before its first row is written and completed with its last, so that a
+ * store whose writer died is told from a whole one; the digest tells damaged numbers. Writes go in large transactions,
+ * sorted by key. The map grows by itself. One writer per environment: its shard's thread; any process may read beside
+ * it.                                                                                                                 */
 #ifndef SMELTER_STORE_H
 #define SMELTER_STORE_H
 
@@ -14,21 +21,27 @@
 
 typedef struct store store_t;
 
-/* store_open - create: make or empty the environment (run start); else open what is there, read-only.
- * ST_INPUT: not there or not writable; ST_CORRUPT: wrong format; ST_SYSTEM: disk. */
+/* store_open - create: make or empty the environment (run start), folder included; else open what is there, read-only.
+ * ST_INPUT: not there or not writable; ST_CORRUPT: not a store, damaged, cut short, or of another format; ST_SYSTEM: disk. */
 WARN_UNUSED status_t store_open(const char *path, bool create, store_t **out);
 void store_close(store_t **store);
 
-/* store_put_table - write all rows of a table. store_sync - fsync. */
+/* store_put_table - write all rows of a table; rows stored before under the same keys are replaced. (A table never loses rows.)
+ * ST_SYSTEM: the disk is full or failing; the table counts as unfinished then.
+ * Durable only after store_sync. Scratch: 4 bytes a row. */
 WARN_UNUSED status_t store_put_table(store_t *store, const table_t *table);
+
+/* store_sync - return when all that was put is on the disk. */
 WARN_UNUSED status_t store_sync(store_t *store);
 
-/* store_scan - every row in key order; visit gets table id, payload floats and the row (borrowed), and stops the scan by
- * returning anything but ST_OK. */
+/* store_scan - every row in key order; visit gets table id, payload floats and the row (borrowed until it returns), and stops
+ * the scan by returning anything but ST_OK, which store_scan then returns.
+ * ST_CORRUPT: a table is unfinished, or its rows are not the ones that were put; the latter is known only after the last
+ * visit. */
 typedef status_t store_visit_fn(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row);
 WARN_UNUSED status_t store_scan(store_t *store, store_visit_fn *visit, void *context);
 
-/* store_rows - number of rows; store_bytes - size of the environment on disk. */
+/* store_rows - number of rows; store_bytes - size of the environment on disk. -1 where the disk refuses (logged). */
 int64_t store_rows(store_t *store);
 int64_t store_bytes(store_t *store);
 

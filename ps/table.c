@@ -23,7 +23,7 @@
 #include "ps/key_index.h"
 #include "ps/row_arena.h"
 
-#define BLOCK 32          /* keys under way: more than the misses a core can have outstanding (16 - 48), few enough for L1 */
+#define BLOCK 32 /* keys under way: more than the misses a core can have outstanding (16 - 48), few enough for L1 */
 #define CACHE_LINE 64
 #define FETCH_LINES_MAX 8 /* the hardware sees a longer run by itself */
 #define DIM_MAX 65536
@@ -64,7 +64,8 @@ status_t table_create(const table_options_t *options, table_t **out)
     if (options->dim < 1 || options->dim > DIM_MAX)
         return FAIL(ST_INPUT, "table %u: rows of %d weights; a row has 1 to %d", options->id, options->dim, DIM_MAX);
     if (options->expected_rows < 0 || options->expected_rows > KEY_INDEX_ROWS_MAX)
-        return FAIL(ST_INPUT, "table %u: %lld expected rows; a shard's table has at most %lld, more need more servers or shards",
+        return FAIL(ST_INPUT,
+                    "table %u: %lld expected rows; a shard's table has at most %lld, more need more servers or shards",
                     options->id, (long long)options->expected_rows, (long long)KEY_INDEX_ROWS_MAX);
     table_t *table = MEM_NEW(table_t);
     table->options = *options;
@@ -178,8 +179,8 @@ static inline row_t *resolve(const table_t *table, const block_t *block, int i)
     return id == KEY_INDEX_NONE ? NULL : row_arena_at(&table->arena, id);
 }
 
-/* For each of n keys in turn: visit(context, i, row), where row is NULL or, with a table to create in, new. Always inlined, so that
- * a visit is a piece of the loop and not a call. */
+/* For each of n keys in turn: visit(context, i, row). A missing row is created in create_in or, where that is NULL, visited as
+ * NULL. Always inlined, so that a visit is a piece of the loop and not a call. */
 typedef void visit_fn(void *context, int64_t i, row_t *row);
 
 static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,

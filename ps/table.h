@@ -16,9 +16,9 @@
 typedef struct table table_t;
 
 typedef struct table_options {
-    uint32_t id;         /* component * fields + field; part of initial values, digests and stored keys */
+    uint32_t id; /* component * fields + field; part of initial values, digests and stored keys */
     int32_t dim;
-    int32_t optimizer;   /* optimizer_kind_t */
+    int32_t optimizer; /* optimizer_kind_t */
     optimizer_settings_t settings;
     float init_std;
     uint64_t seed;
@@ -55,7 +55,7 @@ void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n,
 /* table_push_merged - one optimizer step per distinct key from the gradients of `workers` senders, merged in the tree order of
  * lanes (common/kernels/tree.h): the binary tree over sender numbers, lower sender always the left operand, absent senders
  * skipped.
- * keys[w], g[w], n[w]: the distinct keys and gradients of sender w, borrowed until return. Scratch is kept from call to call. */
+ * keys[w], g[w], n[w]: the distinct keys and gradients of sender w, borrowed until return. */
 void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
                        uint32_t step);
 

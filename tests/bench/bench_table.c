@@ -60,8 +60,8 @@ static void report(const char *name, double amount, int64_t best_ns)
 int main(void)
 {
     uint64_t *keys = make_requests();
-    float *rows = MEM_ARRAY(float, KEYS * DIM);
-    float *source = MEM_ARRAY(float, (int64_t)REQUESTS * KEYS * DIM);
+    float *rows = MEM_ARRAY(float, KEYS *DIM);
+    float *source = MEM_ARRAY(float, (int64_t)REQUESTS *KEYS *DIM);
     rng_fill_uniform(source, (int64_t)REQUESTS * KEYS * DIM, 0.01f, 2, 0, 0);
 
     const table_options_t options = {.dim = DIM, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.01f, .seed = 3};

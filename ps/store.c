@@ -1,0 +1,597 @@
+/* Choices of LMDB's flags.
+ *
+ * MDB_NOSYNC     a commit does not wait for the disk. Rows are worth something only when the last of them is there, and
+ *                store_sync waits for that; a machine that loses power before leaves a store that its run never finished.
+ * no WRITEMAP    with it a full disk is a SIGBUS on touching a page of the sparse file; without it, an error code from a write.
+ *                It would save one copy of each page, a few per cent of writing a table.
+ * MDB_NOTLS      a read transaction belongs to its object, not to its thread: a server's threads own one store each.
+ *
+ * Rows are written in key order: neighbours land on the same page, a page is written once, and the first table of a store
+ * is appended without any search. The order comes from a counting sort by slot and a small sort inside each slot, 4 bytes
+ * a row of scratch; sorting pairs of (key, row) outright would need 16.
+ *
+ * LMDB keeps no checksums of its pages. What is checked here: magic and version (LMDB), the file's length against its last
+ * page (a shorter file would be a SIGBUS), the place and width of every row, and at the end of a scan the number and the
+ * digest of each table's rows.                                                                                        */
+#include "ps/store.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+
+#define FORMAT_VERSION 1u
+#define MAP_BYTES_FIRST ((size_t)16 << 20) /* doubles whenever it is full */
+#define BATCH_ROWS 65536                   /* of one transaction, and of one stretch of a scan ... */
+#define BATCH_BYTES ((int64_t)64 << 20)    /* ... but not more than this: a transaction's pages are held in memory */
+
+/* A row's key as stored; big-endian, so that LMDB's order of bytes is the order of numbers. */
+typedef struct __attribute__((packed)) row_key {
+    uint16_t slot;
+    uint32_t table;
+    uint64_t key;
+} row_key_t;
+
+/* The fixed part of a row's value. */
+typedef struct row_head {
+    uint32_t version, count;
+} row_head_t;
+
+/* A key of meta: the name, and the id of a table or 0. */
+typedef struct __attribute__((packed)) meta_key {
+    char name[8];
+    uint32_t table; /* big-endian */
+} meta_key_t;
+
+static const char format_name[8] = "format", table_name[8] = "table";
+
+typedef struct format_record {
+    uint32_t version, slots;
+} format_record_t;
+
+typedef struct table_record {
+    uint32_t payload_floats;
+    uint32_t is_complete;
+    int64_t rows;
+    uint64_t digest_low, digest_high;
+} table_record_t;
+
+struct store {
+    char *path;
+    MDB_env *env;
+    MDB_dbi rows, meta;
+    size_t map_bytes;
+    bool writable;
+};
+
+/* Log what LMDB or the system answered. `doing` completes "cannot ...". */
+static status_t failed(const store_t *store, const char *doing, int rc)
+{
+    struct statvfs fs;
+    switch (rc) {
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INCOMPATIBLE:
+    case MDB_NOTFOUND:
+        return FAIL(ST_CORRUPT, "%s: cannot %s: %s; this is no store of embedding rows, or it is damaged: write it again",
+                    store->path, doing, mdb_strerror(rc));
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EIO: /* LMDB's word for a short write, too */
+        if (statvfs(store->path, &fs) == 0)
+            return FAIL(ST_SYSTEM, "%s: cannot %s: %s; %llu MB are free there: make room, or choose another place with --out",
+                        store->path, doing, mdb_strerror(rc), (unsigned long long)fs.f_bavail * fs.f_frsize >> 20);
+        /* fall through */
+    default:
+        return FAIL(ST_SYSTEM, "%s: cannot %s: %s", store->path, doing, mdb_strerror(rc));
+    }
+}
+
+#define TRY_MDB(store, doing, expr)                                                                                            \
+    do {                                                                                                                       \
+        int rc_ = (expr);                                                                                                      \
+        if (rc_ != MDB_SUCCESS)                                                                                                \
+            return failed((store), (doing), rc_);                                                                              \
+    } while (0)
+
+static meta_key_t meta_key(const char name[8], uint32_t table)
+{
+    meta_key_t key;
+    memcpy(key.name, name, sizeof key.name);
+    key.table = htobe32(table);
+    return key;
+}
+
+static int meta_put(store_t *store, MDB_txn *txn, meta_key_t key, void *record, size_t bytes)
+{
+    MDB_val k = {sizeof key, &key}, v = {bytes, record};
+    return mdb_put(txn, store->meta, &k, &v, 0);
+}
+
+/* ---- open and close -------------------------------------------------------------------------------------------------- */
+
+/* Remove what an earlier run left, whatever its state. */
+static status_t remove_files(const store_t *store)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    for (int i = 0; i < 2; i++) {
+        char *file = mem_printf("%s/%s", store->path, names[i]);
+        int rc = unlink(file) == 0 || errno == ENOENT ? 0 : errno;
+        mem_free(file);
+        if (rc != 0)
+            return FAIL(ST_INPUT, "%s: cannot remove the old store: %s; choose another place with --out", store->path,
+                        strerror(rc));
+    }
+    return ST_OK;
+}
+
+static int make_databases(store_t *store, MDB_txn *txn)
+{
+    format_record_t format = {FORMAT_VERSION, HASH_SLOTS};
+    int rc = mdb_dbi_open(txn, "rows", MDB_CREATE, &store->rows);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &store->meta);
+    if (rc == MDB_SUCCESS)
+        rc = meta_put(store, txn, meta_key(format_name, 0), &format, sizeof format);
+    return rc;
+}
+
+static status_t open_new(store_t *store)
+{
+    static const char doing[] = "create the store";
+    TRY(dir_create(store->path));
+    TRY(dir_check_writable(store->path));
+    TRY(remove_files(store));
+    store->map_bytes = MAP_BYTES_FIRST;
+    TRY_MDB(store, doing, mdb_env_set_mapsize(store->env, store->map_bytes));
+    TRY_MDB(store, doing, mdb_env_open(store->env, store->path, MDB_NOSYNC | MDB_NOTLS, 0644));
+    MDB_txn *txn;
+    TRY_MDB(store, doing, mdb_txn_begin(store->env, NULL, 0, &txn));
+    int rc = make_databases(store, txn);
+    if (rc != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        return failed(store, doing, rc);
+    }
+    TRY_MDB(store, doing, mdb_txn_commit(txn));
+    store->writable = true;
+    return ST_OK;
+}
+
+/* LMDB reads through the map and would crash behind the end of a file that was cut. */
+static status_t check_length(store_t *store)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    TRY_MDB(store, "read the store", mdb_env_info(store->env, &info));
+    TRY_MDB(store, "read the store", mdb_env_stat(store->env, &stat));
+    int64_t bytes = store_bytes(store), wanted = ((int64_t)info.me_last_pgno + 1) * stat.ms_psize;
+    if (bytes < wanted)
+        return FAIL(ST_CORRUPT, "%s: data.mdb was cut short: %lld bytes of %lld; write the store again", store->path,
+                    (long long)bytes, (long long)wanted);
+    return ST_OK;
+}
+
+static int open_databases(store_t *store, MDB_txn *txn, format_record_t *format)
+{
+    int rc = mdb_dbi_open(txn, "rows", 0, &store->rows);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_dbi_open(txn, "meta", 0, &store->meta);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    meta_key_t key = meta_key(format_name, 0);
+    MDB_val k = {sizeof key, &key}, v;
+    rc = mdb_get(txn, store->meta, &k, &v);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    if (v.mv_size != sizeof *format)
+        return MDB_INVALID;
+    memcpy(format, v.mv_data, sizeof *format);
+    return MDB_SUCCESS;
+}
+
+static status_t open_present(store_t *store)
+{
+    static const char doing[] = "open the store";
+    char *file = mem_printf("%s/data.mdb", store->path);
+    struct stat st;
+    int missing = stat(file, &st) == 0 ? 0 : errno;
+    mem_free(file);
+    if (missing)
+        return FAIL(ST_INPUT, "%s: no stored rows there: %s; a run writes them when it ends", store->path, strerror(missing));
+    if (st.st_size == 0) /* which LMDB would take for a new store */
+        return FAIL(ST_CORRUPT, "%s: data.mdb is empty; write the store again", store->path);
+    int rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0644);
+    if (rc == EACCES || rc == EROFS) { /* no right to make a lock file; then nobody writes here either */
+        mdb_env_close(store->env);
+        store->env = NULL;
+        TRY_MDB(store, doing, mdb_env_create(&store->env));
+        TRY_MDB(store, doing, mdb_env_set_maxdbs(store->env, 2));
+        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS | MDB_NOLOCK, 0644);
+    }
+    if (rc != MDB_SUCCESS)
+        return failed(store, doing, rc);
+    TRY(check_length(store));
+    MDB_txn *txn;
+    TRY_MDB(store, doing, mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
+    format_record_t format = {0};
+    rc = open_databases(store, txn, &format);
+    if (rc != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        return failed(store, doing, rc);
+    }
+    TRY_MDB(store, doing, mdb_txn_commit(txn)); /* keeps the handles of the databases */
+    if (format.version != FORMAT_VERSION || format.slots != HASH_SLOTS)
+        return FAIL(ST_CORRUPT,
+                    "%s: rows of format %u with %u slots; this build reads format %u with %d: use the build that wrote them",
+                    store->path, format.version, format.slots, FORMAT_VERSION, HASH_SLOTS);
+    return ST_OK;
+}
+
+status_t store_open(const char *path, bool create, store_t **out)
+{
+    store_t *store = MEM_NEW(store_t);
+    store->path = mem_strdup(path);
+    status_t status;
+    int rc = mdb_env_create(&store->env);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_env_set_maxdbs(store->env, 2);
+    if (rc != MDB_SUCCESS)
+        status = failed(store, "open the store", rc);
+    else
+        status = create ? open_new(store) : open_present(store);
+    if (status == ST_OK)
+        *out = store;
+    else
+        store_close(&store);
+    return status;
+}
+
+void store_close(store_t **store)
+{
+    store_t *s = *store;
+    if (!s)
+        return;
+    if (s->env)
+        mdb_env_close(s->env);
+    mem_free(s->path);
+    mem_free(s);
+    *store = NULL;
+}
+
+/* ---- put ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct keyed_row {
+    uint64_t key;
+    uint32_t row;
+} keyed_row_t;
+
+static int compare_keys(const void *left, const void *right)
+{
+    uint64_t a = ((const keyed_row_t *)left)->key, b = ((const keyed_row_t *)right)->key;
+    return (a > b) - (a < b);
+}
+
+/* The numbers of a table's rows in the order of (slot, key); **owned** by the caller. */
+static uint32_t *sorted_rows(const table_t *table)
+{
+    const int64_t rows = table_rows(table);
+    uint32_t *sorted = MEM_ARRAY(uint32_t, rows);
+    int64_t end[HASH_SLOTS] = {0}, begin = 0, longest = 0;
+    for (int64_t i = 0; i < rows; i++)
+        end[hash_slot(table_row_at(table, i).key)]++;
+    for (int s = 0; s < HASH_SLOTS; s++) {
+        int64_t n = end[s];
+        longest = n > longest ? n : longest;
+        end[s] = begin; /* advances to the slot's end while its rows are placed */
+        begin += n;
+    }
+    for (int64_t i = 0; i < rows; i++)
+        sorted[end[hash_slot(table_row_at(table, i).key)]++] = (uint32_t)i;
+
+    keyed_row_t *slot = MEM_ARRAY(keyed_row_t, longest);
+    begin = 0;
+    for (int s = 0; s < HASH_SLOTS; s++) {
+        int64_t n = end[s] - begin;
+        for (int64_t i = 0; i < n; i++)
+            slot[i] = (keyed_row_t){table_row_at(table, sorted[begin + i]).key, sorted[begin + i]};
+        qsort(slot, (size_t)n, sizeof *slot, compare_keys);
+        for (int64_t i = 0; i < n; i++)
+            sorted[begin + i] = slot[i].row;
+        begin = end[s];
+    }
+    mem_free(slot);
+    return sorted;
+}
+
+static row_key_t row_key(uint32_t table, uint64_t key)
+{
+    return (row_key_t){htobe16((uint16_t)hash_slot(key)), htobe32(table), htobe64(key)};
+}
+
+/* Whether a key lies behind everything stored, so that ascending keys from there on can be appended. */
+static int is_behind_last(MDB_cursor *cursor, row_key_t key, bool *behind)
+{
+    MDB_val k, v;
+    int rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+    *behind = rc == MDB_NOTFOUND || (rc == MDB_SUCCESS && k.mv_size == sizeof key && memcmp(k.mv_data, &key, sizeof key) < 0);
+    return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
+}
+
+static int put_rows(store_t *store, MDB_txn *txn, const table_t *table, const uint32_t *rows, int64_t n)
+{
+    const uint32_t id = table_options(table)->id;
+    const size_t payload_bytes = (size_t)table_payload_floats(table) * sizeof(float);
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, store->rows, &cursor);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    bool append = false;
+    if (n > 0)
+        rc = is_behind_last(cursor, row_key(id, table_row_at(table, rows[0]).key), &append);
+    for (int64_t i = 0; i < n && rc == MDB_SUCCESS; i++) {
+        table_row_t row = table_row_at(table, rows[i]);
+        row_key_t key = row_key(id, row.key);
+        row_head_t head = {row.version, row.count};
+        MDB_val k = {sizeof key, &key}, v = {sizeof head + payload_bytes, NULL};
+        rc = mdb_cursor_put(cursor, &k, &v, MDB_RESERVE | (append ? MDB_APPEND : 0));
+        if (rc == MDB_SUCCESS) {
+            memcpy(v.mv_data, &head, sizeof head);
+            memcpy((char *)v.mv_data + sizeof head, row.payload, payload_bytes);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return rc;
+}
+
+/* One transaction: a batch of rows and the table's record as of then. */
+static int put_batch(store_t *store, const table_t *table, const uint32_t *rows, int64_t n, table_record_t *record)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    rc = meta_put(store, txn, meta_key(table_name, table_options(table)->id), record, sizeof *record);
+    if (rc == MDB_SUCCESS)
+        rc = put_rows(store, txn, table, rows, n);
+    if (rc != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
+static status_t put_batch_growing(store_t *store, const table_t *table, const uint32_t *rows, int64_t n, table_record_t *record)
+{
+    int rc;
+    while ((rc = put_batch(store, table, rows, n, record)) == MDB_MAP_FULL) {
+        store->map_bytes *= 2;
+        TRY_MDB(store, "enlarge the map", mdb_env_set_mapsize(store->env, store->map_bytes));
+    }
+    return rc == MDB_SUCCESS ? ST_OK : failed(store, "write rows", rc);
+}
+
+status_t store_put_table(store_t *store, const table_t *table)
+{
+    ASSERT(store->writable);
+    const int64_t rows = table_rows(table), payload_floats = table_payload_floats(table);
+    int64_t batch = BATCH_BYTES / (int64_t)(payload_floats * (int64_t)sizeof(float)) + 1;
+    batch = batch < BATCH_ROWS ? batch : BATCH_ROWS;
+
+    hash_digest_t digest = {0};
+    table_digest(table, &digest);
+    table_record_t record = {.payload_floats = (uint32_t)payload_floats, .rows = rows};
+    uint32_t *sorted = sorted_rows(table);
+    status_t status;
+    int64_t done = 0;
+    do {
+        int64_t n = rows - done < batch ? rows - done : batch;
+        if (done + n == rows) {
+            record.is_complete = 1;
+            record.digest_low = digest.low;
+            record.digest_high = digest.high;
+        }
+        TRY_DONE(put_batch_growing(store, table, sorted + done, n, &record));
+        done += n;
+    } while (done < rows);
+done:
+    mem_free(sorted);
+    return status;
+}
+
+status_t store_sync(store_t *store)
+{
+    ASSERT(store->writable);
+    TRY_MDB(store, "sync the store", mdb_env_sync(store->env, 1));
+    return ST_OK;
+}
+
+/* ---- scan ------------------------------------------------------------------------------------------------------------ */
+
+/* What a table should have, and what has been seen of it. */
+typedef struct scanned_table {
+    uint32_t id;
+    table_record_t record;
+    hash_digest_t digest;
+} scanned_table_t;
+
+typedef struct scan {
+    store_t *store;
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    scanned_table_t *tables; /* by ascending id */
+    size_t n_tables, tables_capacity;
+    float *payload; /* an aligned copy: LMDB aligns values to 2 bytes */
+    size_t payload_capacity;
+} scan_t;
+
+static status_t scan_tables(scan_t *scan)
+{
+    const store_t *store = scan->store;
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    TRY_MDB(store, "read the store", mdb_cursor_open(scan->txn, store->meta, &cursor));
+    int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+    for (; rc == MDB_SUCCESS; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+        meta_key_t key;
+        if (k.mv_size != sizeof key || memcmp(k.mv_data, table_name, sizeof table_name) != 0)
+            continue;
+        if (v.mv_size != sizeof(table_record_t)) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+        MEM_GROW(scan->tables, scan->tables_capacity, scan->n_tables + 1);
+        scanned_table_t *table = &scan->tables[scan->n_tables++];
+        memcpy(&key, k.mv_data, sizeof key);
+        *table = (scanned_table_t){.id = be32toh(key.table)};
+        memcpy(&table->record, v.mv_data, sizeof table->record);
+        MEM_GROW(scan->payload, scan->payload_capacity, table->record.payload_floats);
+    }
+    mdb_cursor_close(cursor);
+    if (rc != MDB_NOTFOUND)
+        return failed(store, "read the store", rc);
+    for (size_t i = 0; i < scan->n_tables; i++)
+        if (!scan->tables[i].record.is_complete)
+            return FAIL(ST_CORRUPT, "%s: table %u was not written to its end; its run was cut off, or is still writing",
+                        store->path, scan->tables[i].id);
+    return ST_OK;
+}
+
+static scanned_table_t *find_table(scan_t *scan, uint32_t id)
+{
+    size_t low = 0, high = scan->n_tables;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (scan->tables[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < scan->n_tables && scan->tables[low].id == id ? &scan->tables[low] : NULL;
+}
+
+static status_t scan_row(scan_t *scan, const MDB_val *k, const MDB_val *v, store_visit_fn *visit, void *context)
+{
+    row_key_t key;
+    row_head_t head;
+    if (k->mv_size != sizeof key)
+        return FAIL(ST_CORRUPT, "%s: a key of %zu bytes, wanted %zu; write the store again", scan->store->path, k->mv_size,
+                    sizeof key);
+    memcpy(&key, k->mv_data, sizeof key);
+    const uint64_t row_number = be64toh(key.key);
+    scanned_table_t *table = find_table(scan, be32toh(key.table));
+    if (!table)
+        return FAIL(ST_CORRUPT, "%s: row %llu is of table %u, which the store does not have; write the store again",
+                    scan->store->path, (unsigned long long)row_number, be32toh(key.table));
+    const size_t payload_bytes = (size_t)table->record.payload_floats * sizeof(float);
+    if (be16toh(key.slot) != hash_slot(row_number) || v->mv_size != sizeof head + payload_bytes)
+        return FAIL(ST_CORRUPT,
+                    "%s: table %u: row %llu has slot %u, %zu bytes; wanted slot %u, %zu bytes: write the store again",
+                    scan->store->path, table->id, (unsigned long long)row_number, be16toh(key.slot), v->mv_size,
+                    hash_slot(row_number), sizeof head + payload_bytes);
+    memcpy(&head, v->mv_data, sizeof head);
+    memcpy(scan->payload, (const char *)v->mv_data + sizeof head, payload_bytes);
+    table_row_t row = {row_number, head.version, head.count, scan->payload};
+    table_digest_row(table->id, table->record.payload_floats, &row, &table->digest);
+    return visit(context, table->id, table->record.payload_floats, &row);
+}
+
+/* Between stretches the snapshot is renewed, so that a long scan beside a writer does not keep all replaced pages alive. */
+static int scan_renew(scan_t *scan, MDB_val *k, MDB_val *v)
+{
+    row_key_t last;
+    ASSERT(k->mv_size == sizeof last);
+    memcpy(&last, k->mv_data, sizeof last);
+    mdb_txn_reset(scan->txn);
+    int rc = mdb_txn_renew(scan->txn);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_cursor_renew(scan->txn, scan->cursor);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    *k = (MDB_val){sizeof last, &last};
+    rc = mdb_cursor_get(scan->cursor, k, v, MDB_SET_RANGE);
+    if (rc == MDB_SUCCESS && k->mv_size == sizeof last && memcmp(k->mv_data, &last, sizeof last) == 0)
+        rc = mdb_cursor_get(scan->cursor, k, v, MDB_NEXT);
+    return rc;
+}
+
+static status_t scan_all(scan_t *scan, store_visit_fn *visit, void *context)
+{
+    const store_t *store = scan->store;
+    MDB_val k, v;
+    int64_t rows = 0;
+    TRY(scan_tables(scan));
+    TRY_MDB(store, "read rows", mdb_cursor_open(scan->txn, store->rows, &scan->cursor));
+    int rc = mdb_cursor_get(scan->cursor, &k, &v, MDB_FIRST);
+    while (rc == MDB_SUCCESS) {
+        TRY(scan_row(scan, &k, &v, visit, context));
+        if (++rows % BATCH_ROWS == 0)
+            rc = scan_renew(scan, &k, &v);
+        else
+            rc = mdb_cursor_get(scan->cursor, &k, &v, MDB_NEXT);
+    }
+    if (rc != MDB_NOTFOUND)
+        return failed(store, "read rows", rc);
+    for (size_t i = 0; i < scan->n_tables; i++) {
+        const scanned_table_t *t = &scan->tables[i];
+        if (t->digest.elements != t->record.rows || t->digest.low != t->record.digest_low ||
+            t->digest.high != t->record.digest_high)
+            return FAIL(ST_CORRUPT,
+                        "%s: table %u: %lld rows that differ from the %lld rows written; the file is damaged: write it again",
+                        store->path, t->id, (long long)t->digest.elements, (long long)t->record.rows);
+    }
+    return ST_OK;
+}
+
+status_t store_scan(store_t *store, store_visit_fn *visit, void *context)
+{
+    scan_t scan = {.store = store};
+    TRY_MDB(store, "read the store", mdb_txn_begin(store->env, NULL, MDB_RDONLY, &scan.txn));
+    status_t status = scan_all(&scan, visit, context);
+    if (scan.cursor)
+        mdb_cursor_close(scan.cursor);
+    mdb_txn_abort(scan.txn);
+    mem_free(scan.tables);
+    mem_free(scan.payload);
+    return status;
+}
+
+int64_t store_rows(store_t *store)
+{
+    MDB_txn *txn;
+    MDB_stat stat = {0};
+    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_stat(txn, store->rows, &stat);
+        mdb_txn_abort(txn);
+    }
+    if (rc != MDB_SUCCESS) {
+        failed(store, "count rows", rc);
+        return -1;
+    }
+    return (int64_t)stat.ms_entries;
+}
+
+int64_t store_bytes(store_t *store)
+{
+    mdb_filehandle_t fd;
+    struct stat st;
+    int rc = mdb_env_get_fd(store->env, &fd);
+    if (rc == MDB_SUCCESS && fstat(fd, &st) != 0)
+        rc = errno;
+    if (rc != MDB_SUCCESS) {
+        failed(store, "measure the store", rc);
+        return -1;
+    }
+    return (int64_t)st.st_size;
+}
