@@ -1,0 +1,290 @@
+/* Proves the rules of the tree (docs/ARCHITECTURE.md) on the tree itself: arrows run launcher -> {ps, worker} -> common and inside
+ * common {net, cluster, config, metrics} -> {kernels, base}; every foreign library has one file; names are unique. Every rule is
+ * also shown to catch a made-up tree that breaks it. */
+#include "tests/lib/testing.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+
+/* From a folder (longest prefix first) to the folders it may include. A folder may always include itself. */
+static const struct arrow {
+    const char *from, *to[4];
+} arrows[] = {
+    {"common/base/", {NULL}},
+    {"common/kernels/", {"common/base/"}},
+    {"common/config/", {"common/kernels/", "common/base/"}},
+    {"common/metrics/", {"common/kernels/", "common/base/"}},
+    {"common/net/", {"common/kernels/", "common/base/"}},
+    {"common/cluster/", {"common/kernels/", "common/base/"}},
+    {"ps/", {"common/"}},
+    {"worker/", {"common/"}},
+    {"launcher/", {"ps/", "worker/", "common/"}},
+};
+
+/* The one file that may include each foreign header. LMDB has one on the server's side and one on the worker's. */
+static const struct foreign {
+    const char *header, *users[2];
+} foreign[] = {
+    {"mpi.h", {"common/cluster/"}},       {"zmq.h", {"common/net/net_zmq.c"}},
+    {"cblas.h", {"common/kernels/"}},     {"cyaml/cyaml.h", {"common/config/"}},
+    {"yaml.h", {"common/config/"}},       {"jansson.h", {"common/base/jsondoc.c"}},
+    {"xxhash.h", {"common/base/hash.c"}}, {"zstd.h", {"common/base/"}},
+    {"zlib.h", {"common/base/"}},         {"lmdb.h", {"ps/store.c", "worker/data/"}},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define MOST_FILES 1024
+
+/* What was found, one line per violation. */
+typedef struct check {
+    const char *root;
+    char *file[MOST_FILES]; /* paths relative to root */
+    int files;
+    int foreign_users[COUNT(foreign)][2];
+    int includes;
+    char found[1 << 14];
+    int violations;
+} check_t;
+
+static void PRINTF_LIKE(2, 3) violation(check_t *check, const char *format, ...)
+{
+    size_t used = strlen(check->found);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(check->found + used, sizeof check->found - used, format, args);
+    va_end(args);
+    used = strlen(check->found);
+    snprintf(check->found + used, sizeof check->found - used, "\n");
+    check->violations++;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t a = strlen(text), b = strlen(end);
+    return a >= b && strcmp(text + a - b, end) == 0;
+}
+
+static void collect(check_t *check, const char *folder)
+{
+    char *path = mem_printf("%s/%s", check->root, folder);
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char *name = mem_printf("%s%s", folder, entry->d_name), *whole = mem_printf("%s/%s", check->root, name);
+        struct stat st;
+        if (stat(whole, &st) == 0 && S_ISDIR(st.st_mode)) {
+            char *below = mem_printf("%s/", name);
+            collect(check, below);
+            mem_free(below);
+        } else if (ends_with(name, ".c") || ends_with(name, ".h")) {
+            assert_true(check->files < MOST_FILES);
+            check->file[check->files++] = mem_strdup(name);
+        }
+        mem_free(name);
+        mem_free(whole);
+    }
+    if (dir)
+        closedir(dir);
+    mem_free(path);
+}
+
+static void check_own_include(check_t *check, const char *file, int line, const char *header)
+{
+    char *path = mem_printf("%s/%s", check->root, header);
+    bool is_there = access(path, R_OK) == 0;
+    mem_free(path);
+    if (!is_there) {
+        violation(check, "%s:%d: \"%s\" is not a path from the root", file, line, header);
+        return;
+    }
+    for (size_t i = 0; i < COUNT(arrows); i++) {
+        if (!starts_with(file, arrows[i].from))
+            continue;
+        bool allowed = starts_with(header, arrows[i].from);
+        for (int t = 0; t < 4 && arrows[i].to[t]; t++)
+            allowed = allowed || starts_with(header, arrows[i].to[t]);
+        if (!allowed)
+            violation(check, "%s:%d: \"%s\" is against the arrows", file, line, header);
+        return;
+    }
+    violation(check, "%s:%d: is in a folder without a place in the layers", file, line);
+}
+
+static void check_foreign_include(check_t *check, const char *file, int line, const char *header)
+{
+    for (size_t i = 0; i < COUNT(foreign); i++) {
+        if (strcmp(header, foreign[i].header) != 0)
+            continue;
+        for (int u = 0; u < 2 && foreign[i].users[u]; u++)
+            if (starts_with(file, foreign[i].users[u])) {
+                if (++check->foreign_users[i][u] > 1)
+                    violation(check, "%s:%d: <%s> has a second user in %s", file, line, header, foreign[i].users[u]);
+                return;
+            }
+        violation(check, "%s:%d: <%s> may not be used here", file, line, header);
+        return;
+    }
+}
+
+static void check_file(check_t *check, const char *file)
+{
+    char *path = mem_printf("%s/%s", check->root, file), *text;
+    assert_int_equal(file_read(path, &text, NULL), ST_OK);
+    mem_free(path);
+    int line = 0;
+    for (char *at = text, *next; at && *at; at = next) {
+        next = strchr(at, '\n');
+        if (next)
+            *next++ = 0;
+        line++;
+        char kind, header[256];
+        if (sscanf(at, " # include %c%255[^>\"]", &kind, header) != 2)
+            continue;
+        check->includes++;
+        if (kind == '"')
+            check_own_include(check, file, line, header);
+        else
+            check_foreign_include(check, file, line, header);
+    }
+    mem_free(text);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void check_tree(check_t *check, const char *root)
+{
+    memset(check, 0, sizeof *check);
+    check->root = root;
+    static const char *const tops[] = {"common/", "ps/", "worker/", "launcher/"};
+    for (size_t i = 0; i < COUNT(tops); i++)
+        collect(check, tops[i]);
+    for (int i = 0; i < check->files; i++) {
+        check_file(check, check->file[i]);
+        for (int j = 0; j < i; j++)
+            if (strcmp(base_name(check->file[i]), base_name(check->file[j])) == 0)
+                violation(check, "%s and %s have the same name", check->file[i], check->file[j]);
+    }
+    for (int i = 0; i < check->files; i++)
+        mem_free(check->file[i]);
+}
+
+static void test_this_tree(void **state)
+{
+    (void)state;
+    static check_t check;
+    check_tree(&check, ".");
+    if (check.violations)
+        print_error("%s", check.found);
+    assert_int_equal(check.violations, 0);
+    /* A check that saw nothing proves nothing: the tests run in the root of the tree. */
+    assert_true(check.files > 20);
+    assert_true(check.includes > 100);
+    assert_int_equal(check.foreign_users[5][0], 1);
+    assert_string_equal(foreign[5].header, "jansson.h");
+}
+
+/* A made-up tree: common/base/a.h, common/net/b.h, ps/c.h, worker/d.h, launcher/e.h and one file more. */
+static void assert_tree(const char *file, const char *text, const char *expected)
+{
+    static const char *const headers[] = {"common/base/a.h", "common/kernels/k.h", "common/net/b.h",
+                                          "ps/c.h",          "worker/d.h",         "launcher/e.h"};
+    const char *root = test_dir();
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        char *folder = mem_printf("%s/%.*s", root, (int)(base_name(headers[i]) - headers[i]), headers[i]);
+        assert_int_equal(dir_create(folder), ST_OK);
+        mem_free(folder);
+        test_write(headers[i], "#include <stdint.h>\n");
+    }
+    char *folder = mem_printf("%s/%.*s", root, (int)(base_name(file) - file), file);
+    assert_int_equal(dir_create(folder), ST_OK);
+    mem_free(folder);
+    test_write(file, text);
+
+    static check_t check;
+    check_tree(&check, root);
+    if (check.violations != (expected ? 1 : 0) || (expected && !strstr(check.found, expected)))
+        fail_msg("%s: expected \"%s\", found %d: %s", file, expected ? expected : "nothing", check.violations, check.found);
+}
+
+static void test_arrows_that_are_allowed(void **state)
+{
+    (void)state;
+    assert_tree("launcher/x.c", "#include \"ps/c.h\"\n#include \"worker/d.h\"\n#include \"common/net/b.h\"\n", NULL);
+    assert_tree("ps/x.c", "#include \"ps/c.h\"\n#include \"common/net/b.h\"\n#include \"common/base/a.h\"\n", NULL);
+    assert_tree("common/net/x.c", "#include \"common/net/b.h\"\n#include \"common/kernels/k.h\"\n", NULL);
+    assert_tree("common/cluster/x.c", "#include <mpi.h>\n", NULL);
+    assert_tree("ps/store.c", "#include <lmdb.h>\n", NULL);
+    assert_tree("worker/data/dataset.c", "#include <lmdb.h>\n", NULL);
+    assert_tree("common/kernels/x.c", "/* #include <mpi.h> */\nchar *s = \"x\";\n", NULL);
+}
+
+static void test_arrows_that_are_not(void **state)
+{
+    (void)state;
+    assert_tree("ps/x.c", "#include \"worker/d.h\"\n", "ps/x.c:1: \"worker/d.h\" is against the arrows");
+    assert_tree("worker/x.c", "\n#include \"ps/c.h\"\n", "worker/x.c:2: \"ps/c.h\" is against the arrows");
+    assert_tree("worker/data/x.c", "  #  include \"ps/c.h\"\n", "worker/data/x.c:1: \"ps/c.h\" is against the arrows");
+    assert_tree("ps/x.h", "#include \"launcher/e.h\"\n", "ps/x.h:1: \"launcher/e.h\" is against the arrows");
+    assert_tree("common/net/x.c", "#include \"worker/d.h\"\n", "common/net/x.c:1: \"worker/d.h\" is against the arrows");
+    assert_tree("common/config/x.c", "#include \"common/net/b.h\"\n", "common/config/x.c:1: \"common/net/b.h\" is against");
+    assert_tree("common/base/x.c", "#include \"common/kernels/k.h\"\n", "common/base/x.c:1: \"common/kernels/k.h\" is against");
+    assert_tree("common/kernels/x.c", "#include \"common/net/b.h\"\n", "common/kernels/x.c:1: \"common/net/b.h\" is against");
+    assert_tree("common/other/x.c", "#include \"common/base/a.h\"\n", "common/other/x.c:1: is in a folder without a place");
+}
+
+static void test_includes_are_paths_from_the_root(void **state)
+{
+    (void)state;
+    assert_tree("ps/x.c", "#include \"c.h\"\n", "ps/x.c:1: \"c.h\" is not a path from the root");
+    assert_tree("ps/x.c", "#include \"common/base/gone.h\"\n", "\"common/base/gone.h\" is not a path from the root");
+}
+
+static void test_foreign_libraries_have_one_file(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(foreign); i++) {
+        char *text = mem_printf("#include <%s>\n", foreign[i].header);
+        char *expected = mem_printf("launcher/x.c:1: <%s> may not be used here", foreign[i].header);
+        assert_tree("launcher/x.c", text, expected);
+        mem_free(text);
+        mem_free(expected);
+    }
+    assert_tree("ps/table.c", "#include <lmdb.h>\n", "ps/table.c:1: <lmdb.h> may not be used here");
+    assert_tree("common/cluster/x.c", "#include <mpi.h>\n#include <mpi.h>\n", "<mpi.h> has a second user in common/cluster/");
+}
+
+static void test_names_are_unique(void **state)
+{
+    (void)state;
+    assert_tree("worker/c.h", "", "worker/c.h and ps/c.h have the same name");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_this_tree),
+        cmocka_unit_test(test_arrows_that_are_allowed),
+        cmocka_unit_test(test_arrows_that_are_not),
+        cmocka_unit_test(test_includes_are_paths_from_the_root),
+        cmocka_unit_test(test_foreign_libraries_have_one_file),
+        cmocka_unit_test(test_names_are_unique),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
