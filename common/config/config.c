@@ -1,0 +1,433 @@
+#include "common/config/config.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/hash.h"
+#include "common/base/memory.h"
+#include "common/config/config_check.h"
+#include "common/config/decode.h"
+#include "common/config/layout.h"
+#include "common/config/schema_presets.h"
+
+#define VARIANT_NAME_MAX 64 /* with a replica's name and a file's after it, well below the 255 of a file name */
+
+#define SEED_MAX INT64_C(9007199254740991) /* as in config_keys.h: every seed is exact as a double, and so in JSON */
+
+/* ---- variables ------------------------------------------------------------------------------------------------------------- */
+
+/* expand - replace every ${VARIABLE}. Where that is not possible, *out is NULL and *problem says why; both **owned**. */
+static void expand(const char *text, char **out, char **problem)
+{
+    char *done = mem_strdup("");
+    *out = *problem = NULL;
+    for (const char *at = text;;) {
+        const char *begin = strstr(at, "${");
+        char *longer = mem_printf("%s%.*s", done, begin ? (int)(begin - at) : INT_MAX, at);
+        mem_free(done);
+        done = longer;
+        if (!begin)
+            break;
+        const char *end = strchr(begin, '}');
+        if (!end) {
+            *problem = mem_printf("'%s' has ${ without its }", text);
+            break;
+        }
+        char *name = mem_printf("%.*s", (int)(end - begin - 2), begin + 2);
+        const char *value = getenv(name);
+        if (value) {
+            longer = mem_printf("%s%s", done, value);
+            mem_free(done);
+            done = longer;
+        } else {
+            *problem = mem_printf("environment variable %s is not set, but '%s' uses it; set it (export %s=...) or write the value out",
+                                  name, text, name);
+        }
+        mem_free(name);
+        if (*problem)
+            break;
+        at = end + 1;
+    }
+    if (*problem)
+        mem_free(done);
+    else
+        *out = done;
+}
+
+status_t config_expand(const char *text, const char *key, char **out)
+{
+    char *problem, *expanded;
+    expand(text, &expanded, &problem);
+    if (problem) {
+        status_t status = FAIL(ST_INPUT, "%s: %s", key, problem);
+        mem_free(problem);
+        return status;
+    }
+    *out = expanded;
+    return ST_OK;
+}
+
+/* expand_texts - all text keys of a tree, in place. data.input keeps what cannot be replaced: config_expand reports it if it is
+ * ever needed. Returns the number of errors. */
+static int expand_texts(tree_t *tree)
+{
+    const layout_t *layout = layout_config();
+    int errors = 0;
+    for (int r = 0; r < layout->count; r++) {
+        for (int f = 0; f < layout->records[r].count; f++) {
+            const field_t *field = &layout->records[r].fields[f];
+            tree_t *node = layout_node(tree, &layout->records[r], field);
+            if (field->kind != VALUE_TEXT || node->kind != TREE_SCALAR)
+                continue;
+            char *problem, *expanded;
+            expand(node->text, &expanded, &problem);
+            if (expanded) {
+                mem_free(node->text);
+                node->text = expanded;
+            } else if (node != tree_find(tree, "data.input")) {
+                tree_fail(node, "%s", problem);
+                errors++;
+            }
+            mem_free(problem);
+        }
+    }
+    return errors;
+}
+
+/* resolve_schema - an import schema named relative to the file (or, as an argument, to the current folder) becomes absolute. */
+static void resolve_schema(tree_t *tree)
+{
+    tree_t *node = tree_find(tree, "data.schema");
+    if (node->kind != TREE_SCALAR || !*node->text || *node->text == '/' || schema_preset(node->text))
+        return;
+    const char *slash = node->layer == LAYER_ARGUMENT ? NULL : strrchr(node->origin, '/');
+    char *folder = slash ? mem_printf("%.*s", (int)(slash - node->origin + 1), node->origin) : mem_strdup(".");
+    char *whole = realpath(folder, NULL);
+    if (whole) {
+        char *path = mem_printf("%s/%s", whole, node->text);
+        mem_free(node->text);
+        node->text = path;
+    }
+    free(whole);
+    mem_free(folder);
+}
+
+/* ---- from trees to configurations --------------------------------------------------------------------------------------------- */
+
+/* latest - of the nodes of these keys, the one that was said last, which is the one to blame. */
+static const tree_t *latest(const tree_t *tree, const char *const *keys)
+{
+    const tree_t *node = NULL;
+    for (int i = 0; i < COMPLAINT_KEYS && keys[i]; i++) {
+        const tree_t *other = tree_find(tree, keys[i]);
+        ASSERT(other);
+        if (!node || other->layer > node->layer)
+            node = other;
+    }
+    return node;
+}
+
+/* resolve - decode and check a merged tree. */
+static status_t resolve(tree_t *tree, config_t **out)
+{
+    int errors = expand_texts(tree);
+    resolve_schema(tree);
+    void *config = NULL;
+    TRY(decode_tree(layout_config(), tree, &config));
+    complaint_t complaints[COMPLAINTS_MAX];
+    int n = config_complaints(config, complaints);
+    for (int i = 0; i < n; i++) {
+        tree_fail(latest(tree, complaints[i].keys), "%s", complaints[i].text);
+        mem_free(complaints[i].text);
+    }
+    if (errors + n) {
+        layout_destroy(layout_config(), config);
+        return ST_INPUT;
+    }
+    *out = config;
+    return ST_OK;
+}
+
+/* parse_argument - "key.path=value" as a tree of maps around the value; **owned**. */
+static status_t parse_argument(const char *argument, tree_t **out)
+{
+    char *origin = mem_printf("--set %s", argument), *path = NULL;
+    tree_t *value = NULL;
+    const char *equals = strchr(argument, '=');
+    status_t status;
+    if (!equals || equals == argument) {
+        status = FAIL(ST_INPUT, "%s: write it as --set KEY=VALUE, for example --set train.batch=1024", origin);
+        goto done;
+    }
+    TRY_DONE(tree_parse(equals + 1, strlen(equals + 1), origin, 0, LAYER_ARGUMENT, &value));
+    path = mem_printf("%.*s", (int)(equals - argument), argument);
+    for (char *dot; (dot = strrchr(path, '.')); *dot = 0) {
+        tree_t *map = tree_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
+        tree_append(map, dot + 1, &value);
+        value = map;
+    }
+    *out = tree_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
+    tree_append(*out, path, &value);
+done:
+    tree_destroy(&value);
+    mem_free(origin);
+    mem_free(path);
+    return status;
+}
+
+/* merge_arguments - returns the number of errors. */
+static int merge_arguments(tree_t *tree, const char *const *arguments, int n)
+{
+    int errors = 0;
+    for (int i = 0; i < n; i++) {
+        tree_t *argument;
+        if (parse_argument(arguments[i], &argument) != ST_OK) {
+            errors++;
+            continue;
+        }
+        errors += tree_merge(tree, argument);
+        tree_destroy(&argument);
+    }
+    return errors;
+}
+
+/* ---- variants ------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_file_name(const char *name)
+{
+    size_t length = strlen(name);
+    if (!length || length > VARIANT_NAME_MAX || *name == '.' || *name == '-')
+        return false;
+    for (const char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+            return false;
+    return true;
+}
+
+/* take_name - check and remove the name of a variant; **owned**. */
+static status_t take_name(tree_t *variant, const experiment_t *known, char **out)
+{
+    if (variant->kind != TREE_MAP)
+        return tree_fail(variant, "a variant is a map with a name and overrides, for example {name: smelu1, model: {activation: smelu}}");
+    tree_t *node = tree_take(variant, "name");
+    if (!node)
+        return tree_fail(variant, "the variant has no name; add name: NAME");
+    status_t status = ST_OK;
+    if (node->kind != TREE_SCALAR || !is_file_name(node->text)) {
+        status = tree_fail(variant,
+                           "name '%s' cannot name a folder; use 1 to %d letters, digits, '_', '-' or '.', beginning with none of "
+                           "the last two",
+                           node->text ? node->text : "(not a word)", VARIANT_NAME_MAX);
+    }
+    for (int i = 0; status == ST_OK && i < known->variants; i++)
+        if (strcmp(known->names[i], node->text) == 0)
+            status = tree_fail(variant, "name '%s' is given to two variants; each needs its own", node->text);
+    if (status == ST_OK)
+        *out = mem_strdup(node->text);
+    tree_destroy(&node);
+    return status;
+}
+
+/* add_variant - append the configuration of one entry of `variants:`. Arguments are in `base` already, and win by their layer. */
+static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_t *experiment)
+{
+    tree_t *variant = tree_copy(entry), *merged = NULL, *common = NULL;
+    char *name = NULL, *place = tree_path(entry);
+    config_t *config = NULL;
+    status_t status;
+    tree_set_scope(variant, place);
+    TRY_DONE(take_name(variant, experiment, &name));
+    mem_free(place);
+    place = mem_printf("variants.%s.", name);
+    tree_set_scope(variant, place);
+    common = tree_take(variant, "experiment");
+    merged = tree_copy(base);
+    int errors = tree_merge(merged, variant);
+    if (common) {
+        tree_fail(common, "experiment holds for all variants; move it to the top of the file");
+        errors++;
+    }
+    TRY_DONE(resolve(merged, &config));
+    if (errors) {
+        status = ST_INPUT;
+        goto done;
+    }
+    experiment->names[experiment->variants] = name;
+    experiment->configs[experiment->variants++] = config;
+    name = NULL;
+    config = NULL;
+done:
+    config_destroy(&config);
+    tree_destroy(&variant);
+    tree_destroy(&merged);
+    tree_destroy(&common);
+    mem_free(name);
+    mem_free(place);
+    return status;
+}
+
+/* add_variants - all entries, each error of each reported. */
+static status_t add_variants(const tree_t *base, const tree_t *list, experiment_t *experiment)
+{
+    if (list->kind == TREE_SCALAR && !*list->text)
+        return ST_OK;
+    if (list->kind != TREE_LIST)
+        return tree_fail(list, "a list of variants is wanted, each beginning with '- name: NAME'");
+    experiment->names = MEM_ARRAY(char *, list->count);
+    experiment->configs = MEM_ARRAY(config_t *, list->count);
+    status_t status = ST_OK;
+    for (const tree_t *entry = list->first; entry; entry = entry->next)
+        if (add_variant(base, entry, experiment) != ST_OK)
+            status = ST_INPUT;
+    return status;
+}
+
+static status_t check_baseline(const tree_t *base, const experiment_t *experiment)
+{
+    const char *baseline = experiment->base->experiment.baseline;
+    if (!experiment->variants || !*baseline)
+        return ST_OK;
+    char *known = mem_strdup("");
+    for (int i = 0; i < experiment->variants; i++) {
+        if (strcmp(experiment->names[i], baseline) == 0) {
+            mem_free(known);
+            return ST_OK;
+        }
+        char *longer = mem_printf("%s%s%s", known, i ? ", " : "", experiment->names[i]);
+        mem_free(known);
+        known = longer;
+    }
+    status_t status = tree_fail(tree_find(base, "experiment.baseline"), "'%s' is no variant; allowed: %s", baseline, known);
+    mem_free(known);
+    return status;
+}
+
+/* ---- interface ------------------------------------------------------------------------------------------------------------------ */
+
+status_t experiment_load(const char *path, const char *const *overrides, int n, experiment_t **out)
+{
+    char *text = NULL;
+    size_t bytes;
+    tree_t *file = NULL, *tree = NULL, *variants = NULL;
+    experiment_t *experiment = MEM_NEW(experiment_t);
+    status_t status;
+    TRY_DONE(file_read(path, &text, &bytes));
+    TRY_DONE(tree_parse(text, bytes, path, 1, LAYER_FILE, &file));
+
+    tree = layout_defaults(layout_config(), path);
+    layout_add_list(tree, "variants");
+    int errors = tree_merge(tree, file);
+    errors += merge_arguments(tree, overrides, n);
+    variants = layout_take_list(tree, "variants");
+    status = resolve(tree, &experiment->base);
+    /* Where the base does not decode, its errors would be those of every variant once more. */
+    if (status == ST_OK)
+        status = add_variants(tree, variants, experiment);
+    if (status == ST_OK && errors)
+        status = ST_INPUT;
+    if (status == ST_OK)
+        status = check_baseline(tree, experiment);
+    if (status == ST_OK) {
+        *out = experiment;
+        experiment = NULL;
+    }
+done:
+    experiment_destroy(&experiment);
+    tree_destroy(&file);
+    tree_destroy(&tree);
+    tree_destroy(&variants);
+    mem_free(text);
+    return status;
+}
+
+void experiment_destroy(experiment_t **experiment)
+{
+    experiment_t *e = *experiment;
+    *experiment = NULL;
+    if (!e)
+        return;
+    config_destroy(&e->base);
+    for (int i = 0; i < e->variants; i++) {
+        mem_free(e->names[i]);
+        config_destroy(&e->configs[i]);
+    }
+    mem_free(e->names);
+    mem_free(e->configs);
+    mem_free(e);
+}
+
+status_t config_text(const config_t *config, char **text)
+{
+    *text = layout_text(layout_config(), config, NULL);
+    return ST_OK;
+}
+
+/* is_without_effect - keys that do not change the parameters a run ends with. */
+static bool is_without_effect(const record_t *record, const field_t *field)
+{
+    static const char *const names[] = {".name",       "data.path",      "data.input",        "data.schema",
+                                        "data.cache_mb", "train.report_steps"};
+    if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0)
+        return true;
+    char *name = mem_printf("%s.%s", record->name, field->name);
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        found |= strcmp(name, names[i]) == 0;
+    mem_free(name);
+    return found;
+}
+
+uint64_t config_hash(const config_t *config)
+{
+    char *text = layout_text(layout_config(), config, is_without_effect);
+    uint64_t hash = hash64(text, strlen(text), 0);
+    mem_free(text);
+    return hash;
+}
+
+status_t config_for_replica(const config_t *config, int replica, config_t **out)
+{
+    ASSERT(replica >= 0);
+    int64_t seed = config->seed + (config->experiment.vary & 1u << VARY_INIT ? replica : 0);
+    int64_t order_seed = config->data.order_seed + (config->experiment.vary & 1u << VARY_ORDER ? replica : 0);
+    if (seed > SEED_MAX || order_seed > SEED_MAX)
+        return FAIL(ST_INPUT, "replica %d: its seed is above %lld; use a smaller seed or data.order_seed", replica, (long long)SEED_MAX);
+    config_t *copy = layout_copy(layout_config(), config);
+    copy->seed = seed;
+    copy->data.order_seed = order_seed;
+    *out = copy;
+    return ST_OK;
+}
+
+void config_destroy(config_t **config)
+{
+    layout_destroy(layout_config(), *config);
+    *config = NULL;
+}
+
+#define WORD_CASE(word, constant, doc)                                                                                            \
+    case constant:                                                                                                                \
+        return #word;
+
+const char *config_determinism_word(determinism_t value)
+{
+    switch (value) {
+        WORDS_DETERMINISM(WORD_CASE)
+    case DETERMINISM_COUNT:
+        break;
+    }
+    ASSERT(!"a level of determinism");
+}
+
+const char *config_activation_word(activation_kind_t value)
+{
+    switch (value) {
+        WORDS_ACTIVATION(WORD_CASE)
+    case ACTIVATION_COUNT:
+        break;
+    }
+    ASSERT(!"an activation");
+}

@@ -1,0 +1,97 @@
+/* Lanes are what makes a result independent of the cluster's size: the global batch is always cut into the same lanes, and each
+ * worker computes as many of them as the others. Hence the rules here: lanes form a whole binary tree, each lane has as many
+ * examples as the others, and at L3 each worker holds one whole subtree. */
+#include "common/config/config_check.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/base/memory.h"
+
+static bool is_power_of_two(int64_t n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
+/* powers_text - "1, 2 or 4": the powers of two up to `most`; **owned**. */
+static char *powers_text(int64_t most)
+{
+    char *text = mem_strdup("1");
+    for (int64_t n = 2; n <= most; n *= 2) {
+        char *longer = mem_printf("%s%s%lld", text, n * 2 > most ? " or " : ", ", (long long)n);
+        mem_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* workers_complaint - why the lanes cannot be spread over this many workers; **owned**, or NULL where they can. */
+static char *workers_complaint(const config_t *config, int64_t workers)
+{
+    int64_t lanes = config->train.lanes;
+    bool invariant = config->determinism == DETERMINISM_INVARIANT;
+    if (workers <= lanes && (!invariant || lanes % workers == 0))
+        return NULL;
+    if (!invariant)
+        return mem_printf("cluster.workers %lld are more than train.lanes %lld, so some would have nothing to do; use at most %lld "
+                          "workers or more lanes",
+                          (long long)workers, (long long)lanes, (long long)lanes);
+    char *allowed = powers_text(lanes);
+    char *text = mem_printf("train.lanes %lld cannot be divided among cluster.workers %lld at determinism invariant; use %s worker%s",
+                            (long long)lanes, (long long)workers, allowed, lanes == 1 ? "" : "s");
+    mem_free(allowed);
+    return text;
+}
+
+status_t config_check_workers(const config_t *config, int workers)
+{
+    ASSERT(workers > 0);
+    char *text = workers_complaint(config, workers);
+    if (!text)
+        return ST_OK;
+    status_t status = FAIL(ST_INPUT, "%s", text);
+    mem_free(text);
+    return status;
+}
+
+static int add(complaint_t *out, int n, const char *first, const char *second, const char *third, char *text)
+{
+    ASSERT(n < COMPLAINTS_MAX);
+    out[n] = (complaint_t){{first, second, third}, text};
+    return n + 1;
+}
+
+int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
+{
+    long long lanes = config->train.lanes, batch = config->train.batch;
+    const char *level = config_determinism_word((determinism_t)config->determinism);
+    bool ordered = config->determinism == DETERMINISM_SYNC || config->determinism == DETERMINISM_INVARIANT;
+    int n = 0;
+    bool lanes_fit = true;
+    if (ordered && !is_power_of_two(lanes)) {
+        lanes_fit = false;
+        n = add(out, n, "train.lanes", "determinism", NULL,
+                mem_printf("train.lanes %lld is not a power of two, which determinism %s needs; use 1, 2, 4, 8 ...", lanes, level));
+    } else if (lanes > batch) {
+        n = add(out, n, "train.lanes", "train.batch", NULL,
+                mem_printf("train.lanes %lld are more than train.batch %lld; use at most one lane per example", lanes, batch));
+    } else if (batch % lanes) {
+        n = add(out, n, "train.batch", "train.lanes", NULL,
+                mem_printf("train.batch %lld cannot be divided into train.lanes %lld equal lanes; use a batch of %lld or %lld", batch,
+                           lanes, batch / lanes * lanes, (batch / lanes + 1) * lanes));
+    }
+    char *workers = lanes_fit && config->cluster.workers ? workers_complaint(config, config->cluster.workers) : NULL;
+    if (workers)
+        n = add(out, n, "cluster.workers", "train.lanes", "determinism", workers);
+    if (*config->data.input && config->synth.rows)
+        n = add(out, n, "synth.rows", "data.input", NULL,
+                mem_printf("synth.rows %lld and data.input '%s' both say where the dataset comes from; remove one",
+                           (long long)config->synth.rows, config->data.input));
+    else if (*config->data.input && !*config->data.schema)
+        n = add(out, n, "data.input", "data.schema", NULL,
+                mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
+                           "avazu, libsvm)",
+                           config->data.input));
+    return n;
+}

@@ -1,0 +1,152 @@
+/* docs/CONFIG.md is made from the same tables as the decoder, so a key that is not in it does not exist. */
+#include <stdio.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/config/config.h"
+#include "common/config/layout.h"
+#include "common/config/schema_layout.h"
+#include "common/config/schema_presets.h"
+
+static const char head[] =
+    "# Configuration\n"
+    "\n"
+    "This file is generated (`make docs`) from `common/config/config_keys.h` and `common/config/schema.c`; a test compares them.\n"
+    "\n"
+    "A configuration is a YAML file. Every key has a default, so a file holds what differs:\n"
+    "\n"
+    "```yaml\n"
+    "name: demo\n"
+    "determinism: sync\n"
+    "data: {path: out/data/demo}\n"
+    "model:\n"
+    "  hidden: [64, 32]\n"
+    "  activation: smelu\n"
+    "```\n"
+    "\n"
+    "Defaults, the file, a variant's overrides and `--set` arguments are laid over one another in this order; maps are merged key by\n"
+    "key, values and lists are replaced as a whole. The result is checked before anything starts. An error is one line that names the file, the\n"
+    "line, the key, the value and what is allowed:\n"
+    "\n"
+    "    demo.yaml:6: model.activation: 'smlu' is not known here (did you mean smelu?); allowed: one of relu, smelu, identity\n"
+    "    --set train.lanes=3: train.lanes: train.lanes 3 is not a power of two, which determinism sync needs; use 1, 2, 4, 8 ...\n"
+    "\n"
+    "The resolved configuration, with every key, is written into the directory of a run and can be used as a configuration itself.\n"
+    "\n"
+    "* **`--set KEY=VALUE`** overrides any key, with the value in YAML: `--set train.batch=512`, `--set model.hidden=[64,32]`,\n"
+    "  `--set data.input=''`. It may be given several times; it wins over variants.\n"
+    "* **`${VARIABLE}`** in a text value is replaced from the environment. An unset variable is an error, in `data.input` only when the\n"
+    "  input is needed.\n"
+    "* YAML aliases and merge keys are not supported.\n";
+
+static const char between[] =
+    "\n"
+    "## Variants\n"
+    "\n"
+    "`smelter compare` trains every variant `experiment.replicas` times. A variant is a name, which becomes the name of a folder, and any\n"
+    "keys that differ from the rest of the file, but for the section `experiment`:\n"
+    "\n"
+    "```yaml\n"
+    "experiment: {replicas: 3, vary: [order], baseline: relu}\n"
+    "variants:\n"
+    "  - name: relu\n"
+    "  - name: smelu1\n"
+    "    model: {activation: smelu, beta: 1}\n"
+    "  - name: ensemble3\n"
+    "    model: {components: 3, hidden: [36, 18]}\n"
+    "    embedding: {dim: 3}\n"
+    "```\n"
+    "\n"
+    "## What must fit together\n"
+    "\n"
+    "* `train.lanes` is a power of two at `determinism` `sync` and `invariant`, at most `train.batch`, and divides it.\n"
+    "* At `invariant`, `cluster.workers` divides `train.lanes`; elsewhere it is at most `train.lanes`.\n"
+    "* `data.input` needs `data.schema` and excludes `synth.rows`: a dataset has one source.\n"
+    "* `experiment.baseline` names a variant.\n"
+    "\n"
+    "## Import schema\n"
+    "\n"
+    "What the columns of a text file are: a YAML file of its own, named by `data.schema` or `smelter import --schema`.\n"
+    "\n"
+    "```yaml\n"
+    "format: csv\n"
+    "label: is_click\n"
+    "group: user_id\n"
+    "time: time_ms\n"
+    "split: {column: date, train_max: 20220504}\n"
+    "columns:\n"
+    "  - user_id                                     # a name alone: categorical\n"
+    "  - {name: tags, kind: multi, separator: \",\", pooling: mean}\n"
+    "  - {name: length, column: duration_ms, transform: log2_bucket}\n"
+    "  - {kind: numeric, transform: log1p, names: [likes, shares], columns: [n_like, n_share]}\n"
+    "```\n"
+    "\n"
+    "An entry with `names:` stands for a column per name; `columns:` then names as many columns of the text file. libsvm files have no\n"
+    "`columns:`.\n";
+
+static void write_cell(FILE *stream, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            fputc('\\', stream);
+        fputc(*text, stream);
+    }
+}
+
+/* write_fields - the table of a record, then the words of its enumerations. */
+static void write_fields(FILE *stream, const record_t *record)
+{
+    fputs("\n| key | default | allowed | meaning |\n|---|---|---|---|\n", stream);
+    for (int f = 0; f < record->count; f++) {
+        const field_t *field = &record->fields[f];
+        char *allowed = layout_allowed(field);
+        fprintf(stream, "| `%s%s%s` | ", record->name, *record->name ? "." : "", field->name);
+        fputs(*field->initial ? "`" : "empty", stream);
+        write_cell(stream, field->initial);
+        fputs(*field->initial ? "`" : "", stream);
+        fputs(" | ", stream);
+        write_cell(stream, allowed);
+        fputs(" | ", stream);
+        write_cell(stream, field->doc);
+        fputs(" |\n", stream);
+        mem_free(allowed);
+    }
+    for (int f = 0; f < record->count; f++) {
+        const field_t *field = &record->fields[f];
+        if (!field->words_count)
+            continue;
+        fprintf(stream, "\n`%s%s%s`:\n\n", record->name, *record->name ? "." : "", field->name);
+        for (int i = 0; i < field->words_count; i++)
+            fprintf(stream, "* `%s`: %s\n", field->words[i].word, field->words[i].doc);
+    }
+}
+
+status_t config_write_reference(const char *path)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    ASSERT(stream);
+    fputs(head, stream);
+    const layout_t *layout = layout_config();
+    for (int r = 0; r < layout->count; r++) {
+        const record_t *record = &layout->records[r];
+        if (*record->name)
+            fprintf(stream, "\n## %s\n\n%c%s.\n", record->name, record->doc[0] - 'a' + 'A', record->doc + 1);
+        else
+            fputs("\n## Top level\n", stream);
+        write_fields(stream, record);
+    }
+    fputs(between, stream);
+    for (int r = 0; r < schema_layout.count; r++)
+        write_fields(stream, &schema_layout.records[r]);
+    fputs("\nKeys of an entry of `columns:`\n", stream);
+    write_fields(stream, &schema_column_layout.records[0]);
+    fputs("\n### Presets\n", stream);
+    for (const schema_preset_t *preset = schema_presets; preset->name; preset++)
+        fprintf(stream, "\n`%s`: %s.\n\n```yaml\n%s```\n", preset->name, preset->doc, preset->text);
+    ASSERT(fclose(stream) == 0);
+    status_t status = file_write_atomic(path, text, bytes);
+    mem_free(text);
+    return status;
+}

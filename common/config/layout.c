@@ -1,0 +1,426 @@
+#include "common/config/layout.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/config/config.h"
+
+/* ---- the layout of config_t ---------------------------------------------------------------------------------------------- */
+
+#define WORD_ENTRY(text, constant, meaning) {#text, constant, meaning},
+#define WORD_TABLE(table) static const word_t words_##table[] = {WORDS_##table(WORD_ENTRY)};
+WORD_TABLE(DETERMINISM)
+WORD_TABLE(TRANSPORT)
+WORD_TABLE(ORDER)
+WORD_TABLE(ACTIVATION)
+WORD_TABLE(LAYER_NORM)
+WORD_TABLE(OPTIMIZER)
+WORD_TABLE(COMBINE)
+WORD_TABLE(VARY)
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define KIND_INT .kind = VALUE_INT
+#define KIND_AUTO .kind = VALUE_AUTO
+#define KIND_NUM .kind = VALUE_NUM
+#define KIND_BOOL .kind = VALUE_BOOL
+#define KIND_TEXT .kind = VALUE_TEXT
+#define KIND_INTS .kind = VALUE_INTS
+#define KIND_NUMS .kind = VALUE_NUMS
+#define KIND_WORD(table) .kind = VALUE_WORD, .words = words_##table, .words_count = COUNT(words_##table)
+#define KIND_WORDS(table) .kind = VALUE_WORDS, .words = words_##table, .words_count = COUNT(words_##table)
+
+/* A row of config_keys.h does not name its section: here_t is the section's struct where the row is expanded. */
+#define FIELD(kind_, name_, initial_, least_, most_, doc_)                                                                      \
+    {KIND_##kind_, .name = #name_, .initial = (initial_), .least = (least_), .most = (most_), .doc = (doc_),                    \
+     .offset = offsetof(here_t, name_)},
+#define SECTION(section_, KEYS, doc_)                                                                                           \
+    {                                                                                                                           \
+        typedef struct config_##section_ here_t;                                                                                \
+        static const field_t fields[] = {KEYS(FIELD)};                                                                          \
+        records[layout.count++] = (record_t){#section_, doc_, fields, COUNT(fields), offsetof(config_t, section_), sizeof(here_t)}; \
+    }
+#define COUNT_SECTION(section_, KEYS, doc_) +1
+
+static record_t records[1 CONFIG_SECTIONS(COUNT_SECTION)];
+static layout_t layout = {.records = records, .bytes = sizeof(config_t)};
+
+static void make_layout(void)
+{
+    {
+        typedef config_t here_t;
+        static const field_t fields[] = {CONFIG_TOP(FIELD)};
+        records[layout.count++] = (record_t){"", "the run as a whole", fields, COUNT(fields), 0, sizeof(here_t)};
+    }
+    CONFIG_SECTIONS(SECTION)
+    ASSERT(layout.count == COUNT(records));
+}
+
+const layout_t *layout_config(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_layout);
+    return &layout;
+}
+
+/* ---- trees ---------------------------------------------------------------------------------------------------------------- */
+
+static tree_t *default_node(const field_t *field)
+{
+    tree_t *node;
+    status_t status = tree_parse(field->initial, strlen(field->initial), "(default)", 0, LAYER_DEFAULT, &node);
+    ASSERT(status == ST_OK);
+    return node;
+}
+
+tree_t *layout_defaults(const layout_t *of, const char *origin)
+{
+    tree_t *root = tree_create(TREE_MAP, NULL, LAYER_DEFAULT, origin, 0);
+    for (int r = 0; r < of->count; r++) {
+        const record_t *record = &of->records[r];
+        tree_t *map = root;
+        if (*record->name) {
+            tree_t *section = tree_create(TREE_MAP, NULL, LAYER_DEFAULT, "(default)", 0);
+            tree_append(root, record->name, &section);
+            map = root->last;
+        }
+        for (int f = 0; f < record->count; f++) {
+            tree_t *node = default_node(&record->fields[f]);
+            tree_append(map, record->fields[f].name, &node);
+        }
+    }
+    return root;
+}
+
+void layout_add_list(tree_t *tree, const char *key)
+{
+    tree_t *list = tree_create(TREE_LIST, NULL, LAYER_DEFAULT, "(default)", 0);
+    tree_append(tree, key, &list);
+}
+
+tree_t *layout_take_list(tree_t *tree, const char *key)
+{
+    tree_t *list = tree_take(tree, key);
+    ASSERT(list);
+    tree_set_scope(list, key); /* Cut off from the root, its path gets its name back. */
+    return list;
+}
+
+void layout_reset(tree_t *node, const field_t *field)
+{
+    tree_t *initial = default_node(field);
+    tree_replace(node, &initial);
+}
+
+tree_t *layout_node(const tree_t *tree, const record_t *record, const field_t *field)
+{
+    const tree_t *map = *record->name ? tree_child(tree, record->name) : tree;
+    tree_t *node = map ? tree_child(map, field->name) : NULL;
+    ASSERT(node);
+    return node;
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------------------------- */
+
+void layout_number(double value, char text[32])
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, 32, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    /* %g turns large whole numbers into 1e+06; a person reads 1000000 more easily. */
+    if (value == floor(value) && fabs(value) < 1e16)
+        snprintf(text, 32, "%.0f", value);
+}
+
+static char *word_list(const field_t *field)
+{
+    char *list = mem_strdup("");
+    for (int i = 0; i < field->words_count; i++) {
+        char *longer = mem_printf("%s%s%s", list, i ? ", " : "", field->words[i].word);
+        mem_free(list);
+        list = longer;
+    }
+    return list;
+}
+
+char *layout_allowed(const field_t *field)
+{
+    char least[32], most[32], *words, *text;
+    layout_number(field->least, least);
+    layout_number(field->most, most);
+    switch (field->kind) {
+    case VALUE_INT:
+        return mem_printf("a whole number from %s to %s", least, most);
+    case VALUE_AUTO:
+        return mem_printf("auto or a whole number from 1 to %s", most);
+    case VALUE_NUM:
+        return mem_printf("a number from %s to %s", least, most);
+    case VALUE_BOOL:
+        return mem_strdup("true or false");
+    case VALUE_TEXT:
+        return mem_strdup("text");
+    case VALUE_INTS:
+        return mem_printf("a list of 1 to %d whole numbers from %s to %s", LAYOUT_LIST_MAX, least, most);
+    case VALUE_NUMS:
+        return mem_printf("a list of 1 to %d numbers from %s to %s", LAYOUT_LIST_MAX, least, most);
+    case VALUE_WORD:
+    case VALUE_WORDS:
+        words = word_list(field);
+        text = mem_printf("%s%s", field->kind == VALUE_WORD ? "one of " : "a list of any of ", words);
+        mem_free(words);
+        return text;
+    }
+    ASSERT(!"a kind of value");
+}
+
+bool layout_is_list(const field_t *field)
+{
+    return field->kind == VALUE_INTS || field->kind == VALUE_NUMS || field->kind == VALUE_WORDS;
+}
+
+bool layout_has_word(const field_t *field, const tree_t *node)
+{
+    for (int i = 0; node->kind == TREE_SCALAR && i < field->words_count; i++)
+        if (strcmp(node->text, field->words[i].word) == 0)
+            return true;
+    return false;
+}
+
+static bool is_whole(const field_t *field)
+{
+    return field->kind == VALUE_INT || field->kind == VALUE_AUTO || field->kind == VALUE_INTS;
+}
+
+static bool is_number(const field_t *field)
+{
+    return is_whole(field) || field->kind == VALUE_NUM || field->kind == VALUE_NUMS;
+}
+
+/* read_number - a number and nothing else: libcyaml takes 1k for 1, and 010 for 8. */
+static bool read_number(const field_t *field, const char *text, double *out)
+{
+    char *end;
+    errno = 0;
+    if (is_whole(field)) {
+        const char *digits = text + (*text == '-' || *text == '+');
+        if (!*digits || digits[strspn(digits, "0123456789")] || (digits[0] == '0' && digits[1]))
+            return false;
+        *out = strtod(text, &end);
+        return true;
+    }
+    if (!*text || text[strspn(text, "0123456789+-.eE")])
+        return false;
+    *out = strtod(text, &end);
+    return !*end && isfinite(*out);
+}
+
+status_t layout_fail_value(const tree_t *at, const field_t *field)
+{
+    char *allowed = layout_allowed(field);
+    bool element = !at->key;
+    double number;
+    status_t status;
+    if (at->kind != TREE_SCALAR && (element || !layout_is_list(field) || at->kind == TREE_MAP)) {
+        status = tree_fail(at, "a %s is given; allowed: %s", at->kind == TREE_MAP ? "map of keys to values" : "list", allowed);
+    } else if (at->kind == TREE_LIST) {
+        status = tree_fail(at, "the list has %d elements; allowed: %s", at->count, allowed);
+    } else if (layout_is_list(field) && !element) {
+        status = tree_fail(at, "'%s' is not a list; allowed: %s", at->text, allowed);
+    } else if (is_number(field) && read_number(field, at->text, &number)) {
+        status = tree_fail(at, "%s is out of range; allowed: %s", at->text, allowed);
+    } else if (is_number(field)) {
+        status = tree_fail(at, "'%s' is not a %snumber; allowed: %s", at->text, is_whole(field) ? "whole " : "", allowed);
+    } else if (field->words_count) {
+        const char *words[64];
+        ASSERT(field->words_count <= COUNT(words));
+        for (int i = 0; i < field->words_count; i++)
+            words[i] = field->words[i].word;
+        const char *near = tree_nearest(at->text, words, field->words_count);
+        status = tree_fail(at, "'%s' is not known here%s%s%s; allowed: %s", at->text, near ? " (did you mean " : "",
+                           near ? near : "", near ? "?)" : "", allowed);
+    } else {
+        status = tree_fail(at, "'%s' is given; allowed: %s", at->text, allowed);
+    }
+    mem_free(allowed);
+    return status;
+}
+
+/* is_good_number - also true for what decoding will refuse with a better reason: a list or map in the place of a number. */
+static bool is_good_number(const field_t *field, const tree_t *node)
+{
+    double number;
+    if (node->kind != TREE_SCALAR || (field->kind == VALUE_AUTO && strcmp(node->text, "auto") == 0))
+        return true;
+    double least = field->kind == VALUE_AUTO && field->least < 1 ? 1 : field->least;
+    return read_number(field, node->text, &number) && number >= least && number <= field->most;
+}
+
+int layout_check_numbers(const layout_t *of, tree_t *tree)
+{
+    int errors = 0;
+    for (int r = 0; r < of->count; r++) {
+        for (int f = 0; f < of->records[r].count; f++) {
+            const field_t *field = &of->records[r].fields[f];
+            if (!is_number(field))
+                continue;
+            tree_t *node = layout_node(tree, &of->records[r], field);
+            int before = errors;
+            if (!layout_is_list(field) && !is_good_number(field, node)) {
+                layout_fail_value(node, field);
+                errors++;
+            }
+            for (const tree_t *element = layout_is_list(field) ? node->first : NULL; element; element = element->next) {
+                if (!is_good_number(field, element)) {
+                    layout_fail_value(element, field);
+                    errors++;
+                }
+            }
+            if (errors > before)
+                layout_reset(node, field);
+        }
+    }
+    return errors;
+}
+
+/* ---- structs --------------------------------------------------------------------------------------------------------------- */
+
+static const char *word_text(const field_t *field, int value)
+{
+    for (int i = 0; i < field->words_count; i++)
+        if (field->words[i].value == value)
+            return field->words[i].word;
+    ASSERT(!"a word of the field");
+}
+
+static void write_value(FILE *stream, const field_t *field, const void *at)
+{
+    char text[32];
+    const char *comma = "";
+    switch (field->kind) {
+    case VALUE_INT:
+        fprintf(stream, "%lld", (long long)*(const int64_t *)at);
+        break;
+    case VALUE_AUTO:
+        if (*(const int64_t *)at)
+            fprintf(stream, "%lld", (long long)*(const int64_t *)at);
+        else
+            fputs("auto", stream);
+        break;
+    case VALUE_NUM:
+        layout_number(*(const double *)at, text);
+        fputs(text, stream);
+        break;
+    case VALUE_BOOL:
+        fputs(*(const bool *)at ? "true" : "false", stream);
+        break;
+    case VALUE_TEXT:
+        tree_write_string(stream, *(char *const *)at);
+        break;
+    case VALUE_WORD:
+        fputs(word_text(field, *(const int32_t *)at), stream);
+        break;
+    case VALUE_INTS:
+        fputc('[', stream);
+        for (unsigned i = 0; i < ((const config_ints_t *)at)->count; i++, comma = ", ")
+            fprintf(stream, "%s%lld", comma, (long long)((const config_ints_t *)at)->at[i]);
+        fputc(']', stream);
+        break;
+    case VALUE_NUMS:
+        fputc('[', stream);
+        for (unsigned i = 0; i < ((const config_nums_t *)at)->count; i++, comma = ", ") {
+            layout_number(((const config_nums_t *)at)->at[i], text);
+            fprintf(stream, "%s%s", comma, text);
+        }
+        fputc(']', stream);
+        break;
+    case VALUE_WORDS:
+        fputc('[', stream);
+        for (int i = 0; i < field->words_count; i++) {
+            if (*(const uint32_t *)at & 1u << field->words[i].value) {
+                fprintf(stream, "%s%s", comma, field->words[i].word);
+                comma = ", ";
+            }
+        }
+        fputc(']', stream);
+        break;
+    }
+}
+
+char *layout_text(const layout_t *of, const void *value, bool (*skip)(const record_t *, const field_t *))
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    ASSERT(stream);
+    for (int r = 0; r < of->count; r++) {
+        const record_t *record = &of->records[r];
+        bool headed = !*record->name;
+        for (int f = 0; f < record->count; f++) {
+            const field_t *field = &record->fields[f];
+            if (skip && skip(record, field))
+                continue;
+            if (!headed)
+                fprintf(stream, "%s:\n", record->name);
+            headed = true;
+            fprintf(stream, "%s%s: ", *record->name ? "  " : "", field->name);
+            write_value(stream, field, (const char *)value + record->offset + field->offset);
+            fputc('\n', stream);
+        }
+    }
+    ASSERT(fclose(stream) == 0);
+    return text;
+}
+
+/* for_owned - call with the place of every pointer that a struct owns, and the bytes behind it. */
+static void for_owned(const layout_t *of, void *value, void (*call)(void **pointer, size_t bytes))
+{
+    for (int r = 0; r < of->count; r++) {
+        for (int f = 0; f < of->records[r].count; f++) {
+            const field_t *field = &of->records[r].fields[f];
+            void *at = (char *)value + of->records[r].offset + field->offset;
+            if (field->kind == VALUE_TEXT)
+                call((void **)at, strlen(*(char **)at) + 1);
+            else if (field->kind == VALUE_INTS)
+                call((void **)&((config_ints_t *)at)->at, ((config_ints_t *)at)->count * sizeof(int64_t));
+            else if (field->kind == VALUE_NUMS)
+                call((void **)&((config_nums_t *)at)->at, ((config_nums_t *)at)->count * sizeof(double));
+        }
+    }
+}
+
+static void copy_owned(void **pointer, size_t bytes)
+{
+    void *copy = mem_alloc(bytes, 1);
+    memcpy(copy, *pointer, bytes);
+    *pointer = copy;
+}
+
+static void free_owned(void **pointer, size_t bytes)
+{
+    (void)bytes;
+    mem_free(*pointer);
+    *pointer = NULL;
+}
+
+void *layout_copy(const layout_t *of, const void *value)
+{
+    void *copy = mem_alloc(of->bytes, 1);
+    memcpy(copy, value, of->bytes);
+    for_owned(of, copy, copy_owned);
+    return copy;
+}
+
+void layout_destroy(const layout_t *of, void *value)
+{
+    if (!value)
+        return;
+    for_owned(of, value, free_owned);
+    mem_free(value);
+}

@@ -1,0 +1,108 @@
+/* layout.h - a description of a C struct and of the YAML that fills it.
+ *
+ * A layout is a list of records (the sections of a configuration), each a list of fields. Defaults, decoding, checks, text and
+ * documentation of the configuration and of the import schema are made from their layouts, so they cannot disagree. */
+#ifndef SMELTER_LAYOUT_H
+#define SMELTER_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/config/yaml_tree.h"
+
+/* What a field holds in C; the kinds of config_keys.h. */
+typedef enum value_kind {
+    VALUE_INT,   /* int64_t */
+    VALUE_AUTO,  /* int64_t; the word auto is 0 */
+    VALUE_NUM,   /* double */
+    VALUE_BOOL,  /* bool */
+    VALUE_TEXT,  /* char *, owned, never NULL */
+    VALUE_INTS,  /* config_ints_t, at owned */
+    VALUE_NUMS,  /* config_nums_t, at owned */
+    VALUE_WORD,  /* int32_t or an enum: the value of one of the words */
+    VALUE_WORDS, /* uint32_t: bit 1 << value of each word of the list */
+} value_kind_t;
+
+#define LAYOUT_LIST_MAX 64 /* elements of a list; no network has more hidden layers */
+
+typedef struct word {
+    const char *word;
+    int value;
+    const char *doc;
+} word_t;
+
+typedef struct field {
+    value_kind_t kind;
+    const char *name;
+    const char *initial; /* YAML text */
+    double least, most;  /* of numbers and of the elements of lists */
+    const char *doc;
+    size_t offset;       /* in the record */
+    const word_t *words;
+    int words_count;
+} field_t;
+
+typedef struct record {
+    const char *name; /* "" where its fields are keys at the top level */
+    const char *doc;
+    const field_t *fields;
+    int count;
+    size_t offset; /* in the struct; 0 for the top level */
+    size_t bytes;
+} record_t;
+
+typedef struct layout {
+    const record_t *records;
+    int count;
+    size_t bytes; /* of the struct */
+} layout_t;
+
+/* layout_config - of config_t, made from config_keys.h.  Static.  Any thread. */
+const layout_t *layout_config(void);
+
+/* layout_defaults - a tree with every key at its default; **owned**. origin names the whole in messages: the file laid over it. */
+tree_t *layout_defaults(const layout_t *layout, const char *origin);
+
+/* layout_add_list - make a list known that is not part of the struct (the variants, the columns), before trees are merged;
+ * layout_take_list - cut it out again, before the tree is decoded; **owned**. */
+void layout_add_list(tree_t *tree, const char *key);
+tree_t *layout_take_list(tree_t *tree, const char *key);
+
+/* layout_node - where a merged tree holds a field. */
+tree_t *layout_node(const tree_t *tree, const record_t *record, const field_t *field);
+
+/* layout_reset - put the default in the place of a field's node, which is destroyed. */
+void layout_reset(tree_t *node, const field_t *field);
+
+/* layout_is_list - the field takes a list. */
+bool layout_is_list(const field_t *field);
+
+/* layout_has_word - the node is one of the field's words. */
+bool layout_has_word(const field_t *field, const tree_t *node);
+
+/* layout_allowed - "a whole number from 1 to 64", "one of relu, smelu, identity"; **owned**, mem_free. */
+char *layout_allowed(const field_t *field);
+
+/* layout_fail_value - the error line for a value that a field does not take: what is seen and what is allowed. */
+status_t layout_fail_value(const tree_t *at, const field_t *field);
+
+/* layout_check_numbers - every number is one from its first to its last character, and in range.
+ *
+ * Each that is not is an error line, and its node is replaced by the default, so that later checks find what else is wrong.
+ * Returns the number of errors. */
+int layout_check_numbers(const layout_t *layout, tree_t *tree);
+
+/* layout_text - a filled struct as YAML that decodes to the same struct; **owned**, mem_free.
+ * skip(record, field) leaves a field out; NULL keeps all. */
+char *layout_text(const layout_t *layout, const void *value, bool (*skip)(const record_t *, const field_t *));
+
+/* layout_copy - a deep copy;  layout_destroy - release a struct that layout_decode or layout_copy made. */
+void *layout_copy(const layout_t *layout, const void *value);
+void layout_destroy(const layout_t *layout, void *value);
+
+/* layout_number - the shortest decimal text that reads back as exactly this double. */
+void layout_number(double value, char text[32]);
+
+#endif

@@ -1,0 +1,314 @@
+/* An entry of `columns:` is a column's name, a map that describes one column, or a map with `names:` that describes many alike.
+ * All three become one tree per column, which is laid over the defaults of a column and decoded like a configuration. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/config/config.h"
+#include "common/config/decode.h"
+#include "common/config/schema_layout.h"
+#include "common/config/schema_presets.h"
+
+/* ---- layouts ---------------------------------------------------------------------------------------------------------------- */
+
+static const word_t format_words[] = {{"csv", FORMAT_CSV, "comma-separated, quoted as RFC 4180 says"},
+                                      {"tsv", FORMAT_TSV, "tab-separated"},
+                                      {"libsvm", FORMAT_LIBSVM, "LABEL ID:VALUE ..., also libfm"}};
+static const word_t kind_words[] = {{"categorical", COLUMN_CATEGORICAL, "one category; empty is a category, too"},
+                                    {"numeric", COLUMN_NUMERIC, "one number"},
+                                    {"multi", COLUMN_MULTI, "any number of categories, pooled into one vector"}};
+static const word_t transform_words[] = {{"none", TRANSFORM_NONE, "as it is"},
+                                         {"log1p", TRANSFORM_LOG1P, "numeric: sign(x) log(1 + |x|)"},
+                                         {"standardise", TRANSFORM_STANDARDISE, "numeric: (x - mean) / std over the training split"},
+                                         {"log2_bucket", TRANSFORM_LOG2_BUCKET, "categorical: round(log2(x + 1)) as the category"}};
+static const word_t pooling_words[] = {{"sum", POOLING_SUM, "sum of the values' vectors"},
+                                       {"mean", POOLING_MEAN, "mean of the values' vectors"}};
+
+_Static_assert(sizeof(text_format_t) == sizeof(int32_t) && sizeof(column_kind_t) == sizeof(int32_t) &&
+                   sizeof(column_transform_t) == sizeof(int32_t) && sizeof(pooling_t) == sizeof(int32_t),
+               "words decode to 32 bits");
+
+#define WORDS(table) .words = table, .words_count = sizeof(table) / sizeof *(table)
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static const field_t top_fields[] = {
+    {VALUE_WORD, "format", "csv", 0, 0, "how the text is written; .gz and .zst are told by the file's name",
+     offsetof(schema_t, format), WORDS(format_words)},
+    {VALUE_BOOL, "header", "true", 0, 0, "the first line names the columns; without it they are called c1, c2 ... by position",
+     offsetof(schema_t, header), NULL, 0},
+    {VALUE_TEXT, "label", "label", 0, 0, "column that holds 0 or 1 (csv, tsv)", offsetof(schema_t, label), NULL, 0},
+    {VALUE_TEXT, "group", "", 0, 0, "column of the query id, for PQAUC; empty: no groups", offsetof(schema_t, group), NULL, 0},
+    {VALUE_TEXT, "time", "", 0, 0, "numeric column of the timestamp; empty: none", offsetof(schema_t, time), NULL, 0},
+    {VALUE_INT, "max_bad_rows", "0", 0, 1099511627776, "rows that may be left out because something in them is wrong; each is reported",
+     offsetof(schema_t, max_bad_rows), NULL, 0},
+    {VALUE_INT, "feature_limit", "281474976710656", 1, 281474976710656, "largest feature id (libsvm)",
+     offsetof(schema_t, feature_limit), NULL, 0},
+};
+static const field_t split_fields[] = {
+    {VALUE_TEXT, "column", "", 0, 0, "numeric column that divides training from evaluation; empty: by train_fraction",
+     offsetof(schema_t, split_column), NULL, 0},
+    {VALUE_NUM, "train_max", "0", -1e300, 1e300, "rows with a value up to this one are training rows",
+     offsetof(schema_t, split_train_max), NULL, 0},
+    {VALUE_NUM, "train_fraction", "1", 0.0001, 1, "share of the rows, from the first on, that are training rows",
+     offsetof(schema_t, train_fraction), NULL, 0},
+};
+static const record_t schema_records[] = {
+    {"", "the text file", top_fields, COUNT(top_fields), 0, sizeof(schema_t)},
+    {"split", "which rows train and which evaluate", split_fields, COUNT(split_fields), 0, sizeof(schema_t)},
+};
+const layout_t schema_layout = {schema_records, COUNT(schema_records), sizeof(schema_t)};
+
+static const field_t column_fields[] = {
+    {VALUE_TEXT, "name", "", 0, 0, "name of the column in the dataset", offsetof(schema_column_t, name), NULL, 0},
+    {VALUE_TEXT, "column", "", 0, 0, "name of the column in the text file; empty: as name", offsetof(schema_column_t, column), NULL, 0},
+    {VALUE_WORD, "kind", "categorical", 0, 0, "what the column holds", offsetof(schema_column_t, kind), WORDS(kind_words)},
+    {VALUE_WORD, "transform", "none", 0, 0, "what is made of the value", offsetof(schema_column_t, transform), WORDS(transform_words)},
+    {VALUE_TEXT, "separator", "\"|\"", 0, 0, "one character between the values of a multi column", offsetof(schema_column_t, separator),
+     NULL, 0},
+    {VALUE_WORD, "pooling", "sum", 0, 0, "how the vectors of a multi column become one", offsetof(schema_column_t, pooling),
+     WORDS(pooling_words)},
+};
+static const record_t column_record = {"", "a column", column_fields, COUNT(column_fields), 0, sizeof(schema_column_t)};
+const layout_t schema_column_layout = {&column_record, 1, sizeof(schema_column_t)};
+
+/* ---- columns ---------------------------------------------------------------------------------------------------------------- */
+
+/* is_positional - c1, c2 ... as columns without a header are called. */
+static bool is_positional(const char *name)
+{
+    return name[0] == 'c' && name[1] >= '1' && name[1] <= '9' && !name[1 + strspn(name + 1, "0123456789")];
+}
+
+/* check_column - rules between the fields of a column and with the columns before it. */
+static status_t check_column(const schema_t *schema, const schema_column_t *column, const tree_t *at)
+{
+    const char *name = column->name;
+    if (!*name)
+        return tree_fail(at, "the column has no name; add name: NAME");
+    if (!schema->header && !is_positional(column->column))
+        return tree_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position", column->column);
+    if (strcmp(column->column, schema->label) == 0)
+        return tree_fail(at, "column '%s' is the label, so it cannot be an input", column->column);
+    if (column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_LOG2_BUCKET)
+        return tree_fail(at, "column '%s': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p or "
+                             "standardise", name);
+    if (column->kind == COLUMN_CATEGORICAL && (column->transform == TRANSFORM_LOG1P || column->transform == TRANSFORM_STANDARDISE))
+        return tree_fail(at, "column '%s': transforms log1p and standardise are for numbers; use kind: numeric, or transform none or "
+                             "log2_bucket", name);
+    if (column->kind == COLUMN_MULTI && column->transform != TRANSFORM_NONE)
+        return tree_fail(at, "column '%s': a multi column has no transform; use transform: none", name);
+    if (strlen(column->separator) != 1)
+        return tree_fail(at, "column '%s': separator '%s' has %zu bytes; allowed: one character", name, column->separator,
+                         strlen(column->separator));
+    for (unsigned i = 0; i < schema->columns_count; i++)
+        if (strcmp(schema->columns[i].name, name) == 0)
+            return tree_fail(at, "column '%s' is given twice; each needs its own name", name);
+    return ST_OK;
+}
+
+/* add_column - one column from a tree with the keys of schema_column_layout. */
+static status_t add_column(schema_t *schema, const tree_t *entry)
+{
+    tree_t *tree = layout_defaults(&schema_column_layout, entry->origin);
+    void *decoded = NULL;
+    int errors = tree_merge(tree, entry);
+    status_t status = decode_tree(&schema_column_layout, tree, &decoded);
+    if (status == ST_OK && errors)
+        status = ST_INPUT;
+    if (status == ST_OK) {
+        schema_column_t *column = decoded;
+        if (!*column->column) {
+            mem_free(column->column);
+            column->column = mem_strdup(column->name);
+        }
+        status = check_column(schema, column, entry);
+        if (status == ST_OK) {
+            schema->columns[schema->columns_count++] = *column;
+            mem_free(column); /* its strings live on in the array */
+            decoded = NULL;
+        }
+    }
+    layout_destroy(&schema_column_layout, decoded);
+    tree_destroy(&tree);
+    return status;
+}
+
+/* put_text - give a map this key, in place of any it has. */
+static void put_text(tree_t *map, const char *key, const tree_t *like)
+{
+    tree_t *old = tree_take(map, key);
+    tree_destroy(&old);
+    tree_t *node = tree_copy(like);
+    tree_append(map, key, &node);
+}
+
+static bool is_word_list(const tree_t *list)
+{
+    for (const tree_t *child = list->first; child; child = child->next)
+        if (child->kind != TREE_SCALAR)
+            return false;
+    return list->kind == TREE_LIST && list->count > 0;
+}
+
+/* count_columns - how many columns the entries describe at most, to allocate once. */
+static int count_columns(const tree_t *list)
+{
+    int count = 0;
+    for (const tree_t *entry = list->first; entry; entry = entry->next) {
+        const tree_t *names = tree_child(entry, "names");
+        count += names ? names->count : 1;
+    }
+    return count;
+}
+
+/* add_entry - the column or columns of one entry; `entry` is the caller's copy and is changed. */
+static status_t add_entry(schema_t *schema, tree_t *entry)
+{
+    if (entry->kind == TREE_LIST)
+        return tree_fail(entry, "a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted");
+    if (entry->kind == TREE_SCALAR) {
+        tree_t *map = tree_create(TREE_MAP, NULL, entry->layer, entry->origin, entry->line);
+        tree_set_scope(map, entry->scope);
+        put_text(map, "name", entry);
+        status_t status = add_column(schema, map);
+        tree_destroy(&map);
+        return status;
+    }
+    tree_t *names = tree_take(entry, "names"), *columns = tree_take(entry, "columns");
+    status_t status = ST_OK;
+    if (!names && !columns) {
+        status = add_column(schema, entry);
+    } else if (!names || !is_word_list(names)) {
+        status = tree_fail(names ? names : columns, "%s", names ? "names: a list of column names is wanted"
+                                                                : "columns: goes with names: only; use column: for a single column");
+    } else if (tree_child(entry, "name") || tree_child(entry, "column")) {
+        status = tree_fail(entry, "names: describes several columns, so name: and column: cannot stand beside it; use columns:");
+    } else if (columns && (!is_word_list(columns) || columns->count != names->count)) {
+        status = tree_fail(columns, "columns: needs one column of the text file for each of the %d names", names->count);
+    } else {
+        const tree_t *column = columns ? columns->first : NULL;
+        for (const tree_t *name = names->first; name && status == ST_OK; name = name->next) {
+            put_text(entry, "name", name);
+            if (column) {
+                put_text(entry, "column", column);
+                column = column->next;
+            }
+            status = add_column(schema, entry);
+        }
+    }
+    tree_destroy(&names);
+    tree_destroy(&columns);
+    return status;
+}
+
+static status_t add_columns(schema_t *schema, const tree_t *list)
+{
+    if (list->kind != TREE_LIST)
+        return tree_fail(list, "a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]");
+    schema->columns = MEM_ARRAY(schema_column_t, count_columns(list));
+    status_t status = ST_OK;
+    for (const tree_t *entry = list->first; entry; entry = entry->next) {
+        char *place = tree_path(entry), *scope = mem_printf("%s.", place);
+        tree_t *copy = tree_copy(entry);
+        tree_set_scope(copy, scope);
+        if (add_entry(schema, copy) != ST_OK)
+            status = ST_INPUT;
+        tree_destroy(&copy);
+        mem_free(scope);
+        mem_free(place);
+    }
+    return status;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------------------- */
+
+/* check_names - without a header, columns are named by position. */
+static status_t check_names(const schema_t *schema, const tree_t *tree)
+{
+    const char *const keys[] = {"label", "group", "time", "split.column"};
+    status_t status = ST_OK;
+    for (int i = 0; i < COUNT(keys) && !schema->header; i++) {
+        const tree_t *node = tree_find(tree, keys[i]);
+        if (*node->text && !is_positional(node->text))
+            status = tree_fail(node, "'%s' names no column: with header: false columns are called c1, c2 ... by position", node->text);
+    }
+    return status;
+}
+
+static status_t check_whole(const schema_t *schema, const tree_t *tree, const tree_t *list)
+{
+    const tree_t *fraction = tree_find(tree, "split.train_fraction"), *most = tree_find(tree, "split.train_max");
+    if (*schema->split_column && fraction->layer != LAYER_DEFAULT)
+        return tree_fail(fraction, "split.column and split.train_fraction both say which rows train; remove one");
+    if (*schema->split_column && most->layer == LAYER_DEFAULT)
+        return tree_fail(tree_find(tree, "split.column"), "'%s' needs split.train_max, the largest value of a training row",
+                         schema->split_column);
+    if (!*schema->split_column && most->layer != LAYER_DEFAULT)
+        return tree_fail(most, "split.train_max needs split.column, the column it is compared with");
+    if (schema->format == FORMAT_LIBSVM)
+        return list->kind != TREE_LIST || list->count ? tree_fail(list, "every feature id of a libsvm file is an input; remove columns:") : ST_OK;
+    if (!*schema->label)
+        return tree_fail(tree_find(tree, "label"), "empty; name the column that holds 0 or 1");
+    TRY(check_names(schema, tree));
+    if (list->kind == TREE_LIST && !list->count)
+        return tree_fail(tree, "no columns are given; list the inputs under columns:");
+    return ST_OK;
+}
+
+status_t schema_load(const char *path_or_preset, schema_t **out)
+{
+    const schema_preset_t *preset = schema_preset(path_or_preset);
+    char *text = NULL, *origin = preset ? mem_printf("preset %s", preset->name) : mem_strdup(path_or_preset);
+    size_t bytes;
+    tree_t *file = NULL, *tree = NULL, *columns = NULL;
+    void *decoded = NULL;
+    status_t status;
+    if (preset) {
+        text = mem_strdup(preset->text);
+        bytes = strlen(text);
+    } else if (file_exists(path_or_preset)) {
+        TRY_DONE(file_read(path_or_preset, &text, &bytes));
+    } else {
+        status = FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm", path_or_preset);
+        goto done;
+    }
+    TRY_DONE(tree_parse(text, bytes, origin, 1, LAYER_FILE, &file));
+    tree = layout_defaults(&schema_layout, origin);
+    layout_add_list(tree, "columns");
+    int errors = tree_merge(tree, file);
+    columns = layout_take_list(tree, "columns");
+    TRY_DONE(decode_tree(&schema_layout, tree, &decoded));
+    TRY_DONE(check_whole(decoded, tree, columns));
+    TRY_DONE(add_columns(decoded, columns));
+    status = errors ? ST_INPUT : ST_OK;
+    if (status == ST_OK) {
+        *out = decoded;
+        decoded = NULL;
+    }
+done:;
+    schema_t *schema = decoded;
+    schema_destroy(&schema);
+    tree_destroy(&file);
+    tree_destroy(&tree);
+    tree_destroy(&columns);
+    mem_free(text);
+    mem_free(origin);
+    return status;
+}
+
+void schema_destroy(schema_t **schema)
+{
+    schema_t *s = *schema;
+    *schema = NULL;
+    if (!s)
+        return;
+    for (unsigned i = 0; i < s->columns_count; i++) {
+        mem_free(s->columns[i].name);
+        mem_free(s->columns[i].column);
+        mem_free(s->columns[i].separator);
+    }
+    mem_free(s->columns);
+    layout_destroy(&schema_layout, s);
+}

@@ -1,0 +1,546 @@
+/* A recursive-descent reader over libyaml's events. The document interface of libyaml was rejected: it resolves aliases to shared
+ * nodes, so that a few lines can stand for gigabytes or for themselves, and it accepts a key given twice. */
+#include "common/config/yaml_tree.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "common/base/memory.h"
+
+#define DEPTH_MAX 32 /* a configuration nests 4 deep; the bound keeps hostile input off the stack */
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------------ */
+
+static char *dup_or_null(const char *text)
+{
+    return text ? mem_strdup(text) : NULL;
+}
+
+tree_t *tree_create(tree_kind_t kind, const char *text, tree_layer_t layer, const char *origin, int line)
+{
+    ASSERT((kind == TREE_SCALAR) == (text != NULL));
+    tree_t *tree = MEM_NEW(tree_t);
+    tree->kind = kind;
+    tree->layer = layer;
+    tree->origin = mem_strdup(origin);
+    tree->line = line;
+    tree->text = dup_or_null(text);
+    return tree;
+}
+
+void tree_destroy(tree_t **tree)
+{
+    tree_t *t = *tree;
+    *tree = NULL;
+    if (!t)
+        return;
+    for (tree_t *child = t->first, *next; child; child = next) {
+        next = child->next;
+        tree_destroy(&child);
+    }
+    mem_free(t->origin);
+    mem_free(t->scope);
+    mem_free(t->key);
+    mem_free(t->text);
+    mem_free(t);
+}
+
+tree_t *tree_copy(const tree_t *tree)
+{
+    tree_t *copy = tree_create(tree->kind, tree->text, tree->layer, tree->origin, tree->line);
+    copy->scope = dup_or_null(tree->scope);
+    for (const tree_t *child = tree->first; child; child = child->next) {
+        tree_t *child_copy = tree_copy(child);
+        tree_append(copy, child->key, &child_copy);
+    }
+    return copy;
+}
+
+tree_t *tree_child(const tree_t *map, const char *key)
+{
+    if (map->kind != TREE_MAP)
+        return NULL;
+    for (tree_t *child = map->first; child; child = child->next)
+        if (strcmp(child->key, key) == 0)
+            return child;
+    return NULL;
+}
+
+tree_t *tree_find(const tree_t *tree, const char *path)
+{
+    const char *dot = strchr(path, '.');
+    if (!dot)
+        return tree_child(tree, path);
+    char *head = mem_printf("%.*s", (int)(dot - path), path);
+    const tree_t *child = tree_child(tree, head);
+    mem_free(head);
+    return child ? tree_find(child, dot + 1) : NULL;
+}
+
+void tree_append(tree_t *parent, const char *key, tree_t **child)
+{
+    ASSERT(parent->kind != TREE_SCALAR && (parent->kind == TREE_MAP) == (key != NULL));
+    tree_t *c = *child;
+    *child = NULL;
+    ASSERT(!c->parent && !c->next);
+    char *own_key = dup_or_null(key);
+    mem_free(c->key);
+    c->key = own_key;
+    c->parent = parent;
+    if (parent->last)
+        parent->last->next = c;
+    else
+        parent->first = c;
+    parent->last = c;
+    parent->count++;
+}
+
+/* link_to - the pointer that holds `child` in its parent's chain, and the child before it. */
+static tree_t **link_to(tree_t *child, tree_t **before)
+{
+    *before = NULL;
+    tree_t **link = &child->parent->first;
+    while (*link != child) {
+        ASSERT(*link);
+        *before = *link;
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+tree_t *tree_take(tree_t *map, const char *key)
+{
+    tree_t *child = tree_child(map, key);
+    if (!child)
+        return NULL;
+    tree_t *before;
+    *link_to(child, &before) = child->next;
+    if (map->last == child)
+        map->last = before;
+    map->count--;
+    child->next = child->parent = NULL;
+    return child;
+}
+
+void tree_replace(tree_t *old, tree_t **by)
+{
+    tree_t *b = *by, *before;
+    *by = NULL;
+    ASSERT(!b->parent && !b->next);
+    mem_free(b->key);
+    b->key = dup_or_null(old->key);
+    b->parent = old->parent;
+    b->next = old->next;
+    *link_to(old, &before) = b;
+    if (old->parent->last == old)
+        old->parent->last = b;
+    old->parent = old->next = NULL;
+    tree_destroy(&old);
+}
+
+void tree_set_scope(tree_t *tree, const char *scope)
+{
+    mem_free(tree->scope);
+    tree->scope = mem_strdup(scope);
+    for (tree_t *child = tree->first; child; child = child->next)
+        tree_set_scope(child, scope);
+}
+
+/* ---- messages ----------------------------------------------------------------------------------------------------------- */
+
+/* path_below_root - without the scope; **owned**. The path of a list's element is the list's with the position, from 1. */
+static char *path_below_root(const tree_t *tree)
+{
+    if (!tree->parent)
+        return mem_strdup("");
+    char *above = path_below_root(tree->parent), *path;
+    if (tree->key) {
+        path = mem_printf("%s%s%s", above, *above ? "." : "", tree->key);
+    } else {
+        int position = 1;
+        for (const tree_t *sibling = tree->parent->first; sibling != tree; sibling = sibling->next)
+            position++;
+        path = mem_printf("%s[%d]", above, position);
+    }
+    mem_free(above);
+    return path;
+}
+
+char *tree_path(const tree_t *tree)
+{
+    char *below = path_below_root(tree), *path = mem_printf("%s%s", tree->scope ? tree->scope : "", below);
+    mem_free(below);
+    size_t length = strlen(path);
+    if (length && path[length - 1] == '.') /* The scope's own node. */
+        path[length - 1] = 0;
+    return path;
+}
+
+status_t tree_fail(const tree_t *at, const char *format, ...)
+{
+    char message[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    char place[32] = "", *path = tree_path(at);
+    if (at->line)
+        snprintf(place, sizeof place, ":%d", at->line);
+    status_t status = FAIL(ST_INPUT, "%s%s: %s%s%s", at->origin, place, path, *path ? ": " : "", message);
+    mem_free(path);
+    return status;
+}
+
+/* edit_distance - insertions, deletions, replacements and swaps of neighbours that turn a into b (optimal string alignment);
+ * words longer than the rows are no misspellings of keys. */
+static int edit_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 48 };
+    int n = (int)strlen(a), m = (int)strlen(b), rows[3][LONGEST + 1];
+    if (n > LONGEST || m > LONGEST)
+        return LONGEST;
+    for (int j = 0; j <= m; j++)
+        rows[0][j] = j;
+    for (int i = 1; i <= n; i++) {
+        int *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int best = up[j - 1] + (a[i - 1] != b[j - 1]);
+            best = up[j] + 1 < best ? up[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best)
+                best = up2[j - 2] + 1;
+            row[j] = best;
+        }
+    }
+    return rows[n % 3][m];
+}
+
+const char *tree_nearest(const char *text, const char *const *words, int n)
+{
+    const char *nearest = NULL;
+    int length = (int)strlen(text), least = length < 4 ? 2 : 1 + (length + 2) / 3; /* one edit more than is forgiven */
+    for (int i = 0; i < n; i++) {
+        int distance = edit_distance(text, words[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = words[i];
+        }
+    }
+    return nearest;
+}
+
+/* ---- merging ------------------------------------------------------------------------------------------------------------ */
+
+/* fail_unknown - name the key that is meant, or the section where a key of this name lives, or else all keys known here. */
+static void fail_unknown(const tree_t *base, const tree_t *over)
+{
+    char *above = path_below_root(base), *known = mem_strdup("");
+    const char *dot = *above ? "." : "";
+    const char **keys = MEM_ARRAY(const char *, base->count);
+    int n = 0;
+    for (const tree_t *child = base->first; child; child = child->next) {
+        char *longer = mem_printf("%s%s%s", known, n ? ", " : "", child->key);
+        mem_free(known);
+        known = longer;
+        keys[n++] = child->key;
+    }
+    const tree_t *root = base;
+    while (root->parent)
+        root = root->parent;
+    const tree_t *elsewhere = tree_child(root, over->key);
+    for (const tree_t *section = root->first; section && !elsewhere; section = section->next)
+        elsewhere = tree_child(section, over->key);
+
+    const char *near = tree_nearest(over->key, keys, n);
+    if (near) {
+        tree_fail(over, "unknown key; did you mean %s%s%s?", above, dot, near);
+    } else if (elsewhere) {
+        char *path = path_below_root(elsewhere);
+        tree_fail(over, "unknown key; did you mean %s?", path);
+        mem_free(path);
+    } else {
+        tree_fail(over, "unknown key; allowed%s%s: %s", *above ? " in " : "", above, known);
+    }
+    mem_free(keys);
+    mem_free(known);
+    mem_free(above);
+}
+
+int tree_merge(tree_t *base, const tree_t *over)
+{
+    /* A section whose keys are all commented out reads as an empty scalar and says nothing. */
+    if (over->kind == TREE_SCALAR && !*over->text)
+        return 0;
+    if (over->kind != TREE_MAP) {
+        tree_fail(over, "%s%s%s is given; a map of keys to values (key: value) is wanted", over->text ? "'" : "",
+                  over->text ? over->text : "a list", over->text ? "'" : "");
+        return 1;
+    }
+    int errors = 0;
+    for (const tree_t *child = over->first; child; child = child->next) {
+        tree_t *known = tree_child(base, child->key);
+        if (!known) {
+            fail_unknown(base, child);
+            errors++;
+        } else if (known->kind == TREE_MAP) {
+            errors += tree_merge(known, child);
+        } else if (child->kind == TREE_MAP) {
+            tree_fail(child, "a map of keys to values is given; a single %s is wanted",
+                      known->kind == TREE_LIST ? "list" : "value");
+            errors++;
+        } else if (child->layer >= known->layer) {
+            tree_t *copy = tree_copy(child);
+            tree_replace(known, &copy);
+        }
+    }
+    return errors;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct reader {
+    yaml_parser_t parser;
+    yaml_event_t event; /* the current one; owned */
+    const char *text, *origin;
+    size_t bytes;
+    int first_line;
+    tree_layer_t layer;
+    int errors;
+} reader_t;
+
+static int line_of(const reader_t *reader, size_t line_from_0)
+{
+    return reader->first_line ? reader->first_line + (int)line_from_0 : 0;
+}
+
+static status_t fail_at(reader_t *reader, int line, const char *format, ...) PRINTF_LIKE(3, 4);
+static status_t fail_at(reader_t *reader, int line, const char *format, ...)
+{
+    char message[512], place[32] = "";
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (line)
+        snprintf(place, sizeof place, ":%d", line);
+    reader->errors++;
+    return FAIL(ST_INPUT, "%s%s: %s", reader->origin, place, message);
+}
+
+static status_t fail_syntax(reader_t *reader)
+{
+    const yaml_parser_t *p = &reader->parser;
+    const char *problem = p->problem ? p->problem : "unreadable";
+    if (p->error == YAML_READER_ERROR) {
+        size_t line = 0;
+        for (size_t i = 0; i < p->problem_offset && i < reader->bytes; i++)
+            line += reader->text[i] == '\n';
+        return fail_at(reader, line_of(reader, line), "not valid YAML: %s (byte 0x%02x); save the file as UTF-8", problem,
+                       (unsigned)p->problem_value);
+    }
+    /* The byte at the mark: a tab is the one cause that cannot be seen in an editor. */
+    size_t at = p->problem_mark.index;
+    const char *hint = at < reader->bytes && reader->text[at] == '\t' ? "; indent with spaces, not tabs" : "";
+    int line = line_of(reader, p->problem_mark.line), begin = line_of(reader, p->context_mark.line);
+    if (p->context && begin && begin != line)
+        return fail_at(reader, line, "not valid YAML: %s, %s that begins in line %d%s", problem, p->context, begin, hint);
+    return fail_at(reader, line, "not valid YAML: %s%s%s%s", problem, p->context ? ", " : "", p->context ? p->context : "", hint);
+}
+
+static status_t next_event(reader_t *reader)
+{
+    yaml_event_delete(&reader->event);
+    if (!yaml_parser_parse(&reader->parser, &reader->event))
+        return fail_syntax(reader);
+    if (reader->event.type == YAML_ALIAS_EVENT)
+        return fail_at(reader, line_of(reader, reader->event.start_mark.line),
+                       "alias *%s: aliases are not supported; write the value out", (const char *)reader->event.data.alias.anchor);
+    return ST_OK;
+}
+
+/* read_scalar - the text of the current scalar event; **owned**. */
+static status_t read_scalar(reader_t *reader, char **out)
+{
+    const char *value = (const char *)reader->event.data.scalar.value;
+    if (strlen(value) != reader->event.data.scalar.length)
+        return fail_at(reader, line_of(reader, reader->event.start_mark.line), "a NUL character inside a value");
+    *out = mem_strdup(value);
+    return ST_OK;
+}
+
+static status_t read_node(reader_t *reader, int depth, tree_t **out);
+
+static status_t read_children(reader_t *reader, tree_t *node, int depth)
+{
+    status_t status = ST_OK;
+    bool is_map = node->kind == TREE_MAP;
+    yaml_event_type_t end = is_map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+    char *key = NULL;
+    tree_t *child = NULL;
+    for (;;) {
+        TRY_DONE(next_event(reader));
+        if (reader->event.type == end)
+            break;
+        int line = line_of(reader, reader->event.start_mark.line);
+        if (is_map) {
+            if (reader->event.type != YAML_SCALAR_EVENT) {
+                status = fail_at(reader, line, "a key must be a plain word");
+                goto done;
+            }
+            TRY_DONE(read_scalar(reader, &key));
+            TRY_DONE(next_event(reader));
+        }
+        TRY_DONE(read_node(reader, depth + 1, &child));
+        child->line = line; /* of the key: where a person looks for it */
+        tree_append(node, key, &child);
+        mem_free(key);
+        key = NULL;
+    }
+done:
+    mem_free(key);
+    tree_destroy(&child);
+    return status;
+}
+
+/* read_node - the node that the current event starts. */
+static status_t read_node(reader_t *reader, int depth, tree_t **out)
+{
+    int line = line_of(reader, reader->event.start_mark.line);
+    if (depth > DEPTH_MAX)
+        return fail_at(reader, line, "nested more than %d deep", DEPTH_MAX);
+    if (reader->event.type == YAML_SCALAR_EVENT) {
+        char *text = NULL;
+        TRY(read_scalar(reader, &text));
+        *out = tree_create(TREE_SCALAR, text, reader->layer, reader->origin, line);
+        mem_free(text);
+        return ST_OK;
+    }
+    ASSERT(reader->event.type == YAML_MAPPING_START_EVENT || reader->event.type == YAML_SEQUENCE_START_EVENT);
+    tree_kind_t kind = reader->event.type == YAML_MAPPING_START_EVENT ? TREE_MAP : TREE_LIST;
+    tree_t *node = tree_create(kind, NULL, reader->layer, reader->origin, line);
+    status_t status = read_children(reader, node, depth);
+    if (status == ST_OK)
+        *out = node;
+    else
+        tree_destroy(&node);
+    return status;
+}
+
+/* report_twins - an error line per key given twice. After reading, when all paths are known. */
+static void report_twins(reader_t *reader, const tree_t *tree)
+{
+    for (const tree_t *child = tree->first; child; child = child->next) {
+        const tree_t *first = child->key ? tree_child(tree, child->key) : child;
+        if (first != child && first->line) {
+            reader->errors++;
+            tree_fail(child, "given twice, first in line %d; remove one", first->line);
+        } else if (first != child) {
+            reader->errors++;
+            tree_fail(child, "given twice; remove one");
+        }
+        report_twins(reader, child);
+    }
+}
+
+status_t tree_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer, tree_t **out)
+{
+    reader_t reader = {.text = text, .origin = origin, .bytes = bytes, .first_line = first_line, .layer = layer};
+    tree_t *tree = NULL;
+    if (!yaml_parser_initialize(&reader.parser))
+        return FAIL(ST_SYSTEM, "%s: libyaml has no memory", origin);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, bytes);
+
+    status_t status;
+    TRY_DONE(next_event(&reader));
+    ASSERT(reader.event.type == YAML_STREAM_START_EVENT);
+    TRY_DONE(next_event(&reader));
+    if (reader.event.type == YAML_STREAM_END_EVENT) {
+        tree = tree_create(TREE_SCALAR, "", layer, origin, first_line);
+    } else {
+        ASSERT(reader.event.type == YAML_DOCUMENT_START_EVENT);
+        TRY_DONE(next_event(&reader));
+        TRY_DONE(read_node(&reader, 0, &tree));
+        TRY_DONE(next_event(&reader)); /* the end of the document */
+        TRY_DONE(next_event(&reader));
+        if (reader.event.type != YAML_STREAM_END_EVENT)
+            fail_at(&reader, line_of(&reader, reader.event.start_mark.line), "a second YAML document begins here; one is allowed");
+        report_twins(&reader, tree);
+    }
+    status = reader.errors ? ST_INPUT : ST_OK;
+    if (status == ST_OK) {
+        *out = tree;
+        tree = NULL;
+    }
+done:
+    tree_destroy(&tree);
+    yaml_event_delete(&reader.event);
+    yaml_parser_delete(&reader.parser);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct writer {
+    FILE *stream;
+    tree_t **nodes;
+    size_t capacity;
+    int lines;
+} writer_t;
+
+static void end_line(writer_t *writer, tree_t *node)
+{
+    fputc('\n', writer->stream);
+    MEM_GROW(writer->nodes, writer->capacity, (size_t)writer->lines + 1);
+    writer->nodes[writer->lines++] = node;
+}
+
+void tree_write_string(FILE *stream, const char *text)
+{
+    fputc('"', stream);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            fprintf(stream, "\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7f)
+            fprintf(stream, "\\x%02x", *c);
+        else
+            fputc(*c, stream);
+    }
+    fputc('"', stream);
+}
+
+static void write_node(writer_t *writer, tree_t *tree)
+{
+    if (tree->key) {
+        tree_write_string(writer->stream, tree->key);
+        fputs(": ", writer->stream);
+    }
+    if (tree->kind == TREE_SCALAR) {
+        tree_write_string(writer->stream, tree->text);
+    } else {
+        fputc(tree->kind == TREE_MAP ? '{' : '[', writer->stream);
+        end_line(writer, tree);
+        for (tree_t *child = tree->first; child; child = child->next)
+            write_node(writer, child);
+        fputc(tree->kind == TREE_MAP ? '}' : ']', writer->stream);
+    }
+    if (tree->next)
+        fputc(',', writer->stream);
+    end_line(writer, tree->kind == TREE_SCALAR ? tree : NULL);
+}
+
+void tree_json(tree_t *tree, char **text, tree_t ***nodes, int *lines)
+{
+    writer_t writer = {0};
+    char *buffer = NULL;
+    size_t bytes = 0;
+    writer.stream = open_memstream(&buffer, &bytes);
+    ASSERT(writer.stream);
+    write_node(&writer, tree);
+    ASSERT(fclose(writer.stream) == 0);
+    *text = buffer;
+    *nodes = writer.nodes;
+    *lines = writer.lines;
+}

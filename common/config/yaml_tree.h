@@ -1,0 +1,82 @@
+/* yaml_tree.h - a YAML document as a tree whose every node remembers where a person wrote it. The only user of libyaml.
+ *
+ * Trees come from files, from --set arguments and from tables of defaults, and are laid over one another. Nodes keep their
+ * place and the layer they came from, so an error found in the merged tree still points at the line to mend.
+ * Aliases and merge keys are refused: a configuration says everything where it applies.  Not thread-safe per tree.  */
+#ifndef SMELTER_YAML_TREE_H
+#define SMELTER_YAML_TREE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "common/base/status.h"
+
+typedef enum tree_kind { TREE_SCALAR, TREE_LIST, TREE_MAP } tree_kind_t;
+
+/* Later layers win over earlier ones. */
+typedef enum tree_layer { LAYER_DEFAULT, LAYER_FILE, LAYER_VARIANT, LAYER_ARGUMENT } tree_layer_t;
+
+typedef struct tree {
+    tree_kind_t kind;
+    tree_layer_t layer;
+    char *origin; /* file name, or the --set argument */
+    int line;     /* from 1; 0 where the origin has no lines */
+    char *scope;  /* in front of the path in messages: "variants.smelu1."; or NULL */
+    char *key;    /* inside a map; else NULL */
+    char *text;   /* of a scalar; else NULL */
+    int count;    /* children of a list or map */
+    struct tree *parent, *first, *last, *next;
+} tree_t;
+
+/* tree_create - a childless node at a place; text is NULL but for scalars.  Strings are copied.  **Owned**; tree_destroy. */
+tree_t *tree_create(tree_kind_t kind, const char *text, tree_layer_t layer, const char *origin, int line);
+void tree_destroy(tree_t **tree);
+tree_t *tree_copy(const tree_t *tree); /* **owned**, without parent */
+
+/* tree_parse - one YAML document.
+ *
+ * text     [bytes]; line numbers count from first_line, or all are 0 where first_line is 0
+ * ST_INPUT with one line per error: syntax, several documents, aliases, a key given twice. An empty document is an empty scalar. */
+WARN_UNUSED status_t tree_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer,
+                                tree_t **out);
+
+/* tree_child - the child of a map with this key, or NULL;  tree_find - the node at a dotted path, or NULL. */
+tree_t *tree_child(const tree_t *map, const char *key);
+tree_t *tree_find(const tree_t *tree, const char *path);
+
+/* tree_append - make *child the last child of a list, or of a map under `key`.  Takes ownership: *child becomes NULL. */
+void tree_append(tree_t *parent, const char *key, tree_t **child);
+
+/* tree_take - cut the child with this key out of a map; NULL where there is none.  **Owned**. */
+tree_t *tree_take(tree_t *map, const char *key);
+
+/* tree_replace - put *by where `old` stands in its parent, under the same key, and destroy `old`.  Takes ownership of *by. */
+void tree_replace(tree_t *old, tree_t **by);
+
+/* tree_set_scope - the text in front of the paths of this node and all below. */
+void tree_set_scope(tree_t *tree, const char *scope);
+
+/* tree_merge - lay `over` on `base`: maps key by key, all else as a whole; a node never replaces one of a later layer.
+ *
+ * base  in/out; it holds every key that is known
+ * Every key of `over` that base does not know, and every map in the place of a value or the reverse, is an error line of its own
+ * and leaves base's node as it is. Returns the number of errors. */
+int tree_merge(tree_t *base, const tree_t *over);
+
+/* tree_json - the tree as JSON, which is YAML too, with one node per line.
+ * nodes out [lines] the node that starts on each line, or NULL for a closing bracket.  Both **owned**, mem_free. */
+void tree_json(tree_t *tree, char **text, tree_t ***nodes, int *lines);
+
+/* tree_write_string - text as a double-quoted YAML scalar. */
+void tree_write_string(FILE *stream, const char *text);
+
+/* tree_path - "model.hidden[2]", with the scope in front; **owned**, mem_free. */
+char *tree_path(const tree_t *tree);
+
+/* tree_fail - log "FILE:LINE: path: message" and yield ST_INPUT. Where the node is the root, the path is left out. */
+status_t tree_fail(const tree_t *at, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* tree_nearest - the word that `text` is most likely a misspelling of, or NULL where none of words[n] is near. */
+const char *tree_nearest(const char *text, const char *const *words, int n);
+
+#endif
