@@ -9,7 +9,8 @@
 
 #include "common/base/status.h"
 
-/* How the first rank that failed ended, as mpirun told it. */
+/* How the first rank that failed ended, as mpirun told it. Not seen: none failed, or a rank ended the job itself by
+ * cluster_abort and has logged why. */
 typedef struct mpirun_death {
     bool seen;
     int rank;      /* -1: not told */
