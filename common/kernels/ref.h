@@ -1,0 +1,57 @@
+/* ref.h - naive double-precision twins of all kernels and of the whole network: the oracles of the tests.
+ *
+ * Written for being obviously right: loops as in docs/MATH.md, nothing shared with the fast versions except the exact
+ * activations. Matrices are row-major double. Any thread.                                                            */
+#ifndef SMELTER_REF_H
+#define SMELTER_REF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/kernels/activation.h"
+
+/* ref_gemm_* - as in gemm.h. */
+void ref_gemm_forward(double *a, const double *x, const double *w, int rows, int in, int out);
+void ref_gemm_input_gradient(double *dx, const double *da, const double *w, int rows, int in, int out);
+void ref_gemm_weight_gradient(double *dw, const double *da, const double *x, int rows, int in, int out);
+
+/* ref_activate - y := clip(f(x));  slope := dy/dx, 0 where |f(x)| >= clip. clip is INFINITY where off. */
+void ref_activate(double *y, double *slope, double x, activation_exact_fn *exact, double beta, double clip);
+
+/* ref_norm_layer_* - y := gain (x - mean) rstd + shift and its gradients (d* := ); gain and shift NULL: plain. dx, dgain and
+ * dshift are computed from x, not from saved values. */
+void ref_norm_layer_forward(double *y, const double *x, const double *gain, const double *shift, int n);
+void ref_norm_layer_backward(double *dx, double *dgain, double *dshift, const double *dy, const double *x, const double *gain,
+                             int n);
+
+/* ref_norm_weight_* - used := v w / ||w||_p and dw from dused. */
+void ref_norm_weight_forward(double *used, const double *w, int n, double v, double p);
+void ref_norm_weight_backward(double *dw, const double *dused, const double *w, int n, double v, double p);
+
+/* ref_probability, ref_loss - sigma(z) and the logistic loss with target y. */
+double ref_probability(double z);
+double ref_loss(double z, double y);
+
+/* ref_adagrad, ref_adagrad_row, ref_sgd - one step; s as in optimizer.h. */
+void ref_adagrad(double *w, double *s, const double *g, int n, double rate, double epsilon);
+void ref_adagrad_row(double *w, double *s, const double *g, int n, double rate, double epsilon);
+void ref_sgd(double *w, const double *g, int n, double rate);
+
+/* A network of `layers` layers; widths[0] is the number of inputs, widths[layers] is 1. Parameters as in worker/model.h. */
+typedef struct ref_network {
+    int layers;
+    const int *widths; /* [layers + 1] */
+    activation_exact_fn *exact;
+    double beta, clip; /* clip is INFINITY where off */
+    bool activate_inputs, layer_norm, affine;
+    double weight_norm, weight_norm_p; /* weight_norm is 0 where off */
+} ref_network_t;
+
+int64_t ref_network_parameters(const ref_network_t *net);
+
+/* ref_network_run - logits [rows] of x [rows][inputs]; then, where dlogits [rows] is not NULL, dparameters := and dx := (may
+ * be NULL). Allocates. */
+void ref_network_run(const ref_network_t *net, const double *parameters, const double *x, int rows, double *logits,
+                     const double *dlogits, double *dparameters, double *dx);
+
+#endif

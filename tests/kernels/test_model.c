@@ -1,0 +1,485 @@
+/* test_model - the network's gradient, two ways: the double twin of the whole network equals central differences of its loss,
+ * and the f32 model equals the twin, for every activation x layer norm x weight norm x activate_inputs x clip. Further: "a
+ * worker computes each of its lanes with identical kernel shapes" (DESIGN 3) gives identical bits whatever the buffers held
+ * before; initial values are a pure function of seed and component; the optimizer's step is the one of the table.      */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/kernels/activation.h"
+#include "common/kernels/loss.h"
+#include "common/kernels/norm.h"
+#include "common/kernels/optimizer.h"
+#include "common/kernels/ref.h"
+#include "tests/lib/testing.h"
+#include "worker/model.h"
+
+#define LAYERS_MAX 8
+
+typedef struct shape {
+    int inputs, rows, layers; /* layers counts the output */
+    int64_t hidden[LAYERS_MAX];
+} shape_t;
+
+static config_t config_of(shape_t *shape)
+{
+    config_t config = {.name = "test", .seed = 5};
+    config.model.hidden.at = shape->hidden;
+    config.model.hidden.count = (unsigned)shape->layers - 1;
+    config.model.activation = ACTIVATION_SMELU;
+    config.model.beta = 0.5;
+    config.model.activate_inputs = true;
+    config.model.layer_norm = LAYER_NORM_NONE;
+    config.model.weight_norm_p = 2.0;
+    config.model.init_gain = 2.0;
+    config.dense.optimizer = OPTIMIZER_ADAGRAD;
+    config.dense.learning_rate = 0.02;
+    config.dense.initial_accumulator = 0.01;
+    config.dense.epsilon = 1e-10;
+    return config;
+}
+
+static ref_network_t network_of(const config_t *config, int inputs, int widths[LAYERS_MAX + 1])
+{
+    const int layers = (int)config->model.hidden.count + 1;
+    widths[0] = inputs;
+    for (int l = 0; l < layers - 1; l++)
+        widths[l + 1] = (int)config->model.hidden.at[l];
+    widths[layers] = 1;
+    return (ref_network_t){
+        .layers = layers,
+        .widths = widths,
+        .exact = activation_get(config->model.activation)->exact,
+        .beta = (float)config->model.beta,
+        .clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY,
+        .activate_inputs = config->model.activate_inputs,
+        .layer_norm = config->model.layer_norm != LAYER_NORM_NONE,
+        .affine = config->model.layer_norm == LAYER_NORM_AFFINE,
+        .weight_norm = (float)config->model.weight_norm,
+        .weight_norm_p = (float)config->model.weight_norm_p,
+    };
+}
+
+/* Every combination that configuration can ask for, in turn; false after the last. */
+static bool next_combination(int i, config_t *config)
+{
+    static const double norms[][2] = {{0, 2}, {1.5, 1}, {1.5, 2}, {1.5, 3}};
+    static const double clips[] = {0, 0.8};
+    config->model.activation = i % ACTIVATION_COUNT;
+    i /= ACTIVATION_COUNT;
+    config->model.layer_norm = i % LAYER_NORM_COUNT;
+    i /= LAYER_NORM_COUNT;
+    config->model.weight_norm = norms[i % 4][0];
+    config->model.weight_norm_p = norms[i % 4][1];
+    i /= 4;
+    config->model.activate_inputs = i % 2;
+    i /= 2;
+    config->model.clip = clips[i % 2];
+    return i < 2;
+}
+#define COMBINATIONS (ACTIVATION_COUNT * LAYER_NORM_COUNT * 4 * 2 * 2)
+
+static double total_loss(const ref_network_t *net, const double *parameters, const double *x, const double *y, int rows)
+{
+    double logits[64], sum = 0.0;
+    ref_network_run(net, parameters, x, rows, logits, NULL, NULL, NULL);
+    for (int r = 0; r < rows; r++)
+        sum += ref_loss(logits[r], y[r]) / rows;
+    return sum;
+}
+
+static void test_twin_equals_finite_differences(void **state)
+{
+    (void)state;
+    enum { INPUTS = 5, ROWS = 6, MOST = 200 };
+    const double h = 1e-6;
+    shape_t shape = {INPUTS, ROWS, 3, {7, 4}};
+    int combinations = 0;
+    for (int i = 0;; i++) {
+        config_t config = config_of(&shape);
+        if (!next_combination(i, &config))
+            break;
+        combinations++;
+        int widths[LAYERS_MAX + 1];
+        const ref_network_t net = network_of(&config, INPUTS, widths);
+        const int n = (int)ref_network_parameters(&net);
+        assert_true(n <= MOST);
+        double parameters[MOST], x[ROWS * INPUTS], y[ROWS], logits[ROWS], dlogits[ROWS], dparameters[MOST], dx[ROWS * INPUTS];
+        for (int k = 0; k < n; k++)
+            parameters[k] = 0.7 * rng_normal(1, (uint64_t)i, (uint64_t)k);
+        for (int k = 0; k < ROWS * INPUTS; k++)
+            x[k] = rng_normal(2, (uint64_t)i, (uint64_t)k);
+        for (int r = 0; r < ROWS; r++)
+            y[r] = rng_uniform(3, (uint64_t)i, (uint64_t)r);
+        ref_network_run(&net, parameters, x, ROWS, logits, NULL, NULL, NULL);
+        for (int r = 0; r < ROWS; r++)
+            dlogits[r] = (ref_probability(logits[r]) - y[r]) / ROWS;
+        ref_network_run(&net, parameters, x, ROWS, logits, dlogits, dparameters, dx);
+
+        double *arguments[] = {parameters, x}, *gradients[] = {dparameters, dx}, largest = 0.0;
+        const int counts[] = {n, ROWS * INPUTS};
+        for (int a = 0; a < 2; a++)
+            for (int k = 0; k < counts[a]; k++) {
+                double value = arguments[a][k];
+                arguments[a][k] = value + h;
+                double right = total_loss(&net, parameters, x, y, ROWS);
+                arguments[a][k] = value - h;
+                double left = total_loss(&net, parameters, x, y, ROWS);
+                arguments[a][k] = value;
+                double difference = (right - left) / (2.0 * h);
+                if (fabs(difference - gradients[a][k]) > 1e-7)
+                    fail_msg("combination %d, %s %d: gradient %.12g, difference %.12g", i, a ? "x" : "parameter", k,
+                             gradients[a][k], difference);
+                largest = fmax(largest, fabs(difference));
+            }
+        assert_true(largest > 1e-3); /* a gradient of nothing would agree with anything */
+    }
+    assert_int_equal(combinations, COMBINATIONS);
+}
+
+/* A model and its twin over the same numbers. */
+typedef struct pair {
+    int rows, inputs;
+    int64_t parameters;
+    float *x, *logits, *dlogits, *dparameters, *dx;
+    double *ex, *evalues, *elogits, *edlogits, *edparameters, *edx;
+} pair_t;
+
+static void run_pair(const config_t *config, int inputs, int rows, model_t *model, pair_t *pair)
+{
+    int widths[LAYERS_MAX + 1];
+    const ref_network_t net = network_of(config, inputs, widths);
+    const int64_t n = model_parameters(model), n_x = (int64_t)rows * inputs;
+    assert_int_equal(n, ref_network_parameters(&net));
+    *pair = (pair_t){rows, inputs, n,
+                     MEM_ARRAY(float, n_x), MEM_ARRAY(float, rows), MEM_ARRAY(float, rows), MEM_ARRAY(float, n),
+                     MEM_ARRAY(float, n_x),
+                     MEM_ARRAY(double, n_x), MEM_ARRAY(double, n), MEM_ARRAY(double, rows), MEM_ARRAY(double, rows),
+                     MEM_ARRAY(double, n), MEM_ARRAY(double, n_x)};
+    rng_fill_normal(pair->x, n_x, 1.0f, 11, 1, 0);
+    rng_fill_normal(pair->dlogits, rows, 0.3f, 11, 2, 0);
+    for (int64_t i = 0; i < n; i++) {
+        pair->evalues[i] = model_values(model)[i];
+        pair->dparameters[i] = NAN; /* := must not look at what was there */
+    }
+    for (int64_t i = 0; i < n_x; i++) {
+        pair->ex[i] = pair->x[i];
+        pair->dx[i] = NAN;
+    }
+    for (int r = 0; r < rows; r++)
+        pair->edlogits[r] = pair->dlogits[r];
+    model_forward(model, pair->logits, pair->x, rows);
+    model_backward(model, pair->dparameters, pair->dx, pair->dlogits, rows);
+    ref_network_run(&net, pair->evalues, pair->ex, rows, pair->elogits, pair->edlogits, pair->edparameters, pair->edx);
+}
+
+static void free_pair(pair_t *pair)
+{
+    void *blocks[] = {pair->x, pair->logits, pair->dlogits, pair->dparameters, pair->dx, pair->ex,
+                      pair->evalues, pair->elogits, pair->edlogits, pair->edparameters, pair->edx};
+    for (int i = 0; i < 11; i++)
+        mem_free(blocks[i]);
+}
+
+/* |got - expected| relative to the root mean square of all: errors of f32 sums do not shrink with their result. */
+static void assert_near(const char *what, int combination, const float *got, const double *expected, int64_t n)
+{
+    double square = 0.0, worst = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        square += expected[i] * expected[i] / (double)n;
+        worst = fmax(worst, isnan(got[i]) ? INFINITY : fabs(got[i] - expected[i]));
+    }
+    if (!(worst <= 3e-5 * sqrt(square)))
+        fail_msg("combination %d: %s differs by %.3g where the size is %.3g", combination, what, worst, sqrt(square));
+}
+
+static void check_against_twin(shape_t *shape, int combination, config_t *config)
+{
+    model_t *model;
+    pair_t pair;
+    assert_int_equal(model_create(config, 0, shape->inputs, shape->rows + 3, &model), ST_OK);
+    /* Biases and gains away from their start, so that a forgotten one shows. */
+    for (int64_t i = 0; i < model_parameters(model); i++)
+        if (model_values(model)[i] == 0.0f || model_values(model)[i] == 1.0f)
+            model_values(model)[i] += 0.3f * (float)rng_normal(9, 9, (uint64_t)i);
+    model_refresh(model);
+    run_pair(config, shape->inputs, shape->rows, model, &pair);
+    assert_near("logits", combination, pair.logits, pair.elogits, pair.rows);
+    assert_near("dparameters", combination, pair.dparameters, pair.edparameters, pair.parameters);
+    assert_near("dx", combination, pair.dx, pair.edx, (int64_t)pair.rows * pair.inputs);
+    free_pair(&pair);
+    model_destroy(&model);
+    assert_null(model);
+}
+
+static void test_model_equals_its_twin(void **state)
+{
+    (void)state;
+    shape_t shape = {13, 150, 4, {33, 17, 5}}; /* widths that fit no vector; several blocks of rows and a part of one */
+    for (int i = 0;; i++) {
+        config_t config = config_of(&shape);
+        if (!next_combination(i, &config))
+            break;
+        check_against_twin(&shape, i, &config);
+    }
+}
+
+static void test_other_shapes_equal_their_twins(void **state)
+{
+    (void)state;
+    shape_t shapes[] = {
+        {7, 1, 1, {0}},         /* no hidden layer: logistic regression, one example */
+        {3, 5, 2, {2100}},      /* a row wider than a block */
+        {1, 64, 3, {1, 1}},     /* nothing but scalars */
+        {48, 256, 4, {64, 32, 16}},
+    };
+    for (int i = 0; i < 4; i++)
+        for (int norm = 0; norm < LAYER_NORM_COUNT; norm++) {
+            config_t config = config_of(&shapes[i]);
+            config.model.layer_norm = shapes[i].hidden[0] == 1 ? LAYER_NORM_NONE : norm;
+            config.model.clip = 6.0;
+            check_against_twin(&shapes[i], i, &config);
+        }
+}
+
+static void test_clip_cuts_gradients(void **state)
+{
+    (void)state;
+    shape_t shape = {4, 2, 2, {3}};
+    config_t config = config_of(&shape);
+    config.model.clip = 0.25;
+    model_t *model;
+    assert_int_equal(model_create(&config, 0, 4, 2, &model), ST_OK);
+    const float x[8] = {9, 9, 9, 9, 0.1f, 9, 0.1f, 9}, dlogits[2] = {1, 1};
+    float logits[2], dx[8], dparameters[64];
+    model_forward(model, logits, x, 2);
+    model_backward(model, dparameters, dx, dlogits, 2);
+    for (int i = 0; i < 8; i++)
+        assert_true(x[i] < 9 || dx[i] == 0.0f);
+    model_destroy(&model);
+}
+
+static void test_same_rows_same_bits(void **state)
+{
+    (void)state;
+    shape_t shape = {29, 60, 4, {40, 24, 7}};
+    for (int norm = 0; norm < LAYER_NORM_COUNT; norm++) {
+        config_t config = config_of(&shape);
+        config.model.layer_norm = norm;
+        config.model.weight_norm = norm == LAYER_NORM_PLAIN ? 1.0 : 0.0;
+        model_t *model, *other;
+        assert_int_equal(model_create(&config, 0, shape.inputs, 60, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, shape.inputs, 256, &other), ST_OK);
+        const int64_t n = model_parameters(model), n_x = 60 * 29;
+        float *x = MEM_ARRAY(float, n_x + 16), *junk = MEM_ARRAY(float, 256 * 29), *dx = MEM_ARRAY(float, n_x);
+        float *dparameters = MEM_ARRAY(float, n), *moved_dx = MEM_ARRAY(float, 256 * 29 + 16);
+        float *moved_dparameters = MEM_ARRAY(float, n + 16), logits[256], moved_logits[256 + 16], dlogits[256];
+        rng_fill_normal(x, n_x, 1.0f, 1, 1, 0);
+        rng_fill_normal(junk, 256 * 29, 50.0f, 1, 2, 0);
+        rng_fill_normal(dlogits, 256, 1.0f, 1, 3, 0);
+        model_forward(model, logits, x, 60);
+        model_backward(model, dparameters, dx, dlogits, 60);
+        for (int offset = 0; offset < 16; offset += 5) {
+            /* Another model with larger buffers, full of another lane's values, at other addresses. */
+            model_forward(other, moved_logits, junk, 256);
+            if (offset % 2)
+                model_backward(other, moved_dparameters, moved_dx, dlogits, 256);
+            memmove(x + offset, offset ? x + offset - 5 : x, (size_t)n_x * sizeof *x);
+            model_forward(other, moved_logits + offset, x + offset, 60);
+            model_backward(other, moved_dparameters + offset, moved_dx + offset, dlogits, 60);
+            assert_memory_equal(moved_logits + offset, logits, 60 * sizeof *logits);
+            assert_memory_equal(moved_dparameters + offset, dparameters, (size_t)n * sizeof *dparameters);
+            assert_memory_equal(moved_dx + offset, dx, (size_t)n_x * sizeof *dx);
+            model_forward(other, moved_logits, x + offset, 60);
+            model_backward(other, moved_dparameters, NULL, dlogits, 60); /* nobody wants dx */
+            assert_memory_equal(moved_dparameters, dparameters, (size_t)n * sizeof *dparameters);
+        }
+        void *blocks[] = {x, junk, dx, dparameters, moved_dx, moved_dparameters};
+        for (int i = 0; i < 6; i++)
+            mem_free(blocks[i]);
+        model_destroy(&model);
+        model_destroy(&other);
+    }
+}
+
+static void test_initial_values(void **state)
+{
+    (void)state;
+    shape_t shape = {200, 8, 3, {200, 100}};
+    config_t config = config_of(&shape);
+    config.model.layer_norm = LAYER_NORM_AFFINE;
+    model_t *model, *again, *sibling, *reseeded;
+    assert_int_equal(model_create(&config, 0, 200, 8, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, 200, 99, &again), ST_OK);
+    assert_int_equal(model_create(&config, 1, 200, 8, &sibling), ST_OK);
+    config.seed = 6;
+    assert_int_equal(model_create(&config, 0, 200, 8, &reseeded), ST_OK);
+
+    const int64_t n = model_parameters(model);
+    assert_int_equal(n, 200 * 200 + 3 * 200 + 200 * 100 + 3 * 100 + 100 + 1);
+    assert_memory_equal(model_values(model), model_values(again), (size_t)n * sizeof(float));
+    const float *w1 = model_values(model), *b1 = w1 + 200 * 200, *w2 = b1 + 3 * 200;
+    int equal = 0;
+    double sum = 0.0, square = 0.0;
+    for (int i = 0; i < 20000; i++) {
+        equal += w1[i] == model_values(sibling)[i];
+        equal += w1[i] == model_values(reseeded)[i];
+        equal += w1[i] == w2[i];
+    }
+    for (int i = 0; i < 40000; i++) {
+        sum += w1[i];
+        square += (double)w1[i] * w1[i];
+    }
+    assert_true(equal < 10);
+    assert_true(fabs(sum / 40000) < 0.002);               /* 4 standard errors of sqrt(2/200)/200 */
+    assert_true(fabs(square / 40000 / 0.01 - 1.0) < 0.03); /* variance init_gain / inputs = 2 / 200 */
+    for (int j = 0; j < 200; j++)
+        assert_true(b1[j] == 0.0f && b1[200 + j] == 1.0f && b1[400 + j] == 0.0f);
+    assert_int_equal(model_state_count(model), n);
+    for (int64_t i = 0; i < n; i++)
+        assert_true(model_state(model)[i] == 0.01f);
+    model_destroy(&model);
+    model_destroy(&again);
+    model_destroy(&sibling);
+    model_destroy(&reseeded);
+}
+
+/* The groups of the optimizer, spelled out: 3 -> 2 -> 1 has rows of 3, 3 (W_1), 2 (b_1), 2 (W_2), 1 (b_2). */
+static void test_apply_steps_row_by_row(void **state)
+{
+    (void)state;
+    static const int widths[] = {3, 3, 2, 2, 1};
+    shape_t shape = {3, 4, 2, {2}};
+    for (int kind = 0; kind < OPTIMIZER_COUNT; kind++) {
+        config_t config = config_of(&shape);
+        config.dense.optimizer = kind;
+        config.model.weight_norm = 2.0;
+        const optimizer_t *optimizer = optimizer_get(kind);
+        const optimizer_settings_t settings = {0.02f, 0.01f, 1e-10f};
+        model_t *model;
+        assert_int_equal(model_create(&config, 0, 3, 4, &model), ST_OK);
+        float expected[11], expected_state[16], g[11], x[3] = {1, -2, 3}, logits[1];
+        memcpy(expected, model_values(model), sizeof expected);
+        memcpy(expected_state, model_state(model), (size_t)model_state_count(model) * sizeof(float));
+        float *w = expected, *s = expected_state;
+        rng_fill_normal(g, 11, 1.0f, 1, 1, 0);
+        const float *dw = g;
+        for (int i = 0; i < 5; i++) {
+            optimizer->apply(w, s, dw, widths[i], &settings);
+            w += widths[i];
+            dw += widths[i];
+            s += optimizer->state_floats(widths[i]);
+        }
+        model_apply(model, g);
+        assert_int_equal(s - expected_state, model_state_count(model));
+        assert_memory_equal(model_values(model), expected, sizeof expected);
+        assert_memory_equal(model_state(model), expected_state, (size_t)model_state_count(model) * sizeof(float));
+
+        /* The normalised weights followed: the model computes with the new ones. */
+        int ref_widths[LAYERS_MAX + 1];
+        const ref_network_t net = network_of(&config, 3, ref_widths);
+        double values[11], ex[3] = {1, -2, 3}, elogits[1];
+        for (int i = 0; i < 11; i++)
+            values[i] = expected[i];
+        model_forward(model, logits, x, 1);
+        ref_network_run(&net, values, ex, 1, elogits, NULL, NULL, NULL);
+        assert_true(fabs(logits[0] - elogits[0]) < 1e-5);
+        model_destroy(&model);
+    }
+}
+
+/* Exclusive or, which no network without a working hidden layer learns. */
+static void test_model_learns(void **state)
+{
+    (void)state;
+    enum { ROWS = 64 };
+    shape_t shape = {2, ROWS, 3, {16, 8}};
+    for (int i = 0; i < 4; i++) {
+        config_t config = config_of(&shape);
+        config.model.activation = i % 2 ? ACTIVATION_SMELU : ACTIVATION_RELU;
+        config.model.layer_norm = i / 2 ? LAYER_NORM_AFFINE : LAYER_NORM_NONE;
+        config.model.activate_inputs = false;
+        config.model.clip = 6.0;
+        config.dense.learning_rate = 0.1;
+        model_t *model;
+        assert_int_equal(model_create(&config, 0, 2, ROWS, &model), ST_OK);
+        float x[ROWS * 2], y[ROWS], logits[ROWS], losses[ROWS], dparameters[512];
+        assert_true(model_parameters(model) <= 512);
+        for (int r = 0; r < ROWS; r++) {
+            x[2 * r] = r & 1 ? 1.0f : -1.0f;
+            x[2 * r + 1] = r & 2 ? 1.0f : -1.0f;
+            y[r] = (float)((r ^ r >> 1) & 1);
+        }
+        double mean = 0.0;
+        for (int step = 0; step < 200; step++) {
+            model_forward(model, logits, x, ROWS);
+            loss_logistic(losses, logits, y, ROWS);
+            mean = 0.0;
+            for (int r = 0; r < ROWS; r++)
+                mean += losses[r] / ROWS;
+            loss_probability(logits, logits, ROWS);
+            loss_gradient(logits, logits, y, ROWS, 1.0f / ROWS);
+            model_backward(model, dparameters, NULL, logits, ROWS);
+            model_apply(model, dparameters);
+        }
+        assert_true(mean < 0.05); /* log 2 = 0.69 at the start */
+        model_destroy(&model);
+    }
+}
+
+static void test_description(void **state)
+{
+    (void)state;
+    shape_t shape = {208, 4, 4, {128, 64, 32}};
+    config_t config = config_of(&shape);
+    model_t *model;
+    assert_int_equal(model_create(&config, 0, 208, 4, &model), ST_OK);
+    char *text = model_describe(model);
+    assert_string_equal(text, "208 -> 128 -> 64 -> 32 -> 1, smelu(0.5)");
+    assert_int_equal(model_flops(model), 6 * (208 * 128 + 128 * 64 + 64 * 32 + 32));
+    mem_free(text);
+    model_destroy(&model);
+
+    config.model.activation = ACTIVATION_RELU;
+    config.model.layer_norm = LAYER_NORM_PLAIN;
+    config.model.weight_norm = 1.5;
+    config.model.clip = 6.0;
+    assert_int_equal(model_create(&config, 0, 208, 4, &model), ST_OK);
+    text = model_describe(model);
+    assert_string_equal(text, "208 -> 128 -> 64 -> 32 -> 1, relu, layer norm, weight norm 1.5, clip 6");
+    mem_free(text);
+    model_destroy(&model);
+}
+
+static void test_no_inputs_is_an_error(void **state)
+{
+    (void)state;
+    shape_t shape = {0, 4, 2, {8}};
+    config_t config = config_of(&shape);
+    model_t *model = NULL;
+    catch_start();
+    assert_int_equal(model_create(&config, 0, 0, 4, &model), ST_INPUT);
+    catch_stop();
+    assert_caught("test: the network has 0 inputs; the dataset must have at least one column");
+    assert_null(model);
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_twin_equals_finite_differences),
+        cmocka_unit_test(test_model_equals_its_twin),
+        cmocka_unit_test(test_other_shapes_equal_their_twins),
+        cmocka_unit_test(test_clip_cuts_gradients),
+        cmocka_unit_test(test_same_rows_same_bits),
+        cmocka_unit_test(test_initial_values),
+        cmocka_unit_test(test_apply_steps_row_by_row),
+        cmocka_unit_test(test_model_learns),
+        cmocka_unit_test(test_description),
+        cmocka_unit_test(test_no_inputs_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

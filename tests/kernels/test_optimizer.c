@@ -1,0 +1,141 @@
+/* test_optimizer - every optimizer of the table equals its naive double twin over several steps and all small dimensions, and
+ * a case worked by hand; it touches no float beyond its own.                                                              */
+#include <math.h>
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "common/config/config.h"
+#include "common/kernels/optimizer.h"
+#include "common/kernels/ref.h"
+#include "tests/lib/testing.h"
+
+#define N_MAX 100
+
+static const optimizer_settings_t settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-3f};
+
+static void test_table_matches_the_configuration(void **state)
+{
+    (void)state;
+#define CHECK_WORD(word, constant, doc) assert_string_equal(optimizer_get(constant)->name, #word);
+    WORDS_OPTIMIZER(CHECK_WORD)
+    assert_int_equal(optimizer_get(OPTIMIZER_ADAGRAD)->state_floats(16), 16);
+    assert_int_equal(optimizer_get(OPTIMIZER_ADAGRAD_ROW)->state_floats(16), 1);
+    assert_int_equal(optimizer_get(OPTIMIZER_SGD)->state_floats(16), 0);
+}
+
+static void reference_step(int kind, double *w, double *s, const double *g, int n)
+{
+    if (kind == OPTIMIZER_ADAGRAD)
+        ref_adagrad(w, s, g, n, settings.learning_rate, settings.epsilon);
+    else if (kind == OPTIMIZER_ADAGRAD_ROW)
+        ref_adagrad_row(w, s, g, n, settings.learning_rate, settings.epsilon);
+    else
+        ref_sgd(w, g, n, settings.learning_rate);
+}
+
+static void test_steps_equal_the_twin(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < OPTIMIZER_COUNT; kind++)
+        for (int n = 1; n <= N_MAX; n++) {
+            const optimizer_t *optimizer = optimizer_get(kind);
+            const int floats = (int)optimizer->state_floats(n);
+            float w[N_MAX + 1], s[N_MAX + 1], g[N_MAX];
+            double ew[N_MAX], es[N_MAX], eg[N_MAX];
+            rng_fill_normal(w, n, 0.5f, 1, (uint64_t)n, 0);
+            s[floats] = w[n] = 77.0f;
+            optimizer->init(s, n, &settings);
+            for (int i = 0; i < n; i++) {
+                ew[i] = w[i];
+                es[i] = settings.initial_accumulator;
+            }
+            for (int step = 0; step < 10; step++) {
+                rng_fill_normal(g, n, 0.3f, 2, (uint64_t)(n * 10 + step), 0);
+                for (int i = 0; i < n; i++)
+                    eg[i] = g[i];
+                optimizer->apply(w, s, g, n, &settings);
+                reference_step(kind, ew, es, eg, n);
+            }
+            for (int i = 0; i < n; i++)
+                assert_true(fabs(w[i] - ew[i]) < 2e-6);
+            for (int i = 0; i < floats; i++)
+                assert_true(fabs(s[i] - es[i]) < 2e-6 * es[i]);
+            assert_true(s[floats] == 77.0f && w[n] == 77.0f);
+        }
+}
+
+static void test_by_hand(void **state)
+{
+    (void)state;
+    const optimizer_settings_t plain = {.learning_rate = 0.5f, .initial_accumulator = 7.0f, .epsilon = 1.0f};
+    const float g[2] = {3.0f, 1.0f};
+    float w[2] = {1.0f, 1.0f}, s[2];
+    const optimizer_t *adagrad = optimizer_get(OPTIMIZER_ADAGRAD);
+    adagrad->init(s, 2, &plain);
+    adagrad->apply(w, s, g, 2, &plain); /* s = 16, 8;  w = 1 - 0.5 * 3 / (4 + 1) */
+    assert_true(s[0] == 16.0f && s[1] == 8.0f && fabsf(w[0] - 0.7f) < 1e-7f);
+
+    float row_w[2] = {1.0f, 1.0f}, row_s;
+    const optimizer_settings_t row_plain = {.learning_rate = 0.5f, .initial_accumulator = 4.0f, .epsilon = 1.0f};
+    const optimizer_t *row = optimizer_get(OPTIMIZER_ADAGRAD_ROW);
+    row->init(&row_s, 2, &row_plain);
+    row->apply(row_w, &row_s, g, 2, &row_plain); /* s = 4 + (9 + 1) / 2 = 9;  w = 1 - 0.5 g / (3 + 1) */
+    assert_true(row_s == 9.0f && row_w[0] == 0.625f && row_w[1] == 0.875f);
+
+    float sgd_w[2] = {1.0f, 1.0f};
+    optimizer_get(OPTIMIZER_SGD)->apply(sgd_w, NULL, g, 2, &plain);
+    assert_true(sgd_w[0] == -0.5f && sgd_w[1] == 0.5f);
+}
+
+/* initial_accumulator and epsilon may both be 0: nothing seen yet must mean no step, not 0/0. */
+static void test_nothing_to_divide_by(void **state)
+{
+    (void)state;
+    const optimizer_settings_t bare = {.learning_rate = 0.1f, .initial_accumulator = 0.0f, .epsilon = 0.0f};
+    for (int kind = 0; kind < OPTIMIZER_COUNT; kind++) {
+        float w[19], s[19], g[19] = {0};
+        for (int i = 0; i < 19; i++)
+            w[i] = 1.0f;
+        optimizer_get(kind)->init(s, 19, &bare);
+        optimizer_get(kind)->apply(w, s, g, 19, &bare);
+        for (int i = 0; i < 19; i++)
+            assert_true(w[i] == 1.0f);
+    }
+    float w[9] = {0}, s[9] = {0}, g[9];
+    for (int i = 0; i < 9; i++)
+        g[i] = 1e-30f; /* its square underflows */
+    optimizer_get(OPTIMIZER_ADAGRAD)->apply(w, s, g, 9, &bare);
+    for (int i = 0; i < 9; i++)
+        assert_true(w[i] == 0.0f);
+}
+
+static void test_place_changes_no_bit(void **state)
+{
+    (void)state;
+    float w[64], s[64], g[64], moved_w[80], moved_s[80], moved_g[80];
+    for (int kind = 0; kind < OPTIMIZER_COUNT; kind++)
+        for (int n = 1; n <= 64; n++)
+            for (int offset = 1; offset < 16; offset++) {
+                rng_fill_normal(w, n, 1.0f, 1, 1, 0);
+                rng_fill_normal(g, n, 1.0f, 1, 2, 0);
+                optimizer_get(kind)->init(s, n, &settings);
+                memcpy(moved_w + offset, w, (size_t)n * sizeof *w);
+                memcpy(moved_g + 16 - offset, g, (size_t)n * sizeof *g);
+                memcpy(moved_s + offset, s, (size_t)n * sizeof *s);
+                optimizer_get(kind)->apply(w, s, g, n, &settings);
+                optimizer_get(kind)->apply(moved_w + offset, moved_s + offset, moved_g + 16 - offset, n, &settings);
+                assert_memory_equal(moved_w + offset, w, (size_t)n * sizeof *w);
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_matches_the_configuration),
+        cmocka_unit_test(test_steps_equal_the_twin),
+        cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_nothing_to_divide_by),
+        cmocka_unit_test(test_place_changes_no_bit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
