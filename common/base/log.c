@@ -41,6 +41,11 @@ status_t log_level_from_environment(void)
     return FAIL(ST_INPUT, "SMELTER_LOG is \"%s\"; it must be error, warn, info, debug or trace", value);
 }
 
+log_level_t log_level(void)
+{
+    return threshold;
+}
+
 bool log_enabled(log_level_t level)
 {
     return level <= threshold;

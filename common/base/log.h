@@ -11,14 +11,15 @@
 
 #include "common/base/status.h"
 
-typedef enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE } log_level_t;
+typedef enum log_level { LOG_NONE = -1, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE } log_level_t;
 
 /* log_set_role - the name that every line of this process carries ("worker 1 on node2"); copied, at most 95 bytes. */
 void log_set_role(const char *role);
 const char *log_role(void);
 
 /* log_set_level / log_level_from_environment - threshold. A bad value of SMELTER_LOG is ST_INPUT. */
-void log_set_level(log_level_t level);
+void log_set_level(log_level_t level); /* LOG_NONE silences everything */
+log_level_t log_level(void);
 WARN_UNUSED status_t log_level_from_environment(void);
 bool log_enabled(log_level_t level);
 

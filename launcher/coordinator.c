@@ -1,0 +1,505 @@
+#include "launcher/coordinator.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/hash.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/kernels/gemm.h"
+#include "common/metrics/metrics.h"
+#include "common/net/member.h"
+#include "launcher/progressive.h"
+#include "worker/data/dataset.h"
+
+#define NAME_BYTES 160
+
+struct coordinator {
+    coordinator_options_t o;
+    int64_t deadline_ns, heartbeat_ms;
+    int64_t *seen_ns; /* [ranks] when a rank was last heard of */
+    int64_t *at_step; /* [ranks] */
+    bool *heard;      /* [ranks] it has spoken, so it can be spoken to */
+    bool *said_bye;   /* [ranks] */
+    int n_heard;
+    uint64_t run_id;
+
+    /* The dataset of the runs so far. */
+    char *dataset_path;
+    dataset_t *dataset;
+
+    /* The run in progress. */
+    const char *run_dir;
+    progressive_t *progressive;
+    hash_digest_t digest;
+    message_counters_t shards, trained, evaluated; /* sums over ranks; seconds: the longest */
+    int64_t peak_rss_bytes;
+    int ready, n_trained, n_evaluated, n_flushed;
+    float *p; /* [eval_rows] */
+    uint8_t *y;
+    uint64_t *group;
+    int64_t scored, eval_rows;
+};
+
+static const char *name_of(const coordinator_t *c, int rank, char text[NAME_BYTES])
+{
+    return roster_full_name(c->o.roster, rank, text, NAME_BYTES);
+}
+
+status_t coordinator_create(const coordinator_options_t *options, coordinator_t **out)
+{
+    coordinator_t *c = MEM_NEW(coordinator_t);
+    const config_t *config = options->experiment->base;
+    int ranks = options->roster->size;
+    c->o = *options;
+    c->deadline_ns = (int64_t)(config->cluster.deadline_s * 1e9);
+    c->heartbeat_ms = config->cluster.heartbeat_ms;
+    c->seen_ns = MEM_ARRAY(int64_t, ranks);
+    c->at_step = MEM_ARRAY(int64_t, ranks);
+    c->heard = MEM_ARRAY(bool, ranks);
+    c->said_bye = MEM_ARRAY(bool, ranks);
+    for (int r = 0; r < ranks; r++)
+        c->seen_ns[r] = net_now_ns(options->net);
+    c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
+    *out = c;
+    return ST_OK;
+}
+
+void coordinator_destroy(coordinator_t **coordinator)
+{
+    coordinator_t *c = *coordinator;
+    if (!c)
+        return;
+    progressive_destroy(&c->progressive);
+    dataset_close(&c->dataset);
+    mem_free(c->dataset_path);
+    mem_free(c->seen_ns);
+    mem_free(c->at_step);
+    mem_free(c->heard);
+    mem_free(c->said_bye);
+    mem_free(c->p);
+    mem_free(c->y);
+    mem_free(c->group);
+    mem_free(c);
+    *coordinator = NULL;
+}
+
+static wire_header_t header_of(const coordinator_t *c, wire_type_t type, int64_t count)
+{
+    return wire_header(type, c->run_id, 0, WIRE_SENDER_COORDINATOR, 0, count);
+}
+
+/* ---- who is alive ---------------------------------------------------------------------------------------------------- */
+
+/* A signal ended the job. Ranks that live say goodbye within moments; whoever does not is the one that died first. */
+static status_t name_the_dead(coordinator_t *c)
+{
+    int64_t end = net_now_ns(c->o.net) + 400000000;
+    while (net_now_ns(c->o.net) < end) {
+        net_message_t message;
+        if (net_receive(c->o.net, &message, 50) != ST_OK)
+            continue;
+        if (message.header.type == WIRE_BYE && !PEER_IS_SHARD(message.peer) && message.peer < c->o.roster->size)
+            c->said_bye[message.peer] = true;
+        net_release(c->o.net, &message);
+    }
+    int missing = 0, last = 0;
+    for (int r = 1; r < c->o.roster->size; r++)
+        if (!c->said_bye[r]) {
+            missing++;
+            last = r;
+        }
+    char text[NAME_BYTES];
+    if (missing == 0)
+        log_warn("interrupted by a signal; the job ends");
+    else if (missing < c->o.roster->size - 1)
+        log_error("%s died without a goodbye; the job ends%s", name_of(c, last, text), missing > 1 ? " (others are missing too)" : "");
+    else
+        log_error("interrupted by a signal; no rank said goodbye");
+    return ST_STOPPED;
+}
+
+/* No rank may be silent for longer than the deadline. */
+static status_t check_deadline(coordinator_t *c)
+{
+    int64_t now = net_now_ns(c->o.net), oldest = now;
+    int silent = 0, ranks = c->o.roster->size;
+    char names[600] = "", text[NAME_BYTES];
+    size_t used = 0;
+    for (int r = 1; r < ranks; r++) {
+        if (now - c->seen_ns[r] <= c->deadline_ns)
+            continue;
+        silent++;
+        oldest = c->seen_ns[r] < oldest ? c->seen_ns[r] : oldest;
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name_of(c, r, text));
+    }
+    if (!silent)
+        return ST_OK;
+    progress_clear(c->o.progress);
+    return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
+}
+
+/* ---- messages -------------------------------------------------------------------------------------------------------- */
+
+static void add_counters(message_counters_t *sum, const message_counters_t *one)
+{
+    sum->seconds = one->seconds > sum->seconds ? one->seconds : sum->seconds;
+    sum->cpu_seconds += one->cpu_seconds;
+    sum->peak_rss_bytes += one->peak_rss_bytes;
+    sum->examples += one->examples;
+    sum->rows_pulled += one->rows_pulled;
+    sum->rows_pushed += one->rows_pushed;
+    sum->bytes_sent += one->bytes_sent;
+    sum->bytes_received += one->bytes_received;
+    sum->rows += one->rows;
+    sum->parameters += one->parameters;
+    sum->staleness_sum += one->staleness_sum;
+    sum->staleness_count += one->staleness_count;
+    sum->duplicates += one->duplicates;
+    sum->bad_messages += one->bad_messages;
+    if (one->flops_per_example)
+        sum->flops_per_example = one->flops_per_example;
+    if (one->staleness_max > sum->staleness_max)
+        sum->staleness_max = one->staleness_max;
+}
+
+static status_t take_counters(coordinator_t *c, const net_message_t *message)
+{
+    message_counters_t body;
+    if (!message_body(message, &body, sizeof body))
+        return FAIL(ST_MESSAGE, "%s without its counters", wire_type_name(message->header.type));
+    if (message->header.type == WIRE_TRAINED) {
+        int64_t dense = c->trained.parameters;
+        add_counters(&c->trained, &body);
+        c->trained.parameters = dense > body.parameters ? dense : body.parameters; /* replicated, not summed */
+        c->n_trained++;
+    } else if (message->header.type == WIRE_EVALUATED) {
+        add_counters(&c->evaluated, &body);
+        c->n_evaluated++;
+    } else {
+        add_counters(&c->shards, &body);
+        hash_digest_merge(&c->digest, &(hash_digest_t){body.digest_low, body.digest_high, body.digest_elements});
+        c->n_flushed++;
+    }
+    return ST_OK;
+}
+
+static status_t take_predictions(coordinator_t *c, const net_message_t *message)
+{
+    int64_t first = message->header.step, n = message->header.count;
+    if (first < 0 || n < 0 || first + n > c->eval_rows || message->frame[0].bytes != n * 4 || message->frame[1].bytes != n ||
+        message->frame[2].bytes != n * 8)
+        return FAIL(ST_MESSAGE, "predictions of examples %lld to %lld do not fit the evaluation split of %lld", (long long)first,
+                    (long long)(first + n), (long long)c->eval_rows);
+    memcpy(c->p + first, message->frame[0].data, (size_t)n * sizeof *c->p);
+    memcpy(c->y + first, message->frame[1].data, (size_t)n);
+    memcpy(c->group + first, message->frame[2].data, (size_t)n * sizeof *c->group);
+    c->scored += n;
+    return ST_OK;
+}
+
+static status_t take_dense(coordinator_t *c, const net_message_t *message)
+{
+    uint32_t component = message->header.table;
+    char path[MESSAGE_DIR_BYTES + 64];
+    snprintf(path, sizeof path, "%s/dense-%u.f32", c->run_dir, component);
+    hash_digest_add(&c->digest, &component, sizeof component, message->frame[0].data, (size_t)message->frame[0].bytes);
+    return file_write_atomic(path, message->frame[0].data, (size_t)message->frame[0].bytes);
+}
+
+static status_t take_error(coordinator_t *c, const net_message_t *message)
+{
+    message_error_t body;
+    char text[NAME_BYTES] = "";
+    if (!message_body(message, &body, sizeof body))
+        return FAIL(ST_MESSAGE, "an ERROR message is malformed");
+    if (!PEER_IS_SHARD(message->peer))
+        name_of(c, message->peer, text);
+    progress_clear(c->o.progress);
+    return FAIL(ST_PEER, "%s cannot go on (%s): %.400s; the job ends", text[0] ? text : "a shard", status_name((status_t)body.status), body.text);
+}
+
+static status_t dispatch(coordinator_t *c, net_message_t *message)
+{
+    const int type = message->header.type, peer = message->peer;
+    status_t status = ST_OK;
+    if (PEER_IS_SHARD(peer) ? type != WIRE_READY && type != WIRE_FLUSHED && type != WIRE_ERROR
+                            : peer < 1 || peer >= c->o.roster->size) {
+        net_release(c->o.net, message);
+        return ST_OK;
+    }
+    if (!PEER_IS_SHARD(peer)) {
+        c->seen_ns[peer] = net_now_ns(c->o.net);
+        c->n_heard += !c->heard[peer];
+        c->heard[peer] = true;
+    }
+    const bool worker = !PEER_IS_SHARD(peer) && roster_role(c->o.roster, peer) == ROLE_WORKER;
+    const bool current = message->header.run_id == c->run_id;
+    switch (type) {
+    case WIRE_HEARTBEAT:
+        c->at_step[peer] = message->header.step;
+        break;
+    case WIRE_BYE:
+        c->said_bye[peer] = true;
+        if (message->header.count != ST_OK && message->header.count != ST_PEER) {
+            char text[NAME_BYTES];
+            status = FAIL(ST_PEER, "%s left the job", name_of(c, peer, text));
+        }
+        break;
+    case WIRE_ERROR:
+        status = take_error(c, message);
+        break;
+    case WIRE_READY:
+        c->ready++;
+        if (worker && c->dataset && (uint64_t)message->header.count != dataset_info(c->dataset)->content_hash) {
+            char text[NAME_BYTES];
+            status = FAIL(ST_INPUT, "dataset %s of %s differs from the coordinator's; copy the same dataset to every host", c->dataset_path,
+                          name_of(c, peer, text));
+        }
+        break;
+    case WIRE_PROGRESS:
+        if (worker && current && c->progressive) {
+            status = progressive_put(c->progressive, roster_index(c->o.roster, peer), message, net_now_ns(c->o.net));
+            progress_update(c->o.progress, progressive_steps(c->progressive), progressive_examples(c->progressive),
+                            progressive_logloss(c->progressive), net_now_ns(c->o.net));
+            return status;
+        }
+        break;
+    case WIRE_DENSE:
+        if (worker && current)
+            status = take_dense(c, message);
+        break;
+    case WIRE_PREDICTIONS:
+        if (worker && current)
+            status = take_predictions(c, message);
+        break;
+    case WIRE_TRAINED:
+    case WIRE_EVALUATED:
+    case WIRE_FLUSHED:
+        if (current)
+            status = take_counters(c, message);
+        break;
+    default:
+        break;
+    }
+    net_release(c->o.net, message);
+    return status;
+}
+
+/* Handle messages until *count reaches `wanted`. */
+static status_t wait_for(coordinator_t *c, const int *count, int wanted)
+{
+    while (*count < wanted) {
+        if (member_interrupted())
+            return name_the_dead(c);
+        net_message_t message;
+        status_t status = net_receive(c->o.net, &message, 100);
+        if (status == ST_OK)
+            status = dispatch(c, &message);
+        if (status != ST_OK && status != ST_TIMEOUT)
+            return status;
+        TRY(check_deadline(c));
+    }
+    return ST_OK;
+}
+
+/* ---- a run ----------------------------------------------------------------------------------------------------------- */
+
+static status_t open_dataset(coordinator_t *c, const config_t *config)
+{
+    if (c->dataset && strcmp(config->data.path, c->dataset_path) == 0)
+        return ST_OK;
+    dataset_close(&c->dataset);
+    mem_free(c->dataset_path);
+    c->dataset_path = mem_strdup(config->data.path);
+    return dataset_open(config->data.path, 1 << 20, &c->dataset);
+}
+
+static const config_t *variant_config(const coordinator_t *c, int variant)
+{
+    return variant < 0 ? c->o.experiment->base : c->o.experiment->configs[variant];
+}
+
+status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest_t *out)
+{
+    config_t *config;
+    TRY(config_for_replica(variant_config(c, variant), replica, &config));
+    status_t status = open_dataset(c, config);
+    if (status == ST_OK) {
+        const roster_t *roster = c->o.roster;
+        char build[32];
+        snprintf(build, sizeof build, "%016llx", (unsigned long long)roster->entries[0].build);
+        lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
+        *out = (manifest_t){
+            .experiment = mem_strdup(c->o.experiment->base->name),
+            .variant = mem_strdup(variant < 0 ? c->o.experiment->base->name : c->o.experiment->names[variant]),
+            .determinism = mem_strdup(config_determinism_word((determinism_t)config->determinism)),
+            .build = mem_strdup(build),
+            .kernels = mem_strdup(gemm_kernel_name()),
+            .config_hash = config_hash(config),
+            .dataset_hash = dataset_info(c->dataset)->content_hash,
+            .workers = roster->workers,
+            .servers = roster->servers,
+            .shards_per_server = roster->shards_per_server,
+            .steps = lanes_steps(&lanes),
+            .predictions = dataset_info(c->dataset)->eval_rows,
+            .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
+        };
+    }
+    config_destroy(&config);
+    return status;
+}
+
+static status_t write_config(const config_t *config, const char *run_dir)
+{
+    char *text, path[MESSAGE_DIR_BYTES + 64];
+    TRY(config_text(config, &text));
+    snprintf(path, sizeof path, "%s/config.yaml", run_dir);
+    status_t status = file_write_atomic(path, text, strlen(text));
+    mem_free(text);
+    return status;
+}
+
+static status_t send_begin(coordinator_t *c, int variant, int replica)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    message_begin_t begin = {.variant = variant, .replica = replica, .fields = info->single + info->multi};
+    if (snprintf(begin.run_dir, sizeof begin.run_dir, "%s", c->run_dir) >= (int)sizeof begin.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out", sizeof begin.run_dir - 1, c->run_dir);
+    wire_header_t header = header_of(c, WIRE_BEGIN, 0);
+    wire_frame_t frame = {&begin, sizeof begin};
+    const roster_t *roster = c->o.roster;
+    TRY(wait_for(c, &c->n_heard, roster->size - 1));
+    c->ready = 0;
+    for (int s = 0; s < roster_shards(roster); s++)
+        TRY(net_send(c->o.net, PEER_SHARD(s), &header, &frame, 1));
+    TRY(wait_for(c, &c->ready, roster_shards(roster)));
+    for (int w = 0; w < roster->workers; w++)
+        TRY(net_send(c->o.net, roster_first_worker(roster) + w, &header, &frame, 1));
+    return ST_OK;
+}
+
+/* After the last step: shards write their tables while workers score the evaluation split. */
+static status_t finish_run(coordinator_t *c)
+{
+    const roster_t *roster = c->o.roster;
+    wire_header_t flush = header_of(c, WIRE_FLUSH, 0), evaluate = header_of(c, WIRE_EVALUATE, 0);
+    for (int s = 0; s < roster_shards(roster); s++)
+        TRY(net_send(c->o.net, PEER_SHARD(s), &flush, NULL, 0));
+    for (int w = 0; w < roster->workers; w++)
+        TRY(net_send(c->o.net, roster_first_worker(roster) + w, &evaluate, NULL, 0));
+    TRY(wait_for(c, &c->n_flushed, roster_shards(roster)));
+    TRY(wait_for(c, &c->n_evaluated, roster->workers));
+    if (c->scored != c->eval_rows)
+        return FAIL(ST_MESSAGE, "%lld of %lld evaluation examples were scored", (long long)c->scored, (long long)c->eval_rows);
+    return ST_OK;
+}
+
+static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
+{
+    const double examples = (double)c->trained.examples;
+    r->quality.logloss = metrics_logloss(c->p, c->y, c->eval_rows);
+    r->quality.auc_loss = metrics_auc_loss(c->p, c->y, c->eval_rows);
+    r->quality.pqauc_loss = metrics_pqauc_loss(c->p, c->y, c->group, c->eval_rows, &r->quality.pqauc_query_mean);
+    r->quality.calibration = metrics_calibration(c->p, c->y, c->eval_rows);
+    r->quality.progressive_logloss = progressive_logloss(c->progressive);
+    r->cost.examples_per_second = examples / c->trained.seconds;
+    r->cost.rows_pulled_per_example = (double)c->trained.rows_pulled / examples;
+    r->cost.rows_pushed_per_example = (double)c->trained.rows_pushed / examples;
+    r->cost.bytes_per_example = (double)(c->trained.bytes_sent + c->trained.bytes_received) / examples;
+    r->cost.parameters = c->trained.parameters + c->shards.parameters;
+    r->cost.flops_per_example = c->trained.flops_per_example;
+    r->cost.cpu_seconds = c->trained.cpu_seconds + c->shards.cpu_seconds + own_cpu_seconds;
+    r->cost.peak_rss_bytes = c->trained.peak_rss_bytes + c->shards.peak_rss_bytes + clock_peak_rss_bytes();
+    r->cost.wall_seconds = wall_seconds;
+    hash_digest_text(&c->digest, r->digest);
+    r->predictions = c->p;
+    c->p = NULL;
+}
+
+static void clear_run(coordinator_t *c)
+{
+    progressive_destroy(&c->progressive);
+    mem_free(c->p);
+    mem_free(c->y);
+    mem_free(c->group);
+    c->p = NULL;
+    c->y = NULL;
+    c->group = NULL;
+    c->digest = (hash_digest_t){0};
+    c->shards = c->trained = c->evaluated = (message_counters_t){0};
+    c->n_trained = c->n_evaluated = c->n_flushed = 0;
+    c->scored = 0;
+}
+
+status_t coordinator_train(coordinator_t *c, int variant, int replica, const char *run_dir, const progress_run_t *line, manifest_t *out)
+{
+    manifest_t manifest = {0};
+    config_t *config = NULL;
+    char path[MESSAGE_DIR_BYTES + 64];
+    const int64_t start = net_now_ns(c->o.net);
+    const double cpu_start = clock_cpu_seconds();
+    status_t status;
+    clear_run(c);
+    c->run_id++;
+    c->run_dir = run_dir;
+    TRY_DONE(config_for_replica(variant_config(c, variant), replica, &config));
+    TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
+    TRY_DONE(write_config(config, run_dir));
+    c->eval_rows = dataset_info(c->dataset)->eval_rows;
+    c->p = MEM_ARRAY(float, c->eval_rows);
+    c->y = MEM_ARRAY(uint8_t, c->eval_rows);
+    c->group = MEM_ARRAY(uint64_t, c->eval_rows);
+    lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
+    TRY_DONE(progressive_create(path, c->o.net, c->o.roster->workers, &lanes, &c->progressive));
+    progress_run_t live = *line;
+    live.steps = lanes_steps(&lanes);
+    progress_start(c->o.progress, &live, net_now_ns(c->o.net));
+    TRY_DONE(send_begin(c, variant, replica));
+    TRY_DONE(wait_for(c, &c->n_trained, c->o.roster->workers));
+    TRY_DONE(finish_run(c));
+    progress_finish(c->o.progress, net_now_ns(c->o.net));
+    fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
+    TRY_DONE(manifest_write(run_dir, &manifest));
+    if (config->determinism <= DETERMINISM_BOUNDED)
+        log_info("staleness of pulls: mean %.2f steps, most %lld", (double)c->shards.staleness_sum / (double)(c->shards.staleness_count + !c->shards.staleness_count),
+                 (long long)c->shards.staleness_max);
+done:
+    config_destroy(&config);
+    if (status == ST_OK)
+        *out = manifest;
+    else
+        manifest_fini(&manifest);
+    return status;
+}
+
+void coordinator_stop(coordinator_t *c, status_t status)
+{
+    const roster_t *roster = c->o.roster;
+    wire_header_t header = header_of(c, WIRE_STOP, status != ST_OK);
+    for (int s = 0; s < roster_shards(roster); s++)
+        if (net_send(c->o.net, PEER_SHARD(s), &header, NULL, 0) != ST_OK)
+            log_debug("shard %d could not be told to stop", s);
+    for (int r = 1; r < roster->size; r++)
+        if (c->heard[r] && !c->said_bye[r] && net_send(c->o.net, r, &header, NULL, 0) != ST_OK)
+            log_debug("rank %d could not be told to stop", r);
+    int64_t end = net_now_ns(c->o.net) + (status == ST_OK ? c->deadline_ns : 2000000000);
+    for (int left = roster->size - 1; left > 0 && net_now_ns(c->o.net) < end;) {
+        net_message_t message;
+        if (net_receive(c->o.net, &message, 100) == ST_OK) {
+            if (message.header.type == WIRE_BYE && !PEER_IS_SHARD(message.peer) && message.peer < roster->size)
+                c->said_bye[message.peer] = true;
+            net_release(c->o.net, &message);
+        }
+        left = 0;
+        for (int r = 1; r < roster->size; r++)
+            left += !c->said_bye[r];
+    }
+}

@@ -1,0 +1,209 @@
+#include "launcher/roster.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "common/base/hash.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/net/message.h"
+#include "common/net/net_zmq.h"
+
+int roster_ranks(const config_t *config)
+{
+    return (int)(1 + config->cluster.servers + (config->cluster.workers ? config->cluster.workers : 1));
+}
+
+/* The whole configuration matters here, cluster sizes and paths included: all variants' resolved texts. */
+static uint64_t experiment_hash(const experiment_t *experiment)
+{
+    uint64_t hash = 0;
+    for (int v = -1; v < experiment->variants; v++) {
+        char *text;
+        if (config_text(v < 0 ? experiment->base : experiment->configs[v], &text) != ST_OK)
+            return 0;
+        hash = hash64(text, strlen(text), hash);
+        mem_free(text);
+    }
+    return hash;
+}
+
+static uint64_t build_hash(void)
+{
+    char *program;
+    size_t bytes;
+    if (file_read("/proc/self/exe", &program, &bytes) != ST_OK)
+        return 0;
+    uint64_t hash = hash64(program, bytes, 0);
+    mem_free(program);
+    return hash;
+}
+
+static status_t check_sizes(roster_t *roster, const config_t *config, bool speak)
+{
+    char advice[96];
+    int64_t workers = roster->size - 1 - config->cluster.servers;
+    if (config->cluster.workers)
+        snprintf(advice, sizeof advice, "start it with -np %d", roster_ranks(config));
+    else
+        snprintf(advice, sizeof advice, "start it with -np %d or more", roster_ranks(config));
+    if (workers < 1 || (config->cluster.workers && workers != config->cluster.workers)) {
+        char text[64] = "any number of workers";
+        if (config->cluster.workers)
+            snprintf(text, sizeof text, "%lld workers", (long long)config->cluster.workers);
+        return speak ? FAIL(ST_INPUT, "-np %d does not fit: the configuration wants 1 coordinator, %lld servers and %s; %s", roster->size,
+                            (long long)config->cluster.servers, text, advice)
+                     : ST_INPUT;
+    }
+    roster->servers = (int)config->cluster.servers;
+    roster->shards_per_server = (int)config->cluster.shards_per_server;
+    roster->workers = (int)workers;
+    return ST_OK;
+}
+
+/* The first rank whose configuration or program is not that of rank 0. */
+static status_t check_identities(const roster_t *roster, bool speak)
+{
+    const roster_entry_t *zero = &roster->entries[0];
+    for (int r = 0; r < roster->size; r++) {
+        const roster_entry_t *e = &roster->entries[r];
+        status_t status = e->status != ST_OK ? (status_t)e->status : e->build != zero->build || e->config != zero->config ? ST_INPUT : ST_OK;
+        if (status == ST_OK)
+            continue;
+        if (!speak || (e->status != ST_OK && r == 0))
+            return status; /* rank 0 said itself what is wrong with its configuration */
+        if (e->status != ST_OK)
+            return FAIL(status, "rank %d on %s could not load the configuration that rank 0 on %s loaded; put the same files on every host",
+                        r, e->host, zero->host);
+        if (e->build != zero->build)
+            return FAIL(status, "rank 0 on %s and rank %d on %s run different builds of smelter (%016llx and %016llx); install the same "
+                                "binary on every host",
+                        zero->host, r, e->host, (unsigned long long)zero->build, (unsigned long long)e->build);
+        return FAIL(status, "rank 0 on %s and rank %d on %s have different configurations (%016llx and %016llx); put the same file "
+                            "on every host and give all ranks the same --set",
+                    zero->host, r, e->host, (unsigned long long)zero->config, (unsigned long long)e->config);
+    }
+    return ST_OK;
+}
+
+status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, status_t loaded, roster_t *out)
+{
+    *out = (roster_t){.rank = cluster_rank(cluster), .size = cluster_size(cluster)};
+    out->entries = MEM_ARRAY(roster_entry_t, out->size);
+    roster_entry_t mine = {.pid = getpid(), .build = build_hash(), .status = (int32_t)loaded};
+    snprintf(mine.host, sizeof mine.host, "%s", cluster_host(cluster));
+    if (loaded == ST_OK)
+        mine.config = experiment_hash(experiment);
+    status_t status = cluster_gather_all(cluster, &mine, sizeof mine, out->entries);
+    if (status == ST_OK)
+        status = check_identities(out, out->rank == 0);
+    if (status == ST_OK)
+        status = check_sizes(out, experiment->base, out->rank == 0);
+    for (int v = -1; status == ST_OK && v < experiment->variants; v++) {
+        log_level_t level = log_level();
+        if (out->rank)
+            log_set_level(LOG_NONE); /* rank 0 speaks for all */
+        status = config_check_workers(v < 0 ? experiment->base : experiment->configs[v], out->workers);
+        log_set_level(level);
+    }
+    if (status != ST_OK)
+        roster_fini(out);
+    return status;
+}
+
+void roster_fini(roster_t *roster)
+{
+    mem_free(roster->entries);
+    roster->entries = NULL;
+}
+
+role_t roster_role(const roster_t *roster, int rank)
+{
+    return rank == 0 ? ROLE_COORDINATOR : rank <= roster->servers ? ROLE_SERVER : ROLE_WORKER;
+}
+
+int roster_index(const roster_t *roster, int rank)
+{
+    return rank == 0 ? 0 : rank <= roster->servers ? rank - 1 : rank - 1 - roster->servers;
+}
+
+int roster_first_worker(const roster_t *roster)
+{
+    return 1 + roster->servers;
+}
+
+int roster_shards(const roster_t *roster)
+{
+    return roster->servers * roster->shards_per_server;
+}
+
+const char *roster_name(int rank, int servers, char *text, int size)
+{
+    if (rank == 0)
+        snprintf(text, (size_t)size, "coordinator");
+    else
+        snprintf(text, (size_t)size, "%s %d", rank <= servers ? "server" : "worker", rank <= servers ? rank - 1 : rank - 1 - servers);
+    return text;
+}
+
+const char *roster_full_name(const roster_t *roster, int rank, char *text, int size)
+{
+    char name[32];
+    snprintf(text, (size_t)size, "%s (rank %d on %s, pid %lld)", roster_name(rank, roster->servers, name, sizeof name), rank,
+             roster->entries[rank].host, (long long)roster->entries[rank].pid);
+    return text;
+}
+
+static bool one_host(const roster_t *roster)
+{
+    for (int r = 1; r < roster->size; r++)
+        if (strcmp(roster->entries[r].host, roster->entries[0].host) != 0)
+            return false;
+    return true;
+}
+
+static status_t dial_shards(const roster_t *roster, net_t *net, const char *all, int64_t block)
+{
+    for (int s = 0; s < roster_shards(roster); s++) {
+        int rank = 1 + s / roster->shards_per_server;
+        TRY(net_zmq_dial(net, PEER_SHARD(s), all + rank * block + (int64_t)(s % roster->shards_per_server) * NET_ENDPOINT_BYTES));
+    }
+    return ST_OK;
+}
+
+status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets, net_t **control)
+{
+    const bool single = one_host(roster);
+    const role_t role = roster_role(roster, roster->rank);
+    if (config->cluster.transport == TRANSPORT_IPC && !single)
+        return roster->rank ? ST_INPUT : FAIL(ST_INPUT, "cluster.transport is ipc, but ranks run on several hosts (%s and others); use auto or tcp",
+                                              roster->entries[0].host);
+    const bool tcp = config->cluster.transport == TRANSPORT_TCP || !single;
+    const int64_t block = (int64_t)roster->shards_per_server * NET_ENDPOINT_BYTES;
+    char *mine = MEM_ARRAY(char, block), *all = MEM_ARRAY(char, block * roster->size);
+    status_t status = net_zmq_create(roster->rank, config->cluster.deadline_s, control), heard;
+    if (status == ST_OK && role == ROLE_COORDINATOR)
+        status = net_zmq_listen(*control, tcp, config->cluster.interface, mine);
+    for (int i = 0; role == ROLE_SERVER && i < roster->shards_per_server && status == ST_OK; i++) {
+        status = net_zmq_create(roster->rank, config->cluster.deadline_s, &shard_nets[i]);
+        if (status == ST_OK)
+            status = net_zmq_listen(shard_nets[i], tcp, config->cluster.interface, mine + (int64_t)i * NET_ENDPOINT_BYTES);
+    }
+    if (status != ST_OK)
+        memset(mine, 0, (size_t)block); /* an empty endpoint tells the others that this rank failed */
+    heard = cluster_gather_all(cluster, mine, block, all);
+    for (int r = 0; r <= roster->servers && heard == ST_OK && status == ST_OK; r++)
+        if (!all[r * block])
+            status = ST_PEER; /* that rank has logged why */
+    if (status == ST_OK)
+        status = heard;
+    if (status == ST_OK && role != ROLE_COORDINATOR)
+        status = net_zmq_dial(*control, PEER_COORDINATOR, all);
+    if (status == ST_OK && role != ROLE_SERVER)
+        status = dial_shards(roster, *control, all, block);
+    mem_free(mine);
+    mem_free(all);
+    return status;
+}

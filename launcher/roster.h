@@ -1,0 +1,56 @@
+/* roster.h - who is who in a job: roles by rank, hosts, processes and endpoints, exchanged once over MPI.
+ *
+ * Rank 0 is the coordinator, ranks 1 .. S are the servers, the rest are the workers. Every rank brings the identity of its
+ * program and of its configuration; ranks that differ from rank 0 are named and the job does not start.                   */
+#ifndef SMELTER_ROSTER_H
+#define SMELTER_ROSTER_H
+
+#include <stdint.h>
+
+#include "common/cluster/cluster.h"
+#include "common/config/config.h"
+#include "common/net/net.h"
+
+typedef enum role { ROLE_COORDINATOR, ROLE_SERVER, ROLE_WORKER } role_t;
+
+typedef struct roster_entry {
+    char host[CLUSTER_HOST_BYTES];
+    int64_t pid;
+    uint64_t build, config; /* of the program file; of the configuration and its overrides */
+    int32_t status;         /* status_t of loading the configuration */
+    int32_t reserved;
+} roster_entry_t;
+
+typedef struct roster {
+    int rank, size;
+    int servers, shards_per_server, workers;
+    roster_entry_t *entries; /* [size] */
+} roster_t;
+
+/* roster_ranks - how many ranks a configuration asks for: 1 + servers + workers (auto: 1 worker). */
+int roster_ranks(const config_t *config);
+
+/* roster_exchange - gather all ranks' identities. Collective. experiment is NULL where loading it failed with `loaded`.
+ * Logs, on rank 0 alone, the first rank that failed or differs, or a number of ranks that does not fit (and which does); every
+ * rank returns the same status.  *out is filled; roster_fini. */
+WARN_UNUSED status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, status_t loaded, roster_t *out);
+void roster_fini(roster_t *roster);
+
+role_t roster_role(const roster_t *roster, int rank);
+/* roster_index - number of a rank within its role. */
+int roster_index(const roster_t *roster, int rank);
+int roster_first_worker(const roster_t *roster);
+int roster_shards(const roster_t *roster);
+/* roster_name - "server 1", "worker 0", "coordinator" of a rank; roster_full_name adds "(rank 2 on node3, pid 4711)". Writes at
+ * most `size` bytes and returns text. The first needs only the two counts, so it works outside of the job. */
+const char *roster_name(int rank, int servers, char *text, int size);
+const char *roster_full_name(const roster_t *roster, int rank, char *text, int size);
+
+/* roster_connect - open this rank's sockets, exchange endpoints and dial. Collective.
+ * shard_nets  [shards_per_server] out on servers: listening, one per shard thread;  NULL elsewhere
+ * control     out: the coordinator's net_t listens and is dialled to all shards; a worker's is dialled to both; a server's to
+ *             the coordinator.  All **owned**. */
+WARN_UNUSED status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets,
+                                    net_t **control);
+
+#endif
