@@ -88,9 +88,11 @@ static status_t failed(const store_t *store, const char *doing, int rc)
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-    case EIO: /* LMDB's word for a short write, too */
+    case EIO: /* also LMDB's word for a write that the disk took only in part */
         if (statvfs(store->path, &fs) == 0)
-            return FAIL(ST_SYSTEM, "%s: cannot %s: %s; %llu MB are free there: make room, or choose another place with --out",
+            return FAIL(ST_SYSTEM,
+                        "%s: cannot %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose "
+                        "another place with --out",
                         store->path, doing, mdb_strerror(rc), (unsigned long long)fs.f_bavail * fs.f_frsize >> 20);
         /* fall through */
     default:
