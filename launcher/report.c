@@ -252,9 +252,10 @@ static void heads(grid_t *grid, const char *const names[][2], size_t n)
 
 static void print_quality(const experiment_result_t *result, FILE *out)
 {
-    static const char *const names[][2] = {{"", "variant"}, {"", "logloss"},      {"", ""},           {"AUC", "loss"},
-                                           {"", ""},        {"PQAUC", "loss"},    {"", ""},           {"relative", "PD"},
-                                           {"", ""},        {"cali-", "bration"}, {"", "determinism"}};
+    static const char *const names[][2] = {
+        {"", "variant"},         {"", "logloss"}, {"", ""},           {"AUC", "loss"}, {"", ""},
+        {"PQAUC", "loss"},       {"", ""},        {"relative", "PD"}, {"", ""},        {"cali-", "bration"},
+        {"determinism", "level"}};
     grid_t grid = grid_make(result->variants + 2);
     heads(&grid, names, sizeof names / sizeof *names);
     const variant_result_t *base = baseline_of(result);

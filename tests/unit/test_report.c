@@ -1,0 +1,387 @@
+/* Proves that what a run was worth and what it cost reaches the reader unchanged: means over replicas, results.json with the
+ * members that docs/ARCHITECTURE.md lists, results.csv, the table and its sentence; and that an interrupted experiment
+ * recognises a finished run by its manifest, and refuses one of another experiment. */
+#include "tests/lib/testing.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/jsondoc.h"
+#include "common/base/memory.h"
+#include "launcher/manifest.h"
+#include "launcher/report.h"
+#include "launcher/result.h"
+
+enum { EXAMPLES = 2 };
+
+static replica_result_t make_replica(int replica, double loss, float p0, float p1)
+{
+    replica_result_t r = {
+        .replica = replica,
+        .init_seed = 1,
+        .order_seed = 10 + replica,
+        .digest = "00112233445566778899aabbccddeeff",
+        .quality = {.logloss = loss, .auc_loss = 0.25, .pqauc_loss = NAN, .calibration = 1.0, .pqauc_query_mean = NAN,
+                    .progressive_logloss = 0.75},
+        .cost = {.examples_per_second = 1000 + 500 * replica, .rows_pulled_per_example = 26, .bytes_per_example = 1000.5,
+                 .parameters = 1234567, .flops_per_example = 2000, .cpu_seconds = 2 + replica,
+                 .peak_rss_bytes = (100 + 20 * replica) * (INT64_C(1) << 20), .wall_seconds = 1.5,
+                 .rows_pushed_per_example = 25},
+        .predictions = MEM_ARRAY(float, EXAMPLES),
+    };
+    r.predictions[0] = p0;
+    r.predictions[1] = p1;
+    return r;
+}
+
+/* Two variants of two replicas: relu's differ by 2/3 and 0 (PD 1/3), smelu's by 0 and 2/5 (PD 1/5). */
+static experiment_result_t make_experiment(void)
+{
+    experiment_result_t e = {.name = "toy", .eval_examples = EXAMPLES, .baseline = 0, .variants = 2};
+    e.variant = MEM_ARRAY(variant_result_t, 2);
+    for (int v = 0; v < 2; v++) {
+        e.variant[v] = (variant_result_t){.name = v ? "smelu, 1" : "relu", .determinism = v ? "async" : "sync", .replicas = 2};
+        e.variant[v].replica = MEM_ARRAY(replica_result_t, 2);
+    }
+    e.variant[0].replica[0] = make_replica(0, 0.5, 0.25f, 0.5f);
+    e.variant[0].replica[1] = make_replica(1, 0.75, 0.5f, 0.5f);
+    e.variant[1].replica[0] = make_replica(0, 0.5, 0.25f, 0.5f);
+    e.variant[1].replica[1] = make_replica(1, 0.5, 0.25f, 0.75f);
+    return e;
+}
+
+static void test_summary(void **state)
+{
+    (void)state;
+    experiment_result_t e = make_experiment();
+    result_summarise(&e);
+    const variant_result_t *relu = &e.variant[0];
+    assert_true(relu->quality.logloss == 0.625);
+    assert_true(isnan(relu->quality.pqauc_loss));
+    assert_true(fabs(relu->pd_relative - 1.0 / 3) < 1e-12);
+    assert_true(fabs(e.variant[1].pd_relative - 0.2) < 1e-12);
+    assert_int_equal(relu->pd_pairs, 1);
+    assert_true(relu->cost.examples_per_second == 1250.0);
+    assert_true(relu->cost.cpu_seconds == 2.5);
+    assert_int_equal(relu->cost.parameters, 1234567);
+    assert_int_equal(relu->cost.peak_rss_bytes, 120 << 20); /* the largest, not the mean */
+    result_fini(&e);
+}
+
+static void read_text(const char *path, char **text)
+{
+    assert_int_equal(file_read(path, text, NULL), ST_OK);
+}
+
+#define COST_JSON(examples, cpu, peak)                                                                                       \
+    "{\"examples_per_second\": " examples ", \"rows_pulled_per_example\": 26.0, \"bytes_per_example\": 1000.5, "              \
+    "\"parameters\": 1234567, \"flops_per_example\": 2000, \"cpu_seconds\": " cpu ", \"peak_rss_bytes\": " peak ", "          \
+    "\"wall_seconds\": 1.5, \"rows_pushed_per_example\": 25.0}"
+#define METRICS_JSON(loss)                                                                                                   \
+    "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"pqauc_query_mean\": null, "    \
+    "\"progressive_logloss\": 0.75"
+#define REPLICA_JSON(n, loss, cost)                                                                                          \
+    "{\"replica\": " n ", \"init_seed\": 1, \"order_seed\": 1" n ", \"digest\": \"00112233445566778899aabbccddeeff\", "       \
+    "\"metrics\": " METRICS_JSON(loss) "}, \"cost\": " cost "}"
+
+static void test_json(void **state)
+{
+    (void)state;
+    test_dir();
+    experiment_result_t e = make_experiment();
+    result_summarise(&e);
+    e.variant[0].pd_relative = 0.375; /* a number with few digits; the exact ones are checked above */
+    e.variant[1].pd_relative = NAN;
+    const char *path = test_path("results.json");
+    assert_int_equal(report_write_json(&e, path), ST_OK);
+    jsondoc_t *doc;
+    assert_int_equal(jsondoc_read(path, &doc), ST_OK);
+    char *text = jsondoc_text(doc, false);
+    assert_string_equal(
+        text,
+        "{\"experiment\": \"toy\", \"baseline\": \"relu\", \"eval_examples\": 2, \"variants\": ["
+        "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", \"pd_relative\": 0.375, \"pd_pairs\": 1}, "
+        "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"sync\", \"replicas\": ["
+        REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
+        REPLICA_JSON("1", "0.75", COST_JSON("1500.0", "3.0", "125829120")) "]}, "
+        "{\"name\": \"smelu, 1\", \"metrics\": " METRICS_JSON("0.5") ", \"pd_relative\": null, \"pd_pairs\": 1}, "
+        "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"async\", \"replicas\": ["
+        REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
+        REPLICA_JSON("1", "0.5", COST_JSON("1500.0", "3.0", "125829120")) "]}]}\n");
+    mem_free(text);
+    jsondoc_destroy(&doc);
+    result_fini(&e);
+}
+
+static void test_csv(void **state)
+{
+    (void)state;
+    test_dir();
+    experiment_result_t e = make_experiment();
+    result_summarise(&e);
+    e.variant[0].pd_relative = 0.375;
+    e.variant[1].pd_relative = NAN;
+    const char *path = test_path("results.csv");
+    assert_int_equal(report_write_csv(&e, path), ST_OK);
+    char *text;
+    read_text(path, &text);
+    assert_string_equal(text,
+                        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,"
+                        "logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,pd_relative,"
+                        "pd_pairs,examples_per_second,rows_pulled_per_example,bytes_per_example,parameters,flops_per_example,"
+                        "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example\n"
+                        "relu,sync,2,0.625,0.25,,1,,0.75,0,0,,0.375,1,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n"
+                        "\"smelu, 1\",async,2,0.5,0.25,,1,,0.75,-20,0,,,1,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n");
+    mem_free(text);
+    result_fini(&e);
+}
+
+static void print_table(const experiment_result_t *e, char **text)
+{
+    size_t bytes;
+    FILE *out = open_memstream(text, &bytes);
+    assert_non_null(out);
+    report_print_table(e, out);
+    fclose(out);
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    experiment_result_t e = make_experiment();
+    result_summarise(&e);
+    char *text;
+    print_table(&e, &text);
+    assert_string_equal(
+        text,
+        "toy: 2 variants, 2 evaluation examples, means over 2 replicas; differences are in % of relu's\n"
+        "\n"
+        "                                 AUC           PQAUC       relative              cali-  determinism\n"
+        "variant   logloss               loss            loss             PD            bration        level\n"
+        "relu      0.62500       (=)  0.25000      (=)      -  (=)   33.33 %       (=)    1.000      L2 sync\n"
+        "smelu, 1  0.50000  -20.00 %  0.25000  +0.00 %      -    -   20.00 %  -40.00 %    1.000     L0 async\n"
+        "\n"
+        "          examples  rows pulled      bytes                  FLOPs  CPU time  wall time  peak memory\n"
+        "variant        / s    / example  / example  parameters  / example         s          s          MiB\n"
+        "relu         1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
+        "smelu, 1     1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
+        "\n"
+        "smelu, 1 has the lowest relative PD, 20.00 % against 33.33 % of relu (-40.0 %), at -20.00 % logloss, 1.00 x the CPU "
+        "time and 1.00 x the embedding rows.\n");
+    free(text);
+    result_fini(&e);
+}
+
+static void assert_verdict(const experiment_result_t *e, const char *expected)
+{
+    char *text = report_verdict(e);
+    assert_string_equal(text, expected);
+    mem_free(text);
+}
+
+static void test_verdict(void **state)
+{
+    (void)state;
+    experiment_result_t e = make_experiment();
+    result_summarise(&e);
+    e.baseline = 1;
+    assert_verdict(&e, "smelu, 1 has the lowest relative PD, 20.00 %; no other variant lowers it.");
+    e.variant[1].pd_relative = NAN;
+    assert_verdict(&e, "No prediction difference for smelu, 1: it needs at least two replicas whose predictions are numbers.");
+    e.baseline = 0; /* a NaN is never the lowest */
+    assert_verdict(&e, "relu has the lowest relative PD, 33.33 %; no other variant lowers it.");
+    result_fini(&e);
+}
+
+/* A table of realistic sizes stays within a wide terminal. */
+static void test_table_fits(void **state)
+{
+    (void)state;
+    experiment_result_t e = make_experiment();
+    e.variant[1].name = "ensemble-of-03";
+    e.variant[1].determinism = "invariant";
+    result_summarise(&e);
+    for (int v = 0; v < 2; v++) {
+        e.variant[v].quality.pqauc_loss = 0.27 + 0.1 * v;
+        e.variant[v].cost = (cost_t){.examples_per_second = 1234567, .rows_pulled_per_example = 1234.5, .bytes_per_example = 98765,
+                                     .parameters = INT64_C(12345678901), .flops_per_example = 123456789, .cpu_seconds = 123456,
+                                     .peak_rss_bytes = INT64_C(1) << 42, .wall_seconds = 98765.4};
+    }
+    char *text;
+    print_table(&e, &text);
+    int lines = 0;
+    for (const char *line = text; !strstr(line, "lowest relative PD") || strchr(line, '\n')[1]; line = strchr(line, '\n') + 1) {
+        assert_true(strcspn(line, "\n") <= 118);
+        lines++;
+    }
+    assert_int_equal(lines, 12); /* all but the sentence at the end */
+    free(text);
+    result_fini(&e);
+}
+
+static manifest_t make_manifest(void)
+{
+    manifest_t m = {
+        .experiment = mem_strdup("toy"), .variant = mem_strdup("relu"), .determinism = mem_strdup("sync"),
+        .build = mem_strdup("v1"), .kernels = mem_strdup("haswell"), .config_hash = 0xfedcba9876543210, .dataset_hash = 7,
+        .workers = 2, .servers = 1, .shards_per_server = 3, .steps = 99, .predictions = EXAMPLES,
+        .result = make_replica(1, 1.0 / 3, 0.25f, 0.5f),
+    };
+    return m;
+}
+
+static void test_manifest_reads_back(void **state)
+{
+    (void)state;
+    const char *folder = test_dir();
+    manifest_t m = make_manifest(), back = {0};
+    bool found = true;
+    assert_int_equal(manifest_read(folder, &back, &found), ST_OK);
+    assert_false(found);
+    assert_int_equal(manifest_write(folder, &m), ST_OK);
+    assert_int_equal(manifest_read(folder, &back, &found), ST_OK);
+    assert_true(found);
+    assert_string_equal(back.experiment, "toy");
+    assert_string_equal(back.kernels, "haswell");
+    assert_true(back.config_hash == m.config_hash && back.dataset_hash == 7);
+    assert_int_equal(back.workers, 2);
+    assert_int_equal(back.shards_per_server, 3);
+    assert_int_equal(back.steps, 99);
+    assert_int_equal(back.result.replica, 1);
+    assert_int_equal(back.result.order_seed, 11);
+    assert_string_equal(back.result.digest, m.result.digest);
+    assert_true(back.result.quality.logloss == 1.0 / 3); /* all bits */
+    assert_true(isnan(back.result.quality.pqauc_loss));
+    assert_memory_equal(&back.result.cost, &m.result.cost, sizeof(cost_t));
+    assert_int_equal(back.predictions, EXAMPLES);
+    assert_memory_equal(back.result.predictions, m.result.predictions, EXAMPLES * sizeof(float));
+    assert_int_equal(manifest_check(&back, &m, folder), ST_OK);
+    manifest_fini(&back);
+    manifest_fini(&m);
+}
+
+static void assert_refused(const manifest_t *found, const manifest_t *wanted, const char *message)
+{
+    catch_start();
+    assert_int_equal(manifest_check(found, wanted, "DIR"), ST_INPUT);
+    catch_stop();
+    assert_caught(message);
+}
+
+static void test_manifest_of_another_experiment(void **state)
+{
+    (void)state;
+    manifest_t a = make_manifest(), b = make_manifest();
+#define REFUSED(member, other, message)        \
+    {                                          \
+        __typeof__(b.member) kept = b.member;  \
+        b.member = other;                      \
+        assert_refused(&a, &b, message);       \
+        b.member = kept;                       \
+    }
+    REFUSED(variant, (char *)"smelu",
+            "DIR: holds another experiment: its variant is relu, wanted is smelu; choose another --out or remove it")
+    REFUSED(determinism, (char *)"async", "its determinism is sync, wanted is async")
+    REFUSED(result.replica, 0, "its replica is 1, wanted is 0")
+    REFUSED(result.init_seed, 5, "its initialisation seed is 1, wanted is 5")
+    REFUSED(result.order_seed, 5, "its order seed is 11, wanted is 5")
+    REFUSED(dataset_hash, 8, "its dataset hash is 0000000000000007, wanted is 0000000000000008")
+    REFUSED(config_hash, 8, "its configuration hash is fedcba9876543210, wanted is 0000000000000008")
+    REFUSED(workers, 4, "its number of workers is 2, wanted is 4")
+    REFUSED(servers, 4, "its number of servers is 1, wanted is 4")
+#undef REFUSED
+
+    /* At L3 the size of the cluster does not matter. */
+    char *kept_a = a.determinism, *kept_b = b.determinism, *kept_build = b.build;
+    a.determinism = b.determinism = (char *)"invariant";
+    b.workers = 4;
+    b.servers = 2;
+    assert_int_equal(manifest_check(&a, &b, "DIR"), ST_OK);
+    b.build = (char *)"v2";
+    catch_start();
+    assert_int_equal(manifest_check(&a, &b, "DIR"), ST_OK);
+    catch_stop();
+    assert_caught("DIR: was trained by build v1 with kernels haswell; this is build v2 with kernels haswell");
+    a.determinism = kept_a;
+    b.determinism = kept_b;
+    b.build = kept_build;
+    manifest_fini(&a);
+    manifest_fini(&b);
+}
+
+/* Replace the first `from` in the manifest by `to`. */
+static void damage(const char *path, const char *from, const char *to)
+{
+    char *text;
+    read_text(path, &text);
+    const char *at = strstr(text, from);
+    assert_non_null(at);
+    char *changed = mem_printf("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    assert_int_equal(file_write_atomic(path, changed, strlen(changed)), ST_OK);
+    mem_free(text);
+    mem_free(changed);
+}
+
+static void test_damaged_manifest_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *message;
+    } damages[] = {
+        {"\"steps\": 99,", "", "manifest.json: \"steps\" is missing"},
+        {"\"workers\": 2", "\"workers\": \"two\"", "manifest.json: \"workers\" is not a whole number"},
+        {"\"workers\": 2", "\"workers\": -2", "manifest.json: \"workers\" is -2; it must be from 0 to "},
+        {"fedcba9876543210", "fedc", "manifest.json: \"config_hash\" is \"fedc\"; it must be 16 hex digits"},
+        {"00112233", "", "manifest.json: \"digest\" is \"445566778899aabbccddeeff\"; it must be 32 hex digits"},
+        {"\"logloss\"", "\"lagloss\"", "manifest.json: \"logloss\" is missing"},
+        {"\"cpu_seconds\"", "\"cpu\"", "manifest.json: \"cpu_seconds\" is missing"},
+        {"\"format\": 1", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 1 to 1"},
+        {"\"predictions\": 2", "\"predictions\": 3", "predictions.f32: holds 8 bytes, and 3 predictions need 12"},
+        {"{", "[", "not JSON"},
+    };
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        const char *folder = test_dir();
+        manifest_t m = make_manifest(), back = {0};
+        bool found = false;
+        assert_int_equal(manifest_write(folder, &m), ST_OK);
+        damage(test_path("manifest.json"), damages[i].from, damages[i].to);
+        catch_start();
+        assert_int_equal(manifest_read(folder, &back, &found), ST_CORRUPT);
+        catch_stop();
+        assert_caught(damages[i].message);
+        assert_false(found);
+        assert_null(back.experiment);
+        manifest_fini(&m);
+    }
+}
+
+static void test_manifest_needs_a_place(void **state)
+{
+    (void)state;
+    test_dir();
+    manifest_t m = make_manifest();
+    catch_start();
+    assert_int_equal(manifest_write(test_path("none"), &m), ST_INPUT);
+    catch_stop();
+    assert_caught("none/predictions.f32: cannot write 8 bytes: No such file or directory");
+    manifest_fini(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_table_fits),
+        cmocka_unit_test(test_manifest_reads_back),
+        cmocka_unit_test(test_manifest_of_another_experiment),
+        cmocka_unit_test(test_damaged_manifest_is_named),
+        cmocka_unit_test(test_manifest_needs_a_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

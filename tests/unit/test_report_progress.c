@@ -1,0 +1,147 @@
+/* Proves of progress.h: a person watching sees one live line: variant, replica, step, examples/s, time left, progressive loss; on a
+ * terminal redrawn, in a file one line every few seconds. Time is made up, so every character is known. */
+#include "tests/lib/testing.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "launcher/progress.h"
+
+#define SECOND INT64_C(1000000000)
+
+static int fd;
+
+static progress_t *open_progress(const char *mode)
+{
+    test_dir();
+    fd = open(test_path("line"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    if (mode)
+        setenv("SMELTER_PROGRESS", mode, 1);
+    else
+        unsetenv("SMELTER_PROGRESS");
+    progress_t *progress = NULL;
+    assert_int_equal(progress_create(fd, &progress), ST_OK);
+    return progress;
+}
+
+static void assert_drawn(const char *expected)
+{
+    char *text;
+    assert_int_equal(file_read(test_path("line"), &text, NULL), ST_OK);
+    assert_string_equal(text, expected);
+    mem_free(text);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+}
+
+static void test_a_file_gets_a_line_every_few_seconds(void **state)
+{
+    (void)state;
+    progress_t *progress = open_progress(NULL);
+    assert_string_equal(progress_mode(progress), "lines");
+    const progress_run_t run = {.variant = "relu", .replica = 0, .replicas = 2, .run = 0, .runs = 4, .steps = 4000};
+    progress_start(progress, &run, 100 * SECOND);
+    for (int64_t s = 1; s <= 4; s++)
+        progress_update(progress, 100 * s, 100000 * s, NAN, (100 + s) * SECOND);
+    assert_drawn("");
+    progress_update(progress, 500, 500000, 0.61239, 105 * SECOND);
+    assert_drawn(
+        "relu, replica 1 of 2 (run 1 of 4): step 500 of 4,000  100,000 examples/s  0:35 left, 2:35 in all  progressive "
+        "logloss 0.6124\n");
+    progress_update(progress, 600, 600000, 0.6, 106 * SECOND);
+    assert_drawn("");
+    progress_update(progress, 4000, 4000000, 0.6, 120 * SECOND);
+    progress_finish(progress, 120 * SECOND);
+    assert_drawn(
+        "relu, replica 1 of 2 (run 1 of 4): step 4,000 of 4,000  242,857 examples/s  0:00 left, 1:00 in all  progressive "
+        "logloss 0.6000\n"
+        "relu, replica 1 of 2 (run 1 of 4): step 4,000 of 4,000  200,000 examples/s  20 s  progressive logloss 0.6000\n");
+
+    /* The second run is judged by the first: two more runs of 20 s after this one. */
+    const progress_run_t next = {.variant = "smelu", .replica = 0, .replicas = 1, .run = 1, .runs = 4, .steps = 1000};
+    progress_start(progress, &next, 200 * SECOND);
+    progress_update(progress, 500, 500000, 0.6, 205 * SECOND);
+    assert_drawn(
+        "smelu (run 2 of 4): step 500 of 1,000  100,000 examples/s  0:05 left, 0:45 in all  progressive logloss 0.6000\n");
+    progress_destroy(&progress);
+    assert_null(progress);
+    close(fd);
+}
+
+static void test_a_terminal_is_redrawn(void **state)
+{
+    (void)state;
+    progress_t *progress = open_progress("tty");
+    assert_string_equal(progress_mode(progress), "tty");
+    const progress_run_t run = {.variant = "relu", .replicas = 1, .runs = 1, .steps = 10};
+    progress_start(progress, &run, 0);
+    progress_update(progress, 1, 1000, 0.7, SECOND / 20);
+    assert_drawn(""); /* too soon */
+    progress_update(progress, 2, 2000, 0.65, SECOND / 10);
+    assert_drawn("\rrelu: step 2 of 10  20,000 examples/s  0:00 left  progressive logloss 0.6500\033[K\r");
+    progress_clear(progress);
+    assert_drawn("\r\033[K");
+    progress_clear(progress);
+    assert_drawn("");
+    progress_update(progress, 10, 10000, 0.6, SECOND * 2);
+    progress_finish(progress, SECOND * 2);
+    assert_drawn("\rrelu: step 10 of 10  5,000 examples/s  0:00 left  progressive logloss 0.6000\033[K\r"
+                 "\rrelu: step 10 of 10  5,000 examples/s  2 s  progressive logloss 0.6000\033[K\n");
+    progress_destroy(&progress);
+    assert_drawn(""); /* a finished line stays */
+    close(fd);
+}
+
+/* After a first window the speed is that of the last seconds, so that a stall shows. */
+static void test_a_stall_is_seen(void **state)
+{
+    (void)state;
+    progress_t *progress = open_progress("lines");
+    const progress_run_t run = {.variant = "v", .replicas = 1, .runs = 1, .steps = 100};
+    progress_start(progress, &run, 0);
+    for (int64_t s = 1; s <= 10; s++)
+        progress_update(progress, s, 1000 * s, NAN, s * SECOND);
+    assert_drawn("v: step 5 of 100  1,000 examples/s  1:35 left\nv: step 10 of 100  1,000 examples/s  1:30 left\n");
+    for (int64_t s = 11; s <= 20; s++)
+        progress_update(progress, 10, 10000, NAN, s * SECOND);
+    assert_drawn("v: step 10 of 100  0 examples/s  2:15 left\nv: step 10 of 100  0 examples/s  3:00 left\n");
+    progress_destroy(&progress);
+    close(fd);
+}
+
+static void test_off_and_wrong_words(void **state)
+{
+    (void)state;
+    progress_t *progress = open_progress("off");
+    const progress_run_t run = {.variant = "v", .replicas = 1, .runs = 1, .steps = 100};
+    progress_start(progress, &run, 0);
+    progress_update(progress, 50, 5000, NAN, 60 * SECOND);
+    progress_finish(progress, 120 * SECOND);
+    progress_destroy(&progress);
+    assert_drawn("");
+    close(fd);
+
+    setenv("SMELTER_PROGRESS", "loud", 1);
+    catch_start();
+    assert_int_equal(progress_create(STDERR_FILENO, &progress), ST_INPUT);
+    catch_stop();
+    assert_caught("SMELTER_PROGRESS is \"loud\"; it must be tty, lines or off");
+    unsetenv("SMELTER_PROGRESS");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_file_gets_a_line_every_few_seconds),
+        cmocka_unit_test(test_a_terminal_is_redrawn),
+        cmocka_unit_test(test_a_stall_is_seen),
+        cmocka_unit_test(test_off_and_wrong_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
