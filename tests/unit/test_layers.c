@@ -32,11 +32,11 @@ static const struct arrow {
 static const struct foreign {
     const char *header, *users[2];
 } foreign[] = {
-    {"mpi.h", {"common/cluster/"}},       {"zmq.h", {"common/net/net_zmq.c"}},
-    {"cblas.h", {"common/kernels/"}},     {"cyaml/cyaml.h", {"common/config/"}},
-    {"yaml.h", {"common/config/"}},       {"jansson.h", {"common/base/jsondoc.c"}},
-    {"xxhash.h", {"common/base/hash.c"}}, {"zstd.h", {"common/base/"}},
-    {"zlib.h", {"common/base/"}},         {"lmdb.h", {"ps/store.c", "worker/data/"}},
+    {"mpi.h", {"common/cluster/cluster.c"}},   {"zmq.h", {"common/net/net_zmq.c"}},
+    {"cblas.h", {"common/kernels/gemm.c"}},    {"cyaml/cyaml.h", {"common/config/decode.c"}},
+    {"yaml.h", {"common/config/yaml_tree.c"}}, {"jansson.h", {"common/base/jsondoc.c"}},
+    {"xxhash.h", {"common/base/hash.c"}},      {"zstd.h", {"common/base/compress.c"}},
+    {"zlib.h", {"worker/data/text_reader.c"}}, {"lmdb.h", {"ps/store.c", "worker/data/dataset_file.c"}},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -47,7 +47,7 @@ typedef struct check {
     const char *root;
     char *file[MOST_FILES]; /* paths relative to root */
     int files;
-    int foreign_users[COUNT(foreign)][2];
+    bool is_used[COUNT(foreign)][2];
     int includes;
     char found[1 << 14];
     int violations;
@@ -129,9 +129,8 @@ static void check_foreign_include(check_t *check, const char *file, int line, co
         if (strcmp(header, foreign[i].header) != 0)
             continue;
         for (int u = 0; u < 2 && foreign[i].users[u]; u++)
-            if (starts_with(file, foreign[i].users[u])) {
-                if (++check->foreign_users[i][u] > 1)
-                    violation(check, "%s:%d: <%s> has a second user in %s", file, line, header, foreign[i].users[u]);
+            if (strcmp(file, foreign[i].users[u]) == 0) {
+                check->is_used[i][u] = true;
                 return;
             }
         violation(check, "%s:%d: <%s> may not be used here", file, line, header);
@@ -196,8 +195,11 @@ static void test_this_tree(void **state)
     /* A check that saw nothing proves nothing: the tests run in the root of the tree. */
     assert_true(check.files > 20);
     assert_true(check.includes > 100);
-    assert_int_equal(check.foreign_users[5][0], 1);
-    assert_string_equal(foreign[5].header, "jansson.h");
+    for (size_t i = 0; i < COUNT(foreign); i++)
+        for (int u = 0; u < 2 && foreign[i].users[u]; u++)
+            if (!check.is_used[i][u])
+                fail_msg("%s does not include <%s>: the table of this test is out of date", foreign[i].users[u],
+                         foreign[i].header);
 }
 
 /* A made-up tree: common/base/a.h, common/net/b.h, ps/c.h, worker/d.h, launcher/e.h and one file more. */
@@ -229,9 +231,9 @@ static void test_arrows_that_are_allowed(void **state)
     assert_tree("launcher/x.c", "#include \"ps/c.h\"\n#include \"worker/d.h\"\n#include \"common/net/b.h\"\n", NULL);
     assert_tree("ps/x.c", "#include \"ps/c.h\"\n#include \"common/net/b.h\"\n#include \"common/base/a.h\"\n", NULL);
     assert_tree("common/net/x.c", "#include \"common/net/b.h\"\n#include \"common/kernels/k.h\"\n", NULL);
-    assert_tree("common/cluster/x.c", "#include <mpi.h>\n", NULL);
+    assert_tree("common/cluster/cluster.c", "#include <mpi.h>\n", NULL);
     assert_tree("ps/store.c", "#include <lmdb.h>\n", NULL);
-    assert_tree("worker/data/dataset.c", "#include <lmdb.h>\n", NULL);
+    assert_tree("worker/data/dataset_file.c", "#include <lmdb.h>\n", NULL);
     assert_tree("common/kernels/x.c", "/* #include <mpi.h> */\nchar *s = \"x\";\n", NULL);
 }
 
@@ -267,7 +269,7 @@ static void test_foreign_libraries_have_one_file(void **state)
         mem_free(expected);
     }
     assert_tree("ps/table.c", "#include <lmdb.h>\n", "ps/table.c:1: <lmdb.h> may not be used here");
-    assert_tree("common/cluster/x.c", "#include <mpi.h>\n#include <mpi.h>\n", "<mpi.h> has a second user in common/cluster/");
+    assert_tree("common/cluster/x.c", "#include <mpi.h>\n", "common/cluster/x.c:1: <mpi.h> may not be used here");
 }
 
 static void test_names_are_unique(void **state)
