@@ -33,13 +33,13 @@
 
 typedef struct layer {
     int in, out;
-    float beta;                          /* width of the activation behind this layer; unused on the output layer */
-    int64_t weights, bias, gain, shift;  /* offsets into the parameters; gain and shift only where affine */
-    float *used;                         /* [out][in] W~ */
-    float *norms;                        /* [out] ||w||_p, or NULL without weight norm */
-    float *pre;                          /* [lane_rows][out] hidden layers only, as the rest */
-    float *activated;                    /* [lane_rows][out] H_l, later its gradient */
-    float *rstd;                         /* [lane_rows], or NULL without layer norm */
+    float beta;                         /* width of the activation behind this layer; unused on the output layer */
+    int64_t weights, bias, gain, shift; /* offsets into the parameters; gain and shift only where affine */
+    float *used;                        /* [out][in] W~ */
+    float *norms;                       /* [out] ||w||_p, or NULL without weight norm */
+    float *pre;                         /* [lane_rows][out] hidden layers only, as the rest */
+    float *activated;                   /* [lane_rows][out] H_l, later its gradient */
+    float *rstd;                        /* [lane_rows], or NULL without layer norm */
 } layer_t;
 
 /* Rows of parameters that the optimizer sees as one: the weights into a unit, or a whole bias, gain or shift. */
@@ -123,7 +123,8 @@ static void set_initial_values(model_t *model, const config_t *config, int compo
         const uint32_t place[2] = {(uint32_t)component, (uint32_t)l};
         const uint64_t stream = hash64(place, sizeof place, STREAM_OF_DENSE);
         const float scale = (float)sqrt(config->model.init_gain / layer->in);
-        rng_fill_normal(model->values + layer->weights, (int64_t)layer->out * layer->in, scale, (uint64_t)config->seed, stream, 0);
+        rng_fill_normal(model->values + layer->weights, (int64_t)layer->out * layer->in, scale, (uint64_t)config->seed, stream,
+                        0);
         for (int j = 0; layer->gain && j < layer->out; j++)
             model->values[layer->gain + j] = 1.0f;
     }
@@ -163,8 +164,9 @@ status_t model_create(const config_t *config, int component, int inputs, int lan
     model->layer = MEM_ARRAY(layer_t, model->layers);
     model->group = MEM_ARRAY(group_t, 4 * model->layers);
     create_layers(model, config);
+    const int64_t input_floats = (int64_t)lane_rows * inputs;
     if (model->activate_inputs)
-        model->activated_input = MEM_ARRAY(float, (int64_t)lane_rows * inputs);
+        model->activated_input = MEM_ARRAY(float, input_floats);
     model->values = MEM_ARRAY(float, model->parameters);
     model->state = MEM_ARRAY(float, model->state_count);
     set_initial_values(model, config, component);
@@ -258,7 +260,7 @@ void model_forward(model_t *model, float *logits, const float *x, int rows)
         logits[r] += bias;
 }
 
-/* From the gradient of the activated output to that of the bare product, in place, with the gradients of bias, gain and shift. */
+/* From the gradient of the activated output to that of the bare product, in place; bias, gain and shift on the way. */
 static void start_backward(const model_t *model, const layer_t *layer, float *dparameters, int rows)
 {
     float *dbias = dparameters + layer->bias;
@@ -332,8 +334,8 @@ void model_apply(model_t *model, const float *dparameters)
         const int64_t floats = model->optimizer->state_floats(group->width);
         for (int64_t r = 0; r < group->rows; r++) {
             const int64_t at = group->values + r * group->width;
-            model->optimizer->apply(model->values + at, model->state + group->state + r * floats, dparameters + at, group->width,
-                                    &model->settings);
+            model->optimizer->apply(model->values + at, model->state + group->state + r * floats, dparameters + at,
+                                    group->width, &model->settings);
         }
     }
     model_refresh(model);

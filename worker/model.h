@@ -34,7 +34,7 @@ void model_backward(model_t *model, float *dparameters, float *dx, const float *
  * shift as a whole. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* Flat views, row-major per layer: W_1 b_1 [gain_1 shift_1] W_2 ...; state has the optimizer's accumulators in the same order. */
+/* Flat views, row-major per layer: W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order. */
 int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */

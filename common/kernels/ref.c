@@ -249,13 +249,13 @@ static void run_backward(const ref_network_t *net, ref_layer_t *layer, const dou
         for (int j = 0; j < out; j++)
             db[j] += d[j];
     }
-    double *dused = MEM_ARRAY(double, layer->in * out);
+    double *dused = MEM_ARRAY(double, layer->in *out);
     ref_gemm_weight_gradient(dused, layer->d, below, rows, layer->in, out);
     for (int i = 0; i < layer->in * out; i++)
         dw[i] = dused[i];
     for (int j = 0; net->weight_norm > 0.0 && j < out; j++)
-        ref_norm_weight_backward(dw + j * layer->in, dused + j * layer->in, layer->w + j * layer->in, layer->in, net->weight_norm,
-                                 net->weight_norm_p);
+        ref_norm_weight_backward(dw + j * layer->in, dused + j * layer->in, layer->w + j * layer->in, layer->in,
+                                 net->weight_norm, net->weight_norm_p);
     mem_free(dused);
     mem_free(row_dx);
     mem_free(row_dgain);
@@ -267,7 +267,7 @@ void ref_network_run(const ref_network_t *net, const double *parameters, const d
 {
     ASSERT(net->layers >= 1 && net->widths[net->layers] == 1);
     const int inputs = net->widths[0];
-    double *input = MEM_ARRAY(double, rows * inputs), *input_slope = MEM_ARRAY(double, rows * inputs);
+    double *input = MEM_ARRAY(double, rows *inputs), *input_slope = MEM_ARRAY(double, rows *inputs);
     for (int i = 0; i < rows * inputs; i++) {
         input[i] = x[i];
         input_slope[i] = 1.0;
@@ -287,7 +287,7 @@ void ref_network_run(const ref_network_t *net, const double *parameters, const d
     if (dlogits) {
         for (int r = 0; r < rows; r++)
             layers[net->layers - 1].d[r] = dlogits[r];
-        double *dinput = MEM_ARRAY(double, rows * inputs);
+        double *dinput = MEM_ARRAY(double, rows *inputs);
         for (int l = net->layers - 1; l >= 0; l--) {
             const double *below = l > 0 ? layers[l - 1].activated : input;
             run_backward(net, &layers[l], below, dparameters + (layers[l].w - parameters), rows);

@@ -15,7 +15,7 @@
 #include "common/kernels/loss.h"
 #include "worker/model.h"
 
-#define ROUNDS 15
+#define ROUNDS 11
 #define LAYERS 7
 
 static int64_t hidden[LAYERS - 1] = {1024, 512, 256, 128, 64, 16};
@@ -91,7 +91,7 @@ static status_t measure_step(int rows)
     }
 
     double bare_seconds[ROUNDS], ratio[ROUNDS];
-    const int repeats = 4096 / rows;
+    const int repeats = 3072 / rows;
     for (int round = -1; round < ROUNDS; round++) { /* round -1 warms up */
         double start = seconds_now();
         for (int i = 0; i < repeats; i++)

@@ -153,11 +153,20 @@ static void run_pair(const config_t *config, int inputs, int rows, model_t *mode
     const ref_network_t net = network_of(config, inputs, widths);
     const int64_t n = model_parameters(model), n_x = (int64_t)rows * inputs;
     assert_int_equal(n, ref_network_parameters(&net));
-    *pair = (pair_t){rows, inputs, n,
-                     MEM_ARRAY(float, n_x), MEM_ARRAY(float, rows), MEM_ARRAY(float, rows), MEM_ARRAY(float, n),
+    *pair = (pair_t){rows,
+                     inputs,
+                     n,
                      MEM_ARRAY(float, n_x),
-                     MEM_ARRAY(double, n_x), MEM_ARRAY(double, n), MEM_ARRAY(double, rows), MEM_ARRAY(double, rows),
-                     MEM_ARRAY(double, n), MEM_ARRAY(double, n_x)};
+                     MEM_ARRAY(float, rows),
+                     MEM_ARRAY(float, rows),
+                     MEM_ARRAY(float, n),
+                     MEM_ARRAY(float, n_x),
+                     MEM_ARRAY(double, n_x),
+                     MEM_ARRAY(double, n),
+                     MEM_ARRAY(double, rows),
+                     MEM_ARRAY(double, rows),
+                     MEM_ARRAY(double, n),
+                     MEM_ARRAY(double, n_x)};
     rng_fill_normal(pair->x, n_x, 1.0f, 11, 1, 0);
     rng_fill_normal(pair->dlogits, rows, 0.3f, 11, 2, 0);
     for (int64_t i = 0; i < n; i++) {
@@ -177,7 +186,7 @@ static void run_pair(const config_t *config, int inputs, int rows, model_t *mode
 
 static void free_pair(pair_t *pair)
 {
-    void *blocks[] = {pair->x, pair->logits, pair->dlogits, pair->dparameters, pair->dx, pair->ex,
+    void *blocks[] = {pair->x,       pair->logits,  pair->dlogits,  pair->dparameters,  pair->dx, pair->ex,
                       pair->evalues, pair->elogits, pair->edlogits, pair->edparameters, pair->edx};
     for (int i = 0; i < 11; i++)
         mem_free(blocks[i]);
@@ -230,9 +239,9 @@ static void test_other_shapes_equal_their_twins(void **state)
 {
     (void)state;
     shape_t shapes[] = {
-        {7, 1, 1, {0}},         /* no hidden layer: logistic regression, one example */
-        {3, 5, 2, {2100}},      /* a row wider than a block */
-        {1, 64, 3, {1, 1}},     /* nothing but scalars */
+        {7, 1, 1, {0}},     /* no hidden layer: logistic regression, one example */
+        {3, 5, 2, {2100}},  /* a row wider than a block */
+        {1, 64, 3, {1, 1}}, /* nothing but scalars */
         {48, 256, 4, {64, 32, 16}},
     };
     for (int i = 0; i < 4; i++)
@@ -333,7 +342,7 @@ static void test_initial_values(void **state)
         square += (double)w1[i] * w1[i];
     }
     assert_true(equal < 10);
-    assert_true(fabs(sum / 40000) < 0.002);               /* 4 standard errors of sqrt(2/200)/200 */
+    assert_true(fabs(sum / 40000) < 0.002);                /* 4 standard errors of sqrt(2/200)/200 */
     assert_true(fabs(square / 40000 / 0.01 - 1.0) < 0.03); /* variance init_gain / inputs = 2 / 200 */
     for (int j = 0; j < 200; j++)
         assert_true(b1[j] == 0.0f && b1[200 + j] == 1.0f && b1[400 + j] == 0.0f);

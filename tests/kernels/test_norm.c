@@ -192,7 +192,7 @@ static void test_weight_norm_equals_its_twin(void **state)
                 size += fabs((double)dw[i] * w[i]);
             }
             assert_true(fabs(pow(sum, 1.0 / orders[o]) / v - 1.0) < 1e-5); /* ||used||_p = v */
-            assert_true(fabs(along) <= 1e-5 * fmax(size, 1.0)); /* the length of w does not matter */
+            assert_true(fabs(along) <= 1e-5 * fmax(size, 1.0));            /* the length of w does not matter */
         }
 }
 
