@@ -6,7 +6,7 @@
 #include "worker/data/dataset.h"
 #include "worker/data/value_count.h"
 
-#define DATASET_TOP 10        /* most frequent values kept per field */
+#define DATASET_TOP 32        /* most frequent values kept per field: all of a small one, such as the hours of a day */
 #define DATASET_KEY_BYTES 32  /* room for a record's key */
 #define DATASET_META "meta"
 #define DATASET_SPLIT "split" /* bit per row, 1 = training; only where the training split is not a prefix */

@@ -1,0 +1,135 @@
+#include "worker/data/dataset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/text.h"
+#include "worker/data/dataset_meta.h"
+
+#define PRINT_CACHE (64ll << 20)
+#define TOP_SHOWN 3
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+static const char *kind_word(const dataset_field_t *field)
+{
+    if (field->kind == COLUMN_NUMERIC)
+        return "numeric";
+    if (field->kind == COLUMN_CATEGORICAL)
+        return "category";
+    return field->pooling == POOLING_SUM ? "multi, sum" : "multi, mean";
+}
+
+/* A value's text where it is among the most frequent ones, otherwise its key. */
+static void print_value(const dataset_meta_t *meta, int f, uint64_t key)
+{
+    if (key == dataset_key("", 0)) {
+        printf("(missing)");
+        return;
+    }
+    for (int i = 0; i < meta->top_count[f]; i++)
+        if (meta->top[f][i].key == key && meta->top[f][i].named) {
+            printf("%s", meta->top[f][i].text);
+            return;
+        }
+    printf("#%016" PRIx64, key);
+}
+
+static void print_head(const char *path, const dataset_meta_t *meta)
+{
+    const dataset_info_t *info = &meta->info;
+    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
+    printf("%s\n", path);
+    printf("  rows        %s: %s training, %s evaluation%s\n", text_count(a, info->rows), text_count(b, info->train_rows),
+           text_count(c, info->eval_rows), meta->prefix_split ? ", split in stored order" : "");
+    printf("  positives   %s (%.2f %%)\n", text_count(a, info->positives), percent(info->positives, info->rows));
+    printf("  bad rows    %s left out by the import\n", text_count(a, info->bad_rows));
+    printf("  fields      %d numeric, %d categorical, %d multi-valued; %s, %s\n", info->numeric, info->single, info->multi,
+           info->has_group ? "with groups" : "no groups", info->has_time ? "with times" : "no times");
+    printf("  blocks      %s of %s rows, %s\n", text_count(a, dataset_meta_blocks(meta)), text_count(b, BLOCK_ROWS),
+           meta->compressed ? "zstd" : "not compressed");
+    printf("  content     %016" PRIx64 "\n\n", info->content_hash);
+}
+
+static void print_fields(const dataset_meta_t *meta)
+{
+    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
+    int width = 5;
+    for (int f = 0; f < meta->count; f++)
+        width = (int)strlen(meta->fields[f].name) > width ? (int)strlen(meta->fields[f].name) : width;
+    printf("  %-*s  %-11s  %12s  %14s  %12s  %s\n", width, "field", "kind", "distinct", "values", "missing",
+           "most frequent, or range");
+    for (int f = 0; f < meta->count; f++) {
+        const dataset_field_t *field = &meta->fields[f];
+        printf("  %-*s  %-11s  %12s  %14s  %12s  ", width, field->name, kind_word(field),
+               field->kind == COLUMN_NUMERIC ? "-" : text_count(a, field->cardinality), text_count(b, field->values),
+               text_count(c, field->missing));
+        if (field->kind == COLUMN_NUMERIC) {
+            printf("%g to %g", field->low, field->high);
+            if (field->mean != 0.0 || field->scale != 1.0)
+                printf(", used as (x - %g) * %g", field->mean, field->scale);
+        }
+        for (int i = 0; i < meta->top_count[f] && i < TOP_SHOWN; i++) {
+            printf("%s", i ? ", " : "");
+            print_value(meta, f, meta->top[f][i].key);
+            printf(" %.1f %%", percent(meta->top[f][i].count, field->values));
+        }
+        printf("\n");
+    }
+}
+
+static void print_row(const dataset_meta_t *meta, const dataset_example_t *example, int64_t position)
+{
+    const dataset_info_t *info = &meta->info;
+    const dataset_block_t *block = example->block;
+    const size_t r = (size_t)example->row;
+    printf("  %" PRId64 ": label %d", position, block->label[r]);
+    if (info->has_group)
+        printf(", group %016" PRIx64, block->group[r]);
+    if (info->has_time)
+        printf(", time %" PRId64, block->time[r]);
+    for (int f = 0; f < meta->count; f++) {
+        printf("%s%s=", f ? " " : "\n     ", meta->fields[f].name);
+        if (f < info->numeric) {
+            printf("%g", (double)block->numeric[r * (size_t)info->numeric + (size_t)f]);
+        } else if (f < info->numeric + info->single) {
+            print_value(meta, f, block->single[r * (size_t)info->single + (size_t)(f - info->numeric)]);
+        } else {
+            const size_t cell = r * (size_t)info->multi + (size_t)(f - info->numeric - info->single);
+            printf("[");
+            for (uint32_t v = block->multi_at[cell]; v < block->multi_at[cell + 1]; v++) {
+                printf("%s", v > block->multi_at[cell] ? " " : "");
+                print_value(meta, f, block->multi_key[v]);
+                if (block->multi_weight[v] != 1.0f)
+                    printf(":%g", (double)block->multi_weight[v]);
+            }
+            printf("]");
+        }
+    }
+    printf("\n");
+}
+
+status_t dataset_print(const char *path, int first_rows)
+{
+    dataset_t *dataset = NULL;
+    TRY(dataset_open(path, PRINT_CACHE, &dataset));
+    const dataset_meta_t *meta = dataset_meta(dataset);
+    print_head(path, meta);
+    print_fields(meta);
+    status_t status = ST_OK;
+    const int64_t shown = first_rows < meta->info.rows ? first_rows : meta->info.rows;
+    if (shown > 0)
+        printf("\n  first rows, as a reader gets them; a value that is not among the most frequent is shown as its #key\n");
+    for (int64_t i = 0; i < shown; i++) {
+        dataset_example_t example;
+        TRY_DONE(dataset_fetch(dataset, &i, 1, &example));
+        print_row(meta, &example, i);
+    }
+done:
+    fflush(stdout);
+    dataset_close(&dataset);
+    return status;
+}
