@@ -8,25 +8,25 @@
 
 #include <stdint.h>
 
-/* metrics_logloss - mean of -y log p - (1-y) log(1-p) (eq. 24); p is kept away from 0 and 1 by 1e-7, because an f32
+/* metrics_logloss - mean of -y log p - (1-y) log(1-p) (eq. 29); p is kept away from 0 and 1 by 1e-7, because an f32
  * probability rounds to 0 or 1 long before its logit is infinite. */
 double metrics_logloss(const float *p, const uint8_t *y, int64_t n);
 
-/* metrics_calibration - sum p / sum y (eq. 25). NaN without a positive. */
+/* metrics_calibration - sum p / sum y (eq. 30). NaN without a positive. */
 double metrics_calibration(const float *p, const uint8_t *y, int64_t n);
 
-/* metrics_auc_loss - share of (positive, negative) pairs with p_negative > p_positive, ties count 1/2 (eq. 26). Exact.
+/* metrics_auc_loss - share of (positive, negative) pairs with p_negative > p_positive, ties count 1/2 (eq. 31). Exact.
  * Cost: a radix sort, linear in n, with 32 bytes of scratch memory per example. */
 double metrics_auc_loss(const float *p, const uint8_t *y, int64_t n);
 
-/* metrics_pqauc_loss - the same over pairs inside one group: sum of wrong pairs / sum of pairs (eq. 27).  per_query_mean (may be
- * NULL) gets the mean of the per-group losses over groups that have a pair (eq. 28). */
+/* metrics_pqauc_loss - the same over pairs inside one group: sum of wrong pairs / sum of pairs (eq. 32).  per_query_mean (may be
+ * NULL) gets the mean of the per-group losses over groups that have a pair (eq. 33). */
 double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_query_mean);
 
-/* metrics_relative_pd - (1/T) sum 2 |p1 - p2| / (p1 + p2) (eq. 29); a pair of zeros does not differ. */
+/* metrics_relative_pd - (1/T) sum 2 |p1 - p2| / (p1 + p2) (eq. 34); a pair of zeros does not differ. */
 double metrics_relative_pd(const float *p1, const float *p2, int64_t n);
 
-/* metrics_relative_pd_mean - mean of metrics_relative_pd over all pairs of `replicas` prediction vectors (eq. 30); *pairs gets
+/* metrics_relative_pd_mean - mean of metrics_relative_pd over all pairs of `replicas` prediction vectors (eq. 35); *pairs gets
  * their number. NaN and 0 below two replicas. */
 double metrics_relative_pd_mean(const float *const *p, int replicas, int64_t n, int *pairs);
 
