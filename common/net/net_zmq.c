@@ -35,6 +35,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/net/message.h"
 
 #define IDENTITY_BYTES 9          /* "r%08x" of the rank */
 #define HIGH_WATER 4096           /* messages queued per peer; the protocol has a handful in flight, so reaching it means a stuck peer */
@@ -45,7 +46,7 @@
 #define RECONNECT_MS 50
 #define RECONNECT_MAX_MS 1000
 #define BAD_LINES 8               /* bad messages logged one by one; afterwards only each power of two */
-#define PEER_MAX (1 << 20)
+#define RANK_MAX PEER_SHARD(0) /* ranks that dial in lie below the numbers of dialled shards */
 #define PEER_NAME_BYTES 80
 
 /* The storage behind a received message; kept in a free list, so that steady traffic does not allocate. */
@@ -57,7 +58,7 @@ typedef struct parcel {
 } parcel_t;
 
 typedef struct peer {
-    int socket; /* index into sockets + 1; 0: reached through the ROUTER */
+    void *socket; /* DEALER; NULL: reached through the ROUTER */
     char name[PEER_NAME_BYTES];
 } peer_t;
 
@@ -71,8 +72,10 @@ typedef struct net_zmq {
     zmq_pollitem_t *items;
     size_t sockets_capacity, socket_peer_capacity, items_capacity;
     int n_sockets, cursor;
-    peer_t *peers;
-    size_t peers_capacity;
+    int *peer_numbers; /* searched from the front: a few hundred at most, once per message */
+    peer_t *peers;     /* [n_peers], dialled or named */
+    size_t peer_numbers_capacity, peers_capacity;
+    int n_peers;
     parcel_t *free_parcels;
     int64_t parcels_out;
     uint64_t seed, draws;
@@ -118,17 +121,39 @@ static int identity_parse(const zmq_msg_t *frame)
     int rank = 0;
     for (int i = 1; i < IDENTITY_BYTES; i++) {
         int digit = text[i] >= '0' && text[i] <= '9' ? text[i] - '0' : text[i] >= 'a' && text[i] <= 'f' ? text[i] - 'a' + 10 : -1;
-        if (digit < 0 || rank >= PEER_MAX)
+        if (digit < 0 || rank >= RANK_MAX)
             return -1;
         rank = rank * 16 + digit;
     }
-    return rank < PEER_MAX ? rank : -1;
+    return rank < RANK_MAX ? rank : -1;
+}
+
+static peer_t *peer_find(const net_zmq_t *net, int peer)
+{
+    for (int i = 0; i < net->n_peers; i++)
+        if (net->peer_numbers[i] == peer)
+            return &net->peers[i];
+    return NULL;
+}
+
+static peer_t *peer_get(net_zmq_t *net, int peer)
+{
+    ASSERT(peer >= 0);
+    peer_t *found = peer_find(net, peer);
+    if (found)
+        return found;
+    size_t need = (size_t)net->n_peers + 1;
+    MEM_GROW(net->peer_numbers, net->peer_numbers_capacity, need);
+    MEM_GROW(net->peers, net->peers_capacity, need);
+    net->peer_numbers[net->n_peers] = peer;
+    return &net->peers[net->n_peers++];
 }
 
 static const char *peer_name(const net_zmq_t *net, int peer, char text[PEER_NAME_BYTES])
 {
-    if ((size_t)peer < net->peers_capacity && net->peers[peer].name[0])
-        return net->peers[peer].name;
+    const peer_t *found = peer_find(net, peer);
+    if (found && found->name[0])
+        return found->name;
     snprintf(text, PEER_NAME_BYTES, "peer %d", peer);
     return text;
 }
@@ -266,12 +291,13 @@ static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, in
 /* send_parts - identity (ROUTER), header, body. On failure nothing of the message has left. Consumes parts. */
 static int send_parts(net_zmq_t *net, int peer, const uint8_t head[64], zmq_msg_t *parts, int n, int64_t deadline_ms)
 {
-    bool known = (size_t)peer < net->peers_capacity && net->peers[peer].socket > 0;
-    void *socket = known ? net->sockets[net->peers[peer].socket - 1] : net->router;
+    const peer_t *known = peer_find(net, peer);
+    bool dialled = known && known->socket;
+    void *socket = dialled ? known->socket : net->router;
     ASSERT(socket); /* neither dialled nor listening: the caller's bug */
     zmq_msg_t first;
     int error, more = n > 0 ? ZMQ_SNDMORE : 0;
-    if (known) {
+    if (dialled) {
         ASSERT(zmq_msg_init_size(&first, 64) == 0);
         memcpy(zmq_msg_data(&first), head, 64);
         error = send_first(socket, false, &first, more, deadline_ms);
@@ -299,7 +325,7 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
                         void (*release)(void *context), void *context)
 {
     net_zmq_t *net = (net_zmq_t *)base;
-    ASSERT(peer >= 0 && peer < PEER_MAX && n >= 0 && n <= WIRE_FRAMES);
+    ASSERT(peer >= 0 && n >= 0 && n <= WIRE_FRAMES);
     wire_header_t full = *header;
     full.sender = (uint32_t)net->self;
     full.payload_bytes = 0;
@@ -406,12 +432,14 @@ static void refuse(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, 
                     ((const uint8_t *)frames[0].data)[7] == 0;
     if (peer < 0 || is_error)
         return;
-    wire_header_t header = wire_header(WIRE_ERROR, 0, 0, (uint32_t)net->self, 0, ST_MESSAGE);
-    header.payload_bytes = (int64_t)strlen(reason);
+    message_error_t body = {.status = ST_MESSAGE};
+    snprintf(body.text, sizeof body.text, "%s", reason);
+    wire_header_t header = wire_header(WIRE_ERROR, 0, 0, (uint32_t)net->self, 0, 0);
+    header.payload_bytes = sizeof body;
     uint8_t head[64];
     wire_encode(&header, head);
     zmq_msg_t part;
-    pack(&part, &(wire_frame_t){reason, header.payload_bytes}, 1, NULL, NULL);
+    pack(&part, &(wire_frame_t){&body, sizeof body}, 1, NULL, NULL);
     if (send_parts(net, peer, head, &part, 1, 0) == 0) {
         net->base.messages_sent++;
         net->base.bytes_sent += 64 + header.payload_bytes;
@@ -540,6 +568,7 @@ static void op_close(net_t **out)
     mem_free(net->sockets);
     mem_free(net->socket_peer);
     mem_free(net->items);
+    mem_free(net->peer_numbers);
     mem_free(net->peers);
     mem_free(net);
     *out = NULL;
@@ -554,7 +583,7 @@ static const net_ops_t zmq_ops = {.send = op_send,
 
 status_t net_zmq_create(int self, double deadline_s, net_t **out)
 {
-    ASSERT(self >= 0 && self < PEER_MAX && deadline_s > 0);
+    ASSERT(self >= 0 && self < RANK_MAX && deadline_s > 0);
     net_zmq_t *net = MEM_NEW(net_zmq_t);
     if (getrandom(&net->seed, sizeof net->seed, 0) != sizeof net->seed) {
         mem_free(net);
@@ -652,19 +681,12 @@ status_t net_zmq_listen(net_t *base, bool tcp, const char *interface, char endpo
     return listen_on(net, tcp, wanted, endpoint);
 }
 
-static peer_t *peer_slot(net_zmq_t *net, int peer)
-{
-    ASSERT(peer >= 0 && peer < PEER_MAX);
-    MEM_GROW(net->peers, net->peers_capacity, (size_t)peer + 1);
-    return &net->peers[peer];
-}
-
 status_t net_zmq_dial(net_t *base, int peer, const char *endpoint)
 {
     net_zmq_t *net = (net_zmq_t *)base;
     ASSERT(base->ops == &zmq_ops);
-    peer_t *slot = peer_slot(net, peer);
-    ASSERT(slot->socket == 0); /* one connection per peer */
+    peer_t *entry = peer_get(net, peer);
+    ASSERT(!entry->socket); /* one connection per peer */
     void *socket;
     TRY(open_socket(ZMQ_DEALER, strncmp(endpoint, "tcp:", 4) == 0, &socket));
     char identity[IDENTITY_BYTES + 1];
@@ -675,12 +697,12 @@ status_t net_zmq_dial(net_t *base, int peer, const char *endpoint)
         return FAIL(ST_INPUT, "cannot connect to \"%s\": %s", endpoint, zmq_strerror(error));
     }
     add_socket(net, socket, peer);
-    slot->socket = net->n_sockets;
+    entry->socket = socket;
     return ST_OK;
 }
 
 void net_zmq_name_peer(net_t *base, int peer, const char *name)
 {
     ASSERT(base->ops == &zmq_ops);
-    snprintf(peer_slot((net_zmq_t *)base, peer)->name, PEER_NAME_BYTES, "%s", name);
+    snprintf(peer_get((net_zmq_t *)base, peer)->name, PEER_NAME_BYTES, "%s", name);
 }

@@ -21,7 +21,7 @@ WARN_UNUSED status_t net_zmq_create(int self, double deadline_s, net_t **out);
 WARN_UNUSED status_t net_zmq_listen(net_t *net, bool tcp, const char *interface, char endpoint[NET_ENDPOINT_BYTES]);
 
 /* net_zmq_dial - connect to a listening net_t and call it `peer`. Does not wait for it. Where the net_t listens too, choose
- * numbers that no dialling rank has (the size of the job and up).  ST_INPUT: the endpoint is malformed. */
+ * a number that no dialling rank has (message.h numbers shards so).  ST_INPUT: the endpoint is malformed. */
 WARN_UNUSED status_t net_zmq_dial(net_t *net, int peer, const char *endpoint);
 
 /* net_zmq_name_peer - what messages call this peer ("server 2 on node3"); copied, at most 79 bytes. Without: "peer 2". */

@@ -1,0 +1,394 @@
+/* test_net_zmq - the production transport over ipc and tcp, in one process with threads, and with a raw ZeroMQ peer that lies.
+ *
+ * Proves what net.h promises: messages arrive whole, in order, from the right peer, with aligned frames; zero-copy memory is
+ * released once, after the peer could read it, also when a send fails; waits end at their deadline and name the peer;
+ * "a bad message gets an error reply with its reason and a counter, and never changes state" (docs/PROTOCOL.md).          */
+#include "common/net/net_zmq.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/base/clock.h"
+#include "common/base/memory.h"
+#include "common/net/message.h"
+#include "tests/lib/testing.h"
+
+static net_t *make_listener(int self, bool tcp, char endpoint[NET_ENDPOINT_BYTES])
+{
+    net_t *net;
+    assert_int_equal(net_zmq_create(self, 0.3, &net), ST_OK);
+    assert_int_equal(net_zmq_listen(net, tcp, tcp ? "127.0.0.1" : "", endpoint), ST_OK);
+    return net;
+}
+
+static net_t *make_dialler(int self, int peer, const char *endpoint)
+{
+    net_t *net;
+    assert_int_equal(net_zmq_create(self, 0.3, &net), ST_OK);
+    assert_int_equal(net_zmq_dial(net, peer, endpoint), ST_OK);
+    return net;
+}
+
+static void send_pull(net_t *net, int peer, int64_t step, const uint64_t *keys, int64_t count)
+{
+    wire_segment_t segment = {3, (uint32_t)count};
+    wire_header_t header = wire_header(WIRE_PULL, 5, 0, 0, step, count);
+    wire_frame_t frames[] = {{&segment, sizeof segment}, {keys, count * 8}};
+    assert_int_equal(net_send(net, peer, &header, frames, 2), ST_OK);
+}
+
+static void exchange(bool tcp)
+{
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server = make_listener(0, tcp, endpoint);
+    net_t *client[2] = {make_dialler(1, PEER_SHARD(7), endpoint), make_dialler(2, PEER_SHARD(7), endpoint)};
+    /* From messages that ZeroMQ keeps in its receive buffer to ones it allocates; sizes at odd offsets. */
+    static const int64_t counts[] = {1, 2, 5, 100, 1001, 100000};
+    enum { N = sizeof counts / sizeof *counts };
+    uint64_t *keys = MEM_ARRAY(uint64_t, 100000);
+    for (int i = 0; i < 100000; i++)
+        keys[i] = (uint64_t)i * 0x9e3779b97f4a7c15u;
+    for (int c = 0; c < 2; c++)
+        for (int i = 0; i < N; i++)
+            send_pull(client[c], PEER_SHARD(7), i, keys, counts[i]);
+    int64_t next[3] = {0}, sent = client[0]->bytes_sent;
+    net_message_t held[2 * N];
+    for (int i = 0; i < 2 * N; i++) {
+        net_message_t *m = &held[i];
+        assert_int_equal(net_receive(server, m, 5000), ST_OK);
+        assert_true(m->peer == 1 || m->peer == 2);
+        assert_int_equal(m->header.sender, m->peer);
+        assert_int_equal(m->header.step, next[m->peer]++);
+        assert_int_equal(m->frames, 2);
+        int64_t count = counts[m->header.step];
+        assert_int_equal(m->frame[1].bytes, 8 * count);
+        assert_int_equal((uintptr_t)m->frame[0].data % 8, 0);
+        assert_int_equal((uintptr_t)m->frame[1].data % 8, 0);
+        assert_memory_equal(m->frame[1].data, keys, (size_t)(8 * count));
+    }
+    for (int i = 0; i < 2 * N; i++)
+        net_release(server, &held[i]);
+    net_message_t m;
+    assert_int_equal(net_receive(server, &m, 0), ST_TIMEOUT);
+    assert_int_equal(server->messages_received, 2 * N);
+    assert_int_equal(server->bytes_received, 2 * sent);
+    for (int c = 0; c < 2; c++) {
+        float weight = 10.0f + (float)c;
+        wire_header_t header = wire_header(WIRE_ROWS, 5, 0, 0, 9, 1);
+        assert_int_equal(net_send(server, 1 + c, &header, &(wire_frame_t){&weight, 4}, 1), ST_OK);
+    }
+    for (int c = 0; c < 2; c++) {
+        assert_int_equal(net_receive(client[c], &m, 5000), ST_OK);
+        assert_int_equal(m.peer, PEER_SHARD(7));
+        assert_true(*(const float *)m.frame[0].data == 10.0f + (float)c);
+        net_release(client[c], &m);
+        net_close(&client[c]);
+    }
+    net_close(&server);
+    mem_free(keys);
+}
+
+static void test_exchange_ipc(void **state)
+{
+    (void)state;
+    exchange(false);
+}
+
+static void test_exchange_tcp(void **state)
+{
+    (void)state;
+    exchange(true);
+}
+
+static atomic_int released;
+
+static void count_release(void *context)
+{
+    memset(context, 0, 8); /* whatever was not sent by now would be lost */
+    atomic_fetch_add(&released, 1);
+}
+
+static void test_zero_copy(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server = make_listener(0, false, endpoint), *client = make_dialler(1, 0, endpoint);
+    enum { ROUNDS = 50, BYTES = 1 << 18 };
+    uint8_t *block[ROUNDS];
+    atomic_store(&released, 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        block[i] = MEM_ARRAY(uint8_t, BYTES);
+        memset(block[i], i + 1, BYTES);
+        wire_segment_t *segment = (wire_segment_t *)(void *)block[i];
+        wire_frame_t frames[] = {{segment, 8}, {block[i] + 8, 8 * 16000}, {block[i] + 8, 4 * 16000}};
+        wire_header_t header = wire_header(WIRE_PUSH, 1, 0, 1, i, 16000);
+        assert_int_equal(net_send_owned(client, 0, &header, frames, 3, count_release, block[i]), ST_OK);
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        net_message_t m;
+        assert_int_equal(net_receive(server, &m, 5000), ST_OK);
+        for (int f = 0; f < 3; f++) {
+            const uint8_t *bytes = m.frame[f].data;
+            assert_int_equal(bytes[0], i + 1);
+            assert_int_equal(bytes[m.frame[f].bytes - 1], i + 1);
+        }
+        net_release(server, &m);
+    }
+    for (int wait = 0; wait < 500 && atomic_load(&released) < ROUNDS; wait++)
+        usleep(10000);
+    assert_int_equal(atomic_load(&released), ROUNDS);
+    /* A message without frames and a message that cannot be sent are released as well. */
+    wire_header_t flush = wire_header(WIRE_FLUSH, 1, 0, 1, 0, 0);
+    assert_int_equal(net_send_owned(client, 0, &flush, NULL, 0, count_release, block[0]), ST_OK);
+    assert_int_equal(atomic_load(&released), ROUNDS + 1);
+    wire_header_t rows = wire_header(WIRE_ROWS, 1, 0, 0, 0, 2);
+    catch_start();
+    assert_int_equal(net_send_owned(server, 5, &rows, &(wire_frame_t){block[1], 8}, 1, count_release, block[1]), ST_TIMEOUT);
+    catch_stop();
+    assert_int_equal(atomic_load(&released), ROUNDS + 2);
+    net_close(&client);
+    net_close(&server);
+    net_zmq_shutdown(); /* from here on no message can touch a block */
+    for (int i = 0; i < ROUNDS; i++)
+        mem_free(block[i]);
+}
+
+static void test_deadlines_name_the_peer(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server = make_listener(0, false, endpoint);
+    net_message_t m;
+    int64_t start = clock_now_ns();
+    assert_int_equal(net_receive(server, &m, 100), ST_TIMEOUT);
+    assert_in_range((clock_now_ns() - start) / 1000000, 100, 2000);
+    assert_int_equal(net_receive(server, &m, -5), ST_TIMEOUT);
+
+    wire_header_t header = wire_header(WIRE_ROWS, 1, 0, 0, 12, 2);
+    float rows[2] = {1, 2};
+    catch_start();
+    start = clock_now_ns();
+    assert_int_equal(net_send(server, 3, &header, &(wire_frame_t){rows, 8}, 1), ST_TIMEOUT);
+    assert_in_range((clock_now_ns() - start) / 1000000, 300, 3000);
+    assert_caught("peer 3 is not connected after 0.3 s; it did not get: ROWS step 12 from rank 0, 2 rows");
+    net_zmq_name_peer(server, 3, "worker 1 on node2");
+    assert_int_equal(net_send(server, 3, &header, &(wire_frame_t){rows, 8}, 1), ST_TIMEOUT);
+    assert_caught("worker 1 on node2 is not connected after 0.3 s");
+    /* Nobody listens: messages queue up to the limit, then the send times out. */
+    net_t *client = make_dialler(4, 0, "ipc://@smelter-test-nobody");
+    net_zmq_name_peer(client, 0, "server 0 on node1");
+    wire_header_t beat = wire_header(WIRE_HEARTBEAT, 1, 0, 4, 1, 0);
+    status_t status = ST_OK;
+    for (int i = 0; i < 100000 && status == ST_OK; i++)
+        status = net_send(client, 0, &beat, NULL, 0);
+    catch_stop();
+    assert_int_equal(status, ST_TIMEOUT);
+    assert_caught("server 0 on node1 takes no more messages since 0.3 s; it did not get: HEARTBEAT step 1 from rank 4");
+    net_close(&client);
+    net_close(&server);
+    net_zmq_shutdown();
+}
+
+/* A late peer is waited for: the send begins before it dials. */
+static void *dial_late(void *endpoint)
+{
+    usleep(100000);
+    net_t *client = make_dialler(6, 0, endpoint);
+    net_message_t m;
+    bool got = net_receive(client, &m, 5000) == ST_OK;
+    if (got)
+        net_release(client, &m);
+    net_close(&client);
+    return got ? endpoint : NULL;
+}
+
+static void test_send_waits_for_a_late_peer(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server;
+    assert_int_equal(net_zmq_create(0, 10, &server), ST_OK);
+    assert_int_equal(net_zmq_listen(server, false, "", endpoint), ST_OK);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, dial_late, endpoint), 0);
+    wire_header_t header = wire_header(WIRE_EVALUATE, 1, 0, 0, 0, 0);
+    assert_int_equal(net_send(server, 6, &header, NULL, 0), ST_OK);
+    void *got;
+    pthread_join(thread, &got);
+    assert_ptr_equal(got, endpoint);
+    net_close(&server);
+}
+
+/* ---- a raw peer that lies ---- */
+
+static void raw_send(void *socket, const uint8_t *head, size_t head_bytes, int body_frames)
+{
+    static const uint8_t body[16];
+    assert_true(zmq_send(socket, head, head_bytes, body_frames ? ZMQ_SNDMORE : 0) >= 0);
+    for (int i = 0; i < body_frames; i++)
+        assert_true(zmq_send(socket, body, 16, i + 1 < body_frames ? ZMQ_SNDMORE : 0) >= 0);
+}
+
+static void test_bad_messages_are_answered_and_skipped(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server = make_listener(0, false, endpoint);
+    void *context = zmq_ctx_new(), *raw = zmq_socket(context, ZMQ_DEALER), *stranger = zmq_socket(context, ZMQ_DEALER);
+    int zero = 0;
+    zmq_setsockopt(raw, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(stranger, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(raw, ZMQ_ROUTING_ID, "r00000009", 9);
+    assert_int_equal(zmq_connect(raw, endpoint), 0);
+    assert_int_equal(zmq_connect(stranger, endpoint), 0);
+    uint8_t good[64], bad[64];
+    wire_header_t header = wire_header(WIRE_FLUSH, 1, 0, 9, 0, 0);
+    wire_encode(&header, good);
+    raw_send(raw, (const uint8_t *)"hello", 5, 0); /* no header */
+    raw_send(raw, good, 64, 1);                    /* a frame too many for the type */
+    raw_send(raw, good, 64, 7);                    /* more frames than any type has */
+    memcpy(bad, good, 64);
+    bad[4] = 9;
+    raw_send(raw, bad, 64, 0); /* another version */
+    memcpy(bad, good, 64);
+    bad[20] = 8;
+    raw_send(raw, bad, 64, 0); /* another sender */
+    header.type = WIRE_ERROR;
+    wire_encode(&header, bad);
+    raw_send(raw, bad, 64, 3); /* a bad ERROR is not answered */
+    raw_send(raw, good, 64, 0);
+    catch_start();
+    net_message_t m;
+    assert_int_equal(net_receive(server, &m, 5000), ST_OK);
+    assert_int_equal(m.header.type, WIRE_FLUSH);
+    assert_int_equal(m.peer, 9);
+    net_release(server, &m);
+    assert_int_equal(server->bad_messages, 6);
+    assert_int_equal(server->messages_received, 1);
+    assert_caught("refused a message from peer 9: the header is not 64 bytes (1 bad messages so far)");
+    assert_caught("refused a message from peer 9: the header names another sender than the connection (5 bad messages so far)");
+    static const char *const reasons[] = {"the header is not 64 bytes", "wrong number of frames for the type", "wrong number of frames",
+                                          "another protocol version", "the header names another sender than the connection"};
+    int timeout = 3000;
+    zmq_setsockopt(raw, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        uint8_t head[64];
+        message_error_t body;
+        assert_int_equal(zmq_recv(raw, head, 64, 0), 64);
+        assert_int_equal(zmq_recv(raw, &body, sizeof body, 0), sizeof body);
+        assert_int_equal(head[6], WIRE_ERROR);
+        assert_int_equal(body.status, ST_MESSAGE);
+        assert_int_equal(body.fatal, 0);
+        assert_string_equal(body.text, reasons[i]);
+    }
+    timeout = 200;
+    zmq_setsockopt(raw, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
+    uint8_t more[64];
+    assert_int_equal(zmq_recv(raw, more, 64, 0), -1);
+    /* A well-formed message from a socket that is no rank of the job. */
+    raw_send(stranger, good, 64, 0);
+    assert_int_equal(net_receive(server, &m, 300), ST_TIMEOUT);
+    assert_int_equal(server->bad_messages, 7);
+    assert_caught("refused a message from a stranger: its sender is no rank of this job");
+    catch_stop();
+    zmq_close(raw);
+    zmq_close(stranger);
+    zmq_ctx_term(context);
+    net_close(&server);
+}
+
+/* Three talkative peers and one quiet one: every round of receives must serve the quiet one soon. */
+static void test_receive_is_fair(void **state)
+{
+    (void)state;
+    enum { PEERS = 4, EACH = 50 };
+    char endpoint[PEERS][NET_ENDPOINT_BYTES];
+    net_t *far[PEERS], *near;
+    assert_int_equal(net_zmq_create(1, 1, &near), ST_OK);
+    wire_header_t header = wire_header(WIRE_HEARTBEAT, 1, 0, 1, 0, 0);
+    for (int p = 0; p < PEERS; p++) {
+        far[p] = make_listener(p + 2, false, endpoint[p]);
+        assert_int_equal(net_zmq_dial(near, PEER_SHARD(p), endpoint[p]), ST_OK);
+        assert_int_equal(net_send(near, PEER_SHARD(p), &header, NULL, 0), ST_OK);
+        net_message_t m;
+        assert_int_equal(net_receive(far[p], &m, 5000), ST_OK);
+        net_release(far[p], &m);
+        for (int i = 0; i < (p == 3 ? 1 : EACH); i++)
+            assert_int_equal(net_send(far[p], 1, &header, NULL, 0), ST_OK);
+    }
+    usleep(100000);
+    int position = -1;
+    for (int i = 0; i < 3 * EACH + 1; i++) {
+        net_message_t m;
+        assert_int_equal(net_receive(near, &m, 5000), ST_OK);
+        if (m.peer == PEER_SHARD(3))
+            position = i;
+        net_release(near, &m);
+    }
+    assert_in_range(position, 0, PEERS - 1);
+    for (int p = 0; p < PEERS; p++)
+        net_close(&far[p]);
+    net_close(&near);
+}
+
+static void test_endpoints(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES], other[NET_ENDPOINT_BYTES];
+    net_t *a = make_listener(1, false, endpoint), *b = make_listener(2, false, other);
+    assert_memory_equal(endpoint, "ipc://@smelter-", 15);
+    assert_string_not_equal(endpoint, other);
+    net_close(&a);
+    net_close(&b);
+    static const char *const names[] = {"lo", "127.0.0.1", ""};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(net_zmq_create(1, 1, &a), ST_OK);
+        assert_int_equal(net_zmq_listen(a, true, names[i], endpoint), ST_OK);
+        int port = 0;
+        const char *colon = strrchr(endpoint, ':');
+        assert_int_equal(sscanf(colon, ":%d", &port), 1);
+        assert_in_range(port, 1024, 65535);
+        if (i < 2)
+            assert_memory_equal(endpoint, "tcp://127.0.0.1:", 16);
+        net_close(&a);
+    }
+    assert_int_equal(net_zmq_create(1, 1, &a), ST_OK);
+    catch_start();
+    assert_int_equal(net_zmq_listen(a, true, "ib7", endpoint), ST_INPUT);
+    assert_caught("no interface that is up has the name or IPv4 address \"ib7\"; this host has: ");
+    assert_caught("lo (127.0.0.1)");
+    assert_int_equal(net_zmq_listen(a, true, "203.0.113.9", endpoint), ST_INPUT);
+    assert_caught("address \"203.0.113.9\"");
+    assert_int_equal(net_zmq_dial(a, 0, "carrier pigeon"), ST_INPUT);
+    catch_stop();
+    assert_caught("cannot connect to \"carrier pigeon\": Invalid argument");
+    net_close(&a);
+    assert_null(a);
+    net_close(&a);
+}
+
+static int shutdown_all(void **state)
+{
+    (void)state;
+    net_zmq_shutdown();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exchange_ipc),
+        cmocka_unit_test(test_exchange_tcp),
+        cmocka_unit_test(test_zero_copy),
+        cmocka_unit_test(test_deadlines_name_the_peer),
+        cmocka_unit_test(test_send_waits_for_a_late_peer),
+        cmocka_unit_test(test_bad_messages_are_answered_and_skipped),
+        cmocka_unit_test(test_receive_is_fair),
+        cmocka_unit_test(test_endpoints),
+    };
+    return cmocka_run_group_tests(tests, NULL, shutdown_all);
+}
