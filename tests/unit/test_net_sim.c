@@ -1,0 +1,201 @@
+/* test_net_sim - the simulated network keeps net.h's promises and repeats itself for a seed.
+ *
+ * Proves in-order delivery per pair with different orders between senders, exact repetition for one seed, waits that move
+ * the virtual clock and nothing else, served nodes that answer a client that blocks, memory read at arrival and
+ * released once, and sends to a closed node that end at the deadline.                                                    */
+#include "common/net/net_sim.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "tests/lib/testing.h"
+
+static wire_header_t beat(int64_t step)
+{
+    return wire_header(WIRE_HEARTBEAT, 1, 0, 0, step, 0);
+}
+
+/* Three senders, 40 messages each; the order of arrival as text. */
+static void arrivals(uint64_t seed, char text[121])
+{
+    net_sim_world_t *world = net_sim_world_create(seed, 1);
+    net_t *to = net_sim_attach(world, 0), *from[3];
+    for (int s = 0; s < 3; s++) {
+        from[s] = net_sim_attach(world, s + 1);
+        net_sim_dial(from[s], 50, to);
+    }
+    for (int i = 0; i < 40; i++)
+        for (int s = 0; s < 3; s++) {
+            wire_header_t header = beat(i);
+            assert_int_equal(net_send(from[s], 50, &header, NULL, 0), ST_OK);
+        }
+    int64_t next[4] = {0}, last_ns = 0;
+    for (int i = 0; i < 120; i++) {
+        net_message_t m;
+        assert_int_equal(net_receive(to, &m, 1000), ST_OK);
+        assert_int_equal(m.header.sender, m.peer);
+        assert_int_equal(m.header.step, next[m.peer]++);
+        assert_true(net_now_ns(to) >= last_ns);
+        last_ns = net_now_ns(to);
+        text[i] = (char)('0' + m.peer);
+        net_release(to, &m);
+    }
+    text[120] = 0;
+    assert_int_equal(to->bytes_received, 120 * 64);
+    net_close(&to);
+    for (int s = 0; s < 3; s++)
+        net_close(&from[s]);
+    net_sim_world_destroy(&world);
+    assert_null(world);
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    char a[121], b[121], c[121], turns[121];
+    arrivals(1, a);
+    arrivals(1, b);
+    arrivals(2, c);
+    assert_string_equal(a, b);
+    assert_string_not_equal(a, c);
+    for (int i = 0; i < 120; i++)
+        turns[i] = (char)('1' + i % 3);
+    turns[120] = 0;
+    assert_string_not_equal(a, turns);
+}
+
+static void test_clock(void **state)
+{
+    (void)state;
+    net_sim_world_t *world = net_sim_world_create(3, 1);
+    net_t *a = net_sim_attach(world, 1), *b = net_sim_attach(world, 2);
+    net_sim_dial(a, 7, b);
+    net_message_t m;
+    assert_int_equal(net_receive(b, &m, 0), ST_TIMEOUT);
+    assert_int_equal(net_sim_now_ns(world), 0);
+    assert_int_equal(net_receive(b, &m, 30000), ST_TIMEOUT);
+    assert_int_equal(net_sim_now_ns(world), 30000000000);
+    wire_header_t header = beat(4);
+    assert_int_equal(net_send(a, 7, &header, NULL, 0), ST_OK);
+    assert_int_equal(net_receive(b, &m, 0), ST_TIMEOUT); /* still on its way */
+    assert_true(net_sim_step(world));
+    assert_false(net_sim_step(world));
+    int64_t arrived = net_sim_now_ns(world);
+    assert_in_range(arrived, 30000000001, 30002000000);
+    assert_int_equal(net_receive(b, &m, 0), ST_OK);
+    assert_int_equal(net_sim_now_ns(world), arrived);
+    net_release(b, &m);
+    assert_true(net_random(a) != net_random(a));
+    net_close(&a);
+    net_close(&b);
+    net_sim_world_destroy(&world);
+}
+
+typedef struct echo {
+    net_t *net, *next; /* asks the next node before it answers, where there is one */
+    int served;
+} echo_t;
+
+static void echo_serve(void *context)
+{
+    echo_t *echo = context;
+    net_message_t m, answer;
+    assert_int_equal(net_receive(echo->net, &m, 0), ST_OK);
+    if (echo->next) {
+        wire_header_t question = beat(m.header.step);
+        assert_int_equal(net_send(echo->net, 90, &question, NULL, 0), ST_OK);
+        assert_int_equal(net_receive(echo->net, &answer, 1000), ST_OK);
+        assert_int_equal(answer.peer, 90);
+        assert_int_equal(answer.header.step, m.header.step * 2);
+        net_release(echo->net, &answer);
+    }
+    wire_header_t header = beat(m.header.step * 2);
+    assert_int_equal(net_send(echo->net, m.peer, &header, NULL, 0), ST_OK);
+    echo->served++;
+    net_release(echo->net, &m);
+}
+
+static void test_served_nodes_answer_a_blocked_client(void **state)
+{
+    (void)state;
+    net_sim_world_t *world = net_sim_world_create(4, 1);
+    net_t *client = net_sim_attach(world, 1), *near = net_sim_attach(world, 2), *far = net_sim_attach(world, 3);
+    net_sim_dial(client, 80, near);
+    net_sim_dial(near, 90, far);
+    echo_t near_echo = {near, far, 0}, far_echo = {far, NULL, 0};
+    net_sim_serve(near, echo_serve, &near_echo);
+    net_sim_serve(far, echo_serve, &far_echo);
+    for (int i = 1; i <= 20; i++) {
+        wire_header_t header = beat(i);
+        assert_int_equal(net_send(client, 80, &header, NULL, 0), ST_OK);
+        net_message_t m;
+        assert_int_equal(net_receive(client, &m, 1000), ST_OK);
+        assert_int_equal(m.header.step, 2 * i);
+        assert_int_equal(m.peer, 80);
+        net_release(client, &m);
+    }
+    assert_int_equal(near_echo.served, 20);
+    assert_int_equal(far_echo.served, 20);
+    net_close(&client);
+    net_close(&near);
+    net_close(&far);
+    net_sim_world_destroy(&world);
+}
+
+static int released;
+
+static void count_release(void *context)
+{
+    released++;
+    memset(context, 0xee, 8);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    net_sim_world_t *world = net_sim_world_create(5, 2);
+    net_t *a = net_sim_attach(world, 1), *b = net_sim_attach(world, 2);
+    net_sim_dial(a, 7, b);
+    float owned[2] = {1, 2}, copied[2] = {3, 4};
+    wire_header_t header = wire_header(WIRE_ROWS, 1, 0, 1, 0, 2);
+    released = 0;
+    assert_int_equal(net_send_owned(a, 7, &header, &(wire_frame_t){owned, 8}, 1, count_release, owned), ST_OK);
+    assert_int_equal(net_send(a, 7, &header, &(wire_frame_t){copied, 8}, 1), ST_OK);
+    assert_int_equal(released, 0);
+    owned[1] = 20; /* against the contract: the receiver sees it */
+    copied[1] = 40;
+    net_message_t m[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(net_receive(b, &m[i], 1000), ST_OK);
+    assert_int_equal(released, 1);
+    assert_true(((const float *)m[0].frame[0].data)[0] == 1 && ((const float *)m[0].frame[0].data)[1] == 20);
+    assert_true(((const float *)m[1].frame[0].data)[1] == 4);
+    for (int i = 0; i < 2; i++)
+        net_release(b, &m[i]);
+    /* On its way when the receiver closes; and sent after that. */
+    assert_int_equal(net_send_owned(a, 7, &header, &(wire_frame_t){owned, 8}, 1, count_release, owned), ST_OK);
+    net_close(&b);
+    assert_int_equal(released, 1);
+    assert_true(net_sim_step(world));
+    assert_int_equal(released, 2);
+    int64_t before = net_sim_now_ns(world);
+    catch_start();
+    assert_int_equal(net_send_owned(a, 7, &header, &(wire_frame_t){owned, 8}, 1, count_release, owned), ST_TIMEOUT);
+    catch_stop();
+    assert_caught("peer 7 is not connected after 2.0 s; it did not get: ROWS step 0 from rank 1, 2 rows");
+    assert_int_equal(released, 3);
+    assert_int_equal(net_sim_now_ns(world) - before, 2000000000);
+    net_close(&a);
+    net_sim_world_destroy(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_served_nodes_answer_a_blocked_client),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
