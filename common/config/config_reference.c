@@ -37,6 +37,7 @@ static const char head[] =
     "  `--set data.input=''`. It may be given several times; it wins over variants.\n"
     "* **`${VARIABLE}`** in a text value is replaced from the environment. An unset variable is an error, in `data.input` only when the\n"
     "  input is needed.\n"
+    "* A relative `data.schema` is a file beside the configuration; given by `--set`, it is relative to the current folder.\n"
     "* YAML aliases and merge keys are not supported.\n";
 
 static const char between[] =

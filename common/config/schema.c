@@ -163,8 +163,29 @@ static int count_columns(const tree_t *list)
     return count;
 }
 
-/* add_entry - the column or columns of one entry; `entry` is the caller's copy and is changed. */
-static status_t add_entry(schema_t *schema, tree_t *entry)
+/* add_alike - a column per name, each with what the rest of the entry says. */
+static status_t add_alike(schema_t *schema, const tree_t *entry, const tree_t *names, const tree_t *columns)
+{
+    tree_t *alike = tree_copy(entry), *taken = tree_take(alike, "names");
+    tree_destroy(&taken);
+    taken = tree_take(alike, "columns");
+    tree_destroy(&taken);
+    status_t status = ST_OK;
+    const tree_t *column = columns ? columns->first : NULL;
+    for (const tree_t *name = names->first; name && status == ST_OK; name = name->next) {
+        put_text(alike, "name", name);
+        if (column) {
+            put_text(alike, "column", column);
+            column = column->next;
+        }
+        status = add_column(schema, alike);
+    }
+    tree_destroy(&alike);
+    return status;
+}
+
+/* add_entry - the column or columns of one entry. */
+static status_t add_entry(schema_t *schema, const tree_t *entry)
 {
     if (entry->kind == TREE_LIST)
         return tree_fail(entry, "a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted");
@@ -176,31 +197,18 @@ static status_t add_entry(schema_t *schema, tree_t *entry)
         tree_destroy(&map);
         return status;
     }
-    tree_t *names = tree_take(entry, "names"), *columns = tree_take(entry, "columns");
-    status_t status = ST_OK;
-    if (!names && !columns) {
-        status = add_column(schema, entry);
-    } else if (!names || !is_word_list(names)) {
-        status = tree_fail(names ? names : columns, "%s", names ? "names: a list of column names is wanted"
-                                                                : "columns: goes with names: only; use column: for a single column");
-    } else if (tree_child(entry, "name") || tree_child(entry, "column")) {
-        status = tree_fail(entry, "names: describes several columns, so name: and column: cannot stand beside it; use columns:");
-    } else if (columns && (!is_word_list(columns) || columns->count != names->count)) {
-        status = tree_fail(columns, "columns: needs one column of the text file for each of the %d names", names->count);
-    } else {
-        const tree_t *column = columns ? columns->first : NULL;
-        for (const tree_t *name = names->first; name && status == ST_OK; name = name->next) {
-            put_text(entry, "name", name);
-            if (column) {
-                put_text(entry, "column", column);
-                column = column->next;
-            }
-            status = add_column(schema, entry);
-        }
-    }
-    tree_destroy(&names);
-    tree_destroy(&columns);
-    return status;
+    const tree_t *names = tree_child(entry, "names"), *columns = tree_child(entry, "columns");
+    if (!names && !columns)
+        return add_column(schema, entry);
+    if (!names)
+        return tree_fail(columns, "goes with names: only; use column: for a single column");
+    if (!is_word_list(names))
+        return tree_fail(names, "a list of column names is wanted");
+    if (tree_child(entry, "name") || tree_child(entry, "column"))
+        return tree_fail(entry, "names: describes several columns, so name: and column: cannot stand beside it; use columns:");
+    if (columns && (!is_word_list(columns) || columns->count != names->count))
+        return tree_fail(columns, "one column of the text file is needed for each of the %d names", names->count);
+    return add_alike(schema, entry, names, columns);
 }
 
 static status_t add_columns(schema_t *schema, const tree_t *list)
@@ -280,13 +288,14 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     int errors = tree_merge(tree, file);
     columns = layout_take_list(tree, "columns");
     TRY_DONE(decode_tree(&schema_layout, tree, &decoded));
+    if (errors) { /* A misspelt columns: must not be called missing as well. */
+        status = ST_INPUT;
+        goto done;
+    }
     TRY_DONE(check_whole(decoded, tree, columns));
     TRY_DONE(add_columns(decoded, columns));
-    status = errors ? ST_INPUT : ST_OK;
-    if (status == ST_OK) {
-        *out = decoded;
-        decoded = NULL;
-    }
+    *out = decoded;
+    decoded = NULL;
 done:;
     schema_t *schema = decoded;
     schema_destroy(&schema);
