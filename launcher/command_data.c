@@ -1,0 +1,114 @@
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "launcher/commands.h"
+#include "worker/data/dataset.h"
+#include "worker/data/import.h"
+#include "worker/data/synth.h"
+
+static status_t parse_count(const char *option, const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || *end || end == text || value < 0)
+        return FAIL(ST_INPUT, "--%s is \"%s\"; it must be a whole number, 0 or more", option, text);
+    *out = value;
+    return ST_OK;
+}
+
+/* A schema named in a configuration is a preset or a file beside it. */
+static char *schema_beside(const char *config_path, const char *schema)
+{
+    char *copy = mem_strdup(config_path);
+    char *path = schema[0] == '/' ? mem_strdup(schema) : mem_printf("%s/%s", dirname(copy), schema);
+    if (!file_exists(path)) {
+        mem_free(path);
+        path = mem_strdup(schema);
+    }
+    mem_free(copy);
+    return path;
+}
+
+static status_t import_configured(const config_t *config, const char *config_path)
+{
+    char *input = NULL, *schema_path = NULL;
+    schema_t *schema = NULL;
+    status_t status;
+    if (!*config->data.schema)
+        return FAIL(ST_INPUT, "%s: data.schema is empty, but data.input is to be imported; name a schema file or a preset", config_path);
+    TRY_DONE(config_expand(config->data.input, "data.input", &input));
+    schema_path = schema_beside(config_path, config->data.schema);
+    TRY_DONE(schema_load(schema_path, &schema));
+    log_info("dataset %s is not there: importing %s", config->data.path, input);
+    TRY_DONE(import_text(input, schema, config->data.path, true, true));
+done:
+    schema_destroy(&schema);
+    mem_free(schema_path);
+    mem_free(input);
+    return status;
+}
+
+static status_t prepare_one(const config_t *config, const char *config_path)
+{
+    if (!*config->data.path)
+        return FAIL(ST_INPUT, "%s: data.path is empty; name a dataset made by smelter import or smelter synth", config_path);
+    if (dataset_exists(config->data.path))
+        return ST_OK;
+    if (*config->data.input)
+        return import_configured(config, config_path);
+    if (config->synth.rows) {
+        log_info("dataset %s is not there: generating %lld synthetic rows", config->data.path, (long long)config->synth.rows);
+        return synth_dataset(&config->synth, config->data.path, true);
+    }
+    return FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import or smelter synth, or set data.input or synth.rows",
+                config->data.path);
+}
+
+status_t prepare_data(const experiment_t *experiment, const char *config_path)
+{
+    TRY(prepare_one(experiment->base, config_path));
+    for (int v = 0; v < experiment->variants; v++)
+        TRY(prepare_one(experiment->configs[v], config_path));
+    return ST_OK;
+}
+
+status_t command_import(const options_t *options)
+{
+    if (!options->out)
+        return FAIL(ST_INPUT, "smelter import needs --out DIR, where the dataset goes");
+    if (!options->schema)
+        return FAIL(ST_INPUT, "smelter import needs --schema, a YAML file or one of criteo, avazu, libsvm");
+    schema_t *schema;
+    TRY(schema_load(options->schema, &schema));
+    status_t status = options->max_bad_rows ? parse_count("max-bad-rows", options->max_bad_rows, &schema->max_bad_rows) : ST_OK;
+    if (status == ST_OK)
+        status = import_text(options->argument, schema, options->out, !options->no_compress, true);
+    schema_destroy(&schema);
+    return status;
+}
+
+status_t command_synth(const options_t *options)
+{
+    experiment_t *experiment;
+    if (!options->argument && !options->out)
+        return FAIL(ST_INPUT, "smelter synth needs --out DIR, where the dataset goes, or a configuration with data.path");
+    TRY(experiment_load(options->argument ? options->argument : "/dev/null", options->sets, options->n_sets, &experiment));
+    struct config_synth *settings = &experiment->base->synth;
+    const char *path = options->out ? options->out : experiment->base->data.path;
+    status_t status = options->rows ? parse_count("rows", options->rows, &settings->rows) : ST_OK;
+    if (status == ST_OK && settings->rows == 0)
+        status = FAIL(ST_INPUT, "no rows asked for; give --rows N or synth.rows");
+    if (status == ST_OK && !*path)
+        status = FAIL(ST_INPUT, "smelter synth needs --out DIR, where the dataset goes, or data.path in the configuration");
+    if (status == ST_OK)
+        status = synth_dataset(settings, path, true);
+    experiment_destroy(&experiment);
+    return status;
+}

@@ -1,0 +1,224 @@
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/hash.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/kernels/gemm.h"
+#include "launcher/commands.h"
+#include "launcher/manifest.h"
+#include "ps/store.h"
+#include "worker/data/dataset.h"
+
+/* ---- the files of a run ----------------------------------------------------------------------------------------------- */
+
+typedef struct table_sum {
+    int64_t rows, payload;
+    double squares;
+    uint32_t last_version;
+    uint64_t updates;
+} table_sum_t;
+
+typedef struct run_scan {
+    hash_digest_t digest;
+    table_sum_t *tables;
+    size_t tables_cap;
+    int64_t shards_found, rows, bytes, dense;
+} run_scan_t;
+
+static status_t visit_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    run_scan_t *scan = context;
+    table_digest_row(table, payload_floats, row, &scan->digest);
+    MEM_GROW(scan->tables, scan->tables_cap, (size_t)table + 1);
+    table_sum_t *sum = &scan->tables[table];
+    sum->rows++;
+    sum->payload = payload_floats;
+    sum->updates += row->count;
+    if (row->version > sum->last_version)
+        sum->last_version = row->version;
+    for (int64_t i = 0; i < payload_floats; i++)
+        sum->squares += (double)row->payload[i] * row->payload[i];
+    return ST_OK;
+}
+
+/* Read every shard's store and the dense files of a run. Shards that are not on this host are skipped and not counted. */
+static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t *scan)
+{
+    for (int64_t s = 0; s < manifest->servers * manifest->shards_per_server; s++) {
+        char *path = mem_printf("%s/store/shard-%lld", dir, (long long)s);
+        store_t *store = NULL;
+        status_t status = ST_OK;
+        if (file_exists(path)) {
+            status = store_open(path, false, &store);
+            if (status == ST_OK)
+                status = store_scan(store, visit_row, scan);
+            if (status == ST_OK) {
+                scan->shards_found++;
+                scan->rows += store_rows(store);
+                scan->bytes += store_bytes(store);
+            }
+            store_close(&store);
+        }
+        mem_free(path);
+        TRY(status);
+    }
+    for (uint32_t k = 0;; k++) {
+        char *path = mem_printf("%s/dense-%u.f32", dir, k), *data = NULL;
+        size_t bytes = 0;
+        if (!file_exists(path)) {
+            mem_free(path);
+            return ST_OK;
+        }
+        status_t status = file_read(path, &data, &bytes);
+        mem_free(path);
+        TRY(status);
+        hash_digest_add(&scan->digest, &k, sizeof k, data, bytes);
+        scan->dense += (int64_t)(bytes / sizeof(float));
+        mem_free(data);
+    }
+}
+
+static status_t read_run(const char *dir, manifest_t *manifest, run_scan_t *scan)
+{
+    bool found;
+    TRY(manifest_read(dir, manifest, &found));
+    if (!found)
+        return FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", dir);
+    status_t status = scan_run(dir, manifest, scan);
+    if (status != ST_OK)
+        manifest_fini(manifest);
+    return status;
+}
+
+/* ---- digest ----------------------------------------------------------------------------------------------------------- */
+
+static status_t digest_run(const char *dir)
+{
+    manifest_t manifest;
+    run_scan_t scan = {0};
+    status_t status = read_run(dir, &manifest, &scan);
+    mem_free(scan.tables);
+    TRY(status);
+    char text[33];
+    hash_digest_text(&scan.digest, text);
+    int64_t shards = manifest.servers * manifest.shards_per_server;
+    if (scan.shards_found < shards) {
+        log_warn("%s: %lld of %lld shard stores are not on this host; this is the digest that the manifest holds", dir,
+                 (long long)(shards - scan.shards_found), (long long)shards);
+        snprintf(text, sizeof text, "%s", manifest.result.digest);
+    } else if (strcmp(text, manifest.result.digest) != 0) {
+        status = FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", dir, text,
+                      manifest.result.digest);
+    }
+    if (status == ST_OK)
+        printf("%s  %s\n", text, dir);
+    manifest_fini(&manifest);
+    return status;
+}
+
+static int is_child(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Call `visit` on every run at or below a folder, in order of names; *runs counts them. */
+static status_t each_run(const char *dir, int depth, status_t (*visit)(const char *dir), int *runs)
+{
+    char *manifest = mem_printf("%s/manifest.json", dir);
+    bool is_run = file_exists(manifest);
+    mem_free(manifest);
+    if (is_run) {
+        (*runs)++;
+        return visit(dir);
+    }
+    struct dirent **entries;
+    int n = depth > 0 ? scandir(dir, &entries, is_child, alphasort) : 0;
+    status_t status = ST_OK;
+    for (int i = 0; i < n; i++) {
+        char *child = mem_printf("%s/%s", dir, entries[i]->d_name);
+        if (status == ST_OK)
+            status = each_run(child, depth - 1, visit, runs);
+        mem_free(child);
+        free(entries[i]);
+    }
+    if (n > 0)
+        free(entries);
+    return status;
+}
+
+status_t command_digest(const options_t *options)
+{
+    if (!file_exists(options->argument))
+        return FAIL(ST_INPUT, "%s does not exist", options->argument);
+    int runs = 0;
+    TRY(each_run(options->argument, 2, digest_run, &runs));
+    return runs ? ST_OK : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", options->argument);
+}
+
+/* ---- inspect ---------------------------------------------------------------------------------------------------------- */
+
+static status_t inspect_run(const char *dir)
+{
+    manifest_t m;
+    run_scan_t scan = {0};
+    TRY(read_run(dir, &m, &scan));
+    const quality_t *q = &m.result.quality;
+    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment, m.variant,
+           m.result.replica, (long long)m.result.init_seed, (long long)m.result.order_seed);
+    printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,
+           (long long)m.servers, (long long)m.shards_per_server, m.determinism, (long long)m.steps);
+    printf("  build          %s, kernels %s\n", m.build, m.kernels);
+    printf("  evaluation     logloss %.5f, AUC loss %.5f, PQAUC loss %.5f, calibration %.4f over %lld examples\n", q->logloss, q->auc_loss,
+           q->pqauc_loss, q->calibration, (long long)m.predictions);
+    printf("  digest         %s\n", m.result.digest);
+    printf("  dense          %lld floats with optimizer state\n", (long long)scan.dense);
+    printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan.rows, (long long)scan.shards_found,
+           (long long)(m.servers * m.shards_per_server), (double)scan.bytes * 1e-6);
+    printf("    %6s %12s %8s %14s %12s %12s\n", "table", "rows", "floats", "updates/row", "last step", "rms");
+    for (size_t t = 0; t < scan.tables_cap; t++) {
+        const table_sum_t *sum = &scan.tables[t];
+        if (sum->rows)
+            printf("    %6zu %12lld %8lld %14.2f %12u %12.5f\n", t, (long long)sum->rows, (long long)sum->payload,
+                   (double)sum->updates / (double)sum->rows, sum->last_version ? sum->last_version - 1 : 0,
+                   sqrt(sum->squares / (double)(sum->rows * sum->payload)));
+    }
+    mem_free(scan.tables);
+    manifest_fini(&m);
+    return ST_OK;
+}
+
+status_t command_inspect(const options_t *options)
+{
+    const char *path = options->argument;
+    if (dataset_exists(path)) {
+        char *end = NULL;
+        long rows = options->rows ? strtol(options->rows, &end, 10) : 5;
+        if (options->rows && (*end || rows < 0 || rows > 1000000))
+            return FAIL(ST_INPUT, "--rows is \"%s\"; it must be a whole number from 0 to 1000000", options->rows);
+        return dataset_print(path, (int)rows);
+    }
+    if (!file_exists(path))
+        return FAIL(ST_INPUT, "%s does not exist", path);
+    int runs = 0;
+    TRY(each_run(path, 2, inspect_run, &runs));
+    return runs ? ST_OK : FAIL(ST_INPUT, "%s is neither a dataset nor a folder with a finished run", path);
+}
+
+/* ---- version ---------------------------------------------------------------------------------------------------------- */
+
+status_t command_version(const options_t *options)
+{
+    (void)options;
+    printf("smelter %s\nkernels %s\n", SMELTER_VERSION, gemm_kernel_name());
+    return ST_OK;
+}
+
+status_t command_config_reference(const options_t *options)
+{
+    return config_write_reference(options->argument);
+}

@@ -1,0 +1,224 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "launcher/commands.h"
+#include "launcher/job.h"
+#include "launcher/outdir.h"
+#include "launcher/report.h"
+
+/* --out, or out/NAME. */
+static char *out_path(const options_t *options, const experiment_t *experiment)
+{
+    return options->out ? mem_strdup(options->out) : mem_printf("out/%s", experiment->base->name);
+}
+
+/* ---- train ------------------------------------------------------------------------------------------------------------ */
+
+static void print_run(const manifest_t *m, const char *dir)
+{
+    const quality_t *q = &m->result.quality;
+    const cost_t *c = &m->result.cost;
+    printf("run            %s in %s\n", m->experiment, dir);
+    printf("evaluation     logloss %.5f   AUC loss %.5f   PQAUC loss %.5f   calibration %.4f   (%lld examples)\n", q->logloss,
+           q->auc_loss, q->pqauc_loss, q->calibration, (long long)m->predictions);
+    printf("progressive    logloss %.5f\n", q->progressive_logloss);
+    printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n", c->examples_per_second,
+           c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
+    printf("determinism    %s, %lld workers, %lld servers\n", m->determinism, (long long)m->workers, (long long)m->servers);
+    printf("digest         %s\n", m->result.digest);
+}
+
+/* A folder may hold an earlier training of the same configuration, which is replaced, but not one of another. */
+static status_t check_earlier(coordinator_t *coordinator, const char *dir)
+{
+    manifest_t found, wanted;
+    bool is_there;
+    TRY(manifest_read(dir, &found, &is_there));
+    if (!is_there)
+        return ST_OK;
+    status_t status = coordinator_wanted(coordinator, -1, 0, &wanted);
+    if (status == ST_OK) {
+        status = manifest_check(&found, &wanted, dir);
+        manifest_fini(&wanted);
+    }
+    manifest_fini(&found);
+    if (status == ST_OK)
+        log_info("%s holds an earlier run of the same configuration; it is trained again", dir);
+    return status;
+}
+
+static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
+{
+    (void)progress;
+    char *dir = out_path(options, experiment);
+    outdir_t *outdir = NULL;
+    manifest_t manifest = {0};
+    const progress_run_t line = {.variant = experiment->base->name, .replicas = 1, .runs = 1};
+    status_t status;
+    TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
+    TRY_DONE(check_earlier(coordinator, dir));
+    TRY_DONE(coordinator_train(coordinator, -1, 0, dir, &line, &manifest));
+    print_run(&manifest, dir);
+    manifest_fini(&manifest);
+done:
+    outdir_close(&outdir);
+    mem_free(dir);
+    return status;
+}
+
+status_t command_train(const options_t *options)
+{
+    return job_run(options, lead_train);
+}
+
+/* ---- compare ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct comparison {
+    coordinator_t *coordinator;
+    const experiment_t *experiment;
+    const char *dir;
+    int variants, replicas; /* an experiment without variants compares the base with itself */
+    int trained;            /* runs of this job so far */
+    int to_train;
+} comparison_t;
+
+static int variant_index(const comparison_t *c, int v)
+{
+    return c->experiment->variants ? v : -1;
+}
+
+static const char *variant_name(const comparison_t *c, int v)
+{
+    return c->experiment->variants ? c->experiment->names[v] : c->experiment->base->name;
+}
+
+static char *run_path(const comparison_t *c, int v, int replica)
+{
+    return mem_printf("%s/%s/r%d", c->dir, variant_name(c, v), replica);
+}
+
+/* A finished run of an earlier, interrupted job: *found tells whether there is one; a different one is an error. */
+static status_t find_finished(const comparison_t *c, int v, int replica, manifest_t *out, bool *found)
+{
+    char *path = run_path(c, v, replica);
+    manifest_t wanted;
+    status_t status = manifest_read(path, out, found);
+    if (status == ST_OK && *found) {
+        status = coordinator_wanted(c->coordinator, variant_index(c, v), replica, &wanted);
+        if (status == ST_OK) {
+            status = manifest_check(out, &wanted, path);
+            manifest_fini(&wanted);
+        }
+        if (status != ST_OK)
+            manifest_fini(out);
+    }
+    mem_free(path);
+    return status;
+}
+
+static status_t train_one(comparison_t *c, int v, int replica, manifest_t *out)
+{
+    char *path = run_path(c, v, replica);
+    const progress_run_t line = {.variant = variant_name(c, v), .replica = replica, .replicas = c->replicas, .run = c->trained, .runs = c->to_train};
+    status_t status = dir_create(path);
+    if (status == ST_OK)
+        status = coordinator_train(c->coordinator, variant_index(c, v), replica, path, &line, out);
+    c->trained++;
+    mem_free(path);
+    return status;
+}
+
+/* Train what is missing; every replica's result moves into `result`. */
+static status_t train_all(comparison_t *c, experiment_result_t *result)
+{
+    manifest_t *done = MEM_ARRAY(manifest_t, c->variants * c->replicas);
+    bool *have = MEM_ARRAY(bool, c->variants * c->replicas);
+    status_t status = ST_OK;
+    int kept = 0;
+    for (int i = 0; i < c->variants * c->replicas && status == ST_OK; i++) {
+        status = find_finished(c, i / c->replicas, i % c->replicas, &done[i], &have[i]);
+        have[i] = have[i] && status == ST_OK;
+        kept += have[i];
+    }
+    c->to_train = c->variants * c->replicas - kept;
+    if (kept && status == ST_OK)
+        log_info("%d of %d runs are finished in %s and kept", kept, c->variants * c->replicas, c->dir);
+    /* Replicas outside, variants inside: an interrupted experiment has seen every variant as early as it can. */
+    for (int r = 0; r < c->replicas && status == ST_OK; r++)
+        for (int v = 0; v < c->variants && status == ST_OK; v++) {
+            int i = v * c->replicas + r;
+            if (have[i])
+                continue;
+            status = train_one(c, v, r, &done[i]);
+            have[i] = status == ST_OK;
+        }
+    for (int i = 0; i < c->variants * c->replicas; i++)
+        if (have[i]) {
+            result->eval_examples = done[i].predictions;
+            result->variant[i / c->replicas].replica[i % c->replicas] = done[i].result;
+            done[i].result.predictions = NULL;
+            manifest_fini(&done[i]);
+        }
+    mem_free(done);
+    mem_free(have);
+    return status;
+}
+
+static status_t write_report(const comparison_t *c, experiment_result_t *result)
+{
+    char *json = mem_printf("%s/results.json", c->dir), *csv = mem_printf("%s/results.csv", c->dir);
+    result_summarise(result);
+    status_t status = report_write_json(result, json);
+    if (status == ST_OK)
+        status = report_write_csv(result, csv);
+    if (status == ST_OK) {
+        report_print_table(result, stdout);
+        printf("\n%s  %s\n", json, csv);
+    }
+    mem_free(json);
+    mem_free(csv);
+    return status;
+}
+
+static status_t lead_compare(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
+{
+    char *dir = out_path(options, experiment);
+    outdir_t *outdir = NULL;
+    comparison_t c = {
+        .coordinator = coordinator,
+        .experiment = experiment,
+        .dir = dir,
+        .variants = experiment->variants ? experiment->variants : 1,
+        .replicas = (int)experiment->base->experiment.replicas,
+    };
+    experiment_result_t result = {.name = experiment->base->name, .variants = c.variants, .variant = MEM_ARRAY(variant_result_t, c.variants)};
+    for (int v = 0; v < c.variants; v++) {
+        const config_t *config = experiment->variants ? experiment->configs[v] : experiment->base;
+        result.variant[v] = (variant_result_t){
+            .name = variant_name(&c, v),
+            .determinism = config_determinism_word((determinism_t)config->determinism),
+            .replicas = c.replicas,
+            .replica = MEM_ARRAY(replica_result_t, c.replicas),
+        };
+        if (strcmp(variant_name(&c, v), experiment->base->experiment.baseline) == 0)
+            result.baseline = v;
+    }
+    status_t status;
+    TRY_DONE(outdir_open(dir, "compare", experiment->base->name, &outdir));
+    TRY_DONE(train_all(&c, &result));
+    progress_clear(progress);
+    TRY_DONE(write_report(&c, &result));
+done:
+    result_fini(&result);
+    outdir_close(&outdir);
+    mem_free(dir);
+    return status;
+}
+
+status_t command_compare(const options_t *options)
+{
+    return job_run(options, lead_compare);
+}

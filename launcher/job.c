@@ -1,0 +1,212 @@
+#include "launcher/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/cluster/cluster.h"
+#include "common/kernels/gemm.h"
+#include "common/net/member.h"
+#include "common/net/net_zmq.h"
+#include "launcher/commands.h"
+#include "launcher/mpirun.h"
+#include "launcher/roster.h"
+#include "ps/server.h"
+#include "worker/worker.h"
+
+/* ---- nobody started us: start mpirun ---------------------------------------------------------------------------------- */
+
+static status_t report_death(const mpirun_death_t *death, int servers, int exit_code)
+{
+    char name[64];
+    if (death->seen && death->signal && death->rank >= 0)
+        return FAIL(ST_PEER, "%s (rank %d on %s) was killed by signal %d (%s); the job ended", roster_name(death->rank, servers, name, sizeof name),
+                    death->rank, death->node, death->signal, strsignal(death->signal));
+    if (death->seen && death->signal)
+        return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", death->signal, strsignal(death->signal));
+    if (death->seen && death->rank >= 0)
+        log_debug("%s exited with code %d", roster_name(death->rank, servers, name, sizeof name), death->exit_code);
+    return exit_code == 2 ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
+}
+
+static status_t start_mpirun(const options_t *options, const experiment_t *experiment)
+{
+    progress_t *progress;
+    TRY(progress_create(STDERR_FILENO, &progress));
+    setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
+    progress_destroy(&progress);
+    setenv("SMELTER_STARTED_MPIRUN", "1", 1);
+    mpirun_death_t death = {0};
+    int exit_code = 0;
+    TRY(mpirun_spawn(roster_ranks(experiment->base), options->argv, &death, &exit_code));
+    return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
+}
+
+/* ---- somebody did: take the rank's role --------------------------------------------------------------------------------- */
+
+/* The rank as the launcher's environment tells it, before MPI is up: -1 where it does not. */
+static int launched_rank(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (getenv(names[i]))
+            return atoi(getenv(names[i]));
+    return -1;
+}
+
+static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster, net_t *control,
+                                job_lead_fn *lead)
+{
+    progress_t *progress;
+    TRY(progress_create(STDERR_FILENO, &progress));
+    const coordinator_options_t o = {control, roster, experiment, progress};
+    coordinator_t *coordinator;
+    status_t status = coordinator_create(&o, &coordinator);
+    if (status == ST_OK) {
+        log_info("job of %d ranks: %d server%s with %d shard%s each, %d worker%s; determinism %s; kernels %s", roster->size,
+                 roster->servers, roster->servers == 1 ? "" : "s", roster->shards_per_server, roster->shards_per_server == 1 ? "" : "s",
+                 roster->workers, roster->workers == 1 ? "" : "s", config_determinism_word((determinism_t)experiment->base->determinism),
+                 gemm_kernel_name());
+        for (int r = 0; r < roster->size; r++) {
+            char name[160];
+            log_debug("%s", roster_full_name(roster, r, name, sizeof name));
+        }
+        status = lead(coordinator, experiment, options, progress);
+        progress_clear(progress);
+        coordinator_stop(coordinator, status);
+        coordinator_destroy(&coordinator);
+    }
+    progress_destroy(&progress);
+    return status;
+}
+
+static status_t run_server(const experiment_t *experiment, const roster_t *roster, net_t **shard_nets, net_t *control)
+{
+    const server_options_t o = {
+        .rank = roster->rank,
+        .first_shard = roster_index(roster, roster->rank) * roster->shards_per_server,
+        .shards = roster->shards_per_server,
+        .first_worker = roster_first_worker(roster),
+        .workers = roster->workers,
+        .experiment = experiment,
+        .shard_nets = shard_nets,
+        .control = control,
+    };
+    return server_run(&o);
+}
+
+static status_t run_worker(const experiment_t *experiment, const roster_t *roster, cluster_t *cluster, net_t *control)
+{
+    const int shards = roster_shards(roster);
+    char **names = MEM_ARRAY(char *, shards);
+    for (int s = 0; s < shards; s++) {
+        char name[160];
+        names[s] = mem_printf("shard %d of %s", s, roster_full_name(roster, 1 + s / roster->shards_per_server, name, sizeof name));
+    }
+    const worker_options_t o = {
+        .rank = roster->rank,
+        .worker = roster_index(roster, roster->rank),
+        .workers = roster->workers,
+        .shards = shards,
+        .shard_names = (const char *const *)names,
+        .experiment = experiment,
+        .net = control,
+        .cluster = cluster,
+    };
+    status_t status = worker_run(&o);
+    for (int s = 0; s < shards; s++)
+        mem_free(names[s]);
+    mem_free(names);
+    return status;
+}
+
+static status_t run_role(const options_t *options, const experiment_t *experiment, cluster_t *cluster, const roster_t *roster,
+                         job_lead_fn *lead)
+{
+    net_t **shard_nets = MEM_ARRAY(net_t *, roster->shards_per_server), *control = NULL;
+    status_t status = roster_connect(roster, cluster, experiment->base, shard_nets, &control);
+    if (status == ST_OK)
+        status = cluster_group(cluster, roster_first_worker(roster), roster->workers);
+    if (status == ST_OK) {
+        member_watch_signals();
+        gemm_init();
+        switch (roster_role(roster, roster->rank)) {
+        case ROLE_COORDINATOR:
+            status = run_coordinator(options, experiment, roster, control, lead);
+            break;
+        case ROLE_SERVER:
+            status = run_server(experiment, roster, shard_nets, control);
+            break;
+        case ROLE_WORKER:
+            status = run_worker(experiment, roster, cluster, control);
+            break;
+        }
+    }
+    for (int i = 0; i < roster->shards_per_server; i++)
+        if (shard_nets[i])
+            shard_nets[i]->ops->close(&shard_nets[i]);
+    if (control)
+        control->ops->close(&control);
+    net_zmq_shutdown();
+    mem_free(shard_nets);
+    return status;
+}
+
+/* A failed job cannot leave MPI together: the coordinator ends it once everybody had time to say goodbye. */
+static void leave(cluster_t **cluster, status_t status, bool agreed)
+{
+    if (status == ST_OK || agreed) {
+        cluster_close(cluster);
+        return;
+    }
+    if (cluster_rank(*cluster) != 0) {
+        struct timespec patience = {4, 0};
+        nanosleep(&patience, NULL);
+    }
+    cluster_abort(status_exit_code(status));
+}
+
+static status_t run_rank(const options_t *options, job_lead_fn *lead)
+{
+    const int rank = launched_rank();
+    experiment_t *experiment = NULL;
+    cluster_t *cluster;
+    roster_t roster = {0};
+    const log_level_t level = log_level();
+    if (rank > 0)
+        log_set_level(LOG_NONE); /* what is wrong with the configuration is said once, by rank 0 */
+    status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
+    log_set_level(level);
+    if (status == ST_OK && rank == 0)
+        status = prepare_data(experiment, options->argument);
+    TRY(cluster_open(experiment ? experiment->base->cluster.deadline_s : 30, &cluster));
+    status = roster_exchange(cluster, experiment, status, &roster);
+    const bool agreed = status != ST_OK; /* all ranks came to the same conclusion */
+    if (status == ST_OK) {
+        char name[64], text[96];
+        snprintf(text, sizeof text, "%s", roster_name(roster.rank, roster.servers, name, sizeof name));
+        log_set_role(text);
+        status = run_role(options, experiment, cluster, &roster, lead);
+    }
+    leave(&cluster, status, agreed);
+    roster_fini(&roster);
+    experiment_destroy(&experiment);
+    return status;
+}
+
+status_t job_run(const options_t *options, job_lead_fn *lead)
+{
+    if (cluster_is_launched())
+        return run_rank(options, lead);
+    experiment_t *experiment;
+    TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
+    status_t status = prepare_data(experiment, options->argument);
+    if (status == ST_OK)
+        status = start_mpirun(options, experiment);
+    experiment_destroy(&experiment);
+    return status;
+}

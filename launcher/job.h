@@ -1,0 +1,15 @@
+/* job.h - a rank's life: join the cluster, take the role, run, leave; and starting such a job where nobody did.  */
+#ifndef SMELTER_JOB_H
+#define SMELTER_JOB_H
+
+#include "launcher/coordinator.h"
+#include "launcher/options.h"
+
+/* What rank 0 does once everybody is connected. */
+typedef status_t job_lead_fn(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress);
+
+/* job_run - under mpirun: take this rank's role. Otherwise: check the configuration, make missing datasets, start mpirun on this
+ * same command line and report how it ended.  options->argument is the configuration. */
+WARN_UNUSED status_t job_run(const options_t *options, job_lead_fn *lead);
+
+#endif

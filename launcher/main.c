@@ -1,0 +1,32 @@
+/* main.c - the command table and the only place that turns a status into an exit code. */
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "launcher/commands.h"
+
+static const command_t commands[] = {
+    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set ",
+     "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).",
+     command_train},
+    {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
+     " out set ", "Writes results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished there\n"
+     "are kept, so an interrupted experiment goes on where it stopped.", command_compare},
+    {"import", "INPUT", "make a dataset from a text file: CSV, TSV or libsvm/libfm; plain, .gz or .zst",
+     " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.", command_import},
+    {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set ",
+     "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},
+    {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)", " rows ", "", command_inspect},
+    {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "", command_digest},
+    {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " ", "", command_config_reference},
+    {"version", "", "show version, libraries and matrix kernels", " ", "", command_version},
+};
+
+int main(int argc, char **argv)
+{
+    status_t status = log_level_from_environment();
+    if (status == ST_OK)
+        status = options_run(argc, argv, commands, (int)(sizeof commands / sizeof *commands));
+    if (fflush(stdout) != 0 && status == ST_OK)
+        status = FAIL(ST_SYSTEM, "standard output cannot be written: %m");
+    return status_exit_code(status);
+}

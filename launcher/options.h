@@ -1,0 +1,36 @@
+/* options.h - the command line: one table of commands and one of options; --help is made from them. */
+#ifndef SMELTER_OPTIONS_H
+#define SMELTER_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "common/base/status.h"
+
+#define OPTIONS_MOST 64 /* --set arguments */
+
+typedef struct options {
+    const char *argument;          /* the command's main argument, or NULL */
+    const char *sets[OPTIONS_MOST]; /* --set key=value */
+    int n_sets;
+    const char *out;               /* --out */
+    const char *schema;            /* --schema */
+    const char *max_bad_rows;      /* --max-bad-rows */
+    const char *rows;              /* --rows */
+    bool no_compress;              /* --no-compress */
+    char **argv;                   /* the whole command line, for mpirun */
+} options_t;
+
+typedef struct command {
+    const char *name;
+    const char *argument; /* how --help calls the main argument; "" where there is none; [X] where it may be left out */
+    const char *summary;  /* one line */
+    const char *options;  /* the options it takes, without dashes, between spaces */
+    const char *help;     /* further text of --help */
+    status_t (*run)(const options_t *options);
+} command_t;
+
+/* options_run - parse argv, find the command in commands[n], run it. Prints --help to standard output. ST_INPUT with one line for
+ * anything unknown or missing. */
+WARN_UNUSED status_t options_run(int argc, char **argv, const command_t *commands, int n);
+
+#endif
