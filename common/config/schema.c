@@ -232,7 +232,7 @@ static status_t add_columns(schema_t *schema, const tree_t *list)
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------- */
 
-/* check_names - without a header, columns are named by position. */
+/* check_names - without a header, columns are named by position. A default that does not fit is the header key's fault. */
 static status_t check_names(const schema_t *schema, const tree_t *tree)
 {
     const char *const keys[] = {"label", "group", "time", "split.column"};
@@ -240,7 +240,9 @@ static status_t check_names(const schema_t *schema, const tree_t *tree)
     for (int i = 0; i < COUNT(keys) && !schema->header; i++) {
         const tree_t *node = tree_find(tree, keys[i]);
         if (*node->text && !is_positional(node->text))
-            status = tree_fail(node, "'%s' names no column: with header: false columns are called c1, c2 ... by position", node->text);
+            status = tree_fail(node->layer == LAYER_DEFAULT ? tree_find(tree, "header") : node,
+                               "%s '%s' names no column: with header: false columns are called c1, c2 ... by position", keys[i],
+                               node->text);
     }
     return status;
 }

@@ -497,16 +497,35 @@ static void end_line(writer_t *writer, tree_t *node)
     writer->nodes[writer->lines++] = node;
 }
 
+/* only_escaped - bytes of the character at `c` that YAML takes as an escape only, beyond ASCII: U+0080 to U+009F, the byte order
+ * mark and the two that are no characters; 0 for all others. */
+static int only_escaped(const unsigned char *c)
+{
+    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+        return 2;
+    if (c[0] == 0xef && ((c[1] == 0xbb && c[2] == 0xbf) || (c[1] == 0xbf && c[2] >= 0xbe)))
+        return 3;
+    return 0;
+}
+
 void tree_write_string(FILE *stream, const char *text)
 {
     fputc('"', stream);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
+        int bytes = only_escaped(c);
+        if (bytes == 2) {
+            fprintf(stream, "\\u00%02x", c[1]);
+            c++;
+        } else if (bytes == 3) {
+            fprintf(stream, "\\u%04x", (unsigned)((c[0] & 0x0f) << 12 | (c[1] & 0x3f) << 6 | (c[2] & 0x3f)));
+            c += 2;
+        } else if (*c == '"' || *c == '\\') {
             fprintf(stream, "\\%c", *c);
-        else if (*c < 0x20 || *c == 0x7f)
+        } else if (*c < 0x20 || *c == 0x7f) {
             fprintf(stream, "\\x%02x", *c);
-        else
+        } else {
             fputc(*c, stream);
+        }
     }
     fputc('"', stream);
 }

@@ -393,7 +393,7 @@ static void test_text_loads_back(void **state)
     (void)state;
     const char *sets[] = {"embedding.learning_rate=0.12345678901234567", "model.clip=0.1", "embedding.epsilon=3e-17",
                           "model.beta=1e-6", "dense.learning_rate=123456.789", "seed=9007199254740991", "cluster.workers=2",
-                          "model.hidden=[1,65536,7]", "experiment.vary=[order,init]", "name=\"q\\\"\\\\ \\t\\n # é: [x]\"",
+                          "model.hidden=[1,65536,7]", "experiment.vary=[order,init]", "name=\"q\\\"\\\\ \\t\\n # é: [x] \\x01\\x80\\uFEFF\\uFFFE\"",
                           "model.activation=smelu", "embedding.optimizer=adagrad_row", "determinism=async", "data.schema=x.yaml",
                           "experiment.baseline=b", "model.activate_inputs=off"};
     experiment_t *first = load_ok("variants: [{name: b}]\n", sets, LEN(sets)), *second = NULL;
@@ -405,7 +405,7 @@ static void test_text_loads_back(void **state)
     assert_true(second->base->embedding.learning_rate == 0.12345678901234567);
     assert_true(second->base->embedding.epsilon == 3e-17);
     assert_true(second->base->dense.learning_rate == 123456.789);
-    assert_string_equal(second->base->name, "q\"\\ \t\n # \xc3\xa9: [x]");
+    assert_string_equal(second->base->name, "q\"\\ \t\n # \xc3\xa9: [x] \x01\xc2\x80\xef\xbb\xbf\xef\xbf\xbe");
     assert_int_equal(second->base->cluster.workers, 2);
     assert_int_equal(second->base->model.hidden.at[1], 65536);
     assert_int_equal(second->base->determinism, DETERMINISM_ASYNC);

@@ -165,8 +165,10 @@ static void test_refused(void **state)
         {"columns: [a]\nsplit: {column: d}\n", ":2: split.column: 'd' needs split.train_max, the largest value of a training row"},
         {"columns: [a]\nsplit: {train_max: 3}\n", ":2: split.train_max: split.train_max needs split.column, the column it is compared with"},
         {"format: libsvm\ncolumns: [a]\n", ":2: columns: every feature id of a libsvm file is an input; remove columns:"},
-        {"header: false\ncolumns: [c2]\n", ":1: label: 'label' names no column: with header: false columns are called c1, c2 ... by "
-                                           "position"},
+        {"header: false\ncolumns: [c2]\n", ":1: header: label 'label' names no column: with header: false columns are called c1, c2 ... "
+                                           "by position"},
+        {"header: false\nlabel: c1\ntime: t\ncolumns: [c2]\n",
+         ":3: time: time 't' names no column: with header: false columns are called c1, c2 ... by position"},
         {"header: false\nlabel: c1\ncolumns:\n  - c2\n  - age\n",
          ":5: columns[2]: 'age' names no column: with header: false columns are called c1, c2 ... by position"},
         {"label: y\ncolumns: [a, y]\n", ":2: columns[2]: column 'y' is the label, so it cannot be an input"},
@@ -174,8 +176,8 @@ static void test_refused(void **state)
         {"columns:\n  - {kind: numeric}\n", ":2: columns[1]: the column has no name; add name: NAME"},
         {"columns:\n  - [a]\n", ":2: columns[1]: a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted"},
         {"columns:\n  - name: a\n    kid: numeric\n", ":3: columns[1].kid: unknown key; did you mean kind?"},
-        {"columns:\n  - name: a\n    kind: number\n",
-         ":3: columns[1].kind: 'number' is not known here (did you mean numeric?); allowed: one of categorical, numeric, multi"},
+        {"columns:\n  - name: a\n    kind: numerc\n",
+         ":3: columns[1].kind: 'numerc' is not known here (did you mean numeric?); allowed: one of categorical, numeric, multi"},
         {"columns: [{name: a, kind: numeric, transform: log2_bucket}]\n",
          ":1: columns[1]: column 'a': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p or "
          "standardise"},
