@@ -25,7 +25,8 @@
 
 #define BLOCK 32 /* keys under way: more than the misses a core can have outstanding (16 - 48), few enough for L1 */
 #define CACHE_LINE 64
-#define FETCH_LINES_MAX 8 /* the hardware sees a longer run by itself */
+#define FETCH_LINES_MAX 8  /* the hardware sees a longer run by itself */
+#define GRADIENTS_AHEAD 12 /* keys whose gradients are under way in a merged push */
 #define DIM_MAX 65536
 
 /* Separates the numbers of rows from those drawn elsewhere from the same seed. */
@@ -44,6 +45,7 @@ typedef struct merge {
     uint64_t *keys; /* [distinct] */
     int32_t *heads; /* [distinct] the occurrence of the lowest sender */
     int32_t *map;   /* open addressing by key: index into keys, -1 where empty */
+    int64_t distinct;
     size_t occurrences_capacity, keys_capacity, heads_capacity, map_capacity;
     float *tree; /* [tree_levels][dim] */
     size_t tree_capacity;
@@ -290,10 +292,10 @@ void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n,
 }
 
 /* Chain the occurrences of each key, lowest sender first: lists are entered from the last sender to the first, each new
- * occurrence at the head. Returns the number of distinct keys. A key that a sender repeats against the contract starts a
- * chain of its own, as if it were another key: two steps on the row, as in table_push. */
-static int64_t chain(merge_t *merge, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
-                     int64_t dim)
+ * occurrence at the head. A key that a sender repeats against the contract starts a chain of its own, as if it were
+ * another key: two steps on the row, as in table_push. */
+static void chain(merge_t *merge, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
+                  int64_t dim)
 {
     int64_t total = 0;
     for (int w = 0; w < workers; w++)
@@ -329,7 +331,16 @@ static int64_t chain(merge_t *merge, const uint64_t *const *keys, const float *c
             }
             merge->heads[at] = occurrence;
         }
-    return distinct;
+    merge->distinct = distinct;
+}
+
+/* The gradients of a key lie apart, each where its sender put it. */
+static inline void fetch_gradients(const merge_t *merge, int64_t i)
+{
+    if (i >= merge->distinct)
+        return;
+    for (int32_t at = merge->heads[i]; at >= 0; at = merge->occurrences[at].next)
+        __builtin_prefetch(merge->occurrences[at].g);
 }
 
 static inline void visit_merged(void *context, int64_t i, row_t *row)
@@ -338,6 +349,7 @@ static inline void visit_merged(void *context, int64_t i, row_t *row)
     const merge_t *merge = &push->table->merge;
     const occurrence_t *first = &merge->occurrences[merge->heads[i]];
     const float *g = first->g;
+    fetch_gradients(merge, i + GRADIENTS_AHEAD);
     tree_stack_t stack;
     if (first->next >= 0) {
         tree_start(&stack, merge->tree, push->table->dim);
@@ -361,9 +373,9 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
     }
     merge_t *merge = &table->merge;
     MEM_GROW(merge->tree, merge->tree_capacity, (size_t)(tree_levels((uint32_t)workers) * table->dim));
-    int64_t distinct = chain(merge, keys, g, n, workers, table->dim);
+    chain(merge, keys, g, n, workers, table->dim);
     push_t push = {table, NULL, step + 1};
-    for_each_row(table, table, merge->keys, distinct, lines_of(table->payload_floats), visit_merged, &push);
+    for_each_row(table, table, merge->keys, merge->distinct, lines_of(table->payload_floats), visit_merged, &push);
 }
 
 /* ---- what a table is and has ----------------------------------------------------------------------------------------- */

@@ -3,7 +3,8 @@
  * A row is one value {key, version, count, weight[dim], state[..]}: weight and optimizer state cannot part. A table has one
  * owner thread, takes no lock, and handles the keys of a request in one prefetching pass. Keys of one request are distinct
  * (the client de-duplicates); a repeat harms nothing and is a step of its own. Beyond its payload a row costs at most 24
- * bytes: 16 of header and the index. A row keeps its address and its place in storage order as long as the table lives. */
+ * bytes: 16 of header and the index. A row keeps its address and its place in storage order as long as the table lives. A
+ * table holds at most 2^30 rows.                                                                                      */
 #ifndef SMELTER_TABLE_H
 #define SMELTER_TABLE_H
 
