@@ -122,7 +122,7 @@ static status_t read_predictions(const char *path, manifest_t *out)
                     "%s: holds %zu bytes, and %" PRId64 " predictions need %zu; remove the run's folder to train it anew", path,
                     bytes, out->predictions, (size_t)out->predictions * sizeof(float));
     }
-    out->result.predictions = (float *)data;
+    out->result.predictions = (void *)data; /* aligned by mem_alloc */
     return ST_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Proves that what a run was worth and what it cost reaches the reader unchanged: means over replicas, results.json with the
- * members that docs/ARCHITECTURE.md lists, results.csv, the table and its sentence; and that an interrupted experiment
+ * members that report.h lists, results.csv, the table and its sentence; and that an interrupted experiment
  * recognises a finished run by its manifest, and refuses one of another experiment. */
 #include "tests/lib/testing.h"
 
