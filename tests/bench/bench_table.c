@@ -1,5 +1,5 @@
-/* bench_table - what a table does in one thread, without a network: 20,000 distinct keys per request, power-law out of 2,000,000
- * rows, dim 16, AdaGrad. Beside it a copy of the same bytes, so that the numbers can be compared between machines.
+/* bench_table - what a table does in one thread, without a network: 20,000 distinct keys per request, power-law out of
+ * 2,000,000 rows, dim 16, AdaGrad. Beside it a copy of the same bytes, so that the numbers can be compared between machines.
  *
  * Prints `name value` lines; the best of several rounds, because other work on the machine can only slow a round down. */
 #include <math.h>
