@@ -257,7 +257,7 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
         break;
     case WIRE_READY:
         c->ready++;
-        if (worker && c->dataset && (uint64_t)message->header.count != dataset_info(c->dataset)->content_hash) {
+        if (worker && c->dataset && message->header.sequence != dataset_info(c->dataset)->content_hash) {
             char text[NAME_BYTES];
             status = FAIL(ST_INPUT, "dataset %s of %s differs from the coordinator's; copy the same dataset to every host", c->dataset_path,
                           name_of(c, peer, text));

@@ -96,7 +96,8 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     w->examples = 0;
     w->cpu_start = clock_cpu_seconds();
     clock_reset_peak_rss();
-    wire_header_t ready = header_of(w, WIRE_READY, 0, (int64_t)info->content_hash);
+    wire_header_t ready = header_of(w, WIRE_READY, 0, 0);
+    ready.sequence = info->content_hash;
     return net_send(w->o.net, PEER_COORDINATOR, &ready, NULL, 0);
 }
 

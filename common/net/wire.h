@@ -23,7 +23,7 @@
     T(ROWS, 3, 1, 4, 0, 0, "shard -> worker: weights f32[] of the keys of a PULL or PEEK, in their order") \
     T(PUSH, 4, 3, 8, 8, 4, "worker -> shard: segments, keys, gradients f32[]") \
     T(BEGIN, 5, 1, 0, 0, 0, "coordinator -> all: start run (variant, replica); answered by READY") \
-    T(READY, 6, 0, 0, 0, 0, "any -> coordinator: ready for the run") \
+    T(READY, 6, 0, 0, 0, 0, "any -> coordinator: ready for the run; a worker puts the hash of its dataset into `sequence`") \
     T(PROGRESS, 7, 3, 4, 1, 8, "worker -> coordinator: predictions f32[], labels u8[], groups u64[] of steps just trained") \
     T(TRAINED, 8, 1, 0, 0, 0, "worker -> coordinator: last step done and applied; counters") \
     T(EVALUATE, 9, 0, 0, 0, 0, "coordinator -> worker: score your share of the evaluation split") \
