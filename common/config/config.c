@@ -17,7 +17,7 @@
 
 #define SEED_MAX INT64_C(9007199254740991) /* as in config_keys.h: every seed is exact as a double, and so in JSON */
 
-/* ---- variables ------------------------------------------------------------------------------------------------------------- */
+/* ---- variables --------------------------------------------------------------------------------------------------- */
 
 /* expand - replace every ${VARIABLE}. Where that is not possible, *out is NULL and *problem says why; both **owned**. */
 static void expand(const char *text, char **out, char **problem)
@@ -43,8 +43,9 @@ static void expand(const char *text, char **out, char **problem)
             mem_free(done);
             done = longer;
         } else {
-            *problem = mem_printf("environment variable %s is not set, but '%s' uses it; set it (export %s=...) or write the value out",
-                                  name, text, name);
+            *problem = mem_printf(
+                "environment variable %s is not set, but '%s' uses it; set it (export %s=...) or write the value out", name,
+                text, name);
         }
         mem_free(name);
         if (*problem)
@@ -115,7 +116,7 @@ static void resolve_schema(tree_t *tree)
     mem_free(folder);
 }
 
-/* ---- from trees to configurations --------------------------------------------------------------------------------------------- */
+/* ---- from trees to configurations -------------------------------------------------------------------------------- */
 
 /* latest - of the nodes of these keys, the one that was said last, which is the one to blame. */
 static const tree_t *latest(const tree_t *tree, const char *const *keys)
@@ -194,7 +195,7 @@ static int merge_arguments(tree_t *tree, const char *const *arguments, int n)
     return errors;
 }
 
-/* ---- variants ------------------------------------------------------------------------------------------------------------------- */
+/* ---- variants ---------------------------------------------------------------------------------------------------- */
 
 static bool is_file_name(const char *name)
 {
@@ -211,16 +212,18 @@ static bool is_file_name(const char *name)
 static status_t take_name(tree_t *variant, const experiment_t *known, char **out)
 {
     if (variant->kind != TREE_MAP)
-        return tree_fail(variant, "a variant is a map with a name and overrides, for example {name: smelu1, model: {activation: smelu}}");
+        return tree_fail(
+            variant, "a variant is a map with a name and overrides, for example {name: smelu1, model: {activation: smelu}}");
     tree_t *node = tree_take(variant, "name");
     if (!node)
         return tree_fail(variant, "the variant has no name; add name: NAME");
     status_t status = ST_OK;
     if (node->kind != TREE_SCALAR || !is_file_name(node->text)) {
-        status = tree_fail(variant,
-                           "name '%s' cannot name a folder; use 1 to %d letters, digits, '_', '-' or '.', beginning with none of "
-                           "the last two",
-                           node->text ? node->text : "(not a word)", VARIANT_NAME_MAX);
+        status =
+            tree_fail(variant,
+                      "name '%s' cannot name a folder; use 1 to %d letters, digits, '_', '-' or '.', beginning with none of "
+                      "the last two",
+                      node->text ? node->text : "(not a word)", VARIANT_NAME_MAX);
     }
     for (int i = 0; status == ST_OK && i < known->variants; i++)
         if (strcmp(known->names[i], node->text) == 0)
@@ -231,7 +234,8 @@ static status_t take_name(tree_t *variant, const experiment_t *known, char **out
     return status;
 }
 
-/* add_variant - append the configuration of one entry of `variants:`. Arguments are in `base` already, and win by their layer. */
+/* add_variant - append the configuration of one entry of `variants:`. Arguments are in `base` already, and win by their
+ * layer. */
 static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_t *experiment)
 {
     tree_t *variant = tree_copy(entry), *merged = NULL, *common = NULL;
@@ -305,7 +309,7 @@ static status_t check_baseline(const tree_t *base, const experiment_t *experimen
     return status;
 }
 
-/* ---- interface ------------------------------------------------------------------------------------------------------------------ */
+/* ---- interface --------------------------------------------------------------------------------------------------- */
 
 status_t experiment_load(const char *path, const char *const *overrides, int n, experiment_t **out)
 {
@@ -368,8 +372,8 @@ status_t config_text(const config_t *config, char **text)
 /* is_without_effect - keys that do not change the parameters a run ends with. */
 static bool is_without_effect(const record_t *record, const field_t *field)
 {
-    static const char *const names[] = {".name",       "data.path",      "data.input",        "data.schema",
-                                        "data.cache_mb", "train.report_steps"};
+    static const char *const names[] = {".name",       "data.path",     "data.input",
+                                        "data.schema", "data.cache_mb", "train.report_steps"};
     if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0)
         return true;
     char *name = mem_printf("%s.%s", record->name, field->name);
@@ -394,7 +398,8 @@ status_t config_for_replica(const config_t *config, int replica, config_t **out)
     int64_t seed = config->seed + (config->experiment.vary & 1u << VARY_INIT ? replica : 0);
     int64_t order_seed = config->data.order_seed + (config->experiment.vary & 1u << VARY_ORDER ? replica : 0);
     if (seed > SEED_MAX || order_seed > SEED_MAX)
-        return FAIL(ST_INPUT, "replica %d: its seed is above %lld; use a smaller seed or data.order_seed", replica, (long long)SEED_MAX);
+        return FAIL(ST_INPUT, "replica %d: its seed is above %lld; use a smaller seed or data.order_seed", replica,
+                    (long long)SEED_MAX);
     config_t *copy = layout_copy(layout_config(), config);
     copy->seed = seed;
     copy->data.order_seed = order_seed;
@@ -408,8 +413,8 @@ void config_destroy(config_t **config)
     *config = NULL;
 }
 
-#define WORD_CASE(word, constant, doc)                                                                                            \
-    case constant:                                                                                                                \
+#define WORD_CASE(word, constant, doc)                                                                                         \
+    case constant:                                                                                                             \
         return #word;
 
 const char *config_determinism_word(determinism_t value)

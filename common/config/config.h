@@ -79,13 +79,14 @@ uint64_t config_hash(const config_t *config);
 WARN_UNUSED status_t config_for_replica(const config_t *config, int replica, config_t **out);
 void config_destroy(config_t **config);
 
-/* config_check_workers - do the lanes fit this number of workers at the configuration's determinism level? For the launcher, once
- * `auto` is resolved; experiment_load has checked a number that the file gives. ST_INPUT says which counts fit. */
+/* config_check_workers - do the lanes fit this number of workers at the configuration's determinism level? For the
+ * launcher, once `auto` is resolved; experiment_load has checked a number that the file gives. ST_INPUT says which
+ * counts fit. */
 WARN_UNUSED status_t config_check_workers(const config_t *config, int workers);
 
-/* config_expand - text with every ${VARIABLE} replaced from the environment; **owned**, mem_free. For data.input, the one text key
- * that experiment_load leaves as written where a variable is unset, because a dataset that exists needs no input.
- * ST_INPUT names the variable that is unset and `key`, the configuration key the text belongs to. */
+/* config_expand - text with every ${VARIABLE} replaced from the environment; **owned**, mem_free. For data.input, the
+ * one text key that experiment_load leaves as written where a variable is unset, because a dataset that exists needs no
+ * input. ST_INPUT names the variable that is unset and `key`, the configuration key the text belongs to. */
 WARN_UNUSED status_t config_expand(const char *text, const char *key, char **out);
 
 /* config_word - the YAML word of an enumeration's value; table names as in config_keys.h. */
@@ -95,7 +96,7 @@ const char *config_activation_word(activation_kind_t value);
 /* config_write_reference - docs/CONFIG.md, generated from config_keys.h; the test suite compares it with the file. */
 WARN_UNUSED status_t config_write_reference(const char *path);
 
-/* ---- import schema: what the columns of a text file are -------------------------------------------------------------- */
+/* ---- import schema: what the columns of a text file are ---------------------------------------------------------- */
 
 typedef enum column_kind { COLUMN_CATEGORICAL, COLUMN_NUMERIC, COLUMN_MULTI } column_kind_t;
 typedef enum column_transform {

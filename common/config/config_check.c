@@ -34,12 +34,14 @@ static char *workers_complaint(const config_t *config, int64_t workers)
     if (workers <= lanes && (!invariant || lanes % workers == 0))
         return NULL;
     if (!invariant)
-        return mem_printf("cluster.workers %lld are more than train.lanes %lld, so some would have nothing to do; use at most %lld "
-                          "workers or more lanes",
-                          (long long)workers, (long long)lanes, (long long)lanes);
+        return mem_printf(
+            "cluster.workers %lld are more than train.lanes %lld, so some would have nothing to do; use at most %lld "
+            "workers or more lanes",
+            (long long)workers, (long long)lanes, (long long)lanes);
     char *allowed = powers_text(lanes);
-    char *text = mem_printf("train.lanes %lld cannot be divided among cluster.workers %lld at determinism invariant; use %s worker%s",
-                            (long long)lanes, (long long)workers, allowed, lanes == 1 ? "" : "s");
+    char *text =
+        mem_printf("train.lanes %lld cannot be divided among cluster.workers %lld at determinism invariant; use %s worker%s",
+                   (long long)lanes, (long long)workers, allowed, lanes == 1 ? "" : "s");
     mem_free(allowed);
     return text;
 }
@@ -71,15 +73,16 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
     bool lanes_fit = true;
     if (ordered && !is_power_of_two(lanes)) {
         lanes_fit = false;
-        n = add(out, n, "train.lanes", "determinism", NULL,
-                mem_printf("train.lanes %lld is not a power of two, which determinism %s needs; use 1, 2, 4, 8 ...", lanes, level));
+        n = add(
+            out, n, "train.lanes", "determinism", NULL,
+            mem_printf("train.lanes %lld is not a power of two, which determinism %s needs; use 1, 2, 4, 8 ...", lanes, level));
     } else if (lanes > batch) {
         n = add(out, n, "train.lanes", "train.batch", NULL,
                 mem_printf("train.lanes %lld are more than train.batch %lld; use at most one lane per example", lanes, batch));
     } else if (batch % lanes) {
         n = add(out, n, "train.batch", "train.lanes", NULL,
-                mem_printf("train.batch %lld cannot be divided into train.lanes %lld equal lanes; use a batch of %lld or %lld", batch,
-                           lanes, batch / lanes * lanes, (batch / lanes + 1) * lanes));
+                mem_printf("train.batch %lld cannot be divided into train.lanes %lld equal lanes; use a batch of %lld or %lld",
+                           batch, lanes, batch / lanes * lanes, (batch / lanes + 1) * lanes));
     }
     char *workers = lanes_fit && config->cluster.workers ? workers_complaint(config, config->cluster.workers) : NULL;
     if (workers)
@@ -89,9 +92,10 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
                 mem_printf("synth.rows %lld and data.input '%s' both say where the dataset comes from; remove one",
                            (long long)config->synth.rows, config->data.input));
     else if (*config->data.input && !*config->data.schema)
-        n = add(out, n, "data.input", "data.schema", NULL,
-                mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
-                           "avazu, libsvm)",
-                           config->data.input));
+        n = add(
+            out, n, "data.input", "data.schema", NULL,
+            mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
+                       "avazu, libsvm)",
+                       config->data.input));
     return n;
 }

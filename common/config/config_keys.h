@@ -55,7 +55,7 @@
     X(INT, servers, "1", 1, 1024, "server ranks") \
     X(INT, shards_per_server, "1", 1, 64, "shard threads per server, each with its own socket, tables and LMDB environment") \
     X(WORD(TRANSPORT), transport, "auto", 0, 0, "what carries pulls, pushes and control") \
-    X(TEXT, interface, "", 0, 0, "network interface or address for tcp; empty takes the first one that is up and not loopback") \
+    X(TEXT, interface, "", 0, 0, "network interface or address for tcp; empty takes the first that is up and not loopback") \
     X(NUM, deadline_s, "30", 0.5, 86400, "longest silence of a rank, in seconds, before it is named and the job ends") \
     X(INT, heartbeat_ms, "500", 10, 60000, "a rank that has nothing to say reports this often")
 

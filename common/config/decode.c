@@ -1,10 +1,11 @@
-/* libcyaml reads text, so the merged tree is written as JSON with one node per line and decoded from there. When libcyaml refuses
- * a value it logs a backtrace that starts with the line of the innermost node; that line leads to the tree's node, and the node to
- * the file and line a person wrote. What is allowed there comes from the layout, not from libcyaml's own message, which does not
- * know ranges and words. libcyaml stops at the first error, so the node is replaced by its default and decoding starts over.
+/* libcyaml reads text, so the merged tree is written as JSON with one node per line and decoded from there. When
+ * libcyaml refuses a value it logs a backtrace that starts with the line of the innermost node; that line leads to the
+ * tree's node, and the node to the file and line a person wrote. What is allowed there comes from the layout, not from
+ * libcyaml's own message, which does not know ranges and words. libcyaml stops at the first error, so the node is
+ * replaced by its default and decoding starts over.
  *
- * Two habits of libcyaml 1.3 shape the schema: its booleans are true for every word it does not know, so a boolean is an
- * enumeration here; and its integers ignore what follows the digits, so numbers are checked before. */
+ * Two habits of libcyaml 1.3 shape the schema: its booleans are true for every word it does not know, so a boolean is
+ * an enumeration here; and its integers ignore what follows the digits, so numbers are checked before. */
 #include "common/config/decode.h"
 
 #include <cyaml/cyaml.h>
@@ -15,7 +16,7 @@
 #include "common/base/memory.h"
 #include "common/config/config.h"
 
-/* ---- libcyaml's schema from a layout ---------------------------------------------------------------------------------------- */
+/* ---- libcyaml's schema from a layout ----------------------------------------------------------------------------- */
 
 static const cyaml_strval_t bool_words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}, {"on", 1}, {"off", 0}};
 static const cyaml_strval_t auto_word[] = {{"auto", 0}};
@@ -118,11 +119,12 @@ static void make_schema(const layout_t *layout, schema_maker_t *maker)
         }
         next += named;
     }
-    maker->root = (cyaml_schema_value_t){.type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER, .data_size = (uint32_t)layout->bytes};
+    maker->root =
+        (cyaml_schema_value_t){.type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER, .data_size = (uint32_t)layout->bytes};
     maker->root.mapping.fields = maker->fields;
 }
 
-/* ---- one attempt --------------------------------------------------------------------------------------------------------------- */
+/* ---- one attempt ------------------------------------------------------------------------------------------------- */
 
 typedef struct refusal {
     int line;        /* of the innermost node in the backtrace, from 1; 0: none seen yet */
@@ -170,13 +172,15 @@ static const field_t *find_field(const layout_t *layout, const tree_t *tree, tre
     return NULL;
 }
 
-/* blame - turn a refusal into an error line and put the default in the place of the value, so that the next attempt gets further. */
+/* blame - turn a refusal into an error line and put the default in the place of the value, so that the next attempt
+ * gets further. */
 static status_t blame(const layout_t *layout, const tree_t *tree, const refusal_t *refusal, tree_t *const *nodes, int lines)
 {
     tree_t *node = refusal->line >= 1 && refusal->line <= lines ? nodes[refusal->line - 1] : NULL, *owner = NULL;
     const field_t *field = find_field(layout, tree, node, &owner);
     if (!field || owner->layer == LAYER_DEFAULT)
-        return FAIL(ST_INPUT, "%s: refused by libcyaml: %s (line %d of the merged text)", tree->origin, refusal->first, refusal->line);
+        return FAIL(ST_INPUT, "%s: refused by libcyaml: %s (line %d of the merged text)", tree->origin, refusal->first,
+                    refusal->line);
     /* Of a list that may be one, the element is to blame; of anything else, the whole value. */
     bool in_list = layout_is_list(field) && owner->kind == TREE_LIST;
     while (in_list && node != owner && node->parent != owner)
@@ -201,8 +205,11 @@ status_t decode_tree(const layout_t *layout, tree_t *tree, void **out)
         tree_t **nodes;
         int lines;
         refusal_t refusal = {0};
-        cyaml_config_t cyaml = {
-            .log_fn = listen, .log_ctx = &refusal, .mem_fn = cyaml_memory, .log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS};
+        cyaml_config_t cyaml = {.log_fn = listen,
+                                .log_ctx = &refusal,
+                                .mem_fn = cyaml_memory,
+                                .log_level = CYAML_LOG_ERROR,
+                                .flags = CYAML_CFG_NO_ALIAS};
         tree_json(tree, &text, &nodes, &lines);
         cyaml_err_t error = cyaml_load_data((const uint8_t *)text, strlen(text), &cyaml, &maker.root, &value, NULL);
         if (error == CYAML_ERR_OOM) {

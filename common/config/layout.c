@@ -11,7 +11,7 @@
 #include "common/base/memory.h"
 #include "common/config/config.h"
 
-/* ---- the layout of config_t ---------------------------------------------------------------------------------------------- */
+/* ---- the layout of config_t -------------------------------------------------------------------------------------- */
 
 #define WORD_ENTRY(text, constant, meaning) {#text, constant, meaning},
 #define WORD_TABLE(table) static const word_t words_##table[] = {WORDS_##table(WORD_ENTRY)};
@@ -36,14 +36,20 @@ WORD_TABLE(VARY)
 #define KIND_WORDS(table) .kind = VALUE_WORDS, .words = words_##table, .words_count = COUNT(words_##table)
 
 /* A row of config_keys.h does not name its section: here_t is the section's struct where the row is expanded. */
-#define FIELD(kind_, name_, initial_, least_, most_, doc_)                                                                      \
-    {KIND_##kind_, .name = #name_, .initial = (initial_), .least = (least_), .most = (most_), .doc = (doc_),                    \
+#define FIELD(kind_, name_, initial_, least_, most_, doc_)                                                                     \
+    {KIND_##kind_,                                                                                                             \
+     .name = #name_,                                                                                                           \
+     .initial = (initial_),                                                                                                    \
+     .least = (least_),                                                                                                        \
+     .most = (most_),                                                                                                          \
+     .doc = (doc_),                                                                                                            \
      .offset = offsetof(here_t, name_)},
-#define SECTION(section_, KEYS, doc_)                                                                                           \
-    {                                                                                                                           \
-        typedef struct config_##section_ here_t;                                                                                \
-        static const field_t fields[] = {KEYS(FIELD)};                                                                          \
-        records[layout.count++] = (record_t){#section_, doc_, fields, COUNT(fields), offsetof(config_t, section_), sizeof(here_t)}; \
+#define SECTION(section_, KEYS, doc_)                                                                                          \
+    {                                                                                                                          \
+        typedef struct config_##section_ here_t;                                                                               \
+        static const field_t fields[] = {KEYS(FIELD)};                                                                         \
+        records[layout.count++] =                                                                                              \
+            (record_t){#section_, doc_, fields, COUNT(fields), offsetof(config_t, section_), sizeof(here_t)};                  \
     }
 #define COUNT_SECTION(section_, KEYS, doc_) +1
 
@@ -68,7 +74,7 @@ const layout_t *layout_config(void)
     return &layout;
 }
 
-/* ---- trees ---------------------------------------------------------------------------------------------------------------- */
+/* ---- trees ------------------------------------------------------------------------------------------------------- */
 
 static tree_t *default_node(const field_t *field)
 {
@@ -125,7 +131,7 @@ tree_t *layout_node(const tree_t *tree, const record_t *record, const field_t *f
     return node;
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 void layout_number(double value, char text[32])
 {
@@ -289,7 +295,7 @@ int layout_check_numbers(const layout_t *of, tree_t *tree)
     return errors;
 }
 
-/* ---- structs --------------------------------------------------------------------------------------------------------------- */
+/* ---- structs ----------------------------------------------------------------------------------------------------- */
 
 static const char *word_text(const field_t *field, int value)
 {

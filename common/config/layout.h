@@ -39,7 +39,7 @@ typedef struct field {
     const char *initial; /* YAML text */
     double least, most;  /* of numbers and of the elements of lists */
     const char *doc;
-    size_t offset;       /* in the record */
+    size_t offset; /* in the record */
     const word_t *words;
     int words_count;
 } field_t;
@@ -62,7 +62,8 @@ typedef struct layout {
 /* layout_config - of config_t, made from config_keys.h.  Static.  Any thread. */
 const layout_t *layout_config(void);
 
-/* layout_defaults - a tree with every key at its default; **owned**. origin names the whole in messages: the file laid over it. */
+/* layout_defaults - a tree with every key at its default; **owned**. origin names the whole in messages: the file laid
+ * over it. */
 tree_t *layout_defaults(const layout_t *layout, const char *origin);
 
 /* layout_add_list - make a list known that is not part of the struct (the variants, the columns), before trees are merged;

@@ -11,7 +11,7 @@
 #include "common/config/schema_layout.h"
 #include "common/config/schema_presets.h"
 
-/* ---- layouts ---------------------------------------------------------------------------------------------------------------- */
+/* ---- layouts ----------------------------------------------------------------------------------------------------- */
 
 static const word_t format_words[] = {{"csv", FORMAT_CSV, "comma-separated, quoted as RFC 4180 says"},
                                       {"tsv", FORMAT_TSV, "tab-separated"},
@@ -19,10 +19,11 @@ static const word_t format_words[] = {{"csv", FORMAT_CSV, "comma-separated, quot
 static const word_t kind_words[] = {{"categorical", COLUMN_CATEGORICAL, "one category; empty is a category, too"},
                                     {"numeric", COLUMN_NUMERIC, "one number"},
                                     {"multi", COLUMN_MULTI, "any number of categories, pooled into one vector"}};
-static const word_t transform_words[] = {{"none", TRANSFORM_NONE, "as it is"},
-                                         {"log1p", TRANSFORM_LOG1P, "numeric: sign(x) log(1 + |x|)"},
-                                         {"standardise", TRANSFORM_STANDARDISE, "numeric: (x - mean) / std over the training split"},
-                                         {"log2_bucket", TRANSFORM_LOG2_BUCKET, "categorical: round(log2(x + 1)) as the category"}};
+static const word_t transform_words[] = {
+    {"none", TRANSFORM_NONE, "as it is"},
+    {"log1p", TRANSFORM_LOG1P, "numeric: sign(x) log(1 + |x|)"},
+    {"standardise", TRANSFORM_STANDARDISE, "numeric: (x - mean) / std over the training split"},
+    {"log2_bucket", TRANSFORM_LOG2_BUCKET, "categorical: round(log2(x + 1)) as the category"}};
 static const word_t pooling_words[] = {{"sum", POOLING_SUM, "sum of the values' vectors"},
                                        {"mean", POOLING_MEAN, "mean of the values' vectors"}};
 
@@ -41,8 +42,9 @@ static const field_t top_fields[] = {
     {VALUE_TEXT, "label", "label", 0, 0, "column that holds 0 or 1 (csv, tsv)", offsetof(schema_t, label), NULL, 0},
     {VALUE_TEXT, "group", "", 0, 0, "column of the query id, for PQAUC; empty: no groups", offsetof(schema_t, group), NULL, 0},
     {VALUE_TEXT, "time", "", 0, 0, "numeric column of the timestamp; empty: none", offsetof(schema_t, time), NULL, 0},
-    {VALUE_INT, "max_bad_rows", "0", 0, 1099511627776, "rows that may be left out because something in them is wrong; each is reported",
-     offsetof(schema_t, max_bad_rows), NULL, 0},
+    {VALUE_INT, "max_bad_rows", "0", 0, 1099511627776,
+     "rows that may be left out because something in them is wrong; each is reported", offsetof(schema_t, max_bad_rows), NULL,
+     0},
     {VALUE_INT, "feature_limit", "281474976710656", 1, 281474976710656, "largest feature id (libsvm)",
      offsetof(schema_t, feature_limit), NULL, 0},
 };
@@ -62,18 +64,20 @@ const layout_t schema_layout = {schema_records, COUNT(schema_records), sizeof(sc
 
 static const field_t column_fields[] = {
     {VALUE_TEXT, "name", "", 0, 0, "name of the column in the dataset", offsetof(schema_column_t, name), NULL, 0},
-    {VALUE_TEXT, "column", "", 0, 0, "name of the column in the text file; empty: as name", offsetof(schema_column_t, column), NULL, 0},
-    {VALUE_WORD, "kind", "categorical", 0, 0, "what the column holds", offsetof(schema_column_t, kind), WORDS(kind_words)},
-    {VALUE_WORD, "transform", "none", 0, 0, "what is made of the value", offsetof(schema_column_t, transform), WORDS(transform_words)},
-    {VALUE_TEXT, "separator", "\"|\"", 0, 0, "one character between the values of a multi column", offsetof(schema_column_t, separator),
+    {VALUE_TEXT, "column", "", 0, 0, "name of the column in the text file; empty: as name", offsetof(schema_column_t, column),
      NULL, 0},
+    {VALUE_WORD, "kind", "categorical", 0, 0, "what the column holds", offsetof(schema_column_t, kind), WORDS(kind_words)},
+    {VALUE_WORD, "transform", "none", 0, 0, "what is made of the value", offsetof(schema_column_t, transform),
+     WORDS(transform_words)},
+    {VALUE_TEXT, "separator", "\"|\"", 0, 0, "one character between the values of a multi column",
+     offsetof(schema_column_t, separator), NULL, 0},
     {VALUE_WORD, "pooling", "sum", 0, 0, "how the vectors of a multi column become one", offsetof(schema_column_t, pooling),
      WORDS(pooling_words)},
 };
 static const record_t column_record = {"", "a column", column_fields, COUNT(column_fields), 0, sizeof(schema_column_t)};
 const layout_t schema_column_layout = {&column_record, 1, sizeof(schema_column_t)};
 
-/* ---- columns ---------------------------------------------------------------------------------------------------------------- */
+/* ---- columns ----------------------------------------------------------------------------------------------------- */
 
 /* is_positional - c1, c2 ... as columns without a header are called. */
 static bool is_positional(const char *name)
@@ -88,15 +92,21 @@ static status_t check_column(const schema_t *schema, const schema_column_t *colu
     if (!*name)
         return tree_fail(at, "the column has no name; add name: NAME");
     if (!schema->header && !is_positional(column->column))
-        return tree_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position", column->column);
+        return tree_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position",
+                         column->column);
     if (strcmp(column->column, schema->label) == 0)
         return tree_fail(at, "column '%s' is the label, so it cannot be an input", column->column);
     if (column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_LOG2_BUCKET)
-        return tree_fail(at, "column '%s': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p or "
-                             "standardise", name);
-    if (column->kind == COLUMN_CATEGORICAL && (column->transform == TRANSFORM_LOG1P || column->transform == TRANSFORM_STANDARDISE))
-        return tree_fail(at, "column '%s': transforms log1p and standardise are for numbers; use kind: numeric, or transform none or "
-                             "log2_bucket", name);
+        return tree_fail(at,
+                         "column '%s': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p "
+                         "or standardise",
+                         name);
+    if (column->kind == COLUMN_CATEGORICAL &&
+        (column->transform == TRANSFORM_LOG1P || column->transform == TRANSFORM_STANDARDISE))
+        return tree_fail(at,
+                         "column '%s': transforms log1p and standardise are for numbers; use kind: numeric, or transform none "
+                         "or log2_bucket",
+                         name);
     if (column->kind == COLUMN_MULTI && column->transform != TRANSFORM_NONE)
         return tree_fail(at, "column '%s': a multi column has no transform; use transform: none", name);
     if (strlen(column->separator) != 1)
@@ -230,7 +240,7 @@ static status_t add_columns(schema_t *schema, const tree_t *list)
     return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 /* check_names - without a header, columns are named by position. A default that does not fit is the header key's fault. */
 static status_t check_names(const schema_t *schema, const tree_t *tree)
@@ -258,7 +268,9 @@ static status_t check_whole(const schema_t *schema, const tree_t *tree, const tr
     if (!*schema->split_column && most->layer != LAYER_DEFAULT)
         return tree_fail(most, "split.train_max needs split.column, the column it is compared with");
     if (schema->format == FORMAT_LIBSVM)
-        return list->kind != TREE_LIST || list->count ? tree_fail(list, "every feature id of a libsvm file is an input; remove columns:") : ST_OK;
+        return list->kind != TREE_LIST || list->count
+                   ? tree_fail(list, "every feature id of a libsvm file is an input; remove columns:")
+                   : ST_OK;
     if (!*schema->label)
         return tree_fail(tree_find(tree, "label"), "empty; name the column that holds 0 or 1");
     TRY(check_names(schema, tree));
@@ -281,7 +293,8 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     } else if (file_exists(path_or_preset)) {
         TRY_DONE(file_read(path_or_preset, &text, &bytes));
     } else {
-        status = FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm", path_or_preset);
+        status =
+            FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm", path_or_preset);
         goto done;
     }
     TRY_DONE(tree_parse(text, bytes, origin, 1, LAYER_FILE, &file));

@@ -1,5 +1,5 @@
-/* A recursive-descent reader over libyaml's events. The document interface of libyaml was rejected: it resolves aliases to shared
- * nodes, so that a few lines can stand for gigabytes or for themselves, and it accepts a key given twice. */
+/* A recursive-descent reader over libyaml's events. The document interface of libyaml was rejected: it resolves aliases
+ * to shared nodes, so that a few lines can stand for gigabytes or for themselves, and it accepts a key given twice. */
 #include "common/config/yaml_tree.h"
 
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #define DEPTH_MAX 32 /* a configuration nests 4 deep; the bound keeps hostile input off the stack */
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------------ */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static char *dup_or_null(const char *text)
 {
@@ -148,7 +148,7 @@ void tree_set_scope(tree_t *tree, const char *scope)
         tree_set_scope(child, scope);
 }
 
-/* ---- messages ----------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 /* path_below_root - without the scope; **owned**. The path of a list's element is the list's with the position, from 1. */
 static char *path_below_root(const tree_t *tree)
@@ -232,7 +232,7 @@ const char *tree_nearest(const char *text, const char *const *words, int n)
     return nearest;
 }
 
-/* ---- merging ------------------------------------------------------------------------------------------------------------ */
+/* ---- merging ----------------------------------------------------------------------------------------------------- */
 
 /* fail_unknown - name the key that is meant, or the section where a key of this name lives, or else all keys known here. */
 static void fail_unknown(const tree_t *base, const tree_t *over)
@@ -299,7 +299,7 @@ int tree_merge(tree_t *base, const tree_t *over)
     return errors;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 typedef struct reader {
     yaml_parser_t parser;
@@ -347,7 +347,8 @@ static status_t fail_syntax(reader_t *reader)
     int line = line_of(reader, p->problem_mark.line), begin = line_of(reader, p->context_mark.line);
     if (p->context && begin && begin != line)
         return fail_at(reader, line, "not valid YAML: %s, %s that begins in line %d%s", problem, p->context, begin, hint);
-    return fail_at(reader, line, "not valid YAML: %s%s%s%s", problem, p->context ? ", " : "", p->context ? p->context : "", hint);
+    return fail_at(reader, line, "not valid YAML: %s%s%s%s", problem, p->context ? ", " : "", p->context ? p->context : "",
+                   hint);
 }
 
 static status_t next_event(reader_t *reader)
@@ -357,7 +358,8 @@ static status_t next_event(reader_t *reader)
         return fail_syntax(reader);
     if (reader->event.type == YAML_ALIAS_EVENT)
         return fail_at(reader, line_of(reader, reader->event.start_mark.line),
-                       "alias *%s: aliases are not supported; write the value out", (const char *)reader->event.data.alias.anchor);
+                       "alias *%s: aliases are not supported; write the value out",
+                       (const char *)reader->event.data.alias.anchor);
     return ST_OK;
 }
 
@@ -466,7 +468,8 @@ status_t tree_parse(const char *text, size_t bytes, const char *origin, int firs
         TRY_DONE(next_event(&reader)); /* the end of the document */
         TRY_DONE(next_event(&reader));
         if (reader.event.type != YAML_STREAM_END_EVENT)
-            fail_at(&reader, line_of(&reader, reader.event.start_mark.line), "a second YAML document begins here; one is allowed");
+            fail_at(&reader, line_of(&reader, reader.event.start_mark.line),
+                    "a second YAML document begins here; one is allowed");
         report_twins(&reader, tree);
     }
     status = reader.errors ? ST_INPUT : ST_OK;
@@ -481,7 +484,7 @@ done:
     return status;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct writer {
     FILE *stream;
@@ -497,8 +500,8 @@ static void end_line(writer_t *writer, tree_t *node)
     writer->nodes[writer->lines++] = node;
 }
 
-/* only_escaped - bytes of the character at `c` that YAML takes as an escape only, beyond ASCII: U+0080 to U+009F, the byte order
- * mark and the two that are no characters; 0 for all others. */
+/* only_escaped - bytes of the character at `c` that YAML takes as an escape only, beyond ASCII: U+0080 to U+009F, the
+ * byte order mark and the two that are no characters; 0 for all others. */
 static int only_escaped(const unsigned char *c)
 {
     if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)

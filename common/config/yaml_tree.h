@@ -36,7 +36,8 @@ tree_t *tree_copy(const tree_t *tree); /* **owned**, without parent */
 /* tree_parse - one YAML document.
  *
  * text     [bytes]; line numbers count from first_line, or all are 0 where first_line is 0
- * ST_INPUT with one line per error: syntax, several documents, aliases, a key given twice. An empty document is an empty scalar. */
+ * ST_INPUT with one line per error: syntax, several documents, aliases, a key given twice.
+ * An empty document is an empty scalar. */
 WARN_UNUSED status_t tree_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer,
                                 tree_t **out);
 
@@ -59,8 +60,8 @@ void tree_set_scope(tree_t *tree, const char *scope);
 /* tree_merge - lay `over` on `base`: maps key by key, all else as a whole; a node never replaces one of a later layer.
  *
  * base  in/out; it holds every key that is known
- * Every key of `over` that base does not know, and every map in the place of a value or the reverse, is an error line of its own
- * and leaves base's node as it is. Returns the number of errors. */
+ * Every key of `over` that base does not know, and every map in the place of a value or the reverse, is an error line of its
+ * own and leaves base's node as it is. Returns the number of errors. */
 int tree_merge(tree_t *base, const tree_t *over);
 
 /* tree_json - the tree as JSON, which is YAML too, with one node per line.

@@ -1,6 +1,7 @@
-/* Proves: defaults, file, variant and --set are laid over one another in this order; every kind of wrong configuration is one line
- * that names file, line (or --set argument), key, value and what is allowed; the resolved text loads back to itself; what does not
- * determine a result does not change the hash; every file in configs/ loads; docs/CONFIG.md is what the key table says. */
+/* Proves: defaults, file, variant and --set are laid over one another in this order; every kind of wrong configuration
+ * is one line that names file, line (or --set argument), key, value and what is allowed; the resolved text loads back
+ * to itself; what does not determine a result does not change the hash; every file in configs/ loads; docs/CONFIG.md is
+ * what the key table says. */
 #include "tests/lib/testing.h"
 
 #include <dirent.h>
@@ -78,7 +79,8 @@ static void test_merge_order(void **state)
                        "variants:\n"
                        "  - name: a\n"
                        "  - {name: b, seed: 6, train: {batch: 256, epochs: 7}, model: {hidden: [8], activation: smelu}}\n";
-    const char *sets[] = {"train.epochs=1", "train.epochs=9", "model.hidden=[64,32]", "experiment.vary=[init, order]", "name=x y"};
+    const char *sets[] = {"train.epochs=1", "train.epochs=9", "model.hidden=[64,32]", "experiment.vary=[init, order]",
+                          "name=x y"};
     experiment_t *e = load_ok(yaml, sets, LEN(sets));
     assert_int_equal(e->variants, 2);
     assert_string_equal(e->names[0], "a");
@@ -105,8 +107,9 @@ static void test_merge_order(void **state)
 static void test_words_and_numbers(void **state)
 {
     (void)state;
-    const char *sets[] = {"cluster.workers=auto", "model.activate_inputs=no", "model.clip=+2.5e0", "embedding.init_std=.5",
-                          "experiment.vary=[]", "seed=9007199254740991", "model={weight_norm: 3}", "data.path='a: \"b\" \\ #'"};
+    const char *sets[] = {"cluster.workers=auto",   "model.activate_inputs=no", "model.clip=+2.5e0",
+                          "embedding.init_std=.5",  "experiment.vary=[]",       "seed=9007199254740991",
+                          "model={weight_norm: 3}", "data.path='a: \"b\" \\ #'"};
     experiment_t *e = load_ok("cluster: {workers: 2}\n", sets, LEN(sets));
     assert_int_equal(e->base->cluster.workers, 0);
     assert_false(e->base->model.activate_inputs);
@@ -128,11 +131,14 @@ static void test_refused_in_files(void **state)
         /* keys */
         {"\ntrain:\n  bacth: 3\n", "FILE:3: train.bacth: unknown key; did you mean train.batch?"},
         {"batch: 3\n", "FILE:1: batch: unknown key; did you mean train.batch?"},
-        {"dense: {zebra: 3}\n", "FILE:1: dense.zebra: unknown key; allowed in dense: optimizer, learning_rate, initial_accumulator, "
-                                "epsilon"},
-        {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, seed, determinism, cluster, data, synth, train, model, embedding, "
-                       "dense, experiment, variants"},
-        {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n", "FILE:5: train.batch: given twice, first in line 3; remove one"},
+        {"dense: {zebra: 3}\n",
+         "FILE:1: dense.zebra: unknown key; allowed in dense: optimizer, learning_rate, initial_accumulator, "
+         "epsilon"},
+        {"zebra: 3\n",
+         "FILE:1: zebra: unknown key; allowed: name, seed, determinism, cluster, data, synth, train, model, embedding, "
+         "dense, experiment, variants"},
+        {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n",
+         "FILE:5: train.batch: given twice, first in line 3; remove one"},
         {"[a]: 1\n", "FILE:1: a key must be a plain word"},
         /* kinds */
         {"- 1\n", "FILE:1: a list is given; a map of keys to values (key: value) is wanted"},
@@ -140,45 +146,58 @@ static void test_refused_in_files(void **state)
         {"model: relu\n", "FILE:1: model: 'relu' is given; a map of keys to values (key: value) is wanted"},
         {"seed: {a: 1}\n", "FILE:1: seed: a map of keys to values is given; a single value is wanted"},
         {"model:\n  hidden: {a: 1}\n", "FILE:2: model.hidden: a map of keys to values is given; a single list is wanted"},
-        {"model:\n  hidden: [{a: 1}]\n", "FILE:2: model.hidden[1]: a map of keys to values is given; allowed: a list of 1 to 64 whole "
-                                         "numbers from 1 to 65536"},
+        {"model:\n  hidden: [{a: 1}]\n",
+         "FILE:2: model.hidden[1]: a map of keys to values is given; allowed: a list of 1 to 64 whole "
+         "numbers from 1 to 65536"},
         {"seed:\n  - 1\n", "FILE:1: seed: a list is given; allowed: a whole number from 0 to 9007199254740991"},
         {"name: [a]\n", "FILE:1: name: a list is given; allowed: text"},
-        {"model: {hidden: 64}\n", "FILE:1: model.hidden: '64' is not a list; allowed: a list of 1 to 64 whole numbers from 1 to 65536"},
-        {"model: {hidden: []}\n", "FILE:1: model.hidden: the list has 0 elements; allowed: a list of 1 to 64 whole numbers from 1 to "
-                                  "65536"},
-        {"model: {hidden: [8, [9]]}\n", "FILE:1: model.hidden[2]: a list is given; allowed: a list of 1 to 64 whole numbers from 1 to "
-                                        "65536"},
+        {"model: {hidden: 64}\n",
+         "FILE:1: model.hidden: '64' is not a list; allowed: a list of 1 to 64 whole numbers from 1 to 65536"},
+        {"model: {hidden: []}\n",
+         "FILE:1: model.hidden: the list has 0 elements; allowed: a list of 1 to 64 whole numbers from 1 to "
+         "65536"},
+        {"model: {hidden: [8, [9]]}\n",
+         "FILE:1: model.hidden[2]: a list is given; allowed: a list of 1 to 64 whole numbers from 1 to "
+         "65536"},
         {"model: {activate_inputs: maybe}\n", "FILE:1: model.activate_inputs: 'maybe' is given; allowed: true or false"},
         /* numbers */
         {"train: {batch: 1k}\n", "FILE:1: train.batch: '1k' is not a whole number; allowed: a whole number from 1 to 16777216"},
-        {"train: {batch: 1.5}\n", "FILE:1: train.batch: '1.5' is not a whole number; allowed: a whole number from 1 to 16777216"},
-        {"train: {batch: 010}\n", "FILE:1: train.batch: '010' is not a whole number; allowed: a whole number from 1 to 16777216"},
+        {"train: {batch: 1.5}\n",
+         "FILE:1: train.batch: '1.5' is not a whole number; allowed: a whole number from 1 to 16777216"},
+        {"train: {batch: 010}\n",
+         "FILE:1: train.batch: '010' is not a whole number; allowed: a whole number from 1 to 16777216"},
         {"train: {batch: }\n", "FILE:1: train.batch: '' is not a whole number; allowed: a whole number from 1 to 16777216"},
         {"train: {batch: -8}\n", "FILE:1: train.batch: -8 is out of range; allowed: a whole number from 1 to 16777216"},
         {"train: {batch: 99999999999999999999999}\n",
          "FILE:1: train.batch: 99999999999999999999999 is out of range; allowed: a whole number from 1 to 16777216"},
         {"cluster: {servers: 0}\n", "FILE:1: cluster.servers: 0 is out of range; allowed: a whole number from 1 to 1024"},
-        {"cluster: {workers: 0}\n", "FILE:1: cluster.workers: 0 is out of range; allowed: auto or a whole number from 1 to 4096"},
-        {"cluster: {workers: all}\n", "FILE:1: cluster.workers: 'all' is not a whole number; allowed: auto or a whole number from 1 to "
-                                      "4096"},
+        {"cluster: {workers: 0}\n",
+         "FILE:1: cluster.workers: 0 is out of range; allowed: auto or a whole number from 1 to 4096"},
+        {"cluster: {workers: all}\n",
+         "FILE:1: cluster.workers: 'all' is not a whole number; allowed: auto or a whole number from 1 to "
+         "4096"},
         {"model: {clip: nan}\n", "FILE:1: model.clip: 'nan' is not a number; allowed: a number from 0 to 1000000"},
         {"model: {clip: 1e999}\n", "FILE:1: model.clip: '1e999' is not a number; allowed: a number from 0 to 1000000"},
         {"model: {clip: 0x10}\n", "FILE:1: model.clip: '0x10' is not a number; allowed: a number from 0 to 1000000"},
         {"model: {beta: 0}\n", "FILE:1: model.beta: 0 is out of range; allowed: a number from 1e-06 to 1000000"},
-        {"model:\n  hidden:\n    - 8\n    - 0\n", "FILE:4: model.hidden[2]: 0 is out of range; allowed: a list of 1 to 64 whole numbers "
-                                                  "from 1 to 65536"},
+        {"model:\n  hidden:\n    - 8\n    - 0\n",
+         "FILE:4: model.hidden[2]: 0 is out of range; allowed: a list of 1 to 64 whole numbers "
+         "from 1 to 65536"},
         /* words */
-        {"model: {activation: smlu}\n", "FILE:1: model.activation: 'smlu' is not known here (did you mean smelu?); allowed: one of relu, "
-                                        "smelu, identity"},
+        {"model: {activation: smlu}\n",
+         "FILE:1: model.activation: 'smlu' is not known here (did you mean smelu?); allowed: one of relu, "
+         "smelu, identity"},
         {"determinism: 2\n", "FILE:1: determinism: '2' is not known here; allowed: one of async, bounded, sync, invariant"},
-        {"experiment: {vary: [init, data]}\n", "FILE:1: experiment.vary[2]: 'data' is not known here; allowed: a list of any of init, "
-                                               "order"},
+        {"experiment: {vary: [init, data]}\n",
+         "FILE:1: experiment.vary[2]: 'data' is not known here; allowed: a list of any of init, "
+         "order"},
         {"experiment: {vary: init}\n", "FILE:1: experiment.vary: 'init' is not a list; allowed: a list of any of init, order"},
         /* YAML */
-        {"seed: [1\n", "FILE:2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
-        {"train:\n\tbatch: 3\n", "FILE:2: not valid YAML: found character that cannot start any token, while scanning for the next token; "
-                                 "indent with spaces, not tabs"},
+        {"seed: [1\n",
+         "FILE:2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
+        {"train:\n\tbatch: 3\n",
+         "FILE:2: not valid YAML: found character that cannot start any token, while scanning for the next token; "
+         "indent with spaces, not tabs"},
         {"name: a\nname2: \xff\n", "FILE:2: not valid YAML: invalid leading UTF-8 octet (byte 0xff); save the file as UTF-8"},
         {"seed: 1\n---\nseed: 2\n", "FILE:2: a second YAML document begins here; one is allowed"},
         {"train: &t {batch: 4}\nmodel: *t\n", "FILE:2: alias *t: aliases are not supported; write the value out"},
@@ -204,12 +223,16 @@ static void test_refused_arguments(void **state)
         {"=3", "--set =3: write it as --set KEY=VALUE, for example --set train.batch=1024"},
         {"train.bach=8", "--set train.bach=8: train.bach: unknown key; did you mean train.batch?"},
         {"trian.batch=8", "--set trian.batch=8: trian: unknown key; did you mean train?"},
-        {"train.batch.size=8", "--set train.batch.size=8: train.batch: a map of keys to values is given; a single value is wanted"},
-        {"train.batch=", "--set train.batch=: train.batch: '' is not a whole number; allowed: a whole number from 1 to 16777216"},
+        {"train.batch.size=8",
+         "--set train.batch.size=8: train.batch: a map of keys to values is given; a single value is wanted"},
+        {"train.batch=",
+         "--set train.batch=: train.batch: '' is not a whole number; allowed: a whole number from 1 to 16777216"},
         {"train.batch=0", "--set train.batch=0: train.batch: 0 is out of range; allowed: a whole number from 1 to 16777216"},
-        {"model.hidden=[64,x]", "--set model.hidden=[64,x]: model.hidden[2]: 'x' is not a whole number; allowed: a list of 1 to 64 whole "
-                                "numbers from 1 to 65536"},
-        {"model.hidden=[64", "--set model.hidden=[64: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence"},
+        {"model.hidden=[64,x]",
+         "--set model.hidden=[64,x]: model.hidden[2]: 'x' is not a whole number; allowed: a list of 1 to 64 whole "
+         "numbers from 1 to 65536"},
+        {"model.hidden=[64",
+         "--set model.hidden=[64: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence"},
         {"train={batch: 4, batch: 8}", "--set train={batch: 4, batch: 8}: batch: given twice; remove one"},
         {"train=4", "--set train=4: train: '4' is given; a map of keys to values (key: value) is wanted"},
     };
@@ -228,25 +251,31 @@ static void test_impossible_combinations(void **state)
         {"determinism: invariant\ntrain: {lanes: 6, batch: 12}\n", NULL,
          "FILE:2: train.lanes: train.lanes 6 is not a power of two, which determinism invariant needs; use 1, 2, 4, 8 ..."},
         {"train: {lanes: 6, batch: 12}\n", "determinism=invariant",
-         "--set determinism=invariant: determinism: train.lanes 6 is not a power of two, which determinism invariant needs; use 1, 2, 4, "
+         "--set determinism=invariant: determinism: train.lanes 6 is not a power of two, which determinism invariant needs; "
+         "use 1, 2, 4, "
          "8 ..."},
         {"determinism: async\ntrain: {lanes: 8, batch: 4}\n", NULL,
          "FILE:2: train.lanes: train.lanes 8 are more than train.batch 4; use at most one lane per example"},
         {"train: {batch: 10}\n", NULL,
          "FILE:1: train.batch: train.batch 10 cannot be divided into train.lanes 4 equal lanes; use a batch of 8 or 12"},
         {"determinism: invariant\n", "cluster.workers=3",
-         "--set cluster.workers=3: cluster.workers: train.lanes 4 cannot be divided among cluster.workers 3 at determinism invariant; "
+         "--set cluster.workers=3: cluster.workers: train.lanes 4 cannot be divided among cluster.workers 3 at determinism "
+         "invariant; "
          "use 1, 2 or 4 workers"},
         {"cluster: {workers: 8}\n", "determinism=invariant",
-         "--set determinism=invariant: determinism: train.lanes 4 cannot be divided among cluster.workers 8 at determinism invariant; "
+         "--set determinism=invariant: determinism: train.lanes 4 cannot be divided among cluster.workers 8 at determinism "
+         "invariant; "
          "use 1, 2 or 4 workers"},
         {"determinism: invariant\ntrain: {lanes: 1}\ncluster:\n  workers: 2\n", NULL,
-         "FILE:4: cluster.workers: train.lanes 1 cannot be divided among cluster.workers 2 at determinism invariant; use 1 worker"},
+         "FILE:4: cluster.workers: train.lanes 1 cannot be divided among cluster.workers 2 at determinism invariant; use 1 "
+         "worker"},
         {"cluster:\n  workers: 5\n", NULL,
-         "FILE:2: cluster.workers: cluster.workers 5 are more than train.lanes 4, so some would have nothing to do; use at most 4 workers "
+         "FILE:2: cluster.workers: cluster.workers 5 are more than train.lanes 4, so some would have nothing to do; use at "
+         "most 4 workers "
          "or more lanes"},
         {"data: {input: a.csv}\n", NULL,
-         "FILE:1: data.input: data.input 'a.csv' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
+         "FILE:1: data.input: data.input 'a.csv' needs data.schema to say what its columns are; name a YAML file or a preset "
+         "(criteo, "
          "avazu, libsvm)"},
         {"data: {input: a.csv, schema: criteo}\nsynth:\n  rows: 10\n", NULL,
          "FILE:3: synth.rows: synth.rows 10 and data.input 'a.csv' both say where the dataset comes from; remove one"},
@@ -273,8 +302,10 @@ static void test_check_workers(void **state)
         status_t status = config_check_workers(e->base, workers);
         catch_stop();
         assert_int_equal(status, fits ? ST_OK : ST_INPUT);
-        char *expected = mem_printf("train.lanes 8 cannot be divided among cluster.workers %d at determinism invariant; use 1, 2, 4 or 8 "
-                                    "workers\n", workers);
+        char *expected =
+            mem_printf("train.lanes 8 cannot be divided among cluster.workers %d at determinism invariant; use 1, 2, 4 or 8 "
+                       "workers\n",
+                       workers);
         assert_string_equal(catch_text(), fits ? "" : expected);
         mem_free(expected);
     }
@@ -295,25 +326,31 @@ static void test_refused_variants(void **state)
     } cases[] = {
         {"variants: {a: 1}\n", "FILE:1: variants: a map of keys to values is given; a single list is wanted"},
         {"variants: a\n", "FILE:1: variants: a list of variants is wanted, each beginning with '- name: NAME'"},
-        {"variants:\n  - relu\n", "FILE:2: variants[1]: a variant is a map with a name and overrides, for example {name: smelu1, model: "
-                                  "{activation: smelu}}"},
+        {"variants:\n  - relu\n",
+         "FILE:2: variants[1]: a variant is a map with a name and overrides, for example {name: smelu1, model: "
+         "{activation: smelu}}"},
         {"variants:\n  - name: a\n  - seed: 2\n", "FILE:3: variants[2]: the variant has no name; add name: NAME"},
-        {"variants:\n  - name: a\n  - name: b\n  - name: a\n", "FILE:4: variants[3]: name 'a' is given to two variants; each needs its "
-                                                               "own"},
-        {"variants: [{name: a/b}]\n", "FILE:1: variants[1]: name 'a/b' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or "
-                                      "'.', beginning with none of the last two"},
-        {"variants: [{name: ..}]\n", "FILE:1: variants[1]: name '..' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or '.', "
-                                     "beginning with none of the last two"},
-        {"variants: [{name: ''}]\n", "FILE:1: variants[1]: name '' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or '.', "
-                                     "beginning with none of the last two"},
+        {"variants:\n  - name: a\n  - name: b\n  - name: a\n",
+         "FILE:4: variants[3]: name 'a' is given to two variants; each needs its "
+         "own"},
+        {"variants: [{name: a/b}]\n",
+         "FILE:1: variants[1]: name 'a/b' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or "
+         "'.', beginning with none of the last two"},
+        {"variants: [{name: ..}]\n",
+         "FILE:1: variants[1]: name '..' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or '.', "
+         "beginning with none of the last two"},
+        {"variants: [{name: ''}]\n",
+         "FILE:1: variants[1]: name '' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or '.', "
+         "beginning with none of the last two"},
         {"variants:\n  - name: a\n    modle: {beta: 2}\n", "FILE:3: variants.a.modle: unknown key; did you mean model?"},
         {"variants:\n  - name: a\n    model:\n      beta: x\n",
          "FILE:4: variants.a.model.beta: 'x' is not a number; allowed: a number from 1e-06 to 1000000"},
-        {"variants:\n  - name: a\n    train: {lanes: 3}\n",
-         "FILE:3: variants.a.train.lanes: train.lanes 3 is not a power of two, which determinism sync needs; use 1, 2, 4, 8 ..."},
+        {"variants:\n  - name: a\n    train: {lanes: 3}\n", "FILE:3: variants.a.train.lanes: train.lanes 3 is not a power of "
+                                                            "two, which determinism sync needs; use 1, 2, 4, 8 ..."},
         {"variants:\n  - name: a\n    experiment: {replicas: 4}\n",
          "FILE:3: variants.a: experiment holds for all variants; move it to the top of the file"},
-        {"experiment:\n  baseline: c\nvariants: [{name: a}, {name: b}]\n", "FILE:2: experiment.baseline: 'c' is no variant; allowed: a, b"},
+        {"experiment:\n  baseline: c\nvariants: [{name: a}, {name: b}]\n",
+         "FILE:2: experiment.baseline: 'c' is no variant; allowed: a, b"},
         /* Two variants, an error each. */
         {"variants:\n  - {name: a, model: {beta: x}}\n  - {name: b, sede: 1}\n",
          "FILE:2: variants.a.model.beta: 'x' is not a number; allowed: a number from 1e-06 to 1000000\n"
@@ -336,15 +373,17 @@ static void test_variables(void **state)
     setenv("SMELTER_TEST_B", "", 1);
     unsetenv("SMELTER_TEST_NONE");
     experiment_t *e = load_ok("name: x${SMELTER_TEST_A}y${SMELTER_TEST_B}${SMELTER_TEST_A}\n"
-                              "data: {path: $HOME and $$, input: '${SMELTER_TEST_A}/i', schema: criteo}\n", NULL, 0);
+                              "data: {path: $HOME and $$, input: '${SMELTER_TEST_A}/i', schema: criteo}\n",
+                              NULL, 0);
     assert_string_equal(e->base->name, "xoneyone");
     assert_string_equal(e->base->data.path, "$HOME and $$");
     assert_string_equal(e->base->data.input, "one/i");
     experiment_destroy(&e);
 
-    assert_refused("data:\n  path: ${SMELTER_TEST_NONE}/d\n", NULL, 0,
-                   "FILE:2: data.path: environment variable SMELTER_TEST_NONE is not set, but '${SMELTER_TEST_NONE}/d' uses it; set it "
-                   "(export SMELTER_TEST_NONE=...) or write the value out");
+    assert_refused(
+        "data:\n  path: ${SMELTER_TEST_NONE}/d\n", NULL, 0,
+        "FILE:2: data.path: environment variable SMELTER_TEST_NONE is not set, but '${SMELTER_TEST_NONE}/d' uses it; set it "
+        "(export SMELTER_TEST_NONE=...) or write the value out");
     assert_refused("name: a${SMELTER_TEST_A\n", NULL, 0, "FILE:1: name: 'a${SMELTER_TEST_A' has ${ without its }");
 
     /* The input is not needed where the dataset exists, so its user expands it. */
@@ -355,8 +394,9 @@ static void test_variables(void **state)
     assert_int_equal(config_expand(e->base->data.input, "data.input", &out), ST_INPUT);
     catch_stop();
     assert_null(out);
-    assert_string_equal(catch_text(), "data.input: environment variable SMELTER_TEST_NONE is not set, but '${SMELTER_TEST_NONE}/i' uses "
-                                      "it; set it (export SMELTER_TEST_NONE=...) or write the value out\n");
+    assert_string_equal(catch_text(),
+                        "data.input: environment variable SMELTER_TEST_NONE is not set, but '${SMELTER_TEST_NONE}/i' uses "
+                        "it; set it (export SMELTER_TEST_NONE=...) or write the value out\n");
     setenv("SMELTER_TEST_NONE", "/now", 1);
     assert_int_equal(config_expand(e->base->data.input, "data.input", &out), ST_OK);
     assert_string_equal(out, "/now/i");
@@ -391,11 +431,22 @@ static void test_schema_beside_the_file(void **state)
 static void test_text_loads_back(void **state)
 {
     (void)state;
-    const char *sets[] = {"embedding.learning_rate=0.12345678901234567", "model.clip=0.1", "embedding.epsilon=3e-17",
-                          "model.beta=1e-6", "dense.learning_rate=123456.789", "seed=9007199254740991", "cluster.workers=2",
-                          "model.hidden=[1,65536,7]", "experiment.vary=[order,init]", "name=\"q\\\"\\\\ \\t\\n # é: [x] \\x01\\x80\\uFEFF\\uFFFE\"",
-                          "model.activation=smelu", "embedding.optimizer=adagrad_row", "determinism=async", "data.schema=x.yaml",
-                          "experiment.baseline=b", "model.activate_inputs=off"};
+    const char *sets[] = {"embedding.learning_rate=0.12345678901234567",
+                          "model.clip=0.1",
+                          "embedding.epsilon=3e-17",
+                          "model.beta=1e-6",
+                          "dense.learning_rate=123456.789",
+                          "seed=9007199254740991",
+                          "cluster.workers=2",
+                          "model.hidden=[1,65536,7]",
+                          "experiment.vary=[order,init]",
+                          "name=\"q\\\"\\\\ \\t\\n # é: [x] \\x01\\x80\\uFEFF\\uFFFE\"",
+                          "model.activation=smelu",
+                          "embedding.optimizer=adagrad_row",
+                          "determinism=async",
+                          "data.schema=x.yaml",
+                          "experiment.baseline=b",
+                          "model.activate_inputs=off"};
     experiment_t *first = load_ok("variants: [{name: b}]\n", sets, LEN(sets)), *second = NULL;
     char *text, *again;
     assert_int_equal(config_text(first->base, &text), ST_OK);
@@ -424,13 +475,33 @@ static void test_hash(void **state)
         const char *set;
         bool moves;
     } cases[] = {
-        {"name=x", false}, {"cluster.workers=2", false}, {"cluster.servers=2", false}, {"cluster.transport=tcp", false},
-        {"cluster.shards_per_server=2", false}, {"data.path=x", false}, {"data.schema=libsvm", false}, {"data.cache_mb=7", false},
-        {"train.report_steps=7", false}, {"experiment.replicas=7", false}, {"experiment.vary=[]", false},
-        {"seed=2", true}, {"determinism=invariant", true}, {"data.order=window", true}, {"data.order_seed=2", true},
-        {"data.window=9", true}, {"train.batch=512", true}, {"train.lanes=2", true}, {"train.epochs=2", true},
-        {"train.pipeline_depth=0", true}, {"model.components=2", true}, {"model.hidden=[128,64]", true}, {"model.beta=2", true},
-        {"model.activation=smelu", true}, {"embedding.dim=4", true}, {"embedding.optimizer=sgd", true}, {"dense.epsilon=0", true},
+        {"name=x", false},
+        {"cluster.workers=2", false},
+        {"cluster.servers=2", false},
+        {"cluster.transport=tcp", false},
+        {"cluster.shards_per_server=2", false},
+        {"data.path=x", false},
+        {"data.schema=libsvm", false},
+        {"data.cache_mb=7", false},
+        {"train.report_steps=7", false},
+        {"experiment.replicas=7", false},
+        {"experiment.vary=[]", false},
+        {"seed=2", true},
+        {"determinism=invariant", true},
+        {"data.order=window", true},
+        {"data.order_seed=2", true},
+        {"data.window=9", true},
+        {"train.batch=512", true},
+        {"train.lanes=2", true},
+        {"train.epochs=2", true},
+        {"train.pipeline_depth=0", true},
+        {"model.components=2", true},
+        {"model.hidden=[128,64]", true},
+        {"model.beta=2", true},
+        {"model.activation=smelu", true},
+        {"embedding.dim=4", true},
+        {"embedding.optimizer=sgd", true},
+        {"dense.epsilon=0", true},
     };
     experiment_t *base = load_ok("", NULL, 0);
     uint64_t hash = config_hash(base->base), seen[LEN(cases)];
@@ -455,7 +526,9 @@ static void test_replicas(void **state)
     static const struct {
         const char *vary;
         int init, order;
-    } cases[] = {{"experiment.vary=[]", 0, 0}, {"experiment.vary=[init]", 1, 0}, {"experiment.vary=[order]", 0, 1},
+    } cases[] = {{"experiment.vary=[]", 0, 0},
+                 {"experiment.vary=[init]", 1, 0},
+                 {"experiment.vary=[order]", 0, 1},
                  {"experiment.vary=[init,order]", 1, 1}};
     for (int i = 0; i < LEN(cases); i++) {
         experiment_t *e = load_ok("seed: 100\ndata: {order_seed: 200}\nmodel: {hidden: [5, 6]}\n", &cases[i].vary, 1);
@@ -604,13 +677,13 @@ static void test_quickstart_on_every_cluster(void **state)
 }
 
 #define KEY_NAME(kind, name, initial, least, most, doc) #name,
-#define SECTION_NAMES(section, KEYS, doc)                                                                                         \
-    static const char *const names_##section[] = {KEYS(KEY_NAME)};                                                                \
-    for (int i = 0; i < LEN(names_##section); i++) {                                                                              \
-        char *row = mem_printf("\n| `" #section ".%s` | ", names_##section[i]);                                                   \
-        if (!strstr(text, row))                                                                                                   \
-            fail_msg("docs/CONFIG.md has no row for " #section ".%s", names_##section[i]);                                        \
-        mem_free(row);                                                                                                            \
+#define SECTION_NAMES(section, KEYS, doc)                                                                                      \
+    static const char *const names_##section[] = {KEYS(KEY_NAME)};                                                             \
+    for (int i = 0; i < LEN(names_##section); i++) {                                                                           \
+        char *row = mem_printf("\n| `" #section ".%s` | ", names_##section[i]);                                                \
+        if (!strstr(text, row))                                                                                                \
+            fail_msg("docs/CONFIG.md has no row for " #section ".%s", names_##section[i]);                                     \
+        mem_free(row);                                                                                                         \
     }
 
 static void test_reference(void **state)

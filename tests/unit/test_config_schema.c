@@ -1,5 +1,5 @@
-/* Proves: an import schema decodes to what its YAML says, with every short form; presets describe the published files; every kind of
- * wrong schema is one line that names file, line, key or column, and what is allowed. */
+/* Proves: an import schema decodes to what its YAML says, with every short form; presets describe the published files;
+ * every kind of wrong schema is one line that names file, line, key or column, and what is allowed. */
 #include "tests/lib/testing.h"
 
 #include <stdio.h>
@@ -90,7 +90,8 @@ static void test_preset_criteo(void **state)
         char name[8], column[8];
         snprintf(name, sizeof name, "%c%u", i < 13 ? 'I' : 'C', i < 13 ? i + 1 : i - 12);
         snprintf(column, sizeof column, "c%u", i + 2);
-        assert_column(s, i, name, column, i < 13 ? COLUMN_NUMERIC : COLUMN_CATEGORICAL, i < 13 ? TRANSFORM_LOG1P : TRANSFORM_NONE);
+        assert_column(s, i, name, column, i < 13 ? COLUMN_NUMERIC : COLUMN_CATEGORICAL,
+                      i < 13 ? TRANSFORM_LOG1P : TRANSFORM_NONE);
     }
     schema_destroy(&s);
 }
@@ -99,10 +100,27 @@ static void test_preset_criteo(void **state)
 static void test_preset_avazu(void **state)
 {
     (void)state;
-    static const char *const names[] = {"C1",        "banner_pos",   "site_id",     "site_domain",      "site_category", "app_id",
-                                        "app_domain", "app_category", "device_id",   "device_ip",        "device_model",  "device_type",
-                                        "device_conn_type", "C14",    "C15",         "C16",              "C17",           "C18",
-                                        "C19",       "C20",          "C21"};
+    static const char *const names[] = {"C1",
+                                        "banner_pos",
+                                        "site_id",
+                                        "site_domain",
+                                        "site_category",
+                                        "app_id",
+                                        "app_domain",
+                                        "app_category",
+                                        "device_id",
+                                        "device_ip",
+                                        "device_model",
+                                        "device_type",
+                                        "device_conn_type",
+                                        "C14",
+                                        "C15",
+                                        "C16",
+                                        "C17",
+                                        "C18",
+                                        "C19",
+                                        "C20",
+                                        "C21"};
     schema_t *s = NULL;
     assert_int_equal(schema_load("avazu", &s), ST_OK);
     assert_int_equal(s->format, FORMAT_CSV);
@@ -157,16 +175,20 @@ static void test_refused(void **state)
         {"format: xml\ncolumns: [a]\n", ":1: format: 'xml' is not known here; allowed: one of csv, tsv, libsvm"},
         {"header: perhaps\ncolumns: [a]\n", ":1: header: 'perhaps' is given; allowed: true or false"},
         {"label: ''\ncolumns: [a]\n", ":1: label: empty; name the column that holds 0 or 1"},
-        {"max_bad_rows: -1\ncolumns: [a]\n", ":1: max_bad_rows: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
+        {"max_bad_rows: -1\ncolumns: [a]\n",
+         ":1: max_bad_rows: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
         {"columns: [a]\nsplit: {train_fraction: 0}\n",
          ":2: split.train_fraction: 0 is out of range; allowed: a number from 0.0001 to 1"},
         {"columns: [a]\nsplit:\n  column: d\n  train_max: 3\n  train_fraction: 0.5\n",
          ":5: split.train_fraction: split.column and split.train_fraction both say which rows train; remove one"},
-        {"columns: [a]\nsplit: {column: d}\n", ":2: split.column: 'd' needs split.train_max, the largest value of a training row"},
-        {"columns: [a]\nsplit: {train_max: 3}\n", ":2: split.train_max: split.train_max needs split.column, the column it is compared with"},
+        {"columns: [a]\nsplit: {column: d}\n",
+         ":2: split.column: 'd' needs split.train_max, the largest value of a training row"},
+        {"columns: [a]\nsplit: {train_max: 3}\n",
+         ":2: split.train_max: split.train_max needs split.column, the column it is compared with"},
         {"format: libsvm\ncolumns: [a]\n", ":2: columns: every feature id of a libsvm file is an input; remove columns:"},
-        {"header: false\ncolumns: [c2]\n", ":1: header: label 'label' names no column: with header: false columns are called c1, c2 ... "
-                                           "by position"},
+        {"header: false\ncolumns: [c2]\n",
+         ":1: header: label 'label' names no column: with header: false columns are called c1, c2 ... "
+         "by position"},
         {"header: false\nlabel: c1\ntime: t\ncolumns: [c2]\n",
          ":3: time: time 't' names no column: with header: false columns are called c1, c2 ... by position"},
         {"header: false\nlabel: c1\ncolumns:\n  - c2\n  - age\n",
@@ -174,26 +196,31 @@ static void test_refused(void **state)
         {"label: y\ncolumns: [a, y]\n", ":2: columns[2]: column 'y' is the label, so it cannot be an input"},
         {"columns:\n  - a\n  - b\n  - a\n", ":4: columns[3]: column 'a' is given twice; each needs its own name"},
         {"columns:\n  - {kind: numeric}\n", ":2: columns[1]: the column has no name; add name: NAME"},
-        {"columns:\n  - [a]\n", ":2: columns[1]: a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted"},
+        {"columns:\n  - [a]\n",
+         ":2: columns[1]: a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted"},
         {"columns:\n  - name: a\n    kid: numeric\n", ":3: columns[1].kid: unknown key; did you mean kind?"},
-        {"columns:\n  - name: a\n    kind: numerc\n",
-         ":3: columns[1].kind: 'numerc' is not known here (did you mean numeric?); allowed: one of categorical, numeric, multi"},
+        {"columns:\n  - name: a\n    kind: numerc\n", ":3: columns[1].kind: 'numerc' is not known here (did you mean "
+                                                      "numeric?); allowed: one of categorical, numeric, multi"},
         {"columns: [{name: a, kind: numeric, transform: log2_bucket}]\n",
-         ":1: columns[1]: column 'a': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p or "
+         ":1: columns[1]: column 'a': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p "
+         "or "
          "standardise"},
-        {"columns: [{name: a, transform: log1p}]\n", ":1: columns[1]: column 'a': transforms log1p and standardise are for numbers; use "
-                                                     "kind: numeric, or transform none or log2_bucket"},
+        {"columns: [{name: a, transform: log1p}]\n",
+         ":1: columns[1]: column 'a': transforms log1p and standardise are for numbers; use "
+         "kind: numeric, or transform none or log2_bucket"},
         {"columns: [{name: a, kind: multi, transform: log1p}]\n",
          ":1: columns[1]: column 'a': a multi column has no transform; use transform: none"},
         {"columns: [{name: a, kind: multi, separator: ', '}]\n",
          ":1: columns[1]: column 'a': separator ', ' has 2 bytes; allowed: one character"},
         {"columns: [{names: a}]\n", ":1: columns[1].names: a list of column names is wanted"},
-        {"columns: [{name: a, columns: [b]}]\n", ":1: columns[1].columns: goes with names: only; use column: for a single column"},
+        {"columns: [{name: a, columns: [b]}]\n",
+         ":1: columns[1].columns: goes with names: only; use column: for a single column"},
         {"columns: [{name: a, names: [b]}]\n",
          ":1: columns[1]: names: describes several columns, so name: and column: cannot stand beside it; use columns:"},
         {"columns: [{names: [a, b], columns: [c]}]\n",
          ":1: columns[1].columns: one column of the text file is needed for each of the 2 names"},
-        {"columns: [a\n", ":2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
+        {"columns: [a\n",
+         ":2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
     };
     for (int i = 0; i < LEN(cases); i++) {
         const char *path = test_write("s.yaml", cases[i].yaml);
@@ -217,15 +244,17 @@ static void test_neither_file_nor_preset(void **state)
     assert_int_equal(schema_load("crieto", &s), ST_INPUT);
     catch_stop();
     assert_null(s);
-    assert_string_equal(catch_text(), "import schema 'crieto' is neither a file nor a preset; presets: criteo, avazu, libsvm\n");
+    assert_string_equal(catch_text(),
+                        "import schema 'crieto' is neither a file nor a preset; presets: criteo, avazu, libsvm\n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_full_form),      cmocka_unit_test(test_defaults),      cmocka_unit_test(test_preset_criteo),
-        cmocka_unit_test(test_preset_avazu),   cmocka_unit_test(test_preset_libsvm), cmocka_unit_test(test_kuairand),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_neither_file_nor_preset),
+        cmocka_unit_test(test_full_form),     cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_preset_criteo), cmocka_unit_test(test_preset_avazu),
+        cmocka_unit_test(test_preset_libsvm), cmocka_unit_test(test_kuairand),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_neither_file_nor_preset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
