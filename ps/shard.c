@@ -247,7 +247,7 @@ static void apply_step(shard_t *shard, net_message_t *const *messages, int n, in
             any |= count;
         }
         if (any)
-            table_push_merged(shard->tables[t], shard->keys, shard->gradients, shard->counts, n, (uint32_t)step + 1);
+            table_push_merged(shard->tables[t], shard->keys, shard->gradients, shard->counts, n, (uint32_t)step);
     }
     for (int w = 0; w < n; w++)
         shard->counters.rows_pushed += messages[w]->header.count;

@@ -164,7 +164,7 @@ static status_t map_columns(import_t *im)
             if (column->kind != order[k])
                 continue;
             int at = 0;
-            TRY(find_column(im, column->name, "input", &at));
+            TRY(find_column(im, column->column ? column->column : column->name, "input", &at));
             if (at == im->label)
                 return FAIL(ST_INPUT, "%s: the schema wants column %s both as label and as input", im->input, column->name);
             im->slots[n++] = (slot_t){column, at};
