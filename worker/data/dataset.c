@@ -73,7 +73,8 @@ static void evict(dataset_t *dataset, cached_t *c)
     mem_free(c);
 }
 
-/* Blocks of the current fetch stay, even where they alone are more than the cache may hold. */
+/* Blocks of the current fetch stay, even where they alone are more than the cache may hold; they go when a later fetch
+ * needs another block. */
 static void make_room(dataset_t *dataset)
 {
     while (dataset->cached_bytes > dataset->cache_bytes && dataset->oldest && dataset->oldest->fetch != dataset->fetch)
@@ -106,7 +107,6 @@ static status_t load_block(dataset_t *dataset, int64_t number)
 status_t dataset_fetch(dataset_t *dataset, const int64_t *positions, int n, dataset_example_t *out)
 {
     dataset->fetch++;
-    make_room(dataset);
     for (int i = 0; i < n; i++) {
         ASSERT(positions[i] >= 0 && positions[i] < dataset->meta.info.rows);
         const int64_t number = positions[i] / BLOCK_ROWS;

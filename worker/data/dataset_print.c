@@ -43,13 +43,13 @@ static void print_head(const char *path, const dataset_meta_t *meta)
     const dataset_info_t *info = &meta->info;
     char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
     printf("%s\n", path);
-    printf("  rows        %s: %s training, %s evaluation%s\n", text_count(a, info->rows), text_count(b, info->train_rows),
-           text_count(c, info->eval_rows), meta->prefix_split ? ", split in stored order" : "");
-    printf("  positives   %s (%.2f %%)\n", text_count(a, info->positives), percent(info->positives, info->rows));
-    printf("  bad rows    %s left out by the import\n", text_count(a, info->bad_rows));
+    printf("  rows        %s: %s training, %s evaluation%s\n", text_count(info->rows, a), text_count(info->train_rows, b),
+           text_count(info->eval_rows, c), meta->prefix_split ? ", split in stored order" : "");
+    printf("  positives   %s (%.2f %%)\n", text_count(info->positives, a), percent(info->positives, info->rows));
+    printf("  bad rows    %s left out by the import\n", text_count(info->bad_rows, a));
     printf("  fields      %d numeric, %d categorical, %d multi-valued; %s, %s\n", info->numeric, info->single, info->multi,
            info->has_group ? "with groups" : "no groups", info->has_time ? "with times" : "no times");
-    printf("  blocks      %s of %s rows, %s\n", text_count(a, dataset_meta_blocks(meta)), text_count(b, BLOCK_ROWS),
+    printf("  blocks      %s of %s rows, %s\n", text_count(dataset_meta_blocks(meta), a), text_count(BLOCK_ROWS, b),
            meta->compressed ? "zstd" : "not compressed");
     printf("  content     %016" PRIx64 "\n\n", info->content_hash);
 }
@@ -65,8 +65,8 @@ static void print_fields(const dataset_meta_t *meta)
     for (int f = 0; f < meta->count; f++) {
         const dataset_field_t *field = &meta->fields[f];
         printf("  %-*s  %-11s  %12s  %14s  %12s  ", width, field->name, kind_word(field),
-               field->kind == COLUMN_NUMERIC ? "-" : text_count(a, field->cardinality), text_count(b, field->values),
-               text_count(c, field->missing));
+               field->kind == COLUMN_NUMERIC ? "-" : text_count(field->cardinality, a), text_count(field->values, b),
+               text_count(field->missing, c));
         if (field->kind == COLUMN_NUMERIC) {
             printf("%g to %g", field->low, field->high);
             if (field->mean != 0.0 || field->scale != 1.0)

@@ -1,0 +1,478 @@
+/* Proves the dataset store against a naive copy in memory: every kind of field, blocks that are cached, evicted and decoded
+ * again, splits of all forms, standardisation, equal content whatever the compression; and that damage is found. */
+#include "tests/lib/testing.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "worker/data/dataset.h"
+
+enum { MOST_FIELDS = 4, MOST_VALUES = 6 };
+
+/* The naive copy of a row. */
+typedef struct copy {
+    uint8_t label;
+    bool train;
+    uint64_t group;
+    int64_t time;
+    float numeric[MOST_FIELDS];
+    uint64_t single[MOST_FIELDS];
+    int32_t count[MOST_FIELDS];
+    uint64_t key[MOST_FIELDS][MOST_VALUES];
+    float weight[MOST_FIELDS][MOST_VALUES];
+} copy_t;
+
+typedef struct plan {
+    int64_t rows;
+    int numeric, single, multi;
+    bool has_group, has_time, compress, scattered, weighted, standardise;
+} plan_t;
+
+static uint64_t draw(uint64_t row, uint64_t what)
+{
+    return rng_u64(11, what, row);
+}
+
+static copy_t make_row(const plan_t *plan, int64_t row)
+{
+    const uint64_t r = (uint64_t)row;
+    copy_t c = {.label = draw(r, 0) % 3 == 0, .train = plan->scattered ? draw(r, 1) % 4 != 0 : row < plan->rows * 3 / 4};
+    c.group = plan->has_group ? draw(r / 3, 2) : 0;
+    c.time = plan->has_time ? (int64_t)(draw(r, 3) >> 2) - (1ll << 61) : 0;
+    for (int f = 0; f < plan->numeric; f++)
+        c.numeric[f] = draw(r, 10 + (uint64_t)f) % 10 == 0 ? NAN : (float)rng_normal(5, (uint64_t)f, r) * 100.0f + 1000.0f;
+    for (int f = 0; f < plan->single; f++) /* few values: 8-bit codes; up to all different: 16-bit codes */
+        c.single[f] = f == 0 ? draw(r, 20) % 7 : f == 1 ? draw(r, 21) : dataset_key("", draw(r, 22) % 2 == 0 ? 0 : 1);
+    for (int f = 0; f < plan->multi; f++) {
+        c.count[f] = (int32_t)(draw(r, 30 + (uint64_t)f) % (MOST_VALUES + 1));
+        for (int v = 0; v < c.count[f]; v++) {
+            c.key[f][v] = draw(r * 8 + (uint64_t)v, 40 + (uint64_t)f) % (f == 0 ? 50 : 1ull << 40);
+            c.weight[f][v] = plan->weighted ? (float)v - 1.5f : 1.0f;
+        }
+    }
+    return c;
+}
+
+static status_t put_copy(dataset_writer_t *writer, const plan_t *plan, const copy_t *c)
+{
+    uint64_t keys[MOST_FIELDS * MOST_VALUES];
+    float weights[MOST_FIELDS * MOST_VALUES];
+    int n = 0;
+    for (int f = 0; f < plan->multi; f++)
+        for (int v = 0; v < c->count[f]; v++, n++) {
+            keys[n] = c->key[f][v];
+            weights[n] = c->weight[f][v];
+        }
+    const dataset_row_t row = {c->label, c->train, c->group, c->time, c->numeric, c->single, c->count, keys, weights};
+    return dataset_writer_put(writer, &row);
+}
+
+static dataset_writer_t *start(const plan_t *plan, const char *path)
+{
+    dataset_field_t fields[3 * MOST_FIELDS] = {0};
+    bool standardise[3 * MOST_FIELDS] = {false};
+    int n = 0;
+    for (int f = 0; f < plan->numeric; f++, n++) {
+        snprintf(fields[n].name, sizeof fields[n].name, "numeric %d", f);
+        fields[n].kind = COLUMN_NUMERIC;
+        standardise[n] = plan->standardise && f % 2 == 0;
+    }
+    for (int f = 0; f < plan->single; f++, n++) {
+        snprintf(fields[n].name, sizeof fields[n].name, "single %d", f);
+        fields[n].kind = COLUMN_CATEGORICAL;
+    }
+    for (int f = 0; f < plan->multi; f++, n++) {
+        snprintf(fields[n].name, sizeof fields[n].name, "multi %d", f);
+        fields[n].kind = COLUMN_MULTI;
+        fields[n].pooling = f % 2 == 0 ? POOLING_MEAN : POOLING_SUM;
+    }
+    dataset_writer_t *writer = NULL;
+    assert_int_equal(dataset_writer_create(path, fields, n, standardise, plan->has_group, plan->has_time, plan->compress, &writer),
+                     ST_OK);
+    return writer;
+}
+
+static void build(const plan_t *plan, const char *path)
+{
+    dataset_writer_t *writer = start(plan, path);
+    for (int64_t row = 0; row < plan->rows; row++) {
+        const copy_t c = make_row(plan, row);
+        assert_int_equal(put_copy(writer, plan, &c), ST_OK);
+    }
+    assert_int_equal(dataset_writer_commit(&writer, 3), ST_OK);
+    assert_null(writer);
+}
+
+static bool is_same(const plan_t *plan, const dataset_info_t *info, const dataset_example_t *example, int64_t position)
+{
+    const copy_t c = make_row(plan, position);
+    const dataset_block_t *b = example->block;
+    const int64_t r = example->row;
+    if (b->first + r != position || b->label[r] != c.label || b->group[r] != c.group || b->time[r] != c.time)
+        return false;
+    for (int f = 0; f < plan->numeric; f++) {
+        const double x = ((double)c.numeric[f] - info->fields[f].mean) * info->fields[f].scale;
+        if (b->numeric[r * plan->numeric + f] != (isnan(c.numeric[f]) ? 0.0f : (float)x))
+            return false;
+    }
+    for (int f = 0; f < plan->single; f++)
+        if (b->single[r * plan->single + f] != c.single[f])
+            return false;
+    for (int f = 0; f < plan->multi; f++) {
+        const uint32_t *at = &b->multi_at[r * plan->multi + f];
+        if (at[1] - at[0] != (uint32_t)c.count[f])
+            return false;
+        for (int v = 0; v < c.count[f]; v++)
+            if (b->multi_key[at[0] + (uint32_t)v] != c.key[f][v] || b->multi_weight[at[0] + (uint32_t)v] != c.weight[f][v])
+                return false;
+    }
+    return true;
+}
+
+/* Read everything, in order and shuffled, and compare with the copy. */
+static void verify(const plan_t *plan, const char *path, int64_t cache_bytes)
+{
+    dataset_t *dataset = NULL;
+    assert_int_equal(dataset_open(path, cache_bytes, &dataset), ST_OK);
+    const dataset_info_t *info = dataset_info(dataset);
+    int64_t positives = 0, train = 0;
+    for (int64_t row = 0; row < plan->rows; row++) {
+        const copy_t c = make_row(plan, row);
+        positives += c.label;
+        if (c.train)
+            assert_int_equal(dataset_position(dataset, SPLIT_TRAIN, train++), row);
+        else
+            assert_int_equal(dataset_position(dataset, SPLIT_EVAL, row - train), row);
+    }
+    assert_int_equal(info->rows, plan->rows);
+    assert_int_equal(info->positives, positives);
+    assert_int_equal(info->train_rows, train);
+    assert_int_equal(info->eval_rows, plan->rows - train);
+    assert_int_equal(info->bad_rows, 3);
+    assert_int_equal(info->numeric, plan->numeric);
+    assert_int_equal(info->single, plan->single);
+    assert_int_equal(info->multi, plan->multi);
+    enum { N = 700 };
+    int64_t positions[N];
+    dataset_example_t examples[N];
+    for (int shuffled = 0; shuffled < 2; shuffled++)
+        for (int64_t first = 0; first < plan->rows; first += N) {
+            const int n = (int)(plan->rows - first < N ? plan->rows - first : N);
+            for (int i = 0; i < n; i++)
+                positions[i] = shuffled ? (int64_t)rng_permute(3, (uint64_t)plan->rows, (uint64_t)(first + i)) : first + i;
+            assert_int_equal(dataset_fetch(dataset, positions, n, examples), ST_OK);
+            for (int i = 0; i < n; i++)
+                assert_true(is_same(plan, info, &examples[i], positions[i]));
+        }
+    dataset_close(&dataset);
+    assert_null(dataset);
+}
+
+static void test_round_trips(void **state)
+{
+    (void)state;
+    static const plan_t plans[] = {
+        {1, 1, 1, 1, true, true, true, false, false, false},
+        {8191, 2, 2, 2, true, true, true, true, true, true},
+        {8192, 2, 3, 1, false, true, false, false, true, false},
+        {8193, 1, 2, 2, true, false, true, true, false, true},
+        {30000, 3, 3, 2, true, true, true, false, true, true},
+        {30000, 0, 3, 2, false, false, true, true, true, false},
+        {9000, 3, 0, 2, false, true, true, false, false, true},
+        {9000, 3, 2, 0, true, false, false, true, false, false},
+        {9000, 0, 0, 1, false, false, true, false, true, false},
+        {9000, 0, 1, 0, false, false, true, false, false, false},
+        {9000, 1, 0, 0, false, false, true, false, false, false},
+    };
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        const char *path = test_path("round-%zu", i);
+        build(&plans[i], path);
+        verify(&plans[i], path, 1ll << 30);
+        verify(&plans[i], path, 1); /* smaller than one block: every fetch evicts what the one before left */
+    }
+}
+
+static void test_compression_changes_no_content(void **state)
+{
+    (void)state;
+    uint64_t hash[4];
+    int64_t bytes[4];
+    for (int i = 0; i < 4; i++) {
+        plan_t plan = {20000, 2, 2, 2, true, true, i % 2 == 0, i >= 2, true, true};
+        const char *path = test_path("content-%d", i);
+        build(&plan, path);
+        verify(&plan, path, 1ll << 30);
+        dataset_t *dataset = NULL;
+        assert_int_equal(dataset_open(path, 1, &dataset), ST_OK);
+        hash[i] = dataset_info(dataset)->content_hash;
+        dataset_close(&dataset);
+        struct stat st;
+        assert_int_equal(stat(test_path("content-%d/data.mdb", i), &st), 0);
+        bytes[i] = st.st_size;
+    }
+    assert_true(hash[0] == hash[1]);
+    assert_true(hash[2] == hash[3]);
+    assert_true(hash[0] != hash[2]); /* another split is another content */
+    assert_true(bytes[0] < bytes[1]);
+}
+
+/* The statistics of fields, by counting. */
+static void test_field_statistics(void **state)
+{
+    (void)state;
+    const plan_t plan = {20000, 2, 3, 2, false, false, true, true, false, true};
+    const char *path = test_path("statistics");
+    build(&plan, path);
+    dataset_t *dataset = NULL;
+    assert_int_equal(dataset_open(path, 1, &dataset), ST_OK);
+    const dataset_field_t *fields = dataset_info(dataset)->fields;
+    for (int f = 0; f < 2; f++) {
+        double sum = 0.0, squares = 0.0, n = 0.0;
+        float low = INFINITY, high = -INFINITY;
+        int64_t missing = 0;
+        for (int64_t row = 0; row < plan.rows; row++) {
+            const copy_t c = make_row(&plan, row);
+            missing += isnan(c.numeric[f]);
+            low = fminf(low, c.numeric[f]);
+            high = fmaxf(high, c.numeric[f]);
+            if (c.train && !isnan(c.numeric[f])) {
+                n += 1.0;
+                sum += (double)c.numeric[f];
+            }
+        }
+        for (int64_t row = 0; row < plan.rows; row++) {
+            const copy_t c = make_row(&plan, row);
+            if (c.train && !isnan(c.numeric[f]))
+                squares += ((double)c.numeric[f] - sum / n) * ((double)c.numeric[f] - sum / n);
+        }
+        assert_true(fabs(fields[f].mean - (f == 0 ? sum / n : 0.0)) <= 1e-9 * fabs(sum / n));
+        assert_true(fabs(fields[f].scale - (f == 0 ? 1.0 / sqrt(squares / n) : 1.0)) < 1e-9);
+        assert_int_equal(fields[f].missing, missing);
+        assert_true(fields[f].low == (double)low && fields[f].high == (double)high);
+    }
+    assert_int_equal(fields[2].cardinality, 7);
+    assert_int_equal(fields[3].cardinality, 20000); /* 64 random bits do not repeat */
+    assert_int_equal(fields[4].cardinality, 2);
+    int64_t missing = 0, values = 0, empty = 0;
+    for (int64_t row = 0; row < plan.rows; row++) {
+        const copy_t c = make_row(&plan, row);
+        missing += c.single[2] == dataset_key("", 0);
+        values += c.count[0];
+        empty += c.count[0] == 0;
+    }
+    assert_int_equal(fields[4].missing, missing);
+    assert_int_equal(fields[4].values, plan.rows);
+    assert_int_equal(fields[5].cardinality, 50);
+    assert_int_equal(fields[5].values, values);
+    assert_int_equal(fields[5].missing, empty);
+    assert_string_equal(fields[6].name, "multi 1");
+    assert_int_equal(fields[6].pooling, POOLING_SUM);
+    dataset_close(&dataset);
+}
+
+static void test_late_split(void **state)
+{
+    (void)state;
+    plan_t plan = {10000, 1, 1, 0, false, false, true, true, false, true};
+    const char *path = test_path("late");
+    dataset_writer_t *writer = start(&plan, path);
+    for (int64_t row = 0; row < plan.rows; row++) {
+        const copy_t c = make_row(&plan, row);
+        assert_int_equal(put_copy(writer, &plan, &c), ST_OK);
+    }
+    dataset_writer_split(writer, 7500);
+    assert_int_equal(dataset_writer_commit(&writer, 3), ST_OK);
+    plan.scattered = false; /* the copy's own prefix is 3/4 */
+    verify(&plan, path, 1ll << 30);
+}
+
+static void test_input_errors(void **state)
+{
+    (void)state;
+    const plan_t plan = {10, 1, 1, 1, false, false, true, false, false, false};
+    const dataset_field_t field = {.name = "a", .kind = COLUMN_NUMERIC};
+    const char *path = test_path("errors"), *file = test_write("a-file", "x");
+    build(&plan, path);
+    dataset_writer_t *writer = NULL;
+    dataset_t *dataset = NULL;
+    catch_start();
+    assert_int_equal(dataset_writer_create(path, &field, 1, NULL, false, false, true, &writer), ST_INPUT);
+    assert_caught("errors exists already; remove it or write the dataset elsewhere");
+    assert_int_equal(dataset_writer_create(test_path("a-file/below"), &field, 1, NULL, false, false, true, &writer), ST_INPUT);
+    assert_caught("a-file/below cannot be written");
+    assert_caught("Not a directory");
+    assert_int_equal(dataset_writer_create(test_path("no/such/parent"), &field, 1, NULL, false, false, true, &writer), ST_OK);
+    assert_int_equal(dataset_writer_commit(&writer, 0), ST_INPUT);
+    assert_caught("would be empty: no row was given");
+    assert_null(writer);
+    assert_int_not_equal(access(test_path("no"), F_OK), 0); /* nothing is left, not even the parents that were made */
+    assert_int_equal(dataset_open(test_path("nowhere"), 1, &dataset), ST_INPUT);
+    assert_caught("nowhere; make one with smelter import or smelter synth");
+    assert_int_equal(dataset_open(file, 1, &dataset), ST_INPUT);
+    assert_null(dataset);
+    catch_stop();
+    assert_true(dataset_exists(path));
+    assert_false(dataset_exists(test_path("nowhere")));
+}
+
+/* ---- damage ---- */
+
+static char *slurp(const char *path, size_t *bytes)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    struct stat st;
+    assert_int_equal(fstat(fileno(f), &st), 0);
+    *bytes = (size_t)st.st_size;
+    char *data = mem_alloc(*bytes, 1);
+    assert_int_equal(fread(data, 1, *bytes, f), *bytes);
+    fclose(f);
+    return data;
+}
+
+static void spit(const char *path, const char *data, size_t bytes)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, bytes, f), bytes);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Read the whole dataset: an error's status, or ST_OK where rows of every block are the copy's; others end the process. */
+static status_t read_all(const plan_t *plan, const char *path)
+{
+    dataset_t *dataset = NULL;
+    TRY(dataset_open(path, 1, &dataset));
+    status_t status = ST_OK;
+    for (int64_t row = 0; row < plan->rows; row += 7) {
+        dataset_example_t example;
+        TRY_DONE(dataset_fetch(dataset, &row, 1, &example));
+        if (!is_same(plan, dataset_info(dataset), &example, row))
+            _exit(99);
+    }
+done:
+    dataset_close(&dataset);
+    return status;
+}
+
+/* In a child of its own, because LMDB may end the process on a damaged page of its tree. */
+static int read_all_apart(const plan_t *plan, const char *path)
+{
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit((int)read_all(plan, path));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void test_damage_is_found(void **state)
+{
+    (void)state;
+    for (int compress = 0; compress < 2; compress++) {
+        const plan_t plan = {17000, 1, 2, 1, true, true, compress != 0, true, false, false};
+        const char *path = test_path("damage-%d", compress), *file = test_path("damage-%d/data.mdb", compress);
+        build(&plan, path);
+        size_t bytes;
+        char *good = slurp(file, &bytes), *bad = mem_alloc(bytes, 1);
+        assert_int_equal(read_all(&plan, path), ST_OK);
+
+        /* A byte in the middle of what is certainly a block. */
+        memcpy(bad, good, bytes);
+        bad[bytes / 2] ^= 0x10;
+        spit(file, bad, bytes);
+        catch_start();
+        assert_int_equal(read_all(&plan, path), ST_CORRUPT);
+        assert_caught("fails its checksum; the file is damaged, import or generate it again");
+        catch_stop();
+
+        /* Any byte: found, or without meaning; never other rows. */
+        catch_start();
+        int found = 0;
+        for (uint64_t i = 0; i < 60; i++) {
+            const size_t at = rng_u64(1, 77, i) % bytes;
+            memcpy(bad, good, bytes);
+            bad[at] ^= (char)(1 << rng_u64(1, 78, i) % 8);
+            spit(file, bad, bytes);
+            const int code = read_all_apart(&plan, path);
+            if (code != ST_OK && code != ST_CORRUPT)
+                print_error("byte %zu of %zu: exit %d\n", at, bytes, code);
+            assert_true(code == ST_OK || code == ST_CORRUPT);
+            found += code == ST_CORRUPT;
+        }
+        catch_stop();
+        assert_true(found > 30);
+
+        /* Cut short. */
+        spit(file, good, bytes - 8192);
+        catch_start();
+        assert_int_equal(read_all(&plan, path), ST_CORRUPT);
+        assert_caught("is cut short: data.mdb has");
+        catch_stop();
+        spit(file, good, 100);
+        catch_start();
+        assert_int_not_equal(read_all(&plan, path), ST_OK);
+        assert_caught("cannot open the environment");
+        catch_stop();
+        mem_free(good);
+        mem_free(bad);
+    }
+}
+
+static void test_print_shows_what_is_there(void **state)
+{
+    (void)state;
+    const plan_t plan = {9000, 1, 1, 1, true, true, true, false, true, true};
+    const char *path = test_path("print"), *shown = test_path("shown");
+    dataset_writer_t *writer = start(&plan, path);
+    for (int64_t row = 0; row < plan.rows; row++) {
+        const copy_t c = make_row(&plan, row);
+        char text[8];
+        const int bytes = snprintf(text, sizeof text, "name%d", (int)c.single[0]);
+        dataset_writer_name(writer, 1, c.single[0], text, bytes);
+        assert_int_equal(put_copy(writer, &plan, &c), ST_OK);
+    }
+    assert_int_equal(dataset_writer_commit(&writer, 1234), ST_OK);
+
+    fflush(stdout);
+    const int out = dup(1), file = open(shown, O_CREAT | O_WRONLY, 0600);
+    dup2(file, 1);
+    const status_t status = dataset_print(path, 2);
+    fflush(stdout);
+    dup2(out, 1);
+    close(out);
+    close(file);
+    assert_int_equal(status, ST_OK);
+    size_t bytes;
+    char *data = slurp(shown, &bytes), *text = mem_alloc(bytes + 1, 1);
+    memcpy(text, data, bytes);
+    assert_non_null(strstr(text, "9,000: 6,750 training, 2,250 evaluation"));
+    assert_non_null(strstr(text, "1,234 left out"));
+    assert_non_null(strstr(text, "1 numeric, 1 categorical, 1 multi-valued; with groups, with times"));
+    char expected[64];
+    snprintf(expected, sizeof expected, "single 0=name%d", (int)make_row(&plan, 1).single[0]);
+    assert_non_null(strstr(text, expected));
+    mem_free(data);
+    mem_free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trips),       cmocka_unit_test(test_compression_changes_no_content),
+        cmocka_unit_test(test_field_statistics),  cmocka_unit_test(test_late_split),
+        cmocka_unit_test(test_input_errors),      cmocka_unit_test(test_damage_is_found),
+        cmocka_unit_test(test_print_shows_what_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
