@@ -13,7 +13,7 @@
  * each: b(tau) = b + drift * tau * b', tau = i / rows. Over the F single fields and the multi-valued ones, whose values add
  * up, the logit is
  *
- *     z = c + 1.0 * sum_f b_f / sqrt(F)  +  0.9 * sum_{f<g} u_f.u_g / sqrt(K F (F-1) / 2)
+ *     z = c + 1.4 * sum_f b_f / sqrt(F)  +  0.8 * sum_{f<g} u_f.u_g / sqrt(K F (F-1) / 2)
  *           + 0.6 * sum_j (w_j x_j + h_j (x_j^2 - 1) / sqrt(2)) / sqrt(2 N)
  *
  * so that each part has about the named standard deviation. The pairs are summed as half of |sum u|^2 - sum |u|^2, as in a
@@ -37,8 +37,8 @@
 #define MULTI_MOST 5        /* values of a multi-valued field in a row: 0 to 5, evenly */
 #define PILOT_ROWS 16384    /* a standard error of the positive rate below 0.004 */
 #define HEAD_BYTES (8u << 20) /* truth of the most frequent values, kept instead of drawn again; fits a second-level cache */
-#define WEIGHT_BIAS 1.0
-#define WEIGHT_PAIRS 0.9
+#define WEIGHT_BIAS 1.4
+#define WEIGHT_PAIRS 0.8
 #define WEIGHT_NUMERIC 0.6
 #define START_TIME 1600000000 /* of the first query, seconds; one query a second */
 #define PROGRESS_NS 3000000000ll
