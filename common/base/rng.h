@@ -25,7 +25,7 @@ double rng_normal(uint64_t seed, uint64_t stream, uint64_t index);
 void rng_fill_normal(float *out, int64_t n, float scale, uint64_t seed, uint64_t stream, uint64_t first);
 void rng_fill_uniform(float *out, int64_t n, float scale, uint64_t seed, uint64_t stream, uint64_t first);
 
-/* rng_normal_quantile - inverse of the standard normal distribution function at p in (0, 1); relative error < 1e-7. */
+/* rng_normal_quantile - inverse of the standard normal distribution function at p in (0, 1); relative error < 1.2e-7. */
 double rng_normal_quantile(double p);
 
 /* rng_permute - the image of `i` under a pseudo-random permutation of [0, n): a balanced Feistel network on the next
