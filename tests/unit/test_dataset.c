@@ -95,8 +95,8 @@ static dataset_writer_t *start(const plan_t *plan, const char *path)
         fields[n].pooling = f % 2 == 0 ? POOLING_MEAN : POOLING_SUM;
     }
     dataset_writer_t *writer = NULL;
-    assert_int_equal(dataset_writer_create(path, fields, n, standardise, plan->has_group, plan->has_time, plan->compress, &writer),
-                     ST_OK);
+    assert_int_equal(
+        dataset_writer_create(path, fields, n, standardise, plan->has_group, plan->has_time, plan->compress, &writer), ST_OK);
     return writer;
 }
 
@@ -180,16 +180,11 @@ static void test_round_trips(void **state)
 {
     (void)state;
     static const plan_t plans[] = {
-        {1, 1, 1, 1, true, true, true, false, false, false},
-        {8191, 2, 2, 2, true, true, true, true, true, true},
-        {8192, 2, 3, 1, false, true, false, false, true, false},
-        {8193, 1, 2, 2, true, false, true, true, false, true},
-        {30000, 3, 3, 2, true, true, true, false, true, true},
-        {30000, 0, 3, 2, false, false, true, true, true, false},
-        {9000, 3, 0, 2, false, true, true, false, false, true},
-        {9000, 3, 2, 0, true, false, false, true, false, false},
-        {9000, 0, 0, 1, false, false, true, false, true, false},
-        {9000, 0, 1, 0, false, false, true, false, false, false},
+        {1, 1, 1, 1, true, true, true, false, false, false},      {8191, 2, 2, 2, true, true, true, true, true, true},
+        {8192, 2, 3, 1, false, true, false, false, true, false},  {8193, 1, 2, 2, true, false, true, true, false, true},
+        {30000, 3, 3, 2, true, true, true, false, true, true},    {30000, 0, 3, 2, false, false, true, true, true, false},
+        {9000, 3, 0, 2, false, true, true, false, false, true},   {9000, 3, 2, 0, true, false, false, true, false, false},
+        {9000, 0, 0, 1, false, false, true, false, true, false},  {9000, 0, 1, 0, false, false, true, false, false, false},
         {9000, 1, 0, 0, false, false, true, false, false, false},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
@@ -469,9 +464,12 @@ static void test_print_shows_what_is_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips),       cmocka_unit_test(test_compression_changes_no_content),
-        cmocka_unit_test(test_field_statistics),  cmocka_unit_test(test_late_split),
-        cmocka_unit_test(test_input_errors),      cmocka_unit_test(test_damage_is_found),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_compression_changes_no_content),
+        cmocka_unit_test(test_field_statistics),
+        cmocka_unit_test(test_late_split),
+        cmocka_unit_test(test_input_errors),
+        cmocka_unit_test(test_damage_is_found),
         cmocka_unit_test(test_print_shows_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

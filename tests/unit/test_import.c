@@ -106,8 +106,10 @@ static void test_columns_and_transforms(void **state)
     static const int64_t times[] = {100, -7, 1000, 5};
     assert_memory_equal(b->time, times, sizeof times);
     assert_true(b->group[0] == text_key("alice") && b->group[1] == text_key("bob") && b->group[2] == text_key("bob"));
-    const float deviation = (float)(10.0 / sqrt(200.0 / 3.0)); /* 10, 20, 30: mean 20, variance 200/3; the missing one is the mean */
-    const float numeric[4][3] = {{1.5f, (float)log(4.0), -deviation}, {-20.0f, (float)-log(4.0), 0.0f}, {0}, {0.5f, 0.0f, deviation}};
+    const float deviation =
+        (float)(10.0 / sqrt(200.0 / 3.0)); /* 10, 20, 30: mean 20, variance 200/3; the missing one is the mean */
+    const float numeric[4][3] = {
+        {1.5f, (float)log(4.0), -deviation}, {-20.0f, (float)-log(4.0), 0.0f}, {0}, {0.5f, 0.0f, deviation}};
     for (int r = 0; r < 4; r++)
         for (int f = 0; f < 3; f++)
             assert_float_equal(b->numeric[3 * r + f], numeric[r][f], 1e-6f);
@@ -131,8 +133,15 @@ static void test_no_header_and_tsv(void **state)
 {
     (void)state;
     schema_column_t inputs[] = {{.name = "c3", .kind = COLUMN_CATEGORICAL}, {.name = "c2", .kind = COLUMN_NUMERIC}};
-    const schema_t schema = {.format = FORMAT_TSV, .label = "c1", .group = "", .time = "", .split_column = "c2",
-                             .split_train_max = 4.5, .train_fraction = 1.0, .columns = inputs, .columns_count = 2};
+    const schema_t schema = {.format = FORMAT_TSV,
+                             .label = "c1",
+                             .group = "",
+                             .time = "",
+                             .split_column = "c2",
+                             .split_train_max = 4.5,
+                             .train_fraction = 1.0,
+                             .columns = inputs,
+                             .columns_count = 2};
     dataset_t *dataset = open_dataset(import_string(&schema, "0\t7\t\"quoted\"\n1\t4\tb\n1\t4.5\tb\n0\t4.51\tc", ST_OK));
     const dataset_block_t *b = first_block(dataset);
     assert_int_equal(dataset_info(dataset)->rows, 4);
@@ -413,7 +422,8 @@ static void test_bad_rows_are_counted_and_limited(void **state)
     schema_t schema = csv_schema();
     schema.max_bad_rows = 2;
     catch_start();
-    import_string(&schema, HEADER "1,u,1,k,1,1,1,1,m\n7,u,1,k,1,1,1,1,m\n\n8,u,1,k,1,1,1,1,m\n0,u,1,k,1,1,1,1,m\n9\n0\n", ST_INPUT);
+    import_string(&schema, HEADER "1,u,1,k,1,1,1,1,m\n7,u,1,k,1,1,1,1,m\n\n8,u,1,k,1,1,1,1,m\n0,u,1,k,1,1,1,1,m\n9\n0\n",
+                  ST_INPUT);
     assert_caught("input.txt:3: column y");
     assert_caught("input.txt:5: column y"); /* the empty line 4 counts as a line and is no row */
     assert_caught("input.txt:7: too few columns: 1, the header has 9");
@@ -441,8 +451,15 @@ static void test_schema_and_header(void **state)
     (void)state;
     static const char text[] = "label,user_id,items,u\n1,a,3,4\n";
     schema_column_t input = {.name = "user", .kind = COLUMN_CATEGORICAL};
-    schema_t schema = {.format = FORMAT_CSV, .header = true, .label = "label", .group = "", .time = "", .split_column = "",
-                       .train_fraction = 1.0, .columns = &input, .columns_count = 1};
+    schema_t schema = {.format = FORMAT_CSV,
+                       .header = true,
+                       .label = "label",
+                       .group = "",
+                       .time = "",
+                       .split_column = "",
+                       .train_fraction = 1.0,
+                       .columns = &input,
+                       .columns_count = 1};
     catch_start();
     import_string(&schema, text, ST_INPUT);
     assert_caught("input.txt: no column user, which the schema wants as input; near it there is user_id, u");
@@ -525,8 +542,15 @@ static void test_quoting_round_trip(void **state)
         sprintf(names[c], "c%d", c);
         inputs[c] = (schema_column_t){.name = names[c], .kind = COLUMN_CATEGORICAL};
     }
-    const schema_t schema = {.format = FORMAT_CSV, .header = true, .label = "y", .group = "", .time = "", .split_column = "",
-                             .train_fraction = 1.0, .columns = inputs, .columns_count = COLUMNS};
+    const schema_t schema = {.format = FORMAT_CSV,
+                             .header = true,
+                             .label = "y",
+                             .group = "",
+                             .time = "",
+                             .split_column = "",
+                             .train_fraction = 1.0,
+                             .columns = inputs,
+                             .columns_count = COLUMNS};
     dataset_t *dataset = open_dataset(import_string(&schema, text, ST_OK));
     assert_int_equal(dataset_info(dataset)->rows, ROWS);
     assert_memory_equal(first_block(dataset)->single, expected, sizeof expected);
@@ -550,8 +574,15 @@ static void test_garbage(void **state)
         for (uint64_t j = 0; j < bytes; j++)
             text[j] = alphabet[rng_u64(7, i, j) % (sizeof alphabet - 1)];
         text[bytes] = 0;
-        schema_t schema = {.format = (text_format_t)(i % 3), .label = "c1", .group = "", .time = "", .split_column = "",
-                           .train_fraction = 1.0, .max_bad_rows = 1000, .feature_limit = 100, .columns = inputs,
+        schema_t schema = {.format = (text_format_t)(i % 3),
+                           .label = "c1",
+                           .group = "",
+                           .time = "",
+                           .split_column = "",
+                           .train_fraction = 1.0,
+                           .max_bad_rows = 1000,
+                           .feature_limit = 100,
+                           .columns = inputs,
                            .columns_count = 3};
         if (i % 4 != 0) { /* a first row that fits, so that the others are looked at */
             static const char *const first[] = {"1,2,3\n", "1\t2\t3\n", "1 1:1\n"};
@@ -583,8 +614,15 @@ static void test_kuairand(void **state)
                                 {.name = "duration_ms", .kind = COLUMN_CATEGORICAL, .transform = TRANSFORM_LOG2_BUCKET},
                                 {.name = "tag", .kind = COLUMN_MULTI, .separator = ","},
                                 {.name = "fans_user_num_range", .kind = COLUMN_CATEGORICAL}};
-    const schema_t schema = {.format = FORMAT_CSV, .header = true, .label = "is_click", .group = "user_id", .time = "time_ms",
-                             .split_column = "date", .split_train_max = 20220504, .train_fraction = 1.0, .columns = inputs,
+    const schema_t schema = {.format = FORMAT_CSV,
+                             .header = true,
+                             .label = "is_click",
+                             .group = "user_id",
+                             .time = "time_ms",
+                             .split_column = "date",
+                             .split_train_max = 20220504,
+                             .train_fraction = 1.0,
+                             .columns = inputs,
                              .columns_count = 5};
     const char *path = test_path("kuairand");
     assert_int_equal(import_text(input, &schema, path, true, false), ST_OK);

@@ -60,7 +60,7 @@ static void test_orders_differ(void **state)
     }
     const order_t window = {.kind = ORDER_WINDOW, .seed = 1, .rows = 10000, .window = 100};
     assert_true(agreements(&window, 0, &window, 1) < 200); /* 1 of 100 expected */
-    int64_t alike = 0;                                      /* two windows must not repeat one another's order */
+    int64_t alike = 0;                                     /* two windows must not repeat one another's order */
     for (int64_t p = 0; p < 100; p++)
         alike += order_index(&window, 0, p) == order_index(&window, 0, 100 + p) - 100;
     assert_true(alike < 12);

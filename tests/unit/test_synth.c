@@ -79,11 +79,35 @@ static void test_shape(void **state)
 {
     (void)state;
     static const struct config_synth plans[] = {
-        {.rows = 1, .fields = 1, .values = 2, .factors = 1, .group_size = 1, .positive_rate = 0.5, .train_fraction = 1, .seed = 1},
-        {.rows = 9000, .fields = 3, .values = 5, .exponent = 0, .factors = 2, .group_size = 3, .positive_rate = 0.02,
-         .train_fraction = 0.5, .seed = 1},
-        {.rows = 20000, .fields = 2, .values = 100000000000, .exponent = 1, .numeric = 5, .multi = 3, .factors = 64, .drift = 2,
-         .group_size = 1000000, .positive_rate = 0.9, .train_fraction = 0.1, .seed = 9},
+        {.rows = 1,
+         .fields = 1,
+         .values = 2,
+         .factors = 1,
+         .group_size = 1,
+         .positive_rate = 0.5,
+         .train_fraction = 1,
+         .seed = 1},
+        {.rows = 9000,
+         .fields = 3,
+         .values = 5,
+         .exponent = 0,
+         .factors = 2,
+         .group_size = 3,
+         .positive_rate = 0.02,
+         .train_fraction = 0.5,
+         .seed = 1},
+        {.rows = 20000,
+         .fields = 2,
+         .values = 100000000000,
+         .exponent = 1,
+         .numeric = 5,
+         .multi = 3,
+         .factors = 64,
+         .drift = 2,
+         .group_size = 1000000,
+         .positive_rate = 0.9,
+         .train_fraction = 0.1,
+         .seed = 9},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         const struct config_synth *c = &plans[i];
@@ -110,8 +134,15 @@ static void test_power_law(void **state)
     (void)state;
     static const double exponents[] = {0.0, 0.7, 1.0, 1.1, 2.5};
     for (int e = 0; e < 5; e++) {
-        struct config_synth c = {.rows = 40000, .fields = 1, .values = 50, .exponent = exponents[e], .factors = 1,
-                                 .group_size = 1, .positive_rate = 0.5, .train_fraction = 1, .seed = 3};
+        struct config_synth c = {.rows = 40000,
+                                 .fields = 1,
+                                 .values = 50,
+                                 .exponent = exponents[e],
+                                 .factors = 1,
+                                 .group_size = 1,
+                                 .positive_rate = 0.5,
+                                 .train_fraction = 1,
+                                 .seed = 3};
         dataset_t *dataset = open_dataset(generate(&c));
         double expected[50], sum = 0.0;
         for (int v = 0; v < 50; v++) {
@@ -125,7 +156,7 @@ static void test_power_law(void **state)
         double seen[50] = {0};
         uint64_t keys[50];
         for (int v = 0; v < 50; v++) {
-            char text[8];
+            char text[16];
             keys[v] = dataset_key(text, sprintf(text, "%d", v));
         }
         for (int64_t row = 0; row < c.rows; row++) {
@@ -198,7 +229,8 @@ static void test_there_is_something_to_learn(void **state)
             for (int f = 0; f < 2; f++)
                 w[f] -= g * (double)b->numeric[r * 2 + f];
         }
-    print_message("logistic regression %.4f, constant %.4f\n", loss / (double)info->eval_rows, constant / (double)info->eval_rows);
+    print_message("logistic regression %.4f, constant %.4f\n", loss / (double)info->eval_rows,
+                  constant / (double)info->eval_rows);
     assert_true(loss < 0.93 * constant);
     mem_free(w);
     dataset_close(&dataset);
@@ -244,9 +276,12 @@ static void test_settings_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bytes_for_the_same_seed), cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_power_law),                    cmocka_unit_test(test_groups_share_fields),
-        cmocka_unit_test(test_there_is_something_to_learn),  cmocka_unit_test(test_settings_are_checked),
+        cmocka_unit_test(test_same_bytes_for_the_same_seed),
+        cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_power_law),
+        cmocka_unit_test(test_groups_share_fields),
+        cmocka_unit_test(test_there_is_something_to_learn),
+        cmocka_unit_test(test_settings_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,9 +16,9 @@ typedef struct csv {
     int64_t line;        /* first line of the record */
     csv_field_t *fields; /* valid until the next csv_next */
     int count;
-    const char *fault;   /* NULL, or what is wrong with the record's form; then fields are incomplete */
-    int fault_field;     /* from 0 */
-    char *joined;        /* a record of several lines */
+    const char *fault; /* NULL, or what is wrong with the record's form; then fields are incomplete */
+    int fault_field;   /* from 0 */
+    char *joined;      /* a record of several lines */
     size_t fields_capacity, joined_capacity;
 } csv_t;
 

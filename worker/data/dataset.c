@@ -88,7 +88,8 @@ static status_t load_block(dataset_t *dataset, int64_t number)
     TRY(dataset_file_get(dataset->file, key, &dataset->raw));
     const int64_t first = number * BLOCK_ROWS, left = dataset->meta.info.rows - first;
     cached_t *c = MEM_NEW(cached_t);
-    if (!block_decode(&dataset->shape, dataset->raw.at, dataset->raw.bytes, first, dataset->meta.fields, &c->block, &c->bytes) ||
+    if (!block_decode(&dataset->shape, dataset->raw.at, dataset->raw.bytes, first, dataset->meta.fields, &c->block,
+                      &c->bytes) ||
         c->block->rows != (left < BLOCK_ROWS ? left : BLOCK_ROWS)) {
         mem_free(c->block);
         mem_free(c);
@@ -187,8 +188,9 @@ status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
     TRY_DONE(dataset_file_open(path, &dataset->file));
     TRY_DONE(dataset_file_get(dataset->file, DATASET_META, &dataset->raw));
     if (!dataset_meta_decode(&dataset->raw, &dataset->meta)) {
-        status = FAIL(ST_CORRUPT, "dataset %s: record %s is damaged or of another version of smelter; import or generate it again",
-                      path, DATASET_META);
+        status =
+            FAIL(ST_CORRUPT, "dataset %s: record %s is damaged or of another version of smelter; import or generate it again",
+                 path, DATASET_META);
         goto done;
     }
     dataset->shape = dataset_meta_shape(&dataset->meta);

@@ -19,25 +19,25 @@ typedef enum split { SPLIT_TRAIN, SPLIT_EVAL } split_t;
 typedef struct dataset_field {
     char name[64];
     column_kind_t kind;
-    pooling_t pooling;      /* COLUMN_MULTI */
-    double mean, scale;     /* COLUMN_NUMERIC: stored value x is used as (x - mean) * scale; 0 and 1 unless standardised */
-    int64_t cardinality;    /* categorical, multi: distinct values seen (exact); the missing value is one of them */
-    int64_t values;         /* values seen in all; a single-valued field has one per row, the missing value included */
-    int64_t missing;        /* rows without a value */
-    double low, high;       /* numeric: range of stored values, before mean and scale; 0 and 0 where all are missing */
+    pooling_t pooling;   /* COLUMN_MULTI */
+    double mean, scale;  /* COLUMN_NUMERIC: stored value x is used as (x - mean) * scale; 0 and 1 unless standardised */
+    int64_t cardinality; /* categorical, multi: distinct values seen (exact); the missing value is one of them */
+    int64_t values;      /* values seen in all; a single-valued field has one per row, the missing value included */
+    int64_t missing;     /* rows without a value */
+    double low, high;    /* numeric: range of stored values, before mean and scale; 0 and 0 where all are missing */
 } dataset_field_t;
 
 typedef struct dataset_info {
     int64_t rows, train_rows, eval_rows, positives, bad_rows;
-    int32_t numeric, single, multi;  /* counts of fields of each kind */
+    int32_t numeric, single, multi; /* counts of fields of each kind */
     bool has_group, has_time;
-    uint64_t content_hash;           /* over all blocks and the schema, independent of compression */
-    const dataset_field_t *fields;   /* [numeric + single + multi], in this order of kinds, borrowed */
+    uint64_t content_hash;         /* over all blocks and the schema, independent of compression */
+    const dataset_field_t *fields; /* [numeric + single + multi], in this order of kinds, borrowed */
 } dataset_info_t;
 
 /* A decoded block. Rows are contiguous (row-major), because training visits examples in shuffled order. Borrowed. */
 typedef struct dataset_block {
-    int64_t first;            /* position of row 0 in the dataset */
+    int64_t first; /* position of row 0 in the dataset */
     int32_t rows;
     const uint8_t *label;     /* [rows] 0 or 1 */
     const uint64_t *group;    /* [rows]; zeros where there is none */
@@ -78,10 +78,10 @@ typedef struct dataset_row {
     bool train;
     uint64_t group;
     int64_t time;
-    const float *numeric;         /* [numeric], transformed but not standardised; NaN is the missing value */
-    const uint64_t *single;       /* [single]; dataset_key("", 0) is the missing value */
-    const int32_t *multi_count;   /* [multi] */
-    const uint64_t *multi_key;    /* all values, field after field */
+    const float *numeric;       /* [numeric], transformed but not standardised; NaN is the missing value */
+    const uint64_t *single;     /* [single]; dataset_key("", 0) is the missing value */
+    const int32_t *multi_count; /* [multi] */
+    const uint64_t *multi_key;  /* all values, field after field */
     const float *multi_weight;
 } dataset_row_t;
 

@@ -14,7 +14,7 @@
 #include "common/base/compress.h"
 #include "common/base/hash.h"
 
-#define MAGIC 0x31524d53u /* "SMR1" */
+#define MAGIC 0x31524d53u    /* "SMR1" */
 #define FIRST_MAP (1u << 20) /* a writer doubles the map when it is full; for a reader LMDB raises it to the file's size */
 
 typedef struct head {

@@ -6,20 +6,20 @@
 #include "worker/data/dataset.h"
 #include "worker/data/value_count.h"
 
-#define DATASET_TOP 32        /* most frequent values kept per field: all of a small one, such as the hours of a day */
-#define DATASET_KEY_BYTES 32  /* room for a record's key */
+#define DATASET_TOP 32       /* most frequent values kept per field: all of a small one, such as the hours of a day */
+#define DATASET_KEY_BYTES 32 /* room for a record's key */
 #define DATASET_META "meta"
 #define DATASET_SPLIT "split" /* bit per row, 1 = training; only where the training split is not a prefix */
 
 typedef struct dataset_meta {
     dataset_info_t info;
-    dataset_field_t *fields;            /* **owned**, [fields]; info.fields points here */
-    value_top_t (*top)[DATASET_TOP];    /* **owned**, [fields] */
-    int *top_count;                     /* **owned**, [fields] */
-    int count;                          /* of fields */
+    dataset_field_t *fields;         /* **owned**, [fields]; info.fields points here */
+    value_top_t (*top)[DATASET_TOP]; /* **owned**, [fields] */
+    int *top_count;                  /* **owned**, [fields] */
+    int count;                       /* of fields */
     bool compressed;
-    bool prefix_split;                  /* the first train_rows rows are the training split */
-    uint64_t blocks_hash;               /* over blocks and split, in order */
+    bool prefix_split;    /* the first train_rows rows are the training split */
+    uint64_t blocks_hash; /* over blocks and split, in order */
 } dataset_meta_t;
 
 /* dataset_meta_init - fields are copied; NULL leaves room for n. */

@@ -162,8 +162,8 @@ static void count_fields(dataset_meta_t *meta)
     }
 }
 
-status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
-                               bool has_group, bool has_time, bool compress, dataset_writer_t **out)
+status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise, bool has_group,
+                               bool has_time, bool compress, dataset_writer_t **out)
 {
     struct stat st;
     if (path[0] == 0)
@@ -192,7 +192,7 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
     w->label = MEM_ARRAY(uint8_t, BLOCK_ROWS);
     w->group = MEM_ARRAY(uint64_t, BLOCK_ROWS);
     w->time = MEM_ARRAY(int64_t, BLOCK_ROWS);
-    w->numeric = MEM_ARRAY(float, (size_t)BLOCK_ROWS * (size_t)w->shape.numeric);
+    w->numeric = MEM_ARRAY(float, (size_t)BLOCK_ROWS *(size_t)w->shape.numeric);
     w->single = MEM_ARRAY(uint64_t, (size_t)BLOCK_ROWS * (size_t)w->shape.single);
     w->multi_at = MEM_ARRAY(uint32_t, (size_t)BLOCK_ROWS * (size_t)w->shape.multi + 1);
     w->train_prefix = -1;
@@ -201,8 +201,8 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
     int error;
     w->existing = make_parents(w->path, &error);
     if (mkdir(w->partial, 0777) != 0) {
-        status_t status = FAIL(ST_INPUT, "the dataset %s cannot be written: %s: %s", path, w->partial,
-                               strerror(error ? error : errno));
+        status_t status =
+            FAIL(ST_INPUT, "the dataset %s cannot be written: %s: %s", path, w->partial, strerror(error ? error : errno));
         dataset_writer_abort(&w);
         return status;
     }

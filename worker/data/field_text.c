@@ -18,8 +18,7 @@ static bool is_digit(char c)
  * false leaves all other numbers to strtod. */
 static bool quick_number(const char *text, const char *end, double *out)
 {
-    static const double power[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     const bool minus = *text == '-';
     if (*text == '-' || *text == '+')
         text++;

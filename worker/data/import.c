@@ -115,8 +115,8 @@ static status_t find_column(const import_t *im, const char *name, const char *ro
             found++;
         }
     if (found > 1)
-        return FAIL(ST_INPUT, "%s: %d columns of the header are named %s; the schema cannot tell which is meant as %s", im->input,
-                    found, name, role);
+        return FAIL(ST_INPUT, "%s: %d columns of the header are named %s; the schema cannot tell which is meant as %s",
+                    im->input, found, name, role);
     if (found == 1)
         return ST_OK;
     char near[256] = "";
@@ -285,7 +285,7 @@ static const char *read_record(import_t *im, const csv_t *csv, int *at)
         return fault;
     size_t total = 0;
     for (int f = 0; f < im->numeric + im->single + im->multi; f++) {
-        const csv_field_t *field = &fields[*at = im->slots[f].at];
+        const csv_field_t *field = &fields[ *at = im->slots[f].at];
         if (f < im->numeric)
             fault = read_numeric(im->slots[f].column, field, &im->numeric_values[f]);
         else if (f < im->numeric + im->single)
@@ -363,8 +363,9 @@ static status_t import_libsvm_line(import_t *im, libsvm_row_t *row, char *line, 
     if (!libsvm_parse(line, bytes, im->schema->feature_limit, row))
         return report_bad(im, number, row->fault_column, row->fault, row->fault_text, row->fault_bytes);
     if (row->has_group != (im->group >= 0))
-        return report_bad(im, number, "qid", row->has_group ? "there is one, but the first row has none"
-                                                            : "there is none, but the first row has one", NULL, 0);
+        return report_bad(
+            im, number, "qid",
+            row->has_group ? "there is one, but the first row has none" : "there is none, but the first row has one", NULL, 0);
     for (int v = 0; v < row->count; v++)
         dataset_writer_name(im->writer, 0, row->keys[v], row->ids[v], row->id_bytes[v]);
     const int32_t count = row->count;

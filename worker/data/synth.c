@@ -34,8 +34,8 @@
 #include "common/base/rng.h"
 #include "worker/data/dataset.h"
 
-#define MULTI_MOST 5        /* values of a multi-valued field in a row: 0 to 5, evenly */
-#define PILOT_ROWS 16384    /* a standard error of the positive rate below 0.004 */
+#define MULTI_MOST 5          /* values of a multi-valued field in a row: 0 to 5, evenly */
+#define PILOT_ROWS 16384      /* a standard error of the positive rate below 0.004 */
 #define HEAD_BYTES (8u << 20) /* truth of the most frequent values, kept instead of drawn again; fits a second-level cache */
 #define WEIGHT_BIAS 1.4
 #define WEIGHT_PAIRS 0.8
@@ -258,7 +258,7 @@ static void synth_init(synth_t *s, const struct config_synth *settings)
         const double most = own_log((double)field->values + 1.0);
         field->tail = is_harmonic(settings->exponent) ? most : own_exp((1.0 - settings->exponent) * most) - 1.0;
         field->head = field->values < head ? field->values : head;
-        field->truth = MEM_ARRAY(float, (size_t)field->head * width);
+        field->truth = MEM_ARRAY(float, (size_t)field->head *width);
         field->is_kept = MEM_ARRAY(uint8_t, field->head);
     }
     s->effect = MEM_ARRAY(double, 2 * s->numeric);

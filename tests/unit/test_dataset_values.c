@@ -1,0 +1,105 @@
+/* Proves the counts behind `inspect`: exact against a plain array, the most frequent first, and texts that stay bounded in
+ * number and are still there for every frequent value. */
+#include "tests/lib/testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "worker/data/value_count.h"
+
+enum { VALUES = 5000 };
+
+static uint64_t key_of(uint64_t value)
+{
+    return value * 0x9e3779b97f4a7c15u; /* 0 is a key too */
+}
+
+static void test_counts_are_exact(void **state)
+{
+    (void)state;
+    value_count_t *counts = value_count_create();
+    int64_t *plain = MEM_ARRAY(int64_t, VALUES), total = 0, distinct = 0;
+    for (uint64_t i = 0; i < 100000; i++) {
+        const double u = rng_uniform(1, 1, i);
+        const uint64_t value = (uint64_t)(u * u * u * VALUES); /* skewed to small values */
+        const int64_t times = (int64_t)(rng_u64(1, 2, i) % 3);
+        value_count_add(counts, key_of(value), times);
+        plain[value] += times;
+        total += times;
+    }
+    for (uint64_t value = 0; value < VALUES; value++) {
+        assert_int_equal(value_count_of(counts, key_of(value)), plain[value]);
+        distinct += plain[value] > 0;
+    }
+    assert_int_equal(value_count_total(counts), total);
+    assert_int_equal(value_count_distinct(counts), distinct);
+
+    value_top_t top[20];
+    assert_int_equal(value_count_top(counts, top, 20), 20);
+    for (int i = 0; i < 20; i++) { /* by repeated search for the largest */
+        uint64_t best = 0;
+        for (uint64_t value = 1; value < VALUES; value++)
+            if (plain[value] > plain[best] || (plain[value] == plain[best] && key_of(value) < key_of(best)))
+                best = value;
+        assert_true(top[i].key == key_of(best));
+        assert_int_equal(top[i].count, plain[best]);
+        assert_false(top[i].named);
+        plain[best] = -1;
+    }
+    mem_free(plain);
+    value_count_destroy(&counts);
+    assert_null(counts);
+    value_count_destroy(&counts);
+}
+
+static void test_names_without_counts_are_no_values(void **state)
+{
+    (void)state;
+    value_count_t *counts = value_count_create();
+    value_count_name(counts, 5, "five", 4);
+    assert_int_equal(value_count_distinct(counts), 0);
+    value_top_t top[2];
+    assert_int_equal(value_count_top(counts, top, 2), 0);
+    value_count_add(counts, 5, 2);
+    value_count_add(counts, 6, 1);
+    value_count_name(counts, 6, "a text that is longer than what is kept of any text, by far", 59);
+    assert_int_equal(value_count_top(counts, top, 2), 2);
+    assert_string_equal(top[0].text, "five");
+    assert_string_equal(top[1].text, "a text that is longer than what is kept of any ");
+    value_count_destroy(&counts);
+}
+
+/* A value that becomes frequent only after very many others were named still gets its text. */
+static void test_late_but_frequent_values_are_named(void **state)
+{
+    (void)state;
+    value_count_t *counts = value_count_create();
+    char text[32];
+    for (uint64_t i = 1; i <= 200000; i++) {
+        value_count_name(counts, key_of(i), text, sprintf(text, "rare %llu", (unsigned long long)i));
+        value_count_add(counts, key_of(i), 1);
+    }
+    for (int i = 0; i < 3000; i++) {
+        value_count_name(counts, key_of(1000000), "late", 4);
+        value_count_add(counts, key_of(1000000), 1);
+    }
+    value_top_t top[1];
+    assert_int_equal(value_count_top(counts, top, 1), 1);
+    assert_int_equal(top[0].count, 3000);
+    assert_true(top[0].named);
+    assert_string_equal(top[0].text, "late");
+    value_count_destroy(&counts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts_are_exact),
+        cmocka_unit_test(test_names_without_counts_are_no_values),
+        cmocka_unit_test(test_late_but_frequent_values_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
