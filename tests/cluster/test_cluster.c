@@ -92,10 +92,10 @@ static void rank_sum(cluster_t *c)
         CHECK(all[i] == 'a' + i / 37);
     mem_free(all);
     /* Below, at and above a chunk, more chunks than the window has, and nothing. */
-    static const int64_t counts[] = {0, 1, 1000, 65536, 65537, 400000};
+    static const int64_t counts[] = {0, 1, 1000, 65536, 65537, 270000};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         check_sum(c, 0, size, counts[i]);
-        if (size > 1)
+        if (size > 1 && counts[i] < 100000)
             check_sum(c, 1, size - 1, counts[i]);
     }
     CHECK(strcmp(cluster_host_of(c, rank), cluster_host(c)) == 0);
@@ -116,7 +116,7 @@ static int rank_main(const char *mode)
     }
     bool slow = strncmp(mode, "missing", 7) == 0;
     cluster_t *c;
-    status_t status = cluster_open(slow ? 1.0 : 30.0, &c);
+    status_t status = cluster_open(slow ? 0.5 : 30.0, &c);
     if (status != ST_OK)
         return 97;
     int rank = cluster_rank(c);
@@ -312,15 +312,15 @@ static void test_missing_rank_is_named(void **state)
     char host[64], line[256];
     gethostname(host, sizeof host);
     outcome_t *o = launch(3, "missing-gather", 0);
-    snprintf(line, sizeof line, "rank 0: error: exchange between all ranks: waiting for 1 of 3: rank 2 on %s, 1.0 s", host);
+    snprintf(line, sizeof line, "rank 0: error: exchange between all ranks: waiting for 1 of 3: rank 2 on %s, 0.5 s", host);
     assert_in(o->err, line);
     assert_int_equal(o->exit_code, 3);
     o = launch(2, "missing-sum", 0);
-    snprintf(line, sizeof line, "rank 0: error: dense all-reduce: waiting for 1 of 2: rank 1 on %s, 1.0 s", host);
+    snprintf(line, sizeof line, "rank 0: error: dense all-reduce: waiting for 1 of 2: rank 1 on %s, 0.5 s", host);
     assert_in(o->err, line);
     assert_int_equal(o->exit_code, 3);
     o = launch(2, "missing-close", 0);
-    snprintf(line, sizeof line, "rank 0: error: end of the job: waiting for 1 of 2: rank 1 on %s, 1.0 s", host);
+    snprintf(line, sizeof line, "rank 0: error: end of the job: waiting for 1 of 2: rank 1 on %s, 0.5 s", host);
     assert_in(o->err, line);
     assert_int_equal(o->exit_code, 1);
     assert_quiet(o);
