@@ -294,7 +294,19 @@ static void start_backward(const model_t *model, const layer_t *layer, float *dp
     }
 }
 
+const float *model_hidden(const model_t *model, int *width)
+{
+    const layer_t *last = model->layers > 1 ? &model->layer[model->layers - 2] : NULL;
+    *width = last ? last->out : 0;
+    return last ? last->activated : NULL;
+}
+
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows)
+{
+    model_backward_hidden(model, dparameters, dx, dlogits, NULL, rows);
+}
+
+void model_backward_hidden(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
 {
     ASSERT(rows == model->forward_rows);
     model->forward_rows = 0;
@@ -320,6 +332,8 @@ void model_backward(model_t *model, float *dparameters, float *dx, const float *
         float *dbelow = l > 0 ? below : dx;
         if (dbelow)
             gemm_input_gradient(dbelow, da, layer->used, rows, layer->in, layer->out);
+        if (dhidden && l > 0 && l == model->layers - 1)
+            add_row(dbelow, dhidden, rows * layer->in);
     }
     if (dx && model->activate_inputs)
         model->activation->backward(dx, dx, model->x, (int64_t)rows * model->inputs, model->input_beta, model->clip);

@@ -29,6 +29,14 @@ void model_forward(model_t *model, float *logits, const float *x, int rows);
  * dx may be NULL where nobody wants it. Once per forward: the activations are overwritten by their gradients on the way. */
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
 
+/* model_hidden - the last hidden layer's outputs of the lane in flight, [rows][*width], borrowed until model_backward; NULL and
+ * width 0 where the network has no hidden layer. */
+const float *model_hidden(const model_t *model, int *width);
+
+/* model_backward_hidden - as model_backward, for an objective that also depends on the last hidden outputs: dhidden in
+ * [rows][width] is its gradient by them, added to what comes from the logits; NULL: none. */
+void model_backward_hidden(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows);
+
 /* model_apply - one optimizer step on all parameters from a gradient of the whole global batch, then refresh what is derived
  * from the parameters (normalised weights). The weights into one unit are a row of the optimizer; so is each bias, gain and
  * shift as a whole. */
