@@ -122,8 +122,8 @@ static void close_block(sieve_t *sieve)
 /* Single lines of mpirun outside of blocks that say nothing a person needs. */
 static bool is_noise(const char *line, size_t n)
 {
-    static const char *const noise[] = {"more processes have sent help message", "orte_base_help_aggregate", "mpirun: killing job",
-                                        "mpirun: abort is already in progress", "orte/util/show_help.c"};
+    static const char *const noise[] = {"more processes have sent help message", "orte_base_help_aggregate",
+                                        "mpirun: killing job", "mpirun: abort is already in progress", "orte/util/show_help.c"};
     char copy[LINE_BYTES + 1];
     memcpy(copy, line, n);
     copy[n] = 0;
@@ -207,8 +207,8 @@ static void free_words(words_t *words)
     mem_free(words->word);
 }
 
-/* can_read_other_memory - Open MPI's single-copy mechanism needs process_vm_readv, which container runtimes often forbid; then
- * it would complain at every message. */
+/* can_read_other_memory - Open MPI's single-copy mechanism needs process_vm_readv, which container runtimes often forbid;
+ * then it would complain at every message. */
 static bool can_read_other_memory(void)
 {
     char from = 1, to = 0;
@@ -226,8 +226,8 @@ static status_t find_mpirun(char path[PATH_MAX])
             return ST_OK;
         list += n + (list[n] == ':');
     }
-    return FAIL(ST_INPUT, "there is no mpirun in PATH; install Open MPI (apt-get install openmpi-bin), or start the ranks yourself with "
-                          "your cluster's launcher");
+    return FAIL(ST_INPUT, "there is no mpirun in PATH; install Open MPI (apt-get install openmpi-bin), or start the ranks "
+                          "yourself with your cluster's launcher");
 }
 
 static status_t own_path(char path[PATH_MAX])
@@ -293,8 +293,8 @@ static void on_signal(int number)
     signal_seen = number;
 }
 
-/* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal reaches mpirun
- * once, through us; twice within a few seconds makes it leave ranks behind. */
+/* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal reaches
+ * mpirun once, through us; twice within a few seconds makes it leave ranks behind. */
 static void child_exec(const char *mpirun, char **words, int error_fd)
 {
     setpgid(0, 0);

@@ -21,8 +21,8 @@ bool cluster_is_launched(void);
 
 /* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. */
 WARN_UNUSED status_t cluster_open(double deadline_s, cluster_t **out);
-/* cluster_close - waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job with exit code 1, after
- * a line that names who is missing, where some rank does not come. */
+/* cluster_close - waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job with exit code 1,
+ * after a line that names who is missing, where some rank does not come. */
 void cluster_close(cluster_t **cluster);
 /* cluster_abort - end the whole job at once with this exit code, from any rank. Does not return. */
 void cluster_abort(int exit_code) __attribute__((noreturn));

@@ -1,9 +1,9 @@
 /* net.h - messages, time and randomness behind one table of functions.
  *
- * Shard, client and coordinator logic see only a net_t. Production fills the table with ZeroMQ (net_zmq.c); tests fill it with a
- * simulated network on a virtual clock. A net_t belongs to one thread. Peers are small integers: on a listening net_t the rank
- * that dialled, on a dialling net_t the number given at dial. Delivery is in order per peer; a message is delivered whole or
- * not at all.                                                                                                             */
+ * Shard, client and coordinator logic see only a net_t. Production fills the table with ZeroMQ (net_zmq.c); tests fill it with
+ * a simulated network on a virtual clock (net_sim.c). A net_t belongs to one thread. Peers are small integers: on a listening
+ * net_t the rank that dialled, on a dialling net_t the number given at dial. Delivery is in order per peer; a message is
+ * delivered whole or not at all.                                                                                        */
 #ifndef SMELTER_NET_H
 #define SMELTER_NET_H
 
@@ -45,7 +45,8 @@ struct net {
     int64_t bytes_sent, bytes_received, messages_sent, messages_received, bad_messages;
 };
 
-static inline WARN_UNUSED status_t net_send(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *frames, int n)
+static inline WARN_UNUSED status_t net_send(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *frames,
+                                            int n)
 {
     return net->ops->send(net, peer, header, frames, n, 0, 0);
 }

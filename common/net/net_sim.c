@@ -11,8 +11,9 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 
-#define DELAY_NS_MIN 20000 /* as between processes of one host ... */
-#define DELAY_NS_MAX 2000000 /* ... to two hosts with a busy switch: enough to change the order of different senders' messages */
+/* From two processes of one host to two hosts with a busy switch: enough to mix the messages of different senders. */
+#define DELAY_NS_MIN 20000
+#define DELAY_NS_MAX 2000000
 
 typedef struct parcel {
     int64_t due_ns;
@@ -113,7 +114,8 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
             release(context);
         char what[128];
         wire_describe(&full, what, sizeof what);
-        return FAIL(ST_TIMEOUT, "peer %d is not connected after %.1f s; it did not get: %s", peer, 1e-9 * (double)world->deadline_ns, what);
+        return FAIL(ST_TIMEOUT, "peer %d is not connected after %.1f s; it did not get: %s", peer,
+                    1e-9 * (double)world->deadline_ns, what);
     }
     parcel_t *parcel = MEM_NEW(parcel_t);
     *parcel = (parcel_t){.to = link->far, .peer = link->far_peer, .frames = n, .release = release, .context = context};

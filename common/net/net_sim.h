@@ -1,7 +1,7 @@
 /* net_sim.h - a network inside one thread, on a virtual clock: the same net_ops without sockets.
  *
- * A world owns the clock, the messages on their way and the net_t's attached to it. Messages of a pair of peers arrive in order,
- * after delays drawn from the world's seed, so a run repeats exactly. Nothing happens but in calls: a receive that
+ * A world owns the clock, the messages on their way and the net_t's attached to it. Messages of a pair of peers arrive in
+ * order, after delays drawn from the world's seed, so a run repeats exactly. Nothing happens but in calls: a receive that
  * finds nothing moves the clock to the next arrival. A node that is served (a shard) has its function called when a
  * message arrives for it while another node waits, so a client that blocks in its own loop drives a whole cluster.
  * Memory given to net_send_owned is read at arrival, not at send, so a sender that reuses it early is found out.         */
@@ -14,8 +14,8 @@
 
 typedef struct net_sim_world net_sim_world_t;
 
-/* net_sim_world_create - deadline_s bounds a send to a node that is closed. net_sim_world_destroy - after every net_t was closed;
- * releases the memory of messages that never arrived. */
+/* net_sim_world_create - deadline_s bounds a send to a node that is closed. net_sim_world_destroy - after every net_t was
+ * closed; releases the memory of messages that never arrived. */
 net_sim_world_t *net_sim_world_create(uint64_t seed, double deadline_s);
 void net_sim_world_destroy(net_sim_world_t **world);
 

@@ -38,7 +38,7 @@
 #include "common/net/message.h"
 
 #define IDENTITY_BYTES 9          /* "r%08x" of the rank */
-#define HIGH_WATER 4096           /* messages queued per peer; the protocol has a handful in flight, so reaching it means a stuck peer */
+#define HIGH_WATER 4096           /* messages queued per peer; the protocol has a handful in flight: more means a stuck peer */
 #define LINGER_MS 2000            /* what a closed socket may still take to send its last messages */
 #define HANDSHAKE_MS 10000        /* a port scanner is dropped after this */
 #define HEARTBEAT_MS 2000         /* tcp only: notices a cut wire, which a quiet tcp connection does not */
@@ -120,10 +120,11 @@ static int identity_parse(const zmq_msg_t *frame)
         return -1;
     int rank = 0;
     for (int i = 1; i < IDENTITY_BYTES; i++) {
-        int digit = text[i] >= '0' && text[i] <= '9' ? text[i] - '0' : text[i] >= 'a' && text[i] <= 'f' ? text[i] - 'a' + 10 : -1;
-        if (digit < 0 || rank >= RANK_MAX)
+        static const char digits[] = "0123456789abcdef";
+        const char *digit = memchr(digits, text[i], 16);
+        if (!digit || rank >= RANK_MAX)
             return -1;
-        rank = rank * 16 + digit;
+        rank = rank * 16 + (int)(digit - digits);
     }
     return rank < RANK_MAX ? rank : -1;
 }
@@ -351,11 +352,11 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
         char what[128], name[PEER_NAME_BYTES];
         wire_describe(&full, what, sizeof what);
         const char *who = peer_name(net, peer, name);
+        double seconds = 1e-3 * (double)net->deadline_ms;
         if (error == EHOSTUNREACH)
-            return FAIL(ST_TIMEOUT, "%s is not connected after %.1f s; it did not get: %s", who, 1e-3 * (double)net->deadline_ms, what);
+            return FAIL(ST_TIMEOUT, "%s is not connected after %.1f s; it did not get: %s", who, seconds, what);
         if (error == EAGAIN)
-            return FAIL(ST_TIMEOUT, "%s takes no more messages since %.1f s; it did not get: %s", who, 1e-3 * (double)net->deadline_ms,
-                        what);
+            return FAIL(ST_TIMEOUT, "%s takes no more messages since %.1f s; it did not get: %s", who, seconds, what);
         return FAIL(ST_SYSTEM, "sending to %s failed: %s; it did not get: %s", who, zmq_strerror(error), what);
     }
     base->messages_sent++;
@@ -420,14 +421,15 @@ static int receive_parts(void *socket, zmq_msg_t *first, parcel_t *parcel)
     }
 }
 
-/* refuse - count a bad message, say so, and tell its sender why. An ERROR is never answered, or two peers could go on for ever. */
+/* refuse - count a bad message, say so, and tell its sender why. An ERROR is never answered, or two peers could go on for
+ * ever. */
 static void refuse(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, const char *reason)
 {
     int64_t bad = ++net->base.bad_messages;
     char name[PEER_NAME_BYTES];
     if (bad <= BAD_LINES || (bad & (bad - 1)) == 0)
-        log_warn("refused a message from %s: %s (%" PRId64 " bad messages so far)", peer < 0 ? "a stranger" : peer_name(net, peer, name),
-                 reason, bad);
+        log_warn("refused a message from %s: %s (%" PRId64 " bad messages so far)",
+                 peer < 0 ? "a stranger" : peer_name(net, peer, name), reason, bad);
     bool is_error = n > 0 && frames[0].bytes >= 8 && ((const uint8_t *)frames[0].data)[6] == WIRE_ERROR &&
                     ((const uint8_t *)frames[0].data)[7] == 0;
     if (peer < 0 || is_error)

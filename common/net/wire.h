@@ -15,8 +15,8 @@
 #define WIRE_FRAMES 3          /* most body frames of a message */
 #define WIRE_SENDER_COORDINATOR 0
 
-/* Message types: T(NAME, value, body frames, frame element bytes {a, b, c}, "who sends it to whom and why"). Element bytes 0: frame
- * is opaque bytes. `count` in the header is the number of keys, rows or elements of the main array. */
+/* Message types: T(NAME, value, body frames, frame element bytes {a, b, c}, "who sends it to whom and why"). Element bytes 0:
+ * the frame is opaque bytes. `count` in the header is the number of keys, rows or elements of the main array. */
 #define WIRE_TYPES(T) \
     T(PULL, 1, 2, 8, 8, 0, "worker -> shard: segments {table u32, count u32}[], keys u64[]; answered by ROWS") \
     T(PEEK, 2, 2, 8, 8, 0, "worker -> shard: as PULL, creates no row, answered at once; for evaluation") \
@@ -67,11 +67,12 @@ typedef struct wire_frame {
     int64_t bytes;
 } wire_frame_t;
 
-/* wire_header_init - a header of our version with the given type; the rest is zero. */
+/* wire_header - a header of our version with the given type; the rest is zero. */
 wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uint32_t sender, int64_t step, int64_t count);
 
-/* wire_encode / wire_decode - header to and from its 64 bytes. decode checks magic, version, type, frame count, payload size and
- * element sizes; ST_MESSAGE with *reason set to a static text, header untouched. Logs nothing: the caller counts and replies. */
+/* wire_encode / wire_decode - header to and from its 64 bytes. decode checks magic, version, type, frame count, payload size,
+ * element sizes and count; ST_MESSAGE with *reason set to a static text, header untouched. Logs nothing: the caller counts and
+ * replies. */
 void wire_encode(const wire_header_t *header, uint8_t out[64]);
 WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason);
 

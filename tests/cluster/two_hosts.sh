@@ -2,9 +2,10 @@
 # two_hosts.sh NP1 NP2 [-x NAME[=VALUE] | --mca KEY VALUE]... -- COMMAND... - run a command by mpirun across two hosts.
 #
 # Ranks 0 .. NP1-1 run on "node1", the next NP2 on "node2": two network namespaces of this machine, joined by a veth pair,
-# with host names of their own, where mpirun on node1 enters node2 by a plm_rsh_agent script in place of ssh. What is between the
-# numbers and -- goes to mpirun as it is. The command sees the namespaces' names in NETNS_1, NETNS_2, NETNS_IF_1 and NETNS_IF_2,
-# so that it can cut the wire (`ip -n $NETNS_2 link set $NETNS_IF_2 down`).
+# with host names of their own, where mpirun on node1 enters node2 by a plm_rsh_agent script in place of ssh. What is between
+# the numbers and -- goes to mpirun as it is. The command sees the namespaces' names in NETNS_1, NETNS_2, NETNS_IF_1 and
+# NETNS_IF_2, so that it can cut the wire (`ip -n $NETNS_2 link set $NETNS_IF_2 down`). Open MPI keeps its session files in the
+# run's own folder: all runs have the same host names, and one that ends removes the folder named after its host.
 # Everything is removed at the end, on SIGINT and SIGTERM too. Exit code: mpirun's; 77 with the reason on standard output where
 # namespaces are not allowed; 2 for wrong arguments.
 set -uo pipefail
@@ -45,7 +46,8 @@ export NETNS_1 NETNS_2 NETNS_IF_1 NETNS_IF_2
 
 netns_run 1 mpirun --allow-run-as-root --bind-to none --map-by slot --hostfile "$NETNS_DIR/hosts" -np $((np1 + np2)) \
     --mca plm_rsh_agent "$agent" --mca btl tcp,self --mca btl_tcp_if_include "$NETNS_SUBNET" \
-    --mca oob_tcp_if_include "$NETNS_SUBNET" -x NETNS_1 -x NETNS_2 -x NETNS_IF_1 -x NETNS_IF_2 ${options[@]+"${options[@]}"} \
+    --mca oob_tcp_if_include "$NETNS_SUBNET" --mca orte_tmpdir_base "$NETNS_DIR" \
+    -x NETNS_1 -x NETNS_2 -x NETNS_IF_1 -x NETNS_IF_2 ${options[@]+"${options[@]}"} \
     "$@" </dev/null &
 child=$!
 wait "$child"

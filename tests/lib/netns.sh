@@ -1,9 +1,9 @@
 # netns.sh - two "hosts" on one machine: two network namespaces joined by a veth pair. Source it; needs bash.
 #
 #   netns_up              create them; sets NETNS_1 NETNS_2 (namespaces), NETNS_IF_1 NETNS_IF_2 (their interfaces), NETNS_IP_1
-#                         NETNS_IP_2, NETNS_SUBNET and NETNS_DIR (a temporary folder). Returns 77, with the reason in NETNS_REASON,
-#                         where this machine does not allow them.
-#   netns_run 1|2 CMD...  run a command as host node1 or node2; does not return to the script when called by exec-like `&`
+#                         NETNS_IP_2, NETNS_SUBNET and NETNS_DIR (a temporary folder). Returns 77, with the reason in
+#                         NETNS_REASON, where this machine does not allow them.
+#   netns_run 1|2 CMD...  run a command as host node1 or node2
 #   netns_agent           write an ssh stand-in for mpirun (plm_rsh_agent) that enters the other host; prints its path
 #   netns_down            kill what runs inside and remove everything
 #

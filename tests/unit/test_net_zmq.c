@@ -271,8 +271,9 @@ static void test_bad_messages_are_answered_and_skipped(void **state)
     assert_int_equal(server->messages_received, 1);
     assert_caught("refused a message from peer 9: the header is not 64 bytes (1 bad messages so far)");
     assert_caught("refused a message from peer 9: the header names another sender than the connection (5 bad messages so far)");
-    static const char *const reasons[] = {"the header is not 64 bytes", "wrong number of frames for the type", "wrong number of frames",
-                                          "another protocol version", "the header names another sender than the connection"};
+    static const char *const reasons[] = {"the header is not 64 bytes", "wrong number of frames for the type",
+                                          "wrong number of frames", "another protocol version",
+                                          "the header names another sender than the connection"};
     int timeout = 3000;
     zmq_setsockopt(raw, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {

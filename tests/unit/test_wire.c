@@ -80,14 +80,16 @@ static void assert_refused(sample_t *s, const char *why)
 static void test_layout(void **state)
 {
     (void)state;
-    wire_header_t h = wire_header(WIRE_PUSH, 0x0807060504030201u, 0x14131211u, 0x24232221u, 0x3837363534333231, 0x7877767574737271);
+    wire_header_t h =
+        wire_header(WIRE_PUSH, 0x0807060504030201u, 0x14131211u, 0x24232221u, 0x3837363534333231, 0x7877767574737271);
     h.sequence = 0x4847464544434241u;
     h.table = 0x54535251u;
     h.payload_bytes = 0x6867666564636261;
-    static const uint8_t expected[64] = {
-        'S',  'M',  'L',  'T',  1,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22,
-        0x23, 0x24, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x51, 0x52, 0x53, 0x54,
-        1,    0,    0,    0,    0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68};
+    static const uint8_t expected[64] = {'S',  'M',  'L',  'T',  1,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05,
+                                         0x06, 0x07, 0x08, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24, 0x31, 0x32,
+                                         0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
+                                         0x48, 0x51, 0x52, 0x53, 0x54, 1,    0,    0,    0,    0x71, 0x72, 0x73, 0x74,
+                                         0x75, 0x76, 0x77, 0x78, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68};
     uint8_t got[64];
     wire_encode(&h, got);
     assert_memory_equal(got, expected, 64);
@@ -128,12 +130,12 @@ static void test_every_inconsistency_is_named(void **state)
     s.frame[0].bytes = 65;
     assert_refused(&s, "the header is not 64 bytes");
 
-#define REFUSED(TYPE, CHANGE, WHY)     \
-    do {                               \
-        make(&s, TYPE);                \
-        CHANGE;                        \
-        wire_encode(&s.header, s.head); \
-        assert_refused(&s, WHY);       \
+#define REFUSED(TYPE, CHANGE, WHY)                                                                                             \
+    do {                                                                                                                       \
+        make(&s, TYPE);                                                                                                        \
+        CHANGE;                                                                                                                \
+        wire_encode(&s.header, s.head);                                                                                        \
+        assert_refused(&s, WHY);                                                                                               \
     } while (0)
     REFUSED(WIRE_PULL, s.header.magic ^= 1, "bad magic: not a smelter message");
     REFUSED(WIRE_PULL, s.header.version = 2, "another protocol version");
@@ -155,12 +157,12 @@ static void test_every_inconsistency_is_named(void **state)
     REFUSED(WIRE_DENSE, s.header.count = 11, "parameters do not fit the count");
     REFUSED(WIRE_PROGRESS, s.header.count = 5, "labels do not fit the count of examples");
 #undef REFUSED
-#define RESIZED(TYPE, FRAME, BYTES, WHY)  \
-    do {                                  \
-        make(&s, TYPE);                   \
-        s.frame[FRAME].bytes = BYTES;     \
-        finish(&s);                       \
-        assert_refused(&s, WHY);          \
+#define RESIZED(TYPE, FRAME, BYTES, WHY)                                                                                       \
+    do {                                                                                                                       \
+        make(&s, TYPE);                                                                                                        \
+        s.frame[FRAME].bytes = BYTES;                                                                                          \
+        finish(&s);                                                                                                            \
+        assert_refused(&s, WHY);                                                                                               \
     } while (0)
     RESIZED(WIRE_PULL, 1, 15, "a frame is not a whole number of elements");
     RESIZED(WIRE_PULL, 2, 49, "a frame is not a whole number of elements");
