@@ -1,0 +1,244 @@
+/* bench_rows - pulls and pushes through the whole stack: the worker's client in one process, a shard in another, ZeroMQ over ipc
+ * between them. 20,000 distinct keys a request, power-law out of 2,000,000 rows, dim 16, AdaGrad, one request in flight.
+ *
+ *     pull   from sending the keys until every row can be read in the worker's memory, and its release
+ *     push   from laying out the keys until the shard has applied the gradients, which the answer to an empty pull sent behind
+ *            them confirms; writing the gradients into the message is not counted, because a training step computes them there
+ *     copy   memcpy of the same bytes of rows from memory, at the same time
+ *
+ * Prints `name value` lines: rows/s, bytes/s, and how much of the copy's speed the rows have.
+ *
+ * usage: bench_rows CONFIG */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/net/net_zmq.h"
+#include "ps/shard.h"
+#include "tests/bench/bench.h"
+#include "worker/client.h"
+
+#define DIM 16
+#define REQUESTS 40 /* lists of keys, used in turn */
+#define TURN 10     /* requests of a kind in a row */
+#define TURNS 40
+
+enum { RANK_SERVER = 1, RANK_WORKER = 2 };
+
+/* ---- the server's process -------------------------------------------------------------------------------------------- */
+
+static status_t serve(const experiment_t *experiment, int endpoint_to)
+{
+    net_t *net = NULL;
+    shard_t *shard = NULL;
+    char endpoint[NET_ENDPOINT_BYTES] = "";
+    atomic_bool stop = false;
+    status_t status;
+    TRY_DONE(net_zmq_create(RANK_SERVER, 30, &net));
+    TRY_DONE(net_zmq_listen(net, false, "", endpoint));
+    if (write(endpoint_to, endpoint, sizeof endpoint) != sizeof endpoint) {
+        status = FAIL(ST_SYSTEM, "the endpoint cannot be handed to the worker");
+        goto done;
+    }
+    const shard_options_t options = {
+        .first_of_process = true, .rank = RANK_SERVER, .first_worker = RANK_WORKER, .workers = 1, .experiment = experiment, .net = net};
+    TRY_DONE(shard_create(&options, &shard));
+    status = shard_run(shard, &stop);
+done:
+    shard_destroy(&shard);
+    net_close(&net);
+    net_zmq_shutdown();
+    return status;
+}
+
+/* ---- the worker's process -------------------------------------------------------------------------------------------- */
+
+typedef struct bench {
+    net_t *lead, *net; /* the coordinator's side and the worker's */
+    member_t member;
+    client_t *client;
+    uint64_t *keys; /* [REQUESTS][BENCH_KEYS] */
+    float *gradients; /* [REQUESTS][BENCH_KEYS][DIM] */
+    float *rows;      /* [BENCH_KEYS][DIM] */
+    int64_t step; /* pushes so far */
+} bench_t;
+
+static status_t begin(bench_t *b, const char *shard_endpoint)
+{
+    char lead_endpoint[NET_ENDPOINT_BYTES];
+    static const char *const names[] = {"the shard"};
+    TRY(net_zmq_create(WIRE_SENDER_COORDINATOR, 30, &b->lead));
+    TRY(net_zmq_listen(b->lead, false, "", lead_endpoint));
+    TRY(net_zmq_dial(b->lead, PEER_SHARD(0), shard_endpoint));
+    TRY(net_zmq_create(RANK_WORKER, 30, &b->net));
+    TRY(net_zmq_dial(b->net, PEER_COORDINATOR, lead_endpoint));
+    TRY(net_zmq_dial(b->net, PEER_SHARD(0), shard_endpoint));
+    member_init(&b->member, b->net, RANK_WORKER, 1000, 30);
+    const client_options_t options = {b->net, &b->member, 1, names};
+    b->client = client_create(&options);
+
+    const uint64_t run_id = 1;
+    const message_begin_t body = {.variant = -1, .fields = 1};
+    wire_header_t header = wire_header(WIRE_BEGIN, run_id, 0, WIRE_SENDER_COORDINATOR, 0, 0);
+    wire_frame_t frame = {&body, sizeof body};
+    TRY(net_send(b->lead, PEER_SHARD(0), &header, &frame, 1));
+    net_message_t ready;
+    TRY(net_receive(b->lead, &ready, 10000));
+    ASSERT(ready.header.type == WIRE_READY);
+    net_release(b->lead, &ready);
+    client_begin(b->client, run_id, 0, 1, DIM, 1);
+    return ST_OK;
+}
+
+/* A batch of `keys` for the only shard and the only field. */
+typedef struct request {
+    batch_t batch;
+    int32_t shard_first[2], segment_first[2];
+    wire_segment_t segment;
+} request_t;
+
+static const batch_t *fill(request_t *r, uint64_t *keys, int64_t step)
+{
+    *r = (request_t){
+        .batch = {.step = step, .uniques = BENCH_KEYS, .keys = keys},
+        .shard_first = {0, BENCH_KEYS},
+        .segment_first = {0, 1},
+        .segment = {0, BENCH_KEYS},
+    };
+    r->batch.shard_first = r->shard_first;
+    r->batch.segment_first = r->segment_first;
+    r->batch.segments = &r->segment;
+    return &r->batch;
+}
+
+static status_t pull(bench_t *b, uint64_t *keys, const float **row)
+{
+    request_t request;
+    const batch_t *batch = fill(&request, keys, b->step);
+    TRY(client_pull(b->client, batch, false));
+    TRY(client_wait(b->client, batch->step));
+    client_rows(b->client, batch, 0, row);
+    client_release(b->client, batch->step);
+    return ST_OK;
+}
+
+static status_t push(bench_t *b, uint64_t *keys, const float *gradients, double *seconds)
+{
+    request_t request;
+    const batch_t *batch = fill(&request, keys, b->step);
+    double start = bench_seconds();
+    client_push_begin(b->client, batch);
+    double computing = bench_seconds();
+    memcpy(client_push_base(b->client)[0], gradients, sizeof *gradients * BENCH_KEYS * DIM);
+    double computed = bench_seconds();
+    TRY(client_push_send(b->client, batch));
+    b->step++;
+    TRY(client_drain(b->client, b->step));
+    TRY(client_wait(b->client, b->step));
+    client_release(b->client, b->step);
+    *seconds += bench_seconds() - computed + computing - start;
+    return ST_OK;
+}
+
+static void copy(const bench_t *b, int64_t request)
+{
+    memcpy(b->rows, b->gradients + request * BENCH_KEYS * DIM, sizeof *b->rows * BENCH_KEYS * DIM);
+    __asm__ volatile("" : : "r"(b->rows) : "memory");
+}
+
+/* Create every row, so that what is timed is the steady state. */
+static status_t create_rows(bench_t *b, const float **row)
+{
+    uint64_t *some = MEM_ARRAY(uint64_t, BENCH_KEYS);
+    status_t status = ST_OK;
+    for (int64_t rank = 0; rank < BENCH_ROWS && status == ST_OK; rank += BENCH_KEYS) {
+        for (int64_t i = 0; i < BENCH_KEYS; i++)
+            some[i] = bench_key(rank + i);
+        status = pull(b, some, row);
+    }
+    mem_free(some);
+    return status;
+}
+
+static status_t measure(bench_t *b)
+{
+    const double rows = (double)TURN * BENCH_KEYS, row_bytes = DIM * sizeof(float);
+    const float **row = MEM_ARRAY(const float *, BENCH_KEYS);
+    double pulled[TURNS], pushed[TURNS], copied[TURNS], pull_share[TURNS], push_share[TURNS];
+    TRY(create_rows(b, row));
+    for (int turn = -2; turn < TURNS; turn++) { /* the first two warm up */
+        const int64_t first = (turn + 2) * TURN;
+        double start = bench_seconds();
+        for (int i = 0; i < TURN; i++)
+            TRY(pull(b, b->keys + (first + i) % REQUESTS * BENCH_KEYS, row));
+        double pull_seconds = bench_seconds() - start, push_seconds = 0.0;
+        for (int i = 0; i < TURN; i++) {
+            int64_t request = (first + i) % REQUESTS;
+            TRY(push(b, b->keys + request * BENCH_KEYS, b->gradients + request * BENCH_KEYS * DIM, &push_seconds));
+        }
+        start = bench_seconds();
+        for (int i = 0; i < TURN; i++)
+            copy(b, (first + i) % REQUESTS);
+        double copy_seconds = bench_seconds() - start;
+        if (turn < 0)
+            continue;
+        pulled[turn] = rows / pull_seconds;
+        pushed[turn] = rows / push_seconds;
+        copied[turn] = rows * row_bytes / copy_seconds;
+        pull_share[turn] = copy_seconds / pull_seconds;
+        push_share[turn] = copy_seconds / push_seconds;
+    }
+    printf("pull_rows_per_second %.0f\n", bench_median(pulled, TURNS));
+    printf("push_rows_per_second %.0f\n", bench_median(pushed, TURNS));
+    printf("copy_bytes_per_second %.0f\n", bench_median(copied, TURNS));
+    printf("pull_over_copy %.4f\n", bench_median(pull_share, TURNS));
+    printf("push_over_copy %.4f\n", bench_median(push_share, TURNS));
+    mem_free(row);
+    return ST_OK;
+}
+
+static status_t work(int endpoint_from)
+{
+    char endpoint[NET_ENDPOINT_BYTES];
+    if (read(endpoint_from, endpoint, sizeof endpoint) != sizeof endpoint)
+        return FAIL(ST_PEER, "the server's process gave no endpoint");
+    bench_t b = {.keys = bench_requests(REQUESTS), .rows = MEM_ARRAY(float, BENCH_KEYS *DIM)};
+    b.gradients = MEM_ARRAY(float, (int64_t)REQUESTS *BENCH_KEYS *DIM);
+    rng_fill_uniform(b.gradients, (int64_t)REQUESTS * BENCH_KEYS * DIM, 0.01f, 2, 0, 0);
+    status_t status = begin(&b, endpoint);
+    if (status == ST_OK)
+        status = measure(&b);
+    if (status == ST_OK) {
+        wire_header_t stop = wire_header(WIRE_STOP, 1, 0, WIRE_SENDER_COORDINATOR, 0, 0);
+        status = net_send(b.lead, PEER_SHARD(0), &stop, NULL, 0);
+    }
+    client_destroy(&b.client);
+    net_close(&b.net);
+    net_close(&b.lead);
+    net_zmq_shutdown();
+    mem_free(b.keys);
+    mem_free(b.rows);
+    mem_free(b.gradients);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    experiment_t *experiment;
+    int ends[2];
+    if (argc != 2 || experiment_load(argv[1], NULL, 0, &experiment) != ST_OK || pipe(ends) != 0) {
+        fprintf(stderr, "usage: bench_rows CONFIG\n");
+        return 2;
+    }
+    pid_t server = fork();
+    status_t status = server < 0 ? FAIL(ST_SYSTEM, "no second process") : server == 0 ? serve(experiment, ends[1]) : work(ends[0]);
+    if (server > 0) {
+        int end = 0;
+        if (status != ST_OK || waitpid(server, &end, 0) != server || end != 0)
+            status = status != ST_OK ? status : FAIL(ST_PEER, "the server's process failed");
+    }
+    experiment_destroy(&experiment);
+    return status_exit_code(status);
+}
