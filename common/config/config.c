@@ -289,23 +289,96 @@ static status_t add_variants(const tree_t *base, const tree_t *list, experiment_
     return status;
 }
 
-static status_t check_baseline(const tree_t *base, const experiment_t *experiment)
+/* variants_text - "relu, smelu1": all names; **owned**. */
+static char *variants_text(const experiment_t *experiment)
 {
-    const char *baseline = experiment->base->experiment.baseline;
-    if (!experiment->variants || !*baseline)
-        return ST_OK;
     char *known = mem_strdup("");
     for (int i = 0; i < experiment->variants; i++) {
-        if (strcmp(experiment->names[i], baseline) == 0) {
-            mem_free(known);
-            return ST_OK;
-        }
         char *longer = mem_printf("%s%s%s", known, i ? ", " : "", experiment->names[i]);
         mem_free(known);
         known = longer;
     }
+    return known;
+}
+
+static status_t check_baseline(const tree_t *base, const experiment_t *experiment)
+{
+    const char *baseline = experiment->base->experiment.baseline;
+    if (!experiment->variants || !*baseline || config_variant(experiment, baseline) >= 0)
+        return ST_OK;
+    char *known = variants_text(experiment);
     status_t status = tree_fail(tree_find(base, "experiment.baseline"), "'%s' is no variant; allowed: %s", baseline, known);
     mem_free(known);
+    return status;
+}
+
+/* said_at - the node to blame for a key of a variant: its entry in the list where that has the key, else the base. */
+static const tree_t *said_at(const tree_t *base, const tree_t *list, int variant, const char *key)
+{
+    const tree_t *entry = list->first;
+    for (int i = 0; i < variant; i++)
+        entry = entry->next;
+    const tree_t *node = tree_find(base, key), *own = tree_find(entry, key);
+    return own && node->layer != LAYER_ARGUMENT ? own : node;
+}
+
+/* check_reference - a key of a variant that names another variant. */
+static status_t check_reference(const tree_t *place, const experiment_t *experiment, int variant, const char *key, const char *name)
+{
+    if (!*name)
+        return ST_OK;
+    int other = config_variant(experiment, name);
+    if (other >= 0 && other != variant)
+        return ST_OK;
+    if (other == variant)
+        return tree_fail(place, "variant %s names itself in %s; name another variant", name, key);
+    char *known = variants_text(experiment);
+    status_t status = tree_fail(place, "variant %s: %s '%s' is no variant; allowed: %s", experiment->names[variant], key, name, known);
+    mem_free(known);
+    return status;
+}
+
+/* check_teachers - no variant may be its own teacher's teacher, however far up. */
+static status_t check_teachers(const tree_t *place, const experiment_t *experiment, int variant)
+{
+    char *path = mem_strdup(experiment->names[variant]);
+    status_t status = ST_OK;
+    int at = variant;
+    for (int steps = 0; steps <= experiment->variants && status == ST_OK; steps++) {
+        at = config_variant(experiment, experiment->configs[at]->teacher.variant);
+        if (at < 0)
+            break;
+        char *longer = mem_printf("%s -> %s", path, experiment->names[at]);
+        mem_free(path);
+        path = longer;
+        if (at == variant)
+            status = tree_fail(place, "teachers form a cycle: %s; one of them must have no teacher", path);
+    }
+    mem_free(path);
+    return status;
+}
+
+/* check_references - what variants say about one another. */
+static status_t check_references(const tree_t *base, const tree_t *list, const experiment_t *e)
+{
+    static const char *const match = "complexity.match", *const teacher = "teacher.variant";
+    status_t status = ST_OK;
+    if (!e->variants && (*e->base->complexity.match || *e->base->teacher.variant)) {
+        const char *key = *e->base->complexity.match ? match : teacher;
+        return tree_fail(tree_find(base, key), "%s names a variant, but the file has no variants; add a list of variants", key);
+    }
+    for (int v = 0; v < e->variants; v++) {
+        const config_t *c = e->configs[v];
+        const tree_t *place = said_at(base, list, v, match);
+        if (check_reference(place, e, v, match, c->complexity.match) != ST_OK ||
+            check_reference(said_at(base, list, v, teacher), e, v, teacher, c->teacher.variant) != ST_OK)
+            status = ST_INPUT;
+        else if (*c->complexity.match && *e->configs[config_variant(e, c->complexity.match)]->complexity.match)
+            status = tree_fail(place, "variant %s: complexity.match '%s' is itself scaled to another variant; name that one",
+                               e->names[v], c->complexity.match);
+    }
+    for (int v = 0; v < e->variants && status == ST_OK; v++)
+        status = check_teachers(said_at(base, list, v, teacher), e, v);
     return status;
 }
 
@@ -334,6 +407,8 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
         status = ST_INPUT;
     if (status == ST_OK)
         status = check_baseline(tree, experiment);
+    if (status == ST_OK)
+        status = check_references(tree, variants, experiment);
     if (status == ST_OK) {
         *out = experiment;
         experiment = NULL;
@@ -369,12 +444,51 @@ status_t config_text(const config_t *config, char **text)
     return ST_OK;
 }
 
+status_t config_from_text(const char *text, size_t bytes, const char *origin, config_t **out)
+{
+    tree_t *file = NULL, *tree = NULL;
+    status_t status;
+    TRY_DONE(tree_parse(text, bytes, origin, 1, LAYER_FILE, &file));
+    tree = layout_defaults(layout_config(), origin);
+    if (tree_merge(tree, file))
+        status = ST_INPUT;
+    if (status == ST_OK)
+        status = resolve(tree, out);
+done:
+    tree_destroy(&file);
+    tree_destroy(&tree);
+    return status;
+}
+
+void config_deploy(const config_t *config, int *first, int *last)
+{
+    const char *deploy = config->model.deploy;
+    const int members = (int)(config->model.components / config_peers(config));
+    *first = 0;
+    *last = (int)config->model.components;
+    if (strcmp(deploy, "mean") == 0)
+        return;
+    if (strcmp(deploy, "auto") != 0)
+        *first = atoi(deploy) * members; /* config_complaints has checked it */
+    else if (config->objective.kind != OBJECTIVE_CODISTILL)
+        return;
+    *last = *first + members;
+}
+
+int config_variant(const experiment_t *experiment, const char *name)
+{
+    for (int v = 0; v < experiment->variants; v++)
+        if (strcmp(experiment->names[v], name) == 0)
+            return v;
+    return -1;
+}
+
 /* is_without_effect - keys that do not change the parameters a run ends with. */
 static bool is_without_effect(const record_t *record, const field_t *field)
 {
     static const char *const names[] = {".name",       "data.path",     "data.input",
                                         "data.schema", "data.cache_mb", "train.report_steps"};
-    if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0)
+    if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0 || strcmp(record->name, "complexity") == 0)
         return true;
     char *name = mem_printf("%s.%s", record->name, field->name);
     bool found = false;

@@ -26,6 +26,12 @@ typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } 
 typedef enum layer_norm { WORDS_LAYER_NORM(CONFIG_WORD) LAYER_NORM_COUNT } layer_norm_t;
 typedef enum optimizer_kind { WORDS_OPTIMIZER(CONFIG_WORD) OPTIMIZER_COUNT } optimizer_kind_t;
 typedef enum combine { WORDS_COMBINE(CONFIG_WORD) COMBINE_COUNT } combine_t;
+typedef enum objective_kind { WORDS_OBJECTIVE(CONFIG_WORD) OBJECTIVE_COUNT } objective_kind_t;
+typedef enum distance { WORDS_DISTANCE(CONFIG_WORD) DISTANCE_COUNT } distance_t;
+typedef enum decorrelate { WORDS_DECORRELATE(CONFIG_WORD) DECORRELATE_COUNT } decorrelate_t;
+typedef enum statistic { WORDS_STATISTIC(CONFIG_WORD) STATISTIC_COUNT } statistic_t;
+typedef enum complexity_measure { WORDS_COMPLEXITY(CONFIG_WORD) COMPLEXITY_COUNT } complexity_measure_t;
+typedef enum teacher_replica { WORDS_TEACHER_REPLICA(CONFIG_WORD) TEACHER_REPLICA_COUNT } teacher_replica_t;
 typedef enum vary { WORDS_VARY(CONFIG_WORD) VARY_COUNT } vary_t; /* a set holds bit 1 << word */
 
 typedef struct config_ints { int64_t *at; unsigned count; } config_ints_t;
@@ -72,8 +78,32 @@ void experiment_destroy(experiment_t **experiment);
 WARN_UNUSED status_t config_text(const config_t *config, char **text);
 
 /* config_hash - hash of everything that determines the result of a run. Left out: name, cluster (its size must not matter at
- * L3), data.path/input/schema (content is compared by the dataset's own hash), cache_mb, report_steps, experiment. */
+ * L3), data.path/input/schema (content is compared by the dataset's own hash), cache_mb, report_steps, experiment, complexity (the widths it leads to are
+ * hashed). */
 uint64_t config_hash(const config_t *config);
+
+/* config_from_text - a configuration that config_text wrote, on this host or another, checked like a file; **owned**,
+ * config_destroy. `origin` names it in errors. */
+WARN_UNUSED status_t config_from_text(const char *text, size_t bytes, const char *origin, config_t **out);
+
+/* config_tables - sets of embedding tables: one per component, or one for all (model.share_embeddings). */
+static inline int64_t config_tables(const config_t *config)
+{
+    return config->model.share_embeddings ? 1 : config->model.components;
+}
+
+/* config_peers - groups of components that predict together: the peers of co-distillation, else every component alone. */
+static inline int64_t config_peers(const config_t *config)
+{
+    bool grouped = config->objective.kind == OBJECTIVE_CODISTILL && config->objective.peers;
+    return grouped ? config->objective.peers : config->model.components;
+}
+
+/* config_deploy - the components [*first, *last) whose predictions are combined into the deployed one (model.deploy). */
+void config_deploy(const config_t *config, int *first, int *last);
+
+/* config_variant - number of the variant of this name, -1 where there is none. */
+int config_variant(const experiment_t *experiment, const char *name);
 
 /* config_for_replica - copy with the seeds of replica r; **owned**, config_destroy. */
 WARN_UNUSED status_t config_for_replica(const config_t *config, int replica, config_t **out);

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/base/memory.h"
 
@@ -64,6 +66,44 @@ static int add(complaint_t *out, int n, const char *first, const char *second, c
     return n + 1;
 }
 
+/* deploy_complaint - what is wrong with model.deploy; **owned**, or NULL. */
+static char *deploy_complaint(const config_t *config)
+{
+    const char *deploy = config->model.deploy;
+    int64_t peers = config_peers(config);
+    if (strcmp(deploy, "auto") == 0 || strcmp(deploy, "mean") == 0)
+        return NULL;
+    char *end;
+    long long number = strtoll(deploy, &end, 10);
+    if (*deploy >= '0' && *deploy <= '9' && !*end && number < peers)
+        return NULL;
+    return mem_printf("model.deploy '%s' is no component; allowed: auto, mean, or a number from 0 to %lld", deploy,
+                      (long long)peers - 1);
+}
+
+/* add_methods - what is wrong with objective and teacher. */
+static int add_methods(const config_t *config, complaint_t *out, int n)
+{
+    const long long components = config->model.components, peers = config->objective.peers;
+    const int kind = config->objective.kind;
+    if (kind != OBJECTIVE_INDEPENDENT && components < 2)
+        n = add(out, n, "objective.kind", "model.components", NULL,
+                mem_printf("objective.kind %s binds components together, but model.components is %lld; use 2 or more",
+                           kind == OBJECTIVE_CODISTILL ? "codistill" : "antidistill", components));
+    else if (kind == OBJECTIVE_CODISTILL && peers && (peers < 2 || components % peers))
+        n = add(out, n, "objective.peers", "model.components", NULL,
+                mem_printf("objective.peers %lld cannot divide model.components %lld into 2 or more equal peers", peers, components));
+    else {
+        char *deploy = deploy_complaint(config);
+        if (deploy)
+            n = add(out, n, "model.deploy", "model.components", NULL, deploy);
+    }
+    if (*config->teacher.variant && config->teacher.weight == 0.0 && config->teacher.label_weight == 0.0)
+        n = add(out, n, "teacher.weight", "teacher.label_weight", NULL,
+                mem_strdup("teacher.weight and teacher.label_weight are both 0, so nothing would be learned; use a weight above 0"));
+    return n;
+}
+
 int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
 {
     long long lanes = config->train.lanes, batch = config->train.batch;
@@ -97,5 +137,5 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
             mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
                        "avazu, libsvm)",
                        config->data.input));
-    return n;
+    return add_methods(config, out, n);
 }

@@ -40,6 +40,25 @@
 #define WORDS_COMBINE(W) \
     W(probability, COMBINE_PROBABILITY, "mean of the components' probabilities") \
     W(logit, COMBINE_LOGIT, "mean of the components' logits")
+#define WORDS_OBJECTIVE(W) \
+    W(independent, OBJECTIVE_INDEPENDENT, "every component has its own loss and no other") \
+    W(codistill, OBJECTIVE_CODISTILL, "peers also learn from the mean of the other peers") \
+    W(antidistill, OBJECTIVE_ANTIDISTILL, "components are also pushed apart by a decorrelation loss")
+#define WORDS_DISTANCE(W) \
+    W(cross_entropy, DISTANCE_CROSS_ENTROPY, "cross-entropy to the others' mean probability") \
+    W(logit, DISTANCE_LOGIT, "half the squared distance to the others' mean logit")
+#define WORDS_DECORRELATE(W) \
+    W(logits, DECORRELATE_LOGITS, "the components' logits") \
+    W(hidden, DECORRELATE_HIDDEN, "the outputs of the components' last hidden layers, unit by unit")
+#define WORDS_STATISTIC(W) \
+    W(correlation, STATISTIC_CORRELATION, "squared correlation over a lane") \
+    W(covariance, STATISTIC_COVARIANCE, "squared covariance over a lane")
+#define WORDS_COMPLEXITY(W) \
+    W(parameters, COMPLEXITY_PARAMETERS, "embedding weights of all values of the dataset, and dense parameters") \
+    W(flops, COMPLEXITY_FLOPS, "floating-point operations per example, forward and backward")
+#define WORDS_TEACHER_REPLICA(W) \
+    W(same, TEACHER_REPLICA_SAME, "replica r learns from the teacher's replica r") \
+    W(first, TEACHER_REPLICA_FIRST, "all replicas learn from the teacher's first")
 #define WORDS_VARY(W) \
     W(init, VARY_INIT, "another initialisation seed per replica") \
     W(order, VARY_ORDER, "another order of the training data per replica")
@@ -48,7 +67,8 @@
 #define CONFIG_TOP(X) \
     X(TEXT, name, "run", 0, 0, "name of the run or experiment, shown in reports") \
     X(INT, seed, "1", 0, 9007199254740991, "seed of initial values; replica r adds r where experiment.vary has init") \
-    X(WORD(DETERMINISM), determinism, "sync", 0, 0, "how much of a run is reproducible bit for bit")
+    X(WORD(DETERMINISM), determinism, "sync", 0, 0, "how much of a run is reproducible bit for bit") \
+    X(TEXT, warm_start, "", 0, 0, "folder of a finished run whose parameters this one starts from, by name and shape; empty: none")
 
 #define CONFIG_CLUSTER(X) \
     X(AUTO, workers, "auto", 0, 4096, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
@@ -94,6 +114,8 @@
 #define CONFIG_MODEL(X) \
     X(INT, components, "1", 1, 64, "K, networks trained side by side, each with its own embeddings and initialisation") \
     X(WORD(COMBINE), combine, "probability", 0, 0, "how the components' predictions become one") \
+    X(TEXT, deploy, "auto", 0, 0, "whose prediction counts: mean (of all components), a peer's number from 0, or auto: peer 0 of co-distilled ones, else mean") \
+    X(BOOL, share_embeddings, "false", 0, 0, "all components use the embeddings of the first; a shared row gets the sum of their gradients") \
     X(INTS, hidden, "[128, 64, 32]", 1, 65536, "widths of the hidden layers, from input to output") \
     X(WORD(ACTIVATION), activation, "relu", 0, 0, "activation of hidden layers") \
     X(NUM, beta, "1", 0.000001, 1000000, "width of a smooth activation") \
@@ -118,6 +140,30 @@
     X(NUM, initial_accumulator, "0.01", 0, 1000000, "AdaGrad's accumulator at the start") \
     X(NUM, epsilon, "1e-10", 0, 1, "AdaGrad's epsilon, added to the square root")
 
+#define CONFIG_OBJECTIVE(X) \
+    X(WORD(OBJECTIVE), kind, "independent", 0, 0, "what components minimise beside their own loss") \
+    X(NUM, weight, "1", 0, 1000000, "weight of the extra loss, once it is fully on") \
+    X(NUM, burn_in, "0", 0, 1, "share of all steps before the extra loss begins") \
+    X(NUM, ramp, "0", 0, 1, "share of all steps over which its weight then rises from 0") \
+    X(NUM, until, "1", 0, 1, "share of all steps after which the extra loss ends") \
+    X(WORD(DISTANCE), loss, "cross_entropy", 0, 0, "codistill: how a peer differs from the others") \
+    X(AUTO, peers, "auto", 0, 64, "codistill: peers, each an ensemble of components / peers; auto: every component is a peer") \
+    X(WORD(DECORRELATE), decorrelate, "logits", 0, 0, "antidistill: what is pushed apart") \
+    X(WORD(STATISTIC), statistic, "correlation", 0, 0, "antidistill: what is made small")
+
+#define CONFIG_COMPLEXITY(X) \
+    X(TEXT, match, "", 0, 0, "variant whose size this one is scaled to, by embedding width and hidden widths; empty: none") \
+    X(WORD(COMPLEXITY), by, "parameters", 0, 0, "what is made equal")
+
+#define CONFIG_TEACHER(X) \
+    X(TEXT, variant, "", 0, 0, "variant that is trained first and whose predictions of the training split are learned; empty: none") \
+    X(WORD(TEACHER_REPLICA), replica, "same", 0, 0, "which of the teacher's replicas") \
+    X(NUM, weight, "1", 0, 1000000, "weight of the cross-entropy to the teacher, once it is fully on") \
+    X(NUM, label_weight, "1", 0, 1000000, "weight of the loss to the label while there is a teacher's") \
+    X(NUM, burn_in, "0", 0, 1, "share of all steps before the teacher's loss begins") \
+    X(NUM, ramp, "0", 0, 1, "share of all steps over which its weight then rises from 0") \
+    X(NUM, until, "1", 0, 1, "share of all steps after which the teacher's loss ends")
+
 #define CONFIG_EXPERIMENT(X) \
     X(INT, replicas, "2", 1, 1000, "trainings per variant; prediction difference needs at least 2") \
     X(WORDS(VARY), vary, "[order]", 0, 0, "what differs between the replicas of a variant") \
@@ -132,6 +178,9 @@
     S(model, CONFIG_MODEL, "the network") \
     S(embedding, CONFIG_EMBEDDING, "embedding tables") \
     S(dense, CONFIG_DENSE, "dense parameters") \
+    S(objective, CONFIG_OBJECTIVE, "what binds components together: co-distillation, anti-distillation") \
+    S(complexity, CONFIG_COMPLEXITY, "variants of equal size") \
+    S(teacher, CONFIG_TEACHER, "distillation from another variant") \
     S(experiment, CONFIG_EXPERIMENT, "replicas and variants of smelter compare")
 
 #endif

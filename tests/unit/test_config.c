@@ -135,8 +135,8 @@ static void test_refused_in_files(void **state)
          "FILE:1: dense.zebra: unknown key; allowed in dense: optimizer, learning_rate, initial_accumulator, "
          "epsilon"},
         {"zebra: 3\n",
-         "FILE:1: zebra: unknown key; allowed: name, seed, determinism, cluster, data, synth, train, model, embedding, "
-         "dense, experiment, variants"},
+         "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, model, embedding, "
+         "dense, objective, complexity, teacher, experiment, variants"},
         {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n",
          "FILE:5: train.batch: given twice, first in line 3; remove one"},
         {"[a]: 1\n", "FILE:1: a key must be a plain word"},
