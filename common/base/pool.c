@@ -2,6 +2,7 @@
 #include "common/base/pool.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "common/base/memory.h"
 
@@ -15,7 +16,8 @@ _Static_assert(sizeof(pool_head_t) <= MEM_ALIGN, "the head fits in front of an a
 struct pool {
     pthread_mutex_t lock;
     pool_head_t *free;
-    int out; /* buffers taken and not given back */
+    int out;        /* buffers taken and not given back */
+    bool destroyed; /* by its owner; buffers that come back are freed */
 };
 
 pool_t *pool_create(void)
@@ -25,18 +27,30 @@ pool_t *pool_create(void)
     return pool;
 }
 
+/* Free what is here, and the pool itself once nothing is out. Called with the lock, which it gives up. */
+static void dismantle(pool_t *pool)
+{
+    while (pool->free) {
+        pool_head_t *head = pool->free;
+        pool->free = head->next;
+        mem_free(head);
+    }
+    const bool empty = pool->out == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (empty) {
+        pthread_mutex_destroy(&pool->lock);
+        mem_free(pool);
+    }
+}
+
 void pool_destroy(pool_t **pool)
 {
-    if (!*pool)
+    pool_t *p = *pool;
+    if (!p)
         return;
-    ASSERT((*pool)->out == 0);
-    for (pool_head_t *head = (*pool)->free; head;) {
-        pool_head_t *next = head->next;
-        mem_free(head);
-        head = next;
-    }
-    pthread_mutex_destroy(&(*pool)->lock);
-    mem_free(*pool);
+    pthread_mutex_lock(&p->lock);
+    p->destroyed = true;
+    dismantle(p);
     *pool = NULL;
 }
 
@@ -67,8 +81,12 @@ void pool_give(void *buffer)
     pool_head_t *head = (pool_head_t *)((char *)buffer - MEM_ALIGN);
     pool_t *pool = head->pool;
     pthread_mutex_lock(&pool->lock);
+    ASSERT(pool->out > 0);
     head->next = pool->free;
     pool->free = head;
     pool->out--;
-    pthread_mutex_unlock(&pool->lock);
+    if (pool->destroyed)
+        dismantle(pool);
+    else
+        pthread_mutex_unlock(&pool->lock);
 }

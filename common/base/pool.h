@@ -7,7 +7,8 @@
 typedef struct pool pool_t;
 
 pool_t *pool_create(void); /* **owned**; cannot fail */
-/* pool_destroy - frees the pool and all buffers given back; every buffer must have been given back. */
+/* pool_destroy - frees all buffers given back. Buffers that are still out (in the queue of a transport, say) stay valid; the last
+ * of them to be given back takes the pool's own memory with it. */
 void pool_destroy(pool_t **pool);
 
 /* pool_take - a 64-byte aligned buffer of at least `bytes`, contents undefined; **owned** until pool_give. */
