@@ -12,7 +12,7 @@
 typedef struct shard_thread {
     pthread_t thread;
     shard_t *shard;
-    const volatile bool *stop;
+    const atomic_bool *stop;
     status_t status;
     atomic_bool ended;
 } shard_thread_t;
@@ -50,7 +50,7 @@ static status_t watch(const server_options_t *options, member_t *member, shard_t
 
 status_t server_run(const server_options_t *options)
 {
-    volatile bool stop = false;
+    atomic_bool stop = false;
     int started = 0;
     shard_thread_t *threads = MEM_ARRAY(shard_thread_t, options->shards);
     const config_t *config = options->experiment->base;
@@ -75,7 +75,7 @@ status_t server_run(const server_options_t *options)
     }
     if (status == ST_OK)
         status = watch(options, &member, threads);
-    stop = true;
+    atomic_store(&stop, true);
     for (int i = 0; i < started; i++)
         pthread_join(threads[i].thread, NULL);
     if (status != ST_OK && status != ST_STOPPED && status != ST_PEER)

@@ -165,8 +165,11 @@ static status_t refuse(shard_t *shard, net_message_t *message, const char *reaso
 static const char *check_segments(const shard_t *shard, const net_message_t *message, int64_t *floats)
 {
     const wire_segment_t *segments = message->frame[0].data;
-    int64_t n = message->frame[0].bytes / (int64_t)sizeof *segments, keys = 0, total = 0;
-    for (int64_t i = 0; i < n; i++) {
+    const int64_t n = message->frame[0].bytes / (int64_t)sizeof *segments, count = message->header.count;
+    int64_t keys = 0, total = 0;
+    if (message->frame[1].bytes != count * (int64_t)sizeof(uint64_t))
+        return "segment counts, key count and key bytes disagree";
+    for (int64_t i = 0; i < n && keys <= count; i++) {
         if (segments[i].table >= shard->n_tables)
             return "a segment names a table that does not exist";
         if (i > 0 && segments[i].table <= segments[i - 1].table)
@@ -174,7 +177,7 @@ static const char *check_segments(const shard_t *shard, const net_message_t *mes
         keys += segments[i].count;
         total += (int64_t)segments[i].count * table_options(shard->tables[segments[i].table])->dim;
     }
-    if (keys != message->header.count || message->frame[1].bytes != keys * (int64_t)sizeof(uint64_t))
+    if (keys != count)
         return "segment counts, key count and key bytes disagree";
     if (message->header.type == WIRE_PUSH && message->frame[2].bytes != total * (int64_t)sizeof(float))
         return "gradient bytes do not match keys and embedding width";
@@ -253,13 +256,23 @@ static void apply_step(shard_t *shard, net_message_t *const *messages, int n, in
         shard->counters.rows_pushed += messages[w]->header.count;
 }
 
+/* The first step whose pulls are not answered yet: before anything is applied, those of steps 0 .. d are answered at once. */
+static int64_t first_unanswered(const shard_t *shard)
+{
+    return shard->applied == 0 ? 0 : shard->applied + shard->config->train.pipeline_depth;
+}
+
+/* May the pushes of step `applied` be applied: all are here, and all pulls that must not see them were answered? */
 static bool step_complete(const shard_t *shard)
 {
-    int64_t depth = shard->config->train.pipeline_depth;
-    for (int w = 0; w < shard->o.workers; w++)
-        if (place_at(shard, shard->pushes, shard->applied, w)->place != PLACE_HELD ||
-            place_at(shard, shard->pulls, shard->applied + depth, w)->place != PLACE_ANSWERED)
+    const int64_t last = shard->applied + shard->config->train.pipeline_depth;
+    for (int w = 0; w < shard->o.workers; w++) {
+        if (place_at(shard, shard->pushes, shard->applied, w)->place != PLACE_HELD)
             return false;
+        for (int64_t step = first_unanswered(shard); step <= last; step++)
+            if (place_at(shard, shard->pulls, step, w)->place != PLACE_ANSWERED)
+                return false;
+    }
     return true;
 }
 
@@ -268,7 +281,7 @@ static status_t advance_ordered(shard_t *shard)
 {
     int64_t depth = shard->config->train.pipeline_depth;
     for (;;) {
-        int64_t first = shard->applied == 0 ? 0 : shard->applied + depth;
+        const int64_t first = first_unanswered(shard);
         for (int64_t step = first; step <= shard->applied + depth; step++)
             for (int w = 0; w < shard->o.workers; w++) {
                 held_t *pull = place_at(shard, shard->pulls, step, w);
@@ -314,8 +327,8 @@ static status_t handle_pull(shard_t *shard, net_message_t *message, int worker)
     int64_t step = message->header.step;
     if (shard->config->determinism == DETERMINISM_ASYNC)
         return answer(shard, message, false);
-    int64_t oldest = is_ordered(shard) ? shard->applied : shard->pushed[worker];
-    if (step < oldest || step >= oldest + RING)
+    int64_t oldest = is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker];
+    if (step < oldest || step >= (is_ordered(shard) ? shard->applied : oldest) + RING)
         return refuse(shard, message, "its step is not among those in flight");
     held_t *pull = place_at(shard, shard->pulls, step, worker);
     if (pull->place != PLACE_EMPTY)
@@ -327,25 +340,30 @@ static status_t handle_pull(shard_t *shard, net_message_t *message, int worker)
 
 static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
 {
-    int64_t step = message->header.step;
-    if (!window_accept(&shard->windows[worker], message->header.sequence)) {
+    const int64_t step = message->header.step, oldest = is_ordered(shard) ? shard->applied : shard->pushed[worker];
+    const uint64_t sequence = message->header.sequence;
+    window_t *window = &shard->windows[worker];
+    if (!window_reaches(window, sequence))
+        return refuse(shard, message, "its sequence number does not follow those before");
+    if (window_has(window, sequence)) {
         shard->counters.duplicates++;
         net_release(shard->o.net, message);
         return ST_OK;
     }
+    if (step < oldest || step >= oldest + RING)
+        return refuse(shard, message, "its step is not among those in flight");
     if (is_ordered(shard)) {
-        if (step < shard->applied || step >= shard->applied + RING)
-            return refuse(shard, message, "its step is not among those in flight");
         held_t *push = place_at(shard, shard->pushes, step, worker);
         if (push->place != PLACE_EMPTY)
             return refuse(shard, message, "this step was pushed before");
+        ASSERT(window_accept(window, sequence));
         push->place = PLACE_HELD;
         push->message = *message;
         return advance_ordered(shard);
     }
+    ASSERT(window_accept(window, sequence));
     apply_step(shard, &message, 1, step);
-    if (step + 1 > shard->pushed[worker])
-        shard->pushed[worker] = step + 1;
+    shard->pushed[worker] = step + 1;
     net_release(shard->o.net, message);
     return shard->config->determinism == DETERMINISM_BOUNDED ? advance_bounded(shard) : ST_OK;
 }
@@ -395,6 +413,8 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
 static status_t handle_flush(shard_t *shard, net_message_t *message)
 {
     message_counters_t *c = &shard->counters;
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
     hash_digest_t digest = {0};
     char path[MESSAGE_DIR_BYTES + 64];
     snprintf(path, sizeof path, "%s/store", shard->run_dir);
@@ -424,8 +444,6 @@ static status_t handle_flush(shard_t *shard, net_message_t *message)
     }
     wire_header_t header = header_of(shard, WIRE_FLUSHED, shard->applied, c->rows);
     wire_frame_t frame = {c, sizeof *c};
-    int peer = message->peer;
-    net_release(shard->o.net, message);
     return net_send(shard->o.net, peer, &header, &frame, 1);
 }
 
@@ -434,6 +452,8 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
     const wire_header_t *header = &message->header;
     switch (header->type) {
     case WIRE_STOP:
+        if (message->peer != PEER_COORDINATOR)
+            return refuse(shard, message, "only the coordinator stops a shard");
         net_release(shard->o.net, message);
         return ST_STOPPED;
     case WIRE_BEGIN:
@@ -466,9 +486,9 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
     return header->type == WIRE_PULL ? handle_pull(shard, message, worker) : handle_push(shard, message, worker);
 }
 
-status_t shard_run(shard_t *shard, const volatile bool *stop)
+status_t shard_run(shard_t *shard, const atomic_bool *stop)
 {
-    while (!*stop) {
+    while (!atomic_load(stop)) {
         net_message_t message;
         status_t status = net_receive(shard->o.net, &message, 200);
         if (status == ST_TIMEOUT)

@@ -7,6 +7,7 @@
 #ifndef SMELTER_SHARD_H
 #define SMELTER_SHARD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "common/config/config.h"
@@ -32,6 +33,6 @@ void shard_destroy(shard_t **shard);
 WARN_UNUSED status_t shard_handle(shard_t *shard, net_message_t *message);
 
 /* shard_run - receive and handle until STOP or a fatal error, or until *stop becomes true. ST_OK after STOP. */
-WARN_UNUSED status_t shard_run(shard_t *shard, const volatile bool *stop);
+WARN_UNUSED status_t shard_run(shard_t *shard, const atomic_bool *stop);
 
 #endif
