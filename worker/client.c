@@ -17,6 +17,7 @@ typedef struct flight {
     uint64_t sequence;       /* of the pull; answers carry it */
     int missing;             /* shards that have not answered */
     bool *answered;          /* [shards] */
+    int64_t *asked;          /* [shards] keys of the pull */
     net_message_t *messages; /* [shards] */
 } flight_t;
 
@@ -49,6 +50,7 @@ client_t *client_create(const client_options_t *options)
     c->push_base = MEM_ARRAY(float *, options->shards);
     for (int i = 0; i < IN_FLIGHT; i++) {
         c->flights[i].answered = MEM_ARRAY(bool, options->shards);
+        c->flights[i].asked = MEM_ARRAY(int64_t, options->shards);
         c->flights[i].messages = MEM_ARRAY(net_message_t, options->shards);
     }
     return c;
@@ -64,14 +66,26 @@ static void release_flight(client_t *c, flight_t *flight)
     flight->used = false;
 }
 
+/* Buffers of a push that was begun and, because its step failed, never sent. */
+static void drop_push(client_t *c)
+{
+    for (int s = 0; s < c->o.shards; s++) {
+        if (c->push_buffer[s])
+            pool_give(c->push_buffer[s]);
+        c->push_buffer[s] = NULL;
+    }
+}
+
 void client_destroy(client_t **client)
 {
     client_t *c = *client;
     if (!c)
         return;
+    drop_push(c);
     for (int i = 0; i < IN_FLIGHT; i++) {
         release_flight(c, &c->flights[i]);
         mem_free(c->flights[i].answered);
+        mem_free(c->flights[i].asked);
         mem_free(c->flights[i].messages);
     }
     for (int i = 0; i < c->n_controls; i++)
@@ -88,6 +102,7 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
 {
     for (int i = 0; i < IN_FLIGHT; i++)
         release_flight(c, &c->flights[i]);
+    drop_push(c);
     c->run_id = run_id;
     c->epoch = epoch;
     c->components = components;
@@ -159,6 +174,7 @@ status_t client_pull(client_t *c, const batch_t *batch, bool peek)
         lay_out_keys(c, batch, s, segments, key_list);
         wire_header_t header = header_of(c, peek ? WIRE_PEEK : WIRE_PULL, batch->step, keys);
         header.sequence = flight->sequence;
+        flight->asked[s] = keys;
         wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
         TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
         c->rows_pulled += keys;
@@ -173,10 +189,20 @@ status_t client_drain(client_t *c, int64_t step)
     for (int s = 0; s < c->o.shards; s++) {
         wire_header_t header = header_of(c, WIRE_PULL, step, 0);
         header.sequence = flight->sequence;
+        flight->asked[s] = 0;
         wire_frame_t frames[] = {{NULL, 0}, {NULL, 0}};
         TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
     }
     return ST_OK;
+}
+
+static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked)
+{
+    const int64_t step = message->header.step, count = message->header.count, bytes = message->frame[0].bytes;
+    const int shard = PEER_SHARD_OF(message->peer);
+    net_release(c->o.net, message);
+    return FAIL(ST_MESSAGE, "step %lld: %s answered a pull of %lld rows of %d weights with %lld rows in %lld bytes", (long long)step,
+                c->o.shard_names[shard], (long long)asked, c->dim, (long long)count, (long long)bytes);
 }
 
 /* Take one message: an answer goes to its flight, control messages are kept, errors of shards are fatal. */
@@ -186,8 +212,10 @@ static status_t handle(client_t *c, net_message_t *message)
     if (header->type == WIRE_ROWS && PEER_IS_SHARD(message->peer) && header->run_id == c->run_id && header->epoch == c->epoch) {
         int shard = PEER_SHARD_OF(message->peer);
         flight_t *flight = find_flight(c, header->step);
-        if (flight && !flight->answered[shard] && flight->sequence == header->sequence &&
-            message->frame[0].bytes == header->count * c->dim * (int64_t)sizeof(float)) {
+        if (flight && !flight->answered[shard] && flight->sequence == header->sequence) {
+            if (header->count != flight->asked[shard] ||
+                message->frame[0].bytes != header->count * c->dim * (int64_t)sizeof(float))
+                return refuse_rows(c, message, flight->asked[shard]);
             flight->answered[shard] = true;
             flight->messages[shard] = *message;
             flight->missing--;
