@@ -24,7 +24,7 @@ WARN_UNUSED status_t loader_create(dataset_t *dataset, int shards, const uint16_
 /* loader_destroy - stops and joins the thread. */
 void loader_destroy(loader_t **loader);
 
-/* loader_start - begin a plan; the one before must be used up or is dropped. */
+/* loader_start - begin a plan; the one before must be used up or is dropped, and its batches with it: none may be in use. */
 void loader_start(loader_t *loader, const loader_plan_t *plan);
 
 /* loader_next - the next batch, borrowed until loader_recycle; *out is NULL at the end of the plan. Batches are recycled in

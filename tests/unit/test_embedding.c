@@ -1,0 +1,273 @@
+/* test_embedding - gather and pooling forward, the sum per key backward, against double loops over the dataset: the same bits as a
+ * sum in ascending rows inside a lane and over an explicit binary tree across lanes (docs/MATH.md), and the gradient equals
+ * central differences of a loss of the pooled inputs.                                                                   */
+#include "worker/embedding.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/base/hash.h"
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/kernels/tree.h"
+#include "tests/lib/sample.h"
+#include "tests/lib/testing.h"
+
+#define SHARDS 3
+#define DIM_MOST 24
+#define LANES_MOST 8
+
+typedef struct fixture {
+    sample_t *sample;
+    dataset_t *dataset;
+    batch_builder_t *builder;
+    batch_t batch;
+    int64_t positions[200];
+    int dim, inputs;
+    float *weights; /* [uniques][dim] */
+    const float **row;
+} fixture_t;
+
+static fixture_t setup(int single, int multi, int numeric, int rows, int dim, uint64_t seed)
+{
+    fixture_t f = {.dim = dim, .inputs = (single + multi) * dim + numeric};
+    test_dir();
+    const sample_options_t options = {.path = test_path("data"),
+                                      .seed = seed,
+                                      .rows = 250,
+                                      .single = single,
+                                      .multi = multi,
+                                      .numeric = numeric,
+                                      .values = 25,
+                                      .train_fraction = 1,
+                                      .weights = true};
+    f.sample = sample_create(&options);
+    uint16_t slot_shard[HASH_SLOTS];
+    for (int slot = 0; slot < HASH_SLOTS; slot++)
+        slot_shard[slot] = (uint16_t)(slot % SHARDS);
+    assert_int_equal(dataset_open(options.path, 1 << 20, &f.dataset), ST_OK);
+    f.builder = batch_builder_create(f.dataset, SHARDS, slot_shard);
+    for (int r = 0; r < rows; r++)
+        f.positions[r] = (int64_t)(rng_u64(seed, 3, (uint64_t)r) % 250);
+    assert_int_equal(batch_build(f.builder, f.positions, rows, 0, &f.batch), ST_OK);
+    f.weights = MEM_ARRAY(float, f.batch.uniques *dim);
+    f.row = MEM_ARRAY(const float *, f.batch.uniques);
+    for (int i = 0; i < f.batch.uniques * dim; i++)
+        f.weights[i] = (float)rng_normal(seed, 4, (uint64_t)i);
+    for (int u = 0; u < f.batch.uniques; u++)
+        f.row[u] = f.weights + u * dim;
+    assert_int_equal(embedding_inputs(dataset_info(f.dataset), dim), f.inputs);
+    return f;
+}
+
+static void teardown(fixture_t *f)
+{
+    mem_free(f->weights);
+    mem_free(f->row);
+    batch_reset(&f->batch);
+    batch_builder_destroy(&f->builder);
+    dataset_close(&f->dataset);
+    sample_destroy(&f->sample);
+}
+
+/* The unique of a key of a field, by a search through the segments. */
+static int unique_of(const batch_t *batch, int field, uint64_t key)
+{
+    int u = 0;
+    for (int s = 0; s < batch->segment_first[SHARDS]; s++)
+        for (uint32_t i = 0; i < batch->segments[s].count; i++, u++)
+            if ((int)batch->segments[s].table == field && batch->keys[u] == key)
+                return u;
+    fail_msg("key %llu of field %d is not in the batch", (unsigned long long)key, field);
+    return -1;
+}
+
+/* x of one example, from the dataset and the weights of its keys. */
+static void naive_inputs(const fixture_t *f, int r, float *x)
+{
+    const sample_row_t *row = &f->sample->row[f->positions[r]];
+    const batch_t *b = &f->batch;
+    memset(x, 0, sizeof *x * (size_t)f->inputs);
+    for (int field = 0; field < b->single + b->multi; field++) {
+        float *out = x + field * f->dim;
+        const int m = field - b->single;
+        for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
+            const float *w = f->row[unique_of(b, field, m < 0 ? row->single[field] : row->key[m][i])];
+            for (int d = 0; d < f->dim; d++)
+                out[d] = m < 0 ? w[d] : out[d] + sample_scale(row, m, i) * w[d];
+        }
+    }
+    memcpy(x + f->inputs - b->numeric, row->numeric, sizeof *x * (size_t)b->numeric);
+}
+
+static void check_gather(const fixture_t *f, int first, int rows)
+{
+    float *x = MEM_ARRAY(float, (rows + 1) * f->inputs), *expected = MEM_ARRAY(float, f->inputs);
+    memset(x, 0xff, sizeof *x * (size_t)((rows + 1) * f->inputs)); /* what a larger lane left there */
+    embedding_gather(x, &f->batch, first, rows, f->row, f->dim);
+    for (int r = 0; r < rows; r++) {
+        naive_inputs(f, first + r, expected);
+        assert_memory_equal(x + r * f->inputs, expected, sizeof *x * (size_t)f->inputs);
+    }
+    for (int i = 0; i < f->inputs; i++)
+        assert_true(isnan(x[rows * f->inputs + i])); /* nothing was written behind the lane */
+    mem_free(x);
+    mem_free(expected);
+}
+
+static const int shapes[][3] = {{3, 2, 2}, {2, 0, 0}, {0, 2, 1}, {4, 4, 4}};
+static const int dims[] = {1, 3, 4, 8, 16, DIM_MOST};
+
+static void test_gather(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
+            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d], 10 * i + d);
+            check_gather(&f, 0, 61);
+            check_gather(&f, 16, 16);
+            check_gather(&f, 48, 13);
+            teardown(&f);
+        }
+}
+
+/* Sum of the leaves [low, high) that are there; false where none is. */
+static bool tree_sum(float leaves[LANES_MOST][DIM_MOST], const bool *has, int low, int high, int dim, float *out)
+{
+    if (high - low == 1) {
+        memcpy(out, leaves[low], sizeof *out * (size_t)dim);
+        return has[low];
+    }
+    float right[DIM_MOST];
+    const int middle = (low + high) / 2;
+    const bool has_left = tree_sum(leaves, has, low, middle, dim, out);
+    const bool has_right = tree_sum(leaves, has, middle, high, dim, right);
+    for (int d = 0; d < dim && has_right; d++)
+        out[d] = has_left ? out[d] + right[d] : right[d];
+    return has_left || has_right;
+}
+
+/* The gradient of one key: a sum per lane in ascending rows, then the tree. */
+static void naive_gradient(const fixture_t *f, int field, uint64_t key, const float *dx, int lanes, int lane_rows, float *out)
+{
+    float leaves[LANES_MOST][DIM_MOST];
+    bool has[LANES_MOST] = {0};
+    const batch_t *b = &f->batch;
+    const int m = field - b->single;
+    for (int r = 0; r < b->rows; r++) {
+        const sample_row_t *row = &f->sample->row[f->positions[r]];
+        float *leaf = leaves[r / lane_rows];
+        for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
+            if ((m < 0 ? row->single[field] : row->key[m][i]) != key)
+                continue;
+            for (int d = 0; d < f->dim; d++) {
+                const float g = dx[r * f->inputs + field * f->dim + d], use = m < 0 ? g : sample_scale(row, m, i) * g;
+                leaf[d] = has[r / lane_rows] ? leaf[d] + use : use;
+            }
+            has[r / lane_rows] = true;
+        }
+    }
+    assert_true(tree_sum(leaves, has, 0, lanes, f->dim, out));
+}
+
+static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *order_matters)
+{
+    const batch_t *b = &f->batch;
+    float *dx = MEM_ARRAY(float, b->rows * f->inputs), *scratch = MEM_ARRAY(float, (tree_levels((uint32_t)lanes) + 1) * f->dim);
+    for (int i = 0; i < b->rows * f->inputs; i++)
+        dx[i] = (float)rng_normal(6, (uint64_t)lanes, (uint64_t)i);
+    for (int s = 0; s < SHARDS; s++) {
+        const int keys = b->shard_first[s + 1] - b->shard_first[s];
+        float *out = MEM_ARRAY(float, keys * f->dim), *at = out;
+        memset(out, 0xff, sizeof *out * (size_t)(keys * f->dim));
+        embedding_reduce(out, b, s, dx, f->dim, lane_rows, scratch);
+        int u = b->shard_first[s];
+        for (int i = b->segment_first[s]; i < b->segment_first[s + 1]; i++)
+            for (uint32_t n = 0; n < b->segments[i].count; n++, u++, at += f->dim) {
+                float expected[DIM_MOST], one_lane[DIM_MOST];
+                naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, lanes, lane_rows, expected);
+                assert_memory_equal(at, expected, sizeof *at * (size_t)f->dim);
+                naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, 1, b->rows, one_lane);
+                *order_matters |= memcmp(at, one_lane, sizeof *at * (size_t)f->dim) != 0;
+            }
+        mem_free(out);
+    }
+    mem_free(dx);
+    mem_free(scratch);
+}
+
+static void test_reduce(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
+            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d], 100 + 10 * i + d);
+            for (int lanes = 1; lanes <= LANES_MOST; lanes *= 2) {
+                bool order_matters = false;
+                check_reduce(&f, lanes, 64 / lanes, &order_matters);  /* the last lane has 3 rows fewer */
+                check_reduce(&f, lanes, 128 / lanes, &order_matters); /* the second half of the lanes is empty or short */
+                /* else the comparison could not tell a tree from a plain sum */
+                assert_int_equal(order_matters, lanes > 1);
+            }
+            teardown(&f);
+        }
+}
+
+/* loss = sum over the inputs of c x^2 / 2, a quadratic of the weights: central differences are exact but for rounding. */
+static double naive_loss(const fixture_t *f, const float *c)
+{
+    double loss = 0.0;
+    float *x = MEM_ARRAY(float, f->inputs);
+    for (int r = 0; r < f->batch.rows; r++) {
+        naive_inputs(f, r, x);
+        for (int i = 0; i < f->inputs; i++)
+            loss += 0.5 * (double)c[r * f->inputs + i] * (double)x[i] * (double)x[i];
+    }
+    mem_free(x);
+    return loss;
+}
+
+static void test_gradient_equals_finite_differences(void **state)
+{
+    (void)state;
+    enum { ROWS = 20, DIM = 3 };
+    fixture_t f = setup(2, 2, 1, ROWS, DIM, 7);
+    const batch_t *b = &f.batch;
+    float *c = MEM_ARRAY(float, ROWS *f.inputs), *x = MEM_ARRAY(float, ROWS *f.inputs), scratch[3 * DIM];
+    for (int i = 0; i < ROWS * f.inputs; i++)
+        c[i] = (float)rng_normal(8, 0, (uint64_t)i);
+    embedding_gather(x, b, 0, ROWS, f.row, DIM);
+    for (int i = 0; i < ROWS * f.inputs; i++)
+        x[i] *= c[i]; /* dloss/dx */
+    float *gradient = MEM_ARRAY(float, b->uniques *DIM);
+    for (int s = 0; s < SHARDS; s++)
+        embedding_reduce(gradient + b->shard_first[s] * DIM, b, s, x, DIM, 5, scratch);
+    double largest = 0.0;
+    for (int i = 0; i < b->uniques * DIM; i++) {
+        const float value = f.weights[i], h = 0.25f;
+        f.weights[i] = value + h;
+        const double right = naive_loss(&f, c), width_right = f.weights[i];
+        f.weights[i] = value - h;
+        const double left = naive_loss(&f, c), width = width_right - f.weights[i];
+        f.weights[i] = value;
+        const double difference = (right - left) / width;
+        if (fabs(difference - (double)gradient[i]) > 2e-5 * (1.0 + fabs(difference)))
+            fail_msg("weight %d: gradient %.9g, difference %.9g", i, (double)gradient[i], difference);
+        largest = fmax(largest, fabs(difference));
+    }
+    assert_true(largest > 0.1);
+    mem_free(c);
+    mem_free(x);
+    mem_free(gradient);
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_reduce),
+        cmocka_unit_test(test_gradient_equals_finite_differences),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
