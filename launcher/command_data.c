@@ -55,18 +55,73 @@ done:
     return status;
 }
 
+/* The settings that a generated dataset was made with, one per line; **owned**. */
+static char *synth_settings(const struct config_synth *settings)
+{
+    char *text = mem_strdup("");
+#define APPEND(kind, name, initial, least, most, doc)                                   \
+    {                                                                                  \
+        char *longer = mem_printf("%ssynth.%s: %.17g\n", text, #name, (double)settings->name); \
+        mem_free(text);                                                                \
+        text = longer;                                                                 \
+    }
+    CONFIG_SYNTH(APPEND)
+#undef APPEND
+    return text;
+}
+
+/* A generated dataset carries its settings in a file beside its blocks, so that one made by other settings is not taken for it. */
+static status_t check_settings(const char *marker, const char *wanted, const char *dataset)
+{
+    char *found;
+    if (!file_exists(marker))
+        return ST_OK; /* made by a person with smelter synth or import: theirs to vouch for */
+    TRY(file_read(marker, &found, NULL));
+    const char *a = found, *b = wanted;
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    status_t status = ST_OK;
+    if (*a || *b) {
+        while (a > found && a[-1] != '\n') {
+            a--;
+            b--;
+        }
+        status = FAIL(ST_INPUT, "dataset %s was generated with other settings (%.*s there, %.*s here); remove it or choose another data.path",
+                      dataset, (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
+    }
+    mem_free(found);
+    return status;
+}
+
+static status_t synth_configured(const config_t *config)
+{
+    char *settings = synth_settings(&config->synth), *marker = mem_printf("%s/synth.settings", config->data.path);
+    status_t status;
+    if (dataset_exists(config->data.path)) {
+        status = check_settings(marker, settings, config->data.path);
+    } else {
+        log_info("dataset %s is not there: generating %lld synthetic rows", config->data.path, (long long)config->synth.rows);
+        status = synth_dataset(&config->synth, config->data.path, true);
+        if (status == ST_OK)
+            status = file_write_atomic(marker, settings, strlen(settings));
+    }
+    mem_free(settings);
+    mem_free(marker);
+    return status;
+}
+
 static status_t prepare_one(const config_t *config, const char *config_path)
 {
     if (!*config->data.path)
         return FAIL(ST_INPUT, "%s: data.path is empty; name a dataset made by smelter import or smelter synth", config_path);
+    if (config->synth.rows)
+        return synth_configured(config);
     if (dataset_exists(config->data.path))
         return ST_OK;
     if (*config->data.input)
         return import_configured(config, config_path);
-    if (config->synth.rows) {
-        log_info("dataset %s is not there: generating %lld synthetic rows", config->data.path, (long long)config->synth.rows);
-        return synth_dataset(&config->synth, config->data.path, true);
-    }
     return FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import or smelter synth, or set data.input or synth.rows",
                 config->data.path);
 }
