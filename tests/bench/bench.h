@@ -63,7 +63,7 @@ static inline int64_t bench_draw(uint64_t i)
 /* bench_requests - n lists of BENCH_KEYS distinct keys each, one after the other; **owned**. */
 static inline uint64_t *bench_requests(int n)
 {
-    uint64_t *keys = MEM_ARRAY(uint64_t, (int64_t)n *BENCH_KEYS);
+    uint64_t *keys = MEM_ARRAY(uint64_t, (int64_t)n * BENCH_KEYS);
     int32_t *last = MEM_ARRAY(int32_t, BENCH_ROWS);
     uint64_t draws = 0;
     for (int request = 0; request < n; request++)

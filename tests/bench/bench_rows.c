@@ -42,8 +42,12 @@ static status_t serve(const experiment_t *experiment, int endpoint_to)
         status = FAIL(ST_SYSTEM, "the endpoint cannot be handed to the worker");
         goto done;
     }
-    const shard_options_t options = {
-        .first_of_process = true, .rank = RANK_SERVER, .first_worker = RANK_WORKER, .workers = 1, .experiment = experiment, .net = net};
+    const shard_options_t options = {.first_of_process = true,
+                                     .rank = RANK_SERVER,
+                                     .first_worker = RANK_WORKER,
+                                     .workers = 1,
+                                     .experiment = experiment,
+                                     .net = net};
     TRY_DONE(shard_create(&options, &shard));
     status = shard_run(shard, &stop);
 done:
@@ -59,10 +63,10 @@ typedef struct bench {
     net_t *lead, *net; /* the coordinator's side and the worker's */
     member_t member;
     client_t *client;
-    uint64_t *keys; /* [REQUESTS][BENCH_KEYS] */
+    uint64_t *keys;   /* [REQUESTS][BENCH_KEYS] */
     float *gradients; /* [REQUESTS][BENCH_KEYS][DIM] */
     float *rows;      /* [BENCH_KEYS][DIM] */
-    int64_t step; /* pushes so far */
+    int64_t step;     /* pushes so far */
 } bench_t;
 
 static status_t begin(bench_t *b, const char *shard_endpoint)
@@ -233,7 +237,9 @@ int main(int argc, char **argv)
         return 2;
     }
     pid_t server = fork();
-    status_t status = server < 0 ? FAIL(ST_SYSTEM, "no second process") : server == 0 ? serve(experiment, ends[1]) : work(ends[0]);
+    status_t status = server < 0    ? FAIL(ST_SYSTEM, "no second process")
+                      : server == 0 ? serve(experiment, ends[1])
+                                    : work(ends[0]);
     if (server > 0) {
         int end = 0;
         if (status != ST_OK || waitpid(server, &end, 0) != server || end != 0)
