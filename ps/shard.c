@@ -382,7 +382,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
     TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica, &shard->config));
     const config_t *c = shard->config;
-    shard->n_tables = (uint32_t)(c->model.components * begin.fields);
+    shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
     shard->tables = MEM_ARRAY(table_t *, shard->n_tables);
     for (uint32_t t = 0; t < shard->n_tables; t++) {
         const table_options_t options = {

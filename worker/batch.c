@@ -271,6 +271,7 @@ void batch_reset(batch_t *batch)
     mem_free(batch->label);
     mem_free(batch->group);
     mem_free(batch->values);
+    mem_free(batch->teacher);
     mem_free(batch->keys);
     mem_free(batch->shard_first);
     mem_free(batch->segments);

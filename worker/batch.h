@@ -19,6 +19,7 @@ typedef struct batch {
     uint8_t *label;  /* [rows] */
     uint64_t *group; /* [rows] */
     float *values;   /* [rows][numeric] */
+    float *teacher;  /* [rows] probabilities of a teacher, or NULL; filled by the loader */
 
     int32_t uniques;
     uint64_t *keys;  /* [uniques] */
@@ -36,7 +37,7 @@ typedef struct batch {
     float *use_scale;           /* scale of each use; 1 for single-valued fields */
 
     /* capacities of the arrays above */
-    size_t rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap, uses_cap, firsts_cap;
+    size_t teacher_cap, rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap, uses_cap, firsts_cap;
 } batch_t;
 
 typedef struct batch_builder batch_builder_t;

@@ -1,64 +1,100 @@
-/* Components are the outer loop, lanes the inner one: a network's weights stay in the cache while its lanes pass. Dense gradients
- * of lanes are placed on the fixed tree as they come (at most log2(lanes) + 1 buffers); input gradients of all lanes are kept,
- * because an embedding's gradient is summed key by key over them. */
+/* Lanes are the outer loop: on each lane all K components go forward, then the objective looks at all their logits, then all go
+ * backward, so that components may learn from one another. Dense gradients of lanes are placed on the fixed tree as they come (at
+ * most log2(lanes) + 1 buffers per component); input gradients of all lanes are kept, because an embedding's gradient is summed
+ * key by key over them. Where components share embeddings they share the input too, and its gradient is their sum in order. */
 #include "worker/step.h"
-
-#include <math.h>
-#include <stdio.h>
 
 #include "common/base/memory.h"
 #include "common/kernels/loss.h"
 #include "common/kernels/tree.h"
 #include "worker/embedding.h"
+#include "worker/lanes.h"
+#include "worker/objective.h"
 
 struct step {
     const config_t *config; /* borrowed */
-    int components, dim, inputs, lanes, lane_rows, shards;
+    int components, sets;   /* K; sets of tables, K or 1 */
+    int deploy_first, deploy_last;
+    int dim, inputs, lanes, lane_rows, shards;
     model_t **models;
+    objective_t *objective;
+    tree_stack_t *trees;    /* [K] of the dense gradients */
     float **dense_scratch;  /* [K] rows of the lane tree */
     float **dense;          /* [K] sum of the last step, inside dense_scratch */
-    float *x;               /* [lane_rows][inputs] */
-    float *dx;              /* [lanes * lane_rows][inputs] */
+    float **x;              /* [sets] [lane_rows][inputs] */
+    float **dx;             /* [sets] [lanes * lane_rows][inputs] */
+    float *dx_more;         /* [lane_rows][inputs], only where K networks share an input */
     float *logits;          /* [K][lanes * lane_rows] */
     float *probability;     /* scratch and result, [lanes * lane_rows] */
-    float *component_p, *targets, *losses; /* [lane_rows] */
+    float *component_p, *targets; /* [lane_rows] */
     float *embedding_scratch;
-    const float **row;
-    size_t row_cap;
+    const float ***row;     /* [sets] [uniques] */
+    size_t *row_cap;
+
+    /* What the objective sees of a lane. */
+    const float **z, **hidden; /* [K] */
+    float **p, **dz, **dhidden; /* [K]; dhidden is all NULL where the objective does not use it */
 };
+
+static void create_components(step_t *s, int hidden_width)
+{
+    for (int k = 0; k < s->components; k++) {
+        s->dense_scratch[k] = MEM_ARRAY(float, model_parameters(s->models[k]) * (tree_levels((uint32_t)s->lanes) + 1));
+        s->p[k] = MEM_ARRAY(float, s->lane_rows);
+        s->dz[k] = MEM_ARRAY(float, s->lane_rows);
+        if (objective_uses_hidden(s->objective))
+            s->dhidden[k] = MEM_ARRAY(float, (int64_t)s->lane_rows * hidden_width);
+    }
+    for (int i = 0; i < s->sets; i++) {
+        s->x[i] = MEM_ARRAY(float, (int64_t)s->lane_rows * s->inputs);
+        s->dx[i] = MEM_ARRAY(float, (int64_t)s->lanes * s->lane_rows * s->inputs);
+    }
+    if (s->sets < s->components)
+        s->dx_more = MEM_ARRAY(float, (int64_t)s->lane_rows * s->inputs);
+}
 
 status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards, step_t **out)
 {
     step_t *s = MEM_NEW(step_t);
     s->config = config;
-    s->components = (int)config->model.components;
+    const int n = s->components = (int)config->model.components;
+    s->sets = (int)config_tables(config);
+    config_deploy(config, &s->deploy_first, &s->deploy_last);
     s->dim = (int)config->embedding.dim;
     s->inputs = embedding_inputs(info, s->dim);
     s->lanes = lanes;
     s->lane_rows = lane_rows;
     s->shards = shards;
-    s->models = MEM_ARRAY(model_t *, s->components);
-    s->dense_scratch = MEM_ARRAY(float *, s->components);
-    s->dense = MEM_ARRAY(float *, s->components);
-    status_t status = ST_OK;
-    for (int k = 0; k < s->components && status == ST_OK; k++) {
-        status = model_create(config, k, s->inputs, lane_rows, &s->models[k]);
-        if (status == ST_OK)
-            s->dense_scratch[k] = MEM_ARRAY(float, model_parameters(s->models[k]) * (tree_levels((uint32_t)lanes) + 1));
-    }
-    int64_t rows = (int64_t)lanes * lane_rows;
-    s->x = MEM_ARRAY(float, (int64_t)lane_rows * s->inputs);
-    s->dx = MEM_ARRAY(float, rows * s->inputs);
-    s->logits = MEM_ARRAY(float, rows * s->components);
-    s->probability = MEM_ARRAY(float, rows);
+    s->models = MEM_ARRAY(model_t *, n);
+    s->trees = MEM_ARRAY(tree_stack_t, n);
+    s->dense_scratch = MEM_ARRAY(float *, n);
+    s->dense = MEM_ARRAY(float *, n);
+    s->z = MEM_ARRAY(const float *, n);
+    s->hidden = MEM_ARRAY(const float *, n);
+    s->p = MEM_ARRAY(float *, n);
+    s->dz = MEM_ARRAY(float *, n);
+    s->dhidden = MEM_ARRAY(float *, n);
+    s->x = MEM_ARRAY(float *, s->sets);
+    s->dx = MEM_ARRAY(float *, s->sets);
+    s->row = MEM_ARRAY(const float **, s->sets);
+    s->row_cap = MEM_ARRAY(size_t, s->sets);
+    s->logits = MEM_ARRAY(float, (int64_t)lanes * lane_rows * n);
+    s->probability = MEM_ARRAY(float, (int64_t)lanes * lane_rows);
     s->component_p = MEM_ARRAY(float, lane_rows);
     s->targets = MEM_ARRAY(float, lane_rows);
-    s->losses = MEM_ARRAY(float, lane_rows);
     s->embedding_scratch = MEM_ARRAY(float, (int64_t)s->dim * (tree_levels((uint32_t)lanes) + 1));
+    status_t status = ST_OK;
+    for (int k = 0; k < n && status == ST_OK; k++)
+        status = model_create(config, k, s->inputs, lane_rows, &s->models[k]);
     if (status != ST_OK) {
         step_destroy(&s);
         return status;
     }
+    int hidden_width;
+    model_hidden(s->models[0], &hidden_width);
+    const lanes_t all = lanes_of(config, info->train_rows);
+    s->objective = objective_create(config, lanes_steps(&all), lane_rows, hidden_width);
+    create_components(s, hidden_width);
     *out = s;
     return ST_OK;
 }
@@ -71,19 +107,35 @@ void step_destroy(step_t **step)
     for (int k = 0; k < s->components; k++) {
         model_destroy(&s->models[k]);
         mem_free(s->dense_scratch[k]);
+        mem_free(s->p[k]);
+        mem_free(s->dz[k]);
+        mem_free(s->dhidden[k]);
     }
+    for (int i = 0; i < s->sets; i++) {
+        mem_free(s->x[i]);
+        mem_free(s->dx[i]);
+        mem_free(s->row[i]);
+    }
+    objective_destroy(&s->objective);
     mem_free(s->models);
+    mem_free(s->trees);
     mem_free(s->dense_scratch);
     mem_free(s->dense);
+    mem_free(s->z);
+    mem_free(s->hidden);
+    mem_free(s->p);
+    mem_free(s->dz);
+    mem_free(s->dhidden);
     mem_free(s->x);
     mem_free(s->dx);
+    mem_free(s->dx_more);
+    mem_free(s->row);
+    mem_free(s->row_cap);
     mem_free(s->logits);
     mem_free(s->probability);
     mem_free(s->component_p);
     mem_free(s->targets);
-    mem_free(s->losses);
     mem_free(s->embedding_scratch);
-    mem_free(s->row);
     mem_free(s);
     *step = NULL;
 }
@@ -94,100 +146,135 @@ static int lane_size(const step_t *s, const batch_t *batch, int lane)
     return left < 0 ? 0 : left < s->lane_rows ? left : s->lane_rows;
 }
 
-/* Mean of the components' probabilities, or the probability of their mean logit; one component takes a short way. */
+static float *lane_logits(const step_t *s, int k, int lane)
+{
+    return s->logits + ((int64_t)k * s->lanes + lane) * s->lane_rows;
+}
+
+/* Mean of the deployed components' probabilities, or the probability of their mean logit; one component takes a short way. */
 static void combine(step_t *s, int rows)
 {
-    const int64_t stride = (int64_t)s->lanes * s->lane_rows;
-    if (s->components == 1) {
-        loss_probability(s->probability, s->logits, rows);
+    const int members = s->deploy_last - s->deploy_first;
+    if (members == 1) {
+        loss_probability(s->probability, lane_logits(s, s->deploy_first, 0), rows);
         return;
     }
     const bool of_logits = s->config->model.combine == COMBINE_LOGIT;
     for (int first = 0; first < rows; first += s->lane_rows) {
         int n = rows - first < s->lane_rows ? rows - first : s->lane_rows;
         float *out = s->probability + first;
-        for (int k = 0; k < s->components; k++) {
-            const float *z = s->logits + k * stride + first;
+        for (int k = s->deploy_first; k < s->deploy_last; k++) {
+            const float *z = lane_logits(s, k, 0) + first;
             if (!of_logits)
                 loss_probability(s->component_p, z, n);
             const float *v = of_logits ? z : s->component_p;
             for (int i = 0; i < n; i++)
-                out[i] = (k ? out[i] : 0.0f) + v[i];
+                out[i] = (k > s->deploy_first ? out[i] : 0.0f) + v[i];
         }
         for (int i = 0; i < n; i++)
-            out[i] /= (float)s->components;
+            out[i] /= (float)members;
         if (of_logits)
             loss_probability(out, out, n);
     }
 }
 
-/* One lane of one component: forward, loss, backward. */
-static status_t train_lane(step_t *s, const batch_t *batch, int k, int lane, int rows, float scale, float *dparameters)
+static void find_rows(step_t *s, const batch_t *batch, const step_io_t *io)
 {
-    model_t *model = s->models[k];
+    for (int i = 0; i < s->sets; i++) {
+        MEM_GROW(s->row[i], s->row_cap[i], (size_t)batch->uniques);
+        io->rows(io->context, batch, i, s->row[i]);
+    }
+}
+
+/* Components [first, last) on one lane; components with tables of their own have an input of their own. */
+static void forward(step_t *s, const batch_t *batch, int lane, int rows, int first, int last)
+{
+    for (int k = first; k < last; k++) {
+        const int set = s->sets > 1 ? k : 0;
+        if (s->sets > 1 || k == first)
+            embedding_gather(s->x[set], batch, lane * s->lane_rows, rows, (const float *const *)s->row[set], s->dim);
+        model_forward(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
+    }
+}
+
+static void backward(step_t *s, int lane, int rows)
+{
+    const int64_t at = (int64_t)lane * s->lane_rows * s->inputs;
+    for (int k = 0; k < s->components; k++) {
+        float *dx = s->dx[s->sets > 1 ? k : 0] + at;
+        const bool more = s->dx_more && k > 0;
+        model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)lane), more ? s->dx_more : dx, s->dz[k], s->dhidden[k],
+                              rows);
+        if (more)
+            tree_add(dx, s->dx_more, (int64_t)rows * s->inputs);
+    }
+}
+
+static status_t train_lane(step_t *s, const batch_t *batch, int lane, int rows, float scale)
+{
     const int first = lane * s->lane_rows;
-    float *logits = s->logits + (int64_t)k * s->lanes * s->lane_rows + first;
-    embedding_gather(s->x, batch, first, rows, s->row, s->dim);
-    model_forward(model, logits, s->x, rows);
+    forward(s, batch, lane, rows, 0, s->components);
     for (int i = 0; i < rows; i++)
         s->targets[i] = batch->label[first + i];
-    loss_logistic(s->losses, logits, s->targets, rows);
-    double sum = 0.0;
-    for (int i = 0; i < rows; i++)
-        sum += s->losses[i];
-    if (!isfinite(sum))
-        return FAIL(ST_INPUT, "step %lld: the loss of component %d is %f: the training diverged; lower the learning rates or add "
-                              "clipping and normalisation",
-                    (long long)batch->step, k, sum);
-    loss_probability(s->component_p, logits, rows);
-    loss_gradient(s->component_p, s->component_p, s->targets, rows, scale);
-    model_backward(model, dparameters, s->dx + (int64_t)first * s->inputs, s->component_p, rows);
+    for (int k = 0; k < s->components; k++) {
+        int width;
+        s->z[k] = lane_logits(s, k, lane);
+        s->hidden[k] = model_hidden(s->models[k], &width);
+    }
+    const objective_lane_t view = {
+        .rows = rows,
+        .step = batch->step,
+        .scale = scale,
+        .y = s->targets,
+        .teacher = batch->teacher ? batch->teacher + first : NULL,
+        .z = s->z,
+        .hidden = s->hidden,
+        .p = s->p,
+        .dz = s->dz,
+        .dhidden = s->dhidden,
+    };
+    TRY(objective_apply(s->objective, &view));
+    backward(s, lane, rows);
     return ST_OK;
 }
 
 status_t step_train(step_t *s, const batch_t *batch, int64_t global_rows, const step_io_t *io, float *const *gradient)
 {
     const float scale = (float)(1.0 / (double)global_rows);
-    MEM_GROW(s->row, s->row_cap, (size_t)batch->uniques);
+    find_rows(s, batch, io);
+    for (int k = 0; k < s->components; k++)
+        tree_start(&s->trees[k], s->dense_scratch[k], model_parameters(s->models[k]));
+    for (int lane = 0; lane < s->lanes; lane++) {
+        int rows = lane_size(s, batch, lane);
+        if (rows > 0)
+            TRY(train_lane(s, batch, lane, rows, scale));
+        if (io->poll)
+            TRY(io->poll(io->context));
+    }
     for (int k = 0; k < s->components; k++) {
-        int64_t parameters = model_parameters(s->models[k]);
-        tree_stack_t tree;
-        tree_start(&tree, s->dense_scratch[k], parameters);
-        io->rows(io->context, batch, k, s->row);
-        for (int lane = 0; lane < s->lanes; lane++) {
-            int rows = lane_size(s, batch, lane);
-            if (rows > 0)
-                TRY(train_lane(s, batch, k, lane, rows, scale, tree_place(&tree, (uint32_t)lane)));
-            if (io->poll)
-                TRY(io->poll(io->context));
-        }
         if (batch->rows > 0) {
-            s->dense[k] = (float *)(uintptr_t)tree_total(&tree); /* a row of our own scratch */
+            s->dense[k] = (float *)(uintptr_t)tree_total(&s->trees[k]); /* a row of our own scratch */
         } else {
             s->dense[k] = s->dense_scratch[k];
-            tree_clear(s->dense[k], parameters);
-        }
-        for (int shard = 0; shard < s->shards; shard++) {
-            int64_t keys = batch->shard_first[shard + 1] - batch->shard_first[shard];
-            embedding_reduce(gradient[shard] + k * keys * s->dim, batch, shard, s->dx, s->dim, s->lane_rows, s->embedding_scratch);
+            tree_clear(s->dense[k], model_parameters(s->models[k]));
         }
     }
+    for (int i = 0; i < s->sets; i++)
+        for (int shard = 0; shard < s->shards; shard++) {
+            int64_t keys = batch->shard_first[shard + 1] - batch->shard_first[shard];
+            embedding_reduce(gradient[shard] + i * keys * s->dim, batch, shard, s->dx[i], s->dim, s->lane_rows, s->embedding_scratch);
+        }
     combine(s, batch->rows);
     return ST_OK;
 }
 
 status_t step_predict(step_t *s, const batch_t *batch, const step_io_t *io)
 {
-    MEM_GROW(s->row, s->row_cap, (size_t)batch->uniques);
-    for (int k = 0; k < s->components; k++) {
-        io->rows(io->context, batch, k, s->row);
-        for (int lane = 0; lane < s->lanes; lane++) {
-            int rows = lane_size(s, batch, lane), first = lane * s->lane_rows;
-            if (rows > 0) {
-                embedding_gather(s->x, batch, first, rows, s->row, s->dim);
-                model_forward(s->models[k], s->logits + (int64_t)k * s->lanes * s->lane_rows + first, s->x, rows);
-            }
-        }
+    find_rows(s, batch, io);
+    for (int lane = 0; lane < s->lanes; lane++) {
+        int rows = lane_size(s, batch, lane);
+        if (rows > 0)
+            forward(s, batch, lane, rows, s->deploy_first, s->deploy_last);
         if (io->poll)
             TRY(io->poll(io->context));
     }

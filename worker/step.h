@@ -1,4 +1,4 @@
-/* step.h - the compute of one training step on one worker: K networks over the worker's lanes, loss, backward, gradients.
+/* step.h - the compute of one training step on one worker: K networks over the worker's lanes, objective, backward, gradients.
  *
  * No messages and no time: rows come in and gradients go out through memory, so the cluster's worker and a single-process
  * trainer share it. One thread.                                                                                           */
@@ -13,8 +13,9 @@ typedef struct step step_t;
 /* Where a step gets its rows from and what it does between lanes. */
 typedef struct step_io {
     void *context;
-    /* row[u] := pointer to the [dim] weights of unique u of component k, valid until the step is over. */
-    void (*rows)(void *context, const batch_t *batch, int component, const float **row);
+    /* row[u] := pointer to the [dim] weights of unique u in set k of tables (one per component, or one for all: config_tables),
+     * valid until the step is over. */
+    void (*rows)(void *context, const batch_t *batch, int set, const float **row);
     /* Called between lanes; anything but ST_OK ends the step. May be NULL. */
     status_t (*poll)(void *context);
 } step_io_t;
@@ -23,15 +24,16 @@ typedef struct step_io {
 WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards, step_t **out);
 void step_destroy(step_t **step);
 
-/* step_train - forward, loss and backward of a batch. global_rows: examples of the global batch, the loss's denominator.
- * gradient  [shards] where the embedding gradients of each shard go: [components][keys of the shard][dim] each
+/* step_train - forward, objective and backward of a batch. global_rows: examples of the global batch, the loss's denominator.
+ * batch->teacher, where it is not NULL, has the teacher's probabilities.
+ * gradient  [shards] where the embedding gradients of each shard go: [sets of tables][keys of the shard][dim] each
  * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
 WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t global_rows, const step_io_t *io, float *const *gradient);
 
-/* step_predict - forward only; lanes of at most lane_rows rows. */
+/* step_predict - forward of the deployed components only; lanes of at most lane_rows rows. */
 WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step_io_t *io);
 
-/* Deployed prediction (mean over components) of every row of the last batch, [rows]. */
+/* Deployed prediction (model.deploy, model.combine) of every row of the last batch, [rows]. */
 const float *step_predictions(const step_t *step);
 
 /* Dense gradient of component k, summed over the worker's lanes: [model_parameters], to be summed over workers in place. */

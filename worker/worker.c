@@ -91,7 +91,7 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     int lanes = lanes_first(&w->lanes, w->o.worker + 1, w->o.workers) - lanes_first(&w->lanes, w->o.worker, w->o.workers);
     TRY(step_create(w->config, info, lanes, w->lane_rows, w->o.shards, &w->step));
     TRY(loader_create(w->dataset, w->o.shards, w->slot_shard, &w->loader));
-    client_begin(w->client, message->header.run_id, message->header.epoch, (int)w->config->model.components,
+    client_begin(w->client, message->header.run_id, message->header.epoch, (int)config_tables(w->config),
                  (int)w->config->embedding.dim, b->fields);
     w->examples = 0;
     w->cpu_start = clock_cpu_seconds();
@@ -112,10 +112,10 @@ static status_t next_batch(worker_t *w, batch_t **out)
     }
 }
 
-static void rows_of(void *context, const batch_t *batch, int component, const float **row)
+static void rows_of(void *context, const batch_t *batch, int set, const float **row)
 {
     worker_t *w = context;
-    client_rows(w->client, batch, component, row);
+    client_rows(w->client, batch, set, row);
 }
 
 static status_t poll_between(void *context)

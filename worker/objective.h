@@ -1,0 +1,59 @@
+/* objective.h - from the logits of K components on one lane to the gradients that go back into them: the loss to label and
+ * teacher, and what binds components together. One line in objective.c and one file per kind (docs/MATH.md section 4).
+ *
+ * Statistics over examples (correlation, covariance) are those of one lane, never of the batch: a lane is the largest set of
+ * examples that is the same for every number of workers. Pure arithmetic in a fixed order; one thread per objective_t.      */
+#ifndef SMELTER_OBJECTIVE_H
+#define SMELTER_OBJECTIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/config/config.h"
+
+/* One lane. Rows are contiguous; arrays of K pointers, one per component. */
+typedef struct objective_lane {
+    int rows;
+    int64_t step;
+    float scale;                /* 1 / examples of the global batch */
+    const float *y;             /* [rows] labels */
+    const float *teacher;       /* [rows] probabilities, or NULL */
+    const float *const *z;      /* [K][rows] logits */
+    const float *const *hidden; /* [K][rows][hidden_width] last hidden outputs; read where objective_uses_hidden */
+    float *const *p;            /* [K][rows] out: sigma(z) */
+    float *const *dz;           /* [K][rows] out: gradient by the logits */
+    float *const *dhidden;      /* [K][rows][hidden_width] out where objective_uses_hidden: gradient by the hidden outputs */
+} objective_lane_t;
+
+typedef struct objective objective_t;
+
+/* objective_create - of config (borrowed); steps: all steps of the run, which schedules are shares of. lane_rows: most rows of
+ * a lane; hidden_width: units of the last hidden layer.  **owned**; objective_destroy. */
+objective_t *objective_create(const config_t *config, int64_t steps, int lane_rows, int hidden_width);
+void objective_destroy(objective_t **objective);
+
+/* objective_uses_hidden - does it need hidden outputs and give gradients by them? */
+bool objective_uses_hidden(const objective_t *objective);
+
+/* objective_apply - p, dz and dhidden of a lane. ST_INPUT where a component's loss is not finite (the training diverged). */
+WARN_UNUSED status_t objective_apply(objective_t *objective, const objective_lane_t *lane);
+
+/* objective_share - how far a scheduled loss is switched on at a step, 0 .. 1: nothing before burn_in, then a line of length ramp
+ * up to 1, nothing from `until` on; all three are shares of `steps`. */
+double objective_share(double burn_in, double ramp, double until, int64_t step, int64_t steps);
+
+/* ---- for the kinds ---- */
+
+/* What a kind adds to the gradients that objective_apply has written: dz += scale * d extra / dz, and dhidden := likewise. */
+typedef struct objective_kind_entry {
+    const char *name; /* the word of objective.kind */
+    bool (*uses_hidden)(const config_t *config);
+    int64_t (*scratch_floats)(const config_t *config, int lane_rows, int hidden_width);
+    /* scale: of the lane, times the weight at this step */
+    void (*add)(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch);
+} objective_kind_entry_t;
+
+extern const objective_kind_entry_t objective_independent, objective_codistill, objective_antidistill;
+
+#endif
