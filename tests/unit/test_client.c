@@ -1,0 +1,375 @@
+/* test_client - the worker's side of the protocol against shards that the test plays by hand: what PULL and PUSH say for every
+ * component and shard, where rows and gradients lie, and what becomes of answers that are late, wrong, refused or missing. */
+#include "worker/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/hash.h"
+#include "common/base/memory.h"
+#include "common/net/net_sim.h"
+#include "tests/lib/sample.h"
+#include "tests/lib/testing.h"
+
+#define SHARDS 3
+#define COMPONENTS 2
+#define DIM 4
+#define RANK 9
+#define RUN 5
+#define EPOCH 2
+
+static const char *const shard_names[SHARDS] = {"shard 0 of server 0", "shard 1 of server 0", "shard 2 of server 1"};
+
+typedef struct fixture {
+    net_sim_world_t *world;
+    net_t *net, *coordinator, *shard[SHARDS];
+    member_t member;
+    client_t *client;
+    sample_t *sample;
+    dataset_t *dataset;
+    batch_builder_t *builder;
+    batch_t batch[3];
+    int fields;
+} fixture_t;
+
+static void setup(fixture_t *f)
+{
+    *f = (fixture_t){.world = net_sim_world_create(3, 5)};
+    f->net = net_sim_attach(f->world, RANK);
+    f->coordinator = net_sim_attach(f->world, 0);
+    net_sim_dial(f->net, PEER_COORDINATOR, f->coordinator);
+    for (int s = 0; s < SHARDS; s++) {
+        f->shard[s] = net_sim_attach(f->world, 1 + s);
+        net_sim_dial(f->net, PEER_SHARD(s), f->shard[s]);
+    }
+    member_init(&f->member, f->net, RANK, 500, 10);
+    f->client = client_create(&(client_options_t){f->net, &f->member, SHARDS, shard_names});
+    test_dir();
+    const sample_options_t options = {
+        .path = test_path("data"), .seed = 2, .rows = 60, .single = 2, .multi = 1, .values = 12, .train_fraction = 1};
+    f->sample = sample_create(&options);
+    f->fields = 3;
+    assert_int_equal(dataset_open(options.path, 1 << 20, &f->dataset), ST_OK);
+    uint16_t slot_shard[HASH_SLOTS];
+    for (int slot = 0; slot < HASH_SLOTS; slot++)
+        slot_shard[slot] = (uint16_t)(slot % SHARDS);
+    f->builder = batch_builder_create(f->dataset, SHARDS, slot_shard);
+    for (int b = 0; b < 3; b++) {
+        int64_t positions[20];
+        for (int i = 0; i < 20; i++)
+            positions[i] = b * 20 + i;
+        assert_int_equal(batch_build(f->builder, positions, b == 2 ? 1 : 20, b, &f->batch[b]), ST_OK);
+    }
+    client_begin(f->client, RUN, EPOCH, COMPONENTS, DIM, f->fields);
+}
+
+static void teardown(fixture_t *f)
+{
+    client_destroy(&f->client);
+    assert_null(f->client);
+    for (int b = 0; b < 3; b++)
+        batch_reset(&f->batch[b]);
+    batch_builder_destroy(&f->builder);
+    dataset_close(&f->dataset);
+    sample_destroy(&f->sample);
+    net_close(&f->net);
+    net_close(&f->coordinator);
+    for (int s = 0; s < SHARDS; s++)
+        net_close(&f->shard[s]);
+    net_sim_world_destroy(&f->world);
+}
+
+static net_message_t expect(net_t *net, wire_type_t type)
+{
+    net_message_t message;
+    assert_int_equal(net_receive(net, &message, 1000), ST_OK);
+    assert_int_equal(message.header.type, type);
+    assert_int_equal(message.peer, RANK);
+    assert_int_equal(message.header.run_id, RUN);
+    assert_int_equal(message.header.epoch, EPOCH);
+    return message;
+}
+
+/* The segments and keys that a message to shard s must have: for each component, the batch's of that shard. */
+static void check_keys(const fixture_t *f, const batch_t *batch, int s, const net_message_t *message)
+{
+    const wire_segment_t *segment = message->frame[0].data;
+    const uint64_t *key = message->frame[1].data;
+    const int32_t n = batch->shard_first[s + 1] - batch->shard_first[s];
+    assert_int_equal(message->header.step, batch->step);
+    assert_int_equal(message->header.count, COMPONENTS * n);
+    assert_int_equal(message->frame[1].bytes, COMPONENTS * n * 8);
+    for (int k = 0; k < COMPONENTS; k++) {
+        for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++, segment++) {
+            assert_int_equal(segment->table, k * f->fields + (int)batch->segments[i].table);
+            assert_int_equal(segment->count, batch->segments[i].count);
+        }
+        assert_memory_equal(key, batch->keys + batch->shard_first[s], (size_t)n * sizeof *key);
+        key += n;
+    }
+    assert_ptr_equal(segment, (const char *)message->frame[0].data + message->frame[0].bytes);
+}
+
+/* Row of a key: tells shard, place in the message and position. */
+static float weight(int s, int64_t at, int d)
+{
+    return (float)(s * 100000 + at * 10 + d);
+}
+
+static void answer(fixture_t *f, int s, int64_t step, uint64_t sequence, int64_t rows, int64_t floats)
+{
+    float *w = MEM_ARRAY(float, floats);
+    for (int64_t i = 0; i < floats; i++)
+        w[i] = weight(s, i / DIM, (int)(i % DIM));
+    wire_header_t header = wire_header(WIRE_ROWS, RUN, EPOCH, 0, step, rows);
+    header.sequence = sequence;
+    assert_int_equal(net_send(f->shard[s], RANK, &header, &(wire_frame_t){w, floats * 4}, 1), ST_OK);
+    mem_free(w);
+}
+
+/* Take the pull of a batch at every shard; sequence [SHARDS] out. */
+static void take_pulls(fixture_t *f, const batch_t *batch, wire_type_t type, uint64_t *sequence)
+{
+    for (int s = 0; s < SHARDS; s++) {
+        net_message_t pull = expect(f->shard[s], type);
+        check_keys(f, batch, s, &pull);
+        sequence[s] = pull.header.sequence;
+        net_release(f->shard[s], &pull);
+    }
+}
+
+static int64_t keys_of(const batch_t *batch, int s)
+{
+    return COMPONENTS * (batch->shard_first[s + 1] - batch->shard_first[s]);
+}
+
+static void check_rows(fixture_t *f, const batch_t *batch)
+{
+    const float **row = MEM_ARRAY(const float *, batch->uniques);
+    for (int k = 0; k < COMPONENTS; k++) {
+        client_rows(f->client, batch, k, row);
+        for (int s = 0; s < SHARDS; s++) {
+            const int32_t n = batch->shard_first[s + 1] - batch->shard_first[s];
+            for (int32_t i = 0; i < n; i++)
+                for (int d = 0; d < DIM; d++)
+                    assert_true(row[batch->shard_first[s] + i][d] == weight(s, k * n + i, d));
+        }
+    }
+    mem_free(row);
+}
+
+static void test_pulls(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    uint64_t first[SHARDS], second[SHARDS];
+    assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
+    assert_int_equal(client_pull(f.client, &f.batch[1], true), ST_OK);
+    take_pulls(&f, &f.batch[0], WIRE_PULL, first);
+    take_pulls(&f, &f.batch[1], WIRE_PEEK, second);
+    assert_int_equal(client_rows_pulled(f.client), COMPONENTS * (f.batch[0].uniques + f.batch[1].uniques));
+    /* Answers of the second come first; those that nobody waits for are dropped. */
+    for (int s = SHARDS - 1; s >= 0; s--) {
+        answer(&f, s, 1, second[s] + 7, 1, DIM); /* of another attempt */
+        answer(&f, s, 99, second[s], 1, DIM);    /* of another step */
+        answer(&f, s, 1, second[s], keys_of(&f.batch[1], s), keys_of(&f.batch[1], s) * DIM);
+        answer(&f, s, 1, second[s], keys_of(&f.batch[1], s), keys_of(&f.batch[1], s) * DIM); /* twice */
+        answer(&f, s, 0, first[s], keys_of(&f.batch[0], s), keys_of(&f.batch[0], s) * DIM);
+    }
+    assert_int_equal(client_wait(f.client, 0), ST_OK);
+    assert_int_equal(client_wait(f.client, 1), ST_OK);
+    check_rows(&f, &f.batch[0]);
+    check_rows(&f, &f.batch[1]);
+    client_release(f.client, 0);
+    check_rows(&f, &f.batch[1]);
+    assert_int_equal(client_drain(f.client, 2), ST_OK);
+    for (int s = 0; s < SHARDS; s++) {
+        net_message_t pull = expect(f.shard[s], WIRE_PULL);
+        assert_int_equal(pull.header.step, 2);
+        assert_int_equal(pull.header.count, 0);
+        assert_int_equal(pull.frame[0].bytes + pull.frame[1].bytes, 0);
+        answer(&f, s, 2, pull.header.sequence, 0, 0);
+        net_release(f.shard[s], &pull);
+    }
+    assert_int_equal(client_wait(f.client, 2), ST_OK);
+    client_release(f.client, 2);
+    teardown(&f); /* with step 1 still held */
+}
+
+static void test_pushes(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    for (int b = 0; b < 2; b++) {
+        const batch_t *batch = &f.batch[b];
+        client_push_begin(f.client, batch);
+        float *const *base = client_push_base(f.client);
+        for (int s = 0; s < SHARDS; s++)
+            for (int k = 0; k < COMPONENTS; k++)
+                for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++)
+                    for (int d = 0; d < DIM; d++)
+                        client_gradient(base, batch, s, k, DIM, u)[d] = (float)(k * 10000 + u * 10 + d);
+        assert_int_equal((uintptr_t)base[0] % MEM_ALIGN, 0);
+        assert_int_equal(client_push_send(f.client, batch), ST_OK);
+    }
+    for (int b = 0; b < 2; b++)
+        for (int s = 0; s < SHARDS; s++) {
+            const batch_t *batch = &f.batch[b];
+            net_message_t push = expect(f.shard[s], WIRE_PUSH);
+            check_keys(&f, batch, s, &push);
+            assert_int_equal(push.header.sequence, b + 1); /* each shard sees 1, 2, 3 .. */
+            assert_int_equal(push.frame[2].bytes, keys_of(batch, s) * DIM * 4);
+            const float *g = push.frame[2].data;
+            for (int k = 0; k < COMPONENTS; k++)
+                for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++)
+                    for (int d = 0; d < DIM; d++)
+                        assert_true(*g++ == (float)(k * 10000 + u * 10 + d));
+            net_release(f.shard[s], &push);
+        }
+    /* A step that failed between begin and send. */
+    client_push_begin(f.client, &f.batch[0]);
+    client_begin(f.client, RUN, EPOCH, COMPONENTS, DIM, f.fields);
+    assert_int_equal(client_rows_pushed(f.client), 0);
+    client_push_begin(f.client, &f.batch[1]);
+    teardown(&f);
+}
+
+static void test_wrong_answers(void **state)
+{
+    (void)state;
+    /* rows, floats: one row too few, one too many, and a width that is not ours */
+    for (int i = 0; i < 3; i++) {
+        fixture_t f;
+        setup(&f);
+        uint64_t sequence[SHARDS];
+        assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
+        take_pulls(&f, &f.batch[0], WIRE_PULL, sequence);
+        const int64_t n = keys_of(&f.batch[0], 1), rows = i == 0 ? n - 1 : i == 1 ? n + 1 : n;
+        answer(&f, 1, 0, sequence[1], rows, i == 2 ? rows * (DIM + 1) : rows * DIM);
+        catch_start();
+        assert_int_equal(client_wait(f.client, 0), ST_MESSAGE);
+        catch_stop();
+        char text[200];
+        snprintf(text, sizeof text,
+                 "step 0: shard 1 of server 0 answered a pull of %d rows of %d weights with %d rows in %d bytes", (int)n, DIM,
+                 (int)rows, (int)(i == 2 ? rows * (DIM + 1) : rows * DIM) * 4);
+        assert_caught(text);
+        teardown(&f);
+    }
+}
+
+static void test_a_refusal_is_fatal(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
+    message_error_t body = {.status = ST_MESSAGE, .text = "shard 2 refused PULL step 0: it belongs to another run or epoch"};
+    wire_header_t header = wire_header(WIRE_ERROR, RUN, EPOCH, 0, 0, 0);
+    assert_int_equal(net_send(f.shard[2], RANK, &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
+    catch_start();
+    assert_int_equal(client_wait(f.client, 0), ST_MESSAGE);
+    catch_stop();
+    assert_caught("a message was refused: shard 2 refused PULL step 0: it belongs to another run or epoch");
+    teardown(&f);
+}
+
+static void test_silence_is_named(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    uint64_t sequence[SHARDS];
+    assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
+    take_pulls(&f, &f.batch[0], WIRE_PULL, sequence);
+    answer(&f, 1, 0, sequence[1], keys_of(&f.batch[0], 1), keys_of(&f.batch[0], 1) * DIM);
+    const int64_t start = net_now_ns(f.net);
+    catch_start();
+    assert_int_equal(client_wait(f.client, 0), ST_TIMEOUT);
+    catch_stop();
+    assert_caught("step 0: waiting for 2 of 3 shards for 20 s: shard 0 of server 0, shard 2 of server 1");
+    const double seconds = (double)(net_now_ns(f.net) - start) * 1e-9;
+    assert_true(seconds >= 20 && seconds < 21);
+    /* It said every half second that it is alive. */
+    int beats = 0;
+    net_message_t message;
+    while (net_receive(f.coordinator, &message, 0) == ST_OK) {
+        beats += message.header.type == WIRE_HEARTBEAT;
+        net_release(f.coordinator, &message);
+    }
+    assert_in_range(beats, 35, 42);
+    teardown(&f);
+}
+
+static void send_control(fixture_t *f, wire_type_t type, int64_t count)
+{
+    message_begin_t body = {.variant = 4};
+    wire_header_t header = wire_header(type, RUN, EPOCH, 0, 0, count);
+    const wire_frame_t frame = {&body, sizeof body};
+    assert_int_equal(net_send(f->coordinator, RANK, &header, &frame, wire_type_frames(type)), ST_OK);
+}
+
+static void test_control_messages_are_kept(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    uint64_t sequence[SHARDS];
+    assert_int_equal(client_pull(f.client, &f.batch[2], false), ST_OK);
+    take_pulls(&f, &f.batch[2], WIRE_PULL, sequence);
+    send_control(&f, WIRE_EVALUATE, 0);
+    send_control(&f, WIRE_BEGIN, 0);
+    while (net_sim_step(f.world))
+        ;
+    for (int s = 0; s < SHARDS; s++)
+        answer(&f, s, 2, sequence[s], keys_of(&f.batch[2], s), keys_of(&f.batch[2], s) * DIM);
+    assert_int_equal(client_poll(f.client, 2), ST_OK);
+    assert_int_equal(client_wait(f.client, 2), ST_OK);
+    client_release(f.client, 2);
+    net_message_t message;
+    assert_int_equal(client_control(f.client, &message), ST_OK);
+    assert_int_equal(message.header.type, WIRE_EVALUATE);
+    net_release(f.net, &message);
+    assert_int_equal(client_control(f.client, &message), ST_OK);
+    assert_int_equal(message.header.type, WIRE_BEGIN);
+    assert_int_equal(((const message_begin_t *)message.frame[0].data)->variant, 4);
+    net_release(f.net, &message);
+    send_control(&f, WIRE_BEGIN, 0); /* one that nobody fetches before the end */
+    while (net_sim_step(f.world))
+        ;
+    assert_int_equal(client_poll(f.client, 2), ST_OK);
+    teardown(&f);
+}
+
+static void test_stop_ends_every_wait(void **state)
+{
+    (void)state;
+    for (int failed = 0; failed < 2; failed++) {
+        fixture_t f;
+        setup(&f);
+        assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
+        send_control(&f, WIRE_STOP, failed);
+        const status_t expected = failed ? ST_PEER : ST_STOPPED;
+        net_message_t message;
+        assert_int_equal(client_wait(f.client, 0), expected);
+        assert_int_equal(client_poll(f.client, 0), expected);
+        assert_int_equal(client_control(f.client, &message), expected);
+        teardown(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pulls),
+        cmocka_unit_test(test_pushes),
+        cmocka_unit_test(test_wrong_answers),
+        cmocka_unit_test(test_a_refusal_is_fatal),
+        cmocka_unit_test(test_silence_is_named),
+        cmocka_unit_test(test_control_messages_are_kept),
+        cmocka_unit_test(test_stop_ends_every_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,831 @@
+/* test_shard - one shard among simulated workers: the order of docs/PROTOCOL.md, "a PULL of step t sees exactly the pushes of steps
+ * < t - d, no more and no fewer", the bound of L1, L0 that never waits; and "a bad message gets an ERROR reply with its
+ * reason and a counter, and never changes state", for every kind of bad message.
+ *
+ * Rows are counters: they start at zero, and a push of worker w takes a gradient of -1 at position w with learning rate 1, so
+ * a row says how many pushes of each worker it has seen.                                                                  */
+#include "ps/shard.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/net/message.h"
+#include "common/net/net_sim.h"
+#include "tests/lib/testing.h"
+
+#define WORKERS_MOST 4
+#define DIM WORKERS_MOST
+#define FIELDS 2
+#define FIRST_WORKER 2
+#define RUN 77
+#define EPOCH 3
+
+typedef struct fixture {
+    int workers;
+    experiment_t *experiment;
+    net_sim_world_t *world;
+    net_t *shard_net, *coordinator, *stranger, *worker[WORKERS_MOST];
+    shard_t *shard;
+    status_t ended; /* what shard_handle said last */
+} fixture_t;
+
+static void serve_shard(void *context)
+{
+    fixture_t *f = context;
+    net_message_t message;
+    assert_int_equal(net_receive(f->shard_net, &message, 0), ST_OK);
+    f->ended = shard_handle(f->shard, &message);
+}
+
+static net_t *dial_shard(fixture_t *f, int rank)
+{
+    net_t *net = net_sim_attach(f->world, rank);
+    net_sim_dial(net, PEER_SHARD(0), f->shard_net);
+    return net;
+}
+
+/* The next message for `net`, whatever has to happen before; it must be of this type. */
+static net_message_t expect(net_t *net, wire_type_t type)
+{
+    net_message_t message;
+    assert_int_equal(net_receive(net, &message, 1000), ST_OK);
+    if (message.header.type != type) {
+        message_error_t body = {.text = ""};
+        (void)message_body(&message, &body, sizeof body);
+        fail_msg("%s came, %s was expected: %s", wire_type_name(message.header.type), wire_type_name((int)type), body.text);
+    }
+    return message;
+}
+
+static void begin(fixture_t *f, uint64_t run_id)
+{
+    message_begin_t body = {.variant = -1, .fields = FIELDS};
+    snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
+    wire_header_t header = wire_header(WIRE_BEGIN, run_id, EPOCH, 0, 0, 0);
+    assert_int_equal(net_send(f->coordinator, PEER_SHARD(0), &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
+    net_message_t ready = expect(f->coordinator, WIRE_READY);
+    assert_int_equal(ready.header.run_id, run_id);
+    assert_int_equal(ready.header.epoch, EPOCH);
+    net_release(f->coordinator, &ready);
+}
+
+/* A shard without a run yet. */
+static void setup(fixture_t *f, const char *level, int depth, int staleness, int workers, uint64_t seed)
+{
+    *f = (fixture_t){.workers = workers};
+    test_dir();
+    char text[512];
+    snprintf(text, sizeof text,
+             "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d}\n"
+             "embedding: {dim: %d, init_std: 0, optimizer: sgd, learning_rate: 1}\n",
+             level, depth, staleness, DIM);
+    assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &f->experiment), ST_OK);
+    f->world = net_sim_world_create(seed, 5);
+    f->shard_net = net_sim_attach(f->world, 1);
+    f->coordinator = dial_shard(f, 0);
+    f->stranger = dial_shard(f, FIRST_WORKER + workers);
+    for (int w = 0; w < workers; w++)
+        f->worker[w] = dial_shard(f, FIRST_WORKER + w);
+    const shard_options_t options = {
+        .rank = 1, .first_worker = FIRST_WORKER, .workers = workers, .experiment = f->experiment, .net = f->shard_net};
+    assert_int_equal(shard_create(&options, &f->shard), ST_OK);
+    net_sim_serve(f->shard_net, serve_shard, f);
+}
+
+static void teardown(fixture_t *f)
+{
+    shard_destroy(&f->shard);
+    assert_null(f->shard);
+    net_close(&f->shard_net);
+    net_close(&f->coordinator);
+    net_close(&f->stranger);
+    for (int w = 0; w < f->workers; w++)
+        net_close(&f->worker[w]);
+    net_sim_world_destroy(&f->world);
+    experiment_destroy(&f->experiment);
+}
+
+/* Digest and counters, by FLUSH. */
+static message_counters_t flush(fixture_t *f)
+{
+    wire_header_t header = wire_header(WIRE_FLUSH, RUN, EPOCH, 0, 0, 0);
+    assert_int_equal(net_send(f->coordinator, PEER_SHARD(0), &header, NULL, 0), ST_OK);
+    net_message_t message = expect(f->coordinator, WIRE_FLUSHED);
+    message_counters_t counters;
+    assert_true(message_body(&message, &counters, sizeof counters));
+    net_release(f->coordinator, &message);
+    return counters;
+}
+
+/* ---- messages of workers: two keys of table 0 and one of table 1 ------------------------------------------------------- */
+
+#define SEGMENTS 2
+#define KEYS 3
+
+typedef struct letter {
+    wire_header_t header;
+    wire_segment_t segments[SEGMENTS + 1];
+    uint64_t keys[KEYS];
+    float gradient[KEYS * DIM + 1];
+    int64_t segment_bytes, gradient_bytes;
+} letter_t;
+
+static letter_t letter(wire_type_t type, int64_t step, uint64_t sequence, int worker)
+{
+    letter_t l = {
+        .header = wire_header(type, RUN, EPOCH, 0, step, KEYS),
+        .segments = {{0, 2}, {1, 1}},
+        .keys = {10, 11, 10},
+        .segment_bytes = SEGMENTS * sizeof(wire_segment_t),
+        .gradient_bytes = KEYS * DIM * sizeof(float),
+    };
+    l.header.sequence = sequence;
+    for (int k = 0; k < KEYS; k++)
+        l.gradient[k * DIM + worker] = -1.0f;
+    return l;
+}
+
+static void post(net_t *net, const letter_t *l)
+{
+    const wire_frame_t frames[] = {{l->segments, l->segment_bytes},
+                                   {l->keys, l->header.count * (int64_t)sizeof *l->keys},
+                                   {l->gradient, l->gradient_bytes}};
+    assert_int_equal(net_send(net, PEER_SHARD(0), &l->header, frames, l->header.type == WIRE_PUSH ? 3 : 2), ST_OK);
+}
+
+static void post_pull(net_t *net, int64_t step)
+{
+    const letter_t l = letter(WIRE_PULL, step, (uint64_t)step + 1000, 0);
+    post(net, &l);
+}
+
+static void post_push(net_t *net, int64_t step, int worker)
+{
+    const letter_t l = letter(WIRE_PUSH, step, (uint64_t)step + 1, worker);
+    post(net, &l);
+}
+
+/* Pushes of each worker that the rows have seen; all rows must have seen the same. */
+static void read_rows(const net_message_t *rows, int64_t seen[DIM])
+{
+    assert_int_equal(rows->header.count, KEYS);
+    assert_int_equal(rows->frame[0].bytes, KEYS * DIM * sizeof(float));
+    const float *w = rows->frame[0].data;
+    for (int d = 0; d < DIM; d++) {
+        seen[d] = (int64_t)w[d];
+        for (int k = 0; k < KEYS; k++)
+            assert_true(w[k * DIM + d] == (float)seen[d]);
+    }
+}
+
+static void settle(fixture_t *f)
+{
+    while (net_sim_step(f->world))
+        ;
+}
+
+/* ---- order ----------------------------------------------------------------------------------------------------------- */
+
+/* A worker pulls up to `ahead` steps before it pushes, as the real one does by one. */
+typedef struct player {
+    int64_t pulled, answered, pushed; /* next step of each kind */
+} player_t;
+
+typedef void check_fn(const fixture_t *f, const player_t *players, int worker, int64_t step, const int64_t seen[DIM]);
+
+/* Let the workers play `steps` steps, in an order that the seed draws: worker 0 is `slow` times less often at its turn. */
+static void play(fixture_t *f, int64_t steps, int ahead, int slow, uint64_t seed, check_fn *check)
+{
+    player_t players[WORKERS_MOST] = {0};
+    int done = 0;
+    for (uint64_t turn = 0; done < f->workers; turn++) {
+        assert_true(turn < 200000); /* else they wait for each other */
+        const int w = (int)(rng_u64(seed, 1, turn) % (uint64_t)f->workers);
+        const int action = (int)(rng_u64(seed, 2, turn) % 4);
+        player_t *p = &players[w];
+        net_message_t message;
+        if (action == 0)
+            net_sim_step(f->world);
+        else if (w == 0 && rng_u64(seed, 3, turn) % (uint64_t)slow)
+            continue;
+        else if (action == 1 && p->pulled < steps && p->pulled <= p->pushed + ahead)
+            post_pull(f->worker[w], p->pulled++);
+        else if (action == 2 && p->answered > p->pushed) {
+            post_push(f->worker[w], p->pushed++, w);
+            done += p->pushed == steps;
+        } else if (action == 3 && net_receive(f->worker[w], &message, 0) == ST_OK) {
+            int64_t seen[DIM];
+            assert_int_equal(message.header.type, WIRE_ROWS);
+            assert_int_equal(message.header.step, p->answered);
+            assert_int_equal(message.header.sequence, p->answered + 1000);
+            read_rows(&message, seen);
+            net_release(f->worker[w], &message);
+            check(f, players, w, p->answered++, seen);
+        }
+    }
+}
+
+static int check_depth;
+
+static void check_exactly(const fixture_t *f, const player_t *players, int worker, int64_t step, const int64_t seen[DIM])
+{
+    (void)players;
+    (void)worker;
+    for (int w = 0; w < DIM; w++)
+        assert_int_equal(seen[w], w >= f->workers || step < check_depth ? 0 : step - check_depth);
+}
+
+/* Empty pulls until the last push is applied, as client_drain. */
+static void drain(fixture_t *f, int64_t steps, int depth)
+{
+    for (int64_t t = steps; t <= steps + depth; t++) {
+        for (int w = 0; w < f->workers; w++) {
+            letter_t l = letter(WIRE_PULL, t, 1, 0);
+            l.header.count = l.segment_bytes = 0;
+            post(f->worker[w], &l);
+        }
+        for (int w = 0; w < f->workers; w++) {
+            net_message_t rows = expect(f->worker[w], WIRE_ROWS);
+            assert_int_equal(rows.header.step, t);
+            assert_int_equal(rows.header.count, 0);
+            net_release(f->worker[w], &rows);
+        }
+    }
+}
+
+static void test_ordered_pulls_see_exactly_the_pushes_before(void **state)
+{
+    (void)state;
+    const int64_t steps = 45; /* more than the ring of steps in flight */
+    for (int workers = 1; workers <= WORKERS_MOST; workers++)
+        for (int depth = 0; depth <= 3; depth++) {
+            message_counters_t first = {0};
+            for (uint64_t seed = 0; seed < 6; seed++) {
+                fixture_t f;
+                setup(&f, seed % 2 ? "sync" : "invariant", depth, 0, workers, seed);
+                begin(&f, RUN);
+                check_depth = depth;
+                play(&f, steps, 1 + (int)seed % 4, 1 + (int)seed, seed, check_exactly);
+                drain(&f, steps, depth);
+                const message_counters_t c = flush(&f);
+                assert_int_equal(c.rows, KEYS);
+                assert_int_equal(c.rows_pushed, steps * workers * KEYS);
+                assert_int_equal(c.rows_pulled, steps * workers * KEYS);
+                assert_int_equal(c.staleness_max, depth);
+                assert_int_equal(c.bad_messages, 0);
+                if (seed == 0)
+                    first = c;
+                assert_true(c.digest_low == first.digest_low && c.digest_high == first.digest_high);
+                post_pull(f.worker[0], steps + depth + 1); /* a pull that is never answered belongs to nobody's memory */
+                settle(&f);
+                teardown(&f);
+            }
+        }
+}
+
+static int check_staleness;
+static int64_t check_most;
+
+static void check_bounded(const fixture_t *f, const player_t *players, int worker, int64_t step, const int64_t seen[DIM])
+{
+    for (int w = 0; w < f->workers; w++) {
+        assert_true(seen[w] >= step - check_staleness);
+        assert_true(seen[w] <= players[w].pushed);
+        /* nobody is further ahead of the slowest than allowed, the push of the step under way counted */
+        assert_true(players[w].pushed <= players[worker].pushed + check_staleness + 1);
+        if (step - seen[w] > check_most)
+            check_most = step - seen[w];
+    }
+}
+
+static void test_bounded_staleness_is_kept_and_reached(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= WORKERS_MOST; workers++)
+        for (int staleness = 0; staleness <= 5; staleness++) {
+            check_most = 0;
+            check_staleness = staleness;
+            int64_t reported = 0;
+            for (uint64_t seed = 0; seed < 4; seed++) {
+                fixture_t f;
+                setup(&f, "bounded", 1, staleness, workers, seed);
+                begin(&f, RUN);
+                play(&f, 60, 1, 60, seed, check_bounded);
+                settle(&f);
+                const message_counters_t c = flush(&f);
+                assert_true(c.staleness_max <= staleness);
+                reported = c.staleness_max > reported ? c.staleness_max : reported;
+                assert_int_equal(c.staleness_count, 60 * workers);
+                assert_int_equal(c.bad_messages, 0);
+                teardown(&f);
+            }
+            assert_int_equal(reported, workers > 1 ? staleness : staleness > 1 ? 1 : staleness);
+            assert_int_equal(check_most, reported);
+        }
+}
+
+static void test_async_never_waits(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f, "async", 1, 0, 3, 1);
+    begin(&f, RUN);
+    for (int64_t t = 0; t < 100; t++) { /* the two others are silent */
+        post_pull(f.worker[1], t + 1);
+        net_message_t rows = expect(f.worker[1], WIRE_ROWS);
+        int64_t seen[DIM];
+        read_rows(&rows, seen);
+        assert_int_equal(seen[0], 0);
+        assert_int_equal(seen[1], t);
+        assert_int_equal(seen[2], 0);
+        net_release(f.worker[1], &rows);
+        post_push(f.worker[1], t, 1);
+    }
+    settle(&f);
+    const message_counters_t c = flush(&f);
+    assert_int_equal(c.staleness_max, 100);
+    assert_int_equal(c.rows_pushed, 300);
+    teardown(&f);
+}
+
+static void test_peek_sees_what_is_applied_and_creates_nothing(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f, "sync", 0, 0, 2, 1);
+    begin(&f, RUN);
+    for (int round = 0; round < 2; round++) { /* nobody has pushed: the pulls of step 1 wait, the peek does not */
+        post_pull(f.worker[0], round);
+        if (round == 0) {
+            net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+            net_release(f.worker[0], &rows);
+            continue;
+        }
+        letter_t l = letter(WIRE_PEEK, 500, 9, 0);
+        l.keys[0] = 4711;
+        post(f.worker[0], &l);
+        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        assert_int_equal(rows.header.step, 500);
+        assert_int_equal(rows.header.sequence, 9);
+        int64_t seen[DIM];
+        read_rows(&rows, seen);
+        net_release(f.worker[0], &rows);
+    }
+    assert_int_equal(flush(&f).rows, KEYS);
+    teardown(&f); /* with a pull that still waits */
+}
+
+/* With d = 2 the pulls of steps 0, 1 and 2 are answered before anything is applied: all of them must have come before the pushes
+ * of step 0 are, and none is answered again after. */
+static void test_pulls_of_the_first_steps(void **state)
+{
+    (void)state;
+    static const int64_t pulls[] = {2, 1, 0};
+    fixture_t f;
+    setup(&f, "sync", 2, 0, 1, 1);
+    begin(&f, RUN);
+    post_push(f.worker[0], 0, 0);
+    for (int i = 0; i < 3; i++) {
+        settle(&f);
+        assert_int_equal(flush(&f).rows_pushed, 0);
+        post_pull(f.worker[0], pulls[i]);
+        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        assert_int_equal(rows.header.step, pulls[i]);
+        net_release(f.worker[0], &rows);
+    }
+    assert_int_equal(flush(&f).rows_pushed, KEYS);
+    catch_start();
+    for (int i = 0; i < 3; i++) {
+        post_pull(f.worker[0], pulls[i]);
+        net_message_t error = expect(f.worker[0], WIRE_ERROR);
+        net_release(f.worker[0], &error);
+    }
+    catch_stop();
+    assert_caught("its step is not among those in flight");
+    teardown(&f);
+}
+
+/* ---- bad messages ---------------------------------------------------------------------------------------------------- */
+
+enum { FROM_WORKER, FROM_COORDINATOR, FROM_STRANGER };
+
+typedef struct offence {
+    const char *reason;
+    int type, from;
+    void (*spoil)(letter_t *l);
+    int least; /* the lowest level at which it is one */
+} offence_t;
+
+static void spoil_table(letter_t *l)
+{
+    l->segments[1].table = FIELDS;
+}
+static void spoil_order(letter_t *l)
+{
+    l->segments[0].table = 1, l->segments[1].table = 0;
+}
+static void spoil_repeat(letter_t *l)
+{
+    l->segments[1].table = 0;
+}
+static void spoil_few(letter_t *l)
+{
+    l->segments[0].count = 1;
+}
+static void spoil_many(letter_t *l)
+{
+    l->segments[1].count = UINT32_MAX;
+}
+static void spoil_no_segment(letter_t *l)
+{
+    l->segment_bytes = sizeof(wire_segment_t);
+}
+static void spoil_gradient_short(letter_t *l)
+{
+    l->gradient_bytes -= 4;
+}
+static void spoil_gradient_long(letter_t *l)
+{
+    l->gradient_bytes += 4;
+}
+static void spoil_epoch_old(letter_t *l)
+{
+    l->header.epoch = EPOCH - 1;
+}
+static void spoil_epoch_new(letter_t *l)
+{
+    l->header.epoch = EPOCH + 1;
+}
+static void spoil_run(letter_t *l)
+{
+    l->header.run_id = RUN + 1;
+}
+static void spoil_step_negative(letter_t *l)
+{
+    l->header.step = -1;
+}
+static void spoil_step_past(letter_t *l)
+{
+    l->header.step = 1;
+}
+static void spoil_step_far(letter_t *l)
+{
+    l->header.step = 2 + 32;
+}
+static void spoil_step_huge(letter_t *l)
+{
+    l->header.step = INT64_MAX;
+}
+static void spoil_step_again(letter_t *l)
+{
+    l->header.step = 3;
+}
+static void spoil_sequence_zero(letter_t *l)
+{
+    l->header.sequence = 0;
+}
+static void spoil_sequence_far(letter_t *l)
+{
+    l->header.sequence = UINT64_MAX;
+}
+static void spoil_nothing(letter_t *l)
+{
+    (void)l;
+}
+
+#define NO_TABLE "a segment names a table that does not exist"
+#define NO_ORDER "segments are not in ascending order of tables"
+#define NO_COUNT "segment counts, key count and key bytes disagree"
+#define NO_BYTES "gradient bytes do not match keys and embedding width"
+#define NO_RUN "it belongs to another run or epoch"
+#define NO_STEP "its step is not among those in flight"
+#define NO_SENDER "its sender is not a worker"
+#define NO_TYPE "a shard does not take this type from this sender"
+
+static const offence_t offences[] = {
+    {NO_TABLE, WIRE_PUSH, FROM_WORKER, spoil_table, DETERMINISM_ASYNC},
+    {NO_TABLE, WIRE_PULL, FROM_WORKER, spoil_table, DETERMINISM_ASYNC},
+    {NO_TABLE, WIRE_PEEK, FROM_WORKER, spoil_table, DETERMINISM_ASYNC},
+    {NO_ORDER, WIRE_PUSH, FROM_WORKER, spoil_order, DETERMINISM_ASYNC},
+    {NO_ORDER, WIRE_PULL, FROM_WORKER, spoil_repeat, DETERMINISM_ASYNC},
+    {NO_COUNT, WIRE_PUSH, FROM_WORKER, spoil_few, DETERMINISM_ASYNC},
+    {NO_COUNT, WIRE_PULL, FROM_WORKER, spoil_many, DETERMINISM_ASYNC},
+    {NO_COUNT, WIRE_PEEK, FROM_WORKER, spoil_no_segment, DETERMINISM_ASYNC},
+    {NO_BYTES, WIRE_PUSH, FROM_WORKER, spoil_gradient_short, DETERMINISM_ASYNC},
+    {NO_BYTES, WIRE_PUSH, FROM_WORKER, spoil_gradient_long, DETERMINISM_ASYNC},
+    {NO_RUN, WIRE_PUSH, FROM_WORKER, spoil_epoch_old, DETERMINISM_ASYNC},
+    {NO_RUN, WIRE_PULL, FROM_WORKER, spoil_epoch_new, DETERMINISM_ASYNC},
+    {NO_RUN, WIRE_PEEK, FROM_WORKER, spoil_run, DETERMINISM_ASYNC},
+    {NO_RUN, WIRE_FLUSH, FROM_COORDINATOR, spoil_epoch_old, DETERMINISM_ASYNC},
+    {"its step is negative", WIRE_PUSH, FROM_WORKER, spoil_step_negative, DETERMINISM_ASYNC},
+    {"its step is negative", WIRE_PEEK, FROM_WORKER, spoil_step_negative, DETERMINISM_ASYNC},
+    {NO_STEP, WIRE_PUSH, FROM_WORKER, spoil_step_past, DETERMINISM_ASYNC},
+    {NO_STEP, WIRE_PULL, FROM_WORKER, spoil_step_past, DETERMINISM_BOUNDED},
+    {NO_STEP, WIRE_PUSH, FROM_WORKER, spoil_step_far, DETERMINISM_ASYNC},
+    {NO_STEP, WIRE_PULL, FROM_WORKER, spoil_step_far, DETERMINISM_BOUNDED},
+    {NO_STEP, WIRE_PUSH, FROM_WORKER, spoil_step_huge, DETERMINISM_ASYNC},
+    {NO_STEP, WIRE_PULL, FROM_WORKER, spoil_step_huge, DETERMINISM_BOUNDED},
+    {"this step was pushed before", WIRE_PUSH, FROM_WORKER, spoil_step_again, DETERMINISM_SYNC},
+    {"this step was pulled before", WIRE_PULL, FROM_WORKER, spoil_step_again, DETERMINISM_SYNC},
+    {"its sequence number does not follow those before", WIRE_PUSH, FROM_WORKER, spoil_sequence_zero, DETERMINISM_ASYNC},
+    {"its sequence number does not follow those before", WIRE_PUSH, FROM_WORKER, spoil_sequence_far, DETERMINISM_ASYNC},
+    {NO_SENDER, WIRE_PUSH, FROM_STRANGER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_SENDER, WIRE_PULL, FROM_COORDINATOR, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_SENDER, WIRE_PEEK, FROM_STRANGER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_FLUSH, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_HEARTBEAT, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_READY, FROM_COORDINATOR, spoil_nothing, DETERMINISM_ASYNC},
+    {"only the coordinator begins a run", WIRE_BEGIN, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
+    {"only the coordinator stops a shard", WIRE_STOP, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
+};
+
+static void send_offence(net_t *net, const letter_t *l)
+{
+    if (l->header.type == WIRE_PUSH || l->header.type == WIRE_PULL || l->header.type == WIRE_PEEK) {
+        post(net, l);
+        return;
+    }
+    message_begin_t body = {.variant = -1, .fields = FIELDS};
+    wire_header_t header = l->header;
+    header.count = 0;
+    const wire_frame_t frame = {&body, sizeof body};
+    assert_int_equal(net_send(net, PEER_SHARD(0), &header, &frame, wire_type_frames(header.type)), ST_OK);
+}
+
+static void expect_refusal(fixture_t *f, net_t *net, const letter_t *l, const char *reason)
+{
+    net_message_t message = expect(net, WIRE_ERROR);
+    message_error_t body;
+    assert_true(message_body(&message, &body, sizeof body));
+    assert_int_equal(body.status, ST_MESSAGE);
+    assert_int_equal(body.fatal, 0);
+    const char *type = wire_type_name(l->header.type);
+    if (!strstr(body.text, "shard 0 refused") || !strstr(body.text, type) || !strstr(body.text, reason))
+        fail_msg("\"%s\" does not say that a %s was refused because %s", body.text, type, reason);
+    assert_int_equal(message.header.sequence, l->header.sequence);
+    assert_int_equal(message.header.step, l->header.step);
+    net_release(net, &message);
+    assert_caught(reason);
+    assert_int_equal(f->ended, ST_OK); /* the shard goes on */
+}
+
+/* Two workers at step 2: all of steps 0 and 1 is applied; worker 0 has pulled and pushed step 3 too, ahead of its time. */
+static void play_to_the_middle(fixture_t *f, bool ordered)
+{
+    for (int64_t t = 0; t < 2; t++)
+        for (int w = 0; w < 2; w++) {
+            post_pull(f->worker[w], t);
+            post_push(f->worker[w], t, w);
+        }
+    settle(f);
+    for (int w = 0; w < 2; w++)
+        for (int t = 0; t < 2; t++) {
+            net_message_t rows = expect(f->worker[w], WIRE_ROWS);
+            net_release(f->worker[w], &rows);
+        }
+    if (ordered) {
+        post_pull(f->worker[0], 3);
+        post_push(f->worker[0], 3, 0);
+        settle(f);
+    }
+}
+
+static void check_offences(const char *level, determinism_t determinism)
+{
+    const bool ordered = determinism >= DETERMINISM_SYNC;
+    fixture_t f;
+    setup(&f, level, 0, 2, 2, 1);
+    begin(&f, RUN);
+    play_to_the_middle(&f, ordered);
+    const message_counters_t before = flush(&f);
+    assert_int_equal(before.bad_messages, 0);
+    assert_int_equal(before.rows_pushed, 4 * KEYS);
+    int64_t offended = 0;
+    for (size_t i = 0; i < sizeof offences / sizeof *offences; i++) {
+        const offence_t *o = &offences[i];
+        if ((int)determinism < o->least)
+            continue;
+        net_t *net = o->from == FROM_WORKER ? f.worker[0] : o->from == FROM_STRANGER ? f.stranger : f.coordinator;
+        letter_t l = letter((wire_type_t)o->type, 2, 5, 0);
+        o->spoil(&l);
+        catch_start();
+        send_offence(net, &l);
+        expect_refusal(&f, net, &l, o->reason);
+        catch_stop();
+        offended++;
+    }
+    const message_counters_t after = flush(&f);
+    assert_int_equal(after.bad_messages, offended);
+    assert_int_equal(after.duplicates, 0);
+    assert_int_equal(after.rows, before.rows);
+    assert_int_equal(after.rows_pushed, before.rows_pushed);
+    assert_int_equal(after.rows_pulled, before.rows_pulled);
+    assert_true(after.digest_low == before.digest_low && after.digest_high == before.digest_high);
+
+    /* Whoever was refused may still do it right, with the same number; and the run goes on as if nothing had been. */
+    for (int w = 0; w < 2; w++) {
+        letter_t l = letter(WIRE_PUSH, 2, w == 0 ? 5 : 3, w);
+        post_pull(f.worker[w], 2);
+        post(f.worker[w], &l);
+        if (!ordered || w == 1) {
+            post_pull(f.worker[w], 3);
+            l = letter(WIRE_PUSH, 3, w == 0 ? 6 : 4, w);
+            post(f.worker[w], &l);
+        }
+    }
+    settle(&f);
+    assert_int_equal(flush(&f).rows_pushed, 8 * KEYS);
+    letter_t last = letter(WIRE_PEEK, 0, 1, 0);
+    for (int w = 0; w < 2; w++)
+        for (int t = 2; t < 4; t++) {
+            net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+            net_release(f.worker[w], &rows);
+        }
+    post(f.worker[0], &last);
+    net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+    int64_t seen[DIM];
+    read_rows(&rows, seen);
+    assert_true(seen[0] == 4 && seen[1] == 4);
+    net_release(f.worker[0], &rows);
+    teardown(&f);
+}
+
+static void test_bad_messages_change_nothing(void **state)
+{
+    (void)state;
+    check_offences("sync", DETERMINISM_SYNC);
+    check_offences("bounded", DETERMINISM_BOUNDED);
+    check_offences("async", DETERMINISM_ASYNC);
+}
+
+static void test_a_sequence_number_counts_once(void **state)
+{
+    (void)state;
+    static const char *const levels[] = {"sync", "bounded", "async"};
+    for (int i = 0; i < 3; i++) {
+        fixture_t f;
+        setup(&f, levels[i], 1, 3, 1, 1);
+        begin(&f, RUN);
+        for (int64_t t = 0; t < 70; t++) { /* every push three times: at once, and again when it is long applied */
+            post_pull(f.worker[0], t);
+            post_push(f.worker[0], t, 0);
+            post_push(f.worker[0], t, 0);
+            if (t >= 2)
+                post_push(f.worker[0], t - 2, 0);
+            net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+            net_release(f.worker[0], &rows);
+        }
+        drain(&f, 70, i == 0 ? 1 : 0);
+        post_push(f.worker[0], 0, 0); /* below the window of 64 numbers */
+        settle(&f);
+        const message_counters_t c = flush(&f);
+        assert_int_equal(c.rows_pushed, 70 * KEYS);
+        assert_int_equal(c.duplicates, 70 + 68 + 1);
+        assert_int_equal(c.bad_messages, 0);
+        teardown(&f);
+    }
+}
+
+/* "Keys of a segment are distinct" is a promise of the client. A sender that breaks it harms nothing but its own rows: each
+ * repeat is a step of its own, the same whatever arrives first. */
+static void test_repeated_keys_are_steps_of_their_own(void **state)
+{
+    (void)state;
+    message_counters_t first = {0};
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        fixture_t f;
+        setup(&f, "sync", 0, 0, 3, seed);
+        begin(&f, RUN);
+        for (int w = 0; w < 3; w++) {
+            letter_t l = letter(WIRE_PUSH, 0, 1, w);
+            post_pull(f.worker[w], 0);
+            if (w == 1)
+                l.keys[1] = l.keys[0]; /* table 0: 10 twice, 11 not at all */
+            post(f.worker[w], &l);
+        }
+        settle(&f);
+        for (int w = 0; w < 3; w++) {
+            net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+            net_release(f.worker[w], &rows);
+        }
+        const letter_t peek = letter(WIRE_PEEK, 0, 1, 0);
+        post(f.worker[0], &peek);
+        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        static const float expected[KEYS * DIM] = {1, 2, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0};
+        for (int i = 0; i < KEYS * DIM; i++)
+            assert_true(((const float *)rows.frame[0].data)[i] == expected[i]);
+        net_release(f.worker[0], &rows);
+        const message_counters_t c = flush(&f);
+        if (seed == 0)
+            first = c;
+        assert_true(c.digest_low == first.digest_low && c.digest_high == first.digest_high);
+        teardown(&f);
+    }
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------------ */
+
+static void test_nothing_is_taken_before_a_run(void **state)
+{
+    (void)state;
+    static const int types[] = {WIRE_PULL, WIRE_PEEK, WIRE_PUSH};
+    fixture_t f;
+    setup(&f, "sync", 1, 0, 1, 1);
+    catch_start();
+    for (int i = 0; i < 3; i++) {
+        const letter_t l = letter((wire_type_t)types[i], 0, 1, 0);
+        post(f.worker[0], &l);
+        expect_refusal(&f, f.worker[0], &l, "no run has begun");
+    }
+    /* BEGINs that name what does not exist. */
+    for (int i = 0; i < 6; i++) {
+        message_begin_t body = {.variant = -1, .fields = FIELDS};
+        int64_t bytes = sizeof body;
+        body.variant = i == 0 ? -2 : i == 1 ? 0 : -1;
+        body.replica = i == 2 ? -1 : 0;
+        body.fields = i == 3 ? -1 : FIELDS;
+        if (i == 4)
+            memset(body.run_dir, 'x', sizeof body.run_dir);
+        bytes -= i == 5;
+        letter_t l = {.header = wire_header(WIRE_BEGIN, RUN, EPOCH, 0, 0, 0)};
+        assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &l.header, &(wire_frame_t){&body, bytes}, 1), ST_OK);
+        expect_refusal(&f, f.coordinator, &l, "its body is malformed");
+    }
+    const letter_t l = letter(WIRE_PULL, 0, 1, 0);
+    post(f.worker[0], &l);
+    expect_refusal(&f, f.worker[0], &l, "no run has begun");
+    catch_stop();
+    begin(&f, RUN);
+    post_pull(f.worker[0], 0);
+    net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+    net_release(f.worker[0], &rows);
+    assert_int_equal(flush(&f).bad_messages, 0); /* counters are those of the run */
+    teardown(&f);
+}
+
+static void test_a_new_run_starts_from_nothing(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f, "sync", 0, 0, 2, 1);
+    begin(&f, RUN + 1);
+    for (int round = 0; round < 2; round++) {
+        begin(&f, RUN); /* drops what the round before left held: the push of step 0, the pull of step 1 */
+        assert_int_equal(flush(&f).rows, 0);
+        for (int64_t t = 0; t < 2; t++)
+            post_pull(f.worker[0], t);
+        post_push(f.worker[0], 0, 0); /* the same sequence number as in the run before */
+        settle(&f);
+        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        int64_t seen[DIM];
+        read_rows(&rows, seen);
+        assert_int_equal(seen[0], 0);
+        net_release(f.worker[0], &rows);
+        const message_counters_t c = flush(&f);
+        assert_int_equal(c.duplicates, 0);
+        assert_int_equal(c.rows_pushed, 0); /* it waits for worker 1 */
+        assert_int_equal(c.rows, KEYS);
+    }
+    teardown(&f);
+}
+
+static void test_run_ends_at_stop(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f, "sync", 0, 0, 1, 1);
+    net_sim_serve(f.shard_net, NULL, NULL);
+    atomic_bool stop = true;
+    assert_int_equal(shard_run(f.shard, &stop), ST_OK);
+    stop = false;
+    wire_header_t header = wire_header(WIRE_STOP, 0, 0, 0, 0, 0);
+    catch_start();
+    assert_int_equal(net_send(f.worker[0], PEER_SHARD(0), &header, NULL, 0), ST_OK); /* has no say in it */
+    settle(&f);
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &header, NULL, 0), ST_OK);
+    assert_int_equal(shard_run(f.shard, &stop), ST_OK);
+    catch_stop();
+    net_message_t error = expect(f.worker[0], WIRE_ERROR);
+    net_release(f.worker[0], &error);
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ordered_pulls_see_exactly_the_pushes_before),
+        cmocka_unit_test(test_bounded_staleness_is_kept_and_reached),
+        cmocka_unit_test(test_async_never_waits),
+        cmocka_unit_test(test_peek_sees_what_is_applied_and_creates_nothing),
+        cmocka_unit_test(test_pulls_of_the_first_steps),
+        cmocka_unit_test(test_bad_messages_change_nothing),
+        cmocka_unit_test(test_a_sequence_number_counts_once),
+        cmocka_unit_test(test_repeated_keys_are_steps_of_their_own),
+        cmocka_unit_test(test_nothing_is_taken_before_a_run),
+        cmocka_unit_test(test_a_new_run_starts_from_nothing),
+        cmocka_unit_test(test_run_ends_at_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
