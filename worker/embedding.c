@@ -79,6 +79,18 @@ static inline void sum_scaled(float *restrict out, const batch_t *batch, uint32_
         add_scaled(out, column + batch->use_row[i] * inputs, batch->use_scale[i], dim);
 }
 
+/* Uses [from, to) of one key, all in one lane. */
+static inline __attribute__((always_inline)) void sum_lane(float *restrict out, const batch_t *batch, bool scaled,
+                                                           uint32_t from, uint32_t to, const float *restrict column,
+                                                           int64_t inputs, int dim)
+{
+    if (scaled)
+        sum_scaled(out, batch, from, to, column, inputs, dim);
+    else
+        sum_uses(out, batch, from, to, column, inputs, dim);
+}
+
+/* Most keys have all their uses in one lane and need no tree. */
 static inline __attribute__((always_inline)) void reduce(float *restrict out, const batch_t *batch, int shard,
                                                          const float *restrict dx, int dim, int lane_rows, float *scratch)
 {
@@ -87,25 +99,29 @@ static inline __attribute__((always_inline)) void reduce(float *restrict out, co
     for (int32_t s = batch->segment_first[shard]; s < batch->segment_first[shard + 1]; s++) {
         const int field = (int)batch->segments[s].table;
         const float *column = dx + (int64_t)field * dim;
+        const bool scaled = field >= batch->single;
         for (uint32_t n = batch->segments[s].count; n > 0; n--, u++, out += dim) {
-            uint32_t from = batch->use_first[u], end = batch->use_first[u + 1];
-            tree_stack_t tree;
-            bool one_lane = batch->use_row[from] / (uint32_t)lane_rows == batch->use_row[end - 1] / (uint32_t)lane_rows;
-            if (!one_lane)
-                tree_start(&tree, scratch, dim);
-            while (from < end) {
-                uint32_t lane = batch->use_row[from] / (uint32_t)lane_rows, to = from + 1;
-                while (to < end && (one_lane || batch->use_row[to] / (uint32_t)lane_rows == lane))
-                    to++;
-                float *sum = one_lane ? out : tree_place(&tree, lane);
-                if (field < batch->single)
-                    sum_uses(sum, batch, from, to, column, inputs, dim);
-                else
-                    sum_scaled(sum, batch, from, to, column, inputs, dim);
-                from = to;
+            uint32_t from = batch->use_first[u];
+            const uint32_t end = batch->use_first[u + 1];
+            uint32_t lane = batch->use_row[from] / (uint32_t)lane_rows, lane_end = (lane + 1) * (uint32_t)lane_rows;
+            if (batch->use_row[end - 1] < lane_end) {
+                sum_lane(out, batch, scaled, from, end, column, inputs, dim);
+                continue;
             }
-            if (!one_lane)
-                tree_finish(&tree, out);
+            tree_stack_t tree;
+            tree_start(&tree, scratch, dim);
+            for (;;) {
+                uint32_t to = from + 1;
+                while (to < end && batch->use_row[to] < lane_end)
+                    to++;
+                sum_lane(tree_place(&tree, lane), batch, scaled, from, to, column, inputs, dim);
+                if (to == end)
+                    break;
+                from = to;
+                lane = batch->use_row[from] / (uint32_t)lane_rows;
+                lane_end = (lane + 1) * (uint32_t)lane_rows;
+            }
+            tree_finish(&tree, out);
         }
     }
 }
@@ -119,6 +135,9 @@ void embedding_reduce(float *restrict out, const batch_t *batch, int shard, cons
         break;
     case 16:
         reduce(out, batch, shard, dx, 16, lane_rows, scratch);
+        break;
+    case 48:
+        reduce(out, batch, shard, dx, 48, lane_rows, scratch);
         break;
     default:
         reduce(out, batch, shard, dx, dim, lane_rows, scratch);
