@@ -9,7 +9,7 @@
 #include "common/base/pool.h"
 
 #define IN_FLIGHT 4
-#define CONTROLS 4 /* control messages kept; the coordinator never sends more than one ahead */
+#define CONTROLS 4 /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
 
 typedef struct flight {
     bool used;
@@ -205,6 +205,11 @@ static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked)
                 c->o.shard_names[shard], (long long)asked, c->dim, (long long)count, (long long)bytes);
 }
 
+static bool is_control(int type)
+{
+    return type == WIRE_BEGIN || type == WIRE_DENSE || type == WIRE_TRAIN || type == WIRE_EVALUATE;
+}
+
 /* Take one message: an answer goes to its flight, control messages are kept, errors of shards are fatal. */
 static status_t handle(client_t *c, net_message_t *message)
 {
@@ -231,7 +236,7 @@ static status_t handle(client_t *c, net_message_t *message)
     } else if (header->type == WIRE_STOP) {
         c->stopped = true;
         c->stop_status = header->count ? ST_PEER : ST_STOPPED;
-    } else if ((header->type == WIRE_BEGIN || header->type == WIRE_EVALUATE) && c->n_controls < CONTROLS) {
+    } else if (is_control(header->type) && c->n_controls < CONTROLS) {
         c->controls[c->n_controls++] = *message;
         return ST_OK;
     }
@@ -310,7 +315,7 @@ void client_push_begin(client_t *c, const batch_t *batch)
         char *buffer = pool_take(c->pool, (size_t)(floats_at + keys * c->dim * 4));
         lay_out_keys(c, batch, s, (wire_segment_t *)buffer, (uint64_t *)(buffer + head));
         c->push_buffer[s] = buffer;
-        c->push_base[s] = (float *)(buffer + floats_at);
+        c->push_base[s] = (float *)(void *)(buffer + floats_at);
     }
 }
 
