@@ -18,6 +18,7 @@
 #include "worker/data/dataset.h"
 
 #define NAME_BYTES 160
+#define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
 struct coordinator {
     coordinator_options_t o;
@@ -27,6 +28,9 @@ struct coordinator {
     bool *heard;      /* [ranks] it has spoken, so it can be spoken to */
     bool *said_bye;   /* [ranks] */
     int n_heard;
+    int left; /* the first rank that left before it was told to, or 0 */
+    status_t left_status;
+    int64_t left_ns;
     uint64_t run_id;
 
     /* The dataset of the runs so far. */
@@ -96,32 +100,62 @@ static wire_header_t header_of(const coordinator_t *c, wire_type_t type, int64_t
 
 /* ---- who is alive ---------------------------------------------------------------------------------------------------- */
 
-/* A signal ended the job. Ranks that live say goodbye within moments; whoever does not is the one that died first. */
+/* Its goodbye will not come. */
+static bool is_lost(const coordinator_t *c, int rank)
+{
+    return net_now_ns(c->o.net) - c->seen_ns[rank] > c->deadline_ns || roster_is_gone(c->o.roster, rank);
+}
+
+/* Take goodbyes for at most this long, or until every rank that can has said it. */
+static void hear_goodbyes(coordinator_t *c, int64_t patience_ns)
+{
+    const roster_t *roster = c->o.roster;
+    const int64_t end = net_now_ns(c->o.net) + patience_ns;
+    for (int left = roster->size - 1; left > 0 && net_now_ns(c->o.net) < end;) {
+        net_message_t message;
+        if (net_receive(c->o.net, &message, 50) == ST_OK) {
+            if (message.header.type == WIRE_BYE && !PEER_IS_SHARD(message.peer) && message.peer < roster->size)
+                c->said_bye[message.peer] = true;
+            net_release(c->o.net, &message);
+            continue;
+        }
+        left = 0;
+        for (int r = 1; r < roster->size; r++)
+            left += !c->said_bye[r] && !is_lost(c, r);
+    }
+}
+
+/* A signal asked for the end: a person's, or mpirun's because a rank died. Ranks that live say goodbye within moments, and mpirun
+ * kills what is left a second later. So before that, who died first is gone (this host) or missing (other hosts).           */
 static status_t name_the_dead(coordinator_t *c)
 {
-    int64_t end = net_now_ns(c->o.net) + 400000000;
-    while (net_now_ns(c->o.net) < end) {
-        net_message_t message;
-        if (net_receive(c->o.net, &message, 50) != ST_OK)
-            continue;
-        if (message.header.type == WIRE_BYE && !PEER_IS_SHARD(message.peer) && message.peer < c->o.roster->size)
-            c->said_bye[message.peer] = true;
-        net_release(c->o.net, &message);
+    const roster_t *roster = c->o.roster;
+    char names[600] = "", text[NAME_BYTES];
+    size_t used = 0;
+    progress_clear(c->o.progress);
+    if (c->o.starter_reports)
+        return ST_STOPPED;
+    hear_goodbyes(c, GOODBYE_NS);
+    for (int r = 1; r < roster->size; r++) {
+        const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
+        if (!c->said_bye[r] && (!here || roster_is_gone(roster, r)) && used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name_of(c, r, text));
     }
-    int missing = 0, last = 0;
-    for (int r = 1; r < c->o.roster->size; r++)
-        if (!c->said_bye[r]) {
-            missing++;
-            last = r;
-        }
-    char text[NAME_BYTES];
-    if (missing == 0)
-        log_warn("interrupted by a signal; the job ends");
-    else if (missing < c->o.roster->size - 1)
-        log_error("%s died without a goodbye; the job ends%s", name_of(c, last, text), missing > 1 ? " (others are missing too)" : "");
+    if (used)
+        log_error("%s died without a goodbye; the job ends", names);
     else
-        log_error("interrupted by a signal; no rank said goodbye");
+        log_error("interrupted by a signal; the job ends");
     return ST_STOPPED;
+}
+
+/* A rank left in the middle of the job and gave no error. Where a signal made it, that is on its way here too, so it has a moment. */
+static status_t check_left(const coordinator_t *c)
+{
+    char text[NAME_BYTES];
+    if (!c->left || net_now_ns(c->o.net) - c->left_ns < GOODBYE_NS)
+        return ST_OK;
+    progress_clear(c->o.progress);
+    return FAIL(ST_PEER, "%s left the job (%s); the job ends", name_of(c, c->left, text), status_name(c->left_status));
 }
 
 /* No rank may be silent for longer than the deadline. */
@@ -247,9 +281,10 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
         break;
     case WIRE_BYE:
         c->said_bye[peer] = true;
-        if (message->header.count != ST_OK && message->header.count != ST_PEER) {
-            char text[NAME_BYTES];
-            status = FAIL(ST_PEER, "%s left the job", name_of(c, peer, text));
+        if (!c->left) {
+            c->left = peer;
+            c->left_status = (status_t)message->header.count;
+            c->left_ns = net_now_ns(c->o.net);
         }
         break;
     case WIRE_ERROR:
@@ -304,6 +339,7 @@ static status_t wait_for(coordinator_t *c, const int *count, int wanted)
             status = dispatch(c, &message);
         if (status != ST_OK && status != ST_TIMEOUT)
             return status;
+        TRY(check_left(c));
         TRY(check_deadline(c));
     }
     return ST_OK;
@@ -488,18 +524,7 @@ void coordinator_stop(coordinator_t *c, status_t status)
         if (net_send(c->o.net, PEER_SHARD(s), &header, NULL, 0) != ST_OK)
             log_debug("shard %d could not be told to stop", s);
     for (int r = 1; r < roster->size; r++)
-        if (c->heard[r] && !c->said_bye[r] && net_send(c->o.net, r, &header, NULL, 0) != ST_OK)
+        if (c->heard[r] && !c->said_bye[r] && !is_lost(c, r) && net_send(c->o.net, r, &header, NULL, 0) != ST_OK)
             log_debug("rank %d could not be told to stop", r);
-    int64_t end = net_now_ns(c->o.net) + (status == ST_OK ? c->deadline_ns : 2000000000);
-    for (int left = roster->size - 1; left > 0 && net_now_ns(c->o.net) < end;) {
-        net_message_t message;
-        if (net_receive(c->o.net, &message, 100) == ST_OK) {
-            if (message.header.type == WIRE_BYE && !PEER_IS_SHARD(message.peer) && message.peer < roster->size)
-                c->said_bye[message.peer] = true;
-            net_release(c->o.net, &message);
-        }
-        left = 0;
-        for (int r = 1; r < roster->size; r++)
-            left += !c->said_bye[r];
-    }
+    hear_goodbyes(c, status == ST_OK ? c->deadline_ns : 2000000000);
 }

@@ -19,6 +19,7 @@ typedef struct coordinator_options {
     const roster_t *roster;         /* borrowed */
     const experiment_t *experiment; /* borrowed */
     progress_t *progress;           /* borrowed */
+    bool starter_reports;           /* who started the ranks says itself which of them died, and how */
 } coordinator_options_t;
 
 WARN_UNUSED status_t coordinator_create(const coordinator_options_t *options, coordinator_t **out);

@@ -18,16 +18,23 @@
 #include "ps/server.h"
 #include "worker/worker.h"
 
+#define STARTED "SMELTER_STARTED_MPIRUN" /* in the environment of ranks whose starter reports which of them died, and how */
+
 /* ---- nobody started us: start mpirun ---------------------------------------------------------------------------------- */
 
 static status_t report_death(const mpirun_death_t *death, int servers, int exit_code)
 {
     char name[64];
+    if (death->interrupted)
+        return FAIL(ST_STOPPED, "interrupted by signal %d (%s); the job ended", death->interrupted,
+                    strsignal(death->interrupted));
     if (death->seen && death->signal && death->rank >= 0)
-        return FAIL(ST_PEER, "%s (rank %d on %s) was killed by signal %d (%s); the job ended", roster_name(death->rank, servers, name, sizeof name),
-                    death->rank, death->node, death->signal, strsignal(death->signal));
-    if (death->seen && death->signal)
-        return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", death->signal, strsignal(death->signal));
+        return FAIL(ST_PEER, "%s (rank %d on %s) was killed by signal %d (%s); the job ended",
+                    roster_name(death->rank, servers, name, sizeof name), death->rank, death->node, death->signal,
+                    strsignal(death->signal));
+    const int signal_number = death->seen ? death->signal : exit_code > 128 ? exit_code - 128 : 0;
+    if (signal_number)
+        return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", signal_number, strsignal(signal_number));
     if (death->seen && death->rank >= 0)
         log_debug("%s exited with code %d", roster_name(death->rank, servers, name, sizeof name), death->exit_code);
     return exit_code == 2 ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
@@ -39,7 +46,7 @@ static status_t start_mpirun(const options_t *options, const experiment_t *exper
     TRY(progress_create(STDERR_FILENO, &progress));
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
     progress_destroy(&progress);
-    setenv("SMELTER_STARTED_MPIRUN", "1", 1);
+    setenv(STARTED, "1", 1);
     mpirun_death_t death = {0};
     int exit_code = 0;
     TRY(mpirun_spawn(roster_ranks(experiment->base), options->argv, &death, &exit_code));
@@ -58,19 +65,19 @@ static int launched_rank(void)
     return -1;
 }
 
-static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster, net_t *control,
-                                job_lead_fn *lead)
+static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster,
+                                net_t *control, job_lead_fn *lead)
 {
     progress_t *progress;
     TRY(progress_create(STDERR_FILENO, &progress));
-    const coordinator_options_t o = {control, roster, experiment, progress};
+    const coordinator_options_t o = {control, roster, experiment, progress, getenv(STARTED) != NULL};
     coordinator_t *coordinator;
     status_t status = coordinator_create(&o, &coordinator);
     if (status == ST_OK) {
         log_info("job of %d ranks: %d server%s with %d shard%s each, %d worker%s; determinism %s; kernels %s", roster->size,
-                 roster->servers, roster->servers == 1 ? "" : "s", roster->shards_per_server, roster->shards_per_server == 1 ? "" : "s",
-                 roster->workers, roster->workers == 1 ? "" : "s", config_determinism_word((determinism_t)experiment->base->determinism),
-                 gemm_kernel_name());
+                 roster->servers, roster->servers == 1 ? "" : "s", roster->shards_per_server,
+                 roster->shards_per_server == 1 ? "" : "s", roster->workers, roster->workers == 1 ? "" : "s",
+                 config_determinism_word((determinism_t)experiment->base->determinism), gemm_kernel_name());
         for (int r = 0; r < roster->size; r++) {
             char name[160];
             log_debug("%s", roster_full_name(roster, r, name, sizeof name));
@@ -96,7 +103,12 @@ static status_t run_server(const experiment_t *experiment, const roster_t *roste
         .shard_nets = shard_nets,
         .control = control,
     };
-    return server_run(&o);
+    status_t status = server_run(&o);
+    if (status == ST_STOPPED && roster->rank == 1 && roster_is_gone(roster, 0) && !getenv(STARTED)) {
+        char name[160]; /* the coordinator names everybody else who died */
+        log_error("%s died; the job ends", roster_full_name(roster, 0, name, sizeof name));
+    }
+    return status;
 }
 
 static status_t run_worker(const experiment_t *experiment, const roster_t *roster, cluster_t *cluster, net_t *control)
@@ -105,7 +117,8 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
     char **names = MEM_ARRAY(char *, shards);
     for (int s = 0; s < shards; s++) {
         char name[160];
-        names[s] = mem_printf("shard %d of %s", s, roster_full_name(roster, 1 + s / roster->shards_per_server, name, sizeof name));
+        names[s] =
+            mem_printf("shard %d of %s", s, roster_full_name(roster, 1 + s / roster->shards_per_server, name, sizeof name));
     }
     const worker_options_t o = {
         .rank = roster->rank,
@@ -156,17 +169,20 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     return status;
 }
 
-/* A failed job cannot leave MPI together: the coordinator ends it once everybody had time to say goodbye. */
+/* A failed job cannot leave MPI together: the coordinator ends it once everybody had time to say goodbye. After a signal whoever
+ * started the ranks ends all of them, and a rank just goes; not before the coordinator could say who died, though, because mpirun
+ * kills it as soon as another rank has gone. */
 static void leave(cluster_t **cluster, status_t status, bool agreed)
 {
     if (status == ST_OK || agreed) {
         cluster_close(cluster);
         return;
     }
-    if (cluster_rank(*cluster) != 0) {
-        struct timespec patience = {4, 0};
-        nanosleep(&patience, NULL);
-    }
+    const struct timespec after_failure = {4, 0}, after_signal = {0, 700000000};
+    if (cluster_rank(*cluster) != 0)
+        nanosleep(member_interrupted() ? &after_signal : &after_failure, NULL);
+    if (member_interrupted())
+        return;
     cluster_abort(status_exit_code(status));
 }
 

@@ -28,9 +28,9 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
-#define LINE_BYTES 4096   /* a longer line is passed in pieces */
-#define BLOCK_BYTES 8192  /* mpirun's longest messages have about 2 KiB; more is not one of them */
-#define QUIET_MS 30       /* an unfinished line is shown after this */
+#define LINE_BYTES 4096  /* a longer line is passed in pieces */
+#define BLOCK_BYTES 8192 /* mpirun's longest messages have about 2 KiB; more is not one of them */
+#define QUIET_MS 30      /* an unfinished line is shown after this */
 
 typedef struct sieve {
     mpirun_death_t *death;
@@ -122,8 +122,9 @@ static void close_block(sieve_t *sieve)
 /* Single lines of mpirun outside of blocks that say nothing a person needs. */
 static bool is_noise(const char *line, size_t n)
 {
-    static const char *const noise[] = {"more processes have sent help message", "orte_base_help_aggregate",
-                                        "mpirun: killing job", "mpirun: abort is already in progress", "orte/util/show_help.c"};
+    static const char *const noise[] = {
+        "more processes have sent help message", "orte_base_help_aggregate", "mpirun: killing job",
+        "mpirun: abort is already in progress",  "orte/util/show_help.c",    "[warn] Epoll "};
     char copy[LINE_BYTES + 1];
     memcpy(copy, line, n);
     copy[n] = 0;
@@ -361,6 +362,7 @@ static status_t run(const char *mpirun, const words_t *words, mpirun_death_t *de
         while (waitpid(child, &result, 0) < 0 && errno == EINTR)
             ;
         *exit_code = WIFSIGNALED(result) ? 128 + WTERMSIG(result) : WEXITSTATUS(result);
+        death->interrupted = signal_seen;
     }
     close(fds[0]);
     sigaction(SIGINT, &old_int, NULL);

@@ -17,6 +17,7 @@ typedef struct mpirun_death {
     char node[64]; /* "": not told */
     int signal;    /* 0: it exited by itself */
     int exit_code;
+    int interrupted; /* the signal that asked this process to end and was handed on; 0: none did */
 } mpirun_death_t;
 
 /* mpirun_spawn - run `mpirun -np np <this binary> argv[1] argv[2] ...` and wait for its end.

@@ -23,8 +23,8 @@ static status_t check_owner(const char *path, const char *marker, const char *ki
     if (status == ST_OK)
         status = jsondoc_get_text(doc, marker, "name", &its_name);
     if (status == ST_OK && (strcmp(its_kind, kind) != 0 || strcmp(its_name, name) != 0))
-        status = FAIL(ST_INPUT, "%s holds another %s (%s \"%s\", this is %s \"%s\"); choose another --out or remove the folder", path,
-                      strcmp(its_kind, "compare") == 0 ? "experiment" : "run", its_kind, its_name, kind, name);
+        status = FAIL(ST_INPUT, "%s holds another %s (%s \"%s\", this is %s \"%s\"); choose another --out or remove the folder",
+                      path, strcmp(its_kind, "compare") == 0 ? "experiment" : "run", its_kind, its_name, kind, name);
     jsondoc_destroy(&doc);
     return status;
 }
@@ -54,8 +54,9 @@ status_t outdir_open(const char *path, const char *kind, const char *name, outdi
     if (status == ST_OK && (lock = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0644)) < 0)
         status = FAIL(ST_INPUT, "%s: cannot be opened: %m; make the folder writable or choose another --out", lock_path);
     if (status == ST_OK && flock(lock, LOCK_EX | LOCK_NB) != 0)
-        status = errno == EWOULDBLOCK ? FAIL(ST_INPUT, "%s is in use by another smelter job; wait for it or choose another --out", path)
-                                      : FAIL(ST_SYSTEM, "%s: cannot be locked: %m", lock_path);
+        status = errno == EWOULDBLOCK
+                     ? FAIL(ST_INPUT, "%s is in use by another smelter job; wait for it or choose another --out", path)
+                     : FAIL(ST_SYSTEM, "%s: cannot be locked: %m", lock_path);
     if (status == ST_OK)
         status = file_exists(marker) ? check_owner(path, marker, kind, name) : write_marker(path, marker, kind, name, true);
     mem_free(marker);

@@ -1,5 +1,7 @@
 #include "launcher/roster.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,18 +18,29 @@ int roster_ranks(const config_t *config)
     return (int)(1 + config->cluster.servers + (config->cluster.workers ? config->cluster.workers : 1));
 }
 
-/* The whole configuration matters here, cluster sizes and paths included: all variants' resolved texts. */
-static uint64_t experiment_hash(const experiment_t *experiment)
+/* The configuration as all ranks must have it, cluster sizes included. Where a host keeps its files is its own affair: the three
+ * paths are left out, and the dataset's content is compared when a run begins. */
+static status_t config_hash_everywhere(const config_t *config, uint64_t *hash)
 {
-    uint64_t hash = 0;
-    for (int v = -1; v < experiment->variants; v++) {
-        char *text;
-        if (config_text(v < 0 ? experiment->base : experiment->configs[v], &text) != ST_OK)
-            return 0;
-        hash = hash64(text, strlen(text), hash);
-        mem_free(text);
+    config_t common = *config;
+    char *text, nowhere[] = "";
+    common.data.path = common.data.input = common.data.schema = nowhere;
+    TRY(config_text(&common, &text));
+    *hash = hash64(text, strlen(text), *hash);
+    mem_free(text);
+    return ST_OK;
+}
+
+/* Of the base and all variants, in their order. */
+static status_t experiment_hash(const experiment_t *experiment, uint64_t *hash)
+{
+    *hash = 0;
+    TRY(config_hash_everywhere(experiment->base, hash));
+    for (int v = 0; v < experiment->variants; v++) {
+        *hash = hash64(experiment->names[v], strlen(experiment->names[v]), *hash);
+        TRY(config_hash_everywhere(experiment->configs[v], hash));
     }
-    return hash;
+    return ST_OK;
 }
 
 static uint64_t build_hash(void)
@@ -53,8 +66,8 @@ static status_t check_sizes(roster_t *roster, const config_t *config, bool speak
         char text[64] = "any number of workers";
         if (config->cluster.workers)
             snprintf(text, sizeof text, "%lld workers", (long long)config->cluster.workers);
-        return speak ? FAIL(ST_INPUT, "-np %d does not fit: the configuration wants 1 coordinator, %lld servers and %s; %s", roster->size,
-                            (long long)config->cluster.servers, text, advice)
+        return speak ? FAIL(ST_INPUT, "-np %d does not fit: the configuration wants 1 coordinator, %lld servers and %s; %s",
+                            roster->size, (long long)config->cluster.servers, text, advice)
                      : ST_INPUT;
     }
     roster->servers = (int)config->cluster.servers;
@@ -69,20 +82,27 @@ static status_t check_identities(const roster_t *roster, bool speak)
     const roster_entry_t *zero = &roster->entries[0];
     for (int r = 0; r < roster->size; r++) {
         const roster_entry_t *e = &roster->entries[r];
-        status_t status = e->status != ST_OK ? (status_t)e->status : e->build != zero->build || e->config != zero->config ? ST_INPUT : ST_OK;
+        status_t status = e->status != ST_OK                                     ? (status_t)e->status
+                          : e->build != zero->build || e->config != zero->config ? ST_INPUT
+                                                                                 : ST_OK;
         if (status == ST_OK)
             continue;
         if (!speak || (e->status != ST_OK && r == 0))
             return status; /* rank 0 said itself what is wrong with its configuration */
         if (e->status != ST_OK)
-            return FAIL(status, "rank %d on %s could not load the configuration that rank 0 on %s loaded; put the same files on every host",
-                        r, e->host, zero->host);
+            return FAIL(
+                status,
+                "rank %d on %s could not load the configuration that rank 0 on %s loaded; put the same files on every host", r,
+                e->host, zero->host);
         if (e->build != zero->build)
-            return FAIL(status, "rank 0 on %s and rank %d on %s run different builds of smelter (%016llx and %016llx); install the same "
-                                "binary on every host",
-                        zero->host, r, e->host, (unsigned long long)zero->build, (unsigned long long)e->build);
-        return FAIL(status, "rank 0 on %s and rank %d on %s have different configurations (%016llx and %016llx); put the same file "
-                            "on every host and give all ranks the same --set",
+            return FAIL(
+                status,
+                "rank 0 on %s and rank %d on %s run different builds of smelter (%016llx and %016llx); install the same "
+                "binary on every host",
+                zero->host, r, e->host, (unsigned long long)zero->build, (unsigned long long)e->build);
+        return FAIL(status,
+                    "rank 0 on %s and rank %d on %s have different configurations (%016llx and %016llx); put the same file "
+                    "on every host and give all ranks the same --set",
                     zero->host, r, e->host, (unsigned long long)zero->config, (unsigned long long)e->config);
     }
     return ST_OK;
@@ -92,10 +112,11 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, sta
 {
     *out = (roster_t){.rank = cluster_rank(cluster), .size = cluster_size(cluster)};
     out->entries = MEM_ARRAY(roster_entry_t, out->size);
-    roster_entry_t mine = {.pid = getpid(), .build = build_hash(), .status = (int32_t)loaded};
+    roster_entry_t mine = {.pid = getpid(), .build = build_hash()};
     snprintf(mine.host, sizeof mine.host, "%s", cluster_host(cluster));
     if (loaded == ST_OK)
-        mine.config = experiment_hash(experiment);
+        loaded = experiment_hash(experiment, &mine.config);
+    mine.status = (int32_t)loaded;
     status_t status = cluster_gather_all(cluster, &mine, sizeof mine, out->entries);
     if (status == ST_OK)
         status = check_identities(out, out->rank == 0);
@@ -144,7 +165,8 @@ const char *roster_name(int rank, int servers, char *text, int size)
     if (rank == 0)
         snprintf(text, (size_t)size, "coordinator");
     else
-        snprintf(text, (size_t)size, "%s %d", rank <= servers ? "server" : "worker", rank <= servers ? rank - 1 : rank - 1 - servers);
+        snprintf(text, (size_t)size, "%s %d", rank <= servers ? "server" : "worker",
+                 rank <= servers ? rank - 1 : rank - 1 - servers);
     return text;
 }
 
@@ -154,6 +176,12 @@ const char *roster_full_name(const roster_t *roster, int rank, char *text, int s
     snprintf(text, (size_t)size, "%s (rank %d on %s, pid %lld)", roster_name(rank, roster->servers, name, sizeof name), rank,
              roster->entries[rank].host, (long long)roster->entries[rank].pid);
     return text;
+}
+
+bool roster_is_gone(const roster_t *roster, int rank)
+{
+    const roster_entry_t *own = &roster->entries[roster->rank], *its = &roster->entries[rank];
+    return strcmp(own->host, its->host) == 0 && kill((pid_t)its->pid, 0) != 0 && errno == ESRCH;
 }
 
 static bool one_host(const roster_t *roster)
@@ -168,7 +196,8 @@ static status_t dial_shards(const roster_t *roster, net_t *net, const char *all,
 {
     for (int s = 0; s < roster_shards(roster); s++) {
         int rank = 1 + s / roster->shards_per_server;
-        TRY(net_zmq_dial(net, PEER_SHARD(s), all + rank * block + (int64_t)(s % roster->shards_per_server) * NET_ENDPOINT_BYTES));
+        TRY(net_zmq_dial(net, PEER_SHARD(s),
+                         all + rank * block + (int64_t)(s % roster->shards_per_server) * NET_ENDPOINT_BYTES));
     }
     return ST_OK;
 }
@@ -178,8 +207,10 @@ status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config
     const bool single = one_host(roster);
     const role_t role = roster_role(roster, roster->rank);
     if (config->cluster.transport == TRANSPORT_IPC && !single)
-        return roster->rank ? ST_INPUT : FAIL(ST_INPUT, "cluster.transport is ipc, but ranks run on several hosts (%s and others); use auto or tcp",
-                                              roster->entries[0].host);
+        return roster->rank
+                   ? ST_INPUT
+                   : FAIL(ST_INPUT, "cluster.transport is ipc, but ranks run on several hosts (%s and others); use auto or tcp",
+                          roster->entries[0].host);
     const bool tcp = config->cluster.transport == TRANSPORT_TCP || !single;
     const int64_t block = (int64_t)roster->shards_per_server * NET_ENDPOINT_BYTES;
     char *mine = MEM_ARRAY(char, block), *all = MEM_ARRAY(char, block * roster->size);

@@ -46,6 +46,9 @@ int roster_shards(const roster_t *roster);
 const char *roster_name(int rank, int servers, char *text, int size);
 const char *roster_full_name(const roster_t *roster, int rank, char *text, int size);
 
+/* roster_is_gone - the rank's process has ended. False where that cannot be seen, because it is on another host. */
+bool roster_is_gone(const roster_t *roster, int rank);
+
 /* roster_connect - open this rank's sockets, exchange endpoints and dial. Collective.
  * shard_nets  [shards_per_server] out on servers: listening, one per shard thread;  NULL elsewhere
  * control     out: the coordinator's net_t listens and is dialled to all shards; a worker's is dialled to both; a server's to

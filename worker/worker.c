@@ -313,7 +313,9 @@ status_t worker_run(const worker_options_t *options)
     worker_slot_shard(options->shards, w->slot_shard);
     const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names};
     w->client = client_create(&client_options);
+    cluster_set_poll(options->cluster, poll_between, w);
     status_t status = serve(w);
+    cluster_set_poll(options->cluster, NULL, NULL);
     if (status == ST_STOPPED)
         status = ST_OK;
     else if (status != ST_PEER)

@@ -45,6 +45,8 @@ struct cluster {
     double deadline_s;
     char (*hosts)[CLUSTER_HOST_BYTES]; /* [size], empty until gathered */
     int group_first, group_size;
+    status_t (*poll)(void *context);
+    void *poll_context;
     float *scratch; /* [WINDOW][CHUNK] */
 };
 
@@ -75,18 +77,20 @@ typedef struct rest {
     int64_t start_ns, sleep_ns;
 } rest_t;
 
-static void rest_a_little(rest_t *rest)
+/* Returns whether there was time to sleep. */
+static bool rest_a_little(rest_t *rest)
 {
     int64_t now = clock_now_ns();
     if (rest->start_ns == 0) {
         *rest = (rest_t){now, SLEEP_NS_MIN};
-        return;
+        return false;
     }
     if (now - rest->start_ns < SPIN_NS)
-        return;
+        return false;
     nanosleep(&(struct timespec){.tv_nsec = rest->sleep_ns}, NULL);
     if (rest->sleep_ns < SLEEP_NS_MAX)
         rest->sleep_ns += rest->sleep_ns / 4;
+    return true;
 }
 
 static void describe_rank(const cluster_t *cluster, int rank, char *text, size_t size)
@@ -96,7 +100,7 @@ static void describe_rank(const cluster_t *cluster, int rank, char *text, size_t
 }
 
 /* missing - the deadline passed: say which of the n requests, each to or from ranks[i], are not done. */
-static status_t missing(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
+static status_t missing(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n, double waited_s)
 {
     char who[512] = "";
     int n_missing = 0;
@@ -110,21 +114,23 @@ static status_t missing(const cluster_t *cluster, const char *what, MPI_Request 
         snprintf(who + used, sizeof who - used, "%s%s", n_missing ? ", " : "", one);
         n_missing++;
     }
-    return FAIL(ST_TIMEOUT, "%s: waiting for %d of %d: %s, %.1f s", what, n_missing, n, who, cluster->deadline_s);
+    return FAIL(ST_TIMEOUT, "%s: waiting for %d of %d: %s, %.1f s", what, n_missing, n, who, waited_s);
 }
 
 /* wait_all - until all n requests are done. After a failure requests stay open, and only cluster_abort is left. */
 static status_t wait_all(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
 {
+    const double patience_s = cluster->poll ? 2 * cluster->deadline_s : cluster->deadline_s;
     rest_t rest = {0};
     for (;;) {
         int done = 0;
         TRY_MPI(what, MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE));
         if (done)
             return ST_OK;
-        rest_a_little(&rest);
-        if ((double)(clock_now_ns() - rest.start_ns) > cluster->deadline_s * 1e9)
-            return missing(cluster, what, requests, ranks, n);
+        if (rest_a_little(&rest) && cluster->poll)
+            TRY(cluster->poll(cluster->poll_context));
+        if ((double)(clock_now_ns() - rest.start_ns) > patience_s * 1e9)
+            return missing(cluster, what, requests, ranks, n, patience_s);
     }
 }
 
@@ -247,6 +253,12 @@ const char *cluster_host_of(const cluster_t *cluster, int rank)
 {
     ASSERT(rank >= 0 && rank < cluster->size);
     return cluster->hosts[rank];
+}
+
+void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context)
+{
+    cluster->poll = poll;
+    cluster->poll_context = context;
 }
 
 status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all)

@@ -32,6 +32,11 @@ int cluster_size(const cluster_t *cluster);
 const char *cluster_host(const cluster_t *cluster); /* host name of this rank */
 const char *cluster_host_of(const cluster_t *cluster, int rank);
 
+/* cluster_set_poll - what a rank does besides while it waits inside a collective call: poll(context) is called between two looks,
+ * and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: whoever polls sends heartbeats and hears
+ * the coordinator, who sees more and speaks first. NULL: nothing besides. */
+void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context);
+
 /* cluster_gather_all - every rank's block of `bytes` bytes, in rank order, to all. all is [size][bytes], less than 2 GiB.
  * Collective. ST_TIMEOUT: some rank did not come; rank 0 names it. */
 WARN_UNUSED status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all);

@@ -29,7 +29,7 @@ bool member_interrupted(void);
 /* member_fail - tell the coordinator that this rank cannot go on; text is what was logged. Never fails. */
 void member_fail(member_t *member, status_t status, const char *text);
 
-/* member_bye - leave in good order; count is the exit status. Never fails. */
+/* member_bye - leave in good order; tells the status, or ST_STOPPED where a signal asked for the end. Never fails. */
 void member_bye(member_t *member, status_t status);
 
 #endif
