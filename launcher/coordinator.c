@@ -15,7 +15,6 @@
 #include "common/metrics/metrics.h"
 #include "common/net/member.h"
 #include "launcher/progressive.h"
-#include "worker/data/dataset.h"
 
 #define NAME_BYTES 160
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
@@ -41,14 +40,20 @@ struct coordinator {
     const char *run_dir;
     progressive_t *progressive;
     hash_digest_t digest;
-    message_counters_t shards, trained, evaluated; /* sums over ranks; seconds: the longest */
+    message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
     int64_t peak_rss_bytes;
-    int ready, n_trained, n_evaluated, n_flushed;
-    float *p; /* [eval_rows] */
-    uint8_t *y;
-    uint64_t *group;
-    int64_t scored, eval_rows;
+    int ready, n_trained, n_evaluated, n_flushed, n_loaded;
+    predictions_t predictions; /* of the split being scored */
+    int64_t scored;
 };
+
+void predictions_fini(predictions_t *predictions)
+{
+    mem_free(predictions->p);
+    mem_free(predictions->label);
+    mem_free(predictions->group);
+    *predictions = (predictions_t){0};
+}
 
 static const char *name_of(const coordinator_t *c, int rank, char text[NAME_BYTES])
 {
@@ -86,9 +91,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     mem_free(c->at_step);
     mem_free(c->heard);
     mem_free(c->said_bye);
-    mem_free(c->p);
-    mem_free(c->y);
-    mem_free(c->group);
+    predictions_fini(&c->predictions);
     mem_free(c);
     *coordinator = NULL;
 }
@@ -217,23 +220,25 @@ static status_t take_counters(coordinator_t *c, const net_message_t *message)
         add_counters(&c->evaluated, &body);
         c->n_evaluated++;
     } else {
-        add_counters(&c->shards, &body);
+        const bool flushed = message->header.type == WIRE_FLUSHED;
+        add_counters(flushed ? &c->shards : &c->loaded, &body);
         hash_digest_merge(&c->digest, &(hash_digest_t){body.digest_low, body.digest_high, body.digest_elements});
-        c->n_flushed++;
+        *(flushed ? &c->n_flushed : &c->n_loaded) += 1;
     }
     return ST_OK;
 }
 
 static status_t take_predictions(coordinator_t *c, const net_message_t *message)
 {
-    int64_t first = message->header.step, n = message->header.count;
-    if (first < 0 || n < 0 || first + n > c->eval_rows || message->frame[0].bytes != n * 4 || message->frame[1].bytes != n ||
-        message->frame[2].bytes != n * 8)
-        return FAIL(ST_MESSAGE, "predictions of examples %lld to %lld do not fit the evaluation split of %lld", (long long)first,
-                    (long long)(first + n), (long long)c->eval_rows);
-    memcpy(c->p + first, message->frame[0].data, (size_t)n * sizeof *c->p);
-    memcpy(c->y + first, message->frame[1].data, (size_t)n);
-    memcpy(c->group + first, message->frame[2].data, (size_t)n * sizeof *c->group);
+    const int64_t first = message->header.step, n = message->header.count;
+    predictions_t *p = &c->predictions;
+    if (first < 0 || n < 0 || first > p->rows || n > p->rows - first || message->frame[0].bytes != n * 4 ||
+        message->frame[1].bytes != n || message->frame[2].bytes != n * 8)
+        return FAIL(ST_MESSAGE, "predictions of examples %lld to %lld do not fit the split of %lld", (long long)first,
+                    (long long)(first + n), (long long)p->rows);
+    memcpy(p->p + first, message->frame[0].data, (size_t)n * sizeof *p->p);
+    memcpy(p->label + first, message->frame[1].data, (size_t)n);
+    memcpy(p->group + first, message->frame[2].data, (size_t)n * sizeof *p->group);
     c->scored += n;
     return ST_OK;
 }
@@ -263,7 +268,7 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
 {
     const int type = message->header.type, peer = message->peer;
     status_t status = ST_OK;
-    if (PEER_IS_SHARD(peer) ? type != WIRE_READY && type != WIRE_FLUSHED && type != WIRE_ERROR
+    if (PEER_IS_SHARD(peer) ? type != WIRE_READY && type != WIRE_LOADED && type != WIRE_FLUSHED && type != WIRE_ERROR
                             : peer < 1 || peer >= c->o.roster->size) {
         net_release(c->o.net, message);
         return ST_OK;
@@ -316,6 +321,7 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
         break;
     case WIRE_TRAINED:
     case WIRE_EVALUATED:
+    case WIRE_LOADED:
     case WIRE_FLUSHED:
         if (current)
             status = take_counters(c, message);
@@ -402,6 +408,14 @@ static status_t write_config(const config_t *config, const char *run_dir)
     return status;
 }
 
+static status_t tell_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame)
+{
+    for (int w = 0; w < c->o.roster->workers; w++)
+        TRY(net_send(c->o.net, roster_first_worker(c->o.roster) + w, header, frame, frame != NULL));
+    return ST_OK;
+}
+
+/* BEGIN to all; shards first, so that no worker pulls from one that has no tables. */
 static status_t send_begin(coordinator_t *c, int variant, int replica)
 {
     const dataset_info_t *info = dataset_info(c->dataset);
@@ -416,8 +430,53 @@ static status_t send_begin(coordinator_t *c, int variant, int replica)
     for (int s = 0; s < roster_shards(roster); s++)
         TRY(net_send(c->o.net, PEER_SHARD(s), &header, &frame, 1));
     TRY(wait_for(c, &c->ready, roster_shards(roster)));
-    for (int w = 0; w < roster->workers; w++)
-        TRY(net_send(c->o.net, roster_first_worker(roster) + w, &header, &frame, 1));
+    return tell_workers(c, &header, &frame);
+}
+
+/* Rows of a finished run into the shards' empty tables: map[t] takes the rows of the run's table t. */
+static status_t load_shards(coordinator_t *c, const char *run_dir, int folders, const int32_t *map, int32_t tables)
+{
+    const roster_t *roster = c->o.roster;
+    message_load_t load = {.folders = folders, .shards = roster_shards(roster), .tables = tables};
+    if (snprintf(load.run_dir, sizeof load.run_dir, "%s", run_dir) >= (int)sizeof load.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof load.run_dir - 1, run_dir);
+    wire_header_t header = header_of(c, WIRE_LOAD, tables);
+    const wire_frame_t frames[] = {{&load, sizeof load}, {map, tables * (int64_t)sizeof *map}};
+    c->n_loaded = 0;
+    for (int s = 0; s < roster_shards(roster); s++)
+        TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
+    return wait_for(c, &c->n_loaded, roster_shards(roster));
+}
+
+/* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */
+static status_t send_dense(coordinator_t *c, int component, int64_t first, const float *floats, int64_t n)
+{
+    wire_header_t header = header_of(c, WIRE_DENSE, n);
+    header.table = (uint32_t)component;
+    header.step = first;
+    const wire_frame_t frame = {floats, n * (int64_t)sizeof *floats};
+    return tell_workers(c, &header, &frame);
+}
+
+static status_t send_train(coordinator_t *c)
+{
+    wire_header_t header = header_of(c, WIRE_TRAIN, 0);
+    return tell_workers(c, &header, NULL);
+}
+
+/* The workers score a split with the parameters of the run in progress. */
+static status_t score(coordinator_t *c, split_t split)
+{
+    wire_header_t header = header_of(c, WIRE_EVALUATE, split);
+    const int64_t rows = dataset_split_rows(dataset_info(c->dataset), split);
+    predictions_fini(&c->predictions);
+    c->predictions = (predictions_t){rows, MEM_ARRAY(float, rows), MEM_ARRAY(uint8_t, rows), MEM_ARRAY(uint64_t, rows)};
+    c->scored = 0;
+    c->n_evaluated = 0;
+    TRY(tell_workers(c, &header, NULL));
+    TRY(wait_for(c, &c->n_evaluated, c->o.roster->workers));
+    if (c->scored != rows)
+        return FAIL(ST_MESSAGE, "%lld of %lld examples of the split were scored", (long long)c->scored, (long long)rows);
     return ST_OK;
 }
 
@@ -425,25 +484,21 @@ static status_t send_begin(coordinator_t *c, int variant, int replica)
 static status_t finish_run(coordinator_t *c)
 {
     const roster_t *roster = c->o.roster;
-    wire_header_t flush = header_of(c, WIRE_FLUSH, 0), evaluate = header_of(c, WIRE_EVALUATE, 0);
+    wire_header_t flush = header_of(c, WIRE_FLUSH, 0);
     for (int s = 0; s < roster_shards(roster); s++)
         TRY(net_send(c->o.net, PEER_SHARD(s), &flush, NULL, 0));
-    for (int w = 0; w < roster->workers; w++)
-        TRY(net_send(c->o.net, roster_first_worker(roster) + w, &evaluate, NULL, 0));
-    TRY(wait_for(c, &c->n_flushed, roster_shards(roster)));
-    TRY(wait_for(c, &c->n_evaluated, roster->workers));
-    if (c->scored != c->eval_rows)
-        return FAIL(ST_MESSAGE, "%lld of %lld evaluation examples were scored", (long long)c->scored, (long long)c->eval_rows);
-    return ST_OK;
+    TRY(score(c, SPLIT_EVAL));
+    return wait_for(c, &c->n_flushed, roster_shards(roster));
 }
 
 static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
 {
+    predictions_t *p = &c->predictions;
     const double examples = (double)c->trained.examples;
-    r->quality.logloss = metrics_logloss(c->p, c->y, c->eval_rows);
-    r->quality.auc_loss = metrics_auc_loss(c->p, c->y, c->eval_rows);
-    r->quality.pqauc_loss = metrics_pqauc_loss(c->p, c->y, c->group, c->eval_rows, &r->quality.pqauc_query_mean);
-    r->quality.calibration = metrics_calibration(c->p, c->y, c->eval_rows);
+    r->quality.logloss = metrics_logloss(p->p, p->label, p->rows);
+    r->quality.auc_loss = metrics_auc_loss(p->p, p->label, p->rows);
+    r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
+    r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->cost.examples_per_second = examples / c->trained.seconds;
     r->cost.rows_pulled_per_example = (double)c->trained.rows_pulled / examples;
@@ -455,23 +510,17 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     r->cost.peak_rss_bytes = c->trained.peak_rss_bytes + c->shards.peak_rss_bytes + clock_peak_rss_bytes();
     r->cost.wall_seconds = wall_seconds;
     hash_digest_text(&c->digest, r->digest);
-    r->predictions = c->p;
-    c->p = NULL;
+    r->predictions = p->p;
+    p->p = NULL;
 }
 
 static void clear_run(coordinator_t *c)
 {
     progressive_destroy(&c->progressive);
-    mem_free(c->p);
-    mem_free(c->y);
-    mem_free(c->group);
-    c->p = NULL;
-    c->y = NULL;
-    c->group = NULL;
+    predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};
-    c->shards = c->trained = c->evaluated = (message_counters_t){0};
-    c->n_trained = c->n_evaluated = c->n_flushed = 0;
-    c->scored = 0;
+    c->shards = c->trained = c->evaluated = c->loaded = (message_counters_t){0};
+    c->n_trained = c->n_evaluated = c->n_flushed = c->n_loaded = 0;
 }
 
 status_t coordinator_train(coordinator_t *c, int variant, int replica, const char *run_dir, const progress_run_t *line, manifest_t *out)
@@ -488,10 +537,6 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     TRY_DONE(config_for_replica(variant_config(c, variant), replica, &config));
     TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
     TRY_DONE(write_config(config, run_dir));
-    c->eval_rows = dataset_info(c->dataset)->eval_rows;
-    c->p = MEM_ARRAY(float, c->eval_rows);
-    c->y = MEM_ARRAY(uint8_t, c->eval_rows);
-    c->group = MEM_ARRAY(uint64_t, c->eval_rows);
     lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
     TRY_DONE(progressive_create(path, c->o.net, c->o.roster->workers, &lanes, &c->progressive));
@@ -499,6 +544,7 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     live.steps = lanes_steps(&lanes);
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));
     TRY_DONE(send_begin(c, variant, replica));
+    TRY_DONE(send_train(c));
     TRY_DONE(wait_for(c, &c->n_trained, c->o.roster->workers));
     TRY_DONE(finish_run(c));
     progress_finish(c->o.progress, net_now_ns(c->o.net));
@@ -513,6 +559,62 @@ done:
         *out = manifest;
     else
         manifest_fini(&manifest);
+    return status;
+}
+
+/* The dense files of a finished run, as they are, to every worker. */
+static status_t load_dense(coordinator_t *c, const char *run_dir, int components)
+{
+    for (int k = 0; k < components; k++) {
+        char *path = mem_printf("%s/dense-%d.f32", run_dir, k), *data = NULL;
+        size_t bytes = 0;
+        const uint32_t component = (uint32_t)k;
+        status_t status = file_read(path, &data, &bytes);
+        mem_free(path);
+        if (status == ST_OK) {
+            hash_digest_add(&c->digest, &component, sizeof component, data, bytes);
+            status = send_dense(c, k, 0, (const float *)(const void *)data, (int64_t)(bytes / sizeof(float)));
+        }
+        mem_free(data);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
+/* Are the parameters that were loaded those that the run ended with? */
+static status_t check_digest(const coordinator_t *c, const char *run_dir, const manifest_t *run)
+{
+    char text[33];
+    hash_digest_text(&c->digest, text);
+    if (strcmp(text, run->result.digest) == 0)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", run_dir, text,
+                run->result.digest);
+}
+
+status_t coordinator_predict(coordinator_t *c, const char *run_dir, const manifest_t *run, split_t split, predictions_t *out)
+{
+    const config_t *config = c->o.experiment->base;
+    int32_t *map = NULL;
+    status_t status;
+    clear_run(c);
+    c->run_id++;
+    c->run_dir = run_dir;
+    TRY_DONE(open_dataset(c, config));
+    TRY_DONE(send_begin(c, -1, 0));
+    const dataset_info_t *info = dataset_info(c->dataset);
+    const int32_t tables = (int32_t)config_tables(config) * (info->single + info->multi);
+    map = MEM_ARRAY(int32_t, tables);
+    for (int32_t t = 0; t < tables; t++)
+        map[t] = t;
+    TRY_DONE(load_shards(c, run_dir, (int)(run->servers * run->shards_per_server), map, tables));
+    TRY_DONE(load_dense(c, run_dir, (int)config->model.components));
+    TRY_DONE(check_digest(c, run_dir, run));
+    TRY_DONE(score(c, split));
+    *out = c->predictions;
+    c->predictions = (predictions_t){0};
+done:
+    mem_free(map);
     return status;
 }
 

@@ -11,6 +11,7 @@
 #include "launcher/manifest.h"
 #include "launcher/progress.h"
 #include "launcher/roster.h"
+#include "worker/data/dataset.h"
 
 typedef struct coordinator coordinator_t;
 
@@ -33,6 +34,23 @@ void coordinator_destroy(coordinator_t **coordinator);
  * Any error is fatal for the job: coordinator_stop follows. */
 WARN_UNUSED status_t coordinator_train(coordinator_t *coordinator, int variant, int replica, const char *run_dir,
                                        const progress_run_t *line, manifest_t *out);
+
+/* What the cluster predicts for the examples of a split, by their number in it. */
+typedef struct predictions {
+    int64_t rows;
+    float *p;        /* [rows] **owned**, as all three */
+    uint8_t *label;  /* [rows] */
+    uint64_t *group; /* [rows]; zeros where the dataset has no groups */
+} predictions_t;
+
+void predictions_fini(predictions_t *predictions);
+
+/* coordinator_predict - score a split of the base configuration's dataset with the parameters of a finished run of the same
+ * network, in run_dir; `run` is its manifest. Where dataset and split are those of the run's own evaluation, the result is its
+ * predictions.f32, bit for bit.
+ * ST_CORRUPT: the run's files are not what it wrote.  out **owned**, predictions_fini. */
+WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const char *run_dir, const manifest_t *run, split_t split,
+                                         predictions_t *out);
 
 /* coordinator_wanted - the manifest that a finished run of this variant and replica would have, as far as it is known before it
  * runs: for manifest_check.  **owned**, manifest_fini. */

@@ -20,6 +20,7 @@
 #include "common/base/pool.h"
 #include "common/net/message.h"
 #include "common/net/window.h"
+#include "ps/load.h"
 #include "ps/store.h"
 #include "ps/table.h"
 
@@ -409,6 +410,33 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     return net_send(shard->o.net, peer, &header, NULL, 0);
 }
 
+/* LOAD: rows of a finished run into the empty tables. */
+static status_t handle_load(shard_t *shard, net_message_t *message)
+{
+    message_load_t load;
+    const int32_t *map = message->frame[1].data;
+    if (message->frame[0].bytes != sizeof load)
+        return refuse(shard, message, "its body is malformed");
+    memcpy(&load, message->frame[0].data, sizeof load);
+    if (load.folders < 1 || load.folders > HASH_SLOTS || load.shards > HASH_SLOTS || shard->o.shard >= load.shards ||
+        load.tables != message->frame[1].bytes / (int64_t)sizeof *map || !memchr(load.run_dir, 0, sizeof load.run_dir))
+        return refuse(shard, message, "its body is malformed");
+    for (int32_t t = 0; t < load.tables; t++)
+        if (map[t] < -1 || map[t] >= (int64_t)shard->n_tables)
+            return refuse(shard, message, "its map names a table that does not exist");
+    const load_plan_t plan = {load.run_dir, load.folders, shard->o.shard, load.shards, map, load.tables, shard->tables, shard->n_tables};
+    load_sum_t sum;
+    status_t status = load_tables(&plan, &sum);
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
+    TRY(status);
+    const message_counters_t body = {
+        .rows = sum.rows, .digest_low = sum.digest.low, .digest_high = sum.digest.high, .digest_elements = sum.digest.elements};
+    wire_header_t header = header_of(shard, WIRE_LOADED, 0, sum.rows);
+    wire_frame_t frame = {&body, sizeof body};
+    return net_send(shard->o.net, peer, &header, &frame, 1);
+}
+
 /* FLUSH: tables to the store, digest and counters to the coordinator. */
 static status_t handle_flush(shard_t *shard, net_message_t *message)
 {
@@ -472,6 +500,8 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
         return refuse(shard, message, "it belongs to another run or epoch");
     if (header->type == WIRE_FLUSH && message->peer == PEER_COORDINATOR)
         return handle_flush(shard, message);
+    if (header->type == WIRE_LOAD && message->peer == PEER_COORDINATOR)
+        return handle_load(shard, message);
     if (header->type != WIRE_PULL && header->type != WIRE_PEEK && header->type != WIRE_PUSH)
         return refuse(shard, message, "a shard does not take this type from this sender");
     int worker = worker_of(shard, message->peer);

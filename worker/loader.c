@@ -31,7 +31,7 @@ struct loader {
 static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index, int64_t *step)
 {
     int64_t first, rows = 0;
-    if (plan->split == SPLIT_TRAIN) {
+    if (plan->chunk == 0) {
         *step = plan->first_step + index;
         int from = lanes_first(&plan->lanes, plan->worker, plan->workers);
         int to = lanes_first(&plan->lanes, plan->worker + 1, plan->workers);
@@ -41,7 +41,7 @@ static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index,
         MEM_GROW(l->positions, l->positions_cap, (size_t)rows);
         order_indices(&plan->order, first, (int)rows, l->positions);
     } else {
-        int64_t all = dataset_info(l->dataset)->eval_rows;
+        int64_t all = dataset_split_rows(dataset_info(l->dataset), plan->split);
         first = (plan->worker + index * plan->workers) * plan->chunk;
         *step = first;
         rows = all - first < plan->chunk ? all - first : plan->chunk;
@@ -56,9 +56,9 @@ static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index,
 
 static int64_t plan_batches(const loader_t *l, const loader_plan_t *plan)
 {
-    if (plan->split == SPLIT_TRAIN)
+    if (plan->chunk == 0)
         return lanes_steps(&plan->lanes) - plan->first_step;
-    int64_t chunks = (dataset_info(l->dataset)->eval_rows + plan->chunk - 1) / plan->chunk;
+    int64_t chunks = (dataset_split_rows(dataset_info(l->dataset), plan->split) + plan->chunk - 1) / plan->chunk;
     return (chunks - plan->worker + plan->workers - 1) / plan->workers;
 }
 

@@ -11,12 +11,12 @@
 typedef struct loader loader_t;
 
 typedef struct loader_plan {
-    split_t split;
+    split_t split;      /* scoring; training is of the training split */
     int worker, workers;
     lanes_t lanes;      /* training: steps and the worker's rows in each */
     order_t order;      /* training */
     int64_t first_step; /* training: where to begin */
-    int chunk;          /* evaluation: examples per batch; worker w scores chunks w, w + W, .. of the split */
+    int chunk;          /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
 } loader_plan_t;
 
 /* loader_create - a sleeping loader; **owned**. shards and slot_shard as for batch_builder_create. */

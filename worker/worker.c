@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/net/member.h"
+#include "common/net/slots.h"
 #include "worker/client.h"
 #include "worker/loader.h"
 #include "worker/step.h"
@@ -42,12 +43,6 @@ typedef struct worker {
     size_t p_cap, y_cap, group_cap, examples;
     int64_t first_step;
 } worker_t;
-
-void worker_slot_shard(int shards, uint16_t *slot_shard)
-{
-    for (int slot = 0; slot < HASH_SLOTS; slot++)
-        slot_shard[slot] = (uint16_t)(slot * shards / HASH_SLOTS);
-}
 
 static wire_header_t header_of(const worker_t *w, wire_type_t type, int64_t step, int64_t count)
 {
@@ -234,9 +229,28 @@ static status_t send_dense(worker_t *w)
     return ST_OK;
 }
 
+/* The coordinator gives parameters of a finished run in the place of initial ones. */
+static status_t take_dense(worker_t *w, const net_message_t *message)
+{
+    const uint32_t k = message->header.table;
+    const int64_t first = message->header.step, n = message->header.count;
+    model_t *model = k < (uint32_t)step_components(w->step) ? step_model(w->step, (int)k) : NULL;
+    const int64_t values = model ? model_parameters(model) : 0, all = model ? values + model_state_count(model) : 0;
+    if (first < 0 || first > all || n > all - first || message->frame[0].bytes != n * (int64_t)sizeof(float))
+        return FAIL(ST_MESSAGE, "dense parameters %lld to %lld of component %u do not fit its %lld", (long long)first,
+                    (long long)(first + n), k, (long long)all);
+    const float *from = message->frame[0].data;
+    for (int64_t i = 0; i < n; i++)
+        *(first + i < values ? &model_values(model)[first + i] : &model_state(model)[first + i - values]) = from[i];
+    model_refresh(model);
+    return ST_OK;
+}
+
 static status_t train(worker_t *w)
 {
     const config_t *c = w->config;
+    if (dataset_info(w->dataset)->train_rows == 0)
+        return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", w->dataset_path);
     const loader_plan_t plan = {
         .split = SPLIT_TRAIN,
         .worker = w->o.worker,
@@ -255,11 +269,14 @@ static status_t train(worker_t *w)
     return send_counters(w, WIRE_TRAINED, &counters);
 }
 
-static status_t evaluate(worker_t *w)
+/* Score this worker's share of a split; EVALUATE names it by `count`. */
+static status_t evaluate(worker_t *w, int64_t split)
 {
+    if (split < SPLIT_TRAIN || split > SPLIT_ALL)
+        return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %lld", (long long)split);
     const step_io_t io = {w, rows_of, poll_between};
     const loader_plan_t plan = {
-        .split = SPLIT_EVAL, .worker = w->o.worker, .workers = w->o.workers, .lanes = w->lanes, .chunk = w->lane_rows};
+        .split = (split_t)split, .worker = w->o.worker, .workers = w->o.workers, .lanes = w->lanes, .chunk = w->lane_rows};
     loader_start(w->loader, &plan);
     int64_t start = clock_now_ns(), examples = 0;
     batch_t *batch, *next;
@@ -290,15 +307,14 @@ static status_t serve(worker_t *w)
         net_message_t message;
         TRY(client_control(w->client, &message));
         status_t status;
-        if (message.header.type == WIRE_BEGIN) {
+        if (message.header.type == WIRE_BEGIN)
             status = begin_run(w, &message);
-            if (status == ST_OK)
-                status = train(w);
-        } else if (w->step) {
-            status = evaluate(w);
-        } else {
-            status = FAIL(ST_MESSAGE, "told to evaluate before any run began");
-        }
+        else if (!w->step)
+            status = FAIL(ST_MESSAGE, "%s came before any run began", wire_type_name(message.header.type));
+        else if (message.header.type == WIRE_DENSE)
+            status = take_dense(w, &message);
+        else
+            status = message.header.type == WIRE_TRAIN ? train(w) : evaluate(w, message.header.count);
         net_release(w->o.net, &message);
         TRY(status);
     }
@@ -310,12 +326,11 @@ status_t worker_run(const worker_options_t *options)
     worker_t *w = MEM_NEW(worker_t);
     w->o = *options;
     member_init(&w->member, options->net, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
-    worker_slot_shard(options->shards, w->slot_shard);
+    for (int slot = 0; slot < HASH_SLOTS; slot++)
+        w->slot_shard[slot] = (uint16_t)slots_shard(slot, options->shards);
     const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names};
     w->client = client_create(&client_options);
-    cluster_set_poll(options->cluster, poll_between, w);
     status_t status = serve(w);
-    cluster_set_poll(options->cluster, NULL, NULL);
     if (status == ST_STOPPED)
         status = ST_OK;
     else if (status != ST_PEER)

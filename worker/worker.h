@@ -19,7 +19,4 @@ typedef struct worker_options {
  * error of this worker (logged, and told to the coordinator). */
 WARN_UNUSED status_t worker_run(const worker_options_t *options);
 
-/* worker_slot_shard - the table that assigns slots to shards: contiguous ranges. [HASH_SLOTS] out. */
-void worker_slot_shard(int shards, uint16_t *slot_shard);
-
 #endif

@@ -27,7 +27,17 @@ typedef struct message_begin {
     char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
 } message_begin_t;
 
-/* TRAINED, EVALUATED, FLUSHED: what a rank has done in this run. */
+/* LOAD: which finished run a shard takes its rows from. The second frame says for each of the run's tables which table of this run
+ * gets its rows, int32[tables], -1: none. */
+typedef struct message_load {
+    int32_t folders; /* shards that stored it: run_dir/store/shard-0 .. */
+    int32_t shards;  /* of this job: a shard takes the slots that are its own among so many */
+    int32_t tables;  /* of the finished run */
+    int32_t reserved;
+    char run_dir[MESSAGE_DIR_BYTES]; /* of the finished run, the same on every host */
+} message_load_t;
+
+/* TRAINED, EVALUATED, LOADED, FLUSHED: what a rank has done in this run. */
 typedef struct message_counters {
     double seconds;        /* TRAINED: wall time of the training loop */
     double cpu_seconds;    /* of the whole process since BEGIN; 0 from shards that are not their server's first */
@@ -35,7 +45,7 @@ typedef struct message_counters {
     int64_t examples;
     int64_t rows_pulled, rows_pushed;
     int64_t bytes_sent, bytes_received; /* message payloads, headers included, of pulls, pushes and their answers */
-    int64_t rows;          /* FLUSHED: rows in the shard's tables */
+    int64_t rows;          /* FLUSHED: rows in the shard's tables; LOADED: rows taken */
     int64_t parameters;    /* TRAINED: dense parameters of all components; FLUSHED: embedding weights */
     int64_t flops_per_example;
     uint64_t digest_low, digest_high;

@@ -22,20 +22,23 @@
     T(PEEK, 2, 2, 8, 8, 0, "worker -> shard: as PULL, creates no row, answered at once; for evaluation") \
     T(ROWS, 3, 1, 4, 0, 0, "shard -> worker: weights f32[] of the keys of a PULL or PEEK, in their order") \
     T(PUSH, 4, 3, 8, 8, 4, "worker -> shard: segments, keys, gradients f32[]") \
-    T(BEGIN, 5, 1, 0, 0, 0, "coordinator -> all: start run (variant, replica); answered by READY") \
+    T(BEGIN, 5, 1, 0, 0, 0, "coordinator -> all: make tables and networks of a run (variant, replica); answered by READY") \
     T(READY, 6, 0, 0, 0, 0, "any -> coordinator: ready for the run; a worker puts the hash of its dataset into `sequence`") \
     T(PROGRESS, 7, 3, 4, 1, 8, "worker -> coordinator: predictions f32[], labels u8[], groups u64[] of steps just trained") \
     T(TRAINED, 8, 1, 0, 0, 0, "worker -> coordinator: last step done and applied; counters") \
-    T(EVALUATE, 9, 0, 0, 0, 0, "coordinator -> worker: score your share of the evaluation split") \
-    T(PREDICTIONS, 10, 3, 4, 1, 8, "worker -> coordinator: as PROGRESS, for evaluation examples step .. step + count") \
+    T(EVALUATE, 9, 0, 0, 0, 0, "coordinator -> worker: score your share of the split that `count` names") \
+    T(PREDICTIONS, 10, 3, 4, 1, 8, "worker -> coordinator: as PROGRESS, for examples step .. step + count of the split") \
     T(EVALUATED, 11, 1, 0, 0, 0, "worker -> coordinator: share done; counters") \
-    T(DENSE, 12, 1, 4, 0, 0, "worker 0 -> coordinator: dense parameters and optimizer state of component `table`") \
+    T(DENSE, 12, 1, 4, 0, 0, "worker 0 -> coordinator: dense parameters and optimizer state of component `table`; back: those from `step` on") \
     T(FLUSH, 13, 0, 0, 0, 0, "coordinator -> shard: write tables to the store; answered by FLUSHED") \
     T(FLUSHED, 14, 1, 0, 0, 0, "shard -> coordinator: digest and counters") \
     T(HEARTBEAT, 15, 0, 0, 0, 0, "any -> coordinator: alive, at `step`") \
     T(STOP, 16, 0, 0, 0, 0, "coordinator -> all: the job is over; `count` 0: success") \
     T(BYE, 17, 0, 0, 0, 0, "any -> coordinator: leaving in good order") \
-    T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text")
+    T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text") \
+    T(LOAD, 19, 2, 0, 4, 0, "coordinator -> shard: take your rows of a finished run; answered by LOADED") \
+    T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
+    T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
 typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;

@@ -152,10 +152,17 @@ static status_t read_split(dataset_t *dataset)
     return ST_OK;
 }
 
+int64_t dataset_split_rows(const dataset_info_t *info, split_t split)
+{
+    return split == SPLIT_TRAIN ? info->train_rows : split == SPLIT_EVAL ? info->eval_rows : info->rows;
+}
+
 int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i)
 {
     const dataset_info_t *info = &dataset->meta.info;
-    ASSERT(i >= 0 && i < (split == SPLIT_TRAIN ? info->train_rows : info->eval_rows));
+    ASSERT(i >= 0 && i < dataset_split_rows(info, split));
+    if (split == SPLIT_ALL)
+        return i;
     const int64_t at = split == SPLIT_TRAIN ? i : info->train_rows + i;
     return dataset->positions ? dataset->positions[at] : at;
 }

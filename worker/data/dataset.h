@@ -14,7 +14,7 @@
 #include "common/base/status.h"
 #include "common/config/config.h"
 
-typedef enum split { SPLIT_TRAIN, SPLIT_EVAL } split_t;
+typedef enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_ALL } split_t; /* SPLIT_ALL: both, in stored order */
 
 typedef struct dataset_field {
     char name[64];
@@ -63,6 +63,9 @@ WARN_UNUSED status_t dataset_open(const char *path, int64_t cache_bytes, dataset
 void dataset_close(dataset_t **dataset);
 bool dataset_exists(const char *path);
 const dataset_info_t *dataset_info(const dataset_t *dataset);
+
+/* dataset_split_rows - number of examples of a split. */
+int64_t dataset_split_rows(const dataset_info_t *info, split_t split);
 
 /* dataset_position - stored position of the i-th example of a split. */
 int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i);

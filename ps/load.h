@@ -1,0 +1,36 @@
+/* load.h - rows of a finished run into a shard's tables, whatever the number of shards that stored them.
+ *
+ * A run leaves one store per shard, RUN/store/shard-N. A shard of another cluster owns other slots, so it reads every store that
+ * holds some of them and takes the rows that are its own. Which of the run's tables goes where is the caller's decision.   */
+#ifndef SMELTER_LOAD_H
+#define SMELTER_LOAD_H
+
+#include "common/base/hash.h"
+#include "common/base/status.h"
+#include "ps/table.h"
+
+typedef struct load_plan {
+    const char *run_dir; /* of the finished run */
+    int folders;         /* shards that stored it */
+    int shard, shards;   /* who loads: this one of so many */
+    const int32_t *map;  /* [maps] for each of the run's tables, the table here that takes its rows, or -1 */
+    int32_t maps;
+    table_t *const *tables; /* [n_tables] filled; empty before, or with other keys */
+    uint32_t n_tables;
+} load_plan_t;
+
+typedef struct load_sum {
+    int64_t rows;         /* taken */
+    hash_digest_t digest; /* of the rows taken, under the run's table numbers: all shards' together are the run's own digest,
+                           * dense parameters aside, where no table was left out */
+} load_sum_t;
+
+/* load_tables - take the rows with their optimizer state, version and count.
+ *
+ * ST_INPUT: a store is not on this host; the run has a table that the map does not know, or rows of another width.
+ * ST_CORRUPT: a store is damaged, or a key comes twice. The tables hold a part of the rows then.
+ * Thread: any, one after the other inside a process (LMDB allows an environment once per process). Cost: one pass over the stores
+ * that hold slots of this shard. */
+WARN_UNUSED status_t load_tables(const load_plan_t *plan, load_sum_t *out);
+
+#endif
