@@ -13,6 +13,7 @@
 #include "common/net/member.h"
 #include "common/net/net_zmq.h"
 #include "launcher/commands.h"
+#include "launcher/complexity.h"
 #include "launcher/mpirun.h"
 #include "launcher/roster.h"
 #include "ps/server.h"
@@ -201,6 +202,8 @@ static status_t run_rank(const options_t *options, job_lead_fn *lead)
         status = prepare_data(experiment, options->argument);
     TRY(cluster_open(experiment ? experiment->base->cluster.deadline_s : 30, &cluster));
     status = roster_exchange(cluster, experiment, status, &roster);
+    if (status == ST_OK)
+        status = complexity_agree(cluster, experiment);
     const bool agreed = status != ST_OK; /* all ranks came to the same conclusion */
     if (status == ST_OK) {
         char name[64], text[96];

@@ -75,8 +75,9 @@ static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
     for (int i = 0; i < n; i++)
         sum += o->losses[i];
     if (!isfinite(sum))
-        return FAIL(ST_INPUT, "step %lld: the loss of component %d is %f: the training diverged; lower the learning rates or add "
-                              "clipping and normalisation",
+        return FAIL(ST_INPUT,
+                    "step %lld: the loss of component %d is %f: the training diverged; lower the learning rates or add "
+                    "clipping and normalisation",
                     (long long)lane->step, k, sum);
     loss_probability(p, lane->z[k], n);
     const struct config_teacher *t = &o->config->teacher;

@@ -39,8 +39,8 @@ bool objective_uses_hidden(const objective_t *objective);
 /* objective_apply - p, dz and dhidden of a lane. ST_INPUT where a component's loss is not finite (the training diverged). */
 WARN_UNUSED status_t objective_apply(objective_t *objective, const objective_lane_t *lane);
 
-/* objective_share - how far a scheduled loss is switched on at a step, 0 .. 1: nothing before burn_in, then a line of length ramp
- * up to 1, nothing from `until` on; all three are shares of `steps`. */
+/* objective_share - how far a scheduled loss is switched on at a step, 0 .. 1: nothing before burn_in, then a line of length
+ * ramp up to 1, nothing from `until` on; all three are shares of `steps`. */
 double objective_share(double burn_in, double ramp, double until, int64_t step, int64_t steps);
 
 /* ---- for the kinds ---- */

@@ -1,5 +1,5 @@
-/* Anti-distillation (Shamir and Coviello 2020; docs/MATH.md eq. 12d to 12f): components are pushed apart by making their outputs
- * uncorrelated over the n examples of a lane. h is a component's logit (width 1) or its last hidden output (width w):
+/* Anti-distillation (Shamir and Coviello 2020; docs/MATH.md eq. 12d to 12f): components are pushed apart by making their
+ * outputs uncorrelated over the n examples of a lane. h is a component's logit (width 1) or its last hidden output (width w):
  *
  *     x_ka = (h_ka - mean(h_ka)) / s_ka ;   s_ka = sqrt(var(h_ka) + 1e-6) for correlation, 1 for covariance
  *     C_kj = x_k^T x_j / n                                                        [w][w], over a pair of components
@@ -88,7 +88,8 @@ static void add(const config_t *config, const objective_lane_t *lane, int hidden
         }
         for (int i = 0; correlation && i < n; i++)
             for (int a = 0; a < w; a++)
-                out[k][(int64_t)i * w + a] -= factor * inverse[k * w + a] * squares[k * w + a] * x[k * block + (int64_t)i * w + a];
+                out[k][(int64_t)i * w + a] -=
+                    factor * inverse[k * w + a] * squares[k * w + a] * x[k * block + (int64_t)i * w + a];
     }
 }
 

@@ -1,5 +1,5 @@
-/* Co-distillation: each peer also learns from the mean of the others (Anil et al. 2018; docs/MATH.md eq. 12b, 12c). A peer is an
- * ensemble of M components (M = 1 unless objective.peers says otherwise), so for component k of peer g
+/* Co-distillation: each peer also learns from the mean of the others (Anil et al. 2018; docs/MATH.md eq. 12b, 12c). A peer is
+ * an ensemble of M components (M = 1 unless objective.peers says otherwise), so for component k of peer g
  *
  *     q_k = mean of sigma(z_j) over the components j of the other peers,  a constant for the gradient
  *     cross_entropy   extra = -q log p - (1 - q) log(1 - p)       dz_k += scale (p_k - q_k)

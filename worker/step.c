@@ -1,7 +1,8 @@
 /* Lanes are the outer loop: on each lane all K components go forward, then the objective looks at all their logits, then all go
- * backward, so that components may learn from one another. Dense gradients of lanes are placed on the fixed tree as they come (at
- * most log2(lanes) + 1 buffers per component); input gradients of all lanes are kept, because an embedding's gradient is summed
- * key by key over them. Where components share embeddings they share the input too, and its gradient is their sum in order. */
+ * backward, so that components may learn from one another. Dense gradients of lanes are placed on the fixed tree as they come
+ * (at most log2(lanes) + 1 buffers per component); input gradients of all lanes are kept, because an embedding's gradient is
+ * summed key by key over them. Where components share embeddings they share the input too, and its gradient is their sum in
+ * order. */
 #include "worker/step.h"
 
 #include "common/base/memory.h"

@@ -20,7 +20,8 @@ typedef struct step_io {
     status_t (*poll)(void *context);
 } step_io_t;
 
-/* step_create - models of all components with their initial values. lanes: lanes of this worker; lane_rows: rows of a full lane. */
+/* step_create - models of all components with their initial values. lanes: lanes of this worker; lane_rows: rows of a full
+ * lane. */
 WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards, step_t **out);
 void step_destroy(step_t **step);
 

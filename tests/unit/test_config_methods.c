@@ -22,8 +22,8 @@ static void test_refused(void **state)
     } cases[] = {
         {"model: {components: 0}\n", "c.yaml:1: model.components: "},
         {"objective: {kind: codistil}\n", "did you mean codistill?"},
-        {"objective:\n  kind: codistill\n",
-         "c.yaml:2: objective.kind: objective.kind codistill binds components together, but model.components is 1; use 2 or more"},
+        {"objective:\n  kind: codistill\n", "c.yaml:2: objective.kind: objective.kind codistill binds components together, but "
+                                            "model.components is 1; use 2 or more"},
         {"objective: {kind: antidistill}\n",
          "objective.kind antidistill binds components together, but model.components is 1; use 2 or more"},
         {"model: {components: 4}\nobjective: {kind: codistill, peers: 3}\n",
@@ -39,15 +39,19 @@ static void test_refused(void **state)
         {"teacher: {variant: x, weight: 0, label_weight: 0}\n",
          "c.yaml:1: teacher.weight: teacher.weight and teacher.label_weight are both 0, so nothing would be learned"},
         {"teacher: {variant: x}\n", "c.yaml:1: teacher.variant: teacher.variant names a variant, but the file has no variants"},
-        {"complexity: {match: x}\n", "c.yaml:1: complexity.match: complexity.match names a variant, but the file has no variants"},
+        {"complexity: {match: x}\n",
+         "c.yaml:1: complexity.match: complexity.match names a variant, but the file has no variants"},
         {"variants:\n  - name: a\n  - {name: b, teacher: {variant: c}}\n",
          "c.yaml:3: variants[2].teacher.variant: variant b: teacher.variant 'c' is no variant; allowed: a, b"},
-        {"variants:\n  - {name: a, teacher: {variant: a}}\n", "variant a names itself in teacher.variant; name another variant"},
-        {"variants:\n  - {name: a, teacher: {variant: c}}\n  - {name: b, teacher: {variant: a}}\n  - {name: c, teacher: {variant: b}}\n",
+        {"variants:\n  - {name: a, teacher: {variant: a}}\n",
+         "variant a names itself in teacher.variant; name another variant"},
+        {"variants:\n  - {name: a, teacher: {variant: c}}\n  - {name: b, teacher: {variant: a}}\n  - {name: c, teacher: "
+         "{variant: b}}\n",
          "c.yaml:2: variants[1].teacher.variant: teachers form a cycle: a -> c -> b -> a; one of them must have no teacher"},
         {"variants:\n  - {name: a, complexity: {match: z}}\n", "variant a: complexity.match 'z' is no variant; allowed: a"},
         {"variants:\n  - {name: a}\n  - {name: b, complexity: {match: a}}\n  - {name: c, complexity: {match: b}}\n",
-         "c.yaml:4: variants[3].complexity.match: variant c: complexity.match 'b' is itself scaled to another variant; name that one"},
+         "c.yaml:4: variants[3].complexity.match: variant c: complexity.match 'b' is itself scaled to another variant; name "
+         "that one"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         experiment_t *experiment = NULL;
@@ -64,16 +68,18 @@ static void test_refused(void **state)
 static void test_chains_of_teachers(void **state)
 {
     (void)state;
-    experiment_t *e = load_ok("variants:\n  - {name: a, teacher: {variant: b}}\n  - {name: b, teacher: {variant: c}}\n  - name: c\n");
+    experiment_t *e =
+        load_ok("variants:\n  - {name: a, teacher: {variant: b}}\n  - {name: b, teacher: {variant: c}}\n  - name: c\n");
     assert_int_equal(config_variant(e, "c"), 2);
     assert_int_equal(config_variant(e, "d"), -1);
     assert_string_equal(e->configs[1]->teacher.variant, "c");
     experiment_destroy(&e);
     catch_start();
-    assert_int_equal(experiment_load(test_write("c.yaml", "variants:\n  - {name: a, teacher: {variant: b}}\n"
-                                                          "  - {name: b, teacher: {variant: c}}\n  - {name: c, teacher: {variant: b}}\n"),
-                                     NULL, 0, &e),
-                     ST_INPUT);
+    assert_int_equal(
+        experiment_load(test_write("c.yaml", "variants:\n  - {name: a, teacher: {variant: b}}\n"
+                                             "  - {name: b, teacher: {variant: c}}\n  - {name: c, teacher: {variant: b}}\n"),
+                        NULL, 0, &e),
+        ST_INPUT);
     catch_stop();
     assert_caught("teachers form a cycle: b -> c -> b");
 }
@@ -112,7 +118,8 @@ static void test_groups(void **state)
 static void test_travels_as_text(void **state)
 {
     (void)state;
-    experiment_t *e = load_ok("name: \"a: b\"\nmodel: {components: 4, hidden: [5, 6], deploy: 2}\nobjective: {kind: codistill, weight: 0.1}\n");
+    experiment_t *e = load_ok(
+        "name: \"a: b\"\nmodel: {components: 4, hidden: [5, 6], deploy: 2}\nobjective: {kind: codistill, weight: 0.1}\n");
     config_t *copy = NULL;
     char *text, *again;
     assert_int_equal(config_text(e->base, &text), ST_OK);

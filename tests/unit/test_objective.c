@@ -44,7 +44,8 @@ static void fill(lane_t *l, const config_t *config, int rows, uint64_t seed)
         for (int i = 0; i < ROWS; i++)
             l->z[k][i] = (float)(1.5 * rng_normal(seed, (uint64_t)k, (uint64_t)i) + 0.5 * rng_normal(seed, 99, (uint64_t)i));
         for (int i = 0; i < ROWS * WIDTH; i++)
-            l->hidden[k][i] = (float)(rng_normal(seed, 20 + (uint64_t)k, (uint64_t)i) + 0.7 * rng_normal(seed, 98, (uint64_t)i));
+            l->hidden[k][i] =
+                (float)(rng_normal(seed, 20 + (uint64_t)k, (uint64_t)i) + 0.7 * rng_normal(seed, 98, (uint64_t)i));
     }
     for (int i = 0; i < ROWS; i++) {
         l->y[i] = (float)(rng_u64(seed, 50, (uint64_t)i) & 1);
@@ -63,7 +64,8 @@ static status_t apply(lane_t *l, int64_t step, int64_t steps)
         dz[k] = l->dz[k];
         dhidden[k] = l->dhidden[k];
     }
-    const objective_lane_t view = {l->rows, step, (float)l->scale, l->y, l->has_teacher ? l->teacher : NULL, z, hidden, p, dz, dhidden};
+    const objective_lane_t view = {l->rows, step, (float)l->scale, l->y, l->has_teacher ? l->teacher : NULL, z, hidden,
+                                   p,       dz,   dhidden};
     objective_t *o = objective_create(l->config, steps, ROWS, WIDTH);
     status_t status = objective_apply(o, &view);
     objective_destroy(&o);
@@ -170,7 +172,8 @@ static void check_gradients(lane_t *l)
 {
     double *z[KMAX], *h[KMAX], largest = 0.0;
     const int components = (int)l->config->model.components;
-    const bool hidden = l->config->objective.kind == OBJECTIVE_ANTIDISTILL && l->config->objective.decorrelate == DECORRELATE_HIDDEN;
+    const bool hidden =
+        l->config->objective.kind == OBJECTIVE_ANTIDISTILL && l->config->objective.decorrelate == DECORRELATE_HIDDEN;
     for (int k = 0; k < components; k++) {
         z[k] = widen(l->z[k], ROWS);
         h[k] = widen(l->hidden[k], ROWS * WIDTH);
@@ -233,9 +236,10 @@ static void test_schedules(void **state)
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         assert_true(fabs(objective_share(0.2, 0.4, 0.9, at[i].step, 100) - at[i].share) < 1e-12);
         for (size_t kind = 2; kind < sizeof kinds / sizeof *kinds; kind++) {
-            char *yaml = mem_printf("%sname: x\nteacher: {variant: b, weight: 0.4, label_weight: 0.3, burn_in: 0.2, ramp: 0.4, until: 0.9}\n"
-                                    "variants: [{name: a}, {name: b, teacher: {variant: ''}}]\n",
-                                    kinds[kind]);
+            char *yaml = mem_printf(
+                "%sname: x\nteacher: {variant: b, weight: 0.4, label_weight: 0.3, burn_in: 0.2, ramp: 0.4, until: 0.9}\n"
+                "variants: [{name: a}, {name: b, teacher: {variant: ''}}]\n",
+                kinds[kind]);
             const char *sets[] = {"objective.burn_in=0.2", "objective.ramp=0.4", "objective.until=0.9"};
             experiment_t *e = NULL;
             assert_int_equal(experiment_load(test_write("c.yaml", yaml), sets, 3, &e), ST_OK);
@@ -256,8 +260,8 @@ static void test_schedules(void **state)
     assert_true(objective_share(1, 0, 1, 4, 5) == 0.0 && objective_share(0, 1, 1, 0, 5) == 0.0);
 }
 
-/* "gradients never meet": a component of a plain ensemble gets the bits of the loss kernel, whoever sits beside it; so does every
- * component before the burn-in is over. */
+/* "gradients never meet": a component of a plain ensemble gets the bits of the loss kernel, whoever sits beside it; so does
+ * every component before the burn-in is over. */
 static void test_plain_bits(void **state)
 {
     (void)state;
