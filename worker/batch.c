@@ -24,14 +24,15 @@ struct batch_builder {
     uint32_t stamp;
     dataset_example_t *examples;
     size_t examples_cap;
-    uint64_t *found;      /* keys in order of appearance */
+    uint64_t *found; /* keys in order of appearance */
     uint16_t *found_shard;
     int32_t *field_first; /* [fields + 1] first unique of a field, in order of appearance */
     uint32_t *renumber;
     size_t found_cap, found_shard_cap, renumber_cap;
-    uint64_t *column;     /* values of one field, contiguous */
-    size_t column_cap;
-    int32_t *shard_next;  /* [shards] */
+    uint64_t *singles; /* [rows][single] values of the single-valued fields */
+    uint64_t *multis;  /* values of the multi-valued fields, field after field */
+    size_t singles_cap, multis_cap;
+    int32_t *shard_next; /* [shards] */
 };
 
 batch_builder_t *batch_builder_create(dataset_t *dataset, int shards, const uint16_t *slot_shard)
@@ -57,13 +58,14 @@ void batch_builder_destroy(batch_builder_t **builder)
     mem_free(b->found_shard);
     mem_free(b->field_first);
     mem_free(b->renumber);
-    mem_free(b->column);
+    mem_free(b->singles);
+    mem_free(b->multis);
     mem_free(b->shard_next);
     mem_free(b);
     *builder = NULL;
 }
 
-/* Number the distinct values among keys[n], appending new ones to found; unique[i * stride] gets the number of keys[i]. */
+/* Number the distinct values among n keys, appending new ones to found: unique[i * stride] gets the number of keys[i * stride]. */
 static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint32_t *unique, int64_t stride, int32_t found)
 {
     if ((size_t)n * 2 > b->entries_count) {
@@ -81,20 +83,25 @@ static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint3
     }
     const size_t mask = b->entries_count - 1;
     MEM_GROW(b->found, b->found_cap, (size_t)(found + n));
+    entry_t *restrict entries = b->entries;
+    uint64_t *restrict list = b->found;
+    const uint32_t stamp = b->stamp;
     for (int64_t i = 0; i < n; i++) {
-        size_t at = hash_mix(keys[i]) & mask;
-        while (b->entries[at].stamp == b->stamp && b->entries[at].key != keys[i])
+        const uint64_t key = keys[i * stride];
+        size_t at = hash_mix(key) & mask;
+        while (entries[at].stamp == stamp && entries[at].key != key)
             at = (at + 1) & mask;
-        if (b->entries[at].stamp != b->stamp) {
-            b->entries[at] = (entry_t){keys[i], b->stamp, (uint32_t)found};
-            b->found[found++] = keys[i];
+        if (entries[at].stamp != stamp) {
+            entries[at] = (entry_t){key, stamp, (uint32_t)found};
+            list[found++] = key;
         }
-        unique[i * stride] = b->entries[at].unique;
+        unique[i * stride] = entries[at].unique;
     }
     return found;
 }
 
-/* Copy labels, groups, numeric and multi-valued columns; multi keys go to b->column. */
+/* Copy labels, groups, numeric columns and single values, and make room for multi-valued columns. The examples of a shuffled
+ * batch lie far apart, each on pages of its own: they are visited once here, and every later pass is over compact arrays. */
 static void copy_rows(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
 {
     int rows = batch->rows;
@@ -104,13 +111,15 @@ static void copy_rows(batch_builder_t *b, batch_t *batch, const dataset_info_t *
         int64_t row = b->examples[r].row;
         batch->label[r] = block->label[row];
         batch->group[r] = block->group[row];
+        memcpy(&b->singles[(int64_t)r * info->single], &block->single[row * info->single],
+               sizeof *b->singles * (size_t)info->single);
         if (info->numeric)
             memcpy(&batch->values[(int64_t)r * info->numeric], &block->numeric[row * info->numeric],
                    sizeof(float) * (size_t)info->numeric);
         if (info->multi)
             values += block->multi_at[(row + 1) * info->multi] - block->multi_at[row * info->multi];
     }
-    MEM_GROW(b->column, b->column_cap, values > (size_t)rows ? values : (size_t)rows);
+    MEM_GROW(b->multis, b->multis_cap, values);
     if (values > batch->multi_cap) {
         size_t cap = batch->multi_cap;
         MEM_GROW(batch->multi_unique, cap, values);
@@ -131,11 +140,11 @@ static int32_t build_multi(batch_builder_t *b, batch_t *batch, const dataset_inf
             uint32_t n = from[1] - from[0];
             batch->multi_at[(int64_t)m * batch->rows + r] = at;
             for (uint32_t i = 0; i < n; i++, at++) {
-                b->column[at] = block->multi_key[from[0] + i];
+                b->multis[at] = block->multi_key[from[0] + i];
                 batch->multi_scale[at] = mean ? block->multi_weight[from[0] + i] / (float)n : block->multi_weight[from[0] + i];
             }
         }
-        found = dedupe(b, b->column + first, at - first, batch->multi_unique + first, 1, found);
+        found = dedupe(b, b->multis + first, at - first, batch->multi_unique + first, 1, found);
         b->field_first[info->single + m + 1] = found;
     }
     batch->multi_at[(int64_t)info->multi * batch->rows] = at;
@@ -199,12 +208,13 @@ static void list_uses(batch_builder_t *b, batch_t *batch)
     for (int32_t u = 0; u < batch->uniques; u++)
         next[u + 2] += next[u + 1];
     /* next[u + 1] is now the first use of u and walks to the first use of u + 1 */
+    const uint32_t *unique = batch->single_unique;
+    uint32_t *restrict use_row = batch->use_row;
     for (int r = 0; r < batch->rows; r++)
-        for (int f = 0; f < batch->single; f++) {
-            uint32_t at = next[batch->single_unique[(int64_t)r * batch->single + f] + 1]++;
-            batch->use_row[at] = (uint32_t)r;
-            batch->use_scale[at] = 1.0f;
-        }
+        for (int f = 0; f < batch->single; f++)
+            use_row[next[*unique++ + 1]++] = (uint32_t)r;
+    for (int64_t i = 0; i < singles + multis; i++)
+        batch->use_scale[i] = 1.0f; /* those of multi-valued fields follow */
     for (int m = 0; m < batch->multi; m++)
         for (int r = 0; r < batch->rows; r++) {
             const uint32_t *from = &batch->multi_at[(int64_t)m * batch->rows + r];
@@ -230,6 +240,7 @@ static void grow(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
         batch->segments = MEM_ARRAY(wire_segment_t, b->shards * (info->single + info->multi) + 1);
     }
     MEM_GROW(b->examples, b->examples_cap, rows);
+    MEM_GROW(b->singles, b->singles_cap, rows * (size_t)info->single);
 }
 
 status_t batch_build(batch_builder_t *b, const int64_t *positions, int rows, int64_t step, batch_t *batch)
@@ -248,9 +259,7 @@ status_t batch_build(batch_builder_t *b, const int64_t *positions, int rows, int
     int32_t found = 0;
     b->field_first[0] = 0;
     for (int f = 0; f < info->single; f++) {
-        for (int r = 0; r < rows; r++)
-            b->column[r] = b->examples[r].block->single[(int64_t)b->examples[r].row * info->single + f];
-        found = dedupe(b, b->column, rows, batch->single_unique + f, info->single, found);
+        found = dedupe(b, b->singles + f, rows, batch->single_unique + f, info->single, found);
         b->field_first[f + 1] = found;
     }
     found = build_multi(b, batch, info, found);
