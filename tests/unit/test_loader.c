@@ -1,6 +1,6 @@
 /* test_loader - "global batch t is the same set of examples for every worker count, by construction of the data order" (DESIGN 3):
- * over all workers and steps, every position of every epoch comes once and in the order of worker/data/order.h; evaluation covers
- * its split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its error.     */
+ * over all workers and steps, every position of every epoch comes once and in the order of worker/data/order.h; scoring covers
+ * a split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its error.     */
 #include "worker/loader.h"
 
 #include <stdio.h>
@@ -144,7 +144,29 @@ static void test_a_plan_begins_at_any_step(void **state)
     teardown(&f);
 }
 
-static void test_evaluation_covers_the_split_once(void **state)
+/* Every worker scores its chunks of a split in stored order; together they score each example once. */
+static void check_scoring(fixture_t *f, split_t split, int workers, int chunk)
+{
+    const int *positions = split == SPLIT_EVAL ? f->sample->eval : f->sample->train;
+    const int rows = split == SPLIT_EVAL ? f->sample->eval_rows : f->sample->train_rows;
+    int seen[ROWS] = {0}, total = 0;
+    for (int w = 0; w < workers; w++) {
+        const loader_plan_t plan = {.split = split, .worker = w, .workers = workers, .chunk = chunk};
+        loader_start(f->loader, &plan);
+        for (batch_t *batch; (batch = next(f->loader));) {
+            assert_in_range(batch->rows, 1, chunk);
+            assert_int_equal(batch->step / chunk % workers, w);
+            for (int r = 0; r < batch->rows; r++, total++) {
+                assert_int_equal(batch->group[r], positions[batch->step + r] + 1);
+                assert_int_equal(seen[batch->step + r]++, 0);
+            }
+            loader_recycle(f->loader, batch);
+        }
+    }
+    assert_int_equal(total, rows);
+}
+
+static void test_scoring_covers_a_split_once(void **state)
 {
     (void)state;
     static const double fractions[] = {0.5, 0.999, 1.0, 0.0};
@@ -152,21 +174,8 @@ static void test_evaluation_covers_the_split_once(void **state)
         fixture_t f = setup(fractions[i]);
         for (int workers = 1; workers <= 5; workers++)
             for (int chunk = 1; chunk <= 64; chunk *= 4) {
-                int seen[ROWS] = {0}, total = 0;
-                for (int w = 0; w < workers; w++) {
-                    const loader_plan_t plan = {.split = SPLIT_EVAL, .worker = w, .workers = workers, .chunk = chunk};
-                    loader_start(f.loader, &plan);
-                    for (batch_t *batch; (batch = next(f.loader));) {
-                        assert_in_range(batch->rows, 1, chunk);
-                        assert_int_equal(batch->step / chunk % workers, w);
-                        for (int r = 0; r < batch->rows; r++, total++) {
-                            assert_int_equal(batch->group[r], f.sample->eval[batch->step + r] + 1);
-                            assert_int_equal(seen[batch->step + r]++, 0);
-                        }
-                        loader_recycle(f.loader, batch);
-                    }
-                }
-                assert_int_equal(total, f.sample->eval_rows);
+                check_scoring(&f, SPLIT_EVAL, workers, chunk);
+                check_scoring(&f, SPLIT_TRAIN, workers, chunk);
             }
         teardown(&f);
     }
@@ -279,7 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_covers_every_epoch_once),    cmocka_unit_test(test_a_plan_begins_at_any_step),
-        cmocka_unit_test(test_evaluation_covers_the_split_once),    cmocka_unit_test(test_plans_are_dropped_and_started_anew),
+        cmocka_unit_test(test_scoring_covers_a_split_once),         cmocka_unit_test(test_plans_are_dropped_and_started_anew),
         cmocka_unit_test(test_batches_that_are_out_are_left_alone), cmocka_unit_test(test_damaged_data_ends_the_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
