@@ -1,0 +1,244 @@
+/* test_step - the compute of a step on one worker, without a cluster: workers that share a batch's lanes make the bits of one that has
+ * them all; predictions are the mean of the components'; an empty share adds nothing; what goes wrong ends the step.
+ * The gradients themselves are those of tests/lib/oracle.h, see tests/sim.                                              */
+#include "worker/step.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/base/hash.h"
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/kernels/loss.h"
+#include "tests/lib/sample.h"
+#include "tests/lib/testing.h"
+
+#define LANES 8
+#define LANE_ROWS 6
+#define BATCH (LANES * LANE_ROWS)
+#define DIM 3
+#define COMPONENTS 3
+#define KEYS_MOST 400
+
+typedef struct fixture {
+    experiment_t *experiment;
+    sample_t *sample;
+    dataset_t *dataset;
+    batch_builder_t *builder;
+} fixture_t;
+
+static void setup(fixture_t *f, const char *settings)
+{
+    *f = (fixture_t){0};
+    test_dir();
+    char *text =
+        mem_printf("data: {path: none}\ntrain: {batch: %d, lanes: %d}\nembedding: {dim: %d}\n%s", BATCH, LANES, DIM, settings);
+    assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &f->experiment), ST_OK);
+    mem_free(text);
+    const sample_options_t options = {.path = test_path("data"),
+                                      .seed = 8,
+                                      .rows = BATCH,
+                                      .single = 2,
+                                      .multi = 1,
+                                      .numeric = 1,
+                                      .values = 30,
+                                      .train_fraction = 1};
+    f->sample = sample_create(&options);
+    assert_int_equal(dataset_open(options.path, 1 << 20, &f->dataset), ST_OK);
+    const uint16_t slot_shard[HASH_SLOTS] = {0};
+    f->builder = batch_builder_create(f->dataset, 1, slot_shard);
+}
+
+static void teardown(fixture_t *f)
+{
+    batch_builder_destroy(&f->builder);
+    dataset_close(&f->dataset);
+    sample_destroy(&f->sample);
+    experiment_destroy(&f->experiment);
+}
+
+/* Rows are a function of component and key; polls are counted and may fail. */
+typedef struct source {
+    float rows[COMPONENTS][KEYS_MOST][DIM];
+    float bias;
+    int polls, fail_at;
+} source_t;
+
+static void rows_of(void *context, const batch_t *batch, int component, const float **row)
+{
+    source_t *s = context;
+    assert_true(batch->uniques <= KEYS_MOST);
+    for (int u = 0; u < batch->uniques; u++) {
+        for (int d = 0; d < DIM; d++)
+            s->rows[component][u][d] = s->bias + (float)rng_normal((uint64_t)component, batch->keys[u], (uint64_t)d);
+        row[u] = s->rows[component][u];
+    }
+}
+
+static status_t poll_between(void *context)
+{
+    source_t *s = context;
+    return ++s->polls == s->fail_at ? ST_PEER : ST_OK;
+}
+
+/* Examples first .. first + rows - 1 of the sample, which a worker with `lanes` lanes trains; what comes out is copied. */
+typedef struct share {
+    step_t *step;
+    batch_t batch;
+    float *gradient; /* [COMPONENTS][uniques][DIM] */
+    status_t status;
+} share_t;
+
+static void train(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source)
+{
+    *share = (share_t){0};
+    const step_io_t io = {source, rows_of, poll_between};
+    int64_t positions[BATCH];
+    for (int i = 0; i < rows; i++)
+        positions[i] = first + i;
+    assert_int_equal(batch_build(f->builder, positions, rows, 3, &share->batch), ST_OK);
+    assert_int_equal(step_create(f->experiment->base, dataset_info(f->dataset), lanes, LANE_ROWS, 1, &share->step), ST_OK);
+    share->gradient = MEM_ARRAY(float, COMPONENTS *KEYS_MOST *DIM);
+    share->status = step_train(share->step, &share->batch, BATCH, &io, &share->gradient);
+}
+
+static void drop(share_t *share)
+{
+    step_destroy(&share->step);
+    assert_null(share->step);
+    batch_reset(&share->batch);
+    mem_free(share->gradient);
+}
+
+static void test_shares_make_the_whole(void **state)
+{
+    (void)state;
+    static source_t source;
+    for (int rows = BATCH; rows >= 1; rows -= 11) { /* of the global batch: full, and shorter and shorter */
+        fixture_t f;
+        setup(&f, "model: {components: 3, hidden: [9, 5]}");
+        share_t whole;
+        train(&f, &whole, 0, rows, LANES, &source);
+        assert_int_equal(whole.status, ST_OK);
+        assert_int_equal(step_components(whole.step), COMPONENTS);
+        const int64_t n = model_parameters(step_model(whole.step, 0));
+        assert_int_equal(step_parameters(whole.step), COMPONENTS * n);
+        for (int workers = 2; workers <= LANES; workers *= 2) {
+            share_t share[LANES];
+            const int size = BATCH / workers;
+            for (int w = 0; w < workers; w++) {
+                const int left = rows - w * size;
+                train(&f, &share[w], w * size, left < 0 ? 0 : left < size ? left : size, LANES / workers, &source);
+                assert_int_equal(share[w].status, ST_OK);
+                if (share[w].batch.rows)
+                    assert_memory_equal(step_predictions(share[w].step), step_predictions(whole.step) + w * size,
+                                        sizeof(float) * (size_t)share[w].batch.rows);
+            }
+            for (int k = 0; k < COMPONENTS; k++) {
+                for (int stride = 1; stride < workers; stride *= 2)
+                    for (int w = 0; w < workers; w += 2 * stride)
+                        for (int64_t i = 0; i < n; i++)
+                            step_dense(share[w].step, k)[i] += step_dense(share[w + stride].step, k)[i];
+                assert_memory_equal(step_dense(share[0].step, k), step_dense(whole.step, k), sizeof(float) * (size_t)n);
+            }
+            for (int w = 0; w < workers; w++)
+                drop(&share[w]);
+        }
+        drop(&whole);
+        teardown(&f);
+    }
+}
+
+/* -0.0 everywhere: x + -0.0 is x for every x, so an empty share leaves no trace in the sum. */
+static void test_an_empty_share_adds_nothing(void **state)
+{
+    (void)state;
+    static source_t source;
+    fixture_t f;
+    setup(&f, "model: {components: 2, hidden: [4]}");
+    share_t share;
+    train(&f, &share, 0, 0, 2, &source);
+    assert_int_equal(share.status, ST_OK);
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < model_parameters(step_model(share.step, k)); i++)
+            assert_true(step_dense(share.step, k)[i] == 0.0f && signbit(step_dense(share.step, k)[i]));
+    drop(&share);
+    teardown(&f);
+}
+
+static void check_predictions(const char *settings, bool of_logits, int components)
+{
+    static source_t source;
+    fixture_t f;
+    setup(&f, settings);
+    share_t share;
+    train(&f, &share, 0, BATCH, LANES, &source);
+    float trained[BATCH];
+    memcpy(trained, step_predictions(share.step), sizeof trained);
+    const step_io_t io = {&source, rows_of, NULL};
+    assert_int_equal(step_predict(share.step, &share.batch, &io), ST_OK);
+    const float *p = step_predictions(share.step);
+    assert_memory_equal(p, trained, sizeof trained); /* nothing was applied in between */
+    for (int r = 0; r < BATCH; r++) {
+        double mean = 0.0;
+        for (int k = 0; k < components; k++) { /* one row at a time, inputs by hand */
+            float x[3 * DIM + 1] = {0}, z, one;
+            const sample_row_t *row = &f.sample->row[r];
+            for (int d = 0; d < DIM; d++) {
+                for (int field = 0; field < 2; field++)
+                    x[field * DIM + d] = (float)rng_normal((uint64_t)k, row->single[field], (uint64_t)d);
+                for (int i = 0; i < row->count[0]; i++)
+                    x[2 * DIM + d] += (float)rng_normal((uint64_t)k, row->key[0][i], (uint64_t)d);
+            }
+            x[3 * DIM] = row->numeric[0];
+            model_forward(step_model(share.step, k), &z, x, 1);
+            loss_probability(&one, &z, 1);
+            mean += (double)(of_logits ? z : one) / components;
+        }
+        assert_float_equal(p[r], of_logits ? 1.0 / (1.0 + exp(-mean)) : mean, 2e-6);
+    }
+    drop(&share);
+    teardown(&f);
+}
+
+static void test_predictions_are_the_mean_of_the_components(void **state)
+{
+    (void)state;
+    check_predictions("model: {components: 1, hidden: [6]}", false, 1);
+    check_predictions("model: {components: 3, hidden: [6]}", false, 3);
+    check_predictions("model: {components: 3, hidden: [6], combine: logit}", true, 3);
+}
+
+static void test_what_ends_a_step(void **state)
+{
+    (void)state;
+    static source_t source;
+    fixture_t f;
+    setup(&f, "model: {components: 1, hidden: [6], clip: 0}");
+    share_t share;
+    source = (source_t){.fail_at = 3};
+    train(&f, &share, 0, BATCH, LANES, &source);
+    assert_int_equal(share.status, ST_PEER);
+    assert_int_equal(source.polls, 3); /* it did not go on */
+    drop(&share);
+    source = (source_t){.bias = NAN};
+    catch_start();
+    train(&f, &share, 0, BATCH, LANES, &source);
+    catch_stop();
+    assert_int_equal(share.status, ST_INPUT);
+    assert_caught("step 3: the loss of component 0 is ");
+    assert_caught("the training diverged");
+    drop(&share);
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shares_make_the_whole),
+        cmocka_unit_test(test_an_empty_share_adds_nothing),
+        cmocka_unit_test(test_predictions_are_the_mean_of_the_components),
+        cmocka_unit_test(test_what_ends_a_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
