@@ -133,6 +133,16 @@ status_t jsondoc_get_object(const jsondoc_t *object, const char *where, const ch
     return ST_OK;
 }
 
+status_t jsondoc_get_array(const jsondoc_t *object, const char *where, const char *key, const jsondoc_t **out)
+{
+    json_t *value;
+    TRY(get(object, where, key, &value));
+    if (!json_is_array(value))
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is not an array", where, key);
+    *out = (const jsondoc_t *)value;
+    return ST_OK;
+}
+
 status_t jsondoc_get_number(const jsondoc_t *object, const char *where, const char *key, double *out)
 {
     json_t *value;
@@ -166,4 +176,16 @@ status_t jsondoc_get_text(const jsondoc_t *object, const char *where, const char
         return FAIL(ST_CORRUPT, "%s: \"%s\" is not a text", where, key);
     *out = json_string_value(value);
     return ST_OK;
+}
+
+int64_t jsondoc_length(const jsondoc_t *array)
+{
+    return (int64_t)json_array_size(json_of(array));
+}
+
+const jsondoc_t *jsondoc_at(const jsondoc_t *array, int64_t i)
+{
+    json_t *element = json_array_get(json_of(array), (size_t)i);
+    ASSERT(element);
+    return (const jsondoc_t *)element;
 }

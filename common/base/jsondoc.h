@@ -36,9 +36,14 @@ WARN_UNUSED status_t jsondoc_read(const char *path, jsondoc_t **out);
 /* Members of an object, checked: ST_CORRUPT names `where` (the file) and the key that is missing or of another type, or the
  * integer that is outside of [least, most]. Children and texts are borrowed. */
 WARN_UNUSED status_t jsondoc_get_object(const jsondoc_t *object, const char *where, const char *key, const jsondoc_t **out);
+WARN_UNUSED status_t jsondoc_get_array(const jsondoc_t *object, const char *where, const char *key, const jsondoc_t **out);
 WARN_UNUSED status_t jsondoc_get_number(const jsondoc_t *object, const char *where, const char *key, double *out);
 WARN_UNUSED status_t jsondoc_get_integer(const jsondoc_t *object, const char *where, const char *key, int64_t least,
                                          int64_t most, int64_t *out);
 WARN_UNUSED status_t jsondoc_get_text(const jsondoc_t *object, const char *where, const char *key, const char **out);
+
+/* jsondoc_length / jsondoc_at - the elements of an array; an element is borrowed. 0 <= i < length. */
+int64_t jsondoc_length(const jsondoc_t *array);
+const jsondoc_t *jsondoc_at(const jsondoc_t *array, int64_t i);
 
 #endif
