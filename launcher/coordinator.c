@@ -523,6 +523,13 @@ static void clear_run(coordinator_t *c)
     c->n_trained = c->n_evaluated = c->n_flushed = c->n_loaded = 0;
 }
 
+static status_t check_training_rows(const coordinator_t *c)
+{
+    if (dataset_info(c->dataset)->train_rows > 0)
+        return ST_OK;
+    return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
+}
+
 status_t coordinator_train(coordinator_t *c, int variant, int replica, const char *run_dir, const progress_run_t *line, manifest_t *out)
 {
     manifest_t manifest = {0};
@@ -536,6 +543,7 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     c->run_dir = run_dir;
     TRY_DONE(config_for_replica(variant_config(c, variant), replica, &config));
     TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
+    TRY_DONE(check_training_rows(c));
     TRY_DONE(write_config(config, run_dir));
     lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
