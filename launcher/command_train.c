@@ -8,6 +8,7 @@
 #include "launcher/job.h"
 #include "launcher/outdir.h"
 #include "launcher/report.h"
+#include "launcher/teacher_file.h"
 
 /* --out, or out/NAME. */
 static char *out_path(const options_t *options, const experiment_t *experiment)
@@ -131,25 +132,70 @@ static status_t train_one(comparison_t *c, int v, int replica, manifest_t *out)
     return status;
 }
 
+/* How many teachers stand above a variant. */
+static int teachers_above(const comparison_t *c, int v)
+{
+    int n = 0;
+    while (c->experiment->variants && (v = config_variant(c->experiment, c->experiment->configs[v]->teacher.variant)) >= 0)
+        n++;
+    return n;
+}
+
+/* The variants in the order of training: teachers before their students, else as in the file. order out [variants]. */
+static void training_order(const comparison_t *c, int *order)
+{
+    int n = 0;
+    for (int depth = 0; n < c->variants; depth++)
+        for (int v = 0; v < c->variants; v++)
+            if (teachers_above(c, v) == depth)
+                order[n++] = v;
+}
+
+/* A teacher that finished before it had a student, or whose predictions are lost, is trained again if a student of it is to be. */
+static void recall_teachers(const comparison_t *c, manifest_t *done, bool *have)
+{
+    for (int depth = c->variants; depth > 0; depth--) /* the last students first, whose teachers may be students */
+        for (int i = 0; i < c->variants * c->replicas && c->experiment->variants; i++) {
+            const int v = i / c->replicas, r = i % c->replicas;
+            const config_t *config = c->experiment->configs[v];
+            const int teacher = config_variant(c->experiment, config->teacher.variant);
+            if (teacher < 0 || have[i] || teachers_above(c, v) != depth)
+                continue;
+            const int t = teacher * c->replicas + (config->teacher.replica == TEACHER_REPLICA_FIRST ? 0 : r);
+            char *path = run_path(c, teacher, t % c->replicas);
+            if (have[t] && !teacher_file_exists(path)) {
+                log_info("%s has no predictions for its student %s; it is trained again", path, variant_name(c, v));
+                manifest_fini(&done[t]);
+                have[t] = false;
+            }
+            mem_free(path);
+        }
+}
+
 /* Train what is missing; every replica's result moves into `result`. */
 static status_t train_all(comparison_t *c, experiment_result_t *result)
 {
     manifest_t *done = MEM_ARRAY(manifest_t, c->variants * c->replicas);
     bool *have = MEM_ARRAY(bool, c->variants * c->replicas);
+    int *order = MEM_ARRAY(int, c->variants);
+    training_order(c, order);
     status_t status = ST_OK;
     int kept = 0;
     for (int i = 0; i < c->variants * c->replicas && status == ST_OK; i++) {
         status = find_finished(c, i / c->replicas, i % c->replicas, &done[i], &have[i]);
         have[i] = have[i] && status == ST_OK;
-        kept += have[i];
     }
+    if (status == ST_OK)
+        recall_teachers(c, done, have);
+    for (int i = 0; i < c->variants * c->replicas; i++)
+        kept += have[i];
     c->to_train = c->variants * c->replicas - kept;
     if (kept && status == ST_OK)
         log_info("%d of %d runs are finished in %s and kept", kept, c->variants * c->replicas, c->dir);
     /* Replicas outside, variants inside: an interrupted experiment has seen every variant as early as it can. */
     for (int r = 0; r < c->replicas && status == ST_OK; r++)
-        for (int v = 0; v < c->variants && status == ST_OK; v++) {
-            int i = v * c->replicas + r;
+        for (int n = 0; n < c->variants && status == ST_OK; n++) {
+            int v = order[n], i = v * c->replicas + r;
             if (have[i])
                 continue;
             status = train_one(c, v, r, &done[i]);
@@ -164,6 +210,7 @@ static status_t train_all(comparison_t *c, experiment_result_t *result)
         }
     mem_free(done);
     mem_free(have);
+    mem_free(order);
     return status;
 }
 

@@ -15,8 +15,10 @@
 #include "common/metrics/metrics.h"
 #include "common/net/member.h"
 #include "launcher/progressive.h"
+#include "launcher/teacher_file.h"
 
 #define NAME_BYTES 160
+#define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
 struct coordinator {
@@ -368,6 +370,45 @@ static const config_t *variant_config(const coordinator_t *c, int variant)
     return variant < 0 ? c->o.experiment->base : c->o.experiment->configs[variant];
 }
 
+/* The variant that teaches this one, or -1; *replica becomes the teacher's. */
+static int teacher_of(const coordinator_t *c, const config_t *config, int *replica)
+{
+    if (config->teacher.replica == TEACHER_REPLICA_FIRST)
+        *replica = 0;
+    return *config->teacher.variant ? config_variant(c->o.experiment, config->teacher.variant) : -1;
+}
+
+/* Is it somebody's teacher, so that its predictions of the training split are wanted? */
+static bool is_teacher(const coordinator_t *c, int variant, int replica)
+{
+    const experiment_t *e = c->o.experiment;
+    for (int v = 0; v < e->variants; v++) {
+        int taught_by = replica;
+        if (teacher_of(c, e->configs[v], &taught_by) == variant && variant >= 0 && taught_by == replica)
+            return true;
+    }
+    return false;
+}
+
+/* What a student ends with depends on its teacher's configuration too, and both must know the same examples by the same numbers. */
+static status_t mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student)
+{
+    manifest_t teacher;
+    const int variant = teacher_of(c, config, &replica);
+    if (variant < 0)
+        return ST_OK;
+    TRY(coordinator_wanted(c, variant, replica, &teacher));
+    const uint64_t hashes[] = {student->config_hash, teacher.config_hash};
+    const bool same = teacher.dataset_hash == student->dataset_hash;
+    manifest_fini(&teacher);
+    if (!same)
+        return FAIL(ST_INPUT, "variant %s: its teacher %s was trained on another dataset (%s, not %s); a teacher's predictions are those "
+                              "of the student's own training examples",
+                    student->variant, config->teacher.variant, variant_config(c, variant)->data.path, config->data.path);
+    student->config_hash = hash64(hashes, sizeof hashes, 0);
+    return open_dataset(c, config);
+}
+
 status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest_t *out)
 {
     config_t *config;
@@ -393,6 +434,9 @@ status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest
             .predictions = dataset_info(c->dataset)->eval_rows,
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
         };
+        status = mix_teacher(c, config, replica, out);
+        if (status != ST_OK)
+            manifest_fini(out);
     }
     config_destroy(&config);
     return status;
@@ -458,6 +502,27 @@ static status_t send_dense(coordinator_t *c, int component, int64_t first, const
     return tell_workers(c, &header, &frame);
 }
 
+/* The predictions of the teacher's finished run, which lies beside the student's, to every worker. */
+static status_t send_teacher(coordinator_t *c, const config_t *config, int replica)
+{
+    if (teacher_of(c, config, &replica) < 0)
+        return ST_OK;
+    const int64_t rows = dataset_info(c->dataset)->train_rows;
+    char *dir = mem_printf("%s/../../%s/r%d", c->run_dir, config->teacher.variant, replica);
+    float *p = NULL;
+    status_t status = teacher_file_read(dir, rows, &p);
+    mem_free(dir);
+    for (int64_t first = 0; first < rows && status == ST_OK; first += TEACHER_EXAMPLES) {
+        const int64_t n = rows - first < TEACHER_EXAMPLES ? rows - first : TEACHER_EXAMPLES;
+        wire_header_t header = header_of(c, WIRE_TEACHER, n);
+        header.step = first;
+        const wire_frame_t frame = {p + first, n * (int64_t)sizeof *p};
+        status = tell_workers(c, &header, &frame);
+    }
+    mem_free(p);
+    return status;
+}
+
 static status_t send_train(coordinator_t *c)
 {
     wire_header_t header = header_of(c, WIRE_TRAIN, 0);
@@ -489,6 +554,17 @@ static status_t finish_run(coordinator_t *c)
         TRY(net_send(c->o.net, PEER_SHARD(s), &flush, NULL, 0));
     TRY(score(c, SPLIT_EVAL));
     return wait_for(c, &c->n_flushed, roster_shards(roster));
+}
+
+/* A teacher's last duty, while its tables are live: the predictions that its students learn from. */
+static status_t teach(coordinator_t *c)
+{
+    const int64_t start = net_now_ns(c->o.net);
+    TRY(score(c, SPLIT_TRAIN));
+    TRY(teacher_file_write(c->run_dir, c->predictions.p, c->predictions.rows));
+    log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows,
+             (double)(net_now_ns(c->o.net) - start) * 1e-9);
+    return ST_OK;
 }
 
 static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
@@ -552,11 +628,14 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     live.steps = lanes_steps(&lanes);
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));
     TRY_DONE(send_begin(c, variant, replica));
+    TRY_DONE(send_teacher(c, config, replica));
     TRY_DONE(send_train(c));
     TRY_DONE(wait_for(c, &c->n_trained, c->o.roster->workers));
     TRY_DONE(finish_run(c));
     progress_finish(c->o.progress, net_now_ns(c->o.net));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
+    if (is_teacher(c, variant, replica))
+        TRY_DONE(teach(c));
     TRY_DONE(manifest_write(run_dir, &manifest));
     if (config->determinism <= DETERMINISM_BOUNDED)
         log_info("staleness of pulls: mean %.2f steps, most %lld", (double)c->shards.staleness_sum / (double)(c->shards.staleness_count + !c->shards.staleness_count),

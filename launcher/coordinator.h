@@ -29,6 +29,8 @@ void coordinator_destroy(coordinator_t **coordinator);
 /* coordinator_train - one run on the whole cluster: train, write the tables, score the evaluation split.
  * variant    index in the experiment, or -1 for the base;  run_dir must exist; config.yaml, metrics.jsonl, dense-K.f32, store/,
  *            predictions.f32 and manifest.json (last) are written there
+ *            a variant that is a teacher leaves teacher.f32 there too; a student's teacher must have finished and lie beside
+ *            it, where run_dir is OUT/VARIANT/rREPLICA
  * line       how the run is named on the live line
  * out        **owned**, manifest_fini
  * Any error is fatal for the job: coordinator_stop follows. */

@@ -6,6 +6,7 @@
 #ifndef SMELTER_BATCH_H
 #define SMELTER_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -19,7 +20,8 @@ typedef struct batch {
     uint8_t *label;  /* [rows] */
     uint64_t *group; /* [rows] */
     float *values;   /* [rows][numeric] */
-    float *teacher;  /* [rows] probabilities of a teacher, or NULL; filled by the loader */
+    bool taught;     /* the plan has a teacher */
+    float *teacher;  /* [rows] its probabilities, where taught; filled by the loader */
 
     int32_t uniques;
     uint64_t *keys;  /* [uniques] */

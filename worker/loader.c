@@ -27,8 +27,8 @@ struct loader {
     size_t positions_cap;
 };
 
-/* Positions of batch number `index` of the plan; returns their count. */
-static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index, int64_t *step)
+/* Positions of batch number `index` of the plan; returns their count. What a teacher says of them goes into the batch. */
+static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index, int64_t *step, batch_t *batch)
 {
     int64_t first, rows = 0;
     if (plan->chunk == 0) {
@@ -49,6 +49,11 @@ static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index,
         for (int64_t i = 0; i < rows; i++)
             l->positions[i] = first + i;
     }
+    batch->taught = plan->teacher != NULL;
+    if (batch->taught)
+        MEM_GROW(batch->teacher, batch->teacher_cap, (size_t)rows);
+    for (int64_t i = 0; batch->taught && i < rows; i++)
+        batch->teacher[i] = plan->teacher[l->positions[i]];
     for (int64_t i = 0; i < rows; i++)
         l->positions[i] = dataset_position(l->dataset, plan->split, l->positions[i]);
     return (int)rows;
@@ -76,7 +81,7 @@ static void *run(void *argument)
         int64_t index = l->built, step;
         l->busy = true;
         pthread_mutex_unlock(&l->lock);
-        int rows = plan_positions(l, &plan, index, &step);
+        int rows = plan_positions(l, &plan, index, &step, &l->slots[index % SLOTS]);
         status_t status = batch_build(l->builder, l->positions, rows, step, &l->slots[index % SLOTS]);
         pthread_mutex_lock(&l->lock);
         l->busy = false;

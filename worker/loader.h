@@ -16,6 +16,7 @@ typedef struct loader_plan {
     lanes_t lanes;      /* training: steps and the worker's rows in each */
     order_t order;      /* training */
     int64_t first_step; /* training: where to begin */
+    const float *teacher; /* training: [train_rows] probabilities by number in the split, borrowed until the plan is over; or NULL */
     int chunk;          /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
 } loader_plan_t;
 

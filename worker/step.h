@@ -26,7 +26,7 @@ WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *i
 void step_destroy(step_t **step);
 
 /* step_train - forward, objective and backward of a batch. global_rows: examples of the global batch, the loss's denominator.
- * batch->teacher, where it is not NULL, has the teacher's probabilities.
+ * Where batch->taught, batch->teacher has the teacher's probabilities.
  * gradient  [shards] where the embedding gradients of each shard go: [sets of tables][keys of the shard][dim] each
  * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
 WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t global_rows, const step_io_t *io, float *const *gradient);

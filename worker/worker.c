@@ -15,6 +15,7 @@
 #include "worker/client.h"
 #include "worker/loader.h"
 #include "worker/step.h"
+#include "worker/teacher.h"
 
 #define PROGRESS_EXAMPLES (1 << 21) /* most examples of the global batches of one PROGRESS message */
 
@@ -31,6 +32,7 @@ typedef struct worker {
     dataset_t *dataset;
     loader_t *loader;
     step_t *step;
+    teacher_t *teacher; /* where the run has one */
     lanes_t lanes;
     int lane_rows;
     int64_t now_step;
@@ -53,6 +55,7 @@ static void end_run(worker_t *w)
 {
     loader_destroy(&w->loader);
     step_destroy(&w->step);
+    teacher_destroy(&w->teacher);
     config_destroy(&w->config);
 }
 
@@ -86,6 +89,8 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     int lanes = lanes_first(&w->lanes, w->o.worker + 1, w->o.workers) - lanes_first(&w->lanes, w->o.worker, w->o.workers);
     TRY(step_create(w->config, info, lanes, w->lane_rows, w->o.shards, &w->step));
     TRY(loader_create(w->dataset, w->o.shards, w->slot_shard, &w->loader));
+    if (*w->config->teacher.variant)
+        w->teacher = teacher_create(info->train_rows);
     client_begin(w->client, message->header.run_id, message->header.epoch, (int)config_tables(w->config),
                  (int)w->config->embedding.dim, b->fields);
     w->examples = 0;
@@ -229,6 +234,16 @@ static status_t send_dense(worker_t *w)
     return ST_OK;
 }
 
+/* The coordinator hands on, piece by piece, what the run's teacher predicts. */
+static status_t take_teacher(worker_t *w, const net_message_t *message)
+{
+    const int64_t n = message->header.count;
+    if (!w->teacher || message->frame[0].bytes != n * (int64_t)sizeof(float))
+        return FAIL(ST_MESSAGE, "%lld predictions of a teacher in %lld bytes came for a run with%s teacher", (long long)n,
+                    (long long)message->frame[0].bytes, w->teacher ? " a" : "out a");
+    return teacher_put(w->teacher, message->header.step, message->frame[0].data, n);
+}
+
 /* The coordinator gives parameters of a finished run in the place of initial ones. */
 static status_t take_dense(worker_t *w, const net_message_t *message)
 {
@@ -251,13 +266,15 @@ static status_t train(worker_t *w)
     const config_t *c = w->config;
     if (dataset_info(w->dataset)->train_rows == 0)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", w->dataset_path);
-    const loader_plan_t plan = {
+    loader_plan_t plan = {
         .split = SPLIT_TRAIN,
         .worker = w->o.worker,
         .workers = w->o.workers,
         .lanes = w->lanes,
         .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows, c->data.window},
     };
+    if (w->teacher)
+        TRY(teacher_all(w->teacher, &plan.teacher));
     loader_start(w->loader, &plan);
     int64_t start = clock_now_ns(), examples = 0;
     TRY(train_steps(w, &examples));
@@ -313,6 +330,8 @@ static status_t serve(worker_t *w)
             status = FAIL(ST_MESSAGE, "%s came before any run began", wire_type_name(message.header.type));
         else if (message.header.type == WIRE_DENSE)
             status = take_dense(w, &message);
+        else if (message.header.type == WIRE_TEACHER)
+            status = take_teacher(w, &message);
         else
             status = message.header.type == WIRE_TRAIN ? train(w) : evaluate(w, message.header.count);
         net_release(w->o.net, &message);

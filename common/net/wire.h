@@ -38,7 +38,8 @@
     T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text") \
     T(LOAD, 19, 2, 0, 4, 0, "coordinator -> shard: take your rows of a finished run; answered by LOADED") \
     T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
-    T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named")
+    T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named") \
+    T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
 typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;
