@@ -52,8 +52,8 @@ static inline float *client_gradient(float *const *base, const batch_t *batch, i
     return base[shard] + (component * n + (u - batch->shard_first[shard])) * dim;
 }
 
-/* client_control - the next control message from the coordinator (BEGIN, DENSE, TRAIN, EVALUATE), waiting without end but sending heartbeats;
- * the caller releases it. ST_STOPPED after STOP with success, ST_PEER after STOP with failure or an interrupt. */
+/* client_control - the next control message from the coordinator (BEGIN, DENSE, SCALING, TRAIN, EVALUATE), waiting without end but
+ * sending heartbeats; the caller releases it. ST_STOPPED after STOP with success, ST_PEER after STOP with failure or an interrupt. */
 WARN_UNUSED status_t client_control(client_t *client, net_message_t *message);
 
 /* client_poll - handle what has arrived, without waiting; sends a heartbeat. Call it between lanes. */
