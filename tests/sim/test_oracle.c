@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
@@ -12,7 +13,7 @@
 #include "tests/lib/oracle.h"
 #include "tests/lib/testing.h"
 
-static sample_t *make_sample(int rows)
+static sample_t *make_sample(int rows, double train_fraction)
 {
     test_dir();
     const sample_options_t options = {.path = test_path("data"),
@@ -22,7 +23,7 @@ static sample_t *make_sample(int rows)
                                       .multi = 2,
                                       .numeric = 2,
                                       .values = 60,
-                                      .train_fraction = 0.8,
+                                      .train_fraction = train_fraction,
                                       .weights = true};
     return sample_create(&options);
 }
@@ -35,20 +36,27 @@ static const char *write_config(const sample_t *sample, const char *settings)
     return path;
 }
 
-/* Run the built binary; fail with its output where it fails. */
-static void train(const char *config, const char *overrides, const char *out)
+/* Run the built binary; its exit code and, **owned**, its output. */
+static int smelter_train(const char *config, const char *overrides, const char *out, char **text)
 {
-    char *log = mem_printf("%s.log", out), *text;
+    char *log = mem_printf("%s.log", out);
     char *command =
         mem_printf("timeout 120 %s/smelter train %s %s --out %s >%s 2>&1", SMELTER_BUILD_DIR, config, overrides, out, log);
     size_t bytes;
     const int code = system(command);
-    assert_int_equal(file_read(log, &text, &bytes), ST_OK);
-    if (code != 0)
-        fail_msg("%s: exit code %d\n%.*s", command, code, (int)bytes, text);
-    mem_free(text);
+    assert_int_equal(file_read(log, text, &bytes), ST_OK);
     mem_free(log);
     mem_free(command);
+    return WIFEXITED(code) ? WEXITSTATUS(code) : -1;
+}
+
+static void train(const char *config, const char *overrides, const char *out)
+{
+    char *text;
+    const int code = smelter_train(config, overrides, out, &text);
+    if (code != 0)
+        fail_msg("smelter train %s: exit code %d\n%s", overrides, code, text);
+    mem_free(text);
 }
 
 static void check_run(const char *out, const oracle_result_t *oracle)
@@ -85,7 +93,7 @@ static void test_digest_equals_the_single_process(void **state)
         {1, 0, 1, 1, 1, "relu", "sync"},  {1, 1, 2, 1, 2, "smelu", "invariant"}, {3, 1, 4, 2, 1, "relu", "invariant"},
         {3, 0, 2, 3, 1, "smelu", "sync"}, {1, 0, 4, 1, 1, "smelu", "invariant"}, {1, 1, 1, 2, 2, "relu", "invariant"},
     };
-    sample_t *sample = make_sample(700);
+    sample_t *sample = make_sample(700, 0.8);
     assert_int_not_equal(2 * sample->train_rows % 48, 0); /* the last batch is partial */
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         char words[6][64];
@@ -124,7 +132,7 @@ static void test_losses_equal_those_in_double_precision(void **state)
     (void)state;
     static const char *const activations[] = {"model.activation=relu", "model.activation=smelu"};
     static const char *const depths[] = {"train.pipeline_depth=0", "train.pipeline_depth=1"};
-    sample_t *sample = make_sample(1500);
+    sample_t *sample = make_sample(1500, 0.8);
     const char *config = write_config(sample, "train: {batch: 16, lanes: 4, epochs: 4}\n"
                                               "model: {hidden: [12, 8], clip: 0, layer_norm: none, activate_inputs: false}\n"
                                               "embedding: {dim: 4}");
@@ -153,10 +161,38 @@ static void test_losses_equal_those_in_double_precision(void **state)
     sample_destroy(&sample);
 }
 
+/* Splits that are empty: nothing to score is a run like others; nothing to train on is an error. */
+static void test_empty_splits(void **state)
+{
+    (void)state;
+    static const char *const settings = "train: {batch: 16, lanes: 2}\nmodel: {hidden: [4]}";
+    sample_t *sample = make_sample(100, 1.0);
+    assert_int_equal(sample->eval_rows, 0);
+    const char *config = write_config(sample, settings), *out = test_path("all-train");
+    experiment_t *experiment;
+    assert_int_equal(experiment_load(config, NULL, 0, &experiment), ST_OK);
+    oracle_result_t oracle;
+    oracle_train(experiment->base, sample, &oracle);
+    train(config, "", out);
+    check_run(out, &oracle);
+    oracle_result_fini(&oracle);
+    experiment_destroy(&experiment);
+    sample_destroy(&sample);
+
+    sample = make_sample(100, 0.0);
+    char *text;
+    assert_int_not_equal(smelter_train(write_config(sample, settings), "--set cluster.workers=2", test_path("none"), &text), 0);
+    if (!strstr(text, "has no training examples; give its training split a larger share"))
+        fail_msg("%s", text);
+    mem_free(text);
+    sample_destroy(&sample);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_digest_equals_the_single_process),
+        cmocka_unit_test(test_empty_splits),
         cmocka_unit_test(test_losses_equal_those_in_double_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
