@@ -52,9 +52,14 @@ void jsondoc_put(jsondoc_t *object, const char *key, jsondoc_t **child)
     *child = NULL;
 }
 
+static json_t *number_of(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 void jsondoc_put_number(jsondoc_t *object, const char *key, double value)
 {
-    put(object, key, isfinite(value) ? json_real(value) : json_null());
+    put(object, key, number_of(value));
 }
 
 void jsondoc_put_integer(jsondoc_t *object, const char *key, int64_t value)
@@ -84,11 +89,32 @@ void jsondoc_append(jsondoc_t *array, jsondoc_t **child)
     *child = NULL;
 }
 
+void jsondoc_append_number(jsondoc_t *array, double value)
+{
+    int refused = json_array_append_new(json_of(array), number_of(value));
+    ASSERT(refused == 0);
+}
+
+void jsondoc_append_integer(jsondoc_t *array, int64_t value)
+{
+    int refused = json_array_append_new(json_of(array), json_integer(value));
+    ASSERT(refused == 0);
+}
+
 char *jsondoc_text(const jsondoc_t *doc, bool indented)
 {
     char *dumped = json_dumps(json_of(doc), JSON_REAL_PRECISION(17) | (indented ? JSON_INDENT(2) : 0));
     ASSERT(dumped);
     char *text = mem_printf("%s\n", dumped);
+    free(dumped);
+    return text;
+}
+
+char *jsondoc_compact(const jsondoc_t *doc, int digits)
+{
+    char *dumped = json_dumps(json_of(doc), JSON_REAL_PRECISION(digits) | JSON_COMPACT);
+    ASSERT(dumped);
+    char *text = mem_strdup(dumped);
     free(dumped);
     return text;
 }
@@ -113,6 +139,32 @@ status_t jsondoc_read(const char *path, jsondoc_t **out)
         return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s", path, error.line, error.column, error.text);
     *out = (jsondoc_t *)doc;
     return ST_OK;
+}
+
+status_t jsondoc_read_lines(const char *path, jsondoc_t **out)
+{
+    char *text;
+    size_t bytes;
+    TRY(file_read(path, &text, &bytes));
+    json_t *array = json_of(jsondoc_array());
+    status_t status = ST_OK;
+    size_t begin = 0, length;
+    for (int line = 1; begin < bytes && status == ST_OK; begin += length + 1, line++) {
+        const char *end = memchr(text + begin, '\n', bytes - begin);
+        length = end ? (size_t)(end - (text + begin)) : bytes - begin;
+        if (length == 0)
+            continue;
+        json_error_t error;
+        json_t *doc = json_loadb(text + begin, length, JSON_REJECT_DUPLICATES, &error);
+        if (!doc || json_array_append_new(array, doc) != 0)
+            status = FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s", path, line, error.column, error.text);
+    }
+    mem_free(text);
+    if (status == ST_OK)
+        *out = doc_of(array);
+    else
+        json_decref(array);
+    return status;
 }
 
 static status_t get(const jsondoc_t *object, const char *where, const char *key, json_t **out)

@@ -24,14 +24,21 @@ void jsondoc_put_integer(jsondoc_t *object, const char *key, int64_t value);
 void jsondoc_put_text(jsondoc_t *object, const char *key, const char *value);
 /* jsondoc_append - a child at the end of an array; takes ownership. */
 void jsondoc_append(jsondoc_t *array, jsondoc_t **child);
+void jsondoc_append_number(jsondoc_t *array, double value);
+void jsondoc_append_integer(jsondoc_t *array, int64_t value);
 
 /* jsondoc_text - **owned** text (mem_free) with a newline at the end; on one line, or indented by two. */
 char *jsondoc_text(const jsondoc_t *doc, bool indented);
+/* jsondoc_compact - **owned** text (mem_free) without any white space, numbers with so many significant digits, 1 to 17: for a
+ * reader that shows them. */
+char *jsondoc_compact(const jsondoc_t *doc, int digits);
 /* jsondoc_write - the indented text into a file, in one step. */
 WARN_UNUSED status_t jsondoc_write(const jsondoc_t *doc, const char *path);
 
 /* jsondoc_read - the document in a file. ST_INPUT: no such file; ST_CORRUPT: not JSON (with line and column). */
 WARN_UNUSED status_t jsondoc_read(const char *path, jsondoc_t **out);
+/* jsondoc_read_lines - an array of the documents in a file of one per line; empty lines are left out. Errors as above. */
+WARN_UNUSED status_t jsondoc_read_lines(const char *path, jsondoc_t **out);
 
 /* Members of an object, checked: ST_CORRUPT names `where` (the file) and the key that is missing or of another type, or the
  * integer that is outside of [least, most]. Children and texts are borrowed. */

@@ -201,6 +201,39 @@ static void test_json_damage_is_named(void **state)
     assert_null(doc);
 }
 
+static void test_json_arrays_and_lines(void **state)
+{
+    (void)state;
+    test_dir();
+    const char *path = test_write("lines.jsonl", "{\"a\": 1}\n\n{\"a\": [0.1, 2]}");
+    jsondoc_t *lines = NULL;
+    const jsondoc_t *array;
+    int64_t integer;
+    assert_int_equal(jsondoc_read_lines(path, &lines), ST_OK);
+    assert_int_equal(jsondoc_length(lines), 2);
+    assert_int_equal(jsondoc_get_integer(jsondoc_at(lines, 0), path, "a", 0, 9, &integer), ST_OK);
+    assert_int_equal(integer, 1);
+    assert_int_equal(jsondoc_get_array(jsondoc_at(lines, 1), path, "a", &array), ST_OK);
+    assert_int_equal(jsondoc_length(array), 2);
+    catch_start();
+    assert_int_equal(jsondoc_get_array(jsondoc_at(lines, 0), "FILE", "a", &array), ST_CORRUPT);
+    catch_stop();
+    assert_string_equal(catch_text(), "FILE: \"a\" is not an array\n");
+    jsondoc_append_number(lines, 1.0 / 3);
+    jsondoc_append_number(lines, NAN);
+    jsondoc_append_integer(lines, (INT64_C(1) << 53) + 1);
+    char *text = jsondoc_compact(lines, 4);
+    assert_string_equal(text, "[{\"a\":1},{\"a\":[0.1,2]},0.3333,null,9007199254740993]");
+    mem_free(text);
+    jsondoc_destroy(&lines);
+
+    catch_start();
+    assert_int_equal(jsondoc_read_lines(test_write("cut.jsonl", "{\"a\": 1}\n{\"a\"\n"), &lines), ST_CORRUPT);
+    catch_stop();
+    assert_caught("cut.jsonl:2:4: not JSON: ");
+    assert_null(lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_remove_does_not_follow_links),
         cmocka_unit_test(test_json_reads_back),
         cmocka_unit_test(test_json_damage_is_named),
+        cmocka_unit_test(test_json_arrays_and_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
