@@ -11,6 +11,7 @@ WARN_UNUSED status_t command_import(const options_t *options);
 WARN_UNUSED status_t command_synth(const options_t *options);
 WARN_UNUSED status_t command_train(const options_t *options);
 WARN_UNUSED status_t command_compare(const options_t *options);
+WARN_UNUSED status_t command_predict(const options_t *options);
 WARN_UNUSED status_t command_inspect(const options_t *options);
 WARN_UNUSED status_t command_digest(const options_t *options);
 WARN_UNUSED status_t command_version(const options_t *options);

@@ -14,6 +14,7 @@
 #include "common/kernels/gemm.h"
 #include "common/metrics/metrics.h"
 #include "common/net/member.h"
+#include "launcher/inputs.h"
 #include "launcher/progressive.h"
 #include "launcher/teacher_file.h"
 
@@ -621,6 +622,7 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
     TRY_DONE(check_training_rows(c));
     TRY_DONE(write_config(config, run_dir));
+    TRY_DONE(inputs_write(run_dir, dataset_info(c->dataset)));
     lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
     TRY_DONE(progressive_create(path, c->o.net, c->o.roster->workers, &lanes, &c->progressive));
@@ -668,6 +670,21 @@ static status_t load_dense(coordinator_t *c, const char *run_dir, int components
     return ST_OK;
 }
 
+/* The run's mean and scale of every numeric field. */
+static status_t send_scaling(coordinator_t *c, const inputs_t *inputs)
+{
+    double *mean_scale = MEM_ARRAY(double, 2 * inputs->numeric);
+    for (int32_t f = 0; f < inputs->numeric; f++) {
+        mean_scale[2 * f] = inputs->fields[f].mean;
+        mean_scale[2 * f + 1] = inputs->fields[f].scale;
+    }
+    wire_header_t header = header_of(c, WIRE_SCALING, 0);
+    const wire_frame_t frame = {mean_scale, 2 * inputs->numeric * (int64_t)sizeof *mean_scale};
+    status_t status = tell_workers(c, &header, &frame);
+    mem_free(mean_scale);
+    return status;
+}
+
 /* Are the parameters that were loaded those that the run ended with? */
 static status_t check_digest(const coordinator_t *c, const char *run_dir, const manifest_t *run)
 {
@@ -683,24 +700,28 @@ status_t coordinator_predict(coordinator_t *c, const char *run_dir, const manife
 {
     const config_t *config = c->o.experiment->base;
     int32_t *map = NULL;
+    inputs_t inputs = {0};
     status_t status;
     clear_run(c);
     c->run_id++;
     c->run_dir = run_dir;
     TRY_DONE(open_dataset(c, config));
+    TRY_DONE(inputs_read(run_dir, &inputs));
+    TRY_DONE(inputs_check(&inputs, run_dir, dataset_info(c->dataset), config->data.path));
     TRY_DONE(send_begin(c, -1, 0));
-    const dataset_info_t *info = dataset_info(c->dataset);
-    const int32_t tables = (int32_t)config_tables(config) * (info->single + info->multi);
+    const int32_t tables = (int32_t)config_tables(config) * (inputs.single + inputs.multi);
     map = MEM_ARRAY(int32_t, tables);
     for (int32_t t = 0; t < tables; t++)
         map[t] = t;
     TRY_DONE(load_shards(c, run_dir, (int)(run->servers * run->shards_per_server), map, tables));
     TRY_DONE(load_dense(c, run_dir, (int)config->model.components));
     TRY_DONE(check_digest(c, run_dir, run));
+    TRY_DONE(send_scaling(c, &inputs));
     TRY_DONE(score(c, split));
     *out = c->predictions;
     c->predictions = (predictions_t){0};
 done:
+    inputs_fini(&inputs);
     mem_free(map);
     return status;
 }

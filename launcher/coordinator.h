@@ -48,9 +48,10 @@ typedef struct predictions {
 void predictions_fini(predictions_t *predictions);
 
 /* coordinator_predict - score a split of the base configuration's dataset with the parameters of a finished run of the same
- * network, in run_dir; `run` is its manifest. Where dataset and split are those of the run's own evaluation, the result is its
- * predictions.f32, bit for bit.
- * ST_CORRUPT: the run's files are not what it wrote.  out **owned**, predictions_fini. */
+ * network, in run_dir; `run` is its manifest. Numeric fields are standardised as in the run. Where dataset and split are those of the
+ * run's own evaluation, the result is its predictions.f32, bit for bit.
+ * ST_INPUT: the dataset's fields are not the run's (launcher/inputs.h);  ST_CORRUPT: the run's files are not what it wrote.
+ * out **owned**, predictions_fini. */
 WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const char *run_dir, const manifest_t *run, split_t split,
                                          predictions_t *out);
 

@@ -187,7 +187,7 @@ static void leave(cluster_t **cluster, status_t status, bool agreed)
     cluster_abort(status_exit_code(status));
 }
 
-static status_t run_rank(const options_t *options, job_lead_fn *lead)
+static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
 {
     const int rank = launched_rank();
     experiment_t *experiment = NULL;
@@ -199,7 +199,7 @@ static status_t run_rank(const options_t *options, job_lead_fn *lead)
     status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
     log_set_level(level);
     if (status == ST_OK && rank == 0)
-        status = prepare_data(experiment, options->argument);
+        status = prepare(experiment, options);
     TRY(cluster_open(experiment ? experiment->base->cluster.deadline_s : 30, &cluster));
     status = roster_exchange(cluster, experiment, status, &roster);
     if (status == ST_OK)
@@ -217,13 +217,23 @@ static status_t run_rank(const options_t *options, job_lead_fn *lead)
     return status;
 }
 
+static status_t make_datasets(const experiment_t *experiment, const options_t *options)
+{
+    return prepare_data(experiment, options->argument);
+}
+
 status_t job_run(const options_t *options, job_lead_fn *lead)
 {
+    return job_run_prepared(options, make_datasets, lead);
+}
+
+status_t job_run_prepared(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
+{
     if (cluster_is_launched())
-        return run_rank(options, lead);
+        return run_rank(options, prepare, lead);
     experiment_t *experiment;
     TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
-    status_t status = prepare_data(experiment, options->argument);
+    status_t status = prepare(experiment, options);
     if (status == ST_OK)
         status = start_mpirun(options, experiment);
     experiment_destroy(&experiment);

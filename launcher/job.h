@@ -8,6 +8,12 @@
 /* What rank 0 does once everybody is connected. */
 typedef status_t job_lead_fn(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress);
 
+/* What must be there before a job starts: called by whoever starts mpirun, and by rank 0. */
+typedef status_t job_prepare_fn(const experiment_t *experiment, const options_t *options);
+
+/* job_run_prepared - as job_run, with `prepare` in the place of making missing datasets. */
+WARN_UNUSED status_t job_run_prepared(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead);
+
 /* job_run - under mpirun: take this rank's role. Otherwise: check the configuration, make missing datasets, start mpirun on this
  * same command line and report how it ended.  options->argument is the configuration. */
 WARN_UNUSED status_t job_run(const options_t *options, job_lead_fn *lead);

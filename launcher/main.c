@@ -11,6 +11,10 @@ static const command_t commands[] = {
     {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
      " out set ", "Writes results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished there\n"
      "are kept, so an interrupted experiment goes on where it stopped.", command_compare},
+    {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a finished run", " out split set ",
+     "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction) for --out FILE. The cluster's size is the\n"
+     "run's unless --set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
+     command_predict},
     {"import", "INPUT", "make a dataset from a text file: CSV, TSV or libsvm/libfm; plain, .gz or .zst",
      " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.", command_import},
     {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set ",

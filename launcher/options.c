@@ -20,6 +20,7 @@ static const option_line_t option_lines[] = {
     {"schema", "FILE", OPTION_TEXT, offsetof(options_t, schema), "what the columns are: a YAML file or criteo, avazu, libsvm"},
     {"max-bad-rows", "N", OPTION_TEXT, offsetof(options_t, max_bad_rows), "go on with up to N bad rows (default: the schema's)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
+    {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
     {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},
 };
 #define OPTION_LINES (int)(sizeof option_lines / sizeof *option_lines)
@@ -108,10 +109,12 @@ status_t options_run(int argc, char **argv, const command_t *commands, int n)
             TRY(parse_option(command, argv, argc, &i, &options));
         else if (!options.argument && *command->argument)
             options.argument = argv[i];
+        else if (!options.second && strchr(command->argument, ' '))
+            options.second = argv[i];
         else
             return FAIL(ST_INPUT, "smelter %s: \"%s\" is one argument too many; see smelter %s --help", command->name, argv[i], command->name);
     }
-    if (*command->argument && *command->argument != '[' && !options.argument)
+    if (*command->argument && *command->argument != '[' && (!options.argument || (strchr(command->argument, ' ') && !options.second)))
         return FAIL(ST_INPUT, "smelter %s needs %s; see smelter %s --help", command->name, command->argument, command->name);
     return command->run(&options);
 }

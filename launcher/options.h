@@ -10,19 +10,21 @@
 
 typedef struct options {
     const char *argument;          /* the command's main argument, or NULL */
+    const char *second;            /* the one after it, of commands that take two */
     const char *sets[OPTIONS_MOST]; /* --set key=value */
     int n_sets;
     const char *out;               /* --out */
     const char *schema;            /* --schema */
     const char *max_bad_rows;      /* --max-bad-rows */
     const char *rows;              /* --rows */
+    const char *split;             /* --split */
     bool no_compress;              /* --no-compress */
     char **argv;                   /* the whole command line, for mpirun */
 } options_t;
 
 typedef struct command {
     const char *name;
-    const char *argument; /* how --help calls the main argument; "" where there is none; [X] where it may be left out */
+    const char *argument; /* how --help calls the main argument; "" where there is none; [X] where it may be left out; two words: two */
     const char *summary;  /* one line */
     const char *options;  /* the options it takes, without dashes, between spaces */
     const char *help;     /* further text of --help */

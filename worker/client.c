@@ -207,7 +207,8 @@ static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked)
 
 static bool is_control(int type)
 {
-    return type == WIRE_BEGIN || type == WIRE_DENSE || type == WIRE_TEACHER || type == WIRE_TRAIN || type == WIRE_EVALUATE;
+    return type == WIRE_BEGIN || type == WIRE_DENSE || type == WIRE_SCALING || type == WIRE_TEACHER ||
+           type == WIRE_TRAIN || type == WIRE_EVALUATE;
 }
 
 /* Take one message: an answer goes to its flight, control messages are kept, errors of shards are fatal. */

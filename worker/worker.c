@@ -80,6 +80,7 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     end_run(w);
     TRY(config_for_replica(b->variant < 0 ? e->base : e->configs[b->variant], b->replica, &w->config));
     TRY(open_dataset(w));
+    dataset_standardise(w->dataset, NULL);
     const dataset_info_t *info = dataset_info(w->dataset);
     if (info->single + info->multi != b->fields)
         return FAIL(ST_INPUT, "dataset %s has %d categorical fields here and %d at the coordinator; copy the same dataset to every host",
@@ -261,6 +262,16 @@ static status_t take_dense(worker_t *w, const net_message_t *message)
     return ST_OK;
 }
 
+/* Numeric fields as the finished run saw them. */
+static status_t take_scaling(worker_t *w, const net_message_t *message)
+{
+    const int32_t numeric = dataset_info(w->dataset)->numeric;
+    if (message->frame[0].bytes != numeric * 2 * (int64_t)sizeof(double))
+        return FAIL(ST_MESSAGE, "scaling of %lld bytes for %d numeric fields", (long long)message->frame[0].bytes, numeric);
+    dataset_standardise(w->dataset, message->frame[0].data);
+    return ST_OK;
+}
+
 static status_t train(worker_t *w)
 {
     const config_t *c = w->config;
@@ -330,6 +341,8 @@ static status_t serve(worker_t *w)
             status = FAIL(ST_MESSAGE, "%s came before any run began", wire_type_name(message.header.type));
         else if (message.header.type == WIRE_DENSE)
             status = take_dense(w, &message);
+        else if (message.header.type == WIRE_SCALING)
+            status = take_scaling(w, &message);
         else if (message.header.type == WIRE_TEACHER)
             status = take_teacher(w, &message);
         else
@@ -349,7 +362,9 @@ status_t worker_run(const worker_options_t *options)
         w->slot_shard[slot] = (uint16_t)slots_shard(slot, options->shards);
     const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names};
     w->client = client_create(&client_options);
+    cluster_set_poll(options->cluster, poll_between, w);
     status_t status = serve(w);
+    cluster_set_poll(options->cluster, NULL, NULL);
     if (status == ST_STOPPED)
         status = ST_OK;
     else if (status != ST_PEER)

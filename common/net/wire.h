@@ -39,6 +39,7 @@
     T(LOAD, 19, 2, 0, 4, 0, "coordinator -> shard: take your rows of a finished run; answered by LOADED") \
     T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
     T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named") \
+    T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
     T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,

@@ -26,6 +26,7 @@ struct dataset {
     cached_t **at; /* [blocks] or NULL where not decoded */
     cached_t *newest, *oldest;
     int64_t cache_bytes, cached_bytes, fetch;
+    double *own_scaling; /* [numeric][2] mean and scale as stored */
     int64_t *positions; /* training split, then evaluation split; NULL where the training split is a prefix */
     record_t raw;
 };
@@ -105,6 +106,21 @@ static status_t load_block(dataset_t *dataset, int64_t number)
     return ST_OK;
 }
 
+void dataset_standardise(dataset_t *dataset, const double *mean_scale)
+{
+    const int32_t numeric = dataset->meta.info.numeric;
+    bool differs = false;
+    for (int32_t f = 0; f < numeric; f++) {
+        dataset_field_t *field = &dataset->meta.fields[f];
+        const double *wanted = mean_scale ? &mean_scale[2 * f] : &dataset->own_scaling[2 * f];
+        differs |= field->mean != wanted[0] || field->scale != wanted[1];
+        field->mean = wanted[0];
+        field->scale = wanted[1];
+    }
+    while (differs && dataset->oldest)
+        evict(dataset, dataset->oldest);
+}
+
 status_t dataset_fetch(dataset_t *dataset, const int64_t *positions, int n, dataset_example_t *out)
 {
     dataset->fetch++;
@@ -180,6 +196,7 @@ void dataset_close(dataset_t **dataset)
     dataset_meta_fini(&d->meta);
     record_fini(&d->raw);
     mem_free(d->at);
+    mem_free(d->own_scaling);
     mem_free(d->positions);
     mem_free(d->path);
     mem_free(d);
@@ -201,6 +218,11 @@ status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
         goto done;
     }
     dataset->shape = dataset_meta_shape(&dataset->meta);
+    dataset->own_scaling = MEM_ARRAY(double, 2 * dataset->meta.info.numeric);
+    for (int32_t f = 0; f < dataset->meta.info.numeric; f++) {
+        dataset->own_scaling[2 * f] = dataset->meta.fields[f].mean;
+        dataset->own_scaling[2 * f + 1] = dataset->meta.fields[f].scale;
+    }
     dataset->at = MEM_ARRAY(cached_t *, dataset_meta_blocks(&dataset->meta));
     if (!dataset->meta.prefix_split)
         TRY_DONE(read_split(dataset));
