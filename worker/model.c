@@ -10,7 +10,8 @@
  *
  * Two floats per unit and example are kept for backward: what the activation saw (or its normalised form) and H. The buffer of
  * H becomes the buffer of its gradient, so backward touches no other memory, and may run only once per forward.
- * W~ is W itself, or v w / ||w||_p row by row, recomputed after every change of the parameters.
+ * W~ is W itself, or v w / ||w||_p row by row, recomputed after every change of the parameters; where weights are projected
+ * instead, each step of the optimizer ends with w := v w / ||w||_p, and W~ is W.
  * Every pass works row by row in ascending order: which rows share a block does not change any bit.                       */
 #include "worker/model.h"
 
@@ -22,31 +23,42 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "common/kernels/activation.h"
 #include "common/kernels/gemm.h"
+#include "common/kernels/gsmelu.h"
 #include "common/kernels/norm.h"
 #include "common/kernels/optimizer.h"
+#include "worker/model_activation.h"
 
 #define BLOCK_FLOATS 2048 /* floats of one matrix in a fused pass: three of them fit a first-level cache of 32 KiB */
+
+#define CLIP_SAMPLE_ROWS 8 /* of a lane, for the share of clipped values: next to nothing beside the lane's products */
 
 #define STREAM_OF_DENSE 0x64656e7365u /* "dense": keeps these streams apart from those of embedding tables */
 
 typedef struct layer {
     int in, out;
-    float beta;                         /* width of the activation behind this layer; unused on the output layer */
     int64_t weights, bias, gain, shift; /* offsets into the parameters; gain and shift only where affine */
     float *used;                        /* [out][in] W~ */
     float *norms;                       /* [out] ||w||_p, or NULL without weight norm */
-    float *pre;                         /* [lane_rows][out] hidden layers only, as the rest */
+    layer_activation_t activation;      /* behind this layer; hidden layers only, as the rest */
+    float *pre;                         /* [lane_rows][out] */
     float *activated;                   /* [lane_rows][out] H_l, later its gradient */
     float *rstd;                        /* [lane_rows], or NULL without layer norm */
 } layer_t;
 
-/* Rows of parameters that the optimizer sees as one: the weights into a unit, or a whole bias, gain or shift. */
+/* Rows of parameters that the optimizer sees as one: the weights into a unit, or a whole bias, gain, shift or number of a learned
+ * gSmeLU. */
+typedef enum group_kind { GROUP_WEIGHTS, GROUP_VECTOR, GROUP_GSMELU } group_kind_t;
 typedef struct group {
+    group_kind_t kind;
     int64_t values, state; /* offsets */
     int64_t rows, width;
 } group_t;
+
+/* Values of an activated layer that were looked at in backward, and those of them that were clipped. */
+typedef struct clip_count {
+    int64_t seen, clipped;
+} clip_count_t;
 
 struct model {
     int inputs, lane_rows, layers; /* layers counts the output layer */
@@ -56,13 +68,15 @@ struct model {
     int64_t parameters, state_count;
     float *values, *state;
 
-    const activation_t *activation;
-    float input_beta, clip; /* clip is INFINITY where clipping is off */
+    layer_activation_t input_activation; /* where activate_inputs */
+    float clip;                          /* INFINITY where clipping is off */
+    clip_count_t *clipped;               /* [layers] of layer 0, the inputs, and the hidden layers */
     bool activate_inputs;
     layer_norm_t layer_norm;
     float weight_norm, weight_norm_p; /* weight_norm is 0 where off */
+    weight_norm_mode_t weight_norm_mode;
     const optimizer_t *optimizer;
-    optimizer_settings_t settings;
+    optimizer_settings_t settings, gsmelu_settings;
 
     const float *x;         /* borrowed from forward to backward */
     float *activated_input; /* [lane_rows][inputs], or NULL */
@@ -72,10 +86,10 @@ struct model {
 
 /* ---- creation -------------------------------------------------------------------------------------------------------- */
 
-static int64_t add_group(model_t *model, int64_t rows, int64_t width)
+static int64_t add_group(model_t *model, group_kind_t kind, int64_t rows, int64_t width)
 {
     group_t *group = &model->group[model->groups++];
-    *group = (group_t){model->parameters, model->state_count, rows, width};
+    *group = (group_t){kind, model->parameters, model->state_count, rows, width};
     model->parameters += rows * width;
     model->state_count += rows * model->optimizer->state_floats(width);
     return group->values;
@@ -86,6 +100,29 @@ static int rows_per_block(int width)
     return width >= BLOCK_FLOATS ? 1 : BLOCK_FLOATS / width;
 }
 
+static bool is_reparametrised(const model_t *model)
+{
+    return model->weight_norm > 0.0f && model->weight_norm_mode == WEIGHT_NORM_REPARAMETRISED;
+}
+
+static bool is_projected(const model_t *model)
+{
+    return model->weight_norm > 0.0f && model->weight_norm_mode == WEIGHT_NORM_PROJECTED;
+}
+
+static void create_gsmelu_sets(model_t *model, const config_t *config)
+{
+    gsmelu_set_t sets[GSMELU_SETS_MAX];
+    const int n = model_gsmelu_sets(config, model->inputs, sets);
+    model->group = MEM_ARRAY(group_t, 4 * model->layers + n);
+    for (int i = 0; i < n; i++) {
+        const int64_t offset = add_group(model, GROUP_GSMELU, GSMELU_NUMBERS, sets[i].units);
+        ASSERT(offset == sets[i].offset);
+    }
+    if (model->activate_inputs)
+        layer_activation_init(&model->input_activation, config, 0, model->inputs, model->inputs);
+}
+
 static void create_layers(model_t *model, const config_t *config)
 {
     int widest = 1, in = model->inputs;
@@ -94,18 +131,18 @@ static void create_layers(model_t *model, const config_t *config)
         const bool hidden = l < model->layers - 1;
         layer->in = in;
         layer->out = in = hidden ? (int)config->model.hidden.at[l] : 1;
-        layer->beta = (float)config->model.beta;
-        layer->weights = add_group(model, layer->out, layer->in);
-        layer->bias = add_group(model, 1, layer->out);
+        layer->weights = add_group(model, GROUP_WEIGHTS, layer->out, layer->in);
+        layer->bias = add_group(model, GROUP_VECTOR, 1, layer->out);
         if (hidden && model->layer_norm == LAYER_NORM_AFFINE) {
-            layer->gain = add_group(model, 1, layer->out);
-            layer->shift = add_group(model, 1, layer->out);
+            layer->gain = add_group(model, GROUP_VECTOR, 1, layer->out);
+            layer->shift = add_group(model, GROUP_VECTOR, 1, layer->out);
         }
-        if (model->weight_norm > 0.0f) {
+        if (is_reparametrised(model)) {
             layer->used = MEM_ARRAY(float, (int64_t)layer->out * layer->in);
             layer->norms = MEM_ARRAY(float, layer->out);
         }
         if (hidden) {
+            layer_activation_init(&layer->activation, config, l + 1, layer->out, model->inputs);
             layer->pre = MEM_ARRAY(float, (int64_t)model->lane_rows * layer->out);
             layer->activated = MEM_ARRAY(float, (int64_t)model->lane_rows * layer->out);
             if (model->layer_norm != LAYER_NORM_NONE)
@@ -114,6 +151,17 @@ static void create_layers(model_t *model, const config_t *config)
         }
     }
     model->block = MEM_ARRAY(float, widest > BLOCK_FLOATS ? widest : BLOCK_FLOATS);
+}
+
+/* w := v w / ||w||_p for the weights into every unit. */
+static void project_weights(model_t *model)
+{
+    for (int i = 0; i < model->groups; i++) {
+        const group_t *group = &model->group[i];
+        for (int64_t r = 0; group->kind == GROUP_WEIGHTS && r < group->rows; r++)
+            norm_weight_project(model->values + group->values + r * group->width, group->width, model->weight_norm,
+                                model->weight_norm_p);
+    }
 }
 
 static void set_initial_values(model_t *model, const config_t *config, int component)
@@ -127,7 +175,11 @@ static void set_initial_values(model_t *model, const config_t *config, int compo
                         0);
         for (int j = 0; layer->gain && j < layer->out; j++)
             model->values[layer->gain + j] = 1.0f;
+        layer_activation_start(&layer->activation, model->values);
     }
+    layer_activation_start(&model->input_activation, model->values);
+    if (is_projected(model))
+        project_weights(model);
     for (int i = 0; i < model->groups; i++) {
         const group_t *group = &model->group[i];
         const int64_t floats = model->optimizer->state_floats(group->width);
@@ -147,22 +199,24 @@ status_t model_create(const config_t *config, int component, int inputs, int lan
     model->inputs = inputs;
     model->lane_rows = lane_rows;
     model->layers = (int)config->model.hidden.count + 1;
-    model->activation = activation_get(config->model.activation);
-    model->input_beta = (float)config->model.beta;
     model->clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY;
     model->activate_inputs = config->model.activate_inputs;
     model->layer_norm = (layer_norm_t)config->model.layer_norm;
     model->weight_norm = (float)config->model.weight_norm;
     model->weight_norm_p = (float)config->model.weight_norm_p;
+    model->weight_norm_mode = (weight_norm_mode_t)config->model.weight_norm_mode;
     model->optimizer = optimizer_get(config->dense.optimizer);
     model->settings = (optimizer_settings_t){
         .learning_rate = (float)config->dense.learning_rate,
         .initial_accumulator = (float)config->dense.initial_accumulator,
         .epsilon = (float)config->dense.epsilon,
     };
+    model->gsmelu_settings = model->settings;
+    model->gsmelu_settings.learning_rate = (float)config->model.gsmelu_learning_rate;
 
     model->layer = MEM_ARRAY(layer_t, model->layers);
-    model->group = MEM_ARRAY(group_t, 4 * model->layers);
+    model->clipped = MEM_ARRAY(clip_count_t, model->layers);
+    create_gsmelu_sets(model, config);
     create_layers(model, config);
     const int64_t input_floats = (int64_t)lane_rows * inputs;
     if (model->activate_inputs)
@@ -188,11 +242,14 @@ void model_destroy(model_t **model_ref)
         if (layer->norms)
             mem_free(layer->used);
         mem_free(layer->norms);
+        layer_activation_fini(&layer->activation);
         mem_free(layer->pre);
         mem_free(layer->activated);
         mem_free(layer->rstd);
     }
+    layer_activation_fini(&model->input_activation);
     mem_free(model->layer);
+    mem_free(model->clipped);
     mem_free(model->group);
     mem_free(model->values);
     mem_free(model->state);
@@ -235,7 +292,7 @@ static void finish_forward(const model_t *model, const layer_t *layer, int rows)
                 norm_affine_forward(activated + (int64_t)r * layer->out, row, model->values + layer->gain,
                                     model->values + layer->shift, layer->out);
         }
-        model->activation->forward(activated, affine ? activated : pre, (int64_t)n * layer->out, layer->beta, model->clip);
+        layer_activation_forward(&layer->activation, activated, affine ? activated : pre, n);
     }
 }
 
@@ -245,7 +302,7 @@ void model_forward(model_t *model, float *logits, const float *x, int rows)
     model->x = x;
     model->forward_rows = rows;
     if (model->activate_inputs)
-        model->activation->forward(model->activated_input, x, (int64_t)rows * model->inputs, model->input_beta, model->clip);
+        layer_activation_forward(&model->input_activation, model->activated_input, x, rows);
 
     for (int l = 0; l < model->layers; l++) {
         const layer_t *layer = &model->layer[l];
@@ -261,7 +318,7 @@ void model_forward(model_t *model, float *logits, const float *x, int rows)
 }
 
 /* From the gradient of the activated output to that of the bare product, in place; bias, gain and shift on the way. */
-static void start_backward(const model_t *model, const layer_t *layer, float *dparameters, int rows)
+static void start_backward(const model_t *model, layer_t *layer, float *dparameters, int rows)
 {
     float *dbias = dparameters + layer->bias;
     float *dgain = dparameters + layer->gain, *dshift = dparameters + layer->shift;
@@ -273,6 +330,7 @@ static void start_backward(const model_t *model, const layer_t *layer, float *dp
         memset(dgain, 0, bytes);
         memset(dshift, 0, bytes);
     }
+    layer_activation_clear(&layer->activation);
 
     const int step = rows_per_block(layer->out);
     for (int first = 0; first < rows; first += step) {
@@ -281,7 +339,7 @@ static void start_backward(const model_t *model, const layer_t *layer, float *dp
         float *d = layer->activated + (int64_t)first * layer->out;
         for (int r = 0; affine && r < n; r++)
             norm_affine_forward(model->block + (int64_t)r * layer->out, pre + (int64_t)r * layer->out, gain, shift, layer->out);
-        model->activation->backward(d, d, affine ? model->block : pre, (int64_t)n * layer->out, layer->beta, model->clip);
+        layer_activation_backward(&layer->activation, d, d, affine ? model->block : pre, n);
         for (int r = 0; r < n; r++) {
             const float *xhat = pre + (int64_t)r * layer->out;
             float *row = d + (int64_t)r * layer->out;
@@ -292,6 +350,20 @@ static void start_backward(const model_t *model, const layer_t *layer, float *dp
             add_row(dbias, row, layer->out);
         }
     }
+    layer_activation_add(&layer->activation, dparameters);
+}
+
+/* Look at a few rows of an activated layer before its buffer becomes that of its gradient. */
+static void count_clipped(model_t *model, int layer, const float *activated, int rows, int width)
+{
+    if (!activated || isinf(model->clip))
+        return;
+    const int64_t n = (int64_t)(rows < CLIP_SAMPLE_ROWS ? rows : CLIP_SAMPLE_ROWS) * width;
+    int64_t clipped = 0;
+    for (int64_t i = 0; i < n; i++)
+        clipped += fabsf(activated[i]) >= model->clip;
+    model->clipped[layer].seen += n;
+    model->clipped[layer].clipped += clipped;
 }
 
 const float *model_hidden(const model_t *model, int *width)
@@ -310,9 +382,14 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
 {
     ASSERT(rows == model->forward_rows);
     model->forward_rows = 0;
+    for (int i = 0; i < model->groups && model->group[i].kind == GROUP_GSMELU; i++)
+        memset(dparameters + model->group[i].values, 0,
+               (size_t)(model->group[i].rows * model->group[i].width) * sizeof *dparameters);
+    /* Numbers learned at the input want its gradient even where the caller does not; the activated input is done with by then. */
+    float *dinput = !dx && model->input_activation.numbers ? model->activated_input : dx;
     const float *da = dlogits;
     for (int l = model->layers - 1; l >= 0; l--) {
-        const layer_t *layer = &model->layer[l];
+        layer_t *layer = &model->layer[l];
         if (l < model->layers - 1) {
             start_backward(model, layer, dparameters, rows);
             da = layer->activated;
@@ -329,14 +406,18 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
             norm_weight_backward(dweights + (int64_t)j * layer->in, model->values + layer->weights + (int64_t)j * layer->in,
                                  layer->norms[j], layer->in, model->weight_norm, model->weight_norm_p);
 
-        float *dbelow = l > 0 ? below : dx;
+        count_clipped(model, l, below, rows, layer->in);
+        float *dbelow = l > 0 ? below : dinput;
         if (dbelow)
             gemm_input_gradient(dbelow, da, layer->used, rows, layer->in, layer->out);
         if (dhidden && l > 0 && l == model->layers - 1)
             add_row(dbelow, dhidden, rows * layer->in);
     }
-    if (dx && model->activate_inputs)
-        model->activation->backward(dx, dx, model->x, (int64_t)rows * model->inputs, model->input_beta, model->clip);
+    if (dinput && model->activate_inputs) {
+        layer_activation_clear(&model->input_activation);
+        layer_activation_backward(&model->input_activation, dinput, dinput, model->x, rows);
+        layer_activation_add(&model->input_activation, dparameters);
+    }
 }
 
 /* ---- parameters ------------------------------------------------------------------------------------------------------ */
@@ -349,21 +430,53 @@ void model_apply(model_t *model, const float *dparameters)
         for (int64_t r = 0; r < group->rows; r++) {
             const int64_t at = group->values + r * group->width;
             model->optimizer->apply(model->values + at, model->state + group->state + r * floats, dparameters + at,
-                                    group->width, &model->settings);
+                                    group->width, group->kind == GROUP_GSMELU ? &model->gsmelu_settings : &model->settings);
         }
+        if (group->kind == GROUP_GSMELU)
+            gsmelu_project(model->values + group->values, group->width);
     }
+    if (is_projected(model))
+        project_weights(model);
     model_refresh(model);
 }
 
 void model_refresh(model_t *model)
 {
+    layer_activation_refresh(&model->input_activation, model->values);
     for (int l = 0; l < model->layers; l++) {
-        const layer_t *layer = &model->layer[l];
+        layer_t *layer = &model->layer[l];
+        layer_activation_refresh(&layer->activation, model->values);
         for (int j = 0; layer->norms && j < layer->out; j++)
             layer->norms[j] = norm_weight_forward(layer->used + (int64_t)j * layer->in,
                                                   model->values + layer->weights + (int64_t)j * layer->in, layer->in,
                                                   model->weight_norm, model->weight_norm_p);
     }
+}
+
+void model_fold(const model_t *model, float *values)
+{
+    memcpy(values, model->values, (size_t)model->parameters * sizeof *values);
+    for (int l = 0; l < model->layers; l++) {
+        const layer_t *layer = &model->layer[l];
+        memcpy(values + layer->weights, layer->used, (size_t)layer->out * (size_t)layer->in * sizeof *values);
+    }
+}
+
+int model_layers(const model_t *model)
+{
+    return model->layers;
+}
+
+double model_clipped_share(const model_t *model, int layer)
+{
+    ASSERT(layer >= 0 && layer < model->layers);
+    const clip_count_t *count = &model->clipped[layer];
+    return count->seen ? (double)count->clipped / (double)count->seen : 0.0;
+}
+
+void model_clipped_reset(model_t *model)
+{
+    memset(model->clipped, 0, (size_t)model->layers * sizeof *model->clipped);
 }
 
 int64_t model_parameters(const model_t *model)
@@ -394,6 +507,38 @@ int64_t model_flops(const model_t *model)
     return 3 * 2 * products; /* forward, weight gradient, input gradient; a multiplication and an addition each */
 }
 
+static void describe_activation(FILE *stream, const layer_activation_t *a)
+{
+    fputs(a->function->name, stream);
+    if (a->numbers)
+        fputs("(learned)", stream);
+    else if (a->function->has_width)
+        fprintf(stream, "(%g)", a->shape.beta);
+}
+
+static bool is_same(const layer_activation_t *a, const layer_activation_t *b)
+{
+    return a->function == b->function && (a->shape.beta == b->shape.beta || !a->function->has_width);
+}
+
+/* One activation where all activated layers have the same, else one for each, from the input on. */
+static void describe_activations(FILE *stream, const model_t *model)
+{
+    const layer_activation_t *all[GSMELU_SETS_MAX];
+    int n = 0;
+    if (model->activate_inputs)
+        all[n++] = &model->input_activation;
+    for (int l = 0; l < model->layers - 1; l++)
+        all[n++] = &model->layer[l].activation;
+    bool same = true;
+    for (int i = 1; i < n; i++)
+        same &= is_same(all[0], all[i]);
+    for (int i = 0; i < (same && n ? 1 : n); i++) {
+        fputs(i ? " " : ", ", stream);
+        describe_activation(stream, all[i]);
+    }
+}
+
 char *model_describe(const model_t *model)
 {
     char *text = NULL;
@@ -403,13 +548,11 @@ char *model_describe(const model_t *model)
     fprintf(stream, "%d", model->inputs);
     for (int l = 0; l < model->layers; l++)
         fprintf(stream, " -> %d", model->layer[l].out);
-    fprintf(stream, ", %s", model->activation->name);
-    if (model->activation == &activation_smelu)
-        fprintf(stream, "(%g)", (double)model->input_beta);
+    describe_activations(stream, model);
     if (model->layer_norm != LAYER_NORM_NONE)
         fprintf(stream, ", layer norm%s", model->layer_norm == LAYER_NORM_AFFINE ? " with gain" : "");
     if (model->weight_norm > 0.0f)
-        fprintf(stream, ", weight norm %g", (double)model->weight_norm);
+        fprintf(stream, ", weight norm %g%s", (double)model->weight_norm, is_projected(model) ? " by projection" : "");
     if (isfinite(model->clip))
         fprintf(stream, ", clip %g", (double)model->clip);
     ASSERT(fclose(stream) == 0);

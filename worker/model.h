@@ -39,16 +39,29 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
 
 /* model_apply - one optimizer step on all parameters from a gradient of the whole global batch, then refresh what is derived
  * from the parameters (normalised weights). The weights into one unit are a row of the optimizer; so is each bias, gain and
- * shift as a whole. */
+ * shift as a whole, and each number of a learned gSmeLU. Projections (weight norm in that mode, the bounds of learned numbers)
+ * are part of the step. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* Flat views, row-major per layer: W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order. */
+/* Flat views, row-major per layer: [learned gSmeLU, see model_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order. */
 int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */
 int64_t model_state_count(const model_t *model);
 /* model_refresh - recompute derived values after the caller changed model_values. */
 void model_refresh(model_t *model);
+
+/* model_fold - the parameters of the same function without weight norm, for serving: W~ in the place of W.
+ * values out [model_parameters]. A network with model.weight_norm 0 and these values gives the same logits, bit for bit. */
+void model_fold(const model_t *model, float *values);
+
+/* model_layers - L, layers of weights; there are as many activated layers: 0, the input, and the hidden ones 1 .. L-1. */
+int model_layers(const model_t *model);
+
+/* model_clipped_share - share of an activated layer's values that were clipped, in a sample of the training lanes since the last
+ * reset; 0 where the layer is not clipped or nothing was seen. */
+double model_clipped_share(const model_t *model, int layer);
+void model_clipped_reset(model_t *model);
 
 /* model_flops - floating point operations of forward and backward per example (matrix products only). */
 int64_t model_flops(const model_t *model);

@@ -23,6 +23,8 @@ typedef enum determinism { WORDS_DETERMINISM(CONFIG_WORD) DETERMINISM_COUNT } de
 typedef enum transport { WORDS_TRANSPORT(CONFIG_WORD) TRANSPORT_COUNT } transport_t;
 typedef enum data_order { WORDS_ORDER(CONFIG_WORD) ORDER_COUNT } data_order_t;
 typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;
+typedef enum gsmelu_learning { WORDS_GSMELU(CONFIG_WORD) GSMELU_COUNT } gsmelu_learning_t;
+typedef enum weight_norm_mode { WORDS_WEIGHT_NORM(CONFIG_WORD) WEIGHT_NORM_COUNT } weight_norm_mode_t;
 typedef enum layer_norm { WORDS_LAYER_NORM(CONFIG_WORD) LAYER_NORM_COUNT } layer_norm_t;
 typedef enum optimizer_kind { WORDS_OPTIMIZER(CONFIG_WORD) OPTIMIZER_COUNT } optimizer_kind_t;
 typedef enum combine { WORDS_COMBINE(CONFIG_WORD) COMBINE_COUNT } combine_t;
@@ -47,6 +49,7 @@ typedef struct config_nums { double *at; unsigned count; } config_nums_t;
 #define CONFIG_C_NUMS config_nums_t
 #define CONFIG_C_WORD(table) int32_t
 #define CONFIG_C_WORDS(table) uint32_t
+#define CONFIG_C_SERIES(table) config_ints_t
 #define CONFIG_MEMBER(kind, name, initial, least, most, doc) CONFIG_C_##kind name;
 #define CONFIG_STRUCT(section, KEYS, doc) struct config_##section { KEYS(CONFIG_MEMBER) } section;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/kernels/gsmelu.h"
 
 static bool is_power_of_two(int64_t n)
 {
@@ -92,7 +93,8 @@ static int add_methods(const config_t *config, complaint_t *out, int n)
                            kind == OBJECTIVE_CODISTILL ? "codistill" : "antidistill", components));
     else if (kind == OBJECTIVE_CODISTILL && peers && (peers < 2 || components % peers))
         n = add(out, n, "objective.peers", "model.components", NULL,
-                mem_printf("objective.peers %lld cannot divide model.components %lld into 2 or more equal peers", peers, components));
+                mem_printf("objective.peers %lld cannot divide model.components %lld into 2 or more equal peers", peers,
+                           components));
     else {
         char *deploy = deploy_complaint(config);
         if (deploy)
@@ -100,7 +102,55 @@ static int add_methods(const config_t *config, complaint_t *out, int n)
     }
     if (*config->teacher.variant && config->teacher.weight == 0.0 && config->teacher.label_weight == 0.0)
         n = add(out, n, "teacher.weight", "teacher.label_weight", NULL,
-                mem_strdup("teacher.weight and teacher.label_weight are both 0, so nothing would be learned; use a weight above 0"));
+                mem_strdup(
+                    "teacher.weight and teacher.label_weight are both 0, so nothing would be learned; use a weight above 0"));
+    return n;
+}
+
+/* add_per_layer - a list that gives something for each hidden layer must have as many elements. */
+static int add_per_layer(const config_t *config, const char *key, unsigned count, const char *scalar, complaint_t *out, int n)
+{
+    const unsigned hidden = config->model.hidden.count;
+    if (!count || count == hidden)
+        return n;
+    return add(out, n, key, "model.hidden", NULL,
+               mem_printf("%s has %u elements for the %u layers of model.hidden; give one for each, or [] to use %s", key,
+                          count, hidden, scalar));
+}
+
+static bool has_gsmelu(const config_t *config)
+{
+    for (unsigned l = 0; l < config->model.layer_activation.count; l++)
+        if (config->model.layer_activation.at[l] == ACTIVATION_GSMELU)
+            return true;
+    return config->model.activation == ACTIVATION_GSMELU;
+}
+
+/* add_activations - what is wrong with the activations and their numbers. */
+static int add_activations(const config_t *config, complaint_t *out, int n)
+{
+    const struct config_model *m = &config->model;
+    n = add_per_layer(config, "model.layer_activation", m->layer_activation.count, "model.activation", out, n);
+    n = add_per_layer(config, "model.layer_beta", m->layer_beta.count, "model.beta", out, n);
+    if (m->gsmelu_right - m->gsmelu_left < GSMELU_LEAST_RISE)
+        n = add(out, n, "model.gsmelu_right", "model.gsmelu_left", NULL,
+                mem_printf("model.gsmelu_right %g must be above model.gsmelu_left %g, by %g at least", m->gsmelu_right,
+                           m->gsmelu_left, GSMELU_LEAST_RISE));
+    if (m->gsmelu == GSMELU_NETWORK && m->layer_beta.count && has_gsmelu(config))
+        n = add(out, n, "model.gsmelu", "model.layer_beta", NULL,
+                mem_strdup(
+                    "model.gsmelu network learns one set for all layers, so model.layer_beta cannot give each its own start; "
+                    "use model.beta or model.gsmelu layer"));
+    if (m->rescu_slopes.count != m->rescu_knots.count)
+        return add(out, n, "model.rescu_slopes", "model.rescu_knots", NULL,
+                   mem_printf("model.rescu_slopes has %u elements and model.rescu_knots %u; every knot needs its slope",
+                              m->rescu_slopes.count, m->rescu_knots.count));
+    for (unsigned i = 1; i < m->rescu_knots.count; i++)
+        if (!(m->rescu_knots.at[i - 1] < m->rescu_knots.at[i]))
+            return add(
+                out, n, "model.rescu_knots", NULL, NULL,
+                mem_printf("model.rescu_knots[%u] %g is not above the knot before it, %g; write knots in ascending order",
+                           i + 1, m->rescu_knots.at[i], m->rescu_knots.at[i - 1]));
     return n;
 }
 
@@ -137,5 +187,5 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
             mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
                        "avazu, libsvm)",
                        config->data.input));
-    return add_methods(config, out, n);
+    return add_activations(config, out, add_methods(config, out, n));
 }

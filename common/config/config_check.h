@@ -5,7 +5,7 @@
 #include "common/config/config.h"
 
 #define COMPLAINT_KEYS 3
-#define COMPLAINTS_MAX 8
+#define COMPLAINTS_MAX 16
 
 typedef struct complaint {
     const char *keys[COMPLAINT_KEYS]; /* involved, the likeliest to be changed first; the rest NULL */

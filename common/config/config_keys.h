@@ -6,8 +6,10 @@
  *     INT   int64_t            AUTO  int64_t, the word auto is 0       NUM   double       BOOL  bool
  *     TEXT  char *             INTS  list of int64_t                   NUMS  list of double
  *     WORD(enum table)  one of the words of a table in config.h        WORDS(enum table)  a set of such words, as bits
+ *     SERIES(enum table)  list of such words, in order, as int64_t
  *
- * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them.        */
+ * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them. A list may be
+ * empty where its default is.                                                                                        */
 #ifndef SMELTER_CONFIG_KEYS_H
 #define SMELTER_CONFIG_KEYS_H
 
@@ -27,8 +29,28 @@
     W(full, ORDER_FULL, "shuffled over the whole training split, anew every epoch")
 #define WORDS_ACTIVATION(W) \
     W(relu, ACTIVATION_RELU, "max(x, 0)") \
-    W(smelu, ACTIVATION_SMELU, "smooth ReLU, half-width model.beta") \
+    W(leaky_relu, ACTIVATION_LEAKY_RELU, "x, or model.leak x left of 0") \
+    W(elu, ACTIVATION_ELU, "x, or beta (e^x - 1) left of 0; smooth where beta is 1") \
+    W(selu, ACTIVATION_SELU, "ELU with the self-normalising constants; no beta") \
+    W(celu, ACTIVATION_CELU, "x, or beta (e^(x/beta) - 1) left of 0") \
+    W(softplus, ACTIVATION_SOFTPLUS, "log(1 + e^(beta x)) / beta; a smaller beta is smoother, as in the next five") \
+    W(swish, ACTIVATION_SWISH, "x sigma(beta x)") \
+    W(gelu, ACTIVATION_GELU, "x Phi(beta x), by the error function") \
+    W(gelu_swish, ACTIVATION_GELU_SWISH, "GELU's approximation by Swish, x sigma(sqrt(8/pi) beta x)") \
+    W(mish, ACTIVATION_MISH, "x tanh(log(1 + e^(beta x)))") \
+    W(tanhexp, ACTIVATION_TANHEXP, "x tanh(e^(beta x))") \
+    W(smelu, ACTIVATION_SMELU, "smooth ReLU, half-width model.beta; a larger beta is smoother") \
+    W(gsmelu, ACTIVATION_GSMELU, "generalised SmeLU, joints and slopes by model.gsmelu_*, fixed or learned") \
+    W(rescu, ACTIVATION_RESCU, "piecewise parabolas, slopes at knots by model.rescu_*, in units of model.beta") \
     W(identity, ACTIVATION_IDENTITY, "no activation")
+#define WORDS_GSMELU(W) \
+    W(fixed, GSMELU_FIXED, "the numbers stay as configured") \
+    W(network, GSMELU_NETWORK, "one learned set for all gsmelu layers of a network") \
+    W(layer, GSMELU_LAYER, "a learned set per gsmelu layer") \
+    W(unit, GSMELU_UNIT, "a learned set per unit")
+#define WORDS_WEIGHT_NORM(W) \
+    W(reparametrised, WEIGHT_NORM_REPARAMETRISED, "trained through the normalisation") \
+    W(projected, WEIGHT_NORM_PROJECTED, "weights are brought back to norm v after every update")
 #define WORDS_LAYER_NORM(W) \
     W(none, LAYER_NORM_NONE, "off") \
     W(plain, LAYER_NORM_PLAIN, "without gain and bias") \
@@ -117,13 +139,26 @@
     X(TEXT, deploy, "auto", 0, 0, "whose prediction counts: mean (of all components), a peer's number from 0, or auto: peer 0 of co-distilled ones, else mean") \
     X(BOOL, share_embeddings, "false", 0, 0, "all components use the embeddings of the first; a shared row gets the sum of their gradients") \
     X(INTS, hidden, "[128, 64, 32]", 1, 65536, "widths of the hidden layers, from input to output") \
-    X(WORD(ACTIVATION), activation, "relu", 0, 0, "activation of hidden layers") \
+    X(WORD(ACTIVATION), activation, "relu", 0, 0, "activation of all layers") \
+    X(SERIES(ACTIVATION), layer_activation, "[]", 0, 0, "activation of each hidden layer, from input to output; empty: model.activation") \
     X(NUM, beta, "1", 0.000001, 1000000, "width of a smooth activation") \
+    X(NUMS, layer_beta, "[]", 0.000001, 1000000, "width of each hidden layer's activation, from input to output; empty: model.beta") \
+    X(NUM, leak, "0.01", 0, 1, "slope of leaky_relu left of 0") \
+    X(WORD(GSMELU), gsmelu, "fixed", 0, 0, "who shares a learned set of gsmelu's five numbers; they start as configured") \
+    X(NUM, gsmelu_alpha, "0", 0, 1000000, "gsmelu bends from -alpha to beta; 0: alpha is beta") \
+    X(NUM, gsmelu_left, "0", -100, 100, "slope of gsmelu left of -alpha") \
+    X(NUM, gsmelu_right, "1", -100, 100, "slope of gsmelu right of beta") \
+    X(NUM, gsmelu_level, "0", -1000000, 0, "value of gsmelu at -alpha") \
+    X(NUM, gsmelu_learning_rate, "0.001", 0, 1000000, "learning rate of gsmelu's numbers; the rest of the optimizer is that of dense") \
+    X(NUMS, rescu_knots, "[-1, 1]", -1000000, 1000000, "where rescu's slope is given, ascending, in units of beta") \
+    X(NUMS, rescu_slopes, "[0, 1]", -100, 100, "rescu's slope at each knot, linear between knots and constant outside") \
+    X(NUM, rescu_rise, "0", -1000000, 1000000, "value of rescu at its first knot, in units of beta") \
     X(BOOL, activate_inputs, "true", 0, 0, "apply activation and clipping to the input layer too, as the paper writes it") \
     X(NUM, clip, "6", 0, 1000000, "activated values are clipped to [-clip, clip]; 0: off") \
     X(WORD(LAYER_NORM), layer_norm, "none", 0, 0, "layer normalisation of hidden pre-activations") \
     X(NUM, weight_norm, "0", 0, 1000000, "v: every unit's weights are used as v w / ||w||_p; 0: off") \
     X(NUM, weight_norm_p, "2", 1, 1000, "p of the weight norm") \
+    X(WORD(WEIGHT_NORM), weight_norm_mode, "reparametrised", 0, 0, "how weights are kept normalised") \
     X(NUM, init_gain, "2", 0.000001, 1000000, "weights start as N(0, gain / inputs); 2 is He initialisation")
 
 #define CONFIG_EMBEDDING(X) \

@@ -29,7 +29,8 @@ static const char head[] =
     "are merged key by key, values and lists are replaced as a whole. The result is checked before anything starts.\n"
     "An error is one line that names the file, the line, the key, the value and what is allowed:\n"
     "\n"
-    "    demo.yaml:6: model.activation: 'smlu' is not known here (did you mean smelu?); allowed: one of relu, smelu, identity\n"
+    "    demo.yaml:6: model.activation: 'smel' is not known here (did you mean smelu?); allowed: one of relu, leaky_relu, elu, "
+    "selu, celu, softplus, swish, gelu, gelu_swish, mish, tanhexp, smelu, gsmelu, rescu, identity\n"
     "    --set train.lanes=3: train.lanes: train.lanes 3 is not a power of two, which determinism sync needs; use 1, 2, 4, 8 "
     "...\n"
     "\n"
@@ -49,7 +50,8 @@ static const char between[] =
     "## Variants\n"
     "\n"
     "`smelter compare` trains every variant `experiment.replicas` times. A variant is a name, which becomes the name\n"
-    "of a folder, and any keys that differ from the rest of the file, but for the section `experiment`:\n"
+    "of a folder, and any keys that differ from the rest of the file (of the section `experiment` only `vary`). An\n"
+    "entry with `sweep` stands for one variant per value, or per combination of values, named like smelu-beta0.5:\n"
     "\n"
     "```yaml\n"
     "experiment: {replicas: 3, vary: [order], baseline: relu}\n"
@@ -57,6 +59,9 @@ static const char between[] =
     "  - name: relu\n"
     "  - name: smelu1\n"
     "    model: {activation: smelu, beta: 1}\n"
+    "  - name: smelu\n"
+    "    model: {activation: smelu}\n"
+    "    sweep: {model.beta: [0.5, 2, 4]}\n"
     "  - name: ensemble3\n"
     "    model: {components: 3, hidden: [36, 18]}\n"
     "    embedding: {dim: 3}\n"
@@ -68,6 +73,9 @@ static const char between[] =
     "  it.\n"
     "* At `invariant`, `cluster.workers` divides `train.lanes`; elsewhere it is at most `train.lanes`.\n"
     "* `data.input` needs `data.schema` and excludes `synth.rows`: a dataset has one source.\n"
+    "* `model.layer_activation` and `model.layer_beta`, where given, have an element for each layer of `model.hidden`.\n"
+    "* `model.gsmelu_right` is above `model.gsmelu_left`; `model.gsmelu: network` excludes `model.layer_beta`.\n"
+    "* `model.rescu_knots` ascend, and `model.rescu_slopes` has as many elements.\n"
     "* `experiment.baseline` names a variant.\n"
     "\n"
     "## Import schema\n"
@@ -122,6 +130,13 @@ static void write_fields(FILE *stream, const record_t *record)
         const field_t *field = &record->fields[f];
         if (!field->words_count)
             continue;
+        const field_t *same = record->fields;
+        while (same->words != field->words)
+            same++;
+        if (same < field) {
+            fprintf(stream, "\n`%s.%s`: as `%s.%s`.\n", record->name, field->name, record->name, same->name);
+            continue;
+        }
         fprintf(stream, "\n`%s%s%s`:\n\n", record->name, *record->name ? "." : "", field->name);
         for (int i = 0; i < field->words_count; i++)
             fprintf(stream, "* `%s`: %s\n", field->words[i].word, field->words[i].doc);

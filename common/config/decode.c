@@ -26,6 +26,7 @@ static const cyaml_schema_value_t num_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFA
 typedef struct schema_maker {
     cyaml_schema_field_t *fields; /* [fields_count + records + 1] all maps, one after another, each ended by a NULL key */
     cyaml_strval_t *words;        /* [words_count] */
+    cyaml_schema_value_t *series; /* [fields] the elements of lists of words */
     cyaml_schema_value_t root;
 } schema_maker_t;
 
@@ -72,11 +73,18 @@ static void put_field(schema_maker_t *maker, cyaml_schema_field_t *out, const fi
         *value = (cyaml_schema_value_t){.type = CYAML_STRING, .flags = CYAML_FLAG_POINTER, .data_size = sizeof(char)};
         value->string.max = CYAML_UNLIMITED;
         break;
+    case VALUE_SERIES:
     case VALUE_INTS:
     case VALUE_NUMS:
         *value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE, .flags = CYAML_FLAG_POINTER, .data_size = sizeof(int64_t)};
         value->sequence.entry = field->kind == VALUE_INTS ? &int_entry : &num_entry;
-        value->sequence.min = 1;
+        if (field->kind == VALUE_SERIES) {
+            cyaml_schema_value_t *word = &maker->series[out - maker->fields];
+            *word = (cyaml_schema_value_t){.type = CYAML_ENUM, .flags = CYAML_FLAG_STRICT, .data_size = sizeof(int64_t)};
+            put_words(maker, word, field, used);
+            value->sequence.entry = word;
+        }
+        value->sequence.min = (unsigned)layout_list_least(field);
         value->sequence.max = LAYOUT_LIST_MAX;
         out->data_offset += (uint32_t)offsetof(config_ints_t, at);
         out->count_offset = (uint32_t)(offset + offsetof(config_ints_t, count));
@@ -98,6 +106,7 @@ static void make_schema(const layout_t *layout, schema_maker_t *maker)
     }
     maker->fields = MEM_ARRAY(cyaml_schema_field_t, fields);
     maker->words = MEM_ARRAY(cyaml_strval_t, words + 1);
+    maker->series = MEM_ARRAY(cyaml_schema_value_t, fields);
 
     /* The root's map first, then a map per named record; arrays are zeroed, so each ends with a NULL key. */
     int root_fields = 1;
@@ -223,6 +232,7 @@ status_t decode_tree(const layout_t *layout, tree_t *tree, void **out)
     }
     mem_free(maker.fields);
     mem_free(maker.words);
+    mem_free(maker.series);
     if (status == ST_OK && errors)
         status = ST_INPUT;
     if (status == ST_OK)

@@ -19,6 +19,8 @@ WORD_TABLE(DETERMINISM)
 WORD_TABLE(TRANSPORT)
 WORD_TABLE(ORDER)
 WORD_TABLE(ACTIVATION)
+WORD_TABLE(GSMELU)
+WORD_TABLE(WEIGHT_NORM)
 WORD_TABLE(LAYER_NORM)
 WORD_TABLE(OPTIMIZER)
 WORD_TABLE(COMBINE)
@@ -40,6 +42,7 @@ WORD_TABLE(VARY)
 #define KIND_NUMS .kind = VALUE_NUMS
 #define KIND_WORD(table) .kind = VALUE_WORD, .words = words_##table, .words_count = COUNT(words_##table)
 #define KIND_WORDS(table) .kind = VALUE_WORDS, .words = words_##table, .words_count = COUNT(words_##table)
+#define KIND_SERIES(table) .kind = VALUE_SERIES, .words = words_##table, .words_count = COUNT(words_##table)
 
 /* A row of config_keys.h does not name its section: here_t is the section's struct where the row is expanded. */
 #define FIELD(kind_, name_, initial_, least_, most_, doc_)                                                                     \
@@ -179,9 +182,15 @@ char *layout_allowed(const field_t *field)
     case VALUE_TEXT:
         return mem_strdup("text");
     case VALUE_INTS:
-        return mem_printf("a list of 1 to %d whole numbers from %s to %s", LAYOUT_LIST_MAX, least, most);
+        return mem_printf("a list of %d to %d whole numbers from %s to %s", layout_list_least(field), LAYOUT_LIST_MAX, least,
+                          most);
     case VALUE_NUMS:
-        return mem_printf("a list of 1 to %d numbers from %s to %s", LAYOUT_LIST_MAX, least, most);
+        return mem_printf("a list of %d to %d numbers from %s to %s", layout_list_least(field), LAYOUT_LIST_MAX, least, most);
+    case VALUE_SERIES:
+        words = word_list(field);
+        text = mem_printf("a list of %d to %d of %s", layout_list_least(field), LAYOUT_LIST_MAX, words);
+        mem_free(words);
+        return text;
     case VALUE_WORD:
     case VALUE_WORDS:
         words = word_list(field);
@@ -194,7 +203,12 @@ char *layout_allowed(const field_t *field)
 
 bool layout_is_list(const field_t *field)
 {
-    return field->kind == VALUE_INTS || field->kind == VALUE_NUMS || field->kind == VALUE_WORDS;
+    return field->kind == VALUE_INTS || field->kind == VALUE_NUMS || field->kind == VALUE_WORDS || field->kind == VALUE_SERIES;
+}
+
+int layout_list_least(const field_t *field)
+{
+    return strcmp(field->initial, "[]") == 0 ? 0 : 1;
 }
 
 bool layout_has_word(const field_t *field, const tree_t *node)
@@ -352,6 +366,12 @@ static void write_value(FILE *stream, const field_t *field, const void *at)
         }
         fputc(']', stream);
         break;
+    case VALUE_SERIES:
+        fputc('[', stream);
+        for (unsigned i = 0; i < ((const config_ints_t *)at)->count; i++, comma = ", ")
+            fprintf(stream, "%s%s", comma, word_text(field, (int)((const config_ints_t *)at)->at[i]));
+        fputc(']', stream);
+        break;
     case VALUE_WORDS:
         fputc('[', stream);
         for (int i = 0; i < field->words_count; i++) {
@@ -399,7 +419,7 @@ static void for_owned(const layout_t *of, void *value, void (*call)(void **point
             void *at = (char *)value + of->records[r].offset + field->offset;
             if (field->kind == VALUE_TEXT)
                 call((void **)at, strlen(*(char **)at) + 1);
-            else if (field->kind == VALUE_INTS)
+            else if (field->kind == VALUE_INTS || field->kind == VALUE_SERIES)
                 call((void **)&((config_ints_t *)at)->at, ((config_ints_t *)at)->count * sizeof(int64_t));
             else if (field->kind == VALUE_NUMS)
                 call((void **)&((config_nums_t *)at)->at, ((config_nums_t *)at)->count * sizeof(double));
@@ -410,7 +430,8 @@ static void for_owned(const layout_t *of, void *value, void (*call)(void **point
 static void copy_owned(void **pointer, size_t bytes)
 {
     void *copy = mem_alloc(bytes, 1);
-    memcpy(copy, *pointer, bytes);
+    if (bytes) /* an empty list has no elements to point to */
+        memcpy(copy, *pointer, bytes);
     *pointer = copy;
 }
 

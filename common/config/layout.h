@@ -14,15 +14,16 @@
 
 /* What a field holds in C; the kinds of config_keys.h. */
 typedef enum value_kind {
-    VALUE_INT,   /* int64_t */
-    VALUE_AUTO,  /* int64_t; the word auto is 0 */
-    VALUE_NUM,   /* double */
-    VALUE_BOOL,  /* bool */
-    VALUE_TEXT,  /* char *, owned, never NULL */
-    VALUE_INTS,  /* config_ints_t, at owned */
-    VALUE_NUMS,  /* config_nums_t, at owned */
-    VALUE_WORD,  /* int32_t or an enum: the value of one of the words */
-    VALUE_WORDS, /* uint32_t: bit 1 << value of each word of the list */
+    VALUE_INT,    /* int64_t */
+    VALUE_AUTO,   /* int64_t; the word auto is 0 */
+    VALUE_NUM,    /* double */
+    VALUE_BOOL,   /* bool */
+    VALUE_TEXT,   /* char *, owned, never NULL */
+    VALUE_INTS,   /* config_ints_t, at owned */
+    VALUE_NUMS,   /* config_nums_t, at owned */
+    VALUE_WORD,   /* int32_t or an enum: the value of one of the words */
+    VALUE_WORDS,  /* uint32_t: bit 1 << value of each word of the list */
+    VALUE_SERIES, /* config_ints_t, at owned: the values of the words of the list, in order */
 } value_kind_t;
 
 #define LAYOUT_LIST_MAX 64 /* elements of a list; no network has more hidden layers */
@@ -79,6 +80,9 @@ void layout_reset(tree_t *node, const field_t *field);
 
 /* layout_is_list - the field takes a list. */
 bool layout_is_list(const field_t *field);
+
+/* layout_list_least - elements that a list of this field must have: 0 where its default is empty, else 1. */
+int layout_list_least(const field_t *field);
 
 /* layout_has_word - the node is one of the field's words. */
 bool layout_has_word(const field_t *field, const tree_t *node);

@@ -2,28 +2,49 @@
 #ifndef SMELTER_ACTIVATION_H
 #define SMELTER_ACTIVATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* What a function of the table may depend on; each takes what it knows and ignores the rest (docs/MATH.md section 3).
+ * Doubles, so that the exact forms serve as oracles to full precision; the kernels round derived constants to f32 once. */
+typedef struct activation_shape {
+    double beta; /* > 0: the width */
+    double clip; /* > 0: values are kept in [-clip, clip]; INFINITY where clipping is off */
+    double leak; /* leaky_relu: slope left of 0 */
+
+    /* gsmelu: slope `left` up to -alpha, where the value is `level`, slope `right` from beta on. alpha, beta > 0,
+     * left < right. */
+    double alpha, left, right, level;
+
+    /* rescu: at knot[i] beta the slope is slope[i], linear between two knots and constant outside; `rise` beta is the value
+     * at the first knot. Borrowed; knots ascend, at least one. */
+    int knots;
+    const double *knot, *slope;
+    double rise;
+} activation_shape_t;
 
 /* A kernel works on n contiguous f32.
  *   forward   y := clip(f(x), -c, c)
  *   backward  dx := dy * f'(x) where |f(x)| < c, else 0     (docs/MATH.md)
- * c is +infinity where clipping is off. y may be x in forward and dx may be dy in backward; otherwise nothing overlaps.
- * NaN passes through both, so that a diverged run shows it. The same element gives the same bits at any place and on any
- * vector width. */
-typedef void activation_forward_fn(float *y, const float *x, int64_t n, float beta, float clip);
-typedef void activation_backward_fn(float *dx, const float *dy, const float *x, int64_t n, float beta, float clip);
+ * y may be x in forward and dx may be dy in backward; otherwise nothing overlaps. A NaN in x shows in y and one in dy shows
+ * in dx, so that a diverged run is seen. The same element gives the same bits at any place and on any vector width. */
+typedef void activation_forward_fn(float *y, const float *x, int64_t n, const activation_shape_t *shape);
+typedef void activation_backward_fn(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape);
 /* The same in double for one element, the oracle: value and derivative (without clipping). */
-typedef void activation_exact_fn(double x, double beta, double *value, double *slope);
+typedef void activation_exact_fn(double x, const activation_shape_t *shape, double *value, double *slope);
 
 typedef struct activation {
     const char *name; /* the word of model.activation */
+    bool has_width;   /* beta matters */
     activation_forward_fn *forward;
     activation_backward_fn *backward;
     activation_exact_fn *exact;
 } activation_t;
 
 /* The kernels, one file each; activation.c lists them in the order of activation_kind_t. */
-extern const activation_t activation_relu, activation_smelu, activation_identity;
+extern const activation_t activation_relu, activation_leaky_relu, activation_elu, activation_selu, activation_celu,
+    activation_softplus, activation_swish, activation_gelu, activation_gelu_swish, activation_mish, activation_tanhexp,
+    activation_smelu, activation_gsmelu, activation_rescu, activation_identity;
 
 /* activation_get - by the value of activation_kind_t (passed as int: kernels do not know the configuration). */
 const activation_t *activation_get(int kind);

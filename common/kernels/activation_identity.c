@@ -1,29 +1,27 @@
 /* No activation; clipping still applies. */
-#include "common/kernels/activation.h"
+#include "common/kernels/activation_loop.h"
 
-static void forward(float *y, const float *x, int64_t n, float beta, float clip)
+typedef struct constants {
+    char none;
+} constants_t;
+
+static constants_t prepare(const activation_shape_t *shape)
 {
-    (void)beta;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; i++) {
-        float low = x[i] < -clip ? -clip : x[i];
-        y[i] = low > clip ? clip : low;
-    }
+    (void)shape;
+    return (constants_t){0};
 }
 
-static void backward(float *dx, const float *dy, const float *x, int64_t n, float beta, float clip)
+static inline value_slope_t evaluate(float x, constants_t k)
 {
-    (void)beta;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; i++)
-        dx[i] = __builtin_fabsf(x[i]) >= clip ? 0.0f : dy[i];
+    (void)k;
+    return (value_slope_t){x, 1.0f};
 }
 
-static void exact(double x, double beta, double *value, double *slope)
+static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    (void)beta;
+    (void)shape;
     *value = x;
     *slope = 1.0;
 }
 
-const activation_t activation_identity = {"identity", forward, backward, exact};
+ACTIVATION_DEFINE(identity, false);

@@ -1,9 +1,9 @@
 /* ReLU: f(x) = max(x, 0). At 0 the slope is 0. */
 #include "common/kernels/activation.h"
 
-static void forward(float *y, const float *x, int64_t n, float beta, float clip)
+static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape)
 {
-    (void)beta;
+    const float clip = (float)shape->clip;
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         float f = x[i] <= 0.0f ? 0.0f : x[i];
@@ -11,9 +11,9 @@ static void forward(float *y, const float *x, int64_t n, float beta, float clip)
     }
 }
 
-static void backward(float *dx, const float *dy, const float *x, int64_t n, float beta, float clip)
+static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape)
 {
-    (void)beta;
+    const float clip = (float)shape->clip;
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         float passed = x[i] <= 0.0f ? 0.0f : dy[i];
@@ -21,11 +21,11 @@ static void backward(float *dx, const float *dy, const float *x, int64_t n, floa
     }
 }
 
-static void exact(double x, double beta, double *value, double *slope)
+static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    (void)beta;
+    (void)shape;
     *value = x > 0.0 ? x : 0.0;
     *slope = x > 0.0 ? 1.0 : 0.0;
 }
 
-const activation_t activation_relu = {"relu", forward, backward, exact};
+const activation_t activation_relu = {"relu", false, forward, backward, exact};

@@ -65,25 +65,49 @@ static float norm_of_any_order(const float *w, int64_t n, double p)
     return (float)(largest * pow(sum, 1.0 / p));
 }
 
+/* sum |w|, in the order of REDUCE_SUM. */
+static float sum_of_magnitudes(const float *w, int64_t n)
+{
+    float partial[REDUCE_PARTIALS] = {0};
+    int64_t i = 0;
+    for (; i + REDUCE_PARTIALS <= n; i += REDUCE_PARTIALS)
+        for (int j = 0; j < REDUCE_PARTIALS; j++)
+            partial[j] += fabsf(w[i + j]);
+    for (int j = 0; i < n; i++, j++)
+        partial[j] += fabsf(w[i]);
+    return reduce_halve(partial);
+}
+
+static float norm_of(const float *w, int64_t n, float p)
+{
+    if (p == 1.0f)
+        return sum_of_magnitudes(w, n);
+    if (p != 2.0f)
+        return norm_of_any_order(w, n, p);
+    float squares;
+#define WEIGHT_SQUARED(AT) (AT(w) * AT(w))
+    REDUCE_SUM(squares, n, WEIGHT_SQUARED);
+    return sqrtf(squares);
+}
+
+static float scale_to(float v, float norm)
+{
+    return norm == 0.0f ? 0.0f : v / norm;
+}
+
 float norm_weight_forward(float *restrict used, const float *restrict w, int64_t n, float v, float p)
 {
-    float norm;
-    if (p == 2.0f) {
-#define WEIGHT_SQUARED(AT) (AT(w) * AT(w))
-        REDUCE_SUM(norm, n, WEIGHT_SQUARED);
-        norm = sqrtf(norm);
-    } else if (p == 1.0f) {
-        for (int64_t i = 0; i < n; i++)
-            used[i] = fabsf(w[i]);
-#define MAGNITUDE(AT) (AT(used))
-        REDUCE_SUM(norm, n, MAGNITUDE);
-    } else {
-        norm = norm_of_any_order(w, n, p);
-    }
-    const float scale = norm == 0.0f ? 0.0f : v / norm;
+    const float norm = norm_of(w, n, p), scale = scale_to(v, norm);
     for (int64_t i = 0; i < n; i++)
         used[i] = w[i] * scale;
     return norm;
+}
+
+void norm_weight_project(float *w, int64_t n, float v, float p)
+{
+    const float scale = scale_to(v, norm_of(w, n, p));
+    for (int64_t i = 0; i < n; i++)
+        w[i] *= scale;
 }
 
 void norm_weight_backward(float *restrict dw, const float *restrict w, float norm, int64_t n, float v, float p)

@@ -26,6 +26,9 @@ void norm_affine_backward(float *dxhat, float *restrict dgain, float *restrict d
  * used out [n];  w in [n].  Returns ||w||_p. A row of zeros stays zero. */
 float norm_weight_forward(float *restrict used, const float *restrict w, int64_t n, float v, float p);
 
+/* norm_weight_project - w := v w / ||w||_p in place, the same bits as norm_weight_forward. A row of zeros stays zero. */
+void norm_weight_project(float *w, int64_t n, float v, float p);
+
 /* norm_weight_backward - the gradient by w from the gradient by used, in place:
  *   dw := v/N (d - u (d . w) / N),   u_i = sign(w_i) (|w_i| / N)^(p-1),  N = ||w||_p
  * dw in/out [n];  w in [n];  norm as forward returned it. Where norm is 0, dw := 0. */

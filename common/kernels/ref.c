@@ -4,6 +4,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
+#include "common/kernels/gsmelu.h"
 #include "common/kernels/norm.h"
 
 void ref_gemm_forward(double *a, const double *x, const double *w, int rows, int in, int out)
@@ -36,12 +37,35 @@ void ref_gemm_weight_gradient(double *dw, const double *da, const double *x, int
         }
 }
 
-void ref_activate(double *y, double *slope, double x, activation_exact_fn *exact, double beta, double clip)
+void ref_activate(double *y, double *slope, double x, const activation_t *function, const activation_shape_t *shape)
 {
-    exact(x, beta, y, slope);
-    if (fabs(*y) >= clip) {
-        *y = *y > 0.0 ? clip : -clip;
+    function->exact(x, shape, y, slope);
+    if (fabs(*y) >= shape->clip) {
+        *y = *y > 0.0 ? shape->clip : -shape->clip;
         *slope = 0.0;
+    }
+}
+
+void ref_gsmelu_gradient(double d[5], double x, const activation_shape_t *shape)
+{
+    const double alpha = shape->alpha, beta = shape->beta, left = shape->left, right = shape->right;
+    const double w = alpha + beta, s = x + alpha;
+    d[GSMELU_LEVEL] = 1.0;
+    if (x <= -alpha) { /* y = t + g- (x + alpha) */
+        d[GSMELU_ALPHA] = left;
+        d[GSMELU_BETA] = 0.0;
+        d[GSMELU_LEFT] = s;
+        d[GSMELU_RIGHT] = 0.0;
+    } else if (x < beta) { /* y = t + g- s + (g+ - g-) s^2 / (2 w) */
+        d[GSMELU_ALPHA] = left + (right - left) * (s / w - s * s / (2.0 * w * w));
+        d[GSMELU_BETA] = -(right - left) * s * s / (2.0 * w * w);
+        d[GSMELU_LEFT] = s - s * s / (2.0 * w);
+        d[GSMELU_RIGHT] = s * s / (2.0 * w);
+    } else { /* y = t + (g- + g+) w / 2 + g+ (x - beta) */
+        d[GSMELU_ALPHA] = (left + right) / 2.0;
+        d[GSMELU_BETA] = (left - right) / 2.0;
+        d[GSMELU_LEFT] = w / 2.0;
+        d[GSMELU_RIGHT] = w / 2.0 + x - beta;
     }
 }
 
@@ -148,7 +172,7 @@ void ref_sgd(double *w, const double *g, int n, double rate)
 /* ---- the whole network ----------------------------------------------------------------------------------------------- */
 
 typedef struct ref_layer {
-    int in, out;
+    int index, in, out; /* its activation is that of activated layer index + 1 */
     bool hidden;
     const double *w, *b, *gain, *shift; /* gain and shift NULL unless affine and hidden */
     double *used;                       /* [out][in] */
@@ -165,7 +189,7 @@ static bool is_affine(const ref_network_t *net, int l)
 
 int64_t ref_network_parameters(const ref_network_t *net)
 {
-    int64_t n = 0;
+    int64_t n = net->set_parameters;
     for (int l = 0; l < net->layers; l++)
         n += (int64_t)net->widths[l] * net->widths[l + 1] + (is_affine(net, l) ? 3 : 1) * net->widths[l + 1];
     return n;
@@ -173,6 +197,7 @@ int64_t ref_network_parameters(const ref_network_t *net)
 
 static void open_layer(const ref_network_t *net, int l, const double **parameters, int rows, ref_layer_t *layer)
 {
+    layer->index = l;
     layer->in = net->widths[l];
     layer->out = net->widths[l + 1];
     layer->hidden = l < net->layers - 1;
@@ -207,7 +232,44 @@ static void close_layer(ref_layer_t *layer)
     mem_free(layer->d);
 }
 
-static void run_forward(const ref_network_t *net, ref_layer_t *layer, const double *below, int rows)
+/* The shape of unit j behind activated layer l, with its learned numbers where there are any. */
+static activation_shape_t shape_of(const ref_network_t *net, int l, int j, const double *parameters)
+{
+    activation_shape_t shape = net->shapes[l];
+    const int units = net->set_units[l];
+    if (units) {
+        const double *number = parameters + net->set[l] + (units > 1 ? j : 0);
+        shape.alpha = number[GSMELU_ALPHA * units];
+        shape.beta = number[GSMELU_BETA * units];
+        shape.left = number[GSMELU_LEFT * units];
+        shape.right = number[GSMELU_RIGHT * units];
+        shape.level = number[GSMELU_LEVEL * units];
+    }
+    return shape;
+}
+
+static void activate(const ref_network_t *net, int l, int j, const double *parameters, double *y, double *slope, double x)
+{
+    const activation_shape_t shape = shape_of(net, l, j, parameters);
+    ref_activate(y, slope, x, net->functions[l], &shape);
+}
+
+/* dy is the gradient of the activated value of x. */
+static void add_set_gradient(const ref_network_t *net, int l, int j, const double *parameters, double *dparameters, double x,
+                             double dy)
+{
+    const int units = net->set_units[l];
+    double value, slope, d[GSMELU_NUMBERS];
+    if (!units)
+        return;
+    const activation_shape_t shape = shape_of(net, l, j, parameters);
+    net->functions[l]->exact(x, &shape, &value, &slope);
+    ref_gsmelu_gradient(d, x, &shape);
+    for (int k = 0; k < GSMELU_NUMBERS && fabs(value) < shape.clip; k++)
+        dparameters[net->set[l] + k * units + (units > 1 ? j : 0)] += dy * d[k];
+}
+
+static void run_forward(const ref_network_t *net, ref_layer_t *layer, const double *below, const double *parameters, int rows)
 {
     const int out = layer->out;
     ref_gemm_forward(layer->raw, below, layer->used, rows, layer->in, out);
@@ -218,14 +280,16 @@ static void run_forward(const ref_network_t *net, ref_layer_t *layer, const doub
             ref_norm_layer_forward(layer->pre + r * out, layer->raw + r * out, layer->gain, layer->shift, out);
     }
     for (int i = 0; layer->hidden && i < rows * out; i++)
-        ref_activate(&layer->activated[i], &layer->slope[i], layer->pre[i], net->exact, net->beta, net->clip);
+        activate(net, layer->index + 1, i % out, parameters, &layer->activated[i], &layer->slope[i], layer->pre[i]);
 }
 
-/* d holds the gradient of the layer's output; gradients go to the layer's place in dparameters. */
-static void run_backward(const ref_network_t *net, ref_layer_t *layer, const double *below, double *dparameters, int rows)
+/* d holds the gradient of the layer's output; gradients go to the layer's place in dparameters, those of a learned gSmeLU to its
+ * set's. */
+static void run_backward(const ref_network_t *net, ref_layer_t *layer, const double *below, const double *parameters,
+                         double *dparameters, int rows)
 {
     const int out = layer->out;
-    double *dw = dparameters, *db = dw + layer->in * out, *dgain = db + out, *dshift = dgain + out;
+    double *dw = dparameters + (layer->w - parameters), *db = dw + layer->in * out, *dgain = db + out, *dshift = dgain + out;
     double *row_dx = MEM_ARRAY(double, out), *row_dgain = MEM_ARRAY(double, out), *row_dshift = MEM_ARRAY(double, out);
     for (int j = 0; j < out; j++) {
         db[j] = 0.0;
@@ -234,8 +298,10 @@ static void run_backward(const ref_network_t *net, ref_layer_t *layer, const dou
     }
     for (int r = 0; r < rows; r++) {
         double *d = layer->d + r * out;
-        for (int j = 0; layer->hidden && j < out; j++)
+        for (int j = 0; layer->hidden && j < out; j++) {
+            add_set_gradient(net, layer->index + 1, j, parameters, dparameters, layer->pre[r * out + j], d[j]);
             d[j] *= layer->slope[r * out + j];
+        }
         if (net->layer_norm && layer->hidden) {
             ref_norm_layer_backward(row_dx, row_dgain, row_dshift, d, layer->raw + r * out, layer->gain, out);
             for (int j = 0; j < out; j++) {
@@ -272,14 +338,14 @@ void ref_network_run(const ref_network_t *net, const double *parameters, const d
         input[i] = x[i];
         input_slope[i] = 1.0;
         if (net->activate_inputs)
-            ref_activate(&input[i], &input_slope[i], x[i], net->exact, net->beta, net->clip);
+            activate(net, 0, i % inputs, parameters, &input[i], &input_slope[i], x[i]);
     }
 
     ref_layer_t *layers = MEM_ARRAY(ref_layer_t, net->layers);
-    const double *next = parameters;
+    const double *next = parameters + net->set_parameters;
     for (int l = 0; l < net->layers; l++) {
         open_layer(net, l, &next, rows, &layers[l]);
-        run_forward(net, &layers[l], l > 0 ? layers[l - 1].activated : input, rows);
+        run_forward(net, &layers[l], l > 0 ? layers[l - 1].activated : input, parameters, rows);
     }
     for (int r = 0; r < rows; r++)
         logits[r] = layers[net->layers - 1].pre[r];
@@ -287,15 +353,21 @@ void ref_network_run(const ref_network_t *net, const double *parameters, const d
     if (dlogits) {
         for (int r = 0; r < rows; r++)
             layers[net->layers - 1].d[r] = dlogits[r];
+        for (int64_t i = 0; i < net->set_parameters; i++)
+            dparameters[i] = 0.0;
         double *dinput = MEM_ARRAY(double, rows *inputs);
         for (int l = net->layers - 1; l >= 0; l--) {
             const double *below = l > 0 ? layers[l - 1].activated : input;
-            run_backward(net, &layers[l], below, dparameters + (layers[l].w - parameters), rows);
+            run_backward(net, &layers[l], below, parameters, dparameters, rows);
             ref_gemm_input_gradient(l > 0 ? layers[l - 1].d : dinput, layers[l].d, layers[l].used, rows, layers[l].in,
                                     layers[l].out);
         }
-        for (int i = 0; dx && i < rows * inputs; i++)
-            dx[i] = dinput[i] * input_slope[i];
+        for (int i = 0; i < rows * inputs; i++) {
+            if (net->activate_inputs)
+                add_set_gradient(net, 0, i % inputs, parameters, dparameters, x[i], dinput[i]);
+            if (dx)
+                dx[i] = dinput[i] * input_slope[i];
+        }
         mem_free(dinput);
     }
     for (int l = 0; l < net->layers; l++)

@@ -15,8 +15,11 @@ void ref_gemm_forward(double *a, const double *x, const double *w, int rows, int
 void ref_gemm_input_gradient(double *dx, const double *da, const double *w, int rows, int in, int out);
 void ref_gemm_weight_gradient(double *dw, const double *da, const double *x, int rows, int in, int out);
 
-/* ref_activate - y := clip(f(x));  slope := dy/dx, 0 where |f(x)| >= clip. clip is INFINITY where off. */
-void ref_activate(double *y, double *slope, double x, activation_exact_fn *exact, double beta, double clip);
+/* ref_activate - y := clip(f(x));  slope := dy/dx, 0 where |f(x)| >= clip. */
+void ref_activate(double *y, double *slope, double x, const activation_t *function, const activation_shape_t *shape);
+
+/* ref_gsmelu_gradient - d[k] := derivative of gSmeLU at x by its number k (gsmelu_number_t), without clipping. */
+void ref_gsmelu_gradient(double d[5], double x, const activation_shape_t *shape);
 
 /* ref_norm_layer_* - y := gain (x - mean) rstd + shift and its gradients (d* := ); gain and shift NULL: plain. dx, dgain and
  * dshift are computed from x, not from saved values. */
@@ -41,8 +44,13 @@ void ref_sgd(double *w, const double *g, int n, double rate);
 typedef struct ref_network {
     int layers;
     const int *widths; /* [layers + 1] */
-    activation_exact_fn *exact;
-    double beta, clip; /* clip is INFINITY where off */
+    /* [layers] of layer 0, the input, to layer layers - 1. Where set_units is 1 or the layer's width, the five numbers of
+     * gSmeLU are parameters: number k of unit j is parameter set[l] + k set_units[l] + j. 0: they are those of the shape. */
+    const activation_t *const *functions;
+    const activation_shape_t *shapes;
+    const int64_t *set;
+    const int *set_units;
+    int64_t set_parameters; /* at the start of the parameters */
     bool activate_inputs, layer_norm, affine;
     double weight_norm, weight_norm_p; /* weight_norm is 0 where off */
 } ref_network_t;

@@ -77,14 +77,15 @@ static void measure_activations(void)
 {
     enum { N = 64 * 1024, REPEATS = 200 };
     float *x = bench_normal(N), *y = bench_normal(N), *d = bench_normal(N);
+    const activation_shape_t shape = {.beta = 0.1, .clip = 6.0};
     double ratio[ROUNDS], seconds[2];
     for (int round = -1; round < ROUNDS; round++) {
         for (int kind = 0; kind < 2; kind++) {
             const activation_t *activation = activation_get(kind == 0 ? ACTIVATION_RELU : ACTIVATION_SMELU);
             double start = bench_seconds();
             for (int i = 0; i < REPEATS; i++) {
-                activation->forward(y, x, N, 0.1f, 6.0f);
-                activation->backward(d, y, x, N, 0.1f, 6.0f);
+                activation->forward(y, x, N, &shape);
+                activation->backward(d, y, x, N, &shape);
             }
             seconds[kind] = bench_seconds() - start;
         }

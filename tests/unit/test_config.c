@@ -122,6 +122,9 @@ static void test_words_and_numbers(void **state)
     experiment_destroy(&e);
 }
 
+#define ACTIVATIONS                                                                                                            \
+    "relu, leaky_relu, elu, selu, celu, softplus, swish, gelu, gelu_swish, mish, tanhexp, smelu, gsmelu, rescu, identity"
+
 static void test_refused_in_files(void **state)
 {
     (void)state;
@@ -134,9 +137,9 @@ static void test_refused_in_files(void **state)
         {"dense: {zebra: 3}\n",
          "FILE:1: dense.zebra: unknown key; allowed in dense: optimizer, learning_rate, initial_accumulator, "
          "epsilon"},
-        {"zebra: 3\n",
-         "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, model, embedding, "
-         "dense, objective, complexity, teacher, experiment, variants"},
+        {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, "
+                       "model, embedding, "
+                       "dense, objective, complexity, teacher, experiment, variants"},
         {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n",
          "FILE:5: train.batch: given twice, first in line 3; remove one"},
         {"[a]: 1\n", "FILE:1: a key must be a plain word"},
@@ -184,9 +187,37 @@ static void test_refused_in_files(void **state)
          "FILE:4: model.hidden[2]: 0 is out of range; allowed: a list of 1 to 64 whole numbers "
          "from 1 to 65536"},
         /* words */
-        {"model: {activation: smlu}\n",
-         "FILE:1: model.activation: 'smlu' is not known here (did you mean smelu?); allowed: one of relu, "
-         "smelu, identity"},
+        {"model: {activation: smel}\n",
+         "FILE:1: model.activation: 'smel' is not known here (did you mean smelu?); allowed: one of " ACTIVATIONS},
+        {"model: {hidden: [4, 4], layer_activation: [relu, smleu]}\n",
+         "FILE:1: model.layer_activation[2]: 'smleu' is not known here (did you mean smelu?); allowed: a list of 0 to 64 "
+         "of " ACTIVATIONS},
+        {"model: {layer_activation: relu}\n",
+         "FILE:1: model.layer_activation: 'relu' is not a list; allowed: a list of 0 to 64 of " ACTIVATIONS},
+        /* activations */
+        {"model: {layer_activation: [relu, smelu]}\n",
+         "FILE:1: model.layer_activation: model.layer_activation has 2 elements for the 3 layers of model.hidden; give one for "
+         "each, or [] to use model.activation"},
+        {"model:\n  hidden: [8]\n  layer_beta: [1, 2]\n", "FILE:3: model.layer_beta: model.layer_beta has 2 elements for the 1 "
+                                                          "layers of model.hidden; give one for each, or [] to "
+                                                          "use model.beta"},
+        {"model: {layer_beta: [1, 2, 0]}\n",
+         "FILE:1: model.layer_beta[3]: 0 is out of range; allowed: a list of 0 to 64 numbers from 1e-06 to 1000000"},
+        {"model: {gsmelu_left: 1}\n",
+         "FILE:1: model.gsmelu_left: model.gsmelu_right 1 must be above model.gsmelu_left 1, by 0.001 at least"},
+        {"model: {gsmelu_level: 0.5}\n",
+         "FILE:1: model.gsmelu_level: 0.5 is out of range; allowed: a number from -1000000 to 0"},
+        {"model: {activation: gsmelu, gsmelu: network, layer_beta: [1, 2, 3]}\n",
+         "FILE:1: model.gsmelu: model.gsmelu network learns one set for all layers, so model.layer_beta cannot give each its "
+         "own "
+         "start; use model.beta or model.gsmelu layer"},
+        {"model: {rescu_knots: [0, 2, 1], rescu_slopes: [0, 1, 2]}\n",
+         "FILE:1: model.rescu_knots: model.rescu_knots[3] 1 is not above the knot before it, 2; write knots in ascending "
+         "order"},
+        {"model: {rescu_knots: [0, 1, 2]}\n",
+         "FILE:1: model.rescu_knots: model.rescu_slopes has 2 elements and model.rescu_knots 3; every knot needs its slope"},
+        {"model: {rescu_knots: []}\n",
+         "FILE:1: model.rescu_knots: the list has 0 elements; allowed: a list of 1 to 64 numbers from -1000000 to 1000000"},
         {"determinism: 2\n", "FILE:1: determinism: '2' is not known here; allowed: one of async, bounded, sync, invariant"},
         {"experiment: {vary: [init, data]}\n",
          "FILE:1: experiment.vary[2]: 'data' is not known here; allowed: a list of any of init, "
@@ -207,7 +238,7 @@ static void test_refused_in_files(void **state)
          "FILE:4: cluster.sevrers: unknown key; did you mean cluster.servers?\n"
          "FILE:1: seed: 'x' is not a whole number; allowed: a whole number from 0 to 9007199254740991\n"
          "FILE:3: cluster.servers: 0 is out of range; allowed: a whole number from 1 to 1024\n"
-         "FILE:5: model.activation: 'tanh' is not known here; allowed: one of relu, smelu, identity"},
+         "FILE:5: model.activation: 'tanh' is not known here; allowed: one of " ACTIVATIONS},
     };
     for (int i = 0; i < LEN(cases); i++)
         assert_refused(cases[i].yaml, NULL, 0, cases[i].expected);
@@ -348,7 +379,7 @@ static void test_refused_variants(void **state)
         {"variants:\n  - name: a\n    train: {lanes: 3}\n", "FILE:3: variants.a.train.lanes: train.lanes 3 is not a power of "
                                                             "two, which determinism sync needs; use 1, 2, 4, 8 ..."},
         {"variants:\n  - name: a\n    experiment: {replicas: 4}\n",
-         "FILE:3: variants.a: experiment holds for all variants; move it to the top of the file"},
+         "FILE:3: variants.a: experiment holds for all variants, but for experiment.vary; move it to the top of the file"},
         {"experiment:\n  baseline: c\nvariants: [{name: a}, {name: b}]\n",
          "FILE:2: experiment.baseline: 'c' is no variant; allowed: a, b"},
         /* Two variants, an error each. */
@@ -446,7 +477,11 @@ static void test_text_loads_back(void **state)
                           "determinism=async",
                           "data.schema=x.yaml",
                           "experiment.baseline=b",
-                          "model.activate_inputs=off"};
+                          "model.activate_inputs=off",
+                          "model.layer_activation=[gsmelu,relu,gsmelu]",
+                          "model.layer_beta=[3,0.1,1e-6]",
+                          "model.rescu_knots=[-0.1,0.2,0.7]",
+                          "model.rescu_slopes=[0,1,-1]"};
     experiment_t *first = load_ok("variants: [{name: b}]\n", sets, LEN(sets)), *second = NULL;
     char *text, *again;
     assert_int_equal(config_text(first->base, &text), ST_OK);
@@ -459,6 +494,11 @@ static void test_text_loads_back(void **state)
     assert_string_equal(second->base->name, "q\"\\ \t\n # \xc3\xa9: [x] \x01\xc2\x80\xef\xbb\xbf\xef\xbf\xbe");
     assert_int_equal(second->base->cluster.workers, 2);
     assert_int_equal(second->base->model.hidden.at[1], 65536);
+    assert_int_equal(second->base->model.layer_activation.count, 3);
+    assert_int_equal(second->base->model.layer_activation.at[0], ACTIVATION_GSMELU);
+    assert_int_equal(second->base->model.layer_activation.at[1], ACTIVATION_RELU);
+    assert_true(second->base->model.layer_beta.at[1] == 0.1);
+    assert_int_equal(first->base->model.hidden.count, 3);
     assert_int_equal(second->base->determinism, DETERMINISM_ASYNC);
     assert_int_equal(config_hash(first->base), config_hash(second->base));
     mem_free(text);
@@ -656,6 +696,51 @@ static void test_shipped_ensembles_are_of_equal_complexity(void **state)
     }
 }
 
+/* A sweep stands for a variant per combination of values, and is refused where it cannot be one. */
+static void test_sweep(void **state)
+{
+    (void)state;
+    const char *path = test_write("sweep.yaml", "variants:\n"
+                                                "  - name: relu\n"
+                                                "  - name: s\n"
+                                                "    model: {activation: smelu}\n"
+                                                "    sweep: {model.beta: [0.5, 2], embedding.dim: [4, 8, 16]}\n"
+                                                "  - {name: last, experiment: {vary: [init]}}\n");
+    experiment_t *e = NULL;
+    assert_int_equal(experiment_load(path, NULL, 0, &e), ST_OK);
+    static const char *const names[] = {"relu",         "s-beta0.5-dim4", "s-beta0.5-dim8", "s-beta0.5-dim16",
+                                        "s-beta2-dim4", "s-beta2-dim8",   "s-beta2-dim16",  "last"};
+    assert_int_equal(e->variants, LEN(names));
+    for (int v = 0; v < e->variants; v++)
+        assert_string_equal(e->names[v], names[v]);
+    for (int v = 1; v <= 6; v++) {
+        assert_int_equal(e->configs[v]->model.activation, ACTIVATION_SMELU);
+        assert_true(e->configs[v]->model.beta == (v <= 3 ? 0.5 : 2.0));
+        assert_int_equal(e->configs[v]->embedding.dim, 4 << (v - 1) % 3);
+    }
+    assert_int_equal(e->configs[0]->experiment.vary, 1u << VARY_ORDER);
+    assert_int_equal(e->configs[7]->experiment.vary, 1u << VARY_INIT);
+    experiment_destroy(&e);
+
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"variants: [{name: a, sweep: {model.beta: 2}}]\n", "a list of values is wanted"},
+        {"variants: [{name: a, sweep: {model.beta: []}}]\n", "a list of values is wanted"},
+        {"variants: [{name: a, sweep: {model.hidden: [[1, 2]]}}]\n", "a sweep's values are words or numbers"},
+        {"variants: [{name: a, sweep: 3}]\n", "keys with lists of values are wanted"},
+        {"variants: [{sweep: {model.beta: [1]}}]\n", "a variant with a sweep needs a name"},
+        {"variants: [{name: a, sweep: {model.beat: [1]}}]\n", "unknown key; did you mean"},
+        {"variants: [{name: a, sweep: {model.beta: [x]}}]\n", "'x' is not a number"},
+    };
+    for (int i = 0; i < LEN(bad); i++) {
+        catch_start();
+        assert_int_equal(experiment_load(test_write("bad.yaml", bad[i].text), NULL, 0, &e), ST_INPUT);
+        catch_stop();
+        assert_caught(bad[i].message);
+    }
+}
+
 /* The grid of clusters that the quick start promises. */
 static void test_quickstart_on_every_cluster(void **state)
 {
@@ -706,7 +791,7 @@ static void test_reference(void **state)
     experiment_destroy(&e);
     char *smelu = strstr(example, "smelu");
     assert_non_null(smelu);
-    memmove(smelu + 2, smelu + 3, strlen(smelu + 3) + 1); /* smlu */
+    memmove(smelu + 4, smelu + 5, strlen(smelu + 5) + 1); /* smel */
     const char *path = test_write("demo.yaml", example), *lanes[] = {"train.lanes=3"};
     catch_start();
     assert_int_equal(experiment_load(path, NULL, 0, &e), ST_INPUT);
@@ -741,6 +826,7 @@ int main(void)
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_deep_nesting),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_sweep),
         cmocka_unit_test(test_shipped_files),
         cmocka_unit_test(test_shipped_ensembles_are_of_equal_complexity),
         cmocka_unit_test(test_quickstart_on_every_cluster),

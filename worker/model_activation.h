@@ -1,0 +1,59 @@
+/* model_activation.h - the activations of a network: which function with which numbers behind each layer, and the numbers that
+ * are learned (gSmeLU, docs/MATH.md section 3).
+ *
+ * Activated layer 0 is the network's input, 1 .. L-1 are its hidden layers. Learned sets are the first parameters of a network, so
+ * that their place follows from the configuration alone: the sets of the hidden layers in order, then that of the
+ * input layer; a set is five numbers (gsmelu_number_t) of `units` values each. Used by model.c only, but for the listing of
+ * sets. One thread.                                                                                                    */
+#ifndef SMELTER_MODEL_ACTIVATION_H
+#define SMELTER_MODEL_ACTIVATION_H
+
+#include <stdint.h>
+
+#include "common/config/config.h"
+#include "common/kernels/activation.h"
+
+/* A learned set of gSmeLU in a network's parameters. */
+typedef struct gsmelu_set {
+    int layer;      /* activated layer that uses it; -1: all that are gsmelu */
+    int units;      /* values of each number: 1, or the layer's width */
+    int64_t offset; /* of the first number; number k of unit j is at offset + k units + j */
+} gsmelu_set_t;
+
+#define GSMELU_SETS_MAX 65 /* a set for each of the most hidden layers that a configuration may have, and the input */
+
+/* model_gsmelu_sets - the learned sets of a network, in order of their offsets; returns how many.
+ * inputs is the width of layer 0; where it is not known, 0 leaves out a set that has a value per input. */
+int model_gsmelu_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX]);
+
+typedef struct layer_activation {
+    const activation_t *function;
+    activation_shape_t shape; /* knots and slopes point to the two arrays below */
+    double *knots, *slopes;
+    int width;
+    int64_t set;     /* offset of the learned set, or -1 */
+    int set_units;   /* 1 or width */
+    float *numbers;  /* [5][width] the set as each unit sees it; NULL where nothing is learned */
+    float *dnumbers; /* [5][width] gradient since the last clear */
+} layer_activation_t;
+
+/* layer_activation_init - of activated layer `layer` with `width` units; layer_activation_fini releases. */
+void layer_activation_init(layer_activation_t *a, const config_t *config, int layer, int width, int inputs);
+void layer_activation_fini(layer_activation_t *a);
+
+/* layer_activation_start - write the initial numbers of a learned set into the network's parameters. */
+void layer_activation_start(const layer_activation_t *a, float *parameters);
+
+/* layer_activation_refresh - take over the learned numbers after the parameters have changed. */
+void layer_activation_refresh(layer_activation_t *a, const float *parameters);
+
+/* layer_activation_forward - y := clip(f(x)) of rows x width values; y may be x. */
+void layer_activation_forward(const layer_activation_t *a, float *y, const float *x, int rows);
+
+/* layer_activation_clear, _backward, _add - the gradient of one lane: clear what was summed, pass all rows in order, in any number of
+ * calls (dx := ; may be dy), then add that of a learned set to the network's: dparameters += . */
+void layer_activation_clear(layer_activation_t *a);
+void layer_activation_backward(layer_activation_t *a, float *dx, const float *dy, const float *x, int rows);
+void layer_activation_add(const layer_activation_t *a, float *dparameters);
+
+#endif
