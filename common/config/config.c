@@ -12,6 +12,7 @@
 #include "common/config/decode.h"
 #include "common/config/layout.h"
 #include "common/config/schema_presets.h"
+#include "common/config/sweep.h"
 
 #define VARIANT_NAME_MAX 64 /* with a replica's name and a file's after it, well below the 255 of a file name */
 
@@ -247,11 +248,11 @@ static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_
     mem_free(place);
     place = mem_printf("variants.%s.", name);
     tree_set_scope(variant, place);
-    common = tree_take(variant, "experiment");
     merged = tree_copy(base);
     int errors = tree_merge(merged, variant);
-    if (common) {
-        tree_fail(common, "experiment holds for all variants; move it to the top of the file");
+    common = tree_take(variant, "experiment");
+    if (common && (common->kind != TREE_MAP || common->count != 1 || !tree_child(common, "vary"))) {
+        tree_fail(common, "experiment holds for all variants, but for experiment.vary; move it to the top of the file");
         errors++;
     }
     TRY_DONE(resolve(merged, &config));
@@ -399,6 +400,7 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
     int errors = tree_merge(tree, file);
     errors += merge_arguments(tree, overrides, n);
     variants = layout_take_list(tree, "variants");
+    TRY_DONE(sweep_expand(&variants));
     status = resolve(tree, &experiment->base);
     /* Where the base does not decode, its errors would be those of every variant once more. */
     if (status == ST_OK)

@@ -1,0 +1,107 @@
+#include "common/config/sweep.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+
+#define SWEEP_MOST 1000 /* variants of one entry; more is a mistake in the file */
+
+/* set_path - put a copy of `value` at a dotted path below a map, making the maps on the way. */
+static status_t set_path(tree_t *map, const char *path, const tree_t *value)
+{
+    const char *dot = strchr(path, '.');
+    char *key = dot ? mem_printf("%.*s", (int)(dot - path), path) : mem_strdup(path);
+    tree_t *child = tree_child(map, key);
+    status_t status = ST_OK;
+    if (!dot) {
+        tree_t *copy = tree_copy(value);
+        if (child)
+            tree_replace(child, &copy);
+        else
+            tree_append(map, key, &copy);
+    } else if (child && child->kind != TREE_MAP) {
+        status = tree_fail(value, "the sweep's key goes through %s, which is not a group of keys", key);
+    } else {
+        if (!child) {
+            tree_t *fresh = tree_create(TREE_MAP, NULL, value->layer, value->origin, value->line);
+            tree_append(map, key, &fresh);
+            child = tree_child(map, key);
+        }
+        status = set_path(child, dot + 1, value);
+    }
+    mem_free(key);
+    return status;
+}
+
+/* add_suffix - name: NAME becomes NAME-keyVALUE; characters that a folder's name cannot have become '_'. */
+static status_t add_suffix(tree_t *entry, const char *path, const tree_t *value)
+{
+    tree_t *name = tree_child(entry, "name");
+    if (!name || name->kind != TREE_SCALAR)
+        return tree_fail(entry, "a variant with a sweep needs a name, which its variants begin with");
+    const char *key = strrchr(path, '.') ? strrchr(path, '.') + 1 : path;
+    char *text = mem_printf("%s-%s%s", name->text, key, value->text);
+    for (char *c = text + strlen(name->text); *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+            *c = '_';
+    tree_t *fresh = tree_create(TREE_SCALAR, text, name->layer, name->origin, name->line);
+    tree_replace(name, &fresh);
+    mem_free(text);
+    return ST_OK;
+}
+
+/* expand - append to `out` the variants of `entry` over the sweep's keys from `key` on. Takes ownership of *entry. */
+static status_t expand(tree_t **entry, const tree_t *key, tree_t *out)
+{
+    if (!key) {
+        tree_append(out, NULL, entry);
+        return out->count <= SWEEP_MOST ? ST_OK : tree_fail(out, "the sweeps ask for more than %d variants", SWEEP_MOST);
+    }
+    status_t status = ST_OK;
+    if (key->kind != TREE_LIST || key->count == 0)
+        status = tree_fail(key, "a list of values is wanted, for instance [0.5, 1, 2]");
+    for (const tree_t *value = key->kind == TREE_LIST ? key->first : NULL; value && status == ST_OK; value = value->next) {
+        if (value->kind != TREE_SCALAR) {
+            status = tree_fail(value, "a sweep's values are words or numbers, not lists");
+            break;
+        }
+        tree_t *one = tree_copy(*entry);
+        status = set_path(one, key->key, value);
+        if (status == ST_OK)
+            status = add_suffix(one, key->key, value);
+        if (status == ST_OK)
+            status = expand(&one, key->next, out);
+        tree_destroy(&one);
+    }
+    tree_destroy(entry);
+    return status;
+}
+
+status_t sweep_expand(tree_t **list)
+{
+    const tree_t *from = *list;
+    if (from->kind != TREE_LIST)
+        return ST_OK;
+    tree_t *out = tree_create(TREE_LIST, NULL, from->layer, from->origin, from->line);
+    out->key = from->key ? mem_strdup(from->key) : NULL;
+    status_t status = ST_OK;
+    for (const tree_t *at = from->first; at && status == ST_OK; at = at->next) {
+        tree_t *entry = tree_copy(at), *sweep = at->kind == TREE_MAP ? tree_take(entry, "sweep") : NULL;
+        if (!sweep)
+            tree_append(out, NULL, &entry);
+        else if (sweep->kind != TREE_MAP || sweep->count == 0)
+            status = tree_fail(tree_child(at, "sweep"), "keys with lists of values are wanted, for instance {model.beta: [0.5, 1, 2]}");
+        else
+            status = expand(&entry, sweep->first, out);
+        tree_destroy(&entry);
+        tree_destroy(&sweep);
+    }
+    if (status == ST_OK) {
+        tree_destroy(list);
+        *list = out;
+    } else {
+        tree_destroy(&out);
+    }
+    return status;
+}
