@@ -8,7 +8,6 @@
  * Prints `name value` lines: medians of several runs, taken in turns.
  *
  * usage: bench_train SMELTER SCRATCH toy|workers|kuairand */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,22 +18,22 @@
 #include "tests/bench/bench.h"
 
 #define TOY_BATCH 1024
-#define TOY_RUNS 7
+#define TOY_RUNS 5
 #define TOY_PRODUCTS 8 /* steps of bare products between two runs */
 #define WORKERS_BATCH 1024
 #define WORKERS_RUNS 3
-#define KUAIRAND_RUNS 2
+#define KUAIRAND_RUNS 3
 #define SETS 4 /* --set arguments of a run, at most */
 
 typedef struct bench {
-    const char *smelter, *scratch;
+    const char *smelter, *scratch, *part;
     int runs;
 } bench_t;
 
-static void become(const char *program, const char *const *arguments, const char *log)
+/* What the program says goes to standard error, which run.sh shows where something fails. */
+static void become(const char *program, const char *const *arguments)
 {
-    int to = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (to >= 0 && dup2(to, STDOUT_FILENO) >= 0 && dup2(to, STDERR_FILENO) >= 0)
+    if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
         execv(program, (char *const *)arguments);
     _exit(127);
 }
@@ -42,9 +41,8 @@ static void become(const char *program, const char *const *arguments, const char
 /* Train `config` with up to SETS overrides into a folder of its own; the manifest is **owned**. */
 static status_t train(bench_t *b, const char *config, const char *const *sets, int n, manifest_t *out)
 {
-    char folder[512], log[544];
-    snprintf(folder, sizeof folder, "%s/run-%d", b->scratch, b->runs++);
-    snprintf(log, sizeof log, "%s.log", folder);
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/%s-%d", b->scratch, b->part, b->runs++);
     const char *arguments[5 + 2 * SETS + 1] = {b->smelter, "train", config, "--out", folder};
     ASSERT(n <= SETS);
     for (int i = 0; i < n; i++) {
@@ -53,10 +51,10 @@ static status_t train(bench_t *b, const char *config, const char *const *sets, i
     }
     pid_t child = fork();
     if (child == 0)
-        become(b->smelter, arguments, log);
+        become(b->smelter, arguments);
     int end = 0;
     if (child < 0 || waitpid(child, &end, 0) != child || end != 0)
-        return FAIL(ST_PEER, "%s train %s failed; see %s", b->smelter, config, log);
+        return FAIL(ST_PEER, "%s train %s failed", b->smelter, config);
     bool found = false;
     TRY(manifest_read(folder, out, &found));
     return found ? ST_OK : FAIL(ST_PEER, "%s left no manifest in %s", b->smelter, folder);
@@ -76,7 +74,7 @@ static status_t toy(bench_t *b)
 {
     double share[TOY_RUNS], steps[TOY_RUNS], bare[TOY_RUNS];
     char data[512];
-    snprintf(data, sizeof data, "data.path=%s/toy", b->scratch);
+    snprintf(data, sizeof data, "data.path=%s/data-toy", b->scratch);
     const char *const sets[] = {data};
     bench_products_t products;
     gemm_init();
@@ -108,7 +106,7 @@ static status_t workers(bench_t *b)
     enum { COUNTS = sizeof counts / sizeof *counts };
     double cpu[COUNTS][WORKERS_RUNS];
     char data[512], number[64];
-    snprintf(data, sizeof data, "data.path=%s/workers", b->scratch);
+    snprintf(data, sizeof data, "data.path=%s/data-workers", b->scratch);
     const char *const sets[] = {data, number};
     for (int i = 0; i < WORKERS_RUNS; i++)
         for (int c = 0; c < COUNTS; c++) {
@@ -146,10 +144,7 @@ int main(int argc, char **argv)
     } parts[] = {{"toy", toy}, {"workers", workers}, {"kuairand", kuairand}};
     for (size_t i = 0; argc == 4 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[3], parts[i].name) == 0) {
-            bench_t b = {argv[1], argv[2], 0};
-            char scratch[512];
-            snprintf(scratch, sizeof scratch, "%s/%s-runs", argv[2], parts[i].name);
-            b.scratch = scratch;
+            bench_t b = {argv[1], argv[2], argv[3], 0};
             return status_exit_code(parts[i].run(&b));
         }
     fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|kuairand\n");

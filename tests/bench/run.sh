@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# tests/bench/run.sh BUILD - every benchmark, a table of what matters, and all numbers in out/bench.json, one flat object.
+#
+# A benchmark is a program BUILD/tests/bench/bench_* that prints `name value` lines; its head says what it measures and how. Each
+# compares things measured in turns within one run, so that the ratios mean the same on every machine. Whole runs train in a
+# scratch folder that is removed at the end. Without SMELTER_DATA the run on KuaiRand's log is skipped and its number is null.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+if [ $# -ne 1 ]; then
+    echo "usage: tests/bench/run.sh BUILD" >&2
+    exit 2
+fi
+build=$1
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/smelter-bench.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+numbers=$scratch/numbers
+: >"$numbers"
+
+# bench WHAT PROGRAM ARGUMENT... - append the program's numbers; show what it said where it fails.
+bench() {
+    local what=$1 log=$scratch/log
+    shift
+    printf 'bench: %s\n' "$what" >&2
+    if ! "$build/tests/bench/$@" >>"$numbers" 2>"$log"; then
+        cat "$log" >&2
+        echo "bench: $1 failed" >&2
+        exit 1
+    fi
+}
+
+value() { awk -v name="$1" '$1 == name { print $2 }' "$numbers"; }
+
+# row NAME FORMAT TEXT BAR - one line of the table; FORMAT is awk's, over the value v.
+row() {
+    local v
+    v=$(value "$1")
+    printf '%-52s %14s   %s\n' "$3" "$(awk -v v="${v:-null}" "BEGIN { if (v == \"null\") print \"skipped\"; else printf $2 }")" "$4"
+}
+
+read -r load _ </proc/loadavg
+cores=$(nproc)
+awk -v load="$load" -v cores="$cores" 'BEGIN { if (load > 0.5 * cores)
+    printf "bench: other work is running here (load %.1f on %d cores); expect noise\n", load, cores }' >&2
+
+bench "pulls and pushes through the whole stack" bench_rows tests/bench/rows.yaml
+bench "a table alone" bench_table
+bench "the model alone" bench_model
+bench "training steps of the paper's toy net" bench_train "$build/smelter" "$scratch" toy
+bench "CPU time with 1, 2 and 4 workers" bench_train "$build/smelter" "$scratch" workers
+bench "batches and embeddings alone" bench_batch "$scratch/data-workers" 8 1024 4
+if [ -n "${SMELTER_DATA:-}" ]; then
+    bench "configs/kuairand.yaml" bench_train "$build/smelter" "$scratch" kuairand
+else
+    echo "bench: SMELTER_DATA is not set: configs/kuairand.yaml is skipped (the file says where its data comes from)" >&2
+    echo "kuairand_examples_per_second null" >>"$numbers"
+fi
+
+printf '\n%-52s %14s   %s\n' "what" "measured" "wanted"
+row worker_step_over_sgemm '"%.3f", v' "training step, speed over its bare sgemm calls" "at least 0.80"
+row pull_rows_per_second '"%.1f M/s", v / 1e6' "rows pulled, 1 worker, 1 server, dim 16" "at least 8 M/s"
+row push_rows_per_second '"%.1f M/s", v / 1e6' "rows pushed, AdaGrad" "at least 5 M/s"
+row copy_bytes_per_second '"%.1f GB/s", v / 1e9' "copying the bytes of the same rows" "(over 5 GB/s)"
+row pull_over_copy '"%.3f", v' "pull, speed over the copy" ""
+row push_over_copy '"%.3f", v' "push, speed over the copy" ""
+row cpu_seconds_per_example_w1 '"%.2f us", v * 1e6' "CPU time of an example, 1 worker" ""
+row cpu_seconds_per_example_w2 '"%.2f us", v * 1e6' "                        2 workers" ""
+row cpu_seconds_per_example_w4 '"%.2f us", v * 1e6' "                        4 workers" ""
+row kuairand_examples_per_second '"%.0f /s", v' "examples of configs/kuairand.yaml, single ReLU" "over 103,000 /s"
+
+mkdir -p out
+awk 'BEGIN { printf "{" } { printf "%s\n  \"%s\": %s", (NR > 1 ? "," : ""), $1, $2 } END { print "\n}" }' "$numbers" >"$scratch/bench.json"
+mv "$scratch/bench.json" out/bench.json
+printf '\nall numbers: out/bench.json\n'
