@@ -209,6 +209,18 @@ static void test_weight_norm_at_the_extremes(void **state)
         for (int i = 0; i < 20; i++)
             assert_true(used[i] == 0.0f && dw[i] == 0.0f);
     }
+    for (int o = 0; o < 3; o++) {
+        float w[37], projected[37];
+        rng_fill_normal(w, 37, 1.0f, 8, 1, 0);
+        float big[37];
+        norm_weight_forward(big, w, 37, 2.5f, orders[o]);
+        for (int i = 0; i < 37; i++)
+            projected[i] = w[i];
+        norm_weight_project(projected, 37, 2.5f, orders[o]);
+        assert_memory_equal(projected, big, sizeof big);
+        norm_weight_project(zero, 20, 2.5f, orders[o]);
+        assert_true(zero[0] == 0.0f && zero[19] == 0.0f);
+    }
     float w[3] = {1e-3f, -4e-3f, 2e-3f}; /* |w|^1000 underflows a double */
     assert_true(fabsf(norm_weight_forward(used, w, 3, 1.0f, 1000.0f) - 4e-3f) < 1e-8f);
     assert_true(fabsf(used[1] + 1.0f) < 1e-6f);
