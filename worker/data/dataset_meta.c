@@ -1,5 +1,6 @@
 #include "worker/data/dataset_meta.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/hash.h"
@@ -176,4 +177,17 @@ bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
 void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block)
 {
     snprintf(out, DATASET_KEY_BYTES, "block %012lld", (long long)block);
+}
+
+void dataset_meta_value_text(const dataset_meta_t *meta, int f, uint64_t key, char *text, size_t bytes)
+{
+    ASSERT(f >= 0 && f < meta->count);
+    const char *name = key == dataset_key("", 0) ? "(missing)" : NULL;
+    for (int i = 0; i < meta->top_count[f] && !name; i++)
+        if (meta->top[f][i].key == key && meta->top[f][i].named)
+            name = meta->top[f][i].text;
+    if (name)
+        snprintf(text, bytes, "%s", name);
+    else
+        snprintf(text, bytes, "#%016" PRIx64, key);
 }

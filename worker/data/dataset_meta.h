@@ -38,6 +38,10 @@ WARN_UNUSED bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta);
 /* dataset_block_key - "block 000000000000", so that text order is block order. */
 void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block);
 
+/* dataset_meta_value_text - a categorical value of field f as a person reads it: its text where it is among the most
+ * frequent ones, "(missing)", or else #KEY in hex. */
+void dataset_meta_value_text(const dataset_meta_t *meta, int f, uint64_t key, char *text, size_t bytes);
+
 /* dataset_meta - of an open dataset, borrowed. */
 const dataset_meta_t *dataset_meta(const dataset_t *dataset);
 

@@ -23,19 +23,11 @@ static const char *kind_word(const dataset_field_t *field)
     return field->pooling == POOLING_SUM ? "multi, sum" : "multi, mean";
 }
 
-/* A value's text where it is among the most frequent ones, otherwise its key. */
 static void print_value(const dataset_meta_t *meta, int f, uint64_t key)
 {
-    if (key == dataset_key("", 0)) {
-        printf("(missing)");
-        return;
-    }
-    for (int i = 0; i < meta->top_count[f]; i++)
-        if (meta->top[f][i].key == key && meta->top[f][i].named) {
-            printf("%s", meta->top[f][i].text);
-            return;
-        }
-    printf("#%016" PRIx64, key);
+    char text[sizeof meta->top[0][0].text];
+    dataset_meta_value_text(meta, f, key, text, sizeof text);
+    printf("%s", text);
 }
 
 static void print_head(const char *path, const dataset_meta_t *meta)
