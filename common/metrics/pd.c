@@ -1,0 +1,81 @@
+#include "common/metrics/pd.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "common/base/memory.h"
+#include "common/base/status.h"
+
+#define P_FLOOR 1e-7 /* as in metrics_logloss: an f32 probability rounds to 0 or 1 long before its logit is infinite */
+
+/* The terms of one example; p [replicas] are its predictions, logit [replicas] is scratch. */
+static void example_terms(const double *p, double *logit, int32_t replicas, double term[PD_COUNT])
+{
+    double sum = 0.0, distance = 0.0, squares = 0.0, relative = 0.0, symkl = 0.0;
+    for (int32_t r = 0; r < replicas; r++) {
+        double kept = fmin(fmax(p[r], P_FLOOR), 1.0 - P_FLOOR);
+        logit[r] = log(kept / (1.0 - kept));
+        sum += p[r];
+    }
+    const double mean = sum / replicas;
+    for (int32_t r = 0; r < replicas; r++) {
+        distance += fabs(p[r] - mean);
+        squares += (p[r] - mean) * (p[r] - mean);
+        for (int32_t s = r + 1; s < replicas; s++) {
+            if (p[r] + p[s] > 0.0)
+                relative += 2.0 * fabs(p[r] - p[s]) / (p[r] + p[s]);
+            symkl += 0.5 * (p[r] - p[s]) * (logit[r] - logit[s]);
+        }
+    }
+    const double pairs = pd_pairs(replicas);
+    term[PD_RELATIVE] = relative / pairs;
+    term[PD_L1] = mean > 0.0 ? distance / replicas / mean : 0.0;
+    term[PD_L2] = mean > 0.0 ? sqrt(squares / replicas) / mean : 0.0;
+    term[PD_STD] = sqrt(squares / (replicas - 1));
+    term[PD_SYMKL] = symkl / pairs;
+}
+
+void pd_examples(const float *const *p, int32_t replicas, int64_t n, double *term)
+{
+    double *of_example = MEM_ARRAY(double, replicas), *logit = MEM_ARRAY(double, replicas);
+    for (int64_t t = 0; t < n; t++) {
+        bool defined = replicas >= 2;
+        for (int32_t r = 0; r < replicas; r++) {
+            of_example[r] = (double)p[r][t];
+            defined = defined && of_example[r] >= 0.0 && of_example[r] <= 1.0; /* false for NaN */
+        }
+        if (defined)
+            example_terms(of_example, logit, replicas, term + t * PD_COUNT);
+        else
+            for (int m = 0; m < PD_COUNT; m++)
+                term[t * PD_COUNT + m] = NAN;
+    }
+    mem_free(of_example);
+    mem_free(logit);
+}
+
+double pd_mean(const double *term, int64_t n, pd_measure_t measure)
+{
+    ASSERT(measure < PD_COUNT);
+    double sum = 0.0;
+    for (int64_t t = 0; t < n; t++)
+        sum += term[t * PD_COUNT + measure];
+    return n ? sum / (double)n : NAN;
+}
+
+/* A short sorted list by insertion: after the first few examples almost none enters it. */
+int pd_most_different(const double *term, int64_t n, int64_t *index, int most)
+{
+    ASSERT(most > 0);
+    int count = 0;
+    for (int64_t t = 0; t < n; t++) {
+        const double value = term[t * PD_COUNT + PD_RELATIVE];
+        if (!(value > 0.0) || (count == most && value <= term[index[most - 1] * PD_COUNT + PD_RELATIVE]))
+            continue;
+        int at = count < most ? count++ : most - 1;
+        for (; at > 0 && term[index[at - 1] * PD_COUNT + PD_RELATIVE] < value; at--)
+            index[at] = index[at - 1];
+        index[at] = t;
+    }
+    return count;
+}
