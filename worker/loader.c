@@ -16,7 +16,6 @@ struct loader {
 
     /* guarded by lock */
     loader_plan_t plan;
-    uint64_t generation; /* number of plans started; a change makes the thread begin anew */
     bool quit, busy;
     int64_t built, given, recycled; /* batches of this plan */
     int64_t end;                    /* batches in this plan */
@@ -77,7 +76,6 @@ static void *run(void *argument)
             continue;
         }
         const loader_plan_t plan = l->plan;
-        uint64_t generation = l->generation;
         int64_t index = l->built, step;
         l->busy = true;
         pthread_mutex_unlock(&l->lock);
@@ -85,10 +83,8 @@ static void *run(void *argument)
         status_t status = batch_build(l->builder, l->positions, rows, step, &l->slots[index % SLOTS]);
         pthread_mutex_lock(&l->lock);
         l->busy = false;
-        if (generation == l->generation) {
-            l->status = status;
-            l->built += status == ST_OK;
-        }
+        l->status = status;
+        l->built += status == ST_OK;
         pthread_cond_broadcast(&l->changed);
     }
     pthread_mutex_unlock(&l->lock);
@@ -138,7 +134,7 @@ void loader_destroy(loader_t **loader)
 void loader_start(loader_t *l, const loader_plan_t *plan)
 {
     pthread_mutex_lock(&l->lock);
-    l->generation++;
+    l->end = 0; /* nothing more of the plan before is begun */
     while (l->busy)
         pthread_cond_wait(&l->changed, &l->lock);
     l->plan = *plan;
