@@ -40,6 +40,7 @@ struct coordinator {
     dataset_t *dataset;
 
     /* The run in progress. */
+    int workers; /* that take part */
     const char *run_dir;
     progressive_t *progressive;
     hash_digest_t digest;
@@ -112,17 +113,31 @@ static bool is_lost(const coordinator_t *c, int rank)
     return net_now_ns(c->o.net) - c->seen_ns[rank] > c->deadline_ns || roster_is_gone(c->o.roster, rank);
 }
 
-/* Take goodbyes for at most this long, or until every rank that can has said it. */
-static void hear_goodbyes(coordinator_t *c, int64_t patience_ns)
+static void tell_to_stop(coordinator_t *c, int rank, bool failed)
+{
+    wire_header_t header = header_of(c, WIRE_STOP, failed);
+    if (net_send(c->o.net, rank, &header, NULL, 0) != ST_OK)
+        log_debug("rank %d could not be told to stop", rank);
+}
+
+/* Take goodbyes for at most this long, or until every rank that can has said it. A rank that speaks for the first time while the
+ * job is being stopped is told so. */
+static void hear_goodbyes(coordinator_t *c, int64_t patience_ns, bool stopping)
 {
     const roster_t *roster = c->o.roster;
     const int64_t end = net_now_ns(c->o.net) + patience_ns;
     for (int left = roster->size - 1; left > 0 && net_now_ns(c->o.net) < end;) {
         net_message_t message;
         if (net_receive(c->o.net, &message, 50) == ST_OK) {
-            if (message.header.type == WIRE_BYE && !PEER_IS_SHARD(message.peer) && message.peer < roster->size)
-                c->said_bye[message.peer] = true;
+            const int peer = message.peer, type = message.header.type;
             net_release(c->o.net, &message);
+            if (PEER_IS_SHARD(peer) || peer < 1 || peer >= roster->size)
+                continue;
+            c->seen_ns[peer] = net_now_ns(c->o.net);
+            c->said_bye[peer] |= type == WIRE_BYE;
+            if (stopping && !c->heard[peer] && !c->said_bye[peer])
+                tell_to_stop(c, peer, true);
+            c->heard[peer] = true;
             continue;
         }
         left = 0;
@@ -132,7 +147,8 @@ static void hear_goodbyes(coordinator_t *c, int64_t patience_ns)
 }
 
 /* A signal asked for the end: a person's, or mpirun's because a rank died. Ranks that live say goodbye within moments, and mpirun
- * kills what is left a second later. So before that, who died first is gone (this host) or missing (other hosts).           */
+ * kills what is left a second later. So before that, who died first is gone from this host, or neither says goodbye nor sends
+ * heartbeats any more from another one, whose other ranks may get the signal later.                                         */
 static status_t name_the_dead(coordinator_t *c)
 {
     const roster_t *roster = c->o.roster;
@@ -141,10 +157,11 @@ static status_t name_the_dead(coordinator_t *c)
     progress_clear(c->o.progress);
     if (c->o.starter_reports)
         return ST_STOPPED;
-    hear_goodbyes(c, GOODBYE_NS);
+    const int64_t start_ns = net_now_ns(c->o.net);
+    hear_goodbyes(c, GOODBYE_NS, false);
     for (int r = 1; r < roster->size; r++) {
         const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
-        if (!c->said_bye[r] && (!here || roster_is_gone(roster, r)) && used < sizeof names)
+        if (!c->said_bye[r] && (here ? roster_is_gone(roster, r) : c->seen_ns[r] < start_ns) && used < sizeof names)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name_of(c, r, text));
     }
     if (used)
@@ -428,7 +445,7 @@ status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest
             .kernels = mem_strdup(gemm_kernel_name()),
             .config_hash = config_hash(config),
             .dataset_hash = dataset_info(c->dataset)->content_hash,
-            .workers = roster->workers,
+            .workers = config_active_workers(config, roster->workers),
             .servers = roster->servers,
             .shards_per_server = roster->shards_per_server,
             .steps = lanes_steps(&lanes),
@@ -443,6 +460,26 @@ status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest
     return status;
 }
 
+status_t coordinator_dataset(coordinator_t *c, dataset_t **out)
+{
+    TRY(open_dataset(c, c->o.experiment->base));
+    *out = c->dataset;
+    return ST_OK;
+}
+
+/* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished. The
+ * tables go too, because fewer shards than before would leave some. */
+static status_t remove_earlier(const char *run_dir)
+{
+    static const char *const names[] = {"manifest.json", "store"};
+    char path[MESSAGE_DIR_BYTES + 64];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", run_dir, names[i]);
+        TRY(dir_remove_tree(path));
+    }
+    return ST_OK;
+}
+
 static status_t write_config(const config_t *config, const char *run_dir)
 {
     char *text, path[MESSAGE_DIR_BYTES + 64];
@@ -455,7 +492,7 @@ static status_t write_config(const config_t *config, const char *run_dir)
 
 static status_t tell_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame)
 {
-    for (int w = 0; w < c->o.roster->workers; w++)
+    for (int w = 0; w < c->workers; w++)
         TRY(net_send(c->o.net, roster_first_worker(c->o.roster) + w, header, frame, frame != NULL));
     return ST_OK;
 }
@@ -540,7 +577,7 @@ static status_t score(coordinator_t *c, split_t split)
     c->scored = 0;
     c->n_evaluated = 0;
     TRY(tell_workers(c, &header, NULL));
-    TRY(wait_for(c, &c->n_evaluated, c->o.roster->workers));
+    TRY(wait_for(c, &c->n_evaluated, c->workers));
     if (c->scored != rows)
         return FAIL(ST_MESSAGE, "%lld of %lld examples of the split were scored", (long long)c->scored, (long long)rows);
     return ST_OK;
@@ -619,20 +656,22 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     c->run_id++;
     c->run_dir = run_dir;
     TRY_DONE(config_for_replica(variant_config(c, variant), replica, &config));
+    c->workers = config_active_workers(config, c->o.roster->workers);
     TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
     TRY_DONE(check_training_rows(c));
+    TRY_DONE(remove_earlier(run_dir));
     TRY_DONE(write_config(config, run_dir));
     TRY_DONE(inputs_write(run_dir, dataset_info(c->dataset)));
     lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
-    TRY_DONE(progressive_create(path, c->o.net, c->o.roster->workers, &lanes, &c->progressive));
+    TRY_DONE(progressive_create(path, c->o.net, c->workers, &lanes, &c->progressive));
     progress_run_t live = *line;
     live.steps = lanes_steps(&lanes);
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));
     TRY_DONE(send_begin(c, variant, replica));
     TRY_DONE(send_teacher(c, config, replica));
     TRY_DONE(send_train(c));
-    TRY_DONE(wait_for(c, &c->n_trained, c->o.roster->workers));
+    TRY_DONE(wait_for(c, &c->n_trained, c->workers));
     TRY_DONE(finish_run(c));
     progress_finish(c->o.progress, net_now_ns(c->o.net));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
@@ -701,6 +740,7 @@ status_t coordinator_predict(coordinator_t *c, const char *run_dir, const manife
     const config_t *config = c->o.experiment->base;
     int32_t *map = NULL;
     inputs_t inputs = {0};
+    c->workers = config_active_workers(config, c->o.roster->workers);
     status_t status;
     clear_run(c);
     c->run_id++;
@@ -734,7 +774,7 @@ void coordinator_stop(coordinator_t *c, status_t status)
         if (net_send(c->o.net, PEER_SHARD(s), &header, NULL, 0) != ST_OK)
             log_debug("shard %d could not be told to stop", s);
     for (int r = 1; r < roster->size; r++)
-        if (c->heard[r] && !c->said_bye[r] && !is_lost(c, r) && net_send(c->o.net, r, &header, NULL, 0) != ST_OK)
-            log_debug("rank %d could not be told to stop", r);
-    hear_goodbyes(c, status == ST_OK ? c->deadline_ns : 2000000000);
+        if (c->heard[r] && !c->said_bye[r] && !is_lost(c, r))
+            tell_to_stop(c, r, status != ST_OK);
+    hear_goodbyes(c, status == ST_OK ? c->deadline_ns : 2000000000, true);
 }

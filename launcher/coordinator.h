@@ -59,6 +59,10 @@ WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const char 
  * runs: for manifest_check.  **owned**, manifest_fini. */
 WARN_UNUSED status_t coordinator_wanted(coordinator_t *coordinator, int variant, int replica, manifest_t *out);
 
+/* coordinator_dataset - the dataset of the base configuration, open for reading; borrowed until the next coordinator_train or
+ * coordinator_wanted.  Errors are those of dataset_open. */
+WARN_UNUSED status_t coordinator_dataset(coordinator_t *coordinator, dataset_t **out);
+
 /* coordinator_stop - tell everybody to stop and wait until they said goodbye (at most 2 s after a failure). */
 void coordinator_stop(coordinator_t *coordinator, status_t status);
 

@@ -39,6 +39,7 @@ struct shard {
 
     /* The run in progress; tables are NULL between runs. */
     config_t *config;
+    int workers; /* W: those that take part in the run; the first ones */
     uint64_t run_id;
     uint32_t epoch;
     char run_dir[MESSAGE_DIR_BYTES];
@@ -62,12 +63,12 @@ struct shard {
 static int worker_of(const shard_t *shard, int rank)
 {
     int worker = rank - shard->o.first_worker;
-    return worker >= 0 && worker < shard->o.workers ? worker : -1;
+    return worker >= 0 && worker < shard->workers ? worker : -1;
 }
 
 static held_t *place_at(const shard_t *shard, held_t *ring, int64_t step, int worker)
 {
-    return &ring[(step % RING) * shard->o.workers + worker];
+    return &ring[(step % RING) * shard->workers + worker];
 }
 
 static bool is_ordered(const shard_t *shard)
@@ -77,7 +78,7 @@ static bool is_ordered(const shard_t *shard)
 
 static void drop_held(shard_t *shard)
 {
-    for (int i = 0; shard->pulls && i < RING * shard->o.workers; i++) {
+    for (int i = 0; shard->pulls && i < RING * shard->workers; i++) {
         if (shard->pulls[i].place == PLACE_HELD)
             net_release(shard->o.net, &shard->pulls[i].message);
         if (shard->pushes[i].place == PLACE_HELD)
@@ -210,7 +211,7 @@ static status_t answer(shard_t *shard, net_message_t *message, bool peek)
         int64_t oldest = shard->applied;
         if (!is_ordered(shard)) {
             oldest = shard->pushed[0];
-            for (int w = 1; w < shard->o.workers; w++)
+            for (int w = 1; w < shard->workers; w++)
                 oldest = shard->pushed[w] < oldest ? shard->pushed[w] : oldest;
         }
         int64_t staleness = message->header.step > oldest ? message->header.step - oldest : 0;
@@ -267,7 +268,7 @@ static int64_t first_unanswered(const shard_t *shard)
 static bool step_complete(const shard_t *shard)
 {
     const int64_t last = shard->applied + shard->config->train.pipeline_depth;
-    for (int w = 0; w < shard->o.workers; w++) {
+    for (int w = 0; w < shard->workers; w++) {
         if (place_at(shard, shard->pushes, shard->applied, w)->place != PLACE_HELD)
             return false;
         for (int64_t step = first_unanswered(shard); step <= last; step++)
@@ -284,7 +285,7 @@ static status_t advance_ordered(shard_t *shard)
     for (;;) {
         const int64_t first = first_unanswered(shard);
         for (int64_t step = first; step <= shard->applied + depth; step++)
-            for (int w = 0; w < shard->o.workers; w++) {
+            for (int w = 0; w < shard->workers; w++) {
                 held_t *pull = place_at(shard, shard->pulls, step, w);
                 if (pull->place == PLACE_HELD) {
                     pull->place = PLACE_ANSWERED;
@@ -293,10 +294,10 @@ static status_t advance_ordered(shard_t *shard)
             }
         if (!step_complete(shard))
             return ST_OK;
-        for (int w = 0; w < shard->o.workers; w++)
+        for (int w = 0; w < shard->workers; w++)
             shard->ready[w] = &place_at(shard, shard->pushes, shard->applied, w)->message;
-        apply_step(shard, shard->ready, shard->o.workers, shard->applied);
-        for (int w = 0; w < shard->o.workers; w++) {
+        apply_step(shard, shard->ready, shard->workers, shard->applied);
+        for (int w = 0; w < shard->workers; w++) {
             held_t *push = place_at(shard, shard->pushes, shard->applied, w);
             net_release(shard->o.net, &push->message);
             push->place = PLACE_EMPTY;
@@ -311,9 +312,9 @@ static status_t advance_ordered(shard_t *shard)
 static status_t advance_bounded(shard_t *shard)
 {
     int64_t slowest = shard->pushed[0];
-    for (int w = 1; w < shard->o.workers; w++)
+    for (int w = 1; w < shard->workers; w++)
         slowest = shard->pushed[w] < slowest ? shard->pushed[w] : slowest;
-    for (int i = 0; i < RING * shard->o.workers; i++) {
+    for (int i = 0; i < RING * shard->workers; i++) {
         held_t *pull = &shard->pulls[i];
         if (pull->place == PLACE_HELD && pull->message.header.step - shard->config->train.staleness <= slowest) {
             pull->place = PLACE_EMPTY;
@@ -382,6 +383,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     shard->epoch = message->header.epoch;
     memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
     TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica, &shard->config));
+    shard->workers = config_active_workers(shard->config, shard->o.workers);
     const config_t *c = shard->config;
     shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
     shard->tables = MEM_ARRAY(table_t *, shard->n_tables);
@@ -397,8 +399,8 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
         TRY(table_create(&options, &shard->tables[t]));
     }
     shard->applied = 0;
-    memset(shard->pushed, 0, sizeof *shard->pushed * (size_t)shard->o.workers);
-    memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->o.workers);
+    memset(shard->pushed, 0, sizeof *shard->pushed * (size_t)shard->workers);
+    memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
     shard->counters = (message_counters_t){0};
     shard->cpu_start = clock_cpu_seconds();
     shard->o.net->bytes_sent = shard->o.net->bytes_received = 0;

@@ -5,6 +5,7 @@
  * order. */
 #include "worker/step.h"
 
+#include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/kernels/loss.h"
 #include "common/kernels/tree.h"
@@ -291,6 +292,21 @@ const float *step_predictions(const step_t *step)
 float *step_dense(step_t *step, int component)
 {
     return step->dense[component];
+}
+
+void step_add_noise(step_t *s, uint64_t seed, int64_t at_step)
+{
+    static const float factors[4] = {1.0f, 1.0f + 0x1p-23f, 1.0f - 0x1p-23f, 1.0f};
+    for (int k = 0; k < s->components; k++) {
+        const int64_t n = model_parameters(s->models[k]);
+        const uint64_t stream = hash_mix(seed ^ hash_mix((uint64_t)at_step * 64 + (uint64_t)k));
+        /* One mixed word holds the draws of 32 neighbours. */
+        for (int64_t i = 0; i < n; i += 32) {
+            uint64_t bits = hash_mix(stream + (uint64_t)i);
+            for (int64_t j = i; j < n && j < i + 32; j++, bits >>= 2)
+                s->dense[k][j] *= factors[bits & 3];
+        }
+    }
 }
 
 void step_apply(step_t *s)

@@ -40,6 +40,10 @@ const float *step_predictions(const step_t *step);
 /* Dense gradient of component k, summed over the worker's lanes: [model_parameters], to be summed over workers in place. */
 float *step_dense(step_t *step, int component);
 
+/* step_add_noise - multiply every dense gradient by 1 + r 2^-23 with r of -1, 0, 1: the size of a rounding error, drawn by (seed, step,
+ * component, position), so that all workers add the same. It shows how far rounding alone drives two trainings apart. */
+void step_add_noise(step_t *step, uint64_t seed, int64_t at_step);
+
 /* step_apply - one optimizer step of every component from step_dense. */
 void step_apply(step_t *step);
 

@@ -17,6 +17,7 @@
 #include "worker/step.h"
 #include "worker/teacher.h"
 
+#define CLIPPED_HIGH 0.1 /* share of a layer's values; well above what normalisation leaves outside the usual clip */
 #define PROGRESS_EXAMPLES (1 << 21) /* most examples of the global batches of one PROGRESS message */
 
 typedef struct worker {
@@ -28,6 +29,7 @@ typedef struct worker {
     /* The run in progress. */
     message_begin_t begin;
     config_t *config;
+    int workers; /* that take part in the run */
     char *dataset_path;
     dataset_t *dataset;
     loader_t *loader;
@@ -44,6 +46,7 @@ typedef struct worker {
     uint64_t *group;
     size_t p_cap, y_cap, group_cap, examples;
     int64_t first_step;
+    bool warned_of_clipping; /* in this run */
 } worker_t;
 
 static wire_header_t header_of(const worker_t *w, wire_type_t type, int64_t step, int64_t count)
@@ -79,6 +82,11 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
         return FAIL(ST_MESSAGE, "the coordinator's BEGIN is malformed");
     end_run(w);
     TRY(config_for_replica(b->variant < 0 ? e->base : e->configs[b->variant], b->replica, &w->config));
+    w->workers = config_active_workers(w->config, w->o.workers);
+    if (w->o.worker >= w->workers)
+        return FAIL(ST_MESSAGE, "told to begin a run of %d workers", w->workers);
+    if (w->workers > 1)
+        TRY(cluster_group(w->o.cluster, w->o.rank - w->o.worker, w->workers));
     TRY(open_dataset(w));
     dataset_standardise(w->dataset, NULL);
     const dataset_info_t *info = dataset_info(w->dataset);
@@ -87,7 +95,7 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
                     w->dataset_path, info->single + info->multi, b->fields);
     w->lanes = lanes_of(w->config, info->train_rows);
     w->lane_rows = (int)(w->lanes.batch / w->lanes.lanes);
-    int lanes = lanes_first(&w->lanes, w->o.worker + 1, w->o.workers) - lanes_first(&w->lanes, w->o.worker, w->o.workers);
+    int lanes = lanes_first(&w->lanes, w->o.worker + 1, w->workers) - lanes_first(&w->lanes, w->o.worker, w->workers);
     TRY(step_create(w->config, info, lanes, w->lane_rows, w->o.shards, &w->step));
     TRY(loader_create(w->dataset, w->o.shards, w->slot_shard, &w->loader));
     if (*w->config->teacher.variant)
@@ -95,6 +103,7 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     client_begin(w->client, message->header.run_id, message->header.epoch, (int)config_tables(w->config),
                  (int)w->config->embedding.dim, b->fields);
     w->examples = 0;
+    w->warned_of_clipping = false;
     w->cpu_start = clock_cpu_seconds();
     clock_reset_peak_rss();
     wire_header_t ready = header_of(w, WIRE_READY, 0, 0);
@@ -133,6 +142,23 @@ static status_t send_examples(worker_t *w, wire_type_t type, int64_t step, const
     return net_send(w->o.net, PEER_COORDINATOR, &header, frames, 3);
 }
 
+/* Say once per run where clipping undoes what a smooth activation is for. One worker speaks for all: their models are alike. */
+static void watch_clipping(worker_t *w, int64_t step)
+{
+    for (int k = 0; k < step_components(w->step) && w->o.worker == 0 && !w->warned_of_clipping; k++) {
+        const model_t *model = step_model(w->step, k);
+        for (int l = 0; l < model_layers(model) && !w->warned_of_clipping; l++) {
+            const double share = model_clipped_share(model, l);
+            if (share <= CLIPPED_HIGH)
+                continue;
+            w->warned_of_clipping = true;
+            log_warn("step %lld: %.0f %% of the values of %s %d (component %d) are clipped at model.clip %g, where gradients jump and "
+                     "stop; raise it, or use model.layer_norm or model.weight_norm",
+                     (long long)step, 100.0 * share, l ? "hidden layer" : "input layer", l, k, w->config->model.clip);
+        }
+    }
+}
+
 /* Keep the predictions of a batch, made before it was learned, and send them when the interval is over. */
 static status_t record(worker_t *w, const batch_t *batch, bool last)
 {
@@ -154,6 +180,7 @@ static status_t record(worker_t *w, const batch_t *batch, bool last)
     int64_t first = w->examples ? w->first_step : batch->step / interval * interval;
     TRY(send_examples(w, WIRE_PROGRESS, first, w->p, w->y, w->group, (int64_t)w->examples));
     w->examples = 0;
+    watch_clipping(w, batch->step);
     return ST_OK;
 }
 
@@ -178,8 +205,10 @@ static status_t train_steps(worker_t *w, int64_t *examples)
         TRY(step_train(w->step, batch, lanes_step_rows(&w->lanes, t), &io, client_push_base(w->client)));
         client_release(w->client, t);
         TRY(client_push_send(w->client, batch));
-        for (int k = 0; k < step_components(w->step) && w->o.workers > 1; k++)
+        for (int k = 0; k < step_components(w->step) && w->workers > 1; k++)
             TRY(cluster_tree_sum(w->o.cluster, step_dense(w->step, k), model_parameters(step_model(w->step, k))));
+        if (w->config->train.noise_seed)
+            step_add_noise(w->step, (uint64_t)w->config->train.noise_seed, t);
         step_apply(w->step);
         TRY(record(w, batch, t + 1 == steps));
         *examples += batch->rows;
@@ -280,7 +309,7 @@ static status_t train(worker_t *w)
     loader_plan_t plan = {
         .split = SPLIT_TRAIN,
         .worker = w->o.worker,
-        .workers = w->o.workers,
+        .workers = w->workers,
         .lanes = w->lanes,
         .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows, c->data.window},
     };
@@ -304,7 +333,7 @@ static status_t evaluate(worker_t *w, int64_t split)
         return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %lld", (long long)split);
     const step_io_t io = {w, rows_of, poll_between};
     const loader_plan_t plan = {
-        .split = (split_t)split, .worker = w->o.worker, .workers = w->o.workers, .lanes = w->lanes, .chunk = w->lane_rows};
+        .split = (split_t)split, .worker = w->o.worker, .workers = w->workers, .lanes = w->lanes, .chunk = w->lane_rows};
     loader_start(w->loader, &plan);
     int64_t start = clock_now_ns(), examples = 0;
     batch_t *batch, *next;

@@ -519,8 +519,20 @@ status_t config_for_replica(const config_t *config, int replica, config_t **out)
     config_t *copy = layout_copy(layout_config(), config);
     copy->seed = seed;
     copy->data.order_seed = order_seed;
+    if (config->experiment.vary & 1u << VARY_LEVEL)
+        copy->determinism = DETERMINISM_ASYNC;
+    if (config->experiment.vary & 1u << VARY_WORKERS)
+        copy->cluster.active_workers = replica + 1;
+    if (config->experiment.vary & 1u << VARY_NOISE)
+        copy->train.noise_seed = config->train.noise_seed + replica + 1;
     *out = copy;
     return ST_OK;
+}
+
+int config_active_workers(const config_t *config, int workers)
+{
+    const int64_t active = config->cluster.active_workers;
+    return active ? (int)((active - 1) % workers) + 1 : workers;
 }
 
 void config_destroy(config_t **config)

@@ -112,6 +112,10 @@ int config_variant(const experiment_t *experiment, const char *name);
 WARN_UNUSED status_t config_for_replica(const config_t *config, int replica, config_t **out);
 void config_destroy(config_t **config);
 
+/* config_active_workers - how many of a job's `workers` take part in a run: all, or cluster.active_workers of them (counted around
+ * where replicas differ in their number of workers). */
+int config_active_workers(const config_t *config, int workers);
+
 /* config_check_workers - do the lanes fit this number of workers at the configuration's determinism level? For the
  * launcher, once `auto` is resolved; experiment_load has checked a number that the file gives. ST_INPUT says which
  * counts fit. */

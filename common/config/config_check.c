@@ -52,7 +52,16 @@ static char *workers_complaint(const config_t *config, int64_t workers)
 status_t config_check_workers(const config_t *config, int workers)
 {
     ASSERT(workers > 0);
-    char *text = workers_complaint(config, workers);
+    if (config->cluster.active_workers > workers)
+        return FAIL(ST_INPUT, "cluster.active_workers is %lld, but there are %d workers; use a smaller number or auto",
+                    (long long)config->cluster.active_workers, workers);
+    const bool around = config->experiment.vary & 1u << VARY_WORKERS;
+    char *text = NULL;
+    for (int active = around ? 1 : config_active_workers(config, workers); !text && active <= workers; active++) {
+        text = workers_complaint(config, active);
+        if (!around)
+            break;
+    }
     if (!text)
         return ST_OK;
     status_t status = FAIL(ST_INPUT, "%s", text);

@@ -83,7 +83,10 @@
     W(first, TEACHER_REPLICA_FIRST, "all replicas learn from the teacher's first")
 #define WORDS_VARY(W) \
     W(init, VARY_INIT, "another initialisation seed per replica") \
-    W(order, VARY_ORDER, "another order of the training data per replica")
+    W(order, VARY_ORDER, "another order of the training data per replica") \
+    W(level, VARY_LEVEL, "replicas run at determinism async: pushes apply as they arrive") \
+    W(workers, VARY_WORKERS, "another number of workers per replica, from 1 up to all and around again") \
+    W(noise, VARY_NOISE, "another noise of machine precision in the dense gradients per replica (train.noise_seed)")
 
 /* Keys at the top level. */
 #define CONFIG_TOP(X) \
@@ -94,6 +97,7 @@
 
 #define CONFIG_CLUSTER(X) \
     X(AUTO, workers, "auto", 0, 4096, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
+    X(AUTO, active_workers, "auto", 1, 4096, "workers that take part in a run; auto: all. The others wait") \
     X(INT, servers, "1", 1, 1024, "server ranks") \
     X(INT, shards_per_server, "1", 1, 64, "shard threads per server, each with its own socket, tables and LMDB environment") \
     X(WORD(TRANSPORT), transport, "auto", 0, 0, "what carries pulls, pushes and control") \
@@ -131,6 +135,7 @@
     X(INT, max_steps, "0", 0, 1099511627776, "stop after so many global batches; 0: no limit") \
     X(INT, pipeline_depth, "1", 0, 8, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
     X(INT, staleness, "4", 0, 1000000, "steps that a worker may run ahead of the slowest (bounded)") \
+    X(INT, noise_seed, "0", 0, 9007199254740991, "not 0: dense gradients are multiplied by 1 + r 2^-23, r of -1, 0, 1 drawn by this seed") \
     X(INT, report_steps, "50", 1, 1000000000, "steps between two lines of metrics.jsonl")
 
 #define CONFIG_MODEL(X) \
