@@ -474,11 +474,6 @@ double model_clipped_share(const model_t *model, int layer)
     return count->seen ? (double)count->clipped / (double)count->seen : 0.0;
 }
 
-void model_clipped_reset(model_t *model)
-{
-    memset(model->clipped, 0, (size_t)model->layers * sizeof *model->clipped);
-}
-
 int64_t model_parameters(const model_t *model)
 {
     return model->parameters;

@@ -58,10 +58,9 @@ void model_fold(const model_t *model, float *values);
 /* model_layers - L, layers of weights; there are as many activated layers: 0, the input, and the hidden ones 1 .. L-1. */
 int model_layers(const model_t *model);
 
-/* model_clipped_share - share of an activated layer's values that were clipped, in a sample of the training lanes since the last
- * reset; 0 where the layer is not clipped or nothing was seen. */
+/* model_clipped_share - share of an activated layer's values that were clipped, in a sample of all lanes trained so far; 0 where
+ * the layer is not clipped or nothing was seen. */
 double model_clipped_share(const model_t *model, int layer);
-void model_clipped_reset(model_t *model);
 
 /* model_flops - floating point operations of forward and backward per example (matrix products only). */
 int64_t model_flops(const model_t *model);
