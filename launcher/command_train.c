@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "launcher/commands.h"
+#include "launcher/evaluation.h"
 #include "launcher/job.h"
 #include "launcher/outdir.h"
 #include "launcher/report.h"
@@ -214,11 +215,39 @@ static status_t train_all(comparison_t *c, experiment_result_t *result)
     return status;
 }
 
+/* Predictions are compared example by example, so all variants must score the same ones. */
+static status_t check_datasets(const comparison_t *c)
+{
+    manifest_t first = {0}, other;
+    status_t status = coordinator_wanted(c->coordinator, variant_index(c, 0), 0, &first);
+    for (int v = 1; v < c->variants && status == ST_OK; v++) {
+        status = coordinator_wanted(c->coordinator, variant_index(c, v), 0, &other);
+        if (status != ST_OK)
+            break;
+        if (other.dataset_hash != first.dataset_hash)
+            status = FAIL(ST_INPUT, "variants %s and %s have different datasets; predictions can be compared over one dataset only",
+                          variant_name(c, 0), variant_name(c, v));
+        manifest_fini(&other);
+    }
+    manifest_fini(&first);
+    return status;
+}
+
+static status_t summarise(const comparison_t *c, experiment_result_t *result)
+{
+    dataset_t *dataset;
+    TRY(coordinator_dataset(c->coordinator, &dataset));
+    TRY(evaluation_read(dataset, result));
+    result_summarise(result);
+    return evaluation_slices(dataset, result);
+}
+
 static status_t write_report(const comparison_t *c, experiment_result_t *result)
 {
     char *json = mem_printf("%s/results.json", c->dir), *csv = mem_printf("%s/results.csv", c->dir);
-    result_summarise(result);
-    status_t status = report_write_json(result, json);
+    status_t status = summarise(c, result);
+    if (status == ST_OK)
+        status = report_write_json(result, json);
     if (status == ST_OK)
         status = report_write_csv(result, csv);
     if (status == ST_OK) {
@@ -255,6 +284,7 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
     }
     status_t status;
     TRY_DONE(outdir_open(dir, "compare", experiment->base->name, &outdir));
+    TRY_DONE(check_datasets(&c));
     TRY_DONE(train_all(&c, &result));
     progress_clear(progress);
     TRY_DONE(write_report(&c, &result));

@@ -47,13 +47,46 @@ static jsondoc_t *replica_object(const replica_result_t *replica)
     return object;
 }
 
-static jsondoc_t *variant_object(const variant_result_t *variant)
+static jsondoc_t *slices_array(const pd_slice_t *slice, int32_t n)
+{
+    jsondoc_t *slices = jsondoc_array();
+    for (int32_t i = 0; i < n; i++) {
+        jsondoc_t *object = jsondoc_object();
+        jsondoc_put_text(object, "column", slice[i].column);
+        jsondoc_put_text(object, "value", slice[i].value);
+        jsondoc_put_integer(object, "examples", slice[i].examples);
+        jsondoc_put_number(object, "pd_relative", slice[i].pd_relative);
+        jsondoc_append(slices, &object);
+    }
+    return slices;
+}
+
+static jsondoc_t *most_different_array(const experiment_result_t *result, const variant_result_t *variant)
+{
+    jsondoc_t *examples = jsondoc_array();
+    for (int32_t i = 0; i < variant->n_most_different; i++) {
+        const int64_t index = variant->most_different[i];
+        jsondoc_t *object = jsondoc_object(), *predictions = jsondoc_array();
+        jsondoc_put_integer(object, "index", index);
+        if (result->label)
+            jsondoc_put_integer(object, "label", result->label[index]);
+        jsondoc_put_number(object, "pd_relative", variant->pd_of_example[index]);
+        for (int32_t r = 0; r < variant->replicas; r++)
+            jsondoc_append_number(predictions, (double)variant->replica[r].predictions[index]);
+        jsondoc_put(object, "predictions", &predictions);
+        jsondoc_append(examples, &object);
+    }
+    return examples;
+}
+
+static jsondoc_t *variant_object(const experiment_result_t *result, const variant_result_t *variant)
 {
     jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&variant->cost);
-    jsondoc_t *replicas = jsondoc_array();
+    jsondoc_t *slices = slices_array(variant->slice, variant->slices);
+    jsondoc_t *worst = slices_array(variant->worst, variant->worst_slices);
+    jsondoc_t *different = most_different_array(result, variant), *replicas = jsondoc_array();
     result_put_quality(metrics, &variant->quality);
-    jsondoc_put_number(metrics, "pd_relative", variant->pd_relative);
-    jsondoc_put_integer(metrics, "pd_pairs", variant->pd_pairs);
+    result_put_reproducibility(metrics, variant);
     for (int32_t r = 0; r < variant->replicas; r++) {
         jsondoc_t *replica = replica_object(&variant->replica[r]);
         jsondoc_append(replicas, &replica);
@@ -63,6 +96,9 @@ static jsondoc_t *variant_object(const variant_result_t *variant)
     jsondoc_put(object, "cost", &cost);
     jsondoc_put_text(object, "determinism", variant->determinism);
     jsondoc_put(object, "replicas", &replicas);
+    jsondoc_put(object, "slices", &slices);
+    jsondoc_put(object, "worst_slices", &worst);
+    jsondoc_put(object, "most_different", &different);
     return object;
 }
 
@@ -70,12 +106,16 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
 {
     jsondoc_t *doc = jsondoc_object(), *variants = jsondoc_array();
     for (int32_t v = 0; v < result->variants; v++) {
-        jsondoc_t *variant = variant_object(&result->variant[v]);
+        jsondoc_t *variant = variant_object(result, &result->variant[v]);
         jsondoc_append(variants, &variant);
     }
     jsondoc_put_text(doc, "experiment", result->name);
     jsondoc_put_text(doc, "baseline", baseline_of(result)->name);
     jsondoc_put_integer(doc, "eval_examples", result->eval_examples);
+    jsondoc_put_integer(doc, "queries", result->queries);
+    jsondoc_put_integer(doc, "top_k", RESULT_TOP_K);
+    jsondoc_put_integer(doc, "resamples", RESULT_RESAMPLES);
+    jsondoc_put_number(doc, "confidence", BOOTSTRAP_CONFIDENCE);
     jsondoc_put(doc, "variants", &variants);
     status_t status = jsondoc_write(doc, path);
     jsondoc_destroy(&doc);
@@ -112,6 +152,13 @@ static void csv_int64_t(FILE *out, int64_t value)
     fprintf(out, ",%" PRId64, value);
 }
 
+static void csv_estimate(FILE *out, estimate_t estimate)
+{
+    csv_double(out, estimate.value);
+    csv_double(out, estimate.low);
+    csv_double(out, estimate.high);
+}
+
 /* Losses of which the CSV also gives the difference from the baseline. */
 #define RELATIVE_LOSSES(X) X(logloss) X(auc_loss) X(pqauc_loss)
 
@@ -130,7 +177,10 @@ status_t report_write_csv(const experiment_result_t *result, const char *path)
 #define HEAD(name) fputs("," #name "_vs_baseline_percent", out);
     RELATIVE_LOSSES(HEAD)
 #undef HEAD
-    fputs(",pd_relative,pd_pairs", out);
+#define HEAD(name, doc) fputs("," #name "," #name "_low," #name "_high", out);
+    REPRODUCIBILITY_FIELDS(HEAD)
+#undef HEAD
+    fputs(",pd_pairs,pd_difference,pd_difference_low,pd_difference_high", out);
 #define HEAD(type, name, how, unit) fputs("," #name, out);
     COST_FIELDS(HEAD)
 #undef HEAD
@@ -149,8 +199,11 @@ status_t report_write_csv(const experiment_result_t *result, const char *path)
 #define VALUE(name) csv_double(out, relative_percent(variant->quality.name, base->quality.name));
         RELATIVE_LOSSES(VALUE)
 #undef VALUE
-        csv_double(out, variant->pd_relative);
+#define VALUE(name, doc) csv_estimate(out, variant->reproducibility.name);
+        REPRODUCIBILITY_FIELDS(VALUE)
+#undef VALUE
         csv_int64_t(out, variant->pd_pairs);
+        csv_estimate(out, variant->pd_difference);
 #define VALUE(type, name, how, unit) csv_##type(out, variant->cost.name);
         COST_FIELDS(VALUE)
 #undef VALUE
@@ -253,9 +306,8 @@ static void heads(grid_t *grid, const char *const names[][2], size_t n)
 static void print_quality(const experiment_result_t *result, FILE *out)
 {
     static const char *const names[][2] = {
-        {"", "variant"},         {"", "logloss"}, {"", ""},           {"AUC", "loss"}, {"", ""},
-        {"PQAUC", "loss"},       {"", ""},        {"relative", "PD"}, {"", ""},        {"cali-", "bration"},
-        {"determinism", "level"}};
+        {"", "variant"},      {"", "logloss"},         {"", ""}, {"AUC", "loss"}, {"", ""}, {"PQAUC", "loss"}, {"", ""},
+        {"cali-", "bration"}, {"determinism", "level"}};
     grid_t grid = grid_make(result->variants + 2);
     heads(&grid, names, sizeof names / sizeof *names);
     const variant_result_t *base = baseline_of(result);
@@ -270,10 +322,43 @@ static void print_quality(const experiment_result_t *result, FILE *out)
         set_difference(&grid, row, 4, variant->quality.auc_loss, base->quality.auc_loss, is_base);
         set_number(&grid, row, 5, variant->quality.pqauc_loss, 5, "");
         set_difference(&grid, row, 6, variant->quality.pqauc_loss, base->quality.pqauc_loss, is_base);
-        set_number(&grid, row, 7, 100.0 * variant->pd_relative, 2, " %");
-        set_difference(&grid, row, 8, variant->pd_relative, base->pd_relative, is_base);
-        set_number(&grid, row, 9, variant->quality.calibration, 3, "");
-        grid_set(&grid, row, 10, "%s", level_of(variant->determinism));
+        set_number(&grid, row, 7, variant->quality.calibration, 3, "");
+        grid_set(&grid, row, 8, "%s", level_of(variant->determinism));
+    }
+    grid_print(&grid, out);
+    mem_free(grid.cell);
+}
+
+/* In %, with its interval in the next column. */
+static void set_estimate(grid_t *grid, int row, int column, estimate_t estimate, int digits)
+{
+    set_number(grid, row, column, 100.0 * estimate.value, digits, " %");
+    if (isfinite(estimate.low))
+        grid_set(grid, row, column + 1, "%.*f to %.*f %%", digits, 100.0 * estimate.low, digits, 100.0 * estimate.high);
+    else
+        grid_set(grid, row, column + 1, "-");
+}
+
+static void print_reproducibility(const experiment_result_t *result, FILE *out)
+{
+    static const char *const names[][2] = {
+        {"", "variant"},          {"relative", "PD"},   {"95 %", "interval"}, {"", ""},
+        {"swap at", "top 1"},     {"95 %", "interval"}, {"swap at", "top k"}, {"95 %", "interval"},
+        {"standard", "deviation"}};
+    grid_t grid = grid_make(result->variants + 2);
+    heads(&grid, names, sizeof names / sizeof *names);
+    grid_set(&grid, 1, 6, "top %d", RESULT_TOP_K);
+    const variant_result_t *base = baseline_of(result);
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const reproducibility_t *r = &variant->reproducibility;
+        int row = v + 2;
+        grid_set(&grid, row, 0, "%s", variant->name);
+        set_estimate(&grid, row, 1, r->pd_relative, 2);
+        set_difference(&grid, row, 3, r->pd_relative.value, base->reproducibility.pd_relative.value, variant == base);
+        set_estimate(&grid, row, 4, r->swap_top1, 1);
+        set_estimate(&grid, row, 6, r->swap_topk, 1);
+        set_number(&grid, row, 8, r->pd_std.value, 5, "");
     }
     grid_print(&grid, out);
     mem_free(grid.cell);
@@ -304,37 +389,82 @@ static void print_cost(const experiment_result_t *result, FILE *out)
     mem_free(grid.cell);
 }
 
+/* The variant of the lowest PD; the baseline where none is lower. A NaN is never the lowest. */
+static const variant_result_t *most_reproducible(const experiment_result_t *result)
+{
+    const variant_result_t *best = baseline_of(result);
+    for (int32_t v = 0; v < result->variants; v++)
+        if (result->variant[v].reproducibility.pd_relative.value < best->reproducibility.pd_relative.value)
+            best = &result->variant[v];
+    return best;
+}
+
+/* Whether the difference from the baseline outlasts another choice of queries: a text to append, **owned**. */
+static char *significance(const variant_result_t *variant)
+{
+    const estimate_t d = variant->pd_difference;
+    if (!isfinite(d.low))
+        return mem_strdup("");
+    return mem_printf("; %ssignificant, 95 %% interval %+.2f to %+.2f points", d.low <= 0.0 && d.high >= 0.0 ? "not " : "",
+                      100.0 * d.low, 100.0 * d.high);
+}
+
 char *report_verdict(const experiment_result_t *result)
 {
-    const variant_result_t *base = baseline_of(result), *best = base;
-    if (!isfinite(base->pd_relative))
+    const variant_result_t *base = baseline_of(result), *best = most_reproducible(result);
+    const double base_pd = base->reproducibility.pd_relative.value, best_pd = best->reproducibility.pd_relative.value;
+    if (!isfinite(base_pd))
         return mem_printf("No prediction difference for %s: it needs at least two replicas whose predictions are numbers.",
                           base->name);
-    for (int32_t v = 0; v < result->variants; v++)
-        if (result->variant[v].pd_relative < best->pd_relative)
-            best = &result->variant[v];
     if (best == base)
-        return mem_printf("%s has the lowest relative PD, %.2f %%%s.", base->name, 100.0 * base->pd_relative,
+        return mem_printf("%s has the lowest relative PD, %.2f %%%s.", base->name, 100.0 * base_pd,
                           result->variants > 1 ? "; no other variant lowers it" : "");
-    return mem_printf(
-        "%s has the lowest relative PD, %.2f %% against %.2f %% of %s (%+.1f %%), at %+.2f %% logloss, %.2f x the CPU "
-        "time and %.2f x the embedding rows.",
-        best->name, 100.0 * best->pd_relative, 100.0 * base->pd_relative, base->name,
-        relative_percent(best->pd_relative, base->pd_relative), relative_percent(best->quality.logloss, base->quality.logloss),
-        best->cost.cpu_seconds / base->cost.cpu_seconds,
+    char *significant = significance(best);
+    char *verdict = mem_printf(
+        "%s has the lowest relative PD, %.2f %% against %.2f %% of %s (%+.1f %%%s), at %+.2f %% logloss, "
+        "%.2f x the CPU time and %.2f x the embedding rows.",
+        best->name, 100.0 * best_pd, 100.0 * base_pd, base->name, relative_percent(best_pd, base_pd), significant,
+        relative_percent(best->quality.logloss, base->quality.logloss), best->cost.cpu_seconds / base->cost.cpu_seconds,
         best->cost.rows_pulled_per_example / base->cost.rows_pulled_per_example);
+    mem_free(significant);
+    return verdict;
+}
+
+#define SLICES_PRINTED 3
+
+/* One line, for the variant that the verdict is about; nothing where it has no slices. */
+static void print_worst_slices(const variant_result_t *variant, FILE *out)
+{
+    char examples[TEXT_BYTES];
+    for (int32_t i = 0; i < variant->worst_slices && i < SLICES_PRINTED; i++) {
+        const pd_slice_t *slice = &variant->worst[i];
+        if (i == 0)
+            fprintf(out, "\nPredictions of %s differ most where", variant->name);
+        fprintf(out, "%s %s = %s: %.2f %% (%s examples)", i ? "," : "", slice->column, slice->value, 100.0 * slice->pd_relative,
+                text_count(slice->examples, examples));
+    }
+    if (variant->worst_slices > 0)
+        fputs(".", out);
 }
 
 void report_print_table(const experiment_result_t *result, FILE *out)
 {
-    char examples[TEXT_BYTES];
-    fprintf(out, "%s: %d variant%s, %s evaluation examples, means over %d replica%s; differences are in %% of %s's\n\n",
-            result->name, result->variants, result->variants == 1 ? "" : "s", text_count(result->eval_examples, examples),
-            baseline_of(result)->replicas, baseline_of(result)->replicas == 1 ? "" : "s", baseline_of(result)->name);
+    char examples[TEXT_BYTES], queries[TEXT_BYTES];
+    const variant_result_t *base = baseline_of(result);
+    fprintf(out, "%s: %d variant%s, %s evaluation examples", result->name, result->variants, result->variants == 1 ? "" : "s",
+            text_count(result->eval_examples, examples));
+    if (result->queries)
+        fprintf(out, " in %s %s", text_count(result->queries, queries), result->queries == 1 ? "query" : "queries");
+    fprintf(out, ", means over %d replica%s; differences are in %% of %s's\n\n", base->replicas, base->replicas == 1 ? "" : "s",
+            base->name);
     print_quality(result, out);
+    fputc('\n', out);
+    print_reproducibility(result, out);
     fputc('\n', out);
     print_cost(result, out);
     char *verdict = report_verdict(result);
-    fprintf(out, "\n%s\n", verdict);
+    fprintf(out, "\n%s", verdict);
+    print_worst_slices(most_reproducible(result), out);
+    fputc('\n', out);
     mem_free(verdict);
 }

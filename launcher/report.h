@@ -9,18 +9,25 @@
 #include "common/base/status.h"
 #include "launcher/result.h"
 
-/* report_write_json - replaces `path` in one step. {experiment, baseline, eval_examples, variants: [{name, metrics {..}, cost {..},
- * determinism, replicas: [{replica, init_seed, order_seed, digest, metrics, cost}]}]}; undefined numbers are null. */
+/* report_write_json - replaces `path` in one step; undefined numbers are null.
+ *
+ *     {experiment, baseline, eval_examples, queries, top_k, resamples, confidence,
+ *      variants: [{name, cost {..}, determinism,
+ *                  metrics {quality.., reproducibility.. and pd_difference (each NAME, NAME_low, NAME_high), pd_pairs},
+ *                  replicas: [{replica, init_seed, order_seed, digest, metrics, cost}],
+ *                  slices, worst_slices: [{column, value, examples, pd_relative}],
+ *                  most_different: [{index, label, pd_relative, predictions: [one per replica]}]}]}                         */
 WARN_UNUSED status_t report_write_json(const experiment_result_t *result, const char *path);
 
 /* report_write_csv - replaces `path` in one step: one header line, one line per variant; undefined numbers are empty. */
 WARN_UNUSED status_t report_write_csv(const experiment_result_t *result, const char *path);
 
-/* report_print_table - at most 118 columns: losses with their difference from the baseline in %, prediction difference, cost with
- * units, and one line that says in words what the table shows. */
+/* report_print_table - at most 118 columns, but for the sentences at the end: losses with their difference from the
+ * baseline in %, prediction difference and swap rates with their intervals, cost with units, and in words what the tables
+ * show. */
 void report_print_table(const experiment_result_t *result, FILE *out);
 
-/* report_verdict - that line, without a newline; **owned**, mem_free. */
+/* report_verdict - the first of these sentences, without a newline; **owned**, mem_free. */
 char *report_verdict(const experiment_result_t *result);
 
 #endif

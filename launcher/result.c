@@ -1,9 +1,10 @@
 #include "launcher/result.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "common/base/memory.h"
-#include "common/metrics/metrics.h"
+#include "launcher/reproducibility.h"
 
 /* Sums run over replicas in their order, so that a summary of the same runs has the same bits. */
 static void summarise_quality(variant_result_t *variant)
@@ -58,32 +59,40 @@ static void summarise_cost(variant_result_t *variant)
 void result_summarise(experiment_result_t *result)
 {
     for (int32_t v = 0; v < result->variants; v++) {
-        variant_result_t *variant = &result->variant[v];
-        ASSERT(variant->replicas > 0);
-        summarise_quality(variant);
-        summarise_cost(variant);
-        const float **predictions = MEM_ARRAY(const float *, variant->replicas);
-        for (int32_t r = 0; r < variant->replicas; r++) {
-            ASSERT(variant->replica[r].predictions || result->eval_examples == 0);
-            predictions[r] = variant->replica[r].predictions;
-        }
-        int pairs;
-        variant->pd_relative = metrics_relative_pd_mean(predictions, variant->replicas, result->eval_examples, &pairs);
-        variant->pd_pairs = pairs;
-        mem_free(predictions);
+        ASSERT(result->variant[v].replicas > 0);
+        summarise_quality(&result->variant[v]);
+        summarise_cost(&result->variant[v]);
     }
+    reproducibility_measure(result);
+}
+
+static void free_slices(pd_slice_t *slice, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        mem_free(slice[i].column);
+        mem_free(slice[i].value);
+    }
+    mem_free(slice);
 }
 
 void result_fini(experiment_result_t *result)
 {
     for (int32_t v = 0; v < result->variants; v++) {
-        for (int32_t r = 0; r < result->variant[v].replicas; r++)
-            mem_free(result->variant[v].replica[r].predictions);
-        mem_free(result->variant[v].replica);
+        variant_result_t *variant = &result->variant[v];
+        for (int32_t r = 0; r < variant->replicas; r++)
+            mem_free(variant->replica[r].predictions);
+        mem_free(variant->replica);
+        mem_free(variant->pd_of_example);
+        free_slices(variant->slice, variant->slices);
+        free_slices(variant->worst, variant->worst_slices);
     }
     mem_free(result->variant);
+    mem_free(result->label);
+    mem_free(result->group);
     result->variant = NULL;
     result->variants = 0;
+    result->label = NULL;
+    result->group = NULL;
 }
 
 /* The JSON form of each member type. */
@@ -119,6 +128,30 @@ void result_put_cost(jsondoc_t *object, const cost_t *cost)
 #define PUT(type, name, how, unit) put_##type(object, #name, cost->name);
     COST_FIELDS(PUT)
 #undef PUT
+}
+
+static void put_interval(jsondoc_t *object, const char *name, estimate_t estimate)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s_low", name);
+    jsondoc_put_number(object, key, estimate.low);
+    snprintf(key, sizeof key, "%s_high", name);
+    jsondoc_put_number(object, key, estimate.high);
+}
+
+/* All values first: whoever reads the file by eye sees numbers before intervals. */
+void result_put_reproducibility(jsondoc_t *object, const variant_result_t *variant)
+{
+    const reproducibility_t *r = &variant->reproducibility;
+#define PUT(name, doc) jsondoc_put_number(object, #name, r->name.value);
+    REPRODUCIBILITY_FIELDS(PUT)
+#undef PUT
+    jsondoc_put_integer(object, "pd_pairs", variant->pd_pairs);
+    jsondoc_put_number(object, "pd_difference", variant->pd_difference.value);
+#define PUT(name, doc) put_interval(object, #name, r->name);
+    REPRODUCIBILITY_FIELDS(PUT)
+#undef PUT
+    put_interval(object, "pd_difference", variant->pd_difference);
 }
 
 status_t result_get_quality(const jsondoc_t *object, const char *where, quality_t *out)

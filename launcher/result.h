@@ -1,15 +1,16 @@
 /* result.h - what a finished training is worth and what it cost: the numbers that manifests, results.json, results.csv and the
  * table on the terminal share.
  *
- * Every number is declared once, in the tables below: structs, JSON, CSV and means over replicas come from them. A number that is
- * not defined (no pair in any group, one replica) is NaN, and null in JSON.                                                 */
+ * Every number is declared once, in the tables below: structs, JSON, CSV and means over replicas come from them. A number
+ * that is not defined (no pair in any group, one replica) is NaN, and null in JSON. */
 #ifndef SMELTER_RESULT_H
 #define SMELTER_RESULT_H
 
 #include <stdint.h>
 
-#include "common/base/status.h"
 #include "common/base/jsondoc.h"
+#include "common/base/status.h"
+#include "common/metrics/bootstrap.h"
 
 /* Quality on the evaluation split, and during training: X(name, "what it is"). */
 #define QUALITY_FIELDS(X) \
@@ -32,10 +33,28 @@
     X(double, wall_seconds, mean, "training and evaluation") \
     X(double, rows_pushed_per_example, mean, "embedding rows")
 
+/* How far the replicas of a variant differ, each with its interval over queries: X(name, "what it is"). The first PD_COUNT
+ * are the measures of common/metrics/pd.h, in that order. */
+#define REPRODUCIBILITY_FIELDS(X) \
+    X(pd_relative, "relative prediction difference, mean over pairs of replicas") \
+    X(pd_l1, "mean distance from the replicas' mean prediction, relative to it") \
+    X(pd_l2, "root mean square distance from the replicas' mean prediction, relative to it") \
+    X(pd_std, "standard deviation over replicas") \
+    X(pd_symkl, "symmetrised Kullback-Leibler divergence, mean over pairs of replicas") \
+    X(swap_top1, "share of queries whose highest example differs, mean over pairs of replicas") \
+    X(swap_topk, "share of queries whose RESULT_TOP_K highest examples differ, as a set")
+
+#define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
+#define RESULT_RESAMPLES 1000    /* the 2.5 % quantile then lies between two of 25 values */
+#define RESULT_MOST_DIFFERENT 10 /* examples listed */
+#define RESULT_WORST_SLICES 10   /* values of columns listed */
+
 #define QUALITY_MEMBER(name, doc) double name;
 #define COST_MEMBER(type, name, how, unit) type name;
 typedef struct quality { QUALITY_FIELDS(QUALITY_MEMBER) } quality_t;
 typedef struct cost { COST_FIELDS(COST_MEMBER) } cost_t;
+#define REPRODUCIBILITY_MEMBER(name, doc) estimate_t name;
+typedef struct reproducibility { REPRODUCIBILITY_FIELDS(REPRODUCIBILITY_MEMBER) } reproducibility_t;
 
 typedef struct replica_result {
     int32_t replica; /* from 0 */
@@ -46,6 +65,14 @@ typedef struct replica_result {
     float *predictions; /* **owned**, [eval_examples] of the experiment, by example index */
 } replica_result_t;
 
+/* Relative PD over a part of the evaluation split. */
+typedef struct pd_slice {
+    char *column; /* **owned** */
+    char *value;  /* **owned**: what the examples share, as a person reads it */
+    int64_t examples;
+    double pd_relative;
+} pd_slice_t;
+
 typedef struct variant_result {
     const char *name;        /* borrowed */
     const char *determinism; /* borrowed: the word of the level */
@@ -54,29 +81,42 @@ typedef struct variant_result {
     /* Filled by result_summarise: */
     quality_t quality; /* means over replicas */
     cost_t cost;
-    double pd_relative; /* mean over pairs of replicas; NaN below two */
+    reproducibility_t reproducibility; /* NaN below two replicas */
+    estimate_t pd_difference;          /* relative PD minus the baseline's, over the same resamples */
     int32_t pd_pairs;
+    double *pd_of_example; /* **owned**, [eval_examples]: each example's term of the relative PD */
+    int32_t n_most_different;
+    int64_t most_different[RESULT_MOST_DIFFERENT]; /* indices of the examples with the largest terms, largest first */
+    /* Filled by evaluation_slices: */
+    pd_slice_t *slice; /* **owned**, [slices]: every label, score decile and frequency of the rarest feature, in order */
+    pd_slice_t *worst; /* **owned**, [worst_slices]: of all slices of any column, those of the highest PD, highest first */
+    int32_t slices, worst_slices;
 } variant_result_t;
 
 typedef struct experiment_result {
     const char *name; /* borrowed */
     int64_t eval_examples;
+    uint8_t *label;  /* **owned**, [eval_examples], by evaluation_read */
+    uint64_t *group; /* **owned**, [eval_examples] query of each example, by evaluation_read; NULL where there are no queries */
+    int64_t queries; /* by result_summarise; 0 where there are none */
     int32_t baseline; /* index of the variant that losses are compared with */
     int32_t variants;
     variant_result_t *variant; /* **owned**, [variants] */
 } experiment_result_t;
 
-/* result_summarise - means over replicas and prediction difference of every variant. Every replica must hold its predictions.
- * Cannot fail.  Cost: replicas^2 / 2 passes over the predictions. */
+/* result_summarise - means over replicas, and how far the replicas of every variant differ. Every replica must hold its
+ * predictions; swap rates need result->group, and without it examples are resampled in the place of queries.
+ * Cannot fail.  Cost: replicas^2 / 2 passes over the predictions, and RESULT_RESAMPLES over the queries of all variants. */
 void result_summarise(experiment_result_t *result);
 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
 
-/* result_put_quality / result_put_cost - members of an open JSON object, in the order of the tables.
- * result_get_quality / result_get_cost - read them back; ST_CORRUPT names `where` and the member. */
+/* result_put_quality / result_put_cost / result_put_reproducibility - members of an open JSON object, in the order of the
+ * tables. result_get_quality / result_get_cost - read them back; ST_CORRUPT names `where` and the member. */
 void result_put_quality(jsondoc_t *object, const quality_t *quality);
 void result_put_cost(jsondoc_t *object, const cost_t *cost);
+void result_put_reproducibility(jsondoc_t *object, const variant_result_t *variant);
 WARN_UNUSED status_t result_get_quality(const jsondoc_t *object, const char *where, quality_t *out);
 WARN_UNUSED status_t result_get_cost(const jsondoc_t *object, const char *where, cost_t *out);
 

@@ -169,27 +169,3 @@ double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *grou
     ASSERT(group || n == 0);
     return pair_loss(p, y, group, n, per_query_mean);
 }
-
-double metrics_relative_pd(const float *p1, const float *p2, int64_t n)
-{
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        if (!is_probability(p1[i]) || !is_probability(p2[i]))
-            return NAN;
-        double both = (double)p1[i] + (double)p2[i];
-        if (both > 0.0)
-            sum += 2.0 * fabs((double)p1[i] - (double)p2[i]) / both;
-    }
-    return n ? sum / (double)n : NAN;
-}
-
-double metrics_relative_pd_mean(const float *const *p, int replicas, int64_t n, int *pairs)
-{
-    double sum = 0.0;
-    int count = 0;
-    for (int i = 0; i < replicas; i++)
-        for (int j = i + 1; j < replicas; j++, count++)
-            sum += metrics_relative_pd(p[i], p[j], n);
-    *pairs = count;
-    return count ? sum / count : NAN;
-}

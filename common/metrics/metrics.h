@@ -1,4 +1,4 @@
-/* metrics.h - quality of predictions and difference between them (docs/MATH.md section 9).
+/* metrics.h - quality of predictions (docs/MATH.md section 9); how they differ between replicas is pd.h.
  *
  * Pure functions over arrays. p is f32 in [0, 1], y is 0 or 1. Sums run in double in the order of the arrays, or in whole
  * numbers, so that a result is the same on every call. A result that is not defined (no example, no pair) is NaN, and so is
@@ -19,15 +19,8 @@ double metrics_calibration(const float *p, const uint8_t *y, int64_t n);
  * Cost: a radix sort, linear in n, with 32 bytes of scratch memory per example. */
 double metrics_auc_loss(const float *p, const uint8_t *y, int64_t n);
 
-/* metrics_pqauc_loss - the same over pairs inside one group: sum of wrong pairs / sum of pairs (eq. 32).  per_query_mean (may be
- * NULL) gets the mean of the per-group losses over groups that have a pair (eq. 33). */
+/* metrics_pqauc_loss - the same over pairs inside one group: sum of wrong pairs / sum of pairs (eq. 32).  per_query_mean
+ * (may be NULL) gets the mean of the per-group losses over groups that have a pair (eq. 33). */
 double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_query_mean);
-
-/* metrics_relative_pd - (1/T) sum 2 |p1 - p2| / (p1 + p2) (eq. 34); a pair of zeros does not differ. */
-double metrics_relative_pd(const float *p1, const float *p2, int64_t n);
-
-/* metrics_relative_pd_mean - mean of metrics_relative_pd over all pairs of `replicas` prediction vectors (eq. 35); *pairs gets
- * their number. NaN and 0 below two replicas. */
-double metrics_relative_pd_mean(const float *const *p, int replicas, int64_t n, int *pairs);
 
 #endif

@@ -1,6 +1,6 @@
 /* Proves the metrics of docs/MATH.md section 9 against their definitions, written out as loops over all pairs in long double:
- * logistic loss, calibration, AUC loss, PQAUC loss (pair-weighted and per-query mean) and relative prediction difference,
- * with ties, with groups without pairs and where nothing is defined. */
+ * logistic loss, calibration, AUC loss and PQAUC loss (pair-weighted and per-query mean), with ties, with groups without
+ * pairs and where nothing is defined. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -173,23 +173,6 @@ static void test_logloss_and_calibration(void **state)
     assert_true(isnan(metrics_calibration(sure, no_positive, 2)));
 }
 
-static void test_relative_pd(void **state)
-{
-    (void)state;
-    const float a[] = {0.1f, 0.5f, 0.0f}, b[] = {0.3f, 0.5f, 0.0f}, c[] = {0.1f, 0.25f, 0.0f};
-    const float *all[] = {a, b, c};
-    double ab = (2.0 * (0.3f - 0.1f) / (0.3f + 0.1f)) / 3, ac = (2.0 * 0.25 / 0.75) / 3;
-    double bc = (2.0 * (0.3f - 0.1f) / (0.3f + 0.1f) + 2.0 * 0.25 / 0.75) / 3;
-    int pairs = -1;
-    assert_near(metrics_relative_pd(a, b, 3), ab, 1e-7);
-    assert_near(metrics_relative_pd(b, a, 3), metrics_relative_pd(a, b, 3), 0.0);
-    assert_near(metrics_relative_pd(a, a, 3), 0.0, 0.0);
-    assert_near(metrics_relative_pd_mean(all, 3, 3, &pairs), (ab + ac + bc) / 3, 1e-7);
-    assert_int_equal(pairs, 3);
-    assert_true(isnan(metrics_relative_pd_mean(all, 1, 3, &pairs)));
-    assert_int_equal(pairs, 0);
-}
-
 static void test_undefined_is_nan(void **state)
 {
     (void)state;
@@ -201,17 +184,13 @@ static void test_undefined_is_nan(void **state)
     assert_true(isnan(metrics_calibration(none, y, 0)));
     assert_true(isnan(metrics_auc_loss(none, y, 0)));
     assert_true(isnan(metrics_auc_loss(none, y, 1)));
-    assert_true(isnan(metrics_relative_pd(none, none, 0)));
 
     const float bad[][2] = {{NAN, 0.5f}, {0.5f, 1.5f}, {-0.5f, 0.5f}, {0.5f, INFINITY}};
-    const float good[2] = {0.5f, 0.5f};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_true(isnan(metrics_logloss(bad[i], y, 2)));
         assert_true(isnan(metrics_calibration(bad[i], y, 2)));
         assert_true(isnan(metrics_auc_loss(bad[i], y, 2)));
         assert_true(isnan(metrics_pqauc_loss(bad[i], y, g, 2, &mean)));
-        assert_true(isnan(metrics_relative_pd(bad[i], good, 2)));
-        assert_true(isnan(metrics_relative_pd(good, bad[i], 2)));
     }
 }
 
@@ -250,7 +229,6 @@ int main(void)
         cmocka_unit_test(test_pqauc_ignores_pairs_across_groups),
         cmocka_unit_test(test_order_of_examples_does_not_matter),
         cmocka_unit_test(test_logloss_and_calibration),
-        cmocka_unit_test(test_relative_pd),
         cmocka_unit_test(test_undefined_is_nan),
         cmocka_unit_test(test_cost_grows_with_n),
     };

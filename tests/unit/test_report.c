@@ -23,11 +23,20 @@ static replica_result_t make_replica(int replica, double loss, float p0, float p
         .init_seed = 1,
         .order_seed = 10 + replica,
         .digest = "00112233445566778899aabbccddeeff",
-        .quality = {.logloss = loss, .auc_loss = 0.25, .pqauc_loss = NAN, .calibration = 1.0, .pqauc_query_mean = NAN,
+        .quality = {.logloss = loss,
+                    .auc_loss = 0.25,
+                    .pqauc_loss = NAN,
+                    .calibration = 1.0,
+                    .pqauc_query_mean = NAN,
                     .progressive_logloss = 0.75},
-        .cost = {.examples_per_second = 1000 + 500 * replica, .rows_pulled_per_example = 26, .bytes_per_example = 1000.5,
-                 .parameters = 1234567, .flops_per_example = 2000, .cpu_seconds = 2 + replica,
-                 .peak_rss_bytes = (100 + 20 * replica) * (INT64_C(1) << 20), .wall_seconds = 1.5,
+        .cost = {.examples_per_second = 1000 + 500 * replica,
+                 .rows_pulled_per_example = 26,
+                 .bytes_per_example = 1000.5,
+                 .parameters = 1234567,
+                 .flops_per_example = 2000,
+                 .cpu_seconds = 2 + replica,
+                 .peak_rss_bytes = (100 + 20 * replica) * (INT64_C(1) << 20),
+                 .wall_seconds = 1.5,
                  .rows_pushed_per_example = 25},
         .predictions = MEM_ARRAY(float, EXAMPLES),
     };
@@ -60,9 +69,15 @@ static void test_summary(void **state)
     const variant_result_t *relu = &e.variant[0];
     assert_true(relu->quality.logloss == 0.625);
     assert_true(isnan(relu->quality.pqauc_loss));
-    assert_true(fabs(relu->pd_relative - 1.0 / 3) < 1e-12);
-    assert_true(fabs(e.variant[1].pd_relative - 0.2) < 1e-12);
+    assert_true(fabs(relu->reproducibility.pd_relative.value - 1.0 / 3) < 1e-12);
+    assert_true(fabs(e.variant[1].reproducibility.pd_relative.value - 0.2) < 1e-12);
+    assert_true(fabs(e.variant[1].pd_difference.value - (0.2 - 1.0 / 3)) < 1e-12);
     assert_int_equal(relu->pd_pairs, 1);
+    assert_int_equal(relu->n_most_different, 1); /* the other example does not differ */
+    assert_int_equal(relu->most_different[0], 0);
+    assert_int_equal(e.variant[1].most_different[0], 1);
+    assert_int_equal(e.queries, 0);
+    assert_true(isnan(relu->reproducibility.swap_top1.value));
     assert_true(relu->cost.examples_per_second == 1250.0);
     assert_true(relu->cost.cpu_seconds == 2.5);
     assert_int_equal(relu->cost.parameters, 1234567);
@@ -70,21 +85,57 @@ static void test_summary(void **state)
     result_fini(&e);
 }
 
+/* Numbers with few digits; the exact ones are checked above. */
+static void set_reproducibility(variant_result_t *variant, double pd)
+{
+    const estimate_t none = {NAN, NAN, NAN};
+    variant->reproducibility = (reproducibility_t){none, none, none, none, none, none, none};
+    variant->reproducibility.pd_relative = (estimate_t){pd, pd - 0.125, pd + 0.125};
+    variant->pd_difference = (estimate_t){pd - 0.375, pd - 0.5, NAN};
+}
+
 static void read_text(const char *path, char **text)
 {
     assert_int_equal(file_read(path, text, NULL), ST_OK);
 }
 
-#define COST_JSON(examples, cpu, peak)                                                                                       \
-    "{\"examples_per_second\": " examples ", \"rows_pulled_per_example\": 26.0, \"bytes_per_example\": 1000.5, "              \
-    "\"parameters\": 1234567, \"flops_per_example\": 2000, \"cpu_seconds\": " cpu ", \"peak_rss_bytes\": " peak ", "          \
+/* clang-format off */
+#define COST_JSON(examples, cpu, peak) \
+    "{\"examples_per_second\": " examples ", \"rows_pulled_per_example\": 26.0, \"bytes_per_example\": 1000.5, " \
+    "\"parameters\": 1234567, \"flops_per_example\": 2000, \"cpu_seconds\": " cpu ", \"peak_rss_bytes\": " peak ", " \
     "\"wall_seconds\": 1.5, \"rows_pushed_per_example\": 25.0}"
-#define METRICS_JSON(loss)                                                                                                   \
-    "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"pqauc_query_mean\": null, "    \
+#define METRICS_JSON(loss) \
+    "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"pqauc_query_mean\": null, " \
     "\"progressive_logloss\": 0.75"
-#define REPLICA_JSON(n, loss, cost)                                                                                          \
-    "{\"replica\": " n ", \"init_seed\": 1, \"order_seed\": 1" n ", \"digest\": \"00112233445566778899aabbccddeeff\", "       \
+#define NO_INTERVAL(name) "\"" name "_low\": null, \"" name "_high\": null, "
+#define PD_JSON(pd, difference, low, high, difference_low) \
+    "\"pd_relative\": " pd ", \"pd_l1\": null, \"pd_l2\": null, \"pd_std\": null, \"pd_symkl\": null, " \
+    "\"swap_top1\": null, \"swap_topk\": null, \"pd_pairs\": 1, \"pd_difference\": " difference ", " \
+    "\"pd_relative_low\": " low ", \"pd_relative_high\": " high ", " NO_INTERVAL("pd_l1") NO_INTERVAL("pd_l2") \
+    NO_INTERVAL("pd_std") NO_INTERVAL("pd_symkl") NO_INTERVAL("swap_top1") NO_INTERVAL("swap_topk") \
+    "\"pd_difference_low\": " difference_low ", \"pd_difference_high\": null"
+#define REPLICA_JSON(n, loss, cost) \
+    "{\"replica\": " n ", \"init_seed\": 1, \"order_seed\": 1" n ", \"digest\": \"00112233445566778899aabbccddeeff\", " \
     "\"metrics\": " METRICS_JSON(loss) "}, \"cost\": " cost "}"
+
+static const char expected_json[] =
+    "{\"experiment\": \"toy\", \"baseline\": \"relu\", \"eval_examples\": 2, \"queries\": 0, \"top_k\": 3, "
+    "\"resamples\": 1000, "
+    "\"confidence\": 0.94999999999999996, \"variants\": ["
+    "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", " PD_JSON("0.375", "0.0", "0.25", "0.5", "-0.125") "}, "
+    "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"sync\", \"replicas\": ["
+    REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
+    REPLICA_JSON("1", "0.75", COST_JSON("1500.0", "3.0", "125829120")) "], "
+    "\"slices\": [{\"column\": \"label\", \"value\": \"1\", \"examples\": 1, \"pd_relative\": 0.5}], \"worst_slices\": [], "
+    "\"most_different\": [{\"index\": 0, \"label\": 1, \"pd_relative\": 0.75, \"predictions\": [0.25, 0.5]}]}, "
+    "{\"name\": \"smelu, 1\", \"metrics\": " METRICS_JSON("0.5") ", " PD_JSON("null", "null", "null", "null", "null") "}, "
+    "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"async\", \"replicas\": ["
+    REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
+    REPLICA_JSON("1", "0.5", COST_JSON("1500.0", "3.0", "125829120")) "], "
+    "\"slices\": [], "
+    "\"worst_slices\": [{\"column\": \"hour\", \"value\": \"23\", \"examples\": 40, \"pd_relative\": 0.25}], "
+    "\"most_different\": []}]}\n";
+/* clang-format on */
 
 static void test_json(void **state)
 {
@@ -92,24 +143,24 @@ static void test_json(void **state)
     test_dir();
     experiment_result_t e = make_experiment();
     result_summarise(&e);
-    e.variant[0].pd_relative = 0.375; /* a number with few digits; the exact ones are checked above */
-    e.variant[1].pd_relative = NAN;
+    set_reproducibility(&e.variant[0], 0.375);
+    set_reproducibility(&e.variant[1], NAN);
+    e.label = MEM_ARRAY(uint8_t, EXAMPLES);
+    e.label[0] = 1;
+    e.variant[0].slices = 1;
+    e.variant[0].slice = MEM_ARRAY(pd_slice_t, 1);
+    e.variant[0].slice[0] = (pd_slice_t){mem_strdup("label"), mem_strdup("1"), 1, 0.5};
+    e.variant[0].pd_of_example[0] = 0.75;
+    e.variant[1].worst_slices = 1;
+    e.variant[1].worst = MEM_ARRAY(pd_slice_t, 1);
+    e.variant[1].worst[0] = (pd_slice_t){mem_strdup("hour"), mem_strdup("23"), 40, 0.25};
+    e.variant[1].n_most_different = 0;
     const char *path = test_path("results.json");
     assert_int_equal(report_write_json(&e, path), ST_OK);
     jsondoc_t *doc;
     assert_int_equal(jsondoc_read(path, &doc), ST_OK);
     char *text = jsondoc_text(doc, false);
-    assert_string_equal(
-        text,
-        "{\"experiment\": \"toy\", \"baseline\": \"relu\", \"eval_examples\": 2, \"variants\": ["
-        "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", \"pd_relative\": 0.375, \"pd_pairs\": 1}, "
-        "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"sync\", \"replicas\": ["
-        REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
-        REPLICA_JSON("1", "0.75", COST_JSON("1500.0", "3.0", "125829120")) "]}, "
-        "{\"name\": \"smelu, 1\", \"metrics\": " METRICS_JSON("0.5") ", \"pd_relative\": null, \"pd_pairs\": 1}, "
-        "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"async\", \"replicas\": ["
-        REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
-        REPLICA_JSON("1", "0.5", COST_JSON("1500.0", "3.0", "125829120")) "]}]}\n");
+    assert_string_equal(text, expected_json);
     mem_free(text);
     jsondoc_destroy(&doc);
     result_fini(&e);
@@ -121,19 +172,26 @@ static void test_csv(void **state)
     test_dir();
     experiment_result_t e = make_experiment();
     result_summarise(&e);
-    e.variant[0].pd_relative = 0.375;
-    e.variant[1].pd_relative = NAN;
+    set_reproducibility(&e.variant[0], 0.375);
+    set_reproducibility(&e.variant[1], NAN);
     const char *path = test_path("results.csv");
     assert_int_equal(report_write_csv(&e, path), ST_OK);
     char *text;
     read_text(path, &text);
-    assert_string_equal(text,
-                        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,"
-                        "logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,pd_relative,"
-                        "pd_pairs,examples_per_second,rows_pulled_per_example,bytes_per_example,parameters,flops_per_example,"
-                        "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example\n"
-                        "relu,sync,2,0.625,0.25,,1,,0.75,0,0,,0.375,1,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n"
-                        "\"smelu, 1\",async,2,0.5,0.25,,1,,0.75,-20,0,,,1,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n");
+    assert_string_equal(
+        text,
+        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,"
+        "logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,"
+        "pd_relative,pd_relative_low,pd_relative_high,pd_l1,pd_l1_low,pd_l1_high,pd_l2,pd_l2_low,pd_l2_high,"
+        "pd_std,pd_std_low,pd_std_high,pd_symkl,pd_symkl_low,pd_symkl_high,swap_top1,swap_top1_low,"
+        "swap_top1_high,swap_topk,swap_topk_low,swap_topk_high,"
+        "pd_pairs,pd_difference,pd_difference_low,pd_difference_high,examples_per_second,rows_pulled_per_example,bytes_per_"
+        "example,parameters,flops_per_example,"
+        "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example\n"
+        "relu,sync,2,0.625,0.25,,1,,0.75,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,,,,,,,1,0,-0.125,,1250,26,1000.5,1234567,2000,2.5,"
+        "125829120,1.5,25\n"
+        "\"smelu, "
+        "1\",async,2,0.5,0.25,,1,,0.75,-20,0,,,,,,,,,,,,,,,,,,,,,,,1,,,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n");
     mem_free(text);
     result_fini(&e);
 }
@@ -151,25 +209,39 @@ static void test_table(void **state)
 {
     (void)state;
     experiment_result_t e = make_experiment();
+    e.group = MEM_ARRAY(uint64_t, EXAMPLES); /* one query: relu's second replica holds a tie, and its first example wins */
     result_summarise(&e);
+    e.variant[0].reproducibility.pd_relative.low = 0.3125;
+    e.variant[0].reproducibility.pd_relative.high = 0.375;
+    e.variant[1].pd_difference = (estimate_t){-0.125, -0.25, -0.0625};
+    e.variant[1].worst_slices = 2;
+    e.variant[1].worst = MEM_ARRAY(pd_slice_t, 2);
+    e.variant[1].worst[0] = (pd_slice_t){mem_strdup("hour"), mem_strdup("23"), 1040, 0.25};
+    e.variant[1].worst[1] = (pd_slice_t){mem_strdup("score"), mem_strdup("up to 0.1"), 40, 0.125};
     char *text;
     print_table(&e, &text);
     assert_string_equal(
-        text,
-        "toy: 2 variants, 2 evaluation examples, means over 2 replicas; differences are in % of relu's\n"
-        "\n"
-        "                                 AUC           PQAUC       relative              cali-  determinism\n"
-        "variant   logloss               loss            loss             PD            bration        level\n"
-        "relu      0.62500       (=)  0.25000      (=)      -  (=)   33.33 %       (=)    1.000      L2 sync\n"
-        "smelu, 1  0.50000  -20.00 %  0.25000  +0.00 %      -    -   20.00 %  -40.00 %    1.000     L0 async\n"
-        "\n"
-        "          examples  rows pulled      bytes                  FLOPs  CPU time  wall time  peak memory\n"
-        "variant        / s    / example  / example  parameters  / example         s          s          MiB\n"
-        "relu         1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
-        "smelu, 1     1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
-        "\n"
-        "smelu, 1 has the lowest relative PD, 20.00 % against 33.33 % of relu (-40.0 %), at -20.00 % logloss, 1.00 x the CPU "
-        "time and 1.00 x the embedding rows.\n");
+        text, "toy: 2 variants, 2 evaluation examples in 1 query, means over 2 replicas; differences are in % of relu's\n"
+              "\n"
+              "                                 AUC           PQAUC         cali-  determinism\n"
+              "variant   logloss               loss            loss       bration        level\n"
+              "relu      0.62500       (=)  0.25000      (=)      -  (=)    1.000      L2 sync\n"
+              "smelu, 1  0.50000  -20.00 %  0.25000  +0.00 %      -    -    1.000     L0 async\n"
+              "\n"
+              "          relative              95 %            swap at      95 %  swap at      95 %   standard\n"
+              "variant         PD          interval              top 1  interval    top 3  interval  deviation\n"
+              "relu       33.33 %  31.25 to 37.50 %       (=)  100.0 %         -        -         -    0.08839\n"
+              "smelu, 1   20.00 %                 -  -40.00 %    0.0 %         -        -         -    0.08839\n"
+              "\n"
+              "          examples  rows pulled      bytes                  FLOPs  CPU time  wall time  peak memory\n"
+              "variant        / s    / example  / example  parameters  / example         s          s          MiB\n"
+              "relu         1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
+              "smelu, 1     1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
+              "\n"
+              "smelu, 1 has the lowest relative PD, 20.00 % against 33.33 % of relu (-40.0 %; significant, 95 % interval "
+              "-25.00 to -6.25 points), at -20.00 % logloss, 1.00 x the CPU time and 1.00 x the embedding rows.\n"
+              "Predictions of smelu, 1 differ most where hour = 23: 25.00 % (1,040 examples), score = up to 0.1: 12.50 % (40 "
+              "examples).\n");
     free(text);
     result_fini(&e);
 }
@@ -188,7 +260,13 @@ static void test_verdict(void **state)
     result_summarise(&e);
     e.baseline = 1;
     assert_verdict(&e, "smelu, 1 has the lowest relative PD, 20.00 %; no other variant lowers it.");
-    e.variant[1].pd_relative = NAN;
+    e.baseline = 0;
+    e.variant[1].pd_difference = (estimate_t){-0.125, -0.25, 0.0};
+    assert_verdict(
+        &e, "smelu, 1 has the lowest relative PD, 20.00 % against 33.33 % of relu (-40.0 %; not significant, 95 % interval "
+            "-25.00 to +0.00 points), at -20.00 % logloss, 1.00 x the CPU time and 1.00 x the embedding rows.");
+    e.baseline = 1;
+    e.variant[1].reproducibility.pd_relative.value = NAN;
     assert_verdict(&e, "No prediction difference for smelu, 1: it needs at least two replicas whose predictions are numbers.");
     e.baseline = 0; /* a NaN is never the lowest */
     assert_verdict(&e, "relu has the lowest relative PD, 33.33 %; no other variant lowers it.");
@@ -205,9 +283,16 @@ static void test_table_fits(void **state)
     result_summarise(&e);
     for (int v = 0; v < 2; v++) {
         e.variant[v].quality.pqauc_loss = 0.27 + 0.1 * v;
-        e.variant[v].cost = (cost_t){.examples_per_second = 1234567, .rows_pulled_per_example = 1234.5, .bytes_per_example = 98765,
-                                     .parameters = INT64_C(12345678901), .flops_per_example = 123456789, .cpu_seconds = 123456,
-                                     .peak_rss_bytes = INT64_C(1) << 42, .wall_seconds = 98765.4};
+        e.variant[v].reproducibility.pd_relative = (estimate_t){0.1234, 0.1187, 0.1295};
+        e.variant[v].reproducibility.swap_top1 = e.variant[v].reproducibility.swap_topk = (estimate_t){0.234, 0.222, 0.241};
+        e.variant[v].cost = (cost_t){.examples_per_second = 1234567,
+                                     .rows_pulled_per_example = 1234.5,
+                                     .bytes_per_example = 98765,
+                                     .parameters = INT64_C(12345678901),
+                                     .flops_per_example = 123456789,
+                                     .cpu_seconds = 123456,
+                                     .peak_rss_bytes = INT64_C(1) << 42,
+                                     .wall_seconds = 98765.4};
     }
     char *text;
     print_table(&e, &text);
@@ -216,7 +301,7 @@ static void test_table_fits(void **state)
         assert_true(strcspn(line, "\n") <= 118);
         lines++;
     }
-    assert_int_equal(lines, 12); /* all but the sentence at the end */
+    assert_int_equal(lines, 17); /* all but the sentence at the end */
     free(text);
     result_fini(&e);
 }
@@ -224,9 +309,18 @@ static void test_table_fits(void **state)
 static manifest_t make_manifest(void)
 {
     manifest_t m = {
-        .experiment = mem_strdup("toy"), .variant = mem_strdup("relu"), .determinism = mem_strdup("sync"),
-        .build = mem_strdup("v1"), .kernels = mem_strdup("haswell"), .config_hash = 0xfedcba9876543210, .dataset_hash = 7,
-        .workers = 2, .servers = 1, .shards_per_server = 3, .steps = 99, .predictions = EXAMPLES,
+        .experiment = mem_strdup("toy"),
+        .variant = mem_strdup("relu"),
+        .determinism = mem_strdup("sync"),
+        .build = mem_strdup("v1"),
+        .kernels = mem_strdup("haswell"),
+        .config_hash = 0xfedcba9876543210,
+        .dataset_hash = 7,
+        .workers = 2,
+        .servers = 1,
+        .shards_per_server = 3,
+        .steps = 99,
+        .predictions = EXAMPLES,
         .result = make_replica(1, 1.0 / 3, 0.25f, 0.5f),
     };
     return m;
@@ -274,12 +368,12 @@ static void test_manifest_of_another_experiment(void **state)
 {
     (void)state;
     manifest_t a = make_manifest(), b = make_manifest();
-#define REFUSED(member, other, message)        \
-    {                                          \
-        __typeof__(b.member) kept = b.member;  \
-        b.member = other;                      \
-        assert_refused(&a, &b, message);       \
-        b.member = kept;                       \
+#define REFUSED(member, other, message)                                                                                        \
+    {                                                                                                                          \
+        __typeof__(b.member) kept = b.member;                                                                                  \
+        b.member = other;                                                                                                      \
+        assert_refused(&a, &b, message);                                                                                       \
+        b.member = kept;                                                                                                       \
     }
     REFUSED(variant, (char *)"smelu",
             "DIR: holds another experiment: its variant is relu, wanted is smelu; choose another --out or remove it")
