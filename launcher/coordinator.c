@@ -17,6 +17,7 @@
 #include "launcher/inputs.h"
 #include "launcher/progressive.h"
 #include "launcher/teacher_file.h"
+#include "launcher/warm_start.h"
 
 #define NAME_BYTES 160
 #define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
@@ -416,14 +417,14 @@ static status_t mix_teacher(coordinator_t *c, const config_t *config, int replic
     if (variant < 0)
         return ST_OK;
     TRY(coordinator_wanted(c, variant, replica, &teacher));
-    const uint64_t hashes[] = {student->config_hash, teacher.config_hash};
+    const uint64_t hashes[] = {teacher.config_hash, teacher.teacher_hash};
     const bool same = teacher.dataset_hash == student->dataset_hash;
     manifest_fini(&teacher);
     if (!same)
         return FAIL(ST_INPUT, "variant %s: its teacher %s was trained on another dataset (%s, not %s); a teacher's predictions are those "
                               "of the student's own training examples",
                     student->variant, config->teacher.variant, variant_config(c, variant)->data.path, config->data.path);
-    student->config_hash = hash64(hashes, sizeof hashes, 0);
+    student->teacher_hash = hash64(hashes, sizeof hashes, 0);
     return open_dataset(c, config);
 }
 
@@ -561,6 +562,23 @@ static status_t send_teacher(coordinator_t *c, const config_t *config, int repli
     return status;
 }
 
+/* Parameters of a finished run, where the configuration asks for them, in the place of initial ones. */
+static status_t send_warm_start(coordinator_t *c, const config_t *config)
+{
+    warm_start_t plan;
+    if (!*config->warm_start)
+        return ST_OK;
+    TRY(warm_start_plan(config, dataset_info(c->dataset), &plan));
+    status_t status = plan.tables_taken ? load_shards(c, plan.dir, plan.folders, plan.map, plan.tables) : ST_OK;
+    c->digest = (hash_digest_t){0}; /* that of the rows taken; this run's is made from what it ends with */
+    for (int i = 0; i < plan.n_pieces && status == ST_OK; i++)
+        status = send_dense(c, plan.pieces[i].component, plan.pieces[i].first, plan.pieces[i].floats, plan.pieces[i].n);
+    if (status == ST_OK)
+        log_info("warm start: %lld rows were taken", (long long)c->loaded.rows);
+    warm_start_fini(&plan);
+    return status;
+}
+
 static status_t send_train(coordinator_t *c)
 {
     wire_header_t header = header_of(c, WIRE_TRAIN, 0);
@@ -669,6 +687,7 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     live.steps = lanes_steps(&lanes);
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));
     TRY_DONE(send_begin(c, variant, replica));
+    TRY_DONE(send_warm_start(c, config));
     TRY_DONE(send_teacher(c, config, replica));
     TRY_DONE(send_train(c));
     TRY_DONE(wait_for(c, &c->n_trained, c->workers));

@@ -17,7 +17,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is wr
 
 /* Members that are plain texts, counts and hashes; the order is that of the file. */
 #define TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels)
-#define HASHES(X) X(config_hash) X(dataset_hash)
+#define HASHES(X) X(config_hash) X(dataset_hash) X(teacher_hash)
 #define COUNTS(X) X(workers) X(servers) X(shards_per_server) X(steps) X(predictions)
 
 /* JSON's numbers do not hold 64 bits everywhere, so hashes are texts of 16 hex digits. */
@@ -190,6 +190,7 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
     TRY(check_number(folder, "order seed", found->result.order_seed, wanted->result.order_seed));
     TRY(check_hash(folder, "dataset hash", found->dataset_hash, wanted->dataset_hash));
     TRY(check_hash(folder, "configuration hash", found->config_hash, wanted->config_hash));
+    TRY(check_hash(folder, "teacher's configuration hash", found->teacher_hash, wanted->teacher_hash));
     if (strcmp(wanted->determinism, "invariant") != 0) {
         TRY(check_number(folder, "number of workers", found->workers, wanted->workers));
         TRY(check_number(folder, "number of servers", found->servers, wanted->servers));

@@ -21,6 +21,7 @@ typedef struct manifest {
     char *kernels;     /* name of the matrix kernels in use */
     uint64_t config_hash;
     uint64_t dataset_hash;
+    uint64_t teacher_hash; /* of the configurations of its teacher and of the teacher's teachers; 0 without one */
     int64_t workers, servers, shards_per_server;
     int64_t steps;
     int64_t predictions; /* length of result.predictions */

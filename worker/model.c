@@ -494,6 +494,32 @@ int64_t model_state_count(const model_t *model)
     return model->state_count;
 }
 
+bool model_block(const model_t *model, int i, model_block_t *out)
+{
+    if (i >= model->groups)
+        return false;
+    const group_t *group = &model->group[i];
+    *out = (model_block_t){
+        .values = group->values,
+        .rows = group->rows,
+        .width = group->width,
+        .state = group->state,
+        .state_floats = group->rows * model->optimizer->state_floats(group->width),
+    };
+    snprintf(out->name, sizeof out->name, "block %d", i); /* a learned part of an activation, before the first layer */
+    for (int l = 0; l < model->layers; l++) {
+        const layer_t *layer = &model->layer[l];
+        const char *what = group->values == layer->weights                ? "weights"
+                           : group->values == layer->bias                 ? "bias"
+                           : layer->gain && group->values == layer->gain  ? "gain"
+                           : layer->gain && group->values == layer->shift ? "shift"
+                                                                          : NULL;
+        if (what)
+            snprintf(out->name, sizeof out->name, "layer %d %s", l + 1, what);
+    }
+    return true;
+}
+
 int64_t model_flops(const model_t *model)
 {
     int64_t products = 0;

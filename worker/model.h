@@ -6,6 +6,7 @@
 #ifndef SMELTER_MODEL_H
 #define SMELTER_MODEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -48,6 +49,16 @@ int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */
 int64_t model_state_count(const model_t *model);
+/* A block of a network's parameters by name, for a network that starts from another's: "layer 1 weights", "layer 2 bias", ... */
+typedef struct model_block {
+    char name[32];
+    int64_t values, rows, width;  /* [rows][width] from this offset of model_values on */
+    int64_t state, state_floats;  /* its optimizer state, from this offset of model_state on */
+} model_block_t;
+
+/* model_block - block i of the network, in order of offsets; false where there are no more. */
+bool model_block(const model_t *model, int i, model_block_t *out);
+
 /* model_refresh - recompute derived values after the caller changed model_values. */
 void model_refresh(model_t *model);
 

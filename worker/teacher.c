@@ -35,8 +35,8 @@ status_t teacher_put(teacher_t *t, int64_t first, const float *p, int64_t n)
                     (long long)first, (long long)(first + n), (long long)t->known, (long long)t->rows);
     for (int64_t i = 0; i < n; i++)
         if (!(p[i] >= 0.0f && p[i] <= 1.0f))
-            return FAIL(ST_MESSAGE, "a teacher's prediction of example %lld is %g, which is no probability", (long long)(first + i),
-                        (double)p[i]);
+            return FAIL(ST_MESSAGE, "a teacher's prediction of example %lld is %g, which is no probability",
+                        (long long)(first + i), (double)p[i]);
     memcpy(t->p + first, p, (size_t)n * sizeof *p);
     t->known += n;
     return ST_OK;

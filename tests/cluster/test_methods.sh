@@ -4,7 +4,7 @@
 # Proves: every variant is trained and reported; "bit-identical across worker and server counts" (DESIGN 3, L3) holds for every
 # objective, for shared embeddings, for solved widths and for distillation, where the teacher's predictions cross the cluster;
 # shared embeddings pull the rows of a single network; a teacher is trained before its student, and an interrupted experiment asks
-# again for the predictions that its students miss.
+# again for the predictions that its students miss; a run starts from another one's parameters on any cluster.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 build=${1:?usage: tests/cluster/test_methods.sh BUILD}
@@ -104,4 +104,23 @@ timeout 60 "$smelter" compare "$work/other.yaml" --out "$work/other" >"$work/oth
 code=$?
 [ $code != 0 ] && grep -qE 'its teacher teacher was trained on another dataset|have different datasets' "$work/other.log"
 report "a teacher on other data is refused" $? "$work/other.log"
+
+# Scoring a student needs no teacher.
+timeout 60 "$smelter" predict "$work/one/distill/r0" "$work/data" --out "$work/p" >"$work/p.log" 2>&1 && cmp -s "$work/p.f32" "$work/one/distill/r0/predictions.f32"
+report "a student predicts without its teacher" $? "$work/p.log"
+
+# warm OUT [--set ...] - the ensemble's configuration, started from its finished run, which one server stored
+warm() {
+    local out=$1
+    shift
+    timeout 60 "$smelter" train "$work/one/ensemble/r0/config.yaml" --out "$work/$out" --set warm_start="$work/one/ensemble/r0" \
+        --set data.path="$work/data" "$@" >"$work/$out.log" 2>&1
+}
+warm still --set cluster.workers=2 --set cluster.servers=3 --set embedding.learning_rate=0 --set dense.learning_rate=0 &&
+    cmp -s "$work/still/predictions.f32" "$work/one/ensemble/r0/predictions.f32" && grep -q '21 of 21 tables and 18 of 18 blocks' "$work/still.log"
+report "a warm start that learns nothing predicts what the run before it did" $? "$work/still.log"
+warm again1 --set cluster.workers=1 && warm again2 --set cluster.workers=2 --set cluster.servers=2 &&
+    [ "$(grep '^digest' "$work/again1.log")" = "$(grep '^digest' "$work/again2.log")" ] && grep -q '^digest' "$work/again1.log" &&
+    ! cmp -s "$work/again1/predictions.f32" "$work/one/ensemble/r0/predictions.f32"
+report "a warm start goes on to the same digest on any cluster" $? "$work/again1.log"
 exit $failed

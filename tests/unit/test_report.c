@@ -383,6 +383,7 @@ static void test_manifest_of_another_experiment(void **state)
     REFUSED(result.order_seed, 5, "its order seed is 11, wanted is 5")
     REFUSED(dataset_hash, 8, "its dataset hash is 0000000000000007, wanted is 0000000000000008")
     REFUSED(config_hash, 8, "its configuration hash is fedcba9876543210, wanted is 0000000000000008")
+    REFUSED(teacher_hash, 8, "its teacher's configuration hash is 0000000000000000, wanted is 0000000000000008")
     REFUSED(workers, 4, "its number of workers is 2, wanted is 4")
     REFUSED(servers, 4, "its number of servers is 1, wanted is 4")
 #undef REFUSED

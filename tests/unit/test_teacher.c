@@ -1,6 +1,6 @@
-/* Proves: a teacher's predictions arrive whole or are refused with the reason; the loader puts beside every training example the
- * prediction of that very example, whatever the order and the worker, and none where a plan has no teacher; the file of a finished
- * teacher is read back as written, and refused where it belongs to another number of examples. */
+/* Proves: a teacher's predictions arrive whole or are refused with the reason; the loader puts beside every training example
+ * the prediction of that very example, whatever the order and the worker, and none where a plan has no teacher; the file of a
+ * finished teacher is read back as written, and refused where it belongs to another number of examples. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -115,7 +115,8 @@ static void test_file(void **state)
     catch_start();
     assert_int_equal(teacher_file_read(dir, 4, &got), ST_INPUT);
     catch_stop();
-    assert_caught("teacher.f32 has 12 bytes and not the 16 of 4 training examples; remove the folder to train the teacher again");
+    assert_caught(
+        "teacher.f32 has 12 bytes and not the 16 of 4 training examples; remove the folder to train the teacher again");
     assert_null(got);
 }
 

@@ -1,0 +1,227 @@
+#include "launcher/warm_start.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "launcher/inputs.h"
+#include "launcher/manifest.h"
+#include "worker/embedding.h"
+#include "worker/model.h"
+
+/* The finished run. */
+typedef struct source {
+    const char *dir; /* borrowed */
+    config_t *config;
+    inputs_t inputs;
+    manifest_t manifest;
+} source_t;
+
+static void source_fini(source_t *s)
+{
+    config_destroy(&s->config);
+    inputs_fini(&s->inputs);
+    manifest_fini(&s->manifest);
+}
+
+static status_t source_read(const char *dir, source_t *out)
+{
+    char *path = mem_printf("%s/config.yaml", dir), *text = NULL;
+    size_t bytes;
+    bool found;
+    status_t status;
+    out->dir = dir;
+    TRY_DONE(manifest_read(dir, &out->manifest, &found));
+    if (!found) {
+        status = FAIL(ST_INPUT,
+                      "warm_start: %s holds no finished run (there is no manifest.json); name the folder of one, for example "
+                      "out/NAME or out/NAME/VARIANT/r0",
+                      dir);
+        goto done;
+    }
+    TRY_DONE(file_read(path, &text, &bytes));
+    TRY_DONE(config_from_text(text, bytes, path, &out->config));
+    TRY_DONE(inputs_read(dir, &out->inputs));
+done:
+    mem_free(path);
+    mem_free(text);
+    return status;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+
+/* The categorical field of this name among those of the dataset, or -1. */
+static int field_of(const dataset_info_t *info, const char *name)
+{
+    for (int f = 0; f < info->single + info->multi; f++)
+        if (strcmp(info->fields[info->numeric + f].name, name) == 0)
+            return f;
+    return -1;
+}
+
+static bool same_rows(const config_t *a, const config_t *b)
+{
+    return a->embedding.dim == b->embedding.dim && a->embedding.optimizer == b->embedding.optimizer;
+}
+
+static void plan_tables(const source_t *s, const config_t *config, const dataset_info_t *info, warm_start_t *plan)
+{
+    const int fields = s->inputs.single + s->inputs.multi, here = info->single + info->multi;
+    plan->tables = (int32_t)config_tables(s->config) * fields;
+    plan->map = MEM_ARRAY(int32_t, plan->tables);
+    const bool fits = same_rows(s->config, config);
+    for (int32_t t = 0; t < plan->tables; t++) {
+        const int component = t / fields, field = field_of(info, s->inputs.fields[s->inputs.numeric + t % fields].name);
+        const bool taken = fits && field >= 0 && component < config_tables(config);
+        plan->map[t] = taken ? component * here + field : -1;
+        plan->tables_taken += taken;
+        if (!taken)
+            log_info("warm start: table %s of component %d is not taken: %s",
+                     s->inputs.fields[s->inputs.numeric + t % fields].name, component,
+                     !fits       ? "its rows have another width or optimizer"
+                     : field < 0 ? "the dataset has no such field"
+                                 : "this run has no such component");
+    }
+}
+
+/* ---- networks -------------------------------------------------------------------------------------------------------- */
+
+static bool same_inputs(const inputs_t *a, const dataset_info_t *b)
+{
+    bool same = a->numeric == b->numeric && a->single == b->single && a->multi == b->multi;
+    for (int f = 0; same && f < b->numeric + b->single + b->multi; f++)
+        same = strcmp(a->fields[f].name, b->fields[f].name) == 0;
+    return same;
+}
+
+static bool find_block(const model_t *model, const char *name, model_block_t *out)
+{
+    for (int i = 0; model_block(model, i, out); i++)
+        if (strcmp(out->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_piece(warm_start_t *plan, int component, int64_t first, const float *floats, int64_t n)
+{
+    if (n > 0)
+        plan->pieces[plan->n_pieces++] = (warm_piece_t){component, first, n, floats};
+}
+
+/* Why a block is not taken, or NULL where it is; *from becomes the block of the finished run. */
+static const char *refuse_block(const model_t *there, const model_block_t *to, bool inputs_match, bool same_optimizer,
+                                model_block_t *from)
+{
+    if (!find_block(there, to->name, from))
+        return "the run has no such block";
+    if (from->rows != to->rows || from->width != to->width)
+        return "it has another shape there";
+    if (!inputs_match && strcmp(to->name, "layer 1 weights") == 0)
+        return "the inputs have other names or another order";
+    return same_optimizer ? NULL : "it was trained by another optimizer";
+}
+
+/* Component k: compare the two networks block by block. */
+static void plan_network(const source_t *s, const config_t *config, const dataset_info_t *info, int k, const model_t *there,
+                         const model_t *here, warm_start_t *plan)
+{
+    const bool inputs_match = same_inputs(&s->inputs, info),
+               same_optimizer = s->config->dense.optimizer == config->dense.optimizer;
+    model_block_t to, from;
+    for (int i = 0; model_block(here, i, &to); i++) {
+        const char *reason = refuse_block(there, &to, inputs_match, same_optimizer, &from);
+        plan->blocks++;
+        if (reason) {
+            log_info("warm start: %s of component %d is not taken: %s", to.name, k, reason);
+            continue;
+        }
+        plan->blocks_taken++;
+        add_piece(plan, k, to.values, plan->dense[k] + from.values, to.rows * to.width);
+        add_piece(plan, k, model_parameters(here) + to.state, plan->dense[k] + model_parameters(there) + from.state,
+                  to.state_floats);
+    }
+}
+
+static status_t read_dense(const source_t *s, int k, const model_t *there, float **out)
+{
+    char *path = mem_printf("%s/dense-%d.f32", s->dir, k), *data = NULL;
+    size_t bytes = 0;
+    const size_t wanted = (size_t)(model_parameters(there) + model_state_count(there)) * sizeof(float);
+    status_t status = file_read(path, &data, &bytes);
+    if (status == ST_OK && bytes != wanted)
+        status =
+            FAIL(ST_CORRUPT, "%s has %zu bytes, and the network of its config.yaml has %zu; the files changed after training",
+                 path, bytes, wanted);
+    mem_free(path);
+    if (status == ST_OK)
+        *out = (float *)(void *)data; /* as aligned as all of mem_alloc */
+    else
+        mem_free(data);
+    return status;
+}
+
+static status_t plan_networks(const source_t *s, const config_t *config, const dataset_info_t *info, warm_start_t *plan)
+{
+    const dataset_info_t old = {.numeric = s->inputs.numeric, .single = s->inputs.single, .multi = s->inputs.multi};
+    plan->components = (int)s->config->model.components;
+    plan->dense = MEM_ARRAY(float *, plan->components);
+    status_t status = ST_OK;
+    for (int k = 0; k < config->model.components && status == ST_OK; k++) {
+        model_t *there = NULL, *here = NULL;
+        if (k >= plan->components) {
+            log_info("warm start: component %d starts anew: the run has %d", k, plan->components);
+            continue;
+        }
+        TRY_DONE(model_create(s->config, k, embedding_inputs(&old, (int)s->config->embedding.dim), 1, &there));
+        TRY_DONE(model_create(config, k, embedding_inputs(info, (int)config->embedding.dim), 1, &here));
+        TRY_DONE(read_dense(s, k, there, &plan->dense[k]));
+        if (!plan->pieces) {
+            model_block_t block;
+            int blocks = 0;
+            while (model_block(here, blocks, &block))
+                blocks++;
+            plan->pieces = MEM_ARRAY(warm_piece_t, 2 * blocks * config->model.components);
+        }
+        plan_network(s, config, info, k, there, here, plan);
+    done:
+        model_destroy(&there);
+        model_destroy(&here);
+    }
+    return status;
+}
+
+status_t warm_start_plan(const config_t *config, const dataset_info_t *info, warm_start_t *out)
+{
+    source_t source = {0};
+    warm_start_t plan = {.dir = mem_strdup(config->warm_start)};
+    status_t status;
+    TRY_DONE(source_read(plan.dir, &source));
+    plan.folders = (int)(source.manifest.servers * source.manifest.shards_per_server);
+    plan_tables(&source, config, info, &plan);
+    TRY_DONE(plan_networks(&source, config, info, &plan));
+    const int here = (int)config_tables(config) * (info->single + info->multi);
+    log_info("warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir, plan.tables_taken,
+             here, plan.blocks_taken, plan.blocks);
+    if (plan.tables_taken + plan.blocks_taken == 0)
+        status = FAIL(ST_INPUT, "warm_start: nothing of %s fits this run by name and shape; the lines above say why", plan.dir);
+done:
+    source_fini(&source);
+    if (status == ST_OK)
+        *out = plan;
+    else
+        warm_start_fini(&plan);
+    return status;
+}
+
+void warm_start_fini(warm_start_t *plan)
+{
+    for (int k = 0; k < plan->components && plan->dense; k++)
+        mem_free(plan->dense[k]);
+    mem_free(plan->dir);
+    mem_free(plan->map);
+    mem_free(plan->pieces);
+    mem_free(plan->dense);
+    *plan = (warm_start_t){0};
+}

@@ -1,0 +1,38 @@
+/* warm_start.h - which parameters of a finished run a new one starts from (warm_start: DIR), by name and shape.
+ *
+ * A table is taken where component number and field name are the same and rows have the same width and optimizer; a block of a
+ * network ("layer 2 weights") where component number, name, shape and optimizer are the same. The weights of layer 1 meet the
+ * inputs column by column, so they are taken only where all inputs have the same names in the same order. Rows and blocks come
+ * with their optimizer state. What is not taken starts as in any run.                                                     */
+#ifndef SMELTER_WARM_START_H
+#define SMELTER_WARM_START_H
+
+#include "common/config/config.h"
+#include "worker/data/dataset.h"
+
+/* Consecutive floats of a component, counted from its first value through its last state (as DENSE has them). */
+typedef struct warm_piece {
+    int component;
+    int64_t first, n;
+    const float *floats; /* borrowed from the plan */
+} warm_piece_t;
+
+typedef struct warm_start {
+    char *dir;      /* of the finished run; **owned**, as all: warm_start_fini */
+    int folders;    /* shards that stored its tables */
+    int32_t tables; /* it has so many ... */
+    int32_t *map;   /* [tables] ... and each goes to this table, or -1 */
+    int32_t tables_taken;
+    warm_piece_t *pieces;
+    int n_pieces;
+    int blocks_taken, blocks; /* of this run's networks */
+    int components;           /* of the finished run */
+    float **dense;            /* [components] */
+} warm_start_t;
+
+/* warm_start_plan - read the run in config->warm_start and decide; one log line per part that is taken or not.
+ * ST_INPUT: there is no finished run, or nothing of it fits;  ST_CORRUPT: its files are not what a run writes. */
+WARN_UNUSED status_t warm_start_plan(const config_t *config, const dataset_info_t *info, warm_start_t *out);
+void warm_start_fini(warm_start_t *plan);
+
+#endif
