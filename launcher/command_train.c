@@ -173,6 +173,39 @@ static void recall_teachers(const comparison_t *c, manifest_t *done, bool *have)
         }
 }
 
+static status_t check_pair(const comparison_t *c, int v, const manifest_t *a, const manifest_t *b)
+{
+    const uint32_t vary = (c->experiment->variants ? c->experiment->configs[v] : c->experiment->base)->experiment.vary;
+    return manifest_check_replicas(a, b, vary & 1u << VARY_INIT, vary & 1u << VARY_ORDER, vary & 1u << VARY_WORKERS);
+}
+
+/* Replicas of a variant differ in its sources alone: those that are there with those that this job would train. Said before
+ * hours of training, not after. */
+static status_t check_replicas(const comparison_t *c, const manifest_t *done, const bool *have)
+{
+    for (int v = 0; v < c->variants; v++) {
+        const manifest_t *first = NULL;
+        int missing = -1;
+        for (int r = 0; r < c->replicas; r++) {
+            const int i = v * c->replicas + r;
+            if (have[i] && first)
+                TRY(check_pair(c, v, first, &done[i]));
+            else if (have[i])
+                first = &done[i];
+            else if (missing < 0)
+                missing = r;
+        }
+        if (!first || missing < 0)
+            continue;
+        manifest_t wanted;
+        TRY(coordinator_wanted(c->coordinator, variant_index(c, v), missing, &wanted));
+        status_t status = check_pair(c, v, first, &wanted);
+        manifest_fini(&wanted);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
 /* Train what is missing; every replica's result moves into `result`. */
 static status_t train_all(comparison_t *c, experiment_result_t *result)
 {
@@ -188,6 +221,8 @@ static status_t train_all(comparison_t *c, experiment_result_t *result)
     }
     if (status == ST_OK)
         recall_teachers(c, done, have);
+    if (status == ST_OK)
+        status = check_replicas(c, done, have);
     for (int i = 0; i < c->variants * c->replicas; i++)
         kept += have[i];
     c->to_train = c->variants * c->replicas - kept;

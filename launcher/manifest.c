@@ -201,6 +201,48 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
     return ST_OK;
 }
 
+/* One line for two replicas that must not be compared. */
+static status_t replicas_differ(const manifest_t *a, const manifest_t *b, const char *what, const char *in_a, const char *in_b)
+{
+    return FAIL(ST_INPUT, "%s: replicas %d and %d differ in their %s (%s and %s), which is none of the variant's experiment.vary; their "
+                          "prediction difference would mean nothing: train them again in another --out",
+                a->variant, a->result.replica, b->result.replica, what, in_a, in_b);
+}
+
+static status_t same_number(const manifest_t *a, const manifest_t *b, const char *what, int64_t in_a, int64_t in_b)
+{
+    char text_a[24], text_b[24];
+    snprintf(text_a, sizeof text_a, "%" PRId64, in_a);
+    snprintf(text_b, sizeof text_b, "%" PRId64, in_b);
+    return in_a == in_b ? ST_OK : replicas_differ(a, b, what, text_a, text_b);
+}
+
+static status_t same_text(const manifest_t *a, const manifest_t *b, const char *what, const char *in_a, const char *in_b)
+{
+    return strcmp(in_a, in_b) == 0 ? ST_OK : replicas_differ(a, b, what, in_a, in_b);
+}
+
+status_t manifest_check_replicas(const manifest_t *a, const manifest_t *b, bool vary_init, bool vary_order, bool vary_workers)
+{
+    char hash_a[17], hash_b[17];
+    hash_text(a->dataset_hash, hash_a);
+    hash_text(b->dataset_hash, hash_b);
+    TRY(same_text(a, b, "dataset", hash_a, hash_b));
+    TRY(same_text(a, b, "build", a->build, b->build));
+    TRY(same_text(a, b, "matrix kernels", a->kernels, b->kernels));
+    TRY(same_text(a, b, "determinism level", a->determinism, b->determinism));
+    TRY(same_number(a, b, "number of steps", a->steps, b->steps));
+    if (!vary_init)
+        TRY(same_number(a, b, "initialisation seed", a->result.init_seed, b->result.init_seed));
+    if (!vary_order)
+        TRY(same_number(a, b, "order seed", a->result.order_seed, b->result.order_seed));
+    if (!vary_workers && strcmp(a->determinism, "invariant") != 0) {
+        TRY(same_number(a, b, "number of workers", a->workers, b->workers));
+        TRY(same_number(a, b, "number of servers", a->servers, b->servers));
+    }
+    return ST_OK;
+}
+
 void manifest_fini(manifest_t *manifest)
 {
 #define FREE(name) mem_free(manifest->name);

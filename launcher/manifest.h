@@ -41,6 +41,12 @@ WARN_UNUSED status_t manifest_read(const char *folder, manifest_t *out, bool *fo
  * ST_INPUT names the first thing that differs, and both values. Build and kernels that differ are warned about. */
 WARN_UNUSED status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder);
 
+/* manifest_check_replicas - may the prediction difference of two replicas of a variant be taken? They may differ in the sources that
+ * are said to vary and in nothing else: dataset, build, kernels, level, steps, seeds, cluster (any at invariant).
+ * ST_INPUT names the first other difference, and both values. */
+WARN_UNUSED status_t manifest_check_replicas(const manifest_t *a, const manifest_t *b, bool vary_init, bool vary_order,
+                                             bool vary_workers);
+
 void manifest_fini(manifest_t *manifest);
 
 #endif
