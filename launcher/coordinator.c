@@ -122,8 +122,8 @@ static void tell_to_stop(coordinator_t *c, int rank, bool failed)
 }
 
 /* Take goodbyes for at most this long, or until every rank that can has said it. A rank that speaks for the first time while the
- * job is being stopped is told so. */
-static void hear_goodbyes(coordinator_t *c, int64_t patience_ns, bool stopping)
+ * job is being stopped is told so, and whether it failed: the ranks of a job without runs may not have spoken before. */
+static void hear_goodbyes(coordinator_t *c, int64_t patience_ns, bool stopping, bool failed)
 {
     const roster_t *roster = c->o.roster;
     const int64_t end = net_now_ns(c->o.net) + patience_ns;
@@ -137,7 +137,7 @@ static void hear_goodbyes(coordinator_t *c, int64_t patience_ns, bool stopping)
             c->seen_ns[peer] = net_now_ns(c->o.net);
             c->said_bye[peer] |= type == WIRE_BYE;
             if (stopping && !c->heard[peer] && !c->said_bye[peer])
-                tell_to_stop(c, peer, true);
+                tell_to_stop(c, peer, failed);
             c->heard[peer] = true;
             continue;
         }
@@ -159,7 +159,7 @@ static status_t name_the_dead(coordinator_t *c)
     if (c->o.starter_reports)
         return ST_STOPPED;
     const int64_t start_ns = net_now_ns(c->o.net);
-    hear_goodbyes(c, GOODBYE_NS, false);
+    hear_goodbyes(c, GOODBYE_NS, false, false);
     for (int r = 1; r < roster->size; r++) {
         const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
         if (!c->said_bye[r] && (here ? roster_is_gone(roster, r) : c->seen_ns[r] < start_ns) && used < sizeof names)
@@ -795,5 +795,5 @@ void coordinator_stop(coordinator_t *c, status_t status)
     for (int r = 1; r < roster->size; r++)
         if (c->heard[r] && !c->said_bye[r] && !is_lost(c, r))
             tell_to_stop(c, r, status != ST_OK);
-    hear_goodbyes(c, status == ST_OK ? c->deadline_ns : 2000000000, true);
+    hear_goodbyes(c, status == ST_OK ? c->deadline_ns : 2000000000, true, status != ST_OK);
 }
