@@ -1,8 +1,8 @@
 /* bench.h - what the benchmarks share: time, medians, the skewed keys of row benchmarks and the bare matrix products of the
  * paper's toy net.
  *
- * A benchmark prints `name value` lines on standard output; run.sh gathers them. What is compared is measured in turns within one
- * run, and the median of the turns counts, because other work on the machine comes and goes. */
+ * A benchmark prints `name value` lines on standard output; run.sh gathers them. What is compared is measured in turns within
+ * one run, and the median of the turns counts, because other work on the machine comes and goes. */
 #ifndef SMELTER_BENCH_H
 #define SMELTER_BENCH_H
 

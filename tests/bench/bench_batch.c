@@ -1,8 +1,8 @@
 /* bench_batch - what stands between a dataset and the network's input, in one thread and without a cluster: building a batch
  * (fetch, de-duplication, list of uses), gathering its rows into a matrix, summing gradients per key.
  *
- * Prints `name value` lines in nanoseconds per value (a value is one categorical entry of one example) and, beside them, a copy of
- * the bytes that a gather moves; medians over batches of one epoch in full shuffle.
+ * Prints `name value` lines in nanoseconds per value (a value is one categorical entry of one example) and, beside them, a copy
+ * of the bytes that a gather moves; medians over batches of one epoch in full shuffle.
  *
  * usage: bench_batch DATASET DIM BATCH LANES */
 #include <stdio.h>

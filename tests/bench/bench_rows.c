@@ -1,5 +1,5 @@
-/* bench_rows - pulls and pushes through the whole stack: the worker's client in one process, a shard in another, ZeroMQ over ipc
- * between them. 20,000 distinct keys a request, power-law out of 2,000,000 rows, dim 16, AdaGrad, one request in flight.
+/* bench_rows - pulls and pushes through the whole stack: the worker's client in one process, a shard in another, ZeroMQ over
+ * ipc between them. 20,000 distinct keys a request, power-law out of 2,000,000 rows, dim 16, AdaGrad, one request in flight.
  *
  *     pull   from sending the keys until every row can be read in the worker's memory, and its release
  *     push   from laying out the keys until the shard has applied the gradients, which the answer to an empty pull sent behind

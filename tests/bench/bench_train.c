@@ -1,7 +1,7 @@
 /* bench_train - what whole runs of the program cost, from the manifests that they leave.
  *
- *     toy       the paper's toy net, one worker, one server, batches of 1,024: seconds of a training step, beside the seconds of its
- *               bare matrix products, which are measured before and after every run
+ *     toy       the paper's toy net, one worker, one server, batches of 1,024: seconds of a training step, beside the seconds of
+ *               its bare matrix products, which are measured before and after every run
  *     workers   CPU-seconds of all ranks per example for 1, 2 and 4 workers
  *     kuairand  examples/s of configs/kuairand.yaml, its base variant (a single ReLU network)
  *

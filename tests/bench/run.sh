@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # tests/bench/run.sh BUILD - every benchmark, a table of what matters, and all numbers in out/bench.json, one flat object.
 #
-# A benchmark is a program BUILD/tests/bench/bench_* that prints `name value` lines; its head says what it measures and how. Each
-# compares things measured in turns within one run, so that the ratios mean the same on every machine. Whole runs train in a
-# scratch folder that is removed at the end. Without SMELTER_DATA the run on KuaiRand's log is skipped and its number is null.
+# A benchmark is a program BUILD/tests/bench/bench_* that prints `name value` lines; its head says what it measures and how.
+# Each compares things measured in turns within one run, so that the ratios mean the same on every machine. Whole runs train in
+# a scratch folder that is removed at the end. Without SMELTER_DATA the run on KuaiRand's log is skipped and its number is null.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ $# -ne 1 ]; then
@@ -33,9 +33,10 @@ value() { awk -v name="$1" '$1 == name { print $2 }' "$numbers"; }
 
 # row NAME FORMAT TEXT BAR - one line of the table; FORMAT is awk's, over the value v.
 row() {
-    local v
+    local v shown
     v=$(value "$1")
-    printf '%-52s %14s   %s\n' "$3" "$(awk -v v="${v:-null}" "BEGIN { if (v == \"null\") print \"skipped\"; else printf $2 }")" "$4"
+    shown=$(awk -v v="${v:-null}" "BEGIN { if (v == \"null\") print \"skipped\"; else printf $2 }")
+    printf '%-52s %14s   %s\n' "$3" "$shown" "$4"
 }
 
 read -r load _ </proc/loadavg
@@ -69,6 +70,7 @@ row cpu_seconds_per_example_w4 '"%.2f us", v * 1e6' "                        4 w
 row kuairand_examples_per_second '"%.0f /s", v' "examples of configs/kuairand.yaml, single ReLU" "over 103,000 /s"
 
 mkdir -p out
-awk 'BEGIN { printf "{" } { printf "%s\n  \"%s\": %s", (NR > 1 ? "," : ""), $1, $2 } END { print "\n}" }' "$numbers" >"$scratch/bench.json"
+awk 'BEGIN { printf "{" } { printf "%s\n  \"%s\": %s", (NR > 1 ? "," : ""), $1, $2 } END { print "\n}" }' \
+    "$numbers" >"$scratch/bench.json"
 mv "$scratch/bench.json" out/bench.json
 printf '\nall numbers: out/bench.json\n'
