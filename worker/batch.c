@@ -111,8 +111,9 @@ static void copy_rows(batch_builder_t *b, batch_t *batch, const dataset_info_t *
         int64_t row = b->examples[r].row;
         batch->label[r] = block->label[row];
         batch->group[r] = block->group[row];
-        memcpy(&b->singles[(int64_t)r * info->single], &block->single[row * info->single],
-               sizeof *b->singles * (size_t)info->single);
+        if (info->single)
+            memcpy(&b->singles[(int64_t)r * info->single], &block->single[row * info->single],
+                   sizeof *b->singles * (size_t)info->single);
         if (info->numeric)
             memcpy(&batch->values[(int64_t)r * info->numeric], &block->numeric[row * info->numeric],
                    sizeof(float) * (size_t)info->numeric);
@@ -266,7 +267,7 @@ status_t batch_build(batch_builder_t *b, const int64_t *positions, int rows, int
     batch->uniques = found;
 
     size_t uses = (size_t)rows * (size_t)info->single + batch->multi_at[(int64_t)info->multi * rows], cap = batch->uses_cap;
-    MEM_GROW(batch->keys, batch->keys_cap, (size_t)found);
+    MEM_GROW(batch->keys, batch->keys_cap, (size_t)found + 1); /* not NULL where there are none: slices of it are copied */
     MEM_GROW(batch->use_first, batch->firsts_cap, (size_t)found + 2);
     MEM_GROW(batch->use_row, cap, uses);
     MEM_GROW(batch->use_scale, batch->uses_cap, uses);
