@@ -107,7 +107,7 @@ static status_t run_server(const experiment_t *experiment, const roster_t *roste
     status_t status = server_run(&o);
     if (status == ST_STOPPED && roster->rank == 1 && roster_is_gone(roster, 0) && !getenv(STARTED)) {
         char name[160]; /* the coordinator names everybody else who died */
-        log_error("%s died; the job ends", roster_full_name(roster, 0, name, sizeof name));
+        log_error("%s died without a goodbye; the job ends", roster_full_name(roster, 0, name, sizeof name));
     }
     return status;
 }

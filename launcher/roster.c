@@ -65,9 +65,11 @@ static status_t check_sizes(roster_t *roster, const config_t *config, bool speak
     if (workers < 1 || (config->cluster.workers && workers != config->cluster.workers)) {
         char text[64] = "any number of workers";
         if (config->cluster.workers)
-            snprintf(text, sizeof text, "%lld workers", (long long)config->cluster.workers);
-        return speak ? FAIL(ST_INPUT, "-np %d does not fit: the configuration wants 1 coordinator, %lld servers and %s; %s",
-                            roster->size, (long long)config->cluster.servers, text, advice)
+            snprintf(text, sizeof text, "%lld worker%s", (long long)config->cluster.workers,
+                     config->cluster.workers == 1 ? "" : "s");
+        return speak ? FAIL(ST_INPUT, "-np %d does not fit: the configuration wants 1 coordinator, %lld server%s and %s; %s",
+                            roster->size, (long long)config->cluster.servers, config->cluster.servers == 1 ? "" : "s", text,
+                            advice)
                      : ST_INPUT;
     }
     roster->servers = (int)config->cluster.servers;
@@ -202,6 +204,20 @@ static status_t dial_shards(const roster_t *roster, net_t *net, const char *all,
     return ST_OK;
 }
 
+/* The coordinator listens before the servers do, because what is wrong with its interface is mostly wrong everywhere, and is to be
+ * said once. False: it does not, has said why, and *status is its own on all ranks. Collective. */
+static bool coordinator_listens(cluster_t *cluster, status_t *status)
+{
+    const int32_t mine = (int32_t)*status;
+    int32_t *all = MEM_ARRAY(int32_t, cluster_size(cluster));
+    status_t heard = cluster_gather_all(cluster, &mine, sizeof mine, all);
+    const bool listens = heard == ST_OK && all[0] == ST_OK;
+    if (!listens)
+        *status = heard == ST_OK ? (status_t)all[0] : heard;
+    mem_free(all);
+    return listens;
+}
+
 status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets, net_t **control)
 {
     const bool single = one_host(roster);
@@ -217,6 +233,8 @@ status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config
     status_t status = net_zmq_create(roster->rank, config->cluster.deadline_s, control), heard;
     if (status == ST_OK && role == ROLE_COORDINATOR)
         status = net_zmq_listen(*control, tcp, config->cluster.interface, mine);
+    if (!coordinator_listens(cluster, &status))
+        goto done;
     for (int i = 0; role == ROLE_SERVER && i < roster->shards_per_server && status == ST_OK; i++) {
         status = net_zmq_create(roster->rank, config->cluster.deadline_s, &shard_nets[i]);
         if (status == ST_OK)
@@ -234,6 +252,7 @@ status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config
         status = net_zmq_dial(*control, PEER_COORDINATOR, all);
     if (status == ST_OK && role != ROLE_SERVER)
         status = dial_shards(roster, *control, all, block);
+done:
     mem_free(mine);
     mem_free(all);
     return status;
