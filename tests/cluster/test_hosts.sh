@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# test_hosts.sh BUILD - whole jobs across two hosts: two network namespaces of this machine, joined by a wire.
+#
+# PROTOCOL: "On one host it is ipc, across hosts tcp://ADDRESS:PORT on the configured interface"; level 3 gives the same model
+# wherever its ranks run; a rank that dies on another host is named with that host.
+# shellcheck source=tests/lib/cluster.sh
+. "$(dirname "$0")/../lib/cluster.sh"
+small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 2, heartbeat_ms: 200, deadline_s: 5}'
+TWO_HOSTS=tests/cluster/two_hosts.sh
+
+one_host() {
+    train "$T/ipc"
+    ONE=$(digest_of "$T/ipc")
+    expect "there is no digest" [ ${#ONE} = 32 ]
+    train "$T/tcp" cluster.transport=tcp cluster.interface=lo
+    expect "tcp gives $(digest_of "$T/tcp"), ipc $ONE" [ "$(digest_of "$T/tcp")" = "$ONE" ]
+}
+
+# The coordinator and a server here, a server and both workers there; then everything but the workers here.
+two_hosts() {
+    local here there
+    for here in 2 3; do
+        there=$((5 - here))
+        run "$T/log" "$TWO_HOSTS" $here $there -- "$SMELTER" train "$T/c.yaml" --out "$T/net$here"
+        expect "$here + $there ranks: exit code $CODE" [ "$CODE" = 0 ]
+        expect "$here + $there ranks: $(digest_of "$T/net$here") instead of $ONE" [ "$(digest_of "$T/net$here")" = "$ONE" ]
+    done
+    expect_nothing_left
+}
+
+named_interface() {
+    run "$T/log" "$TWO_HOSTS" 2 3 -- "$SMELTER" train "$T/c.yaml" --set cluster.interface=eth77 --out "$T/x"
+    expect "exit code $CODE" [ "$CODE" = 2 ]
+    expect_line "$T/log" 'no interface that is up has the name or IPv4 address "eth77"; this host has: lo (127.0.0.1), sm'
+    expect_errors 1 "$T/log"
+}
+
+ipc_refused() {
+    run "$T/log" "$TWO_HOSTS" 2 3 -- "$SMELTER" train "$T/c.yaml" --set cluster.transport=ipc --out "$T/x"
+    expect "exit code $CODE" [ "$CODE" = 2 ]
+    expect_line "$T/log" "cluster.transport is ipc, but ranks run on several hosts (node1 and others); use auto or tcp"
+    expect_errors 1 "$T/log"
+}
+
+killed_over_there() {
+    start "$T/log" "$TWO_HOSTS" 3 2 -- "$SMELTER" train "$T/c.yaml" --set train.epochs=100000 --out "$T/run"
+    wait_for_training "$T/run"
+    local begun=$EPOCHREALTIME
+    kill -KILL "$(rank_pid 4)"
+    finish
+    expect "exit code 0" [ "$CODE" != 0 ]
+    expect "it took more than 10 s" awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { exit !(b - a < 10) }'
+    expect_line "$T/log" "error: worker 1 (rank 4 on node2, pid "
+    expect_line "$T/log" ") died without a goodbye; the job ends"
+    expect_errors 1 "$T/log"
+    expect_nothing_left
+}
+
+case_of "one host: tcp and ipc give one model" one_host
+reason=$("$TWO_HOSTS" 1 1 -- true) && code=0 || code=$?
+if [ $code = 77 ]; then
+    skip "two hosts" "${reason#two hosts: }"
+else
+    case_of "two hosts give the same model as one" two_hosts
+    case_of "two hosts: an interface that does not exist" named_interface
+    case_of "two hosts: ipc is refused" ipc_refused
+    case_of "two hosts: a rank killed on the other one is named with it" killed_over_there
+fi
+finish_tests

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# test_levels.sh BUILD - the determinism levels, by whole jobs under mpirun.
+#
+# DESIGN: "L3: bit-identical across worker and server counts"; "L2: two runs on the same ranks give bit-identical models"; "d = 0 is
+# strict; d = 1 hides network and server behind the compute and is just as deterministic"; "L1: a worker runs at most `staleness` steps
+# ahead; staleness is measured". The digest is over all parameters and optimizer state, so equal digests are equal models.
+# shellcheck source=tests/lib/cluster.sh
+. "$(dirname "$0")/../lib/cluster.sh"
+small_config "$T/c.yaml"
+
+# same_everywhere SETTINGS... - one digest for all worker and server counts, and the same from the files.
+same_everywhere() {
+    local first='' digest recomputed w s
+    for w in 1 2 4; do
+        for s in 1 2 3; do
+            train "$T/r" cluster.workers=$w cluster.servers=$s "$@"
+            digest=$(digest_of "$T/r")
+            recomputed=$("$SMELTER" digest "$T/r" | cut -d' ' -f1)
+            expect "$w workers, $s servers: the manifest says $digest, the files $recomputed" [ "$digest" = "$recomputed" ]
+            first=${first:-$digest}
+            expect "$w workers, $s servers: digest $digest instead of $first" [ "$digest" = "$first" ]
+            rm -rf "$T/r"
+        done
+    done
+    expect "there is no digest" [ ${#first} = 32 ]
+    DIGEST=$first
+}
+
+depth_0() {
+    same_everywhere train.pipeline_depth=0
+    DEPTH_0=$DIGEST
+}
+
+depth_1() {
+    same_everywhere train.pipeline_depth=1
+    DEPTH_1=$DIGEST
+    expect "depths 0 and 1 give the same model, $DEPTH_0" [ "$DEPTH_0" != "$DEPTH_1" ]
+}
+
+shards() {
+    train "$T/r" cluster.shards_per_server=2
+    expect "1 server of 2 shards: $(digest_of "$T/r") instead of $DEPTH_1" [ "$(digest_of "$T/r")" = "$DEPTH_1" ]
+    train "$T/r" cluster.workers=2 cluster.servers=2 cluster.shards_per_server=3
+    expect "2 servers of 3 shards: $(digest_of "$T/r") instead of $DEPTH_1" [ "$(digest_of "$T/r")" = "$DEPTH_1" ]
+    expect "files of $("$SMELTER" digest "$T/r")" [ "$("$SMELTER" digest "$T/r" | cut -d' ' -f1)" = "$DEPTH_1" ]
+    rm -rf "$T/r"
+}
+
+ensemble() {
+    train "$T/e1" model.components=3
+    train "$T/e2" model.components=3 cluster.workers=4 cluster.servers=3
+    train "$T/e3" model.components=3 cluster.workers=2 cluster.servers=2 cluster.shards_per_server=2
+    expect "4 workers, 3 servers differ" [ "$(digest_of "$T/e1")" = "$(digest_of "$T/e2")" ]
+    expect "2 workers, 2 servers of 2 shards differ" [ "$(digest_of "$T/e1")" = "$(digest_of "$T/e3")" ]
+    expect "3 components are 1" [ "$(digest_of "$T/e1")" != "$DEPTH_1" ]
+}
+
+# Three workers do not divide four lanes: only level 3 forbids that.
+sync_repeats() {
+    local settings=(determinism=sync cluster.workers=3 cluster.servers=2)
+    train "$T/s1" "${settings[@]}"
+    train "$T/s2" "${settings[@]}"
+    train "$T/s3" "${settings[@]}" seed=2
+    train "$T/s4" "${settings[@]}" data.order_seed=2
+    expect "a repeat differs" [ "$(digest_of "$T/s1")" = "$(digest_of "$T/s2")" ]
+    expect "the predictions of a repeat differ" cmp -s "$T/s1/predictions.f32" "$T/s2/predictions.f32"
+    expect "another seed gives the same model" [ "$(digest_of "$T/s1")" != "$(digest_of "$T/s3")" ]
+    expect "another order gives the same model" [ "$(digest_of "$T/s1")" != "$(digest_of "$T/s4")" ]
+}
+
+number() { sed -nE "s/^ *\"$2\": ([-0-9.e]+),?$/\1/p" "$1/manifest.json" | head -n 1; }
+
+# near DIR - its evaluation logloss is that of level 2 up to what a few stale gradients do.
+near() {
+    local a b
+    a=$(number "$T/s1" logloss) b=$(number "$1" logloss)
+    expect "logloss $b is far from level 2's $a" awk -v a="$a" -v b="$b" 'BEGIN { exit !(a > 0 && b > 0 && (a - b) ^ 2 < 0.02 ^ 2) }'
+}
+
+staleness() { sed -nE 's/.*staleness of pulls: mean ([0-9.]+) steps, most ([0-9]+)$/\2/p' "$T/train.log"; }
+
+async_trains() {
+    train "$T/a" determinism=async cluster.workers=3 cluster.servers=2
+    near "$T/a"
+    expect "no staleness is told" [ -n "$(staleness)" ]
+}
+
+bounded_keeps_its_bound() {
+    local bound
+    for bound in 0 2; do
+        rm -rf "$T/b"
+        train "$T/b" determinism=bounded train.staleness=$bound cluster.workers=4 cluster.servers=2 train.epochs=6
+        expect "staleness '$(staleness)' with the bound $bound" [ "$(staleness)" -le $bound ]
+    done
+    rm -rf "$T/b"
+    train "$T/b" determinism=bounded train.staleness=2 cluster.workers=3 cluster.servers=2
+    near "$T/b"
+}
+
+# "Startup to first step under 2 s on one host": a job of one step is more than that. The bound leaves room for a busy machine.
+startup() {
+    train "$T/one" train.max_steps=1 cluster.workers=2 cluster.servers=2
+    echo "# a job of 5 ranks and 1 step took $TOOK s"
+    expect "a job of one step took $TOOK s" awk -v t="$TOOK" 'BEGIN { exit !(t < 5) }'
+}
+
+case_of "level 3, depth 0: 1, 2, 4 workers x 1, 2, 3 servers give one model" depth_0
+case_of "level 3, depth 1: 1, 2, 4 workers x 1, 2, 3 servers give one model, another than depth 0" depth_1
+case_of "level 3: several shards per server give the same model" shards
+case_of "level 3: an ensemble is the same on other clusters" ensemble
+case_of "level 2: a repeat is the same, another seed or order is not" sync_repeats
+case_of "level 0 trains as well, and tells its staleness" async_trains
+case_of "level 1 trains as well, and keeps its bound" bounded_keeps_its_bound
+case_of "a job starts within seconds" startup
+finish_tests
