@@ -41,7 +41,7 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
     return exit_code == 2 ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
 }
 
-static status_t start_mpirun(const options_t *options, const experiment_t *experiment)
+status_t job_start(char *const argv[], const experiment_t *experiment)
 {
     progress_t *progress;
     TRY(progress_create(STDERR_FILENO, &progress));
@@ -50,7 +50,7 @@ static status_t start_mpirun(const options_t *options, const experiment_t *exper
     setenv(STARTED, "1", 1);
     mpirun_death_t death = {0};
     int exit_code = 0;
-    TRY(mpirun_spawn(roster_ranks(experiment->base), options->argv, &death, &exit_code));
+    TRY(mpirun_spawn(roster_ranks(experiment->base), argv, &death, &exit_code));
     return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
 }
 
@@ -235,7 +235,7 @@ status_t job_run_prepared(const options_t *options, job_prepare_fn *prepare, job
     TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
     status_t status = prepare(experiment, options);
     if (status == ST_OK)
-        status = start_mpirun(options, experiment);
+        status = job_start(options->argv, experiment);
     experiment_destroy(&experiment);
     return status;
 }

@@ -18,4 +18,8 @@ WARN_UNUSED status_t job_run_prepared(const options_t *options, job_prepare_fn *
  * same command line and report how it ended.  options->argument is the configuration. */
 WARN_UNUSED status_t job_run(const options_t *options, job_lead_fn *lead);
 
+/* job_start - start mpirun on the command argv (NULL-terminated; argv[0] is replaced by this program) with the ranks that the
+ * experiment asks for, wait, and report how it ended. Not under mpirun. */
+WARN_UNUSED status_t job_start(char *const argv[], const experiment_t *experiment);
+
 #endif

@@ -11,10 +11,17 @@ static const command_t commands[] = {
     {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
      " out set ", "Writes results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished there\n"
      "are kept, so an interrupted experiment goes on where it stopped.", command_compare},
+    {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "", command_report},
+    {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set ",
+     "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below --out\n"
+     "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.", command_tune},
     {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a finished run", " out split set ",
      "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction) for --out FILE. The cluster's size is the\n"
      "run's unless --set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},
+    {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss", " out ",
+     "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's results.json: Fig. 4. Pictures (.svg, .png), their\n"
+     "data and their gnuplot scripts go to --out (default out/figures).", command_figures},
     {"import", "INPUT", "make a dataset from a text file: CSV, TSV or libsvm/libfm; plain, .gz or .zst",
      " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.", command_import},
     {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set ",

@@ -385,6 +385,40 @@ static status_t check_references(const tree_t *base, const tree_t *list, const e
 
 /* ---- interface --------------------------------------------------------------------------------------------------- */
 
+/* keep_only - leave the variant of experiment.only, its teachers and those that give them their size; drop the others. */
+static status_t keep_only(const tree_t *base, experiment_t *experiment)
+{
+    const char *only = experiment->base->experiment.only;
+    if (!*only || !experiment->variants)
+        return ST_OK;
+    const int wanted = config_variant(experiment, only);
+    if (wanted < 0) {
+        char *known = variants_text(experiment);
+        status_t status = tree_fail(tree_find(base, "experiment.only"), "'%s' is no variant; allowed: %s", only, known);
+        mem_free(known);
+        return status;
+    }
+    bool *keep = MEM_ARRAY(bool, experiment->variants);
+    for (int v = wanted; v >= 0; v = config_variant(experiment, experiment->configs[v]->teacher.variant)) {
+        const int size = config_variant(experiment, experiment->configs[v]->complexity.match);
+        keep[v] = true;
+        if (size >= 0)
+            keep[size] = true;
+    }
+    int kept = 0;
+    for (int v = 0; v < experiment->variants; v++)
+        if (keep[v]) {
+            experiment->names[kept] = experiment->names[v];
+            experiment->configs[kept++] = experiment->configs[v];
+        } else {
+            mem_free(experiment->names[v]);
+            config_destroy(&experiment->configs[v]);
+        }
+    experiment->variants = kept;
+    mem_free(keep);
+    return ST_OK;
+}
+
 status_t experiment_load(const char *path, const char *const *overrides, int n, experiment_t **out)
 {
     char *text = NULL;
@@ -411,6 +445,8 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
         status = check_baseline(tree, experiment);
     if (status == ST_OK)
         status = check_references(tree, variants, experiment);
+    if (status == ST_OK)
+        status = keep_only(tree, experiment);
     if (status == ST_OK) {
         *out = experiment;
         experiment = NULL;
@@ -490,7 +526,8 @@ static bool is_without_effect(const record_t *record, const field_t *field)
 {
     static const char *const names[] = {".name",       "data.path",     "data.input",
                                         "data.schema", "data.cache_mb", "train.report_steps"};
-    if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0 || strcmp(record->name, "complexity") == 0)
+    if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0 || strcmp(record->name, "complexity") == 0 ||
+        strcmp(record->name, "tune") == 0)
         return true;
     char *name = mem_printf("%s.%s", record->name, field->name);
     bool found = false;
@@ -506,6 +543,31 @@ uint64_t config_hash(const config_t *config)
     uint64_t hash = hash64(text, strlen(text), 0);
     mem_free(text);
     return hash;
+}
+
+bool config_difference(const config_t *found, const config_t *wanted, char *text, size_t size)
+{
+    char *a = layout_text(layout_config(), found, is_without_effect), *b = layout_text(layout_config(), wanted, is_without_effect);
+    /* Both have the same keys in the same order, one a line, indented below the name of their section. */
+    const char *at = a, *bt = b, *section = a;
+    bool differ = false;
+    while (*at && *bt && !differ) {
+        const int a_bytes = (int)strcspn(at, "\n"), b_bytes = (int)strcspn(bt, "\n");
+        if (*at != ' ')
+            section = at;
+        differ = a_bytes != b_bytes || memcmp(at, bt, (size_t)a_bytes) != 0;
+        if (differ) {
+            const int inside = *at == ' ' ? (int)strcspn(section, ":") : 0, spaces = (int)strspn(at, " ");
+            const int key = (int)strcspn(at, ":"), value = key + 1 + (int)strspn(at + key + 1, " ");
+            snprintf(text, size, "its %.*s%s%.*s is %.*s, wanted is %.*s", inside, section, inside ? "." : "", key - spaces, at + spaces,
+                     a_bytes - value, at + value, b_bytes - value, bt + value);
+        }
+        at += a_bytes + (at[a_bytes] == '\n');
+        bt += b_bytes + (bt[b_bytes] == '\n');
+    }
+    mem_free(a);
+    mem_free(b);
+    return differ;
 }
 
 status_t config_for_replica(const config_t *config, int replica, config_t **out)

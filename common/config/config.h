@@ -34,6 +34,7 @@ typedef enum decorrelate { WORDS_DECORRELATE(CONFIG_WORD) DECORRELATE_COUNT } de
 typedef enum statistic { WORDS_STATISTIC(CONFIG_WORD) STATISTIC_COUNT } statistic_t;
 typedef enum complexity_measure { WORDS_COMPLEXITY(CONFIG_WORD) COMPLEXITY_COUNT } complexity_measure_t;
 typedef enum teacher_replica { WORDS_TEACHER_REPLICA(CONFIG_WORD) TEACHER_REPLICA_COUNT } teacher_replica_t;
+typedef enum tune_goal { WORDS_TUNE_GOAL(CONFIG_WORD) TUNE_GOAL_COUNT } tune_goal_t;
 typedef enum vary { WORDS_VARY(CONFIG_WORD) VARY_COUNT } vary_t; /* a set holds bit 1 << word */
 
 typedef struct config_ints { int64_t *at; unsigned count; } config_ints_t;
@@ -84,6 +85,10 @@ WARN_UNUSED status_t config_text(const config_t *config, char **text);
  * L3), data.path/input/schema (content is compared by the dataset's own hash), cache_mb, report_steps, experiment, complexity (the widths it leads to are
  * hashed). */
 uint64_t config_hash(const config_t *config);
+
+/* config_difference - the first key that config_hash covers and that two configurations have with different values, as "its
+ * train.epochs is 2, wanted is 1". Writes at most size bytes to text; false, and nothing written, where there is none. */
+bool config_difference(const config_t *found, const config_t *wanted, char *text, size_t size);
 
 /* config_from_text - a configuration that config_text wrote, on this host or another, checked like a file; **owned**,
  * config_destroy. `origin` names it in errors. */

@@ -88,6 +88,10 @@
     W(workers, VARY_WORKERS, "another number of workers per replica, from 1 up to all and around again") \
     W(noise, VARY_NOISE, "another noise of machine precision in the dense gradients per replica (train.noise_seed)")
 
+#define WORDS_TUNE_GOAL(W) \
+    W(pd, TUNE_GOAL_PD, "the smallest prediction difference at a logloss within tune.tolerance of the baseline's") \
+    W(loss, TUNE_GOAL_LOSS, "the best logloss at a prediction difference of tune.pd or less")
+
 /* Keys at the top level. */
 #define CONFIG_TOP(X) \
     X(TEXT, name, "run", 0, 0, "name of the run or experiment, shown in reports") \
@@ -207,7 +211,18 @@
 #define CONFIG_EXPERIMENT(X) \
     X(INT, replicas, "2", 1, 1000, "trainings per variant; prediction difference needs at least 2") \
     X(WORDS(VARY), vary, "[order]", 0, 0, "what differs between the replicas of a variant") \
+    X(TEXT, only, "", 0, 0, "train and report this variant alone, with those it needs as teachers or for its size; empty: all") \
     X(TEXT, baseline, "", 0, 0, "variant that losses are compared with; empty: the first")
+
+#define CONFIG_TUNE(X) \
+    X(TEXT, variant, "", 0, 0, "variant that is tuned; empty: the first one that is not the baseline") \
+    X(TEXT, key, "model.beta", 0, 0, "key that is varied, a positive number; its middle is tried on a logarithmic scale") \
+    X(NUM, low, "0.25", 0.000000001, 1000000000, "smallest value") \
+    X(NUM, high, "8", 0.000000001, 1000000000, "largest value") \
+    X(WORD(TUNE_GOAL), goal, "pd", 0, 0, "what is looked for") \
+    X(NUM, tolerance, "0.001", 0, 10, "goal pd: how much larger than the baseline's the logloss may be, relative") \
+    X(NUM, pd, "0.1", 0, 2, "goal loss: the relative prediction difference that is allowed") \
+    X(INT, values, "8", 2, 100, "most values to try, each with experiment.replicas trainings")
 
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */
 #define CONFIG_SECTIONS(S) \
@@ -221,6 +236,7 @@
     S(objective, CONFIG_OBJECTIVE, "what binds components together: co-distillation, anti-distillation") \
     S(complexity, CONFIG_COMPLEXITY, "variants of equal size") \
     S(teacher, CONFIG_TEACHER, "distillation from another variant") \
-    S(experiment, CONFIG_EXPERIMENT, "replicas and variants of smelter compare")
+    S(experiment, CONFIG_EXPERIMENT, "replicas and variants of smelter compare") \
+    S(tune, CONFIG_TUNE, "the search of smelter tune")
 
 #endif
