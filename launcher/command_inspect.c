@@ -10,6 +10,7 @@
 #include "common/base/memory.h"
 #include "common/kernels/gemm.h"
 #include "launcher/commands.h"
+#include "launcher/learned_print.h"
 #include "launcher/manifest.h"
 #include "ps/store.h"
 #include "worker/data/dataset.h"
@@ -189,7 +190,7 @@ static status_t inspect_run(const char *dir)
     }
     mem_free(scan.tables);
     manifest_fini(&m);
-    return ST_OK;
+    return learned_print(dir);
 }
 
 status_t command_inspect(const options_t *options)

@@ -1,6 +1,6 @@
 /* gsmelu.h - gSmeLU with parameters that are learned: one set {alpha, beta, g-, g+, t} per unit, and the gradient by them.
  *
- * The function is that of activation_gsmelu (docs/MATH.md section 3). Here each column of a matrix has its own set; sets
+ * The function is that of activation_gsmelu (docs/MATH.md eq. 7a). Here each column of a matrix has its own set; sets
  * that several units share are simply repeated. Stateless, vectorised over the units, any thread.                      */
 #ifndef SMELTER_GSMELU_H
 #define SMELTER_GSMELU_H
