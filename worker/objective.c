@@ -78,7 +78,7 @@ static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
         return FAIL(ST_INPUT,
                     "step %lld: the loss of component %d is %f: the training diverged; lower the learning rates or add "
                     "clipping and normalisation",
-                    (long long)lane->step, k, sum);
+                    (long long)lane->step, k, fabs(sum)); /* a NaN has a sign that says nothing */
     loss_probability(p, lane->z[k], n);
     const struct config_teacher *t = &o->config->teacher;
     const double share = lane->teacher ? objective_share(t->burn_in, t->ramp, t->until, lane->step, o->steps) : 0.0;

@@ -91,6 +91,15 @@ static char *deploy_complaint(const config_t *config)
                       (long long)peers - 1);
 }
 
+/* schedule_complaint - a scheduled loss that never acts; **owned**, or NULL. */
+static char *schedule_complaint(const char *section, double burn_in, double until)
+{
+    if (burn_in < until)
+        return NULL;
+    return mem_printf("%s.until %g is not after %s.burn_in %g, so its loss would never act; let it end later or begin earlier", section,
+                      until, section, burn_in);
+}
+
 /* add_methods - what is wrong with objective and teacher. */
 static int add_methods(const config_t *config, complaint_t *out, int n)
 {
@@ -109,6 +118,14 @@ static int add_methods(const config_t *config, complaint_t *out, int n)
         if (deploy)
             n = add(out, n, "model.deploy", "model.components", NULL, deploy);
     }
+    char *late = kind == OBJECTIVE_INDEPENDENT
+                     ? NULL
+                     : schedule_complaint("objective", config->objective.burn_in, config->objective.until);
+    if (late)
+        n = add(out, n, "objective.until", "objective.burn_in", NULL, late);
+    late = *config->teacher.variant ? schedule_complaint("teacher", config->teacher.burn_in, config->teacher.until) : NULL;
+    if (late)
+        n = add(out, n, "teacher.until", "teacher.burn_in", NULL, late);
     if (*config->teacher.variant && config->teacher.weight == 0.0 && config->teacher.label_weight == 0.0)
         n = add(out, n, "teacher.weight", "teacher.label_weight", NULL,
                 mem_strdup(

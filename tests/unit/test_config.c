@@ -221,8 +221,8 @@ static void test_refused_in_files(void **state)
         {"determinism: 2\n", "FILE:1: determinism: '2' is not known here; allowed: one of async, bounded, sync, invariant"},
         {"experiment: {vary: [init, data]}\n",
          "FILE:1: experiment.vary[2]: 'data' is not known here; allowed: a list of any of init, "
-         "order"},
-        {"experiment: {vary: init}\n", "FILE:1: experiment.vary: 'init' is not a list; allowed: a list of any of init, order"},
+         "order, level, workers, noise"},
+        {"experiment: {vary: init}\n", "FILE:1: experiment.vary: 'init' is not a list; allowed: a list of any of init, order, level, workers, noise"},
         /* YAML */
         {"seed: [1\n",
          "FILE:2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},

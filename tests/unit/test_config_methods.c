@@ -30,6 +30,12 @@ static void test_refused(void **state)
          "c.yaml:2: objective.peers: objective.peers 3 cannot divide model.components 4 into 2 or more equal peers"},
         {"model: {components: 4}\nobjective: {kind: codistill, peers: 1}\n",
          "objective.peers 1 cannot divide model.components 4 into 2 or more equal peers"},
+        {"model: {components: 2}\nobjective: {kind: antidistill, burn_in: 0.5, until: 0.5}\n",
+         "c.yaml:2: objective.until: objective.until 0.5 is not after objective.burn_in 0.5, so its loss would never act; let "
+         "it end later "
+         "or begin earlier"},
+        {"teacher: {variant: x, burn_in: 1}\n",
+         "c.yaml:1: teacher.burn_in: teacher.until 1 is not after teacher.burn_in 1, so its loss"},
         {"objective: {burn_in: 1.5}\n", "c.yaml:1: objective.burn_in: "},
         {"model: {components: 2, deploy: 2}\n",
          "c.yaml:1: model.deploy: model.deploy '2' is no component; allowed: auto, mean, or a number from 0 to 1"},
