@@ -70,7 +70,8 @@ status_t server_run(const server_options_t *options)
         threads[i].stop = &stop;
         status = shard_create(&shard_options, &threads[i].shard);
         if (status == ST_OK && pthread_create(&threads[i].thread, NULL, run_shard, &threads[i]) != 0)
-            status = FAIL(ST_SYSTEM, "cannot start the thread of shard %d; the limit on threads is too low", shard_options.shard);
+            status =
+                FAIL(ST_SYSTEM, "cannot start the thread of shard %d; the limit on threads is too low", shard_options.shard);
         started += status == ST_OK;
     }
     if (status == ST_OK)

@@ -6,8 +6,9 @@
  *     push[w]         held          held                   -               <- applied when all W are held and every
  *                                                                             pull of step applied + d was answered
  *
- * Rejected: copying held pushes into a merge buffer on arrival. It would touch the gradients once more and make the sum depend on
- * arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a core. */
+ * Rejected: copying held pushes into a merge buffer on arrival. It would touch the gradients once more and make the sum
+ * depend on arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a
+ * core. */
 #include "ps/shard.h"
 
 #include <stdio.h>
@@ -46,15 +47,17 @@ struct shard {
     table_t **tables;
     uint32_t n_tables;
 
-    int64_t applied;            /* pushes of steps < applied are in the tables (sync, invariant) */
-    int64_t *pushed;            /* [W] steps pushed by each worker */
-    window_t *windows;          /* [W] */
-    held_t *pulls, *pushes;     /* [RING][W] */
-    net_message_t **ready;      /* [W] pushes of the step being applied */
-    const uint64_t **keys;      /* [W] arguments of table_push_merged */
-    const float **gradients;    /* [W] */
-    int64_t *counts;            /* [W] */
-    int64_t *cursor_segment, *cursor_key, *cursor_float; /* [W] */
+    int64_t applied;         /* pushes of steps < applied are in the tables (sync, invariant) */
+    int64_t *pushed;         /* [W] steps pushed by each worker */
+    window_t *windows;       /* [W] */
+    held_t *pulls, *pushes;  /* [RING][W] */
+    net_message_t **ready;   /* [W] pushes of the step being applied */
+    const uint64_t **keys;   /* [W] arguments of table_push_merged */
+    const float **gradients; /* [W] */
+    int64_t *counts;         /* [W] */
+    int64_t *cursor_segment; /* [W] where apply_step is in each push */
+    int64_t *cursor_key;
+    int64_t *cursor_float;
 
     message_counters_t counters;
     double cpu_start;
@@ -382,7 +385,8 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     shard->run_id = message->header.run_id;
     shard->epoch = message->header.epoch;
     memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
-    TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica, &shard->config));
+    TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica,
+                           &shard->config));
     shard->workers = config_active_workers(shard->config, shard->o.workers);
     const config_t *c = shard->config;
     shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
@@ -392,7 +396,8 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
             .id = t,
             .dim = (int32_t)c->embedding.dim,
             .optimizer = c->embedding.optimizer,
-            .settings = {(float)c->embedding.learning_rate, (float)c->embedding.initial_accumulator, (float)c->embedding.epsilon},
+            .settings = {(float)c->embedding.learning_rate, (float)c->embedding.initial_accumulator,
+                         (float)c->embedding.epsilon},
             .init_std = (float)c->embedding.init_std,
             .seed = (uint64_t)c->seed,
         };
@@ -426,7 +431,8 @@ static status_t handle_load(shard_t *shard, net_message_t *message)
     for (int32_t t = 0; t < load.tables; t++)
         if (map[t] < -1 || map[t] >= (int64_t)shard->n_tables)
             return refuse(shard, message, "its map names a table that does not exist");
-    const load_plan_t plan = {load.run_dir, load.folders, shard->o.shard, load.shards, map, load.tables, shard->tables, shard->n_tables};
+    const load_plan_t plan = {load.run_dir, load.folders, shard->o.shard, load.shards,
+                              map,          load.tables,  shard->tables,  shard->n_tables};
     load_sum_t sum;
     status_t status = load_tables(&plan, &sum);
     const int peer = message->peer;

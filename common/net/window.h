@@ -1,7 +1,7 @@
 /* window.h - exactly-once: which sequence numbers of one sender were already accepted.
  *
- * A bounded window of the last 64 numbers: a number above the window moves it, a number inside is looked up, a number below it
- * is old and therefore a duplicate (a sender never has 64 unanswered pushes).                                             */
+ * A bounded window of the last 64 numbers: a number above the window moves it, a number inside is looked up, a number below
+ * it is old and therefore a duplicate (a sender never has 64 unanswered pushes). */
 #ifndef SMELTER_WINDOW_H
 #define SMELTER_WINDOW_H
 
@@ -15,8 +15,8 @@ typedef struct window {
     uint64_t seen; /* bit i: top - i was accepted */
 } window_t;
 
-/* window_reaches - is the number one that an honest sender may use next? One far above the window, or 0, would make duplicates of
- * the numbers that belong there. */
+/* window_reaches - is the number one that an honest sender may use next? One far above the window, or 0, would make
+ * duplicates of the numbers that belong there. */
 static inline bool window_reaches(const window_t *window, uint64_t sequence)
 {
     return sequence > 0 && (sequence <= window->top || sequence - window->top <= WINDOW_NUMBERS);

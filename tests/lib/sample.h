@@ -38,8 +38,8 @@ typedef struct sample {
     int train_rows, eval_rows;
 } sample_t;
 
-/* sample_create - draw the rows and write the dataset at options->path. Odd multi-valued fields are pooled by their mean, even ones
- * by their sum.  **owned**; sample_destroy. Ends the test where writing fails. */
+/* sample_create - draw the rows and write the dataset at options->path. Odd multi-valued fields are pooled by their mean,
+ * even ones by their sum. **owned**; sample_destroy. Ends the test where writing fails. */
 sample_t *sample_create(const sample_options_t *options);
 void sample_destroy(sample_t **sample);
 

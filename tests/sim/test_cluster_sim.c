@@ -1,6 +1,6 @@
-/* test_cluster_sim - a cluster in one process: real shards, clients, loaders and steps over the simulated network, with delays
- * drawn from many seeds. "L3: bit-identical across worker and server counts" and "L2: two runs on the same ranks give
- * bit-identical models" (DESIGN 3), and both equal the single-process trainer of tests/lib/oracle.h bit for bit.           */
+/* test_cluster_sim - a cluster in one process: real shards, clients, loaders and steps over the simulated network, with
+ * delays drawn from many seeds. "L3: bit-identical across worker and server counts" and "L2: two runs on the same ranks give
+ * bit-identical models", and both equal the single-process trainer of tests/lib/oracle.h bit for bit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -221,7 +221,7 @@ static void compute(cluster_sim_t *c, sim_worker_t *worker, int64_t t)
     assert_int_equal(client_push_send(worker->client, worker->batch), ST_OK);
 }
 
-/* The all-reduce of dense gradients (DESIGN 3): by doubling, nearest first, the lower worker's the left operand. */
+/* The all-reduce of dense gradients: by doubling, nearest first, the lower worker's the left operand. */
 static void sum_dense(cluster_sim_t *c, int component)
 {
     const int64_t n = model_parameters(step_model(c->worker[0].step, component));

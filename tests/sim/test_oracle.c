@@ -1,6 +1,6 @@
-/* test_oracle - the real cluster, `smelter train` under mpirun, against the trainers of tests/lib/oracle.h: its digest and its dense
- * parameters are those of the single-process trainer bit for bit, and its losses are those of a double-precision trainer that shares
- * nothing with it but the initial values. "The cluster's L2 result equal to a single-process trainer."                     */
+/* test_oracle - the real cluster, `smelter train` under mpirun, against the trainers of tests/lib/oracle.h: its digest and
+ * its dense parameters are those of the single-process trainer bit for bit, and its losses are those of a double-precision
+ * trainer that shares nothing with it but the initial values. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,8 +125,8 @@ static void test_digest_equals_the_single_process(void **state)
     sample_destroy(&sample);
 }
 
-/* A few hundred steps: rounding has time to grow, and still the losses stay together; so the f32 trainer, and with it the cluster, is
- * right about the mathematics and not only consistent with itself. */
+/* A few hundred steps: rounding has time to grow, and still the losses stay together; so the f32 trainer, and with it the
+ * cluster, is right about the mathematics and not only consistent with itself. */
 static void test_losses_equal_those_in_double_precision(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* test_batch - "every occurrence mapped to its unique key, and the way back for gradients" (worker/batch.h), against naive loops
- * over random datasets: single- and multi-valued fields, weights, empty fields, 1 to 5 shards with random slots, buffers that
- * are used again for larger, smaller and empty batches.                                                                  */
+/* test_batch - "every occurrence mapped to its unique key, and the way back for gradients" (worker/batch.h), against naive
+ * loops over random datasets: single- and multi-valued fields, weights, empty fields, 1 to 5 shards with random slots,
+ * buffers that are used again for larger, smaller and empty batches. */
 #include "worker/batch.h"
 
 #include <string.h>

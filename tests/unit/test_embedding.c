@@ -1,6 +1,6 @@
-/* test_embedding - gather and pooling forward, the sum per key backward, against double loops over the dataset: the same bits as a
- * sum in ascending rows inside a lane and over an explicit binary tree across lanes (docs/MATH.md), and the gradient equals
- * central differences of a loss of the pooled inputs.                                                                   */
+/* test_embedding - gather and pooling forward, the sum per key backward, against double loops over the dataset: the same
+ * bits as a sum in ascending rows inside a lane and over an explicit binary tree across lanes (docs/MATH.md), and the
+ * gradient equals central differences of a loss of the pooled inputs. */
 #include "worker/embedding.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
-/* test_loader - "global batch t is the same set of examples for every worker count, by construction of the data order" (DESIGN 3):
- * over all workers and steps, every position of every epoch comes once and in the order of worker/data/order.h; scoring covers
- * a split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its error.     */
+/* test_loader - "global batch t is the same set of examples for every worker count, by construction of the data order":
+ * over all workers and steps, every position of every epoch comes once and in the order of worker/data/order.h;
+ * scoring covers a split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its
+ * error. */
 #include "worker/loader.h"
 
 #include <stdio.h>

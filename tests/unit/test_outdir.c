@@ -1,4 +1,5 @@
-/* test_outdir - an output folder belongs to one run or experiment and to one job at a time, and is never mixed with other files. */
+/* test_outdir - an output folder belongs to one run or experiment and to one job at a time, and is never mixed with other
+ * files. */
 #include "launcher/outdir.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
-/* test_progressive - "examples are put back into the order of the training data, so the numbers do not depend on the number of
- * workers" (launcher/progressive.h): the same lines, byte for byte, from 1, 2 and 4 workers with their messages in any order, and
- * messages that do not fit the run are errors.                                                                           */
+/* test_progressive - "examples are put back into the order of the training data, so the numbers do not depend on the number
+ * of workers" (launcher/progressive.h): the same lines, byte for byte, from 1, 2 and 4 workers with their messages in any
+ * order, and messages that do not fit the run are errors. */
 #include "launcher/progressive.h"
 
 #include <math.h>

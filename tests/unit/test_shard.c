@@ -1,9 +1,9 @@
-/* test_shard - one shard among simulated workers: the order of docs/PROTOCOL.md, "a PULL of step t sees exactly the pushes of steps
- * < t - d, no more and no fewer", the bound of L1, L0 that never waits; and "a bad message gets an ERROR reply with its
- * reason and a counter, and never changes state", for every kind of bad message.
+/* test_shard - one shard among simulated workers: the order of docs/PROTOCOL.md, "a PULL of step t sees exactly the pushes
+ * of steps < t - d, no more and no fewer", the bound of L1, L0 that never waits; and "a bad message gets an ERROR reply with
+ * its reason and a counter, and never changes state", for every kind of bad message.
  *
- * Rows are counters: they start at zero, and a push of worker w takes a gradient of -1 at position w with learning rate 1, so
- * a row says how many pushes of each worker it has seen.                                                                  */
+ * Rows are counters: they start at zero, and a push of worker w takes a gradient of -1 at position w with learning rate 1,
+ * so a row says how many pushes of each worker it has seen. */
 #include "ps/shard.h"
 
 #include <stdio.h>
@@ -377,8 +377,8 @@ static void test_peek_sees_what_is_applied_and_creates_nothing(void **state)
     teardown(&f); /* with a pull that still waits */
 }
 
-/* With d = 2 the pulls of steps 0, 1 and 2 are answered before anything is applied: all of them must have come before the pushes
- * of step 0 are, and none is answered again after. */
+/* With d = 2 the pulls of steps 0, 1 and 2 are answered before anything is applied: all of them must have come before the
+ * pushes of step 0 are, and none is answered again after. */
 static void test_pulls_of_the_first_steps(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* test_step - the compute of a step on one worker, without a cluster: workers that share a batch's lanes make the bits of one that has
- * them all; predictions are the mean of the components'; an empty share adds nothing; what goes wrong ends the step.
- * The gradients themselves are those of tests/lib/oracle.h, see tests/sim.                                              */
+/* test_step - the compute of a step on one worker, without a cluster: workers that share a batch's lanes make the bits of
+ * one that has them all; predictions are the mean of the components'; an empty share adds nothing; what goes wrong ends the
+ * step. The gradients themselves are those of tests/lib/oracle.h, see tests/sim. */
 #include "worker/step.h"
 
 #include <math.h>

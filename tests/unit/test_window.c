@@ -1,5 +1,5 @@
-/* test_window - "a shard keeps, per worker, a window of the last 64 sequence numbers of pushes" (docs/PROTOCOL.md, exactly once):
- * every short history of numbers around the window's edges, against a model that remembers all of them.               */
+/* test_window - "a shard keeps, per worker, a window of the last 64 sequence numbers of pushes" (docs/PROTOCOL.md, exactly
+ * once): every short history of numbers around the window's edges, against a model that remembers all of them. */
 #include "common/net/window.h"
 
 #include <string.h>
