@@ -48,6 +48,7 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
     progress_destroy(&progress);
     setenv(STARTED, "1", 1);
+    setenv("OPENBLAS_NUM_THREADS", "1", 0); /* the library starts its threads when it is loaded, before gemm_init can say so */
     mpirun_death_t death = {0};
     int exit_code = 0;
     TRY(mpirun_spawn(roster_ranks(experiment->base), argv, &death, &exit_code));
