@@ -86,6 +86,8 @@ $(BUILD)/smelter: $(BUILD)/launcher/main.o $(BUILD)/libsmelter.a
 	@echo "link  $@"
 	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN)
 
+$(BUILD)/launcher/html_assets.o: $(wildcard launcher/html/*)
+
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "cc    $<"

@@ -4,8 +4,10 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/text.h"
 #include "launcher/commands.h"
 #include "launcher/evaluation.h"
+#include "launcher/html_report.h"
 #include "launcher/job.h"
 #include "launcher/outdir.h"
 #include "launcher/report.h"
@@ -285,9 +287,11 @@ static status_t write_report(const comparison_t *c, experiment_result_t *result)
         status = report_write_json(result, json);
     if (status == ST_OK)
         status = report_write_csv(result, csv);
+    if (status == ST_OK)
+        status = html_report_write(c->dir);
     if (status == ST_OK) {
         report_print_table(result, stdout);
-        printf("\n%s  %s\n", json, csv);
+        printf("\n%s  %s  %s/report.html\n", json, csv, c->dir);
     }
     mem_free(json);
     mem_free(csv);
@@ -317,6 +321,10 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
         if (strcmp(variant_name(&c, v), experiment->base->experiment.baseline) == 0)
             result.baseline = v;
     }
+    size_t words = 0;
+    while (options->argv[words])
+        words++;
+    result.command = text_command((const char *const *)options->argv, words);
     status_t status;
     TRY_DONE(outdir_open(dir, "compare", experiment->base->name, &outdir));
     TRY_DONE(check_datasets(&c));

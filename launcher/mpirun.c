@@ -27,6 +27,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/text.h"
 
 #define LINE_BYTES 4096  /* a longer line is passed in pieces */
 #define BLOCK_BYTES 8192 /* mpirun's longest messages have about 2 KiB; more is not one of them */
@@ -262,27 +263,11 @@ static void build_line(words_t *words, const char *binary, int np, char *const a
         add_word(words, argv[i]);
 }
 
-/* quote - append a word so that a shell reads it back as it is. */
-static void quote(char *text, size_t size, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
-    size_t used = strlen(text);
-    if (*word && strspn(word, plain) == strlen(word)) {
-        snprintf(text + used, size - used, "%s%s", used ? " " : "", word);
-        return;
-    }
-    used += (size_t)snprintf(text + used, size - used, "%s'", used ? " " : "");
-    for (; *word && used + 6 < size; word++)
-        used += (size_t)snprintf(text + used, size - used, *word == '\'' ? "'\\''" : "%c", *word);
-    snprintf(text + used, size - used, "'");
-}
-
 static void log_line(const words_t *words)
 {
-    char text[1900] = "";
-    for (size_t i = 0; i < words->n && strlen(text) + 16 < sizeof text; i++)
-        quote(text, sizeof text, words->word[i]);
+    char *text = text_command((const char *const *)words->word, words->n);
     log_info("start: %s", text);
+    mem_free(text);
 }
 
 /* ---- running ---- */

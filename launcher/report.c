@@ -12,6 +12,7 @@
 #include "common/base/jsondoc.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "launcher/verdict.h"
 
 static const variant_result_t *baseline_of(const experiment_result_t *result)
 {
@@ -105,12 +106,16 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
 status_t report_write_json(const experiment_result_t *result, const char *path)
 {
     jsondoc_t *doc = jsondoc_object(), *variants = jsondoc_array();
+    char *verdict = verdict_text(result);
     for (int32_t v = 0; v < result->variants; v++) {
         jsondoc_t *variant = variant_object(result, &result->variant[v]);
         jsondoc_append(variants, &variant);
     }
     jsondoc_put_text(doc, "experiment", result->name);
     jsondoc_put_text(doc, "baseline", baseline_of(result)->name);
+    jsondoc_put_text(doc, "verdict", verdict);
+    jsondoc_put_text(doc, "verdict_variant", verdict_best(result)->name);
+    jsondoc_put_text(doc, "command", result->command ? result->command : "");
     jsondoc_put_integer(doc, "eval_examples", result->eval_examples);
     jsondoc_put_integer(doc, "queries", result->queries);
     jsondoc_put_integer(doc, "top_k", RESULT_TOP_K);
@@ -119,6 +124,7 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put(doc, "variants", &variants);
     status_t status = jsondoc_write(doc, path);
     jsondoc_destroy(&doc);
+    mem_free(verdict);
     return status;
 }
 
@@ -389,47 +395,6 @@ static void print_cost(const experiment_result_t *result, FILE *out)
     mem_free(grid.cell);
 }
 
-/* The variant of the lowest PD; the baseline where none is lower. A NaN is never the lowest. */
-static const variant_result_t *most_reproducible(const experiment_result_t *result)
-{
-    const variant_result_t *best = baseline_of(result);
-    for (int32_t v = 0; v < result->variants; v++)
-        if (result->variant[v].reproducibility.pd_relative.value < best->reproducibility.pd_relative.value)
-            best = &result->variant[v];
-    return best;
-}
-
-/* Whether the difference from the baseline outlasts another choice of queries: a text to append, **owned**. */
-static char *significance(const variant_result_t *variant)
-{
-    const estimate_t d = variant->pd_difference;
-    if (!isfinite(d.low))
-        return mem_strdup("");
-    return mem_printf("; %ssignificant, 95 %% interval %+.2f to %+.2f points", d.low <= 0.0 && d.high >= 0.0 ? "not " : "",
-                      100.0 * d.low, 100.0 * d.high);
-}
-
-char *report_verdict(const experiment_result_t *result)
-{
-    const variant_result_t *base = baseline_of(result), *best = most_reproducible(result);
-    const double base_pd = base->reproducibility.pd_relative.value, best_pd = best->reproducibility.pd_relative.value;
-    if (!isfinite(base_pd))
-        return mem_printf("No prediction difference for %s: it needs at least two replicas whose predictions are numbers.",
-                          base->name);
-    if (best == base)
-        return mem_printf("%s has the lowest relative PD, %.2f %%%s.", base->name, 100.0 * base_pd,
-                          result->variants > 1 ? "; no other variant lowers it" : "");
-    char *significant = significance(best);
-    char *verdict = mem_printf(
-        "%s has the lowest relative PD, %.2f %% against %.2f %% of %s (%+.1f %%%s), at %+.2f %% logloss, "
-        "%.2f x the CPU time and %.2f x the embedding rows.",
-        best->name, 100.0 * best_pd, 100.0 * base_pd, base->name, relative_percent(best_pd, base_pd), significant,
-        relative_percent(best->quality.logloss, base->quality.logloss), best->cost.cpu_seconds / base->cost.cpu_seconds,
-        best->cost.rows_pulled_per_example / base->cost.rows_pulled_per_example);
-    mem_free(significant);
-    return verdict;
-}
-
 #define SLICES_PRINTED 3
 
 /* One line, for the variant that the verdict is about; nothing where it has no slices. */
@@ -462,9 +427,9 @@ void report_print_table(const experiment_result_t *result, FILE *out)
     print_reproducibility(result, out);
     fputc('\n', out);
     print_cost(result, out);
-    char *verdict = report_verdict(result);
+    char *verdict = verdict_text(result);
     fprintf(out, "\n%s", verdict);
-    print_worst_slices(most_reproducible(result), out);
+    print_worst_slices(verdict_best(result), out);
     fputc('\n', out);
     mem_free(verdict);
 }

@@ -11,7 +11,7 @@
 
 /* report_write_json - replaces `path` in one step; undefined numbers are null.
  *
- *     {experiment, baseline, eval_examples, queries, top_k, resamples, confidence,
+ *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, top_k, resamples, confidence,
  *      variants: [{name, cost {..}, determinism,
  *                  metrics {quality.., reproducibility.. and pd_difference (each NAME, NAME_low, NAME_high), pd_pairs},
  *                  replicas: [{replica, init_seed, order_seed, digest, metrics, cost}],
@@ -26,8 +26,5 @@ WARN_UNUSED status_t report_write_csv(const experiment_result_t *result, const c
  * baseline in %, prediction difference and swap rates with their intervals, cost with units, and in words what the tables
  * show. */
 void report_print_table(const experiment_result_t *result, FILE *out);
-
-/* report_verdict - the first of these sentences, without a newline; **owned**, mem_free. */
-char *report_verdict(const experiment_result_t *result);
 
 #endif

@@ -87,10 +87,12 @@ void result_fini(experiment_result_t *result)
         free_slices(variant->worst, variant->worst_slices);
     }
     mem_free(result->variant);
+    mem_free(result->command);
     mem_free(result->label);
     mem_free(result->group);
     result->variant = NULL;
     result->variants = 0;
+    result->command = NULL;
     result->label = NULL;
     result->group = NULL;
 }

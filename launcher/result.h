@@ -95,6 +95,7 @@ typedef struct variant_result {
 
 typedef struct experiment_result {
     const char *name; /* borrowed */
+    char *command;    /* **owned**: how the job was started, for a shell; NULL where that is not known */
     int64_t eval_examples;
     uint8_t *label;  /* **owned**, [eval_examples], by evaluation_read */
     uint64_t *group; /* **owned**, [eval_examples] query of each example, by evaluation_read; NULL where there are no queries */

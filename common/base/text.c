@@ -3,6 +3,10 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
 
 #define LONGEST_SECONDS 1e12
 
@@ -33,4 +37,35 @@ const char *text_duration(double seconds, char text[TEXT_BYTES])
     else
         snprintf(text, TEXT_BYTES, "%d:%02d", minutes, rest);
     return text;
+}
+
+static void put_word(FILE *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, 0}, out);
+    fputc('\'', out);
+}
+
+char *text_command(const char *const *word, size_t n)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    ASSERT(out);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            fputc(' ', out);
+        put_word(out, word[i]);
+    }
+    int failed = fclose(out);
+    ASSERT(failed == 0);
+    char *command = mem_strdup(text);
+    free(text);
+    return command;
 }

@@ -1,7 +1,8 @@
-/* text.h - numbers as a person reads them. The buffer is the caller's and is what is returned. Any thread. */
+/* text.h - numbers as a person reads them, in a buffer that is the caller's and is what is returned; command lines. Any thread. */
 #ifndef SMELTER_TEXT_H
 #define SMELTER_TEXT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define TEXT_BYTES 32
@@ -11,5 +12,8 @@ const char *text_count(int64_t value, char text[TEXT_BYTES]);
 
 /* text_duration - seconds rounded: 75 -> "1:15", 3725 -> "1:02:05"; "?" where negative or not a number. */
 const char *text_duration(double seconds, char text[TEXT_BYTES]);
+
+/* text_command - n words as one line that a shell reads back as these words; **owned**, mem_free. */
+char *text_command(const char *const *word, size_t n);
 
 #endif

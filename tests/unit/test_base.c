@@ -287,6 +287,15 @@ static void test_numbers_for_people(void **state)
     assert_string_equal(text_duration(1e30, text), "?");
 }
 
+static void test_command_lines_for_a_shell(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"smelter", "--set", "a=b", "two words", "it's", "", "$HOME;*"};
+    char *command = text_command(words, sizeof words / sizeof *words);
+    assert_string_equal(command, "smelter --set a=b 'two words' 'it'\\''s' '' '$HOME;*'");
+    mem_free(command);
+}
+
 /* A buffer given back is used again; one that comes back after pool_destroy is still whole (asan sees what is freed twice, too
  * early or never). */
 static void test_pool_outlives_its_last_buffer(void **state)
@@ -322,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_status_is_forwarded_and_has_an_exit_code),
         cmocka_unit_test(test_memory_is_aligned_zeroed_and_grows),
         cmocka_unit_test(test_numbers_for_people),
+        cmocka_unit_test(test_command_lines_for_a_shell),
         cmocka_unit_test(test_pool_outlives_its_last_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

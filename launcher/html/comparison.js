@@ -1,0 +1,568 @@
+/* comparison.js - the data, and the sections that set the variants side by side. A section is taken out where the
+ * experiment has nothing for it. */
+
+const data = JSON.parse(byId("data").textContent);
+const results = data.results;
+const variants = results.variants.map((v, index) => ({...v, index, ...data.variants[index]}));
+const base = variants.find(v => v.name === results.baseline) || variants[0];
+
+/* A change from the baseline's value, as a share of it. */
+const relative = (value, of) => (isNumber(value) && isNumber(of) && of !== 0 ? (value - of) / of : null);
+const metric = (v, name) => v.metrics[name];
+const versus = (v, name) => relative(metric(v, name), metric(base, name));
+const ratio = (v, name) => (isNumber(v.cost[name]) && base.cost[name] ? v.cost[name] / base.cost[name] : null);
+const hasInterval = (v, name) => isNumber(metric(v, name + "_low")) && isNumber(metric(v, name + "_high"));
+const interval = (v, name, digits) =>
+    hasInterval(v, name)
+        ? fixed(100 * metric(v, name + "_low"), digits) + " to " + percent(metric(v, name + "_high"), digits)
+        : null;
+const plural = (n, word) => count(n) + " " + (n === 1 ? word : word.replace(/y$/, "ie") + "s");
+const drop = id => byId(id).remove();
+const LEVELS = {
+    async: ["L0", "pushes apply on arrival and pulls never wait: two trainings on the same ranks differ"],
+    bounded: [
+        "L1",
+        "a worker runs at most a stated number of steps ahead: two trainings on the same ranks differ, within bounds",
+    ],
+    sync: ["L2", "two trainings with the same seeds on the same ranks give the same bits"],
+    invariant: ["L3", "two trainings with the same seeds give the same bits on any number of workers and servers"],
+};
+const level = v => (LEVELS[v.determinism] ? LEVELS[v.determinism][0] + " " + v.determinism : v.determinism);
+
+/* ---- the resolved configuration of a variant, and what sets it apart ---------------------------------------------------- */
+
+/* "section.key" -> text; the launcher writes two levels, one key a line. */
+function settingsOf(text) {
+    const settings = new Map();
+    let section = "";
+    for (const line of (text || "").split("\n")) {
+        const [, indent, name, value] = line.match(/^( *)([A-Za-z0-9_]+): *(.*)$/) || [];
+        if (name && !indent) section = name;
+        if (name && value) settings.set(indent ? section + "." + name : name, value.replace(/^"(.*)"$/, "$1"));
+    }
+    return settings;
+}
+
+for (const v of variants) v.settings = settingsOf(v.config);
+
+function differences(v) {
+    const keys = new Set([...v.settings.keys(), ...base.settings.keys()]);
+    return [...keys].filter(k => v.settings.get(k) !== base.settings.get(k)).map(k => [k, v.settings.get(k) || "(default)"]);
+}
+
+const nameOf = v => [
+    key(v.index),
+    el("span", {class: "name"}, v.name),
+    v === base && variants.length > 1 ? el("span", {class: "tag"}, "baseline") : null,
+];
+
+/* ---- head -------------------------------------------------------------------------------------------------------------- */
+
+/* The variant that the verdict speaks of. */
+const best = variants.find(v => v.name === results.verdict_variant) || base;
+
+function headSection() {
+    /* The first sentence is the headline. A point inside a number or a name is not followed by a space. */
+    const text = byId("verdict").textContent.replace(/ %/g, THIN + "%"),
+        end = text.indexOf(". ");
+    byId("verdict").textContent = end > 0 ? text.slice(0, end + 1) : text;
+    if (end > 0) byId("verdict").after(el("p", {class: "verdict"}, text.slice(end + 2)));
+    const figure = (what, value, from, tone) =>
+        el(
+            "div",
+            {},
+            el("div", {class: "what"}, what),
+            el("div", {class: "value " + (tone || "")}, value),
+            el("div", {class: "from"}, from || "\u00a0")
+        );
+    const lower = x => (!isNumber(x) || Math.abs(x) < 5e-5 ? "" : x < 0 ? "good" : "bad");
+    const move = (name, text) => text(metric(base, name)) + " \u2192 " + text(metric(best, name));
+    const figures =
+        best === base
+            ? [
+                  figure("Relative PD", percent(metric(base, "pd_relative"), 1), interval(base, "pd_relative", 1)),
+                  figure("Logloss", fixed(metric(base, "logloss"), 4)),
+                  figure("Examples per second", short(base.cost.examples_per_second)),
+                  figure("Rows pulled per example", fixed(base.cost.rows_pulled_per_example, 1)),
+              ]
+            : [
+                  figure(
+                      "Relative PD",
+                      change(versus(best, "pd_relative"), 1),
+                      move("pd_relative", x => percent(x, 1)),
+                      lower(versus(best, "pd_relative"))
+                  ),
+                  figure(
+                      "Logloss",
+                      change(versus(best, "logloss")),
+                      move("logloss", x => fixed(x, 4)),
+                      lower(versus(best, "logloss"))
+                  ),
+                  isNumber(metric(best, "pqauc_loss"))
+                      ? figure(
+                            "PQAUC loss",
+                            change(versus(best, "pqauc_loss")),
+                            move("pqauc_loss", x => fixed(x, 4)),
+                            lower(versus(best, "pqauc_loss"))
+                        )
+                      : figure(
+                            "AUC loss",
+                            change(versus(best, "auc_loss")),
+                            move("auc_loss", x => fixed(x, 4)),
+                            lower(versus(best, "auc_loss"))
+                        ),
+                  figure(
+                      "CPU time",
+                      times(ratio(best, "cpu_seconds")),
+                      seconds(base.cost.cpu_seconds) + " \u2192 " + seconds(best.cost.cpu_seconds)
+                  ),
+                  figure(
+                      "Embedding rows pulled",
+                      times(ratio(best, "rows_pulled_per_example")),
+                      short(base.cost.rows_pulled_per_example) +
+                          " \u2192 " +
+                          short(best.cost.rows_pulled_per_example) +
+                          " an example"
+                  ),
+              ];
+    byId("figures").append(...figures);
+    const replicas = [...new Set(variants.map(v => v.replicas.length))],
+        levels = [...new Set(variants.map(level))];
+    const facts = [
+        [count(variants.length), variants.length === 1 ? "variant" : "variants"],
+        [replicas.join(", "), (replicas.length === 1 && replicas[0] === 1 ? "replica" : "replicas") + " each"],
+        [count(results.eval_examples), "evaluation examples"],
+        results.queries ? [count(results.queries), "queries"] : null,
+        ["Determinism", levels.join(", ")],
+        base.settings.get("experiment.vary")
+            ? ["Varied between replicas:", base.settings.get("experiment.vary").replace(/[[\]]/g, "")]
+            : null,
+    ];
+    byId("facts").append(...facts.filter(Boolean).map(([bold, rest]) => el("li", {}, el("b", {}, bold), " ", rest)));
+    const links = [...document.querySelectorAll("main section")].map(section =>
+        el("li", {}, el("a", {href: "#" + section.id}, section.dataset.short))
+    );
+    byId("contents").append(el("ol", {}, links));
+}
+
+/* ---- tables -------------------------------------------------------------------------------------------------------------- */
+
+/* columns: {head, group, value(row) -> number or text, cell(row) -> nodes, start}. Heads sort; what is missing comes last. */
+function sortableTable(columns, rows, rowClass) {
+    const body = el("tbody", {});
+    const lines = rows.map(row =>
+        el(
+            "tr",
+            {class: rowClass ? rowClass(row) : null},
+            columns.map((c, i) => el(i ? "td" : "th", {class: c.start ? "start" : null, scope: i ? null : "row"}, c.cell(row)))
+        )
+    );
+    const heads = columns.map(c =>
+        el("th", {scope: "col", class: c.start ? "start" : null}, el("button", {type: "button"}, c.head))
+    );
+    heads.forEach((head, i) =>
+        head.firstChild.addEventListener("click", () => {
+            const order = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending",
+                sign = order === "ascending" ? 1 : -1;
+            heads.forEach(h => h.removeAttribute("aria-sort"));
+            head.setAttribute("aria-sort", order);
+            const missing = x => x === null || x === undefined;
+            const compare = (a, b) =>
+                missing(a) || missing(b)
+                    ? missing(a) - missing(b)
+                    : sign * (typeof a === "string" ? a.localeCompare(b) : a - b);
+            const sorted = rows
+                .map((row, at) => ({value: columns[i].value(row), at}))
+                .sort((a, b) => compare(a.value, b.value) || a.at - b.at);
+            body.replaceChildren(...sorted.map(s => lines[s.at]));
+        })
+    );
+    body.append(...lines);
+    const groups = [];
+    for (const c of columns)
+        if (groups.length && groups[groups.length - 1].name === (c.group || "")) groups[groups.length - 1].span++;
+        else groups.push({name: c.group || "", span: 1, start: c.start});
+    return el(
+        "div",
+        {class: "scroll", tabindex: "0", role: "region", "aria-label": "Table"},
+        el(
+            "table",
+            {},
+            el(
+                "thead",
+                {},
+                groups.length > 1
+                    ? el(
+                          "tr",
+                          {class: "groups"},
+                          groups.map(g => el("th", {colspan: g.span, class: g.start ? "start" : null}, g.name))
+                      )
+                    : null,
+                el("tr", {}, heads)
+            ),
+            body
+        )
+    );
+}
+
+function variantsSection() {
+    const sub = text => (text === null ? null : el("span", {class: "sub"}, text));
+    const toned = (v, name, tag = "sub") => {
+        const x = versus(v, name);
+        return v === base
+            ? null
+            : el("span", {class: tag + (!isNumber(x) || Math.abs(x) < 5e-5 ? "" : x < 0 ? " good" : " bad")}, change(x));
+    };
+    const loss = (name, head) => ({
+        head,
+        group: "Accuracy",
+        start: name === "logloss",
+        value: v => metric(v, name),
+        cell: v => [fixed(metric(v, name), 5), toned(v, name)],
+    });
+    const costs = [
+        ["examples_per_second", "examples\n/ second", short],
+        ["rows_pulled_per_example", "rows\n/ example", x => fixed(x, 1)],
+        ["bytes_per_example", "bytes\n/ example", short],
+        ["parameters", "para-\nmeters", short],
+        ["flops_per_example", "FLOPs\n/ example", short],
+        ["cpu_seconds", "CPU\ntime", seconds],
+        ["peak_rss_bytes", "peak\nmemory", bytes],
+    ];
+    const mixed = new Set(variants.map(v => v.determinism)).size > 1;
+    const columns = [
+        {
+            head: "variant",
+            value: v => v.name,
+            cell: v => [
+                ...nameOf(v),
+                sub(
+                    v === base
+                        ? null
+                        : differences(v)
+                              .map(([k, x]) => k.replace(/^model\./, "") + " " + x)
+                              .join(" \u00b7 ") || null
+                ),
+            ],
+        },
+        {
+            head: "relative\nPD",
+            group: "Reproducibility",
+            start: true,
+            value: v => metric(v, "pd_relative"),
+            cell: v => [percent(metric(v, "pd_relative")), sub(interval(v, "pd_relative", 2))],
+        },
+        {
+            head: "change",
+            group: "Reproducibility",
+            value: v => versus(v, "pd_relative"),
+            cell: v => toned(v, "pd_relative", "change"),
+        },
+        loss("logloss", "logloss"),
+        loss("auc_loss", "AUC\nloss"),
+        ...(variants.some(v => isNumber(metric(v, "pqauc_loss"))) ? [loss("pqauc_loss", "PQAUC\nloss")] : []),
+        {
+            head: "cali-\nbration",
+            group: "Accuracy",
+            value: v => metric(v, "calibration"),
+            cell: v => fixed(metric(v, "calibration"), 3),
+        },
+        ...costs.map(([name, head, text], i) => ({
+            head,
+            group: "Cost",
+            start: i === 0,
+            value: v => v.cost[name],
+            cell: v => text(v.cost[name]),
+        })),
+        ...(mixed ? [{head: "deter-\nminism", group: " ", start: true, value: v => v.determinism, cell: level}] : []),
+    ];
+    byId("variants-table").append(sortableTable(columns, variants, v => (v === base ? "base" : null)));
+}
+
+/* ---- prediction difference ---------------------------------------------------------------------------------------------- */
+
+function pdIntervals() {
+    const known = variants.filter(v => isNumber(metric(v, "pd_relative")));
+    const most =
+        Math.max(
+            ...known.map(v => (hasInterval(v, "pd_relative") ? metric(v, "pd_relative_high") : metric(v, "pd_relative")))
+        ) * 1.04;
+    const {list, digits} = ticks(0, 100 * most, 5),
+        at = x => (100 * x) / most + "%";
+    const confidence = results.confidence
+        ? percent(results.confidence, 0) + " interval over " + (results.queries ? "queries" : "examples")
+        : "";
+    const rows = known.flatMap(v => {
+        const dot = key(v.index, "dot");
+        dot.style.left = at(metric(v, "pd_relative"));
+        const facts = [
+            ["relative PD", percent(metric(v, "pd_relative"))],
+            ["interval", interval(v, "pd_relative", 2) || NONE],
+        ];
+        if (v !== base) facts.push(["change from " + base.name, change(versus(v, "pd_relative"), 1)]);
+        if (v !== base && hasInterval(v, "pd_difference"))
+            facts.push([
+                "difference in points",
+                fixed(100 * metric(v, "pd_difference_low"), 2) + " to " + fixed(100 * metric(v, "pd_difference_high"), 2),
+            ]);
+        const track = el(
+            "div",
+            {class: "track"},
+            list.map(t => el("span", {class: "rule", style: {left: at(t / 100)}})),
+            el("span", {class: "base", style: {left: at(metric(base, "pd_relative"))}}),
+            hasInterval(v, "pd_relative")
+                ? el("span", {
+                      class: "whisker",
+                      style: {
+                          color: colour(v.index),
+                          left: at(metric(v, "pd_relative_low")),
+                          width: at(metric(v, "pd_relative_high") - metric(v, "pd_relative_low")),
+                      },
+                  })
+                : null,
+            dot
+        );
+        return [
+            el("div", {class: "name"}, key(v.index), v.name),
+            el(
+                "div",
+                {class: "value"},
+                percent(metric(v, "pd_relative"), 1),
+                el("span", {class: "sub"}, v === base ? "baseline" : change(versus(v, "pd_relative"), 1))
+            ),
+            tipOn(track, v.name, facts),
+        ];
+    });
+    byId("pd-intervals").append(
+        el("figcaption", {}, "Relative PD ", el("span", {}, confidence)),
+        el(
+            "div",
+            {class: "rows"},
+            rows,
+            el(
+                "div",
+                {class: "axis"},
+                list.map(t => el("span", {style: {left: at(t / 100)}}, fixed(t, digits) + THIN + "%"))
+            )
+        )
+    );
+}
+
+function pdHistogram() {
+    const shown = variants.filter(v => v.pd_histogram);
+    if (!shown.length) return drop("pd-histogram");
+    const {edge, bins} = data.histogram;
+    const series = shown.map(v => {
+        const total = v.pd_histogram.reduce((a, b) => a + b, 0) || 1;
+        let above = total;
+        return {
+            index: v.index,
+            name: v.name,
+            points: v.pd_histogram.slice(0, bins).map((n, i) => {
+                const point = {x: (edge * i) / bins, end: (edge * (i + 1)) / bins, y: n / total, above: (above - n) / total};
+                above -= n;
+                return point;
+            }),
+        };
+    });
+    const beyond = Math.max(...shown.map(v => v.pd_histogram[bins] / v.pd_histogram.reduce((a, b) => a + b, 0)));
+    byId("pd-histogram").append(
+        el(
+            "figcaption",
+            {},
+            "PD of single examples ",
+            el(
+                "span",
+                {},
+                "share of the evaluation split" + (beyond > 0 ? "; up to " + percent(beyond, 1) + " lie beyond the edge" : "")
+            )
+        )
+    );
+    lineChart(byId("pd-histogram"), series, {
+        label: "Histogram of the prediction difference of single examples, by variant",
+        step: true,
+        titleX: "relative PD of an example",
+        domainX: [0, edge],
+        domainY: visible => [0, 1.05 * Math.max(...visible.flatMap(s => s.points.map(p => p.y)))],
+        x: (t, digits) => percent(t, Math.max(0, digits - 2)),
+        y: (t, digits) => percent(t, Math.max(0, digits - 2)),
+        head: p => "PD from " + percent(p.x, 1) + " to " + percent(p.end, 1),
+        value: p => percent(p.y, 1) + ", above " + percent(p.above, 1),
+    });
+}
+
+function pdMeasures() {
+    const k = results.top_k;
+    const measures = [
+        ["pd_l1", "L1", "mean distance from the replicas' mean prediction, relative to it", x => percent(x)],
+        ["pd_l2", "L2", "root mean square distance from it, relative to it", x => percent(x)],
+        ["pd_std", "standard deviation", "over replicas, of the prediction itself", x => fixed(x, 5)],
+        ["pd_symkl", "symmetrised KL", "divergence, mean over pairs", x => fixed(x, 6)],
+        ["swap_top1", "swaps at top 1", "queries whose highest example differs", x => percent(x, 1)],
+        [
+            "swap_topk",
+            "swaps at top " + (k || "k"),
+            "queries whose highest " + (k || "k") + " differ, as a set",
+            x => percent(x, 1),
+        ],
+    ].filter(([name]) => variants.some(v => isNumber(metric(v, name))));
+    if (!measures.length) return drop("pd-more");
+    const columns = [
+        {head: "variant", value: v => v.name, cell: nameOf},
+        ...measures.map(([name, head, , text]) => ({
+            head,
+            value: v => metric(v, name),
+            cell: v => [
+                text(metric(v, name)),
+                hasInterval(v, name)
+                    ? el("span", {class: "sub"}, text(metric(v, name + "_low")) + " to " + text(metric(v, name + "_high")))
+                    : null,
+            ],
+        })),
+    ];
+    byId("pd-measures").append(
+        sortableTable(columns, variants, v => (v === base ? "base" : null)),
+        el(
+            "p",
+            {class: "note", style: {marginTop: "10px"}},
+            measures.map(([, head, what]) => head + ": " + what).join("; ") + "."
+        )
+    );
+}
+
+function differenceSection() {
+    if (!variants.some(v => isNumber(metric(v, "pd_relative")))) {
+        byId("difference").replaceChildren(
+            el("h2", {}, "Prediction difference"),
+            el(
+                "p",
+                {class: "lead"},
+                "Not defined here: it needs at least two replicas of a variant whose predictions are numbers."
+            )
+        );
+        return;
+    }
+    pdIntervals();
+    pdHistogram();
+    pdMeasures();
+}
+
+/* ---- accuracy against reproducibility ---------------------------------------------------------------------------------- */
+
+/* Student's t at 97.5 %, by degrees of freedom from 1. */
+const T = [
+    12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101,
+    2.093, 2.086,
+];
+
+/* 95 % interval of the mean change from the baseline, over replicas paired by number: [] below two pairs. */
+function changeInterval(v, name) {
+    const pairs = v.replicas
+        .map((r, i) => base.replicas[i] && relative(r.metrics[name], base.replicas[i].metrics[name]))
+        .filter(isNumber);
+    if (v === base || pairs.length < 2) return [];
+    const m = mean(pairs),
+        deviation = Math.sqrt(pairs.reduce((sum, x) => sum + (x - m) ** 2, 0) / (pairs.length - 1) / pairs.length);
+    const centre = versus(v, name),
+        half = (T[pairs.length - 2] || 1.96) * deviation;
+    return [100 * (centre - half), 100 * (centre + half)];
+}
+
+function tradeoffSection() {
+    const name = variants.some(v => isNumber(metric(v, "pqauc_loss"))) ? "pqauc_loss" : "auc_loss";
+    const word = name === "pqauc_loss" ? "PQAUC loss" : "AUC loss";
+    const shown = variants.filter(v => isNumber(metric(v, "pd_relative")) && isNumber(versus(v, name)));
+    if (shown.length < 2) return drop("tradeoff");
+    const points = shown.map(v => ({
+        index: v.index,
+        name: v.name,
+        x: 100 * metric(v, "pd_relative"),
+        y: 100 * versus(v, name),
+        ys: changeInterval(v, name),
+        xs: hasInterval(v, "pd_relative") ? [100 * metric(v, "pd_relative_low"), 100 * metric(v, "pd_relative_high")] : [],
+        head: v.name,
+        rows: [
+            ["relative PD", percent(metric(v, "pd_relative"))],
+            ["interval", interval(v, "pd_relative", 2) || NONE],
+            [word + ", change", change(versus(v, name))],
+            [
+                "interval",
+                changeInterval(v, name).length
+                    ? changeInterval(v, name)
+                          .map(x => fixed(x, 2))
+                          .join(" to ") +
+                      THIN +
+                      "%"
+                    : NONE,
+            ],
+        ],
+    }));
+    /* One path per activation over its betas: variants that are the same but for model.beta. */
+    const families = new Map();
+    shown.forEach((v, i) => {
+        const rest = [...v.settings]
+            .filter(([k]) => k !== "model.beta" && k !== "name")
+            .map(pair => pair.join("="))
+            .join("\n");
+        if (v.settings.has("model.beta")) families.set(rest, [...(families.get(rest) || []), i]);
+    });
+    /* The first of several, where layers have their own. */
+    const beta = i => parseFloat(shown[i].settings.get("model.beta").replace("[", ""));
+    const paths = [...families.values()].filter(f => f.length > 1).map(f => f.sort((a, b) => beta(a) - beta(b)));
+    byId("tradeoff-lead").append(
+        "Each point is a variant: PD to the right, change of " +
+            word +
+            " from " +
+            base.name +
+            " upwards, so the lower left is better. " +
+            "Bars are 95" +
+            THIN +
+            "% intervals: of PD over " +
+            (results.queries ? "queries" : "examples") +
+            ", of the loss over replicas." +
+            (paths.length ? " Lines join one activation over its betas." : "")
+    );
+    scatterChart(byId("tradeoff-chart"), points, paths, {
+        label: word + " change against prediction difference, by variant",
+        titleX: "relative PD",
+        titleY: word + ", change from " + base.name,
+        x: (t, digits) => fixed(t, digits) + THIN + "%",
+        y: (t, digits) => (t > 0 ? "+" : "") + fixed(t, digits) + THIN + "%",
+    });
+}
+
+/* ---- cost ---------------------------------------------------------------------------------------------------------------- */
+
+function costSection() {
+    const costs = [
+        ["cpu_seconds", "CPU time", "all ranks", seconds],
+        ["rows_pulled_per_example", "Embedding rows pulled", "per example", x => fixed(x, 1)],
+        ["bytes_per_example", "Traffic", "per example, both ways", bytes],
+        ["flops_per_example", "Arithmetic", "FLOPs per example", short],
+        ["parameters", "Parameters", "embedding and dense", short],
+        ["peak_rss_bytes", "Peak memory", "sum over ranks", bytes],
+        ["wall_seconds", "Wall time", "training and evaluation", seconds],
+        ["examples_per_second", "Throughput", "examples per second, longer is better", short],
+    ];
+    for (const [name, head, what, text] of costs) {
+        const most = Math.max(...variants.map(v => v.cost[name]).filter(isNumber));
+        if (!(most > 0)) continue;
+        byId("cost-bars").append(
+            el(
+                "div",
+                {},
+                el("h3", {}, head, " ", el("span", {}, what)),
+                variants.map(v =>
+                    el(
+                        "div",
+                        {class: "bar"},
+                        el("span", {class: "name"}, v.name),
+                        el("span", {}, text(v.cost[name])),
+                        el("span", {class: "ratio"}, v === base ? "" : times(ratio(v, name))),
+                        el("i", {}, el("b", {style: {width: (100 * (v.cost[name] || 0)) / most + "%", color: colour(v.index)}}))
+                    )
+                )
+            )
+        );
+    }
+}

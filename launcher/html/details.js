@@ -1,0 +1,351 @@
+/* details.js - the sections behind the comparison: learning, slices, examples, runs; and the order in which all are filled. */
+
+/* ---- learning ------------------------------------------------------------------------------------------------------------ */
+
+/* Mean and range over the replicas of a variant, point by point. */
+function meanCurve(v, axis, field) {
+    const curves = (v.runs || []).map(run => run.curve).filter(c => c && c[axis].length);
+    if (!curves.length) return [];
+    return curves[0][axis]
+        .slice(0, Math.min(...curves.map(c => c[axis].length)))
+        .map((_, i) => {
+            const values = curves.map(c => c[field][i]).filter(isNumber);
+            return {
+                x: mean(curves.map(c => c[axis][i])),
+                y: values.length ? mean(values) : NaN,
+                low: Math.min(...values),
+                high: Math.max(...values),
+            };
+        })
+        .filter(p => isNumber(p.x) && isNumber(p.y));
+}
+
+function learningSection() {
+    const withCurve = variants.filter(v => meanCurve(v, "step", "progressive_logloss").length > 1);
+    if (!withCurve.length) return drop("learning");
+    const fields = [
+        ["progressive_logloss", "mean since the start"],
+        ["logloss", "interval by interval"],
+    ];
+    const draw = field => {
+        for (const [id, axis, caption, title, text] of [
+            ["learning-steps", "step", "Progressive logloss against steps", "global steps", t => short(t)],
+            [
+                "learning-seconds",
+                "seconds",
+                "Progressive logloss against time",
+                "seconds of training",
+                (t, digits) => fixed(t, digits || 0),
+            ],
+        ]) {
+            const series = withCurve.map(v => ({index: v.index, name: v.name, points: meanCurve(v, axis, field)}));
+            const figure = byId(id).cloneNode(false);
+            byId(id).replaceWith(figure);
+            figure.append(el("figcaption", {}, caption, " ", el("span", {}, fields.find(f => f[0] === field)[1])));
+            lineChart(figure, series, {
+                label: caption,
+                titleX: title,
+                domainX: [0, Math.max(...series.flatMap(s => s.points.map(p => p.x)))],
+                /* The first tenth falls from far above; what is compared is the rest. */
+                domainY: visible => {
+                    const late = visible.flatMap(s => s.points.slice(Math.floor(s.points.length / 10)));
+                    const low = Math.min(...visible.flatMap(s => s.points.map(p => p.low))),
+                        high = Math.max(...late.map(p => p.high));
+                    return [low - 0.04 * (high - low), high + 0.04 * (high - low)];
+                },
+                x: text,
+                y: (t, digits) => fixed(t, digits),
+                value: p => fixed(p.y, 5),
+                head: p => (axis === "step" ? "step " + count(p.x) : "after " + seconds(p.x)),
+            });
+        }
+        [...byId("learning-mode").children].forEach((button, i) =>
+            button.setAttribute("aria-pressed", String(fields[i][0] === field))
+        );
+    };
+    byId("learning-mode").append(
+        ...fields.map(([field, text]) =>
+            el("button", {type: "button", onclick: () => draw(field)}, text[0].toUpperCase() + text.slice(1))
+        )
+    );
+    draw(fields[0][0]);
+}
+
+/* ---- slices -------------------------------------------------------------------------------------------------------------- */
+
+function slicesSection() {
+    const shown = variants.filter(v => v.slices && v.slices.length);
+    if (!shown.length) return drop("slices");
+    const isMany = s => s.examples >= 30 && isNumber(s.pd_relative);
+    const most = Math.max(...shown.flatMap(v => v.slices.filter(isMany).map(s => s.pd_relative)));
+    const cell = s =>
+        !s
+            ? el("td", {}, NONE)
+            : el(
+                  "td",
+                  {
+                      class: isMany(s) ? null : "few",
+                      style: {background: isMany(s) ? `rgba(var(--tint), ${((0.36 * s.pd_relative) / most).toFixed(3)})` : ""},
+                  },
+                  percent(s.pd_relative, 1)
+              );
+    const find = (v, s) => v.slices.find(x => x.column === s.column && x.value === s.value);
+    let column = "";
+    const rows = shown[0].slices.flatMap(s => {
+        const head =
+            s.column === column
+                ? []
+                : [el("tr", {class: "part"}, el("th", {scope: "rowgroup"}, s.column), el("td", {colspan: shown.length + 1}))];
+        column = s.column;
+        return [
+            ...head,
+            el(
+                "tr",
+                {},
+                el("th", {scope: "row"}, s.value),
+                el("td", {class: "soft"}, count(s.examples)),
+                shown.map(v => cell(find(v, s)))
+            ),
+        ];
+    });
+    byId("slices-table").append(
+        el(
+            "div",
+            {class: "scroll", tabindex: "0", role: "region", "aria-label": "Relative PD by slice"},
+            el(
+                "table",
+                {},
+                el(
+                    "thead",
+                    {},
+                    el(
+                        "tr",
+                        {},
+                        el("th", {scope: "col"}, "slice"),
+                        el("th", {scope: "col"}, "examples"),
+                        shown.map(v => el("th", {scope: "col"}, key(v.index), v.name))
+                    )
+                ),
+                el("tbody", {}, rows)
+            )
+        )
+    );
+
+    const worst = best.worst_slices || [];
+    if (!worst.length) return;
+    const top = Math.max(...worst.map(s => s.pd_relative));
+    byId("slices-worst").append(
+        el("h3", {}, "Worst slices of " + best.name),
+        el(
+            "p",
+            {class: "note"},
+            "Of all values of all columns, those of the highest PD; ",
+            "over the whole split it is " + percent(metric(best, "pd_relative"), 1) + "."
+        ),
+        el(
+            "div",
+            {class: "bars tight", style: {marginTop: "12px"}},
+            worst.map(s =>
+                el(
+                    "div",
+                    {class: "bar"},
+                    el("span", {class: "name"}, s.column + " = " + s.value),
+                    el("span", {}, percent(s.pd_relative, 1)),
+                    el("span", {class: "ratio"}, short(s.examples)),
+                    el("i", {}, el("b", {style: {width: (100 * s.pd_relative) / top + "%", color: colour(best.index)}}))
+                )
+            )
+        )
+    );
+}
+
+function examplesSection() {
+    const shown = variants.filter(v => v.most_different && v.most_different.length);
+    if (!shown.length) return drop("examples");
+    const choose = v => {
+        byId("examples-list").replaceChildren(
+            ...v.most_different.map(e => {
+                const facts = e.predictions.map((p, r) => ["replica " + r, fixed(p, 4)]);
+                const strip = el(
+                    "div",
+                    {class: "strip", style: {color: colour(v.index)}},
+                    isNumber(e.label) ? el("span", {class: "truth", style: {left: 100 * e.label + "%"}}) : null,
+                    e.predictions.map(p => el("i", {style: {left: 100 * p + "%"}}))
+                );
+                return el(
+                    "div",
+                    {class: "example"},
+                    el(
+                        "span",
+                        {},
+                        "example " + count(e.index),
+                        isNumber(e.label) ? el("span", {class: "soft"}, " label " + e.label) : null
+                    ),
+                    tipOn(strip, "Example " + count(e.index), facts),
+                    el("span", {}, "PD " + percent(e.pd_relative, 0))
+                );
+            }),
+            el(
+                "p",
+                {class: "note", style: {marginTop: "10px"}},
+                "From prediction 0 at the left to 1 at the right; the bar marks the label. Examples are numbered in the ",
+                "order of the evaluation split."
+            )
+        );
+        [...byId("examples-choice").children].forEach((button, i) =>
+            button.setAttribute("aria-pressed", String(shown[i] === v))
+        );
+    };
+    byId("examples-choice").append(...shown.map(v => el("button", {type: "button", onclick: () => choose(v)}, v.name)));
+    choose(shown.includes(best) ? best : shown[0]);
+}
+
+/* ---- runs ---------------------------------------------------------------------------------------------------------------- */
+
+const TRACED = [
+    ["build", "Build"],
+    ["kernels", "Matrix kernels"],
+    ["dataset_hash", "Dataset"],
+    ["workers", "Workers"],
+    ["servers", "Servers"],
+    ["shards_per_server", "Shards per server"],
+    ["steps", "Steps"],
+];
+
+function runsSection() {
+    const manifests = variants.flatMap(v => (v.runs || []).map(run => run.manifest)).filter(Boolean);
+    const total = variants.reduce((n, v) => n + v.replicas.length, 0);
+    byId("runs-lead").append(
+        plural(total, "run") +
+            (manifests.length < total
+                ? "; the folders of " +
+                  (manifests.length ? count(total - manifests.length) : "all") +
+                  " of them were not there when this report was written, so seeds and digests come from results.json."
+                : ". What all of them share stands here once, what differs with its run.")
+    );
+    const distinct = name => [...new Set(manifests.map(m => String(m[name])))];
+    const common = TRACED.filter(([name]) => manifests.length && distinct(name).length === 1);
+    const apart = TRACED.filter(([name]) => distinct(name).length > 1);
+    const entry = (term, text, mono) => [el("dt", {}, term), el("dd", {class: mono ? "mono" : null}, text)];
+    byId("runs-common").append(
+        ...common.flatMap(([name, term]) => entry(term, distinct(name)[0], /build|hash|kernels/.test(name))),
+        ...[...new Set(variants.map(v => v.determinism))].flatMap(word =>
+            entry("Determinism", LEVELS[word] ? LEVELS[word][0] + " " + word + ": " + LEVELS[word][1] : word)
+        )
+    );
+    for (const v of variants) {
+        const manifestOf = r => ((v.runs || [])[v.replicas.indexOf(r)] || {}).manifest || {};
+        const columns = [
+            {head: "replica", value: r => r.replica, cell: r => "r" + r.replica},
+            {head: "initialisation\nseed", value: r => r.init_seed, cell: r => String(r.init_seed)},
+            {head: "order\nseed", value: r => r.order_seed, cell: r => String(r.order_seed)},
+            ...apart.map(([name, head]) => ({
+                head: head.toLowerCase(),
+                value: r => (manifestOf(r)[name] === undefined ? null : manifestOf(r)[name]),
+                cell: r => String(manifestOf(r)[name]),
+            })),
+            {head: "logloss", value: r => r.metrics.logloss, cell: r => fixed(r.metrics.logloss, 5)},
+            {head: "calibration", value: r => r.metrics.calibration, cell: r => fixed(r.metrics.calibration, 3)},
+            {
+                head: "examples\nper second",
+                value: r => r.cost.examples_per_second,
+                cell: r => short(r.cost.examples_per_second),
+            },
+            {head: "CPU\ntime", value: r => r.cost.cpu_seconds, cell: r => seconds(r.cost.cpu_seconds)},
+            {
+                head: "digest of all parameters and optimizer state",
+                value: r => r.digest,
+                cell: r => el("span", {class: "mono"}, r.digest),
+            },
+        ];
+        const hashes = [...new Set((v.runs || []).map(run => run.manifest && run.manifest.config_hash).filter(Boolean))];
+        byId("runs-variants").append(
+            el(
+                "details",
+                {},
+                el("summary", {}, ...nameOf(v), el("span", {class: "soft"}, plural(v.replicas.length, "replica"))),
+                sortableTable(columns, v.replicas),
+                hashes.length
+                    ? el("p", {class: "note"}, "Configuration ", el("span", {class: "mono"}, hashes.join(", ")))
+                    : null,
+                v.config
+                    ? el(
+                          "details",
+                          {},
+                          el("summary", {class: "soft"}, "Resolved configuration of replica 0"),
+                          el("pre", {}, v.config)
+                      )
+                    : null
+            )
+        );
+    }
+}
+
+function reproduceSection() {
+    const place = byId("reproduce-how");
+    if (results.command) {
+        const copy = el("button", {type: "button"}, "Copy");
+        copy.addEventListener("click", () => {
+            const range = document.createRange();
+            range.selectNodeContents(copy.previousSibling);
+            getSelection().removeAllRanges();
+            getSelection().addRange(range);
+            copy.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+        });
+        place.append(
+            el(
+                "p",
+                {class: "lead"},
+                "The command that this experiment was started with; in a new --out it trains everything again, in the ",
+                "same one it goes on where it stopped."
+            ),
+            el("div", {class: "command"}, el("pre", {}, results.command), copy)
+        );
+    }
+    const strict = [...new Set(variants.map(v => v.determinism))].every(word => word === "sync" || word === "invariant");
+    place.append(
+        el(
+            "ol",
+            {class: "steps"},
+            el(
+                "li",
+                {},
+                "Use the build, the kernels and the dataset named above; ",
+                el("code", {}, "smelter version"),
+                " and ",
+                el("code", {}, "smelter inspect"),
+                " print yours."
+            ),
+            el(
+                "li",
+                {},
+                strict
+                    ? "The digest of every run must come out equal: " +
+                          [...new Set(variants.map(v => LEVELS[v.determinism][0] + ", " + LEVELS[v.determinism][1]))].join(
+                              "; "
+                          ) +
+                          "."
+                    : "Digests of runs below L2 differ from one training to the next; at L2 and L3 they must come out equal."
+            ),
+            el(
+                "li",
+                {},
+                el("code", {}, "smelter digest DIR"),
+                " computes the digest of a run again from its files, ",
+                el("code", {}, "smelter report DIR"),
+                " writes this page again."
+            )
+        )
+    );
+}
+
+variantsSection();
+differenceSection();
+tradeoffSection();
+costSection();
+learningSection();
+slicesSection();
+examplesSection();
+runsSection();
+reproduceSection();
+headSection();

@@ -1,0 +1,317 @@
+#include "launcher/html_report.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/metrics/pd.h"
+#include "launcher/html_page.h"
+#include "launcher/manifest.h"
+
+#define LARGEST_PD 2.0    /* one replica says 0, the other does not */
+#define SHARE_INSIDE 0.99 /* of the examples of every variant, left of the histogram's edge */
+
+/* ---- curves ---------------------------------------------------------------------------------------------------------- */
+
+/* One line of metrics.jsonl. */
+typedef struct interval {
+    int64_t step, examples;
+    double logloss, progressive, seconds;
+} interval_t;
+
+static status_t read_interval(const jsondoc_t *line, const char *where, interval_t *out)
+{
+    TRY(jsondoc_get_integer(line, where, "step", 0, INT64_MAX, &out->step));
+    TRY(jsondoc_get_integer(line, where, "examples", 0, INT64_MAX, &out->examples));
+    TRY(jsondoc_get_number(line, where, "logloss", &out->logloss));
+    TRY(jsondoc_get_number(line, where, "progressive_logloss", &out->progressive));
+    return jsondoc_get_number(line, where, "seconds", &out->seconds);
+}
+
+/* Lines in groups of equal length, as few as keep the points below their limit; a group's logloss is the mean over its
+ * examples. */
+static status_t make_curve(const jsondoc_t *lines, const char *where, jsondoc_t **out)
+{
+    const int64_t n = jsondoc_length(lines);
+    const int64_t group = (n + HTML_REPORT_CURVE_POINTS - 1) / HTML_REPORT_CURVE_POINTS;
+    jsondoc_t *step = jsondoc_array(), *seconds = jsondoc_array(), *logloss = jsondoc_array(), *progressive = jsondoc_array();
+    jsondoc_t *curve = jsondoc_object();
+    status_t status = ST_OK;
+    double loss = 0.0;
+    int64_t begin = 0, before = 0; /* examples up to the group, and up to the line */
+    for (int64_t i = 0; i < n && status == ST_OK; i++) {
+        interval_t interval;
+        TRY_DONE(read_interval(jsondoc_at(lines, i), where, &interval));
+        if (interval.examples <= before)
+            TRY_DONE(FAIL(ST_CORRUPT, "%s: \"examples\" does not grow from line to line", where));
+        loss += interval.logloss * (double)(interval.examples - before);
+        before = interval.examples;
+        if ((i + 1) % group != 0 && i != n - 1)
+            continue;
+        jsondoc_append_integer(step, interval.step);
+        jsondoc_append_number(seconds, interval.seconds);
+        jsondoc_append_number(logloss, loss / (double)(before - begin));
+        jsondoc_append_number(progressive, interval.progressive);
+        loss = 0.0;
+        begin = before;
+    }
+done:
+    jsondoc_put(curve, "step", &step);
+    jsondoc_put(curve, "seconds", &seconds);
+    jsondoc_put(curve, "logloss", &logloss);
+    jsondoc_put(curve, "progressive_logloss", &progressive);
+    if (status == ST_OK)
+        *out = curve;
+    else
+        jsondoc_destroy(&curve);
+    return status;
+}
+
+static status_t put_curve(const char *folder, jsondoc_t *run)
+{
+    char *path = mem_printf("%s/metrics.jsonl", folder);
+    jsondoc_t *lines = NULL, *curve = NULL;
+    status_t status = ST_OK;
+    if (!file_exists(path))
+        goto done;
+    TRY_DONE(jsondoc_read_lines(path, &lines));
+    TRY_DONE(make_curve(lines, path, &curve));
+    jsondoc_put(run, "curve", &curve);
+done:
+    jsondoc_destroy(&lines);
+    mem_free(path);
+    return status;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------------ */
+
+/* A variant while it is collected. */
+typedef struct collected {
+    jsondoc_t *doc;   /* its object in the page */
+    manifest_t *run;  /* [found], the runs that are there */
+    int32_t replicas; /* of results.json */
+    int32_t found;
+    double *pd; /* [examples] of those where it is defined; NULL where not all runs are there, or fewer than two */
+    int64_t examples;
+} collected_t;
+
+static void collected_fini(collected_t *c)
+{
+    for (int32_t r = 0; r < c->found; r++)
+        manifest_fini(&c->run[r]);
+    mem_free(c->run);
+    mem_free(c->pd);
+    jsondoc_destroy(&c->doc);
+}
+
+/* A folder that holds a newer training than results.json speaks of would put other seeds and curves beside its numbers. */
+static status_t check_run(const jsondoc_t *replica, const char *where, const manifest_t *manifest, const char *folder)
+{
+    const char *digest;
+    TRY(jsondoc_get_text(replica, where, "digest", &digest));
+    if (strcmp(digest, manifest->result.digest) == 0)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: holds a run of digest %s, and %s was written from one of digest %s; run smelter compare again",
+                folder, manifest->result.digest, where, digest);
+}
+
+static status_t collect_run(const char *folder, const jsondoc_t *replica, const char *where, collected_t *c, jsondoc_t *run)
+{
+    jsondoc_t *doc = NULL;
+    bool found;
+    TRY(manifest_read(folder, &c->run[c->found], &found));
+    if (!found)
+        return ST_OK;
+    c->found++;
+    TRY(check_run(replica, where, &c->run[c->found - 1], folder));
+    char *path = mem_printf("%s/manifest.json", folder);
+    status_t status = jsondoc_read(path, &doc);
+    mem_free(path);
+    TRY(status);
+    jsondoc_put(run, "manifest", &doc);
+    return put_curve(folder, run);
+}
+
+static status_t put_config(const char *folder, jsondoc_t *variant)
+{
+    char *path = mem_printf("%s/config.yaml", folder), *text;
+    status_t status = ST_OK;
+    if (file_exists(path)) {
+        status = file_read(path, &text, NULL);
+        if (status == ST_OK) {
+            jsondoc_put_text(variant, "config", text);
+            mem_free(text);
+        }
+    }
+    mem_free(path);
+    return status;
+}
+
+static status_t collect_replicas(const char *dir, const char *name, const jsondoc_t *replicas, const char *where,
+                                 collected_t *c)
+{
+    jsondoc_t *runs = jsondoc_array();
+    status_t status = ST_OK;
+    for (int32_t r = 0; r < c->replicas && status == ST_OK; r++) {
+        int64_t number;
+        status = jsondoc_get_integer(jsondoc_at(replicas, r), where, "replica", 0, INT32_MAX, &number);
+        if (status != ST_OK)
+            break;
+        char *folder = mem_printf("%s/%s/r%d", dir, name, (int)number);
+        jsondoc_t *run = jsondoc_object();
+        status = collect_run(folder, jsondoc_at(replicas, r), where, c, run);
+        if (status == ST_OK && r == 0)
+            status = put_config(folder, c->doc);
+        jsondoc_append(runs, &run);
+        mem_free(folder);
+    }
+    jsondoc_put(c->doc, "runs", &runs);
+    return status;
+}
+
+/* ---- histogram ------------------------------------------------------------------------------------------------------- */
+
+static void measure_pd(collected_t *c)
+{
+    if (c->found < c->replicas || c->replicas < 2)
+        return;
+    const int64_t n = c->run[0].predictions;
+    const float **p = MEM_ARRAY(const float *, c->replicas);
+    bool comparable = true;
+    for (int32_t r = 0; r < c->replicas; r++) {
+        p[r] = c->run[r].result.predictions;
+        comparable = comparable && c->run[r].predictions == n;
+    }
+    if (comparable) {
+        double *term = MEM_ARRAY(double, n *PD_COUNT);
+        c->pd = MEM_ARRAY(double, n);
+        pd_examples(p, c->replicas, n, term);
+        for (int64_t i = 0; i < n; i++)
+            if (isfinite(term[i * PD_COUNT + PD_RELATIVE]))
+                c->pd[c->examples++] = term[i * PD_COUNT + PD_RELATIVE];
+        mem_free(term);
+    }
+    mem_free(p);
+}
+
+static double share_below(const collected_t *c, double edge)
+{
+    int64_t below = 0;
+    for (int64_t i = 0; i < c->examples; i++)
+        below += c->pd[i] < edge;
+    return c->examples ? (double)below / (double)c->examples : 1.0;
+}
+
+/* The same for all variants, so that bins compare: the smallest round one that leaves little of any variant outside. */
+static double histogram_edge(const collected_t *variants, int64_t n)
+{
+    static const double edges[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1,
+                                   0.2,   0.3,   0.4,   0.5,  0.6,  0.8,  1.0,  1.5};
+    for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {
+        bool inside = true;
+        for (int64_t v = 0; v < n; v++)
+            inside = inside && share_below(&variants[v], edges[e]) >= SHARE_INSIDE;
+        if (inside)
+            return edges[e];
+    }
+    return LARGEST_PD;
+}
+
+static void put_histogram(collected_t *c, double edge)
+{
+    int64_t counts[HTML_REPORT_BINS + 1] = {0};
+    if (!c->examples)
+        return;
+    for (int64_t i = 0; i < c->examples; i++) {
+        const double bin = c->pd[i] / edge * HTML_REPORT_BINS;
+        counts[bin < HTML_REPORT_BINS ? (int)bin : HTML_REPORT_BINS]++;
+    }
+    jsondoc_t *histogram = jsondoc_array();
+    for (int b = 0; b <= HTML_REPORT_BINS; b++)
+        jsondoc_append_integer(histogram, counts[b]);
+    jsondoc_put(c->doc, "pd_histogram", &histogram);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------------- */
+
+static status_t collect_variant(const char *dir, const jsondoc_t *variant, const char *where, collected_t *c)
+{
+    const jsondoc_t *replicas;
+    const char *name;
+    TRY(jsondoc_get_text(variant, where, "name", &name));
+    if (strchr(name, '/') || name[0] == '.')
+        return FAIL(ST_CORRUPT, "%s: \"name\" is \"%s\"; it must be the name of a folder beside the file", where, name);
+    TRY(jsondoc_get_array(variant, where, "replicas", &replicas));
+    c->replicas = (int32_t)jsondoc_length(replicas);
+    c->run = MEM_ARRAY(manifest_t, c->replicas);
+    TRY(collect_replicas(dir, name, replicas, where, c));
+    measure_pd(c);
+    return ST_OK;
+}
+
+static void put_variants(jsondoc_t *data, collected_t *variants, int64_t n)
+{
+    jsondoc_t *histogram = jsondoc_object(), *array = jsondoc_array();
+    const double edge = histogram_edge(variants, n);
+    for (int64_t v = 0; v < n; v++) {
+        put_histogram(&variants[v], edge);
+        jsondoc_append(array, &variants[v].doc);
+    }
+    jsondoc_put_number(histogram, "edge", edge);
+    jsondoc_put_integer(histogram, "bins", HTML_REPORT_BINS);
+    jsondoc_put(data, "histogram", &histogram);
+    jsondoc_put(data, "variants", &array);
+}
+
+status_t html_report_collect(const char *dir, jsondoc_t **out)
+{
+    char *path = mem_printf("%s/results.json", dir);
+    jsondoc_t *results = NULL;
+    const jsondoc_t *variants = NULL;
+    collected_t *collected = NULL;
+    int64_t n = 0;
+    status_t status;
+    TRY_DONE(jsondoc_read(path, &results));
+    TRY_DONE(jsondoc_get_array(results, path, "variants", &variants));
+    n = jsondoc_length(variants);
+    if (n == 0)
+        TRY_DONE(FAIL(ST_CORRUPT, "%s: \"variants\" is empty", path));
+    collected = MEM_ARRAY(collected_t, n);
+    for (int64_t v = 0; v < n; v++)
+        collected[v].doc = jsondoc_object();
+    for (int64_t v = 0; v < n; v++)
+        TRY_DONE(collect_variant(dir, jsondoc_at(variants, v), path, &collected[v]));
+    jsondoc_t *data = jsondoc_object();
+    put_variants(data, collected, n);
+    jsondoc_put(data, "results", &results);
+    *out = data;
+done:
+    for (int64_t v = 0; v < n && collected; v++)
+        collected_fini(&collected[v]);
+    mem_free(collected);
+    jsondoc_destroy(&results);
+    mem_free(path);
+    return status;
+}
+
+status_t html_report_write(const char *dir)
+{
+    char *path = mem_printf("%s/report.html", dir), *where = mem_printf("%s/results.json", dir), *page = NULL;
+    jsondoc_t *data = NULL;
+    const jsondoc_t *results;
+    const char *title, *verdict;
+    status_t status;
+    TRY_DONE(html_report_collect(dir, &data));
+    TRY_DONE(jsondoc_get_object(data, where, "results", &results));
+    TRY_DONE(jsondoc_get_text(results, where, "experiment", &title));
+    TRY_DONE(jsondoc_get_text(results, where, "verdict", &verdict));
+    page = html_page_text(title, verdict, data);
+    TRY_DONE(file_write_atomic(path, page, strlen(page)));
+done:
+    jsondoc_destroy(&data);
+    mem_free(page);
+    mem_free(where);
+    mem_free(path);
+    return status;
+}

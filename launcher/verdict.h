@@ -1,0 +1,19 @@
+/* verdict.h - an experiment's result in words, for the terminal, results.json and report.html alike.
+ *
+ * All functions want a result that went through result_summarise.                                                          */
+#ifndef SMELTER_VERDICT_H
+#define SMELTER_VERDICT_H
+
+#include "launcher/result.h"
+
+#define VERDICT_LOSS_TOLERANCE 0.005 /* a logloss above the baseline's by a larger share is too high a price */
+
+/* verdict_best - the variant that the verdict is about: the lowest relative PD among those whose logloss is within the tolerance;
+ * the baseline where none lowers it. Borrowed. A PD that is not a number is never the lowest. */
+const variant_result_t *verdict_best(const experiment_result_t *result);
+
+/* verdict_text - the verdict; **owned**, mem_free. Its first sentence says what the variant changes, at what loss and for what share
+ * of whose cost; the others whether the change is more than chance, and what the alternatives are. */
+char *verdict_text(const experiment_result_t *result);
+
+#endif
