@@ -454,8 +454,12 @@ status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
         };
         status = mix_teacher(c, config, replica, out);
-        if (status != ST_OK)
+        if (status == ST_OK) {
+            out->config = config;
+            config = NULL;
+        } else {
             manifest_fini(out);
+        }
     }
     config_destroy(&config);
     return status;

@@ -181,6 +181,26 @@ static status_t check_hash(const char *folder, const char *what, uint64_t found,
     return differ(folder, what, a, b);
 }
 
+/* The hashes of two configurations differ: name the key, as far as the folder's own copy tells. */
+static status_t check_config(const char *folder, const config_t *wanted)
+{
+    char *path = mem_printf("%s/config.yaml", folder), *text = NULL, difference[512];
+    size_t bytes;
+    config_t *config = NULL;
+    status_t status = ST_OK;
+    if (file_exists(path)) {
+        status = file_read(path, &text, &bytes);
+        if (status == ST_OK)
+            status = config_from_text(text, bytes, path, &config);
+        if (status == ST_OK && config_difference(config, wanted, difference, sizeof difference))
+            status = FAIL(ST_INPUT, "%s: holds another experiment: %s; choose another --out or remove it", folder, difference);
+    }
+    config_destroy(&config);
+    mem_free(text);
+    mem_free(path);
+    return status;
+}
+
 status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder)
 {
     TRY(check_text(folder, "variant", found->variant, wanted->variant));
@@ -189,6 +209,8 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
     TRY(check_number(folder, "initialisation seed", found->result.init_seed, wanted->result.init_seed));
     TRY(check_number(folder, "order seed", found->result.order_seed, wanted->result.order_seed));
     TRY(check_hash(folder, "dataset hash", found->dataset_hash, wanted->dataset_hash));
+    if (found->config_hash != wanted->config_hash && wanted->config)
+        TRY(check_config(folder, wanted->config));
     TRY(check_hash(folder, "configuration hash", found->config_hash, wanted->config_hash));
     TRY(check_hash(folder, "teacher's configuration hash", found->teacher_hash, wanted->teacher_hash));
     if (strcmp(wanted->determinism, "invariant") != 0) {
@@ -249,5 +271,6 @@ void manifest_fini(manifest_t *manifest)
     TEXTS(FREE)
 #undef FREE
     mem_free(manifest->result.predictions);
+    config_destroy(&manifest->config);
     *manifest = (manifest_t){0};
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
+#include "common/config/config.h"
 #include "launcher/result.h"
 
 typedef struct manifest {
@@ -26,6 +27,7 @@ typedef struct manifest {
     int64_t steps;
     int64_t predictions; /* length of result.predictions */
     replica_result_t result;
+    config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */
 } manifest_t;
 
 /* manifest_write - predictions, then the manifest, into an existing folder. Takes nothing.
