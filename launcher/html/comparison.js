@@ -112,12 +112,12 @@ function headSection() {
                             lower(versus(best, "auc_loss"))
                         ),
                   figure(
-                      "CPU time",
+                      "CPU time, next to " + base.name,
                       times(ratio(best, "cpu_seconds")),
                       seconds(base.cost.cpu_seconds) + " \u2192 " + seconds(best.cost.cpu_seconds)
                   ),
                   figure(
-                      "Embedding rows pulled",
+                      "Rows pulled, next to " + base.name,
                       times(ratio(best, "rows_pulled_per_example")),
                       short(base.cost.rows_pulled_per_example) +
                           " \u2192 " +
