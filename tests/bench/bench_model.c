@@ -1,11 +1,10 @@
 /* bench_model - what a training step of the paper's toy net costs beside its bare matrix products, in one run.
  *
  * Prints `name value` lines: per lane size the bare products in examples/s and the step's speed over theirs (1 would be a step
- * that is nothing but products), then SmeLU's time over ReLU's. A round measures both sides one after the other; the median
- * round counts, so that a busy machine disturbs little.                                                                    */
+ * that is nothing but products). A round measures both sides one after the other; the median round counts, so that a busy machine
+ * disturbs little.                                                                                                          */
 #include <stdio.h>
 
-#include "common/kernels/activation.h"
 #include "common/kernels/loss.h"
 #include "tests/bench/bench.h"
 #include "worker/model.h"
@@ -72,32 +71,6 @@ static status_t measure_step(int rows)
     return ST_OK;
 }
 
-/* Forward and backward over a matrix that does not fit the first-level cache but the second. */
-static void measure_activations(void)
-{
-    enum { N = 64 * 1024, REPEATS = 200 };
-    float *x = bench_normal(N), *y = bench_normal(N), *d = bench_normal(N);
-    const activation_shape_t shape = {.beta = 0.1, .clip = 6.0};
-    double ratio[ROUNDS], seconds[2];
-    for (int round = -1; round < ROUNDS; round++) {
-        for (int kind = 0; kind < 2; kind++) {
-            const activation_t *activation = activation_get(kind == 0 ? ACTIVATION_RELU : ACTIVATION_SMELU);
-            double start = bench_seconds();
-            for (int i = 0; i < REPEATS; i++) {
-                activation->forward(y, x, N, &shape);
-                activation->backward(d, y, x, N, &shape);
-            }
-            seconds[kind] = bench_seconds() - start;
-        }
-        if (round >= 0)
-            ratio[round] = seconds[1] / seconds[0];
-    }
-    printf("model_smelu_over_relu_time %.3f\n", bench_median(ratio, ROUNDS));
-    mem_free(x);
-    mem_free(y);
-    mem_free(d);
-}
-
 int main(void)
 {
     const int lanes[] = {256, 512, 1024};
@@ -108,6 +81,5 @@ int main(void)
         if (status != ST_OK)
             return status_exit_code(status);
     }
-    measure_activations();
     return 0;
 }

@@ -47,6 +47,7 @@ awk -v load="$load" -v cores="$cores" 'BEGIN { if (load > 0.5 * cores)
 bench "pulls and pushes through the whole stack" bench_rows tests/bench/rows.yaml
 bench "a table alone" bench_table
 bench "the model alone" bench_model
+bench "the activations alone" bench_activation
 bench "training steps of the paper's toy net" bench_train "$build/smelter" "$scratch" toy
 bench "CPU time with 1, 2 and 4 workers" bench_train "$build/smelter" "$scratch" workers
 bench "batches and embeddings alone" bench_batch "$scratch/data-workers" 8 1024 4
@@ -67,6 +68,10 @@ row push_over_copy '"%.3f", v' "push, speed over the copy" ""
 row cpu_seconds_per_example_w1 '"%.2f us", v * 1e6' "CPU time of an example, 1 worker" ""
 row cpu_seconds_per_example_w2 '"%.2f us", v * 1e6' "                        2 workers" ""
 row cpu_seconds_per_example_w4 '"%.2f us", v * 1e6' "                        4 workers" ""
+row activation_smelu_over_relu '"%.2f", v' "SmeLU, time over ReLU's, forward and backward" "at most 1.15"
+row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
+row activation_swish_over_relu '"%.2f", v' "Swish" ""
+row activation_softplus_over_relu '"%.2f", v' "SoftPlus" ""
 row kuairand_examples_per_second '"%.0f /s", v' "examples of configs/kuairand.yaml, single ReLU" "over 103,000 /s"
 
 mkdir -p out
