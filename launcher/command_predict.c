@@ -41,8 +41,8 @@ static status_t read_manifest(const char *run_dir, manifest_t *out)
     return found ? ST_OK : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", run_dir);
 }
 
-/* A --set that changes what was learned would score another model than the one stored. Distillation is over, so that its settings,
- * which may name a variant of an experiment that is not here, do not count. */
+/* A --set that changes what was learned would score another model than the one stored. Distillation is over, so that
+ * its settings, which may name a variant of an experiment that is not here, do not count. */
 static status_t check_config(const char *run_dir, const manifest_t *run, const config_t *config)
 {
     char *path = mem_printf("%s/config.yaml", run_dir), *text = NULL;
@@ -76,7 +76,8 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
     TRY_DONE(read_manifest(run_dir, &run));
     TRY_DONE(check_config(run_dir, &run, experiment->base));
     if (!dataset_exists(options->second))
-        status = FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import by the schema of the run's", options->second);
+        status = FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import by the schema of the run's",
+                      options->second);
 done:
     manifest_fini(&run);
     mem_free(run_dir);
@@ -102,8 +103,8 @@ static status_t write_tsv(const char *path, const predictions_t *p)
     fputs("index\tlabel\tgroup\tprediction\n", out);
     for (int64_t i = 0; i < p->rows; i++) /* 9 digits read back to the same float */
         fprintf(out, "%" PRId64 "\t%d\t%" PRIu64 "\t%.9g\n", i, p->label[i], p->group[i], (double)p->p[i]);
-    status_t status =
-        fclose(out) == 0 ? file_write_atomic(path, text, bytes) : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
+    status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
+                                       : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     free(text);
     return status;
 }
@@ -122,7 +123,8 @@ static status_t write_predictions(const char *out, const predictions_t *p)
     return status;
 }
 
-static status_t lead_predict(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
+static status_t lead_predict(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
+                             progress_t *progress)
 {
     (void)experiment;
     (void)progress;

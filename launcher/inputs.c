@@ -120,9 +120,11 @@ status_t inputs_check(const inputs_t *inputs, const char *run_dir, const dataset
             snprintf(want, sizeof want, "%s (%s)", w->name, word_of(w));
         if (d)
             snprintf(have, sizeof have, "%s (%s)", d->name, word_of(d));
-        return FAIL(ST_INPUT, "dataset %s does not have the fields that %s was trained on: field %d is %s, wanted is %s; import it by the "
-                              "same schema",
-                    dataset, run_dir, f + 1, have, want);
+        return FAIL(
+            ST_INPUT,
+            "dataset %s does not have the fields that %s was trained on: field %d is %s, wanted is %s; import it by the "
+            "same schema",
+            dataset, run_dir, f + 1, have, want);
     }
     return ST_OK;
 }

@@ -20,18 +20,19 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
     if (slots_shard((int)hash_slot(row->key), plan->shards) != plan->shard)
         return ST_OK;
     if (from >= (uint32_t)plan->maps)
-        return FAIL(ST_INPUT, "%s: holds table %u, and %d tables were expected: the run had other fields or components", load->path,
-                    from, plan->maps);
+        return FAIL(ST_INPUT, "%s: holds table %u, and %d tables were expected: the run had other fields or components",
+                    load->path, from, plan->maps);
     const int32_t to = plan->map[from];
     if (to < 0)
         return ST_OK;
     ASSERT((uint32_t)to < plan->n_tables);
     const int64_t wanted = table_payload_floats(plan->tables[to]);
     if (payload_floats != wanted)
-        return FAIL(ST_INPUT,
-                    "%s: rows of table %u have %lld floats with optimizer state, %lld are wanted: the run had another embedding.dim "
-                    "or embedding.optimizer",
-                    load->path, from, (long long)payload_floats, (long long)wanted);
+        return FAIL(
+            ST_INPUT,
+            "%s: rows of table %u have %lld floats with optimizer state, %lld are wanted: the run had another embedding.dim "
+            "or embedding.optimizer",
+            load->path, from, (long long)payload_floats, (long long)wanted);
     TRY(table_put(plan->tables[to], row));
     table_digest_row(from, payload_floats, row, &load->sum.digest);
     load->sum.rows++;
@@ -42,7 +43,8 @@ static status_t read_store(load_t *load)
 {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     if (!file_exists(load->path))
-        return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server", load->path);
+        return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server",
+                    load->path);
     store_t *store = NULL;
     pthread_mutex_lock(&one_at_a_time);
     status_t status = store_open(load->path, false, &store);

@@ -1,7 +1,8 @@
 /* load.h - rows of a finished run into a shard's tables, whatever the number of shards that stored them.
  *
- * A run leaves one store per shard, RUN/store/shard-N. A shard of another cluster owns other slots, so it reads every store that
- * holds some of them and takes the rows that are its own. Which of the run's tables goes where is the caller's decision.   */
+ * A run leaves one store per shard, RUN/store/shard-N. A shard of another cluster owns other slots, so it reads every
+ * store that holds some of them and takes the rows that are its own. Which of the run's tables goes where is the
+ * caller's decision. */
 #ifndef SMELTER_LOAD_H
 #define SMELTER_LOAD_H
 
@@ -28,9 +29,9 @@ typedef struct load_sum {
 /* load_tables - take the rows with their optimizer state, version and count.
  *
  * ST_INPUT: a store is not on this host; the run has a table that the map does not know, or rows of another width.
- * ST_CORRUPT: a store is damaged, or a key comes twice. The tables hold a part of the rows then.
- * Thread: any, one after the other inside a process (LMDB allows an environment once per process). Cost: one pass over the stores
- * that hold slots of this shard. */
+ * ST_CORRUPT: a store is damaged, or a key comes twice. The tables hold a part of the rows then. Thread: any, one after
+ * the other inside a process (LMDB allows an environment once per process). Cost: one pass over the stores that hold
+ * slots of this shard. */
 WARN_UNUSED status_t load_tables(const load_plan_t *plan, load_sum_t *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* slots.h - which shard owns a slot: contiguous ranges of slots, as even as they go.
  *
- * Workers route keys by it, and a shard that takes rows from a finished run takes those of its own slots. It depends on the number
- * of shards alone, so any cluster can tell where another one has put a row.                                              */
+ * Workers route keys by it, and a shard that takes rows from a finished run takes those of its own slots. It depends on
+ * the number of shards alone, so any cluster can tell where another one has put a row. */
 #ifndef SMELTER_SLOTS_H
 #define SMELTER_SLOTS_H
 

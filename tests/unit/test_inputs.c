@@ -1,5 +1,5 @@
-/* test_inputs - a run remembers the fields it was trained on; a dataset with others is refused, naming the first that differs, and
- * one with the same fields is read by the run's mean and scale where it is told so. */
+/* test_inputs - a run remembers the fields it was trained on; a dataset with others is refused, naming the first that
+ * differs, and one with the same fields is read by the run's mean and scale where it is told so. */
 #include "launcher/inputs.h"
 
 #include <math.h>
@@ -51,16 +51,16 @@ static void test_other_fields_are_named(void **state)
     const inputs_t inputs = {1, 2, 2, (dataset_field_t *)fields};
     dataset_field_t other[FIELDS + 1];
     dataset_info_t info = info_of(other);
-#define REFUSED(CHANGE, MESSAGE)                                              \
-    do {                                                                      \
-        memcpy(other, fields, sizeof fields);                                 \
-        info = info_of(other);                                                \
-        CHANGE;                                                               \
-        catch_start();                                                        \
-        assert_int_equal(inputs_check(&inputs, "RUN", &info, "DATA"), ST_INPUT); \
-        catch_stop();                                                         \
-        assert_caught("dataset DATA does not have the fields that RUN was trained on");  \
-        assert_caught(MESSAGE);                                               \
+#define REFUSED(CHANGE, MESSAGE)                                                                                               \
+    do {                                                                                                                       \
+        memcpy(other, fields, sizeof fields);                                                                                  \
+        info = info_of(other);                                                                                                 \
+        CHANGE;                                                                                                                \
+        catch_start();                                                                                                         \
+        assert_int_equal(inputs_check(&inputs, "RUN", &info, "DATA"), ST_INPUT);                                               \
+        catch_stop();                                                                                                          \
+        assert_caught("dataset DATA does not have the fields that RUN was trained on");                                        \
+        assert_caught(MESSAGE);                                                                                                \
     } while (0)
     REFUSED(strcpy(other[2].name, "video"), "field 3 is video (categorical), wanted is item (categorical)");
     REFUSED(other[3].pooling = POOLING_MEAN, "field 4 is tags (multi-valued, averaged), wanted is tags (multi-valued, summed)");

@@ -1,5 +1,6 @@
-/* test_load - "Resuming with another server count moves slots": rows that any number of shards have stored come back, each exactly
- * once, to any other number of shards, in the tables that the map names; what does not fit is refused with its reason.       */
+/* test_load - "Resuming with another server count moves slots": rows that any number of shards have stored come back,
+ * each exactly once, to any other number of shards, in the tables that the map names; what does not fit is refused with
+ * its reason. */
 #include "ps/load.h"
 
 #include <stdio.h>
