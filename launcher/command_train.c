@@ -315,6 +315,7 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
         result.variant[v] = (variant_result_t){
             .name = variant_name(&c, v),
             .determinism = config_determinism_word((determinism_t)config->determinism),
+            .config = config,
             .replicas = c.replicas,
             .replica = MEM_ARRAY(replica_result_t, c.replicas),
         };

@@ -80,6 +80,20 @@ static jsondoc_t *most_different_array(const experiment_result_t *result, const 
     return examples;
 }
 
+/* What a reader of results.json groups variants by; the whole configuration lies in the runs' folders. */
+static jsondoc_t *config_object(const config_t *config)
+{
+    jsondoc_t *object = jsondoc_object(), *hidden = jsondoc_array();
+    for (unsigned l = 0; l < config->model.hidden.count; l++)
+        jsondoc_append_integer(hidden, config->model.hidden.at[l]);
+    jsondoc_put_text(object, "activation", config_activation_word((activation_kind_t)config->model.activation));
+    jsondoc_put_number(object, "beta", config->model.beta);
+    jsondoc_put_integer(object, "components", config->model.components);
+    jsondoc_put(object, "hidden", &hidden);
+    jsondoc_put_integer(object, "embedding_dim", config->embedding.dim);
+    return object;
+}
+
 static jsondoc_t *variant_object(const experiment_result_t *result, const variant_result_t *variant)
 {
     jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&variant->cost);
@@ -93,6 +107,10 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
         jsondoc_append(replicas, &replica);
     }
     jsondoc_put_text(object, "name", variant->name);
+    if (variant->config) {
+        jsondoc_t *config = config_object(variant->config);
+        jsondoc_put(object, "config", &config);
+    }
     jsondoc_put(object, "metrics", &metrics);
     jsondoc_put(object, "cost", &cost);
     jsondoc_put_text(object, "determinism", variant->determinism);

@@ -10,6 +10,7 @@
 
 #include "common/base/jsondoc.h"
 #include "common/base/status.h"
+#include "common/config/config.h"
 #include "common/metrics/bootstrap.h"
 
 /* Quality on the evaluation split, and during training: X(name, "what it is"). */
@@ -76,6 +77,7 @@ typedef struct pd_slice {
 typedef struct variant_result {
     const char *name;        /* borrowed */
     const char *determinism; /* borrowed: the word of the level */
+    const config_t *config;  /* borrowed; NULL where it is not known */
     int32_t replicas;
     replica_result_t *replica; /* **owned**, [replicas] */
     /* Filled by result_summarise: */
