@@ -1,0 +1,239 @@
+/* Fig. 4. A variant is a point: how much PQAUC loss it costs or saves against ReLU, and how much its replicas differ.
+ * Horizontal bars come from the replicas: replica r of a variant is compared with replica r of ReLU, which shares its
+ * seeds, and the bar is 1.96 standard errors of the mean of these changes. Vertical bars are the interval of relative
+ * PD that results.json holds. */
+#include "launcher/figures.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/jsondoc.h"
+#include "common/base/memory.h"
+#include "launcher/figures_script.h"
+
+#define Z95 1.96
+#define MOST 1000 /* variants, replicas */
+
+typedef struct point {
+    const char *name, *activation; /* borrowed from the document */
+    double beta, pd, pd_low, pd_high;
+    int64_t components, replicas;
+    double *pqauc; /* [replicas] **owned** */
+    double change, change_bar;
+    int family;
+} point_t;
+
+static status_t read_replicas(const jsondoc_t *variant, const char *path, point_t *point)
+{
+    const jsondoc_t *replicas;
+    TRY(jsondoc_get_array(variant, path, "replicas", &replicas));
+    point->replicas = jsondoc_length(replicas);
+    if (point->replicas < 2 || point->replicas > MOST)
+        return FAIL(ST_INPUT,
+                    "%s: variant %s has %" PRId64 " replicas; prediction difference needs at least two (experiment.replicas)",
+                    path, point->name, point->replicas);
+    point->pqauc = MEM_ARRAY(double, point->replicas);
+    for (int64_t r = 0; r < point->replicas; r++) {
+        const jsondoc_t *metrics;
+        TRY(jsondoc_get_object(jsondoc_at(replicas, r), path, "metrics", &metrics));
+        TRY(jsondoc_get_number(metrics, path, "pqauc_loss", &point->pqauc[r]));
+        if (!isfinite(point->pqauc[r]) || point->pqauc[r] <= 0)
+            return FAIL(ST_INPUT, "%s: variant %s has no PQAUC loss: no query column in the dataset, or no pair in any query",
+                        path, point->name);
+    }
+    return ST_OK;
+}
+
+static status_t read_point(const jsondoc_t *variant, const char *path, point_t *point)
+{
+    const jsondoc_t *config, *metrics;
+    TRY(jsondoc_get_text(variant, path, "name", &point->name));
+    TRY(jsondoc_get_object(variant, path, "config", &config));
+    TRY(jsondoc_get_text(config, path, "activation", &point->activation));
+    TRY(jsondoc_get_number(config, path, "beta", &point->beta));
+    TRY(jsondoc_get_integer(config, path, "components", 1, MOST, &point->components));
+    TRY(read_replicas(variant, path, point));
+    TRY(jsondoc_get_object(variant, path, "metrics", &metrics));
+    TRY(jsondoc_get_number(metrics, path, "pd_relative", &point->pd));
+    TRY(jsondoc_get_number(metrics, path, "pd_relative_low", &point->pd_low));
+    TRY(jsondoc_get_number(metrics, path, "pd_relative_high", &point->pd_high));
+    if (!isfinite(point->pd))
+        return FAIL(ST_INPUT, "%s: variant %s has no relative PD: its predictions are not all numbers", path, point->name);
+    return ST_OK;
+}
+
+static bool is_plain_relu(const point_t *point)
+{
+    return strcmp(point->activation, "relu") == 0 && point->components == 1;
+}
+
+/* What changes are relative to: the baseline if it is a single ReLU network, else the first such, else the baseline. */
+static status_t find_base(const jsondoc_t *doc, const char *path, const point_t *points, int n, int *out)
+{
+    const char *baseline;
+    TRY(jsondoc_get_text(doc, path, "baseline", &baseline));
+    int base = -1, relu = -1;
+    for (int i = 0; i < n; i++) {
+        if (strcmp(points[i].name, baseline) == 0)
+            base = i;
+        if (relu < 0 && is_plain_relu(&points[i]))
+            relu = i;
+    }
+    if (base < 0)
+        return FAIL(ST_CORRUPT, "%s: the baseline %s is none of the variants", path, baseline);
+    *out = is_plain_relu(&points[base]) || relu < 0 ? base : relu;
+    return ST_OK;
+}
+
+static status_t compare(const char *path, const point_t *base, point_t *point)
+{
+    if (point->replicas != base->replicas)
+        return FAIL(ST_CORRUPT, "%s: variants %s and %s have different numbers of replicas", path, base->name, point->name);
+    double sum = 0, squares = 0;
+    const int64_t n = point->replicas;
+    for (int64_t r = 0; r < n; r++)
+        sum += 100 * (point->pqauc[r] / base->pqauc[r] - 1);
+    point->change = sum / (double)n;
+    for (int64_t r = 0; r < n; r++) {
+        const double d = 100 * (point->pqauc[r] / base->pqauc[r] - 1) - point->change;
+        squares += d * d;
+    }
+    point->change_bar = Z95 * sqrt(squares / (double)(n - 1) / (double)n);
+    return ST_OK;
+}
+
+/* ---- families: one line each ----------------------------------------------------------------------------------------- */
+
+static bool same_family(const point_t *a, const point_t *b)
+{
+    return strcmp(a->activation, b->activation) == 0 && a->components == b->components;
+}
+
+/* By family in the order of first appearance, then by beta. */
+static int compare_points(const void *left, const void *right)
+{
+    const point_t *a = left, *b = right;
+    return a->family != b->family ? a->family - b->family : (a->beta > b->beta) - (a->beta < b->beta);
+}
+
+static int number_families(point_t *points, int n)
+{
+    int families = 0;
+    for (int i = 0; i < n; i++) {
+        points[i].family = -1;
+        for (int k = 0; k < i && points[i].family < 0; k++)
+            if (same_family(&points[i], &points[k]))
+                points[i].family = points[k].family;
+        if (points[i].family < 0)
+            points[i].family = families++;
+    }
+    qsort(points, (size_t)n, sizeof *points, compare_points);
+    return families;
+}
+
+static status_t write_points(const point_t *points, int n, const char *dir)
+{
+    script_t data;
+    script_begin(&data);
+    fprintf(data.out,
+            "# variant\tactivation\tbeta\tcomponents\tpqauc_change_percent\tbar_low\tbar_high\tpd_percent\tpd_low\tpd_high\n");
+    for (int i = 0; i < n; i++) {
+        const point_t *p = &points[i];
+        if (i && p->family != points[i - 1].family)
+            fprintf(data.out, "\n\n");
+        fprintf(data.out, "%s\t%s\t%g\t%" PRId64 "\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\n", p->name, p->activation, p->beta,
+                p->components, p->change, p->change - p->change_bar, p->change + p->change_bar, 100 * p->pd,
+                100 * (isfinite(p->pd_low) ? p->pd_low : p->pd), 100 * (isfinite(p->pd_high) ? p->pd_high : p->pd));
+    }
+    return script_save(&data, dir, "fig4.tsv");
+}
+
+enum { WIDTH = 900, HEIGHT = 600 };
+enum { COLOURS = 8, BLACK = 6 }; /* of script_colour; black is for ReLU, which the others are compared with */
+
+static void put_family(script_t *s, const point_t *first, int members, int colour, bool more)
+{
+    static const int types[] = {7, 5, 9, 11, 13, 6, 4, 8}; /* filled shapes, then open ones */
+    char title[80];
+    if (first->components > 1)
+        snprintf(title, sizeof title, "%" PRId64 " × %s", first->components, script_name(first->activation));
+    else
+        snprintf(title, sizeof title, "%s", script_name(first->activation));
+    const char *rgb = script_colour(colour);
+    const int type = types[colour % COLOURS], index = first->family;
+    fprintf(s->out, "'fig4.tsv' index %d using 5:8:6:7:9:10 with xyerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', ", index, rgb);
+    fprintf(s->out, "'' index %d using 5:8 with linespoints lw 1.8 pt %d ps 0.8 lc rgb '%s' title '%s'%s", index, type, rgb,
+            title, members > 1 || more ? ", " : "");
+    if (members > 1)
+        fprintf(s->out, "'' index %d using 5:8:(sprintf('%%g', column(3))) with labels offset 0.9,0.7 font ',9' tc rgb '%s'%s",
+                index, rgb, more ? ", " : "");
+}
+
+static status_t draw(const point_t *points, int n, int families, const char *base_name, const char *dir)
+{
+    script_t s;
+    script_begin(&s);
+    script_style(&s);
+    script_panel(&s, (panel_t){74, 26, WIDTH - 74 - 190, HEIGHT - 26 - 62}, WIDTH, HEIGHT);
+    fprintf(s.out,
+            "set key at screen %.4f,%.4f left top Left reverse spacing 1.3\n"
+            "set label 1 'numbers: β' at screen %.4f,%.4f font ',9' tc rgb '#606060'\n",
+            (WIDTH - 174.0) / WIDTH, 1 - 20.0 / HEIGHT, (WIDTH - 165.0) / WIDTH, 1 - (48.0 + 20 * families) / HEIGHT);
+    fprintf(s.out,
+            "set xlabel 'change of PQAUC loss from %s [%%]   (← more accurate)' font ',11'\n"
+            "set ylabel 'relative prediction difference [%%]   (← more reproducible)' font ',11'\n",
+            base_name);
+    fprintf(
+        s.out,
+        "set offsets graph 0.06, graph 0.08, graph 0.08, graph 0.06\nset arrow 1 from 0, graph 0 to 0, graph 1 nohead lc rgb "
+        "'#a0a0a0' dt 2 lw 0.8\nplot ");
+    for (int i = 0, colour = 0; i < n;) {
+        int members = 1;
+        while (i + members < n && points[i + members].family == points[i].family)
+            members++;
+        colour += colour % COLOURS == BLACK;
+        put_family(&s, &points[i], members, is_plain_relu(&points[i]) ? BLACK : colour++, i + members < n);
+        i += members;
+    }
+    fprintf(s.out, "\n");
+    return script_draw(&s, dir, "fig4", WIDTH, HEIGHT);
+}
+
+static status_t make(const jsondoc_t *doc, const char *path, const char *dir, point_t *points, int n)
+{
+    const jsondoc_t *variants;
+    int base = 0;
+    TRY(jsondoc_get_array(doc, path, "variants", &variants));
+    for (int i = 0; i < n; i++)
+        TRY(read_point(jsondoc_at(variants, i), path, &points[i]));
+    TRY(find_base(doc, path, points, n, &base));
+    for (int i = 0; i < n; i++)
+        TRY(compare(path, &points[base], &points[i]));
+    const bool is_relu = is_plain_relu(&points[base]);
+    const char *base_name = is_relu ? "ReLU" : "the baseline";
+    const int families = number_families(points, n);
+    TRY(write_points(points, n, dir));
+    return draw(points, n, families, base_name, dir);
+}
+
+status_t figures_tradeoff(const char *results_path, const char *dir)
+{
+    jsondoc_t *doc;
+    const jsondoc_t *variants;
+    TRY(jsondoc_read(results_path, &doc));
+    status_t status = jsondoc_get_array(doc, results_path, "variants", &variants);
+    const int64_t n = status == ST_OK ? jsondoc_length(variants) : 0;
+    if (status == ST_OK && (n < 1 || n > MOST))
+        status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " variants; it must have 1 to %d", results_path, n, MOST);
+    if (status == ST_OK) {
+        point_t *points = MEM_ARRAY(point_t, n);
+        status = make(doc, results_path, dir, points, (int)n);
+        for (int64_t i = 0; i < n; i++)
+            mem_free(points[i].pqauc);
+        mem_free(points);
+    }
+    jsondoc_destroy(&doc);
+    return status;
+}
