@@ -1,4 +1,4 @@
-/* cluster.c - MPI for launch, roster and the dense all-reduce.
+/* cluster.c - MPI for launch, roster, the dense all-reduce and the exchange of dense parameters.
  *
  * MPI's own waits spin, which on a machine with more ranks than cores takes the core from the rank everybody waits for. So
  * every wait here is a nonblocking call, tested for a moment and then between short sleeps, with a deadline.
@@ -30,10 +30,11 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
-enum { TAG_GATHER = 1, TAG_TREE = 2 };
+enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 
 #define CHUNK 65536 /* f32 of a tree-sum piece: 256 KiB fills tcp's pipe, and its sum stays in the second-level cache */
 #define WINDOW 4
+#define SHARE_PIECE (1 << 24) /* f32 handed on at once: 64 MiB, far below what MPI counts */
 #define MAX_ROUNDS 34 /* fold, 32 doublings, hand back */
 #define SPIN_NS 20000
 #define SLEEP_NS_MIN 20000
@@ -365,5 +366,40 @@ status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count)
         }
         TRY(task_finish(cluster, &rounds[done / chunks], &tasks[done % WINDOW], me));
     }
+    return ST_OK;
+}
+
+/* ---- share ---- */
+
+/* One piece. Counted from the owner, member m > 0 gets it from m without its lowest bit, and hands it on to m + d for every power
+ * of two d below that bit, farthest first. */
+static status_t share_piece(cluster_t *cluster, float *values, int n, int owner)
+{
+    static const char what[] = "exchange of dense parameters";
+    const int size = cluster->group_size, me = (cluster->rank - cluster->group_first - owner + size) % size;
+    MPI_Request request;
+    int distance = 1, rank;
+    while (distance < size && !(me & distance))
+        distance *= 2;
+    if (me > 0) {
+        rank = cluster->group_first + (me - distance + owner) % size;
+        TRY_MPI(what, MPI_Irecv(values, n, MPI_FLOAT, rank, TAG_SHARE, MPI_COMM_WORLD, &request));
+        TRY(wait_all(cluster, what, &request, &rank, 1));
+    }
+    for (distance /= 2; distance > 0; distance /= 2) {
+        if (me + distance >= size)
+            continue;
+        rank = cluster->group_first + (me + distance + owner) % size;
+        TRY_MPI(what, MPI_Isend(values, n, MPI_FLOAT, rank, TAG_SHARE, MPI_COMM_WORLD, &request));
+        TRY(wait_all(cluster, what, &request, &rank, 1));
+    }
+    return ST_OK;
+}
+
+status_t cluster_share(cluster_t *cluster, float *values, int64_t count, int owner)
+{
+    ASSERT(owner >= 0 && owner < cluster->group_size && count >= 0);
+    for (int64_t first = 0; first < count; first += SHARE_PIECE)
+        TRY(share_piece(cluster, values + first, (int)(count - first < SHARE_PIECE ? count - first : SHARE_PIECE), owner));
     return ST_OK;
 }

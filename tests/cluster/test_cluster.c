@@ -81,6 +81,24 @@ static void check_sum(cluster_t *c, int first, int n, int64_t count)
         CHECK(all[r] == all[first]);
 }
 
+/* "values := those of the group's member `owner`, on every member" */
+static void check_share(cluster_t *c, int first, int n, int64_t count)
+{
+    CHECK(cluster_group(c, first, n) == ST_OK);
+    int me = cluster_rank(c) - first;
+    float *values = MEM_ARRAY(float, count);
+    for (int owner = 0; owner < n && me >= 0 && me < n; owner++) {
+        for (int64_t i = 0; i < count; i++)
+            values[i] = value_of(me, i);
+        CHECK(cluster_share(c, values, count, owner) == ST_OK);
+        for (int64_t i = 0; i < count; i++) {
+            float expected = value_of(owner, i);
+            CHECK(memcmp(&values[i], &expected, sizeof expected) == 0);
+        }
+    }
+    mem_free(values);
+}
+
 static void rank_sum(cluster_t *c)
 {
     int size = cluster_size(c), rank = cluster_rank(c);
@@ -97,6 +115,9 @@ static void rank_sum(cluster_t *c)
         check_sum(c, 0, size, counts[i]);
         if (size > 1 && counts[i] < 100000)
             check_sum(c, 1, size - 1, counts[i]);
+        check_share(c, 0, size, counts[i]);
+        if (size > 1)
+            check_share(c, 1, size - 1, counts[i]);
     }
     CHECK(strcmp(cluster_host_of(c, rank), cluster_host(c)) == 0);
     if (rank == 0) {
@@ -155,6 +176,12 @@ static int rank_main(const char *mode)
             sleep(60);
         CHECK(cluster_group(c, 0, 2) == ST_OK);
         if (cluster_tree_sum(c, value, 4) != ST_OK)
+            cluster_abort(3);
+    } else if (strcmp(mode, "missing-share") == 0) {
+        if (rank == 1)
+            sleep(60);
+        CHECK(cluster_group(c, 0, 2) == ST_OK);
+        if (cluster_share(c, value, 4, 1) != ST_OK)
             cluster_abort(3);
     } else if (strcmp(mode, "missing-close") == 0) {
         if (rank == 1)
@@ -317,6 +344,10 @@ static void test_missing_rank_is_named(void **state)
     assert_int_equal(o->exit_code, 3);
     o = launch(2, "missing-sum", 0);
     snprintf(line, sizeof line, "rank 0: error: dense all-reduce: waiting for 1 of 2: rank 1 on %s, 0.5 s", host);
+    assert_in(o->err, line);
+    assert_int_equal(o->exit_code, 3);
+    o = launch(2, "missing-share", 0);
+    snprintf(line, sizeof line, "rank 0: error: exchange of dense parameters: waiting for 1 of 1: rank 1 on %s, 0.5 s", host);
     assert_in(o->err, line);
     assert_int_equal(o->exit_code, 3);
     o = launch(2, "missing-close", 0);
