@@ -311,7 +311,7 @@ static status_t train(worker_t *w)
         .worker = w->o.worker,
         .workers = w->workers,
         .lanes = w->lanes,
-        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows, c->data.window},
+        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows, c->data.window, 0, 1},
     };
     if (w->teacher)
         TRY(teacher_all(w->teacher, &plan.teacher));

@@ -125,7 +125,7 @@ static row_t *find(oracle_t *o, uint32_t table, uint64_t key)
 static const sample_row_t *example(const oracle_t *o, int64_t step, int64_t i)
 {
     const config_t *c = o->config;
-    const order_t order = {c->data.order, (uint64_t)c->data.order_seed, o->sample->train_rows, c->data.window};
+    const order_t order = {c->data.order, (uint64_t)c->data.order_seed, o->sample->train_rows, c->data.window, 0, 1};
     const int64_t at = step * o->batch + i;
     return &o->sample->row[o->sample->train[order_index(&order, at / order.rows, at % order.rows)]];
 }

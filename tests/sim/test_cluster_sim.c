@@ -130,7 +130,7 @@ static void start_worker(cluster_sim_t *c, int w)
         .worker = w,
         .workers = c->workers,
         .lanes = c->lanes,
-        .order = {c->config->data.order, (uint64_t)c->config->data.order_seed, info->train_rows, c->config->data.window},
+        .order = {c->config->data.order, (uint64_t)c->config->data.order_seed, info->train_rows, c->config->data.window, 0, 1},
     };
     loader_start(worker->loader, &plan);
 }

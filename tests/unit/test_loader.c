@@ -62,7 +62,7 @@ static loader_plan_t training(const fixture_t *f, lanes_t lanes, int worker, int
                            .worker = worker,
                            .workers = workers,
                            .lanes = lanes,
-                           .order = {order, 7, f->sample->train_rows, 32}};
+                           .order = {order, 7, f->sample->train_rows, 32, 0, 1}};
 }
 
 /* Run a plan to its end and write down each example where its step and its worker's lanes put it in the global sequence. */
@@ -97,7 +97,7 @@ static void check_training(fixture_t *f, lanes_t lanes, int epochs, int workers,
         examples += place_examples(f, &plan, sequence);
     }
     assert_int_equal(examples, lanes.total);
-    const order_t o = {order, 7, n, 32};
+    const order_t o = {order, 7, n, 32, 0, 1};
     for (int epoch = 0; epoch < epochs; epoch++) {
         bool seen[ROWS + 1] = {0};
         for (int i = 0; i < n && (int64_t)epoch * n + i < lanes.total; i++) {
@@ -187,7 +187,7 @@ static void test_plans_are_dropped_and_started_anew(void **state)
     (void)state;
     fixture_t f = setup(0.8);
     const lanes_t lanes = {16, 2 * f.sample->train_rows, 4};
-    const order_t o = {ORDER_FULL, 7, f.sample->train_rows, 32};
+    const order_t o = {ORDER_FULL, 7, f.sample->train_rows, 32, 0, 1};
     for (int round = 0; round < 60; round++) {
         const int workers = 1 << round % 3, w = round % workers, take = round % 7;
         const loader_plan_t plan = training(&f, lanes, w, workers, ORDER_FULL);

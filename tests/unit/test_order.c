@@ -1,5 +1,6 @@
 /* Proves: "order_index - which training example is visited at `position` of `epoch`. A bijection per epoch"; windows stay
- * windows; every epoch, window and seed has an order of its own; chronological is the stored order. */
+ * windows; every epoch, window and seed has an order of its own; chronological is the stored order; "share s is the examples s,
+ * s + S, s + 2 S, .. of the split, the same in every epoch". */
 #include "tests/lib/testing.h"
 
 #include <string.h>
@@ -95,6 +96,33 @@ static void test_indices_cross_epochs(void **state)
     }
 }
 
+/* The shares of a split are apart from each other, whole in every epoch, and have the order of a split of their length. */
+static void test_shares(void **state)
+{
+    (void)state;
+    enum { SHARES = 3, ROWS = 97, EPOCHS = 2 };
+    for (int kind = 0; kind < ORDER_COUNT; kind++) {
+        int seen[SHARES * ROWS] = {0};
+        const order_t alone = {.kind = (data_order_t)kind, .seed = 9, .rows = ROWS, .window = 10};
+        for (int s = 0; s < SHARES; s++) {
+            order_t order = alone;
+            order.share = s;
+            order.shares = SHARES;
+            int64_t out[EPOCHS * ROWS];
+            order_indices(&order, 0, EPOCHS * ROWS, out);
+            for (int i = 0; i < EPOCHS * ROWS; i++) {
+                assert_true(out[i] >= 0 && out[i] < SHARES * ROWS);
+                seen[out[i]]++;
+                assert_int_equal(out[i] % SHARES, s);
+                assert_int_equal(out[i] / SHARES, order_index(&alone, i / ROWS, i % ROWS));
+                assert_int_equal(out[i], order_index(&order, i / ROWS, i % ROWS));
+            }
+        }
+        for (int i = 0; i < SHARES * ROWS; i++)
+            assert_int_equal(seen[i], EPOCHS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_orders_differ),
         cmocka_unit_test(test_full_is_spread_out),
         cmocka_unit_test(test_indices_cross_epochs),
+        cmocka_unit_test(test_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static void test_loader(void **state)
                                             .worker = worker,
                                             .workers = 2,
                                             .lanes = lanes,
-                                            .order = {(data_order_t)order, 9, sample->train_rows, 32},
+                                            .order = {(data_order_t)order, 9, sample->train_rows, 32, 0, 1},
                                             .teacher = taught ? teacher : NULL};
                 int64_t examples = 0;
                 loader_start(loader, &plan);

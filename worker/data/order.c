@@ -9,6 +9,11 @@
 #include "common/base/rng.h"
 #include "common/base/status.h"
 
+static int64_t within_split(const order_t *order, int64_t within_share)
+{
+    return order->shares > 1 ? within_share * order->shares + order->share : within_share;
+}
+
 static int64_t within_epoch(const order_t *order, int64_t epoch, int64_t position)
 {
     int64_t start = 0, size = order->rows, window = 0;
@@ -34,7 +39,7 @@ int64_t order_index(const order_t *order, int64_t epoch, int64_t position)
 {
     ASSERT(order->rows > 0);
     ASSERT(epoch >= 0 && position >= 0 && position < order->rows);
-    return within_epoch(order, epoch, position);
+    return within_split(order, within_epoch(order, epoch, position));
 }
 
 void order_indices(const order_t *order, int64_t first, int n, int64_t *out)
@@ -43,7 +48,7 @@ void order_indices(const order_t *order, int64_t first, int n, int64_t *out)
     ASSERT(first >= 0 && n >= 0);
     int64_t epoch = first / order->rows, position = first % order->rows;
     for (int i = 0; i < n; i++) {
-        out[i] = within_epoch(order, epoch, position);
+        out[i] = within_split(order, within_epoch(order, epoch, position));
         if (++position == order->rows) {
             position = 0;
             epoch++;
