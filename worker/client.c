@@ -21,11 +21,17 @@ typedef struct flight {
     net_message_t *messages; /* [shards] */
 } flight_t;
 
+/* Sets of tables [first, end). */
+typedef struct sets {
+    int first, end;
+} sets_t;
+
 struct client {
     client_options_t o;
     uint64_t run_id;
     uint32_t epoch;
     int components, dim, fields;
+    sets_t pulled, pushed;
     flight_t flights[IN_FLIGHT];
     net_message_t controls[CONTROLS];
     int n_controls;
@@ -106,12 +112,19 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
     c->run_id = run_id;
     c->epoch = epoch;
     c->components = components;
+    c->pulled = c->pushed = (sets_t){0, components};
     c->dim = dim;
     c->fields = fields;
     c->push_sequence = 0;
     c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = 0;
     c->o.member->run_id = run_id;
     c->o.member->epoch = epoch;
+}
+
+void client_push_only(client_t *c, int first, int end)
+{
+    ASSERT(first >= 0 && first < end && end <= c->components);
+    c->pushed = (sets_t){first, end};
 }
 
 static flight_t *find_flight(client_t *c, int64_t step)
@@ -141,37 +154,37 @@ static wire_header_t header_of(const client_t *c, wire_type_t type, int64_t step
     return wire_header(type, c->run_id, c->epoch, (uint32_t)c->o.member->rank, step, count);
 }
 
-/* Segments and keys of one shard for all components; written to `segments` and `keys`, which have room for them. */
-static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, wire_segment_t *segments, uint64_t *keys)
+/* Segments and keys of one shard for some sets of tables; written to `segments` and `keys`, which have room for them. */
+static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, sets_t sets, wire_segment_t *segments, uint64_t *keys)
 {
     int32_t first = batch->shard_first[shard], n = batch->shard_first[shard + 1] - first;
     int32_t from = batch->segment_first[shard], m = batch->segment_first[shard + 1] - from;
-    for (int k = 0; k < c->components; k++) {
+    for (int k = sets.first; k < sets.end; k++) {
         for (int32_t i = 0; i < m; i++)
             *segments++ = (wire_segment_t){batch->segments[from + i].table + (uint32_t)(k * c->fields), batch->segments[from + i].count};
-        memcpy(keys + (int64_t)k * n, batch->keys + first, sizeof *keys * (size_t)n);
+        memcpy(keys + (int64_t)(k - sets.first) * n, batch->keys + first, sizeof *keys * (size_t)n);
     }
 }
 
-static int64_t segment_bytes(const client_t *c, const batch_t *batch, int shard)
+static int64_t segment_bytes(const batch_t *batch, int shard, sets_t sets)
 {
-    return (int64_t)sizeof(wire_segment_t) * c->components * (batch->segment_first[shard + 1] - batch->segment_first[shard]);
+    return (int64_t)sizeof(wire_segment_t) * (sets.end - sets.first) * (batch->segment_first[shard + 1] - batch->segment_first[shard]);
 }
 
-static int64_t shard_keys(const client_t *c, const batch_t *batch, int shard)
+static int64_t shard_keys(const batch_t *batch, int shard, sets_t sets)
 {
-    return (int64_t)c->components * (batch->shard_first[shard + 1] - batch->shard_first[shard]);
+    return (int64_t)(sets.end - sets.first) * (batch->shard_first[shard + 1] - batch->shard_first[shard]);
 }
 
 status_t client_pull(client_t *c, const batch_t *batch, bool peek)
 {
     flight_t *flight = new_flight(c, batch->step);
     for (int s = 0; s < c->o.shards; s++) {
-        int64_t bytes = segment_bytes(c, batch, s), keys = shard_keys(c, batch, s);
+        int64_t bytes = segment_bytes(batch, s, c->pulled), keys = shard_keys(batch, s, c->pulled);
         MEM_GROW(c->pull_scratch, c->pull_scratch_cap, (size_t)(bytes + keys * 8));
         wire_segment_t *segments = (wire_segment_t *)c->pull_scratch;
         uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes);
-        lay_out_keys(c, batch, s, segments, key_list);
+        lay_out_keys(c, batch, s, c->pulled, segments, key_list);
         wire_header_t header = header_of(c, peek ? WIRE_PEEK : WIRE_PULL, batch->step, keys);
         header.sequence = flight->sequence;
         flight->asked[s] = keys;
@@ -311,10 +324,10 @@ void client_release(client_t *c, int64_t step)
 void client_push_begin(client_t *c, const batch_t *batch)
 {
     for (int s = 0; s < c->o.shards; s++) {
-        int64_t head = segment_bytes(c, batch, s), keys = shard_keys(c, batch, s);
+        int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
         int64_t floats_at = (head + keys * 8 + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
         char *buffer = pool_take(c->pool, (size_t)(floats_at + keys * c->dim * 4));
-        lay_out_keys(c, batch, s, (wire_segment_t *)buffer, (uint64_t *)(buffer + head));
+        lay_out_keys(c, batch, s, c->pushed, (wire_segment_t *)buffer, (uint64_t *)(buffer + head));
         c->push_buffer[s] = buffer;
         c->push_base[s] = (float *)(void *)(buffer + floats_at);
     }
@@ -329,7 +342,7 @@ status_t client_push_send(client_t *c, const batch_t *batch)
 {
     c->push_sequence++;
     for (int s = 0; s < c->o.shards; s++) {
-        int64_t head = segment_bytes(c, batch, s), keys = shard_keys(c, batch, s);
+        int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
         char *buffer = c->push_buffer[s];
         wire_header_t header = header_of(c, WIRE_PUSH, batch->step, keys);
         header.sequence = c->push_sequence;

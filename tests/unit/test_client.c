@@ -236,6 +236,55 @@ static void test_pushes(void **state)
     teardown(&f);
 }
 
+/* "pushes carry the gradients of sets [first, end) of tables alone, until the next client_begin; pulls are still of all" */
+static void test_pushes_of_some_sets(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    const batch_t *batch = &f.batch[0];
+    const int own = COMPONENTS - 1; /* the last one */
+    client_push_only(f.client, own, own + 1);
+    uint64_t sequence[SHARDS];
+    assert_int_equal(client_pull(f.client, batch, false), ST_OK);
+    take_pulls(&f, batch, WIRE_PULL, sequence);
+    client_push_begin(f.client, batch);
+    for (int s = 0; s < SHARDS; s++)
+        for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++)
+            for (int d = 0; d < DIM; d++)
+                client_gradient(client_push_base(f.client), batch, s, 0, DIM, u)[d] = (float)(u * 10 + d);
+    assert_int_equal(client_push_send(f.client, batch), ST_OK);
+    assert_int_equal(client_rows_pushed(f.client), batch->uniques);
+    assert_int_equal(client_rows_pulled(f.client), COMPONENTS * batch->uniques);
+    for (int s = 0; s < SHARDS; s++) {
+        const int32_t first = batch->shard_first[s], n = batch->shard_first[s + 1] - first;
+        const int32_t segments = batch->segment_first[s + 1] - batch->segment_first[s];
+        net_message_t push = expect(f.shard[s], WIRE_PUSH);
+        const wire_segment_t *segment = push.frame[0].data;
+        assert_int_equal(push.header.count, n);
+        assert_int_equal(push.frame[0].bytes, segments * (int64_t)sizeof *segment);
+        for (int32_t i = 0; i < segments; i++) {
+            assert_int_equal(segment[i].table, own * f.fields + (int)batch->segments[batch->segment_first[s] + i].table);
+            assert_int_equal(segment[i].count, batch->segments[batch->segment_first[s] + i].count);
+        }
+        assert_memory_equal(push.frame[1].data, batch->keys + first, (size_t)n * sizeof *batch->keys);
+        assert_int_equal(push.frame[2].bytes, n * DIM * 4);
+        for (int32_t i = 0; i < n * DIM; i++)
+            assert_true(((const float *)push.frame[2].data)[i] == (float)((first + i / DIM) * 10 + i % DIM));
+        net_release(f.shard[s], &push);
+    }
+    client_begin(f.client, RUN, EPOCH, COMPONENTS, DIM, f.fields);
+    client_push_begin(f.client, batch);
+    assert_int_equal(client_push_send(f.client, batch), ST_OK);
+    assert_int_equal(client_rows_pushed(f.client), COMPONENTS * batch->uniques);
+    for (int s = 0; s < SHARDS; s++) {
+        net_message_t push = expect(f.shard[s], WIRE_PUSH);
+        check_keys(&f, batch, s, &push);
+        net_release(f.shard[s], &push);
+    }
+    teardown(&f);
+}
+
 static void test_wrong_answers(void **state)
 {
     (void)state;
@@ -365,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pulls),
         cmocka_unit_test(test_pushes),
+        cmocka_unit_test(test_pushes_of_some_sets),
         cmocka_unit_test(test_wrong_answers),
         cmocka_unit_test(test_a_refusal_is_fatal),
         cmocka_unit_test(test_silence_is_named),
