@@ -2,7 +2,8 @@
  * backward, so that components may learn from one another. Dense gradients of lanes are placed on the fixed tree as they come
  * (at most log2(lanes) + 1 buffers per component); input gradients of all lanes are kept, because an embedding's gradient is
  * summed key by key over them. Where components share embeddings they share the input too, and its gradient is their sum in
- * order. */
+ * order. Components that are trained elsewhere go forward, and the objective sees them as it sees the others; the gradients that
+ * it makes for them are not used. */
 #include "worker/step.h"
 
 #include "common/base/hash.h"
@@ -17,6 +18,7 @@ struct step {
     const config_t *config; /* borrowed */
     int components, sets;   /* K; sets of tables, K or 1 */
     int deploy_first, deploy_last;
+    int own_first, own_end; /* components that are trained here */
     int dim, inputs, lanes, lane_rows, shards;
     model_t **models;
     objective_t *objective;
@@ -62,6 +64,7 @@ status_t step_create(const config_t *config, const dataset_info_t *info, int lan
     const int n = s->components = (int)config->model.components;
     s->sets = (int)config_tables(config);
     config_deploy(config, &s->deploy_first, &s->deploy_last);
+    s->own_end = n;
     s->dim = (int)config->embedding.dim;
     s->inputs = embedding_inputs(info, s->dim);
     s->lanes = lanes;
@@ -99,6 +102,13 @@ status_t step_create(const config_t *config, const dataset_info_t *info, int lan
     create_components(s, hidden_width);
     *out = s;
     return ST_OK;
+}
+
+void step_train_only(step_t *s, int first, int end)
+{
+    ASSERT(first >= 0 && first < end && end <= s->components && s->sets == s->components);
+    s->own_first = first;
+    s->own_end = end;
 }
 
 void step_destroy(step_t **step)
@@ -202,7 +212,7 @@ static void forward(step_t *s, const batch_t *batch, int lane, int rows, int fir
 static void backward(step_t *s, int lane, int rows)
 {
     const int64_t at = (int64_t)lane * s->lane_rows * s->inputs;
-    for (int k = 0; k < s->components; k++) {
+    for (int k = s->own_first; k < s->own_end; k++) {
         float *dx = s->dx[s->sets > 1 ? k : 0] + at;
         const bool more = s->dx_more && k > 0;
         model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)lane), more ? s->dx_more : dx, s->dz[k], s->dhidden[k],
@@ -244,7 +254,7 @@ status_t step_train(step_t *s, const batch_t *batch, int64_t global_rows, const 
 {
     const float scale = (float)(1.0 / (double)global_rows);
     find_rows(s, batch, io);
-    for (int k = 0; k < s->components; k++)
+    for (int k = s->own_first; k < s->own_end; k++)
         tree_start(&s->trees[k], s->dense_scratch[k], model_parameters(s->models[k]));
     for (int lane = 0; lane < s->lanes; lane++) {
         int rows = lane_size(s, batch, lane);
@@ -253,7 +263,7 @@ status_t step_train(step_t *s, const batch_t *batch, int64_t global_rows, const 
         if (io->poll)
             TRY(io->poll(io->context));
     }
-    for (int k = 0; k < s->components; k++) {
+    for (int k = s->own_first; k < s->own_end; k++) {
         if (batch->rows > 0) {
             s->dense[k] = (float *)(uintptr_t)tree_total(&s->trees[k]); /* a row of our own scratch */
         } else {
@@ -261,10 +271,12 @@ status_t step_train(step_t *s, const batch_t *batch, int64_t global_rows, const 
             tree_clear(s->dense[k], model_parameters(s->models[k]));
         }
     }
-    for (int i = 0; i < s->sets; i++)
+    const int end = s->sets > 1 ? s->own_end : 1;
+    for (int i = s->own_first; i < end; i++)
         for (int shard = 0; shard < s->shards; shard++) {
             int64_t keys = batch->shard_first[shard + 1] - batch->shard_first[shard];
-            embedding_reduce(gradient[shard] + i * keys * s->dim, batch, shard, s->dx[i], s->dim, s->lane_rows, s->embedding_scratch);
+            embedding_reduce(gradient[shard] + (i - s->own_first) * keys * s->dim, batch, shard, s->dx[i], s->dim, s->lane_rows,
+                             s->embedding_scratch);
         }
     combine(s, batch->rows);
     return ST_OK;
@@ -297,7 +309,7 @@ float *step_dense(step_t *step, int component)
 void step_add_noise(step_t *s, uint64_t seed, int64_t at_step)
 {
     static const float factors[4] = {1.0f, 1.0f + 0x1p-23f, 1.0f - 0x1p-23f, 1.0f};
-    for (int k = 0; k < s->components; k++) {
+    for (int k = s->own_first; k < s->own_end; k++) {
         const int64_t n = model_parameters(s->models[k]);
         const uint64_t stream = hash_mix(seed ^ hash_mix((uint64_t)at_step * 64 + (uint64_t)k));
         /* One mixed word holds the draws of 32 neighbours. */
@@ -311,7 +323,7 @@ void step_add_noise(step_t *s, uint64_t seed, int64_t at_step)
 
 void step_apply(step_t *s)
 {
-    for (int k = 0; k < s->components; k++)
+    for (int k = s->own_first; k < s->own_end; k++)
         model_apply(s->models[k], s->dense[k]);
 }
 
@@ -328,8 +340,8 @@ model_t *step_model(step_t *step, int component)
 int64_t step_flops(const step_t *s)
 {
     int64_t flops = 0;
-    for (int k = 0; k < s->components; k++)
-        flops += model_flops(s->models[k]);
+    for (int k = 0; k < s->components; k++) /* forward is a third */
+        flops += model_flops(s->models[k]) / (k >= s->own_first && k < s->own_end ? 1 : 3);
     return flops;
 }
 

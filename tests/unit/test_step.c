@@ -1,5 +1,5 @@
 /* test_step - the compute of a step on one worker, without a cluster: workers that share a batch's lanes make the bits of
- * one that has them all; predictions are the mean of the components'; an empty share adds nothing; what goes wrong ends the
+ * one that has them all; components that are trained elsewhere are seen and left alone; predictions are the mean of the components'; an empty share adds nothing; what goes wrong ends the
  * step. The gradients themselves are those of tests/lib/oracle.h, see tests/sim. */
 #include "worker/step.h"
 
@@ -89,7 +89,7 @@ typedef struct share {
     status_t status;
 } share_t;
 
-static void train(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source)
+static void train_some(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source, int own_first, int own_end)
 {
     *share = (share_t){0};
     const step_io_t io = {source, rows_of, poll_between};
@@ -98,8 +98,15 @@ static void train(fixture_t *f, share_t *share, int first, int rows, int lanes, 
         positions[i] = first + i;
     assert_int_equal(batch_build(f->builder, positions, rows, 3, &share->batch), ST_OK);
     assert_int_equal(step_create(f->experiment->base, dataset_info(f->dataset), lanes, LANE_ROWS, 1, &share->step), ST_OK);
+    if (own_end)
+        step_train_only(share->step, own_first, own_end);
     share->gradient = MEM_ARRAY(float, COMPONENTS *KEYS_MOST *DIM);
     share->status = step_train(share->step, &share->batch, BATCH, &io, &share->gradient);
+}
+
+static void train(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source)
+{
+    train_some(f, share, first, rows, lanes, source, 0, 0);
 }
 
 static void drop(share_t *share)
@@ -147,6 +154,46 @@ static void test_shares_make_the_whole(void **state)
         drop(&whole);
         teardown(&f);
     }
+}
+
+/* "train components [first, end) and leave the others as they are: those go forward only": the gradients of each peer alone are its part of
+ * those that a worker of all peers makes, in the first places, and an update moves that peer and no other. */
+static void test_components_of_others(void **state)
+{
+    (void)state;
+    static source_t source;
+    for (int own = 0; own < COMPONENTS; own++)
+        for (int end = own + 1; end <= COMPONENTS; end++) {
+            fixture_t f;
+            setup(&f, "model: {components: 3, hidden: [9, 5]}\nobjective: {kind: codistill, weight: 0.7}");
+            share_t all, some;
+            train(&f, &all, 0, BATCH, LANES, &source);
+            train_some(&f, &some, 0, BATCH, LANES, &source, own, end);
+            assert_int_equal(some.status, ST_OK);
+            const size_t floats = (size_t)(some.batch.uniques * DIM);
+            assert_memory_equal(some.gradient, all.gradient + (size_t)own * floats, (size_t)(end - own) * floats * sizeof(float));
+            for (size_t i = (size_t)(end - own) * floats; i < COMPONENTS * floats; i++)
+                assert_true(some.gradient[i] == 0.0f); /* nothing was written behind them */
+            assert_memory_equal(step_predictions(some.step), step_predictions(all.step), BATCH * sizeof(float));
+            assert_int_equal(3 * step_flops(some.step), step_flops(all.step) * (3 * (end - own) + COMPONENTS - (end - own)) / COMPONENTS);
+            step_t *still;
+            assert_int_equal(step_create(f.experiment->base, dataset_info(f.dataset), LANES, LANE_ROWS, 1, &still), ST_OK);
+            step_add_noise(some.step, 5, 3);
+            step_add_noise(all.step, 5, 3);
+            step_apply(some.step);
+            step_apply(all.step);
+            for (int k = 0; k < COMPONENTS; k++) {
+                const bool trained = k >= own && k < end;
+                model_t *like = step_model(trained ? all.step : still, k), *unlike = step_model(trained ? still : all.step, k);
+                const size_t bytes = (size_t)model_parameters(like) * sizeof(float);
+                assert_memory_equal(model_values(step_model(some.step, k)), model_values(like), bytes);
+                assert_true(memcmp(model_values(step_model(some.step, k)), model_values(unlike), bytes) != 0);
+            }
+            step_destroy(&still);
+            drop(&all);
+            drop(&some);
+            teardown(&f);
+        }
 }
 
 /* -0.0 everywhere: x + -0.0 is x for every x, so an empty share leaves no trace in the sum. */
@@ -236,6 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shares_make_the_whole),
+        cmocka_unit_test(test_components_of_others),
         cmocka_unit_test(test_an_empty_share_adds_nothing),
         cmocka_unit_test(test_predictions_are_the_mean_of_the_components),
         cmocka_unit_test(test_what_ends_a_step),
