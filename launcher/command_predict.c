@@ -42,7 +42,8 @@ static status_t read_manifest(const char *run_dir, manifest_t *out)
 }
 
 /* A --set that changes what was learned would score another model than the one stored. Distillation is over, so that
- * its settings, which may name a variant of an experiment that is not here, do not count. */
+ * its settings, which may name a variant of an experiment that is not here, do not count; nor does who trained which peer, so
+ * that any number of workers may score. */
 static status_t check_config(const char *run_dir, const manifest_t *run, const config_t *config)
 {
     char *path = mem_printf("%s/config.yaml", run_dir), *text = NULL;
@@ -57,6 +58,7 @@ static status_t check_config(const char *run_dir, const manifest_t *run, const c
     }
     config_t same = *config;
     same.teacher = trained->teacher;
+    same.objective.form = trained->objective.form;
     if (config_hash(&same) != run->config_hash)
         status = FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", run_dir);
 done:
@@ -155,12 +157,13 @@ status_t command_predict(const options_t *options)
         TRY(read_manifest(options->argument, &run));
         manifest_fini(&run);
     }
-    if (o.n_sets + 4 > OPTIONS_MOST)
-        return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 4);
+    if (o.n_sets + 5 > OPTIONS_MOST)
+        return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 5);
     char *config = mem_printf("%s/config.yaml", options->argument), *path = mem_printf("data.path=%s", options->second);
     o.argument = config;
     o.sets[o.n_sets++] = path;
     o.sets[o.n_sets++] = "teacher.variant=\"\"";
+    o.sets[o.n_sets++] = "objective.form=joint";
     o.sets[o.n_sets++] = "complexity.match=\"\"";
     o.sets[o.n_sets++] = "experiment.baseline=\"\"";
     status_t status = job_run_prepared(&o, prepare, lead_predict);

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/config/group.h"
 #include "common/kernels/gemm.h"
 #include "common/metrics/metrics.h"
 #include "common/net/member.h"
@@ -43,6 +44,7 @@ struct coordinator {
     /* The run in progress. */
     int workers; /* that take part */
     const char *run_dir;
+    group_t reporting; /* its workers send what progressive takes */
     progressive_t *progressive;
     hash_digest_t digest;
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
@@ -273,6 +275,21 @@ static status_t take_dense(coordinator_t *c, const net_message_t *message)
     return file_write_atomic(path, message->frame[0].data, (size_t)message->frame[0].bytes);
 }
 
+/* Takes over the message. All groups have made as many steps of as many examples as the one that reports. */
+static status_t take_progress(coordinator_t *c, int worker, net_message_t *message)
+{
+    const int at = worker - c->reporting.first_worker;
+    if (at < 0 || at >= c->reporting.workers) {
+        net_release(c->o.net, message);
+        return FAIL(ST_MESSAGE, "worker %d sent progressive predictions, which are those of %d workers from %d on", worker,
+                    c->reporting.workers, c->reporting.first_worker);
+    }
+    status_t status = progressive_put(c->progressive, at, message, net_now_ns(c->o.net));
+    progress_update(c->o.progress, progressive_steps(c->progressive), progressive_examples(c->progressive) * c->reporting.groups,
+                    progressive_logloss(c->progressive), net_now_ns(c->o.net));
+    return status;
+}
+
 static status_t take_error(coordinator_t *c, const net_message_t *message)
 {
     message_error_t body;
@@ -325,12 +342,8 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
         }
         break;
     case WIRE_PROGRESS:
-        if (worker && current && c->progressive) {
-            status = progressive_put(c->progressive, roster_index(c->o.roster, peer), message, net_now_ns(c->o.net));
-            progress_update(c->o.progress, progressive_steps(c->progressive), progressive_examples(c->progressive),
-                            progressive_logloss(c->progressive), net_now_ns(c->o.net));
-            return status;
-        }
+        if (worker && current && c->progressive)
+            return take_progress(c, roster_index(c->o.roster, peer), message);
         break;
     case WIRE_DENSE:
         if (worker && current)
@@ -659,10 +672,14 @@ static void clear_run(coordinator_t *c)
     c->n_trained = c->n_evaluated = c->n_flushed = c->n_loaded = 0;
 }
 
-static status_t check_training_rows(const coordinator_t *c)
+static status_t check_training_rows(const coordinator_t *c, const config_t *config)
 {
-    if (dataset_info(c->dataset)->train_rows > 0)
+    const int64_t rows = dataset_info(c->dataset)->train_rows, groups = config_groups(config);
+    if (rows >= groups)
         return ST_OK;
+    if (rows > 0)
+        return FAIL(ST_INPUT, "dataset %s has %lld training examples, too few for the shares of %lld peers (objective.form groups)",
+                    c->dataset_path, (long long)rows, (long long)groups);
     return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
 }
 
@@ -679,14 +696,15 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     c->run_dir = run_dir;
     TRY_DONE(config_for_replica(variant_config(c, variant), replica, &config));
     c->workers = config_active_workers(config, c->o.roster->workers);
+    c->reporting = group_reporting(config, c->workers);
     TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
-    TRY_DONE(check_training_rows(c));
+    TRY_DONE(check_training_rows(c, config));
     TRY_DONE(remove_earlier(run_dir));
     TRY_DONE(write_config(config, run_dir));
     TRY_DONE(inputs_write(run_dir, dataset_info(c->dataset)));
     lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
-    TRY_DONE(progressive_create(path, c->o.net, c->workers, &lanes, &c->progressive));
+    TRY_DONE(progressive_create(path, c->o.net, c->reporting.workers, &lanes, &c->progressive));
     progress_run_t live = *line;
     live.steps = lanes_steps(&lanes);
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));

@@ -19,6 +19,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/pool.h"
+#include "common/config/group.h"
 #include "common/net/message.h"
 #include "common/net/window.h"
 #include "ps/load.h"
@@ -46,6 +47,7 @@ struct shard {
     char run_dir[MESSAGE_DIR_BYTES];
     table_t **tables;
     uint32_t n_tables;
+    uint32_t component_tables; /* of each component; of all, where they share theirs */
 
     int64_t applied;         /* pushes of steps < applied are in the tables (sync, invariant) */
     int64_t *pushed;         /* [W] steps pushed by each worker */
@@ -166,9 +168,30 @@ static status_t refuse(shard_t *shard, net_message_t *message, const char *reaso
     return net_send(shard->o.net, peer, &header, &frame, 1);
 }
 
-/* Check the segments of a PULL, PEEK or PUSH: known tables, ascending, counts that add up; *floats gets their weights. */
-static const char *check_segments(const shard_t *shard, const net_message_t *message, int64_t *floats)
+/* Tables that a worker's group trains: all, but for co-distilled peers in groups. */
+typedef struct tables {
+    uint32_t first, end;
+} tables_t;
+
+static tables_t tables_of(const shard_t *shard, int worker)
 {
+    const group_t group = group_of(shard->config, worker, shard->workers);
+    if (group.groups == 1)
+        return (tables_t){0, shard->n_tables};
+    return (tables_t){(uint32_t)group.first_component * shard->component_tables,
+                      (uint32_t)group.end_component * shard->component_tables};
+}
+
+static bool is_in(const tables_t *tables, uint32_t table)
+{
+    return table >= tables->first && table < tables->end;
+}
+
+/* Check the segments of a PULL, PEEK or PUSH: known tables, ascending, counts that add up, a push to the worker's own tables;
+ * *floats gets their weights. */
+static const char *check_segments(const shard_t *shard, const net_message_t *message, int worker, int64_t *floats)
+{
+    const tables_t own = tables_of(shard, worker);
     const wire_segment_t *segments = message->frame[0].data;
     const int64_t n = message->frame[0].bytes / (int64_t)sizeof *segments, count = message->header.count;
     int64_t keys = 0, total = 0;
@@ -177,6 +200,8 @@ static const char *check_segments(const shard_t *shard, const net_message_t *mes
     for (int64_t i = 0; i < n && keys <= count; i++) {
         if (segments[i].table >= shard->n_tables)
             return "a segment names a table that does not exist";
+        if (message->header.type == WIRE_PUSH && !is_in(&own, segments[i].table))
+            return "a segment names a table that another group of workers trains";
         if (i > 0 && segments[i].table <= segments[i - 1].table)
             return "segments are not in ascending order of tables";
         keys += segments[i].count;
@@ -190,11 +215,14 @@ static const char *check_segments(const shard_t *shard, const net_message_t *mes
     return NULL;
 }
 
-/* Answer a PULL or PEEK and release it. */
+/* Answer a PULL or PEEK and release it. A pull looks at tables that other groups train as a peek does, so that a peer's tables have
+ * the rows of its own share of the data alone. */
 static status_t answer(shard_t *shard, net_message_t *message, bool peek)
 {
     int64_t floats = 0;
-    const char *reason = check_segments(shard, message, &floats);
+    const int worker = worker_of(shard, message->peer);
+    const tables_t own = tables_of(shard, worker);
+    const char *reason = check_segments(shard, message, worker, &floats);
     ASSERT(!reason);
     const wire_segment_t *segments = message->frame[0].data;
     const uint64_t *keys = message->frame[1].data;
@@ -202,7 +230,7 @@ static status_t answer(shard_t *shard, net_message_t *message, bool peek)
     float *rows = pool_take(shard->pool, (size_t)floats * sizeof *rows), *at = rows;
     for (int64_t i = 0; i < n; i++) {
         table_t *table = shard->tables[segments[i].table];
-        if (peek)
+        if (peek || !is_in(&own, segments[i].table))
             table_peek(table, keys, segments[i].count, at);
         else
             table_pull(table, keys, segments[i].count, at);
@@ -390,6 +418,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     shard->workers = config_active_workers(shard->config, shard->o.workers);
     const config_t *c = shard->config;
     shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
+    shard->component_tables = (uint32_t)begin.fields;
     shard->tables = MEM_ARRAY(table_t *, shard->n_tables);
     for (uint32_t t = 0; t < shard->n_tables; t++) {
         const table_options_t options = {
@@ -516,7 +545,7 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
     if (worker < 0)
         return refuse(shard, message, "its sender is not a worker");
     int64_t floats;
-    const char *reason = header->step < 0 ? "its step is negative" : check_segments(shard, message, &floats);
+    const char *reason = header->step < 0 ? "its step is negative" : check_segments(shard, message, worker, &floats);
     if (reason)
         return refuse(shard, message, reason);
     if (header->type == WIRE_PEEK)

@@ -2,7 +2,11 @@
  *
  * Step t covers the global positions [t B, (t+1) B) of the sequence epoch after epoch; only the last batch may be shorter. It is
  * cut into G lanes of L = B / G consecutive examples, the last of which may be shorter or empty. Worker w of W owns the
- * lanes [w G / W, (w+1) G / W).                                                                                          */
+ * lanes [w G / W, (w+1) G / W).
+ *
+ * Co-distilled peers in groups (common/config/group.h) have global batches of their own, B examples each, from shares of the data that are
+ * equally long, so that all groups make the same steps: what a share is short of the others is left out, at most one example of
+ * the split for each of them. W is then the workers of a group. */
 #ifndef SMELTER_LANES_H
 #define SMELTER_LANES_H
 
@@ -18,7 +22,8 @@ typedef struct lanes {
 
 static inline lanes_t lanes_of(const config_t *config, int64_t train_rows)
 {
-    lanes_t l = {config->train.batch, config->train.epochs * train_rows, (int)config->train.lanes};
+    const int64_t rows = train_rows / config_groups(config);
+    lanes_t l = {config->train.batch, config->train.epochs * rows, (int)config->train.lanes};
     if (config->train.max_steps && config->train.max_steps * l.batch < l.total)
         l.total = config->train.max_steps * l.batch;
     return l;

@@ -10,6 +10,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/config/group.h"
 #include "common/net/member.h"
 #include "common/net/slots.h"
 #include "worker/client.h"
@@ -30,6 +31,8 @@ typedef struct worker {
     message_begin_t begin;
     config_t *config;
     int workers; /* that take part in the run */
+    group_t group;
+    bool reports; /* the group's predictions are the run's progressive validation */
     char *dataset_path;
     dataset_t *dataset;
     loader_t *loader;
@@ -43,8 +46,8 @@ typedef struct worker {
     /* Predictions since the last PROGRESS. */
     float *p;
     uint8_t *y;
-    uint64_t *group;
-    size_t p_cap, y_cap, group_cap, examples;
+    uint64_t *query;
+    size_t p_cap, y_cap, query_cap, examples;
     int64_t first_step;
     bool warned_of_clipping; /* in this run */
 } worker_t;
@@ -60,6 +63,12 @@ static void end_run(worker_t *w)
     step_destroy(&w->step);
     teacher_destroy(&w->teacher);
     config_destroy(&w->config);
+}
+
+/* MPI's rank of worker 0. */
+static int first_rank(const worker_t *w)
+{
+    return w->o.rank - w->o.worker;
 }
 
 /* Open the run's dataset unless it is open already. */
@@ -85,8 +94,9 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     w->workers = config_active_workers(w->config, w->o.workers);
     if (w->o.worker >= w->workers)
         return FAIL(ST_MESSAGE, "told to begin a run of %d workers", w->workers);
-    if (w->workers > 1)
-        TRY(cluster_group(w->o.cluster, w->o.rank - w->o.worker, w->workers));
+    w->group = group_of(w->config, w->o.worker, w->workers);
+    w->reports = group_reporting(w->config, w->workers).number == w->group.number;
+    TRY(cluster_group(w->o.cluster, first_rank(w) + w->group.first_worker, w->group.workers));
     TRY(open_dataset(w));
     dataset_standardise(w->dataset, NULL);
     const dataset_info_t *info = dataset_info(w->dataset);
@@ -95,13 +105,18 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
                     w->dataset_path, info->single + info->multi, b->fields);
     w->lanes = lanes_of(w->config, info->train_rows);
     w->lane_rows = (int)(w->lanes.batch / w->lanes.lanes);
-    int lanes = lanes_first(&w->lanes, w->o.worker + 1, w->workers) - lanes_first(&w->lanes, w->o.worker, w->workers);
+    const int at = w->o.worker - w->group.first_worker;
+    int lanes = lanes_first(&w->lanes, at + 1, w->group.workers) - lanes_first(&w->lanes, at, w->group.workers);
     TRY(step_create(w->config, info, lanes, w->lane_rows, w->o.shards, &w->step));
     TRY(loader_create(w->dataset, w->o.shards, w->slot_shard, &w->loader));
     if (*w->config->teacher.variant)
         w->teacher = teacher_create(info->train_rows);
     client_begin(w->client, message->header.run_id, message->header.epoch, (int)config_tables(w->config),
                  (int)w->config->embedding.dim, b->fields);
+    if (w->group.groups > 1) {
+        step_train_only(w->step, w->group.first_component, w->group.end_component);
+        client_push_only(w->client, w->group.first_component, w->group.end_component);
+    }
     w->examples = 0;
     w->warned_of_clipping = false;
     w->cpu_start = clock_cpu_seconds();
@@ -142,10 +157,13 @@ static status_t send_examples(worker_t *w, wire_type_t type, int64_t step, const
     return net_send(w->o.net, PEER_COORDINATOR, &header, frames, 3);
 }
 
-/* Say once per run where clipping undoes what a smooth activation is for. One worker speaks for all: their models are alike. */
+/* Say once per run where clipping undoes what a smooth activation is for. One worker speaks for all of its group: their models
+ * are alike. */
 static void watch_clipping(worker_t *w, int64_t step)
 {
-    for (int k = 0; k < step_components(w->step) && w->o.worker == 0 && !w->warned_of_clipping; k++) {
+    if (w->o.worker != w->group.first_worker)
+        return;
+    for (int k = w->group.first_component; k < w->group.end_component && !w->warned_of_clipping; k++) {
         const model_t *model = step_model(w->step, k);
         for (int l = 0; l < model_layers(model) && !w->warned_of_clipping; l++) {
             const double share = model_clipped_share(model, l);
@@ -159,29 +177,55 @@ static void watch_clipping(worker_t *w, int64_t step)
     }
 }
 
-/* Keep the predictions of a batch, made before it was learned, and send them when the interval is over. */
-static status_t record(worker_t *w, const batch_t *batch, bool last)
+/* Keep the predictions of a batch, made before it was learned. */
+static void keep_predictions(worker_t *w, const batch_t *batch)
 {
     size_t n = (size_t)batch->rows;
     if (w->examples == 0)
         w->first_step = batch->step;
     MEM_GROW(w->p, w->p_cap, w->examples + n);
     MEM_GROW(w->y, w->y_cap, w->examples + n);
-    MEM_GROW(w->group, w->group_cap, w->examples + n);
+    MEM_GROW(w->query, w->query_cap, w->examples + n);
     memcpy(w->p + w->examples, step_predictions(w->step), n * sizeof *w->p);
     memcpy(w->y + w->examples, batch->label, n);
-    memcpy(w->group + w->examples, batch->group, n * sizeof *w->group);
+    memcpy(w->query + w->examples, batch->group, n * sizeof *w->query);
     w->examples += n;
+}
+
+/* Send the predictions of training examples when an interval is over. */
+static status_t record(worker_t *w, const batch_t *batch, bool last)
+{
+    if (w->reports)
+        keep_predictions(w, batch);
     int64_t interval = PROGRESS_EXAMPLES / w->lanes.batch;
     interval = interval < 1 ? 1 : interval < w->config->train.report_steps ? interval : w->config->train.report_steps;
     if (!last && (batch->step + 1) % interval)
         return ST_OK;
+    watch_clipping(w, batch->step);
+    if (!w->reports)
+        return ST_OK;
     /* An interval may have no examples of this worker (a short last batch); it is sent all the same, to be complete. */
     int64_t first = w->examples ? w->first_step : batch->step / interval * interval;
-    TRY(send_examples(w, WIRE_PROGRESS, first, w->p, w->y, w->group, (int64_t)w->examples));
+    TRY(send_examples(w, WIRE_PROGRESS, first, w->p, w->y, w->query, (int64_t)w->examples));
     w->examples = 0;
-    watch_clipping(w, batch->step);
     return ST_OK;
+}
+
+/* The dense parameters of every group to all workers: what the others know of a peer until the next exchange. The groups come one
+ * after the other, in the order of their numbers; all workers are in step, so none waits for long. */
+static status_t exchange(worker_t *w)
+{
+    TRY(cluster_group(w->o.cluster, first_rank(w), w->workers));
+    for (int g = 0; g < w->group.groups; g++) {
+        const group_t from = group_at(w->config, g, w->workers);
+        for (int k = from.first_component; k < from.end_component; k++) {
+            model_t *model = step_model(w->step, k);
+            TRY(cluster_share(w->o.cluster, model_values(model), model_parameters(model), from.first_worker));
+            if (g != w->group.number)
+                model_refresh(model);
+        }
+    }
+    return cluster_group(w->o.cluster, first_rank(w) + w->group.first_worker, w->group.workers);
 }
 
 static status_t train_steps(worker_t *w, int64_t *examples)
@@ -205,11 +249,13 @@ static status_t train_steps(worker_t *w, int64_t *examples)
         TRY(step_train(w->step, batch, lanes_step_rows(&w->lanes, t), &io, client_push_base(w->client)));
         client_release(w->client, t);
         TRY(client_push_send(w->client, batch));
-        for (int k = 0; k < step_components(w->step) && w->workers > 1; k++)
+        for (int k = w->group.first_component; k < w->group.end_component && w->group.workers > 1; k++)
             TRY(cluster_tree_sum(w->o.cluster, step_dense(w->step, k), model_parameters(step_model(w->step, k))));
         if (w->config->train.noise_seed)
             step_add_noise(w->step, (uint64_t)w->config->train.noise_seed, t);
         step_apply(w->step);
+        if (w->group.groups > 1 && ((t + 1) % w->config->objective.exchange_steps == 0 || t + 1 == steps))
+            TRY(exchange(w));
         TRY(record(w, batch, t + 1 == steps));
         *examples += batch->rows;
         loader_recycle(w->loader, batch);
@@ -245,10 +291,11 @@ static status_t send_counters(worker_t *w, wire_type_t type, const message_count
     return net_send(w->o.net, PEER_COORDINATOR, &header, &frame, 1);
 }
 
-/* Worker 0 hands the dense parameters, which all workers hold alike, to the coordinator: values, then optimizer state. */
+/* The first worker of a group hands the dense parameters, which all of its workers hold alike, to the coordinator: values, then
+ * optimizer state. */
 static status_t send_dense(worker_t *w)
 {
-    for (int k = 0; k < step_components(w->step); k++) {
+    for (int k = w->group.first_component; k < w->group.end_component; k++) {
         model_t *model = step_model(w->step, k);
         int64_t values = model_parameters(model), state = model_state_count(model);
         float *both = MEM_ARRAY(float, values + state);
@@ -304,14 +351,15 @@ static status_t take_scaling(worker_t *w, const net_message_t *message)
 static status_t train(worker_t *w)
 {
     const config_t *c = w->config;
-    if (dataset_info(w->dataset)->train_rows == 0)
+    if (w->lanes.total == 0)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", w->dataset_path);
     loader_plan_t plan = {
         .split = SPLIT_TRAIN,
-        .worker = w->o.worker,
-        .workers = w->workers,
+        .worker = w->o.worker - w->group.first_worker,
+        .workers = w->group.workers,
         .lanes = w->lanes,
-        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows, c->data.window, 0, 1},
+        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows / w->group.groups, c->data.window,
+                  w->group.number, w->group.groups},
     };
     if (w->teacher)
         TRY(teacher_all(w->teacher, &plan.teacher));
@@ -321,7 +369,7 @@ static status_t train(worker_t *w)
     message_counters_t counters = counters_of(w);
     counters.examples = examples;
     counters.seconds = (double)(clock_now_ns() - start) * 1e-9;
-    if (w->o.worker == 0)
+    if (w->o.worker == w->group.first_worker)
         TRY(send_dense(w));
     return send_counters(w, WIRE_TRAINED, &counters);
 }
@@ -405,7 +453,7 @@ status_t worker_run(const worker_options_t *options)
     mem_free(w->dataset_path);
     mem_free(w->p);
     mem_free(w->y);
-    mem_free(w->group);
+    mem_free(w->query);
     mem_free(w);
     return status;
 }

@@ -29,6 +29,7 @@ typedef enum layer_norm { WORDS_LAYER_NORM(CONFIG_WORD) LAYER_NORM_COUNT } layer
 typedef enum optimizer_kind { WORDS_OPTIMIZER(CONFIG_WORD) OPTIMIZER_COUNT } optimizer_kind_t;
 typedef enum combine { WORDS_COMBINE(CONFIG_WORD) COMBINE_COUNT } combine_t;
 typedef enum objective_kind { WORDS_OBJECTIVE(CONFIG_WORD) OBJECTIVE_COUNT } objective_kind_t;
+typedef enum objective_form { WORDS_FORM(CONFIG_WORD) FORM_COUNT } objective_form_t;
 typedef enum distance { WORDS_DISTANCE(CONFIG_WORD) DISTANCE_COUNT } distance_t;
 typedef enum decorrelate { WORDS_DECORRELATE(CONFIG_WORD) DECORRELATE_COUNT } decorrelate_t;
 typedef enum statistic { WORDS_STATISTIC(CONFIG_WORD) STATISTIC_COUNT } statistic_t;
@@ -107,6 +108,13 @@ static inline int64_t config_peers(const config_t *config)
     return grouped ? config->objective.peers : config->model.components;
 }
 
+/* config_groups - groups of workers that train apart from each other, each a peer of its own (objective.form groups); else 1. */
+static inline int64_t config_groups(const config_t *config)
+{
+    bool apart = config->objective.kind == OBJECTIVE_CODISTILL && config->objective.form == FORM_GROUPS;
+    return apart ? config_peers(config) : 1;
+}
+
 /* config_deploy - the components [*first, *last) whose predictions are combined into the deployed one (model.deploy). */
 void config_deploy(const config_t *config, int *first, int *last);
 
@@ -121,7 +129,7 @@ void config_destroy(config_t **config);
  * where replicas differ in their number of workers). */
 int config_active_workers(const config_t *config, int workers);
 
-/* config_check_workers - do the lanes fit this number of workers at the configuration's determinism level? For the
+/* config_check_workers - do groups and lanes fit this number of workers at the configuration's determinism level? For the
  * launcher, once `auto` is resolved; experiment_load has checked a number that the file gives. ST_INPUT says which
  * counts fit. */
 WARN_UNUSED status_t config_check_workers(const config_t *config, int workers);

@@ -66,6 +66,9 @@
     W(independent, OBJECTIVE_INDEPENDENT, "every component has its own loss and no other") \
     W(codistill, OBJECTIVE_CODISTILL, "peers also learn from the mean of the other peers") \
     W(antidistill, OBJECTIVE_ANTIDISTILL, "components are also pushed apart by a decorrelation loss")
+#define WORDS_FORM(W) \
+    W(joint, FORM_JOINT, "every worker trains all peers on each batch") \
+    W(groups, FORM_GROUPS, "each peer has its own workers and its own share of the data, and learns from copies of the others")
 #define WORDS_DISTANCE(W) \
     W(cross_entropy, DISTANCE_CROSS_ENTROPY, "cross-entropy to the others' mean probability") \
     W(logit, DISTANCE_LOGIT, "half the squared distance to the others' mean logit")
@@ -192,6 +195,8 @@
     X(NUM, until, "1", 0, 1, "share of all steps after which the extra loss ends") \
     X(WORD(DISTANCE), loss, "cross_entropy", 0, 0, "codistill: how a peer differs from the others") \
     X(AUTO, peers, "auto", 0, 64, "codistill: peers, each an ensemble of components / peers; auto: every component is a peer") \
+    X(WORD(FORM), form, "joint", 0, 0, "codistill: who trains the peers") \
+    X(INT, exchange_steps, "50", 1, 1000000000, "form groups: steps between two exchanges of the peers' dense parameters") \
     X(WORD(DECORRELATE), decorrelate, "logits", 0, 0, "antidistill: what is pushed apart") \
     X(WORD(STATISTIC), statistic, "correlation", 0, 0, "antidistill: what is made small")
 

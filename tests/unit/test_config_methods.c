@@ -6,6 +6,7 @@
 
 #include "common/base/memory.h"
 #include "common/config/config.h"
+#include "common/config/group.h"
 
 static experiment_t *load_ok(const char *yaml)
 {
@@ -36,6 +37,21 @@ static void test_refused(void **state)
          "or begin earlier"},
         {"teacher: {variant: x, burn_in: 1}\n",
          "c.yaml:1: teacher.burn_in: teacher.until 1 is not after teacher.burn_in 1, so its loss"},
+        {"model: {components: 2}\nobjective:\n  kind: antidistill\n  form: groups\n",
+         "c.yaml:4: objective.form: objective.form groups is a form of co-distillation; use objective.kind codistill or objective.form joint"},
+        {"model: {components: 2, share_embeddings: true}\nobjective: {kind: codistill, form: groups}\n",
+         "c.yaml:1: model.share_embeddings: model.share_embeddings gives all peers the same tables, but with objective.form groups each "
+         "peer has its own; use one of the two"},
+        {"model: {components: 2}\nobjective: {kind: codistill, form: apart}\n", "c.yaml:2: objective.form: "},
+        {"model: {components: 2}\nobjective: {kind: codistill, form: groups, exchange_steps: 0}\n", "c.yaml:2: objective.exchange_steps: "},
+        {"model: {components: 3}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 4}\n",
+         "c.yaml:3: cluster.workers: objective.form groups needs as many workers for each of its 3 peers, but cluster.workers is 4; use 3, "
+         "6, ... workers"},
+        {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 10}\n",
+         "c.yaml:3: cluster.workers: train.lanes 4 cannot be divided among the 5 workers that each of 2 peers has of cluster.workers 10; use "
+         "at most 4 for each peer"},
+        {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 6}\ndeterminism: invariant\n",
+         "the 3 workers that each of 2 peers has of cluster.workers 6; use 1, 2 or 4 for each peer"},
         {"objective: {burn_in: 1.5}\n", "c.yaml:1: objective.burn_in: "},
         {"model: {components: 2, deploy: 2}\n",
          "c.yaml:1: model.deploy: model.deploy '2' is no component; allowed: auto, mean, or a number from 0 to 1"},
@@ -120,6 +136,46 @@ static void test_groups(void **state)
     }
 }
 
+/* Groups cover the workers and the components once, in their order; a number of workers that is not the file's is checked too. */
+static void test_worker_groups(void **state)
+{
+    (void)state;
+    experiment_t *e = load_ok("determinism: invariant\nmodel: {components: 6, deploy: 2}\n"
+                              "objective: {kind: codistill, peers: 3, form: groups}\n");
+    assert_int_equal(config_groups(e->base), 3);
+    for (int workers = 3; workers <= 12; workers *= 2) {
+        assert_int_equal(config_check_workers(e->base, workers), ST_OK);
+        for (int w = 0; w < workers; w++) {
+            const group_t g = group_of(e->base, w, workers);
+            assert_int_equal(g.groups, 3);
+            assert_int_equal(g.workers, workers / 3);
+            assert_int_equal(g.number, w / (workers / 3));
+            assert_int_equal(g.first_worker, g.number * g.workers);
+            assert_int_equal(g.first_component, 2 * g.number);
+            assert_int_equal(g.end_component, 2 * g.number + 2);
+        }
+        assert_int_equal(group_reporting(e->base, workers).number, 2); /* the deployed peer's */
+    }
+    static const int wrong[] = {1, 4, 9, 24}; /* no multiple; 3 and 8 for each, of 4 lanes */
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        catch_start();
+        assert_int_equal(config_check_workers(e->base, wrong[i]), ST_INPUT);
+        catch_stop();
+        assert_caught(i < 2 ? "for each of its 3 peers, but cluster.workers is " : "use 1, 2 or 4 for each peer");
+    }
+    experiment_destroy(&e);
+    e = load_ok("model: {components: 2, deploy: mean}\nobjective: {kind: codistill, form: groups}\n");
+    assert_int_equal(group_reporting(e->base, 4).number, 0);
+    experiment_destroy(&e);
+    e = load_ok("model: {components: 3}\nobjective: {kind: codistill}\n"); /* joint: one group of all */
+    const group_t all = group_of(e->base, 1, 2);
+    assert_int_equal(all.groups, 1);
+    assert_int_equal(all.workers, 2);
+    assert_int_equal(all.first_component, 0);
+    assert_int_equal(all.end_component, 3);
+    experiment_destroy(&e);
+}
+
 /* A configuration travels as text and arrives as it was; a damaged one is refused. */
 static void test_travels_as_text(void **state)
 {
@@ -152,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_chains_of_teachers),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_worker_groups),
         cmocka_unit_test(test_travels_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

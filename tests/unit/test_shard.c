@@ -72,15 +72,15 @@ static void begin(fixture_t *f, uint64_t run_id)
 }
 
 /* A shard without a run yet. */
-static void setup(fixture_t *f, const char *level, int depth, int staleness, int workers, uint64_t seed)
+static void setup_more(fixture_t *f, const char *level, int depth, int staleness, int workers, uint64_t seed, const char *more)
 {
     *f = (fixture_t){.workers = workers};
     test_dir();
     char text[512];
     snprintf(text, sizeof text,
              "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d}\n"
-             "embedding: {dim: %d, init_std: 0, optimizer: sgd, learning_rate: 1}\n",
-             level, depth, staleness, DIM);
+             "embedding: {dim: %d, init_std: 0, optimizer: sgd, learning_rate: 1}\n%s",
+             level, depth, staleness, DIM, more);
     assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &f->experiment), ST_OK);
     f->world = net_sim_world_create(seed, 5);
     f->shard_net = net_sim_attach(f->world, 1);
@@ -92,6 +92,11 @@ static void setup(fixture_t *f, const char *level, int depth, int staleness, int
         .rank = 1, .first_worker = FIRST_WORKER, .workers = workers, .experiment = f->experiment, .net = f->shard_net};
     assert_int_equal(shard_create(&options, &f->shard), ST_OK);
     net_sim_serve(f->shard_net, serve_shard, f);
+}
+
+static void setup(fixture_t *f, const char *level, int depth, int staleness, int workers, uint64_t seed)
+{
+    setup_more(f, level, depth, staleness, workers, seed, "");
 }
 
 static void teardown(fixture_t *f)
@@ -660,6 +665,50 @@ static void test_bad_messages_change_nothing(void **state)
     check_offences("async", DETERMINISM_ASYNC);
 }
 
+/* Two peers in groups of one worker each: component 0 is tables 0 and 1, component 1 is tables 2 and 3. "A pull looks at tables that
+ * other groups train as a peek does", a push to them is refused, and what it sees of them is what their group pushed in the steps before. */
+static void test_groups_keep_to_their_tables(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup_more(&f, "invariant", 0, 2, 2, 1, "model: {components: 2}\nobjective: {kind: codistill, form: groups}\n");
+    begin(&f, RUN);
+    post_pull(f.worker[1], 0); /* of tables 0 and 1 */
+    settle(&f);
+    assert_int_equal(flush(&f).rows, 0);
+    post_pull(f.worker[0], 0);
+    settle(&f);
+    assert_int_equal(flush(&f).rows, KEYS);
+    int64_t seen[DIM];
+    for (int w = 0; w < 2; w++) {
+        net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+        read_rows(&rows, seen);
+        assert_int_equal(seen[0], 0);
+        net_release(f.worker[w], &rows);
+    }
+    letter_t l = letter(WIRE_PUSH, 0, 1, 1);
+    catch_start();
+    post(f.worker[1], &l);
+    expect_refusal(&f, f.worker[1], &l, "a segment names a table that another group of workers trains");
+    catch_stop();
+    l.segments[0].table = 2;
+    l.segments[1].table = 3;
+    post(f.worker[1], &l);
+    post_push(f.worker[0], 0, 0);
+    for (int w = 0; w < 2; w++) {
+        post_pull(f.worker[w], 1);
+        net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+        read_rows(&rows, seen);
+        assert_int_equal(seen[0], 1);
+        assert_int_equal(seen[1], 0);
+        net_release(f.worker[w], &rows);
+    }
+    const message_counters_t counters = flush(&f);
+    assert_int_equal(counters.rows, 2 * KEYS);
+    assert_int_equal(counters.bad_messages, 1);
+    teardown(&f);
+}
+
 static void test_a_sequence_number_counts_once(void **state)
 {
     (void)state;
@@ -821,6 +870,7 @@ int main(void)
         cmocka_unit_test(test_peek_sees_what_is_applied_and_creates_nothing),
         cmocka_unit_test(test_pulls_of_the_first_steps),
         cmocka_unit_test(test_bad_messages_change_nothing),
+        cmocka_unit_test(test_groups_keep_to_their_tables),
         cmocka_unit_test(test_a_sequence_number_counts_once),
         cmocka_unit_test(test_repeated_keys_are_steps_of_their_own),
         cmocka_unit_test(test_nothing_is_taken_before_a_run),
