@@ -25,7 +25,7 @@ typedef struct point {
     bool good; /* fulfils the goal's condition */
 } point_t;
 
-typedef struct tune {
+typedef struct search {
     const options_t *options;
     const experiment_t *experiment;
     const struct config_tune *settings;
@@ -34,7 +34,7 @@ typedef struct tune {
     double baseline_logloss, baseline_pd;
     point_t points[100];
     int n;
-} tune_t;
+} search_t;
 
 /* Start the job with its table going to a file: the search prints one line per value itself. */
 static status_t start_quietly(char *const argv[], const experiment_t *experiment, const char *dir)
@@ -58,7 +58,7 @@ static status_t start_quietly(char *const argv[], const experiment_t *experiment
 }
 
 /* One compare of one variant; key_value is "model.beta=2", or NULL for the variant as it is. */
-static status_t measure(const tune_t *t, const char *variant, const char *key_value, const char *dir, double *logloss, double *pd)
+static status_t measure(const search_t *t, const char *variant, const char *key_value, const char *dir, double *logloss, double *pd)
 {
     const options_t *o = t->options;
     char *only = mem_printf("experiment.only=%s", variant), *path = mem_printf("%s/results.json", dir);
@@ -108,19 +108,19 @@ done:
     return status;
 }
 
-static bool is_good(const tune_t *t, const point_t *p)
+static bool is_good(const search_t *t, const point_t *p)
 {
-    return t->settings->goal == TUNE_GOAL_PD ? p->logloss <= t->baseline_logloss * (1.0 + t->settings->tolerance) : p->pd <= t->settings->pd;
+    return t->settings->goal == TUNE_GOAL_PD ? p->logloss <= t->baseline_logloss + t->settings->tolerance : p->pd <= t->settings->pd;
 }
 
 /* Is a better than b, among good points? */
-static bool is_better(const tune_t *t, const point_t *a, const point_t *b)
+static bool is_better(const search_t *t, const point_t *a, const point_t *b)
 {
     return t->settings->goal == TUNE_GOAL_PD ? a->pd < b->pd : a->logloss < b->logloss;
 }
 
 /* Rewrite the log after every value, so that it is whole whenever somebody looks. */
-static status_t write_log(const tune_t *t)
+static status_t write_log(const search_t *t)
 {
     char *path = mem_printf("%s/curve.tsv", t->dir);
     char *text = mem_printf("%s\tlogloss\tlogloss_change_percent\tpd_relative\tacceptable\n", t->settings->key);
@@ -137,7 +137,7 @@ static status_t write_log(const tune_t *t)
     return status;
 }
 
-static status_t try_value(tune_t *t, double value, const point_t **out)
+static status_t try_value(search_t *t, double value, const point_t **out)
 {
     char *key_value = mem_printf("%s=%.6g", t->settings->key, value), *dir = mem_printf("%s/%.6g", t->dir, value);
     point_t p = {.value = value};
@@ -154,7 +154,7 @@ static status_t try_value(tune_t *t, double value, const point_t **out)
 }
 
 /* Both ends, then bisection between the last acceptable value and the first one beyond it. */
-static status_t search(tune_t *t)
+static status_t bisect(search_t *t)
 {
     const point_t *low, *high, *middle;
     TRY(try_value(t, t->settings->low, &low));
@@ -181,7 +181,7 @@ static int by_value(const void *a, const void *b)
     return x->value < y->value ? -1 : x->value > y->value;
 }
 
-static status_t conclude(tune_t *t)
+static status_t conclude(search_t *t)
 {
     qsort(t->points, (size_t)t->n, sizeof *t->points, by_value);
     TRY(write_log(t));
@@ -206,7 +206,7 @@ static status_t conclude(tune_t *t)
 }
 
 /* The variant to tune and the one to compare with. */
-static status_t choose_variants(tune_t *t)
+static status_t choose_variants(search_t *t)
 {
     const experiment_t *e = t->experiment;
     if (e->variants < 2)
@@ -228,11 +228,24 @@ static status_t choose_variants(tune_t *t)
     return ST_OK;
 }
 
-status_t command_tune(const options_t *options)
+/* --baseline and --tolerance are keys of the configuration, and reach every compare as such. */
+static status_t add_set(options_t *options, const char *key, const char *value, char **text)
+{
+    *text = NULL;
+    if (!value)
+        return ST_OK;
+    if (options->n_sets == OPTIONS_MOST)
+        return FAIL(ST_INPUT, "more than %d --set arguments; put them into the configuration file", OPTIONS_MOST);
+    *text = mem_printf("%s=%s", key, value);
+    options->sets[options->n_sets++] = *text;
+    return ST_OK;
+}
+
+static status_t tune(const options_t *options)
 {
     experiment_t *experiment;
     TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
-    tune_t t = {.options = options, .experiment = experiment, .settings = &experiment->base->tune};
+    search_t t = {.options = options, .experiment = experiment, .settings = &experiment->base->tune};
     t.dir = options->out ? mem_strdup(options->out) : mem_printf("out/%s-tune", experiment->base->name);
     char *baseline_dir = mem_printf("%s/baseline", t.dir);
     status_t status;
@@ -241,11 +254,25 @@ status_t command_tune(const options_t *options)
     TRY_DONE(dir_create(t.dir));
     log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high, t.baseline);
     TRY_DONE(measure(&t, t.baseline, NULL, baseline_dir, &t.baseline_logloss, &t.baseline_pd));
-    TRY_DONE(search(&t));
+    TRY_DONE(bisect(&t));
     TRY_DONE(conclude(&t));
 done:
     experiment_destroy(&experiment);
     mem_free(t.dir);
     mem_free(baseline_dir);
+    return status;
+}
+
+status_t command_tune(const options_t *options)
+{
+    options_t all = *options;
+    char *baseline, *tolerance = NULL;
+    status_t status = add_set(&all, "experiment.baseline", options->baseline, &baseline);
+    if (status == ST_OK)
+        status = add_set(&all, "tune.tolerance", options->tolerance, &tolerance);
+    if (status == ST_OK)
+        status = tune(&all);
+    mem_free(baseline);
+    mem_free(tolerance);
     return status;
 }

@@ -167,7 +167,7 @@ static status_t draw(const place_t *places, int n, const char *dir)
         panel_t panel = {MARGIN_LEFT + i % COLUMNS * (width + GAP), HEAD + i / COLUMNS * BAND, width, VALUE_HEIGHT};
         script_panel(&s, panel, WIDTH, height);
         fprintf(s.out, "set key font ',%s'\n", strchr(places[i].curve[0].label, ',') ? "8" : "10"); /* five numbers take room */
-        fprintf(s.out, "set title '%s' font ':Bold,13' offset 0,-0.4\nset format x ''\n", places[i].title);
+        fprintf(s.out, "set title '{/:Bold %s}' font ',13' offset 0,-0.4\nset format x ''\n", places[i].title);
         fprintf(s.out, "set ylabel '%s' offset 1.2,0 font ',11'\nset yrange [-1.6:5]\nset ytics 1\n",
                 i % COLUMNS ? "" : "activation");
         plot(&s, &places[i], 4);

@@ -194,7 +194,7 @@ static status_t draw_curves(const curves_t *c, const char *dir)
     for (int column = 0; column < COLUMNS; column++) {
         for (int row = 0; row < CURVE_ROWS; row++) {
             script_panel(&s, cell_panel(row, column, PANEL_HEIGHT), WIDTH, height);
-            fprintf(s.out, "set title '%s' font ':Bold,13' offset 0,0.3\n", row ? "" : c->columns.title[column]);
+            fprintf(s.out, "set title '{/:Bold %s}' font ',13' offset 0,0.3\n", row ? "" : c->columns.title[column]);
             fprintf(s.out, "set label 1 'local minima: %.1f' at graph 0.98,1.045 right font ',9' tc rgb '#606060'\n",
                     mean_over_losses(c->count[row], PROBABILITIES, column));
             put_row_label(&s, column,
@@ -326,8 +326,8 @@ static status_t draw_surfaces(const surfaces_t *c, const char *dir)
             fprintf(
                 s.out, "unset lmargin; unset rmargin; unset tmargin; unset bmargin\nset origin %.5f,%.5f\nset size %.5f,%.5f\n",
                 (panel.left - 34) / WIDTH, 1 - (panel.top + side) / height, (panel.width + 50) / WIDTH, (double)side / height);
-            fprintf(s.out, "set label 1 '%s' at screen %.5f,%.5f center font ':Bold,13'\n", row ? "" : c->columns.title[column],
-                    (panel.left + panel.width / 2) / WIDTH, 1 - 24.0 / height);
+            fprintf(s.out, "set label 1 '{/:Bold %s}' at screen %.5f,%.5f center font ',13'\n",
+                    row ? "" : c->columns.title[column], (panel.left + panel.width / 2) / WIDTH, 1 - 24.0 / height);
             fprintf(s.out, "set label 2 'local minima: %.1f' at screen %.5f,%.5f center font ',9' tc rgb '#606060'\n",
                     count_mean(&c->count[row][column]), (panel.left + panel.width / 2) / WIDTH, 1 - (panel.top + 22) / height);
             fprintf(s.out, "set label 3 \"%s\" at screen %.5f,%.5f center rotate by 90 font ',11'\n",

@@ -17,9 +17,10 @@
 #define MOST 1000 /* variants, replicas */
 
 typedef struct point {
-    const char *name, *activation; /* borrowed from the document */
+    const char *name, *activation;   /* borrowed from the document, as the next two */
+    const char *family_key, *method; /* equal among variants that differ in beta alone; in activation and beta alone */
     double beta, pd, pd_low, pd_high;
-    int64_t components, replicas;
+    int64_t replicas;
     double *pqauc; /* [replicas] **owned** */
     double change, change_bar;
     int family;
@@ -53,7 +54,8 @@ static status_t read_point(const jsondoc_t *variant, const char *path, point_t *
     TRY(jsondoc_get_object(variant, path, "config", &config));
     TRY(jsondoc_get_text(config, path, "activation", &point->activation));
     TRY(jsondoc_get_number(config, path, "beta", &point->beta));
-    TRY(jsondoc_get_integer(config, path, "components", 1, MOST, &point->components));
+    TRY(jsondoc_get_text(config, path, "family", &point->family_key));
+    TRY(jsondoc_get_text(config, path, "method", &point->method));
     TRY(read_replicas(variant, path, point));
     TRY(jsondoc_get_object(variant, path, "metrics", &metrics));
     TRY(jsondoc_get_number(metrics, path, "pd_relative", &point->pd));
@@ -64,26 +66,26 @@ static status_t read_point(const jsondoc_t *variant, const char *path, point_t *
     return ST_OK;
 }
 
-static bool is_plain_relu(const point_t *point)
+static bool is_relu(const point_t *point)
 {
-    return strcmp(point->activation, "relu") == 0 && point->components == 1;
+    return strcmp(point->activation, "relu") == 0;
 }
 
-/* What changes are relative to: the baseline if it is a single ReLU network, else the first such, else the baseline. */
+/* What changes are relative to: the baseline if it has ReLU, else the first that differs from it in having ReLU alone, else the
+ * baseline. */
 static status_t find_base(const jsondoc_t *doc, const char *path, const point_t *points, int n, int *out)
 {
     const char *baseline;
     TRY(jsondoc_get_text(doc, path, "baseline", &baseline));
-    int base = -1, relu = -1;
-    for (int i = 0; i < n; i++) {
-        if (strcmp(points[i].name, baseline) == 0)
-            base = i;
-        if (relu < 0 && is_plain_relu(&points[i]))
-            relu = i;
-    }
-    if (base < 0)
+    int base = 0;
+    while (base < n && strcmp(points[base].name, baseline) != 0)
+        base++;
+    if (base == n)
         return FAIL(ST_CORRUPT, "%s: the baseline %s is none of the variants", path, baseline);
-    *out = is_plain_relu(&points[base]) || relu < 0 ? base : relu;
+    *out = base;
+    for (int i = 0; i < n && !is_relu(&points[*out]); i++)
+        if (is_relu(&points[i]) && strcmp(points[i].method, points[base].method) == 0)
+            *out = i;
     return ST_OK;
 }
 
@@ -106,11 +108,6 @@ static status_t compare(const char *path, const point_t *base, point_t *point)
 
 /* ---- families: one line each ----------------------------------------------------------------------------------------- */
 
-static bool same_family(const point_t *a, const point_t *b)
-{
-    return strcmp(a->activation, b->activation) == 0 && a->components == b->components;
-}
-
 /* By family in the order of first appearance, then by beta. */
 static int compare_points(const void *left, const void *right)
 {
@@ -124,7 +121,7 @@ static int number_families(point_t *points, int n)
     for (int i = 0; i < n; i++) {
         points[i].family = -1;
         for (int k = 0; k < i && points[i].family < 0; k++)
-            if (same_family(&points[i], &points[k]))
+            if (strcmp(points[i].family_key, points[k].family_key) == 0)
                 points[i].family = points[k].family;
         if (points[i].family < 0)
             points[i].family = families++;
@@ -137,41 +134,38 @@ static status_t write_points(const point_t *points, int n, const char *dir)
 {
     script_t data;
     script_begin(&data);
-    fprintf(data.out,
-            "# variant\tactivation\tbeta\tcomponents\tpqauc_change_percent\tbar_low\tbar_high\tpd_percent\tpd_low\tpd_high\n");
+    fprintf(data.out, "# variant\tactivation\tbeta\tpqauc_change_percent\tbar_low\tbar_high\tpd_percent\tpd_low\tpd_high\n");
     for (int i = 0; i < n; i++) {
         const point_t *p = &points[i];
         if (i && p->family != points[i - 1].family)
             fprintf(data.out, "\n\n");
-        fprintf(data.out, "%s\t%s\t%g\t%" PRId64 "\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\n", p->name, p->activation, p->beta,
-                p->components, p->change, p->change - p->change_bar, p->change + p->change_bar, 100 * p->pd,
+        fprintf(data.out, "%s\t%s\t%g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\n", p->name, p->activation, p->beta, p->change,
+                p->change - p->change_bar, p->change + p->change_bar, 100 * p->pd,
                 100 * (isfinite(p->pd_low) ? p->pd_low : p->pd), 100 * (isfinite(p->pd_high) ? p->pd_high : p->pd));
     }
     return script_save(&data, dir, "fig4.tsv");
 }
 
 enum { WIDTH = 900, HEIGHT = 600 };
-enum { COLOURS = 8, BLACK = 6 }; /* of script_colour; black is for ReLU, which the others are compared with */
+enum { COLOURS = 8, BLACK = 6 }; /* of script_colour; black is for what the others are compared with */
 
-static void put_family(script_t *s, const point_t *first, int members, int colour, bool more)
+/* A family is called by its activation where it differs from the base in nothing else, else by the name of its first variant. */
+static void put_family(script_t *s, const point_t *first, const char *method, int members, int colour, bool more)
 {
-    static const int types[] = {7, 5, 9, 11, 13, 6, 4, 8}; /* filled shapes, then open ones */
-    char title[80];
-    if (first->components > 1)
-        snprintf(title, sizeof title, "%" PRId64 " × %s", first->components, script_name(first->activation));
-    else
-        snprintf(title, sizeof title, "%s", script_name(first->activation));
+    static const int types[COLOURS] = {7, 5, 9, 11, 13, 6, 4, 8}; /* filled shapes, then open ones */
+    const bool plain = strcmp(first->method, method) == 0;
     const char *rgb = script_colour(colour);
-    const int type = types[colour % COLOURS], index = first->family;
-    fprintf(s->out, "'fig4.tsv' index %d using 5:8:6:7:9:10 with xyerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', ", index, rgb);
-    fprintf(s->out, "'' index %d using 5:8 with linespoints lw 1.8 pt %d ps 0.8 lc rgb '%s' title '%s'%s", index, type, rgb,
-            title, members > 1 || more ? ", " : "");
+    const int index = first->family;
+    fprintf(s->out, "'fig4.tsv' index %d using 4:7:5:6:8:9 with xyerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', ", index, rgb);
+    fprintf(s->out, "'' index %d using 4:7 with linespoints lw 1.8 pt %d ps 0.8 lc rgb '%s' title '%s' noenhanced%s", index,
+            types[colour % COLOURS], rgb, plain ? script_name(first->activation) : first->name,
+            members > 1 || more ? ", " : "");
     if (members > 1)
-        fprintf(s->out, "'' index %d using 5:8:(sprintf('%%g', column(3))) with labels offset 0.9,0.7 font ',9' tc rgb '%s'%s",
+        fprintf(s->out, "'' index %d using 4:7:(sprintf('%%g', column(3))) with labels offset 0.9,0.7 font ',9' tc rgb '%s'%s",
                 index, rgb, more ? ", " : "");
 }
 
-static status_t draw(const point_t *points, int n, int families, const char *base_name, const char *dir)
+static status_t draw(const point_t *points, int n, int families, const point_t *base, const char *dir)
 {
     script_t s;
     script_begin(&s);
@@ -184,7 +178,7 @@ static status_t draw(const point_t *points, int n, int families, const char *bas
     fprintf(s.out,
             "set xlabel 'change of PQAUC loss from %s [%%]   (← more accurate)' font ',11'\n"
             "set ylabel 'relative prediction difference [%%]   (← more reproducible)' font ',11'\n",
-            base_name);
+            is_relu(base) ? "ReLU" : "the baseline");
     fprintf(
         s.out,
         "set offsets graph 0.06, graph 0.08, graph 0.08, graph 0.06\nset arrow 1 from 0, graph 0 to 0, graph 1 nohead lc rgb "
@@ -194,7 +188,8 @@ static status_t draw(const point_t *points, int n, int families, const char *bas
         while (i + members < n && points[i + members].family == points[i].family)
             members++;
         colour += colour % COLOURS == BLACK;
-        put_family(&s, &points[i], members, is_plain_relu(&points[i]) ? BLACK : colour++, i + members < n);
+        const bool is_base = points[i].family == base->family;
+        put_family(&s, &points[i], base->method, members, is_base ? BLACK : colour++, i + members < n);
         i += members;
     }
     fprintf(s.out, "\n");
@@ -211,11 +206,13 @@ static status_t make(const jsondoc_t *doc, const char *path, const char *dir, po
     TRY(find_base(doc, path, points, n, &base));
     for (int i = 0; i < n; i++)
         TRY(compare(path, &points[base], &points[i]));
-    const bool is_relu = is_plain_relu(&points[base]);
-    const char *base_name = is_relu ? "ReLU" : "the baseline";
+    const char *base_name = points[base].name;
     const int families = number_families(points, n);
+    for (int i = 0; i < n; i++) /* they were sorted */
+        if (points[i].name == base_name)
+            base = i;
     TRY(write_points(points, n, dir));
-    return draw(points, n, families, base_name, dir);
+    return draw(points, n, families, &points[base], dir);
 }
 
 status_t figures_tradeoff(const char *results_path, const char *dir)

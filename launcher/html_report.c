@@ -140,7 +140,7 @@ static status_t put_config(const char *folder, jsondoc_t *variant)
     if (file_exists(path)) {
         status = file_read(path, &text, NULL);
         if (status == ST_OK) {
-            jsondoc_put_text(variant, "config", text);
+            jsondoc_put_text(variant, "config_text", text);
             mem_free(text);
         }
     }

@@ -8,7 +8,7 @@
  *                    metrics.jsonl     for the curves
  *                    config.yaml       of replica 0: what sets the variant apart
  *
- * The data in the page: {results, histogram: {edge, bins}, variants: [{pd_histogram: [bins + 1 counts], config, runs:
+ * The data in the page: {results, histogram: {edge, bins}, variants: [{pd_histogram: [bins + 1 counts], config_text, runs:
  * [{manifest, curve: {step, seconds, logloss, progressive_logloss}}]}]}, variants and runs in the order of results.json.
  * Run folders that were removed leave their parts empty, and the page says so. */
 #ifndef SMELTER_HTML_REPORT_H

@@ -12,7 +12,7 @@ static const command_t commands[] = {
      " out set ", "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished\n"
      "there are kept, so an interrupted experiment goes on where it stopped.", command_compare},
     {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "", command_report},
-    {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set ",
+    {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set baseline tolerance ",
      "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below --out\n"
      "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.", command_tune},
     {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a finished run", " out split set ",

@@ -19,6 +19,8 @@ static const option_line_t option_lines[] = {
     {"set", "KEY=VALUE", OPTION_LIST, 0, "override a key of the configuration; may be repeated"},
     {"schema", "FILE", OPTION_TEXT, offsetof(options_t, schema), "what the columns are: a YAML file or criteo, avazu, libsvm"},
     {"max-bad-rows", "N", OPTION_TEXT, offsetof(options_t, max_bad_rows), "go on with up to N bad rows (default: the schema's)"},
+    {"baseline", "VARIANT", OPTION_TEXT, offsetof(options_t, baseline), "the variant to compare with (experiment.baseline)"},
+    {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
     {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
     {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},

@@ -6,7 +6,7 @@
 
 #include "common/base/status.h"
 
-#define OPTIONS_MOST 64 /* --set arguments */
+#define OPTIONS_MOST 64 /* --set arguments, and options that stand for one */
 
 typedef struct options {
     const char *argument;          /* the command's main argument, or NULL */
@@ -17,6 +17,8 @@ typedef struct options {
     const char *schema;            /* --schema */
     const char *max_bad_rows;      /* --max-bad-rows */
     const char *rows;              /* --rows */
+    const char *baseline;          /* --baseline */
+    const char *tolerance;         /* --tolerance */
     const char *split;             /* --split */
     bool no_compress;              /* --no-compress */
     char **argv;                   /* the whole command line, for mpirun */

@@ -80,7 +80,15 @@ static jsondoc_t *most_different_array(const experiment_result_t *result, const 
     return examples;
 }
 
-/* What a reader of results.json groups variants by; the whole configuration lies in the runs' folders. */
+static void put_hash(jsondoc_t *object, const char *key, const config_t *config)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, config_hash(config));
+    jsondoc_put_text(object, key, text);
+}
+
+/* What a reader of results.json groups variants by; the whole configuration lies in the runs' folders. Variants of one family differ
+ * in beta alone, variants of one method in activation and beta. */
 static jsondoc_t *config_object(const config_t *config)
 {
     jsondoc_t *object = jsondoc_object(), *hidden = jsondoc_array();
@@ -91,6 +99,11 @@ static jsondoc_t *config_object(const config_t *config)
     jsondoc_put_integer(object, "components", config->model.components);
     jsondoc_put(object, "hidden", &hidden);
     jsondoc_put_integer(object, "embedding_dim", config->embedding.dim);
+    config_t same = *config;
+    same.model.beta = 1;
+    put_hash(object, "family", &same);
+    same.model.activation = ACTIVATION_RELU;
+    put_hash(object, "method", &same);
     return object;
 }
 

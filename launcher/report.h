@@ -12,7 +12,8 @@
 /* report_write_json - replaces `path` in one step; undefined numbers are null.
  *
  *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, top_k, resamples, confidence,
- *      variants: [{name, config {activation, beta, components, hidden, embedding_dim}, cost {..}, determinism,
+ *      variants: [{name, config {activation, beta, components, hidden, embedding_dim, family, method},
+ *                  cost {..}, determinism,
  *                  metrics {quality.., reproducibility.. and pd_difference (each NAME, NAME_low, NAME_high), pd_pairs},
  *                  replicas: [{replica, init_seed, order_seed, digest, metrics, cost}],
  *                  slices, worst_slices: [{column, value, examples, pd_relative}],

@@ -225,7 +225,7 @@
     X(NUM, low, "0.25", 0.000000001, 1000000000, "smallest value") \
     X(NUM, high, "8", 0.000000001, 1000000000, "largest value") \
     X(WORD(TUNE_GOAL), goal, "pd", 0, 0, "what is looked for") \
-    X(NUM, tolerance, "0.001", 0, 10, "goal pd: how much larger than the baseline's the logloss may be, relative") \
+    X(NUM, tolerance, "0.0005", 0, 10, "goal pd: by how much the logloss may exceed the baseline's") \
     X(NUM, pd, "0.1", 0, 2, "goal loss: the relative prediction difference that is allowed") \
     X(INT, values, "8", 2, 100, "most values to try, each with experiment.replicas trainings")
 

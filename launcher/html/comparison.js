@@ -43,7 +43,7 @@ function settingsOf(text) {
     return settings;
 }
 
-for (const v of variants) v.settings = settingsOf(v.config);
+for (const v of variants) v.settings = settingsOf(v.config_text);
 
 function differences(v) {
     const keys = new Set([...v.settings.keys(), ...base.settings.keys()]);

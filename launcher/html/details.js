@@ -268,12 +268,12 @@ function runsSection() {
                 hashes.length
                     ? el("p", {class: "note"}, "Configuration ", el("span", {class: "mono"}, hashes.join(", ")))
                     : null,
-                v.config
+                v.config_text
                     ? el(
                           "details",
                           {},
                           el("summary", {class: "soft"}, "Resolved configuration of replica 0"),
-                          el("pre", {}, v.config)
+                          el("pre", {}, v.config_text)
                       )
                     : null
             )

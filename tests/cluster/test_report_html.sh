@@ -130,4 +130,18 @@ for width in 390 1280; do
     probe $width 0
     verdict "complete, sortable and not too wide at $width pixels, dark" "$(check_page $width 'rgb(20, 23, 26)')"
 done
+
+# What is left of an experiment whose run folders were removed.
+rm -r "$dir"/out/{relu,smelu1,smelu3,ensemble-of-two-components}
+timeout 60 "$smelter" report "$dir/out" >"$dir/log" 2>&1 || cat "$dir/log"
+probe 390 1
+check_remains() {
+    expect done yes
+    cat "$dir/console"
+    expect sections variants,difference,tradeoff,cost,slices,examples,runs,reproduce
+    expect charts 1
+    expect scroll 390
+    expect bad ""
+}
+verdict "without run folders the page shows what results.json holds" "$(check_remains)"
 exit $failed

@@ -27,7 +27,7 @@ experiment: {replicas: 2}
 variants:
   - {name: relu}
   - {name: smelu, model: {activation: smelu}}
-tune: {low: 0.1, high: 100, tolerance: 0.01, values: 4}
+tune: {low: 0.1, high: 100, tolerance: 0.005, values: 4}
 EOF
 
 timeout 100 "$smelter" tune "$work/t.yaml" --out "$work/out" >"$work/table" 2>"$work/log"
@@ -46,7 +46,7 @@ check "and trains nothing" test "$(grep -c 'runs are finished' "$work/log")" = "
 
 timeout 20 "$smelter" tune "$work/t.yaml" --set tune.variant=relu --out "$work/o2" 2>"$work/log"
 check "the baseline cannot be tuned" grep -q "tune.variant is 'relu'; it must be a variant" "$work/log"
-timeout 20 "$smelter" tune "$work/t.yaml" --set tune.low=9 --set tune.high=3 --out "$work/o2" 2>"$work/log"
+timeout 20 "$smelter" tune "$work/t.yaml" --baseline relu --tolerance 0.001 --set tune.low=9 --set tune.high=3 --out "$work/o2" 2>"$work/log"
 check "an empty range is refused" grep -q "tune.low is 9 and tune.high 3" "$work/log"
 timeout 20 "$smelter" tune "$work/t.yaml" --set experiment.replicas=1 --out "$work/o2" 2>"$work/log"
 check "one replica is refused" grep -q "needs at least 2" "$work/log"

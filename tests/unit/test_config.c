@@ -139,7 +139,7 @@ static void test_refused_in_files(void **state)
          "epsilon"},
         {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, "
                        "model, embedding, "
-                       "dense, objective, complexity, teacher, experiment, variants"},
+                       "dense, objective, complexity, teacher, experiment, tune, variants"},
         {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n",
          "FILE:5: train.batch: given twice, first in line 3; remove one"},
         {"[a]: 1\n", "FILE:1: a key must be a plain word"},

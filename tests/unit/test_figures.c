@@ -1,0 +1,223 @@
+/* test_figures - every figure leaves its data, script and both pictures; the data is what the formulas say; Fig. 4 is
+ * computed from results.json and refuses one that cannot tell; a missing gnuplot is one line that names its package. */
+#include "launcher/figures.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/config/config.h"
+#include "common/kernels/activation.h"
+#include "launcher/gnuplot.h"
+#include "tests/lib/testing.h"
+
+static bool have_gnuplot(void)
+{
+    catch_start();
+    const bool found = gnuplot_check() == ST_OK;
+    catch_stop();
+    return found;
+}
+
+/* Pictures begin with what their form begins with, and are not empty. */
+static void assert_pictures(const char *dir, const char *name)
+{
+    static const struct {
+        const char *ending, *begin;
+    } forms[] = {{"svg", "<?xml"}, {"png", "\x89PNG"}};
+    for (int i = 0; i < 2; i++) {
+        char *path = mem_printf("%s/%s.%s", dir, name, forms[i].ending), *data;
+        size_t bytes;
+        assert_int_equal(file_read(path, &data, &bytes), ST_OK);
+        assert_true(bytes > 4000);
+        assert_memory_equal(data, forms[i].begin, strlen(forms[i].begin));
+        mem_free(data);
+        mem_free(path);
+    }
+}
+
+static void read_text(const char *dir, const char *name, char **text)
+{
+    char *path = mem_printf("%s/%s", dir, name);
+    assert_int_equal(file_read(path, text, NULL), ST_OK);
+    mem_free(path);
+}
+
+static void test_activations(void **state)
+{
+    (void)state;
+    if (!have_gnuplot())
+        skip();
+    const char *dir = test_dir();
+    assert_int_equal(figures_activations(dir), ST_OK);
+    assert_pictures(dir, "fig1");
+    char *text;
+    read_text(dir, "fig1.tsv", &text);
+    for (int kind = 0; kind < ACTIVATION_COUNT; kind++) { /* the whole table */
+        char *line = mem_printf("\n%s\t", activation_get(kind)->name);
+        assert_true((strstr(text, line) != NULL) == (kind != ACTIVATION_IDENTITY));
+        mem_free(line);
+    }
+    /* SmeLU of beta 2 at x = 1: (1 + 2)^2 / 8 and 3 / 4. */
+    assert_non_null(strstr(text, "\nsmelu\tβ = 2\t1\t1.125\t0.75\n"));
+    mem_free(text);
+}
+
+static void test_landscapes(void **state)
+{
+    (void)state;
+    if (!have_gnuplot())
+        skip();
+    const char *dir = test_dir();
+    fflush(stdout);
+    const int kept = dup(STDOUT_FILENO), table = fileno(tmpfile());
+    dup2(table, STDOUT_FILENO);
+    status_t status = figures_landscapes(dir, 2);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    assert_int_equal(status, ST_OK);
+    assert_pictures(dir, "fig2");
+    assert_pictures(dir, "fig3");
+    char *minima, *curves, *surfaces;
+    read_text(dir, "minima.tsv", &minima);
+    read_text(dir, "fig2.tsv", &curves);
+    read_text(dir, "fig3.tsv", &surfaces);
+    int lines = 0;
+    for (const char *at = minima; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_int_equal(lines, 1 + (2 * 5 + 2) * 4);
+    assert_non_null(strstr(curves, "\nlayer norm\tsmelu\t0.5\t-6\t0\t"));
+    assert_non_null(strstr(surfaces, "\nsquared, to -2\trelu\t0\t-6\t-6\t"));
+    mem_free(minima);
+    mem_free(curves);
+    mem_free(surfaces);
+}
+
+/* ---- Fig. 4 ---------------------------------------------------------------------------------------------------------- */
+
+#define VARIANT(NAME, ACTIVATION, BETA, FAMILY, METHOD, PD, A, B)                                                              \
+    "{\"name\": \"" NAME "\", \"config\": {\"activation\": \"" ACTIVATION "\", \"beta\": " BETA ", \"family\": \"" FAMILY      \
+    "\", \"method\": \"" METHOD "\"}, \"metrics\": {\"pd_relative\": " PD                                                      \
+    ", \"pd_relative_low\": 0.05, \"pd_relative_high\": 0.2}, "                                                                \
+    "\"replicas\": [{\"metrics\": {\"pqauc_loss\": " A "}}, {\"metrics\": {\"pqauc_loss\": " B "}}]}"
+#define RESULTS(BASELINE, VARIANTS) "{\"baseline\": \"" BASELINE "\", \"variants\": [" VARIANTS "]}"
+#define RELU VARIANT("plain_relu", "relu", "1", "f1", "m", "0.125", "0.4", "0.5")
+
+static status_t tradeoff(const char *text)
+{
+    const char *path = test_write("results.json", text);
+    char *dir = mem_strdup(path);
+    *strrchr(dir, '/') = 0;
+    status_t status = figures_tradeoff(path, dir);
+    mem_free(dir);
+    return status;
+}
+
+static void test_tradeoff(void **state)
+{
+    (void)state;
+    if (!have_gnuplot())
+        skip();
+    const char *dir = test_dir();
+    assert_int_equal(
+        tradeoff(RESULTS("wide", VARIANT("wide", "smelu", "4", "f2", "m", "0.0625", "0.396", "0.515") "," RELU "," VARIANT(
+                                     "ens", "relu", "1", "f3", "other", "0.1", "0.4",
+                                     "0.5") "," VARIANT("narrow", "smelu", "0.5", "f2", "m", "0.1", "0.4", "0.5"))),
+        ST_OK);
+    assert_pictures(dir, "fig4");
+    char *text, *script;
+    read_text(dir, "fig4.tsv", &text);
+    read_text(dir, "fig4.gp", &script);
+    /* Changes of -1 % and +3 %: mean 1, standard deviation sqrt(8), its error 2, times 1.96. Lines of one family by beta. */
+    const char *narrow = strstr(text, "\nnarrow\tsmelu\t0.5\t0\t0\t0\t10\t5\t20\n"),
+               *wide = strstr(text, "wide\tsmelu\t4\t1\t");
+    assert_non_null(narrow);
+    assert_ptr_equal(strchr(narrow + 1, '\n') + 1, wide);
+    double low, high, pd;
+    assert_int_equal(sscanf(wide, "wide smelu 4 1 %lf %lf %lf", &low, &high, &pd), 3);
+    assert_true(fabs(low + 2.92) < 1e-3 && fabs(high - 4.92) < 1e-3 && pd == 6.25);
+    /* The baseline has no ReLU, so changes are from the variant that has; one that differs in more goes by its own name. */
+    assert_non_null(strstr(text, "\nplain_relu\trelu\t1\t0\t0\t0\t12.5"));
+    assert_non_null(strstr(script, "from ReLU"));
+    assert_non_null(strstr(script, "title 'SmeLU' noenhanced"));
+    assert_non_null(strstr(script, "title 'ens' noenhanced"));
+    mem_free(text);
+    mem_free(script);
+}
+
+static void assert_refused(const char *text, status_t wanted, const char *message)
+{
+    catch_start();
+    status_t status = tradeoff(text);
+    catch_stop();
+    assert_int_equal(status, wanted);
+    assert_caught(message);
+}
+
+static void test_results_that_cannot_tell(void **state)
+{
+    (void)state;
+    test_dir();
+    assert_refused("[", ST_CORRUPT, "not JSON");
+    assert_refused("{}", ST_CORRUPT, "\"variants\" is missing");
+    assert_refused("{\"variants\": []}", ST_CORRUPT, "has 0 variants");
+    assert_refused("{\"variants\": [{\"name\": \"a\"}]}", ST_CORRUPT, "\"config\" is missing");
+    assert_refused(RESULTS("else", RELU), ST_CORRUPT, "the baseline else is none of the variants");
+    assert_refused(RESULTS("a", VARIANT("a", "relu", "1", "f", "m", "null", "0.4", "0.5")), ST_INPUT,
+                   "variant a has no relative PD");
+    assert_refused(RESULTS("a", VARIANT("a", "relu", "1", "f", "m", "0.1", "null", "null")), ST_INPUT,
+                   "variant a has no PQAUC loss: no query column");
+    assert_refused("{\"baseline\": \"a\", \"variants\": [{\"name\": \"a\", \"config\": {\"activation\": \"relu\", \"beta\": 1, "
+                   "\"family\": \"f\", \"method\": \"m\"}, \"replicas\": [{\"metrics\": {\"pqauc_loss\": 0.4}}]}]}",
+                   ST_INPUT, "variant a has 1 replicas; prediction difference needs at least two");
+}
+
+/* ---- gnuplot --------------------------------------------------------------------------------------------------------- */
+
+static void test_missing_gnuplot(void **state)
+{
+    (void)state;
+    const char *dir = test_dir();
+    char *path = mem_strdup(getenv("PATH"));
+    setenv("PATH", dir, 1);
+    catch_start();
+    assert_int_equal(gnuplot_check(), ST_INPUT);
+    assert_caught("is not installed; install it with: apt-get install gnuplot-nox");
+    catch_start();
+    assert_int_equal(gnuplot_draw(dir, "x", "plot x\n", 100, 100), ST_INPUT);
+    assert_caught("is not installed; install it with: apt-get install gnuplot-nox");
+    catch_stop();
+    setenv("PATH", path, 1);
+    mem_free(path);
+}
+
+static void test_script_with_a_mistake(void **state)
+{
+    (void)state;
+    if (!have_gnuplot())
+        skip();
+    const char *dir = test_dir();
+    catch_start();
+    assert_int_equal(gnuplot_draw(dir, "x", "set output\nplot nothing(\n", 100, 100), ST_INPUT);
+    catch_stop();
+    assert_caught("gnuplot could not draw");
+    assert_caught("line 4");
+    char *text = mem_printf("%s", catch_text());
+    assert_null(strchr(strchr(text, '\n') + 1, '\n')); /* one line */
+    mem_free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activations),     cmocka_unit_test(test_landscapes),
+        cmocka_unit_test(test_tradeoff),        cmocka_unit_test(test_results_that_cannot_tell),
+        cmocka_unit_test(test_missing_gnuplot), cmocka_unit_test(test_script_with_a_mistake),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
