@@ -285,8 +285,9 @@ static status_t take_progress(coordinator_t *c, int worker, net_message_t *messa
                     c->reporting.workers, c->reporting.first_worker);
     }
     status_t status = progressive_put(c->progressive, at, message, net_now_ns(c->o.net));
-    progress_update(c->o.progress, progressive_steps(c->progressive), progressive_examples(c->progressive) * c->reporting.groups,
-                    progressive_logloss(c->progressive), net_now_ns(c->o.net));
+    progress_update(c->o.progress, progressive_steps(c->progressive),
+                    progressive_examples(c->progressive) * c->reporting.groups, progressive_logloss(c->progressive),
+                    net_now_ns(c->o.net));
     return status;
 }
 
@@ -678,7 +679,8 @@ static status_t check_training_rows(const coordinator_t *c, const config_t *conf
     if (rows >= groups)
         return ST_OK;
     if (rows > 0)
-        return FAIL(ST_INPUT, "dataset %s has %lld training examples, too few for the shares of %lld peers (objective.form groups)",
+        return FAIL(ST_INPUT,
+                    "dataset %s has %lld training examples, too few for the shares of %lld peers (objective.form groups)",
                     c->dataset_path, (long long)rows, (long long)groups);
     return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
 }

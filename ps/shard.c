@@ -215,8 +215,8 @@ static const char *check_segments(const shard_t *shard, const net_message_t *mes
     return NULL;
 }
 
-/* Answer a PULL or PEEK and release it. A pull looks at tables that other groups train as a peek does, so that a peer's tables have
- * the rows of its own share of the data alone. */
+/* Answer a PULL or PEEK and release it. A pull looks at tables that other groups train as a peek does, so that a peer's tables
+ * have the rows of its own share of the data alone. */
 static status_t answer(shard_t *shard, net_message_t *message, bool peek)
 {
     int64_t floats = 0;

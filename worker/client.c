@@ -155,7 +155,8 @@ static wire_header_t header_of(const client_t *c, wire_type_t type, int64_t step
 }
 
 /* Segments and keys of one shard for some sets of tables; written to `segments` and `keys`, which have room for them. */
-static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, sets_t sets, wire_segment_t *segments, uint64_t *keys)
+static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, sets_t sets, wire_segment_t *segments,
+                         uint64_t *keys)
 {
     int32_t first = batch->shard_first[shard], n = batch->shard_first[shard + 1] - first;
     int32_t from = batch->segment_first[shard], m = batch->segment_first[shard + 1] - from;
@@ -168,7 +169,8 @@ static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, set
 
 static int64_t segment_bytes(const batch_t *batch, int shard, sets_t sets)
 {
-    return (int64_t)sizeof(wire_segment_t) * (sets.end - sets.first) * (batch->segment_first[shard + 1] - batch->segment_first[shard]);
+    return (int64_t)sizeof(wire_segment_t) * (sets.end - sets.first) *
+           (batch->segment_first[shard + 1] - batch->segment_first[shard]);
 }
 
 static int64_t shard_keys(const batch_t *batch, int shard, sets_t sets)

@@ -23,8 +23,8 @@ void client_destroy(client_t **client);
 /* client_begin - forget the run before; K components of rows of width dim over `fields` fields. */
 void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, int components, int dim, int fields);
 
-/* client_push_only - pushes carry the gradients of sets [first, end) of tables alone, 0 <= first < end <= K, until the next client_begin;
- * pulls are still of all. For client_gradient the first of them is component 0. */
+/* client_push_only - pushes carry the gradients of sets [first, end) of tables alone, 0 <= first < end <= K, until the next
+ * client_begin; pulls are still of all. For client_gradient the first of them is component 0. */
 void client_push_only(client_t *client, int first, int end);
 
 /* client_pull - send the pull (or peek) of a batch to every shard; at most 4 batches are in flight. */

@@ -4,9 +4,9 @@
  * cut into G lanes of L = B / G consecutive examples, the last of which may be shorter or empty. Worker w of W owns the
  * lanes [w G / W, (w+1) G / W).
  *
- * Co-distilled peers in groups (common/config/group.h) have global batches of their own, B examples each, from shares of the data that are
- * equally long, so that all groups make the same steps: what a share is short of the others is left out, at most one example of
- * the split for each of them. W is then the workers of a group. */
+ * Co-distilled peers in groups (common/config/group.h) have global batches of their own, B examples each, from equally long
+ * shares of the data, so that all groups make the same steps: what is left of the split, fewer examples than groups, is in none.
+ * W is then the workers of a group. */
 #ifndef SMELTER_LANES_H
 #define SMELTER_LANES_H
 

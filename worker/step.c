@@ -2,8 +2,8 @@
  * backward, so that components may learn from one another. Dense gradients of lanes are placed on the fixed tree as they come
  * (at most log2(lanes) + 1 buffers per component); input gradients of all lanes are kept, because an embedding's gradient is
  * summed key by key over them. Where components share embeddings they share the input too, and its gradient is their sum in
- * order. Components that are trained elsewhere go forward, and the objective sees them as it sees the others; the gradients that
- * it makes for them are not used. */
+ * order. Components that are trained elsewhere go forward, and the objective sees them as it sees the others; the gradients
+ * that it makes for them are not used. */
 #include "worker/step.h"
 
 #include "common/base/hash.h"

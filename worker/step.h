@@ -25,8 +25,8 @@ typedef struct step_io {
 WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards, step_t **out);
 void step_destroy(step_t **step);
 
-/* step_train_only - train components [first, end), which have tables of their own, and leave the others as they are: those go forward
- * only, for what the objective makes of their predictions. Before the first step; without it, all are trained. */
+/* step_train_only - train components [first, end), which have tables of their own, and leave the others as they are: those go
+ * forward only, for what the objective makes of their predictions. Before the first step; without it, all are trained. */
 void step_train_only(step_t *step, int first, int end);
 
 /* step_train - forward, objective and backward of a batch. global_rows: examples of the global batch, the loss's denominator.
@@ -41,7 +41,8 @@ WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step
 /* Deployed prediction (model.deploy, model.combine) of every row of the last batch, [rows]. */
 const float *step_predictions(const step_t *step);
 
-/* Dense gradient of component k, one of those that are trained, summed over the worker's lanes: [model_parameters], to be summed over workers in place. */
+/* Dense gradient of component k, one of those that are trained, summed over the worker's lanes: [model_parameters], to be summed
+ * over workers in place. */
 float *step_dense(step_t *step, int component);
 
 /* step_add_noise - multiply every dense gradient by 1 + r 2^-23 with r of -1, 0, 1: the size of a rounding error, drawn by (seed, step,
@@ -53,7 +54,8 @@ void step_apply(step_t *step);
 
 int step_components(const step_t *step);
 model_t *step_model(step_t *step, int component);
-int64_t step_flops(const step_t *step);       /* per example: forward and backward of the components that are trained, forward of the others */
+int64_t step_flops(
+    const step_t *step); /* per example: forward and backward of the components that are trained, forward of the others */
 int64_t step_parameters(const step_t *step);  /* dense, all components */
 
 #endif

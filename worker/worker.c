@@ -211,8 +211,8 @@ static status_t record(worker_t *w, const batch_t *batch, bool last)
     return ST_OK;
 }
 
-/* The dense parameters of every group to all workers: what the others know of a peer until the next exchange. The groups come one
- * after the other, in the order of their numbers; all workers are in step, so none waits for long. */
+/* The dense parameters of every group to all workers: what the others know of a peer until the next exchange. The groups come
+ * one after the other, in the order of their numbers; all workers are in step, so none waits for long. */
 static status_t exchange(worker_t *w)
 {
     TRY(cluster_group(w->o.cluster, first_rank(w), w->workers));
@@ -358,8 +358,8 @@ static status_t train(worker_t *w)
         .worker = w->o.worker - w->group.first_worker,
         .workers = w->group.workers,
         .lanes = w->lanes,
-        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows / w->group.groups, c->data.window,
-                  w->group.number, w->group.groups},
+        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(w->dataset)->train_rows / w->group.groups,
+                  c->data.window, w->group.number, w->group.groups},
     };
     if (w->teacher)
         TRY(teacher_all(w->teacher, &plan.teacher));

@@ -371,8 +371,8 @@ status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count)
 
 /* ---- share ---- */
 
-/* One piece. Counted from the owner, member m > 0 gets it from m without its lowest bit, and hands it on to m + d for every power
- * of two d below that bit, farthest first. */
+/* One piece. Counted from the owner, member m > 0 gets it from m without its lowest bit, and hands it on to m + d for every
+ * power of two d below that bit, farthest first. */
 static status_t share_piece(cluster_t *cluster, float *values, int n, int owner)
 {
     static const char what[] = "exchange of dense parameters";

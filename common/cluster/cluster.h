@@ -41,8 +41,8 @@ void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void 
  * Collective. ST_TIMEOUT: some rank did not come; rank 0 names it. */
 WARN_UNUSED status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all);
 
-/* cluster_group - ranks first .. first + n - 1 as the group of the following calls of tree_sum and share; before, a rank is a group
- * of its own. Sends nothing; all members of a group must name the same one before they meet in it. */
+/* cluster_group - ranks first .. first + n - 1 as the group of the following calls of tree_sum and share; before, a rank is a
+ * group of its own. Sends nothing; all members of a group must name the same one before they meet in it. */
 WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
 
 /* cluster_tree_sum - values := sum over the group in the fixed tree order, nearest partner first, the lower rank's value always
@@ -51,8 +51,8 @@ WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
  * ST_TIMEOUT: names the partner that is missing.  Cost: log2(n) * count f32 sent, received and added. */
 WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count);
 
-/* cluster_share - values := those of the group's member `owner` (0 for its first), on every member; handed on along a binary tree.
- * Collective over the group. values [count] f32, in at the owner, out at the others.
+/* cluster_share - values := those of the group's member `owner` (0 for its first), on every member; handed on along a binary
+ * tree. Collective over the group. values [count] f32, in at the owner, out at the others.
  * ST_TIMEOUT: names the member that is missing.  Cost: count f32 received once, and sent up to log2(n) times. */
 WARN_UNUSED status_t cluster_share(cluster_t *cluster, float *values, int64_t count, int owner);
 

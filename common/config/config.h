@@ -108,7 +108,7 @@ static inline int64_t config_peers(const config_t *config)
     return grouped ? config->objective.peers : config->model.components;
 }
 
-/* config_groups - groups of workers that train apart from each other, each a peer of its own (objective.form groups); else 1. */
+/* config_groups - groups of workers that train apart from each other, each its own peer (objective.form groups); else 1. */
 static inline int64_t config_groups(const config_t *config)
 {
     bool apart = config->objective.kind == OBJECTIVE_CODISTILL && config->objective.form == FORM_GROUPS;

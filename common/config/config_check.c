@@ -36,16 +36,18 @@ static char *groups_complaint(const config_t *config, int64_t workers)
     const int64_t lanes = config->train.lanes, groups = config_groups(config);
     const bool invariant = config->determinism == DETERMINISM_INVARIANT;
     if (workers % groups)
-        return mem_printf("objective.form groups needs as many workers for each of its %lld peers, but cluster.workers is %lld; use %lld, "
-                          "%lld, ... workers",
-                          (long long)groups, (long long)workers, (long long)groups, 2 * (long long)groups);
+        return mem_printf(
+            "objective.form groups needs as many workers for each of its %lld peers, but cluster.workers is %lld; use %lld, "
+            "%lld, ... workers",
+            (long long)groups, (long long)workers, (long long)groups, 2 * (long long)groups);
     const int64_t each = workers / groups;
     if (each <= lanes && (!invariant || lanes % each == 0))
         return NULL;
     char *allowed = invariant ? powers_text(lanes) : mem_printf("at most %lld", (long long)lanes);
-    char *text = mem_printf("train.lanes %lld cannot be divided among the %lld workers that each of %lld peers has of cluster.workers %lld; use "
-                            "%s for each peer",
-                            (long long)lanes, (long long)each, (long long)groups, (long long)workers, allowed);
+    char *text = mem_printf(
+        "train.lanes %lld cannot be divided among the %lld workers that each of %lld peers has of cluster.workers %lld; use "
+        "%s for each peer",
+        (long long)lanes, (long long)each, (long long)groups, (long long)workers, allowed);
     mem_free(allowed);
     return text;
 }
@@ -137,12 +139,16 @@ static int add_methods(const config_t *config, complaint_t *out, int n)
                 mem_printf("objective.peers %lld cannot divide model.components %lld into 2 or more equal peers", peers,
                            components));
     else if (config->objective.form == FORM_GROUPS && kind != OBJECTIVE_CODISTILL)
-        n = add(out, n, "objective.form", "objective.kind", NULL,
-                mem_strdup("objective.form groups is a form of co-distillation; use objective.kind codistill or objective.form joint"));
+        n = add(
+            out, n, "objective.form", "objective.kind", NULL,
+            mem_strdup(
+                "objective.form groups is a form of co-distillation; use objective.kind codistill or objective.form joint"));
     else if (config->objective.form == FORM_GROUPS && config->model.share_embeddings)
-        n = add(out, n, "model.share_embeddings", "objective.form", NULL,
-                mem_strdup("model.share_embeddings gives all peers the same tables, but with objective.form groups each peer has its own; "
-                           "use one of the two"));
+        n = add(
+            out, n, "model.share_embeddings", "objective.form", NULL,
+            mem_strdup(
+                "model.share_embeddings gives all peers the same tables, but with objective.form groups each peer has its own; "
+                "use one of the two"));
     else {
         char *deploy = deploy_complaint(config);
         if (deploy)
@@ -232,7 +238,8 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
     }
     char *workers = lanes_fit && config->cluster.workers ? workers_complaint(config, config->cluster.workers) : NULL;
     if (workers)
-        n = add(out, n, "cluster.workers", config_groups(config) > 1 ? "objective.form" : "train.lanes", "determinism", workers);
+        n = add(out, n, "cluster.workers", config_groups(config) > 1 ? "objective.form" : "train.lanes", "determinism",
+                workers);
     if (*config->data.input && config->synth.rows)
         n = add(out, n, "synth.rows", "data.input", NULL,
                 mem_printf("synth.rows %lld and data.input '%s' both say where the dataset comes from; remove one",

@@ -1,9 +1,9 @@
 /* group.h - who trains which components: the arithmetic of co-distilled peers in groups (objective.form groups).
  *
- * With P groups, group g is the workers [g W/P, (g+1) W/P) of the W that take part in a run, and trains the components of peer g alone:
- * its lanes are those of batches of its own, from its own share of the data (worker/lanes.h, order.h), and its dense gradients are
- * summed over itself. Of the other peers it has a copy, exchanged from time to time. Otherwise all workers are one group
- * that trains all components.                                                                                              */
+ * With P groups, group g is the workers [g W/P, (g+1) W/P) of the W that take part in a run, and trains the components of peer
+ * g alone: its lanes are those of batches of its own, from its own share of the data (worker/lanes.h, order.h), and its dense
+ * gradients are summed over itself. Of the other peers it has a copy, exchanged from time to time. Otherwise all workers are
+ * one group that trains all components.                                                                                   */
 #ifndef SMELTER_GROUP_H
 #define SMELTER_GROUP_H
 
@@ -12,8 +12,8 @@
 
 typedef struct group {
     int number, groups;
-    int first_worker, workers;           /* of the run's workers */
-    int first_component, end_component;  /* [first, end) are trained here */
+    int first_worker, workers;          /* of the run's workers */
+    int first_component, end_component; /* [first, end) are trained here */
 } group_t;
 
 /* group_at - group `number` of a run of `workers` workers, a multiple of the groups (config_check_workers). */

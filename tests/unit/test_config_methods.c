@@ -38,17 +38,22 @@ static void test_refused(void **state)
         {"teacher: {variant: x, burn_in: 1}\n",
          "c.yaml:1: teacher.burn_in: teacher.until 1 is not after teacher.burn_in 1, so its loss"},
         {"model: {components: 2}\nobjective:\n  kind: antidistill\n  form: groups\n",
-         "c.yaml:4: objective.form: objective.form groups is a form of co-distillation; use objective.kind codistill or objective.form joint"},
+         "c.yaml:4: objective.form: objective.form groups is a form of co-distillation; use objective.kind codistill or "
+         "objective.form joint"},
         {"model: {components: 2, share_embeddings: true}\nobjective: {kind: codistill, form: groups}\n",
-         "c.yaml:1: model.share_embeddings: model.share_embeddings gives all peers the same tables, but with objective.form groups each "
+         "c.yaml:1: model.share_embeddings: model.share_embeddings gives all peers the same tables, but with objective.form "
+         "groups each "
          "peer has its own; use one of the two"},
         {"model: {components: 2}\nobjective: {kind: codistill, form: apart}\n", "c.yaml:2: objective.form: "},
-        {"model: {components: 2}\nobjective: {kind: codistill, form: groups, exchange_steps: 0}\n", "c.yaml:2: objective.exchange_steps: "},
+        {"model: {components: 2}\nobjective: {kind: codistill, form: groups, exchange_steps: 0}\n",
+         "c.yaml:2: objective.exchange_steps: "},
         {"model: {components: 3}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 4}\n",
-         "c.yaml:3: cluster.workers: objective.form groups needs as many workers for each of its 3 peers, but cluster.workers is 4; use 3, "
+         "c.yaml:3: cluster.workers: objective.form groups needs as many workers for each of its 3 peers, but cluster.workers "
+         "is 4; use 3, "
          "6, ... workers"},
         {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 10}\n",
-         "c.yaml:3: cluster.workers: train.lanes 4 cannot be divided among the 5 workers that each of 2 peers has of cluster.workers 10; use "
+         "c.yaml:3: cluster.workers: train.lanes 4 cannot be divided among the 5 workers that each of 2 peers has of "
+         "cluster.workers 10; use "
          "at most 4 for each peer"},
         {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 6}\ndeterminism: invariant\n",
          "the 3 workers that each of 2 peers has of cluster.workers 6; use 1, 2 or 4 for each peer"},
@@ -136,7 +141,8 @@ static void test_groups(void **state)
     }
 }
 
-/* Groups cover the workers and the components once, in their order; a number of workers that is not the file's is checked too. */
+/* Groups cover the workers and the components once, in their order; a number of workers that the file does not give is
+ * checked too. */
 static void test_worker_groups(void **state)
 {
     (void)state;

@@ -665,8 +665,9 @@ static void test_bad_messages_change_nothing(void **state)
     check_offences("async", DETERMINISM_ASYNC);
 }
 
-/* Two peers in groups of one worker each: component 0 is tables 0 and 1, component 1 is tables 2 and 3. "A pull looks at tables that
- * other groups train as a peek does", a push to them is refused, and what it sees of them is what their group pushed in the steps before. */
+/* Two peers in groups of one worker each: component 0 is tables 0 and 1, component 1 is tables 2 and 3. "A pull looks at tables
+ * that other groups train as a peek does", a push to them is refused, and what a pull sees of them is what their group pushed
+ * in the steps before. */
 static void test_groups_keep_to_their_tables(void **state)
 {
     (void)state;

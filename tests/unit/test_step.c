@@ -1,6 +1,7 @@
 /* test_step - the compute of a step on one worker, without a cluster: workers that share a batch's lanes make the bits of
- * one that has them all; components that are trained elsewhere are seen and left alone; predictions are the mean of the components'; an empty share adds nothing; what goes wrong ends the
- * step. The gradients themselves are those of tests/lib/oracle.h, see tests/sim. */
+ * one that has them all; components that are trained elsewhere are seen and left alone; predictions are the mean of the
+ * components'; an empty share adds nothing; what goes wrong ends the step. The gradients themselves are those of
+ * tests/lib/oracle.h, see tests/sim. */
 #include "worker/step.h"
 
 #include <math.h>
@@ -89,7 +90,8 @@ typedef struct share {
     status_t status;
 } share_t;
 
-static void train_some(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source, int own_first, int own_end)
+static void train_some(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source, int own_first,
+                       int own_end)
 {
     *share = (share_t){0};
     const step_io_t io = {source, rows_of, poll_between};
@@ -156,8 +158,8 @@ static void test_shares_make_the_whole(void **state)
     }
 }
 
-/* "train components [first, end) and leave the others as they are: those go forward only": the gradients of each peer alone are its part of
- * those that a worker of all peers makes, in the first places, and an update moves that peer and no other. */
+/* "train components [first, end) and leave the others as they are: those go forward only": the gradients of some components are
+ * their part of those that a worker of all makes, in the first places, and an update moves them and no others. */
 static void test_components_of_others(void **state)
 {
     (void)state;
@@ -171,11 +173,13 @@ static void test_components_of_others(void **state)
             train_some(&f, &some, 0, BATCH, LANES, &source, own, end);
             assert_int_equal(some.status, ST_OK);
             const size_t floats = (size_t)(some.batch.uniques * DIM);
-            assert_memory_equal(some.gradient, all.gradient + (size_t)own * floats, (size_t)(end - own) * floats * sizeof(float));
+            assert_memory_equal(some.gradient, all.gradient + (size_t)own * floats,
+                                (size_t)(end - own) * floats * sizeof(float));
             for (size_t i = (size_t)(end - own) * floats; i < COMPONENTS * floats; i++)
                 assert_true(some.gradient[i] == 0.0f); /* nothing was written behind them */
             assert_memory_equal(step_predictions(some.step), step_predictions(all.step), BATCH * sizeof(float));
-            assert_int_equal(3 * step_flops(some.step), step_flops(all.step) * (3 * (end - own) + COMPONENTS - (end - own)) / COMPONENTS);
+            assert_int_equal(3 * step_flops(some.step),
+                             step_flops(all.step) * (3 * (end - own) + COMPONENTS - (end - own)) / COMPONENTS);
             step_t *still;
             assert_int_equal(step_create(f.experiment->base, dataset_info(f.dataset), LANES, LANE_ROWS, 1, &still), ST_OK);
             step_add_noise(some.step, 5, 3);

@@ -1,7 +1,7 @@
 /* order.h - the order of visits, a pure function (seed, epoch, position) -> index in the training split.
  *
- * Of S shares, share s is the examples s, s + S, s + 2 S, .. of the split, the same in every epoch, so that each has its part of all times
- * and no example is in two. */
+ * Of S shares, share s is the examples s, s + S, s + 2 S, .. of the split, the same in every epoch, so that each has its part of
+ * all times and no example is in two. */
 #ifndef SMELTER_ORDER_H
 #define SMELTER_ORDER_H
 
@@ -12,8 +12,8 @@
 typedef struct order {
     data_order_t kind;
     uint64_t seed;
-    int64_t rows;   /* of the training split, or of each share of it, > 0 */
-    int64_t window; /* ORDER_WINDOW, of the share */
+    int64_t rows;      /* of the training split, or of each share of it, > 0 */
+    int64_t window;    /* ORDER_WINDOW, of the share */
     int share, shares; /* which of how many shares of the split; shares 0 or 1: all of it */
 } order_t;
 
