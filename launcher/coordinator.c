@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/hash.h"
+#include "common/base/jsondoc.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
@@ -43,6 +44,8 @@ struct coordinator {
     /* The run in progress. */
     int workers; /* that take part */
     const char *run_dir;
+    jsondoc_t *clipped; /* per component, the share of clipped values of each layer */
+    double clipped_most;
     progressive_t *progressive;
     hash_digest_t digest;
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
@@ -90,6 +93,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     if (!c)
         return;
     progressive_destroy(&c->progressive);
+    jsondoc_destroy(&c->clipped);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
     mem_free(c->seen_ns);
@@ -273,6 +277,24 @@ static status_t take_dense(coordinator_t *c, const net_message_t *message)
     return file_write_atomic(path, message->frame[0].data, (size_t)message->frame[0].bytes);
 }
 
+/* Shares of clipped values: the most into the run's numbers, all of them into clipped.json. */
+static status_t take_clipped(coordinator_t *c, const net_message_t *message)
+{
+    const float *share = message->frame[0].data;
+    const int64_t layers = message->frame[0].bytes / (int64_t)sizeof *share;
+    jsondoc_t *list = jsondoc_array();
+    for (int64_t l = 0; l < layers; l++) {
+        jsondoc_append_number(list, (double)share[l]);
+        c->clipped_most = fmax(c->clipped_most, (double)share[l]);
+    }
+    if (!c->clipped)
+        c->clipped = jsondoc_array();
+    jsondoc_append(c->clipped, &list);
+    char path[MESSAGE_DIR_BYTES + 64];
+    snprintf(path, sizeof path, "%s/clipped.json", c->run_dir);
+    return jsondoc_write(c->clipped, path);
+}
+
 static status_t take_error(coordinator_t *c, const net_message_t *message)
 {
     message_error_t body;
@@ -335,6 +357,10 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
     case WIRE_DENSE:
         if (worker && current)
             status = take_dense(c, message);
+        break;
+    case WIRE_CLIPPED:
+        if (worker && current)
+            status = take_clipped(c, message);
         break;
     case WIRE_PREDICTIONS:
         if (worker && current)
@@ -636,6 +662,7 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
     r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
+    r->quality.clipped_share = c->clipped_most;
     r->cost.examples_per_second = examples / c->trained.seconds;
     r->cost.rows_pulled_per_example = (double)c->trained.rows_pulled / examples;
     r->cost.rows_pushed_per_example = (double)c->trained.rows_pushed / examples;
@@ -652,6 +679,8 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
 
 static void clear_run(coordinator_t *c)
 {
+    jsondoc_destroy(&c->clipped);
+    c->clipped_most = 0;
     progressive_destroy(&c->progressive);
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};

@@ -301,6 +301,25 @@ static status_t take_scaling(worker_t *w, const net_message_t *message)
     return ST_OK;
 }
 
+/* How much of each activated layer was clipped in training. Worker 0 speaks for all: the models are alike. */
+static status_t send_clipped(worker_t *w)
+{
+    for (int k = 0; k < step_components(w->step); k++) {
+        const model_t *model = step_model(w->step, k);
+        const int layers = model_layers(model);
+        float *share = MEM_ARRAY(float, layers);
+        for (int l = 0; l < layers; l++)
+            share[l] = (float)model_clipped_share(model, l);
+        wire_header_t header = header_of(w, WIRE_CLIPPED, w->now_step, layers);
+        header.table = (uint32_t)k;
+        const wire_frame_t frame = {share, layers * (int64_t)sizeof *share};
+        status_t status = net_send(w->o.net, PEER_COORDINATOR, &header, &frame, 1);
+        mem_free(share);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
 static status_t train(worker_t *w)
 {
     const config_t *c = w->config;
@@ -321,8 +340,10 @@ static status_t train(worker_t *w)
     message_counters_t counters = counters_of(w);
     counters.examples = examples;
     counters.seconds = (double)(clock_now_ns() - start) * 1e-9;
-    if (w->o.worker == 0)
+    if (w->o.worker == 0) {
         TRY(send_dense(w));
+        TRY(send_clipped(w));
+    }
     return send_counters(w, WIRE_TRAINED, &counters);
 }
 

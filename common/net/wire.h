@@ -40,7 +40,8 @@
     T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
     T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named") \
     T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
-    T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count")
+    T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count") \
+    T(CLIPPED, 24, 1, 4, 0, 0, "worker 0 -> coordinator: share of clipped values f32[] of each activated layer of component `table`")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
 typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;
