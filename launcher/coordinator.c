@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/hash.h"
+#include "common/base/jsondoc.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
@@ -21,6 +22,7 @@
 #include "launcher/warm_start.h"
 
 #define NAME_BYTES 160
+#define COMPONENTS_MOST 64 /* the bound of model.components */
 #define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
@@ -45,6 +47,9 @@ struct coordinator {
     int workers; /* that take part */
     const char *run_dir;
     group_t reporting; /* its workers send what progressive takes */
+    jsondoc_t *clipped[COMPONENTS_MOST]; /* the share of clipped values of each layer */
+    int components, n_clipped;
+    double clipped_most;
     progressive_t *progressive;
     hash_digest_t digest;
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
@@ -86,12 +91,20 @@ status_t coordinator_create(const coordinator_options_t *options, coordinator_t 
     return ST_OK;
 }
 
+static void drop_clipped(coordinator_t *c)
+{
+    for (int k = 0; k < COMPONENTS_MOST; k++)
+        jsondoc_destroy(&c->clipped[k]);
+    c->n_clipped = 0;
+}
+
 void coordinator_destroy(coordinator_t **coordinator)
 {
     coordinator_t *c = *coordinator;
     if (!c)
         return;
     progressive_destroy(&c->progressive);
+    drop_clipped(c);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
     mem_free(c->seen_ns);
@@ -291,6 +304,32 @@ static status_t take_progress(coordinator_t *c, int worker, net_message_t *messa
     return status;
 }
 
+/* Shares of clipped values: the most into the run's numbers, all of them, once they are here, into clipped.json. */
+static status_t take_clipped(coordinator_t *c, const net_message_t *message)
+{
+    const float *share = message->frame[0].data;
+    const int64_t layers = message->frame[0].bytes / (int64_t)sizeof *share;
+    const uint32_t component = message->header.table;
+    if (c->n_clipped == c->components || component >= (uint32_t)c->components || c->clipped[component])
+        return FAIL(ST_MESSAGE, "shares of clipped values of component %u came twice, or to a run of %d components", component,
+                    c->components);
+    jsondoc_t *of_component = c->clipped[component] = jsondoc_array();
+    for (int64_t l = 0; l < layers; l++) {
+        jsondoc_append_number(of_component, (double)share[l]);
+        c->clipped_most = fmax(c->clipped_most, (double)share[l]);
+    }
+    if (++c->n_clipped < c->components)
+        return ST_OK;
+    jsondoc_t *all = jsondoc_array();
+    for (int k = 0; k < c->components; k++)
+        jsondoc_append(all, &c->clipped[k]);
+    char path[MESSAGE_DIR_BYTES + 64];
+    snprintf(path, sizeof path, "%s/clipped.json", c->run_dir);
+    status_t status = jsondoc_write(all, path);
+    jsondoc_destroy(&all);
+    return status;
+}
+
 static status_t take_error(coordinator_t *c, const net_message_t *message)
 {
     message_error_t body;
@@ -349,6 +388,10 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
     case WIRE_DENSE:
         if (worker && current)
             status = take_dense(c, message);
+        break;
+    case WIRE_CLIPPED:
+        if (worker && current)
+            status = take_clipped(c, message);
         break;
     case WIRE_PREDICTIONS:
         if (worker && current)
@@ -650,6 +693,7 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
     r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
+    r->quality.clipped_share = c->clipped_most;
     r->cost.examples_per_second = examples / c->trained.seconds;
     r->cost.rows_pulled_per_example = (double)c->trained.rows_pulled / examples;
     r->cost.rows_pushed_per_example = (double)c->trained.rows_pushed / examples;
@@ -666,6 +710,8 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
 
 static void clear_run(coordinator_t *c)
 {
+    drop_clipped(c);
+    c->clipped_most = 0;
     progressive_destroy(&c->progressive);
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};
@@ -699,6 +745,7 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     TRY_DONE(config_for_replica(variant_config(c, variant), replica, &config));
     c->workers = config_active_workers(config, c->o.roster->workers);
     c->reporting = group_reporting(config, c->workers);
+    c->components = (int)config->model.components;
     TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
     TRY_DONE(check_training_rows(c, config));
     TRY_DONE(remove_earlier(run_dir));

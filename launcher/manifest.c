@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define MOST_COUNT (INT64_C(1) << 53)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is written as it lies in memory");

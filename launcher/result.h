@@ -20,7 +20,8 @@
     X(pqauc_loss, "share of wrongly ordered pairs inside a group, all pairs equal") \
     X(calibration, "sum of predictions / sum of labels") \
     X(pqauc_query_mean, "the same share per group, all groups equal") \
-    X(progressive_logloss, "mean logistic loss of training examples, each predicted before it was learned")
+    X(progressive_logloss, "mean logistic loss of training examples, each predicted before it was learned") \
+    X(clipped_share, "share of clipped values in the layer that has most of them, in training")
 
 /* Cost of one training: X(type, name, how replicas become one number, "unit"). */
 #define COST_FIELDS(X) \

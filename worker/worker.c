@@ -348,6 +348,25 @@ static status_t take_scaling(worker_t *w, const net_message_t *message)
     return ST_OK;
 }
 
+/* How much of each activated layer was clipped in training. The first worker of a group speaks for all: their models are alike. */
+static status_t send_clipped(worker_t *w)
+{
+    for (int k = w->group.first_component; k < w->group.end_component; k++) {
+        const model_t *model = step_model(w->step, k);
+        const int layers = model_layers(model);
+        float *share = MEM_ARRAY(float, layers);
+        for (int l = 0; l < layers; l++)
+            share[l] = (float)model_clipped_share(model, l);
+        wire_header_t header = header_of(w, WIRE_CLIPPED, w->now_step, layers);
+        header.table = (uint32_t)k;
+        const wire_frame_t frame = {share, layers * (int64_t)sizeof *share};
+        status_t status = net_send(w->o.net, PEER_COORDINATOR, &header, &frame, 1);
+        mem_free(share);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
 static status_t train(worker_t *w)
 {
     const config_t *c = w->config;
@@ -369,8 +388,10 @@ static status_t train(worker_t *w)
     message_counters_t counters = counters_of(w);
     counters.examples = examples;
     counters.seconds = (double)(clock_now_ns() - start) * 1e-9;
-    if (w->o.worker == w->group.first_worker)
+    if (w->o.worker == w->group.first_worker) {
         TRY(send_dense(w));
+        TRY(send_clipped(w));
+    }
     return send_counters(w, WIRE_TRAINED, &counters);
 }
 

@@ -29,7 +29,7 @@
     T(EVALUATE, 9, 0, 0, 0, 0, "coordinator -> worker: score your share of the split that `count` names") \
     T(PREDICTIONS, 10, 3, 4, 1, 8, "worker -> coordinator: as PROGRESS, for examples step .. step + count of the split") \
     T(EVALUATED, 11, 1, 0, 0, 0, "worker -> coordinator: share done; counters") \
-    T(DENSE, 12, 1, 4, 0, 0, "worker 0 -> coordinator: dense parameters and optimizer state of component `table`; back: those from `step` on") \
+    T(DENSE, 12, 1, 4, 0, 0, "first worker of a group -> coordinator: dense parameters and optimizer state of component `table`; back: those from `step` on") \
     T(FLUSH, 13, 0, 0, 0, 0, "coordinator -> shard: write tables to the store; answered by FLUSHED") \
     T(FLUSHED, 14, 1, 0, 0, 0, "shard -> coordinator: digest and counters") \
     T(HEARTBEAT, 15, 0, 0, 0, 0, "any -> coordinator: alive, at `step`") \
@@ -40,7 +40,8 @@
     T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
     T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named") \
     T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
-    T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count")
+    T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count") \
+    T(CLIPPED, 24, 1, 4, 0, 0, "first worker of a group -> coordinator: share of clipped values f32[] of each activated layer of component `table`")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
 typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;

@@ -74,6 +74,7 @@ equal_shares() {
     train "$T/joint" "${sets[@]}" cluster.workers=1 objective.form=joint
     expect "an exchange after every step does not give the joint form's model" same_digest fresh joint
     expect "stale copies change nothing" [ "$(digest_of "$T/stale")" != "$(digest_of "$T/joint")" ]
+    expect "other shares of clipped values" cmp -s "$T/fresh/clipped.json" "$T/joint/clipped.json"
     expect "progressive validation differs" [ "$(number_of fresh progressive_logloss)" = "$(number_of joint progressive_logloss)" ]
     expect "the joint form does not push all the rows it pulls" [ "$(number_of joint rows_pushed_per_example)" = "$(number_of joint rows_pulled_per_example)" ]
     expect "a group does not push half of the rows it pulls" awk \

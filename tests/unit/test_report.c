@@ -28,7 +28,8 @@ static replica_result_t make_replica(int replica, double loss, float p0, float p
                     .pqauc_loss = NAN,
                     .calibration = 1.0,
                     .pqauc_query_mean = NAN,
-                    .progressive_logloss = 0.75},
+                    .progressive_logloss = 0.75,
+                    .clipped_share = 0.5},
         .cost = {.examples_per_second = 1000 + 500 * replica,
                  .rows_pulled_per_example = 26,
                  .bytes_per_example = 1000.5,
@@ -106,7 +107,7 @@ static void read_text(const char *path, char **text)
     "\"wall_seconds\": 1.5, \"rows_pushed_per_example\": 25.0}"
 #define METRICS_JSON(loss) \
     "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"pqauc_query_mean\": null, " \
-    "\"progressive_logloss\": 0.75"
+    "\"progressive_logloss\": 0.75, \"clipped_share\": 0.5"
 #define NO_INTERVAL(name) "\"" name "_low\": null, \"" name "_high\": null, "
 #define PD_JSON(pd, difference, low, high, difference_low) \
     "\"pd_relative\": " pd ", \"pd_l1\": null, \"pd_l2\": null, \"pd_std\": null, \"pd_symkl\": null, " \
@@ -183,7 +184,7 @@ static void test_csv(void **state)
     read_text(path, &text);
     assert_string_equal(
         text,
-        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,"
+        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,clipped_share,"
         "logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,"
         "pd_relative,pd_relative_low,pd_relative_high,pd_l1,pd_l1_low,pd_l1_high,pd_l2,pd_l2_low,pd_l2_high,"
         "pd_std,pd_std_low,pd_std_high,pd_symkl,pd_symkl_low,pd_symkl_high,swap_top1,swap_top1_low,"
@@ -191,10 +192,10 @@ static void test_csv(void **state)
         "pd_pairs,pd_difference,pd_difference_low,pd_difference_high,examples_per_second,rows_pulled_per_example,bytes_per_"
         "example,parameters,flops_per_example,"
         "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example\n"
-        "relu,sync,2,0.625,0.25,,1,,0.75,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,,,,,,,1,0,-0.125,,1250,26,1000.5,1234567,2000,2.5,"
+        "relu,sync,2,0.625,0.25,,1,,0.75,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,,,,,,,1,0,-0.125,,1250,26,1000.5,1234567,2000,2.5,"
         "125829120,1.5,25\n"
         "\"smelu, "
-        "1\",async,2,0.5,0.25,,1,,0.75,-20,0,,,,,,,,,,,,,,,,,,,,,,,1,,,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n");
+        "1\",async,2,0.5,0.25,,1,,0.75,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,1,,,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n");
     mem_free(text);
     result_fini(&e);
 }
@@ -408,7 +409,7 @@ static void test_damaged_manifest_is_named(void **state)
         {"00112233", "", "manifest.json: \"digest\" is \"445566778899aabbccddeeff\"; it must be 32 hex digits"},
         {"\"logloss\"", "\"lagloss\"", "manifest.json: \"logloss\" is missing"},
         {"\"cpu_seconds\"", "\"cpu\"", "manifest.json: \"cpu_seconds\" is missing"},
-        {"\"format\": 1", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 1 to 1"},
+        {"\"format\": 2", "\"format\": 3", "manifest.json: \"format\" is 3; it must be from 2 to 2"},
         {"\"predictions\": 2", "\"predictions\": 3", "predictions.f32: holds 8 bytes, and 3 predictions need 12"},
         {"{", "[", "not JSON"},
     };
