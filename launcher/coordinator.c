@@ -16,27 +16,18 @@
 #include "common/kernels/gemm.h"
 #include "common/metrics/metrics.h"
 #include "common/net/member.h"
+#include "launcher/attendance.h"
 #include "launcher/inputs.h"
 #include "launcher/progressive.h"
 #include "launcher/teacher_file.h"
 #include "launcher/warm_start.h"
 
-#define NAME_BYTES 160
 #define COMPONENTS_MOST 64 /* the bound of model.components */
 #define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
-#define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
 struct coordinator {
     coordinator_options_t o;
-    int64_t deadline_ns, heartbeat_ms;
-    int64_t *seen_ns; /* [ranks] when a rank was last heard of */
-    int64_t *at_step; /* [ranks] */
-    bool *heard;      /* [ranks] it has spoken, so it can be spoken to */
-    bool *said_bye;   /* [ranks] */
-    int n_heard;
-    int left; /* the first rank that left before it was told to, or 0 */
-    status_t left_status;
-    int64_t left_ns;
+    attendance_t attendance;
     uint64_t run_id;
 
     /* The dataset of the runs so far. */
@@ -67,25 +58,12 @@ void predictions_fini(predictions_t *predictions)
     *predictions = (predictions_t){0};
 }
 
-static const char *name_of(const coordinator_t *c, int rank, char text[NAME_BYTES])
-{
-    return roster_full_name(c->o.roster, rank, text, NAME_BYTES);
-}
-
 status_t coordinator_create(const coordinator_options_t *options, coordinator_t **out)
 {
     coordinator_t *c = MEM_NEW(coordinator_t);
-    const config_t *config = options->experiment->base;
-    int ranks = options->roster->size;
     c->o = *options;
-    c->deadline_ns = (int64_t)(config->cluster.deadline_s * 1e9);
-    c->heartbeat_ms = config->cluster.heartbeat_ms;
-    c->seen_ns = MEM_ARRAY(int64_t, ranks);
-    c->at_step = MEM_ARRAY(int64_t, ranks);
-    c->heard = MEM_ARRAY(bool, ranks);
-    c->said_bye = MEM_ARRAY(bool, ranks);
-    for (int r = 0; r < ranks; r++)
-        c->seen_ns[r] = net_now_ns(options->net);
+    attendance_init(&c->attendance, options->net, options->roster, options->progress, options->starter_reports,
+                    options->experiment->base->cluster.deadline_s);
     c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
     *out = c;
     return ST_OK;
@@ -107,10 +85,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     drop_clipped(c);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
-    mem_free(c->seen_ns);
-    mem_free(c->at_step);
-    mem_free(c->heard);
-    mem_free(c->said_bye);
+    attendance_fini(&c->attendance);
     predictions_fini(&c->predictions);
     mem_free(c);
     *coordinator = NULL;
@@ -119,103 +94,6 @@ void coordinator_destroy(coordinator_t **coordinator)
 static wire_header_t header_of(const coordinator_t *c, wire_type_t type, int64_t count)
 {
     return wire_header(type, c->run_id, 0, WIRE_SENDER_COORDINATOR, 0, count);
-}
-
-/* ---- who is alive ---------------------------------------------------------------------------------------------------- */
-
-/* Its goodbye will not come. */
-static bool is_lost(const coordinator_t *c, int rank)
-{
-    return net_now_ns(c->o.net) - c->seen_ns[rank] > c->deadline_ns || roster_is_gone(c->o.roster, rank);
-}
-
-static void tell_to_stop(coordinator_t *c, int rank, bool failed)
-{
-    wire_header_t header = header_of(c, WIRE_STOP, failed);
-    if (net_send(c->o.net, rank, &header, NULL, 0) != ST_OK)
-        log_debug("rank %d could not be told to stop", rank);
-}
-
-/* Take goodbyes for at most this long, or until every rank that can has said it. A rank that speaks for the first time while the
- * job is being stopped is told so, and whether it failed: the ranks of a job without runs may not have spoken before. */
-static void hear_goodbyes(coordinator_t *c, int64_t patience_ns, bool stopping, bool failed)
-{
-    const roster_t *roster = c->o.roster;
-    const int64_t end = net_now_ns(c->o.net) + patience_ns;
-    for (int left = roster->size - 1; left > 0 && net_now_ns(c->o.net) < end;) {
-        net_message_t message;
-        if (net_receive(c->o.net, &message, 50) == ST_OK) {
-            const int peer = message.peer, type = message.header.type;
-            net_release(c->o.net, &message);
-            if (PEER_IS_SHARD(peer) || peer < 1 || peer >= roster->size)
-                continue;
-            c->seen_ns[peer] = net_now_ns(c->o.net);
-            c->said_bye[peer] |= type == WIRE_BYE;
-            if (stopping && !c->heard[peer] && !c->said_bye[peer])
-                tell_to_stop(c, peer, failed);
-            c->heard[peer] = true;
-            continue;
-        }
-        left = 0;
-        for (int r = 1; r < roster->size; r++)
-            left += !c->said_bye[r] && !is_lost(c, r);
-    }
-}
-
-/* A signal asked for the end: a person's, or mpirun's because a rank died. Ranks that live say goodbye within moments, and mpirun
- * kills what is left a second later. So before that, who died first is gone from this host, or neither says goodbye nor sends
- * heartbeats any more from another one, whose other ranks may get the signal later.                                         */
-static status_t name_the_dead(coordinator_t *c)
-{
-    const roster_t *roster = c->o.roster;
-    char names[600] = "", text[NAME_BYTES];
-    size_t used = 0;
-    progress_clear(c->o.progress);
-    if (c->o.starter_reports)
-        return ST_STOPPED;
-    const int64_t start_ns = net_now_ns(c->o.net);
-    hear_goodbyes(c, GOODBYE_NS, false, false);
-    for (int r = 1; r < roster->size; r++) {
-        const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
-        if (!c->said_bye[r] && (here ? roster_is_gone(roster, r) : c->seen_ns[r] < start_ns) && used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name_of(c, r, text));
-    }
-    if (used)
-        log_error("%s died without a goodbye; the job ends", names);
-    else
-        log_error("interrupted by a signal; the job ends");
-    return ST_STOPPED;
-}
-
-/* A rank left in the middle of the job and gave no error. Where a signal made it, that is on its way here too, so it has a moment. */
-static status_t check_left(const coordinator_t *c)
-{
-    char text[NAME_BYTES];
-    if (!c->left || net_now_ns(c->o.net) - c->left_ns < GOODBYE_NS)
-        return ST_OK;
-    progress_clear(c->o.progress);
-    return FAIL(ST_PEER, "%s left the job (%s); the job ends", name_of(c, c->left, text), status_name(c->left_status));
-}
-
-/* No rank may be silent for longer than the deadline. */
-static status_t check_deadline(coordinator_t *c)
-{
-    int64_t now = net_now_ns(c->o.net), oldest = now;
-    int silent = 0, ranks = c->o.roster->size;
-    char names[600] = "", text[NAME_BYTES];
-    size_t used = 0;
-    for (int r = 1; r < ranks; r++) {
-        if (now - c->seen_ns[r] <= c->deadline_ns)
-            continue;
-        silent++;
-        oldest = c->seen_ns[r] < oldest ? c->seen_ns[r] : oldest;
-        if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name_of(c, r, text));
-    }
-    if (!silent)
-        return ST_OK;
-    progress_clear(c->o.progress);
-    return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
 }
 
 /* ---- messages -------------------------------------------------------------------------------------------------------- */
@@ -333,11 +211,11 @@ static status_t take_clipped(coordinator_t *c, const net_message_t *message)
 static status_t take_error(coordinator_t *c, const net_message_t *message)
 {
     message_error_t body;
-    char text[NAME_BYTES] = "";
+    char text[ATTENDANCE_NAME_BYTES] = "";
     if (!message_body(message, &body, sizeof body))
         return FAIL(ST_MESSAGE, "an ERROR message is malformed");
     if (!PEER_IS_SHARD(message->peer))
-        name_of(c, message->peer, text);
+        attendance_name(&c->attendance, message->peer, text);
     progress_clear(c->o.progress);
     return FAIL(ST_PEER, "%s cannot go on (%s): %.400s; the job ends", text[0] ? text : "a shard", status_name((status_t)body.status), body.text);
 }
@@ -352,23 +230,13 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
         return ST_OK;
     }
     if (!PEER_IS_SHARD(peer)) {
-        c->seen_ns[peer] = net_now_ns(c->o.net);
-        c->n_heard += !c->heard[peer];
-        c->heard[peer] = true;
+        attendance_put(&c->attendance, peer);
     }
     const bool worker = !PEER_IS_SHARD(peer) && roster_role(c->o.roster, peer) == ROLE_WORKER;
     const bool current = message->header.run_id == c->run_id;
     switch (type) {
-    case WIRE_HEARTBEAT:
-        c->at_step[peer] = message->header.step;
-        break;
     case WIRE_BYE:
-        c->said_bye[peer] = true;
-        if (!c->left) {
-            c->left = peer;
-            c->left_status = (status_t)message->header.count;
-            c->left_ns = net_now_ns(c->o.net);
-        }
+        attendance_bye(&c->attendance, peer, (status_t)message->header.count);
         break;
     case WIRE_ERROR:
         status = take_error(c, message);
@@ -376,9 +244,9 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
     case WIRE_READY:
         c->ready++;
         if (worker && c->dataset && message->header.sequence != dataset_info(c->dataset)->content_hash) {
-            char text[NAME_BYTES];
+            char text[ATTENDANCE_NAME_BYTES];
             status = FAIL(ST_INPUT, "dataset %s of %s differs from the coordinator's; copy the same dataset to every host", c->dataset_path,
-                          name_of(c, peer, text));
+                          attendance_name(&c->attendance, peer, text));
         }
         break;
     case WIRE_PROGRESS:
@@ -416,15 +284,14 @@ static status_t wait_for(coordinator_t *c, const int *count, int wanted)
 {
     while (*count < wanted) {
         if (member_interrupted())
-            return name_the_dead(c);
+            return attendance_interrupted(&c->attendance);
         net_message_t message;
         status_t status = net_receive(c->o.net, &message, 100);
         if (status == ST_OK)
             status = dispatch(c, &message);
         if (status != ST_OK && status != ST_TIMEOUT)
             return status;
-        TRY(check_left(c));
-        TRY(check_deadline(c));
+        TRY(attendance_check(&c->attendance));
     }
     return ST_OK;
 }
@@ -569,7 +436,7 @@ static status_t send_begin(coordinator_t *c, int variant, int replica)
     wire_header_t header = header_of(c, WIRE_BEGIN, 0);
     wire_frame_t frame = {&begin, sizeof begin};
     const roster_t *roster = c->o.roster;
-    TRY(wait_for(c, &c->n_heard, roster->size - 1));
+    TRY(wait_for(c, &c->attendance.n_heard, roster->size - 1));
     c->ready = 0;
     for (int s = 0; s < roster_shards(roster); s++)
         TRY(net_send(c->o.net, PEER_SHARD(s), &header, &frame, 1));
@@ -863,8 +730,5 @@ void coordinator_stop(coordinator_t *c, status_t status)
     for (int s = 0; s < roster_shards(roster); s++)
         if (net_send(c->o.net, PEER_SHARD(s), &header, NULL, 0) != ST_OK)
             log_debug("shard %d could not be told to stop", s);
-    for (int r = 1; r < roster->size; r++)
-        if (c->heard[r] && !c->said_bye[r] && !is_lost(c, r))
-            tell_to_stop(c, r, status != ST_OK);
-    hear_goodbyes(c, status == ST_OK ? c->deadline_ns : 2000000000, true, status != ST_OK);
+    attendance_stop(&c->attendance, &header, status != ST_OK);
 }

@@ -1,0 +1,163 @@
+#include "launcher/attendance.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/net/message.h"
+
+#define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
+
+void attendance_init(attendance_t *a, net_t *net, const roster_t *roster, progress_t *progress, bool starter_reports, double deadline_s)
+{
+    *a = (attendance_t){
+        .net = net,
+        .roster = roster,
+        .progress = progress,
+        .starter_reports = starter_reports,
+        .deadline_ns = (int64_t)(deadline_s * 1e9),
+        .seen_ns = MEM_ARRAY(int64_t, roster->size),
+        .heard = MEM_ARRAY(bool, roster->size),
+        .said_bye = MEM_ARRAY(bool, roster->size),
+    };
+    for (int r = 0; r < roster->size; r++)
+        a->seen_ns[r] = net_now_ns(net);
+}
+
+void attendance_fini(attendance_t *a)
+{
+    mem_free(a->seen_ns);
+    mem_free(a->heard);
+    mem_free(a->said_bye);
+}
+
+const char *attendance_name(const attendance_t *a, int rank, char text[ATTENDANCE_NAME_BYTES])
+{
+    return roster_full_name(a->roster, rank, text, ATTENDANCE_NAME_BYTES);
+}
+
+void attendance_put(attendance_t *a, int rank)
+{
+    a->seen_ns[rank] = net_now_ns(a->net);
+    a->n_heard += !a->heard[rank];
+    a->heard[rank] = true;
+}
+
+void attendance_bye(attendance_t *a, int rank, status_t status)
+{
+    a->said_bye[rank] = true;
+    if (!a->left) {
+        a->left = rank;
+        a->left_status = status;
+        a->left_ns = net_now_ns(a->net);
+    }
+}
+
+/* Its goodbye will not come. */
+static bool is_lost(const attendance_t *a, int rank)
+{
+    return net_now_ns(a->net) - a->seen_ns[rank] > a->deadline_ns || roster_is_gone(a->roster, rank);
+}
+
+static void tell_to_stop(const attendance_t *a, int rank, const wire_header_t *header)
+{
+    if (net_send(a->net, rank, header, NULL, 0) != ST_OK)
+        log_debug("rank %d could not be told to stop", rank);
+}
+
+/* Take goodbyes for at most this long, or until every rank that can has said it. A rank that speaks for the first time while the
+ * job is being stopped is told so by `header`: the ranks of a job without runs may not have spoken before. */
+static void hear_goodbyes(attendance_t *a, int64_t patience_ns, const wire_header_t *header)
+{
+    const roster_t *roster = a->roster;
+    const int64_t end = net_now_ns(a->net) + patience_ns;
+    for (int left = roster->size - 1; left > 0 && net_now_ns(a->net) < end;) {
+        net_message_t message;
+        if (net_receive(a->net, &message, 50) == ST_OK) {
+            const int peer = message.peer, type = message.header.type;
+            net_release(a->net, &message);
+            if (PEER_IS_SHARD(peer) || peer < 1 || peer >= roster->size)
+                continue;
+            a->seen_ns[peer] = net_now_ns(a->net);
+            a->said_bye[peer] |= type == WIRE_BYE;
+            if (header && !a->heard[peer] && !a->said_bye[peer])
+                tell_to_stop(a, peer, header);
+            a->heard[peer] = true;
+            continue;
+        }
+        left = 0;
+        for (int r = 1; r < roster->size; r++)
+            left += !a->said_bye[r] && !is_lost(a, r);
+    }
+}
+
+/* A signal asked for the end: a person's, or mpirun's because a rank died. Ranks that live say goodbye within moments, and mpirun
+ * kills what is left a second later. So before that, who died first is gone from this host, or neither says goodbye nor sends
+ * heartbeats any more from another one, whose other ranks may get the signal later.                                         */
+status_t attendance_interrupted(attendance_t *a)
+{
+    const roster_t *roster = a->roster;
+    char names[600] = "", text[ATTENDANCE_NAME_BYTES];
+    size_t used = 0;
+    progress_clear(a->progress);
+    if (a->starter_reports)
+        return ST_STOPPED;
+    const int64_t start_ns = net_now_ns(a->net);
+    hear_goodbyes(a, GOODBYE_NS, NULL);
+    for (int r = 1; r < roster->size; r++) {
+        const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
+        if (!a->said_bye[r] && (here ? roster_is_gone(roster, r) : a->seen_ns[r] < start_ns) && used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", attendance_name(a, r, text));
+    }
+    if (used)
+        log_error("%s died without a goodbye; the job ends", names);
+    else
+        log_error("interrupted by a signal; the job ends");
+    return ST_STOPPED;
+}
+
+/* A rank left in the middle of the job and gave no error. Where a signal made it, that is on its way here too, so it has a moment. */
+static status_t check_left(const attendance_t *a)
+{
+    char text[ATTENDANCE_NAME_BYTES];
+    if (!a->left || net_now_ns(a->net) - a->left_ns < GOODBYE_NS)
+        return ST_OK;
+    progress_clear(a->progress);
+    return FAIL(ST_PEER, "%s left the job (%s); the job ends", attendance_name(a, a->left, text), status_name(a->left_status));
+}
+
+/* No rank may be silent for longer than the deadline. */
+static status_t check_deadline(const attendance_t *a)
+{
+    int64_t now = net_now_ns(a->net), oldest = now;
+    int silent = 0, ranks = a->roster->size;
+    char names[600] = "", text[ATTENDANCE_NAME_BYTES];
+    size_t used = 0;
+    for (int r = 1; r < ranks; r++) {
+        if (now - a->seen_ns[r] <= a->deadline_ns)
+            continue;
+        silent++;
+        oldest = a->seen_ns[r] < oldest ? a->seen_ns[r] : oldest;
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", attendance_name(a, r, text));
+    }
+    if (!silent)
+        return ST_OK;
+    progress_clear(a->progress);
+    return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
+}
+
+status_t attendance_check(const attendance_t *a)
+{
+    TRY(check_left(a));
+    return check_deadline(a);
+}
+
+void attendance_stop(attendance_t *a, const wire_header_t *header, bool failed)
+{
+    for (int r = 1; r < a->roster->size; r++)
+        if (a->heard[r] && !a->said_bye[r] && !is_lost(a, r))
+            tell_to_stop(a, r, header);
+    hear_goodbyes(a, failed ? 2000000000 : a->deadline_ns, header);
+}

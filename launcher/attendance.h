@@ -1,0 +1,52 @@
+/* attendance.h - who of a job's ranks is there: when each was last heard of, who said goodbye, who died, who is silent.
+ *
+ * Rank 0 tells it of every message; it names whoever is missing. It belongs to the coordinator's thread.                      */
+#ifndef SMELTER_ATTENDANCE_H
+#define SMELTER_ATTENDANCE_H
+
+#include <stdbool.h>
+
+#include "common/net/net.h"
+#include "launcher/progress.h"
+#include "launcher/roster.h"
+
+#define ATTENDANCE_NAME_BYTES 160
+
+typedef struct attendance {
+    net_t *net;             /* borrowed, as the next two */
+    const roster_t *roster;
+    progress_t *progress;   /* its live line is wiped before an error is said */
+    bool starter_reports;   /* who started the ranks says itself which of them died, and how */
+    int64_t deadline_ns;
+    int64_t *seen_ns;       /* [ranks] when a rank was last heard of */
+    bool *heard;            /* [ranks] it has spoken, so it can be spoken to */
+    bool *said_bye;         /* [ranks] */
+    int n_heard;
+    int left;               /* the first rank that left before it was told to, or 0 */
+    status_t left_status;
+    int64_t left_ns;
+} attendance_t;
+
+void attendance_init(attendance_t *a, net_t *net, const roster_t *roster, progress_t *progress, bool starter_reports, double deadline_s);
+void attendance_fini(attendance_t *a);
+
+/* attendance_name - "worker 1 (rank 3 on node2, pid 4711)"; returns text. */
+const char *attendance_name(const attendance_t *a, int rank, char text[ATTENDANCE_NAME_BYTES]);
+
+/* attendance_put - a rank spoke.  attendance_bye - it left before it was told to. */
+void attendance_put(attendance_t *a, int rank);
+void attendance_bye(attendance_t *a, int rank, status_t status);
+
+/* attendance_check - ST_TIMEOUT where a rank was silent for longer than the deadline, ST_PEER where one left and gave no error;
+ * logged, with everybody's name. */
+WARN_UNUSED status_t attendance_check(const attendance_t *a);
+
+/* attendance_interrupted - a signal asked for the end: find out for up to 0.6 s who died before it came, and name them; always
+ * ST_STOPPED. */
+status_t attendance_interrupted(attendance_t *a);
+
+/* attendance_stop - tell everybody who can hear it to stop, as `header` (STOP) says, and wait for goodbyes: to the deadline after
+ * success, 2 s after a failure. */
+void attendance_stop(attendance_t *a, const wire_header_t *header, bool failed);
+
+#endif
