@@ -236,7 +236,8 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
                 mem_printf("train.batch %lld cannot be divided into train.lanes %lld equal lanes; use a batch of %lld or %lld",
                            batch, lanes, batch / lanes * lanes, (batch / lanes + 1) * lanes));
     }
-    char *workers = lanes_fit && config->cluster.workers ? workers_complaint(config, config->cluster.workers) : NULL;
+    const int active = config->cluster.workers ? config_active_workers(config, (int)config->cluster.workers) : 0;
+    char *workers = lanes_fit && active ? workers_complaint(config, active) : NULL;
     if (workers)
         n = add(out, n, "cluster.workers", config_groups(config) > 1 ? "objective.form" : "train.lanes", "determinism",
                 workers);

@@ -696,6 +696,23 @@ static void test_shipped_ensembles_are_of_equal_complexity(void **state)
     }
 }
 
+/* Lanes must suffice for the workers that take part, not for those that wait. */
+static void test_active_workers(void **state)
+{
+    (void)state;
+    experiment_t *e = NULL;
+    const char *path = test_write("active.yaml", "cluster: {workers: 3, active_workers: 1}\ntrain: {lanes: 1}\n");
+    assert_int_equal(experiment_load(path, NULL, 0, &e), ST_OK);
+    assert_int_equal(config_active_workers(e->base, 3), 1);
+    assert_int_equal(config_check_workers(e->base, 3), ST_OK);
+    experiment_destroy(&e);
+    catch_start();
+    path = test_write("active.yaml", "cluster: {workers: 3, active_workers: 2}\ntrain: {lanes: 1}\n");
+    assert_int_equal(experiment_load(path, NULL, 0, &e), ST_INPUT);
+    catch_stop();
+    assert_caught("cluster.workers 2 are more than train.lanes 1");
+}
+
 /* A sweep stands for a variant per combination of values, and is refused where it cannot be one. */
 static void test_sweep(void **state)
 {
@@ -826,6 +843,7 @@ int main(void)
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_deep_nesting),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_active_workers),
         cmocka_unit_test(test_sweep),
         cmocka_unit_test(test_shipped_files),
         cmocka_unit_test(test_shipped_ensembles_are_of_equal_complexity),
