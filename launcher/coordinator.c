@@ -557,7 +557,9 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     const double examples = (double)c->trained.examples;
     r->quality.logloss = metrics_logloss(p->p, p->label, p->rows);
     r->quality.auc_loss = metrics_auc_loss(p->p, p->label, p->rows);
-    r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
+    r->quality.pqauc_loss = r->quality.pqauc_query_mean = NAN; /* undefined, not 0, without a query column */
+    if (dataset_info(c->dataset)->has_group)
+        r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
     r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;

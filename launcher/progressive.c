@@ -101,6 +101,15 @@ static int64_t interleave(progressive_t *p, int64_t total)
     return done == total ? step - p->step : -1;
 }
 
+/* A dataset without a query column has 0 for every example; the key of a query is a hash. */
+static bool has_queries(const uint64_t *group, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (group[i])
+            return true;
+    return false;
+}
+
 static status_t write_line(progressive_t *p, int64_t n, double seconds)
 {
     double logloss = metrics_logloss(p->p, p->y, n);
@@ -111,7 +120,7 @@ static status_t write_line(progressive_t *p, int64_t n, double seconds)
     jsondoc_put_integer(doc, "examples", p->examples);
     jsondoc_put_number(doc, "logloss", logloss);
     jsondoc_put_number(doc, "auc_loss", metrics_auc_loss(p->p, p->y, n));
-    jsondoc_put_number(doc, "pqauc_loss", metrics_pqauc_loss(p->p, p->y, p->group, n, NULL));
+    jsondoc_put_number(doc, "pqauc_loss", has_queries(p->group, n) ? metrics_pqauc_loss(p->p, p->y, p->group, n, NULL) : NAN);
     jsondoc_put_number(doc, "calibration", metrics_calibration(p->p, p->y, n));
     jsondoc_put_number(doc, "progressive_logloss", progressive_logloss(p));
     jsondoc_put_number(doc, "seconds", seconds);

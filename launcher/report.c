@@ -451,8 +451,11 @@ void report_print_table(const experiment_result_t *result, FILE *out)
             text_count(result->eval_examples, examples));
     if (result->queries)
         fprintf(out, " in %s %s", text_count(result->queries, queries), result->queries == 1 ? "query" : "queries");
-    fprintf(out, ", means over %d replica%s; differences are in %% of %s's\n\n", base->replicas, base->replicas == 1 ? "" : "s",
+    fprintf(out, ", means over %d replica%s; differences are in %% of %s's\n", base->replicas, base->replicas == 1 ? "" : "s",
             base->name);
+    if (!result->queries)
+        fputs("no query column: there is no PQAUC loss and no swap rate\n", out);
+    fputc('\n', out);
     print_quality(result, out);
     fputc('\n', out);
     print_reproducibility(result, out);
