@@ -312,9 +312,11 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
     experiment_result_t result = {.name = experiment->base->name, .variants = c.variants, .variant = MEM_ARRAY(variant_result_t, c.variants)};
     for (int v = 0; v < c.variants; v++) {
         const config_t *config = experiment->variants ? experiment->configs[v] : experiment->base;
+        const bool async = config->experiment.vary & 1u << VARY_LEVEL; /* as config_for_replica has it */
+        const determinism_t level = async ? DETERMINISM_ASYNC : (determinism_t)config->determinism;
         result.variant[v] = (variant_result_t){
             .name = variant_name(&c, v),
-            .determinism = config_determinism_word((determinism_t)config->determinism),
+            .determinism = config_determinism_word(level),
             .config = config,
             .replicas = c.replicas,
             .replica = MEM_ARRAY(replica_result_t, c.replicas),
