@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,34 +22,19 @@ static status_t parse_count(const char *option, const char *text, int64_t *out)
     return ST_OK;
 }
 
-/* A schema named in a configuration is a preset or a file beside it. */
-static char *schema_beside(const char *config_path, const char *schema)
-{
-    char *copy = mem_strdup(config_path);
-    char *path = schema[0] == '/' ? mem_strdup(schema) : mem_printf("%s/%s", dirname(copy), schema);
-    if (!file_exists(path)) {
-        mem_free(path);
-        path = mem_strdup(schema);
-    }
-    mem_free(copy);
-    return path;
-}
-
 static status_t import_configured(const config_t *config, const char *config_path)
 {
-    char *input = NULL, *schema_path = NULL;
+    char *input = NULL;
     schema_t *schema = NULL;
     status_t status;
     if (!*config->data.schema)
         return FAIL(ST_INPUT, "%s: data.schema is empty, but data.input is to be imported; name a schema file or a preset", config_path);
     TRY_DONE(config_expand(config->data.input, "data.input", &input));
-    schema_path = schema_beside(config_path, config->data.schema);
-    TRY_DONE(schema_load(schema_path, &schema));
+    TRY_DONE(schema_load(config->data.schema, &schema)); /* a preset, or a path that was resolved with the configuration */
     log_info("dataset %s is not there: importing %s", config->data.path, input);
     TRY_DONE(import_text(input, schema, config->data.path, true, true));
 done:
     schema_destroy(&schema);
-    mem_free(schema_path);
     mem_free(input);
     return status;
 }
