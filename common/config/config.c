@@ -527,7 +527,7 @@ static bool is_without_effect(const record_t *record, const field_t *field)
     static const char *const names[] = {".name",       "data.path",     "data.input",
                                         "data.schema", "data.cache_mb", "train.report_steps"};
     if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0 || strcmp(record->name, "complexity") == 0 ||
-        strcmp(record->name, "tune") == 0)
+        strcmp(record->name, "tune") == 0 || strcmp(record->name, "checkpoint") == 0)
         return true;
     char *name = mem_printf("%s.%s", record->name, field->name);
     bool found = false;

@@ -83,8 +83,8 @@ void experiment_destroy(experiment_t **experiment);
 WARN_UNUSED status_t config_text(const config_t *config, char **text);
 
 /* config_hash - hash of everything that determines the result of a run. Left out: name, cluster (its size must not matter at
- * L3), data.path/input/schema (content is compared by the dataset's own hash), cache_mb, report_steps, experiment, complexity (the widths it leads to are
- * hashed). */
+ * L3), data.path/input/schema (content is compared by the dataset's own hash), cache_mb, report_steps, checkpoint, experiment, tune, complexity (the
+ * widths it leads to are hashed). */
 uint64_t config_hash(const config_t *config);
 
 /* config_difference - the first key that config_hash covers and that two configurations have with different values, as "its

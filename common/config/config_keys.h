@@ -110,7 +110,8 @@
     X(WORD(TRANSPORT), transport, "auto", 0, 0, "what carries pulls, pushes and control") \
     X(TEXT, interface, "", 0, 0, "network interface or address for tcp; empty takes the first that is up and not loopback") \
     X(NUM, deadline_s, "30", 0.5, 86400, "longest silence of a rank, in seconds, before it is named and the job ends") \
-    X(INT, heartbeat_ms, "500", 10, 60000, "a rank that has nothing to say reports this often")
+    X(INT, heartbeat_ms, "500", 10, 60000, "a rank that has nothing to say reports this often") \
+    X(INT, memory_mb, "0", 0, 16777216, "memory that the rows of a shard may take, MiB; 0: no bound")
 
 #define CONFIG_DATA(X) \
     X(TEXT, path, "", 0, 0, "the dataset, an LMDB directory made by smelter import or smelter synth") \
@@ -179,7 +180,9 @@
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, "optimizer of embedding rows, run on the servers") \
     X(NUM, learning_rate, "0.1", 0, 1000000, "learning rate of embedding rows") \
     X(NUM, initial_accumulator, "0.01", 0, 1000000, "AdaGrad's accumulator at the start") \
-    X(NUM, epsilon, "1e-10", 0, 1, "AdaGrad's epsilon, added to the square root")
+    X(NUM, epsilon, "1e-10", 0, 1, "AdaGrad's epsilon, added to the square root") \
+    X(INT, min_count, "0", 0, 1000000000, "sightings of a key before it gets a row of its own; 0: it has one from the first") \
+    X(INT, ttl_steps, "0", 0, 1099511627776, "steps without a sighting after which a row expires; 0: never")
 
 #define CONFIG_DENSE(X) \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, "optimizer of the dense parameters, run identically on every worker") \
@@ -229,6 +232,11 @@
     X(NUM, pd, "0.1", 0, 2, "goal loss: the relative prediction difference that is allowed") \
     X(INT, values, "8", 2, 100, "most values to try, each with experiment.replicas trainings")
 
+#define CONFIG_CHECKPOINT(X) \
+    X(INT, every_steps, "0", 0, 1099511627776, "steps from one checkpoint to the next; 0: off") \
+    X(NUM, every_seconds, "0", 0, 31536000, "seconds from one checkpoint to the next; 0: off") \
+    X(INT, keep, "2", 1, 1000000, "the newest checkpoints of a run that are kept")
+
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */
 #define CONFIG_SECTIONS(S) \
     S(cluster, CONFIG_CLUSTER, "ranks, shards and the network") \
@@ -242,6 +250,7 @@
     S(complexity, CONFIG_COMPLEXITY, "variants of equal size") \
     S(teacher, CONFIG_TEACHER, "distillation from another variant") \
     S(experiment, CONFIG_EXPERIMENT, "replicas and variants of smelter compare") \
-    S(tune, CONFIG_TUNE, "the search of smelter tune")
+    S(tune, CONFIG_TUNE, "the search of smelter tune") \
+    S(checkpoint, CONFIG_CHECKPOINT, "what a run saves while it trains")
 
 #endif

@@ -139,7 +139,7 @@ static void test_refused_in_files(void **state)
          "epsilon"},
         {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, "
                        "model, embedding, "
-                       "dense, objective, complexity, teacher, experiment, tune, variants"},
+                       "dense, objective, complexity, teacher, experiment, tune, checkpoint, variants"},
         {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n",
          "FILE:5: train.batch: given twice, first in line 3; remove one"},
         {"[a]: 1\n", "FILE:1: a key must be a plain word"},
@@ -173,6 +173,12 @@ static void test_refused_in_files(void **state)
         {"train: {batch: -8}\n", "FILE:1: train.batch: -8 is out of range; allowed: a whole number from 1 to 16777216"},
         {"train: {batch: 99999999999999999999999}\n",
          "FILE:1: train.batch: 99999999999999999999999 is out of range; allowed: a whole number from 1 to 16777216"},
+        {"cluster: {memory_mb: -1}\n", "FILE:1: cluster.memory_mb: -1 is out of range; allowed: a whole number from 0 to 16777216"},
+        {"embedding: {min_count: -1}\n", "FILE:1: embedding.min_count: -1 is out of range; allowed: a whole number from 0 to 1000000000"},
+        {"embedding: {ttl_steps: -1}\n", "FILE:1: embedding.ttl_steps: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
+        {"checkpoint: {every_steps: -1}\n", "FILE:1: checkpoint.every_steps: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
+        {"checkpoint: {every_seconds: -0.5}\n", "FILE:1: checkpoint.every_seconds: -0.5 is out of range; allowed: a number from 0 to 31536000"},
+        {"checkpoint: {keep: 0}\n", "FILE:1: checkpoint.keep: 0 is out of range; allowed: a whole number from 1 to 1000000"},
         {"cluster: {servers: 0}\n", "FILE:1: cluster.servers: 0 is out of range; allowed: a whole number from 1 to 1024"},
         {"cluster: {workers: 0}\n",
          "FILE:1: cluster.workers: 0 is out of range; allowed: auto or a whole number from 1 to 4096"},
