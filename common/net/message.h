@@ -23,7 +23,8 @@ typedef struct message_begin {
     int32_t variant; /* -1: the base configuration */
     int32_t replica;
     int32_t fields;  /* embedding fields of the dataset: tables = components * fields */
-    int32_t reserved;
+    int32_t saves;   /* 1: checkpoints may be asked for; else shards need not note what changes */
+    int64_t first_step; /* 0, or the step that a checkpoint comes before */
     char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
 } message_begin_t;
 
@@ -37,7 +38,28 @@ typedef struct message_load {
     char run_dir[MESSAGE_DIR_BYTES]; /* of the finished run, the same on every host */
 } message_load_t;
 
-/* TRAINED, EVALUATED, LOADED, FLUSHED: what a rank has done in this run. */
+/* RESTORE: which checkpoint a shard takes its rows from. The second frame lists the steps of the epoch's deltas that lead to it, ascending,
+ * the checkpoint's own last, int64[]. */
+typedef struct message_restore {
+    int64_t step;   /* of the checkpoint */
+    int64_t depth;  /* pending pushes are those of steps step - depth .. step - 1 */
+    int32_t epoch;  /* that wrote it: its files are in run_dir/checkpoint/epoch-EPOCH */
+    int32_t folders; /* shards that wrote it */
+    int32_t shards; /* of this job */
+    int32_t tables; /* of the run; the same here */
+    char run_dir[MESSAGE_DIR_BYTES];
+} message_restore_t;
+
+/* PREPARED: a shard's part of a checkpoint is durable. */
+typedef struct message_prepared {
+    int64_t rows;    /* in the delta */
+    int64_t pending; /* rows with pushes that are yet to be applied */
+    int64_t bytes;   /* of the delta file */
+    uint64_t checksum_low, checksum_high; /* of the delta file */
+    double seconds;  /* from the cut to durable */
+} message_prepared_t;
+
+/* TRAINED, CUT, EVALUATED, LOADED, FLUSHED: what a rank has done in this run. */
 typedef struct message_counters {
     double seconds;        /* TRAINED: wall time of the training loop */
     double cpu_seconds;    /* of the whole process since BEGIN; 0 from shards that are not their server's first */

@@ -11,7 +11,7 @@
 #include "common/base/status.h"
 
 #define WIRE_MAGIC 0x544c4d53u /* "SMLT" */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_FRAMES 3          /* most body frames of a message */
 #define WIRE_SENDER_COORDINATOR 0
 
@@ -41,7 +41,14 @@
     T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named") \
     T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
     T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count") \
-    T(CLIPPED, 24, 1, 4, 0, 0, "first worker of a group -> coordinator: share of clipped values f32[] of each activated layer of component `table`")
+    T(CLIPPED, 24, 1, 4, 0, 0, "first worker of a group -> coordinator: share of clipped values f32[] of each activated layer of component `table`") \
+    T(SAVE, 25, 0, 0, 0, 0, "coordinator -> worker, step -1: from which step on can you save? worker -> coordinator: from `step`; coordinator -> worker: save before `step`, and stop there where `count` is 1") \
+    T(CUT, 26, 1, 0, 0, 0, "worker -> coordinator: `step` comes next, and all that belongs to the steps before it was sent; counters") \
+    T(CUT_DENSE, 27, 1, 4, 0, 0, "first worker of a group -> coordinator: dense parameters and optimizer state of component `table` before `step`") \
+    T(PREPARED, 28, 1, 0, 0, 0, "shard -> coordinator: its part of the checkpoint before `step` is durable; size and checksum") \
+    T(FOLD, 29, 0, 0, 0, 0, "coordinator -> shard: the oldest checkpoint kept is that of `step`: fold what is older into the base; answered by FOLDED") \
+    T(FOLDED, 30, 0, 0, 0, 0, "shard -> coordinator: the base holds the checkpoint of `step`") \
+    T(RESTORE, 31, 2, 0, 8, 0, "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
 typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;
@@ -55,7 +62,7 @@ typedef struct wire_header {
     uint32_t sender;   /* rank */
     int64_t step;
     uint64_t sequence; /* of the sender, per receiver; the server applies a PUSH sequence once */
-    uint32_t table;    /* PULL, PUSH: 0 (segments name the tables); DENSE: component */
+    uint32_t table;    /* PULL: WIRE_PULL_CUT or 0 (segments name the tables); DENSE, CLIPPED, CUT_DENSE: component; else 0 */
     uint32_t dtype;    /* WIRE_F32 */
     int64_t count;
     int64_t payload_bytes; /* of all body frames */
@@ -63,6 +70,7 @@ typedef struct wire_header {
 _Static_assert(sizeof(wire_header_t) == 64, "the header is 64 bytes on the wire");
 
 enum { WIRE_F32 = 1 };
+enum { WIRE_PULL_CUT = 1 }; /* `table` of a PULL before whose step the cluster is cut for a checkpoint */
 
 typedef struct wire_segment {
     uint32_t table, count;
