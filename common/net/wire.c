@@ -119,6 +119,7 @@ static const char *check_count(const wire_header_t *header, const wire_frame_t *
     case WIRE_ROWS:
         return at_least_one_f32_each(body[0].bytes, count) ? NULL : "weights do not fit the count of keys";
     case WIRE_DENSE:
+    case WIRE_CUT_DENSE:
         return body[0].bytes / 4 >= count ? NULL : "parameters do not fit the count";
     case WIRE_PROGRESS:
     case WIRE_PREDICTIONS:

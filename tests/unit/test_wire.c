@@ -85,7 +85,7 @@ static void test_layout(void **state)
     h.sequence = 0x4847464544434241u;
     h.table = 0x54535251u;
     h.payload_bytes = 0x6867666564636261;
-    static const uint8_t expected[64] = {'S',  'M',  'L',  'T',  1,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05,
+    static const uint8_t expected[64] = {'S',  'M',  'L',  'T',  2,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05,
                                          0x06, 0x07, 0x08, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24, 0x31, 0x32,
                                          0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
                                          0x48, 0x51, 0x52, 0x53, 0x54, 1,    0,    0,    0,    0x71, 0x72, 0x73, 0x74,
@@ -138,7 +138,7 @@ static void test_every_inconsistency_is_named(void **state)
         assert_refused(&s, WHY);                                                                                               \
     } while (0)
     REFUSED(WIRE_PULL, s.header.magic ^= 1, "bad magic: not a smelter message");
-    REFUSED(WIRE_PULL, s.header.version = 2, "another protocol version");
+    REFUSED(WIRE_PULL, s.header.version = 1, "another protocol version");
     REFUSED(WIRE_PULL, s.header.type = 0, "unknown message type");
     REFUSED(WIRE_PULL, s.header.type = WIRE_TYPE_END, "unknown message type");
     REFUSED(WIRE_PULL, s.header.type = 0xffff, "unknown message type");
@@ -207,7 +207,7 @@ static void assert_consistent(const sample_t *s, const wire_header_t *h)
 {
     const uint8_t *p = s->head;
     assert_int_equal(s->frame[0].bytes, 64);
-    assert_memory_equal(p, "SMLT\1\0", 6);
+    assert_memory_equal(p, "SMLT\2\0", 6);
     int type = -1;
     for (int i = 0; i < DECLARED; i++)
         if (declared[i].value == p[6] + 256 * p[7])
