@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/base/file.h"
-#include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/config/config_check.h"
 #include "common/config/decode.h"
@@ -478,7 +477,7 @@ void experiment_destroy(experiment_t **experiment)
 
 status_t config_text(const config_t *config, char **text)
 {
-    *text = layout_text(layout_config(), config, NULL);
+    *text = layout_text(layout_config(), config);
     return ST_OK;
 }
 
@@ -519,55 +518,6 @@ int config_variant(const experiment_t *experiment, const char *name)
         if (strcmp(experiment->names[v], name) == 0)
             return v;
     return -1;
-}
-
-/* is_without_effect - keys that do not change the parameters a run ends with. */
-static bool is_without_effect(const record_t *record, const field_t *field)
-{
-    static const char *const names[] = {".name",       "data.path",     "data.input",
-                                        "data.schema", "data.cache_mb", "train.report_steps"};
-    if (strcmp(record->name, "cluster") == 0 || strcmp(record->name, "experiment") == 0 || strcmp(record->name, "complexity") == 0 ||
-        strcmp(record->name, "tune") == 0 || strcmp(record->name, "checkpoint") == 0)
-        return true;
-    char *name = mem_printf("%s.%s", record->name, field->name);
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        found |= strcmp(name, names[i]) == 0;
-    mem_free(name);
-    return found;
-}
-
-uint64_t config_hash(const config_t *config)
-{
-    char *text = layout_text(layout_config(), config, is_without_effect);
-    uint64_t hash = hash64(text, strlen(text), 0);
-    mem_free(text);
-    return hash;
-}
-
-bool config_difference(const config_t *found, const config_t *wanted, char *text, size_t size)
-{
-    char *a = layout_text(layout_config(), found, is_without_effect), *b = layout_text(layout_config(), wanted, is_without_effect);
-    /* Both have the same keys in the same order, one a line, indented below the name of their section. */
-    const char *at = a, *bt = b, *section = a;
-    bool differ = false;
-    while (*at && *bt && !differ) {
-        const int a_bytes = (int)strcspn(at, "\n"), b_bytes = (int)strcspn(bt, "\n");
-        if (*at != ' ')
-            section = at;
-        differ = a_bytes != b_bytes || memcmp(at, bt, (size_t)a_bytes) != 0;
-        if (differ) {
-            const int inside = *at == ' ' ? (int)strcspn(section, ":") : 0, spaces = (int)strspn(at, " ");
-            const int key = (int)strcspn(at, ":"), value = key + 1 + (int)strspn(at + key + 1, " ");
-            snprintf(text, size, "its %.*s%s%.*s is %.*s, wanted is %.*s", inside, section, inside ? "." : "", key - spaces, at + spaces,
-                     a_bytes - value, at + value, b_bytes - value, bt + value);
-        }
-        at += a_bytes + (at[a_bytes] == '\n');
-        bt += b_bytes + (bt[b_bytes] == '\n');
-    }
-    mem_free(a);
-    mem_free(b);
-    return differ;
 }
 
 status_t config_for_replica(const config_t *config, int replica, config_t **out)

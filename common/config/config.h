@@ -52,7 +52,7 @@ typedef struct config_nums { double *at; unsigned count; } config_nums_t;
 #define CONFIG_C_WORD(table) int32_t
 #define CONFIG_C_WORDS(table) uint32_t
 #define CONFIG_C_SERIES(table) config_ints_t
-#define CONFIG_MEMBER(kind, name, initial, least, most, doc) CONFIG_C_##kind name;
+#define CONFIG_MEMBER(kind, name, initial, least, most, class, doc) CONFIG_C_##kind name;
 #define CONFIG_STRUCT(section, KEYS, doc) struct config_##section { KEYS(CONFIG_MEMBER) } section;
 
 /* The resolved configuration: config->cluster.workers, config->model.hidden.at[i], ... Words hold their enum's value. */
@@ -82,13 +82,15 @@ void experiment_destroy(experiment_t **experiment);
 /* config_text - the resolved configuration as YAML text, all keys; **owned**, mem_free. It loads back to itself. */
 WARN_UNUSED status_t config_text(const config_t *config, char **text);
 
-/* config_hash - hash of everything that determines the result of a run. Left out: name, cluster (its size must not matter at
- * L3), data.path/input/schema (content is compared by the dataset's own hash), cache_mb, report_steps, checkpoint, experiment, tune, complexity (the
- * widths it leads to are hashed). */
+/* config_hash - hash of everything that determines the result of a run: name and value of each key that is not of class free and
+ * differs from its default, sorted by name, so that keys which later versions add leave it as it is. Free are, among others, the
+ * cluster (its size must not matter at L3), data.path/input/schema (content is compared by the dataset's own hash) and complexity
+ * (the widths it leads to are hashed). */
 uint64_t config_hash(const config_t *config);
 
 /* config_difference - the first key that config_hash covers and that two configurations have with different values, as "its
- * train.epochs is 2, wanted is 1". Writes at most size bytes to text; false, and nothing written, where there is none. */
+ * train.epochs is 2, wanted is 1". Writes at most size bytes to text; false, and nothing written, where there is none. For all
+ * differences: config_compare.h. */
 bool config_difference(const config_t *found, const config_t *wanted, char *text, size_t size);
 
 /* config_from_text - a configuration that config_text wrote, on this host or another, checked like a file; **owned**,

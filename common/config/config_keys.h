@@ -1,7 +1,7 @@
 /* config_keys.h - the one declaration of every configuration key.
  *
  * The structs in config.h, the YAML schema, the defaults, the range checks and docs/CONFIG.md are all made from these
- * tables. A row is X(kind, name, default, least, most, "what it means"). Kinds:
+ * tables. A row is X(kind, name, default, least, most, class, "what it means"). Kinds:
  *
  *     INT   int64_t            AUTO  int64_t, the word auto is 0       NUM   double       BOOL  bool
  *     TEXT  char *             INTS  list of int64_t                   NUMS  list of double
@@ -9,11 +9,17 @@
  *     SERIES(enum table)  list of such words, in order, as int64_t
  *
  * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them. A list may be
- * empty where its default is.                                                                                        */
+ * empty where its default is. A default never changes once runs were trained with it: a run's hash covers what differs from
+ * the defaults, so that a new key leaves the hash of older runs alone (config_hash). The class says what a change of the key
+ * means for a run that has begun (WORDS_CLASS).                                                                      */
 #ifndef SMELTER_CONFIG_KEYS_H
 #define SMELTER_CONFIG_KEYS_H
 
 /* Words of enumerations: W(word, CONSTANT, "meaning"). */
+#define WORDS_CLASS(W) \
+    W(identity, CLASS_IDENTITY, "another value makes another run") \
+    W(tunable, CLASS_TUNABLE, "a run may go on with another value, which changes what it learns from there on") \
+    W(free, CLASS_FREE, "changes nothing that is learned, but for the last bits that the cluster's size decides below determinism invariant")
 #define WORDS_DETERMINISM(W) \
     W(async, DETERMINISM_ASYNC, "L0: pushes apply on arrival, pulls never wait") \
     W(bounded, DETERMINISM_BOUNDED, "L1: a worker runs at most train.staleness steps ahead") \
@@ -97,145 +103,145 @@
 
 /* Keys at the top level. */
 #define CONFIG_TOP(X) \
-    X(TEXT, name, "run", 0, 0, "name of the run or experiment, shown in reports") \
-    X(INT, seed, "1", 0, 9007199254740991, "seed of initial values; replica r adds r where experiment.vary has init") \
-    X(WORD(DETERMINISM), determinism, "sync", 0, 0, "how much of a run is reproducible bit for bit") \
-    X(TEXT, warm_start, "", 0, 0, "folder of a finished run whose parameters this one starts from, by name and shape; empty: none")
+    X(TEXT, name, "run", 0, 0, FREE, "name of the run or experiment, shown in reports") \
+    X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of initial values; replica r adds r where experiment.vary has init") \
+    X(WORD(DETERMINISM), determinism, "sync", 0, 0, IDENTITY, "how much of a run is reproducible bit for bit") \
+    X(TEXT, warm_start, "", 0, 0, IDENTITY, "folder of a finished run whose parameters this one starts from, by name and shape; empty: none")
 
 #define CONFIG_CLUSTER(X) \
-    X(AUTO, workers, "auto", 0, 4096, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
-    X(AUTO, active_workers, "auto", 1, 4096, "workers that take part in a run; auto: all. The others wait") \
-    X(INT, servers, "1", 1, 1024, "server ranks") \
-    X(INT, shards_per_server, "1", 1, 64, "shard threads per server, each with its own socket, tables and LMDB environment") \
-    X(WORD(TRANSPORT), transport, "auto", 0, 0, "what carries pulls, pushes and control") \
-    X(TEXT, interface, "", 0, 0, "network interface or address for tcp; empty takes the first that is up and not loopback") \
-    X(NUM, deadline_s, "30", 0.5, 86400, "longest silence of a rank, in seconds, before it is named and the job ends") \
-    X(INT, heartbeat_ms, "500", 10, 60000, "a rank that has nothing to say reports this often") \
-    X(INT, memory_mb, "0", 0, 16777216, "memory that the rows of a shard may take, MiB; 0: no bound")
+    X(AUTO, workers, "auto", 0, 4096, FREE, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
+    X(AUTO, active_workers, "auto", 1, 4096, FREE, "workers that take part in a run; auto: all. The others wait") \
+    X(INT, servers, "1", 1, 1024, FREE, "server ranks") \
+    X(INT, shards_per_server, "1", 1, 64, FREE, "shard threads per server, each with its own socket, tables and LMDB environment") \
+    X(WORD(TRANSPORT), transport, "auto", 0, 0, FREE, "what carries pulls, pushes and control") \
+    X(TEXT, interface, "", 0, 0, FREE, "network interface or address for tcp; empty takes the first that is up and not loopback") \
+    X(NUM, deadline_s, "30", 0.5, 86400, FREE, "longest silence of a rank, in seconds, before it is named and the job ends") \
+    X(INT, heartbeat_ms, "500", 10, 60000, FREE, "a rank that has nothing to say reports this often") \
+    X(INT, memory_mb, "0", 0, 16777216, FREE, "memory that the rows of a shard may take, MiB; 0: no bound")
 
 #define CONFIG_DATA(X) \
-    X(TEXT, path, "", 0, 0, "the dataset, an LMDB directory made by smelter import or smelter synth") \
-    X(TEXT, input, "", 0, 0, "text file to import where data.path does not exist yet; ${VARIABLE} is replaced") \
-    X(TEXT, schema, "", 0, 0, "import schema (a YAML file, relative to this file) or preset (criteo, avazu, libsvm)") \
-    X(WORD(ORDER), order, "full", 0, 0, "order in which examples are visited") \
-    X(INT, order_seed, "1", 0, 9007199254740991, "seed of the shuffle; replica r adds r where experiment.vary has order") \
-    X(INT, window, "65536", 1, 1099511627776, "examples in a shuffle window (data.order: window)") \
-    X(INT, cache_mb, "1024", 1, 1048576, "decoded blocks that a worker keeps in memory, MiB")
+    X(TEXT, path, "", 0, 0, FREE, "the dataset, an LMDB directory made by smelter import or smelter synth") \
+    X(TEXT, input, "", 0, 0, FREE, "text file to import where data.path does not exist yet; ${VARIABLE} is replaced") \
+    X(TEXT, schema, "", 0, 0, FREE, "import schema (a YAML file, relative to this file) or preset (criteo, avazu, libsvm)") \
+    X(WORD(ORDER), order, "full", 0, 0, IDENTITY, "order in which examples are visited") \
+    X(INT, order_seed, "1", 0, 9007199254740991, IDENTITY, "seed of the shuffle; replica r adds r where experiment.vary has order") \
+    X(INT, window, "65536", 1, 1099511627776, IDENTITY, "examples in a shuffle window (data.order: window)") \
+    X(INT, cache_mb, "1024", 1, 1048576, FREE, "decoded blocks that a worker keeps in memory, MiB")
 
 #define CONFIG_SYNTH(X) \
-    X(INT, rows, "0", 0, 1099511627776, "examples to generate where data.path does not exist yet; 0: no generation") \
-    X(INT, fields, "8", 1, 1024, "categorical fields") \
-    X(INT, values, "10000", 2, 1099511627776, "values of the largest field; the others have fewer, geometrically spaced") \
-    X(NUM, exponent, "1.1", 0, 10, "power-law exponent of value frequencies") \
-    X(INT, numeric, "2", 0, 1024, "numeric fields") \
-    X(INT, multi, "1", 0, 64, "multi-valued fields, with 0 to 5 values each") \
-    X(INT, factors, "4", 1, 64, "latent factors of the truth") \
-    X(NUM, drift, "0.2", 0, 10, "how far the truth moves from the first example to the last, relative to its size") \
-    X(INT, group_size, "8", 1, 1000000, "examples per query group") \
-    X(NUM, positive_rate, "0.25", 0.0001, 0.9999, "share of positive labels") \
-    X(NUM, train_fraction, "0.8", 0.0001, 1, "share of examples, from the start, in the training split") \
-    X(INT, seed, "1", 0, 9007199254740991, "seed of the generator")
+    X(INT, rows, "0", 0, 1099511627776, IDENTITY, "examples to generate where data.path does not exist yet; 0: no generation") \
+    X(INT, fields, "8", 1, 1024, IDENTITY, "categorical fields") \
+    X(INT, values, "10000", 2, 1099511627776, IDENTITY, "values of the largest field; the others have fewer, geometrically spaced") \
+    X(NUM, exponent, "1.1", 0, 10, IDENTITY, "power-law exponent of value frequencies") \
+    X(INT, numeric, "2", 0, 1024, IDENTITY, "numeric fields") \
+    X(INT, multi, "1", 0, 64, IDENTITY, "multi-valued fields, with 0 to 5 values each") \
+    X(INT, factors, "4", 1, 64, IDENTITY, "latent factors of the truth") \
+    X(NUM, drift, "0.2", 0, 10, IDENTITY, "how far the truth moves from the first example to the last, relative to its size") \
+    X(INT, group_size, "8", 1, 1000000, IDENTITY, "examples per query group") \
+    X(NUM, positive_rate, "0.25", 0.0001, 0.9999, IDENTITY, "share of positive labels") \
+    X(NUM, train_fraction, "0.8", 0.0001, 1, IDENTITY, "share of examples, from the start, in the training split") \
+    X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of the generator")
 
 #define CONFIG_TRAIN(X) \
-    X(INT, batch, "1024", 1, 16777216, "examples in a global batch") \
-    X(INT, lanes, "4", 1, 4096, "fixed pieces of a global batch; gradients are summed over a fixed tree of lanes") \
-    X(INT, epochs, "1", 1, 100000, "passes over the training split") \
-    X(INT, max_steps, "0", 0, 1099511627776, "stop after so many global batches; 0: no limit") \
-    X(INT, pipeline_depth, "1", 0, 8, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
-    X(INT, staleness, "4", 0, 1000000, "steps that a worker may run ahead of the slowest (bounded)") \
-    X(INT, noise_seed, "0", 0, 9007199254740991, "not 0: dense gradients are multiplied by 1 + r 2^-23, r of -1, 0, 1 drawn by this seed") \
-    X(INT, report_steps, "50", 1, 1000000000, "steps between two lines of metrics.jsonl")
+    X(INT, batch, "1024", 1, 16777216, IDENTITY, "examples in a global batch") \
+    X(INT, lanes, "4", 1, 4096, IDENTITY, "fixed pieces of a global batch; gradients are summed over a fixed tree of lanes") \
+    X(INT, epochs, "1", 1, 100000, TUNABLE, "passes over the training split") \
+    X(INT, max_steps, "0", 0, 1099511627776, TUNABLE, "stop after so many global batches; 0: no limit") \
+    X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
+    X(INT, staleness, "4", 0, 1000000, TUNABLE, "steps that a worker may run ahead of the slowest (bounded)") \
+    X(INT, noise_seed, "0", 0, 9007199254740991, IDENTITY, "not 0: dense gradients are multiplied by 1 + r 2^-23, r of -1, 0, 1 drawn by this seed") \
+    X(INT, report_steps, "50", 1, 1000000000, FREE, "steps between two lines of metrics.jsonl")
 
 #define CONFIG_MODEL(X) \
-    X(INT, components, "1", 1, 64, "K, networks trained side by side, each with its own embeddings and initialisation") \
-    X(WORD(COMBINE), combine, "probability", 0, 0, "how the components' predictions become one") \
-    X(TEXT, deploy, "auto", 0, 0, "whose prediction counts: mean (of all components), a peer's number from 0, or auto: peer 0 of co-distilled ones, else mean") \
-    X(BOOL, share_embeddings, "false", 0, 0, "all components use the embeddings of the first; a shared row gets the sum of their gradients") \
-    X(INTS, hidden, "[128, 64, 32]", 1, 65536, "widths of the hidden layers, from input to output") \
-    X(WORD(ACTIVATION), activation, "relu", 0, 0, "activation of all layers") \
-    X(SERIES(ACTIVATION), layer_activation, "[]", 0, 0, "activation of each hidden layer, from input to output; empty: model.activation") \
-    X(NUM, beta, "1", 0.000001, 1000000, "width of a smooth activation") \
-    X(NUMS, layer_beta, "[]", 0.000001, 1000000, "width of each hidden layer's activation, from input to output; empty: model.beta") \
-    X(NUM, leak, "0.01", 0, 1, "slope of leaky_relu left of 0") \
-    X(WORD(GSMELU), gsmelu, "fixed", 0, 0, "who shares a learned set of gsmelu's five numbers; they start as configured") \
-    X(NUM, gsmelu_alpha, "0", 0, 1000000, "gsmelu bends from -alpha to beta; 0: alpha is beta") \
-    X(NUM, gsmelu_left, "0", -100, 100, "slope of gsmelu left of -alpha") \
-    X(NUM, gsmelu_right, "1", -100, 100, "slope of gsmelu right of beta") \
-    X(NUM, gsmelu_level, "0", -1000000, 0, "value of gsmelu at -alpha") \
-    X(NUM, gsmelu_learning_rate, "0.001", 0, 1000000, "learning rate of gsmelu's numbers; the rest of the optimizer is that of dense") \
-    X(NUMS, rescu_knots, "[-1, 1]", -1000000, 1000000, "where rescu's slope is given, ascending, in units of beta") \
-    X(NUMS, rescu_slopes, "[0, 1]", -100, 100, "rescu's slope at each knot, linear between knots and constant outside") \
-    X(NUM, rescu_rise, "0", -1000000, 1000000, "value of rescu at its first knot, in units of beta") \
-    X(BOOL, activate_inputs, "true", 0, 0, "apply activation and clipping to the input layer too, as the paper writes it") \
-    X(NUM, clip, "6", 0, 1000000, "activated values are clipped to [-clip, clip]; 0: off") \
-    X(WORD(LAYER_NORM), layer_norm, "none", 0, 0, "layer normalisation of hidden pre-activations") \
-    X(NUM, weight_norm, "0", 0, 1000000, "v: every unit's weights are used as v w / ||w||_p; 0: off") \
-    X(NUM, weight_norm_p, "2", 1, 1000, "p of the weight norm") \
-    X(WORD(WEIGHT_NORM), weight_norm_mode, "reparametrised", 0, 0, "how weights are kept normalised") \
-    X(NUM, init_gain, "2", 0.000001, 1000000, "weights start as N(0, gain / inputs); 2 is He initialisation")
+    X(INT, components, "1", 1, 64, IDENTITY, "K, networks trained side by side, each with its own embeddings and initialisation") \
+    X(WORD(COMBINE), combine, "probability", 0, 0, IDENTITY, "how the components' predictions become one") \
+    X(TEXT, deploy, "auto", 0, 0, IDENTITY, "whose prediction counts: mean (of all components), a peer's number from 0, or auto: peer 0 of co-distilled ones, else mean") \
+    X(BOOL, share_embeddings, "false", 0, 0, IDENTITY, "all components use the embeddings of the first; a shared row gets the sum of their gradients") \
+    X(INTS, hidden, "[128, 64, 32]", 1, 65536, IDENTITY, "widths of the hidden layers, from input to output") \
+    X(WORD(ACTIVATION), activation, "relu", 0, 0, IDENTITY, "activation of all layers") \
+    X(SERIES(ACTIVATION), layer_activation, "[]", 0, 0, IDENTITY, "activation of each hidden layer, from input to output; empty: model.activation") \
+    X(NUM, beta, "1", 0.000001, 1000000, IDENTITY, "width of a smooth activation") \
+    X(NUMS, layer_beta, "[]", 0.000001, 1000000, IDENTITY, "width of each hidden layer's activation, from input to output; empty: model.beta") \
+    X(NUM, leak, "0.01", 0, 1, IDENTITY, "slope of leaky_relu left of 0") \
+    X(WORD(GSMELU), gsmelu, "fixed", 0, 0, IDENTITY, "who shares a learned set of gsmelu's five numbers; they start as configured") \
+    X(NUM, gsmelu_alpha, "0", 0, 1000000, IDENTITY, "gsmelu bends from -alpha to beta; 0: alpha is beta") \
+    X(NUM, gsmelu_left, "0", -100, 100, IDENTITY, "slope of gsmelu left of -alpha") \
+    X(NUM, gsmelu_right, "1", -100, 100, IDENTITY, "slope of gsmelu right of beta") \
+    X(NUM, gsmelu_level, "0", -1000000, 0, IDENTITY, "value of gsmelu at -alpha") \
+    X(NUM, gsmelu_learning_rate, "0.001", 0, 1000000, TUNABLE, "learning rate of gsmelu's numbers; the rest of the optimizer is that of dense") \
+    X(NUMS, rescu_knots, "[-1, 1]", -1000000, 1000000, IDENTITY, "where rescu's slope is given, ascending, in units of beta") \
+    X(NUMS, rescu_slopes, "[0, 1]", -100, 100, IDENTITY, "rescu's slope at each knot, linear between knots and constant outside") \
+    X(NUM, rescu_rise, "0", -1000000, 1000000, IDENTITY, "value of rescu at its first knot, in units of beta") \
+    X(BOOL, activate_inputs, "true", 0, 0, IDENTITY, "apply activation and clipping to the input layer too, as the paper writes it") \
+    X(NUM, clip, "6", 0, 1000000, IDENTITY, "activated values are clipped to [-clip, clip]; 0: off") \
+    X(WORD(LAYER_NORM), layer_norm, "none", 0, 0, IDENTITY, "layer normalisation of hidden pre-activations") \
+    X(NUM, weight_norm, "0", 0, 1000000, IDENTITY, "v: every unit's weights are used as v w / ||w||_p; 0: off") \
+    X(NUM, weight_norm_p, "2", 1, 1000, IDENTITY, "p of the weight norm") \
+    X(WORD(WEIGHT_NORM), weight_norm_mode, "reparametrised", 0, 0, IDENTITY, "how weights are kept normalised") \
+    X(NUM, init_gain, "2", 0.000001, 1000000, IDENTITY, "weights start as N(0, gain / inputs); 2 is He initialisation")
 
 #define CONFIG_EMBEDDING(X) \
-    X(INT, dim, "8", 1, 4096, "D, width of every embedding row") \
-    X(NUM, init_std, "0.05", 0, 1000, "rows start as N(0, init_std^2)") \
-    X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, "optimizer of embedding rows, run on the servers") \
-    X(NUM, learning_rate, "0.1", 0, 1000000, "learning rate of embedding rows") \
-    X(NUM, initial_accumulator, "0.01", 0, 1000000, "AdaGrad's accumulator at the start") \
-    X(NUM, epsilon, "1e-10", 0, 1, "AdaGrad's epsilon, added to the square root") \
-    X(INT, min_count, "0", 0, 1000000000, "sightings of a key before it gets a row of its own; 0: it has one from the first") \
-    X(INT, ttl_steps, "0", 0, 1099511627776, "steps without a sighting after which a row expires; 0: never")
+    X(INT, dim, "8", 1, 4096, IDENTITY, "D, width of every embedding row") \
+    X(NUM, init_std, "0.05", 0, 1000, IDENTITY, "rows start as N(0, init_std^2)") \
+    X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of embedding rows, run on the servers") \
+    X(NUM, learning_rate, "0.1", 0, 1000000, TUNABLE, "learning rate of embedding rows") \
+    X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "AdaGrad's accumulator at the start") \
+    X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "AdaGrad's epsilon, added to the square root") \
+    X(INT, min_count, "0", 0, 1000000000, IDENTITY, "sightings of a key before it gets a row of its own; 0: it has one from the first") \
+    X(INT, ttl_steps, "0", 0, 1099511627776, IDENTITY, "steps without a sighting after which a row expires; 0: never")
 
 #define CONFIG_DENSE(X) \
-    X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, "optimizer of the dense parameters, run identically on every worker") \
-    X(NUM, learning_rate, "0.02", 0, 1000000, "learning rate of the dense parameters") \
-    X(NUM, initial_accumulator, "0.01", 0, 1000000, "AdaGrad's accumulator at the start") \
-    X(NUM, epsilon, "1e-10", 0, 1, "AdaGrad's epsilon, added to the square root")
+    X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of the dense parameters, run identically on every worker") \
+    X(NUM, learning_rate, "0.02", 0, 1000000, TUNABLE, "learning rate of the dense parameters") \
+    X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "AdaGrad's accumulator at the start") \
+    X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "AdaGrad's epsilon, added to the square root")
 
 #define CONFIG_OBJECTIVE(X) \
-    X(WORD(OBJECTIVE), kind, "independent", 0, 0, "what components minimise beside their own loss") \
-    X(NUM, weight, "1", 0, 1000000, "weight of the extra loss, once it is fully on") \
-    X(NUM, burn_in, "0", 0, 1, "share of all steps before the extra loss begins") \
-    X(NUM, ramp, "0", 0, 1, "share of all steps over which its weight then rises from 0") \
-    X(NUM, until, "1", 0, 1, "share of all steps after which the extra loss ends") \
-    X(WORD(DISTANCE), loss, "cross_entropy", 0, 0, "codistill: how a peer differs from the others") \
-    X(AUTO, peers, "auto", 0, 64, "codistill: peers, each an ensemble of components / peers; auto: every component is a peer") \
-    X(WORD(FORM), form, "joint", 0, 0, "codistill: who trains the peers") \
-    X(INT, exchange_steps, "50", 1, 1000000000, "form groups: steps between two exchanges of the peers' dense parameters") \
-    X(WORD(DECORRELATE), decorrelate, "logits", 0, 0, "antidistill: what is pushed apart") \
-    X(WORD(STATISTIC), statistic, "correlation", 0, 0, "antidistill: what is made small")
+    X(WORD(OBJECTIVE), kind, "independent", 0, 0, IDENTITY, "what components minimise beside their own loss") \
+    X(NUM, weight, "1", 0, 1000000, TUNABLE, "weight of the extra loss, once it is fully on") \
+    X(NUM, burn_in, "0", 0, 1, TUNABLE, "share of all steps before the extra loss begins") \
+    X(NUM, ramp, "0", 0, 1, TUNABLE, "share of all steps over which its weight then rises from 0") \
+    X(NUM, until, "1", 0, 1, TUNABLE, "share of all steps after which the extra loss ends") \
+    X(WORD(DISTANCE), loss, "cross_entropy", 0, 0, IDENTITY, "codistill: how a peer differs from the others") \
+    X(AUTO, peers, "auto", 0, 64, IDENTITY, "codistill: peers, each an ensemble of components / peers; auto: every component is a peer") \
+    X(WORD(FORM), form, "joint", 0, 0, IDENTITY, "codistill: who trains the peers") \
+    X(INT, exchange_steps, "50", 1, 1000000000, TUNABLE, "form groups: steps between two exchanges of the peers' dense parameters") \
+    X(WORD(DECORRELATE), decorrelate, "logits", 0, 0, IDENTITY, "antidistill: what is pushed apart") \
+    X(WORD(STATISTIC), statistic, "correlation", 0, 0, IDENTITY, "antidistill: what is made small")
 
 #define CONFIG_COMPLEXITY(X) \
-    X(TEXT, match, "", 0, 0, "variant whose size this one is scaled to, by embedding width and hidden widths; empty: none") \
-    X(WORD(COMPLEXITY), by, "parameters", 0, 0, "what is made equal")
+    X(TEXT, match, "", 0, 0, FREE, "variant whose size this one is scaled to, by embedding width and hidden widths; empty: none") \
+    X(WORD(COMPLEXITY), by, "parameters", 0, 0, FREE, "what is made equal")
 
 #define CONFIG_TEACHER(X) \
-    X(TEXT, variant, "", 0, 0, "variant that is trained first and whose predictions of the training split are learned; empty: none") \
-    X(WORD(TEACHER_REPLICA), replica, "same", 0, 0, "which of the teacher's replicas") \
-    X(NUM, weight, "1", 0, 1000000, "weight of the cross-entropy to the teacher, once it is fully on") \
-    X(NUM, label_weight, "1", 0, 1000000, "weight of the loss to the label while there is a teacher's") \
-    X(NUM, burn_in, "0", 0, 1, "share of all steps before the teacher's loss begins") \
-    X(NUM, ramp, "0", 0, 1, "share of all steps over which its weight then rises from 0") \
-    X(NUM, until, "1", 0, 1, "share of all steps after which the teacher's loss ends")
+    X(TEXT, variant, "", 0, 0, IDENTITY, "variant that is trained first and whose predictions of the training split are learned; empty: none") \
+    X(WORD(TEACHER_REPLICA), replica, "same", 0, 0, IDENTITY, "which of the teacher's replicas") \
+    X(NUM, weight, "1", 0, 1000000, TUNABLE, "weight of the cross-entropy to the teacher, once it is fully on") \
+    X(NUM, label_weight, "1", 0, 1000000, TUNABLE, "weight of the loss to the label while there is a teacher's") \
+    X(NUM, burn_in, "0", 0, 1, TUNABLE, "share of all steps before the teacher's loss begins") \
+    X(NUM, ramp, "0", 0, 1, TUNABLE, "share of all steps over which its weight then rises from 0") \
+    X(NUM, until, "1", 0, 1, TUNABLE, "share of all steps after which the teacher's loss ends")
 
 #define CONFIG_EXPERIMENT(X) \
-    X(INT, replicas, "2", 1, 1000, "trainings per variant; prediction difference needs at least 2") \
-    X(WORDS(VARY), vary, "[order]", 0, 0, "what differs between the replicas of a variant") \
-    X(TEXT, only, "", 0, 0, "train and report this variant alone, with those it needs as teachers or for its size; empty: all") \
-    X(TEXT, baseline, "", 0, 0, "variant that losses are compared with; empty: the first")
+    X(INT, replicas, "2", 1, 1000, FREE, "trainings per variant; prediction difference needs at least 2") \
+    X(WORDS(VARY), vary, "[order]", 0, 0, FREE, "what differs between the replicas of a variant") \
+    X(TEXT, only, "", 0, 0, FREE, "train and report this variant alone, with those it needs as teachers or for its size; empty: all") \
+    X(TEXT, baseline, "", 0, 0, FREE, "variant that losses are compared with; empty: the first")
 
 #define CONFIG_TUNE(X) \
-    X(TEXT, variant, "", 0, 0, "variant that is tuned; empty: the first one that is not the baseline") \
-    X(TEXT, key, "model.beta", 0, 0, "key that is varied, a positive number; its middle is tried on a logarithmic scale") \
-    X(NUM, low, "0.25", 0.000000001, 1000000000, "smallest value") \
-    X(NUM, high, "8", 0.000000001, 1000000000, "largest value") \
-    X(WORD(TUNE_GOAL), goal, "pd", 0, 0, "what is looked for") \
-    X(NUM, tolerance, "0.0005", 0, 10, "goal pd: by how much the logloss may exceed the baseline's") \
-    X(NUM, pd, "0.1", 0, 2, "goal loss: the relative prediction difference that is allowed") \
-    X(INT, values, "8", 2, 100, "most values to try, each with experiment.replicas trainings")
+    X(TEXT, variant, "", 0, 0, FREE, "variant that is tuned; empty: the first one that is not the baseline") \
+    X(TEXT, key, "model.beta", 0, 0, FREE, "key that is varied, a positive number; its middle is tried on a logarithmic scale") \
+    X(NUM, low, "0.25", 0.000000001, 1000000000, FREE, "smallest value") \
+    X(NUM, high, "8", 0.000000001, 1000000000, FREE, "largest value") \
+    X(WORD(TUNE_GOAL), goal, "pd", 0, 0, FREE, "what is looked for") \
+    X(NUM, tolerance, "0.0005", 0, 10, FREE, "goal pd: by how much the logloss may exceed the baseline's") \
+    X(NUM, pd, "0.1", 0, 2, FREE, "goal loss: the relative prediction difference that is allowed") \
+    X(INT, values, "8", 2, 100, FREE, "most values to try, each with experiment.replicas trainings")
 
 #define CONFIG_CHECKPOINT(X) \
-    X(INT, every_steps, "0", 0, 1099511627776, "steps from one checkpoint to the next; 0: off") \
-    X(NUM, every_seconds, "0", 0, 31536000, "seconds from one checkpoint to the next; 0: off") \
-    X(INT, keep, "2", 1, 1000000, "the newest checkpoints of a run that are kept")
+    X(INT, every_steps, "0", 0, 1099511627776, FREE, "steps from one checkpoint to the next; 0: off") \
+    X(NUM, every_seconds, "0", 0, 31536000, FREE, "seconds from one checkpoint to the next; 0: off") \
+    X(INT, keep, "2", 1, 1000000, FREE, "the newest checkpoints of a run that are kept")
 
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */
 #define CONFIG_SECTIONS(S) \

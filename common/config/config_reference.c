@@ -1,4 +1,5 @@
 /* docs/CONFIG.md is made from the same tables as the decoder, so a key that is not in it does not exist. */
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "common/base/file.h"
@@ -7,6 +8,11 @@
 #include "common/config/layout.h"
 #include "common/config/schema_layout.h"
 #include "common/config/schema_presets.h"
+
+#define CLASS_LINE(word, constant, doc) "* `" #word "`: " doc ".\n"
+#define CLASSES WORDS_CLASS(CLASS_LINE)
+#define CLASS_NAME(word, constant, doc) #word,
+static const char *const class_names[] = {WORDS_CLASS(CLASS_NAME)};
 
 static const char head[] =
     "# Configuration\n"
@@ -33,6 +39,10 @@ static const char head[] =
     "selu, celu, softplus, swish, gelu, gelu_swish, mish, tanhexp, smelu, gsmelu, rescu, identity\n"
     "    --set train.lanes=3: train.lanes: train.lanes 3 is not a power of two, which determinism sync needs; use 1, 2, 4, 8 "
     "...\n"
+    "\n"
+    "The class of a key says what another value means for a run that has begun:\n"
+    "\n"
+    CLASSES
     "\n"
     "The resolved configuration, with every key, is written into the directory of a run and can be used as a\n"
     "configuration itself.\n"
@@ -108,10 +118,12 @@ static void write_cell(FILE *stream, const char *text)
     }
 }
 
-/* write_fields - the table of a record, then the words of its enumerations. */
-static void write_fields(FILE *stream, const record_t *record)
+/* write_fields - the table of a record, then the words of its enumerations. Only keys of a run have classes. */
+static void write_fields(FILE *stream, const record_t *record, bool classes)
 {
-    fputs("\n| key | default | allowed | meaning |\n|---|---|---|---|\n", stream);
+    fputs(classes ? "\n| key | default | allowed | class | meaning |\n|---|---|---|---|---|\n"
+                  : "\n| key | default | allowed | meaning |\n|---|---|---|---|\n",
+          stream);
     for (int f = 0; f < record->count; f++) {
         const field_t *field = &record->fields[f];
         char *allowed = layout_allowed(field);
@@ -122,6 +134,8 @@ static void write_fields(FILE *stream, const record_t *record)
         fputs(" | ", stream);
         write_cell(stream, allowed);
         fputs(" | ", stream);
+        if (classes)
+            fprintf(stream, "%s | ", class_names[field->change]);
         write_cell(stream, field->doc);
         fputs(" |\n", stream);
         mem_free(allowed);
@@ -157,13 +171,13 @@ status_t config_write_reference(const char *path)
             fprintf(stream, "\n## %s\n\n%c%s.\n", record->name, record->doc[0] - 'a' + 'A', record->doc + 1);
         else
             fputs("\n## Top level\n", stream);
-        write_fields(stream, record);
+        write_fields(stream, record, true);
     }
     fputs(between, stream);
     for (int r = 0; r < schema_layout.count; r++)
-        write_fields(stream, &schema_layout.records[r]);
+        write_fields(stream, &schema_layout.records[r], false);
     fputs("\nKeys of an entry of `columns:`\n", stream);
-    write_fields(stream, &schema_column_layout.records[0]);
+    write_fields(stream, &schema_column_layout.records[0], false);
     fputs("\n### Presets\n", stream);
     for (const schema_preset_t *preset = schema_presets; preset->name; preset++)
         fprintf(stream, "\n`%s`: %s.\n\n```yaml\n%s```\n", preset->name, preset->doc, preset->text);

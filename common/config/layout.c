@@ -47,12 +47,13 @@ WORD_TABLE(VARY)
 #define KIND_SERIES(table) .kind = VALUE_SERIES, .words = words_##table, .words_count = COUNT(words_##table)
 
 /* A row of config_keys.h does not name its section: here_t is the section's struct where the row is expanded. */
-#define FIELD(kind_, name_, initial_, least_, most_, doc_)                                                                     \
+#define FIELD(kind_, name_, initial_, least_, most_, class_, doc_)                                                             \
     {KIND_##kind_,                                                                                                             \
      .name = #name_,                                                                                                           \
      .initial = (initial_),                                                                                                    \
      .least = (least_),                                                                                                        \
      .most = (most_),                                                                                                          \
+     .change = CLASS_##class_,                                                                                                 \
      .doc = (doc_),                                                                                                            \
      .offset = offsetof(here_t, name_)},
 #define SECTION(section_, KEYS, doc_)                                                                                          \
@@ -387,7 +388,18 @@ static void write_value(FILE *stream, const field_t *field, const void *at)
     }
 }
 
-char *layout_text(const layout_t *of, const void *value, bool (*skip)(const record_t *, const field_t *))
+char *layout_value(const field_t *field, const void *at)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    ASSERT(stream);
+    write_value(stream, field, at);
+    ASSERT(fclose(stream) == 0);
+    return text;
+}
+
+char *layout_text(const layout_t *of, const void *value)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -395,14 +407,10 @@ char *layout_text(const layout_t *of, const void *value, bool (*skip)(const reco
     ASSERT(stream);
     for (int r = 0; r < of->count; r++) {
         const record_t *record = &of->records[r];
-        bool headed = !*record->name;
+        if (*record->name)
+            fprintf(stream, "%s:\n", record->name);
         for (int f = 0; f < record->count; f++) {
             const field_t *field = &record->fields[f];
-            if (skip && skip(record, field))
-                continue;
-            if (!headed)
-                fprintf(stream, "%s:\n", record->name);
-            headed = true;
             fprintf(stream, "%s%s: ", *record->name ? "  " : "", field->name);
             write_value(stream, field, (const char *)value + record->offset + field->offset);
             fputc('\n', stream);

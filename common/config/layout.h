@@ -10,7 +10,12 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
+#include "common/config/config_keys.h"
 #include "common/config/yaml_tree.h"
+
+#define CLASS_CONSTANT(word, constant, doc) constant,
+/* What another value of a key means for a run that has begun; the words of config_keys.h. */
+typedef enum key_class { WORDS_CLASS(CLASS_CONSTANT) CLASS_COUNT } key_class_t;
 
 /* What a field holds in C; the kinds of config_keys.h. */
 typedef enum value_kind {
@@ -43,6 +48,7 @@ typedef struct field {
     size_t offset; /* in the record */
     const word_t *words;
     int words_count;
+    key_class_t change; /* what another value means for a run that has begun; of configuration keys only */
 } field_t;
 
 typedef struct record {
@@ -99,9 +105,11 @@ status_t layout_fail_value(const tree_t *at, const field_t *field);
  * Returns the number of errors. */
 int layout_check_numbers(const layout_t *layout, tree_t *tree);
 
-/* layout_text - a filled struct as YAML that decodes to the same struct; **owned**, mem_free.
- * skip(record, field) leaves a field out; NULL keeps all. */
-char *layout_text(const layout_t *layout, const void *value, bool (*skip)(const record_t *, const field_t *));
+/* layout_value - the value of a field as YAML on one line, from the struct's place of it; **owned**, mem_free. */
+char *layout_value(const field_t *field, const void *at);
+
+/* layout_text - a filled struct as YAML that decodes to the same struct; **owned**, mem_free. */
+char *layout_text(const layout_t *layout, const void *value);
 
 /* layout_copy - a deep copy;  layout_destroy - release a struct that layout_decode or layout_copy made. */
 void *layout_copy(const layout_t *layout, const void *value);

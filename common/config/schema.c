@@ -38,23 +38,22 @@ static const field_t top_fields[] = {
     {VALUE_WORD, "format", "csv", 0, 0, "how the text is written; .gz and .zst are told by the file's name",
      offsetof(schema_t, format), WORDS(format_words)},
     {VALUE_BOOL, "header", "true", 0, 0, "the first line names the columns; without it they are called c1, c2 ... by position",
-     offsetof(schema_t, header), NULL, 0},
-    {VALUE_TEXT, "label", "label", 0, 0, "column that holds 0 or 1 (csv, tsv)", offsetof(schema_t, label), NULL, 0},
-    {VALUE_TEXT, "group", "", 0, 0, "column of the query id, for PQAUC; empty: no groups", offsetof(schema_t, group), NULL, 0},
-    {VALUE_TEXT, "time", "", 0, 0, "numeric column of the timestamp; empty: none", offsetof(schema_t, time), NULL, 0},
+     .offset = offsetof(schema_t, header)},
+    {VALUE_TEXT, "label", "label", 0, 0, "column that holds 0 or 1 (csv, tsv)", .offset = offsetof(schema_t, label)},
+    {VALUE_TEXT, "group", "", 0, 0, "column of the query id, for PQAUC; empty: no groups", .offset = offsetof(schema_t, group)},
+    {VALUE_TEXT, "time", "", 0, 0, "numeric column of the timestamp; empty: none", .offset = offsetof(schema_t, time)},
     {VALUE_INT, "max_bad_rows", "0", 0, 1099511627776,
-     "rows that may be left out because something in them is wrong; each is reported", offsetof(schema_t, max_bad_rows), NULL,
-     0},
+     "rows that may be left out because something in them is wrong; each is reported", .offset = offsetof(schema_t, max_bad_rows)},
     {VALUE_INT, "feature_limit", "281474976710656", 1, 281474976710656, "largest feature id (libsvm)",
-     offsetof(schema_t, feature_limit), NULL, 0},
+     .offset = offsetof(schema_t, feature_limit)},
 };
 static const field_t split_fields[] = {
     {VALUE_TEXT, "column", "", 0, 0, "numeric column that divides training from evaluation; empty: by train_fraction",
-     offsetof(schema_t, split_column), NULL, 0},
+     .offset = offsetof(schema_t, split_column)},
     {VALUE_NUM, "train_max", "0", -1e300, 1e300, "rows with a value up to this one are training rows",
-     offsetof(schema_t, split_train_max), NULL, 0},
+     .offset = offsetof(schema_t, split_train_max)},
     {VALUE_NUM, "train_fraction", "1", 0.0001, 1, "share of the rows, from the first on, that are training rows",
-     offsetof(schema_t, train_fraction), NULL, 0},
+     .offset = offsetof(schema_t, train_fraction)},
 };
 static const record_t schema_records[] = {
     {"", "the text file", top_fields, COUNT(top_fields), 0, sizeof(schema_t)},
@@ -63,14 +62,13 @@ static const record_t schema_records[] = {
 const layout_t schema_layout = {schema_records, COUNT(schema_records), sizeof(schema_t)};
 
 static const field_t column_fields[] = {
-    {VALUE_TEXT, "name", "", 0, 0, "name of the column in the dataset", offsetof(schema_column_t, name), NULL, 0},
-    {VALUE_TEXT, "column", "", 0, 0, "name of the column in the text file; empty: as name", offsetof(schema_column_t, column),
-     NULL, 0},
+    {VALUE_TEXT, "name", "", 0, 0, "name of the column in the dataset", .offset = offsetof(schema_column_t, name)},
+    {VALUE_TEXT, "column", "", 0, 0, "name of the column in the text file; empty: as name", .offset = offsetof(schema_column_t, column)},
     {VALUE_WORD, "kind", "categorical", 0, 0, "what the column holds", offsetof(schema_column_t, kind), WORDS(kind_words)},
     {VALUE_WORD, "transform", "none", 0, 0, "what is made of the value", offsetof(schema_column_t, transform),
      WORDS(transform_words)},
     {VALUE_TEXT, "separator", "\"|\"", 0, 0, "one character between the values of a multi column",
-     offsetof(schema_column_t, separator), NULL, 0},
+     .offset = offsetof(schema_column_t, separator)},
     {VALUE_WORD, "pooling", "sum", 0, 0, "how the vectors of a multi column become one", offsetof(schema_column_t, pooling),
      WORDS(pooling_words)},
 };

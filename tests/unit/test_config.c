@@ -784,7 +784,7 @@ static void test_quickstart_on_every_cluster(void **state)
     }
 }
 
-#define KEY_NAME(kind, name, initial, least, most, doc) #name,
+#define KEY_NAME(kind, name, initial, least, most, class, doc) #name,
 #define SECTION_NAMES(section, KEYS, doc)                                                                                      \
     static const char *const names_##section[] = {KEYS(KEY_NAME)};                                                             \
     for (int i = 0; i < LEN(names_##section); i++) {                                                                           \
