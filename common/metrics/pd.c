@@ -8,6 +8,17 @@
 
 #define P_FLOOR 1e-7 /* as in metrics_logloss: an f32 probability rounds to 0 or 1 long before its logit is infinite */
 
+/* Two zeros do not differ. */
+static double relative_difference(double a, double b)
+{
+    return a + b > 0.0 ? 2.0 * fabs(a - b) / (a + b) : 0.0;
+}
+
+static bool is_probability(double p)
+{
+    return p >= 0.0 && p <= 1.0; /* false for NaN */
+}
+
 /* The terms of one example; p [replicas] are its predictions, logit [replicas] is scratch. */
 static void example_terms(const double *p, double *logit, int32_t replicas, double term[PD_COUNT])
 {
@@ -22,8 +33,7 @@ static void example_terms(const double *p, double *logit, int32_t replicas, doub
         distance += fabs(p[r] - mean);
         squares += (p[r] - mean) * (p[r] - mean);
         for (int32_t s = r + 1; s < replicas; s++) {
-            if (p[r] + p[s] > 0.0)
-                relative += 2.0 * fabs(p[r] - p[s]) / (p[r] + p[s]);
+            relative += relative_difference(p[r], p[s]);
             symkl += 0.5 * (p[r] - p[s]) * (logit[r] - logit[s]);
         }
     }
@@ -42,7 +52,7 @@ void pd_examples(const float *const *p, int32_t replicas, int64_t n, double *ter
         bool defined = replicas >= 2;
         for (int32_t r = 0; r < replicas; r++) {
             of_example[r] = (double)p[r][t];
-            defined = defined && of_example[r] >= 0.0 && of_example[r] <= 1.0; /* false for NaN */
+            defined = defined && is_probability(of_example[r]);
         }
         if (defined)
             example_terms(of_example, logit, replicas, term + t * PD_COUNT);
@@ -52,6 +62,17 @@ void pd_examples(const float *const *p, int32_t replicas, int64_t n, double *ter
     }
     mem_free(of_example);
     mem_free(logit);
+}
+
+double pd_of_pair(const float *a, const float *b, int64_t n)
+{
+    double sum = 0.0;
+    bool defined = n > 0;
+    for (int64_t t = 0; t < n; t++) {
+        defined = defined && is_probability((double)a[t]) && is_probability((double)b[t]);
+        sum += relative_difference((double)a[t], (double)b[t]);
+    }
+    return defined ? sum / (double)n : NAN;
 }
 
 double pd_mean(const double *term, int64_t n, pd_measure_t measure)

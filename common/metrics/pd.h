@@ -33,6 +33,10 @@ static inline int32_t pd_pairs(int32_t replicas)
  * Cannot fail.  Cost: replicas logarithms and replicas^2 / 2 divisions an example. */
 void pd_examples(const float *const *p, int32_t replicas, int64_t n, double *term);
 
+/* pd_of_pair - relative PD of two models over n examples (eq. 34); NaN without an example, and where a prediction is not in
+ * [0, 1]. Cost: a division an example. */
+double pd_of_pair(const float *a, const float *b, int64_t n);
+
 /* pd_mean - mean of one measure's terms; NaN without an example. */
 double pd_mean(const double *term, int64_t n, pd_measure_t measure);
 
