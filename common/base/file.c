@@ -11,8 +11,7 @@
 
 #include "common/base/memory.h"
 
-/* What a person can mend is bad input; the rest is the system's. */
-static status_t blame(int error)
+status_t file_blame(int error)
 {
     switch (error) {
     case ENOENT:
@@ -85,7 +84,7 @@ status_t file_write_atomic(const char *path, const void *data, size_t bytes)
 done:
     mem_free(temporary);
     if (error)
-        return FAIL(blame(error), "%s: cannot write %zu bytes: %s; check that the folder is there, writable and not full", path,
+        return FAIL(file_blame(error), "%s: cannot write %zu bytes: %s; check that the folder is there, writable and not full", path,
                     bytes, strerror(error));
     return ST_OK;
 }
@@ -95,7 +94,7 @@ status_t file_read(const char *path, char **data, size_t *bytes)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         int error = errno;
-        return FAIL(blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
+        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
     }
     struct stat st;
     size_t capacity = fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size + 1 : 4096;
@@ -117,7 +116,7 @@ status_t file_read(const char *path, char **data, size_t *bytes)
     close(fd);
     if (error) {
         mem_free(text);
-        return FAIL(blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
+        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
     }
     text[length] = 0;
     *data = text;
@@ -153,7 +152,7 @@ status_t dir_create(const char *path)
         if (mkdir(part, 0777) != 0) {
             int error = errno;
             if (!is_folder(part))
-                status = FAIL(blame(error), "%s: cannot create the folder %s: %s; choose a place that is writable", path, part,
+                status = FAIL(file_blame(error), "%s: cannot create the folder %s: %s; choose a place that is writable", path, part,
                               error == EEXIST || error == ENOTDIR ? "a file is in the way" : strerror(error));
         }
         *end = kept;
@@ -187,7 +186,7 @@ status_t dir_check_writable(const char *path)
     }
     mem_free(probe);
     if (error)
-        return FAIL(blame(error), "%s: not writable: %s; choose another output folder", path, strerror(error));
+        return FAIL(file_blame(error), "%s: not writable: %s; choose another output folder", path, strerror(error));
     return ST_OK;
 }
 
@@ -203,7 +202,7 @@ status_t dir_remove_tree(const char *path)
 {
     if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 && errno != ENOENT) {
         int error = errno;
-        return FAIL(blame(error), "%s: cannot remove: %s", path, strerror(error));
+        return FAIL(file_blame(error), "%s: cannot remove: %s", path, strerror(error));
     }
     return ST_OK;
 }

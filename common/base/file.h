@@ -10,6 +10,9 @@
 
 #include "common/base/status.h"
 
+/* file_blame - the status of a refusal by the system: what a person can mend is ST_INPUT, the rest ST_SYSTEM. */
+status_t file_blame(int error);
+
 /* file_write_atomic - replace `path` by `bytes` bytes of `data`.
  *
  * Writes PATH.tmp, syncs it, renames it over path and syncs the folder: after a crash at any moment the file holds the

@@ -1,0 +1,61 @@
+/* checkpoint_paths.h - where the parts of a checkpoint are, for those who write them and those who read them.
+ *
+ *     RUN/checkpoint/epoch-EEEE/shard-N/base/data.mdb         rows of the oldest kept checkpoint of the epoch
+ *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.delta          rows that changed between the checkpoint before and that of step S
+ *     RUN/checkpoint/epoch-EEEE/step-S/                       dense files, progress, and manifest.json, whose presence commits
+ *
+ * An epoch is one start of the run. Shards write on their own hosts under the same RUN. Names sort by number. Every function's
+ * result is **owned**: mem_free.                                                                                          */
+#ifndef SMELTER_CHECKPOINT_PATHS_H
+#define SMELTER_CHECKPOINT_PATHS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/base/memory.h"
+
+static inline char *checkpoint_path(const char *run_dir)
+{
+    return mem_printf("%s/checkpoint", run_dir);
+}
+static inline char *checkpoint_epoch_path(const char *run_dir, uint32_t epoch)
+{
+    return mem_printf("%s/checkpoint/epoch-%04u", run_dir, epoch);
+}
+/* checkpoint_step_path - the folder of one checkpoint. */
+static inline char *checkpoint_step_path(const char *run_dir, uint32_t epoch, int64_t step)
+{
+    return mem_printf("%s/checkpoint/epoch-%04u/step-%012lld", run_dir, epoch, (long long)step);
+}
+static inline char *checkpoint_shard_path(const char *run_dir, uint32_t epoch, int shard)
+{
+    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d", run_dir, epoch, shard);
+}
+static inline char *checkpoint_base_path(const char *run_dir, uint32_t epoch, int shard)
+{
+    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d/base", run_dir, epoch, shard);
+}
+static inline char *checkpoint_delta_path(const char *run_dir, uint32_t epoch, int shard, int64_t step)
+{
+    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d/step-%012lld.delta", run_dir, epoch, shard, (long long)step);
+}
+
+/* checkpoint_epoch_of, checkpoint_step_of - the number in a name of checkpoint/ or of an epoch's folder; false for any other
+ * name. */
+static inline bool checkpoint_epoch_of(const char *name, uint32_t *epoch)
+{
+    int end = 0;
+    return sscanf(name, "epoch-%9u%n", epoch, &end) == 1 && name[end] == 0;
+}
+static inline bool checkpoint_step_of(const char *name, int64_t *step)
+{
+    int end = 0;
+    long long number;
+    if (sscanf(name, "step-%18lld%n", &number, &end) != 1 || name[end] != 0 || number < 0)
+        return false;
+    *step = number;
+    return true;
+}
+
+#endif
