@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/crash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
@@ -210,6 +211,7 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
         char name[64], text[96];
         snprintf(text, sizeof text, "%s", roster_name(roster.rank, roster.servers, name, sizeof name));
         log_set_role(text);
+        crash_arm(text);
         status = run_role(options, experiment, cluster, &roster, lead);
     }
     leave(&cluster, status, agreed);

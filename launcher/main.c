@@ -1,6 +1,7 @@
 /* main.c - the command table and the only place that turns a status into an exit code. */
 #include <stdio.h>
 
+#include "common/base/crash.h"
 #include "common/base/log.h"
 #include "launcher/commands.h"
 
@@ -35,6 +36,8 @@ static const command_t commands[] = {
 int main(int argc, char **argv)
 {
     status_t status = log_level_from_environment();
+    if (status == ST_OK)
+        status = crash_check_environment();
     if (status == ST_OK)
         status = options_run(argc, argv, commands, (int)(sizeof commands / sizeof *commands));
     if (fflush(stdout) != 0 && status == ST_OK)
