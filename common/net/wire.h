@@ -48,7 +48,8 @@
     T(PREPARED, 28, 1, 0, 0, 0, "shard -> coordinator: its part of the checkpoint before `step` is durable; size and checksum") \
     T(FOLD, 29, 0, 0, 0, 0, "coordinator -> shard: the oldest checkpoint kept is that of `step`: fold what is older into the base; answered by FOLDED") \
     T(FOLDED, 30, 0, 0, 0, 0, "shard -> coordinator: the base holds the checkpoint of `step`") \
-    T(RESTORE, 31, 2, 0, 8, 0, "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED")
+    T(RESTORE, 31, 2, 0, 8, 0, "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED") \
+    T(DIGESTS, 32, 1, 8, 0, 0, "shard, first worker of a group -> coordinator: digests u64[] of `count` steps from `step` on, of rows updated or of dense parameters")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
 typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;
