@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
+#include "common/config/config_compare.h"
 #include "launcher/commands.h"
 #include "launcher/job.h"
 
@@ -46,12 +47,10 @@ static status_t read_manifest(const char *run_dir, manifest_t *out)
  * that any number of workers may score. */
 static status_t check_config(const char *run_dir, const manifest_t *run, const config_t *config)
 {
-    char *path = mem_printf("%s/config.yaml", run_dir), *text = NULL;
-    size_t bytes;
+    char *path = mem_printf("%s/config.yaml", run_dir);
     config_t *trained = NULL;
     status_t status;
-    TRY_DONE(file_read(path, &text, &bytes));
-    TRY_DONE(config_from_text(text, bytes, path, &trained));
+    TRY_DONE(config_read_resolved(path, &trained));
     if (config_hash(trained) != run->config_hash) {
         status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
         goto done;
@@ -63,7 +62,6 @@ static status_t check_config(const char *run_dir, const manifest_t *run, const c
         status = FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", run_dir);
 done:
     config_destroy(&trained);
-    mem_free(text);
     mem_free(path);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "common/base/jsondoc.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/config/config_compare.h"
 
 #define FORMAT_VERSION 2
 #define MOST_COUNT (INT64_C(1) << 53)
@@ -184,19 +185,15 @@ static status_t check_hash(const char *folder, const char *what, uint64_t found,
 /* The hashes of two configurations differ: name the key, as far as the folder's own copy tells. */
 static status_t check_config(const char *folder, const config_t *wanted)
 {
-    char *path = mem_printf("%s/config.yaml", folder), *text = NULL, difference[512];
-    size_t bytes;
+    char *path = mem_printf("%s/config.yaml", folder), difference[512];
     config_t *config = NULL;
     status_t status = ST_OK;
     if (file_exists(path)) {
-        status = file_read(path, &text, &bytes);
-        if (status == ST_OK)
-            status = config_from_text(text, bytes, path, &config);
+        status = config_read_resolved(path, &config);
         if (status == ST_OK && config_difference(config, wanted, difference, sizeof difference))
             status = FAIL(ST_INPUT, "%s: holds another experiment: %s; choose another --out or remove it", folder, difference);
     }
     config_destroy(&config);
-    mem_free(text);
     mem_free(path);
     return status;
 }

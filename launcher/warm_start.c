@@ -6,6 +6,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/config/config_compare.h"
 #include "launcher/inputs.h"
 #include "launcher/manifest.h"
 #include "worker/embedding.h"
@@ -28,8 +29,7 @@ static void source_fini(source_t *s)
 
 static status_t source_read(const char *dir, source_t *out)
 {
-    char *path = mem_printf("%s/config.yaml", dir), *text = NULL;
-    size_t bytes;
+    char *path = mem_printf("%s/config.yaml", dir);
     bool found;
     status_t status;
     out->dir = dir;
@@ -41,12 +41,10 @@ static status_t source_read(const char *dir, source_t *out)
                       dir);
         goto done;
     }
-    TRY_DONE(file_read(path, &text, &bytes));
-    TRY_DONE(config_from_text(text, bytes, path, &out->config));
+    TRY_DONE(config_read_resolved(path, &out->config));
     TRY_DONE(inputs_read(dir, &out->inputs));
 done:
     mem_free(path);
-    mem_free(text);
     return status;
 }
 
