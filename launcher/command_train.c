@@ -341,7 +341,27 @@ done:
     return status;
 }
 
+/* Differences between replicas cannot be had from one. Who wants none, only accuracy and cost of single runs, says so: vary []. */
+static status_t check_pd_possible(const experiment_t *experiment, const char *config_path)
+{
+    const int variants = experiment->variants ? experiment->variants : 1;
+    for (int v = 0; v < variants && experiment->base->experiment.replicas < 2; v++)
+        if ((experiment->variants ? experiment->configs[v] : experiment->base)->experiment.vary)
+            return FAIL(ST_INPUT,
+                        "%s: experiment.replicas is %lld, but the prediction difference that experiment.vary of %s asks for needs 2 or "
+                        "more; raise it, or compare single runs by --set experiment.vary=[]",
+                        config_path, (long long)experiment->base->experiment.replicas,
+                        experiment->variants ? experiment->names[v] : experiment->base->name);
+    return ST_OK;
+}
+
+static status_t prepare_compare(const experiment_t *experiment, const options_t *options)
+{
+    TRY(check_pd_possible(experiment, options->argument));
+    return prepare_data(experiment, options->argument);
+}
+
 status_t command_compare(const options_t *options)
 {
-    return job_run(options, lead_compare);
+    return job_run_prepared(options, prepare_compare, lead_compare);
 }

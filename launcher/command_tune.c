@@ -223,8 +223,8 @@ static status_t choose_variants(search_t *t)
     if (t->settings->low >= t->settings->high)
         return FAIL(ST_INPUT, "tune.low is %g and tune.high %g; low must be smaller", t->settings->low, t->settings->high);
     if (e->base->experiment.replicas < 2)
-        return FAIL(ST_INPUT, "experiment.replicas is %lld; prediction difference needs at least 2",
-                    (long long)e->base->experiment.replicas);
+        return FAIL(ST_INPUT, "%s: experiment.replicas is %lld, but prediction difference needs at least 2; raise it",
+                    t->options->argument, (long long)e->base->experiment.replicas);
     return ST_OK;
 }
 

@@ -223,7 +223,7 @@
     X(NUM, until, "1", 0, 1, TUNABLE, "share of all steps after which the teacher's loss ends")
 
 #define CONFIG_EXPERIMENT(X) \
-    X(INT, replicas, "2", 1, 1000, FREE, "trainings per variant; prediction difference needs at least 2") \
+    X(INT, replicas, "2", 1, 1000, FREE, "trainings per variant of smelter compare; at least 2 where experiment.vary is not empty") \
     X(WORDS(VARY), vary, "[order]", 0, 0, FREE, "what differs between the replicas of a variant") \
     X(TEXT, only, "", 0, 0, FREE, "train and report this variant alone, with those it needs as teachers or for its size; empty: all") \
     X(TEXT, baseline, "", 0, 0, FREE, "variant that losses are compared with; empty: the first")

@@ -87,6 +87,8 @@ static const char between[] =
     "* `model.gsmelu_right` is above `model.gsmelu_left`; `model.gsmelu: network` excludes `model.layer_beta`.\n"
     "* `model.rescu_knots` ascend, and `model.rescu_slopes` has as many elements.\n"
     "* `experiment.baseline` names a variant.\n"
+    "* `smelter compare` wants two or more `experiment.replicas`, since one has nothing to differ from. Single runs are compared by\n"
+    "  accuracy and cost alone where that is said, by `experiment.vary: []`.\n"
     "\n"
     "## Import schema\n"
     "\n"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # test_compare.sh BUILD - `smelter compare` by whole jobs under mpirun: an interrupted experiment continues where it stopped, a finished
-# one is reported again without training, and intervals, slices and the most different examples are the same ones every time.
+# one is reported again without training, and intervals, slices and the most different examples are the same ones every time. One
+# replica has no prediction difference: asked for, that is refused; "single runs are compared where that is said".
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 1}' 'experiment: {replicas: 2, vary: [order], baseline: relu}' 'variants:' \
@@ -41,7 +42,26 @@ continued() {
     expect "the continued experiment has other results" cmp -s <(numbers "$T/one") <(numbers "$T/two")
 }
 
+one_replica() {
+    local text="c.yaml: experiment.replicas is 1, but the prediction difference that experiment.vary of relu asks for needs 2 or more; raise it, or compare single runs by --set experiment.vary=[]"
+    local one=("$SMELTER" compare "$T/c.yaml" --out "$T/single" --set experiment.replicas=1) start
+    for start in '' "${MPIRUN[*]} -np 4"; do
+        run "$T/log" $start "${one[@]}"
+        expect "exit code $CODE instead of 2" [ $CODE = 2 ]
+        expect_line "$T/log" "$text"
+        expect_errors 1 "$T/log"
+        expect "something was trained" [ ! -e "$T/single/relu" ]
+    done
+    run "$T/log" "${one[@]}" --set 'experiment.vary=[]'
+    expect "exit code $CODE for single runs" [ $CODE = 0 ]
+    expect_line "$T/log" 'means over 1 replica'
+    expect "no row of smelu" grep -q '^smelu,' "$T/single/results.csv"
+    run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/train" --set experiment.replicas=1
+    expect "exit code $CODE of train" [ $CODE = 0 ]
+}
+
 case_of "an experiment reports intervals, slices and examples" fresh
 case_of "a finished experiment is reported again, without training" again
 case_of "an experiment with a run missing trains that run, and ends with the same results" continued
+case_of "one replica is refused where prediction difference is asked, and only there" one_replica
 finish_tests

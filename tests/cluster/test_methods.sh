@@ -31,7 +31,7 @@ compare() {
     local out=$1
     shift
     timeout 120 "$smelter" compare configs/quickstart_methods.yaml --out "$work/$out" --set data.path="$work/data" \
-        --set synth.rows=12000 --set experiment.replicas=1 --set determinism=invariant "$@" >"$work/$out.log" 2>&1
+        --set synth.rows=12000 --set experiment.replicas=1 --set experiment.vary=[] --set determinism=invariant "$@" >"$work/$out.log" 2>&1
 }
 
 # digests OUT - "VARIANT DIGEST" per run, from the manifests

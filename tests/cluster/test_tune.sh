@@ -49,4 +49,4 @@ check "the baseline cannot be tuned" grep -q "tune.variant is 'relu'; it must be
 timeout 20 "$smelter" tune "$work/t.yaml" --baseline relu --tolerance 0.001 --set tune.low=9 --set tune.high=3 --out "$work/o2" 2>"$work/log"
 check "an empty range is refused" grep -q "tune.low is 9 and tune.high 3" "$work/log"
 timeout 20 "$smelter" tune "$work/t.yaml" --set experiment.replicas=1 --out "$work/o2" 2>"$work/log"
-check "one replica is refused" grep -q "needs at least 2" "$work/log"
+check "one replica is refused" grep -q "t.yaml: experiment.replicas is 1, but prediction difference needs at least 2; raise it" "$work/log"
