@@ -14,6 +14,7 @@
 #   expect WHAT CMD...       note WHAT as a failure of the test unless the command succeeds
 #   expect_line LOG TEXT     LOG has a line with TEXT;  expect_errors N LOG  LOG has exactly N lines that begin as errors of ours do
 #   expect_nothing_left      no process of the job under $T is there 2 s later
+#   report NAME CODE [LOG]   a test that is one command, which has just ended with CODE; where that is not 0, with the last of LOG
 #   skip NAME REASON         report a test that cannot run here
 #   finish_tests             exit with the result; the last line of a script
 
@@ -139,6 +140,16 @@ case_of() {
     echo "not ok - $1"
     printf '  # %s\n' "${NOTES[@]}"
     [ -f "$LOG" ] && sed 's/^/  | /' "$LOG" | tail -n 20
+}
+
+report() {
+    if [ "$2" = 0 ]; then
+        echo "ok - $1"
+        return
+    fi
+    FAILED=1
+    echo "not ok - $1"
+    [ $# -lt 3 ] || sed 's/^/  | /' "$3" | tail -n 20
 }
 
 skip() { echo "skip - $1: $2"; }
