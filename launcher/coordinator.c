@@ -622,7 +622,9 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     TRY_DONE(inputs_write(run_dir, dataset_info(c->dataset)));
     lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
-    TRY_DONE(progressive_create(path, c->o.net, c->reporting.workers, &lanes, &c->progressive));
+    const progressive_options_t reports = {path, c->o.net, c->reporting.workers, lanes,
+                                           lanes_interval(&lanes, config->train.report_steps)};
+    TRY_DONE(progressive_create(&reports, &c->progressive));
     progress_run_t live = *line;
     live.steps = lanes_steps(&lanes);
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));

@@ -2,53 +2,71 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/jsondoc.h"
 #include "common/base/memory.h"
 #include "common/metrics/metrics.h"
 
-#define QUEUE 64 /* intervals a worker may be ahead; dense gradients keep workers within one step of each other */
+#define QUEUE 64 /* messages a worker may be ahead; dense gradients keep workers within one step of each other */
+#define SAVED_MAGIC 0x474f5250544c4d53u /* "SMLTPROG" */
+#define SAVED_VERSION 1
 
+/* What a worker sent and the others have not yet. */
 typedef struct queue {
     net_message_t messages[QUEUE];
     int64_t put, taken;
+    int64_t used; /* examples of the oldest message that were taken already */
+    int64_t next; /* step that its next message begins with, but for steps where it has no examples */
 } queue_t;
 
 struct progressive {
+    progressive_options_t o;
     FILE *file;
-    char *path;
-    net_t *net;
-    int workers;
-    lanes_t lanes;
-    queue_t *queues; /* [workers] */
-    int64_t *from;   /* [workers] examples of the current interval already taken */
-    int64_t step;    /* steps in complete intervals */
-    int64_t examples;
+    queue_t *queues;  /* [workers] */
+    int64_t step;     /* comes next: all examples of the steps before are here */
+    int64_t examples; /* in complete intervals */
     double loss_sum;
+    double seconds;   /* of the run before start_ns */
     int64_t start_ns;
+    /* The examples of the current interval. */
+    int64_t n;
     float *p;
     uint8_t *y;
     uint64_t *group;
     size_t p_cap, y_cap, group_cap;
 };
 
-status_t progressive_create(const char *path, net_t *net, int workers, const lanes_t *lanes, progressive_t **out)
+/* The head of what is saved; the examples of the current interval follow: p f32[n], group u64[n], y u8[n]. */
+typedef struct saved {
+    uint64_t magic;
+    int64_t version;
+    int64_t step, examples, n;
+    double loss_sum, seconds;
+} saved_t;
+
+static status_t open_lines(const progressive_options_t *options, const char *mode, progressive_t **out)
 {
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(options->path, mode);
     if (!file)
-        return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out", path);
+        return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out", options->path);
     progressive_t *p = MEM_NEW(progressive_t);
+    p->o = *options;
+    p->o.path = mem_strdup(options->path);
     p->file = file;
-    p->path = mem_strdup(path);
-    p->net = net;
-    p->workers = workers;
-    p->lanes = *lanes;
-    p->queues = MEM_ARRAY(queue_t, workers);
-    p->from = MEM_ARRAY(int64_t, workers);
-    p->start_ns = net_now_ns(net);
+    p->queues = MEM_ARRAY(queue_t, options->workers);
+    p->start_ns = net_now_ns(options->net);
     *out = p;
     return ST_OK;
+}
+
+status_t progressive_create(const progressive_options_t *options, progressive_t **out)
+{
+    ASSERT(options->interval > 0);
+    return open_lines(options, "w", out);
 }
 
 void progressive_destroy(progressive_t **progressive)
@@ -56,13 +74,12 @@ void progressive_destroy(progressive_t **progressive)
     progressive_t *p = *progressive;
     if (!p)
         return;
-    for (int w = 0; w < p->workers; w++)
+    for (int w = 0; w < p->o.workers; w++)
         while (p->queues[w].taken < p->queues[w].put)
-            net_release(p->net, &p->queues[w].messages[p->queues[w].taken++ % QUEUE]);
+            net_release(p->o.net, &p->queues[w].messages[p->queues[w].taken++ % QUEUE]);
     fclose(p->file);
-    mem_free(p->path);
+    mem_free((char *)p->o.path);
     mem_free(p->queues);
-    mem_free(p->from);
     mem_free(p->p);
     mem_free(p->y);
     mem_free(p->group);
@@ -70,35 +87,124 @@ void progressive_destroy(progressive_t **progressive)
     *progressive = NULL;
 }
 
-static int64_t worker_rows(const progressive_t *p, int64_t step, int worker)
+/* ---- save and resume ------------------------------------------------------------------------------------------------- */
+
+void *progressive_save(const progressive_t *p, int64_t now_ns, int64_t *bytes)
 {
-    int64_t rows = 0;
-    for (int lane = lanes_first(&p->lanes, worker, p->workers); lane < lanes_first(&p->lanes, worker + 1, p->workers); lane++)
-        rows += lanes_rows(&p->lanes, step, lane);
-    return rows;
+    const saved_t head = {
+        .magic = SAVED_MAGIC,
+        .version = SAVED_VERSION,
+        .step = p->step,
+        .examples = p->examples,
+        .n = p->n,
+        .loss_sum = p->loss_sum,
+        .seconds = p->seconds + (double)(now_ns - p->start_ns) * 1e-9,
+    };
+    const size_t n = (size_t)p->n;
+    *bytes = (int64_t)(sizeof head + n * (sizeof *p->p + sizeof *p->group + sizeof *p->y));
+    char *saved = MEM_ARRAY(char, *bytes), *at = saved;
+    memcpy(at, &head, sizeof head);
+    at += sizeof head;
+    if (n) {
+        memcpy(at, p->p, n * sizeof *p->p);
+        at += n * sizeof *p->p;
+        memcpy(at, p->group, n * sizeof *p->group);
+        at += n * sizeof *p->group;
+        memcpy(at, p->y, n * sizeof *p->y);
+    }
+    return saved;
 }
 
-/* Put one interval's examples into the order of the data: step after step, worker after worker. Returns the steps covered, or
- * -1 where the workers' parts do not describe the same steps. */
-static int64_t interleave(progressive_t *p, int64_t total)
+static int64_t positions_before(const lanes_t *lanes, int64_t step)
 {
-    int64_t done = 0, step = p->step;
-    memset(p->from, 0, sizeof *p->from * (size_t)p->workers);
-    while (done < total && step < lanes_steps(&p->lanes)) {
-        for (int w = 0; w < p->workers; w++) {
-            const net_message_t *m = &p->queues[w].messages[p->queues[w].taken % QUEUE];
-            int64_t n = worker_rows(p, step, w);
-            if (p->from[w] + n > m->header.count || done + n > total)
-                return -1;
-            memcpy(p->p + done, (const float *)m->frame[0].data + p->from[w], (size_t)n * sizeof *p->p);
-            memcpy(p->y + done, (const uint8_t *)m->frame[1].data + p->from[w], (size_t)n);
-            memcpy(p->group + done, (const uint64_t *)m->frame[2].data + p->from[w], (size_t)n * sizeof *p->group);
-            p->from[w] += n;
-            done += n;
-        }
-        step++;
+    return step * lanes->batch < lanes->total ? step * lanes->batch : lanes->total;
+}
+
+static status_t check_saved(const progressive_options_t *o, const void *saved, int64_t bytes, const char *where, saved_t *head)
+{
+    if (bytes < (int64_t)sizeof *head)
+        return FAIL(ST_CORRUPT, "%s: has %lld bytes, too few for progressive metrics", where, (long long)bytes);
+    memcpy(head, saved, sizeof *head);
+    if (head->magic != SAVED_MAGIC)
+        return FAIL(ST_CORRUPT, "%s: does not hold progressive metrics", where);
+    if (head->version != SAVED_VERSION)
+        return FAIL(ST_CORRUPT, "%s: has format %lld, this program reads %d; use the smelter that wrote it, or a newer one", where,
+                    (long long)head->version, SAVED_VERSION);
+    const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t), left = bytes - (int64_t)sizeof *head;
+    if (head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
+        head->n != left / each || head->examples != positions_before(&o->lanes, head->step) - head->n)
+        return FAIL(ST_CORRUPT, "%s: holds %lld and %lld examples before step %lld in %lld bytes, which do not fit the run", where,
+                    (long long)head->examples, (long long)head->n, (long long)head->step, (long long)bytes);
+    return ST_OK;
+}
+
+/* Leave the lines of steps up to `last` in the file; one that was cut off by a crash goes too. */
+static status_t keep_lines(const char *path, int64_t last)
+{
+    char *text = NULL, *to;
+    if (!file_exists(path))
+        return ST_OK;
+    TRY(file_read(path, &text, NULL));
+    to = text;
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        const char *key = strstr(line, "\"step\":");
+        if (!key || key > end || strtoll(key + strlen("\"step\":"), NULL, 10) > last)
+            continue;
+        memmove(to, line, (size_t)(end + 1 - line));
+        to += end + 1 - line;
     }
-    return done == total ? step - p->step : -1;
+    status_t status = file_write_atomic(path, text, (size_t)(to - text));
+    mem_free(text);
+    return status;
+}
+
+status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes, const char *where,
+                            progressive_t **out)
+{
+    saved_t head;
+    progressive_t *p = NULL;
+    TRY(check_saved(options, saved, bytes, where, &head));
+    TRY(keep_lines(options->path, head.step));
+    TRY(open_lines(options, "a", &p));
+    p->step = head.step;
+    p->examples = head.examples;
+    p->loss_sum = head.loss_sum;
+    p->seconds = head.seconds;
+    p->n = head.n;
+    for (int w = 0; w < options->workers; w++)
+        p->queues[w].next = head.step;
+    const size_t n = (size_t)head.n;
+    const char *at = (const char *)saved + sizeof head;
+    MEM_GROW(p->p, p->p_cap, n);
+    MEM_GROW(p->y, p->y_cap, n);
+    MEM_GROW(p->group, p->group_cap, n);
+    if (n) {
+        memcpy(p->p, at, n * sizeof *p->p);
+        at += n * sizeof *p->p;
+        memcpy(p->group, at, n * sizeof *p->group);
+        at += n * sizeof *p->group;
+        memcpy(p->y, at, n * sizeof *p->y);
+    }
+    *out = p;
+    return ST_OK;
+}
+
+status_t progressive_sync(progressive_t *p)
+{
+    if (fflush(p->file) == 0 && fdatasync(fileno(p->file)) == 0)
+        return ST_OK;
+    return FAIL(ST_SYSTEM, "%s: cannot be synced: %m; is the disk full?", p->o.path);
+}
+
+/* ---- examples -------------------------------------------------------------------------------------------------------- */
+
+static int64_t worker_rows(const progressive_t *p, int64_t step, int worker)
+{
+    const lanes_t *lanes = &p->o.lanes;
+    int64_t rows = 0;
+    for (int lane = lanes_first(lanes, worker, p->o.workers); lane < lanes_first(lanes, worker + 1, p->o.workers); lane++)
+        rows += lanes_rows(lanes, step, lane);
+    return rows;
 }
 
 /* A dataset without a query column has 0 for every example; the key of a query is a hash. */
@@ -110,11 +216,14 @@ static bool has_queries(const uint64_t *group, int64_t n)
     return false;
 }
 
-static status_t write_line(progressive_t *p, int64_t n, double seconds)
+/* The line of the interval that ends before the next step. */
+static status_t write_line(progressive_t *p, int64_t now_ns)
 {
+    const int64_t n = p->n;
     double logloss = metrics_logloss(p->p, p->y, n);
     p->loss_sum += logloss * (double)n;
     p->examples += n;
+    p->n = 0;
     jsondoc_t *doc = jsondoc_object();
     jsondoc_put_integer(doc, "step", p->step);
     jsondoc_put_integer(doc, "examples", p->examples);
@@ -123,56 +232,95 @@ static status_t write_line(progressive_t *p, int64_t n, double seconds)
     jsondoc_put_number(doc, "pqauc_loss", has_queries(p->group, n) ? metrics_pqauc_loss(p->p, p->y, p->group, n, NULL) : NAN);
     jsondoc_put_number(doc, "calibration", metrics_calibration(p->p, p->y, n));
     jsondoc_put_number(doc, "progressive_logloss", progressive_logloss(p));
-    jsondoc_put_number(doc, "seconds", seconds);
+    jsondoc_put_number(doc, "seconds", p->seconds + (double)(now_ns - p->start_ns) * 1e-9);
     char *text = jsondoc_text(doc, false);
     jsondoc_destroy(&doc);
     bool good = fputs(text, p->file) >= 0 && fflush(p->file) == 0;
     mem_free(text);
-    return good ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %m; is the disk full?", p->path);
+    return good ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %m; is the disk full?", p->o.path);
 }
 
-/* Write the line of the oldest interval where every worker's part is here. */
-static status_t complete(progressive_t *p, int64_t now_ns, bool *more)
+/* Are all examples of the next step here? */
+static bool is_complete(const progressive_t *p)
 {
-    int64_t total = 0;
-    *more = false;
-    for (int w = 0; w < p->workers; w++) {
-        if (p->queues[w].taken == p->queues[w].put)
-            return ST_OK;
-        total += p->queues[w].messages[p->queues[w].taken % QUEUE].header.count;
+    if (p->step == lanes_steps(&p->o.lanes))
+        return false;
+    for (int w = 0; w < p->o.workers; w++)
+        if (p->queues[w].next <= p->step && worker_rows(p, p->step, w))
+            return false;
+    return true;
+}
+
+/* Put the examples of the next step behind those of the interval, in the order of the data: worker after worker. */
+static void merge_step(progressive_t *p)
+{
+    const size_t total = (size_t)(p->n + lanes_step_rows(&p->o.lanes, p->step));
+    MEM_GROW(p->p, p->p_cap, total);
+    MEM_GROW(p->y, p->y_cap, total);
+    MEM_GROW(p->group, p->group_cap, total);
+    for (int w = 0; w < p->o.workers; w++) {
+        const int64_t rows = worker_rows(p, p->step, w);
+        queue_t *queue = &p->queues[w];
+        net_message_t *m = &queue->messages[queue->taken % QUEUE];
+        if (rows == 0)
+            continue;
+        memcpy(p->p + p->n, (const float *)m->frame[0].data + queue->used, (size_t)rows * sizeof *p->p);
+        memcpy(p->y + p->n, (const uint8_t *)m->frame[1].data + queue->used, (size_t)rows);
+        memcpy(p->group + p->n, (const uint64_t *)m->frame[2].data + queue->used, (size_t)rows * sizeof *p->group);
+        p->n += rows;
+        queue->used += rows;
+        if (queue->used == m->header.count) {
+            net_release(p->o.net, m);
+            queue->taken++;
+            queue->used = 0;
+        }
     }
-    MEM_GROW(p->p, p->p_cap, (size_t)total);
-    MEM_GROW(p->y, p->y_cap, (size_t)total);
-    MEM_GROW(p->group, p->group_cap, (size_t)total);
-    int64_t steps = interleave(p, total);
-    if (steps < 0)
-        return FAIL(ST_MESSAGE, "the workers' progressive predictions after step %lld do not cover the same examples", (long long)p->step);
-    for (int w = 0; w < p->workers; w++)
-        net_release(p->net, &p->queues[w].messages[p->queues[w].taken++ % QUEUE]);
-    p->step += steps;
-    *more = true;
-    return total ? write_line(p, total, (double)(now_ns - p->start_ns) * 1e-9) : ST_OK;
+    p->step++;
+}
+
+/* The step after those that `count` examples of a worker from step `first` on fill; -1 where they end within one, or after the run. */
+static int64_t steps_filled(const progressive_t *p, int worker, int64_t first, int64_t count)
+{
+    int64_t step = first;
+    for (int64_t left = count; left > 0; step++) {
+        const int64_t rows = step < lanes_steps(&p->o.lanes) ? worker_rows(p, step, worker) : 0;
+        if (rows == 0 || rows > left)
+            return -1;
+        left -= rows;
+    }
+    return step;
 }
 
 status_t progressive_put(progressive_t *p, int worker, net_message_t *message, int64_t now_ns)
 {
     queue_t *queue = &p->queues[worker];
-    const wire_header_t *h = &message->header;
-    if (queue->put - queue->taken == QUEUE || message->frame[0].bytes != h->count * 4 || message->frame[1].bytes != h->count ||
-        message->frame[2].bytes != h->count * 8) {
-        net_release(p->net, message);
-        return FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
+    const wire_header_t h = message->header;
+    status_t status = ST_OK;
+    int64_t next = -1;
+    if (queue->put - queue->taken == QUEUE || message->frame[0].bytes != h.count * 4 || message->frame[1].bytes != h.count ||
+        message->frame[2].bytes != h.count * 8)
+        status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
+    else if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
+        status = FAIL(ST_MESSAGE, "worker %d sent %lld progressive predictions from step %lld on, which are not those of whole steps from "
+                                  "step %lld on",
+                      worker, (long long)h.count, (long long)h.step, (long long)queue->next);
+    if (status != ST_OK || h.count == 0) {
+        net_release(p->o.net, message);
+        return status;
     }
     queue->messages[queue->put++ % QUEUE] = *message;
-    bool more = true;
-    while (more)
-        TRY(complete(p, now_ns, &more));
+    queue->next = next;
+    while (is_complete(p)) {
+        merge_step(p);
+        if (p->step % p->o.interval == 0 || p->step == lanes_steps(&p->o.lanes))
+            TRY(write_line(p, now_ns));
+    }
     return ST_OK;
 }
 
 int64_t progressive_examples(const progressive_t *progressive)
 {
-    return progressive->examples;
+    return progressive->examples + progressive->n;
 }
 
 int64_t progressive_steps(const progressive_t *progressive)

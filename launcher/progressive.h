@@ -1,7 +1,9 @@
 /* progressive.h - progressive validation: predictions of training examples, made before they were learned, as they come from the
  * workers; one line of metrics.jsonl per interval.
  *
- * Examples are put back into the order of the training data, so the numbers do not depend on the number of workers.          */
+ * Examples are put back into the order of the training data, step by step, so the numbers depend neither on the number of workers
+ * nor on how they cut the run into messages. For a checkpoint what is known before a step is saved, the examples of the interval
+ * that has just begun among it, so that the lines of a run that was resumed are those of one that never stopped.               */
 #ifndef SMELTER_PROGRESSIVE_H
 #define SMELTER_PROGRESSIVE_H
 
@@ -10,16 +12,37 @@
 
 typedef struct progressive progressive_t;
 
-/* progressive_create - lines go to `path` (replaced).  **owned**; progressive_destroy closes the file. */
-WARN_UNUSED status_t progressive_create(const char *path, net_t *net, int workers, const lanes_t *lanes, progressive_t **out);
+typedef struct progressive_options {
+    const char *path; /* of the lines; copied */
+    net_t *net;       /* borrowed */
+    int workers;      /* that report */
+    lanes_t lanes;
+    int64_t interval; /* steps from line to line: lanes_interval */
+} progressive_options_t;
+
+/* progressive_create - the file of the lines is replaced.  **owned**; progressive_destroy closes the file. */
+WARN_UNUSED status_t progressive_create(const progressive_options_t *options, progressive_t **out);
+
+/* progressive_resume - go on from what progressive_save gave, in a run with any number of workers. Lines of steps after the save,
+ * and one that was cut off, leave the file.
+ * where   names the origin of `saved` in errors
+ * ST_CORRUPT: not what progressive_save gives for this run. */
+WARN_UNUSED status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes, const char *where,
+                                        progressive_t **out);
 void progressive_destroy(progressive_t **progressive);
 
-/* progressive_put - take over a PROGRESS message of `worker`; writes the lines of all intervals that are complete.
- * ST_MESSAGE where it does not fit the run. */
+/* progressive_put - take over a PROGRESS message of `worker`: its examples of whole steps, the first one `step` in the header.
+ * Writes the lines of all intervals that are complete.  ST_MESSAGE where it does not fit the run. */
 WARN_UNUSED status_t progressive_put(progressive_t *progressive, int worker, net_message_t *message, int64_t now_ns);
 
-int64_t progressive_examples(const progressive_t *progressive); /* in all complete intervals */
-int64_t progressive_steps(const progressive_t *progressive);
-double progressive_logloss(const progressive_t *progressive);   /* mean over them; NaN before the first */
+int64_t progressive_steps(const progressive_t *progressive);    /* of which all examples are here */
+int64_t progressive_examples(const progressive_t *progressive); /* of these steps */
+double progressive_logloss(const progressive_t *progressive);   /* mean over complete intervals; NaN before the first */
+
+/* progressive_save - what is known before step progressive_steps, **owned** (mem_free), and how long it is. */
+void *progressive_save(const progressive_t *progressive, int64_t now_ns, int64_t *bytes);
+
+/* progressive_sync - return when the lines written so far survive a power cut. */
+WARN_UNUSED status_t progressive_sync(progressive_t *progressive);
 
 #endif

@@ -48,6 +48,15 @@ static inline int64_t lanes_rows(const lanes_t *l, int64_t step, int lane)
     return left < 0 ? 0 : left < size ? left : size;
 }
 
+/* Steps from one line of metrics.jsonl to the next: train.report_steps, or fewer, so that nobody keeps the predictions of more than
+ * LANES_INTERVAL_EXAMPLES examples. */
+#define LANES_INTERVAL_EXAMPLES (1 << 21)
+static inline int64_t lanes_interval(const lanes_t *l, int64_t report_steps)
+{
+    const int64_t most = LANES_INTERVAL_EXAMPLES / l->batch;
+    return most < 1 ? 1 : most < report_steps ? most : report_steps;
+}
+
 /* First lane of a worker; the lanes of worker w end where those of w + 1 begin. */
 static inline int lanes_first(const lanes_t *l, int worker, int workers)
 {

@@ -19,7 +19,6 @@
 #include "worker/teacher.h"
 
 #define CLIPPED_HIGH 0.1 /* share of a layer's values; well above what normalisation leaves outside the usual clip */
-#define PROGRESS_EXAMPLES (1 << 21) /* most examples of the global batches of one PROGRESS message */
 
 typedef struct worker {
     worker_options_t o;
@@ -197,8 +196,7 @@ static status_t record(worker_t *w, const batch_t *batch, bool last)
 {
     if (w->reports)
         keep_predictions(w, batch);
-    int64_t interval = PROGRESS_EXAMPLES / w->lanes.batch;
-    interval = interval < 1 ? 1 : interval < w->config->train.report_steps ? interval : w->config->train.report_steps;
+    const int64_t interval = lanes_interval(&w->lanes, w->config->train.report_steps);
     if (!last && (batch->step + 1) % interval)
         return ST_OK;
     watch_clipping(w, batch->step);

@@ -57,6 +57,7 @@ typedef struct message_prepared {
     int64_t bytes;   /* of the delta file */
     uint64_t checksum_low, checksum_high; /* of the delta file */
     double seconds;  /* from the cut to durable */
+    double cpu_seconds; /* of the process since BEGIN; 0 from shards that are not their server's first */
 } message_prepared_t;
 
 /* TRAINED, CUT, EVALUATED, LOADED, FLUSHED: what a rank has done in this run. */

@@ -1,6 +1,7 @@
-/* test_progressive - "examples are put back into the order of the training data, so the numbers do not depend on the number
- * of workers" (launcher/progressive.h): the same lines, byte for byte, from 1, 2 and 4 workers with their messages in any
- * order, and messages that do not fit the run are errors. */
+/* test_progressive - "examples are put back into the order of the training data, so the numbers depend neither on the number of
+ * workers nor on how they cut the run into messages" and "the lines of a run that was resumed are those of one that never stopped"
+ * (launcher/progressive.h): the same lines, byte for byte, from 1 to 4 workers with their messages cut anywhere and in any
+ * order, saved and resumed before any step with other workers; and what does not fit the run is an error. */
 #include "launcher/progressive.h"
 
 #include <math.h>
@@ -61,16 +62,26 @@ typedef struct fixture {
     const char *path;
 } fixture_t;
 
-static void setup(fixture_t *f, const truth_t *t, int workers, uint64_t seed)
+static void connect_all(fixture_t *f, int workers, uint64_t seed)
 {
-    *f =
-        (fixture_t){.world = net_sim_world_create(seed, 5), .workers = workers, .path = test_path("metrics-%d.jsonl", workers)};
+    *f = (fixture_t){.world = net_sim_world_create(seed, 5), .workers = workers, .path = test_path("metrics.jsonl")};
     f->net = net_sim_attach(f->world, 0);
     for (int w = 0; w < workers; w++) {
         f->worker[w] = net_sim_attach(f->world, w + 1);
         net_sim_dial(f->worker[w], 0, f->net);
     }
-    assert_int_equal(progressive_create(f->path, f->net, workers, &t->lanes, &f->progressive), ST_OK);
+}
+
+static progressive_options_t options_of(const fixture_t *f, const truth_t *t, int64_t interval)
+{
+    return (progressive_options_t){f->path, f->net, f->workers, t->lanes, interval};
+}
+
+static void setup(fixture_t *f, const truth_t *t, int workers, int64_t interval, uint64_t seed)
+{
+    connect_all(f, workers, seed);
+    const progressive_options_t options = options_of(f, t, interval);
+    assert_int_equal(progressive_create(&options, &f->progressive), ST_OK);
     assert_true(isnan(progressive_logloss(f->progressive)));
 }
 
@@ -84,10 +95,10 @@ static void teardown(fixture_t *f)
     net_sim_world_destroy(&f->world);
 }
 
-static void post(fixture_t *f, int worker, int64_t count, const float *p, const uint8_t *y, const uint64_t *group,
+static void post(fixture_t *f, int worker, int64_t step, int64_t count, const float *p, const uint8_t *y, const uint64_t *group,
                  int64_t groups)
 {
-    const wire_header_t header = wire_header(WIRE_PROGRESS, 1, 0, 0, 0, count);
+    const wire_header_t header = wire_header(WIRE_PROGRESS, 1, 0, 0, step, count);
     const wire_frame_t frames[] = {{p, count * 4}, {y, count}, {group, groups * 8}};
     assert_int_equal(net_send(f->worker[worker], 0, &header, frames, 3), ST_OK);
 }
@@ -98,7 +109,7 @@ static void post_part(fixture_t *f, const truth_t *t, int worker, int64_t from, 
     static uint8_t y[MOST];
     static uint64_t group[MOST];
     const int64_t n = part_of(t, worker, f->workers, from, to, p, y, group);
-    post(f, worker, n, p, y, group, n);
+    post(f, worker, from, n, p, y, group, n);
 }
 
 /* Take every message there is; the status of the first that was not taken. */
@@ -110,16 +121,24 @@ static status_t take_all(fixture_t *f)
     return ST_OK;
 }
 
+/* Send the steps [from, to) in messages: of every worker at once, or cut anywhere where `cut` is not 0. */
+static void post_steps(fixture_t *f, const truth_t *t, int64_t from, int64_t to, uint64_t cut)
+{
+    for (int w = f->workers - 1; w >= 0; w--)
+        for (int64_t at = from, end; at < to; at = end) {
+            end = cut ? at + 1 + (int64_t)(rng_u64(cut, (uint64_t)w, (uint64_t)at) % 5) : to;
+            post_part(f, t, w, at, end < to ? end : to);
+        }
+}
+
 /* The whole run in intervals; the lines written, **owned**. */
-static char *lines_of(const truth_t *t, int workers, int64_t interval, uint64_t seed)
+static char *lines_of(const truth_t *t, int workers, int64_t interval, uint64_t seed, uint64_t cut)
 {
     fixture_t f;
-    setup(&f, t, workers, seed);
+    setup(&f, t, workers, interval, seed);
     const int64_t steps = lanes_steps(&t->lanes);
     for (int64_t from = 0; from < steps; from += interval) {
-        const int64_t to = from + interval < steps ? from + interval : steps;
-        for (int w = workers - 1; w >= 0; w--)
-            post_part(&f, t, w, from, to);
+        post_steps(&f, t, from, from + interval < steps ? from + interval : steps, cut);
         if (seed % 2) /* else all intervals are on their way together */
             assert_int_equal(take_all(&f), ST_OK);
     }
@@ -129,8 +148,7 @@ static char *lines_of(const truth_t *t, int workers, int64_t interval, uint64_t 
     assert_float_equal(progressive_logloss(f.progressive), metrics_logloss(t->p, t->y, t->lanes.total), 1e-12);
     teardown(&f);
     char *text;
-    size_t bytes;
-    assert_int_equal(file_read(test_path("metrics-%d.jsonl", workers), &text, &bytes), ST_OK);
+    assert_int_equal(file_read(test_path("metrics.jsonl"), &text, NULL), ST_OK);
     return text;
 }
 
@@ -177,16 +195,98 @@ static void test_lines_do_not_depend_on_the_workers(void **state)
     test_dir();
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) { /* batch, total, lanes, interval */
         const truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
-        char *one = lines_of(&t, 1, shapes[i][3], 0);
+        char *one = lines_of(&t, 1, shapes[i][3], 0, 0);
         check_lines(&t, shapes[i][3], one);
-        for (int workers = 2; workers <= 4; workers++)
+        for (int workers = 1; workers <= 4; workers++)
             for (uint64_t seed = 0; seed < 6; seed++) {
-                char *more = lines_of(&t, workers, shapes[i][3], seed);
+                char *more = lines_of(&t, workers, shapes[i][3], seed, seed / 2);
                 assert_string_equal(more, one);
                 mem_free(more);
             }
         mem_free(one);
     }
+}
+
+/* The run with a save before step `cut`, a crash some steps later in the middle of a line, and a resume with other workers. */
+static void check_resume(const truth_t *t, int64_t interval, int64_t cut, int before, int after, const char *expected)
+{
+    fixture_t f;
+    const int64_t steps = lanes_steps(&t->lanes), lost = cut + 2 * interval < steps ? cut + 2 * interval : steps;
+    setup(&f, t, before, interval, 1);
+    post_steps(&f, t, 0, cut, 1);
+    assert_int_equal(take_all(&f), ST_OK);
+    assert_int_equal(progressive_steps(f.progressive), cut);
+    int64_t bytes;
+    void *saved = progressive_save(f.progressive, 0, &bytes);
+    assert_int_equal(progressive_sync(f.progressive), ST_OK);
+    post_steps(&f, t, cut, lost, 0);
+    assert_int_equal(take_all(&f), ST_OK);
+    teardown(&f);
+    FILE *file = fopen(test_path("metrics.jsonl"), "a");
+    fputs("{\"step\": 1", file);
+    fclose(file);
+
+    connect_all(&f, after, 2);
+    const progressive_options_t options = options_of(&f, t, interval);
+    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &f.progressive), ST_OK);
+    assert_int_equal(progressive_steps(f.progressive), cut);
+    assert_int_equal(progressive_examples(f.progressive), cut * t->lanes.batch < t->lanes.total ? cut * t->lanes.batch : t->lanes.total);
+    post_steps(&f, t, cut, steps, 2);
+    assert_int_equal(take_all(&f), ST_OK);
+    assert_float_equal(progressive_logloss(f.progressive), metrics_logloss(t->p, t->y, t->lanes.total), 1e-12);
+    teardown(&f);
+    mem_free(saved);
+    char *text;
+    assert_int_equal(file_read(test_path("metrics.jsonl"), &text, NULL), ST_OK);
+    assert_string_equal(text, expected);
+    mem_free(text);
+}
+
+static void test_a_resumed_run_has_the_lines_of_one_that_never_stopped(void **state)
+{
+    (void)state;
+    static const int64_t shapes[][4] = {{32, 1000, 4, 5}, {8, 101, 8, 3}, {64, 70, 4, 1}}; /* batch, total, lanes, interval */
+    test_dir();
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
+        char *expected = lines_of(&t, 1, shapes[i][3], 0, 0);
+        for (int64_t cut = 0; cut < lanes_steps(&t.lanes); cut++)
+            for (int after = 1; after <= 4; after += after)
+                check_resume(&t, shapes[i][3], cut, 2, after, expected);
+        mem_free(expected);
+    }
+}
+
+static void test_saves_that_do_not_fit(void **state)
+{
+    (void)state;
+    test_dir();
+    const truth_t t = make_truth(32, 320, 4, 9), shorter = make_truth(32, 64, 4, 9);
+    fixture_t f;
+    progressive_t *none = NULL;
+    int64_t bytes;
+    setup(&f, &t, 1, 4, 1);
+    post_part(&f, &t, 0, 0, 6);
+    assert_int_equal(take_all(&f), ST_OK);
+    char *saved = progressive_save(f.progressive, 0, &bytes);
+    const progressive_options_t options = options_of(&f, &t, 4), other = options_of(&f, &shorter, 4);
+    catch_start();
+    assert_int_equal(progressive_resume(&options, saved, 10, "progress.bin", &none), ST_CORRUPT);
+    assert_caught("progress.bin: has 10 bytes, too few for progressive metrics");
+    assert_int_equal(progressive_resume(&options, saved, bytes - 1, "progress.bin", &none), ST_CORRUPT);
+    assert_caught("progress.bin: holds 128 and 64 examples before step 6 in");
+    assert_int_equal(progressive_resume(&other, saved, bytes, "progress.bin", &none), ST_CORRUPT);
+    assert_caught("which do not fit the run");
+    saved[8] = 2;
+    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
+    assert_caught("progress.bin: has format 2, this program reads 1; use the smelter that wrote it, or a newer one");
+    saved[0] ^= 1;
+    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
+    assert_caught("progress.bin: does not hold progressive metrics");
+    catch_stop();
+    assert_null(none);
+    mem_free(saved);
+    teardown(&f);
 }
 
 static void test_messages_that_do_not_fit(void **state)
@@ -197,46 +297,46 @@ static void test_messages_that_do_not_fit(void **state)
     fixture_t f;
     catch_start();
 
-    setup(&f, &t, 2, 1); /* workers that cut the run differently */
-    post_part(&f, &t, 0, 0, 3);
-    post_part(&f, &t, 1, 0, 4);
-    assert_int_equal(take_all(&f), ST_MESSAGE);
-    assert_caught("the workers' progressive predictions after step 0 do not cover the same examples");
-    assert_int_equal(progressive_steps(f.progressive), 0);
-    teardown(&f);
-
-    setup(&f, &t, 2, 1); /* half a step; and the interval before it stands */
+    setup(&f, &t, 2, 2, 1); /* half a step; and the interval before it stands */
     for (int w = 0; w < 2; w++)
         post_part(&f, &t, w, 0, 2);
-    for (int w = 0; w < 2; w++)
-        post(&f, w, 8, t.p, t.y, t.group, 8);
+    post(&f, 0, 2, 8, t.p, t.y, t.group, 8);
     assert_int_equal(take_all(&f), ST_MESSAGE);
-    assert_caught("the workers' progressive predictions after step 2 do not cover the same examples");
+    assert_caught("worker 0 sent 8 progressive predictions from step 2 on, which are not those of whole steps from step 2 on");
     assert_int_equal(progressive_steps(f.progressive), 2);
     teardown(&f);
 
-    setup(&f, &t, 1, 1); /* more than the run has */
-    for (int i = 0; i < 2; i++)
-        post_part(&f, &t, 0, 0, 10);
+    setup(&f, &t, 1, 4, 1); /* the same steps twice */
+    post_part(&f, &t, 0, 0, 4);
+    post_part(&f, &t, 0, 0, 4);
     assert_int_equal(take_all(&f), ST_MESSAGE);
-    assert_caught("after step 10 do not cover");
+    assert_caught("worker 0 sent 128 progressive predictions from step 0 on, which are not those of whole steps from step 4 on");
     teardown(&f);
 
-    setup(&f, &t, 1, 1); /* no groups */
-    post(&f, 0, 32, t.p, t.y, t.group, 0);
+    setup(&f, &t, 1, 4, 1); /* more than the run has */
+    post_part(&f, &t, 0, 0, 10);
+    post(&f, 0, 10, 32, t.p, t.y, t.group, 32);
+    assert_int_equal(take_all(&f), ST_MESSAGE);
+    assert_caught("from step 10 on, which are not those of whole steps from step 10 on");
+    teardown(&f);
+
+    setup(&f, &t, 1, 4, 1); /* no groups */
+    post(&f, 0, 0, 32, t.p, t.y, t.group, 0);
     assert_int_equal(take_all(&f), ST_MESSAGE);
     assert_caught("worker 0 sent progressive predictions that are malformed or too far ahead");
     teardown(&f);
 
-    setup(&f, &t, 2, 1); /* one worker talks and the other never does */
+    const truth_t longer = make_truth(4, 400, 4, 9);
+    setup(&f, &longer, 2, 4, 1); /* one worker talks and the other never does */
     for (int i = 0; i < 65; i++)
-        post_part(&f, &t, 1, 0, 1);
+        post_part(&f, &longer, 1, i, i + 1);
     assert_int_equal(take_all(&f), ST_MESSAGE);
     assert_caught("worker 1 sent progressive predictions that are malformed or too far ahead");
     teardown(&f);
 
     progressive_t *none = NULL;
-    assert_int_equal(progressive_create("/nowhere/metrics.jsonl", NULL, 1, &t.lanes, &none), ST_INPUT);
+    const progressive_options_t nowhere = {.path = "/nowhere/metrics.jsonl", .lanes = t.lanes, .workers = 1, .interval = 1};
+    assert_int_equal(progressive_create(&nowhere, &none), ST_INPUT);
     catch_stop();
     assert_caught("/nowhere/metrics.jsonl: cannot be written");
     assert_null(none);
@@ -247,6 +347,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_do_not_depend_on_the_workers),
+        cmocka_unit_test(test_a_resumed_run_has_the_lines_of_one_that_never_stopped),
+        cmocka_unit_test(test_saves_that_do_not_fit),
         cmocka_unit_test(test_messages_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
