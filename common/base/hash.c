@@ -4,17 +4,61 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "common/base/memory.h"
+
 uint64_t hash64(const void *data, size_t bytes, uint64_t seed)
 {
     return XXH3_64bits_withSeed(data, bytes, seed);
 }
 
+struct hash_stream {
+    XXH3_state_t state; /* wants 64-byte alignment, which memory blocks have */
+};
+
+hash_stream_t *hash_stream_create(void)
+{
+    hash_stream_t *stream = MEM_NEW(hash_stream_t);
+    XXH3_128bits_reset(&stream->state);
+    return stream;
+}
+
+void hash_stream_destroy(hash_stream_t **stream)
+{
+    mem_free(*stream);
+    *stream = NULL;
+}
+
+void hash_stream_add(hash_stream_t *stream, const void *data, size_t bytes)
+{
+    XXH3_128bits_update(&stream->state, data, bytes);
+}
+
+void hash_stream_value(const hash_stream_t *stream, uint64_t *low, uint64_t *high)
+{
+    XXH128_hash_t h = XXH3_128bits_digest(&stream->state);
+    *low = h.low64;
+    *high = h.high64;
+}
+
+static XXH128_hash_t hash_element(const void *head, size_t head_bytes, const void *data, size_t bytes)
+{
+    return XXH3_128bits_withSeed(data, bytes, XXH3_64bits(head, head_bytes));
+}
+
 void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes)
 {
-    XXH128_hash_t h = XXH3_128bits_withSeed(data, bytes, XXH3_64bits(head, head_bytes));
+    XXH128_hash_t h = hash_element(head, head_bytes, data, bytes);
     digest->low += h.low64;
     digest->high += h.high64;
     digest->elements++;
+}
+
+void hash_digest_remove(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes)
+{
+    XXH128_hash_t h = hash_element(head, head_bytes, data, bytes);
+    digest->low -= h.low64;
+    digest->high -= h.high64;
+    digest->elements--;
 }
 
 void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from)

@@ -25,6 +25,13 @@ static inline uint32_t hash_slot(uint64_t key)
     return (uint32_t)(hash_mix(key) >> 54);
 }
 
+/* The 128-bit XXH3 of a byte string that comes in pieces; how it is cut into pieces does not matter. */
+typedef struct hash_stream hash_stream_t;
+hash_stream_t *hash_stream_create(void); /* **owned**; cannot fail */
+void hash_stream_destroy(hash_stream_t **stream);
+void hash_stream_add(hash_stream_t *stream, const void *data, size_t bytes);
+void hash_stream_value(const hash_stream_t *stream, uint64_t *low, uint64_t *high); /* of what was added so far */
+
 /* A digest over a set: each element is hashed to 128 bits and the hashes are summed, so the order of elements and the
  * way they are spread over shards do not matter. */
 typedef struct hash_digest {
@@ -34,6 +41,8 @@ typedef struct hash_digest {
 
 void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes);
 void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from);
+/* hash_digest_remove - take an element out that was added before. */
+void hash_digest_remove(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes);
 /* hash_digest_text - 32 hex digits and a NUL. */
 void hash_digest_text(const hash_digest_t *digest, char text[33]);
 
