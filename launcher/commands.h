@@ -17,6 +17,7 @@ WARN_UNUSED status_t command_tune(const options_t *options);
 WARN_UNUSED status_t command_figures(const options_t *options);
 WARN_UNUSED status_t command_inspect(const options_t *options);
 WARN_UNUSED status_t command_digest(const options_t *options);
+WARN_UNUSED status_t command_diff(const options_t *options);
 WARN_UNUSED status_t command_version(const options_t *options);
 WARN_UNUSED status_t command_config_reference(const options_t *options);
 

@@ -29,6 +29,9 @@ static const command_t commands[] = {
      "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},
     {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)", " rows ", "", command_inspect},
     {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "", command_digest},
+    {"diff", "RUN_A RUN_B", "say at which step, table and slot two runs part", " deep ",
+     "Compares the digests of single steps in metrics.jsonl (determinism sync and invariant). The exit code is 0 where all steps are\n"
+     "equal and 1 where they part. --deep looks the first row that differs up in what the runs have stored.", command_diff},
     {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " ", "", command_config_reference},
     {"version", "", "show version, libraries and matrix kernels", " ", "", command_version},
 };

@@ -23,6 +23,7 @@ static const option_line_t option_lines[] = {
     {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
     {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
+    {"deep", NULL, OPTION_FLAG, offsetof(options_t, deep), "look up the first row that differs, too"},
     {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},
 };
 #define OPTION_LINES (int)(sizeof option_lines / sizeof *option_lines)

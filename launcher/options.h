@@ -21,6 +21,7 @@ typedef struct options {
     const char *tolerance;         /* --tolerance */
     const char *split;             /* --split */
     bool no_compress;              /* --no-compress */
+    bool deep;                     /* --deep */
     char **argv;                   /* the whole command line, for mpirun */
 } options_t;
 

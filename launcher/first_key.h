@@ -1,0 +1,32 @@
+/* first_key.h - the first row in which two runs differ, by what they have stored. */
+#ifndef SMELTER_FIRST_KEY_H
+#define SMELTER_FIRST_KEY_H
+
+#include <stdbool.h>
+
+#include "common/base/status.h"
+
+/* Which rows are looked at. */
+typedef struct key_range {
+    uint32_t table;
+    int first_slot, last_slot;
+} key_range_t;
+
+typedef struct stored_row {
+    bool is_there;
+    uint32_t version, count;
+    double norm; /* of the weights and the optimizer state together */
+} stored_row_t;
+
+typedef struct first_key {
+    int64_t rows, different; /* rows looked at, of either run, and how many of them differ */
+    uint64_t key;            /* of the first that does, by slot and key */
+    stored_row_t a, b;
+} first_key_t;
+
+/* first_key_find - compare the stored rows of two runs in one table and a range of slots; found where ->different > 0.
+ * shards_a, shards_b: stores of the runs.  ST_INPUT, ST_CORRUPT: a store is not there, or damaged. */
+WARN_UNUSED status_t first_key_find(const char *run_a, int shards_a, const char *run_b, int shards_b, const key_range_t *range,
+                                    first_key_t *out);
+
+#endif
