@@ -36,8 +36,8 @@ static void backward(float *dx, const float *dy, const float *x, int64_t n, cons
     if (clip > beta * MARGIN) {
 #pragma GCC ivdep
         for (int64_t i = 0; i < n; i++) {
-            const float slope = clamp((x[i] + beta) * twice, zero, one);
-            dx[i] = x[i] >= clip ? 0.0f : dy[i] * slope;
+            const float passed = dy[i] * clamp((x[i] + beta) * twice, zero, one);
+            dx[i] = x[i] >= clip ? 0.0f : passed;
         }
     } else {
 #pragma GCC ivdep

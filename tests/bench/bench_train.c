@@ -3,11 +3,12 @@
  *     toy       the paper's toy net, one worker, one server, batches of 1,024: seconds of a training step, beside the seconds of
  *               its bare matrix products, which are measured before and after every run
  *     workers   CPU-seconds of all ranks per example for 1, 2 and 4 workers
+ *     ensemble  examples/s of a single network, of three such networks, and of three with its parameters in all
  *     kuairand  examples/s of configs/kuairand.yaml, its base variant (a single ReLU network)
  *
  * Prints `name value` lines: medians of several runs, taken in turns.
  *
- * usage: bench_train SMELTER SCRATCH toy|workers|kuairand */
+ * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #define TOY_PRODUCTS 8 /* steps of bare products between two runs */
 #define WORKERS_BATCH 1024
 #define WORKERS_RUNS 3
+#define ENSEMBLE_RUNS 3 /* as in tests/bench/ensemble.yaml */
 #define KUAIRAND_RUNS 3
 #define SETS 4 /* --set arguments of a run, at most */
 
@@ -38,12 +40,10 @@ static void become(const char *program, const char *const *arguments)
     _exit(127);
 }
 
-/* Train `config` with up to SETS overrides into a folder of its own; the manifest is **owned**. */
-static status_t train(bench_t *b, const char *config, const char *const *sets, int n, manifest_t *out)
+/* Run a command on `config` with up to SETS overrides. */
+static status_t run(bench_t *b, const char *command, const char *config, const char *folder, const char *const *sets, int n)
 {
-    char folder[512];
-    snprintf(folder, sizeof folder, "%s/%s-%d", b->scratch, b->part, b->runs++);
-    const char *arguments[5 + 2 * SETS + 1] = {b->smelter, "train", config, "--out", folder};
+    const char *arguments[5 + 2 * SETS + 1] = {b->smelter, command, config, "--out", folder};
     ASSERT(n <= SETS);
     for (int i = 0; i < n; i++) {
         arguments[5 + 2 * i] = "--set";
@@ -54,10 +54,25 @@ static status_t train(bench_t *b, const char *config, const char *const *sets, i
         become(b->smelter, arguments);
     int end = 0;
     if (child < 0 || waitpid(child, &end, 0) != child || end != 0)
-        return FAIL(ST_PEER, "%s train %s failed", b->smelter, config);
+        return FAIL(ST_PEER, "%s %s %s failed", b->smelter, command, config);
+    return ST_OK;
+}
+
+/* The manifest that a run left in its folder; **owned**. */
+static status_t read_manifest(bench_t *b, const char *folder, manifest_t *out)
+{
     bool found = false;
     TRY(manifest_read(folder, out, &found));
     return found ? ST_OK : FAIL(ST_PEER, "%s left no manifest in %s", b->smelter, folder);
+}
+
+/* Train `config` into a folder of its own; the manifest is **owned**. */
+static status_t train(bench_t *b, const char *config, const char *const *sets, int n, manifest_t *out)
+{
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/%s-%d", b->scratch, b->part, b->runs++);
+    TRY(run(b, "train", config, folder, sets, n));
+    return read_manifest(b, folder, out);
 }
 
 /* ---- toy ------------------------------------------------------------------------------------------------------------- */
@@ -121,6 +136,36 @@ static status_t workers(bench_t *b)
     return ST_OK;
 }
 
+/* ---- ensemble -------------------------------------------------------------------------------------------------------- */
+
+/* compare trains the first replica of all variants before the second of any, so that replicas are rounds. */
+static status_t ensemble(bench_t *b)
+{
+    static const char *const variants[] = {"single", "ensemble3", "ensemble3_equal"};
+    enum { VARIANTS = sizeof variants / sizeof *variants };
+    double rate[VARIANTS][ENSEMBLE_RUNS], ratio[VARIANTS][ENSEMBLE_RUNS];
+    char data[512], folder[512], path[640];
+    snprintf(data, sizeof data, "data.path=%s/data-workers", b->scratch);
+    snprintf(folder, sizeof folder, "%s/ensemble", b->scratch);
+    const char *const sets[] = {data};
+    TRY(run(b, "compare", "tests/bench/ensemble.yaml", folder, sets, 1));
+    for (int r = 0; r < ENSEMBLE_RUNS; r++)
+        for (int v = 0; v < VARIANTS; v++) {
+            manifest_t manifest;
+            snprintf(path, sizeof path, "%s/%s/r%d", folder, variants[v], r);
+            TRY(read_manifest(b, path, &manifest));
+            rate[v][r] = manifest.result.cost.examples_per_second;
+            ratio[v][r] = rate[0][r] / rate[v][r];
+            manifest_fini(&manifest);
+        }
+    for (int v = 0; v < VARIANTS; v++) {
+        printf("%s_examples_per_second %.0f\n", variants[v], bench_median(rate[v], ENSEMBLE_RUNS));
+        if (v)
+            printf("single_over_%s %.3f\n", variants[v], bench_median(ratio[v], ENSEMBLE_RUNS));
+    }
+    return ST_OK;
+}
+
 /* ---- kuairand -------------------------------------------------------------------------------------------------------- */
 
 static status_t kuairand(bench_t *b)
@@ -141,12 +186,12 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         status_t (*run)(bench_t *b);
-    } parts[] = {{"toy", toy}, {"workers", workers}, {"kuairand", kuairand}};
+    } parts[] = {{"toy", toy}, {"workers", workers}, {"ensemble", ensemble}, {"kuairand", kuairand}};
     for (size_t i = 0; argc == 4 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[3], parts[i].name) == 0) {
             bench_t b = {argv[1], argv[2], argv[3], 0};
             return status_exit_code(parts[i].run(&b));
         }
-    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|kuairand\n");
+    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand\n");
     return 2;
 }

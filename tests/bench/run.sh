@@ -50,6 +50,7 @@ bench "the model alone" bench_model
 bench "the activations alone" bench_activation
 bench "training steps of the paper's toy net" bench_train "$build/smelter" "$scratch" toy
 bench "CPU time with 1, 2 and 4 workers" bench_train "$build/smelter" "$scratch" workers
+bench "a single network and ensembles of three" bench_train "$build/smelter" "$scratch" ensemble
 bench "batches and embeddings alone" bench_batch "$scratch/data-workers" 8 1024 4
 if [ -n "${SMELTER_DATA:-}" ]; then
     bench "configs/kuairand.yaml" bench_train "$build/smelter" "$scratch" kuairand
@@ -68,6 +69,9 @@ row push_over_copy '"%.3f", v' "push, speed over the copy" ""
 row cpu_seconds_per_example_w1 '"%.2f us", v * 1e6' "CPU time of an example, 1 worker" ""
 row cpu_seconds_per_example_w2 '"%.2f us", v * 1e6' "                        2 workers" ""
 row cpu_seconds_per_example_w4 '"%.2f us", v * 1e6' "                        4 workers" ""
+row single_examples_per_second '"%.0f /s", v' "examples of a single network" ""
+row single_over_ensemble3 '"%.2f", v' "    over those of an ensemble of three such" "at least 1.33"
+row single_over_ensemble3_equal '"%.2f", v' "    over one of three with its parameters in all" ""
 row activation_smelu_over_relu '"%.2f", v' "SmeLU, time over ReLU's, forward and backward" "at most 1.15"
 row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
 row activation_swish_over_relu '"%.2f", v' "Swish" ""
