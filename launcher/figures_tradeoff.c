@@ -149,17 +149,34 @@ static status_t write_points(const point_t *points, int n, const char *dir)
 enum { WIDTH = 900, HEIGHT = 600 };
 enum { COLOURS = 8, BLACK = 6 }; /* of script_colour; black is for what the others are compared with */
 
-/* A family is called by its activation where it differs from the base in nothing else, else by the name of its first variant. */
+/* What the names of a family have in common, without the key that a sweep appends: gsmelu of gsmelu-beta1 and gsmelu-beta2. Of
+ * one variant, or of names that share nothing, the first one's. **owned** */
+static char *common_name(const point_t *first, int members)
+{
+    static const char swept[] = "-beta";
+    size_t length = strlen(first->name);
+    for (int i = 1; i < members; i++)
+        while (strncmp(first->name, first[i].name, length) != 0)
+            length--;
+    const size_t tail = sizeof swept - 1;
+    if (members > 1 && length > tail && strncmp(first->name + length - tail, swept, tail) == 0)
+        length -= tail;
+    return length ? mem_printf("%.*s", (int)length, first->name) : mem_strdup(first->name);
+}
+
+/* A family is called by its activation where it differs from the base in nothing else, else by what its variants' names share. */
 static void put_family(script_t *s, const point_t *first, const char *method, int members, int colour, bool more)
 {
     static const int types[COLOURS] = {7, 5, 9, 11, 13, 6, 4, 8}; /* filled shapes, then open ones */
     const bool plain = strcmp(first->method, method) == 0;
     const char *rgb = script_colour(colour);
     const int index = first->family;
+    char *name = common_name(first, members);
     fprintf(s->out, "'fig4.tsv' index %d using 4:7:5:6:8:9 with xyerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', ", index, rgb);
     fprintf(s->out, "'' index %d using 4:7 with linespoints lw 1.8 pt %d ps 0.8 lc rgb '%s' title '%s' noenhanced%s", index,
-            types[colour % COLOURS], rgb, plain ? script_name(first->activation) : first->name,
+            types[colour % COLOURS], rgb, plain ? script_name(first->activation) : name,
             members > 1 || more ? ", " : "");
+    mem_free(name);
     if (members > 1)
         fprintf(s->out, "'' index %d using 4:7:(sprintf('%%g', column(3))) with labels offset 0.9,0.7 font ',9' tc rgb '%s'%s",
                 index, rgb, more ? ", " : "");
