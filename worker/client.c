@@ -14,6 +14,7 @@
 typedef struct flight {
     bool used;
     int64_t step;
+    uint32_t mark;           /* WIRE_PULL_CUT or 0 */
     uint64_t sequence;       /* of the pull; answers carry it */
     int missing;             /* shards that have not answered */
     bool *answered;          /* [shards] */
@@ -32,6 +33,9 @@ struct client {
     uint32_t epoch;
     int components, dim, fields;
     sets_t pulled, pushed;
+    int64_t cut; /* the step whose pull says that the cluster is cut before it; -1: none */
+    client_save_fn *save;
+    void *save_context;
     flight_t flights[IN_FLIGHT];
     net_message_t controls[CONTROLS];
     int n_controls;
@@ -115,6 +119,7 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
     c->pulled = c->pushed = (sets_t){0, components};
     c->dim = dim;
     c->fields = fields;
+    c->cut = -1;
     c->push_sequence = 0;
     c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = 0;
     c->o.member->run_id = run_id;
@@ -125,6 +130,17 @@ void client_push_only(client_t *c, int first, int end)
 {
     ASSERT(first >= 0 && first < end && end <= c->components);
     c->pushed = (sets_t){first, end};
+}
+
+void client_on_save(client_t *c, client_save_fn *save, void *context)
+{
+    c->save = save;
+    c->save_context = context;
+}
+
+void client_cut(client_t *c, int64_t step)
+{
+    c->cut = step;
 }
 
 static flight_t *find_flight(client_t *c, int64_t step)
@@ -141,6 +157,7 @@ static flight_t *new_flight(client_t *c, int64_t step)
         if (!c->flights[i].used) {
             c->flights[i].used = true;
             c->flights[i].step = step;
+            c->flights[i].mark = step == c->cut ? WIRE_PULL_CUT : 0;
             c->flights[i].missing = c->o.shards;
             c->flights[i].sequence = ++c->sequence;
             return &c->flights[i];
@@ -189,6 +206,7 @@ status_t client_pull(client_t *c, const batch_t *batch, bool peek)
         lay_out_keys(c, batch, s, c->pulled, segments, key_list);
         wire_header_t header = header_of(c, peek ? WIRE_PEEK : WIRE_PULL, batch->step, keys);
         header.sequence = flight->sequence;
+        header.table = flight->mark;
         flight->asked[s] = keys;
         wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
         TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
@@ -204,6 +222,7 @@ status_t client_drain(client_t *c, int64_t step)
     for (int s = 0; s < c->o.shards; s++) {
         wire_header_t header = header_of(c, WIRE_PULL, step, 0);
         header.sequence = flight->sequence;
+        header.table = flight->mark;
         flight->asked[s] = 0;
         wire_frame_t frames[] = {{NULL, 0}, {NULL, 0}};
         TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
@@ -252,6 +271,10 @@ static status_t handle(client_t *c, net_message_t *message)
     } else if (header->type == WIRE_STOP) {
         c->stopped = true;
         c->stop_status = header->count ? ST_PEER : ST_STOPPED;
+    } else if (header->type == WIRE_SAVE && message->peer == PEER_COORDINATOR) {
+        const wire_header_t save = *header;
+        net_release(c->o.net, message);
+        return c->save && save.run_id == c->run_id && save.epoch == c->epoch ? c->save(c->save_context, &save) : ST_OK;
     } else if (is_control(header->type) && c->n_controls < CONTROLS) {
         c->controls[c->n_controls++] = *message;
         return ST_OK;
@@ -369,14 +392,19 @@ status_t client_control(client_t *c, net_message_t *message)
     return ST_OK;
 }
 
-status_t client_poll(client_t *c, int64_t step)
+status_t client_poll_for(client_t *c, int64_t step, int64_t timeout_ms)
 {
-    for (;;) {
-        status_t status = pump(c, 0, step);
+    for (;; timeout_ms = 0) {
+        status_t status = pump(c, timeout_ms, step);
         if (status == ST_TIMEOUT)
             return ST_OK;
         TRY(status);
     }
+}
+
+status_t client_poll(client_t *c, int64_t step)
+{
+    return client_poll_for(c, step, 0);
 }
 
 int64_t client_rows_pulled(const client_t *client)

@@ -27,6 +27,14 @@ void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, int compone
  * client_begin; pulls are still of all. For client_gradient the first of them is component 0. */
 void client_push_only(client_t *client, int first, int end);
 
+/* client_on_save - call save(context) for every SAVE of the run, whenever it arrives; what it returns ends the wait that it came
+ * in, where it is not ST_OK. It may send, but not wait. */
+typedef status_t client_save_fn(void *context, const wire_header_t *save);
+void client_on_save(client_t *client, client_save_fn *save, void *context);
+
+/* client_cut - the pull of this step, which comes next, says that the cluster is cut before it. */
+void client_cut(client_t *client, int64_t step);
+
 /* client_pull - send the pull (or peek) of a batch to every shard; at most 4 batches are in flight. */
 WARN_UNUSED status_t client_pull(client_t *client, const batch_t *batch, bool peek);
 
@@ -62,6 +70,8 @@ WARN_UNUSED status_t client_control(client_t *client, net_message_t *message);
 
 /* client_poll - handle what has arrived, without waiting; sends a heartbeat. Call it between lanes. */
 WARN_UNUSED status_t client_poll(client_t *client, int64_t step);
+/* client_poll_for - as client_poll, but waits up to timeout_ms for the first message. */
+WARN_UNUSED status_t client_poll_for(client_t *client, int64_t step, int64_t timeout_ms);
 
 int64_t client_rows_pulled(const client_t *client); /* since client_begin */
 int64_t client_rows_pushed(const client_t *client);

@@ -38,7 +38,7 @@
     T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text") \
     T(LOAD, 19, 2, 0, 4, 0, "coordinator -> shard: take your rows of a finished run; answered by LOADED") \
     T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
-    T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named") \
+    T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named, from `step` on") \
     T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
     T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count") \
     T(CLIPPED, 24, 1, 4, 0, 0, "first worker of a group -> coordinator: share of clipped values f32[] of each activated layer of component `table`") \

@@ -1,0 +1,179 @@
+/* The loop of a step, in order: the pull of the next batch goes out, the rows of this one are awaited, the lanes are computed, the
+ * gradients are pushed, dense gradients are summed over the workers, the dense step is applied. Network and servers work on the
+ * next pull and the last push while the lanes are computed.
+ *
+ * A step is all that training has of state: data, noise and schedules are functions of its number, the rest is in the rows and the dense
+ * parameters with their optimizer's state. So a training that begins at a checkpoint's step goes on as if it had never ended. */
+#include "worker/train.h"
+
+#include "common/base/clock.h"
+#include "common/base/crash.h"
+#include "worker/tell.h"
+
+static void rows_of(void *context, const batch_t *batch, int set, const float **row)
+{
+    run_t *r = context;
+    client_rows(r->client, batch, set, row);
+}
+
+static status_t poll_between(void *context)
+{
+    run_t *r = context;
+    return client_poll(r->client, r->now_step);
+}
+
+step_io_t run_io(run_t *r)
+{
+    return (step_io_t){r, rows_of, poll_between};
+}
+
+/* The dense parameters of every group to all workers: what the others know of a peer until the next exchange. The groups come
+ * one after the other, in the order of their numbers; all workers are in step, so none waits for long. */
+static status_t exchange(run_t *r)
+{
+    TRY(cluster_group(r->cluster, run_first_rank(r), r->workers));
+    for (int g = 0; g < r->group.groups; g++) {
+        const group_t from = group_at(r->config, g, r->workers);
+        for (int k = from.first_component; k < from.end_component; k++) {
+            model_t *model = step_model(r->step, k);
+            TRY(cluster_share(r->cluster, model_values(model), model_parameters(model), from.first_worker));
+            if (g != r->group.number)
+                model_refresh(model);
+        }
+    }
+    return cluster_group(r->cluster, run_first_rank(r) + r->group.first_worker, r->group.workers);
+}
+
+/* Checkpoints of groups come where all copies of peers are fresh. */
+static int64_t rounding(const run_t *r)
+{
+    return r->group.groups > 1 ? r->config->objective.exchange_steps : 1;
+}
+
+status_t train_begin(run_t *r, int64_t first)
+{
+    const config_t *c = r->config;
+    if (r->lanes.total == 0)
+        return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->data.path);
+    if (first < 0 || first >= lanes_steps(&r->lanes) || first % rounding(r))
+        return FAIL(ST_MESSAGE, "told to train from step %lld of %lld", (long long)first, (long long)lanes_steps(&r->lanes));
+    r->cuts = cut_plan_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r));
+    r->now_step = r->kept.first_step = first;
+    r->kept.examples = 0;
+    r->warned_of_clipping = false;
+    loader_plan_t plan = {
+        .split = SPLIT_TRAIN,
+        .worker = r->worker - r->group.first_worker,
+        .workers = r->group.workers,
+        .lanes = r->lanes,
+        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(r->dataset)->train_rows / r->group.groups,
+                  c->data.window, r->group.number, r->group.groups},
+        .first_step = first,
+    };
+    if (r->teacher)
+        TRY(teacher_all(r->teacher, &plan.teacher));
+    loader_start(r->loader, &plan);
+    return ST_OK;
+}
+
+status_t train_save(run_t *r, const wire_header_t *save)
+{
+    if (save->step < 0) {
+        wire_header_t answer = run_header(r, WIRE_SAVE, cut_plan_ask(&r->cuts), 0);
+        return net_send(r->net, PEER_COORDINATOR, &answer, NULL, 0);
+    }
+    if (!cut_plan_tell(&r->cuts, save->step, save->count == 1))
+        return FAIL(ST_MESSAGE, "told to save before step %lld when step %lld was to be pulled next", (long long)save->step,
+                    (long long)r->cuts.next);
+    return ST_OK;
+}
+
+/* Send the pull of a step, unless the training ends before it; *out is its batch, or NULL. */
+static status_t pull(run_t *r, int64_t step, batch_t **out)
+{
+    *out = NULL;
+    if (step >= r->cuts.end)
+        return ST_OK;
+    TRY(run_batch(r, out));
+    if (cut_plan_has(&r->cuts, step))
+        client_cut(r->client, step);
+    cut_plan_pulled(&r->cuts, step);
+    return client_pull(r->client, *out, false);
+}
+
+/* Everything of the steps before is told: what a checkpoint before `step` has of this worker. */
+static status_t cut(run_t *r, int64_t step, int64_t examples, int64_t start_ns)
+{
+    crash_point("worker.cut");
+    TRY(tell_progress(r, step));
+    TRY(tell_dense(r, WIRE_CUT_DENSE, step));
+    return tell_counters(r, WIRE_CUT, step, examples, start_ns);
+}
+
+static status_t train_batch(run_t *r, batch_t *batch)
+{
+    const step_io_t io = run_io(r);
+    const int64_t t = batch->step;
+    TRY(client_wait(r->client, t));
+    client_push_begin(r->client, batch);
+    TRY(step_train(r->step, batch, lanes_step_rows(&r->lanes, t), &io, client_push_base(r->client)));
+    client_release(r->client, t);
+    TRY(client_push_send(r->client, batch));
+    for (int k = r->group.first_component; k < r->group.end_component && r->group.workers > 1; k++)
+        TRY(cluster_tree_sum(r->cluster, step_dense(r->step, k), model_parameters(step_model(r->step, k))));
+    if (r->config->train.noise_seed)
+        step_add_noise(r->step, (uint64_t)r->config->train.noise_seed, t);
+    step_apply(r->step);
+    if (r->group.groups > 1 && ((t + 1) % r->config->objective.exchange_steps == 0 || t + 1 == lanes_steps(&r->lanes)))
+        TRY(exchange(r));
+    return tell_trained(r, batch);
+}
+
+/* Empty pulls until the last push has been applied: the pull of step t + depth is answered before that of t is. */
+static status_t drain(run_t *r, int64_t end)
+{
+    const bool ordered = r->config->determinism >= DETERMINISM_SYNC;
+    for (int64_t t = end; t <= end + (ordered ? r->config->train.pipeline_depth : 0); t++) {
+        TRY(client_drain(r->client, t));
+        TRY(client_wait(r->client, t));
+        client_release(r->client, t);
+    }
+    return ST_OK;
+}
+
+status_t train_all(run_t *r)
+{
+    const int64_t start_ns = clock_now_ns();
+    int64_t examples = 0;
+    batch_t *next;
+    TRY(pull(r, r->cuts.first, &next));
+    while (next) {
+        batch_t *batch = next;
+        const int64_t t = batch->step;
+        r->now_step = t;
+        if (cut_plan_has(&r->cuts, t))
+            TRY(cut(r, t, examples, start_ns));
+        const bool ahead = cut_plan_may_pull(&r->cuts, t + 1);
+        if (ahead)
+            TRY(pull(r, t + 1, &next));
+        TRY(train_batch(r, batch));
+        examples += batch->rows;
+        loader_recycle(r->loader, batch);
+        while (!ahead && !cut_plan_may_pull(&r->cuts, t + 1))
+            TRY(client_poll_for(r->client, t, r->member->heartbeat_ns / 1000000));
+        if (!ahead)
+            TRY(pull(r, t + 1, &next));
+    }
+    const int64_t end = r->cuts.end;
+    const bool early = end < lanes_steps(&r->lanes);
+    if (early) {
+        TRY(cut(r, end, examples, start_ns));
+        client_cut(r->client, end);
+    }
+    TRY(drain(r, end));
+    if (early)
+        return ST_OK;
+    TRY(tell_dense(r, WIRE_DENSE, r->now_step));
+    TRY(tell_clipped(r));
+    return tell_counters(r, WIRE_TRAINED, r->now_step, examples, start_ns);
+}
