@@ -1,12 +1,15 @@
-/* net_sim.c - a sorted list of arrivals, a clock, and inboxes.
+/* net_sim.c - a sorted list of arrivals, a clock, inboxes and tasks.
  *
  *     send --> on_the_way, by (due time, order of sending) --clock reaches due--> inbox of the receiver --> receive
  *
- * In-order delivery per pair is the due time itself: never before the due time of the link's message before.              */
+ * In-order delivery per pair is the due time itself: never before the due time of the link's message before. A message that is
+ * late is the exception: it neither waits for those before nor holds up those after. A task that waits has the time at which
+ * it goes on by itself; an arrival brings that forward. The clock moves to whatever comes first.                          */
 #include "common/net/net_sim.h"
 
 #include <string.h>
 
+#include "common/base/fiber.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
@@ -35,6 +38,18 @@ typedef struct link {
     int64_t last_due_ns;
 } link_t;
 
+/* A node's loop. */
+typedef struct task {
+    net_sim_world_t *world;
+    struct sim_node *node; /* or NULL */
+    fiber_t *fiber;
+    void (*run)(void *context);
+    void *context;
+    int64_t wake_ns, paused_ns; /* when it goes on, unless something comes before; not before paused_ns */
+    bool receives;              /* an arrival wakes it */
+    struct task *next;
+} task_t;
+
 typedef struct sim_node {
     net_t base;
     net_sim_world_t *world;
@@ -45,16 +60,31 @@ typedef struct sim_node {
     parcel_t *inbox, **inbox_end;
     void (*serve)(void *context);
     void *serve_context;
-    bool serving;
+    bool serving, dead;
+    task_t *task;
+    void (*tamper)(void *context, net_message_t *message);
+    void *tamper_context;
     uint64_t draws;
 } sim_node_t;
 
 struct net_sim_world {
-    uint64_t seed, sent;
+    uint64_t seed, draws;
     int64_t now_ns, deadline_ns;
     parcel_t *on_the_way;
     int nodes;
+    task_t *tasks, *running;
+    net_sim_faults_t faults;
+    uint64_t apart; /* ranks on the one side of a partition */
+    int64_t apart_until_ns;
+    net_sim_counts_t counts;
 };
+
+enum { STREAM_NET = 1, STREAM_NODE = 1000 };
+
+static double draw(net_sim_world_t *world)
+{
+    return rng_uniform(world->seed, STREAM_NET, world->draws++);
+}
 
 static link_t *link_find(sim_node_t *node, int peer)
 {
@@ -96,6 +126,54 @@ static void parcel_free(parcel_t *parcel)
     mem_free(parcel);
 }
 
+static void put_on_the_way(net_sim_world_t *world, parcel_t *parcel)
+{
+    parcel_t **at = &world->on_the_way;
+    while (*at && (*at)->due_ns <= parcel->due_ns)
+        at = &(*at)->next;
+    parcel->next = *at;
+    *at = parcel;
+}
+
+/* When a message that is sent now arrives. */
+static int64_t due_of(net_sim_world_t *world, link_t *link, int from, int to, bool faulty)
+{
+    int64_t due = world->now_ns + DELAY_NS_MIN + (int64_t)(draw(world) * (DELAY_NS_MAX - DELAY_NS_MIN));
+    const bool crosses = (world->apart >> from & 1) != (world->apart >> to & 1);
+    if (crosses && world->now_ns < world->apart_until_ns) {
+        due += world->apart_until_ns - world->now_ns;
+        world->counts.held++;
+    }
+    if (faulty && world->faults.late > 0 && draw(world) < world->faults.late) {
+        world->counts.late++;
+        return due + (int64_t)(draw(world) * (double)world->faults.late_ns);
+    }
+    if (due < link->last_due_ns)
+        due = link->last_due_ns;
+    link->last_due_ns = due;
+    return due;
+}
+
+static void duplicate(net_sim_world_t *world, const parcel_t *parcel, link_t *link, int from)
+{
+    parcel_t *copy = MEM_NEW(parcel_t);
+    *copy = *parcel;
+    copy->release = NULL;
+    copy_frames(copy);
+    copy->due_ns = due_of(world, link, from, link->far->self, true);
+    put_on_the_way(world, copy);
+    world->counts.duplicated++;
+}
+
+static status_t not_connected(sim_node_t *node, int peer, const wire_header_t *header)
+{
+    char what[128];
+    node->world->now_ns += node->world->deadline_ns;
+    wire_describe(header, what, sizeof what);
+    return FAIL(ST_TIMEOUT, "peer %d is not connected after %.1f s; it did not get: %s", peer,
+                1e-9 * (double)node->world->deadline_ns, what);
+}
+
 static status_t op_send(net_t *base, int peer, const wire_header_t *header, const wire_frame_t *frames, int n,
                         void (*release)(void *context), void *context)
 {
@@ -108,14 +186,15 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
     full.payload_bytes = 0;
     for (int i = 0; i < n; i++)
         full.payload_bytes += frames[i].bytes;
-    if (!link || !link->far) {
-        world->now_ns += world->deadline_ns;
+    const bool faulty = world->faults.types >> full.type & 1;
+    const bool lost = faulty && world->faults.drop > 0 && draw(world) < world->faults.drop;
+    if (node->dead || !link || !link->far || link->far->dead || lost) {
         if (release)
             release(context);
-        char what[128];
-        wire_describe(&full, what, sizeof what);
-        return FAIL(ST_TIMEOUT, "peer %d is not connected after %.1f s; it did not get: %s", peer,
-                    1e-9 * (double)world->deadline_ns, what);
+        if (!node->dead && (!link || !link->far))
+            return not_connected(node, peer, &full);
+        world->counts.dropped += lost;
+        return node->dead ? ST_PEER : ST_OK;
     }
     parcel_t *parcel = MEM_NEW(parcel_t);
     *parcel = (parcel_t){.to = link->far, .peer = link->far_peer, .frames = n, .release = release, .context = context};
@@ -124,16 +203,11 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
         parcel->frame[i] = frames[i];
     if (!release)
         copy_frames(parcel);
-    double spread = rng_uniform(world->seed, 1, world->sent++) * (DELAY_NS_MAX - DELAY_NS_MIN);
-    parcel->due_ns = world->now_ns + DELAY_NS_MIN + (int64_t)spread;
-    if (parcel->due_ns < link->last_due_ns)
-        parcel->due_ns = link->last_due_ns;
-    link->last_due_ns = parcel->due_ns;
-    parcel_t **at = &world->on_the_way;
-    while (*at && (*at)->due_ns <= parcel->due_ns)
-        at = &(*at)->next;
-    parcel->next = *at;
-    *at = parcel;
+    parcel->due_ns = due_of(world, link, node->self, link->far->self, faulty);
+    put_on_the_way(world, parcel);
+    if (faulty && world->faults.duplicate > 0 && draw(world) < world->faults.duplicate)
+        duplicate(world, parcel, link, node->self);
+    world->counts.sent++;
     base->messages_sent++;
     base->bytes_sent += 64 + full.payload_bytes;
     return ST_OK;
@@ -148,7 +222,7 @@ static sim_node_t *arrive(net_sim_world_t *world)
     if (parcel->due_ns > world->now_ns)
         world->now_ns = parcel->due_ns;
     sim_node_t *to = parcel->to;
-    if (!to) { /* closed meanwhile */
+    if (!to || to->dead) { /* closed or killed meanwhile */
         parcel_free(parcel);
         return NULL;
     }
@@ -158,6 +232,8 @@ static sim_node_t *arrive(net_sim_world_t *world)
     }
     *to->inbox_end = parcel;
     to->inbox_end = &parcel->next;
+    if (to->task && to->task->receives && to->task->wake_ns > world->now_ns)
+        to->task->wake_ns = world->now_ns;
     return to;
 }
 
@@ -193,7 +269,32 @@ static bool take(sim_node_t *node, net_message_t *message)
     message->own = parcel;
     node->base.messages_received++;
     node->base.bytes_received += 64 + message->header.payload_bytes;
+    if (node->tamper)
+        node->tamper(node->tamper_context, message);
     return true;
+}
+
+/* The running task waits until the clock reaches wake_ns or, where it receives, a message arrives. */
+static void task_wait(task_t *task, int64_t wake_ns, bool receives)
+{
+    task->wake_ns = wake_ns;
+    task->receives = receives;
+    fiber_yield(task->fiber);
+    task->receives = false;
+}
+
+static status_t task_receive(sim_node_t *node, net_message_t *message, int64_t until_ns)
+{
+    while (node->dead || !take(node, message)) {
+        if (node->dead) { /* time passes even for a loop that does not look at the status */
+            task_wait(node->task, node->world->now_ns + DELAY_NS_MIN, false);
+            return ST_PEER;
+        }
+        if (node->world->now_ns >= until_ns)
+            return ST_TIMEOUT;
+        task_wait(node->task, until_ns, true);
+    }
+    return ST_OK;
 }
 
 static status_t op_receive(net_t *base, net_message_t *message, int64_t timeout_ms)
@@ -201,6 +302,8 @@ static status_t op_receive(net_t *base, net_message_t *message, int64_t timeout_
     sim_node_t *node = (sim_node_t *)base;
     net_sim_world_t *world = node->world;
     int64_t until_ns = world->now_ns + (timeout_ms > 0 ? timeout_ms * 1000000 : 0);
+    if (node->task && world->running == node->task)
+        return task_receive(node, message, until_ns);
     while (!take(node, message)) {
         if (!world->on_the_way || world->on_the_way->due_ns > until_ns) {
             if (world->now_ns < until_ns)
@@ -230,7 +333,7 @@ static int64_t op_now_ns(net_t *base)
 static uint64_t op_random(net_t *base)
 {
     sim_node_t *node = (sim_node_t *)base;
-    return rng_u64(node->world->seed, 1000 + (uint64_t)node->self, node->draws++);
+    return rng_u64(node->world->seed, STREAM_NODE + (uint64_t)node->self, node->draws++);
 }
 
 static void op_close(net_t **out)
@@ -249,6 +352,8 @@ static void op_close(net_t **out)
         node->inbox = parcel->next;
         parcel_free(parcel);
     }
+    if (node->task)
+        node->task->node = NULL;
     node->world->nodes--;
     mem_free(node->links);
     mem_free(node);
@@ -275,7 +380,7 @@ void net_sim_world_destroy(net_sim_world_t **out)
     net_sim_world_t *world = *out;
     if (!world)
         return;
-    ASSERT(world->nodes == 0);
+    ASSERT(world->nodes == 0 && !world->tasks);
     while (world->on_the_way) {
         parcel_t *parcel = world->on_the_way;
         world->on_the_way = parcel->next;
@@ -323,4 +428,151 @@ bool net_sim_step(net_sim_world_t *world)
 int64_t net_sim_now_ns(const net_sim_world_t *world)
 {
     return world->now_ns;
+}
+
+/* ---- tasks ---- */
+
+static void run_task(void *context)
+{
+    task_t *task = context;
+    task->run(task->context);
+}
+
+void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context), void *context)
+{
+    sim_node_t *node = (sim_node_t *)net;
+    task_t *task = MEM_NEW(task_t);
+    *task = (task_t){.world = world, .node = node, .run = run, .context = context, .wake_ns = world->now_ns};
+    task->fiber = fiber_create(run_task, task);
+    if (node) {
+        ASSERT(!node->task && !node->serve);
+        node->task = task;
+    }
+    task_t **end = &world->tasks;
+    while (*end)
+        end = &(*end)->next;
+    *end = task;
+}
+
+void net_sim_sleep(net_sim_world_t *world, int64_t ns)
+{
+    task_t *task = world->running;
+    if (!task)
+        world->now_ns += ns;
+    else if (!task->node || !task->node->dead)
+        task_wait(task, world->now_ns + ns, false);
+}
+
+/* When a task goes on; a pause is over sooner where the node was killed meanwhile. */
+static int64_t task_due(const task_t *task)
+{
+    const bool paused = task->paused_ns > task->wake_ns && !(task->node && task->node->dead);
+    return paused ? task->paused_ns : task->wake_ns;
+}
+
+/* The task that goes on first; among those that could at the same time, any. */
+static task_t *next_task(net_sim_world_t *world)
+{
+    task_t *first = NULL;
+    int equal = 0;
+    for (task_t *task = world->tasks; task; task = task->next) {
+        const int64_t due = task_due(task);
+        if (!first || due < task_due(first)) {
+            first = task;
+            equal = 1;
+        } else if (due == task_due(first) && draw(world) * ++equal < 1) {
+            first = task;
+        }
+    }
+    return first;
+}
+
+static void resume(net_sim_world_t *world, task_t *task)
+{
+    world->running = task;
+    const bool more = fiber_resume(task->fiber);
+    world->running = NULL;
+    if (more)
+        return;
+    task_t **at = &world->tasks;
+    while (*at != task)
+        at = &(*at)->next;
+    *at = task->next;
+    if (task->node)
+        task->node->task = NULL;
+    fiber_destroy(&task->fiber);
+    mem_free(task);
+}
+
+bool net_sim_run(net_sim_world_t *world, int64_t until_ns)
+{
+    ASSERT(!world->running);
+    while (world->tasks) {
+        task_t *task = next_task(world);
+        const parcel_t *parcel = world->on_the_way;
+        const bool arrives = parcel && parcel->due_ns <= task_due(task);
+        const int64_t due = arrives ? parcel->due_ns : task_due(task);
+        if (due >= until_ns) {
+            world->now_ns = world->now_ns < until_ns ? until_ns : world->now_ns;
+            return true;
+        }
+        world->now_ns = world->now_ns < due ? due : world->now_ns;
+        if (arrives)
+            arrive(world);
+        else
+            resume(world, task);
+    }
+    return false;
+}
+
+/* ---- faults ---- */
+
+void net_sim_set_faults(net_sim_world_t *world, const net_sim_faults_t *faults)
+{
+    world->faults = *faults;
+}
+
+void net_sim_partition(net_sim_world_t *world, uint64_t ranks, int64_t until_ns)
+{
+    world->apart = ranks;
+    world->apart_until_ns = until_ns;
+}
+
+void net_sim_kill(net_t *net)
+{
+    sim_node_t *node = (sim_node_t *)net;
+    ASSERT(net->ops == &sim_ops);
+    node->dead = true;
+    while (node->inbox) {
+        parcel_t *parcel = node->inbox;
+        node->inbox = parcel->next;
+        parcel_free(parcel);
+    }
+    node->inbox_end = &node->inbox;
+    if (node->task)
+        node->task->wake_ns = node->world->now_ns;
+}
+
+bool net_sim_is_dead(const net_t *net)
+{
+    return ((const sim_node_t *)net)->dead;
+}
+
+void net_sim_pause(net_t *net, int64_t until_ns)
+{
+    sim_node_t *node = (sim_node_t *)net;
+    if (node->task)
+        node->task->paused_ns = until_ns;
+}
+
+void net_sim_tamper(net_t *net, void (*tamper)(void *context, net_message_t *message), void *context)
+{
+    sim_node_t *node = (sim_node_t *)net;
+    node->tamper = tamper;
+    node->tamper_context = context;
+}
+
+net_sim_counts_t net_sim_counts(const net_sim_world_t *world)
+{
+    return world->counts;
 }

@@ -2,7 +2,8 @@
  *
  * Proves in-order delivery per pair with different orders between senders, exact repetition for one seed, waits that move
  * the virtual clock and nothing else, served nodes that answer a client that blocks, memory read at arrival and
- * released once, and sends to a closed node that end at the deadline.                                                    */
+ * released once, sends to a closed node that end at the deadline, loops as tasks, each fault by itself, and that a dead node's
+ * loop ends while the others go on.                                                                                       */
 #include "common/net/net_sim.h"
 
 #include <string.h>
@@ -189,6 +190,157 @@ static void test_memory(void **state)
     net_sim_world_destroy(&world);
 }
 
+/* ---- tasks and faults: a pinger and a ponger, each a loop of its own ---- */
+
+#define PINGS 200
+
+typedef struct pair {
+    net_sim_world_t *world;
+    net_t *a, *b;
+    int64_t answers, lost, twice, out_of_order, served, ended_ns, seen;
+    status_t status_a, status_b;
+} pair_t;
+
+static void ping(void *context)
+{
+    pair_t *p = context;
+    bool answered[PINGS] = {false};
+    for (int i = 0; i < PINGS && p->status_a == ST_OK; i++) {
+        wire_header_t header = beat(i);
+        net_message_t m;
+        p->status_a = net_send(p->a, 7, &header, NULL, 0);
+        if (p->status_a == ST_OK)
+            p->status_a = net_receive(p->a, &m, 5);
+        if (p->status_a == ST_TIMEOUT)
+            p->status_a = ST_OK;
+        else if (p->status_a == ST_OK) {
+            p->answers++;
+            p->twice += answered[m.header.step];
+            answered[m.header.step] = true;
+            net_release(p->a, &m);
+        }
+    }
+    for (int i = 0; i < PINGS; i++)
+        p->lost += !answered[i];
+    p->ended_ns = net_sim_now_ns(p->world);
+}
+
+static void pong(void *context)
+{
+    pair_t *p = context;
+    int64_t last = -1;
+    for (;;) {
+        net_message_t m;
+        p->status_b = net_receive(p->b, &m, 1000);
+        if (p->status_b != ST_OK)
+            return;
+        p->out_of_order += m.header.step < last;
+        last = m.header.step;
+        p->served++;
+        wire_header_t header = beat(m.header.step);
+        net_release(p->b, &m);
+        p->status_b = net_send(p->b, 1, &header, NULL, 0);
+    }
+}
+
+static pair_t pair_run(uint64_t seed, const net_sim_faults_t *faults, void (*meanwhile)(pair_t *pair), net_sim_counts_t *counts)
+{
+    pair_t p = {.world = net_sim_world_create(seed, 1)};
+    p.a = net_sim_attach(p.world, 1);
+    p.b = net_sim_attach(p.world, 2);
+    net_sim_dial(p.a, 7, p.b);
+    net_sim_set_faults(p.world, faults);
+    net_sim_spawn(p.world, p.a, ping, &p);
+    net_sim_spawn(p.world, p.b, pong, &p);
+    assert_true(net_sim_run(p.world, 20000000));
+    assert_int_equal(net_sim_now_ns(p.world), 20000000);
+    if (meanwhile)
+        meanwhile(&p);
+    assert_false(net_sim_run(p.world, INT64_MAX));
+    *counts = net_sim_counts(p.world);
+    net_close(&p.a);
+    net_close(&p.b);
+    net_sim_world_destroy(&p.world);
+    return p;
+}
+
+static void test_tasks(void **state)
+{
+    (void)state;
+    net_sim_counts_t counts;
+    const net_sim_faults_t none = {0};
+    const pair_t p = pair_run(1, &none, NULL, &counts), again = pair_run(1, &none, NULL, &counts);
+    assert_int_equal(p.answers, PINGS);
+    assert_int_equal(p.lost, 0);
+    assert_int_equal(p.twice, 0);
+    assert_int_equal(p.status_b, ST_TIMEOUT); /* after the last */
+    assert_int_equal(p.ended_ns, again.ended_ns);
+    assert_int_equal(counts.sent, 2 * PINGS);
+    assert_int_equal(counts.dropped + counts.duplicated + counts.late + counts.held, 0);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    net_sim_counts_t counts;
+    const uint64_t beats = 1ull << WIRE_HEARTBEAT;
+    pair_t p = pair_run(2, &(net_sim_faults_t){.types = beats, .drop = 0.1}, NULL, &counts);
+    assert_in_range(counts.dropped, 20, 60);
+    assert_int_equal(p.lost, counts.dropped);
+    p = pair_run(2, &(net_sim_faults_t){.types = beats, .duplicate = 0.1}, NULL, &counts);
+    assert_in_range(counts.duplicated, 20, 60);
+    assert_true(p.twice > 0 && p.served > PINGS);
+    p = pair_run(2, &(net_sim_faults_t){.types = beats, .late = 0.1, .late_ns = 30000000}, NULL, &counts);
+    assert_in_range(counts.late, 20, 60);
+    assert_true(p.out_of_order > 5);
+    assert_int_equal(p.served, PINGS);
+    p = pair_run(2, &(net_sim_faults_t){.types = ~beats, .drop = 1, .duplicate = 1, .late = 1, .late_ns = 30000000}, NULL, &counts);
+    assert_int_equal(p.answers, PINGS);
+    assert_int_equal(p.out_of_order, 0);
+}
+
+static void part(pair_t *p)
+{
+    p->seen = p->served;
+    net_sim_partition(p->world, 1 << 1, 100000000);
+    assert_true(net_sim_run(p->world, 100000000));
+    assert_in_range(p->served - p->seen, 0, 1); /* what was on its way */
+}
+
+static void kill_b(pair_t *p)
+{
+    assert_false(net_sim_is_dead(p->b));
+    net_sim_kill(p->b);
+    assert_true(net_sim_is_dead(p->b));
+    p->seen = p->served;
+}
+
+static void pause_b(pair_t *p)
+{
+    net_sim_pause(p->b, 400000000);
+    p->seen = p->served;
+    assert_true(net_sim_run(p->world, 400000000));
+    assert_int_equal(p->served, p->seen);
+}
+
+static void test_nodes_that_are_cut_off(void **state)
+{
+    (void)state;
+    net_sim_counts_t counts;
+    const net_sim_faults_t none = {0};
+    pair_t p = pair_run(3, &none, part, &counts);
+    assert_int_equal(p.served, PINGS); /* all come in the end */
+    assert_int_equal(p.out_of_order, 0);
+    assert_in_range(counts.held, 15, 30);
+    p = pair_run(3, &none, kill_b, &counts);
+    assert_int_equal(p.status_b, ST_PEER);
+    assert_int_equal(p.served, p.seen);
+    assert_int_equal(p.status_a, ST_OK); /* hears nothing, and goes on */
+    assert_in_range(p.answers, p.seen - 1, p.seen);
+    p = pair_run(3, &none, pause_b, &counts);
+    assert_int_equal(p.served, PINGS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +348,9 @@ int main(void)
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_served_nodes_answer_a_blocked_client),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_nodes_that_are_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
