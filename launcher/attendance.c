@@ -5,7 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/net/message.h"
+#include "common/net/member.h"
 
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
@@ -42,6 +42,12 @@ void attendance_put(attendance_t *a, int rank)
     a->seen_ns[rank] = net_now_ns(a->net);
     a->n_heard += !a->heard[rank];
     a->heard[rank] = true;
+}
+
+void attendance_told(attendance_t *a, int rank)
+{
+    if (!a->told)
+        a->told = rank;
 }
 
 void attendance_bye(attendance_t *a, int rank, status_t status)
@@ -92,26 +98,52 @@ static void hear_goodbyes(attendance_t *a, int64_t patience_ns, const wire_heade
     }
 }
 
-/* A signal asked for the end: a person's, or mpirun's because a rank died. Ranks that live say goodbye within moments, and mpirun
- * kills what is left a second later. So before that, who died first is gone from this host, or neither says goodbye nor sends
- * heartbeats any more from another one, whose other ranks may get the signal later.                                         */
-status_t attendance_interrupted(attendance_t *a)
+bool attendance_is_stopping(const attendance_t *a)
+{
+    return member_stop_asked() || a->told;
+}
+
+/* Names of the ranks on this host that have ended, and of those on others that were not heard of since since_ns, said goodbye or
+ * not; "": none. */
+static void name_dead(const attendance_t *a, int64_t since_ns, char *names, size_t size)
 {
     const roster_t *roster = a->roster;
-    char names[600] = "", text[ATTENDANCE_NAME_BYTES];
+    char text[ATTENDANCE_NAME_BYTES];
     size_t used = 0;
+    names[0] = 0;
+    for (int r = 1; r < roster->size; r++) {
+        const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
+        if (!a->said_bye[r] && (here ? roster_is_gone(roster, r) : a->seen_ns[r] < since_ns) && used < size)
+            used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "", attendance_name(a, r, text));
+    }
+}
+
+status_t attendance_check_gone(const attendance_t *a)
+{
+    char names[600];
+    name_dead(a, 0, names, sizeof names);
+    if (!names[0])
+        return ST_OK;
     progress_clear(a->progress);
-    if (a->starter_reports)
+    return a->starter_reports ? ST_PEER : FAIL(ST_PEER, "%s died without a goodbye; the job ends", names);
+}
+
+/* A signal asked for the end: a person's, or mpirun's because a rank died. mpirun kills what is left a second later. So before that,
+ * who died first is gone from this host, or neither says goodbye nor sends heartbeats any more from another one, whose other ranks
+ * may get the signal later.                                                                                                      */
+status_t attendance_interrupted(attendance_t *a)
+{
+    char names[600], text[ATTENDANCE_NAME_BYTES];
+    progress_clear(a->progress);
+    if (a->starter_reports && member_interrupted())
         return ST_STOPPED;
     const int64_t start_ns = net_now_ns(a->net);
     hear_goodbyes(a, GOODBYE_NS, NULL);
-    for (int r = 1; r < roster->size; r++) {
-        const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
-        if (!a->said_bye[r] && (here ? roster_is_gone(roster, r) : a->seen_ns[r] < start_ns) && used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", attendance_name(a, r, text));
-    }
-    if (used)
+    name_dead(a, start_ns, names, sizeof names);
+    if (names[0])
         log_error("%s died without a goodbye; the job ends", names);
+    else if (a->told && !member_stop_asked())
+        log_error("%s was told to end by a signal; the job ends", attendance_name(a, a->told, text));
     else
         log_error("interrupted by a signal; the job ends");
     return ST_STOPPED;

@@ -22,6 +22,7 @@ typedef struct attendance {
     bool *heard;            /* [ranks] it has spoken, so it can be spoken to */
     bool *said_bye;         /* [ranks] */
     int n_heard;
+    int told;               /* the first rank that was told to end by SIGTERM, or 0 */
     int left;               /* the first rank that left before it was told to, or 0 */
     status_t left_status;
     int64_t left_ns;
@@ -33,16 +34,23 @@ void attendance_fini(attendance_t *a);
 /* attendance_name - "worker 1 (rank 3 on node2, pid 4711)"; returns text. */
 const char *attendance_name(const attendance_t *a, int rank, char text[ATTENDANCE_NAME_BYTES]);
 
-/* attendance_put - a rank spoke.  attendance_bye - it left before it was told to. */
+/* attendance_put - a rank spoke.  attendance_told - it was told to end by SIGTERM.  attendance_bye - it left before it was told to. */
 void attendance_put(attendance_t *a, int rank);
+void attendance_told(attendance_t *a, int rank);
 void attendance_bye(attendance_t *a, int rank, status_t status);
 
 /* attendance_check - ST_TIMEOUT where a rank was silent for longer than the deadline, ST_PEER where one left and gave no error;
  * logged, with everybody's name. */
 WARN_UNUSED status_t attendance_check(const attendance_t *a);
 
-/* attendance_interrupted - a signal asked for the end: find out for up to 0.6 s who died before it came, and name them; always
- * ST_STOPPED. */
+/* attendance_is_stopping - a signal asked the coordinator, or SIGTERM another rank, to save and stop; stays true.
+ * attendance_check_gone - ST_PEER, and a line that names them, where ranks on the coordinator's host have ended: then mpirun's SIGTERM
+ * came because of them, and nothing can be saved. */
+bool attendance_is_stopping(const attendance_t *a);
+WARN_UNUSED status_t attendance_check_gone(const attendance_t *a);
+
+/* attendance_interrupted - a signal asked for the end, and nothing is saved before: find out for up to 0.6 s who died before it
+ * came, and name them; always ST_STOPPED. */
 status_t attendance_interrupted(attendance_t *a);
 
 /* attendance_stop - tell everybody who can hear it to stop, as `header` (STOP) says, and wait for goodbyes: to the deadline after

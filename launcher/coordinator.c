@@ -235,6 +235,10 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
     const bool worker = !PEER_IS_SHARD(peer) && roster_role(c->o.roster, peer) == ROLE_WORKER;
     const bool current = message->header.run_id == c->run_id;
     switch (type) {
+    case WIRE_HEARTBEAT:
+        if (message->header.count && !PEER_IS_SHARD(peer))
+            attendance_told(&c->attendance, peer);
+        break;
     case WIRE_BYE:
         attendance_bye(&c->attendance, peer, (status_t)message->header.count);
         break;
@@ -283,7 +287,7 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
 static status_t wait_for(coordinator_t *c, const int *count, int wanted)
 {
     while (*count < wanted) {
-        if (member_interrupted())
+        if (member_interrupted() || attendance_is_stopping(&c->attendance))
             return attendance_interrupted(&c->attendance);
         net_message_t message;
         status_t status = net_receive(c->o.net, &message, 100);

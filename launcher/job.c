@@ -1,5 +1,6 @@
 #include "launcher/job.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@
 static status_t report_death(const mpirun_death_t *death, int servers, int exit_code)
 {
     char name[64];
+    if (exit_code == status_exit_code(ST_STOPPED) && death->interrupted != SIGINT)
+        return ST_STOPPED; /* the coordinator has said how */
     if (death->interrupted)
         return FAIL(ST_STOPPED, "interrupted by signal %d (%s); the job ended", death->interrupted,
                     strsignal(death->interrupted));
@@ -39,7 +42,7 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
         return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", signal_number, strsignal(signal_number));
     if (death->seen && death->rank >= 0)
         log_debug("%s exited with code %d", roster_name(death->rank, servers, name, sizeof name), death->exit_code);
-    return exit_code == 2 ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
+    return exit_code == status_exit_code(ST_INPUT) ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
 }
 
 status_t job_start(char *const argv[], const experiment_t *experiment)
@@ -148,7 +151,9 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     if (status == ST_OK)
         status = cluster_group(cluster, roster_first_worker(roster), roster->workers);
     if (status == ST_OK) {
-        member_watch_signals();
+        const roster_entry_t *own = &roster->entries[roster->rank], *first = &roster->entries[0];
+        const bool beside = roster->rank > 0 && strcmp(own->host, first->host) == 0;
+        member_watch_signals(&(member_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(STARTED) != NULL});
         gemm_init();
         switch (roster_role(roster, roster->rank)) {
         case ROLE_COORDINATOR:
@@ -192,6 +197,7 @@ static void leave(cluster_t **cluster, status_t status, bool agreed)
 static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
 {
     const int rank = launched_rank();
+    member_watch_early();
     experiment_t *experiment = NULL;
     cluster_t *cluster;
     roster_t roster = {0};

@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
@@ -272,11 +273,18 @@ static void log_line(const words_t *words)
 
 /* ---- running ---- */
 
-static volatile sig_atomic_t signal_seen;
+#define REPEAT_NS 1000000000 /* mpirun does not hand signals on before its ranks are there; the wish to stop is told again */
+
+static volatile sig_atomic_t save_asked, stop_asked, end_asked; /* the last two: by which signal; 0: not */
 
 static void on_signal(int number)
 {
-    signal_seen = number;
+    if (number == SIGUSR1)
+        save_asked = 1;
+    else if (number == SIGINT || stop_asked)
+        end_asked = number;
+    else
+        stop_asked = number;
 }
 
 /* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal reaches
@@ -291,6 +299,8 @@ static void child_exec(const char *mpirun, char **words, int error_fd)
     dup2(error_fd, STDERR_FILENO);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGUSR1, SIG_IGN); /* until mpirun and, later, ranks want to know them */
+    signal(SIGUSR2, SIG_IGN);
     execv(mpirun, words);
     static const char failed[] = "mpirun could not be executed\n";
     ssize_t written = write(STDERR_FILENO, failed, sizeof failed - 1);
@@ -298,14 +308,35 @@ static void child_exec(const char *mpirun, char **words, int error_fd)
     _exit(127);
 }
 
+/* What was handed on to mpirun so far. */
+typedef struct relayed {
+    bool end;
+    int64_t stop_ns; /* when it was told to stop last; 0: never */
+} relayed_t;
+
+/* mpirun hands SIGUSR1 and SIGUSR2 on to the ranks; SIGTERM makes it end them, with a second between the first warning and SIGKILL. */
+static void relay_signals(pid_t child, relayed_t *relayed)
+{
+    const int64_t now = clock_now_ns();
+    if (save_asked) {
+        save_asked = 0;
+        kill(child, SIGUSR1);
+    }
+    if (end_asked && !relayed->end) {
+        relayed->end = true;
+        kill(child, SIGTERM);
+    }
+    if (stop_asked && !relayed->end && (!relayed->stop_ns || now - relayed->stop_ns > REPEAT_NS)) {
+        relayed->stop_ns = now;
+        kill(child, SIGUSR2);
+    }
+}
+
 static void relay(pid_t child, int fd, sieve_t *sieve)
 {
-    int forwarded = 0;
+    relayed_t relayed = {0};
     for (;;) {
-        if (signal_seen && !forwarded) {
-            forwarded = signal_seen;
-            kill(child, SIGTERM);
-        }
+        relay_signals(child, &relayed);
         struct pollfd item = {.fd = fd, .events = POLLIN};
         int ready = poll(&item, 1, sieve->line_bytes ? QUIET_MS : 200);
         if (ready == 0)
@@ -327,10 +358,11 @@ static status_t run(const char *mpirun, const words_t *words, mpirun_death_t *de
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0)
         return FAIL(ST_SYSTEM, "no pipe for mpirun's messages: %s", strerror(errno));
-    struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
-    signal_seen = 0;
-    sigaction(SIGINT, &action, &old_int);
-    sigaction(SIGTERM, &action, &old_term);
+    static const int watched[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    struct sigaction action = {.sa_handler = on_signal}, old[sizeof watched / sizeof *watched];
+    save_asked = stop_asked = end_asked = 0;
+    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
+        sigaction(watched[i], &action, &old[i]);
     pid_t child = fork();
     if (child == 0)
         child_exec(mpirun, words->word, fds[1]);
@@ -347,11 +379,11 @@ static status_t run(const char *mpirun, const words_t *words, mpirun_death_t *de
         while (waitpid(child, &result, 0) < 0 && errno == EINTR)
             ;
         *exit_code = WIFSIGNALED(result) ? 128 + WTERMSIG(result) : WEXITSTATUS(result);
-        death->interrupted = signal_seen;
+        death->interrupted = end_asked ? end_asked : stop_asked;
     }
     close(fds[0]);
-    sigaction(SIGINT, &old_int, NULL);
-    sigaction(SIGTERM, &old_term, NULL);
+    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
+        sigaction(watched[i], &old[i], NULL);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /* mpirun.h - start the job on this machine and turn mpirun's words about a failure into facts.
  *
  * Used where nobody started the ranks: the launcher runs mpirun on its own binary, waits, and reports. Belongs to the main
- * thread; installs handlers for SIGINT and SIGTERM while it waits and puts the former ones back.                         */
+ * thread; installs handlers for SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 while it waits and puts the former ones back.       */
 #ifndef SMELTER_MPIRUN_H
 #define SMELTER_MPIRUN_H
 
@@ -17,15 +17,16 @@ typedef struct mpirun_death {
     char node[64]; /* "": not told */
     int signal;    /* 0: it exited by itself */
     int exit_code;
-    int interrupted; /* the signal that asked this process to end and was handed on; 0: none did */
+    int interrupted; /* the signal that asked this process to stop or to end and was handed on; 0: none did */
 } mpirun_death_t;
 
 /* mpirun_spawn - run `mpirun -np np <this binary> argv[1] argv[2] ...` and wait for its end.
  *
  * argv is a full command, NULL-terminated; argv[0] is replaced by this binary's own path. The exact line is logged before it
  * runs, quoted for a shell. Ranks inherit standard output; standard input is empty. Their standard error passes through
- * unchanged, while mpirun's own messages about ranks that failed are kept back and told in *death. SIGINT and SIGTERM are
- * handed on to mpirun, which ends the ranks.
+ * unchanged, while mpirun's own messages about ranks that failed are kept back and told in *death. SIGUSR1 is handed on to the ranks;
+ * the first SIGTERM or SIGUSR2 as SIGUSR2, which asks them to save and stop (common/net/member.h); SIGINT and any later one make
+ * mpirun end the ranks.
  * exit_code  out  mpirun's, which is that of the first rank that failed; 128 + n for signal n.
  * ST_INPUT: there is no mpirun in PATH.  ST_SYSTEM: it could not be started. */
 WARN_UNUSED status_t mpirun_spawn(int np, char *const argv[], mpirun_death_t *death, int *exit_code);

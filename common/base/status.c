@@ -25,7 +25,7 @@ const char *status_name(status_t status)
 
 int status_exit_code(status_t status)
 {
-    return status == ST_OK ? 0 : status == ST_INPUT ? 2 : 1;
+    return status == ST_OK ? 0 : status == ST_INPUT ? 2 : status == ST_STOPPED ? 3 : 1;
 }
 
 void status_set_abort_hook(void (*hook)(void))

@@ -49,7 +49,7 @@ status_t status_fail(status_t status, const char *format, ...) PRINTF_LIKE(2, 3)
 /* status_name - short lower-case word for a status. */
 const char *status_name(status_t status);
 
-/* status_exit_code - 0 for ST_OK, 2 for ST_INPUT, 1 otherwise. */
+/* status_exit_code - 0 for ST_OK, 2 for ST_INPUT, 3 for ST_STOPPED, 1 otherwise. */
 int status_exit_code(status_t status);
 
 #define ASSERT(cond)                                                     \

@@ -1,29 +1,87 @@
 #include "common/net/member.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 
-static volatile sig_atomic_t interrupted;
+#define ECHO_NS 1000000000 /* SIGTERM may come twice where a launcher sends it to a process and to its group: that is one wish */
 
-static void on_signal(int signal_number)
+/* Written by the handler alone, save for save_asked, which is taken back by whoever acts on it. */
+static volatile sig_atomic_t end_asked, stop_asked, save_asked, told_to_end;
+static struct timespec told_at;
+
+static member_signals_t origin; /* set before the handler is */
+
+static int64_t since_told_ns(void)
 {
-    interrupted = signal_number;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - told_at.tv_sec) * 1000000000 + now.tv_nsec - told_at.tv_nsec;
 }
 
-void member_watch_signals(void)
+static void on_signal(int number, siginfo_t *info, void *context)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    (void)context;
+    if (number == SIGUSR1) {
+        save_asked = 1;
+    } else if (number == SIGUSR2) {
+        stop_asked = 1;
+    } else if (number == SIGINT || (origin.starter_ends && info->si_pid == getppid())) {
+        end_asked = 1;
+    } else if (told_to_end) {
+        end_asked = end_asked || since_told_ns() > ECHO_NS;
+    } else {
+        clock_gettime(CLOCK_MONOTONIC, &told_at);
+        told_to_end = 1;
+        end_asked = end_asked || stop_asked;
+        stop_asked = 1;
+    }
+}
+
+static void watch(int number)
+{
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    sigaction(number, &action, NULL);
+}
+
+void member_watch_early(void)
+{
+    watch(SIGUSR1);
+    watch(SIGUSR2);
     signal(SIGPIPE, SIG_IGN);
+}
+
+void member_watch_signals(const member_signals_t *signals)
+{
+    origin = *signals;
+    member_watch_early();
+    watch(SIGTERM);
+    watch(SIGINT);
 }
 
 bool member_interrupted(void)
 {
-    return interrupted != 0;
+    if (end_asked)
+        return true;
+    /* Who would say how to go on after SIGTERM is gone: mpirun has noticed it, and ends the others. */
+    return told_to_end && origin.coordinator && kill((pid_t)origin.coordinator, 0) != 0 && errno == ESRCH;
+}
+
+bool member_stop_asked(void)
+{
+    return stop_asked;
+}
+
+bool member_save_asked(void)
+{
+    const bool asked = save_asked;
+    save_asked = 0;
+    return asked;
 }
 
 void member_init(member_t *member, net_t *net, int rank, int64_t heartbeat_ms, double deadline_s)
@@ -37,10 +95,12 @@ void member_init(member_t *member, net_t *net, int rank, int64_t heartbeat_ms, d
 status_t member_beat(member_t *member, int64_t step)
 {
     int64_t now = net_now_ns(member->net);
-    if (member->last_heartbeat_ns && now - member->last_heartbeat_ns < member->heartbeat_ns)
+    const bool tell = told_to_end && !member->told;
+    if (!tell && member->last_heartbeat_ns && now - member->last_heartbeat_ns < member->heartbeat_ns)
         return ST_OK;
     member->last_heartbeat_ns = now;
-    wire_header_t header = wire_header(WIRE_HEARTBEAT, member->run_id, member->epoch, (uint32_t)member->rank, step, 0);
+    member->told = told_to_end;
+    wire_header_t header = wire_header(WIRE_HEARTBEAT, member->run_id, member->epoch, (uint32_t)member->rank, step, member->told);
     return net_send(member->net, PEER_COORDINATOR, &header, NULL, 0);
 }
 

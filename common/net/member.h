@@ -1,4 +1,8 @@
-/* member.h - the control side of a rank that is not the coordinator: heartbeats out, STOP in, errors told, goodbyes said.
+/* member.h - the control side of a rank: what signals ask of it; and of one that is not the coordinator: heartbeats out, STOP in,
+ * errors told, goodbyes said.
+ *
+ * SIGUSR1 asks the coordinator to save and go on; SIGUSR2, and the first SIGTERM, to save and stop; SIGINT and another SIGTERM end a
+ * rank now. A rank that is not the coordinator tells it of a SIGTERM and goes on, so that it can be saved, until it is told to STOP.
  *
  * A member_t wraps the net_t that dialled the coordinator; it belongs to the rank's main thread. Shared by servers and workers. */
 #ifndef SMELTER_MEMBER_H
@@ -13,18 +17,33 @@ typedef struct member {
     int rank;
     int64_t heartbeat_ns, deadline_ns;
     int64_t last_heartbeat_ns;
+    bool told; /* the coordinator knows that this rank got a SIGTERM */
     uint64_t run_id;
     uint32_t epoch;
 } member_t;
 
 void member_init(member_t *member, net_t *net, int rank, int64_t heartbeat_ms, double deadline_s);
 
-/* member_beat - send a heartbeat with the current step where the last one is old enough. Cheap; call it often. */
+/* member_beat - send a heartbeat with the current step where the last one is old enough, or SIGTERM came. Cheap; call it often. */
 WARN_UNUSED status_t member_beat(member_t *member, int64_t step);
 
-/* member_interrupted - true once SIGTERM or SIGINT arrived (member_watch_signals installs the handlers). */
-void member_watch_signals(void);
+typedef struct member_signals {
+    int64_t coordinator; /* its process, where that is another one on this host; else 0 */
+    bool starter_ends;   /* who started this rank asks with SIGUSR2 to save and stop: its SIGTERM means now */
+} member_signals_t;
+
+/* member_watch_early - from the start of a process: SIGUSR1 and SIGUSR2 are kept for later and do not end it; SIGPIPE is ignored.
+ * member_watch_signals - once the rank knows its role: SIGTERM and SIGINT, too. */
+void member_watch_early(void);
+void member_watch_signals(const member_signals_t *signals);
+
+/* member_interrupted - this rank is to end now. Also where SIGTERM came and the coordinator's process is gone from this host. */
 bool member_interrupted(void);
+
+/* member_stop_asked - a signal asked this rank to save and stop. For the coordinator; stays true.
+ * member_save_asked - a signal asked to save and go on since the last call. */
+bool member_stop_asked(void);
+bool member_save_asked(void);
 
 /* member_fail - tell the coordinator that this rank cannot go on; text is what was logged. Never fails. */
 void member_fail(member_t *member, status_t status, const char *text);

@@ -85,8 +85,8 @@ one_rank_told_to_end() {
     begin "${BY_MPIRUN[@]}"
     kill -TERM "$(rank_pid 2)"
     ended 10
-    expect_line "$T/log" "error: server 1 (rank 2 on $HOST, pid "
-    expect_line "$T/log" ") left the job (stopped); the job ends"
+    expect_line "$T/log" "coordinator: error: server 1 (rank 2 on $HOST, pid "
+    expect_line "$T/log" ") was told to end by a signal; the job ends"
     expect_errors 1 "$T/log"
 }
 

@@ -231,6 +231,7 @@ static void test_status_is_forwarded_and_has_an_exit_code(void **state)
     assert_int_equal(status_exit_code(ST_OK), 0);
     assert_int_equal(status_exit_code(ST_INPUT), 2);
     assert_int_equal(status_exit_code(ST_SYSTEM), 1);
+    assert_int_equal(status_exit_code(ST_STOPPED), 3);
     for (int s = ST_OK; s <= ST_DIFFERENT; s++)
         assert_string_not_equal(status_name((status_t)s), "unknown");
     assert_string_equal(status_name((status_t)99), "unknown");
