@@ -22,49 +22,8 @@ struct loader {
     status_t status;
 
     batch_t slots[SLOTS];
-    int64_t *positions;
-    size_t positions_cap;
+    loader_scratch_t scratch;
 };
-
-/* Positions of batch number `index` of the plan; returns their count. What a teacher says of them goes into the batch. */
-static int plan_positions(loader_t *l, const loader_plan_t *plan, int64_t index, int64_t *step, batch_t *batch)
-{
-    int64_t first, rows = 0;
-    if (plan->chunk == 0) {
-        *step = plan->first_step + index;
-        int from = lanes_first(&plan->lanes, plan->worker, plan->workers);
-        int to = lanes_first(&plan->lanes, plan->worker + 1, plan->workers);
-        for (int lane = from; lane < to; lane++)
-            rows += lanes_rows(&plan->lanes, *step, lane);
-        first = *step * plan->lanes.batch + from * (plan->lanes.batch / plan->lanes.lanes);
-        MEM_GROW(l->positions, l->positions_cap, (size_t)rows);
-        order_indices(&plan->order, first, (int)rows, l->positions);
-    } else {
-        int64_t all = dataset_split_rows(dataset_info(l->dataset), plan->split);
-        first = (plan->worker + index * plan->workers) * plan->chunk;
-        *step = first;
-        rows = all - first < plan->chunk ? all - first : plan->chunk;
-        MEM_GROW(l->positions, l->positions_cap, (size_t)rows);
-        for (int64_t i = 0; i < rows; i++)
-            l->positions[i] = first + i;
-    }
-    batch->taught = plan->teacher != NULL;
-    if (batch->taught)
-        MEM_GROW(batch->teacher, batch->teacher_cap, (size_t)rows);
-    for (int64_t i = 0; batch->taught && i < rows; i++)
-        batch->teacher[i] = plan->teacher[l->positions[i]];
-    for (int64_t i = 0; i < rows; i++)
-        l->positions[i] = dataset_position(l->dataset, plan->split, l->positions[i]);
-    return (int)rows;
-}
-
-static int64_t plan_batches(const loader_t *l, const loader_plan_t *plan)
-{
-    if (plan->chunk == 0)
-        return lanes_steps(&plan->lanes) - plan->first_step;
-    int64_t chunks = (dataset_split_rows(dataset_info(l->dataset), plan->split) + plan->chunk - 1) / plan->chunk;
-    return (chunks - plan->worker + plan->workers - 1) / plan->workers;
-}
 
 static void *run(void *argument)
 {
@@ -76,11 +35,10 @@ static void *run(void *argument)
             continue;
         }
         const loader_plan_t plan = l->plan;
-        int64_t index = l->built, step;
+        const int64_t index = l->built;
         l->busy = true;
         pthread_mutex_unlock(&l->lock);
-        int rows = plan_positions(l, &plan, index, &step, &l->slots[index % SLOTS]);
-        status_t status = batch_build(l->builder, l->positions, rows, step, &l->slots[index % SLOTS]);
+        status_t status = loader_plan_build(&plan, index, l->dataset, l->builder, &l->scratch, &l->slots[index % SLOTS]);
         pthread_mutex_lock(&l->lock);
         l->busy = false;
         l->status = status;
@@ -126,7 +84,7 @@ void loader_destroy(loader_t **loader)
     batch_builder_destroy(&l->builder);
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
-    mem_free(l->positions);
+    mem_free(l->scratch.positions);
     mem_free(l);
     *loader = NULL;
 }
@@ -139,7 +97,7 @@ void loader_start(loader_t *l, const loader_plan_t *plan)
         pthread_cond_wait(&l->changed, &l->lock);
     l->plan = *plan;
     l->built = l->given = l->recycled = 0;
-    l->end = plan_batches(l, plan);
+    l->end = loader_plan_batches(plan, dataset_info(l->dataset));
     l->status = ST_OK;
     pthread_cond_broadcast(&l->changed);
     pthread_mutex_unlock(&l->lock);

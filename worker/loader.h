@@ -4,21 +4,9 @@
 #ifndef SMELTER_LOADER_H
 #define SMELTER_LOADER_H
 
-#include "worker/batch.h"
-#include "worker/data/order.h"
-#include "worker/lanes.h"
+#include "worker/loader_plan.h"
 
 typedef struct loader loader_t;
-
-typedef struct loader_plan {
-    split_t split;      /* scoring; training is of the training split */
-    int worker, workers;
-    lanes_t lanes;      /* training: steps and the worker's rows in each */
-    order_t order;      /* training */
-    int64_t first_step; /* training: where to begin */
-    const float *teacher; /* training: [train_rows] probabilities by number in the split, borrowed until the plan is over; or NULL */
-    int chunk;          /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
-} loader_plan_t;
 
 /* loader_create - a sleeping loader; **owned**. shards and slot_shard as for batch_builder_create. */
 WARN_UNUSED status_t loader_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, loader_t **out);
