@@ -12,6 +12,7 @@
 #include "launcher/outdir.h"
 #include "launcher/report.h"
 #include "launcher/teacher_file.h"
+#include "launcher/teaching.h"
 
 /* --out, or out/NAME. */
 static char *out_path(const options_t *options, const experiment_t *experiment)
@@ -276,25 +277,30 @@ static status_t summarise(const comparison_t *c, experiment_result_t *result)
     TRY(coordinator_dataset(c->coordinator, &dataset));
     TRY(evaluation_read(dataset, result));
     result_summarise(result);
+    TRY(teaching_measure_saving(result, c->dir));
     return evaluation_slices(dataset, result);
 }
 
 static status_t write_report(const comparison_t *c, experiment_result_t *result)
 {
     char *json = mem_printf("%s/results.json", c->dir), *csv = mem_printf("%s/results.csv", c->dir);
+    char *verdict = mem_printf("%s/verdict.txt", c->dir);
     status_t status = summarise(c, result);
     if (status == ST_OK)
         status = report_write_json(result, json);
     if (status == ST_OK)
         status = report_write_csv(result, csv);
     if (status == ST_OK)
+        status = report_write_verdict(result, verdict);
+    if (status == ST_OK)
         status = html_report_write(c->dir);
     if (status == ST_OK) {
         report_print_table(result, stdout);
-        printf("\n%s  %s  %s/report.html\n", json, csv, c->dir);
+        printf("\n%s  %s  %s  %s/report.html\n", json, csv, verdict, c->dir);
     }
     mem_free(json);
     mem_free(csv);
+    mem_free(verdict);
     return status;
 }
 

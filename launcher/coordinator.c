@@ -545,13 +545,18 @@ static status_t finish_run(coordinator_t *c)
 }
 
 /* A teacher's last duty, while its tables are live: the predictions that its students learn from. */
-static status_t teach(coordinator_t *c)
+static status_t teach(coordinator_t *c, cost_t *cost)
 {
     const int64_t start = net_now_ns(c->o.net);
+    const double cpu_start = clock_cpu_seconds();
+    const message_counters_t before = c->evaluated; /* workers count from the start of the run */
+    c->evaluated = (message_counters_t){0};
     TRY(score(c, SPLIT_TRAIN));
     TRY(teacher_file_write(c->run_dir, c->predictions.p, c->predictions.rows));
-    log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows,
-             (double)(net_now_ns(c->o.net) - start) * 1e-9);
+    cost->teaching_cpu_seconds = c->evaluated.cpu_seconds - before.cpu_seconds + clock_cpu_seconds() - cpu_start;
+    cost->teaching_wall_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
+    cost->teaching_rows_pulled = c->evaluated.rows_pulled - before.rows_pulled;
+    log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows, cost->teaching_wall_seconds);
     return ST_OK;
 }
 
@@ -567,6 +572,7 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;
+    r->cost.examples = c->trained.examples;
     r->cost.examples_per_second = examples / c->trained.seconds;
     r->cost.rows_pulled_per_example = (double)c->trained.rows_pulled / examples;
     r->cost.rows_pushed_per_example = (double)c->trained.rows_pushed / examples;
@@ -641,7 +647,7 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     progress_finish(c->o.progress, net_now_ns(c->o.net));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
     if (is_teacher(c, variant, replica))
-        TRY_DONE(teach(c));
+        TRY_DONE(teach(c, &manifest.result.cost));
     TRY_DONE(manifest_write(run_dir, &manifest));
     if (config->determinism <= DETERMINISM_BOUNDED)
         log_info("staleness of pulls: mean %.2f steps, most %lld", (double)c->shards.staleness_sum / (double)(c->shards.staleness_count + !c->shards.staleness_count),

@@ -6,6 +6,7 @@
 #include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/metrics/pd.h"
+#include "launcher/curve.h"
 #include "launcher/html_page.h"
 #include "launcher/manifest.h"
 
@@ -14,74 +15,46 @@
 
 /* ---- curves ---------------------------------------------------------------------------------------------------------- */
 
-/* One line of metrics.jsonl. */
-typedef struct interval {
-    int64_t step, examples;
-    double logloss, progressive, seconds;
-} interval_t;
-
-static status_t read_interval(const jsondoc_t *line, const char *where, interval_t *out)
-{
-    TRY(jsondoc_get_integer(line, where, "step", 0, INT64_MAX, &out->step));
-    TRY(jsondoc_get_integer(line, where, "examples", 0, INT64_MAX, &out->examples));
-    TRY(jsondoc_get_number(line, where, "logloss", &out->logloss));
-    TRY(jsondoc_get_number(line, where, "progressive_logloss", &out->progressive));
-    return jsondoc_get_number(line, where, "seconds", &out->seconds);
-}
-
 /* Lines in groups of equal length, as few as keep the points below their limit; a group's logloss is the mean over its
  * examples. */
-static status_t make_curve(const jsondoc_t *lines, const char *where, jsondoc_t **out)
+static jsondoc_t *curve_object(const curve_t *lines)
 {
-    const int64_t n = jsondoc_length(lines);
-    const int64_t group = (n + HTML_REPORT_CURVE_POINTS - 1) / HTML_REPORT_CURVE_POINTS;
+    const int64_t group = (lines->points + HTML_REPORT_CURVE_POINTS - 1) / HTML_REPORT_CURVE_POINTS;
     jsondoc_t *step = jsondoc_array(), *seconds = jsondoc_array(), *logloss = jsondoc_array(), *progressive = jsondoc_array();
     jsondoc_t *curve = jsondoc_object();
-    status_t status = ST_OK;
     double loss = 0.0;
     int64_t begin = 0, before = 0; /* examples up to the group, and up to the line */
-    for (int64_t i = 0; i < n && status == ST_OK; i++) {
-        interval_t interval;
-        TRY_DONE(read_interval(jsondoc_at(lines, i), where, &interval));
-        if (interval.examples <= before)
-            TRY_DONE(FAIL(ST_CORRUPT, "%s: \"examples\" does not grow from line to line", where));
-        loss += interval.logloss * (double)(interval.examples - before);
-        before = interval.examples;
-        if ((i + 1) % group != 0 && i != n - 1)
+    for (int64_t i = 0; i < lines->points; i++) {
+        const curve_point_t *point = &lines->point[i];
+        loss += point->logloss * (double)(point->examples - before);
+        before = point->examples;
+        if ((i + 1) % group != 0 && i != lines->points - 1)
             continue;
-        jsondoc_append_integer(step, interval.step);
-        jsondoc_append_number(seconds, interval.seconds);
+        jsondoc_append_integer(step, point->step);
+        jsondoc_append_number(seconds, point->seconds);
         jsondoc_append_number(logloss, loss / (double)(before - begin));
-        jsondoc_append_number(progressive, interval.progressive);
+        jsondoc_append_number(progressive, point->progressive);
         loss = 0.0;
         begin = before;
     }
-done:
     jsondoc_put(curve, "step", &step);
     jsondoc_put(curve, "seconds", &seconds);
     jsondoc_put(curve, "logloss", &logloss);
     jsondoc_put(curve, "progressive_logloss", &progressive);
-    if (status == ST_OK)
-        *out = curve;
-    else
-        jsondoc_destroy(&curve);
-    return status;
+    return curve;
 }
 
 static status_t put_curve(const char *folder, jsondoc_t *run)
 {
-    char *path = mem_printf("%s/metrics.jsonl", folder);
-    jsondoc_t *lines = NULL, *curve = NULL;
-    status_t status = ST_OK;
-    if (!file_exists(path))
-        goto done;
-    TRY_DONE(jsondoc_read_lines(path, &lines));
-    TRY_DONE(make_curve(lines, path, &curve));
-    jsondoc_put(run, "curve", &curve);
-done:
-    jsondoc_destroy(&lines);
-    mem_free(path);
-    return status;
+    curve_t lines;
+    bool found;
+    TRY(curve_read(folder, &lines, &found));
+    if (found) {
+        jsondoc_t *curve = curve_object(&lines);
+        jsondoc_put(run, "curve", &curve);
+        curve_fini(&lines);
+    }
+    return ST_OK;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------------------ */

@@ -11,7 +11,7 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
 #define MOST_COUNT (INT64_C(1) << 53)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is written as it lies in memory");

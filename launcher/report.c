@@ -1,5 +1,5 @@
-/* The table has two parts of about 100 columns, quality above cost, because one line with every number and its unit would be
- * wider than a terminal. Cells are made as text first; a column is as wide as its widest cell.                            */
+/* The table has parts of about 100 columns, quality above reproducibility above cost, because one line with every number and its unit
+ * would be wider than a terminal. Cells are made as text first; a column is as wide as its widest cell.                            */
 #include "launcher/report.h"
 
 #include <inttypes.h>
@@ -107,6 +107,21 @@ static jsondoc_t *config_object(const config_t *config)
     return object;
 }
 
+static jsondoc_t *teaching_object(const experiment_result_t *result, const teaching_t *teaching)
+{
+    static const char *const words[] = {[SAVING_UNKNOWN] = "unknown", [SAVING_NEVER] = "never", [SAVING_REACHED] = "reached"};
+    jsondoc_t *object = jsondoc_object();
+    jsondoc_put_text(object, "teacher", result->variant[teaching->teacher].name);
+    jsondoc_put_integer(object, "runs", teaching->runs);
+#define PUT(name, doc) jsondoc_put_number(object, #name, teaching->name);
+    TEACHING_FIELDS(PUT)
+#undef PUT
+    jsondoc_put_text(object, "saving", words[teaching->saving]);
+    if (teaching->without >= 0)
+        jsondoc_put_text(object, "without", result->variant[teaching->without].name);
+    return object;
+}
+
 static jsondoc_t *variant_object(const experiment_result_t *result, const variant_result_t *variant)
 {
     jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&variant->cost);
@@ -126,6 +141,10 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
     }
     jsondoc_put(object, "metrics", &metrics);
     jsondoc_put(object, "cost", &cost);
+    if (variant->teaching.runs) {
+        jsondoc_t *teaching = teaching_object(result, &variant->teaching);
+        jsondoc_put(object, "teaching", &teaching);
+    }
     jsondoc_put_text(object, "determinism", variant->determinism);
     jsondoc_put(object, "replicas", &replicas);
     jsondoc_put(object, "slices", &slices);
@@ -196,6 +215,19 @@ static void csv_estimate(FILE *out, estimate_t estimate)
     csv_double(out, estimate.high);
 }
 
+/* Empty for all but students. */
+static void csv_teaching(FILE *out, const experiment_result_t *result, const teaching_t *teaching)
+{
+    const bool is_student = teaching->runs > 0;
+    fputc(',', out);
+    if (is_student)
+        csv_text(out, result->variant[teaching->teacher].name);
+    csv_double(out, is_student ? teaching->runs : NAN);
+#define VALUE(name, doc) csv_double(out, is_student ? teaching->name : NAN);
+    TEACHING_FIELDS(VALUE)
+#undef VALUE
+}
+
 /* Losses of which the CSV also gives the difference from the baseline. */
 #define RELATIVE_LOSSES(X) X(logloss) X(auc_loss) X(pqauc_loss)
 
@@ -217,9 +249,18 @@ status_t report_write_csv(const experiment_result_t *result, const char *path)
 #define HEAD(name, doc) fputs("," #name "," #name "_low," #name "_high", out);
     REPRODUCIBILITY_FIELDS(HEAD)
 #undef HEAD
-    fputs(",pd_pairs,pd_difference,pd_difference_low,pd_difference_high", out);
+    fputs(",pd_pairs,pd_difference,pd_difference_low,pd_difference_high,"
+          "pd_levelled_difference,pd_levelled_difference_low,pd_levelled_difference_high",
+          out);
+#define HEAD(name, doc) fputs("," #name "_se", out);
+    REPLICA_ERRORS(HEAD)
+#undef HEAD
 #define HEAD(type, name, how, unit) fputs("," #name, out);
     COST_FIELDS(HEAD)
+#undef HEAD
+    fputs(",teacher,teacher_runs", out);
+#define HEAD(name, doc) fputs("," #name, out);
+    TEACHING_FIELDS(HEAD)
 #undef HEAD
     fputc('\n', out);
 
@@ -241,14 +282,30 @@ status_t report_write_csv(const experiment_result_t *result, const char *path)
 #undef VALUE
         csv_int64_t(out, variant->pd_pairs);
         csv_estimate(out, variant->pd_difference);
+        csv_estimate(out, variant->pd_levelled_difference);
+#define VALUE(name, doc) csv_double(out, variant->error.name);
+        REPLICA_ERRORS(VALUE)
+#undef VALUE
 #define VALUE(type, name, how, unit) csv_##type(out, variant->cost.name);
         COST_FIELDS(VALUE)
 #undef VALUE
+        csv_teaching(out, result, &variant->teaching);
         fputc('\n', out);
     }
     status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
                                        : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     free(text);
+    return status;
+}
+
+/* ---- verdict.txt ----------------------------------------------------------------------------------------------------- */
+
+status_t report_write_verdict(const experiment_result_t *result, const char *path)
+{
+    char *verdict = verdict_text(result), *line = mem_printf("%s\n", verdict);
+    status_t status = file_write_atomic(path, line, strlen(line));
+    mem_free(line);
+    mem_free(verdict);
     return status;
 }
 
@@ -366,36 +423,50 @@ static void print_quality(const experiment_result_t *result, FILE *out)
     mem_free(grid.cell);
 }
 
-/* In %, with its interval in the next column. */
-static void set_estimate(grid_t *grid, int row, int column, estimate_t estimate, int digits)
+/* In %, with its interval over queries, its standard error over replicas and its difference in the next columns. */
+static int set_difference_measure(grid_t *grid, int row, int column, estimate_t estimate, double error, double base,
+                                  bool is_base, bool with_interval)
 {
-    set_number(grid, row, column, 100.0 * estimate.value, digits, " %");
-    if (isfinite(estimate.low))
-        grid_set(grid, row, column + 1, "%.*f to %.*f %%", digits, 100.0 * estimate.low, digits, 100.0 * estimate.high);
+    set_number(grid, row, column++, 100.0 * estimate.value, 2, " %");
+    if (with_interval && isfinite(estimate.low))
+        grid_set(grid, row, column++, "%.2f to %.2f %%", 100.0 * estimate.low, 100.0 * estimate.high);
+    else if (with_interval)
+        grid_set(grid, row, column++, "-");
+    if (isfinite(error))
+        grid_set(grid, row, column++, "+- %.2f", 100.0 * error);
     else
-        grid_set(grid, row, column + 1, "-");
+        grid_set(grid, row, column++, "-");
+    set_difference(grid, row, column++, estimate.value, base, is_base);
+    return column;
 }
 
+/* Intervals of what is not here are in the files: those of PD over queries are narrow, and replicas differ more. */
 static void print_reproducibility(const experiment_result_t *result, FILE *out)
 {
     static const char *const names[][2] = {
-        {"", "variant"},          {"relative", "PD"},   {"95 %", "interval"}, {"", ""},
-        {"swap at", "top 1"},     {"95 %", "interval"}, {"swap at", "top k"}, {"95 %", "interval"},
-        {"standard", "deviation"}};
+        {"", "variant"},         {"relative", "PD"}, {"95 % interval", "over queries"},
+        {"+- over", "replicas"}, {"", ""},           {"levelled", "PD"},
+        {"+- over", "replicas"}, {"", ""},           {"swap at", "top 1"},
+        {"swap at", "top k"},
+    };
     grid_t grid = grid_make(result->variants + 2);
     heads(&grid, names, sizeof names / sizeof *names);
-    grid_set(&grid, 1, 6, "top %d", RESULT_TOP_K);
+    if (!result->queries)
+        grid_set(&grid, 1, 2, "over examples");
+    grid_set(&grid, 1, 9, "top %d", RESULT_TOP_K);
     const variant_result_t *base = baseline_of(result);
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        const reproducibility_t *r = &variant->reproducibility;
-        int row = v + 2;
+        const reproducibility_t *r = &variant->reproducibility, *of_base = &base->reproducibility;
+        const bool is_base = variant == base;
+        const int row = v + 2;
         grid_set(&grid, row, 0, "%s", variant->name);
-        set_estimate(&grid, row, 1, r->pd_relative, 2);
-        set_difference(&grid, row, 3, r->pd_relative.value, base->reproducibility.pd_relative.value, variant == base);
-        set_estimate(&grid, row, 4, r->swap_top1, 1);
-        set_estimate(&grid, row, 6, r->swap_topk, 1);
-        set_number(&grid, row, 8, r->pd_std.value, 5, "");
+        int column = set_difference_measure(&grid, row, 1, r->pd_relative, variant->error.pd_relative,
+                                            of_base->pd_relative.value, is_base, true);
+        column = set_difference_measure(&grid, row, column, r->pd_levelled, variant->error.pd_levelled,
+                                        of_base->pd_levelled.value, is_base, false);
+        set_number(&grid, row, column++, 100.0 * r->swap_top1.value, 1, " %");
+        set_number(&grid, row, column, 100.0 * r->swap_topk.value, 1, " %");
     }
     grid_print(&grid, out);
     mem_free(grid.cell);
@@ -424,6 +495,61 @@ static void print_cost(const experiment_result_t *result, FILE *out)
     }
     grid_print(&grid, out);
     mem_free(grid.cell);
+}
+
+static bool has_students(const experiment_result_t *result)
+{
+    for (int32_t v = 0; v < result->variants; v++)
+        if (result->variant[v].teaching.runs)
+            return true;
+    return false;
+}
+
+/* What students cost with their part of their teachers' runs; alone they are in the table above. */
+static void print_students(const experiment_result_t *result, FILE *out)
+{
+    static const char *const names[][2] = {
+        {"student with", "its teacher"}, {"taught", "by"},    {"teacher", "runs"},          {"their CPU", "time s"},
+        {"CPU time", "s"},               {"wall time", "s"}, {"rows pulled", "/ example"},
+    };
+    grid_t grid = grid_make(result->variants + 2);
+    heads(&grid, names, sizeof names / sizeof *names);
+    int row = 2;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const teaching_t *teaching = &variant->teaching;
+        if (!teaching->runs)
+            continue;
+        grid_set(&grid, row, 0, "%s", variant->name);
+        grid_set(&grid, row, 1, "%s", result->variant[teaching->teacher].name);
+        grid_set(&grid, row, 2, "%d", teaching->runs);
+        set_number(&grid, row, 3, teaching->teachers_cpu_seconds, 1, "");
+        set_number(&grid, row, 4, teaching->cpu_seconds_with_teacher, 1, "");
+        set_number(&grid, row, 5, teaching->wall_seconds_with_teacher, 1, "");
+        set_number(&grid, row, 6, teaching->rows_pulled_per_example_with_teacher, 1, "");
+        row++;
+    }
+    grid.rows = row;
+    grid_print(&grid, out);
+    mem_free(grid.cell);
+}
+
+/* One line per student: what its teacher saves. */
+static void print_savings(const experiment_result_t *result, FILE *out)
+{
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const teaching_t *teaching = &variant->teaching;
+        if (!teaching->runs || teaching->saving == SAVING_UNKNOWN)
+            continue;
+        const char *without = result->variant[teaching->without].name;
+        if (teaching->saving == SAVING_NEVER)
+            fprintf(out, "%s does not reach %s's progressive logloss\n", variant->name, without);
+        else
+            fprintf(out, "%s reaches %s's progressive logloss after %.1f %% of its examples, %.1f %% of its wall time\n",
+                    variant->name, without, 100.0 * teaching->reached_after_share_of_examples,
+                    100.0 * teaching->reached_after_share_of_wall_seconds);
+    }
 }
 
 #define SLICES_PRINTED 3
@@ -461,6 +587,11 @@ void report_print_table(const experiment_result_t *result, FILE *out)
     print_reproducibility(result, out);
     fputc('\n', out);
     print_cost(result, out);
+    if (has_students(result)) {
+        fputc('\n', out);
+        print_students(result, out);
+        print_savings(result, out);
+    }
     char *verdict = verdict_text(result);
     fprintf(out, "\n%s", verdict);
     print_worst_slices(verdict_best(result), out);

@@ -1,13 +1,17 @@
 /* One table of sums with a row per query (or per example, where there are no queries) and these columns, which one bootstrap
  * then resamples for all variants at once:
  *
- *     examples | queries of more than 1 | queries of more than k | variant 0: PD_COUNT measures, top 1, top k | variant 1: ..
- *     --------- denominators ---------   ------------------------- numerators ------------------------------------------ */
+ *     examples | queries of more than 1 | queries of more than k | variant 0: PD_COUNT measures, levelled, top 1, top k | ..
+ *     --------- denominators ---------   ------------------------- numerators ------------------------------------------
+ *
+ * For the errors over replicas every variant also has the PD of all its pairs, as they are and levelled.                  */
 #include "launcher/reproducibility.h"
 
 #include <math.h>
 
 #include "common/base/memory.h"
+#include "common/metrics/jackknife.h"
+#include "common/metrics/level.h"
 #include "common/metrics/pd.h"
 #include "common/metrics/queries.h"
 #include "common/metrics/swap.h"
@@ -15,7 +19,7 @@
 #define SEED 1 /* intervals are part of the report: the same runs give the same ones */
 
 enum { EXAMPLES, LONGER_THAN_1, LONGER_THAN_K, DENOMINATORS };
-enum { SWAP_TOP1 = PD_COUNT, SWAP_TOPK, NUMERATORS };
+enum { LEVELLED = PD_COUNT, SWAP_TOP1, SWAP_TOPK, NUMERATORS };
 
 #define COUNT_FIELD(name, doc) +1
 _Static_assert((0 REPRODUCIBILITY_FIELDS(COUNT_FIELD)) == NUMERATORS, "a numerator for every field of reproducibility_t");
@@ -39,6 +43,11 @@ typedef struct table {
     double *sums; /* [queries][columns] */
 } table_t;
 
+/* PD of the pairs of a variant's replicas, each [replicas][replicas], above the diagonal. */
+typedef struct pairs {
+    double *as_is, *levelled;
+} pairs_t;
+
 static void put_denominators(table_t *table)
 {
     for (int64_t q = 0; q < table->queries->count; q++) {
@@ -50,15 +59,39 @@ static void put_denominators(table_t *table)
     }
 }
 
-static void put_differences(table_t *table, int32_t v, const double *term)
+/* Sums over the examples of each query of a number of every example. */
+static void put_sums(table_t *table, int32_t column, const double *number, int stride)
 {
     const queries_t *queries = table->queries;
-    for (int64_t q = 0; q < queries->count; q++) {
-        double *sum = table->sums + q * table->columns + column_of(v, 0);
+    for (int64_t q = 0; q < queries->count; q++)
         for (int64_t i = queries->begin[q]; i < queries->begin[q + 1]; i++)
-            for (int m = 0; m < PD_COUNT; m++)
-                sum[m] += term[queries->example[i] * PD_COUNT + m];
-    }
+            table->sums[q * table->columns + column] += number[queries->example[i] * stride];
+}
+
+static double *pairs_of(const float *const *p, int32_t replicas, int64_t n)
+{
+    double *pair = MEM_ARRAY(double, replicas *replicas);
+    for (int32_t i = 0; i < replicas; i++)
+        for (int32_t j = i + 1; j < replicas; j++)
+            pair[i * replicas + j] = pd_of_pair(p[i], p[j], n);
+    return pair;
+}
+
+/* Fills `term` as room for its own numbers. */
+static void put_levelled(table_t *table, int32_t v, const float *const *p, int32_t replicas, int64_t n, double *term,
+                         pairs_t *pairs)
+{
+    float *levelled = MEM_ARRAY(float, replicas *n);
+    const float **of_replica = MEM_ARRAY(const float *, replicas);
+    for (int32_t r = 0; r < replicas; r++)
+        of_replica[r] = levelled + r * n;
+    level_predictions(p, replicas, n, levelled);
+    pd_examples(of_replica, replicas, n, term);
+    put_sums(table, column_of(v, LEVELLED), term + PD_RELATIVE, PD_COUNT);
+    pairs->as_is = pairs_of(p, replicas, n);
+    pairs->levelled = pairs_of(of_replica, replicas, n);
+    mem_free(of_replica);
+    mem_free(levelled);
 }
 
 static void put_swaps(table_t *table, int32_t v, const float *const *p, int32_t replicas, int32_t k, int32_t numerator)
@@ -70,7 +103,7 @@ static void put_swaps(table_t *table, int32_t v, const float *const *p, int32_t 
     mem_free(share);
 }
 
-static void put_variant(table_t *table, int32_t v, variant_result_t *variant, int64_t n)
+static void put_variant(table_t *table, int32_t v, variant_result_t *variant, int64_t n, pairs_t *pairs)
 {
     const float **p = MEM_ARRAY(const float *, variant->replicas);
     for (int32_t r = 0; r < variant->replicas; r++) {
@@ -79,7 +112,8 @@ static void put_variant(table_t *table, int32_t v, variant_result_t *variant, in
     }
     double *term = MEM_ARRAY(double, n *PD_COUNT);
     pd_examples(p, variant->replicas, n, term);
-    put_differences(table, v, term);
+    for (int m = 0; m < PD_COUNT; m++)
+        put_sums(table, column_of(v, m), term + m, PD_COUNT);
     variant->n_most_different = pd_most_different(term, n, variant->most_different, RESULT_MOST_DIFFERENT);
     variant->pd_of_example = MEM_ARRAY(double, n);
     for (int64_t i = 0; i < n; i++)
@@ -88,8 +122,44 @@ static void put_variant(table_t *table, int32_t v, variant_result_t *variant, in
         put_swaps(table, v, p, variant->replicas, 1, SWAP_TOP1);
         put_swaps(table, v, p, variant->replicas, RESULT_TOP_K, SWAP_TOPK);
     }
+    put_levelled(table, v, p, variant->replicas, n, term, pairs);
     mem_free(term);
     mem_free(p);
+}
+
+/* The error of the difference of two variants' means over pairs: replica r of both leaves together. */
+static double error_of_difference(const double *pair, const double *base, int32_t replicas)
+{
+    double *difference = MEM_ARRAY(double, replicas *replicas);
+    for (int32_t i = 0; i < replicas * replicas; i++)
+        difference[i] = pair[i] - base[i];
+    const double error = jackknife_error(difference, replicas);
+    mem_free(difference);
+    return error;
+}
+
+static void measure_errors(variant_result_t *variant, const pairs_t *pairs, const variant_result_t *base,
+                           const pairs_t *base_pairs)
+{
+    const bool is_paired = variant->replicas == base->replicas;
+    variant->error = (replica_errors_t){
+        .pd_relative = jackknife_error(pairs->as_is, variant->replicas),
+        .pd_levelled = jackknife_error(pairs->levelled, variant->replicas),
+        .pd_difference = is_paired ? error_of_difference(pairs->as_is, base_pairs->as_is, base->replicas) : NAN,
+        .pd_levelled_difference = is_paired ? error_of_difference(pairs->levelled, base_pairs->levelled, base->replicas) : NAN,
+    };
+}
+
+static void measure_variant(const bootstrap_t *bootstrap, int32_t v, int32_t baseline, variant_result_t *variant)
+{
+    estimate_t *estimate = (estimate_t *)&variant->reproducibility;
+    for (int32_t i = 0; i < NUMERATORS; i++)
+        estimate[i] = bootstrap_ratio(bootstrap, column_of(v, i), denominator_of(i));
+    variant->pd_difference =
+        bootstrap_difference(bootstrap, column_of(v, PD_RELATIVE), column_of(baseline, PD_RELATIVE), EXAMPLES);
+    variant->pd_levelled_difference =
+        bootstrap_difference(bootstrap, column_of(v, LEVELLED), column_of(baseline, LEVELLED), EXAMPLES);
+    variant->pd_pairs = pd_pairs(variant->replicas);
 }
 
 void reproducibility_measure(experiment_result_t *result)
@@ -102,21 +172,23 @@ void reproducibility_measure(experiment_result_t *result)
     };
     table.sums = MEM_ARRAY(double, queries->count *table.columns);
     put_denominators(&table);
+    pairs_t *pairs = MEM_ARRAY(pairs_t, result->variants);
     for (int32_t v = 0; v < result->variants; v++)
-        put_variant(&table, v, &result->variant[v], result->eval_examples);
+        put_variant(&table, v, &result->variant[v], result->eval_examples, &pairs[v]);
 
+    const int32_t base = result->baseline;
     bootstrap_t *bootstrap = bootstrap_create(table.sums, queries->count, table.columns, SEED, RESULT_RESAMPLES);
     for (int32_t v = 0; v < result->variants; v++) {
-        variant_result_t *variant = &result->variant[v];
-        estimate_t *estimate = (estimate_t *)&variant->reproducibility;
-        for (int32_t i = 0; i < NUMERATORS; i++)
-            estimate[i] = bootstrap_ratio(bootstrap, column_of(v, i), denominator_of(i));
-        variant->pd_difference =
-            bootstrap_difference(bootstrap, column_of(v, PD_RELATIVE), column_of(result->baseline, PD_RELATIVE), EXAMPLES);
-        variant->pd_pairs = pd_pairs(variant->replicas);
+        measure_variant(bootstrap, v, base, &result->variant[v]);
+        measure_errors(&result->variant[v], &pairs[v], &result->variant[base], &pairs[base]);
     }
     result->queries = result->group ? queries->count : 0;
     bootstrap_destroy(&bootstrap);
+    for (int32_t v = 0; v < result->variants; v++) {
+        mem_free(pairs[v].as_is);
+        mem_free(pairs[v].levelled);
+    }
+    mem_free(pairs);
     mem_free(table.sums);
     queries_destroy(&queries);
 }

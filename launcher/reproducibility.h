@@ -4,8 +4,8 @@
 
 #include "launcher/result.h"
 
-/* reproducibility_measure - fills, in every variant: reproducibility, pd_difference, pd_pairs, pd_of_example,
- * most_different; and result->queries. All variants are measured over the same resamples of the same queries. For
+/* reproducibility_measure - fills, in every variant: reproducibility, pd_difference, pd_levelled_difference, error,
+ * pd_pairs, pd_of_example, most_different; and result->queries. All variants are measured over the same resamples of the same queries. For
  * result_summarise. */
 void reproducibility_measure(experiment_result_t *result);
 

@@ -5,6 +5,7 @@
 
 #include "common/base/memory.h"
 #include "launcher/reproducibility.h"
+#include "launcher/teaching.h"
 
 /* Sums run over replicas in their order, so that a summary of the same runs has the same bits. */
 static void summarise_quality(variant_result_t *variant)
@@ -63,6 +64,7 @@ void result_summarise(experiment_result_t *result)
         summarise_quality(&result->variant[v]);
         summarise_cost(&result->variant[v]);
     }
+    teaching_measure_cost(result);
     reproducibility_measure(result);
 }
 
@@ -150,10 +152,15 @@ void result_put_reproducibility(jsondoc_t *object, const variant_result_t *varia
 #undef PUT
     jsondoc_put_integer(object, "pd_pairs", variant->pd_pairs);
     jsondoc_put_number(object, "pd_difference", variant->pd_difference.value);
+    jsondoc_put_number(object, "pd_levelled_difference", variant->pd_levelled_difference.value);
+#define PUT(name, doc) jsondoc_put_number(object, #name "_se", variant->error.name);
+    REPLICA_ERRORS(PUT)
+#undef PUT
 #define PUT(name, doc) put_interval(object, #name, r->name);
     REPRODUCIBILITY_FIELDS(PUT)
 #undef PUT
     put_interval(object, "pd_difference", variant->pd_difference);
+    put_interval(object, "pd_levelled_difference", variant->pd_levelled_difference);
 }
 
 status_t result_get_quality(const jsondoc_t *object, const char *where, quality_t *out)

@@ -33,7 +33,11 @@
     X(double, cpu_seconds, mean, "all ranks") \
     X(int64_t, peak_rss_bytes, max, "bytes, sum over ranks of each rank's peak") \
     X(double, wall_seconds, mean, "training and evaluation") \
-    X(double, rows_pushed_per_example, mean, "embedding rows")
+    X(double, rows_pushed_per_example, mean, "embedding rows") \
+    X(int64_t, examples, mean, "trained examples, of all epochs") \
+    X(double, teaching_cpu_seconds, max, "scoring the training split for students, all ranks but servers; 0 without students") \
+    X(double, teaching_wall_seconds, max, "the same") \
+    X(int64_t, teaching_rows_pulled, max, "embedding rows pulled for it")
 
 /* How far the replicas of a variant differ, each with its interval over queries: X(name, "what it is"). The first PD_COUNT
  * are the measures of common/metrics/pd.h, in that order. */
@@ -43,8 +47,27 @@
     X(pd_l2, "root mean square distance from the replicas' mean prediction, relative to it") \
     X(pd_std, "standard deviation over replicas") \
     X(pd_symkl, "symmetrised Kullback-Leibler divergence, mean over pairs of replicas") \
+    X(pd_levelled, "relative prediction difference once all replicas have the same mean prediction") \
     X(swap_top1, "share of queries whose highest example differs, mean over pairs of replicas") \
     X(swap_topk, "share of queries whose RESULT_TOP_K highest examples differ, as a set")
+
+/* Standard errors over replicas, NaN below three of them: X(name, "of what"). The numbers of above say how sure the replicas that
+ * there are make us for other queries; these, for other replicas. */
+#define REPLICA_ERRORS(X) \
+    X(pd_relative, "relative prediction difference") \
+    X(pd_levelled, "levelled prediction difference") \
+    X(pd_difference, "relative prediction difference minus the baseline's") \
+    X(pd_levelled_difference, "levelled prediction difference minus the baseline's")
+
+/* What a student costs with its teacher, and what the teacher saves: X(name, "what it is"). */
+#define TEACHING_FIELDS(X) \
+    X(teachers_cpu_seconds, "of all runs that taught: training, and scoring for students") \
+    X(teachers_wall_seconds, "the same") \
+    X(cpu_seconds_with_teacher, "one student's own, and its part of the teachers', which the replicas share equally") \
+    X(wall_seconds_with_teacher, "the same") \
+    X(rows_pulled_per_example_with_teacher, "the same, per example of the student") \
+    X(reached_after_share_of_examples, "of a training without the teacher, after which the student is where that one ends; NaN: never") \
+    X(reached_after_share_of_wall_seconds, "the same")
 
 #define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
 #define RESULT_RESAMPLES 1000    /* the 2.5 % quantile then lies between two of 25 values */
@@ -57,6 +80,8 @@ typedef struct quality { QUALITY_FIELDS(QUALITY_MEMBER) } quality_t;
 typedef struct cost { COST_FIELDS(COST_MEMBER) } cost_t;
 #define REPRODUCIBILITY_MEMBER(name, doc) estimate_t name;
 typedef struct reproducibility { REPRODUCIBILITY_FIELDS(REPRODUCIBILITY_MEMBER) } reproducibility_t;
+
+typedef struct replica_errors { REPLICA_ERRORS(QUALITY_MEMBER) } replica_errors_t;
 
 typedef struct replica_result {
     int32_t replica; /* from 0 */
@@ -75,6 +100,18 @@ typedef struct pd_slice {
     double pd_relative;
 } pd_slice_t;
 
+/* Does a student's progressive logloss come down to what the same network ends with without a teacher? */
+typedef enum saving { SAVING_UNKNOWN, SAVING_NEVER, SAVING_REACHED } saving_t;
+
+/* What a student's teacher costs, and what it saves. A run that teaches several replicas is counted once. */
+typedef struct teaching {
+    int32_t runs;    /* of the teacher, of its own teacher, .. behind all replicas; 0: no student */
+    int32_t teacher; /* variant */
+    int32_t without; /* the variant it is set against: the student's configuration without the teacher, else the baseline; or -1 */
+    saving_t saving;
+    TEACHING_FIELDS(QUALITY_MEMBER)
+} teaching_t;
+
 typedef struct variant_result {
     const char *name;        /* borrowed */
     const char *determinism; /* borrowed: the word of the level */
@@ -86,7 +123,10 @@ typedef struct variant_result {
     cost_t cost;
     reproducibility_t reproducibility; /* NaN below two replicas */
     estimate_t pd_difference;          /* relative PD minus the baseline's, over the same resamples */
+    estimate_t pd_levelled_difference; /* the same of levelled PD */
+    replica_errors_t error;
     int32_t pd_pairs;
+    teaching_t teaching; /* its saving by teaching_measure_saving */
     double *pd_of_example; /* **owned**, [eval_examples]: each example's term of the relative PD */
     int32_t n_most_different;
     int64_t most_different[RESULT_MOST_DIFFERENT]; /* indices of the examples with the largest terms, largest first */

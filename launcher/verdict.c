@@ -1,5 +1,8 @@
-/* Whose cost a variant's is set against: a reader wants to know what the cheap road saves over the dear one. So it is the
- * dearest variant that lowers PD too (the ensemble, as a rule), or the baseline where no such variant is clearly dearer. */
+/* Whose cost a variant's is set against: a reader wants to know what the cheap road saves over the dear one. A single network is set
+ * against the full ensemble, where there is one; an ensemble against the baseline. A student's cost is that with its teacher.
+ *
+ * Whether a difference is more than chance has two sides: other queries (an interval, by bootstrap) and other replicas (a standard
+ * error, by jackknife). It is called significant where both agree, and of two replicas it is said that the second is not known. */
 #include "launcher/verdict.h"
 
 #include <math.h>
@@ -7,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/base/memory.h"
+#include "common/metrics/jackknife.h"
 
 #define DEARER_ROWS 1.05 /* rows pulled are counted, so a few per cent are real */
 #define DEARER_CPU 1.25  /* CPU time is measured on a machine that others use as well */
@@ -38,14 +42,25 @@ static double ratio(double a, double b)
     return b > 0.0 ? a / b : 1.0;
 }
 
+static double rows_of(const variant_result_t *variant)
+{
+    return variant->teaching.runs ? variant->teaching.rows_pulled_per_example_with_teacher
+                                  : variant->cost.rows_pulled_per_example;
+}
+
+static double cpu_of(const variant_result_t *variant)
+{
+    return variant->teaching.runs ? variant->teaching.cpu_seconds_with_teacher : variant->cost.cpu_seconds;
+}
+
 static double rows_ratio(const variant_result_t *a, const variant_result_t *b)
 {
-    return ratio(a->cost.rows_pulled_per_example, b->cost.rows_pulled_per_example);
+    return ratio(rows_of(a), rows_of(b));
 }
 
 static double cpu_ratio(const variant_result_t *a, const variant_result_t *b)
 {
-    return ratio(a->cost.cpu_seconds, b->cost.cpu_seconds);
+    return ratio(cpu_of(a), cpu_of(b));
 }
 
 static bool is_dearer(const variant_result_t *a, const variant_result_t *b)
@@ -62,17 +77,27 @@ const variant_result_t *verdict_best(const experiment_result_t *result)
     return best;
 }
 
-/* The dearest of the variants that lower PD and are dearer than `best`; NULL where there is none. */
-static const variant_result_t *dear_road(const experiment_result_t *result, const variant_result_t *best)
+/* More than one component predicts. */
+static bool is_ensemble(const variant_result_t *variant)
 {
-    const variant_result_t *base = baseline_of(result), *dearest = NULL;
-    for (int32_t v = 0; v < result->variants; v++) {
+    int first, last;
+    if (!variant->config)
+        return false;
+    config_deploy(variant->config, &first, &last);
+    return last - first > 1;
+}
+
+/* The largest of the ensembles that are no peers of each other; NULL where there is none, or for an ensemble. */
+static const variant_result_t *full_ensemble(const experiment_result_t *result, const variant_result_t *best)
+{
+    const variant_result_t *full = NULL;
+    for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (variant != base && pd_of(variant) < pd_of(base) && is_dearer(variant, best) &&
-            (!dearest || is_dearer(variant, dearest)))
-            dearest = variant;
+        if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
+            variant != baseline_of(result) && (!full || variant->cost.parameters > full->cost.parameters))
+            full = variant;
     }
-    return dearest;
+    return full;
 }
 
 /* The lowest PD of the affordable variants that lower it and are cheaper than `best`; NULL where there is none. */
@@ -101,6 +126,38 @@ static const variant_result_t *lossy_road(const experiment_result_t *result, con
 }
 
 /* ---- words ----------------------------------------------------------------------------------------------------------- */
+
+/* What is known of a difference from the baseline. */
+typedef enum finding { UNKNOWN, CHANCE_OF_QUERIES, CHANCE_OF_REPLICAS, SURE_OF_QUERIES, SURE_OF_BOTH } finding_t;
+
+static finding_t finding_of(estimate_t difference, double error, int32_t replicas)
+{
+    const bool has_interval = isfinite(difference.low) && isfinite(difference.high);
+    if (!has_interval)
+        return UNKNOWN;
+    if (difference.low <= 0.0 && difference.high >= 0.0)
+        return CHANCE_OF_QUERIES;
+    if (!isfinite(error))
+        return SURE_OF_QUERIES;
+    return jackknife_is_distinct(difference.value, error, replicas) ? SURE_OF_BOTH : CHANCE_OF_REPLICAS;
+}
+
+static const char *finding_words(finding_t finding)
+{
+    static const char *const words[] = {
+        [UNKNOWN] = "not known to be significant",
+        [CHANCE_OF_QUERIES] = "not significant",
+        [CHANCE_OF_REPLICAS] = "not distinguishable from the noise of replicas",
+        [SURE_OF_QUERIES] = "significant over queries",
+        [SURE_OF_BOTH] = "significant over queries and replicas",
+    };
+    return words[finding];
+}
+
+static finding_t finding_as_is(const variant_result_t *variant)
+{
+    return finding_of(variant->pd_difference, variant->error.pd_difference, variant->replicas);
+}
 
 static void put_percent(FILE *out, double share)
 {
@@ -131,6 +188,8 @@ static void put_cost(FILE *out, const variant_result_t *variant, const variant_r
     fprintf(out, " %s's CPU time and ", other->name);
     put_share(out, rows_ratio(variant, other));
     fputs(" its embedding rows", out);
+    if (variant->teaching.runs)
+        fputs(", its part of the teacher's included", out);
 }
 
 static void put_loss(FILE *out, const variant_result_t *variant, const variant_result_t *base)
@@ -138,26 +197,94 @@ static void put_loss(FILE *out, const variant_result_t *variant, const variant_r
     fprintf(out, "at logloss %+.2f %%", 100.0 * loss_change(variant, base));
 }
 
-static bool has_interval(const variant_result_t *variant)
+/* In points: as far as it is known, with its standard error. */
+static void put_points(FILE *out, estimate_t difference, double error)
 {
-    return isfinite(variant->pd_difference.low) && isfinite(variant->pd_difference.high);
+    fprintf(out, "%+.2f ", 100.0 * difference.value);
+    if (isfinite(error))
+        fprintf(out, "+- %.2f ", 100.0 * error);
+    fputs("points", out);
 }
 
-static bool may_be_chance(const variant_result_t *variant)
+static void put_difference(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
 {
-    return has_interval(variant) && variant->pd_difference.low <= 0.0 && variant->pd_difference.high >= 0.0;
+    const finding_t finding = finding_as_is(variant);
+    const double error = variant->error.pd_difference;
+    if (finding == UNKNOWN)
+        return;
+    fprintf(out, " The difference is %s: ", finding_words(finding));
+    put_points(out, variant->pd_difference, error);
+    fputs(" (", out);
+    if (isfinite(error))
+        fprintf(out, "standard error over %d replicas; ", variant->replicas);
+    fprintf(out, "%+.2f to %+.2f at 95 %% over %s)", 100.0 * variant->pd_difference.low, 100.0 * variant->pd_difference.high,
+            result->queries ? "queries" : "examples");
+    if (variant->replicas < JACKKNIFE_LEAST_REPLICAS)
+        fprintf(out, "; how far other replicas would move it cannot be estimated from %d, it takes %d", variant->replicas,
+                JACKKNIFE_LEAST_REPLICAS);
+    fputs(".", out);
 }
 
-static void put_interval(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
+static double levelled_of(const variant_result_t *variant)
 {
-    fprintf(out, "%+.2f to %+.2f points (95 %% interval over %s)", 100.0 * variant->pd_difference.low,
-            100.0 * variant->pd_difference.high, result->queries ? "queries" : "examples");
+    return variant->reproducibility.pd_levelled.value;
+}
+
+static bool is_levelled_known(const variant_result_t *variant)
+{
+    return isfinite(levelled_of(variant)) && isfinite(variant->pd_levelled_difference.value);
+}
+
+static void put_levelled_points(FILE *out, const variant_result_t *variant)
+{
+    const finding_t finding =
+        finding_of(variant->pd_levelled_difference, variant->error.pd_levelled_difference, variant->replicas);
+    put_points(out, variant->pd_levelled_difference, variant->error.pd_levelled_difference);
+    if (finding != UNKNOWN)
+        fprintf(out, ", %s", finding_words(finding));
+}
+
+static void put_levelled(FILE *out, const variant_result_t *variant, const variant_result_t *base)
+{
+    if (!is_levelled_known(variant))
+        return;
+    fputs(" With levels made equal, PD goes from ", out);
+    put_percent(out, levelled_of(base));
+    fputs(" to ", out);
+    put_percent(out, levelled_of(variant));
+    fputs(": ", out);
+    put_levelled_points(out, variant);
+    fputs(".", out);
+}
+
+/* Where no variant lowers PD as it is: the one that does so once levels are equal. */
+static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
+{
+    const variant_result_t *base = baseline_of(result), *lowest = base;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (is_levelled_known(variant) && is_affordable(variant, base) && levelled_of(variant) < levelled_of(lowest))
+            lowest = variant;
+    }
+    if (lowest == base)
+        return;
+    fprintf(out, " With levels made equal, %s has the lowest, ", lowest->name);
+    put_percent(out, levelled_of(lowest));
+    fprintf(out, " instead of %s's ", base->name);
+    put_percent(out, levelled_of(base));
+    fputs(": ", out);
+    put_levelled_points(out, lowest);
+    fputs(", ", out);
+    put_loss(out, lowest, base);
+    fputs(".", out);
 }
 
 static void put_change(FILE *out, const experiment_result_t *result, const variant_result_t *best)
 {
-    const variant_result_t *base = baseline_of(result), *dear = dear_road(result, best), *cheap = cheap_road(result, best);
-    fprintf(out, "%s %s relative PD from %s's ", best->name, may_be_chance(best) ? "may cut" : "cuts", base->name);
+    const variant_result_t *base = baseline_of(result), *dear = full_ensemble(result, best), *cheap = cheap_road(result, best);
+    const finding_t finding = finding_as_is(best);
+    const bool may_be_chance = finding == CHANCE_OF_QUERIES || finding == CHANCE_OF_REPLICAS;
+    fprintf(out, "%s %s relative PD from %s's ", best->name, may_be_chance ? "may cut" : "cuts", base->name);
     put_percent(out, pd_of(base));
     fputs(" to ", out);
     put_percent(out, pd_of(best));
@@ -166,11 +293,8 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
     fputs(", for ", out);
     put_cost(out, best, dear ? dear : base);
     fputs(".", out);
-    if (has_interval(best)) {
-        fprintf(out, " The difference is %ssignificant: ", may_be_chance(best) ? "not " : "");
-        put_interval(out, result, best);
-        fputs(".", out);
-    }
+    put_difference(out, result, best);
+    put_levelled(out, best, base);
     if (dear) {
         fprintf(out, " %s reaches ", dear->name);
         put_percent(out, pd_of(dear));
@@ -207,6 +331,7 @@ static void put_verdict(FILE *out, const experiment_result_t *result)
             fprintf(out, ", at a logloss of at most %.1f %% above its own.", 100.0 * VERDICT_LOSS_TOLERANCE);
         else
             fputs(result->variants == 1 ? "." : "; no other variant lowers it.", out);
+        put_lowest_levelled(out, result);
     }
     if (lossy) {
         fprintf(out, " Lower still is %s, ", lossy->name);

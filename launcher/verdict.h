@@ -13,7 +13,8 @@
 const variant_result_t *verdict_best(const experiment_result_t *result);
 
 /* verdict_text - the verdict; **owned**, mem_free. Its first sentence says what the variant changes, at what loss and for what share
- * of whose cost; the others whether the change is more than chance, and what the alternatives are. */
+ * of whose cost; the others whether the change is more than chance, of queries and of replicas, what is left of it at equal levels, and
+ * what the alternatives are. */
 char *verdict_text(const experiment_result_t *result);
 
 #endif

@@ -239,16 +239,11 @@ static void test_pair_is_the_pd_of_two(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shift_solves_its_equation),
-        cmocka_unit_test(test_levels_become_equal_and_order_stays),
-        cmocka_unit_test(test_a_constant_is_gone),
-        cmocka_unit_test(test_equal_replicas_stay_equal),
-        cmocka_unit_test(test_ends_and_undefined),
-        cmocka_unit_test(test_error_is_that_of_leaving_replicas_out),
-        cmocka_unit_test(test_error_of_independent_numbers),
-        cmocka_unit_test(test_error_needs_three),
-        cmocka_unit_test(test_distinct_by_students_t),
-        cmocka_unit_test(test_pair_is_the_pd_of_two),
+        cmocka_unit_test(test_shift_solves_its_equation),    cmocka_unit_test(test_levels_become_equal_and_order_stays),
+        cmocka_unit_test(test_a_constant_is_gone),           cmocka_unit_test(test_equal_replicas_stay_equal),
+        cmocka_unit_test(test_ends_and_undefined),           cmocka_unit_test(test_error_is_that_of_leaving_replicas_out),
+        cmocka_unit_test(test_error_of_independent_numbers), cmocka_unit_test(test_error_needs_three),
+        cmocka_unit_test(test_distinct_by_students_t),       cmocka_unit_test(test_pair_is_the_pd_of_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

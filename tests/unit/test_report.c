@@ -38,7 +38,11 @@ static replica_result_t make_replica(int replica, double loss, float p0, float p
                  .cpu_seconds = 2 + replica,
                  .peak_rss_bytes = (100 + 20 * replica) * (INT64_C(1) << 20),
                  .wall_seconds = 1.5,
-                 .rows_pushed_per_example = 25},
+                 .rows_pushed_per_example = 25,
+                 .examples = 4000,
+                 .teaching_cpu_seconds = 0.5 * replica,
+                 .teaching_wall_seconds = 0.25,
+                 .teaching_rows_pulled = 7000},
         .predictions = MEM_ARRAY(float, EXAMPLES),
     };
     r.predictions[0] = p0;
@@ -90,9 +94,30 @@ static void test_summary(void **state)
 static void set_reproducibility(variant_result_t *variant, double pd)
 {
     const estimate_t none = {NAN, NAN, NAN};
-    variant->reproducibility = (reproducibility_t){none, none, none, none, none, none, none};
+    variant->reproducibility = (reproducibility_t){none, none, none, none, none, none, none, none};
     variant->reproducibility.pd_relative = (estimate_t){pd, pd - 0.125, pd + 0.125};
+    variant->reproducibility.pd_levelled = (estimate_t){pd - 0.125, pd - 0.1875, pd};
     variant->pd_difference = (estimate_t){pd - 0.375, pd - 0.5, NAN};
+    variant->pd_levelled_difference = (estimate_t){pd, pd - 0.125, pd + 0.125};
+    variant->error = (replica_errors_t){.pd_relative = pd / 2, .pd_levelled = pd / 4, .pd_difference = pd, .pd_levelled_difference = NAN};
+}
+
+/* smelu learned from relu, and reaches it at 7/8 of its examples; nobody knows when. */
+static teaching_t make_teaching(void)
+{
+    return (teaching_t){
+        .runs = 1,
+        .teacher = 0,
+        .without = 0,
+        .saving = SAVING_REACHED,
+        .teachers_cpu_seconds = 3,
+        .teachers_wall_seconds = 2.5,
+        .cpu_seconds_with_teacher = 4,
+        .wall_seconds_with_teacher = 3.5,
+        .rows_pulled_per_example_with_teacher = 31.5,
+        .reached_after_share_of_examples = 0.875,
+        .reached_after_share_of_wall_seconds = NAN,
+    };
 }
 
 static void read_text(const char *path, char **text)
@@ -101,20 +126,26 @@ static void read_text(const char *path, char **text)
 }
 
 /* clang-format off */
-#define COST_JSON(examples, cpu, peak) \
+#define COST_JSON(examples, cpu, peak, teaching) \
     "{\"examples_per_second\": " examples ", \"rows_pulled_per_example\": 26.0, \"bytes_per_example\": 1000.5, " \
     "\"parameters\": 1234567, \"flops_per_example\": 2000, \"cpu_seconds\": " cpu ", \"peak_rss_bytes\": " peak ", " \
-    "\"wall_seconds\": 1.5, \"rows_pushed_per_example\": 25.0}"
+    "\"wall_seconds\": 1.5, \"rows_pushed_per_example\": 25.0, \"examples\": 4000, " \
+    "\"teaching_cpu_seconds\": " teaching ", \"teaching_wall_seconds\": 0.25, \"teaching_rows_pulled\": 7000}"
 #define METRICS_JSON(loss) \
     "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"pqauc_query_mean\": null, " \
     "\"progressive_logloss\": 0.75, \"clipped_share\": 0.5"
 #define NO_INTERVAL(name) "\"" name "_low\": null, \"" name "_high\": null, "
-#define PD_JSON(pd, difference, low, high, difference_low) \
+#define PD_JSON(pd, low, high, difference, difference_low, levelled, levelled_low, half, quarter) \
     "\"pd_relative\": " pd ", \"pd_l1\": null, \"pd_l2\": null, \"pd_std\": null, \"pd_symkl\": null, " \
-    "\"swap_top1\": null, \"swap_topk\": null, \"pd_pairs\": 1, \"pd_difference\": " difference ", " \
+    "\"pd_levelled\": " levelled ", \"swap_top1\": null, \"swap_topk\": null, \"pd_pairs\": 1, " \
+    "\"pd_difference\": " difference ", \"pd_levelled_difference\": " pd ", \"pd_relative_se\": " half ", " \
+    "\"pd_levelled_se\": " quarter ", \"pd_difference_se\": " pd ", \"pd_levelled_difference_se\": null, " \
     "\"pd_relative_low\": " low ", \"pd_relative_high\": " high ", " NO_INTERVAL("pd_l1") NO_INTERVAL("pd_l2") \
-    NO_INTERVAL("pd_std") NO_INTERVAL("pd_symkl") NO_INTERVAL("swap_top1") NO_INTERVAL("swap_topk") \
-    "\"pd_difference_low\": " difference_low ", \"pd_difference_high\": null"
+    NO_INTERVAL("pd_std") NO_INTERVAL("pd_symkl") \
+    "\"pd_levelled_low\": " levelled_low ", \"pd_levelled_high\": " pd ", " \
+    NO_INTERVAL("swap_top1") NO_INTERVAL("swap_topk") \
+    "\"pd_difference_low\": " difference_low ", \"pd_difference_high\": null, " \
+    "\"pd_levelled_difference_low\": " low ", \"pd_levelled_difference_high\": " high
 #define REPLICA_JSON(n, loss, cost) \
     "{\"replica\": " n ", \"init_seed\": 1, \"order_seed\": 1" n ", \"digest\": \"00112233445566778899aabbccddeeff\", " \
     "\"metrics\": " METRICS_JSON(loss) "}, \"cost\": " cost "}"
@@ -125,16 +156,20 @@ static const char expected_json[] =
     "\"command\": \"smelter compare 'a b'\", \"eval_examples\": 2, \"queries\": 0, \"top_k\": 3, "
     "\"resamples\": 1000, "
     "\"confidence\": 0.94999999999999996, \"variants\": ["
-    "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", " PD_JSON("0.375", "0.0", "0.25", "0.5", "-0.125") "}, "
-    "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"sync\", \"replicas\": ["
-    REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
-    REPLICA_JSON("1", "0.75", COST_JSON("1500.0", "3.0", "125829120")) "], "
+    "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", " PD_JSON("0.375", "0.25", "0.5", "0.0", "-0.125", "0.25", "0.1875", "0.1875", "0.09375") "}, "
+    "\"cost\": " COST_JSON("1250.0", "2.5", "125829120", "0.5") ", \"determinism\": \"sync\", \"replicas\": ["
+    REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600", "0.0")) ", "
+    REPLICA_JSON("1", "0.75", COST_JSON("1500.0", "3.0", "125829120", "0.5")) "], "
     "\"slices\": [{\"column\": \"label\", \"value\": \"1\", \"examples\": 1, \"pd_relative\": 0.5}], \"worst_slices\": [], "
     "\"most_different\": [{\"index\": 0, \"label\": 1, \"pd_relative\": 0.75, \"predictions\": [0.25, 0.5]}]}, "
-    "{\"name\": \"smelu, 1\", \"metrics\": " METRICS_JSON("0.5") ", " PD_JSON("null", "null", "null", "null", "null") "}, "
-    "\"cost\": " COST_JSON("1250.0", "2.5", "125829120") ", \"determinism\": \"async\", \"replicas\": ["
-    REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600")) ", "
-    REPLICA_JSON("1", "0.5", COST_JSON("1500.0", "3.0", "125829120")) "], "
+    "{\"name\": \"smelu, 1\", \"metrics\": " METRICS_JSON("0.5") ", " PD_JSON("null", "null", "null", "null", "null", "null", "null", "null", "null") "}, "
+    "\"cost\": " COST_JSON("1250.0", "2.5", "125829120", "0.5") ", "
+    "\"teaching\": {\"teacher\": \"relu\", \"runs\": 1, \"teachers_cpu_seconds\": 3.0, \"teachers_wall_seconds\": 2.5, "
+    "\"cpu_seconds_with_teacher\": 4.0, \"wall_seconds_with_teacher\": 3.5, \"rows_pulled_per_example_with_teacher\": 31.5, "
+    "\"reached_after_share_of_examples\": 0.875, \"reached_after_share_of_wall_seconds\": null, \"saving\": \"reached\", "
+    "\"without\": \"relu\"}, \"determinism\": \"async\", \"replicas\": ["
+    REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600", "0.0")) ", "
+    REPLICA_JSON("1", "0.5", COST_JSON("1500.0", "3.0", "125829120", "0.5")) "], "
     "\"slices\": [], "
     "\"worst_slices\": [{\"column\": \"hour\", \"value\": \"23\", \"examples\": 40, \"pd_relative\": 0.25}], "
     "\"most_different\": []}]}\n";
@@ -158,6 +193,7 @@ static void test_json(void **state)
     e.variant[1].worst = MEM_ARRAY(pd_slice_t, 1);
     e.variant[1].worst[0] = (pd_slice_t){mem_strdup("hour"), mem_strdup("23"), 40, 0.25};
     e.variant[1].n_most_different = 0;
+    e.variant[1].teaching = make_teaching();
     e.command = mem_strdup("smelter compare 'a b'");
     const char *path = test_path("results.json");
     assert_int_equal(report_write_json(&e, path), ST_OK);
@@ -178,6 +214,7 @@ static void test_csv(void **state)
     result_summarise(&e);
     set_reproducibility(&e.variant[0], 0.375);
     set_reproducibility(&e.variant[1], NAN);
+    e.variant[1].teaching = make_teaching();
     const char *path = test_path("results.csv");
     assert_int_equal(report_write_csv(&e, path), ST_OK);
     char *text;
@@ -187,15 +224,35 @@ static void test_csv(void **state)
         "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,clipped_share,"
         "logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,"
         "pd_relative,pd_relative_low,pd_relative_high,pd_l1,pd_l1_low,pd_l1_high,pd_l2,pd_l2_low,pd_l2_high,"
-        "pd_std,pd_std_low,pd_std_high,pd_symkl,pd_symkl_low,pd_symkl_high,swap_top1,swap_top1_low,"
-        "swap_top1_high,swap_topk,swap_topk_low,swap_topk_high,"
-        "pd_pairs,pd_difference,pd_difference_low,pd_difference_high,examples_per_second,rows_pulled_per_example,bytes_per_"
+        "pd_std,pd_std_low,pd_std_high,pd_symkl,pd_symkl_low,pd_symkl_high,pd_levelled,pd_levelled_low,pd_levelled_high,"
+        "swap_top1,swap_top1_low,swap_top1_high,swap_topk,swap_topk_low,swap_topk_high,"
+        "pd_pairs,pd_difference,pd_difference_low,pd_difference_high,pd_levelled_difference,pd_levelled_difference_low,"
+        "pd_levelled_difference_high,pd_relative_se,pd_levelled_se,pd_difference_se,pd_levelled_difference_se,examples_per_second,rows_pulled_per_example,bytes_per_"
         "example,parameters,flops_per_example,"
-        "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example\n"
-        "relu,sync,2,0.625,0.25,,1,,0.75,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,,,,,,,1,0,-0.125,,1250,26,1000.5,1234567,2000,2.5,"
-        "125829120,1.5,25\n"
-        "\"smelu, "
-        "1\",async,2,0.5,0.25,,1,,0.75,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,1,,,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25\n");
+        "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example,examples,teaching_cpu_seconds,teaching_wall_seconds,"
+        "teaching_rows_pulled,teacher,teacher_runs,teachers_cpu_seconds,teachers_wall_seconds,cpu_seconds_with_teacher,"
+        "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,reached_after_share_of_examples,"
+        "reached_after_share_of_wall_seconds\n"
+        "relu,sync,2,0.625,0.25,,1,,0.75,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,1,0,-0.125,,0.375,0.25,0.5,"
+        "0.1875,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,\n"
+        "\"smelu, 1\",async,2,0.5,0.25,,1,,0.75,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,1234567,2000,2.5,"
+        "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,0.875,\n");
+    mem_free(text);
+    result_fini(&e);
+}
+
+static void test_verdict_file(void **state)
+{
+    (void)state;
+    test_dir();
+    experiment_result_t e = make_experiment();
+    result_summarise(&e);
+    set_reproducibility(&e.variant[0], 0.375);
+    set_reproducibility(&e.variant[1], NAN);
+    assert_int_equal(report_write_verdict(&e, test_path("verdict.txt")), ST_OK);
+    char *text;
+    read_text(test_path("verdict.txt"), &text);
+    assert_string_equal(text, "relu has the lowest relative PD, 37.5 %; no other variant lowers it.\n"); /* as in results.json */
     mem_free(text);
     result_fini(&e);
 }
@@ -217,7 +274,11 @@ static void test_table(void **state)
     result_summarise(&e);
     e.variant[0].reproducibility.pd_relative.low = 0.3125;
     e.variant[0].reproducibility.pd_relative.high = 0.375;
+    e.variant[0].error.pd_relative = 0.0234;
     e.variant[1].pd_difference = (estimate_t){-0.125, -0.25, -0.0625};
+    e.variant[1].pd_levelled_difference.value = NAN;
+    e.variant[1].teaching = make_teaching();
+    e.variant[1].teaching.reached_after_share_of_wall_seconds = 0.8512;
     e.variant[1].worst_slices = 2;
     e.variant[1].worst = MEM_ARRAY(pd_slice_t, 2);
     e.variant[1].worst[0] = (pd_slice_t){mem_strdup("hour"), mem_strdup("23"), 1040, 0.25};
@@ -232,18 +293,25 @@ static void test_table(void **state)
               "relu      0.62500       (=)  0.25000      (=)      -  (=)    1.000      L2 sync\n"
               "smelu, 1  0.50000  -20.00 %  0.25000  +0.00 %      -    -    1.000     L0 async\n"
               "\n"
-              "          relative              95 %            swap at      95 %  swap at      95 %   standard\n"
-              "variant         PD          interval              top 1  interval    top 3  interval  deviation\n"
-              "relu       33.33 %  31.25 to 37.50 %       (=)  100.0 %         -        -         -    0.08839\n"
-              "smelu, 1   20.00 %                 -  -40.00 %    0.0 %         -        -         -    0.08839\n"
+              "          relative     95 % interval   +- over            levelled   +- over           swap at  swap at\n"
+              "variant         PD      over queries  replicas                  PD  replicas             top 1    top 3\n"
+              "relu       33.33 %  31.25 to 37.50 %   +- 2.34       (=)   30.81 %         -      (=)  100.0 %        -\n"
+              "smelu, 1   20.00 %                 -         -  -40.00 %   31.73 %         -  +2.99 %    0.0 %        -\n"
               "\n"
               "          examples  rows pulled      bytes                  FLOPs  CPU time  wall time  peak memory\n"
               "variant        / s    / example  / example  parameters  / example         s          s          MiB\n"
               "relu         1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
               "smelu, 1     1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
               "\n"
-              "smelu, 1 cuts relative PD from relu's 33.3 % to 20.0 %, at logloss -20.00 %, for all of relu's CPU time and all of "
-              "its embedding rows. The difference is significant: -25.00 to -6.25 points (95 % interval over queries).\n"
+              "student with  taught  teacher  their CPU  CPU time  wall time  rows pulled\n"
+              "its teacher       by     runs     time s         s          s    / example\n"
+              "smelu, 1        relu        1        3.0       4.0        3.5         31.5\n"
+              "smelu, 1 reaches relu's progressive logloss after 87.5 % of its examples, 85.1 % of its wall time\n"
+              "\n"
+              "smelu, 1 cuts relative PD from relu's 33.3 % to 20.0 %, at logloss -20.00 %, for 1.60 times relu's CPU time and "
+              "1.21 times its embedding rows, its part of the teacher's included. The difference is significant over queries: -12.50 points "
+              "(-25.00 to -6.25 at 95 % over queries); how far other replicas would move it cannot be estimated from 2, it takes "
+              "3.\n"
               "Predictions of smelu, 1 differ most where hour = 23: 25.00 % (1,040 examples), score = up to 0.1: 12.50 % (40 "
               "examples).\n");
     free(text);
@@ -261,6 +329,8 @@ static void test_table_fits(void **state)
     for (int v = 0; v < 2; v++) {
         e.variant[v].quality.pqauc_loss = 0.27 + 0.1 * v;
         e.variant[v].reproducibility.pd_relative = (estimate_t){0.1234, 0.1187, 0.1295};
+        e.variant[v].reproducibility.pd_levelled = e.variant[v].reproducibility.pd_relative;
+        e.variant[v].error = (replica_errors_t){.pd_relative = 0.1234, .pd_levelled = 0.1234};
         e.variant[v].reproducibility.swap_top1 = e.variant[v].reproducibility.swap_topk = (estimate_t){0.234, 0.222, 0.241};
         e.variant[v].cost = (cost_t){.examples_per_second = 1234567,
                                      .rows_pulled_per_example = 1234.5,
@@ -410,7 +480,7 @@ static void test_damaged_manifest_is_named(void **state)
         {"00112233", "", "manifest.json: \"digest\" is \"445566778899aabbccddeeff\"; it must be 32 hex digits"},
         {"\"logloss\"", "\"lagloss\"", "manifest.json: \"logloss\" is missing"},
         {"\"cpu_seconds\"", "\"cpu\"", "manifest.json: \"cpu_seconds\" is missing"},
-        {"\"format\": 2", "\"format\": 3", "manifest.json: \"format\" is 3; it must be from 2 to 2"},
+        {"\"format\": 3", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 3"},
         {"\"predictions\": 2", "\"predictions\": 3", "predictions.f32: holds 8 bytes, and 3 predictions need 12"},
         {"{", "[", "not JSON"},
     };
@@ -448,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_summary),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_verdict_file),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_table_fits),
         cmocka_unit_test(test_manifest_reads_back),

@@ -1,0 +1,27 @@
+/* curve.h - a run's progressive validation as it was written to RUN/metrics.jsonl: one point per interval (progressive.h). */
+#ifndef SMELTER_CURVE_H
+#define SMELTER_CURVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+typedef struct curve_point {
+    int64_t step, examples; /* at the end of the interval; examples grow from point to point */
+    double logloss;         /* of the interval's examples; NaN where a prediction was no number */
+    double progressive;     /* of all examples so far */
+    double seconds;         /* since the training began */
+} curve_point_t;
+
+typedef struct curve {
+    int64_t points;
+    curve_point_t *point; /* **owned**, [points] */
+} curve_t;
+
+/* curve_read - *found is false, and out untouched, where the folder has no metrics.jsonl; else out is **owned**, curve_fini.
+ * ST_CORRUPT: a line is not JSON or lacks a member, or examples do not grow. */
+WARN_UNUSED status_t curve_read(const char *run_dir, curve_t *out, bool *found);
+void curve_fini(curve_t *curve);
+
+#endif
