@@ -13,9 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The bits of row_t.count. */
+#define ROW_COUNT_MAX (((uint32_t)1 << 28) - 1) /* the updates so far, which stay at this number once they reach it */
+#define ROW_CHANGED_EVEN ((uint32_t)1 << 28)    /* marks of ps/changes.h */
+#define ROW_CHANGED_ODD ((uint32_t)1 << 29)
+
 typedef struct row {
     uint64_t key;
-    uint32_t version, count; /* as in table_row_t */
+    uint32_t version; /* as in table_row_t */
+    uint32_t count;   /* the number in its low bits, marks above */
     float payload[];
 } row_t;
 

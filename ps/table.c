@@ -20,6 +20,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/kernels/tree.h"
+#include "ps/changes.h"
 #include "ps/key_index.h"
 #include "ps/row_arena.h"
 
@@ -58,7 +59,12 @@ struct table {
     uint64_t seed; /* of initial values */
     row_arena_t arena;
     key_index_t index;
+    changes_t changes;
     merge_t merge;
+    table_tap_fn *tap;
+    void *tap_context;
+    table_save_fn *save; /* of the last freeze */
+    void *save_context;
 };
 
 status_t table_create(const table_options_t *options, table_t **out)
@@ -88,6 +94,7 @@ void table_destroy(table_t **table)
         return;
     row_arena_fini(&t->arena);
     key_index_fini(&t->index);
+    changes_fini(&t->changes);
     mem_free(t->merge.occurrences);
     mem_free(t->merge.keys);
     mem_free(t->merge.heads);
@@ -116,9 +123,38 @@ static row_t *append_row(table_t *table, uint64_t key)
     return row;
 }
 
+static table_row_t row_seen(const row_t *row)
+{
+    return (table_row_t){row->key, row->version, row->count & ROW_COUNT_MAX, row->payload};
+}
+
+static void hand_over(table_t *table, row_t *row)
+{
+    const table_row_t seen = row_seen(row);
+    table->save(table->save_context, table, &seen);
+    changes_saved(&table->changes, row);
+}
+
+/* The first change of row number `id` since the last freeze: save the row first where it is waiting for that. */
+static __attribute__((noinline)) void note_change(table_t *table, int64_t id, row_t *row)
+{
+    if (changes_is_frozen(&table->changes, row))
+        hand_over(table, row);
+    changes_note(&table->changes, id, row);
+}
+
+/* To be called before row number `id` changes. */
+static inline void before_change(table_t *table, int64_t id, row_t *row)
+{
+    if (__builtin_expect(!changes_has(&table->changes, row), 0))
+        note_change(table, id, row);
+}
+
 static row_t *create_row(table_t *table, uint64_t key)
 {
+    const int64_t id = table->arena.rows;
     row_t *row = append_row(table, key);
+    before_change(table, id, row);
     initial_weights(table, key, row->payload);
     table->optimizer->init(row->payload + table->dim, table->dim, &table->options.settings);
     return row;
@@ -168,22 +204,18 @@ static inline void locate(const table_t *table, block_t *block, int lines)
     }
 }
 
-/* The row of the block's i-th key, or NULL. */
-static inline row_t *resolve(const table_t *table, const block_t *block, int i)
+/* The number of the row of the block's i-th key, or KEY_INDEX_NONE. */
+static inline int64_t resolve(const table_t *table, const block_t *block, int i)
 {
-    int64_t id = block->guess[i];
-    if (id != KEY_INDEX_NONE) {
-        row_t *row = row_arena_at(&table->arena, id);
-        if (__builtin_expect(row->key == block->keys[i], 1))
-            return row;
-    }
-    id = key_index_find(&table->index, &table->arena, block->keys[i], block->hash[i]);
-    return id == KEY_INDEX_NONE ? NULL : row_arena_at(&table->arena, id);
+    const int64_t id = block->guess[i];
+    if (id != KEY_INDEX_NONE && __builtin_expect(row_arena_at(&table->arena, id)->key == block->keys[i], 1))
+        return id;
+    return key_index_find(&table->index, &table->arena, block->keys[i], block->hash[i]);
 }
 
-/* For each of n keys in turn: visit(context, i, row). A missing row is created in create_in or, where that is NULL, visited as
- * NULL. Always inlined, so that a visit is a piece of the loop and not a call. */
-typedef void visit_fn(void *context, int64_t i, row_t *row);
+/* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
+ * where that is NULL, visited as NULL. Always inlined, so that a visit is a piece of the loop and not a call. */
+typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
 
 static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,
                                                                int64_t n, int lines, visit_fn *visit, void *context)
@@ -196,10 +228,15 @@ static inline __attribute__((always_inline)) void for_each_row(const table_t *ta
         if (done + BLOCK < n)
             prepare(table, &blocks[b ^ 1], keys + done + BLOCK, block_size(n - done - BLOCK));
         for (int i = 0; i < blocks[b].n; i++) {
-            row_t *row = resolve(table, &blocks[b], i);
-            if (__builtin_expect(!row && create_in, 0))
+            int64_t id = resolve(table, &blocks[b], i);
+            row_t *row = NULL;
+            if (__builtin_expect(id != KEY_INDEX_NONE, 1)) {
+                row = row_arena_at(&table->arena, id);
+            } else if (create_in) {
+                id = create_in->arena.rows;
                 row = create_row(create_in, keys[done + i]);
-            visit(context, done + i, row);
+            }
+            visit(context, done + i, id, row);
         }
     }
 }
@@ -236,8 +273,9 @@ static inline void copy_weights(float *restrict out, const float *restrict w, in
     }
 }
 
-static inline void visit_pull(void *context, int64_t i, row_t *row)
+static inline void visit_pull(void *context, int64_t i, int64_t id, row_t *row)
 {
+    (void)id;
     const pull_t *pull = context;
     copy_weights(pull->out + i * pull->table->dim, row->payload, pull->table->dim);
 }
@@ -248,8 +286,9 @@ void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out)
     for_each_row(table, table, keys, n, lines_of(table->dim), visit_pull, &pull);
 }
 
-static inline void visit_peek(void *context, int64_t i, row_t *row)
+static inline void visit_peek(void *context, int64_t i, int64_t id, row_t *row)
 {
+    (void)id;
     const pull_t *pull = context;
     float *out = pull->out + i * pull->table->dim;
     if (row)
@@ -272,17 +311,20 @@ typedef struct push {
     uint32_t version;
 } push_t;
 
-static inline void step_row(const table_t *table, row_t *row, const float *g, uint32_t version)
+static inline void step_row(table_t *table, int64_t id, row_t *row, const float *g, uint32_t version)
 {
+    before_change(table, id, row);
+    if (__builtin_expect(table->tap != NULL, 0))
+        table->tap(table->tap_context, row->key, g);
     row->version = version;
-    row->count += row->count < UINT32_MAX;
+    row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
     table->optimizer->apply(row->payload, row->payload + table->dim, g, table->dim, &table->options.settings);
 }
 
-static inline void visit_push(void *context, int64_t i, row_t *row)
+static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
 {
     const push_t *push = context;
-    step_row(push->table, row, push->g + i * push->table->dim, push->version);
+    step_row(push->table, id, row, push->g + i * push->table->dim, push->version);
 }
 
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step)
@@ -343,7 +385,7 @@ static inline void fetch_gradients(const merge_t *merge, int64_t i)
         __builtin_prefetch(merge->occurrences[at].g);
 }
 
-static inline void visit_merged(void *context, int64_t i, row_t *row)
+static inline void visit_merged(void *context, int64_t i, int64_t id, row_t *row)
 {
     const push_t *push = context;
     const merge_t *merge = &push->table->merge;
@@ -360,7 +402,7 @@ static inline void visit_merged(void *context, int64_t i, row_t *row)
         }
         g = tree_total(&stack);
     }
-    step_row(push->table, row, g, push->version);
+    step_row(push->table, id, row, g, push->version);
 }
 
 void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
@@ -378,6 +420,37 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
     for_each_row(table, table, merge->keys, merge->distinct, lines_of(table->payload_floats), visit_merged, &push);
 }
 
+void table_tap(table_t *table, table_tap_fn *tap, void *context)
+{
+    table->tap = tap;
+    table->tap_context = context;
+}
+
+/* ---- saving what changed --------------------------------------------------------------------------------------------- */
+
+void table_track(table_t *table)
+{
+    changes_start(&table->changes, &table->arena);
+}
+
+void table_freeze(table_t *table, table_save_fn *save, void *context)
+{
+    changes_freeze(&table->changes);
+    table->save = save;
+    table->save_context = context;
+}
+
+bool table_save_some(table_t *table, int64_t rows)
+{
+    for (; rows > 0; rows--) {
+        const int64_t id = changes_next(&table->changes, &table->arena);
+        if (id < 0)
+            return true;
+        hand_over(table, row_arena_at(&table->arena, id));
+    }
+    return !table->changes.saving;
+}
+
 /* ---- what a table is and has ----------------------------------------------------------------------------------------- */
 
 int64_t table_rows(const table_t *table)
@@ -391,7 +464,8 @@ int64_t table_memory_bytes(const table_t *table)
     size_t scratch = m->occurrences_capacity * sizeof *m->occurrences + m->keys_capacity * sizeof *m->keys +
                      m->heads_capacity * sizeof *m->heads + m->map_capacity * sizeof *m->map +
                      m->tree_capacity * sizeof *m->tree;
-    return (int64_t)(sizeof *table + scratch) + row_arena_bytes(&table->arena) + key_index_bytes(&table->index);
+    return (int64_t)(sizeof *table + scratch) + row_arena_bytes(&table->arena) + key_index_bytes(&table->index) +
+           changes_bytes(&table->changes);
 }
 
 int64_t table_payload_floats(const table_t *table)
@@ -407,19 +481,43 @@ const table_options_t *table_options(const table_t *table)
 table_row_t table_row_at(const table_t *table, int64_t i)
 {
     ASSERT(i >= 0 && i < table->arena.rows);
-    const row_t *row = row_arena_at(&table->arena, i);
-    return (table_row_t){row->key, row->version, row->count, row->payload};
+    return row_seen(row_arena_at(&table->arena, i));
+}
+
+/* row := what was stored, whose count is 2^28 - 1 at most where we wrote it, and is cut down to that where we did not. */
+static void fill_row(table_t *table, int64_t id, row_t *row, const table_row_t *stored)
+{
+    before_change(table, id, row);
+    row->version = stored->version;
+    row->count &= ~ROW_COUNT_MAX;
+    row->count |= stored->count < ROW_COUNT_MAX ? stored->count : ROW_COUNT_MAX;
+    memcpy(row->payload, stored->payload, (size_t)table->payload_floats * sizeof *row->payload);
+}
+
+static int64_t find_row(const table_t *table, uint64_t key)
+{
+    return key_index_find(&table->index, &table->arena, key, key_index_hash(key));
 }
 
 status_t table_put(table_t *table, const table_row_t *row)
 {
-    if (key_index_find(&table->index, &table->arena, row->key, key_index_hash(row->key)) != KEY_INDEX_NONE)
+    if (find_row(table, row->key) != KEY_INDEX_NONE)
         return FAIL(ST_CORRUPT, "table %u: row %llu is there twice; the stored rows are damaged or belong to two models",
                     table->options.id, (unsigned long long)row->key);
-    row_t *stored = append_row(table, row->key);
-    stored->version = row->version;
-    stored->count = row->count;
-    memcpy(stored->payload, row->payload, (size_t)table->payload_floats * sizeof *row->payload);
+    return table_put_latest(table, row);
+}
+
+status_t table_put_latest(table_t *table, const table_row_t *row)
+{
+    int64_t id = find_row(table, row->key);
+    row_t *place;
+    if (id == KEY_INDEX_NONE) {
+        id = table->arena.rows;
+        place = append_row(table, row->key);
+    } else {
+        place = row_arena_at(&table->arena, id);
+    }
+    fill_row(table, id, place, row);
     return ST_OK;
 }
 

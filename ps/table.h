@@ -8,6 +8,7 @@
 #ifndef SMELTER_TABLE_H
 #define SMELTER_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/hash.h"
@@ -30,7 +31,7 @@ typedef struct table_options {
 typedef struct table_row {
     uint64_t key;
     uint32_t version; /* step of the last update + 1; 0: never updated */
-    uint32_t count;   /* updates so far */
+    uint32_t count;   /* updates so far; 2^28 - 1 stands for that many or more */
     const float *payload;
 } table_row_t;
 
@@ -60,6 +61,28 @@ void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n,
 void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
                        uint32_t step);
 
+/* table_tap - from now on, hand the gradient of each distinct key to `tap` as its row is stepped, merged over the senders and
+ * borrowed until it returns: what one sender would have to push to the same effect. tap NULL: no longer. */
+typedef void table_tap_fn(void *context, uint64_t key, const float *g);
+void table_tap(table_t *table, table_tap_fn *tap, void *context);
+
+/* ---- saving what changed while pulls and pushes go on (ps/changes.h) ---- */
+
+/* Takes a row as it was at the freeze, borrowed until return. Must not touch the table. */
+typedef void table_save_fn(void *context, const table_t *table, const table_row_t *row);
+
+/* table_track - note from now on which rows change; creation is a change, and so is what is there already. Once per table. */
+void table_track(table_t *table);
+
+/* table_freeze - the rows changed since the last freeze are to be saved as they are now: each is handed to `save` exactly once,
+ * by table_save_some, or earlier by whatever is about to change it. What the freeze before this one froze must have been
+ * handed over. Cost: none. */
+void table_freeze(table_t *table, table_save_fn *save, void *context);
+
+/* table_save_some - hand over up to `rows` more frozen rows. True when none is left, so that the next freeze may come. Cost:
+ * that of the rows in groups of 64 with a change, whatever the table's size. */
+WARN_UNUSED bool table_save_some(table_t *table, int64_t rows);
+
 int64_t table_rows(const table_t *table);
 int64_t table_memory_bytes(const table_t *table);   /* rows, index and scratch, whole pages counted */
 int64_t table_payload_floats(const table_t *table); /* dim + state floats of a row */
@@ -72,6 +95,10 @@ table_row_t table_row_at(const table_t *table, int64_t i);
 /* table_put - insert a row as stored (load from disk), payload_floats of this table. ST_CORRUPT where the key is already
  * there; the table is unchanged then. */
 WARN_UNUSED status_t table_put(table_t *table, const table_row_t *row);
+
+/* table_put_latest - as table_put, but a row that is already there is replaced: where several states of a row are loaded one after
+ * the other, the last one counts. */
+WARN_UNUSED status_t table_put_latest(table_t *table, const table_row_t *row);
 
 /* table_digest - add every row to a digest: table id, key, weights and optimizer state. */
 void table_digest(const table_t *table, hash_digest_t *digest);

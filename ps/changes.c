@@ -1,0 +1,88 @@
+#include "ps/changes.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/status.h"
+
+#define GROUP_ROWS 64
+#define WORD_GROUPS 64
+
+/* The bitmap of an interval's bit. */
+static int parity_of(uint32_t bit)
+{
+    return bit == ROW_CHANGED_ODD;
+}
+
+static uint32_t frozen_bit(const changes_t *changes)
+{
+    return changes->mask & ~changes->current;
+}
+
+void changes_fini(changes_t *changes)
+{
+    mem_free(changes->groups[0]);
+    mem_free(changes->groups[1]);
+    *changes = (changes_t){0};
+}
+
+void changes_start(changes_t *changes, const row_arena_t *arena)
+{
+    ASSERT(changes->mask == 0);
+    changes->mask = ROW_CHANGED_EVEN | ROW_CHANGED_ODD;
+    changes->current = ROW_CHANGED_EVEN;
+    for (int64_t id = 0; id < arena->rows; id++)
+        changes_note(changes, id, row_arena_at(arena, id));
+}
+
+void changes_note(changes_t *changes, int64_t id, row_t *row)
+{
+    const int parity = parity_of(changes->current);
+    const size_t group = (size_t)id / GROUP_ROWS, word = group / WORD_GROUPS;
+    if (word >= changes->groups_capacity[parity])
+        MEM_GROW(changes->groups[parity], changes->groups_capacity[parity], word + 1);
+    changes->groups[parity][word] |= (uint64_t)1 << group % WORD_GROUPS;
+    row->count |= changes->current;
+}
+
+void changes_freeze(changes_t *changes)
+{
+    ASSERT(changes->mask != 0 && !changes->saving);
+    changes->current = frozen_bit(changes);
+    changes->saving = true;
+    changes->next = 0;
+}
+
+int64_t changes_next(changes_t *changes, const row_arena_t *arena)
+{
+    if (!changes->saving)
+        return -1;
+    const uint32_t frozen = frozen_bit(changes);
+    const int parity = parity_of(frozen);
+    uint64_t *words = changes->groups[parity];
+    const int64_t covered = (int64_t)changes->groups_capacity[parity] * WORD_GROUPS * GROUP_ROWS;
+    const int64_t rows = covered < arena->rows ? covered : arena->rows;
+    while (changes->next < rows) {
+        const int64_t group = changes->next / GROUP_ROWS;
+        const uint64_t ahead = words[group / WORD_GROUPS] >> group % WORD_GROUPS;
+        if (!(ahead & 1)) {
+            changes->next = (group + (ahead ? __builtin_ctzll(ahead) : WORD_GROUPS - group % WORD_GROUPS)) * GROUP_ROWS;
+            continue;
+        }
+        const int64_t behind = (group + 1) * GROUP_ROWS, end = behind < rows ? behind : rows;
+        while (changes->next < end) {
+            const int64_t id = changes->next++;
+            if (row_arena_at(arena, id)->count & frozen)
+                return id;
+        }
+    }
+    changes->saving = false;
+    if (words)
+        memset(words, 0, changes->groups_capacity[parity] * sizeof *words);
+    return -1;
+}
+
+int64_t changes_bytes(const changes_t *changes)
+{
+    return (int64_t)((changes->groups_capacity[0] + changes->groups_capacity[1]) * sizeof *changes->groups[0]);
+}
