@@ -21,20 +21,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is wr
 #define HASHES(X) X(config_hash) X(dataset_hash) X(teacher_hash)
 #define COUNTS(X) X(workers) X(servers) X(shards_per_server) X(steps) X(predictions)
 
-/* JSON's numbers do not hold 64 bits everywhere, so hashes are texts of 16 hex digits. */
 static void hash_text(uint64_t hash, char text[17])
 {
     snprintf(text, 17, "%016" PRIx64, hash);
-}
-
-static status_t get_hash(const jsondoc_t *doc, const char *where, const char *key, uint64_t *out)
-{
-    const char *text;
-    TRY(jsondoc_get_text(doc, where, key, &text));
-    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
-        return FAIL(ST_CORRUPT, "%s: \"%s\" is \"%s\"; it must be 16 hex digits", where, key, text);
-    *out = strtoull(text, NULL, 16);
-    return ST_OK;
 }
 
 status_t manifest_write(const char *folder, const manifest_t *manifest)
@@ -47,12 +36,7 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
 #define PUT(name) jsondoc_put_text(doc, #name, manifest->name);
     TEXTS(PUT)
 #undef PUT
-#define PUT(name)                                                                                                              \
-    {                                                                                                                          \
-        char text[17];                                                                                                         \
-        hash_text(manifest->name, text);                                                                                       \
-        jsondoc_put_text(doc, #name, text);                                                                                    \
-    }
+#define PUT(name) jsondoc_put_hash(doc, #name, manifest->name);
     HASHES(PUT)
 #undef PUT
 #define PUT(name) jsondoc_put_integer(doc, #name, manifest->name);
@@ -89,7 +73,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
     }
     TEXTS(GET)
 #undef GET
-#define GET(name) TRY(get_hash(doc, where, #name, &out->name));
+#define GET(name) TRY(jsondoc_get_hash(doc, where, #name, &out->name));
     HASHES(GET)
 #undef GET
 #define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &out->name));

@@ -28,6 +28,7 @@ struct progressive {
     FILE *file;
     queue_t *queues;  /* [workers] */
     int64_t step;     /* comes next: all examples of the steps before are here */
+    int64_t limit;    /* ... and of this step none are taken in yet */
     int64_t examples; /* in complete intervals */
     double loss_sum;
     double seconds;   /* of the run before start_ns */
@@ -58,6 +59,7 @@ static status_t open_lines(const progressive_options_t *options, const char *mod
     p->o.path = mem_strdup(options->path);
     p->file = file;
     p->queues = MEM_ARRAY(queue_t, options->workers);
+    p->limit = INT64_MAX;
     p->start_ns = net_now_ns(options->net);
     *out = p;
     return ST_OK;
@@ -243,7 +245,7 @@ static status_t write_line(progressive_t *p, int64_t now_ns)
 /* Are all examples of the next step here? */
 static bool is_complete(const progressive_t *p)
 {
-    if (p->step == lanes_steps(&p->o.lanes))
+    if (p->step == lanes_steps(&p->o.lanes) || p->step >= p->limit)
         return false;
     for (int w = 0; w < p->o.workers; w++)
         if (p->queues[w].next <= p->step && worker_rows(p, p->step, w))
@@ -278,6 +280,23 @@ static void merge_step(progressive_t *p)
     p->step++;
 }
 
+/* Take in all steps that are complete; a line where an interval ends. */
+static status_t merge(progressive_t *p, int64_t now_ns)
+{
+    while (is_complete(p)) {
+        merge_step(p);
+        if (p->step % p->o.interval == 0 || p->step == lanes_steps(&p->o.lanes))
+            TRY(write_line(p, now_ns));
+    }
+    return ST_OK;
+}
+
+status_t progressive_limit(progressive_t *p, int64_t step, int64_t now_ns)
+{
+    p->limit = step;
+    return merge(p, now_ns);
+}
+
 /* The step after those that `count` examples of a worker from step `first` on fill; -1 where they end within one, or after the run. */
 static int64_t steps_filled(const progressive_t *p, int worker, int64_t first, int64_t count)
 {
@@ -310,12 +329,7 @@ status_t progressive_put(progressive_t *p, int worker, net_message_t *message, i
     }
     queue->messages[queue->put++ % QUEUE] = *message;
     queue->next = next;
-    while (is_complete(p)) {
-        merge_step(p);
-        if (p->step % p->o.interval == 0 || p->step == lanes_steps(&p->o.lanes))
-            TRY(write_line(p, now_ns));
-    }
-    return ST_OK;
+    return merge(p, now_ns);
 }
 
 int64_t progressive_examples(const progressive_t *progressive)

@@ -39,6 +39,10 @@ int64_t progressive_steps(const progressive_t *progressive);    /* of which all 
 int64_t progressive_examples(const progressive_t *progressive); /* of these steps */
 double progressive_logloss(const progressive_t *progressive);   /* mean over complete intervals; NaN before the first */
 
+/* progressive_limit - take in no examples of `step` and later ones before another limit is set: a save before that step is due. At
+ * first there is none (INT64_MAX). Writes lines as progressive_put does. */
+WARN_UNUSED status_t progressive_limit(progressive_t *progressive, int64_t step, int64_t now_ns);
+
 /* progressive_save - what is known before step progressive_steps, **owned** (mem_free), and how long it is. */
 void *progressive_save(const progressive_t *progressive, int64_t now_ns, int64_t *bytes);
 

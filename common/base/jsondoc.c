@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,13 @@ void jsondoc_append_number(jsondoc_t *array, double value)
     ASSERT(refused == 0);
 }
 
+void jsondoc_put_hash(jsondoc_t *object, const char *key, uint64_t value)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, value);
+    jsondoc_put_text(object, key, text);
+}
+
 void jsondoc_append_integer(jsondoc_t *array, int64_t value)
 {
     int refused = json_array_append_new(json_of(array), json_integer(value));
@@ -127,18 +135,24 @@ status_t jsondoc_write(const jsondoc_t *doc, const char *path)
     return status;
 }
 
+status_t jsondoc_parse(const char *text, size_t bytes, const char *where, jsondoc_t **out)
+{
+    json_error_t error;
+    json_t *doc = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    if (!doc)
+        return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s", where, error.line, error.column, error.text);
+    *out = doc_of(doc);
+    return ST_OK;
+}
+
 status_t jsondoc_read(const char *path, jsondoc_t **out)
 {
     char *text;
     size_t bytes;
     TRY(file_read(path, &text, &bytes));
-    json_error_t error;
-    json_t *doc = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    status_t status = jsondoc_parse(text, bytes, path, out);
     mem_free(text);
-    if (!doc)
-        return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s", path, error.line, error.column, error.text);
-    *out = (jsondoc_t *)doc;
-    return ST_OK;
+    return status;
 }
 
 status_t jsondoc_read_lines(const char *path, jsondoc_t **out)
@@ -227,6 +241,37 @@ status_t jsondoc_get_text(const jsondoc_t *object, const char *where, const char
     if (!json_is_string(value))
         return FAIL(ST_CORRUPT, "%s: \"%s\" is not a text", where, key);
     *out = json_string_value(value);
+    return ST_OK;
+}
+
+status_t jsondoc_get_hash(const jsondoc_t *object, const char *where, const char *key, uint64_t *out)
+{
+    const char *text = NULL;
+    TRY(jsondoc_get_text(object, where, key, &text));
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return FAIL(ST_CORRUPT, "%s: \"%s\" is \"%s\"; it must be 16 hex digits", where, key, text);
+    *out = strtoull(text, NULL, 16);
+    return ST_OK;
+}
+
+status_t jsondoc_get_integers(const jsondoc_t *object, const char *where, const char *key, int64_t least, int64_t most,
+                              int64_t **out, int64_t *n)
+{
+    const jsondoc_t *array = NULL;
+    TRY(jsondoc_get_array(object, where, key, &array));
+    const int64_t length = jsondoc_length(array);
+    int64_t *integers = MEM_ARRAY(int64_t, length ? length : 1);
+    for (int64_t i = 0; i < length; i++) {
+        const json_t *value = json_of(jsondoc_at(array, i));
+        integers[i] = json_integer_value(value);
+        if (!json_is_integer(value) || integers[i] < least || integers[i] > most) {
+            mem_free(integers);
+            return FAIL(ST_CORRUPT, "%s: element %" PRId64 " of \"%s\" is not an integer from %" PRId64 " to %" PRId64, where, i, key, least,
+                        most);
+        }
+    }
+    *out = integers;
+    *n = length;
     return ST_OK;
 }
 

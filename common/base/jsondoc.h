@@ -7,6 +7,7 @@
 #define SMELTER_JSONDOC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -22,6 +23,8 @@ void jsondoc_put(jsondoc_t *object, const char *key, jsondoc_t **child);
 void jsondoc_put_number(jsondoc_t *object, const char *key, double value);
 void jsondoc_put_integer(jsondoc_t *object, const char *key, int64_t value);
 void jsondoc_put_text(jsondoc_t *object, const char *key, const char *value);
+/* jsondoc_put_hash - as a text of 16 hex digits: JSON's numbers do not hold 64 bits everywhere. */
+void jsondoc_put_hash(jsondoc_t *object, const char *key, uint64_t value);
 /* jsondoc_append - a child at the end of an array; takes ownership. */
 void jsondoc_append(jsondoc_t *array, jsondoc_t **child);
 void jsondoc_append_number(jsondoc_t *array, double value);
@@ -35,6 +38,8 @@ char *jsondoc_compact(const jsondoc_t *doc, int digits);
 /* jsondoc_write - the indented text into a file, in one step. */
 WARN_UNUSED status_t jsondoc_write(const jsondoc_t *doc, const char *path);
 
+/* jsondoc_parse - the document in a text of so many bytes; `where` names it in errors. ST_CORRUPT: not JSON (with line and column). */
+WARN_UNUSED status_t jsondoc_parse(const char *text, size_t bytes, const char *where, jsondoc_t **out);
 /* jsondoc_read - the document in a file. ST_INPUT: no such file; ST_CORRUPT: not JSON (with line and column). */
 WARN_UNUSED status_t jsondoc_read(const char *path, jsondoc_t **out);
 /* jsondoc_read_lines - an array of the documents in a file of one per line; empty lines are left out. Errors as above. */
@@ -48,9 +53,13 @@ WARN_UNUSED status_t jsondoc_get_number(const jsondoc_t *object, const char *whe
 WARN_UNUSED status_t jsondoc_get_integer(const jsondoc_t *object, const char *where, const char *key, int64_t least,
                                          int64_t most, int64_t *out);
 WARN_UNUSED status_t jsondoc_get_text(const jsondoc_t *object, const char *where, const char *key, const char **out);
+WARN_UNUSED status_t jsondoc_get_hash(const jsondoc_t *object, const char *where, const char *key, uint64_t *out);
 
 /* jsondoc_length / jsondoc_at - the elements of an array; an element is borrowed. 0 <= i < length. */
 int64_t jsondoc_length(const jsondoc_t *array);
 const jsondoc_t *jsondoc_at(const jsondoc_t *array, int64_t i);
+/* jsondoc_get_integers - an array of integers of [least, most], checked: *out **owned**, [*n]. */
+WARN_UNUSED status_t jsondoc_get_integers(const jsondoc_t *object, const char *where, const char *key, int64_t least, int64_t most,
+                                          int64_t **out, int64_t *n);
 
 #endif

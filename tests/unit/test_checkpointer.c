@@ -1,0 +1,486 @@
+/* test_checkpointer - rank 0's part of checkpoints (launcher/checkpointer.h), with made-up messages: "the parts of the cut arrive on
+ * their own, in any order between senders" - every order commits at the last part and not before; "cuts are committed in the
+ * order of their steps"; "of more than `keep` checkpoints the oldest loses its manifest; shards are told to FOLD"; requests from
+ * outside and by the clock; parts that fit no cut are refused. */
+#include "launcher/checkpointer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/net/checkpoint_paths.h"
+#include "common/net/message.h"
+#include "common/net/net_sim.h"
+#include "tests/lib/testing.h"
+
+enum { WORKERS = 2, SHARDS = 2, COMPONENTS = 2, STEPS = 100 };
+
+typedef struct fixture {
+    net_sim_world_t *world;
+    net_t *net, *worker[WORKERS], *shard[SHARDS];
+    checkpoint_manifest_t run;
+    checkpointer_t *checkpointer;
+    const char *dir;
+} fixture_t;
+
+static checkpointer_options_t options_of(fixture_t *f)
+{
+    return (checkpointer_options_t){
+        .net = f->net,
+        .disk = disk_posix(),
+        .run_dir = f->dir,
+        .run = &f->run,
+        .run_id = 9,
+        .first_worker = 3,
+        .workers = WORKERS,
+        .reporting = {.workers = WORKERS},
+        .boundary = 1,
+        .keep = 2,
+    };
+}
+
+static void connect_all(fixture_t *f)
+{
+    *f = (fixture_t){
+        .world = net_sim_world_create(1, 5),
+        .run = {.experiment = "e", .variant = "v", .determinism = "invariant", .build = "b", .kernels = "k", .config = "name: x\n",
+                .steps = STEPS, .depth = 1, .workers = WORKERS, .servers = 2, .shards_per_server = 1, .tables = 3,
+                .components = COMPONENTS, .epoch = 1, .config_hash = 77},
+        .dir = test_path("run"),
+    };
+    assert_int_equal(dir_remove_tree(f->dir), ST_OK);
+    assert_int_equal(dir_create(f->dir), ST_OK);
+    f->net = net_sim_attach(f->world, 0);
+    for (int w = 0; w < WORKERS; w++) {
+        f->worker[w] = net_sim_attach(f->world, 3 + w);
+        net_sim_dial(f->worker[w], 0, f->net);
+    }
+    for (int s = 0; s < SHARDS; s++) {
+        f->shard[s] = net_sim_attach(f->world, 10 + s);
+        net_sim_dial(f->net, PEER_SHARD(s), f->shard[s]);
+    }
+}
+
+static void setup(fixture_t *f)
+{
+    connect_all(f);
+    const checkpointer_options_t options = options_of(f);
+    assert_int_equal(checkpointer_create(&options, &f->checkpointer), ST_OK);
+}
+
+static void teardown(fixture_t *f)
+{
+    checkpointer_destroy(&f->checkpointer);
+    assert_null(f->checkpointer);
+    for (int w = 0; w < WORKERS; w++)
+        net_close(&f->worker[w]);
+    for (int s = 0; s < SHARDS; s++)
+        net_close(&f->shard[s]);
+    net_close(&f->net);
+    net_sim_world_destroy(&f->world);
+}
+
+static net_message_t message_of(wire_type_t type, int64_t step, uint32_t table, const void *data, int64_t bytes)
+{
+    net_message_t m = {.header = wire_header(type, 9, 1, 0, step, 0), .frames = data ? 1 : 0, .frame = {{data, bytes}}};
+    m.header.table = table;
+    return m;
+}
+
+static status_t put_cut(fixture_t *f, int worker, int64_t step)
+{
+    const message_counters_t counters = {.examples = 100 + worker, .seconds = 2.0 + worker, .cpu_seconds = 1};
+    const net_message_t m = message_of(WIRE_CUT, step, 0, &counters, sizeof counters);
+    return checkpointer_put_worker(f->checkpointer, worker, &m);
+}
+
+static status_t put_dense(fixture_t *f, uint32_t component, int64_t step)
+{
+    const float values[] = {(float)step, (float)component, 3};
+    const net_message_t m = message_of(WIRE_CUT_DENSE, step, component, values, sizeof values);
+    return checkpointer_put_worker(f->checkpointer, 0, &m);
+}
+
+static status_t put_prepared(fixture_t *f, int shard, int64_t step)
+{
+    const message_prepared_t body = {.rows = 10 + shard, .pending = 2, .bytes = 1000, .checksum_low = 5, .checksum_high = 6, .cpu_seconds = 10};
+    const net_message_t m = message_of(WIRE_PREPARED, step, 0, &body, sizeof body);
+    return checkpointer_put_shard(f->checkpointer, shard, &m);
+}
+
+static status_t put_folded(fixture_t *f, int shard, int64_t step)
+{
+    const net_message_t m = message_of(WIRE_FOLDED, step, 0, NULL, 0);
+    return checkpointer_put_shard(f->checkpointer, shard, &m);
+}
+
+static status_t put_answer(fixture_t *f, int worker, int64_t step)
+{
+    const net_message_t m = message_of(WIRE_SAVE, step, 0, NULL, 0);
+    return checkpointer_put_worker(f->checkpointer, worker, &m);
+}
+
+/* The parts of a cut: 2 CUT, 2 CUT_DENSE, 2 PREPARED. */
+enum { PARTS = 6 };
+
+static void put_part(fixture_t *f, int part, int64_t step)
+{
+    const status_t status = part < 2 ? put_cut(f, part, step) : part < 4 ? put_dense(f, (uint32_t)part - 2, step) : put_prepared(f, part - 4, step);
+    assert_int_equal(status, ST_OK);
+}
+
+static void put_all(fixture_t *f, int64_t step)
+{
+    for (int part = 0; part < PARTS; part++)
+        put_part(f, part, step);
+}
+
+static bool is_committed(const fixture_t *f, int64_t step)
+{
+    char *folder = checkpoint_step_path(f->dir, 1, step), *path = mem_printf("%s/manifest.json", folder);
+    const bool is = file_exists(path);
+    mem_free(path);
+    mem_free(folder);
+    return is;
+}
+
+/* The next message to a worker or shard must be of this type and step. */
+static void expect_message(net_t *net, wire_type_t type, int64_t step, int64_t count)
+{
+    net_message_t m;
+    assert_int_equal(net_receive(net, &m, 1000), ST_OK);
+    assert_int_equal(m.header.type, type);
+    assert_int_equal(m.header.step, step);
+    assert_int_equal(m.header.count, count);
+    assert_int_equal(m.header.epoch, 1);
+    assert_int_equal(m.header.run_id, 9);
+    net_release(net, &m);
+}
+
+static void expect_nothing(net_t *net)
+{
+    net_message_t m;
+    assert_int_equal(net_receive(net, &m, 100), ST_TIMEOUT);
+}
+
+static void check_manifest(const fixture_t *f, int64_t step)
+{
+    checkpoint_manifest_t m;
+    char *folder = checkpoint_step_path(f->dir, 1, step), *dense;
+    assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
+    assert_int_equal(m.step, step);
+    assert_int_equal(m.epoch, 1);
+    assert_int_equal(m.config_hash, 77);
+    assert_string_equal(m.config, "name: x\n");
+    assert_int_equal(checkpoint_manifest_rows(&m), 21);
+    assert_int_equal(m.shards[1].checksum_high, 6);
+    assert_int_equal(m.totals.examples, 201);
+    assert_true(m.totals.train_seconds == 3.0);
+    assert_true(m.totals.cpu_seconds >= 22.0);
+    assert_int_equal(m.deltas[m.n_deltas - 1], step);
+    assert_int_equal(checkpoint_file_read(disk_posix(), folder, "dense-1.f32", &m.dense[1], &dense), ST_OK);
+    const float expected[] = {(float)step, 1, 3};
+    assert_memory_equal(dense, expected, sizeof expected);
+    mem_free(dense);
+    mem_free(folder);
+    checkpoint_manifest_fini(&m);
+}
+
+static void permute(fixture_t *f, int *order, int n)
+{
+    if (n < PARTS) {
+        for (int i = n; i < PARTS; i++) {
+            int swap = order[n];
+            order[n] = order[i];
+            order[i] = swap;
+            permute(f, order, n + 1);
+            order[i] = order[n];
+            order[n] = swap;
+        }
+        return;
+    }
+    setup(f);
+    for (int i = 0; i < PARTS; i++) {
+        assert_false(is_committed(f, 40));
+        assert_int_equal(checkpointer_is_idle(f->checkpointer), i == 0);
+        put_part(f, order[i], 40);
+    }
+    assert_true(is_committed(f, 40));
+    assert_true(checkpointer_is_idle(f->checkpointer));
+    check_manifest(f, 40);
+    teardown(f);
+}
+
+static void test_every_order_of_parts_commits_at_the_last(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    int order[PARTS] = {0, 1, 2, 3, 4, 5};
+    log_set_level(LOG_WARN);
+    permute(&f, order, 0);
+    log_set_level(LOG_INFO);
+}
+
+static void test_cuts_are_committed_in_the_order_of_steps(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    put_part(&f, 4, 10); /* shard 0 is two cuts ahead of shard 1 */
+    put_part(&f, 4, 20);
+    for (int part = 0; part < 4; part++)
+        put_part(&f, part, 10);
+    for (int part = 0; part < 4; part++)
+        put_part(&f, part, 20);
+    put_part(&f, 5, 20);
+    assert_false(is_committed(&f, 20));
+    put_part(&f, 5, 10);
+    assert_true(is_committed(&f, 10));
+    assert_true(is_committed(&f, 20));
+    assert_int_equal(checkpointer_committed(f.checkpointer), 2);
+    assert_int_equal(checkpointer_last_step(f.checkpointer), 20);
+    teardown(&f);
+}
+
+static void test_the_oldest_is_revoked_folded_and_removed(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    put_all(&f, 10);
+    put_all(&f, 20);
+    assert_true(is_committed(&f, 10));
+    expect_nothing(f.shard[0]);
+    put_all(&f, 30);
+    assert_true(is_committed(&f, 30));
+    assert_false(is_committed(&f, 10));
+    for (int s = 0; s < SHARDS; s++)
+        expect_message(f.shard[s], WIRE_FOLD, 20, 0);
+    put_all(&f, 40); /* while shards fold, nothing is committed */
+    assert_false(is_committed(&f, 40));
+    char *dropped = checkpoint_step_path(f.dir, 1, 10);
+    assert_int_equal(put_folded(&f, 0, 20), ST_OK);
+    assert_false(is_committed(&f, 40));
+    assert_true(file_exists(dropped));
+    assert_int_equal(put_folded(&f, 1, 20), ST_OK);
+    assert_false(file_exists(dropped));
+    mem_free(dropped);
+    assert_true(is_committed(&f, 40));
+    assert_false(is_committed(&f, 20));
+    checkpoint_manifest_t m;
+    char *folder = checkpoint_step_path(f.dir, 1, 40);
+    assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
+    assert_int_equal(m.n_deltas, 2); /* 10 and 20 are in the bases */
+    assert_int_equal(m.deltas[0], 30);
+    assert_int_equal(m.deltas[1], 40);
+    checkpoint_manifest_fini(&m);
+    mem_free(folder);
+    teardown(&f);
+}
+
+/* A start after a crash: what it resumed from is dropped when `keep` newer ones are there, and its epoch with it. */
+static void test_earlier_epochs_go_oldest_first(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    put_all(&f, 10);
+    put_all(&f, 20);
+    checkpointer_destroy(&f.checkpointer);
+    char *empty = checkpoint_shard_path(f.dir, 2, 0), *first = checkpoint_epoch_path(f.dir, 1);
+    assert_int_equal(dir_create(empty), ST_OK); /* a start that died before its first checkpoint */
+    f.run.epoch = 3;
+    checkpointer_options_t options = options_of(&f);
+    options.first_step = 20;
+    options.earlier.examples = 5000;
+    assert_int_equal(checkpointer_create(&options, &f.checkpointer), ST_OK);
+    assert_false(file_exists(empty));
+    put_all(&f, 25);
+    assert_false(is_committed(&f, 10));
+    assert_true(is_committed(&f, 20));
+    expect_nothing(f.shard[0]); /* an earlier epoch is not folded */
+    put_all(&f, 30);
+    assert_false(file_exists(first));
+    checkpoint_catalog_t catalog;
+    assert_int_equal(checkpoint_catalog_read(disk_posix(), f.dir, &catalog), ST_OK);
+    assert_int_equal(catalog.n, 2);
+    assert_int_equal(catalog.epochs, 4);
+    assert_int_equal(catalog.at[1].step, 30);
+    checkpoint_catalog_fini(&catalog);
+    checkpoint_manifest_t m;
+    char *folder = checkpoint_step_path(f.dir, 3, 30);
+    assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
+    assert_int_equal(m.totals.examples, 5201);
+    checkpoint_manifest_fini(&m);
+    mem_free(folder);
+    mem_free(empty);
+    mem_free(first);
+    checkpointer_t *second = NULL;
+    f.run.epoch = 2;
+    catch_start();
+    assert_int_equal(checkpointer_create(&options, &second), ST_INPUT);
+    catch_stop();
+    assert_caught("holds checkpoints of epoch 3, this start is epoch 2");
+    teardown(&f);
+}
+
+static void expect_save(fixture_t *f, int64_t step, int64_t stop)
+{
+    for (int w = 0; w < WORKERS; w++)
+        expect_message(f->worker[w], WIRE_SAVE, step, stop);
+}
+
+static void test_a_request_takes_the_latest_answer(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_nothing(f.worker[0]);
+    checkpointer_request(f.checkpointer, false);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_save(&f, -1, 0);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK); /* one at a time */
+    assert_int_equal(put_answer(&f, 1, 33), ST_OK);
+    expect_nothing(f.worker[0]);
+    assert_int_equal(put_answer(&f, 0, 32), ST_OK);
+    expect_save(&f, 33, 0);
+    checkpointer_request(f.checkpointer, true); /* served after this one */
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_nothing(f.worker[0]);
+    put_all(&f, 33);
+    assert_true(is_committed(&f, 33));
+    assert_false(checkpointer_is_stopped(f.checkpointer));
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_save(&f, -1, 0);
+    for (int w = 0; w < WORKERS; w++)
+        assert_int_equal(put_answer(&f, w, 40), ST_OK);
+    expect_save(&f, 40, 1);
+    put_all(&f, 40);
+    assert_true(checkpointer_is_stopped(f.checkpointer));
+    teardown(&f);
+}
+
+/* Groups are cut where all copies are fresh; a run that is about to end has nothing to save, and its workers are let go. */
+static void test_a_request_near_the_end(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    connect_all(&f);
+    checkpointer_options_t options = options_of(&f);
+    options.boundary = 30;
+    assert_int_equal(checkpointer_create(&options, &f.checkpointer), ST_OK);
+    for (int round = 0; round < 2; round++) {
+        checkpointer_request(f.checkpointer, round == 1);
+        assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+        expect_save(&f, -1, 0);
+        for (int w = 0; w < WORKERS; w++)
+            assert_int_equal(put_answer(&f, w, round ? 91 : 61), ST_OK);
+        expect_save(&f, round ? 120 : 90, 0);
+        if (!round)
+            put_all(&f, 90);
+    }
+    checkpointer_request(f.checkpointer, true);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_save(&f, -1, 0);
+    assert_int_equal(put_answer(&f, 0, 99), ST_OK);
+    assert_int_equal(checkpointer_trained(f.checkpointer, 1), ST_OK); /* it went past the question */
+    expect_save(&f, 120, 0);
+    assert_false(checkpointer_is_stopped(f.checkpointer));
+    assert_int_equal(put_answer(&f, 1, 100), ST_OK); /* and answers after all */
+    checkpointer_request(f.checkpointer, false);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_nothing(f.worker[0]);
+    teardown(&f);
+}
+
+static void test_the_clock_asks(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    connect_all(&f);
+    checkpointer_options_t options = options_of(&f);
+    options.every_seconds = 10;
+    assert_int_equal(checkpointer_create(&options, &f.checkpointer), ST_OK);
+    int asked = 0;
+    for (int i = 0; i < 250; i++) { /* 25 s, a tenth at a time */
+        net_message_t m;
+        assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+        if (net_receive(f.worker[0], &m, 100) != ST_OK)
+            continue;
+        net_release(f.worker[0], &m);
+        assert_in_range(net_now_ns(f.net) / 100000000, 100 + 100 * asked, 104 + 101 * asked);
+        asked++;
+        for (int w = 0; w < WORKERS; w++)
+            assert_int_equal(put_answer(&f, w, 10 * asked), ST_OK);
+        assert_int_equal(net_receive(f.worker[0], &m, 100), ST_OK);
+        net_release(f.worker[0], &m);
+        put_all(&f, 10 * asked);
+    }
+    assert_int_equal(asked, 2);
+    teardown(&f);
+}
+
+static void test_parts_that_fit_no_cut(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    put_all(&f, 10);
+    catch_start();
+    assert_int_equal(put_cut(&f, 0, 10), ST_MESSAGE);
+    assert_caught("worker 0 is cut before step 10, after step 10; there can be no such cut");
+    assert_int_equal(put_cut(&f, 1, STEPS), ST_MESSAGE);
+    assert_caught("worker 1 is cut before step 100");
+    assert_int_equal(put_prepared(&f, 0, 10), ST_MESSAGE);
+    assert_caught("shard 0 has prepared the checkpoint before step 10: there can be no such cut");
+    assert_int_equal(put_prepared(&f, 0, 20), ST_OK);
+    assert_int_equal(put_prepared(&f, 0, 20), ST_MESSAGE);
+    assert_caught("shard 0 has prepared the checkpoint before step 20: it said so before");
+    assert_int_equal(put_dense(&f, 0, 20), ST_OK);
+    assert_int_equal(put_dense(&f, 0, 20), ST_MESSAGE);
+    assert_caught("of component 0 before step 20: they came twice");
+    assert_int_equal(put_dense(&f, COMPONENTS, 20), ST_MESSAGE);
+    assert_caught("of component 2 before step 20: there can be no such cut");
+    assert_int_equal(put_folded(&f, 1, 10), ST_MESSAGE);
+    assert_caught("shard 1 says that it folded up to step 10, which nobody asked for");
+    assert_int_equal(put_answer(&f, 1, 10), ST_MESSAGE);
+    assert_caught("worker 1 can save from step 10 on, which nobody asked");
+    const net_message_t short_body = message_of(WIRE_CUT, 20, 0, "x", 1), other = message_of(WIRE_BYE, 0, 0, NULL, 0);
+    assert_int_equal(checkpointer_put_worker(f.checkpointer, 0, &short_body), ST_MESSAGE);
+    assert_caught("CUT without its counters");
+    assert_int_equal(checkpointer_put_worker(f.checkpointer, WORKERS, &short_body), ST_MESSAGE);
+    assert_caught("CUT came from worker 2, which takes no part in the run");
+    assert_int_equal(checkpointer_put_shard(f.checkpointer, 0, &other), ST_MESSAGE);
+    assert_caught("BYE of a shard is none of a checkpoint's");
+    catch_stop();
+    for (int part = 0; part < PARTS; part++) /* nothing of it did harm */
+        if (part != 2 && part != 4)
+            put_part(&f, part, 20);
+    assert_true(is_committed(&f, 20));
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_order_of_parts_commits_at_the_last),
+        cmocka_unit_test(test_cuts_are_committed_in_the_order_of_steps),
+        cmocka_unit_test(test_the_oldest_is_revoked_folded_and_removed),
+        cmocka_unit_test(test_earlier_epochs_go_oldest_first),
+        cmocka_unit_test(test_a_request_takes_the_latest_answer),
+        cmocka_unit_test(test_a_request_near_the_end),
+        cmocka_unit_test(test_the_clock_asks),
+        cmocka_unit_test(test_parts_that_fit_no_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
