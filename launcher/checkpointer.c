@@ -104,12 +104,13 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
     checkpoint_catalog_t kept = {0};
     TRY(checkpoint_catalog_read(options->disk, options->run_dir, &kept));
     ASSERT(options->boundary > 0 && options->keep > 0);
-    if (kept.n && kept.at[kept.n - 1].epoch >= options->run->epoch) {
-        checkpoint_catalog_fini(&kept);
-        return FAIL(ST_INPUT, "%s holds checkpoints of epoch %u, this start is epoch %" PRId64 "; is another job writing there?",
-                    options->run_dir, kept.epochs - 1, options->run->epoch);
-    }
-    status_t status = remove_empty_epochs(options->disk, options->run_dir, &kept);
+    const uint32_t newest = kept.n ? kept.at[kept.n - 1].epoch : 0;
+    status_t status = ST_OK;
+    if (kept.n && newest >= options->run->epoch)
+        status = FAIL(ST_INPUT, "%s holds checkpoints of epoch %u, this start is epoch %" PRId64 "; is another job writing there?",
+                      options->run_dir, newest, options->run->epoch);
+    if (status == ST_OK)
+        status = remove_empty_epochs(options->disk, options->run_dir, &kept);
     if (status != ST_OK) {
         checkpoint_catalog_fini(&kept);
         return status;
