@@ -4,7 +4,9 @@
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
+#include "common/net/checkpoint_paths.h"
 #include "common/net/slots.h"
+#include "ps/delta.h"
 #include "ps/store.h"
 
 typedef struct load {
@@ -39,17 +41,44 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
     return ST_OK;
 }
 
-static status_t read_store(load_t *load)
+/* A base must be of this shard's folder, and not ahead of the checkpoint expected->step. */
+static status_t check_mark(store_t *store, const char *path, const store_mark_t *expected, int64_t *step)
+{
+    store_mark_t mark;
+    TRY(store_mark(store, &mark));
+    if (mark.epoch != expected->epoch || mark.shard != expected->shard)
+        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up", path, mark.epoch,
+                    mark.shard, expected->epoch, expected->shard);
+    const int64_t newest = mark.folding_to > mark.step ? mark.folding_to : mark.step;
+    if (newest > expected->step)
+        return FAIL(ST_CORRUPT,
+                    "%s: has rows of the checkpoint before step %lld, and that before step %lld is wanted: it was dropped; "
+                    "resume from a newer one",
+                    path, (long long)newest, (long long)expected->step);
+    *step = mark.step;
+    return ST_OK;
+}
+
+static bool holds_slots(int folder, int folders, int shard, int shards)
+{
+    return slots_first(folder, folders) < slots_first(shard + 1, shards) &&
+           slots_first(folder + 1, folders) > slots_first(shard, shards);
+}
+
+/* Scan one store after the other inside a process. mark: NULL, or what the store is the base of, checked before its rows are
+ * taken. */
+static status_t read_store(const char *path, const store_mark_t *expected, store_visit_fn *visit, void *context, int64_t *step)
 {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-    if (!file_exists(load->path))
-        return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server",
-                    load->path);
+    if (!file_exists(path))
+        return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server", path);
     store_t *store = NULL;
     pthread_mutex_lock(&one_at_a_time);
-    status_t status = store_open(load->path, false, &store);
+    status_t status = store_open(path, false, &store);
+    if (status == ST_OK && expected)
+        status = check_mark(store, path, expected, step);
     if (status == ST_OK)
-        status = store_scan(store, take_row, load);
+        status = store_scan(store, visit, context);
     store_close(&store);
     pthread_mutex_unlock(&one_at_a_time);
     return status;
@@ -59,16 +88,131 @@ status_t load_tables(const load_plan_t *plan, load_sum_t *out)
 {
     ASSERT(plan->folders > 0 && plan->shard >= 0 && plan->shard < plan->shards);
     load_t load = {.plan = plan};
-    const int first = slots_first(plan->shard, plan->shards), end = slots_first(plan->shard + 1, plan->shards);
     for (int folder = 0; folder < plan->folders; folder++) {
-        if (slots_first(folder, plan->folders) >= end || slots_first(folder + 1, plan->folders) <= first)
+        if (!holds_slots(folder, plan->folders, plan->shard, plan->shards))
             continue;
         char *path = mem_printf("%s/store/shard-%d", plan->run_dir, folder);
         load.path = path;
-        status_t status = read_store(&load);
+        status_t status = read_store(path, NULL, take_row, &load, NULL);
         mem_free(path);
         TRY(status);
     }
     *out = load.sum;
+    return ST_OK;
+}
+
+/* ---- checkpoints -------------------------------------------------------------------------------------------------------- */
+
+typedef struct restore {
+    const restore_plan_t *plan;
+    const char *path; /* of the file being read */
+} restore_t;
+
+static bool is_own(const restore_plan_t *plan, uint64_t key)
+{
+    return slots_shard((int)hash_slot(key), plan->shards) == plan->shard;
+}
+
+static status_t check_table(const restore_t *restore, uint32_t table, int64_t dim, int64_t payload_floats)
+{
+    const restore_plan_t *plan = restore->plan;
+    if (table < plan->n_tables && (dim < 0 || dim == table_options(plan->tables[table])->dim) &&
+        (payload_floats < 0 || payload_floats == table_payload_floats(plan->tables[table])))
+        return ST_OK;
+    return FAIL(ST_CORRUPT,
+                "%s: table %u of the checkpoint is not as wide as this run's, or this run has none: it is of another experiment",
+                restore->path, table);
+}
+
+static status_t restore_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    const restore_t *restore = context;
+    if (!is_own(restore->plan, row->key))
+        return ST_OK;
+    TRY(check_table(restore, table, -1, payload_floats));
+    return table_put_latest(restore->plan->tables[table], row);
+}
+
+static status_t restore_pending(void *context, int64_t step, uint32_t table, int64_t dim, uint64_t key, const float *g)
+{
+    const restore_t *restore = context;
+    if (!is_own(restore->plan, key))
+        return ST_OK;
+    TRY(check_table(restore, table, dim, -1));
+    pending_put(restore->plan->pending, step, table, key, g);
+    return ST_OK;
+}
+
+static status_t restore_delta(restore_t *restore, int folder, int64_t step, int64_t previous)
+{
+    const restore_plan_t *plan = restore->plan;
+    const delta_head_t expected = {.epoch = plan->epoch, .shard = folder, .step = step};
+    const delta_visitor_t visitor = {
+        .row = restore_row, .pending = step == plan->step ? restore_pending : NULL, .context = restore};
+    delta_reader_t *reader = NULL;
+    if (!disk_exists(plan->disk, restore->path))
+        return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server",
+                    restore->path);
+    TRY(delta_reader_create(plan->disk, restore->path, &expected, &reader));
+    const delta_head_t *head = delta_reader_head(reader);
+    status_t status;
+    if (head->previous != previous)
+        status = FAIL(ST_CORRUPT, "%s: leads from step %lld, and the files before it lead to step %lld: one is missing between",
+                      restore->path, (long long)head->previous, (long long)previous);
+    else if (step == plan->step && head->depth != plan->depth)
+        status = FAIL(ST_CORRUPT, "%s: was written with pipeline_depth %lld, and the checkpoint's is %lld: files were mixed up",
+                      restore->path, (long long)head->depth, (long long)plan->depth);
+    else
+        status = delta_reader_visit(reader, &visitor);
+    delta_reader_destroy(&reader);
+    return status;
+}
+
+/* Deltas are deleted oldest first, when they are in the base. So where the epoch's first one is, all are, and the base, which may
+ * be only half made, adds nothing. */
+static status_t restore_base(restore_t *restore, int folder, int64_t *held)
+{
+    const restore_plan_t *plan = restore->plan;
+    char *first = checkpoint_delta_path(plan->run_dir, plan->epoch, folder, plan->deltas[0]);
+    char *base = checkpoint_base_path(plan->run_dir, plan->epoch, folder);
+    const store_mark_t expected = {.epoch = plan->epoch, .shard = folder, .step = plan->step};
+    status_t status = ST_OK;
+    *held = -1;
+    if (!disk_exists(plan->disk, first)) {
+        restore->path = base;
+        if (!file_exists(base))
+            restore->path = first;
+        status = read_store(restore->path, &expected, restore_row, restore, held);
+    }
+    mem_free(first);
+    mem_free(base);
+    return status;
+}
+
+static status_t restore_folder(restore_t *restore, int folder)
+{
+    const restore_plan_t *plan = restore->plan;
+    int64_t held;
+    TRY(restore_base(restore, folder, &held));
+    for (int i = 0; i < plan->n_deltas; i++) {
+        if (plan->deltas[i] <= held)
+            continue;
+        char *path = checkpoint_delta_path(plan->run_dir, plan->epoch, folder, plan->deltas[i]);
+        restore->path = path;
+        status_t status = restore_delta(restore, folder, plan->deltas[i], held);
+        mem_free(path);
+        TRY(status);
+        held = plan->deltas[i];
+    }
+    return ST_OK;
+}
+
+status_t restore_tables(const restore_plan_t *plan)
+{
+    ASSERT(plan->folders > 0 && plan->n_deltas > 0 && plan->deltas[plan->n_deltas - 1] == plan->step);
+    restore_t restore = {.plan = plan};
+    for (int folder = 0; folder < plan->folders; folder++)
+        if (holds_slots(folder, plan->folders, plan->shard, plan->shards))
+            TRY(restore_folder(&restore, folder));
     return ST_OK;
 }

@@ -1,13 +1,15 @@
-/* load.h - rows of a finished run into a shard's tables, whatever the number of shards that stored them.
+/* load.h - rows of a finished run, or of a checkpoint, into a shard's tables, whatever the number of shards that stored them.
  *
- * A run leaves one store per shard, RUN/store/shard-N. A shard of another cluster owns other slots, so it reads every
- * store that holds some of them and takes the rows that are its own. Which of the run's tables goes where is the
- * caller's decision. */
+ * A run leaves one store per shard, RUN/store/shard-N, a checkpoint one folder per shard with a base and deltas (ps/fold.h). A
+ * shard of another cluster owns other slots, so it reads every store that holds some of them and takes the rows that are its
+ * own. Which of a finished run's tables goes where is the caller's decision; a checkpoint's go where they were. */
 #ifndef SMELTER_LOAD_H
 #define SMELTER_LOAD_H
 
+#include "common/base/disk.h"
 #include "common/base/hash.h"
 #include "common/base/status.h"
+#include "ps/pending.h"
 #include "ps/table.h"
 
 typedef struct load_plan {
@@ -33,5 +35,29 @@ typedef struct load_sum {
  * the other inside a process (LMDB allows an environment once per process). Cost: one pass over the stores that hold
  * slots of this shard. */
 WARN_UNUSED status_t load_tables(const load_plan_t *plan, load_sum_t *out);
+
+typedef struct restore_plan {
+    disk_t *disk;
+    const char *run_dir;
+    uint32_t epoch; /* that wrote the checkpoint */
+    int64_t step;
+    int64_t depth;
+    int folders;           /* shards that wrote it */
+    int shard, shards;     /* who restores: this one of so many */
+    const int64_t *deltas; /* [n_deltas] ascending steps of the epoch's checkpoints, the one to restore last */
+    int n_deltas;
+    table_t *const *tables; /* [n_tables] filled; empty before */
+    uint32_t n_tables;
+    pending_t *pending; /* filled: steps max(0, step - depth) .. step - 1 */
+} restore_plan_t;
+
+/* restore_tables - the rows of a checkpoint, and the pushes that they have not seen.
+ *
+ * A base that was being folded into may hold rows of a delta that is not wholly in it; the delta's file is there then, and its
+ * rows replace them. Rows that come later replace those that came before.
+ * ST_INPUT: a file is not on this host; ST_CORRUPT: one is damaged, of another format or another checkpoint, missing in the chain
+ * of deltas, or the base has gone past the checkpoint. The tables hold a part of the rows then. Thread: any. Cost: two passes over the
+ * deltas and one over the bases of folders with slots of this shard. */
+WARN_UNUSED status_t restore_tables(const restore_plan_t *plan);
 
 #endif

@@ -8,7 +8,11 @@
  *
  * Rejected: copying held pushes into a merge buffer on arrival. It would touch the gradients once more and make the sum
  * depend on arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a
- * core. */
+ * core.
+ *
+ * A flagged PULL of step T announces a cut before T. Until the cut is made, pulls of steps >= T are not answered, and at bounded
+ * and async pushes of steps >= T are not applied; order per connection puts the flag in front of both. So the cut may wait for
+ * its moment, and for the cut before it to be durable, without a word to anybody. */
 #include "ps/shard.h"
 
 #include <stdio.h>
@@ -22,11 +26,14 @@
 #include "common/config/group.h"
 #include "common/net/message.h"
 #include "common/net/window.h"
+#include "ps/cut.h"
 #include "ps/load.h"
+#include "ps/pending.h"
 #include "ps/store.h"
 #include "ps/table.h"
 
 #define RING 32 /* steps that may be in flight; workers run at most pipeline_depth + 2 <= 10 ahead */
+#define WORK_EVERY 4 /* messages between slices of work while messages keep coming */
 
 typedef enum place { PLACE_EMPTY, PLACE_HELD, PLACE_ANSWERED } place_t;
 
@@ -49,6 +56,8 @@ struct shard {
     uint32_t n_tables;
     uint32_t component_tables; /* of each component; of all, where they share theirs */
 
+    int64_t first_step;      /* of the run: what is before came from a checkpoint */
+    int64_t first_applied;   /* `applied` at the start */
     int64_t applied;         /* pushes of steps < applied are in the tables (sync, invariant) */
     int64_t *pushed;         /* [W] steps pushed by each worker */
     window_t *windows;       /* [W] */
@@ -60,6 +69,13 @@ struct shard {
     int64_t *cursor_segment; /* [W] where apply_step is in each push */
     int64_t *cursor_key;
     int64_t *cursor_float;
+
+    cut_t *cut;               /* NULL: nothing is saved in this run */
+    pending_t *pending;       /* pushes of steps before first_step; NULL where there are none */
+    int64_t cuts[RING];       /* [n_cuts] steps before which a cut was asked for and not made, ascending */
+    int n_cuts;
+    int64_t last_cut;
+    bool is_stalled; /* the next cut waits for the last one; it was said */
 
     message_counters_t counters;
     double cpu_start;
@@ -95,6 +111,8 @@ static void drop_held(shard_t *shard)
 static void end_run(shard_t *shard)
 {
     drop_held(shard);
+    cut_destroy(&shard->cut);
+    pending_destroy(&shard->pending);
     for (uint32_t i = 0; i < shard->n_tables; i++)
         table_destroy(&shard->tables[i]);
     mem_free(shard->tables);
@@ -107,6 +125,8 @@ status_t shard_create(const shard_options_t *options, shard_t **out)
 {
     shard_t *shard = MEM_NEW(shard_t);
     shard->o = *options;
+    if (!shard->o.disk)
+        shard->o.disk = disk_posix();
     shard->pool = pool_create();
     int w = options->workers;
     shard->pushed = MEM_ARRAY(int64_t, w);
@@ -289,18 +309,87 @@ static void apply_step(shard_t *shard, net_message_t *const *messages, int n, in
         shard->counters.rows_pushed += messages[w]->header.count;
 }
 
-/* The first step whose pulls are not answered yet: before anything is applied, those of steps 0 .. d are answered at once. */
+/* The first step whose pulls are not answered yet: before anything is applied, those of the first d + 1 are answered at once. */
 static int64_t first_unanswered(const shard_t *shard)
 {
-    return shard->applied == 0 ? 0 : shard->applied + shard->config->train.pipeline_depth;
+    return shard->applied == shard->first_applied ? shard->first_step : shard->applied + shard->config->train.pipeline_depth;
 }
+
+/* ---- the cut ------------------------------------------------------------------------------------------------------------- */
+
+/* Before which step no pull may see, and no push may do, anything until a cut is made. */
+static int64_t cut_limit(const shard_t *shard)
+{
+    return shard->n_cuts > 0 ? shard->cuts[0] : INT64_MAX;
+}
+
+/* Whether all that belongs into the cut before `step` has happened. Nothing more has, by cut_limit. */
+static bool is_cut_due(const shard_t *shard, int64_t step)
+{
+    if (!is_ordered(shard)) {
+        for (int w = 0; w < shard->workers; w++)
+            if (shard->pushed[w] < step)
+                return false;
+        return true;
+    }
+    const int64_t seen = step - shard->config->train.pipeline_depth;
+    if (shard->applied != (seen > 0 ? seen : 0))
+        return false;
+    for (int64_t before = first_unanswered(shard); before < step; before++)
+        for (int w = 0; w < shard->workers; w++)
+            if (place_at(shard, shard->pulls, before, w)->place != PLACE_ANSWERED)
+                return false;
+    return true;
+}
+
+/* Make the next cut if it is time. True: it was made, and messages may be released. */
+static bool make_cut(shard_t *shard)
+{
+    if (shard->n_cuts == 0 || !is_cut_due(shard, shard->cuts[0]))
+        return false;
+    if (cut_is_saving(shard->cut)) {
+        if (!shard->is_stalled)
+            log_info("shard %d waits before step %lld: the checkpoint before is not on disk yet; checkpoints are asked for faster "
+                     "than this disk takes them",
+                     shard->o.shard, (long long)shard->cuts[0]);
+        shard->is_stalled = true;
+        return false;
+    }
+    shard->last_cut = shard->cuts[0];
+    shard->n_cuts--;
+    memmove(shard->cuts, shard->cuts + 1, (size_t)shard->n_cuts * sizeof *shard->cuts);
+    cut_freeze(shard->cut, shard->last_cut, net_now_ns(shard->o.net));
+    return true;
+}
+
+/* Note the flag of a pull. NULL, or why there can be no cut. */
+static const char *ask_cut(shard_t *shard, int64_t step)
+{
+    int at = shard->n_cuts;
+    if (!shard->cut || step <= shard->first_step)
+        return "there can be no cut before its step";
+    if (step <= shard->last_cut)
+        return NULL; /* made when another worker's came */
+    while (at > 0 && shard->cuts[at - 1] > step)
+        at--;
+    if (at > 0 && shard->cuts[at - 1] == step)
+        return NULL;
+    if (shard->n_cuts == RING)
+        return "too many cuts were asked for";
+    memmove(shard->cuts + at + 1, shard->cuts + at, (size_t)(shard->n_cuts - at) * sizeof *shard->cuts);
+    shard->cuts[at] = step;
+    shard->n_cuts++;
+    return NULL;
+}
+
+/* ---- release of held messages -------------------------------------------------------------------------------------------- */
 
 /* May the pushes of step `applied` be applied: all are here, and all pulls that must not see them were answered? */
 static bool step_complete(const shard_t *shard)
 {
     const int64_t last = shard->applied + shard->config->train.pipeline_depth;
     for (int w = 0; w < shard->workers; w++) {
-        if (place_at(shard, shard->pushes, shard->applied, w)->place != PLACE_HELD)
+        if (shard->applied >= shard->first_step && place_at(shard, shard->pushes, shard->applied, w)->place != PLACE_HELD)
             return false;
         for (int64_t step = first_unanswered(shard); step <= last; step++)
             if (place_at(shard, shard->pulls, step, w)->place != PLACE_ANSWERED)
@@ -309,56 +398,102 @@ static bool step_complete(const shard_t *shard)
     return true;
 }
 
-/* Release whatever the rules of sync and invariant allow now. */
-static status_t advance_ordered(shard_t *shard)
+/* Answer a worker's held pulls of steps first .. end - 1. */
+static status_t answer_held(shard_t *shard, int worker, int64_t first, int64_t end)
 {
-    int64_t depth = shard->config->train.pipeline_depth;
-    for (;;) {
-        const int64_t first = first_unanswered(shard);
-        for (int64_t step = first; step <= shard->applied + depth; step++)
-            for (int w = 0; w < shard->workers; w++) {
-                held_t *pull = place_at(shard, shard->pulls, step, w);
-                if (pull->place == PLACE_HELD) {
-                    pull->place = PLACE_ANSWERED;
-                    TRY(answer(shard, &pull->message, false));
-                }
-            }
-        if (!step_complete(shard))
-            return ST_OK;
-        for (int w = 0; w < shard->workers; w++)
-            shard->ready[w] = &place_at(shard, shard->pushes, shard->applied, w)->message;
-        apply_step(shard, shard->ready, shard->workers, shard->applied);
-        for (int w = 0; w < shard->workers; w++) {
-            held_t *push = place_at(shard, shard->pushes, shard->applied, w);
-            net_release(shard->o.net, &push->message);
-            push->place = PLACE_EMPTY;
-            for (int64_t step = first; step <= shard->applied + depth; step++)
-                place_at(shard, shard->pulls, step, w)->place = PLACE_EMPTY;
-        }
-        shard->applied++;
-    }
-}
-
-/* Answer the held pulls that the staleness bound allows now. */
-static status_t advance_bounded(shard_t *shard)
-{
-    int64_t slowest = shard->pushed[0];
-    for (int w = 1; w < shard->workers; w++)
-        slowest = shard->pushed[w] < slowest ? shard->pushed[w] : slowest;
-    for (int i = 0; i < RING * shard->workers; i++) {
-        held_t *pull = &shard->pulls[i];
-        if (pull->place == PLACE_HELD && pull->message.header.step - shard->config->train.staleness <= slowest) {
-            pull->place = PLACE_EMPTY;
+    for (int64_t step = first; step < end && step < first + RING; step++) {
+        held_t *pull = place_at(shard, shard->pulls, step, worker);
+        if (pull->place == PLACE_HELD) {
+            pull->place = is_ordered(shard) ? PLACE_ANSWERED : PLACE_EMPTY;
             TRY(answer(shard, &pull->message, false));
         }
     }
     return ST_OK;
 }
 
+/* Apply the pushes of step `applied`, which are all here, or came with the checkpoint. */
+static void apply_ordered(shard_t *shard)
+{
+    if (shard->applied < shard->first_step) {
+        if (shard->pending)
+            pending_apply(shard->pending, shard->applied);
+        return;
+    }
+    for (int w = 0; w < shard->workers; w++)
+        shard->ready[w] = &place_at(shard, shard->pushes, shard->applied, w)->message;
+    apply_step(shard, shard->ready, shard->workers, shard->applied);
+    for (int w = 0; w < shard->workers; w++) {
+        held_t *push = place_at(shard, shard->pushes, shard->applied, w);
+        net_release(shard->o.net, &push->message);
+        push->place = PLACE_EMPTY;
+    }
+}
+
+/* Release whatever the rules of sync and invariant allow now. */
+static status_t advance_ordered(shard_t *shard)
+{
+    const int64_t depth = shard->config->train.pipeline_depth;
+    for (;;) {
+        const int64_t first = first_unanswered(shard), end = shard->applied + depth + 1, limit = cut_limit(shard);
+        for (int w = 0; w < shard->workers; w++)
+            TRY(answer_held(shard, w, first, end < limit ? end : limit));
+        if (make_cut(shard))
+            continue;
+        if (!step_complete(shard))
+            return ST_OK;
+        if (shard->cut)
+            cut_applying(shard->cut, shard->applied);
+        apply_ordered(shard);
+        if (shard->cut)
+            cut_applied(shard->cut, shard->applied);
+        for (int64_t step = first; step < end; step++)
+            for (int w = 0; w < shard->workers; w++)
+                place_at(shard, shard->pulls, step, w)->place = PLACE_EMPTY;
+        shard->applied++;
+    }
+}
+
+static void apply_unordered(shard_t *shard, net_message_t *message, int worker)
+{
+    const int64_t step = message->header.step;
+    apply_step(shard, &message, 1, step);
+    shard->pushed[worker] = step + 1;
+    net_release(shard->o.net, message);
+}
+
+/* Apply the pushes that waited for the cut. A worker's come one after the other. */
+static void apply_held(shard_t *shard)
+{
+    for (int w = 0; w < shard->workers; w++)
+        for (;;) {
+            held_t *push = place_at(shard, shard->pushes, shard->pushed[w], w);
+            if (push->place != PLACE_HELD || push->message.header.step >= cut_limit(shard))
+                break;
+            push->place = PLACE_EMPTY;
+            apply_unordered(shard, &push->message, w);
+        }
+}
+
+/* Make the cut if it is time, and answer the held pulls that it and the staleness bound allow now. */
+static status_t advance_unordered(shard_t *shard)
+{
+    const bool is_async = shard->config->determinism == DETERMINISM_ASYNC;
+    while (make_cut(shard))
+        apply_held(shard);
+    int64_t slowest = shard->pushed[0];
+    for (int w = 1; w < shard->workers; w++)
+        slowest = shard->pushed[w] < slowest ? shard->pushed[w] : slowest;
+    const int64_t limit = cut_limit(shard), bound = is_async ? INT64_MAX : slowest + shard->config->train.staleness + 1;
+    for (int w = 0; w < shard->workers; w++)
+        TRY(answer_held(shard, w, shard->pushed[w], limit < bound ? limit : bound));
+    return ST_OK;
+}
+
 static status_t handle_pull(shard_t *shard, net_message_t *message, int worker)
 {
-    int64_t step = message->header.step;
-    if (shard->config->determinism == DETERMINISM_ASYNC)
+    const int64_t step = message->header.step;
+    const bool is_cut = message->header.table == WIRE_PULL_CUT;
+    if (shard->config->determinism == DETERMINISM_ASYNC && shard->n_cuts == 0 && !is_cut)
         return answer(shard, message, false);
     int64_t oldest = is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker];
     if (step < oldest || step >= (is_ordered(shard) ? shard->applied : oldest) + RING)
@@ -366,14 +501,19 @@ static status_t handle_pull(shard_t *shard, net_message_t *message, int worker)
     held_t *pull = place_at(shard, shard->pulls, step, worker);
     if (pull->place != PLACE_EMPTY)
         return refuse(shard, message, "this step was pulled before");
+    const char *reason = is_cut ? ask_cut(shard, step) : NULL;
+    if (reason)
+        return refuse(shard, message, reason);
     pull->place = PLACE_HELD;
     pull->message = *message;
-    return is_ordered(shard) ? advance_ordered(shard) : advance_bounded(shard);
+    return is_ordered(shard) ? advance_ordered(shard) : advance_unordered(shard);
 }
 
 static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
 {
-    const int64_t step = message->header.step, oldest = is_ordered(shard) ? shard->applied : shard->pushed[worker];
+    const int64_t step = message->header.step;
+    int64_t oldest = is_ordered(shard) ? shard->applied : shard->pushed[worker];
+    oldest = oldest < shard->first_step ? shard->first_step : oldest;
     const uint64_t sequence = message->header.sequence;
     window_t *window = &shard->windows[worker];
     if (!window_reaches(window, sequence))
@@ -385,20 +525,20 @@ static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
     }
     if (step < oldest || step >= oldest + RING)
         return refuse(shard, message, "its step is not among those in flight");
-    if (is_ordered(shard)) {
+    if (is_ordered(shard) || step >= cut_limit(shard)) {
         held_t *push = place_at(shard, shard->pushes, step, worker);
         if (push->place != PLACE_EMPTY)
             return refuse(shard, message, "this step was pushed before");
         ASSERT(window_accept(window, sequence));
         push->place = PLACE_HELD;
         push->message = *message;
-        return advance_ordered(shard);
+        return is_ordered(shard) ? advance_ordered(shard) : ST_OK;
     }
     ASSERT(window_accept(window, sequence));
-    apply_step(shard, &message, 1, step);
-    shard->pushed[worker] = step + 1;
-    net_release(shard->o.net, message);
-    return shard->config->determinism == DETERMINISM_BOUNDED ? advance_bounded(shard) : ST_OK;
+    apply_unordered(shard, message, worker);
+    if (shard->config->determinism == DETERMINISM_ASYNC && shard->n_cuts == 0)
+        return ST_OK;
+    return advance_unordered(shard);
 }
 
 /* BEGIN: drop the run before, make empty tables for the next. */
@@ -407,7 +547,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     message_begin_t begin;
     const experiment_t *experiment = shard->o.experiment;
     if (!message_body(message, &begin, sizeof begin) || begin.variant < -1 || begin.variant >= experiment->variants ||
-        begin.replica < 0 || begin.fields < 0 || begin.fields > 65536 || !memchr(begin.run_dir, 0, sizeof begin.run_dir))
+        begin.replica < 0 || begin.fields < 0 || begin.fields > 65536 || begin.first_step < 0 || !memchr(begin.run_dir, 0, sizeof begin.run_dir))
         return refuse(shard, message, "its body is malformed");
     end_run(shard);
     shard->run_id = message->header.run_id;
@@ -432,8 +572,28 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
         };
         TRY(table_create(&options, &shard->tables[t]));
     }
-    shard->applied = 0;
-    memset(shard->pushed, 0, sizeof *shard->pushed * (size_t)shard->workers);
+    const int64_t depth = is_ordered(shard) ? c->train.pipeline_depth : 0;
+    shard->first_step = begin.first_step;
+    shard->first_applied = shard->applied = begin.first_step > depth ? begin.first_step - depth : 0;
+    for (int w = 0; w < shard->workers; w++)
+        shard->pushed[w] = begin.first_step;
+    shard->n_cuts = 0;
+    shard->last_cut = begin.first_step;
+    shard->is_stalled = false;
+    if (begin.saves) {
+        const cut_options_t options = {
+            .disk = shard->o.disk,
+            .threaded = !shard->o.single_threaded,
+            .sweeps = shard->o.first_of_process,
+            .run_dir = shard->run_dir,
+            .epoch = shard->epoch,
+            .shard = shard->o.shard,
+            .depth = depth,
+            .tables = shard->tables,
+            .n_tables = shard->n_tables,
+        };
+        TRY(cut_create(&options, &shard->cut));
+    }
     memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
     shard->counters = (message_counters_t){0};
     shard->cpu_start = clock_cpu_seconds();
@@ -472,6 +632,68 @@ static status_t handle_load(shard_t *shard, net_message_t *message)
     wire_header_t header = header_of(shard, WIRE_LOADED, 0, sum.rows);
     wire_frame_t frame = {&body, sizeof body};
     return net_send(shard->o.net, peer, &header, &frame, 1);
+}
+
+/* RESTORE: rows of a checkpoint into the empty tables, and pushes that they have not seen. */
+static status_t handle_restore(shard_t *shard, net_message_t *message)
+{
+    message_restore_t r;
+    const int64_t *deltas = message->frame[1].data, n = message->frame[1].bytes / (int64_t)sizeof *deltas;
+    if (message->frame[0].bytes != sizeof r)
+        return refuse(shard, message, "its body is malformed");
+    memcpy(&r, message->frame[0].data, sizeof r);
+    if (r.folders < 1 || r.folders > HASH_SLOTS || r.shards > HASH_SLOTS || shard->o.shard >= r.shards || r.epoch < 0 || n < 1 ||
+        n > INT32_MAX || deltas[n - 1] != r.step || !memchr(r.run_dir, 0, sizeof r.run_dir))
+        return refuse(shard, message, "its body is malformed");
+    for (int64_t i = 0; i < n; i++)
+        if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
+            return refuse(shard, message, "its deltas are not in ascending order");
+    if (r.step != shard->first_step || r.tables != (int64_t)shard->n_tables ||
+        r.depth != (is_ordered(shard) ? shard->config->train.pipeline_depth : 0))
+        return refuse(shard, message, "its checkpoint is not the one that this run begins with");
+    pending_destroy(&shard->pending);
+    shard->pending = pending_create(shard->first_applied, shard->first_step, shard->tables, shard->n_tables);
+    const restore_plan_t plan = {
+        .disk = shard->o.disk,
+        .run_dir = r.run_dir,
+        .epoch = (uint32_t)r.epoch,
+        .step = r.step,
+        .depth = r.depth,
+        .folders = r.folders,
+        .shard = shard->o.shard,
+        .shards = r.shards,
+        .deltas = deltas,
+        .n_deltas = (int)n,
+        .tables = shard->tables,
+        .n_tables = shard->n_tables,
+        .pending = shard->pending,
+    };
+    status_t status = restore_tables(&plan);
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
+    TRY(status);
+    message_counters_t body = {0};
+    hash_digest_t digest = {0};
+    for (uint32_t t = 0; t < shard->n_tables; t++) {
+        table_digest(shard->tables[t], &digest);
+        body.rows += table_rows(shard->tables[t]);
+    }
+    body.digest_low = digest.low;
+    body.digest_high = digest.high;
+    body.digest_elements = digest.elements;
+    wire_header_t header = header_of(shard, WIRE_LOADED, r.step, body.rows);
+    wire_frame_t frame = {&body, sizeof body};
+    return net_send(shard->o.net, peer, &header, &frame, 1);
+}
+
+/* FOLD: what is older than the oldest checkpoint kept goes into the base, in the background. */
+static status_t handle_fold(shard_t *shard, net_message_t *message)
+{
+    const char *reason = shard->cut ? cut_fold(shard->cut, message->header.step) : "nothing is saved in this run";
+    if (reason)
+        return refuse(shard, message, reason);
+    net_release(shard->o.net, message);
+    return ST_OK;
 }
 
 /* FLUSH: tables to the store, digest and counters to the coordinator. */
@@ -539,6 +761,10 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
         return handle_flush(shard, message);
     if (header->type == WIRE_LOAD && message->peer == PEER_COORDINATOR)
         return handle_load(shard, message);
+    if (header->type == WIRE_RESTORE && message->peer == PEER_COORDINATOR)
+        return handle_restore(shard, message);
+    if (header->type == WIRE_FOLD && message->peer == PEER_COORDINATOR)
+        return handle_fold(shard, message);
     if (header->type != WIRE_PULL && header->type != WIRE_PEEK && header->type != WIRE_PUSH)
         return refuse(shard, message, "a shard does not take this type from this sender");
     int worker = worker_of(shard, message->peer);
@@ -553,18 +779,57 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
     return header->type == WIRE_PULL ? handle_pull(shard, message, worker) : handle_push(shard, message, worker);
 }
 
+bool shard_has_work(const shard_t *shard)
+{
+    return shard->cut && cut_has_work(shard->cut);
+}
+
+status_t shard_work(shard_t *shard, bool *again)
+{
+    message_prepared_t body;
+    int64_t step;
+    *again = false;
+    if (!shard_has_work(shard))
+        return ST_OK;
+    TRY(cut_work(shard->cut, again));
+    if (cut_prepared(shard->cut, net_now_ns(shard->o.net), &step, &body)) {
+        wire_header_t header = header_of(shard, WIRE_PREPARED, step, 0);
+        wire_frame_t frame = {&body, sizeof body};
+        TRY(net_send(shard->o.net, PEER_COORDINATOR, &header, &frame, 1));
+        TRY(is_ordered(shard) ? advance_ordered(shard) : advance_unordered(shard)); /* the next cut may have waited */
+    }
+    if (cut_folded(shard->cut, &step)) {
+        wire_header_t header = header_of(shard, WIRE_FOLDED, step, 0);
+        TRY(net_send(shard->o.net, PEER_COORDINATOR, &header, NULL, 0));
+    }
+    return ST_OK;
+}
+
+/* How long to wait for a message: not at all while there are rows to save, shortly while the disk is busy. */
+static int64_t patience_ms(const shard_t *shard, bool again)
+{
+    return !shard_has_work(shard) ? 200 : again ? 0 : 2;
+}
+
 status_t shard_run(shard_t *shard, const atomic_bool *stop)
 {
+    bool again = false;
+    int since = 0; /* messages since the last slice of work */
     while (!atomic_load(stop)) {
         net_message_t message;
-        status_t status = net_receive(shard->o.net, &message, 200);
-        if (status == ST_TIMEOUT)
-            continue;
-        TRY(status);
-        status = shard_handle(shard, &message);
-        if (status == ST_STOPPED)
-            return ST_OK;
-        TRY(status);
+        status_t status = net_receive(shard->o.net, &message, patience_ms(shard, again));
+        const bool is_idle = status == ST_TIMEOUT;
+        if (!is_idle) {
+            TRY(status);
+            status = shard_handle(shard, &message);
+            if (status == ST_STOPPED)
+                return ST_OK;
+            TRY(status);
+        }
+        if (shard_has_work(shard) && (is_idle || ++since >= WORK_EVERY)) {
+            since = 0;
+            TRY(shard_work(shard, &again));
+        }
     }
     return ST_OK;
 }

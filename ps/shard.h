@@ -3,13 +3,16 @@
  * One thread owns a shard and its net_t; nothing is shared with other shards. The logic is pure: messages and time come from the
  * net_t, so that tests run shards in a simulated network. Levels (docs/PROTOCOL.md): at sync and invariant a pull of step t is
  * answered when exactly the pushes of steps < t - d are applied, and those of step t - d wait until every pull of step t was
- * answered; at bounded a pull of step t waits for all pushes of steps < t - staleness; at async nothing waits.               */
+ * answered; at bounded a pull of step t waits for all pushes of steps < t - staleness; at async nothing waits. The cut before a step
+ * T (ps/cut.h) holds what the pulls of steps < T have created and the pushes of steps < T - d have changed, at bounded and async
+ * those of all steps < T, no more and no less.                                                                        */
 #ifndef SMELTER_SHARD_H
 #define SMELTER_SHARD_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "common/base/disk.h"
 #include "common/config/config.h"
 #include "common/net/net.h"
 
@@ -22,6 +25,8 @@ typedef struct shard_options {
     int first_worker, workers;      /* ranks of the workers */
     const experiment_t *experiment; /* borrowed; must outlive the shard */
     net_t *net;                     /* borrowed; listening; used by this shard's thread alone */
+    disk_t *disk;                   /* borrowed; for checkpoints. NULL: the system's */
+    bool single_threaded;           /* files of checkpoints are written in shard_work, not by a thread (simulations) */
 } shard_options_t;
 
 WARN_UNUSED status_t shard_create(const shard_options_t *options, shard_t **out);
@@ -31,6 +36,12 @@ void shard_destroy(shard_t **shard);
  * Bad messages are answered with ERROR, counted, and change nothing. Anything but ST_OK ends the shard: ST_STOPPED after
  * STOP, else a fatal error that was logged. */
 WARN_UNUSED status_t shard_handle(shard_t *shard, net_message_t *message);
+
+/* shard_work - a slice of what a shard does beside messages, which is to save a checkpoint or to fold one: at most some hundred
+ * microseconds. For the time between messages. *again: false when there is nothing to do, or nothing but to wait for the disk.
+ * Anything but ST_OK ends the shard. shard_has_work - whether it should be called soon; cheap. */
+WARN_UNUSED status_t shard_work(shard_t *shard, bool *again);
+bool shard_has_work(const shard_t *shard);
 
 /* shard_run - receive and handle until STOP or a fatal error, or until *stop becomes true. ST_OK after STOP. */
 WARN_UNUSED status_t shard_run(shard_t *shard, const atomic_bool *stop);

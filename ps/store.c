@@ -2,6 +2,7 @@
  *
  * MDB_NOSYNC     a commit does not wait for the disk. Rows are worth something only when the last of them is there, and
  *                store_sync waits for that; a machine that loses power before leaves a store that its run never finished.
+ *                Not for a base of checkpoints: there every commit waits, because the delta it takes in is deleted then.
  * no WRITEMAP    with it a full disk is a SIGBUS on touching a page of the sparse file; without it, an error code from a write.
  *                It would save one copy of each page, a few per cent of writing a table.
  * MDB_NOTLS      a read transaction belongs to its object, not to its thread: a server's threads own one store each.
@@ -51,7 +52,7 @@ typedef struct __attribute__((packed)) meta_key {
     uint32_t table; /* big-endian */
 } meta_key_t;
 
-static const char format_name[8] = "format", table_name[8] = "table";
+static const char format_name[8] = "format", table_name[8] = "table", mark_name[8] = "mark";
 
 typedef struct format_record {
     uint32_t version, slots;
@@ -70,6 +71,11 @@ struct store {
     MDB_dbi rows, meta;
     size_t map_bytes;
     bool writable;
+
+    /* Of a base. */
+    uint32_t tables;
+    table_record_t *records; /* [tables] as of the last commit */
+    float *payload;          /* an aligned copy of a row that is replaced */
 };
 
 /* Log what LMDB or the system answered. `doing` completes "cannot ...". */
@@ -149,7 +155,7 @@ static int make_databases(store_t *store, MDB_txn *txn)
     return rc;
 }
 
-static status_t open_new(store_t *store)
+static status_t open_new(store_t *store, unsigned flags)
 {
     static const char doing[] = "create the store";
     TRY(dir_create(store->path));
@@ -157,7 +163,7 @@ static status_t open_new(store_t *store)
     TRY(remove_files(store));
     store->map_bytes = MAP_BYTES_FIRST;
     TRY_MDB(store, doing, mdb_env_set_mapsize(store->env, store->map_bytes));
-    TRY_MDB(store, doing, mdb_env_open(store->env, store->path, MDB_NOSYNC | MDB_NOTLS, 0644));
+    TRY_MDB(store, doing, mdb_env_open(store->env, store->path, flags | MDB_NOTLS, 0644));
     MDB_txn *txn;
     TRY_MDB(store, doing, mdb_txn_begin(store->env, NULL, 0, &txn));
     int rc = make_databases(store, txn);
@@ -240,18 +246,21 @@ static status_t open_present(store_t *store)
     return ST_OK;
 }
 
+static status_t env_create(const char *path, store_t **out)
+{
+    store_t *store = *out = MEM_NEW(store_t);
+    store->path = mem_strdup(path);
+    TRY_MDB(store, "open the store", mdb_env_create(&store->env));
+    TRY_MDB(store, "open the store", mdb_env_set_maxdbs(store->env, 2));
+    return ST_OK;
+}
+
 status_t store_open(const char *path, bool create, store_t **out)
 {
-    store_t *store = MEM_NEW(store_t);
-    store->path = mem_strdup(path);
-    status_t status;
-    int rc = mdb_env_create(&store->env);
-    if (rc == MDB_SUCCESS)
-        rc = mdb_env_set_maxdbs(store->env, 2);
-    if (rc != MDB_SUCCESS)
-        status = failed(store, "open the store", rc);
-    else
-        status = create ? open_new(store) : open_present(store);
+    store_t *store;
+    status_t status = env_create(path, &store);
+    if (status == ST_OK)
+        status = create ? open_new(store, MDB_NOSYNC) : open_present(store);
     if (status == ST_OK)
         *out = store;
     else
@@ -266,6 +275,8 @@ void store_close(store_t **store)
         return;
     if (s->env)
         mdb_env_close(s->env);
+    mem_free(s->records);
+    mem_free(s->payload);
     mem_free(s->path);
     mem_free(s);
     *store = NULL;
@@ -596,4 +607,189 @@ int64_t store_bytes(store_t *store)
         return -1;
     }
     return (int64_t)st.st_size;
+}
+
+/* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
+
+static int put_mark(store_t *store, MDB_txn *txn, const store_mark_t *mark)
+{
+    store_mark_t copy = *mark;
+    return meta_put(store, txn, meta_key(mark_name, 0), &copy, sizeof copy);
+}
+
+static int put_records(store_t *store, MDB_txn *txn, table_record_t *records, const bool *touched)
+{
+    int rc = MDB_SUCCESS;
+    for (uint32_t t = 0; t < store->tables && rc == MDB_SUCCESS; t++)
+        if (!touched || touched[t])
+            rc = meta_put(store, txn, meta_key(table_name, t), &records[t], sizeof *records);
+    return rc;
+}
+
+static int commit_or_abort(MDB_txn *txn, int rc)
+{
+    if (rc == MDB_SUCCESS)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+status_t store_open_base(const char *path, const int64_t *payload_floats, uint32_t tables, const store_mark_t *mark,
+                         store_t **out)
+{
+    static const char doing[] = "create the base";
+    store_t *store;
+    MDB_txn *txn;
+    int64_t widest = 0;
+    status_t status = env_create(path, &store);
+    if (status == ST_OK)
+        status = open_new(store, 0);
+    TRY_DONE(status);
+    store->tables = tables;
+    store->records = MEM_ARRAY(table_record_t, tables);
+    for (uint32_t t = 0; t < tables; t++) {
+        store->records[t] = (table_record_t){.payload_floats = (uint32_t)payload_floats[t], .is_complete = 1};
+        widest = payload_floats[t] > widest ? payload_floats[t] : widest;
+    }
+    store->payload = MEM_ARRAY(float, widest);
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (rc == MDB_SUCCESS) {
+        rc = put_records(store, txn, store->records, NULL);
+        if (rc == MDB_SUCCESS)
+            rc = put_mark(store, txn, mark);
+        rc = commit_or_abort(txn, rc);
+    }
+    if (rc != MDB_SUCCESS) {
+        status = failed(store, doing, rc);
+        goto done;
+    }
+    *out = store;
+    return ST_OK;
+done:
+    store_close(&store);
+    return status;
+}
+
+static int compare_changes(const void *left, const void *right)
+{
+    const store_change_t *a = left, *b = right;
+    const row_key_t ka = row_key(a->table, a->row.key), kb = row_key(b->table, b->row.key);
+    return memcmp(&ka, &kb, sizeof ka);
+}
+
+/* Take the row at the cursor, if there is one, out of its table's record. */
+static int forget_row(store_t *store, table_record_t *record, const store_change_t *change, MDB_val *v)
+{
+    const size_t payload_bytes = (size_t)record->payload_floats * sizeof(float);
+    hash_digest_t old = {0};
+    if (v->mv_size != sizeof(row_head_t) + payload_bytes)
+        return MDB_CORRUPTED;
+    memcpy(store->payload, (const char *)v->mv_data + sizeof(row_head_t), payload_bytes);
+    const table_row_t row = {.key = change->row.key, .payload = store->payload};
+    table_digest_row(change->table, record->payload_floats, &row, &old);
+    record->rows--;
+    record->digest_low -= old.low;
+    record->digest_high -= old.high;
+    return MDB_SUCCESS;
+}
+
+static int change_row(store_t *store, MDB_cursor *cursor, table_record_t *record, const store_change_t *change)
+{
+    row_key_t key = row_key(change->table, change->row.key);
+    MDB_val k = {sizeof key, &key}, v;
+    int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
+    const bool is_there = rc == MDB_SUCCESS;
+    if (is_there)
+        rc = forget_row(store, record, change, &v);
+    if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND)
+        return rc;
+    if (!change->row.payload)
+        return is_there ? mdb_cursor_del(cursor, 0) : MDB_SUCCESS;
+
+    const size_t payload_bytes = (size_t)record->payload_floats * sizeof(float);
+    const row_head_t head = {change->row.version, change->row.count};
+    k = (MDB_val){sizeof key, &key};
+    v = (MDB_val){sizeof head + payload_bytes, NULL};
+    rc = mdb_cursor_put(cursor, &k, &v, MDB_RESERVE);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    memcpy(v.mv_data, &head, sizeof head);
+    memcpy((char *)v.mv_data + sizeof head, change->row.payload, payload_bytes);
+    hash_digest_t added = {0};
+    table_digest_row(change->table, record->payload_floats, &change->row, &added);
+    record->rows++;
+    record->digest_low += added.low;
+    record->digest_high += added.high;
+    return MDB_SUCCESS;
+}
+
+static int change_rows(store_t *store, MDB_txn *txn, table_record_t *records, bool *touched, const store_change_t *changes,
+                       int64_t n)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, store->rows, &cursor);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    for (int64_t i = 0; i < n && rc == MDB_SUCCESS; i++) {
+        ASSERT(changes[i].table < store->tables);
+        touched[changes[i].table] = true;
+        rc = change_row(store, cursor, &records[changes[i].table], &changes[i]);
+    }
+    mdb_cursor_close(cursor);
+    return rc;
+}
+
+/* One attempt; the records are the caller's copy, because a transaction that fails has not changed anything. */
+static int try_change(store_t *store, const store_change_t *changes, int64_t n, const store_mark_t *mark,
+                      table_record_t *records, bool *touched)
+{
+    MDB_txn *txn;
+    memcpy(records, store->records, store->tables * sizeof *records);
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    rc = change_rows(store, txn, records, touched, changes, n);
+    if (rc == MDB_SUCCESS)
+        rc = put_records(store, txn, records, touched);
+    if (rc == MDB_SUCCESS)
+        rc = put_mark(store, txn, mark);
+    return commit_or_abort(txn, rc);
+}
+
+status_t store_change(store_t *store, store_change_t *changes, int64_t n, const store_mark_t *mark)
+{
+    ASSERT(store->records);
+    qsort(changes, (size_t)n, sizeof *changes, compare_changes);
+    table_record_t *records = MEM_ARRAY(table_record_t, store->tables);
+    bool *touched = MEM_ARRAY(bool, store->tables);
+    status_t status = ST_OK;
+    int rc;
+    while ((rc = try_change(store, changes, n, mark, records, touched)) == MDB_MAP_FULL) {
+        store->map_bytes *= 2;
+        rc = mdb_env_set_mapsize(store->env, store->map_bytes);
+        if (rc != MDB_SUCCESS)
+            break;
+    }
+    if (rc == MDB_SUCCESS)
+        memcpy(store->records, records, store->tables * sizeof *records);
+    else
+        status = failed(store, "take in rows", rc);
+    mem_free(records);
+    mem_free(touched);
+    return status;
+}
+
+status_t store_mark(store_t *store, store_mark_t *out)
+{
+    MDB_txn *txn;
+    meta_key_t key = meta_key(mark_name, 0);
+    MDB_val k = {sizeof key, &key}, v;
+    TRY_MDB(store, "read the store", mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
+    int rc = mdb_get(txn, store->meta, &k, &v);
+    if (rc == MDB_SUCCESS && v.mv_size != sizeof *out)
+        rc = MDB_CORRUPTED;
+    if (rc == MDB_SUCCESS)
+        memcpy(out, v.mv_data, sizeof *out);
+    mdb_txn_abort(txn);
+    return rc == MDB_SUCCESS ? ST_OK : failed(store, "find which checkpoint it holds", rc);
 }

@@ -4,7 +4,11 @@
  *
  *     rows   key    big-endian slot u16, table u32, key u64: the rows of a slot are contiguous, so that slots can move
  *            value  version u32, count u32, payload f32[..]
- *     meta   "format" -> format version; "table" + big-endian id -> width, number and digest of the table's rows
+ *     meta   "format" -> format version; "table" + big-endian id -> width, number and digest of the table's rows;
+ *            "mark" -> which checkpoint it holds
+ *
+ * A store is written once, when a run ends, or it is the base of a run's checkpoints: then rows in it are replaced, a durable
+ * transaction at a time, and the tables' records follow exactly.
  *
  * A table's record in meta is marked unfinished before its first row is written and completed with its last, so that a
  * store whose writer died is told from a whole one; the digest tells damaged numbers. Writes go in large transactions,
@@ -44,5 +48,32 @@ WARN_UNUSED status_t store_scan(store_t *store, store_visit_fn *visit, void *con
 /* store_rows - number of rows; store_bytes - size of the environment on disk. -1 where the disk refuses (logged). */
 int64_t store_rows(store_t *store);
 int64_t store_bytes(store_t *store);
+
+/* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
+
+typedef struct store_mark {
+    uint32_t epoch;
+    int32_t shard;
+    int64_t step;       /* of the checkpoint that the rows are of; -1: of none */
+    int64_t folding_to; /* rows of the next checkpoint, of this step, may be among them; -1: of none */
+} store_mark_t;
+
+/* A row to put in the place of the one that is there, if any; payload NULL: to remove. */
+typedef struct store_change {
+    uint32_t table;
+    table_row_t row;
+} store_change_t;
+
+/* store_open_base - make an empty base, folder included, whatever was there before. payload_floats: of the rows of tables
+ * 0 .. tables - 1. Errors as store_open. */
+WARN_UNUSED status_t store_open_base(const char *path, const int64_t *payload_floats, uint32_t tables, const store_mark_t *mark,
+                                     store_t **out);
+
+/* store_change - n changes of distinct rows, and the mark, in one transaction that is durable on return; n may be 0.
+ * ST_SYSTEM: the disk is full or failing; the base is as it was before then. Reorders changes. */
+WARN_UNUSED status_t store_change(store_t *store, store_change_t *changes, int64_t n, const store_mark_t *mark);
+
+/* store_mark - of a base; ST_CORRUPT where it has none. */
+WARN_UNUSED status_t store_mark(store_t *store, store_mark_t *out);
 
 #endif

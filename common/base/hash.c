@@ -40,25 +40,12 @@ void hash_stream_value(const hash_stream_t *stream, uint64_t *low, uint64_t *hig
     *high = h.high64;
 }
 
-static XXH128_hash_t hash_element(const void *head, size_t head_bytes, const void *data, size_t bytes)
-{
-    return XXH3_128bits_withSeed(data, bytes, XXH3_64bits(head, head_bytes));
-}
-
 void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes)
 {
-    XXH128_hash_t h = hash_element(head, head_bytes, data, bytes);
+    XXH128_hash_t h = XXH3_128bits_withSeed(data, bytes, XXH3_64bits(head, head_bytes));
     digest->low += h.low64;
     digest->high += h.high64;
     digest->elements++;
-}
-
-void hash_digest_remove(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes)
-{
-    XXH128_hash_t h = hash_element(head, head_bytes, data, bytes);
-    digest->low -= h.low64;
-    digest->high -= h.high64;
-    digest->elements--;
 }
 
 void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from)
@@ -66,6 +53,13 @@ void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from)
     into->low += from->low;
     into->high += from->high;
     into->elements += from->elements;
+}
+
+void hash_digest_subtract(hash_digest_t *from, const hash_digest_t *what)
+{
+    from->low -= what->low;
+    from->high -= what->high;
+    from->elements -= what->elements;
 }
 
 void hash_digest_text(const hash_digest_t *digest, char text[33])

@@ -41,8 +41,8 @@ typedef struct hash_digest {
 
 void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes);
 void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from);
-/* hash_digest_remove - take an element out that was added before. */
-void hash_digest_remove(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes);
+/* hash_digest_subtract - take elements out that were added before. */
+void hash_digest_subtract(hash_digest_t *from, const hash_digest_t *what);
 /* hash_digest_text - 32 hex digits and a NUL. */
 void hash_digest_text(const hash_digest_t *digest, char text[33]);
 

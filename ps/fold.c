@@ -1,0 +1,263 @@
+/* A batch is sorted by key before it is put, so that a page of the base is written once a batch, however the delta lies.
+ * Rejected: sorting the whole delta first, which needs memory in proportion to it, beside the rows of training. */
+#include "ps/fold.h"
+
+#include <string.h>
+
+#include "common/base/crash.h"
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/net/checkpoint_paths.h"
+#include "ps/store.h"
+
+#define BATCH_FLOATS ((size_t)4 << 20) /* of a transaction: its pages are held in memory */
+
+struct fold {
+    disk_t *disk;
+    const char *run_dir;
+    uint32_t epoch, tables;
+    int shard;
+    const delta_width_t *widths;
+
+    store_t *base; /* NULL before the first fold */
+    store_mark_t mark;
+    int64_t *steps; /* [n] still to be taken in; steps[at] is under way when there is a reader */
+    size_t steps_capacity;
+    int n, at;
+    delta_reader_t *reader;
+
+    /* The batch: rows are copied, because the reader's are gone with its next block. */
+    store_change_t *changes;
+    size_t n_changes, changes_capacity;
+    float *floats;
+    size_t n_floats, floats_capacity;
+};
+
+fold_t *fold_create(disk_t *disk, const char *run_dir, uint32_t epoch, int shard, const delta_width_t *widths, uint32_t tables)
+{
+    fold_t *fold = MEM_NEW(fold_t);
+    fold->disk = disk;
+    fold->run_dir = run_dir;
+    fold->epoch = epoch;
+    fold->shard = shard;
+    fold->widths = widths;
+    fold->tables = tables;
+    fold->mark = (store_mark_t){epoch, shard, -1, -1};
+    return fold;
+}
+
+void fold_destroy(fold_t **fold)
+{
+    fold_t *f = *fold;
+    if (!f)
+        return;
+    store_close(&f->base);
+    delta_reader_destroy(&f->reader);
+    mem_free(f->steps);
+    mem_free(f->changes);
+    mem_free(f->floats);
+    mem_free(f);
+    *fold = NULL;
+}
+
+void fold_begin(fold_t *fold, const int64_t *steps, int n)
+{
+    ASSERT(fold->at == fold->n);
+    MEM_GROW(fold->steps, fold->steps_capacity, (size_t)n);
+    memcpy(fold->steps, steps, (size_t)n * sizeof *steps);
+    fold->n = n;
+    fold->at = 0;
+}
+
+/* ---- one delta ---------------------------------------------------------------------------------------------------------- */
+
+static status_t open_base(fold_t *fold)
+{
+    int64_t *floats = MEM_ARRAY(int64_t, fold->tables);
+    for (uint32_t t = 0; t < fold->tables; t++)
+        floats[t] = fold->widths[t].payload_floats;
+    char *path = checkpoint_base_path(fold->run_dir, fold->epoch, fold->shard);
+    char *folder = checkpoint_shard_path(fold->run_dir, fold->epoch, fold->shard);
+    status_t status = store_open_base(path, floats, fold->tables, &fold->mark, &fold->base);
+    /* LMDB syncs what is in its file; that there is a file is the folders' affair. */
+    if (status == ST_OK)
+        status = disk_sync_dir(disk_posix(), path);
+    if (status == ST_OK)
+        status = disk_sync_dir(disk_posix(), folder);
+    mem_free(path);
+    mem_free(folder);
+    mem_free(floats);
+    return status;
+}
+
+static status_t begin_delta(fold_t *fold)
+{
+    const int64_t step = fold->steps[fold->at];
+    const delta_head_t expected = {.epoch = fold->epoch, .shard = fold->shard, .step = step};
+    if (!fold->base)
+        TRY(open_base(fold));
+    char *path = checkpoint_delta_path(fold->run_dir, fold->epoch, fold->shard, step);
+    status_t status = delta_reader_create(fold->disk, path, &expected, &fold->reader);
+    mem_free(path);
+    TRY(status);
+    fold->mark.folding_to = step;
+    TRY(store_change(fold->base, NULL, 0, &fold->mark));
+    crash_point("fold.begun");
+    return ST_OK;
+}
+
+static status_t end_delta(fold_t *fold)
+{
+    const int64_t step = fold->steps[fold->at];
+    delta_reader_destroy(&fold->reader);
+    fold->mark.step = step;
+    fold->mark.folding_to = -1;
+    TRY(store_change(fold->base, NULL, 0, &fold->mark));
+    crash_point("fold.done");
+    /* Durably, so that files are gone in their order: where the first of an epoch is, all are (ps/load.c). */
+    char *folder = checkpoint_shard_path(fold->run_dir, fold->epoch, fold->shard);
+    char *path = checkpoint_delta_path(fold->run_dir, fold->epoch, fold->shard, step);
+    status_t status = disk_remove(fold->disk, path);
+    if (status == ST_OK)
+        status = disk_sync_dir(fold->disk, folder);
+    mem_free(path);
+    mem_free(folder);
+    TRY(status);
+    fold->at++;
+    return ST_OK;
+}
+
+static status_t take_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    fold_t *fold = context;
+    MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
+    MEM_GROW(fold->floats, fold->floats_capacity, fold->n_floats + (size_t)payload_floats);
+    memcpy(fold->floats + fold->n_floats, row->payload, (size_t)payload_floats * sizeof(float));
+    fold->changes[fold->n_changes++] = (store_change_t){table, *row};
+    fold->n_floats += (size_t)payload_floats;
+    return ST_OK;
+}
+
+static status_t take_removed(void *context, uint32_t table, uint64_t key)
+{
+    fold_t *fold = context;
+    MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
+    fold->changes[fold->n_changes++] = (store_change_t){table, {.key = key}};
+    return ST_OK;
+}
+
+/* The copies have come to rest: let the changes point at them. */
+static void place_rows(fold_t *fold)
+{
+    const float *at = fold->floats;
+    for (size_t i = 0; i < fold->n_changes; i++)
+        if (fold->changes[i].row.payload) {
+            fold->changes[i].row.payload = at;
+            at += fold->widths[fold->changes[i].table].payload_floats;
+        }
+}
+
+/* The removed keys of a delta come before its rows, and a key may be among both: they are never of one batch. */
+static status_t take_batch(fold_t *fold, bool *more)
+{
+    const delta_visitor_t rows = {.row = take_row, .removed = take_removed, .context = fold};
+    fold->n_changes = fold->n_floats = 0;
+    do
+        TRY(delta_reader_next(fold->reader, &rows, more));
+    while (*more && fold->n_floats > 0 && fold->n_floats < BATCH_FLOATS);
+    if (fold->n_changes > 0) {
+        place_rows(fold);
+        TRY(store_change(fold->base, fold->changes, (int64_t)fold->n_changes, &fold->mark));
+        crash_point("fold.batch");
+    }
+    return ST_OK;
+}
+
+status_t fold_some(fold_t *fold, bool *more)
+{
+    bool goes_on = true;
+    if (fold->at < fold->n) {
+        if (!fold->reader)
+            TRY(begin_delta(fold));
+        TRY(take_batch(fold, &goes_on));
+        if (!goes_on)
+            TRY(end_delta(fold));
+    }
+    *more = fold->at < fold->n;
+    return ST_OK;
+}
+
+/* ---- removal ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct sweep {
+    fold_t *fold;
+    const char *folder;
+    status_t status;
+} sweep_t;
+
+static void remove_entry(void *context, const char *name)
+{
+    sweep_t *sweep = context;
+    char *path = mem_printf("%s/%s", sweep->folder, name);
+    if (sweep->status == ST_OK)
+        sweep->status = strcmp(name, "base") == 0 ? dir_remove_tree(path) : disk_remove(sweep->fold->disk, path);
+    mem_free(path);
+}
+
+/* A shard's folder: the base, which LMDB keeps on the system's own disk, and plain files. */
+static status_t remove_shard(fold_t *fold, const char *folder)
+{
+    sweep_t sweep = {fold, folder, ST_OK};
+    char *base = mem_printf("%s/base", folder);
+    status_t status = dir_remove_tree(base);
+    mem_free(base);
+    TRY(status);
+    TRY(disk_list(fold->disk, folder, remove_entry, &sweep));
+    return sweep.status;
+}
+
+static void remove_shard_of_epoch(void *context, const char *name)
+{
+    sweep_t *sweep = context;
+    if (sweep->status != ST_OK || strncmp(name, "shard-", 6) != 0)
+        return;
+    char *path = mem_printf("%s/%s", sweep->folder, name);
+    sweep->status = remove_shard(sweep->fold, path);
+    if (sweep->status == ST_OK)
+        sweep->status = disk_remove(sweep->fold->disk, path);
+    mem_free(path);
+}
+
+static void remove_epoch(void *context, const char *name)
+{
+    sweep_t *sweep = context;
+    uint32_t epoch;
+    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch >= sweep->fold->epoch)
+        return;
+    char *path = mem_printf("%s/%s", sweep->folder, name);
+    sweep_t inside = {sweep->fold, path, ST_OK};
+    sweep->status = disk_list(sweep->fold->disk, path, remove_shard_of_epoch, &inside);
+    if (sweep->status == ST_OK)
+        sweep->status = inside.status;
+    mem_free(path);
+}
+
+status_t fold_remove_older(fold_t *fold)
+{
+    char *folder = checkpoint_path(fold->run_dir);
+    sweep_t sweep = {fold, folder, ST_OK};
+    status_t status = disk_list(fold->disk, folder, remove_epoch, &sweep);
+    mem_free(folder);
+    TRY(status);
+    return sweep.status;
+}
+
+status_t fold_remove_own(fold_t *fold)
+{
+    char *folder = checkpoint_shard_path(fold->run_dir, fold->epoch, fold->shard);
+    status_t status = remove_shard(fold, folder);
+    if (status == ST_OK)
+        status = disk_make_dir(fold->disk, folder);
+    mem_free(folder);
+    return status;
+}

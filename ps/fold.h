@@ -1,0 +1,35 @@
+/* fold.h - take deltas into the base, so that a checkpoint that is kept does not need the files of those that are not.
+ *
+ *     base = checkpoint b, deltas b+1 .. f .. n        FOLD f        base = checkpoint f, deltas f+1 .. n
+ *
+ * A delta is taken in by batches, each a durable transaction. While that goes on the base's mark says so, and the delta is
+ * removed only after the mark says that it is in: at any moment base and files together are every checkpoint from f on. Work
+ * comes in pieces, for a thread that has other things to do between them.                                              */
+#ifndef SMELTER_FOLD_H
+#define SMELTER_FOLD_H
+
+#include <stdbool.h>
+
+#include "common/base/disk.h"
+#include "ps/delta.h"
+
+typedef struct fold fold_t;
+
+/* fold_create - for one shard's folder of one epoch; opens nothing yet. run_dir, widths: borrowed. **owned**: fold_destroy. */
+fold_t *fold_create(disk_t *disk, const char *run_dir, uint32_t epoch, int shard, const delta_width_t *widths, uint32_t tables);
+void fold_destroy(fold_t **fold);
+
+/* fold_begin - take in the deltas of these steps, ascending, from now on. None must be under way. */
+void fold_begin(fold_t *fold, const int64_t *steps, int n);
+
+/* fold_some - one piece: the next batch of about 16 MB. *more: false when all is done. ST_CORRUPT: a delta is damaged; ST_SYSTEM:
+ * the disk is full or failing. The base stays usable then, and the deltas are there. */
+WARN_UNUSED status_t fold_some(fold_t *fold, bool *more);
+
+/* fold_remove_older - delete what shards have left in epochs before this one, of which nothing is kept. */
+WARN_UNUSED status_t fold_remove_older(fold_t *fold);
+
+/* fold_remove_own - delete what is in the shard's folder of this epoch, an attempt that came to nothing, and make the folder. */
+WARN_UNUSED status_t fold_remove_own(fold_t *fold);
+
+#endif
