@@ -16,6 +16,13 @@ const interval = (v, name, digits) =>
     hasInterval(v, name)
         ? fixed(100 * metric(v, name + "_low"), digits) + " to " + percent(metric(v, name + "_high"), digits)
         : null;
+/* Standard error over replicas, in points; null where it is not known (two replicas). */
+const overReplicas = (v, name) =>
+    isNumber(metric(v, name + "_se")) ? "\u00b1 " + fixed(100 * metric(v, name + "_se"), 2) : null;
+/* What a training costs; a student's with its part of its teacher's, where it is asked for. */
+const taughtCost = (v, name) => (v.teaching ? v.teaching[name + "_with_teacher"] : v.cost[name]);
+const taughtRatio = (v, name) =>
+    isNumber(taughtCost(v, name)) && base.cost[name] ? taughtCost(v, name) / base.cost[name] : null;
 const plural = (n, word) => count(n) + " " + (n === 1 ? word : word.replace(/y$/, "ie") + "s");
 const drop = id => byId(id).remove();
 const LEVELS = {
@@ -76,6 +83,7 @@ function headSection() {
             el("div", {class: "from"}, from || "\u00a0")
         );
     const lower = x => (!isNumber(x) || Math.abs(x) < 5e-5 ? "" : x < 0 ? "good" : "bad");
+    const withTeacher = best.teaching ? " with its teacher" : "";
     const move = (name, text) => text(metric(base, name)) + " \u2192 " + text(metric(best, name));
     const figures =
         best === base
@@ -112,16 +120,16 @@ function headSection() {
                             lower(versus(best, "auc_loss"))
                         ),
                   figure(
-                      "CPU time, next to " + base.name,
-                      times(ratio(best, "cpu_seconds")),
-                      seconds(base.cost.cpu_seconds) + " \u2192 " + seconds(best.cost.cpu_seconds)
+                      "CPU time" + withTeacher + ", next to " + base.name,
+                      times(taughtRatio(best, "cpu_seconds")),
+                      seconds(base.cost.cpu_seconds) + " \u2192 " + seconds(taughtCost(best, "cpu_seconds"))
                   ),
                   figure(
-                      "Rows pulled, next to " + base.name,
-                      times(ratio(best, "rows_pulled_per_example")),
+                      "Rows pulled" + withTeacher + ", next to " + base.name,
+                      times(taughtRatio(best, "rows_pulled_per_example")),
                       short(base.cost.rows_pulled_per_example) +
                           " \u2192 " +
-                          short(best.cost.rows_pulled_per_example) +
+                          short(taughtCost(best, "rows_pulled_per_example")) +
                           " an example"
                   ),
               ];
@@ -207,11 +215,11 @@ function sortableTable(columns, rows, rowClass) {
 
 function variantsSection() {
     const sub = text => (text === null ? null : el("span", {class: "sub"}, text));
-    const toned = (v, name, tag = "sub") => {
+    const toned = (v, name) => {
         const x = versus(v, name);
         return v === base
             ? null
-            : el("span", {class: tag + (!isNumber(x) || Math.abs(x) < 5e-5 ? "" : x < 0 ? " good" : " bad")}, change(x));
+            : el("span", {class: "sub" + (!isNumber(x) || Math.abs(x) < 5e-5 ? "" : x < 0 ? " good" : " bad")}, change(x));
     };
     const loss = (name, head) => ({
         head,
@@ -250,14 +258,27 @@ function variantsSection() {
             group: "Reproducibility",
             start: true,
             value: v => metric(v, "pd_relative"),
-            cell: v => [percent(metric(v, "pd_relative")), sub(interval(v, "pd_relative", 2))],
+            cell: v => [
+                percent(metric(v, "pd_relative")),
+                toned(v, "pd_relative"),
+                sub(interval(v, "pd_relative", 2)),
+                sub(overReplicas(v, "pd_relative")),
+            ],
         },
-        {
-            head: "change",
-            group: "Reproducibility",
-            value: v => versus(v, "pd_relative"),
-            cell: v => toned(v, "pd_relative", "change"),
-        },
+        ...(variants.some(v => isNumber(metric(v, "pd_levelled")))
+            ? [
+                  {
+                      head: "levelled\nPD",
+                      group: "Reproducibility",
+                      value: v => metric(v, "pd_levelled"),
+                      cell: v => [
+                          percent(metric(v, "pd_levelled")),
+                          toned(v, "pd_levelled"),
+                          sub(overReplicas(v, "pd_levelled")),
+                      ],
+                  },
+              ]
+            : []),
         loss("logloss", "logloss"),
         loss("auc_loss", "AUC\nloss"),
         ...(variants.some(v => isNumber(metric(v, "pqauc_loss"))) ? [loss("pqauc_loss", "PQAUC\nloss")] : []),
@@ -285,26 +306,32 @@ function pdIntervals() {
     const known = variants.filter(v => isNumber(metric(v, "pd_relative")));
     const most =
         Math.max(
-            ...known.map(v => (hasInterval(v, "pd_relative") ? metric(v, "pd_relative_high") : metric(v, "pd_relative")))
+            ...known.map(v => (hasInterval(v, "pd_relative") ? metric(v, "pd_relative_high") : metric(v, "pd_relative"))),
+            ...known.map(v => metric(v, "pd_levelled")).filter(isNumber)
         ) * 1.04;
     const {list, digits} = ticks(0, 100 * most, 5),
         at = x => (100 * x) / most + "%";
     const confidence = results.confidence
         ? percent(results.confidence, 0) + " interval over " + (results.queries ? "queries" : "examples")
         : "";
+    const rings = known.some(v => isNumber(metric(v, "pd_levelled"))) ? "; rings: levelled" : "";
     const rows = known.flatMap(v => {
         const dot = key(v.index, "dot");
         dot.style.left = at(metric(v, "pd_relative"));
         const facts = [
             ["relative PD", percent(metric(v, "pd_relative"))],
             ["interval", interval(v, "pd_relative", 2) || NONE],
+            ["standard error over replicas", overReplicas(v, "pd_relative") || "needs 3 replicas"],
         ];
+        if (isNumber(metric(v, "pd_levelled"))) facts.push(["levelled PD", percent(metric(v, "pd_levelled"))]);
         if (v !== base) facts.push(["change from " + base.name, change(versus(v, "pd_relative"), 1)]);
         if (v !== base && hasInterval(v, "pd_difference"))
             facts.push([
                 "difference in points",
                 fixed(100 * metric(v, "pd_difference_low"), 2) + " to " + fixed(100 * metric(v, "pd_difference_high"), 2),
             ]);
+        if (v !== base && overReplicas(v, "pd_difference"))
+            facts.push(["its standard error over replicas", overReplicas(v, "pd_difference")]);
         const track = el(
             "div",
             {class: "track"},
@@ -320,6 +347,9 @@ function pdIntervals() {
                       },
                   })
                 : null,
+            isNumber(metric(v, "pd_levelled"))
+                ? el("span", {class: "ring", style: {color: colour(v.index), left: at(metric(v, "pd_levelled"))}})
+                : null,
             dot
         );
         return [
@@ -334,7 +364,7 @@ function pdIntervals() {
         ];
     });
     byId("pd-intervals").append(
-        el("figcaption", {}, "Relative PD ", el("span", {}, confidence)),
+        el("figcaption", {}, "Relative PD ", el("span", {}, confidence + rings)),
         el(
             "div",
             {class: "rows"},
@@ -394,6 +424,7 @@ function pdHistogram() {
 function pdMeasures() {
     const k = results.top_k;
     const measures = [
+        ["pd_levelled", "levelled PD", "relative PD once all replicas have the same mean prediction", x => percent(x)],
         ["pd_l1", "L1", "mean distance from the replicas' mean prediction, relative to it", x => percent(x)],
         ["pd_l2", "L2", "root mean square distance from it, relative to it", x => percent(x)],
         ["pd_std", "standard deviation", "over replicas, of the prediction itself", x => fixed(x, 5)],
@@ -565,4 +596,60 @@ function costSection() {
             )
         );
     }
+}
+
+/* Students are not free of their teachers: what these cost, and what they save. */
+function studentsTable() {
+    const students = variants.filter(v => v.teaching);
+    if (!students.length) return drop("cost-students");
+    const share = name => v => v.teaching[name];
+    const reached = name => v =>
+        v.teaching.saving === "reached"
+            ? percent(v.teaching[name], 1)
+            : v.teaching.saving === "never"
+            ? "not reached"
+            : NONE;
+    const withTeacher = (name, head, text) => ({
+        head: head,
+        group: "With its part of the teacher's runs",
+        start: name === "cpu_seconds",
+        value: v => taughtCost(v, name),
+        cell: v => [text(taughtCost(v, name)), el("span", {class: "sub"}, "alone " + text(v.cost[name]))],
+    });
+    const columns = [
+        {head: "student", value: v => v.name, cell: nameOf},
+        {head: "taught by", group: "Teacher", start: true, value: v => v.teaching.teacher, cell: v => v.teaching.teacher},
+        {head: "runs", group: "Teacher", value: v => v.teaching.runs, cell: v => count(v.teaching.runs)},
+        {
+            head: "their\nCPU time",
+            group: "Teacher",
+            value: share("teachers_cpu_seconds"),
+            cell: v => seconds(v.teaching.teachers_cpu_seconds),
+        },
+        withTeacher("cpu_seconds", "CPU\ntime", seconds),
+        withTeacher("wall_seconds", "wall\ntime", seconds),
+        withTeacher("rows_pulled_per_example", "rows\n/ example", x => fixed(x, 1)),
+        {
+            head: "progressive\nlogloss of",
+            group: "Reached after",
+            start: true,
+            value: v => v.teaching.without || null,
+            cell: v => v.teaching.without || NONE,
+        },
+        ...[
+            ["reached_after_share_of_examples", "of its\nexamples"],
+            ["reached_after_share_of_wall_seconds", "of its\nwall time"],
+        ].map(([name, head]) => ({head, group: "Reached after", value: share(name), cell: reached(name)})),
+    ];
+    byId("cost-students").append(
+        el("h3", {}, "Students and their teachers"),
+        el(
+            "p",
+            {class: "note"},
+            "A teacher is trained, and scores the training data, once for all replicas that it teaches; they bear equal parts. " +
+                "The right columns say after which share of the other's training the student's progressive logloss is, " +
+                "and stays, where the same network without a teacher ends (the baseline where there is no such variant)."
+        ),
+        el("div", {style: {marginTop: "12px"}}, sortableTable(columns, students))
+    );
 }

@@ -343,6 +343,7 @@ variantsSection();
 differenceSection();
 tradeoffSection();
 costSection();
+studentsTable();
 learningSection();
 slicesSection();
 examplesSection();

@@ -39,7 +39,7 @@ experiment: {replicas: 2, vary: [order], baseline: relu}
 variants:
   - {name: relu}
   - {name: smelu1, model: {activation: smelu, beta: 1}}
-  - {name: smelu3, model: {activation: smelu, beta: 3}}
+  - {name: smelu3, model: {activation: smelu, beta: 3}, teacher: {variant: relu, replica: first}}
   - {name: ensemble-of-two-components, model: {components: 2}}
 END
 if ! timeout 120 "$smelter" compare "$dir/small.yaml" --out "$dir/out" >"$dir/log" 2>&1; then
@@ -81,6 +81,7 @@ frame.onload = () => setTimeout(() => {
     number.click();
     const values = [...d.querySelectorAll("#variants tbody tr")].map(r => parseFloat(r.children[1].textContent));
     say("by_pd", values.every((x, i) => i === 0 || values[i - 1] <= x) && values.every(isFinite));
+    say("students", [...d.querySelectorAll("#cost-students tbody .name")].map(n => n.textContent).join(","));
     say("marked", number.parentNode.getAttribute("aria-sort") + "," + d.querySelectorAll("[aria-sort]").length);
     d.querySelectorAll("details").forEach(e => { e.open = true; });
     say("opened", d.documentElement.scrollWidth);
@@ -121,6 +122,7 @@ check_page() {
     expect descending smelu3,smelu1,relu,ensemble-of-two-components
     expect by_pd true
     expect marked ascending,1
+    expect students smelu3
     expect paper "$2"
 }
 
