@@ -14,12 +14,6 @@
 #include "launcher/teacher_file.h"
 #include "launcher/teaching.h"
 
-/* --out, or out/NAME. */
-static char *out_path(const options_t *options, const experiment_t *experiment)
-{
-    return options->out ? mem_strdup(options->out) : mem_printf("out/%s", experiment->base->name);
-}
-
 /* ---- train ------------------------------------------------------------------------------------------------------------ */
 
 static void print_run(const manifest_t *m, const char *dir)
@@ -58,7 +52,7 @@ static status_t check_earlier(coordinator_t *coordinator, const char *dir)
 static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
 {
     (void)progress;
-    char *dir = out_path(options, experiment);
+    char *dir = job_out_dir(options, experiment);
     outdir_t *outdir = NULL;
     manifest_t manifest = {0};
     const progress_run_t line = {.variant = experiment->base->name, .replicas = 1, .runs = 1};
@@ -306,7 +300,7 @@ static status_t write_report(const comparison_t *c, experiment_result_t *result)
 
 static status_t lead_compare(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
 {
-    char *dir = out_path(options, experiment);
+    char *dir = job_out_dir(options, experiment);
     outdir_t *outdir = NULL;
     comparison_t c = {
         .coordinator = coordinator,

@@ -18,6 +18,7 @@
 #include "launcher/complexity.h"
 #include "launcher/mpirun.h"
 #include "launcher/roster.h"
+#include "launcher/supervise.h"
 #include "ps/server.h"
 #include "worker/worker.h"
 
@@ -57,6 +58,41 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     int exit_code = 0;
     TRY(mpirun_spawn(roster_ranks(experiment->base), argv, &death, &exit_code));
     return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
+}
+
+/* ---- and again, while it fails ------------------------------------------------------------------------------------------ */
+
+typedef struct start {
+    const options_t *options;
+    const experiment_t *experiment;
+} start_t;
+
+/* The command line, and --resume where it goes on from a checkpoint and does not say so yet. */
+static status_t start_job(void *context, bool resume)
+{
+    static char word[] = "--resume";
+    const start_t *start = context;
+    char *const *argv = start->options->argv;
+    size_t n = 0;
+    for (; argv[n]; n++)
+        resume = resume && strcmp(argv[n], word) != 0;
+    char **again = MEM_ARRAY(char *, n + 2);
+    memcpy(again, argv, n * sizeof *argv);
+    again[n] = resume ? word : NULL;
+    status_t status = job_start(again, start->experiment);
+    mem_free(again);
+    return status;
+}
+
+static status_t start_supervised(const options_t *options, const experiment_t *experiment, int64_t restarts)
+{
+    start_t start = {options, experiment};
+    char *dir = job_out_dir(options, experiment);
+    const supervise_options_t o = {.dir = dir, .restarts = restarts, .context = &start, .start = start_job, .pause = supervise_pause};
+    signal(SIGUSR1, SIG_IGN); /* between two starts there is nothing to save */
+    status_t status = supervise_run(&o);
+    mem_free(dir);
+    return status;
 }
 
 /* ---- somebody did: take the rank's role --------------------------------------------------------------------------------- */
@@ -206,6 +242,8 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
         log_set_level(LOG_NONE); /* what is wrong with the configuration is said once, by rank 0 */
     status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
     log_set_level(level);
+    if (status == ST_OK && rank == 0 && options->restarts && !getenv(STARTED))
+        status = FAIL(ST_INPUT, "--restarts is for whoever starts the ranks, which was not smelter; leave it out, or leave out mpirun");
     if (status == ST_OK && rank == 0)
         status = prepare(experiment, options);
     TRY(cluster_open(experiment ? experiment->base->cluster.deadline_s : 30, &cluster));
@@ -231,6 +269,11 @@ static status_t make_datasets(const experiment_t *experiment, const options_t *o
     return prepare_data(experiment, options->argument);
 }
 
+char *job_out_dir(const options_t *options, const experiment_t *experiment)
+{
+    return options->out ? mem_strdup(options->out) : mem_printf("out/%s", experiment->base->name);
+}
+
 status_t job_run(const options_t *options, job_lead_fn *lead)
 {
     return job_run_prepared(options, make_datasets, lead);
@@ -241,10 +284,12 @@ status_t job_run_prepared(const options_t *options, job_prepare_fn *prepare, job
     if (cluster_is_launched())
         return run_rank(options, prepare, lead);
     experiment_t *experiment;
+    int64_t restarts;
+    TRY(supervise_parse(options->restarts, &restarts));
     TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
     status_t status = prepare(experiment, options);
     if (status == ST_OK)
-        status = job_start(options->argv, experiment);
+        status = start_supervised(options, experiment, restarts);
     experiment_destroy(&experiment);
     return status;
 }

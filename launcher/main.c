@@ -6,11 +6,11 @@
 #include "launcher/commands.h"
 
 static const command_t commands[] = {
-    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set ",
+    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set restarts ",
      "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).",
      command_train},
     {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
-     " out set ", "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished\n"
+     " out set restarts ", "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished\n"
      "there are kept, so an interrupted experiment goes on where it stopped.", command_compare},
     {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "", command_report},
     {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set baseline tolerance ",

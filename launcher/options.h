@@ -20,6 +20,7 @@ typedef struct options {
     const char *baseline;          /* --baseline */
     const char *tolerance;         /* --tolerance */
     const char *split;             /* --split */
+    const char *restarts;          /* --restarts */
     bool no_compress;              /* --no-compress */
     bool deep;                     /* --deep */
     char **argv;                   /* the whole command line, for mpirun */

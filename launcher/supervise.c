@@ -1,0 +1,195 @@
+/* Where a job has failed is read from the newest metrics.jsonl below its folder: that run, and the last step of which it has a line.
+ * The launcher could listen to the coordinator's live line instead, but that may be off, and dies with what it is about. */
+#include "launcher/supervise.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/base/disk.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/net/checkpoint_paths.h"
+
+#define SAME_MOST 3      /* failures in a row at one place */
+#define PAUSE_MOST_S 64
+#define PLACE_BYTES 512
+
+/* ---- what a job leaves behind ---- */
+
+/* A folder being looked through. Its names are visited by disk_list. */
+typedef struct look {
+    const char *dir, *below; /* below: how a person calls the folder, with a slash at the end; "" for the first one */
+    int depth;
+    bool has_checkpoint;
+    struct timespec newest;
+    char *metrics, *run; /* **owned**; the newest metrics.jsonl and whose it is */
+} look_t;
+
+static bool is_newer(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+static void look_at_metrics(look_t *look, const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0 || !is_newer(&facts.st_mtim, &look->newest))
+        return;
+    look->newest = facts.st_mtim;
+    mem_free(look->metrics);
+    mem_free(look->run);
+    look->metrics = mem_strdup(path);
+    look->run = mem_strdup(look->below);
+}
+
+/* A run is the folder itself, or DIR/VARIANT/rREPLICA below an experiment's. */
+static void look_into(void *context, const char *name)
+{
+    look_t *look = context;
+    char *path = mem_printf("%s/%s", look->dir, name);
+    struct stat facts;
+    if (strcmp(name, "metrics.jsonl") == 0) {
+        look_at_metrics(look, path);
+    } else if (look->depth < 2 && stat(path, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+        look_t inner = *look;
+        char *below = mem_printf("%s%s/", look->below, name);
+        inner.dir = path;
+        inner.below = below;
+        inner.depth++;
+        if (disk_list(disk_posix(), path, look_into, &inner) == ST_OK) {
+            look->newest = inner.newest;
+            look->metrics = inner.metrics;
+            look->run = inner.run;
+        }
+        mem_free(below);
+    }
+    mem_free(path);
+}
+
+/* The last whole line's step, or 0. */
+static long long last_step(const char *path)
+{
+    char *text;
+    long long step = 0;
+    if (file_read(path, &text, NULL) != ST_OK)
+        return 0;
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        const char *key = strstr(line, "\"step\":");
+        if (key)
+            step = strtoll(key + strlen("\"step\":"), NULL, 10);
+    }
+    mem_free(text);
+    return step;
+}
+
+static void find_place(const char *dir, char place[PLACE_BYTES])
+{
+    look_t look = {.dir = dir, .below = ""};
+    snprintf(place, PLACE_BYTES, "the start");
+    if (disk_list(disk_posix(), dir, look_into, &look) == ST_OK && look.metrics && last_step(look.metrics) > 0)
+        snprintf(place, PLACE_BYTES, "step %lld%s%.*s", last_step(look.metrics), *look.run ? " of " : "",
+                 (int)strlen(look.run) - (*look.run != 0), look.run);
+    mem_free(look.metrics);
+    mem_free(look.run);
+}
+
+static void look_for_step(void *context, const char *name)
+{
+    look_t *look = context;
+    int64_t step;
+    char *path = mem_printf("%s/%s/manifest.json", look->dir, name);
+    look->has_checkpoint = look->has_checkpoint || (checkpoint_step_of(name, &step) && file_exists(path));
+    mem_free(path);
+}
+
+static void look_for_epoch(void *context, const char *name)
+{
+    look_t *look = context;
+    uint32_t epoch;
+    if (!checkpoint_epoch_of(name, &epoch))
+        return;
+    char *path = mem_printf("%s/%s", look->dir, name);
+    look_t inner = {.dir = path, .has_checkpoint = look->has_checkpoint};
+    if (disk_list(disk_posix(), path, look_for_step, &inner) == ST_OK)
+        look->has_checkpoint = inner.has_checkpoint;
+    mem_free(path);
+}
+
+static bool has_checkpoint(const char *dir)
+{
+    char *path = checkpoint_path(dir);
+    look_t look = {.dir = path};
+    const bool listed = disk_list(disk_posix(), path, look_for_epoch, &look) == ST_OK;
+    mem_free(path);
+    return listed && look.has_checkpoint;
+}
+
+/* ---- starting again ---- */
+
+static bool is_final(status_t status)
+{
+    return status == ST_OK || status == ST_INPUT || status == ST_STOPPED;
+}
+
+status_t supervise_run(const supervise_options_t *o)
+{
+    char place[PLACE_BYTES] = "", before[PLACE_BYTES];
+    int same = 0, seconds = 1;
+    for (int64_t n = 0;; n++) {
+        const status_t status = o->start(o->context, n > 0 && has_checkpoint(o->dir));
+        if (is_final(status) || o->restarts == 0)
+            return status;
+        memcpy(before, place, sizeof before);
+        find_place(o->dir, place);
+        same = strcmp(place, before) == 0 ? same + 1 : 1;
+        if (same == SAME_MOST)
+            return FAIL(status, "the job has failed %d times in a row at %s and is not started again: something there fails every time; "
+                                "the lines above say what",
+                        same, place);
+        if (n == o->restarts)
+            return FAIL(status, "the job has failed %lld times, the last time at %s, and is not started again: --restarts is %lld",
+                        (long long)n + 1, place, (long long)o->restarts);
+        log_warn("the job failed at %s; it starts again in %d s (restart %lld of %lld)", place, seconds, (long long)n + 1,
+                 (long long)o->restarts);
+        TRY(o->pause(o->context, seconds));
+        seconds = seconds < PAUSE_MOST_S ? seconds * 2 : PAUSE_MOST_S;
+    }
+}
+
+status_t supervise_pause(void *context, int seconds)
+{
+    (void)context;
+    const struct timespec most = {seconds, 0};
+    sigset_t asked, before;
+    sigemptyset(&asked);
+    sigaddset(&asked, SIGINT);
+    sigaddset(&asked, SIGTERM);
+    sigaddset(&asked, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &asked, &before);
+    const int number = sigtimedwait(&asked, NULL, &most);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (number > 0)
+        return FAIL(ST_STOPPED, "interrupted by signal %d (%s) before the job started again", number, strsignal(number));
+    return ST_OK;
+}
+
+status_t supervise_parse(const char *text, int64_t *out)
+{
+    *out = 0;
+    if (!text)
+        return ST_OK;
+    char *end;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno || value < 0 || value > 1000000)
+        return FAIL(ST_INPUT, "--restarts %s: must be a number from 0 to 1,000,000", text);
+    *out = value;
+    return ST_OK;
+}
