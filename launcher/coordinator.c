@@ -19,6 +19,7 @@
 #include "launcher/attendance.h"
 #include "launcher/inputs.h"
 #include "launcher/progressive.h"
+#include "launcher/step_lines.h"
 #include "launcher/teacher_file.h"
 #include "launcher/warm_start.h"
 
@@ -42,6 +43,7 @@ struct coordinator {
     int components, n_clipped;
     double clipped_most;
     progressive_t *progressive;
+    step_lines_t *steps; /* NULL where steps are not digested */
     hash_digest_t digest;
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
     int64_t peak_rss_bytes;
@@ -82,6 +84,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     if (!c)
         return;
     progressive_destroy(&c->progressive);
+    step_lines_destroy(&c->steps);
     drop_clipped(c);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
@@ -224,7 +227,7 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
 {
     const int type = message->header.type, peer = message->peer;
     status_t status = ST_OK;
-    if (PEER_IS_SHARD(peer) ? type != WIRE_READY && type != WIRE_LOADED && type != WIRE_FLUSHED && type != WIRE_ERROR
+    if (PEER_IS_SHARD(peer) ? type != WIRE_READY && type != WIRE_LOADED && type != WIRE_FLUSHED && type != WIRE_DIGESTS && type != WIRE_ERROR
                             : peer < 1 || peer >= c->o.roster->size) {
         net_release(c->o.net, message);
         return ST_OK;
@@ -264,6 +267,11 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
     case WIRE_CLIPPED:
         if (worker && current)
             status = take_clipped(c, message);
+        break;
+    case WIRE_DIGESTS:
+        if (current && c->steps)
+            status = PEER_IS_SHARD(peer) ? step_lines_put_rows(c->steps, PEER_SHARD_OF(peer), message)
+                                         : step_lines_put_dense(c->steps, message);
         break;
     case WIRE_PREDICTIONS:
         if (worker && current)
@@ -592,6 +600,7 @@ static void clear_run(coordinator_t *c)
     drop_clipped(c);
     c->clipped_most = 0;
     progressive_destroy(&c->progressive);
+    step_lines_destroy(&c->steps);
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};
     c->shards = c->trained = c->evaluated = c->loaded = (message_counters_t){0};
@@ -608,6 +617,15 @@ static status_t check_training_rows(const coordinator_t *c, const config_t *conf
                     "dataset %s has %lld training examples, too few for the shares of %lld peers (objective.form groups)",
                     c->dataset_path, (long long)rows, (long long)groups);
     return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
+}
+
+/* Lines about single steps, where results do not depend on time, behind those of the progressive metrics. */
+static status_t open_steps(coordinator_t *c, const config_t *config, const char *path)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    if (!config->train.step_digests || config->determinism < DETERMINISM_SYNC)
+        return ST_OK;
+    return step_lines_create(path, roster_shards(c->o.roster), (uint32_t)(config_tables(config) * (info->single + info->multi)), &c->steps);
 }
 
 status_t coordinator_train(coordinator_t *c, int variant, int replica, const char *run_dir, const progress_run_t *line, manifest_t *out)
@@ -635,6 +653,7 @@ status_t coordinator_train(coordinator_t *c, int variant, int replica, const cha
     const progressive_options_t reports = {path, c->o.net, c->reporting.workers, lanes,
                                            lanes_interval(&lanes, config->train.report_steps)};
     TRY_DONE(progressive_create(&reports, &c->progressive));
+    TRY_DONE(open_steps(c, config, path));
     progress_run_t live = *line;
     live.steps = lanes_steps(&lanes);
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));

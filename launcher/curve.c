@@ -34,7 +34,7 @@ status_t curve_read(const char *run_dir, curve_t *out, bool *found)
     status_t status = ST_OK;
     const bool is_there = file_exists(path);
     if (is_there) {
-        TRY_DONE(jsondoc_read_lines(path, &lines));
+        TRY_DONE(jsondoc_read_lines(path, "\"logloss\"", &lines));
         curve.points = jsondoc_length(lines);
         curve.point = MEM_ARRAY(curve_point_t, curve.points);
         TRY_DONE(read_points(lines, path, &curve));

@@ -49,9 +49,9 @@ typedef struct saved {
     double loss_sum, seconds;
 } saved_t;
 
-static status_t open_lines(const progressive_options_t *options, const char *mode, progressive_t **out)
+static status_t open_lines(const progressive_options_t *options, progressive_t **out)
 {
-    FILE *file = fopen(options->path, mode);
+    FILE *file = fopen(options->path, "a");
     if (!file)
         return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out", options->path);
     progressive_t *p = MEM_NEW(progressive_t);
@@ -65,10 +65,12 @@ static status_t open_lines(const progressive_options_t *options, const char *mod
     return ST_OK;
 }
 
+/* Opened to append, since the digests of steps go to the same file. */
 status_t progressive_create(const progressive_options_t *options, progressive_t **out)
 {
     ASSERT(options->interval > 0);
-    return open_lines(options, "w", out);
+    TRY(file_write_atomic(options->path, "", 0));
+    return open_lines(options, out);
 }
 
 void progressive_destroy(progressive_t **progressive)
@@ -167,7 +169,7 @@ status_t progressive_resume(const progressive_options_t *options, const void *sa
     progressive_t *p = NULL;
     TRY(check_saved(options, saved, bytes, where, &head));
     TRY(keep_lines(options->path, head.step));
-    TRY(open_lines(options, "a", &p));
+    TRY(open_lines(options, &p));
     p->step = head.step;
     p->examples = head.examples;
     p->loss_sum = head.loss_sum;

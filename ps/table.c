@@ -63,6 +63,7 @@ struct table {
     merge_t merge;
     table_tap_fn *tap;
     void *tap_context;
+    step_digest_t *watch;
     table_save_fn *save; /* of the last freeze */
     void *save_context;
 };
@@ -319,6 +320,8 @@ static inline void step_row(table_t *table, int64_t id, row_t *row, const float 
     row->version = version;
     row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
     table->optimizer->apply(row->payload, row->payload + table->dim, g, table->dim, &table->options.settings);
+    if (table->watch)
+        step_digest_row(table->watch, table->options.id, row->key, row->payload, (size_t)table->payload_floats * sizeof(float));
 }
 
 static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
@@ -418,6 +421,11 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
     chain(merge, keys, g, n, workers, table->dim);
     push_t push = {table, NULL, step + 1};
     for_each_row(table, table, merge->keys, merge->distinct, lines_of(table->payload_floats), visit_merged, &push);
+}
+
+void table_watch(table_t *table, step_digest_t *digest)
+{
+    table->watch = digest;
 }
 
 void table_tap(table_t *table, table_tap_fn *tap, void *context)

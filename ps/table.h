@@ -13,6 +13,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/status.h"
+#include "common/base/step_digest.h"
 #include "common/kernels/optimizer.h"
 
 typedef struct table table_t;
@@ -60,6 +61,9 @@ void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n,
  * keys[w], g[w], n[w]: the distinct keys and gradients of sender w, borrowed until return. */
 void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
                        uint32_t step);
+
+/* table_watch - add every row that a push updates to `digest`, with its new values, until it is NULL again; borrowed. */
+void table_watch(table_t *table, step_digest_t *digest);
 
 /* table_tap - from now on, hand the gradient of each distinct key to `tap` as its row is stepped, merged over the senders and
  * borrowed until it returns: what one sender would have to push to the same effect. tap NULL: no longer. */

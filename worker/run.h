@@ -5,6 +5,7 @@
 #include "common/cluster/cluster.h"
 #include "common/config/group.h"
 #include "common/net/member.h"
+#include "common/net/step_batch.h"
 #include "worker/client.h"
 #include "worker/cut_plan.h"
 #include "worker/lanes.h"
@@ -44,6 +45,7 @@ typedef struct run {
 
     cut_plan_t cuts;
     kept_t kept;
+    step_batch_t digests; /* of dense parameters after each step; off where the worker does not lead its group */
     bool warned_of_clipping;
 } run_t;
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
@@ -60,6 +61,25 @@ status_t tell_trained(run_t *r, const batch_t *batch)
     return next % interval && next != lanes_steps(&r->lanes) ? ST_OK : tell_progress(r, next);
 }
 
+static status_t send_digests(run_t *r)
+{
+    wire_header_t header = run_header(r, WIRE_DIGESTS, 0, 0);
+    header.table = (uint32_t)r->group.first_component;
+    return step_batch_send(&r->digests, r->net, PEER_COORDINATOR, &header);
+}
+
+status_t tell_step(run_t *r, int64_t step)
+{
+    if (!step_batch_is_on(&r->digests))
+        return ST_OK;
+    uint64_t *hashes = step_batch_add(&r->digests, step);
+    for (int k = r->group.first_component; k < r->group.end_component; k++) {
+        model_t *model = step_model(r->step, k);
+        *hashes++ = hash64(model_values(model), (size_t)model_parameters(model) * sizeof(float), 0);
+    }
+    return step_batch_is_full(&r->digests) ? send_digests(r) : ST_OK;
+}
+
 /* An interval may have no examples of this worker (a short last batch); it is sent all the same, to be complete. */
 status_t tell_progress(run_t *r, int64_t step)
 {
@@ -68,6 +88,7 @@ status_t tell_progress(run_t *r, int64_t step)
         return ST_OK;
     if (run_leads(r))
         watch_clipping(r, step - 1);
+    TRY(send_digests(r));
     if (r->reports)
         TRY(send_examples(r, WIRE_PROGRESS, k->first_step, k->p, k->y, k->query, (int64_t)k->examples));
     k->examples = 0;

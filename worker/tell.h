@@ -11,6 +11,9 @@ WARN_UNUSED status_t tell_batch(const run_t *run, const batch_t *batch);
  * and after the last step. */
 WARN_UNUSED status_t tell_trained(run_t *run, const batch_t *batch);
 
+/* tell_step - note the hashes of the dense parameters after a step, if they are wanted; DIGESTS now and then, and with each PROGRESS. */
+WARN_UNUSED status_t tell_step(run_t *run, int64_t step);
+
 /* tell_progress - PROGRESS of what is left of the interval that ends before `step`; nothing where no step is. */
 WARN_UNUSED status_t tell_progress(run_t *run, int64_t step);
 

@@ -60,6 +60,8 @@ status_t train_begin(run_t *r, int64_t first)
     r->cuts = cut_plan_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r));
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
+    const bool digests = run_leads(r) && c->train.step_digests && c->determinism >= DETERMINISM_SYNC;
+    step_batch_begin(&r->digests, digests ? r->group.end_component - r->group.first_component : 0);
     r->warned_of_clipping = false;
     loader_plan_t plan = {
         .split = SPLIT_TRAIN,
@@ -124,6 +126,7 @@ static status_t train_batch(run_t *r, batch_t *batch)
     if (r->config->train.noise_seed)
         step_add_noise(r->step, (uint64_t)r->config->train.noise_seed, t);
     step_apply(r->step);
+    TRY(tell_step(r, t));
     if (r->group.groups > 1 && ((t + 1) % r->config->objective.exchange_steps == 0 || t + 1 == lanes_steps(&r->lanes)))
         TRY(exchange(r));
     return tell_trained(r, batch);

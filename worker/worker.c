@@ -24,6 +24,7 @@ static void end_run(run_t *r)
     loader_destroy(&r->loader);
     step_destroy(&r->step);
     teacher_destroy(&r->teacher);
+    step_batch_end(&r->digests);
     config_destroy(&r->config);
 }
 

@@ -155,7 +155,7 @@ status_t jsondoc_read(const char *path, jsondoc_t **out)
     return status;
 }
 
-status_t jsondoc_read_lines(const char *path, jsondoc_t **out)
+status_t jsondoc_read_lines(const char *path, const char *with, jsondoc_t **out)
 {
     char *text;
     size_t bytes;
@@ -166,7 +166,7 @@ status_t jsondoc_read_lines(const char *path, jsondoc_t **out)
     for (int line = 1; begin < bytes && status == ST_OK; begin += length + 1, line++) {
         const char *end = memchr(text + begin, '\n', bytes - begin);
         length = end ? (size_t)(end - (text + begin)) : bytes - begin;
-        if (length == 0)
+        if (length == 0 || (with && !memmem(text + begin, length, with, strlen(with))))
             continue;
         json_error_t error;
         json_t *doc = json_loadb(text + begin, length, JSON_REJECT_DUPLICATES, &error);

@@ -42,8 +42,9 @@ WARN_UNUSED status_t jsondoc_write(const jsondoc_t *doc, const char *path);
 WARN_UNUSED status_t jsondoc_parse(const char *text, size_t bytes, const char *where, jsondoc_t **out);
 /* jsondoc_read - the document in a file. ST_INPUT: no such file; ST_CORRUPT: not JSON (with line and column). */
 WARN_UNUSED status_t jsondoc_read(const char *path, jsondoc_t **out);
-/* jsondoc_read_lines - an array of the documents in a file of one per line; empty lines are left out. Errors as above. */
-WARN_UNUSED status_t jsondoc_read_lines(const char *path, jsondoc_t **out);
+/* jsondoc_read_lines - an array of the documents in a file of one per line; empty lines are left out, and those that do not contain
+ * the text `with`, unless it is NULL. Errors as above. */
+WARN_UNUSED status_t jsondoc_read_lines(const char *path, const char *with, jsondoc_t **out);
 
 /* Members of an object, checked: ST_CORRUPT names `where` (the file) and the key that is missing or of another type, or the
  * integer that is outside of [least, most]. Children and texts are borrowed. */

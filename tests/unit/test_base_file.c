@@ -209,7 +209,7 @@ static void test_json_arrays_and_lines(void **state)
     jsondoc_t *lines = NULL;
     const jsondoc_t *array;
     int64_t integer;
-    assert_int_equal(jsondoc_read_lines(path, &lines), ST_OK);
+    assert_int_equal(jsondoc_read_lines(path, NULL, &lines), ST_OK);
     assert_int_equal(jsondoc_length(lines), 2);
     assert_int_equal(jsondoc_get_integer(jsondoc_at(lines, 0), path, "a", 0, 9, &integer), ST_OK);
     assert_int_equal(integer, 1);
@@ -228,7 +228,7 @@ static void test_json_arrays_and_lines(void **state)
     jsondoc_destroy(&lines);
 
     catch_start();
-    assert_int_equal(jsondoc_read_lines(test_write("cut.jsonl", "{\"a\": 1}\n{\"a\"\n"), &lines), ST_CORRUPT);
+    assert_int_equal(jsondoc_read_lines(test_write("cut.jsonl", "{\"a\": 1}\n{\"a\"\n"), NULL, &lines), ST_CORRUPT);
     catch_stop();
     assert_caught("cut.jsonl:2:4: not JSON: ");
     assert_null(lines);
