@@ -82,10 +82,10 @@ void experiment_destroy(experiment_t **experiment);
 /* config_text - the resolved configuration as YAML text, all keys; **owned**, mem_free. It loads back to itself. */
 WARN_UNUSED status_t config_text(const config_t *config, char **text);
 
-/* config_hash - hash of everything that determines the result of a run: name and value of each key that is not of class free and
- * differs from its default, sorted by name, so that keys which later versions add leave it as it is. Free are, among others, the
- * cluster (its size must not matter at L3), data.path/input/schema (content is compared by the dataset's own hash) and complexity
- * (the widths it leads to are hashed). */
+/* config_hash - hash of everything that determines the result of a run: name and value of each key that is not of class free
+ * and differs from its default, sorted by name, so that keys which later versions add leave it as it is. Free are, among others,
+ * the cluster (its size must not matter at L3), data.path/input/schema (content is compared by the dataset's own hash) and
+ * complexity (the widths it leads to are hashed). */
 uint64_t config_hash(const config_t *config);
 
 /* config_difference - the first key that config_hash covers and that two configurations have with different values, as "its

@@ -1,6 +1,6 @@
-/* The hash of a configuration is that of its differences from the defaults, not of its whole text: a key that a later version adds
- * is at its default in every configuration written before, so that it changes no hash, and finished runs stay what they were.
- * The price: a default is part of the format, and must not change. */
+/* The hash of a configuration is that of its differences from the defaults, not of its whole text: a key that a later version
+ * adds is at its default in every configuration written before, so that it changes no hash, and finished runs stay what they
+ * were. The price: a default is part of the format, and must not change. */
 #include "common/config/config_compare.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Proves "all keys with different values" and "a key that a later version adds leaves the hash of older runs alone": every key of
- * the table is changed in turn and is reported, alone and with its class; a layout with one key more hashes the same. */
+/* Proves "all keys with different values" and "keys which later versions add leave it as it is": every key of the table is
+ * changed in turn and is reported, alone and with its class; a layout with one key more hashes the same. */
 #include "tests/lib/testing.h"
 
 #include <stdio.h>
