@@ -25,6 +25,7 @@
 #include "common/base/pool.h"
 #include "common/config/group.h"
 #include "common/net/message.h"
+#include "common/net/step_batch.h"
 #include "common/net/window.h"
 #include "ps/cut.h"
 #include "ps/load.h"
@@ -77,6 +78,9 @@ struct shard {
     int64_t last_cut;
     bool is_stalled; /* the next cut waits for the last one; it was said */
 
+    step_batch_t digests; /* of the rows that each step updates; off at async and bounded */
+    step_digest_t digest; /* of the step being applied; watched by all tables where digests are on */
+
     message_counters_t counters;
     double cpu_start;
 };
@@ -118,6 +122,7 @@ static void end_run(shard_t *shard)
     mem_free(shard->tables);
     shard->tables = NULL;
     shard->n_tables = 0;
+    step_batch_end(&shard->digests);
     config_destroy(&shard->config);
 }
 
@@ -429,6 +434,33 @@ static void apply_ordered(shard_t *shard)
     }
 }
 
+/* ---- digests of steps ---------------------------------------------------------------------------------------------------- */
+
+static void begin_digests(shard_t *shard)
+{
+    const bool on = is_ordered(shard) && shard->config->train.step_digests;
+    step_batch_begin(&shard->digests, on ? step_digest_words(shard->n_tables) : 0);
+    for (uint32_t t = 0; t < shard->n_tables && on; t++)
+        table_watch(shard->tables[t], &shard->digest);
+}
+
+static status_t send_digests(shard_t *shard)
+{
+    const wire_header_t header = header_of(shard, WIRE_DIGESTS, 0, 0);
+    return step_batch_send(&shard->digests, shard->o.net, PEER_COORDINATOR, &header);
+}
+
+/* The rows that are updated from here on belong to this step. */
+static status_t digest_step(shard_t *shard, int64_t step)
+{
+    if (!step_batch_is_on(&shard->digests))
+        return ST_OK;
+    if (step_batch_is_full(&shard->digests))
+        TRY(send_digests(shard));
+    shard->digest = (step_digest_t){step_batch_add(&shard->digests, step), shard->n_tables};
+    return ST_OK;
+}
+
 /* Release whatever the rules of sync and invariant allow now. */
 static status_t advance_ordered(shard_t *shard)
 {
@@ -443,6 +475,7 @@ static status_t advance_ordered(shard_t *shard)
             return ST_OK;
         if (shard->cut)
             cut_applying(shard->cut, shard->applied);
+        TRY(digest_step(shard, shard->applied));
         apply_ordered(shard);
         if (shard->cut)
             cut_applied(shard->cut, shard->applied);
@@ -572,6 +605,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
         };
         TRY(table_create(&options, &shard->tables[t]));
     }
+    begin_digests(shard);
     const int64_t depth = is_ordered(shard) ? c->train.pipeline_depth : 0;
     shard->first_step = begin.first_step;
     shard->first_applied = shard->applied = begin.first_step > depth ? begin.first_step - depth : 0;
@@ -702,6 +736,7 @@ static status_t handle_flush(shard_t *shard, net_message_t *message)
     message_counters_t *c = &shard->counters;
     const int peer = message->peer;
     net_release(shard->o.net, message);
+    TRY(send_digests(shard));
     hash_digest_t digest = {0};
     char path[MESSAGE_DIR_BYTES + 64];
     snprintf(path, sizeof path, "%s/store", shard->run_dir);
@@ -793,6 +828,7 @@ status_t shard_work(shard_t *shard, bool *again)
         return ST_OK;
     TRY(cut_work(shard->cut, again));
     if (cut_prepared(shard->cut, net_now_ns(shard->o.net), &step, &body)) {
+        TRY(send_digests(shard));
         wire_header_t header = header_of(shard, WIRE_PREPARED, step, 0);
         wire_frame_t frame = {&body, sizeof body};
         TRY(net_send(shard->o.net, PEER_COORDINATOR, &header, &frame, 1));

@@ -82,6 +82,7 @@ static void serve_coordinator(void *context)
         break;
     }
     case WIRE_HEARTBEAT:
+    case WIRE_DIGESTS:
         break;
     default:
         fail_msg("%s came to the coordinator", wire_type_name(message.header.type));

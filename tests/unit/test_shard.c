@@ -78,7 +78,7 @@ static void setup_more(fixture_t *f, const char *level, int depth, int staleness
     test_dir();
     char text[512];
     snprintf(text, sizeof text,
-             "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d}\n"
+             "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d, step_digests: false}\n"
              "embedding: {dim: %d, init_std: 0, optimizer: sgd, learning_rate: 1}\n%s",
              level, depth, staleness, DIM, more);
     assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &f->experiment), ST_OK);
