@@ -11,8 +11,9 @@
  * core.
  *
  * A flagged PULL of step T announces a cut before T. Until the cut is made, pulls of steps >= T are not answered, and at bounded
- * and async pushes of steps >= T are not applied; order per connection puts the flag in front of both. So the cut may wait for
- * its moment, and for the cut before it to be durable, without a word to anybody. */
+ * and async pushes of steps >= T are not applied. Whatever overtakes whatever, the flag is here in time: a worker pushes step T when
+ * its pull of T was answered, and sync and invariant apply the push of T - d when all pulls of T were. So the cut may wait for its
+ * moment, and for the cut before it to be durable, without a word to anybody. */
 #include "ps/shard.h"
 
 #include <stdio.h>
@@ -30,13 +31,14 @@
 #include "ps/cut.h"
 #include "ps/load.h"
 #include "ps/pending.h"
+#include "ps/replies.h"
 #include "ps/store.h"
 #include "ps/table.h"
 
 #define RING 32 /* steps that may be in flight; workers run at most pipeline_depth + 2 <= 10 ahead */
 #define WORK_EVERY 4 /* messages between slices of work while messages keep coming */
 
-typedef enum place { PLACE_EMPTY, PLACE_HELD, PLACE_ANSWERED } place_t;
+typedef enum place { PLACE_EMPTY, PLACE_HELD, PLACE_DONE } place_t; /* done: a pull that was answered, a push that was applied */
 
 typedef struct held {
     place_t place;
@@ -60,9 +62,10 @@ struct shard {
     int64_t first_step;      /* of the run: what is before came from a checkpoint */
     int64_t first_applied;   /* `applied` at the start */
     int64_t applied;         /* pushes of steps < applied are in the tables (sync, invariant) */
-    int64_t *pushed;         /* [W] steps pushed by each worker */
+    int64_t *pushed;         /* [W] each worker's pushes of steps < pushed are applied, and perhaps some after (bounded, async) */
     window_t *windows;       /* [W] */
     held_t *pulls, *pushes;  /* [RING][W] */
+    replies_t *replies;      /* to pulls of the last RING steps */
     net_message_t **ready;   /* [W] pushes of the step being applied */
     const uint64_t **keys;   /* [W] arguments of table_push_merged */
     const float **gradients; /* [W] */
@@ -110,6 +113,7 @@ static void drop_held(shard_t *shard)
             net_release(shard->o.net, &shard->pushes[i].message);
         shard->pulls[i].place = shard->pushes[i].place = PLACE_EMPTY;
     }
+    replies_clear(shard->replies);
 }
 
 static void end_run(shard_t *shard)
@@ -138,6 +142,7 @@ status_t shard_create(const shard_options_t *options, shard_t **out)
     shard->windows = MEM_ARRAY(window_t, w);
     shard->pulls = MEM_ARRAY(held_t, RING * w);
     shard->pushes = MEM_ARRAY(held_t, RING * w);
+    shard->replies = replies_create(w, RING);
     shard->ready = MEM_ARRAY(net_message_t *, w);
     shard->keys = MEM_ARRAY(const uint64_t *, w);
     shard->gradients = MEM_ARRAY(const float *, w);
@@ -159,6 +164,7 @@ void shard_destroy(shard_t **shard)
     mem_free(s->windows);
     mem_free(s->pulls);
     mem_free(s->pushes);
+    replies_destroy(&s->replies);
     mem_free(s->ready);
     mem_free(s->keys);
     mem_free(s->gradients);
@@ -185,8 +191,9 @@ static status_t refuse(shard_t *shard, net_message_t *message, const char *reaso
     log_warn("shard %d refused %s: %s", shard->o.shard, text, reason);
     message_error_t body = {.status = ST_MESSAGE};
     snprintf(body.text, sizeof body.text, "shard %d refused %s: %s", shard->o.shard, text, reason);
-    wire_header_t header = header_of(shard, WIRE_ERROR, message->header.step, 0);
-    header.sequence = message->header.sequence;
+    const wire_header_t *of = &message->header; /* whose run may be another: the sender must know whether it still is in it */
+    wire_header_t header = wire_header(WIRE_ERROR, of->run_id, of->epoch, (uint32_t)shard->o.rank, of->step, 0);
+    header.sequence = of->sequence;
     wire_frame_t frame = {&body, sizeof body};
     int peer = message->peer;
     net_release(shard->o.net, message);
@@ -240,6 +247,16 @@ static const char *check_segments(const shard_t *shard, const net_message_t *mes
     return NULL;
 }
 
+/* Send ROWS; one of the weights' holders is the transport from now on. `table` tells the worker which pushes have arrived. */
+static status_t send_rows(shard_t *shard, int peer, const reply_t *reply)
+{
+    wire_header_t header = header_of(shard, WIRE_ROWS, reply->step, reply->rows);
+    header.sequence = reply->sequence;
+    header.table = (uint32_t)window_floor(&shard->windows[worker_of(shard, peer)]);
+    wire_frame_t frame = {reply->weights, reply->bytes};
+    return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, reply->weights);
+}
+
 /* Answer a PULL or PEEK and release it. A pull looks at tables that other groups train as a peek does, so that a peer's tables
  * have the rows of its own share of the data alone. */
 static status_t answer(shard_t *shard, net_message_t *message, bool peek)
@@ -276,12 +293,16 @@ static status_t answer(shard_t *shard, net_message_t *message, bool peek)
         if (staleness > shard->counters.staleness_max)
             shard->counters.staleness_max = staleness;
     }
-    wire_header_t header = header_of(shard, WIRE_ROWS, message->header.step, message->header.count);
-    header.sequence = message->header.sequence;
-    wire_frame_t frame = {rows, floats * (int64_t)sizeof *rows};
-    int peer = message->peer;
+    const reply_t reply = {.step = message->header.step,
+                           .rows = message->header.count,
+                           .bytes = floats * (int64_t)sizeof *rows,
+                           .sequence = message->header.sequence,
+                           .weights = rows};
+    const int peer = message->peer;
     net_release(shard->o.net, message);
-    return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, rows);
+    if (!peek)
+        replies_put(shard->replies, worker, &reply);
+    return send_rows(shard, peer, &reply);
 }
 
 /* Apply the pushes of one step: all workers' (ordered levels) or one worker's, merged per key in tree order. */
@@ -342,7 +363,7 @@ static bool is_cut_due(const shard_t *shard, int64_t step)
         return false;
     for (int64_t before = first_unanswered(shard); before < step; before++)
         for (int w = 0; w < shard->workers; w++)
-            if (place_at(shard, shard->pulls, before, w)->place != PLACE_ANSWERED)
+            if (place_at(shard, shard->pulls, before, w)->place != PLACE_DONE)
                 return false;
     return true;
 }
@@ -397,7 +418,7 @@ static bool step_complete(const shard_t *shard)
         if (shard->applied >= shard->first_step && place_at(shard, shard->pushes, shard->applied, w)->place != PLACE_HELD)
             return false;
         for (int64_t step = first_unanswered(shard); step <= last; step++)
-            if (place_at(shard, shard->pulls, step, w)->place != PLACE_ANSWERED)
+            if (place_at(shard, shard->pulls, step, w)->place != PLACE_DONE)
                 return false;
     }
     return true;
@@ -409,7 +430,7 @@ static status_t answer_held(shard_t *shard, int worker, int64_t first, int64_t e
     for (int64_t step = first; step < end && step < first + RING; step++) {
         held_t *pull = place_at(shard, shard->pulls, step, worker);
         if (pull->place == PLACE_HELD) {
-            pull->place = is_ordered(shard) ? PLACE_ANSWERED : PLACE_EMPTY;
+            pull->place = is_ordered(shard) ? PLACE_DONE : PLACE_EMPTY;
             TRY(answer(shard, &pull->message, false));
         }
     }
@@ -486,25 +507,32 @@ static status_t advance_ordered(shard_t *shard)
     }
 }
 
+/* Apply a push as it comes; those of one worker may have overtaken each other. */
 static void apply_unordered(shard_t *shard, net_message_t *message, int worker)
 {
     const int64_t step = message->header.step;
     apply_step(shard, &message, 1, step);
-    shard->pushed[worker] = step + 1;
     net_release(shard->o.net, message);
+    place_at(shard, shard->pushes, step, worker)->place = PLACE_DONE;
+    for (;; shard->pushed[worker]++) {
+        held_t *first = place_at(shard, shard->pushes, shard->pushed[worker], worker);
+        if (first->place != PLACE_DONE)
+            break;
+        first->place = PLACE_EMPTY;
+    }
 }
 
-/* Apply the pushes that waited for the cut. A worker's come one after the other. */
+/* Apply the pushes that waited for the cut. */
 static void apply_held(shard_t *shard)
 {
-    for (int w = 0; w < shard->workers; w++)
-        for (;;) {
-            held_t *push = place_at(shard, shard->pushes, shard->pushed[w], w);
-            if (push->place != PLACE_HELD || push->message.header.step >= cut_limit(shard))
-                break;
-            push->place = PLACE_EMPTY;
-            apply_unordered(shard, &push->message, w);
+    for (int w = 0; w < shard->workers; w++) {
+        const int64_t first = shard->pushed[w], end = first + RING < cut_limit(shard) ? first + RING : cut_limit(shard);
+        for (int64_t step = first; step < end; step++) {
+            held_t *push = place_at(shard, shard->pushes, step, w);
+            if (push->place == PLACE_HELD)
+                apply_unordered(shard, &push->message, w);
         }
+    }
 }
 
 /* Make the cut if it is time, and answer the held pulls that it and the staleness bound allow now. */
@@ -522,21 +550,56 @@ static status_t advance_unordered(shard_t *shard)
     return ST_OK;
 }
 
+static status_t drop_duplicate(shard_t *shard, net_message_t *message)
+{
+    shard->counters.duplicates++;
+    net_release(shard->o.net, message);
+    return ST_OK;
+}
+
+/* Did this worker's pull of the step, which is none of the future, come before? */
+static bool was_pulled(const shard_t *shard, int64_t step, int worker)
+{
+    if (step < (is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker]) || replies_get(shard->replies, worker, step))
+        return true;
+    if (place_at(shard, shard->pulls, step, worker)->place != PLACE_EMPTY)
+        return true;
+    return !is_ordered(shard) && place_at(shard, shard->pushes, step, worker)->place != PLACE_EMPTY; /* who pushes has pulled */
+}
+
+/* A pull that came before: the same answer again if the first may have been lost; none where the pull is held, or where a push shows that
+ * the worker has its rows. */
+static status_t handle_pull_again(shard_t *shard, net_message_t *message, int worker)
+{
+    const int64_t step = message->header.step;
+    const held_t *pull = place_at(shard, shard->pulls, step, worker);
+    const reply_t *reply = replies_get(shard->replies, worker, step);
+    const bool is_held = pull->place == PLACE_HELD && pull->message.header.step == step;
+    const uint64_t sequence = message->header.sequence;
+    if ((reply && reply->sequence != sequence) || (is_held && pull->message.header.sequence != sequence))
+        return refuse(shard, message, "this step was pulled before");
+    const int peer = message->peer;
+    TRY(drop_duplicate(shard, message));
+    if (!reply)
+        return ST_OK;
+    pool_keep(reply->weights);
+    return send_rows(shard, peer, reply);
+}
+
 static status_t handle_pull(shard_t *shard, net_message_t *message, int worker)
 {
     const int64_t step = message->header.step;
     const bool is_cut = message->header.table == WIRE_PULL_CUT;
-    if (shard->config->determinism == DETERMINISM_ASYNC && shard->n_cuts == 0 && !is_cut)
-        return answer(shard, message, false);
-    int64_t oldest = is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker];
-    if (step < oldest || step >= (is_ordered(shard) ? shard->applied : oldest) + RING)
+    if (step >= (is_ordered(shard) ? shard->applied : shard->pushed[worker]) + RING)
         return refuse(shard, message, "its step is not among those in flight");
-    held_t *pull = place_at(shard, shard->pulls, step, worker);
-    if (pull->place != PLACE_EMPTY)
-        return refuse(shard, message, "this step was pulled before");
+    if (was_pulled(shard, step, worker))
+        return handle_pull_again(shard, message, worker);
     const char *reason = is_cut ? ask_cut(shard, step) : NULL;
     if (reason)
         return refuse(shard, message, reason);
+    if (shard->config->determinism == DETERMINISM_ASYNC && shard->n_cuts == 0)
+        return answer(shard, message, false);
+    held_t *pull = place_at(shard, shard->pulls, step, worker);
     pull->place = PLACE_HELD;
     pull->message = *message;
     return is_ordered(shard) ? advance_ordered(shard) : advance_unordered(shard);
@@ -551,23 +614,20 @@ static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
     window_t *window = &shard->windows[worker];
     if (!window_reaches(window, sequence))
         return refuse(shard, message, "its sequence number does not follow those before");
-    if (window_has(window, sequence)) {
-        shard->counters.duplicates++;
-        net_release(shard->o.net, message);
-        return ST_OK;
-    }
+    if (window_has(window, sequence))
+        return drop_duplicate(shard, message);
     if (step < oldest || step >= oldest + RING)
         return refuse(shard, message, "its step is not among those in flight");
+    held_t *push = place_at(shard, shard->pushes, step, worker);
+    if (push->place != PLACE_EMPTY)
+        return refuse(shard, message, "this step was pushed before");
+    ASSERT(window_accept(window, sequence));
+    replies_drop(shard->replies, worker, step);
     if (is_ordered(shard) || step >= cut_limit(shard)) {
-        held_t *push = place_at(shard, shard->pushes, step, worker);
-        if (push->place != PLACE_EMPTY)
-            return refuse(shard, message, "this step was pushed before");
-        ASSERT(window_accept(window, sequence));
         push->place = PLACE_HELD;
         push->message = *message;
         return is_ordered(shard) ? advance_ordered(shard) : ST_OK;
     }
-    ASSERT(window_accept(window, sequence));
     apply_unordered(shard, message, worker);
     if (shard->config->determinism == DETERMINISM_ASYNC && shard->n_cuts == 0)
         return ST_OK;

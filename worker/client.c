@@ -1,5 +1,13 @@
 /* Replies stay in their transport frames until the step is released: rows are gathered straight from them. A push is one pooled
- * buffer [segments | keys | gradients]; gradients are written in place and the buffer returns to the pool when it has left. */
+ * buffer [segments | keys | gradients]; gradients are written in place, and the buffer returns to the pool when it has left and the
+ * shard has acknowledged the push: every ROWS says how many pushes the shard has taken without a gap.
+ *
+ * Something is sent again, with the sequence number of the first time,
+ *     a push     when an answer to a pull that was sent after it does not acknowledge it: it was lost, or is late;
+ *     all that a wait is for, and all pushes not acknowledged, when the wait takes too long: the missing push of one worker may be what
+ *                the answers to all others wait for, so none stands back.
+ * A wait ends only when all pushes but the last UNACKNOWLEDGED are acknowledged, so that few are kept and the shard's window, 64
+ * numbers, is never left. Rejected: timers of their own for pushes. A push that nobody misses can wait for the next answer. */
 #include "worker/client.h"
 
 #include <stdio.h>
@@ -9,18 +17,32 @@
 #include "common/base/pool.h"
 
 #define IN_FLIGHT 4
+#define UNACKNOWLEDGED 16 /* more than pipeline_depth + 2, which is how many wait for answers that the shard holds back */
+#define PUSHES 32         /* kept per shard: those, and what is pushed before the next wait */
+#define RETRY_STRETCH 8   /* pauses between retries double up to so many times the first one */
 #define CONTROLS 4 /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
 
 typedef struct flight {
-    bool used;
+    bool used, peek;
     int64_t step;
+    const batch_t *batch;    /* borrowed while answers are missing; NULL: an empty pull */
     uint32_t mark;           /* WIRE_PULL_CUT or 0 */
     uint64_t sequence;       /* of the pull; answers carry it */
     int missing;             /* shards that have not answered */
     bool *answered;          /* [shards] */
     int64_t *asked;          /* [shards] keys of the pull */
     net_message_t *messages; /* [shards] */
+    uint64_t pushes;         /* that must be acknowledged before the wait is over */
+    int64_t give_up_ns, retry_ns, pause_ns; /* of the wait; give_up_ns 0: nobody waits yet */
 } flight_t;
+
+/* A push that was sent and not acknowledged. */
+typedef struct push {
+    int64_t step, keys;
+    uint64_t sequence, pulls; /* pulls numbered above it were sent later */
+    void *buffer;             /* NULL: the place is free */
+    wire_frame_t frame[3];
+} push_t;
 
 /* Sets of tables [first, end). */
 typedef struct sets {
@@ -40,13 +62,16 @@ struct client {
     net_message_t controls[CONTROLS];
     int n_controls;
     uint64_t sequence, push_sequence;
+    uint64_t *acknowledged; /* [shards] pushes that a shard has taken without a gap */
+    push_t *pushes;         /* [shards][PUSHES] at place sequence % PUSHES */
+    int64_t retry_ns;       /* 0: never */
 
     pool_t *pool;
     void **push_buffer;   /* [shards] */
     float **push_base;    /* [shards] */
     char *pull_scratch;   /* segments and keys of K components */
     size_t pull_scratch_cap;
-    int64_t rows_pulled, rows_pushed, bytes_sent, bytes_received;
+    int64_t rows_pulled, rows_pushed, bytes_sent, bytes_received, sent_again;
     bool stopped;
     status_t stop_status;
 };
@@ -56,6 +81,10 @@ client_t *client_create(const client_options_t *options)
     client_t *c = MEM_NEW(client_t);
     c->o = *options;
     c->pool = pool_create();
+    c->acknowledged = MEM_ARRAY(uint64_t, options->shards);
+    c->pushes = MEM_ARRAY(push_t, options->shards * PUSHES);
+    const int64_t quarter = options->member->deadline_ns / 4, retry = options->retry_ms * 1000000;
+    c->retry_ns = retry < quarter ? retry : quarter;
     c->push_buffer = MEM_ARRAY(void *, options->shards);
     c->push_base = MEM_ARRAY(float *, options->shards);
     for (int i = 0; i < IN_FLIGHT; i++) {
@@ -76,9 +105,19 @@ static void release_flight(client_t *c, flight_t *flight)
     flight->used = false;
 }
 
-/* Buffers of a push that was begun and, because its step failed, never sent. */
-static void drop_push(client_t *c)
+static push_t *push_at(const client_t *c, int shard, uint64_t sequence)
 {
+    return &c->pushes[shard * PUSHES + (int)(sequence % PUSHES)];
+}
+
+/* Buffers of pushes that are kept, and of one that was begun and, because its step failed, never sent. */
+static void drop_pushes(client_t *c)
+{
+    for (int i = 0; i < c->o.shards * PUSHES; i++) {
+        if (c->pushes[i].buffer)
+            pool_give(c->pushes[i].buffer);
+        c->pushes[i].buffer = NULL;
+    }
     for (int s = 0; s < c->o.shards; s++) {
         if (c->push_buffer[s])
             pool_give(c->push_buffer[s]);
@@ -91,7 +130,7 @@ void client_destroy(client_t **client)
     client_t *c = *client;
     if (!c)
         return;
-    drop_push(c);
+    drop_pushes(c);
     for (int i = 0; i < IN_FLIGHT; i++) {
         release_flight(c, &c->flights[i]);
         mem_free(c->flights[i].answered);
@@ -100,6 +139,8 @@ void client_destroy(client_t **client)
     }
     for (int i = 0; i < c->n_controls; i++)
         net_release(c->o.net, &c->controls[i]);
+    mem_free(c->acknowledged);
+    mem_free(c->pushes);
     mem_free(c->push_buffer);
     mem_free(c->push_base);
     mem_free(c->pull_scratch);
@@ -112,7 +153,7 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
 {
     for (int i = 0; i < IN_FLIGHT; i++)
         release_flight(c, &c->flights[i]);
-    drop_push(c);
+    drop_pushes(c);
     c->run_id = run_id;
     c->epoch = epoch;
     c->components = components;
@@ -121,7 +162,8 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
     c->fields = fields;
     c->cut = -1;
     c->push_sequence = 0;
-    c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = 0;
+    memset(c->acknowledged, 0, sizeof *c->acknowledged * (size_t)c->o.shards);
+    c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = c->sent_again = 0;
     c->o.member->run_id = run_id;
     c->o.member->epoch = epoch;
 }
@@ -151,12 +193,15 @@ static flight_t *find_flight(client_t *c, int64_t step)
     return NULL;
 }
 
-static flight_t *new_flight(client_t *c, int64_t step)
+static flight_t *new_flight(client_t *c, int64_t step, const batch_t *batch, bool peek)
 {
     for (int i = 0; i < IN_FLIGHT; i++)
         if (!c->flights[i].used) {
             c->flights[i].used = true;
+            c->flights[i].peek = peek;
             c->flights[i].step = step;
+            c->flights[i].batch = batch;
+            c->flights[i].give_up_ns = 0;
             c->flights[i].mark = step == c->cut ? WIRE_PULL_CUT : 0;
             c->flights[i].missing = c->o.shards;
             c->flights[i].sequence = ++c->sequence;
@@ -195,37 +240,78 @@ static int64_t shard_keys(const batch_t *batch, int shard, sets_t sets)
     return (int64_t)(sets.end - sets.first) * (batch->shard_first[shard + 1] - batch->shard_first[shard]);
 }
 
+/* Send a flight's pull to one shard, for the first time or again. */
+static status_t send_pull(client_t *c, flight_t *flight, int shard)
+{
+    const batch_t *batch = flight->batch;
+    const int64_t bytes = batch ? segment_bytes(batch, shard, c->pulled) : 0, keys = batch ? shard_keys(batch, shard, c->pulled) : 0;
+    MEM_GROW(c->pull_scratch, c->pull_scratch_cap, (size_t)(bytes + keys * 8));
+    wire_segment_t *segments = (wire_segment_t *)c->pull_scratch;
+    uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes);
+    if (batch)
+        lay_out_keys(c, batch, shard, c->pulled, segments, key_list);
+    wire_header_t header = header_of(c, flight->peek ? WIRE_PEEK : WIRE_PULL, flight->step, keys);
+    header.sequence = flight->sequence;
+    header.table = flight->mark;
+    flight->asked[shard] = keys;
+    wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
+    TRY(net_send(c->o.net, PEER_SHARD(shard), &header, frames, 2));
+    c->bytes_sent += (int64_t)sizeof header + bytes + keys * 8;
+    return ST_OK;
+}
+
 status_t client_pull(client_t *c, const batch_t *batch, bool peek)
 {
-    flight_t *flight = new_flight(c, batch->step);
+    flight_t *flight = new_flight(c, batch->step, batch, peek);
+    flight->pushes = c->push_sequence > UNACKNOWLEDGED ? c->push_sequence - UNACKNOWLEDGED : 0;
     for (int s = 0; s < c->o.shards; s++) {
-        int64_t bytes = segment_bytes(batch, s, c->pulled), keys = shard_keys(batch, s, c->pulled);
-        MEM_GROW(c->pull_scratch, c->pull_scratch_cap, (size_t)(bytes + keys * 8));
-        wire_segment_t *segments = (wire_segment_t *)c->pull_scratch;
-        uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes);
-        lay_out_keys(c, batch, s, c->pulled, segments, key_list);
-        wire_header_t header = header_of(c, peek ? WIRE_PEEK : WIRE_PULL, batch->step, keys);
-        header.sequence = flight->sequence;
-        header.table = flight->mark;
-        flight->asked[s] = keys;
-        wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
-        TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
-        c->rows_pulled += keys;
-        c->bytes_sent += (int64_t)sizeof header + bytes + keys * 8;
+        TRY(send_pull(c, flight, s));
+        c->rows_pulled += flight->asked[s];
     }
     return ST_OK;
 }
 
 status_t client_drain(client_t *c, int64_t step)
 {
-    flight_t *flight = new_flight(c, step);
-    for (int s = 0; s < c->o.shards; s++) {
-        wire_header_t header = header_of(c, WIRE_PULL, step, 0);
-        header.sequence = flight->sequence;
-        header.table = flight->mark;
-        flight->asked[s] = 0;
-        wire_frame_t frames[] = {{NULL, 0}, {NULL, 0}};
-        TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
+    flight_t *flight = new_flight(c, step, NULL, false);
+    flight->pushes = c->push_sequence;
+    for (int s = 0; s < c->o.shards; s++)
+        TRY(send_pull(c, flight, s));
+    return ST_OK;
+}
+
+/* Send a push that is kept, for the first time or again. */
+static status_t send_push(client_t *c, push_t *push, int shard)
+{
+    wire_header_t header = header_of(c, WIRE_PUSH, push->step, push->keys);
+    header.sequence = push->sequence;
+    push->pulls = c->sequence;
+    pool_keep(push->buffer);
+    TRY(net_send_owned(c->o.net, PEER_SHARD(shard), &header, push->frame, 3, pool_give, push->buffer));
+    c->bytes_sent += (int64_t)sizeof header + push->frame[0].bytes + push->frame[1].bytes + push->frame[2].bytes;
+    return ST_OK;
+}
+
+/* An answer to pull number `pull` says how many pushes the shard has taken without a gap, modulo 2^32. Those are kept no longer;
+ * others that left before the pull did are lost or late, and are sent again. */
+static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pull)
+{
+    const int32_t more = (int32_t)(taken - (uint32_t)c->acknowledged[shard]); /* < 0: an old answer */
+    if (more > 0 && (uint64_t)more > c->push_sequence - c->acknowledged[shard])
+        return FAIL(ST_MESSAGE, "%s acknowledges push %llu, and %llu were sent", c->o.shard_names[shard],
+                    (unsigned long long)(c->acknowledged[shard] + (uint64_t)more), (unsigned long long)c->push_sequence);
+    for (int32_t i = 0; i < more; i++) {
+        push_t *push = push_at(c, shard, ++c->acknowledged[shard]);
+        if (push->buffer)
+            pool_give(push->buffer);
+        push->buffer = NULL;
+    }
+    for (uint64_t n = c->acknowledged[shard] + 1; n <= c->push_sequence; n++) {
+        push_t *push = push_at(c, shard, n);
+        if (push->buffer && push->pulls < pull) {
+            c->sent_again++;
+            TRY(send_push(c, push, shard));
+        }
     }
     return ST_OK;
 }
@@ -251,6 +337,11 @@ static status_t handle(client_t *c, net_message_t *message)
     const wire_header_t *header = &message->header;
     if (header->type == WIRE_ROWS && PEER_IS_SHARD(message->peer) && header->run_id == c->run_id && header->epoch == c->epoch) {
         int shard = PEER_SHARD_OF(message->peer);
+        status_t status = acknowledge(c, shard, header->table, header->sequence);
+        if (status != ST_OK) {
+            net_release(c->o.net, message);
+            return status;
+        }
         flight_t *flight = find_flight(c, header->step);
         if (flight && !flight->answered[shard] && flight->sequence == header->sequence) {
             if (header->count != flight->asked[shard] ||
@@ -263,6 +354,8 @@ static status_t handle(client_t *c, net_message_t *message)
             return ST_OK;
         }
         log_debug("an answer that nobody waits for was dropped");
+    } else if (header->type == WIRE_ERROR && header->run_id && (header->run_id != c->run_id || header->epoch != c->epoch)) {
+        log_debug("a late message of another run was refused");
     } else if (header->type == WIRE_ERROR) {
         message_error_t body;
         bool good = message_body(message, &body, sizeof body);
@@ -307,18 +400,83 @@ static status_t wait_failed(client_t *c, const flight_t *flight)
                 c->o.shards, (double)c->o.member->deadline_ns * 2e-9, names);
 }
 
+static bool is_complete(const client_t *c, const flight_t *flight)
+{
+    for (int s = 0; s < c->o.shards && !flight->missing; s++)
+        if (c->acknowledged[s] < flight->pushes)
+            return false;
+    return !flight->missing;
+}
+
+static void start_waiting(client_t *c, flight_t *flight)
+{
+    if (flight->give_up_ns)
+        return;
+    const int64_t now = net_now_ns(c->o.net);
+    flight->give_up_ns = now + 2 * c->o.member->deadline_ns; /* the coordinator sees who is silent, and speaks first */
+    flight->pause_ns = c->retry_ns;
+    flight->retry_ns = c->retry_ns ? now + c->retry_ns : INT64_MAX;
+}
+
+/* Send again what the wait may be for. Pushes go first, so that the answer to the pull acknowledges them. */
+static status_t send_again(client_t *c, flight_t *flight)
+{
+    for (int s = 0; s < c->o.shards; s++) {
+        for (uint64_t n = c->acknowledged[s] + 1; n <= c->push_sequence; n++) {
+            push_t *push = push_at(c, s, n);
+            if (!push->buffer)
+                continue; /* its step failed before */
+            c->sent_again++;
+            TRY(send_push(c, push, s));
+        }
+        if (flight->answered[s] && c->acknowledged[s] >= flight->pushes)
+            continue;
+        c->sent_again++;
+        TRY(send_pull(c, flight, s));
+    }
+    return ST_OK;
+}
+
+/* Nothing came for a while. */
+static status_t look_at_clock(client_t *c, flight_t *flight)
+{
+    const int64_t now = net_now_ns(c->o.net);
+    if (now > flight->give_up_ns)
+        return wait_failed(c, flight);
+    if (now < flight->retry_ns)
+        return ST_OK;
+    log_debug("step %lld: no rows for %.1f s; asking again", (long long)flight->step, (double)flight->pause_ns * 1e-9);
+    if (flight->pause_ns < RETRY_STRETCH * c->retry_ns)
+        flight->pause_ns *= 2;
+    flight->retry_ns = now + flight->pause_ns;
+    return send_again(c, flight);
+}
+
+status_t client_ready(client_t *c, int64_t step, bool *ready)
+{
+    flight_t *flight = find_flight(c, step);
+    ASSERT(flight);
+    start_waiting(c, flight);
+    TRY(client_poll(c, step));
+    *ready = is_complete(c, flight);
+    return *ready ? ST_OK : look_at_clock(c, flight);
+}
+
 status_t client_wait(client_t *c, int64_t step)
 {
     flight_t *flight = find_flight(c, step);
     ASSERT(flight);
-    /* Twice the cluster's deadline: the coordinator sees who is silent, and speaks first. */
-    int64_t end = net_now_ns(c->o.net) + 2 * c->o.member->deadline_ns;
-    while (flight->missing) {
-        status_t status = pump(c, c->o.member->heartbeat_ns / 1000000, step);
-        if (status == ST_TIMEOUT && net_now_ns(c->o.net) > end)
-            return wait_failed(c, flight);
-        if (status != ST_TIMEOUT)
-            TRY(status);
+    start_waiting(c, flight);
+    while (!is_complete(c, flight)) {
+        int64_t patience = c->o.member->heartbeat_ns;
+        if (flight->retry_ns < INT64_MAX) {
+            const int64_t left = flight->retry_ns - net_now_ns(c->o.net);
+            patience = left < patience ? left : patience;
+        }
+        status_t status = pump(c, patience > 0 ? patience / 1000000 + 1 : 0, step);
+        if (status == ST_TIMEOUT)
+            status = look_at_clock(c, flight);
+        TRY(status);
     }
     return ST_OK;
 }
@@ -367,15 +525,18 @@ status_t client_push_send(client_t *c, const batch_t *batch)
 {
     c->push_sequence++;
     for (int s = 0; s < c->o.shards; s++) {
-        int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
+        const int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
         char *buffer = c->push_buffer[s];
-        wire_header_t header = header_of(c, WIRE_PUSH, batch->step, keys);
-        header.sequence = c->push_sequence;
-        wire_frame_t frames[] = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}};
+        push_t *push = push_at(c, s, c->push_sequence);
+        ASSERT(!push->buffer);
+        *push = (push_t){.step = batch->step,
+                         .keys = keys,
+                         .sequence = c->push_sequence,
+                         .buffer = buffer,
+                         .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}}};
         c->push_buffer[s] = NULL;
-        TRY(net_send_owned(c->o.net, PEER_SHARD(s), &header, frames, 3, pool_give, buffer));
+        TRY(send_push(c, push, s));
         c->rows_pushed += keys;
-        c->bytes_sent += (int64_t)sizeof header + head + keys * 8 + keys * c->dim * 4;
     }
     return ST_OK;
 }
@@ -425,4 +586,17 @@ int64_t client_bytes_sent(const client_t *client)
 int64_t client_bytes_received(const client_t *client)
 {
     return client->bytes_received;
+}
+
+int64_t client_sent_again(const client_t *client)
+{
+    return client->sent_again;
+}
+
+int64_t client_unacknowledged(const client_t *client)
+{
+    int64_t pushes = 0;
+    for (int s = 0; s < client->o.shards; s++)
+        pushes += (int64_t)(client->push_sequence - client->acknowledged[s]);
+    return pushes;
 }

@@ -1,4 +1,5 @@
-/* client.h - the worker's side of the parameter-server protocol: pulls in flight, rows as they arrive, pushes out.
+/* client.h - the worker's side of the parameter-server protocol: pulls in flight, rows as they arrive, pushes out, and both
+ * again where the network lost them (docs/PROTOCOL.md, "Exactly once").
  *
  * It speaks through the worker's net_t, which is dialled to the coordinator and to every shard. Control messages that arrive
  * in between are kept for the worker's main loop. One thread. */
@@ -15,6 +16,7 @@ typedef struct client_options {
     member_t *member; /* borrowed; its deadline bounds every wait */
     int shards;
     const char *const *shard_names; /* [shards] "server 1 on node2", borrowed */
+    int64_t retry_ms; /* rows that are awaited this long, or a quarter of the deadline, are asked for again; 0: never */
 } client_options_t;
 
 client_t *client_create(const client_options_t *options);
@@ -35,15 +37,20 @@ void client_on_save(client_t *client, client_save_fn *save, void *context);
 /* client_cut - the pull of this step, which comes next, says that the cluster is cut before it. */
 void client_cut(client_t *client, int64_t step);
 
-/* client_pull - send the pull (or peek) of a batch to every shard; at most 4 batches are in flight. */
+/* client_pull - send the pull (or peek) of a batch to every shard; at most 4 batches are in flight. The batch stays as it is until
+ * client_wait of its step has returned: it may have to be sent again. */
 WARN_UNUSED status_t client_pull(client_t *client, const batch_t *batch, bool peek);
 
-/* client_drain - send an empty pull of `step` to every shard; its answer means that the steps it waits for were applied. */
+/* client_drain - send an empty pull of `step` to every shard; its answer means that the steps it waits for were applied, and
+ * waiting for it is waiting until every push so far was taken. */
 WARN_UNUSED status_t client_drain(client_t *client, int64_t step);
 
-/* client_wait - until every shard has answered the pull of `step`. Sends heartbeats. ST_STOPPED or ST_PEER when told to stop,
+/* client_wait - until every shard has answered the pull of `step`. Sends heartbeats, and pulls and pushes again that were lost. ST_STOPPED or ST_PEER when told to stop,
  * ST_TIMEOUT past the deadline (logged, naming the shards that are missing). */
 WARN_UNUSED status_t client_wait(client_t *client, int64_t step);
+/* client_ready - as client_wait, but looks what has arrived and returns at once: *ready once client_wait would return. Call it until
+ * then: time counts from the first call. */
+WARN_UNUSED status_t client_ready(client_t *client, int64_t step, bool *ready);
 
 /* client_rows - pointers to the rows of component k of the batch that was waited for: row[u] for u < batch->uniques, borrowed
  * until client_release. */
@@ -51,7 +58,7 @@ void client_rows(const client_t *client, const batch_t *batch, int component, co
 void client_release(client_t *client, int64_t step);
 
 /* client_push_begin - room for the gradients of a batch; client_gradient - where row u of component k goes, [dim] f32.
- * client_push_send - send to every shard without a copy. */
+ * client_push_send - send to every shard without a copy. The buffer is kept until the shard acknowledges the push. */
 void client_push_begin(client_t *client, const batch_t *batch);
 static inline float *client_gradient(float *const *base, const batch_t *batch, int shard, int component, int dim, int32_t u);
 WARN_UNUSED status_t client_push_send(client_t *client, const batch_t *batch);
@@ -75,7 +82,9 @@ WARN_UNUSED status_t client_poll_for(client_t *client, int64_t step, int64_t tim
 
 int64_t client_rows_pulled(const client_t *client); /* since client_begin */
 int64_t client_rows_pushed(const client_t *client);
-int64_t client_bytes_sent(const client_t *client); /* pulls and pushes */
+int64_t client_bytes_sent(const client_t *client); /* pulls and pushes, those sent again too */
 int64_t client_bytes_received(const client_t *client);
+int64_t client_sent_again(const client_t *client); /* pulls and pushes */
+int64_t client_unacknowledged(const client_t *client); /* pushes that are kept now, of all shards */
 
 #endif

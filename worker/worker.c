@@ -215,7 +215,8 @@ status_t worker_run(const worker_options_t *options)
     member_init(&w->member, options->net, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
     for (int slot = 0; slot < HASH_SLOTS; slot++)
         w->slot_shard[slot] = (uint16_t)slots_shard(slot, options->shards);
-    const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names};
+    const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names,
+                                             config->cluster.retry_ms};
     w->run = (run_t){.rank = options->rank,
                      .worker = options->worker,
                      .net = options->net,

@@ -1,4 +1,4 @@
-/* A buffer is preceded by one cache line that names its pool, its capacity and the next free buffer. */
+/* A buffer is preceded by one cache line that names its pool, its capacity, its holders and the next free buffer. */
 #include "common/base/pool.h"
 
 #include <pthread.h>
@@ -10,6 +10,7 @@ typedef struct pool_head {
     pool_t *pool;
     struct pool_head *next;
     size_t capacity;
+    int holders; /* guarded by the pool's lock */
 } pool_head_t;
 _Static_assert(sizeof(pool_head_t) <= MEM_ALIGN, "the head fits in front of an aligned buffer");
 
@@ -73,15 +74,34 @@ void *pool_take(pool_t *pool, size_t bytes)
         head->pool = pool;
         head->capacity = capacity;
     }
+    head->holders = 1;
     return (char *)head + MEM_ALIGN;
+}
+
+static pool_head_t *head_of(void *buffer)
+{
+    return (pool_head_t *)((char *)buffer - MEM_ALIGN);
+}
+
+void pool_keep(void *buffer)
+{
+    pool_head_t *head = head_of(buffer);
+    pthread_mutex_lock(&head->pool->lock);
+    ASSERT(head->holders > 0);
+    head->holders++;
+    pthread_mutex_unlock(&head->pool->lock);
 }
 
 void pool_give(void *buffer)
 {
-    pool_head_t *head = (pool_head_t *)((char *)buffer - MEM_ALIGN);
+    pool_head_t *head = head_of(buffer);
     pool_t *pool = head->pool;
     pthread_mutex_lock(&pool->lock);
-    ASSERT(pool->out > 0);
+    ASSERT(pool->out > 0 && head->holders > 0);
+    if (--head->holders > 0) {
+        pthread_mutex_unlock(&pool->lock);
+        return;
+    }
     head->next = pool->free;
     pool->free = head;
     pool->out--;

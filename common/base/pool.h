@@ -1,4 +1,5 @@
-/* pool.h - reusable buffers for messages: taken by one thread, given back by any (one lock per buffer, none per key). */
+/* pool.h - reusable buffers for messages: taken by one thread, given back by any (one lock per buffer, none per key). A buffer may
+ * have several holders: a message's may be on its way while its sender keeps it for the case that it has to be sent again. */
 #ifndef SMELTER_POOL_H
 #define SMELTER_POOL_H
 
@@ -13,7 +14,9 @@ void pool_destroy(pool_t **pool);
 
 /* pool_take - a 64-byte aligned buffer of at least `bytes`, contents undefined; **owned** until pool_give. */
 void *pool_take(pool_t *pool, size_t bytes);
-/* pool_give - return a buffer to its pool. Any thread; has the shape of a message release callback. */
+/* pool_keep - one holder more, who calls pool_give too. Whoever calls this is a holder. Any thread. */
+void pool_keep(void *buffer);
+/* pool_give - a holder lets go; the last one's buffer returns to its pool. Any thread; has the shape of a message release callback. */
 void pool_give(void *buffer);
 
 #endif

@@ -1,7 +1,7 @@
 /* window.h - exactly-once: which sequence numbers of one sender were already accepted.
  *
  * A bounded window of the last 64 numbers: a number above the window moves it, a number inside is looked up, a number below
- * it is old and therefore a duplicate (a sender never has 64 unanswered pushes). */
+ * it is old and therefore a duplicate (a sender never has 64 pushes that are not acknowledged). */
 #ifndef SMELTER_WINDOW_H
 #define SMELTER_WINDOW_H
 
@@ -15,11 +15,19 @@ typedef struct window {
     uint64_t seen; /* bit i: top - i was accepted */
 } window_t;
 
-/* window_reaches - is the number one that an honest sender may use next? One far above the window, or 0, would make
- * duplicates of the numbers that belong there. */
+/* window_floor - all numbers up to it were accepted, and the next one was not. */
+static inline uint64_t window_floor(const window_t *window)
+{
+    const uint64_t in_reach = window->top < WINDOW_NUMBERS ? (1ull << window->top) - 1 : ~0ull;
+    const uint64_t missing = ~window->seen & in_reach;
+    return missing ? window->top - (uint64_t)(64 - __builtin_clzll(missing)) : window->top;
+}
+
+/* window_reaches - is the number one that an honest sender may use next? One so far above those without a gap that a number that is
+ * still missing would fall out of the window and count as a duplicate, or 0, is not. */
 static inline bool window_reaches(const window_t *window, uint64_t sequence)
 {
-    return sequence > 0 && (sequence <= window->top || sequence - window->top <= WINDOW_NUMBERS);
+    return sequence > 0 && (sequence <= window->top || sequence - window_floor(window) <= WINDOW_NUMBERS);
 }
 
 /* window_has - was the number accepted before, or is it below the window? */

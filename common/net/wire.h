@@ -63,7 +63,7 @@ typedef struct wire_header {
     uint32_t sender;   /* rank */
     int64_t step;
     uint64_t sequence; /* of the sender, per receiver; the server applies a PUSH sequence once */
-    uint32_t table;    /* PULL: WIRE_PULL_CUT or 0 (segments name the tables); DENSE, CLIPPED, CUT_DENSE: component; else 0 */
+    uint32_t table;    /* PULL: WIRE_PULL_CUT or 0 (segments name the tables); ROWS: pushes taken; DENSE, CLIPPED, CUT_DENSE: component; else 0 */
     uint32_t dtype;    /* WIRE_F32 */
     int64_t count;
     int64_t payload_bytes; /* of all body frames */

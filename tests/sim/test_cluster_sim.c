@@ -123,7 +123,7 @@ static void start_worker(cluster_sim_t *c, int w)
     for (int s = 0; s < c->shards; s++)
         net_sim_dial(worker->net, PEER_SHARD(s), c->shard[s].net);
     member_init(&worker->member, worker->net, rank, 500, 30);
-    worker->client = client_create(&(client_options_t){worker->net, &worker->member, c->shards, shard_names});
+    worker->client = client_create(&(client_options_t){worker->net, &worker->member, c->shards, shard_names, 2000});
     client_begin(worker->client, RUN, 1, (int)c->config->model.components, (int)c->config->embedding.dim,
                  info->single + info->multi);
     const loader_plan_t plan = {

@@ -297,6 +297,27 @@ static void test_command_lines_for_a_shell(void **state)
     mem_free(command);
 }
 
+/* A buffer returns to its pool when its last holder lets go, not before. */
+static void test_pool_counts_holders(void **state)
+{
+    (void)state;
+    pool_t *pool = pool_create();
+    char *a = pool_take(pool, 100);
+    pool_keep(a);
+    pool_keep(a);
+    pool_give(a);
+    pool_give(a);
+    char *b = pool_take(pool, 100);
+    assert_ptr_not_equal(b, a);
+    pool_give(a);
+    assert_ptr_equal(pool_take(pool, 100), a); /* and has one holder again */
+    pool_give(a);
+    assert_ptr_equal(pool_take(pool, 100), a);
+    pool_destroy(&pool);
+    pool_give(a);
+    pool_give(b);
+}
+
 /* A buffer given back is used again; one that comes back after pool_destroy is still whole (asan sees what is freed twice, too
  * early or never). */
 static void test_pool_outlives_its_last_buffer(void **state)
@@ -333,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_memory_is_aligned_zeroed_and_grows),
         cmocka_unit_test(test_numbers_for_people),
         cmocka_unit_test(test_command_lines_for_a_shell),
+        cmocka_unit_test(test_pool_counts_holders),
         cmocka_unit_test(test_pool_outlives_its_last_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

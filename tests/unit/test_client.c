@@ -43,7 +43,7 @@ static void setup(fixture_t *f)
         net_sim_dial(f->net, PEER_SHARD(s), f->shard[s]);
     }
     member_init(&f->member, f->net, RANK, 500, 10);
-    f->client = client_create(&(client_options_t){f->net, &f->member, SHARDS, shard_names});
+    f->client = client_create(&(client_options_t){f->net, &f->member, SHARDS, shard_names, 0});
     test_dir();
     const sample_options_t options = {
         .path = test_path("data"), .seed = 2, .rows = 60, .single = 2, .multi = 1, .values = 12, .train_fraction = 1};
