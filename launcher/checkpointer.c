@@ -21,6 +21,7 @@
 #define CUTS 64              /* most that may be on their way; shards hold back the third */
 #define LATE_NS 30000000000  /* when a shard that still writes is named */
 #define NAME_BYTES 32
+#define RUN_TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels) X(config) /* all but time */
 
 typedef struct cut {
     int64_t step;
@@ -45,6 +46,7 @@ typedef enum request {
 
 struct checkpointer {
     checkpointer_options_t o;
+    checkpoint_manifest_t run; /* a copy of o.run, and what that points to */
     int shards, components;
     double cpu_start;
 
@@ -62,7 +64,7 @@ struct checkpointer {
 
     checkpoint_catalog_t kept; /* committed, oldest first */
     size_t kept_cap;
-    int64_t *deltas;           /* steps of this epoch that bases may lack, ascending */
+    int64_t *deltas;           /* steps of this epoch, ascending */
     int64_t n_deltas;
     size_t deltas_cap;
 
@@ -87,10 +89,10 @@ static bool catalog_has(const checkpoint_catalog_t *catalog, uint32_t epoch)
 }
 
 /* A start that died before its first checkpoint left an epoch that nobody needs. */
-static status_t remove_empty_epochs(disk_t *disk, const char *run_dir, const checkpoint_catalog_t *kept)
+static status_t remove_empty_epochs(disk_t *disk, const char *run_dir, const checkpoint_catalog_t *kept, uint32_t before)
 {
     status_t status = ST_OK;
-    for (uint32_t epoch = 0; epoch < kept->epochs && status == ST_OK; epoch++) {
+    for (uint32_t epoch = 0; epoch < before && status == ST_OK; epoch++) {
         char *folder = checkpoint_epoch_path(run_dir, epoch);
         if (!catalog_has(kept, epoch) && disk_exists(disk, folder))
             status = checkpoint_remove_epoch(disk, run_dir, epoch);
@@ -110,13 +112,18 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
         status = FAIL(ST_INPUT, "%s holds checkpoints of epoch %u, this start is epoch %" PRId64 "; is another job writing there?",
                       options->run_dir, newest, options->run->epoch);
     if (status == ST_OK)
-        status = remove_empty_epochs(options->disk, options->run_dir, &kept);
+        status = remove_empty_epochs(options->disk, options->run_dir, &kept, (uint32_t)options->run->epoch);
     if (status != ST_OK) {
         checkpoint_catalog_fini(&kept);
         return status;
     }
     checkpointer_t *c = MEM_NEW(checkpointer_t);
     c->o = *options;
+    c->run = *options->run;
+    c->o.run = &c->run;
+#define COPY(name) c->run.name = mem_strdup(options->run->name);
+    RUN_TEXTS(COPY)
+#undef COPY
     c->shards = (int)checkpoint_manifest_shards(options->run);
     c->components = (int)options->run->components;
     c->cpu_start = clock_cpu_seconds();
@@ -155,6 +162,9 @@ void checkpointer_destroy(checkpointer_t **checkpointer)
     for (int i = 0; i < c->n_cuts; i++)
         cut_fini(c, &c->cuts[i]);
     checkpoint_catalog_fini(&c->kept);
+#define FREE(name) mem_free(c->run.name);
+    RUN_TEXTS(FREE)
+#undef FREE
     mem_free(c->last_cut);
     mem_free(c->trained);
     mem_free(c->answered);
@@ -223,11 +233,6 @@ static status_t take_folded(checkpointer_t *c, int shard, const net_message_t *m
     c->folded[shard] = true;
     if (++c->n_folded < c->shards)
         return ST_OK;
-    int64_t gone = 0;
-    while (gone < c->n_deltas && c->deltas[gone] <= c->fold_step)
-        gone++;
-    c->n_deltas -= gone;
-    memmove(c->deltas, c->deltas + gone, (size_t)c->n_deltas * sizeof *c->deltas);
     c->fold_step = -1;
     return remove_dropped(c);
 }
@@ -284,6 +289,7 @@ static status_t commit(checkpointer_t *c, cut_t *cut)
     m.shards = cut->shards;
     m.dense = MEM_ARRAY(checkpoint_file_t, c->components);
     m.totals = cut->totals;
+    m.totals.checkpoints = c->committed + 1;
     m.totals.wall_seconds += (double)(net_now_ns(c->o.net) - c->o.start_ns) * 1e-9;
     m.totals.cpu_seconds += clock_cpu_seconds() - c->cpu_start;
     totals_add_start(&m.totals, &c->o.earlier);

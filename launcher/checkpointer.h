@@ -31,7 +31,7 @@ typedef struct checkpointer_options {
     net_t *net;                       /* borrowed, as all pointers here */
     disk_t *disk;
     const char *run_dir;              /* exists */
-    const checkpoint_manifest_t *run; /* what all manifests of this start share: texts but time, hashes, counts but step, config */
+    const checkpoint_manifest_t *run; /* what all manifests of this start share: texts but time, hashes, counts but step, config; copied */
     progressive_t *progressive;       /* NULL: the run has none */
     uint64_t run_id;
     int first_worker;                 /* the peer that worker 0 is */
@@ -45,9 +45,8 @@ typedef struct checkpointer_options {
     int64_t start_ns;                 /* of this start */
 } checkpointer_options_t;
 
-/* checkpointer_create - run->epoch must be higher than that of any checkpoint in run_dir, else ST_INPUT. Folders of epochs without
- * checkpoints are removed, so whatever this start restores from must have been read or must have one; and no shard may have begun
- * to write.  **owned**, checkpointer_destroy. */
+/* checkpointer_create - run->epoch must be higher than that of any checkpoint in run_dir, else ST_INPUT. Folders of earlier epochs
+ * without checkpoints are removed.  **owned**, checkpointer_destroy. */
 WARN_UNUSED status_t checkpointer_create(const checkpointer_options_t *options, checkpointer_t **out);
 void checkpointer_destroy(checkpointer_t **checkpointer);
 

@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "launcher/checkpoint_catalog.h"
 #include "launcher/commands.h"
 #include "launcher/evaluation.h"
 #include "launcher/html_report.h"
@@ -31,7 +32,7 @@ static void print_run(const manifest_t *m, const char *dir)
 }
 
 /* A folder may hold an earlier training of the same configuration, which is replaced, but not one of another. */
-static status_t check_earlier(coordinator_t *coordinator, const char *dir)
+static status_t check_earlier(coordinator_t *coordinator, const char *dir, bool resume)
 {
     manifest_t found, wanted;
     bool is_there;
@@ -44,9 +45,34 @@ static status_t check_earlier(coordinator_t *coordinator, const char *dir)
         manifest_fini(&wanted);
     }
     manifest_fini(&found);
-    if (status == ST_OK)
+    if (status == ST_OK && !resume)
         log_info("%s holds an earlier run of the same configuration; it is trained again", dir);
     return status;
+}
+
+/* --resume: what is there to go on from? A run that is finished needs none. */
+static status_t check_resume(const char *dir, bool *finished)
+{
+    checkpoint_catalog_t catalog;
+    char *manifest = mem_printf("%s/manifest.json", dir);
+    *finished = file_exists(manifest);
+    mem_free(manifest);
+    if (*finished)
+        return ST_OK;
+    TRY(checkpoint_catalog_read(disk_posix(), dir, &catalog));
+    const bool found = catalog.n > 0;
+    checkpoint_catalog_fini(&catalog);
+    return found ? ST_OK
+                 : FAIL(ST_INPUT, "--resume: %s holds no checkpoint; start without --resume, with checkpoint.every_steps or every_seconds set", dir);
+}
+
+static status_t read_finished(const char *dir, manifest_t *out)
+{
+    bool found = false;
+    TRY(manifest_read(dir, out, &found));
+    ASSERT(found);
+    log_info("%s is finished; there is nothing to resume", dir);
+    return ST_OK;
 }
 
 static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
@@ -55,11 +81,18 @@ static status_t lead_train(coordinator_t *coordinator, const experiment_t *exper
     char *dir = job_out_dir(options, experiment);
     outdir_t *outdir = NULL;
     manifest_t manifest = {0};
+    bool finished = false;
     const progress_run_t line = {.variant = experiment->base->name, .replicas = 1, .runs = 1};
+    const coordinator_run_t run = {.variant = -1, .dir = dir, .resume = options->resume, .line = &line};
     status_t status;
     TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
-    TRY_DONE(check_earlier(coordinator, dir));
-    TRY_DONE(coordinator_train(coordinator, -1, 0, dir, &line, &manifest));
+    TRY_DONE(check_earlier(coordinator, dir, options->resume));
+    if (options->resume)
+        TRY_DONE(check_resume(dir, &finished));
+    if (finished)
+        TRY_DONE(read_finished(dir, &manifest));
+    else
+        TRY_DONE(coordinator_train(coordinator, &run, &manifest));
     print_run(&manifest, dir);
     manifest_fini(&manifest);
 done:
@@ -122,9 +155,10 @@ static status_t train_one(comparison_t *c, int v, int replica, manifest_t *out)
 {
     char *path = run_path(c, v, replica);
     const progress_run_t line = {.variant = variant_name(c, v), .replica = replica, .replicas = c->replicas, .run = c->trained, .runs = c->to_train};
+    const coordinator_run_t run = {.variant = variant_index(c, v), .replica = replica, .dir = path, .resume = true, .line = &line};
     status_t status = dir_create(path);
     if (status == ST_OK)
-        status = coordinator_train(c->coordinator, variant_index(c, v), replica, path, &line, out);
+        status = coordinator_train(c->coordinator, &run, out);
     c->trained++;
     mem_free(path);
     return status;

@@ -17,10 +17,13 @@
 #include "common/metrics/metrics.h"
 #include "common/net/member.h"
 #include "launcher/attendance.h"
+#include "launcher/checkpoint_resume.h"
+#include "launcher/checkpointer.h"
 #include "launcher/inputs.h"
 #include "launcher/progressive.h"
 #include "launcher/step_lines.h"
 #include "launcher/teacher_file.h"
+#include "launcher/totals.h"
 #include "launcher/warm_start.h"
 
 #define COMPONENTS_MOST 64 /* the bound of model.components */
@@ -30,6 +33,8 @@ struct coordinator {
     coordinator_options_t o;
     attendance_t attendance;
     uint64_t run_id;
+    uint32_t epoch; /* which start of the run this is; 0 where nothing is trained */
+    disk_t *disk;
 
     /* The dataset of the runs so far. */
     char *dataset_path;
@@ -44,6 +49,9 @@ struct coordinator {
     double clipped_most;
     progressive_t *progressive;
     step_lines_t *steps; /* NULL where steps are not digested */
+    checkpointer_t *checkpointer; /* while it trains */
+    bool told_to_stop;            /* the checkpointer was */
+    totals_t earlier;             /* of its starts before this one */
     hash_digest_t digest;
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
     int64_t peak_rss_bytes;
@@ -67,6 +75,7 @@ status_t coordinator_create(const coordinator_options_t *options, coordinator_t 
     attendance_init(&c->attendance, options->net, options->roster, options->progress, options->starter_reports,
                     options->experiment->base->cluster.deadline_s);
     c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
+    c->disk = disk_posix();
     *out = c;
     return ST_OK;
 }
@@ -83,6 +92,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     coordinator_t *c = *coordinator;
     if (!c)
         return;
+    checkpointer_destroy(&c->checkpointer);
     progressive_destroy(&c->progressive);
     step_lines_destroy(&c->steps);
     drop_clipped(c);
@@ -96,7 +106,7 @@ void coordinator_destroy(coordinator_t **coordinator)
 
 static wire_header_t header_of(const coordinator_t *c, wire_type_t type, int64_t count)
 {
-    return wire_header(type, c->run_id, 0, WIRE_SENDER_COORDINATOR, 0, count);
+    return wire_header(type, c->run_id, c->epoch, WIRE_SENDER_COORDINATOR, 0, count);
 }
 
 /* ---- messages -------------------------------------------------------------------------------------------------------- */
@@ -133,6 +143,8 @@ static status_t take_counters(coordinator_t *c, const net_message_t *message)
         add_counters(&c->trained, &body);
         c->trained.parameters = dense > body.parameters ? dense : body.parameters; /* replicated, not summed */
         c->n_trained++;
+        if (c->checkpointer)
+            TRY(checkpointer_trained(c->checkpointer, roster_index(c->o.roster, message->peer)));
     } else if (message->header.type == WIRE_EVALUATED) {
         add_counters(&c->evaluated, &body);
         c->n_evaluated++;
@@ -180,7 +192,7 @@ static status_t take_progress(coordinator_t *c, int worker, net_message_t *messa
     }
     status_t status = progressive_put(c->progressive, at, message, net_now_ns(c->o.net));
     progress_update(c->o.progress, progressive_steps(c->progressive),
-                    progressive_examples(c->progressive) * c->reporting.groups, progressive_logloss(c->progressive),
+                    progressive_examples(c->progressive) * c->reporting.groups - c->earlier.examples, progressive_logloss(c->progressive),
                     net_now_ns(c->o.net));
     return status;
 }
@@ -227,7 +239,8 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
 {
     const int type = message->header.type, peer = message->peer;
     status_t status = ST_OK;
-    if (PEER_IS_SHARD(peer) ? type != WIRE_READY && type != WIRE_LOADED && type != WIRE_FLUSHED && type != WIRE_DIGESTS && type != WIRE_ERROR
+    if (PEER_IS_SHARD(peer) ? type != WIRE_READY && type != WIRE_LOADED && type != WIRE_FLUSHED && type != WIRE_DIGESTS &&
+                                  type != WIRE_PREPARED && type != WIRE_FOLDED && type != WIRE_ERROR
                             : peer < 1 || peer >= c->o.roster->size) {
         net_release(c->o.net, message);
         return ST_OK;
@@ -236,7 +249,7 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
         attendance_put(&c->attendance, peer);
     }
     const bool worker = !PEER_IS_SHARD(peer) && roster_role(c->o.roster, peer) == ROLE_WORKER;
-    const bool current = message->header.run_id == c->run_id;
+    const bool current = message->header.run_id == c->run_id && message->header.epoch == c->epoch;
     switch (type) {
     case WIRE_HEARTBEAT:
         if (message->header.count && !PEER_IS_SHARD(peer))
@@ -259,6 +272,17 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
     case WIRE_PROGRESS:
         if (worker && current && c->progressive)
             return take_progress(c, roster_index(c->o.roster, peer), message);
+        break;
+    case WIRE_SAVE:
+    case WIRE_CUT:
+    case WIRE_CUT_DENSE:
+        if (worker && current && c->checkpointer)
+            status = checkpointer_put_worker(c->checkpointer, roster_index(c->o.roster, peer), message);
+        break;
+    case WIRE_PREPARED:
+    case WIRE_FOLDED:
+        if (PEER_IS_SHARD(peer) && current && c->checkpointer)
+            status = checkpointer_put_shard(c->checkpointer, PEER_SHARD_OF(peer), message);
         break;
     case WIRE_DENSE:
         if (worker && current)
@@ -291,19 +315,59 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
     return status;
 }
 
+/* What signals ask for: to save and go on, to save and stop, to end now. Where nothing is trained nothing can be saved. */
+static status_t follow_signals(coordinator_t *c)
+{
+    if (member_interrupted())
+        return attendance_interrupted(&c->attendance);
+    if (member_save_asked() && c->checkpointer)
+        checkpointer_request(c->checkpointer, false);
+    if (!attendance_is_stopping(&c->attendance) || c->told_to_stop)
+        return ST_OK;
+    if (!c->checkpointer)
+        return attendance_interrupted(&c->attendance);
+    TRY(attendance_check_gone(&c->attendance));
+    c->told_to_stop = true;
+    checkpointer_request(c->checkpointer, true);
+    return ST_OK;
+}
+
+/* Handle a message, or wait a moment for one. */
+static status_t handle_one(coordinator_t *c)
+{
+    net_message_t message;
+    TRY(follow_signals(c));
+    status_t status = net_receive(c->o.net, &message, 100);
+    const int64_t start = net_now_ns(c->o.net);
+    if (status == ST_OK)
+        status = dispatch(c, &message);
+    if (status != ST_OK && status != ST_TIMEOUT)
+        return status;
+    if (c->checkpointer)
+        TRY(checkpointer_tick(c->checkpointer));
+    attendance_away(&c->attendance, net_now_ns(c->o.net) - start);
+    return attendance_check(&c->attendance);
+}
+
 /* Handle messages until *count reaches `wanted`. */
 static status_t wait_for(coordinator_t *c, const int *count, int wanted)
 {
-    while (*count < wanted) {
-        if (member_interrupted() || attendance_is_stopping(&c->attendance))
-            return attendance_interrupted(&c->attendance);
-        net_message_t message;
-        status_t status = net_receive(c->o.net, &message, 100);
-        if (status == ST_OK)
-            status = dispatch(c, &message);
-        if (status != ST_OK && status != ST_TIMEOUT)
-            return status;
-        TRY(attendance_check(&c->attendance));
+    while (*count < wanted)
+        TRY(handle_one(c));
+    return ST_OK;
+}
+
+/* Handle messages until all workers have trained and what they saved meanwhile is committed; ST_STOPPED where they saved to stop. */
+static status_t wait_trained(coordinator_t *c)
+{
+    while (c->n_trained < c->workers || !checkpointer_is_idle(c->checkpointer)) {
+        TRY(handle_one(c));
+        if (checkpointer_is_stopped(c->checkpointer)) {
+            progress_clear(c->o.progress);
+            log_info("saved before step %lld and stopped, as a signal asked; --resume goes on from there",
+                     (long long)checkpointer_last_step(c->checkpointer));
+            return ST_STOPPED;
+        }
     }
     return ST_OK;
 }
@@ -409,12 +473,12 @@ status_t coordinator_dataset(coordinator_t *c, dataset_t **out)
 }
 
 /* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished. The
- * tables go too, because fewer shards than before would leave some. */
-static status_t remove_earlier(const char *run_dir)
+ * tables go too, because fewer shards than before would leave some; and the checkpoints, unless one is what the run goes on from. */
+static status_t remove_earlier(const char *run_dir, bool resumed)
 {
-    static const char *const names[] = {"manifest.json", "store"};
+    static const char *const names[] = {"manifest.json", "store", "checkpoint"};
     char path[MESSAGE_DIR_BYTES + 64];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names - resumed; i++) {
         snprintf(path, sizeof path, "%s/%s", run_dir, names[i]);
         TRY(dir_remove_tree(path));
     }
@@ -438,11 +502,19 @@ static status_t tell_workers(coordinator_t *c, const wire_header_t *header, cons
     return ST_OK;
 }
 
+static status_t tell_shards(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frames, int n)
+{
+    for (int s = 0; s < roster_shards(c->o.roster); s++)
+        TRY(net_send(c->o.net, PEER_SHARD(s), header, frames, n));
+    return ST_OK;
+}
+
 /* BEGIN to all; shards first, so that no worker pulls from one that has no tables. */
-static status_t send_begin(coordinator_t *c, int variant, int replica)
+static status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves)
 {
     const dataset_info_t *info = dataset_info(c->dataset);
-    message_begin_t begin = {.variant = variant, .replica = replica, .fields = info->single + info->multi};
+    message_begin_t begin = {
+        .variant = variant, .replica = replica, .fields = info->single + info->multi, .saves = saves, .first_step = first_step};
     if (snprintf(begin.run_dir, sizeof begin.run_dir, "%s", c->run_dir) >= (int)sizeof begin.run_dir)
         return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out", sizeof begin.run_dir - 1, c->run_dir);
     wire_header_t header = header_of(c, WIRE_BEGIN, 0);
@@ -450,8 +522,7 @@ static status_t send_begin(coordinator_t *c, int variant, int replica)
     const roster_t *roster = c->o.roster;
     TRY(wait_for(c, &c->attendance.n_heard, roster->size - 1));
     c->ready = 0;
-    for (int s = 0; s < roster_shards(roster); s++)
-        TRY(net_send(c->o.net, PEER_SHARD(s), &header, &frame, 1));
+    TRY(tell_shards(c, &header, &frame, 1));
     TRY(wait_for(c, &c->ready, roster_shards(roster)));
     return tell_workers(c, &header, &frame);
 }
@@ -466,9 +537,32 @@ static status_t load_shards(coordinator_t *c, const char *run_dir, int folders, 
     wire_header_t header = header_of(c, WIRE_LOAD, tables);
     const wire_frame_t frames[] = {{&load, sizeof load}, {map, tables * (int64_t)sizeof *map}};
     c->n_loaded = 0;
-    for (int s = 0; s < roster_shards(roster); s++)
-        TRY(net_send(c->o.net, PEER_SHARD(s), &header, frames, 2));
+    TRY(tell_shards(c, &header, frames, 2));
     return wait_for(c, &c->n_loaded, roster_shards(roster));
+}
+
+/* Rows of a checkpoint, and the pushes they have not seen, into the shards' empty tables. */
+static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resume)
+{
+    const checkpoint_manifest_t *from = &resume->from;
+    message_restore_t restore = {
+        .step = from->step,
+        .depth = from->depth,
+        .epoch = (int32_t)from->epoch,
+        .folders = (int32_t)checkpoint_manifest_shards(from),
+        .shards = roster_shards(c->o.roster),
+        .tables = (int32_t)from->tables,
+    };
+    if (snprintf(restore.run_dir, sizeof restore.run_dir, "%s", resume->run_dir) >= (int)sizeof restore.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof restore.run_dir - 1, resume->run_dir);
+    wire_header_t header = header_of(c, WIRE_RESTORE, from->n_deltas);
+    header.step = from->step;
+    const wire_frame_t frames[] = {{&restore, sizeof restore}, {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas}};
+    c->n_loaded = 0;
+    TRY(tell_shards(c, &header, frames, 2));
+    TRY(wait_for(c, &c->n_loaded, restore.shards));
+    c->digest = (hash_digest_t){0}; /* that of the rows restored; the run's is made from what it ends with */
+    return ST_OK;
 }
 
 /* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */
@@ -519,9 +613,25 @@ static status_t send_warm_start(coordinator_t *c, const config_t *config)
     return status;
 }
 
-static status_t send_train(coordinator_t *c)
+/* Dense parameters of a checkpoint to every worker. */
+static status_t restore_workers(coordinator_t *c, const checkpoint_resume_t *resume)
+{
+    status_t status = ST_OK;
+    for (int k = 0; k < c->components && status == ST_OK; k++) {
+        float *floats = NULL;
+        int64_t n;
+        status = checkpoint_resume_dense(c->disk, resume, k, &floats, &n);
+        if (status == ST_OK)
+            status = send_dense(c, k, 0, floats, n);
+        mem_free(floats);
+    }
+    return status;
+}
+
+static status_t send_train(coordinator_t *c, int64_t first_step)
 {
     wire_header_t header = header_of(c, WIRE_TRAIN, 0);
+    header.step = first_step;
     return tell_workers(c, &header, NULL);
 }
 
@@ -546,8 +656,7 @@ static status_t finish_run(coordinator_t *c)
 {
     const roster_t *roster = c->o.roster;
     wire_header_t flush = header_of(c, WIRE_FLUSH, 0);
-    for (int s = 0; s < roster_shards(roster); s++)
-        TRY(net_send(c->o.net, PEER_SHARD(s), &flush, NULL, 0));
+    TRY(tell_shards(c, &flush, NULL, 0));
     TRY(score(c, SPLIT_EVAL));
     return wait_for(c, &c->n_flushed, roster_shards(roster));
 }
@@ -571,7 +680,12 @@ static status_t teach(coordinator_t *c, cost_t *cost)
 static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
 {
     predictions_t *p = &c->predictions;
-    const double examples = (double)c->trained.examples;
+    totals_t t = {.peak_rss_bytes = c->shards.peak_rss_bytes + clock_peak_rss_bytes(),
+                  .cpu_seconds = c->shards.cpu_seconds + own_cpu_seconds,
+                  .wall_seconds = wall_seconds};
+    totals_add_worker(&t, &c->trained);
+    totals_add_start(&t, &c->earlier);
+    const double examples = (double)t.examples;
     r->quality.logloss = metrics_logloss(p->p, p->label, p->rows);
     r->quality.auc_loss = metrics_auc_loss(p->p, p->label, p->rows);
     r->quality.pqauc_loss = r->quality.pqauc_query_mean = NAN; /* undefined, not 0, without a query column */
@@ -580,16 +694,16 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;
-    r->cost.examples = c->trained.examples;
-    r->cost.examples_per_second = examples / c->trained.seconds;
-    r->cost.rows_pulled_per_example = (double)c->trained.rows_pulled / examples;
-    r->cost.rows_pushed_per_example = (double)c->trained.rows_pushed / examples;
-    r->cost.bytes_per_example = (double)(c->trained.bytes_sent + c->trained.bytes_received) / examples;
+    r->cost.examples = t.examples;
+    r->cost.examples_per_second = examples / t.train_seconds;
+    r->cost.rows_pulled_per_example = (double)t.rows_pulled / examples;
+    r->cost.rows_pushed_per_example = (double)t.rows_pushed / examples;
+    r->cost.bytes_per_example = (double)(t.bytes_sent + t.bytes_received) / examples;
     r->cost.parameters = c->trained.parameters + c->shards.parameters;
     r->cost.flops_per_example = c->trained.flops_per_example;
-    r->cost.cpu_seconds = c->trained.cpu_seconds + c->shards.cpu_seconds + own_cpu_seconds;
-    r->cost.peak_rss_bytes = c->trained.peak_rss_bytes + c->shards.peak_rss_bytes + clock_peak_rss_bytes();
-    r->cost.wall_seconds = wall_seconds;
+    r->cost.cpu_seconds = t.cpu_seconds;
+    r->cost.peak_rss_bytes = t.peak_rss_bytes;
+    r->cost.wall_seconds = t.wall_seconds;
     hash_digest_text(&c->digest, r->digest);
     r->predictions = p->p;
     p->p = NULL;
@@ -599,6 +713,10 @@ static void clear_run(coordinator_t *c)
 {
     drop_clipped(c);
     c->clipped_most = 0;
+    checkpointer_destroy(&c->checkpointer);
+    c->told_to_stop = false;
+    c->earlier = (totals_t){0};
+    c->epoch = 0;
     progressive_destroy(&c->progressive);
     step_lines_destroy(&c->steps);
     predictions_fini(&c->predictions);
@@ -619,6 +737,12 @@ static status_t check_training_rows(const coordinator_t *c, const config_t *conf
     return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
 }
 
+/* Steps by which the tables that a pull sees lag behind. */
+static int64_t pipeline_depth(const config_t *config)
+{
+    return config->determinism >= DETERMINISM_SYNC ? config->train.pipeline_depth : 0;
+}
+
 /* Lines about single steps, where results do not depend on time, behind those of the progressive metrics. */
 static status_t open_steps(coordinator_t *c, const config_t *config, const char *path)
 {
@@ -628,50 +752,159 @@ static status_t open_steps(coordinator_t *c, const config_t *config, const char 
     return step_lines_create(path, roster_shards(c->o.roster), (uint32_t)(config_tables(config) * (info->single + info->multi)), &c->steps);
 }
 
-status_t coordinator_train(coordinator_t *c, int variant, int replica, const char *run_dir, const progress_run_t *line, manifest_t *out)
+/* The newest checkpoint of the run's folder, checked; *resumed is false where there is none. */
+static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, checkpoint_resume_t *out, bool *resumed)
+{
+    TRY(checkpoint_resume_find(c->disk, c->run_dir, out, resumed));
+    if (!*resumed)
+        return ST_OK;
+    TRY(checkpoint_resume_check(out, wanted));
+    c->earlier = out->from.totals;
+    log_info("%s goes on before step %lld, from %s", c->run_dir, (long long)out->from.step, out->folder);
+    return ST_OK;
+}
+
+/* The metrics of the run, from the beginning or from the checkpoint on. */
+static status_t open_metrics(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume, const lanes_t *lanes)
+{
+    char path[MESSAGE_DIR_BYTES + 64], *saved = NULL;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", c->run_dir);
+    const progressive_options_t o = {
+        .path = path,
+        .net = c->o.net,
+        .workers = c->reporting.workers,
+        .lanes = *lanes,
+        .interval = lanes_interval(lanes, config->train.report_steps),
+        .depth = pipeline_depth(config),
+    };
+    status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : progressive_create(&o, &c->progressive);
+    if (status == ST_OK && resume)
+        status = progressive_resume(&o, saved, resume->from.progress.bytes, resume->folder, &c->progressive);
+    mem_free(saved);
+    return status == ST_OK ? open_steps(c, config, path) : status;
+}
+
+/* What all checkpoints of this start are: the run that is wanted, by this cluster. Texts are borrowed. */
+static status_t open_checkpointer(coordinator_t *c, const config_t *config, const manifest_t *run, const checkpoint_resume_t *resume, int64_t start_ns)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    char *text;
+    TRY(config_text(config, &text));
+    const checkpoint_manifest_t all = {
+        .experiment = run->experiment,
+        .variant = run->variant,
+        .determinism = run->determinism,
+        .build = run->build,
+        .kernels = run->kernels,
+        .config_hash = run->config_hash,
+        .dataset_hash = run->dataset_hash,
+        .teacher_hash = run->teacher_hash,
+        .replica = run->result.replica,
+        .epoch = c->epoch,
+        .steps = run->steps,
+        .depth = pipeline_depth(config),
+        .resumed = resume ? resume->from.resumed + 1 : 0,
+        .workers = c->workers,
+        .servers = run->servers,
+        .shards_per_server = run->shards_per_server,
+        .tables = config_tables(config) * (info->single + info->multi),
+        .components = c->components,
+        .config = text,
+    };
+    const checkpointer_options_t o = {
+        .net = c->o.net,
+        .disk = c->disk,
+        .run_dir = c->run_dir,
+        .run = &all,
+        .progressive = c->progressive,
+        .run_id = c->run_id,
+        .first_worker = roster_first_worker(c->o.roster),
+        .workers = c->workers,
+        .reporting = c->reporting,
+        .first_step = resume ? resume->from.step : 0,
+        .boundary = config_groups(config) > 1 ? config->objective.exchange_steps : 1,
+        .every_seconds = config->checkpoint.every_seconds,
+        .keep = config->checkpoint.keep,
+        .earlier = c->earlier,
+        .start_ns = start_ns,
+    };
+    status_t status = checkpointer_create(&o, &c->checkpointer);
+    mem_free(text);
+    return status;
+}
+
+/* Everybody begins the run; parameters are initial ones, or those of a finished run, or those of a checkpoint. */
+static status_t begin_run(coordinator_t *c, int variant, int replica, const config_t *config, const checkpoint_resume_t *resume)
+{
+    TRY(send_begin(c, variant, replica, resume ? resume->from.step : 0, true));
+    if (resume) {
+        TRY(restore_shards(c, resume));
+        TRY(restore_workers(c, resume));
+    } else {
+        TRY(send_warm_start(c, config));
+    }
+    return send_teacher(c, config, replica);
+}
+
+static void report_run(const coordinator_t *c, const config_t *config, const manifest_t *manifest)
+{
+    if (config->determinism <= DETERMINISM_BOUNDED)
+        log_info("staleness of pulls: mean %.2f steps, most %lld",
+                 (double)c->shards.staleness_sum / (double)(c->shards.staleness_count + !c->shards.staleness_count),
+                 (long long)c->shards.staleness_max);
+    if (manifest->resumed)
+        log_info("the run was resumed %lld time%s; its cost is that of all starts, up to the checkpoints they ended with",
+                 (long long)manifest->resumed, manifest->resumed == 1 ? "" : "s");
+}
+
+status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manifest_t *out)
 {
     manifest_t manifest = {0};
     config_t *config = NULL;
-    char path[MESSAGE_DIR_BYTES + 64];
+    checkpoint_resume_t checkpoint = {0};
+    bool resumed = false;
     const int64_t start = net_now_ns(c->o.net);
     const double cpu_start = clock_cpu_seconds();
     status_t status;
     clear_run(c);
     c->run_id++;
-    c->run_dir = run_dir;
-    TRY_DONE(config_for_replica(variant_config(c, variant), replica, &config));
+    c->run_dir = run->dir;
+    TRY_DONE(config_for_replica(variant_config(c, run->variant), run->replica, &config));
     c->workers = config_active_workers(config, c->o.roster->workers);
     c->reporting = group_reporting(config, c->workers);
     c->components = (int)config->model.components;
-    TRY_DONE(coordinator_wanted(c, variant, replica, &manifest));
+    TRY_DONE(coordinator_wanted(c, run->variant, run->replica, &manifest));
     TRY_DONE(check_training_rows(c, config));
-    TRY_DONE(remove_earlier(run_dir));
-    TRY_DONE(write_config(config, run_dir));
-    TRY_DONE(inputs_write(run_dir, dataset_info(c->dataset)));
-    lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
-    snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
-    const progressive_options_t reports = {path, c->o.net, c->reporting.workers, lanes,
-                                           lanes_interval(&lanes, config->train.report_steps)};
-    TRY_DONE(progressive_create(&reports, &c->progressive));
-    TRY_DONE(open_steps(c, config, path));
-    progress_run_t live = *line;
+    if (run->resume)
+        TRY_DONE(find_checkpoint(c, &manifest, &checkpoint, &resumed));
+    const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
+    TRY_DONE(remove_earlier(run->dir, resumed));
+    TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
+    TRY_DONE(write_config(config, run->dir));
+    TRY_DONE(inputs_write(run->dir, dataset_info(c->dataset)));
+    const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
+    TRY_DONE(open_metrics(c, config, from, &lanes));
+    progress_run_t live = *run->line;
     live.steps = lanes_steps(&lanes);
+    live.first_step = resumed ? checkpoint.from.step : 0;
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));
-    TRY_DONE(send_begin(c, variant, replica));
-    TRY_DONE(send_warm_start(c, config));
-    TRY_DONE(send_teacher(c, config, replica));
-    TRY_DONE(send_train(c));
-    TRY_DONE(wait_for(c, &c->n_trained, c->workers));
+    TRY_DONE(begin_run(c, run->variant, run->replica, config, from));
+    TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
+    TRY_DONE(send_train(c, live.first_step));
+    TRY_DONE(wait_trained(c));
     TRY_DONE(finish_run(c));
     progress_finish(c->o.progress, net_now_ns(c->o.net));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
-    if (is_teacher(c, variant, replica))
+    if (is_teacher(c, run->variant, run->replica))
         TRY_DONE(teach(c, &manifest.result.cost));
-    TRY_DONE(manifest_write(run_dir, &manifest));
-    if (config->determinism <= DETERMINISM_BOUNDED)
-        log_info("staleness of pulls: mean %.2f steps, most %lld", (double)c->shards.staleness_sum / (double)(c->shards.staleness_count + !c->shards.staleness_count),
-                 (long long)c->shards.staleness_max);
+    manifest.epoch = c->epoch;
+    manifest.resumed = resumed ? checkpoint.from.resumed + 1 : 0;
+    manifest.checkpoints = c->earlier.checkpoints + checkpointer_committed(c->checkpointer);
+    TRY_DONE(manifest_write(run->dir, &manifest));
+    report_run(c, config, &manifest);
 done:
+    checkpointer_destroy(&c->checkpointer);
+    checkpoint_resume_fini(&checkpoint);
     config_destroy(&config);
     if (status == ST_OK)
         *out = manifest;
@@ -738,7 +971,7 @@ status_t coordinator_predict(coordinator_t *c, const char *run_dir, const manife
     TRY_DONE(open_dataset(c, config));
     TRY_DONE(inputs_read(run_dir, &inputs));
     TRY_DONE(inputs_check(&inputs, run_dir, dataset_info(c->dataset), config->data.path));
-    TRY_DONE(send_begin(c, -1, 0));
+    TRY_DONE(send_begin(c, -1, 0, 0, false));
     const int32_t tables = (int32_t)config_tables(config) * (inputs.single + inputs.multi);
     map = MEM_ARRAY(int32_t, tables);
     for (int32_t t = 0; t < tables; t++)

@@ -26,16 +26,22 @@ typedef struct coordinator_options {
 WARN_UNUSED status_t coordinator_create(const coordinator_options_t *options, coordinator_t **out);
 void coordinator_destroy(coordinator_t **coordinator);
 
+typedef struct coordinator_run {
+    int variant;                /* index in the experiment, or -1 for the base */
+    int replica;
+    const char *dir;            /* exists; config.yaml, metrics.jsonl, checkpoint/, dense-K.f32, store/, predictions.f32 and manifest.json
+                                 * (last) are written there */
+    bool resume;                /* go on from the newest checkpoint there, if there is one; else checkpoints there are removed */
+    const progress_run_t *line; /* how the run is named on the live line */
+} coordinator_run_t;
+
 /* coordinator_train - one run on the whole cluster: train, write the tables, score the evaluation split.
- * variant    index in the experiment, or -1 for the base;  run_dir must exist; config.yaml, metrics.jsonl, dense-K.f32, store/,
- *            predictions.f32 and manifest.json (last) are written there
- *            a variant that is a teacher leaves teacher.f32 there too; a student's teacher must have finished and lie beside
- *            it, where run_dir is OUT/VARIANT/rREPLICA
- * line       how the run is named on the live line
- * out        **owned**, manifest_fini
- * Any error is fatal for the job: coordinator_stop follows. */
-WARN_UNUSED status_t coordinator_train(coordinator_t *coordinator, int variant, int replica, const char *run_dir,
-                                       const progress_run_t *line, manifest_t *out);
+ *
+ * Checkpoints are made as the configuration says, and when a signal asks (common/net/member.h). A variant that is a teacher leaves
+ * teacher.f32 in its folder too; a student's teacher must have finished and lie beside it, where the folder is OUT/VARIANT/rREPLICA.
+ * out  **owned**, manifest_fini
+ * ST_STOPPED: a signal asked for the end; what could be saved was.  Any error is fatal for the job: coordinator_stop follows. */
+WARN_UNUSED status_t coordinator_train(coordinator_t *coordinator, const coordinator_run_t *run, manifest_t *out);
 
 /* What the cluster predicts for the examples of a split, by their number in it. */
 typedef struct predictions {

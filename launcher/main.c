@@ -6,7 +6,7 @@
 #include "launcher/commands.h"
 
 static const command_t commands[] = {
-    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set restarts ",
+    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set resume restarts ",
      "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).",
      command_train},
     {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",

@@ -11,7 +11,11 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 
-#define FORMAT_VERSION 3
+#define FORMAT_VERSION 4
+#define FORMAT_OLDEST 3 /* without what format 4 says about checkpoints */
+#define SYNC                                                                                                                   \
+    "tables, dense parameters and predictions are synced before this file is, and this one is renamed after; LMDB writes "     \
+    "without syncing (MDB_NOSYNC) and is synced at the end of a store, and after every transaction of a checkpoint's base"
 #define MOST_COUNT (INT64_C(1) << 53)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is written as it lies in memory");
@@ -20,6 +24,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is wr
 #define TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels)
 #define HASHES(X) X(config_hash) X(dataset_hash) X(teacher_hash)
 #define COUNTS(X) X(workers) X(servers) X(shards_per_server) X(steps) X(predictions)
+#define CHECKPOINTS(X) X(epoch) X(resumed) X(checkpoints) /* since format 4 */
 
 static void hash_text(uint64_t hash, char text[17])
 {
@@ -41,7 +46,9 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
 #undef PUT
 #define PUT(name) jsondoc_put_integer(doc, #name, manifest->name);
     COUNTS(PUT)
+    CHECKPOINTS(PUT)
 #undef PUT
+    jsondoc_put_text(doc, "sync", SYNC);
     jsondoc_put_integer(doc, "replica", run->replica);
     jsondoc_put_integer(doc, "init_seed", run->init_seed);
     jsondoc_put_integer(doc, "order_seed", run->order_seed);
@@ -64,7 +71,7 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
 static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
 {
     int64_t format, replica;
-    TRY(jsondoc_get_integer(doc, where, "format", FORMAT_VERSION, FORMAT_VERSION, &format));
+    TRY(jsondoc_get_integer(doc, where, "format", FORMAT_OLDEST, FORMAT_VERSION, &format));
 #define GET(name)                                                                                                              \
     {                                                                                                                          \
         const char *text;                                                                                                      \
@@ -78,6 +85,9 @@ static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
 #undef GET
 #define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &out->name));
     COUNTS(GET)
+    if (format > FORMAT_OLDEST) {
+        CHECKPOINTS(GET)
+    }
 #undef GET
     replica_result_t *run = &out->result;
     TRY(jsondoc_get_integer(doc, where, "replica", 0, INT32_MAX, &replica));

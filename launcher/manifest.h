@@ -25,6 +25,9 @@ typedef struct manifest {
     uint64_t teacher_hash; /* of the configurations of its teacher and of the teacher's teachers; 0 without one */
     int64_t workers, servers, shards_per_server;
     int64_t steps;
+    int64_t epoch;       /* of its last start */
+    int64_t resumed;     /* so often it went on from a checkpoint */
+    int64_t checkpoints; /* committed on the way */
     int64_t predictions; /* length of result.predictions */
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */

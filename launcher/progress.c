@@ -83,7 +83,8 @@ static void draw(progress_t *progress, int64_t now_ns, bool is_final)
 {
     const progress_run_t *run = &progress->run;
     double elapsed = (double)(now_ns - progress->start_ns) / (double)SECOND_NS;
-    double left = progress->step > 0 ? elapsed / (double)progress->step * (double)(run->steps - progress->step) : NAN;
+    const int64_t made = progress->step - run->first_step;
+    double left = made > 0 ? elapsed / (double)made * (double)(run->steps - progress->step) : NAN;
     double per_run = progress->runs_done ? progress->seconds_done / progress->runs_done : elapsed + left;
     double left_in_all = left + per_run * (run->runs - run->run - 1);
 
@@ -123,7 +124,8 @@ void progress_start(progress_t *progress, const progress_run_t *run, int64_t now
     progress->run = *run;
     progress->run.variant = progress->variant;
     progress->start_ns = progress->drawn_ns = progress->mark_ns = now_ns;
-    progress->step = progress->examples = progress->mark_examples = 0;
+    progress->step = run->first_step;
+    progress->examples = progress->mark_examples = 0;
     progress->examples_per_second = 0.0;
     progress->loss = NAN;
     progress->is_running = true;

@@ -20,6 +20,7 @@ typedef struct progress_run {
     int replica, replicas; /* replica from 0 */
     int run, runs;         /* run from 0 */
     int64_t steps;
+    int64_t first_step;    /* steps that were made in earlier starts of the run */
 } progress_run_t;
 
 /* progress_create - a line on descriptor `fd`, usually STDERR_FILENO.  **owned**; progress_destroy.
@@ -30,7 +31,7 @@ void progress_destroy(progress_t **progress);
 /* progress_mode - the word to pass to a child whose descriptors are pipes: "tty", "lines" or "off". */
 const char *progress_mode(const progress_t *progress);
 
-/* progress_start - a run begins. progress_update - where it stands: steps and examples since its start, mean logistic loss so
+/* progress_start - a run begins. progress_update - where it stands: steps, examples since this start, mean logistic loss so
  * far (NaN: not known yet, left out). Draws where it is time to.  progress_finish - it is done: draws the final state once. */
 void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns);
 void progress_update(progress_t *progress, int64_t step, int64_t examples, double progressive_logloss, int64_t now_ns);

@@ -142,22 +142,35 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
     return ST_OK;
 }
 
-/* Leave the lines of steps up to `last` in the file; one that was cut off by a crash goes too. */
-static status_t keep_lines(const char *path, int64_t last)
+/* Does a line tell of something that came before the cut before `step`? A line of progressive metrics ends with its step; one of
+ * a step's rows (step_lines.h) is written when the step is applied. */
+static bool is_before(const char *line, const char *end, int64_t step, int64_t depth)
+{
+    const char *key = memmem(line, (size_t)(end - line), "\"step\":", 7);
+    if (!key)
+        return false;
+    const int64_t of = strtoll(key + 7, NULL, 10);
+    if (memmem(line, (size_t)(end - line), "\"logloss\"", 9))
+        return of <= step;
+    return memmem(line, (size_t)(end - line), "\"rows\"", 6) ? of < step - depth : of < step;
+}
+
+/* Leave the lines of before the cut in the file; one that was cut off by a crash goes too. */
+static status_t keep_lines(const progressive_options_t *o, int64_t step)
 {
     char *text = NULL, *to;
-    if (!file_exists(path))
+    if (!file_exists(o->path))
         return ST_OK;
-    TRY(file_read(path, &text, NULL));
+    TRY(file_read(o->path, &text, NULL));
     to = text;
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        const char *key = strstr(line, "\"step\":");
-        if (!key || key > end || strtoll(key + strlen("\"step\":"), NULL, 10) > last)
+        const size_t bytes = (size_t)(end + 1 - line);
+        if (!is_before(line, end, step, o->depth))
             continue;
-        memmove(to, line, (size_t)(end + 1 - line));
-        to += end + 1 - line;
+        memmove(to, line, bytes);
+        to += bytes;
     }
-    status_t status = file_write_atomic(path, text, (size_t)(to - text));
+    status_t status = file_write_atomic(o->path, text, (size_t)(to - text));
     mem_free(text);
     return status;
 }
@@ -168,7 +181,7 @@ status_t progressive_resume(const progressive_options_t *options, const void *sa
     saved_t head;
     progressive_t *p = NULL;
     TRY(check_saved(options, saved, bytes, where, &head));
-    TRY(keep_lines(options->path, head.step));
+    TRY(keep_lines(options, head.step));
     TRY(open_lines(options, &p));
     p->step = head.step;
     p->examples = head.examples;
