@@ -74,7 +74,7 @@ static void connect_all(fixture_t *f, int workers, uint64_t seed)
 
 static progressive_options_t options_of(const fixture_t *f, const truth_t *t, int64_t interval)
 {
-    return (progressive_options_t){f->path, f->net, f->workers, t->lanes, interval};
+    return (progressive_options_t){f->path, f->net, f->workers, t->lanes, interval, 0};
 }
 
 static void setup(fixture_t *f, const truth_t *t, int workers, int64_t interval, uint64_t seed)
