@@ -480,7 +480,7 @@ static void test_damaged_manifest_is_named(void **state)
         {"00112233", "", "manifest.json: \"digest\" is \"445566778899aabbccddeeff\"; it must be 32 hex digits"},
         {"\"logloss\"", "\"lagloss\"", "manifest.json: \"logloss\" is missing"},
         {"\"cpu_seconds\"", "\"cpu\"", "manifest.json: \"cpu_seconds\" is missing"},
-        {"\"format\": 3", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 3"},
+        {"\"format\": 4", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 4"},
         {"\"predictions\": 2", "\"predictions\": 3", "predictions.f32: holds 8 bytes, and 3 predictions need 12"},
         {"{", "[", "not JSON"},
     };
