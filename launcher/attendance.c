@@ -7,6 +7,7 @@
 #include "common/base/memory.h"
 #include "common/net/member.h"
 
+#define LISTENS_NS 500000000 /* longer between two looks: it did something else */
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
 void attendance_init(attendance_t *a, net_t *net, const roster_t *roster, progress_t *progress, bool starter_reports, double deadline_s)
@@ -23,6 +24,7 @@ void attendance_init(attendance_t *a, net_t *net, const roster_t *roster, progre
     };
     for (int r = 0; r < roster->size; r++)
         a->seen_ns[r] = net_now_ns(net);
+    a->looked_ns = net_now_ns(net);
 }
 
 void attendance_fini(attendance_t *a)
@@ -186,8 +188,19 @@ static status_t check_deadline(const attendance_t *a)
     return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
 }
 
-status_t attendance_check(const attendance_t *a)
+/* Time in which this rank did not listen, because its disk was slow or somebody stopped it, is nobody's silence: what the others said
+ * meanwhile is still on its way in. */
+static void forgive_own_absence(attendance_t *a)
 {
+    const int64_t now = net_now_ns(a->net), absent = now - a->looked_ns;
+    for (int r = 1; r < a->roster->size && absent > LISTENS_NS; r++)
+        a->seen_ns[r] = a->seen_ns[r] + absent < now ? a->seen_ns[r] + absent : now;
+    a->looked_ns = now;
+}
+
+status_t attendance_check(attendance_t *a)
+{
+    forgive_own_absence(a);
     TRY(check_left(a));
     return check_deadline(a);
 }

@@ -19,6 +19,7 @@ typedef struct attendance {
     bool starter_reports;   /* who started the ranks says itself which of them died, and how */
     int64_t deadline_ns;
     int64_t *seen_ns;       /* [ranks] when a rank was last heard of */
+    int64_t looked_ns;      /* when attendance was last checked */
     bool *heard;            /* [ranks] it has spoken, so it can be spoken to */
     bool *said_bye;         /* [ranks] */
     int n_heard;
@@ -43,8 +44,8 @@ void attendance_bye(attendance_t *a, int rank, status_t status);
 void attendance_away(attendance_t *a, int64_t ns);
 
 /* attendance_check - ST_TIMEOUT where a rank was silent for longer than the deadline, ST_PEER where one left and gave no error;
- * logged, with everybody's name. */
-WARN_UNUSED status_t attendance_check(const attendance_t *a);
+ * logged, with everybody's name. Call it often: while it is not called nobody listens, and that is no rank's silence. */
+WARN_UNUSED status_t attendance_check(attendance_t *a);
 
 /* attendance_is_stopping - a signal asked the coordinator, or SIGTERM another rank, to save and stop; stays true.
  * attendance_check_gone - ST_PEER, and a line that names them, where ranks on the coordinator's host have ended: then mpirun's SIGTERM
