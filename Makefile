@@ -24,10 +24,12 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC:= $(wildcard tests/bench/bench_*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
+SIM_LIB  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/sim/sim_main.c,$(wildcard tests/sim/sim_*.c)))
+SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup demo check test bench clean format lint asan ubsan tsan docs build-tests
+.PHONY: all help setup demo check test bench sim clean format lint asan ubsan tsan docs build-tests
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
 
@@ -53,6 +55,9 @@ build-tests: $(TESTS)
 bench: ## benchmarks, each a ratio within one run; writes out/bench.json
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
 	@tests/bench/run.sh $(BUILD)
+
+sim: $(BUILD)/tests/sim/sim ## play SEEDS=1000 scenarios of a cluster with faults, or SEED=N again
+	@$(BUILD)/tests/sim/sim $(if $(SEED),-s $(SEED),-n $(SEEDS))
 
 docs: $(BUILD)/smelter ## write docs/CONFIG.md from the table of configuration keys
 	$(BUILD)/smelter config-reference docs/CONFIG.md
@@ -97,5 +102,12 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
 	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN) -lcmocka
 
+# Simulated jobs bring their own cluster.h and loader.h, which must come before those of the library.
+$(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_faults: $(BUILD)/tests/sim/%: $(SIM_LIB) $(TEST_LIB) $(BUILD)/libsmelter.a
+	@echo "link  $@"
+	@$(CC) $(SAN) -o $@ $(filter %.o,$^) $(BUILD)/libsmelter.a $(LDLIBS_OWN) -lcmocka
+$(BUILD)/tests/sim/sim: $(BUILD)/tests/sim/sim_main.o
+$(BUILD)/tests/sim/test_faults: $(BUILD)/tests/sim/test_faults.o
+
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)
+-include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(SIM_LIB:.o=.d) $(BUILD)/tests/sim/sim_main.d $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)

@@ -558,6 +558,11 @@ bool net_sim_is_dead(const net_t *net)
     return ((const sim_node_t *)net)->dead;
 }
 
+bool net_sim_is_running(const net_t *net)
+{
+    return ((const sim_node_t *)net)->task;
+}
+
 void net_sim_pause(net_t *net, int64_t until_ns)
 {
     sim_node_t *node = (sim_node_t *)net;

@@ -68,10 +68,11 @@ void net_sim_set_faults(net_sim_world_t *world, const net_sim_faults_t *faults);
 void net_sim_partition(net_sim_world_t *world, uint64_t ranks, int64_t until_ns);
 
 /* net_sim_kill - the node is dead: nothing that it sends leaves, what comes for it vanishes, and its calls fail with ST_PEER at
- * once and unlogged, so that its own error paths free what it holds. net_sim_is_dead asks.
+ * once and unlogged, so that its own error paths free what it holds.
  * net_sim_pause - the node's task does not run before until_ns; what arrives waits. */
 void net_sim_kill(net_t *net);
 bool net_sim_is_dead(const net_t *net);
+bool net_sim_is_running(const net_t *net); /* its task has not returned */
 void net_sim_pause(net_t *net, int64_t until_ns);
 
 /* net_sim_tamper - a mistake on purpose: `tamper` may change each message that the node receives before the node sees it. */

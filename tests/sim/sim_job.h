@@ -1,0 +1,61 @@
+/* sim_job.h - one start of a job in a simulated world: the real coordinator, shards and workers, each in its own loop, with faults at
+ * times of the virtual clock.
+ *
+ * What is not real: the network (common/net/net_sim.h), disks of checkpoints (tests/lib/disk_sim.h), MPI (sim_mpi.h), the
+ * loader's thread (sim_loader.c) and the process around a shard. Stores and the run's other files are real ones below run_dir. */
+#ifndef SMELTER_SIM_JOB_H
+#define SMELTER_SIM_JOB_H
+
+#include "common/config/config.h"
+#include "common/net/net_sim.h"
+#include "launcher/manifest.h"
+#include "tests/lib/disk_sim.h"
+
+#define SIM_SHARDS_MOST 4
+#define SIM_WORKERS_MOST 8
+#define SIM_DEADLINE_S 5.0
+
+/* Something that happens to a job. Ranks: 0 the coordinator, then servers of one shard each, then workers. */
+typedef enum sim_kind {
+    SIM_KILL,      /* rank dies */
+    SIM_PAUSE,     /* rank stands still for `ns` */
+    SIM_PARTITION, /* rank is cut off from the others for `ns` */
+    SIM_KIND_COUNT
+} sim_kind_t;
+
+typedef struct sim_event {
+    int64_t at_ns;
+    sim_kind_t kind;
+    int rank;
+    int64_t ns;
+} sim_event_t;
+
+typedef struct sim_job_options {
+    const experiment_t *experiment; /* borrowed, as all */
+    int shards, workers;
+    uint64_t seed; /* of delays and faults */
+    const char *run_dir;
+    disk_sim_t *disk;
+    bool resume; /* from the last checkpoint */
+    net_sim_faults_t faults;
+    const sim_event_t *events; /* [n_events] by time */
+    int n_events;
+    bool launcher_kills; /* a moment after a rank died the launcher kills the others, as mpirun does; else they find out, unless it
+                          * was the coordinator. Where that ends without a result, it always does, as MPI_Abort does */
+    bool merges_by_arrival; /* a mistake on purpose: shards number the senders of a step's pushes as they come */
+} sim_job_options_t;
+
+typedef struct sim_job_result {
+    status_t status;     /* of coordinator_train; ST_PEER where the coordinator died */
+    manifest_t manifest; /* ST_OK: **owned**, manifest_fini */
+    bool stuck;          /* somebody waited past every deadline: */
+    int stuck_rank;      /* the first of them */
+    bool killed;         /* some rank died */
+    int64_t ended_ns;    /* virtual */
+    net_sim_counts_t counts;
+} sim_job_result_t;
+
+/* sim_job_run - from start to end of all ranks. */
+void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result);
+
+#endif

@@ -1,0 +1,99 @@
+/* sim - play many scenarios: `make sim SEEDS=10000`, or one of them again: `make sim SEED=4711`.
+ *
+ *     sim [-n SEEDS] [-f FIRST] [-s SEED] [-m MISTAKE]
+ *
+ * One line per violation, with the command that replays it; a summary at the end. Exit code 1 where there was one.          */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "tests/lib/testing.h"
+#include "tests/sim/sim_scenario.h"
+
+static volatile unsigned long long now_playing;
+
+/* An assertion or a crash inside of a scenario ends the process, not without the line that replays it. */
+static void on_crash(int number)
+{
+    char line[96];
+    const int n = snprintf(line, sizeof line, "seed %llu: signal %d; again: make sim SEED=%llu\n", now_playing, number, now_playing);
+    if (write(STDOUT_FILENO, line, (size_t)n) != n)
+        _exit(2);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void play(uint64_t seed, sim_mistake_t mistake, bool verbose, sim_verdict_t *sum)
+{
+    now_playing = seed;
+    const sim_verdict_t v = sim_scenario_run(seed, mistake);
+    sum->starts += v.starts;
+    sum->kills += v.kills;
+    sum->resumes += v.resumes;
+    sum->checkpoints += v.checkpoints;
+    sum->dropped += v.dropped;
+    sum->duplicated += v.duplicated;
+    sum->late += v.late;
+    if (!v.good) {
+        sum->good = false;
+        printf("seed %llu: %s; %s; again: make sim SEED=%llu\n", (unsigned long long)seed, v.violation, v.summary,
+               (unsigned long long)seed);
+    } else if (verbose) {
+        printf("seed %llu: good; %s; %d starts\n", (unsigned long long)seed, v.summary, v.starts);
+    }
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long long seeds = 100, first = 1, one = 0;
+    int mistake = SIM_NO_MISTAKE, option, violations = 0;
+    while ((option = getopt(argc, argv, "n:f:s:m:")) != -1)
+        switch (option) {
+        case 'n':
+            seeds = strtoull(optarg, NULL, 10);
+            break;
+        case 'f':
+            first = strtoull(optarg, NULL, 10);
+            break;
+        case 's':
+            one = strtoull(optarg, NULL, 10);
+            break;
+        case 'm':
+            mistake = atoi(optarg);
+            break;
+        default:
+            fprintf(stderr, "usage: sim [-n SEEDS] [-f FIRST] [-s SEED] [-m MISTAKE]\n");
+            return 2;
+        }
+    if (mistake < 0 || mistake >= SIM_MISTAKE_COUNT)
+        return 2;
+    setenv("TMPDIR", "/dev/shm", 0);
+    setenv("SMELTER_PROGRESS", "off", 1);
+    signal(SIGSEGV, on_crash);
+    signal(SIGABRT, on_crash);
+    sim_begin();
+    sim_verdict_t sum = {.good = true};
+    const int64_t start = clock_now_ns();
+    if (one) {
+        seeds = 1;
+        first = one;
+    }
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
+        const bool before = sum.good;
+        sum.good = true;
+        play(seed, (sim_mistake_t)mistake, one != 0, &sum);
+        violations += !sum.good;
+        sum.good &= before;
+    }
+    printf("%llu seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints; %lld messages dropped, %lld duplicated, "
+           "%lld late; %.1f s\n",
+           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, (long long)sum.dropped, (long long)sum.duplicated,
+           (long long)sum.late, (double)(clock_now_ns() - start) * 1e-9);
+    sim_end();
+    return violations ? 1 : 0;
+}

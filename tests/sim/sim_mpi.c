@@ -1,0 +1,180 @@
+/* A group of ranks has two boards, used in turn; a member writes its values on one and waits until all have. Nobody can be more than
+ * one call ahead, because it would have had to read the others' values of the call before. */
+#include "tests/sim/sim_mpi.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+
+#define RANKS_MOST 16
+#define LOOK_NS 200000 /* between two looks */
+
+typedef struct board {
+    float *values[RANKS_MOST];
+    size_t capacity[RANKS_MOST];
+} board_t;
+
+typedef struct group {
+    int first, n;
+    int64_t calls[RANKS_MOST];
+    board_t boards[2];
+    struct group *next;
+} group_t;
+
+struct sim_mpi {
+    net_sim_world_t *world;
+    int ranks;
+    int64_t deadline_ns;
+    group_t *groups;
+};
+
+struct cluster {
+    sim_mpi_t *mpi;
+    int rank;
+    group_t *group;
+    status_t (*poll)(void *context);
+    void *poll_context;
+};
+
+sim_mpi_t *sim_mpi_create(net_sim_world_t *world, int ranks, double deadline_s)
+{
+    ASSERT(ranks <= RANKS_MOST);
+    sim_mpi_t *mpi = MEM_NEW(sim_mpi_t);
+    *mpi = (sim_mpi_t){world, ranks, (int64_t)(deadline_s * 1e9), NULL};
+    return mpi;
+}
+
+void sim_mpi_destroy(sim_mpi_t **out)
+{
+    sim_mpi_t *mpi = *out;
+    if (!mpi)
+        return;
+    while (mpi->groups) {
+        group_t *group = mpi->groups;
+        mpi->groups = group->next;
+        for (int r = 0; r < RANKS_MOST; r++) {
+            mem_free(group->boards[0].values[r]);
+            mem_free(group->boards[1].values[r]);
+        }
+        mem_free(group);
+    }
+    mem_free(mpi);
+    *out = NULL;
+}
+
+cluster_t *sim_mpi_join(sim_mpi_t *mpi, int rank)
+{
+    cluster_t *cluster = MEM_NEW(cluster_t);
+    cluster->mpi = mpi;
+    cluster->rank = rank;
+    return cluster;
+}
+
+void sim_mpi_leave(cluster_t **cluster)
+{
+    mem_free(*cluster);
+    *cluster = NULL;
+}
+
+int cluster_rank(const cluster_t *cluster)
+{
+    return cluster->rank;
+}
+
+int cluster_size(const cluster_t *cluster)
+{
+    return cluster->mpi->ranks;
+}
+
+const char *cluster_host(const cluster_t *cluster)
+{
+    return cluster_host_of(cluster, cluster->rank);
+}
+
+const char *cluster_host_of(const cluster_t *cluster, int rank)
+{
+    static const char *const hosts[RANKS_MOST] = {"node0", "node1", "node2", "node3", "node4", "node5", "node6", "node7"};
+    (void)cluster;
+    return hosts[rank] ? hosts[rank] : "node";
+}
+
+void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context)
+{
+    cluster->poll = poll;
+    cluster->poll_context = context;
+}
+
+status_t cluster_group(cluster_t *cluster, int first, int n)
+{
+    group_t *group = cluster->mpi->groups;
+    while (group && (group->first != first || group->n != n))
+        group = group->next;
+    if (!group) {
+        group = MEM_NEW(group_t);
+        group->first = first;
+        group->n = n;
+        group->next = cluster->mpi->groups;
+        cluster->mpi->groups = group;
+    }
+    cluster->group = group;
+    return ST_OK;
+}
+
+/* Put values on the board of this call and wait for everybody's. */
+static status_t meet(cluster_t *cluster, const float *values, int64_t count, board_t **out)
+{
+    group_t *group = cluster->group;
+    net_sim_world_t *world = cluster->mpi->world;
+    const int me = cluster->rank - group->first;
+    const int64_t call = ++group->calls[me], end_ns = net_sim_now_ns(world) + 2 * cluster->mpi->deadline_ns;
+    board_t *board = &group->boards[call % 2];
+    MEM_GROW(board->values[me], board->capacity[me], (size_t)count);
+    memcpy(board->values[me], values, (size_t)count * sizeof *values);
+    for (int r = 0; r < group->n;) {
+        if (group->calls[r] >= call) {
+            r++;
+            continue;
+        }
+        if (net_sim_now_ns(world) >= end_ns)
+            return FAIL(ST_TIMEOUT, "rank %d did not come to a sum of rank %d", group->first + r, cluster->rank);
+        if (cluster->poll)
+            TRY(cluster->poll(cluster->poll_context));
+        net_sim_sleep(world, LOOK_NS);
+    }
+    *out = board;
+    return ST_OK;
+}
+
+status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count)
+{
+    const int n = cluster->group->n;
+    float *sum[RANKS_MOST] = {NULL};
+    board_t *board;
+    TRY(meet(cluster, values, count, &board));
+    for (int r = 0; r < n; r++) {
+        sum[r] = MEM_ARRAY(float, count);
+        memcpy(sum[r], board->values[r], (size_t)count * sizeof *values);
+    }
+    for (int stride = 1; stride < n; stride *= 2)
+        for (int r = 0; r + stride < n; r += 2 * stride)
+            for (int64_t i = 0; i < count; i++)
+                sum[r][i] = sum[r][i] + sum[r + stride][i];
+    memcpy(values, sum[0], (size_t)count * sizeof *values);
+    for (int r = 0; r < n; r++)
+        mem_free(sum[r]);
+    return ST_OK;
+}
+
+status_t cluster_share(cluster_t *cluster, float *values, int64_t count, int owner)
+{
+    board_t *board;
+    TRY(meet(cluster, values, count, &board));
+    memcpy(values, board->values[owner], (size_t)count * sizeof *values);
+    return ST_OK;
+}
+
+status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all)
+{
+    (void)mine, (void)bytes, (void)all;
+    return FAIL(ST_SYSTEM, "rank %d gathers, and the ranks of a simulation know each other", cluster->rank);
+}

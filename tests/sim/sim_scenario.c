@@ -1,0 +1,337 @@
+#include "tests/sim/sim_scenario.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/kernels/gemm.h"
+#include "common/net/wire.h"
+#include "tests/lib/sample.h"
+#include "tests/lib/testing.h"
+#include "tests/sim/sim_job.h"
+
+#define STARTS_MOST 6
+#define EVENTS_MOST 3
+#define ROOM INT64_C(1000000000)
+#define MS INT64_C(1000000)
+
+/* ---- configurations, and what each gives undisturbed ---- */
+
+typedef struct shape {
+    const char *overrides;
+    bool invariant;
+} shape_t;
+
+static const shape_t shapes[] = {
+    {"train.pipeline_depth=0", true},
+    {"train.pipeline_depth=1", true},
+    {"train.pipeline_depth=2", true},
+    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill", true},
+    {"determinism=sync train.pipeline_depth=0", false},
+    {"determinism=sync train.pipeline_depth=2", false},
+};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static const int periods[] = {0};
+enum { PERIODS = sizeof periods / sizeof *periods };
+
+typedef struct golden {
+    bool known;
+    char digest[33];
+    double loss, progressive;
+    int64_t ended_ns; /* how long the undisturbed job took */
+} golden_t;
+
+static sample_t *sample;
+static char *root;
+static experiment_t *experiments[SHAPES][PERIODS];
+static golden_t goldens[SHAPES][SIM_SHARDS_MOST + 1][SIM_WORKERS_MOST + 1];
+
+void sim_begin(void)
+{
+    setenv("SMELTER_PROGRESS", "off", 1);
+    gemm_init();
+    test_dir();
+    root = mem_strdup(test_path("sim"));
+    const sample_options_t options = {.path = test_path("data"),
+                                      .seed = 7,
+                                      .rows = 260,
+                                      .single = 2,
+                                      .multi = 1,
+                                      .numeric = 1,
+                                      .values = 40,
+                                      .train_fraction = 0.8,
+                                      .weights = true};
+    sample = sample_create(&options);
+}
+
+void sim_end(void)
+{
+    for (int s = 0; s < SHAPES; s++)
+        for (int p = 0; p < PERIODS; p++)
+            experiment_destroy(&experiments[s][p]);
+    sample_destroy(&sample);
+    mem_free(root);
+    root = NULL;
+    memset(goldens, 0, sizeof goldens);
+}
+
+static const experiment_t *experiment_of(int shape, int period)
+{
+    experiment_t **e = &experiments[shape][period];
+    if (*e)
+        return *e;
+    char text[1024], words[256];
+    const char *overrides[16];
+    int n = 0;
+    snprintf(text, sizeof text,
+             "determinism: invariant\ndata: {path: %s}\n"
+             "train: {batch: 16, lanes: 4, epochs: 2, report_steps: 4}\n"
+             "model: {hidden: [6, 4], activation: smelu, beta: 0.5}\n"
+             "embedding: {dim: 2}\n"
+             "cluster: {deadline_s: %g}\n"
+             "checkpoint: {every_steps: %d, keep: 2}\n",
+             sample->o.path, SIM_DEADLINE_S, periods[period]);
+    snprintf(words, sizeof words, "%s", shapes[shape].overrides);
+    for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+        overrides[n++] = word;
+    if (experiment_load(test_write("sim.yaml", text), overrides, n, e) != ST_OK)
+        abort();
+    return *e;
+}
+
+static const golden_t *golden_of(int shape, int shards, int workers)
+{
+    if (shapes[shape].invariant)
+        shards = workers = 1;
+    golden_t *g = &goldens[shape][shards][workers];
+    if (g->known)
+        return g;
+    disk_sim_t *disk = disk_sim_create(0, ROOM);
+    char *dir = mem_printf("%s-golden", root);
+    sim_job_result_t result;
+    const sim_job_options_t options = {
+        .experiment = experiment_of(shape, 0), .shards = shards, .workers = workers, .run_dir = dir, .disk = disk};
+    if (dir_create(dir) != ST_OK)
+        abort();
+    sim_job_run(&options, &result);
+    if (result.status != ST_OK || result.stuck)
+        abort();
+    *g = (golden_t){.known = true,
+                    .loss = result.manifest.result.quality.logloss,
+                    .progressive = result.manifest.result.quality.progressive_logloss,
+                    .ended_ns = result.ended_ns};
+    snprintf(g->digest, sizeof g->digest, "%s", result.manifest.result.digest);
+    manifest_fini(&result.manifest);
+    if (dir_remove_tree(dir) != ST_OK)
+        abort();
+    mem_free(dir);
+    disk_sim_destroy(&disk);
+    return g;
+}
+
+/* ---- a scenario ---- */
+
+typedef struct scenario {
+    uint64_t seed, draws;
+    sim_mistake_t mistake;
+    int shape, period, shards, workers;
+    const golden_t *golden;
+    char *run_dir;
+    disk_sim_t *disk;
+    sim_verdict_t *verdict;
+    char lines[4096]; /* what the job said was wrong */
+    size_t used;
+} scenario_t;
+
+static double uniform(scenario_t *s)
+{
+    return rng_uniform(s->seed, 100, s->draws++);
+}
+
+static int pick(scenario_t *s, int n)
+{
+    return (int)(uniform(s) * n);
+}
+
+static void draw_cluster(scenario_t *s)
+{
+    static const int at_invariant[] = {1, 2, 4}, at_sync[] = {1, 2, 3};
+    s->shards = 1 + pick(s, 3);
+    s->workers = (shapes[s->shape].invariant ? at_invariant : at_sync)[pick(s, 3)];
+}
+
+/* Faults that a start of the job has to stand; none from some start on. */
+static void draw_faults(scenario_t *s, int start, sim_job_options_t *o, sim_event_t *events)
+{
+    if (start >= STARTS_MOST - 2)
+        return;
+    o->n_events = pick(s, start == 0 ? EVENTS_MOST + 1 : 2);
+    o->launcher_kills = uniform(s) < 0.7;
+    for (int i = 0; i < o->n_events; i++) {
+        events[i].at_ns = (int64_t)(uniform(s) * (double)s->golden->ended_ns);
+        const double kind = uniform(s);
+        events[i].kind = kind < 0.6 ? SIM_KILL : kind < 0.8 ? SIM_PAUSE : SIM_PARTITION;
+        events[i].rank = pick(s, 1 + o->shards + o->workers);
+        const double length = uniform(s);
+        events[i].ns = (int64_t)(length < 0.8 ? length * 1000 * MS : 3.0 * SIM_DEADLINE_S * 1e9);
+        for (int j = i; j > 0 && events[j].at_ns < events[j - 1].at_ns; j--) {
+            const sim_event_t later = events[j - 1];
+            events[j - 1] = events[j];
+            events[j] = later;
+        }
+    }
+    const double slow = uniform(s);
+    disk_sim_set_speed(s->disk, slow < 0.5 ? 20000 : 2 * MS, slow < 0.3 ? 100000 : slow < 0.8 ? 5 * MS : 60 * MS);
+}
+
+static void keep_line(void *context, log_level_t level, const char *text)
+{
+    scenario_t *s = context;
+    if (level <= LOG_WARN && s->used < sizeof s->lines - 1)
+        s->used += (size_t)snprintf(s->lines + s->used, sizeof s->lines - s->used, "%s\n", text);
+    if (s->used > sizeof s->lines - 1)
+        s->used = sizeof s->lines - 1;
+    if (getenv("SIM_VERBOSE"))
+        fprintf(stderr, "    %d %s\n", level, text);
+}
+
+static bool violated(scenario_t *s, const char *format, ...) PRINTF_LIKE(2, 3);
+static bool violated(scenario_t *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->verdict->violation, sizeof s->verdict->violation, format, args);
+    va_end(args);
+    s->verdict->good = false;
+    return false;
+}
+
+static bool same(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+static bool check_result(scenario_t *s, const manifest_t *m)
+{
+    const golden_t *g = s->golden;
+    if (strcmp(m->result.digest, g->digest) != 0)
+        return violated(s, "digest %s, undisturbed %s", m->result.digest, g->digest);
+    if (!same(m->result.quality.logloss, g->loss))
+        return violated(s, "loss %.17g, undisturbed %.17g", m->result.quality.logloss, g->loss);
+    if (!same(m->result.quality.progressive_logloss, g->progressive))
+        return violated(s, "progressive loss %.17g, undisturbed %.17g", m->result.quality.progressive_logloss, g->progressive);
+    return true;
+}
+
+/* The events of a start as text, valid until the next call. */
+static const char *happened(const sim_job_options_t *o)
+{
+    static const char *const kinds[SIM_KIND_COUNT] = {"dies", "stands still", "is cut off"};
+    static char text[256];
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; i < o->n_events && used < sizeof text; i++) {
+        const sim_event_t *e = &o->events[i];
+        used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank, kinds[e->kind],
+                                 (double)e->at_ns * 1e-6);
+        if (e->kind != SIM_KILL && used < sizeof text)
+            used += (size_t)snprintf(text + used, sizeof text - used, " for %.0f ms", (double)e->ns * 1e-6);
+    }
+    return text;
+}
+
+/* Was this rank disturbed, or everybody by the coordinator's being cut off? */
+static bool is_disturbed(const sim_job_options_t *o, int rank)
+{
+    for (int i = 0; i < o->n_events; i++)
+        if (o->events[i].rank == rank || (o->events[i].rank == 0 && o->events[i].kind == SIM_PARTITION))
+            return true;
+    return false;
+}
+
+/* Who is said to be missing must be somebody whom the scenario disturbed. */
+static bool check_names(scenario_t *s, const sim_job_options_t *o, int start)
+{
+    const char *line = strstr(s->lines, "waiting for ");
+    if (!line)
+        return true;
+    const char *end = strchr(line, '\n');
+    for (const char *at = strstr(line, "(rank "); at && at < end; at = strstr(at + 1, "(rank "))
+        if (!is_disturbed(o, atoi(at + strlen("(rank "))))
+            return violated(s, "start %d: the wrong rank is named in \"%.*s\" (%s)", start, (int)(end - line), line, happened(o));
+    return true;
+}
+
+/* One start of the job. True: go on with another one. */
+static bool start_job(scenario_t *s, int start)
+{
+    sim_event_t events[EVENTS_MOST];
+    sim_job_result_t result;
+    sim_job_options_t o = {.experiment = experiment_of(s->shape, s->period),
+                           .shards = s->shards,
+                           .workers = s->workers,
+                           .seed = rng_u64(s->seed, 101, (uint64_t)start),
+                           .run_dir = s->run_dir,
+                           .disk = s->disk,
+                           .resume = start > 0,
+                           .events = events,
+                           .merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL};
+    draw_faults(s, start, &o, events);
+    s->used = 0;
+    s->lines[0] = 0;
+    sim_job_run(&o, &result);
+    s->verdict->starts++;
+    s->verdict->kills += result.killed;
+    s->verdict->dropped += result.counts.dropped;
+    s->verdict->duplicated += result.counts.duplicated;
+    s->verdict->late += result.counts.late;
+    if (result.status == ST_OK) {
+        if (result.stuck)
+            violated(s, "start %d: the result is there, but somebody waits on", start);
+        else
+            check_result(s, &result.manifest);
+        manifest_fini(&result.manifest);
+        return false;
+    }
+    if (result.stuck)
+        return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result.stuck_rank, happened(&o));
+    if (o.n_events == 0 && o.faults.types == 0)
+        return violated(s, "start %d: nothing disturbed it, and it ended with \"%s\": %.300s", start, status_name(result.status), s->lines);
+    if (!check_names(s, &o, start))
+        return false;
+    disk_sim_crash(s->disk);
+    if (shapes[s->shape].invariant)
+        draw_cluster(s);
+    return true;
+}
+
+sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
+{
+    sim_verdict_t verdict = {.good = true};
+    scenario_t s = {.seed = seed, .mistake = mistake, .verdict = &verdict};
+    s.shape = pick(&s, SHAPES);
+    s.period = pick(&s, PERIODS);
+    draw_cluster(&s);
+    s.golden = golden_of(s.shape, s.shards, s.workers);
+    s.disk = disk_sim_create(rng_u64(seed, 102, 0), ROOM);
+    s.run_dir = mem_printf("%s-run", root);
+    snprintf(verdict.summary, sizeof verdict.summary, "%s, every %d steps, %d shards, %d workers", shapes[s.shape].overrides,
+             periods[s.period], s.shards, s.workers);
+    if (dir_create(s.run_dir) != ST_OK)
+        abort();
+    log_set_sink(keep_line, &s);
+    for (int start = 0; start < STARTS_MOST; start++)
+        if (!start_job(&s, start))
+            break;
+    log_set_sink(NULL, NULL);
+    if (dir_remove_tree(s.run_dir) != ST_OK)
+        abort();
+    mem_free(s.run_dir);
+    disk_sim_destroy(&s.disk);
+    return verdict;
+}

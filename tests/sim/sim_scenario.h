@@ -1,0 +1,40 @@
+/* sim_scenario.h - what may happen to a training, drawn from one seed, and whether the training stood it.
+ *
+ * A scenario is a configuration, a cluster and, for each start of the job, faults of the network and of disks, and ranks that die,
+ * stand still or are cut off. When a job has ended without a result, power is lost, and it is started again from what is durable,
+ * at the level `invariant` on another cluster. What must hold whatever happens:
+ *
+ * - the digest of the model, its losses and its lines of progress are those of a run that nothing disturbed and that saved nothing;
+ * - a checkpoint that was announced is found again after every loss of power, unless a newer one took its place;
+ * - nobody waits past the deadlines, and who is named as missing is who was disturbed;
+ * - a job that is left alone ends well.                                                                                     */
+#ifndef SMELTER_SIM_SCENARIO_H
+#define SMELTER_SIM_SCENARIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum sim_mistake {
+    SIM_NO_MISTAKE,
+    SIM_MERGES_BY_ARRIVAL,
+    SIM_RENAMES_BEFORE_SYNC,
+    SIM_ACKNOWLEDGES_EARLY,
+    SIM_MISTAKE_COUNT
+} sim_mistake_t;
+
+typedef struct sim_verdict {
+    bool good;
+    char violation[512]; /* what did not hold */
+    char summary[256];   /* what the scenario was */
+    int starts, kills, resumes, checkpoints;
+    int64_t dropped, duplicated, late;
+} sim_verdict_t;
+
+/* sim_begin - data and folders for scenarios, once per process; they go at exit. Ends the test where that fails. */
+void sim_begin(void);
+void sim_end(void);
+
+/* sim_scenario_run - play the scenario of a seed. */
+sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake);
+
+#endif

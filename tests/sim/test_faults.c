@@ -1,0 +1,61 @@
+/* test_faults - "No dropped, duplicated or reordered message may change an L2/L3 result"; "a crash at any point leaves the previous or
+ * the new checkpoint, whole"; "every wait has a deadline and says who is missing": hundreds of scenarios of tests/sim/sim_scenario.h,
+ * and that these scenarios can tell: each mistake that is built in on purpose is caught by some seed, and not without it.
+ * A seed that fails is played again by `make sim SEED=N`.                                                                  */
+#include "tests/lib/testing.h"
+#include "tests/sim/sim_scenario.h"
+
+#define SEEDS 300
+
+static void test_seeds(void **state)
+{
+    (void)state;
+    sim_verdict_t sum = {0};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        const sim_verdict_t v = sim_scenario_run(seed, SIM_NO_MISTAKE);
+        if (!v.good)
+            fail_msg("seed %llu: %s; %s; again: make sim SEED=%llu", (unsigned long long)seed, v.violation, v.summary,
+                     (unsigned long long)seed);
+        sum.starts += v.starts;
+        sum.kills += v.kills;
+    }
+    assert_true(sum.starts > SEEDS && sum.kills > SEEDS / 10); /* something happened */
+}
+
+/* How many of the first seeds catch the mistake; the same seeds without it passed above. */
+static int caught(sim_mistake_t mistake, int seeds)
+{
+    int n = 0;
+    for (uint64_t seed = 1; seed <= (uint64_t)seeds; seed++)
+        n += !sim_scenario_run(seed, mistake).good;
+    return n;
+}
+
+static void test_merging_by_arrival_is_caught(void **state)
+{
+    (void)state;
+    assert_true(caught(SIM_MERGES_BY_ARRIVAL, 30) > 0);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    sim_begin();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    sim_end();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_merging_by_arrival_is_caught),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
