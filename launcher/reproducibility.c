@@ -4,7 +4,7 @@
  *     examples | queries of more than 1 | queries of more than k | variant 0: PD_COUNT measures, levelled, top 1, top k | ..
  *     --------- denominators ---------   ------------------------- numerators ------------------------------------------
  *
- * For the errors over replicas every variant also has the PD of all its pairs, as they are and levelled.                  */
+ * For the errors over replicas every variant also has its PD without each of them, as it is and levelled.                  */
 #include "launcher/reproducibility.h"
 
 #include <math.h>
@@ -43,10 +43,10 @@ typedef struct table {
     double *sums; /* [queries][columns] */
 } table_t;
 
-/* PD of the pairs of a variant's replicas, each [replicas][replicas], above the diagonal. */
-typedef struct pairs {
+/* PD of a variant without one replica after the other, each [replicas]. */
+typedef struct without {
     double *as_is, *levelled;
-} pairs_t;
+} without_t;
 
 static void put_denominators(table_t *table)
 {
@@ -68,30 +68,50 @@ static void put_sums(table_t *table, int32_t column, const double *number, int s
             table->sums[q * table->columns + column] += number[queries->example[i] * stride];
 }
 
-static double *pairs_of(const float *const *p, int32_t replicas, int64_t n)
-{
-    double *pair = MEM_ARRAY(double, replicas *replicas);
-    for (int32_t i = 0; i < replicas; i++)
-        for (int32_t j = i + 1; j < replicas; j++)
-            pair[i * replicas + j] = pd_of_pair(p[i], p[j], n);
-    return pair;
-}
-
-/* Fills `term` as room for its own numbers. */
-static void put_levelled(table_t *table, int32_t v, const float *const *p, int32_t replicas, int64_t n, double *term,
-                         pairs_t *pairs)
+static void put_levelled(table_t *table, int32_t v, const float *const *p, int32_t replicas, int64_t n)
 {
     float *levelled = MEM_ARRAY(float, replicas *n);
     const float **of_replica = MEM_ARRAY(const float *, replicas);
+    double *term = MEM_ARRAY(double, n *PD_COUNT);
     for (int32_t r = 0; r < replicas; r++)
         of_replica[r] = levelled + r * n;
     level_predictions(p, replicas, n, levelled);
     pd_examples(of_replica, replicas, n, term);
     put_sums(table, column_of(v, LEVELLED), term + PD_RELATIVE, PD_COUNT);
-    pairs->as_is = pairs_of(p, replicas, n);
-    pairs->levelled = pairs_of(of_replica, replicas, n);
+    mem_free(term);
     mem_free(of_replica);
     mem_free(levelled);
+}
+
+/* Relative PD as it is: what is left of the pairs. */
+static void leave_out(const float *const *p, int32_t replicas, int64_t n, double *without)
+{
+    double *pair = MEM_ARRAY(double, replicas *replicas);
+    for (int32_t i = 0; i < replicas; i++)
+        for (int32_t j = i + 1; j < replicas; j++)
+            pair[i * replicas + j] = pd_of_pair(p[i], p[j], n);
+    jackknife_pairs(pair, replicas, without);
+    mem_free(pair);
+}
+
+/* Levelled PD: those that are left are levelled anew, because a level that one of them moved moves PD. */
+static void leave_out_and_level(const float *const *p, int32_t replicas, int64_t n, double *without)
+{
+    const int32_t left = replicas - 1;
+    const float **kept = MEM_ARRAY(const float *, replicas);
+    float *levelled = MEM_ARRAY(float, replicas *n);
+    for (int32_t out = 0; out < replicas; out++) {
+        double sum = 0.0;
+        for (int32_t r = 0; r < left; r++)
+            kept[r] = p[r < out ? r : r + 1];
+        level_predictions(kept, left, n, levelled);
+        for (int32_t i = 0; i < left; i++)
+            for (int32_t j = i + 1; j < left; j++)
+                sum += pd_of_pair(levelled + i * n, levelled + j * n, n);
+        without[out] = sum / pd_pairs(left);
+    }
+    mem_free(levelled);
+    mem_free(kept);
 }
 
 static void put_swaps(table_t *table, int32_t v, const float *const *p, int32_t replicas, int32_t k, int32_t numerator)
@@ -103,7 +123,7 @@ static void put_swaps(table_t *table, int32_t v, const float *const *p, int32_t 
     mem_free(share);
 }
 
-static void put_variant(table_t *table, int32_t v, variant_result_t *variant, int64_t n, pairs_t *pairs)
+static void put_variant(table_t *table, int32_t v, variant_result_t *variant, int64_t n, without_t *without)
 {
     const float **p = MEM_ARRAY(const float *, variant->replicas);
     for (int32_t r = 0; r < variant->replicas; r++) {
@@ -122,31 +142,37 @@ static void put_variant(table_t *table, int32_t v, variant_result_t *variant, in
         put_swaps(table, v, p, variant->replicas, 1, SWAP_TOP1);
         put_swaps(table, v, p, variant->replicas, RESULT_TOP_K, SWAP_TOPK);
     }
-    put_levelled(table, v, p, variant->replicas, n, term, pairs);
+    put_levelled(table, v, p, variant->replicas, n);
+    without->as_is = MEM_ARRAY(double, variant->replicas);
+    without->levelled = MEM_ARRAY(double, variant->replicas);
+    if (variant->replicas >= JACKKNIFE_LEAST_REPLICAS) {
+        leave_out(p, variant->replicas, n, without->as_is);
+        leave_out_and_level(p, variant->replicas, n, without->levelled);
+    }
     mem_free(term);
     mem_free(p);
 }
 
-/* The error of the difference of two variants' means over pairs: replica r of both leaves together. */
-static double error_of_difference(const double *pair, const double *base, int32_t replicas)
+/* Replica r of both variants is left out together. */
+static double error_of_difference(const double *without, const double *base, int32_t replicas)
 {
-    double *difference = MEM_ARRAY(double, replicas *replicas);
-    for (int32_t i = 0; i < replicas * replicas; i++)
-        difference[i] = pair[i] - base[i];
+    double *difference = MEM_ARRAY(double, replicas);
+    for (int32_t r = 0; r < replicas; r++)
+        difference[r] = without[r] - base[r];
     const double error = jackknife_error(difference, replicas);
     mem_free(difference);
     return error;
 }
 
-static void measure_errors(variant_result_t *variant, const pairs_t *pairs, const variant_result_t *base,
-                           const pairs_t *base_pairs)
+static void measure_errors(variant_result_t *variant, const without_t *without, int32_t base_replicas, const without_t *base)
 {
-    const bool is_paired = variant->replicas == base->replicas;
+    const int32_t replicas = variant->replicas;
+    const bool is_paired = replicas == base_replicas;
     variant->error = (replica_errors_t){
-        .pd_relative = jackknife_error(pairs->as_is, variant->replicas),
-        .pd_levelled = jackknife_error(pairs->levelled, variant->replicas),
-        .pd_difference = is_paired ? error_of_difference(pairs->as_is, base_pairs->as_is, base->replicas) : NAN,
-        .pd_levelled_difference = is_paired ? error_of_difference(pairs->levelled, base_pairs->levelled, base->replicas) : NAN,
+        .pd_relative = jackknife_error(without->as_is, replicas),
+        .pd_levelled = jackknife_error(without->levelled, replicas),
+        .pd_difference = is_paired ? error_of_difference(without->as_is, base->as_is, replicas) : NAN,
+        .pd_levelled_difference = is_paired ? error_of_difference(without->levelled, base->levelled, replicas) : NAN,
     };
 }
 
@@ -172,23 +198,23 @@ void reproducibility_measure(experiment_result_t *result)
     };
     table.sums = MEM_ARRAY(double, queries->count *table.columns);
     put_denominators(&table);
-    pairs_t *pairs = MEM_ARRAY(pairs_t, result->variants);
+    without_t *without = MEM_ARRAY(without_t, result->variants);
     for (int32_t v = 0; v < result->variants; v++)
-        put_variant(&table, v, &result->variant[v], result->eval_examples, &pairs[v]);
+        put_variant(&table, v, &result->variant[v], result->eval_examples, &without[v]);
 
     const int32_t base = result->baseline;
     bootstrap_t *bootstrap = bootstrap_create(table.sums, queries->count, table.columns, SEED, RESULT_RESAMPLES);
     for (int32_t v = 0; v < result->variants; v++) {
         measure_variant(bootstrap, v, base, &result->variant[v]);
-        measure_errors(&result->variant[v], &pairs[v], &result->variant[base], &pairs[base]);
+        measure_errors(&result->variant[v], &without[v], result->variant[base].replicas, &without[base]);
     }
     result->queries = result->group ? queries->count : 0;
     bootstrap_destroy(&bootstrap);
     for (int32_t v = 0; v < result->variants; v++) {
-        mem_free(pairs[v].as_is);
-        mem_free(pairs[v].levelled);
+        mem_free(without[v].as_is);
+        mem_free(without[v].levelled);
     }
-    mem_free(pairs);
+    mem_free(without);
     mem_free(table.sums);
     queries_destroy(&queries);
 }

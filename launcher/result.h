@@ -150,7 +150,8 @@ typedef struct experiment_result {
 
 /* result_summarise - means over replicas, and how far the replicas of every variant differ. Every replica must hold its
  * predictions; swap rates need result->group, and without it examples are resampled in the place of queries.
- * Cannot fail.  Cost: replicas^2 / 2 passes over the predictions, and RESULT_RESAMPLES over the queries of all variants. */
+ * Cannot fail.  Cost: replicas^3 / 2 + 5 replicas^2 passes over the predictions, and RESULT_RESAMPLES over the queries of all
+ * variants. */
 void result_summarise(experiment_result_t *result);
 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */

@@ -26,6 +26,12 @@ static double pd_of(const variant_result_t *variant)
     return variant->reproducibility.pd_relative.value;
 }
 
+/* PD of replicas that differ in other sources answers another question. */
+static bool is_comparable(const variant_result_t *variant, const variant_result_t *base)
+{
+    return !variant->config || !base->config || variant->config->experiment.vary == base->config->experiment.vary;
+}
+
 /* The share by which its logloss is above the baseline's. */
 static double loss_change(const variant_result_t *variant, const variant_result_t *base)
 {
@@ -71,9 +77,11 @@ static bool is_dearer(const variant_result_t *a, const variant_result_t *b)
 const variant_result_t *verdict_best(const experiment_result_t *result)
 {
     const variant_result_t *base = baseline_of(result), *best = base;
-    for (int32_t v = 0; v < result->variants; v++)
-        if (is_affordable(&result->variant[v], base) && pd_of(&result->variant[v]) < pd_of(best))
-            best = &result->variant[v];
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (is_comparable(variant, base) && is_affordable(variant, base) && pd_of(variant) < pd_of(best))
+            best = variant;
+    }
     return best;
 }
 
@@ -90,11 +98,11 @@ static bool is_ensemble(const variant_result_t *variant)
 /* The largest of the ensembles that are no peers of each other; NULL where there is none, or for an ensemble. */
 static const variant_result_t *full_ensemble(const experiment_result_t *result, const variant_result_t *best)
 {
-    const variant_result_t *full = NULL;
+    const variant_result_t *base = baseline_of(result), *full = NULL;
     for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
-            variant != baseline_of(result) && (!full || variant->cost.parameters > full->cost.parameters))
+            variant != base && is_comparable(variant, base) && (!full || variant->cost.parameters > full->cost.parameters))
             full = variant;
     }
     return full;
@@ -106,8 +114,8 @@ static const variant_result_t *cheap_road(const experiment_result_t *result, con
     const variant_result_t *base = baseline_of(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (variant != base && is_affordable(variant, base) && pd_of(variant) < pd_of(base) && is_dearer(best, variant) &&
-            (!lowest || pd_of(variant) < pd_of(lowest)))
+        if (variant != base && is_comparable(variant, base) && is_affordable(variant, base) && pd_of(variant) < pd_of(base) &&
+            is_dearer(best, variant) && (!lowest || pd_of(variant) < pd_of(lowest)))
             lowest = variant;
     }
     return lowest;
@@ -119,7 +127,7 @@ static const variant_result_t *lossy_road(const experiment_result_t *result, con
     const variant_result_t *base = baseline_of(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (!is_affordable(variant, base) && pd_of(variant) < pd_of(lowest ? lowest : best))
+        if (is_comparable(variant, base) && !is_affordable(variant, base) && pd_of(variant) < pd_of(lowest ? lowest : best))
             lowest = variant;
     }
     return lowest;
@@ -263,7 +271,8 @@ static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
     const variant_result_t *base = baseline_of(result), *lowest = base;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (is_levelled_known(variant) && is_affordable(variant, base) && levelled_of(variant) < levelled_of(lowest))
+        if (is_levelled_known(variant) && is_comparable(variant, base) && is_affordable(variant, base) &&
+            levelled_of(variant) < levelled_of(lowest))
             lowest = variant;
     }
     if (lowest == base)

@@ -8,7 +8,8 @@
 
 #define VERDICT_LOSS_TOLERANCE 0.005 /* a logloss above the baseline's by a larger share is too high a price */
 
-/* verdict_best - the variant that the verdict is about: the lowest relative PD among those whose logloss is within the tolerance;
+/* verdict_best - the variant that the verdict is about: the lowest relative PD among those whose logloss is within the tolerance
+ * and whose replicas differ in the same sources as the baseline's;
  * the baseline where none lowers it. Borrowed. A PD that is not a number is never the lowest. */
 const variant_result_t *verdict_best(const experiment_result_t *result);
 

@@ -20,17 +20,21 @@ static double mean_without(const double *pair, int32_t replicas, int32_t without
     return sum / ((double)(replicas - 1) * (replicas - 2) / 2);
 }
 
-double jackknife_error(const double *pair, int32_t replicas)
+void jackknife_pairs(const double *pair, int32_t replicas, double *without)
+{
+    for (int32_t r = 0; r < replicas; r++)
+        without[r] = replicas < JACKKNIFE_LEAST_REPLICAS ? NAN : mean_without(pair, replicas, r);
+}
+
+double jackknife_error(const double *without, int32_t replicas)
 {
     if (replicas < JACKKNIFE_LEAST_REPLICAS)
         return NAN;
     double mean = 0.0, squares = 0.0;
     for (int32_t r = 0; r < replicas; r++)
-        mean += mean_without(pair, replicas, r) / replicas;
-    for (int32_t r = 0; r < replicas; r++) {
-        const double away = mean_without(pair, replicas, r) - mean;
-        squares += away * away;
-    }
+        mean += without[r] / replicas;
+    for (int32_t r = 0; r < replicas; r++)
+        squares += (without[r] - mean) * (without[r] - mean);
     return sqrt(squares * (replicas - 1) / replicas);
 }
 

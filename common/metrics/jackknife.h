@@ -1,5 +1,5 @@
-/* jackknife.h - how far a mean over pairs of replicas would move with other replicas: leave one out after the other
- * (docs/MATH.md eq. 43). The counterpart of bootstrap.h, which knows about queries only. Pure functions, any thread. */
+/* jackknife.h - how far a number would move with other replicas: leave one out after the other (docs/MATH.md eq. 43). The
+ * counterpart of bootstrap.h, which knows about queries only. Pure functions, any thread. */
 #ifndef SMELTER_JACKKNIFE_H
 #define SMELTER_JACKKNIFE_H
 
@@ -8,14 +8,19 @@
 
 #define JACKKNIFE_LEAST_REPLICAS 3 /* without one of them a pair must be left */
 
-/* jackknife_error - standard error of the mean over pairs.
+/* jackknife_pairs - means over pairs of replicas, without one after the other.
  *
- *   se^2 = (R-1)/R sum_r (m_(r) - mean of all m_(r))^2 ,  m_(r) the mean over the pairs without replica r     (eq. 43)
+ * pair     in  [replicas][replicas], row-major, of which the part above the diagonal is read
+ * without  out [replicas], without[r] the mean over the pairs that r is not in; NaN below three replicas */
+void jackknife_pairs(const double *pair, int32_t replicas, double *without);
+
+/* jackknife_error - standard error of a number over replicas, from what it is without each.
  *
- * pair  in [replicas][replicas], row-major, of which the part above the diagonal is read. For the error of a difference
- * between two models whose replica r saw the same order or initialisation, give the difference of their pairs: both then
- * leave out the same replica. NaN below three replicas, and where a pair is. */
-double jackknife_error(const double *pair, int32_t replicas);
+ *   se^2 = (R-1)/R sum_r (without_r - mean of all without_i)^2                                               (eq. 43)
+ *
+ * For the error of a difference between two models whose replica r saw the same order or initialisation, give the differences
+ * of what both are without replica r. NaN below three replicas, and where a number is. */
+double jackknife_error(const double *without, int32_t replicas);
 
 /* jackknife_is_distinct - is a value farther from 0 than 95 % of those that replicas alone would make? By Student's t with
  * replicas - 1 degrees of freedom; false where the error is not known. */

@@ -61,6 +61,16 @@ grep -q 'match: ""' "$T/one/ensemble_equal/r0/config.yaml" &&
     ! cmp -s <(grep 'hidden:' "$T/one/ensemble_equal/r0/config.yaml") <(grep 'hidden:' "$T/one/single/r0/config.yaml")
 report "config.yaml of a matched run holds the widths it was trained with" $?
 
+# What its teacher cost is a part of what the student costs, and is more than the teacher's training.
+for key in cpu_seconds wall_seconds rows_pulled_per_example; do
+    [ -n "$(field one distill ${key}_with_teacher)" ] && [ -z "$(field one single ${key}_with_teacher)" ] &&
+        awk -v a="$(field one distill ${key}_with_teacher)" -v b="$(field one distill $key)" -v c="$(field one ensemble $key)" \
+            'BEGIN { exit !(a > b + c * 1.0001) }'
+    report "a student's $key are counted with its teacher's training and scoring" $? "$T/one.log"
+done
+grep -q "^distill .*progressive logloss" "$T/one.log"
+report "what the teacher saves is said" $? "$T/one.log"
+
 # The student of an interrupted experiment; once with and once without the teacher's predictions.
 rm "$T/one/distill/r0/manifest.json"
 compare one --set cluster.workers=1

@@ -176,13 +176,13 @@ static void test_reach(void **state)
         saving_t saving;
         double share; /* of both examples and seconds */
     } cases[] = {
-        {{0.9, 0.8, 0.6, 0.5}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 2.5 / 4},     /* half-way between two points */
-        {{0.9, 0.8, 0.7, 0.6}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.0 / 4},     /* at a point */
+        {{0.9, 0.8, 0.6, 0.5}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 2.5 / 4},      /* half-way between two points */
+        {{0.9, 0.8, 0.7, 0.6}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.0 / 4},      /* at a point */
         {{0.6, 0.9, 0.8, 0.5}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.333333 / 4}, /* a lucky start does not count */
-        {{0.7, 0.6, 0.5, 0.4}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 1.0 / 4},     /* before the first point: at most */
-        {{0.9, 0.8, 0.7}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.0 / 4},          /* a shorter training, to the point */
-        {{0.9, 0.9, 0.9, 0.9, 0.8, 0.6}, {0.9, 0.7}, SAVING_REACHED, 5.5 / 2},     /* a longer one that takes longer */
-        {{0.9, 0.6, 0.6, 0.71}, {0.9, 0.9, 0.8, 0.7}, SAVING_NEVER, NAN},          /* there once, and lost again */
+        {{0.7, 0.6, 0.5, 0.4}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 1.0 / 4},      /* before the first point: at most */
+        {{0.9, 0.8, 0.7}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.0 / 4},           /* a shorter training, to the point */
+        {{0.9, 0.9, 0.9, 0.9, 0.8, 0.6}, {0.9, 0.7}, SAVING_REACHED, 5.5 / 2},      /* a longer one that takes longer */
+        {{0.9, 0.6, 0.6, 0.71}, {0.9, 0.9, 0.8, 0.7}, SAVING_NEVER, NAN},           /* there once, and lost again */
         {{0.9, 0.8}, {0.9, 0.9, 0.8, 0.7}, SAVING_NEVER, NAN},
         {{0.9, NAN, 0.6}, {0.9, 0.9, 0.7}, SAVING_UNKNOWN, NAN},
         {{0.9, 0.6}, {0.9, NAN}, SAVING_UNKNOWN, NAN},
@@ -224,7 +224,8 @@ static void test_replicas_are_averaged(void **state)
     (void)state;
     static const double low[MOST] = {0.8, 0.6, 0.4}, high[MOST] = {1.0, 0.8, 0.6}, plain[MOST] = {0.9, 0.9, 0.6};
     curve_point_t a[MOST], b[MOST], c[MOST], d[MOST];
-    const curve_t student[] = {make_curve(a, low), make_curve(b, high)}, without[] = {make_curve(c, plain), make_curve(d, plain)};
+    const curve_t student[] = {make_curve(a, low), make_curve(b, high)},
+                  without[] = {make_curve(c, plain), make_curve(d, plain)};
     double examples, seconds;
     assert_int_equal(teaching_reach(student, without, 2, &examples, &seconds), SAVING_REACHED);
     assert_near(examples, 2.5 / 3, 1e-12); /* 0.9, 0.7, 0.5 */
