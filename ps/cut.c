@@ -1,6 +1,6 @@
 /* Who does what:
  *
- *     shard's thread     rows, gradients -> blocks of a megabyte --.                        .--> PREPARED
+ *     shard's thread     rows, pushes -> blocks    of a megabyte --.                        .--> PREPARED
  *                                                                  v                        |
  *     I/O thread                              open | checksum, append | ... | sync, rename -'
  *                                             or: a batch into the base | ... | remove the delta --> FOLDED
@@ -30,25 +30,17 @@
 
 typedef enum phase { PHASE_IDLE, PHASE_ROWS, PHASE_CLOSING } phase_t;
 
-/* What table_tap hands back. */
-typedef struct tap {
-    cut_t *cut;
-    const table_t *table;
-} tap_t;
-
 struct cut {
     cut_options_t o;
     pool_t *pool;
     io_t *io;
     delta_width_t *widths; /* [n_tables] */
-    tap_t *taps;           /* [n_tables] */
 
     phase_t phase;
     int64_t step, previous; /* of the checkpoint under way or the last one; of the one before it, -1: none */
     int64_t freeze_ns;
-    bool is_tapped;        /* pushes before `step` are still to come */
-    int64_t pending_step;  /* whose pushes are being applied */
-    uint32_t table;        /* whose rows are being handed over; n_tables: all are */
+    int64_t pushes_missing; /* before all pending pushes are here */
+    uint32_t table;         /* whose rows are being handed over; n_tables: all are */
     delta_block_t *rows, *pending;
 
     int64_t *deltas; /* [n_deltas] steps of the files there are, ascending */
@@ -74,11 +66,9 @@ status_t cut_create(const cut_options_t *options, cut_t **out)
     cut->pool = pool_create();
     cut->step = cut->previous = cut->fold_step = -1;
     cut->widths = MEM_ARRAY(delta_width_t, options->n_tables);
-    cut->taps = MEM_ARRAY(tap_t, options->n_tables);
     for (uint32_t t = 0; t < options->n_tables; t++) {
         const table_t *table = options->tables[t];
         cut->widths[t] = (delta_width_t){(uint32_t)table_options(table)->dim, (uint32_t)table_payload_floats(table)};
-        cut->taps[t] = (tap_t){cut, table};
         table_track(options->tables[t]);
     }
     cut->fold = fold_create(options->disk, options->run_dir, options->epoch, options->shard, cut->widths, options->n_tables);
@@ -105,7 +95,6 @@ void cut_destroy(cut_t **cut)
     fold_destroy(&c->fold);
     pool_destroy(&c->pool);
     mem_free(c->widths);
-    mem_free(c->taps);
     mem_free(c->deltas);
     mem_free(c);
     *cut = NULL;
@@ -223,30 +212,11 @@ static void save_row(void *context, const table_t *table, const table_row_t *row
     if (cut->rows && delta_block_row(cut->rows, id, floats, row))
         return;
     send_block(cut, &cut->rows);
-    cut->rows = delta_block_create(cut->pool, DELTA_ROWS, 0);
+    cut->rows = delta_block_create(cut->pool, DELTA_ROWS, 0, 0);
     ASSERT(delta_block_row(cut->rows, id, floats, row));
 }
 
-static void save_pending(void *context, uint64_t key, const float *g)
-{
-    const tap_t *tap = context;
-    cut_t *cut = tap->cut;
-    const table_options_t *table = table_options(tap->table);
-    if (delta_block_pending(cut->pending, table->id, table->dim, key, g))
-        return;
-    send_block(cut, &cut->pending);
-    cut->pending = delta_block_create(cut->pool, DELTA_PENDING, cut->pending_step);
-    ASSERT(delta_block_pending(cut->pending, table->id, table->dim, key, g));
-}
-
-static void set_taps(cut_t *cut, bool on)
-{
-    for (uint32_t t = 0; t < cut->o.n_tables; t++)
-        table_tap(cut->o.tables[t], on ? save_pending : NULL, &cut->taps[t]);
-    cut->is_tapped = on;
-}
-
-void cut_freeze(cut_t *cut, int64_t step, int64_t now_ns)
+void cut_freeze(cut_t *cut, int64_t step, int64_t pushes, int64_t now_ns)
 {
     ASSERT(cut->phase == PHASE_IDLE && step > cut->step);
     cut->previous = cut->step;
@@ -254,30 +224,34 @@ void cut_freeze(cut_t *cut, int64_t step, int64_t now_ns)
     cut->freeze_ns = now_ns;
     cut->phase = PHASE_ROWS;
     cut->table = 0;
+    cut->pushes_missing = pushes;
     for (uint32_t t = 0; t < cut->o.n_tables; t++)
         table_freeze(cut->o.tables[t], save_row, cut);
     io_put(cut->io, open_delta, cut, NULL);
-    if (cut->o.depth > 0)
-        set_taps(cut, true);
     crash_point("shard.freeze");
 }
 
-void cut_applying(cut_t *cut, int64_t step)
+bool cut_takes_push(const cut_t *cut, int64_t step)
 {
-    if (!cut->is_tapped)
-        return;
-    ASSERT(step >= cut->step - cut->o.depth && step < cut->step && !cut->pending);
-    cut->pending_step = step;
-    cut->pending = delta_block_create(cut->pool, DELTA_PENDING, step);
+    return cut->phase == PHASE_ROWS && step < cut->step && step >= cut->step - cut->o.depth;
 }
 
-void cut_applied(cut_t *cut, int64_t step)
+void cut_push(cut_t *cut, int64_t step, int sender, uint32_t table, uint64_t key, const float *g)
 {
-    if (!cut->is_tapped)
+    const int64_t dim = cut->widths[table].dim;
+    ASSERT(cut_takes_push(cut, step));
+    if (cut->pending && delta_block_pending(cut->pending, table, dim, key, g))
         return;
     send_block(cut, &cut->pending);
-    if (step + 1 == cut->step)
-        set_taps(cut, false);
+    cut->pending = delta_block_create(cut->pool, DELTA_PENDING, step, sender);
+    ASSERT(delta_block_pending(cut->pending, table, dim, key, g));
+}
+
+void cut_pushed(cut_t *cut)
+{
+    ASSERT(cut->pushes_missing > 0);
+    send_block(cut, &cut->pending);
+    cut->pushes_missing--;
 }
 
 static void save_slice(cut_t *cut)
@@ -300,7 +274,7 @@ status_t cut_work(cut_t *cut, bool *again)
         save_slice(cut);
         *again = true;
     }
-    if (cut->phase == PHASE_ROWS && cut->table == cut->o.n_tables && !cut->is_tapped) {
+    if (cut->phase == PHASE_ROWS && cut->table == cut->o.n_tables && cut->pushes_missing == 0) {
         send_block(cut, &cut->rows);
         io_put(cut->io, finish_delta, cut, NULL);
         cut->phase = PHASE_CLOSING;

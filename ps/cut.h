@@ -1,8 +1,8 @@
 /* cut.h - a shard's part of a checkpoint, from the moment of the cut to a durable file, while training goes on.
  *
  *     cut_freeze        O(1): the rows that changed since the cut before are to be saved as they are now
- *     cut_applying      of the steps before the checkpoint's that are not applied yet, note the gradients: pending pushes
- *     cut_applied       the last of them was: the records are complete but for rows that are not handed over yet
+ *     cut_push          pending pushes: what workers send in the steps before the checkpoint's and no row has seen
+ *     cut_pushed        one sender's of one step are complete
  *     cut_work          a slice of those rows, now and then
  *     cut_prepared      true once when the file is durable
  *
@@ -41,12 +41,15 @@ void cut_destroy(cut_t **cut);
 bool cut_is_saving(const cut_t *cut);
 bool cut_has_work(const cut_t *cut);
 
-/* cut_freeze - the cut before `step`. Pushes of steps below step - depth are in the tables, later ones are not. */
-void cut_freeze(cut_t *cut, int64_t step, int64_t now_ns);
+/* cut_freeze - the cut before `step`. Pushes of steps below step - depth are in the tables, later ones are not. `pushes`: how many
+ * times cut_pushed will be called before this cut is complete. */
+void cut_freeze(cut_t *cut, int64_t step, int64_t pushes, int64_t now_ns);
 
-/* cut_applying, cut_applied - around the application of the pushes of a step; every step from the freeze on. */
-void cut_applying(cut_t *cut, int64_t step);
-void cut_applied(cut_t *cut, int64_t step);
+/* cut_takes_push - pushes of this step belong to the cut under way.
+ * cut_push - one gradient [dim] of such a push. cut_pushed - that was all of this sender's in this step. */
+bool cut_takes_push(const cut_t *cut, int64_t step);
+void cut_push(cut_t *cut, int64_t step, int sender, uint32_t table, uint64_t key, const float *g);
+void cut_pushed(cut_t *cut);
 
 /* cut_work - a slice: some rows, bounded to a tenth of a millisecond or so. *again: false when there is nothing to do but to wait
  * for the disk. Anything but ST_OK: a file could not be written (logged). */

@@ -2,7 +2,7 @@
  *
  *     head       "SMLDELTA", format u32, tables u32, epoch u32, shard i32, step i64, previous i64, depth i64, checksum u64;
  *                {dim u32, payload floats u32}[tables]
- *     block      kind u32, count u32, step i64, bytes u64, checksum u64; records:
+ *     block      kind u32, count u32, step i64, sender u32, bytes u32, checksum u64; records:
  *     row        key u64, table u32, version u32, count u32, payload f32[]
  *     pending    key u64, table u32, gradient f32[dim]
  *     removed    key u64, table u32
@@ -19,6 +19,7 @@
 
 #define BLOCK_BYTES ((size_t)1 << 20) /* one append; the widest row there can be, and the head, fit twice */
 #define TABLES_MOST (1u << 24)
+#define SENDERS_MOST (1u << 16)
 
 static const char magic[8] = "SMLDELTA";
 
@@ -34,7 +35,7 @@ _Static_assert(sizeof(file_head_t) == 56, "no padding");
 typedef struct block_head {
     uint32_t kind, count;
     int64_t step;
-    uint64_t bytes;
+    uint32_t sender, bytes;
     uint64_t checksum; /* of the records, seeded by all before */
 } block_head_t;
 _Static_assert(sizeof(block_head_t) == 32, "no padding");
@@ -71,10 +72,11 @@ struct delta_block {
     char records[];
 };
 
-delta_block_t *delta_block_create(pool_t *pool, delta_kind_t kind, int64_t step)
+delta_block_t *delta_block_create(pool_t *pool, delta_kind_t kind, int64_t step, int sender)
 {
+    ASSERT(sender >= 0 && sender < (int)SENDERS_MOST);
     delta_block_t *block = pool_take(pool, BLOCK_BYTES);
-    block->head = (block_head_t){.kind = (uint32_t)kind, .step = step};
+    block->head = (block_head_t){.kind = (uint32_t)kind, .step = step, .sender = (uint32_t)sender};
     return block;
 }
 
@@ -94,7 +96,7 @@ static char *block_add(delta_block_t *block, const void *fixed, size_t fixed_byt
         return NULL;
     char *at = block->records + block->head.bytes;
     memcpy(at, fixed, fixed_bytes);
-    block->head.bytes += bytes;
+    block->head.bytes += (uint32_t)bytes;
     block->head.count++;
     return at + fixed_bytes;
 }
@@ -249,8 +251,8 @@ static status_t read_block(delta_reader_t *r, block_head_t *head)
     MEM_GROW(r->records, r->capacity, head->bytes + 1);
     TRY(disk_read(r->file, r->at + (int64_t)sizeof *head, r->records, head->bytes));
     if (block_checksum(head, r->records) != head->checksum)
-        return FAIL(ST_CORRUPT, "%s: the block of %llu bytes at byte %lld differs from its checksum: the file is damaged",
-                    r->path, (unsigned long long)head->bytes, (long long)r->at);
+        return FAIL(ST_CORRUPT, "%s: the block of %u bytes at byte %lld differs from its checksum: the file is damaged",
+                    r->path, head->bytes, (long long)r->at);
     r->at += (int64_t)(sizeof *head + head->bytes);
     return ST_OK;
 }
@@ -285,7 +287,7 @@ static status_t visit_record(const delta_reader_t *r, const block_head_t *head, 
     case DELTA_PENDING:
         if (!visitor->pending)
             return ST_OK;
-        return visitor->pending(visitor->context, head->step, id.table, r->widths[id.table].dim, id.key,
+        return visitor->pending(visitor->context, head->step, (int)head->sender, id.table, r->widths[id.table].dim, id.key,
                                 (const float *)(at + sizeof id));
     default:
         return visitor->removed ? visitor->removed(visitor->context, id.table, id.key) : ST_OK;
@@ -369,9 +371,10 @@ static status_t check_blocks(delta_reader_t *r, hash_stream_t *hash)
                 return FAIL(ST_CORRUPT, "%s: the end block at byte %lld is damaged", r->path, (long long)at);
             return check_end(r, hash, &seen);
         }
-        if (head.kind == DELTA_PENDING && (head.step < 0 || head.step < r->head.step - r->head.depth || head.step >= r->head.step))
-            return FAIL(ST_CORRUPT, "%s: pending pushes of step %lld in a checkpoint before step %lld, depth %lld", r->path,
-                        (long long)head.step, (long long)r->head.step, (long long)r->head.depth);
+        if (head.kind == DELTA_PENDING && (head.step < 0 || head.step < r->head.step - r->head.depth ||
+                                           head.step >= r->head.step || head.sender >= SENDERS_MOST))
+            return FAIL(ST_CORRUPT, "%s: pending pushes of step %lld by worker %u in a checkpoint before step %lld, depth %lld",
+                        r->path, (long long)head.step, head.sender, (long long)r->head.step, (long long)r->head.depth);
         hash_stream_add(hash, &head, sizeof head);
         hash_stream_add(hash, r->records, head.bytes);
         TRY(visit_block(r, &head, &nobody));

@@ -4,7 +4,8 @@
  *     blocks   of rows, of pending pushes, or of removed keys; each with its checksum
  *     end      totals, and a 128-bit checksum of all that is before
  *
- * A pending push is a merged gradient of one of the last steps before the checkpoint's that no row has seen yet (pipeline_depth).
+ * A pending push is one that a worker sent in one of the last steps before the checkpoint's and that no row has seen yet
+ * (train.pipeline_depth).
  * Written under a temporary name, synced, renamed: a file that has its name is whole. A reader checks all of it before it hands
  * anything over. Within a file keys are removed first, and a row comes once.                                            */
 #ifndef SMELTER_DELTA_H
@@ -45,8 +46,8 @@ typedef enum delta_kind { DELTA_ROWS = 1, DELTA_PENDING, DELTA_REMOVED, DELTA_EN
 /* A block is filled by one thread and written by another. */
 typedef struct delta_block delta_block_t;
 
-/* delta_block_create - an empty block; step: of pending pushes, else 0. **owned**: delta_block_destroy, by any thread. */
-delta_block_t *delta_block_create(pool_t *pool, delta_kind_t kind, int64_t step);
+/* delta_block_create - an empty block; step, sender: of pending pushes, else 0. **owned**: delta_block_destroy, by any thread. */
+delta_block_t *delta_block_create(pool_t *pool, delta_kind_t kind, int64_t step, int sender);
 void delta_block_destroy(delta_block_t **block);
 
 /* Add a record. False where there is no room left; an empty block has room for any one. */
@@ -73,7 +74,7 @@ WARN_UNUSED status_t delta_writer_finish(delta_writer_t *writer, delta_totals_t 
  * visit, which then returns it. A NULL is not called. */
 typedef struct delta_visitor {
     status_t (*row)(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row);
-    status_t (*pending)(void *context, int64_t step, uint32_t table, int64_t dim, uint64_t key, const float *g);
+    status_t (*pending)(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key, const float *g);
     status_t (*removed)(void *context, uint32_t table, uint64_t key);
     void *context;
 } delta_visitor_t;

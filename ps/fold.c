@@ -25,6 +25,11 @@ struct fold {
     size_t steps_capacity;
     int n, at;
     delta_reader_t *reader;
+    delta_writer_t *pending; /* of the last one, where there may be pending pushes; else NULL */
+    delta_block_t *block;
+    int64_t block_step;
+    int block_sender;
+    pool_t *pool;
 
     /* The batch: rows are copied, because the reader's are gone with its next block. */
     store_change_t *changes;
@@ -43,6 +48,7 @@ fold_t *fold_create(disk_t *disk, const char *run_dir, uint32_t epoch, int shard
     fold->widths = widths;
     fold->tables = tables;
     fold->mark = (store_mark_t){epoch, shard, -1, -1};
+    fold->pool = pool_create();
     return fold;
 }
 
@@ -53,6 +59,9 @@ void fold_destroy(fold_t **fold)
         return;
     store_close(&f->base);
     delta_reader_destroy(&f->reader);
+    delta_writer_destroy(&f->pending);
+    delta_block_destroy(&f->block);
+    pool_destroy(&f->pool);
     mem_free(f->steps);
     mem_free(f->changes);
     mem_free(f->floats);
@@ -100,30 +109,71 @@ static status_t begin_delta(fold_t *fold)
     status_t status = delta_reader_create(fold->disk, path, &expected, &fold->reader);
     mem_free(path);
     TRY(status);
+    const delta_head_t *head = delta_reader_head(fold->reader);
+    if (head->depth > 0 && fold->at + 1 == fold->n) {
+        path = checkpoint_pending_path(fold->run_dir, fold->epoch, fold->shard, step);
+        status = delta_writer_create(fold->disk, path, head, &fold->pending);
+        mem_free(path);
+        TRY(status);
+    }
     fold->mark.folding_to = step;
     TRY(store_change(fold->base, NULL, 0, &fold->mark));
     crash_point("fold.begun");
     return ST_OK;
 }
 
+static status_t remove_file(fold_t *fold, char *path)
+{
+    status_t status = disk_remove(fold->disk, path);
+    mem_free(path);
+    return status;
+}
+
+static status_t put_block(fold_t *fold)
+{
+    status_t status = fold->block ? delta_writer_put(fold->pending, fold->block) : ST_OK;
+    delta_block_destroy(&fold->block);
+    return status;
+}
+
 static status_t end_delta(fold_t *fold)
 {
-    const int64_t step = fold->steps[fold->at];
+    const int64_t step = fold->steps[fold->at], before = fold->mark.step;
     delta_reader_destroy(&fold->reader);
+    if (fold->pending) {
+        delta_totals_t totals;
+        TRY(put_block(fold));
+        TRY(delta_writer_finish(fold->pending, &totals));
+        delta_writer_destroy(&fold->pending);
+    }
     fold->mark.step = step;
     fold->mark.folding_to = -1;
     TRY(store_change(fold->base, NULL, 0, &fold->mark));
     crash_point("fold.done");
     /* Durably, so that files are gone in their order: where the first of an epoch is, all are (ps/load.c). */
     char *folder = checkpoint_shard_path(fold->run_dir, fold->epoch, fold->shard);
-    char *path = checkpoint_delta_path(fold->run_dir, fold->epoch, fold->shard, step);
-    status_t status = disk_remove(fold->disk, path);
+    status_t status = remove_file(fold, checkpoint_delta_path(fold->run_dir, fold->epoch, fold->shard, step));
+    if (status == ST_OK && before >= 0)
+        status = remove_file(fold, checkpoint_pending_path(fold->run_dir, fold->epoch, fold->shard, before));
     if (status == ST_OK)
         status = disk_sync_dir(fold->disk, folder);
-    mem_free(path);
     mem_free(folder);
     TRY(status);
     fold->at++;
+    return ST_OK;
+}
+
+static status_t take_pending(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key, const float *g)
+{
+    fold_t *fold = context;
+    if (fold->block && fold->block_step == step && fold->block_sender == sender &&
+        delta_block_pending(fold->block, table, dim, key, g))
+        return ST_OK;
+    TRY(put_block(fold));
+    fold->block = delta_block_create(fold->pool, DELTA_PENDING, step, sender);
+    fold->block_step = step;
+    fold->block_sender = sender;
+    ASSERT(delta_block_pending(fold->block, table, dim, key, g));
     return ST_OK;
 }
 
@@ -160,7 +210,8 @@ static void place_rows(fold_t *fold)
 /* The removed keys of a delta come before its rows, and a key may be among both: they are never of one batch. */
 static status_t take_batch(fold_t *fold, bool *more)
 {
-    const delta_visitor_t rows = {.row = take_row, .removed = take_removed, .context = fold};
+    const delta_visitor_t rows = {
+        .row = take_row, .pending = fold->pending ? take_pending : NULL, .removed = take_removed, .context = fold};
     fold->n_changes = fold->n_floats = 0;
     do
         TRY(delta_reader_next(fold->reader, &rows, more));

@@ -3,8 +3,9 @@
  *     base = checkpoint b, deltas b+1 .. f .. n        FOLD f        base = checkpoint f, deltas f+1 .. n
  *
  * A delta is taken in by batches, each a durable transaction. While that goes on the base's mark says so, and the delta is
- * removed only after the mark says that it is in: at any moment base and files together are every checkpoint from f on. Work
- * comes in pieces, for a thread that has other things to do between them.                                              */
+ * removed only after the mark says that it is in: at any moment base and files together are every checkpoint from f on. The
+ * pending pushes of f, which are no rows, go to a file of their own, in the form of a delta without rows. Work comes in
+ * pieces, for a thread that has other things to do between them.                                              */
 #ifndef SMELTER_FOLD_H
 #define SMELTER_FOLD_H
 

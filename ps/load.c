@@ -133,16 +133,17 @@ static status_t restore_row(void *context, uint32_t table, int64_t payload_float
     return table_put_latest(restore->plan->tables[table], row);
 }
 
-static status_t restore_pending(void *context, int64_t step, uint32_t table, int64_t dim, uint64_t key, const float *g)
+static status_t restore_pending(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key, const float *g)
 {
     const restore_t *restore = context;
     if (!is_own(restore->plan, key))
         return ST_OK;
     TRY(check_table(restore, table, dim, -1));
-    pending_put(restore->plan->pending, step, table, key, g);
+    pending_put(restore->plan->pending, step, sender, table, key, g);
     return ST_OK;
 }
 
+/* The file restore->path: a delta, which must lead on from the checkpoint `previous`, or the base's pending pushes. */
 static status_t restore_delta(restore_t *restore, int folder, int64_t step, int64_t previous)
 {
     const restore_plan_t *plan = restore->plan;
@@ -156,7 +157,7 @@ static status_t restore_delta(restore_t *restore, int folder, int64_t step, int6
     TRY(delta_reader_create(plan->disk, restore->path, &expected, &reader));
     const delta_head_t *head = delta_reader_head(reader);
     status_t status;
-    if (head->previous != previous)
+    if (previous != step && head->previous != previous)
         status = FAIL(ST_CORRUPT, "%s: leads from step %lld, and the files before it lead to step %lld: one is missing between",
                       restore->path, (long long)head->previous, (long long)previous);
     else if (step == plan->step && head->depth != plan->depth)
@@ -194,6 +195,13 @@ static status_t restore_folder(restore_t *restore, int folder)
     const restore_plan_t *plan = restore->plan;
     int64_t held;
     TRY(restore_base(restore, folder, &held));
+    if (held == plan->step && plan->depth > 0) {
+        char *path = checkpoint_pending_path(plan->run_dir, plan->epoch, folder, held);
+        restore->path = path;
+        status_t status = restore_delta(restore, folder, held, held);
+        mem_free(path);
+        return status;
+    }
     for (int i = 0; i < plan->n_deltas; i++) {
         if (plan->deltas[i] <= held)
             continue;

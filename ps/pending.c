@@ -4,7 +4,7 @@
 
 #include "common/base/memory.h"
 
-/* The pushes of one step to one table. */
+/* What one sender pushed to one table in one step. */
 typedef struct pushes {
     uint64_t *keys;
     float *g;
@@ -15,21 +15,14 @@ struct pending {
     int64_t first, end;
     table_t *const *tables;
     uint32_t n_tables;
-    pushes_t *pushes; /* [end - first][n_tables] */
-    int64_t count;
+    pushes_t **senders; /* [n_senders] of each, [end - first][n_tables] */
+    size_t n_senders, capacity;
 };
 
-static pushes_t *pushes_at(const pending_t *pending, int64_t step, uint32_t table)
+static pushes_t *pushes_at(const pending_t *pending, int64_t step, int sender, uint32_t table)
 {
     ASSERT(step >= pending->first && step < pending->end && table < pending->n_tables);
-    return &pending->pushes[(step - pending->first) * pending->n_tables + table];
-}
-
-static void pushes_fini(pushes_t *pushes)
-{
-    mem_free(pushes->keys);
-    mem_free(pushes->g);
-    *pushes = (pushes_t){0};
+    return &pending->senders[sender][(step - pending->first) * pending->n_tables + table];
 }
 
 pending_t *pending_create(int64_t first, int64_t end, table_t *const *tables, uint32_t n_tables)
@@ -37,7 +30,6 @@ pending_t *pending_create(int64_t first, int64_t end, table_t *const *tables, ui
     ASSERT(first <= end);
     pending_t *pending = MEM_NEW(pending_t);
     *pending = (pending_t){.first = first, .end = end, .tables = tables, .n_tables = n_tables};
-    pending->pushes = MEM_ARRAY(pushes_t, (end - first) * n_tables);
     return pending;
 }
 
@@ -46,37 +38,61 @@ void pending_destroy(pending_t **pending)
     pending_t *p = *pending;
     if (!p)
         return;
-    for (int64_t i = 0; i < (p->end - p->first) * p->n_tables; i++)
-        pushes_fini(&p->pushes[i]);
-    mem_free(p->pushes);
+    for (size_t s = 0; s < p->n_senders; s++) {
+        for (int64_t i = 0; i < (p->end - p->first) * p->n_tables; i++) {
+            mem_free(p->senders[s][i].keys);
+            mem_free(p->senders[s][i].g);
+        }
+        mem_free(p->senders[s]);
+    }
+    mem_free(p->senders);
     mem_free(p);
     *pending = NULL;
 }
 
-void pending_put(pending_t *pending, int64_t step, uint32_t table, uint64_t key, const float *g)
+void pending_put(pending_t *pending, int64_t step, int sender, uint32_t table, uint64_t key, const float *g)
 {
-    pushes_t *pushes = pushes_at(pending, step, table);
+    MEM_GROW(pending->senders, pending->capacity, (size_t)sender + 1);
+    while (pending->n_senders <= (size_t)sender)
+        pending->senders[pending->n_senders++] = MEM_ARRAY(pushes_t, (pending->end - pending->first) * pending->n_tables);
+    pushes_t *pushes = pushes_at(pending, step, sender, table);
     const size_t dim = (size_t)table_options(pending->tables[table])->dim;
     MEM_GROW(pushes->keys, pushes->keys_capacity, pushes->n + 1);
     MEM_GROW(pushes->g, pushes->g_capacity, (pushes->n + 1) * dim);
     pushes->keys[pushes->n] = key;
     memcpy(pushes->g + pushes->n * dim, g, dim * sizeof *g);
     pushes->n++;
-    pending->count++;
 }
 
-void pending_apply(pending_t *pending, int64_t step)
+void pending_visit(const pending_t *pending, int64_t step, pending_visit_fn *visit, void *context)
 {
+    for (int s = 0; s < (int)pending->n_senders; s++)
+        for (uint32_t t = 0; t < pending->n_tables; t++) {
+            const pushes_t *pushes = pushes_at(pending, step, s, t);
+            const int64_t dim = table_options(pending->tables[t])->dim;
+            for (int64_t i = 0; i < (int64_t)pushes->n; i++)
+                visit(context, step, s, t, pushes->keys[i], pushes->g + i * dim);
+        }
+}
+
+void pending_apply(const pending_t *pending, int64_t step)
+{
+    const int senders = (int)pending->n_senders;
+    const uint64_t **keys = MEM_ARRAY(const uint64_t *, senders);
+    const float **g = MEM_ARRAY(const float *, senders);
+    int64_t *n = MEM_ARRAY(int64_t, senders);
     for (uint32_t t = 0; t < pending->n_tables; t++) {
-        pushes_t *pushes = pushes_at(pending, step, t);
-        if (pushes->n > 0)
-            table_push(pending->tables[t], pushes->keys, pushes->g, (int64_t)pushes->n, (uint32_t)step);
-        pending->count -= (int64_t)pushes->n;
-        pushes_fini(pushes);
+        int64_t any = 0;
+        for (int s = 0; s < senders; s++) {
+            const pushes_t *pushes = pushes_at(pending, step, s, t);
+            keys[s] = pushes->keys;
+            g[s] = pushes->g;
+            any |= n[s] = (int64_t)pushes->n;
+        }
+        if (any)
+            table_push_merged(pending->tables[t], keys, g, n, senders, (uint32_t)step);
     }
-}
-
-int64_t pending_count(const pending_t *pending)
-{
-    return pending->count;
+    mem_free(keys);
+    mem_free(g);
+    mem_free(n);
 }

@@ -368,6 +368,51 @@ static bool is_cut_due(const shard_t *shard, int64_t step)
     return true;
 }
 
+/* A push that no row has seen, for the cut under way. */
+static void save_push(shard_t *shard, const net_message_t *push, int worker)
+{
+    const int64_t step = push->header.step;
+    if (!shard->cut || !cut_takes_push(shard->cut, step))
+        return;
+    const wire_segment_t *segments = push->frame[0].data;
+    const uint64_t *keys = push->frame[1].data;
+    const float *g = push->frame[2].data;
+    for (int64_t i = 0; i < push->frame[0].bytes / (int64_t)sizeof *segments; i++) {
+        const int dim = table_options(shard->tables[segments[i].table])->dim;
+        for (uint32_t k = 0; k < segments[i].count; k++, keys++, g += dim)
+            cut_push(shard->cut, step, worker, segments[i].table, *keys, g);
+    }
+    cut_pushed(shard->cut);
+}
+
+static void save_restored_push(void *context, int64_t step, int sender, uint32_t table, uint64_t key, const float *g)
+{
+    cut_push(context, step, sender, table, key, g);
+}
+
+/* The moment of the cut. At ordered levels the pushes of the last d steps before it are pending: some are here, held or from the
+ * checkpoint that the run began with, and handle_push sees the others. Saving them as they come, not as they are applied, lets
+ * the next cut be made before they are. */
+static void freeze(shard_t *shard, int64_t step)
+{
+    const int64_t end = is_ordered(shard) ? step : 0;
+    const int64_t own = shard->applied > shard->first_step ? shard->applied : shard->first_step; /* first push of this run */
+    const int64_t restored = end > shard->applied && shard->first_step > shard->applied ? shard->first_step - shard->applied : 0;
+    cut_freeze(shard->cut, step, restored + (end > own ? (end - own) * shard->workers : 0), net_now_ns(shard->o.net));
+    for (int64_t t = shard->applied; t < end; t++)
+        if (t < shard->first_step) {
+            if (shard->pending)
+                pending_visit(shard->pending, t, save_restored_push, shard->cut);
+            cut_pushed(shard->cut);
+        } else {
+            for (int w = 0; w < shard->workers; w++) {
+                const held_t *push = place_at(shard, shard->pushes, t, w);
+                if (push->place == PLACE_HELD)
+                    save_push(shard, &push->message, w);
+            }
+        }
+}
+
 /* Make the next cut if it is time. True: it was made, and messages may be released. */
 static bool make_cut(shard_t *shard)
 {
@@ -384,7 +429,7 @@ static bool make_cut(shard_t *shard)
     shard->last_cut = shard->cuts[0];
     shard->n_cuts--;
     memmove(shard->cuts, shard->cuts + 1, (size_t)shard->n_cuts * sizeof *shard->cuts);
-    cut_freeze(shard->cut, shard->last_cut, net_now_ns(shard->o.net));
+    freeze(shard, shard->last_cut);
     return true;
 }
 
@@ -443,6 +488,8 @@ static void apply_ordered(shard_t *shard)
     if (shard->applied < shard->first_step) {
         if (shard->pending)
             pending_apply(shard->pending, shard->applied);
+        if (shard->applied + 1 == shard->first_step)
+            pending_destroy(&shard->pending);
         return;
     }
     for (int w = 0; w < shard->workers; w++)
@@ -494,12 +541,8 @@ static status_t advance_ordered(shard_t *shard)
             continue;
         if (!step_complete(shard))
             return ST_OK;
-        if (shard->cut)
-            cut_applying(shard->cut, shard->applied);
         TRY(digest_step(shard, shard->applied));
         apply_ordered(shard);
-        if (shard->cut)
-            cut_applied(shard->cut, shard->applied);
         for (int64_t step = first; step < end; step++)
             for (int w = 0; w < shard->workers; w++)
                 place_at(shard, shard->pulls, step, w)->place = PLACE_EMPTY;
@@ -626,7 +669,10 @@ static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
     if (is_ordered(shard) || step >= cut_limit(shard)) {
         push->place = PLACE_HELD;
         push->message = *message;
-        return is_ordered(shard) ? advance_ordered(shard) : ST_OK;
+        if (!is_ordered(shard))
+            return ST_OK;
+        save_push(shard, &push->message, worker);
+        return advance_ordered(shard);
     }
     apply_unordered(shard, message, worker);
     if (shard->config->determinism == DETERMINISM_ASYNC && shard->n_cuts == 0)

@@ -2,6 +2,7 @@
  *
  *     RUN/checkpoint/epoch-EEEE/shard-N/base/data.mdb         rows of the oldest kept checkpoint of the epoch
  *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.delta          rows that changed between the checkpoint before and that of step S
+ *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.pending        pushes that the base's checkpoint, that of step S, still has to apply
  *     RUN/checkpoint/epoch-EEEE/step-S/                       dense files, progress, and manifest.json, whose presence commits
  *
  * An epoch is one start of the run. Shards write on their own hosts under the same RUN. Names sort by number. Every function's
@@ -39,6 +40,10 @@ static inline char *checkpoint_base_path(const char *run_dir, uint32_t epoch, in
 static inline char *checkpoint_delta_path(const char *run_dir, uint32_t epoch, int shard, int64_t step)
 {
     return mem_printf("%s/checkpoint/epoch-%04u/shard-%d/step-%012lld.delta", run_dir, epoch, shard, (long long)step);
+}
+static inline char *checkpoint_pending_path(const char *run_dir, uint32_t epoch, int shard, int64_t step)
+{
+    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d/step-%012lld.pending", run_dir, epoch, shard, (long long)step);
 }
 
 /* checkpoint_epoch_of, checkpoint_step_of - the number in a name of checkpoint/ or of an epoch's folder; false for any other

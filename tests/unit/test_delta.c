@@ -45,11 +45,11 @@ static void write_delta(const char *path, int rows, delta_totals_t *totals)
     pen_t pen = {.pool = pool_create()};
     float floats[1000];
     assert_int_equal(delta_writer_create(disk_posix(), path, &head, &pen.writer), ST_OK);
-    pen.block = delta_block_create(pen.pool, DELTA_REMOVED, 0);
+    pen.block = delta_block_create(pen.pool, DELTA_REMOVED, 0, 0);
     for (uint64_t key = 0; key < 3; key++)
         assert_true(delta_block_removed(pen.block, 1, key + 5000));
     put_block(&pen);
-    pen.block = delta_block_create(pen.pool, DELTA_ROWS, 0);
+    pen.block = delta_block_create(pen.pool, DELTA_ROWS, 0, 0);
     for (int i = 0; i < rows * TABLES; i++) {
         const uint32_t t = (uint32_t)i % TABLES;
         const uint64_t key = (uint64_t)i / TABLES;
@@ -58,13 +58,13 @@ static void write_delta(const char *path, int rows, delta_totals_t *totals)
         const table_row_t row = {key, t + 1, t + 2, floats};
         if (!delta_block_row(pen.block, t, widths[t].payload_floats, &row)) {
             put_block(&pen);
-            pen.block = delta_block_create(pen.pool, DELTA_ROWS, 0);
+            pen.block = delta_block_create(pen.pool, DELTA_ROWS, 0, 0);
             assert_true(delta_block_row(pen.block, t, widths[t].payload_floats, &row));
         }
     }
     put_block(&pen);
     for (int64_t step = 118; step < 120; step++) {
-        pen.block = delta_block_create(pen.pool, DELTA_PENDING, step);
+        pen.block = delta_block_create(pen.pool, DELTA_PENDING, step, (int)(119 - step));
         for (uint64_t key = 0; key < 10; key++) {
             for (int64_t f = 0; f < 4; f++)
                 floats[f] = value(key, (uint32_t)step, f);
@@ -99,12 +99,13 @@ static status_t see_row(void *context, uint32_t table, int64_t payload_floats, c
     return ++seen->rows == 10 ? seen->after_rows : ST_OK;
 }
 
-static status_t see_pending(void *context, int64_t step, uint32_t table, int64_t dim, uint64_t key, const float *g)
+static status_t see_pending(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key, const float *g)
 {
     seen_t *seen = context;
     assert_int_equal(table, 1);
     assert_int_equal(dim, 4);
     assert_int_equal(step, 118 + seen->pending / 10);
+    assert_int_equal(sender, 119 - step);
     assert_int_equal(key, seen->pending % 10);
     for (int64_t f = 0; f < dim; f++)
         assert_true(g[f] == value(key, (uint32_t)step, f));
