@@ -101,7 +101,7 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t e
     c->epoch = epoch;
     char text[512];
     snprintf(text, sizeof text,
-             "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d}\n"
+             "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d, step_digests: false}\n"
              "embedding: {dim: %d, init_std: %s, optimizer: %s, learning_rate: 1}\n",
              setting->level, setting->depth, setting->staleness, DIM, setting->ordered ? "0.1" : "0",
              setting->ordered ? "adagrad" : "sgd");
