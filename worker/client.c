@@ -389,23 +389,36 @@ static status_t pump(client_t *c, int64_t timeout_ms, int64_t step)
     return handle(c, &message);
 }
 
-static status_t wait_failed(client_t *c, const flight_t *flight)
+/* Is there nothing more to be had from a shard: rows, and word of the pushes that should have arrived? */
+static bool is_done(const client_t *c, const flight_t *flight, int shard)
 {
-    char names[512] = "";
-    size_t used = 0;
-    for (int s = 0; s < c->o.shards && used < sizeof names; s++)
-        if (!flight->answered[s])
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->o.shard_names[s]);
-    return FAIL(ST_TIMEOUT, "step %lld: waiting for %d of %d shards for %.0f s: %s", (long long)flight->step, flight->missing,
-                c->o.shards, (double)c->o.member->deadline_ns * 2e-9, names);
+    return flight->answered[shard] && c->acknowledged[shard] >= flight->pushes;
 }
 
 static bool is_complete(const client_t *c, const flight_t *flight)
 {
-    for (int s = 0; s < c->o.shards && !flight->missing; s++)
-        if (c->acknowledged[s] < flight->pushes)
+    if (flight->missing)
+        return false;
+    for (int s = 0; s < c->o.shards; s++)
+        if (!is_done(c, flight, s))
             return false;
-    return !flight->missing;
+    return true;
+}
+
+static status_t wait_failed(client_t *c, const flight_t *flight)
+{
+    char names[512] = "";
+    size_t used = 0;
+    int missing = 0;
+    for (int s = 0; s < c->o.shards; s++) {
+        if (is_done(c, flight, s))
+            continue;
+        missing++;
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->o.shard_names[s]);
+    }
+    return FAIL(ST_TIMEOUT, "step %lld: waiting for %d of %d shards for %.0f s: %s", (long long)flight->step, missing, c->o.shards,
+                (double)c->o.member->deadline_ns * 2e-9, names);
 }
 
 static void start_waiting(client_t *c, flight_t *flight)
@@ -429,7 +442,7 @@ static status_t send_again(client_t *c, flight_t *flight)
             c->sent_again++;
             TRY(send_push(c, push, s));
         }
-        if (flight->answered[s] && c->acknowledged[s] >= flight->pushes)
+        if (is_done(c, flight, s))
             continue;
         c->sent_again++;
         TRY(send_pull(c, flight, s));
