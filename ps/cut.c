@@ -71,7 +71,13 @@ status_t cut_create(const cut_options_t *options, cut_t **out)
         cut->widths[t] = (delta_width_t){(uint32_t)table_options(table)->dim, (uint32_t)table_payload_floats(table)};
         table_track(options->tables[t]);
     }
-    cut->fold = fold_create(options->disk, options->run_dir, options->epoch, options->shard, cut->widths, options->n_tables);
+    const fold_options_t fold = {.disk = options->disk,
+                                 .run_dir = options->run_dir,
+                                 .epoch = options->epoch,
+                                 .shard = options->shard,
+                                 .widths = cut->widths,
+                                 .tables = options->n_tables};
+    cut->fold = fold_create(&fold);
     status_t status = fold_remove_own(cut->fold);
     if (status == ST_OK)
         status = io_create(options->threaded, &cut->io);

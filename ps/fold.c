@@ -10,14 +10,10 @@
 #include "common/net/checkpoint_paths.h"
 #include "ps/store.h"
 
-#define BATCH_FLOATS ((size_t)4 << 20) /* of a transaction: its pages are held in memory */
+#define BATCH_BYTES ((size_t)16 << 20) /* of a transaction, whose pages are held in memory: enough for one wait for the disk */
 
 struct fold {
-    disk_t *disk;
-    const char *run_dir;
-    uint32_t epoch, tables;
-    int shard;
-    const delta_width_t *widths;
+    fold_options_t o;
 
     store_t *base; /* NULL before the first fold */
     store_mark_t mark;
@@ -38,16 +34,13 @@ struct fold {
     size_t n_floats, floats_capacity;
 };
 
-fold_t *fold_create(disk_t *disk, const char *run_dir, uint32_t epoch, int shard, const delta_width_t *widths, uint32_t tables)
+fold_t *fold_create(const fold_options_t *options)
 {
     fold_t *fold = MEM_NEW(fold_t);
-    fold->disk = disk;
-    fold->run_dir = run_dir;
-    fold->epoch = epoch;
-    fold->shard = shard;
-    fold->widths = widths;
-    fold->tables = tables;
-    fold->mark = (store_mark_t){epoch, shard, -1, -1};
+    fold->o = *options;
+    if (fold->o.batch_bytes == 0)
+        fold->o.batch_bytes = BATCH_BYTES;
+    fold->mark = (store_mark_t){options->epoch, options->shard, -1, -1};
     fold->pool = pool_create();
     return fold;
 }
@@ -82,12 +75,12 @@ void fold_begin(fold_t *fold, const int64_t *steps, int n)
 
 static status_t open_base(fold_t *fold)
 {
-    int64_t *floats = MEM_ARRAY(int64_t, fold->tables);
-    for (uint32_t t = 0; t < fold->tables; t++)
-        floats[t] = fold->widths[t].payload_floats;
-    char *path = checkpoint_base_path(fold->run_dir, fold->epoch, fold->shard);
-    char *folder = checkpoint_shard_path(fold->run_dir, fold->epoch, fold->shard);
-    status_t status = store_open_base(path, floats, fold->tables, &fold->mark, &fold->base);
+    int64_t *floats = MEM_ARRAY(int64_t, fold->o.tables);
+    for (uint32_t t = 0; t < fold->o.tables; t++)
+        floats[t] = fold->o.widths[t].payload_floats;
+    char *path = checkpoint_base_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
+    char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
+    status_t status = store_open_base(path, floats, fold->o.tables, &fold->mark, &fold->base);
     /* LMDB syncs what is in its file; that there is a file is the folders' affair. */
     if (status == ST_OK)
         status = disk_sync_dir(disk_posix(), path);
@@ -102,17 +95,17 @@ static status_t open_base(fold_t *fold)
 static status_t begin_delta(fold_t *fold)
 {
     const int64_t step = fold->steps[fold->at];
-    const delta_head_t expected = {.epoch = fold->epoch, .shard = fold->shard, .step = step};
+    const delta_head_t expected = {.epoch = fold->o.epoch, .shard = fold->o.shard, .step = step};
     if (!fold->base)
         TRY(open_base(fold));
-    char *path = checkpoint_delta_path(fold->run_dir, fold->epoch, fold->shard, step);
-    status_t status = delta_reader_create(fold->disk, path, &expected, &fold->reader);
+    char *path = checkpoint_delta_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step);
+    status_t status = delta_reader_create(fold->o.disk, path, &expected, &fold->reader);
     mem_free(path);
     TRY(status);
     const delta_head_t *head = delta_reader_head(fold->reader);
     if (head->depth > 0 && fold->at + 1 == fold->n) {
-        path = checkpoint_pending_path(fold->run_dir, fold->epoch, fold->shard, step);
-        status = delta_writer_create(fold->disk, path, head, &fold->pending);
+        path = checkpoint_pending_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step);
+        status = delta_writer_create(fold->o.disk, path, head, &fold->pending);
         mem_free(path);
         TRY(status);
     }
@@ -124,7 +117,7 @@ static status_t begin_delta(fold_t *fold)
 
 static status_t remove_file(fold_t *fold, char *path)
 {
-    status_t status = disk_remove(fold->disk, path);
+    status_t status = disk_remove(fold->o.disk, path);
     mem_free(path);
     return status;
 }
@@ -151,12 +144,12 @@ static status_t end_delta(fold_t *fold)
     TRY(store_change(fold->base, NULL, 0, &fold->mark));
     crash_point("fold.done");
     /* Durably, so that files are gone in their order: where the first of an epoch is, all are (ps/load.c). */
-    char *folder = checkpoint_shard_path(fold->run_dir, fold->epoch, fold->shard);
-    status_t status = remove_file(fold, checkpoint_delta_path(fold->run_dir, fold->epoch, fold->shard, step));
+    char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
+    status_t status = remove_file(fold, checkpoint_delta_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step));
     if (status == ST_OK && before >= 0)
-        status = remove_file(fold, checkpoint_pending_path(fold->run_dir, fold->epoch, fold->shard, before));
+        status = remove_file(fold, checkpoint_pending_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, before));
     if (status == ST_OK)
-        status = disk_sync_dir(fold->disk, folder);
+        status = disk_sync_dir(fold->o.disk, folder);
     mem_free(folder);
     TRY(status);
     fold->at++;
@@ -203,7 +196,7 @@ static void place_rows(fold_t *fold)
     for (size_t i = 0; i < fold->n_changes; i++)
         if (fold->changes[i].row.payload) {
             fold->changes[i].row.payload = at;
-            at += fold->widths[fold->changes[i].table].payload_floats;
+            at += fold->o.widths[fold->changes[i].table].payload_floats;
         }
 }
 
@@ -215,7 +208,7 @@ static status_t take_batch(fold_t *fold, bool *more)
     fold->n_changes = fold->n_floats = 0;
     do
         TRY(delta_reader_next(fold->reader, &rows, more));
-    while (*more && fold->n_floats > 0 && fold->n_floats < BATCH_FLOATS);
+    while (*more && fold->n_floats > 0 && fold->n_floats * sizeof(float) < fold->o.batch_bytes);
     if (fold->n_changes > 0) {
         place_rows(fold);
         TRY(store_change(fold->base, fold->changes, (int64_t)fold->n_changes, &fold->mark));
@@ -251,7 +244,7 @@ static void remove_entry(void *context, const char *name)
     sweep_t *sweep = context;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     if (sweep->status == ST_OK)
-        sweep->status = strcmp(name, "base") == 0 ? dir_remove_tree(path) : disk_remove(sweep->fold->disk, path);
+        sweep->status = strcmp(name, "base") == 0 ? dir_remove_tree(path) : disk_remove(sweep->fold->o.disk, path);
     mem_free(path);
 }
 
@@ -263,7 +256,7 @@ static status_t remove_shard(fold_t *fold, const char *folder)
     status_t status = dir_remove_tree(base);
     mem_free(base);
     TRY(status);
-    TRY(disk_list(fold->disk, folder, remove_entry, &sweep));
+    TRY(disk_list(fold->o.disk, folder, remove_entry, &sweep));
     return sweep.status;
 }
 
@@ -275,7 +268,7 @@ static void remove_shard_of_epoch(void *context, const char *name)
     char *path = mem_printf("%s/%s", sweep->folder, name);
     sweep->status = remove_shard(sweep->fold, path);
     if (sweep->status == ST_OK)
-        sweep->status = disk_remove(sweep->fold->disk, path);
+        sweep->status = disk_remove(sweep->fold->o.disk, path);
     mem_free(path);
 }
 
@@ -283,11 +276,11 @@ static void remove_epoch(void *context, const char *name)
 {
     sweep_t *sweep = context;
     uint32_t epoch;
-    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch >= sweep->fold->epoch)
+    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch >= sweep->fold->o.epoch)
         return;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     sweep_t inside = {sweep->fold, path, ST_OK};
-    sweep->status = disk_list(sweep->fold->disk, path, remove_shard_of_epoch, &inside);
+    sweep->status = disk_list(sweep->fold->o.disk, path, remove_shard_of_epoch, &inside);
     if (sweep->status == ST_OK)
         sweep->status = inside.status;
     mem_free(path);
@@ -295,9 +288,9 @@ static void remove_epoch(void *context, const char *name)
 
 status_t fold_remove_older(fold_t *fold)
 {
-    char *folder = checkpoint_path(fold->run_dir);
+    char *folder = checkpoint_path(fold->o.run_dir);
     sweep_t sweep = {fold, folder, ST_OK};
-    status_t status = disk_list(fold->disk, folder, remove_epoch, &sweep);
+    status_t status = disk_list(fold->o.disk, folder, remove_epoch, &sweep);
     mem_free(folder);
     TRY(status);
     return sweep.status;
@@ -305,10 +298,10 @@ status_t fold_remove_older(fold_t *fold)
 
 status_t fold_remove_own(fold_t *fold)
 {
-    char *folder = checkpoint_shard_path(fold->run_dir, fold->epoch, fold->shard);
+    char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
     status_t status = remove_shard(fold, folder);
     if (status == ST_OK)
-        status = disk_make_dir(fold->disk, folder);
+        status = disk_make_dir(fold->o.disk, folder);
     mem_free(folder);
     return status;
 }

@@ -16,14 +16,24 @@
 
 typedef struct fold fold_t;
 
-/* fold_create - for one shard's folder of one epoch; opens nothing yet. run_dir, widths: borrowed. **owned**: fold_destroy. */
-fold_t *fold_create(disk_t *disk, const char *run_dir, uint32_t epoch, int shard, const delta_width_t *widths, uint32_t tables);
+typedef struct fold_options {
+    disk_t *disk;        /* borrowed, as all that follows */
+    const char *run_dir; /* the folder is that of one shard in one epoch */
+    uint32_t epoch;
+    int shard;
+    const delta_width_t *widths; /* [tables] */
+    uint32_t tables;
+    size_t batch_bytes; /* of a transaction, give or take a block of a delta; 0: 16 MB */
+} fold_options_t;
+
+/* fold_create - opens nothing yet. **owned**: fold_destroy. */
+fold_t *fold_create(const fold_options_t *options);
 void fold_destroy(fold_t **fold);
 
 /* fold_begin - take in the deltas of these steps, ascending, from now on. None must be under way. */
 void fold_begin(fold_t *fold, const int64_t *steps, int n);
 
-/* fold_some - one piece: the next batch of about 16 MB. *more: false when all is done. ST_CORRUPT: a delta is damaged; ST_SYSTEM:
+/* fold_some - one piece: the next batch. *more: false when all is done. ST_CORRUPT: a delta is damaged; ST_SYSTEM:
  * the disk is full or failing. The base stays usable then, and the deltas are there. */
 WARN_UNUSED status_t fold_some(fold_t *fold, bool *more);
 
