@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "launcher/commands.h"
 #include "launcher/learned_print.h"
 #include "launcher/manifest.h"
+#include "launcher/runs.h"
 #include "ps/store.h"
 #include "worker/data/dataset.h"
 
@@ -98,8 +98,10 @@ static status_t read_run(const char *dir, manifest_t *manifest, run_scan_t *scan
 
 /* ---- digest ----------------------------------------------------------------------------------------------------------- */
 
-static status_t digest_run(const char *dir)
+static status_t digest_run(void *context, const char *dir)
 {
+    int *runs = context;
+    ++*runs;
     manifest_t manifest;
     run_scan_t scan = {0};
     status_t status = read_run(dir, &manifest, &scan);
@@ -122,49 +124,21 @@ static status_t digest_run(const char *dir)
     return status;
 }
 
-static int is_child(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-/* Call `visit` on every run at or below a folder, in order of names; *runs counts them. */
-static status_t each_run(const char *dir, int depth, status_t (*visit)(const char *dir), int *runs)
-{
-    char *manifest = mem_printf("%s/manifest.json", dir);
-    bool is_run = file_exists(manifest);
-    mem_free(manifest);
-    if (is_run) {
-        (*runs)++;
-        return visit(dir);
-    }
-    struct dirent **entries;
-    int n = depth > 0 ? scandir(dir, &entries, is_child, alphasort) : 0;
-    status_t status = ST_OK;
-    for (int i = 0; i < n; i++) {
-        char *child = mem_printf("%s/%s", dir, entries[i]->d_name);
-        if (status == ST_OK)
-            status = each_run(child, depth - 1, visit, runs);
-        mem_free(child);
-        free(entries[i]);
-    }
-    if (n > 0)
-        free(entries);
-    return status;
-}
-
 status_t command_digest(const options_t *options)
 {
     if (!file_exists(options->argument))
         return FAIL(ST_INPUT, "%s does not exist", options->argument);
     int runs = 0;
-    TRY(each_run(options->argument, 2, digest_run, &runs));
+    TRY(runs_visit(options->argument, "manifest.json", digest_run, &runs));
     return runs ? ST_OK : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", options->argument);
 }
 
 /* ---- inspect ---------------------------------------------------------------------------------------------------------- */
 
-static status_t inspect_run(const char *dir)
+static status_t inspect_run(void *context, const char *dir)
 {
+    int *runs = context;
+    ++*runs;
     manifest_t m;
     run_scan_t scan = {0};
     TRY(read_run(dir, &m, &scan));
@@ -206,7 +180,7 @@ status_t command_inspect(const options_t *options)
     if (!file_exists(path))
         return FAIL(ST_INPUT, "%s does not exist", path);
     int runs = 0;
-    TRY(each_run(path, 2, inspect_run, &runs));
+    TRY(runs_visit(path, "manifest.json", inspect_run, &runs));
     return runs ? ST_OK : FAIL(ST_INPUT, "%s is neither a dataset nor a folder with a finished run", path);
 }
 

@@ -27,6 +27,9 @@ static const command_t commands[] = {
      " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.", command_import},
     {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set ",
      "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},
+    {"checkpoint", "ACTION DIR", "list the checkpoints of a run, show one in full, or verify that they are whole", " json ",
+     "ACTION is list, show or verify; DIR is a run, an experiment, or one checkpoint's folder. verify computes every checksum again and\n"
+     "names what is damaged.", command_checkpoint},
     {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)", " rows ", "", command_inspect},
     {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "", command_digest},
     {"diff", "RUN_A RUN_B", "say at which step, table and slot two runs part", " deep ",

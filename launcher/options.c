@@ -25,6 +25,7 @@ static const option_line_t option_lines[] = {
     {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
     {"deep", NULL, OPTION_FLAG, offsetof(options_t, deep), "look up the first row that differs, too"},
     {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
+    {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},
     {"resume", NULL, OPTION_FLAG, offsetof(options_t, resume), "go on from the newest checkpoint in --out"},
     {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},
 };

@@ -21,6 +21,7 @@ typedef struct options {
     const char *tolerance;         /* --tolerance */
     const char *split;             /* --split */
     const char *restarts;          /* --restarts */
+    bool json;                     /* --json */
     bool resume;                   /* --resume */
     bool no_compress;              /* --no-compress */
     bool deep;                     /* --deep */

@@ -152,6 +152,40 @@ damaged() {
     refused "$T/copy" "shard-0/step-000000000400.delta: "
 }
 
+# The three commands, on a run whose shards have folded into their bases.
+commands() {
+    fresh
+    run "$T/log" "$SMELTER" checkpoint list "$T/copy"
+    expect "list: exit code $CODE" [ "$CODE" = 0 ]
+    expect "list: $(grep -cE '^ +[234]00 +1 ' "$T/log") lines" [ "$(grep -cE '^ +[234]00 +1 ' "$T/log")" = 3 ]
+    run "$T/log" "$SMELTER" checkpoint show "$STEP" --json
+    expect "show: step" [ "$(jq_of '.[0].step' "$T/log")" = 400 ]
+    run "$T/log" "$SMELTER" checkpoint verify "$T/copy"
+    expect "verify: exit code $CODE" [ "$CODE" = 0 ]
+    expect "verify: $(grep -c '^whole' "$T/log") are whole" [ "$(grep -c '^whole' "$T/log")" = 3 ]
+    local file
+    while read -r file; do
+        fresh
+        file=$T/copy/checkpoint/epoch-0001/$file
+        printf 'xyz' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
+        run "$T/log" "$SMELTER" checkpoint verify "$STEP"
+        expect "verify of a damaged $file: exit code $CODE" [ "$CODE" = 1 ]
+        expect_line "$T/log" "error: $file: "
+        expect_line "$T/log" "damaged $STEP"
+    done <<'END'
+step-000000000400/dense-0.f32
+step-000000000400/progress.bin
+shard-1/step-000000000400.delta
+shard-0/step-000000000300.delta
+END
+    run "$T/log" "$SMELTER" checkpoint verify "$T/data"
+    expect "nothing to verify: exit code $CODE" [ "$CODE" = 2 ]
+    expect_line "$T/log" "$T/data holds no checkpoint"
+}
+
+# jq_of .[0].KEY FILE - the first value of a key in indented JSON.
+jq_of() { sed -nE 's/^ *"'"${1##*.}"'": ([^,]*),?$/\1/p' "$2" | head -1; }
+
 # A comparison resumes by itself.
 comparison() {
     sed 's/^name: small/name: pair/' "$T/c.yaml" >"$T/pair.yaml"
@@ -172,5 +206,6 @@ case_of "changes of the configuration are listed or refused" changed_configurati
 case_of "at determinism sync the same workers, on any servers" sync_needs_its_workers
 case_of "without a checkpoint there is nothing to resume" nothing_there
 case_of "what is damaged is named" damaged
+case_of "checkpoints are listed, shown and verified, and what is damaged is named" commands
 case_of "a comparison resumes by itself" comparison
 finish_tests

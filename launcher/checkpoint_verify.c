@@ -1,0 +1,133 @@
+#include "launcher/checkpoint_verify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/net/checkpoint_paths.h"
+#include "ps/delta.h"
+#include "ps/store.h"
+
+static void keep_first(status_t *first, status_t status)
+{
+    if (*first == ST_OK)
+        *first = status;
+}
+
+static status_t verify_file(disk_t *disk, const checkpoint_resume_t *c, const char *name, const checkpoint_file_t *file,
+                            checkpoint_verified_t *sum)
+{
+    char *data;
+    TRY(checkpoint_file_read(disk, c->folder, name, file, &data));
+    mem_free(data);
+    sum->files++;
+    sum->bytes += file->bytes;
+    return ST_OK;
+}
+
+static status_t count_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    (void)table;
+    (void)payload_floats;
+    (void)row;
+    checkpoint_verified_t *sum = context;
+    sum->rows++;
+    return ST_OK;
+}
+
+/* The base of a shard, if it has one; *held becomes the step that it holds for sure. */
+static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, int64_t *held, checkpoint_verified_t *sum)
+{
+    store_t *store = NULL;
+    store_mark_t mark;
+    status_t status;
+    if (!file_exists(path))
+        return ST_OK;
+    TRY_DONE(store_open(path, false, &store));
+    TRY_DONE(store_mark(store, &mark));
+    if (mark.epoch != (uint32_t)c->from.epoch || mark.shard != shard || mark.step > c->from.step) {
+        status = FAIL(ST_CORRUPT, "%s: holds step %" PRId64 " of shard %d of epoch %u, which is not part of the checkpoint before step %" PRId64,
+                      path, mark.step, mark.shard, mark.epoch, c->from.step);
+        goto done;
+    }
+    TRY_DONE(store_scan(store, count_row, sum));
+    sum->files++;
+    sum->bytes += store_bytes(store);
+    *held = mark.step;
+done:
+    store_close(&store);
+    return status;
+}
+
+static status_t check_totals(const char *path, const delta_totals_t *found, const checkpoint_shard_t *written)
+{
+    if (found->rows == written->rows && found->pending == written->pending && found->bytes == written->bytes &&
+        found->checksum_low == written->checksum_low && found->checksum_high == written->checksum_high)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: has %" PRId64 " rows in %" PRId64 " bytes, checksum %016" PRIx64 "%016" PRIx64 "; the manifest says %" PRId64
+                            " in %" PRId64 ", %016" PRIx64 "%016" PRIx64,
+                path, found->rows, found->bytes, found->checksum_high, found->checksum_low, written->rows, written->bytes,
+                written->checksum_high, written->checksum_low);
+}
+
+static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int shard, int64_t step, int64_t before, const char *path,
+                             checkpoint_verified_t *sum)
+{
+    const delta_head_t expected = {.epoch = (uint32_t)c->from.epoch, .shard = shard, .step = step};
+    delta_reader_t *reader = NULL;
+    TRY(delta_reader_create(disk, path, &expected, &reader));
+    const delta_totals_t *totals = delta_reader_totals(reader);
+    status_t status = ST_OK;
+    if (delta_reader_head(reader)->previous != before)
+        status = FAIL(ST_CORRUPT, "%s: leads from step %" PRId64 ", and what is before it leads to step %" PRId64, path,
+                      delta_reader_head(reader)->previous, before);
+    else if (step == c->from.step)
+        status = check_totals(path, totals, &c->from.shards[shard]);
+    if (status == ST_OK) {
+        sum->files++;
+        sum->bytes += totals->bytes;
+        sum->rows += totals->rows;
+    }
+    delta_reader_destroy(&reader);
+    return status;
+}
+
+/* The base and what it does not hold yet: as a shard restores it (ps/load.c), where the epoch's first delta is the base adds nothing. */
+static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
+{
+    const uint32_t epoch = (uint32_t)c->from.epoch;
+    int64_t held = -1, before = -1;
+    char *base = checkpoint_base_path(c->run_dir, epoch, shard);
+    char *first = checkpoint_delta_path(c->run_dir, epoch, shard, c->from.deltas[0]);
+    status_t status = verify_base(c, shard, base, &held, sum);
+    if (!disk_exists(disk, first))
+        before = held;
+    mem_free(base);
+    mem_free(first);
+    for (int64_t i = 0; i < c->from.n_deltas; i++) {
+        const int64_t step = c->from.deltas[i];
+        if (step <= before)
+            continue;
+        char *path = checkpoint_delta_path(c->run_dir, epoch, shard, step);
+        keep_first(&status, verify_delta(disk, c, shard, step, before, path, sum));
+        mem_free(path);
+        before = step;
+    }
+    return status;
+}
+
+status_t checkpoint_verify(disk_t *disk, const checkpoint_resume_t *c, checkpoint_verified_t *out)
+{
+    status_t status = ST_OK;
+    *out = (checkpoint_verified_t){0};
+    for (int64_t k = 0; k < c->from.components; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "dense-%d.f32", (int)k);
+        keep_first(&status, verify_file(disk, c, name, &c->from.dense[k], out));
+    }
+    keep_first(&status, verify_file(disk, c, "progress.bin", &c->from.progress, out));
+    for (int64_t s = 0; s < checkpoint_manifest_shards(&c->from); s++)
+        keep_first(&status, verify_shard(disk, c, (int)s, out));
+    return status;
+}
