@@ -180,7 +180,11 @@ void delta_writer_destroy(delta_writer_t **writer)
     delta_writer_t *w = *writer;
     if (!w)
         return;
-    disk_close(&w->file);
+    if (w->file) { /* unfinished; should it stay, the next epoch's sweep finds it */
+        disk_close(&w->file);
+        status_t status = disk_remove(w->disk, w->temporary);
+        (void)status;
+    }
     hash_stream_destroy(&w->hash);
     mem_free(w->path);
     mem_free(w->temporary);

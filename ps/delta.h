@@ -58,7 +58,8 @@ bool delta_block_removed(delta_block_t *block, uint32_t table, uint64_t key);
 typedef struct delta_writer delta_writer_t;
 
 /* delta_writer_create - begin the file `path`, for now under the name path.tmp, in a folder that is there. head is copied, with
- * its widths. Errors as disk.h. **owned**: delta_writer_destroy, which leaves an unfinished file as it is. */
+ * its widths. Errors as disk.h. **owned**: delta_writer_destroy, which removes an unfinished file: its room may be what a full
+ * disk lacks. */
 WARN_UNUSED status_t delta_writer_create(disk_t *disk, const char *path, const delta_head_t *head, delta_writer_t **out);
 void delta_writer_destroy(delta_writer_t **writer);
 

@@ -256,6 +256,7 @@ static void test_a_full_disk_is_an_error(void **state)
     catch_stop();
     assert_null(writer);
     assert_caught("a.delta.tmp: cannot write: No space left on device");
+    assert_false(file_exists(test_path("a.delta.tmp")));
     assert_false(file_exists(test_path("a.delta")));
 }
 
