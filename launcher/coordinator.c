@@ -114,6 +114,10 @@ static wire_header_t header_of(const coordinator_t *c, wire_type_t type, int64_t
 static void add_counters(message_counters_t *sum, const message_counters_t *one)
 {
     sum->seconds = one->seconds > sum->seconds ? one->seconds : sum->seconds;
+    if (one->step_seconds_median > sum->step_seconds_median)
+        sum->step_seconds_median = one->step_seconds_median;
+    if (one->step_seconds_longest > sum->step_seconds_longest)
+        sum->step_seconds_longest = one->step_seconds_longest;
     sum->cpu_seconds += one->cpu_seconds;
     sum->peak_rss_bytes += one->peak_rss_bytes;
     sum->examples += one->examples;
@@ -890,6 +894,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));
     TRY_DONE(begin_run(c, run->variant, run->replica, config, from));
     TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
+    manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     TRY_DONE(send_train(c, live.first_step));
     TRY_DONE(wait_trained(c));
     TRY_DONE(finish_run(c));
@@ -897,6 +902,8 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
     if (is_teacher(c, run->variant, run->replica))
         TRY_DONE(teach(c, &manifest.result.cost));
+    manifest.step_seconds_median = c->trained.step_seconds_median;
+    manifest.step_seconds_longest = c->trained.step_seconds_longest;
     manifest.epoch = c->epoch;
     manifest.resumed = resumed ? checkpoint.from.resumed + 1 : 0;
     manifest.checkpoints = c->earlier.checkpoints + checkpointer_committed(c->checkpointer);

@@ -11,8 +11,8 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 
-#define FORMAT_VERSION 4
-#define FORMAT_OLDEST 3 /* without what format 4 says about checkpoints */
+#define FORMAT_VERSION 5
+#define FORMAT_OLDEST 3 /* without what format 4 says about checkpoints, and format 5 about times */
 #define SYNC                                                                                                                   \
     "tables, dense parameters and predictions are synced before this file is, and this one is renamed after; LMDB writes "     \
     "without syncing (MDB_NOSYNC) and is synced at the end of a store, and after every transaction of a checkpoint's base"
@@ -25,6 +25,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is wr
 #define HASHES(X) X(config_hash) X(dataset_hash) X(teacher_hash)
 #define COUNTS(X) X(workers) X(servers) X(shards_per_server) X(steps) X(predictions)
 #define CHECKPOINTS(X) X(epoch) X(resumed) X(checkpoints) /* since format 4 */
+#define TIMES(X) X(begin_seconds) X(step_seconds_median) X(step_seconds_longest) /* since format 5 */
 
 static void hash_text(uint64_t hash, char text[17])
 {
@@ -47,6 +48,9 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
 #define PUT(name) jsondoc_put_integer(doc, #name, manifest->name);
     COUNTS(PUT)
     CHECKPOINTS(PUT)
+#undef PUT
+#define PUT(name) jsondoc_put_number(doc, #name, manifest->name);
+    TIMES(PUT)
 #undef PUT
     jsondoc_put_text(doc, "sync", SYNC);
     jsondoc_put_integer(doc, "replica", run->replica);
@@ -85,8 +89,13 @@ static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
 #undef GET
 #define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &out->name));
     COUNTS(GET)
-    if (format > FORMAT_OLDEST) {
+    if (format >= 4) {
         CHECKPOINTS(GET)
+    }
+#undef GET
+#define GET(name) TRY(jsondoc_get_number(doc, where, #name, &out->name));
+    if (format >= 5) {
+        TIMES(GET)
     }
 #undef GET
     replica_result_t *run = &out->result;

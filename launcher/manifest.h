@@ -28,6 +28,8 @@ typedef struct manifest {
     int64_t epoch;       /* of its last start */
     int64_t resumed;     /* so often it went on from a checkpoint */
     int64_t checkpoints; /* committed on the way */
+    double begin_seconds; /* from the start to the first step; of the last start, as the next two */
+    double step_seconds_median, step_seconds_longest;
     int64_t predictions; /* length of result.predictions */
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */

@@ -11,6 +11,7 @@
 #include "worker/lanes.h"
 #include "worker/loader.h"
 #include "worker/step.h"
+#include "worker/step_times.h"
 #include "worker/teacher.h"
 
 /* Predictions of training examples since the last PROGRESS. */
@@ -41,6 +42,7 @@ typedef struct run {
     lanes_t lanes;
     int lane_rows;
     int64_t now_step;
+    step_times_t times;
     double cpu_start;
 
     cut_plan_t cuts;

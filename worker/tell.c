@@ -102,6 +102,8 @@ status_t tell_counters(const run_t *r, wire_type_t type, int64_t step, int64_t e
         .seconds = (double)(clock_now_ns() - start_ns) * 1e-9,
         .cpu_seconds = clock_cpu_seconds() - r->cpu_start,
         .peak_rss_bytes = clock_peak_rss_bytes(),
+        .step_seconds_median = step_times_median(&r->times),
+        .step_seconds_longest = (double)r->times.longest_ns * 1e-9,
         .examples = examples,
         .rows_pulled = client_rows_pulled(r->client),
         .rows_pushed = client_rows_pushed(r->client),

@@ -60,6 +60,7 @@ status_t train_begin(run_t *r, int64_t first)
     r->cuts = cut_plan_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r));
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
+    r->times = (step_times_t){0};
     const bool digests = run_leads(r) && c->train.step_digests && c->determinism >= DETERMINISM_SYNC;
     step_batch_begin(&r->digests, digests ? r->group.end_component - r->group.first_component : 0);
     r->warned_of_clipping = false;
@@ -147,7 +148,7 @@ static status_t drain(run_t *r, int64_t end)
 status_t train_all(run_t *r)
 {
     const int64_t start_ns = clock_now_ns();
-    int64_t examples = 0;
+    int64_t examples = 0, last_ns = start_ns;
     batch_t *next;
     TRY(pull(r, r->cuts.first, &next));
     while (next) {
@@ -166,6 +167,9 @@ status_t train_all(run_t *r)
             TRY(client_poll_for(r->client, t, r->member->heartbeat_ns / 1000000));
         if (!ahead)
             TRY(pull(r, t + 1, &next));
+        const int64_t now_ns = clock_now_ns();
+        step_times_add(&r->times, now_ns - last_ns);
+        last_ns = now_ns;
     }
     const int64_t end = r->cuts.end;
     const bool early = end < lanes_steps(&r->lanes);

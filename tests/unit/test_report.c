@@ -368,6 +368,9 @@ static manifest_t make_manifest(void)
         .servers = 1,
         .shards_per_server = 3,
         .steps = 99,
+        .begin_seconds = 1.5,
+        .step_seconds_median = 0.001,
+        .step_seconds_longest = 0.1,
         .predictions = EXAMPLES,
         .result = make_replica(1, 1.0 / 3, 0.25f, 0.5f),
     };
@@ -391,6 +394,7 @@ static void test_manifest_reads_back(void **state)
     assert_int_equal(back.workers, 2);
     assert_int_equal(back.shards_per_server, 3);
     assert_int_equal(back.steps, 99);
+    assert_true(back.begin_seconds == 1.5 && back.step_seconds_median == 0.001 && back.step_seconds_longest == 0.1);
     assert_int_equal(back.result.replica, 1);
     assert_int_equal(back.result.order_seed, 11);
     assert_string_equal(back.result.digest, m.result.digest);
@@ -480,7 +484,7 @@ static void test_damaged_manifest_is_named(void **state)
         {"00112233", "", "manifest.json: \"digest\" is \"445566778899aabbccddeeff\"; it must be 32 hex digits"},
         {"\"logloss\"", "\"lagloss\"", "manifest.json: \"logloss\" is missing"},
         {"\"cpu_seconds\"", "\"cpu\"", "manifest.json: \"cpu_seconds\" is missing"},
-        {"\"format\": 4", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 4"},
+        {"\"format\": 5", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 5"},
         {"\"predictions\": 2", "\"predictions\": 3", "predictions.f32: holds 8 bytes, and 3 predictions need 12"},
         {"{", "[", "not JSON"},
     };
