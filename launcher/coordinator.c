@@ -75,7 +75,7 @@ status_t coordinator_create(const coordinator_options_t *options, coordinator_t 
     attendance_init(&c->attendance, options->net, options->roster, options->progress, options->starter_reports,
                     options->experiment->base->cluster.deadline_s);
     c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
-    c->disk = disk_posix();
+    c->disk = options->disk ? options->disk : disk_posix();
     *out = c;
     return ST_OK;
 }

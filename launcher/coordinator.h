@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "common/base/disk.h"
 #include "common/net/net.h"
 #include "launcher/manifest.h"
 #include "launcher/progress.h"
@@ -21,6 +22,7 @@ typedef struct coordinator_options {
     const experiment_t *experiment; /* borrowed */
     progress_t *progress;           /* borrowed */
     bool starter_reports;           /* who started the ranks says itself which of them died, and how */
+    disk_t *disk;                   /* borrowed; for checkpoints. NULL: the system's */
 } coordinator_options_t;
 
 WARN_UNUSED status_t coordinator_create(const coordinator_options_t *options, coordinator_t **out);

@@ -112,7 +112,7 @@ static status_t run_coordinator(const options_t *options, const experiment_t *ex
 {
     progress_t *progress;
     TRY(progress_create(STDERR_FILENO, &progress));
-    const coordinator_options_t o = {control, roster, experiment, progress, getenv(STARTED) != NULL};
+    const coordinator_options_t o = {control, roster, experiment, progress, getenv(STARTED) != NULL, NULL};
     coordinator_t *coordinator;
     status_t status = coordinator_create(&o, &coordinator);
     if (status == ST_OK) {

@@ -63,11 +63,12 @@ static void run_coordinator(void *context)
     const int silent = open("/dev/null", O_WRONLY | O_CLOEXEC);
     status_t status = progress_create(silent, &progress);
     const coordinator_options_t options = {
-        .net = r->net, .roster = &job->roster, .experiment = job->o->experiment, .progress = progress};
+        .net = r->net, .roster = &job->roster, .experiment = job->o->experiment, .progress = progress, .disk = r->disk};
+    const coordinator_run_t run = {.variant = -1, .dir = job->o->run_dir, .resume = job->o->resume, .line = &line};
     if (status == ST_OK)
         status = coordinator_create(&options, &coordinator);
     if (status == ST_OK)
-        status = coordinator_train(coordinator, -1, 0, job->o->run_dir, &line, &job->result->manifest);
+        status = coordinator_train(coordinator, &run, &job->result->manifest);
     if (coordinator && !net_sim_is_dead(r->net))
         coordinator_stop(coordinator, status);
     job->result->status = status;
@@ -86,7 +87,9 @@ static void run_shard(void *context)
                                      .first_worker = 1 + o->shards,
                                      .workers = o->workers,
                                      .experiment = o->experiment,
-                                     .net = r->shard_net};
+                                     .net = r->shard_net,
+                                     .disk = r->disk,
+                                     .single_threaded = true};
     r->shard_status = shard_create(&options, &shard);
     if (r->shard_status == ST_OK)
         r->shard_status = shard_run(shard, &r->stop);

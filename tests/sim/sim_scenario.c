@@ -10,6 +10,7 @@
 #include "common/base/rng.h"
 #include "common/kernels/gemm.h"
 #include "common/net/wire.h"
+#include "launcher/checkpoint_catalog.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_job.h"
@@ -36,7 +37,7 @@ static const shape_t shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static const int periods[] = {0};
+static const int periods[] = {0, 2, 3, 5, 8};
 enum { PERIODS = sizeof periods / sizeof *periods };
 
 typedef struct golden {
@@ -146,6 +147,9 @@ typedef struct scenario {
     sim_verdict_t *verdict;
     char lines[4096]; /* what the job said was wrong */
     size_t used;
+    uint32_t epoch;            /* of the start that is under way */
+    checkpoint_id_t announced; /* the newest one that was; epoch 0: none */
+    int64_t resumed_at;        /* the step that this start goes on from; 0: from scratch */
 } scenario_t;
 
 static double uniform(scenario_t *s)
@@ -196,6 +200,15 @@ static void keep_line(void *context, log_level_t level, const char *text)
         s->used += (size_t)snprintf(s->lines + s->used, sizeof s->lines - s->used, "%s\n", text);
     if (s->used > sizeof s->lines - 1)
         s->used = sizeof s->lines - 1;
+    const char *said;
+    if ((said = strstr(text, "checkpoint before step ")) && strstr(said, " rows, ")) {
+        s->announced = (checkpoint_id_t){s->epoch, atoll(said + strlen("checkpoint before step "))};
+        s->verdict->checkpoints++;
+    }
+    if ((said = strstr(text, " goes on before step "))) {
+        s->resumed_at = atoll(said + strlen(" goes on before step "));
+        s->verdict->resumes++;
+    }
     if (getenv("SIM_VERBOSE"))
         fprintf(stderr, "    %d %s\n", level, text);
 }
@@ -267,9 +280,27 @@ static bool check_names(scenario_t *s, const sim_job_options_t *o, int start)
     return true;
 }
 
+/* What a loss of power leaves. */
+static bool check_checkpoints(scenario_t *s, int start)
+{
+    checkpoint_catalog_t found;
+    disk_t *node = disk_sim_attach(s->disk, NULL, NULL);
+    if (checkpoint_catalog_read(node, s->run_dir, &found) != ST_OK)
+        abort();
+    const checkpoint_id_t a = s->announced;
+    bool kept = a.epoch == 0;
+    for (int64_t i = 0; i < found.n; i++)
+        kept |= found.at[i].epoch == a.epoch && found.at[i].step == a.step;
+    s->epoch = found.epochs ? found.epochs : 1;
+    checkpoint_catalog_fini(&found);
+    disk_sim_detach(&node);
+    return kept || violated(s, "start %d: the checkpoint before step %lld of epoch %u was announced and is lost", start, (long long)a.step, a.epoch);
+}
+
 /* One start of the job. True: go on with another one. */
 static bool start_job(scenario_t *s, int start)
 {
+    const checkpoint_id_t before = s->announced;
     sim_event_t events[EVENTS_MOST];
     sim_job_result_t result;
     sim_job_options_t o = {.experiment = experiment_of(s->shape, s->period),
@@ -282,6 +313,7 @@ static bool start_job(scenario_t *s, int start)
                            .events = events,
                            .merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL};
     draw_faults(s, start, &o, events);
+    s->resumed_at = 0;
     s->used = 0;
     s->lines[0] = 0;
     sim_job_run(&o, &result);
@@ -290,6 +322,9 @@ static bool start_job(scenario_t *s, int start)
     s->verdict->dropped += result.counts.dropped;
     s->verdict->duplicated += result.counts.duplicated;
     s->verdict->late += result.counts.late;
+    if (s->resumed_at < before.step && result.status == ST_OK)
+        return violated(s, "start %d: goes on before step %lld, when the checkpoint before step %lld was announced", start,
+                        (long long)s->resumed_at, (long long)before.step);
     if (result.status == ST_OK) {
         if (result.stuck)
             violated(s, "start %d: the result is there, but somebody waits on", start);
@@ -305,6 +340,8 @@ static bool start_job(scenario_t *s, int start)
     if (!check_names(s, &o, start))
         return false;
     disk_sim_crash(s->disk);
+    if (!check_checkpoints(s, start))
+        return false;
     if (shapes[s->shape].invariant)
         draw_cluster(s);
     return true;
@@ -316,6 +353,7 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     scenario_t s = {.seed = seed, .mistake = mistake, .verdict = &verdict};
     s.shape = pick(&s, SHAPES);
     s.period = pick(&s, PERIODS);
+    s.epoch = 1;
     draw_cluster(&s);
     s.golden = golden_of(s.shape, s.shards, s.workers);
     s.disk = disk_sim_create(rng_u64(seed, 102, 0), ROOM);
