@@ -169,6 +169,13 @@ static void draw_cluster(scenario_t *s)
     s->workers = (shapes[s->shape].invariant ? at_invariant : at_sync)[pick(s, 3)];
 }
 
+/* A probability: often 0, seldom up to a fifth. */
+static double rare(scenario_t *s)
+{
+    const double u = uniform(s);
+    return u < 0.4 ? 0 : 0.25 * (u - 0.4) * (u - 0.4) * 2;
+}
+
 /* Faults that a start of the job has to stand; none from some start on. */
 static void draw_faults(scenario_t *s, int start, sim_job_options_t *o, sim_event_t *events)
 {
@@ -189,6 +196,12 @@ static void draw_faults(scenario_t *s, int start, sim_job_options_t *o, sim_even
             events[j] = later;
         }
     }
+    if (uniform(s) < 0.5)
+        o->faults = (net_sim_faults_t){.types = 1ull << WIRE_PULL | 1ull << WIRE_PEEK | 1ull << WIRE_ROWS | 1ull << WIRE_PUSH,
+                                       .drop = rare(s),
+                                       .duplicate = rare(s),
+                                       .late = rare(s),
+                                       .late_ns = (int64_t)(uniform(s) * 100 * MS)};
     const double slow = uniform(s);
     disk_sim_set_speed(s->disk, slow < 0.5 ? 20000 : 2 * MS, slow < 0.3 ? 100000 : slow < 0.8 ? 5 * MS : 60 * MS);
 }
@@ -316,6 +329,9 @@ static bool start_job(scenario_t *s, int start)
     s->resumed_at = 0;
     s->used = 0;
     s->lines[0] = 0;
+    disk_sim_set_mistake(s->disk, s->mistake == SIM_RENAMES_BEFORE_SYNC ? DISK_SIM_SYNCS_AFTER_RENAME
+                                  : s->mistake == SIM_ACKNOWLEDGES_EARLY ? DISK_SIM_SAYS_DONE_BEFORE
+                                                                         : DISK_SIM_CORRECT);
     sim_job_run(&o, &result);
     s->verdict->starts++;
     s->verdict->kills += result.killed;
@@ -335,7 +351,7 @@ static bool start_job(scenario_t *s, int start)
     }
     if (result.stuck)
         return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result.stuck_rank, happened(&o));
-    if (o.n_events == 0 && o.faults.types == 0)
+    if (o.n_events == 0)
         return violated(s, "start %d: nothing disturbed it, and it ended with \"%s\": %.300s", start, status_name(result.status), s->lines);
     if (!check_names(s, &o, start))
         return false;
