@@ -94,7 +94,7 @@ static const experiment_t *experiment_of(int shape, int period)
              "train: {batch: 16, lanes: 4, epochs: 2, report_steps: 4}\n"
              "model: {hidden: [6, 4], activation: smelu, beta: 0.5}\n"
              "embedding: {dim: 2}\n"
-             "cluster: {deadline_s: %g}\n"
+             "cluster: {deadline_s: %g, retry_ms: 100}\n"
              "checkpoint: {every_steps: %d, keep: 2}\n",
              sample->o.path, SIM_DEADLINE_S, periods[period]);
     snprintf(words, sizeof words, "%s", shapes[shape].overrides);
@@ -261,6 +261,9 @@ static const char *happened(const sim_job_options_t *o)
     static char text[256];
     size_t used = 0;
     text[0] = 0;
+    if (o->faults.types)
+        used += (size_t)snprintf(text, sizeof text, "%.3f dropped, %.3f twice, %.3f up to %.0f ms late%s", o->faults.drop, o->faults.duplicate,
+                                 o->faults.late, (double)o->faults.late_ns * 1e-6, o->n_events ? ", " : "");
     for (int i = 0; i < o->n_events && used < sizeof text; i++) {
         const sim_event_t *e = &o->events[i];
         used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank, kinds[e->kind],
@@ -352,7 +355,8 @@ static bool start_job(scenario_t *s, int start)
     if (result.stuck)
         return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result.stuck_rank, happened(&o));
     if (o.n_events == 0)
-        return violated(s, "start %d: nothing disturbed it, and it ended with \"%s\": %.300s", start, status_name(result.status), s->lines);
+        return violated(s, "start %d: nobody was disturbed (%s), and it ended with \"%s\": %.300s", start, happened(&o),
+                        status_name(result.status), s->lines);
     if (!check_names(s, &o, start))
         return false;
     disk_sim_crash(s->disk);
