@@ -45,6 +45,11 @@ int64_t key_index_bytes(const key_index_t *index)
     return (int64_t)slots_bytes(index);
 }
 
+static uint64_t next_bucket(const key_index_t *index, uint64_t b)
+{
+    return b + 1 == index->buckets ? 0 : b + 1;
+}
+
 static void place(key_index_t *index, uint64_t hash, int64_t id)
 {
     uint64_t b = key_index_bucket(index, hash);
@@ -55,7 +60,7 @@ static void place(key_index_t *index, uint64_t hash, int64_t id)
             bucket[__builtin_ctz(empty)] = key_index_tag(index, hash) | (uint32_t)id;
             return;
         }
-        b = b + 1 == index->buckets ? 0 : b + 1;
+        b = next_bucket(index, b);
     }
 }
 
@@ -97,6 +102,65 @@ int64_t key_index_find(const key_index_t *index, const row_arena_t *arena, uint6
         }
         if (key_index_match(bucket, UINT32_MAX, KEY_INDEX_EMPTY))
             return KEY_INDEX_NONE;
-        b = b + 1 == index->buckets ? 0 : b + 1;
+        b = next_bucket(index, b);
     }
+}
+
+/* The slot that holds row number `id` of a key that is there; *bucket gets the slot's bucket. */
+static uint32_t *slot_of(key_index_t *index, uint64_t key, int64_t id, uint64_t *bucket)
+{
+    const uint64_t hash = key_index_hash(key);
+    const uint32_t wanted = key_index_tag(index, hash) | (uint32_t)id;
+    for (uint64_t b = key_index_bucket(index, hash);; b = next_bucket(index, b)) {
+        uint32_t *slots = index->slots + b * KEY_INDEX_WAYS;
+        const uint32_t match = key_index_match(slots, UINT32_MAX, wanted);
+        if (match) {
+            *bucket = b;
+            return &slots[__builtin_ctz(match)];
+        }
+        ASSERT(!key_index_match(slots, UINT32_MAX, KEY_INDEX_EMPTY)); /* the key is not there */
+    }
+}
+
+/* A slot of bucket b whose key belongs into `hole` or before it, having passed over it while it was full; NULL: none. */
+static uint32_t *passed_over(const key_index_t *index, const row_arena_t *arena, uint64_t hole, uint64_t b)
+{
+    const uint32_t id_mask = (1u << index->id_bits) - 1;
+    const uint64_t distance = b >= hole ? b - hole : b + index->buckets - hole;
+    uint32_t *slots = index->slots + b * KEY_INDEX_WAYS;
+    for (int i = 0; i < KEY_INDEX_WAYS; i++) {
+        if (slots[i] == KEY_INDEX_EMPTY)
+            continue;
+        const uint64_t home = key_index_bucket(index, key_index_hash(row_arena_at(arena, slots[i] & id_mask)->key));
+        if ((b >= home ? b - home : b + index->buckets - home) >= distance)
+            return &slots[i];
+    }
+    return NULL;
+}
+
+void key_index_remove(key_index_t *index, const row_arena_t *arena, uint64_t key, int64_t id)
+{
+    uint64_t hole;
+    uint32_t *slot = slot_of(index, key, id, &hole);
+    bool full = !key_index_match(index->slots + hole * KEY_INDEX_WAYS, UINT32_MAX, KEY_INDEX_EMPTY);
+    *slot = KEY_INDEX_EMPTY;
+    /* A lookup ends at a bucket that is not full. This one was full, so keys may lie behind it: as long as full buckets follow,
+     * one of theirs fills the hole and leaves the next. */
+    for (uint64_t b = next_bucket(index, hole); full && b != hole; b = next_bucket(index, b)) {
+        full = !key_index_match(index->slots + b * KEY_INDEX_WAYS, UINT32_MAX, KEY_INDEX_EMPTY);
+        uint32_t *moved = passed_over(index, arena, hole, b);
+        if (!moved)
+            continue;
+        *slot = *moved;
+        *moved = KEY_INDEX_EMPTY;
+        slot = moved;
+        hole = b;
+    }
+}
+
+void key_index_renumber(key_index_t *index, uint64_t key, int64_t from, int64_t to)
+{
+    uint64_t bucket;
+    uint32_t *slot = slot_of(index, key, from, &bucket);
+    *slot = key_index_tag(index, key_index_hash(key)) | (uint32_t)to;
 }

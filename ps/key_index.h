@@ -49,6 +49,14 @@ void key_index_fini(key_index_t *index);
  * has grown by a fifth. */
 void key_index_add(key_index_t *index, const row_arena_t *arena, uint64_t key, int64_t id);
 
+/* key_index_remove - forget a key that is there, as row number `id`. What overflowed past the place that becomes free moves back,
+ * so that no mark has to stay behind. Reads rows of the arena, the one being removed included.  Cost: one cache miss, and the
+ * keys of the next bucket where this one was full. */
+void key_index_remove(key_index_t *index, const row_arena_t *arena, uint64_t key, int64_t id);
+
+/* key_index_renumber - a key that is there as row number `from` is row number `to` from now on. */
+void key_index_renumber(key_index_t *index, uint64_t key, int64_t from, int64_t to);
+
 int64_t key_index_bytes(const key_index_t *index);
 
 /* key_index_hash - what the functions below want: all bits useful for the index, best ones on top. */

@@ -69,3 +69,11 @@ size_t pages_touched(size_t bytes, size_t small_bytes, size_t used)
     size_t behind = used > to && used > from ? round_up(used - to, PAGE_BYTES) : 0;
     return before + inside + behind;
 }
+
+void pages_release(void *block, size_t bytes, size_t small_bytes, size_t used)
+{
+    const size_t kept = pages_touched(bytes, small_bytes, used);
+    bytes = round_up(bytes, PAGE_BYTES);
+    if (kept < bytes)
+        madvise((char *)block + kept, bytes - kept, MADV_DONTNEED); /* a refusal costs memory, nothing else */
+}

@@ -16,6 +16,10 @@
 void *pages_map(size_t bytes, size_t small_bytes) __attribute__((warn_unused_result));
 void pages_unmap(void *block, size_t bytes);
 
+/* pages_release - give back the memory behind the first `used` bytes of a block of pages_map(bytes, small_bytes), as
+ * pages_touched counts it; it is zeros when it is next read. */
+void pages_release(void *block, size_t bytes, size_t small_bytes, size_t used);
+
 /* pages_touched - memory behind a block of pages_map(bytes, small_bytes) whose first `used` bytes have been written. */
 size_t pages_touched(size_t bytes, size_t small_bytes, size_t used);
 

@@ -1,15 +1,19 @@
-/* row_arena.h - the rows of one table, in order of creation, in chunks: a row never moves and growth copies nothing.
+/* row_arena.h - the rows of one table that are in memory, without gaps, in chunks: growth moves no row and copies nothing.
  *
  *     row 0                                         row 1
  *     | key u64 | version u32 | count u32 | payload f32[..] | key ...
  *
- * A row's number is its identity for the index and stays the same for as long as the row is in memory. Chunks hold a power
- * of two of rows, so that a number turns into an address by a shift, a mask and one load from a small directory. Rows lie
- * back to back, 8-byte aligned: padding them to cache lines would cost a third of the memory at common sizes and save
- * one line in four at best. One owner thread.                                                                        */
+ * A row's number is its identity for the index. It stays the same until a row is removed, whose place the last one takes: so
+ * rows are always those numbered 0 to rows - 1, and memory goes back to the system from the end, for other tables to use.
+ * Rejected: a list of free places (a copy less for a removal, but a table that had many rows keeps their memory for ever, and
+ * all who walk over rows would have to tell the living from the dead). Chunks hold a power of two of rows, so that a number
+ * turns into an address by a shift, a mask and one load from a small directory. Rows lie back to back, 8-byte aligned:
+ * padding them to cache lines would cost a third of the memory at common sizes and save one line in four at best. One
+ * owner thread.                                                                                                      */
 #ifndef SMELTER_ROW_ARENA_H
 #define SMELTER_ROW_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,13 +35,23 @@ typedef struct row_arena {
     int64_t rows;
     size_t row_bytes;
     uint32_t chunk_shift; /* log2 of the rows of a chunk */
+    bool small_pages;
 } row_arena_t;
 
-void row_arena_init(row_arena_t *arena, int64_t payload_floats);
+/* row_arena_init - an empty arena. small_pages: never ask for huge pages; for many tables that share little memory. */
+void row_arena_init(row_arena_t *arena, int64_t payload_floats, bool small_pages);
 void row_arena_fini(row_arena_t *arena);
 
-/* row_arena_add - a new row of zeros, number arena->rows before the call. Cannot fail. */
+/* row_arena_add - a new row, number arena->rows before the call, with a head of zeros; the payload is the caller's to fill. Cannot
+ * fail. */
 row_t *row_arena_add(row_arena_t *arena);
+
+/* row_arena_remove - the last row takes the place of row number `id` and that number (unless it is that row); the caller tells the
+ * index, before. */
+void row_arena_remove(row_arena_t *arena, int64_t id);
+
+/* row_arena_trim - give the memory behind the last row back to the system. */
+void row_arena_trim(row_arena_t *arena);
 
 /* row_arena_at - row number `id`. */
 static inline row_t *row_arena_at(const row_arena_t *arena, int64_t id)

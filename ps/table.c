@@ -82,7 +82,7 @@ status_t table_create(const table_options_t *options, table_t **out)
     table->dim = options->dim;
     table->payload_floats = table->dim + table->optimizer->state_floats(table->dim);
     table->seed = hash_mix(options->seed ^ SEED_DOMAIN);
-    row_arena_init(&table->arena, table->payload_floats);
+    row_arena_init(&table->arena, table->payload_floats, false);
     key_index_init(&table->index, options->expected_rows);
     *out = table;
     return ST_OK;

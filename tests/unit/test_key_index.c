@@ -13,7 +13,7 @@ typedef struct fixture {
 
 static void fixture_init(fixture_t *f, int64_t rows)
 {
-    row_arena_init(&f->arena, 1);
+    row_arena_init(&f->arena, 1, false);
     key_index_init(&f->index, rows);
 }
 
@@ -118,6 +118,64 @@ static void test_growth_keeps_every_key(void **state)
     fixture_fini(&f);
 }
 
+static void remove_row(fixture_t *f, int64_t id)
+{
+    const int64_t last = f->arena.rows - 1;
+    key_index_remove(&f->index, &f->arena, row_arena_at(&f->arena, id)->key, id);
+    if (id != last)
+        key_index_renumber(&f->index, row_arena_at(&f->arena, last)->key, last, id);
+    row_arena_remove(&f->arena, id);
+}
+
+/* Rows come and go at random while the index is at its fullest and many buckets overflow; a plain array says where each key is. Keys
+ * of a few buckets, of the last and first ones too, make long chains. */
+static void test_removal_against_a_plain_map(void **state)
+{
+    (void)state;
+    enum { KEYS = 1200, OPERATIONS = 30000 };
+    static uint64_t keys[KEYS];
+    static bool there[KEYS];
+    for (int crowded = 0; crowded < 2; crowded++) {
+        fixture_t f;
+        fixture_init(&f, KEYS / 2);
+        for (uint64_t i = 0; i < KEYS; i++) {
+            const uint64_t bucket = crowded ? rng_u64(1, 0, i) % 4 + 62 : rng_u64(1, 0, i) % 64; /* of the 64 or more of a page */
+            keys[i] = unmix((i % 1024) << 54 | ((bucket % 64) * ((1ull << 54) / 64) + (i / 1024 * 7919 + i % 5)));
+            there[i] = false;
+        }
+        int64_t rows = 0, removals = 0;
+        for (uint64_t o = 0; o < OPERATIONS; o++) {
+            const int64_t i = (int64_t)(rng_u64(2, 0, o) % KEYS);
+            const int64_t id = find(&f, keys[i]);
+            assert_int_equal(id != KEY_INDEX_NONE, there[i]);
+            if (there[i]) {
+                assert_true(row_arena_at(&f.arena, id)->key == keys[i]);
+                remove_row(&f, id);
+                removals++;
+                rows--;
+            } else if (rows < f.index.rows_limit) {
+                add(&f, keys[i]);
+                rows++;
+            } else {
+                continue;
+            }
+            there[i] = !there[i];
+            assert_int_equal(f.arena.rows, rows);
+            if (o % 500 == 0)
+                for (int64_t k = 0; k < KEYS; k++)
+                    assert_int_equal(find(&f, keys[k]) != KEY_INDEX_NONE, there[k]);
+        }
+        assert_true(removals > OPERATIONS / 4);
+        while (f.arena.rows > 0)
+            remove_row(&f, f.arena.rows / 2);
+        for (uint64_t s = 0; s < f.index.buckets * KEY_INDEX_WAYS; s++)
+            assert_int_equal(f.index.slots[s], KEY_INDEX_EMPTY); /* nothing stays behind */
+        row_arena_trim(&f.arena);
+        assert_true(row_arena_bytes(&f.arena) < 4096);
+        fixture_fini(&f);
+    }
+}
+
 /* A hint spares growth: no key moves the slots. */
 static void test_expected_rows_fit(void **state)
 {
@@ -141,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unmix_is_the_inverse),  cmocka_unit_test(test_keys_of_one_bucket_and_one_tag),
         cmocka_unit_test(test_the_last_bucket_wraps), cmocka_unit_test(test_growth_keeps_every_key),
+        cmocka_unit_test(test_removal_against_a_plain_map),
         cmocka_unit_test(test_expected_rows_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
