@@ -35,14 +35,45 @@ void changes_start(changes_t *changes, const row_arena_t *arena)
         changes_note(changes, id, row_arena_at(arena, id));
 }
 
-void changes_note(changes_t *changes, int64_t id, row_t *row)
+/* Some row of row number `id`'s group has the bit. */
+static void mark_group(changes_t *changes, int64_t id, uint32_t bit)
 {
-    const int parity = parity_of(changes->current);
+    const int parity = parity_of(bit);
     const size_t group = (size_t)id / GROUP_ROWS, word = group / WORD_GROUPS;
     if (word >= changes->groups_capacity[parity])
         MEM_GROW(changes->groups[parity], changes->groups_capacity[parity], word + 1);
     changes->groups[parity][word] |= (uint64_t)1 << group % WORD_GROUPS;
+}
+
+void changes_note(changes_t *changes, int64_t id, row_t *row)
+{
+    mark_group(changes, id, changes->current);
     row->count |= changes->current;
+}
+
+/* The search goes back to a row that waits where it has been already. */
+static void search_from(changes_t *changes, int64_t id)
+{
+    if (id < changes->next)
+        changes->next = id;
+}
+
+void changes_note_frozen(changes_t *changes, int64_t id, row_t *row)
+{
+    ASSERT(changes->saving);
+    mark_group(changes, id, frozen_bit(changes));
+    row->count |= frozen_bit(changes);
+    search_from(changes, id);
+}
+
+void changes_moved(changes_t *changes, int64_t id, const row_t *row)
+{
+    if (row->count & changes->current)
+        mark_group(changes, id, changes->current);
+    if (changes_is_frozen(changes, row)) {
+        mark_group(changes, id, frozen_bit(changes));
+        search_from(changes, id);
+    }
 }
 
 void changes_freeze(changes_t *changes)

@@ -45,6 +45,12 @@ static inline bool changes_is_frozen(const changes_t *changes, const row_t *row)
 /* changes_note - mark row number `id` as changed. */
 void changes_note(changes_t *changes, int64_t id, row_t *row);
 
+/* changes_note_frozen - mark row number `id`, which has just come into memory, as waiting to be saved. */
+void changes_note_frozen(changes_t *changes, int64_t id, row_t *row);
+
+/* changes_moved - a row with its marks is row number `id` now. */
+void changes_moved(changes_t *changes, int64_t id, const row_t *row);
+
 /* changes_freeze - begin a new interval. The rows of the one before it must have been saved. */
 void changes_freeze(changes_t *changes);
 

@@ -21,6 +21,8 @@
 #define ROW_COUNT_MAX (((uint32_t)1 << 28) - 1) /* the updates so far, which stay at this number once they reach it */
 #define ROW_CHANGED_EVEN ((uint32_t)1 << 28)    /* marks of ps/changes.h */
 #define ROW_CHANGED_ODD ((uint32_t)1 << 29)
+#define ROW_HEAT_ONE ((uint32_t)1 << 30) /* 0 to 3 in the top two bits: how often it was used of late (ps/table_resident.c) */
+#define ROW_HEAT_MAX ((uint32_t)3 << 30)
 
 typedef struct row {
     uint64_t key;

@@ -7,9 +7,8 @@
  *                It would save one copy of each page, a few per cent of writing a table.
  * MDB_NOTLS      a read transaction belongs to its object, not to its thread: a server's threads own one store each.
  *
- * Rows are written in key order: neighbours land on the same page, a page is written once, and the first table of a store
- * is appended without any search. The order comes from a counting sort by slot and a small sort inside each slot, 4 bytes
- * a row of scratch; sorting pairs of (key, row) outright would need 16.
+ * Rows are written in key order, which is that of table_scan: neighbours land on the same page, a page is written once, and the
+ * first table of a store is appended without any search. Rows that are out of memory go from the spill to the store one by one.
  *
  * LMDB keeps no checksums of its pages. What is checked here: magic and version (LMDB), the file's length against its last
  * page (a shorter file would be a SIGBUS), the place and width of every row, and at the end of a scan the number and the
@@ -31,6 +30,7 @@
 
 #define FORMAT_VERSION 1u
 #define MAP_BYTES_FIRST ((size_t)16 << 20) /* doubles whenever it is full */
+#define SPARE_PAGES 128                    /* of a transaction: meta, branches, LMDB's list of free pages */
 #define BATCH_ROWS 65536                   /* of one transaction, and of one stretch of a scan ... */
 #define BATCH_BYTES ((int64_t)64 << 20)    /* ... but not more than this: a transaction's pages are held in memory */
 
@@ -284,49 +284,6 @@ void store_close(store_t **store)
 
 /* ---- put ------------------------------------------------------------------------------------------------------------- */
 
-typedef struct keyed_row {
-    uint64_t key;
-    uint32_t row;
-} keyed_row_t;
-
-static int compare_keys(const void *left, const void *right)
-{
-    uint64_t a = ((const keyed_row_t *)left)->key, b = ((const keyed_row_t *)right)->key;
-    return (a > b) - (a < b);
-}
-
-/* The numbers of a table's rows in the order of (slot, key); **owned** by the caller. */
-static uint32_t *sorted_rows(const table_t *table)
-{
-    const int64_t rows = table_rows(table);
-    uint32_t *sorted = MEM_ARRAY(uint32_t, rows);
-    int64_t end[HASH_SLOTS] = {0}, begin = 0, longest = 0;
-    for (int64_t i = 0; i < rows; i++)
-        end[hash_slot(table_row_at(table, i).key)]++;
-    for (int s = 0; s < HASH_SLOTS; s++) {
-        int64_t n = end[s];
-        longest = n > longest ? n : longest;
-        end[s] = begin; /* advances to the slot's end while its rows are placed */
-        begin += n;
-    }
-    for (int64_t i = 0; i < rows; i++)
-        sorted[end[hash_slot(table_row_at(table, i).key)]++] = (uint32_t)i;
-
-    keyed_row_t *slot = MEM_ARRAY(keyed_row_t, longest);
-    begin = 0;
-    for (int s = 0; s < HASH_SLOTS; s++) {
-        int64_t n = end[s] - begin;
-        for (int64_t i = 0; i < n; i++)
-            slot[i] = (keyed_row_t){table_row_at(table, sorted[begin + i]).key, sorted[begin + i]};
-        qsort(slot, (size_t)n, sizeof *slot, compare_keys);
-        for (int64_t i = 0; i < n; i++)
-            sorted[begin + i] = slot[i].row;
-        begin = end[s];
-    }
-    mem_free(slot);
-    return sorted;
-}
-
 static row_key_t row_key(uint32_t table, uint64_t key)
 {
     return (row_key_t){htobe16((uint16_t)hash_slot(key)), htobe32(table), htobe64(key)};
@@ -341,84 +298,108 @@ static int is_behind_last(MDB_cursor *cursor, row_key_t key, bool *behind)
     return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
 }
 
-static int put_rows(store_t *store, MDB_txn *txn, const table_t *table, const uint32_t *rows, int64_t n)
-{
-    const uint32_t id = table_options(table)->id;
-    const size_t payload_bytes = (size_t)table_payload_floats(table) * sizeof(float);
+/* A table on its way into the store. */
+typedef struct put {
+    store_t *store;
+    uint32_t table;
+    int64_t payload_floats, batch;
+    table_record_t record;
+    hash_digest_t digest;
+    MDB_txn *txn; /* the batch begun */
     MDB_cursor *cursor;
-    int rc = mdb_cursor_open(txn, store->rows, &cursor);
-    if (rc != MDB_SUCCESS)
-        return rc;
-    bool append = false;
-    if (n > 0)
-        rc = is_behind_last(cursor, row_key(id, table_row_at(table, rows[0]).key), &append);
-    for (int64_t i = 0; i < n && rc == MDB_SUCCESS; i++) {
-        table_row_t row = table_row_at(table, rows[i]);
-        row_key_t key = row_key(id, row.key);
-        row_head_t head = {row.version, row.count};
-        MDB_val k = {sizeof key, &key}, v = {sizeof head + payload_bytes, NULL};
-        rc = mdb_cursor_put(cursor, &k, &v, MDB_RESERVE | (append ? MDB_APPEND : 0));
-        if (rc == MDB_SUCCESS) {
-            memcpy(v.mv_data, &head, sizeof head);
-            memcpy((char *)v.mv_data + sizeof head, row.payload, payload_bytes);
-        }
-    }
-    mdb_cursor_close(cursor);
-    return rc;
-}
+    int64_t rows; /* of the batch */
+    bool append;
+} put_t;
 
-/* One transaction: a batch of rows and the table's record as of then. */
-static int put_batch(store_t *store, const table_t *table, const uint32_t *rows, int64_t n, table_record_t *record)
+/* The map is large enough for a transaction before it begins, because its rows may not come a second time: rows that are out of memory
+ * are read once. Address space costs nothing; the file takes what is written. */
+static status_t make_room(store_t *store, int64_t rows, int64_t payload_floats)
 {
-    MDB_txn *txn;
-    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
-    if (rc != MDB_SUCCESS)
-        return rc;
-    rc = meta_put(store, txn, meta_key(table_name, table_options(table)->id), record, sizeof *record);
-    if (rc == MDB_SUCCESS)
-        rc = put_rows(store, txn, table, rows, n);
-    if (rc != MDB_SUCCESS) {
-        mdb_txn_abort(txn);
-        return rc;
-    }
-    return mdb_txn_commit(txn);
-}
-
-static status_t put_batch_growing(store_t *store, const table_t *table, const uint32_t *rows, int64_t n, table_record_t *record)
-{
-    int rc;
-    while ((rc = put_batch(store, table, rows, n, record)) == MDB_MAP_FULL) {
+    MDB_envinfo info;
+    MDB_stat stat;
+    TRY_MDB(store, "look at the map", mdb_env_info(store->env, &info));
+    TRY_MDB(store, "look at the map", mdb_env_stat(store->env, &stat));
+    /* A row may touch a leaf of its own, split it, and lie on pages of its own. */
+    const size_t pages = 4 + (size_t)payload_floats * sizeof(float) / stat.ms_psize;
+    const size_t needed = (info.me_last_pgno + SPARE_PAGES + (size_t)rows * pages) * stat.ms_psize;
+    while (store->map_bytes < needed)
         store->map_bytes *= 2;
-        TRY_MDB(store, "enlarge the map", mdb_env_set_mapsize(store->env, store->map_bytes));
+    TRY_MDB(store, "enlarge the map", mdb_env_set_mapsize(store->env, store->map_bytes));
+    return ST_OK;
+}
+
+static status_t begin_batch(put_t *put)
+{
+    store_t *store = put->store;
+    TRY(make_room(store, put->batch, put->payload_floats));
+    TRY_MDB(store, "write rows", mdb_txn_begin(store->env, NULL, 0, &put->txn));
+    put->rows = 0;
+    TRY_MDB(store, "write rows", mdb_cursor_open(put->txn, store->rows, &put->cursor));
+    return ST_OK;
+}
+
+/* Commit the batch and the table's record as of then. */
+static status_t end_batch(put_t *put)
+{
+    store_t *store = put->store;
+    mdb_cursor_close(put->cursor);
+    put->cursor = NULL;
+    TRY_MDB(store, "write rows", meta_put(store, put->txn, meta_key(table_name, put->table), &put->record, sizeof put->record));
+    MDB_txn *txn = put->txn;
+    put->txn = NULL;
+    TRY_MDB(store, "write rows", mdb_txn_commit(txn));
+    return ST_OK;
+}
+
+static status_t put_row(void *context, const table_row_t *row)
+{
+    put_t *put = context;
+    const size_t payload_bytes = (size_t)put->payload_floats * sizeof(float);
+    if (put->rows == put->batch) {
+        TRY(end_batch(put));
+        TRY(begin_batch(put));
     }
-    return rc == MDB_SUCCESS ? ST_OK : failed(store, "write rows", rc);
+    row_key_t key = row_key(put->table, row->key);
+    row_head_t head = {row->version, row->count};
+    if (put->rows++ == 0)
+        TRY_MDB(put->store, "write rows", is_behind_last(put->cursor, key, &put->append));
+    MDB_val k = {sizeof key, &key}, v = {sizeof head + payload_bytes, NULL};
+    TRY_MDB(put->store, "write rows", mdb_cursor_put(put->cursor, &k, &v, MDB_RESERVE | (put->append ? MDB_APPEND : 0)));
+    memcpy(v.mv_data, &head, sizeof head);
+    memcpy((char *)v.mv_data + sizeof head, row->payload, payload_bytes);
+    table_digest_row(put->table, put->payload_floats, row, &put->digest);
+    return ST_OK;
+}
+
+static status_t put_all(put_t *put, const table_t *table)
+{
+    TRY(begin_batch(put));
+    TRY(table_scan(table, put_row, put));
+    put->record.is_complete = 1;
+    put->record.digest_low = put->digest.low;
+    put->record.digest_high = put->digest.high;
+    return end_batch(put);
 }
 
 status_t store_put_table(store_t *store, const table_t *table)
 {
     ASSERT(store->writable);
-    const int64_t rows = table_rows(table), payload_floats = table_payload_floats(table);
+    const int64_t payload_floats = table_payload_floats(table);
     int64_t batch = BATCH_BYTES / (int64_t)(payload_floats * (int64_t)sizeof(float)) + 1;
     batch = batch < BATCH_ROWS ? batch : BATCH_ROWS;
-
-    hash_digest_t digest = {0};
-    table_digest(table, &digest);
-    table_record_t record = {.payload_floats = (uint32_t)payload_floats, .rows = rows};
-    uint32_t *sorted = sorted_rows(table);
-    status_t status;
-    int64_t done = 0;
-    do {
-        int64_t n = rows - done < batch ? rows - done : batch;
-        if (done + n == rows) {
-            record.is_complete = 1;
-            record.digest_low = digest.low;
-            record.digest_high = digest.high;
-        }
-        TRY_DONE(put_batch_growing(store, table, sorted + done, n, &record));
-        done += n;
-    } while (done < rows);
-done:
-    mem_free(sorted);
+    put_t put = {
+        .store = store,
+        .table = table_options(table)->id,
+        .payload_floats = payload_floats,
+        .batch = batch,
+        .record = {.payload_floats = (uint32_t)payload_floats, .rows = table_rows(table)},
+    };
+    const status_t status = put_all(&put, table);
+    if (put.cursor)
+        mdb_cursor_close(put.cursor);
+    if (put.txn)
+        mdb_txn_abort(put.txn);
+    ASSERT(status != ST_OK || put.digest.elements == table_rows(table));
     return status;
 }
 

@@ -13,16 +13,13 @@
  * cache; so the big table is visited once per distinct key, and its rows are stepped once, however many senders name them.
  * Rejected: visiting the table per occurrence with a mark per row (more misses, and 4 bytes a row for ever), sorting the
  * union of the lists (several times the cost of hashing).                                                             */
-#include "ps/table.h"
+#include "ps/table_impl.h"
 
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/kernels/tree.h"
-#include "ps/changes.h"
-#include "ps/key_index.h"
-#include "ps/row_arena.h"
 
 #define BLOCK 32 /* keys under way: more than the misses a core can have outstanding (16 - 48), few enough for L1 */
 #define CACHE_LINE 64
@@ -32,41 +29,6 @@
 
 /* Separates the numbers of rows from those drawn elsewhere from the same seed. */
 #define SEED_DOMAIN 0x726f7773u /* "rows" */
-
-/* One gradient for one key of a merged push. */
-typedef struct occurrence {
-    const float *g;
-    uint32_t sender;
-    int32_t next; /* the same key's next occurrence, of a higher sender; -1: none */
-} occurrence_t;
-
-/* What a merged push needs beside the table; allocated once, grows to the largest request seen. */
-typedef struct merge {
-    occurrence_t *occurrences;
-    uint64_t *keys; /* [distinct] */
-    int32_t *heads; /* [distinct] the occurrence of the lowest sender */
-    int32_t *map;   /* open addressing by key: index into keys, -1 where empty */
-    int64_t distinct;
-    size_t occurrences_capacity, keys_capacity, heads_capacity, map_capacity;
-    float *tree; /* [tree_levels][dim] */
-    size_t tree_capacity;
-} merge_t;
-
-struct table {
-    table_options_t options;
-    const optimizer_t *optimizer;
-    int64_t dim, payload_floats;
-    uint64_t seed; /* of initial values */
-    row_arena_t arena;
-    key_index_t index;
-    changes_t changes;
-    merge_t merge;
-    table_tap_fn *tap;
-    void *tap_context;
-    step_digest_t *watch;
-    table_save_fn *save; /* of the last freeze */
-    void *save_context;
-};
 
 status_t table_create(const table_options_t *options, table_t **out)
 {
@@ -82,8 +44,10 @@ status_t table_create(const table_options_t *options, table_t **out)
     table->dim = options->dim;
     table->payload_floats = table->dim + table->optimizer->state_floats(table->dim);
     table->seed = hash_mix(options->seed ^ SEED_DOMAIN);
-    row_arena_init(&table->arena, table->payload_floats, false);
-    key_index_init(&table->index, options->expected_rows);
+    row_arena_init(&table->arena, table->payload_floats, options->residency != NULL);
+    key_index_init(&table->index, options->residency ? 0 : options->expected_rows);
+    if (options->residency)
+        table_join(table);
     *out = table;
     return ST_OK;
 }
@@ -93,6 +57,8 @@ void table_destroy(table_t **table)
     table_t *t = *table;
     if (!t)
         return;
+    if (t->residency)
+        table_leave(t);
     row_arena_fini(&t->arena);
     key_index_fini(&t->index);
     changes_fini(&t->changes);
@@ -114,48 +80,21 @@ static void initial_weights(const table_t *table, uint64_t key, float *w)
     rng_fill_normal(w, table->dim, table->options.init_std, table->seed, key, (uint64_t)table->options.id << 32);
 }
 
-/* Append a row and enter it into the index; the payload is the caller's to fill. */
-static row_t *append_row(table_t *table, uint64_t key)
+row_t *table_append(table_t *table, uint64_t key)
 {
-    int64_t id = table->arena.rows;
+    const int64_t id = table->arena.rows;
     row_t *row = row_arena_add(&table->arena);
     row->key = key;
     key_index_add(&table->index, &table->arena, key, id);
     return row;
 }
 
-static table_row_t row_seen(const row_t *row)
-{
-    return (table_row_t){row->key, row->version, row->count & ROW_COUNT_MAX, row->payload};
-}
-
-static void hand_over(table_t *table, row_t *row)
-{
-    const table_row_t seen = row_seen(row);
-    table->save(table->save_context, table, &seen);
-    changes_saved(&table->changes, row);
-}
-
-/* The first change of row number `id` since the last freeze: save the row first where it is waiting for that. */
-static __attribute__((noinline)) void note_change(table_t *table, int64_t id, row_t *row)
-{
-    if (changes_is_frozen(&table->changes, row))
-        hand_over(table, row);
-    changes_note(&table->changes, id, row);
-}
-
-/* To be called before row number `id` changes. */
-static inline void before_change(table_t *table, int64_t id, row_t *row)
-{
-    if (__builtin_expect(!changes_has(&table->changes, row), 0))
-        note_change(table, id, row);
-}
-
 static row_t *create_row(table_t *table, uint64_t key)
 {
     const int64_t id = table->arena.rows;
-    row_t *row = append_row(table, key);
-    before_change(table, id, row);
+    row_t *row = table_append(table, key);
+    table->rows++;
+    table_before_change(table, id, row);
     initial_weights(table, key, row->payload);
     table->optimizer->init(row->payload + table->dim, table->dim, &table->options.settings);
     return row;
@@ -215,7 +154,9 @@ static inline int64_t resolve(const table_t *table, const block_t *block, int i)
 }
 
 /* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
- * where that is NULL, visited as NULL. Always inlined, so that a visit is a piece of the loop and not a call. */
+ * where that is NULL, visited as NULL. Where some rows may be out of memory the keys that are not in memory come last and, to be
+ * read and created together, in the order of rows; without create_in they are left to the caller. Always inlined, so that a
+ * visit is a piece of the loop and not a call. */
 typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
 
 static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,
@@ -233,12 +174,31 @@ static inline __attribute__((always_inline)) void for_each_row(const table_t *ta
             row_t *row = NULL;
             if (__builtin_expect(id != KEY_INDEX_NONE, 1)) {
                 row = row_arena_at(&table->arena, id);
+            } else if (table->residency) {
+                table_note_missing(table, keys[done + i], done + i);
+                continue;
             } else if (create_in) {
                 id = create_in->arena.rows;
                 row = create_row(create_in, keys[done + i]);
             }
             visit(context, done + i, id, row);
         }
+    }
+    if (create_in && create_in->missing > 0) {
+        table_load_missing(create_in);
+        const spill_key_t *missing = residency_keys(create_in->residency, create_in->missing).keys;
+        for (int64_t m = 0; m < create_in->missing; m++) {
+            int64_t id = table_find(create_in, missing[m].key);
+            row_t *row;
+            if (id != KEY_INDEX_NONE) {
+                row = row_arena_at(&create_in->arena, id);
+            } else {
+                id = create_in->arena.rows;
+                row = create_row(create_in, missing[m].key);
+            }
+            visit(context, missing[m].at, id, row);
+        }
+        create_in->missing = 0;
     }
 }
 
@@ -285,6 +245,7 @@ void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out)
 {
     pull_t pull = {table, keys, out};
     for_each_row(table, table, keys, n, lines_of(table->dim), visit_pull, &pull);
+    table_settle(table);
 }
 
 static inline void visit_peek(void *context, int64_t i, int64_t id, row_t *row)
@@ -302,6 +263,8 @@ void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *ou
 {
     pull_t pull = {table, keys, out};
     for_each_row(table, NULL, keys, n, lines_of(table->dim), visit_peek, &pull);
+    if (table->residency)
+        table_peek_missing(table, out, initial_weights);
 }
 
 /* ---- push ------------------------------------------------------------------------------------------------------------ */
@@ -314,11 +277,12 @@ typedef struct push {
 
 static inline void step_row(table_t *table, int64_t id, row_t *row, const float *g, uint32_t version)
 {
-    before_change(table, id, row);
+    table_before_change(table, id, row);
     if (__builtin_expect(table->tap != NULL, 0))
         table->tap(table->tap_context, row->key, g);
     row->version = version;
     row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
+    row->count += row->count < ROW_HEAT_MAX ? table->heat : 0;
     table->optimizer->apply(row->payload, row->payload + table->dim, g, table->dim, &table->options.settings);
     if (table->watch)
         step_digest_row(table->watch, table->options.id, row->key, row->payload, (size_t)table->payload_floats * sizeof(float));
@@ -334,6 +298,7 @@ void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n,
 {
     push_t push = {table, g, step + 1};
     for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_push, &push);
+    table_settle(table);
 }
 
 /* Chain the occurrences of each key, lowest sender first: lists are entered from the last sender to the first, each new
@@ -421,6 +386,7 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
     chain(merge, keys, g, n, workers, table->dim);
     push_t push = {table, NULL, step + 1};
     for_each_row(table, table, merge->keys, merge->distinct, lines_of(table->payload_floats), visit_merged, &push);
+    table_settle(table);
 }
 
 void table_watch(table_t *table, step_digest_t *digest)
@@ -434,36 +400,11 @@ void table_tap(table_t *table, table_tap_fn *tap, void *context)
     table->tap_context = context;
 }
 
-/* ---- saving what changed --------------------------------------------------------------------------------------------- */
-
-void table_track(table_t *table)
-{
-    changes_start(&table->changes, &table->arena);
-}
-
-void table_freeze(table_t *table, table_save_fn *save, void *context)
-{
-    changes_freeze(&table->changes);
-    table->save = save;
-    table->save_context = context;
-}
-
-bool table_save_some(table_t *table, int64_t rows)
-{
-    for (; rows > 0; rows--) {
-        const int64_t id = changes_next(&table->changes, &table->arena);
-        if (id < 0)
-            return true;
-        hand_over(table, row_arena_at(&table->arena, id));
-    }
-    return !table->changes.saving;
-}
-
 /* ---- what a table is and has ----------------------------------------------------------------------------------------- */
 
 int64_t table_rows(const table_t *table)
 {
-    return table->arena.rows;
+    return table->rows;
 }
 
 int64_t table_memory_bytes(const table_t *table)
@@ -489,59 +430,56 @@ const table_options_t *table_options(const table_t *table)
 table_row_t table_row_at(const table_t *table, int64_t i)
 {
     ASSERT(i >= 0 && i < table->arena.rows);
-    return row_seen(row_arena_at(&table->arena, i));
+    return table_row_seen(row_arena_at(&table->arena, i));
 }
 
 /* row := what was stored, whose count is 2^28 - 1 at most where we wrote it, and is cut down to that where we did not. */
 static void fill_row(table_t *table, int64_t id, row_t *row, const table_row_t *stored)
 {
-    before_change(table, id, row);
+    table_before_change(table, id, row);
     row->version = stored->version;
     row->count &= ~ROW_COUNT_MAX;
     row->count |= stored->count < ROW_COUNT_MAX ? stored->count : ROW_COUNT_MAX;
     memcpy(row->payload, stored->payload, (size_t)table->payload_floats * sizeof *row->payload);
 }
 
-static int64_t find_row(const table_t *table, uint64_t key)
+/* Bring the row into memory if it is out of it. Its number, or KEY_INDEX_NONE. */
+static int64_t find_or_load(table_t *table, uint64_t key)
 {
-    return key_index_find(&table->index, &table->arena, key, key_index_hash(key));
+    const int64_t id = table_find(table, key);
+    if (id != KEY_INDEX_NONE || !table_has_spilled(table))
+        return id;
+    table_note_missing(table, key, 0);
+    table_load_missing(table);
+    table->missing = 0;
+    return table_find(table, key);
 }
 
-status_t table_put(table_t *table, const table_row_t *row)
+static status_t put_row(table_t *table, int64_t id, const table_row_t *row)
 {
-    if (find_row(table, row->key) != KEY_INDEX_NONE)
-        return FAIL(ST_CORRUPT, "table %u: row %llu is there twice; the stored rows are damaged or belong to two models",
-                    table->options.id, (unsigned long long)row->key);
-    return table_put_latest(table, row);
-}
-
-status_t table_put_latest(table_t *table, const table_row_t *row)
-{
-    int64_t id = find_row(table, row->key);
     row_t *place;
     if (id == KEY_INDEX_NONE) {
         id = table->arena.rows;
-        place = append_row(table, row->key);
+        place = table_append(table, row->key);
+        table->rows++;
     } else {
         place = row_arena_at(&table->arena, id);
     }
     fill_row(table, id, place, row);
-    return ST_OK;
+    table_settle(table);
+    return table->residency ? residency_status(table->residency) : ST_OK;
 }
 
-void table_digest(const table_t *table, hash_digest_t *digest)
+status_t table_put(table_t *table, const table_row_t *row)
 {
-    for (int64_t i = 0; i < table->arena.rows; i++) {
-        table_row_t row = table_row_at(table, i);
-        table_digest_row(table->options.id, table->payload_floats, &row, digest);
-    }
+    const int64_t id = find_or_load(table, row->key);
+    if (id != KEY_INDEX_NONE)
+        return FAIL(ST_CORRUPT, "table %u: row %llu is there twice; the stored rows are damaged or belong to two models",
+                    table->options.id, (unsigned long long)row->key);
+    return put_row(table, id, row);
 }
 
-void table_digest_row(uint32_t table_id, int64_t payload_floats, const table_row_t *row, hash_digest_t *digest)
+status_t table_put_latest(table_t *table, const table_row_t *row)
 {
-    /* A row of no padding: the two numbers as 12 bytes. */
-    unsigned char head[sizeof table_id + sizeof row->key];
-    memcpy(head, &table_id, sizeof table_id);
-    memcpy(head + sizeof table_id, &row->key, sizeof row->key);
-    hash_digest_add(digest, head, sizeof head, row->payload, (size_t)payload_floats * sizeof *row->payload);
+    return put_row(table, find_or_load(table, row->key), row);
 }

@@ -3,8 +3,10 @@
  * A row is one value {key, version, count, weight[dim], state[..]}: weight and optimizer state cannot part. A table has one
  * owner thread, takes no lock, and handles the keys of a request in one prefetching pass. Keys of one request are distinct
  * (the client de-duplicates); a repeat harms nothing and is a step of its own. Beyond its payload a row costs at most 24
- * bytes: 16 of header and the index. A row keeps its address and its place in storage order as long as the table lives. A
- * table holds at most 2^30 rows.                                                                                      */
+ * bytes: 16 of header and the index. A table holds at most 2^30 rows in memory.
+ *
+ * With a residency (ps/residency.h) rows beyond its budget are on disk and come back when they are asked for; no value depends
+ * on where a row was. Errors of the disk show in residency_status, which is to be looked at before results are used. */
 #ifndef SMELTER_TABLE_H
 #define SMELTER_TABLE_H
 
@@ -15,6 +17,7 @@
 #include "common/base/status.h"
 #include "common/base/step_digest.h"
 #include "common/kernels/optimizer.h"
+#include "ps/residency.h"
 
 typedef struct table table_t;
 
@@ -25,7 +28,8 @@ typedef struct table_options {
     optimizer_settings_t settings;
     float init_std;
     uint64_t seed;
-    int64_t expected_rows; /* a hint for the first size of the index; 0: unknown */
+    int64_t expected_rows;  /* a hint for the first size of the index; 0: unknown */
+    residency_t *residency; /* borrowed, must outlive the table; NULL: all rows stay in memory */
 } table_options_t;
 
 /* A row as the store and the digest see it. payload is weight[dim] then state. */
@@ -50,6 +54,9 @@ void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out);
 
 /* table_peek - as table_pull, but creates nothing: a missing row yields its initial value. For evaluation. */
 void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *out);
+
+/* table_prefetch - bring those of n rows that are out of memory into it, for a pull that is held back. Creates nothing. */
+void table_prefetch(table_t *table, const uint64_t *keys, int64_t n);
 
 /* table_push - one optimizer step on n distinct rows, g [n][dim]; missing rows are created first. Their version becomes
  * step + 1. */
@@ -79,7 +86,7 @@ typedef void table_save_fn(void *context, const table_t *table, const table_row_
 void table_track(table_t *table);
 
 /* table_freeze - the rows changed since the last freeze are to be saved as they are now: each is handed to `save` exactly once,
- * by table_save_some, or earlier by whatever is about to change it. What the freeze before this one froze must have been
+ * by table_save_some, or earlier by whatever is about to change it or to send it out of memory. What the freeze before this one froze must have been
  * handed over. Cost: none. */
 void table_freeze(table_t *table, table_save_fn *save, void *context);
 
@@ -88,23 +95,28 @@ void table_freeze(table_t *table, table_save_fn *save, void *context);
 WARN_UNUSED bool table_save_some(table_t *table, int64_t rows);
 
 int64_t table_rows(const table_t *table);
-int64_t table_memory_bytes(const table_t *table);   /* rows, index and scratch, whole pages counted */
+int64_t table_memory_bytes(const table_t *table);   /* rows in memory, index and scratch, whole pages counted */
 int64_t table_payload_floats(const table_t *table); /* dim + state floats of a row */
 const table_options_t *table_options(const table_t *table);
 
-/* table_row_at - the i-th row in storage order, which is the order of creation; i < table_rows; borrowed until the next pull or
- * push. */
+/* table_row_at - the i-th row in memory, in no order that means anything; i < table_rows where there is no residency; borrowed
+ * until the next call that is not const. */
 table_row_t table_row_at(const table_t *table, int64_t i);
 
+/* table_scan - every row once, in memory or not, in the order of (hash_slot(key), key); borrowed until visit returns. Anything but
+ * ST_OK from visit ends the scan and is returned. ST_SYSTEM: rows cannot be read. Scratch: 4 bytes a row in memory. */
+typedef status_t table_scan_fn(void *context, const table_row_t *row);
+WARN_UNUSED status_t table_scan(const table_t *table, table_scan_fn *visit, void *context);
+
 /* table_put - insert a row as stored (load from disk), payload_floats of this table. ST_CORRUPT where the key is already
- * there; the table is unchanged then. */
+ * there; the table is unchanged then. Other errors: the residency's. */
 WARN_UNUSED status_t table_put(table_t *table, const table_row_t *row);
 
 /* table_put_latest - as table_put, but a row that is already there is replaced: where several states of a row are loaded one after
  * the other, the last one counts. */
 WARN_UNUSED status_t table_put_latest(table_t *table, const table_row_t *row);
 
-/* table_digest - add every row to a digest: table id, key, weights and optimizer state. */
+/* table_digest - add every row, in memory or not, to a digest: table id, key, weights and optimizer state. */
 void table_digest(const table_t *table, hash_digest_t *digest);
 /* table_digest_row - the same for one row, for readers that have no table. */
 void table_digest_row(uint32_t table_id, int64_t payload_floats, const table_row_t *row, hash_digest_t *digest);
