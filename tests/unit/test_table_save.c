@@ -1,6 +1,8 @@
 /* test_table_save - "Each is handed to `save` exactly once ... as they are now" (ps/table.h): what a freeze hands over, in slices
  * between pulls and pushes that go on, are the rows changed since the last freeze with the values they had at the freeze.
  *
+ * It must not matter that most rows are out of memory, come back while they wait to be saved, or leave again.
+ *
  * The oracle is a second table that runs the same operations and tracks nothing: at each freeze its rows are copied, and a
  * plain list of the keys touched since the freeze before says which of them are wanted.                                 */
 #include <string.h>
@@ -42,10 +44,11 @@ static int64_t number_of(uint64_t key)
     return -1;
 }
 
-static table_t *make_table(void)
+static table_t *make_table(residency_t *residency)
 {
     const table_options_t options = {
-        .id = 3, .dim = DIM, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-6f}, .init_std = 0.05f, .seed = 7};
+        .id = 3, .dim = DIM, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-6f}, .init_std = 0.05f, .seed = 7,
+        .residency = residency};
     table_t *table = NULL;
     assert_int_equal(table_create(&options, &table), ST_OK);
     return table;
@@ -115,14 +118,16 @@ static void operate(fixture_t *f, uint64_t o)
             f->touched[number_of(keys[w][i])] = true;
 }
 
-static void test_a_save_is_exactly_what_changed_as_it_was(void **state)
+/* Operations with freezes and saves among them, tracked after `before` operations; rows beyond the budget are on disk. */
+static void run(int64_t budget, uint64_t before)
 {
-    (void)state;
     static fixture_t f;
-    f.table = make_table();
-    f.shadow = make_table();
+    residency_t *residency = NULL;
+    if (budget > 0)
+        assert_int_equal(residency_create(test_path("spill"), budget, &residency), ST_OK);
+    f = (fixture_t){.table = make_table(residency), .shadow = make_table(NULL)};
     uint64_t o = 0;
-    for (; o < 10; o++)
+    for (; o < before; o++)
         operate(&f, o);
     table_track(f.table); /* with rows already there: all of them are wanted */
     int64_t saves = 0, early = 0;
@@ -131,9 +136,9 @@ static void test_a_save_is_exactly_what_changed_as_it_was(void **state)
             freeze(&f);
             bool done = false;
             for (uint64_t slice = 0; !done; slice++, o++) {
-                const int64_t before = f.handed_over, rows = (int64_t)(rng_u64(1, 4, o) % 90);
+                const int64_t handed = f.handed_over, rows = (int64_t)(rng_u64(1, 4, o) % 90);
                 done = table_save_some(f.table, rows);
-                assert_in_range(f.handed_over - before, 0, rows);
+                assert_in_range(f.handed_over - handed, 0, rows);
                 if (!done) {
                     const int64_t now = f.handed_over;
                     operate(&f, o);
@@ -148,8 +153,38 @@ static void test_a_save_is_exactly_what_changed_as_it_was(void **state)
     }
     assert_true(saves > 5000); /* the test did what it is for */
     assert_true(early > 500);
+    hash_digest_t want = {0}, got = {0};
+    table_digest(f.shadow, &want);
+    table_digest(f.table, &got);
+    assert_memory_equal(&want, &got, sizeof got);
     table_destroy(&f.table);
     table_destroy(&f.shadow);
+    if (residency) {
+        assert_int_equal(residency_status(residency), ST_OK);
+        const residency_counters_t counters = residency_counters(residency);
+        assert_true(counters.evicted > 20000 && counters.loaded > 10000);
+    }
+    residency_destroy(&residency);
+}
+
+static void test_a_save_is_exactly_what_changed_as_it_was(void **state)
+{
+    (void)state;
+    run(0, 10);
+}
+
+enum { BUDGET = RANGE * (16 + FLOATS * 4) / 20 };
+
+static void test_rows_out_of_memory_are_saved_too(void **state)
+{
+    (void)state;
+    run(BUDGET, 0);
+}
+
+static void test_rows_spilled_before_anything_was_tracked(void **state)
+{
+    (void)state;
+    run(BUDGET, 40);
 }
 
 static void count_rows(void *context, const table_t *table, const table_row_t *row)
@@ -164,7 +199,7 @@ static void test_only_changed_rows_are_visited(void **state)
 {
     (void)state;
     enum { ROWS = 300000 };
-    table_t *table = make_table();
+    table_t *table = make_table(NULL);
     uint64_t *keys = MEM_ARRAY(uint64_t, ROWS);
     float *out = MEM_ARRAY(float, (int64_t)ROWS *DIM);
     for (int64_t i = 0; i < ROWS; i++)
@@ -217,7 +252,7 @@ static void test_the_tap_gives_what_one_sender_would_push(void **state)
     const float *g[] = {a, b};
     const int64_t n[] = {2, 2};
     tapped_t tapped = {0};
-    table_t *table = make_table(), *again = make_table();
+    table_t *table = make_table(NULL), *again = make_table(NULL);
     table_tap(table, tap, &tapped);
     table_push_merged(table, keys, g, n, 2, 0);
     assert_int_equal(tapped.n, 3);
@@ -239,7 +274,7 @@ static void test_the_latest_put_counts(void **state)
 {
     (void)state;
     float first[FLOATS] = {1}, second[FLOATS] = {2};
-    table_t *table = make_table();
+    table_t *table = make_table(NULL);
     assert_int_equal(table_put_latest(table, &(table_row_t){77, 1, 1, first}), ST_OK);
     assert_int_equal(table_put_latest(table, &(table_row_t){77, 9, UINT32_MAX, second}), ST_OK);
     assert_int_equal(table_rows(table), 1);
@@ -256,6 +291,8 @@ static void test_the_latest_put_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_out_of_memory_are_saved_too),
+        cmocka_unit_test(test_rows_spilled_before_anything_was_tracked),
         cmocka_unit_test(test_a_save_is_exactly_what_changed_as_it_was),
         cmocka_unit_test(test_only_changed_rows_are_visited),
         cmocka_unit_test(test_the_tap_gives_what_one_sender_would_push),
