@@ -149,6 +149,7 @@ static status_t evict_batch(residency_t *residency, int64_t wanted, int64_t rows
         }
     }
     TRY(spill_commit(residency->spill));
+    ASSERT(spill_is_idle(residency->spill)); /* else each batch would leave the pages behind that it replaced */
     if (residency->evicted == before && !residency->warned) {
         log_warn("cluster.memory_mb: %lld MB are too little for %d tables, which hold %lld MB without large ones; going on with those",
                  (long long)(residency->budget >> 20), residency->n_members, (long long)(residency->used >> 20));

@@ -17,6 +17,7 @@
 #include "ps/shard.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -32,6 +33,7 @@
 #include "ps/load.h"
 #include "ps/pending.h"
 #include "ps/replies.h"
+#include "ps/residency.h"
 #include "ps/store.h"
 #include "ps/table.h"
 
@@ -55,6 +57,7 @@ struct shard {
     uint64_t run_id;
     uint32_t epoch;
     char run_dir[MESSAGE_DIR_BYTES];
+    residency_t *residency; /* of the tables; NULL: they stay in memory */
     table_t **tables;
     uint32_t n_tables;
     uint32_t component_tables; /* of each component; of all, where they share theirs */
@@ -116,6 +119,17 @@ static void drop_held(shard_t *shard)
     replies_clear(shard->replies);
 }
 
+/* The last shard of the run on this host takes the folder with it. */
+static void end_residency(shard_t *shard)
+{
+    if (!shard->residency)
+        return;
+    residency_destroy(&shard->residency);
+    char *path = mem_printf("%s/work", shard->run_dir);
+    rmdir(path);
+    mem_free(path);
+}
+
 static void end_run(shard_t *shard)
 {
     drop_held(shard);
@@ -126,6 +140,7 @@ static void end_run(shard_t *shard)
     mem_free(shard->tables);
     shard->tables = NULL;
     shard->n_tables = 0;
+    end_residency(shard);
     step_batch_end(&shard->digests);
     config_destroy(&shard->config);
 }
@@ -257,6 +272,26 @@ static status_t send_rows(shard_t *shard, int peer, const reply_t *reply)
     return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, reply->weights);
 }
 
+/* No row was lost to an error of the disk, so far. */
+static bool rows_are_sound(const shard_t *shard)
+{
+    return !shard->residency || residency_status(shard->residency) == ST_OK;
+}
+
+/* Bring the rows of a pull that has to wait into memory, so that the wait is of use. */
+static void prefetch(shard_t *shard, const net_message_t *pull)
+{
+    const wire_segment_t *segments = pull->frame[0].data;
+    const uint64_t *keys = pull->frame[1].data;
+    const int64_t n = pull->frame[0].bytes / (int64_t)sizeof *segments;
+    const tables_t own = tables_of(shard, worker_of(shard, pull->peer));
+    for (int64_t i = 0; i < n && shard->residency; i++) {
+        if (is_in(&own, segments[i].table))
+            table_prefetch(shard->tables[segments[i].table], keys, segments[i].count);
+        keys += segments[i].count;
+    }
+}
+
 /* Answer a PULL or PEEK and release it. A pull looks at tables that other groups train as a peek does, so that a peer's tables
  * have the rows of its own share of the data alone. */
 static status_t answer(shard_t *shard, net_message_t *message, bool peek)
@@ -278,6 +313,11 @@ static status_t answer(shard_t *shard, net_message_t *message, bool peek)
             table_pull(table, keys, segments[i].count, at);
         keys += segments[i].count;
         at += (int64_t)segments[i].count * table_options(table)->dim;
+    }
+    if (!rows_are_sound(shard)) { /* which ends the shard */
+        pool_give(rows);
+        net_release(shard->o.net, message);
+        return residency_status(shard->residency);
     }
     if (!peek) {
         shard->counters.rows_pulled += message->header.count;
@@ -645,7 +685,10 @@ static status_t handle_pull(shard_t *shard, net_message_t *message, int worker)
     held_t *pull = place_at(shard, shard->pulls, step, worker);
     pull->place = PLACE_HELD;
     pull->message = *message;
-    return is_ordered(shard) ? advance_ordered(shard) : advance_unordered(shard);
+    TRY(is_ordered(shard) ? advance_ordered(shard) : advance_unordered(shard));
+    if (pull->place == PLACE_HELD)
+        prefetch(shard, &pull->message);
+    return ST_OK;
 }
 
 static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
@@ -680,6 +723,18 @@ static status_t handle_push(shard_t *shard, net_message_t *message, int worker)
     return advance_unordered(shard);
 }
 
+/* Memory for the run's rows, and disk for those beyond it. */
+static status_t begin_residency(shard_t *shard)
+{
+    const int64_t bytes = shard->config->cluster.memory_mb << 20;
+    if (bytes == 0)
+        return ST_OK;
+    char *path = mem_printf("%s/work/shard-%d", shard->run_dir, shard->o.shard);
+    const status_t status = residency_create(path, bytes, &shard->residency);
+    mem_free(path);
+    return status;
+}
+
 /* BEGIN: drop the run before, make empty tables for the next. */
 static status_t handle_begin(shard_t *shard, net_message_t *message)
 {
@@ -696,6 +751,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
                            &shard->config));
     shard->workers = config_active_workers(shard->config, shard->o.workers);
     const config_t *c = shard->config;
+    TRY(begin_residency(shard));
     shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
     shard->component_tables = (uint32_t)begin.fields;
     shard->tables = MEM_ARRAY(table_t *, shard->n_tables);
@@ -708,6 +764,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
                          (float)c->embedding.epsilon},
             .init_std = (float)c->embedding.init_std,
             .seed = (uint64_t)c->seed,
+            .residency = shard->residency,
         };
         TRY(table_create(&options, &shard->tables[t]));
     }
@@ -836,6 +893,15 @@ static status_t handle_fold(shard_t *shard, net_message_t *message)
     return ST_OK;
 }
 
+static void tell_residency(const shard_t *shard)
+{
+    if (!shard->residency)
+        return;
+    const residency_counters_t c = residency_counters(shard->residency);
+    log_info("shard %d: %lld rows left memory for disk and %lld came back; %lld MB there", shard->o.shard, (long long)c.evicted,
+             (long long)c.loaded, (long long)(c.disk_bytes >> 20));
+}
+
 /* FLUSH: tables to the store, digest and counters to the coordinator. */
 static status_t handle_flush(shard_t *shard, net_message_t *message)
 {
@@ -870,12 +936,13 @@ static status_t handle_flush(shard_t *shard, net_message_t *message)
         c->cpu_seconds = clock_cpu_seconds() - shard->cpu_start;
         c->peak_rss_bytes = clock_peak_rss_bytes();
     }
+    tell_residency(shard);
     wire_header_t header = header_of(shard, WIRE_FLUSHED, shard->applied, c->rows);
     wire_frame_t frame = {c, sizeof *c};
     return net_send(shard->o.net, peer, &header, &frame, 1);
 }
 
-status_t shard_handle(shard_t *shard, net_message_t *message)
+static status_t handle(shard_t *shard, net_message_t *message)
 {
     const wire_header_t *header = &message->header;
     switch (header->type) {
@@ -920,6 +987,12 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
     return header->type == WIRE_PULL ? handle_pull(shard, message, worker) : handle_push(shard, message, worker);
 }
 
+status_t shard_handle(shard_t *shard, net_message_t *message)
+{
+    TRY(handle(shard, message));
+    return rows_are_sound(shard) ? ST_OK : residency_status(shard->residency);
+}
+
 bool shard_has_work(const shard_t *shard)
 {
     return shard->cut && cut_has_work(shard->cut);
@@ -933,6 +1006,8 @@ status_t shard_work(shard_t *shard, bool *again)
     if (!shard_has_work(shard))
         return ST_OK;
     TRY(cut_work(shard->cut, again));
+    if (!rows_are_sound(shard))
+        return residency_status(shard->residency);
     if (cut_prepared(shard->cut, net_now_ns(shard->o.net), &step, &body)) {
         TRY(send_digests(shard));
         wire_header_t header = header_of(shard, WIRE_PREPARED, step, 0);
