@@ -93,16 +93,42 @@ static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int sha
     return status;
 }
 
-/* The base and what it does not hold yet: as a shard restores it (ps/load.c), where the epoch's first delta is the base adds nothing. */
+/* What the base's checkpoint still has to apply; the delta that had it is gone. */
+static status_t verify_pending(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
+{
+    char *path = checkpoint_pending_path(c->run_dir, (uint32_t)c->from.epoch, shard, c->from.step);
+    const delta_head_t expected = {.epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step};
+    delta_reader_t *reader = NULL;
+    status_t status;
+    TRY_DONE(delta_reader_create(disk, path, &expected, &reader));
+    const delta_totals_t *totals = delta_reader_totals(reader);
+    if (totals->pending != c->from.shards[shard].pending) {
+        status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " pending pushes; the manifest says %" PRId64, path, totals->pending,
+                      c->from.shards[shard].pending);
+        goto done;
+    }
+    sum->files++;
+    sum->bytes += totals->bytes;
+done:
+    delta_reader_destroy(&reader);
+    mem_free(path);
+    return status;
+}
+
+/* The base and what it does not hold yet: as a shard restores it (ps/load.c), where the epoch's first delta is there, the base,
+ * which may be only half made, is not part of the checkpoint. */
 static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
 {
     const uint32_t epoch = (uint32_t)c->from.epoch;
-    int64_t held = -1, before = -1;
+    int64_t before = -1;
     char *base = checkpoint_base_path(c->run_dir, epoch, shard);
     char *first = checkpoint_delta_path(c->run_dir, epoch, shard, c->from.deltas[0]);
-    status_t status = verify_base(c, shard, base, &held, sum);
-    if (!disk_exists(disk, first))
-        before = held;
+    status_t status = ST_OK;
+    if (!disk_exists(disk, first)) {
+        status = verify_base(c, shard, base, &before, sum);
+        if (before == c->from.step && c->from.shards[shard].pending > 0)
+            keep_first(&status, verify_pending(disk, c, shard, sum));
+    }
     mem_free(base);
     mem_free(first);
     for (int64_t i = 0; i < c->from.n_deltas; i++) {

@@ -375,6 +375,12 @@ static void apply_step(shard_t *shard, net_message_t *const *messages, int n, in
         shard->counters.rows_pushed += messages[w]->header.count;
 }
 
+/* Of how many steps before a cut the pushes are pending. */
+static int64_t cut_depth(const shard_t *shard)
+{
+    return is_ordered(shard) ? shard->config->train.pipeline_depth : 0;
+}
+
 /* The first step whose pulls are not answered yet: before anything is applied, those of the first d + 1 are answered at once. */
 static int64_t first_unanswered(const shard_t *shard)
 {
@@ -769,7 +775,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
         TRY(table_create(&options, &shard->tables[t]));
     }
     begin_digests(shard);
-    const int64_t depth = is_ordered(shard) ? c->train.pipeline_depth : 0;
+    const int64_t depth = cut_depth(shard);
     shard->first_step = begin.first_step;
     shard->first_applied = shard->applied = begin.first_step > depth ? begin.first_step - depth : 0;
     for (int w = 0; w < shard->workers; w++)
@@ -845,8 +851,8 @@ static status_t handle_restore(shard_t *shard, net_message_t *message)
     for (int64_t i = 0; i < n; i++)
         if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
             return refuse(shard, message, "its deltas are not in ascending order");
-    if (r.step != shard->first_step || r.tables != (int64_t)shard->n_tables ||
-        r.depth != (is_ordered(shard) ? shard->config->train.pipeline_depth : 0))
+    const int64_t depth = cut_depth(shard);
+    if (r.step != shard->first_step || r.tables != (int64_t)shard->n_tables || (is_ordered(shard) && r.depth != depth))
         return refuse(shard, message, "its checkpoint is not the one that this run begins with");
     pending_destroy(&shard->pending);
     shard->pending = pending_create(shard->first_applied, shard->first_step, shard->tables, shard->n_tables);
@@ -855,7 +861,7 @@ static status_t handle_restore(shard_t *shard, net_message_t *message)
         .run_dir = r.run_dir,
         .epoch = (uint32_t)r.epoch,
         .step = r.step,
-        .depth = r.depth,
+        .depth = depth,
         .folders = r.folders,
         .shard = shard->o.shard,
         .shards = r.shards,
