@@ -50,6 +50,12 @@ static int64_t rounding(const run_t *r)
     return r->group.groups > 1 ? r->config->objective.exchange_steps : 1;
 }
 
+/* Steps whose pushes a pull does not see, where that is a fixed number. */
+static int64_t depth_of(const run_t *r)
+{
+    return r->config->determinism >= DETERMINISM_SYNC ? r->config->train.pipeline_depth : 0;
+}
+
 status_t train_begin(run_t *r, int64_t first)
 {
     const config_t *c = r->config;
@@ -57,7 +63,7 @@ status_t train_begin(run_t *r, int64_t first)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->data.path);
     if (first < 0 || first >= lanes_steps(&r->lanes) || first % rounding(r))
         return FAIL(ST_MESSAGE, "told to train from step %lld of %lld", (long long)first, (long long)lanes_steps(&r->lanes));
-    r->cuts = cut_plan_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r));
+    r->cuts = cut_plan_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r), depth_of(r));
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
     r->times = (step_times_t){0};
@@ -98,9 +104,8 @@ static status_t pull(run_t *r, int64_t step, batch_t **out)
     if (step >= r->cuts.end)
         return ST_OK;
     TRY(run_batch(r, out));
-    if (cut_plan_has(&r->cuts, step))
+    if (cut_plan_pull(&r->cuts, step))
         client_cut(r->client, step);
-    cut_plan_pulled(&r->cuts, step);
     return client_pull(r->client, *out, false);
 }
 
@@ -136,8 +141,7 @@ static status_t train_batch(run_t *r, batch_t *batch)
 /* Empty pulls until the last push has been applied: the pull of step t + depth is answered before that of t is. */
 static status_t drain(run_t *r, int64_t end)
 {
-    const bool ordered = r->config->determinism >= DETERMINISM_SYNC;
-    for (int64_t t = end; t <= end + (ordered ? r->config->train.pipeline_depth : 0); t++) {
+    for (int64_t t = end; t <= end + depth_of(r); t++) {
         TRY(client_drain(r->client, t));
         TRY(client_wait(r->client, t));
         client_release(r->client, t);
@@ -155,7 +159,7 @@ status_t train_all(run_t *r)
         batch_t *batch = next;
         const int64_t t = batch->step;
         r->now_step = t;
-        if (cut_plan_has(&r->cuts, t))
+        if (t == r->cuts.last)
             TRY(cut(r, t, examples, start_ns));
         const bool ahead = cut_plan_may_pull(&r->cuts, t + 1);
         if (ahead)

@@ -64,7 +64,7 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     r->lanes = lanes_of(r->config, info->train_rows);
     r->lane_rows = (int)(r->lanes.batch / r->lanes.lanes);
     const int64_t steps = lanes_steps(&r->lanes);
-    r->cuts = cut_plan_of(steps, steps, 0, 1); /* nothing to save until TRAIN */
+    r->cuts = cut_plan_of(steps, steps, 0, 1, 0); /* nothing to save until TRAIN */
     const int at = r->worker - r->group.first_worker;
     int lanes = lanes_first(&r->lanes, at + 1, r->group.workers) - lanes_first(&r->lanes, at, r->group.workers);
     TRY(step_create(r->config, info, lanes, r->lane_rows, w->o.shards, &r->step));

@@ -1,25 +1,26 @@
-/* test_cut_plan - before which steps a training is cut: "checkpoint.every_steps, rounded up to multiples of objective.exchange_steps, not
- * before the first step and not after the last", against brute force; and the promise: whatever a worker pulls between asking and
- * telling, the step that is told was not pulled by anybody. */
+/* test_cut_plan - before which steps a training is cut (docs/PROTOCOL.md, Checkpoints): "its multiples but 0, before the end, and not
+ * where the training itself began", "rounded up to a multiple of objective.exchange_steps", "at least d + 1 steps apart"; and the
+ * promise: whatever workers pull between asking and telling, all of them mark the step that is told, and the same ones else. */
 #include "worker/cut_plan.h"
 
 #include "common/base/rng.h"
 #include "tests/lib/testing.h"
 
-static void test_periods_are_rounded_up(void **state)
+static void test_periods(void **state)
 {
     (void)state;
     for (int64_t first = 0; first < 30; first += 7)
         for (int64_t end = first; end < 60; end += 13)
             for (int64_t every = 0; every <= 12; every++)
-                for (int64_t round = 1; round <= 7; round++) {
-                    bool due[100] = {false};
-                    for (int64_t n = every; every && n < 90; n += every)
-                        due[(n + round - 1) / round * round] = true;
-                    const cut_plan_t plan = cut_plan_of(first, end, every, round);
-                    for (int64_t step = 0; step < 90; step++)
-                        assert_int_equal(cut_plan_has(&plan, step), step > first && step < end && due[step]);
-                }
+                for (int64_t round = 1; round <= 7; round++)
+                    for (int64_t depth = 0; depth <= 8; depth += 2) {
+                        int64_t period = every;
+                        while (every && (period <= depth || period % round))
+                            period++;
+                        cut_plan_t plan = cut_plan_of(first, end, every, round, depth);
+                        for (int64_t step = first; step < end; step++)
+                            assert_int_equal(cut_plan_pull(&plan, step), every && step > first && step % period == 0);
+                    }
 }
 
 /* As the coordinator does: the greatest promise, rounded up. */
@@ -31,87 +32,123 @@ static int64_t agree(const int64_t *promises, int workers, int64_t round)
     return (step + round - 1) / round * round;
 }
 
-static void test_workers_agree_on_a_step_that_none_has_pulled(void **state)
+enum { WORKERS = 3, END = 60 };
+
+typedef struct player {
+    cut_plan_t plan;
+    bool marked[END];
+} player_t;
+
+static bool pull(player_t *p)
+{
+    const int64_t step = p->plan.next;
+    if (step >= p->plan.end || !cut_plan_may_pull(&p->plan, step))
+        return false;
+    p->marked[step] = cut_plan_pull(&p->plan, step);
+    return true;
+}
+
+static int draw(uint64_t seed, uint64_t *n, int of)
+{
+    return (int)(rng_u64(seed, 1, (*n)++) % (uint64_t)of);
+}
+
+static void test_workers_mark_the_same_steps(void **state)
 {
     (void)state;
-    enum { WORKERS = 3, END = 40 };
-    int saves = 0, stops = 0, waits = 0;
-    for (uint64_t seed = 0; seed < 2000; seed++) {
-        const int64_t round = 1 + (int64_t)(rng_u64(seed, 1, 0) % 5), first = round * (int64_t)(rng_u64(seed, 1, 1) % 3);
-        const bool stop = rng_u64(seed, 1, 2) & 1;
-        cut_plan_t plan[WORKERS];
-        int64_t promise[WORKERS] = {0};
+    int saves = 0, stops = 0, waits = 0, near = 0;
+    for (uint64_t seed = 0; seed < 20000; seed++) {
+        uint64_t n = 0;
+        const int64_t round = 1 + draw(seed, &n, 4), first = round * draw(seed, &n, 3);
+        const int64_t every = draw(seed, &n, 12), depth = draw(seed, &n, 9);
+        player_t player[WORKERS] = {0};
         for (int w = 0; w < WORKERS; w++)
-            plan[w] = cut_plan_of(first, END, 0, round);
-        uint64_t draw = 0;
-        int asked = 0, told = 0;
-        int64_t step = -1;
-        while (told < WORKERS) { /* pulls of each worker, asking and telling in any order */
-            const int w = (int)(rng_u64(seed, 2, draw++) % WORKERS);
-            if (rng_u64(seed, 3, draw++) % 4 == 0 && asked < WORKERS) {
-                promise[asked] = cut_plan_ask(&plan[asked]);
-                assert_true(promise[asked] <= plan[asked].next + 2);
-                asked++;
-            } else if (rng_u64(seed, 4, draw++) % 4 == 0 && asked == WORKERS) {
-                step = agree(promise, WORKERS, round);
-                assert_true(cut_plan_tell(&plan[told++], step, stop));
-            } else if (plan[w].next < plan[w].end) {
-                if (cut_plan_may_pull(&plan[w], plan[w].next))
-                    cut_plan_pulled(&plan[w], plan[w].next);
-                else
-                    waits++;
+            player[w].plan = cut_plan_of(first, END, every, round, depth);
+        for (int requests = 0; requests < 2; requests++) { /* one after the other, as soon as the step told was pulled */
+            const bool stop = requests == 1 && draw(seed, &n, 2);
+            int64_t promise[WORKERS], step = -1;
+            for (int before = draw(seed, &n, 20); before > 0; before--)
+                (void)pull(&player[draw(seed, &n, WORKERS)]);
+            int asked = 0, told = 0;
+            while (told < WORKERS) { /* pulls of each worker, asking and telling in any order */
+                player_t *p = &player[draw(seed, &n, WORKERS)];
+                const int what = draw(seed, &n, 4);
+                if (what == 0 && asked < WORKERS) {
+                    const int64_t next = player[asked].plan.next;
+                    promise[asked] = cut_plan_ask(&player[asked].plan);
+                    near += promise[asked++] > next + 2;
+                } else if (what == 1 && asked == WORKERS) {
+                    step = agree(promise, WORKERS, round);
+                    assert_true(cut_plan_tell(&player[told++].plan, step, stop));
+                } else {
+                    waits += !pull(p);
+                }
             }
+            const int64_t until = step < END ? step + (stop ? 0 : 1) : END;
+            for (int w = 0; w < WORKERS; w++) {
+                while (player[w].plan.next < until)
+                    assert_true(pull(&player[w]));
+                assert_true(step >= END || stop || player[w].marked[step]);
+                assert_true(step >= END || !stop || (player[w].plan.end == step && !pull(&player[w])));
+            }
+            saves += step < END;
+            stops += step < END && stop;
         }
-        for (int w = 0; w < WORKERS; w++) {
-            assert_true(cut_plan_may_pull(&plan[w], END - 1));
-            if (step >= END) { /* nothing is left to save */
-                assert_int_equal(plan[w].end, END);
-                for (int64_t t = 0; t < END + 20; t++)
-                    assert_false(cut_plan_has(&plan[w], t));
+        int64_t last = -1;
+        for (int64_t t = 0; t < END; t++) {
+            for (int w = 0; w < WORKERS; w++)
+                if (t < player[w].plan.next && t < player[0].plan.next)
+                    assert_int_equal(player[w].marked[t], player[0].marked[t]);
+            if (!player[0].marked[t])
                 continue;
-            }
-            for (int64_t t = 0; t < END; t++)
-                assert_int_equal(cut_plan_has(&plan[w], t), t == step);
-            assert_true(plan[w].next <= step || !stop);
-            assert_int_equal(plan[w].end, stop ? step : END);
-            saves++;
-            stops += stop;
+            assert_true(t > first && t % round == 0);
+            assert_true(last < 0 || t - last > depth);
+            last = t;
         }
     }
-    assert_true(saves > 1000 && stops > 300 && waits > 100);
+    assert_true(saves > 10000 && stops > 3000 && waits > 1000 && near > 1000);
 }
 
 static void test_a_wrong_word_changes_nothing(void **state)
 {
     (void)state;
-    cut_plan_t plan = cut_plan_of(0, 20, 0, 4);
+    cut_plan_t plan = cut_plan_of(0, 20, 4, 4, 3);
     for (int64_t t = 0; t < 6; t++)
-        cut_plan_pulled(&plan, t);
+        assert_int_equal(cut_plan_pull(&plan, t), t == 4);
     assert_int_equal(cut_plan_ask(&plan), 8);
     assert_false(cut_plan_tell(&plan, 4, true)); /* pulled before */
     assert_false(cut_plan_tell(&plan, 9, true)); /* copies are stale there */
+    plan.depth = 4;
+    assert_false(cut_plan_tell(&plan, 8, true)); /* the cut before 4 waits for the pull of step 8 */
     assert_int_equal(plan.end, 20);
     assert_false(cut_plan_may_pull(&plan, 8));
     assert_true(cut_plan_may_pull(&plan, 7));
     assert_true(cut_plan_tell(&plan, 12, true));
-    assert_true(cut_plan_has(&plan, 12));
+    assert_int_equal(plan.told, 12);
     assert_int_equal(plan.end, 12);
-    /* The end is near: there may be nothing to promise. */
-    plan = cut_plan_of(0, 5, 0, 1);
+}
+
+static void test_near_the_end_there_may_be_nothing_to_promise(void **state)
+{
+    (void)state;
+    cut_plan_t plan = cut_plan_of(0, 5, 0, 3, 1);
     for (int64_t t = 0; t < 4; t++)
-        cut_plan_pulled(&plan, t);
+        assert_false(cut_plan_pull(&plan, t));
     assert_int_equal(cut_plan_ask(&plan), 5);
-    assert_true(cut_plan_tell(&plan, 5, true));
+    assert_true(cut_plan_may_pull(&plan, 4));
+    assert_true(cut_plan_tell(&plan, 6, true)); /* rounded up, beyond the end */
     assert_int_equal(plan.end, 5);
-    assert_false(cut_plan_has(&plan, 5));
+    assert_false(cut_plan_pull(&plan, 4));
+    assert_int_equal(cut_plan_ask(&plan), 5); /* all is pulled */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_periods_are_rounded_up),
-        cmocka_unit_test(test_workers_agree_on_a_step_that_none_has_pulled),
+        cmocka_unit_test(test_periods),
+        cmocka_unit_test(test_workers_mark_the_same_steps),
         cmocka_unit_test(test_a_wrong_word_changes_nothing),
+        cmocka_unit_test(test_near_the_end_there_may_be_nothing_to_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
