@@ -191,8 +191,10 @@ void spill_close(spill_t **spill)
     spill_t *s = *spill;
     if (!s)
         return;
-    if (s->writing)
+    if (s->writing) {
+        mdb_cursor_close(s->put);
         mdb_txn_abort(s->writing);
+    }
     if (s->reading)
         mdb_txn_abort(s->reading);
     if (s->env)
