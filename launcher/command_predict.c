@@ -9,8 +9,11 @@
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
 #include "common/config/config_compare.h"
+#include "common/net/checkpoint_paths.h"
+#include "launcher/checkpoint_resume.h"
 #include "launcher/commands.h"
 #include "launcher/job.h"
+#include "launcher/runs.h"
 
 static const char *const split_words[] = {[SPLIT_TRAIN] = "train", [SPLIT_EVAL] = "eval", [SPLIT_ALL] = "all"};
 
@@ -25,41 +28,115 @@ static status_t split_of(const options_t *options, split_t *out)
     return FAIL(ST_INPUT, "--split is \"%s\"; it must be train, eval or all", word);
 }
 
-/* The folder of the run whose config.yaml is `config_path`; **owned**. */
-static char *run_of(const char *config_path)
+/* What RUN stands for: a finished run; the newest checkpoint of one that is not; a checkpoint, by its folder. */
+typedef struct source {
+    char *run_dir;                  /* **owned**, as all */
+    bool finished;
+    manifest_t run;                 /* where it is finished, */
+    checkpoint_resume_t checkpoint; /* where it is not */
+} source_t;
+
+static void source_fini(source_t *source)
 {
-    char *dir = mem_strdup(config_path);
-    *strrchr(dir, '/') = 0;
+    mem_free(source->run_dir);
+    manifest_fini(&source->run);
+    checkpoint_resume_fini(&source->checkpoint);
+}
+
+static bool is_checkpoint(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    int64_t step;
+    return name && checkpoint_step_of(name + 1, &step);
+}
+
+/* The folder of the run that RUN is, or is a checkpoint of: RUN/checkpoint/epoch-EEEE/step-S; **owned**. */
+static char *run_of(const char *argument)
+{
+    char *dir = path_absolute(argument);
+    for (int up = is_checkpoint(dir) ? 3 : 0; up > 0; up--) {
+        char *slash = strrchr(dir, '/');
+        *(slash ? slash : dir) = 0;
+    }
     return dir;
 }
 
-static status_t read_manifest(const char *run_dir, manifest_t *out)
+static status_t source_open(const char *argument, source_t *out)
 {
-    bool found;
-    if (!file_exists(run_dir))
-        return FAIL(ST_INPUT, "%s does not exist; name the folder of a finished run", run_dir);
-    TRY(manifest_read(run_dir, out, &found));
-    return found ? ST_OK : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", run_dir);
+    source_t source = {.run_dir = path_absolute(argument)};
+    bool found = false;
+    status_t status = ST_OK;
+    if (!file_exists(argument))
+        status = FAIL(ST_INPUT, "%s does not exist; name the folder of a finished run, or of a checkpoint", argument);
+    else if (is_checkpoint(source.run_dir))
+        status = checkpoint_resume_open(disk_posix(), source.run_dir, &source.checkpoint);
+    else
+        status = manifest_read(source.run_dir, &source.run, &source.finished);
+    if (status == ST_OK && !source.finished && !source.checkpoint.folder) {
+        status = checkpoint_resume_find(disk_posix(), source.run_dir, &source.checkpoint, &found);
+        if (status == ST_OK && !found)
+            status = FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json) and no checkpoint", argument);
+    }
+    if (status == ST_OK && source.checkpoint.folder) {
+        mem_free(source.run_dir);
+        source.run_dir = mem_strdup(source.checkpoint.run_dir);
+    }
+    if (status == ST_OK)
+        *out = source;
+    else
+        source_fini(&source);
+    return status;
 }
 
 /* A --set that changes what was learned would score another model than the one stored. Distillation is over, so that
  * its settings, which may name a variant of an experiment that is not here, do not count; nor does who trained which peer, so
  * that any number of workers may score. */
-static status_t check_config(const char *run_dir, const manifest_t *run, const config_t *config)
+static config_t trained_parts(const config_t *config, const config_t *trained)
 {
-    char *path = mem_printf("%s/config.yaml", run_dir);
-    config_t *trained = NULL;
-    status_t status;
-    TRY_DONE(config_read_resolved(path, &trained));
-    if (config_hash(trained) != run->config_hash) {
-        status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
-        goto done;
-    }
     config_t same = *config;
     same.teacher = trained->teacher;
     same.objective.form = trained->objective.form;
-    if (config_hash(&same) != run->config_hash)
-        status = FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", run_dir);
+    return same;
+}
+
+static status_t refuse_set(const source_t *source)
+{
+    return FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", source->run_dir);
+}
+
+/* Keys that a resume may change do not matter for a score: config.yaml has those of the last start. */
+static status_t check_checkpoint_config(const source_t *source, const config_t *config)
+{
+    const char *text = source->checkpoint.from.config;
+    config_t *trained = NULL;
+    config_difference_t *differences;
+    int n;
+    TRY(config_from_text(text, strlen(text), source->checkpoint.folder, &trained));
+    const config_t same = trained_parts(config, trained);
+    config_compare(trained, &same, &differences, &n);
+    bool changed = false;
+    for (int i = 0; i < n; i++)
+        changed = changed || differences[i].change == CLASS_IDENTITY;
+    config_differences_destroy(&differences, n);
+    config_destroy(&trained);
+    return changed ? refuse_set(source) : ST_OK;
+}
+
+static status_t check_config(const source_t *source, const config_t *config)
+{
+    if (!source->finished)
+        return check_checkpoint_config(source, config);
+    char *path = mem_printf("%s/config.yaml", source->run_dir);
+    config_t *trained = NULL;
+    status_t status;
+    TRY_DONE(config_read_resolved(path, &trained));
+    if (config_hash(trained) != source->run.config_hash) {
+        status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
+        goto done;
+    }
+    const config_t same = trained_parts(config, trained);
+    if (config_hash(&same) != source->run.config_hash)
+        status = refuse_set(source);
 done:
     config_destroy(&trained);
     mem_free(path);
@@ -68,19 +145,17 @@ done:
 
 static status_t prepare(const experiment_t *experiment, const options_t *options)
 {
-    char *run_dir = run_of(options->argument);
-    manifest_t run = {0};
+    source_t source = {0};
     split_t split = SPLIT_EVAL;
     status_t status;
     TRY_DONE(split_of(options, &split));
-    TRY_DONE(read_manifest(run_dir, &run));
-    TRY_DONE(check_config(run_dir, &run, experiment->base));
+    TRY_DONE(source_open(options->run, &source));
+    TRY_DONE(check_config(&source, experiment->base));
     if (!dataset_exists(options->second))
         status = FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import by the schema of the run's",
                       options->second);
 done:
-    manifest_fini(&run);
-    mem_free(run_dir);
+    source_fini(&source);
     return status;
 }
 
@@ -128,36 +203,37 @@ static status_t lead_predict(coordinator_t *coordinator, const experiment_t *exp
 {
     (void)experiment;
     (void)progress;
-    char *run_dir = run_of(options->argument);
-    manifest_t run = {0};
+    source_t source = {0};
     predictions_t predictions = {0};
     split_t split = SPLIT_EVAL;
     status_t status;
     TRY_DONE(split_of(options, &split));
-    TRY_DONE(read_manifest(run_dir, &run));
-    TRY_DONE(coordinator_predict(coordinator, run_dir, &run, split, &predictions));
-    log_info("%" PRId64 " examples of %s scored by %s", predictions.rows, options->second, run_dir);
+    TRY_DONE(source_open(options->run, &source));
+    const coordinator_source_t from = {source.run_dir, source.finished ? &source.run : NULL, source.finished ? NULL : &source.checkpoint};
+    TRY_DONE(coordinator_predict(coordinator, &from, split, &predictions));
+    log_info("%" PRId64 " examples of %s scored by %s", predictions.rows, options->second,
+             source.finished ? source.run_dir : source.checkpoint.folder);
     status = write_predictions(options->out, &predictions);
 done:
     predictions_fini(&predictions);
-    manifest_fini(&run);
-    mem_free(run_dir);
+    source_fini(&source);
     return status;
 }
 
 status_t command_predict(const options_t *options)
 {
     options_t o = *options;
-    manifest_t run;
+    source_t source;
     if (!options->out)
         return FAIL(ST_INPUT, "smelter predict needs --out FILE");
     if (!cluster_is_launched()) { /* before config.yaml of a folder that is none is asked for; under mpirun rank 0 says it */
-        TRY(read_manifest(options->argument, &run));
-        manifest_fini(&run);
+        TRY(source_open(options->argument, &source));
+        source_fini(&source);
     }
     if (o.n_sets + 5 > OPTIONS_MOST)
         return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 5);
-    char *config = mem_printf("%s/config.yaml", options->argument), *path = mem_printf("data.path=%s", options->second);
+    char *run_dir = run_of(options->argument), *config = mem_printf("%s/config.yaml", run_dir), *path = mem_printf("data.path=%s", options->second);
+    o.run = options->argument;
     o.argument = config;
     o.sets[o.n_sets++] = path;
     o.sets[o.n_sets++] = "teacher.variant=\"\"";
@@ -165,6 +241,7 @@ status_t command_predict(const options_t *options)
     o.sets[o.n_sets++] = "complexity.match=\"\"";
     o.sets[o.n_sets++] = "experiment.baseline=\"\"";
     status_t status = job_run_prepared(&o, prepare, lead_predict);
+    mem_free(run_dir);
     mem_free(config);
     mem_free(path);
     return status;

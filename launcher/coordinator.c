@@ -632,6 +632,12 @@ static status_t restore_workers(coordinator_t *c, const checkpoint_resume_t *res
     return status;
 }
 
+static status_t restore_run(coordinator_t *c, const checkpoint_resume_t *checkpoint)
+{
+    TRY(restore_shards(c, checkpoint));
+    return restore_workers(c, checkpoint);
+}
+
 static status_t send_train(coordinator_t *c, int64_t first_step)
 {
     wire_header_t header = header_of(c, WIRE_TRAIN, 0);
@@ -842,8 +848,7 @@ static status_t begin_run(coordinator_t *c, int variant, int replica, const conf
 {
     TRY(send_begin(c, variant, replica, resume ? resume->from.step : 0, true));
     if (resume) {
-        TRY(restore_shards(c, resume));
-        TRY(restore_workers(c, resume));
+        TRY(restore_run(c, resume));
     } else {
         TRY(send_warm_start(c, config));
     }
@@ -965,34 +970,42 @@ static status_t check_digest(const coordinator_t *c, const char *run_dir, const 
                 run->result.digest);
 }
 
-status_t coordinator_predict(coordinator_t *c, const char *run_dir, const manifest_t *run, split_t split, predictions_t *out)
+/* Parameters of a finished run into shards and workers, checked by its digest. */
+static status_t load_run(coordinator_t *c, const char *run_dir, const manifest_t *run, int32_t tables)
+{
+    int32_t *map = MEM_ARRAY(int32_t, tables);
+    for (int32_t t = 0; t < tables; t++)
+        map[t] = t;
+    status_t status = load_shards(c, run_dir, (int)(run->servers * run->shards_per_server), map, tables);
+    if (status == ST_OK)
+        status = load_dense(c, run_dir, c->components);
+    mem_free(map);
+    return status == ST_OK ? check_digest(c, run_dir, run) : status;
+}
+
+status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *source, split_t split, predictions_t *out)
 {
     const config_t *config = c->o.experiment->base;
-    int32_t *map = NULL;
+    const checkpoint_resume_t *checkpoint = source->checkpoint;
     inputs_t inputs = {0};
     c->workers = config_active_workers(config, c->o.roster->workers);
     status_t status;
     clear_run(c);
     c->run_id++;
-    c->run_dir = run_dir;
+    c->run_dir = source->run_dir;
+    c->components = (int)config->model.components;
     TRY_DONE(open_dataset(c, config));
-    TRY_DONE(inputs_read(run_dir, &inputs));
-    TRY_DONE(inputs_check(&inputs, run_dir, dataset_info(c->dataset), config->data.path));
-    TRY_DONE(send_begin(c, -1, 0, 0, false));
-    const int32_t tables = (int32_t)config_tables(config) * (inputs.single + inputs.multi);
-    map = MEM_ARRAY(int32_t, tables);
-    for (int32_t t = 0; t < tables; t++)
-        map[t] = t;
-    TRY_DONE(load_shards(c, run_dir, (int)(run->servers * run->shards_per_server), map, tables));
-    TRY_DONE(load_dense(c, run_dir, (int)config->model.components));
-    TRY_DONE(check_digest(c, run_dir, run));
+    TRY_DONE(inputs_read(c->run_dir, &inputs));
+    TRY_DONE(inputs_check(&inputs, c->run_dir, dataset_info(c->dataset), config->data.path));
+    TRY_DONE(send_begin(c, -1, 0, checkpoint ? checkpoint->from.step : 0, false));
+    TRY_DONE(checkpoint ? restore_run(c, checkpoint)
+                        : load_run(c, c->run_dir, source->run, (int32_t)config_tables(config) * (inputs.single + inputs.multi)));
     TRY_DONE(send_scaling(c, &inputs));
     TRY_DONE(score(c, split));
     *out = c->predictions;
     c->predictions = (predictions_t){0};
 done:
     inputs_fini(&inputs);
-    mem_free(map);
     return status;
 }
 

@@ -9,6 +9,7 @@
 
 #include "common/base/disk.h"
 #include "common/net/net.h"
+#include "launcher/checkpoint_resume.h"
 #include "launcher/manifest.h"
 #include "launcher/progress.h"
 #include "launcher/roster.h"
@@ -55,12 +56,19 @@ typedef struct predictions {
 
 void predictions_fini(predictions_t *predictions);
 
-/* coordinator_predict - score a split of the base configuration's dataset with the parameters of a finished run of the same
- * network, in run_dir; `run` is its manifest. Numeric fields are standardised as in the run. Where dataset and split are those of the
- * run's own evaluation, the result is its predictions.f32, bit for bit.
+/* What is scored with: a finished run, or a run as a checkpoint has it, which predicts what the run would if it ended there. */
+typedef struct coordinator_source {
+    const char *run_dir;
+    const manifest_t *run;                 /* of the finished run; or NULL and */
+    const checkpoint_resume_t *checkpoint; /* one of its checkpoints */
+} coordinator_source_t;
+
+/* coordinator_predict - score a split of the base configuration's dataset with the parameters of a run of the same network. Numeric
+ * fields are standardised as in the run. Where dataset and split are those of a finished run's own evaluation, the result is its
+ * predictions.f32, bit for bit.
  * ST_INPUT: the dataset's fields are not the run's (launcher/inputs.h);  ST_CORRUPT: the run's files are not what it wrote.
  * out **owned**, predictions_fini. */
-WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const char *run_dir, const manifest_t *run, split_t split,
+WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const coordinator_source_t *source, split_t split,
                                          predictions_t *out);
 
 /* coordinator_wanted - the manifest that a finished run of this variant and replica would have, as far as it is known before it

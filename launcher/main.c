@@ -16,9 +16,10 @@ static const command_t commands[] = {
     {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set baseline tolerance ",
      "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below --out\n"
      "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.", command_tune},
-    {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a finished run", " out split set ",
-     "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction) for --out FILE. The cluster's size is the\n"
-     "run's unless --set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
+    {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a run or a checkpoint", " out split set ",
+     "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction) for --out FILE. RUN is a finished run, or one\n"
+     "that is not, which is scored as its newest checkpoint has it, or a checkpoint's folder. The cluster's size is the run's unless\n"
+     "--set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},
     {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss", " out ",
      "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's results.json: Fig. 4. Pictures (.svg, .png), their\n"

@@ -25,6 +25,7 @@ typedef struct options {
     bool resume;                   /* --resume */
     bool no_compress;              /* --no-compress */
     bool deep;                     /* --deep */
+    const char *run;               /* predict: RUN, where argument has become its configuration */
     char **argv;                   /* the whole command line, for mpirun */
 } options_t;
 

@@ -875,6 +875,10 @@ static status_t handle_restore(shard_t *shard, net_message_t *message)
     const int peer = message->peer;
     net_release(shard->o.net, message);
     TRY(status);
+    for (; !shard->cut && shard->applied < shard->first_step; shard->applied++) { /* only scored from here: no pulls come before */
+        TRY(digest_step(shard, shard->applied));
+        apply_ordered(shard);
+    }
     message_counters_t body = {0};
     hash_digest_t digest = {0};
     for (uint32_t t = 0; t < shard->n_tables; t++) {

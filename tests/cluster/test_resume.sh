@@ -186,6 +186,21 @@ END
 # jq_of .[0].KEY FILE - the first value of a key in indented JSON.
 jq_of() { sed -nE 's/^ *"'"${1##*.}"'": ([^,]*),?$/\1/p' "$2" | head -1; }
 
+# A checkpoint before step T predicts what a run of T steps does, pushes that its rows have not seen included.
+predictions() {
+    fresh
+    train "$T/short" train.max_steps=400 checkpoint.every_steps=0
+    run "$T/log" "$SMELTER" predict "$T/copy" "$T/data" --out "$T/p" --set cluster.servers=1 --set cluster.workers=4
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect "predictions of the newest checkpoint" cmp "$T/p.f32" "$T/short/predictions.f32"
+    train "$T/shorter" train.max_steps=300 checkpoint.every_steps=0
+    run "$T/log" "$SMELTER" predict "${STEP%400}300" "$T/data" --out "$T/p"
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect "predictions of an older checkpoint" cmp "$T/p.f32" "$T/shorter/predictions.f32"
+    run "$T/log" "$SMELTER" predict "$T/copy" "$T/data" --out "$T/p" --set model.clip=3
+    expect_line "$T/log" "--set changes the run in $T/copy; scoring takes only cluster.* and data.cache_mb"
+}
+
 # A comparison resumes by itself.
 comparison() {
     sed 's/^name: small/name: pair/' "$T/c.yaml" >"$T/pair.yaml"
@@ -207,5 +222,6 @@ case_of "at determinism sync the same workers, on any servers" sync_needs_its_wo
 case_of "without a checkpoint there is nothing to resume" nothing_there
 case_of "what is damaged is named" damaged
 case_of "checkpoints are listed, shown and verified, and what is damaged is named" commands
+case_of "a checkpoint predicts what a run of as many steps does" predictions
 case_of "a comparison resumes by itself" comparison
 finish_tests
