@@ -6,8 +6,8 @@
  *     cut_work          a slice of those rows, now and then
  *     cut_prepared      true once when the file is durable
  *
- * A row that is about to change is handed over first (ps/table.h). Files are written by a thread of the cut's own (ps/io.h), which
- * also folds deltas into the base (ps/fold.h). The shard's thread owns a cut; between checkpoints it costs nothing.      */
+ * A row that is about to change is handed over first (ps/table.h). Files are written by a thread of the cut's own (ps/io.h),
+ * which also folds deltas into the base (ps/fold.h). The shard's thread owns a cut; between checkpoints it costs nothing. */
 #ifndef SMELTER_CUT_H
 #define SMELTER_CUT_H
 
@@ -31,8 +31,8 @@ typedef struct cut_options {
     uint32_t n_tables;
 } cut_options_t;
 
-/* cut_create - make the shard's folder of this epoch, and empty it. Errors as disk.h. **owned**: cut_destroy, which gives up what is
- * under way and waits for the disk. */
+/* cut_create - make the shard's folder of this epoch, and empty it. Errors as disk.h. **owned**: cut_destroy, which gives up
+ * what is under way and waits for the disk. */
 WARN_UNUSED status_t cut_create(const cut_options_t *options, cut_t **out);
 void cut_destroy(cut_t **cut);
 
@@ -41,8 +41,8 @@ void cut_destroy(cut_t **cut);
 bool cut_is_saving(const cut_t *cut);
 bool cut_has_work(const cut_t *cut);
 
-/* cut_freeze - the cut before `step`. Pushes of steps below step - depth are in the tables, later ones are not. `pushes`: how many
- * times cut_pushed will be called before this cut is complete. */
+/* cut_freeze - the cut before `step`. Pushes of steps below step - depth are in the tables, later ones are not. `pushes`: how
+ * many times cut_pushed will be called before this cut is complete. */
 void cut_freeze(cut_t *cut, int64_t step, int64_t pushes, int64_t now_ns);
 
 /* cut_takes_push - pushes of this step belong to the cut under way.
@@ -51,8 +51,8 @@ bool cut_takes_push(const cut_t *cut, int64_t step);
 void cut_push(cut_t *cut, int64_t step, int sender, uint32_t table, uint64_t key, const float *g);
 void cut_pushed(cut_t *cut);
 
-/* cut_work - a slice: some rows, bounded to a tenth of a millisecond or so. *again: false when there is nothing to do but to wait
- * for the disk. Anything but ST_OK: a file could not be written (logged). */
+/* cut_work - a slice: some rows, bounded to a tenth of a millisecond or so. *again: false when there is nothing to do but to
+ * wait for the disk. Anything but ST_OK: a file could not be written (logged). */
 WARN_UNUSED status_t cut_work(cut_t *cut, bool *again);
 
 /* cut_prepared - true once when the checkpoint before *step is durable here. */

@@ -65,7 +65,7 @@ static uint64_t block_checksum(const block_head_t *head, const void *records)
     return hash64(records, head->bytes, hash64(head, offsetof(block_head_t, checksum), 0));
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ----------------------------------------------------------------------------------------------------------- */
 
 struct delta_block {
     block_head_t head; /* in front of the records, so that one append writes both */
@@ -128,7 +128,7 @@ bool delta_block_removed(delta_block_t *block, uint32_t table, uint64_t key)
     return block_add(block, &fixed, sizeof fixed, 0) != NULL;
 }
 
-/* ---- writer --------------------------------------------------------------------------------------------------------------- */
+/* ---- writer ----------------------------------------------------------------------------------------------------------- */
 
 struct delta_writer {
     disk_t *disk;
@@ -225,7 +225,7 @@ status_t delta_writer_finish(delta_writer_t *writer, delta_totals_t *totals)
     return ST_OK;
 }
 
-/* ---- reader --------------------------------------------------------------------------------------------------------------- */
+/* ---- reader ----------------------------------------------------------------------------------------------------------- */
 
 struct delta_reader {
     disk_file_t *file;
@@ -304,8 +304,8 @@ static status_t visit_block(const delta_reader_t *r, const block_head_t *head, c
     for (uint32_t i = 0; i < head->count; i++) {
         const size_t bytes = record_bytes(r, head->kind, at, (size_t)(end - at));
         if (bytes == 0)
-            return FAIL(ST_CORRUPT, "%s: record %u of the block before byte %lld is of no table, or of another width",
-                        r->path, i, (long long)r->at);
+            return FAIL(ST_CORRUPT, "%s: record %u of the block before byte %lld is of no table, or of another width", r->path,
+                        i, (long long)r->at);
         TRY(visit_record(r, head, at, visitor));
         at += bytes;
     }
@@ -318,7 +318,8 @@ static status_t read_head(delta_reader_t *r)
 {
     file_head_t fixed;
     if (r->bytes < (int64_t)sizeof fixed)
-        return FAIL(ST_CORRUPT, "%s: %lld bytes are too few for a file of rows: it was cut short", r->path, (long long)r->bytes);
+        return FAIL(ST_CORRUPT, "%s: %lld bytes are too few for a file of rows: it was cut short", r->path,
+                    (long long)r->bytes);
     TRY(disk_read(r->file, 0, &fixed, sizeof fixed));
     if (memcmp(fixed.magic, magic, sizeof magic) != 0)
         return FAIL(ST_CORRUPT, "%s: is no shard's part of a checkpoint, or its first bytes are damaged", r->path);
@@ -334,8 +335,7 @@ static status_t read_head(delta_reader_t *r)
     if (head_checksum(&fixed, r->widths) != fixed.checksum)
         return FAIL(ST_CORRUPT, "%s: the head differs from its checksum: the file is damaged", r->path);
     r->first = r->at = (int64_t)sizeof fixed + widths_bytes;
-    r->head = (delta_head_t){fixed.epoch,    fixed.shard, fixed.step, fixed.previous,
-                             fixed.depth, fixed.tables, r->widths};
+    r->head = (delta_head_t){fixed.epoch, fixed.shard, fixed.step, fixed.previous, fixed.depth, fixed.tables, r->widths};
     return ST_OK;
 }
 
@@ -350,10 +350,11 @@ static status_t check_end(delta_reader_t *r, hash_stream_t *hash, const delta_to
                     (long long)(r->bytes - r->at), (long long)r->at);
     if (end.checksum_low != low || end.checksum_high != high || end.rows != seen->rows || end.pending != seen->pending ||
         end.removed != seen->removed)
-        return FAIL(ST_CORRUPT,
-                    "%s: its %lld rows and %lld pending pushes are not the %lld and %lld that were written: blocks are missing, "
-                    "doubled or out of place",
-                    r->path, (long long)seen->rows, (long long)seen->pending, (long long)end.rows, (long long)end.pending);
+        return FAIL(
+            ST_CORRUPT,
+            "%s: its %lld rows and %lld pending pushes are not the %lld and %lld that were written: blocks are missing, "
+            "doubled or out of place",
+            r->path, (long long)seen->rows, (long long)seen->pending, (long long)end.rows, (long long)end.pending);
     r->totals = *seen;
     r->totals.bytes = r->bytes;
     r->totals.checksum_low = low;
@@ -410,11 +411,10 @@ status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t 
     status_t status;
     TRY_DONE(disk_open(disk, path, &r->file, &r->bytes));
     TRY_DONE(check_file(r));
-    if (expected &&
-        (r->head.epoch != expected->epoch || r->head.shard != expected->shard || r->head.step != expected->step)) {
+    if (expected && (r->head.epoch != expected->epoch || r->head.shard != expected->shard || r->head.step != expected->step)) {
         status = FAIL(ST_CORRUPT,
-                      "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up", path,
-                      r->head.epoch, r->head.shard, (long long)r->head.step, expected->epoch, expected->shard,
+                      "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up",
+                      path, r->head.epoch, r->head.shard, (long long)r->head.step, expected->epoch, expected->shard,
                       (long long)expected->step);
         goto done;
     }

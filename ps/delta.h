@@ -46,7 +46,8 @@ typedef enum delta_kind { DELTA_ROWS = 1, DELTA_PENDING, DELTA_REMOVED, DELTA_EN
 /* A block is filled by one thread and written by another. */
 typedef struct delta_block delta_block_t;
 
-/* delta_block_create - an empty block; step, sender: of pending pushes, else 0. **owned**: delta_block_destroy, by any thread. */
+/* delta_block_create - an empty block; step, sender: of pending pushes, else 0. **owned**: delta_block_destroy, by any
+ * thread. */
 delta_block_t *delta_block_create(pool_t *pool, delta_kind_t kind, int64_t step, int sender);
 void delta_block_destroy(delta_block_t **block);
 

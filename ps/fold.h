@@ -40,7 +40,8 @@ WARN_UNUSED status_t fold_some(fold_t *fold, bool *more);
 /* fold_remove_older - delete what shards have left in epochs before this one, of which nothing is kept. */
 WARN_UNUSED status_t fold_remove_older(fold_t *fold);
 
-/* fold_remove_own - delete what is in the shard's folder of this epoch, an attempt that came to nothing, and make the folder. */
+/* fold_remove_own - delete what is in the shard's folder of this epoch, an attempt that came to nothing, and make the
+ * folder. */
 WARN_UNUSED status_t fold_remove_own(fold_t *fold);
 
 #endif

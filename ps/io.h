@@ -1,4 +1,5 @@
-/* io.h - the thread that does a shard's slow disk work, one job after the other, so that the shard's own never waits for a disk.
+/* io.h - the thread that does a shard's slow disk work, one job after the other, so that the shard's own never waits for a
+ * disk.
  *
  * Where there may be no thread (simulations), jobs are run one at a time by whoever calls io_step. */
 #ifndef SMELTER_IO_H
@@ -14,8 +15,8 @@ typedef struct io io_t;
 /* A job. What it owns it must release even where a job before it failed: every job is run, exactly once. */
 typedef status_t io_job_fn(void *context, void *argument);
 
-/* io_create - threaded: start the thread, at low priority. ST_SYSTEM: the limit on threads. **owned**: io_destroy, which waits for
- * all jobs. */
+/* io_create - threaded: start the thread, at low priority. ST_SYSTEM: the limit on threads. **owned**: io_destroy, which waits
+ * for all jobs. */
 WARN_UNUSED status_t io_create(bool threaded, io_t **out);
 void io_destroy(io_t **io);
 

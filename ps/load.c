@@ -47,8 +47,8 @@ static status_t check_mark(store_t *store, const char *path, const store_mark_t 
     store_mark_t mark;
     TRY(store_mark(store, &mark));
     if (mark.epoch != expected->epoch || mark.shard != expected->shard)
-        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up", path, mark.epoch,
-                    mark.shard, expected->epoch, expected->shard);
+        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up", path,
+                    mark.epoch, mark.shard, expected->epoch, expected->shard);
     const int64_t newest = mark.folding_to > mark.step ? mark.folding_to : mark.step;
     if (newest > expected->step)
         return FAIL(ST_CORRUPT,
@@ -119,9 +119,10 @@ static status_t check_table(const restore_t *restore, uint32_t table, int64_t di
     if (table < plan->n_tables && (dim < 0 || dim == table_options(plan->tables[table])->dim) &&
         (payload_floats < 0 || payload_floats == table_payload_floats(plan->tables[table])))
         return ST_OK;
-    return FAIL(ST_CORRUPT,
-                "%s: table %u of the checkpoint is not as wide as this run's, or this run has none: it is of another experiment",
-                restore->path, table);
+    return FAIL(
+        ST_CORRUPT,
+        "%s: table %u of the checkpoint is not as wide as this run's, or this run has none: it is of another experiment",
+        restore->path, table);
 }
 
 static status_t restore_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
@@ -133,7 +134,8 @@ static status_t restore_row(void *context, uint32_t table, int64_t payload_float
     return table_put_latest(restore->plan->tables[table], row);
 }
 
-static status_t restore_pending(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key, const float *g)
+static status_t restore_pending(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key,
+                                const float *g)
 {
     const restore_t *restore = context;
     if (!is_own(restore->plan, key))
@@ -169,8 +171,8 @@ static status_t restore_delta(restore_t *restore, int folder, int64_t step, int6
     return status;
 }
 
-/* Deltas are deleted oldest first, when they are in the base. So where the epoch's first one is, all are, and the base, which may
- * be only half made, adds nothing. */
+/* Deltas are deleted oldest first, when they are in the base. So where the epoch's first one is, all are, and the base, which
+ * may be only half made, adds nothing. */
 static status_t restore_base(restore_t *restore, int folder, int64_t *held)
 {
     const restore_plan_t *plan = restore->plan;

@@ -55,9 +55,9 @@ typedef struct restore_plan {
  *
  * A base that was being folded into may hold rows of a delta that is not wholly in it; the delta's file is there then, and its
  * rows replace them. Rows that come later replace those that came before.
- * ST_INPUT: a file is not on this host; ST_CORRUPT: one is damaged, of another format or another checkpoint, missing in the chain
- * of deltas, or the base has gone past the checkpoint. The tables hold a part of the rows then. Thread: any. Cost: two passes over the
- * deltas and one over the bases of folders with slots of this shard. */
+ * ST_INPUT: a file is not on this host; ST_CORRUPT: one is damaged, of another format or another checkpoint, missing in the
+ * chain of deltas, or the base has gone past the checkpoint. The tables hold a part of the rows then. Thread: any. Cost: two
+ * passes over the deltas and one over the bases of folders with slots of this shard. */
 WARN_UNUSED status_t restore_tables(const restore_plan_t *plan);
 
 #endif

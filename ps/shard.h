@@ -1,11 +1,11 @@
 /* shard.h - one shard: a set of tables, the order in which pulls and pushes take effect, and the answers.
  *
- * One thread owns a shard and its net_t; nothing is shared with other shards. The logic is pure: messages and time come from the
- * net_t, so that tests run shards in a simulated network. Levels (docs/PROTOCOL.md): at sync and invariant a pull of step t is
- * answered when exactly the pushes of steps < t - d are applied, and those of step t - d wait until every pull of step t was
- * answered; at bounded a pull of step t waits for all pushes of steps < t - staleness; at async nothing waits. The cut before a step
- * T (ps/cut.h) holds what the pulls of steps < T have created and the pushes of steps < T - d have changed, at bounded and async
- * those of all steps < T, no more and no less.                                                                        */
+ * One thread owns a shard and its net_t; nothing is shared with other shards. The logic is pure: messages and time come from
+ * the net_t, so that tests run shards in a simulated network. Levels (docs/PROTOCOL.md): at sync and invariant a pull of step t
+ * is answered when exactly the pushes of steps < t - d are applied, and those of step t - d wait until every pull of step t was
+ * answered; at bounded a pull of step t waits for all pushes of steps < t - staleness; at async nothing waits. The cut before a
+ * step T (ps/cut.h) holds what the pulls of steps < T have created and the pushes of steps < T - d have changed, at bounded and
+ * async those of all steps < T, no more and no less.                                                                        */
 #ifndef SMELTER_SHARD_H
 #define SMELTER_SHARD_H
 

@@ -311,8 +311,8 @@ typedef struct put {
     bool append;
 } put_t;
 
-/* The map is large enough for a transaction before it begins, because its rows may not come a second time: rows that are out of memory
- * are read once. Address space costs nothing; the file takes what is written. */
+/* The map is large enough for a transaction before it begins, because its rows may not come a second time: rows that are out of
+ * memory are read once. Address space costs nothing; the file takes what is written. */
 static status_t make_room(store_t *store, int64_t rows, int64_t payload_floats)
 {
     MDB_envinfo info;

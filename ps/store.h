@@ -30,8 +30,8 @@ typedef struct store store_t;
 WARN_UNUSED status_t store_open(const char *path, bool create, store_t **out);
 void store_close(store_t **store);
 
-/* store_put_table - write all rows of a table, in memory or not; rows stored before under the same keys are replaced. (A table never loses rows.)
- * ST_SYSTEM: the disk is full or failing; the table counts as unfinished then.
+/* store_put_table - write all rows of a table, in memory or not; rows stored before under the same keys are replaced. (A table
+ * never loses rows.) ST_SYSTEM: the disk is full or failing; the table counts as unfinished then.
  * Durable only after store_sync. Scratch: table_scan's. */
 WARN_UNUSED status_t store_put_table(store_t *store, const table_t *table);
 

@@ -42,8 +42,8 @@ typedef struct disk_ops {
     status_t (*make_dir)(disk_t *disk, const char *path);
     /* sync_dir - the names in a folder, as they are now, are durable on return. */
     status_t (*sync_dir)(disk_t *disk, const char *path);
-    /* list - visit the names in a folder in ascending order of bytes, but for . and .. ; the folder may change during the visits.
-     * No such folder: no names. */
+    /* list - visit the names in a folder in ascending order of bytes, but for . and .. ; the folder may change during the
+     * visits. No such folder: no names. */
     status_t (*list)(disk_t *disk, const char *path, disk_visit_fn *visit, void *context);
     /* exists - a file or folder of this name is there. */
     bool (*exists)(disk_t *disk, const char *path);
@@ -116,8 +116,8 @@ static inline int64_t disk_free_bytes(disk_t *disk, const char *path)
     return disk->ops->free_bytes(disk, path);
 }
 
-/* disk_read_whole - a file of at most `most` bytes at once; *data is **owned** (mem_free) and followed by a NUL that *bytes does
- * not count. ST_CORRUPT where it is longer. */
+/* disk_read_whole - a file of at most `most` bytes at once; *data is **owned** (mem_free) and followed by a NUL that *bytes
+ * does not count. ST_CORRUPT where it is longer. */
 WARN_UNUSED status_t disk_read_whole(disk_t *disk, const char *path, int64_t most, char **data, int64_t *bytes);
 
 #endif

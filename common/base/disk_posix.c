@@ -23,8 +23,8 @@ static status_t refused(const char *path, const char *doing, int error)
 {
     struct statvfs fs;
     if ((error == ENOSPC || error == EDQUOT || error == EFBIG) && statvfs(path, &fs) == 0)
-        return FAIL(ST_SYSTEM, "%s: cannot %s: %s; %llu MB are free there, less a quota or a limit of file size: make room", path,
-                    doing, strerror(error), ((unsigned long long)fs.f_bavail * fs.f_frsize) >> 20);
+        return FAIL(ST_SYSTEM, "%s: cannot %s: %s; %llu MB are free there, less a quota or a limit of file size: make room",
+                    path, doing, strerror(error), ((unsigned long long)fs.f_bavail * fs.f_frsize) >> 20);
     return FAIL(file_blame(error), "%s: cannot %s: %s", path, doing, strerror(error));
 }
 

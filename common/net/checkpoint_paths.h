@@ -1,8 +1,8 @@
 /* checkpoint_paths.h - where the parts of a checkpoint are, for those who write them and those who read them.
  *
  *     RUN/checkpoint/epoch-EEEE/shard-N/base/data.mdb         rows of the oldest kept checkpoint of the epoch
- *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.delta          rows that changed between the checkpoint before and that of step S
- *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.pending        pushes that the base's checkpoint, that of step S, still has to apply
+ *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.delta          rows that changed since the checkpoint before
+ *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.pending        pushes that no row of the base, which is at step S, has seen
  *     RUN/checkpoint/epoch-EEEE/step-S/                       dense files, progress, and manifest.json, whose presence commits
  *
  * An epoch is one start of the run. Shards write on their own hosts under the same RUN. Names sort by number. Every function's

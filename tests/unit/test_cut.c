@@ -1,6 +1,6 @@
-/* Proves of cut.h, load.h and the cut in shard.c: "the cut before a step T holds what the pulls of steps < T have created and the
- * pushes of steps < T - d have changed, no more and no less", while training goes on; and that a checkpoint, restored into any
- * number of shards, goes on as if nothing had happened: the same answers to every pull, the same rows at the end.
+/* Proves of cut.h, load.h and the cut in shard.c: "the cut before a step T holds what the pulls of steps < T have created and
+ * the pushes of steps < T - d have changed, no more and no less", while training goes on; and that a checkpoint, restored into
+ * any number of shards, goes on as if nothing had happened: the same answers to every pull, the same rows at the end.
  *
  * Workers play random keys and gradients, which depend on worker and step alone, in an order that the seed draws. The oracle is
  * the same play without a checkpoint. */
@@ -23,7 +23,8 @@
 #define SHARDS_MOST 4
 #define WORKERS_MOST 3
 #define FIELDS 3
-#define DIM 3
+#define DIM 3 /* but for the test beyond memory */
+#define DIM_MOST 900
 #define KEYSPACE 150 /* of a table */
 #define DRAWS 8      /* keys of a worker's step and table, repeats left out */
 #define STEPS 40
@@ -37,6 +38,7 @@ typedef struct setting {
     int depth, staleness, workers;
     uint64_t seed; /* of delays and of the order of play */
     bool threaded;
+    int dim, memory_mb; /* 0: DIM, no bound */
 } setting_t;
 
 /* What a play has left behind. */
@@ -55,6 +57,7 @@ typedef struct seat {
 
 typedef struct cluster {
     const setting_t *o;
+    int dim;
     seat_t seats[SHARDS_MOST];
     int shards;
     uint32_t epoch;
@@ -97,14 +100,15 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t e
 {
     memset(c, 0, sizeof *c);
     c->o = setting;
+    c->dim = setting->dim ? setting->dim : DIM;
     c->shards = shards;
     c->epoch = epoch;
     char text[512];
     snprintf(text, sizeof text,
              "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d, step_digests: false}\n"
-             "embedding: {dim: %d, init_std: %s, optimizer: %s, learning_rate: 1}\n",
-             setting->level, setting->depth, setting->staleness, DIM, setting->ordered ? "0.1" : "0",
-             setting->ordered ? "adagrad" : "sgd");
+             "embedding: {dim: %d, init_std: %s, optimizer: %s, learning_rate: 1}\ncluster: {memory_mb: %d}\n",
+             setting->level, setting->depth, setting->staleness, c->dim, setting->ordered ? "0.1" : "0",
+             setting->ordered ? "adagrad" : "sgd", setting->memory_mb);
     assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &c->experiment), ST_OK);
     c->world = net_sim_world_create(setting->seed, 5);
     c->coordinator = net_sim_attach(c->world, 0);
@@ -148,19 +152,21 @@ static void stop(cluster_t *c)
     experiment_destroy(&c->experiment);
 }
 
-/* ---- messages of workers -------------------------------------------------------------------------------------------------- */
+/* ---- messages of workers ---------------------------------------------------------------------------------------------- */
 
 /* The keys and gradients of a worker's step that belong to one shard. */
 typedef struct letter {
     wire_segment_t segments[FIELDS];
     uint64_t keys[FIELDS * DRAWS];
-    float g[FIELDS * DRAWS * DIM];
+    float *g; /* [keys_n][dim] */
     int segments_n, keys_n;
 } letter_t;
 
+/* Borrowed until the next. */
 static letter_t letter(const cluster_t *c, int worker, int64_t step, int shard)
 {
-    letter_t l = {.keys_n = 0};
+    static float gradients[FIELDS * DRAWS * DIM_MOST];
+    letter_t l = {.g = gradients};
     for (uint32_t t = 0; t < FIELDS; t++) {
         bool seen[KEYSPACE] = {false};
         int n = 0;
@@ -175,9 +181,9 @@ static letter_t letter(const cluster_t *c, int worker, int64_t step, int shard)
                 twice = twice || l.keys[l.keys_n - n + k] == key;
             if (twice)
                 continue;
-            for (int d = 0; d < DIM; d++) {
-                const double u = rng_uniform(4, id, i * DIM + (uint64_t)d);
-                l.g[l.keys_n * DIM + d] = c->o->ordered ? (float)(u - 0.5) : (float)(int)(u * 9 - 4);
+            for (int d = 0; d < c->dim; d++) {
+                const double u = rng_uniform(4, id, i * DIM_MOST + (uint64_t)d);
+                l.g[l.keys_n * c->dim + d] = c->o->ordered ? (float)(u - 0.5) : (float)(int)(u * 9 - 4);
             }
             l.keys[l.keys_n++] = key;
             n++;
@@ -199,12 +205,12 @@ static void post(cluster_t *c, wire_type_t type, int worker, int64_t step, bool 
         header.table = is_cut ? WIRE_PULL_CUT : 0;
         const wire_frame_t frames[] = {{l.segments, l.segments_n * (int64_t)sizeof *l.segments},
                                        {l.keys, l.keys_n * (int64_t)sizeof *l.keys},
-                                       {l.g, l.keys_n * DIM * (int64_t)sizeof *l.g}};
+                                       {l.g, (int64_t)l.keys_n * c->dim * (int64_t)sizeof *l.g}};
         assert_int_equal(net_send(c->worker[worker], PEER_SHARD(s), &header, frames, type == WIRE_PUSH ? 3 : 2), ST_OK);
     }
 }
 
-/* ---- play ------------------------------------------------------------------------------------------------------------------- */
+/* ---- play ------------------------------------------------------------------------------------------------------------- */
 
 static void hear_shards(cluster_t *c)
 {
@@ -260,7 +266,8 @@ static void hear_rows(cluster_t *c, int worker, int64_t step, const net_message_
     for (int i = 0; i < l.segments_n; i++)
         for (uint32_t j = 0; j < l.segments[i].count; j++, k++) {
             const uint64_t head[] = {(uint64_t)worker, l.segments[i].table, l.keys[k]};
-            hash_digest_add(&c->outcome.answers[step], head, sizeof head, at + k * DIM, DIM * sizeof *at);
+            hash_digest_add(&c->outcome.answers[step], head, sizeof head, at + (int64_t)k * c->dim,
+                            (size_t)c->dim * sizeof *at);
         }
 }
 
@@ -277,7 +284,8 @@ static bool is_among(int64_t step, const int64_t *steps, int n)
     return false;
 }
 
-/* Play steps first .. end - 1, with cuts before the given steps. Shards get to work on what they save when the seed lets them. */
+/* Play steps first .. end - 1, with cuts before the given steps. Shards get to work on what they save when the seed lets
+ * them. */
 static void play(cluster_t *c, int64_t first, int64_t end, const int64_t *cuts, int n_cuts)
 {
     player_t players[WORKERS_MOST];
@@ -422,7 +430,7 @@ static outcome_t undisturbed(const setting_t *setting, int shards)
     return c.outcome;
 }
 
-/* ---- ordered levels -------------------------------------------------------------------------------------------------------- */
+/* ---- ordered levels --------------------------------------------------------------------------------------------------- */
 
 /* One cut before `step`, one run to the end beside it, one from it. */
 static void check_cut(const setting_t *setting, int64_t step, int shards, int then, const outcome_t *whole)
@@ -466,11 +474,14 @@ static void test_ordered_cuts(void **state)
     (void)state;
     for (int depth = 0; depth <= 3; depth++)
         for (int workers = 1; workers <= WORKERS_MOST; workers += 2) {
-            setting_t setting = {depth % 2 ? "sync" : "invariant", true, depth, 0, workers, 1, false};
+            setting_t setting = {
+                .level = depth % 2 ? "sync" : "invariant", .ordered = true, .depth = depth, .workers = workers, .seed = 1};
             test_dir();
             const outcome_t whole = undisturbed(&setting, 2);
             for (int i = 0; i < 4; i++) {
-                const int64_t step = i == 0 ? 1 + depth / 2 : i == 1 ? 3 : 1 + (int64_t)(rng_u64(9, (uint64_t)depth, (uint64_t)i) % (STEPS - 1));
+                const int64_t step = i == 0   ? 1 + depth / 2
+                                     : i == 1 ? 3
+                                              : 1 + (int64_t)(rng_u64(9, (uint64_t)depth, (uint64_t)i) % (STEPS - 1));
                 setting.seed = (uint64_t)(i + 1);
                 test_dir();
                 check_cut(&setting, step, 1 + (i + depth) % 3, 1 + (i + workers) % SHARDS_MOST, &whole);
@@ -482,20 +493,39 @@ static void test_ordered_cuts(void **state)
 static void test_cuts_with_a_thread(void **state)
 {
     (void)state;
-    setting_t setting = {"invariant", true, 2, 0, 2, 5, true};
+    setting_t setting = {.level = "invariant", .ordered = true, .depth = 2, .workers = 2, .seed = 5, .threaded = true};
     test_dir();
     const outcome_t whole = undisturbed(&setting, 2);
     test_dir();
     check_cut(&setting, 17, 2, 3, &whole);
 }
 
-/* ---- a chain of cuts, folded meanwhile ------------------------------------------------------------------------------------- */
+/* Rows beyond the memory for them: those that changed since the last cut and left are saved all the same. */
+static void test_cuts_beyond_memory(void **state)
+{
+    (void)state;
+    setting_t setting = {.level = "invariant", .ordered = true, .depth = 1, .workers = 2, .seed = 6, .dim = DIM_MOST};
+    test_dir();
+    const outcome_t whole = undisturbed(&setting, 2);
+    setting.memory_mb = 1;
+    for (int64_t step = 9; step <= 29; step += 10) {
+        test_dir();
+        catch_start();
+        check_cut(&setting, step, 1, 2, &whole);
+        catch_stop();
+        assert_caught(" rows left memory for disk and ");
+        assert_false(catch_has("shard 0: 0 rows left memory"));
+    }
+}
+
+/* ---- a chain of cuts, folded meanwhile -------------------------------------------------------------------------------- */
 
 static void test_chains_and_folds(void **state)
 {
     (void)state;
     for (int depth = 0; depth <= 2; depth++) {
-        setting_t setting = {"invariant", true, depth, 0, 2, 11, depth == 1};
+        setting_t setting = {
+            .level = "invariant", .ordered = true, .depth = depth, .workers = 2, .seed = 11, .threaded = depth == 1};
         test_dir();
         const outcome_t whole = undisturbed(&setting, 2);
         test_dir();
@@ -536,39 +566,37 @@ static void test_chains_and_folds(void **state)
     }
 }
 
-/* Cuts faster than files are written wait for each other, and nothing is lost. */
+/* Cuts closer than the pipeline is deep, faster than files are written, wait for each other, and nothing is lost. */
 static void test_a_cut_before_every_step(void **state)
 {
     (void)state;
-    for (int depth = 0; depth <= 2; depth += 2) {
-        setting_t setting = {"sync", true, depth, 0, 2, 3, false};
-        test_dir();
-        const outcome_t whole = undisturbed(&setting, 2);
-        test_dir();
-        int64_t cuts[CUTS_MOST];
-        int n = 0;
-        for (int64_t t = 1; t < STEPS; t++)
-            cuts[n++] = t;
-        cluster_t c;
-        catch_start();
-        start(&c, &setting, 2, 1, 0, true);
-        play(&c, 0, STEPS, cuts, n);
-        catch_stop();
-        finish_work(&c);
-        drain(&c, STEPS, false);
-        flush(&c);
-        stop(&c);
-        assert_caught("the checkpoint before is not on disk yet; checkpoints are asked for faster than this disk takes them");
-        assert_same(&c.outcome, &whole, 0);
-        assert_int_equal(c.prepared[0], STEPS - 1);
-        start(&c, &setting, 3, 2, STEPS - 1, false);
-        restore(&c, 1, 2, cuts, n);
-        play(&c, STEPS - 1, STEPS, NULL, 0);
-        drain(&c, STEPS, false);
-        flush(&c);
-        stop(&c);
-        assert_same(&c.outcome, &whole, STEPS - 1);
-    }
+    setting_t setting = {.level = "sync", .ordered = true, .depth = 2, .workers = 2, .seed = 3};
+    test_dir();
+    const outcome_t whole = undisturbed(&setting, 2);
+    test_dir();
+    int64_t cuts[CUTS_MOST];
+    int n = 0;
+    for (int64_t t = 1; t < STEPS; t++)
+        cuts[n++] = t;
+    cluster_t c;
+    catch_start();
+    start(&c, &setting, 2, 1, 0, true);
+    play(&c, 0, STEPS, cuts, n);
+    catch_stop();
+    finish_work(&c);
+    drain(&c, STEPS, false);
+    flush(&c);
+    stop(&c);
+    assert_caught("the checkpoint before is not on disk yet; checkpoints are asked for faster than this disk takes them");
+    assert_same(&c.outcome, &whole, 0);
+    assert_int_equal(c.prepared[0], STEPS - 1);
+    start(&c, &setting, 3, 2, STEPS - 1, false);
+    restore(&c, 1, 2, cuts, n);
+    play(&c, STEPS - 1, STEPS, NULL, 0);
+    drain(&c, STEPS, false);
+    flush(&c);
+    stop(&c);
+    assert_same(&c.outcome, &whole, STEPS - 1);
 }
 
 /* "Save and stop": the flag is on an empty pull, and the run goes no further. */
@@ -576,7 +604,7 @@ static void test_save_and_stop(void **state)
 {
     (void)state;
     for (int depth = 0; depth <= 2; depth++) {
-        setting_t setting = {"invariant", true, depth, 0, 3, 8, false};
+        setting_t setting = {.level = "invariant", .ordered = true, .depth = depth, .workers = 3, .seed = 8};
         test_dir();
         const outcome_t whole = undisturbed(&setting, 2);
         test_dir();
@@ -599,14 +627,18 @@ static void test_save_and_stop(void **state)
     }
 }
 
-/* ---- levels without order: sums of whole numbers do not depend on it ------------------------------------------------------ */
+/* ---- levels without order: sums of whole numbers do not depend on it -------------------------------------------------- */
 
 static void test_unordered_cuts(void **state)
 {
     (void)state;
     for (int bounded = 0; bounded <= 1; bounded++)
         for (uint64_t seed = 1; seed <= 6; seed++) {
-            setting_t setting = {bounded ? "bounded" : "async", false, (int)seed % 3, 2, WORKERS_MOST, seed, false};
+            setting_t setting = {.level = bounded ? "bounded" : "async",
+                                 .depth = (int)seed % 3,
+                                 .staleness = 2,
+                                 .workers = WORKERS_MOST,
+                                 .seed = seed};
             test_dir();
             const outcome_t whole = undisturbed(&setting, 2);
             test_dir();
@@ -614,7 +646,7 @@ static void test_unordered_cuts(void **state)
         }
 }
 
-/* ---- what cannot be -------------------------------------------------------------------------------------------------------- */
+/* ---- what cannot be --------------------------------------------------------------------------------------------------- */
 
 static void expect_refusal(net_t *net, const char *text)
 {
@@ -629,7 +661,7 @@ static void expect_refusal(net_t *net, const char *text)
 static void test_what_is_refused(void **state)
 {
     (void)state;
-    setting_t setting = {"sync", true, 1, 0, 1, 1, false};
+    setting_t setting = {.level = "sync", .ordered = true, .depth = 1, .workers = 1, .seed = 1};
     test_dir();
     cluster_t c;
     catch_start();
@@ -679,9 +711,13 @@ static void test_what_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ordered_cuts),        cmocka_unit_test(test_cuts_with_a_thread),
-        cmocka_unit_test(test_chains_and_folds),    cmocka_unit_test(test_a_cut_before_every_step),
-        cmocka_unit_test(test_save_and_stop),       cmocka_unit_test(test_unordered_cuts),
+        cmocka_unit_test(test_ordered_cuts),
+        cmocka_unit_test(test_cuts_with_a_thread),
+        cmocka_unit_test(test_cuts_beyond_memory),
+        cmocka_unit_test(test_chains_and_folds),
+        cmocka_unit_test(test_a_cut_before_every_step),
+        cmocka_unit_test(test_save_and_stop),
+        cmocka_unit_test(test_unordered_cuts),
         cmocka_unit_test(test_what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

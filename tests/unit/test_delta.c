@@ -1,6 +1,6 @@
-/* Proves of delta.h: what is written reads back, record by record; a file under its own name is whole; any flipped bit, any cut,
- * a block that is missing, doubled or moved, another format and another checkpoint's file are found before a record is handed
- * over, and named with the place. */
+/* Proves of delta.h: what is written reads back, record by record; a file under its own name is whole; any flipped bit, any
+ * cut, a block that is missing, doubled or moved, another format and another checkpoint's file are found before a record is
+ * handed over, and named with the place. */
 #include "ps/delta.h"
 
 #include <stdio.h>
@@ -213,7 +213,8 @@ static void test_damage_is_found_and_named(void **state)
     memcpy(other, data, bytes);
     other[8] = DELTA_FORMAT + 1;
     expect_damage(path, other, bytes, "is of format 2; this build reads format 1: use the build that wrote it");
-    expect_damage(path, "some other file, which is longer than the head of a delta is", 60, "is no shard's part of a checkpoint");
+    expect_damage(path, "some other file, which is longer than the head of a delta is", 60,
+                  "is no shard's part of a checkpoint");
     mem_free(other);
     mem_free(data);
 }

@@ -1,6 +1,6 @@
-/* Proves of fold.h and load.h: whenever a fold ends before its time, killed at any of its crash points or between two batches, base
- * and files together are still the checkpoint; and every way in which a shard's files may be wrong is named: missing, damaged, of
- * another format, checkpoint or experiment, a gap in the chain, a base that has gone past the checkpoint.
+/* Proves of fold.h and load.h: whenever a fold ends before its time, killed at any of its crash points or between two batches,
+ * base and files together are still the checkpoint; and every way in which a shard's files may be wrong is named: missing,
+ * damaged, of another format, checkpoint or experiment, a gap in the chain, a base that has gone past the checkpoint.
  *
  * The model of a checkpoint is a plain array: each row's last value. */
 #include "ps/fold.h"
@@ -117,7 +117,7 @@ static void write_deltas(void)
         write_delta(delta);
 }
 
-/* ---- restore ---------------------------------------------------------------------------------------------------------------- */
+/* ---- restore ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct model {
     table_t *tables[TABLES];
@@ -195,7 +195,7 @@ static void assert_restored(int delta, int shard, int shards)
     mem_free(w);
 }
 
-/* ---- fold ------------------------------------------------------------------------------------------------------------------- */
+/* ---- fold ------------------------------------------------------------------------------------------------------------- */
 
 /* A block of a delta is a batch. */
 static fold_t *open_fold(const char *run, uint32_t epoch, int shard)
@@ -318,7 +318,7 @@ static void test_what_a_fold_leaves(void **state)
     mem_free(run);
 }
 
-/* ---- damage ----------------------------------------------------------------------------------------------------------------- */
+/* ---- damage ----------------------------------------------------------------------------------------------------------- */
 
 static void expect_refusal(int delta, status_t wanted, const char *text)
 {
@@ -399,9 +399,18 @@ static void test_what_is_wrong_is_named(void **state)
         model.tables[t] = make_table(t, dims[t] + (t == 1));
     model.pending = pending_create(29, 30, model.tables, TABLES);
     int64_t chain[] = {10, 30};
-    restore_plan_t plan = {.disk = disk_posix(), .run_dir = test_path("run"), .epoch = EPOCH, .step = 30,
-                           .depth = DEPTH, .folders = 1, .shards = 1, .deltas = chain,
-                           .n_deltas = 2, .tables = model.tables, .n_tables = TABLES, .pending = model.pending};
+    restore_plan_t plan = {.disk = disk_posix(),
+                           .run_dir = test_path("run"),
+                           .epoch = EPOCH,
+                           .step = 30,
+                           .depth = DEPTH,
+                           .folders = 1,
+                           .shards = 1,
+                           .deltas = chain,
+                           .n_deltas = 2,
+                           .tables = model.tables,
+                           .n_tables = TABLES,
+                           .pending = model.pending};
     catch_start();
     assert_int_equal(restore_tables(&plan), ST_CORRUPT);
     assert_caught("table 1 of the checkpoint is not as wide as this run's, or this run has none: it is of another experiment");
@@ -428,7 +437,8 @@ static void test_what_is_wrong_with_a_base_is_named(void **state)
     write_deltas();
     fold_deltas(2, 1000);
     const char *const shard = "run/checkpoint/epoch-0003/shard-0";
-    expect_refusal(0, ST_CORRUPT, "has rows of the checkpoint before step 20, and that before step 10 is wanted: it was dropped");
+    expect_refusal(0, ST_CORRUPT,
+                   "has rows of the checkpoint before step 20, and that before step 10 is wanted: it was dropped");
     char *pending = mem_strdup(test_path("%s/step-000000000020.pending", shard)), *away = mem_printf("%s.away", pending);
     assert_int_equal(rename(pending, away), 0);
     expect_refusal(1, ST_INPUT, "step-000000000020.pending: is not on this host");
