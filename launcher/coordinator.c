@@ -51,6 +51,7 @@ struct coordinator {
     step_lines_t *steps; /* NULL where steps are not digested */
     checkpointer_t *checkpointer; /* while it trains */
     bool told_to_stop;            /* the checkpointer was */
+    bool saved_to_stop;           /* and it has */
     totals_t earlier;             /* of its starts before this one */
     hash_digest_t digest;
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
@@ -370,6 +371,7 @@ static status_t wait_trained(coordinator_t *c)
             progress_clear(c->o.progress);
             log_info("saved before step %lld and stopped, as a signal asked; --resume goes on from there",
                      (long long)checkpointer_last_step(c->checkpointer));
+            c->saved_to_stop = true;
             return ST_STOPPED;
         }
     }
@@ -1009,12 +1011,14 @@ done:
     return status;
 }
 
-void coordinator_stop(coordinator_t *c, status_t status)
+bool coordinator_stop(coordinator_t *c, status_t status)
 {
     const roster_t *roster = c->o.roster;
-    wire_header_t header = header_of(c, WIRE_STOP, status != ST_OK);
+    const bool failed = status != ST_OK && !c->saved_to_stop;
+    wire_header_t header = header_of(c, WIRE_STOP, failed);
     for (int s = 0; s < roster_shards(roster); s++)
         if (net_send(c->o.net, PEER_SHARD(s), &header, NULL, 0) != ST_OK)
             log_debug("shard %d could not be told to stop", s);
-    attendance_stop(&c->attendance, &header, status != ST_OK);
+    attendance_stop(&c->attendance, &header, failed);
+    return !failed;
 }

@@ -108,7 +108,7 @@ static int launched_rank(void)
 }
 
 static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster,
-                                net_t *control, job_lead_fn *lead)
+                                net_t *control, job_lead_fn *lead, bool *together)
 {
     progress_t *progress;
     TRY(progress_create(STDERR_FILENO, &progress));
@@ -126,7 +126,7 @@ static status_t run_coordinator(const options_t *options, const experiment_t *ex
         }
         status = lead(coordinator, experiment, options, progress);
         progress_clear(progress);
-        coordinator_stop(coordinator, status);
+        *together = coordinator_stop(coordinator, status);
         coordinator_destroy(&coordinator);
     }
     progress_destroy(&progress);
@@ -180,7 +180,7 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
 }
 
 static status_t run_role(const options_t *options, const experiment_t *experiment, cluster_t *cluster, const roster_t *roster,
-                         job_lead_fn *lead)
+                         job_lead_fn *lead, bool *together)
 {
     net_t **shard_nets = MEM_ARRAY(net_t *, roster->shards_per_server), *control = NULL;
     status_t status = roster_connect(roster, cluster, experiment->base, shard_nets, &control);
@@ -193,7 +193,7 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
         gemm_init();
         switch (roster_role(roster, roster->rank)) {
         case ROLE_COORDINATOR:
-            status = run_coordinator(options, experiment, roster, control, lead);
+            status = run_coordinator(options, experiment, roster, control, lead, together);
             break;
         case ROLE_SERVER:
             status = run_server(experiment, roster, shard_nets, control);
@@ -216,9 +216,9 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
 /* A failed job cannot leave MPI together: the coordinator ends it once everybody had time to say goodbye. After a signal whoever
  * started the ranks ends all of them, and a rank just goes; not before the coordinator could say who died, though, because mpirun
  * kills it as soon as another rank has gone. */
-static void leave(cluster_t **cluster, status_t status, bool agreed)
+static void leave(cluster_t **cluster, status_t status, bool together)
 {
-    if (status == ST_OK || agreed) {
+    if (status == ST_OK || together) {
         cluster_close(cluster);
         return;
     }
@@ -250,15 +250,15 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     status = roster_exchange(cluster, experiment, status, &roster);
     if (status == ST_OK)
         status = complexity_agree(cluster, experiment);
-    const bool agreed = status != ST_OK; /* all ranks came to the same conclusion */
+    bool together = status != ST_OK; /* all ranks came to the same conclusion */
     if (status == ST_OK) {
         char name[64], text[96];
         snprintf(text, sizeof text, "%s", roster_name(roster.rank, roster.servers, name, sizeof name));
         log_set_role(text);
         crash_arm(text);
-        status = run_role(options, experiment, cluster, &roster, lead);
+        status = run_role(options, experiment, cluster, &roster, lead, &together);
     }
-    leave(&cluster, status, agreed);
+    leave(&cluster, status, together);
     roster_fini(&roster);
     experiment_destroy(&experiment);
     return status;

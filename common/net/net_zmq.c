@@ -35,7 +35,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "common/net/message.h"
+#include "common/net/member.h"
 
 #define IDENTITY_BYTES 9          /* "r%08x" of the rank */
 #define HIGH_WATER 4096           /* messages queued per peer; the protocol has a handful in flight: more means a stuck peer */
@@ -45,6 +45,7 @@
 #define HEARTBEAT_TIMEOUT_MS 8000
 #define RECONNECT_MS 50
 #define RECONNECT_MAX_MS 1000
+#define WAIT_PIECE_MS 100         /* a waiting sender looks this often whether it is to end now */
 #define BAD_LINES 8               /* bad messages logged one by one; afterwards only each power of two */
 #define RANK_MAX PEER_SHARD(0) /* ranks that dial in lie below the numbers of dialled shards */
 #define PEER_NAME_BYTES 80
@@ -265,13 +266,14 @@ static bool wait_writable(void *socket, bool router, int64_t until_ns, int64_t *
         *pause_ns = *pause_ns < 2000000 ? *pause_ns * 2 : *pause_ns;
     } else {
         zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLOUT};
-        zmq_poll(&item, 1, (long)(left_ns / 1000000 + 1));
+        zmq_poll(&item, 1, left_ns < WAIT_PIECE_MS * 1000000 ? (long)(left_ns / 1000000 + 1) : WAIT_PIECE_MS);
     }
     return true;
 }
 
 /* send_first - the frame that decides whether the message goes at all; the frames after it never wait, because ZeroMQ
- * counts whole messages. Returns 0, or the last errno when the deadline passed or the socket failed. */
+ * counts whole messages. Returns 0, or the last errno when the deadline passed or the socket failed; ECANCELED where the process is to
+ * end now, which does not wait for somebody who may be dead. */
 static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, int64_t deadline_ms)
 {
     int64_t until_ns = 0, pause_ns = 20000;
@@ -283,6 +285,8 @@ static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, in
             return error;
         if (until_ns == 0)
             until_ns = clock_now_ns() + deadline_ms * 1000000;
+        if (member_interrupted())
+            return ECANCELED;
         if (!wait_writable(socket, router, until_ns, &pause_ns))
             return error;
     }
@@ -348,6 +352,8 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
     zmq_msg_t parts[WIRE_FRAMES];
     pack(parts, frames, n, release, context);
     int error = send_parts(net, peer, head, parts, n, net->deadline_ms);
+    if (error == ECANCELED)
+        return ST_STOPPED;
     if (error != 0) {
         char what[128], name[PEER_NAME_BYTES];
         wire_describe(&full, what, sizeof what);

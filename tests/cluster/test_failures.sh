@@ -66,12 +66,12 @@ interrupted_smelter() {
     expect_errors 1 "$T/log"
 }
 
+# mpirun has one warning for its ranks, SIGTERM: the job ends with a checkpoint if there is time for one (test_signals.sh).
 interrupted_mpirun() {
     begin "${BY_MPIRUN[@]}"
     kill -INT "$JOB"
     ended 10
-    expect_line "$T/log" "coordinator: error: interrupted by a signal; the job ends"
-    expect_errors 1 "$T/log"
+    expect_errors 0 "$T/log"
 }
 
 # Where the launcher of the job dies, the ranks do not live on.
@@ -79,15 +79,6 @@ launcher_killed() {
     begin "${BY_SMELTER[@]}"
     kill -KILL "$JOB"
     ended 10
-}
-
-one_rank_told_to_end() {
-    begin "${BY_MPIRUN[@]}"
-    kill -TERM "$(rank_pid 2)"
-    ended 10
-    expect_line "$T/log" "coordinator: error: server 1 (rank 2 on $HOST, pid "
-    expect_line "$T/log" ") was told to end by a signal; the job ends"
-    expect_errors 1 "$T/log"
 }
 
 # An interrupted training over a finished one leaves nothing that could be taken for a finished run, and does not stand in the way.
@@ -116,7 +107,6 @@ for RANK in 1 3; do
 done
 case_of "an interrupt of smelter ends the job" interrupted_smelter
 case_of "an interrupt of mpirun ends the job" interrupted_mpirun
-case_of "a rank told to end: named, and the job ends" one_rank_told_to_end
 case_of "smelter killed: the ranks end, too" launcher_killed
 case_of "a finished run that is trained again and interrupted is no finished run" interrupted_over_finished
 finish_tests

@@ -7,6 +7,9 @@
 #   start LOG CMD...         the same in the background, until `finish`
 #   train DIR [SET...]       `smelter train` of $T/c.yaml with --set SET...; expects that it succeeds
 #   digest_of DIR            the digest that the run's manifest states
+#   newest DIR               epoch and step of the newest committed checkpoint of the run in DIR, as one number that grows; 0: none
+#   wait_for_checkpoint DIR  until the run in DIR has committed one
+#   go_on LOG DIR SET...      `smelter train --resume` of $T/c.yaml, or without where DIR holds no checkpoint, to its end
 #   wait_for_training DIR    until the run in DIR has done some steps
 #   rank_pid RANK            process id of that rank of the job under $T
 #
@@ -89,6 +92,35 @@ train() {
 
 digest_of() { sed -nE 's/^  "digest": "([0-9a-f]{32})",?$/\1/p' "$1/manifest.json" 2>/dev/null; }
 
+newest() {
+    local path best=0 epoch step
+    for path in "$1"/checkpoint/epoch-*/step-*/manifest.json; do
+        [ -f "$path" ] || continue
+        epoch=${path%/step-*} step=${path%/manifest.json}
+        epoch=$((10#${epoch##*epoch-})) step=$((10#${step##*step-}))
+        [ $((epoch * 1000000000 + step)) -le "$best" ] || best=$((epoch * 1000000000 + step))
+    done
+    echo "$best"
+}
+
+wait_for_checkpoint() {
+    local i
+    for i in $(seq 400); do
+        [ "$(newest "$1")" = 0 ] || return 0
+        sleep 0.05
+    done
+    NOTES+=("the run in $1 saved nothing within 20 s")
+    return 1
+}
+
+go_on() {
+    local log=$1 dir=$2 sets=() set
+    shift 2
+    [ "$(newest "$dir")" = 0 ] || sets=(--resume)
+    for set in "$@"; do sets+=(--set "$set"); done
+    run "$log" "$SMELTER" train "$T/c.yaml" --out "$dir" ${sets[@]+"${sets[@]}"}
+}
+
 wait_for_training() {
     local i
     for i in $(seq 400); do
@@ -131,7 +163,7 @@ expect_nothing_left() {
 
 case_of() {
     NOTES=()
-    "$2"
+    $2
     if [ ${#NOTES[@]} = 0 ]; then
         echo "ok - $1"
         return

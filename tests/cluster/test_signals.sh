@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# test_signals.sh BUILD - what a person, or a batch system, can ask of a running job by signal.
+#
+# OPERATIONS: "SIGUSR1: save now and go on. SIGTERM (to mpirun: SIGUSR2): save and stop, exit code 3. SIGINT, or a second SIGTERM: end now"; through smelter,
+# through mpirun, and to the coordinator or another rank alone. A run that was saved goes on and ends as one that nobody stopped.
+# shellcheck source=tests/lib/cluster.sh
+. "$(dirname "$0")/../lib/cluster.sh"
+small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 2, heartbeat_ms: 200, deadline_s: 5}'
+RUN=("$T/c.yaml" --set train.epochs=150 --out "$T/run")
+BY_SMELTER=("$SMELTER" train "${RUN[@]}")
+BY_MPIRUN=("${MPIRUN[@]}" -np 5 "$SMELTER" train "${RUN[@]}")
+
+begin() {
+    rm -rf "$T/run"
+    start "$T/log" "$@"
+    wait_for_training "$T/run"
+}
+
+# saved_and_stopped - the job ends within 10 s, with a checkpoint and the code that says so; and goes on to the end that it would
+# have had.
+saved_and_stopped() {
+    local now=$EPOCHREALTIME
+    finish
+    expect "exit code $CODE" [ "$CODE" = 3 ]
+    expect "it took more than 10 s to stop" awk -v a="$now" -v b="$EPOCHREALTIME" 'BEGIN { exit !(b - a < 10) }'
+    expect_line "$T/log" "and stopped, as a signal asked; --resume goes on from there"
+    expect_errors 0 "$T/log"
+    expect_nothing_left
+    expect "there is no checkpoint" [ "$(newest "$T/run")" != 0 ]
+    expect "the run counts as finished" [ ! -e "$T/run/manifest.json" ]
+    go_on "$T/log" "$T/run" train.epochs=150
+    expect "exit code $CODE of the rest" [ "$CODE" = 0 ]
+    expect "digest $(digest_of "$T/run") instead of $DIGEST" [ "$(digest_of "$T/run")" = "$DIGEST" ]
+}
+
+undisturbed() {
+    train "$T/whole" train.epochs=150
+    DIGEST=$(digest_of "$T/whole")
+    expect "there is no digest" [ ${#DIGEST} = 32 ]
+}
+
+# A save now and then, and the job goes on to its end.
+save_and_go_on() {
+    begin "${BY_SMELTER[@]}"
+    kill -USR1 "$JOB"
+    wait_for_checkpoint "$T/run"
+    kill -USR1 "$(rank_pid 0)"
+    kill -USR1 "$(rank_pid 4)" # a worker, which nobody asked
+    finish
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect_errors 0 "$T/log"
+    expect "digest $(digest_of "$T/run") instead of $DIGEST" [ "$(digest_of "$T/run")" = "$DIGEST" ]
+}
+
+save_by_mpirun() {
+    begin "${BY_MPIRUN[@]}"
+    kill -USR1 "$JOB"
+    wait_for_checkpoint "$T/run"
+    finish
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect "digest $(digest_of "$T/run") instead of $DIGEST" [ "$(digest_of "$T/run")" = "$DIGEST" ]
+}
+
+stop_by_smelter() {
+    begin "${BY_SMELTER[@]}"
+    kill -TERM "$JOB"
+    saved_and_stopped
+}
+
+stop_by_mpirun() {
+    begin "${BY_MPIRUN[@]}"
+    kill -USR2 "$JOB"
+    saved_and_stopped
+}
+
+# mpirun waits for the time-out, warns its ranks by SIGTERM, waits again and kills what is left.
+end_by_mpirun() {
+    begin "${MPIRUN[@]}" --mca odls_base_sigkill_timeout 2 -np 5 "$SMELTER" train "${RUN[@]}" --set train.epochs=100000
+    kill -TERM "$JOB"
+    finish
+    expect_line "$T/log" "and stopped, as a signal asked; --resume goes on from there"
+    expect_errors 0 "$T/log"
+    expect_nothing_left
+    expect "there is no checkpoint" [ "$(newest "$T/run")" != 0 ]
+}
+
+stop_by_rank() {
+    begin "${BY_SMELTER[@]}"
+    kill -TERM "$(rank_pid "$RANK")"
+    saved_and_stopped
+}
+
+# A supervised job that was told to stop has stopped.
+stop_supervised() {
+    begin "${BY_SMELTER[@]}" --restarts 5
+    kill -TERM "$JOB"
+    saved_and_stopped
+}
+
+# The second one does not wait for the checkpoint, which a server that is stopped would hold up.
+twice() {
+    begin "${BY_SMELTER[@]}"
+    local server
+    server=$(rank_pid 1)
+    kill -STOP "$server"
+    kill -TERM "$JOB"
+    sleep 1.2
+    kill -TERM "$JOB"
+    local now=$EPOCHREALTIME
+    finish
+    kill -CONT "$server" 2>/dev/null
+    expect "exit code $CODE" [ "$CODE" = 3 ]
+    expect "it took more than 3 s to end" awk -v a="$now" -v b="$EPOCHREALTIME" 'BEGIN { exit !(b - a < 3) }'
+    expect_line "$T/log" "smelter: error: interrupted by signal 15 (Terminated); the job ended"
+    expect_nothing_left
+}
+
+case_of "the run that nobody disturbs" undisturbed
+case_of "SIGUSR1 to smelter and to the coordinator: saved, and the run goes on" save_and_go_on
+case_of "SIGUSR1 to mpirun: saved, and the run goes on" save_by_mpirun
+case_of "SIGTERM to smelter: saved and stopped, and resumed" stop_by_smelter
+case_of "SIGTERM to smelter under supervision: saved, stopped, not started again" stop_supervised
+case_of "SIGUSR2 to mpirun: saved and stopped, and resumed" stop_by_mpirun
+case_of "SIGTERM to mpirun: saved in the time that it gives its ranks" end_by_mpirun
+for RANK in 0 3; do
+    case_of "SIGTERM to rank $RANK alone: saved and stopped, and resumed" stop_by_rank
+done
+case_of "a second SIGTERM ends the job at once" twice
+finish_tests
