@@ -875,7 +875,8 @@ static status_t handle_restore(shard_t *shard, net_message_t *message)
     const int peer = message->peer;
     net_release(shard->o.net, message);
     TRY(status);
-    for (; !shard->cut && shard->applied < shard->first_step; shard->applied++) { /* only scored from here: no pulls come before */
+    /* A run that saves nothing only scores: no pulls will come that must not see the pending pushes. */
+    for (; !shard->cut && shard->applied < shard->first_step; shard->applied++) {
         TRY(digest_step(shard, shard->applied));
         apply_ordered(shard);
     }

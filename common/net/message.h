@@ -23,7 +23,7 @@ typedef struct message_begin {
     int32_t variant; /* -1: the base configuration */
     int32_t replica;
     int32_t fields;  /* embedding fields of the dataset: tables = components * fields */
-    int32_t saves;   /* 1: checkpoints may be asked for; else shards need not note what changes */
+    int32_t saves;      /* 1: the run trains, and checkpoints may be asked for; 0: it only scores */
     int64_t first_step; /* 0, or the step that a checkpoint comes before */
     char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
 } message_begin_t;

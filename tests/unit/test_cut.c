@@ -459,7 +459,7 @@ static void check_cut(const setting_t *setting, int64_t step, int shards, int th
     stop(&c);
     assert_same(&c.outcome, whole, setting->ordered ? step : STEPS);
     if (next < STEPS) {
-        start(&c, setting, shards, 3, next, false);
+        start(&c, setting, shards, 3, next, true);
         restore(&c, 2, then, &next, 1);
         play(&c, next, STEPS, NULL, 0);
         drain(&c, STEPS, false);
@@ -553,7 +553,7 @@ static void test_chains_and_folds(void **state)
             }
             for (int from = folded < 0 ? 0 : folded; from < n; from += 2) {
                 cluster_t r;
-                start(&r, &setting, 1 + from % 3, 5, cuts[from], false);
+                start(&r, &setting, 1 + from % 3, 5, cuts[from], true);
                 restore(&r, 4, 2, cuts, from + 1);
                 play(&r, cuts[from], STEPS, NULL, 0);
                 drain(&r, STEPS, false);
@@ -590,7 +590,7 @@ static void test_a_cut_before_every_step(void **state)
     assert_caught("the checkpoint before is not on disk yet; checkpoints are asked for faster than this disk takes them");
     assert_same(&c.outcome, &whole, 0);
     assert_int_equal(c.prepared[0], STEPS - 1);
-    start(&c, &setting, 3, 2, STEPS - 1, false);
+    start(&c, &setting, 3, 2, STEPS - 1, true);
     restore(&c, 1, 2, cuts, n);
     play(&c, STEPS - 1, STEPS, NULL, 0);
     drain(&c, STEPS, false);
@@ -617,13 +617,36 @@ static void test_save_and_stop(void **state)
         for (int s = 0; s < 3; s++)
             assert_int_equal(c.prepared[s], step);
         stop(&c);
-        start(&c, &setting, 2, 2, step, false);
+        start(&c, &setting, 2, 2, step, true);
         restore(&c, 1, 3, &step, 1);
         play(&c, step, STEPS, NULL, 0);
         drain(&c, STEPS, false);
         flush(&c);
         stop(&c);
         assert_same(&c.outcome, &whole, step);
+    }
+}
+
+/* A run that saves nothing only scores: pending pushes take effect at once. */
+static void test_scoring_from_a_checkpoint(void **state)
+{
+    (void)state;
+    for (int depth = 0; depth <= 3; depth++) {
+        const setting_t setting = {.level = "sync", .ordered = true, .depth = depth, .workers = 3, .seed = 4};
+        const int64_t step = 1 + depth * 6;
+        cluster_t trained, scored;
+        test_dir();
+        start(&trained, &setting, 2, 1, 0, true);
+        play(&trained, 0, step, NULL, 0);
+        drain(&trained, step, true);
+        finish_work(&trained);
+        flush(&trained);
+        stop(&trained);
+        start(&scored, &setting, 3, 2, step, false);
+        restore(&scored, 1, 2, &step, 1);
+        flush(&scored);
+        stop(&scored);
+        assert_same(&scored.outcome, &trained.outcome, STEPS);
     }
 }
 
@@ -717,6 +740,7 @@ int main(void)
         cmocka_unit_test(test_chains_and_folds),
         cmocka_unit_test(test_a_cut_before_every_step),
         cmocka_unit_test(test_save_and_stop),
+        cmocka_unit_test(test_scoring_from_a_checkpoint),
         cmocka_unit_test(test_unordered_cuts),
         cmocka_unit_test(test_what_is_refused),
     };
