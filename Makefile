@@ -103,11 +103,12 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(BUILD)/libsmelter.a
 	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN) -lcmocka
 
 # Simulated jobs bring their own cluster.h and loader.h, which must come before those of the library.
-$(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_faults: $(BUILD)/tests/sim/%: $(SIM_LIB) $(TEST_LIB) $(BUILD)/libsmelter.a
+$(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_faults $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/%: $(SIM_LIB) $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
 	@$(CC) $(SAN) -o $@ $(filter %.o,$^) $(BUILD)/libsmelter.a $(LDLIBS_OWN) -lcmocka
 $(BUILD)/tests/sim/sim: $(BUILD)/tests/sim/sim_main.o
 $(BUILD)/tests/sim/test_faults: $(BUILD)/tests/sim/test_faults.o
+$(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/test_lossy.o
 
 .SECONDARY:
 -include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(SIM_LIB:.o=.d) $(BUILD)/tests/sim/sim_main.d $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)
