@@ -1,0 +1,219 @@
+#include "launcher/coordinator_tell.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "launcher/checkpoint_resume.h"
+#include "launcher/coordinator_state.h"
+#include "launcher/inputs.h"
+#include "launcher/teacher_file.h"
+#include "launcher/warm_start.h"
+
+#define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
+
+status_t tell_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame)
+{
+    for (int w = 0; w < c->workers; w++)
+        TRY(net_send(c->o.net, roster_first_worker(c->o.roster) + w, header, frame, frame != NULL));
+    return ST_OK;
+}
+
+status_t tell_shards(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frames, int n)
+{
+    for (int s = 0; s < roster_shards(c->o.roster); s++)
+        TRY(net_send(c->o.net, PEER_SHARD(s), header, frames, n));
+    return ST_OK;
+}
+
+/* BEGIN to all; shards first, so that no worker pulls from one that has no tables. */
+status_t tell_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    message_begin_t begin = {
+        .variant = variant, .replica = replica, .fields = info->single + info->multi, .saves = saves, .first_step = first_step};
+    if (snprintf(begin.run_dir, sizeof begin.run_dir, "%s", c->run_dir) >= (int)sizeof begin.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out", sizeof begin.run_dir - 1, c->run_dir);
+    wire_header_t header = coordinator_header(c, WIRE_BEGIN, 0);
+    wire_frame_t frame = {&begin, sizeof begin};
+    const roster_t *roster = c->o.roster;
+    TRY(coordinator_wait(c, &c->attendance.n_heard, roster->size - 1));
+    c->ready = 0;
+    TRY(tell_shards(c, &header, &frame, 1));
+    TRY(coordinator_wait(c, &c->ready, roster_shards(roster)));
+    return tell_workers(c, &header, &frame);
+}
+
+/* Rows of a finished run into the shards' empty tables: map[t] takes the rows of the run's table t. */
+static status_t load_shards(coordinator_t *c, const char *run_dir, int folders, const int32_t *map, int32_t tables)
+{
+    const roster_t *roster = c->o.roster;
+    message_load_t load = {.folders = folders, .shards = roster_shards(roster), .tables = tables};
+    if (snprintf(load.run_dir, sizeof load.run_dir, "%s", run_dir) >= (int)sizeof load.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof load.run_dir - 1, run_dir);
+    wire_header_t header = coordinator_header(c, WIRE_LOAD, tables);
+    const wire_frame_t frames[] = {{&load, sizeof load}, {map, tables * (int64_t)sizeof *map}};
+    c->n_loaded = 0;
+    TRY(tell_shards(c, &header, frames, 2));
+    return coordinator_wait(c, &c->n_loaded, roster_shards(roster));
+}
+
+/* Rows of a checkpoint, and the pushes they have not seen, into the shards' empty tables. */
+static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resume)
+{
+    const checkpoint_manifest_t *from = &resume->from;
+    message_restore_t restore = {
+        .step = from->step,
+        .depth = from->depth,
+        .epoch = (int32_t)from->epoch,
+        .folders = (int32_t)checkpoint_manifest_shards(from),
+        .shards = roster_shards(c->o.roster),
+        .tables = (int32_t)from->tables,
+    };
+    if (snprintf(restore.run_dir, sizeof restore.run_dir, "%s", resume->run_dir) >= (int)sizeof restore.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof restore.run_dir - 1, resume->run_dir);
+    wire_header_t header = coordinator_header(c, WIRE_RESTORE, from->n_deltas);
+    header.step = from->step;
+    const wire_frame_t frames[] = {{&restore, sizeof restore}, {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas}};
+    c->n_loaded = 0;
+    TRY(tell_shards(c, &header, frames, 2));
+    TRY(coordinator_wait(c, &c->n_loaded, restore.shards));
+    c->digest = (hash_digest_t){0}; /* that of the rows restored; the run's is made from what it ends with */
+    return ST_OK;
+}
+
+/* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */
+static status_t send_dense(coordinator_t *c, int component, int64_t first, const float *floats, int64_t n)
+{
+    wire_header_t header = coordinator_header(c, WIRE_DENSE, n);
+    header.table = (uint32_t)component;
+    header.step = first;
+    const wire_frame_t frame = {floats, n * (int64_t)sizeof *floats};
+    return tell_workers(c, &header, &frame);
+}
+
+/* The predictions of the teacher's finished run, which lies beside the student's, to every worker. */
+status_t tell_teacher(coordinator_t *c, const config_t *config, int replica)
+{
+    if (coordinator_teacher(c, config, &replica) < 0)
+        return ST_OK;
+    const int64_t rows = dataset_info(c->dataset)->train_rows;
+    char *dir = mem_printf("%s/../../%s/r%d", c->run_dir, config->teacher.variant, replica);
+    float *p = NULL;
+    status_t status = teacher_file_read(dir, rows, &p);
+    mem_free(dir);
+    for (int64_t first = 0; first < rows && status == ST_OK; first += TEACHER_EXAMPLES) {
+        const int64_t n = rows - first < TEACHER_EXAMPLES ? rows - first : TEACHER_EXAMPLES;
+        wire_header_t header = coordinator_header(c, WIRE_TEACHER, n);
+        header.step = first;
+        const wire_frame_t frame = {p + first, n * (int64_t)sizeof *p};
+        status = tell_workers(c, &header, &frame);
+    }
+    mem_free(p);
+    return status;
+}
+
+/* Parameters of a finished run, where the configuration asks for them, in the place of initial ones. */
+status_t tell_warm_start(coordinator_t *c, const config_t *config)
+{
+    warm_start_t plan;
+    if (!*config->warm_start)
+        return ST_OK;
+    TRY(warm_start_plan(config, dataset_info(c->dataset), &plan));
+    status_t status = plan.tables_taken ? load_shards(c, plan.dir, plan.folders, plan.map, plan.tables) : ST_OK;
+    c->digest = (hash_digest_t){0}; /* that of the rows taken; this run's is made from what it ends with */
+    for (int i = 0; i < plan.n_pieces && status == ST_OK; i++)
+        status = send_dense(c, plan.pieces[i].component, plan.pieces[i].first, plan.pieces[i].floats, plan.pieces[i].n);
+    if (status == ST_OK)
+        log_info("warm start: %lld rows were taken", (long long)c->loaded.rows);
+    warm_start_fini(&plan);
+    return status;
+}
+
+/* Dense parameters of a checkpoint to every worker. */
+static status_t restore_workers(coordinator_t *c, const checkpoint_resume_t *resume)
+{
+    status_t status = ST_OK;
+    for (int k = 0; k < c->components && status == ST_OK; k++) {
+        float *floats = NULL;
+        int64_t n;
+        status = checkpoint_resume_dense(c->disk, resume, k, &floats, &n);
+        if (status == ST_OK)
+            status = send_dense(c, k, 0, floats, n);
+        mem_free(floats);
+    }
+    return status;
+}
+
+status_t tell_checkpoint(coordinator_t *c, const checkpoint_resume_t *checkpoint)
+{
+    TRY(restore_shards(c, checkpoint));
+    return restore_workers(c, checkpoint);
+}
+
+status_t tell_train(coordinator_t *c, int64_t first_step)
+{
+    wire_header_t header = coordinator_header(c, WIRE_TRAIN, 0);
+    header.step = first_step;
+    return tell_workers(c, &header, NULL);
+}
+
+/* The dense files of a finished run, as they are, to every worker. */
+static status_t load_dense(coordinator_t *c, const char *run_dir, int components)
+{
+    for (int k = 0; k < components; k++) {
+        char *path = mem_printf("%s/dense-%d.f32", run_dir, k), *data = NULL;
+        size_t bytes = 0;
+        const uint32_t component = (uint32_t)k;
+        status_t status = file_read(path, &data, &bytes);
+        mem_free(path);
+        if (status == ST_OK) {
+            hash_digest_add(&c->digest, &component, sizeof component, data, bytes);
+            status = send_dense(c, k, 0, (const float *)(const void *)data, (int64_t)(bytes / sizeof(float)));
+        }
+        mem_free(data);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
+/* The run's mean and scale of every numeric field. */
+status_t tell_scaling(coordinator_t *c, const inputs_t *inputs)
+{
+    double *mean_scale = MEM_ARRAY(double, 2 * inputs->numeric);
+    for (int32_t f = 0; f < inputs->numeric; f++) {
+        mean_scale[2 * f] = inputs->fields[f].mean;
+        mean_scale[2 * f + 1] = inputs->fields[f].scale;
+    }
+    wire_header_t header = coordinator_header(c, WIRE_SCALING, 0);
+    const wire_frame_t frame = {mean_scale, 2 * inputs->numeric * (int64_t)sizeof *mean_scale};
+    status_t status = tell_workers(c, &header, &frame);
+    mem_free(mean_scale);
+    return status;
+}
+
+/* Are the parameters that were loaded those that the run ended with? */
+static status_t check_digest(const coordinator_t *c, const char *run_dir, const manifest_t *run)
+{
+    char text[33];
+    hash_digest_text(&c->digest, text);
+    if (strcmp(text, run->result.digest) == 0)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", run_dir, text,
+                run->result.digest);
+}
+
+/* Parameters of a finished run into shards and workers, checked by its digest. */
+status_t tell_finished_run(coordinator_t *c, const char *run_dir, const manifest_t *run, int32_t tables)
+{
+    int32_t *map = MEM_ARRAY(int32_t, tables);
+    for (int32_t t = 0; t < tables; t++)
+        map[t] = t;
+    status_t status = load_shards(c, run_dir, (int)(run->servers * run->shards_per_server), map, tables);
+    if (status == ST_OK)
+        status = load_dense(c, run_dir, c->components);
+    mem_free(map);
+    return status == ST_OK ? check_digest(c, run_dir, run) : status;
+}
