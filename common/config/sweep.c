@@ -87,15 +87,17 @@ status_t sweep_expand(tree_t **list)
     out->key = from->key ? mem_strdup(from->key) : NULL;
     status_t status = ST_OK;
     for (const tree_t *at = from->first; at && status == ST_OK; at = at->next) {
-        tree_t *entry = tree_copy(at), *sweep = at->kind == TREE_MAP ? tree_take(entry, "sweep") : NULL;
+        /* The sweep is read where it stands in the file, so that errors in it can say where that is. */
+        const tree_t *sweep = at->kind == TREE_MAP ? tree_child(at, "sweep") : NULL;
+        tree_t *entry = tree_copy(at), *taken = sweep ? tree_take(entry, "sweep") : NULL;
         if (!sweep)
             tree_append(out, NULL, &entry);
         else if (sweep->kind != TREE_MAP || sweep->count == 0)
-            status = tree_fail(tree_child(at, "sweep"), "keys with lists of values are wanted, for instance {model.beta: [0.5, 1, 2]}");
+            status = tree_fail(sweep, "keys with lists of values are wanted, for instance {model.beta: [0.5, 1, 2]}");
         else
             status = expand(&entry, sweep->first, out);
         tree_destroy(&entry);
-        tree_destroy(&sweep);
+        tree_destroy(&taken);
     }
     if (status == ST_OK) {
         tree_destroy(list);

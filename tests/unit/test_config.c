@@ -747,9 +747,9 @@ static void test_sweep(void **state)
     static const struct {
         const char *text, *message;
     } bad[] = {
-        {"variants: [{name: a, sweep: {model.beta: 2}}]\n", "a list of values is wanted"},
+        {"variants: [{name: a, sweep: {model.beta: 2}}]\n", "variants[1].sweep.model.beta: a list of values is wanted"},
         {"variants: [{name: a, sweep: {model.beta: []}}]\n", "a list of values is wanted"},
-        {"variants: [{name: a, sweep: {model.hidden: [[1, 2]]}}]\n", "a sweep's values are words or numbers"},
+        {"variants: [{name: a, sweep: {model.hidden: [[1, 2]]}}]\n", "variants[1].sweep.model.hidden[1]: a sweep's values are words or numbers"},
         {"variants: [{name: a, sweep: 3}]\n", "keys with lists of values are wanted"},
         {"variants: [{sweep: {model.beta: [1]}}]\n", "a variant with a sweep needs a name"},
         {"variants: [{name: a, sweep: {model.beat: [1]}}]\n", "unknown key; did you mean"},
