@@ -142,14 +142,14 @@ static status_t inspect_run(void *context, const char *dir)
     manifest_t m;
     run_scan_t scan = {0};
     TRY(read_run(dir, &m, &scan));
-    const quality_t *q = &m.result.quality;
     printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment, m.variant,
            m.result.replica, (long long)m.result.init_seed, (long long)m.result.order_seed);
     printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,
            (long long)m.servers, (long long)m.shards_per_server, m.determinism, (long long)m.steps);
     printf("  build          %s, kernels %s\n", m.build, m.kernels);
-    printf("  evaluation     logloss %.5f, AUC loss %.5f, PQAUC loss %.5f, calibration %.4f over %lld examples\n", q->logloss, q->auc_loss,
-           q->pqauc_loss, q->calibration, (long long)m.predictions);
+    printf("  evaluation     ");
+    result_print_quality(stdout, &m.result.quality);
+    printf(" over %lld examples\n", (long long)m.predictions);
     printf("  digest         %s\n", m.result.digest);
     printf("  dense          %lld floats with optimizer state\n", (long long)scan.dense);
     printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan.rows, (long long)scan.shards_found,

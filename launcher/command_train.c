@@ -19,12 +19,12 @@
 
 static void print_run(const manifest_t *m, const char *dir)
 {
-    const quality_t *q = &m->result.quality;
     const cost_t *c = &m->result.cost;
     printf("run            %s in %s\n", m->experiment, dir);
-    printf("evaluation     logloss %.5f   AUC loss %.5f   PQAUC loss %.5f   calibration %.4f   (%lld examples)\n", q->logloss,
-           q->auc_loss, q->pqauc_loss, q->calibration, (long long)m->predictions);
-    printf("progressive    logloss %.5f\n", q->progressive_logloss);
+    printf("evaluation     ");
+    result_print_quality(stdout, &m->result.quality);
+    printf(" over %lld examples\n", (long long)m->predictions);
+    printf("progressive    logloss %.5f\n", m->result.quality.progressive_logloss);
     printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n", c->examples_per_second,
            c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
     printf("determinism    %s, %lld workers, %lld servers\n", m->determinism, (long long)m->workers, (long long)m->servers);

@@ -368,11 +368,11 @@ static void set_number(grid_t *grid, int row, int column, double value, int digi
         grid_set(grid, row, column, "-");
 }
 
-/* The difference of a value from the baseline's, in %; "(=)" marks the baseline. */
+/* The difference of a value from the baseline's, in %; "(=)" marks the baseline, where it has a value. */
 static void set_difference(grid_t *grid, int row, int column, double value, double base, bool is_base)
 {
     double difference = relative_percent(value, base);
-    if (is_base)
+    if (is_base && isfinite(base))
         grid_set(grid, row, column, "(=)");
     else if (isfinite(difference))
         grid_set(grid, row, column, "%+.2f %%", difference);

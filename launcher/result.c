@@ -120,6 +120,24 @@ static status_t get_int64_t(const jsondoc_t *object, const char *where, const ch
     return jsondoc_get_integer(object, where, key, 0, INT64_MAX, out);
 }
 
+static void print_defined(FILE *out, const char *name, int digits, double value, const char *why_not)
+{
+    if (isfinite(value))
+        fprintf(out, ", %s %.*f", name, digits, value);
+    else
+        fprintf(out, ", no %s (%s)", name, why_not);
+}
+
+void result_print_quality(FILE *out, const quality_t *quality)
+{
+    const bool numbers = isfinite(quality->logloss); /* are all predictions? */
+    fprintf(out, "logloss %.5f", quality->logloss);
+    print_defined(out, "AUC loss", 5, quality->auc_loss, numbers ? "all labels are equal" : "not all predictions are numbers");
+    print_defined(out, "PQAUC loss", 5, quality->pqauc_loss,
+                  numbers ? "no query column, or no query with both labels" : "not all predictions are numbers");
+    print_defined(out, "calibration", 4, quality->calibration, numbers ? "no label is 1" : "not all predictions are numbers");
+}
+
 void result_put_quality(jsondoc_t *object, const quality_t *quality)
 {
 #define PUT(name, doc) jsondoc_put_number(object, #name, quality->name);

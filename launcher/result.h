@@ -7,6 +7,7 @@
 #define SMELTER_RESULT_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/base/jsondoc.h"
 #include "common/base/status.h"
@@ -156,6 +157,9 @@ void result_summarise(experiment_result_t *result);
 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
+
+/* result_print_quality - evaluation in words, without a newline: "logloss 0.5, AUC loss 0.3 ..."; what is not defined says why. */
+void result_print_quality(FILE *out, const quality_t *quality);
 
 /* result_put_quality / result_put_cost / result_put_reproducibility - members of an open JSON object, in the order of the
  * tables. result_get_quality / result_get_cost - read them back; ST_CORRUPT names `where` and the member. */
