@@ -14,6 +14,7 @@
 #include "launcher/report.h"
 #include "launcher/teacher_file.h"
 #include "launcher/teaching.h"
+#include "launcher/warm_start.h"
 
 /* ---- train ------------------------------------------------------------------------------------------------------------ */
 
@@ -299,6 +300,22 @@ static status_t check_datasets(const comparison_t *c)
     return status;
 }
 
+/* Runs that are started from must be there and fit, which is said before hours of training. One of this very experiment may be yet to
+ * come. */
+static status_t check_warm_starts(const comparison_t *c)
+{
+    const size_t own = strlen(c->dir);
+    dataset_t *dataset;
+    TRY(coordinator_dataset(c->coordinator, &dataset));
+    for (int v = 0; v < c->variants; v++) {
+        const config_t *config = c->experiment->variants ? c->experiment->configs[v] : c->experiment->base;
+        const char *from = config->warm_start;
+        if (*from && !(strncmp(from, c->dir, own) == 0 && from[own] == '/'))
+            TRY(warm_start_check(config, dataset_info(dataset)));
+    }
+    return ST_OK;
+}
+
 static status_t summarise(const comparison_t *c, experiment_result_t *result)
 {
     dataset_t *dataset;
@@ -365,6 +382,7 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
     status_t status;
     TRY_DONE(outdir_open(dir, "compare", experiment->base->name, &outdir));
     TRY_DONE(check_datasets(&c));
+    TRY_DONE(check_warm_starts(&c));
     TRY_DONE(train_all(&c, &result));
     progress_clear(progress);
     TRY_DONE(write_report(&c, &result));

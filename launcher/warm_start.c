@@ -1,5 +1,6 @@
 #include "launcher/warm_start.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,17 @@ typedef struct source {
     config_t *config;
     inputs_t inputs;
     manifest_t manifest;
+    bool quiet; /* decide, and say nothing */
 } source_t;
+
+static void PRINTF_LIKE(2, 3) tell(const source_t *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!s->quiet)
+        log_vwrite(LOG_INFO, format, args);
+    va_end(args);
+}
 
 static void source_fini(source_t *s)
 {
@@ -64,6 +75,19 @@ static bool same_rows(const config_t *a, const config_t *b)
     return a->embedding.dim == b->embedding.dim && a->embedding.optimizer == b->embedding.optimizer;
 }
 
+/* Fields of the dataset that the finished run did not have. */
+static void tell_new_fields(const source_t *s, const dataset_info_t *info)
+{
+    const int there = s->inputs.single + s->inputs.multi;
+    for (int f = info->numeric; f < info->numeric + info->single + info->multi; f++) {
+        int i = 0;
+        while (i < there && strcmp(s->inputs.fields[s->inputs.numeric + i].name, info->fields[f].name) != 0)
+            i++;
+        if (i == there)
+            tell(s, "warm start: the tables of %s start anew: the run has no such field", info->fields[f].name);
+    }
+}
+
 static void plan_tables(const source_t *s, const config_t *config, const dataset_info_t *info, warm_start_t *plan)
 {
     const int fields = s->inputs.single + s->inputs.multi, here = info->single + info->multi;
@@ -76,12 +100,13 @@ static void plan_tables(const source_t *s, const config_t *config, const dataset
         plan->map[t] = taken ? component * here + field : -1;
         plan->tables_taken += taken;
         if (!taken)
-            log_info("warm start: table %s of component %d is not taken: %s",
+            tell(s, "warm start: table %s of component %d is not taken: %s",
                      s->inputs.fields[s->inputs.numeric + t % fields].name, component,
                      !fits       ? "its rows have another width or optimizer"
                      : field < 0 ? "the dataset has no such field"
                                  : "this run has no such component");
     }
+    tell_new_fields(s, info);
 }
 
 /* ---- networks -------------------------------------------------------------------------------------------------------- */
@@ -132,7 +157,7 @@ static void plan_network(const source_t *s, const config_t *config, const datase
         const char *reason = refuse_block(there, &to, inputs_match, same_optimizer, &from);
         plan->blocks++;
         if (reason) {
-            log_info("warm start: %s of component %d is not taken: %s", to.name, k, reason);
+            tell(s, "warm start: %s of component %d is not taken: %s", to.name, k, reason);
             continue;
         }
         plan->blocks_taken++;
@@ -169,7 +194,7 @@ static status_t plan_networks(const source_t *s, const config_t *config, const d
     for (int k = 0; k < config->model.components && status == ST_OK; k++) {
         model_t *there = NULL, *here = NULL;
         if (k >= plan->components) {
-            log_info("warm start: component %d starts anew: the run has %d", k, plan->components);
+            tell(s, "warm start: component %d starts anew: the run has %d", k, plan->components);
             continue;
         }
         TRY_DONE(model_create(s->config, k, embedding_inputs(&old, (int)s->config->embedding.dim), 1, &there));
@@ -190,9 +215,9 @@ static status_t plan_networks(const source_t *s, const config_t *config, const d
     return status;
 }
 
-status_t warm_start_plan(const config_t *config, const dataset_info_t *info, warm_start_t *out)
+static status_t decide(const config_t *config, const dataset_info_t *info, bool quiet, warm_start_t *out)
 {
-    source_t source = {0};
+    source_t source = {.quiet = quiet};
     warm_start_t plan = {.dir = mem_strdup(config->warm_start)};
     status_t status;
     TRY_DONE(source_read(plan.dir, &source));
@@ -200,10 +225,8 @@ status_t warm_start_plan(const config_t *config, const dataset_info_t *info, war
     plan_tables(&source, config, info, &plan);
     TRY_DONE(plan_networks(&source, config, info, &plan));
     const int here = (int)config_tables(config) * (info->single + info->multi);
-    log_info("warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir, plan.tables_taken,
-             here, plan.blocks_taken, plan.blocks);
-    if (plan.tables_taken + plan.blocks_taken == 0)
-        status = FAIL(ST_INPUT, "warm_start: nothing of %s fits this run by name and shape; the lines above say why", plan.dir);
+    tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir, plan.tables_taken,
+         here, plan.blocks_taken, plan.blocks);
 done:
     source_fini(&source);
     if (status == ST_OK)
@@ -211,6 +234,37 @@ done:
     else
         warm_start_fini(&plan);
     return status;
+}
+
+static bool is_empty(const warm_start_t *plan)
+{
+    return plan->tables_taken + plan->blocks_taken == 0;
+}
+
+status_t warm_start_plan(const config_t *config, const dataset_info_t *info, warm_start_t *out)
+{
+    warm_start_t plan;
+    TRY(decide(config, info, false, &plan));
+    if (is_empty(&plan)) {
+        status_t status = FAIL(ST_INPUT, "warm_start: nothing of %s fits this run by name and shape; the lines above say why", plan.dir);
+        warm_start_fini(&plan);
+        return status;
+    }
+    *out = plan;
+    return ST_OK;
+}
+
+status_t warm_start_check(const config_t *config, const dataset_info_t *info)
+{
+    warm_start_t plan;
+    TRY(decide(config, info, true, &plan));
+    const bool empty = is_empty(&plan);
+    warm_start_fini(&plan);
+    if (!empty)
+        return ST_OK;
+    TRY(warm_start_plan(config, info, &plan)); /* the same once more, aloud */
+    ASSERT(!"a plan changed between two looks");
+    return ST_OK;
 }
 
 void warm_start_fini(warm_start_t *plan)

@@ -33,6 +33,10 @@ typedef struct warm_start {
 /* warm_start_plan - read the run in config->warm_start and decide; one log line per part that is taken or not.
  * ST_INPUT: there is no finished run, or nothing of it fits;  ST_CORRUPT: its files are not what a run writes. */
 WARN_UNUSED status_t warm_start_plan(const config_t *config, const dataset_info_t *info, warm_start_t *out);
+
+/* warm_start_check - would warm_start_plan succeed? Says nothing where it would; errors are the same. For jobs that train other
+ * runs first. */
+WARN_UNUSED status_t warm_start_check(const config_t *config, const dataset_info_t *info);
 void warm_start_fini(warm_start_t *plan);
 
 #endif

@@ -86,6 +86,11 @@ no_configuration() {
     refused "$T/missing.yaml" "$SMELTER" train "$T/missing.yaml" --out "$T/x"
     refused "$T/missing.yaml" "${MPIRUN[@]}" -np 3 "$SMELTER" train "$T/missing.yaml" --out "$T/x"
 }
+no_warm_start() {
+    small_config "$T/warm.yaml" 'variants: [{name: cold}, {name: warm, warm_start: /nowhere}]'
+    refused "warm_start: /nowhere holds no finished run (there is no manifest.json)" "$SMELTER" compare "$T/warm.yaml" --out "$T/warm"
+    expect "a variant was trained before that was said" [ ! -e "$T/warm/cold" ]
+}
 no_interface() {
     refused 'no interface that is up has the name or IPv4 address "eth77"; this host has: lo (127.0.0.1)' \
         "$SMELTER" train "$T/c.yaml" --set cluster.transport=tcp --set cluster.interface=eth77 --out "$T/x"
@@ -142,6 +147,7 @@ case_of "ranks with different builds are named" other_build
 case_of "a host may keep the data elsewhere, but not other data" data_elsewhere
 case_of "no configuration" no_configuration
 case_of "no dataset" no_dataset
+case_of "no run to start from: said before other variants are trained" no_warm_start
 case_of "an interface that does not exist: those that do" no_interface
 case_of "output below a file" out_below_a_file
 if [ "$(id -u)" = 0 ] && ! unshare --mount true 2>/dev/null; then

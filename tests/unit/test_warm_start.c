@@ -233,6 +233,7 @@ static void test_fields(void **state)
     static const int32_t expected[] = {1, 0, -1, 4, 3, -1}; /* user, item, tags of both components */
     assert_memory_equal(plan.map, expected, sizeof expected);
     assert_caught("table tags of component 1 is not taken: the dataset has no such field");
+    assert_caught("the tables of hour start anew: the run has no such field");
     /* Layer 1 has the same shape, 3 fields of 3 and a number, but its columns mean other inputs. */
     check_block(&plan, config, &new_info, 0, "layer 1 weights", false);
     check_block(&plan, config, &new_info, 0, "layer 1 bias", true);
@@ -253,7 +254,27 @@ static void assert_refused(const char *dir, const char *const *sets, int n, stat
     assert_int_equal(warm_start_plan(config, &old_info, &plan), wanted);
     catch_stop();
     assert_caught(text);
+    catch_start();
+    assert_int_equal(warm_start_check(config, &old_info), wanted);
+    catch_stop();
+    assert_caught(text);
     config_destroy(&config);
+}
+
+/* A check of what fits says nothing. */
+static void test_check(void **state)
+{
+    (void)state;
+    char *dir = finished_run();
+    config_t *config = load(NULL, 0);
+    mem_free(config->warm_start);
+    config->warm_start = mem_strdup(dir);
+    catch_start();
+    assert_int_equal(warm_start_check(config, &new_info), ST_OK);
+    catch_stop();
+    assert_string_equal(catch_text(), "");
+    config_destroy(&config);
+    mem_free(dir);
 }
 
 static void test_refused(void **state)
@@ -280,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_same),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_check),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
