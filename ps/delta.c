@@ -456,10 +456,15 @@ status_t delta_reader_next(delta_reader_t *reader, const delta_visitor_t *visito
     return *more ? visit_block(reader, &head, visitor) : ST_OK;
 }
 
+void delta_reader_rewind(delta_reader_t *reader)
+{
+    reader->at = reader->first;
+}
+
 status_t delta_reader_visit(delta_reader_t *reader, const delta_visitor_t *visitor)
 {
     bool more = true;
-    reader->at = reader->first;
+    delta_reader_rewind(reader);
     while (more)
         TRY(delta_reader_next(reader, visitor, &more));
     return ST_OK;

@@ -94,8 +94,9 @@ const delta_head_t *delta_reader_head(const delta_reader_t *reader);
 const delta_totals_t *delta_reader_totals(const delta_reader_t *reader);
 
 /* delta_reader_visit - all records. delta_reader_next - those of the next block, about a megabyte; *more becomes false with
- * the last. */
+ * the last. delta_reader_rewind - to the first block. */
 WARN_UNUSED status_t delta_reader_visit(delta_reader_t *reader, const delta_visitor_t *visitor);
+void delta_reader_rewind(delta_reader_t *reader);
 WARN_UNUSED status_t delta_reader_next(delta_reader_t *reader, const delta_visitor_t *visitor, bool *more);
 
 #endif

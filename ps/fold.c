@@ -1,16 +1,22 @@
-/* A batch is sorted by key before it is put, so that a page of the base is written once a batch, however the delta lies.
- * Rejected: sorting the whole delta first, which needs memory in proportion to it, beside the rows of training. */
+/* The rows of a delta lie in no order, and a batch of them would touch nearly every page of the base. So a delta that is larger than a batch
+ * is read several times, each time for the rows of a range of slots, by which the base is sorted first: a page is then changed in one
+ * batch, or two, and written as often. A batch is a share of the delta at least, so that the passes are few, however large it is.
+ *
+ * Rejected: sorting the whole delta first, which needs memory in proportion to it, beside the rows of training; batches of the
+ * delta's own order, which write the base once for each. */
 #include "ps/fold.h"
 
 #include <string.h>
 
 #include "common/base/crash.h"
 #include "common/base/file.h"
+#include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/net/checkpoint_paths.h"
 #include "ps/store.h"
 
 #define BATCH_BYTES ((size_t)16 << 20) /* of a transaction, whose pages are held in memory: enough for one wait for the disk */
+#define PASSES_MOST 16 /* over a delta; a batch is as large as that needs */
 
 struct fold {
     fold_options_t o;
@@ -21,6 +27,9 @@ struct fold {
     size_t steps_capacity;
     int n, at;
     delta_reader_t *reader;
+    int64_t slot_bytes[HASH_SLOTS]; /* of the delta */
+    size_t batch_bytes;             /* for the delta */
+    uint32_t slot, end_slot;        /* the rows of slots slot .. end_slot - 1 are being taken in */
     delta_writer_t *pending; /* of the last one, where there may be pending pushes; else NULL */
     delta_block_t *block;
     int64_t block_step;
@@ -92,6 +101,47 @@ static status_t open_base(fold_t *fold)
     return status;
 }
 
+static status_t weigh_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    fold_t *fold = context;
+    (void)table;
+    fold->slot_bytes[hash_slot(row->key)] += payload_floats * (int64_t)sizeof(float);
+    return ST_OK;
+}
+
+/* Find the slots of the next pass, whose rows fit into a batch, and begin it. */
+static void begin_pass(fold_t *fold)
+{
+    int64_t bytes = 0;
+    fold->slot = fold->end_slot;
+    do
+        bytes += fold->slot_bytes[fold->end_slot++];
+    while (fold->end_slot < HASH_SLOTS && (size_t)(bytes + fold->slot_bytes[fold->end_slot]) <= fold->batch_bytes);
+    delta_reader_rewind(fold->reader);
+}
+
+/* Cut the delta's rows into passes. */
+static status_t plan_passes(fold_t *fold)
+{
+    const delta_visitor_t rows = {.row = weigh_row, .context = fold};
+    memset(fold->slot_bytes, 0, sizeof fold->slot_bytes);
+    TRY(delta_reader_visit(fold->reader, &rows));
+    int64_t bytes = 0;
+    for (int slot = 0; slot < HASH_SLOTS; slot++)
+        bytes += fold->slot_bytes[slot];
+    const size_t share = (size_t)bytes / PASSES_MOST;
+    fold->batch_bytes = share > fold->o.batch_bytes ? share : fold->o.batch_bytes;
+    fold->end_slot = 0;
+    begin_pass(fold);
+    return ST_OK;
+}
+
+static bool is_in_pass(const fold_t *fold, uint64_t key)
+{
+    const uint32_t slot = hash_slot(key);
+    return slot >= fold->slot && slot < fold->end_slot;
+}
+
 static status_t begin_delta(fold_t *fold)
 {
     const int64_t step = fold->steps[fold->at];
@@ -109,6 +159,7 @@ static status_t begin_delta(fold_t *fold)
         mem_free(path);
         TRY(status);
     }
+    TRY(plan_passes(fold));
     fold->mark.folding_to = step;
     TRY(store_change(fold->base, NULL, 0, &fold->mark));
     crash_point("fold.begun");
@@ -173,6 +224,8 @@ static status_t take_pending(void *context, int64_t step, int sender, uint32_t t
 static status_t take_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
 {
     fold_t *fold = context;
+    if (!is_in_pass(fold, row->key))
+        return ST_OK;
     MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
     MEM_GROW(fold->floats, fold->floats_capacity, fold->n_floats + (size_t)payload_floats);
     memcpy(fold->floats + fold->n_floats, row->payload, (size_t)payload_floats * sizeof(float));
@@ -184,6 +237,8 @@ static status_t take_row(void *context, uint32_t table, int64_t payload_floats, 
 static status_t take_removed(void *context, uint32_t table, uint64_t key)
 {
     fold_t *fold = context;
+    if (!is_in_pass(fold, key))
+        return ST_OK;
     MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
     fold->changes[fold->n_changes++] = (store_change_t){table, {.key = key}};
     return ST_OK;
@@ -200,15 +255,17 @@ static void place_rows(fold_t *fold)
         }
 }
 
-/* The removed keys of a delta come before its rows, and a key may be among both: they are never of one batch. */
+/* The removed keys of a delta come before its rows, and a key may be among both: they are never of one batch. The first pass sees the
+ * pending pushes. */
 static status_t take_batch(fold_t *fold, bool *more)
 {
+    const bool copies_pending = fold->pending && fold->slot == 0;
     const delta_visitor_t rows = {
-        .row = take_row, .pending = fold->pending ? take_pending : NULL, .removed = take_removed, .context = fold};
+        .row = take_row, .pending = copies_pending ? take_pending : NULL, .removed = take_removed, .context = fold};
     fold->n_changes = fold->n_floats = 0;
     do
         TRY(delta_reader_next(fold->reader, &rows, more));
-    while (*more && fold->n_floats > 0 && fold->n_floats * sizeof(float) < fold->o.batch_bytes);
+    while (*more && fold->n_floats > 0 && fold->n_floats * sizeof(float) < fold->batch_bytes);
     if (fold->n_changes > 0) {
         place_rows(fold);
         TRY(store_change(fold->base, fold->changes, (int64_t)fold->n_changes, &fold->mark));
@@ -224,7 +281,9 @@ status_t fold_some(fold_t *fold, bool *more)
         if (!fold->reader)
             TRY(begin_delta(fold));
         TRY(take_batch(fold, &goes_on));
-        if (!goes_on)
+        if (!goes_on && fold->end_slot < HASH_SLOTS)
+            begin_pass(fold);
+        else if (!goes_on)
             TRY(end_delta(fold));
     }
     *more = fold->at < fold->n;

@@ -2,7 +2,7 @@
  *
  *     base = checkpoint b, deltas b+1 .. f .. n        FOLD f        base = checkpoint f, deltas f+1 .. n
  *
- * A delta is taken in by batches, each a durable transaction. While that goes on the base's mark says so, and the delta is
+ * A delta is taken in by batches, each a durable transaction of the rows of some slots. While that goes on the base's mark says so, and the delta is
  * removed only after the mark says that it is in: at any moment base and files together are every checkpoint from f on. The
  * pending pushes of f, which are no rows, go to a file of their own, in the form of a delta without rows. Work comes in
  * pieces, for a thread that has other things to do between them.                                              */
@@ -23,7 +23,7 @@ typedef struct fold_options {
     int shard;
     const delta_width_t *widths; /* [tables] */
     uint32_t tables;
-    size_t batch_bytes; /* of a transaction, give or take a block of a delta; 0: 16 MB */
+    size_t batch_bytes; /* of a transaction, but at least a sixteenth of the delta; 0: 16 MB */
 } fold_options_t;
 
 /* fold_create - opens nothing yet. **owned**: fold_destroy. */

@@ -152,7 +152,7 @@ static status_t drain(run_t *r, int64_t end)
 status_t train_all(run_t *r)
 {
     const int64_t start_ns = clock_now_ns();
-    int64_t examples = 0, last_ns = start_ns;
+    int64_t examples = 0, last_ns = 0;
     batch_t *next;
     TRY(pull(r, r->cuts.first, &next));
     while (next) {
@@ -172,7 +172,8 @@ status_t train_all(run_t *r)
         if (!ahead)
             TRY(pull(r, t + 1, &next));
         const int64_t now_ns = clock_now_ns();
-        step_times_add(&r->times, now_ns - last_ns);
+        if (last_ns) /* the first step of a start warms up */
+            step_times_add(&r->times, now_ns - last_ns);
         last_ns = now_ns;
     }
     const int64_t end = r->cuts.end;

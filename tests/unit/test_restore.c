@@ -252,7 +252,7 @@ static void test_a_fold_may_be_killed_anywhere(void **state)
     static const char *const points[] = {"fold.begun", "fold.batch", "fold.done", "delta.synced", "delta.renamed"};
     for (size_t p = 0; p < sizeof points / sizeof *points; p++)
         for (int nth = 1, killed = 1; killed; nth++) {
-            assert_true(nth < 20);
+            assert_true(nth < 60); /* two deltas of sixteen passes */
             test_dir();
             write_deltas();
             const pid_t child = fork();
