@@ -44,11 +44,28 @@ static status_t make_dir(disk_t *disk, const char *path)
     return dir_create(path);
 }
 
+static int64_t disk_room;   /* what the disk says is free */
+static int appends_left;    /* before it is full */
+
+static int64_t free_bytes(disk_t *disk, const char *path)
+{
+    (void)disk;
+    (void)path;
+    return disk_room;
+}
+
+static status_t append(disk_file_t *file, const void *data, size_t bytes)
+{
+    return appends_left-- > 0 ? disk_posix()->ops->append(file, data, bytes) : FAIL(ST_SYSTEM, "the disk is full");
+}
+
 static disk_t *quick_disk(void)
 {
     static disk_ops_t ops;
     static disk_t disk = {&ops};
     ops = *disk_posix()->ops;
+    ops.free_bytes = free_bytes;
+    ops.append = append;
     ops.sync = sync_nothing;
     ops.sync_dir = sync_no_dir;
     ops.make_dir = make_dir;
@@ -73,6 +90,8 @@ static checkpointer_options_t options_of(fixture_t *f)
 
 static void connect_all(fixture_t *f)
 {
+    disk_room = INT64_MAX;
+    appends_left = INT32_MAX;
     *f = (fixture_t){
         .world = net_sim_world_create(1, 5),
         .run = {.experiment = "e", .variant = "v", .determinism = "invariant", .build = "b", .kernels = "k", .config = "name: x\n",
@@ -501,6 +520,67 @@ static void test_parts_that_fit_no_cut(void **state)
     teardown(&f);
 }
 
+/* "ENOSPC: announced early, and a clean error with the last checkpoint intact", at whichever write the disk is full. */
+static void test_a_full_disk(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    catch_start();
+    disk_room = 5000; /* twice a checkpoint of 2 kB and some bytes */
+    put_all(&f, 10);
+    assert_false(catch_has("are free, and the last checkpoint took"));
+    disk_room = 3000;
+    put_all(&f, 20);
+    assert_caught("0.0 MB are free, and the last checkpoint took 0.0; make room, or lower checkpoint.keep, before the disk is full");
+    catch_stop();
+    teardown(&f);
+    for (int writes = 0; writes < 4; writes++) { /* dense-0, dense-1, progress.bin, manifest.json */
+        setup(&f);
+        put_all(&f, 10);
+        appends_left = writes;
+        for (int part = 0; part + 1 < PARTS; part++)
+            put_part(&f, part, 20);
+        catch_start();
+        assert_int_equal(put_prepared(&f, 1, 20), ST_SYSTEM);
+        catch_stop();
+        assert_caught("the disk is full");
+        assert_true(is_committed(&f, 10));
+        check_manifest(&f, 10);
+        assert_false(is_committed(&f, 20));
+        teardown(&f);
+    }
+}
+
+static void test_a_shard_that_takes_long_is_named(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    for (int part = 0; part + 1 < PARTS; part++)
+        put_part(&f, part, 20);
+    catch_start();
+    for (int i = 0; i < 29; i++) {
+        net_message_t m;
+        assert_int_equal(net_receive(f.worker[0], &m, 1000), ST_TIMEOUT);
+        assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    }
+    assert_string_equal(catch_text(), "");
+    for (int i = 0; i < 5; i++) {
+        net_message_t m;
+        assert_int_equal(net_receive(f.worker[0], &m, 1000), ST_TIMEOUT);
+        assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    }
+    catch_stop();
+    assert_caught("the checkpoint before step 20 waits for 1 of 2 shards to write their rows, shard 1 the first of them; is its disk slow?");
+    assert_null(strchr(strchr(catch_text(), '\n') + 1, '\n')); /* once */
+    put_part(&f, PARTS - 1, 20);
+    assert_true(is_committed(&f, 20));
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +592,8 @@ int main(void)
         cmocka_unit_test(test_a_request_near_the_end),
         cmocka_unit_test(test_the_clock_asks),
         cmocka_unit_test(test_parts_that_fit_no_cut),
+        cmocka_unit_test(test_a_full_disk),
+        cmocka_unit_test(test_a_shard_that_takes_long_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
