@@ -278,8 +278,6 @@ typedef struct push {
 static inline void step_row(table_t *table, int64_t id, row_t *row, const float *g, uint32_t version)
 {
     table_before_change(table, id, row);
-    if (__builtin_expect(table->tap != NULL, 0))
-        table->tap(table->tap_context, row->key, g);
     row->version = version;
     row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
     row->count += row->count < ROW_HEAT_MAX ? table->heat : 0;
@@ -392,12 +390,6 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
 void table_watch(table_t *table, step_digest_t *digest)
 {
     table->watch = digest;
-}
-
-void table_tap(table_t *table, table_tap_fn *tap, void *context)
-{
-    table->tap = tap;
-    table->tap_context = context;
 }
 
 /* ---- what a table is and has ----------------------------------------------------------------------------------------- */

@@ -72,11 +72,6 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
 /* table_watch - add every row that a push updates to `digest`, with its new values, until it is NULL again; borrowed. */
 void table_watch(table_t *table, step_digest_t *digest);
 
-/* table_tap - from now on, hand the gradient of each distinct key to `tap` as its row is stepped, merged over the senders and
- * borrowed until it returns: what one sender would have to push to the same effect. tap NULL: no longer. */
-typedef void table_tap_fn(void *context, uint64_t key, const float *g);
-void table_tap(table_t *table, table_tap_fn *tap, void *context);
-
 /* ---- saving what changed while pulls and pushes go on (ps/changes.h) ---- */
 
 /* Takes a row as it was at the freeze, borrowed until return. Must not touch the table. */

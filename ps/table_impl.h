@@ -60,8 +60,6 @@ struct table {
     key_index_t index;
     changes_t changes;
     merge_t merge;
-    table_tap_fn *tap;
-    void *tap_context;
     step_digest_t *watch;
 
     table_save_fn *save; /* of the last freeze */

@@ -229,47 +229,6 @@ static void test_only_changed_rows_are_visited(void **state)
     table_destroy(&table);
 }
 
-typedef struct tapped {
-    int64_t n;
-    uint64_t keys[4];
-    float g[4][DIM];
-} tapped_t;
-
-static void tap(void *context, uint64_t key, const float *g)
-{
-    tapped_t *tapped = context;
-    tapped->keys[tapped->n] = key;
-    memcpy(tapped->g[tapped->n++], g, sizeof tapped->g[0]);
-}
-
-static void test_the_tap_gives_what_one_sender_would_push(void **state)
-{
-    (void)state;
-    const uint64_t left[] = {1, 2}, right[] = {2, 3}, *keys[] = {left, right};
-    float a[2 * DIM], b[2 * DIM];
-    rng_fill_normal(a, 2 * DIM, 1.0f, 1, 1, 0);
-    rng_fill_normal(b, 2 * DIM, 1.0f, 1, 2, 0);
-    const float *g[] = {a, b};
-    const int64_t n[] = {2, 2};
-    tapped_t tapped = {0};
-    table_t *table = make_table(NULL), *again = make_table(NULL);
-    table_tap(table, tap, &tapped);
-    table_push_merged(table, keys, g, n, 2, 0);
-    assert_int_equal(tapped.n, 3);
-    table_push(again, tapped.keys, tapped.g[0], 3, 0);
-    table_tap(table, NULL, NULL);
-    table_push(table, left, a, 2, 1);
-    assert_int_equal(tapped.n, 3);
-    table_push(again, left, a, 2, 1);
-    hash_digest_t want = {0}, got = {0};
-    table_digest(table, &want);
-    table_digest(again, &got);
-    assert_int_equal(got.elements, 3);
-    assert_memory_equal(&want, &got, sizeof got);
-    table_destroy(&table);
-    table_destroy(&again);
-}
-
 static void test_the_latest_put_counts(void **state)
 {
     (void)state;
@@ -295,7 +254,6 @@ int main(void)
         cmocka_unit_test(test_rows_spilled_before_anything_was_tracked),
         cmocka_unit_test(test_a_save_is_exactly_what_changed_as_it_was),
         cmocka_unit_test(test_only_changed_rows_are_visited),
-        cmocka_unit_test(test_the_tap_gives_what_one_sender_would_push),
         cmocka_unit_test(test_the_latest_put_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
