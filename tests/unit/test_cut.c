@@ -18,6 +18,7 @@
 #include "common/net/slots.h"
 #include "ps/shard.h"
 #include "ps/store.h"
+#include "tests/lib/disk_sim.h"
 #include "tests/lib/testing.h"
 
 #define SHARDS_MOST 4
@@ -38,6 +39,7 @@ typedef struct setting {
     int depth, staleness, workers;
     uint64_t seed; /* of delays and of the order of play */
     bool threaded;
+    disk_t *disk;       /* NULL: the system's */
     int dim, memory_mb; /* 0: DIM, no bound */
 } setting_t;
 
@@ -126,6 +128,7 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t e
                                          .workers = setting->workers,
                                          .experiment = c->experiment,
                                          .net = c->net[s],
+                                         .disk = setting->disk,
                                          .single_threaded = !setting->threaded};
         assert_int_equal(shard_create(&options, &c->shard[s]), ST_OK);
         c->seats[s] = (seat_t){c, s};
@@ -223,12 +226,13 @@ static void hear_shards(cluster_t *c)
             assert_true(message.header.step > c->prepared[s]);
             c->prepared[s] = message.header.step;
             c->outcome.pending += body.pending;
-            char *path = checkpoint_delta_path(test_path("run"), c->epoch, s, message.header.step), *data;
-            size_t bytes;
-            assert_int_equal(file_read(path, &data, &bytes), ST_OK);
+            char *path = checkpoint_delta_path(test_path("run"), c->epoch, s, message.header.step);
+            disk_file_t *file = NULL;
+            int64_t bytes;
+            assert_int_equal(disk_open(c->o->disk ? c->o->disk : disk_posix(), path, &file, &bytes), ST_OK);
             assert_int_equal(body.bytes, bytes);
+            disk_close(&file);
             mem_free(path);
-            mem_free(data);
         } else {
             assert_int_equal(message.header.type, WIRE_FOLDED);
             c->folded[s] = message.header.step;
@@ -669,6 +673,51 @@ static void test_unordered_cuts(void **state)
         }
 }
 
+/* A full disk ends the shard with its reason; the checkpoint before is whole. */
+static void test_a_full_disk(void **state)
+{
+    (void)state;
+    const int64_t first = 11, second = 22;
+    disk_sim_t *disk = disk_sim_create(1, 1 << 30);
+    const setting_t setting = {
+        .level = "sync", .ordered = true, .depth = 1, .workers = 1, .seed = 2, .disk = disk_sim_attach(disk, NULL, NULL)};
+    cluster_t c;
+    test_dir();
+    const outcome_t whole = undisturbed(&setting, 1);
+    start(&c, &setting, 1, 1, 0, true);
+    play(&c, 0, first, NULL, 0);
+    drain(&c, first, true);
+    finish_work(&c);
+    assert_int_equal(c.prepared[0], first);
+    stop(&c);
+    start(&c, &setting, 1, 2, first, true);
+    restore(&c, 1, 1, &first, 1);
+    play(&c, first, second, NULL, 0);
+    disk_sim_set_room(disk, 100);
+    drain(&c, second, true);
+    catch_start();
+    status_t status = ST_OK;
+    for (bool again; status == ST_OK;) {
+        assert_true(shard_has_work(c.shard[0]));
+        status = shard_work(c.shard[0], &again);
+    }
+    catch_stop();
+    assert_int_equal(status, ST_SYSTEM);
+    assert_caught("step-000000000022.delta.tmp");
+    stop(&c);
+    disk_sim_set_room(disk, 1 << 30);
+    start(&c, &setting, 1, 3, first, true);
+    restore(&c, 1, 1, &first, 1);
+    play(&c, first, STEPS, NULL, 0);
+    drain(&c, STEPS, false);
+    flush(&c);
+    stop(&c);
+    assert_same(&c.outcome, &whole, first);
+    disk_t *node = setting.disk;
+    disk_sim_detach(&node);
+    disk_sim_destroy(&disk);
+}
+
 /* ---- what cannot be --------------------------------------------------------------------------------------------------- */
 
 static void expect_refusal(net_t *net, const char *text)
@@ -741,6 +790,7 @@ int main(void)
         cmocka_unit_test(test_a_cut_before_every_step),
         cmocka_unit_test(test_save_and_stop),
         cmocka_unit_test(test_scoring_from_a_checkpoint),
+        cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_unordered_cuts),
         cmocka_unit_test(test_what_is_refused),
     };
