@@ -15,10 +15,10 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/pool.h"
+#include "worker/push_log.h"
 
 #define IN_FLIGHT 4
 #define UNACKNOWLEDGED 16 /* more than pipeline_depth + 2, which is how many wait for answers that the shard holds back */
-#define PUSHES 32         /* kept per shard: those, and what is pushed before the next wait */
 #define RETRY_STRETCH 8   /* pauses between retries double up to so many times the first one */
 #define CONTROLS 4 /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
 
@@ -35,14 +35,6 @@ typedef struct flight {
     uint64_t pushes;         /* that must be acknowledged before the wait is over */
     int64_t give_up_ns, retry_ns, pause_ns; /* of the wait; give_up_ns 0: nobody waits yet */
 } flight_t;
-
-/* A push that was sent and not acknowledged. */
-typedef struct push {
-    int64_t step, keys;
-    uint64_t sequence, pulls; /* pulls numbered above it were sent later */
-    void *buffer;             /* NULL: the place is free */
-    wire_frame_t frame[3];
-} push_t;
 
 /* Sets of tables [first, end). */
 typedef struct sets {
@@ -61,10 +53,9 @@ struct client {
     flight_t flights[IN_FLIGHT];
     net_message_t controls[CONTROLS];
     int n_controls;
-    uint64_t sequence, push_sequence;
-    uint64_t *acknowledged; /* [shards] pushes that a shard has taken without a gap */
-    push_t *pushes;         /* [shards][PUSHES] at place sequence % PUSHES */
-    int64_t retry_ns;       /* 0: never */
+    uint64_t sequence; /* of pulls */
+    push_log_t log;
+    int64_t retry_ns; /* 0: never */
 
     pool_t *pool;
     void **push_buffer;   /* [shards] */
@@ -81,8 +72,7 @@ client_t *client_create(const client_options_t *options)
     client_t *c = MEM_NEW(client_t);
     c->o = *options;
     c->pool = pool_create();
-    c->acknowledged = MEM_ARRAY(uint64_t, options->shards);
-    c->pushes = MEM_ARRAY(push_t, options->shards * PUSHES);
+    push_log_init(&c->log, options->shards);
     const int64_t quarter = options->member->deadline_ns / 4, retry = options->retry_ms * 1000000;
     c->retry_ns = retry < quarter ? retry : quarter;
     c->push_buffer = MEM_ARRAY(void *, options->shards);
@@ -105,19 +95,9 @@ static void release_flight(client_t *c, flight_t *flight)
     flight->used = false;
 }
 
-static push_t *push_at(const client_t *c, int shard, uint64_t sequence)
+/* Buffers of a push that was begun and, because its step failed, never sent. */
+static void drop_push(client_t *c)
 {
-    return &c->pushes[shard * PUSHES + (int)(sequence % PUSHES)];
-}
-
-/* Buffers of pushes that are kept, and of one that was begun and, because its step failed, never sent. */
-static void drop_pushes(client_t *c)
-{
-    for (int i = 0; i < c->o.shards * PUSHES; i++) {
-        if (c->pushes[i].buffer)
-            pool_give(c->pushes[i].buffer);
-        c->pushes[i].buffer = NULL;
-    }
     for (int s = 0; s < c->o.shards; s++) {
         if (c->push_buffer[s])
             pool_give(c->push_buffer[s]);
@@ -130,7 +110,7 @@ void client_destroy(client_t **client)
     client_t *c = *client;
     if (!c)
         return;
-    drop_pushes(c);
+    drop_push(c);
     for (int i = 0; i < IN_FLIGHT; i++) {
         release_flight(c, &c->flights[i]);
         mem_free(c->flights[i].answered);
@@ -139,8 +119,7 @@ void client_destroy(client_t **client)
     }
     for (int i = 0; i < c->n_controls; i++)
         net_release(c->o.net, &c->controls[i]);
-    mem_free(c->acknowledged);
-    mem_free(c->pushes);
+    push_log_fini(&c->log);
     mem_free(c->push_buffer);
     mem_free(c->push_base);
     mem_free(c->pull_scratch);
@@ -153,7 +132,7 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
 {
     for (int i = 0; i < IN_FLIGHT; i++)
         release_flight(c, &c->flights[i]);
-    drop_pushes(c);
+    drop_push(c);
     c->run_id = run_id;
     c->epoch = epoch;
     c->components = components;
@@ -161,8 +140,7 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
     c->dim = dim;
     c->fields = fields;
     c->cut = -1;
-    c->push_sequence = 0;
-    memset(c->acknowledged, 0, sizeof *c->acknowledged * (size_t)c->o.shards);
+    push_log_clear(&c->log);
     c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = c->sent_again = 0;
     c->o.member->run_id = run_id;
     c->o.member->epoch = epoch;
@@ -263,7 +241,7 @@ static status_t send_pull(client_t *c, flight_t *flight, int shard)
 status_t client_pull(client_t *c, const batch_t *batch, bool peek)
 {
     flight_t *flight = new_flight(c, batch->step, batch, peek);
-    flight->pushes = c->push_sequence > UNACKNOWLEDGED ? c->push_sequence - UNACKNOWLEDGED : 0;
+    flight->pushes = c->log.last > UNACKNOWLEDGED ? c->log.last - UNACKNOWLEDGED : 0;
     for (int s = 0; s < c->o.shards; s++) {
         TRY(send_pull(c, flight, s));
         c->rows_pulled += flight->asked[s];
@@ -274,7 +252,7 @@ status_t client_pull(client_t *c, const batch_t *batch, bool peek)
 status_t client_drain(client_t *c, int64_t step)
 {
     flight_t *flight = new_flight(c, step, NULL, false);
-    flight->pushes = c->push_sequence;
+    flight->pushes = c->log.last;
     for (int s = 0; s < c->o.shards; s++)
         TRY(send_pull(c, flight, s));
     return ST_OK;
@@ -296,19 +274,13 @@ static status_t send_push(client_t *c, push_t *push, int shard)
  * others that left before the pull did are lost or late, and are sent again. */
 static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pull)
 {
-    const int32_t more = (int32_t)(taken - (uint32_t)c->acknowledged[shard]); /* < 0: an old answer */
-    if (more > 0 && (uint64_t)more > c->push_sequence - c->acknowledged[shard])
+    const uint64_t beyond = push_log_acknowledge(&c->log, shard, taken);
+    if (beyond)
         return FAIL(ST_MESSAGE, "%s acknowledges push %llu, and %llu were sent", c->o.shard_names[shard],
-                    (unsigned long long)(c->acknowledged[shard] + (uint64_t)more), (unsigned long long)c->push_sequence);
-    for (int32_t i = 0; i < more; i++) {
-        push_t *push = push_at(c, shard, ++c->acknowledged[shard]);
-        if (push->buffer)
-            pool_give(push->buffer);
-        push->buffer = NULL;
-    }
-    for (uint64_t n = c->acknowledged[shard] + 1; n <= c->push_sequence; n++) {
-        push_t *push = push_at(c, shard, n);
-        if (push->buffer && push->pulls < pull) {
+                    (unsigned long long)(c->log.last + beyond), (unsigned long long)c->log.last);
+    for (uint64_t n = c->log.acknowledged[shard] + 1; n <= c->log.last; n++) {
+        push_t *push = push_log_get(&c->log, shard, n);
+        if (push && push->pulls < pull) {
             c->sent_again++;
             TRY(send_push(c, push, shard));
         }
@@ -392,7 +364,7 @@ static status_t pump(client_t *c, int64_t timeout_ms, int64_t step)
 /* Is there nothing more to be had from a shard: rows, and word of the pushes that should have arrived? */
 static bool is_done(const client_t *c, const flight_t *flight, int shard)
 {
-    return flight->answered[shard] && c->acknowledged[shard] >= flight->pushes;
+    return flight->answered[shard] && c->log.acknowledged[shard] >= flight->pushes;
 }
 
 static bool is_complete(const client_t *c, const flight_t *flight)
@@ -435,9 +407,9 @@ static void start_waiting(client_t *c, flight_t *flight)
 static status_t send_again(client_t *c, flight_t *flight)
 {
     for (int s = 0; s < c->o.shards; s++) {
-        for (uint64_t n = c->acknowledged[s] + 1; n <= c->push_sequence; n++) {
-            push_t *push = push_at(c, s, n);
-            if (!push->buffer)
+        for (uint64_t n = c->log.acknowledged[s] + 1; n <= c->log.last; n++) {
+            push_t *push = push_log_get(&c->log, s, n);
+            if (!push)
                 continue; /* its step failed before */
             c->sent_again++;
             TRY(send_push(c, push, s));
@@ -536,19 +508,17 @@ float *const *client_push_base(const client_t *client)
 
 status_t client_push_send(client_t *c, const batch_t *batch)
 {
-    c->push_sequence++;
+    c->log.last++;
     for (int s = 0; s < c->o.shards; s++) {
         const int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
         char *buffer = c->push_buffer[s];
-        push_t *push = push_at(c, s, c->push_sequence);
-        ASSERT(!push->buffer);
-        *push = (push_t){.step = batch->step,
-                         .keys = keys,
-                         .sequence = c->push_sequence,
-                         .buffer = buffer,
-                         .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}}};
+        const push_t push = {.step = batch->step,
+                             .keys = keys,
+                             .sequence = c->log.last,
+                             .buffer = buffer,
+                             .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}}};
         c->push_buffer[s] = NULL;
-        TRY(send_push(c, push, s));
+        TRY(send_push(c, push_log_put(&c->log, s, &push), s));
         c->rows_pushed += keys;
     }
     return ST_OK;
@@ -610,6 +580,6 @@ int64_t client_unacknowledged(const client_t *client)
 {
     int64_t pushes = 0;
     for (int s = 0; s < client->o.shards; s++)
-        pushes += (int64_t)(client->push_sequence - client->acknowledged[s]);
+        pushes += (int64_t)(client->log.last - client->log.acknowledged[s]);
     return pushes;
 }
