@@ -18,7 +18,8 @@
 #include "common/net/checkpoint_paths.h"
 #include "common/net/message.h"
 
-#define CUTS 64              /* most that may be on their way; shards hold back the third */
+#define CUTS 64              /* most that may be on their way */
+#define CUTS_CROWDED 32      /* of more, those that are complete are passed over; shards hold back the third that is not */
 #define LATE_NS 30000000000  /* when a shard that still writes is named */
 #define NAME_BYTES 32
 #define RUN_TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels) X(config) /* all but time */
@@ -64,9 +65,10 @@ struct checkpointer {
 
     checkpoint_catalog_t kept; /* committed, oldest first */
     size_t kept_cap;
-    int64_t *deltas;           /* steps of this epoch, ascending */
+    int64_t *deltas;           /* steps of this epoch, ascending: the one that bases hold, if any, and all after it */
     int64_t n_deltas;
     size_t deltas_cap;
+    bool said_crowded;
 
     int64_t fold_step;         /* shards were told to fold up to here; -1: no fold is under way */
     bool *folded;              /* [shards] */
@@ -233,6 +235,11 @@ static status_t take_folded(checkpointer_t *c, int shard, const net_message_t *m
     c->folded[shard] = true;
     if (++c->n_folded < c->shards)
         return ST_OK;
+    int64_t older = 0;
+    while (older < c->n_deltas && c->deltas[older] < c->fold_step)
+        older++;
+    c->n_deltas -= older;
+    memmove(c->deltas, c->deltas + older, (size_t)c->n_deltas * sizeof *c->deltas);
     c->fold_step = -1;
     return remove_dropped(c);
 }
@@ -315,9 +322,27 @@ static bool is_complete(const checkpointer_t *c, const cut_t *cut)
     return cut->n_workers == c->o.workers && cut->n_shards == c->shards && cut->n_dense == c->components;
 }
 
+/* Cuts come faster than they are committed, or shards fold for long: the next checkpoint takes over what the first one was for. Its
+ * deltas stay a part of those that follow. */
+static void pass_over(checkpointer_t *c)
+{
+    cut_t *cut = &c->cuts[0];
+    if (!c->said_crowded)
+        log_info("checkpoints are made faster than they are committed; that of step %" PRId64 " is the first that is passed over", cut->step);
+    c->said_crowded = true;
+    MEM_GROW(c->deltas, c->deltas_cap, (size_t)c->n_deltas + 1);
+    c->deltas[c->n_deltas++] = cut->step;
+    if (c->request == REQUEST_TOLD && c->request_step == cut->step)
+        c->request_step = c->cuts[1].step;
+    cut_fini(c, cut);
+    memmove(c->cuts, c->cuts + 1, (size_t)--c->n_cuts * sizeof *c->cuts);
+}
+
 /* Commit what is complete, in order, unless shards are folding. */
 static status_t commit_complete(checkpointer_t *c)
 {
+    while (c->n_cuts > CUTS_CROWDED && is_complete(c, &c->cuts[0]) && is_complete(c, &c->cuts[1]))
+        pass_over(c);
     while (c->n_cuts && c->fold_step < 0 && !c->stopped && is_complete(c, &c->cuts[0])) {
         TRY(commit(c, &c->cuts[0]));
         if (c->request == REQUEST_TOLD && c->cuts[0].step == c->request_step) {

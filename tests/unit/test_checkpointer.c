@@ -324,9 +324,38 @@ static void test_the_oldest_is_revoked_folded_and_removed(void **state)
     checkpoint_manifest_t m;
     char *folder = checkpoint_step_path(f.dir, 1, 40);
     assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
-    assert_int_equal(m.n_deltas, 4); /* those in the bases among them: a shard finds out how far its base has come */
-    assert_int_equal(m.deltas[0], 10);
-    assert_int_equal(m.deltas[2], 30);
+    assert_int_equal(m.n_deltas, 3); /* what all bases hold, by which a shard finds out that it has one, and what comes after it */
+    assert_int_equal(m.deltas[0], 20);
+    assert_int_equal(m.deltas[2], 40);
+    checkpoint_manifest_fini(&m);
+    mem_free(folder);
+    teardown(&f);
+}
+
+/* Cuts that come faster than they are committed do not pile up: complete ones are passed over, and the next manifest names their
+ * deltas. */
+static void test_cuts_that_come_too_fast_are_passed_over(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    put_all(&f, 10);
+    put_all(&f, 20);
+    put_all(&f, 30);
+    for (int64_t step = 31; step <= 99; step++) /* shards fold meanwhile */
+        put_all(&f, step);
+    for (int s = 0; s < SHARDS; s++)
+        assert_int_equal(put_folded(&f, s, 20), ST_OK);
+    for (int64_t step = 31; step <= 99; step++)
+        assert_int_equal(is_committed(&f, step), step == 68);
+    checkpoint_manifest_t m;
+    char *folder = checkpoint_step_path(f.dir, 1, 68);
+    assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
+    assert_int_equal(m.n_deltas, 40);
+    assert_int_equal(m.deltas[0], 20);
+    for (int i = 1; i < 40; i++)
+        assert_int_equal(m.deltas[i], 29 + i);
     checkpoint_manifest_fini(&m);
     mem_free(folder);
     teardown(&f);
@@ -587,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_every_order_of_parts_commits_at_the_last),
         cmocka_unit_test(test_cuts_are_committed_in_the_order_of_steps),
         cmocka_unit_test(test_the_oldest_is_revoked_folded_and_removed),
+        cmocka_unit_test(test_cuts_that_come_too_fast_are_passed_over),
         cmocka_unit_test(test_earlier_epochs_go_oldest_first),
         cmocka_unit_test(test_a_request_takes_the_latest_answer),
         cmocka_unit_test(test_a_request_near_the_end),
