@@ -554,10 +554,12 @@ static void print_savings(const experiment_result_t *result, FILE *out)
 
 #define SLICES_PRINTED 3
 
-/* One line, for the variant that the verdict is about; nothing where it has no slices. */
+/* One line, for the variant that the verdict is about; nothing where it has no slices, or where they would all read 0.00 %. */
 static void print_worst_slices(const variant_result_t *variant, FILE *out)
 {
     char examples[TEXT_BYTES];
+    if (variant->worst_slices > 0 && variant->worst[0].pd_relative < 0.00005)
+        return;
     for (int32_t i = 0; i < variant->worst_slices && i < SLICES_PRINTED; i++) {
         const pd_slice_t *slice = &variant->worst[i];
         if (i == 0)

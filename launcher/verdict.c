@@ -323,6 +323,28 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
     }
 }
 
+/* A budget: what replicas bring that differ in other sources than the baseline's. */
+static void put_sources(FILE *out, const experiment_result_t *result)
+{
+    const variant_result_t *base = baseline_of(result);
+    int n = 0;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const double pd = pd_of(variant);
+        if (is_comparable(variant, base) || !isfinite(pd))
+            continue;
+        fprintf(out, "%s %s ", n++ ? "," : " Replicas that differ in other sources have:", variant->name);
+        if (pd == 0.0)
+            fputs("none", out);
+        else if (pd < 0.0005)
+            fputs("less than 0.05 %", out);
+        else
+            put_percent(out, pd);
+    }
+    if (n)
+        fputs(".", out);
+}
+
 static void put_verdict(FILE *out, const experiment_result_t *result)
 {
     const variant_result_t *base = baseline_of(result), *best = verdict_best(result), *lossy = lossy_road(result, best);
@@ -349,6 +371,7 @@ static void put_verdict(FILE *out, const experiment_result_t *result)
         put_loss(out, lossy, base);
         fputs(".", out);
     }
+    put_sources(out, result);
 }
 
 char *verdict_text(const experiment_result_t *result)
