@@ -84,6 +84,11 @@ bool member_save_asked(void)
     return asked;
 }
 
+void member_forget_signals(void)
+{
+    end_asked = stop_asked = save_asked = told_to_end = 0;
+}
+
 void member_init(member_t *member, net_t *net, int rank, int64_t heartbeat_ms, double deadline_s)
 {
     *member = (member_t){.net = net,

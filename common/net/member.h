@@ -45,6 +45,9 @@ bool member_interrupted(void);
 bool member_stop_asked(void);
 bool member_save_asked(void);
 
+/* member_forget_signals - as if none had come, for a process that is in one job after the other (simulations). */
+void member_forget_signals(void);
+
 /* member_fail - tell the coordinator that this rank cannot go on; text is what was logged. Never fails. */
 void member_fail(member_t *member, status_t status, const char *text);
 

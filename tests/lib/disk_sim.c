@@ -53,7 +53,7 @@ struct disk_sim {
 typedef struct node {
     disk_t base;
     disk_sim_t *disk;
-    void (*wait)(void *context, int64_t ns);
+    disk_sim_wait_fn *wait;
     void *context;
     bool dead;
 } node_t;
@@ -181,11 +181,11 @@ static void keep_promises(disk_sim_t *disk)
 /* ---- calls ---- */
 
 /* Every call begins here: it takes its time, and its node may be dead after that. */
-static status_t begin(disk_t *base, int64_t ns)
+static status_t begin(disk_t *base, const char *call, int64_t ns)
 {
     node_t *node = (node_t *)base;
-    if (node->wait && !node->dead && ns > 0)
-        node->wait(node->context, (int64_t)(draw(node->disk) * 2 * (double)ns));
+    if (node->wait && !node->dead)
+        node->wait(node->context, call, (int64_t)(draw(node->disk) * 2 * (double)ns));
     if (node->dead)
         return ST_PEER;
     node->disk->calls++;
@@ -219,7 +219,7 @@ static disk_file_t *open_of(disk_t *base, file_t *file, const char *path)
 static status_t sim_create(disk_t *base, const char *path, disk_file_t **out)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, disk->call_ns));
+    TRY(begin(base, "create", disk->call_ns));
     if (!folder_exists(disk, path))
         return FAIL(ST_INPUT, "%s: cannot create: No such file or directory", path);
     file_t *file = MEM_NEW(file_t);
@@ -231,7 +231,7 @@ static status_t sim_create(disk_t *base, const char *path, disk_file_t **out)
 static status_t sim_open(disk_t *base, const char *path, disk_file_t **out, int64_t *bytes)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, disk->call_ns));
+    TRY(begin(base, "open", disk->call_ns));
     file_t *file = find(&disk->names, path);
     if (!file || file->is_dir)
         return FAIL(ST_INPUT, "%s: cannot open: %s", path, file ? "Is a directory" : "No such file or directory");
@@ -244,7 +244,7 @@ static status_t sim_append(disk_file_t *base, const void *data, size_t bytes)
 {
     open_file_t *open = (open_file_t *)base;
     disk_sim_t *disk = disk_of(base->disk);
-    TRY(begin(base->disk, disk->call_ns));
+    TRY(begin(base->disk, "append", disk->call_ns));
     file_t *file = open->file;
     const int64_t left = disk->room - disk->used;
     const size_t fits = left <= 0 ? 0 : (int64_t)bytes <= left ? bytes : (size_t)left;
@@ -261,7 +261,7 @@ static status_t sim_append(disk_file_t *base, const void *data, size_t bytes)
 static status_t sim_read(disk_file_t *base, int64_t offset, void *data, size_t bytes)
 {
     open_file_t *open = (open_file_t *)base;
-    TRY(begin(base->disk, disk_of(base->disk)->call_ns));
+    TRY(begin(base->disk, "read", disk_of(base->disk)->call_ns));
     const file_t *file = open->file;
     if (offset < 0 || (size_t)offset > file->bytes || bytes > file->bytes - (size_t)offset)
         return FAIL(ST_CORRUPT, "%s: ends at byte %zu, before byte %zu; it was cut short", open->path, file->bytes,
@@ -275,7 +275,7 @@ static status_t sim_sync(disk_file_t *base)
 {
     file_t *file = ((open_file_t *)base)->file;
     disk_sim_t *disk = disk_of(base->disk);
-    TRY(begin(base->disk, disk->sync_ns));
+    TRY(begin(base->disk, "sync", disk->sync_ns));
     file->said_synced = file->bytes;
     file->synced_at = disk->calls + 1 + (int64_t)(draw(disk) * LAG_CALLS);
     if (disk->mistake == DISK_SIM_CORRECT)
@@ -295,7 +295,7 @@ static void sim_close(disk_file_t **base)
 static status_t sim_rename(disk_t *base, const char *from, const char *to)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, disk->call_ns));
+    TRY(begin(base, "rename", disk->call_ns));
     file_t *file = find(&disk->names, from);
     if (!file || !folder_exists(disk, to))
         return FAIL(ST_INPUT, "%s: cannot rename to %s: No such file or directory", from, to);
@@ -307,7 +307,7 @@ static status_t sim_rename(disk_t *base, const char *from, const char *to)
 static status_t sim_remove(disk_t *base, const char *path)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, disk->call_ns));
+    TRY(begin(base, "remove", disk->call_ns));
     const file_t *file = find(&disk->names, path);
     for (size_t i = 0; file && file->is_dir && i < disk->names.n; i++)
         if (is_in(disk->names.at[i].path, path))
@@ -336,7 +336,7 @@ static void make_dirs(disk_sim_t *disk, const char *path)
 
 static status_t sim_make_dir(disk_t *base, const char *path)
 {
-    TRY(begin(base, disk_of(base)->sync_ns));
+    TRY(begin(base, "make_dir", disk_of(base)->sync_ns));
     make_dirs(disk_of(base), path);
     return ST_OK;
 }
@@ -344,7 +344,7 @@ static status_t sim_make_dir(disk_t *base, const char *path)
 static status_t sim_sync_dir(disk_t *base, const char *path)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, disk->sync_ns));
+    TRY(begin(base, "sync_dir", disk->sync_ns));
     if (!find(&disk->names, path))
         return FAIL(ST_INPUT, "%s: cannot sync the folder: No such file or directory", path);
     const int64_t promise = disk->calls + 1 + (int64_t)(draw(disk) * LAG_CALLS);
@@ -374,7 +374,7 @@ static int compare_paths(const void *left, const void *right)
 static status_t sim_list(disk_t *base, const char *path, disk_visit_fn *visit, void *context)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, disk->call_ns));
+    TRY(begin(base, "list", disk->call_ns));
     const size_t skip = strlen(path) + 1;
     char **found = MEM_ARRAY(char *, disk->names.n + 1);
     size_t n = 0;
@@ -442,7 +442,7 @@ void disk_sim_destroy(disk_sim_t **out)
     *out = NULL;
 }
 
-disk_t *disk_sim_attach(disk_sim_t *disk, void (*wait)(void *context, int64_t ns), void *context)
+disk_t *disk_sim_attach(disk_sim_t *disk, disk_sim_wait_fn *wait, void *context)
 {
     node_t *node = MEM_NEW(node_t);
     *node = (node_t){{&sim_ops}, disk, wait, context, false};
@@ -463,6 +463,11 @@ void disk_sim_detach(disk_t **out)
 void disk_sim_set_room(disk_sim_t *disk, int64_t room)
 {
     disk->room = room;
+}
+
+void disk_sim_fill(disk_sim_t *disk, int64_t left)
+{
+    disk->room = disk->used + left;
 }
 
 void disk_sim_set_mistake(disk_sim_t *disk, disk_sim_mistake_t mistake)

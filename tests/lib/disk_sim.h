@@ -22,14 +22,16 @@ typedef enum disk_sim_mistake {
 disk_sim_t *disk_sim_create(uint64_t seed, int64_t room);
 void disk_sim_destroy(disk_sim_t **disk);
 
-/* disk_sim_attach - a node's way to the disk; wait(context, ns) is called for the time that a call takes (NULL: none). **owned**;
- * disk_sim_detach. */
-disk_t *disk_sim_attach(disk_sim_t *disk, void (*wait)(void *context, int64_t ns), void *context);
+/* disk_sim_attach - a node's way to the disk; before a call (named as in disk_ops_t) has its effect, wait(context, call, ns) is called
+ * for the time that it takes (NULL: none); the node may be killed there. **owned**; disk_sim_detach. */
+typedef void disk_sim_wait_fn(void *context, const char *call, int64_t ns);
+disk_t *disk_sim_attach(disk_sim_t *disk, disk_sim_wait_fn *wait, void *context);
 void disk_sim_detach(disk_t **node);
 
 /* disk_sim_set_room, disk_sim_set_mistake - from now on. disk_sim_set_speed - ns for each call and for each sync; the time of a call is drawn between 0
  * and twice that. */
 void disk_sim_set_room(disk_sim_t *disk, int64_t room);
+void disk_sim_fill(disk_sim_t *disk, int64_t left); /* but for so many bytes */
 void disk_sim_set_mistake(disk_sim_t *disk, disk_sim_mistake_t mistake);
 void disk_sim_set_speed(disk_sim_t *disk, int64_t call_ns, int64_t sync_ns);
 

@@ -1,6 +1,7 @@
 #include "tests/sim/sim_job.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,9 @@ typedef struct rank {
     bool shard_ended;
     status_t shard_status;
     struct arrivals *arrivals;
+    /* Its disk's calls until it dies; 0: no bomb. */
+    int64_t bomb;
+    bool bomb_counts_syncs;
     /* Of a worker. */
     cluster_t *cluster;
 } rank_t;
@@ -46,9 +50,24 @@ struct job {
     const char *shard_names[SIM_SHARDS_MOST];
 };
 
-static void wait_for_disk(void *context, int64_t ns)
+static void kill_rank(rank_t *r)
 {
-    net_sim_sleep(context, ns);
+    net_sim_kill(r->net);
+    if (r->shard_net)
+        net_sim_kill(r->shard_net);
+    disk_sim_kill(r->disk);
+}
+
+static void wait_for_disk(void *context, const char *call, int64_t ns)
+{
+    rank_t *r = context;
+    if (r->bomb && (!r->bomb_counts_syncs || strcmp(call, "sync_dir") == 0) && --r->bomb == 0) {
+        kill_rank(r);
+        r->job->result->killed = true;
+        return;
+    }
+    if (ns > 0)
+        net_sim_sleep(r->job->world, ns);
 }
 
 /* ---- the loops of the ranks ---- */
@@ -193,7 +212,7 @@ static void create_ranks(job_t *job)
         job->roster.entries[i].pid = 1000 + i;
         *r = (rank_t){.job = job, .rank = i};
         r->net = net_sim_attach(job->world, i);
-        r->disk = disk_sim_attach(o->disk, wait_for_disk, job->world);
+        r->disk = disk_sim_attach(o->disk, wait_for_disk, r);
         if (i >= 1 && i <= o->shards) {
             r->shard_net = net_sim_attach(job->world, i);
             snprintf(job->names[i - 1], sizeof job->names[i - 1], "shard %d of server %d", i - 1, i - 1);
@@ -231,14 +250,6 @@ static void start_ranks(job_t *job)
     }
 }
 
-static void kill_rank(rank_t *r)
-{
-    net_sim_kill(r->net);
-    if (r->shard_net)
-        net_sim_kill(r->shard_net);
-    disk_sim_kill(r->disk);
-}
-
 static void happen(job_t *job, const sim_event_t *event)
 {
     rank_t *r = &job->ranks[event->rank];
@@ -256,6 +267,20 @@ static void happen(job_t *job, const sim_event_t *event)
         break;
     case SIM_PARTITION:
         net_sim_partition(job->world, 1ull << event->rank, until_ns);
+        break;
+    case SIM_BOMB:
+    case SIM_SYNC_BOMB:
+        r->bomb = event->n;
+        r->bomb_counts_syncs = event->kind == SIM_SYNC_BOMB;
+        break;
+    case SIM_FULL:
+        disk_sim_fill(job->o->disk, event->n);
+        break;
+    case SIM_SAVE:
+        raise(SIGUSR1);
+        break;
+    case SIM_STOP:
+        raise(SIGUSR2);
         break;
     case SIM_KIND_COUNT:
         break;
@@ -305,6 +330,8 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
 {
     job_t *job = MEM_NEW(job_t);
     *result = (sim_job_result_t){0};
+    member_watch_early();
+    member_forget_signals();
     job->o = options;
     job->result = result;
     job->world = net_sim_world_create(options->seed, SIM_DEADLINE_S);

@@ -20,6 +20,11 @@ typedef enum sim_kind {
     SIM_KILL,      /* rank dies */
     SIM_PAUSE,     /* rank stands still for `ns` */
     SIM_PARTITION, /* rank is cut off from the others for `ns` */
+    SIM_BOMB,      /* rank dies in its n-th call of its disk from now on, before the call has its effect */
+    SIM_SYNC_BOMB, /* the same, counting calls of sync_dir alone: a name has changed and is not durable yet */
+    SIM_FULL,      /* the disk has room for n bytes more, to the end of this start */
+    SIM_SAVE,      /* a signal asks to save and go on */
+    SIM_STOP,      /* a signal asks to save and stop */
     SIM_KIND_COUNT
 } sim_kind_t;
 
@@ -27,7 +32,7 @@ typedef struct sim_event {
     int64_t at_ns;
     sim_kind_t kind;
     int rank;
-    int64_t ns;
+    int64_t ns, n;
 } sim_event_t;
 
 typedef struct sim_job_options {

@@ -25,25 +25,44 @@
 typedef struct shape {
     const char *overrides;
     bool invariant;
+    int workers; /* at least; 0: any */
 } shape_t;
 
 static const shape_t shapes[] = {
-    {"train.pipeline_depth=0", true},
-    {"train.pipeline_depth=1", true},
-    {"train.pipeline_depth=2", true},
-    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill", true},
-    {"determinism=sync train.pipeline_depth=0", false},
-    {"determinism=sync train.pipeline_depth=2", false},
+    {"train.pipeline_depth=0", true, 0},
+    {"train.pipeline_depth=1", true, 0},
+    {"train.pipeline_depth=2", true, 0},
+    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill", true, 0},
+    {"train.pipeline_depth=1 train.report_steps=7 embedding.optimizer=adagrad_row checkpoint.every_seconds=0.03", true, 0},
+    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=3", true, 2},
+    {"determinism=sync train.pipeline_depth=1 checkpoint.every_seconds=0.05 checkpoint.keep=1", false, 0},
+    {"determinism=sync train.pipeline_depth=0", false, 0},
+    {"determinism=sync train.pipeline_depth=2", false, 0},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static const int periods[] = {0, 2, 3, 5, 8};
-enum { PERIODS = sizeof periods / sizeof *periods };
+static const int periods[] = {0, 0, 2, 3, 5, 8};
+enum { PERIODS = sizeof periods / sizeof *periods, UNDISTURBED = 0 /* the first: nothing is saved */ };
+
+/* Lines of a text in ascending order, without what a clock said. */
+typedef struct lines {
+    char **at;
+    size_t n, capacity;
+} lines_t;
+
+static void lines_fini(lines_t *lines)
+{
+    for (size_t i = 0; i < lines->n; i++)
+        mem_free(lines->at[i]);
+    mem_free(lines->at);
+    *lines = (lines_t){0};
+}
 
 typedef struct golden {
     bool known;
     char digest[33];
     double loss, progressive;
+    lines_t lines;    /* of metrics.jsonl */
     int64_t ended_ns; /* how long the undisturbed job took */
 } golden_t;
 
@@ -78,7 +97,36 @@ void sim_end(void)
     sample_destroy(&sample);
     mem_free(root);
     root = NULL;
+    golden_t *all = &goldens[0][0][0];
+    for (size_t i = 0; i < sizeof goldens / sizeof *all; i++)
+        lines_fini(&all[i].lines);
     memset(goldens, 0, sizeof goldens);
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* The metrics of the run in `dir`: losses of intervals, digests of steps. Those of a step come from several ranks, in any order. */
+static lines_t read_lines(const char *dir)
+{
+    lines_t lines = {0};
+    char *path = mem_printf("%s/metrics.jsonl", dir), *text, *rest;
+    size_t bytes;
+    if (file_read(path, &text, &bytes) != ST_OK)
+        abort();
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *clock = strstr(line, ", \"seconds\":");
+        if (clock)
+            *clock = 0;
+        MEM_GROW(lines.at, lines.capacity, lines.n + 1);
+        lines.at[lines.n++] = mem_strdup(line);
+    }
+    qsort(lines.at, lines.n, sizeof *lines.at, compare_lines);
+    mem_free(text);
+    mem_free(path);
+    return lines;
 }
 
 static const experiment_t *experiment_of(int shape, int period)
@@ -100,6 +148,8 @@ static const experiment_t *experiment_of(int shape, int period)
     snprintf(words, sizeof words, "%s", shapes[shape].overrides);
     for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
         overrides[n++] = word;
+    if (period == UNDISTURBED)
+        overrides[n++] = "checkpoint.every_seconds=0";
     if (experiment_load(test_write("sim.yaml", text), overrides, n, e) != ST_OK)
         abort();
     return *e;
@@ -107,8 +157,10 @@ static const experiment_t *experiment_of(int shape, int period)
 
 static const golden_t *golden_of(int shape, int shards, int workers)
 {
-    if (shapes[shape].invariant)
-        shards = workers = 1;
+    if (shapes[shape].invariant) {
+        shards = 1;
+        workers = shapes[shape].workers ? shapes[shape].workers : 1;
+    }
     golden_t *g = &goldens[shape][shards][workers];
     if (g->known)
         return g;
@@ -116,7 +168,7 @@ static const golden_t *golden_of(int shape, int shards, int workers)
     char *dir = mem_printf("%s-golden", root);
     sim_job_result_t result;
     const sim_job_options_t options = {
-        .experiment = experiment_of(shape, 0), .shards = shards, .workers = workers, .run_dir = dir, .disk = disk};
+        .experiment = experiment_of(shape, UNDISTURBED), .shards = shards, .workers = workers, .run_dir = dir, .disk = disk};
     if (dir_create(dir) != ST_OK)
         abort();
     sim_job_run(&options, &result);
@@ -125,6 +177,7 @@ static const golden_t *golden_of(int shape, int shards, int workers)
     *g = (golden_t){.known = true,
                     .loss = result.manifest.result.quality.logloss,
                     .progressive = result.manifest.result.quality.progressive_logloss,
+                    .lines = read_lines(dir),
                     .ended_ns = result.ended_ns};
     snprintf(g->digest, sizeof g->digest, "%s", result.manifest.result.digest);
     manifest_fini(&result.manifest);
@@ -167,6 +220,8 @@ static void draw_cluster(scenario_t *s)
     static const int at_invariant[] = {1, 2, 4}, at_sync[] = {1, 2, 3};
     s->shards = 1 + pick(s, 3);
     s->workers = (shapes[s->shape].invariant ? at_invariant : at_sync)[pick(s, 3)];
+    if (s->workers < shapes[s->shape].workers)
+        s->workers = shapes[s->shape].workers;
 }
 
 /* A probability: often 0, seldom up to a fifth. */
@@ -176,20 +231,30 @@ static double rare(scenario_t *s)
     return u < 0.4 ? 0 : 0.25 * (u - 0.4) * (u - 0.4) * 2;
 }
 
+static void draw_event(scenario_t *s, const sim_job_options_t *o, sim_event_t *e)
+{
+    static const sim_kind_t kinds[] = {SIM_KILL, SIM_KILL,      SIM_KILL, SIM_KILL, SIM_BOMB, SIM_BOMB, SIM_SYNC_BOMB,
+                                       SIM_PAUSE, SIM_PARTITION, SIM_FULL, SIM_SAVE, SIM_SAVE, SIM_STOP};
+    e->kind = kinds[pick(s, (int)(sizeof kinds / sizeof *kinds))];
+    e->rank = pick(s, 1 + o->shards + o->workers);
+    if ((e->kind == SIM_BOMB || e->kind == SIM_SYNC_BOMB) && e->rank > o->shards)
+        e->rank = 0; /* workers have no disk */
+    e->n = e->kind == SIM_FULL ? pick(s, 40000) : 1 + pick(s, e->kind == SIM_BOMB ? 120 : 12);
+    const double length = uniform(s);
+    e->ns = (int64_t)(length < 0.8 ? length * 1000 * MS : 3.0 * SIM_DEADLINE_S * 1e9);
+}
+
 /* Faults that a start of the job has to stand; none from some start on. */
 static void draw_faults(scenario_t *s, int start, sim_job_options_t *o, sim_event_t *events)
 {
+    disk_sim_set_room(s->disk, ROOM);
     if (start >= STARTS_MOST - 2)
         return;
     o->n_events = pick(s, start == 0 ? EVENTS_MOST + 1 : 2);
     o->launcher_kills = uniform(s) < 0.7;
     for (int i = 0; i < o->n_events; i++) {
         events[i].at_ns = (int64_t)(uniform(s) * (double)s->golden->ended_ns);
-        const double kind = uniform(s);
-        events[i].kind = kind < 0.6 ? SIM_KILL : kind < 0.8 ? SIM_PAUSE : SIM_PARTITION;
-        events[i].rank = pick(s, 1 + o->shards + o->workers);
-        const double length = uniform(s);
-        events[i].ns = (int64_t)(length < 0.8 ? length * 1000 * MS : 3.0 * SIM_DEADLINE_S * 1e9);
+        draw_event(s, o, &events[i]);
         for (int j = i; j > 0 && events[j].at_ns < events[j - 1].at_ns; j--) {
             const sim_event_t later = events[j - 1];
             events[j - 1] = events[j];
@@ -242,6 +307,20 @@ static bool same(double a, double b)
     return a == b || (isnan(a) && isnan(b));
 }
 
+static bool check_lines(scenario_t *s)
+{
+    lines_t lines = read_lines(s->run_dir);
+    const lines_t *g = &s->golden->lines;
+    bool good = true;
+    for (size_t i = 0; good && (i < lines.n || i < g->n); i++) {
+        const char *line = i < lines.n ? lines.at[i] : "nothing", *wanted = i < g->n ? g->at[i] : "nothing";
+        if (strcmp(line, wanted) != 0)
+            good = violated(s, "metrics.jsonl has %.160s, undisturbed %.160s", line, wanted);
+    }
+    lines_fini(&lines);
+    return good;
+}
+
 static bool check_result(scenario_t *s, const manifest_t *m)
 {
     const golden_t *g = s->golden;
@@ -251,13 +330,20 @@ static bool check_result(scenario_t *s, const manifest_t *m)
         return violated(s, "loss %.17g, undisturbed %.17g", m->result.quality.logloss, g->loss);
     if (!same(m->result.quality.progressive_logloss, g->progressive))
         return violated(s, "progressive loss %.17g, undisturbed %.17g", m->result.quality.progressive_logloss, g->progressive);
-    return true;
+    return check_lines(s);
 }
 
 /* The events of a start as text, valid until the next call. */
 static const char *happened(const sim_job_options_t *o)
 {
-    static const char *const kinds[SIM_KIND_COUNT] = {"dies", "stands still", "is cut off"};
+    static const char *const kinds[SIM_KIND_COUNT] = {"dies",
+                                                      "stands still",
+                                                      "is cut off",
+                                                      "dies at a call of its disk",
+                                                      "dies at a sync_dir",
+                                                      "sees a full disk",
+                                                      "is asked to save",
+                                                      "is asked to stop"};
     static char text[256];
     size_t used = 0;
     text[0] = 0;
@@ -268,7 +354,9 @@ static const char *happened(const sim_job_options_t *o)
         const sim_event_t *e = &o->events[i];
         used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank, kinds[e->kind],
                                  (double)e->at_ns * 1e-6);
-        if (e->kind != SIM_KILL && used < sizeof text)
+        if (e->kind >= SIM_BOMB && e->kind <= SIM_FULL && used < sizeof text)
+            used += (size_t)snprintf(text + used, sizeof text - used, " (%lld)", (long long)e->n);
+        if ((e->kind == SIM_PAUSE || e->kind == SIM_PARTITION) && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " for %.0f ms", (double)e->ns * 1e-6);
     }
     return text;
@@ -372,8 +460,9 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     sim_verdict_t verdict = {.good = true};
     scenario_t s = {.seed = seed, .mistake = mistake, .verdict = &verdict};
     s.shape = pick(&s, SHAPES);
-    s.period = pick(&s, PERIODS);
+    s.period = 1 + pick(&s, PERIODS - 1);
     s.epoch = 1;
+    log_set_sink(keep_line, &s);
     draw_cluster(&s);
     s.golden = golden_of(s.shape, s.shards, s.workers);
     s.disk = disk_sim_create(rng_u64(seed, 102, 0), ROOM);
@@ -382,7 +471,6 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
              periods[s.period], s.shards, s.workers);
     if (dir_create(s.run_dir) != ST_OK)
         abort();
-    log_set_sink(keep_line, &s);
     for (int start = 0; start < STARTS_MOST; start++)
         if (!start_job(&s, start))
             break;

@@ -143,9 +143,9 @@ typedef struct bomb {
     int left;
 } bomb_t;
 
-static void tick(void *context, int64_t ns)
+static void tick(void *context, const char *call, int64_t ns)
 {
-    (void)ns;
+    (void)call, (void)ns;
     bomb_t *bomb = context;
     if (bomb->left-- == 0)
         disk_sim_kill(bomb->node);
