@@ -263,7 +263,8 @@ void cut_pushed(cut_t *cut)
 static void save_slice(cut_t *cut)
 {
     table_t *table = cut->o.tables[cut->table];
-    const int64_t rows = SLICE_BYTES / ((int64_t)sizeof(float) * table_payload_floats(table)) + 1;
+    const int64_t bytes = cut->o.slice_bytes ? cut->o.slice_bytes : SLICE_BYTES;
+    const int64_t rows = bytes / ((int64_t)sizeof(float) * table_payload_floats(table)) + 1;
     if (table_save_some(table, rows))
         cut->table++;
     crash_point("shard.slice");

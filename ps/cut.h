@@ -22,6 +22,7 @@ typedef struct cut cut_t;
 typedef struct cut_options {
     disk_t *disk;        /* borrowed */
     bool threaded;       /* false: files are written inside cut_work */
+    int64_t slice_bytes; /* of rows that a call of cut_work saves; 0: what costs some tens of microseconds */
     bool sweeps;         /* removes what all shards of older epochs have left on this host, once nothing of it is kept */
     const char *run_dir; /* borrowed */
     uint32_t epoch;

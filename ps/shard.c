@@ -787,6 +787,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
         const cut_options_t options = {
             .disk = shard->o.disk,
             .threaded = !shard->o.single_threaded,
+            .slice_bytes = shard->o.slice_bytes,
             .sweeps = shard->o.first_of_process,
             .run_dir = shard->run_dir,
             .epoch = shard->epoch,

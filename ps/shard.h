@@ -27,6 +27,7 @@ typedef struct shard_options {
     net_t *net;                     /* borrowed; listening; used by this shard's thread alone */
     disk_t *disk;                   /* borrowed; for checkpoints. NULL: the system's */
     bool single_threaded;           /* files of checkpoints are written in shard_work, not by a thread (simulations) */
+    int64_t slice_bytes;            /* of rows saved for a checkpoint between two looks for messages; 0: the usual (simulations: few) */
 } shard_options_t;
 
 WARN_UNUSED status_t shard_create(const shard_options_t *options, shard_t **out);

@@ -17,6 +17,7 @@
 /* From two processes of one host to two hosts with a busy switch: enough to mix the messages of different senders. */
 #define DELAY_NS_MIN 20000
 #define DELAY_NS_MAX 2000000
+#define LOOK_NS 2000   /* a task's look for a message */
 
 typedef struct parcel {
     int64_t due_ns;
@@ -283,16 +284,20 @@ static void task_wait(task_t *task, int64_t wake_ns, bool receives)
     task->receives = false;
 }
 
+/* A look takes time too, in which others go on: so loops that look and work in turn are interrupted anywhere. */
 static status_t task_receive(sim_node_t *node, net_message_t *message, int64_t until_ns)
 {
+    const int64_t earliest_ns = node->world->now_ns + LOOK_NS;
+    bool looked = false;
     while (node->dead || !take(node, message)) {
         if (node->dead) { /* time passes even for a loop that does not look at the status */
             task_wait(node->task, node->world->now_ns + DELAY_NS_MIN, false);
             return ST_PEER;
         }
-        if (node->world->now_ns >= until_ns)
+        if (looked && node->world->now_ns >= until_ns)
             return ST_TIMEOUT;
-        task_wait(node->task, until_ns, true);
+        task_wait(node->task, until_ns > earliest_ns ? until_ns : earliest_ns, true);
+        looked = true;
     }
     return ST_OK;
 }
@@ -456,11 +461,17 @@ void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context
 
 void net_sim_sleep(net_sim_world_t *world, int64_t ns)
 {
-    task_t *task = world->running;
-    if (!task)
+    const task_t *task = world->running;
+    if (!task || !task->node || !task->node->dead)
+        net_sim_wait(world, ns);
+}
+
+void net_sim_wait(net_sim_world_t *world, int64_t ns)
+{
+    if (world->running)
+        task_wait(world->running, world->now_ns + ns, false);
+    else
         world->now_ns += ns;
-    else if (!task->node || !task->node->dead)
-        task_wait(task, world->now_ns + ns, false);
 }
 
 /* When a task goes on; a pause is over sooner where the node was killed meanwhile. */

@@ -47,8 +47,10 @@ bool net_sim_step(net_sim_world_t *world);
  * world is destroyed. */
 void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context), void *context);
 
-/* net_sim_sleep - a task waits for this long; or not at all, where its node is dead. Without a task the clock just moves. */
+/* net_sim_sleep - a task waits for this long; not at all where its node is dead. net_sim_wait - in any case. Without a task the clock
+ * just moves. */
 void net_sim_sleep(net_sim_world_t *world, int64_t ns);
+void net_sim_wait(net_sim_world_t *world, int64_t ns);
 
 /* net_sim_run - let tasks run and messages arrive until the clock reaches until_ns (true) or all tasks have returned (false).
  * At equal times the seed decides who goes first. */

@@ -11,6 +11,7 @@
 #include "common/net/member.h"
 #include "launcher/coordinator.h"
 #include "ps/shard.h"
+#include "tests/sim/sim_io.h"
 #include "tests/sim/sim_mpi.h"
 #include "worker/worker.h"
 
@@ -108,7 +109,7 @@ static void run_shard(void *context)
                                      .experiment = o->experiment,
                                      .net = r->shard_net,
                                      .disk = r->disk,
-                                     .single_threaded = true};
+                                     .slice_bytes = o->slice_bytes};
     r->shard_status = shard_create(&options, &shard);
     if (r->shard_status == ST_OK)
         r->shard_status = shard_run(shard, &r->stop);
@@ -336,6 +337,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     job->result = result;
     job->world = net_sim_world_create(options->seed, SIM_DEADLINE_S);
     net_sim_set_faults(job->world, &options->faults);
+    sim_io_enter(job->world);
     job->mpi = sim_mpi_create(job->world, 1 + options->shards + options->workers, SIM_DEADLINE_S);
     create_ranks(job);
     start_ranks(job);
@@ -359,6 +361,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     result->counts = net_sim_counts(job->world);
     destroy_ranks(job);
     sim_mpi_destroy(&job->mpi);
+    sim_io_enter(NULL);
     net_sim_world_destroy(&job->world);
     mem_free(job);
 }

@@ -2,7 +2,7 @@
  * times of the virtual clock.
  *
  * What is not real: the network (common/net/net_sim.h), disks of checkpoints (tests/lib/disk_sim.h), MPI (sim_mpi.h), the
- * loader's thread (sim_loader.c) and the process around a shard. Stores and the run's other files are real ones below run_dir. */
+ * loader's thread (sim_loader.c), the thread of a shard's disk (sim_io.c) and the process around a shard. Stores and the run's other files are real ones below run_dir. */
 #ifndef SMELTER_SIM_JOB_H
 #define SMELTER_SIM_JOB_H
 
@@ -42,6 +42,7 @@ typedef struct sim_job_options {
     const char *run_dir;
     disk_sim_t *disk;
     bool resume; /* from the last checkpoint */
+    int64_t slice_bytes; /* as of shard_options_t */
     net_sim_faults_t faults;
     const sim_event_t *events; /* [n_events] by time */
     int n_events;

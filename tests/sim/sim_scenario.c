@@ -194,6 +194,7 @@ typedef struct scenario {
     uint64_t seed, draws;
     sim_mistake_t mistake;
     int shape, period, shards, workers;
+    int64_t slice_bytes;
     const golden_t *golden;
     char *run_dir;
     disk_sim_t *disk;
@@ -414,6 +415,7 @@ static bool start_job(scenario_t *s, int start)
                            .run_dir = s->run_dir,
                            .disk = s->disk,
                            .resume = start > 0,
+                           .slice_bytes = s->slice_bytes,
                            .events = events,
                            .merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL};
     draw_faults(s, start, &o, events);
@@ -462,6 +464,7 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     s.shape = pick(&s, SHAPES);
     s.period = 1 + pick(&s, PERIODS - 1);
     s.epoch = 1;
+    s.slice_bytes = 1 + pick(&s, 200);
     log_set_sink(keep_line, &s);
     draw_cluster(&s);
     s.golden = golden_of(s.shape, s.shards, s.workers);

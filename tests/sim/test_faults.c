@@ -5,7 +5,7 @@
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_scenario.h"
 
-#define SEEDS 300
+#define SEEDS 200
 
 static void test_seeds(void **state)
 {
@@ -18,23 +18,40 @@ static void test_seeds(void **state)
                      (unsigned long long)seed);
         sum.starts += v.starts;
         sum.kills += v.kills;
+        sum.resumes += v.resumes;
+        sum.checkpoints += v.checkpoints;
+        sum.dropped += v.dropped;
+        sum.late += v.late;
     }
-    assert_true(sum.starts > SEEDS && sum.kills > SEEDS / 10); /* something happened */
+    assert_true(sum.starts > SEEDS && sum.kills > SEEDS / 10 && sum.resumes > SEEDS / 10); /* something happened */
+    assert_true(sum.checkpoints > SEEDS && sum.dropped > SEEDS && sum.late > SEEDS);
 }
 
-/* How many of the first seeds catch the mistake; the same seeds without it passed above. */
-static int caught(sim_mistake_t mistake, int seeds)
+/* Some of the seeds that passed above catches the mistake. */
+static bool caught(sim_mistake_t mistake)
 {
-    int n = 0;
-    for (uint64_t seed = 1; seed <= (uint64_t)seeds; seed++)
-        n += !sim_scenario_run(seed, mistake).good;
-    return n;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        if (!sim_scenario_run(seed, mistake).good)
+            return true;
+    return false;
 }
 
 static void test_merging_by_arrival_is_caught(void **state)
 {
     (void)state;
-    assert_true(caught(SIM_MERGES_BY_ARRIVAL, 30) > 0);
+    assert_true(caught(SIM_MERGES_BY_ARRIVAL));
+}
+
+static void test_renaming_before_sync_is_caught(void **state)
+{
+    (void)state;
+    assert_true(caught(SIM_RENAMES_BEFORE_SYNC));
+}
+
+static void test_acknowledging_early_is_caught(void **state)
+{
+    (void)state;
+    assert_true(caught(SIM_ACKNOWLEDGES_EARLY));
 }
 
 static int begin(void **state)
@@ -56,6 +73,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_merging_by_arrival_is_caught),
+        cmocka_unit_test(test_renaming_before_sync_is_caught),
+        cmocka_unit_test(test_acknowledging_early_is_caught),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
