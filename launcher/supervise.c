@@ -72,7 +72,8 @@ static void look_into(void *context, const char *name)
     mem_free(path);
 }
 
-/* The last whole line's step, or 0. */
+/* The step of the last whole line of progressive metrics, or 0. How far the digests of single steps have come into the file when a
+ * rank dies is a matter of luck; these lines are far enough apart for two deaths at one step to look the same. */
 static long long last_step(const char *path)
 {
     char *text;
@@ -82,7 +83,7 @@ static long long last_step(const char *path)
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = 0;
         const char *key = strstr(line, "\"step\":");
-        if (key)
+        if (key && strstr(line, "\"logloss\":"))
             step = strtoll(key + strlen("\"step\":"), NULL, 10);
     }
     mem_free(text);
