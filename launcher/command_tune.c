@@ -181,6 +181,22 @@ static int by_value(const void *a, const void *b)
     return x->value < y->value ? -1 : x->value > y->value;
 }
 
+/* A goal that cannot be met: what comes nearest to its condition. */
+static void print_unmet(const search_t *t)
+{
+    const bool by_loss = t->settings->goal == TUNE_GOAL_PD;
+    const point_t *near = &t->points[0];
+    for (int i = 1; i < t->n; i++)
+        if (by_loss ? t->points[i].logloss < near->logloss : t->points[i].pd < near->pd)
+            near = &t->points[i];
+    printf("\nno value of %s that was tried from %.6g to %.6g is acceptable: ", t->settings->key, t->settings->low, t->settings->high);
+    if (by_loss)
+        printf("the logloss is %.5f at best, at %.6g, and may be %.5f\n", near->logloss, near->value,
+               t->baseline_logloss + t->settings->tolerance);
+    else
+        printf("the PD is %.2f %% at best, at %.6g, and may be %.2f %%\n", 100.0 * near->pd, near->value, 100.0 * t->settings->pd);
+}
+
 static status_t conclude(search_t *t)
 {
     qsort(t->points, (size_t)t->n, sizeof *t->points, by_value);
@@ -196,8 +212,8 @@ static status_t conclude(search_t *t)
             best = p;
     }
     if (!best) {
-        printf("\nno value of %s from %.6g to %.6g is acceptable\n", t->settings->key, t->settings->low, t->settings->high);
-        return ST_OK;
+        print_unmet(t);
+        return ST_DIFFERENT;
     }
     printf("\n%s %.6g: PD %.2f %% against %.2f %% of %s, logloss %+.3f %%; %d values of %lld trainings each; %s/curve.tsv\n",
            t->settings->key, best->value, 100.0 * best->pd, 100.0 * t->baseline_pd, t->baseline,
@@ -228,6 +244,29 @@ static status_t choose_variants(search_t *t)
     return ST_OK;
 }
 
+static status_t check_value(const search_t *t, double value)
+{
+    const options_t *o = t->options;
+    const char **sets = MEM_ARRAY(const char *, o->n_sets + 1);
+    char *last = mem_printf("%s=%.6g", t->settings->key, value);
+    experiment_t *experiment = NULL;
+    memcpy(sets, o->sets, (size_t)o->n_sets * sizeof *sets);
+    sets[o->n_sets] = last;
+    status_t status = experiment_load(o->argument, sets, o->n_sets + 1, &experiment);
+    experiment_destroy(&experiment);
+    mem_free(last);
+    mem_free(sets);
+    return status;
+}
+
+/* A key that does not exist, or does not take such values, is named before the baseline is trained. */
+static status_t check_key(const search_t *t)
+{
+    TRY(check_value(t, t->settings->low));
+    TRY(check_value(t, t->settings->high));
+    return t->settings->values > 2 ? check_value(t, sqrt(t->settings->low * t->settings->high)) : ST_OK;
+}
+
 /* --baseline and --tolerance are keys of the configuration, and reach every compare as such. */
 static status_t add_set(options_t *options, const char *key, const char *value, char **text)
 {
@@ -250,6 +289,7 @@ static status_t tune(const options_t *options)
     char *baseline_dir = mem_printf("%s/baseline", t.dir);
     status_t status;
     TRY_DONE(choose_variants(&t));
+    TRY_DONE(check_key(&t));
     TRY_DONE(prepare_data(experiment, options->argument));
     TRY_DONE(dir_create(t.dir));
     log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high, t.baseline);

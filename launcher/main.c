@@ -15,7 +15,8 @@ static const command_t commands[] = {
     {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "", command_report},
     {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set baseline tolerance ",
      "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below --out\n"
-     "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.", command_tune},
+     "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.\n"
+     "The exit code is 1 where no value is acceptable.", command_tune},
     {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a run or a checkpoint", " out split set ",
      "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction) for --out FILE. RUN is a finished run, or one\n"
      "that is not, which is scored as its newest checkpoint has it, or a checkpoint's folder. The cluster's size is the run's unless\n"

@@ -20,7 +20,7 @@ typedef enum status {
     ST_SYSTEM,   /* the operating system refused: memory, disk, network */
     ST_CORRUPT,  /* stored data fails its checksum or its structure */
     ST_STOPPED,  /* a person or the coordinator asked to stop; not an error */
-    ST_DIFFERENT, /* what was to be compared is not the same; not an error */
+    ST_DIFFERENT, /* what was compared is not the same, or nothing fulfils what was asked; not an error */
 } status_t;
 
 #define WARN_UNUSED __attribute__((warn_unused_result))

@@ -37,6 +37,15 @@ timeout 100 "$SMELTER" tune "$T/t.yaml" --out "$T/out" >"$T/table" 2>"$T/log"
 check "started anew it gives the same curve" cmp -s "$T/before" "$T/out/curve.tsv"
 check "and trains nothing" test "$(grep -c 'runs are finished' "$T/log")" = "$(grep -c '\.txt' <(ls "$T/out"))"
 
+timeout 100 "$SMELTER" tune "$T/t.yaml" --set tune.goal=loss --set tune.pd=0 --set tune.values=2 --out "$T/out" >"$T/table" 2>"$T/log"
+check "a goal that cannot be met ends with code 1" test $? = 1
+check "and says what comes nearest" grep -qE "^no value of model.beta .* is acceptable: the PD is [0-9.]+ % at best, at (0.1|100), and may be 0.00 %" "$T/table"
+
+timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.key=model.bata --out "$T/o2" 2>"$T/log"
+check "a key that does not exist is refused" grep -q "model.bata: unknown key; did you mean model.beta" "$T/log"
+timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.key=train.epochs --set tune.low=1 --set tune.high=3 --out "$T/o2" 2>"$T/log"
+check "and one that has no middle" grep -q "train.epochs=1.73205: train.epochs: 1.73205 is not a whole number" "$T/log"
+check "before anything is trained" test ! -e "$T/o2"
 timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.variant=relu --out "$T/o2" 2>"$T/log"
 check "the baseline cannot be tuned" grep -q "tune.variant is 'relu'; it must be a variant" "$T/log"
 timeout 20 "$SMELTER" tune "$T/t.yaml" --baseline relu --tolerance 0.001 --set tune.low=9 --set tune.high=3 --out "$T/o2" 2>"$T/log"
