@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/metrics/metrics.h"
+#include "launcher/checkpoint_catalog.h"
 #include "launcher/checkpoint_resume.h"
 #include "launcher/coordinator_state.h"
 #include "launcher/coordinator_tell.h"
@@ -134,6 +135,20 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
     return ST_OK;
 }
 
+/* Hours of somebody's work are about to go: say so. */
+static status_t warn_of_checkpoints(const coordinator_t *c)
+{
+    checkpoint_catalog_t catalog;
+    char path[MESSAGE_DIR_BYTES + 64];
+    snprintf(path, sizeof path, "%s/manifest.json", c->run_dir);
+    TRY(checkpoint_catalog_read(c->disk, c->run_dir, &catalog));
+    if (catalog.n && !file_exists(path))
+        log_warn("%s holds an unfinished run up to step %lld; it begins anew and its checkpoints are removed (--resume goes on from them)",
+                 c->run_dir, (long long)catalog.at[catalog.n - 1].step);
+    checkpoint_catalog_fini(&catalog);
+    return ST_OK;
+}
+
 /* The metrics of the run, from the beginning or from the checkpoint on. */
 static status_t open_metrics(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume, const lanes_t *lanes)
 {
@@ -244,8 +259,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->components = (int)config->model.components;
     TRY_DONE(coordinator_wanted(c, run->variant, run->replica, &manifest));
     TRY_DONE(check_training_rows(c, config));
-    if (run->resume)
-        TRY_DONE(find_checkpoint(c, &manifest, &checkpoint, &resumed));
+    TRY_DONE(run->resume ? find_checkpoint(c, &manifest, &checkpoint, &resumed) : warn_of_checkpoints(c));
     const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
     TRY_DONE(remove_earlier(run->dir, resumed));
     TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
