@@ -71,7 +71,7 @@ static status_t check_totals(const char *path, const delta_totals_t *found, cons
                 written->checksum_high, written->checksum_low);
 }
 
-/* A delta, which must lead on from step `before`; or the pending pushes of the base, which is at that step itself. */
+/* A delta, which must lead on from step `before`. */
 static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int shard, int64_t step, int64_t before, const char *path,
                              checkpoint_verified_t *sum)
 {
@@ -80,10 +80,10 @@ static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int sha
     TRY(delta_reader_create(disk, path, &expected, &reader));
     const delta_totals_t *totals = delta_reader_totals(reader);
     status_t status = ST_OK;
-    if (step > before && delta_reader_head(reader)->previous != before)
+    if (delta_reader_head(reader)->previous != before)
         status = FAIL(ST_CORRUPT, "%s: leads from step %" PRId64 ", and what is before it leads to step %" PRId64, path,
                       delta_reader_head(reader)->previous, before);
-    else if (step == c->from.step && step > before)
+    else if (step == c->from.step)
         status = check_totals(path, totals, &c->from.shards[shard]);
     if (status == ST_OK) {
         sum->files++;
@@ -132,11 +132,6 @@ static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int sha
     }
     mem_free(base);
     mem_free(first);
-    if (before == c->from.step && c->from.depth > 0) {
-        char *path = checkpoint_pending_path(c->run_dir, epoch, shard, before);
-        keep_first(&status, verify_delta(disk, c, shard, before, before, path, sum));
-        mem_free(path);
-    }
     for (int64_t i = 0; i < c->from.n_deltas; i++) {
         const int64_t step = c->from.deltas[i];
         if (step <= before)
