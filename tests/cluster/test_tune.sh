@@ -44,7 +44,7 @@ check "and says what comes nearest" grep -qE "^no value of model.beta .* is acce
 timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.key=model.bata --out "$T/o2" 2>"$T/log"
 check "a key that does not exist is refused" grep -q "model.bata: unknown key; did you mean model.beta" "$T/log"
 timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.key=train.epochs --set tune.low=1 --set tune.high=3 --out "$T/o2" 2>"$T/log"
-check "and one that has no middle" grep -q "train.epochs=1.73205: train.epochs: 1.73205 is not a whole number" "$T/log"
+check "and one that has no middle" grep -q "train.epochs=1.73205: train.epochs: '1.73205' is not a whole number" "$T/log"
 check "before anything is trained" test ! -e "$T/o2"
 timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.variant=relu --out "$T/o2" 2>"$T/log"
 check "the baseline cannot be tuned" grep -q "tune.variant is 'relu'; it must be a variant" "$T/log"
