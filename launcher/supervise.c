@@ -1,5 +1,6 @@
-/* Where a job has failed is read from the newest metrics.jsonl below its folder: that run, and the last step of which it has a line.
- * The launcher could listen to the coordinator's live line instead, but that may be off, and dies with what it is about. */
+/* How far a job has come is read from the newest metrics.jsonl below its folder: that run, and the end of its last interval. (The
+ * launcher could listen to the coordinator's live line instead, but that may be off, and dies with what it is about.) A line may or
+ * may not get there before a rank takes the job with it, so "at the same step" means: no further than any start before.          */
 #include "launcher/supervise.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 #define SAME_MOST 3      /* failures in a row at one place */
 #define PAUSE_MOST_S 64
-#define PLACE_BYTES 512
+#define RUN_BYTES 256
 
 /* ---- what a job leaves behind ---- */
 
@@ -72,8 +73,7 @@ static void look_into(void *context, const char *name)
     mem_free(path);
 }
 
-/* The step of the last whole line of progressive metrics, or 0. How far the digests of single steps have come into the file when a
- * rank dies is a matter of luck; these lines are far enough apart for two deaths at one step to look the same. */
+/* The step of the last interval that is whole, or 0. Lines of single steps do not count: they come in batches. */
 static long long last_step(const char *path)
 {
     char *text;
@@ -90,15 +90,32 @@ static long long last_step(const char *path)
     return step;
 }
 
-static void find_place(const char *dir, char place[PLACE_BYTES])
+typedef struct place {
+    char run[RUN_BYTES]; /* "relu/r0/", or "" for the folder's own */
+    long long step;      /* 0: before the first line */
+} place_t;
+
+static void find_place(const char *dir, place_t *out)
 {
     look_t look = {.dir = dir, .below = ""};
-    snprintf(place, PLACE_BYTES, "the start");
-    if (disk_list(disk_posix(), dir, look_into, &look) == ST_OK && look.metrics && last_step(look.metrics) > 0)
-        snprintf(place, PLACE_BYTES, "step %lld%s%.*s", last_step(look.metrics), *look.run ? " of " : "",
-                 (int)strlen(look.run) - (*look.run != 0), look.run);
+    *out = (place_t){0};
+    if (disk_list(disk_posix(), dir, look_into, &look) == ST_OK && look.metrics) {
+        snprintf(out->run, sizeof out->run, "%s", look.run);
+        out->step = last_step(look.metrics);
+    }
     mem_free(look.metrics);
     mem_free(look.run);
+}
+
+/* "step 450 of relu/r0" */
+static const char *place_text(const place_t *place, char text[RUN_BYTES + 64])
+{
+    const int run = (int)strlen(place->run);
+    char step[32] = "the start";
+    if (place->step)
+        snprintf(step, sizeof step, "step %lld", place->step);
+    snprintf(text, RUN_BYTES + 64, "%s%s%.*s", step, run ? " of " : "", run - (run > 0), place->run);
+    return text;
 }
 
 static void look_for_step(void *context, const char *name)
@@ -141,23 +158,26 @@ static bool is_final(status_t status)
 
 status_t supervise_run(const supervise_options_t *o)
 {
-    char place[PLACE_BYTES] = "", before[PLACE_BYTES];
+    place_t now, furthest = {0};
+    char text[RUN_BYTES + 64];
     int same = 0, seconds = 1;
     for (int64_t n = 0;; n++) {
         const status_t status = o->start(o->context, n > 0 && has_checkpoint(o->dir));
         if (is_final(status) || o->restarts == 0)
             return status;
-        memcpy(before, place, sizeof before);
-        find_place(o->dir, place);
-        same = strcmp(place, before) == 0 ? same + 1 : 1;
+        find_place(o->dir, &now);
+        const bool further = n == 0 || strcmp(now.run, furthest.run) != 0 || now.step > furthest.step;
+        same = further ? 1 : same + 1;
+        if (further)
+            furthest = now;
         if (same == SAME_MOST)
-            return FAIL(status, "the job has failed %d times in a row at %s and is not started again: something there fails every time; "
-                                "the lines above say what",
-                        same, place);
+            return FAIL(status, "the job has failed %d times in a row no further than at %s, and is not started again: something there fails "
+                                "every time; the lines above say what",
+                        same, place_text(&furthest, text));
         if (n == o->restarts)
             return FAIL(status, "the job has failed %lld times, the last time at %s, and is not started again: --restarts is %lld",
-                        (long long)n + 1, place, (long long)o->restarts);
-        log_warn("the job failed at %s; it starts again in %d s (restart %lld of %lld)", place, seconds, (long long)n + 1,
+                        (long long)n + 1, place_text(&now, text), (long long)o->restarts);
+        log_warn("the job failed at %s; it starts again in %d s (restart %lld of %lld)", place_text(&now, text), seconds, (long long)n + 1,
                  (long long)o->restarts);
         TRY(o->pause(o->context, seconds));
         seconds = seconds < PAUSE_MOST_S ? seconds * 2 : PAUSE_MOST_S;

@@ -30,13 +30,34 @@ killed_and_restarted() {
     expect_nothing_left
 }
 
+# Of a comparison, the run that is in progress goes on from its checkpoint, and those before it are kept.
+compared_and_restarted() {
+    local sets=(--set train.epochs=60 --set checkpoint.every_steps=50) before r
+    run "$T/log" "$SMELTER" compare "$T/c.yaml" "${sets[@]}" --out "$T/alone"
+    expect "exit code $CODE of the undisturbed one" [ $CODE = 0 ]
+    start "$T/log" "$SMELTER" compare "$T/c.yaml" "${sets[@]}" --out "$T/both" --restarts 3
+    wait_for_checkpoint "$T/both/small/r1"
+    before=$(stat -c %y "$T/both/small/r0/manifest.json")
+    kill -KILL "$(rank_pid 3)"
+    finish
+    expect "exit code $CODE" [ $CODE = 0 ]
+    expect "$(starts) starts" [ "$(starts)" = 2 ]
+    expect_line "$T/log" " of small/r1; it starts again in 1 s (restart 1 of 3)"
+    expect_line "$T/log" "/small/r1 goes on before step "
+    expect "the finished run was trained again" [ "$before" = "$(stat -c %y "$T/both/small/r0/manifest.json")" ]
+    for r in r0 r1; do
+        expect "$r differs" [ "$(digest_of "$T/both/small/$r")" = "$(digest_of "$T/alone/small/$r")" ]
+    done
+    expect_nothing_left
+}
+
 # A worker that dies at its first cut comes to it again in every start.
 same_step() {
     run "$T/log" env SMELTER_CRASH=worker:worker.cut "$SMELTER" train "$T/c.yaml" --out "$T/same" --restarts 9 --set checkpoint.every_steps=1 \
         --set train.report_steps=1000
     expect "exit code $CODE" [ $CODE = 1 ]
     expect "$(starts) starts" [ "$(starts)" = 3 ]
-    expect_line "$T/log" "smelter: error: the job has failed 3 times in a row at the start and is not started again"
+    expect_line "$T/log" "smelter: error: the job has failed 3 times in a row no further than at the start, and is not started again"
     expect_nothing_left
 }
 
@@ -78,6 +99,7 @@ told_to_end() {
 }
 
 case_of "a job whose ranks are killed starts again and ends as if nothing had happened" killed_and_restarted
+case_of "a comparison whose rank is killed starts again where it was" compared_and_restarted
 case_of "a job that fails three times at one step is not started again" same_step
 case_of "bad input is not tried again" not_again
 case_of "a job that was told to end is not started again" told_to_end
