@@ -26,22 +26,25 @@ typedef struct shape {
     const char *overrides;
     bool invariant;
     int workers; /* at least; 0: any */
+    bool loose;  /* no two runs are equal; all else must hold */
 } shape_t;
 
 static const shape_t shapes[] = {
-    {"train.pipeline_depth=0", true, 0},
-    {"train.pipeline_depth=1", true, 0},
-    {"train.pipeline_depth=2", true, 0},
-    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill", true, 0},
-    {"train.pipeline_depth=1 train.report_steps=7 embedding.optimizer=adagrad_row checkpoint.every_seconds=0.03", true, 0},
-    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=3", true, 2},
-    {"determinism=sync train.pipeline_depth=1 checkpoint.every_seconds=0.05 checkpoint.keep=1", false, 0},
-    {"determinism=sync train.pipeline_depth=0", false, 0},
-    {"determinism=sync train.pipeline_depth=2", false, 0},
+    {"train.pipeline_depth=0", true, 0, false},
+    {"train.pipeline_depth=1", true, 0, false},
+    {"train.pipeline_depth=2", true, 0, false},
+    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill", true, 0, false},
+    {"train.pipeline_depth=1 train.report_steps=7 embedding.optimizer=adagrad_row checkpoint.every_seconds=0.03", true, 0, false},
+    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=3", true, 2, false},
+    {"determinism=sync train.pipeline_depth=1 checkpoint.every_seconds=0.05 checkpoint.keep=1", false, 0, false},
+    {"determinism=sync train.pipeline_depth=0", false, 0, false},
+    {"determinism=sync train.pipeline_depth=2", false, 0, false},
+    {"determinism=async", false, 0, true},
+    {"determinism=bounded train.staleness=2", false, 0, true},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static const int periods[] = {0, 0, 2, 3, 5, 8};
+static const int periods[] = {0, 0, 1, 2, 3, 5, 8};
 enum { PERIODS = sizeof periods / sizeof *periods, UNDISTURBED = 0 /* the first: nothing is saved */ };
 
 /* Lines of a text in ascending order, without what a clock said. */
@@ -67,7 +70,7 @@ typedef struct golden {
 } golden_t;
 
 static sample_t *sample;
-static char *root;
+static char *root, *data_path;
 static experiment_t *experiments[SHAPES][PERIODS];
 static golden_t goldens[SHAPES][SIM_SHARDS_MOST + 1][SIM_WORKERS_MOST + 1];
 
@@ -77,7 +80,8 @@ void sim_begin(void)
     gemm_init();
     test_dir();
     root = mem_strdup(test_path("sim"));
-    const sample_options_t options = {.path = test_path("data"),
+    data_path = mem_strdup(test_path("data"));
+    const sample_options_t options = {.path = data_path,
                                       .seed = 7,
                                       .rows = 260,
                                       .single = 2,
@@ -96,7 +100,8 @@ void sim_end(void)
             experiment_destroy(&experiments[s][p]);
     sample_destroy(&sample);
     mem_free(root);
-    root = NULL;
+    mem_free(data_path);
+    root = data_path = NULL;
     golden_t *all = &goldens[0][0][0];
     for (size_t i = 0; i < sizeof goldens / sizeof *all; i++)
         lines_fini(&all[i].lines);
@@ -144,7 +149,7 @@ static const experiment_t *experiment_of(int shape, int period)
              "embedding: {dim: 2}\n"
              "cluster: {deadline_s: %g, retry_ms: 100}\n"
              "checkpoint: {every_steps: %d, keep: 2}\n",
-             sample->o.path, SIM_DEADLINE_S, periods[period]);
+             data_path, SIM_DEADLINE_S, periods[period]);
     snprintf(words, sizeof words, "%s", shapes[shape].overrides);
     for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
         overrides[n++] = word;
@@ -288,7 +293,7 @@ static void keep_line(void *context, log_level_t level, const char *text)
         s->resumed_at = atoll(said + strlen(" goes on before step "));
         s->verdict->resumes++;
     }
-    if (getenv("SIM_VERBOSE"))
+    if (getenv("SIM_VERBOSE") || strstr(text, "internal error"))
         fprintf(stderr, "    %d %s\n", level, text);
 }
 
@@ -325,6 +330,8 @@ static bool check_lines(scenario_t *s)
 static bool check_result(scenario_t *s, const manifest_t *m)
 {
     const golden_t *g = s->golden;
+    if (shapes[s->shape].loose)
+        return true;
     if (strcmp(m->result.digest, g->digest) != 0)
         return violated(s, "digest %s, undisturbed %s", m->result.digest, g->digest);
     if (!same(m->result.quality.logloss, g->loss))
@@ -449,11 +456,14 @@ static bool start_job(scenario_t *s, int start)
                         status_name(result.status), s->lines);
     if (!check_names(s, &o, start))
         return false;
-    disk_sim_crash(s->disk);
+    if (uniform(s) < 0.75) /* else processes died, and what they wrote is still in the system's memory */
+        disk_sim_crash(s->disk);
     if (!check_checkpoints(s, start))
         return false;
     if (shapes[s->shape].invariant)
         draw_cluster(s);
+    if (uniform(s) < 0.3)
+        s->period = 1 + pick(s, PERIODS - 1);
     return true;
 }
 
