@@ -7,6 +7,7 @@
 #include "common/net/checkpoint_paths.h"
 #include "common/net/slots.h"
 #include "ps/delta.h"
+#include "ps/admission.h"
 #include "ps/store.h"
 
 typedef struct load {
@@ -21,13 +22,16 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
     const load_plan_t *plan = load->plan;
     if (slots_shard((int)hash_slot(row->key), plan->shards) != plan->shard)
         return ST_OK;
-    if (from >= (uint32_t)plan->maps)
-        return FAIL(ST_INPUT, "%s: holds table %u, and %d tables were expected: the run had other fields or components",
+    const uint32_t kind = from / (uint32_t)plan->maps; /* 0, or that of a companion */
+    if (kind >= ADMISSION_KINDS || (kind > 0 && plan->n_companions == 0))
+        return FAIL(ST_INPUT,
+                    "%s: holds table %u, and %d tables were expected: the run had other fields or components, or embedding.min_count",
                     load->path, from, plan->maps);
-    const int32_t to = plan->map[from];
+    int64_t to = plan->map[from % (uint32_t)plan->maps];
     if (to < 0)
         return ST_OK;
     ASSERT((uint32_t)to < plan->n_tables);
+    to += (int64_t)kind * plan->n_tables;
     const int64_t wanted = table_payload_floats(plan->tables[to]);
     if (payload_floats != wanted)
         return FAIL(
@@ -35,7 +39,9 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
             "%s: rows of table %u have %lld floats with optimizer state, %lld are wanted: the run had another embedding.dim "
             "or embedding.optimizer",
             load->path, from, (long long)payload_floats, (long long)wanted);
-    TRY(table_put(plan->tables[to], row));
+    table_row_t mine = *row;
+    mine.version = 0; /* a step of that run; here it was last used before the first */
+    TRY(table_put(plan->tables[to], &mine));
     table_digest_row(from, payload_floats, row, &load->sum.digest);
     load->sum.rows++;
     return ST_OK;

@@ -20,6 +20,7 @@ typedef struct load_plan {
     int32_t maps;
     table_t *const *tables; /* [n_tables] filled; empty before, or with other keys */
     uint32_t n_tables;
+    uint32_t n_companions; /* of theirs, behind them (ps/admission.h); 0 where the run here has none */
 } load_plan_t;
 
 typedef struct load_sum {

@@ -29,6 +29,7 @@
 #include "common/net/message.h"
 #include "common/net/step_batch.h"
 #include "common/net/window.h"
+#include "ps/admission.h"
 #include "ps/cut.h"
 #include "ps/load.h"
 #include "ps/pending.h"
@@ -60,11 +61,13 @@ struct shard {
     residency_t *residency; /* of the tables; NULL: they stay in memory */
     table_t **tables;
     uint32_t n_tables;
+    uint32_t n_companions; /* behind them in `tables`: those of ps/admission.h, which no message names */
     uint32_t component_tables; /* of each component; of all, where they share theirs */
 
     int64_t first_step;      /* of the run: what is before came from a checkpoint */
     int64_t first_applied;   /* `applied` at the start */
     int64_t applied;         /* pushes of steps < applied are in the tables (sync, invariant) */
+    int64_t latest_step;     /* whose pushes are in the tables, or some of them */
     int64_t *pushed;         /* [W] each worker's pushes of steps < pushed are applied, and perhaps some after (bounded, async) */
     window_t *windows;       /* [W] */
     held_t *pulls, *pushes;  /* [RING][W] */
@@ -135,11 +138,11 @@ static void end_run(shard_t *shard)
     drop_held(shard);
     cut_destroy(&shard->cut);
     pending_destroy(&shard->pending);
-    for (uint32_t i = 0; i < shard->n_tables; i++)
+    for (uint32_t i = 0; i < shard->n_tables + shard->n_companions; i++)
         table_destroy(&shard->tables[i]);
     mem_free(shard->tables);
     shard->tables = NULL;
-    shard->n_tables = 0;
+    shard->n_tables = shard->n_companions = 0;
     end_residency(shard);
     step_batch_end(&shard->digests);
     config_destroy(&shard->config);
@@ -345,6 +348,16 @@ static status_t answer(shard_t *shard, net_message_t *message, bool peek)
     return send_rows(shard, peer, &reply);
 }
 
+/* Pushes of a step come next; rows that were not pushed for long expire then. Steps may overtake each other at L0 and L1. */
+static void set_step(shard_t *shard, int64_t step)
+{
+    if (shard->config->embedding.ttl_steps == 0 || step < shard->latest_step)
+        return;
+    shard->latest_step = step;
+    for (uint32_t t = 0; t < shard->n_tables; t++)
+        table_set_step(shard->tables[t], step);
+}
+
 /* Apply the pushes of one step: all workers' (ordered levels) or one worker's, merged per key in tree order. */
 static void apply_step(shard_t *shard, net_message_t *const *messages, int n, int64_t step)
 {
@@ -531,6 +544,7 @@ static status_t answer_held(shard_t *shard, int worker, int64_t first, int64_t e
 /* Apply the pushes of step `applied`, which are all here, or came with the checkpoint. */
 static void apply_ordered(shard_t *shard)
 {
+    set_step(shard, shard->applied);
     if (shard->applied < shard->first_step) {
         if (shard->pending)
             pending_apply(shard->pending, shard->applied);
@@ -600,6 +614,7 @@ static status_t advance_ordered(shard_t *shard)
 static void apply_unordered(shard_t *shard, net_message_t *message, int worker)
 {
     const int64_t step = message->header.step;
+    set_step(shard, step);
     apply_step(shard, &message, 1, step);
     net_release(shard->o.net, message);
     place_at(shard, shard->pushes, step, worker)->place = PLACE_DONE;
@@ -741,6 +756,17 @@ static status_t begin_residency(shard_t *shard)
     return status;
 }
 
+static status_t make_companions(shard_t *shard, table_options_t *options)
+{
+    const uint32_t t = options->id, n = shard->n_tables;
+    const table_options_t sightings = admission_sightings(options, n), defaults = admission_defaults(options, n);
+    TRY(table_create(&sightings, &shard->tables[sightings.id]));
+    TRY(table_create(&defaults, &shard->tables[defaults.id]));
+    options->sightings = shard->tables[n + t];
+    options->defaults = shard->tables[2 * n + t];
+    return ST_OK;
+}
+
 /* BEGIN: drop the run before, make empty tables for the next. */
 static status_t handle_begin(shard_t *shard, net_message_t *message)
 {
@@ -760,9 +786,10 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     TRY(begin_residency(shard));
     shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
     shard->component_tables = (uint32_t)begin.fields;
-    shard->tables = MEM_ARRAY(table_t *, shard->n_tables);
+    shard->n_companions = c->embedding.min_count > 0 ? (ADMISSION_KINDS - 1) * shard->n_tables : 0;
+    shard->tables = MEM_ARRAY(table_t *, shard->n_tables + shard->n_companions);
     for (uint32_t t = 0; t < shard->n_tables; t++) {
-        const table_options_t options = {
+        table_options_t options = {
             .id = t,
             .dim = (int32_t)c->embedding.dim,
             .optimizer = c->embedding.optimizer,
@@ -771,13 +798,19 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
             .init_std = (float)c->embedding.init_std,
             .seed = (uint64_t)c->seed,
             .residency = shard->residency,
+            .ttl_steps = c->embedding.ttl_steps,
+            .min_count = c->embedding.min_count,
         };
+        if (shard->n_companions > 0)
+            TRY(make_companions(shard, &options));
         TRY(table_create(&options, &shard->tables[t]));
     }
     begin_digests(shard);
     const int64_t depth = cut_depth(shard);
     shard->first_step = begin.first_step;
     shard->first_applied = shard->applied = begin.first_step > depth ? begin.first_step - depth : 0;
+    shard->latest_step = INT64_MIN;
+    set_step(shard, shard->applied - 1);
     for (int w = 0; w < shard->workers; w++)
         shard->pushed[w] = begin.first_step;
     shard->n_cuts = 0;
@@ -794,7 +827,7 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
             .shard = shard->o.shard,
             .depth = depth,
             .tables = shard->tables,
-            .n_tables = shard->n_tables,
+            .n_tables = shard->n_tables + shard->n_companions,
         };
         TRY(cut_create(&options, &shard->cut));
     }
@@ -808,6 +841,12 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     int peer = message->peer;
     net_release(shard->o.net, message);
     return net_send(shard->o.net, peer, &header, NULL, 0);
+}
+
+/* All tables but those that count sightings, which matter for further training alone. */
+static bool is_part_of_model(const shard_t *shard, uint32_t table)
+{
+    return table < shard->n_tables || table >= 2 * shard->n_tables;
 }
 
 /* LOAD: rows of a finished run into the empty tables. */
@@ -825,7 +864,7 @@ static status_t handle_load(shard_t *shard, net_message_t *message)
         if (map[t] < -1 || map[t] >= (int64_t)shard->n_tables)
             return refuse(shard, message, "its map names a table that does not exist");
     const load_plan_t plan = {load.run_dir, load.folders, shard->o.shard, load.shards,
-                              map,          load.tables,  shard->tables,  shard->n_tables};
+                              map,          load.tables,  shard->tables,  shard->n_tables, shard->n_companions};
     load_sum_t sum;
     status_t status = load_tables(&plan, &sum);
     const int peer = message->peer;
@@ -869,7 +908,7 @@ static status_t handle_restore(shard_t *shard, net_message_t *message)
         .deltas = deltas,
         .n_deltas = (int)n,
         .tables = shard->tables,
-        .n_tables = shard->n_tables,
+        .n_tables = shard->n_tables + shard->n_companions,
         .pending = shard->pending,
     };
     status_t status = restore_tables(&plan);
@@ -883,7 +922,10 @@ static status_t handle_restore(shard_t *shard, net_message_t *message)
     }
     message_counters_t body = {0};
     hash_digest_t digest = {0};
-    for (uint32_t t = 0; t < shard->n_tables; t++) {
+    for (uint32_t t = 0; t < shard->n_tables + shard->n_companions; t++) {
+        table_expire(shard->tables[t]);
+        if (!is_part_of_model(shard, t))
+            continue;
         table_digest(shard->tables[t], &digest);
         body.rows += table_rows(shard->tables[t]);
     }
@@ -929,7 +971,10 @@ static status_t handle_flush(shard_t *shard, net_message_t *message)
     store_t *store = NULL;
     status_t status = store_open(path, true, &store);
     c->rows = c->parameters = 0;
-    for (uint32_t t = 0; t < shard->n_tables && status == ST_OK; t++) {
+    for (uint32_t t = 0; t < shard->n_tables + shard->n_companions && status == ST_OK; t++) {
+        if (!is_part_of_model(shard, t))
+            continue;
+        table_expire(shard->tables[t]);
         status = store_put_table(store, shard->tables[t]);
         table_digest(shard->tables[t], &digest);
         c->rows += table_rows(shard->tables[t]);

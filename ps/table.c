@@ -40,6 +40,8 @@ status_t table_create(const table_options_t *options, table_t **out)
                     options->id, (long long)options->expected_rows, (long long)KEY_INDEX_ROWS_MAX);
     table_t *table = MEM_NEW(table_t);
     table->options = *options;
+    if (options->min_count > ROW_COUNT_MAX) /* a row cannot count further */
+        table->options.min_count = ROW_COUNT_MAX;
     table->optimizer = optimizer_get(options->optimizer);
     table->dim = options->dim;
     table->payload_floats = table->dim + table->optimizer->state_floats(table->dim);
@@ -67,6 +69,8 @@ void table_destroy(table_t **table)
     mem_free(t->merge.heads);
     mem_free(t->merge.map);
     mem_free(t->merge.tree);
+    mem_free(t->deferred.keys);
+    mem_free(t->deferred.g);
     mem_free(t);
     *table = NULL;
 }
@@ -89,15 +93,35 @@ row_t *table_append(table_t *table, uint64_t key)
     return row;
 }
 
-static row_t *create_row(table_t *table, uint64_t key)
+void table_reset_row(table_t *table, row_t *row)
+{
+    initial_weights(table, row->key, row->payload);
+    table->optimizer->init(row->payload + table->dim, table->dim, &table->options.settings);
+}
+
+row_t *table_create_row(table_t *table, uint64_t key)
 {
     const int64_t id = table->arena.rows;
     row_t *row = table_append(table, key);
     table->rows++;
     table_before_change(table, id, row);
-    initial_weights(table, key, row->payload);
-    table->optimizer->init(row->payload + table->dim, table->dim, &table->options.settings);
+    table_reset_row(table, row);
     return row;
+}
+
+/* Rows come with use, not with a look. */
+static bool pull_creates(const table_t *table)
+{
+    return table->options.min_count == 0 && table->options.ttl_steps == 0;
+}
+
+/* What a key without a row has for weights. */
+static void absent_weights(const table_t *table, uint64_t key, float *w)
+{
+    if (table->options.min_count > 0)
+        admission_weights(table, key, w);
+    else
+        initial_weights(table, key, w);
 }
 
 /* ---- the stations of a request --------------------------------------------------------------------------------------- */
@@ -154,7 +178,7 @@ static inline int64_t resolve(const table_t *table, const block_t *block, int i)
 }
 
 /* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
- * where that is NULL, visited as NULL. Where some rows may be out of memory the keys that are not in memory come last and, to be
+ * where that is NULL or the key has to be admitted first, visited as NULL. Where some rows may be out of memory the keys that are not in memory come last and, to be
  * read and created together, in the order of rows; without create_in they are left to the caller. Always inlined, so that a
  * visit is a piece of the loop and not a call. */
 typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
@@ -177,9 +201,9 @@ static inline __attribute__((always_inline)) void for_each_row(const table_t *ta
             } else if (table->residency) {
                 table_note_missing(table, keys[done + i], done + i);
                 continue;
-            } else if (create_in) {
+            } else if (create_in && create_in->options.min_count == 0) {
                 id = create_in->arena.rows;
-                row = create_row(create_in, keys[done + i]);
+                row = table_create_row(create_in, keys[done + i]);
             }
             visit(context, done + i, id, row);
         }
@@ -189,12 +213,12 @@ static inline __attribute__((always_inline)) void for_each_row(const table_t *ta
         const spill_key_t *missing = residency_keys(create_in->residency, create_in->missing).keys;
         for (int64_t m = 0; m < create_in->missing; m++) {
             int64_t id = table_find(create_in, missing[m].key);
-            row_t *row;
+            row_t *row = NULL;
             if (id != KEY_INDEX_NONE) {
                 row = row_arena_at(&create_in->arena, id);
-            } else {
+            } else if (create_in->options.min_count == 0) {
                 id = create_in->arena.rows;
-                row = create_row(create_in, missing[m].key);
+                row = table_create_row(create_in, missing[m].key);
             }
             visit(context, missing[m].at, id, row);
         }
@@ -243,6 +267,11 @@ static inline void visit_pull(void *context, int64_t i, int64_t id, row_t *row)
 
 void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out)
 {
+    if (!pull_creates(table)) {
+        table_prefetch(table, keys, n);
+        table_peek(table, keys, n, out);
+        return;
+    }
     pull_t pull = {table, keys, out};
     for_each_row(table, table, keys, n, lines_of(table->dim), visit_pull, &pull);
     table_settle(table);
@@ -253,10 +282,10 @@ static inline void visit_peek(void *context, int64_t i, int64_t id, row_t *row)
     (void)id;
     const pull_t *pull = context;
     float *out = pull->out + i * pull->table->dim;
-    if (row)
+    if (row && !table_has_expired(pull->table, row->version))
         copy_weights(out, row->payload, pull->table->dim);
     else
-        initial_weights(pull->table, pull->keys[i], out);
+        absent_weights(pull->table, pull->keys[i], out);
 }
 
 void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *out)
@@ -264,19 +293,42 @@ void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *ou
     pull_t pull = {table, keys, out};
     for_each_row(table, NULL, keys, n, lines_of(table->dim), visit_peek, &pull);
     if (table->residency)
-        table_peek_missing(table, out, initial_weights);
+        table_peek_missing(table, out, absent_weights);
 }
 
 /* ---- push ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct push {
     table_t *table;
+    const uint64_t *keys;
     const float *g; /* [n][dim]; unused in a merged push */
     uint32_t version;
 } push_t;
 
-static inline void step_row(table_t *table, int64_t id, row_t *row, const float *g, uint32_t version)
+/* Keep the gradient of a key that has no row for admission_push. */
+static void defer(table_t *table, uint64_t key, const float *g)
 {
+    deferred_t *d = &table->deferred;
+    const size_t n = (size_t)d->n, dim = (size_t)table->dim;
+    MEM_GROW(d->keys, d->keys_capacity, n + 1);
+    MEM_GROW(d->g, d->g_capacity, (n + 1) * dim);
+    d->keys[n] = key;
+    memcpy(d->g + n * dim, g, dim * sizeof *g);
+    d->n++;
+}
+
+static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row, const float *g, uint32_t version)
+{
+    if (__builtin_expect(!row || table_has_expired(table, row->version), 0)) {
+        if (table->options.min_count > 0) {
+            defer(table, key, g);
+            return;
+        }
+        ASSERT(row); /* only those that are to be admitted are not created */
+        table_before_change(table, id, row);
+        table_reset_row(table, row);
+        row->count &= ~ROW_COUNT_MAX;
+    }
     table_before_change(table, id, row);
     row->version = version;
     row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
@@ -289,14 +341,42 @@ static inline void step_row(table_t *table, int64_t id, row_t *row, const float 
 static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
 {
     const push_t *push = context;
-    step_row(push->table, id, row, push->g + i * push->table->dim, push->version);
+    step_row(push->table, push->keys[i], id, row, push->g + i * push->table->dim, push->version);
 }
+
+static void end_push(table_t *table, uint32_t step)
+{
+    if (table->deferred.n > 0)
+        admission_push(table, step);
+    table_settle(table);
+}
+
+typedef struct sight {
+    table_t *table;
+    uint32_t *counts;
+    uint32_t version;
+} sight_t;
 
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step)
 {
-    push_t push = {table, g, step + 1};
+    push_t push = {table, keys, g, step + 1};
     for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_push, &push);
-    table_settle(table);
+    end_push(table, step);
+}
+
+static inline void visit_sight(void *context, int64_t i, int64_t id, row_t *row)
+{
+    const sight_t *sight = context;
+    static const float none;
+    step_row(sight->table, row->key, id, row, &none, sight->version);
+    sight->counts[i] = row->count & ROW_COUNT_MAX;
+}
+
+void table_sight(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts)
+{
+    ASSERT(table->dim == 1);
+    sight_t sight = {table, counts, step + 1};
+    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_sight, &sight);
 }
 
 /* Chain the occurrences of each key, lowest sender first: lists are entered from the last sender to the first, each new
@@ -368,7 +448,7 @@ static inline void visit_merged(void *context, int64_t i, int64_t id, row_t *row
         }
         g = tree_total(&stack);
     }
-    step_row(push->table, id, row, g, push->version);
+    step_row(push->table, merge->keys[i], id, row, g, push->version);
 }
 
 void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
@@ -382,9 +462,9 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
     merge_t *merge = &table->merge;
     MEM_GROW(merge->tree, merge->tree_capacity, (size_t)(tree_levels((uint32_t)workers) * table->dim));
     chain(merge, keys, g, n, workers, table->dim);
-    push_t push = {table, NULL, step + 1};
+    push_t push = {table, merge->keys, NULL, step + 1};
     for_each_row(table, table, merge->keys, merge->distinct, lines_of(table->payload_floats), visit_merged, &push);
-    table_settle(table);
+    end_push(table, step);
 }
 
 void table_watch(table_t *table, step_digest_t *digest)

@@ -30,6 +30,10 @@ typedef struct table_options {
     uint64_t seed;
     int64_t expected_rows;  /* a hint for the first size of the index; 0: unknown */
     residency_t *residency; /* borrowed, must outlive the table; NULL: all rows stay in memory */
+    int64_t ttl_steps;      /* a row not pushed for more steps is as if it had never been; 0: rows stay */
+    int64_t min_count;      /* pushed steps with a key before it has a row (ps/admission.h); 0: it has one from the first */
+    table_t *sightings;     /* borrowed, where min_count > 0; no pushes but by this table, as for the next */
+    table_t *defaults;      /* the rows that keys share until then, one per slot */
 } table_options_t;
 
 /* A row as the store and the digest see it. payload is weight[dim] then state. */
@@ -48,9 +52,20 @@ void table_destroy(table_t **table);
  *
  *   w[j] := init_std * normal j of the generator at (hash_mix(seed ^ "rows"), stream = key, first = id * 2^32)
  *
- * which depends on seed, table, key and position alone; state as the optimizer initialises it.
+ * which depends on seed, table, key and position alone; state as the optimizer initialises it. With min_count or ttl_steps it creates
+ * nothing, but is as table_peek: rows begin with pushes then, and a key without one has the weights of its slot's default row.
  * out [n][dim] f32.  Cannot fail.  Cost: two cache misses per row, overlapped; a new row about 25 ns per weight. */
 void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out);
+
+/* table_set_step - the step whose pushes come next: what is older than ttl_steps then has expired. Some of it is removed now, the rest
+ * later, which nobody can tell. */
+void table_set_step(table_t *table, int64_t step);
+
+/* table_expire - remove all that has expired. Until then table_rows, table_scan and table_digest count some of it. */
+void table_expire(table_t *table);
+
+/* table_remove - remove n distinct rows; keys that have none are fine. */
+void table_remove(table_t *table, const uint64_t *keys, int64_t n);
 
 /* table_peek - as table_pull, but creates nothing: a missing row yields its initial value. For evaluation. */
 void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *out);
@@ -61,6 +76,10 @@ void table_prefetch(table_t *table, const uint64_t *keys, int64_t n);
 /* table_push - one optimizer step on n distinct rows, g [n][dim]; missing rows are created first. Their version becomes
  * step + 1. */
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step);
+
+/* table_sight - a push without gradients to a table of one weight: counts[i] becomes the number of pushes of keys[i] so far, in the
+ * life of its row. No row leaves memory for it. */
+void table_sight(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts);
 
 /* table_push_merged - one optimizer step per distinct key from the gradients of `workers` senders, merged in the tree order of
  * lanes (common/kernels/tree.h): the binary tree over sender numbers, lower sender always the left operand, absent senders

@@ -2,6 +2,8 @@
  *
  *     table.c           requests: pulls, pushes, puts
  *     table_resident.c  rows that leave memory and come back
+ *     table_expire.c    rows that were not used for long
+ *     admission.c       keys that have no row yet
  *     table_save.c      what changed, frozen and handed over in slices
  *     table_scan.c      all rows, in memory or not: order, digest                                                     */
 #ifndef SMELTER_TABLE_IMPL_H
@@ -32,6 +34,14 @@ typedef struct merge {
     size_t tree_capacity;
 } merge_t;
 
+/* Pushed keys that have no row, with their merged gradients, and what admission works with. */
+typedef struct deferred {
+    uint64_t *keys;
+    float *g; /* [n][dim] */
+    int64_t n;
+    size_t keys_capacity, g_capacity;
+} deferred_t;
+
 /* Rows that were out of memory at a freeze are saved first, by their kind: those that were spilled before anything was tracked,
  * found by a scan, then those that the log of batches names. The rows in memory come last. */
 typedef enum save_stage { SAVE_MEMORY, SAVE_SCAN, SAVE_LOG } save_stage_t;
@@ -60,6 +70,13 @@ struct table {
     key_index_t index;
     changes_t changes;
     merge_t merge;
+    deferred_t deferred;
+    int64_t step;       /* whose pushes come next, or are coming */
+    int64_t swept;      /* rows in memory that this round of the search for expired ones has not looked at: the first ones */
+    int64_t sweep_rows; /* rows when the round began */
+    int64_t sweep_due;  /* rows to look at, times ttl_steps */
+    bool has_swept_to;  /* in the spill, up to the key swept_to */
+    uint64_t swept_to;
     step_digest_t *watch;
 
     table_save_fn *save; /* of the last freeze */
@@ -87,6 +104,24 @@ static inline int64_t table_find(const table_t *table, uint64_t key)
 {
     return key_index_find(&table->index, &table->arena, key, key_index_hash(key));
 }
+
+/* Weights and state of a row as if it had never been used. */
+void table_reset_row(table_t *table, row_t *row);
+/* Make a row that is not there, anywhere. */
+row_t *table_create_row(table_t *table, uint64_t key);
+
+/* ---- table_expire.c ---- */
+
+/* A row last pushed in step version - 1, or, where that is -1, put before the first. */
+static inline bool table_has_expired(const table_t *table, uint32_t version)
+{
+    return table->options.ttl_steps > 0 && table->step - ((int64_t)version - 1) > table->options.ttl_steps;
+}
+
+/* ---- admission.c ---- */
+
+void admission_push(table_t *table, uint32_t step);
+void admission_weights(const table_t *table, uint64_t key, float *w);
 
 /* ---- table_save.c ---- */
 
@@ -128,6 +163,9 @@ void table_load_missing(table_t *table);
 /* The missing keys of a peek: rows of the spill stay there, and the rest have their initial values. */
 typedef void table_initial_fn(const table_t *table, uint64_t key, float *w);
 void table_peek_missing(const table_t *table, float *out, table_initial_fn *initial);
+
+/* Row number `id` leaves memory; it has been put or is to be gone. */
+void table_forget_row(table_t *table, int64_t id);
 
 /* Tell the residency how much the table holds; rows may leave. */
 void table_settle(table_t *table);

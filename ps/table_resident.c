@@ -72,6 +72,8 @@ typedef struct peek {
 static void peek_spilled(void *context, int64_t i, const spilled_t *row)
 {
     const peek_t *peek = context;
+    if (table_has_expired(peek->table, row->version))
+        return;
     memcpy(peek->out + peek->missing[i].at * peek->table->dim, row->payload, (size_t)peek->table->dim * sizeof *row->payload);
     peek->missing[i].at = -1;
 }
@@ -142,7 +144,7 @@ done:
     return status;
 }
 
-static void forget_row(table_t *table, int64_t id)
+void table_forget_row(table_t *table, int64_t id)
 {
     const int64_t last = table->arena.rows - 1;
     key_index_remove(&table->index, &table->arena, row_arena_at(&table->arena, id)->key, id);
@@ -169,7 +171,7 @@ static int64_t evict(void *context, int64_t rows, bool *wrapped)
         return 0;
     }
     for (int64_t i = n - 1; i >= 0; i--) /* from the highest number down: so the last row is never one of them */
-        forget_row(table, by_number[i].at);
+        table_forget_row(table, by_number[i].at);
     row_arena_trim(&table->arena);
     *wrapped = table->hand >= table->arena.rows;
     if (*wrapped)

@@ -96,7 +96,7 @@ static void test_any_number_of_shards(void **state)
                 table_t *tables[TABLES];
                 for (int t = 0; t < TABLES; t++)
                     tables[t] = make_table((uint32_t)t, DIM);
-                const load_plan_t plan = {dir, counts[a], s, counts[b], map, TABLES, tables, TABLES};
+                const load_plan_t plan = {dir, counts[a], s, counts[b], map, TABLES, tables, TABLES, 0};
                 load_sum_t sum;
                 assert_int_equal(load_tables(&plan, &sum), ST_OK);
                 for (int t = 0; t < TABLES; t++) {
@@ -126,7 +126,7 @@ static void test_map(void **state)
     hash_digest_t digest = {0};
     store_run(dir, 2, &digest);
     table_t *tables[2] = {make_table(0, DIM), make_table(1, DIM)};
-    const load_plan_t plan = {dir, 2, 0, 1, map, TABLES, tables, 2};
+    const load_plan_t plan = {dir, 2, 0, 1, map, TABLES, tables, 2, 0};
     load_sum_t sum;
     assert_int_equal(load_tables(&plan, &sum), ST_OK);
     assert_int_equal(sum.rows, 2 * ROWS);
@@ -166,7 +166,7 @@ static void test_what_does_not_fit(void **state)
     hash_digest_t digest = {0};
     store_run(dir, 2, &digest);
     table_t *narrow = make_table(0, DIM), *wide = make_table(0, DIM + 1);
-    load_plan_t plan = {dir, 2, 0, 1, map, TABLES, &wide, 1};
+    load_plan_t plan = {dir, 2, 0, 1, map, TABLES, &wide, 1, 0};
     assert_refused(&plan, ST_INPUT, "rows of table 0 have 8 floats with optimizer state, 10 are wanted");
     plan.tables = &narrow;
     plan.maps = 1;
