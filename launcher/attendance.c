@@ -46,12 +46,6 @@ void attendance_put(attendance_t *a, int rank)
     a->heard[rank] = true;
 }
 
-void attendance_away(attendance_t *a, int64_t ns)
-{
-    for (int r = 0; r < a->roster->size; r++)
-        a->seen_ns[r] += ns;
-}
-
 void attendance_told(attendance_t *a, int rank)
 {
     if (!a->told)

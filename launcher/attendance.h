@@ -40,9 +40,6 @@ void attendance_put(attendance_t *a, int rank);
 void attendance_told(attendance_t *a, int rank);
 void attendance_bye(attendance_t *a, int rank, status_t status);
 
-/* attendance_away - the coordinator heard nobody for so long, because it was busy itself: nobody is to blame for that. */
-void attendance_away(attendance_t *a, int64_t ns);
-
 /* attendance_check - ST_TIMEOUT where a rank was silent for longer than the deadline, ST_PEER where one left and gave no error;
  * logged, with everybody's name. Call it often: while it is not called nobody listens, and that is no rank's silence. */
 WARN_UNUSED status_t attendance_check(attendance_t *a);

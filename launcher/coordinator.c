@@ -312,14 +312,12 @@ static status_t handle_one(coordinator_t *c)
     net_message_t message;
     TRY(follow_signals(c));
     status_t status = net_receive(c->o.net, &message, 100);
-    const int64_t start = net_now_ns(c->o.net);
     if (status == ST_OK)
         status = dispatch(c, &message);
     if (status != ST_OK && status != ST_TIMEOUT)
         return status;
     if (c->checkpointer)
         TRY(checkpointer_tick(c->checkpointer));
-    attendance_away(&c->attendance, net_now_ns(c->o.net) - start);
     return attendance_check(&c->attendance);
 }
 

@@ -47,7 +47,7 @@ struct job {
     roster_t roster;
     rank_t ranks[RANKS_MOST];
     int64_t doomed_ns; /* when the launcher kills what is left; 0: not decided */
-    char names[SIM_SHARDS_MOST][32];
+    char names[SIM_SHARDS_MOST][48];
     const char *shard_names[SIM_SHARDS_MOST];
 };
 
