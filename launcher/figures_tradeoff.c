@@ -149,19 +149,36 @@ static status_t write_points(const point_t *points, int n, const char *dir)
 enum { WIDTH = 900, HEIGHT = 600 };
 enum { COLOURS = 8, BLACK = 6 }; /* of script_colour; black is for what the others are compared with */
 
-/* What the names of a family have in common, without the key that a sweep appends: gsmelu of gsmelu-beta1 and gsmelu-beta2. Of
- * one variant, or of names that share nothing, the first one's. **owned** */
+static bool are_numbers(const point_t *first, int members, size_t from)
+{
+    static const char digits[] = "0123456789.";
+    bool numbers = true;
+    for (int i = 0; i < members; i++)
+        numbers = numbers && !first[i].name[from + strspn(first[i].name + from, digits)];
+    return numbers;
+}
+
+/* What the names of a family have in common, without the key and the number that a sweep appends: gsmelu of gsmelu-beta1 and
+ * gsmelu-beta10, as in report.html. Of one variant, or of names that share nothing, the first one's. **owned** */
 static char *common_name(const point_t *first, int members)
 {
     static const char swept[] = "-beta";
-    size_t length = strlen(first->name);
-    for (int i = 1; i < members; i++)
-        while (strncmp(first->name, first[i].name, length) != 0)
-            length--;
     const size_t tail = sizeof swept - 1;
-    if (members > 1 && length > tail && strncmp(first->name + length - tail, swept, tail) == 0)
-        length -= tail;
-    return length ? mem_printf("%.*s", (int)length, first->name) : mem_strdup(first->name);
+    const char *name = first->name;
+    size_t length = strlen(name);
+    for (int i = 1; i < members; i++)
+        while (strncmp(name, first[i].name, length) != 0)
+            length--;
+    if (members > 1) {
+        if (are_numbers(first, members, length))
+            while (length && strchr("0123456789.", name[length - 1]))
+                length--;
+        if (length >= tail && strncmp(name + length - tail, swept, tail) == 0)
+            length -= tail;
+        else if (length && strchr("-_.", name[length - 1]))
+            length--;
+    }
+    return length ? mem_printf("%.*s", (int)length, name) : mem_strdup(name);
 }
 
 /* A family is called by its activation where it differs from the base in nothing else, else by what its variants' names share. */

@@ -325,9 +325,10 @@ function place(label, px, py, area, taken) {
     return box;
 }
 
-/* Points with error bars on both axes: points {index, name, x, y, xs: [low, high], ys, head, rows}, and paths of indices that
- * belong together. Nothing of the chart is left out of its domain. */
-function scatterChart(figure, points, paths, options) {
+/* Points with error bars on both axes: points {index, label, x, y, xs: [low, high], ys, head, rows}, and families {index, name,
+ * members: [positions of points in the order of the line that joins them]}, one entry of the legend each. Nothing of the chart is
+ * left out of its domain. */
+function scatterChart(figure, points, families, options) {
     responsive(figure, options.label, width => {
         const area = {x0: 58, x1: width - 10, y0: width < 500 ? 330 : 400, y1: 12};
         const domain = (values, includeZero) => {
@@ -354,9 +355,9 @@ function scatterChart(figure, points, paths, options) {
             {x: area.x0, y: area.y0 - 24, w: 62, h: 24},
             ...points.map(p => ({x: sx(p.x) - 6, y: sy(p.y) - 6, w: 12, h: 12})),
         ];
-        for (const path of paths) {
-            const d = "M" + path.map(i => sx(points[i].x).toFixed(1) + " " + sy(points[i].y).toFixed(1)).join("L");
-            out.push(svg("path", {class: "line", d, style: {stroke: "var(--line)", strokeWidth: 5}}));
+        for (const family of families.filter(f => f.members.length > 1)) {
+            const d = "M" + family.members.map(i => sx(points[i].x).toFixed(1) + " " + sy(points[i].y).toFixed(1)).join("L");
+            out.push(svg("path", {class: "line", d, style: {stroke: colour(family.index), opacity: 0.6}}));
         }
         for (const p of points) {
             const style = {stroke: colour(p.index)};
@@ -373,8 +374,8 @@ function scatterChart(figure, points, paths, options) {
                 svg("path", {d: shape(p.index), style: {fill: colour(p.index), stroke: "var(--paper)", strokeWidth: 1.5}})
             );
             out.push(tipOn(mark, p.head, p.rows));
-            const box = place(p.name, sx(p.x), sy(p.y), area, taken);
-            if (box) out.push(svg("text", {class: "label", x: box.x + 2, y: box.y + 12}, p.name));
+            const box = place(p.label, sx(p.x), sy(p.y), area, taken);
+            if (box) out.push(svg("text", {class: "label", x: box.x + 2, y: box.y + 12}, p.label));
         }
         return {children: out, height: area.y0 + 42};
     });
@@ -382,7 +383,7 @@ function scatterChart(figure, points, paths, options) {
         el(
             "div",
             {class: "legend"},
-            points.map(p => el("span", {style: {padding: "3px 8px"}}, key(p.index), p.name))
+            families.map(f => el("span", {style: {padding: "3px 8px"}}, key(f.index), f.name))
         )
     );
 }

@@ -499,6 +499,36 @@ function changeInterval(v, name) {
     return [100 * (centre - half), 100 * (centre + half)];
 }
 
+/* What the names of a family share, without the key and the number that a sweep appends: gsmelu of gsmelu-beta1 and
+ * gsmelu-beta10, as in `smelter figures`. */
+function commonName(names) {
+    let n = names[0].length;
+    for (const name of names) while (!name.startsWith(names[0].slice(0, n))) n--;
+    const shared = names[0].slice(0, n),
+        numbers = names.every(name => /^[0-9.]*$/.test(name.slice(n)));
+    return (numbers ? shared.replace(/[0-9.]+$/, "") : shared).replace(/(-beta|[-_.])$/, "") || names[0];
+}
+
+/* One per activation over its betas: variants that are the same but for model.beta, named by what they share. */
+function familiesOf(shown) {
+    const groups = new Map();
+    shown.forEach((v, i) => {
+        const rest = [...v.settings]
+            .filter(([k]) => k !== "model.beta" && k !== "name")
+            .map(pair => pair.join("="))
+            .join("\n");
+        const same = v.settings.has("model.beta") ? rest : v.name;
+        groups.set(same, [...(groups.get(same) || []), i]);
+    });
+    return [...groups.values()].map(members => ({
+        index: shown[members[0]].index,
+        name: members.length > 1 ? commonName(members.map(i => shown[i].name)) : shown[members[0]].name,
+        members: members.sort((a, b) => betaOf(shown[a]) - betaOf(shown[b])),
+    }));
+}
+
+const betaOf = v => parseFloat(v.settings.get("model.beta"));
+
 function tradeoffSection() {
     const name = variants.some(v => isNumber(metric(v, "pqauc_loss"))) ? "pqauc_loss" : "auc_loss";
     const word = name === "pqauc_loss" ? "PQAUC loss" : "AUC loss";
@@ -506,7 +536,7 @@ function tradeoffSection() {
     if (shown.length < 2) return drop("tradeoff");
     const points = shown.map(v => ({
         index: v.index,
-        name: v.name,
+        label: v.name,
         x: 100 * metric(v, "pd_relative"),
         y: 100 * versus(v, name),
         ys: changeInterval(v, name),
@@ -528,18 +558,14 @@ function tradeoffSection() {
             ],
         ],
     }));
-    /* One path per activation over its betas: variants that are the same but for model.beta. */
-    const families = new Map();
-    shown.forEach((v, i) => {
-        const rest = [...v.settings]
-            .filter(([k]) => k !== "model.beta" && k !== "name")
-            .map(pair => pair.join("="))
-            .join("\n");
-        if (v.settings.has("model.beta")) families.set(rest, [...(families.get(rest) || []), i]);
+    const families = familiesOf(shown),
+        lines = families.filter(f => f.members.length > 1);
+    /* A line has one colour. There are fewer lines than variants, so families are counted anew. */
+    families.forEach((f, n) => {
+        if (lines.length) f.index = n;
+        for (const i of f.members) points[i].index = f.index;
     });
-    /* The first of several, where layers have their own. */
-    const beta = i => parseFloat(shown[i].settings.get("model.beta").replace("[", ""));
-    const paths = [...families.values()].filter(f => f.length > 1).map(f => f.sort((a, b) => beta(a) - beta(b)));
+    for (const f of lines) for (const i of f.members) points[i].label = String(betaOf(shown[i]));
     byId("tradeoff-lead").append(
         "Each point is a variant: PD to the right, change of " +
             word +
@@ -551,9 +577,9 @@ function tradeoffSection() {
             "% intervals: of PD over " +
             (results.queries ? "queries" : "examples") +
             ", of the loss over replicas." +
-            (paths.length ? " Lines join one activation over its betas." : "")
+            (lines.length ? " Lines join one activation over its betas, which are the numbers." : "")
     );
-    scatterChart(byId("tradeoff-chart"), points, paths, {
+    scatterChart(byId("tradeoff-chart"), points, families, {
         label: word + " change against prediction difference, by variant",
         titleX: "relative PD",
         titleY: word + ", change from " + base.name,

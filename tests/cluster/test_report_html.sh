@@ -41,6 +41,7 @@ variants:
   - {name: smelu1, model: {activation: smelu, beta: 1}}
   - {name: smelu3, model: {activation: smelu, beta: 3}, teacher: {variant: relu, replica: first}}
   - {name: ensemble-of-two-components, model: {components: 2}}
+  - {name: swish, model: {activation: swish}, sweep: {model.beta: [1, 10]}}
 END
 if ! timeout 120 "$smelter" compare "$dir/small.yaml" --out "$dir/out" >"$dir/log" 2>&1; then
     verdict "compare writes report.html" "$(tail -5 "$dir/log")"
@@ -77,6 +78,7 @@ frame.onload = () => setTimeout(() => {
     say("ascending", names());
     head.click();
     say("descending", names());
+    say("lines", [...d.querySelectorAll("#tradeoff-chart .legend span")].map(n => n.textContent).join(","));
     const number = [...d.querySelectorAll("#variants thead button")].find(b => b.textContent.startsWith("relative"));
     number.click();
     const values = [...d.querySelectorAll("#variants tbody tr")].map(r => parseFloat(r.children[1].textContent));
@@ -117,9 +119,10 @@ check_page() {
     expect empty ""
     expect charts 4
     expect bad ""
-    expect unsorted relu,smelu1,smelu3,ensemble-of-two-components
-    expect ascending ensemble-of-two-components,relu,smelu1,smelu3
-    expect descending smelu3,smelu1,relu,ensemble-of-two-components
+    expect unsorted relu,smelu1,smelu3,ensemble-of-two-components,swish-beta1,swish-beta10
+    expect ascending ensemble-of-two-components,relu,smelu1,smelu3,swish-beta1,swish-beta10
+    expect descending swish-beta10,swish-beta1,smelu3,smelu1,relu,ensemble-of-two-components
+    expect lines relu,smelu1,smelu3,ensemble-of-two-components,swish
     expect by_pd true
     expect marked ascending,1
     expect students smelu3
@@ -134,7 +137,7 @@ for width in 390 1280; do
 done
 
 # What is left of an experiment whose run folders were removed.
-rm -r "$dir"/out/{relu,smelu1,smelu3,ensemble-of-two-components}
+rm -r "$dir"/out/{relu,smelu1,smelu3,ensemble-of-two-components,swish-beta1,swish-beta10}
 timeout 60 "$smelter" report "$dir/out" >"$dir/log" 2>&1 || cat "$dir/log"
 probe 390 1
 check_remains() {

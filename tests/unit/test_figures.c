@@ -148,6 +148,17 @@ static void test_tradeoff(void **state)
     assert_non_null(strstr(script, "title 'ens' noenhanced"));
     mem_free(text);
     mem_free(script);
+
+    /* A sweep goes by what its variants' names share, without numbers that begin alike. */
+    assert_int_equal(tradeoff(RESULTS("plain_relu", RELU "," VARIANT("e-beta1", "gelu", "1", "f4", "x", "0.1", "0.4", "0.5") "," VARIANT(
+                                                        "e-beta10", "gelu", "10", "f4", "x", "0.1", "0.4", "0.5") "," VARIANT(
+                                                        "ens3_0.25", "relu", "1", "f5", "y", "0.1", "0.4", "0.5") "," VARIANT(
+                                                        "ens3_0.5", "relu", "1", "f5", "y", "0.1", "0.4", "0.5"))),
+                     ST_OK);
+    read_text(dir, "fig4.gp", &script);
+    assert_non_null(strstr(script, "title 'e' noenhanced"));
+    assert_non_null(strstr(script, "title 'ens3' noenhanced"));
+    mem_free(script);
 }
 
 static void assert_refused(const char *text, status_t wanted, const char *message)
