@@ -322,7 +322,7 @@ static void test_what_is_wrong_is_named(void **state)
     assert_refused(dir, ST_CORRUPT, "results.json: \"name\" is \"../relu\"; it must be the name of a folder beside the file");
 
     dir = make_experiment();
-    test_write("relu/r0/metrics.jsonl", "{\"step\": 1}\n");
+    test_write("relu/r0/metrics.jsonl", "{\"step\": 1, \"logloss\": 0.5}\n");
     assert_refused(dir, ST_CORRUPT, "relu/r0/metrics.jsonl: \"examples\" is missing");
     write_curve("relu", 0, 1);
     char *line;
