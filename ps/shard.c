@@ -585,7 +585,17 @@ static status_t digest_step(shard_t *shard, int64_t step)
         return ST_OK;
     if (step_batch_is_full(&shard->digests))
         TRY(send_digests(shard));
-    shard->digest = (step_digest_t){step_batch_add(&shard->digests, step), shard->n_tables};
+    shard->digest = (step_digest_t){.words = step_batch_add(&shard->digests, step), .tables = shard->n_tables};
+    return ST_OK;
+}
+
+/* Apply the pushes of step `applied`, and record what they do. */
+static status_t take_step(shard_t *shard)
+{
+    TRY(digest_step(shard, shard->applied));
+    apply_ordered(shard);
+    if (step_batch_is_on(&shard->digests))
+        step_digest_end(&shard->digest);
     return ST_OK;
 }
 
@@ -601,8 +611,7 @@ static status_t advance_ordered(shard_t *shard)
             continue;
         if (!step_complete(shard))
             return ST_OK;
-        TRY(digest_step(shard, shard->applied));
-        apply_ordered(shard);
+        TRY(take_step(shard));
         for (int64_t step = first; step < end; step++)
             for (int w = 0; w < shard->workers; w++)
                 place_at(shard, shard->pulls, step, w)->place = PLACE_EMPTY;
@@ -916,10 +925,8 @@ static status_t handle_restore(shard_t *shard, net_message_t *message)
     net_release(shard->o.net, message);
     TRY(status);
     /* A run that saves nothing only scores: no pulls will come that must not see the pending pushes. */
-    for (; !shard->cut && shard->applied < shard->first_step; shard->applied++) {
-        TRY(digest_step(shard, shard->applied));
-        apply_ordered(shard);
-    }
+    for (; !shard->cut && shard->applied < shard->first_step; shard->applied++)
+        TRY(take_step(shard));
     message_counters_t body = {0};
     hash_digest_t digest = {0};
     for (uint32_t t = 0; t < shard->n_tables + shard->n_companions; t++) {

@@ -27,6 +27,7 @@
 typedef struct step_digest {
     uint64_t *words; /* [step_digest_words(tables)]; borrowed */
     uint32_t tables;
+    unsigned __int128 sum, low, high; /* not yet in words; zero at the start, and after step_digest_end */
 } step_digest_t;
 
 /* step_digest_words - length of the array for so many tables. All zeros is the digest of nothing. */
@@ -37,6 +38,9 @@ static inline int64_t step_digest_words(uint32_t tables)
 
 /* step_digest_row - a row of table number `table` < tables that the step has updated; payload of `bytes` bytes. */
 void step_digest_row(step_digest_t *digest, uint32_t table, uint64_t key, const void *payload, size_t bytes);
+
+/* step_digest_end - after the step's rows, of which there are fewer than 2^34: the words are complete. */
+void step_digest_end(step_digest_t *digest);
 
 /* step_digest_merge - add the digest of other rows (another shard's) of the same step. */
 void step_digest_merge(uint64_t *into, const uint64_t *from, uint32_t tables);

@@ -38,7 +38,11 @@ int main(void)
     }
     report("table_create_rows_per_second", BENCH_ROWS, clock_now_ns() - start);
 
-    int64_t pull = INT64_MAX, push = INT64_MAX, merged = INT64_MAX, copy = INT64_MAX;
+    uint64_t words[64];
+    ASSERT(step_digest_words(1) <= (int64_t)(sizeof words / sizeof *words));
+    memset(words, 0, sizeof words);
+    step_digest_t digest = {.words = words, .tables = 1};
+    int64_t pull = INT64_MAX, push = INT64_MAX, watched = INT64_MAX, merged = INT64_MAX, copy = INT64_MAX;
     for (int round = 0; round < ROUNDS; round++) {
         int64_t t0 = clock_now_ns();
         for (int64_t r = 0; r < REQUESTS; r++)
@@ -47,6 +51,11 @@ int main(void)
         for (int64_t r = 0; r < REQUESTS; r++)
             table_push(table, keys + r * BENCH_KEYS, source + r * BENCH_KEYS * DIM, BENCH_KEYS, (uint32_t)r);
         int64_t t2 = clock_now_ns();
+        table_watch(table, &digest);
+        for (int64_t r = 0; r < REQUESTS; r++)
+            table_push(table, keys + r * BENCH_KEYS, source + r * BENCH_KEYS * DIM, BENCH_KEYS, (uint32_t)r);
+        table_watch(table, NULL);
+        const int64_t w2 = clock_now_ns();
         for (int64_t r = 0; r + SENDERS <= REQUESTS; r += SENDERS) {
             const uint64_t *k[SENDERS];
             const float *g[SENDERS];
@@ -66,11 +75,14 @@ int main(void)
         int64_t t4 = clock_now_ns();
         pull = t1 - t0 < pull ? t1 - t0 : pull;
         push = t2 - t1 < push ? t2 - t1 : push;
-        merged = t3 - t2 < merged ? t3 - t2 : merged;
+        watched = w2 - t2 < watched ? w2 - t2 : watched;
+        merged = t3 - w2 < merged ? t3 - w2 : merged;
         copy = t4 - t3 < copy ? t4 - t3 : copy;
     }
     report("table_pull_rows_per_second", (double)REQUESTS * BENCH_KEYS, pull);
     report("table_push_rows_per_second", (double)REQUESTS * BENCH_KEYS, push);
+    report("table_push_with_digests_rows_per_second", (double)REQUESTS * BENCH_KEYS, watched);
+    printf("table_push_without_over_with_digests %.4f\n", (double)watched / (double)push);
     report("table_push_merged_rows_per_second", (double)(REQUESTS / SENDERS * SENDERS) * BENCH_KEYS, merged);
     report("table_copy_bytes_per_second", (double)REQUESTS * BENCH_KEYS * DIM * sizeof(float), copy);
     printf("table_overhead_bytes_per_row %.2f\n",

@@ -5,16 +5,21 @@
  *     workers   CPU-seconds of all ranks per example for 1, 2 and 4 workers
  *     ensemble  examples/s of a single network, of three such networks, and of three with its parameters in all
  *     kuairand  examples/s of configs/kuairand.yaml, its base variant (a single ReLU network)
+ *     save      seconds of training without checkpoints, with a few, with one after the other, and without digests of steps; the
+ *               longest step over the median one; seconds from the start of a resumed run to its first step
  *
  * Prints `name value` lines: medians of several runs, taken in turns.
  *
- * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand */
+ * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand|save */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/log.h"
+#include "launcher/checkpoint_manifest.h"
+#include "launcher/checkpoint_resume.h"
 #include "launcher/manifest.h"
 #include "tests/bench/bench.h"
 
@@ -25,6 +30,8 @@
 #define WORKERS_RUNS 3
 #define ENSEMBLE_RUNS 3 /* as in tests/bench/ensemble.yaml */
 #define KUAIRAND_RUNS 3
+#define SAVE_RUNS 3
+#define SAVE_STEPS "100" /* between checkpoints, where there are a few */
 #define SETS 4 /* --set arguments of a run, at most */
 
 typedef struct bench {
@@ -40,15 +47,17 @@ static void become(const char *program, const char *const *arguments)
     _exit(127);
 }
 
-/* Run a command on `config` with up to SETS overrides. */
-static status_t run(bench_t *b, const char *command, const char *config, const char *folder, const char *const *sets, int n)
+/* Run a command on `config` with up to SETS overrides; more: an option, or NULL. */
+static status_t run_with(bench_t *b, const char *command, const char *config, const char *folder, const char *const *sets, int n,
+                         const char *more)
 {
-    const char *arguments[5 + 2 * SETS + 1] = {b->smelter, command, config, "--out", folder};
+    const char *arguments[5 + 2 * SETS + 2] = {b->smelter, command, config, "--out", folder};
     ASSERT(n <= SETS);
     for (int i = 0; i < n; i++) {
         arguments[5 + 2 * i] = "--set";
         arguments[6 + 2 * i] = sets[i];
     }
+    arguments[5 + 2 * n] = more;
     pid_t child = fork();
     if (child == 0)
         become(b->smelter, arguments);
@@ -56,6 +65,11 @@ static status_t run(bench_t *b, const char *command, const char *config, const c
     if (child < 0 || waitpid(child, &end, 0) != child || end != 0)
         return FAIL(ST_PEER, "%s %s %s failed", b->smelter, command, config);
     return ST_OK;
+}
+
+static status_t run(bench_t *b, const char *command, const char *config, const char *folder, const char *const *sets, int n)
+{
+    return run_with(b, command, config, folder, sets, n, NULL);
 }
 
 /* The manifest that a run left in its folder; **owned**. */
@@ -181,17 +195,95 @@ static status_t kuairand(bench_t *b)
     return ST_OK;
 }
 
+/* ---- save ------------------------------------------------------------------------------------------------------------ */
+
+/* Go on from the last checkpoint of a run that is over, for two steps: how long it takes to begin, in seconds and per byte. */
+static status_t resume(bench_t *b, const char *folder, const char *data, double *seconds, double *bytes)
+{
+    checkpoint_resume_t checkpoint;
+    manifest_t manifest;
+    bool found = false;
+    char path[640], steps[64];
+    TRY(checkpoint_resume_find(disk_posix(), folder, &checkpoint, &found));
+    if (!found)
+        return FAIL(ST_PEER, "%s left no checkpoint in %s", b->smelter, folder);
+    *bytes = (double)checkpoint_manifest_bytes(&checkpoint.from);
+    snprintf(steps, sizeof steps, "train.max_steps=%lld", (long long)checkpoint.from.step + 2);
+    checkpoint_resume_fini(&checkpoint);
+    snprintf(path, sizeof path, "%s/manifest.json", folder); /* says that the run is finished */
+    TRY(disk_remove(disk_posix(), path));
+    const char *const sets[] = {data, steps};
+    TRY(run_with(b, "train", "tests/bench/checkpoint.yaml", folder, sets, 2, "--resume"));
+    TRY(read_manifest(b, folder, &manifest));
+    *seconds = manifest.begin_seconds;
+    manifest_fini(&manifest);
+    return ST_OK;
+}
+
+static status_t save(bench_t *b)
+{
+    enum { NONE, FEW, ALWAYS, NO_DIGESTS, KINDS };
+    static const struct {
+        const char *name, *set;
+    } kinds[KINDS] = {{"none", "checkpoint.every_steps=0"},
+                      {"few", "checkpoint.every_steps=" SAVE_STEPS},
+                      {"always", "checkpoint.every_seconds=0.001"},
+                      {"no_digests", "train.step_digests=false"}};
+    double seconds[KINDS][SAVE_RUNS], cpu[KINDS][SAVE_RUNS], stall[KINDS][SAVE_RUNS], slow[KINDS][SAVE_RUNS];
+    double per_minute[SAVE_RUNS], checkpoint_cpu[SAVE_RUNS], always[SAVE_RUNS], begin[SAVE_RUNS], per_byte[SAVE_RUNS];
+    char data[512], folder[512];
+    snprintf(data, sizeof data, "data.path=%s/data-save", b->scratch);
+    for (int i = 0; i < SAVE_RUNS; i++) {
+        for (int kind = 0; kind < KINDS; kind++) {
+            manifest_t m;
+            const char *const sets[] = {data, kinds[kind].set};
+            TRY(train(b, "tests/bench/checkpoint.yaml", sets, 2, &m));
+            seconds[kind][i] = (double)m.result.cost.examples / m.result.cost.examples_per_second;
+            cpu[kind][i] = m.result.cost.cpu_seconds;
+            stall[kind][i] = m.step_seconds_longest / m.step_seconds_median;
+            slow[kind][i] = seconds[kind][i] / seconds[NONE][i] - 1.0;
+            if (kind == FEW) {
+                per_minute[i] = (seconds[FEW][i] - seconds[NONE][i]) / ((double)m.checkpoints * 60.0);
+                checkpoint_cpu[i] = (cpu[FEW][i] - cpu[NONE][i]) / (double)m.checkpoints;
+            }
+            if (kind == ALWAYS)
+                always[i] = (double)m.checkpoints / seconds[ALWAYS][i];
+            manifest_fini(&m);
+            snprintf(folder, sizeof folder, "%s/%s-%d", b->scratch, b->part, b->runs - 1);
+            if (kind == FEW) {
+                double bytes = 0.0;
+                TRY(resume(b, folder, data, &begin[i], &bytes));
+                per_byte[i] = begin[i] / bytes;
+            }
+            TRY(dir_remove_tree(folder));
+        }
+    }
+    printf("step_digests_slowdown %.4f\n", -bench_median(slow[NO_DIGESTS], SAVE_RUNS));
+    printf("checkpoint_slowdown_each_minute %.4f\n", bench_median(per_minute, SAVE_RUNS));
+    printf("checkpoint_cpu_seconds %.3f\n", bench_median(checkpoint_cpu, SAVE_RUNS));
+    printf("checkpoint_slowdown_always %.4f\n", bench_median(slow[ALWAYS], SAVE_RUNS));
+    printf("checkpoints_per_second_always %.3f\n", bench_median(always, SAVE_RUNS));
+    printf("resume_seconds %.3f\n", bench_median(begin, SAVE_RUNS));
+    printf("resume_seconds_per_gb %.3f\n", bench_median(per_byte, SAVE_RUNS) * 1e9);
+    for (int kind = 0; kind < KINDS; kind++) {
+        printf("save_%s_seconds %.4f\n", kinds[kind].name, bench_median(seconds[kind], SAVE_RUNS));
+        printf("save_%s_cpu_seconds %.4f\n", kinds[kind].name, bench_median(cpu[kind], SAVE_RUNS));
+        printf("save_%s_step_longest_over_median %.2f\n", kinds[kind].name, bench_median(stall[kind], SAVE_RUNS));
+    }
+    return ST_OK;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         status_t (*run)(bench_t *b);
-    } parts[] = {{"toy", toy}, {"workers", workers}, {"ensemble", ensemble}, {"kuairand", kuairand}};
+    } parts[] = {{"toy", toy}, {"workers", workers}, {"ensemble", ensemble}, {"kuairand", kuairand}, {"save", save}};
     for (size_t i = 0; argc == 4 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[3], parts[i].name) == 0) {
             bench_t b = {argv[1], argv[2], argv[3], 0};
             return status_exit_code(parts[i].run(&b));
         }
-    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand\n");
+    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand|save\n");
     return 2;
 }

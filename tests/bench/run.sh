@@ -51,6 +51,8 @@ bench "the activations alone" bench_activation
 bench "training steps of the paper's toy net" bench_train "$build/smelter" "$scratch" toy
 bench "CPU time with 1, 2 and 4 workers" bench_train "$build/smelter" "$scratch" workers
 bench "a single network and ensembles of three" bench_train "$build/smelter" "$scratch" ensemble
+bench "checkpoints while a run trains" bench_train "$build/smelter" "$scratch" save
+bench "a shard's part of checkpoints" bench_cut "$scratch"
 bench "batches and embeddings alone" bench_batch "$scratch/data-workers" 8 1024 4
 if [ -n "${SMELTER_DATA:-}" ]; then
     bench "configs/kuairand.yaml" bench_train "$build/smelter" "$scratch" kuairand
@@ -72,6 +74,16 @@ row cpu_seconds_per_example_w4 '"%.2f us", v * 1e6' "                        4 w
 row single_examples_per_second '"%.0f /s", v' "examples of a single network" ""
 row single_over_ensemble3 '"%.2f", v' "    over those of an ensemble of three such" "at least 1.33"
 row single_over_ensemble3_equal '"%.2f", v' "    over one of three with its parameters in all" ""
+row checkpoint_slowdown_each_minute '"%.2f %%", 100 * v' "training time that a checkpoint a minute costs" "under 3 %"
+row checkpoint_slowdown_always '"%.1f %%", 100 * v' "    one after the other" ""
+row save_none_step_longest_over_median '"%.1f", v' "longest step over the median, no checkpoints" ""
+row save_always_step_longest_over_median '"%.1f", v' "    one checkpoint after the other" "under 5"
+row table_push_without_over_with_digests '"%.2f", v' "rows pushed, speed without over with digests, a table alone" ""
+row step_digests_slowdown '"%.1f %%", 100 * v' "training time that digests of steps cost" ""
+row cut_write_over_plain '"%.2f", v' "writing a checkpoint, speed over write and fsync" ""
+row cut_delta_over_changed '"%.2f", v' "bytes written per byte of changed rows" ""
+row cut_disk_over_changed '"%.2f", v' "    and to fold them into the base" ""
+row resume_seconds_per_gb '"%.2f s", v' "resuming, per GB of checkpoint" ""
 row activation_smelu_over_relu '"%.2f", v' "SmeLU, time over ReLU's, forward and backward" "at most 1.15"
 row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
 row activation_swish_over_relu '"%.2f", v' "Swish" ""

@@ -31,9 +31,10 @@ static void make_rows(row_t *rows, uint64_t seed)
 
 static void digest_of(const row_t *rows, int first, int end, uint64_t *words)
 {
-    step_digest_t d = {words, TABLES};
+    step_digest_t d = {.words = words, .tables = TABLES};
     for (int i = first; i < end; i++)
         step_digest_row(&d, rows[i].table, rows[i].key, rows[i].payload, sizeof rows[i].payload);
+    step_digest_end(&d);
 }
 
 static void test_order_and_shards_do_not_matter(void **state)

@@ -32,7 +32,7 @@ static uint64_t key_of(int64_t step, int i)
 
 static void digest_step(uint64_t *words, int64_t step, int shard, fault_t fault)
 {
-    step_digest_t d = {words, TABLES};
+    step_digest_t d = {.words = words, .tables = TABLES};
     for (int i = 0; i < KEYS; i++) {
         const uint64_t key = key_of(step, i);
         if ((int)(hash_slot(key) * SHARDS / HASH_SLOTS) != shard)
@@ -40,6 +40,7 @@ static void digest_step(uint64_t *words, int64_t step, int shard, fault_t fault)
         const float payload[2] = {(float)i, step == fault.step && i == fault.key ? 1.0F : 0.0F};
         step_digest_row(&d, (uint32_t)(i % TABLES), key, payload, sizeof payload);
     }
+    step_digest_end(&d);
 }
 
 static void put(step_lines_t *lines, int shard, int64_t from, int64_t to, fault_t fault)
