@@ -39,6 +39,9 @@ static const shape_t shapes[] = {
     {"determinism=sync train.pipeline_depth=1 checkpoint.every_seconds=0.05 checkpoint.keep=1", false, 0, false},
     {"determinism=sync train.pipeline_depth=0", false, 0, false},
     {"determinism=sync train.pipeline_depth=2", false, 0, false},
+    {"train.pipeline_depth=1 embedding.min_count=3", true, 0, false},
+    {"train.pipeline_depth=2 embedding.ttl_steps=3", true, 0, false},
+    {"train.pipeline_depth=0 embedding.min_count=2 embedding.ttl_steps=4", true, 0, false},
     {"determinism=async", false, 0, true},
     {"determinism=bounded train.staleness=2", false, 0, true},
 };
