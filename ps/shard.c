@@ -787,6 +787,8 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     end_run(shard);
     shard->run_id = message->header.run_id;
     shard->epoch = message->header.epoch;
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
     memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
     TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica,
                            &shard->config));
@@ -847,8 +849,6 @@ static status_t handle_begin(shard_t *shard, net_message_t *message)
     if (shard->o.first_of_process)
         clock_reset_peak_rss();
     wire_header_t header = header_of(shard, WIRE_READY, 0, 0);
-    int peer = message->peer;
-    net_release(shard->o.net, message);
     return net_send(shard->o.net, peer, &header, NULL, 0);
 }
 
