@@ -1,7 +1,7 @@
 /* Fig. 4. A variant is a point: how much PQAUC loss it costs or saves against ReLU, and how much its replicas differ.
  * Horizontal bars come from the replicas: replica r of a variant is compared with replica r of ReLU, which shares its
- * seeds, and the bar is 1.96 standard errors of the mean of these changes. Vertical bars are the interval of relative
- * PD that results.json holds. */
+ * seeds, and the bar is the 95 % interval of the mean of these changes, by Student's t, as in report.html. Vertical bars are the
+ * interval of relative PD that results.json holds. */
 #include "launcher/figures.h"
 
 #include <inttypes.h>
@@ -11,9 +11,9 @@
 
 #include "common/base/jsondoc.h"
 #include "common/base/memory.h"
+#include "common/metrics/jackknife.h"
 #include "launcher/figures_script.h"
 
-#define Z95 1.96
 #define MOST 1000 /* variants, replicas */
 
 typedef struct point {
@@ -102,7 +102,7 @@ static status_t compare(const char *path, const point_t *base, point_t *point)
         const double d = 100 * (point->pqauc[r] / base->pqauc[r] - 1) - point->change;
         squares += d * d;
     }
-    point->change_bar = Z95 * sqrt(squares / (double)(n - 1) / (double)n);
+    point->change_bar = jackknife_quantile((int32_t)n) * sqrt(squares / (double)(n - 1) / (double)n);
     return ST_OK;
 }
 

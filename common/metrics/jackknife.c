@@ -38,10 +38,17 @@ double jackknife_error(const double *without, int32_t replicas)
     return sqrt(squares * (replicas - 1) / replicas);
 }
 
+double jackknife_quantile(int32_t replicas)
+{
+    if (replicas < 2)
+        return NAN;
+    const int32_t degrees = replicas - 1 < MOST_DEGREES ? replicas - 1 : MOST_DEGREES;
+    return t_quantile[degrees - 1];
+}
+
 bool jackknife_is_distinct(double value, double error, int32_t replicas)
 {
     if (replicas < JACKKNIFE_LEAST_REPLICAS)
         return false;
-    const int32_t degrees = replicas - 1 < MOST_DEGREES ? replicas - 1 : MOST_DEGREES;
-    return fabs(value) > t_quantile[degrees - 1] * error; /* false for NaN */
+    return fabs(value) > jackknife_quantile(replicas) * error; /* false for NaN */
 }

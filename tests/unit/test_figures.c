@@ -133,14 +133,14 @@ static void test_tradeoff(void **state)
     char *text, *script;
     read_text(dir, "fig4.tsv", &text);
     read_text(dir, "fig4.gp", &script);
-    /* Changes of -1 % and +3 %: mean 1, standard deviation sqrt(8), its error 2, times 1.96. Lines of one family by beta. */
+    /* Changes of -1 % and +3 %: mean 1, standard deviation sqrt(8), its error 2, times Student's t of one degree, 12.706. Lines of one family by beta. */
     const char *narrow = strstr(text, "\nnarrow\tsmelu\t0.5\t0\t0\t0\t10\t5\t20\n"),
                *wide = strstr(text, "wide\tsmelu\t4\t1\t");
     assert_non_null(narrow);
     assert_ptr_equal(strchr(narrow + 1, '\n') + 1, wide);
     double low, high, pd;
     assert_int_equal(sscanf(wide, "wide smelu 4 1 %lf %lf %lf", &low, &high, &pd), 3);
-    assert_true(fabs(low + 2.92) < 1e-3 && fabs(high - 4.92) < 1e-3 && pd == 6.25);
+    assert_true(fabs(low + 24.412) < 1e-3 && fabs(high - 26.412) < 1e-3 && pd == 6.25);
     /* The baseline has no ReLU, so changes are from the variant that has; one that differs in more goes by its own name. */
     assert_non_null(strstr(text, "\nplain_relu\trelu\t1\t0\t0\t0\t12.5"));
     assert_non_null(strstr(script, "from ReLU"));
