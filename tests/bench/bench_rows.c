@@ -66,7 +66,7 @@ typedef struct bench {
     uint64_t *keys;   /* [REQUESTS][BENCH_KEYS] */
     float *gradients; /* [REQUESTS][BENCH_KEYS][DIM] */
     float *rows;      /* [BENCH_KEYS][DIM] */
-    int64_t step;     /* pushes so far */
+    int64_t pulled, pushed; /* the next step of each: a step is pulled once, and pushed once after that */
 } bench_t;
 
 static status_t begin(bench_t *b, const char *shard_endpoint)
@@ -80,7 +80,7 @@ static status_t begin(bench_t *b, const char *shard_endpoint)
     TRY(net_zmq_dial(b->net, PEER_COORDINATOR, lead_endpoint));
     TRY(net_zmq_dial(b->net, PEER_SHARD(0), shard_endpoint));
     member_init(&b->member, b->net, RANK_WORKER, 1000, 30);
-    const client_options_t options = {b->net, &b->member, 1, names};
+    const client_options_t options = {.net = b->net, .member = &b->member, .shards = 1, .shard_names = names};
     b->client = client_create(&options);
 
     const uint64_t run_id = 1;
@@ -103,13 +103,13 @@ typedef struct request {
     wire_segment_t segment;
 } request_t;
 
-static const batch_t *fill(request_t *r, uint64_t *keys, int64_t step)
+static const batch_t *fill(request_t *r, uint64_t *keys, int32_t n, int64_t step)
 {
     *r = (request_t){
-        .batch = {.step = step, .uniques = BENCH_KEYS, .keys = keys},
-        .shard_first = {0, BENCH_KEYS},
-        .segment_first = {0, 1},
-        .segment = {0, BENCH_KEYS},
+        .batch = {.step = step, .uniques = n, .keys = keys},
+        .shard_first = {0, n},
+        .segment_first = {0, n > 0},
+        .segment = {0, (uint32_t)n},
     };
     r->batch.shard_first = r->shard_first;
     r->batch.segment_first = r->segment_first;
@@ -120,7 +120,7 @@ static const batch_t *fill(request_t *r, uint64_t *keys, int64_t step)
 static status_t pull(bench_t *b, uint64_t *keys, const float **row)
 {
     request_t request;
-    const batch_t *batch = fill(&request, keys, b->step);
+    const batch_t *batch = fill(&request, keys, BENCH_KEYS, b->pulled++);
     TRY(client_pull(b->client, batch, false));
     TRY(client_wait(b->client, batch->step));
     client_rows(b->client, batch, 0, row);
@@ -128,20 +128,39 @@ static status_t pull(bench_t *b, uint64_t *keys, const float **row)
     return ST_OK;
 }
 
+/* Wait until everything that was pushed has been applied. */
+static status_t drain(bench_t *b)
+{
+    const int64_t step = b->pulled++;
+    TRY(client_drain(b->client, step));
+    TRY(client_wait(b->client, step));
+    client_release(b->client, step);
+    return ST_OK;
+}
+
+/* Push nothing for the steps that were pulled and not pushed: a shard keeps an eye on few steps at a time. */
+static status_t catch_up(bench_t *b)
+{
+    while (b->pushed < b->pulled) {
+        request_t request;
+        const batch_t *batch = fill(&request, b->keys, 0, b->pushed++);
+        client_push_begin(b->client, batch);
+        TRY(client_push_send(b->client, batch));
+    }
+    return ST_OK;
+}
+
 static status_t push(bench_t *b, uint64_t *keys, const float *gradients, double *seconds)
 {
     request_t request;
-    const batch_t *batch = fill(&request, keys, b->step);
+    const batch_t *batch = fill(&request, keys, BENCH_KEYS, b->pushed++);
     double start = bench_seconds();
     client_push_begin(b->client, batch);
     double computing = bench_seconds();
     memcpy(client_push_base(b->client)[0], gradients, sizeof *gradients * BENCH_KEYS * DIM);
     double computed = bench_seconds();
     TRY(client_push_send(b->client, batch));
-    b->step++;
-    TRY(client_drain(b->client, b->step));
-    TRY(client_wait(b->client, b->step));
-    client_release(b->client, b->step);
+    TRY(drain(b));
     *seconds += bench_seconds() - computed + computing - start;
     return ST_OK;
 }
@@ -161,6 +180,8 @@ static status_t create_rows(bench_t *b, const float **row)
         for (int64_t i = 0; i < BENCH_KEYS; i++)
             some[i] = bench_key(rank + i);
         status = pull(b, some, row);
+        if (status == ST_OK)
+            status = catch_up(b);
     }
     mem_free(some);
     return status;
@@ -182,6 +203,7 @@ static status_t measure(bench_t *b)
             int64_t request = (first + i) % REQUESTS;
             TRY(push(b, b->keys + request * BENCH_KEYS, b->gradients + request * BENCH_KEYS * DIM, &push_seconds));
         }
+        TRY(catch_up(b));
         start = bench_seconds();
         for (int i = 0; i < TURN; i++)
             copy(b, (first + i) % REQUESTS);
