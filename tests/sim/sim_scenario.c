@@ -246,8 +246,8 @@ static void draw_event(scenario_t *s, const sim_job_options_t *o, sim_event_t *e
                                        SIM_PAUSE, SIM_PARTITION, SIM_FULL, SIM_SAVE, SIM_SAVE, SIM_STOP};
     e->kind = kinds[pick(s, (int)(sizeof kinds / sizeof *kinds))];
     e->rank = pick(s, 1 + o->shards + o->workers);
-    if ((e->kind == SIM_BOMB || e->kind == SIM_SYNC_BOMB) && e->rank > o->shards)
-        e->rank = 0; /* workers have no disk */
+    if ((e->kind == SIM_BOMB && e->rank > o->shards) || (e->kind == SIM_SYNC_BOMB && uniform(s) < 0.7))
+        e->rank = 0; /* workers have no disk, and the coordinator's has the manifests */
     e->n = e->kind == SIM_FULL ? pick(s, 40000) : 1 + pick(s, e->kind == SIM_BOMB ? 120 : 12);
     const double length = uniform(s);
     e->ns = (int64_t)(length < 0.8 ? length * 1000 * MS : 3.0 * SIM_DEADLINE_S * 1e9);

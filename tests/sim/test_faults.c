@@ -27,12 +27,12 @@ static void test_seeds(void **state)
     assert_true(sum.checkpoints > SEEDS && sum.dropped > SEEDS && sum.late > SEEDS);
 }
 
-/* Some of the seeds that passed above catches the mistake. */
+/* Some seed catches the mistake, and passes without it. */
 static bool caught(sim_mistake_t mistake)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+    for (uint64_t seed = 1; seed <= 10 * SEEDS; seed++)
         if (!sim_scenario_run(seed, mistake).good)
-            return true;
+            return sim_scenario_run(seed, SIM_NO_MISTAKE).good;
     return false;
 }
 
