@@ -1,0 +1,290 @@
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "ps/admission.h"
+#include "ps/load.h"
+#include "ps/shard_impl.h"
+#include "ps/store.h"
+
+/* The last shard of the run on this host takes the folder with it. */
+static void end_residency(shard_t *shard)
+{
+    if (!shard->residency)
+        return;
+    residency_destroy(&shard->residency);
+    char *path = mem_printf("%s/work", shard->run_dir);
+    rmdir(path);
+    mem_free(path);
+}
+
+void shard_end(shard_t *shard)
+{
+    shard_drop_held(shard);
+    cut_destroy(&shard->cut);
+    pending_destroy(&shard->pending);
+    for (uint32_t i = 0; i < shard->n_tables + shard->n_companions; i++)
+        table_destroy(&shard->tables[i]);
+    mem_free(shard->tables);
+    shard->tables = NULL;
+    shard->n_tables = shard->n_companions = 0;
+    end_residency(shard);
+    step_batch_end(&shard->digests);
+    config_destroy(&shard->config);
+}
+
+/* Memory for the run's rows, and disk for those beyond it. */
+static status_t begin_residency(shard_t *shard)
+{
+    const int64_t bytes = shard->config->cluster.memory_mb << 20;
+    if (bytes == 0)
+        return ST_OK;
+    char *path = mem_printf("%s/work/shard-%d", shard->run_dir, shard->o.shard);
+    const status_t status = residency_create(path, bytes, &shard->residency);
+    mem_free(path);
+    return status;
+}
+
+static status_t make_companions(shard_t *shard, table_options_t *options)
+{
+    const uint32_t t = options->id, n = shard->n_tables;
+    const table_options_t sightings = admission_sightings(options, n), defaults = admission_defaults(options, n);
+    TRY(table_create(&sightings, &shard->tables[sightings.id]));
+    TRY(table_create(&defaults, &shard->tables[defaults.id]));
+    options->sightings = shard->tables[n + t];
+    options->defaults = shard->tables[2 * n + t];
+    return ST_OK;
+}
+
+/* BEGIN: drop the run before, make empty tables for the next. */
+status_t shard_begin(shard_t *shard, net_message_t *message)
+{
+    message_begin_t begin;
+    const experiment_t *experiment = shard->o.experiment;
+    if (!message_body(message, &begin, sizeof begin) || begin.variant < -1 || begin.variant >= experiment->variants ||
+        begin.replica < 0 || begin.fields < 0 || begin.fields > 65536 || begin.first_step < 0 || !memchr(begin.run_dir, 0, sizeof begin.run_dir))
+        return shard_refuse(shard, message, "its body is malformed");
+    shard_end(shard);
+    shard->run_id = message->header.run_id;
+    shard->epoch = message->header.epoch;
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
+    memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
+    TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica,
+                           &shard->config));
+    shard->workers = config_active_workers(shard->config, shard->o.workers);
+    const config_t *c = shard->config;
+    TRY(begin_residency(shard));
+    shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
+    shard->component_tables = (uint32_t)begin.fields;
+    shard->n_companions = c->embedding.min_count > 0 ? (ADMISSION_KINDS - 1) * shard->n_tables : 0;
+    shard->tables = MEM_ARRAY(table_t *, shard->n_tables + shard->n_companions);
+    for (uint32_t t = 0; t < shard->n_tables; t++) {
+        table_options_t options = {
+            .id = t,
+            .dim = (int32_t)c->embedding.dim,
+            .optimizer = c->embedding.optimizer,
+            .settings = {(float)c->embedding.learning_rate, (float)c->embedding.initial_accumulator,
+                         (float)c->embedding.epsilon},
+            .init_std = (float)c->embedding.init_std,
+            .seed = (uint64_t)c->seed,
+            .residency = shard->residency,
+            .ttl_steps = c->embedding.ttl_steps,
+            .min_count = c->embedding.min_count,
+        };
+        if (shard->n_companions > 0)
+            TRY(make_companions(shard, &options));
+        TRY(table_create(&options, &shard->tables[t]));
+    }
+    shard_begin_digests(shard);
+    const int64_t depth = shard_cut_depth(shard);
+    shard->first_step = begin.first_step;
+    shard->first_applied = shard->applied = begin.first_step > depth ? begin.first_step - depth : 0;
+    shard->latest_step = INT64_MIN;
+    shard_set_step(shard, shard->applied - 1);
+    for (int w = 0; w < shard->workers; w++)
+        shard->pushed[w] = begin.first_step;
+    shard->n_cuts = 0;
+    shard->last_cut = begin.first_step;
+    shard->is_stalled = false;
+    if (begin.saves) {
+        const cut_options_t options = {
+            .disk = shard->o.disk,
+            .threaded = !shard->o.single_threaded,
+            .slice_bytes = shard->o.slice_bytes,
+            .sweeps = shard->o.first_of_process,
+            .run_dir = shard->run_dir,
+            .epoch = shard->epoch,
+            .shard = shard->o.shard,
+            .depth = depth,
+            .tables = shard->tables,
+            .n_tables = shard->n_tables + shard->n_companions,
+        };
+        TRY(cut_create(&options, &shard->cut));
+    }
+    memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
+    shard->counters = (message_counters_t){0};
+    shard->cpu_start = clock_cpu_seconds();
+    shard->o.net->bytes_sent = shard->o.net->bytes_received = 0;
+    if (shard->o.first_of_process)
+        clock_reset_peak_rss();
+    wire_header_t header = shard_header(shard, WIRE_READY, 0, 0);
+    return net_send(shard->o.net, peer, &header, NULL, 0);
+}
+
+/* All tables but those that count sightings, which matter for further training alone. */
+static bool is_part_of_model(const shard_t *shard, uint32_t table)
+{
+    return table < shard->n_tables || table >= 2 * shard->n_tables;
+}
+
+/* LOAD: rows of a finished run into the empty tables. */
+status_t shard_load(shard_t *shard, net_message_t *message)
+{
+    message_load_t load;
+    const int32_t *map = message->frame[1].data;
+    if (message->frame[0].bytes != sizeof load)
+        return shard_refuse(shard, message, "its body is malformed");
+    memcpy(&load, message->frame[0].data, sizeof load);
+    if (load.folders < 1 || load.folders > HASH_SLOTS || load.shards > HASH_SLOTS || shard->o.shard >= load.shards ||
+        load.tables != message->frame[1].bytes / (int64_t)sizeof *map || !memchr(load.run_dir, 0, sizeof load.run_dir))
+        return shard_refuse(shard, message, "its body is malformed");
+    for (int32_t t = 0; t < load.tables; t++)
+        if (map[t] < -1 || map[t] >= (int64_t)shard->n_tables)
+            return shard_refuse(shard, message, "its map names a table that does not exist");
+    const load_plan_t plan = {load.run_dir, load.folders, shard->o.shard, load.shards,
+                              map,          load.tables,  shard->tables,  shard->n_tables, shard->n_companions};
+    load_sum_t sum;
+    status_t status = load_tables(&plan, &sum);
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
+    TRY(status);
+    const message_counters_t body = {
+        .rows = sum.rows, .digest_low = sum.digest.low, .digest_high = sum.digest.high, .digest_elements = sum.digest.elements};
+    wire_header_t header = shard_header(shard, WIRE_LOADED, 0, sum.rows);
+    wire_frame_t frame = {&body, sizeof body};
+    return net_send(shard->o.net, peer, &header, &frame, 1);
+}
+
+/* RESTORE: rows of a checkpoint into the empty tables, and pushes that they have not seen. */
+status_t shard_restore(shard_t *shard, net_message_t *message)
+{
+    message_restore_t r;
+    const int64_t *deltas = message->frame[1].data, n = message->frame[1].bytes / (int64_t)sizeof *deltas;
+    if (message->frame[0].bytes != sizeof r)
+        return shard_refuse(shard, message, "its body is malformed");
+    memcpy(&r, message->frame[0].data, sizeof r);
+    if (r.folders < 1 || r.folders > HASH_SLOTS || r.shards > HASH_SLOTS || shard->o.shard >= r.shards || r.epoch < 0 || n < 1 ||
+        n > INT32_MAX || deltas[n - 1] != r.step || !memchr(r.run_dir, 0, sizeof r.run_dir))
+        return shard_refuse(shard, message, "its body is malformed");
+    for (int64_t i = 0; i < n; i++)
+        if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
+            return shard_refuse(shard, message, "its deltas are not in ascending order");
+    const int64_t depth = shard_cut_depth(shard);
+    if (r.step != shard->first_step || r.tables != (int64_t)shard->n_tables || (shard_is_ordered(shard) && r.depth != depth))
+        return shard_refuse(shard, message, "its checkpoint is not the one that this run begins with");
+    pending_destroy(&shard->pending);
+    shard->pending = pending_create(shard->first_applied, shard->first_step, shard->tables, shard->n_tables);
+    const restore_plan_t plan = {
+        .disk = shard->o.disk,
+        .run_dir = r.run_dir,
+        .epoch = (uint32_t)r.epoch,
+        .step = r.step,
+        .depth = depth,
+        .folders = r.folders,
+        .shard = shard->o.shard,
+        .shards = r.shards,
+        .deltas = deltas,
+        .n_deltas = (int)n,
+        .tables = shard->tables,
+        .n_tables = shard->n_tables + shard->n_companions,
+        .pending = shard->pending,
+    };
+    status_t status = restore_tables(&plan);
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
+    TRY(status);
+    /* A run that saves nothing only scores: no pulls will come that must not see the pending pushes. */
+    for (; !shard->cut && shard->applied < shard->first_step; shard->applied++)
+        TRY(shard_take_step(shard));
+    message_counters_t body = {0};
+    hash_digest_t digest = {0};
+    for (uint32_t t = 0; t < shard->n_tables + shard->n_companions; t++) {
+        table_expire(shard->tables[t]);
+        if (!is_part_of_model(shard, t))
+            continue;
+        table_digest(shard->tables[t], &digest);
+        body.rows += table_rows(shard->tables[t]);
+    }
+    body.digest_low = digest.low;
+    body.digest_high = digest.high;
+    body.digest_elements = digest.elements;
+    wire_header_t header = shard_header(shard, WIRE_LOADED, r.step, body.rows);
+    wire_frame_t frame = {&body, sizeof body};
+    return net_send(shard->o.net, peer, &header, &frame, 1);
+}
+
+/* FOLD: what is older than the oldest checkpoint kept goes into the base, in the background. */
+status_t shard_fold(shard_t *shard, net_message_t *message)
+{
+    const char *reason = shard->cut ? cut_fold(shard->cut, message->header.step) : "nothing is saved in this run";
+    if (reason)
+        return shard_refuse(shard, message, reason);
+    net_release(shard->o.net, message);
+    return ST_OK;
+}
+
+static void tell_residency(const shard_t *shard)
+{
+    if (!shard->residency)
+        return;
+    const residency_counters_t c = residency_counters(shard->residency);
+    log_info("shard %d: %lld rows left memory for disk and %lld came back; %lld MB there", shard->o.shard, (long long)c.evicted,
+             (long long)c.loaded, (long long)(c.disk_bytes >> 20));
+}
+
+/* FLUSH: tables to the store, digest and counters to the coordinator. */
+status_t shard_flush(shard_t *shard, net_message_t *message)
+{
+    message_counters_t *c = &shard->counters;
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
+    TRY(shard_send_digests(shard));
+    hash_digest_t digest = {0};
+    char path[MESSAGE_DIR_BYTES + 64];
+    snprintf(path, sizeof path, "%s/store", shard->run_dir);
+    TRY(dir_create(path));
+    snprintf(path, sizeof path, "%s/store/shard-%d", shard->run_dir, shard->o.shard);
+    store_t *store = NULL;
+    status_t status = store_open(path, true, &store);
+    c->rows = c->parameters = 0;
+    for (uint32_t t = 0; t < shard->n_tables + shard->n_companions && status == ST_OK; t++) {
+        if (!is_part_of_model(shard, t))
+            continue;
+        table_expire(shard->tables[t]);
+        status = store_put_table(store, shard->tables[t]);
+        table_digest(shard->tables[t], &digest);
+        c->rows += table_rows(shard->tables[t]);
+        c->parameters += table_rows(shard->tables[t]) * table_options(shard->tables[t])->dim;
+    }
+    if (status == ST_OK)
+        status = store_sync(store);
+    store_close(&store);
+    TRY(status);
+    c->digest_low = digest.low;
+    c->digest_high = digest.high;
+    c->digest_elements = digest.elements;
+    c->bytes_sent = shard->o.net->bytes_sent;
+    c->bytes_received = shard->o.net->bytes_received;
+    if (shard->o.first_of_process) {
+        c->cpu_seconds = clock_cpu_seconds() - shard->cpu_start;
+        c->peak_rss_bytes = clock_peak_rss_bytes();
+    }
+    tell_residency(shard);
+    wire_header_t header = shard_header(shard, WIRE_FLUSHED, shard->applied, c->rows);
+    wire_frame_t frame = {c, sizeof *c};
+    return net_send(shard->o.net, peer, &header, &frame, 1);
+}
