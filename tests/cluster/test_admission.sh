@@ -41,7 +41,33 @@ beyond_memory() {
     expect "memory_mb: digest $(digest_of "$T/r") instead of $FIRST" [ "$(digest_of "$T/r")" = "$FIRST" ]
 }
 
+sets() { printf -- '--set\n%s\n' "$@"; }
+
+killed() {
+    mapfile -t words < <(sets "${@:2}")
+    SMELTER_CRASH=coordinator:commit.renamed:2 run "$T/train.log" "$SMELTER" train "$T/c.yaml" --out "$1" "${words[@]}"
+    expect "the run was not killed" [ "$CODE" != 0 ]
+}
+
+resume() {
+    mapfile -t words < <(sets "${@:2}")
+    run "$T/train.log" "$SMELTER" train "$T/c.yaml" --out "$1" --resume "${words[@]}"
+    expect "resume ended with code $CODE" [ "$CODE" = 0 ]
+}
+
+# Counts of sightings, default rows and ages are part of a checkpoint.
+resumed() {
+    local long=("${both[@]}" train.epochs=20 checkpoint.every_steps=60)
+    train "$T/whole" "${long[@]}" checkpoint.every_steps=0
+    rm -rf "$T/r"
+    killed "$T/r" "${long[@]}" cluster.workers=2 cluster.servers=2
+    resume "$T/r" "${long[@]}" cluster.workers=4 cluster.servers=3 cluster.memory_mb=1
+    expect_line "$T/train.log" "goes on before step 120"
+    expect "resumed: digest $(digest_of "$T/r") instead of $(digest_of "$T/whole")" [ "$(digest_of "$T/r")" = "$(digest_of "$T/whole")" ]
+}
+
 case_of "1, 2, 4 workers x 1, 2, 3 servers give one model" any_cluster
 case_of "each has its effect; old rows are gone" fewer_rows
 case_of "a bound of memory does not change the model" beyond_memory
+case_of "a killed run goes on, on another cluster, as if nothing had happened" resumed
 finish_tests
