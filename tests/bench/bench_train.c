@@ -4,13 +4,14 @@
  *               its bare matrix products, which are measured before and after every run
  *     workers   CPU-seconds of all ranks per example for 1, 2 and 4 workers
  *     ensemble  examples/s of a single network, of three such networks, and of three with its parameters in all
+ *     memory    examples/s with a tenth of the memory that the tables want, over examples/s with all of it
  *     kuairand  examples/s of configs/kuairand.yaml, its base variant (a single ReLU network)
  *     save      seconds of training without checkpoints, with a few, with one after the other, and without digests of steps; the
  *               longest step over the median one; seconds from the start of a resumed run to its first step
  *
  * Prints `name value` lines: medians of several runs, taken in turns.
  *
- * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand|save */
+ * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|kuairand|save */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,6 +30,7 @@
 #define WORKERS_BATCH 1024
 #define WORKERS_RUNS 3
 #define ENSEMBLE_RUNS 3 /* as in tests/bench/ensemble.yaml */
+#define MEMORY_RUNS 3
 #define KUAIRAND_RUNS 3
 #define SAVE_RUNS 3
 #define SAVE_STEPS "100" /* between checkpoints, where there are a few */
@@ -180,6 +182,29 @@ static status_t ensemble(bench_t *b)
     return ST_OK;
 }
 
+/* ---- memory ---------------------------------------------------------------------------------------------------------- */
+
+static status_t memory(bench_t *b)
+{
+    double rate[2][MEMORY_RUNS], ratio[MEMORY_RUNS];
+    char data[512];
+    snprintf(data, sizeof data, "data.path=%s/data-memory", b->scratch);
+    const char *const sets[] = {data, "cluster.memory_mb=1"};
+    for (int i = 0; i < MEMORY_RUNS; i++) {
+        for (int bounded = 0; bounded < 2; bounded++) {
+            manifest_t manifest;
+            TRY(train(b, "tests/bench/memory.yaml", sets, 1 + bounded, &manifest));
+            rate[bounded][i] = manifest.result.cost.examples_per_second;
+            manifest_fini(&manifest);
+        }
+        ratio[i] = rate[1][i] / rate[0][i];
+    }
+    printf("memory_all_examples_per_second %.0f\n", bench_median(rate[0], MEMORY_RUNS));
+    printf("memory_tenth_examples_per_second %.0f\n", bench_median(rate[1], MEMORY_RUNS));
+    printf("memory_tenth_training_over_all %.3f\n", bench_median(ratio, MEMORY_RUNS));
+    return ST_OK;
+}
+
 /* ---- kuairand -------------------------------------------------------------------------------------------------------- */
 
 static status_t kuairand(bench_t *b)
@@ -278,12 +303,12 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         status_t (*run)(bench_t *b);
-    } parts[] = {{"toy", toy}, {"workers", workers}, {"ensemble", ensemble}, {"kuairand", kuairand}, {"save", save}};
+    } parts[] = {{"toy", toy}, {"workers", workers}, {"ensemble", ensemble}, {"memory", memory}, {"kuairand", kuairand}, {"save", save}};
     for (size_t i = 0; argc == 4 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[3], parts[i].name) == 0) {
             bench_t b = {argv[1], argv[2], argv[3], 0};
             return status_exit_code(parts[i].run(&b));
         }
-    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|kuairand|save\n");
+    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|kuairand|save\n");
     return 2;
 }

@@ -46,6 +46,8 @@ awk -v load="$load" -v cores="$cores" 'BEGIN { if (load > 0.5 * cores)
 
 bench "pulls and pushes through the whole stack" bench_rows tests/bench/rows.yaml
 bench "a table alone" bench_table
+bench "a table ten times larger than its memory" bench_memory "$scratch/spill"
+bench "training with tables ten times larger than their memory" bench_train "$build/smelter" "$scratch" memory
 bench "the model alone" bench_model
 bench "the activations alone" bench_activation
 bench "training steps of the paper's toy net" bench_train "$build/smelter" "$scratch" toy
@@ -84,6 +86,9 @@ row cut_write_over_plain '"%.2f", v' "writing a checkpoint, speed over write and
 row cut_delta_over_changed '"%.2f", v' "bytes written per byte of changed rows" ""
 row cut_disk_over_changed '"%.2f", v' "    and to fold them into the base" ""
 row resume_seconds_per_gb '"%.2f s", v' "resuming, per GB of checkpoint" ""
+row memory_tenth_training_over_all '"%.2f", v' "training with a tenth of the rows in memory over all" "over 0.5"
+row memory_tenth_over_whole '"%.2f", v' "    the table alone, which does nothing but wait" ""
+row memory_overhead_bytes_per_row '"%.1f", v' "bytes of memory of a row over its payload" "at most 24"
 row activation_smelu_over_relu '"%.2f", v' "SmeLU, time over ReLU's, forward and backward" "at most 1.15"
 row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
 row activation_swish_over_relu '"%.2f", v' "Swish" ""
