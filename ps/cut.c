@@ -42,6 +42,8 @@ struct cut {
     int64_t pushes_missing; /* before all pending pushes are here */
     uint32_t table;         /* whose rows are being handed over; n_tables: all are */
     delta_block_t *rows, *pending;
+    int64_t pending_step; /* a block of pushes is of one sender in one step */
+    int pending_sender;
 
     int64_t *deltas; /* [n_deltas] steps of the files there are, ascending */
     size_t n_deltas, deltas_capacity;
@@ -246,9 +248,12 @@ void cut_push(cut_t *cut, int64_t step, int sender, uint32_t table, uint64_t key
 {
     const int64_t dim = cut->widths[table].dim;
     ASSERT(cut_takes_push(cut, step));
-    if (cut->pending && delta_block_pending(cut->pending, table, dim, key, g))
+    const bool goes_on = cut->pending && cut->pending_step == step && cut->pending_sender == sender;
+    if (goes_on && delta_block_pending(cut->pending, table, dim, key, g))
         return;
     send_block(cut, &cut->pending);
+    cut->pending_step = step;
+    cut->pending_sender = sender;
     cut->pending = delta_block_create(cut->pool, DELTA_PENDING, step, sender);
     ASSERT(delta_block_pending(cut->pending, table, dim, key, g));
 }

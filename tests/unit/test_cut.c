@@ -437,7 +437,7 @@ static outcome_t undisturbed(const setting_t *setting, int shards)
 /* ---- ordered levels --------------------------------------------------------------------------------------------------- */
 
 /* One cut before `step`, one run to the end beside it, one from it. */
-static void check_cut(const setting_t *setting, int64_t step, int shards, int then, const outcome_t *whole)
+static void check_cut(const setting_t *setting, int64_t step, int64_t next, int shards, int then, const outcome_t *whole)
 {
     cluster_t c;
     start(&c, setting, shards, 1, 0, true);
@@ -454,8 +454,7 @@ static void check_cut(const setting_t *setting, int64_t step, int shards, int th
         assert_same(&c.outcome, whole, 0); /* saving changes nothing */
 
     start(&c, setting, then, 2, step, true);
-    restore(&c, 1, shards, &step, 1);
-    const int64_t next = step + 5; /* restored rows and pending pushes are part of the first checkpoint that follows */
+    restore(&c, 1, shards, &step, 1); /* rows and pushes that were restored are part of the first checkpoint that follows */
     play(&c, step, STEPS, &next, next < STEPS);
     drain(&c, STEPS, false);
     finish_work(&c);
@@ -488,7 +487,7 @@ static void test_ordered_cuts(void **state)
                                               : 1 + (int64_t)(rng_u64(9, (uint64_t)depth, (uint64_t)i) % (STEPS - 1));
                 setting.seed = (uint64_t)(i + 1);
                 test_dir();
-                check_cut(&setting, step, 1 + (i + depth) % 3, 1 + (i + workers) % SHARDS_MOST, &whole);
+                check_cut(&setting, step, step + 1 + (i + depth) % 2 * 4, 1 + (i + depth) % 3, 1 + (i + workers) % SHARDS_MOST, &whole);
             }
         }
 }
@@ -501,7 +500,7 @@ static void test_cuts_with_a_thread(void **state)
     test_dir();
     const outcome_t whole = undisturbed(&setting, 2);
     test_dir();
-    check_cut(&setting, 17, 2, 3, &whole);
+    check_cut(&setting, 17, 22, 2, 3, &whole);
 }
 
 /* Rows beyond the memory for them: those that changed since the last cut and left are saved all the same. */
@@ -515,7 +514,7 @@ static void test_cuts_beyond_memory(void **state)
     for (int64_t step = 9; step <= 29; step += 10) {
         test_dir();
         catch_start();
-        check_cut(&setting, step, 1, 2, &whole);
+        check_cut(&setting, step, step + 5, 1, 2, &whole);
         catch_stop();
         assert_caught(" rows left memory for disk and ");
         assert_false(catch_has("shard 0: 0 rows left memory"));
@@ -669,7 +668,7 @@ static void test_unordered_cuts(void **state)
             test_dir();
             const outcome_t whole = undisturbed(&setting, 2);
             test_dir();
-            check_cut(&setting, (int64_t)seed * 6 - 4, 2, 1 + (int)seed % 3, &whole);
+            check_cut(&setting, (int64_t)seed * 6 - 4, (int64_t)seed * 6 - 3, 2, 1 + (int)seed % 3, &whole);
         }
 }
 
