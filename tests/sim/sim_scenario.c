@@ -262,7 +262,8 @@ static void draw_faults(scenario_t *s, int start, sim_job_options_t *o, sim_even
     o->n_events = pick(s, start == 0 ? EVENTS_MOST + 1 : 2);
     o->launcher_kills = uniform(s) < 0.7;
     for (int i = 0; i < o->n_events; i++) {
-        events[i].at_ns = (int64_t)(uniform(s) * (double)s->golden->ended_ns);
+        const double early = start ? uniform(s) : 1; /* what goes wrong again soon finds what was just restored */
+        events[i].at_ns = (int64_t)(early * uniform(s) * (double)s->golden->ended_ns);
         draw_event(s, o, &events[i]);
         for (int j = i; j > 0 && events[j].at_ns < events[j - 1].at_ns; j--) {
             const sim_event_t later = events[j - 1];
