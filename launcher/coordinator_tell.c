@@ -79,9 +79,7 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
     const wire_frame_t frames[] = {{&restore, sizeof restore}, {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas}};
     c->n_loaded = 0;
     TRY(tell_shards(c, &header, frames, 2));
-    TRY(coordinator_wait(c, &c->n_loaded, restore.shards));
-    c->digest = (hash_digest_t){0}; /* that of the rows restored; the run's is made from what it ends with */
-    return ST_OK;
+    return coordinator_wait(c, &c->n_loaded, restore.shards);
 }
 
 /* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */

@@ -235,6 +235,7 @@ struct delta_reader {
     delta_width_t *widths;
     delta_totals_t totals;
     int64_t first, at; /* offsets of the first block and of the next */
+    int64_t *rows;     /* [tables] records of each */
     char *records;     /* [capacity] of the block read last */
     size_t capacity;
 };
@@ -334,6 +335,7 @@ static status_t read_head(delta_reader_t *r)
     TRY(disk_read(r->file, sizeof fixed, r->widths, (size_t)widths_bytes));
     if (head_checksum(&fixed, r->widths) != fixed.checksum)
         return FAIL(ST_CORRUPT, "%s: the head differs from its checksum: the file is damaged", r->path);
+    r->rows = MEM_ARRAY(int64_t, fixed.tables);
     r->first = r->at = (int64_t)sizeof fixed + widths_bytes;
     r->head = (delta_head_t){fixed.epoch, fixed.shard, fixed.step, fixed.previous, fixed.depth, fixed.tables, r->widths};
     return ST_OK;
@@ -362,10 +364,19 @@ static status_t check_end(delta_reader_t *r, hash_stream_t *hash, const delta_to
     return ST_OK;
 }
 
+static status_t count_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    (void)payload_floats;
+    (void)row;
+    int64_t *rows = context;
+    rows[table]++;
+    return ST_OK;
+}
+
 /* One pass that believes nothing: every block, its records' tables and widths, the end. */
 static status_t check_blocks(delta_reader_t *r, hash_stream_t *hash)
 {
-    static const delta_visitor_t nobody = {0};
+    const delta_visitor_t counting = {.row = count_row, .context = r->rows};
     delta_totals_t seen = {0};
     block_head_t head;
     for (;;) {
@@ -382,7 +393,7 @@ static status_t check_blocks(delta_reader_t *r, hash_stream_t *hash)
                         r->path, (long long)head.step, head.sender, (long long)r->head.step, (long long)r->head.depth);
         hash_stream_add(hash, &head, sizeof head);
         hash_stream_add(hash, r->records, head.bytes);
-        TRY(visit_block(r, &head, &nobody));
+        TRY(visit_block(r, &head, &counting));
         seen.rows += head.kind == DELTA_ROWS ? head.count : 0;
         seen.pending += head.kind == DELTA_PENDING ? head.count : 0;
         seen.removed += head.kind == DELTA_REMOVED ? head.count : 0;
@@ -433,6 +444,7 @@ void delta_reader_destroy(delta_reader_t **reader)
     disk_close(&r->file);
     mem_free(r->path);
     mem_free(r->widths);
+    mem_free(r->rows);
     mem_free(r->records);
     mem_free(r);
     *reader = NULL;
@@ -446,6 +458,11 @@ const delta_head_t *delta_reader_head(const delta_reader_t *reader)
 const delta_totals_t *delta_reader_totals(const delta_reader_t *reader)
 {
     return &reader->totals;
+}
+
+int64_t delta_reader_rows(const delta_reader_t *reader, uint32_t table)
+{
+    return table < reader->head.tables ? reader->rows[table] : 0;
 }
 
 status_t delta_reader_next(delta_reader_t *reader, const delta_visitor_t *visitor, bool *more)

@@ -92,6 +92,7 @@ void delta_reader_destroy(delta_reader_t **reader);
 
 const delta_head_t *delta_reader_head(const delta_reader_t *reader);
 const delta_totals_t *delta_reader_totals(const delta_reader_t *reader);
+int64_t delta_reader_rows(const delta_reader_t *reader, uint32_t table); /* of one table; 0 where it is none of the file's */
 
 /* delta_reader_visit - all records. delta_reader_next - those of the next block, about a megabyte; *more becomes false with
  * the last. delta_reader_rewind - to the first block. */

@@ -28,10 +28,16 @@ static void allocate(key_index_t *index, uint64_t buckets)
     memset(index->slots, 0xff, slots_bytes(index));
 }
 
-void key_index_init(key_index_t *index, int64_t rows)
+/* Buckets that hold so many rows. */
+static uint64_t buckets_for(int64_t rows)
 {
     ASSERT(rows >= 0 && rows <= KEY_INDEX_ROWS_MAX);
-    allocate(index, (uint64_t)rows / (KEY_INDEX_WAYS / 8 * 7) + 1);
+    return (uint64_t)rows / (KEY_INDEX_WAYS / 8 * 7) + 1;
+}
+
+void key_index_init(key_index_t *index, int64_t rows)
+{
+    allocate(index, buckets_for(rows));
 }
 
 void key_index_fini(key_index_t *index)
@@ -64,10 +70,9 @@ static void place(key_index_t *index, uint64_t hash, int64_t id)
     }
 }
 
-/* Rebuild with a fifth more slots from the rows [0, rows). */
-static void grow(key_index_t *index, const row_arena_t *arena, int64_t rows)
+/* Rebuild with so many buckets from the rows [0, rows). */
+static void rebuild(key_index_t *index, const row_arena_t *arena, int64_t rows, uint64_t buckets)
 {
-    uint64_t buckets = index->buckets + index->buckets / 5 + 1;
     key_index_fini(index);
     allocate(index, buckets);
     uint64_t hash[GROW_AHEAD];
@@ -81,11 +86,17 @@ static void grow(key_index_t *index, const row_arena_t *arena, int64_t rows)
     }
 }
 
+void key_index_reserve(key_index_t *index, const row_arena_t *arena, int64_t rows)
+{
+    if (rows > index->rows_limit)
+        rebuild(index, arena, arena->rows, buckets_for(rows));
+}
+
 void key_index_add(key_index_t *index, const row_arena_t *arena, uint64_t key, int64_t id)
 {
     ASSERT(id < KEY_INDEX_ROWS_MAX);
     if (id >= index->rows_limit)
-        grow(index, arena, id);
+        rebuild(index, arena, id, index->buckets + index->buckets / 5 + 1);
     place(index, key_index_hash(key), id);
 }
 

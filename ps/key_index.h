@@ -44,6 +44,10 @@ typedef struct key_index {
 void key_index_init(key_index_t *index, int64_t rows);
 void key_index_fini(key_index_t *index);
 
+/* key_index_reserve - take `rows` rows in all without growing further; all rows of the arena have been added. Does nothing where there is
+ * room. */
+void key_index_reserve(key_index_t *index, const row_arena_t *arena, int64_t rows);
+
 /* key_index_add - note that row number `id` of the arena, the last one, has this key, which must not be there yet. Grows the
  * index where needed, from the rows in the arena.  Cost: one cache miss; growing: about 20 ns a row, every time the table
  * has grown by a fifth. */

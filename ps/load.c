@@ -8,13 +8,45 @@
 #include "common/net/slots.h"
 #include "ps/delta.h"
 #include "ps/admission.h"
+#include "ps/row_batch.h"
 #include "ps/store.h"
+
+/* Of the rows that a folder holds of its slots, those that are likely this shard's. */
+static int64_t share(int64_t rows, int folder, int folders, int shard, int shards)
+{
+    const int first = slots_first(folder, folders), end = slots_first(folder + 1, folders);
+    const int own_first = slots_first(shard, shards), own_end = slots_first(shard + 1, shards);
+    const int common = (end < own_end ? end : own_end) - (first > own_first ? first : own_first);
+    return common <= 0 ? 0 : (int64_t)((double)rows * common / (end - first));
+}
 
 typedef struct load {
     const load_plan_t *plan;
     const char *path; /* of the store being read */
+    int folder;       /* it is that of this shard */
+    row_batch_t *batch;
     load_sum_t sum;
 } load_t;
+
+/* The table here that takes the rows of a finished run's; -1: none. */
+static int64_t table_for(const load_plan_t *plan, uint32_t from)
+{
+    const int64_t to = plan->map[from % (uint32_t)plan->maps];
+    return to < 0 ? -1 : to + (int64_t)(from / (uint32_t)plan->maps) * plan->n_tables;
+}
+
+static void expect_stored(void *context, store_t *store)
+{
+    const load_t *load = context;
+    const load_plan_t *plan = load->plan;
+    const uint32_t kinds = plan->n_companions > 0 ? ADMISSION_KINDS : 1;
+    for (uint32_t from = 0; from < kinds * (uint32_t)plan->maps; from++) {
+        const int64_t to = table_for(plan, from);
+        if (to >= 0)
+            table_expect(plan->tables[to], table_rows(plan->tables[to]) + share(store_table_rows(store, from), load->folder,
+                                                                                plan->folders, plan->shard, plan->shards));
+    }
+}
 
 static status_t take_row(void *context, uint32_t from, int64_t payload_floats, const table_row_t *row)
 {
@@ -27,11 +59,9 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
         return FAIL(ST_INPUT,
                     "%s: holds table %u, and %d tables were expected: the run had other fields or components, or embedding.min_count",
                     load->path, from, plan->maps);
-    int64_t to = plan->map[from % (uint32_t)plan->maps];
+    const int64_t to = table_for(plan, from);
     if (to < 0)
         return ST_OK;
-    ASSERT((uint32_t)to < plan->n_tables);
-    to += (int64_t)kind * plan->n_tables;
     const int64_t wanted = table_payload_floats(plan->tables[to]);
     if (payload_floats != wanted)
         return FAIL(
@@ -41,7 +71,7 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
             load->path, from, (long long)payload_floats, (long long)wanted);
     table_row_t mine = *row;
     mine.version = 0; /* a step of that run; here it was last used before the first */
-    TRY(table_put(plan->tables[to], &mine));
+    TRY(row_batch_put(load->batch, (uint32_t)to, &mine));
     table_digest_row(from, payload_floats, row, &load->sum.digest);
     load->sum.rows++;
     return ST_OK;
@@ -71,9 +101,13 @@ static bool holds_slots(int folder, int folders, int shard, int shards)
            slots_first(folder + 1, folders) > slots_first(shard, shards);
 }
 
-/* Scan one store after the other inside a process. mark: NULL, or what the store is the base of, checked before its rows are
+/* Told of a store before its rows are visited. */
+typedef void expect_fn(void *context, store_t *store);
+
+/* Scan one store after the other inside a process. expected: NULL, or what the store is the base of, checked before its rows are
  * taken. */
-static status_t read_store(const char *path, const store_mark_t *expected, store_visit_fn *visit, void *context, int64_t *step)
+static status_t read_store(const char *path, const store_mark_t *expected, expect_fn *expect, store_visit_fn *visit,
+                           void *context, int64_t *step)
 {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     if (!file_exists(path))
@@ -83,8 +117,10 @@ static status_t read_store(const char *path, const store_mark_t *expected, store
     status_t status = store_open(path, false, &store);
     if (status == ST_OK && expected)
         status = check_mark(store, path, expected, step);
-    if (status == ST_OK)
+    if (status == ST_OK) {
+        expect(context, store);
         status = store_scan(store, visit, context);
+    }
     store_close(&store);
     pthread_mutex_unlock(&one_at_a_time);
     return status;
@@ -93,18 +129,24 @@ static status_t read_store(const char *path, const store_mark_t *expected, store
 status_t load_tables(const load_plan_t *plan, load_sum_t *out)
 {
     ASSERT(plan->folders > 0 && plan->shard >= 0 && plan->shard < plan->shards);
-    load_t load = {.plan = plan};
-    for (int folder = 0; folder < plan->folders; folder++) {
+    ASSERT(plan->n_companions == 0 || plan->n_companions == (ADMISSION_KINDS - 1) * plan->n_tables);
+    load_t load = {.plan = plan, .batch = row_batch_create(plan->tables, plan->n_tables + plan->n_companions, false)};
+    status_t status = ST_OK;
+    for (int folder = 0; folder < plan->folders && status == ST_OK; folder++) {
         if (!holds_slots(folder, plan->folders, plan->shard, plan->shards))
             continue;
         char *path = mem_printf("%s/store/shard-%d", plan->run_dir, folder);
         load.path = path;
-        status_t status = read_store(path, NULL, take_row, &load, NULL);
+        load.folder = folder;
+        status = read_store(path, NULL, expect_stored, take_row, &load, NULL);
         mem_free(path);
-        TRY(status);
     }
-    *out = load.sum;
-    return ST_OK;
+    if (status == ST_OK)
+        status = row_batch_flush(load.batch);
+    row_batch_destroy(&load.batch);
+    if (status == ST_OK)
+        *out = load.sum;
+    return status;
 }
 
 /* ---- checkpoints -------------------------------------------------------------------------------------------------------- */
@@ -112,7 +154,25 @@ status_t load_tables(const load_plan_t *plan, load_sum_t *out)
 typedef struct restore {
     const restore_plan_t *plan;
     const char *path; /* of the file being read */
+    int folder;       /* it is that of this shard */
+    int64_t *before;  /* [n_tables] rows of other folders */
+    row_batch_t *batch;
 } restore_t;
+
+/* A file that holds so many rows of a table comes next; those that earlier files of the folder have may be the same. */
+static void expect_rows(const restore_t *restore, uint32_t table, int64_t rows)
+{
+    const restore_plan_t *plan = restore->plan;
+    table_expect(plan->tables[table],
+                 restore->before[table] + share(rows, restore->folder, plan->folders, plan->shard, plan->shards));
+}
+
+static void expect_base(void *context, store_t *store)
+{
+    const restore_t *restore = context;
+    for (uint32_t t = 0; t < restore->plan->n_tables; t++)
+        expect_rows(restore, t, store_table_rows(store, t));
+}
 
 static bool is_own(const restore_plan_t *plan, uint64_t key)
 {
@@ -137,7 +197,7 @@ static status_t restore_row(void *context, uint32_t table, int64_t payload_float
     if (!is_own(restore->plan, row->key))
         return ST_OK;
     TRY(check_table(restore, table, -1, payload_floats));
-    return table_put_latest(restore->plan->tables[table], row);
+    return row_batch_put(restore->batch, table, row);
 }
 
 static status_t restore_pending(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key,
@@ -152,10 +212,10 @@ static status_t restore_pending(void *context, int64_t step, int sender, uint32_
 }
 
 /* The file restore->path: a delta, which must lead on from the checkpoint `previous`, or the base's pending pushes. */
-static status_t restore_delta(restore_t *restore, int folder, int64_t step, int64_t previous)
+static status_t restore_delta(restore_t *restore, int64_t step, int64_t previous)
 {
     const restore_plan_t *plan = restore->plan;
-    const delta_head_t expected = {.epoch = plan->epoch, .shard = folder, .step = step};
+    const delta_head_t expected = {.epoch = plan->epoch, .shard = restore->folder, .step = step};
     const delta_visitor_t visitor = {
         .row = restore_row, .pending = step == plan->step ? restore_pending : NULL, .context = restore};
     delta_reader_t *reader = NULL;
@@ -164,6 +224,8 @@ static status_t restore_delta(restore_t *restore, int folder, int64_t step, int6
                     restore->path);
     TRY(delta_reader_create(plan->disk, restore->path, &expected, &reader));
     const delta_head_t *head = delta_reader_head(reader);
+    for (uint32_t t = 0; t < plan->n_tables; t++)
+        expect_rows(restore, t, delta_reader_rows(reader, t));
     status_t status;
     if (previous != step && head->previous != previous)
         status = FAIL(ST_CORRUPT, "%s: leads from step %lld, and the files before it lead to step %lld: one is missing between",
@@ -179,43 +241,45 @@ static status_t restore_delta(restore_t *restore, int folder, int64_t step, int6
 
 /* Deltas are deleted oldest first, when they are in the base. So where the epoch's first one is, all are, and the base, which
  * may be only half made, adds nothing. */
-static status_t restore_base(restore_t *restore, int folder, int64_t *held)
+static status_t restore_base(restore_t *restore, int64_t *held)
 {
     const restore_plan_t *plan = restore->plan;
-    char *first = checkpoint_delta_path(plan->run_dir, plan->epoch, folder, plan->deltas[0]);
-    char *base = checkpoint_base_path(plan->run_dir, plan->epoch, folder);
-    const store_mark_t expected = {.epoch = plan->epoch, .shard = folder, .step = plan->step};
+    char *first = checkpoint_delta_path(plan->run_dir, plan->epoch, restore->folder, plan->deltas[0]);
+    char *base = checkpoint_base_path(plan->run_dir, plan->epoch, restore->folder);
+    const store_mark_t expected = {.epoch = plan->epoch, .shard = restore->folder, .step = plan->step};
     status_t status = ST_OK;
     *held = -1;
     if (!disk_exists(plan->disk, first)) {
         restore->path = base;
         if (!file_exists(base))
             restore->path = first;
-        status = read_store(restore->path, &expected, restore_row, restore, held);
+        status = read_store(restore->path, &expected, expect_base, restore_row, restore, held);
     }
     mem_free(first);
     mem_free(base);
     return status;
 }
 
-static status_t restore_folder(restore_t *restore, int folder)
+static status_t restore_folder(restore_t *restore)
 {
     const restore_plan_t *plan = restore->plan;
     int64_t held;
-    TRY(restore_base(restore, folder, &held));
+    for (uint32_t t = 0; t < plan->n_tables; t++)
+        restore->before[t] = table_rows(plan->tables[t]);
+    TRY(restore_base(restore, &held));
     if (held == plan->step && plan->depth > 0) {
-        char *path = checkpoint_pending_path(plan->run_dir, plan->epoch, folder, held);
+        char *path = checkpoint_pending_path(plan->run_dir, plan->epoch, restore->folder, held);
         restore->path = path;
-        status_t status = restore_delta(restore, folder, held, held);
+        status_t status = restore_delta(restore, held, held);
         mem_free(path);
         return status;
     }
     for (int i = 0; i < plan->n_deltas; i++) {
         if (plan->deltas[i] <= held)
             continue;
-        char *path = checkpoint_delta_path(plan->run_dir, plan->epoch, folder, plan->deltas[i]);
+        char *path = checkpoint_delta_path(plan->run_dir, plan->epoch, restore->folder, plan->deltas[i]);
         restore->path = path;
-        status_t status = restore_delta(restore, folder, plan->deltas[i], held);
+        status_t status = restore_delta(restore, plan->deltas[i], held);
         mem_free(path);
         TRY(status);
         held = plan->deltas[i];
@@ -226,9 +290,18 @@ static status_t restore_folder(restore_t *restore, int folder)
 status_t restore_tables(const restore_plan_t *plan)
 {
     ASSERT(plan->folders > 0 && plan->n_deltas > 0 && plan->deltas[plan->n_deltas - 1] == plan->step);
-    restore_t restore = {.plan = plan};
-    for (int folder = 0; folder < plan->folders; folder++)
-        if (holds_slots(folder, plan->folders, plan->shard, plan->shards))
-            TRY(restore_folder(&restore, folder));
-    return ST_OK;
+    restore_t restore = {
+        .plan = plan,
+        .before = MEM_ARRAY(int64_t, plan->n_tables),
+        .batch = row_batch_create(plan->tables, plan->n_tables, true),
+    };
+    status_t status = ST_OK;
+    for (; restore.folder < plan->folders && status == ST_OK; restore.folder++)
+        if (holds_slots(restore.folder, plan->folders, plan->shard, plan->shards))
+            status = restore_folder(&restore);
+    if (status == ST_OK)
+        status = row_batch_flush(restore.batch);
+    row_batch_destroy(&restore.batch);
+    mem_free(restore.before);
+    return status;
 }

@@ -211,17 +211,11 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
     for (; !shard->cut && shard->applied < shard->first_step; shard->applied++)
         TRY(shard_take_step(shard));
     message_counters_t body = {0};
-    hash_digest_t digest = {0};
     for (uint32_t t = 0; t < shard->n_tables + shard->n_companions; t++) {
         table_expire(shard->tables[t]);
-        if (!is_part_of_model(shard, t))
-            continue;
-        table_digest(shard->tables[t], &digest);
-        body.rows += table_rows(shard->tables[t]);
+        if (is_part_of_model(shard, t))
+            body.rows += table_rows(shard->tables[t]);
     }
-    body.digest_low = digest.low;
-    body.digest_high = digest.high;
-    body.digest_elements = digest.elements;
     wire_header_t header = shard_header(shard, WIRE_LOADED, r.step, body.rows);
     wire_frame_t frame = {&body, sizeof body};
     return net_send(shard->o.net, peer, &header, &frame, 1);

@@ -590,6 +590,22 @@ int64_t store_bytes(store_t *store)
     return (int64_t)st.st_size;
 }
 
+int64_t store_table_rows(store_t *store, uint32_t table)
+{
+    MDB_txn *txn;
+    table_record_t record = {0};
+    meta_key_t key = meta_key(table_name, table);
+    MDB_val k = {sizeof key, &key}, v;
+    if (mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS)
+        return 0;
+    if (mdb_get(txn, store->meta, &k, &v) == MDB_SUCCESS && v.mv_size == sizeof record)
+        memcpy(&record, v.mv_data, sizeof record);
+    mdb_txn_abort(txn);
+    const int64_t row_bytes = (int64_t)(sizeof(row_key_t) + sizeof(row_head_t) + record.payload_floats * sizeof(float));
+    const int64_t most = store_bytes(store) / row_bytes; /* LMDB's pages have no checksums: the number may be any */
+    return record.rows < 0 || most < 0 ? 0 : record.rows < most ? record.rows : most;
+}
+
 /* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
 
 static int put_mark(store_t *store, MDB_txn *txn, const store_mark_t *mark)

@@ -49,6 +49,10 @@ WARN_UNUSED status_t store_scan(store_t *store, store_visit_fn *visit, void *con
 int64_t store_rows(store_t *store);
 int64_t store_bytes(store_t *store);
 
+/* store_table_rows - rows that a table should have, as far as the environment has room for them; 0 where it has no such table. For
+ * sizing: a scan checks. */
+int64_t store_table_rows(store_t *store, uint32_t table);
+
 /* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
 
 typedef struct store_mark {

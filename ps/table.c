@@ -515,43 +515,67 @@ static void fill_row(table_t *table, int64_t id, row_t *row, const table_row_t *
     memcpy(row->payload, stored->payload, (size_t)table->payload_floats * sizeof *row->payload);
 }
 
-/* Bring the row into memory if it is out of it. Its number, or KEY_INDEX_NONE. */
-static int64_t find_or_load(table_t *table, uint64_t key)
+/* The keys of a block that lie out of memory, into memory. Rows may move and come: what was guessed before is stale, not wrong. */
+static void load_block(table_t *table, const block_t *block)
 {
-    const int64_t id = table_find(table, key);
-    if (id != KEY_INDEX_NONE || !table_has_spilled(table))
-        return id;
-    table_note_missing(table, key, 0);
+    if (!table->residency || !table_has_spilled(table))
+        return;
+    for (int i = 0; i < block->n; i++)
+        if (resolve(table, block, i) == KEY_INDEX_NONE)
+            table_note_missing(table, block->keys[i], i);
     table_load_missing(table);
     table->missing = 0;
-    return table_find(table, key);
 }
 
-static status_t put_row(table_t *table, int64_t id, const table_row_t *row)
+static status_t put_row(table_t *table, int64_t id, const table_row_t *row, bool replaces)
 {
     row_t *place;
     if (id == KEY_INDEX_NONE) {
         id = table->arena.rows;
         place = table_append(table, row->key);
         table->rows++;
-    } else {
+    } else if (replaces) {
         place = row_arena_at(&table->arena, id);
-    }
-    fill_row(table, id, place, row);
-    table_settle(table);
-    return table->residency ? residency_status(table->residency) : ST_OK;
-}
-
-status_t table_put(table_t *table, const table_row_t *row)
-{
-    const int64_t id = find_or_load(table, row->key);
-    if (id != KEY_INDEX_NONE)
+    } else {
         return FAIL(ST_CORRUPT, "table %u: row %llu is there twice; the stored rows are damaged or belong to two models",
                     table->options.id, (unsigned long long)row->key);
-    return put_row(table, id, row);
+    }
+    fill_row(table, id, place, row);
+    return ST_OK;
 }
 
-status_t table_put_latest(table_t *table, const table_row_t *row)
+/* The stations of a pull, one block after the other. */
+static status_t put_rows(table_t *table, const table_row_t *rows, int64_t n, bool replaces)
 {
-    return put_row(table, find_or_load(table, row->key), row);
+    status_t status = ST_OK;
+    for (int64_t done = 0; done < n && status == ST_OK; done += BLOCK) {
+        uint64_t keys[BLOCK];
+        block_t block;
+        const int size = block_size(n - done);
+        for (int i = 0; i < size; i++)
+            keys[i] = rows[done + i].key;
+        prepare(table, &block, keys, size);
+        locate(table, &block, lines_of(table->payload_floats));
+        load_block(table, &block);
+        for (int i = 0; i < size && status == ST_OK; i++)
+            status = put_row(table, resolve(table, &block, i), &rows[done + i], replaces);
+        table_settle(table);
+    }
+    return status == ST_OK && table->residency ? residency_status(table->residency) : status;
+}
+
+void table_expect(table_t *table, int64_t rows)
+{
+    if (!table->residency) /* else their number in memory is the budget's matter */
+        key_index_reserve(&table->index, &table->arena, rows < KEY_INDEX_ROWS_MAX ? rows : KEY_INDEX_ROWS_MAX);
+}
+
+status_t table_put(table_t *table, const table_row_t *rows, int64_t n)
+{
+    return put_rows(table, rows, n, false);
+}
+
+status_t table_put_latest(table_t *table, const table_row_t *rows, int64_t n)
+{
+    return put_rows(table, rows, n, true);
 }

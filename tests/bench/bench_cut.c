@@ -4,6 +4,7 @@
  *     write   a checkpoint of all rows, from the freeze to the durable file, while nothing else is done; beside it the same number of
  *             bytes written in order to a plain file and synced
  *     slice   the longest call of the shard's thread for it: freeze and slices
+ *     restore the same rows into an empty table, from the checkpoint's file and, after a fold, from the base
  *     fold    that checkpoint and a second one, of the rows that STEPS pushes have changed, are taken into the base
  *
  * and the bytes that the process has handed to the disk on the way, over the bytes of the rows that had to be saved: key,
@@ -20,6 +21,7 @@
 #include "common/base/file.h"
 #include "common/config/config.h"
 #include "ps/cut.h"
+#include "ps/load.h"
 #include "tests/bench/bench.h"
 
 #define DIM 8
@@ -32,6 +34,8 @@
     M(cut_plain_bytes_per_second, "the plain file") \
     M(cut_write_over_plain, "speed") \
     M(cut_slice_seconds_longest, "") \
+    M(cut_restore_file_seconds_per_gb, "GB of the checkpoint's file") \
+    M(cut_restore_base_seconds_per_gb, "") \
     M(cut_changed_share, "rows of the second checkpoint, of all") \
     M(cut_delta_over_changed, "bytes of its file over those of the rows") \
     M(cut_disk_over_changed, "the same of file and fold") \
@@ -40,8 +44,12 @@
 #define MEASURE_NUMBER(name, doc) MEASURE_##name,
 enum { MEASURES(MEASURE_NUMBER) MEASURE_COUNT };
 
+static const table_options_t rows_options = {
+    .dim = DIM, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.05f};
+
 typedef struct bench {
     const char *scratch;
+    char *folder; /* of the run */
     table_t *table;
     cut_t *cut;
     double longest; /* of what the shard's thread has done, seconds */
@@ -92,6 +100,29 @@ static status_t fold(bench_t *b, int64_t step)
     return ST_OK;
 }
 
+/* What a shard does that goes on from the checkpoint of step 1. */
+static status_t restore(const bench_t *b, double *seconds)
+{
+    static const int64_t deltas[] = {1};
+    table_t *table;
+    TRY(table_create(&rows_options, &table));
+    const restore_plan_t plan = {.disk = disk_posix(),
+                                 .run_dir = b->folder,
+                                 .step = 1,
+                                 .folders = 1,
+                                 .shards = 1,
+                                 .deltas = deltas,
+                                 .n_deltas = 1,
+                                 .tables = &table,
+                                 .n_tables = 1};
+    const double start = bench_seconds();
+    status_t status = restore_tables(&plan);
+    *seconds = bench_seconds() - start;
+    ASSERT(status != ST_OK || table_rows(table) == table_rows(b->table));
+    table_destroy(&table);
+    return status;
+}
+
 /* What a program would do that has the bytes already: write them in pieces of a megabyte, and wait for the disk. */
 static status_t write_plainly(const bench_t *b, int64_t bytes, double *seconds)
 {
@@ -117,13 +148,15 @@ static status_t write_plainly(const bench_t *b, int64_t bytes, double *seconds)
 static status_t measure(bench_t *b, const uint64_t *keys, const float *g, double *m)
 {
     message_prepared_t full, partial;
-    double plain;
+    double plain, from_file, from_base;
     double start = bench_seconds();
     TRY(save(b, 1, &full));
     const double write = bench_seconds() - start;
     m[MEASURE_cut_slice_seconds_longest] = b->longest;
     TRY(write_plainly(b, full.bytes, &plain));
+    TRY(restore(b, &from_file));
     TRY(fold(b, 1));
+    TRY(restore(b, &from_base));
 
     for (int i = 0; i < STEPS; i++)
         table_push(b->table, keys + (int64_t)i * BENCH_KEYS, g, BENCH_KEYS, (uint32_t)i);
@@ -138,6 +171,8 @@ static status_t measure(bench_t *b, const uint64_t *keys, const float *g, double
     m[MEASURE_cut_write_bytes_per_second] = (double)full.bytes / write;
     m[MEASURE_cut_plain_bytes_per_second] = (double)full.bytes / plain;
     m[MEASURE_cut_write_over_plain] = plain / write;
+    m[MEASURE_cut_restore_file_seconds_per_gb] = from_file / (double)full.bytes * 1e9;
+    m[MEASURE_cut_restore_base_seconds_per_gb] = from_base / (double)full.bytes * 1e9;
     m[MEASURE_cut_changed_share] = (double)partial.rows / (double)full.rows;
     m[MEASURE_cut_delta_over_changed] = (between - before) / changed;
     m[MEASURE_cut_disk_over_changed] = (after - before) / changed;
@@ -160,21 +195,20 @@ static void create_rows(const bench_t *b)
 
 static status_t run(bench_t *b, const uint64_t *keys, const float *g, double *m)
 {
-    char *folder = mem_printf("%s/cut", b->scratch);
-    const table_options_t table = {.dim = DIM, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.05f};
     status_t status;
-    TRY_DONE(table_create(&table, &b->table));
+    b->folder = mem_printf("%s/cut", b->scratch);
+    TRY_DONE(table_create(&rows_options, &b->table));
     create_rows(b);
     const cut_options_t options = {
-        .disk = disk_posix(), .threaded = true, .run_dir = folder, .tables = &b->table, .n_tables = 1};
+        .disk = disk_posix(), .threaded = true, .run_dir = b->folder, .tables = &b->table, .n_tables = 1};
     TRY_DONE(cut_create(&options, &b->cut));
     status = measure(b, keys, g, m);
 done:
     cut_destroy(&b->cut);
     table_destroy(&b->table);
     if (status == ST_OK)
-        status = dir_remove_tree(folder);
-    mem_free(folder);
+        status = dir_remove_tree(b->folder);
+    mem_free(b->folder);
     return status;
 }
 

@@ -141,6 +141,8 @@ static void test_what_is_written_reads_back(void **state)
     delta_reader_t *reader = NULL;
     assert_int_equal(delta_reader_create(disk_posix(), path, &head, &reader), ST_OK);
     assert_memory_equal(delta_reader_totals(reader), &totals, sizeof totals);
+    for (uint32_t t = 0; t <= TABLES; t++)
+        assert_int_equal(delta_reader_rows(reader, t), t < TABLES ? ROWS : 0);
     const delta_head_t *found = delta_reader_head(reader);
     assert_int_equal(found->previous, 100);
     assert_int_equal(found->depth, 2);

@@ -179,7 +179,7 @@ static void test_what_does_not_fit(void **state)
     table_destroy(&narrow);
     narrow = make_table(0, DIM);
     /* A key that is there already. */
-    assert_int_equal(table_put(narrow, &(table_row_t){key_of(0, 0), 1, 1, (float[2 * DIM]){0}}), ST_OK);
+    assert_int_equal(table_put(narrow, &(table_row_t){key_of(0, 0), 1, 1, (float[2 * DIM]){0}}, 1), ST_OK);
     plan.folders = 2;
     assert_refused(&plan, ST_CORRUPT, "is there twice");
     table_destroy(&narrow);

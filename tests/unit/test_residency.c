@@ -196,7 +196,7 @@ static void test_values_do_not_depend_on_residency(void **state)
     assert_false(file_exists(path));
 }
 
-/* A restore puts rows one by one, some of them again. */
+/* Rows are put one by one, some of them again. */
 static void test_put_into_tables_beyond_memory(void **state)
 {
     (void)state;
@@ -208,14 +208,14 @@ static void test_put_into_tables_beyond_memory(void **state)
     for (uint64_t o = 0; o < 2 * ROWS; o++) {
         rng_fill_normal(payload, FLOATS, 1.0f, 5, o, 0);
         const table_row_t row = {o < ROWS ? o : rng_u64(6, 0, o) % (ROWS + 500), (uint32_t)o, 3, payload};
-        assert_int_equal(table_put_latest(bounded, &row), ST_OK);
-        assert_int_equal(table_put_latest(free_one, &row), ST_OK);
+        assert_int_equal(table_put_latest(bounded, &row, 1), ST_OK);
+        assert_int_equal(table_put_latest(free_one, &row, 1), ST_OK);
     }
     assert_true(residency_counters(residency).evicted > 5000);
     assert_same_digest(bounded, free_one);
     catch_start();
     for (uint64_t key = 0; key < ROWS; key += 1499) /* there, wherever it is */
-        assert_int_equal(table_put(bounded, &(table_row_t){key, 1, 1, payload}), ST_CORRUPT);
+        assert_int_equal(table_put(bounded, &(table_row_t){key, 1, 1, payload}, 1), ST_CORRUPT);
     assert_caught("is there twice");
     catch_stop();
     assert_same_digest(bounded, free_one);

@@ -290,6 +290,9 @@ static void test_what_a_fold_leaves(void **state)
     assert_int_equal(mark.folding_to, -1);
     assert_int_equal(mark.epoch, EPOCH);
     assert_int_equal(store_rows(base), rows_of(0) + rows_of(1));
+    assert_int_equal(store_table_rows(base, 0), rows_of(0));
+    assert_int_equal(store_table_rows(base, 1), rows_of(1));
+    assert_int_equal(store_table_rows(base, 2), 0);
     store_close(&base);
     static const struct {
         const char *name;

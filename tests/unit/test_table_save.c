@@ -215,7 +215,7 @@ static void test_only_changed_rows_are_visited(void **state)
     for (int64_t at = 0; at < ROWS; at += 71993)
         table_push(table, keys + at, out, 1, 5);
     float payload[FLOATS] = {0};
-    assert_int_equal(table_put_latest(table, &(table_row_t){keys[1], 9, 4, payload}), ST_OK);
+    assert_int_equal(table_put_latest(table, &(table_row_t){keys[1], 9, 4, payload}, 1), ST_OK);
     saved = 0;
     table_freeze(table, count_rows, &saved);
     assert_false(table_save_some(table, 3));
@@ -234,8 +234,8 @@ static void test_the_latest_put_counts(void **state)
     (void)state;
     float first[FLOATS] = {1}, second[FLOATS] = {2};
     table_t *table = make_table(NULL);
-    assert_int_equal(table_put_latest(table, &(table_row_t){77, 1, 1, first}), ST_OK);
-    assert_int_equal(table_put_latest(table, &(table_row_t){77, 9, UINT32_MAX, second}), ST_OK);
+    assert_int_equal(table_put_latest(table, &(table_row_t){77, 1, 1, first}, 1), ST_OK);
+    assert_int_equal(table_put_latest(table, &(table_row_t){77, 9, UINT32_MAX, second}, 1), ST_OK);
     assert_int_equal(table_rows(table), 1);
     const table_row_t row = table_row_at(table, 0);
     assert_int_equal(row.version, 9);
