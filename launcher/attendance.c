@@ -21,6 +21,7 @@ void attendance_init(attendance_t *a, net_t *net, const roster_t *roster, progre
         .seen_ns = MEM_ARRAY(int64_t, roster->size),
         .heard = MEM_ARRAY(bool, roster->size),
         .said_bye = MEM_ARRAY(bool, roster->size),
+        .was_told = MEM_ARRAY(bool, roster->size),
     };
     for (int r = 0; r < roster->size; r++)
         a->seen_ns[r] = net_now_ns(net);
@@ -32,6 +33,7 @@ void attendance_fini(attendance_t *a)
     mem_free(a->seen_ns);
     mem_free(a->heard);
     mem_free(a->said_bye);
+    mem_free(a->was_told);
 }
 
 const char *attendance_name(const attendance_t *a, int rank, char text[ATTENDANCE_NAME_BYTES])
@@ -48,6 +50,7 @@ void attendance_put(attendance_t *a, int rank)
 
 void attendance_told(attendance_t *a, int rank)
 {
+    a->was_told[rank] = true;
     if (!a->told)
         a->told = rank;
 }
@@ -105,8 +108,8 @@ bool attendance_is_stopping(const attendance_t *a)
     return member_stop_asked() || a->told;
 }
 
-/* Names of the ranks on this host that have ended, and of those on others that were not heard of since since_ns, said goodbye or
- * not; "": none. */
+/* Names of the ranks on this host that have ended, and of those on others that were not heard of since since_ns nor have said that
+ * they were told to end; "": none. */
 static void name_dead(const attendance_t *a, int64_t since_ns, char *names, size_t size)
 {
     const roster_t *roster = a->roster;
@@ -115,19 +118,34 @@ static void name_dead(const attendance_t *a, int64_t since_ns, char *names, size
     names[0] = 0;
     for (int r = 1; r < roster->size; r++) {
         const bool here = strcmp(roster->entries[r].host, roster->entries[0].host) == 0;
-        if (!a->said_bye[r] && (here ? roster_is_gone(roster, r) : a->seen_ns[r] < since_ns) && used < size)
+        const bool silent = a->seen_ns[r] < since_ns && !a->was_told[r];
+        if (!a->said_bye[r] && (here ? roster_is_gone(roster, r) : silent) && used < size)
             used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "", attendance_name(a, r, text));
     }
 }
 
-status_t attendance_check_gone(const attendance_t *a)
+status_t attendance_check_gone(attendance_t *a)
 {
     char names[600];
-    name_dead(a, 0, names, sizeof names);
+    const int64_t now = net_now_ns(a->net);
+    if (!a->stopping_ns)
+        a->stopping_ns = now;
+    const bool others_too = member_launcher_ends() && now - a->stopping_ns > GOODBYE_NS;
+    name_dead(a, others_too ? a->stopping_ns : 0, names, sizeof names);
     if (!names[0])
         return ST_OK;
     progress_clear(a->progress);
     return a->starter_reports ? ST_PEER : FAIL(ST_PEER, "%s died without a goodbye; the job ends", names);
+}
+
+bool attendance_can_be_asked(const attendance_t *a)
+{
+    if (!member_launcher_ends() || net_now_ns(a->net) - a->stopping_ns > GOODBYE_NS)
+        return true;
+    for (int r = 1; r < a->roster->size; r++)
+        if (!a->was_told[r] && a->seen_ns[r] < a->stopping_ns)
+            return false;
+    return true;
 }
 
 /* A signal asked for the end: a person's, or mpirun's because a rank died. mpirun kills what is left a second later. So before that,

@@ -23,7 +23,9 @@ typedef struct attendance {
     bool *heard;            /* [ranks] it has spoken, so it can be spoken to */
     bool *said_bye;         /* [ranks] */
     int n_heard;
-    int told;               /* the first rank that was told to end by SIGTERM, or 0 */
+    bool *was_told;         /* [ranks] to end by SIGTERM, and said so */
+    int told;               /* the first of them, or 0 */
+    int64_t stopping_ns;    /* since when the job is stopping; 0 before */
     int left;               /* the first rank that left before it was told to, or 0 */
     status_t left_status;
     int64_t left_ns;
@@ -45,10 +47,14 @@ void attendance_bye(attendance_t *a, int rank, status_t status);
 WARN_UNUSED status_t attendance_check(attendance_t *a);
 
 /* attendance_is_stopping - a signal asked the coordinator, or SIGTERM another rank, to save and stop; stays true.
- * attendance_check_gone - ST_PEER, and a line that names them, where ranks on the coordinator's host have ended: then mpirun's SIGTERM
- * came because of them, and nothing can be saved. */
+ * attendance_check_gone - while the job is stopping: ST_PEER, and a line that names them, where ranks on the coordinator's host have
+ * ended, or others have not answered the launcher's SIGTERM for 0.6 s: then it came because of them, and nothing can be saved. */
 bool attendance_is_stopping(const attendance_t *a);
-WARN_UNUSED status_t attendance_check_gone(const attendance_t *a);
+
+/* attendance_can_be_asked - while the job is stopping, after attendance_check_gone: every rank has answered the launcher's SIGTERM, or
+ * had its time, so that whoever may have died first is not waited for in a send. */
+bool attendance_can_be_asked(const attendance_t *a);
+WARN_UNUSED status_t attendance_check_gone(attendance_t *a);
 
 /* attendance_interrupted - a signal asked for the end, and nothing is saved before: find out for up to 0.6 s who died before it
  * came, and name them; always ST_STOPPED. */

@@ -296,11 +296,13 @@ static status_t follow_signals(coordinator_t *c)
         return attendance_interrupted(&c->attendance);
     if (member_save_asked() && c->checkpointer)
         checkpointer_request(c->checkpointer, false);
-    if (!attendance_is_stopping(&c->attendance) || c->told_to_stop)
+    if (!attendance_is_stopping(&c->attendance))
         return ST_OK;
     if (!c->checkpointer)
         return attendance_interrupted(&c->attendance);
     TRY(attendance_check_gone(&c->attendance));
+    if (c->told_to_stop || !attendance_can_be_asked(&c->attendance))
+        return ST_OK;
     c->told_to_stop = true;
     checkpointer_request(c->checkpointer, true);
     return ST_OK;

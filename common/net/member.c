@@ -11,7 +11,7 @@
 #define ECHO_NS 1000000000 /* SIGTERM may come twice where a launcher sends it to a process and to its group: that is one wish */
 
 /* Written by the handler alone, save for save_asked, which is taken back by whoever acts on it. */
-static volatile sig_atomic_t end_asked, stop_asked, save_asked, told_to_end;
+static volatile sig_atomic_t end_asked, stop_asked, save_asked, told_to_end, launcher_ends;
 static struct timespec told_at;
 
 static member_signals_t origin; /* set before the handler is */
@@ -37,6 +37,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     } else {
         clock_gettime(CLOCK_MONOTONIC, &told_at);
         told_to_end = 1;
+        launcher_ends = info->si_pid == getppid();
         end_asked = end_asked || stop_asked;
         stop_asked = 1;
     }
@@ -72,6 +73,11 @@ bool member_interrupted(void)
     return told_to_end && origin.coordinator && kill((pid_t)origin.coordinator, 0) != 0 && errno == ESRCH;
 }
 
+bool member_launcher_ends(void)
+{
+    return launcher_ends;
+}
+
 bool member_stop_asked(void)
 {
     return stop_asked;
@@ -86,7 +92,7 @@ bool member_save_asked(void)
 
 void member_forget_signals(void)
 {
-    end_asked = stop_asked = save_asked = told_to_end = 0;
+    end_asked = stop_asked = save_asked = told_to_end = launcher_ends = 0;
 }
 
 void member_init(member_t *member, net_t *net, int rank, int64_t heartbeat_ms, double deadline_s)

@@ -40,6 +40,9 @@ void member_watch_signals(const member_signals_t *signals);
 /* member_interrupted - this rank is to end now. Also where SIGTERM came and the coordinator's process is gone from this host. */
 bool member_interrupted(void);
 
+/* member_launcher_ends - SIGTERM came from the process that started this rank: the other ranks have it too, and SIGKILL follows. */
+bool member_launcher_ends(void);
+
 /* member_stop_asked - a signal asked this rank to save and stop. For the coordinator; stays true.
  * member_save_asked - a signal asked to save and go on since the last call. */
 bool member_stop_asked(void);
