@@ -293,7 +293,7 @@ static status_t visit_record(const delta_reader_t *r, const block_head_t *head, 
         if (!visitor->pending)
             return ST_OK;
         return visitor->pending(visitor->context, head->step, (int)head->sender, id.table, r->widths[id.table].dim, id.key,
-                                (const float *)(at + sizeof id));
+                                (const float *)(const void *)(at + sizeof id));
     default:
         return visitor->removed ? visitor->removed(visitor->context, id.table, id.key) : ST_OK;
     }

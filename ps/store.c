@@ -756,7 +756,8 @@ static int try_change(store_t *store, const store_change_t *changes, int64_t n, 
 status_t store_change(store_t *store, store_change_t *changes, int64_t n, const store_mark_t *mark)
 {
     ASSERT(store->records);
-    qsort(changes, (size_t)n, sizeof *changes, compare_changes);
+    if (n > 0)
+        qsort(changes, (size_t)n, sizeof *changes, compare_changes);
     table_record_t *records = MEM_ARRAY(table_record_t, store->tables);
     bool *touched = MEM_ARRAY(bool, store->tables);
     status_t status = ST_OK;
