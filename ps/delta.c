@@ -287,7 +287,7 @@ static status_t visit_record(const delta_reader_t *r, const block_head_t *head, 
         if (!visitor->row)
             return ST_OK;
         memcpy(&row, at, sizeof row);
-        const table_row_t found = {id.key, row.version, row.count, (const float *)(at + sizeof row)};
+        const table_row_t found = {id.key, row.version, row.count, (const float *)(const void *)(at + sizeof row)};
         return visitor->row(visitor->context, id.table, r->widths[id.table].payload_floats, &found);
     case DELTA_PENDING:
         if (!visitor->pending)
