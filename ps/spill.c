@@ -25,6 +25,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "ps/store.h"
 
 #define MAP_BYTES_FIRST ((size_t)1 << 20)
 #define MAP_BYTES_STEP ((size_t)4 << 20) /* it grows by a quarter, and by whole steps */
@@ -159,6 +160,7 @@ static status_t open_empty(spill_t *spill)
     TRY(dir_remove_tree(spill->path));
     TRY(dir_create(spill->path));
     TRY(dir_check_writable(spill->path));
+    TRY_MDB(spill, doing, store_reserve_lock(spill->path));
     TRY_MDB(spill, doing, mdb_env_create(&spill->env));
     TRY_MDB(spill, doing, mdb_env_set_maxdbs(spill->env, 2));
     TRY_MDB(spill, doing, mdb_env_set_mapsize(spill->env, MAP_BYTES_FIRST));

@@ -30,6 +30,7 @@
 
 #define FORMAT_VERSION 1u
 #define MAP_BYTES_FIRST ((size_t)16 << 20) /* doubles whenever it is full */
+#define LOCK_BYTES 8192                    /* two pages: a head and the 126 readers that LMDB makes room for */
 #define SPARE_PAGES 128                    /* of a transaction: meta, branches, LMDB's list of free pages */
 #define BATCH_ROWS 65536                   /* of one transaction, and of one stretch of a scan ... */
 #define BATCH_BYTES ((int64_t)64 << 20)    /* ... but not more than this: a transaction's pages are held in memory */
@@ -155,6 +156,14 @@ static int make_databases(store_t *store, MDB_txn *txn)
     return rc;
 }
 
+int store_reserve_lock(const char *folder)
+{
+    char *file = mem_printf("%s/lock.mdb", folder);
+    const int rc = file_reserve(file, LOCK_BYTES);
+    mem_free(file);
+    return rc;
+}
+
 static status_t open_new(store_t *store, unsigned flags)
 {
     static const char doing[] = "create the store";
@@ -163,6 +172,7 @@ static status_t open_new(store_t *store, unsigned flags)
     TRY(remove_files(store));
     store->map_bytes = MAP_BYTES_FIRST;
     TRY_MDB(store, doing, mdb_env_set_mapsize(store->env, store->map_bytes));
+    TRY_MDB(store, doing, store_reserve_lock(store->path));
     TRY_MDB(store, doing, mdb_env_open(store->env, store->path, flags | MDB_NOTLS, 0644));
     MDB_txn *txn;
     TRY_MDB(store, doing, mdb_txn_begin(store->env, NULL, 0, &txn));
@@ -219,8 +229,10 @@ static status_t open_present(store_t *store)
         return FAIL(ST_INPUT, "%s: no stored rows there: %s; a run writes them when it ends", store->path, strerror(missing));
     if (st.st_size == 0) /* which LMDB would take for a new store */
         return FAIL(ST_CORRUPT, "%s: data.mdb is empty; write the store again", store->path);
-    int rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0644);
-    if (rc == EACCES || rc == EROFS) { /* no right to make a lock file; then nobody writes here either */
+    int rc = store_reserve_lock(store->path);
+    if (rc == 0)
+        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0644);
+    if (rc == EACCES || rc == EROFS || rc == ENOSPC || rc == EDQUOT) { /* no right or room for a lock file; then nobody writes here either */
         mdb_env_close(store->env);
         store->env = NULL;
         TRY_MDB(store, doing, mdb_env_create(&store->env));

@@ -53,6 +53,10 @@ int64_t store_bytes(store_t *store);
  * sizing: a scan checks. */
 int64_t store_table_rows(store_t *store, uint32_t table);
 
+/* store_reserve_lock - give the lock file of an LMDB folder its bytes on the disk before LMDB maps it unasked, which on a full disk
+ * is a SIGBUS. Returns 0 or errno. */
+WARN_UNUSED int store_reserve_lock(const char *folder);
+
 /* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
 
 typedef struct store_mark {

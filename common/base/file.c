@@ -125,6 +125,16 @@ status_t file_read(const char *path, char **data, size_t *bytes)
     return ST_OK;
 }
 
+int file_reserve(const char *path, int64_t bytes)
+{
+    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return errno;
+    const int rc = posix_fallocate(fd, 0, (off_t)bytes);
+    close(fd);
+    return rc;
+}
+
 bool file_exists(const char *path)
 {
     struct stat st;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/status.h"
 
@@ -22,6 +23,10 @@ WARN_UNUSED status_t file_write_atomic(const char *path, const void *data, size_
 /* file_read - the whole file; *data is **owned** (mem_free) and followed by a NUL that *bytes does not count. bytes may be
  * NULL.  ST_INPUT: missing, not readable or a folder. */
 WARN_UNUSED status_t file_read(const char *path, char **data, size_t *bytes);
+
+/* file_reserve - give a file its first `bytes` bytes on the disk, of zeros where it was shorter; it is made where it is missing. What
+ * is reserved may be mapped: a full disk is found here, and not by a SIGBUS.  Returns 0 or errno; logs nothing. */
+WARN_UNUSED int file_reserve(const char *path, int64_t bytes);
 
 /* file_exists - anything, file or folder, is there. */
 bool file_exists(const char *path);

@@ -125,3 +125,14 @@ const char *test_data(const char *name)
     *slot = mem_printf("%s/%s", base, name);
     return access(*slot, R_OK) == 0 ? *slot : NULL;
 }
+
+void test_fill_disk(const char *path)
+{
+    static const char zeros[512];
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    setvbuf(file, NULL, _IONBF, 0);
+    while (fwrite(zeros, 1, sizeof zeros, file) == sizeof zeros)
+        ;
+    fclose(file);
+}

@@ -29,6 +29,9 @@ const char *test_path(const char *format, ...) PRINTF_LIKE(1, 2);
 /* test_write - create a file with this text inside the temporary folder; returns its path (**owned** by the test library). */
 const char *test_write(const char *name, const char *text);
 
+/* test_fill_disk - write to a file until its file system, a small one, has no byte left. */
+void test_fill_disk(const char *path);
+
 /* test_data - path below $SMELTER_DATA, or NULL where that is not set or has no such file (then the test says so and skips). */
 const char *test_data(const char *name);
 

@@ -267,6 +267,12 @@ static void test_full_disk(void **state)
     assert_caught("the disk is getting full"); /* well before */
     assert_caught("No space left on device");
     catch_stop();
+    test_fill_disk(test_path("disk/filler"));
+    spill_t *spill = NULL;
+    catch_start();
+    assert_int_equal(spill_open(test_path("disk/late"), &spill), ST_SYSTEM); /* without a page for LMDB's lock file */
+    assert_caught("disk/late: cannot open a file of rows: No space left on device");
+    catch_stop();
     assert_int_equal(umount(test_path("disk")), 0);
 }
 

@@ -441,6 +441,12 @@ static void test_full_disk(void **state)
     }
     put_too_much(test_path("disk/store"));
     assert_refused(test_path("disk/store"), ST_CORRUPT, "table 300 was not written to its end");
+    test_fill_disk(test_path("disk/filler"));
+    store_t *store = NULL;
+    catch_start();
+    assert_int_equal(store_open(test_path("disk/late"), true, &store), ST_SYSTEM); /* without a page for LMDB's lock file */
+    assert_caught("disk/late: cannot create the store: No space left on device");
+    catch_stop();
     assert_int_equal(umount(test_path("disk")), 0);
 }
 
