@@ -36,14 +36,14 @@ static status_t count_row(void *context, uint32_t table, int64_t payload_floats,
     return ST_OK;
 }
 
-/* The base of a shard, if it has one; *held becomes the step that it holds for sure. */
+/* The base of a shard; *held becomes the step that it holds for sure. */
 static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, int64_t *held, checkpoint_verified_t *sum)
 {
     store_t *store = NULL;
     store_mark_t mark;
     status_t status;
     if (!file_exists(path))
-        return ST_OK;
+        return FAIL(ST_CORRUPT, "%s: is not there, and neither is the first delta of its shard, which it would have taken in", path);
     TRY_DONE(store_open(path, false, &store));
     TRY_DONE(store_mark(store, &mark));
     if (mark.epoch != (uint32_t)c->from.epoch || mark.shard != shard || mark.step > c->from.step) {
@@ -71,8 +71,8 @@ static status_t check_totals(const char *path, const delta_totals_t *found, cons
                 written->checksum_high, written->checksum_low);
 }
 
-/* A delta, which must lead on from step `before`. */
-static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int shard, int64_t step, int64_t before, const char *path,
+/* A delta, which must lead on from step `before`, where that is known. */
+static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int shard, int64_t step, const int64_t *before, const char *path,
                              checkpoint_verified_t *sum)
 {
     const delta_head_t expected = {.epoch = (uint32_t)c->from.epoch, .shard = shard, .step = step};
@@ -80,9 +80,9 @@ static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int sha
     TRY(delta_reader_create(disk, path, &expected, &reader));
     const delta_totals_t *totals = delta_reader_totals(reader);
     status_t status = ST_OK;
-    if (delta_reader_head(reader)->previous != before)
+    if (before && delta_reader_head(reader)->previous != *before)
         status = FAIL(ST_CORRUPT, "%s: leads from step %" PRId64 ", and what is before it leads to step %" PRId64, path,
-                      delta_reader_head(reader)->previous, before);
+                      delta_reader_head(reader)->previous, *before);
     else if (step == c->from.step)
         status = check_totals(path, totals, &c->from.shards[shard]);
     if (status == ST_OK) {
@@ -122,11 +122,13 @@ static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int sha
 {
     const uint32_t epoch = (uint32_t)c->from.epoch;
     int64_t before = -1;
+    bool is_known = true; /* which deltas the base has taken in: the others must be there */
     char *base = checkpoint_base_path(c->run_dir, epoch, shard);
     char *first = checkpoint_delta_path(c->run_dir, epoch, shard, c->from.deltas[0]);
     status_t status = ST_OK;
     if (!disk_exists(disk, first)) {
         status = verify_base(c, shard, base, &before, sum);
+        is_known = status == ST_OK;
         if (before == c->from.step && c->from.shards[shard].pending > 0)
             keep_first(&status, verify_pending(disk, c, shard, sum));
     }
@@ -137,7 +139,8 @@ static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int sha
         if (step <= before)
             continue;
         char *path = checkpoint_delta_path(c->run_dir, epoch, shard, step);
-        keep_first(&status, verify_delta(disk, c, shard, step, before, path, sum));
+        if (is_known || disk_exists(disk, path))
+            keep_first(&status, verify_delta(disk, c, shard, step, is_known ? &before : NULL, path, sum));
         mem_free(path);
         before = step;
     }

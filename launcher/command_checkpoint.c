@@ -123,7 +123,7 @@ static status_t verify_one(walk_t *walk, const checkpoint_resume_t *c)
     status_t status = checkpoint_verify(disk_posix(), c, &sum);
     printf("%-7s %s  %" PRId64 " files, %.1f MB, %s rows\n", status == ST_OK ? "whole" : "damaged", c->folder, sum.files, (double)sum.bytes * 1e-6,
            text_count(sum.rows, rows));
-    return status;
+    return status == ST_INPUT ? ST_CORRUPT : status; /* what is missing is damage, too */
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------------- */
