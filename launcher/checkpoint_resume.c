@@ -51,6 +51,22 @@ status_t checkpoint_resume_open(disk_t *disk, const char *folder, checkpoint_res
     return status;
 }
 
+void checkpoint_resume_hint(disk_t *disk, const char *run_dir)
+{
+    checkpoint_catalog_t catalog;
+    if (checkpoint_catalog_read(disk, run_dir, &catalog) != ST_OK)
+        return; /* logged */
+    if (catalog.n > 1) {
+        const checkpoint_id_t newest = catalog.at[catalog.n - 1], older = catalog.at[catalog.n - 2];
+        char *folder = checkpoint_step_path(run_dir, newest.epoch, newest.step);
+        log_info("if files of the newest checkpoint are damaged: the checkpoint before it is that of step %" PRId64 " of epoch %u; to go on "
+                 "from there, remove %s/manifest.json",
+                 older.step, older.epoch, folder);
+        mem_free(folder);
+    }
+    checkpoint_catalog_fini(&catalog);
+}
+
 status_t checkpoint_resume_find(disk_t *disk, const char *run_dir, checkpoint_resume_t *out, bool *found)
 {
     checkpoint_catalog_t catalog;
@@ -60,10 +76,9 @@ status_t checkpoint_resume_find(disk_t *disk, const char *run_dir, checkpoint_re
         const checkpoint_id_t newest = catalog.at[catalog.n - 1];
         char *folder = checkpoint_step_path(run_dir, newest.epoch, newest.step);
         status = checkpoint_resume_open(disk, folder, out);
-        if (status == ST_CORRUPT && catalog.n > 1)
-            log_info("the checkpoint before it is that of step %" PRId64 " of epoch %u; to go on from there, remove %s/manifest.json",
-                     catalog.at[catalog.n - 2].step, catalog.at[catalog.n - 2].epoch, folder);
         mem_free(folder);
+        if (status == ST_CORRUPT)
+            checkpoint_resume_hint(disk, run_dir);
     }
     if (status == ST_OK)
         *found = catalog.n > 0;

@@ -86,6 +86,8 @@ static status_t lead_train(coordinator_t *coordinator, const experiment_t *exper
     const progress_run_t line = {.variant = experiment->base->name, .replicas = 1, .runs = 1};
     const coordinator_run_t run = {.variant = -1, .dir = dir, .resume = options->resume, .line = &line};
     status_t status;
+    if (options->resume && !file_exists(dir))
+        TRY_DONE(check_resume(dir, &finished)); /* refuses, and makes no folder */
     TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
     TRY_DONE(check_earlier(coordinator, dir, options->resume));
     if (options->resume)

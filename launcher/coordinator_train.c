@@ -223,7 +223,10 @@ static status_t begin_run(coordinator_t *c, int variant, int replica, const conf
 {
     TRY(tell_begin(c, variant, replica, resume ? resume->from.step : 0, true));
     if (resume) {
-        TRY(tell_checkpoint(c, resume));
+        const status_t status = tell_checkpoint(c, resume);
+        if (status != ST_OK)
+            checkpoint_resume_hint(c->disk, c->run_dir);
+        TRY(status);
     } else {
         TRY(tell_warm_start(c, config));
     }

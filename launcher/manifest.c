@@ -156,7 +156,7 @@ done:
 
 static status_t differ(const char *folder, const char *what, const char *found, const char *wanted)
 {
-    return FAIL(ST_INPUT, "%s: holds another experiment: its %s is %s, wanted is %s; choose another --out or remove it", folder,
+    return FAIL(ST_INPUT, "%s: holds a finished run: its %s is %s, wanted is %s; choose another --out or remove it", folder,
                 what, found, wanted);
 }
 
@@ -194,7 +194,7 @@ static status_t check_config(const char *folder, const config_t *wanted)
     if (file_exists(path)) {
         status = config_read_resolved(path, &config);
         if (status == ST_OK && config_difference(config, wanted, difference, sizeof difference))
-            status = FAIL(ST_INPUT, "%s: holds another experiment: %s; choose another --out or remove it", folder, difference);
+            status = FAIL(ST_INPUT, "%s: holds a finished run: %s; choose another --out or remove it", folder, difference);
     }
     config_destroy(&config);
     mem_free(path);

@@ -53,7 +53,7 @@ changed() {
     before=$(cd "$T/whole" && stat -c '%n %y' ./*/r*/manifest.json results.json)
     run "$T/log" "${COMPARE[@]}" "$T/whole" --set dense.learning_rate=0.5
     expect "exit code $CODE" [ "$CODE" = 2 ]
-    expect_line "$T/log" "$T/whole/relu/r0: holds another experiment: its dense.learning_rate is 0.02, wanted is 0.5; choose another --out or remove it"
+    expect_line "$T/log" "$T/whole/relu/r0: holds a finished run: its dense.learning_rate is 0.02, wanted is 0.5; choose another --out or remove it"
     expect_errors 1 "$T/log"
     expect "the refusal has changed files" [ "$before" = "$(cd "$T/whole" && stat -c '%n %y' ./*/r*/manifest.json results.json)" ]
 }

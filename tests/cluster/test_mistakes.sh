@@ -120,7 +120,7 @@ out_of_others() {
 out_of_another_run() {
     train "$T/held"
     cp "$T/held/manifest.json" "$T/before.json"
-    refused "$T/held: holds another experiment: its train.epochs is 2, wanted is 1; choose another --out or remove it" \
+    refused "$T/held: holds a finished run: its train.epochs is 2, wanted is 1; choose another --out or remove it" \
         "$SMELTER" train "$T/c.yaml" --set train.epochs=1 --out "$T/held"
     refused "$T/held holds another run (train \"small\", this is train \"other\")" "$SMELTER" train "$T/c.yaml" --set name=other --out "$T/held"
     refused "$T/held holds another run (train \"small\", this is compare \"small\")" "$SMELTER" compare "$T/c.yaml" --out "$T/held"

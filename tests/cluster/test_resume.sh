@@ -125,6 +125,7 @@ sync_needs_its_workers() {
 
 nothing_there() {
     refused "$T/none" "--resume: $T/none holds no checkpoint; start without --resume"
+    expect "a folder was made" [ ! -e "$T/none" ]
     expect "code $CODE" [ "$CODE" = 2 ]
     SMELTER_CRASH=coordinator:commit.manifest_synced:1 run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/early"
     refused "$T/early" "--resume: $T/early holds no checkpoint"
@@ -147,6 +148,10 @@ damaged() {
     fresh
     rm "$T/copy/checkpoint/epoch-0001/shard-1/step-000000000400.delta"
     refused "$T/copy" "shard-1/step-000000000400.delta: is not on this host"
+    expect_line "$T/log" "the checkpoint before it is that of step 300 of epoch 1; to go on from there, remove $STEP/manifest.json"
+    run "$T/log" "$SMELTER" checkpoint verify "$STEP"
+    expect "verify where a delta is missing: exit code $CODE" [ "$CODE" = 1 ]
+    expect_line "$T/log" "damaged $STEP"
     fresh
     printf x | dd of="$T/copy/checkpoint/epoch-0001/shard-0/step-000000000400.delta" bs=1 seek=500 conv=notrunc status=none
     refused "$T/copy" "shard-0/step-000000000400.delta: "

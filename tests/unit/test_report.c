@@ -428,7 +428,7 @@ static void test_manifest_of_another_experiment(void **state)
         b.member = kept;                                                                                                       \
     }
     REFUSED(variant, (char *)"smelu",
-            "DIR: holds another experiment: its variant is relu, wanted is smelu; choose another --out or remove it")
+            "DIR: holds a finished run: its variant is relu, wanted is smelu; choose another --out or remove it")
     REFUSED(determinism, (char *)"async", "its determinism is sync, wanted is async")
     REFUSED(result.replica, 0, "its replica is 1, wanted is 0")
     REFUSED(result.init_seed, 5, "its initialisation seed is 1, wanted is 5")
