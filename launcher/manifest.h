@@ -29,7 +29,7 @@ typedef struct manifest {
     int64_t resumed;     /* so often it went on from a checkpoint */
     int64_t checkpoints; /* committed on the way */
     double begin_seconds; /* from the start to the first step; of the last start, as the next two */
-    double step_seconds_median, step_seconds_longest; /* but for the first step, which warms up; 0 where there is no other */
+    double step_seconds_median, step_seconds_longest; /* but for the first two steps, which warm up; 0 where there are no others */
     int64_t predictions; /* length of result.predictions */
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */

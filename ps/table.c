@@ -544,21 +544,32 @@ static status_t put_row(table_t *table, int64_t id, const table_row_t *row, bool
     return ST_OK;
 }
 
-/* The stations of a pull, one block after the other. */
+/* As prepare, of rows. Most are new, so that a place for each is looked for, in the next bucket where its own is full. */
+static void prepare_rows(const table_t *table, block_t *block, uint64_t keys[BLOCK], const table_row_t *rows, int n)
+{
+    for (int i = 0; i < n; i++)
+        keys[i] = rows[i].key;
+    prepare(table, block, keys, n);
+    for (int i = 0; i < n; i++)
+        __builtin_prefetch(table->index.slots + (key_index_bucket(&table->index, block->hash[i]) + 1) * KEY_INDEX_WAYS);
+}
+
+/* The stations of a pull. */
 static status_t put_rows(table_t *table, const table_row_t *rows, int64_t n, bool replaces)
 {
+    block_t blocks[2];
+    uint64_t keys[2][BLOCK];
     status_t status = ST_OK;
-    for (int64_t done = 0; done < n && status == ST_OK; done += BLOCK) {
-        uint64_t keys[BLOCK];
-        block_t block;
-        const int size = block_size(n - done);
-        for (int i = 0; i < size; i++)
-            keys[i] = rows[done + i].key;
-        prepare(table, &block, keys, size);
-        locate(table, &block, lines_of(table->payload_floats));
-        load_block(table, &block);
-        for (int i = 0; i < size && status == ST_OK; i++)
-            status = put_row(table, resolve(table, &block, i), &rows[done + i], replaces);
+    if (n > 0)
+        prepare_rows(table, &blocks[0], keys[0], rows, block_size(n));
+    for (int64_t done = 0, b = 0; done < n && status == ST_OK; done += BLOCK, b ^= 1) {
+        block_t *block = &blocks[b];
+        locate(table, block, lines_of(table->payload_floats));
+        if (done + BLOCK < n)
+            prepare_rows(table, &blocks[b ^ 1], keys[b ^ 1], rows + done + BLOCK, block_size(n - done - BLOCK));
+        load_block(table, block);
+        for (int i = 0; i < block->n && status == ST_OK; i++)
+            status = put_row(table, resolve(table, block, i), &rows[done + i], replaces);
         table_settle(table);
     }
     return status == ST_OK && table->residency ? residency_status(table->residency) : status;

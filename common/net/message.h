@@ -65,7 +65,7 @@ typedef struct message_counters {
     double seconds;        /* TRAINED: wall time of the training loop */
     double cpu_seconds;    /* of the whole process since BEGIN; 0 from shards that are not their server's first */
     int64_t peak_rss_bytes; /* of the process; 0 likewise */
-    double step_seconds_median, step_seconds_longest; /* TRAINED: of the steps of this start but the first */
+    double step_seconds_median, step_seconds_longest; /* TRAINED: of the steps of this start but the first two */
     int64_t examples;
     int64_t rows_pulled, rows_pushed;
     int64_t bytes_sent, bytes_received; /* message payloads, headers included, of pulls, pushes and their answers */
