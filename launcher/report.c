@@ -14,12 +14,6 @@
 #include "common/base/text.h"
 #include "launcher/verdict.h"
 
-static const variant_result_t *baseline_of(const experiment_result_t *result)
-{
-    ASSERT(result->baseline >= 0 && result->baseline < result->variants);
-    return &result->variant[result->baseline];
-}
-
 /* In %, by how much `value` is above `base`. */
 static double relative_percent(double value, double base)
 {
@@ -162,7 +156,7 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
         jsondoc_append(variants, &variant);
     }
     jsondoc_put_text(doc, "experiment", result->name);
-    jsondoc_put_text(doc, "baseline", baseline_of(result)->name);
+    jsondoc_put_text(doc, "baseline", result_baseline(result)->name);
     jsondoc_put_text(doc, "verdict", verdict);
     jsondoc_put_text(doc, "verdict_variant", verdict_best(result)->name);
     jsondoc_put_text(doc, "command", result->command ? result->command : "");
@@ -264,7 +258,7 @@ status_t report_write_csv(const experiment_result_t *result, const char *path)
 #undef HEAD
     fputc('\n', out);
 
-    const variant_result_t *base = baseline_of(result);
+    const variant_result_t *base = result_baseline(result);
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         csv_text(out, variant->name);
@@ -404,7 +398,7 @@ static void print_quality(const experiment_result_t *result, FILE *out)
         {"cali-", "bration"}, {"determinism", "level"}};
     grid_t grid = grid_make(result->variants + 2);
     heads(&grid, names, sizeof names / sizeof *names);
-    const variant_result_t *base = baseline_of(result);
+    const variant_result_t *base = result_baseline(result);
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         int row = v + 2;
@@ -454,7 +448,7 @@ static void print_reproducibility(const experiment_result_t *result, FILE *out)
     if (!result->queries)
         grid_set(&grid, 1, 2, "over examples");
     grid_set(&grid, 1, 9, "top %d", RESULT_TOP_K);
-    const variant_result_t *base = baseline_of(result);
+    const variant_result_t *base = result_baseline(result);
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         const reproducibility_t *r = &variant->reproducibility, *of_base = &base->reproducibility;
@@ -574,7 +568,7 @@ static void print_worst_slices(const variant_result_t *variant, FILE *out)
 void report_print_table(const experiment_result_t *result, FILE *out)
 {
     char examples[TEXT_BYTES], queries[TEXT_BYTES];
-    const variant_result_t *base = baseline_of(result);
+    const variant_result_t *base = result_baseline(result);
     fprintf(out, "%s: %d variant%s, %s evaluation examples", result->name, result->variants, result->variants == 1 ? "" : "s",
             text_count(result->eval_examples, examples));
     if (result->queries)

@@ -155,6 +155,13 @@ typedef struct experiment_result {
  * variants. */
 void result_summarise(experiment_result_t *result);
 
+/* result_baseline - the variant that losses are compared with. */
+static inline const variant_result_t *result_baseline(const experiment_result_t *result)
+{
+    ASSERT(result->baseline >= 0 && result->baseline < result->variants);
+    return &result->variant[result->baseline];
+}
+
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
 

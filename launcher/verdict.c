@@ -15,12 +15,6 @@
 #define DEARER_ROWS 1.05 /* rows pulled are counted, so a few per cent are real */
 #define DEARER_CPU 1.25  /* CPU time is measured on a machine that others use as well */
 
-static const variant_result_t *baseline_of(const experiment_result_t *result)
-{
-    ASSERT(result->baseline >= 0 && result->baseline < result->variants);
-    return &result->variant[result->baseline];
-}
-
 static double pd_of(const variant_result_t *variant)
 {
     return variant->reproducibility.pd_relative.value;
@@ -76,7 +70,7 @@ static bool is_dearer(const variant_result_t *a, const variant_result_t *b)
 
 const variant_result_t *verdict_best(const experiment_result_t *result)
 {
-    const variant_result_t *base = baseline_of(result), *best = base;
+    const variant_result_t *base = result_baseline(result), *best = base;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_comparable(variant, base) && is_affordable(variant, base) && pd_of(variant) < pd_of(best))
@@ -98,7 +92,7 @@ static bool is_ensemble(const variant_result_t *variant)
 /* The largest of the ensembles that are no peers of each other; NULL where there is none, or for an ensemble. */
 static const variant_result_t *full_ensemble(const experiment_result_t *result, const variant_result_t *best)
 {
-    const variant_result_t *base = baseline_of(result), *full = NULL;
+    const variant_result_t *base = result_baseline(result), *full = NULL;
     for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
@@ -111,7 +105,7 @@ static const variant_result_t *full_ensemble(const experiment_result_t *result, 
 /* The lowest PD of the affordable variants that lower it and are cheaper than `best`; NULL where there is none. */
 static const variant_result_t *cheap_road(const experiment_result_t *result, const variant_result_t *best)
 {
-    const variant_result_t *base = baseline_of(result), *lowest = NULL;
+    const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         if (variant != base && is_comparable(variant, base) && is_affordable(variant, base) && pd_of(variant) < pd_of(base) &&
@@ -124,7 +118,7 @@ static const variant_result_t *cheap_road(const experiment_result_t *result, con
 /* The lowest PD of those that cost too much loss, if it is below `best`'s; NULL where there is none. */
 static const variant_result_t *lossy_road(const experiment_result_t *result, const variant_result_t *best)
 {
-    const variant_result_t *base = baseline_of(result), *lowest = NULL;
+    const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_comparable(variant, base) && !is_affordable(variant, base) && pd_of(variant) < pd_of(lowest ? lowest : best))
@@ -268,7 +262,7 @@ static void put_levelled(FILE *out, const variant_result_t *variant, const varia
 /* Where no variant lowers PD as it is: the one that does so once levels are equal. */
 static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
 {
-    const variant_result_t *base = baseline_of(result), *lowest = base;
+    const variant_result_t *base = result_baseline(result), *lowest = base;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_levelled_known(variant) && is_comparable(variant, base) && is_affordable(variant, base) &&
@@ -290,7 +284,7 @@ static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
 
 static void put_change(FILE *out, const experiment_result_t *result, const variant_result_t *best)
 {
-    const variant_result_t *base = baseline_of(result), *dear = full_ensemble(result, best), *cheap = cheap_road(result, best);
+    const variant_result_t *base = result_baseline(result), *dear = full_ensemble(result, best), *cheap = cheap_road(result, best);
     const finding_t finding = finding_as_is(best);
     const bool may_be_chance = finding == CHANCE_OF_QUERIES || finding == CHANCE_OF_REPLICAS;
     fprintf(out, "%s %s relative PD from %s's ", best->name, may_be_chance ? "may cut" : "cuts", base->name);
@@ -326,7 +320,7 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
 /* A budget: what replicas bring that differ in other sources than the baseline's. */
 static void put_sources(FILE *out, const experiment_result_t *result)
 {
-    const variant_result_t *base = baseline_of(result);
+    const variant_result_t *base = result_baseline(result);
     int n = 0;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
@@ -347,7 +341,7 @@ static void put_sources(FILE *out, const experiment_result_t *result)
 
 static void put_verdict(FILE *out, const experiment_result_t *result)
 {
-    const variant_result_t *base = baseline_of(result), *best = verdict_best(result), *lossy = lossy_road(result, best);
+    const variant_result_t *base = result_baseline(result), *best = verdict_best(result), *lossy = lossy_road(result, best);
     if (!isfinite(pd_of(base))) {
         fprintf(out, "No prediction difference for %s: it needs at least two replicas whose predictions are numbers.",
                 base->name);
