@@ -19,6 +19,7 @@
 #include "ps/shard.h"
 #include "ps/store.h"
 #include "tests/lib/disk_sim.h"
+#include "tests/lib/expect.h"
 #include "tests/lib/testing.h"
 
 #define SHARDS_MOST 4
@@ -86,18 +87,6 @@ static void settle(cluster_t *c)
         ;
 }
 
-static net_message_t expect(net_t *net, wire_type_t type)
-{
-    net_message_t message;
-    assert_int_equal(net_receive(net, &message, 1000), ST_OK);
-    if (message.header.type != type) {
-        message_error_t body = {.text = ""};
-        (void)message_body(&message, &body, sizeof body);
-        fail_msg("%s came, %s was expected: %s", wire_type_name(message.header.type), wire_type_name((int)type), body.text);
-    }
-    return message;
-}
-
 static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t epoch, int64_t first_step, bool saves)
 {
     memset(c, 0, sizeof *c);
@@ -137,7 +126,7 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t e
         snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
         wire_header_t header = wire_header(WIRE_BEGIN, RUN, epoch, 0, 0, 0);
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
-        net_message_t ready = expect(c->coordinator, WIRE_READY);
+        net_message_t ready = expect_message(c->coordinator, WIRE_READY);
         net_release(c->coordinator, &ready);
     }
 }
@@ -351,7 +340,7 @@ static void drain(cluster_t *c, int64_t end, bool is_cut)
             post(c, WIRE_PULL, w, t, true, is_cut && t == end);
     for (int w = 0; w < c->o->workers; w++)
         for (int64_t n = (last - end + 1) * c->shards; n > 0; n--) {
-            net_message_t rows = expect(c->worker[w], WIRE_ROWS);
+            net_message_t rows = expect_message(c->worker[w], WIRE_ROWS);
             assert_int_equal(rows.header.count, 0);
             net_release(c->worker[w], &rows);
         }
@@ -372,7 +361,7 @@ static void flush(cluster_t *c)
     for (int s = 0; s < c->shards; s++) {
         wire_header_t header = wire_header(WIRE_FLUSH, RUN, c->epoch, 0, 0, 0);
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, NULL, 0), ST_OK);
-        net_message_t message = expect(c->coordinator, WIRE_FLUSHED);
+        net_message_t message = expect_message(c->coordinator, WIRE_FLUSHED);
         message_counters_t counters;
         assert_true(message_body(&message, &counters, sizeof counters));
         net_release(c->coordinator, &message);
@@ -408,7 +397,7 @@ static void restore(cluster_t *c, uint32_t epoch, int folders, const int64_t *cu
     wire_header_t header = wire_header(WIRE_RESTORE, RUN, c->epoch, 0, 0, 0);
     for (int s = 0; s < c->shards; s++) {
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, frames, 2), ST_OK);
-        net_message_t message = expect(c->coordinator, WIRE_LOADED);
+        net_message_t message = expect_message(c->coordinator, WIRE_LOADED);
         assert_int_equal(message.header.step, body.step);
         net_release(c->coordinator, &message);
     }
@@ -721,7 +710,7 @@ static void test_a_full_disk(void **state)
 
 static void expect_refusal(net_t *net, const char *text)
 {
-    net_message_t message = expect(net, WIRE_ERROR);
+    net_message_t message = expect_message(net, WIRE_ERROR);
     message_error_t body;
     assert_true(message_body(&message, &body, sizeof body));
     if (!strstr(body.text, text))

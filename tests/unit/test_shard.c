@@ -13,6 +13,7 @@
 #include "common/base/rng.h"
 #include "common/net/message.h"
 #include "common/net/net_sim.h"
+#include "tests/lib/expect.h"
 #include "tests/lib/testing.h"
 
 #define WORKERS_MOST 4
@@ -46,26 +47,13 @@ static net_t *dial_shard(fixture_t *f, int rank)
     return net;
 }
 
-/* The next message for `net`, whatever has to happen before; it must be of this type. */
-static net_message_t expect(net_t *net, wire_type_t type)
-{
-    net_message_t message;
-    assert_int_equal(net_receive(net, &message, 1000), ST_OK);
-    if (message.header.type != type) {
-        message_error_t body = {.text = ""};
-        (void)message_body(&message, &body, sizeof body);
-        fail_msg("%s came, %s was expected: %s", wire_type_name(message.header.type), wire_type_name((int)type), body.text);
-    }
-    return message;
-}
-
 static void begin(fixture_t *f, uint64_t run_id)
 {
     message_begin_t body = {.variant = -1, .fields = FIELDS};
     snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
     wire_header_t header = wire_header(WIRE_BEGIN, run_id, EPOCH, 0, 0, 0);
     assert_int_equal(net_send(f->coordinator, PEER_SHARD(0), &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
-    net_message_t ready = expect(f->coordinator, WIRE_READY);
+    net_message_t ready = expect_message(f->coordinator, WIRE_READY);
     assert_int_equal(ready.header.run_id, run_id);
     assert_int_equal(ready.header.epoch, EPOCH);
     net_release(f->coordinator, &ready);
@@ -117,7 +105,7 @@ static message_counters_t flush(fixture_t *f)
 {
     wire_header_t header = wire_header(WIRE_FLUSH, RUN, EPOCH, 0, 0, 0);
     assert_int_equal(net_send(f->coordinator, PEER_SHARD(0), &header, NULL, 0), ST_OK);
-    net_message_t message = expect(f->coordinator, WIRE_FLUSHED);
+    net_message_t message = expect_message(f->coordinator, WIRE_FLUSHED);
     message_counters_t counters;
     assert_true(message_body(&message, &counters, sizeof counters));
     net_release(f->coordinator, &message);
@@ -252,7 +240,7 @@ static void drain(fixture_t *f, int64_t steps, int depth)
             post(f->worker[w], &l);
         }
         for (int w = 0; w < f->workers; w++) {
-            net_message_t rows = expect(f->worker[w], WIRE_ROWS);
+            net_message_t rows = expect_message(f->worker[w], WIRE_ROWS);
             assert_int_equal(rows.header.step, t);
             assert_int_equal(rows.header.count, 0);
             net_release(f->worker[w], &rows);
@@ -339,7 +327,7 @@ static void test_async_never_waits(void **state)
     begin(&f, RUN);
     for (int64_t t = 0; t < 100; t++) { /* the two others are silent */
         post_pull(f.worker[1], t + 1);
-        net_message_t rows = expect(f.worker[1], WIRE_ROWS);
+        net_message_t rows = expect_message(f.worker[1], WIRE_ROWS);
         int64_t seen[DIM];
         read_rows(&rows, seen);
         assert_int_equal(seen[0], 0);
@@ -364,14 +352,14 @@ static void test_peek_sees_what_is_applied_and_creates_nothing(void **state)
     for (int round = 0; round < 2; round++) { /* nobody has pushed: the pulls of step 1 wait, the peek does not */
         post_pull(f.worker[0], round);
         if (round == 0) {
-            net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+            net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
             net_release(f.worker[0], &rows);
             continue;
         }
         letter_t l = letter(WIRE_PEEK, 500, 9, 0);
         l.keys[0] = 4711;
         post(f.worker[0], &l);
-        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
         assert_int_equal(rows.header.step, 500);
         assert_int_equal(rows.header.sequence, 9);
         int64_t seen[DIM];
@@ -396,7 +384,7 @@ static void test_pulls_of_the_first_steps(void **state)
         settle(&f);
         assert_int_equal(flush(&f).rows_pushed, 0);
         post_pull(f.worker[0], pulls[i]);
-        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
         assert_int_equal(rows.header.step, pulls[i]);
         net_release(f.worker[0], &rows);
     }
@@ -415,7 +403,7 @@ static void test_pulls_of_the_first_steps(void **state)
 /* The next ROWS, of this step; how many pushes worker 0 made before the bytes were read, and how many it is told have arrived. */
 static void expect_rows(fixture_t *f, int64_t step, int64_t seen, uint32_t taken)
 {
-    net_message_t rows = expect(f->worker[0], WIRE_ROWS);
+    net_message_t rows = expect_message(f->worker[0], WIRE_ROWS);
     int64_t pushes[DIM];
     read_rows(&rows, pushes);
     assert_int_equal(rows.header.step, step);
@@ -468,7 +456,7 @@ static void test_a_pull_that_comes_again_gets_the_same_bytes(void **state)
         letter_t other = letter(WIRE_PULL, 2, 4711, 0);
         post(f.worker[0], &other);
         catch_start();
-        net_message_t error = expect(f.worker[0], WIRE_ERROR);
+        net_message_t error = expect_message(f.worker[0], WIRE_ERROR);
         net_release(f.worker[0], &error);
         catch_stop();
         assert_caught("this step was pulled before");
@@ -718,7 +706,7 @@ static void send_offence(net_t *net, const letter_t *l)
 
 static void expect_refusal(fixture_t *f, net_t *net, const letter_t *l, const char *reason)
 {
-    net_message_t message = expect(net, WIRE_ERROR);
+    net_message_t message = expect_message(net, WIRE_ERROR);
     message_error_t body;
     assert_true(message_body(&message, &body, sizeof body));
     assert_int_equal(body.status, ST_MESSAGE);
@@ -744,7 +732,7 @@ static void play_to_the_middle(fixture_t *f, bool ordered)
     settle(f);
     for (int w = 0; w < 2; w++)
         for (int t = 0; t < 2; t++) {
-            net_message_t rows = expect(f->worker[w], WIRE_ROWS);
+            net_message_t rows = expect_message(f->worker[w], WIRE_ROWS);
             net_release(f->worker[w], &rows);
         }
     if (ordered) {
@@ -802,11 +790,11 @@ static void check_offences(const char *level, determinism_t determinism)
     letter_t last = letter(WIRE_PEEK, 0, 1, 0);
     for (int w = 0; w < 2; w++)
         for (int t = 2; t < 4; t++) {
-            net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+            net_message_t rows = expect_message(f.worker[w], WIRE_ROWS);
             net_release(f.worker[w], &rows);
         }
     post(f.worker[0], &last);
-    net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+    net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
     int64_t seen[DIM];
     read_rows(&rows, seen);
     assert_true(seen[0] == 4 && seen[1] == 4);
@@ -839,7 +827,7 @@ static void test_groups_keep_to_their_tables(void **state)
     assert_int_equal(flush(&f).rows, KEYS);
     int64_t seen[DIM];
     for (int w = 0; w < 2; w++) {
-        net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+        net_message_t rows = expect_message(f.worker[w], WIRE_ROWS);
         read_rows(&rows, seen);
         assert_int_equal(seen[0], 0);
         net_release(f.worker[w], &rows);
@@ -855,7 +843,7 @@ static void test_groups_keep_to_their_tables(void **state)
     post_push(f.worker[0], 0, 0);
     for (int w = 0; w < 2; w++) {
         post_pull(f.worker[w], 1);
-        net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+        net_message_t rows = expect_message(f.worker[w], WIRE_ROWS);
         read_rows(&rows, seen);
         assert_int_equal(seen[0], 1);
         assert_int_equal(seen[1], 0);
@@ -881,7 +869,7 @@ static void test_a_sequence_number_counts_once(void **state)
             post_push(f.worker[0], t, 0);
             if (t >= 2)
                 post_push(f.worker[0], t - 2, 0);
-            net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+            net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
             net_release(f.worker[0], &rows);
         }
         drain(&f, 70, i == 0 ? 1 : 0);
@@ -914,12 +902,12 @@ static void test_repeated_keys_are_steps_of_their_own(void **state)
         }
         settle(&f);
         for (int w = 0; w < 3; w++) {
-            net_message_t rows = expect(f.worker[w], WIRE_ROWS);
+            net_message_t rows = expect_message(f.worker[w], WIRE_ROWS);
             net_release(f.worker[w], &rows);
         }
         const letter_t peek = letter(WIRE_PEEK, 0, 1, 0);
         post(f.worker[0], &peek);
-        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
         static const float expected[KEYS * DIM] = {1, 2, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0};
         for (int i = 0; i < KEYS * DIM; i++)
             assert_true(((const float *)rows.frame[0].data)[i] == expected[i]);
@@ -966,7 +954,7 @@ static void test_nothing_is_taken_before_a_run(void **state)
     catch_stop();
     begin(&f, RUN);
     post_pull(f.worker[0], 0);
-    net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+    net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
     net_release(f.worker[0], &rows);
     assert_int_equal(flush(&f).bad_messages, 0); /* counters are those of the run */
     teardown(&f);
@@ -985,7 +973,7 @@ static void test_a_new_run_starts_from_nothing(void **state)
             post_pull(f.worker[0], t);
         post_push(f.worker[0], 0, 0); /* the same sequence number as in the run before */
         settle(&f);
-        net_message_t rows = expect(f.worker[0], WIRE_ROWS);
+        net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
         int64_t seen[DIM];
         read_rows(&rows, seen);
         assert_int_equal(seen[0], 0);
@@ -1014,7 +1002,7 @@ static void test_run_ends_at_stop(void **state)
     assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &header, NULL, 0), ST_OK);
     assert_int_equal(shard_run(f.shard, &stop), ST_OK);
     catch_stop();
-    net_message_t error = expect(f.worker[0], WIRE_ERROR);
+    net_message_t error = expect_message(f.worker[0], WIRE_ERROR);
     net_release(f.worker[0], &error);
     teardown(&f);
 }
