@@ -2,8 +2,8 @@
  *
  * All workers must mark the same steps. Those of checkpoint.every_steps each knows by itself. Others the coordinator agrees on
  * with all of them (docs/PROTOCOL.md, "Checkpoints"): a worker that is asked promises not to pull from a step on, and is told a step that
- * is none of anybody's before. Two cuts are more than `depth` steps apart: the pushes that one still waits for are applied when pulls
- * of up to so many steps later were answered, and the next cut holds those back. Pure arithmetic, no messages. One thread. */
+ * is none of anybody's before. Two cuts are more than `depth` steps apart, so that a push is pending at one cut at most, and
+ * written once. Pure arithmetic, no messages. One thread. */
 #ifndef SMELTER_CUT_PLAN_H
 #define SMELTER_CUT_PLAN_H
 
