@@ -127,6 +127,8 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
 #define PUT(name) jsondoc_put_integer(doc, #name, m->name);
     CHECKPOINT_COUNTS(PUT)
 #undef PUT
+    if (m->run_id)
+        jsondoc_put_hash(doc, "run_id", m->run_id);
     for (int64_t i = 0; i < m->n_deltas; i++)
         jsondoc_append_integer(deltas, m->deltas[i]);
     for (int64_t s = 0; s < checkpoint_manifest_shards(m); s++) {
@@ -252,6 +254,8 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
 #define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &m->name));
     CHECKPOINT_COUNTS(GET)
 #undef GET
+    if (jsondoc_has(doc, "run_id"))
+        TRY(jsondoc_get_hash(doc, where, "run_id", &m->run_id));
     TRY(get_deltas(doc, where, m));
     return get_parts(doc, where, m);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/file.h"
+#include "common/base/identity.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/net/checkpoint_paths.h"
@@ -92,11 +93,11 @@ static void show_shards(const checkpoint_manifest_t *m)
 static status_t show_one(walk_t *walk, const checkpoint_resume_t *c)
 {
     const checkpoint_manifest_t *m = &c->from;
-    char step[TEXT_BYTES], steps[TEXT_BYTES], bytes[TEXT_BYTES], examples[TEXT_BYTES], wall[TEXT_BYTES], cpu[TEXT_BYTES];
+    char step[TEXT_BYTES], steps[TEXT_BYTES], bytes[TEXT_BYTES], examples[TEXT_BYTES], wall[TEXT_BYTES], cpu[TEXT_BYTES], id[IDENTITY_BYTES];
     if (walk->json)
         return list_one(walk, c);
     printf("checkpoint   %s\n", c->folder);
-    printf("run          %s, variant %s, replica %" PRId64 "\n", m->experiment, m->variant, m->replica);
+    printf("run          %s, variant %s, replica %" PRId64 ", id %s\n", m->experiment, m->variant, m->replica, identity_text(m->run_id, id));
     printf("step         %s of %s comes next; epoch %" PRId64 ", resumed %" PRId64 " times\n", text_count(m->step, step), text_count(m->steps, steps),
            m->epoch, m->resumed);
     printf("saved        %s by build %s, kernels %s\n", m->time, m->build, m->kernels);

@@ -5,6 +5,7 @@
 
 #include "common/base/file.h"
 #include "common/base/hash.h"
+#include "common/base/identity.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/kernels/gemm.h"
@@ -140,6 +141,7 @@ static status_t inspect_run(void *context, const char *dir)
     int *runs = context;
     ++*runs;
     manifest_t m;
+    char id[IDENTITY_BYTES];
     run_scan_t scan = {0};
     TRY(read_run(dir, &m, &scan));
     printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment, m.variant,
@@ -147,6 +149,7 @@ static status_t inspect_run(void *context, const char *dir)
     printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,
            (long long)m.servers, (long long)m.shards_per_server, m.determinism, (long long)m.steps);
     printf("  build          %s, kernels %s\n", m.build, m.kernels);
+    printf("  run id         %s\n", identity_text(m.run_id, id));
     printf("  evaluation     ");
     result_print_quality(stdout, &m.result.quality);
     printf(" over %lld examples\n", (long long)m.predictions);

@@ -23,7 +23,8 @@
 struct coordinator {
     coordinator_options_t o;
     attendance_t attendance;
-    uint64_t run_id;
+    uint64_t run_id;   /* of messages */
+    uint64_t identity; /* of the run, in all of its files (common/base/identity.h) */
     uint32_t epoch; /* which start of the run this is; 0 where nothing is trained */
     disk_t *disk;
 

@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/identity.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/metrics/metrics.h"
@@ -184,6 +185,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .config_hash = run->config_hash,
         .dataset_hash = run->dataset_hash,
         .teacher_hash = run->teacher_hash,
+        .run_id = run->run_id,
         .replica = run->result.replica,
         .epoch = c->epoch,
         .steps = run->steps,
@@ -264,6 +266,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(check_training_rows(c, config));
     TRY_DONE(run->resume ? find_checkpoint(c, &manifest, &checkpoint, &resumed) : warn_of_checkpoints(c));
     const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
+    c->identity = manifest.run_id = resumed && checkpoint.from.run_id ? checkpoint.from.run_id : identity_draw();
     TRY_DONE(remove_earlier(run->dir, resumed));
     TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
     TRY_DONE(write_config(config, run->dir));

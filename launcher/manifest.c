@@ -52,6 +52,8 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
 #define PUT(name) jsondoc_put_number(doc, #name, manifest->name);
     TIMES(PUT)
 #undef PUT
+    if (manifest->run_id)
+        jsondoc_put_hash(doc, "run_id", manifest->run_id);
     jsondoc_put_text(doc, "sync", SYNC);
     jsondoc_put_integer(doc, "replica", run->replica);
     jsondoc_put_integer(doc, "init_seed", run->init_seed);
@@ -98,6 +100,8 @@ static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
         TIMES(GET)
     }
 #undef GET
+    if (jsondoc_has(doc, "run_id"))
+        TRY(jsondoc_get_hash(doc, where, "run_id", &out->run_id));
     replica_result_t *run = &out->result;
     TRY(jsondoc_get_integer(doc, where, "replica", 0, INT32_MAX, &replica));
     run->replica = (int32_t)replica;

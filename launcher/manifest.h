@@ -23,6 +23,7 @@ typedef struct manifest {
     uint64_t config_hash;
     uint64_t dataset_hash;
     uint64_t teacher_hash; /* of the configurations of its teacher and of the teacher's teachers; 0 without one */
+    uint64_t run_id;       /* common/base/identity.h; 0: not recorded */
     int64_t workers, servers, shards_per_server;
     int64_t steps;
     int64_t epoch;       /* of its last start */

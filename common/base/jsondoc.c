@@ -254,6 +254,11 @@ status_t jsondoc_get_hash(const jsondoc_t *object, const char *where, const char
     return ST_OK;
 }
 
+bool jsondoc_has(const jsondoc_t *object, const char *key)
+{
+    return json_object_get(json_of(object), key) != NULL;
+}
+
 status_t jsondoc_get_integers(const jsondoc_t *object, const char *where, const char *key, int64_t least, int64_t most,
                               int64_t **out, int64_t *n)
 {

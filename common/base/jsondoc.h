@@ -56,6 +56,9 @@ WARN_UNUSED status_t jsondoc_get_integer(const jsondoc_t *object, const char *wh
 WARN_UNUSED status_t jsondoc_get_text(const jsondoc_t *object, const char *where, const char *key, const char **out);
 WARN_UNUSED status_t jsondoc_get_hash(const jsondoc_t *object, const char *where, const char *key, uint64_t *out);
 
+/* jsondoc_has - is there such a member? For those that older files do not have. */
+bool jsondoc_has(const jsondoc_t *object, const char *key);
+
 /* jsondoc_length / jsondoc_at - the elements of an array; an element is borrowed. 0 <= i < length. */
 int64_t jsondoc_length(const jsondoc_t *array);
 const jsondoc_t *jsondoc_at(const jsondoc_t *array, int64_t i);

@@ -58,7 +58,7 @@ typedef struct wire_header {
     uint32_t magic;
     uint16_t version;
     uint16_t type;
-    uint64_t run_id;
+    uint64_t run_id;   /* of one start of a run, drawn anew each time; not the id in the run's files (common/base/identity.h) */
     uint32_t epoch;    /* of the run; increases at every restart */
     uint32_t sender;   /* rank */
     int64_t step;

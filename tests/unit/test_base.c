@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/hash.h"
+#include "common/base/identity.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/pool.h"
@@ -338,6 +339,16 @@ static void test_pool_outlives_its_last_buffer(void **state)
     pool_destroy(&pool);
 }
 
+static void test_identities(void **state)
+{
+    (void)state;
+    char text[IDENTITY_BYTES];
+    const uint64_t one = identity_draw(), other = identity_draw();
+    assert_true(one && other && one != other); /* by chance equal once in 10^19 times */
+    assert_string_equal(identity_text(0x12, text), "0000000000000012");
+    assert_string_equal(identity_text(0, text), "not recorded");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_command_lines_for_a_shell),
         cmocka_unit_test(test_pool_counts_holders),
         cmocka_unit_test(test_pool_outlives_its_last_buffer),
+        cmocka_unit_test(test_identities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -364,6 +364,7 @@ static manifest_t make_manifest(void)
         .kernels = mem_strdup("haswell"),
         .config_hash = 0xfedcba9876543210,
         .dataset_hash = 7,
+        .run_id = 0x8000000000000001,
         .workers = 2,
         .servers = 1,
         .shards_per_server = 3,
@@ -390,7 +391,7 @@ static void test_manifest_reads_back(void **state)
     assert_true(found);
     assert_string_equal(back.experiment, "toy");
     assert_string_equal(back.kernels, "haswell");
-    assert_true(back.config_hash == m.config_hash && back.dataset_hash == 7);
+    assert_true(back.config_hash == m.config_hash && back.dataset_hash == 7 && back.run_id == m.run_id);
     assert_int_equal(back.workers, 2);
     assert_int_equal(back.shards_per_server, 3);
     assert_int_equal(back.steps, 99);
