@@ -5,7 +5,7 @@
 # prints "ok - name", "not ok - name" or "skip - name: reason" per test. cmocka is asked for its TAP output, which is the same
 # with numbers and a plan. One line per program shows its tests and its time; the output of a program that fails is shown. A crash, a
 # test that was planned and not reported, a program without any test and a program over its time (TEST_TIMEOUT seconds,
-# default 300) count as failures. Last line: "N passed, N failed[, N skipped]".
+# default 300) count as failures. TEST_JOBS of them run at a time. Last line: "N passed, N failed[, N skipped]".
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 if [ $# -lt 1 ]; then
@@ -22,25 +22,30 @@ passed=0 failed=0 skipped=0
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/smelter-run.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
-output=$scratch/output
 failures=$scratch/failures
 : >"$failures"
 
-count() { grep -cE "$1" "$output"; }
-
-# run_one NAME COMMAND...
+# run_one N COMMAND... - run test N; leaves its output, exit code and milliseconds in $scratch/N.*, the code last.
 run_one() {
-    local name=$1 ok bad skip planned code start seconds
+    local n=$1 start code
     shift
     start=$(date +%s%N)
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "$limit" "$@" >"$output" 2>&1 </dev/null
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "$limit" "$@" >"$scratch/$n.output" 2>&1 </dev/null
     code=$?
-    seconds=$(awk -v ns=$(($(date +%s%N) - start)) 'BEGIN { printf "%.1f", ns / 1e9 }')
+    echo $((($(date +%s%N) - start) / 1000000)) >"$scratch/$n.ms"
+    echo $code >"$scratch/$n.code"
+}
+
+# show NAME N - count what test N reported, and print its line.
+show() {
+    local name=$1 output=$scratch/$2.output ok bad skip planned code seconds note=""
+    code=$(cat "$scratch/$2.code")
+    seconds=$(awk '{ printf "%.1f", $1 / 1000 }' "$scratch/$2.ms")
+    count() { grep -cE "$1" "$output"; }
     ok=$(count '^ok( [0-9]+)? - ')
     bad=$(count '^not ok( [0-9]+)? - ')
     skip=$(count '^(skip - |(not )?ok [0-9]+ # SKIP)')
     planned=$(sed -nE 's/^1\.\.([0-9]+)$/\1/p' "$output" | awk '{ n += $1 } END { print n + 0 }')
-    local note=""
     if [ $code = 124 ] || [ $code = 137 ]; then
         note="stopped after $limit s"
         bad=$((bad + 1))
@@ -70,22 +75,54 @@ run_one() {
     fi
 }
 
+# Programs mostly wait, for ranks that start and deadlines that pass: so as many run at a time as there are cores, and
+# lines are printed in the order of the names. jobs=1 where a person wants a quiet machine.
+jobs=${TEST_JOBS:-$(nproc)}
+names=() running=0 shown=0
+
+show_finished() {
+    while [ $shown -lt ${#names[@]} ] && [ -s "$scratch/$shown.code" ]; do
+        show "${names[$shown]}" $shown
+        shown=$((shown + 1))
+    done
+}
+
+# wait_below N - until fewer than N tests run.
+wait_below() {
+    while [ $running -ge "$1" ]; do
+        wait -n
+        running=$((running - 1))
+        show_finished
+    done
+}
+
+# start NAME COMMAND...
+start() {
+    wait_below "$jobs"
+    names+=("$1")
+    shift
+    run_one $((${#names[@]} - 1)) "$@" &
+    running=$((running + 1))
+}
+
 begin=$SECONDS
 for kind in "${kinds[@]}"; do
     shopt -s nullglob
     sources=(tests/"$kind"/test_*.c) scripts=(tests/"$kind"/test_*.sh)
     [ $((${#sources[@]} + ${#scripts[@]})) -gt 0 ] || continue
+    wait_below 1
     echo "== $kind: ${#sources[@]} programs, ${#scripts[@]} scripts"
     for source in "${sources[@]}"; do
         name=$(basename "$source" .c)
-        run_one "$kind/$name" "$build/tests/$kind/$name"
+        start "$kind/$name" "$build/tests/$kind/$name"
     done
     for script in "${scripts[@]}"; do
         if [ -x "$script" ]; then
-            run_one "$kind/$(basename "$script")" "$script" "$build"
+            start "$kind/$(basename "$script")" "$script" "$build"
         fi
     done
 done
+wait_below 1
 
 echo "== $((SECONDS - begin)) s"
 [ $failed = 0 ] || echo "failed: $(sort -u "$failures" | paste -sd' ')"
