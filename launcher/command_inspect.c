@@ -151,8 +151,8 @@ static status_t inspect_run(void *context, const char *dir)
     printf("  build          %s, kernels %s\n", m.build, m.kernels);
     printf("  run id         %s\n", identity_text(m.run_id, id));
     printf("  evaluation     ");
-    result_print_quality(stdout, &m.result.quality);
-    printf(" over %lld examples\n", (long long)m.predictions);
+    result_print_quality(stdout, &m.result.quality, m.predictions);
+    fputc('\n', stdout);
     printf("  digest         %s\n", m.result.digest);
     printf("  dense          %lld floats with optimizer state\n", (long long)scan.dense);
     printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan.rows, (long long)scan.shards_found,

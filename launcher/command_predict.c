@@ -143,6 +143,19 @@ done:
     return status;
 }
 
+/* An empty file of predictions would be taken for an answer. */
+static status_t check_split(const char *path, split_t split)
+{
+    dataset_t *dataset;
+    TRY(dataset_open(path, 1 << 20, &dataset));
+    const bool is_empty = dataset_split_rows(dataset_info(dataset), split) == 0;
+    dataset_close(&dataset);
+    if (!is_empty)
+        return ST_OK;
+    return FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to score; --split %s or --split all scores what is there",
+                path, split == SPLIT_EVAL ? "evaluation" : "training", split == SPLIT_EVAL ? "train" : "eval");
+}
+
 static status_t prepare(const experiment_t *experiment, const options_t *options)
 {
     source_t source = {0};
@@ -154,6 +167,8 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
     if (!dataset_exists(options->second))
         status = FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import by the schema of the run's",
                       options->second);
+    else
+        status = check_split(options->second, split);
 done:
     source_fini(&source);
     return status;
@@ -240,7 +255,7 @@ status_t command_predict(const options_t *options)
     o.sets[o.n_sets++] = "objective.form=joint";
     o.sets[o.n_sets++] = "complexity.match=\"\"";
     o.sets[o.n_sets++] = "experiment.baseline=\"\"";
-    status_t status = job_run_prepared(&o, prepare, lead_predict);
+    status_t status = job_run(&o, prepare, lead_predict);
     mem_free(run_dir);
     mem_free(config);
     mem_free(path);

@@ -12,6 +12,7 @@
 #include "launcher/job.h"
 #include "launcher/outdir.h"
 #include "launcher/report.h"
+#include "launcher/splits.h"
 #include "launcher/teacher_file.h"
 #include "launcher/teaching.h"
 #include "launcher/warm_start.h"
@@ -23,8 +24,8 @@ static void print_run(const manifest_t *m, const char *dir)
     const cost_t *c = &m->result.cost;
     printf("run            %s in %s\n", m->experiment, dir);
     printf("evaluation     ");
-    result_print_quality(stdout, &m->result.quality);
-    printf(" over %lld examples\n", (long long)m->predictions);
+    result_print_quality(stdout, &m->result.quality, m->predictions);
+    fputc('\n', stdout);
     printf("progressive    logloss %.5f\n", m->result.quality.progressive_logloss);
     printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n", c->examples_per_second,
            c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
@@ -76,6 +77,15 @@ static status_t read_finished(const char *dir, manifest_t *out)
     return ST_OK;
 }
 
+/* What its results will lack is said before it is trained. */
+static status_t warn_of_splits(const config_t *config)
+{
+    splits_t splits;
+    TRY(splits_read(config->data.path, &splits));
+    splits_warn(&splits, config->data.path);
+    return ST_OK;
+}
+
 static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
 {
     (void)progress;
@@ -90,6 +100,7 @@ static status_t lead_train(coordinator_t *coordinator, const experiment_t *exper
         TRY_DONE(check_resume(dir, &finished)); /* refuses, and makes no folder */
     TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
     TRY_DONE(check_earlier(coordinator, dir, options->resume));
+    TRY_DONE(warn_of_splits(experiment->base));
     if (options->resume)
         TRY_DONE(check_resume(dir, &finished));
     if (finished)
@@ -104,9 +115,17 @@ done:
     return status;
 }
 
+static status_t prepare_train(const experiment_t *experiment, const options_t *options)
+{
+    splits_t splits;
+    TRY(prepare_data(experiment, options->argument));
+    TRY(splits_read(experiment->base->data.path, &splits));
+    return splits_check_training(&splits, experiment->base->data.path);
+}
+
 status_t command_train(const options_t *options)
 {
-    return job_run(options, lead_train);
+    return job_run(options, prepare_train, lead_train);
 }
 
 /* ---- compare ---------------------------------------------------------------------------------------------------------- */
@@ -385,6 +404,7 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
     TRY_DONE(outdir_open(dir, "compare", experiment->base->name, &outdir));
     TRY_DONE(check_datasets(&c));
     TRY_DONE(check_warm_starts(&c));
+    TRY_DONE(warn_of_splits(experiment->base));
     TRY_DONE(train_all(&c, &result));
     progress_clear(progress);
     TRY_DONE(write_report(&c, &result));
@@ -412,10 +432,11 @@ static status_t check_pd_possible(const experiment_t *experiment, const char *co
 static status_t prepare_compare(const experiment_t *experiment, const options_t *options)
 {
     TRY(check_pd_possible(experiment, options->argument));
-    return prepare_data(experiment, options->argument);
+    TRY(prepare_data(experiment, options->argument));
+    return splits_check_experiment(experiment, "compare");
 }
 
 status_t command_compare(const options_t *options)
 {
-    return job_run_prepared(options, prepare_compare, lead_compare);
+    return job_run(options, prepare_compare, lead_compare);
 }

@@ -17,6 +17,7 @@
 #include "common/base/memory.h"
 #include "launcher/commands.h"
 #include "launcher/job.h"
+#include "launcher/splits.h"
 
 #define NEAR_ENOUGH 1.1 /* values closer than this ratio are not told apart by replicas' noise */
 
@@ -280,6 +281,19 @@ static status_t add_set(options_t *options, const char *key, const char *value, 
     return ST_OK;
 }
 
+/* Labels that are all equal are predicted by a constant, which no model is better than: said before anything is trained. */
+static status_t check_data(const experiment_t *experiment)
+{
+    const char *path = experiment->base->data.path;
+    splits_t splits;
+    TRY(splits_check_experiment(experiment, "tune"));
+    TRY(splits_read(path, &splits));
+    if (splits.eval_label[0] && splits.eval_label[1])
+        return ST_OK;
+    return FAIL(ST_INPUT, "dataset %s: all %lld evaluation examples have label %d; no model is better than saying so, and none can be chosen",
+                path, (long long)splits.eval_rows, splits.eval_label[1]);
+}
+
 static status_t tune(const options_t *options)
 {
     experiment_t *experiment;
@@ -291,6 +305,7 @@ static status_t tune(const options_t *options)
     TRY_DONE(choose_variants(&t));
     TRY_DONE(check_key(&t));
     TRY_DONE(prepare_data(experiment, options->argument));
+    TRY_DONE(check_data(experiment));
     TRY_DONE(dir_create(t.dir));
     log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high, t.baseline);
     TRY_DONE(measure(&t, t.baseline, NULL, baseline_dir, &t.baseline_logloss, &t.baseline_pd));

@@ -264,22 +264,12 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     return status;
 }
 
-static status_t make_datasets(const experiment_t *experiment, const options_t *options)
-{
-    return prepare_data(experiment, options->argument);
-}
-
 char *job_out_dir(const options_t *options, const experiment_t *experiment)
 {
     return options->out ? mem_strdup(options->out) : mem_printf("out/%s", experiment->base->name);
 }
 
-status_t job_run(const options_t *options, job_lead_fn *lead)
-{
-    return job_run_prepared(options, make_datasets, lead);
-}
-
-status_t job_run_prepared(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
+status_t job_run(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
 {
     if (cluster_is_launched())
         return run_rank(options, prepare, lead);

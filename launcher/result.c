@@ -120,6 +120,7 @@ static status_t get_int64_t(const jsondoc_t *object, const char *where, const ch
     return jsondoc_get_integer(object, where, key, 0, INT64_MAX, out);
 }
 
+/* ", NAME VALUE", or why there is none. */
 static void print_defined(FILE *out, const char *name, int digits, double value, const char *why_not)
 {
     if (isfinite(value))
@@ -128,14 +129,23 @@ static void print_defined(FILE *out, const char *name, int digits, double value,
         fprintf(out, ", no %s (%s)", name, why_not);
 }
 
-void result_print_quality(FILE *out, const quality_t *quality)
+void result_print_quality(FILE *out, const quality_t *quality, int64_t examples)
 {
-    const bool numbers = isfinite(quality->logloss); /* are all predictions? */
+    if (examples == 0) {
+        fputs("no evaluation examples (the evaluation split is empty)", out);
+        return;
+    }
+    if (!isfinite(quality->logloss)) {
+        fprintf(out, "no metrics (not all predictions are numbers) over %lld example%s", (long long)examples, examples == 1 ? "" : "s");
+        return;
+    }
+    const bool one_class = !isfinite(quality->auc_loss);
     fprintf(out, "logloss %.5f", quality->logloss);
-    print_defined(out, "AUC loss", 5, quality->auc_loss, numbers ? "all labels are equal" : "not all predictions are numbers");
+    print_defined(out, "AUC loss", 5, quality->auc_loss, "all labels are equal");
     print_defined(out, "PQAUC loss", 5, quality->pqauc_loss,
-                  numbers ? "no query column, or no query with both labels" : "not all predictions are numbers");
-    print_defined(out, "calibration", 4, quality->calibration, numbers ? "no label is 1" : "not all predictions are numbers");
+                  one_class ? "all labels are equal" : "no query column, or no query with both labels");
+    print_defined(out, "calibration", 4, quality->calibration, "no label is 1");
+    fprintf(out, " over %lld example%s", (long long)examples, examples == 1 ? "" : "s");
 }
 
 void result_put_quality(jsondoc_t *object, const quality_t *quality)

@@ -165,8 +165,9 @@ static inline const variant_result_t *result_baseline(const experiment_result_t 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
 
-/* result_print_quality - evaluation in words, without a newline: "logloss 0.5, AUC loss 0.3 ..."; what is not defined says why. */
-void result_print_quality(FILE *out, const quality_t *quality);
+/* result_print_quality - evaluation over so many examples in words, without a newline: "logloss 0.5, AUC loss 0.3 .. over 100
+ * examples"; what is not defined says why. */
+void result_print_quality(FILE *out, const quality_t *quality, int64_t examples);
 
 /* result_put_quality / result_put_cost / result_put_reproducibility - members of an open JSON object, in the order of the
  * tables. result_get_quality / result_get_cost - read them back; ST_CORRUPT names `where` and the member. */
