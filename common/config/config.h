@@ -188,5 +188,6 @@ typedef struct schema {
 /* schema_load - from a YAML file or a preset's name (criteo, avazu, libsvm); **owned**, schema_destroy. */
 WARN_UNUSED status_t schema_load(const char *path_or_preset, schema_t **out);
 void schema_destroy(schema_t **schema);
+const char *schema_transform_word(column_transform_t value);
 
 #endif

@@ -31,6 +31,14 @@ _Static_assert(sizeof(text_format_t) == sizeof(int32_t) && sizeof(column_kind_t)
                    sizeof(column_transform_t) == sizeof(int32_t) && sizeof(pooling_t) == sizeof(int32_t),
                "words decode to 32 bits");
 
+const char *schema_transform_word(column_transform_t value)
+{
+    for (size_t i = 0; i < sizeof transform_words / sizeof *transform_words; i++)
+        if (transform_words[i].value == (int)value)
+            return transform_words[i].word;
+    ASSERT(!"a transform");
+}
+
 #define WORDS(table) .words = table, .words_count = sizeof(table) / sizeof *(table)
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 

@@ -14,6 +14,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "worker/data/dataset.h"
+#include "worker/data/dataset_meta.h"
 
 enum { MOST_FIELDS = 4, MOST_VALUES = 6 };
 
@@ -273,6 +274,80 @@ static void test_field_statistics(void **state)
     dataset_close(&dataset);
 }
 
+/* ---- what is stored about a field beside its values ---- */
+
+static void assert_rules(const field_rules_t *rules, const char *wanted)
+{
+    char text[512] = "";
+    for (int i = 0; i < field_rules_count(); i++)
+        if (*field_rules_get(rules, i))
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s=%s ", field_rules_name(i), field_rules_get(rules, i));
+    assert_string_equal(text, wanted);
+}
+
+/* Rules are words that datasets and runs of any age are compared by: one that changes makes them all another. */
+static void test_rules_of_columns(void **state)
+{
+    (void)state;
+    schema_column_t column = {.name = "x", .kind = COLUMN_NUMERIC, .transform = TRANSFORM_LOG1P};
+    field_rules_t log1p = field_rules_of(&column);
+    assert_rules(&log1p, "transform=log1p missing=0 after scaling ");
+    column = (schema_column_t){.name = "x", .kind = COLUMN_CATEGORICAL, .transform = TRANSFORM_LOG2_BUCKET};
+    field_rules_t bucket = field_rules_of(&column);
+    assert_rules(&bucket, "transform=log2_bucket keys=XXH3-64 of the text, seed 0 missing=a category of its own ");
+    column = (schema_column_t){.name = "x", .kind = COLUMN_MULTI, .separator = "\t"};
+    field_rules_t multi = field_rules_of(&column);
+    assert_rules(&multi, "separator=\\x09 keys=XXH3-64 of the text, seed 0 weights=1 missing=no value ");
+    field_rules_t libsvm = field_rules_libsvm(), synth = field_rules_synth(COLUMN_MULTI), none = {0};
+    assert_rules(&libsvm, "separator=\\x20 keys=XXH3-64 of the decimal id, seed 0 weights=as given beside the value missing=no value ");
+    assert_true(field_rules_recorded(&synth) && !field_rules_recorded(&none));
+
+    assert_string_equal(field_rules_name(field_rules_difference(&multi, &libsvm)), "separator");
+    assert_int_equal(field_rules_difference(&multi, &synth), -1); /* nothing was separated where values were generated */
+    assert_int_equal(field_rules_difference(&multi, &none), -1);
+    column = (schema_column_t){.name = "x", .kind = COLUMN_NUMERIC, .transform = TRANSFORM_STANDARDISE};
+    field_rules_t standardised = field_rules_of(&column), plain = field_rules_synth(COLUMN_NUMERIC);
+    assert_int_equal(field_rules_difference(&standardised, &plain), -1); /* the stored number is the same */
+    assert_string_equal(field_rules_name(field_rules_difference(&standardised, &log1p)), "transform");
+}
+
+/* What another version stores behind what all of them do is passed over; what an older one does not store is not recorded. Neither
+ * changes the content hash, by which runs know their dataset. */
+static void test_sections(void **state)
+{
+    (void)state;
+    dataset_field_t fields[] = {{.name = "n", .kind = COLUMN_NUMERIC, .scale = 1, .rules = field_rules_synth(COLUMN_NUMERIC)},
+                                {.name = "c", .kind = COLUMN_CATEGORICAL, .rules = field_rules_synth(COLUMN_CATEGORICAL)}};
+    dataset_meta_t meta, back;
+    dataset_meta_init(&meta, fields, 2);
+    meta.info.rows = meta.info.train_rows = 5;
+    meta.info.content_hash = dataset_meta_hash(&meta);
+    record_t raw = {0};
+    dataset_meta_encode(&meta, &raw);
+    const size_t whole = raw.bytes;
+    record_put_u64(&raw, 77);
+    record_put_u64(&raw, 3);
+    record_put(&raw, "abc", 3);
+    assert_true(dataset_meta_decode(&raw, &back));
+    assert_memory_equal(&back.fields[1].rules, &fields[1].rules, sizeof fields[1].rules);
+    assert_true(back.info.content_hash == meta.info.content_hash);
+    dataset_meta_fini(&back);
+    raw.bytes -= 8; /* the last section is cut short */
+    assert_false(dataset_meta_decode(&raw, &back));
+
+    raw.bytes = whole;
+    size_t old = 0; /* the record of a version without sections ends where the first begins */
+    for (size_t at = 0; at + 5 <= whole && !old; at += 8)
+        old = memcmp(raw.at + at, "RULES", 5) == 0 ? at : 0;
+    raw.bytes = old;
+    assert_true(old && dataset_meta_decode(&raw, &back));
+    assert_false(field_rules_recorded(&back.fields[0].rules));
+    assert_true(back.info.content_hash == meta.info.content_hash);
+    dataset_meta_fini(&back);
+    dataset_meta_fini(&meta);
+    record_fini(&raw);
+}
+
 static void test_late_split(void **state)
 {
     (void)state;
@@ -467,6 +542,8 @@ int main(void)
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_compression_changes_no_content),
         cmocka_unit_test(test_field_statistics),
+        cmocka_unit_test(test_rules_of_columns),
+        cmocka_unit_test(test_sections),
         cmocka_unit_test(test_late_split),
         cmocka_unit_test(test_input_errors),
         cmocka_unit_test(test_damage_is_found),

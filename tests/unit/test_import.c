@@ -101,6 +101,10 @@ static void test_columns_and_transforms(void **state)
     static const char *const names[] = {"a", "b", "c", "k", "d", "m"};
     for (int f = 0; f < 6; f++)
         assert_string_equal(info->fields[f].name, names[f]);
+    static const char *const transforms[] = {"none", "log1p", "standardise", "none", "log2_bucket", ""};
+    for (int f = 0; f < 6; f++)
+        assert_string_equal(info->fields[f].rules.transform, transforms[f]);
+    assert_string_equal(info->fields[5].rules.separator, "|");
     static const uint8_t labels[] = {1, 0, 0, 1};
     assert_memory_equal(b->label, labels, 4);
     static const int64_t times[] = {100, -7, 1000, 5};

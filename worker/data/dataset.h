@@ -13,6 +13,7 @@
 
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "worker/data/field_rules.h"
 
 typedef enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_ALL } split_t; /* SPLIT_ALL: both, in stored order */
 
@@ -25,6 +26,7 @@ typedef struct dataset_field {
     int64_t values;      /* values seen in all; a single-valued field has one per row, the missing value included */
     int64_t missing;     /* rows without a value */
     double low, high;    /* numeric: range of stored values, before mean and scale; 0 and 0 where all are missing */
+    field_rules_t rules; /* how its values came about */
 } dataset_field_t;
 
 typedef struct dataset_info {
@@ -95,7 +97,7 @@ typedef struct dataset_row {
 typedef struct dataset_writer dataset_writer_t;
 
 /* dataset_writer_create - start a new dataset in a temporary directory beside `path`; commit renames it into place.
- * fields  [n] names, kinds, poolings (numeric, then single, then multi); `standardise` [n] asks for mean and scale over the
+ * fields  [n] names, kinds, poolings and rules (numeric, then single, then multi); `standardise` [n] asks for mean and scale over the
  * training split.  compress  zstd (level 3) per block, or none.  ST_INPUT where path exists or is not writable. */
 WARN_UNUSED status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
                                            bool has_group, bool has_time, bool compress, dataset_writer_t **out);
@@ -115,5 +117,7 @@ uint64_t dataset_key(const char *text, int bytes);
 /* dataset_print - what `smelter inspect DATASET` shows: rows, positives, splits, per-field cardinality and most frequent
  * values, first rows. To standard output. */
 WARN_UNUSED status_t dataset_print(const char *path, int first_rows);
+/* dataset_print_rules - how the values of fields came about, one line for all fields of which it is the same. To standard output. */
+void dataset_print_rules(const dataset_field_t *fields, int n);
 
 #endif

@@ -7,6 +7,8 @@
 
 #define MAGIC 0x314154454d4d53ull /* "SMMETA1" */
 #define VERSION 1
+#define SECTION_RULES 0x53454c5552ull /* "RULES" */
+#define RULES_MOST 64                 /* kinds of rules that any version has */
 
 void dataset_meta_init(dataset_meta_t *meta, const dataset_field_t *fields, int n)
 {
@@ -72,6 +74,65 @@ uint64_t dataset_meta_hash(const dataset_meta_t *meta)
     return hash;
 }
 
+/* ---- sections ---- */
+
+static void put_section(record_t *out, uint64_t tag, record_t *section)
+{
+    record_put_u64(out, tag);
+    record_put_u64(out, section->bytes);
+    record_put(out, section->at, section->bytes);
+    record_fini(section);
+}
+
+/* How many rules, their names, and then their texts field by field. */
+static void encode_rules(const dataset_meta_t *meta, record_t *out)
+{
+    record_t section = {0};
+    const int n = field_rules_count();
+    record_put_u64(&section, (uint64_t)n);
+    for (int i = 0; i < n; i++)
+        record_put_text(&section, field_rules_name(i));
+    for (int f = 0; f < meta->count; f++)
+        for (int i = 0; i < n; i++)
+            record_put_text(&section, field_rules_get(&meta->fields[f].rules, i));
+    put_section(out, SECTION_RULES, &section);
+}
+
+static bool decode_rules(record_reader_t *in, dataset_meta_t *meta)
+{
+    char name[FIELD_RULE_BYTES], unknown[1024];
+    int rule[RULES_MOST];
+    const uint64_t n = record_take_u64(in);
+    if (n > RULES_MOST)
+        return false;
+    for (uint64_t i = 0; i < n; i++) {
+        record_take_text(in, name, sizeof name);
+        rule[i] = field_rules_find(name);
+    }
+    for (int f = 0; f < meta->count; f++)
+        for (uint64_t i = 0; i < n; i++)
+            if (rule[i] < 0)
+                record_take_text(in, unknown, sizeof unknown);
+            else
+                record_take_text(in, field_rules_text(&meta->fields[f].rules, rule[i]), FIELD_RULE_BYTES);
+    return !in->bad;
+}
+
+static bool decode_sections(record_reader_t *in, dataset_meta_t *meta)
+{
+    while (!in->bad && in->next < in->bytes) {
+        const uint64_t tag = record_take_u64(in), bytes = record_take_u64(in);
+        record_reader_t section = {.at = record_take(in, bytes, 1), .bytes = bytes};
+        if (!section.at)
+            return false;
+        if (tag == SECTION_RULES && !decode_rules(&section, meta))
+            return false;
+    }
+    return !in->bad;
+}
+
+/* ---- the whole ---- */
+
 void dataset_meta_encode(const dataset_meta_t *meta, record_t *out)
 {
     encode_content(meta, out);
@@ -94,6 +155,7 @@ void dataset_meta_encode(const dataset_meta_t *meta, record_t *out)
             record_put_text(out, top->text);
         }
     }
+    encode_rules(meta, out);
 }
 
 static bool decode_fields(record_reader_t *in, dataset_meta_t *meta)
@@ -143,7 +205,7 @@ static bool decode_statistics(record_reader_t *in, dataset_meta_t *meta)
             record_take_text(in, top->text, sizeof top->text);
         }
     }
-    return !in->bad && in->next == in->bytes;
+    return !in->bad;
 }
 
 bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
@@ -167,7 +229,7 @@ bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
         info->content_hash = record_take_u64(&in);
         info->bad_rows = (int64_t)record_take_u64(&in);
         meta->compressed = record_take_u64(&in) != 0;
-        good = decode_statistics(&in, meta) && info->content_hash == dataset_meta_hash(meta);
+        good = decode_statistics(&in, meta) && decode_sections(&in, meta) && info->content_hash == dataset_meta_hash(meta);
     }
     if (!good)
         dataset_meta_fini(meta);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/text.h"
 #include "worker/data/dataset_meta.h"
@@ -73,6 +74,44 @@ static void print_fields(const dataset_meta_t *meta)
     }
 }
 
+static bool same_rules(const dataset_field_t *a, const dataset_field_t *b)
+{
+    return a->kind == b->kind && memcmp(&a->rules, &b->rules, sizeof a->rules) == 0;
+}
+
+/* Is there a field like this one before it? */
+static bool is_listed(const dataset_field_t *fields, int f)
+{
+    for (int i = 0; i < f; i++)
+        if (same_rules(&fields[i], &fields[f]))
+            return true;
+    return false;
+}
+
+void dataset_print_rules(const dataset_field_t *fields, int n)
+{
+    printf("\n  how import made the values\n");
+    for (int f = 0; f < n; f++) {
+        const field_rules_t *rules = &fields[f].rules;
+        if (is_listed(fields, f))
+            continue;
+        printf("    ");
+        if (!field_rules_recorded(rules))
+            printf("not recorded");
+        bool first = true;
+        for (int i = 0; i < field_rules_count(); i++)
+            if (*field_rules_get(rules, i)) {
+                printf("%s%s %s", first ? "" : "; ", field_rules_name(i), field_rules_get(rules, i));
+                first = false;
+            }
+        printf(": ");
+        for (int i = f; i < n; i++)
+            if (same_rules(&fields[i], &fields[f]))
+                printf("%s%s", i > f ? ", " : "", fields[i].name);
+        printf("\n");
+    }
+}
+
 static void print_row(const dataset_meta_t *meta, const dataset_example_t *example, int64_t position)
 {
     const dataset_info_t *info = &meta->info;
@@ -111,6 +150,7 @@ status_t dataset_print(const char *path, int first_rows)
     const dataset_meta_t *meta = dataset_meta(dataset);
     print_head(path, meta);
     print_fields(meta);
+    dataset_print_rules(meta->fields, meta->count);
     status_t status = ST_OK;
     const int64_t shown = first_rows < meta->info.rows ? first_rows : meta->info.rows;
     if (shown > 0)

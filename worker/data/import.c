@@ -191,6 +191,7 @@ static status_t create_writer(import_t *im, const char *path, bool compress)
         strcpy(fields[f].name, column->name);
         fields[f].kind = column->kind;
         fields[f].pooling = column->pooling;
+        fields[f].rules = im->schema->format == FORMAT_LIBSVM ? field_rules_libsvm() : field_rules_of(column);
         standardise[f] = column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_STANDARDISE;
     }
     status = dataset_writer_create(path, fields, n, standardise, im->group >= 0, im->time >= 0, compress, &im->writer);

@@ -345,6 +345,7 @@ static status_t create_writer(const synth_t *s, const char *path, dataset_writer
             fields[f].pooling = multi % 2 == 0 ? POOLING_SUM : POOLING_MEAN;
             snprintf(fields[f].name, sizeof fields[f].name, "m%d", multi + 1);
         }
+        fields[f].rules = field_rules_synth(fields[f].kind);
     }
     status_t status = dataset_writer_create(path, fields, n, NULL, true, true, true, out);
     mem_free(fields);
