@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,16 @@
 
 /* ---- train ------------------------------------------------------------------------------------------------------------ */
 
+/* Losses of training examples, as far as they are numbers. */
+static void print_training(const quality_t *quality)
+{
+    if (isfinite(quality->progressive_logloss))
+        printf("progressive    logloss %.5f, of training examples before they were seen for the first time\n",
+               quality->progressive_logloss);
+    if (isfinite(quality->training_logloss))
+        printf("training       logloss %.5f, of their later visits\n", quality->training_logloss);
+}
+
 static void print_run(const manifest_t *m, const char *dir)
 {
     const cost_t *c = &m->result.cost;
@@ -26,7 +37,7 @@ static void print_run(const manifest_t *m, const char *dir)
     printf("evaluation     ");
     result_print_quality(stdout, &m->result.quality, m->predictions);
     fputc('\n', stdout);
-    printf("progressive    logloss %.5f\n", m->result.quality.progressive_logloss);
+    print_training(&m->result.quality);
     printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n", c->examples_per_second,
            c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
     printf("determinism    %s, %lld workers, %lld servers\n", m->determinism, (long long)m->workers, (long long)m->servers);

@@ -165,9 +165,9 @@ static status_t take_progress(coordinator_t *c, int worker, net_message_t *messa
                     c->reporting.workers, c->reporting.first_worker);
     }
     status_t status = progressive_put(c->progressive, at, message, net_now_ns(c->o.net));
+    const progress_loss_t loss = {progressive_logloss(c->progressive), progressive_training_logloss(c->progressive)};
     progress_update(c->o.progress, progressive_steps(c->progressive),
-                    progressive_examples(c->progressive) * c->reporting.groups - c->earlier.examples, progressive_logloss(c->progressive),
-                    net_now_ns(c->o.net));
+                    progressive_examples(c->progressive) * c->reporting.groups - c->earlier.examples, loss, net_now_ns(c->o.net));
     return status;
 }
 

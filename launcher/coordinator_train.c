@@ -81,6 +81,7 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
         r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
     r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
+    r->quality.training_logloss = progressive_training_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;
     r->cost.examples = t.examples;
     r->cost.examples_per_second = examples / t.train_seconds;
@@ -161,6 +162,7 @@ static status_t open_metrics(coordinator_t *c, const config_t *config, const che
         .workers = c->reporting.workers,
         .lanes = *lanes,
         .interval = lanes_interval(lanes, config->train.report_steps),
+        .first_visits = dataset_info(c->dataset)->train_rows / config_groups(config),
         .depth = pipeline_depth(config),
     };
     status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : progressive_create(&o, &c->progressive);

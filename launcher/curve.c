@@ -1,5 +1,7 @@
 #include "launcher/curve.h"
 
+#include <math.h>
+
 #include "common/base/file.h"
 #include "common/base/jsondoc.h"
 #include "common/base/memory.h"
@@ -10,6 +12,12 @@ static status_t read_point(const jsondoc_t *line, const char *where, curve_point
     TRY(jsondoc_get_integer(line, where, "examples", 0, INT64_MAX, &out->examples));
     TRY(jsondoc_get_number(line, where, "logloss", &out->logloss));
     TRY(jsondoc_get_number(line, where, "progressive_logloss", &out->progressive));
+    out->first_visits = -1;
+    out->training = NAN;
+    if (jsondoc_has(line, "first_visits")) {
+        TRY(jsondoc_get_integer(line, where, "first_visits", 0, out->examples, &out->first_visits));
+        TRY(jsondoc_get_number(line, where, "training_logloss", &out->training));
+    }
     return jsondoc_get_number(line, where, "seconds", &out->seconds);
 }
 

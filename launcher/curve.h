@@ -1,4 +1,4 @@
-/* curve.h - a run's progressive validation as it was written to RUN/metrics.jsonl: one point per interval (progressive.h). */
+/* curve.h - a run's losses over its training as they were written to RUN/metrics.jsonl: one point per interval (progressive.h). */
 #ifndef SMELTER_CURVE_H
 #define SMELTER_CURVE_H
 
@@ -10,7 +10,9 @@
 typedef struct curve_point {
     int64_t step, examples; /* at the end of the interval; examples grow from point to point */
     double logloss;         /* of the interval's examples; NaN where a prediction was no number */
-    double progressive;     /* of all examples so far */
+    int64_t first_visits;   /* of the examples so far; -1 in files of an older smelter, which does not say */
+    double progressive;     /* mean over the first visits so far; over all visits where they are not told apart */
+    double training;        /* mean over the later visits so far; NaN where there are none, or they are not told apart */
     double seconds;         /* since the training began */
 } curve_point_t;
 

@@ -15,32 +15,56 @@
 
 /* ---- curves ---------------------------------------------------------------------------------------------------------- */
 
+/* Points as they become the page's arrays. */
+typedef struct arrays {
+    jsondoc_t *step, *seconds, *logloss, *progressive, *training;
+} arrays_t;
+
+static void append_point(arrays_t *arrays, const curve_point_t *end, double logloss)
+{
+    jsondoc_append_integer(arrays->step, end->step);
+    jsondoc_append_number(arrays->seconds, end->seconds);
+    jsondoc_append_number(arrays->logloss, logloss);
+    jsondoc_append_number(arrays->progressive, end->progressive);
+    jsondoc_append_number(arrays->training, end->training);
+}
+
+/* Are most examples of a group seen for the first time? */
+static bool is_first_pass(int64_t first_visits, int64_t examples)
+{
+    return 2 * first_visits > examples;
+}
+
 /* Lines in groups of equal length, as few as keep the points below their limit; a group's logloss is the mean over its
  * examples. */
 static jsondoc_t *curve_object(const curve_t *lines)
 {
     const int64_t group = (lines->points + HTML_REPORT_CURVE_POINTS - 1) / HTML_REPORT_CURVE_POINTS;
-    jsondoc_t *step = jsondoc_array(), *seconds = jsondoc_array(), *logloss = jsondoc_array(), *progressive = jsondoc_array();
+    arrays_t arrays = {jsondoc_array(), jsondoc_array(), jsondoc_array(), jsondoc_array(), jsondoc_array()};
     jsondoc_t *curve = jsondoc_object();
     double loss = 0.0;
     int64_t begin = 0, before = 0; /* examples up to the group, and up to the line */
+    int64_t visits = 0, first_points = 0;
+    bool told_apart = lines->points > 0;
     for (int64_t i = 0; i < lines->points; i++) {
         const curve_point_t *point = &lines->point[i];
+        told_apart = told_apart && point->first_visits >= 0;
         loss += point->logloss * (double)(point->examples - before);
         before = point->examples;
         if ((i + 1) % group != 0 && i != lines->points - 1)
             continue;
-        jsondoc_append_integer(step, point->step);
-        jsondoc_append_number(seconds, point->seconds);
-        jsondoc_append_number(logloss, loss / (double)(before - begin));
-        jsondoc_append_number(progressive, point->progressive);
+        append_point(&arrays, point, loss / (double)(before - begin));
+        first_points += is_first_pass(point->first_visits - visits, before - begin);
+        visits = point->first_visits;
         loss = 0.0;
         begin = before;
     }
-    jsondoc_put(curve, "step", &step);
-    jsondoc_put(curve, "seconds", &seconds);
-    jsondoc_put(curve, "logloss", &logloss);
-    jsondoc_put(curve, "progressive_logloss", &progressive);
+    jsondoc_put(curve, "step", &arrays.step);
+    jsondoc_put(curve, "seconds", &arrays.seconds);
+    jsondoc_put(curve, "logloss", &arrays.logloss);
+    jsondoc_put(curve, "progressive_logloss", &arrays.progressive);
+    jsondoc_put(curve, "training_logloss", &arrays.training);
+    jsondoc_put_number(curve, "first_points", told_apart ? (double)first_points : NAN);
     return curve;
 }
 

@@ -1,6 +1,7 @@
 #include "launcher/manifest.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,21 @@ static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
     return result_get_cost(cost, where, &run->cost);
 }
 
+/* Older runs took one mean over all epochs and called it progressive, which it is for one epoch alone. */
+static status_t forget_mixed_loss(const char *folder, const jsondoc_t *doc, const char *where, manifest_t *out)
+{
+    const jsondoc_t *quality;
+    config_t *config = NULL;
+    TRY(jsondoc_get_object(doc, where, "metrics", &quality));
+    char *path = mem_printf("%s/config.yaml", folder);
+    status_t status = jsondoc_has(quality, "training_logloss") || !file_exists(path) ? ST_OK : config_read_resolved(path, &config);
+    if (config && config->train.epochs > 1)
+        out->result.quality.progressive_logloss = NAN;
+    config_destroy(&config);
+    mem_free(path);
+    return status;
+}
+
 static status_t read_predictions(const char *path, manifest_t *out)
 {
     char *data;
@@ -145,6 +161,7 @@ status_t manifest_read(const char *folder, manifest_t *out, bool *found)
         goto done;
     TRY_DONE(jsondoc_read(json_path, &doc));
     TRY_DONE(decode(doc, json_path, &read));
+    TRY_DONE(forget_mixed_loss(folder, doc, json_path, &read));
     TRY_DONE(read_predictions(predictions_path, &read));
     *out = read;
     read = (manifest_t){0};

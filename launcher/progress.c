@@ -26,7 +26,7 @@ struct progress {
     bool is_running, is_drawn;
     int64_t start_ns, drawn_ns;
     int64_t step, examples;
-    double loss;
+    progress_loss_t loss;
     int64_t mark_ns, mark_examples; /* where the window of the shown speed began */
     double examples_per_second;
     double seconds_done; /* of the runs finished so far */
@@ -101,8 +101,10 @@ static void draw(progress_t *progress, int64_t now_ns, bool is_final)
         snprintf(when, sizeof when, "%s left, %s in all", text_duration(left, clock), text_duration(left_in_all, clock_in_all));
     else
         snprintf(when, sizeof when, "%s left", text_duration(left, clock));
-    if (isfinite(progress->loss))
-        snprintf(loss, sizeof loss, "  progressive logloss %.4f", progress->loss);
+    if (isfinite(progress->loss.training))
+        snprintf(loss, sizeof loss, "  training logloss %.4f", progress->loss.training);
+    else if (isfinite(progress->loss.progressive))
+        snprintf(loss, sizeof loss, "  progressive logloss %.4f", progress->loss.progressive);
 
     char line[512];
     snprintf(line, sizeof line, "%s: step %s of %s  %s examples/s  %s%s", what, text_count(progress->step, step),
@@ -127,7 +129,7 @@ void progress_start(progress_t *progress, const progress_run_t *run, int64_t now
     progress->step = run->first_step;
     progress->examples = progress->mark_examples = 0;
     progress->examples_per_second = 0.0;
-    progress->loss = NAN;
+    progress->loss = (progress_loss_t){NAN, NAN};
     progress->is_running = true;
 }
 
@@ -145,12 +147,12 @@ static void measure_speed(progress_t *progress, int64_t now_ns)
     }
 }
 
-void progress_update(progress_t *progress, int64_t step, int64_t examples, double progressive_logloss, int64_t now_ns)
+void progress_update(progress_t *progress, int64_t step, int64_t examples, progress_loss_t loss, int64_t now_ns)
 {
     ASSERT(progress->is_running);
     progress->step = step;
     progress->examples = examples;
-    progress->loss = progressive_logloss;
+    progress->loss = loss;
     measure_speed(progress, now_ns);
     int64_t period = progress->mode == MODE_TTY ? TTY_PERIOD_NS : LINES_PERIOD_NS;
     if (progress->mode != MODE_OFF && now_ns - progress->drawn_ns >= period)

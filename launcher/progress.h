@@ -2,6 +2,8 @@
  *
  *     relu, replica 1 of 2 (run 1 of 8): step 1,200 of 4,000  98,312 examples/s  0:28 left, 5:30 in all  progressive logloss 0.6123
  *
+ * Progressive is the loss of the first pass; where examples come again the line says "training logloss", that of the later visits.
+ *
  * On a terminal the line is redrawn in place, ten times a second at most; elsewhere (a file, a pipe) it is one line every
  * few seconds. SMELTER_PROGRESS=tty|lines|off overrides what the descriptor says: under mpirun standard error is a pipe, and the
  * process that started mpirun passes on what it sees. Time comes from the caller.  One thread.                            */
@@ -31,10 +33,15 @@ void progress_destroy(progress_t **progress);
 /* progress_mode - the word to pass to a child whose descriptors are pipes: "tty", "lines" or "off". */
 const char *progress_mode(const progress_t *progress);
 
-/* progress_start - a run begins. progress_update - where it stands: steps, examples since this start, mean logistic loss so
- * far (NaN: not known yet, left out). Draws where it is time to.  progress_finish - it is done: draws the final state once. */
+/* Mean logistic losses so far; NaN: none yet. */
+typedef struct progress_loss {
+    double progressive; /* of first visits */
+    double training;    /* of later ones; shown where there are any */
+} progress_loss_t;
+
+/* progress_start - a run begins. progress_update - where it stands: steps, examples since this start, losses. Draws where it is time to.  progress_finish - it is done: draws the final state once. */
 void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns);
-void progress_update(progress_t *progress, int64_t step, int64_t examples, double progressive_logloss, int64_t now_ns);
+void progress_update(progress_t *progress, int64_t step, int64_t examples, progress_loss_t loss, int64_t now_ns);
 void progress_finish(progress_t *progress, int64_t now_ns);
 
 /* progress_clear - wipe the live line before something else is printed; nothing to do outside of a terminal. */

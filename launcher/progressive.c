@@ -1,6 +1,7 @@
 #include "launcher/progressive.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 
 #define QUEUE 64 /* messages a worker may be ahead; dense gradients keep workers within one step of each other */
 #define SAVED_MAGIC 0x474f5250544c4d53u /* "SMLTPROG" */
-#define SAVED_VERSION 1
+#define SAVED_VERSION 2
+#define SAVED_OLDEST 1 /* one sum over all visits, and no sum of later ones */
 
 /* What a worker sent and the others have not yet. */
 typedef struct queue {
@@ -30,7 +32,7 @@ struct progressive {
     int64_t step;     /* comes next: all examples of the steps before are here */
     int64_t limit;    /* ... and of this step none are taken in yet */
     int64_t examples; /* in complete intervals */
-    double loss_sum;
+    double first_loss_sum, later_loss_sum; /* over first visits, and over all others */
     double seconds;   /* of the run before start_ns */
     int64_t start_ns;
     /* The examples of the current interval. */
@@ -46,7 +48,8 @@ typedef struct saved {
     uint64_t magic;
     int64_t version;
     int64_t step, examples, n;
-    double loss_sum, seconds;
+    double first_loss_sum, seconds;
+    double later_loss_sum; /* since version 2 */
 } saved_t;
 
 static status_t open_lines(const progressive_options_t *options, progressive_t **out)
@@ -101,7 +104,8 @@ void *progressive_save(const progressive_t *p, int64_t now_ns, int64_t *bytes)
         .step = p->step,
         .examples = p->examples,
         .n = p->n,
-        .loss_sum = p->loss_sum,
+        .first_loss_sum = p->first_loss_sum,
+        .later_loss_sum = p->later_loss_sum,
         .seconds = p->seconds + (double)(now_ns - p->start_ns) * 1e-9,
     };
     const size_t n = (size_t)p->n;
@@ -124,17 +128,24 @@ static int64_t positions_before(const lanes_t *lanes, int64_t step)
     return step * lanes->batch < lanes->total ? step * lanes->batch : lanes->total;
 }
 
+static size_t head_bytes(int64_t version)
+{
+    return version < SAVED_VERSION ? offsetof(saved_t, later_loss_sum) : sizeof(saved_t);
+}
+
 static status_t check_saved(const progressive_options_t *o, const void *saved, int64_t bytes, const char *where, saved_t *head)
 {
-    if (bytes < (int64_t)sizeof *head)
+    *head = (saved_t){0};
+    memcpy(head, saved, (size_t)bytes < head_bytes(SAVED_OLDEST) ? 0 : head_bytes(SAVED_OLDEST));
+    if (bytes < (int64_t)head_bytes(head->version))
         return FAIL(ST_CORRUPT, "%s: has %lld bytes, too few for progressive metrics", where, (long long)bytes);
-    memcpy(head, saved, sizeof *head);
     if (head->magic != SAVED_MAGIC)
         return FAIL(ST_CORRUPT, "%s: does not hold progressive metrics", where);
-    if (head->version != SAVED_VERSION)
+    if (head->version < SAVED_OLDEST || head->version > SAVED_VERSION)
         return FAIL(ST_CORRUPT, "%s: has format %lld, this program reads %d; use the smelter that wrote it, or a newer one", where,
                     (long long)head->version, SAVED_VERSION);
-    const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t), left = bytes - (int64_t)sizeof *head;
+    memcpy(head, saved, head_bytes(head->version));
+    const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t), left = bytes - (int64_t)head_bytes(head->version);
     if (head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
         head->n != left / each || head->examples != positions_before(&o->lanes, head->step) - head->n)
         return FAIL(ST_CORRUPT, "%s: holds %lld and %lld examples before step %lld in %lld bytes, which do not fit the run", where,
@@ -185,13 +196,16 @@ status_t progressive_resume(const progressive_options_t *options, const void *sa
     TRY(open_lines(options, &p));
     p->step = head.step;
     p->examples = head.examples;
-    p->loss_sum = head.loss_sum;
+    p->first_loss_sum = head.first_loss_sum;
+    p->later_loss_sum = head.later_loss_sum;
+    if (head.version == 1 && head.examples > options->first_visits) /* one sum of both: neither is known any more */
+        p->first_loss_sum = p->later_loss_sum = NAN;
     p->seconds = head.seconds;
     p->n = head.n;
     for (int w = 0; w < options->workers; w++)
         p->queues[w].next = head.step;
     const size_t n = (size_t)head.n;
-    const char *at = (const char *)saved + sizeof head;
+    const char *at = (const char *)saved + head_bytes(head.version);
     MEM_GROW(p->p, p->p_cap, n);
     MEM_GROW(p->y, p->y_cap, n);
     MEM_GROW(p->group, p->group_cap, n);
@@ -233,22 +247,38 @@ static bool has_queries(const uint64_t *group, int64_t n)
     return false;
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The interval's examples are in the order of the data: first visits, then others. */
+static void add_losses(progressive_t *p)
+{
+    const int64_t to_come = p->o.first_visits - p->examples, first = to_come < 0 ? 0 : least(to_come, p->n), later = p->n - first;
+    if (first > 0)
+        p->first_loss_sum += metrics_logloss(p->p, p->y, first) * (double)first;
+    if (later > 0)
+        p->later_loss_sum += metrics_logloss(p->p + first, p->y + first, later) * (double)later;
+    p->examples += p->n;
+}
+
 /* The line of the interval that ends before the next step. */
 static status_t write_line(progressive_t *p, int64_t now_ns)
 {
     const int64_t n = p->n;
-    double logloss = metrics_logloss(p->p, p->y, n);
-    p->loss_sum += logloss * (double)n;
-    p->examples += n;
+    add_losses(p);
     p->n = 0;
     jsondoc_t *doc = jsondoc_object();
     jsondoc_put_integer(doc, "step", p->step);
     jsondoc_put_integer(doc, "examples", p->examples);
-    jsondoc_put_number(doc, "logloss", logloss);
+    jsondoc_put_integer(doc, "first_visits", least(p->examples, p->o.first_visits));
+    jsondoc_put_number(doc, "logloss", metrics_logloss(p->p, p->y, n));
     jsondoc_put_number(doc, "auc_loss", metrics_auc_loss(p->p, p->y, n));
     jsondoc_put_number(doc, "pqauc_loss", has_queries(p->group, n) ? metrics_pqauc_loss(p->p, p->y, p->group, n, NULL) : NAN);
     jsondoc_put_number(doc, "calibration", metrics_calibration(p->p, p->y, n));
     jsondoc_put_number(doc, "progressive_logloss", progressive_logloss(p));
+    jsondoc_put_number(doc, "training_logloss", progressive_training_logloss(p));
     jsondoc_put_number(doc, "seconds", p->seconds + (double)(now_ns - p->start_ns) * 1e-9);
     char *text = jsondoc_text(doc, false);
     jsondoc_destroy(&doc);
@@ -357,7 +387,14 @@ int64_t progressive_steps(const progressive_t *progressive)
     return progressive->step;
 }
 
-double progressive_logloss(const progressive_t *progressive)
+double progressive_logloss(const progressive_t *p)
 {
-    return progressive->examples ? progressive->loss_sum / (double)progressive->examples : NAN;
+    const int64_t first = least(p->examples, p->o.first_visits);
+    return first ? p->first_loss_sum / (double)first : NAN;
+}
+
+double progressive_training_logloss(const progressive_t *p)
+{
+    const int64_t later = p->examples - p->o.first_visits;
+    return later > 0 ? p->later_loss_sum / (double)later : NAN;
 }

@@ -1,5 +1,9 @@
-/* progressive.h - progressive validation: predictions of training examples, made before they were learned, as they come from the
- * workers; one line of metrics.jsonl per interval.
+/* progressive.h - what training examples were predicted as, each before the step that learns from it, as it comes from the workers;
+ * one line of metrics.jsonl per interval.
+ *
+ * The first visit of an example is progressive validation: nothing of it was known. On later visits, in the epochs after the first,
+ * its label has been learned from, and its loss is training loss. Every example's loss is in one of the two means, in an interval
+ * that holds the end of the first pass too.
  *
  * Examples are put back into the order of the training data, step by step, so the numbers depend neither on the number of workers
  * nor on how they cut the run into messages. For a checkpoint what is known before a step is saved, the examples of the interval
@@ -18,6 +22,7 @@ typedef struct progressive_options {
     int workers;      /* that report */
     lanes_t lanes;
     int64_t interval; /* steps from line to line: lanes_interval */
+    int64_t first_visits; /* positions of the first pass: examples of an epoch, of the reporting group's share */
     int64_t depth;    /* of the pipeline: so many steps before a cut are applied, and told of in step_lines.h, after it */
 } progressive_options_t;
 
@@ -38,7 +43,13 @@ WARN_UNUSED status_t progressive_put(progressive_t *progressive, int worker, net
 
 int64_t progressive_steps(const progressive_t *progressive);    /* of which all examples are here */
 int64_t progressive_examples(const progressive_t *progressive); /* of these steps */
-double progressive_logloss(const progressive_t *progressive);   /* mean over complete intervals; NaN before the first */
+
+/* progressive_logloss - mean over the first visits of complete intervals; NaN before the first of them.
+ * progressive_training_logloss - mean over all later visits; NaN before the first of them.
+ * Both are NaN in a run that was resumed, past its first pass, from a checkpoint that an older smelter wrote, which did not tell them
+ * apart. */
+double progressive_logloss(const progressive_t *progressive);
+double progressive_training_logloss(const progressive_t *progressive);
 
 /* progressive_limit - take in no examples of `step` and later ones before another limit is set: a save before that step is due. At
  * first there is none (INT64_MAX). Writes lines as progressive_put does. */

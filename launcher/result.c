@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/memory.h"
 #include "launcher/reproducibility.h"
@@ -191,10 +192,17 @@ void result_put_reproducibility(jsondoc_t *object, const variant_result_t *varia
     put_interval(object, "pd_levelled_difference", variant->pd_levelled_difference);
 }
 
+/* training_logloss came later than the others. */
+static status_t get_quality(const jsondoc_t *object, const char *where, const char *name, double *out)
+{
+    *out = NAN;
+    return strcmp(name, "training_logloss") == 0 && !jsondoc_has(object, name) ? ST_OK : jsondoc_get_number(object, where, name, out);
+}
+
 status_t result_get_quality(const jsondoc_t *object, const char *where, quality_t *out)
 {
     quality_t read;
-#define GET(name, doc) TRY(jsondoc_get_number(object, where, #name, &read.name));
+#define GET(name, doc) TRY(get_quality(object, where, #name, &read.name));
     QUALITY_FIELDS(GET)
 #undef GET
     *out = read;

@@ -21,7 +21,8 @@
     X(pqauc_loss, "share of wrongly ordered pairs inside a group, all pairs equal") \
     X(calibration, "sum of predictions / sum of labels") \
     X(pqauc_query_mean, "the same share per group, all groups equal") \
-    X(progressive_logloss, "mean logistic loss of training examples, each predicted before it was learned") \
+    X(progressive_logloss, "mean logistic loss of training examples, each predicted before it was seen for the first time") \
+    X(training_logloss, "mean logistic loss of later visits of training examples; none in a single epoch") \
     X(clipped_share, "share of clipped values in the layer that has most of them, in training")
 
 /* Cost of one training: X(type, name, how replicas become one number, "unit"). */
@@ -170,7 +171,8 @@ void result_fini(experiment_result_t *result);
 void result_print_quality(FILE *out, const quality_t *quality, int64_t examples);
 
 /* result_put_quality / result_put_cost / result_put_reproducibility - members of an open JSON object, in the order of the
- * tables. result_get_quality / result_get_cost - read them back; ST_CORRUPT names `where` and the member. */
+ * tables. result_get_quality / result_get_cost - read them back; ST_CORRUPT names `where` and the member. What members that older
+ * files do not have would say is NaN. */
 void result_put_quality(jsondoc_t *object, const quality_t *quality);
 void result_put_cost(jsondoc_t *object, const cost_t *cost);
 void result_put_reproducibility(jsondoc_t *object, const variant_result_t *variant);

@@ -90,7 +90,8 @@ status_t splits_check_training(const splits_t *splits, const char *path)
 {
     if (splits->train_rows > 0)
         return ST_OK;
-    return FAIL(ST_INPUT, "dataset %s: the training split is empty; give it a share of the rows (split in the schema) and import again",
+    return FAIL(ST_INPUT,
+                "dataset %s: the training split is empty; give it a share of the rows (split in the schema) and import again",
                 path);
 }
 
@@ -98,10 +99,11 @@ status_t splits_check_evaluation(const splits_t *splits, const char *path, const
 {
     if (splits->eval_rows > 0)
         return ST_OK;
-    return FAIL(ST_INPUT,
-                "dataset %s: the evaluation split is empty, and %s needs evaluation examples; set split.train_fraction in the schema "
-                "(0.9, say; synth.train_fraction for generated data) and make the dataset again",
-                path, who);
+    return FAIL(
+        ST_INPUT,
+        "dataset %s: the evaluation split is empty, and %s needs evaluation examples; set split.train_fraction in the schema "
+        "(0.9, say; synth.train_fraction for generated data) and make the dataset again",
+        path, who);
 }
 
 static status_t check_dataset(const char *path, const char *who)
@@ -135,14 +137,16 @@ void splits_warn(const splits_t *splits, const char *path)
         log_warn("dataset %s: all %lld training examples have label %d; there is nothing to learn but that", path,
                  (long long)splits->train_rows, splits->train_label[1]);
     if (splits->eval_rows == 0)
-        log_warn("dataset %s: the evaluation split is empty: there will be no evaluation metrics; set split.train_fraction in the schema "
+        log_warn("dataset %s: the evaluation split is empty: there will be no evaluation metrics; set split.train_fraction in "
+                 "the schema "
                  "(0.9, say; synth.train_fraction for generated data) and make the dataset again",
                  path);
     else if (is_one_class(splits->eval_label))
         log_warn("dataset %s: all %lld evaluation examples have label %d: there will be no AUC loss and no PQAUC loss", path,
                  (long long)splits->eval_rows, splits->eval_label[1]);
     else if (splits->has_group && !splits->has_query)
-        log_warn("dataset %s: no evaluation example says its query (the group column is empty): there will be no PQAUC loss and no swap "
+        log_warn("dataset %s: no evaluation example says its query (the group column is empty): there will be no PQAUC loss "
+                 "and no swap "
                  "rate",
                  path);
     else if (splits->has_group && !splits->has_mixed_query)

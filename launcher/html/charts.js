@@ -218,7 +218,8 @@ function legend(series, hidden, redraw) {
     );
 }
 
-/* Lines over a common x, each with a band: series {index, name, points: [{x, y, low, high}]}. options: label, titleX, x, y
+/* Lines over a common x, each with a band: series {index, name, points: [{x, y, low, high, later}]}; from the first point that is
+ * `later` on a line is dashed, and begins anew. options: label, titleX, x, y
  * (texts of a value and of its digits), domainX, domainY from the visible series, step (outlines of bins), head(point),
  * value(point). */
 function lineChart(figure, series, options) {
@@ -238,7 +239,11 @@ function lineChart(figure, series, options) {
             )
         );
         const lines = svg("g", {"clip-path": `url(#${clip})`});
-        for (const s of visible) {
+        for (const s of visible.flatMap(s => [
+            {...s, points: s.points.filter(p => !p.later)},
+            {...s, points: s.points.filter(p => p.later), later: true},
+        ])) {
+            if (!s.points.length) continue;
             const at = p => sx(p.x).toFixed(1) + " " + sy(p.y).toFixed(1);
             const d = options.step
                 ? s.points
@@ -263,7 +268,7 @@ function lineChart(figure, series, options) {
                         style: {fill: colour(s.index), opacity: 0.13},
                     })
                 );
-            lines.append(svg("path", {class: "line", d, style: {stroke: colour(s.index)}}));
+            lines.append(svg("path", {class: s.later ? "line later" : "line", d, style: {stroke: colour(s.index)}}));
         }
         const cross = svg("line", {class: "cross", y1: area.y0, y2: area.y1, visibility: "hidden"});
         const hit = svg("rect", {class: "hit", x: area.x0, y: area.y1, width: area.x1 - area.x0, height: area.y0 - area.y1});

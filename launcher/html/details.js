@@ -2,19 +2,23 @@
 
 /* ---- learning ------------------------------------------------------------------------------------------------------------ */
 
-/* Mean and range over the replicas of a variant, point by point. */
+/* Mean and range over the replicas of a variant, point by point. Points after the first pass are training loss: `later`. */
 function meanCurve(v, axis, field) {
     const curves = (v.runs || []).map(run => run.curve).filter(c => c && c[axis].length);
     if (!curves.length) return [];
     return curves[0][axis]
         .slice(0, Math.min(...curves.map(c => c[axis].length)))
         .map((_, i) => {
-            const values = curves.map(c => c[field][i]).filter(isNumber);
+            const later = curves.some(c => isNumber(c.first_points) && i >= c.first_points);
+            const values = curves
+                .map(c => (later && field === "progressive_logloss" ? c.training_logloss : c[field])[i])
+                .filter(isNumber);
             return {
                 x: mean(curves.map(c => c[axis][i])),
                 y: values.length ? mean(values) : NaN,
                 low: Math.min(...values),
                 high: Math.max(...values),
+                later,
             };
         })
         .filter(p => isNumber(p.x) && isNumber(p.y));
@@ -23,17 +27,30 @@ function meanCurve(v, axis, field) {
 function learningSection() {
     const withCurve = variants.filter(v => meanCurve(v, "step", "progressive_logloss").length > 1);
     if (!withCurve.length) return drop("learning");
+    const all = withCurve.flatMap(v => meanCurve(v, "step", "logloss"));
+    const hasLater = all.some(p => p.later);
+    const isOld = variants.some(v => (v.runs || []).some(run => run.curve && !isNumber(run.curve.first_points)));
+    const name = hasLater ? "Progressive and training logloss" : "Progressive logloss";
     const fields = [
-        ["progressive_logloss", "mean since the start"],
+        ["progressive_logloss", hasLater ? "mean since the pass began" : "mean since the start"],
         ["logloss", "interval by interval"],
     ];
+    if (hasLater)
+        byId("learning-lead").append(
+            " Dashed: later epochs, where the model has learned from the labels of these examples before. That is training loss, " +
+                "and falls where nothing is gained on new examples."
+        );
+    if (isOld)
+        byId("learning-lead").append(
+            " Runs of an older Smelter do not say which examples were seen for the first time: their curves are over all visits."
+        );
     const draw = field => {
         for (const [id, axis, caption, title, text] of [
-            ["learning-steps", "step", "Progressive logloss against steps", "global steps", t => short(t)],
+            ["learning-steps", "step", name + " against steps", "global steps", t => short(t)],
             [
                 "learning-seconds",
                 "seconds",
-                "Progressive logloss against time",
+                name + " against time",
                 "seconds of training",
                 (t, digits) => fixed(t, digits || 0),
             ],
@@ -55,7 +72,7 @@ function learningSection() {
                 },
                 x: text,
                 y: (t, digits) => fixed(t, digits),
-                value: p => fixed(p.y, 5),
+                value: p => fixed(p.y, 5) + (p.later ? " in training" : ""),
                 head: p => (axis === "step" ? "step " + count(p.x) : "after " + seconds(p.x)),
             });
         }

@@ -245,6 +245,34 @@ static void test_short_curves_stay_as_they_are(void **state)
     jsondoc_destroy(&data);
 }
 
+/* An interval is of the pass that most of its examples belong to; older files do not tell. */
+static void test_passes_are_told_apart(void **state)
+{
+    (void)state;
+    static const char *const lines =
+        "{\"step\": 1, \"examples\": 10, \"first_visits\": 10, \"logloss\": 0.7, \"progressive_logloss\": 0.7, "
+        "\"training_logloss\": null, \"seconds\": 1}\n"
+        "{\"step\": 2, \"examples\": 20, \"first_visits\": 16, \"logloss\": 0.6, \"progressive_logloss\": 0.65, "
+        "\"training_logloss\": 0.5, \"seconds\": 2}\n"
+        "{\"step\": 3, \"examples\": 30, \"first_visits\": 16, \"logloss\": 0.4, \"progressive_logloss\": 0.65, "
+        "\"training_logloss\": 0.45, \"seconds\": 3}\n";
+    const char *dir = make_experiment();
+    jsondoc_t *data;
+    const jsondoc_t *curve;
+    double first;
+    test_write("relu/r0/metrics.jsonl", lines);
+    write_curve("relu", 1, 3);
+    assert_int_equal(html_report_collect(dir, &data), ST_OK);
+    assert_int_equal(jsondoc_get_object(run_of(data, 0, 0), "run", "curve", &curve), ST_OK);
+    assert_int_equal(jsondoc_get_number(curve, "curve", "first_points", &first), ST_OK);
+    assert_true(first == 2.0);
+    assert_array(curve, "training_logloss", "[null,0.5,0.45]");
+    assert_int_equal(jsondoc_get_object(run_of(data, 0, 1), "run", "curve", &curve), ST_OK);
+    assert_int_equal(jsondoc_get_number(curve, "curve", "first_points", &first), ST_OK);
+    assert_true(isnan(first));
+    jsondoc_destroy(&data);
+}
+
 /* 401 lines in groups of 3: 133 whole groups, and 2 lines that are left. */
 static void test_long_curves_are_thinned(void **state)
 {
@@ -343,7 +371,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts_stay_in_their_place),      cmocka_unit_test(test_page_is_whole_and_asks_for_nothing),
         cmocka_unit_test(test_histogram_counts_every_example), cmocka_unit_test(test_short_curves_stay_as_they_are),
-        cmocka_unit_test(test_long_curves_are_thinned),        cmocka_unit_test(test_removed_runs_leave_their_parts_empty),
+        cmocka_unit_test(test_passes_are_told_apart),          cmocka_unit_test(test_long_curves_are_thinned),
+        cmocka_unit_test(test_removed_runs_leave_their_parts_empty),
         cmocka_unit_test(test_same_files_give_the_same_bytes), cmocka_unit_test(test_what_is_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

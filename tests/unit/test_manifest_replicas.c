@@ -3,6 +3,12 @@
 #include "launcher/manifest.h"
 #include "tests/lib/testing.h"
 
+#include <math.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+
 static manifest_t sample(int replica)
 {
     return (manifest_t){
@@ -72,11 +78,49 @@ static void test_what_may_differ(void **state)
     assert_int_equal(manifest_check_replicas(&a, &b, false, false, false), ST_OK);
 }
 
+/* An older smelter took the mean over all epochs and called it progressive, which it is for a single epoch. */
+static void check_older(const char *epochs, bool is_progressive)
+{
+    manifest_t m = sample(0), read;
+    bool found;
+    m.teacher_hash = 0;
+    memset(m.result.digest, '0', 32);
+    m.result.quality.progressive_logloss = 0.5;
+    m.result.quality.training_logloss = 0.25;
+    assert_int_equal(manifest_write(test_dir(), &m), ST_OK);
+    char *folder = mem_strdup(test_path("%s", "")), *text, *at, *end;
+    assert_int_equal(manifest_read(folder, &read, &found), ST_OK);
+    assert_true(read.result.quality.progressive_logloss == 0.5 && read.result.quality.training_logloss == 0.25);
+    manifest_fini(&read);
+
+    assert_int_equal(file_read(test_path("manifest.json"), &text, NULL), ST_OK);
+    at = strstr(text, "\"training_logloss\"");
+    assert_non_null(at);
+    end = strchr(at, ',') + 1;
+    memmove(at, end, strlen(end) + 1);
+    test_write("manifest.json", text);
+    test_write("config.yaml", epochs);
+    assert_int_equal(manifest_read(folder, &read, &found), ST_OK);
+    assert_true(found && isnan(read.result.quality.training_logloss));
+    assert_true(is_progressive ? read.result.quality.progressive_logloss == 0.5 : isnan(read.result.quality.progressive_logloss));
+    manifest_fini(&read);
+    mem_free(text);
+    mem_free(folder);
+}
+
+static void test_a_mean_over_all_epochs_is_not_progressive(void **state)
+{
+    (void)state;
+    check_older("data: {path: /nowhere}\ntrain: {epochs: 1}\n", true);
+    check_older("data: {path: /nowhere}\ntrain: {epochs: 3}\n", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_may_not_differ),
         cmocka_unit_test(test_what_may_differ),
+        cmocka_unit_test(test_a_mean_over_all_epochs_is_not_progressive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

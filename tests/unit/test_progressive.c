@@ -20,6 +20,7 @@
 /* The run's predictions in the order of the training data. */
 typedef struct truth {
     lanes_t lanes;
+    int64_t first_visits;
     float p[MOST];
     uint8_t y[MOST];
     uint64_t group[MOST];
@@ -27,7 +28,7 @@ typedef struct truth {
 
 static truth_t make_truth(int64_t batch, int64_t total, int lanes, uint64_t seed)
 {
-    truth_t t = {.lanes = {batch, total, lanes}};
+    truth_t t = {.lanes = {.batch = batch, .total = total, .lanes = lanes}, .first_visits = total};
     assert_true(total <= MOST);
     for (int i = 0; i < total; i++) {
         t.p[i] = (float)rng_uniform(seed, 1, (uint64_t)i);
@@ -74,7 +75,12 @@ static void connect_all(fixture_t *f, int workers, uint64_t seed)
 
 static progressive_options_t options_of(const fixture_t *f, const truth_t *t, int64_t interval)
 {
-    return (progressive_options_t){f->path, f->net, f->workers, t->lanes, interval, 0};
+    return (progressive_options_t){.path = f->path,
+                                   .net = f->net,
+                                   .workers = f->workers,
+                                   .lanes = t->lanes,
+                                   .interval = interval,
+                                   .first_visits = t->first_visits};
 }
 
 static void setup(fixture_t *f, const truth_t *t, int workers, int64_t interval, uint64_t seed)
@@ -112,6 +118,29 @@ static void post_part(fixture_t *f, const truth_t *t, int worker, int64_t from, 
     post(f, worker, from, n, p, y, group, n);
 }
 
+static double loss_of(const truth_t *t, int64_t first, int64_t end)
+{
+    return end > first ? metrics_logloss(t->p + first, t->y + first, end - first) : NAN;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void assert_loss(double value, double expected)
+{
+    assert_true(isnan(expected) ? isnan(value) : fabs(value - expected) < 1e-12);
+}
+
+/* Both means at the end of the run: of the first visits, and of the others. */
+static void check_losses(const progressive_t *progressive, const truth_t *t)
+{
+    const int64_t first = least(t->first_visits, t->lanes.total);
+    assert_loss(progressive_logloss(progressive), loss_of(t, 0, first));
+    assert_loss(progressive_training_logloss(progressive), loss_of(t, first, t->lanes.total));
+}
+
 /* Take every message there is; the status of the first that was not taken. */
 static status_t take_all(fixture_t *f)
 {
@@ -145,7 +174,7 @@ static char *lines_of(const truth_t *t, int workers, int64_t interval, uint64_t 
     assert_int_equal(take_all(&f), ST_OK);
     assert_int_equal(progressive_steps(f.progressive), steps);
     assert_int_equal(progressive_examples(f.progressive), t->lanes.total);
-    assert_float_equal(progressive_logloss(f.progressive), metrics_logloss(t->p, t->y, t->lanes.total), 1e-12);
+    check_losses(f.progressive, t);
     teardown(&f);
     char *text;
     assert_int_equal(file_read(test_path("metrics.jsonl"), &text, NULL), ST_OK);
@@ -180,7 +209,10 @@ static void check_lines(const truth_t *t, int64_t interval, const char *text)
         check_number(text, "logloss", metrics_logloss(t->p + first, t->y + first, n));
         check_number(text, "auc_loss", metrics_auc_loss(t->p + first, t->y + first, n));
         check_number(text, "calibration", metrics_calibration(t->p + first, t->y + first, n));
-        check_number(text, "progressive_logloss", metrics_logloss(t->p, t->y, end));
+        const int64_t visited = least(end, t->first_visits);
+        check_number(text, "first_visits", (double)visited);
+        check_number(text, "progressive_logloss", loss_of(t, 0, visited));
+        check_number(text, "training_logloss", loss_of(t, visited, end));
         text = strchr(text, '\n');
         assert_non_null(text);
         text++;
@@ -191,10 +223,15 @@ static void check_lines(const truth_t *t, int64_t interval, const char *text)
 static void test_lines_do_not_depend_on_the_workers(void **state)
 {
     (void)state;
-    static const int64_t shapes[][4] = {{32, 1000, 4, 5}, {32, 960, 8, 7}, {8, 101, 8, 1}, {64, 70, 4, 50}, {16, 1, 4, 3}};
+    /* batch, total, lanes, interval, first visits: of one epoch, of many that end inside and at the end of a batch and an interval, of
+     * a run that ends in its first pass */
+    static const int64_t shapes[][5] = {{32, 1000, 4, 5, 1000}, {32, 960, 8, 7, 960}, {8, 101, 8, 1, 101}, {64, 70, 4, 50, 70},
+                                        {16, 1, 4, 3, 1},       {32, 1000, 4, 5, 333}, {32, 960, 8, 7, 480}, {32, 960, 8, 5, 160},
+                                        {8, 101, 8, 1, 1},      {64, 70, 4, 50, 35},  {32, 640, 4, 5, 1000}};
     test_dir();
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) { /* batch, total, lanes, interval */
-        const truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
+        t.first_visits = shapes[i][4];
         char *one = lines_of(&t, 1, shapes[i][3], 0, 0);
         check_lines(&t, shapes[i][3], one);
         for (int workers = 1; workers <= 4; workers++)
@@ -233,7 +270,7 @@ static void check_resume(const truth_t *t, int64_t interval, int64_t cut, int be
     assert_int_equal(progressive_examples(f.progressive), cut * t->lanes.batch < t->lanes.total ? cut * t->lanes.batch : t->lanes.total);
     post_steps(&f, t, cut, steps, 2);
     assert_int_equal(take_all(&f), ST_OK);
-    assert_float_equal(progressive_logloss(f.progressive), metrics_logloss(t->p, t->y, t->lanes.total), 1e-12);
+    check_losses(f.progressive, t);
     teardown(&f);
     mem_free(saved);
     char *text;
@@ -245,10 +282,12 @@ static void check_resume(const truth_t *t, int64_t interval, int64_t cut, int be
 static void test_a_resumed_run_has_the_lines_of_one_that_never_stopped(void **state)
 {
     (void)state;
-    static const int64_t shapes[][4] = {{32, 1000, 4, 5}, {8, 101, 8, 3}, {64, 70, 4, 1}}; /* batch, total, lanes, interval */
+    /* batch, total, lanes, interval, first visits */
+    static const int64_t shapes[][5] = {{32, 1000, 4, 5, 1000}, {8, 101, 8, 3, 50}, {64, 70, 4, 1, 70}, {32, 600, 4, 5, 300}};
     test_dir();
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
+        truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
+        t.first_visits = shapes[i][4];
         char *expected = lines_of(&t, 1, shapes[i][3], 0, 0);
         for (int64_t cut = 0; cut < lanes_steps(&t.lanes); cut++)
             for (int after = 1; after <= 4; after += after)
@@ -277,9 +316,9 @@ static void test_saves_that_do_not_fit(void **state)
     assert_caught("progress.bin: holds 128 and 64 examples before step 6 in");
     assert_int_equal(progressive_resume(&other, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("which do not fit the run");
-    saved[8] = 2;
+    saved[8] = 3;
     assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
-    assert_caught("progress.bin: has format 2, this program reads 1; use the smelter that wrote it, or a newer one");
+    assert_caught("progress.bin: has format 3, this program reads 2; use the smelter that wrote it, or a newer one");
     saved[0] ^= 1;
     assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: does not hold progressive metrics");
@@ -287,6 +326,45 @@ static void test_saves_that_do_not_fit(void **state)
     assert_null(none);
     mem_free(saved);
     teardown(&f);
+}
+
+/* What an older smelter saved: no sum of later visits, and one of all in its place. */
+static void check_older(int64_t first_visits, bool is_known)
+{
+    truth_t t = make_truth(32, 640, 4, 3);
+    fixture_t f;
+    int64_t bytes;
+    enum { HEAD = 7 * 8, HEAD_NOW = 8 * 8 };
+    setup(&f, &t, 1, 5, 1); /* all visits are first ones: the sum is of all */
+    post_part(&f, &t, 0, 0, 12);
+    assert_int_equal(take_all(&f), ST_OK);
+    char *saved = progressive_save(f.progressive, 0, &bytes);
+    saved[8] = 1;
+    memmove(saved + HEAD, saved + HEAD_NOW, (size_t)bytes - HEAD_NOW);
+    bytes -= HEAD_NOW - HEAD;
+    teardown(&f);
+
+    t.first_visits = first_visits;
+    connect_all(&f, 1, 2);
+    const progressive_options_t options = options_of(&f, &t, 5);
+    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &f.progressive), ST_OK);
+    post_part(&f, &t, 0, 12, 20);
+    assert_int_equal(take_all(&f), ST_OK);
+    if (is_known)
+        check_losses(f.progressive, &t);
+    else
+        assert_true(isnan(progressive_logloss(f.progressive)) && isnan(progressive_training_logloss(f.progressive)));
+    teardown(&f);
+    mem_free(saved);
+}
+
+static void test_saves_of_an_older_smelter(void **state)
+{
+    (void)state;
+    test_dir();
+    check_older(640, true);  /* one epoch */
+    check_older(320, true);  /* saved in the first pass */
+    check_older(160, false); /* and after it */
 }
 
 static void test_messages_that_do_not_fit(void **state)
@@ -349,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_lines_do_not_depend_on_the_workers),
         cmocka_unit_test(test_a_resumed_run_has_the_lines_of_one_that_never_stopped),
         cmocka_unit_test(test_saves_that_do_not_fit),
+        cmocka_unit_test(test_saves_of_an_older_smelter),
         cmocka_unit_test(test_messages_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ static replica_result_t make_replica(int replica, double loss, float p0, float p
                     .calibration = 1.0,
                     .pqauc_query_mean = NAN,
                     .progressive_logloss = 0.75,
+                    .training_logloss = NAN,
                     .clipped_share = 0.5},
         .cost = {.examples_per_second = 1000 + 500 * replica,
                  .rows_pulled_per_example = 26,
@@ -133,7 +134,7 @@ static void read_text(const char *path, char **text)
     "\"teaching_cpu_seconds\": " teaching ", \"teaching_wall_seconds\": 0.25, \"teaching_rows_pulled\": 7000}"
 #define METRICS_JSON(loss) \
     "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"pqauc_query_mean\": null, " \
-    "\"progressive_logloss\": 0.75, \"clipped_share\": 0.5"
+    "\"progressive_logloss\": 0.75, \"training_logloss\": null, \"clipped_share\": 0.5"
 #define NO_INTERVAL(name) "\"" name "_low\": null, \"" name "_high\": null, "
 #define PD_JSON(pd, low, high, difference, difference_low, levelled, levelled_low, half, quarter) \
     "\"pd_relative\": " pd ", \"pd_l1\": null, \"pd_l2\": null, \"pd_std\": null, \"pd_symkl\": null, " \
@@ -221,8 +222,8 @@ static void test_csv(void **state)
     read_text(path, &text);
     assert_string_equal(
         text,
-        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,clipped_share,"
-        "logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,"
+        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,training_logloss,"
+        "clipped_share,logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,"
         "pd_relative,pd_relative_low,pd_relative_high,pd_l1,pd_l1_low,pd_l1_high,pd_l2,pd_l2_low,pd_l2_high,"
         "pd_std,pd_std_low,pd_std_high,pd_symkl,pd_symkl_low,pd_symkl_high,pd_levelled,pd_levelled_low,pd_levelled_high,"
         "swap_top1,swap_top1_low,swap_top1_high,swap_topk,swap_topk_low,swap_topk_high,"
@@ -233,9 +234,9 @@ static void test_csv(void **state)
         "teaching_rows_pulled,teacher,teacher_runs,teachers_cpu_seconds,teachers_wall_seconds,cpu_seconds_with_teacher,"
         "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,reached_after_share_of_examples,"
         "reached_after_share_of_wall_seconds\n"
-        "relu,sync,2,0.625,0.25,,1,,0.75,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,1,0,-0.125,,0.375,0.25,0.5,"
+        "relu,sync,2,0.625,0.25,,1,,0.75,,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,1,0,-0.125,,0.375,0.25,0.5,"
         "0.1875,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,\n"
-        "\"smelu, 1\",async,2,0.5,0.25,,1,,0.75,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,1234567,2000,2.5,"
+        "\"smelu, 1\",async,2,0.5,0.25,,1,,0.75,,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,1234567,2000,2.5,"
         "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,0.875,\n");
     mem_free(text);
     result_fini(&e);

@@ -48,15 +48,15 @@ static void test_a_file_gets_a_line_every_few_seconds(void **state)
     const progress_run_t run = {.variant = "relu", .replica = 0, .replicas = 2, .run = 0, .runs = 4, .steps = 4000};
     progress_start(progress, &run, 100 * SECOND);
     for (int64_t s = 1; s <= 4; s++)
-        progress_update(progress, 100 * s, 100000 * s, NAN, (100 + s) * SECOND);
+        progress_update(progress, 100 * s, 100000 * s, (progress_loss_t){NAN, NAN}, (100 + s) * SECOND);
     assert_drawn("");
-    progress_update(progress, 500, 500000, 0.61239, 105 * SECOND);
+    progress_update(progress, 500, 500000, (progress_loss_t){0.61239, NAN}, 105 * SECOND);
     assert_drawn(
         "relu, replica 1 of 2 (run 1 of 4): step 500 of 4,000  100,000 examples/s  0:35 left, 2:35 in all  progressive "
         "logloss 0.6124\n");
-    progress_update(progress, 600, 600000, 0.6, 106 * SECOND);
+    progress_update(progress, 600, 600000, (progress_loss_t){0.6, NAN}, 106 * SECOND);
     assert_drawn("");
-    progress_update(progress, 4000, 4000000, 0.6, 120 * SECOND);
+    progress_update(progress, 4000, 4000000, (progress_loss_t){0.6, NAN}, 120 * SECOND);
     progress_finish(progress, 120 * SECOND);
     assert_drawn(
         "relu, replica 1 of 2 (run 1 of 4): step 4,000 of 4,000  242,857 examples/s  0:00 left, 1:00 in all  progressive "
@@ -66,11 +66,28 @@ static void test_a_file_gets_a_line_every_few_seconds(void **state)
     /* The second run is judged by the first: two more runs of 20 s after this one. */
     const progress_run_t next = {.variant = "smelu", .replica = 0, .replicas = 1, .run = 1, .runs = 4, .steps = 1000};
     progress_start(progress, &next, 200 * SECOND);
-    progress_update(progress, 500, 500000, 0.6, 205 * SECOND);
+    progress_update(progress, 500, 500000, (progress_loss_t){0.6, NAN}, 205 * SECOND);
     assert_drawn(
         "smelu (run 2 of 4): step 500 of 1,000  100,000 examples/s  0:05 left, 0:45 in all  progressive logloss 0.6000\n");
     progress_destroy(&progress);
     assert_null(progress);
+    close(fd);
+}
+
+/* Where examples come again the line shows the loss of these visits, and calls it what it is. */
+static void test_later_epochs_are_training(void **state)
+{
+    (void)state;
+    progress_t *progress = open_progress("lines");
+    const progress_run_t run = {.variant = "relu", .replicas = 1, .runs = 1, .steps = 10};
+    progress_start(progress, &run, 0);
+    progress_update(progress, 5, 5000, (progress_loss_t){0.65, NAN}, 5 * SECOND);
+    progress_update(progress, 10, 10000, (progress_loss_t){0.64, 0.5}, 10 * SECOND);
+    progress_finish(progress, 10 * SECOND);
+    assert_drawn("relu: step 5 of 10  1,000 examples/s  0:05 left  progressive logloss 0.6500\n"
+                 "relu: step 10 of 10  1,000 examples/s  0:00 left  training logloss 0.5000\n"
+                 "relu: step 10 of 10  1,000 examples/s  10 s  training logloss 0.5000\n");
+    progress_destroy(&progress);
     close(fd);
 }
 
@@ -81,15 +98,15 @@ static void test_a_terminal_is_redrawn(void **state)
     assert_string_equal(progress_mode(progress), "tty");
     const progress_run_t run = {.variant = "relu", .replicas = 1, .runs = 1, .steps = 10};
     progress_start(progress, &run, 0);
-    progress_update(progress, 1, 1000, 0.7, SECOND / 20);
+    progress_update(progress, 1, 1000, (progress_loss_t){0.7, NAN}, SECOND / 20);
     assert_drawn(""); /* too soon */
-    progress_update(progress, 2, 2000, 0.65, SECOND / 10);
+    progress_update(progress, 2, 2000, (progress_loss_t){0.65, NAN}, SECOND / 10);
     assert_drawn("\rrelu: step 2 of 10  20,000 examples/s  0:00 left  progressive logloss 0.6500\033[K\r");
     progress_clear(progress);
     assert_drawn("\r\033[K");
     progress_clear(progress);
     assert_drawn("");
-    progress_update(progress, 10, 10000, 0.6, SECOND * 2);
+    progress_update(progress, 10, 10000, (progress_loss_t){0.6, NAN}, SECOND * 2);
     progress_finish(progress, SECOND * 2);
     assert_drawn("\rrelu: step 10 of 10  5,000 examples/s  0:00 left  progressive logloss 0.6000\033[K\r"
                  "\rrelu: step 10 of 10  5,000 examples/s  2 s  progressive logloss 0.6000\033[K\n");
@@ -106,10 +123,10 @@ static void test_a_stall_is_seen(void **state)
     const progress_run_t run = {.variant = "v", .replicas = 1, .runs = 1, .steps = 100};
     progress_start(progress, &run, 0);
     for (int64_t s = 1; s <= 10; s++)
-        progress_update(progress, s, 1000 * s, NAN, s * SECOND);
+        progress_update(progress, s, 1000 * s, (progress_loss_t){NAN, NAN}, s * SECOND);
     assert_drawn("v: step 5 of 100  1,000 examples/s  1:35 left\nv: step 10 of 100  1,000 examples/s  1:30 left\n");
     for (int64_t s = 11; s <= 20; s++)
-        progress_update(progress, 10, 10000, NAN, s * SECOND);
+        progress_update(progress, 10, 10000, (progress_loss_t){NAN, NAN}, s * SECOND);
     assert_drawn("v: step 10 of 100  0 examples/s  2:15 left\nv: step 10 of 100  0 examples/s  3:00 left\n");
     progress_destroy(&progress);
     close(fd);
@@ -121,7 +138,7 @@ static void test_off_and_wrong_words(void **state)
     progress_t *progress = open_progress("off");
     const progress_run_t run = {.variant = "v", .replicas = 1, .runs = 1, .steps = 100};
     progress_start(progress, &run, 0);
-    progress_update(progress, 50, 5000, NAN, 60 * SECOND);
+    progress_update(progress, 50, 5000, (progress_loss_t){NAN, NAN}, 60 * SECOND);
     progress_finish(progress, 120 * SECOND);
     progress_destroy(&progress);
     assert_drawn("");
@@ -139,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_gets_a_line_every_few_seconds),
+        cmocka_unit_test(test_later_epochs_are_training),
         cmocka_unit_test(test_a_terminal_is_redrawn),
         cmocka_unit_test(test_a_stall_is_seen),
         cmocka_unit_test(test_off_and_wrong_words),

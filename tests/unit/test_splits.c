@@ -46,9 +46,15 @@ static void test_what_is_missing_is_said(void **state)
         {true, {"t11", "t02", "e11", "e01"}, NULL},
         {false, {"t10", "t00", "e10", "e00"}, NULL}, /* no query column: nobody expects its metrics */
         {true, {"t11", "t02", "e11", "e02", "e13", "e03"}, NULL},
-        {true, {"t11", "t02"}, "dataset d: the evaluation split is empty: there will be no evaluation metrics; set split.train_fraction"},
-        {true, {"t11", "t11", "e11", "e01"}, "dataset d: all 2 training examples have label 1; there is nothing to learn but that"},
-        {true, {"t11", "t02", "e01", "e01"}, "dataset d: all 2 evaluation examples have label 0: there will be no AUC loss and no PQAUC"},
+        {true,
+         {"t11", "t02"},
+         "dataset d: the evaluation split is empty: there will be no evaluation metrics; set split.train_fraction"},
+        {true,
+         {"t11", "t11", "e11", "e01"},
+         "dataset d: all 2 training examples have label 1; there is nothing to learn but that"},
+        {true,
+         {"t11", "t02", "e01", "e01"},
+         "dataset d: all 2 evaluation examples have label 0: there will be no AUC loss and no PQAUC"},
         {true, {"t11", "t02", "e11"}, "dataset d: all 1 evaluation examples have label 1"},
         {true, {"t11", "t02", "e10", "e00"}, "dataset d: no evaluation example says its query"},
         {true, {"t11", "t01", "e11", "e02", "e10", "e00"}, "dataset d: no query of the evaluation split has both labels"},
@@ -74,7 +80,8 @@ static void test_what_cannot_be_done_is_refused(void **state)
     assert_int_equal(splits_check_evaluation(&no_eval, "d", "compare"), ST_INPUT);
     catch_stop();
     assert_caught("dataset d: the training split is empty; give it a share of the rows");
-    assert_caught("dataset d: the evaluation split is empty, and compare needs evaluation examples; set split.train_fraction in the schema");
+    assert_caught("dataset d: the evaluation split is empty, and compare needs evaluation examples; set split.train_fraction "
+                  "in the schema");
 }
 
 /* The only example of label 1, and the only query of both labels, at the end of a split of several blocks and chunks. */
