@@ -117,10 +117,8 @@ static status_t print_key(const run_t *a, const run_t *b, const step_difference_
     key_range_t range = {(uint32_t)d->first_table, d->first_slot, d->last_slot};
     if (d->one_row)
         range.first_slot = range.last_slot = d->first_slot;
-    const int shards_a = (int)(a->manifest.servers * a->manifest.shards_per_server);
-    const int shards_b = (int)(b->manifest.servers * b->manifest.shards_per_server);
     first_key_t key;
-    TRY(first_key_find(a->dir, shards_a, b->dir, shards_b, &range, &key));
+    TRY(first_key_find(a->dir, &a->manifest, b->dir, &b->manifest, &range, &key));
     printf("  key    at the end of the runs %" PRId64 " of %" PRId64 " rows there differ", key.different, key.rows);
     if (!key.different) {
         printf("\n");

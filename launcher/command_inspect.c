@@ -58,6 +58,8 @@ static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t
         if (file_exists(path)) {
             status = store_open(path, false, &store);
             if (status == ST_OK)
+                status = manifest_check_store(manifest, s, store);
+            if (status == ST_OK)
                 status = store_scan(store, visit_row, scan);
             if (status == ST_OK) {
                 scan->shards_found++;

@@ -29,6 +29,7 @@ status_t coordinator_create(const coordinator_options_t *options, coordinator_t 
     attendance_init(&c->attendance, options->net, options->roster, options->progress, options->starter_reports,
                     options->experiment->base->cluster.deadline_s);
     c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
+    c->stores = MEM_ARRAY(hash_digest_t, roster_shards(options->roster));
     c->disk = options->disk ? options->disk : disk_posix();
     *out = c;
     return ST_OK;
@@ -52,6 +53,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     drop_clipped(c);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
+    mem_free(c->stores);
     attendance_fini(&c->attendance);
     predictions_fini(&c->predictions);
     mem_free(c);
@@ -66,6 +68,7 @@ void coordinator_clear(coordinator_t *c)
     c->told_to_stop = false;
     c->earlier = (totals_t){0};
     c->epoch = 0;
+    c->identity = 0;
     progressive_destroy(&c->progressive);
     step_lines_destroy(&c->steps);
     predictions_fini(&c->predictions);
@@ -125,7 +128,10 @@ static status_t take_counters(coordinator_t *c, const net_message_t *message)
     } else {
         const bool flushed = message->header.type == WIRE_FLUSHED;
         add_counters(flushed ? &c->shards : &c->loaded, &body);
-        hash_digest_merge(&c->digest, &(hash_digest_t){body.digest_low, body.digest_high, body.digest_elements});
+        const hash_digest_t digest = {body.digest_low, body.digest_high, body.digest_elements};
+        hash_digest_merge(&c->digest, &digest);
+        if (flushed && PEER_IS_SHARD(message->peer))
+            c->stores[PEER_SHARD_OF(message->peer)] = digest;
         *(flushed ? &c->n_flushed : &c->n_loaded) += 1;
     }
     return ST_OK;

@@ -46,6 +46,7 @@ struct coordinator {
     bool saved_to_stop;           /* and it has */
     totals_t earlier;             /* of its starts before this one */
     hash_digest_t digest;
+    hash_digest_t *stores; /* [shards] what each has stored at the end */
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
     int64_t peak_rss_bytes;
     int ready, n_trained, n_evaluated, n_flushed, n_loaded;

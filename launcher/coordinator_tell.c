@@ -33,7 +33,13 @@ status_t tell_begin(coordinator_t *c, int variant, int replica, int64_t first_st
 {
     const dataset_info_t *info = dataset_info(c->dataset);
     message_begin_t begin = {
-        .variant = variant, .replica = replica, .fields = info->single + info->multi, .saves = saves, .first_step = first_step};
+        .variant = variant,
+        .replica = replica,
+        .fields = info->single + info->multi,
+        .saves = saves,
+        .first_step = first_step,
+        .identity = c->identity,
+    };
     if (snprintf(begin.run_dir, sizeof begin.run_dir, "%s", c->run_dir) >= (int)sizeof begin.run_dir)
         return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out", sizeof begin.run_dir - 1, c->run_dir);
     wire_header_t header = coordinator_header(c, WIRE_BEGIN, 0);
@@ -47,16 +53,24 @@ status_t tell_begin(coordinator_t *c, int variant, int replica, int64_t first_st
 }
 
 /* Rows of a finished run into the shards' empty tables: map[t] takes the rows of the run's table t. */
-static status_t load_shards(coordinator_t *c, const char *run_dir, int folders, const int32_t *map, int32_t tables)
+static status_t load_shards(coordinator_t *c, const char *run_dir, const manifest_t *run, const int32_t *map, int32_t tables)
 {
     const roster_t *roster = c->o.roster;
-    message_load_t load = {.folders = folders, .shards = roster_shards(roster), .tables = tables};
+    message_load_t load = {
+        .folders = (int32_t)manifest_shards(run),
+        .shards = roster_shards(roster),
+        .tables = tables,
+        .epoch = (int32_t)run->epoch,
+        .identity = run->run_id,
+    };
     if (snprintf(load.run_dir, sizeof load.run_dir, "%s", run_dir) >= (int)sizeof load.run_dir)
         return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof load.run_dir - 1, run_dir);
     wire_header_t header = coordinator_header(c, WIRE_LOAD, tables);
-    const wire_frame_t frames[] = {{&load, sizeof load}, {map, tables * (int64_t)sizeof *map}};
+    const wire_frame_t frames[] = {{&load, sizeof load},
+                                   {map, tables * (int64_t)sizeof *map},
+                                   {run->stores, run->stores ? load.folders * (int64_t)sizeof *run->stores : 0}};
     c->n_loaded = 0;
-    TRY(tell_shards(c, &header, frames, 2));
+    TRY(tell_shards(c, &header, frames, 3));
     return coordinator_wait(c, &c->n_loaded, roster_shards(roster));
 }
 
@@ -71,14 +85,22 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
         .folders = (int32_t)checkpoint_manifest_shards(from),
         .shards = roster_shards(c->o.roster),
         .tables = (int32_t)from->tables,
+        .identity = from->run_id,
     };
     if (snprintf(restore.run_dir, sizeof restore.run_dir, "%s", resume->run_dir) >= (int)sizeof restore.run_dir)
         return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof restore.run_dir - 1, resume->run_dir);
     wire_header_t header = coordinator_header(c, WIRE_RESTORE, from->n_deltas);
     header.step = from->step;
-    const wire_frame_t frames[] = {{&restore, sizeof restore}, {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas}};
+    hash128_t *ends = MEM_ARRAY(hash128_t, restore.folders);
+    for (int s = 0; s < restore.folders; s++)
+        ends[s] = (hash128_t){from->shards[s].checksum_low, from->shards[s].checksum_high};
+    const wire_frame_t frames[] = {{&restore, sizeof restore},
+                                   {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas},
+                                   {ends, restore.folders * (int64_t)sizeof *ends}};
     c->n_loaded = 0;
-    TRY(tell_shards(c, &header, frames, 2));
+    status_t status = tell_shards(c, &header, frames, 3);
+    mem_free(ends);
+    TRY(status);
     return coordinator_wait(c, &c->n_loaded, restore.shards);
 }
 
@@ -120,7 +142,7 @@ status_t tell_warm_start(coordinator_t *c, const config_t *config)
     if (!*config->warm_start)
         return ST_OK;
     TRY(warm_start_plan(config, dataset_info(c->dataset), &plan));
-    status_t status = plan.tables_taken ? load_shards(c, plan.dir, plan.folders, plan.map, plan.tables) : ST_OK;
+    status_t status = plan.tables_taken ? load_shards(c, plan.dir, &plan.run, plan.map, plan.tables) : ST_OK;
     c->digest = (hash_digest_t){0}; /* that of the rows taken; this run's is made from what it ends with */
     for (int i = 0; i < plan.n_pieces && status == ST_OK; i++)
         status = send_dense(c, plan.pieces[i].component, plan.pieces[i].first, plan.pieces[i].floats, plan.pieces[i].n);
@@ -209,7 +231,7 @@ status_t tell_finished_run(coordinator_t *c, const char *run_dir, const manifest
     int32_t *map = MEM_ARRAY(int32_t, tables);
     for (int32_t t = 0; t < tables; t++)
         map[t] = t;
-    status_t status = load_shards(c, run_dir, (int)(run->servers * run->shards_per_server), map, tables);
+    status_t status = load_shards(c, run_dir, run, map, tables);
     if (status == ST_OK)
         status = load_dense(c, run_dir, c->components);
     mem_free(map);

@@ -292,6 +292,8 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     manifest.step_seconds_median = c->trained.step_seconds_median;
     manifest.step_seconds_longest = c->trained.step_seconds_longest;
     manifest.epoch = c->epoch;
+    manifest.stores = MEM_ARRAY(hash_digest_t, manifest_shards(&manifest));
+    memcpy(manifest.stores, c->stores, (size_t)manifest_shards(&manifest) * sizeof *manifest.stores);
     manifest.resumed = resumed ? checkpoint.from.resumed + 1 : 0;
     manifest.checkpoints = c->earlier.checkpoints + checkpointer_committed(c->checkpointer);
     TRY_DONE(manifest_write(run->dir, &manifest));

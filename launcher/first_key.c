@@ -40,14 +40,17 @@ static status_t keep(void *context, uint32_t table, int64_t payload_floats, cons
     return ST_OK;
 }
 
-static status_t read_rows(const char *run, int shards, kept_rows_t *kept)
+static status_t read_rows(const char *dir, const manifest_t *run, kept_rows_t *kept)
 {
+    const int shards = (int)manifest_shards(run);
     for (int s = 0; s < shards; s++) {
         if (slots_first(s, shards) > kept->range->last_slot || slots_first(s + 1, shards) <= kept->range->first_slot)
             continue;
-        char *path = mem_printf("%s/store/shard-%d", run, s);
+        char *path = mem_printf("%s/store/shard-%d", dir, s);
         store_t *store = NULL;
         status_t status = store_open(path, false, &store);
+        if (status == ST_OK)
+            status = manifest_check_store(run, s, store);
         if (status == ST_OK)
             status = store_scan(store, keep, kept);
         store_close(&store);
@@ -84,17 +87,17 @@ static void compare(const kept_rows_t *a, const kept_rows_t *b, first_key_t *out
     }
 }
 
-status_t first_key_find(const char *run_a, int shards_a, const char *run_b, int shards_b, const key_range_t *range,
+status_t first_key_find(const char *dir_a, const manifest_t *a, const char *dir_b, const manifest_t *b, const key_range_t *range,
                         first_key_t *out)
 {
-    kept_rows_t a = {.range = range}, b = {.range = range};
+    kept_rows_t of_a = {.range = range}, of_b = {.range = range};
     *out = (first_key_t){0};
-    status_t status = read_rows(run_a, shards_a, &a);
+    status_t status = read_rows(dir_a, a, &of_a);
     if (status == ST_OK)
-        status = read_rows(run_b, shards_b, &b);
+        status = read_rows(dir_b, b, &of_b);
     if (status == ST_OK)
-        compare(&a, &b, out);
-    mem_free(a.rows);
-    mem_free(b.rows);
+        compare(&of_a, &of_b, out);
+    mem_free(of_a.rows);
+    mem_free(of_b.rows);
     return status;
 }

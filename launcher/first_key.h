@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "common/base/status.h"
+#include "launcher/manifest.h"
 
 /* Which rows are looked at. */
 typedef struct key_range {
@@ -24,9 +25,9 @@ typedef struct first_key {
     stored_row_t a, b;
 } first_key_t;
 
-/* first_key_find - compare the stored rows of two runs in one table and a range of slots; found where ->different > 0.
- * shards_a, shards_b: stores of the runs.  ST_INPUT, ST_CORRUPT: a store is not there, or damaged. */
-WARN_UNUSED status_t first_key_find(const char *run_a, int shards_a, const char *run_b, int shards_b, const key_range_t *range,
+/* first_key_find - compare the stored rows of two finished runs, by folder and manifest, in one table and a range of slots; found where
+ * ->different > 0.  ST_INPUT, ST_CORRUPT: a store is not there, is damaged, or is not the one that the manifest has. */
+WARN_UNUSED status_t first_key_find(const char *dir_a, const manifest_t *a, const char *dir_b, const manifest_t *b, const key_range_t *range,
                                     first_key_t *out);
 
 #endif

@@ -33,6 +33,40 @@ static void hash_text(uint64_t hash, char text[17])
     snprintf(text, 17, "%016" PRIx64, hash);
 }
 
+/* What each shard stored; an older manifest does not say. */
+static void put_stores(jsondoc_t *doc, const manifest_t *manifest)
+{
+    jsondoc_t *stores = jsondoc_array();
+    for (int64_t s = 0; s < manifest_shards(manifest); s++) {
+        char digest[33];
+        jsondoc_t *one = jsondoc_object();
+        hash_digest_text(&manifest->stores[s], digest);
+        jsondoc_put_integer(one, "rows", manifest->stores[s].elements);
+        jsondoc_put_text(one, "digest", digest);
+        jsondoc_append(stores, &one);
+    }
+    jsondoc_put(doc, "stores", &stores);
+}
+
+static status_t get_stores(const jsondoc_t *doc, const char *where, manifest_t *out)
+{
+    const jsondoc_t *stores;
+    TRY(jsondoc_get_array(doc, where, "stores", &stores));
+    if (jsondoc_length(stores) != manifest_shards(out))
+        return FAIL(ST_CORRUPT, "%s: \"stores\" has %" PRId64 " entries for %" PRId64 " shards", where, jsondoc_length(stores),
+                    manifest_shards(out));
+    out->stores = MEM_ARRAY(hash_digest_t, jsondoc_length(stores));
+    for (int64_t s = 0; s < jsondoc_length(stores); s++) {
+        const jsondoc_t *one = jsondoc_at(stores, s);
+        const char *digest;
+        TRY(jsondoc_get_integer(one, where, "rows", 0, MOST_COUNT, &out->stores[s].elements));
+        TRY(jsondoc_get_text(one, where, "digest", &digest));
+        if (!hash_digest_parse(digest, &out->stores[s]))
+            return FAIL(ST_CORRUPT, "%s: \"digest\" of store %" PRId64 " is \"%s\"; it must be 32 hex digits", where, s, digest);
+    }
+    return ST_OK;
+}
+
 status_t manifest_write(const char *folder, const manifest_t *manifest)
 {
     const replica_result_t *run = &manifest->result;
@@ -55,6 +89,8 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
 #undef PUT
     if (manifest->run_id)
         jsondoc_put_hash(doc, "run_id", manifest->run_id);
+    if (manifest->stores)
+        put_stores(doc, manifest);
     jsondoc_put_text(doc, "sync", SYNC);
     jsondoc_put_integer(doc, "replica", run->replica);
     jsondoc_put_integer(doc, "init_seed", run->init_seed);
@@ -103,6 +139,8 @@ static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
 #undef GET
     if (jsondoc_has(doc, "run_id"))
         TRY(jsondoc_get_hash(doc, where, "run_id", &out->run_id));
+    if (jsondoc_has(doc, "stores"))
+        TRY(get_stores(doc, where, out));
     replica_result_t *run = &out->result;
     TRY(jsondoc_get_integer(doc, where, "replica", 0, INT32_MAX, &replica));
     run->replica = (int32_t)replica;
@@ -173,6 +211,12 @@ done:
     mem_free(json_path);
     mem_free(predictions_path);
     return status;
+}
+
+status_t manifest_check_store(const manifest_t *manifest, int64_t shard, store_t *store)
+{
+    const store_origin_t wanted = {manifest->run_id, (uint32_t)manifest->epoch, (int32_t)shard};
+    return store_check(store, &wanted, manifest->stores ? &manifest->stores[shard] : NULL);
 }
 
 static status_t differ(const char *folder, const char *what, const char *found, const char *wanted)
@@ -292,6 +336,7 @@ void manifest_fini(manifest_t *manifest)
     TEXTS(FREE)
 #undef FREE
     mem_free(manifest->result.predictions);
+    mem_free(manifest->stores);
     config_destroy(&manifest->config);
     *manifest = (manifest_t){0};
 }

@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/hash.h"
 #include "common/base/status.h"
 #include "common/config/config.h"
 #include "launcher/result.h"
+#include "ps/store.h"
 
 typedef struct manifest {
     char *experiment;  /* the five texts are **owned**, manifest_fini */
@@ -25,6 +27,7 @@ typedef struct manifest {
     uint64_t teacher_hash; /* of the configurations of its teacher and of the teacher's teachers; 0 without one */
     uint64_t run_id;       /* common/base/identity.h; 0: not recorded */
     int64_t workers, servers, shards_per_server;
+    hash_digest_t *stores; /* **owned**, [servers * shards_per_server]: the rows that each shard stored; NULL: not recorded */
     int64_t steps;
     int64_t epoch;       /* of its last start */
     int64_t resumed;     /* so often it went on from a checkpoint */
@@ -43,6 +46,15 @@ WARN_UNUSED status_t manifest_write(const char *folder, const manifest_t *manife
 /* manifest_read - *found is false, and out untouched, where the folder has no manifest. Else out is **owned**, predictions
  * included; manifest_fini.  ST_CORRUPT: not JSON, a member is missing, or the predictions do not have the stated length. */
 WARN_UNUSED status_t manifest_read(const char *folder, manifest_t *out, bool *found);
+
+/* manifest_shards - how many shards stored the run's tables. */
+static inline int64_t manifest_shards(const manifest_t *manifest)
+{
+    return manifest->servers * manifest->shards_per_server;
+}
+
+/* manifest_check_store - is it the store of shard `shard` that the run ended with? As store_check (ps/store.h). */
+WARN_UNUSED status_t manifest_check_store(const manifest_t *manifest, int64_t shard, store_t *store);
 
 /* manifest_check - may the run found in `folder` stand for the run wanted? Compares variant, replica, seeds, determinism,
  * configuration and dataset, and workers and servers at every level but invariant.

@@ -221,13 +221,14 @@ static status_t decide(const config_t *config, const dataset_info_t *info, bool 
     warm_start_t plan = {.dir = mem_strdup(config->warm_start)};
     status_t status;
     TRY_DONE(source_read(plan.dir, &source));
-    plan.folders = (int)(source.manifest.servers * source.manifest.shards_per_server);
     plan_tables(&source, config, info, &plan);
     TRY_DONE(plan_networks(&source, config, info, &plan));
     const int here = (int)config_tables(config) * (info->single + info->multi);
     tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir, plan.tables_taken,
          here, plan.blocks_taken, plan.blocks);
 done:
+    plan.run = source.manifest;
+    source.manifest = (manifest_t){0};
     source_fini(&source);
     if (status == ST_OK)
         *out = plan;
@@ -271,6 +272,7 @@ void warm_start_fini(warm_start_t *plan)
 {
     for (int k = 0; k < plan->components && plan->dense; k++)
         mem_free(plan->dense[k]);
+    manifest_fini(&plan->run);
     mem_free(plan->dir);
     mem_free(plan->map);
     mem_free(plan->pieces);

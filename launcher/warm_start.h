@@ -8,6 +8,7 @@
 #define SMELTER_WARM_START_H
 
 #include "common/config/config.h"
+#include "launcher/manifest.h"
 #include "worker/data/dataset.h"
 
 /* Consecutive floats of a component, counted from its first value through its last state (as DENSE has them). */
@@ -19,7 +20,7 @@ typedef struct warm_piece {
 
 typedef struct warm_start {
     char *dir;      /* of the finished run; **owned**, as all: warm_start_fini */
-    int folders;    /* shards that stored its tables */
+    manifest_t run; /* its manifest */
     int32_t tables; /* it has so many ... */
     int32_t *map;   /* [tables] ... and each goes to this table, or -1 */
     int32_t tables_taken;

@@ -52,7 +52,7 @@ struct cut {
 
     /* The I/O thread's. */
     delta_writer_t *writer; /* NULL after an error: what follows is dropped */
-    delta_totals_t totals;  /* the shard's once the file is durable */
+    delta_totals_t totals;  /* of the last file; the shard's once that is durable */
     int64_t last_bytes;
     bool was_full; /* the warning was given */
     fold_t *fold;  /* the shard's while it is not folding */
@@ -75,6 +75,7 @@ status_t cut_create(const cut_options_t *options, cut_t **out)
     }
     const fold_options_t fold = {.disk = options->disk,
                                  .run_dir = options->run_dir,
+                                 .identity = options->identity,
                                  .epoch = options->epoch,
                                  .shard = options->shard,
                                  .widths = cut->widths,
@@ -142,7 +143,9 @@ static status_t open_delta(void *context, void *argument)
                                .previous = cut->previous,
                                .depth = cut->o.depth,
                                .tables = cut->o.n_tables,
-                               .widths = cut->widths};
+                               .widths = cut->widths,
+                               .identity = cut->o.identity,
+                               .follows = {cut->totals.checksum_low, cut->totals.checksum_high}};
     char *folder = checkpoint_shard_path(cut->o.run_dir, cut->o.epoch, cut->o.shard);
     char *path = checkpoint_delta_path(cut->o.run_dir, cut->o.epoch, cut->o.shard, cut->step);
     warn_of_little_room(cut, folder);

@@ -25,6 +25,7 @@ typedef struct cut_options {
     int64_t slice_bytes; /* of rows that a call of cut_work saves; 0: what costs some tens of microseconds */
     bool sweeps;         /* removes what all shards of older epochs have left on this host, once nothing of it is kept */
     const char *run_dir; /* borrowed */
+    uint64_t identity; /* of the run */
     uint32_t epoch;
     int shard;
     int64_t depth;          /* steps whose pushes are pending at a cut */

@@ -1,7 +1,8 @@
 /* Numbers are little-endian, as on the wire. Records have no padding:
  *
- *     head       "SMLDELTA", format u32, tables u32, epoch u32, shard i32, step i64, previous i64, depth i64, checksum u64;
- *                {dim u32, payload floats u32}[tables]
+ *     head       "SMLDELTA", format u32, tables u32, epoch u32, shard i32, step i64, previous i64, depth i64, run id u64,
+ *                follows low u64, high u64, checksum u64; {dim u32, payload floats u32}[tables]
+ *                (format 1: without run id and follows)
  *     block      kind u32, count u32, step i64, sender u32, bytes u32, checksum u64; records:
  *     row        key u64, table u32, version u32, count u32, payload f32[]
  *     pending    key u64, table u32, gradient f32[dim]
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "common/base/crash.h"
+#include "common/base/identity.h"
 #include "common/base/memory.h"
 
 #define BLOCK_BYTES ((size_t)1 << 20) /* one append; the widest row there can be, and the head, fit twice */
@@ -28,9 +30,11 @@ typedef struct file_head {
     uint32_t format, tables, epoch;
     int32_t shard;
     int64_t step, previous, depth;
+    uint64_t identity, follows_low, follows_high;
     uint64_t checksum; /* of the widths, seeded by all before */
 } file_head_t;
-_Static_assert(sizeof(file_head_t) == 56, "no padding");
+_Static_assert(sizeof(file_head_t) == 80, "no padding");
+#define HEAD_BYTES_1 56 /* of format 1: without the three before the checksum */
 
 typedef struct block_head {
     uint32_t kind, count;
@@ -55,9 +59,15 @@ typedef struct __attribute__((packed)) row_record {
     uint32_t version, count;
 } row_record_t;
 
+static size_t head_bytes(uint32_t format)
+{
+    return format == 1 ? HEAD_BYTES_1 : sizeof(file_head_t);
+}
+
 static uint64_t head_checksum(const file_head_t *head, const delta_width_t *widths)
 {
-    return hash64(widths, head->tables * sizeof *widths, hash64(head, offsetof(file_head_t, checksum), 0));
+    const size_t covered = head_bytes(head->format) - sizeof head->checksum;
+    return hash64(widths, head->tables * sizeof *widths, hash64(head, covered, 0));
 }
 
 static uint64_t block_checksum(const block_head_t *head, const void *records)
@@ -161,7 +171,10 @@ status_t delta_writer_create(disk_t *disk, const char *path, const delta_head_t 
                          .shard = head->shard,
                          .step = head->step,
                          .previous = head->previous,
-                         .depth = head->depth};
+                         .depth = head->depth,
+                         .identity = head->identity,
+                         .follows_low = head->follows.low,
+                         .follows_high = head->follows.high};
     memcpy(fixed.magic, magic, sizeof magic);
     fixed.checksum = head_checksum(&fixed, head->widths);
     status_t status;
@@ -231,6 +244,7 @@ struct delta_reader {
     disk_file_t *file;
     char *path;
     int64_t bytes; /* of the file */
+    uint32_t format;
     delta_head_t head;
     delta_width_t *widths;
     delta_totals_t totals;
@@ -315,29 +329,57 @@ static status_t visit_block(const delta_reader_t *r, const block_head_t *head, c
                             (long long)r->at);
 }
 
+/* The part of the head before the widths, of any format there is; what older ones do not say is zero. */
+static status_t read_fixed(delta_reader_t *r, file_head_t *out)
+{
+    file_head_t fixed = {0};
+    if (r->bytes >= HEAD_BYTES_1)
+        TRY(disk_read(r->file, 0, &fixed, HEAD_BYTES_1));
+    if (r->bytes >= HEAD_BYTES_1 && memcmp(fixed.magic, magic, sizeof magic) != 0)
+        return FAIL(ST_CORRUPT, "%s: is no shard's part of a checkpoint, or its first bytes are damaged", r->path);
+    if (r->bytes >= HEAD_BYTES_1 && (fixed.format < DELTA_FORMAT_OLDEST || fixed.format > DELTA_FORMAT))
+        return FAIL(ST_CORRUPT, "%s: is of format %u; this build reads formats %u to %u: use the build that wrote it", r->path,
+                    fixed.format, DELTA_FORMAT_OLDEST, DELTA_FORMAT);
+    if (r->bytes < (int64_t)head_bytes(fixed.format))
+        return FAIL(ST_CORRUPT, "%s: %lld bytes are too few for a file of rows: it was cut short", r->path,
+                    (long long)r->bytes);
+    if (fixed.format == 1) {
+        fixed.checksum = fixed.identity; /* where it is in format 1 */
+        fixed.identity = 0;
+    } else {
+        TRY(disk_read(r->file, 0, &fixed, sizeof fixed));
+    }
+    *out = fixed;
+    return ST_OK;
+}
+
 static status_t read_head(delta_reader_t *r)
 {
     file_head_t fixed;
-    if (r->bytes < (int64_t)sizeof fixed)
-        return FAIL(ST_CORRUPT, "%s: %lld bytes are too few for a file of rows: it was cut short", r->path,
-                    (long long)r->bytes);
-    TRY(disk_read(r->file, 0, &fixed, sizeof fixed));
-    if (memcmp(fixed.magic, magic, sizeof magic) != 0)
-        return FAIL(ST_CORRUPT, "%s: is no shard's part of a checkpoint, or its first bytes are damaged", r->path);
-    if (fixed.format != DELTA_FORMAT)
-        return FAIL(ST_CORRUPT, "%s: is of format %u; this build reads format %u: use the build that wrote it", r->path,
-                    fixed.format, DELTA_FORMAT);
+    TRY(read_fixed(r, &fixed));
+    const int64_t fixed_bytes = (int64_t)head_bytes(fixed.format);
     const int64_t widths_bytes = (int64_t)fixed.tables * (int64_t)sizeof *r->widths;
-    if (fixed.tables > TABLES_MOST || r->bytes - (int64_t)sizeof fixed < widths_bytes)
+    if (fixed.tables > TABLES_MOST || r->bytes - fixed_bytes < widths_bytes)
         return FAIL(ST_CORRUPT, "%s: is damaged or cut short in the head: %u tables in %lld bytes", r->path, fixed.tables,
                     (long long)r->bytes);
     r->widths = MEM_ARRAY(delta_width_t, fixed.tables);
-    TRY(disk_read(r->file, sizeof fixed, r->widths, (size_t)widths_bytes));
+    TRY(disk_read(r->file, fixed_bytes, r->widths, (size_t)widths_bytes));
     if (head_checksum(&fixed, r->widths) != fixed.checksum)
         return FAIL(ST_CORRUPT, "%s: the head differs from its checksum: the file is damaged", r->path);
     r->rows = MEM_ARRAY(int64_t, fixed.tables);
-    r->first = r->at = (int64_t)sizeof fixed + widths_bytes;
-    r->head = (delta_head_t){fixed.epoch, fixed.shard, fixed.step, fixed.previous, fixed.depth, fixed.tables, r->widths};
+    r->first = r->at = fixed_bytes + widths_bytes;
+    r->format = fixed.format;
+    r->head = (delta_head_t){
+        .epoch = fixed.epoch,
+        .shard = fixed.shard,
+        .step = fixed.step,
+        .previous = fixed.previous,
+        .depth = fixed.depth,
+        .tables = fixed.tables,
+        .widths = r->widths,
+        .identity = fixed.identity,
+        .follows = {fixed.follows_low, fixed.follows_high},
+    };
     return ST_OK;
 }
 
@@ -422,6 +464,8 @@ status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t 
     status_t status;
     TRY_DONE(disk_open(disk, path, &r->file, &r->bytes));
     TRY_DONE(check_file(r));
+    if (expected)
+        TRY_DONE(identity_check(path, r->head.identity, expected->identity));
     if (expected && (r->head.epoch != expected->epoch || r->head.shard != expected->shard || r->head.step != expected->step)) {
         status = FAIL(ST_CORRUPT,
                       "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up",
@@ -448,6 +492,23 @@ void delta_reader_destroy(delta_reader_t **reader)
     mem_free(r->records);
     mem_free(r);
     *reader = NULL;
+}
+
+#define CHECKSUM "%016llx%016llx"
+#define CHECKSUM_OF(sum) (unsigned long long)(sum).high, (unsigned long long)(sum).low
+
+status_t delta_reader_check(const delta_reader_t *r, const hash128_t *before, const hash128_t *own)
+{
+    const hash128_t checksum = {r->totals.checksum_low, r->totals.checksum_high};
+    if (own && !hash128_same(checksum, *own))
+        return FAIL(ST_CORRUPT, "%s: its checksum is " CHECKSUM ", the manifest says " CHECKSUM
+                                ": it is not the file that the checkpoint was made with; put that one in its place",
+                    r->path, CHECKSUM_OF(checksum), CHECKSUM_OF(*own));
+    if (before && r->format > 1 && !hash128_same(r->head.follows, *before))
+        return FAIL(ST_CORRUPT, "%s: follows a file with checksum " CHECKSUM ", and the one before it here has " CHECKSUM
+                                ": one of the two is not the file that the checkpoint was made with; put that one in its place",
+                    r->path, CHECKSUM_OF(r->head.follows), CHECKSUM_OF(*before));
+    return ST_OK;
 }
 
 const delta_head_t *delta_reader_head(const delta_reader_t *reader)

@@ -1,23 +1,28 @@
 /* delta.h - the file of one shard's part of one checkpoint: what changed since the checkpoint before it.
  *
- *     head     who wrote it, which steps it leads from and to, the widths of the tables' rows
+ *     head     who wrote it, which steps it leads from and to, the file that it follows, the widths of the tables' rows
  *     blocks   of rows, of pending pushes, or of removed keys; each with its checksum
  *     end      totals, and a 128-bit checksum of all that is before
  *
  * A pending push is one that a worker sent in one of the last steps before the checkpoint's and that no row has seen yet
  * (train.pipeline_depth).
  * Written under a temporary name, synced, renamed: a file that has its name is whole. A reader checks all of it before it hands
- * anything over. Within a file keys are removed first, and a row comes once.                                            */
+ * anything over. Within a file keys are removed first, and a row comes once.
+ *
+ * Each delta has the checksum of the one before it in its head, and the checkpoint's manifest has that of the last one: so the
+ * manifest holds the whole chain, whatever files of the same name there are.                                             */
 #ifndef SMELTER_DELTA_H
 #define SMELTER_DELTA_H
 
 #include <stdbool.h>
 
 #include "common/base/disk.h"
+#include "common/base/hash.h"
 #include "common/base/pool.h"
 #include "ps/table.h"
 
-#define DELTA_FORMAT 1u
+#define DELTA_FORMAT 2u
+#define DELTA_FORMAT_OLDEST 1u /* without the run's id and what a file follows */
 
 typedef struct delta_width {
     uint32_t dim, payload_floats;
@@ -31,6 +36,8 @@ typedef struct delta_head {
     int64_t depth;    /* pending pushes are of steps step - depth .. step - 1 */
     uint32_t tables;
     const delta_width_t *widths; /* [tables]; borrowed */
+    uint64_t identity;           /* of the run (common/base/identity.h); 0: not recorded */
+    hash128_t follows;           /* checksum of the delta before it, 0: there is none; of pending pushes alone: of the delta that had them */
 } delta_head_t;
 
 typedef struct delta_totals {
@@ -84,11 +91,16 @@ typedef struct delta_visitor {
 typedef struct delta_reader delta_reader_t;
 
 /* delta_reader_create - open and check the whole file: every checksum, every number, every key's table.
- * expected: NULL, or epoch, shard and step that it must be of (the rest is not looked at).
+ * expected: NULL, or run, epoch, shard and step that it must be of (the rest is not looked at).
  * ST_INPUT: it is not there, or cannot be read; ST_CORRUPT: damaged or cut short (with the place), of another format, or of
  * another checkpoint. Cost: one pass over the file. **owned**: delta_reader_destroy. */
 WARN_UNUSED status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t *expected, delta_reader_t **out);
 void delta_reader_destroy(delta_reader_t **reader);
+
+/* delta_reader_check - is it the file that those around it were written with?
+ * before: NULL, or checksum of the delta that comes before it (format 1 does not say).  own: NULL, or its own checksum by the
+ * manifest.  ST_CORRUPT names the file and both checksums. */
+WARN_UNUSED status_t delta_reader_check(const delta_reader_t *reader, const hash128_t *before, const hash128_t *own);
 
 const delta_head_t *delta_reader_head(const delta_reader_t *reader);
 const delta_totals_t *delta_reader_totals(const delta_reader_t *reader);

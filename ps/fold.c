@@ -49,7 +49,7 @@ fold_t *fold_create(const fold_options_t *options)
     fold->o = *options;
     if (fold->o.batch_bytes == 0)
         fold->o.batch_bytes = BATCH_BYTES;
-    fold->mark = (store_mark_t){options->epoch, options->shard, -1, -1};
+    fold->mark = (store_mark_t){.epoch = options->epoch, .shard = options->shard, .step = -1, .folding_to = -1, .identity = options->identity};
     fold->pool = pool_create();
     return fold;
 }
@@ -142,20 +142,27 @@ static bool is_in_pass(const fold_t *fold, uint64_t key)
     return slot >= fold->slot && slot < fold->end_slot;
 }
 
+static hash128_t checksum_of(const delta_reader_t *reader)
+{
+    const delta_totals_t *totals = delta_reader_totals(reader);
+    return (hash128_t){totals->checksum_low, totals->checksum_high};
+}
+
 static status_t begin_delta(fold_t *fold)
 {
     const int64_t step = fold->steps[fold->at];
-    const delta_head_t expected = {.epoch = fold->o.epoch, .shard = fold->o.shard, .step = step};
+    const delta_head_t expected = {.epoch = fold->o.epoch, .shard = fold->o.shard, .step = step, .identity = fold->o.identity};
     if (!fold->base)
         TRY(open_base(fold));
     char *path = checkpoint_delta_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step);
     status_t status = delta_reader_create(fold->o.disk, path, &expected, &fold->reader);
     mem_free(path);
     TRY(status);
-    const delta_head_t *head = delta_reader_head(fold->reader);
-    if (head->depth > 0 && fold->at + 1 == fold->n) {
+    delta_head_t head = *delta_reader_head(fold->reader);
+    head.follows = checksum_of(fold->reader);
+    if (head.depth > 0 && fold->at + 1 == fold->n) {
         path = checkpoint_pending_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step);
-        status = delta_writer_create(fold->o.disk, path, head, &fold->pending);
+        status = delta_writer_create(fold->o.disk, path, &head, &fold->pending);
         mem_free(path);
         TRY(status);
     }
@@ -183,6 +190,7 @@ static status_t put_block(fold_t *fold)
 static status_t end_delta(fold_t *fold)
 {
     const int64_t step = fold->steps[fold->at], before = fold->mark.step;
+    fold->mark.delta = checksum_of(fold->reader);
     delta_reader_destroy(&fold->reader);
     if (fold->pending) {
         delta_totals_t totals;

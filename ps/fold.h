@@ -19,6 +19,7 @@ typedef struct fold fold_t;
 typedef struct fold_options {
     disk_t *disk;        /* borrowed, as all that follows */
     const char *run_dir; /* the folder is that of one shard in one epoch */
+    uint64_t identity; /* of the run */
     uint32_t epoch;
     int shard;
     const delta_width_t *widths; /* [tables] */

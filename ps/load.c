@@ -35,10 +35,12 @@ static int64_t table_for(const load_plan_t *plan, uint32_t from)
     return to < 0 ? -1 : to + (int64_t)(from / (uint32_t)plan->maps) * plan->n_tables;
 }
 
-static void expect_stored(void *context, store_t *store)
+static status_t open_stored(void *context, store_t *store)
 {
     const load_t *load = context;
     const load_plan_t *plan = load->plan;
+    const store_origin_t wanted = {plan->identity, plan->epoch, load->folder};
+    TRY(store_check(store, &wanted, plan->stores ? &plan->stores[load->folder] : NULL));
     const uint32_t kinds = plan->n_companions > 0 ? ADMISSION_KINDS : 1;
     for (uint32_t from = 0; from < kinds * (uint32_t)plan->maps; from++) {
         const int64_t to = table_for(plan, from);
@@ -46,6 +48,7 @@ static void expect_stored(void *context, store_t *store)
             table_expect(plan->tables[to], table_rows(plan->tables[to]) + share(store_table_rows(store, from), load->folder,
                                                                                 plan->folders, plan->shard, plan->shards));
     }
+    return ST_OK;
 }
 
 static status_t take_row(void *context, uint32_t from, int64_t payload_floats, const table_row_t *row)
@@ -77,37 +80,17 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
     return ST_OK;
 }
 
-/* A base must be of this shard's folder, and not ahead of the checkpoint expected->step. */
-static status_t check_mark(store_t *store, const char *path, const store_mark_t *expected, int64_t *step)
-{
-    store_mark_t mark;
-    TRY(store_mark(store, &mark));
-    if (mark.epoch != expected->epoch || mark.shard != expected->shard)
-        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up", path,
-                    mark.epoch, mark.shard, expected->epoch, expected->shard);
-    const int64_t newest = mark.folding_to > mark.step ? mark.folding_to : mark.step;
-    if (newest > expected->step)
-        return FAIL(ST_CORRUPT,
-                    "%s: has rows of the checkpoint before step %lld, and that before step %lld is wanted: it was dropped; "
-                    "resume from a newer one",
-                    path, (long long)newest, (long long)expected->step);
-    *step = mark.step;
-    return ST_OK;
-}
-
 static bool holds_slots(int folder, int folders, int shard, int shards)
 {
     return slots_first(folder, folders) < slots_first(shard + 1, shards) &&
            slots_first(folder + 1, folders) > slots_first(shard, shards);
 }
 
-/* Told of a store before its rows are visited. */
-typedef void expect_fn(void *context, store_t *store);
+/* Told of a store before its rows are visited: is it the one that is wanted, and how much is in it? */
+typedef status_t open_fn(void *context, store_t *store);
 
-/* Scan one store after the other inside a process. expected: NULL, or what the store is the base of, checked before its rows are
- * taken. */
-static status_t read_store(const char *path, const store_mark_t *expected, expect_fn *expect, store_visit_fn *visit,
-                           void *context, int64_t *step)
+/* Scan one store after the other inside a process. */
+static status_t read_store(const char *path, open_fn *opened, store_visit_fn *visit, void *context)
 {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     if (!file_exists(path))
@@ -115,12 +98,10 @@ static status_t read_store(const char *path, const store_mark_t *expected, expec
     store_t *store = NULL;
     pthread_mutex_lock(&one_at_a_time);
     status_t status = store_open(path, false, &store);
-    if (status == ST_OK && expected)
-        status = check_mark(store, path, expected, step);
-    if (status == ST_OK) {
-        expect(context, store);
+    if (status == ST_OK)
+        status = opened(context, store);
+    if (status == ST_OK)
         status = store_scan(store, visit, context);
-    }
     store_close(&store);
     pthread_mutex_unlock(&one_at_a_time);
     return status;
@@ -138,7 +119,7 @@ status_t load_tables(const load_plan_t *plan, load_sum_t *out)
         char *path = mem_printf("%s/store/shard-%d", plan->run_dir, folder);
         load.path = path;
         load.folder = folder;
-        status = read_store(path, NULL, expect_stored, take_row, &load, NULL);
+        status = read_store(path, open_stored, take_row, &load);
         mem_free(path);
     }
     if (status == ST_OK)
@@ -155,6 +136,8 @@ typedef struct restore {
     const restore_plan_t *plan;
     const char *path; /* of the file being read */
     int folder;       /* it is that of this shard */
+    int64_t held;     /* the step that its files so far lead to; -1: none */
+    hash128_t last;   /* checksum of the delta that led there */
     int64_t *before;  /* [n_tables] rows of other folders */
     row_batch_t *batch;
 } restore_t;
@@ -167,11 +150,26 @@ static void expect_rows(const restore_t *restore, uint32_t table, int64_t rows)
                  restore->before[table] + share(rows, restore->folder, plan->folders, plan->shard, plan->shards));
 }
 
-static void expect_base(void *context, store_t *store)
+/* The checksum of the delta of the checkpoint itself, or NULL where the manifest is not asked. */
+static const hash128_t *end_of(const restore_t *restore)
 {
-    const restore_t *restore = context;
-    for (uint32_t t = 0; t < restore->plan->n_tables; t++)
+    return restore->plan->ends ? &restore->plan->ends[restore->folder] : NULL;
+}
+
+static status_t open_base(void *context, store_t *store)
+{
+    restore_t *restore = context;
+    const restore_plan_t *plan = restore->plan;
+    const store_mark_t wanted = {.epoch = plan->epoch, .shard = restore->folder, .step = plan->step, .identity = plan->identity};
+    store_mark_t mark;
+    TRY(store_check_mark(store, &wanted, &mark));
+    if (mark.step == plan->step && end_of(restore))
+        TRY(store_check_delta(store, &mark, *end_of(restore)));
+    for (uint32_t t = 0; t < plan->n_tables; t++)
         expect_rows(restore, t, store_table_rows(store, t));
+    restore->held = mark.step;
+    restore->last = mark.delta;
+    return ST_OK;
 }
 
 static bool is_own(const restore_plan_t *plan, uint64_t key)
@@ -211,49 +209,65 @@ static status_t restore_pending(void *context, int64_t step, int sender, uint32_
     return ST_OK;
 }
 
-/* The file restore->path: a delta, which must lead on from the checkpoint `previous`, or the base's pending pushes. */
-static status_t restore_delta(restore_t *restore, int64_t step, int64_t previous)
+static status_t open_delta(const restore_t *restore, int64_t step, delta_reader_t **out)
 {
     const restore_plan_t *plan = restore->plan;
-    const delta_head_t expected = {.epoch = plan->epoch, .shard = restore->folder, .step = step};
-    const delta_visitor_t visitor = {
-        .row = restore_row, .pending = step == plan->step ? restore_pending : NULL, .context = restore};
-    delta_reader_t *reader = NULL;
+    const delta_head_t expected = {.epoch = plan->epoch, .shard = restore->folder, .step = step, .identity = plan->identity};
     if (!disk_exists(plan->disk, restore->path))
         return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server",
                     restore->path);
-    TRY(delta_reader_create(plan->disk, restore->path, &expected, &reader));
+    return delta_reader_create(plan->disk, restore->path, &expected, out);
+}
+
+/* Is the file the next one: a delta that leads on from the checkpoint before, or, where the base is that of the checkpoint itself,
+ * its pending pushes? */
+static status_t check_delta(const restore_t *restore, const delta_reader_t *reader)
+{
+    const restore_plan_t *plan = restore->plan;
     const delta_head_t *head = delta_reader_head(reader);
+    const bool is_pending = restore->held == plan->step, is_last = head->step == plan->step;
+    if (!is_pending && head->previous != restore->held)
+        return FAIL(ST_CORRUPT, "%s: leads from step %lld, and the files before it lead to step %lld: one is missing between",
+                    restore->path, (long long)head->previous, (long long)restore->held);
+    if (is_last && head->depth != plan->depth)
+        return FAIL(ST_CORRUPT, "%s: was written with pipeline_depth %lld, and the checkpoint's is %lld: files were mixed up",
+                    restore->path, (long long)head->depth, (long long)plan->depth);
+    return delta_reader_check(reader, &restore->last, is_last && !is_pending ? end_of(restore) : NULL);
+}
+
+/* The file restore->path. */
+static status_t restore_delta(restore_t *restore, int64_t step)
+{
+    const restore_plan_t *plan = restore->plan;
+    const delta_visitor_t visitor = {
+        .row = restore_row, .pending = step == plan->step ? restore_pending : NULL, .context = restore};
+    delta_reader_t *reader = NULL;
+    TRY(open_delta(restore, step, &reader));
     for (uint32_t t = 0; t < plan->n_tables; t++)
         expect_rows(restore, t, delta_reader_rows(reader, t));
-    status_t status;
-    if (previous != step && head->previous != previous)
-        status = FAIL(ST_CORRUPT, "%s: leads from step %lld, and the files before it lead to step %lld: one is missing between",
-                      restore->path, (long long)head->previous, (long long)previous);
-    else if (step == plan->step && head->depth != plan->depth)
-        status = FAIL(ST_CORRUPT, "%s: was written with pipeline_depth %lld, and the checkpoint's is %lld: files were mixed up",
-                      restore->path, (long long)head->depth, (long long)plan->depth);
-    else
+    status_t status = check_delta(restore, reader);
+    if (status == ST_OK)
         status = delta_reader_visit(reader, &visitor);
+    const delta_totals_t *totals = delta_reader_totals(reader);
+    restore->held = step;
+    restore->last = (hash128_t){totals->checksum_low, totals->checksum_high};
     delta_reader_destroy(&reader);
     return status;
 }
 
 /* Deltas are deleted oldest first, when they are in the base. So where the epoch's first one is, all are, and the base, which
  * may be only half made, adds nothing. */
-static status_t restore_base(restore_t *restore, int64_t *held)
+static status_t restore_base(restore_t *restore)
 {
     const restore_plan_t *plan = restore->plan;
     char *first = checkpoint_delta_path(plan->run_dir, plan->epoch, restore->folder, plan->deltas[0]);
     char *base = checkpoint_base_path(plan->run_dir, plan->epoch, restore->folder);
-    const store_mark_t expected = {.epoch = plan->epoch, .shard = restore->folder, .step = plan->step};
     status_t status = ST_OK;
-    *held = -1;
+    restore->held = -1;
+    restore->last = (hash128_t){0};
     if (!disk_exists(plan->disk, first)) {
-        restore->path = base;
-        if (!file_exists(base))
-            restore->path = first;
-        status = read_store(restore->path, &expected, expect_base, restore_row, restore, held);
+        restore->path = file_exists(base) ? base : first;
+        status = read_store(restore->path, open_base, restore_row, restore);
     }
     mem_free(first);
     mem_free(base);
@@ -263,26 +277,24 @@ static status_t restore_base(restore_t *restore, int64_t *held)
 static status_t restore_folder(restore_t *restore)
 {
     const restore_plan_t *plan = restore->plan;
-    int64_t held;
     for (uint32_t t = 0; t < plan->n_tables; t++)
         restore->before[t] = table_rows(plan->tables[t]);
-    TRY(restore_base(restore, &held));
-    if (held == plan->step && plan->depth > 0) {
-        char *path = checkpoint_pending_path(plan->run_dir, plan->epoch, restore->folder, held);
+    TRY(restore_base(restore));
+    if (restore->held == plan->step && plan->depth > 0) {
+        char *path = checkpoint_pending_path(plan->run_dir, plan->epoch, restore->folder, plan->step);
         restore->path = path;
-        status_t status = restore_delta(restore, held, held);
+        status_t status = restore_delta(restore, plan->step);
         mem_free(path);
         return status;
     }
     for (int i = 0; i < plan->n_deltas; i++) {
-        if (plan->deltas[i] <= held)
+        if (plan->deltas[i] <= restore->held)
             continue;
         char *path = checkpoint_delta_path(plan->run_dir, plan->epoch, restore->folder, plan->deltas[i]);
         restore->path = path;
-        status_t status = restore_delta(restore, plan->deltas[i], held);
+        status_t status = restore_delta(restore, plan->deltas[i]);
         mem_free(path);
         TRY(status);
-        held = plan->deltas[i];
     }
     return ST_OK;
 }

@@ -36,7 +36,8 @@ struct shard {
     /* The run in progress; tables are NULL between runs. */
     config_t *config;
     int workers; /* W: those that take part in the run; the first ones */
-    uint64_t run_id;
+    uint64_t run_id;   /* of messages */
+    uint64_t identity; /* of the run, in its files (common/base/identity.h) */
     uint32_t epoch;
     char run_dir[MESSAGE_DIR_BYTES];
     residency_t *residency; /* of the tables; NULL: they stay in memory */

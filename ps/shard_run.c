@@ -70,6 +70,7 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
     shard_end(shard);
     shard->run_id = message->header.run_id;
     shard->epoch = message->header.epoch;
+    shard->identity = begin.identity;
     const int peer = message->peer;
     net_release(shard->o.net, message);
     memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
@@ -117,6 +118,7 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
             .slice_bytes = shard->o.slice_bytes,
             .sweeps = shard->o.first_of_process,
             .run_dir = shard->run_dir,
+            .identity = shard->identity,
             .epoch = shard->epoch,
             .shard = shard->o.shard,
             .depth = depth,
@@ -150,13 +152,26 @@ status_t shard_load(shard_t *shard, net_message_t *message)
         return shard_refuse(shard, message, "its body is malformed");
     memcpy(&load, message->frame[0].data, sizeof load);
     if (load.folders < 1 || load.folders > HASH_SLOTS || load.shards > HASH_SLOTS || shard->o.shard >= load.shards ||
-        load.tables != message->frame[1].bytes / (int64_t)sizeof *map || !memchr(load.run_dir, 0, sizeof load.run_dir))
+        load.tables != message->frame[1].bytes / (int64_t)sizeof *map ||
+        (message->frame[2].bytes && message->frame[2].bytes != load.folders * (int64_t)sizeof(hash_digest_t)) || !memchr(load.run_dir, 0, sizeof load.run_dir))
         return shard_refuse(shard, message, "its body is malformed");
     for (int32_t t = 0; t < load.tables; t++)
         if (map[t] < -1 || map[t] >= (int64_t)shard->n_tables)
             return shard_refuse(shard, message, "its map names a table that does not exist");
-    const load_plan_t plan = {load.run_dir, load.folders, shard->o.shard, load.shards,
-                              map,          load.tables,  shard->tables,  shard->n_tables, shard->n_companions};
+    const load_plan_t plan = {
+        .run_dir = load.run_dir,
+        .folders = load.folders,
+        .shard = shard->o.shard,
+        .shards = load.shards,
+        .map = map,
+        .maps = load.tables,
+        .tables = shard->tables,
+        .n_tables = shard->n_tables,
+        .n_companions = shard->n_companions,
+        .identity = load.identity,
+        .epoch = (uint32_t)load.epoch,
+        .stores = message->frame[2].bytes ? message->frame[2].data : NULL,
+    };
     load_sum_t sum;
     status_t status = load_tables(&plan, &sum);
     const int peer = message->peer;
@@ -178,7 +193,7 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
         return shard_refuse(shard, message, "its body is malformed");
     memcpy(&r, message->frame[0].data, sizeof r);
     if (r.folders < 1 || r.folders > HASH_SLOTS || r.shards > HASH_SLOTS || shard->o.shard >= r.shards || r.epoch < 0 || n < 1 ||
-        n > INT32_MAX || deltas[n - 1] != r.step || !memchr(r.run_dir, 0, sizeof r.run_dir))
+        n > INT32_MAX || deltas[n - 1] != r.step || (message->frame[2].bytes && message->frame[2].bytes != r.folders * (int64_t)sizeof(hash128_t)) || !memchr(r.run_dir, 0, sizeof r.run_dir))
         return shard_refuse(shard, message, "its body is malformed");
     for (int64_t i = 0; i < n; i++)
         if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
@@ -202,6 +217,8 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
         .tables = shard->tables,
         .n_tables = shard->n_tables + shard->n_companions,
         .pending = shard->pending,
+        .identity = r.identity,
+        .ends = message->frame[2].bytes ? message->frame[2].data : NULL,
     };
     status_t status = restore_tables(&plan);
     const int peer = message->peer;
@@ -254,6 +271,8 @@ status_t shard_flush(shard_t *shard, net_message_t *message)
     snprintf(path, sizeof path, "%s/store/shard-%d", shard->run_dir, shard->o.shard);
     store_t *store = NULL;
     status_t status = store_open(path, true, &store);
+    if (status == ST_OK)
+        status = store_put_origin(store, &(store_origin_t){shard->identity, shard->epoch, shard->o.shard});
     c->rows = c->parameters = 0;
     for (uint32_t t = 0; t < shard->n_tables + shard->n_companions && status == ST_OK; t++) {
         if (!is_part_of_model(shard, t))

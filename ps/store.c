@@ -26,9 +26,11 @@
 #include <unistd.h>
 
 #include "common/base/file.h"
+#include "common/base/identity.h"
 #include "common/base/memory.h"
 
 #define FORMAT_VERSION 1u
+#define MARK_BYTES_FIRST offsetof(store_mark_t, identity) /* of a mark before runs had ids */
 #define MAP_BYTES_FIRST ((size_t)16 << 20) /* doubles whenever it is full */
 #define LOCK_BYTES 8192                    /* two pages: a head and the 126 readers that LMDB makes room for */
 #define SPARE_PAGES 128                    /* of a transaction: meta, branches, LMDB's list of free pages */
@@ -53,7 +55,7 @@ typedef struct __attribute__((packed)) meta_key {
     uint32_t table; /* big-endian */
 } meta_key_t;
 
-static const char format_name[8] = "format", table_name[8] = "table", mark_name[8] = "mark";
+static const char format_name[8] = "format", table_name[8] = "table", origin_name[8] = "origin", mark_name[8] = "mark";
 
 typedef struct format_record {
     uint32_t version, slots;
@@ -422,7 +424,87 @@ status_t store_sync(store_t *store)
     return ST_OK;
 }
 
+/* ---- origin ---------------------------------------------------------------------------------------------------------- */
+
+static int commit_or_abort(MDB_txn *txn, int rc)
+{
+    if (rc == MDB_SUCCESS)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+status_t store_put_origin(store_t *store, const store_origin_t *origin)
+{
+    ASSERT(store->writable);
+    MDB_txn *txn;
+    store_origin_t copy = *origin;
+    TRY_MDB(store, "write rows", mdb_txn_begin(store->env, NULL, 0, &txn));
+    const int rc = meta_put(store, txn, meta_key(origin_name, 0), &copy, sizeof copy);
+    TRY_MDB(store, "write rows", commit_or_abort(txn, rc));
+    return ST_OK;
+}
+
+/* A record of meta of at most `most` bytes into *record, whose rest stays as it is; MDB_NOTFOUND: there is none. */
+static int meta_get(const store_t *store, MDB_txn *txn, meta_key_t key, void *record, size_t least, size_t most)
+{
+    MDB_val k = {sizeof key, &key}, v;
+    int rc = mdb_get(txn, store->meta, &k, &v);
+    if (rc == MDB_SUCCESS && v.mv_size != least && v.mv_size != most)
+        rc = MDB_CORRUPTED;
+    if (rc == MDB_SUCCESS)
+        memcpy(record, v.mv_data, v.mv_size);
+    return rc;
+}
+
 /* ---- scan ------------------------------------------------------------------------------------------------------------ */
+
+/* What the store says of all of its tables' rows. */
+static int sum_records(const store_t *store, MDB_txn *txn, hash_digest_t *sum)
+{
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    int rc = mdb_cursor_open(txn, store->meta, &cursor);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == MDB_SUCCESS; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+        table_record_t record;
+        if (k.mv_size != sizeof(meta_key_t) || memcmp(k.mv_data, table_name, sizeof table_name) != 0)
+            continue;
+        if (v.mv_size != sizeof record) {
+            rc = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(&record, v.mv_data, sizeof record);
+        hash_digest_merge(sum, &(hash_digest_t){record.digest_low, record.digest_high, record.rows});
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
+}
+
+status_t store_check(store_t *store, const store_origin_t *wanted, const hash_digest_t *digest)
+{
+    MDB_txn *txn;
+    store_origin_t origin = {0};
+    hash_digest_t sum = {0};
+    TRY_MDB(store, "read the store", mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
+    int rc = meta_get(store, txn, meta_key(origin_name, 0), &origin, sizeof origin, sizeof origin);
+    if (rc == MDB_SUCCESS || rc == MDB_NOTFOUND)
+        rc = sum_records(store, txn, &sum);
+    mdb_txn_abort(txn);
+    TRY_MDB(store, "find where it comes from", rc);
+    TRY(identity_check(store->path, origin.identity, wanted->identity));
+    if (wanted->identity && (origin.epoch != wanted->epoch || origin.shard != wanted->shard))
+        return FAIL(ST_CORRUPT, "%s: is of shard %d, written by start %u of the run; shard %d of start %u is wanted: files were mixed up; put that one in its place",
+                    store->path, origin.shard, origin.epoch, wanted->shard, wanted->epoch);
+    char found[33], should[33];
+    hash_digest_text(&sum, found);
+    if (!digest || (sum.low == digest->low && sum.high == digest->high && sum.elements == digest->elements))
+        return ST_OK;
+    hash_digest_text(digest, should);
+    return FAIL(ST_CORRUPT, "%s: holds %lld rows with digest %s, the run's manifest says %lld with %s: it is not what the run ended with", store->path,
+                (long long)sum.elements, found, (long long)digest->elements, should);
+}
 
 /* What a table should have, and what has been seen of it. */
 typedef struct scanned_table {
@@ -635,14 +717,6 @@ static int put_records(store_t *store, MDB_txn *txn, table_record_t *records, co
     return rc;
 }
 
-static int commit_or_abort(MDB_txn *txn, int rc)
-{
-    if (rc == MDB_SUCCESS)
-        return mdb_txn_commit(txn);
-    mdb_txn_abort(txn);
-    return rc;
-}
-
 status_t store_open_base(const char *path, const int64_t *payload_floats, uint32_t tables, const store_mark_t *mark,
                          store_t **out)
 {
@@ -792,14 +866,39 @@ status_t store_change(store_t *store, store_change_t *changes, int64_t n, const 
 status_t store_mark(store_t *store, store_mark_t *out)
 {
     MDB_txn *txn;
-    meta_key_t key = meta_key(mark_name, 0);
-    MDB_val k = {sizeof key, &key}, v;
+    store_mark_t mark = {0};
     TRY_MDB(store, "read the store", mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
-    int rc = mdb_get(txn, store->meta, &k, &v);
-    if (rc == MDB_SUCCESS && v.mv_size != sizeof *out)
-        rc = MDB_CORRUPTED;
-    if (rc == MDB_SUCCESS)
-        memcpy(out, v.mv_data, sizeof *out);
+    const int rc = meta_get(store, txn, meta_key(mark_name, 0), &mark, MARK_BYTES_FIRST, sizeof mark);
     mdb_txn_abort(txn);
-    return rc == MDB_SUCCESS ? ST_OK : failed(store, "find which checkpoint it holds", rc);
+    TRY_MDB(store, "find which checkpoint it holds", rc);
+    *out = mark;
+    return ST_OK;
+}
+
+status_t store_check_mark(store_t *store, const store_mark_t *wanted, store_mark_t *out)
+{
+    store_mark_t mark;
+    TRY(store_mark(store, &mark));
+    TRY(identity_check(store->path, mark.identity, wanted->identity));
+    if (mark.epoch != wanted->epoch || mark.shard != wanted->shard)
+        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up", store->path,
+                    mark.epoch, mark.shard, wanted->epoch, wanted->shard);
+    const int64_t newest = mark.folding_to > mark.step ? mark.folding_to : mark.step;
+    if (newest > wanted->step)
+        return FAIL(ST_CORRUPT,
+                    "%s: has rows of the checkpoint before step %lld, and that before step %lld is wanted: it was dropped; "
+                    "resume from a newer one",
+                    store->path, (long long)newest, (long long)wanted->step);
+    *out = mark;
+    return ST_OK;
+}
+
+status_t store_check_delta(const store_t *store, const store_mark_t *mark, hash128_t wanted)
+{
+    if (!mark->identity || hash128_same(mark->delta, wanted))
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: took in a delta of step %lld with checksum %016llx%016llx, the manifest says %016llx%016llx: it is not the base "
+                            "that the checkpoint was made with; put that one in its place",
+                store->path, (long long)mark->step, (unsigned long long)mark->delta.high, (unsigned long long)mark->delta.low,
+                (unsigned long long)wanted.high, (unsigned long long)wanted.low);
 }

@@ -5,7 +5,7 @@
  *     rows   key    big-endian slot u16, table u32, key u64: the rows of a slot are contiguous, so that slots can move
  *            value  version u32, count u32, payload f32[..]
  *     meta   "format" -> format version; "table" + big-endian id -> width, number and digest of the table's rows;
- *            "mark" -> which checkpoint it holds
+ *            "origin" -> which run, start and shard wrote it (of a run's end); "mark" -> which checkpoint it holds (of a base)
  *
  * A store is written once, when a run ends, or it is the base of a run's checkpoints: then rows in it are replaced, a durable
  * transaction at a time, and the tables' records follow exactly.
@@ -38,6 +38,20 @@ WARN_UNUSED status_t store_put_table(store_t *store, const table_t *table);
 /* store_sync - return when all that was put is on the disk. */
 WARN_UNUSED status_t store_sync(store_t *store);
 
+/* Which of a run's stores it is. */
+typedef struct store_origin {
+    uint64_t identity; /* of the run (common/base/identity.h); 0: not recorded, and neither is the rest */
+    uint32_t epoch;    /* of the start that wrote it */
+    int32_t shard;
+} store_origin_t;
+
+/* store_put_origin - say where it comes from; before or after its tables.
+ * store_check - is it the store that is wanted, with the rows that are wanted? digest: of all of its rows, or NULL. Looks at what the
+ * store says of its rows; a scan finds out whether they are so.
+ * ST_CORRUPT names the store, what it is of and what is wanted. */
+WARN_UNUSED status_t store_put_origin(store_t *store, const store_origin_t *origin);
+WARN_UNUSED status_t store_check(store_t *store, const store_origin_t *wanted, const hash_digest_t *digest);
+
 /* store_scan - every row in key order; visit gets table id, payload floats and the row (borrowed until it returns), and stops
  * the scan by returning anything but ST_OK, which store_scan then returns.
  * ST_CORRUPT: a table is unfinished, or its rows are not the ones that were put; the latter is known only after the last
@@ -64,6 +78,8 @@ typedef struct store_mark {
     int32_t shard;
     int64_t step;       /* of the checkpoint that the rows are of; -1: of none */
     int64_t folding_to; /* rows of the next checkpoint, of this step, may be among them; -1: of none */
+    uint64_t identity;  /* of the run; 0: not recorded, and neither is the next */
+    hash128_t delta;    /* checksum of the delta of `step` */
 } store_mark_t;
 
 /* A row to put in the place of the one that is there, if any; payload NULL: to remove. */
@@ -81,7 +97,13 @@ WARN_UNUSED status_t store_open_base(const char *path, const int64_t *payload_fl
  * ST_SYSTEM: the disk is full or failing; the base is as it was before then. Reorders changes. */
 WARN_UNUSED status_t store_change(store_t *store, store_change_t *changes, int64_t n, const store_mark_t *mark);
 
-/* store_mark - of a base; ST_CORRUPT where it has none. */
+/* store_mark - of a base; ST_CORRUPT where it has none.
+ * store_check_mark - the same, and ST_CORRUPT where the base is not of the run, epoch and shard of `wanted`, or has gone past the
+ * checkpoint before step wanted->step. */
 WARN_UNUSED status_t store_mark(store_t *store, store_mark_t *out);
+WARN_UNUSED status_t store_check_mark(store_t *store, const store_mark_t *wanted, store_mark_t *out);
+
+/* store_check_delta - ST_CORRUPT where the delta that led to `mark` is recorded and is another than the manifest's. */
+WARN_UNUSED status_t store_check_delta(const store_t *store, const store_mark_t *mark, hash128_t wanted);
 
 #endif

@@ -1,6 +1,8 @@
 #include "common/base/hash.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -65,4 +67,15 @@ void hash_digest_subtract(hash_digest_t *from, const hash_digest_t *what)
 void hash_digest_text(const hash_digest_t *digest, char text[33])
 {
     snprintf(text, 33, "%016llx%016llx", (unsigned long long)digest->high, (unsigned long long)digest->low);
+}
+
+bool hash_digest_parse(const char *text, hash_digest_t *digest)
+{
+    char high[17] = {0};
+    if (strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
+        return false;
+    memcpy(high, text, 16);
+    digest->high = strtoull(high, NULL, 16);
+    digest->low = strtoull(text + 16, NULL, 16);
+    return true;
 }

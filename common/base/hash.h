@@ -2,6 +2,7 @@
 #ifndef SMELTER_HASH_H
 #define SMELTER_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,16 @@ static inline uint32_t hash_slot(uint64_t key)
     return (uint32_t)(hash_mix(key) >> 54);
 }
 
+/* A checksum of 128 bits, as of a whole file. */
+typedef struct hash128 {
+    uint64_t low, high;
+} hash128_t;
+
+static inline bool hash128_same(hash128_t a, hash128_t b)
+{
+    return a.low == b.low && a.high == b.high;
+}
+
 /* The 128-bit XXH3 of a byte string that comes in pieces; how it is cut into pieces does not matter. */
 typedef struct hash_stream hash_stream_t;
 hash_stream_t *hash_stream_create(void); /* **owned**; cannot fail */
@@ -39,11 +50,15 @@ typedef struct hash_digest {
     int64_t elements;
 } hash_digest_t;
 
+_Static_assert(sizeof(hash_digest_t) == 24 && sizeof(hash128_t) == 16, "as they travel");
+
 void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes);
 void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from);
 /* hash_digest_subtract - take elements out that were added before. */
 void hash_digest_subtract(hash_digest_t *from, const hash_digest_t *what);
 /* hash_digest_text - 32 hex digits and a NUL. */
 void hash_digest_text(const hash_digest_t *digest, char text[33]);
+/* hash_digest_parse - what hash_digest_text gave, but for the number of elements, which stays; false: it is not that. */
+bool hash_digest_parse(const char *text, hash_digest_t *digest);
 
 #endif

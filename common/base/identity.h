@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "common/base/status.h"
+
 #define IDENTITY_BYTES 17
 
 /* identity_draw - a new one; never 0. Not reproducible, on purpose. */
@@ -15,5 +17,9 @@ uint64_t identity_draw(void);
 
 /* identity_text - 16 hex digits, as in the files; or "not recorded". Returns text. */
 const char *identity_text(uint64_t identity, char text[IDENTITY_BYTES]);
+
+/* identity_check - ST_CORRUPT, naming the file and both ids, where it is not of the run that is wanted. What has an id and what has
+ * none never belong together: all files of one start of a run are written by one program. */
+WARN_UNUSED status_t identity_check(const char *path, uint64_t found, uint64_t wanted);
 
 #endif

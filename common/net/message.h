@@ -25,21 +25,25 @@ typedef struct message_begin {
     int32_t fields;  /* embedding fields of the dataset: tables = components * fields */
     int32_t saves;      /* 1: the run trains, and checkpoints may be asked for; 0: it only scores */
     int64_t first_step; /* 0, or the step that a checkpoint comes before */
+    uint64_t identity;  /* of the run (common/base/identity.h), for the files that shards write; 0 where it only scores */
     char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
 } message_begin_t;
 
 /* LOAD: which finished run a shard takes its rows from. The second frame says for each of the run's tables which table of this run
- * gets its rows, int32[tables], -1: none. */
+ * gets its rows, int32[tables], -1: none. The third has what each of the run's shards stored, {digest low, digest high, rows} u64[folders],
+ * or nothing where the run's manifest does not say. */
 typedef struct message_load {
     int32_t folders; /* shards that stored it: run_dir/store/shard-0 .. */
     int32_t shards;  /* of this job: a shard takes the slots that are its own among so many */
     int32_t tables;  /* of the finished run */
-    int32_t reserved;
+    int32_t epoch;   /* of its start that stored them */
+    uint64_t identity; /* of the finished run; 0: not recorded */
     char run_dir[MESSAGE_DIR_BYTES]; /* of the finished run, the same on every host */
 } message_load_t;
 
 /* RESTORE: which checkpoint a shard takes its rows from. The second frame lists the steps of the epoch's deltas that lead to it, ascending,
- * the checkpoint's own last, int64[]. */
+ * the checkpoint's own last, int64[]. The third has the checksum of that one for each shard that wrote it, {low, high} u64[folders], or nothing
+ * where that is not known. */
 typedef struct message_restore {
     int64_t step;   /* of the checkpoint */
     int64_t depth;  /* pending pushes are those of steps step - depth .. step - 1 */
@@ -47,6 +51,7 @@ typedef struct message_restore {
     int32_t folders; /* shards that wrote it */
     int32_t shards; /* of this job */
     int32_t tables; /* of the run; the same here */
+    uint64_t identity; /* of the run; 0: not recorded */
     char run_dir[MESSAGE_DIR_BYTES];
 } message_restore_t;
 

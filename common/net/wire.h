@@ -36,7 +36,7 @@
     T(STOP, 16, 0, 0, 0, 0, "coordinator -> all: the job is over; `count` 0: success") \
     T(BYE, 17, 0, 0, 0, 0, "any -> coordinator: leaving in good order") \
     T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text") \
-    T(LOAD, 19, 2, 0, 4, 0, "coordinator -> shard: take your rows of a finished run; answered by LOADED") \
+    T(LOAD, 19, 3, 0, 4, 8, "coordinator -> shard: take your rows of a finished run; answered by LOADED") \
     T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
     T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named, from `step` on") \
     T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
@@ -48,7 +48,7 @@
     T(PREPARED, 28, 1, 0, 0, 0, "shard -> coordinator: its part of the checkpoint before `step` is durable; size and checksum") \
     T(FOLD, 29, 0, 0, 0, 0, "coordinator -> shard: the oldest checkpoint kept is that of `step`: fold what is older into the base; answered by FOLDED") \
     T(FOLDED, 30, 0, 0, 0, 0, "shard -> coordinator: the base holds the checkpoint of `step`") \
-    T(RESTORE, 31, 2, 0, 8, 0, "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED") \
+    T(RESTORE, 31, 3, 0, 8, 8, "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED") \
     T(DIGESTS, 32, 1, 8, 0, 0, "shard, first worker of a group -> coordinator: digests u64[] of `count` steps from `step` on, of rows updated or of dense parameters")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,

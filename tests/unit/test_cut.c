@@ -393,10 +393,10 @@ static void restore(cluster_t *c, uint32_t epoch, int folders, const int64_t *cu
                               .shards = c->shards,
                               .tables = FIELDS};
     snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
-    const wire_frame_t frames[] = {{&body, sizeof body}, {cuts, n * (int64_t)sizeof *cuts}};
+    const wire_frame_t frames[] = {{&body, sizeof body}, {cuts, n * (int64_t)sizeof *cuts}, {NULL, 0}};
     wire_header_t header = wire_header(WIRE_RESTORE, RUN, c->epoch, 0, 0, 0);
     for (int s = 0; s < c->shards; s++) {
-        assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, frames, 2), ST_OK);
+        assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, frames, 3), ST_OK);
         net_message_t message = expect_message(c->coordinator, WIRE_LOADED);
         assert_int_equal(message.header.step, body.step);
         net_release(c->coordinator, &message);
@@ -759,9 +759,9 @@ static void test_what_is_refused(void **state)
         body.folders -= i == 5;
         if (i == 6)
             memset(body.run_dir, 'x', sizeof body.run_dir);
-        const wire_frame_t frames[] = {{&body, sizeof body}, {deltas, sizeof deltas}};
+        const wire_frame_t frames[] = {{&body, sizeof body}, {deltas, sizeof deltas}, {NULL, 0}};
         wire_header_t header = wire_header(WIRE_RESTORE, RUN, 3, 0, 0, 0);
-        assert_int_equal(net_send(c.coordinator, PEER_SHARD(0), &header, frames, 2), ST_OK);
+        assert_int_equal(net_send(c.coordinator, PEER_SHARD(0), &header, frames, 3), ST_OK);
         expect_refusal(c.coordinator, reasons[i]);
     }
     stop(&c);

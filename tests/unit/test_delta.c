@@ -17,7 +17,8 @@
 
 static const delta_width_t widths[TABLES] = {{1, 2}, {4, 9}, {500, 1000}};
 static const delta_head_t head = {
-    .epoch = 5, .shard = 2, .step = 120, .previous = 100, .depth = 2, .tables = TABLES, .widths = widths};
+    .epoch = 5, .shard = 2, .step = 120, .previous = 100, .depth = 2, .tables = TABLES, .widths = widths,
+    .identity = 0xabc, .follows = {3, 4}};
 
 /* The i-th value of a row or gradient. */
 static float value(uint64_t key, uint32_t table, int64_t i)
@@ -196,7 +197,7 @@ static void test_damage_is_found_and_named(void **state)
     for (size_t length = 0; length < bytes; length += length < 400 || length + 400 > bytes ? 1 : 97) /* a cut */
         expect_damage(path, data, length, "cut short");
 
-    const size_t first = 56 + TABLES * 8, removed = 32 + 3 * 12; /* the block of removed keys, and where it is */
+    const size_t first = 80 + TABLES * 8, removed = 32 + 3 * 12; /* the block of removed keys, and where it is */
     char *other = MEM_ARRAY(char, bytes + removed + 1);
     memcpy(other, data, bytes); /* one byte more */
     expect_damage(path, other, bytes + 1, "goes on for 1 bytes behind its end block");
@@ -214,7 +215,7 @@ static void test_damage_is_found_and_named(void **state)
     mem_free(text);
     memcpy(other, data, bytes);
     other[8] = DELTA_FORMAT + 1;
-    expect_damage(path, other, bytes, "is of format 2; this build reads format 1: use the build that wrote it");
+    expect_damage(path, other, bytes, "is of format 3; this build reads formats 1 to 2: use the build that wrote it");
     expect_damage(path, "some other file, which is longer than the head of a delta is", 60,
                   "is no shard's part of a checkpoint");
     mem_free(other);
@@ -229,17 +230,19 @@ static void test_files_are_not_mixed_up(void **state)
     delta_totals_t totals;
     write_delta(path, 4, &totals);
     delta_reader_t *reader = NULL;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         delta_head_t expected = head;
         expected.epoch += i == 0;
         expected.shard += i == 1;
         expected.step += i == 2;
+        expected.identity += i == 3;
         catch_start();
         assert_int_equal(delta_reader_create(disk_posix(), path, &expected, &reader), ST_CORRUPT);
         catch_stop();
         assert_caught(i == 0   ? "is of epoch 5, shard 2, step 120; epoch 6, shard 2, step 120 is wanted"
                       : i == 1 ? "epoch 5, shard 3, step 120 is wanted"
-                               : "epoch 5, shard 2, step 121 is wanted");
+                               : i == 2 ? "epoch 5, shard 2, step 121 is wanted"
+                               : "a.delta: its run id is 0000000000000abc, that of the run is 0000000000000abd");
         assert_null(reader);
     }
     catch_start();

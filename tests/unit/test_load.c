@@ -3,6 +3,8 @@
  * its reason. */
 #include "ps/load.h"
 
+#include <unistd.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,14 +43,47 @@ static uint64_t key_of(int table, int i)
     return rng_u64(7, (uint64_t)table, (uint64_t)i);
 }
 
+#define RUN UINT64_C(0xabc)
+#define EPOCH 2
+#define SHARDS_MOST 5
+
+/* What the shards of the run stored last have stored, as its manifest has it. */
+static hash_digest_t stored[SHARDS_MOST];
+
+/* A store is written by the shard of this number, run and start. */
+static store_origin_t origin_of(int shard)
+{
+    return (store_origin_t){RUN, EPOCH, shard};
+}
+
+static load_plan_t plan_of(const char *dir, int folders, int shard, int shards, const int32_t *map, table_t *const *tables, uint32_t n)
+{
+    return (load_plan_t){
+        .run_dir = dir,
+        .folders = folders,
+        .shard = shard,
+        .shards = shards,
+        .map = map,
+        .maps = TABLES,
+        .tables = tables,
+        .n_tables = n,
+        .identity = RUN,
+        .epoch = EPOCH,
+        .stores = stored,
+    };
+}
+
 /* A run of `shards` shards whose rows were trained a little; digest of all rows. */
 static void store_run(const char *dir, int shards, hash_digest_t *digest)
 {
     for (int s = 0; s < shards; s++) {
+        const store_origin_t origin = origin_of(s);
+        stored[s] = (hash_digest_t){0};
         char *path = mem_printf("%s/store/shard-%d", dir, s);
         store_t *store = NULL;
         assert_int_equal(dir_create(path), ST_OK);
         assert_int_equal(store_open(path, true, &store), ST_OK);
+        assert_int_equal(store_put_origin(store, &origin), ST_OK);
         for (int t = 0; t < TABLES; t++) {
             table_t *table = make_table((uint32_t)t, DIM);
             for (int i = 0; i < ROWS; i++) {
@@ -57,12 +92,13 @@ static void store_run(const char *dir, int shards, hash_digest_t *digest)
                 if (owner((int)hash_slot(key), shards) == s)
                     table_push(table, &key, g, 1, (uint32_t)i);
             }
-            table_digest(table, digest);
+            table_digest(table, &stored[s]);
             assert_int_equal(store_put_table(store, table), ST_OK);
             table_destroy(&table);
         }
         store_close(&store);
         mem_free(path);
+        hash_digest_merge(digest, &stored[s]);
     }
 }
 
@@ -87,8 +123,8 @@ static void test_any_number_of_shards(void **state)
     static const int counts[] = {1, 2, 3, 5};
     for (int a = 0; a < 4; a++) {
         const char *dir = test_dir();
-        hash_digest_t stored = {0};
-        store_run(dir, counts[a], &stored);
+        hash_digest_t whole = {0};
+        store_run(dir, counts[a], &whole);
         for (int b = 0; b < 4; b++) {
             hash_digest_t loaded = {0}, reported = {0};
             int64_t rows = 0;
@@ -96,7 +132,7 @@ static void test_any_number_of_shards(void **state)
                 table_t *tables[TABLES];
                 for (int t = 0; t < TABLES; t++)
                     tables[t] = make_table((uint32_t)t, DIM);
-                const load_plan_t plan = {dir, counts[a], s, counts[b], map, TABLES, tables, TABLES, 0};
+                const load_plan_t plan = plan_of(dir, counts[a], s, counts[b], map, tables, TABLES);
                 load_sum_t sum;
                 assert_int_equal(load_tables(&plan, &sum), ST_OK);
                 for (int t = 0; t < TABLES; t++) {
@@ -112,8 +148,8 @@ static void test_any_number_of_shards(void **state)
                 rows += sum.rows;
             }
             assert_int_equal(rows, TABLES * ROWS);
-            assert_memory_equal(&loaded, &stored, sizeof stored);
-            assert_memory_equal(&reported, &stored, sizeof stored);
+            assert_memory_equal(&loaded, &whole, sizeof whole);
+            assert_memory_equal(&reported, &whole, sizeof whole);
         }
     }
 }
@@ -126,7 +162,7 @@ static void test_map(void **state)
     hash_digest_t digest = {0};
     store_run(dir, 2, &digest);
     table_t *tables[2] = {make_table(0, DIM), make_table(1, DIM)};
-    const load_plan_t plan = {dir, 2, 0, 1, map, TABLES, tables, 2, 0};
+    const load_plan_t plan = plan_of(dir, 2, 0, 1, map, tables, 2);
     load_sum_t sum;
     assert_int_equal(load_tables(&plan, &sum), ST_OK);
     assert_int_equal(sum.rows, 2 * ROWS);
@@ -166,7 +202,7 @@ static void test_what_does_not_fit(void **state)
     hash_digest_t digest = {0};
     store_run(dir, 2, &digest);
     table_t *narrow = make_table(0, DIM), *wide = make_table(0, DIM + 1);
-    load_plan_t plan = {dir, 2, 0, 1, map, TABLES, &wide, 1, 0};
+    load_plan_t plan = plan_of(dir, 2, 0, 1, map, &wide, 1);
     assert_refused(&plan, ST_INPUT, "rows of table 0 have 8 floats with optimizer state, 10 are wanted");
     plan.tables = &narrow;
     plan.maps = 1;
@@ -186,6 +222,41 @@ static void test_what_does_not_fit(void **state)
     table_destroy(&wide);
 }
 
+/* A store under the right name is refused before a row of it is taken, where it is of another run, start or shard, or holds other
+ * rows than the manifest says. */
+static void test_stores_are_not_mixed_up(void **state)
+{
+    (void)state;
+    static const int32_t map[TABLES] = {0, -1, -1};
+    const char *dir = test_dir();
+    hash_digest_t digest = {0};
+    store_run(dir, 2, &digest);
+    table_t *table = make_table(0, DIM);
+    load_plan_t plan = plan_of(dir, 2, 0, 1, map, &table, 1);
+    plan.identity = RUN + 1;
+    assert_refused(&plan, ST_CORRUPT, "store/shard-0: its run id is 0000000000000abc, that of the run is 0000000000000abd: another run wrote it");
+    plan.identity = 0; /* a run from before there were ids has none of these */
+    assert_refused(&plan, ST_CORRUPT, "store/shard-0: its run id is 0000000000000abc, that of the run is not recorded");
+    plan.identity = RUN;
+    plan.epoch = EPOCH + 1;
+    assert_refused(&plan, ST_CORRUPT, "store/shard-0: is of shard 0, written by start 2 of the run; shard 0 of start 3 is wanted");
+    plan.epoch = EPOCH;
+    stored[0].low++;
+    assert_refused(&plan, ST_CORRUPT, "store/shard-0: holds ");
+    stored[0].low--;
+    stored[0].elements++;
+    assert_refused(&plan, ST_CORRUPT, ": it is not what the run ended with");
+    stored[0].elements--;
+    assert_int_equal(table_rows(table), 0);
+    char *first = mem_printf("%s/store/shard-0/data.mdb", dir), *second = mem_printf("%s/store/shard-1/data.mdb", dir);
+    assert_int_equal(unlink(second), 0);
+    assert_int_equal(link(first, second), 0);
+    assert_refused(&plan, ST_CORRUPT, "store/shard-1: is of shard 0, written by start 2 of the run; shard 1 of start 2 is wanted");
+    mem_free(first);
+    mem_free(second);
+    table_destroy(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_any_number_of_shards),
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_stores_are_not_mixed_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

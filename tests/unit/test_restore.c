@@ -70,11 +70,30 @@ static void put(delta_writer_t *writer, delta_block_t **block)
     delta_block_destroy(block);
 }
 
+#define RUN UINT64_C(0xa1)
+
+/* Who writes: a run, and of two that went on from one checkpoint of it, each in a copy of its folder, which one. */
+static struct writer {
+    uint64_t identity;
+    uint32_t copy;
+    hash128_t checksums[DELTAS]; /* of its deltas */
+} us = {.identity = RUN}, *writer_now = &us;
+
 static void write_delta(int delta)
 {
     delta_width_t widths[TABLES];
     widths_of(widths);
-    const delta_head_t head = {EPOCH, SHARD, steps[delta], delta > 0 ? steps[delta - 1] : -1, DEPTH, TABLES, widths};
+    const delta_head_t head = {
+        .epoch = EPOCH,
+        .shard = SHARD,
+        .step = steps[delta],
+        .previous = delta > 0 ? steps[delta - 1] : -1,
+        .depth = DEPTH,
+        .tables = TABLES,
+        .widths = widths,
+        .identity = writer_now->identity,
+        .follows = delta > 0 ? writer_now->checksums[delta - 1] : (hash128_t){0},
+    };
     char *path = checkpoint_delta_path(test_path("run"), EPOCH, SHARD, steps[delta]);
     pool_t *pool = pool_create();
     delta_writer_t *writer = NULL;
@@ -88,7 +107,7 @@ static void write_delta(int delta)
                 continue;
             for (int i = 0; i < dims[t]; i++)
                 floats[i] = value(key, t, delta);
-            const table_row_t row = {key, (uint32_t)steps[delta], (uint32_t)delta + 1, floats};
+            const table_row_t row = {key, (uint32_t)steps[delta], (uint32_t)delta + 1 + writer_now->copy, floats};
             if (delta_block_row(block, t, dims[t], &row))
                 continue;
             put(writer, &block);
@@ -103,6 +122,7 @@ static void write_delta(int delta)
         put(writer, &block);
     }
     assert_int_equal(delta_writer_finish(writer, &totals), ST_OK);
+    writer_now->checksums[delta] = (hash128_t){totals.checksum_low, totals.checksum_high};
     delta_writer_destroy(&writer);
     pool_destroy(&pool);
     mem_free(path);
@@ -141,7 +161,9 @@ static status_t restore(model_t *model, int delta, int shard, int shards)
                                  .n_deltas = delta + 1,
                                  .tables = model->tables,
                                  .n_tables = TABLES,
-                                 .pending = model->pending};
+                                 .pending = model->pending,
+                                 .identity = RUN,
+                                 .ends = &us.checksums[delta]};
     return restore_tables(&plan);
 }
 
@@ -204,6 +226,7 @@ static fold_t *open_fold(const char *run, uint32_t epoch, int shard)
     widths_of(widths);
     const fold_options_t options = {.disk = disk_posix(),
                                     .run_dir = run,
+                                    .identity = writer_now->identity,
                                     .epoch = epoch,
                                     .shard = shard,
                                     .widths = widths,
@@ -385,7 +408,7 @@ static void test_what_is_wrong_is_named(void **state)
     assert_restored(1, 0, 1); /* another checkpoint does not need it */
     write_delta(2);
     change_byte(test_path("%s/step-000000000030.delta", shard), 8);
-    expect_refusal(2, ST_CORRUPT, "this build reads format 1: use the build that wrote it");
+    expect_refusal(2, ST_CORRUPT, "this build reads formats 1 to 2: use the build that wrote it");
     write_delta(2);
 
     /* A file under another's name. */
@@ -413,7 +436,8 @@ static void test_what_is_wrong_is_named(void **state)
                            .n_deltas = 2,
                            .tables = model.tables,
                            .n_tables = TABLES,
-                           .pending = model.pending};
+                           .pending = model.pending,
+                           .identity = RUN};
     catch_start();
     assert_int_equal(restore_tables(&plan), ST_CORRUPT);
     assert_caught("table 1 of the checkpoint is not as wide as this run's, or this run has none: it is of another experiment");
@@ -463,6 +487,91 @@ static void test_what_is_wrong_with_a_base_is_named(void **state)
     mem_free(data);
 }
 
+/* ---- other runs --------------------------------------------------------------------------------------------------------- */
+
+#define AT "run/checkpoint/epoch-0003/shard-0/"
+
+static void copy_file(const char *from, const char *to)
+{
+    char *data;
+    size_t bytes;
+    assert_int_equal(file_read(from, &data, &bytes), ST_OK);
+    assert_int_equal(file_write_atomic(to, data, bytes), ST_OK);
+    mem_free(data);
+}
+
+/* A delta under the right name, of the right epoch, shard and step, and whole: refused where another run wrote it, or the same run in
+ * another copy of its folder, whichever of the chain it is. */
+static void test_deltas_of_other_runs(void **state)
+{
+    (void)state;
+    struct writer other_run = {.identity = 0xb2}, other_copy = {.identity = RUN, .copy = 1}, older = {0};
+    test_dir();
+    write_deltas();
+    for (int delta = 0; delta < DELTAS; delta++) {
+        char *named = mem_printf("step-%012d.delta: its run id is 00000000000000b2, that of the run is 00000000000000a1", (int)steps[delta]);
+        writer_now = &other_run;
+        write_delta(delta);
+        writer_now = &us;
+        expect_refusal(2, ST_CORRUPT, named);
+        write_delta(delta);
+        mem_free(named);
+    }
+    writer_now = &older;
+    write_delta(1);
+    expect_refusal(2, ST_CORRUPT, "step-000000000020.delta: its run id is not recorded, that of the run is 00000000000000a1");
+    writer_now = &other_copy;
+    write_deltas();
+    expect_refusal(2, ST_CORRUPT, "step-000000000030.delta: its checksum is ");
+    expect_refusal(0, ST_CORRUPT, "step-000000000010.delta: its checksum is ");
+    writer_now = &us;
+    write_delta(0);
+    write_delta(2);
+    expect_refusal(2, ST_CORRUPT, "step-000000000020.delta: follows a file with checksum ");
+    write_delta(1);
+    assert_restored(2, 0, 1);
+}
+
+/* The same of a base and of its pending pushes. */
+static void test_bases_of_other_runs(void **state)
+{
+    (void)state;
+    struct writer other_run = {.identity = 0xb2}, other_copy = {.identity = RUN, .copy = 1};
+    test_dir();
+    char *pending = mem_strdup(test_path(AT "step-000000000020.pending")), *ours = mem_strdup(test_path("ours"));
+    write_deltas();
+    fold_deltas(2, 1000);
+    copy_file(pending, ours);
+    assert_restored(1, 0, 1);
+
+    writer_now = &other_run;
+    write_deltas();
+    fold_deltas(2, 1000);
+    writer_now = &us;
+    expect_refusal(1, ST_CORRUPT, "base: its run id is 00000000000000b2, that of the run is 00000000000000a1");
+
+    writer_now = &other_copy;
+    write_deltas();
+    fold_deltas(2, 1000);
+    writer_now = &us;
+    write_delta(2);
+    expect_refusal(1, ST_CORRUPT, "base: took in a delta of step 20 with checksum ");
+    expect_refusal(2, ST_CORRUPT, "step-000000000030.delta: follows a file with checksum ");
+
+    char *theirs = mem_strdup(test_path("theirs"));
+    copy_file(pending, theirs);
+    write_deltas();
+    fold_deltas(2, 1000);
+    assert_restored(1, 0, 1);
+    copy_file(theirs, pending);
+    expect_refusal(1, ST_CORRUPT, "step-000000000020.pending: follows a file with checksum ");
+    copy_file(ours, pending);
+    assert_restored(1, 0, 1);
+    mem_free(pending);
+    mem_free(ours);
+    mem_free(theirs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +580,8 @@ int main(void)
         cmocka_unit_test(test_what_a_fold_leaves),
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_what_is_wrong_with_a_base_is_named),
+        cmocka_unit_test(test_deltas_of_other_runs),
+        cmocka_unit_test(test_bases_of_other_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,7 +161,7 @@ static void test_same(void **state)
     config_t *config = load(NULL, 0);
     char *dir = finished_run();
     warm_start_t plan = plan_ok(config, dir, &old_info);
-    assert_int_equal(plan.folders, 6);
+    assert_int_equal(manifest_shards(&plan.run), 6);
     assert_int_equal(plan.tables, 6);
     assert_int_equal(plan.tables_taken, 6);
     for (int t = 0; t < 6; t++)
