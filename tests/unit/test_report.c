@@ -376,6 +376,8 @@ static manifest_t make_manifest(void)
         .predictions = EXAMPLES,
         .result = make_replica(1, 1.0 / 3, 0.25f, 0.5f),
     };
+    m.stores = MEM_ARRAY(hash_digest_t, 3);
+    m.stores[1] = (hash_digest_t){UINT64_MAX, 0x0123456789abcdef, 77};
     return m;
 }
 
@@ -395,6 +397,7 @@ static void test_manifest_reads_back(void **state)
     assert_true(back.config_hash == m.config_hash && back.dataset_hash == 7 && back.run_id == m.run_id);
     assert_int_equal(back.workers, 2);
     assert_int_equal(back.shards_per_server, 3);
+    assert_memory_equal(back.stores, m.stores, 3 * sizeof *m.stores);
     assert_int_equal(back.steps, 99);
     assert_true(back.begin_seconds == 1.5 && back.step_seconds_median == 0.001 && back.step_seconds_longest == 0.1);
     assert_int_equal(back.result.replica, 1);
