@@ -114,16 +114,20 @@ static status_t check_hash(const checkpoint_resume_t *r, const char *what, uint6
                 r->folder, what, wanted, found);
 }
 
-/* All keys that must not differ in one error, all that may in one line each. */
-static status_t check_config(const checkpoint_resume_t *r, const config_t *now)
+/* All keys that must not differ in one error, all that may in one line each. How a short last batch is trained is no difference
+ * where there is none. */
+static status_t check_config(const checkpoint_resume_t *r, const manifest_t *wanted)
 {
+    config_t now = *wanted->config;
     char *origin = mem_printf("%s/manifest.json: \"config\"", r->folder), *refused = mem_strdup("");
     config_t *before = NULL;
     config_difference_t *differences = NULL;
     int n = 0;
     status_t status;
     TRY_DONE(config_from_text(r->from.config, strlen(r->from.config), origin, &before));
-    config_compare(before, now, &differences, &n);
+    if (!wanted->left_over)
+        now.train.last_batch = before->train.last_batch;
+    config_compare(before, &now, &differences, &n);
     for (int i = 0; i < n; i++) {
         const config_difference_t *d = &differences[i];
         if (d->change != CLASS_IDENTITY)
@@ -158,7 +162,7 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
     TRY(check_text(r, "variant", from->variant, wanted->variant));
     TRY(check_text(r, "replica", found, expected));
     TRY(check_hash(r, "dataset", from->dataset_hash, wanted->dataset_hash));
-    TRY(check_config(r, wanted->config));
+    TRY(check_config(r, wanted));
     TRY(check_hash(r, "teacher's configuration", from->teacher_hash, wanted->teacher_hash));
     if (strcmp(wanted->determinism, "sync") == 0 && from->workers != wanted->workers)
         return FAIL(ST_INPUT, "%s: was made by %" PRId64 " workers, this job has %" PRId64 "; at determinism sync a run goes on with as many as it "

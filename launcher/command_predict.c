@@ -90,12 +90,13 @@ static status_t source_open(const char *argument, source_t *out)
 
 /* A --set that changes what was learned would score another model than the one stored. Distillation is over, so that
  * its settings, which may name a variant of an experiment that is not here, do not count; nor does who trained which peer, so
- * that any number of workers may score. */
+ * that any number of workers may score; nor what a last batch was divided by, which a run of an older version does not say. */
 static config_t trained_parts(const config_t *config, const config_t *trained)
 {
     config_t same = *config;
     same.teacher = trained->teacher;
     same.objective.form = trained->objective.form;
+    same.train.last_batch = trained->train.last_batch;
     return same;
 }
 
@@ -122,6 +123,14 @@ static status_t check_checkpoint_config(const source_t *source, const config_t *
     return changed ? refuse_set(source) : ST_OK;
 }
 
+/* A run whose batches were all whole has the hash that it would have without train.last_batch. */
+static bool has_hash(const config_t *config, uint64_t hash)
+{
+    config_t whole = *config;
+    whole.train.last_batch = LAST_BATCH_OWN;
+    return config_hash(config) == hash || config_hash(&whole) == hash;
+}
+
 static status_t check_config(const source_t *source, const config_t *config)
 {
     if (!source->finished)
@@ -130,12 +139,12 @@ static status_t check_config(const source_t *source, const config_t *config)
     config_t *trained = NULL;
     status_t status;
     TRY_DONE(config_read_resolved(path, &trained));
-    if (config_hash(trained) != source->run.config_hash) {
+    if (!has_hash(trained, source->run.config_hash)) {
         status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
         goto done;
     }
     const config_t same = trained_parts(config, trained);
-    if (config_hash(&same) != source->run.config_hash)
+    if (!has_hash(&same, source->run.config_hash))
         status = refuse_set(source);
 done:
     config_destroy(&trained);

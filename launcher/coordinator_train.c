@@ -15,6 +15,7 @@
 #include "launcher/coordinator_tell.h"
 #include "launcher/inputs.h"
 #include "launcher/teacher_file.h"
+#include "worker/objective.h"
 
 /* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished. The
  * tables go too, because fewer shards than before would leave some; and the checkpoints, unless one is what the run goes on from. */
@@ -108,6 +109,17 @@ static status_t check_training_rows(const coordinator_t *c, const config_t *conf
                     "dataset %s has %lld training examples, too few for the shares of %lld peers (objective.form groups)",
                     c->dataset_path, (long long)rows, (long long)groups);
     return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
+}
+
+/* An objective that compares components over the examples of a lane needs some. */
+static void warn_of_lanes(const config_t *config)
+{
+    const int64_t rows = config->train.batch / config->train.lanes;
+    const int least = objective_least_rows(config);
+    if (rows < least)
+        log_warn("a lane has %lld example%s (train.batch / train.lanes), and the objective's statistic over fewer than %d says nothing about "
+                 "the components; use fewer lanes or a larger batch",
+                 (long long)rows, rows == 1 ? "" : "s", least);
 }
 
 /* Steps by which the tables that a pull sees lag behind. */
@@ -266,6 +278,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->components = (int)config->model.components;
     TRY_DONE(coordinator_wanted(c, run->variant, run->replica, &manifest));
     TRY_DONE(check_training_rows(c, config));
+    warn_of_lanes(config);
     TRY_DONE(run->resume ? find_checkpoint(c, &manifest, &checkpoint, &resumed) : warn_of_checkpoints(c));
     const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
     c->identity = manifest.run_id = resumed && checkpoint.from.run_id ? checkpoint.from.run_id : identity_draw();

@@ -60,6 +60,27 @@ static status_t mix_teacher(coordinator_t *c, const config_t *config, int replic
     return coordinator_open_dataset(c, config);
 }
 
+/* The hash of what a run computes: where no batch is short, train.last_batch is no part of it, and runs of versions without that key
+ * are what they were. config.yaml has the key as it was given. */
+static uint64_t hash_of(const config_t *config, bool left_over)
+{
+    config_t computed = *config;
+    if (!left_over)
+        computed.train.last_batch = LAST_BATCH_OWN;
+    return config_hash(&computed);
+}
+
+/* Said before anything is trained, and before an earlier run in the folder is touched. */
+static status_t check_dropped(const config_t *config, const char *variant, int64_t left_over, const lanes_t *lanes)
+{
+    if (config->train.last_batch != LAST_BATCH_DROP || !left_over || lanes->total > 0)
+        return ST_OK;
+    return FAIL(ST_INPUT,
+                "%s: train.last_batch drop leaves nothing to train: all epochs have %lld examples%s, fewer than train.batch %lld; use a "
+                "smaller batch or train.last_batch scaled",
+                variant, (long long)left_over, config_groups(config) > 1 ? " for each peer" : "", (long long)lanes->batch);
+}
+
 status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest_t *out)
 {
     config_t *config;
@@ -69,23 +90,27 @@ status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest
         const roster_t *roster = c->o.roster;
         char build[32];
         snprintf(build, sizeof build, "%016llx", (unsigned long long)roster->entries[0].build);
-        lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
+        const int64_t train_rows = dataset_info(c->dataset)->train_rows, left_over = lanes_left_over(config, train_rows);
+        const lanes_t lanes = lanes_of(config, train_rows);
         *out = (manifest_t){
             .experiment = mem_strdup(c->o.experiment->base->name),
             .variant = mem_strdup(variant < 0 ? c->o.experiment->base->name : c->o.experiment->names[variant]),
             .determinism = mem_strdup(config_determinism_word((determinism_t)config->determinism)),
             .build = mem_strdup(build),
             .kernels = mem_strdup(gemm_kernel_name()),
-            .config_hash = config_hash(config),
+            .config_hash = hash_of(config, left_over > 0),
             .dataset_hash = dataset_info(c->dataset)->content_hash,
             .workers = config_active_workers(config, roster->workers),
             .servers = roster->servers,
             .shards_per_server = roster->shards_per_server,
             .steps = lanes_steps(&lanes),
             .predictions = dataset_info(c->dataset)->eval_rows,
+            .left_over = left_over > 0,
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
         };
-        status = mix_teacher(c, config, replica, out);
+        status = check_dropped(config, out->variant, left_over, &lanes);
+        if (status == ST_OK)
+            status = mix_teacher(c, config, replica, out);
         if (status == ST_OK) {
             out->config = config;
             config = NULL;

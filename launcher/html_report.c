@@ -35,6 +35,15 @@ static bool is_first_pass(int64_t first_visits, int64_t examples)
     return 2 * first_visits > examples;
 }
 
+/* Does a point of the page's curve end with line i, when its first line comes after `begin` examples? What is left at the end of a
+ * training may be a few examples: they join the point before where they are less than half of one, so that no two points that
+ * look alike are means over very different numbers of examples. */
+static bool ends_point(const curve_t *lines, int64_t i, int64_t group, int64_t begin)
+{
+    const int64_t here = lines->point[i].examples, left = lines->point[lines->points - 1].examples - here;
+    return left == 0 || ((i + 1) % group == 0 && 2 * left >= here - begin);
+}
+
 /* Lines in groups of equal length, as few as keep the points below their limit; a group's logloss is the mean over its
  * examples. */
 static jsondoc_t *curve_object(const curve_t *lines)
@@ -51,7 +60,7 @@ static jsondoc_t *curve_object(const curve_t *lines)
         told_apart = told_apart && point->first_visits >= 0;
         loss += point->logloss * (double)(point->examples - before);
         before = point->examples;
-        if ((i + 1) % group != 0 && i != lines->points - 1)
+        if (!ends_point(lines, i, group, begin))
             continue;
         append_point(&arrays, point, loss / (double)(before - begin));
         first_points += is_first_pass(point->first_visits - visits, before - begin);

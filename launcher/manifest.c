@@ -251,14 +251,17 @@ static status_t check_hash(const char *folder, const char *what, uint64_t found,
 }
 
 /* The hashes of two configurations differ: name the key, as far as the folder's own copy tells. */
-static status_t check_config(const char *folder, const config_t *wanted)
+static status_t check_config(const char *folder, const manifest_t *wanted)
 {
     char *path = mem_printf("%s/config.yaml", folder), difference[512];
     config_t *config = NULL;
     status_t status = ST_OK;
     if (file_exists(path)) {
         status = config_read_resolved(path, &config);
-        if (status == ST_OK && config_difference(config, wanted, difference, sizeof difference))
+        config_t same = *wanted->config;
+        if (config && !wanted->left_over)
+            same.train.last_batch = config->train.last_batch;
+        if (status == ST_OK && config_difference(config, &same, difference, sizeof difference))
             status = FAIL(ST_INPUT, "%s: holds a finished run: %s; choose another --out or remove it", folder, difference);
     }
     config_destroy(&config);
@@ -275,7 +278,7 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
     TRY(check_number(folder, "order seed", found->result.order_seed, wanted->result.order_seed));
     TRY(check_hash(folder, "dataset hash", found->dataset_hash, wanted->dataset_hash));
     if (found->config_hash != wanted->config_hash && wanted->config)
-        TRY(check_config(folder, wanted->config));
+        TRY(check_config(folder, wanted));
     TRY(check_hash(folder, "configuration hash", found->config_hash, wanted->config_hash));
     TRY(check_hash(folder, "teacher's configuration hash", found->teacher_hash, wanted->teacher_hash));
     if (strcmp(wanted->determinism, "invariant") != 0) {

@@ -37,6 +37,7 @@ typedef struct manifest {
     int64_t predictions; /* length of result.predictions */
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */
+    bool left_over;      /* of a run that is wanted: train.last_batch has something to decide (lanes_left_over) */
 } manifest_t;
 
 /* manifest_write - predictions, then the manifest, into an existing folder. Takes nothing.

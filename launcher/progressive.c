@@ -272,6 +272,7 @@ static status_t write_line(progressive_t *p, int64_t now_ns)
     jsondoc_t *doc = jsondoc_object();
     jsondoc_put_integer(doc, "step", p->step);
     jsondoc_put_integer(doc, "examples", p->examples);
+    jsondoc_put_integer(doc, "interval_examples", n);
     jsondoc_put_integer(doc, "first_visits", least(p->examples, p->o.first_visits));
     jsondoc_put_number(doc, "logloss", metrics_logloss(p->p, p->y, n));
     jsondoc_put_number(doc, "auc_loss", metrics_auc_loss(p->p, p->y, n));

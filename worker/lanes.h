@@ -1,8 +1,8 @@
 /* lanes.h - how a global batch is cut: the arithmetic that makes results independent of the number of workers.
  *
- * Step t covers the global positions [t B, (t+1) B) of the sequence epoch after epoch; only the last batch may be shorter. It is
- * cut into G lanes of L = B / G consecutive examples, the last of which may be shorter or empty. Worker w of W owns the
- * lanes [w G / W, (w+1) G / W).
+ * Step t covers the global positions [t B, (t+1) B) of the sequence epoch after epoch; only the last batch may be shorter, and
+ * train.last_batch says what becomes of it. It is cut into G lanes of L = B / G consecutive examples, the last of which may be
+ * shorter or empty. Worker w of W owns the lanes [w G / W, (w+1) G / W).
  *
  * Co-distilled peers in groups (common/config/group.h) have global batches of their own, B examples each, from equally long
  * shares of the data, so that all groups make the same steps: what is left of the split, fewer examples than groups, is in none.
@@ -16,16 +16,30 @@
 
 typedef struct lanes {
     int64_t batch; /* B */
-    int64_t total; /* positions in all epochs, or fewer where train.max_steps ends the run earlier */
+    int64_t total; /* positions that are trained: all epochs, or fewer where train.max_steps or train.last_batch leaves some out */
     int lanes;     /* G */
+    last_batch_t last_batch;
 } lanes_t;
+
+/* Positions of the training, before train.last_batch drops the last few. */
+static inline int64_t lanes_positions(const config_t *config, int64_t train_rows)
+{
+    const int64_t all = config->train.epochs * (train_rows / config_groups(config)), steps = config->train.max_steps;
+    return steps && steps * config->train.batch < all ? steps * config->train.batch : all;
+}
+
+/* Examples that are left for a short last batch, dropped or not; 0 where train.last_batch decides nothing. */
+static inline int64_t lanes_left_over(const config_t *config, int64_t train_rows)
+{
+    return lanes_positions(config, train_rows) % config->train.batch;
+}
 
 static inline lanes_t lanes_of(const config_t *config, int64_t train_rows)
 {
-    const int64_t rows = train_rows / config_groups(config);
-    lanes_t l = {config->train.batch, config->train.epochs * rows, (int)config->train.lanes};
-    if (config->train.max_steps && config->train.max_steps * l.batch < l.total)
-        l.total = config->train.max_steps * l.batch;
+    lanes_t l = {config->train.batch, lanes_positions(config, train_rows), (int)config->train.lanes,
+                 (last_batch_t)config->train.last_batch};
+    if (l.last_batch == LAST_BATCH_DROP)
+        l.total -= l.total % l.batch;
     return l;
 }
 
@@ -39,6 +53,12 @@ static inline int64_t lanes_step_rows(const lanes_t *l, int64_t step)
 {
     int64_t left = l->total - step * l->batch;
     return left < l->batch ? left : l->batch;
+}
+
+/* What the gradients of a step's examples are divided by, B of docs/MATH.md section 4. */
+static inline int64_t lanes_divisor(const lanes_t *l, int64_t step)
+{
+    return l->last_batch == LAST_BATCH_OWN ? lanes_step_rows(l, step) : l->batch;
 }
 
 /* Examples in one lane of a step. */

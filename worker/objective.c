@@ -17,22 +17,34 @@ struct objective {
     const config_t *config; /* borrowed */
     const objective_kind_entry_t *kind;
     int64_t steps;
-    int components, hidden_width;
+    int components, hidden_width, lane_rows;
     bool uses_hidden;
     float *losses;  /* [lane_rows] */
     float *scratch; /* of the kind */
 };
 
-objective_t *objective_create(const config_t *config, int64_t steps, int lane_rows, int hidden_width)
+static const objective_kind_entry_t *kind_of(const config_t *config)
 {
     const int kind = config->objective.kind;
     ASSERT(kind >= 0 && kind < (int)(sizeof table / sizeof *table));
+    return table[kind];
+}
+
+int objective_least_rows(const config_t *config)
+{
+    const objective_kind_entry_t *kind = kind_of(config);
+    return kind->least_rows ? kind->least_rows(config) : 1;
+}
+
+objective_t *objective_create(const config_t *config, int64_t steps, int lane_rows, int hidden_width)
+{
     objective_t *o = MEM_NEW(objective_t);
     o->config = config;
-    o->kind = table[kind];
+    o->kind = kind_of(config);
     o->steps = steps;
     o->components = (int)config->model.components;
     o->hidden_width = hidden_width;
+    o->lane_rows = lane_rows;
     o->uses_hidden = o->kind->uses_hidden && o->kind->uses_hidden(config);
     o->losses = MEM_ARRAY(float, lane_rows);
     if (o->kind->scratch_floats)
@@ -92,6 +104,12 @@ static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
     return ST_OK;
 }
 
+/* Is this the lane at the end of a short last batch, with too few examples for the statistic? */
+static bool is_too_short(const objective_t *o, const objective_lane_t *lane)
+{
+    return lane->rows < o->lane_rows && lane->rows < objective_least_rows(o->config) && o->config->train.last_batch != LAST_BATCH_OWN;
+}
+
 status_t objective_apply(objective_t *o, const objective_lane_t *lane)
 {
     for (int k = 0; k < o->components; k++)
@@ -100,7 +118,7 @@ status_t objective_apply(objective_t *o, const objective_lane_t *lane)
         return ST_OK;
     const struct config_objective *c = &o->config->objective;
     const double share = objective_share(c->burn_in, c->ramp, c->until, lane->step, o->steps);
-    if (share * c->weight > 0.0) {
+    if (share * c->weight > 0.0 && !is_too_short(o, lane)) {
         o->kind->add(o->config, lane, o->hidden_width, (float)(lane->scale * share * c->weight), o->scratch);
         return ST_OK;
     }

@@ -2,7 +2,8 @@
  * teacher, and what binds components together. One line in objective.c and one file per kind (docs/MATH.md section 4).
  *
  * Statistics over examples (correlation, covariance) are those of one lane, never of the batch: a lane is the largest set of
- * examples that is the same for every number of workers. Pure arithmetic in a fixed order; one thread per objective_t.      */
+ * examples that is the same for every number of workers. The last lane of a short last batch may have too few for any: it then
+ * has its loss to label and teacher alone (but with train.last_batch own). Pure arithmetic in a fixed order; one thread per objective_t.      */
 #ifndef SMELTER_OBJECTIVE_H
 #define SMELTER_OBJECTIVE_H
 
@@ -16,7 +17,7 @@
 typedef struct objective_lane {
     int rows;
     int64_t step;
-    float scale;                /* 1 / examples of the global batch */
+    float scale;                /* 1 / what the sum over the batch's examples is divided by: lanes_divisor */
     const float *y;             /* [rows] labels */
     const float *teacher;       /* [rows] probabilities, or NULL */
     const float *const *z;      /* [K][rows] logits */
@@ -36,6 +37,10 @@ void objective_destroy(objective_t **objective);
 /* objective_uses_hidden - does it need hidden outputs and give gradients by them? */
 bool objective_uses_hidden(const objective_t *objective);
 
+/* objective_least_rows - fewest examples of a lane over which the objective's statistic can differ from what it is for any: a
+ * correlation over two is always 1 or -1. 1 where it takes none. */
+int objective_least_rows(const config_t *config);
+
 /* objective_apply - p, dz and dhidden of a lane. ST_INPUT where a component's loss is not finite (the training diverged). */
 WARN_UNUSED status_t objective_apply(objective_t *objective, const objective_lane_t *lane);
 
@@ -49,6 +54,7 @@ double objective_share(double burn_in, double ramp, double until, int64_t step, 
 typedef struct objective_kind_entry {
     const char *name; /* the word of objective.kind */
     bool (*uses_hidden)(const config_t *config);
+    int (*least_rows)(const config_t *config); /* objective_least_rows; NULL: 1 */
     int64_t (*scratch_floats)(const config_t *config, int lane_rows, int hidden_width);
     /* scale: of the lane, times the weight at this step */
     void (*add)(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch);

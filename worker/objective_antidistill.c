@@ -22,6 +22,13 @@ static bool uses_hidden(const config_t *config)
     return config->objective.decorrelate == DECORRELATE_HIDDEN;
 }
 
+/* The correlation of two examples is 1 or -1 and the covariance of one is 0, whatever the components are: their gradients are 0 but
+ * for VARIANCE_FLOOR, which makes up to a thousand of nothing. */
+static int least_rows(const config_t *config)
+{
+    return config->objective.statistic == STATISTIC_CORRELATION ? 3 : 2;
+}
+
 static int width_of(const config_t *config, int hidden_width)
 {
     return uses_hidden(config) ? hidden_width : 1;
@@ -93,4 +100,4 @@ static void add(const config_t *config, const objective_lane_t *lane, int hidden
     }
 }
 
-const objective_kind_entry_t objective_antidistill = {"antidistill", uses_hidden, scratch_floats, add};
+const objective_kind_entry_t objective_antidistill = {"antidistill", uses_hidden, least_rows, scratch_floats, add};

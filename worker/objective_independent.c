@@ -3,4 +3,4 @@
 
 #include "worker/objective.h"
 
-const objective_kind_entry_t objective_independent = {"independent", NULL, NULL, NULL};
+const objective_kind_entry_t objective_independent = {"independent", NULL, NULL, NULL, NULL};

@@ -250,9 +250,9 @@ static status_t train_lane(step_t *s, const batch_t *batch, int lane, int rows, 
     return ST_OK;
 }
 
-status_t step_train(step_t *s, const batch_t *batch, int64_t global_rows, const step_io_t *io, float *const *gradient)
+status_t step_train(step_t *s, const batch_t *batch, int64_t divisor, const step_io_t *io, float *const *gradient)
 {
-    const float scale = (float)(1.0 / (double)global_rows);
+    const float scale = (float)(1.0 / (double)divisor);
     find_rows(s, batch, io);
     for (int k = s->own_first; k < s->own_end; k++)
         tree_start(&s->trees[k], s->dense_scratch[k], model_parameters(s->models[k]));

@@ -29,11 +29,11 @@ void step_destroy(step_t **step);
  * forward only, for what the objective makes of their predictions. Before the first step; without it, all are trained. */
 void step_train_only(step_t *step, int first, int end);
 
-/* step_train - forward, objective and backward of a batch. global_rows: examples of the global batch, the loss's denominator.
- * Where batch->taught, batch->teacher has the teacher's probabilities.
+/* step_train - forward, objective and backward of a batch. divisor: what the sum of its examples' losses is divided by
+ * (lanes_divisor). Where batch->taught, batch->teacher has the teacher's probabilities.
  * gradient  [shards] where the embedding gradients of each shard go: [sets of tables that are trained][keys of the shard][dim]
  * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
-WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t global_rows, const step_io_t *io, float *const *gradient);
+WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t divisor, const step_io_t *io, float *const *gradient);
 
 /* step_predict - forward of the deployed components only; lanes of at most lane_rows rows. */
 WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step_io_t *io);

@@ -126,7 +126,7 @@ static status_t train_batch(run_t *r, batch_t *batch)
     const int64_t t = batch->step;
     TRY(client_wait(r->client, t));
     client_push_begin(r->client, batch);
-    TRY(step_train(r->step, batch, lanes_step_rows(&r->lanes, t), &io, client_push_base(r->client)));
+    TRY(step_train(r->step, batch, lanes_divisor(&r->lanes, t), &io, client_push_base(r->client)));
     client_release(r->client, t);
     TRY(client_push_send(r->client, batch));
     for (int k = r->group.first_component; k < r->group.end_component && r->group.workers > 1; k++)

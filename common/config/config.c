@@ -486,7 +486,7 @@ status_t config_from_text(const char *text, size_t bytes, const char *origin, co
     tree_t *file = NULL, *tree = NULL;
     status_t status;
     TRY_DONE(tree_parse(text, bytes, origin, 1, LAYER_FILE, &file));
-    tree = layout_defaults(layout_config(), origin);
+    tree = layout_former(layout_config(), origin);
     if (tree_merge(tree, file))
         status = ST_INPUT;
     if (status == ST_OK)

@@ -22,6 +22,7 @@
 typedef enum determinism { WORDS_DETERMINISM(CONFIG_WORD) DETERMINISM_COUNT } determinism_t;
 typedef enum transport { WORDS_TRANSPORT(CONFIG_WORD) TRANSPORT_COUNT } transport_t;
 typedef enum data_order { WORDS_ORDER(CONFIG_WORD) ORDER_COUNT } data_order_t;
+typedef enum last_batch { WORDS_LAST_BATCH(CONFIG_WORD) LAST_BATCH_COUNT } last_batch_t;
 typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;
 typedef enum gsmelu_learning { WORDS_GSMELU(CONFIG_WORD) GSMELU_COUNT } gsmelu_learning_t;
 typedef enum weight_norm_mode { WORDS_WEIGHT_NORM(CONFIG_WORD) WEIGHT_NORM_COUNT } weight_norm_mode_t;
@@ -83,7 +84,8 @@ void experiment_destroy(experiment_t **experiment);
 WARN_UNUSED status_t config_text(const config_t *config, char **text);
 
 /* config_hash - hash of everything that determines the result of a run: name and value of each key that is not of class free
- * and differs from its default, sorted by name, so that keys which later versions add leave it as it is. Free are, among others,
+ * and differs from its default (from what was done before the key came: CONFIG_FORMER), sorted by name, so that keys which later
+ * versions add leave it as it is. Free are, among others,
  * the cluster (its size must not matter at L3), data.path/input/schema (content is compared by the dataset's own hash) and
  * complexity (the widths it leads to are hashed). */
 uint64_t config_hash(const config_t *config);
@@ -93,8 +95,9 @@ uint64_t config_hash(const config_t *config);
  * differences: config_compare.h. */
 bool config_difference(const config_t *found, const config_t *wanted, char *text, size_t size);
 
-/* config_from_text - a configuration that config_text wrote, on this host or another, checked like a file; **owned**,
- * config_destroy. `origin` names it in errors. */
+/* config_from_text - a configuration that config_text wrote, on this host or another, now or in an earlier version, checked like a
+ * file; **owned**, config_destroy. Keys that it lacks mean what was done before they came (CONFIG_FORMER, else their defaults).
+ * `origin` names it in errors. */
 WARN_UNUSED status_t config_from_text(const char *text, size_t bytes, const char *origin, config_t **out);
 
 /* config_tables - sets of embedding tables: one per component, or one for all (model.share_embeddings). */

@@ -1,6 +1,7 @@
 /* The hash of a configuration is that of its differences from the defaults, not of its whole text: a key that a later version
  * adds is at its default in every configuration written before, so that it changes no hash, and finished runs stay what they
- * were. The price: a default is part of the format, and must not change. */
+ * were. The price: a default is part of the format, and must not change. Where a new key's default is better than what was done
+ * before it came, the hash covers the difference from that instead (CONFIG_FORMER). */
 #include "common/config/config_compare.h"
 
 #include <stdio.h>
@@ -44,7 +45,7 @@ static int by_name(const void *a, const void *b)
 
 uint64_t layout_hash(const layout_t *layout, const void *value)
 {
-    tree_t *tree = layout_defaults(layout, "(defaults)");
+    tree_t *tree = layout_former(layout, "(defaults)");
     void *defaults = NULL;
     config_difference_t *differences;
     int n;

@@ -22,8 +22,8 @@ typedef struct config_difference {
 void config_compare(const config_t *before, const config_t *now, config_difference_t **out, int *n);
 void config_differences_destroy(config_difference_t **differences, int n);
 
-/* config_read_resolved - the config.yaml in the folder of a run, checked like any file; **owned**, config_destroy. Keys that it
- * does not have, because a later version added them, are at their defaults.  ST_INPUT, ST_SYSTEM: said. */
+/* config_read_resolved - the config.yaml in the folder of a run, as config_from_text reads it; **owned**, config_destroy.
+ * ST_INPUT, ST_SYSTEM: said. */
 WARN_UNUSED status_t config_read_resolved(const char *path, config_t **out);
 
 /* layout_compare - config_compare for the structs of any layout; layout_hash - config_hash likewise. */

@@ -10,8 +10,9 @@
  *
  * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them. A list may be
  * empty where its default is. A default never changes once runs were trained with it: a run's hash covers what differs from
- * the defaults, so that a new key leaves the hash of older runs alone (config_hash). The class says what a change of the key
- * means for a run that has begun (WORDS_CLASS).                                                                      */
+ * the defaults, so that a new key leaves the hash of older runs alone (config_hash). A new key whose default is not what
+ * was done before it came says so in CONFIG_FORMER. The class says what a change of the key means for a run that has begun
+ * (WORDS_CLASS).                                                                                                     */
 #ifndef SMELTER_CONFIG_KEYS_H
 #define SMELTER_CONFIG_KEYS_H
 
@@ -33,6 +34,10 @@
     W(chronological, ORDER_CHRONOLOGICAL, "as stored") \
     W(window, ORDER_WINDOW, "shuffled inside windows of data.window examples") \
     W(full, ORDER_FULL, "shuffled over the whole training split, anew every epoch")
+#define WORDS_LAST_BATCH(W) \
+    W(scaled, LAST_BATCH_SCALED, "trained, each of its examples with the weight of an example of a full batch: its sum is divided by train.batch") \
+    W(drop, LAST_BATCH_DROP, "not trained") \
+    W(own, LAST_BATCH_OWN, "trained with the weight of a full batch: its sum is divided by its own number of examples, however few")
 #define WORDS_ACTIVATION(W) \
     W(relu, ACTIVATION_RELU, "max(x, 0)") \
     W(leaky_relu, ACTIVATION_LEAKY_RELU, "x, or model.leak x left of 0") \
@@ -146,6 +151,7 @@
 #define CONFIG_TRAIN(X) \
     X(INT, batch, "1024", 1, 16777216, IDENTITY, "examples in a global batch") \
     X(INT, lanes, "4", 1, 4096, IDENTITY, "fixed pieces of a global batch; gradients are summed over a fixed tree of lanes") \
+    X(WORD(LAST_BATCH), last_batch, "scaled", 0, 0, IDENTITY, "what becomes of the end of a training that has fewer examples than train.batch") \
     X(INT, epochs, "1", 1, 100000, TUNABLE, "passes over the training split") \
     X(INT, max_steps, "0", 0, 1099511627776, TUNABLE, "stop after so many global batches; 0: no limit") \
     X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
@@ -244,6 +250,10 @@
     X(INT, every_steps, "0", 0, 1099511627776, FREE, "steps from one checkpoint to the next, more than pipeline_depth; 0: off") \
     X(NUM, every_seconds, "0", 0, 31536000, FREE, "seconds from one checkpoint to the next; 0: off") \
     X(INT, keep, "2", 1, 1000000, FREE, "the newest checkpoints of a run that are kept")
+
+/* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks the
+ * key means this value, and the hash of a configuration covers what differs from it. */
+#define CONFIG_FORMER(F) F("train.last_batch", "own")
 
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */
 #define CONFIG_SECTIONS(S) \

@@ -18,6 +18,7 @@
 WORD_TABLE(DETERMINISM)
 WORD_TABLE(TRANSPORT)
 WORD_TABLE(ORDER)
+WORD_TABLE(LAST_BATCH)
 WORD_TABLE(ACTIVATION)
 WORD_TABLE(GSMELU)
 WORD_TABLE(WEIGHT_NORM)
@@ -111,6 +112,21 @@ tree_t *layout_defaults(const layout_t *of, const char *origin)
             tree_t *node = default_node(&record->fields[f]);
             tree_append(map, record->fields[f].name, &node);
         }
+    }
+    return root;
+}
+
+tree_t *layout_former(const layout_t *of, const char *origin)
+{
+#define FORMER(key, value) {key, value},
+    static const char *const formers[][2] = {CONFIG_FORMER(FORMER)};
+#undef FORMER
+    tree_t *root = layout_defaults(of, origin);
+    for (int i = 0; of == layout_config() && i < COUNT(formers); i++) {
+        tree_t *node = tree_find(root, formers[i][0]), *value;
+        status_t status = tree_parse(formers[i][1], strlen(formers[i][1]), "(former)", 0, LAYER_DEFAULT, &value);
+        ASSERT(node && status == ST_OK);
+        tree_replace(node, &value);
     }
     return root;
 }

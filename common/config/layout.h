@@ -73,6 +73,10 @@ const layout_t *layout_config(void);
  * over it. */
 tree_t *layout_defaults(const layout_t *layout, const char *origin);
 
+/* layout_former - the same, but that keys of CONFIG_FORMER have the value that says what was done before they came: what a
+ * configuration means that an earlier version resolved. */
+tree_t *layout_former(const layout_t *layout, const char *origin);
+
 /* layout_add_list - make a list known that is not part of the struct (the variants, the columns), before trees are merged;
  * layout_take_list - cut it out again, before the tree is decoded; **owned**. */
 void layout_add_list(tree_t *tree, const char *key);

@@ -66,6 +66,8 @@ static void init(oracle_t *o, const config_t *config, const sample_t *sample)
     o->total = config->train.epochs * sample->train_rows;
     if (config->train.max_steps && config->train.max_steps * o->batch < o->total)
         o->total = config->train.max_steps * o->batch;
+    if (config->train.last_batch == LAST_BATCH_DROP)
+        o->total = o->total / o->batch * o->batch;
     o->steps = (o->total + o->batch - 1) / o->batch;
     o->optimizer = optimizer_get(config->embedding.optimizer);
     o->settings = (optimizer_settings_t){(float)config->embedding.learning_rate, (float)config->embedding.initial_accumulator,
@@ -134,6 +136,12 @@ static int64_t rows_of_step(const oracle_t *o, int64_t step)
 {
     const int64_t left = o->total - step * o->batch;
     return left < o->batch ? left : o->batch;
+}
+
+/* What the sum of a step's losses is divided by, where gradients are made of it. */
+static int64_t divisor_of_step(const oracle_t *o, int64_t step)
+{
+    return o->config->train.last_batch == LAST_BATCH_OWN ? rows_of_step(o, step) : o->batch;
 }
 
 /* One value of an example: its row, the factor in the pooled sum (1 for single-valued fields). */
@@ -277,7 +285,7 @@ static double train_lane(oracle_t *o, model_t *model, int component, int64_t ste
     model_forward(model, z, x, rows);
     loss_logistic(loss, z, y, rows);
     loss_probability(dz, z, rows);
-    loss_gradient(dz, dz, y, rows, (float)(1.0 / (double)rows_of_step(o, step)));
+    loss_gradient(dz, dz, y, rows, (float)(1.0 / (double)divisor_of_step(o, step)));
     model_backward(model, dparameters, dx, dz, rows);
     double sum = 0.0;
     for (int r = 0; r < rows; r++) {
@@ -459,7 +467,7 @@ static double train_step_double(oracle_t *o, net_t *net, int64_t step)
         for_each_value(o, row, 0, add_input_double, &gather);
         for (int i = 0; i < o->sample->o.numeric; i++)
             x[o->fields * o->dim + i] = (double)row->numeric[i];
-        loss += run_example(net, x, row->label, 1.0 / (double)rows, dx);
+        loss += run_example(net, x, row->label, 1.0 / (double)divisor_of_step(o, step), dx);
         for_each_value(o, row, 0, add_gradient_double, &gather);
     }
     ref_adagrad(net->p, net->s, net->dp, (int)net->parameters, o->config->dense.learning_rate, o->config->dense.epsilon);

@@ -217,7 +217,7 @@ static void compute(cluster_sim_t *c, sim_worker_t *worker, int64_t t)
     assert_int_equal(client_wait(worker->client, t), ST_OK);
     client_push_begin(worker->client, worker->batch);
     assert_int_equal(
-        step_train(worker->step, worker->batch, lanes_step_rows(&c->lanes, t), &io, client_push_base(worker->client)), ST_OK);
+        step_train(worker->step, worker->batch, lanes_divisor(&c->lanes, t), &io, client_push_base(worker->client)), ST_OK);
     client_release(worker->client, t);
     assert_int_equal(client_push_send(worker->client, worker->batch), ST_OK);
 }
@@ -361,11 +361,12 @@ static void assert_digests_equal(const hash_digest_t *a, const hash_digest_t *b)
 static const char *const variants[] = {
     "train.pipeline_depth=0",
     "train.pipeline_depth=1 model.activation=relu",
-    "train.pipeline_depth=3 model.components=3",
+    "train.pipeline_depth=3 model.components=3 train.last_batch=own",
     "train.pipeline_depth=0 model.components=2 model.layer_norm=affine embedding.optimizer=adagrad_row dense.optimizer=sgd",
-    "train.lanes=1 train.batch=50 data.order=window data.window=16",
+    "train.lanes=1 train.batch=50 data.order=window data.window=16 train.last_batch=drop",
     "train.max_steps=1 train.pipeline_depth=2",
     "train.batch=256 train.lanes=16 model.weight_norm=1.5 embedding.optimizer=sgd",
+    "train.batch=256 train.lanes=16 dense.optimizer=sgd embedding.optimizer=sgd train.last_batch=own",
 };
 
 static void test_every_size_equals_the_single_process(void **state)

@@ -88,24 +88,26 @@ static void test_digest_equals_the_single_process(void **state)
         "train: {batch: 48, lanes: 4, epochs: 2}\nmodel: {hidden: [12, 7]}\nembedding: {dim: 5}";
     static const struct {
         int components, depth, workers, servers, shards;
-        const char *activation, *level;
+        const char *activation, *level, *last_batch;
     } runs[] = {
-        {1, 0, 1, 1, 1, "relu", "sync"},  {1, 1, 2, 1, 2, "smelu", "invariant"}, {3, 1, 4, 2, 1, "relu", "invariant"},
-        {3, 0, 2, 3, 1, "smelu", "sync"}, {1, 0, 4, 1, 1, "smelu", "invariant"}, {1, 1, 1, 2, 2, "relu", "invariant"},
+        {1, 0, 1, 1, 1, "relu", "sync", "scaled"},      {1, 1, 2, 1, 2, "smelu", "invariant", "own"},
+        {3, 1, 4, 2, 1, "relu", "invariant", "scaled"}, {3, 0, 2, 3, 1, "smelu", "sync", "drop"},
+        {1, 0, 4, 1, 1, "smelu", "invariant", "drop"},  {1, 1, 1, 2, 2, "relu", "invariant", "scaled"},
     };
     sample_t *sample = make_sample(700, 0.8);
     assert_int_not_equal(2 * sample->train_rows % 48, 0); /* the last batch is partial */
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        char words[6][64];
-        const char *overrides[6];
+        char words[7][64];
+        const char *overrides[7];
         snprintf(words[0], sizeof words[0], "model.components=%d", runs[i].components);
         snprintf(words[1], sizeof words[1], "train.pipeline_depth=%d", runs[i].depth);
         snprintf(words[2], sizeof words[2], "model.activation=%s", runs[i].activation);
         snprintf(words[3], sizeof words[3], "determinism=%s", runs[i].level);
         snprintf(words[4], sizeof words[4], "cluster.workers=%d", runs[i].workers);
         snprintf(words[5], sizeof words[5], "cluster.servers=%d", runs[i].servers);
+        snprintf(words[6], sizeof words[6], "train.last_batch=%s", runs[i].last_batch);
         char *command = mem_printf("--set cluster.shards_per_server=%d", runs[i].shards);
-        for (int j = 0; j < 6; j++) {
+        for (int j = 0; j < 7; j++) {
             overrides[j] = words[j];
             char *longer = mem_printf("%s --set %s", command, words[j]);
             mem_free(command);
@@ -113,7 +115,7 @@ static void test_digest_equals_the_single_process(void **state)
         }
         const char *config = write_config(sample, settings), *out = test_path("run-%zu", i);
         experiment_t *experiment;
-        assert_int_equal(experiment_load(config, overrides, 6, &experiment), ST_OK);
+        assert_int_equal(experiment_load(config, overrides, 7, &experiment), ST_OK);
         oracle_result_t oracle;
         oracle_train(experiment->base, sample, &oracle);
         train(config, command, out);

@@ -157,11 +157,44 @@ static void test_what_may_differ_and_what_may_not(void **state)
     mem_free(dir);
 }
 
+/* A checkpoint of a version that had no train.last_batch: its run was to divide a short last batch by its own size. It goes on by that
+ * rule where there is such a batch, and by any where there is none. */
+static void test_a_short_last_batch_keeps_its_rule(void **state)
+{
+    (void)state;
+    test_dir();
+    char *dir = mem_strdup(test_path("run"));
+    commit(dir, 1, 40);
+    checkpoint_resume_t r;
+    bool found;
+    assert_int_equal(checkpoint_resume_find(disk_posix(), dir, &r, &found), ST_OK);
+    char *end = strstr(r.from.config, "  last_batch: own\n");
+    assert_non_null(end);
+    memmove(end, strchr(end, '\n') + 1, strlen(strchr(end, '\n')));
+    assert_null(strstr(r.from.config, "last_batch"));
+    config_t *scaled = config_of("name: e\ndata: {path: d}\ndeterminism: invariant\ntrain: {last_batch: scaled}\n"), *own = config_of(plain);
+    manifest_t wanted = wanted_of(scaled);
+    catch_start();
+    assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_OK);
+    assert_string_equal(catch_text(), "");
+    wanted.left_over = true;
+    assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_INPUT);
+    assert_caught("the configuration changed in what a run cannot change: train.last_batch: own -> scaled; set it back");
+    wanted.config = own;
+    assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_OK);
+    catch_stop();
+    config_destroy(&scaled);
+    config_destroy(&own);
+    checkpoint_resume_fini(&r);
+    mem_free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_newest_is_found),
         cmocka_unit_test(test_what_may_differ_and_what_may_not),
+        cmocka_unit_test(test_a_short_last_batch_keeps_its_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

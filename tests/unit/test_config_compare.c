@@ -96,7 +96,7 @@ static void test_classes(void **state)
     (void)state;
     static const struct {
         key_class_t change;
-        const char *keys[26];
+        const char *keys[27];
     } classes[] = {
         {CLASS_IDENTITY,
          {"seed",
@@ -109,6 +109,7 @@ static void test_classes(void **state)
           "synth.seed",
           "train.batch",
           "train.lanes",
+          "train.last_batch",
           "train.pipeline_depth",
           "train.noise_seed",
           "model.components",
@@ -190,6 +191,30 @@ static void test_all_differences_in_order(void **state)
     config_destroy(&before);
     config_destroy(&same);
     config_destroy(&now);
+}
+
+/* A resolved configuration that an earlier version wrote lacks train.last_batch and means what that version did, with the hash
+ * that it had. A person's file means the default, which is another run. */
+static void test_configurations_from_before_a_key(void **state)
+{
+    (void)state;
+    config_t *older = parse("train: {batch: 48}\nsynth: {rows: 700, group_size: 1}\nmodel: {hidden: [6], components: 2}\n");
+    assert_int_equal(older->train.last_batch, LAST_BATCH_OWN);
+    assert_true(config_hash(older) == UINT64_C(0xccdfe1ca5ce46fb3)); /* as commit ed0b5d8 computed it */
+    experiment_t *now;
+    const char *path = test_write("c.yaml", "train: {batch: 48}\nsynth: {rows: 700, group_size: 1}\nmodel: {hidden: [6], components: 2}\n");
+    assert_int_equal(experiment_load(path, NULL, 0, &now), ST_OK);
+    assert_int_equal(now->base->train.last_batch, LAST_BATCH_SCALED);
+    assert_true(config_hash(now->base) != config_hash(older));
+    char *text;
+    assert_int_equal(config_text(now->base, &text), ST_OK);
+    config_t *again = parse(text);
+    assert_int_equal(again->train.last_batch, LAST_BATCH_SCALED);
+    assert_true(config_hash(again) == config_hash(now->base));
+    mem_free(text);
+    config_destroy(&again);
+    config_destroy(&older);
+    experiment_destroy(&now);
 }
 
 /* ---- keys of later versions ---------------------------------------------------------------------------------------------- */
@@ -292,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_every_key),
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_all_differences_in_order),
+        cmocka_unit_test(test_configurations_from_before_a_key),
         cmocka_unit_test(test_a_new_key_moves_no_hash),
         cmocka_unit_test(test_read_resolved),
     };

@@ -295,6 +295,38 @@ static void test_long_curves_are_thinned(void **state)
     jsondoc_destroy(&data);
 }
 
+/* What is left at the end of a training may be one example, whose loss says nothing: it does not get a point of its own. */
+static void test_a_short_last_interval_joins_the_one_before(void **state)
+{
+    (void)state;
+    const char *dir = make_experiment();
+    static const struct {
+        int last; /* examples */
+        const char *logloss, *step;
+    } cases[] = {{1, "[0.5,0.25,0.269801980198", "[50,100,151]"}, {50, "[0.5,0.25,0.25,2.25]", "[50,100,150,151]"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        jsondoc_t *data;
+        const jsondoc_t *curve, *loss, *step;
+        char *lines = mem_printf("{\"step\": 50, \"examples\": 100, \"logloss\": 0.5, \"progressive_logloss\": 0.5, \"seconds\": 1}\n"
+                                 "{\"step\": 100, \"examples\": 200, \"logloss\": 0.25, \"progressive_logloss\": 0.5, \"seconds\": 2}\n"
+                                 "{\"step\": 150, \"examples\": 300, \"logloss\": 0.25, \"progressive_logloss\": 0.5, \"seconds\": 3}\n"
+                                 "{\"step\": 151, \"examples\": %d, \"logloss\": 2.25, \"progressive_logloss\": 0.5, \"seconds\": 4}\n",
+                                 300 + cases[i].last);
+        test_write("relu/r0/metrics.jsonl", lines);
+        assert_int_equal(html_report_collect(dir, &data), ST_OK);
+        assert_int_equal(jsondoc_get_object(run_of(data, 0, 0), "run", "curve", &curve), ST_OK);
+        assert_int_equal(jsondoc_get_array(curve, "curve", "logloss", &loss), ST_OK);
+        assert_int_equal(jsondoc_get_array(curve, "curve", "step", &step), ST_OK);
+        char *losses = jsondoc_compact(loss, 12), *steps = jsondoc_compact(step, 12);
+        assert_int_equal(strncmp(losses, cases[i].logloss, strlen(cases[i].logloss)), 0);
+        assert_string_equal(steps, cases[i].step);
+        mem_free(losses);
+        mem_free(steps);
+        mem_free(lines);
+        jsondoc_destroy(&data);
+    }
+}
+
 static void test_removed_runs_leave_their_parts_empty(void **state)
 {
     (void)state;
@@ -372,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_texts_stay_in_their_place),      cmocka_unit_test(test_page_is_whole_and_asks_for_nothing),
         cmocka_unit_test(test_histogram_counts_every_example), cmocka_unit_test(test_short_curves_stay_as_they_are),
         cmocka_unit_test(test_passes_are_told_apart),          cmocka_unit_test(test_long_curves_are_thinned),
+        cmocka_unit_test(test_a_short_last_interval_joins_the_one_before),
         cmocka_unit_test(test_removed_runs_leave_their_parts_empty),
         cmocka_unit_test(test_same_files_give_the_same_bytes), cmocka_unit_test(test_what_is_wrong_is_named),
     };

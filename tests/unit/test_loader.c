@@ -120,8 +120,9 @@ static void test_training_covers_every_epoch_once(void **state)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int workers = 1; workers <= shapes[i][1] && workers <= 5; workers++)
             for (int order = 0; order < ORDER_COUNT; order++)
-                check_training(&f, (lanes_t){shapes[i][0], 3 * n, shapes[i][1]}, 3, workers, (data_order_t)order);
-    check_training(&f, (lanes_t){16, 5 * 16, 4}, 3, 2, ORDER_FULL); /* train.max_steps */
+                check_training(&f, (lanes_t){.batch = shapes[i][0], .total = 3 * n, .lanes = shapes[i][1]}, 3, workers,
+                               (data_order_t)order);
+    check_training(&f, (lanes_t){.batch = 16, .total = 5 * 16, .lanes = 4}, 3, 2, ORDER_FULL); /* train.max_steps */
     teardown(&f);
 }
 
@@ -129,7 +130,7 @@ static void test_a_plan_begins_at_any_step(void **state)
 {
     (void)state;
     fixture_t f = setup(0.8);
-    const lanes_t lanes = {16, 2 * f.sample->train_rows, 4};
+    const lanes_t lanes = {.batch = 16, .total = 2 * f.sample->train_rows, .lanes = 4};
     uint64_t *whole = MEM_ARRAY(uint64_t, lanes.total), *rest = MEM_ARRAY(uint64_t, lanes.total);
     loader_plan_t plan = training(&f, lanes, 1, 2, ORDER_FULL);
     place_examples(&f, &plan, whole);
@@ -186,7 +187,7 @@ static void test_plans_are_dropped_and_started_anew(void **state)
 {
     (void)state;
     fixture_t f = setup(0.8);
-    const lanes_t lanes = {16, 2 * f.sample->train_rows, 4};
+    const lanes_t lanes = {.batch = 16, .total = 2 * f.sample->train_rows, .lanes = 4};
     const order_t o = {ORDER_FULL, 7, f.sample->train_rows, 32, 0, 1};
     for (int round = 0; round < 60; round++) {
         const int workers = 1 << round % 3, w = round % workers, take = round % 7;
@@ -211,7 +212,7 @@ static void test_batches_that_are_out_are_left_alone(void **state)
 {
     (void)state;
     fixture_t f = setup(0.8);
-    const lanes_t lanes = {16, 2 * f.sample->train_rows, 4};
+    const lanes_t lanes = {.batch = 16, .total = 2 * f.sample->train_rows, .lanes = 4};
     const loader_plan_t plan = training(&f, lanes, 0, 1, ORDER_FULL);
     loader_start(f.loader, &plan);
     batch_t *out[3], *batch;
@@ -271,7 +272,7 @@ static void test_damaged_data_ends_the_plan(void **state)
     fixture_t f = setup(0.8);
     damage(f.sample->o.path, 100);
     catch_start();
-    const lanes_t lanes = {16, f.sample->train_rows, 4};
+    const lanes_t lanes = {.batch = 16, .total = f.sample->train_rows, .lanes = 4};
     const loader_plan_t plan = training(&f, lanes, 0, 1, ORDER_FULL);
     batch_t *batch = NULL;
     for (int round = 0; round < 2; round++) { /* a new plan tries anew */

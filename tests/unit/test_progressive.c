@@ -206,6 +206,7 @@ static void check_lines(const truth_t *t, int64_t interval, const char *text)
         const int64_t end = to * t->lanes.batch < t->lanes.total ? to * t->lanes.batch : t->lanes.total, n = end - first;
         check_number(text, "step", (double)to);
         check_number(text, "examples", (double)end);
+        check_number(text, "interval_examples", (double)n);
         check_number(text, "logloss", metrics_logloss(t->p + first, t->y + first, n));
         check_number(text, "auc_loss", metrics_auc_loss(t->p + first, t->y + first, n));
         check_number(text, "calibration", metrics_calibration(t->p + first, t->y + first, n));

@@ -65,7 +65,7 @@ static void test_loader(void **state)
     float *teacher = MEM_ARRAY(float, sample->train_rows);
     for (int i = 0; i < sample->train_rows; i++)
         teacher[i] = prediction_of((uint64_t)sample->train[i] + 1);
-    const lanes_t lanes = {32, 2 * sample->train_rows, 4};
+    const lanes_t lanes = {.batch = 32, .total = 2 * sample->train_rows, .lanes = 4};
     for (int order = 0; order < ORDER_COUNT; order++)
         for (int worker = 0; worker < 2; worker++)
             for (int taught = 1; taught >= 0; taught--) {
