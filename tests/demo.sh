@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/demo.sh BUILD - the quick start, step by step: synthetic data, four models, two replicas of each, one table.
+# tests/demo.sh BUILD - the quick start, step by step: synthetic data, four models, three replicas of each, one table.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build}
