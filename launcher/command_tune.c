@@ -22,8 +22,8 @@
 #define NEAR_ENOUGH 1.1 /* values closer than this ratio are not told apart by replicas' noise */
 
 typedef struct point {
-    double value, logloss, pd;
-    bool good; /* fulfils the goal's condition */
+    double value, logloss, pd; /* the latter two NaN where the training diverged */
+    bool good;                 /* fulfils the goal's condition, and is better than a constant */
 } point_t;
 
 typedef struct search {
@@ -33,6 +33,7 @@ typedef struct search {
     const char *variant, *baseline;
     char *dir;
     double baseline_logloss, baseline_pd;
+    double constant_logloss; /* of predicting the share of positives for every example */
     point_t points[100];
     int n;
 } search_t;
@@ -59,7 +60,7 @@ static status_t start_quietly(char *const argv[], const experiment_t *experiment
 }
 
 /* One compare of one variant; key_value is "model.beta=2", or NULL for the variant as it is. */
-static status_t measure(const search_t *t, const char *variant, const char *key_value, const char *dir, double *logloss, double *pd)
+static status_t measure(search_t *t, const char *variant, const char *key_value, const char *dir, double *logloss, double *pd)
 {
     const options_t *o = t->options;
     char *only = mem_printf("experiment.only=%s", variant), *path = mem_printf("%s/results.json", dir);
@@ -86,6 +87,7 @@ static status_t measure(const search_t *t, const char *variant, const char *key_
     status_t status;
     TRY_DONE(start_quietly(argv, t->experiment, dir));
     TRY_DONE(jsondoc_read(path, &doc));
+    TRY_DONE(jsondoc_get_number(doc, path, "base_rate_logloss", &t->constant_logloss));
     TRY_DONE(jsondoc_get_array(doc, path, "variants", &variants));
     for (int64_t i = 0; i < jsondoc_length(variants) && at < 0; i++) {
         const char *name;
@@ -111,6 +113,8 @@ done:
 
 static bool is_good(const search_t *t, const point_t *p)
 {
+    if (!(p->logloss < t->constant_logloss) || !isfinite(p->pd))
+        return false;
     return t->settings->goal == TUNE_GOAL_PD ? p->logloss <= t->baseline_logloss + t->settings->tolerance : p->pd <= t->settings->pd;
 }
 
@@ -120,15 +124,43 @@ static bool is_better(const search_t *t, const point_t *a, const point_t *b)
     return t->settings->goal == TUNE_GOAL_PD ? a->pd < b->pd : a->logloss < b->logloss;
 }
 
+/* "logloss 0.6 (+1.000 % of relu's), PD 12.00 %", or that there is none; **owned**. */
+static char *point_text(const search_t *t, const point_t *p)
+{
+    if (!isfinite(p->logloss) || !isfinite(p->pd))
+        return mem_strdup("its training diverged");
+    return mem_printf("logloss %.5f (%+.3f %% of %s's), PD %.2f %%%s", p->logloss, 100.0 * (p->logloss / t->baseline_logloss - 1.0),
+                      t->baseline, 100.0 * p->pd, p->logloss < t->constant_logloss ? "" : ", no better than a constant");
+}
+
+/* A number of the log; nothing where there is none. */
+static char *cell_text(const char *format, double value)
+{
+    char text[32] = "";
+    if (isfinite(value))
+        snprintf(text, sizeof text, format, value);
+    return mem_strdup(text);
+}
+
+static char *line_text(const search_t *t, const point_t *p)
+{
+    char *loss = cell_text("%.6f", p->logloss), *pd = cell_text("%.6f", p->pd);
+    char *change = cell_text("%+.4f", 100.0 * (p->logloss / t->baseline_logloss - 1.0));
+    char *line = mem_printf("%.6g\t%s\t%s\t%s\t%s\n", p->value, loss, change, pd, p->good ? "yes" : "no");
+    mem_free(loss);
+    mem_free(pd);
+    mem_free(change);
+    return line;
+}
+
 /* Rewrite the log after every value, so that it is whole whenever somebody looks. */
 static status_t write_log(const search_t *t)
 {
     char *path = mem_printf("%s/curve.tsv", t->dir);
     char *text = mem_printf("%s\tlogloss\tlogloss_change_percent\tpd_relative\tacceptable\n", t->settings->key);
     for (int i = 0; i < t->n; i++) {
-        const point_t *p = &t->points[i];
-        char *longer = mem_printf("%s%.6g\t%.6f\t%+.4f\t%.6f\t%s\n", text, p->value, p->logloss,
-                                  100.0 * (p->logloss / t->baseline_logloss - 1.0), p->pd, p->good ? "yes" : "no");
+        char *line = line_text(t, &t->points[i]), *longer = mem_printf("%s%s", text, line);
+        mem_free(line);
         mem_free(text);
         text = longer;
     }
@@ -147,8 +179,9 @@ static status_t try_value(search_t *t, double value, const point_t **out)
     mem_free(dir);
     TRY(status);
     p.good = is_good(t, &p);
-    log_info("%s %.6g: logloss %.5f (%+.3f %% of %s's), PD %.2f %%: %s", t->settings->key, value, p.logloss,
-             100.0 * (p.logloss / t->baseline_logloss - 1.0), t->baseline, 100.0 * p.pd, p.good ? "acceptable" : "not acceptable");
+    char *text = point_text(t, &p);
+    log_info("%s %.6g: %s: %s", t->settings->key, value, text, p.good ? "acceptable" : "not acceptable");
+    mem_free(text);
     *out = &t->points[t->n];
     t->points[t->n++] = p;
     return write_log(t);
@@ -160,7 +193,7 @@ static status_t bisect(search_t *t)
     const point_t *low, *high, *middle;
     TRY(try_value(t, t->settings->low, &low));
     TRY(try_value(t, t->settings->high, &high));
-    const point_t *wide = high->pd <= low->pd ? high : low, *narrow = wide == high ? low : high;
+    const point_t *wide = high->pd <= low->pd || !isfinite(low->pd) ? high : low, *narrow = wide == high ? low : high;
     /* Goal pd asks for the widest value that keeps the loss, goal loss for the narrowest that keeps the difference. */
     const point_t *wanted = t->settings->goal == TUNE_GOAL_PD ? wide : narrow, *other = wanted == wide ? narrow : wide;
     if (wanted->good)
@@ -186,16 +219,28 @@ static int by_value(const void *a, const void *b)
 static void print_unmet(const search_t *t)
 {
     const bool by_loss = t->settings->goal == TUNE_GOAL_PD;
-    const point_t *near = &t->points[0];
-    for (int i = 1; i < t->n; i++)
-        if (by_loss ? t->points[i].logloss < near->logloss : t->points[i].pd < near->pd)
+    const point_t *near = NULL;
+    for (int i = 0; i < t->n; i++)
+        if (isfinite(t->points[i].pd) && t->points[i].logloss < t->constant_logloss &&
+            (!near || (by_loss ? t->points[i].logloss < near->logloss : t->points[i].pd < near->pd)))
             near = &t->points[i];
     printf("\nno value of %s that was tried from %.6g to %.6g is acceptable: ", t->settings->key, t->settings->low, t->settings->high);
-    if (by_loss)
+    if (!near)
+        puts("no training gave a model that is better than a constant");
+    else if (by_loss)
         printf("the logloss is %.5f at best, at %.6g, and may be %.5f\n", near->logloss, near->value,
                t->baseline_logloss + t->settings->tolerance);
     else
         printf("the PD is %.2f %% at best, at %.6g, and may be %.2f %%\n", 100.0 * near->pd, near->value, 100.0 * t->settings->pd);
+}
+
+static void print_point(const search_t *t, const point_t *p)
+{
+    if (!isfinite(p->logloss) || !isfinite(p->pd))
+        printf("%-14.6g %10s %10s %10s  diverged\n", p->value, "-", "-", "-");
+    else
+        printf("%-14.6g %10.5f %+8.3f %% %8.2f %%%s\n", p->value, p->logloss, 100.0 * (p->logloss / t->baseline_logloss - 1.0),
+               100.0 * p->pd, p->good ? "  acceptable" : p->logloss < t->constant_logloss ? "" : "  no better than a constant");
 }
 
 static status_t conclude(search_t *t)
@@ -207,8 +252,7 @@ static status_t conclude(search_t *t)
     printf("%-14s %10.5f %10s %8.2f %%\n", t->baseline, t->baseline_logloss, "(=)", 100.0 * t->baseline_pd);
     for (int i = 0; i < t->n; i++) {
         const point_t *p = &t->points[i];
-        printf("%-14.6g %10.5f %+8.3f %% %8.2f %%%s\n", p->value, p->logloss, 100.0 * (p->logloss / t->baseline_logloss - 1.0),
-               100.0 * p->pd, p->good ? "  acceptable" : "");
+        print_point(t, p);
         if (p->good && (!best || is_better(t, p, best)))
             best = p;
     }
@@ -216,9 +260,9 @@ static status_t conclude(search_t *t)
         print_unmet(t);
         return ST_DIFFERENT;
     }
-    printf("\n%s %.6g: PD %.2f %% against %.2f %% of %s, logloss %+.3f %%; %d values of %lld trainings each; %s/curve.tsv\n",
+    printf("\n%s %.6g: PD %.2f %% against %.2f %% of %s%s, logloss %+.3f %%; %d values of %lld trainings each; %s/curve.tsv\n",
            t->settings->key, best->value, 100.0 * best->pd, 100.0 * t->baseline_pd, t->baseline,
-           100.0 * (best->logloss / t->baseline_logloss - 1.0), t->n, (long long)t->experiment->base->experiment.replicas, t->dir);
+           best->pd < t->baseline_pd ? "" : " (no lower)", 100.0 * (best->logloss / t->baseline_logloss - 1.0), t->n, (long long)t->experiment->base->experiment.replicas, t->dir);
     return ST_OK;
 }
 
@@ -294,6 +338,22 @@ static status_t check_data(const experiment_t *experiment)
                 path, (long long)splits.eval_rows, splits.eval_label[1]);
 }
 
+/* Is there anything to search from? Said before any value is tried. */
+static status_t check_baseline(const search_t *t)
+{
+    if (!isfinite(t->baseline_logloss) || !isfinite(t->baseline_pd))
+        printf("no value can be chosen: the training of %s diverged, and there is nothing to compare with\n", t->baseline);
+    else if (!(t->baseline_logloss < t->constant_logloss))
+        printf("no value can be chosen: %s is no better than a constant; its logloss is %.5f, and predicting the share of positives for "
+               "every example has %.5f\n",
+               t->baseline, t->baseline_logloss, t->constant_logloss);
+    else if (t->baseline_pd == 0.0)
+        printf("no value can be chosen: all replicas of %s make the same predictions, and there is no difference to lower\n", t->baseline);
+    else
+        return ST_OK;
+    return ST_DIFFERENT;
+}
+
 static status_t tune(const options_t *options)
 {
     experiment_t *experiment;
@@ -309,6 +369,7 @@ static status_t tune(const options_t *options)
     TRY_DONE(dir_create(t.dir));
     log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high, t.baseline);
     TRY_DONE(measure(&t, t.baseline, NULL, baseline_dir, &t.baseline_logloss, &t.baseline_pd));
+    TRY_DONE(check_baseline(&t));
     TRY_DONE(bisect(&t));
     TRY_DONE(conclude(&t));
 done:

@@ -162,6 +162,7 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put_text(doc, "command", result->command ? result->command : "");
     jsondoc_put_integer(doc, "eval_examples", result->eval_examples);
     jsondoc_put_integer(doc, "queries", result->queries);
+    jsondoc_put_number(doc, "base_rate_logloss", result_base_rate_logloss(result));
     jsondoc_put_integer(doc, "top_k", RESULT_TOP_K);
     jsondoc_put_integer(doc, "resamples", RESULT_RESAMPLES);
     jsondoc_put_number(doc, "confidence", BOOTSTRAP_CONFIDENCE);
@@ -565,6 +566,19 @@ static void print_worst_slices(const variant_result_t *variant, FILE *out)
         fputs(".", out);
 }
 
+/* Why columns are empty. */
+static void put_missing(const experiment_result_t *result, FILE *out)
+{
+    if (!result->group)
+        fputs("no query column: there is no PQAUC loss and no swap rate\n", out);
+    else if (!result->queries)
+        fputs("no evaluation example says its query: there is no PQAUC loss and no swap rate\n", out);
+    else if (result_base_rate_logloss(result) == 0.0)
+        fputs("all labels of the evaluation split are equal: there is no AUC loss and no PQAUC loss\n", out);
+    else if (isfinite(result_baseline(result)->quality.auc_loss) && !isfinite(result_baseline(result)->quality.pqauc_loss))
+        fputs("no query has both labels: there is no PQAUC loss\n", out);
+}
+
 void report_print_table(const experiment_result_t *result, FILE *out)
 {
     char examples[TEXT_BYTES], queries[TEXT_BYTES];
@@ -575,8 +589,7 @@ void report_print_table(const experiment_result_t *result, FILE *out)
         fprintf(out, " in %s %s", text_count(result->queries, queries), result->queries == 1 ? "query" : "queries");
     fprintf(out, ", means over %d replica%s; differences are in %% of %s's\n", base->replicas, base->replicas == 1 ? "" : "s",
             base->name);
-    if (!result->queries)
-        fputs("no query column: there is no PQAUC loss and no swap rate\n", out);
+    put_missing(result, out);
     fputc('\n', out);
     print_quality(result, out);
     fputc('\n', out);

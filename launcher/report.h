@@ -11,7 +11,7 @@
 
 /* report_write_json - replaces `path` in one step; undefined numbers are null.
  *
- *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, top_k, resamples, confidence,
+ *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k, resamples, confidence,
  *      variants: [{name, config {activation, beta, components, hidden, embedding_dim, family, method},
  *                  cost {..}, determinism,
  *                  metrics {quality.., reproducibility.. and pd_difference, pd_levelled_difference (each NAME, NAME_low, NAME_high),

@@ -69,6 +69,17 @@ void result_summarise(experiment_result_t *result)
     reproducibility_measure(result);
 }
 
+double result_base_rate_logloss(const experiment_result_t *result)
+{
+    int64_t positives = 0;
+    if (!result->label || result->eval_examples == 0)
+        return NAN;
+    for (int64_t i = 0; i < result->eval_examples; i++)
+        positives += result->label[i];
+    const double q = (double)positives / (double)result->eval_examples;
+    return positives == 0 || positives == result->eval_examples ? 0.0 : -q * log(q) - (1.0 - q) * log1p(-q);
+}
+
 static void free_slices(pd_slice_t *slice, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {

@@ -163,6 +163,10 @@ static inline const variant_result_t *result_baseline(const experiment_result_t 
     return &result->variant[result->baseline];
 }
 
+/* result_base_rate_logloss - what a model must be better than to have learned anything: the logloss of predicting the evaluation
+ * split's share of positives for every example (docs/MATH.md, eq. 44). NaN where labels are not known, or there are none. */
+double result_base_rate_logloss(const experiment_result_t *result);
+
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
 

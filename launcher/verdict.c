@@ -37,6 +37,20 @@ static bool is_affordable(const variant_result_t *variant, const variant_result_
     return variant == base || loss_change(variant, base) <= VERDICT_LOSS_TOLERANCE;
 }
 
+/* Is it better than a constant, which has a PD of 0 and is of no use? */
+static bool is_worth_something(const experiment_result_t *result, const variant_result_t *variant)
+{
+    const double constant = result_base_rate_logloss(result);
+    return isnan(constant) || variant->quality.logloss < constant;
+}
+
+/* May the verdict be about it? */
+static bool is_candidate(const experiment_result_t *result, const variant_result_t *variant)
+{
+    const variant_result_t *base = result_baseline(result);
+    return is_comparable(variant, base) && is_affordable(variant, base) && is_worth_something(result, variant);
+}
+
 static double ratio(double a, double b)
 {
     return b > 0.0 ? a / b : 1.0;
@@ -71,9 +85,9 @@ static bool is_dearer(const variant_result_t *a, const variant_result_t *b)
 const variant_result_t *verdict_best(const experiment_result_t *result)
 {
     const variant_result_t *base = result_baseline(result), *best = base;
-    for (int32_t v = 0; v < result->variants; v++) {
+    for (int32_t v = 0; v < result->variants && is_worth_something(result, base); v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (is_comparable(variant, base) && is_affordable(variant, base) && pd_of(variant) < pd_of(best))
+        if (is_candidate(result, variant) && pd_of(variant) < pd_of(best))
             best = variant;
     }
     return best;
@@ -96,7 +110,7 @@ static const variant_result_t *full_ensemble(const experiment_result_t *result, 
     for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
-            variant != base && is_comparable(variant, base) && (!full || variant->cost.parameters > full->cost.parameters))
+            variant != base && is_comparable(variant, base) && is_worth_something(result, variant) && (!full || variant->cost.parameters > full->cost.parameters))
             full = variant;
     }
     return full;
@@ -108,8 +122,7 @@ static const variant_result_t *cheap_road(const experiment_result_t *result, con
     const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (variant != base && is_comparable(variant, base) && is_affordable(variant, base) && pd_of(variant) < pd_of(base) &&
-            is_dearer(best, variant) && (!lowest || pd_of(variant) < pd_of(lowest)))
+        if (variant != base && is_candidate(result, variant) && pd_of(variant) < pd_of(base) && is_dearer(best, variant) && (!lowest || pd_of(variant) < pd_of(lowest)))
             lowest = variant;
     }
     return lowest;
@@ -121,7 +134,8 @@ static const variant_result_t *lossy_road(const experiment_result_t *result, con
     const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (is_comparable(variant, base) && !is_affordable(variant, base) && pd_of(variant) < pd_of(lowest ? lowest : best))
+        if (is_comparable(variant, base) && !is_affordable(variant, base) && is_worth_something(result, variant) &&
+            pd_of(variant) < pd_of(lowest ? lowest : best))
             lowest = variant;
     }
     return lowest;
@@ -265,8 +279,7 @@ static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
     const variant_result_t *base = result_baseline(result), *lowest = base;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (is_levelled_known(variant) && is_comparable(variant, base) && is_affordable(variant, base) &&
-            levelled_of(variant) < levelled_of(lowest))
+        if (is_levelled_known(variant) && is_candidate(result, variant) && levelled_of(variant) < levelled_of(lowest))
             lowest = variant;
     }
     if (lowest == base)
@@ -339,23 +352,97 @@ static void put_sources(FILE *out, const experiment_result_t *result)
         fputs(".", out);
 }
 
+/* ---- no verdict ------------------------------------------------------------------------------------------------------ */
+
+/* Why nothing can be said of the baseline; false where something can. */
+static bool put_why_none(FILE *out, const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result);
+    const double constant = result_base_rate_logloss(result);
+    if (base->replicas < 2)
+        fprintf(out, "No verdict: %s has one replica, and how far predictions differ from training to training takes two.", base->name);
+    else if (!isfinite(pd_of(base)))
+        fprintf(out, "No verdict: not all predictions of %s are numbers; its training diverged.", base->name);
+    else if (constant == 0.0)
+        fputs("No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.", out);
+    else if (!is_worth_something(result, base))
+        fprintf(out,
+                "No verdict: %s is no better than a constant. Its logloss is %.5f, and predicting the share of positives for every "
+                "example has %.5f.",
+                base->name, base->quality.logloss, constant);
+    else
+        return false;
+    return true;
+}
+
+/* Variants other than the baseline, each a part of those before. */
+typedef struct others {
+    int comparable, known, candidates, equal; /* of the same sources; with a PD; candidates; with the baseline's PD */
+} others_t;
+
+static others_t count_others(const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result);
+    others_t n = {0, 0, 0, 0};
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const bool is_other = variant != base && is_comparable(variant, base), is_known = is_other && isfinite(pd_of(variant));
+        n.comparable += is_other;
+        n.known += is_known;
+        n.candidates += is_known && is_candidate(result, variant);
+        n.equal += is_known && is_candidate(result, variant) && pd_of(variant) == pd_of(base);
+    }
+    return n;
+}
+
+/* No variant lowers the baseline's PD: because it is the lowest, or because there is nothing that could. */
+static void put_baseline(FILE *out, const experiment_result_t *result, bool has_lossy)
+{
+    const variant_result_t *base = result_baseline(result);
+    const others_t others = count_others(result);
+    const double pd = 100.0 * pd_of(base), tolerance = 100.0 * VERDICT_LOSS_TOLERANCE;
+    if (pd == 0.0)
+        fprintf(out, "No verdict: all replicas of %s make the same predictions, and there is no difference to lower.", base->name);
+    else if (result->variants == 1)
+        fprintf(out, "No verdict: there is nothing to compare %s with. Its relative PD is %.1f %%.", base->name, pd);
+    else if (others.comparable == 0)
+        fprintf(out, "No verdict: no other variant's replicas differ in the same sources as %s's. Its relative PD is %.1f %%.", base->name,
+                pd);
+    else if (others.known == 0)
+        fprintf(out, "No verdict: not all predictions of the other variants are numbers. The relative PD of %s is %.1f %%.", base->name, pd);
+    else if (others.candidates == 0)
+        fprintf(out, "No verdict: no other variant has a logloss of at most %.1f %% above %s's. Its relative PD is %.1f %%.", tolerance,
+                base->name, pd);
+    else if (others.equal == others.candidates)
+        fprintf(out, "No verdict: %s and all variants with such a logloss have the same relative PD, %.1f %%.", base->name, pd);
+    else if (has_lossy)
+        fprintf(out, "%s has the lowest relative PD, %.1f %%, of those with a logloss of at most %.1f %% above its own.", base->name, pd,
+                tolerance);
+    else
+        fprintf(out, "%s has the lowest relative PD, %.1f %%; no other variant lowers it.", base->name, pd);
+}
+
+/* Variants that are no better than a constant are left out, and named. */
+static void put_worthless(FILE *out, const experiment_result_t *result)
+{
+    int n = 0;
+    for (int32_t v = 0; v < result->variants; v++)
+        if (isfinite(result->variant[v].quality.logloss) && !is_worth_something(result, &result->variant[v]))
+            fprintf(out, "%s%s", n++ ? ", " : " Left out, because no better than predicting the share of positives for every example: ",
+                    result->variant[v].name);
+    if (n)
+        fputs(".", out);
+}
+
 static void put_verdict(FILE *out, const experiment_result_t *result)
 {
     const variant_result_t *base = result_baseline(result), *best = verdict_best(result), *lossy = lossy_road(result, best);
-    if (!isfinite(pd_of(base))) {
-        fprintf(out, "No prediction difference for %s: it needs at least two replicas whose predictions are numbers.",
-                base->name);
+    if (put_why_none(out, result))
         return;
-    }
     if (best != base) {
         put_change(out, result, best);
     } else {
-        fprintf(out, "%s has %s", base->name, result->variants == 1 ? "a relative PD of " : "the lowest relative PD, ");
-        put_percent(out, pd_of(base));
-        if (lossy)
-            fprintf(out, ", at a logloss of at most %.1f %% above its own.", 100.0 * VERDICT_LOSS_TOLERANCE);
-        else
-            fputs(result->variants == 1 ? "." : "; no other variant lowers it.", out);
+        put_baseline(out, result, lossy != NULL);
         put_lowest_levelled(out, result);
     }
     if (lossy) {
@@ -365,6 +452,7 @@ static void put_verdict(FILE *out, const experiment_result_t *result)
         put_loss(out, lossy, base);
         fputs(".", out);
     }
+    put_worthless(out, result);
     put_sources(out, result);
 }
 

@@ -41,6 +41,11 @@ timeout 100 "$SMELTER" tune "$T/t.yaml" --set tune.goal=loss --set tune.pd=0 --s
 check "a goal that cannot be met ends with code 1" test $? = 1
 check "and says what comes nearest" grep -qE "^no value of model.beta .* is acceptable: the PD is [0-9.]+ % at best, at (0.1|100), and may be 0.00 %" "$T/table"
 
+timeout 100 "$SMELTER" tune "$T/t.yaml" --set dense.learning_rate=0 --set embedding.learning_rate=0 --out "$T/o3" >"$T/table" 2>"$T/log"
+check "models that are no better than a constant end it with code 1" test $? = 1
+check "and it says so" grep -qE "^no value can be chosen: relu is no better than a constant; its logloss is 0\.[0-9]+, and predicting" "$T/table"
+check "before any value is tried" test "$(ls "$T/o3" | grep -c '\.txt')" = 1
+
 timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.key=model.bata --out "$T/o2" 2>"$T/log"
 check "a key that does not exist is refused" grep -q "model.bata: unknown key; did you mean model.beta" "$T/log"
 timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.key=train.epochs --set tune.low=1 --set tune.high=3 --out "$T/o2" 2>"$T/log"

@@ -153,8 +153,8 @@ static void read_text(const char *path, char **text)
 
 static const char expected_json[] =
     "{\"experiment\": \"toy\", \"baseline\": \"relu\", "
-    "\"verdict\": \"relu has the lowest relative PD, 37.5 %; no other variant lowers it.\", \"verdict_variant\": \"relu\", "
-    "\"command\": \"smelter compare 'a b'\", \"eval_examples\": 2, \"queries\": 0, \"top_k\": 3, "
+    "\"verdict\": \"No verdict: not all predictions of the other variants are numbers. The relative PD of relu is 37.5 %.\", \"verdict_variant\": \"relu\", "
+    "\"command\": \"smelter compare 'a b'\", \"eval_examples\": 2, \"queries\": 0, \"base_rate_logloss\": 0.69314718055994529, \"top_k\": 3, "
     "\"resamples\": 1000, "
     "\"confidence\": 0.94999999999999996, \"variants\": ["
     "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", " PD_JSON("0.375", "0.25", "0.5", "0.0", "-0.125", "0.25", "0.1875", "0.1875", "0.09375") "}, "
@@ -253,7 +253,7 @@ static void test_verdict_file(void **state)
     assert_int_equal(report_write_verdict(&e, test_path("verdict.txt")), ST_OK);
     char *text;
     read_text(test_path("verdict.txt"), &text);
-    assert_string_equal(text, "relu has the lowest relative PD, 37.5 %; no other variant lowers it.\n"); /* as in results.json */
+    assert_string_equal(text, "No verdict: not all predictions of the other variants are numbers. The relative PD of relu is 37.5 %.\n"); /* as in results.json */
     mem_free(text);
     result_fini(&e);
 }
@@ -288,6 +288,7 @@ static void test_table(void **state)
     print_table(&e, &text);
     assert_string_equal(
         text, "toy: 2 variants, 2 evaluation examples in 1 query, means over 2 replicas; differences are in % of relu's\n"
+              "no query has both labels: there is no PQAUC loss\n"
               "\n"
               "                                 AUC           PQAUC       cali-  determinism\n"
               "variant   logloss               loss            loss     bration        level\n"

@@ -228,7 +228,12 @@ static void test_loss_is_not_paid_with(void **state)
     const variant_result_t lossy[] = {v[0], v[2]};
     assert_verdict(
         lossy, 2, "relu",
-        "relu has the lowest relative PD, 16.8 %, at a logloss of at most 0.5 % above its own. Lower still is smelu9, 5.0 %, "
+        "No verdict: no other variant has a logloss of at most 0.5 % above relu's. Its relative PD is 16.8 %. Lower still is smelu9, "
+        "5.0 %, but at logloss +5.00 %.");
+    const variant_result_t three[] = {v[0], v[2], variant("smelu1", 0.17, 0.6, 10, 6)};
+    assert_verdict(
+        three, 3, "relu",
+        "relu has the lowest relative PD, 16.8 %, of those with a logloss of at most 0.5 % above its own. Lower still is smelu9, 5.0 %, "
         "but at logloss +5.00 %.");
 }
 
@@ -252,19 +257,64 @@ static void test_other_sources_are_another_question(void **state)
         of_config(variant("all", 0.2, 0.6, 10, 6), &other_sources, 0),
     };
     assert_verdict(budget, 4, "nothing",
-                   "nothing has the lowest relative PD, 0.0 %; no other variant lowers it. Replicas that differ in other sources "
-                   "have: workers none, noise less than 0.05 %, all 20.0 %.");
+                   "No verdict: all replicas of nothing make the same predictions, and there is no difference to lower. Replicas that "
+                   "differ in other sources have: workers none, noise less than 0.05 %, all 20.0 %.");
+    const variant_result_t apart[] = {v[0], v[2]};
+    assert_verdict(apart, 2, "relu",
+                   "No verdict: no other variant's replicas differ in the same sources as relu's. Its relative PD is 16.8 %. "
+                   "Replicas that differ in other sources have: relu_init 5.0 %.");
 }
 
 static void test_nothing_to_compare(void **state)
 {
     (void)state;
     const variant_result_t v[] = {variant("relu", 0.12, 0.6, 10, 6), variant("smelu", 0.168, 0.6, 10, 6)};
-    const variant_result_t single[] = {variant("relu", NAN, 0.6, 10, 6), variant("smelu", 0.1, 0.6, 10, 6)};
+    const variant_result_t diverged[] = {variant("relu", NAN, NAN, 10, 6), variant("smelu", 0.1, 0.6, 10, 6)};
+    const variant_result_t equal[] = {v[0], variant("same", 0.12, 0.6, 10, 6), variant("lossy", 0.12, 0.7, 10, 6)};
+    const variant_result_t dead[] = {variant("relu", 0, 0.6, 10, 6), variant("smelu", 0, 0.6, 10, 6)};
+    const variant_result_t alone[] = {v[0], variant("smelu", NAN, NAN, 10, 6)};
+    variant_result_t single[] = {variant("relu", NAN, 0.6, 10, 6), variant("smelu", NAN, 0.6, 10, 6)};
+    single[0].replicas = single[1].replicas = 1;
     assert_verdict(v, 2, "relu", "relu has the lowest relative PD, 12.0 %; no other variant lowers it.");
-    assert_verdict(v, 1, "relu", "relu has a relative PD of 12.0 %.");
+    assert_verdict(v, 1, "relu", "No verdict: there is nothing to compare relu with. Its relative PD is 12.0 %.");
+    assert_verdict(diverged, 2, "relu", "No verdict: not all predictions of relu are numbers; its training diverged.");
     assert_verdict(single, 2, "relu",
-                   "No prediction difference for relu: it needs at least two replicas whose predictions are numbers.");
+                   "No verdict: relu has one replica, and how far predictions differ from training to training takes two.");
+    assert_verdict(equal, 3, "relu", "No verdict: relu and all variants with such a logloss have the same relative PD, 12.0 %.");
+    assert_verdict(dead, 2, "relu", "No verdict: all replicas of relu make the same predictions, and there is no difference to lower.");
+    assert_verdict(alone, 2, "relu",
+                   "No verdict: not all predictions of the other variants are numbers. The relative PD of relu is 12.0 %.");
+}
+
+/* A constant has no difference at all. Of ten labels three are 1: predicting 0.3 has logloss .61086. */
+static void test_models_must_be_better_than_a_constant(void **state)
+{
+    (void)state;
+    uint8_t label[10] = {1, 1, 1}, equal[10] = {0};
+    variant_result_t v[] = {
+        variant("relu", 0.168, 0.61, 10, 6),  variant("flat", 0.01, 0.611, 10, 6), variant("smelu", 0.12, 0.6105, 10, 6),
+        variant("lossy", 0.02, 0.63, 10, 6), of_config(variant("ensemble", 0.2, 0.62, 30, 18), &ensemble, 300),
+    };
+    experiment_result_t result = {.variants = 5, .variant = v, .eval_examples = 10, .label = label, .queries = 5};
+    assert_true(fabs(result_base_rate_logloss(&result) - 0.610864) < 1e-6);
+    char *text = verdict_text(&result);
+    assert_string_equal(text, "smelu cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.08 %, for all of relu's CPU time and all of "
+                              "its embedding rows. Left out, because no better than predicting the share of positives for every example: "
+                              "flat, lossy, ensemble.");
+    mem_free(text);
+    assert_string_equal(verdict_best(&result)->name, "smelu");
+
+    v[0].quality.logloss = 0.6109;
+    text = verdict_text(&result);
+    assert_string_equal(text, "No verdict: relu is no better than a constant. Its logloss is 0.61090, and predicting the share of positives "
+                              "for every example has 0.61086.");
+    mem_free(text);
+    assert_string_equal(verdict_best(&result)->name, "relu");
+
+    result.label = equal;
+    text = verdict_text(&result);
+    assert_string_equal(text, "No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.");
+    mem_free(text);
 }
 
 int main(void)
@@ -280,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_loss_is_not_paid_with),
         cmocka_unit_test(test_other_sources_are_another_question),
         cmocka_unit_test(test_nothing_to_compare),
+        cmocka_unit_test(test_models_must_be_better_than_a_constant),
     };
     return cmocka_run_group_tests(tests, make_configs, NULL);
 }
