@@ -15,7 +15,6 @@
 #include "launcher/report.h"
 #include "launcher/splits.h"
 #include "launcher/teacher_file.h"
-#include "launcher/teaching.h"
 #include "launcher/warm_start.h"
 
 /* ---- train ------------------------------------------------------------------------------------------------------------ */
@@ -354,7 +353,6 @@ static status_t summarise(const comparison_t *c, experiment_result_t *result)
     TRY(coordinator_dataset(c->coordinator, &dataset));
     TRY(evaluation_read(dataset, result));
     result_summarise(result);
-    TRY(teaching_measure_saving(result, c->dir));
     return evaluation_slices(dataset, result);
 }
 

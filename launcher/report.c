@@ -103,14 +103,16 @@ static jsondoc_t *config_object(const config_t *config)
 
 static jsondoc_t *teaching_object(const experiment_result_t *result, const teaching_t *teaching)
 {
-    static const char *const words[] = {[SAVING_UNKNOWN] = "unknown", [SAVING_NEVER] = "never", [SAVING_REACHED] = "reached"};
+    static const char *const words[] = {[SAVING_UNKNOWN] = "unknown", [SAVING_NEVER] = "never", [SAVING_REACHED] = "reached",
+                                        [SAVING_AT_MOST] = "at_most"};
     jsondoc_t *object = jsondoc_object();
     jsondoc_put_text(object, "teacher", result->variant[teaching->teacher].name);
     jsondoc_put_integer(object, "runs", teaching->runs);
 #define PUT(name, doc) jsondoc_put_number(object, #name, teaching->name);
     TEACHING_FIELDS(PUT)
 #undef PUT
-    jsondoc_put_text(object, "saving", words[teaching->saving]);
+    jsondoc_put_text(object, "held_out_saving", words[teaching->held_out_saving]);
+    jsondoc_put_integer(object, "held_out_points", teaching->held_out_points);
     if (teaching->without >= 0)
         jsondoc_put_text(object, "without", result->variant[teaching->without].name);
     return object;
@@ -529,21 +531,31 @@ static void print_students(const experiment_result_t *result, FILE *out)
     mem_free(grid.cell);
 }
 
-/* One line per student: what its teacher saves. */
+/* What the teacher saves, on examples that neither has seen. */
+static void print_saving(const experiment_result_t *result, const variant_result_t *student, FILE *out)
+{
+    const teaching_t *teaching = &student->teaching;
+    const char *without = result->variant[teaching->without].name;
+    const double change = 100.0 * teaching->held_out_logloss_change, share = 100.0 * teaching->held_out_share_of_examples;
+    if (teaching->held_out_saving == SAVING_NEVER)
+        fprintf(out, "%s does not reach %s's held-out logloss: it ends %.2f %% above\n", student->name, without, change);
+    else if (teaching->held_out_points > 1)
+        fprintf(out, "%s reaches %s's held-out logloss %s %.1f %% of its examples, %.1f %% of its wall time (by %d trainings of different "
+                     "length)\n",
+                student->name, without, teaching->held_out_saving == SAVING_REACHED ? "after" : "within", share, 100.0 * teaching->held_out_share_of_wall_seconds, teaching->held_out_points);
+    else
+        fprintf(out, "%s ends at %s's held-out logloss or below it, %+.2f %%, after %.1f %% of its examples; when it gets there, shorter "
+                     "trainings of it would tell (train.max_steps)\n",
+                student->name, without, change, share);
+}
+
+/* One line per student. */
 static void print_savings(const experiment_result_t *result, FILE *out)
 {
     for (int32_t v = 0; v < result->variants; v++) {
-        const variant_result_t *variant = &result->variant[v];
-        const teaching_t *teaching = &variant->teaching;
-        if (!teaching->runs || teaching->saving == SAVING_UNKNOWN)
-            continue;
-        const char *without = result->variant[teaching->without].name;
-        if (teaching->saving == SAVING_NEVER)
-            fprintf(out, "%s does not reach %s's progressive logloss\n", variant->name, without);
-        else
-            fprintf(out, "%s reaches %s's progressive logloss after %.1f %% of its examples, %.1f %% of its wall time\n",
-                    variant->name, without, 100.0 * teaching->reached_after_share_of_examples,
-                    100.0 * teaching->reached_after_share_of_wall_seconds);
+        const teaching_t *teaching = &result->variant[v].teaching;
+        if (teaching->runs && teaching->is_whole && teaching->held_out_saving != SAVING_UNKNOWN)
+            print_saving(result, &result->variant[v], out);
     }
 }
 

@@ -16,7 +16,7 @@
  *                  cost {..}, determinism,
  *                  metrics {quality.., reproducibility.. and pd_difference, pd_levelled_difference (each NAME, NAME_low, NAME_high),
  *                           pd_pairs, standard errors over replicas (NAME_se)},
- *                  teaching {teacher, runs, costs with the teacher.., saving: unknown, never or reached, without, shares..},
+ *                  teaching {teacher, runs, costs with the teacher.., held_out_saving: unknown, never, reached or at_most, held_out_points, without, shares..},
  *                  replicas: [{replica, init_seed, order_seed, digest, metrics, cost}],
  *                  slices, worst_slices: [{column, value, examples, pd_relative}],
  *                  most_different: [{index, label, pd_relative, predictions: [one per replica]}]}]}                         */

@@ -66,6 +66,7 @@ void result_summarise(experiment_result_t *result)
         summarise_cost(&result->variant[v]);
     }
     teaching_measure_cost(result);
+    teaching_measure_saving(result);
     reproducibility_measure(result);
 }
 

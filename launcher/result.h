@@ -68,8 +68,9 @@
     X(cpu_seconds_with_teacher, "one student's own, and its part of the teachers', which the replicas share equally") \
     X(wall_seconds_with_teacher, "the same") \
     X(rows_pulled_per_example_with_teacher, "the same, per example of the student") \
-    X(reached_after_share_of_examples, "of a training without the teacher, after which the student is where that one ends; NaN: never") \
-    X(reached_after_share_of_wall_seconds, "the same")
+    X(held_out_logloss_change, "of the student from the same network without the teacher, on the evaluation split, as a share") \
+    X(held_out_share_of_examples, "of that training, after which one with the teacher ends with as low a loss; NaN: never") \
+    X(held_out_share_of_wall_seconds, "the same")
 
 #define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
 #define RESULT_RESAMPLES 1000    /* the 2.5 % quantile then lies between two of 25 values */
@@ -102,15 +103,18 @@ typedef struct pd_slice {
     double pd_relative;
 } pd_slice_t;
 
-/* Does a student's progressive logloss come down to what the same network ends with without a teacher? */
-typedef enum saving { SAVING_UNKNOWN, SAVING_NEVER, SAVING_REACHED } saving_t;
+/* Does a student's held-out logloss come down to what the same network ends with without a teacher? At most: it is there at the first
+ * point that is known. */
+typedef enum saving { SAVING_UNKNOWN, SAVING_NEVER, SAVING_REACHED, SAVING_AT_MOST } saving_t;
 
 /* What a student's teacher costs, and what it saves. A run that teaches several replicas is counted once. */
 typedef struct teaching {
     int32_t runs;    /* of the teacher, of its own teacher, .. behind all replicas; 0: no student */
     int32_t teacher; /* variant */
     int32_t without; /* the variant it is set against: the student's configuration without the teacher, else the baseline; or -1 */
-    saving_t saving;
+    saving_t held_out_saving;
+    int32_t held_out_points; /* trainings of the student, of different length, that this is read from */
+    bool is_whole;           /* no other variant is a longer training of it */
     TEACHING_FIELDS(QUALITY_MEMBER)
 } teaching_t;
 
@@ -128,7 +132,7 @@ typedef struct variant_result {
     estimate_t pd_levelled_difference; /* the same of levelled PD */
     replica_errors_t error;
     int32_t pd_pairs;
-    teaching_t teaching; /* its saving by teaching_measure_saving */
+    teaching_t teaching;
     double *pd_of_example; /* **owned**, [eval_examples]: each example's term of the relative PD */
     int32_t n_most_different;
     int64_t most_different[RESULT_MOST_DIFFERENT]; /* indices of the examples with the largest terms, largest first */

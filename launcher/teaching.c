@@ -1,9 +1,13 @@
-/* The progressive logloss is the mean over all examples so far, not over the last ones: single intervals differ by more than a
- * teacher changes. Curves of replicas are averaged before they are compared, since replica r of student and partner sees the
- * same order, whose noise the averages share. */
+/* What is compared is held out. Losses of training examples would not do: a student is told of an example's label, and of the labels of
+ * all later ones, by a teacher that has learned from them, so that its progressive loss is low where it has learned nothing of use.
+ *
+ * A training of fewer steps is a point of the curve that costs no machinery in the cluster: in one pass it is, to the bit, what the
+ * longer one was at that step. (Rejected: to score a part of the evaluation split while the training goes on. All workers would wait at
+ * that step until all pushes are applied, and every table be pulled, once for each point.) */
 #include "launcher/teaching.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
@@ -43,8 +47,9 @@ static void measure_student(const experiment_result_t *result, int32_t v, varian
     bool *used = MEM_ARRAY(bool, result->variants *replicas);
     teaching_t teaching = {.teacher = teacher_of(result, v),
                            .without = -1,
-                           .reached_after_share_of_examples = NAN,
-                           .reached_after_share_of_wall_seconds = NAN};
+                           .held_out_logloss_change = NAN,
+                           .held_out_share_of_examples = NAN,
+                           .held_out_share_of_wall_seconds = NAN};
     double rows = 0.0;
     for (int32_t r = 0; r < replicas; r++)
         mark_teachers(result, v, r, used);
@@ -74,63 +79,42 @@ void teaching_measure_cost(experiment_result_t *result)
 
 /* ---- saving ---------------------------------------------------------------------------------------------------------- */
 
-/* The point-wise mean of curves that have the same examples; no points where they do not. **owned** */
-static curve_t mean_curve(const curve_t *curve, int32_t replicas)
-{
-    curve_t mean = {.points = curve[0].points, .point = MEM_ARRAY(curve_point_t, curve[0].points)};
-    for (int32_t r = 0; r < replicas; r++) {
-        bool same = curve[r].points == curve[0].points;
-        for (int64_t i = 0; i < mean.points && same; i++) {
-            const curve_point_t *point = &curve[r].point[i];
-            same = point->examples == curve[0].point[i].examples;
-            mean.point[i].examples = point->examples;
-            mean.point[i].progressive += point->progressive / replicas;
-            mean.point[i].seconds += point->seconds / replicas;
-        }
-        if (!same)
-            mean.points = 0;
-    }
-    return mean;
-}
-
 static double between(double a, double b, double share)
 {
     return a + share * (b - a);
 }
 
-/* Both curves have points. */
-static saving_t reach(const curve_t *student, const curve_t *without, double *examples, double *seconds)
+saving_t teaching_reach(const held_out_t *point, int32_t n, const held_out_t *without, double *examples, double *seconds)
 {
-    const curve_point_t *end = &without->point[without->points - 1];
-    int64_t above = student->points; /* the points up to the last one that is above the target */
-    while (above > 0 && student->point[above - 1].progressive <= end->progressive)
-        above--;
-    for (int64_t i = 0; i < student->points; i++)
-        if (isnan(student->point[i].progressive) || isnan(end->progressive))
+    int32_t above = n; /* the points up to the last one that is above the target */
+    if (n == 0 || isnan(without->logloss))
+        return SAVING_UNKNOWN;
+    for (int32_t i = 0; i < n; i++)
+        if (isnan(point[i].logloss))
             return SAVING_UNKNOWN;
-    if (above == student->points)
+    while (above > 0 && point[above - 1].logloss <= without->logloss)
+        above--;
+    if (above == n)
         return SAVING_NEVER;
-    curve_point_t at = student->point[above];
+    const held_out_t *at = &point[above];
+    double reached_examples = (double)at->examples, reached_seconds = at->seconds;
     if (above > 0) {
-        const curve_point_t *before = &student->point[above - 1];
-        const double share = (before->progressive - end->progressive) / (before->progressive - at.progressive);
-        *examples = between((double)before->examples, (double)at.examples, share) / (double)end->examples;
-        *seconds = between(before->seconds, at.seconds, share) / end->seconds;
-    } else {
-        *examples = (double)at.examples / (double)end->examples;
-        *seconds = at.seconds / end->seconds;
+        const held_out_t *before = &point[above - 1];
+        const double share = (before->logloss - without->logloss) / (before->logloss - at->logloss);
+        reached_examples = between((double)before->examples, reached_examples, share);
+        reached_seconds = between(before->seconds, reached_seconds, share);
     }
-    return SAVING_REACHED;
+    *examples = reached_examples / (double)without->examples;
+    *seconds = reached_seconds / without->seconds;
+    return above > 0 ? SAVING_REACHED : SAVING_AT_MOST;
 }
 
-saving_t teaching_reach(const curve_t *student, const curve_t *without, int32_t replicas, double *examples, double *seconds)
+/* Do two variants differ in their length alone? */
+static bool is_same_but_shorter(const config_t *a, const config_t *b)
 {
-    curve_t of_student = mean_curve(student, replicas), of_without = mean_curve(without, replicas);
-    const bool known = of_student.points > 0 && of_without.points > 0;
-    const saving_t saving = known ? reach(&of_student, &of_without, examples, seconds) : SAVING_UNKNOWN;
-    curve_fini(&of_student);
-    curve_fini(&of_without);
-    return saving;
+    config_t same = *a;
+    same.train.max_steps = b->train.max_steps;
+    return config_hash(&same) == config_hash(b) && a->experiment.vary == b->experiment.vary;
 }
 
 /* Is b what a would be without its teacher, or with b's? */
@@ -150,59 +134,51 @@ static int32_t without_teacher(const experiment_result_t *result, int32_t studen
     return result->baseline == student ? -1 : result->baseline;
 }
 
-static void free_curves(curve_t *curves, int32_t n)
+static held_out_t end_of(const variant_result_t *variant)
 {
-    for (int32_t r = 0; r < n; r++)
-        curve_fini(&curves[r]);
-    mem_free(curves);
+    return (held_out_t){variant->cost.examples, variant->cost.wall_seconds, variant->quality.logloss};
 }
 
-/* [replicas] **owned**; those that are not there have no points. */
-static status_t read_curves(const variant_result_t *variant, const char *dir, curve_t **out)
+static int by_examples(const void *a, const void *b)
 {
-    curve_t *curves = MEM_ARRAY(curve_t, variant->replicas);
-    status_t status = ST_OK;
-    for (int32_t r = 0; r < variant->replicas && status == ST_OK; r++) {
-        bool found;
-        char *run_dir = mem_printf("%s/%s/r%d", dir, variant->name, variant->replica[r].replica);
-        status = curve_read(run_dir, &curves[r], &found);
-        mem_free(run_dir);
+    const held_out_t *x = a, *y = b;
+    return (x->examples > y->examples) - (x->examples < y->examples);
+}
+
+/* The student and its shorter trainings; [*n] **owned**. *is_whole: no other training of it is longer. */
+static held_out_t *curve_of(const experiment_result_t *result, const variant_result_t *student, int32_t *n, bool *is_whole)
+{
+    held_out_t *point = MEM_ARRAY(held_out_t, result->variants);
+    *n = 0;
+    *is_whole = true;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (!variant->config || !is_same_but_shorter(variant->config, student->config))
+            continue;
+        if (variant->cost.examples > student->cost.examples)
+            *is_whole = false;
+        else if (variant == student || variant->cost.examples < student->cost.examples)
+            point[(*n)++] = end_of(variant);
     }
-    if (status == ST_OK)
-        *out = curves;
-    else
-        free_curves(curves, variant->replicas);
-    return status;
+    qsort(point, (size_t)*n, sizeof *point, by_examples);
+    return point;
 }
 
-static status_t measure_saving(const variant_result_t *student, const variant_result_t *without, const char *dir,
-                               teaching_t *teaching)
-{
-    curve_t *of_student = NULL, *of_without = NULL;
-    status_t status = ST_OK;
-    if (student->replicas != without->replicas)
-        return ST_OK;
-    TRY_DONE(read_curves(student, dir, &of_student));
-    TRY_DONE(read_curves(without, dir, &of_without));
-    teaching->saving = teaching_reach(of_student, of_without, student->replicas, &teaching->reached_after_share_of_examples,
-                                      &teaching->reached_after_share_of_wall_seconds);
-done:
-    if (of_student)
-        free_curves(of_student, student->replicas);
-    if (of_without)
-        free_curves(of_without, student->replicas);
-    return status;
-}
-
-status_t teaching_measure_saving(experiment_result_t *result, const char *dir)
+void teaching_measure_saving(experiment_result_t *result)
 {
     for (int32_t v = 0; v < result->variants; v++) {
         variant_result_t *student = &result->variant[v];
-        if (student->teaching.runs == 0)
+        teaching_t *teaching = &student->teaching;
+        if (teaching->runs == 0)
             continue;
-        student->teaching.without = without_teacher(result, v);
-        if (student->teaching.without >= 0)
-            TRY(measure_saving(student, &result->variant[student->teaching.without], dir, &student->teaching));
+        teaching->without = without_teacher(result, v);
+        if (teaching->without < 0)
+            continue;
+        const held_out_t without = end_of(&result->variant[teaching->without]);
+        held_out_t *point = curve_of(result, student, &teaching->held_out_points, &teaching->is_whole);
+        teaching->held_out_logloss_change = student->quality.logloss / without.logloss - 1.0;
+        teaching->held_out_saving = teaching_reach(point, teaching->held_out_points, &without, &teaching->held_out_share_of_examples,
+                                                   &teaching->held_out_share_of_wall_seconds);
+        mem_free(point);
     }
-    return ST_OK;
 }

@@ -2,10 +2,6 @@
 #ifndef SMELTER_TEACHING_H
 #define SMELTER_TEACHING_H
 
-#include <stdbool.h>
-
-#include "common/base/status.h"
-#include "launcher/curve.h"
 #include "launcher/result.h"
 
 /* teaching_measure_cost - fills `teaching` of every variant that has a teacher among the variants, but for its saving. A run that
@@ -13,17 +9,26 @@
  * the student bear equal parts. For result_summarise, after the variants' own costs. */
 void teaching_measure_cost(experiment_result_t *result);
 
-/* teaching_measure_saving - the rest of `teaching`, from DIR/VARIANT/rN/metrics.jsonl; SAVING_UNKNOWN where one is not there, or
- * where the curves of a variant's replicas do not have the same points.  ST_CORRUPT: one is damaged. */
-WARN_UNUSED status_t teaching_measure_saving(experiment_result_t *result, const char *dir);
+/* teaching_measure_saving - the rest of `teaching`: after which share of the examples of a training without the teacher a student
+ * ends with a held-out logloss that is no higher. Its held-out curve has a point for every variant that differs from it in
+ * train.max_steps alone and is no longer than it: what a shorter training with that teacher ends with. For result_summarise, after
+ * teaching_measure_cost. */
+void teaching_measure_saving(experiment_result_t *result);
 
-/* teaching_reach - where the progressive logloss of a student has come down to what `without` ends with, and stays there:
+/* A point of a held-out curve. */
+typedef struct held_out {
+    int64_t examples; /* trained */
+    double seconds;
+    double logloss; /* on the evaluation split; mean over replicas */
+} held_out_t;
+
+/* teaching_reach - where a curve has come down to the logloss of `without`, and stays there: the first point from which on none is
+ * above it; linear between points.
  *
- *   mean over replicas of both; the first point from which on the student's is never above; linear between points
- *
- * student, without  in  [replicas]
- * examples, seconds out of the student there, as a share of all of `without`'s, where SAVING_REACHED is returned
- * SAVING_UNKNOWN: a curve without points, replicas whose points differ in their examples, or a logloss that is no number. */
-saving_t teaching_reach(const curve_t *student, const curve_t *without, int32_t replicas, double *examples, double *seconds);
+ * point              in   [n], ascending in examples
+ * examples, seconds  out  of the curve there, as a share of all of `without`'s, where SAVING_REACHED is returned, and SAVING_AT_MOST:
+ *                         it is the first point
+ * SAVING_UNKNOWN: no point, or a logloss that is no number. */
+saving_t teaching_reach(const held_out_t *point, int32_t n, const held_out_t *without, double *examples, double *seconds);
 
 #endif

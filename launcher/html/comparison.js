@@ -630,9 +630,9 @@ function studentsTable() {
     if (!students.length) return drop("cost-students");
     const share = name => v => v.teaching[name];
     const reached = name => v =>
-        v.teaching.saving === "reached"
-            ? percent(v.teaching[name], 1)
-            : v.teaching.saving === "never"
+        v.teaching.held_out_saving === "reached" || v.teaching.held_out_saving === "at_most"
+            ? (v.teaching.held_out_saving === "reached" ? "" : "\u2264 ") + percent(v.teaching[name], 1)
+            : v.teaching.held_out_saving === "never"
             ? "not reached"
             : NONE;
     const withTeacher = (name, head, text) => ({
@@ -656,16 +656,22 @@ function studentsTable() {
         withTeacher("wall_seconds", "wall\ntime", seconds),
         withTeacher("rows_pulled_per_example", "rows\n/ example", x => fixed(x, 1)),
         {
-            head: "progressive\nlogloss of",
-            group: "Reached after",
+            head: "next to",
+            group: "Held-out logloss",
             start: true,
             value: v => v.teaching.without || null,
             cell: v => v.teaching.without || NONE,
         },
+        {
+            head: "at the\nend",
+            group: "Held-out logloss",
+            value: share("held_out_logloss_change"),
+            cell: v => change(v.teaching.held_out_logloss_change),
+        },
         ...[
-            ["reached_after_share_of_examples", "of its\nexamples"],
-            ["reached_after_share_of_wall_seconds", "of its\nwall time"],
-        ].map(([name, head]) => ({head, group: "Reached after", value: share(name), cell: reached(name)})),
+            ["held_out_share_of_examples", "reached after\nexamples"],
+            ["held_out_share_of_wall_seconds", "and\nwall time"],
+        ].map(([name, head]) => ({head, group: "Held-out logloss", value: share(name), cell: reached(name)})),
     ];
     byId("cost-students").append(
         el("h3", {}, "Students and their teachers"),
@@ -673,8 +679,9 @@ function studentsTable() {
             "p",
             {class: "note"},
             "A teacher is trained, and scores the training data, once for all replicas that it teaches; they bear equal parts. " +
-                "The right columns say after which share of the other's training the student's progressive logloss is, " +
-                "and stays, where the same network without a teacher ends (the baseline where there is no such variant)."
+                "The right columns are about the evaluation split: how the student ends next to the same network without a teacher " +
+                "(the baseline where there is no such variant), and after which share of that one's training a student's is as " +
+                "good, read from variants that differ from it in train.max_steps alone (with \u2264, the shortest of them is). Losses of training examples are not compared: a teacher has seen the later labels."
         ),
         el("div", {style: {marginTop: "12px"}}, sortableTable(columns, students))
     );

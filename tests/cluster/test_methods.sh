@@ -68,7 +68,7 @@ for key in cpu_seconds wall_seconds rows_pulled_per_example; do
             'BEGIN { exit !(a > b + c * 1.0001) }'
     report "a student's $key are counted with its teacher's training and scoring" $? "$T/one.log"
 done
-grep -q "^distill .*progressive logloss" "$T/one.log"
+grep -q "^distill .*held-out logloss" "$T/one.log"
 report "what the teacher saves is said" $? "$T/one.log"
 
 # The student of an interrupted experiment; once with and once without the teacher's predictions.

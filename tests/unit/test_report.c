@@ -110,14 +110,17 @@ static teaching_t make_teaching(void)
         .runs = 1,
         .teacher = 0,
         .without = 0,
-        .saving = SAVING_REACHED,
+        .held_out_saving = SAVING_REACHED,
+        .held_out_points = 3,
+        .is_whole = true,
+        .held_out_logloss_change = -0.125,
         .teachers_cpu_seconds = 3,
         .teachers_wall_seconds = 2.5,
         .cpu_seconds_with_teacher = 4,
         .wall_seconds_with_teacher = 3.5,
         .rows_pulled_per_example_with_teacher = 31.5,
-        .reached_after_share_of_examples = 0.875,
-        .reached_after_share_of_wall_seconds = NAN,
+        .held_out_share_of_examples = 0.875,
+        .held_out_share_of_wall_seconds = NAN,
     };
 }
 
@@ -167,7 +170,8 @@ static const char expected_json[] =
     "\"cost\": " COST_JSON("1250.0", "2.5", "125829120", "0.5") ", "
     "\"teaching\": {\"teacher\": \"relu\", \"runs\": 1, \"teachers_cpu_seconds\": 3.0, \"teachers_wall_seconds\": 2.5, "
     "\"cpu_seconds_with_teacher\": 4.0, \"wall_seconds_with_teacher\": 3.5, \"rows_pulled_per_example_with_teacher\": 31.5, "
-    "\"reached_after_share_of_examples\": 0.875, \"reached_after_share_of_wall_seconds\": null, \"saving\": \"reached\", "
+    "\"held_out_logloss_change\": -0.125, \"held_out_share_of_examples\": 0.875, \"held_out_share_of_wall_seconds\": null, "
+    "\"held_out_saving\": \"reached\", \"held_out_points\": 3, "
     "\"without\": \"relu\"}, \"determinism\": \"async\", \"replicas\": ["
     REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600", "0.0")) ", "
     REPLICA_JSON("1", "0.5", COST_JSON("1500.0", "3.0", "125829120", "0.5")) "], "
@@ -232,12 +236,12 @@ static void test_csv(void **state)
         "example,parameters,flops_per_example,"
         "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example,examples,teaching_cpu_seconds,teaching_wall_seconds,"
         "teaching_rows_pulled,teacher,teacher_runs,teachers_cpu_seconds,teachers_wall_seconds,cpu_seconds_with_teacher,"
-        "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,reached_after_share_of_examples,"
-        "reached_after_share_of_wall_seconds\n"
+        "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,held_out_logloss_change,"
+        "held_out_share_of_examples,held_out_share_of_wall_seconds\n"
         "relu,sync,2,0.625,0.25,,1,,0.75,,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,1,0,-0.125,,0.375,0.25,0.5,"
-        "0.1875,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,\n"
+        "0.1875,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,,\n"
         "\"smelu, 1\",async,2,0.5,0.25,,1,,0.75,,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,1234567,2000,2.5,"
-        "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,0.875,\n");
+        "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,-0.125,0.875,\n");
     mem_free(text);
     result_fini(&e);
 }
@@ -279,7 +283,7 @@ static void test_table(void **state)
     e.variant[1].pd_difference = (estimate_t){-0.125, -0.25, -0.0625};
     e.variant[1].pd_levelled_difference.value = NAN;
     e.variant[1].teaching = make_teaching();
-    e.variant[1].teaching.reached_after_share_of_wall_seconds = 0.8512;
+    e.variant[1].teaching.held_out_share_of_wall_seconds = 0.8512;
     e.variant[1].worst_slices = 2;
     e.variant[1].worst = MEM_ARRAY(pd_slice_t, 2);
     e.variant[1].worst[0] = (pd_slice_t){mem_strdup("hour"), mem_strdup("23"), 1040, 0.25};
@@ -308,7 +312,8 @@ static void test_table(void **state)
               "student with  taught  teacher  their CPU  CPU time  wall time  rows pulled\n"
               "its teacher       by     runs     time s         s          s    / example\n"
               "smelu, 1        relu        1        3.0       4.0        3.5         31.5\n"
-              "smelu, 1 reaches relu's progressive logloss after 87.5 % of its examples, 85.1 % of its wall time\n"
+              "smelu, 1 reaches relu's held-out logloss after 87.5 % of its examples, 85.1 % of its wall time (by 3 trainings of different "
+              "length)\n"
               "\n"
               "smelu, 1 cuts relative PD from relu's 33.3 % to 20.0 %, at logloss -20.00 %, for 1.60 times relu's CPU time and "
               "1.21 times its embedding rows, its part of the teacher's included. The difference is significant over queries: -12.50 points "

@@ -1,13 +1,10 @@
 /* Proves distillation's account: a run that teaches is paid once, however many it teaches, with its scoring and its own teachers,
- * in equal parts; a student is set against its own network without a teacher; and on made-up curves, where it has come
- * down to that one's end, or that it does not. */
+ * in equal parts; a student is set against its own network without a teacher, on held-out examples; and on made-up curves, where it
+ * has come down to that one's end, or that it does not. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "launcher/teaching.h"
@@ -26,9 +23,12 @@ static const char experiment_text[] =
     "  - {name: student, teacher: {variant: wide, replica: first}}\n"
     "  - {name: smooth, model: {activation: smelu}}\n"
     "  - {name: smooth_student, model: {activation: smelu}, teacher: {variant: student, replica: same}}\n"
-    "  - {name: short_student, train: {max_steps: 3}, teacher: {variant: wide, replica: same}}\n";
+    "  - {name: short_student, train: {max_steps: 3}, teacher: {variant: wide, replica: same}}\n"
+    "  - {name: half, train: {max_steps: 5}, teacher: {variant: wide, replica: first}}\n"
+    "  - {name: most, train: {max_steps: 8}, teacher: {variant: wide, replica: first}}\n"
+    "  - {name: relu_half, train: {max_steps: 5}}\n";
 
-enum { RELU, WIDE, STUDENT, SMOOTH, SMOOTH_STUDENT, SHORT_STUDENT, VARIANTS };
+enum { RELU, WIDE, STUDENT, SMOOTH, SMOOTH_STUDENT, SHORT_STUDENT, HALF, MOST_OF_IT, RELU_HALF, VARIANTS };
 enum { REPLICAS = 2 };
 
 static experiment_t *load(void)
@@ -97,59 +97,57 @@ static void test_a_teacher_is_paid_once(void **state)
     experiment_destroy(&experiment);
 }
 
-/* A run's progressive logloss: 1 / i + level at step i of `points`, 10 examples and a second each, from `late` seconds on. */
-static void write_curve(const char *variant, int replica, int points, double level, double late)
+/* A variant's end: its examples, its seconds and its loss on the evaluation split. */
+static void set_end(experiment_result_t *result, int v, int64_t examples, double logloss)
 {
-    char *text = NULL;
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    for (int i = 1; i <= points; i++)
-        fprintf(out, "{\"step\": %d, \"examples\": %d, \"logloss\": 1.0, \"progressive_logloss\": %.17g, \"seconds\": %.17g}\n",
-                i, 10 * i, 1.0 / i + level, i + late);
-    fclose(out);
-    assert_int_equal(dir_create(test_path("%s/r%d", variant, replica)), ST_OK);
-    assert_int_equal(file_write_atomic(test_path("%s/r%d/metrics.jsonl", variant, replica), text, bytes), ST_OK);
-    free(text);
+    result->variant[v].cost.examples = examples;
+    result->variant[v].cost.wall_seconds = (double)examples / 50;
+    result->variant[v].quality.logloss = logloss;
 }
 
 static void test_savings_of_an_experiment(void **state)
 {
     (void)state;
-    char *dir = mem_strdup(test_dir());
+    test_dir();
     experiment_t *experiment = load();
     experiment_result_t result = make_result(experiment);
     teaching_measure_cost(&result);
-    for (int r = 0; r < REPLICAS; r++) {
-        write_curve("relu", r, 20, 0.5, 0);
-        write_curve("student", r, 20, r ? 0.525 : 0.425, 0); /* in the mean 1/40 below: 1/40 + 1/i = 1/20, so i is 40/3 */
-        write_curve("smooth", r, 20, 0.25, 0);
-        write_curve("smooth_student", r, 20, 0.251, 0);
-        write_curve("short_student", r, 3, 0.25, 1);
-    }
-    assert_int_equal(teaching_measure_saving(&result, dir), ST_OK);
-    const teaching_t *student = &result.variant[STUDENT].teaching, *smooth = &result.variant[SMOOTH_STUDENT].teaching;
-    const teaching_t *brief = &result.variant[SHORT_STUDENT].teaching;
-    assert_int_equal(student->without, RELU);
-    assert_int_equal(student->saving, SAVING_REACHED);
-    assert_true(student->reached_after_share_of_examples > 13.0 / 20 && student->reached_after_share_of_examples < 14.0 / 20);
-    assert_near(student->reached_after_share_of_examples, student->reached_after_share_of_wall_seconds, 1e-12);
-    assert_int_equal(smooth->without, SMOOTH); /* the same network, not the baseline */
-    assert_int_equal(smooth->saving, SAVING_NEVER);
-    assert_true(isnan(smooth->reached_after_share_of_examples));
-    assert_int_equal(brief->without, RELU); /* no variant of 3 steps without a teacher: the baseline */
-    assert_int_equal(brief->saving, SAVING_NEVER);
+    set_end(&result, RELU, 100, 0.60);
+    set_end(&result, STUDENT, 100, 0.57);
+    set_end(&result, HALF, 50, 0.63);
+    set_end(&result, MOST_OF_IT, 80, 0.58); /* the student is at .60 after 50 + 3/5 30 = 68 examples */
+    set_end(&result, RELU_HALF, 50, 0.62);
+    set_end(&result, SMOOTH, 100, 0.5);
+    set_end(&result, SMOOTH_STUDENT, 100, 0.55);
+    set_end(&result, SHORT_STUDENT, 30, 0.59);
+    teaching_measure_saving(&result);
 
-    /* A folder that was removed, then one that is damaged. */
-    assert_int_equal(remove(test_path("relu/r1/metrics.jsonl")), 0);
-    assert_int_equal(teaching_measure_saving(&result, dir), ST_OK);
-    assert_int_equal(student->saving, SAVING_UNKNOWN);
-    assert_int_equal(smooth->saving, SAVING_NEVER);
-    test_write("relu/r1/metrics.jsonl", "{\"step\": 1, \"logloss\": 0.5}\n");
-    catch_start();
-    assert_int_equal(teaching_measure_saving(&result, dir), ST_CORRUPT);
-    catch_stop();
-    assert_caught("relu/r1/metrics.jsonl: \"examples\" is missing");
-    mem_free(dir);
+    const teaching_t *student = &result.variant[STUDENT].teaching, *half = &result.variant[HALF].teaching;
+    const teaching_t *smooth = &result.variant[SMOOTH_STUDENT].teaching, *brief = &result.variant[SHORT_STUDENT].teaching;
+    assert_int_equal(student->without, RELU);
+    assert_int_equal(student->held_out_saving, SAVING_REACHED);
+    assert_int_equal(student->held_out_points, 3); /* short_student has a teacher for every replica, and is no part of it */
+    assert_true(student->is_whole);
+    assert_near(student->held_out_share_of_examples, 0.68, 1e-12);
+    assert_near(student->held_out_share_of_wall_seconds, 0.68, 1e-12);
+    assert_near(student->held_out_logloss_change, -0.05, 1e-12);
+
+    assert_int_equal(half->without, RELU_HALF); /* of the same length, and no longer curve than its own */
+    assert_int_equal(half->held_out_saving, SAVING_NEVER);
+    assert_int_equal(half->held_out_points, 1);
+    assert_false(half->is_whole);
+    assert_true(isnan(half->held_out_share_of_examples));
+
+    assert_int_equal(smooth->without, SMOOTH); /* the same network, not the baseline */
+    assert_int_equal(smooth->held_out_saving, SAVING_NEVER);
+    assert_near(smooth->held_out_logloss_change, 0.1, 1e-12);
+    assert_int_equal(brief->without, RELU); /* no variant of 3 steps without a teacher: the baseline */
+    assert_int_equal(brief->held_out_saving, SAVING_AT_MOST);
+    assert_near(brief->held_out_share_of_examples, 0.3, 1e-12);
+
+    set_end(&result, HALF, 50, NAN);
+    teaching_measure_saving(&result);
+    assert_int_equal(student->held_out_saving, SAVING_UNKNOWN);
     result_fini(&result);
     experiment_destroy(&experiment);
 }
@@ -159,78 +157,67 @@ static void test_savings_of_an_experiment(void **state)
 enum { MOST = 6 };
 
 /* Points of 100 examples and 2 seconds each; ends at the first loss that is 0. */
-static curve_t make_curve(curve_point_t point[MOST], const double loss[MOST])
+static int32_t make_curve(held_out_t point[MOST], const double loss[MOST])
 {
-    curve_t curve = {.point = point};
-    for (int i = 0; i < MOST && loss[i] != 0.0; i++)
-        point[curve.points++] = (curve_point_t){
-            .step = i + 1, .examples = 100 * (i + 1), .logloss = 9, .progressive = loss[i], .seconds = 2 * (i + 1)};
-    return curve;
+    int32_t n = 0;
+    for (; n < MOST && loss[n] != 0.0; n++)
+        point[n] = (held_out_t){.examples = 100 * (n + 1), .logloss = loss[n], .seconds = 2 * (n + 1)};
+    return n;
 }
 
 static void test_reach(void **state)
 {
     (void)state;
     static const struct {
-        double student[MOST], without[MOST];
+        double student[MOST];
+        int32_t points; /* of the training without a teacher, which ends at 0.7 */
         saving_t saving;
         double share; /* of both examples and seconds */
     } cases[] = {
-        {{0.9, 0.8, 0.6, 0.5}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 2.5 / 4},      /* half-way between two points */
-        {{0.9, 0.8, 0.7, 0.6}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.0 / 4},      /* at a point */
-        {{0.6, 0.9, 0.8, 0.5}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.333333 / 4}, /* a lucky start does not count */
-        {{0.7, 0.6, 0.5, 0.4}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 1.0 / 4},      /* before the first point: at most */
-        {{0.9, 0.8, 0.7}, {0.9, 0.9, 0.8, 0.7}, SAVING_REACHED, 3.0 / 4},           /* a shorter training, to the point */
-        {{0.9, 0.9, 0.9, 0.9, 0.8, 0.6}, {0.9, 0.7}, SAVING_REACHED, 5.5 / 2},      /* a longer one that takes longer */
-        {{0.9, 0.6, 0.6, 0.71}, {0.9, 0.9, 0.8, 0.7}, SAVING_NEVER, NAN},           /* there once, and lost again */
-        {{0.9, 0.8}, {0.9, 0.9, 0.8, 0.7}, SAVING_NEVER, NAN},
-        {{0.9, NAN, 0.6}, {0.9, 0.9, 0.7}, SAVING_UNKNOWN, NAN},
-        {{0.9, 0.6}, {0.9, NAN}, SAVING_UNKNOWN, NAN},
-        {{0}, {0.9, 0.7}, SAVING_UNKNOWN, NAN},
-        {{0.9, 0.7}, {0}, SAVING_UNKNOWN, NAN},
+        {{0.9, 0.8, 0.6, 0.5}, 4, SAVING_REACHED, 2.5 / 4},           /* half-way between two points */
+        {{0.9, 0.8, 0.7, 0.6}, 4, SAVING_REACHED, 3.0 / 4},           /* at a point */
+        {{0.6, 0.9, 0.8, 0.5}, 4, SAVING_REACHED, 3.333333 / 4},      /* a lucky start does not count */
+        {{0.7, 0.6, 0.5, 0.4}, 4, SAVING_AT_MOST, 1.0 / 4},           /* before the first point */
+        {{0.6}, 1, SAVING_AT_MOST, 1.0},                              /* the end is all that is known */
+        {{0.9, 0.8, 0.7}, 4, SAVING_REACHED, 3.0 / 4},                /* a shorter training, to the point */
+        {{0.9, 0.9, 0.9, 0.9, 0.8, 0.6}, 2, SAVING_REACHED, 5.5 / 2}, /* a longer one that takes longer */
+        {{0.9, 0.6, 0.6, 0.71}, 4, SAVING_NEVER, NAN},                /* there once, and lost again */
+        {{0.9, 0.8}, 4, SAVING_NEVER, NAN},
+        {{0.9, NAN, 0.6}, 3, SAVING_UNKNOWN, NAN},
+        {{0}, 2, SAVING_UNKNOWN, NAN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        curve_point_t a[MOST], b[MOST];
-        const curve_t student = make_curve(a, cases[i].student), without = make_curve(b, cases[i].without);
+        held_out_t point[MOST];
+        const held_out_t without = {.examples = 100 * cases[i].points, .seconds = 2 * cases[i].points, .logloss = 0.7};
+        const int32_t n = make_curve(point, cases[i].student);
         double examples = NAN, seconds = NAN;
-        assert_int_equal(teaching_reach(&student, &without, 1, &examples, &seconds), cases[i].saving);
-        if (cases[i].saving == SAVING_REACHED) {
+        assert_int_equal(teaching_reach(point, n, &without, &examples, &seconds), cases[i].saving);
+        if (isfinite(cases[i].share)) {
             assert_near(examples, cases[i].share, 1e-6);
             assert_near(seconds, cases[i].share, 1e-6);
         } else {
             assert_true(isnan(examples) && isnan(seconds));
         }
     }
+    const held_out_t point = {100, 2, 0.6}, diverged = {100, 2, NAN};
+    double examples, seconds;
+    assert_int_equal(teaching_reach(&point, 1, &diverged, &examples, &seconds), SAVING_UNKNOWN);
 }
 
 /* Time is the student's own: twice as slow, it saves no time with half of the examples. */
 static void test_time_is_not_examples(void **state)
 {
     (void)state;
-    static const double fast[MOST] = {0.9, 0.7, 0.6, 0.5}, plain[MOST] = {0.9, 0.9, 0.8, 0.7};
-    curve_point_t a[MOST], b[MOST];
-    const curve_t student = make_curve(a, fast), without = make_curve(b, plain);
-    for (int i = 0; i < 4; i++)
-        a[i].seconds *= 2;
+    static const double fast[MOST] = {0.9, 0.7, 0.6, 0.5};
+    held_out_t point[MOST];
+    const held_out_t without = {.examples = 400, .seconds = 8, .logloss = 0.7};
+    const int32_t n = make_curve(point, fast);
+    for (int i = 0; i < n; i++)
+        point[i].seconds *= 2;
     double examples, seconds;
-    assert_int_equal(teaching_reach(&student, &without, 1, &examples, &seconds), SAVING_REACHED);
+    assert_int_equal(teaching_reach(point, n, &without, &examples, &seconds), SAVING_REACHED);
     assert_near(examples, 0.5, 1e-12);
     assert_near(seconds, 1.0, 1e-12);
-}
-
-/* The mean of the replicas is compared; those of unequal examples have none. */
-static void test_replicas_are_averaged(void **state)
-{
-    (void)state;
-    static const double low[MOST] = {0.8, 0.6, 0.4}, high[MOST] = {1.0, 0.8, 0.6}, plain[MOST] = {0.9, 0.9, 0.6};
-    curve_point_t a[MOST], b[MOST], c[MOST], d[MOST];
-    const curve_t student[] = {make_curve(a, low), make_curve(b, high)},
-                  without[] = {make_curve(c, plain), make_curve(d, plain)};
-    double examples, seconds;
-    assert_int_equal(teaching_reach(student, without, 2, &examples, &seconds), SAVING_REACHED);
-    assert_near(examples, 2.5 / 3, 1e-12); /* 0.9, 0.7, 0.5 */
-    b[1].examples++;
-    assert_int_equal(teaching_reach(student, without, 2, &examples, &seconds), SAVING_UNKNOWN);
 }
 
 int main(void)
@@ -240,7 +227,6 @@ int main(void)
         cmocka_unit_test(test_savings_of_an_experiment),
         cmocka_unit_test(test_reach),
         cmocka_unit_test(test_time_is_not_examples),
-        cmocka_unit_test(test_replicas_are_averaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
