@@ -332,10 +332,7 @@ static status_t check_data(const experiment_t *experiment)
     splits_t splits;
     TRY(splits_check_experiment(experiment, "tune"));
     TRY(splits_read(path, &splits));
-    if (splits.eval_label[0] && splits.eval_label[1])
-        return ST_OK;
-    return FAIL(ST_INPUT, "dataset %s: all %lld evaluation examples have label %d; no model is better than saying so, and none can be chosen",
-                path, (long long)splits.eval_rows, splits.eval_label[1]);
+    return splits_check_labels(&splits, path);
 }
 
 /* Is there anything to search from? Said before any value is tried. */

@@ -38,10 +38,15 @@ static status_t read_replicas(const jsondoc_t *variant, const char *path, point_
     point->pqauc = MEM_ARRAY(double, point->replicas);
     for (int64_t r = 0; r < point->replicas; r++) {
         const jsondoc_t *metrics;
+        double logloss = 0.0;
         TRY(jsondoc_get_object(jsondoc_at(replicas, r), path, "metrics", &metrics));
+        if (jsondoc_has(metrics, "logloss"))
+            TRY(jsondoc_get_number(metrics, path, "logloss", &logloss));
         TRY(jsondoc_get_number(metrics, path, "pqauc_loss", &point->pqauc[r]));
+        if (!isfinite(logloss))
+            return FAIL(ST_INPUT, "%s: variant %s has no losses: not all of its predictions are numbers", path, point->name);
         if (!isfinite(point->pqauc[r]) || point->pqauc[r] <= 0)
-            return FAIL(ST_INPUT, "%s: variant %s has no PQAUC loss: no query column in the dataset, or no pair in any query",
+            return FAIL(ST_INPUT, "%s: variant %s has no PQAUC loss: the dataset has no query column, or no query with both labels",
                         path, point->name);
     }
     return ST_OK;
@@ -249,6 +254,15 @@ static status_t make(const jsondoc_t *doc, const char *path, const char *dir, po
     return draw(points, n, families, &points[base], dir);
 }
 
+/* An older smelter compared variants over no examples. */
+static status_t check_evaluated(const jsondoc_t *doc, const char *path)
+{
+    int64_t examples = 1;
+    if (jsondoc_has(doc, "eval_examples"))
+        TRY(jsondoc_get_integer(doc, path, "eval_examples", 0, INT64_MAX, &examples));
+    return examples ? ST_OK : FAIL(ST_INPUT, "%s: the evaluation split is empty; there is no loss and no prediction difference to draw", path);
+}
+
 status_t figures_tradeoff(const char *results_path, const char *dir)
 {
     jsondoc_t *doc;
@@ -256,6 +270,8 @@ status_t figures_tradeoff(const char *results_path, const char *dir)
     TRY(jsondoc_read(results_path, &doc));
     status_t status = jsondoc_get_array(doc, results_path, "variants", &variants);
     const int64_t n = status == ST_OK ? jsondoc_length(variants) : 0;
+    if (status == ST_OK)
+        status = check_evaluated(doc, results_path);
     if (status == ST_OK && (n < 1 || n > MOST))
         status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " variants; it must have 1 to %d", results_path, n, MOST);
     if (status == ST_OK) {

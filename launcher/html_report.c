@@ -301,6 +301,16 @@ done:
     return status;
 }
 
+/* The verdict as results.json has it, but of one that an older smelter drew from no examples. */
+static status_t get_verdict(const jsondoc_t *results, const char *where, const char **out)
+{
+    int64_t examples = 1;
+    if (jsondoc_has(results, "eval_examples"))
+        TRY(jsondoc_get_integer(results, where, "eval_examples", 0, INT64_MAX, &examples));
+    *out = "No verdict: the evaluation split is empty.";
+    return examples ? jsondoc_get_text(results, where, "verdict", out) : ST_OK;
+}
+
 status_t html_report_write(const char *dir)
 {
     char *path = mem_printf("%s/report.html", dir), *where = mem_printf("%s/results.json", dir), *page = NULL;
@@ -311,7 +321,7 @@ status_t html_report_write(const char *dir)
     TRY_DONE(html_report_collect(dir, &data));
     TRY_DONE(jsondoc_get_object(data, where, "results", &results));
     TRY_DONE(jsondoc_get_text(results, where, "experiment", &title));
-    TRY_DONE(jsondoc_get_text(results, where, "verdict", &verdict));
+    TRY_DONE(get_verdict(results, where, &verdict));
     page = html_page_text(title, verdict, data);
     TRY_DONE(file_write_atomic(path, page, strlen(page)));
 done:

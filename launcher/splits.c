@@ -1,5 +1,6 @@
 #include "launcher/splits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/log.h"
@@ -7,6 +8,9 @@
 #include "common/metrics/dense_ids.h"
 
 #define CHUNK 8192      /* examples fetched at once: a block's worth */
+#define WORDS_BYTES 64
+#define MAKE_IT_AGAIN                                                                                                          \
+    "set split.train_fraction in the schema (0.9, say; synth.train_fraction for generated data) and make the dataset again"
 #define CACHE (1 << 20) /* bytes: every block is looked at once */
 
 /* A split while it is looked at. */
@@ -84,6 +88,23 @@ status_t splits_read(const char *path, splits_t *out)
     return status;
 }
 
+/* ---- words ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_one_class(const bool label[2])
+{
+    return label[0] != label[1];
+}
+
+/* "all 120 training examples have", "the only evaluation example has". */
+static const char *all_examples(int64_t n, const char *split, char text[WORDS_BYTES])
+{
+    if (n == 1)
+        snprintf(text, WORDS_BYTES, "the only %s example has", split);
+    else
+        snprintf(text, WORDS_BYTES, "all %lld %s examples have", (long long)n, split);
+    return text;
+}
+
 /* ---- what cannot be done --------------------------------------------------------------------------------------------- */
 
 status_t splits_check_training(const splits_t *splits, const char *path)
@@ -91,19 +112,23 @@ status_t splits_check_training(const splits_t *splits, const char *path)
     if (splits->train_rows > 0)
         return ST_OK;
     return FAIL(ST_INPUT,
-                "dataset %s: the training split is empty; give it a share of the rows (split in the schema) and import again",
-                path);
+                "dataset %s: the training split is empty; give it a share of the rows (split in the schema) and import again", path);
 }
 
 status_t splits_check_evaluation(const splits_t *splits, const char *path, const char *who)
 {
     if (splits->eval_rows > 0)
         return ST_OK;
-    return FAIL(
-        ST_INPUT,
-        "dataset %s: the evaluation split is empty, and %s needs evaluation examples; set split.train_fraction in the schema "
-        "(0.9, say; synth.train_fraction for generated data) and make the dataset again",
-        path, who);
+    return FAIL(ST_INPUT, "dataset %s: the evaluation split is empty, and %s needs evaluation examples; " MAKE_IT_AGAIN, path, who);
+}
+
+status_t splits_check_labels(const splits_t *splits, const char *path)
+{
+    char words[WORDS_BYTES];
+    if (!is_one_class(splits->eval_label))
+        return ST_OK;
+    return FAIL(ST_INPUT, "dataset %s: %s label %d; no model is better than saying so, and none can be chosen", path,
+                all_examples(splits->eval_rows, "evaluation", words), splits->eval_label[1]);
 }
 
 static status_t check_dataset(const char *path, const char *who)
@@ -126,28 +151,20 @@ status_t splits_check_experiment(const experiment_t *experiment, const char *who
 
 /* ---- what will be missing -------------------------------------------------------------------------------------------- */
 
-static bool is_one_class(const bool label[2])
-{
-    return label[0] != label[1];
-}
-
 void splits_warn(const splits_t *splits, const char *path)
 {
-    if (splits->train_rows > 0 && is_one_class(splits->train_label))
-        log_warn("dataset %s: all %lld training examples have label %d; there is nothing to learn but that", path,
-                 (long long)splits->train_rows, splits->train_label[1]);
+    char words[WORDS_BYTES];
+    if (is_one_class(splits->train_label))
+        log_warn("dataset %s: %s label %d; there is nothing to learn but that", path,
+                 all_examples(splits->train_rows, "training", words), splits->train_label[1]);
     if (splits->eval_rows == 0)
-        log_warn("dataset %s: the evaluation split is empty: there will be no evaluation metrics; set split.train_fraction in "
-                 "the schema "
-                 "(0.9, say; synth.train_fraction for generated data) and make the dataset again",
-                 path);
+        log_warn("dataset %s: the evaluation split is empty: there will be no evaluation metrics; " MAKE_IT_AGAIN, path);
     else if (is_one_class(splits->eval_label))
-        log_warn("dataset %s: all %lld evaluation examples have label %d: there will be no AUC loss and no PQAUC loss", path,
-                 (long long)splits->eval_rows, splits->eval_label[1]);
+        log_warn("dataset %s: %s label %d: there will be no AUC loss and no PQAUC loss", path,
+                 all_examples(splits->eval_rows, "evaluation", words), splits->eval_label[1]);
     else if (splits->has_group && !splits->has_query)
-        log_warn("dataset %s: no evaluation example says its query (the group column is empty): there will be no PQAUC loss "
-                 "and no swap "
-                 "rate",
+        log_warn("dataset %s: no evaluation example says its query (the group column is empty): there will be no PQAUC loss and "
+                 "no swap rate",
                  path);
     else if (splits->has_group && !splits->has_mixed_query)
         log_warn("dataset %s: no query of the evaluation split has both labels: there will be no PQAUC loss", path);

@@ -27,7 +27,10 @@ WARN_UNUSED status_t splits_read(const char *path, splits_t *out);
 WARN_UNUSED status_t splits_check_training(const splits_t *splits, const char *path);
 WARN_UNUSED status_t splits_check_evaluation(const splits_t *splits, const char *path, const char *who);
 
-/* splits_check_experiment - both, for the datasets of all variants; `who` names the command. */
+/* splits_check_labels - ST_INPUT where all evaluation examples have one label: no model is better than another. */
+WARN_UNUSED status_t splits_check_labels(const splits_t *splits, const char *path);
+
+/* splits_check_experiment - the first two, for the datasets of all variants; `who` names the command. */
 WARN_UNUSED status_t splits_check_experiment(const experiment_t *experiment, const char *who);
 
 /* splits_warn - one line for each thing that will be missing from the results. */

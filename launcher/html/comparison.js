@@ -468,7 +468,9 @@ function differenceSection() {
             el(
                 "p",
                 {class: "lead"},
-                "Not defined here: it needs at least two replicas of a variant whose predictions are numbers."
+                results.eval_examples === 0
+                    ? "Not defined here: the evaluation split is empty."
+                    : "Not defined here: it needs at least two replicas of a variant whose predictions are numbers."
             )
         );
         return;

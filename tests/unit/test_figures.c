@@ -182,7 +182,8 @@ static void test_results_that_cannot_tell(void **state)
     assert_refused(RESULTS("a", VARIANT("a", "relu", "1", "f", "m", "null", "0.4", "0.5")), ST_INPUT,
                    "variant a has no relative PD");
     assert_refused(RESULTS("a", VARIANT("a", "relu", "1", "f", "m", "0.1", "null", "null")), ST_INPUT,
-                   "variant a has no PQAUC loss: no query column");
+                   "variant a has no PQAUC loss: the dataset has no query column");
+    assert_refused("{\"eval_examples\": 0, \"variants\": [{}]}", ST_INPUT, "results.json: the evaluation split is empty; there is no loss");
     assert_refused("{\"baseline\": \"a\", \"variants\": [{\"name\": \"a\", \"config\": {\"activation\": \"relu\", \"beta\": 1, "
                    "\"family\": \"f\", \"method\": \"m\"}, \"replicas\": [{\"metrics\": {\"pqauc_loss\": 0.4}}]}]}",
                    ST_INPUT, "variant a has 1 replicas; prediction difference needs at least two");

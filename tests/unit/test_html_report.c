@@ -369,6 +369,23 @@ static void assert_refused(const char *dir, status_t expected, const char *messa
     assert_false(file_exists(test_path("report.html")));
 }
 
+/* What an older smelter said of no examples was another reason. */
+static void test_an_empty_evaluation_is_called_so(void **state)
+{
+    (void)state;
+    const char *dir = make_experiment();
+    char *text, *page;
+    assert_int_equal(file_read(test_path("results.json"), &text, NULL), ST_OK);
+    char *empty = mem_printf("{\"eval_examples\": 0, %s", strchr(text, '{') + 1);
+    test_write("results.json", empty);
+    assert_int_equal(html_report_write(dir), ST_OK);
+    assert_int_equal(file_read(test_path("report.html"), &page, NULL), ST_OK);
+    assert_non_null(strstr(page, "No verdict: the evaluation split is empty."));
+    mem_free(page);
+    mem_free(empty);
+    mem_free(text);
+}
+
 static void test_what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -407,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_a_short_last_interval_joins_the_one_before),
         cmocka_unit_test(test_removed_runs_leave_their_parts_empty),
         cmocka_unit_test(test_same_files_give_the_same_bytes), cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_an_empty_evaluation_is_called_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

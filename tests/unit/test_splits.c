@@ -55,7 +55,7 @@ static void test_what_is_missing_is_said(void **state)
         {true,
          {"t11", "t02", "e01", "e01"},
          "dataset d: all 2 evaluation examples have label 0: there will be no AUC loss and no PQAUC"},
-        {true, {"t11", "t02", "e11"}, "dataset d: all 1 evaluation examples have label 1"},
+        {true, {"t11", "t02", "e11"}, "dataset d: the only evaluation example has label 1"},
         {true, {"t11", "t02", "e10", "e00"}, "dataset d: no evaluation example says its query"},
         {true, {"t11", "t01", "e11", "e02", "e10", "e00"}, "dataset d: no query of the evaluation split has both labels"},
     };
@@ -73,12 +73,15 @@ static void test_what_cannot_be_done_is_refused(void **state)
 {
     (void)state;
     const splits_t whole = {.train_rows = 1, .eval_rows = 1}, no_eval = {.train_rows = 1}, no_train = {.eval_rows = 1};
+    const splits_t one = {.eval_rows = 9, .eval_label = {true, false}};
     assert_int_equal(splits_check_training(&whole, "d"), ST_OK);
     assert_int_equal(splits_check_evaluation(&whole, "d", "compare"), ST_OK);
     catch_start();
     assert_int_equal(splits_check_training(&no_train, "d"), ST_INPUT);
     assert_int_equal(splits_check_evaluation(&no_eval, "d", "compare"), ST_INPUT);
+    assert_int_equal(splits_check_labels(&one, "d"), ST_INPUT);
     catch_stop();
+    assert_caught("dataset d: all 9 evaluation examples have label 0; no model is better than saying so");
     assert_caught("dataset d: the training split is empty; give it a share of the rows");
     assert_caught("dataset d: the evaluation split is empty, and compare needs evaluation examples; set split.train_fraction "
                   "in the schema");
