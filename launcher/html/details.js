@@ -40,6 +40,11 @@ function learningSection() {
             " Dashed: later epochs, where the model has learned from the labels of these examples before. That is training loss, " +
                 "and falls where nothing is gained on new examples."
         );
+    if (withCurve.some(v => v.teaching) && withCurve.some(v => !v.teaching))
+        byId("learning-lead").append(
+            " Students are not to be compared with the others here: their teacher has learned from the labels of examples that are " +
+                "still to come, so that their progressive loss is low whatever they gain by it. The evaluation split tells."
+        );
     if (isOld)
         byId("learning-lead").append(
             " Runs of an older Smelter do not say which examples were seen for the first time: their curves are over all visits."
@@ -55,7 +60,11 @@ function learningSection() {
                 (t, digits) => fixed(t, digits || 0),
             ],
         ]) {
-            const series = withCurve.map(v => ({index: v.index, name: v.name, points: meanCurve(v, axis, field)}));
+            const series = withCurve.map(v => ({
+                index: v.index,
+                name: v.name + (v.teaching ? " (student)" : ""),
+                points: meanCurve(v, axis, field),
+            }));
             const figure = byId(id).cloneNode(false);
             byId(id).replaceWith(figure);
             figure.append(el("figcaption", {}, caption, " ", el("span", {}, fields.find(f => f[0] === field)[1])));
