@@ -46,8 +46,9 @@ static status_t read_replicas(const jsondoc_t *variant, const char *path, point_
         if (!isfinite(logloss))
             return FAIL(ST_INPUT, "%s: variant %s has no losses: not all of its predictions are numbers", path, point->name);
         if (!isfinite(point->pqauc[r]) || point->pqauc[r] <= 0)
-            return FAIL(ST_INPUT, "%s: variant %s has no PQAUC loss: the dataset has no query column, or no query with both labels",
-                        path, point->name);
+            return FAIL(ST_INPUT,
+                        "%s: variant %s has no PQAUC loss: the dataset has no query column, or no query with both labels", path,
+                        point->name);
     }
     return ST_OK;
 }
@@ -196,8 +197,7 @@ static void put_family(script_t *s, const point_t *first, const char *method, in
     char *name = common_name(first, members);
     fprintf(s->out, "'fig4.tsv' index %d using 4:7:5:6:8:9 with xyerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', ", index, rgb);
     fprintf(s->out, "'' index %d using 4:7 with linespoints lw 1.8 pt %d ps 0.8 lc rgb '%s' title '%s' noenhanced%s", index,
-            types[colour % COLOURS], rgb, plain ? script_name(first->activation) : name,
-            members > 1 || more ? ", " : "");
+            types[colour % COLOURS], rgb, plain ? script_name(first->activation) : name, members > 1 || more ? ", " : "");
     mem_free(name);
     if (members > 1)
         fprintf(s->out, "'' index %d using 4:7:(sprintf('%%g', column(3))) with labels offset 0.9,0.7 font ',9' tc rgb '%s'%s",
@@ -260,7 +260,9 @@ static status_t check_evaluated(const jsondoc_t *doc, const char *path)
     int64_t examples = 1;
     if (jsondoc_has(doc, "eval_examples"))
         TRY(jsondoc_get_integer(doc, path, "eval_examples", 0, INT64_MAX, &examples));
-    return examples ? ST_OK : FAIL(ST_INPUT, "%s: the evaluation split is empty; there is no loss and no prediction difference to draw", path);
+    return examples ? ST_OK
+                    : FAIL(ST_INPUT, "%s: the evaluation split is empty; there is no loss and no prediction difference to draw",
+                           path);
 }
 
 status_t figures_tradeoff(const char *results_path, const char *dir)

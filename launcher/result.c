@@ -149,7 +149,8 @@ void result_print_quality(FILE *out, const quality_t *quality, int64_t examples)
         return;
     }
     if (!isfinite(quality->logloss)) {
-        fprintf(out, "no metrics (not all predictions are numbers) over %lld example%s", (long long)examples, examples == 1 ? "" : "s");
+        fprintf(out, "no metrics (not all predictions are numbers) over %lld example%s", (long long)examples,
+                examples == 1 ? "" : "s");
         return;
     }
     const bool one_class = !isfinite(quality->auc_loss);
@@ -208,7 +209,8 @@ void result_put_reproducibility(jsondoc_t *object, const variant_result_t *varia
 static status_t get_quality(const jsondoc_t *object, const char *where, const char *name, double *out)
 {
     *out = NAN;
-    return strcmp(name, "training_logloss") == 0 && !jsondoc_has(object, name) ? ST_OK : jsondoc_get_number(object, where, name, out);
+    return strcmp(name, "training_logloss") == 0 && !jsondoc_has(object, name) ? ST_OK
+                                                                               : jsondoc_get_number(object, where, name, out);
 }
 
 status_t result_get_quality(const jsondoc_t *object, const char *where, quality_t *out)

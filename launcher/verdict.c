@@ -110,7 +110,8 @@ static const variant_result_t *full_ensemble(const experiment_result_t *result, 
     for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
-            variant != base && is_comparable(variant, base) && is_worth_something(result, variant) && (!full || variant->cost.parameters > full->cost.parameters))
+            variant != base && is_comparable(variant, base) && is_worth_something(result, variant) &&
+            (!full || variant->cost.parameters > full->cost.parameters))
             full = variant;
     }
     return full;
@@ -122,7 +123,8 @@ static const variant_result_t *cheap_road(const experiment_result_t *result, con
     const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (variant != base && is_candidate(result, variant) && pd_of(variant) < pd_of(base) && is_dearer(best, variant) && (!lowest || pd_of(variant) < pd_of(lowest)))
+        if (variant != base && is_candidate(result, variant) && pd_of(variant) < pd_of(base) && is_dearer(best, variant) &&
+            (!lowest || pd_of(variant) < pd_of(lowest)))
             lowest = variant;
     }
     return lowest;
@@ -297,7 +299,8 @@ static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
 
 static void put_change(FILE *out, const experiment_result_t *result, const variant_result_t *best)
 {
-    const variant_result_t *base = result_baseline(result), *dear = full_ensemble(result, best), *cheap = cheap_road(result, best);
+    const variant_result_t *base = result_baseline(result), *dear = full_ensemble(result, best),
+                           *cheap = cheap_road(result, best);
     const finding_t finding = finding_as_is(best);
     const bool may_be_chance = finding == CHANCE_OF_QUERIES || finding == CHANCE_OF_REPLICAS;
     fprintf(out, "%s %s relative PD from %s's ", best->name, may_be_chance ? "may cut" : "cuts", base->name);
@@ -360,16 +363,18 @@ static bool put_why_none(FILE *out, const experiment_result_t *result)
     const variant_result_t *base = result_baseline(result);
     const double constant = result_base_rate_logloss(result);
     if (base->replicas < 2)
-        fprintf(out, "No verdict: %s has one replica, and how far predictions differ from training to training takes two.", base->name);
+        fprintf(out, "No verdict: %s has one replica, and how far predictions differ from training to training takes two.",
+                base->name);
     else if (!isfinite(pd_of(base)))
         fprintf(out, "No verdict: not all predictions of %s are numbers; its training diverged.", base->name);
     else if (constant == 0.0)
         fputs("No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.", out);
     else if (!is_worth_something(result, base))
-        fprintf(out,
-                "No verdict: %s is no better than a constant. Its logloss is %.5f, and predicting the share of positives for every "
-                "example has %.5f.",
-                base->name, base->quality.logloss, constant);
+        fprintf(
+            out,
+            "No verdict: %s is no better than a constant. Its logloss is %.5f, and predicting the share of positives for every "
+            "example has %.5f.",
+            base->name, base->quality.logloss, constant);
     else
         return false;
     return true;
@@ -402,22 +407,24 @@ static void put_baseline(FILE *out, const experiment_result_t *result, bool has_
     const others_t others = count_others(result);
     const double pd = 100.0 * pd_of(base), tolerance = 100.0 * VERDICT_LOSS_TOLERANCE;
     if (pd == 0.0)
-        fprintf(out, "No verdict: all replicas of %s make the same predictions, and there is no difference to lower.", base->name);
+        fprintf(out, "No verdict: all replicas of %s make the same predictions, and there is no difference to lower.",
+                base->name);
     else if (result->variants == 1)
         fprintf(out, "No verdict: there is nothing to compare %s with. Its relative PD is %.1f %%.", base->name, pd);
     else if (others.comparable == 0)
-        fprintf(out, "No verdict: no other variant's replicas differ in the same sources as %s's. Its relative PD is %.1f %%.", base->name,
-                pd);
-    else if (others.known == 0)
-        fprintf(out, "No verdict: not all predictions of the other variants are numbers. The relative PD of %s is %.1f %%.", base->name, pd);
-    else if (others.candidates == 0)
-        fprintf(out, "No verdict: no other variant has a logloss of at most %.1f %% above %s's. Its relative PD is %.1f %%.", tolerance,
+        fprintf(out, "No verdict: no other variant's replicas differ in the same sources as %s's. Its relative PD is %.1f %%.",
                 base->name, pd);
+    else if (others.known == 0)
+        fprintf(out, "No verdict: not all predictions of the other variants are numbers. The relative PD of %s is %.1f %%.",
+                base->name, pd);
+    else if (others.candidates == 0)
+        fprintf(out, "No verdict: no other variant has a logloss of at most %.1f %% above %s's. Its relative PD is %.1f %%.",
+                tolerance, base->name, pd);
     else if (others.equal == others.candidates)
         fprintf(out, "No verdict: %s and all variants with such a logloss have the same relative PD, %.1f %%.", base->name, pd);
     else if (has_lossy)
-        fprintf(out, "%s has the lowest relative PD, %.1f %%, of those with a logloss of at most %.1f %% above its own.", base->name, pd,
-                tolerance);
+        fprintf(out, "%s has the lowest relative PD, %.1f %%, of those with a logloss of at most %.1f %% above its own.",
+                base->name, pd, tolerance);
     else
         fprintf(out, "%s has the lowest relative PD, %.1f %%; no other variant lowers it.", base->name, pd);
 }
@@ -428,7 +435,8 @@ static void put_worthless(FILE *out, const experiment_result_t *result)
     int n = 0;
     for (int32_t v = 0; v < result->variants; v++)
         if (isfinite(result->variant[v].quality.logloss) && !is_worth_something(result, &result->variant[v]))
-            fprintf(out, "%s%s", n++ ? ", " : " Left out, because no better than predicting the share of positives for every example: ",
+            fprintf(out, "%s%s",
+                    n++ ? ", " : " Left out, because no better than predicting the share of positives for every example: ",
                     result->variant[v].name);
     if (n)
         fputs(".", out);
