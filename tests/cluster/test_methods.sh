@@ -19,7 +19,7 @@ compare() {
 
 # digests OUT - "VARIANT DIGEST" per run, from the manifests
 digests() {
-    (cd "$T/$1" && grep -o '"digest": "[0-9a-f]*"' ./*/r*/manifest.json | sed 's|^\./||; s|/r\([0-9]*\)/manifest.json:"digest": | \1 |')
+    (cd "$T/$1" && grep -o '^  "digest": "[0-9a-f]*"' ./*/r*/manifest.json | sed 's|^\./||; s|/r\([0-9]*\)/manifest.json:  "digest": | \1 |')
 }
 
 # field OUT VARIANT KEY - a number of a variant in results.csv
