@@ -8,14 +8,15 @@
 #include <unistd.h>
 
 #include "common/base/file.h"
+#include "common/base/hash.h"
 #include "common/base/jsondoc.h"
 #include "common/base/memory.h"
 #include "common/metrics/metrics.h"
 
 #define QUEUE 64 /* messages a worker may be ahead; dense gradients keep workers within one step of each other */
 #define SAVED_MAGIC 0x474f5250544c4d53u /* "SMLTPROG" */
-#define SAVED_VERSION 2
-#define SAVED_OLDEST 1 /* one sum over all visits, and no sum of later ones */
+#define SAVED_VERSION 3
+#define SAVED_OLDEST 1 /* one sum over all visits, and no sum of later ones; 2: no checksum of the lines */
 
 /* What a worker sent and the others have not yet. */
 typedef struct queue {
@@ -33,6 +34,7 @@ struct progressive {
     int64_t limit;    /* ... and of this step none are taken in yet */
     int64_t examples; /* in complete intervals */
     double first_loss_sum, later_loss_sum; /* over first visits, and over all others */
+    uint64_t lines;   /* a checksum of the lines written so far, those about steps aside: the sum of their hashes */
     double seconds;   /* of the run before start_ns */
     int64_t start_ns;
     /* The examples of the current interval. */
@@ -50,6 +52,7 @@ typedef struct saved {
     int64_t step, examples, n;
     double first_loss_sum, seconds;
     double later_loss_sum; /* since version 2 */
+    uint64_t lines;        /* since version 3 */
 } saved_t;
 
 static status_t open_lines(const progressive_options_t *options, progressive_t **out)
@@ -107,6 +110,7 @@ void *progressive_save(const progressive_t *p, int64_t now_ns, int64_t *bytes)
         .first_loss_sum = p->first_loss_sum,
         .later_loss_sum = p->later_loss_sum,
         .seconds = p->seconds + (double)(now_ns - p->start_ns) * 1e-9,
+        .lines = p->lines,
     };
     const size_t n = (size_t)p->n;
     *bytes = (int64_t)(sizeof head + n * (sizeof *p->p + sizeof *p->group + sizeof *p->y));
@@ -130,7 +134,7 @@ static int64_t positions_before(const lanes_t *lanes, int64_t step)
 
 static size_t head_bytes(int64_t version)
 {
-    return version < SAVED_VERSION ? offsetof(saved_t, later_loss_sum) : sizeof(saved_t);
+    return version < 2 ? offsetof(saved_t, later_loss_sum) : version < 3 ? offsetof(saved_t, lines) : sizeof(saved_t);
 }
 
 static status_t check_saved(const progressive_options_t *o, const void *saved, int64_t bytes, const char *where, saved_t *head)
@@ -153,6 +157,12 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
     return ST_OK;
 }
 
+/* Of progressive metrics, and not of a step's digests? */
+static bool is_of_metrics(const char *line, const char *end)
+{
+    return memmem(line, (size_t)(end - line), "\"logloss\"", 9) != NULL;
+}
+
 /* Does a line tell of something that came before the cut before `step`? A line of progressive metrics ends with its step; one of
  * a step's rows (step_lines.h) is written when the step is applied. */
 static bool is_before(const char *line, const char *end, int64_t step, int64_t depth)
@@ -161,27 +171,45 @@ static bool is_before(const char *line, const char *end, int64_t step, int64_t d
     if (!key)
         return false;
     const int64_t of = strtoll(key + 7, NULL, 10);
-    if (memmem(line, (size_t)(end - line), "\"logloss\"", 9))
+    if (is_of_metrics(line, end))
         return of <= step;
     return memmem(line, (size_t)(end - line), "\"rows\"", 6) ? of < step - depth : of < step;
 }
 
-/* Leave the lines of before the cut in the file; one that was cut off by a crash goes too. */
-static status_t keep_lines(const progressive_options_t *o, int64_t step)
+/* Leave the lines of before the cut in the text; one that was cut off by a crash goes too. *lines becomes the checksum of those of
+ * metrics. Returns the end of what is left. */
+static char *keep_lines(const progressive_options_t *o, int64_t step, char *text, uint64_t *lines)
 {
-    char *text = NULL, *to;
-    if (!file_exists(o->path))
-        return ST_OK;
-    TRY(file_read(o->path, &text, NULL));
-    to = text;
+    char *to = text;
+    *lines = 0;
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         const size_t bytes = (size_t)(end + 1 - line);
         if (!is_before(line, end, step, o->depth))
             continue;
+        if (is_of_metrics(line, end))
+            *lines += hash64(line, bytes, 0);
         memmove(to, line, bytes);
         to += bytes;
     }
-    status_t status = file_write_atomic(o->path, text, (size_t)(to - text));
+    return to;
+}
+
+/* The file as it was at the cut, unless it is not the run's: then it stays as it is. */
+static status_t cut_lines(const progressive_options_t *o, const saved_t *head, const char *where, uint64_t *lines)
+{
+    char *text = NULL;
+    if (file_exists(o->path))
+        TRY(file_read(o->path, &text, NULL));
+    else
+        text = mem_strdup("");
+    const char *end = keep_lines(o, head->step, text, lines);
+    status_t status = ST_OK;
+    if (head->version >= 3 && *lines != head->lines)
+        status = FAIL(ST_CORRUPT, "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "
+                                  "have %016llx: it is another run's, or was changed; put the run's own in its place",
+                      o->path, (long long)head->step, (unsigned long long)*lines, where, (unsigned long long)head->lines);
+    if (status == ST_OK)
+        status = file_write_atomic(o->path, text, (size_t)(end - text));
     mem_free(text);
     return status;
 }
@@ -191,9 +219,11 @@ status_t progressive_resume(const progressive_options_t *options, const void *sa
 {
     saved_t head;
     progressive_t *p = NULL;
+    uint64_t lines;
     TRY(check_saved(options, saved, bytes, where, &head));
-    TRY(keep_lines(options, head.step));
+    TRY(cut_lines(options, &head, where, &lines));
     TRY(open_lines(options, &p));
+    p->lines = lines;
     p->step = head.step;
     p->examples = head.examples;
     p->first_loss_sum = head.first_loss_sum;
@@ -283,6 +313,7 @@ static status_t write_line(progressive_t *p, int64_t now_ns)
     jsondoc_put_number(doc, "seconds", p->seconds + (double)(now_ns - p->start_ns) * 1e-9);
     char *text = jsondoc_text(doc, false);
     jsondoc_destroy(&doc);
+    p->lines += hash64(text, strlen(text), 0);
     bool good = fputs(text, p->file) >= 0 && fflush(p->file) == 0;
     mem_free(text);
     return good ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %m; is the disk full?", p->o.path);

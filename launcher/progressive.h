@@ -32,7 +32,8 @@ WARN_UNUSED status_t progressive_create(const progressive_options_t *options, pr
 /* progressive_resume - go on from what progressive_save gave, in a run with any number of workers. Lines of steps after the save,
  * and one that was cut off, leave the file.
  * where   names the origin of `saved` in errors
- * ST_CORRUPT: not what progressive_save gives for this run. */
+ * ST_CORRUPT: not what progressive_save gives for this run; or the lines of before the save are not in the file as they were written
+ * (which what older programs have saved does not say): the file stays as it is then. */
 WARN_UNUSED status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes, const char *where,
                                         progressive_t **out);
 void progressive_destroy(progressive_t **progressive);

@@ -317,9 +317,9 @@ static void test_saves_that_do_not_fit(void **state)
     assert_caught("progress.bin: holds 128 and 64 examples before step 6 in");
     assert_int_equal(progressive_resume(&other, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("which do not fit the run");
-    saved[8] = 3;
+    saved[8] = 4;
     assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
-    assert_caught("progress.bin: has format 3, this program reads 2; use the smelter that wrote it, or a newer one");
+    assert_caught("progress.bin: has format 4, this program reads 3; use the smelter that wrote it, or a newer one");
     saved[0] ^= 1;
     assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: does not hold progressive metrics");
@@ -329,13 +329,53 @@ static void test_saves_that_do_not_fit(void **state)
     teardown(&f);
 }
 
+/* The lines of before the save must be those that the run wrote: not another's, not fewer, not changed. Else the file is as it was. */
+static void test_lines_of_another_run(void **state)
+{
+    (void)state;
+    test_dir();
+    const truth_t t = make_truth(32, 320, 4, 9), of_another = make_truth(32, 320, 4, 10);
+    char *others = lines_of(&of_another, 1, 2, 0, 0);
+    fixture_t f;
+    progressive_t *none = NULL;
+    int64_t bytes;
+    setup(&f, &t, 1, 2, 1);
+    post_part(&f, &t, 0, 0, 6);
+    assert_int_equal(take_all(&f), ST_OK);
+    char *saved = progressive_save(f.progressive, 0, &bytes), *own, *after;
+    const progressive_options_t options = options_of(&f, &t, 2);
+    assert_int_equal(file_read(f.path, &own, NULL), ST_OK);
+    char *shorter = mem_strdup(own);
+    strchr(shorter, '\n')[1] = 0;
+    const char *const wrong[] = {others, shorter, ""};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(file_write_atomic(f.path, wrong[i], strlen(wrong[i])), ST_OK);
+        catch_start();
+        assert_int_equal(progressive_resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_CORRUPT);
+        catch_stop();
+        assert_caught("metrics.jsonl: its lines up to step 6 have checksum ");
+        assert_caught("those that the run had written before the checkpoint in step-6/progress.bin have ");
+        assert_int_equal(file_read(f.path, &after, NULL), ST_OK);
+        assert_string_equal(after, wrong[i]);
+        mem_free(after);
+    }
+    assert_int_equal(file_write_atomic(f.path, own, strlen(own)), ST_OK);
+    assert_int_equal(progressive_resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_OK);
+    progressive_destroy(&none);
+    teardown(&f);
+    mem_free(saved);
+    mem_free(own);
+    mem_free(others);
+    mem_free(shorter);
+}
+
 /* What an older smelter saved: no sum of later visits, and one of all in its place. */
 static void check_older(int64_t first_visits, bool is_known)
 {
     truth_t t = make_truth(32, 640, 4, 3);
     fixture_t f;
     int64_t bytes;
-    enum { HEAD = 7 * 8, HEAD_NOW = 8 * 8 };
+    enum { HEAD = 7 * 8, HEAD_NOW = 9 * 8 };
     setup(&f, &t, 1, 5, 1); /* all visits are first ones: the sum is of all */
     post_part(&f, &t, 0, 0, 12);
     assert_int_equal(take_all(&f), ST_OK);
@@ -428,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_lines_do_not_depend_on_the_workers),
         cmocka_unit_test(test_a_resumed_run_has_the_lines_of_one_that_never_stopped),
         cmocka_unit_test(test_saves_that_do_not_fit),
+        cmocka_unit_test(test_lines_of_another_run),
         cmocka_unit_test(test_saves_of_an_older_smelter),
         cmocka_unit_test(test_messages_that_do_not_fit),
     };
