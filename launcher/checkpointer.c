@@ -103,6 +103,16 @@ static status_t remove_empty_epochs(disk_t *disk, const char *run_dir, const che
     return status;
 }
 
+/* Where no shard is on this host the epoch would leave nothing here before its first checkpoint, and the next start would take its
+ * number again, with which parts of checkpoints that came to nothing lie on other hosts. */
+static status_t make_epoch(disk_t *disk, const char *run_dir, uint32_t epoch)
+{
+    char *folder = checkpoint_epoch_path(run_dir, epoch);
+    const status_t status = disk_make_dir(disk, folder);
+    mem_free(folder);
+    return status;
+}
+
 status_t checkpointer_create(const checkpointer_options_t *options, checkpointer_t **out)
 {
     checkpoint_catalog_t kept = {0};
@@ -115,6 +125,8 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
                       options->run_dir, newest, options->run->epoch);
     if (status == ST_OK)
         status = remove_empty_epochs(options->disk, options->run_dir, &kept, (uint32_t)options->run->epoch);
+    if (status == ST_OK)
+        status = make_epoch(options->disk, options->run_dir, (uint32_t)options->run->epoch);
     if (status != ST_OK) {
         checkpoint_catalog_fini(&kept);
         return status;

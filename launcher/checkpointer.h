@@ -46,7 +46,7 @@ typedef struct checkpointer_options {
 } checkpointer_options_t;
 
 /* checkpointer_create - run->epoch must be higher than that of any checkpoint in run_dir, else ST_INPUT. Folders of earlier epochs
- * without checkpoints are removed.  **owned**, checkpointer_destroy. */
+ * without checkpoints are removed, and that of this one is made.  **owned**, checkpointer_destroy. */
 WARN_UNUSED status_t checkpointer_create(const checkpointer_options_t *options, checkpointer_t **out);
 void checkpointer_destroy(checkpointer_t **checkpointer);
 

@@ -17,17 +17,36 @@
 #include "launcher/teacher_file.h"
 #include "worker/objective.h"
 
-/* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished. The
- * tables go too, because fewer shards than before would leave some; and the checkpoints, unless one is what the run goes on from. */
+/* Of components beyond this run's, too. */
+typedef struct sweep {
+    const char *run_dir;
+    status_t status;
+} sweep_t;
+
+static void remove_dense(void *context, const char *name)
+{
+    sweep_t *sweep = context;
+    if (sweep->status != ST_OK || strncmp(name, "dense-", 6) != 0)
+        return;
+    char *path = mem_printf("%s/%s", sweep->run_dir, name);
+    sweep->status = dir_remove_tree(path);
+    mem_free(path);
+}
+
+/* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished. All else
+ * that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and the checkpoints,
+ * unless one is what the run goes on from. */
 static status_t remove_earlier(const char *run_dir, bool resumed)
 {
-    static const char *const names[] = {"manifest.json", "store", "checkpoint"};
+    static const char *const names[] = {"manifest.json", "store", "predictions.f32", "teacher.f32", "clipped.json", "checkpoint"};
+    sweep_t sweep = {run_dir, ST_OK};
     char path[MESSAGE_DIR_BYTES + 64];
     for (size_t i = 0; i < sizeof names / sizeof *names - resumed; i++) {
         snprintf(path, sizeof path, "%s/%s", run_dir, names[i]);
         TRY(dir_remove_tree(path));
     }
-    return ST_OK;
+    TRY(disk_list(disk_posix(), run_dir, remove_dense, &sweep));
+    return sweep.status;
 }
 
 static status_t write_config(const config_t *config, const char *run_dir)

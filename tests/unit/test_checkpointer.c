@@ -12,6 +12,7 @@
 #include "common/net/checkpoint_paths.h"
 #include "common/net/message.h"
 #include "common/net/net_sim.h"
+#include "launcher/checkpoint_resume.h"
 #include "tests/lib/testing.h"
 
 enum { WORKERS = 2, SHARDS = 2, COMPONENTS = 2, STEPS = 100 };
@@ -379,6 +380,9 @@ static void test_earlier_epochs_go_oldest_first(void **state)
     options.earlier.examples = 5000;
     assert_int_equal(checkpointer_create(&options, &f.checkpointer), ST_OK);
     assert_false(file_exists(empty));
+    uint32_t next;
+    assert_int_equal(checkpoint_resume_epoch(disk_posix(), f.dir, &next), ST_OK);
+    assert_int_equal(next, 4); /* even if this start dies now, and no shard is on this host */
     put_all(&f, 25);
     assert_false(is_committed(&f, 10));
     assert_true(is_committed(&f, 20));
