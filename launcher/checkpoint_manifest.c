@@ -129,6 +129,8 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
 #undef PUT
     if (m->run_id)
         jsondoc_put_hash(doc, "run_id", m->run_id);
+    if (m->teacher_checksum)
+        jsondoc_put_hash(doc, "teacher_checksum", m->teacher_checksum);
     for (int64_t i = 0; i < m->n_deltas; i++)
         jsondoc_append_integer(deltas, m->deltas[i]);
     for (int64_t s = 0; s < checkpoint_manifest_shards(m); s++) {
@@ -256,6 +258,8 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
 #undef GET
     if (jsondoc_has(doc, "run_id"))
         TRY(jsondoc_get_hash(doc, where, "run_id", &m->run_id));
+    if (jsondoc_has(doc, "teacher_checksum"))
+        TRY(jsondoc_get_hash(doc, where, "teacher_checksum", &m->teacher_checksum));
     TRY(get_deltas(doc, where, m));
     return get_parts(doc, where, m);
 }

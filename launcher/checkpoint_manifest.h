@@ -42,6 +42,7 @@ typedef struct checkpoint_manifest {
     CHECKPOINT_HASHES(CHECKPOINT_HASH)    /* of the run, as in its manifest.h */
     CHECKPOINT_COUNTS(CHECKPOINT_COUNT)   /* step comes next; steps: of the whole run; depth: train.pipeline_depth; resumed: so often */
     uint64_t run_id;                      /* common/base/identity.h; 0: not recorded */
+    uint64_t teacher_checksum;            /* hash64 of what its teacher predicts for the training split; 0: none, or not recorded */
     int64_t *deltas;                      /* **owned**, [n_deltas], ascending: steps of all cuts of this epoch; the last is step */
     int64_t n_deltas;
     checkpoint_shard_t *shards;           /* **owned**, [servers * shards_per_server] */

@@ -67,6 +67,7 @@ void coordinator_clear(coordinator_t *c)
     checkpointer_destroy(&c->checkpointer);
     c->told_to_stop = false;
     c->earlier = (totals_t){0};
+    c->teacher_checksum = c->teacher_before = 0;
     c->epoch = 0;
     c->identity = 0;
     progressive_destroy(&c->progressive);

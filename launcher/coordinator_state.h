@@ -45,6 +45,8 @@ struct coordinator {
     bool told_to_stop;            /* the checkpointer was */
     bool saved_to_stop;           /* and it has */
     totals_t earlier;             /* of its starts before this one */
+    uint64_t teacher_checksum;    /* of its teacher's predictions; 0: it has none */
+    uint64_t teacher_before;      /* in the checkpoint that it goes on from; 0: none, or not recorded */
     hash_digest_t digest;
     hash_digest_t *stores; /* [shards] what each has stored at the end */
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */

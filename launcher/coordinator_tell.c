@@ -114,6 +114,18 @@ static status_t send_dense(coordinator_t *c, int component, int64_t first, const
     return tell_workers(c, &header, &frame);
 }
 
+/* A student goes on with the predictions that it began with: those of a teacher that was trained again since may be others. */
+static status_t check_teacher(coordinator_t *c, const char *dir, const float *p, int64_t rows)
+{
+    const uint64_t checksum = hash64(p, (size_t)rows * sizeof *p, 0);
+    c->teacher_checksum = checksum ? checksum : 1;
+    if (!c->teacher_before || c->teacher_checksum == c->teacher_before)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s/teacher.f32: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again since the "
+                            "student began; put the predictions of then there, or train the student anew",
+                dir, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
+}
+
 /* The predictions of the teacher's finished run, which lies beside the student's, to every worker. */
 status_t tell_teacher(coordinator_t *c, const config_t *config, int replica)
 {
@@ -123,6 +135,8 @@ status_t tell_teacher(coordinator_t *c, const config_t *config, int replica)
     char *dir = mem_printf("%s/../../%s/r%d", c->run_dir, config->teacher.variant, replica);
     float *p = NULL;
     status_t status = teacher_file_read(dir, rows, &p);
+    if (status == ST_OK)
+        status = check_teacher(c, dir, p, rows);
     mem_free(dir);
     for (int64_t first = 0; first < rows && status == ST_OK; first += TEACHER_EXAMPLES) {
         const int64_t n = rows - first < TEACHER_EXAMPLES ? rows - first : TEACHER_EXAMPLES;

@@ -164,6 +164,7 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
         return ST_OK;
     TRY(checkpoint_resume_check(out, wanted));
     c->earlier = out->from.totals;
+    c->teacher_before = out->from.teacher_checksum;
     log_info("%s goes on before step %lld, from %s", c->run_dir, (long long)out->from.step, out->folder);
     return ST_OK;
 }
@@ -219,6 +220,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .dataset_hash = run->dataset_hash,
         .teacher_hash = run->teacher_hash,
         .run_id = run->run_id,
+        .teacher_checksum = c->teacher_checksum,
         .replica = run->result.replica,
         .epoch = c->epoch,
         .steps = run->steps,

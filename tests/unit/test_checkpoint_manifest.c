@@ -21,7 +21,7 @@ static checkpoint_manifest_t sample(void)
     return (checkpoint_manifest_t){
         .experiment = (char *)"e \"quoted\"", .variant = (char *)"v", .determinism = (char *)"sync", .build = (char *)"b",
         .kernels = (char *)"k", .time = (char *)"2024-01-02T03:04:05Z", .config = (char *)"name: x\nseed: 1\n",
-        .config_hash = UINT64_MAX, .dataset_hash = 2, .teacher_hash = 0, .run_id = 0xabc, .replica = 1, .epoch = 3, .step = 10, .steps = 100,
+        .config_hash = UINT64_MAX, .dataset_hash = 2, .teacher_hash = 0, .run_id = 0xabc, .teacher_checksum = 0xdef, .replica = 1, .epoch = 3, .step = 10, .steps = 100,
         .depth = 1, .resumed = 2, .workers = 3, .servers = 2, .shards_per_server = 2, .tables = 6, .deltas = deltas, .n_deltas = 2,
         .shards = shards, .dense = dense, .components = 2, .progress = {56, 9}, .totals = {.examples = 12345, .wall_seconds = 0.1},
     };
@@ -52,7 +52,7 @@ static void test_what_is_committed_reads_back(void **state)
     CHECKPOINT_HASHES(SAME)
     CHECKPOINT_COUNTS(SAME)
 #undef SAME
-    assert_true(r.run_id == 0xabc);
+    assert_true(r.run_id == 0xabc && r.teacher_checksum == 0xdef);
     assert_int_equal(r.n_deltas, 2);
     assert_memory_equal(r.deltas, m.deltas, sizeof *m.deltas * 2);
     assert_memory_equal(r.shards, m.shards, sizeof *m.shards * 4);
