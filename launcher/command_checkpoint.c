@@ -61,7 +61,7 @@ static status_t visit_run(void *context, const char *run_dir)
 static status_t list_one(walk_t *walk, const checkpoint_resume_t *c)
 {
     const checkpoint_manifest_t *m = &c->from;
-    char step[TEXT_BYTES], rows[TEXT_BYTES];
+    char step[TEXT_BYTES], rows[TEXT_BYTES], id[IDENTITY_BYTES];
     if (walk->json) {
         jsondoc_t *one = checkpoint_manifest_json(m);
         jsondoc_put_text(one, "folder", c->folder);
@@ -69,11 +69,12 @@ static status_t list_one(walk_t *walk, const checkpoint_resume_t *c)
         return ST_OK;
     }
     if (!walk->run)
-        printf("%s\n  %15s  %5s  %-20s  %10s  %15s  %s\n", c->run_dir, "step", "epoch", "time", "MB", "changed rows", "cluster");
+        printf("%s\n  %15s  %5s  %-20s  %10s  %15s  %-16s  %s\n", c->run_dir, "step", "epoch", "time", "MB", "changed rows", "run id",
+               "cluster");
     walk->run = "";
-    printf("  %15s  %5" PRId64 "  %-20s  %10.3f  %15s  %" PRId64 " workers, %" PRId64 " shards\n", text_count(m->step, step), m->epoch, m->time,
-           (double)checkpoint_manifest_bytes(m) * 1e-6, text_count(checkpoint_manifest_rows(m), rows), m->workers,
-           checkpoint_manifest_shards(m));
+    printf("  %15s  %5" PRId64 "  %-20s  %10.3f  %15s  %-16s  %" PRId64 " workers, %" PRId64 " shards\n", text_count(m->step, step), m->epoch,
+           m->time, (double)checkpoint_manifest_bytes(m) * 1e-6, text_count(checkpoint_manifest_rows(m), rows),
+           identity_text(m->run_id, id), m->workers, checkpoint_manifest_shards(m));
     return ST_OK;
 }
 
@@ -120,10 +121,10 @@ static status_t verify_one(walk_t *walk, const checkpoint_resume_t *c)
 {
     (void)walk;
     checkpoint_verified_t sum;
-    char rows[TEXT_BYTES];
+    char rows[TEXT_BYTES], id[IDENTITY_BYTES];
     status_t status = checkpoint_verify(disk_posix(), c, &sum);
-    printf("%-7s %s  %" PRId64 " files, %.1f MB, %s rows\n", status == ST_OK ? "whole" : "damaged", c->folder, sum.files, (double)sum.bytes * 1e-6,
-           text_count(sum.rows, rows));
+    printf("%-7s %s  %" PRId64 " files, %.1f MB, %s rows, run id %s\n", status == ST_OK ? "whole" : "damaged", c->folder, sum.files,
+           (double)sum.bytes * 1e-6, text_count(sum.rows, rows), identity_text(c->from.run_id, id));
     return status == ST_INPUT ? ST_CORRUPT : status; /* what is missing is damage, too */
 }
 
