@@ -78,7 +78,8 @@ status_t checkpoint_file_read(disk_t *disk, const char *folder, const char *name
     if (status == ST_OK && bytes != written->bytes)
         status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " bytes, the manifest says %" PRId64 "; it was cut short", path, bytes, written->bytes);
     if (status == ST_OK && hash64(data, (size_t)bytes, 0) != written->checksum)
-        status = FAIL(ST_CORRUPT, "%s: its checksum is %016" PRIx64 ", the manifest says %016" PRIx64 "; the file is damaged", path,
+        status = FAIL(ST_CORRUPT, "%s: its checksum is %016" PRIx64 ", the manifest says %016" PRIx64
+                                  "; it is damaged, or that of another checkpoint: put the right one in its place", path,
                       hash64(data, (size_t)bytes, 0), written->checksum);
     if (status == ST_OK)
         *out = data;

@@ -105,22 +105,41 @@ static status_t refuse_set(const source_t *source)
     return FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", source->run_dir);
 }
 
-/* Keys that a resume may change do not matter for a score: config.yaml has those of the last start. */
+/* The first key of which a score depends and that two configurations of a run do not agree on; keys that a resume may change do not
+ * matter, since config.yaml has those of the last start. */
+static bool differ(const config_t *before, const config_t *now, char *text, size_t bytes)
+{
+    config_difference_t *differences;
+    int n, at = 0;
+    config_compare(before, now, &differences, &n);
+    while (at < n && differences[at].change != CLASS_IDENTITY)
+        at++;
+    if (at < n)
+        snprintf(text, bytes, "%s: %s, %s", differences[at].name, differences[at].before, differences[at].now);
+    config_differences_destroy(&differences, n);
+    return at < n;
+}
+
 static status_t check_checkpoint_config(const source_t *source, const config_t *config)
 {
     const char *text = source->checkpoint.from.config;
-    config_t *trained = NULL;
-    config_difference_t *differences;
-    int n;
-    TRY(config_from_text(text, strlen(text), source->checkpoint.folder, &trained));
-    const config_t same = trained_parts(config, trained);
-    config_compare(trained, &same, &differences, &n);
-    bool changed = false;
-    for (int i = 0; i < n; i++)
-        changed = changed || differences[i].change == CLASS_IDENTITY;
-    config_differences_destroy(&differences, n);
+    char *path = mem_printf("%s/config.yaml", source->run_dir), difference[512];
+    config_t *trained = NULL, *beside = NULL;
+    status_t status;
+    TRY_DONE(config_from_text(text, strlen(text), source->checkpoint.folder, &trained));
+    TRY_DONE(config_read_resolved(path, &beside));
+    const config_t here = trained_parts(beside, trained), asked = trained_parts(config, trained);
+    if (differ(trained, &here, difference, sizeof difference))
+        status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run that made the checkpoint in %s (%s): files were mixed up; put that one in "
+                                  "its place",
+                      path, source->checkpoint.folder, difference);
+    else if (differ(trained, &asked, difference, sizeof difference))
+        status = refuse_set(source);
+done:
     config_destroy(&trained);
-    return changed ? refuse_set(source) : ST_OK;
+    config_destroy(&beside);
+    mem_free(path);
+    return status;
 }
 
 /* A run whose batches were all whole has the hash that it would have without train.last_batch. */

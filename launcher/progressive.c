@@ -204,7 +204,10 @@ static status_t cut_lines(const progressive_options_t *o, const saved_t *head, c
         text = mem_strdup("");
     const char *end = keep_lines(o, head->step, text, lines);
     status_t status = ST_OK;
-    if (head->version >= 3 && *lines != head->lines)
+    if (head->version >= 3 && *lines != head->lines && !file_exists(o->path))
+        status = FAIL(ST_CORRUPT, "%s: is not there, and the run had written lines up to step %lld to it before the checkpoint in %s; put it back",
+                      o->path, (long long)head->step, where);
+    else if (head->version >= 3 && *lines != head->lines)
         status = FAIL(ST_CORRUPT, "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "
                                   "have %016llx: it is another run's, or was changed; put the run's own in its place",
                       o->path, (long long)head->step, (unsigned long long)*lines, where, (unsigned long long)head->lines);

@@ -468,7 +468,8 @@ status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t 
         TRY_DONE(identity_check(path, r->head.identity, expected->identity));
     if (expected && (r->head.epoch != expected->epoch || r->head.shard != expected->shard || r->head.step != expected->step)) {
         status = FAIL(ST_CORRUPT,
-                      "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up",
+                      "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up; put that one in "
+                      "its place",
                       path, r->head.epoch, r->head.shard, (long long)r->head.step, expected->epoch, expected->shard,
                       (long long)expected->step);
         goto done;

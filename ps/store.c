@@ -881,7 +881,7 @@ status_t store_check_mark(store_t *store, const store_mark_t *wanted, store_mark
     TRY(store_mark(store, &mark));
     TRY(identity_check(store->path, mark.identity, wanted->identity));
     if (mark.epoch != wanted->epoch || mark.shard != wanted->shard)
-        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up", store->path,
+        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up; put that one in its place", store->path,
                     mark.epoch, mark.shard, wanted->epoch, wanted->shard);
     const int64_t newest = mark.folding_to > mark.step ? mark.folding_to : mark.step;
     if (newest > wanted->step)

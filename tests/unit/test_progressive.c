@@ -359,6 +359,12 @@ static void test_lines_of_another_run(void **state)
         assert_string_equal(after, wrong[i]);
         mem_free(after);
     }
+    assert_int_equal(dir_remove_tree(f.path), ST_OK);
+    catch_start();
+    assert_int_equal(progressive_resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_CORRUPT);
+    catch_stop();
+    assert_caught("metrics.jsonl: is not there, and the run had written lines up to step 6 to it");
+    assert_false(file_exists(f.path));
     assert_int_equal(file_write_atomic(f.path, own, strlen(own)), ST_OK);
     assert_int_equal(progressive_resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_OK);
     progressive_destroy(&none);
