@@ -38,6 +38,14 @@ static void source_fini(source_t *s)
     manifest_fini(&s->manifest);
 }
 
+/* A run of an older version does not say what its files are; that its configuration is its own, its hash says of every run. */
+static status_t check_config(const source_t *s, const char *path)
+{
+    if (config_hash(s->config) == s->manifest.config_hash)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
+}
+
 static status_t source_read(const char *dir, source_t *out)
 {
     char *path = mem_printf("%s/config.yaml", dir);
@@ -53,6 +61,7 @@ static status_t source_read(const char *dir, source_t *out)
         goto done;
     }
     TRY_DONE(config_read_resolved(path, &out->config));
+    TRY_DONE(check_config(out, path));
     TRY_DONE(inputs_read(dir, &out->inputs));
 done:
     mem_free(path);

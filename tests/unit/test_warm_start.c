@@ -90,6 +90,7 @@ static char *finished_run(void)
                            .determinism = mem_strdup("sync"),
                            .build = mem_strdup("b"),
                            .kernels = mem_strdup("k"),
+                           .config_hash = config_hash(config),
                            .workers = 1,
                            .servers = 3,
                            .shards_per_server = 2,
@@ -295,6 +296,21 @@ static void test_refused(void **state)
     mem_free(dir);
 }
 
+static void test_configuration_of_another_run(void **state)
+{
+    (void)state;
+    const char *const sets[] = {"seed=99"};
+    char *dir = finished_run(), *path = mem_printf("%s/config.yaml", dir), *text;
+    config_t *other = load(sets, 1);
+    assert_int_equal(config_text(other, &text), ST_OK);
+    assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
+    assert_refused(dir, NULL, 0, ST_CORRUPT, "config.yaml");
+    config_destroy(&other);
+    mem_free(text);
+    mem_free(path);
+    mem_free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_configuration_of_another_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
