@@ -118,6 +118,18 @@ trained_anew() {
     expect_line "$T/log" "$(digest_of "$T/run")"
 }
 
+# At async a teacher that is trained again predicts something else. A student that has begun goes on with the predictions of then.
+other_teacher() {
+    small_config "$T/t.yaml" 'cluster: {workers: 2, servers: 1}' 'checkpoint: {every_steps: 8}' 'experiment: {vary: [], baseline: plain}' \
+        'variants: [{name: plain}, {name: student, teacher: {variant: plain}}]'
+    sed -i 's/^determinism: .*/determinism: async/' "$T/t.yaml"
+    run "$T/log" "$SMELTER" compare "$T/t.yaml" --out "$T/taught"
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    rm -r "$T/taught/student/r0/manifest.json" "$T/taught/plain/r0"
+    run "$T/log" "$SMELTER" compare "$T/t.yaml" --out "$T/taught"
+    refused "$T/log" "plain/r0/teacher.f32: its checksum is" "the teacher was trained again since the student began"
+}
+
 case_of "two runs of one configuration have two ids, a resumed run has one" two_runs
 case_of "another run's delta" other_delta
 case_of "a shard's folder of an earlier run" other_shard_folder
@@ -125,4 +137,5 @@ case_of "another run's metrics" other_metrics
 case_of "a store of another run, another shard, an earlier start" other_store
 case_of "another run's dense parameters" other_dense
 case_of "a folder in which a run was trained anew" trained_anew
+case_of "another teacher's predictions" other_teacher
 finish_tests
