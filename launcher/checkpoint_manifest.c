@@ -25,6 +25,7 @@ void checkpoint_manifest_fini(checkpoint_manifest_t *m)
     mem_free(m->shards);
     mem_free(m->dense);
     mem_free(m->config);
+    inputs_fini(&m->inputs);
     *m = (checkpoint_manifest_t){0};
 }
 
@@ -148,6 +149,10 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
     jsondoc_put(doc, "dense", &dense);
     jsondoc_put(doc, "progress", &progress);
     jsondoc_put(doc, "totals", &totals);
+    if (m->inputs.fields) {
+        jsondoc_t *inputs = inputs_json(&m->inputs);
+        jsondoc_put(doc, "inputs", &inputs);
+    }
     jsondoc_put_text(doc, "sync", "every file is synced before this one is, and this one is renamed after");
     return doc;
 }
@@ -240,6 +245,16 @@ static status_t get_parts(const jsondoc_t *doc, const char *where, checkpoint_ma
     return totals_get(totals, where, &m->totals);
 }
 
+/* Checkpoints of older versions have none; those of the run are in its inputs.json. */
+static status_t get_inputs(const jsondoc_t *doc, const char *where, checkpoint_manifest_t *m)
+{
+    const jsondoc_t *inputs;
+    if (!jsondoc_has(doc, "inputs"))
+        return ST_OK;
+    TRY(jsondoc_get_object(doc, where, "inputs", &inputs));
+    return inputs_decode(inputs, where, &m->inputs);
+}
+
 static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manifest_t *m)
 {
 #define GET(name)                                                                                                              \
@@ -262,6 +277,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
     if (jsondoc_has(doc, "teacher_checksum"))
         TRY(jsondoc_get_hash(doc, where, "teacher_checksum", &m->teacher_checksum));
     TRY(get_deltas(doc, where, m));
+    TRY(get_inputs(doc, where, m));
     return get_parts(doc, where, m);
 }
 

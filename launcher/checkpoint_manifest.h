@@ -11,6 +11,7 @@
 #define SMELTER_CHECKPOINT_MANIFEST_H
 
 #include "common/base/disk.h"
+#include "launcher/inputs.h"
 #include "launcher/totals.h"
 
 #define CHECKPOINT_FORMAT 1
@@ -51,6 +52,7 @@ typedef struct checkpoint_manifest {
     checkpoint_file_t progress;
     totals_t totals;                      /* of the run up to the step */
     char *config;                         /* **owned**: the resolved configuration, YAML */
+    inputs_t inputs;                      /* **owned**: of the run; no fields where they are not recorded */
 } checkpoint_manifest_t;
 
 void checkpoint_manifest_fini(checkpoint_manifest_t *manifest);

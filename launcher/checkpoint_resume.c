@@ -152,6 +152,37 @@ done:
     return status;
 }
 
+status_t checkpoint_resume_inputs(const checkpoint_resume_t *r, inputs_t *out, bool *found)
+{
+    *found = r->from.inputs.fields || inputs_exist(r->run_dir);
+    if (!*found)
+        return ST_OK;
+    if (!r->from.inputs.fields)
+        return inputs_read(r->run_dir, out);
+    *out = inputs_copy(&r->from.inputs);
+    return ST_OK;
+}
+
+/* Data that were imported in another way since: named by field, before two hashes are. */
+static status_t check_inputs(const checkpoint_resume_t *r, const manifest_t *wanted)
+{
+    inputs_t inputs = {0};
+    char difference[INPUTS_DIFFERENCE_BYTES];
+    bool found;
+    TRY(checkpoint_resume_inputs(r, &inputs, &found));
+    const bool differ = found && inputs_difference(&inputs, &wanted->inputs, difference);
+    inputs_fini(&inputs);
+    if (differ)
+        return FAIL(ST_INPUT, "%s: dataset %s was imported in another way than the data that the run began with: %s; import it by the run's "
+                              "schema, or train in another --out",
+                    r->folder, wanted->config->data.path, difference);
+    if (!found && *wanted->config->warm_start)
+        log_warn("%s: neither the checkpoint nor the run has a record of the run's inputs (inputs.json), so it could not be checked that the "
+                 "scaling of %s is the one that the run, a warm start, began with",
+                 r->folder, wanted->config->data.path);
+    return ST_OK;
+}
+
 status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t *wanted)
 {
     const checkpoint_manifest_t *from = &r->from;
@@ -161,6 +192,7 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
     TRY(check_text(r, "experiment", from->experiment, wanted->experiment));
     TRY(check_text(r, "variant", from->variant, wanted->variant));
     TRY(check_text(r, "replica", found, expected));
+    TRY(check_inputs(r, wanted));
     TRY(check_hash(r, "dataset", from->dataset_hash, wanted->dataset_hash));
     TRY(check_config(r, wanted));
     TRY(check_hash(r, "teacher's configuration", from->teacher_hash, wanted->teacher_hash));

@@ -29,6 +29,10 @@ void checkpoint_resume_hint(disk_t *disk, const char *run_dir);
 /* checkpoint_resume_epoch - of the next start in this folder: higher than that of any before, committed or not; 1 at first. */
 WARN_UNUSED status_t checkpoint_resume_epoch(disk_t *disk, const char *run_dir, uint32_t *epoch);
 
+/* checkpoint_resume_inputs - the input contract of the run: that which the checkpoint records, or else that of RUN/inputs.json; *found is
+ * false, and out untouched, where there is neither.  ST_CORRUPT: inputs.json is not what a run writes. out **owned**. */
+WARN_UNUSED status_t checkpoint_resume_inputs(const checkpoint_resume_t *resume, inputs_t *out, bool *found);
+
 /* checkpoint_resume_check - may the run that is wanted (with its configuration) go on from it?
  *
  * The cluster may have any size at invariant; at sync it needs the same workers, since their number decides how gradients are

@@ -138,6 +138,7 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
 #define COPY(name) c->run.name = mem_strdup(options->run->name);
     RUN_TEXTS(COPY)
 #undef COPY
+    c->run.inputs = inputs_copy(&options->run->inputs);
     c->shards = (int)checkpoint_manifest_shards(options->run);
     c->components = (int)options->run->components;
     c->cpu_start = clock_cpu_seconds();
@@ -179,6 +180,7 @@ void checkpointer_destroy(checkpointer_t **checkpointer)
 #define FREE(name) mem_free(c->run.name);
     RUN_TEXTS(FREE)
 #undef FREE
+    inputs_fini(&c->run.inputs);
     mem_free(c->last_cut);
     mem_free(c->trained);
     mem_free(c->answered);

@@ -57,6 +57,16 @@ static void print_run(const char *name, const run_t *run)
         printf("not finished\n");
 }
 
+/* The first difference of the fields, and numbers that are scaled otherwise. */
+static void print_inputs(const inputs_t *a, const inputs_t *b)
+{
+    char difference[INPUTS_DIFFERENCE_BYTES];
+    if (inputs_difference(b, a, difference))
+        printf("inputs:        %s (is: A, wanted: B)\n", difference);
+    else if (!inputs_is_scaled_as(a, b))
+        printf("inputs:        numeric fields are scaled by other numbers\n");
+}
+
 /* What could explain a difference, before the difference. */
 static void print_settings(const run_t *a, const run_t *b)
 {
@@ -66,6 +76,7 @@ static void print_settings(const run_t *a, const run_t *b)
     for (int i = 0; i < n; i++)
         printf("%s %s: %s, %s\n", i ? "              " : "configuration:", differences[i].name, differences[i].before, differences[i].now);
     config_differences_destroy(&differences, n);
+    print_inputs(&a->inputs, &b->inputs);
     if (!a->finished || !b->finished)
         return;
     if (a->manifest.dataset_hash != b->manifest.dataset_hash)

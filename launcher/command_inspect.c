@@ -10,6 +10,7 @@
 #include "common/base/memory.h"
 #include "common/kernels/gemm.h"
 #include "launcher/commands.h"
+#include "launcher/inputs.h"
 #include "launcher/learned_print.h"
 #include "launcher/manifest.h"
 #include "launcher/runs.h"
@@ -138,6 +139,15 @@ status_t command_digest(const options_t *options)
 
 /* ---- inspect ---------------------------------------------------------------------------------------------------------- */
 
+static status_t print_inputs(const char *dir)
+{
+    inputs_t inputs;
+    TRY(inputs_read(dir, &inputs));
+    inputs_print(&inputs);
+    inputs_fini(&inputs);
+    return ST_OK;
+}
+
 static status_t inspect_run(void *context, const char *dir)
 {
     int *runs = context;
@@ -169,6 +179,7 @@ static status_t inspect_run(void *context, const char *dir)
     }
     mem_free(scan.tables);
     manifest_fini(&m);
+    TRY(print_inputs(dir));
     return learned_print(dir);
 }
 

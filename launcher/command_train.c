@@ -322,9 +322,11 @@ static status_t check_datasets(const comparison_t *c)
         status = coordinator_wanted(c->coordinator, variant_index(c, v), 0, &other);
         if (status != ST_OK)
             break;
+        char difference[INPUTS_DIFFERENCE_BYTES] = "they have other examples";
+        inputs_difference(&first.inputs, &other.inputs, difference);
         if (other.dataset_hash != first.dataset_hash)
-            status = FAIL(ST_INPUT, "variants %s and %s have different datasets; predictions can be compared over one dataset only",
-                          variant_name(c, 0), variant_name(c, v));
+            status = FAIL(ST_INPUT, "variants %s and %s have different datasets (%s and %s: %s); predictions can be compared over one dataset only",
+                          variant_name(c, 0), variant_name(c, v), first.config->data.path, other.config->data.path, difference);
         manifest_fini(&other);
     }
     manifest_fini(&first);

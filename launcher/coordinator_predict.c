@@ -4,6 +4,25 @@
 #include "launcher/coordinator_tell.h"
 #include "launcher/inputs.h"
 
+/* What the model's inputs are, where they come from (`who` in messages), and whether the dataset is one for them. */
+static status_t check_inputs(coordinator_t *c, const coordinator_source_t *source, inputs_t *inputs)
+{
+    const checkpoint_resume_t *checkpoint = source->checkpoint;
+    const dataset_info_t *info = dataset_info(c->dataset);
+    const char *who = checkpoint ? checkpoint->folder : c->run_dir;
+    inputs_t data = inputs_of(info);
+    bool found = false;
+    status_t status = checkpoint ? checkpoint_resume_inputs(checkpoint, inputs, &found) : ST_OK;
+    if (status == ST_OK && !found)
+        status = inputs_read(c->run_dir, inputs);
+    if (status == ST_OK)
+        status = inputs_check(inputs, who, &data, c->dataset_path);
+    if (status == ST_OK && info->content_hash != (checkpoint ? checkpoint->from.dataset_hash : source->run->dataset_hash))
+        inputs_warn_unrecorded(inputs, who, &data, c->dataset_path);
+    inputs_fini(&data);
+    return status;
+}
+
 status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *source, split_t split, predictions_t *out)
 {
     const config_t *config = c->o.experiment->base;
@@ -16,8 +35,7 @@ status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *sourc
     c->run_dir = source->run_dir;
     c->components = (int)config->model.components;
     TRY_DONE(coordinator_open_dataset(c, config));
-    TRY_DONE(inputs_read(c->run_dir, &inputs));
-    TRY_DONE(inputs_check(&inputs, c->run_dir, dataset_info(c->dataset), config->data.path));
+    TRY_DONE(check_inputs(c, source, &inputs));
     TRY_DONE(tell_begin(c, -1, 0, checkpoint ? checkpoint->from.step : 0, false));
     TRY_DONE(checkpoint ? tell_checkpoint(c, checkpoint)
                         : tell_finished_run(c, c->run_dir, source->run, (int32_t)config_tables(config) * (inputs.single + inputs.multi)));

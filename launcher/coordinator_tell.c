@@ -8,9 +8,7 @@
 #include "common/base/memory.h"
 #include "launcher/checkpoint_resume.h"
 #include "launcher/coordinator_state.h"
-#include "launcher/inputs.h"
 #include "launcher/teacher_file.h"
-#include "launcher/warm_start.h"
 
 #define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
 
@@ -149,21 +147,18 @@ status_t tell_teacher(coordinator_t *c, const config_t *config, int replica)
     return status;
 }
 
-/* Parameters of a finished run, where the configuration asks for them, in the place of initial ones. */
-status_t tell_warm_start(coordinator_t *c, const config_t *config)
+/* Parameters of a finished run, where there is a plan for them, in the place of initial ones. */
+status_t tell_warm_start(coordinator_t *c, const warm_start_t *plan)
 {
-    warm_start_t plan;
-    if (!*config->warm_start)
+    if (!plan->dir)
         return ST_OK;
-    TRY(warm_start_plan(config, dataset_info(c->dataset), &plan));
-    status_t status = plan.tables_taken ? load_shards(c, plan.dir, &plan.run, plan.map, plan.tables) : ST_OK;
+    if (plan->tables_taken)
+        TRY(load_shards(c, plan->dir, &plan->run, plan->map, plan->tables));
     c->digest = (hash_digest_t){0}; /* that of the rows taken; this run's is made from what it ends with */
-    for (int i = 0; i < plan.n_pieces && status == ST_OK; i++)
-        status = send_dense(c, plan.pieces[i].component, plan.pieces[i].first, plan.pieces[i].floats, plan.pieces[i].n);
-    if (status == ST_OK)
-        log_info("warm start: %lld rows were taken", (long long)c->loaded.rows);
-    warm_start_fini(&plan);
-    return status;
+    for (int i = 0; i < plan->n_pieces; i++)
+        TRY(send_dense(c, plan->pieces[i].component, plan->pieces[i].first, plan->pieces[i].floats, plan->pieces[i].n));
+    log_info("warm start: %lld rows were taken", (long long)c->loaded.rows);
+    return ST_OK;
 }
 
 /* Dense parameters of a checkpoint to every worker. */

@@ -5,6 +5,7 @@
 
 #include "launcher/coordinator_state.h"
 #include "launcher/inputs.h"
+#include "launcher/warm_start.h"
 
 /* tell_workers, tell_shards - a message to all of them; frame NULL: none. */
 WARN_UNUSED status_t tell_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame);
@@ -14,10 +15,10 @@ WARN_UNUSED status_t tell_shards(coordinator_t *c, const wire_header_t *header, 
 WARN_UNUSED status_t tell_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves);
 
 /* Where parameters come from, in the place of initial ones:
- * tell_warm_start - those of a finished run that fit, where the configuration asks for them
+ * tell_warm_start - those of a finished run that fit; nothing where the plan is empty
  * tell_checkpoint - a checkpoint's, with optimizer state, and the pushes that its rows have not seen
  * tell_finished_run - a finished run's, all of `tables`, checked by its digest; to score with */
-WARN_UNUSED status_t tell_warm_start(coordinator_t *c, const config_t *config);
+WARN_UNUSED status_t tell_warm_start(coordinator_t *c, const warm_start_t *plan);
 WARN_UNUSED status_t tell_checkpoint(coordinator_t *c, const checkpoint_resume_t *checkpoint);
 WARN_UNUSED status_t tell_finished_run(coordinator_t *c, const char *run_dir, const manifest_t *run, int32_t tables);
 

@@ -118,6 +118,18 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     p->p = NULL;
 }
 
+/* What the manifest says about its starts: how often, how many checkpoints, the steps and the stores of the last. */
+static void fill_starts(const coordinator_t *c, const checkpoint_resume_t *resume, manifest_t *manifest)
+{
+    manifest->step_seconds_median = c->trained.step_seconds_median;
+    manifest->step_seconds_longest = c->trained.step_seconds_longest;
+    manifest->epoch = c->epoch;
+    manifest->stores = MEM_ARRAY(hash_digest_t, manifest_shards(manifest));
+    memcpy(manifest->stores, c->stores, (size_t)manifest_shards(manifest) * sizeof *manifest->stores);
+    manifest->resumed = resume ? resume->from.resumed + 1 : 0;
+    manifest->checkpoints = c->earlier.checkpoints + checkpointer_committed(c->checkpointer);
+}
+
 static status_t check_training_rows(const coordinator_t *c, const config_t *config)
 {
     const int64_t rows = dataset_info(c->dataset)->train_rows, groups = config_groups(config);
@@ -232,6 +244,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .tables = config_tables(config) * (info->single + info->multi),
         .components = c->components,
         .config = text,
+        .inputs = run->inputs,
     };
     const checkpointer_options_t o = {
         .net = c->o.net,
@@ -255,19 +268,45 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
     return status;
 }
 
-/* Everybody begins the run; parameters are initial ones, or those of a finished run, or those of a checkpoint. */
-static status_t begin_run(coordinator_t *c, int variant, int replica, const config_t *config, const checkpoint_resume_t *resume)
+/* Numeric fields are scaled as in the checkpoint that the run goes on from, or as in the finished run that it starts from; else by the
+ * dataset's own numbers, which `inputs` comes with. */
+static status_t settle_scaling(const checkpoint_resume_t *resume, const warm_start_t *plan, inputs_t *inputs)
 {
-    TRY(tell_begin(c, variant, replica, resume ? resume->from.step : 0, true));
+    inputs_t before = {0};
+    bool found = false;
+    if (resume)
+        TRY(checkpoint_resume_inputs(resume, &before, &found));
+    else if (plan->dir)
+        before = inputs_copy(&plan->inputs);
+    inputs_scale_as(inputs, &before);
+    inputs_fini(&before);
+    return ST_OK;
+}
+
+/* Workers scale by the dataset's own numbers unless they are told others. */
+static status_t tell_other_scaling(coordinator_t *c, const inputs_t *inputs)
+{
+    inputs_t own = inputs_of(dataset_info(c->dataset));
+    const bool same = inputs_is_scaled_as(&own, inputs);
+    inputs_fini(&own);
+    return same ? ST_OK : tell_scaling(c, inputs);
+}
+
+/* Everybody begins the run; parameters are initial ones, or those of a finished run, or those of a checkpoint. */
+static status_t begin_run(coordinator_t *c, const coordinator_run_t *run, const config_t *config, const manifest_t *manifest,
+                          const checkpoint_resume_t *resume, const warm_start_t *plan)
+{
+    TRY(tell_begin(c, run->variant, run->replica, resume ? resume->from.step : 0, true));
+    TRY(tell_other_scaling(c, &manifest->inputs));
     if (resume) {
         const status_t status = tell_checkpoint(c, resume);
         if (status != ST_OK)
             checkpoint_resume_hint(c->disk, c->run_dir);
         TRY(status);
     } else {
-        TRY(tell_warm_start(c, config));
+        TRY(tell_warm_start(c, plan));
     }
-    return tell_teacher(c, config, replica);
+    return tell_teacher(c, config, run->replica);
 }
 
 static void report_run(const coordinator_t *c, const config_t *config, const manifest_t *manifest)
@@ -286,6 +325,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     manifest_t manifest = {0};
     config_t *config = NULL;
     checkpoint_resume_t checkpoint = {0};
+    warm_start_t plan = {0};
     bool resumed = false;
     const int64_t start = net_now_ns(c->o.net);
     const double cpu_start = clock_cpu_seconds();
@@ -303,17 +343,21 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(run->resume ? find_checkpoint(c, &manifest, &checkpoint, &resumed) : warn_of_checkpoints(c));
     const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
     c->identity = manifest.run_id = resumed && checkpoint.from.run_id ? checkpoint.from.run_id : identity_draw();
+    if (!resumed && *config->warm_start)
+        TRY_DONE(warm_start_plan(config, dataset_info(c->dataset), &plan));
+    TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
     TRY_DONE(remove_earlier(run->dir, resumed));
     TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
     TRY_DONE(write_config(config, run->dir));
-    TRY_DONE(inputs_write(run->dir, dataset_info(c->dataset)));
+    TRY_DONE(inputs_write(run->dir, &manifest.inputs));
     const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     TRY_DONE(open_metrics(c, config, from, &lanes));
     progress_run_t live = *run->line;
     live.steps = lanes_steps(&lanes);
     live.first_step = resumed ? checkpoint.from.step : 0;
     progress_start(c->o.progress, &live, net_now_ns(c->o.net));
-    TRY_DONE(begin_run(c, run->variant, run->replica, config, from));
+    TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));
+    warm_start_fini(&plan);
     TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
     manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     TRY_DONE(tell_train(c, live.first_step));
@@ -323,18 +367,13 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
     if (coordinator_is_teacher(c, run->variant, run->replica))
         TRY_DONE(teach(c, &manifest.result.cost));
-    manifest.step_seconds_median = c->trained.step_seconds_median;
-    manifest.step_seconds_longest = c->trained.step_seconds_longest;
-    manifest.epoch = c->epoch;
-    manifest.stores = MEM_ARRAY(hash_digest_t, manifest_shards(&manifest));
-    memcpy(manifest.stores, c->stores, (size_t)manifest_shards(&manifest) * sizeof *manifest.stores);
-    manifest.resumed = resumed ? checkpoint.from.resumed + 1 : 0;
-    manifest.checkpoints = c->earlier.checkpoints + checkpointer_committed(c->checkpointer);
+    fill_starts(c, from, &manifest);
     TRY_DONE(manifest_write(run->dir, &manifest));
     report_run(c, config, &manifest);
 done:
     checkpointer_destroy(&c->checkpointer);
     checkpoint_resume_fini(&checkpoint);
+    warm_start_fini(&plan);
     config_destroy(&config);
     if (status == ST_OK)
         *out = manifest;

@@ -51,11 +51,13 @@ static status_t mix_teacher(coordinator_t *c, const config_t *config, int replic
     TRY(coordinator_wanted(c, variant, replica, &teacher));
     const uint64_t hashes[] = {teacher.config_hash, teacher.teacher_hash};
     const bool same = teacher.dataset_hash == student->dataset_hash;
+    char difference[INPUTS_DIFFERENCE_BYTES] = "they have other examples";
+    inputs_difference(&student->inputs, &teacher.inputs, difference);
     manifest_fini(&teacher);
     if (!same)
-        return FAIL(ST_INPUT, "variant %s: its teacher %s was trained on another dataset (%s, not %s); a teacher's predictions are those "
+        return FAIL(ST_INPUT, "variant %s: its teacher %s was trained on another dataset (%s, not %s: %s); a teacher's predictions are those "
                               "of the student's own training examples",
-                    student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path);
+                    student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path, difference);
     student->teacher_hash = hash64(hashes, sizeof hashes, 0);
     return coordinator_open_dataset(c, config);
 }
@@ -107,6 +109,7 @@ status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest
             .predictions = dataset_info(c->dataset)->eval_rows,
             .left_over = left_over > 0,
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
+            .inputs = inputs_of(dataset_info(c->dataset)),
         };
         status = check_dropped(config, out->variant, left_over, &lanes);
         if (status == ST_OK)

@@ -1,29 +1,62 @@
-/* inputs.h - what goes into a run's network: the fields of the dataset it was trained on, in RUN/inputs.json.
+/* inputs.h - the input contract of a model: the fields that go into a run's network and what was made of their values, in
+ * RUN/inputs.json and in every checkpoint.
  *
- * Tables and input columns of a network are numbered, so its parameters mean something only together with the fields'
- * names, their order and the numbers that numeric ones were standardised by. A run that is scored on another dataset,
- * or that another one starts from, is matched by them. */
+ * Tables and input columns of a network are numbered, and a table's rows are keys of values, so parameters mean something only together
+ * with the fields' names, their order, what import made of their text (worker/data/field_rules.h), and the numbers that numeric ones
+ * are scaled by. Wherever a dataset meets a run, names, order and rules are checked, and the run's scaling is applied.
+ * A run or a dataset of an older version may lack rules: what only one side records is not compared. */
 #ifndef SMELTER_INPUTS_H
 #define SMELTER_INPUTS_H
 
+#include <stdio.h>
+
+#include "common/base/jsondoc.h"
 #include "common/base/status.h"
 #include "worker/data/dataset.h"
 
 typedef struct inputs {
     int32_t numeric, single, multi;
-    dataset_field_t
-        *fields; /* **owned**, [numeric + single + multi], in this order of kinds: name, kind, pooling, mean, scale */
+    dataset_field_t *fields; /* **owned**, [numeric + single + multi], in this order of kinds: name, kind, pooling, mean, scale, rules */
 } inputs_t;
 
-/* inputs_write - the fields of a dataset into the run folder, in one step. */
-WARN_UNUSED status_t inputs_write(const char *run_dir, const dataset_info_t *info);
-
-/* inputs_read - ST_INPUT: there is no such file; ST_CORRUPT: it is not what inputs_write wrote.  out **owned**, inputs_fini. */
-WARN_UNUSED status_t inputs_read(const char *run_dir, inputs_t *out);
+/* inputs_of - the fields of a dataset, scaled by its own numbers; **owned**, inputs_fini.  inputs_copy - likewise. */
+inputs_t inputs_of(const dataset_info_t *info);
+inputs_t inputs_copy(const inputs_t *inputs);
 void inputs_fini(inputs_t *inputs);
 
-/* inputs_check - ST_INPUT where a dataset's fields are not those of the run: names the first one that is missing,
- * different or in another place. Mean and scale may differ: the caller applies the run's. */
-WARN_UNUSED status_t inputs_check(const inputs_t *inputs, const char *run_dir, const dataset_info_t *info, const char *dataset);
+/* inputs_scale_as - numeric fields take mean and scale of the numeric field of that name in `model`, if there is one.
+ * inputs_is_scaled_as - would nothing change? */
+void inputs_scale_as(inputs_t *inputs, const inputs_t *model);
+bool inputs_is_scaled_as(const inputs_t *inputs, const inputs_t *model);
+
+/* inputs_write - into the run folder, in one step.
+ * inputs_read - ST_INPUT: there is no such file;  ST_CORRUPT: it is not what inputs_write wrote.  out **owned**.
+ * inputs_exist - is there such a file? */
+WARN_UNUSED status_t inputs_write(const char *run_dir, const inputs_t *inputs);
+WARN_UNUSED status_t inputs_read(const char *run_dir, inputs_t *out);
+bool inputs_exist(const char *run_dir);
+
+/* inputs_json - the same as a document, **owned**.  inputs_decode - from one; `where` names it in errors. */
+jsondoc_t *inputs_json(const inputs_t *inputs);
+WARN_UNUSED status_t inputs_decode(const jsondoc_t *doc, const char *where, inputs_t *out);
+
+/* inputs_difference - false where the data can be used as inputs of the model as they are, but for the scaling. Else the first field
+ * that is missing, in another place, of another kind, or with another rule, as words:
+ *     field 3 is video (categorical), wanted is item (categorical)
+ *     transform of field price is none, wanted is log1p
+ * inputs_difference_by_name - the same for fields that both have, wherever they are. */
+#define INPUTS_DIFFERENCE_BYTES 400
+bool inputs_difference(const inputs_t *model, const inputs_t *data, char text[INPUTS_DIFFERENCE_BYTES]);
+bool inputs_difference_by_name(const inputs_t *model, const inputs_t *data, char text[INPUTS_DIFFERENCE_BYTES]);
+
+/* inputs_check - ST_INPUT where a dataset is none for the model of a run (inputs_difference). */
+WARN_UNUSED status_t inputs_check(const inputs_t *model, const char *run, const inputs_t *data, const char *dataset);
+
+/* inputs_warn_unrecorded - one line where the run or the dataset does not say what import made of a field that both have, so that
+ * nothing could be checked. For datasets that are not known to be the run's own by their content. */
+void inputs_warn_unrecorded(const inputs_t *model, const char *run, const inputs_t *data, const char *dataset);
+
+/* inputs_print - the fields with their scaling, and what was made of their values. To standard output. */
+void inputs_print(const inputs_t *inputs);
 
 #endif

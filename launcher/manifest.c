@@ -269,6 +269,23 @@ static status_t check_config(const char *folder, const manifest_t *wanted)
     return status;
 }
 
+/* Data that were imported in another way: named by field, as far as the folder's inputs.json tells, before two hashes are. */
+static status_t check_inputs(const char *folder, const manifest_t *wanted)
+{
+    inputs_t inputs = {0};
+    char difference[INPUTS_DIFFERENCE_BYTES];
+    if (!wanted->config || !inputs_exist(folder))
+        return ST_OK;
+    TRY(inputs_read(folder, &inputs));
+    const bool differ = inputs_difference(&wanted->inputs, &inputs, difference);
+    inputs_fini(&inputs);
+    return differ ? FAIL(ST_INPUT,
+                         "%s: holds a finished run of data that were imported in another way than dataset %s: %s; choose another --out, or "
+                         "import by the run's schema",
+                         folder, wanted->config->data.path, difference)
+                  : ST_OK;
+}
+
 status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder)
 {
     TRY(check_text(folder, "variant", found->variant, wanted->variant));
@@ -276,6 +293,7 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
     TRY(check_text(folder, "determinism", found->determinism, wanted->determinism));
     TRY(check_number(folder, "initialisation seed", found->result.init_seed, wanted->result.init_seed));
     TRY(check_number(folder, "order seed", found->result.order_seed, wanted->result.order_seed));
+    TRY(check_inputs(folder, wanted));
     TRY(check_hash(folder, "dataset hash", found->dataset_hash, wanted->dataset_hash));
     if (found->config_hash != wanted->config_hash && wanted->config)
         TRY(check_config(folder, wanted));
@@ -341,5 +359,6 @@ void manifest_fini(manifest_t *manifest)
     mem_free(manifest->result.predictions);
     mem_free(manifest->stores);
     config_destroy(&manifest->config);
+    inputs_fini(&manifest->inputs);
     *manifest = (manifest_t){0};
 }

@@ -13,6 +13,7 @@
 #include "common/base/hash.h"
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "launcher/inputs.h"
 #include "launcher/result.h"
 #include "ps/store.h"
 
@@ -38,6 +39,7 @@ typedef struct manifest {
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */
     bool left_over;      /* of a run that is wanted: train.last_batch has something to decide (lanes_left_over) */
+    inputs_t inputs;     /* **owned**; likewise */
 } manifest_t;
 
 /* manifest_write - predictions, then the manifest, into an existing folder. Takes nothing.

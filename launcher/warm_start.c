@@ -8,7 +8,6 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
-#include "launcher/inputs.h"
 #include "launcher/manifest.h"
 #include "worker/embedding.h"
 #include "worker/model.h"
@@ -224,12 +223,34 @@ static status_t plan_networks(const source_t *s, const config_t *config, const d
     return status;
 }
 
+/* ---- inputs ---------------------------------------------------------------------------------------------------------- */
+
+/* Fields that both have are made alike; numbers are scaled as there. */
+static status_t check_inputs(const source_t *s, const config_t *config, const dataset_info_t *info)
+{
+    char difference[INPUTS_DIFFERENCE_BYTES];
+    inputs_t own = inputs_of(info);
+    status_t status = ST_OK;
+    if (inputs_difference_by_name(&s->inputs, &own, difference))
+        status = FAIL(ST_INPUT, "warm_start: dataset %s was imported in another way than the data that %s was trained on: %s; import it by "
+                                "the same schema, or give the field another name",
+                      config->data.path, s->dir, difference);
+    else if (!s->quiet && s->manifest.dataset_hash != info->content_hash)
+        inputs_warn_unrecorded(&s->inputs, s->dir, &own, config->data.path);
+    if (status == ST_OK && !inputs_is_scaled_as(&own, &s->inputs))
+        tell(s, "warm start: numeric fields keep the scaling of %s, not that of %s", s->dir, config->data.path);
+    inputs_fini(&own);
+    return status;
+}
+
 static status_t decide(const config_t *config, const dataset_info_t *info, bool quiet, warm_start_t *out)
 {
     source_t source = {.quiet = quiet};
     warm_start_t plan = {.dir = mem_strdup(config->warm_start)};
     status_t status;
     TRY_DONE(source_read(plan.dir, &source));
+    TRY_DONE(check_inputs(&source, config, info));
+    plan.inputs = inputs_copy(&source.inputs);
     plan_tables(&source, config, info, &plan);
     TRY_DONE(plan_networks(&source, config, info, &plan));
     const int here = (int)config_tables(config) * (info->single + info->multi);
@@ -286,5 +307,6 @@ void warm_start_fini(warm_start_t *plan)
     mem_free(plan->map);
     mem_free(plan->pieces);
     mem_free(plan->dense);
+    inputs_fini(&plan->inputs);
     *plan = (warm_start_t){0};
 }

@@ -28,8 +28,12 @@ static void test_reads_back(void **state)
     (void)state;
     const char *dir = test_dir();
     const dataset_info_t info = info_of(fields);
-    inputs_t back;
-    assert_int_equal(inputs_write(dir, &info), ST_OK);
+    inputs_t own = inputs_of(&info), back;
+    own.fields[0].rules = field_rules_synth(COLUMN_NUMERIC);
+    own.fields[3].rules = field_rules_libsvm();
+    assert_false(inputs_exist(dir));
+    assert_int_equal(inputs_write(dir, &own), ST_OK);
+    assert_true(inputs_exist(dir));
     assert_int_equal(inputs_read(dir, &back), ST_OK);
     assert_int_equal(back.numeric, 1);
     assert_int_equal(back.single, 2);
@@ -40,8 +44,11 @@ static void test_reads_back(void **state)
         assert_int_equal(back.fields[f].pooling, fields[f].pooling);
     }
     assert_true(back.fields[0].mean == 1.0 / 3 && back.fields[0].scale == 0.7); /* all bits */
-    assert_int_equal(inputs_check(&back, "RUN", &info, "DATA"), ST_OK);
+    for (int f = 0; f < FIELDS; f++)
+        assert_memory_equal(&back.fields[f].rules, &own.fields[f].rules, sizeof back.fields[f].rules);
+    assert_int_equal(inputs_check(&back, "RUN", &own, "DATA"), ST_OK);
     inputs_fini(&back);
+    inputs_fini(&own);
     assert_null(back.fields);
 }
 
@@ -50,11 +57,11 @@ static void test_other_fields_are_named(void **state)
     (void)state;
     const inputs_t inputs = {1, 2, 2, (dataset_field_t *)fields};
     dataset_field_t other[FIELDS + 1];
-    dataset_info_t info = info_of(other);
+    inputs_t info = {1, 2, 2, other};
 #define REFUSED(CHANGE, MESSAGE)                                                                                               \
     do {                                                                                                                       \
         memcpy(other, fields, sizeof fields);                                                                                  \
-        info = info_of(other);                                                                                                 \
+        info = (inputs_t){1, 2, 2, other};                                                                                     \
         CHANGE;                                                                                                                \
         catch_start();                                                                                                         \
         assert_int_equal(inputs_check(&inputs, "RUN", &info, "DATA"), ST_INPUT);                                               \
@@ -70,9 +77,75 @@ static void test_other_fields_are_named(void **state)
             "field 1 is age (categorical), wanted is age (numeric)");
 #undef REFUSED
     memcpy(other, fields, sizeof fields);
-    info = info_of(other);
+    info = (inputs_t){1, 2, 2, other};
     other[0].mean = 5; /* the caller's business */
     assert_int_equal(inputs_check(&inputs, "RUN", &info, "DATA"), ST_OK);
+}
+
+/* What import made of a field's values is compared rule by rule, where both sides record it. */
+static void test_other_rules_are_named(void **state)
+{
+    (void)state;
+    dataset_field_t there[FIELDS], here[FIELDS];
+    memcpy(there, fields, sizeof fields);
+    for (int f = 0; f < FIELDS; f++)
+        there[f].rules = field_rules_synth(there[f].kind);
+    const inputs_t model = {1, 2, 2, there}, data = {1, 2, 2, here};
+    static const struct other {
+        int field;
+        const char *rule, *text, *message;
+    } others[] = {
+        {0, "transform", "log1p", "transform of field age is 'log1p', wanted is 'none'"},
+        {1, "transform", "log2_bucket", "transform of field user \"id\" is 'log2_bucket', wanted is 'none'"},
+        {2, "keys", "XXH3-64 of the decimal id, seed 0", "key of field item is 'XXH3-64 of the decimal id, seed 0', wanted is 'XXH3-64 of the text"},
+        {2, "missing", "left out", "missing value of field item is 'left out', wanted is 'a category of its own'"},
+        {3, "separator", ",", "separator of field tags is ',', wanted is '|'"},
+        {4, "weights", "given", "weight of field seen is 'given', wanted is '1'"},
+    };
+    strcpy(there[3].rules.separator, "|");
+    char text[INPUTS_DIFFERENCE_BYTES];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const struct other *o = &others[i];
+        memcpy(here, there, sizeof there);
+        catch_start();
+        assert_int_equal(inputs_check(&model, "RUN", &data, "DATA"), ST_OK);
+        strcpy(field_rules_text(&here[o->field].rules, field_rules_find(o->rule)), o->text);
+        assert_int_equal(inputs_check(&model, "RUN", &data, "DATA"), ST_INPUT);
+        catch_stop();
+        assert_caught("dataset DATA was imported in another way than the data that RUN was trained on");
+        assert_caught(o->message);
+        assert_true(inputs_difference_by_name(&model, &data, text) && strstr(text, o->message));
+    }
+    memcpy(here, there, sizeof there);
+    catch_start();
+    inputs_warn_unrecorded(&model, "RUN", &data, "DATA");
+    assert_string_equal(catch_text(), "");
+    here[2].rules = (field_rules_t){0};
+    assert_int_equal(inputs_check(&model, "RUN", &data, "DATA"), ST_OK);
+    inputs_warn_unrecorded(&model, "RUN", &data, "DATA");
+    catch_stop();
+    assert_caught("DATA does not record how import made the values of the fields");
+}
+
+static void test_by_name(void **state)
+{
+    (void)state;
+    dataset_field_t here[] = {
+        {.name = "width", .kind = COLUMN_NUMERIC, .mean = 7, .scale = 8},
+        {.name = "age", .kind = COLUMN_NUMERIC, .mean = 5, .scale = 2},
+        {.name = "item", .kind = COLUMN_CATEGORICAL},
+    };
+    const inputs_t model = {1, 2, 2, (dataset_field_t *)fields};
+    inputs_t data = {2, 1, 0, here};
+    char text[INPUTS_DIFFERENCE_BYTES];
+    assert_false(inputs_difference_by_name(&model, &data, text)); /* other places, and fields that one side has */
+    assert_false(inputs_is_scaled_as(&data, &model));
+    inputs_scale_as(&data, &model);
+    assert_true(here[1].mean == 1.0 / 3 && here[1].scale == 0.7 && here[0].mean == 7 && here[0].scale == 8);
+    assert_true(inputs_is_scaled_as(&data, &model));
+    here[2].kind = COLUMN_MULTI;
+    assert_true(inputs_difference_by_name(&model, &data, text));
+    assert_string_equal(text, "field item is multi-valued, summed, wanted is categorical");
 }
 
 static void assert_unreadable(const char *text, status_t wanted, const char *message)
@@ -154,6 +227,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_back),
         cmocka_unit_test(test_other_fields_are_named),
+        cmocka_unit_test(test_other_rules_are_named),
+        cmocka_unit_test(test_by_name),
         cmocka_unit_test(test_damage_is_named),
         cmocka_unit_test(test_standardised_by_other_numbers),
     };

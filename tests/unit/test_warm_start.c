@@ -71,7 +71,9 @@ static char *finished_run(void)
     assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
     mem_free(path);
     mem_free(text);
-    assert_int_equal(inputs_write(dir, &old_info), ST_OK);
+    inputs_t inputs = inputs_of(&old_info);
+    assert_int_equal(inputs_write(dir, &inputs), ST_OK);
+    inputs_fini(&inputs);
     for (int k = 0; k < 2; k++) {
         model_t *model = network(config, &old_info, k);
         const int64_t n = model_parameters(model) + model_state_count(model);

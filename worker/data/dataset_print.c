@@ -101,7 +101,7 @@ void dataset_print_rules(const dataset_field_t *fields, int n)
         bool first = true;
         for (int i = 0; i < field_rules_count(); i++)
             if (*field_rules_get(rules, i)) {
-                printf("%s%s %s", first ? "" : "; ", field_rules_name(i), field_rules_get(rules, i));
+                printf("%s%s %s", first ? "" : "; ", field_rules_noun(i), field_rules_get(rules, i));
                 first = false;
             }
         printf(": ");

@@ -14,10 +14,10 @@
 #define MISSING_MULTI "no value"
 
 static const struct rule {
-    const char *name;
+    const char *name, *noun;
     size_t offset;
 } rules_table[] = {
-#define FIELD_RULE(name, doc) {#name, offsetof(field_rules_t, name)},
+#define FIELD_RULE(name, noun) {#name, noun, offsetof(field_rules_t, name)},
     FIELD_RULES(FIELD_RULE)
 #undef FIELD_RULE
 };
@@ -88,6 +88,11 @@ int field_rules_count(void)
 const char *field_rules_name(int i)
 {
     return rules_table[i].name;
+}
+
+const char *field_rules_noun(int i)
+{
+    return rules_table[i].noun;
 }
 
 int field_rules_find(const char *name)

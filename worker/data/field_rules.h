@@ -12,16 +12,16 @@
 
 #define FIELD_RULE_BYTES 48
 
-/* name, what it says */
-#define FIELD_RULES(X)                                                  \
-    X(transform, "what is made of a value: none, log1p, log2_bucket ..") \
-    X(separator, "the character between the values of a multi field")   \
-    X(keys, "how a value becomes a 64-bit key")                         \
-    X(weights, "what a value of a multi field is multiplied by")        \
-    X(missing, "what stands for a value that is not there")
+/* name, as a noun for people */
+#define FIELD_RULES(X)                                                                                                         \
+    X(transform, "transform")   /* none, log1p, log2_bucket ..: what is made of the value */                                   \
+    X(separator, "separator")   /* the character between the values of a multi field */                                        \
+    X(keys, "key")              /* how a value becomes a 64-bit key */                                                         \
+    X(weights, "weight")        /* what a value of a multi field is multiplied by */                                           \
+    X(missing, "missing value") /* what stands for a value that is not there */
 
 typedef struct field_rules {
-#define FIELD_RULE(name, doc) char name[FIELD_RULE_BYTES];
+#define FIELD_RULE(name, noun) char name[FIELD_RULE_BYTES];
     FIELD_RULES(FIELD_RULE)
 #undef FIELD_RULE
 } field_rules_t;
@@ -36,10 +36,11 @@ field_rules_t field_rules_synth(column_kind_t kind);
 /* field_rules_recorded - false for a field of a dataset that was written before rules were stored. */
 bool field_rules_recorded(const field_rules_t *rules);
 
-/* The rules by number, 0 <= i < count, for those who store or compare them all. field_rules_find - the number of a name, or -1.
- * field_rules_get - a rule's text;  field_rules_text - the same to write to, FIELD_RULE_BYTES long. */
+/* The rules by number, 0 <= i < count, for those who store or compare them all: names are for files, nouns for people.
+ * field_rules_find - the number of a name, or -1.  field_rules_get - a rule's text;  field_rules_text - the same to write to, FIELD_RULE_BYTES long. */
 int field_rules_count(void);
 const char *field_rules_name(int i);
+const char *field_rules_noun(int i);
 int field_rules_find(const char *name);
 const char *field_rules_get(const field_rules_t *rules, int i);
 char *field_rules_text(field_rules_t *rules, int i);
