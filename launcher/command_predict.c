@@ -142,14 +142,6 @@ done:
     return status;
 }
 
-/* A run whose batches were all whole has the hash that it would have without train.last_batch. */
-static bool has_hash(const config_t *config, uint64_t hash)
-{
-    config_t whole = *config;
-    whole.train.last_batch = LAST_BATCH_OWN;
-    return config_hash(config) == hash || config_hash(&whole) == hash;
-}
-
 static status_t check_config(const source_t *source, const config_t *config)
 {
     if (!source->finished)
@@ -158,12 +150,12 @@ static status_t check_config(const source_t *source, const config_t *config)
     config_t *trained = NULL;
     status_t status;
     TRY_DONE(config_read_resolved(path, &trained));
-    if (!has_hash(trained, source->run.config_hash)) {
+    if (!manifest_has_config(&source->run, trained)) {
         status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
         goto done;
     }
     const config_t same = trained_parts(config, trained);
-    if (!has_hash(&same, source->run.config_hash))
+    if (!manifest_has_config(&source->run, &same))
         status = refuse_set(source);
 done:
     config_destroy(&trained);

@@ -213,6 +213,13 @@ done:
     return status;
 }
 
+bool manifest_has_config(const manifest_t *manifest, const config_t *config)
+{
+    config_t whole = *config;
+    whole.train.last_batch = LAST_BATCH_OWN;
+    return config_hash(config) == manifest->config_hash || config_hash(&whole) == manifest->config_hash;
+}
+
 status_t manifest_check_store(const manifest_t *manifest, int64_t shard, store_t *store)
 {
     const store_origin_t wanted = {manifest->run_id, (uint32_t)manifest->epoch, (int32_t)shard};

@@ -59,6 +59,10 @@ static inline int64_t manifest_shards(const manifest_t *manifest)
 /* manifest_check_store - is it the store of shard `shard` that the run ended with? As store_check (ps/store.h). */
 WARN_UNUSED status_t manifest_check_store(const manifest_t *manifest, int64_t shard, store_t *store);
 
+/* manifest_has_config - is it the run's configuration? A run whose batches were all whole has the hash that it would have without
+ * train.last_batch. */
+bool manifest_has_config(const manifest_t *manifest, const config_t *config);
+
 /* manifest_check - may the run found in `folder` stand for the run wanted? Compares variant, replica, seeds, determinism,
  * configuration and dataset, and workers and servers at every level but invariant.
  * ST_INPUT names the first thing that differs, and both values. Build and kernels that differ are warned about. */

@@ -40,7 +40,7 @@ static void source_fini(source_t *s)
 /* A run of an older version does not say what its files are; that its configuration is its own, its hash says of every run. */
 static status_t check_config(const source_t *s, const char *path)
 {
-    if (config_hash(s->config) == s->manifest.config_hash)
+    if (manifest_has_config(&s->manifest, s->config))
         return ST_OK;
     return FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
 }
