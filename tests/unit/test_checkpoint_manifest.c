@@ -13,6 +13,11 @@
 #include "common/base/memory.h"
 #include "tests/lib/testing.h"
 
+static dataset_field_t fields[] = {
+    {.name = "price", .kind = COLUMN_NUMERIC, .mean = 1.0 / 3, .scale = 0.7, .rules = {.transform = "standardise"}},
+    {.name = "user", .kind = COLUMN_CATEGORICAL, .scale = 1},
+};
+
 static checkpoint_manifest_t sample(void)
 {
     static int64_t deltas[] = {5, 10};
@@ -24,6 +29,7 @@ static checkpoint_manifest_t sample(void)
         .config_hash = UINT64_MAX, .dataset_hash = 2, .teacher_hash = 0, .run_id = 0xabc, .teacher_checksum = 0xdef, .replica = 1, .epoch = 3, .step = 10, .steps = 100,
         .depth = 1, .resumed = 2, .workers = 3, .servers = 2, .shards_per_server = 2, .tables = 6, .deltas = deltas, .n_deltas = 2,
         .shards = shards, .dense = dense, .components = 2, .progress = {56, 9}, .totals = {.examples = 12345, .wall_seconds = 0.1},
+        .inputs = {1, 1, 0, fields},
     };
 }
 
@@ -58,6 +64,10 @@ static void test_what_is_committed_reads_back(void **state)
     assert_memory_equal(r.shards, m.shards, sizeof *m.shards * 4);
     assert_memory_equal(r.dense, m.dense, sizeof *m.dense * 2);
     assert_int_equal(r.progress.checksum, 9);
+    assert_true(r.inputs.numeric == 1 && r.inputs.single == 1 && r.inputs.multi == 0);
+    assert_true(r.inputs.fields[0].mean == 1.0 / 3 && r.inputs.fields[0].scale == 0.7); /* all bits */
+    assert_string_equal(r.inputs.fields[0].rules.transform, "standardise");
+    assert_false(field_rules_recorded(&r.inputs.fields[1].rules));
     assert_int_equal(r.totals.examples, 12345);
     assert_true(r.totals.wall_seconds == 0.1);
     assert_int_equal(checkpoint_manifest_bytes(&r), 700 + 800 + 900 + 60 + 64 + 64 + 56);

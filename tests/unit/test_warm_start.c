@@ -315,12 +315,46 @@ static void test_configuration_of_another_run(void **state)
     mem_free(dir);
 }
 
+/* A field of both is made in the same way, or the plan is refused; numbers are scaled as in the finished run, wherever they stand. */
+static void test_contract(void **state)
+{
+    (void)state;
+    dataset_field_t fields[] = {
+        {.name = "width", .kind = COLUMN_NUMERIC, .mean = 5, .scale = 6},
+        {.name = "age", .kind = COLUMN_NUMERIC, .mean = 3, .scale = 4},
+        {.name = "item", .kind = COLUMN_CATEGORICAL},
+        {.name = "tags", .kind = COLUMN_MULTI},
+    };
+    const dataset_info_t info = {.numeric = 2, .single = 1, .multi = 1, .fields = fields};
+    config_t *config = load(NULL, 0);
+    char *dir = finished_run();
+    warm_start_t plan = plan_ok(config, dir, &info);
+    inputs_t own = inputs_of(&info);
+    inputs_scale_as(&own, &plan.inputs);
+    assert_true(own.fields[0].mean == 5 && own.fields[0].scale == 6 && own.fields[1].mean == 0 && own.fields[1].scale == 1);
+    assert_caught("numeric fields keep the scaling of");
+    inputs_fini(&own);
+    warm_start_fini(&plan);
+    catch_start();
+    fields[3].pooling = POOLING_MEAN;
+    assert_int_equal(warm_start_plan(config, &info, &plan), ST_INPUT);
+    assert_caught("field tags is multi-valued, averaged, wanted is multi-valued, summed; import it by the same schema");
+    fields[3] = (dataset_field_t){.name = "other", .kind = COLUMN_MULTI};
+    fields[2].kind = COLUMN_MULTI;
+    assert_int_equal(warm_start_check(config, &info), ST_INPUT);
+    assert_caught("field item is multi-valued, summed, wanted is categorical");
+    catch_stop();
+    config_destroy(&config);
+    mem_free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_contract),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_configuration_of_another_run),
