@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
+#include "common/cluster/launch.h"
 #include "common/kernels/gemm.h"
 #include "common/net/member.h"
 #include "common/net/net_zmq.h"
@@ -22,9 +23,25 @@
 #include "ps/server.h"
 #include "worker/worker.h"
 
-#define STARTED "SMELTER_STARTED_MPIRUN" /* in the environment of ranks whose starter reports which of them died, and how */
-
 /* ---- nobody started us: start mpirun ---------------------------------------------------------------------------------- */
+
+/* It ended before its ranks had found each other. */
+static status_t report_start(const mpirun_death_t *death, int ranks, int exit_code, int64_t seconds)
+{
+    if (death->interrupted)
+        return FAIL(ST_STOPPED, "interrupted by signal %d (%s) before the job had started", death->interrupted, strsignal(death->interrupted));
+    if (death->timed_out && death->here < ranks)
+        return FAIL(ST_TIMEOUT, "mpirun has started %d of %d ranks within %lld s (cluster.start_deadline_s), and was ended; does the line above, "
+                                "typed in, work with the program hostname in the place of smelter?",
+                    death->here, ranks, (long long)seconds);
+    if (death->timed_out)
+        return FAIL(ST_TIMEOUT, "all %d ranks have started, but have not found each other within %lld s (cluster.start_deadline_s), and were "
+                                "ended; is MPI allowed to use the network between them?",
+                    ranks, (long long)seconds);
+    if (death->here == 0)
+        return FAIL(ST_PEER, "mpirun ended with exit code %d before a rank had started; what it said is above", exit_code);
+    return ST_OK;
+}
 
 static status_t report_death(const mpirun_death_t *death, int servers, int exit_code)
 {
@@ -34,11 +51,13 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
     if (death->interrupted)
         return FAIL(ST_STOPPED, "interrupted by signal %d (%s); the job ended", death->interrupted,
                     strsignal(death->interrupted));
+    if (death->launcher_signal)
+        return FAIL(ST_PEER, "mpirun was killed by signal %d (%s); the job ended", death->launcher_signal, strsignal(death->launcher_signal));
     if (death->seen && death->signal && death->rank >= 0)
         return FAIL(ST_PEER, "%s (rank %d on %s) was killed by signal %d (%s); the job ended",
                     roster_name(death->rank, servers, name, sizeof name), death->rank, death->node, death->signal,
                     strsignal(death->signal));
-    const int signal_number = death->seen ? death->signal : exit_code > 128 ? exit_code - 128 : 0;
+    const int signal_number = death->seen ? death->signal : exit_code > 128 && exit_code <= 128 + SIGRTMAX ? exit_code - 128 : 0;
     if (signal_number)
         return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", signal_number, strsignal(signal_number));
     if (death->seen && death->rank >= 0)
@@ -52,11 +71,14 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     TRY(progress_create(STDERR_FILENO, &progress));
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
     progress_destroy(&progress);
-    setenv(STARTED, "1", 1);
     setenv("OPENBLAS_NUM_THREADS", "1", 0); /* the library starts its threads when it is loaded, before gemm_init can say so */
     mpirun_death_t death = {0};
     int exit_code = 0;
-    TRY(mpirun_spawn(roster_ranks(experiment->base), argv, &death, &exit_code));
+    const int ranks = roster_ranks(experiment->base);
+    const int64_t start_s = (int64_t)experiment->base->cluster.start_deadline_s;
+    TRY(mpirun_spawn(ranks, argv, (int)start_s, &death, &exit_code));
+    if (exit_code != 0 && !death.together)
+        TRY(report_start(&death, ranks, exit_code, start_s));
     return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
 }
 
@@ -97,22 +119,12 @@ static status_t start_supervised(const options_t *options, const experiment_t *e
 
 /* ---- somebody did: take the rank's role --------------------------------------------------------------------------------- */
 
-/* The rank as the launcher's environment tells it, before MPI is up: -1 where it does not. */
-static int launched_rank(void)
-{
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i]))
-            return atoi(getenv(names[i]));
-    return -1;
-}
-
 static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster,
                                 net_t *control, job_lead_fn *lead, bool *together)
 {
     progress_t *progress;
     TRY(progress_create(STDERR_FILENO, &progress));
-    const coordinator_options_t o = {control, roster, experiment, progress, getenv(STARTED) != NULL, NULL};
+    const coordinator_options_t o = {control, roster, experiment, progress, getenv(LAUNCH_BY_SMELTER) != NULL, NULL};
     coordinator_t *coordinator;
     status_t status = coordinator_create(&o, &coordinator);
     if (status == ST_OK) {
@@ -146,7 +158,7 @@ static status_t run_server(const experiment_t *experiment, const roster_t *roste
         .control = control,
     };
     status_t status = server_run(&o);
-    if (status == ST_STOPPED && roster->rank == 1 && roster_is_gone(roster, 0) && !getenv(STARTED)) {
+    if (status == ST_STOPPED && roster->rank == 1 && roster_is_gone(roster, 0) && !getenv(LAUNCH_BY_SMELTER)) {
         char name[160]; /* the coordinator names everybody else who died */
         log_error("%s died without a goodbye; the job ends", roster_full_name(roster, 0, name, sizeof name));
     }
@@ -189,7 +201,7 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     if (status == ST_OK) {
         const roster_entry_t *own = &roster->entries[roster->rank], *first = &roster->entries[0];
         const bool beside = roster->rank > 0 && strcmp(own->host, first->host) == 0;
-        member_watch_signals(&(member_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(STARTED) != NULL});
+        member_watch_signals(&(member_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(LAUNCH_BY_SMELTER) != NULL});
         gemm_init();
         switch (roster_role(roster, roster->rank)) {
         case ROLE_COORDINATOR:
@@ -232,7 +244,9 @@ static void leave(cluster_t **cluster, status_t status, bool together)
 
 static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
 {
-    const int rank = launched_rank();
+    const launch_t launch = launch_read();
+    const int rank = launch.rank;
+    TRY(launch_check(&launch));
     member_watch_early();
     experiment_t *experiment = NULL;
     cluster_t *cluster;
@@ -242,11 +256,12 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
         log_set_level(LOG_NONE); /* what is wrong with the configuration is said once, by rank 0 */
     status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
     log_set_level(level);
-    if (status == ST_OK && rank == 0 && options->restarts && !getenv(STARTED))
+    if (status == ST_OK && rank == 0 && options->restarts && !getenv(LAUNCH_BY_SMELTER))
         status = FAIL(ST_INPUT, "--restarts is for whoever starts the ranks, which was not smelter; leave it out, or leave out mpirun");
     if (status == ST_OK && rank == 0)
         status = prepare(experiment, options);
-    TRY(cluster_open(experiment ? experiment->base->cluster.deadline_s : 30, &cluster));
+    const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;
+    TRY(cluster_open(deadline_s, experiment ? experiment->base->cluster.start_deadline_s : 60, &cluster));
     status = roster_exchange(cluster, experiment, status, &roster);
     if (status == ST_OK)
         status = complexity_agree(cluster, experiment);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/base/crash.h"
+#include "common/base/descriptors.h"
 #include "common/base/log.h"
 #include "launcher/commands.h"
 
@@ -43,6 +44,7 @@ static const command_t commands[] = {
 
 int main(int argc, char **argv)
 {
+    descriptors_prepare();
     status_t status = log_level_from_environment();
     if (status == ST_OK)
         status = crash_check_environment();

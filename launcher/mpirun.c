@@ -1,17 +1,6 @@
-/* mpirun.c - build the line, run it, sieve what mpirun says.
- *
- * The sieve. mpirun writes its own messages into the same stream as its ranks' standard error, framed by lines of dashes:
- *
- *     --------------------------------------------------------------------------
- *     mpirun noticed that process rank 2 with PID 0 on node vm exited on signal 9 (Killed).
- *     --------------------------------------------------------------------------
- *
- * Lines of ranks (they begin with a time of day) may fall between them. So a line of dashes opens a block; lines of our own
- * pass at once, the others are held until the next line of dashes; a block with one of the known messages is parsed and
- * dropped, any other is shown whole. Outside a block everything passes at once, unfinished lines (progress) included.     */
+/* mpirun.c - build the line, run it, hand signals on, and see to it that a start that never happens ends. */
 #include "launcher/mpirun.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,168 +15,15 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/descriptors.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/process.h"
 #include "common/base/text.h"
+#include "common/cluster/launch.h"
+#include "launcher/mpirun_sieve.h"
 
-#define LINE_BYTES 4096  /* a longer line is passed in pieces */
-#define BLOCK_BYTES 8192 /* mpirun's longest messages have about 2 KiB; more is not one of them */
-#define QUIET_MS 30      /* an unfinished line is shown after this */
-
-typedef struct sieve {
-    mpirun_death_t *death;
-    char line[LINE_BYTES];
-    size_t line_bytes;
-    bool line_begun; /* the start of this line was passed already */
-    bool in_block;
-    char block[BLOCK_BYTES];
-    size_t block_bytes;
-} sieve_t;
-
-static void pass(const char *text, size_t bytes)
-{
-    while (bytes > 0) {
-        ssize_t n = write(STDERR_FILENO, text, bytes);
-        if (n < 0 && errno != EINTR)
-            return; /* there is nowhere left to report a failing standard error */
-        if (n > 0) {
-            text += n;
-            bytes -= (size_t)n;
-        }
-    }
-}
-
-/* is_own_line - "12:34:56.789 role: text", as log.c writes. */
-static bool is_own_line(const char *line, size_t n)
-{
-    static const char pattern[] = "dd:dd:dd.ddd ";
-    if (n < sizeof pattern - 1)
-        return false;
-    for (size_t i = 0; i < sizeof pattern - 1; i++)
-        if (pattern[i] == 'd' ? !isdigit((unsigned char)line[i]) : line[i] != pattern[i])
-            return false;
-    return true;
-}
-
-static bool is_rule(const char *line, size_t n)
-{
-    while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-        n--;
-    for (size_t i = 0; i < n; i++)
-        if (line[i] != '-')
-            return false;
-    return n >= 60;
-}
-
-/* parse_death - facts from a complete block; false where it is no message about a failed rank. The first failure counts. An
- * MPI_ABORT yields none: that rank has said why itself, and Open MPI 4.1 loses the message every few runs. */
-static bool parse_death(const char *block, mpirun_death_t *death)
-{
-    mpirun_death_t found = {.seen = true, .rank = -1};
-    const char *at;
-    if ((at = strstr(block, "noticed that process rank "))) {
-        int signal_number = 0;
-        if (sscanf(at, "noticed that process rank %d with PID %*d on node %63s exited on signal %d", &found.rank, found.node,
-                   &signal_number) < 2)
-            return false;
-        found.signal = signal_number;
-        found.exit_code = signal_number ? 128 + signal_number : 0;
-    } else if (strstr(block, "processes exited with non-zero status")) {
-        at = strstr(block, "Process name: [[");
-        if (at && sscanf(at, "Process name: [[%*d,%*d],%d]", &found.rank) != 1)
-            found.rank = -1;
-        at = strstr(block, "Exit code:");
-        if (at && sscanf(at, "Exit code: %d", &found.exit_code) != 1)
-            return false;
-    } else {
-        return strstr(block, "Primary job  terminated normally") || strstr(block, "MPI_ABORT was invoked on rank ");
-    }
-    if (!death->seen)
-        *death = found;
-    return true;
-}
-
-static const char rule[] = "--------------------------------------------------------------------------\n";
-
-static void close_block(sieve_t *sieve)
-{
-    sieve->block[sieve->block_bytes] = 0;
-    if (!parse_death(sieve->block, sieve->death)) {
-        pass(rule, sizeof rule - 1);
-        pass(sieve->block, sieve->block_bytes);
-        pass(rule, sizeof rule - 1);
-    }
-    sieve->in_block = false;
-    sieve->block_bytes = 0;
-}
-
-/* Single lines of mpirun outside of blocks that say nothing a person needs. */
-static bool is_noise(const char *line, size_t n)
-{
-    static const char *const noise[] = {
-        "more processes have sent help message", "orte_base_help_aggregate", "mpirun: killing job",
-        "mpirun: abort is already in progress",  "orte/util/show_help.c",    "[warn] Epoll "};
-    char copy[LINE_BYTES + 1];
-    memcpy(copy, line, n);
-    copy[n] = 0;
-    for (size_t i = 0; i < sizeof noise / sizeof *noise; i++)
-        if (strstr(copy, noise[i]))
-            return true;
-    return false;
-}
-
-static void end_line(sieve_t *sieve)
-{
-    const char *line = sieve->line;
-    size_t n = sieve->line_bytes;
-    sieve->line_bytes = 0;
-    bool begun = sieve->line_begun;
-    sieve->line_begun = n > 0 && line[n - 1] != '\n' && line[n - 1] != '\r';
-    if (n == 0)
-        return;
-    if (begun || is_own_line(line, n)) {
-        pass(line, n);
-    } else if (is_rule(line, n)) {
-        if (sieve->in_block)
-            close_block(sieve);
-        else
-            sieve->in_block = true;
-    } else if (sieve->in_block && line[0] != '\r') {
-        if (sieve->block_bytes + n >= sizeof sieve->block)
-            close_block(sieve);
-        memcpy(sieve->block + sieve->block_bytes, line, n);
-        sieve->block_bytes += n;
-        sieve->in_block = true;
-    } else if (!is_noise(line, n)) {
-        pass(line, n);
-    }
-}
-
-static void sieve_feed(sieve_t *sieve, const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        /* A carriage return begins a progress line that is drawn over the last one. */
-        if (text[i] == '\r' && sieve->line_bytes > 0 && i + 1 < n && text[i + 1] != '\n')
-            end_line(sieve);
-        sieve->line[sieve->line_bytes++] = text[i];
-        if (text[i] == '\n' || sieve->line_bytes == sizeof sieve->line)
-            end_line(sieve);
-    }
-}
-
-/* sieve_quiet - nothing came for a moment: show an unfinished line, unless it may become one of mpirun's. */
-static void sieve_quiet(sieve_t *sieve)
-{
-    if (sieve->line_bytes > 0 && sieve->line[0] != '-' && !sieve->in_block)
-        end_line(sieve);
-}
-
-static void sieve_end(sieve_t *sieve)
-{
-    end_line(sieve);
-    if (sieve->in_block && sieve->block_bytes > 0)
-        close_block(sieve);
-}
+#define QUIET_MS 30 /* an unfinished line is shown after this */
 
 /* ---- the line ---- */
 
@@ -273,131 +109,253 @@ static void log_line(const words_t *words)
 
 /* ---- running ---- */
 
-#define REPEAT_NS 1000000000 /* mpirun does not hand signals on before its ranks are there; the wish to stop is told again */
+#define REPEAT_NS 1000000000         /* a rank that is busy with MPI may lose the wish to stop; it is told again */
+#define START_GRACE_NS 3000000000    /* an mpirun without ranks needs a moment to remove its files, no more */
+#define END_GRACE_NS 10000000000     /* it warns its ranks, waits a second, and kills them; of hosts that are cut off it may wait for ever */
+#define HOLDER_NS 1000000000         /* a process that outlives mpirun may hold its standard error open; nobody waits for that one */
 
-static volatile sig_atomic_t save_asked, stop_asked, end_asked; /* the last two: by which signal; 0: not */
+static volatile sig_atomic_t save_asked, pause_asked, stop_asked, end_asked; /* the last two: by which signal; 0: not */
 
 static void on_signal(int number)
 {
     if (number == SIGUSR1)
         save_asked = 1;
+    else if (number == SIGTSTP)
+        pause_asked = 1;
     else if (number == SIGINT || stop_asked)
         end_asked = number;
     else
         stop_asked = number;
 }
 
+static const int watched[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP};
+#define WATCHED (sizeof watched / sizeof *watched)
+
+static void watch_signals(struct sigaction old[WATCHED])
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    save_asked = pause_asked = stop_asked = end_asked = 0;
+    for (size_t i = 0; i < WATCHED; i++) {
+        sigaction(watched[i], &action, &old[i]);
+        if (watched[i] == SIGTSTP && old[i].sa_handler == SIG_IGN)
+            sigaction(SIGTSTP, &old[i], NULL);
+    }
+}
+
 /* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal reaches
- * mpirun once, through us; twice within a few seconds makes it leave ranks behind. */
-static void child_exec(const char *mpirun, char **words, int error_fd)
+ * mpirun once, through us; twice within a few seconds makes it leave ranks behind. That group is in the background of the terminal,
+ * where `stty tostop` would stop whoever writes: the ranks' standard output is to go on. */
+static void child_exec(const char *program, char **words, int output_fd, int error_fd)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0)
         dup2(null, STDIN_FILENO);
+    dup2(output_fd, STDOUT_FILENO);
     dup2(error_fd, STDERR_FILENO);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGTSTP, SIG_DFL);
+    signal(SIGTTOU, SIG_IGN);
     signal(SIGUSR1, SIG_IGN); /* until mpirun and, later, ranks want to know them */
     signal(SIGUSR2, SIG_IGN);
-    execv(mpirun, words);
+    execv(program, words);
     static const char failed[] = "mpirun could not be executed\n";
     ssize_t written = write(STDERR_FILENO, failed, sizeof failed - 1);
     (void)written;
     _exit(127);
 }
 
-/* What was handed on to mpirun so far. */
-typedef struct relayed {
-    bool end;
-    int64_t stop_ns; /* when it was told to stop last; 0: never */
-} relayed_t;
+/* An mpirun, while it runs. */
+typedef struct job {
+    pid_t child;
+    mpirun_death_t *death;
+    int64_t start_ns, start_most_ns; /* most: until its ranks are together; 0: any time */
+    int64_t stop_ns;                 /* when it was told to stop last; 0: never */
+    int64_t end_ns;                  /* when it was told to end; 0: not yet */
+    int64_t gone_ns;                 /* when it had ended; 0: not yet */
+    int result;
+} job_t;
 
-/* mpirun hands SIGUSR1 and SIGUSR2 on to the ranks; SIGTERM makes it end them, with a second between the first warning and SIGKILL. */
-static void relay_signals(pid_t child, relayed_t *relayed)
+static void end_job(job_t *job)
 {
-    const int64_t now = clock_now_ns();
-    if (save_asked) {
-        save_asked = 0;
-        kill(child, SIGUSR1);
-    }
-    if (end_asked && !relayed->end) {
-        relayed->end = true;
-        kill(child, SIGTERM);
-    }
-    if (stop_asked && !relayed->end && (!relayed->stop_ns || now - relayed->stop_ns > REPEAT_NS)) {
-        relayed->stop_ns = now;
-        kill(child, SIGUSR2);
+    if (!job->end_ns) {
+        job->end_ns = clock_now_ns();
+        kill(job->child, SIGTERM);
     }
 }
 
-static void relay(pid_t child, int fd, sieve_t *sieve)
+/* ^Z: the job stops with us, and goes on when we do. Time that passes meanwhile is nobody's delay. */
+static void pause_job(job_t *job)
 {
-    relayed_t relayed = {0};
-    for (;;) {
-        relay_signals(child, &relayed);
-        struct pollfd item = {.fd = fd, .events = POLLIN};
-        int ready = poll(&item, 1, sieve->line_bytes ? QUIET_MS : 200);
+    const int64_t now = clock_now_ns();
+    pause_asked = 0;
+    process_signal_tree(job->child, SIGSTOP);
+    raise(SIGSTOP);
+    process_signal_tree(job->child, SIGCONT);
+    job->start_ns += clock_now_ns() - now;
+}
+
+/* mpirun hands SIGUSR1 and SIGUSR2 on to the ranks; SIGTERM makes it end them, with a second between the first warning and SIGKILL.
+ * As long as there are no ranks who could save, the wish to stop is the wish to end. */
+static void relay_signals(job_t *job)
+{
+    const int64_t now = clock_now_ns();
+    if (pause_asked)
+        pause_job(job);
+    if (save_asked) {
+        save_asked = 0;
+        kill(job->child, SIGUSR1);
+    }
+    if (end_asked || (stop_asked && !job->death->together))
+        end_job(job);
+    if (stop_asked && !job->end_ns && (!job->stop_ns || now - job->stop_ns > REPEAT_NS)) {
+        job->stop_ns = now;
+        kill(job->child, SIGUSR2);
+    }
+}
+
+/* A start that never happens ends, and an end too. */
+static void keep_deadlines(job_t *job)
+{
+    const int64_t now = clock_now_ns(), grace = job->death->together ? END_GRACE_NS : START_GRACE_NS;
+    if (job->start_most_ns && !job->death->together && now - job->start_ns > job->start_most_ns && !job->end_ns) {
+        job->death->timed_out = true;
+        end_job(job);
+    }
+    if (job->end_ns && now - job->end_ns > grace)
+        process_signal_tree(job->child, SIGKILL);
+}
+
+/* Whether mpirun has ended. */
+static bool is_gone(job_t *job)
+{
+    if (!job->gone_ns && waitpid(job->child, &job->result, WNOHANG) == job->child)
+        job->gone_ns = clock_now_ns();
+    return job->gone_ns != 0;
+}
+
+static void relay(job_t *job, int fd)
+{
+    mpirun_sieve_t *sieve = mpirun_sieve_create(job->death);
+    bool open = true;
+    while (open || !is_gone(job)) {
+        if (!is_gone(job)) {
+            relay_signals(job);
+            keep_deadlines(job);
+        } else if (clock_now_ns() - job->gone_ns > HOLDER_NS) {
+            break;
+        }
+        struct pollfd item = {.fd = open ? fd : -1, .events = POLLIN};
+        int ready = poll(&item, 1, mpirun_sieve_is_between(sieve) ? QUIET_MS : 200);
         if (ready == 0)
-            sieve_quiet(sieve);
+            mpirun_sieve_quiet(sieve);
         if (ready <= 0)
             continue;
         char text[4096];
         ssize_t n = read(fd, text, sizeof text);
         if (n > 0)
-            sieve_feed(sieve, text, (size_t)n);
+            mpirun_sieve_feed(sieve, text, (size_t)n);
         else if (n == 0 || errno != EINTR)
-            break;
+            open = false;
     }
-    sieve_end(sieve);
+    mpirun_sieve_end(&sieve);
 }
 
-static status_t run(const char *mpirun, const words_t *words, mpirun_death_t *death, int *exit_code)
+static status_t run(const char *mpirun, const words_t *words, int start_most_s, mpirun_death_t *death, int *exit_code)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0)
         return FAIL(ST_SYSTEM, "no pipe for mpirun's messages: %s", strerror(errno));
-    static const int watched[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = on_signal}, old[sizeof watched / sizeof *watched];
-    save_asked = stop_asked = end_asked = 0;
-    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
-        sigaction(watched[i], &action, &old[i]);
-    pid_t child = fork();
-    if (child == 0)
-        child_exec(mpirun, words->word, fds[1]);
+    struct sigaction old[WATCHED];
+    watch_signals(old);
+    job_t job = {.death = death, .start_ns = clock_now_ns(), .start_most_ns = start_most_s * INT64_C(1000000000)};
+    job.child = fork();
+    if (job.child == 0)
+        child_exec(mpirun, words->word, STDOUT_FILENO, fds[1]);
     close(fds[1]);
     status_t status = ST_OK;
-    if (child < 0) {
+    if (job.child < 0) {
         status = FAIL(ST_SYSTEM, "no new process for mpirun: %s", strerror(errno));
     } else {
-        sieve_t *sieve = MEM_NEW(sieve_t);
-        sieve->death = death;
-        relay(child, fds[0], sieve);
-        mem_free(sieve);
-        int result = 0;
-        while (waitpid(child, &result, 0) < 0 && errno == EINTR)
-            ;
-        *exit_code = WIFSIGNALED(result) ? 128 + WTERMSIG(result) : WEXITSTATUS(result);
+        relay(&job, fds[0]);
+        death->launcher_signal = WIFSIGNALED(job.result) ? WTERMSIG(job.result) : 0;
+        *exit_code = death->launcher_signal ? 128 + death->launcher_signal : WEXITSTATUS(job.result);
         death->interrupted = end_asked ? end_asked : stop_asked;
     }
     close(fds[0]);
-    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
+    for (size_t i = 0; i < WATCHED; i++)
         sigaction(watched[i], &old[i], NULL);
     return status;
 }
 
-status_t mpirun_spawn(int np, char *const argv[], mpirun_death_t *death, int *exit_code)
+/* ---- an mpirun that is not Open MPI's ---- */
+
+#define VERSION_MS 5000 /* a wrapper that asks something, or waits for a network, tells nothing */
+
+/* What `mpirun --version` says, in one line; "" where it says nothing. */
+static void read_version(const char *mpirun, char *text, size_t size)
 {
-    ASSERT(np >= 1 && argv);
+    char *words[] = {(char *)(uintptr_t) "mpirun", (char *)(uintptr_t) "--version", NULL};
+    int fds[2];
+    size_t n = 0;
+    text[0] = 0;
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return;
+    pid_t child = fork();
+    if (child == 0)
+        child_exec(mpirun, words, fds[1], fds[1]);
+    close(fds[1]);
+    struct pollfd item = {.fd = fds[0], .events = POLLIN};
+    for (ssize_t got = 1; child > 0 && got > 0 && n + 1 < size && poll(&item, 1, VERSION_MS) > 0; n += got > 0 ? (size_t)got : 0)
+        got = read(fds[0], text + n, size - 1 - n);
+    text[n] = 0;
+    close(fds[0]);
+    if (child > 0) {
+        process_signal_tree(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+}
+
+/* No rank has started: is that because this mpirun cannot start ours? */
+static status_t check_kind(const char *mpirun)
+{
+    char text[512];
+    read_version(mpirun, text, sizeof text);
+    if (strstr(text, "Open MPI") || strstr(text, "OpenRTE"))
+        return ST_OK;
+    text[strcspn(text, "\r\n")] = 0;
+    return FAIL(ST_INPUT,
+                "the first mpirun in PATH, %s, is not Open MPI's (to --version it says \"%.100s\"); put the folder of Open MPI's first in PATH, or "
+                "start the ranks yourself with Open MPI's mpirun",
+                mpirun, text);
+}
+
+/* What mpirun itself needs, measured with Open MPI 4.1: 28 and 4 for each rank, and a few more. With fewer it fails in many ways, and
+ * mostly for ever. */
+static status_t check_descriptors(int np)
+{
+    char who[64];
+    snprintf(who, sizeof who, "mpirun with %d ranks", np);
+    return descriptors_check(descriptors_limit(), 32 + 5 * (int64_t)np, who);
+}
+
+status_t mpirun_spawn(int np, char *const argv[], int start_most_s, mpirun_death_t *death, int *exit_code)
+{
+    ASSERT(np >= 1 && argv && start_most_s >= 0);
     char mpirun[PATH_MAX], binary[PATH_MAX];
     TRY(find_mpirun(mpirun));
     TRY(own_path(binary));
+    TRY(check_descriptors(np));
     words_t words = {0};
     build_line(&words, binary, np, argv);
     log_line(&words);
     *death = (mpirun_death_t){.rank = -1};
-    status_t status = run(mpirun, &words, death, exit_code);
+    setenv(LAUNCH_BY_SMELTER, "1", 1);
+    status_t status = run(mpirun, &words, start_most_s, death, exit_code);
     free_words(&words);
+    if (status == ST_OK && *exit_code != 0 && death->here == 0 && !death->interrupted)
+        status = check_kind(mpirun);
     return status;
 }

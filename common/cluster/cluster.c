@@ -29,6 +29,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/time_limit.h"
+#include "common/cluster/launch.h"
 
 enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 
@@ -53,8 +55,7 @@ struct cluster {
 
 bool cluster_is_launched(void)
 {
-    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMI_RANK") || getenv("PMIX_RANK") ||
-           (getenv("SLURM_PROCID") && (getenv("PMI_FD") || getenv("PMI_PORT")));
+    return launch_read().kind != LAUNCH_NONE;
 }
 
 static status_t mpi_failed(const char *what, int code)
@@ -175,11 +176,32 @@ static void abort_hook(void)
     cluster_abort(1);
 }
 
-status_t cluster_open(double deadline_s, cluster_t **out)
+/* begin_mpi - MPI_Init returns when all ranks have come to it. Rank 0 comes last, because it looks for mistakes and makes missing
+ * datasets first; so its patience bounds everybody's. Where a smelter has started the ranks there is nothing to make. */
+static status_t begin_mpi(const launch_t *launch, double start_most_s, int *provided)
 {
-    ASSERT(deadline_s > 0);
+    char text[160];
+    snprintf(text, sizeof text, "the ranks of the job have not found each other within %.0f s (cluster.start_deadline_s); have all been started?",
+             start_most_s);
+    time_limit_t *limit = launch->rank <= 0 ? time_limit_start(start_most_s, text) : NULL;
+    const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, provided);
+    time_limit_stop(&limit);
+    TRY_MPI("MPI_Init_thread", code);
+    int world = 0;
+    MPI_Comm_size(MPI_COMM_WORLD, &world);
+    status_t status = launch_check_world(launch, world);
+    if (status != ST_OK)
+        MPI_Finalize();
+    return status;
+}
+
+status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out)
+{
+    ASSERT(deadline_s > 0 && start_most_s > 0);
+    const launch_t launch = launch_read();
     int provided = 0;
-    TRY_MPI("MPI_Init_thread", MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
+    launch_tell(LAUNCH_NEWS_HERE);
+    TRY(begin_mpi(&launch, start_most_s, &provided));
     status_set_abort_hook(abort_hook);
     if (provided < MPI_THREAD_FUNNELED)
         return FAIL(ST_SYSTEM, "this MPI library has no thread support (level %d, MPI_THREAD_FUNNELED is needed)", provided);
@@ -202,6 +224,8 @@ status_t cluster_open(double deadline_s, cluster_t **out)
     cluster->hosts = hosts;
     cluster->group_first = cluster->rank;
     cluster->group_size = 1;
+    if (cluster->rank == 0)
+        launch_tell(LAUNCH_NEWS_TOGETHER);
     *out = cluster;
     return ST_OK;
 }

@@ -19,8 +19,10 @@ typedef struct cluster cluster_t;
 /* cluster_is_launched - true where mpirun, srun or another PMI launcher started this process (looks at the environment). */
 bool cluster_is_launched(void);
 
-/* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. */
-WARN_UNUSED status_t cluster_open(double deadline_s, cluster_t **out);
+/* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. Rank 0 ends the process,
+ * after a line that says so, where the others have not come within start_most_s.
+ * ST_INPUT: launcher and MPI do not know the same ranks (launch.h); said by the launcher's rank 0 alone. */
+WARN_UNUSED status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out);
 /* cluster_close - waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job with exit code 1,
  * after a line that names who is missing, where some rank does not come. */
 void cluster_close(cluster_t **cluster);

@@ -137,7 +137,7 @@ static int rank_main(const char *mode)
     }
     bool slow = strncmp(mode, "missing", 7) == 0;
     cluster_t *c;
-    status_t status = cluster_open(slow ? 0.5 : 30.0, &c);
+    status_t status = cluster_open(slow ? 0.5 : 30.0, 30, &c);
     if (status != ST_OK)
         return 97;
     int rank = cluster_rank(c);
@@ -231,7 +231,7 @@ static outcome_t *launch(int np, const char *mode, int interrupt_ms)
         dup2(ofd, 1);
         dup2(efd, 2);
         char *argv[] = {(char *)"test_cluster", (char *)"rank", (char *)mode, NULL};
-        o.status = mpirun_spawn(np, argv, &o.death, &o.exit_code);
+        o.status = mpirun_spawn(np, argv, 30, &o.death, &o.exit_code);
         FILE *f = fopen(facts, "wb");
         bool ok = f && fwrite(&o, sizeof o, 1, f) == 1;
         if (f)
@@ -303,6 +303,7 @@ static void test_killed_rank_is_named(void **state)
     assert_int_equal(o->status, ST_OK);
     assert_true(o->death.seen);
     assert_int_equal(o->death.rank, 2);
+    assert_true(o->death.together && o->death.here == 3); /* a death does not make it forget that there were ranks */
     assert_int_equal(o->death.signal, SIGKILL);
     assert_string_equal(o->death.node, host);
     assert_int_equal(o->exit_code, 137);
@@ -378,7 +379,7 @@ static void test_no_mpirun(void **state)
     mpirun_death_t death;
     int exit_code = -1;
     catch_start();
-    assert_int_equal(mpirun_spawn(2, argv, &death, &exit_code), ST_INPUT);
+    assert_int_equal(mpirun_spawn(2, argv, 30, &death, &exit_code), ST_INPUT);
     catch_stop();
     assert_caught("there is no mpirun in PATH; install Open MPI");
     assert_int_equal(exit_code, -1);

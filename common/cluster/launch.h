@@ -1,0 +1,46 @@
+/* launch.h - who started this rank, as the environment tells before MPI is up, and what the rank tells them.
+ *
+ * Three things can go wrong between a launcher and Open MPI, all of them silently: srun without PMIx, and another MPI's mpiexec, start
+ * n processes of which each is a job of one rank for itself; and a launcher may never start some of them. So a rank compares what the
+ * environment says with what MPI says, and tells a smelter that started mpirun when it is there and when all have found each other. */
+#ifndef SMELTER_LAUNCH_H
+#define SMELTER_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/status.h"
+
+/* In the environment of ranks that were started by a smelter, who reports which of them died, and how, and listens for what follows. */
+#define LAUNCH_BY_SMELTER "SMELTER_STARTED_MPIRUN"
+
+typedef enum launch_kind {
+    LAUNCH_NONE,  /* nobody: this is no rank */
+    LAUNCH_MPI,   /* Open MPI's mpirun, or anybody who speaks PMIx */
+    LAUNCH_PMI,   /* somebody who speaks an older PMI, which Open MPI may or may not understand */
+    LAUNCH_BARE,  /* srun without any PMI */
+    LAUNCH_OTHER, /* the mpiexec of MPICH, Intel MPI or MVAPICH */
+} launch_kind_t;
+
+typedef struct launch {
+    launch_kind_t kind;
+    int rank, size; /* as the environment says; -1 and 0 where it does not */
+} launch_t;
+
+/* launch_read - from the environment. */
+launch_t launch_read(void);
+
+/* launch_check - ST_INPUT where ranks that were started so can never find each other; said by rank 0 alone, with what to do.
+ * launch_check_world - the same once MPI is up, by the number of ranks that it knows. */
+WARN_UNUSED status_t launch_check(const launch_t *launch);
+WARN_UNUSED status_t launch_check_world(const launch_t *launch, int world);
+
+/* What ranks tell the smelter that started mpirun, one line each on standard error, which mpirun brings there. */
+typedef enum launch_news { LAUNCH_NEWS_NONE, LAUNCH_NEWS_HERE, LAUNCH_NEWS_TOGETHER } launch_news_t;
+
+/* launch_tell - a rank: it is there; or, rank 0: all have found each other, and understand signals. Nothing where no smelter listens.
+ * launch_heard - the starter: what a line of mpirun's standard error says of that. */
+void launch_tell(launch_news_t news);
+launch_news_t launch_heard(const char *line, size_t bytes);
+
+#endif

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# test_start.sh BUILD - starts that never happen, or happen in a strange place: one line says why, soon, and nothing is left behind.
+#
+# OPERATIONS: "A start that does not happen ends": another MPI's mpirun, none, one that hangs, too few file descriptors, a launcher that
+# Open MPI does not understand, closed descriptors, a signal before there are ranks; and a job that is stopped and continued at a terminal.
+# shellcheck source=tests/lib/cluster.sh
+. "$(dirname "$0")/../lib/cluster.sh"
+small_config "$T/c.yaml"
+"$SMELTER" synth "$T/c.yaml" --out "$T/data" >/dev/null 2>&1
+
+# stand_in LINE... - the first mpirun in PATH is a script of these lines.
+stand_in() {
+    mkdir -p "$T/bin"
+    printf '%s\n' '#!/bin/sh' "$@" >"$T/bin/mpirun"
+    chmod +x "$T/bin/mpirun"
+}
+by_stand_in() { PATH=$T/bin:$PATH "$SMELTER" train "$T/c.yaml" --out "$T/run" "$@"; }
+
+# refused CODE TEXT CMD... - the command ends within 6 s with this code, one line of error, and that line.
+refused() {
+    local code=$1 text=$2
+    shift 2
+    run "$T/log" "$@"
+    expect "exit code $CODE instead of $code" [ "$CODE" = "$code" ]
+    expect "it took $TOOK s" awk -v t="$TOOK" 'BEGIN { exit !(t < 6) }'
+    expect_line "$T/log" "$text"
+    expect_errors 1 "$T/log"
+    expect "the last line is: $(tail -n 1 "$T/log")" grep -q 'error: ' <(tail -n 1 "$T/log")
+    expect_nothing_left
+}
+
+other_mpi() {
+    stand_in 'echo "[mpiexec@host] match_arg: unrecognized argument allow-run-as-root" >&2' 'exit 255'
+    refused 2 "the first mpirun in PATH, $T/bin/mpirun, is not Open MPI's (to --version it says \"[mpiexec@host] match_arg" by_stand_in
+}
+no_mpirun() {
+    refused 2 "there is no mpirun in PATH; install Open MPI" env PATH=/nowhere "$SMELTER" train "$T/c.yaml" --out "$T/run"
+}
+mpirun_fails() {
+    stand_in '[ "$1" = --version ] && echo "mpirun (Open MPI) 4.1.4" && exit' 'exit 213'
+    refused 1 "mpirun ended with exit code 213 before a rank had started; what it said is above" by_stand_in
+}
+hangs=('[ "$1" = --version ] && echo "mpirun (Open MPI) 4.1.4" && exit' 'trap "" TERM USR2' 'while :; do sleep 1; done')
+mpirun_hangs() {
+    stand_in "${hangs[@]}"
+    refused 1 "mpirun has started 0 of 3 ranks within 1 s (cluster.start_deadline_s), and was ended" by_stand_in --set cluster.start_deadline_s=1
+}
+signal_at_start() {
+    stand_in "${hangs[@]}"
+    start "$T/log" env PATH="$T/bin:$PATH" "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    sleep 0.5
+    kill -TERM "$JOB"
+    finish
+    expect "exit code $CODE instead of 3" [ "$CODE" = 3 ]
+    expect "it took $TOOK s" awk -v t="$TOOK" 'BEGIN { exit !(t < 6) }'
+    expect_line "$T/log" "interrupted by signal 15 (Terminated) before the job had started"
+    expect_nothing_left
+}
+few_descriptors() {
+    refused 2 "mpirun with 3 ranks may need 47 open files, and the limit is 32; raise it (ulimit -n 1024;" \
+        bash -c 'ulimit -n 32; exec "$@"' - "$SMELTER" train "$T/c.yaml" --out "$T/run"
+}
+soft_limit_is_raised() {
+    run "$T/log" bash -c 'ulimit -Sn 32; exec "$@"' - "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+}
+srun_without_pmix() {
+    local step=(SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4)
+    refused 2 "srun has started 4 tasks without PMIx, so that they cannot find each other; start them with srun --mpi=pmix" \
+        env "${step[@]}" SLURM_PROCID=0 "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    run "$T/log" env "${step[@]}" SLURM_PROCID=1 "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    expect "exit code $CODE of another task" [ "$CODE" = 2 ]
+    expect_errors 0 "$T/log"
+}
+other_launcher() {
+    refused 2 "another MPI's launcher (that of MPICH, Intel MPI or MVAPICH) has started 3 ranks" \
+        env PMI_RANK=0 PMI_SIZE=3 HYDI_CONTROL_FD=9 "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    refused 2 "the launcher has started 3 ranks, but MPI sees 1" env PMI_RANK=0 PMI_SIZE=3 "$SMELTER" train "$T/c.yaml" --out "$T/run"
+}
+
+# A library's or our own first line must not land in a file that got the number of a closed descriptor.
+closed_descriptors() {
+    train "$T/open"
+    "$SMELTER" train "$T/c.yaml" --out "$T/closed" <&- >&- 2>&-
+    expect "exit code $? with closed descriptors" [ "$?" = 0 ]
+    expect "another digest with closed descriptors" [ "$(digest_of "$T/closed")" = "$(digest_of "$T/open")" ]
+    "${MPIRUN[@]}" -np 3 "$SMELTER" train "$T/c.yaml" --out "$T/closed2" <&- >"$T/log" 2>&1
+    expect "exit code $? with closed standard input" [ "$?" = 0 ]
+}
+
+# All stop, and go on; the time that passes meanwhile is longer than the deadline and counts for nothing.
+stopped_at_a_terminal() {
+    local pid states
+    small_config "$T/two.yaml" 'cluster: {workers: 2, servers: 2, heartbeat_ms: 100, deadline_s: 1.5}'
+    start "$T/log" "$SMELTER" train "$T/two.yaml" --set train.epochs=400 --set data.order=chronological --out "$T/stopped"
+    wait_for_training "$T/stopped"
+    kill -TSTP "$JOB"
+    sleep 2.5
+    for pid in $(processes); do states+=$(awk '/^State:/ { print $2 }' "/proc/$pid/status"); done
+    expect "states while it is stopped: $states" [ "${states//T/}" = '' ]
+    expect "there are only $states" [ ${#states} -ge 7 ]
+    kill -CONT "$JOB"
+    finish
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect_errors 0 "$T/log"
+    expect_nothing_left
+}
+
+case_of "another MPI's mpirun is first in PATH" other_mpi
+case_of "there is no mpirun" no_mpirun
+case_of "mpirun fails before there are ranks: its exit code is no signal" mpirun_fails
+case_of "mpirun never starts a rank" mpirun_hangs
+case_of "one SIGTERM ends a start that hangs" signal_at_start
+case_of "too few file descriptors" few_descriptors
+case_of "a soft limit on file descriptors is raised" soft_limit_is_raised
+case_of "srun without PMIx" srun_without_pmix
+case_of "another MPI's launcher" other_launcher
+case_of "closed descriptors" closed_descriptors
+case_of "stopped and continued at a terminal" stopped_at_a_terminal
+finish_tests
