@@ -26,6 +26,7 @@ void checkpoint_manifest_fini(checkpoint_manifest_t *m)
     mem_free(m->dense);
     mem_free(m->config);
     inputs_fini(&m->inputs);
+    processors_fini(&m->processors);
     *m = (checkpoint_manifest_t){0};
 }
 
@@ -143,6 +144,7 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
         jsondoc_t *one = file_json(&m->dense[k]);
         jsondoc_append(dense, &one);
     }
+    processors_put(doc, &m->processors);
     totals_put(totals, &m->totals);
     jsondoc_put(doc, "deltas", &deltas);
     jsondoc_put(doc, "shards", &shards);
@@ -276,6 +278,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
         TRY(jsondoc_get_hash(doc, where, "run_id", &m->run_id));
     if (jsondoc_has(doc, "teacher_checksum"))
         TRY(jsondoc_get_hash(doc, where, "teacher_checksum", &m->teacher_checksum));
+    TRY(processors_get(doc, where, &m->processors));
     TRY(get_deltas(doc, where, m));
     TRY(get_inputs(doc, where, m));
     return get_parts(doc, where, m);

@@ -12,6 +12,7 @@
 
 #include "common/base/disk.h"
 #include "launcher/inputs.h"
+#include "launcher/processors.h"
 #include "launcher/totals.h"
 
 #define CHECKPOINT_FORMAT 1
@@ -50,6 +51,7 @@ typedef struct checkpoint_manifest {
     checkpoint_file_t *dense;             /* **owned**, [components] */
     int64_t components;
     checkpoint_file_t progress;
+    processors_t processors;              /* **owned**; what computed the run up to the step, in all of its starts */
     totals_t totals;                      /* of the run up to the step */
     char *config;                         /* **owned**: the resolved configuration, YAML */
     inputs_t inputs;                      /* **owned**: of the run; no fields where they are not recorded */

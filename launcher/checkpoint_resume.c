@@ -203,7 +203,8 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
     if (from->step >= wanted->steps)
         return FAIL(ST_INPUT, "%s: comes before step %" PRId64 ", and the run now ends after %" PRId64 "; raise train.epochs or train.max_steps",
                     r->folder, from->step, wanted->steps);
-    if (strcmp(from->build, wanted->build) != 0 || strcmp(from->kernels, wanted->kernels) != 0)
+    TRY(processors_check_earlier(r->folder, "is a checkpoint of a run that was", &from->processors, &wanted->processors, wanted->config));
+    if (strcmp(from->build, wanted->build) != 0 || (!from->processors.n && strcmp(from->kernels, wanted->kernels) != 0))
         log_warn("%s: was made by build %s with kernels %s; this is build %s with kernels %s, and bits may differ from here on", r->folder,
                  from->build, from->kernels, wanted->build, wanted->kernels);
     return ST_OK;

@@ -139,6 +139,7 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
     RUN_TEXTS(COPY)
 #undef COPY
     c->run.inputs = inputs_copy(&options->run->inputs);
+    c->run.processors = processors_copy(&options->run->processors);
     c->shards = (int)checkpoint_manifest_shards(options->run);
     c->components = (int)options->run->components;
     c->cpu_start = clock_cpu_seconds();
@@ -181,6 +182,7 @@ void checkpointer_destroy(checkpointer_t **checkpointer)
     RUN_TEXTS(FREE)
 #undef FREE
     inputs_fini(&c->run.inputs);
+    processors_fini(&c->run.processors);
     mem_free(c->last_cut);
     mem_free(c->trained);
     mem_free(c->answered);

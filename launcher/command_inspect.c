@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/kernels/gemm.h"
+#include "common/kernels/processor.h"
 #include "launcher/commands.h"
 #include "launcher/inputs.h"
 #include "launcher/learned_print.h"
@@ -161,6 +162,7 @@ static status_t inspect_run(void *context, const char *dir)
     printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,
            (long long)m.servers, (long long)m.shards_per_server, m.determinism, (long long)m.steps);
     printf("  build          %s, kernels %s\n", m.build, m.kernels);
+    processors_print(stdout, &m.processors);
     printf("  run id         %s\n", identity_text(m.run_id, id));
     printf("  evaluation     ");
     result_print_quality(stdout, &m.result.quality, m.predictions);
@@ -205,7 +207,9 @@ status_t command_inspect(const options_t *options)
 status_t command_version(const options_t *options)
 {
     (void)options;
+    char text[PROCESSOR_TEXT_BYTES];
     printf("smelter %s\nkernels %s\n", SMELTER_VERSION, gemm_kernel_name());
+    printf("bits    %s\n", processor_text(processor_here(), text));
     return ST_OK;
 }
 

@@ -174,6 +174,8 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
         status = coordinator_wanted(c->coordinator, variant_index(c, v), replica, &wanted);
         if (status == ST_OK) {
             status = manifest_check(out, &wanted, path);
+            if (status == ST_OK)
+                status = processors_check_earlier(path, "holds a finished run that was", &out->processors, &wanted.processors, wanted.config);
             manifest_fini(&wanted);
         }
         if (status != ST_OK)
@@ -238,7 +240,10 @@ static void recall_teachers(const comparison_t *c, manifest_t *done, bool *have)
 
 static status_t check_pair(const comparison_t *c, int v, const manifest_t *a, const manifest_t *b)
 {
-    const uint32_t vary = (c->experiment->variants ? c->experiment->configs[v] : c->experiment->base)->experiment.vary;
+    const config_t *config = c->experiment->variants ? c->experiment->configs[v] : c->experiment->base;
+    const uint32_t vary = config->experiment.vary;
+    if (!config->cluster.mixed_processors)
+        TRY(manifest_check_processors(a, b));
     return manifest_check_replicas(a, b, vary & 1u << VARY_INIT, vary & 1u << VARY_ORDER, vary & 1u << VARY_WORKERS);
 }
 

@@ -243,6 +243,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .shards_per_server = run->shards_per_server,
         .tables = config_tables(config) * (info->single + info->multi),
         .components = c->components,
+        .processors = run->processors,
         .config = text,
         .inputs = run->inputs,
     };
@@ -266,6 +267,17 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
     status_t status = checkpointer_create(&o, &c->checkpointer);
     mem_free(text);
     return status;
+}
+
+/* What computes the run: this start's ranks, after those of the starts before. */
+static void set_processors(coordinator_t *c, const checkpoint_resume_t *resume, manifest_t *manifest)
+{
+    processors_t now = processors_of(c->o.roster, c->epoch);
+    processors_fini(&manifest->processors);
+    if (resume)
+        manifest->processors = processors_copy(&resume->from.processors);
+    processors_add(&manifest->processors, &now);
+    processors_fini(&now);
 }
 
 /* Numeric fields are scaled as in the checkpoint that the run goes on from, or as in the finished run that it starts from; else by the
@@ -348,6 +360,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
     TRY_DONE(remove_earlier(run->dir, resumed));
     TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
+    set_processors(c, from, &manifest);
     TRY_DONE(write_config(config, run->dir));
     TRY_DONE(inputs_write(run->dir, &manifest.inputs));
     const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);

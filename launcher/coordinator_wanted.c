@@ -108,6 +108,7 @@ status_t coordinator_wanted(coordinator_t *c, int variant, int replica, manifest
             .steps = lanes_steps(&lanes),
             .predictions = dataset_info(c->dataset)->eval_rows,
             .left_over = left_over > 0,
+            .processors = processors_of(roster, 0),
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
             .inputs = inputs_of(dataset_info(c->dataset)),
         };

@@ -18,6 +18,7 @@
 #include "launcher/commands.h"
 #include "launcher/complexity.h"
 #include "launcher/mpirun.h"
+#include "launcher/processors.h"
 #include "launcher/roster.h"
 #include "launcher/supervise.h"
 #include "ps/server.h"
@@ -242,6 +243,17 @@ static void leave(cluster_t **cluster, status_t status, bool together)
     cluster_abort(status_exit_code(status));
 }
 
+/* All ranks come to the same conclusion; rank 0 says it. */
+static status_t check_processors(const roster_t *roster, const experiment_t *experiment)
+{
+    const log_level_t level = log_level();
+    if (roster->rank)
+        log_set_level(LOG_NONE);
+    status_t status = processors_check_job(roster, experiment);
+    log_set_level(level);
+    return status;
+}
+
 static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
 {
     const launch_t launch = launch_read();
@@ -263,6 +275,8 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;
     TRY(cluster_open(deadline_s, experiment ? experiment->base->cluster.start_deadline_s : 60, &cluster));
     status = roster_exchange(cluster, experiment, status, &roster);
+    if (status == ST_OK)
+        status = check_processors(&roster, experiment);
     if (status == ST_OK)
         status = complexity_agree(cluster, experiment);
     bool together = status != ST_OK; /* all ranks came to the same conclusion */

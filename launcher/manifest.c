@@ -91,6 +91,7 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
         jsondoc_put_hash(doc, "run_id", manifest->run_id);
     if (manifest->stores)
         put_stores(doc, manifest);
+    processors_put(doc, &manifest->processors);
     jsondoc_put_text(doc, "sync", SYNC);
     jsondoc_put_integer(doc, "replica", run->replica);
     jsondoc_put_integer(doc, "init_seed", run->init_seed);
@@ -141,6 +142,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
         TRY(jsondoc_get_hash(doc, where, "run_id", &out->run_id));
     if (jsondoc_has(doc, "stores"))
         TRY(get_stores(doc, where, out));
+    TRY(processors_get(doc, where, &out->processors));
     replica_result_t *run = &out->result;
     TRY(jsondoc_get_integer(doc, where, "replica", 0, INT32_MAX, &replica));
     run->replica = (int32_t)replica;
@@ -344,7 +346,6 @@ status_t manifest_check_replicas(const manifest_t *a, const manifest_t *b, bool 
     hash_text(b->dataset_hash, hash_b);
     TRY(same_text(a, b, "dataset", hash_a, hash_b));
     TRY(same_text(a, b, "build", a->build, b->build));
-    TRY(same_text(a, b, "matrix kernels", a->kernels, b->kernels));
     TRY(same_text(a, b, "determinism level", a->determinism, b->determinism));
     TRY(same_number(a, b, "number of steps", a->steps, b->steps));
     if (!vary_init)
@@ -358,11 +359,23 @@ status_t manifest_check_replicas(const manifest_t *a, const manifest_t *b, bool 
     return ST_OK;
 }
 
+status_t manifest_check_processors(const manifest_t *a, const manifest_t *b)
+{
+    char in_a[PROCESSOR_TEXT_BYTES], in_b[PROCESSOR_TEXT_BYTES];
+    if (strcmp(a->determinism, "sync") != 0 && strcmp(a->determinism, "invariant") != 0)
+        return ST_OK;
+    if (!processors_are_same(&a->processors, &b->processors))
+        return replicas_differ(a, b, "processors", processor_text(&a->processors.kind[0].processor, in_a),
+                               processor_text(&b->processors.kind[0].processor, in_b));
+    return same_text(a, b, "matrix kernels", a->kernels, b->kernels);
+}
+
 void manifest_fini(manifest_t *manifest)
 {
 #define FREE(name) mem_free(manifest->name);
     TEXTS(FREE)
 #undef FREE
+    processors_fini(&manifest->processors);
     mem_free(manifest->result.predictions);
     mem_free(manifest->stores);
     config_destroy(&manifest->config);

@@ -14,6 +14,7 @@
 #include "common/base/status.h"
 #include "common/config/config.h"
 #include "launcher/inputs.h"
+#include "launcher/processors.h"
 #include "launcher/result.h"
 #include "ps/store.h"
 
@@ -36,6 +37,7 @@ typedef struct manifest {
     double begin_seconds; /* from the start to the first step; of the last start, as the next two */
     double step_seconds_median, step_seconds_longest; /* but for the first two steps, which warm up; 0 where there are no others */
     int64_t predictions; /* length of result.predictions */
+    processors_t processors; /* **owned**; what computed it, in all of its starts */
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */
     bool left_over;      /* of a run that is wanted: train.last_batch has something to decide (lanes_left_over) */
@@ -69,10 +71,14 @@ bool manifest_has_config(const manifest_t *manifest, const config_t *config);
 WARN_UNUSED status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder);
 
 /* manifest_check_replicas - may the prediction difference of two replicas of a variant be taken? They may differ in the sources that
- * are said to vary and in nothing else: dataset, build, kernels, level, steps, seeds, cluster (any at invariant).
+ * are said to vary and in nothing else: dataset, build, level, steps, seeds, cluster (any at invariant).
  * ST_INPUT names the first other difference, and both values. */
 WARN_UNUSED status_t manifest_check_replicas(const manifest_t *a, const manifest_t *b, bool vary_init, bool vary_order,
                                              bool vary_workers);
+
+/* manifest_check_processors - two replicas of a variant were computed alike, as far as it is recorded, where their determinism promises
+ * bits.  ST_INPUT names both. */
+WARN_UNUSED status_t manifest_check_processors(const manifest_t *a, const manifest_t *b);
 
 void manifest_fini(manifest_t *manifest);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/descriptors.h"
 #include "common/base/file.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
@@ -78,6 +79,33 @@ static status_t check_sizes(roster_t *roster, const config_t *config, bool speak
     return ST_OK;
 }
 
+/* Files that a rank may have open: those of MPI and the C library (26 measured, and a connection to each rank over tcp), and of
+ * ZeroMQ, for which a socket is one and each of its connections another; a shard has its LMDB environments and deltas, too. */
+static int64_t files_needed(const roster_t *roster, int rank)
+{
+    const int64_t base = 32 + roster->size, shards = roster_shards(roster);
+    switch (roster_role(roster, rank)) {
+    case ROLE_COORDINATOR:
+        return base + roster->size + 2 * shards;
+    case ROLE_SERVER:
+        return base + roster->shards_per_server * (roster->workers + 12);
+    default:
+        return base + 2 * shards;
+    }
+}
+
+/* Who has too few would hang where a connection is refused. */
+static status_t check_files(const roster_t *roster, bool speak)
+{
+    char name[160];
+    for (int r = 0; r < roster->size; r++) {
+        const int64_t limit = roster->entries[r].open_files, needed = files_needed(roster, r);
+        if (limit < needed)
+            return speak ? descriptors_check(limit, needed, roster_full_name(roster, r, name, sizeof name)) : ST_INPUT;
+    }
+    return ST_OK;
+}
+
 /* The first rank whose configuration or program is not that of rank 0. */
 static status_t check_identities(const roster_t *roster, bool speak)
 {
@@ -114,7 +142,7 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, sta
 {
     *out = (roster_t){.rank = cluster_rank(cluster), .size = cluster_size(cluster)};
     out->entries = MEM_ARRAY(roster_entry_t, out->size);
-    roster_entry_t mine = {.pid = getpid(), .build = build_hash()};
+    roster_entry_t mine = {.pid = getpid(), .build = build_hash(), .open_files = descriptors_limit(), .processor = *processor_here()};
     snprintf(mine.host, sizeof mine.host, "%s", cluster_host(cluster));
     if (loaded == ST_OK)
         loaded = experiment_hash(experiment, &mine.config);
@@ -124,6 +152,8 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, sta
         status = check_identities(out, out->rank == 0);
     if (status == ST_OK)
         status = check_sizes(out, experiment->base, out->rank == 0);
+    if (status == ST_OK)
+        status = check_files(out, out->rank == 0);
     for (int v = -1; status == ST_OK && v < experiment->variants; v++) {
         log_level_t level = log_level();
         if (out->rank)

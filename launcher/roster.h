@@ -9,6 +9,7 @@
 
 #include "common/cluster/cluster.h"
 #include "common/config/config.h"
+#include "common/kernels/processor.h"
 #include "common/net/net.h"
 
 typedef enum role { ROLE_COORDINATOR, ROLE_SERVER, ROLE_WORKER } role_t;
@@ -19,6 +20,8 @@ typedef struct roster_entry {
     uint64_t build, config; /* of the program file; of the configuration and its overrides */
     int32_t status;         /* status_t of loading the configuration */
     int32_t reserved;
+    int64_t open_files;     /* how many it may have */
+    processor_t processor;
 } roster_entry_t;
 
 typedef struct roster {

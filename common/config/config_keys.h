@@ -122,6 +122,7 @@
     X(TEXT, interface, "", 0, 0, FREE, "network interface or address for tcp; empty takes the first that is up and not loopback") \
     X(NUM, deadline_s, "30", 0.5, 86400, FREE, "longest silence of a rank, in seconds, before it is named and the job ends") \
     X(NUM, start_deadline_s, "60", 1, 86400, FREE, "longest time from the start of the ranks until all have found each other, in seconds") \
+    X(BOOL, mixed_processors, "false", 0, 0, FREE, "allow ranks whose processors compute with different bits at sync and invariant, and to go on with a run on another kind") \
     X(INT, heartbeat_ms, "500", 10, 60000, FREE, "a rank that has nothing to say reports this often") \
     X(INT, retry_ms, "2000", 10, 3600000, FREE, "a worker that waits for rows this long asks again, at the latest after a quarter of deadline_s") \
     X(INT, memory_mb, "0", 0, 16777216, FREE, "memory that the rows of a shard may take, MiB; 0: no bound")

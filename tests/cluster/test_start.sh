@@ -106,6 +106,45 @@ stopped_at_a_terminal() {
     expect_nothing_left
 }
 
+# OPENBLAS_CORETYPE stands for the second kind of processor.
+mixed_processors() {
+    local there=(-np 1 -x "OPENBLAS_CORETYPE=$OTHER_KERNEL" "$SMELTER" train "$T/c.yaml" --out "$T/mixed") allow=(--set cluster.mixed_processors=true)
+    run "$T/log" "${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/mixed" : "${there[@]}"
+    expect "exit code $CODE instead of 2" [ "$CODE" = 2 ]
+    expect_line "$T/log" "rank 0 and 1 more on $(hostname) ("
+    expect_line "$T/log" "and rank 2 on $(hostname) ("
+    expect_line "$T/log" "kernel $OTHER_KERNEL, glibc "
+    expect_line "$T/log" "compute with different bits, so that determinism invariant cannot be kept"
+    expect_errors 1 "$T/log"
+    run "$T/log" "${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/mixed" "${allow[@]}" : "${there[@]}" "${allow[@]}"
+    expect "exit code $CODE where it is allowed" [ "$CODE" = 0 ]
+    expect "two kinds in the manifest" [ "$(grep -c '"probe"' "$T/mixed/manifest.json")" = 2 ]
+}
+mixed_starts() {
+    local epochs=(--set train.epochs=300)
+    start "$T/log" "$SMELTER" train "$T/c.yaml" "${epochs[@]}" --out "$T/moved"
+    wait_for_training "$T/moved"
+    kill -TERM "$JOB"
+    finish
+    expect "exit code $CODE of the first start" [ "$CODE" = 3 ]
+    refused 2 "would compute with different bits, which determinism invariant promises to be the same" \
+        env OPENBLAS_CORETYPE="$OTHER_KERNEL" "$SMELTER" train "$T/c.yaml" "${epochs[@]}" --out "$T/moved" --resume
+    run "$T/log" env OPENBLAS_CORETYPE="$OTHER_KERNEL" "$SMELTER" train "$T/c.yaml" "${epochs[@]}" --set cluster.mixed_processors=true --out "$T/moved" --resume
+    expect "exit code $CODE where it is allowed" [ "$CODE" = 0 ]
+    expect "two kinds in the manifest" [ "$(grep -c '"probe"' "$T/moved/manifest.json")" = 2 ]
+}
+# The same with the C library's functions: another variant of exp, on the same processor.
+mixed_libm() {
+    local words=("${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/libm" : -np 1 -x "GLIBC_TUNABLES=$OTHER_LIBM" "$SMELTER" train "$T/c.yaml" --out "$T/libm")
+    run "$T/log" "${words[@]}"
+    expect "exit code $CODE instead of 2" [ "$CODE" = 2 ]
+    expect_line "$T/log" "compute with different bits, so that determinism invariant cannot be kept"
+    expect_errors 1 "$T/log"
+}
+OTHER_LIBM=glibc.cpu.hwcaps=-AVX2
+OTHER_KERNEL=Nehalem
+"$SMELTER" version | grep -q 'kernel Nehalem$' && OTHER_KERNEL=Prescott
+
 case_of "another MPI's mpirun is first in PATH" other_mpi
 case_of "there is no mpirun" no_mpirun
 case_of "mpirun fails before there are ranks: its exit code is no signal" mpirun_fails
@@ -117,4 +156,15 @@ case_of "srun without PMIx" srun_without_pmix
 case_of "another MPI's launcher" other_launcher
 case_of "closed descriptors" closed_descriptors
 case_of "stopped and continued at a terminal" stopped_at_a_terminal
+if OPENBLAS_CORETYPE=$OTHER_KERNEL "$SMELTER" version | grep -q "kernel $OTHER_KERNEL$"; then
+    case_of "ranks on two kinds of processor" mixed_processors
+    case_of "a run that goes on with another kind of processor" mixed_starts
+else
+    skip "two kinds of processor" "this OpenBLAS has one kernel only"
+fi
+if [ "$("$SMELTER" version)" != "$(GLIBC_TUNABLES=$OTHER_LIBM "$SMELTER" version)" ]; then
+    case_of "ranks with two variants of the C library's functions" mixed_libm
+else
+    skip "two variants of the C library's functions" "this C library has one only, or does not let choose"
+fi
 finish_tests

@@ -40,7 +40,14 @@ static void test_what_may_not_differ(void **state)
     refused(&a, &b, "build (b1 and b2)");
     b = sample(1);
     b.kernels = "k2";
-    refused(&a, &b, "matrix kernels (k1 and k2)");
+    assert_int_equal(manifest_check_replicas(&a, &b, false, false, false), ST_OK);
+    catch_start();
+    assert_int_equal(manifest_check_processors(&a, &b), ST_INPUT);
+    assert_caught("differ in their matrix kernels (k1 and k2)");
+    a.determinism = b.determinism = "bounded";
+    assert_int_equal(manifest_check_processors(&a, &b), ST_OK);
+    catch_stop();
+    a = sample(0);
     b = sample(1);
     b.determinism = "async";
     refused(&a, &b, "determinism level (sync and async)");
