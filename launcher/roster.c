@@ -11,6 +11,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/net/addresses.h"
 #include "common/net/message.h"
 #include "common/net/net_zmq.h"
 
@@ -234,7 +235,34 @@ static status_t dial_shards(const roster_t *roster, net_t *net, const char *all,
     return ST_OK;
 }
 
-/* The coordinator listens before the servers do, because what is wrong with its interface is mostly wrong everywhere, and is to be
+/* The hosts of the job, and the addresses that they listen on; *own is this host's. The same on all ranks, so that rank 0 says what is
+ * wrong for all. Collective. */
+static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, const char *interface, char own[ADDRESS_TEXT_BYTES])
+{
+    addresses_t mine = {0}, *all = mem_alloc((size_t)roster->size, sizeof *all);
+    int *chosen = MEM_ARRAY(int, roster->size), hosts = 0;
+    status_t listed = addresses_here(roster->entries[roster->rank].host, &mine), status;
+    status = cluster_gather_all(cluster, &mine, sizeof mine, all);
+    for (int r = 0; r < roster->size && status == ST_OK; r++) {
+        int h = 0;
+        while (h < hosts && strcmp(all[h].host, roster->entries[r].host) != 0)
+            h++;
+        if (h == hosts)
+            memmove(&all[hosts++], &all[r], sizeof *all);
+    }
+    if (status == ST_OK)
+        status = addresses_choose(all, hosts, interface, roster->rank == 0, chosen);
+    if (status == ST_OK)
+        status = listed;
+    for (int h = 0; h < hosts && status == ST_OK; h++)
+        if (strcmp(all[h].host, mine.host) == 0)
+            address_text(&all[h].at[chosen[h]], own);
+    mem_free(all);
+    mem_free(chosen);
+    return status;
+}
+
+/* The coordinator listens before the servers do, because what keeps it from listening is mostly wrong everywhere, and is to be
  * said once. False: it does not, has said why, and *status is its own on all ranks. Collective. */
 static bool coordinator_listens(cluster_t *cluster, status_t *status)
 {
@@ -258,17 +286,21 @@ status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config
                    : FAIL(ST_INPUT, "cluster.transport is ipc, but ranks run on several hosts (%s and others); use auto or tcp",
                           roster->entries[0].host);
     const bool tcp = config->cluster.transport == TRANSPORT_TCP || !single;
+    char own[ADDRESS_TEXT_BYTES] = "";
+    const char *address = tcp ? own : NULL;
+    if (tcp)
+        TRY(agree_on_address(roster, cluster, config->cluster.interface, own));
     const int64_t block = (int64_t)roster->shards_per_server * NET_ENDPOINT_BYTES;
     char *mine = MEM_ARRAY(char, block), *all = MEM_ARRAY(char, block * roster->size);
     status_t status = net_zmq_create(roster->rank, config->cluster.deadline_s, control), heard;
     if (status == ST_OK && role == ROLE_COORDINATOR)
-        status = net_zmq_listen(*control, tcp, config->cluster.interface, mine);
+        status = net_zmq_listen(*control, address, mine);
     if (!coordinator_listens(cluster, &status))
         goto done;
     for (int i = 0; role == ROLE_SERVER && i < roster->shards_per_server && status == ST_OK; i++) {
         status = net_zmq_create(roster->rank, config->cluster.deadline_s, &shard_nets[i]);
         if (status == ST_OK)
-            status = net_zmq_listen(shard_nets[i], tcp, config->cluster.interface, mine + (int64_t)i * NET_ENDPOINT_BYTES);
+            status = net_zmq_listen(shard_nets[i], address, mine + (int64_t)i * NET_ENDPOINT_BYTES);
     }
     if (status != ST_OK)
         memset(mine, 0, (size_t)block); /* an empty endpoint tells the others that this rank failed */

@@ -15,12 +15,8 @@
  * listener's identity first); PUB/SUB for control (drops silently); draft sockets (Debian's libzmq has none).            */
 #include "common/net/net_zmq.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <inttypes.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -606,44 +602,6 @@ status_t net_zmq_create(int self, double deadline_s, net_t **out)
 
 /* ---- endpoints ---- */
 
-static bool address_text(const struct ifaddrs *entry, char text[INET6_ADDRSTRLEN])
-{
-    if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET)
-        return false;
-    return inet_ntop(AF_INET, &((const struct sockaddr_in *)entry->ifa_addr)->sin_addr, text, INET6_ADDRSTRLEN) != NULL;
-}
-
-/* choose_address - the IPv4 address to bind for an interface's name, an address, or "" for the best there is. */
-static status_t choose_address(const char *interface, char address[INET6_ADDRSTRLEN])
-{
-    struct ifaddrs *list;
-    if (getifaddrs(&list) != 0)
-        return FAIL(ST_SYSTEM, "the network interfaces cannot be listed: %s", strerror(errno));
-    char known[512] = "", text[INET6_ADDRSTRLEN], loopback[INET6_ADDRSTRLEN] = "";
-    bool found = false;
-    for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
-        if (!(entry->ifa_flags & IFF_UP) || !address_text(entry, text))
-            continue;
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s (%s)", used ? ", " : "", entry->ifa_name, text);
-        bool is_loopback = entry->ifa_flags & IFF_LOOPBACK;
-        if (is_loopback && !loopback[0])
-            memcpy(loopback, text, sizeof loopback);
-        found = interface[0] ? strcmp(interface, entry->ifa_name) == 0 || strcmp(interface, text) == 0 : !is_loopback;
-    }
-    freeifaddrs(list);
-    if (found)
-        memcpy(address, text, sizeof text);
-    else if (!interface[0] && loopback[0])
-        memcpy(address, loopback, sizeof loopback);
-    else if (interface[0])
-        return FAIL(ST_INPUT, "no interface that is up has the name or IPv4 address \"%s\"; this host has: %s", interface,
-                    known[0] ? known : "none");
-    else
-        return FAIL(ST_SYSTEM, "no network interface with an IPv4 address is up, not even loopback");
-    return ST_OK;
-}
-
 static status_t bind_endpoint(void *socket, const char *wanted, char endpoint[NET_ENDPOINT_BYTES])
 {
     if (zmq_bind(socket, wanted) != 0)
@@ -672,21 +630,19 @@ done:
     return status;
 }
 
-status_t net_zmq_listen(net_t *base, bool tcp, const char *interface, char endpoint[NET_ENDPOINT_BYTES])
+status_t net_zmq_listen(net_t *base, const char *address, char endpoint[NET_ENDPOINT_BYTES])
 {
     net_zmq_t *net = (net_zmq_t *)base;
     ASSERT(base->ops == &zmq_ops && !net->router);
     char wanted[NET_ENDPOINT_BYTES];
-    if (tcp) {
-        char address[INET6_ADDRSTRLEN];
-        TRY(choose_address(interface, address));
+    if (address) {
         snprintf(wanted, sizeof wanted, "tcp://%s:*", address);
     } else {
         /* Abstract names vanish with the process. The random part keeps containers apart that share a network but not pids. */
         snprintf(wanted, sizeof wanted, "ipc://@smelter-%d-%u-%08x", (int)getpid(), atomic_fetch_add(&ipc_paths, 1),
                  (unsigned)(net->seed & 0xffffffffu));
     }
-    return listen_on(net, tcp, wanted, endpoint);
+    return listen_on(net, address != NULL, wanted, endpoint);
 }
 
 status_t net_zmq_dial(net_t *base, int peer, const char *endpoint)

@@ -16,9 +16,9 @@
  * listening net_t, so two net_t that dial the same listener need different ones. deadline_s bounds every send. */
 WARN_UNUSED status_t net_zmq_create(int self, double deadline_s, net_t **out);
 
-/* net_zmq_listen - bind. tcp: interface is a name or an address ("" takes the first one up that is not loopback, or loopback
- * where there is no other); the endpoint is written to endpoint.  ST_INPUT: no such interface, with those that exist. */
-WARN_UNUSED status_t net_zmq_listen(net_t *net, bool tcp, const char *interface, char endpoint[NET_ENDPOINT_BYTES]);
+/* net_zmq_listen - bind: to an IPv4 address of this host (addresses.h) and a free port, or, NULL, to a Unix socket. The endpoint is
+ * written to endpoint. */
+WARN_UNUSED status_t net_zmq_listen(net_t *net, const char *address, char endpoint[NET_ENDPOINT_BYTES]);
 
 /* net_zmq_dial - connect to a listening net_t and call it `peer`. Does not wait for it. Where the net_t listens too, choose
  * a number that no dialling rank has (message.h numbers shards so).  ST_INPUT: the endpoint is malformed. */

@@ -37,7 +37,7 @@ static status_t serve(const experiment_t *experiment, int endpoint_to)
     atomic_bool stop = false;
     status_t status;
     TRY_DONE(net_zmq_create(RANK_SERVER, 30, &net));
-    TRY_DONE(net_zmq_listen(net, false, "", endpoint));
+    TRY_DONE(net_zmq_listen(net, NULL, endpoint));
     if (write(endpoint_to, endpoint, sizeof endpoint) != sizeof endpoint) {
         status = FAIL(ST_SYSTEM, "the endpoint cannot be handed to the worker");
         goto done;
@@ -74,7 +74,7 @@ static status_t begin(bench_t *b, const char *shard_endpoint)
     char lead_endpoint[NET_ENDPOINT_BYTES];
     static const char *const names[] = {"the shard"};
     TRY(net_zmq_create(WIRE_SENDER_COORDINATOR, 30, &b->lead));
-    TRY(net_zmq_listen(b->lead, false, "", lead_endpoint));
+    TRY(net_zmq_listen(b->lead, NULL, lead_endpoint));
     TRY(net_zmq_dial(b->lead, PEER_SHARD(0), shard_endpoint));
     TRY(net_zmq_create(RANK_WORKER, 30, &b->net));
     TRY(net_zmq_dial(b->net, PEER_COORDINATOR, lead_endpoint));

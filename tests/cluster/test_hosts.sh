@@ -35,6 +35,19 @@ named_interface() {
     expect_errors 1 "$T/log"
 }
 
+# A bridge that is the same on both hosts, and comes first, joins nobody.
+bridge_on_both() {
+    local bridge=(env NETNS_BRIDGE=docker0 "$TWO_HOSTS" 2 3 -- "$SMELTER" train "$T/c.yaml" --out "$T/bridge")
+    run "$T/log" "${bridge[@]}"
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect "$(digest_of "$T/bridge") instead of $ONE" [ "$(digest_of "$T/bridge")" = "$ONE" ]
+    expect "something is said of interfaces" [ -z "$(grep interface "$T/log")" ]
+    run "$T/log" "${bridge[@]}" --set cluster.interface=docker0
+    expect "exit code $CODE with the bridge" [ "$CODE" = 2 ]
+    expect_line "$T/log" 'cluster.interface "docker0": node1 and node2 have the same address there, 172.17.0.1, and cannot reach each other; node1 has lo'
+    expect_errors 1 "$T/log"
+}
+
 ipc_refused() {
     run "$T/log" "$TWO_HOSTS" 2 3 -- "$SMELTER" train "$T/c.yaml" --set cluster.transport=ipc --out "$T/x"
     expect "exit code $CODE" [ "$CODE" = 2 ]
@@ -63,6 +76,7 @@ if [ $code = 77 ]; then
 else
     case_of "two hosts give the same model as one" two_hosts
     case_of "two hosts: an interface that does not exist" named_interface
+    case_of "two hosts: a bridge that both have is passed over" bridge_on_both
     case_of "two hosts: ipc is refused" ipc_refused
     case_of "two hosts: a rank killed on the other one is named with it" killed_over_there
 fi

@@ -2,7 +2,8 @@
 #
 #   netns_up              create them; sets NETNS_1 NETNS_2 (namespaces), NETNS_IF_1 NETNS_IF_2 (their interfaces), NETNS_IP_1
 #                         NETNS_IP_2, NETNS_SUBNET and NETNS_DIR (a temporary folder). Returns 77, with the reason in
-#                         NETNS_REASON, where this machine does not allow them.
+#                         NETNS_REASON, where this machine does not allow them. Where NETNS_BRIDGE is set, both have a bridge of
+#                         that name and of one address, as docker makes, before any other interface.
 #   netns_run 1|2 CMD...  run a command as host node1 or node2
 #   netns_agent           write an ssh stand-in for mpirun (plm_rsh_agent) that enters the other host; prints its path
 #   netns_down            kill what runs inside and remove everything
@@ -26,7 +27,7 @@ netns_up() {
         return 77
     fi
     local error
-    if ! error=$(ip netns add "$NETNS_1" 2>&1 && ip netns add "$NETNS_2" 2>&1 &&
+    if ! error=$(ip netns add "$NETNS_1" 2>&1 && ip netns add "$NETNS_2" 2>&1 && netns_bridges 2>&1 &&
         ip link add "$NETNS_IF_1" netns "$NETNS_1" type veth peer name "$NETNS_IF_2" netns "$NETNS_2" 2>&1 &&
         ip netns exec "$NETNS_1" unshare --uts hostname node1 2>&1); then
         NETNS_REASON="network namespaces are not allowed here: $error"
@@ -41,6 +42,15 @@ netns_up() {
         ip -n "${!namespace}" link set lo up
     done
     NETNS_DIR=$(mktemp -d "${TMPDIR:-/tmp}/smelter-netns.XXXXXX")
+}
+
+netns_bridges() {
+    local namespace
+    for namespace in "$NETNS_1" "$NETNS_2"; do
+        [ -z "${NETNS_BRIDGE:-}" ] && return
+        ip -n "$namespace" link add "$NETNS_BRIDGE" type bridge && ip -n "$namespace" addr add 172.17.0.1/16 dev "$NETNS_BRIDGE" &&
+            ip -n "$namespace" link set "$NETNS_BRIDGE" up || return
+    done
 }
 
 netns_run() {

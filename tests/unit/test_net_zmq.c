@@ -21,7 +21,7 @@ static net_t *make_listener(int self, bool tcp, char endpoint[NET_ENDPOINT_BYTES
 {
     net_t *net;
     assert_int_equal(net_zmq_create(self, 0.3, &net), ST_OK);
-    assert_int_equal(net_zmq_listen(net, tcp, tcp ? "127.0.0.1" : "", endpoint), ST_OK);
+    assert_int_equal(net_zmq_listen(net, tcp ? "127.0.0.1" : NULL, endpoint), ST_OK);
     return net;
 }
 
@@ -212,7 +212,7 @@ static void test_send_waits_for_a_late_peer(void **state)
     char endpoint[NET_ENDPOINT_BYTES];
     net_t *server;
     assert_int_equal(net_zmq_create(0, 10, &server), ST_OK);
-    assert_int_equal(net_zmq_listen(server, false, "", endpoint), ST_OK);
+    assert_int_equal(net_zmq_listen(server, NULL, endpoint), ST_OK);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, dial_late, endpoint), 0);
     wire_header_t header = wire_header(WIRE_EVALUATE, 1, 0, 0, 0, 0);
@@ -346,25 +346,16 @@ static void test_endpoints(void **state)
     assert_string_not_equal(endpoint, other);
     net_close(&a);
     net_close(&b);
-    static const char *const names[] = {"lo", "127.0.0.1", ""};
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(net_zmq_create(1, 1, &a), ST_OK);
-        assert_int_equal(net_zmq_listen(a, true, names[i], endpoint), ST_OK);
-        int port = 0;
-        const char *colon = strrchr(endpoint, ':');
-        assert_int_equal(sscanf(colon, ":%d", &port), 1);
-        assert_in_range(port, 1024, 65535);
-        if (i < 2)
-            assert_memory_equal(endpoint, "tcp://127.0.0.1:", 16);
-        net_close(&a);
-    }
+    assert_int_equal(net_zmq_create(1, 1, &a), ST_OK);
+    assert_int_equal(net_zmq_listen(a, "127.0.0.1", endpoint), ST_OK);
+    int port = 0;
+    assert_int_equal(sscanf(endpoint, "tcp://127.0.0.1:%d", &port), 1);
+    assert_in_range(port, 1024, 65535);
+    net_close(&a);
     assert_int_equal(net_zmq_create(1, 1, &a), ST_OK);
     catch_start();
-    assert_int_equal(net_zmq_listen(a, true, "ib7", endpoint), ST_INPUT);
-    assert_caught("no interface that is up has the name or IPv4 address \"ib7\"; this host has: ");
-    assert_caught("lo (127.0.0.1)");
-    assert_int_equal(net_zmq_listen(a, true, "203.0.113.9", endpoint), ST_INPUT);
-    assert_caught("address \"203.0.113.9\"");
+    assert_int_equal(net_zmq_listen(a, "203.0.113.9", endpoint), ST_SYSTEM);
+    assert_caught("cannot listen on tcp://203.0.113.9:*");
     assert_int_equal(net_zmq_dial(a, 0, "carrier pigeon"), ST_INPUT);
     catch_stop();
     assert_caught("cannot connect to \"carrier pigeon\": Invalid argument");
