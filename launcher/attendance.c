@@ -21,6 +21,7 @@ void attendance_init(attendance_t *a, net_t *net, const roster_t *roster, progre
         .seen_ns = MEM_ARRAY(int64_t, roster->size),
         .heard = MEM_ARRAY(bool, roster->size),
         .said_bye = MEM_ARRAY(bool, roster->size),
+        .failed = MEM_ARRAY(bool, roster->size),
         .was_told = MEM_ARRAY(bool, roster->size),
     };
     for (int r = 0; r < roster->size; r++)
@@ -33,6 +34,7 @@ void attendance_fini(attendance_t *a)
     mem_free(a->seen_ns);
     mem_free(a->heard);
     mem_free(a->said_bye);
+    mem_free(a->failed);
     mem_free(a->was_told);
 }
 
@@ -55,8 +57,14 @@ void attendance_told(attendance_t *a, int rank)
         a->told = rank;
 }
 
-void attendance_bye(attendance_t *a, int rank, status_t status)
+void attendance_failed(attendance_t *a, int rank)
 {
+    a->failed[rank] = true;
+}
+
+void attendance_bye(attendance_t *a, int rank, status_t status, bool stuck)
+{
+    a->stuck = a->stuck || stuck;
     a->said_bye[rank] = true;
     if (!a->left) {
         a->left = rank;
@@ -87,11 +95,13 @@ static void hear_goodbyes(attendance_t *a, int64_t patience_ns, const wire_heade
         net_message_t message;
         if (net_receive(a->net, &message, 50) == ST_OK) {
             const int peer = message.peer, type = message.header.type;
+            const bool stuck = type == WIRE_BYE && message.header.step;
             net_release(a->net, &message);
             if (PEER_IS_SHARD(peer) || peer < 1 || peer >= roster->size)
                 continue;
             a->seen_ns[peer] = net_now_ns(a->net);
             a->said_bye[peer] |= type == WIRE_BYE;
+            a->stuck = a->stuck || stuck;
             if (header && !a->heard[peer] && !a->said_bye[peer])
                 tell_to_stop(a, peer, header);
             a->heard[peer] = true;
@@ -220,7 +230,15 @@ status_t attendance_check(attendance_t *a)
 void attendance_stop(attendance_t *a, const wire_header_t *header, bool failed)
 {
     for (int r = 1; r < a->roster->size; r++)
-        if (a->heard[r] && !a->said_bye[r] && !is_lost(a, r))
+        if (a->heard[r] && !a->said_bye[r] && !a->failed[r] && !is_lost(a, r))
             tell_to_stop(a, r, header);
     hear_goodbyes(a, failed ? 2000000000 : a->deadline_ns, header);
+}
+
+bool attendance_all_left(const attendance_t *a)
+{
+    for (int r = 1; r < a->roster->size; r++)
+        if (!a->said_bye[r])
+            return false;
+    return !a->stuck;
 }

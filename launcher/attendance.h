@@ -22,7 +22,9 @@ typedef struct attendance {
     int64_t looked_ns;      /* when attendance was last checked */
     bool *heard;            /* [ranks] it has spoken, so it can be spoken to */
     bool *said_bye;         /* [ranks] */
+    bool *failed;           /* [ranks] it said why it cannot go on: it leaves, and hears nothing any more */
     int n_heard;
+    bool stuck;             /* one of them said that it cannot leave MPI with the others */
     bool *was_told;         /* [ranks] to end by SIGTERM, and said so */
     int told;               /* the first of them, or 0 */
     int64_t stopping_ns;    /* since when the job is stopping; 0 before */
@@ -37,10 +39,12 @@ void attendance_fini(attendance_t *a);
 /* attendance_name - "worker 1 (rank 3 on node2, pid 4711)"; returns text. */
 const char *attendance_name(const attendance_t *a, int rank, char text[ATTENDANCE_NAME_BYTES]);
 
-/* attendance_put - a rank spoke.  attendance_told - it was told to end by SIGTERM.  attendance_bye - it left before it was told to. */
+/* attendance_put - a rank spoke.  attendance_told - it was told to end by SIGTERM.  attendance_failed - it cannot go on.
+ * attendance_bye - it left before it was told to; stuck: not to leave MPI with the others. */
 void attendance_put(attendance_t *a, int rank);
 void attendance_told(attendance_t *a, int rank);
-void attendance_bye(attendance_t *a, int rank, status_t status);
+void attendance_failed(attendance_t *a, int rank);
+void attendance_bye(attendance_t *a, int rank, status_t status, bool stuck);
 
 /* attendance_check - ST_TIMEOUT where a rank was silent for longer than the deadline, ST_PEER where one left and gave no error;
  * logged, with everybody's name. Call it often: while it is not called nobody listens, and that is no rank's silence. */
@@ -63,5 +67,8 @@ status_t attendance_interrupted(attendance_t *a);
 /* attendance_stop - tell everybody who can hear it to stop, as `header` (STOP) says, and wait for goodbyes: to the deadline after
  * success, 2 s after a failure. */
 void attendance_stop(attendance_t *a, const wire_header_t *header, bool failed);
+
+/* attendance_all_left - all ranks have said goodbye, and can leave MPI together. */
+bool attendance_all_left(const attendance_t *a);
 
 #endif

@@ -210,10 +210,12 @@ static status_t take_error(coordinator_t *c, const net_message_t *message)
     char text[ATTENDANCE_NAME_BYTES] = "";
     if (!message_body(message, &body, sizeof body))
         return FAIL(ST_MESSAGE, "an ERROR message is malformed");
+    if (!PEER_IS_SHARD(message->peer) && body.fatal)
+        attendance_failed(&c->attendance, message->peer);
     if (!PEER_IS_SHARD(message->peer))
         attendance_name(&c->attendance, message->peer, text);
     progress_clear(c->o.progress);
-    return FAIL(ST_PEER, "%s cannot go on (%s): %.400s; the job ends", text[0] ? text : "a shard", status_name((status_t)body.status), body.text);
+    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %.400s; the job ends", text[0] ? text : "a shard", status_name((status_t)body.status), body.text);
 }
 
 static status_t dispatch(coordinator_t *c, net_message_t *message)
@@ -237,7 +239,7 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
             attendance_told(&c->attendance, peer);
         break;
     case WIRE_BYE:
-        attendance_bye(&c->attendance, peer, (status_t)message->header.count);
+        attendance_bye(&c->attendance, peer, (status_t)message->header.count, message->header.step != 0);
         break;
     case WIRE_ERROR:
         status = take_error(c, message);
@@ -381,5 +383,5 @@ bool coordinator_stop(coordinator_t *c, status_t status)
         if (net_send(c->o.net, PEER_SHARD(s), &header, NULL, 0) != ST_OK)
             log_debug("shard %d could not be told to stop", s);
     attendance_stop(&c->attendance, &header, failed);
-    return !failed;
+    return !failed || (attendance_all_left(&c->attendance) && !member_interrupted());
 }

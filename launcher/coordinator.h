@@ -79,8 +79,8 @@ WARN_UNUSED status_t coordinator_wanted(coordinator_t *coordinator, int variant,
  * coordinator_wanted.  Errors are those of dataset_open. */
 WARN_UNUSED status_t coordinator_dataset(coordinator_t *coordinator, dataset_t **out);
 
-/* coordinator_stop - tell everybody to stop and wait until they said goodbye (at most 2 s after a failure). True after success and
- * after a save to stop: no rank has anything under way, and all leave MPI together. */
+/* coordinator_stop - tell everybody to stop and wait until they said goodbye (at most 2 s after a failure). True where all have
+ * said it, and can leave MPI together. */
 bool coordinator_stop(coordinator_t *coordinator, status_t status);
 
 #endif

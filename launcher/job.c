@@ -226,17 +226,21 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     return status;
 }
 
-/* A failed job cannot leave MPI together: the coordinator ends it once everybody had time to say goodbye. After a signal whoever
- * started the ranks ends all of them, and a rank just goes; not before the coordinator could say who died, though, because mpirun
- * kills it as soon as another rank has gone. */
+/* Ranks leave MPI together where they can, after a failure too, because whoever started them would bury our line under words of its
+ * own about MPI_Abort. Rank 0 knows whether all are there; the others come, and it ends them where not. Who has failed inside of MPI
+ * cannot come: it waits for that. After a signal whoever started the ranks ends all of them, and a rank just goes; not before the
+ * coordinator could say who died, though, because mpirun kills it as soon as another rank has gone. */
 static void leave(cluster_t **cluster, status_t status, bool together)
 {
-    if (status == ST_OK || together) {
+    const bool first = cluster_rank(*cluster) == 0;
+    if (status == ST_OK || together || (!first && cluster_is_whole(*cluster) && !member_interrupted())) {
+        if (status != ST_OK && !first)
+            log_set_level(LOG_NONE); /* that others do not come is rank 0's to say, who ends this one */
         cluster_close(cluster);
         return;
     }
     const struct timespec after_failure = {4, 0}, after_signal = {0, 700000000};
-    if (cluster_rank(*cluster) != 0)
+    if (!first)
         nanosleep(member_interrupted() ? &after_signal : &after_failure, NULL);
     if (member_interrupted())
         return;
@@ -288,6 +292,8 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
         status = run_role(options, experiment, cluster, &roster, lead, &together);
     }
     leave(&cluster, status, together);
+    if (roster.rank > 0 && !together && !member_interrupted())
+        status = ST_OK; /* the job's exit code is the first that is not 0, and that is to be rank 0's, who knows why */
     roster_fini(&roster);
     experiment_destroy(&experiment);
     return status;

@@ -135,6 +135,7 @@ static void watch_signals(struct sigaction old[WATCHED])
 {
     const struct sigaction action = {.sa_handler = on_signal};
     save_asked = pause_asked = stop_asked = end_asked = 0;
+    signal(SIGTTOU, SIG_IGN); /* in the background of a terminal with `stty tostop`, too, a job goes on and says what it has to */
     for (size_t i = 0; i < WATCHED; i++) {
         sigaction(watched[i], &action, &old[i]);
         if (watched[i] == SIGTSTP && old[i].sa_handler == SIG_IGN)

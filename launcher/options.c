@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/cluster/launch.h"
 
 typedef enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_LIST } option_kind_t;
 
@@ -90,6 +92,36 @@ static status_t parse_option(const command_t *command, char **argv, int argc, in
     return FAIL(ST_INPUT, "smelter %s does not know the option %s; see smelter %s --help", command->name, argv[*at], command->name);
 }
 
+static status_t parse(const command_t *command, int argc, char **argv, options_t *out, bool *helped)
+{
+    for (int i = 2; i < argc; i++) {
+        *helped = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+        if (*helped)
+            return ST_OK;
+        if (strncmp(argv[i], "--", 2) == 0)
+            TRY(parse_option(command, argv, argc, &i, out));
+        else if (!out->argument && *command->argument)
+            out->argument = argv[i];
+        else if (!out->second && strchr(command->argument, ' '))
+            out->second = argv[i];
+        else
+            return FAIL(ST_INPUT, "smelter %s: \"%s\" is one argument too many; see smelter %s --help", command->name, argv[i], command->name);
+    }
+    if (*command->argument && *command->argument != '[' && (!out->argument || (strchr(command->argument, ' ') && !out->second)))
+        return FAIL(ST_INPUT, "smelter %s needs %s; see smelter %s --help", command->name, command->argument, command->name);
+    return ST_OK;
+}
+
+static status_t find(const char *name, const command_t *commands, int n, const command_t **out)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(commands[i].name, name) == 0) {
+            *out = &commands[i];
+            return ST_OK;
+        }
+    return FAIL(ST_INPUT, "there is no command \"%s\"; see smelter --help", name);
+}
+
 status_t options_run(int argc, char **argv, const command_t *commands, int n)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
@@ -100,27 +132,17 @@ status_t options_run(int argc, char **argv, const command_t *commands, int n)
     if (strcmp(name, "--version") == 0)
         name = "version";
     const command_t *command = NULL;
-    for (int i = 0; i < n; i++)
-        if (strcmp(commands[i].name, name) == 0)
-            command = &commands[i];
-    if (!command)
-        return FAIL(ST_INPUT, "there is no command \"%s\"; see smelter --help", name);
     options_t options = {.argv = argv};
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_one(command);
-            return ST_OK;
-        }
-        if (strncmp(argv[i], "--", 2) == 0)
-            TRY(parse_option(command, argv, argc, &i, &options));
-        else if (!options.argument && *command->argument)
-            options.argument = argv[i];
-        else if (!options.second && strchr(command->argument, ' '))
-            options.second = argv[i];
-        else
-            return FAIL(ST_INPUT, "smelter %s: \"%s\" is one argument too many; see smelter %s --help", command->name, argv[i], command->name);
-    }
-    if (*command->argument && *command->argument != '[' && (!options.argument || (strchr(command->argument, ' ') && !options.second)))
-        return FAIL(ST_INPUT, "smelter %s needs %s; see smelter %s --help", command->name, command->argument, command->name);
-    return command->run(&options);
+    bool helped = false;
+    const log_level_t level = log_level();
+    if (launch_read().rank > 0)
+        log_set_level(LOG_NONE); /* all ranks have the same command line: what is wrong with it is said once */
+    status_t status = find(name, commands, n, &command);
+    if (status == ST_OK)
+        status = parse(command, argc, argv, &options, &helped);
+    log_set_level(level);
+    TRY(status);
+    if (helped)
+        print_one(command);
+    return helped ? ST_OK : command->run(&options);
 }

@@ -231,6 +231,7 @@ status_t worker_run(const worker_options_t *options)
         status = ST_OK;
     else if (status != ST_PEER)
         member_fail(&w->member, status, "a worker failed; its own line says why");
+    w->member.stuck = !cluster_is_whole(options->cluster);
     member_bye(&w->member, status);
     destroy(w);
     return status;

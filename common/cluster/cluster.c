@@ -46,6 +46,7 @@ enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 struct cluster {
     int rank, size;
     double deadline_s;
+    bool broken; /* a wait has failed */
     char (*hosts)[CLUSTER_HOST_BYTES]; /* [size], empty until gathered */
     int group_first, group_size;
     status_t (*poll)(void *context);
@@ -119,8 +120,8 @@ static status_t missing(const cluster_t *cluster, const char *what, MPI_Request 
     return FAIL(ST_TIMEOUT, "%s: waiting for %d of %d: %s, %.1f s", what, n_missing, n, who, waited_s);
 }
 
-/* wait_all - until all n requests are done. After a failure requests stay open, and only cluster_abort is left. */
-static status_t wait_all(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
+/* try_wait_all - until all n requests are done. After a failure requests stay open, and only cluster_abort is left. */
+static status_t try_wait_all(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
 {
     const double patience_s = cluster->poll ? 2 * cluster->deadline_s : cluster->deadline_s;
     rest_t rest = {0};
@@ -134,6 +135,13 @@ static status_t wait_all(const cluster_t *cluster, const char *what, MPI_Request
         if ((double)(clock_now_ns() - rest.start_ns) > patience_s * 1e9)
             return missing(cluster, what, requests, ranks, n, patience_s);
     }
+}
+
+static status_t wait_all(cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
+{
+    status_t status = try_wait_all(cluster, what, requests, ranks, n);
+    cluster->broken = cluster->broken || status != ST_OK;
+    return status;
 }
 
 /* gather_named - blocks of all ranks to rank 0 one by one, so that it can name who is missing, and from there to everyone. */
@@ -286,6 +294,11 @@ void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void 
     cluster->poll_context = context;
 }
 
+bool cluster_is_whole(const cluster_t *cluster)
+{
+    return !cluster->broken;
+}
+
 status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes, void *all)
 {
     return gather_named(cluster, "exchange between all ranks", mine, bytes, all);
@@ -358,7 +371,7 @@ static status_t task_start(const cluster_t *cluster, const round_t *round, task_
     return ST_OK;
 }
 
-static status_t task_finish(const cluster_t *cluster, const round_t *round, task_t *task, int me)
+static status_t task_finish(cluster_t *cluster, const round_t *round, task_t *task, int me)
 {
     TRY(wait_all(cluster, "dense all-reduce", task->requests, task->ranks, 2));
     if (round->part != PART_EXCHANGE && round->part != PART_TAKE_AND_ADD)

@@ -23,7 +23,8 @@ bool cluster_is_launched(void);
  * after a line that says so, where the others have not come within start_most_s.
  * ST_INPUT: launcher and MPI do not know the same ranks (launch.h); said by the launcher's rank 0 alone. */
 WARN_UNUSED status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out);
-/* cluster_close - waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job with exit code 1,
+/* cluster_close - the ranks leave together, after success or, as long as no collective call has failed, after an error: whoever started
+ * them has nothing to add then. Waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job with exit code 1,
  * after a line that names who is missing, where some rank does not come. */
 void cluster_close(cluster_t **cluster);
 /* cluster_abort - end the whole job at once with this exit code, from any rank. Does not return. */
@@ -38,6 +39,9 @@ const char *cluster_host_of(const cluster_t *cluster, int rank);
  * and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: whoever polls sends heartbeats and hears
  * the coordinator, who sees more and speaks first. NULL: nothing besides. */
 void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context);
+
+/* cluster_is_whole - no collective call of this rank has failed, so that it may come to cluster_close. */
+bool cluster_is_whole(const cluster_t *cluster);
 
 /* cluster_gather_all - every rank's block of `bytes` bytes, in rank order, to all. all is [size][bytes], less than 2 GiB.
  * Collective. ST_TIMEOUT: some rank did not come; rank 0 names it. */

@@ -129,7 +129,7 @@ void member_bye(member_t *member, status_t status)
 {
     if (member_interrupted())
         status = ST_STOPPED;
-    wire_header_t header = wire_header(WIRE_BYE, member->run_id, member->epoch, (uint32_t)member->rank, 0, (int64_t)status);
+    wire_header_t header = wire_header(WIRE_BYE, member->run_id, member->epoch, (uint32_t)member->rank, member->stuck, (int64_t)status);
     if (net_send(member->net, PEER_COORDINATOR, &header, NULL, 0) != ST_OK)
         log_debug("the coordinator could not be told goodbye");
 }

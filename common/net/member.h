@@ -17,6 +17,7 @@ typedef struct member {
     int rank;
     int64_t heartbeat_ns, deadline_ns;
     int64_t last_heartbeat_ns;
+    bool stuck; /* it has left a meeting of ranks over MPI that others wait in, and cannot leave MPI with them */
     bool told; /* the coordinator knows that this rank got a SIGTERM */
     uint64_t run_id;
     uint32_t epoch;

@@ -69,13 +69,26 @@ data_elsewhere() {
     rm -rf "$T/elsewhere"
     "$SMELTER" synth "$T/c.yaml" --set synth.seed=2 --out "$T/elsewhere" >"$T/log" 2>&1 || NOTES+=("no other dataset")
     run "$T/log" "${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/x" : -np 1 "$SMELTER" train "$T/c.yaml" "${there[@]}"
-    expect "exit code $CODE with other data" [ "$CODE" != 0 ]
+    expect "exit code $CODE with other data" [ "$CODE" = 2 ]
     expect_line "$T/log" "worker 0 (rank 2 on $HOST, pid "
     expect_line "$T/log" "differs from the coordinator's; copy the same dataset to every host"
     rm -rf "$T/elsewhere"
     run "$T/log" "${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/x" : -np 1 "$SMELTER" train "$T/c.yaml" "${there[@]}"
-    expect "exit code $CODE without data" [ "$CODE" != 0 ]
+    expect "exit code $CODE without data" [ "$CODE" = 2 ]
     expect_line "$T/log" "worker 0: error: no dataset at $T/elsewhere"
+}
+
+# All ranks see the same mistake, and one says it; and where one rank's mistake ends all, MPI has nothing to add.
+said_once() {
+    refused "smelter train does not know the option --bogus" mpirun_np 3 "$T/c.yaml" --bogus
+    refused "smelter train needs CONFIG" "${MPIRUN[@]}" -np 3 "$SMELTER" train
+}
+leave_together() {
+    mkdir -p "$T/others"
+    echo x >"$T/others/file"
+    refused "$T/others is not empty and was not made by smelter" "${MPIRUN[@]}" -np 4 "$SMELTER" train "$T/c.yaml" --out "$T/others"
+    expect "MPI_ABORT is reported" [ -z "$(grep MPI_ABORT "$T/log")" ]
+    expect "it took $TOOK s" awk -v t="$TOOK" 'BEGIN { exit !(t < 10) }'
 }
 
 no_dataset() {
@@ -145,6 +158,8 @@ case_of "ranks with different configurations are named" other_configuration
 case_of "a rank that finds no configuration is named" no_configuration_there
 case_of "ranks with different builds are named" other_build
 case_of "a host may keep the data elsewhere, but not other data" data_elsewhere
+case_of "a command line that is wrong on all ranks is said once" said_once
+case_of "ranks that fail together leave MPI together" leave_together
 case_of "no configuration" no_configuration
 case_of "no dataset" no_dataset
 case_of "no run to start from: said before other variants are trained" no_warm_start
