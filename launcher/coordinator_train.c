@@ -148,8 +148,8 @@ static void warn_of_lanes(const config_t *config)
     const int64_t rows = config->train.batch / config->train.lanes;
     const int least = objective_least_rows(config);
     if (rows < least)
-        log_warn("a lane has %lld example%s (train.batch / train.lanes), and the objective's statistic over fewer than %d says nothing about "
-                 "the components; use fewer lanes or a larger batch",
+        log_warn("a lane has %lld example%s (train.batch / train.lanes), and the objective's statistic over fewer than %d says "
+                 "nothing about the components; use fewer lanes or a larger batch",
                  (long long)rows, rows == 1 ? "" : "s", least);
 }
 

@@ -62,8 +62,8 @@ static status_t mix_teacher(coordinator_t *c, const config_t *config, int replic
     return coordinator_open_dataset(c, config);
 }
 
-/* The hash of what a run computes: where no batch is short, train.last_batch is no part of it, and runs of versions without that key
- * are what they were. config.yaml has the key as it was given. */
+/* The hash of what a run computes: where no batch is short, train.last_batch is no part of it, and runs of versions without
+ * that key are what they were. config.yaml has the key as it was given. */
 static uint64_t hash_of(const config_t *config, bool left_over)
 {
     config_t computed = *config;
@@ -78,8 +78,8 @@ static status_t check_dropped(const config_t *config, const char *variant, int64
     if (config->train.last_batch != LAST_BATCH_DROP || !left_over || lanes->total > 0)
         return ST_OK;
     return FAIL(ST_INPUT,
-                "%s: train.last_batch drop leaves nothing to train: all epochs have %lld examples%s, fewer than train.batch %lld; use a "
-                "smaller batch or train.last_batch scaled",
+                "%s: train.last_batch drop leaves nothing to train: all epochs have %lld examples%s, fewer than train.batch %lld; "
+                "use a smaller batch or train.last_batch scaled",
                 variant, (long long)left_over, config_groups(config) > 1 ? " for each peer" : "", (long long)lanes->batch);
 }
 

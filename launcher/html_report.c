@@ -35,9 +35,9 @@ static bool is_first_pass(int64_t first_visits, int64_t examples)
     return 2 * first_visits > examples;
 }
 
-/* Does a point of the page's curve end with line i, when its first line comes after `begin` examples? What is left at the end of a
- * training may be a few examples: they join the point before where they are less than half of one, so that no two points that
- * look alike are means over very different numbers of examples. */
+/* Does a point of the page's curve end with line i, when its first line comes after `begin` examples? What is left at the end of
+ * a training may be a few examples: they join the point before where they are less than half of one, so that no two points
+ * that look alike are means over very different numbers of examples. */
 static bool ends_point(const curve_t *lines, int64_t i, int64_t group, int64_t begin)
 {
     const int64_t here = lines->point[i].examples, left = lines->point[lines->points - 1].examples - here;

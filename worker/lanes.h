@@ -16,7 +16,7 @@
 
 typedef struct lanes {
     int64_t batch; /* B */
-    int64_t total; /* positions that are trained: all epochs, or fewer where train.max_steps or train.last_batch leaves some out */
+    int64_t total; /* positions that are trained: all epochs, or fewer where max_steps or last_batch leaves some out */
     int lanes;     /* G */
     last_batch_t last_batch;
 } lanes_t;

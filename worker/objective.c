@@ -107,7 +107,8 @@ static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
 /* Is this the lane at the end of a short last batch, with too few examples for the statistic? */
 static bool is_too_short(const objective_t *o, const objective_lane_t *lane)
 {
-    return lane->rows < o->lane_rows && lane->rows < objective_least_rows(o->config) && o->config->train.last_batch != LAST_BATCH_OWN;
+    const bool is_short = lane->rows < o->lane_rows && lane->rows < objective_least_rows(o->config);
+    return is_short && o->config->train.last_batch != LAST_BATCH_OWN;
 }
 
 status_t objective_apply(objective_t *o, const objective_lane_t *lane)

@@ -3,7 +3,8 @@
  *
  * Statistics over examples (correlation, covariance) are those of one lane, never of the batch: a lane is the largest set of
  * examples that is the same for every number of workers. The last lane of a short last batch may have too few for any: it then
- * has its loss to label and teacher alone (but with train.last_batch own). Pure arithmetic in a fixed order; one thread per objective_t.      */
+ * has its loss to label and teacher alone (but with train.last_batch own). Pure arithmetic in a fixed order; one thread per
+ * objective_t.                                                                                                       */
 #ifndef SMELTER_OBJECTIVE_H
 #define SMELTER_OBJECTIVE_H
 

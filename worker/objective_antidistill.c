@@ -22,8 +22,8 @@ static bool uses_hidden(const config_t *config)
     return config->objective.decorrelate == DECORRELATE_HIDDEN;
 }
 
-/* The correlation of two examples is 1 or -1 and the covariance of one is 0, whatever the components are: their gradients are 0 but
- * for VARIANCE_FLOOR, which makes up to a thousand of nothing. */
+/* The correlation of two examples is 1 or -1 and the covariance of one is 0, whatever the components are: their gradients are 0
+ * but for VARIANCE_FLOOR, which multiplies rounding by up to a thousand. */
 static int least_rows(const config_t *config)
 {
     return config->objective.statistic == STATISTIC_CORRELATION ? 3 : 2;

@@ -84,8 +84,8 @@ void experiment_destroy(experiment_t **experiment);
 WARN_UNUSED status_t config_text(const config_t *config, char **text);
 
 /* config_hash - hash of everything that determines the result of a run: name and value of each key that is not of class free
- * and differs from its default (from what was done before the key came: CONFIG_FORMER), sorted by name, so that keys which later
- * versions add leave it as it is. Free are, among others,
+ * and differs from its default (from what was done before the key came: CONFIG_FORMER), sorted by name, so that keys which
+ * later versions add leave it as it is. Free are, among others,
  * the cluster (its size must not matter at L3), data.path/input/schema (content is compared by the dataset's own hash) and
  * complexity (the widths it leads to are hashed). */
 uint64_t config_hash(const config_t *config);

@@ -253,8 +253,8 @@
     X(NUM, every_seconds, "0", 0, 31536000, FREE, "seconds from one checkpoint to the next; 0: off") \
     X(INT, keep, "2", 1, 1000000, FREE, "the newest checkpoints of a run that are kept")
 
-/* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks the
- * key means this value, and the hash of a configuration covers what differs from it. */
+/* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks
+ * the key means this value, and the hash of a configuration covers what differs from it. */
 #define CONFIG_FORMER(F) F("train.last_batch", "own")
 
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */

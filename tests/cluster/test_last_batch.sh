@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# test_last_batch.sh BUILD - a training whose examples are one more than whole batches (train.last_batch; docs/MATH.md eq. 10a, 10b).
+# test_last_batch.sh BUILD - a training whose examples are one more than whole batches (train.last_batch; docs/MATH.md eq. 10a).
 #
 # Proves: "scaled leaves both where they were", at every level and for peers in groups, where `own` moves quality and prediction
-# difference; `drop` is the training of whole batches, bit for bit; runs of versions without the key, which are those of `own` with no such line
-# in config.yaml, are kept where the key decides nothing and refused where it does.
+# difference; `drop` is the training of whole batches, bit for bit; runs of versions without the key, which are those of `own`
+# with no such line in config.yaml, are kept where the key decides nothing and refused where it does.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 
