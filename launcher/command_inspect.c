@@ -143,6 +143,10 @@ status_t command_digest(const options_t *options)
 static status_t print_inputs(const char *dir)
 {
     inputs_t inputs;
+    if (!inputs_exist(dir)) {
+        printf("  inputs         not recorded\n");
+        return ST_OK;
+    }
     TRY(inputs_read(dir, &inputs));
     inputs_print(&inputs);
     inputs_fini(&inputs);

@@ -22,6 +22,22 @@ predict_run() {
     expect "exit code 0" [ "$CODE" = 0 ]
     expect "the scores of then" [ "$(md5sum <scores.f32 | cut -d' ' -f1)" = "$(wanted scores)" ]
 }
+# The old run says nothing about how its data were imported; of data that are not its own that is worth a word, and no more.
+predict_other_data() {
+    head -n 701 clicks.csv >other.csv
+    run "$T/log" "$SMELTER" import other.csv --schema schema.yaml --out other
+    run "$T/log" "$SMELTER" predict finished other --split all --out other_scores
+    expect "exit code 0" [ "$CODE" = 0 ]
+    expect_line "$T/log" "finished does not record how import made the values of the fields"
+    expect "warnings of data that are its own" [ "$(predict_run; grep -c 'does not record' "$T/log")" = 0 ]
+}
+inspect_bare() {
+    cp -r finished bare
+    rm -f bare/inputs.json
+    run "$T/log" "$SMELTER" inspect bare
+    expect "exit code 0" [ "$CODE" = 0 ]
+    expect_line "$T/log" "inputs         not recorded"
+}
 verify_checkpoints() {
     run "$T/log" "$SMELTER" checkpoint verify unfinished
     expect "exit code 0" [ "$CODE" = 0 ]
@@ -61,6 +77,8 @@ digest_compared() { digest_of_run compared/student/r1; }
 case_of "digest reads an old run" digest_finished
 case_of "digest reads an old run of a comparison" digest_compared
 case_of "predict scores by an old run" predict_run
+case_of "predict scores other data by an old run, with a warning" predict_other_data
+case_of "inspect shows an old run without its inputs" inspect_bare
 case_of "checkpoint verify reads old checkpoints" verify_checkpoints
 case_of "predict scores by an old checkpoint" predict_checkpoint
 case_of "--resume goes on from an old checkpoint" resume_run
