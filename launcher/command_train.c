@@ -43,8 +43,8 @@ static void print_run(const manifest_t *m, const char *dir)
     printf("digest         %s\n", m->result.digest);
 }
 
-/* A folder may hold an earlier training of the same configuration, which is replaced, but not one of another. */
-static status_t check_earlier(coordinator_t *coordinator, const char *dir, bool resume)
+/* A folder may hold an earlier training of the same configuration, which --again replaces, but not one of another. */
+static status_t check_finished(coordinator_t *coordinator, const char *dir, const options_t *options)
 {
     manifest_t found, wanted;
     bool is_there;
@@ -56,10 +56,48 @@ static status_t check_earlier(coordinator_t *coordinator, const char *dir, bool 
         status = manifest_check(&found, &wanted, dir);
         manifest_fini(&wanted);
     }
+    if (status == ST_OK && options->again)
+        log_warn("--again: the finished run in %s (digest %s) is removed", dir, found.result.digest);
+    else if (status == ST_OK && !options->resume)
+        status = FAIL(ST_INPUT, "%s holds a finished run of this configuration; give --again to remove it and train anew, or choose another --out", dir);
     manifest_fini(&found);
-    if (status == ST_OK && !resume)
-        log_info("%s holds an earlier run of the same configuration; it is trained again", dir);
     return status;
+}
+
+/* Hours of somebody's work may lie in the checkpoints of a run that was cut off. */
+static status_t check_unfinished(const char *dir, const options_t *options)
+{
+    checkpoint_catalog_t catalog;
+    char *manifest = mem_printf("%s/manifest.json", dir);
+    const bool finished = file_exists(manifest);
+    mem_free(manifest);
+    if (finished || options->resume)
+        return ST_OK;
+    TRY(checkpoint_catalog_read(disk_posix(), dir, &catalog));
+    const long long step = catalog.n ? catalog.at[catalog.n - 1].step : 0;
+    status_t status = ST_OK;
+    if (catalog.n && options->again)
+        log_warn("--again: the unfinished run in %s is removed, with its checkpoints up to step %lld", dir, step);
+    else if (catalog.n)
+        status = FAIL(ST_INPUT,
+                      "%s holds an unfinished run, saved before step %lld; give --resume to go on from there, --again to remove it and begin anew, "
+                      "or choose another --out",
+                      dir, step);
+    checkpoint_catalog_fini(&catalog);
+    return status;
+}
+
+/* What can be refused is refused before anything is removed. */
+static status_t check_earlier(coordinator_t *coordinator, const experiment_t *experiment, const char *dir, const options_t *options)
+{
+    const config_t *config = experiment->base;
+    if (options->again && *config->warm_start) {
+        dataset_t *dataset;
+        TRY(coordinator_dataset(coordinator, &dataset));
+        TRY(warm_start_check(config, dataset_info(dataset)));
+    }
+    TRY(check_finished(coordinator, dir, options));
+    return check_unfinished(dir, options);
 }
 
 /* --resume: what is there to go on from? A run that is finished needs none. */
@@ -109,7 +147,7 @@ static status_t lead_train(coordinator_t *coordinator, const experiment_t *exper
     if (options->resume && !file_exists(dir))
         TRY_DONE(check_resume(dir, &finished)); /* refuses, and makes no folder */
     TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
-    TRY_DONE(check_earlier(coordinator, dir, options->resume));
+    TRY_DONE(check_earlier(coordinator, experiment, dir, options));
     TRY_DONE(warn_of_splits(experiment->base));
     if (options->resume)
         TRY_DONE(check_resume(dir, &finished));
@@ -135,6 +173,8 @@ static status_t prepare_train(const experiment_t *experiment, const options_t *o
 
 status_t command_train(const options_t *options)
 {
+    if (options->resume && options->again)
+        return FAIL(ST_INPUT, "--resume goes on with the run in --out and --again removes it; give one of them");
     return job_run(options, prepare_train, lead_train);
 }
 

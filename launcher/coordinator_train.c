@@ -181,20 +181,6 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
     return ST_OK;
 }
 
-/* Hours of somebody's work are about to go: say so. */
-static status_t warn_of_checkpoints(const coordinator_t *c)
-{
-    checkpoint_catalog_t catalog;
-    char path[MESSAGE_DIR_BYTES + 64];
-    snprintf(path, sizeof path, "%s/manifest.json", c->run_dir);
-    TRY(checkpoint_catalog_read(c->disk, c->run_dir, &catalog));
-    if (catalog.n && !file_exists(path))
-        log_warn("%s holds an unfinished run up to step %lld; it begins anew and its checkpoints are removed (--resume goes on from them)",
-                 c->run_dir, (long long)catalog.at[catalog.n - 1].step);
-    checkpoint_catalog_fini(&catalog);
-    return ST_OK;
-}
-
 /* The metrics of the run, from the beginning or from the checkpoint on. */
 static status_t open_metrics(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume, const lanes_t *lanes)
 {
@@ -352,7 +338,8 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(coordinator_wanted(c, run->variant, run->replica, &manifest));
     TRY_DONE(check_training_rows(c, config));
     warn_of_lanes(config);
-    TRY_DONE(run->resume ? find_checkpoint(c, &manifest, &checkpoint, &resumed) : warn_of_checkpoints(c));
+    if (run->resume)
+        TRY_DONE(find_checkpoint(c, &manifest, &checkpoint, &resumed));
     const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
     c->identity = manifest.run_id = resumed && checkpoint.from.run_id ? checkpoint.from.run_id : identity_draw();
     if (!resumed && *config->warm_start)

@@ -47,7 +47,7 @@ static status_t report_start(const mpirun_death_t *death, int ranks, int exit_co
 static status_t report_death(const mpirun_death_t *death, int servers, int exit_code)
 {
     char name[64];
-    if (exit_code == status_exit_code(ST_STOPPED) && death->interrupted != SIGINT)
+    if (exit_code == status_exit_code(ST_STOPPED) && !death->ended)
         return ST_STOPPED; /* the coordinator has said how */
     if (death->interrupted)
         return FAIL(ST_STOPPED, "interrupted by signal %d (%s); the job ended", death->interrupted,
@@ -90,20 +90,23 @@ typedef struct start {
     const experiment_t *experiment;
 } start_t;
 
-/* The command line, and --resume where it goes on from a checkpoint and does not say so yet. */
+/* The command line, and --resume in the place of --again where it goes on from a checkpoint. */
 static status_t start_job(void *context, bool resume)
 {
     static char word[] = "--resume";
     const start_t *start = context;
     char *const *argv = start->options->argv;
-    size_t n = 0;
-    for (; argv[n]; n++)
-        resume = resume && strcmp(argv[n], word) != 0;
-    char **again = MEM_ARRAY(char *, n + 2);
-    memcpy(again, argv, n * sizeof *argv);
-    again[n] = resume ? word : NULL;
-    status_t status = job_start(again, start->experiment);
-    mem_free(again);
+    size_t n = 0, words = 0;
+    while (argv[words])
+        words++;
+    char **line = MEM_ARRAY(char *, words + 2);
+    for (size_t i = 0; i < words; i++)
+        if (!resume || (strcmp(argv[i], word) != 0 && strcmp(argv[i], "--again") != 0))
+            line[n++] = argv[i];
+    if (resume)
+        line[n++] = word;
+    status_t status = job_start(line, start->experiment);
+    mem_free(line);
     return status;
 }
 
@@ -111,7 +114,7 @@ static status_t start_supervised(const options_t *options, const experiment_t *e
 {
     start_t start = {options, experiment};
     char *dir = job_out_dir(options, experiment);
-    const supervise_options_t o = {.dir = dir, .restarts = restarts, .context = &start, .start = start_job, .pause = supervise_pause};
+    const supervise_options_t o = {.dir = dir, .restarts = restarts, .again = options->again, .context = &start, .start = start_job, .pause = supervise_pause};
     signal(SIGUSR1, SIG_IGN); /* between two starts there is nothing to save */
     status_t status = supervise_run(&o);
     mem_free(dir);

@@ -7,8 +7,9 @@
 #include "launcher/commands.h"
 
 static const command_t commands[] = {
-    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set resume restarts ",
-     "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).",
+    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set resume again restarts ",
+     "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).\n"
+     "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew.",
      command_train},
     {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
      " out set restarts ", "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished\n"

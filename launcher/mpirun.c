@@ -114,37 +114,49 @@ static void log_line(const words_t *words)
 #define END_GRACE_NS 10000000000     /* it warns its ranks, waits a second, and kills them; of hosts that are cut off it may wait for ever */
 #define HOLDER_NS 1000000000         /* a process that outlives mpirun may hold its standard error open; nobody waits for that one */
 
+/* One wish may come as two signals: `timeout` tells a process and then its group, a shell that hangs up and then the kernel tell its
+ * jobs, a service manager sends SIGTERM and SIGHUP. A person who presses Ctrl-C twice means it, and is not faster than this. */
+#define ECHO_NS 1000000000
+#define ECHO_OF_KEY_NS 100000000
+
 static volatile sig_atomic_t save_asked, pause_asked, stop_asked, end_asked; /* the last two: by which signal; 0: not */
+static volatile int64_t stop_asked_ns;
 
 static void on_signal(int number)
 {
-    if (number == SIGUSR1)
+    const int64_t now = clock_now_ns();
+    if (number == SIGUSR1) {
         save_asked = 1;
-    else if (number == SIGTSTP)
+    } else if (number == SIGTSTP) {
         pause_asked = 1;
-    else if (number == SIGINT || stop_asked)
-        end_asked = number;
-    else
+    } else if (!stop_asked) {
+        stop_asked_ns = now;
         stop_asked = number;
-}
-
-static const int watched[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP};
-#define WATCHED (sizeof watched / sizeof *watched)
-
-static void watch_signals(struct sigaction old[WATCHED])
-{
-    const struct sigaction action = {.sa_handler = on_signal};
-    save_asked = pause_asked = stop_asked = end_asked = 0;
-    signal(SIGTTOU, SIG_IGN); /* in the background of a terminal with `stty tostop`, too, a job goes on and says what it has to */
-    for (size_t i = 0; i < WATCHED; i++) {
-        sigaction(watched[i], &action, &old[i]);
-        if (watched[i] == SIGTSTP && old[i].sa_handler == SIG_IGN)
-            sigaction(SIGTSTP, &old[i], NULL);
+    } else if (now - stop_asked_ns > (number == SIGINT ? ECHO_OF_KEY_NS : ECHO_NS)) {
+        end_asked = number;
     }
 }
 
-/* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal reaches
- * mpirun once, through us; twice within a few seconds makes it leave ranks behind. That group is in the background of the terminal,
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGPIPE};
+#define WATCHED (sizeof watched / sizeof *watched)
+
+/* Whoever reads what is said may be gone before the job is: a terminal that hung up, a `tee` that got the same Ctrl-C. That ends
+ * nothing. A hang-up that is ignored (nohup) stays ignored, and so does ^Z. */
+static void watch_signals(struct sigaction old[WATCHED])
+{
+    const struct sigaction action = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    save_asked = pause_asked = stop_asked = end_asked = 0;
+    signal(SIGTTOU, SIG_IGN); /* in the background of a terminal with `stty tostop`, too, a job goes on and says what it has to */
+    for (size_t i = 0; i < WATCHED; i++) {
+        sigaction(watched[i], NULL, &old[i]);
+        const bool may_be_ignored = watched[i] == SIGHUP || watched[i] == SIGTSTP;
+        const bool ignored = watched[i] == SIGPIPE || (may_be_ignored && old[i].sa_handler == SIG_IGN);
+        sigaction(watched[i], ignored ? &ignore : &action, NULL);
+    }
+}
+
+/* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal and its hang-up
+ * reach this process alone, which asks the ranks to save first; to mpirun both are the order to end them. That group is in the background of the terminal,
  * where `stty tostop` would stop whoever writes: the ranks' standard output is to go on. */
 static void child_exec(const char *program, char **words, int output_fd, int error_fd)
 {
@@ -158,6 +170,8 @@ static void child_exec(const char *program, char **words, int output_fd, int err
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGTSTP, SIG_DFL);
+    if (signal(SIGHUP, SIG_DFL) == SIG_IGN)
+        signal(SIGHUP, SIG_IGN);
     signal(SIGTTOU, SIG_IGN);
     signal(SIGUSR1, SIG_IGN); /* until mpirun and, later, ranks want to know them */
     signal(SIGUSR2, SIG_IGN);
@@ -284,6 +298,7 @@ static status_t run(const char *mpirun, const words_t *words, int start_most_s, 
         death->launcher_signal = WIFSIGNALED(job.result) ? WTERMSIG(job.result) : 0;
         *exit_code = death->launcher_signal ? 128 + death->launcher_signal : WEXITSTATUS(job.result);
         death->interrupted = end_asked ? end_asked : stop_asked;
+        death->ended = end_asked;
     }
     close(fds[0]);
     for (size_t i = 0; i < WATCHED; i++)

@@ -29,6 +29,7 @@ static const option_line_t option_lines[] = {
     {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
     {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},
     {"resume", NULL, OPTION_FLAG, offsetof(options_t, resume), "go on from the newest checkpoint in --out"},
+    {"again", NULL, OPTION_FLAG, offsetof(options_t, again), "remove the run in --out and train anew"},
     {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},
 };
 #define OPTION_LINES (int)(sizeof option_lines / sizeof *option_lines)

@@ -23,6 +23,7 @@ typedef struct options {
     const char *restarts;          /* --restarts */
     bool json;                     /* --json */
     bool resume;                   /* --resume */
+    bool again;                    /* --again */
     bool no_compress;              /* --no-compress */
     bool deep;                     /* --deep */
     const char *run;               /* predict: RUN, where argument has become its configuration */

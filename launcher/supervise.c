@@ -27,7 +27,6 @@
 typedef struct look {
     const char *dir, *below; /* below: how a person calls the folder, with a slash at the end; "" for the first one */
     int depth;
-    bool has_checkpoint;
     struct timespec newest;
     char *metrics, *run; /* **owned**; the newest metrics.jsonl and whose it is */
 } look_t;
@@ -122,8 +121,10 @@ static void look_for_step(void *context, const char *name)
 {
     look_t *look = context;
     int64_t step;
+    struct stat facts;
     char *path = mem_printf("%s/%s/manifest.json", look->dir, name);
-    look->has_checkpoint = look->has_checkpoint || (checkpoint_step_of(name, &step) && file_exists(path));
+    if (checkpoint_step_of(name, &step) && stat(path, &facts) == 0 && is_newer(&facts.st_mtim, &look->newest))
+        look->newest = facts.st_mtim;
     mem_free(path);
 }
 
@@ -134,19 +135,20 @@ static void look_for_epoch(void *context, const char *name)
     if (!checkpoint_epoch_of(name, &epoch))
         return;
     char *path = mem_printf("%s/%s", look->dir, name);
-    look_t inner = {.dir = path, .has_checkpoint = look->has_checkpoint};
+    look_t inner = {.dir = path, .newest = look->newest};
     if (disk_list(disk_posix(), path, look_for_step, &inner) == ST_OK)
-        look->has_checkpoint = inner.has_checkpoint;
+        look->newest = inner.newest;
     mem_free(path);
 }
 
-static bool has_checkpoint(const char *dir)
+/* When the newest checkpoint was made; {0}: there is none. */
+static struct timespec newest_checkpoint(const char *dir)
 {
     char *path = checkpoint_path(dir);
     look_t look = {.dir = path};
-    const bool listed = disk_list(disk_posix(), path, look_for_epoch, &look) == ST_OK;
+    const bool listed = file_exists(path) && disk_list(disk_posix(), path, look_for_epoch, &look) == ST_OK;
     mem_free(path);
-    return listed && look.has_checkpoint;
+    return listed ? look.newest : (struct timespec){0};
 }
 
 /* ---- starting again ---- */
@@ -161,8 +163,10 @@ status_t supervise_run(const supervise_options_t *o)
     place_t now, furthest = {0};
     char text[RUN_BYTES + 64];
     int same = 0, seconds = 1;
+    const struct timespec removed = o->again ? newest_checkpoint(o->dir) : (struct timespec){0};
     for (int64_t n = 0;; n++) {
-        const status_t status = o->start(o->context, n > 0 && has_checkpoint(o->dir));
+        const struct timespec newest = n > 0 ? newest_checkpoint(o->dir) : (struct timespec){0};
+        const status_t status = o->start(o->context, is_newer(&newest, &removed));
         if (is_final(status) || o->restarts == 0)
             return status;
         find_place(o->dir, &now);
@@ -189,10 +193,13 @@ status_t supervise_pause(void *context, int seconds)
     (void)context;
     const struct timespec most = {seconds, 0};
     sigset_t asked, before;
+    struct sigaction hangup;
     sigemptyset(&asked);
     sigaddset(&asked, SIGINT);
     sigaddset(&asked, SIGTERM);
     sigaddset(&asked, SIGUSR2);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(&asked, SIGHUP);
     sigprocmask(SIG_BLOCK, &asked, &before);
     const int number = sigtimedwait(&asked, NULL, &most);
     sigprocmask(SIG_SETMASK, &before, NULL);

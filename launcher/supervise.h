@@ -13,6 +13,7 @@
 typedef struct supervise_options {
     const char *dir;  /* of the run, or of the experiment whose runs are below; borrowed, as all */
     int64_t restarts; /* starts after the first one; 0: none, and nothing is said about it */
+    bool again;       /* the first start removes the run that is there: its checkpoints are not what a later one goes on from */
     void *context;
     /* start - run the job to its end. resume: it has a checkpoint and is to go on from it. */
     status_t (*start)(void *context, bool resume);
@@ -24,7 +25,7 @@ typedef struct supervise_options {
  * Returns the last start's status; after a failure that is final by the rules above, a line says so. */
 WARN_UNUSED status_t supervise_run(const supervise_options_t *options);
 
-/* supervise_pause - for `pause`: sleep. ST_STOPPED, logged, where SIGINT, SIGTERM or SIGUSR2 comes meanwhile. */
+/* supervise_pause - for `pause`: sleep. ST_STOPPED, logged, where SIGINT, SIGTERM, SIGHUP or SIGUSR2 comes meanwhile. */
 WARN_UNUSED status_t supervise_pause(void *context, int seconds);
 
 /* supervise_parse - the value of --restarts; NULL is 0.  ST_INPUT: not a number from 0 to 1,000,000. */

@@ -8,7 +8,7 @@
 
 #include "common/base/log.h"
 
-#define ECHO_NS 1000000000 /* SIGTERM may come twice where a launcher sends it to a process and to its group: that is one wish */
+#define ECHO_NS 1000000000 /* a signal may come twice where a launcher sends it to a process and to its group: that is one wish */
 
 /* Written by the handler alone, save for save_asked, which is taken back by whoever acts on it. */
 static volatile sig_atomic_t end_asked, stop_asked, save_asked, told_to_end, launcher_ends;
@@ -30,7 +30,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
         save_asked = 1;
     } else if (number == SIGUSR2) {
         stop_asked = 1;
-    } else if (number == SIGINT || (origin.starter_ends && info->si_pid == getppid())) {
+    } else if (number == SIGTERM && origin.starter_ends && info->si_pid == getppid()) {
         end_asked = 1;
     } else if (told_to_end) {
         end_asked = end_asked || since_told_ns() > ECHO_NS;
@@ -60,16 +60,19 @@ void member_watch_early(void)
 void member_watch_signals(const member_signals_t *signals)
 {
     origin = *signals;
+    struct sigaction hangup;
     member_watch_early();
     watch(SIGTERM);
     watch(SIGINT);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* nohup means it */
+        watch(SIGHUP);
 }
 
 bool member_interrupted(void)
 {
     if (end_asked)
         return true;
-    /* Who would say how to go on after SIGTERM is gone: mpirun has noticed it, and ends the others. */
+    /* Who would say how to go on after the signal is gone: mpirun has noticed it, and ends the others. */
     return told_to_end && origin.coordinator && kill((pid_t)origin.coordinator, 0) != 0 && errno == ESRCH;
 }
 

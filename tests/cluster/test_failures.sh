@@ -58,10 +58,16 @@ stopped() {
     expect_errors 1 "$T/log"
 }
 
+# Twice, with time for a checkpoint between (test_signals.sh) that a stopped server does not let happen.
 interrupted_smelter() {
     begin "${BY_SMELTER[@]}"
+    local server
+    server=$(rank_pid 1)
+    kill -STOP "$server"
     kill -INT "$JOB"
-    ended 10
+    sleep 0.3
+    kill -INT "$JOB"
+    ended 5
     expect_line "$T/log" "smelter: error: interrupted by signal 2 (Interrupt); the job ended"
     expect_errors 1 "$T/log"
 }
@@ -87,9 +93,9 @@ interrupted_over_finished() {
     local again=(train.epochs=300 cluster.servers=1)
     train "$T/run" "${again[@]}"
     rm -f "$T/run/metrics.jsonl"
-    start "$T/log" "$SMELTER" train "$T/c.yaml" --set ${again[0]} --out "$T/run"
+    start "$T/log" "$SMELTER" train "$T/c.yaml" --set ${again[0]} --out "$T/run" --again
     wait_for_training "$T/run"
-    kill -INT "$JOB"
+    kill -KILL "$JOB"
     ended 10
     expect "the manifest of the former run is still there" [ ! -e "$T/run/manifest.json" ]
     "$SMELTER" digest "$T/run" >"$T/log" 2>&1
@@ -105,7 +111,7 @@ done
 for RANK in 1 3; do
     case_of "${ROLES[RANK]} silent for longer than the deadline: named" stopped
 done
-case_of "an interrupt of smelter ends the job" interrupted_smelter
+case_of "a second interrupt of smelter ends the job" interrupted_smelter
 case_of "an interrupt of mpirun ends the job" interrupted_mpirun
 case_of "smelter killed: the ranks end, too" launcher_killed
 case_of "a finished run that is trained again and interrupted is no finished run" interrupted_over_finished

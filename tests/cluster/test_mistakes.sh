@@ -66,7 +66,7 @@ data_elsewhere() {
     local there=(--set data.path="$T/elsewhere" --out "$T/x")
     run "$T/log" "${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/x" : -np 1 "$SMELTER" train "$T/c.yaml" "${there[@]}"
     expect "exit code $CODE with a copy of the data" [ "$CODE" = 0 ]
-    rm -rf "$T/elsewhere"
+    rm -rf "$T/elsewhere" "$T/x"
     "$SMELTER" synth "$T/c.yaml" --set synth.seed=2 --out "$T/elsewhere" >"$T/log" 2>&1 || NOTES+=("no other dataset")
     run "$T/log" "${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/x" : -np 1 "$SMELTER" train "$T/c.yaml" "${there[@]}"
     expect "exit code $CODE with other data" [ "$CODE" = 2 ]

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # test_signals.sh BUILD - what a person, or a batch system, can ask of a running job by signal.
 #
-# OPERATIONS: "SIGUSR1: save now and go on. SIGTERM (to mpirun: SIGUSR2): save and stop, exit code 3. SIGINT, or a second SIGTERM: end now"; through smelter,
-# through mpirun, and to the coordinator or another rank alone. A run that was saved goes on and ends as one that nobody stopped.
+# OPERATIONS: "SIGUSR1: is saved and goes on. SIGTERM, SIGINT, SIGHUP (to mpirun: SIGUSR2): is saved and stops, exit code 3. A second one: ends now"; through
+# smelter, through its terminal, through mpirun, and to the coordinator or another rank alone. A run that was saved goes on and ends as one that
+# nobody stopped, and no other start removes it unasked.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 2, heartbeat_ms: 200, deadline_s: 5}'
@@ -67,6 +68,58 @@ stop_by_smelter() {
     saved_and_stopped
 }
 
+# A key reaches all processes of the terminal's foreground group at once.
+stop_by_key() {
+    rm -rf "$T/run"
+    mkfifo "$T/keys"
+    start "$T/log" sh -c 'exec script -qec "$1" /dev/null <"$2"' - "$(printf '%q ' "${BY_SMELTER[@]}")" "$T/keys"
+    exec 8>"$T/keys"
+    wait_for_training "$T/run"
+    printf '\003' >&8
+    saved_and_stopped
+    exec 8>&-
+    rm "$T/keys"
+}
+
+# The terminal goes, and with it the other end of standard error.
+hang_up() {
+    rm -rf "$T/run"
+    start "$T/log" sh -c '"$@" 2>&1 | sleep 2' - sh -c 'echo $$ >"$0"; exec "$@"' "$T/pid" "${BY_SMELTER[@]}" --set train.epochs=100000
+    wait_for_training "$T/run"
+    sleep 2
+    JOB=$(cat "$T/pid")
+    kill -HUP "$JOB"
+    local i
+    for i in $(seq 200); do
+        processes >/dev/null || break
+        sleep 0.05
+    done
+    expect_nothing_left
+    expect "there is no checkpoint" [ "$(newest "$T/run")" != 0 ]
+}
+
+# A run with a checkpoint is nobody's to remove but by --again; nor is a finished one.
+kept() {
+    local before
+    before=$(newest "$T/run")
+    run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    expect "exit code $CODE" [ "$CODE" = 2 ]
+    expect_line "$T/log" "$T/run holds an unfinished run, saved before step $((before % 1000000000)); give --resume to go on from there, --again to remove it"
+    expect_errors 1 "$T/log"
+    expect "the checkpoint is gone" [ "$(newest "$T/run")" = "$before" ]
+    run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/run" --again --resume
+    expect "exit code $CODE of both options" [ "$CODE" = 2 ]
+    run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/run" --again
+    expect "exit code $CODE of --again" [ "$CODE" = 0 ]
+    expect_line "$T/log" "--again: the unfinished run in $T/run is removed, with its checkpoints up to step $((before % 1000000000))"
+    expect "the checkpoint is still there" [ "$(newest "$T/run")" = 0 ]
+    before=$(digest_of "$T/run")
+    run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    expect "exit code $CODE over a finished run" [ "$CODE" = 2 ]
+    expect_line "$T/log" "$T/run holds a finished run of this configuration; give --again to remove it and train anew"
+    expect "the finished run is gone" [ "$(digest_of "$T/run")" = "$before" ]
+}
+
 stop_by_mpirun() {
     begin "${BY_MPIRUN[@]}"
     kill -USR2 "$JOB"
@@ -119,6 +172,9 @@ case_of "the run that nobody disturbs" undisturbed
 case_of "SIGUSR1 to smelter and to the coordinator: saved, and the run goes on" save_and_go_on
 case_of "SIGUSR1 to mpirun: saved, and the run goes on" save_by_mpirun
 case_of "SIGTERM to smelter: saved and stopped, and resumed" stop_by_smelter
+case_of "Ctrl-C at its terminal: saved and stopped, and resumed" stop_by_key
+case_of "SIGHUP, with nobody left to read what it says: saved" hang_up
+case_of "a run that is there is refused, and removed by --again alone" kept
 case_of "SIGTERM to smelter under supervision: saved, stopped, not started again" stop_supervised
 case_of "SIGUSR2 to mpirun: saved and stopped, and resumed" stop_by_mpirun
 case_of "SIGTERM to mpirun: saved in the time that it gives its ranks" end_by_mpirun

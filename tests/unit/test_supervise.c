@@ -117,6 +117,28 @@ static void test_starts_again_from_the_checkpoint_that_is_there(void **state)
     assert_int_equal(pauses, 3);
 }
 
+/* --again: a start that failed before it removed the run that was there must not make the next one go on with it. */
+static void test_checkpoints_that_were_to_be_removed_are_not_gone_on_from(void **state)
+{
+    (void)state;
+    static const act_t all[] = {{ST_PEER, NULL, 0, false}, {ST_PEER, "", 10, true}, {ST_OK, "", 20, false}};
+    test_dir();
+    assert_int_equal(dir_create(test_path("run/checkpoint/epoch-0007/step-000000000900")), ST_OK);
+    write_file(test_path("run/checkpoint/epoch-0007/step-000000000900/manifest.json"), "{}");
+    const struct timeval times[] = {{1000, 0}, {1000, 0}};
+    assert_int_equal(utimes(test_path("run/checkpoint/epoch-0007/step-000000000900/manifest.json"), times), 0);
+    script = all;
+    acts = 3;
+    starts = pauses = 0;
+    pause_status = ST_OK;
+    const supervise_options_t o = {.dir = test_path("run"), .restarts = 9, .again = true, .start = play, .pause = note_pause};
+    catch_start();
+    assert_int_equal(supervise_run(&o), ST_OK);
+    catch_stop();
+    assert_false(resumed[0] || resumed[1]);
+    assert_true(resumed[2]);
+}
+
 /* A folder of an attempt at a checkpoint, without a manifest, is none. */
 static void test_what_is_not_committed_is_no_checkpoint(void **state)
 {
@@ -183,7 +205,7 @@ static void test_the_restarts_are_counted_and_the_pauses_grow(void **state)
 static void test_a_signal_ends_the_pause_and_the_job(void **state)
 {
     (void)state;
-    static const int signals[] = {SIGTERM, SIGINT, SIGUSR2};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         /* Held back until the pause wants it, so it cannot come too early. */
         sigset_t set, before;
@@ -223,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_without_restarts_nothing_changes),
         cmocka_unit_test(test_what_is_final_is_not_started_again),
         cmocka_unit_test(test_starts_again_from_the_checkpoint_that_is_there),
+        cmocka_unit_test(test_checkpoints_that_were_to_be_removed_are_not_gone_on_from),
         cmocka_unit_test(test_what_is_not_committed_is_no_checkpoint),
         cmocka_unit_test(test_three_failures_at_one_step_are_the_end),
         cmocka_unit_test(test_an_experiment_is_where_its_newest_run_is),
