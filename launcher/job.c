@@ -15,6 +15,7 @@
 #include "common/kernels/gemm.h"
 #include "common/net/member.h"
 #include "common/net/net_zmq.h"
+#include "common/net/pulse.h"
 #include "launcher/commands.h"
 #include "launcher/complexity.h"
 #include "launcher/mpirun.h"
@@ -151,6 +152,7 @@ static status_t run_coordinator(const options_t *options, const experiment_t *ex
 
 static status_t run_server(const experiment_t *experiment, const roster_t *roster, net_t **shard_nets, net_t *control)
 {
+    char coordinator[160];
     const server_options_t o = {
         .rank = roster->rank,
         .first_shard = roster_index(roster, roster->rank) * roster->shards_per_server,
@@ -159,6 +161,7 @@ static status_t run_server(const experiment_t *experiment, const roster_t *roste
         .workers = roster->workers,
         .experiment = experiment,
         .shard_nets = shard_nets,
+        .coordinator = roster_full_name(roster, 0, coordinator, sizeof coordinator),
         .control = control,
     };
     status_t status = server_run(&o);
@@ -178,6 +181,7 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
         names[s] =
             mem_printf("shard %d of %s", s, roster_full_name(roster, 1 + s / roster->shards_per_server, name, sizeof name));
     }
+    char coordinator[160];
     const worker_options_t o = {
         .rank = roster->rank,
         .worker = roster_index(roster, roster->rank),
@@ -185,6 +189,7 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
         .shards = shards,
         .shard_names = (const char *const *)names,
         .experiment = experiment,
+        .coordinator = roster_full_name(roster, 0, coordinator, sizeof coordinator),
         .net = control,
         .cluster = cluster,
     };
@@ -198,8 +203,9 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
 static status_t run_role(const options_t *options, const experiment_t *experiment, cluster_t *cluster, const roster_t *roster,
                          job_lead_fn *lead, bool *together)
 {
-    net_t **shard_nets = MEM_ARRAY(net_t *, roster->shards_per_server), *control = NULL;
-    status_t status = roster_connect(roster, cluster, experiment->base, shard_nets, &control);
+    net_t **shard_nets = MEM_ARRAY(net_t *, roster->shards_per_server), *control = NULL, *pulse_net = NULL;
+    pulse_t *pulse = NULL;
+    status_t status = roster_connect(roster, cluster, experiment->base, shard_nets, &control, &pulse_net);
     if (status == ST_OK)
         status = cluster_group(cluster, roster_first_worker(roster), roster->workers);
     if (status == ST_OK) {
@@ -209,7 +215,10 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
         gemm_init();
         switch (roster_role(roster, roster->rank)) {
         case ROLE_COORDINATOR:
-            status = run_coordinator(options, experiment, roster, control, lead, together);
+            status = pulse_start(pulse_net, &pulse);
+            if (status == ST_OK)
+                status = run_coordinator(options, experiment, roster, control, lead, together);
+            pulse_stop(&pulse);
             break;
         case ROLE_SERVER:
             status = run_server(experiment, roster, shard_nets, control);
@@ -222,8 +231,8 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     for (int i = 0; i < roster->shards_per_server; i++)
         if (shard_nets[i])
             shard_nets[i]->ops->close(&shard_nets[i]);
-    if (control)
-        control->ops->close(&control);
+    net_close(&control);
+    net_close(&pulse_net);
     net_zmq_shutdown();
     mem_free(shard_nets);
     return status;

@@ -13,18 +13,41 @@
 #include "common/base/memory.h"
 #include "common/metrics/metrics.h"
 
-#define QUEUE 64 /* messages a worker may be ahead; dense gradients keep workers within one step of each other */
+/* Messages of one worker that wait for those of the others. Dense gradients keep workers within one step of each other, but not what has
+ * arrived of them: after a pause the coordinator reads what one connection has gathered, and then what the next one has. */
+#define QUEUE_LEAST 16
+#define QUEUE_MOST 65536
+
 #define SAVED_MAGIC 0x474f5250544c4d53u /* "SMLTPROG" */
 #define SAVED_VERSION 3
 #define SAVED_OLDEST 1 /* one sum over all visits, and no sum of later ones; 2: no checksum of the lines */
 
 /* What a worker sent and the others have not yet. */
 typedef struct queue {
-    net_message_t messages[QUEUE];
-    int64_t put, taken;
+    net_message_t *messages; /* **owned**, [capacity]; number i lies at i % capacity */
+    int64_t capacity, put, taken;
     int64_t used; /* examples of the oldest message that were taken already */
     int64_t next; /* step that its next message begins with, but for steps where it has no examples */
 } queue_t;
+
+static net_message_t *queue_at(const queue_t *queue, int64_t number)
+{
+    return &queue->messages[number % queue->capacity];
+}
+
+static void queue_put(queue_t *queue, const net_message_t *message)
+{
+    if (queue->put - queue->taken == queue->capacity) {
+        queue_t larger = *queue;
+        larger.capacity = queue->capacity ? 2 * queue->capacity : QUEUE_LEAST;
+        larger.messages = MEM_ARRAY(net_message_t, larger.capacity);
+        for (int64_t i = queue->taken; i < queue->put; i++)
+            *queue_at(&larger, i) = *queue_at(queue, i);
+        mem_free(queue->messages);
+        *queue = larger;
+    }
+    *queue_at(queue, queue->put++) = *message;
+}
 
 struct progressive {
     progressive_options_t o;
@@ -84,9 +107,11 @@ void progressive_destroy(progressive_t **progressive)
     progressive_t *p = *progressive;
     if (!p)
         return;
-    for (int w = 0; w < p->o.workers; w++)
+    for (int w = 0; w < p->o.workers; w++) {
         while (p->queues[w].taken < p->queues[w].put)
-            net_release(p->o.net, &p->queues[w].messages[p->queues[w].taken++ % QUEUE]);
+            net_release(p->o.net, queue_at(&p->queues[w], p->queues[w].taken++));
+        mem_free(p->queues[w].messages);
+    }
     fclose(p->file);
     mem_free((char *)p->o.path);
     mem_free(p->queues);
@@ -343,9 +368,9 @@ static void merge_step(progressive_t *p)
     for (int w = 0; w < p->o.workers; w++) {
         const int64_t rows = worker_rows(p, p->step, w);
         queue_t *queue = &p->queues[w];
-        net_message_t *m = &queue->messages[queue->taken % QUEUE];
         if (rows == 0)
             continue;
+        net_message_t *m = queue_at(queue, queue->taken);
         memcpy(p->p + p->n, (const float *)m->frame[0].data + queue->used, (size_t)rows * sizeof *p->p);
         memcpy(p->y + p->n, (const uint8_t *)m->frame[1].data + queue->used, (size_t)rows);
         memcpy(p->group + p->n, (const uint64_t *)m->frame[2].data + queue->used, (size_t)rows * sizeof *p->group);
@@ -396,7 +421,7 @@ status_t progressive_put(progressive_t *p, int worker, net_message_t *message, i
     const wire_header_t h = message->header;
     status_t status = ST_OK;
     int64_t next = -1;
-    if (queue->put - queue->taken == QUEUE || message->frame[0].bytes != h.count * 4 || message->frame[1].bytes != h.count ||
+    if (queue->put - queue->taken == QUEUE_MOST || message->frame[0].bytes != h.count * 4 || message->frame[1].bytes != h.count ||
         message->frame[2].bytes != h.count * 8)
         status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
     else if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
@@ -407,7 +432,7 @@ status_t progressive_put(progressive_t *p, int worker, net_message_t *message, i
         net_release(p->o.net, message);
         return status;
     }
-    queue->messages[queue->put++ % QUEUE] = *message;
+    queue_put(queue, message);
     queue->next = next;
     return merge(p, now_ns);
 }

@@ -276,7 +276,22 @@ static bool coordinator_listens(cluster_t *cluster, status_t *status)
     return listens;
 }
 
-status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets, net_t **control)
+/* Endpoints of one rank: of a server's shards; of the coordinator itself and of its pulse. */
+static int64_t endpoints_bytes(const roster_t *roster)
+{
+    return (int64_t)NET_ENDPOINT_BYTES * (roster->shards_per_server > 2 ? roster->shards_per_server : 2);
+}
+
+/* address: for tcp; NULL: within this host. */
+static status_t listen_as_coordinator(net_t *control, const char *address, net_t **pulse, char *endpoints)
+{
+    TRY(net_zmq_listen(control, address, endpoints));
+    TRY(net_zmq_create(0, 0, pulse));
+    return net_zmq_listen(*pulse, address, endpoints + NET_ENDPOINT_BYTES);
+}
+
+status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets, net_t **control,
+                        net_t **pulse)
 {
     const bool single = one_host(roster);
     const role_t role = roster_role(roster, roster->rank);
@@ -290,11 +305,11 @@ status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config
     const char *address = tcp ? own : NULL;
     if (tcp)
         TRY(agree_on_address(roster, cluster, config->cluster.interface, own));
-    const int64_t block = (int64_t)roster->shards_per_server * NET_ENDPOINT_BYTES;
+    const int64_t block = endpoints_bytes(roster);
     char *mine = MEM_ARRAY(char, block), *all = MEM_ARRAY(char, block * roster->size);
     status_t status = net_zmq_create(roster->rank, config->cluster.deadline_s, control), heard;
     if (status == ST_OK && role == ROLE_COORDINATOR)
-        status = net_zmq_listen(*control, address, mine);
+        status = listen_as_coordinator(*control, address, pulse, mine);
     if (!coordinator_listens(cluster, &status))
         goto done;
     for (int i = 0; role == ROLE_SERVER && i < roster->shards_per_server && status == ST_OK; i++) {
@@ -312,6 +327,8 @@ status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config
         status = heard;
     if (status == ST_OK && role != ROLE_COORDINATOR)
         status = net_zmq_dial(*control, PEER_COORDINATOR, all);
+    if (status == ST_OK && role != ROLE_COORDINATOR)
+        status = net_zmq_dial(*control, PEER_PULSE, all + NET_ENDPOINT_BYTES);
     if (status == ST_OK && role != ROLE_SERVER)
         status = dial_shards(roster, *control, all, block);
 done:

@@ -34,9 +34,8 @@ static status_t watch(const server_options_t *options, member_t *member, shard_t
                 return threads[i].status;
         if (member_interrupted())
             return ST_STOPPED;
-        TRY(member_beat(member, 0));
         net_message_t message;
-        status_t status = net_receive(options->control, &message, member->heartbeat_ns / 1000000);
+        status_t status = member_receive(member, 0, member->heartbeat_ns / 1000000, &message);
         if (status == ST_TIMEOUT)
             continue;
         TRY(status);
@@ -56,6 +55,8 @@ status_t server_run(const server_options_t *options)
     const config_t *config = options->experiment->base;
     member_t member;
     member_init(&member, options->control, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    if (options->coordinator)
+        member_expect_pulse(&member, options->coordinator, options->rank == 1);
     status_t status = ST_OK;
     for (int i = 0; i < options->shards && status == ST_OK; i++) {
         const shard_options_t shard_options = {

@@ -11,6 +11,7 @@ typedef struct server_options {
     int first_worker, workers;      /* ranks of the workers */
     const experiment_t *experiment; /* borrowed */
     net_t **shard_nets;             /* [shards] listening, borrowed; each is used by its shard's thread alone */
+    const char *coordinator; /* its name, where its silence ends this rank (PEER_PULSE is dialled); or NULL */
     net_t *control;                 /* dialled to the coordinator, borrowed; used by the calling thread */
 } server_options_t;
 

@@ -33,7 +33,9 @@ typedef struct flight {
     int64_t *asked;          /* [shards] keys of the pull */
     net_message_t *messages; /* [shards] */
     uint64_t pushes;         /* that must be acknowledged before the wait is over */
-    int64_t give_up_ns, retry_ns, pause_ns; /* of the wait; give_up_ns 0: nobody waits yet */
+    bool awaited;
+    patience_t waited;
+    int64_t retry_ns, pause_ns; /* of the wait */
 } flight_t;
 
 /* Sets of tables [first, end). */
@@ -179,7 +181,7 @@ static flight_t *new_flight(client_t *c, int64_t step, const batch_t *batch, boo
             c->flights[i].peek = peek;
             c->flights[i].step = step;
             c->flights[i].batch = batch;
-            c->flights[i].give_up_ns = 0;
+            c->flights[i].awaited = false;
             c->flights[i].mark = step == c->cut ? WIRE_PULL_CUT : 0;
             c->flights[i].missing = c->o.shards;
             c->flights[i].sequence = ++c->sequence;
@@ -355,9 +357,8 @@ static status_t pump(client_t *c, int64_t timeout_ms, int64_t step)
         return ST_PEER;
     if (c->stopped)
         return c->stop_status;
-    TRY(member_beat(c->o.member, step));
     net_message_t message;
-    TRY(net_receive(c->o.net, &message, timeout_ms));
+    TRY(member_receive(c->o.member, step, timeout_ms, &message));
     return handle(c, &message);
 }
 
@@ -395,10 +396,11 @@ static status_t wait_failed(client_t *c, const flight_t *flight)
 
 static void start_waiting(client_t *c, flight_t *flight)
 {
-    if (flight->give_up_ns)
+    if (flight->awaited)
         return;
     const int64_t now = net_now_ns(c->o.net);
-    flight->give_up_ns = now + 2 * c->o.member->deadline_ns; /* the coordinator sees who is silent, and speaks first */
+    flight->awaited = true;
+    flight->waited = patience_start(now);
     flight->pause_ns = c->retry_ns;
     flight->retry_ns = c->retry_ns ? now + c->retry_ns : INT64_MAX;
 }
@@ -426,7 +428,7 @@ static status_t send_again(client_t *c, flight_t *flight)
 static status_t look_at_clock(client_t *c, flight_t *flight)
 {
     const int64_t now = net_now_ns(c->o.net);
-    if (now > flight->give_up_ns)
+    if (patience_spend(&flight->waited, now) > 2 * c->o.member->deadline_ns) /* the coordinator sees who is silent, and speaks first */
         return wait_failed(c, flight);
     if (now < flight->retry_ns)
         return ST_OK;

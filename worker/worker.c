@@ -213,6 +213,8 @@ status_t worker_run(const worker_options_t *options)
     worker_t *w = MEM_NEW(worker_t);
     w->o = *options;
     member_init(&w->member, options->net, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    if (options->coordinator)
+        member_expect_pulse(&w->member, options->coordinator, false);
     for (int slot = 0; slot < HASH_SLOTS; slot++)
         w->slot_shard[slot] = (uint16_t)slots_shard(slot, options->shards);
     const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names,

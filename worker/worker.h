@@ -11,6 +11,7 @@ typedef struct worker_options {
     int shards;
     const char *const *shard_names; /* [shards] "server 1 on node2", borrowed */
     const experiment_t *experiment; /* borrowed */
+    const char *coordinator;        /* its name, where its silence ends this rank (PEER_PULSE is dialled); or NULL */
     net_t *net;                     /* borrowed; dialled to the coordinator and to every shard */
     cluster_t *cluster;             /* borrowed; its group is the workers */
 } worker_options_t;

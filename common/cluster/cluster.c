@@ -19,6 +19,7 @@
 #include "common/cluster/cluster.h"
 
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/patience.h"
 #include "common/base/time_limit.h"
 #include "common/cluster/launch.h"
 
@@ -125,6 +127,7 @@ static status_t try_wait_all(const cluster_t *cluster, const char *what, MPI_Req
 {
     const double patience_s = cluster->poll ? 2 * cluster->deadline_s : cluster->deadline_s;
     rest_t rest = {0};
+    patience_t waited = patience_start(clock_now_ns());
     for (;;) {
         int done = 0;
         TRY_MPI(what, MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE));
@@ -132,7 +135,7 @@ static status_t try_wait_all(const cluster_t *cluster, const char *what, MPI_Req
             return ST_OK;
         if (rest_a_little(&rest) && cluster->poll)
             TRY(cluster->poll(cluster->poll_context));
-        if ((double)(clock_now_ns() - rest.start_ns) > patience_s * 1e9)
+        if ((double)patience_spend(&waited, clock_now_ns()) > patience_s * 1e9)
             return missing(cluster, what, requests, ranks, n, patience_s);
     }
 }
@@ -238,6 +241,18 @@ status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out)
     return ST_OK;
 }
 
+/* MPI's end may not come: the daemon of a host that is cut off tries for minutes to tell the others. */
+#define ABORT_S 5
+#define FINALIZE_S 30
+
+static volatile sig_atomic_t exit_code_left;
+
+static void end_without_mpi(int number)
+{
+    (void)number;
+    _exit(exit_code_left);
+}
+
 void cluster_close(cluster_t **out)
 {
     cluster_t *cluster = *out;
@@ -250,7 +265,9 @@ void cluster_close(cluster_t **out)
         cluster_abort(1);
     mem_free(all);
     status_set_abort_hook(NULL);
+    time_limit_t *limit = time_limit_start(FINALIZE_S, "the job has ended, but MPI does not; is a host of the job cut off?");
     MPI_Finalize();
+    time_limit_stop(&limit);
     mem_free(cluster->hosts);
     mem_free(cluster->scratch);
     mem_free(cluster);
@@ -262,6 +279,9 @@ void cluster_abort(int exit_code)
     int begun = 0, ended = 0;
     MPI_Initialized(&begun);
     MPI_Finalized(&ended);
+    exit_code_left = exit_code;
+    signal(SIGALRM, end_without_mpi);
+    alarm(ABORT_S);
     if (begun && !ended)
         MPI_Abort(MPI_COMM_WORLD, exit_code);
     _exit(exit_code);

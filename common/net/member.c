@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 
+#define LISTEN_MS 500 /* the longest wait for a message; shorter than what counts of the time between two looks */
 #define ECHO_NS 1000000000 /* a signal may come twice where a launcher sends it to a process and to its group: that is one wish */
 
 /* Written by the handler alone, save for save_asked, which is taken back by whoever acts on it. */
@@ -115,7 +116,39 @@ status_t member_beat(member_t *member, int64_t step)
     member->last_heartbeat_ns = now;
     member->told = told_to_end;
     wire_header_t header = wire_header(WIRE_HEARTBEAT, member->run_id, member->epoch, (uint32_t)member->rank, step, member->told);
-    return net_send(member->net, PEER_COORDINATOR, &header, NULL, 0);
+    TRY(net_send(member->net, PEER_COORDINATOR, &header, NULL, 0));
+    return member->expects_pulse ? net_send(member->net, PEER_PULSE, &header, NULL, 0) : ST_OK;
+}
+
+void member_expect_pulse(member_t *member, const char *name, bool speaks)
+{
+    member->expects_pulse = true;
+    member->speaks = speaks;
+    member->silence = patience_start(net_now_ns(member->net));
+    snprintf(member->coordinator, sizeof member->coordinator, "%s", name);
+}
+
+/* Nothing is waiting to be read. */
+static status_t check_silence(member_t *member)
+{
+    if (!member->expects_pulse || patience_spend(&member->silence, net_now_ns(member->net)) <= member->deadline_ns)
+        return ST_TIMEOUT;
+    const double seconds = (double)member->deadline_ns * 1e-9;
+    if (member->speaks)
+        return FAIL(ST_PEER, "nothing was heard of the %s for %g s; this rank ends, and the job with it", member->coordinator, seconds);
+    log_debug("nothing was heard of the %s for %g s; this rank ends", member->coordinator, seconds);
+    return ST_PEER;
+}
+
+status_t member_receive(member_t *member, int64_t step, int64_t timeout_ms, net_message_t *message)
+{
+    TRY(member_beat(member, step));
+    const status_t status = net_receive(member->net, message, timeout_ms < LISTEN_MS ? timeout_ms : LISTEN_MS);
+    if (status == ST_TIMEOUT)
+        return check_silence(member);
+    if (status == ST_OK && (message->peer == PEER_COORDINATOR || message->peer == PEER_PULSE))
+        member->silence = patience_start(net_now_ns(member->net));
+    return status;
 }
 
 void member_fail(member_t *member, status_t status, const char *text)

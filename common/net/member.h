@@ -1,5 +1,5 @@
 /* member.h - the control side of a rank: what signals ask of it; and of one that is not the coordinator: heartbeats out, STOP in,
- * errors told, goodbyes said.
+ * errors told, goodbyes said; and the coordinator's silence noticed.
  *
  * SIGUSR1 asks the coordinator to save and go on; SIGUSR2, and the first SIGTERM, SIGINT or SIGHUP, to save and stop; another one ends a
  * rank now. A rank that is not the coordinator tells it of the first and goes on, so that it can be saved, until it is told to STOP.
@@ -10,7 +10,10 @@
 
 #include <stdbool.h>
 
+#include "common/base/patience.h"
 #include "common/net/message.h"
+
+#define MEMBER_NAME_BYTES 160
 
 typedef struct member {
     net_t *net; /* borrowed */
@@ -21,12 +24,24 @@ typedef struct member {
     bool told; /* the coordinator knows that this rank was told to end by a signal */
     uint64_t run_id;
     uint32_t epoch;
+    bool expects_pulse;
+    char coordinator[MEMBER_NAME_BYTES];
+    bool speaks;        /* of the coordinator's silence, which all notice */
+    patience_t silence; /* of the coordinator */
 } member_t;
 
 void member_init(member_t *member, net_t *net, int rank, int64_t heartbeat_ms, double deadline_s);
 
 /* member_beat - send a heartbeat with the current step where the last one is old enough, or a signal to end came. Cheap; call it often. */
 WARN_UNUSED status_t member_beat(member_t *member, int64_t step);
+
+/* member_expect_pulse - from now on ask at PEER_PULSE, with each heartbeat, whether the coordinator is there, and end where it has been
+ * silent for the deadline. name: "coordinator (rank 0 on node1, pid 4711)", copied; speaks: it is this rank that logs it. */
+void member_expect_pulse(member_t *member, const char *name, bool speaks);
+
+/* member_receive - a beat, then the next message, as net_receive. ST_PEER where nothing is there and the coordinator was silent for
+ * longer than the deadline, in time in which this rank listened: its own pauses are not the other's silence. */
+WARN_UNUSED status_t member_receive(member_t *member, int64_t step, int64_t timeout_ms, net_message_t *message);
 
 typedef struct member_signals {
     int64_t coordinator; /* its process, where that is another one on this host; else 0 */

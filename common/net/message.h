@@ -12,6 +12,7 @@
 
 /* Peers of a dialling net_t: 0 is the coordinator, shards follow. On listening net_t's a peer is the dialling rank. */
 #define PEER_COORDINATOR 0
+#define PEER_PULSE ((1 << 20) - 1) /* the coordinator's sign of life (pulse.h); no rank has so high a number */
 #define PEER_SHARD(shard) ((1 << 20) + (shard))
 #define PEER_IS_SHARD(peer) ((peer) >= (1 << 20))
 #define PEER_SHARD_OF(peer) ((peer) - (1 << 20))

@@ -13,7 +13,8 @@
 #define NET_ENDPOINT_BYTES 128
 
 /* net_zmq_create - a transport for rank `self`; **owned**, net->ops->close. `self` is the peer number that others see on their
- * listening net_t, so two net_t that dial the same listener need different ones. deadline_s bounds every send. */
+ * listening net_t, so two net_t that dial the same listener need different ones. deadline_s bounds every send; with 0
+ * none waits, and one that would have to is dropped: ST_TIMEOUT, not logged. */
 WARN_UNUSED status_t net_zmq_create(int self, double deadline_s, net_t **out);
 
 /* net_zmq_listen - bind: to an IPv4 address of this host (addresses.h) and a free port, or, NULL, to a Unix socket. The endpoint is

@@ -32,7 +32,7 @@
     T(DENSE, 12, 1, 4, 0, 0, "first worker of a group -> coordinator: dense parameters and optimizer state of component `table`; back: those from `step` on") \
     T(FLUSH, 13, 0, 0, 0, 0, "coordinator -> shard: write tables to the store; answered by FLUSHED") \
     T(FLUSHED, 14, 1, 0, 0, 0, "shard -> coordinator: digest and counters") \
-    T(HEARTBEAT, 15, 0, 0, 0, 0, "any -> coordinator: alive, at `step`; `count` is 1 once it was told to end by SIGTERM") \
+    T(HEARTBEAT, 15, 0, 0, 0, 0, "any -> coordinator: alive, at `step`; `count` is 1 once a signal told it to end; answered by the same, alive") \
     T(STOP, 16, 0, 0, 0, 0, "coordinator -> all: the job is over; `count` 0: success") \
     T(BYE, 17, 0, 0, 0, 0, "any -> coordinator: leaving in good order") \
     T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text") \

@@ -58,6 +58,39 @@ stopped() {
     expect_errors 1 "$T/log"
 }
 
+# Nobody hears of it any more, and all others end.
+coordinator_stopped() {
+    local pid
+    pid=$(rank_pid 0)
+    kill -STOP "$pid"
+    ended 12
+    expect_line "$T/log" "server 0: error: nothing was heard of the coordinator (rank 0 on $HOST, pid $pid) for 3 s; this rank ends, and the job with it"
+}
+
+coordinator_stopped_by_smelter() {
+    begin "${BY_SMELTER[@]}"
+    coordinator_stopped
+    expect_errors 1 "$T/log"
+}
+
+coordinator_stopped_by_mpirun() {
+    begin "${BY_MPIRUN[@]}"
+    coordinator_stopped
+}
+
+# All ranks are stopped for longer than the deadline, and go on one after the other.
+paused() {
+    begin "$SMELTER" train "$T/c.yaml" --set train.epochs=200 --out "$T/run"
+    local ranks rank
+    ranks=$(for rank in 0 1 2 3 4; do rank_pid $rank; done)
+    for rank in $ranks; do kill -STOP "$rank" && sleep 0.1; done
+    sleep 4
+    for rank in $ranks; do kill -CONT "$rank" && sleep 0.1; done
+    finish
+    expect "exit code $CODE" [ $CODE = 0 ]
+    expect_errors 0 "$T/log"
+}
+
 # Twice, with time for a checkpoint between (test_signals.sh) that a stopped server does not let happen.
 interrupted_smelter() {
     begin "${BY_SMELTER[@]}"
@@ -111,6 +144,9 @@ done
 for RANK in 1 3; do
     case_of "${ROLES[RANK]} silent for longer than the deadline: named" stopped
 done
+case_of "the coordinator silent for longer than the deadline: all end, one line names it" coordinator_stopped_by_smelter
+case_of "the same, started by mpirun" coordinator_stopped_by_mpirun
+case_of "a pause of all ranks is nobody's silence" paused
 case_of "a second interrupt of smelter ends the job" interrupted_smelter
 case_of "an interrupt of mpirun ends the job" interrupted_mpirun
 case_of "smelter killed: the ranks end, too" launcher_killed

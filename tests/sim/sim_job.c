@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/base/log.h"
 #include "common/net/member.h"
+#include "common/net/pulse.h"
 #include "launcher/coordinator.h"
 #include "ps/shard.h"
 #include "tests/sim/sim_io.h"
@@ -25,6 +26,7 @@ typedef struct rank {
     job_t *job;
     int rank;
     net_t *net;    /* the coordinator's, a worker's, or a server's to the coordinator */
+    net_t *pulse_net; /* of the coordinator */
     disk_t *disk;
     /* Of a server. */
     net_t *shard_net;
@@ -46,6 +48,7 @@ struct job {
     sim_mpi_t *mpi;
     roster_t roster;
     rank_t ranks[RANKS_MOST];
+    atomic_bool pulse_stop;
     int64_t doomed_ns; /* when the launcher kills what is left; 0: not decided */
     char names[SIM_SHARDS_MOST][48];
     const char *shard_names[SIM_SHARDS_MOST];
@@ -56,6 +59,8 @@ static void kill_rank(rank_t *r)
     net_sim_kill(r->net);
     if (r->shard_net)
         net_sim_kill(r->shard_net);
+    if (r->pulse_net)
+        net_sim_kill(r->pulse_net);
     disk_sim_kill(r->disk);
 }
 
@@ -92,9 +97,16 @@ static void run_coordinator(void *context)
     if (coordinator && !net_sim_is_dead(r->net))
         coordinator_stop(coordinator, status);
     job->result->status = status;
+    atomic_store(&job->pulse_stop, true);
     coordinator_destroy(&coordinator);
     progress_destroy(&progress);
     close(silent);
+}
+
+static void run_pulse(void *context)
+{
+    rank_t *r = context;
+    pulse_run(r->pulse_net, &r->job->pulse_stop);
 }
 
 static void run_shard(void *context)
@@ -123,9 +135,8 @@ static status_t watch(rank_t *r, member_t *member)
     for (;;) {
         if (r->shard_ended && r->shard_status != ST_OK)
             return r->shard_status;
-        TRY(member_beat(member, 0));
         net_message_t message;
-        status_t status = net_receive(r->net, &message, member->heartbeat_ns / 1000000);
+        status_t status = member_receive(member, 0, member->heartbeat_ns / 1000000, &message);
         if (status == ST_TIMEOUT)
             continue;
         TRY(status);
@@ -143,6 +154,7 @@ static void run_server(void *context)
     const config_t *config = r->job->o->experiment->base;
     member_t member;
     member_init(&member, r->net, r->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    member_expect_pulse(&member, "coordinator", r->rank == 1);
     const status_t status = watch(r, &member);
     atomic_store(&r->stop, true);
     if (status != ST_OK && status != ST_STOPPED && status != ST_PEER)
@@ -160,6 +172,7 @@ static void run_worker(void *context)
                                       .shards = job->o->shards,
                                       .shard_names = job->shard_names,
                                       .experiment = job->o->experiment,
+                                      .coordinator = "coordinator",
                                       .net = r->net,
                                       .cluster = r->cluster};
     if (worker_run(&options) != ST_OK)
@@ -220,8 +233,11 @@ static void create_ranks(job_t *job)
             job->shard_names[i - 1] = job->names[i - 1];
         }
     }
-    for (int i = 1; i < size; i++)
+    job->ranks[0].pulse_net = net_sim_attach(job->world, 0);
+    for (int i = 1; i < size; i++) {
         net_sim_dial(job->ranks[i].net, PEER_COORDINATOR, job->ranks[0].net);
+        net_sim_dial(job->ranks[i].net, PEER_PULSE, job->ranks[0].pulse_net);
+    }
     for (int s = 0; s < o->shards; s++)
         net_sim_dial(job->ranks[0].net, PEER_SHARD(s), job->ranks[1 + s].shard_net);
     for (int w = 1 + o->shards; w < size; w++)
@@ -233,6 +249,7 @@ static void start_ranks(job_t *job)
 {
     const sim_job_options_t *o = job->o;
     net_sim_spawn(job->world, job->ranks[0].net, run_coordinator, &job->ranks[0]);
+    net_sim_spawn(job->world, job->ranks[0].pulse_net, run_pulse, &job->ranks[0]);
     for (int i = 1; i < job->roster.size; i++) {
         rank_t *r = &job->ranks[i];
         if (i > o->shards) {
@@ -265,6 +282,8 @@ static void happen(job_t *job, const sim_event_t *event)
         net_sim_pause(r->net, until_ns);
         if (r->shard_net)
             net_sim_pause(r->shard_net, until_ns);
+        if (r->pulse_net)
+            net_sim_pause(r->pulse_net, until_ns);
         break;
     case SIM_PARTITION:
         net_sim_partition(job->world, 1ull << event->rank, until_ns);
@@ -320,6 +339,7 @@ static void destroy_ranks(job_t *job)
         if (r->cluster)
             sim_mpi_leave(&r->cluster);
         net_close(&r->shard_net);
+        net_close(&r->pulse_net);
         net_close(&r->net);
         disk_sim_detach(&r->disk);
         mem_free(r->arrivals);
