@@ -176,6 +176,49 @@ static status_t check_split(const char *path, split_t split)
                 path, split == SPLIT_EVAL ? "evaluation" : "training", split == SPLIT_EVAL ? "train" : "eval");
 }
 
+/* --out FILE, FILE.tsv or FILE.f32: the name without its ending; **owned**. */
+static char *stem_of(const char *out)
+{
+    char *stem = mem_strdup(out), *end = strrchr(stem, '.');
+    if (end && (strcmp(end, ".tsv") == 0 || strcmp(end, ".f32") == 0))
+        *end = 0;
+    return stem;
+}
+
+/* Two files of these names are an earlier prediction, which this one replaces; one of them alone is something else. */
+static status_t check_replaced(const char *raw, const char *tsv)
+{
+    const bool has_raw = file_exists(raw), has_tsv = file_exists(tsv);
+    char line[256] = "";
+    if (!has_raw && !has_tsv)
+        return ST_OK;
+    FILE *file = has_raw && has_tsv ? fopen(tsv, "r") : NULL;
+    const bool ours = file && fgets(line, sizeof line, file) && strstr(line, "\tprediction");
+    if (file)
+        fclose(file);
+    return ours ? ST_OK
+                : FAIL(ST_INPUT, "%s exists and is no earlier prediction; choose another --out, or remove it", has_raw ? raw : tsv);
+}
+
+/* Where the predictions go is seen to before hours of scoring. */
+static status_t prepare_out(const char *out)
+{
+    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem), *slash = strrchr(stem, '/');
+    status_t status = check_replaced(raw, tsv);
+    if (status == ST_OK && (!*stem || (slash && !slash[1])))
+        status = FAIL(ST_INPUT, "--out %s: name a file, to which .f32 and .tsv are added, and not a folder", out);
+    if (slash)
+        slash[slash == stem] = 0;
+    if (status == ST_OK)
+        status = dir_create(slash ? stem : ".");
+    if (status == ST_OK)
+        status = dir_check_writable(slash ? stem : ".");
+    mem_free(stem);
+    mem_free(raw);
+    mem_free(tsv);
+    return status;
+}
+
 static status_t prepare(const experiment_t *experiment, const options_t *options)
 {
     source_t source = {0};
@@ -189,18 +232,11 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
                       options->second);
     else
         status = check_split(options->second, split);
+    if (status == ST_OK)
+        status = prepare_out(options->out);
 done:
     source_fini(&source);
     return status;
-}
-
-/* --out FILE, FILE.tsv or FILE.f32: the name without its ending; **owned**. */
-static char *stem_of(const char *out)
-{
-    char *stem = mem_strdup(out), *end = strrchr(stem, '.');
-    if (end && (strcmp(end, ".tsv") == 0 || strcmp(end, ".f32") == 0))
-        *end = 0;
-    return stem;
 }
 
 static status_t write_tsv(const char *path, const predictions_t *p)

@@ -163,9 +163,19 @@ done:
     return status;
 }
 
+/* Before a dataset is imported for it. */
+static status_t check_out(const experiment_t *experiment, const options_t *options, const char *kind)
+{
+    char *dir = job_out_dir(options, experiment);
+    status_t status = outdir_check(dir, kind, experiment->base->name);
+    mem_free(dir);
+    return status;
+}
+
 static status_t prepare_train(const experiment_t *experiment, const options_t *options)
 {
     splits_t splits;
+    TRY(check_out(experiment, options, "train"));
     TRY(prepare_data(experiment, options->argument));
     TRY(splits_read(experiment->base->data.path, &splits));
     return splits_check_training(&splits, experiment->base->data.path);
@@ -488,6 +498,7 @@ static status_t check_pd_possible(const experiment_t *experiment, const char *co
 static status_t prepare_compare(const experiment_t *experiment, const options_t *options)
 {
     TRY(check_pd_possible(experiment, options->argument));
+    TRY(check_out(experiment, options, "compare"));
     TRY(prepare_data(experiment, options->argument));
     return splits_check_experiment(experiment, "compare");
 }

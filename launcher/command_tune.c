@@ -351,6 +351,17 @@ static status_t check_baseline(const search_t *t)
     return ST_DIFFERENT;
 }
 
+/* A folder that is not empty is that of an earlier search. */
+static status_t check_dir(const char *dir)
+{
+    char *log = mem_printf("%s/curve.tsv", dir), *baseline = mem_printf("%s/baseline", dir);
+    const bool ours = dir_is_empty(dir) || file_exists(log) || file_exists(baseline);
+    mem_free(log);
+    mem_free(baseline);
+    return ours ? dir_check_creatable(dir)
+                : FAIL(ST_INPUT, "%s is not empty and was not made by smelter tune; choose another --out", dir);
+}
+
 static status_t tune(const options_t *options)
 {
     experiment_t *experiment;
@@ -359,6 +370,7 @@ static status_t tune(const options_t *options)
     t.dir = options->out ? mem_strdup(options->out) : mem_printf("out/%s-tune", experiment->base->name);
     char *baseline_dir = mem_printf("%s/baseline", t.dir);
     status_t status;
+    TRY_DONE(check_dir(t.dir));
     TRY_DONE(choose_variants(&t));
     TRY_DONE(check_key(&t));
     TRY_DONE(prepare_data(experiment, options->argument));

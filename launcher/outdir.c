@@ -41,6 +41,19 @@ static status_t write_marker(const char *path, const char *marker, const char *k
     return status;
 }
 
+status_t outdir_check(const char *path, const char *kind, const char *name)
+{
+    char *marker = mem_printf("%s/smelter.json", path), *lock_path = mem_printf("%s/.lock", path);
+    status_t status = dir_check_creatable(path);
+    if (status == ST_OK && file_exists(marker))
+        status = check_owner(path, marker, kind, name);
+    else if (status == ST_OK && !file_exists(lock_path) && !dir_is_empty(path))
+        status = write_marker(path, marker, kind, name, false);
+    mem_free(marker);
+    mem_free(lock_path);
+    return status;
+}
+
 status_t outdir_open(const char *path, const char *kind, const char *name, outdir_t **out)
 {
     TRY(dir_create(path));

@@ -11,6 +11,8 @@ typedef struct outdir outdir_t;
  * kind is "train" or "compare", name the configuration's name; both are written to DIR/smelter.json at first use.
  * ST_INPUT: not writable; in use by another job; not empty and not ours; of another kind or name.                     */
 WARN_UNUSED status_t outdir_open(const char *path, const char *kind, const char *name, outdir_t **out);
+/* outdir_check - what outdir_open would refuse, but for a lock, said before hours of other work; makes and locks nothing. */
+WARN_UNUSED status_t outdir_check(const char *path, const char *kind, const char *name);
 void outdir_close(outdir_t **outdir);
 
 #endif

@@ -200,6 +200,21 @@ status_t dir_check_writable(const char *path)
     return ST_OK;
 }
 
+status_t dir_check_creatable(const char *path)
+{
+    char *at = mem_strdup(*path ? path : ".");
+    while (!file_exists(at)) {
+        char *slash = strrchr(at, '/');
+        if (slash && slash > at)
+            *slash = 0;
+        else
+            memcpy(at, slash ? "/" : ".", 2);
+    }
+    status_t status = dir_check_writable(at);
+    mem_free(at);
+    return status;
+}
+
 static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *walk)
 {
     (void)st;

@@ -42,6 +42,10 @@ bool dir_is_empty(const char *path);
  * alone say nothing about read-only file systems, and root passes all of them. */
 WARN_UNUSED status_t dir_check_writable(const char *path);
 
+/* dir_check_creatable - as dir_check_writable for a folder that may not be there yet: tries it in the nearest one above that is. Makes
+ * nothing. */
+WARN_UNUSED status_t dir_check_creatable(const char *path);
+
 /* dir_remove_tree - delete a file or a folder with all that is in it; symbolic links are not followed, other file systems are
  * not entered. Nothing there is success. */
 WARN_UNUSED status_t dir_remove_tree(const char *path);

@@ -250,7 +250,7 @@
 
 #define CONFIG_CHECKPOINT(X) \
     X(INT, every_steps, "0", 0, 1099511627776, FREE, "steps from one checkpoint to the next, more than pipeline_depth; 0: off") \
-    X(NUM, every_seconds, "0", 0, 31536000, FREE, "seconds from one checkpoint to the next; 0: off") \
+    X(NUM, every_seconds, "600", 0, 31536000, FREE, "seconds from one checkpoint to the next; 0: off") \
     X(INT, keep, "2", 1, 1000000, FREE, "the newest checkpoints of a run that are kept")
 
 /* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks

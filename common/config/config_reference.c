@@ -1,6 +1,7 @@
 /* docs/CONFIG.md is made from the same tables as the decoder, so a key that is not in it does not exist. */
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
@@ -159,9 +160,22 @@ static void write_fields(FILE *stream, const record_t *record, bool classes)
     }
 }
 
+/* Whatever else is there is not this program's to replace. */
+static status_t check_replaced(const char *path)
+{
+    char *there;
+    if (!file_exists(path))
+        return ST_OK;
+    TRY(file_read(path, &there, NULL));
+    const bool is_reference = strncmp(there, head, strcspn(head, "\n") + 1) == 0;
+    mem_free(there);
+    return is_reference ? ST_OK : FAIL(ST_INPUT, "%s exists and is no reference of the configuration; choose another file, or remove it", path);
+}
+
 status_t config_write_reference(const char *path)
 {
     char *text = NULL;
+    TRY(check_replaced(path));
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
     ASSERT(stream);

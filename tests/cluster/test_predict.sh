@@ -77,6 +77,7 @@ END
 }
 
 wrong_inputs() {
+    echo mine >"$T/file"
     local arguments message
     while IFS='|' read -r arguments message; do
         # shellcheck disable=SC2086
@@ -92,8 +93,20 @@ $T/run $T/data|smelter predict needs --out FILE
 $T/run --out $T/x|smelter predict needs RUN DATASET
 $T/run $T/data --out $T/x --split half|--split is "half"; it must be train, eval or all
 $T/run $T/data --out $T/x --set model.beta=2|--set changes the run in $T/run
-$T/run $T/data --out $T/no/such/x|$T/no/such/x.f32
+$T/run $T/data --out $T/file/x|$T/file
+$T/run $T/data --out $T/folder/|name a file, to which .f32 and .tsv are added, and not a folder
+$T/run $T/data --out $T/run/predictions|$T/run/predictions.f32 exists and is no earlier prediction
 END
+}
+
+# Folders are made before anything is scored, and an earlier prediction is replaced.
+where_it_goes() {
+    local time
+    for time in 1 2; do
+        predict "$T/run" "$T/data" --out "$T/no/such/x"
+        expect "time $time ended with code $CODE" [ "$CODE" = 0 ]
+    done
+    expect "it is not where it was to go" [ -s "$T/no/such/x.f32" -a -s "$T/no/such/x.tsv" ]
 }
 
 # Every file that makes the model, damaged or taken away.
@@ -123,5 +136,6 @@ case_of "text and raw predictions agree" text_and_raw_agree
 case_of "splits" splits
 case_of "another dataset, standardised as in the run" other_dataset
 case_of "wrong inputs are named" wrong_inputs
+case_of "the folders of --out are made" where_it_goes
 case_of "a damaged run is refused" damaged_run
 finish_tests

@@ -107,12 +107,37 @@ static void test_other_files_are_left_alone(void **state)
     outdir_close(&outdir);
 }
 
+/* Before hours of other work: the same refusals, and nothing is made. */
+static void test_a_look_ahead_makes_nothing(void **state)
+{
+    (void)state;
+    test_dir();
+    outdir_t *outdir = NULL;
+    assert_int_equal(outdir_check(test_path("not/yet/there"), "train", "one"), ST_OK);
+    assert_false(file_exists(test_path("not")));
+    assert_int_equal(outdir_open(test_path("run"), "train", "one", &outdir), ST_OK);
+    assert_int_equal(outdir_check(test_path("run"), "train", "one"), ST_OK); /* whoever holds the lock */
+    outdir_close(&outdir);
+    assert_int_equal(mkdir(test_path("mine"), 0755), 0);
+    test_write("mine/thesis.tex", "years of work");
+    test_write("file", "x");
+    catch_start();
+    assert_int_equal(outdir_check(test_path("run"), "compare", "one"), ST_INPUT);
+    assert_caught("holds another run");
+    assert_int_equal(outdir_check(test_path("mine"), "train", "one"), ST_INPUT);
+    assert_caught("is not empty and was not made by smelter; choose another --out");
+    assert_int_equal(outdir_check(test_path("file/run"), "train", "one"), ST_INPUT);
+    assert_caught("file: not writable: Not a directory");
+    catch_stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_folder_is_made_and_used_again),
         cmocka_unit_test(test_one_job_at_a_time),
         cmocka_unit_test(test_other_files_are_left_alone),
+        cmocka_unit_test(test_a_look_ahead_makes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
