@@ -18,6 +18,7 @@
 #include "common/net/pulse.h"
 #include "launcher/commands.h"
 #include "launcher/complexity.h"
+#include "launcher/leftovers.h"
 #include "launcher/mpirun.h"
 #include "launcher/processors.h"
 #include "launcher/roster.h"
@@ -53,6 +54,8 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
     if (death->interrupted)
         return FAIL(ST_STOPPED, "interrupted by signal %d (%s); the job ended", death->interrupted,
                     strsignal(death->interrupted));
+    if (death->lost)
+        return ST_TIMEOUT;
     if (death->launcher_signal)
         return FAIL(ST_PEER, "mpirun was killed by signal %d (%s); the job ended", death->launcher_signal, strsignal(death->launcher_signal));
     if (death->seen && death->signal && death->rank >= 0)
@@ -73,12 +76,17 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     TRY(progress_create(STDERR_FILENO, &progress));
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
     progress_destroy(&progress);
+    setenv("OMPI_MCA_oob_tcp_keepalive_time", "10", 0); /* mpirun and its daemons notice a host that is cut off 20 s later, not 480 */
+    setenv("OMPI_MCA_oob_tcp_keepalive_intvl", "2", 0);
+    setenv("OMPI_MCA_oob_tcp_keepalive_probes", "5", 0);
     setenv("OPENBLAS_NUM_THREADS", "1", 0); /* the library starts its threads when it is loaded, before gemm_init can say so */
     mpirun_death_t death = {0};
     int exit_code = 0;
     const int ranks = roster_ranks(experiment->base);
     const int64_t start_s = (int64_t)experiment->base->cluster.start_deadline_s;
-    TRY(mpirun_spawn(ranks, argv, (int)start_s, &death, &exit_code));
+    const mpirun_limits_t limits = {(int)start_s, experiment->base->cluster.deadline_s};
+    leftovers_remove();
+    TRY(mpirun_spawn(ranks, argv, &limits, &death, &exit_code));
     if (exit_code != 0 && !death.together)
         TRY(report_start(&death, ranks, exit_code, start_s));
     return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
@@ -245,7 +253,7 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
 static void leave(cluster_t **cluster, status_t status, bool together)
 {
     const bool first = cluster_rank(*cluster) == 0;
-    if (status == ST_OK || together || (!first && cluster_is_whole(*cluster) && !member_interrupted())) {
+    if (status == ST_OK || together || (!first && cluster_is_whole(*cluster) && !member_interrupted() && !member_is_orphan())) {
         if (status != ST_OK && !first)
             log_set_level(LOG_NONE); /* that others do not come is rank 0's to say, who ends this one */
         cluster_close(cluster);
@@ -256,6 +264,8 @@ static void leave(cluster_t **cluster, status_t status, bool together)
         nanosleep(member_interrupted() ? &after_signal : &after_failure, NULL);
     if (member_interrupted())
         return;
+    if (member_is_orphan())
+        cluster_end_daemon();
     cluster_abort(status_exit_code(status));
 }
 
@@ -276,6 +286,9 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     const int rank = launch.rank;
     TRY(launch_check(&launch));
     member_watch_early();
+    if (getenv("OMPI_COMM_WORLD_LOCAL_RANK") && atoi(getenv("OMPI_COMM_WORLD_LOCAL_RANK")) == 0)
+        leftovers_remove();
+    leftovers_mark();
     experiment_t *experiment = NULL;
     cluster_t *cluster;
     roster_t roster = {0};

@@ -22,6 +22,7 @@
 #include "common/base/text.h"
 #include "common/cluster/launch.h"
 #include "launcher/mpirun_sieve.h"
+#include "launcher/rank_watch.h"
 
 #define QUIET_MS 30 /* an unfinished line is shown after this */
 
@@ -186,6 +187,7 @@ static void child_exec(const char *program, char **words, int output_fd, int err
 typedef struct job {
     pid_t child;
     mpirun_death_t *death;
+    rank_watch_t watch;
     int64_t start_ns, start_most_ns; /* most: until its ranks are together; 0: any time */
     int64_t stop_ns;                 /* when it was told to stop last; 0: never */
     int64_t end_ns;                  /* when it was told to end; 0: not yet */
@@ -231,13 +233,20 @@ static void relay_signals(job_t *job)
     }
 }
 
-/* A start that never happens ends, and an end too. */
+/* A start that never happens ends, a job that neither goes on nor ends, and an end too. */
 static void keep_deadlines(job_t *job)
 {
+    char text[160];
     const int64_t now = clock_now_ns(), grace = job->death->together ? END_GRACE_NS : START_GRACE_NS;
     if (job->start_most_ns && !job->death->together && now - job->start_ns > job->start_most_ns && !job->end_ns) {
         job->death->timed_out = true;
         end_job(job);
+    }
+    if (job->death->together && !job->end_ns && rank_watch_is_lost(&job->watch, now, text, sizeof text)) {
+        log_error("%s; the job ends", text);
+        job->death->lost = true;
+        job->end_ns = now;
+        process_signal_tree(job->child, SIGKILL); /* an mpirun that waits for a host that is cut off dies of SIGTERM, with a page of addresses */
     }
     if (job->end_ns && now - job->end_ns > grace)
         process_signal_tree(job->child, SIGKILL);
@@ -278,15 +287,16 @@ static void relay(job_t *job, int fd)
     mpirun_sieve_end(&sieve);
 }
 
-static status_t run(const char *mpirun, const words_t *words, int start_most_s, mpirun_death_t *death, int *exit_code)
+static status_t run(const char *mpirun, const words_t *words, const mpirun_limits_t *limits, mpirun_death_t *death, int *exit_code)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0)
         return FAIL(ST_SYSTEM, "no pipe for mpirun's messages: %s", strerror(errno));
     struct sigaction old[WATCHED];
     watch_signals(old);
-    job_t job = {.death = death, .start_ns = clock_now_ns(), .start_most_ns = start_most_s * INT64_C(1000000000)};
+    job_t job = {.death = death, .start_ns = clock_now_ns(), .start_most_ns = limits->start_most_s * INT64_C(1000000000)};
     job.child = fork();
+    job.watch = rank_watch_start(job.child, limits->deadline_s);
     if (job.child == 0)
         child_exec(mpirun, words->word, STDOUT_FILENO, fds[1]);
     close(fds[1]);
@@ -357,9 +367,9 @@ static status_t check_descriptors(int np)
     return descriptors_check(descriptors_limit(), 32 + 5 * (int64_t)np, who);
 }
 
-status_t mpirun_spawn(int np, char *const argv[], int start_most_s, mpirun_death_t *death, int *exit_code)
+status_t mpirun_spawn(int np, char *const argv[], const mpirun_limits_t *limits, mpirun_death_t *death, int *exit_code)
 {
-    ASSERT(np >= 1 && argv && start_most_s >= 0);
+    ASSERT(np >= 1 && argv && limits->start_most_s >= 0);
     char mpirun[PATH_MAX], binary[PATH_MAX];
     TRY(find_mpirun(mpirun));
     TRY(own_path(binary));
@@ -369,7 +379,7 @@ status_t mpirun_spawn(int np, char *const argv[], int start_most_s, mpirun_death
     log_line(&words);
     *death = (mpirun_death_t){.rank = -1};
     setenv(LAUNCH_BY_SMELTER, "1", 1);
-    status_t status = run(mpirun, &words, start_most_s, death, exit_code);
+    status_t status = run(mpirun, &words, limits, death, exit_code);
     free_words(&words);
     if (status == ST_OK && *exit_code != 0 && death->here == 0 && !death->interrupted)
         status = check_kind(mpirun);

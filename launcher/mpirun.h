@@ -22,8 +22,14 @@ typedef struct mpirun_death {
     int here;            /* so many ranks have started */
     bool together;       /* and all have found each other (common/cluster/launch.h) */
     bool timed_out;      /* they had not after the time that they have, and mpirun was told to end */
+    bool lost;           /* they were, but neither went on nor ended (rank_watch.h), which was logged, and mpirun was told to end */
     int launcher_signal; /* that killed mpirun itself; 0: none */
 } mpirun_death_t;
+
+typedef struct mpirun_limits {
+    int start_most_s;  /* in which the ranks must be together; 0: any time */
+    double deadline_s; /* after which ranks name each other as silent */
+} mpirun_limits_t;
 
 /* mpirun_spawn - run `mpirun -np np <this binary> argv[1] argv[2] ...` and wait for its end.
  *
@@ -33,9 +39,8 @@ typedef struct mpirun_death {
  * the first SIGINT, SIGTERM, SIGHUP or SIGUSR2 as SIGUSR2, which asks them to save and stop (common/net/member.h); any later one, and any
  * before the ranks are together make mpirun end, and kill it and what it has started where it does not. SIGTSTP stops the job with this
  * process, and it goes on when this process does. SIGHUP stays ignored where it was.
- * start_most_s  seconds in which the ranks must be together; 0: any
  * exit_code  out  mpirun's, which is that of the first rank that failed; 128 + n for signal n.
  * ST_INPUT: there is no mpirun in PATH, it is not Open MPI's, or too few files may be open.  ST_SYSTEM: it could not be started. */
-WARN_UNUSED status_t mpirun_spawn(int np, char *const argv[], int start_most_s, mpirun_death_t *death, int *exit_code);
+WARN_UNUSED status_t mpirun_spawn(int np, char *const argv[], const mpirun_limits_t *limits, mpirun_death_t *death, int *exit_code);
 
 #endif

@@ -287,6 +287,17 @@ void cluster_abort(int exit_code)
     _exit(exit_code);
 }
 
+void cluster_end_daemon(void)
+{
+    char path[64], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)getppid());
+    FILE *file = fopen(path, "r");
+    if (file && fgets(name, sizeof name, file) && strcmp(name, "orted\n") == 0)
+        kill(getppid(), SIGTERM);
+    if (file)
+        fclose(file);
+}
+
 int cluster_rank(const cluster_t *cluster)
 {
     return cluster->rank;

@@ -30,6 +30,10 @@ void cluster_close(cluster_t **cluster);
 /* cluster_abort - end the whole job at once with this exit code, from any rank. Does not return. */
 void cluster_abort(int exit_code) __attribute__((noreturn));
 
+/* cluster_end_daemon - where this rank was started by one of mpirun's daemons, which may not notice for a quarter of an hour that it is
+ * cut off from mpirun: tell it to end. It serves this job alone. */
+void cluster_end_daemon(void);
+
 int cluster_rank(const cluster_t *cluster);
 int cluster_size(const cluster_t *cluster);
 const char *cluster_host(const cluster_t *cluster); /* host name of this rank */

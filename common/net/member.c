@@ -15,6 +15,7 @@
 static volatile sig_atomic_t end_asked, stop_asked, save_asked, told_to_end, launcher_ends;
 static struct timespec told_at;
 
+static bool is_orphan; /* of the process: it has one coordinator */
 static member_signals_t origin; /* set before the handler is */
 
 static int64_t since_told_ns(void)
@@ -77,6 +78,11 @@ bool member_interrupted(void)
     return told_to_end && origin.coordinator && kill((pid_t)origin.coordinator, 0) != 0 && errno == ESRCH;
 }
 
+bool member_is_orphan(void)
+{
+    return is_orphan;
+}
+
 bool member_launcher_ends(void)
 {
     return launcher_ends;
@@ -134,6 +140,7 @@ static status_t check_silence(member_t *member)
     if (!member->expects_pulse || patience_spend(&member->silence, net_now_ns(member->net)) <= member->deadline_ns)
         return ST_TIMEOUT;
     const double seconds = (double)member->deadline_ns * 1e-9;
+    is_orphan = true;
     if (member->speaks)
         return FAIL(ST_PEER, "nothing was heard of the %s for %g s; this rank ends, and the job with it", member->coordinator, seconds);
     log_debug("nothing was heard of the %s for %g s; this rank ends", member->coordinator, seconds);

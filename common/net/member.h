@@ -67,6 +67,9 @@ bool member_save_asked(void);
 /* member_forget_signals - as if none had come, for a process that is in one job after the other (simulations). */
 void member_forget_signals(void);
 
+/* member_is_orphan - this rank ends because the coordinator was silent: it is gone, stopped, or cut off from here. */
+bool member_is_orphan(void);
+
 /* member_fail - tell the coordinator that this rank cannot go on; text is what was logged. Never fails. */
 void member_fail(member_t *member, status_t status, const char *text);
 

@@ -69,6 +69,26 @@ killed_over_there() {
     expect_nothing_left
 }
 
+# The wire is cut: both sides end, the far one with mpirun's daemon, which would wait for a quarter of an hour.
+cut_off() {
+    start "$T/log" "$TWO_HOSTS" 3 2 -- "$SMELTER" train "$T/c.yaml" --set train.epochs=100000 --set cluster.deadline_s=2 --out "$T/cut"
+    wait_for_training "$T/cut"
+    local far name interface i
+    far=$(rank_pid 4)
+    name=$(tr '\0' '\n' <"/proc/$far/environ" | sed -n 's/^NETNS_2=//p')
+    interface=$(tr '\0' '\n' <"/proc/$far/environ" | sed -n 's/^NETNS_IF_2=//p')
+    ip -n "$name" link set "$interface" down
+    for i in $(seq 240); do
+        [ -z "$(ip netns pids "$name")" ] && break
+        sleep 0.05
+    done
+    expect "after 12 s there are on the host that is cut off: $(ip netns pids "$name" | xargs -r ps -o pid=,args= -p)" [ -z "$(ip netns pids "$name")" ]
+    kill -TERM "$JOB"
+    finish
+    expect "exit code 0" [ "$CODE" != 0 ]
+    expect_line "$T/log" "coordinator: error: waiting for 2 of 4 ranks: worker 0 (rank 3 on node2, pid "
+}
+
 case_of "one host: tcp and ipc give one model" one_host
 reason=$("$TWO_HOSTS" 1 1 -- true) && code=0 || code=$?
 if [ $code = 77 ]; then
@@ -78,6 +98,7 @@ else
     case_of "two hosts: an interface that does not exist" named_interface
     case_of "two hosts: a bridge that both have is passed over" bridge_on_both
     case_of "two hosts: ipc is refused" ipc_refused
+    case_of "two hosts: a host that is cut off" cut_off
     case_of "two hosts: a rank killed on the other one is named with it" killed_over_there
 fi
 finish_tests
