@@ -284,7 +284,10 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
 {
     const launch_t launch = launch_read();
     const int rank = launch.rank;
-    TRY(launch_check(&launch));
+    status_t met = launch_check(&launch);
+    if (met != ST_OK)
+        launch_let_first_speak(&launch);
+    TRY(met);
     member_watch_early();
     if (getenv("OMPI_COMM_WORLD_LOCAL_RANK") && atoi(getenv("OMPI_COMM_WORLD_LOCAL_RANK")) == 0)
         leftovers_remove();

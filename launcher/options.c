@@ -136,12 +136,15 @@ status_t options_run(int argc, char **argv, const command_t *commands, int n)
     options_t options = {.argv = argv};
     bool helped = false;
     const log_level_t level = log_level();
-    if (launch_read().rank > 0)
+    const launch_t launch = launch_read();
+    if (launch.rank > 0)
         log_set_level(LOG_NONE); /* all ranks have the same command line: what is wrong with it is said once */
     status_t status = find(name, commands, n, &command);
     if (status == ST_OK)
         status = parse(command, argc, argv, &options, &helped);
     log_set_level(level);
+    if (status != ST_OK)
+        launch_let_first_speak(&launch);
     TRY(status);
     if (helped)
         print_one(command);

@@ -201,8 +201,10 @@ static status_t begin_mpi(const launch_t *launch, double start_most_s, int *prov
     int world = 0;
     MPI_Comm_size(MPI_COMM_WORLD, &world);
     status_t status = launch_check_world(launch, world);
-    if (status != ST_OK)
+    if (status != ST_OK) {
+        launch_let_first_speak(launch);
         MPI_Finalize();
+    }
     return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The first of these names that is set, as a number; `otherwise` where none is. */
@@ -74,6 +75,13 @@ status_t launch_check_world(const launch_t *launch, int world)
                 "the launcher has started %d ranks, but MPI sees %d: they cannot find each other, because launcher and MPI library do not "
                 "belong together; start them with Open MPI's own mpirun, or with %s",
                 launch->size, world, getenv("SLURM_PROCID") ? "srun --mpi=pmix" : "a launcher that speaks PMIx");
+}
+
+void launch_let_first_speak(const launch_t *launch)
+{
+    const struct timespec moment = {2, 0};
+    if (launch->rank > 0)
+        nanosleep(&moment, NULL);
 }
 
 /* ---- what the starter is told ---- */

@@ -35,6 +35,10 @@ launch_t launch_read(void);
 WARN_UNUSED status_t launch_check(const launch_t *launch);
 WARN_UNUSED status_t launch_check_world(const launch_t *launch, int world);
 
+/* launch_let_first_speak - before this rank ends without a word, because rank 0 says the same: give it the time. A launcher ends all
+ * ranks as soon as one has ended with another code than 0. */
+void launch_let_first_speak(const launch_t *launch);
+
 /* What ranks tell the smelter that started mpirun, one line each on standard error, which mpirun brings there. */
 typedef enum launch_news { LAUNCH_NEWS_NONE, LAUNCH_NEWS_HERE, LAUNCH_NEWS_TOGETHER } launch_news_t;
 
