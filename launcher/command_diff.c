@@ -30,11 +30,14 @@ static status_t read_run(const char *dir, run_t *run)
                                                          "DIR/VARIANT/rREPLICA",
                                                dir);
     if (status == ST_OK)
+        status = manifest_read(dir, &run->manifest, &run->finished);
+    if (status == ST_OK && run->finished)
+        status = manifest_check_files(&run->manifest, dir, RUN_CONFIG | RUN_INPUTS | RUN_METRICS);
+    if (status == ST_OK)
         status = config_read_resolved(path, &run->config);
     mem_free(path);
     TRY(status);
     TRY(inputs_read(dir, &run->inputs));
-    TRY(manifest_read(dir, &run->manifest, &run->finished));
     return step_trace_read(dir, &run->trace);
 }
 

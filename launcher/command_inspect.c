@@ -89,53 +89,74 @@ static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t
     }
 }
 
-static status_t read_run(const char *dir, manifest_t *manifest, run_scan_t *scan)
+/* The parameters that are on this host: are they those of the run? */
+static status_t check_digest(const char *dir, const manifest_t *manifest, const run_scan_t *scan)
+{
+    char text[33];
+    hash_digest_text(&scan->digest, text);
+    if (scan->shards_found < manifest->servers * manifest->shards_per_server || strcmp(text, manifest->result.digest) == 0)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", dir, text,
+                manifest->result.digest);
+}
+
+/* A finished run, of which the files of these kinds and the parameters are whole. */
+static status_t read_run(const char *dir, uint32_t kinds, manifest_t *manifest, run_scan_t *scan)
 {
     bool found;
     TRY(manifest_read(dir, manifest, &found));
     if (!found)
         return FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", dir);
-    status_t status = scan_run(dir, manifest, scan);
-    if (status != ST_OK)
+    status_t status = manifest_check_files(manifest, dir, kinds);
+    if (status == ST_OK)
+        status = scan_run(dir, manifest, scan);
+    if (status == ST_OK)
+        status = check_digest(dir, manifest, scan);
+    if (status != ST_OK) {
         manifest_fini(manifest);
+        mem_free(scan->tables);
+    }
     return status;
 }
 
 /* ---- digest ----------------------------------------------------------------------------------------------------------- */
 
+typedef struct digests {
+    int runs;
+    status_t status; /* of the first run that is not whole */
+} digests_t;
+
+/* Of several runs each is told, also behind one that is not whole. */
 static status_t digest_run(void *context, const char *dir)
 {
-    int *runs = context;
-    ++*runs;
+    digests_t *all = context;
     manifest_t manifest;
     run_scan_t scan = {0};
-    status_t status = read_run(dir, &manifest, &scan);
-    mem_free(scan.tables);
-    TRY(status);
-    char text[33];
-    hash_digest_text(&scan.digest, text);
-    int64_t shards = manifest.servers * manifest.shards_per_server;
-    if (scan.shards_found < shards) {
+    all->runs++;
+    const status_t status = read_run(dir, RUN_ALL, &manifest, &scan);
+    if (status != ST_OK) {
+        all->status = all->status == ST_OK ? status : all->status;
+        return ST_OK;
+    }
+    const int64_t shards = manifest.servers * manifest.shards_per_server;
+    if (scan.shards_found < shards)
         log_warn("%s: %lld of %lld shard stores are not on this host; this is the digest that the manifest holds", dir,
                  (long long)(shards - scan.shards_found), (long long)shards);
-        snprintf(text, sizeof text, "%s", manifest.result.digest);
-    } else if (strcmp(text, manifest.result.digest) != 0) {
-        status = FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", dir, text,
-                      manifest.result.digest);
-    }
-    if (status == ST_OK)
-        printf("%s  %s\n", text, dir);
+    if (!manifest.files.n)
+        log_info("%s: was trained before files had checksums; only its parameters were checked", dir);
+    printf("%s  %s\n", manifest.result.digest, dir);
+    mem_free(scan.tables);
     manifest_fini(&manifest);
-    return status;
+    return ST_OK;
 }
 
 status_t command_digest(const options_t *options)
 {
     if (!file_exists(options->argument))
         return FAIL(ST_INPUT, "%s does not exist", options->argument);
-    int runs = 0;
-    TRY(runs_visit(options->argument, "manifest.json", digest_run, &runs));
-    return runs ? ST_OK : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", options->argument);
+    digests_t all = {0};
+    TRY(runs_visit(options->argument, "manifest.json", digest_run, &all));
+    return all.runs ? all.status : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", options->argument);
 }
 
 /* ---- inspect ---------------------------------------------------------------------------------------------------------- */
@@ -160,7 +181,7 @@ static status_t inspect_run(void *context, const char *dir)
     manifest_t m;
     char id[IDENTITY_BYTES];
     run_scan_t scan = {0};
-    TRY(read_run(dir, &m, &scan));
+    TRY(read_run(dir, RUN_CONFIG | RUN_DENSE, &m, &scan));
     printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment, m.variant,
            m.result.replica, (long long)m.result.init_seed, (long long)m.result.order_seed);
     printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,

@@ -72,6 +72,8 @@ static status_t source_open(const char *argument, source_t *out)
         status = checkpoint_resume_open(disk_posix(), source.run_dir, &source.checkpoint);
     else
         status = manifest_read(source.run_dir, &source.run, &source.finished);
+    if (status == ST_OK && source.finished)
+        status = manifest_check_files(&source.run, source.run_dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE);
     if (status == ST_OK && !source.finished && !source.checkpoint.folder) {
         status = checkpoint_resume_find(disk_posix(), source.run_dir, &source.checkpoint, &found);
         if (status == ST_OK && !found)

@@ -228,6 +228,8 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
                 status = processors_check_earlier(path, "holds a finished run that was", &out->processors, &wanted.processors, wanted.config);
             manifest_fini(&wanted);
         }
+        if (status == ST_OK)
+            status = manifest_check_files(out, path, RUN_ALL);
         if (status != ST_OK)
             manifest_fini(out);
     }

@@ -112,6 +112,19 @@ static status_t send_dense(coordinator_t *c, int component, int64_t first, const
     return tell_workers(c, &header, &frame);
 }
 
+/* The predictions of a teacher's finished run, [rows], **owned**. */
+static status_t read_teacher(const char *dir, int64_t rows, float **p)
+{
+    manifest_t teacher;
+    bool found;
+    TRY(manifest_read(dir, &teacher, &found));
+    if (!found)
+        return FAIL(ST_INPUT, "teacher: %s holds no finished run (there is no manifest.json); train it first", dir);
+    status_t status = manifest_check_files(&teacher, dir, RUN_TEACHER);
+    manifest_fini(&teacher);
+    return status == ST_OK ? teacher_file_read(dir, rows, p) : status;
+}
+
 /* A student goes on with the predictions that it began with: those of a teacher that was trained again since may be others. */
 static status_t check_teacher(coordinator_t *c, const char *dir, const float *p, int64_t rows)
 {
@@ -132,7 +145,7 @@ status_t tell_teacher(coordinator_t *c, const config_t *config, int replica)
     const int64_t rows = dataset_info(c->dataset)->train_rows;
     char *dir = mem_printf("%s/../../%s/r%d", c->run_dir, config->teacher.variant, replica);
     float *p = NULL;
-    status_t status = teacher_file_read(dir, rows, &p);
+    status_t status = read_teacher(dir, rows, &p);
     if (status == ST_OK)
         status = check_teacher(c, dir, p, rows);
     mem_free(dir);

@@ -131,6 +131,7 @@ static status_t collect_run(const char *folder, const jsondoc_t *replica, const 
         return ST_OK;
     c->found++;
     TRY(check_run(replica, where, &c->run[c->found - 1], folder));
+    TRY(manifest_check_files(&c->run[c->found - 1], folder, RUN_ALL));
     char *path = mem_printf("%s/manifest.json", folder);
     status_t status = jsondoc_read(path, &doc);
     mem_free(path);

@@ -10,12 +10,15 @@
 #include "common/base/jsondoc.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/seal.h"
 #include "common/config/config_compare.h"
 
-#define FORMAT_VERSION 5
-#define FORMAT_OLDEST 3 /* without what format 4 says about checkpoints, and format 5 about times */
+#define FORMAT_VERSION 6
+#define FORMAT_OLDEST 3 /* without what format 4 says about checkpoints, 5 about times, and 6 about the files beside it and itself */
+#define FORMAT_SEALED 6
+#define ADVICE "copy it back from where it is whole, or remove the run's folder to train it anew"
 #define SYNC                                                                                                                   \
-    "tables, dense parameters and predictions are synced before this file is, and this one is renamed after; LMDB writes "     \
+    "tables and all files that are listed are synced before this one is, which is renamed after; LMDB writes "                 \
     "without syncing (MDB_NOSYNC) and is synced at the end of a store, and after every transaction of a checkpoint's base"
 #define MOST_COUNT (INT64_C(1) << 53)
 
@@ -67,11 +70,9 @@ static status_t get_stores(const jsondoc_t *doc, const char *where, manifest_t *
     return ST_OK;
 }
 
-status_t manifest_write(const char *folder, const manifest_t *manifest)
+static jsondoc_t *encode(const manifest_t *manifest)
 {
     const replica_result_t *run = &manifest->result;
-    ASSERT(run->predictions || manifest->predictions == 0);
-
     jsondoc_t *doc = jsondoc_object(), *quality = jsondoc_object(), *cost = jsondoc_object();
     jsondoc_put_integer(doc, "format", FORMAT_VERSION);
 #define PUT(name) jsondoc_put_text(doc, #name, manifest->name);
@@ -101,21 +102,43 @@ status_t manifest_write(const char *folder, const manifest_t *manifest)
     result_put_cost(cost, &run->cost);
     jsondoc_put(doc, "metrics", &quality);
     jsondoc_put(doc, "cost", &cost);
+    run_files_put(doc, &manifest->files);
+    return doc;
+}
 
+status_t manifest_write(const char *folder, manifest_t *manifest)
+{
+    replica_result_t *run = &manifest->result;
+    ASSERT(run->predictions || manifest->predictions == 0);
     char *json_path = mem_printf("%s/manifest.json", folder), *predictions_path = mem_printf("%s/predictions.f32", folder);
-    status_t status = file_write_atomic(predictions_path, run->predictions, (size_t)manifest->predictions * sizeof(float));
-    if (status == ST_OK)
-        status = jsondoc_write(doc, json_path);
+    jsondoc_t *doc = NULL;
+    status_t status;
+    run_files_fini(&manifest->files);
+    TRY_DONE(file_write_atomic(predictions_path, run->predictions, (size_t)manifest->predictions * sizeof(float)));
+    TRY_DONE(run_files_seal(folder, &manifest->files));
+    doc = encode(manifest);
+    TRY_DONE(seal_write(doc, json_path, run->manifest));
+done:
     mem_free(json_path);
     mem_free(predictions_path);
     jsondoc_destroy(&doc);
     return status;
 }
 
-static status_t decode(const jsondoc_t *doc, const char *where, manifest_t *out)
+/* The list of files came with the manifest's own checksum. A format that says otherwise was changed by somebody. */
+static status_t decode_files(const jsondoc_t *doc, const char *where, int64_t format, bool sealed, run_files_t *out)
+{
+    if (sealed != (format >= FORMAT_SEALED) || jsondoc_has(doc, "files") != sealed)
+        return FAIL(ST_CORRUPT, "%s: was changed after training: format %" PRId64 " %s; " ADVICE, where, format,
+                    format >= FORMAT_SEALED ? "ends with a checksum and lists the run's files" : "has no checksums");
+    return sealed ? run_files_get(doc, where, out) : ST_OK;
+}
+
+static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, manifest_t *out)
 {
     int64_t format, replica;
     TRY(jsondoc_get_integer(doc, where, "format", FORMAT_OLDEST, FORMAT_VERSION, &format));
+    TRY(decode_files(doc, where, format, sealed, &out->files));
 #define GET(name)                                                                                                              \
     {                                                                                                                          \
         const char *text;                                                                                                      \
@@ -196,11 +219,12 @@ status_t manifest_read(const char *folder, manifest_t *out, bool *found)
     manifest_t read = {0};
     jsondoc_t *doc = NULL;
     char *json_path = mem_printf("%s/manifest.json", folder), *predictions_path = mem_printf("%s/predictions.f32", folder);
-    bool is_there = file_exists(json_path);
+    bool is_there = file_exists(json_path), sealed = false;
     if (!is_there)
         goto done;
-    TRY_DONE(jsondoc_read(json_path, &doc));
-    TRY_DONE(decode(doc, json_path, &read));
+    TRY_DONE(seal_read(json_path, ADVICE, &doc, &sealed, read.result.manifest));
+    TRY_DONE(decode(doc, json_path, sealed, &read));
+    TRY_DONE(run_files_check(&read.files, folder, RUN_PREDICTIONS));
     TRY_DONE(forget_mixed_loss(folder, doc, json_path, &read));
     TRY_DONE(read_predictions(predictions_path, &read));
     *out = read;
@@ -226,6 +250,11 @@ status_t manifest_check_store(const manifest_t *manifest, int64_t shard, store_t
 {
     const store_origin_t wanted = {manifest->run_id, (uint32_t)manifest->epoch, (int32_t)shard};
     return store_check(store, &wanted, manifest->stores ? &manifest->stores[shard] : NULL);
+}
+
+status_t manifest_check_files(const manifest_t *manifest, const char *folder, uint32_t kinds)
+{
+    return run_files_check(&manifest->files, folder, kinds);
 }
 
 static status_t differ(const char *folder, const char *what, const char *found, const char *wanted)
@@ -376,6 +405,7 @@ void manifest_fini(manifest_t *manifest)
     TEXTS(FREE)
 #undef FREE
     processors_fini(&manifest->processors);
+    run_files_fini(&manifest->files);
     mem_free(manifest->result.predictions);
     mem_free(manifest->stores);
     config_destroy(&manifest->config);

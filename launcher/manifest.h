@@ -1,9 +1,11 @@
 /* manifest.h - what a finished run leaves in its folder, so that an interrupted experiment goes on where it stopped.
  *
  *     FOLDER/predictions.f32   little-endian f32 by index in the evaluation split
- *     FOLDER/manifest.json     identity, numbers and digest of the run
+ *     FOLDER/manifest.json     identity, numbers and digest of the run; size and checksum of every file beside it, and its own checksum
  *
- * The manifest is written last and in one step: where it is, the run is finished and its predictions are whole.           */
+ * The manifest is written last and in one step: where it is, the run is finished and its files are whole. Whoever reads one of them asks
+ * manifest_check_files first: what was changed since then is refused, not used. Manifests of before format 6 have no checksums, and
+ * theirs pass.                                                                                                             */
 #ifndef SMELTER_MANIFEST_H
 #define SMELTER_MANIFEST_H
 
@@ -16,6 +18,7 @@
 #include "launcher/inputs.h"
 #include "launcher/processors.h"
 #include "launcher/result.h"
+#include "launcher/run_files.h"
 #include "ps/store.h"
 
 typedef struct manifest {
@@ -38,18 +41,22 @@ typedef struct manifest {
     double step_seconds_median, step_seconds_longest; /* but for the first two steps, which warm up; 0 where there are no others */
     int64_t predictions; /* length of result.predictions */
     processors_t processors; /* **owned**; what computed it, in all of its starts */
+    run_files_t files;   /* **owned**; by manifest_write and manifest_read */
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */
     bool left_over;      /* of a run that is wanted: train.last_batch has something to decide (lanes_left_over) */
     inputs_t inputs;     /* **owned**; likewise */
 } manifest_t;
 
-/* manifest_write - predictions, then the manifest, into an existing folder. Takes nothing.
+/* manifest_write - predictions, then the manifest with the checksums of all files that are in the folder by now; they are in
+ * manifest->files then, and the manifest's own in manifest->result.
  * ST_INPUT, ST_SYSTEM: not writable; there is no manifest then unless an older one was there. */
-WARN_UNUSED status_t manifest_write(const char *folder, const manifest_t *manifest);
+WARN_UNUSED status_t manifest_write(const char *folder, manifest_t *manifest);
 
 /* manifest_read - *found is false, and out untouched, where the folder has no manifest. Else out is **owned**, predictions
- * included; manifest_fini.  ST_CORRUPT: not JSON, a member is missing, or the predictions do not have the stated length. */
+ * included, which are those that the run wrote; manifest_fini.
+ * ST_CORRUPT: the manifest or the predictions were changed after training, as their checksums show; or, of older formats, it is not
+ * JSON, a member is missing, or the predictions do not have the stated length. */
 WARN_UNUSED status_t manifest_read(const char *folder, manifest_t *out, bool *found);
 
 /* manifest_shards - how many shards stored the run's tables. */
@@ -64,6 +71,9 @@ WARN_UNUSED status_t manifest_check_store(const manifest_t *manifest, int64_t sh
 /* manifest_has_config - is it the run's configuration? A run whose batches were all whole has the hash that it would have without
  * train.last_batch. */
 bool manifest_has_config(const manifest_t *manifest, const config_t *config);
+
+/* manifest_check_files - before files of these kinds (run_files.h) are used: are they what the run wrote? Errors of run_files_check. */
+WARN_UNUSED status_t manifest_check_files(const manifest_t *manifest, const char *folder, uint32_t kinds);
 
 /* manifest_check - may the run found in `folder` stand for the run wanted? Compares variant, replica, seeds, determinism,
  * configuration and dataset, and workers and servers at every level but invariant.

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/base/hash.h"
 #include "common/base/jsondoc.h"
 #include "common/base/status.h"
 #include "common/config/config.h"
@@ -90,6 +91,7 @@ typedef struct replica_result {
     int32_t replica; /* from 0 */
     int64_t init_seed, order_seed;
     char digest[33]; /* of all parameters and optimizer state */
+    char manifest[HASH_TEXT_BYTES]; /* hash128_text of its manifest.json; "" where there is none yet */
     quality_t quality;
     cost_t cost;
     float *predictions; /* **owned**, [eval_examples] of the experiment, by example index */

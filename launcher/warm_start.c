@@ -59,6 +59,7 @@ static status_t source_read(const char *dir, source_t *out)
                       dir);
         goto done;
     }
+    TRY_DONE(manifest_check_files(&out->manifest, dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE));
     TRY_DONE(config_read_resolved(path, &out->config));
     TRY_DONE(check_config(out, path));
     TRY_DONE(inputs_read(dir, &out->inputs));

@@ -42,6 +42,21 @@ void hash_stream_value(const hash_stream_t *stream, uint64_t *low, uint64_t *hig
     *high = h.high64;
 }
 
+static void put_text(XXH128_hash_t h, char text[HASH_TEXT_BYTES])
+{
+    snprintf(text, HASH_TEXT_BYTES, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
+void hash128_text(const void *data, size_t bytes, char text[HASH_TEXT_BYTES])
+{
+    put_text(XXH3_128bits(data, bytes), text);
+}
+
+void hash_stream_text(const hash_stream_t *stream, char text[HASH_TEXT_BYTES])
+{
+    put_text(XXH3_128bits_digest(&stream->state), text);
+}
+
 void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes)
 {
     XXH128_hash_t h = XXH3_128bits_withSeed(data, bytes, XXH3_64bits(head, head_bytes));

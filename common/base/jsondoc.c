@@ -140,7 +140,8 @@ status_t jsondoc_parse(const char *text, size_t bytes, const char *where, jsondo
     json_error_t error;
     json_t *doc = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
     if (!doc)
-        return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s", where, error.line, error.column, error.text);
+        return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s; it was cut short or changed, copy or write it again", where, error.line,
+                    error.column, error.text);
     *out = doc_of(doc);
     return ST_OK;
 }

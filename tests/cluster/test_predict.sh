@@ -121,11 +121,11 @@ damaged_run() {
         expect "$file damaged: code $CODE" [ "$CODE" != 0 ]
         expect_line "$T/log" "$message"
     done <<'END'
-dense-1.f32|sed s/././|the files changed after training
+dense-1.f32|sed s/././|dense-1.f32: was changed after training: its checksum is 
 dense-1.f32|:|dense-1.f32
-dense-0.f32|head -c 100|the files changed after training
+dense-0.f32|head -c 100|dense-0.f32: was changed after training: it holds 100 bytes, 
 inputs.json|:|inputs.json
-config.yaml|sed 's/  beta: 1/  beta: 2/'|it changed after training
+config.yaml|sed 's/  beta: 1/  beta: 2/'|config.yaml: was changed after training: its checksum is 
 store/shard-3/data.mdb|:|shard-3: no stored rows there
 store/shard-0/data.mdb|head -c 9000|cut short
 END

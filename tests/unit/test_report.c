@@ -469,18 +469,26 @@ static void test_manifest_of_another_experiment(void **state)
     manifest_fini(&b);
 }
 
-/* Replace the first `from` in the manifest by `to`. */
-static void damage(const char *path, const char *from, const char *to)
+/* Replace the first `from` in the manifest by `to`; forged: and make its checksum right again. */
+static void damage(const char *path, const char *from, const char *to, bool forged)
 {
-    char *text;
+    char *text, checksum[HASH_TEXT_BYTES];
     read_text(path, &text);
     const char *at = strstr(text, from);
     assert_non_null(at);
     char *changed = mem_printf("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    char *seal = strstr(changed, ",\n  \"checksum\": \"");
+    for (char *next = seal; next; next = strstr(next + 1, ",\n  \"checksum\": \""))
+        seal = next;
+    hash128_text(changed, (size_t)(seal - changed), checksum);
+    if (forged)
+        memcpy(strchr(seal, ':') + 3, checksum, sizeof checksum - 1);
     assert_int_equal(file_write_atomic(path, changed, strlen(changed)), ST_OK);
     mem_free(text);
     mem_free(changed);
 }
+
+/* What the checksums of a manifest's files and its own cannot see: that somebody made them right again. */
 
 static void test_damaged_manifest_is_named(void **state)
 {
@@ -495,7 +503,9 @@ static void test_damaged_manifest_is_named(void **state)
         {"00112233", "", "manifest.json: \"digest\" is \"445566778899aabbccddeeff\"; it must be 32 hex digits"},
         {"\"logloss\"", "\"lagloss\"", "manifest.json: \"logloss\" is missing"},
         {"\"cpu_seconds\"", "\"cpu\"", "manifest.json: \"cpu_seconds\" is missing"},
-        {"\"format\": 5", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 5"},
+        {"\"format\": 6", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 6"},
+        {"\"format\": 6", "\"format\": 5", "manifest.json: was changed after training: format 5 has no checksums; copy it back"},
+        {"\"files\"", "\"fills\"", "manifest.json: was changed after training: format 6 ends with a checksum and lists the run's files"},
         {"\"predictions\": 2", "\"predictions\": 3", "predictions.f32: holds 8 bytes, and 3 predictions need 12"},
         {"{", "[", "not JSON"},
     };
@@ -504,7 +514,7 @@ static void test_damaged_manifest_is_named(void **state)
         manifest_t m = make_manifest(), back = {0};
         bool found = false;
         assert_int_equal(manifest_write(folder, &m), ST_OK);
-        damage(test_path("manifest.json"), damages[i].from, damages[i].to);
+        damage(test_path("manifest.json"), damages[i].from, damages[i].to, true);
         catch_start();
         assert_int_equal(manifest_read(folder, &back, &found), ST_CORRUPT);
         catch_stop();
@@ -513,6 +523,58 @@ static void test_damaged_manifest_is_named(void **state)
         assert_null(back.experiment);
         manifest_fini(&m);
     }
+}
+
+static void test_changed_manifest_is_noticed(void **state)
+{
+    (void)state;
+    const char *folder = test_dir();
+    manifest_t m = make_manifest(), back = {0};
+    bool found = false;
+    assert_int_equal(manifest_write(folder, &m), ST_OK);
+    damage(test_path("manifest.json"), "0.33333", "0.33433", false);
+    catch_start();
+    assert_int_equal(manifest_read(folder, &back, &found), ST_CORRUPT);
+    catch_stop();
+    assert_caught("manifest.json: was changed after it was written: its checksum is ");
+    assert_caught("; copy it back from where it is whole, or remove the run's folder to train it anew");
+
+    assert_int_equal(manifest_write(folder, &m), ST_OK);
+    m.result.predictions[1] += 0.125f; /* in predictions.f32 alone */
+    assert_int_equal(file_write_atomic(test_path("predictions.f32"), m.result.predictions, EXAMPLES * sizeof(float)), ST_OK);
+    catch_start();
+    assert_int_equal(manifest_read(folder, &back, &found), ST_CORRUPT);
+    catch_stop();
+    assert_caught("predictions.f32: was changed after training: its checksum is ");
+    assert_false(found);
+    manifest_fini(&m);
+}
+
+/* Manifests of before format 6 have no checksums; they are read without a word. */
+static void test_older_manifest_is_read(void **state)
+{
+    (void)state;
+    const char *folder = test_dir();
+    manifest_t m = make_manifest(), back = {0};
+    bool found = false;
+    char *text;
+    assert_int_equal(manifest_write(folder, &m), ST_OK);
+    read_text(test_path("manifest.json"), &text);
+    char *format = strstr(text, "\"format\": 6"), *files = strstr(text, ",\n  \"files\": [");
+    assert_true(format && files);
+    format[strlen("\"format\": ")] = '5';
+    strcpy(files, "\n}\n");
+    assert_int_equal(file_write_atomic(test_path("manifest.json"), text, strlen(text)), ST_OK);
+    test_write("metrics.jsonl", "whatever\n");
+    catch_start();
+    assert_int_equal(manifest_read(folder, &back, &found), ST_OK);
+    assert_int_equal(manifest_check_files(&back, folder, RUN_ALL), ST_OK);
+    catch_stop();
+    assert_string_equal(catch_text(), "");
+    assert_true(found && back.files.n == 0 && back.result.quality.logloss == 1.0 / 3);
+    mem_free(text);
+    manifest_fini(&back);
+    manifest_fini(&m);
 }
 
 static void test_manifest_needs_a_place(void **state)
@@ -539,6 +601,8 @@ int main(void)
         cmocka_unit_test(test_manifest_reads_back),
         cmocka_unit_test(test_manifest_of_another_experiment),
         cmocka_unit_test(test_damaged_manifest_is_named),
+        cmocka_unit_test(test_changed_manifest_is_noticed),
+        cmocka_unit_test(test_older_manifest_is_read),
         cmocka_unit_test(test_manifest_needs_a_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

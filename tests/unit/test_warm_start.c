@@ -291,11 +291,13 @@ static void test_refused(void **state)
     const char *other[] = {"embedding.dim=2", "dense.optimizer=sgd"};
     assert_refused(dir, other, 2, ST_INPUT, "fits this run by name and shape; the lines above say why");
     assert_int_equal(file_write_atomic(path, "1234", 4), ST_OK);
-    assert_refused(dir, NULL, 0, ST_CORRUPT, "dense-1.f32 has 4 bytes, and the network of its config.yaml has ");
+    assert_refused(dir, NULL, 0, ST_CORRUPT, "dense-1.f32: was changed after training: it holds 4 bytes, the run wrote ");
     mem_free(path);
+    mem_free(dir);
+    dir = finished_run();
     path = mem_printf("%s/inputs.json", dir);
     assert_int_equal(dir_remove_tree(path), ST_OK);
-    assert_refused(dir, NULL, 0, ST_INPUT, "inputs.json");
+    assert_refused(dir, NULL, 0, ST_CORRUPT, "inputs.json: is missing; the run wrote ");
     mem_free(path);
     mem_free(dir);
 }
