@@ -87,9 +87,20 @@ $(BUILD)/libsmelter.a: $(OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
+# No build id: it would differ with every commit, and with it the identity of the program, which ranks compare.
 $(BUILD)/smelter: $(BUILD)/launcher/main.o $(BUILD)/libsmelter.a
 	@echo "link  $@"
-	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN)
+	@$(CC) $(SAN) -Wl,--build-id=none -o $@ $^ $(LDLIBS_OWN)
+
+# The commit that is built goes into main.o alone, and the file that holds it changes only when the commit does: a new one compiles one
+# file and links one program. Where the sources are no repository of their own (an unpacked archive), it is unknown.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@commit=$$([ -e .git ] && git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null) || commit=unknown; \
+	 [ "$$commit" = "$$(cat $@ 2>/dev/null)" ] || echo "$$commit" >$@
+
+$(BUILD)/launcher/main.o: $(BUILD)/commit
+$(BUILD)/launcher/main.o: CFLAGS_OWN += -DSMELTER_COMMIT='"$(shell cat $(BUILD)/commit)"'
 
 $(BUILD)/launcher/html_assets.o: $(wildcard launcher/html/*)
 
@@ -110,5 +121,7 @@ $(BUILD)/tests/sim/sim: $(BUILD)/tests/sim/sim_main.o
 $(BUILD)/tests/sim/test_faults: $(BUILD)/tests/sim/test_faults.o
 $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/test_lossy.o
 
+FORCE:
+.PHONY: FORCE
 .SECONDARY:
 -include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(SIM_LIB:.o=.d) $(BUILD)/tests/sim/sim_main.d $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/crash.h"
@@ -289,20 +288,12 @@ static status_t write_files(checkpointer_t *c, cut_t *cut, const char *folder, c
     return ST_OK;
 }
 
-static void put_time(char *text, size_t bytes)
-{
-    const time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(text, bytes, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 static status_t commit(checkpointer_t *c, cut_t *cut)
 {
     const checkpoint_id_t id = {(uint32_t)c->o.run->epoch, cut->step};
-    char *folder = checkpoint_step_path(c->o.run_dir, id.epoch, id.step), when[NAME_BYTES], text[TEXT_BYTES], rows[TEXT_BYTES];
+    char *folder = checkpoint_step_path(c->o.run_dir, id.epoch, id.step), when[CLOCK_UTC_BYTES], text[TEXT_BYTES], rows[TEXT_BYTES];
     checkpoint_manifest_t m = *c->o.run; /* its texts stay the run's */
-    put_time(when, sizeof when);
+    clock_utc(when);
     MEM_GROW(c->deltas, c->deltas_cap, (size_t)c->n_deltas + 1);
     c->deltas[c->n_deltas++] = cut->step;
     m.time = when;

@@ -14,6 +14,8 @@
 #include "launcher/inputs.h"
 #include "launcher/learned_print.h"
 #include "launcher/manifest.h"
+#include "launcher/provenance.h"
+#include "launcher/results_file.h"
 #include "launcher/runs.h"
 #include "ps/store.h"
 #include "worker/data/dataset.h"
@@ -150,12 +152,29 @@ static status_t digest_run(void *context, const char *dir)
     return ST_OK;
 }
 
+/* Of an experiment: are its results those of the runs beside them? */
+static status_t check_results(const char *dir)
+{
+    char *path = mem_printf("%s/results.json", dir);
+    jsondoc_t *results = NULL;
+    status_t status = ST_OK;
+    if (file_exists(path))
+        status = results_read(path, &results);
+    if (results)
+        status = results_check_runs(results, path);
+    jsondoc_destroy(&results);
+    mem_free(path);
+    return status;
+}
+
 status_t command_digest(const options_t *options)
 {
     if (!file_exists(options->argument))
         return FAIL(ST_INPUT, "%s does not exist", options->argument);
     digests_t all = {0};
     TRY(runs_visit(options->argument, "manifest.json", digest_run, &all));
+    if (all.runs && all.status == ST_OK)
+        all.status = check_results(options->argument);
     return all.runs ? all.status : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", options->argument);
 }
 
@@ -189,6 +208,9 @@ static status_t inspect_run(void *context, const char *dir)
     printf("  build          %s, kernels %s\n", m.build, m.kernels);
     processors_print(stdout, &m.processors);
     printf("  run id         %s\n", identity_text(m.run_id, id));
+    if (m.provenance.version)
+        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s\n", m.provenance.begun, m.provenance.ended, m.provenance.hosts,
+               m.provenance.cpu, m.provenance.version, m.provenance.commit);
     printf("  evaluation     ");
     result_print_quality(stdout, &m.result.quality, m.predictions);
     fputc('\n', stdout);
@@ -233,7 +255,7 @@ status_t command_version(const options_t *options)
 {
     (void)options;
     char text[PROCESSOR_TEXT_BYTES];
-    printf("smelter %s\nkernels %s\n", SMELTER_VERSION, gemm_kernel_name());
+    printf("smelter %s\ncommit  %s\nkernels %s\n", SMELTER_VERSION, provenance_commit(), gemm_kernel_name());
     printf("bits    %s\n", processor_text(processor_here(), text));
     return ST_OK;
 }

@@ -15,9 +15,9 @@
 #include "common/base/jsondoc.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/base/seal.h"
 #include "launcher/commands.h"
 #include "launcher/job.h"
+#include "launcher/results_file.h"
 #include "launcher/splits.h"
 
 #define NEAR_ENOUGH 1.1 /* values closer than this ratio are not told apart by replicas' noise */
@@ -85,11 +85,9 @@ static status_t measure(search_t *t, const char *variant, const char *key_value,
     jsondoc_t *doc = NULL;
     const jsondoc_t *variants, *one = NULL, *metrics;
     int64_t at = -1;
-    bool sealed;
-    char hash[HASH_TEXT_BYTES];
     status_t status;
     TRY_DONE(start_quietly(argv, t->experiment, dir));
-    TRY_DONE(seal_read(path, "remove it and start smelter tune again", &doc, &sealed, hash));
+    TRY_DONE(results_read(path, &doc));
     TRY_DONE(jsondoc_get_number(doc, path, "base_rate_logloss", &t->constant_logloss));
     TRY_DONE(jsondoc_get_array(doc, path, "variants", &variants));
     for (int64_t i = 0; i < jsondoc_length(variants) && at < 0; i++) {

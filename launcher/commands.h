@@ -5,8 +5,6 @@
 #include "common/config/config.h"
 #include "launcher/options.h"
 
-#define SMELTER_VERSION "0.1.0"
-
 WARN_UNUSED status_t command_import(const options_t *options);
 WARN_UNUSED status_t command_synth(const options_t *options);
 WARN_UNUSED status_t command_train(const options_t *options);

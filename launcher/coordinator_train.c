@@ -318,6 +318,25 @@ static void report_run(const coordinator_t *c, const config_t *config, const man
                  (long long)manifest->resumed, manifest->resumed == 1 ? "" : "s");
 }
 
+/* Of a run that begins now. */
+static provenance_t begin_provenance(const coordinator_t *c)
+{
+    char date[CLOCK_UTC_BYTES];
+    return (provenance_t){
+        .begun = mem_strdup(clock_utc(date)),
+        .hosts = roster_hosts(c->o.roster),
+        .cpu = mem_strdup(provenance_cpu()),
+        .version = mem_strdup(SMELTER_VERSION),
+        .commit = mem_strdup(provenance_commit()),
+    };
+}
+
+static void end_provenance(provenance_t *provenance)
+{
+    char date[CLOCK_UTC_BYTES];
+    provenance->ended = mem_strdup(clock_utc(date));
+}
+
 status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manifest_t *out)
 {
     manifest_t manifest = {0};
@@ -336,6 +355,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->reporting = group_reporting(config, c->workers);
     c->components = (int)config->model.components;
     TRY_DONE(coordinator_wanted(c, run->variant, run->replica, &manifest));
+    manifest.provenance = begin_provenance(c);
     TRY_DONE(check_training_rows(c, config));
     warn_of_lanes(config);
     if (run->resume)
@@ -368,6 +388,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     if (coordinator_is_teacher(c, run->variant, run->replica))
         TRY_DONE(teach(c, &manifest.result.cost));
     fill_starts(c, from, &manifest);
+    end_provenance(&manifest.provenance);
     TRY_DONE(manifest_write(run->dir, &manifest));
     report_run(c, config, &manifest);
 done:

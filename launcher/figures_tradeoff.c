@@ -13,6 +13,7 @@
 #include "common/base/memory.h"
 #include "common/metrics/jackknife.h"
 #include "launcher/figures_script.h"
+#include "launcher/results_file.h"
 
 #define MOST 1000 /* variants, replicas */
 
@@ -242,6 +243,7 @@ static status_t make(const jsondoc_t *doc, const char *path, const char *dir, po
     TRY(jsondoc_get_array(doc, path, "variants", &variants));
     for (int i = 0; i < n; i++)
         TRY(read_point(jsondoc_at(variants, i), path, &points[i]));
+    TRY(results_check_runs(doc, path));
     TRY(find_base(doc, path, points, n, &base));
     for (int i = 0; i < n; i++)
         TRY(compare(path, &points[base], &points[i]));
@@ -269,7 +271,7 @@ status_t figures_tradeoff(const char *results_path, const char *dir)
 {
     jsondoc_t *doc;
     const jsondoc_t *variants;
-    TRY(jsondoc_read(results_path, &doc));
+    TRY(results_read(results_path, &doc));
     status_t status = jsondoc_get_array(doc, results_path, "variants", &variants);
     const int64_t n = status == ST_OK ? jsondoc_length(variants) : 0;
     if (status == ST_OK)

@@ -9,6 +9,7 @@
 #include "launcher/curve.h"
 #include "launcher/html_page.h"
 #include "launcher/manifest.h"
+#include "launcher/results_file.h"
 
 #define LARGEST_PD 2.0    /* one replica says 0, the other does not */
 #define SHARE_INSIDE 0.99 /* of the examples of every variant, left of the histogram's edge */
@@ -111,27 +112,14 @@ static void collected_fini(collected_t *c)
     jsondoc_destroy(&c->doc);
 }
 
-/* A folder that holds a newer training than results.json speaks of would put other seeds and curves beside its numbers. */
-static status_t check_run(const jsondoc_t *replica, const char *where, const manifest_t *manifest, const char *folder)
-{
-    const char *digest;
-    TRY(jsondoc_get_text(replica, where, "digest", &digest));
-    if (strcmp(digest, manifest->result.digest) == 0)
-        return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: holds a run of digest %s, and %s was written from one of digest %s; run smelter compare again",
-                folder, manifest->result.digest, where, digest);
-}
-
 static status_t collect_run(const char *folder, const jsondoc_t *replica, const char *where, collected_t *c, jsondoc_t *run)
 {
     jsondoc_t *doc = NULL;
     bool found;
-    TRY(manifest_read(folder, &c->run[c->found], &found));
+    TRY(results_run(replica, where, folder, &c->run[c->found], &found));
     if (!found)
         return ST_OK;
     c->found++;
-    TRY(check_run(replica, where, &c->run[c->found - 1], folder));
-    TRY(manifest_check_files(&c->run[c->found - 1], folder, RUN_ALL));
     char *path = mem_printf("%s/manifest.json", folder);
     status_t status = jsondoc_read(path, &doc);
     mem_free(path);
@@ -246,10 +234,7 @@ static status_t collect_variant(const char *dir, const jsondoc_t *variant, const
 {
     const jsondoc_t *replicas;
     const char *name;
-    TRY(jsondoc_get_text(variant, where, "name", &name));
-    if (strchr(name, '/') || name[0] == '.')
-        return FAIL(ST_CORRUPT, "%s: \"name\" is \"%s\"; it must be the name of a folder beside the file", where, name);
-    TRY(jsondoc_get_array(variant, where, "replicas", &replicas));
+    TRY(results_variant(variant, where, &name, &replicas));
     c->replicas = (int32_t)jsondoc_length(replicas);
     c->run = MEM_ARRAY(manifest_t, c->replicas);
     TRY(collect_replicas(dir, name, replicas, where, c));
@@ -279,7 +264,7 @@ status_t html_report_collect(const char *dir, jsondoc_t **out)
     collected_t *collected = NULL;
     int64_t n = 0;
     status_t status;
-    TRY_DONE(jsondoc_read(path, &results));
+    TRY_DONE(results_read(path, &results));
     TRY_DONE(jsondoc_get_array(results, path, "variants", &variants));
     n = jsondoc_length(variants);
     if (n == 0)

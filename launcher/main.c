@@ -5,6 +5,12 @@
 #include "common/base/descriptors.h"
 #include "common/base/log.h"
 #include "launcher/commands.h"
+#include "launcher/provenance.h"
+
+#ifndef SMELTER_COMMIT /* the Makefile's */
+#define SMELTER_COMMIT "unknown"
+#endif
+static const char commit[PROVENANCE_COMMIT_BYTES] = SMELTER_COMMIT;
 
 static const command_t commands[] = {
     {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set resume again restarts ",
@@ -40,12 +46,13 @@ static const command_t commands[] = {
      "Compares the digests of single steps in metrics.jsonl (determinism sync and invariant). The exit code is 0 where all steps are\n"
      "equal and 1 where they part. --deep looks the first row that differs up in what the runs have stored.", command_diff},
     {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " ", "", command_config_reference},
-    {"version", "", "show version, libraries and matrix kernels", " ", "", command_version},
+    {"version", "", "show version, commit and matrix kernels", " ", "", command_version},
 };
 
 int main(int argc, char **argv)
 {
     descriptors_prepare();
+    provenance_set_commit(commit);
     status_t status = log_level_from_environment();
     if (status == ST_OK)
         status = crash_check_environment();

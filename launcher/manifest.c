@@ -93,6 +93,8 @@ static jsondoc_t *encode(const manifest_t *manifest)
     if (manifest->stores)
         put_stores(doc, manifest);
     processors_put(doc, &manifest->processors);
+    if (manifest->provenance.version)
+        provenance_put(doc, &manifest->provenance);
     jsondoc_put_text(doc, "sync", SYNC);
     jsondoc_put_integer(doc, "replica", run->replica);
     jsondoc_put_integer(doc, "init_seed", run->init_seed);
@@ -166,6 +168,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
     if (jsondoc_has(doc, "stores"))
         TRY(get_stores(doc, where, out));
     TRY(processors_get(doc, where, &out->processors));
+    TRY(provenance_get(doc, where, &out->provenance));
     replica_result_t *run = &out->result;
     TRY(jsondoc_get_integer(doc, where, "replica", 0, INT32_MAX, &replica));
     run->replica = (int32_t)replica;
@@ -405,6 +408,7 @@ void manifest_fini(manifest_t *manifest)
     TEXTS(FREE)
 #undef FREE
     processors_fini(&manifest->processors);
+    provenance_fini(&manifest->provenance);
     run_files_fini(&manifest->files);
     mem_free(manifest->result.predictions);
     mem_free(manifest->stores);

@@ -17,6 +17,7 @@
 #include "common/config/config.h"
 #include "launcher/inputs.h"
 #include "launcher/processors.h"
+#include "launcher/provenance.h"
 #include "launcher/result.h"
 #include "launcher/run_files.h"
 #include "ps/store.h"
@@ -41,6 +42,7 @@ typedef struct manifest {
     double step_seconds_median, step_seconds_longest; /* but for the first two steps, which warm up; 0 where there are no others */
     int64_t predictions; /* length of result.predictions */
     processors_t processors; /* **owned**; what computed it, in all of its starts */
+    provenance_t provenance; /* **owned** */
     run_files_t files;   /* **owned**; by manifest_write and manifest_read */
     replica_result_t result;
     config_t *config;    /* **owned**; of a run that is wanted; NULL in a manifest that was read */

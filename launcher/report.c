@@ -11,7 +11,9 @@
 #include "common/base/file.h"
 #include "common/base/jsondoc.h"
 #include "common/base/memory.h"
+#include "common/base/seal.h"
 #include "common/base/text.h"
+#include "launcher/provenance.h"
 #include "launcher/verdict.h"
 
 /* In %, by how much `value` is above `base`. */
@@ -37,6 +39,8 @@ static jsondoc_t *replica_object(const replica_result_t *replica)
     jsondoc_put_integer(object, "init_seed", replica->init_seed);
     jsondoc_put_integer(object, "order_seed", replica->order_seed);
     jsondoc_put_text(object, "digest", replica->digest);
+    if (*replica->manifest)
+        jsondoc_put_text(object, "manifest", replica->manifest);
     jsondoc_put(object, "metrics", &metrics);
     jsondoc_put(object, "cost", &cost);
     return object;
@@ -169,7 +173,8 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put_integer(doc, "resamples", RESULT_RESAMPLES);
     jsondoc_put_number(doc, "confidence", BOOTSTRAP_CONFIDENCE);
     jsondoc_put(doc, "variants", &variants);
-    status_t status = jsondoc_write(doc, path);
+    provenance_put_here(doc);
+    status_t status = seal_write(doc, path, NULL);
     jsondoc_destroy(&doc);
     mem_free(verdict);
     return status;

@@ -9,7 +9,8 @@
 #include "common/base/status.h"
 #include "launcher/result.h"
 
-/* report_write_json - replaces `path` in one step; undefined numbers are null.
+/* report_write_json - replaces `path` in one step; undefined numbers are null. What says when, where and by what it was written is in
+ * "provenance" alone, and "manifest" is the checksum of a run's manifest.json (hash128_text); the last member is seal.h's checksum.
  *
  *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k, resamples, confidence,
  *      variants: [{name, config {activation, beta, components, hidden, embedding_dim, family, method},
@@ -17,7 +18,7 @@
  *                  metrics {quality.., reproducibility.. and pd_difference, pd_levelled_difference (each NAME, NAME_low, NAME_high),
  *                           pd_pairs, standard errors over replicas (NAME_se)},
  *                  teaching {teacher, runs, costs with the teacher.., held_out_saving: unknown, never, reached or at_most, held_out_points, without, shares..},
- *                  replicas: [{replica, init_seed, order_seed, digest, metrics, cost}],
+ *                  replicas: [{replica, init_seed, order_seed, digest, manifest, metrics, cost}],
  *                  slices, worst_slices: [{column, value, examples, pd_relative}],
  *                  most_different: [{index, label, pd_relative, predictions: [one per replica]}]}]}                         */
 WARN_UNUSED status_t report_write_json(const experiment_result_t *result, const char *path);

@@ -14,6 +14,7 @@
 #include "common/net/addresses.h"
 #include "common/net/message.h"
 #include "common/net/net_zmq.h"
+#include "launcher/provenance.h"
 
 int roster_ranks(const config_t *config)
 {
@@ -51,6 +52,7 @@ static uint64_t build_hash(void)
     size_t bytes;
     if (file_read("/proc/self/exe", &program, &bytes) != ST_OK)
         return 0;
+    provenance_blank_commit(program, bytes); /* a commit that changes no code makes no other build */
     uint64_t hash = hash64(program, bytes, 0);
     mem_free(program);
     return hash;
@@ -201,6 +203,22 @@ const char *roster_name(int rank, int servers, char *text, int size)
         snprintf(text, (size_t)size, "%s %d", rank <= servers ? "server" : "worker",
                  rank <= servers ? rank - 1 : rank - 1 - servers);
     return text;
+}
+
+char *roster_hosts(const roster_t *roster)
+{
+    char *hosts = mem_strdup("");
+    for (int r = 0; r < roster->size; r++) {
+        int first = 0;
+        while (strcmp(roster->entries[first].host, roster->entries[r].host) != 0)
+            first++;
+        if (first < r)
+            continue;
+        char *longer = mem_printf("%s%s%s", hosts, r ? ", " : "", roster->entries[r].host);
+        mem_free(hosts);
+        hosts = longer;
+    }
+    return hosts;
 }
 
 const char *roster_full_name(const roster_t *roster, int rank, char *text, int size)

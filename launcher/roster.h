@@ -49,6 +49,9 @@ int roster_shards(const roster_t *roster);
 const char *roster_name(int rank, int servers, char *text, int size);
 const char *roster_full_name(const roster_t *roster, int rank, char *text, int size);
 
+/* roster_hosts - "node1, node2": the hosts of all ranks, each once, in the order of ranks; **owned**. */
+char *roster_hosts(const roster_t *roster);
+
 /* roster_is_gone - the rank's process has ended. False where that cannot be seen, because it is on another host. */
 bool roster_is_gone(const roster_t *roster, int rank);
 

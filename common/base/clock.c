@@ -12,6 +12,15 @@ int64_t clock_now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+const char *clock_utc(char text[CLOCK_UTC_BYTES])
+{
+    const time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(text, CLOCK_UTC_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
 double clock_cpu_seconds(void)
 {
     struct rusage u;

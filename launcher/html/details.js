@@ -250,10 +250,18 @@ function runsSection() {
                 : ". What all of them share stands here once, what differs with its run.")
     );
     const distinct = name => [...new Set(manifests.map(m => String(m[name])))];
+    const made = name => [...new Set(manifests.map(m => m.provenance && m.provenance[name]).filter(Boolean))].sort();
     const common = TRACED.filter(([name]) => manifests.length && distinct(name).length === 1);
     const apart = TRACED.filter(([name]) => distinct(name).length > 1);
     const entry = (term, text, mono) => [el("dt", {}, term), el("dd", {class: mono ? "mono" : null}, text)];
     byId("runs-common").append(
+        ...(made("begun").length
+            ? [
+                  ...entry("Trained", made("begun")[0] + " to " + made("ended").pop()),
+                  ...entry("Hosts", [...made("hosts"), ...made("cpu")].join("; ")),
+                  ...entry("Commit", made("commit").join(", "), true),
+              ]
+            : []),
         ...common.flatMap(([name, term]) => entry(term, distinct(name)[0], /build|hash|kernels/.test(name))),
         ...[...new Set(variants.map(v => v.determinism))].flatMap(word =>
             entry("Determinism", LEVELS[word] ? LEVELS[word][0] + " " + word + ": " + LEVELS[word][1] : word)
@@ -305,6 +313,15 @@ function runsSection() {
             )
         );
     }
+}
+
+function provenanceLine() {
+    const made = results.provenance;
+    if (made)
+        byId("provenance").append(
+            `The results were written ${made.written} on ${made.host} (${made.cpu}; ${made.kernels}) by smelter ${made.version}, `,
+            `commit ${made.commit}.`
+        );
 }
 
 function reproduceSection() {
@@ -374,5 +391,6 @@ learningSection();
 slicesSection();
 examplesSection();
 runsSection();
+provenanceLine();
 reproduceSection();
 headSection();

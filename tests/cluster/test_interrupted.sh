@@ -10,7 +10,7 @@ small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 2}' 'experiment: {repli
 COMPARE=("$SMELTER" compare "$T/c.yaml" --out)
 
 # without_cost FILE - results.json without what differs from job to job.
-without_cost() { sed '/"cost": {/,/}/d' "$1" | grep -vE '"verdict|"command|per_second|_seconds|cpu|rss|bytes'; }
+without_cost() { sed '/"cost": {/,/}/d; /^  "provenance": {/,$d' "$1" | grep -vE '"verdict|"command|"manifest"|per_second|_seconds|cpu|rss|bytes'; }
 
 undisturbed() {
     run "$T/log" "${COMPARE[@]}" "$T/whole"

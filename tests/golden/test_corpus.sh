@@ -71,6 +71,17 @@ diff_runs() {
     expect "exit code 0" [ "$CODE" = 0 ]
 }
 
+draw_figures() {
+    command -v gnuplot >/dev/null || return 0 # the command needs it before it reads
+    run "$T/log" "$SMELTER" figures compared/results.json --out figures
+    expect "old results are read: $(grep error "$T/log")" [ "$(grep -c 'was changed\|missing' "$T/log")" = 0 ]
+}
+inspect_run() {
+    run "$T/log" "$SMELTER" inspect finished
+    expect "exit code 0" [ "$CODE" = 0 ]
+    expect_line "$T/log" "$(wanted finished)"
+}
+
 case_of "inspect reads an old dataset" inspect_dataset
 digest_finished() { digest_of_run finished; }
 digest_compared() { digest_of_run compared/student/r1; }
@@ -86,4 +97,6 @@ case_of "warm_start starts from an old run" warm_start
 case_of "compare keeps old finished runs" keep_runs
 case_of "report reads an old comparison" write_report
 case_of "diff reads old runs" diff_runs
+case_of "figures reads old results" draw_figures
+case_of "inspect reads an old run" inspect_run
 finish_tests
