@@ -38,7 +38,14 @@ static status_t read_run(const char *dir, run_t *run)
     mem_free(path);
     TRY(status);
     TRY(inputs_read(dir, &run->inputs));
-    return step_trace_read(dir, &run->trace);
+    TRY(step_trace_read(dir, &run->trace));
+    const int64_t end = step_trace_end(&run->trace) + 1;
+    if (!run->finished || run->trace.n == 0 || end == run->manifest.steps)
+        return ST_OK;
+    return FAIL(ST_CORRUPT,
+                "%s/metrics.jsonl: was changed after training: it has digests of %" PRId64 " steps, the run made %" PRId64
+                "; copy it back from where it is whole",
+                dir, end, run->manifest.steps);
 }
 
 static void fini_run(run_t *run)
@@ -146,6 +153,12 @@ static status_t print_key(const run_t *a, const run_t *b, const step_difference_
 
 static status_t print_divergence(const run_t *a, const run_t *b, const divergence_t *d, bool deep)
 {
+    if (d->step < 0 && d->alone >= 0) {
+        const run_t *shorter = d->alone_in_b ? a : b;
+        printf("%" PRId64 " steps from %" PRId64 " on are equal; of step %" PRId64 " %s has no digest%s\n", d->compared, d->first_compared,
+               d->alone, d->alone_in_b ? "A" : "B", shorter->finished ? "" : ", as it is not finished");
+        return ST_DIFFERENT;
+    }
     if (d->step < 0) {
         printf("all %" PRId64 " steps from %" PRId64 " on are equal\n", d->compared, d->first_compared);
         const bool same = !a->finished || !b->finished || strcmp(a->manifest.result.digest, b->manifest.result.digest) == 0;

@@ -12,6 +12,7 @@
 #include "common/base/memory.h"
 #include "common/base/seal.h"
 #include "common/config/config_compare.h"
+#include "launcher/curve.h"
 
 #define FORMAT_VERSION 6
 #define FORMAT_OLDEST 3 /* without what format 4 says about checkpoints, 5 about times, and 6 about the files beside it and itself */
@@ -255,8 +256,26 @@ status_t manifest_check_store(const manifest_t *manifest, int64_t shard, store_t
     return store_check(store, &wanted, manifest->stores ? &manifest->stores[shard] : NULL);
 }
 
+/* Manifests without checksums hold the number of steps, after the last of which the last line of a curve was written. */
+static status_t check_curve_end(const manifest_t *manifest, const char *folder)
+{
+    curve_t curve;
+    bool found;
+    TRY(curve_read(folder, &curve, &found));
+    const int64_t last = found && curve.points ? curve.point[curve.points - 1].step : manifest->steps;
+    if (found)
+        curve_fini(&curve);
+    if (last == manifest->steps)
+        return ST_OK;
+    return FAIL(ST_CORRUPT,
+                "%s/metrics.jsonl: was changed after training: its curve ends at step %" PRId64 ", the run made %" PRId64 "; " ADVICE, folder,
+                last, manifest->steps);
+}
+
 status_t manifest_check_files(const manifest_t *manifest, const char *folder, uint32_t kinds)
 {
+    if (!manifest->files.n && kinds & RUN_METRICS)
+        TRY(check_curve_end(manifest, folder));
     return run_files_check(&manifest->files, folder, kinds);
 }
 

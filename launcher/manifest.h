@@ -74,7 +74,8 @@ WARN_UNUSED status_t manifest_check_store(const manifest_t *manifest, int64_t sh
  * train.last_batch. */
 bool manifest_has_config(const manifest_t *manifest, const config_t *config);
 
-/* manifest_check_files - before files of these kinds (run_files.h) are used: are they what the run wrote? Errors of run_files_check. */
+/* manifest_check_files - before files of these kinds (run_files.h) are used: are they what the run wrote? Errors of run_files_check.
+ * Of a manifest without checksums only this is known: a curve in metrics.jsonl reaches the run's last step. */
 WARN_UNUSED status_t manifest_check_files(const manifest_t *manifest, const char *folder, uint32_t kinds);
 
 /* manifest_check - may the run found in `folder` stand for the run wanted? Compares variant, replica, seeds, determinism,

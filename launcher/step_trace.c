@@ -163,6 +163,14 @@ void step_trace_fini(step_trace_t *trace)
     *trace = (step_trace_t){0};
 }
 
+int64_t step_trace_end(const step_trace_t *trace)
+{
+    int64_t rows = -1, dense = -1;
+    for (int64_t i = 0; i < trace->n; i++)
+        *(trace->records[i].component < 0 ? &rows : &dense) = trace->records[i].step;
+    return rows < dense ? rows : dense;
+}
+
 /* Note in `out` what differs between two records of the same step and kind. */
 static status_t compare_one(const step_record_t *a, const step_record_t *b, divergence_t *out)
 {
@@ -190,12 +198,25 @@ static status_t compare_one(const step_record_t *a, const step_record_t *b, dive
     return ST_OK;
 }
 
+/* Which of two traces comes next at i and j: -1: a's, 1: b's, 0: the same of both. One of them is not at its end. */
+static int compare_next(const step_trace_t *a, int64_t i, const step_trace_t *b, int64_t j)
+{
+    if (i == a->n || j == b->n)
+        return i < a->n ? -1 : 1;
+    return compare_records(&a->records[i], &b->records[j]);
+}
+
 status_t step_trace_compare(const step_trace_t *a, const step_trace_t *b, divergence_t *out)
 {
-    divergence_t d = {.step = -1, .first_compared = -1};
+    divergence_t d = {.step = -1, .first_compared = -1, .alone = -1};
     int64_t last = -1;
-    for (int64_t i = 0, j = 0; i < a->n && j < b->n;) {
-        const int order = compare_records(&a->records[i], &b->records[j]);
+    for (int64_t i = 0, j = 0; i < a->n || j < b->n;) {
+        const int order = compare_next(a, i, b, j);
+        if (order && d.first_compared >= 0) { /* one of them ends here, or has lost a line */
+            d.alone = order < 0 ? a->records[i].step : b->records[j].step;
+            d.alone_in_b = order > 0;
+            break;
+        }
         if (order) {
             *(order < 0 ? &i : &j) += 1;
             continue;
@@ -212,7 +233,7 @@ status_t step_trace_compare(const step_trace_t *a, const step_trace_t *b, diverg
     if (d.first_compared < 0)
         return FAIL(ST_INPUT, "the runs have no step in common that both have a digest of; steps are digested at determinism sync and "
                               "invariant, where train.step_digests is on");
-    d.compared += d.step < 0;
+    d.compared += d.step < 0 && d.alone != last;
     *out = d;
     return ST_OK;
 }

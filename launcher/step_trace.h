@@ -24,16 +24,21 @@ typedef struct step_trace {
 WARN_UNUSED status_t step_trace_read(const char *run_dir, step_trace_t *out);
 void step_trace_fini(step_trace_t *trace);
 
+/* step_trace_end - the last step of which it has digests of both kinds, of rows and of dense parameters; -1: of none. */
+int64_t step_trace_end(const step_trace_t *trace);
+
 typedef struct divergence {
     int64_t first_compared;     /* the first step that both have */
     int64_t compared;           /* steps from there on that both have and that are equal, before the first that is not */
     int64_t step;               /* the first that differs; -1: none does */
+    int64_t alone;              /* the first step after them of which one run has a digest that the other has not; -1: there is none */
+    bool alone_in_b;            /* it is b that has it */
     bool rows, dense;           /* what differs there */
     step_difference_t in_rows;  /* where `rows` */
     int32_t component;          /* where `dense`: the first component that differs */
 } divergence_t;
 
-/* step_trace_compare - ST_INPUT where the traces have no step in common, or their tables are not the same in number. */
+/* step_trace_compare - up to the first step that is not in both, or not in both alike.  ST_INPUT where the traces have no step in common, or their tables are not the same in number. */
 WARN_UNUSED status_t step_trace_compare(const step_trace_t *a, const step_trace_t *b, divergence_t *out);
 
 #endif

@@ -38,6 +38,28 @@ in_dense_parameters() {
     expect "rows of the first step differ" [ "$(grep -c '^  rows' "$T/log")" = 0 ]
 }
 
+# A run that is not finished, or whose file lost its end, is not equal to one that went on.
+that_end_early() {
+    cp -r "$T/a" "$T/unfinished"
+    rm "$T/unfinished/manifest.json"
+    sed -i '/"step": 1[5-9], \|"step": 2[0-9], /d' "$T/unfinished/metrics.jsonl"
+    diff_runs "$T/a" "$T/unfinished"
+    expect "exit code $CODE" [ "$CODE" = 1 ]
+    expect_line "$T/log" "15 steps from 0 on are equal; of step 15 B has no digest, as it is not finished"
+    cp -r "$T/a" "$T/cut"
+    head -c -5 "$T/a/metrics.jsonl" >"$T/cut/metrics.jsonl"
+    diff_runs "$T/b" "$T/cut"
+    expect "exit code $CODE" [ "$CODE" = 1 ]
+    expect_line "$T/log" "$T/cut/metrics.jsonl: was changed after training: it holds "
+    # A manifest of before there were checksums tells by its number of steps.
+    sed -i -e 's/"format": 6/"format": 5/' -e '/^  "files": \[/,$d' "$T/cut/manifest.json"
+    sed -i '$ s/,$//' "$T/cut/manifest.json"
+    echo '}' >>"$T/cut/manifest.json"
+    diff_runs "$T/a" "$T/cut"
+    expect "exit code $CODE" [ "$CODE" = 1 ]
+    expect_line "$T/log" "$T/cut/metrics.jsonl: was changed after training: it has digests of 24 steps, the run made 25"
+}
+
 what_cannot_be_compared() {
     train "$T/e" determinism=async
     diff_runs "$T/a" "$T/e"
@@ -55,5 +77,6 @@ what_cannot_be_compared() {
 case_of "runs on different clusters are equal step by step" equal_runs
 case_of "another learning rate from a checkpoint on" from_a_checkpoint_on
 case_of "noise in dense gradients" in_dense_parameters
+case_of "runs that end early" that_end_early
 case_of "what cannot be compared" what_cannot_be_compared
 finish_tests

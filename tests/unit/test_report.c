@@ -582,6 +582,18 @@ static void test_older_manifest_is_read(void **state)
     catch_stop();
     assert_string_equal(catch_text(), "");
     assert_true(found && back.files.n == 0 && back.result.quality.logloss == 1.0 / 3);
+    /* Of 99 steps; a curve of one, and a whole one. */
+    static const char point[] = "\"examples\": 9, \"logloss\": 1, \"progressive_logloss\": 1, \"seconds\": 1}\n";
+    char *early = mem_printf("{\"step\": 50, %s", point), *whole = mem_printf("{\"step\": 99, %s", point);
+    test_write("metrics.jsonl", early);
+    catch_start();
+    assert_int_equal(manifest_check_files(&back, folder, RUN_METRICS), ST_CORRUPT);
+    catch_stop();
+    assert_caught("metrics.jsonl: was changed after training: its curve ends at step 50, the run made 99; ");
+    test_write("metrics.jsonl", whole);
+    assert_int_equal(manifest_check_files(&back, folder, RUN_METRICS), ST_OK);
+    mem_free(early);
+    mem_free(whole);
     mem_free(text);
     manifest_fini(&back);
     manifest_fini(&m);

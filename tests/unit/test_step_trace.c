@@ -111,6 +111,64 @@ static void test_equal_runs(void **state)
     assert_int_equal(d.first_compared, 0);
 }
 
+/* "up to the first step that is not in both": a file that ends early, in the middle of a line or at its end, or lost one, is not equal. */
+static void assert_alone(const char *a, const char *b, bool in_b, int64_t step)
+{
+    step_trace_t ta, tb;
+    divergence_t d;
+    assert_int_equal(step_trace_read(a, &ta), ST_OK);
+    assert_int_equal(step_trace_read(b, &tb), ST_OK);
+    assert_int_equal(step_trace_compare(&ta, &tb, &d), ST_OK);
+    assert_int_equal(d.step, -1);
+    assert_int_equal(d.alone, step);
+    assert_int_equal(d.compared, step);
+    assert_true(d.alone_in_b == in_b);
+    step_trace_fini(&ta);
+    step_trace_fini(&tb);
+}
+
+/* Removes the first line with this text, or its second half; `rest`: and what comes after it. */
+static void lose_line(const char *dir, const char *with, bool half, bool rest)
+{
+    char *path = mem_printf("%s/metrics.jsonl", dir), *text;
+    assert_int_equal(file_read(path, &text, NULL), ST_OK);
+    char *line = strstr(text, with);
+    assert_non_null(line);
+    while (line > text && line[-1] != '\n')
+        line--;
+    const char *next = strchr(line, '\n') + 1;
+    char *kept = mem_printf("%.*s%s", (int)(line - text) + (half ? (int)(next - line) / 2 : 0), text, rest ? "" : next);
+    assert_int_equal(file_write_atomic(path, kept, strlen(kept)), ST_OK);
+    mem_free(kept);
+    mem_free(text);
+    mem_free(path);
+}
+
+static void test_a_run_that_ends_early(void **state)
+{
+    (void)state;
+    char a[256], b[256];
+    for (int half = 0; half < 2; half++) {
+        snprintf(a, sizeof a, "%s", make_run(half ? "a5" : "a4", 7, none, INT64_MAX));
+        snprintf(b, sizeof b, "%s", make_run(half ? "b5" : "b4", 40, none, INT64_MAX));
+        lose_line(b, "{\"step\": 31, \"rows\"", half, true);
+        assert_alone(a, b, false, 31);
+        assert_alone(b, a, true, 31);
+    }
+}
+
+static void test_a_line_that_is_lost(void **state)
+{
+    (void)state;
+    char a[256], b[256];
+    snprintf(a, sizeof a, "%s", make_run("a6", 7, none, INT64_MAX));
+    snprintf(b, sizeof b, "%s", make_run("b6", 40, none, INT64_MAX));
+    lose_line(b, "{\"step\": 12, \"component\"", false, false);
+    assert_alone(a, b, false, 12);
+    lose_line(b, "{\"step\": 5, \"rows\"", false, false);
+    assert_alone(a, b, false, 5);
+}
+
 static void test_a_row_and_a_component_are_named(void **state)
 {
     (void)state;
@@ -213,6 +271,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_runs),
         cmocka_unit_test(test_a_row_and_a_component_are_named),
+        cmocka_unit_test(test_a_run_that_ends_early),
+        cmocka_unit_test(test_a_line_that_is_lost),
         cmocka_unit_test(test_a_resumed_run),
         cmocka_unit_test(test_bad_files_are_named),
         cmocka_unit_test(test_bad_messages_are_refused),
