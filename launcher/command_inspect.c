@@ -135,7 +135,7 @@ static status_t digest_run(void *context, const char *dir)
     manifest_t manifest;
     run_scan_t scan = {0};
     all->runs++;
-    const status_t status = read_run(dir, RUN_ALL, &manifest, &scan);
+    const status_t status = read_run(dir, RUN_WHOLE, &manifest, &scan);
     if (status != ST_OK) {
         all->status = all->status == ST_OK ? status : all->status;
         return ST_OK;

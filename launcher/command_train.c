@@ -229,7 +229,7 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
             manifest_fini(&wanted);
         }
         if (status == ST_OK)
-            status = manifest_check_files(out, path, RUN_ALL);
+            status = manifest_check_files(out, path, RUN_PUBLISHED);
         if (status != ST_OK)
             manifest_fini(out);
     }

@@ -59,7 +59,7 @@ status_t results_run(const jsondoc_t *replica, const char *path, const char *fol
                     folder, path);
     status_t status = check_same(replica, path, &run, folder);
     if (status == ST_OK)
-        status = manifest_check_files(&run, folder, RUN_ALL);
+        status = manifest_check_files(&run, folder, RUN_PUBLISHED);
     if (status != ST_OK) {
         manifest_fini(&run);
         return status;

@@ -138,7 +138,7 @@ static status_t check_unlisted(const run_files_t *files, const char *folder, uin
 {
     status_t status = ST_OK;
     for (int k = 0; k < KINDS && status == ST_OK; k++) {
-        if (!(kinds & 1u << k) || 1u << k == RUN_DENSE || is_listed(files, names[k]))
+        if (!(kinds & (1u << k | RUN_REST)) || 1u << k == RUN_DENSE || is_listed(files, names[k]))
             continue;
         char *path = mem_printf("%s/%s", folder, names[k]);
         if (file_exists(path))
@@ -156,14 +156,12 @@ status_t run_files_check(const run_files_t *files, const char *folder, uint32_t 
     status_t status = ST_OK;
     for (int i = 0; i < files->n && status == ST_OK; i++) {
         const run_file_t *file = &files->file[i];
-        const uint32_t kind = kind_of(file->name);
-        if (kinds != RUN_ALL && !(kinds & kind))
-            continue;
+        const bool needed = kinds & kind_of(file->name);
         char *path = mem_printf("%s/%s", folder, file->name);
-        if (kinds == RUN_ALL && kind == RUN_TEACHER && !file_exists(path))
-            log_info("%s was removed; nothing needs it but students that are yet to be trained", path);
-        else
+        if (needed || (kinds & RUN_REST && file_exists(path)))
             status = check_one(path, file);
+        else if (kinds & RUN_REST)
+            log_info("%s was removed; nothing that is done here needs it", path);
         mem_free(path);
     }
     return status;

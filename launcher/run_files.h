@@ -28,7 +28,11 @@
 enum { RUN_FILE_KINDS(RUN_FILE_NUMBER) };
 typedef enum run_file_kind {
     RUN_FILE_KINDS(RUN_FILE_BIT)
-    RUN_ALL = ~0u, /* also what a newer program may list; a teacher's predictions may be gone, since its students alone need them */
+    RUN_REST = 1u << 31, /* of all others, also those that a newer program lists, the files that are there */
+    /* What published numbers are made of; the rest may have been left behind where a run was copied for its numbers. */
+    RUN_PUBLISHED = RUN_CONFIG | RUN_METRICS | RUN_PREDICTIONS | RUN_REST,
+    /* All; only that a teacher's predictions may be gone, since nobody but its students needs them. */
+    RUN_WHOLE = RUN_PUBLISHED | RUN_INPUTS | RUN_CLIPPED | RUN_DENSE,
 } run_file_kind_t;
 
 #define RUN_FILE_NAME_BYTES 64

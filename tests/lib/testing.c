@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/memory.h"
 
 static char caught[1 << 16];
@@ -124,6 +125,19 @@ const char *test_data(const char *name)
     mem_free(*slot);
     *slot = mem_printf("%s/%s", base, name);
     return access(*slot, R_OK) == 0 ? *slot : NULL;
+}
+
+void test_older_manifest(const char *folder)
+{
+    char *path = mem_printf("%s/manifest.json", folder), *text;
+    assert_int_equal(file_read(path, &text, NULL), ST_OK);
+    char *format = strstr(text, "\"format\": 6"), *files = strstr(text, ",\n  \"files\": [");
+    assert_true(format && files);
+    format[strlen("\"format\": ")] = '5';
+    strcpy(files, "\n}\n");
+    assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
+    mem_free(text);
+    mem_free(path);
 }
 
 void test_fill_disk(const char *path)

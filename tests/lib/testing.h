@@ -29,6 +29,9 @@ const char *test_path(const char *format, ...) PRINTF_LIKE(1, 2);
 /* test_write - create a file with this text inside the temporary folder; returns its path (**owned** by the test library). */
 const char *test_write(const char *name, const char *text);
 
+/* test_older_manifest - make the run's manifest.json in this folder one of format 5, which has no checksums. */
+void test_older_manifest(const char *folder);
+
 /* test_fill_disk - write to a file until its file system, a small one, has no byte left. */
 void test_fill_disk(const char *path);
 

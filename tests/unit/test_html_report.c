@@ -315,6 +315,7 @@ static void test_a_short_last_interval_joins_the_one_before(void **state)
                                  "{\"step\": 151, \"examples\": %d, \"logloss\": 2.25, \"progressive_logloss\": 0.5, \"seconds\": 4}\n",
                                  300 + cases[i].last);
         test_write("relu/r0/metrics.jsonl", lines);
+        write_run("relu", 0, 0);
         assert_int_equal(html_report_collect(dir, &data), ST_OK);
         assert_int_equal(jsondoc_get_object(run_of(data, 0, 0), "run", "curve", &curve), ST_OK);
         assert_int_equal(jsondoc_get_array(curve, "curve", "logloss", &loss), ST_OK);

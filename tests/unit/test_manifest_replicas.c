@@ -100,6 +100,7 @@ static void check_older(const char *epochs, bool is_progressive)
     assert_true(read.result.quality.progressive_logloss == 0.5 && read.result.quality.training_logloss == 0.25);
     manifest_fini(&read);
 
+    test_older_manifest(folder);
     assert_int_equal(file_read(test_path("manifest.json"), &text, NULL), ST_OK);
     at = strstr(text, "\"training_logloss\"");
     assert_non_null(at);
