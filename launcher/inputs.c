@@ -201,8 +201,9 @@ status_t inputs_read(const char *run_dir, inputs_t *out)
     char *path = path_of(run_dir);
     status_t status = ST_OK;
     if (!file_exists(path)) {
-        status = FAIL(ST_INPUT, "%s is not there: without it nobody knows which fields the model's parameters belong to and how they are "
-                                "scaled; copy it from where the run was made, or train again",
+        status = FAIL(ST_INPUT,
+                      "%s is not there: without it nobody knows which fields the model's parameters belong to and how they are "
+                      "scaled; copy it from where the run was made, or train again",
                       path);
         goto done;
     }
@@ -273,11 +274,13 @@ status_t inputs_check(const inputs_t *model, const char *run, const inputs_t *da
 {
     char difference[INPUTS_DIFFERENCE_BYTES];
     if (field_difference(model, data, difference))
-        return FAIL(ST_INPUT, "dataset %s does not have the fields that %s was trained on: %s; import it by the same schema", dataset, run,
-                    difference);
-    if (inputs_difference(model, data, difference))
-        return FAIL(ST_INPUT, "dataset %s was imported in another way than the data that %s was trained on: %s; import it by the same schema",
+        return FAIL(ST_INPUT, "dataset %s does not have the fields that %s was trained on: %s; import it by the same schema",
                     dataset, run, difference);
+    if (inputs_difference(model, data, difference))
+        return FAIL(
+            ST_INPUT,
+            "dataset %s was imported in another way than the data that %s was trained on: %s; import it by the same schema",
+            dataset, run, difference);
     return ST_OK;
 }
 
@@ -290,8 +293,8 @@ void inputs_warn_unrecorded(const inputs_t *model, const char *run, const inputs
         dataset_lacks |= d && !field_rules_recorded(&d->rules);
     }
     if (run_lacks || dataset_lacks)
-        log_warn("%s%s%s %s not record how import made the values of the fields (transform, separator, keys ..), so it could not be checked "
-                 "that %s fits %s in this",
+        log_warn("%s%s%s %s not record how import made the values of the fields (transform, separator, keys ..), so it could "
+                 "not be checked that %s fits %s in this",
                  run_lacks ? run : "", run_lacks && dataset_lacks ? " and " : "", dataset_lacks ? dataset : "",
                  run_lacks && dataset_lacks ? "do" : "does", dataset, run);
 }

@@ -1,10 +1,10 @@
 /* inputs.h - the input contract of a model: the fields that go into a run's network and what was made of their values, in
  * RUN/inputs.json and in every checkpoint.
  *
- * Tables and input columns of a network are numbered, and a table's rows are keys of values, so parameters mean something only together
- * with the fields' names, their order, what import made of their text (worker/data/field_rules.h), and the numbers that numeric ones
- * are scaled by. Wherever a dataset meets a run, names, order and rules are checked, and the run's scaling is applied.
- * A run or a dataset of an older version may lack rules: what only one side records is not compared. */
+ * Tables and input columns of a network are numbered, and a table's rows are keys of values, so parameters mean something only
+ * together with the fields' names, their order, what import made of their text (worker/data/field_rules.h), and the numbers
+ * that numeric ones are scaled by. Wherever a dataset meets a run, names, order and rules are checked, and the run's scaling is
+ * applied. A run or a dataset of an older version may lack rules: what only one side records is not compared. */
 #ifndef SMELTER_INPUTS_H
 #define SMELTER_INPUTS_H
 
@@ -16,7 +16,8 @@
 
 typedef struct inputs {
     int32_t numeric, single, multi;
-    dataset_field_t *fields; /* **owned**, [numeric + single + multi], in this order of kinds: name, kind, pooling, mean, scale, rules */
+    dataset_field_t
+        *fields; /* **owned**, [numeric + single + multi], in this order of kinds: name, kind, pooling, mean, scale, rules */
 } inputs_t;
 
 /* inputs_of - the fields of a dataset, scaled by its own numbers; **owned**, inputs_fini.  inputs_copy - likewise. */
@@ -40,8 +41,8 @@ bool inputs_exist(const char *run_dir);
 jsondoc_t *inputs_json(const inputs_t *inputs);
 WARN_UNUSED status_t inputs_decode(const jsondoc_t *doc, const char *where, inputs_t *out);
 
-/* inputs_difference - false where the data can be used as inputs of the model as they are, but for the scaling. Else the first field
- * that is missing, in another place, of another kind, or with another rule, as words:
+/* inputs_difference - false where the data can be used as inputs of the model as they are, but for the scaling. Else the first
+ * field that is missing, in another place, of another kind, or with another rule, as words:
  *     field 3 is video (categorical), wanted is item (categorical)
  *     transform of field price is none, wanted is log1p
  * inputs_difference_by_name - the same for fields that both have, wherever they are. */
@@ -52,8 +53,8 @@ bool inputs_difference_by_name(const inputs_t *model, const inputs_t *data, char
 /* inputs_check - ST_INPUT where a dataset is none for the model of a run (inputs_difference). */
 WARN_UNUSED status_t inputs_check(const inputs_t *model, const char *run, const inputs_t *data, const char *dataset);
 
-/* inputs_warn_unrecorded - one line where the run or the dataset does not say what import made of a field that both have, so that
- * nothing could be checked. For datasets that are not known to be the run's own by their content. */
+/* inputs_warn_unrecorded - one line where the run or the dataset does not say what import made of a field that both have, so
+ * that nothing could be checked. For datasets that are not known to be the run's own by their content. */
 void inputs_warn_unrecorded(const inputs_t *model, const char *run, const inputs_t *data, const char *dataset);
 
 /* inputs_print - the fields with their scaling, and what was made of their values. To standard output. */

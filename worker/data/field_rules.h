@@ -1,8 +1,8 @@
 /* field_rules.h - what import made of a field's text, in words: part of what a dataset stores about each of its fields.
  *
- * Kind and pooling say how a field enters a network. These say how its values came about, so that a model is not given values that
- * were made in another way than those it was trained on. They are compared as words; a new rule is a line here. An empty text says
- * that the rule does not apply to the field (a number has no separator), or that the dataset is older than the rule. */
+ * Kind and pooling say how a field enters a network. These say how its values came about, so that a model is not given values
+ * that were made in another way than those it was trained on. They are compared as words; a new rule is a line here. An empty
+ * text says that the rule does not apply to the field (a number has no separator), or that the dataset is older than it. */
 #ifndef SMELTER_FIELD_RULES_H
 #define SMELTER_FIELD_RULES_H
 
@@ -37,7 +37,8 @@ field_rules_t field_rules_synth(column_kind_t kind);
 bool field_rules_recorded(const field_rules_t *rules);
 
 /* The rules by number, 0 <= i < count, for those who store or compare them all: names are for files, nouns for people.
- * field_rules_find - the number of a name, or -1.  field_rules_get - a rule's text;  field_rules_text - the same to write to, FIELD_RULE_BYTES long. */
+ * field_rules_find - the number of a name, or -1.  field_rules_get - a rule's text;  field_rules_text - the same to write to,
+ * FIELD_RULE_BYTES long. */
 int field_rules_count(void);
 const char *field_rules_name(int i);
 const char *field_rules_noun(int i);
@@ -47,8 +48,8 @@ char *field_rules_text(field_rules_t *rules, int i);
 
 /* field_rules_difference - the number of the first rule that both record and that is not the same, or -1.
  *
- * A number that is standardised is stored as it is, and mean and scale are those of the model wherever it is used (dataset_standardise),
- * so transform standardise is no other rule than none. */
+ * A number that is standardised is stored as it is, and mean and scale are those of the model wherever it is used
+ * (dataset_standardise), so transform standardise is no other rule than none. */
 int field_rules_difference(const field_rules_t *a, const field_rules_t *b);
 
 #endif
