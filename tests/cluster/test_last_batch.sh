@@ -98,8 +98,9 @@ older_runs() {
     run "$T/scores.log" "$SMELTER" predict "$T/three/own/r0" "$T/data" --out "$T/scores"
     expect "an older run cannot be scored" [ "$CODE" = 0 ]
     expect "it is scored otherwise" cmp -s "$T/scores.f32" "$T/three/own/r0/predictions.f32"
-    train "$T/whole-own" train.max_steps=100
-    expect_line "$T/train.log" "holds an earlier run of the same configuration"
+    run "$T/kept.log" "$SMELTER" train "$T/c.yaml" --out "$T/whole-own" --set train.max_steps=100
+    expect "exit code $CODE" [ "$CODE" = 2 ]
+    expect_line "$T/kept.log" "holds a finished run of this configuration; give --again"
 }
 
 nothing_left_to_train() {
