@@ -39,6 +39,7 @@ depth_1() {
 shards() {
     train "$T/r" cluster.shards_per_server=2
     expect "1 server of 2 shards: $(digest_of "$T/r") instead of $DEPTH_1" [ "$(digest_of "$T/r")" = "$DEPTH_1" ]
+    rm -rf "$T/r"
     train "$T/r" cluster.workers=2 cluster.servers=2 cluster.shards_per_server=3
     expect "2 servers of 3 shards: $(digest_of "$T/r") instead of $DEPTH_1" [ "$(digest_of "$T/r")" = "$DEPTH_1" ]
     expect "files of $("$SMELTER" digest "$T/r")" [ "$("$SMELTER" digest "$T/r" | cut -d' ' -f1)" = "$DEPTH_1" ]
