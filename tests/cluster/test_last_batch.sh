@@ -87,6 +87,8 @@ END
 
 # The folders of a version that did not know the key.
 older_runs() {
+    local run
+    for run in "$T"/three/own/r* "$T/whole-own"; do make_older "$run"; done
     sed -i '/^  last_batch: own$/d' "$T"/three/own/r*/config.yaml "$T/whole-own/config.yaml"
     run "$T/kept.log" "$SMELTER" compare "$T/three.yaml" --out "$T/three"
     expect "exit code $CODE" [ "$CODE" = 0 ]

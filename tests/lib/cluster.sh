@@ -7,6 +7,7 @@
 #   start LOG CMD...         the same in the background, until `finish`
 #   train DIR [SET...]       `smelter train` of $T/c.yaml with --set SET...; expects that it succeeds
 #   digest_of DIR            the digest that the run's manifest states
+#   make_older DIR           the run's manifest as of format 5, which has no checksums: its files may be changed
 #   newest DIR               epoch and step of the newest committed checkpoint of the run in DIR, as one number that grows; 0: none
 #   wait_for_checkpoint DIR  until the run in DIR has committed one
 #   go_on LOG DIR SET...      `smelter train --resume` of $T/c.yaml, or without where DIR holds no checkpoint, to its end
@@ -91,6 +92,11 @@ train() {
 }
 
 digest_of() { sed -nE 's/^  "digest": "([0-9a-f]{32})",?$/\1/p' "$1/manifest.json" 2>/dev/null; }
+
+make_older() {
+    sed -i -e 's/^  "format": 6,/  "format": 5,/' -e '/^  "files": \[/,$d' "$1/manifest.json"
+    sed -i '$ s/,$/\n}/' "$1/manifest.json"
+}
 
 newest() {
     local path best=0 epoch step
