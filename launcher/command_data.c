@@ -39,21 +39,6 @@ done:
     return status;
 }
 
-/* The settings that a generated dataset was made with, one per line; **owned**. */
-static char *synth_settings(const struct config_synth *settings)
-{
-    char *text = mem_strdup("");
-#define APPEND(kind, name, initial, least, most, class, doc)                           \
-    {                                                                                  \
-        char *longer = mem_printf("%ssynth.%s: %.17g\n", text, #name, (double)settings->name); \
-        mem_free(text);                                                                \
-        text = longer;                                                                 \
-    }
-    CONFIG_SYNTH(APPEND)
-#undef APPEND
-    return text;
-}
-
 /* A generated dataset carries its settings in a file beside its blocks, so that one made by other settings is not taken for it. */
 static status_t check_settings(const char *marker, const char *wanted, const char *dataset)
 {

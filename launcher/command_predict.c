@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
 #include "common/config/config_compare.h"
+#include "common/metrics/queries.h"
 #include "common/net/checkpoint_paths.h"
 #include "launcher/checkpoint_resume.h"
 #include "launcher/commands.h"
@@ -241,28 +242,40 @@ done:
     return status;
 }
 
-static status_t write_tsv(const char *path, const predictions_t *p)
+/* What an example can be joined by: its index in the split, and its row in the input of the dataset. */
+typedef struct rows {
+    const dataset_t *dataset;
+    split_t split;
+} rows_t;
+
+static int64_t input_row(const rows_t *rows, int64_t i)
+{
+    return census_input_row(dataset_census(rows->dataset), dataset_position(rows->dataset, rows->split, i));
+}
+
+static status_t write_tsv(const char *path, const predictions_t *p, const rows_t *rows)
 {
     char *text = NULL;
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
     if (!out)
         return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
-    fputs("index\tlabel\tgroup\tprediction\n", out);
+    fputs("index\tlabel\tgroup\tprediction\trow\n", out);
     for (int64_t i = 0; i < p->rows; i++) /* 9 digits read back to the same float */
-        fprintf(out, "%" PRId64 "\t%d\t%" PRIu64 "\t%.9g\n", i, p->label[i], p->group[i], (double)p->p[i]);
+        fprintf(out, "%" PRId64 "\t%d\t%" PRIu64 "\t%.9g\t%" PRId64 "\n", i, p->label[i], p->group[i] == QUERY_NONE ? 0 : p->group[i],
+                (double)p->p[i], input_row(rows, i));
     status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
                                        : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     free(text);
     return status;
 }
 
-static status_t write_predictions(const char *out, const predictions_t *p)
+static status_t write_predictions(const char *out, const predictions_t *p, const rows_t *rows)
 {
     char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem);
     status_t status = file_write_atomic(raw, p->p, (size_t)p->rows * sizeof *p->p);
     if (status == ST_OK)
-        status = write_tsv(tsv, p);
+        status = write_tsv(tsv, p, rows);
     if (status == ST_OK)
         printf("%s  %s\n", raw, tsv);
     mem_free(stem);
@@ -286,7 +299,9 @@ static status_t lead_predict(coordinator_t *coordinator, const experiment_t *exp
     TRY_DONE(coordinator_predict(coordinator, &from, split, &predictions));
     log_info("%" PRId64 " examples of %s scored by %s", predictions.rows, options->second,
              source.finished ? source.run_dir : source.checkpoint.folder);
-    status = write_predictions(options->out, &predictions);
+    dataset_t *dataset;
+    TRY_DONE(coordinator_dataset(coordinator, &dataset));
+    status = write_predictions(options->out, &predictions, &(rows_t){dataset, split});
 done:
     predictions_fini(&predictions);
     source_fini(&source);

@@ -26,7 +26,8 @@ static const command_t commands[] = {
      "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.\n"
      "The exit code is 1 where no value is acceptable.", command_tune},
     {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a run or a checkpoint", " out split set ",
-     "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction) for --out FILE. RUN is a finished run, or one\n"
+     "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction, row of the\n"
+     "input file, from 1) for --out FILE. RUN is a finished run, or one\n"
      "that is not, which is scored as its newest checkpoint has it, or a checkpoint's folder. The cluster's size is the run's unless\n"
      "--set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},

@@ -168,6 +168,7 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put_text(doc, "command", result->command ? result->command : "");
     jsondoc_put_integer(doc, "eval_examples", result->eval_examples);
     jsondoc_put_integer(doc, "queries", result->queries);
+    jsondoc_put_integer(doc, "examples_without_query", result->without_query);
     jsondoc_put_number(doc, "base_rate_logloss", result_base_rate_logloss(result));
     jsondoc_put_integer(doc, "top_k", RESULT_TOP_K);
     jsondoc_put_integer(doc, "resamples", RESULT_RESAMPLES);
@@ -594,6 +595,10 @@ static void put_missing(const experiment_result_t *result, FILE *out)
         fputs("all labels of the evaluation split are equal: there is no AUC loss and no PQAUC loss\n", out);
     else if (isfinite(result_baseline(result)->quality.auc_loss) && !isfinite(result_baseline(result)->quality.pqauc_loss))
         fputs("no query has both labels: there is no PQAUC loss\n", out);
+    char without[TEXT_BYTES];
+    if (result->queries && result->without_query)
+        fprintf(out, "%s of the examples have no query id, and are left out of PQAUC loss and swap rates\n",
+                text_count(result->without_query, without));
 }
 
 void report_print_table(const experiment_result_t *result, FILE *out)

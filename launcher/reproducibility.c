@@ -190,10 +190,11 @@ static void measure_variant(const bootstrap_t *bootstrap, int32_t v, int32_t bas
 
 void reproducibility_measure(experiment_result_t *result)
 {
+    result->without_query = queries_without(result->group, result->eval_examples);
     queries_t *queries = queries_create(result->group, result->eval_examples);
     table_t table = {
         .queries = queries,
-        .has_queries = result->group != NULL,
+        .has_queries = result->group && result->without_query < result->eval_examples,
         .columns = column_of(result->variants, 0),
     };
     table.sums = MEM_ARRAY(double, queries->count *table.columns);
@@ -208,7 +209,7 @@ void reproducibility_measure(experiment_result_t *result)
         measure_variant(bootstrap, v, base, &result->variant[v]);
         measure_errors(&result->variant[v], &without[v], result->variant[base].replicas, &without[base]);
     }
-    result->queries = result->group ? queries->count : 0;
+    result->queries = result->group ? queries->count - result->without_query : 0;
     bootstrap_destroy(&bootstrap);
     for (int32_t v = 0; v < result->variants; v++) {
         mem_free(without[v].as_is);

@@ -151,6 +151,7 @@ typedef struct experiment_result {
     uint8_t *label;  /* **owned**, [eval_examples], by evaluation_read */
     uint64_t *group; /* **owned**, [eval_examples] query of each example, by evaluation_read; NULL where there are no queries */
     int64_t queries; /* by result_summarise; 0 where there are none */
+    int64_t without_query; /* the same: examples whose query id is missing, which no metric over queries counts */
     int32_t baseline; /* index of the variant that losses are compared with */
     int32_t variants;
     variant_result_t *variant; /* **owned**, [variants] */

@@ -186,11 +186,16 @@ typedef struct schema {
     int64_t feature_limit; /* libsvm: the largest feature id allowed; default 2^48 */
     schema_column_t *columns;
     unsigned columns_count;
+    char *source; /* **owned**: the preset or the file it was loaded from, absolute; NULL of one that was not loaded */
 } schema_t;
 
 /* schema_load - from a YAML file or a preset's name (criteo, avazu, libsvm); **owned**, schema_destroy. */
 WARN_UNUSED status_t schema_load(const char *path_or_preset, schema_t **out);
 void schema_destroy(schema_t **schema);
 const char *schema_transform_word(column_transform_t value);
+
+/* schema_text - everything in a schema that decides about the dataset, one setting or column a line; **owned**, mem_free. Two that mean
+ * the same have the same text, however they are written. */
+char *schema_text(const schema_t *schema);
 
 #endif

@@ -1,6 +1,7 @@
 /* An entry of `columns:` is a column's name, a map that describes one column, or a map with `names:` that describes many alike.
  * All three become one tree per column, which is laid over the defaults of a column and decoded like a configuration. */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +49,9 @@ static const field_t top_fields[] = {
     {VALUE_BOOL, "header", "true", 0, 0, "the first line names the columns; without it they are called c1, c2 ... by position",
      .offset = offsetof(schema_t, header)},
     {VALUE_TEXT, "label", "label", 0, 0, "column that holds 0 or 1 (csv, tsv)", .offset = offsetof(schema_t, label)},
-    {VALUE_TEXT, "group", "", 0, 0, "column of the query id, for PQAUC; empty: no groups", .offset = offsetof(schema_t, group)},
-    {VALUE_TEXT, "time", "", 0, 0, "numeric column of the timestamp; empty: none", .offset = offsetof(schema_t, time)},
+    {VALUE_TEXT, "group", "", 0, 0, "column of the query id, for PQAUC and swap rates, which leave out rows without one; empty: no groups", .offset = offsetof(schema_t, group)},
+    {VALUE_TEXT, "time", "", 0, 0, "column of the timestamp: whole numbers are stored as they are, numbers with a fraction as millionths, dates (2016-06-14, "
+     "2016-06-14 04:06:19.061, 2016-06-14T05:00:00+02:00; without a zone: UTC) as microseconds since 1970; empty: none", .offset = offsetof(schema_t, time)},
     {VALUE_INT, "max_bad_rows", "0", 0, 1099511627776,
      "rows that may be left out because something in them is wrong; each is reported", .offset = offsetof(schema_t, max_bad_rows)},
     {VALUE_INT, "feature_limit", "281474976710656", 1, 281474976710656, "largest feature id (libsvm)",
@@ -285,6 +287,13 @@ static status_t check_whole(const schema_t *schema, const tree_t *tree, const tr
     return ST_OK;
 }
 
+static char *whole_path(const char *path)
+{
+    char *whole = realpath(path, NULL), *copy = mem_strdup(whole ? whole : path);
+    free(whole);
+    return copy;
+}
+
 status_t schema_load(const char *path_or_preset, schema_t **out)
 {
     const schema_preset_t *preset = schema_preset(path_or_preset);
@@ -315,6 +324,7 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     }
     TRY_DONE(check_whole(decoded, tree, columns));
     TRY_DONE(add_columns(decoded, columns));
+    ((schema_t *)decoded)->source = preset ? mem_strdup(preset->name) : whole_path(path_or_preset);
     *out = decoded;
     decoded = NULL;
 done:;
@@ -340,5 +350,41 @@ void schema_destroy(schema_t **schema)
         mem_free(s->columns[i].separator);
     }
     mem_free(s->columns);
+    mem_free(s->source);
     layout_destroy(&schema_layout, s);
+}
+
+/* Fields of a record as "name: value", each with `end` behind it. How many rows may be bad decides nothing about those that are good. */
+static void write_fields(FILE *out, const record_t *record, const void *value, const char *end)
+{
+    for (int f = 0; f < record->count; f++) {
+        const field_t *field = &record->fields[f];
+        if (strcmp(field->name, "max_bad_rows") == 0)
+            continue;
+        const void *at = (const char *)value + record->offset + field->offset;
+        static const char *const empty = ""; /* a schema that was not loaded may have no text here */
+        char *text = layout_value(field, field->kind == VALUE_TEXT && !*(char *const *)at ? (const void *)&empty : at);
+        fprintf(out, "%s%s%s: %s%s", record->name, *record->name ? "." : "", field->name, text, end);
+        mem_free(text);
+    }
+}
+
+char *schema_text(const schema_t *schema)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    ASSERT(out);
+    for (int r = 0; r < schema_layout.count; r++)
+        write_fields(out, &schema_layout.records[r], schema, "\n");
+    for (unsigned c = 0; c < schema->columns_count; c++) {
+        fprintf(out, "column %u: ", c + 1);
+        write_fields(out, &column_record, &schema->columns[c], " ");
+        fputc('\n', out);
+    }
+    const int failed = fclose(out);
+    ASSERT(failed == 0);
+    char *copy = mem_strdup(text);
+    free(text);
+    return copy;
 }

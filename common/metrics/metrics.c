@@ -14,6 +14,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
+#include "common/metrics/queries.h"
 
 #define P_FLOOR 1e-7
 
@@ -119,6 +120,8 @@ static double pair_loss(const float *p, const uint8_t *y, const uint64_t *group,
     for (int64_t begin = 0, end; begin < n; begin = end) {
         for (end = begin + 1; end < n && items[end].group == items[begin].group; end++)
             ;
+        if (group && items[begin].group == QUERY_NONE)
+            continue; /* examples whose query is not known make no pairs with one another */
         pairs_t pairs = count_pairs(items + begin, end - begin);
         if (pairs.total == 0)
             continue;

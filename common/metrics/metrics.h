@@ -20,7 +20,8 @@ double metrics_calibration(const float *p, const uint8_t *y, int64_t n);
 double metrics_auc_loss(const float *p, const uint8_t *y, int64_t n);
 
 /* metrics_pqauc_loss - the same over pairs inside one group: sum of wrong pairs / sum of pairs (eq. 32).  per_query_mean
- * (may be NULL) gets the mean of the per-group losses over groups that have a pair (eq. 33). */
+ * (may be NULL) gets the mean of the per-group losses over groups that have a pair (eq. 33). Examples of group QUERY_NONE
+ * (queries.h) are left out. */
 double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_query_mean);
 
 #endif

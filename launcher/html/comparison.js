@@ -141,6 +141,9 @@ function headSection() {
         [replicas.join(", "), (replicas.length === 1 && replicas[0] === 1 ? "replica" : "replicas") + " each"],
         [count(results.eval_examples), "evaluation examples"],
         results.queries ? [count(results.queries), "queries"] : null,
+        results.examples_without_query
+            ? [count(results.examples_without_query), "of the examples without a query id, left out of PQAUC loss and swap rates"]
+            : null,
         ["Determinism", levels.join(", ")],
         base.settings.get("experiment.vary")
             ? ["Varied between replicas:", base.settings.get("experiment.vary").replace(/[[\]]/g, "")]

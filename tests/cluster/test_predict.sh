@@ -28,7 +28,7 @@ same_bits() {
 # A prediction printed with 9 digits reads back to the same float.
 text_and_raw_agree() {
     expect_predicted "$T/run" "$T/data" --out "$T/q.tsv"
-    expect "head of the text" [ "$(head -1 "$T/q.tsv")" = $'index\tlabel\tgroup\tprediction' ]
+    expect "head of the text" [ "$(head -1 "$T/q.tsv")" = $'index\tlabel\tgroup\tprediction\trow' ]
     expect "indices" [ "$(tail -n +2 "$T/q.tsv" | cut -f 1 | paste -sd,)" = "$(seq -s, 0 799)" ]
     tail -n +2 "$T/q.tsv" | cut -f 4 | perl -ne 'print pack("f<", $_)' >"$T/from_text"
     expect "text and raw predictions differ" cmp "$T/from_text" "$T/q.f32"
@@ -45,7 +45,7 @@ eval 800
 all 4000'
     cat "$T"/s.train.tsv "$T"/s.eval.tsv | grep -v index | cut -f 2- >"$T/parts"
     tail -n +2 "$T/s.all.tsv" | cut -f 2- | paste "$T/parts" - >"$T/both"
-    expect "train and eval together are not all" awk '$1 != $4 || $2 != $5 || ($3 - $6) ^ 2 > 1e-10 { exit 1 }' "$T/both"
+    expect "train and eval together are not all" awk '$1 != $5 || $2 != $6 || ($3 - $7) ^ 2 > 1e-10 || $4 != $8 || $4 != NR { exit 1 }' "$T/both"
 }
 
 # The second dataset holds the evaluation rows of the first alone: its own mean and deviation are others.

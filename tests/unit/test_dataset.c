@@ -72,7 +72,7 @@ static status_t put_copy(dataset_writer_t *writer, const plan_t *plan, const cop
             keys[n] = c->key[f][v];
             weights[n] = c->weight[f][v];
         }
-    const dataset_row_t row = {c->label, c->train, c->group, c->time, c->numeric, c->single, c->count, keys, weights};
+    const dataset_row_t row = {c->label, c->train, c->group, c->time, c->numeric, c->single, c->count, keys, weights, 0};
     return dataset_writer_put(writer, &row);
 }
 

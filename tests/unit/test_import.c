@@ -381,7 +381,8 @@ static void test_bad_rows(void **state)
         {"1,u,1,k,1e40,1,1,1,m\n", "input.txt:3: column a: out of the range of 32-bit floating point, value seen \"1e40\""},
         {"1,u,1,k,1,1,1,-5,m\n", "input.txt:3: column d: a negative number has no logarithm bucket, value seen \"-5\""},
         {"1,u,1,k,1,1,1,x,m\n", "input.txt:3: column d: not a number, value seen \"x\""},
-        {"1,u,noon,k,1,1,1,1,m\n", "input.txt:3: column t: not a number, value seen \"noon\""},
+        {"1,u,noon,k,1,1,1,1,m\n", "input.txt:3: column t: neither a number nor a date such as 2016-06-14, 2016-06-14 04:06:19.061 or "
+         "2016-06-14T05:00:00+02:00, value seen \"noon\""},
         {"1,u,1e30,k,1,1,1,1,m\n", "input.txt:3: column t: out of the range of 64 bits, value seen \"1e30\""},
         {"1,u,1,\"k\"x,1,1,1,1,m\n", "input.txt:3: column k: text after a closing quote, value seen \"x,1,1,1,1,m\""},
         {"1,u,1,k,a\x01"

@@ -46,29 +46,6 @@ static void test_what_is_no_number(void **state)
     assert_true(value == 123.0);
 }
 
-static void test_integers(void **state)
-{
-    (void)state;
-    int64_t value = 0;
-    static const struct {
-        const char *text;
-        int64_t value;
-    } good[] = {{"0", 0},
-                {"-12", -12},
-                {" 1650812741436 ", 1650812741436},
-                {"999999999999999999", 999999999999999999},
-                {"1e3", 1000},
-                {"2.6", 3},
-                {"+5", 5},
-                {"-999999999999999999", -999999999999999999}};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_null(field_integer(good[i].text, (int)strlen(good[i].text), &value));
-        assert_true(value == good[i].value);
-    }
-    assert_string_equal(field_integer("9300000000000000000", 19, &value), "out of the range of 64 bits");
-    assert_string_equal(field_integer("-", 1, &value), "not a number");
-}
-
 static void test_quotes_of_values(void **state)
 {
     (void)state;
@@ -155,7 +132,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_are_those_of_strtod),
         cmocka_unit_test(test_what_is_no_number),
-        cmocka_unit_test(test_integers),
         cmocka_unit_test(test_quotes_of_values),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_records),

@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/metrics/metrics.h"
+#include "common/metrics/queries.h"
 
 /* cmocka compares floats only. */
 #define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
@@ -133,6 +134,22 @@ static void test_pqauc_ignores_pairs_across_groups(void **state)
     assert_true(isnan(mean));
 }
 
+/* A missing query id is not a query: such examples pair with nobody, not with one another either. */
+static void test_pqauc_leaves_out_examples_without_query(void **state)
+{
+    (void)state;
+    const float p[] = {0.9f, 0.1f, 0.2f, 0.8f, 0.3f};
+    const uint8_t y[] = {0, 1, 0, 1, 1};
+    const uint64_t g[] = {QUERY_NONE, QUERY_NONE, 7, 7, QUERY_NONE};
+    double mean;
+    assert_near(metrics_pqauc_loss(p, y, g, 5, &mean), 0.0, 0.0);
+    assert_near(mean, 0.0, 0.0);
+    const uint64_t none[] = {QUERY_NONE, QUERY_NONE, QUERY_NONE, QUERY_NONE, QUERY_NONE};
+    assert_true(isnan(metrics_pqauc_loss(p, y, none, 5, &mean)));
+    assert_int_equal(queries_without(g, 5), 3);
+    assert_int_equal(queries_without(NULL, 5), 0);
+}
+
 static void test_order_of_examples_does_not_matter(void **state)
 {
     (void)state;
@@ -227,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_auc_by_hand),
         cmocka_unit_test(test_pqauc_equals_all_pairs),
         cmocka_unit_test(test_pqauc_ignores_pairs_across_groups),
+        cmocka_unit_test(test_pqauc_leaves_out_examples_without_query),
         cmocka_unit_test(test_order_of_examples_does_not_matter),
         cmocka_unit_test(test_logloss_and_calibration),
         cmocka_unit_test(test_undefined_is_nan),

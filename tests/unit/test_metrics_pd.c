@@ -232,6 +232,13 @@ static void test_queries_partition_examples(void **state)
     assert_memory_equal(queries->example, example, sizeof example);
     queries_destroy(&queries);
     assert_null(queries);
+    const uint64_t some[] = {7, QUERY_NONE, 7, QUERY_NONE}; /* whose query is not known is one of its own */
+    const int64_t begin_of_some[] = {0, 2, 3, 4}, example_of_some[] = {0, 2, 1, 3};
+    queries = queries_create(some, 4);
+    assert_int_equal(queries->count, 3);
+    assert_memory_equal(queries->begin, begin_of_some, sizeof begin_of_some);
+    assert_memory_equal(queries->example, example_of_some, sizeof example_of_some);
+    queries_destroy(&queries);
     queries = queries_create(group, 0);
     assert_int_equal(queries->count, 0);
     queries_destroy(&queries);

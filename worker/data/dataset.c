@@ -22,6 +22,8 @@ struct dataset {
     char *path;
     dataset_file_t *file;
     dataset_meta_t meta;
+    origin_t origin;
+    census_t census;
     block_shape_t shape;
     cached_t **at; /* [blocks] or NULL where not decoded */
     cached_t *newest, *oldest;
@@ -194,6 +196,8 @@ void dataset_close(dataset_t **dataset)
         evict(d, d->oldest);
     dataset_file_close(&d->file);
     dataset_meta_fini(&d->meta);
+    origin_fini(&d->origin);
+    census_fini(&d->census);
     record_fini(&d->raw);
     mem_free(d->at);
     mem_free(d->own_scaling);
@@ -201,6 +205,19 @@ void dataset_close(dataset_t **dataset)
     mem_free(d->path);
     mem_free(d);
     *dataset = NULL;
+}
+
+/* The records that older datasets lack. */
+static status_t read_optional(dataset_t *dataset)
+{
+    bool found = false;
+    TRY(dataset_file_find(dataset->file, DATASET_ORIGIN, &dataset->raw, &found));
+    bool good = !found || origin_decode(&dataset->raw, &dataset->origin);
+    TRY(dataset_file_find(dataset->file, DATASET_CENSUS, &dataset->raw, &found));
+    good = good && (!found || census_decode(&dataset->raw, &dataset->census));
+    return good ? ST_OK
+                : FAIL(ST_CORRUPT, "dataset %s: record %s or %s is damaged or of another version of smelter; import or generate it again",
+                       dataset->path, DATASET_ORIGIN, DATASET_CENSUS);
 }
 
 status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
@@ -226,6 +243,7 @@ status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
     dataset->at = MEM_ARRAY(cached_t *, dataset_meta_blocks(&dataset->meta));
     if (!dataset->meta.prefix_split)
         TRY_DONE(read_split(dataset));
+    TRY_DONE(read_optional(dataset));
     *out = dataset;
     return ST_OK;
 done:
@@ -236,6 +254,16 @@ done:
 const dataset_info_t *dataset_info(const dataset_t *dataset)
 {
     return &dataset->meta.info;
+}
+
+const origin_t *dataset_origin(const dataset_t *dataset)
+{
+    return &dataset->origin;
+}
+
+const census_t *dataset_census(const dataset_t *dataset)
+{
+    return &dataset->census;
 }
 
 const dataset_meta_t *dataset_meta(const dataset_t *dataset)

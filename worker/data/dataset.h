@@ -13,7 +13,11 @@
 
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "worker/data/census.h"
 #include "worker/data/field_rules.h"
+#include "worker/data/origin.h"
+
+#define DATASET_NO_TIME INT64_MIN /* the time of a row without one */
 
 typedef enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_ALL } split_t; /* SPLIT_ALL: both, in stored order */
 
@@ -42,8 +46,8 @@ typedef struct dataset_block {
     int64_t first; /* position of row 0 in the dataset */
     int32_t rows;
     const uint8_t *label;     /* [rows] 0 or 1 */
-    const uint64_t *group;    /* [rows]; zeros where there is none */
-    const int64_t *time;      /* [rows]; zeros where there is none */
+    const uint64_t *group;    /* [rows]; zeros where there is no such column, QUERY_NONE where a row has none */
+    const int64_t *time;      /* [rows]; zeros where there is no such column, DATASET_NO_TIME where a row has none */
     const float *numeric;     /* [rows][numeric], transformed and standardised; 0 (the mean) where missing */
     const uint64_t *single;   /* [rows][single] */
     const uint32_t *multi_at; /* [rows * multi + 1]: values of (row, m) are multi_key[multi_at[row*multi+m] .. next) */
@@ -70,6 +74,11 @@ const dataset_info_t *dataset_info(const dataset_t *dataset);
  * numbers again. Decoded blocks are forgotten where that changes anything. */
 void dataset_standardise(dataset_t *dataset, const double *mean_scale);
 
+/* dataset_origin, dataset_census - what the dataset was made of and what was counted; borrowed. Of kind ORIGIN_UNKNOWN, and not
+ * is_recorded, for a dataset that was made before they were kept. */
+const origin_t *dataset_origin(const dataset_t *dataset);
+const census_t *dataset_census(const dataset_t *dataset);
+
 /* dataset_split_rows - number of examples of a split. */
 int64_t dataset_split_rows(const dataset_info_t *info, split_t split);
 
@@ -85,13 +94,14 @@ WARN_UNUSED status_t dataset_fetch(dataset_t *dataset, const int64_t *positions,
 typedef struct dataset_row {
     uint8_t label;
     bool train;
-    uint64_t group;
-    int64_t time;
+    uint64_t group;             /* dataset_key("", 0) is the missing one */
+    int64_t time;               /* or DATASET_NO_TIME */
     const float *numeric;       /* [numeric], transformed but not standardised; NaN is the missing value */
     const uint64_t *single;     /* [single]; dataset_key("", 0) is the missing value */
     const int32_t *multi_count; /* [multi] */
     const uint64_t *multi_key;  /* all values, field after field */
     const float *multi_weight;
+    int64_t input_row;          /* census_input_row; 0: as many rows were put before, plus one */
 } dataset_row_t;
 
 typedef struct dataset_writer dataset_writer_t;
@@ -107,6 +117,13 @@ void dataset_writer_name(dataset_writer_t *writer, int field, uint64_t key, cons
 /* dataset_writer_split - the first train_rows rows are the training split, whatever dataset_row.train said; for splits that
  * are known only after the last row.  0 <= train_rows <= rows put so far. */
 void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows);
+/* dataset_writer_origin - remember what the dataset is made of; copied. */
+void dataset_writer_origin(dataset_writer_t *writer, const origin_t *origin);
+/* dataset_writer_time_unit - what the times count, TIME_AS_GIVEN until it is said. A change from whole numbers to millionths scales the
+ * times that were put so far; false, and nothing done, once there are too many of them, or one is too large. */
+WARN_UNUSED bool dataset_writer_time_unit(dataset_writer_t *writer, time_unit_t unit);
+/* dataset_writer_census - what was counted so far; positives of the training split once the split is settled, by commit. Borrowed. */
+const census_t *dataset_writer_census(const dataset_writer_t *writer);
 /* dataset_writer_commit - finish, fsync and rename.  ST_INPUT where no row was written.  Destroys the writer. */
 WARN_UNUSED status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows);
 void dataset_writer_abort(dataset_writer_t **writer);

@@ -194,7 +194,7 @@ static status_t verify_value(dataset_file_t *file, const char *key, const MDB_va
     return ST_OK;
 }
 
-status_t dataset_file_get(dataset_file_t *file, const char *key, record_t *raw)
+status_t dataset_file_find(dataset_file_t *file, const char *key, record_t *raw, bool *found)
 {
     MDB_txn *txn = file->read;
     int code = txn ? 0 : mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
@@ -202,16 +202,22 @@ status_t dataset_file_get(dataset_file_t *file, const char *key, record_t *raw)
         return lmdb_failed(file, "cannot read", code);
     MDB_val k = {strlen(key), (void *)key}, v;
     code = mdb_get(txn, file->dbi, &k, &v);
-    status_t status;
-    if (code == MDB_NOTFOUND)
-        status = FAIL(ST_CORRUPT, "dataset %s: record %s is missing; import or generate it again", file->path, key);
-    else if (code != 0)
-        status = lmdb_failed(file, "cannot read", code);
-    else
+    status_t status = ST_OK;
+    *found = code == 0;
+    if (*found)
         status = verify_value(file, key, &v, raw);
+    else if (code != MDB_NOTFOUND)
+        status = lmdb_failed(file, "cannot read", code);
     if (!file->read)
         mdb_txn_abort(txn);
     return status;
+}
+
+status_t dataset_file_get(dataset_file_t *file, const char *key, record_t *raw)
+{
+    bool found = false;
+    TRY(dataset_file_find(file, key, raw, &found));
+    return found ? ST_OK : FAIL(ST_CORRUPT, "dataset %s: record %s is missing; import or generate it again", file->path, key);
 }
 
 status_t dataset_file_sync(dataset_file_t *file)

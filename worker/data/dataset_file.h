@@ -24,6 +24,9 @@ WARN_UNUSED status_t dataset_file_put(dataset_file_t *file, const char *key, con
  * of opening; the creator sees all that it has put.  ST_CORRUPT where it is missing or fails its checksum. */
 WARN_UNUSED status_t dataset_file_get(dataset_file_t *file, const char *key, record_t *raw);
 
+/* dataset_file_find - the same of a record that may be missing; *found tells. */
+WARN_UNUSED status_t dataset_file_find(dataset_file_t *file, const char *key, record_t *raw, bool *found);
+
 /* dataset_file_sync - everything put so far is durable. */
 WARN_UNUSED status_t dataset_file_sync(dataset_file_t *file);
 

@@ -9,6 +9,8 @@
 #define DATASET_TOP 32       /* most frequent values kept per field: all of a small one, such as the hours of a day */
 #define DATASET_KEY_BYTES 32 /* room for a record's key */
 #define DATASET_META "meta"
+#define DATASET_ORIGIN "origin" /* optional, as the next */
+#define DATASET_CENSUS "census"
 #define DATASET_SPLIT "split" /* bit per row, 1 = training; only where the training split is not a prefix */
 
 typedef struct dataset_meta {
@@ -38,6 +40,13 @@ uint64_t dataset_meta_hash(const dataset_meta_t *meta);
  * identity when a later version stores more about it. */
 void dataset_meta_encode(const dataset_meta_t *meta, record_t *out);
 WARN_UNUSED bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta);
+
+/* origin_encode / decode, census_encode / decode - the stored forms of the optional records; false where it is none, and *out is
+ * empty then. */
+void origin_encode(const origin_t *origin, record_t *out);
+WARN_UNUSED bool origin_decode(const record_t *raw, origin_t *out);
+void census_encode(const census_t *census, record_t *out);
+WARN_UNUSED bool census_decode(const record_t *raw, census_t *out);
 
 /* dataset_block_key - "block 000000000000", so that text order is block order. */
 void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block);

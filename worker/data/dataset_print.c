@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/metrics/queries.h"
 #include "worker/data/dataset_meta.h"
+#include "worker/data/remarks.h"
+#include "worker/data/time_text.h"
 
 #define PRINT_CACHE (64ll << 20)
 #define TOP_SHOWN 3
@@ -31,20 +34,56 @@ static void print_value(const dataset_meta_t *meta, int f, uint64_t key)
     printf("%s", text);
 }
 
-static void print_head(const char *path, const dataset_meta_t *meta)
+static void print_origin(const origin_t *origin)
 {
+    char file[FINGERPRINT_TEXT] = "not a file, so that a change of it cannot be seen";
+    if (origin->kind == ORIGIN_UNKNOWN)
+        printf("  made of     not recorded: an older version made it\n");
+    if (origin->kind == ORIGIN_SYNTH)
+        printf("  made of     synth.* settings\n");
+    if (origin->kind != ORIGIN_IMPORT)
+        return;
+    if (origin->is_file)
+        fingerprint_text(&origin->file, file);
+    printf("  made of     %s (%s)", origin->input, file);
+    printf("%s%s\n", *origin->schema ? " by the schema " : "", origin->schema);
+}
+
+static void print_remark(void *context, const char *text)
+{
+    (void)context;
+    printf("  note        %s\n", text);
+}
+
+static const char *time_words(const dataset_info_t *info, const census_t *census)
+{
+    static const char *const words[] = {[TIME_AS_GIVEN] = "with times", [TIME_MILLIONTHS] = "with times in millionths",
+                                        [TIME_ISO] = "with times in microseconds since 1970 UTC"};
+    return info->has_time ? words[census->unit] : "no times";
+}
+
+static void print_head(const char *path, const dataset_t *dataset)
+{
+    const dataset_meta_t *meta = dataset_meta(dataset);
+    const census_t *census = dataset_census(dataset);
     const dataset_info_t *info = &meta->info;
     char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
     printf("%s\n", path);
     printf("  rows        %s: %s training, %s evaluation%s\n", text_count(info->rows, a), text_count(info->train_rows, b),
            text_count(info->eval_rows, c), meta->prefix_split ? ", split in stored order" : "");
-    printf("  positives   %s (%.2f %%)\n", text_count(info->positives, a), percent(info->positives, info->rows));
+    printf("  positives   %s (%.2f %%)", text_count(info->positives, a), percent(info->positives, info->rows));
+    if (census->is_recorded)
+        printf(": %s training, %s evaluation", text_count(census->train_positives, a), text_count(info->positives - census->train_positives, b));
+    printf("\n");
     printf("  bad rows    %s left out by the import\n", text_count(info->bad_rows, a));
     printf("  fields      %d numeric, %d categorical, %d multi-valued; %s, %s\n", info->numeric, info->single, info->multi,
-           info->has_group ? "with groups" : "no groups", info->has_time ? "with times" : "no times");
+           info->has_group ? "with groups" : "no groups", time_words(info, census));
     printf("  blocks      %s of %s rows, %s\n", text_count(dataset_meta_blocks(meta), a), text_count(BLOCK_ROWS, b),
            meta->compressed ? "zstd" : "not compressed");
-    printf("  content     %016" PRIx64 "\n\n", info->content_hash);
+    printf("  content     %016" PRIx64 "\n", info->content_hash);
+    print_origin(dataset_origin(dataset));
+    remarks_make(info, census, print_remark, NULL);
+    printf("\n");
 }
 
 static void print_fields(const dataset_meta_t *meta)
@@ -112,16 +151,23 @@ void dataset_print_rules(const dataset_field_t *fields, int n)
     }
 }
 
-static void print_row(const dataset_meta_t *meta, const dataset_example_t *example, int64_t position)
+static void print_row(const dataset_t *dataset, const dataset_example_t *example, int64_t position)
 {
+    const dataset_meta_t *meta = dataset_meta(dataset);
+    const int64_t row = census_input_row(dataset_census(dataset), position);
+    char time[TIME_TEXT];
     const dataset_info_t *info = &meta->info;
     const dataset_block_t *block = example->block;
     const size_t r = (size_t)example->row;
     printf("  %" PRId64 ": label %d", position, block->label[r]);
-    if (info->has_group)
+    if (row)
+        printf(", row %" PRId64 " of the input", row);
+    if (info->has_group && block->group[r] == QUERY_NONE)
+        printf(", group (missing)");
+    else if (info->has_group)
         printf(", group %016" PRIx64, block->group[r]);
     if (info->has_time)
-        printf(", time %" PRId64, block->time[r]);
+        printf(", time %s", time_write(block->time[r], dataset_census(dataset)->unit, time));
     for (int f = 0; f < meta->count; f++) {
         printf("%s%s=", f ? " " : "\n     ", meta->fields[f].name);
         if (f < info->numeric) {
@@ -148,7 +194,7 @@ status_t dataset_print(const char *path, int first_rows)
     dataset_t *dataset = NULL;
     TRY(dataset_open(path, PRINT_CACHE, &dataset));
     const dataset_meta_t *meta = dataset_meta(dataset);
-    print_head(path, meta);
+    print_head(path, dataset);
     print_fields(meta);
     dataset_print_rules(meta->fields, meta->count);
     status_t status = ST_OK;
@@ -158,7 +204,7 @@ status_t dataset_print(const char *path, int first_rows)
     for (int64_t i = 0; i < shown; i++) {
         dataset_example_t example;
         TRY_DONE(dataset_fetch(dataset, &i, 1, &example));
-        print_row(meta, &example, i);
+        print_row(dataset, &example, i);
     }
 done:
     fflush(stdout);

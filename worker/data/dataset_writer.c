@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/hash.h"
+#include "common/metrics/queries.h"
 #include "worker/data/dataset_file.h"
 #include "worker/data/dataset_meta.h"
 
@@ -38,8 +40,11 @@ struct dataset_writer {
     float *multi_weight;
     size_t multi_key_capacity, multi_weight_capacity;
 
-    uint8_t *split; /* bit per row */
-    size_t split_capacity;
+    uint8_t *split, *positive; /* bit per row */
+    size_t split_capacity, positive_capacity;
+    origin_t origin;
+    census_t census;
+    int64_t last_time; /* of the last row that has one */
     int64_t train_prefix;   /* set by dataset_writer_split, or -1 */
     bool seen_eval, prefix; /* prefix: no training row followed an evaluation row */
 };
@@ -125,6 +130,9 @@ static void writer_free(dataset_writer_t **writer)
     mem_free(w->multi_key);
     mem_free(w->multi_weight);
     mem_free(w->split);
+    mem_free(w->positive);
+    origin_fini(&w->origin);
+    census_fini(&w->census);
     mem_free(w->path);
     mem_free(w->partial);
     mem_free(w);
@@ -197,6 +205,8 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
     w->multi_at = MEM_ARRAY(uint32_t, (size_t)BLOCK_ROWS * (size_t)w->shape.multi + 1);
     w->train_prefix = -1;
     w->prefix = true;
+    w->census.first_descent = -1;
+    w->last_time = DATASET_NO_TIME;
 
     int error;
     w->existing = make_parents(w->path, &error);
@@ -299,6 +309,28 @@ static status_t put_multi(dataset_writer_t *w, const dataset_row_t *row)
     return ST_OK;
 }
 
+static void count_row(dataset_writer_t *w, const dataset_row_t *row)
+{
+    const int64_t position = w->meta.info.rows;
+    census_t *census = &w->census;
+    census_row(census, position, row->input_row ? row->input_row : position + 1);
+    census->without_group += w->shape.has_group && row->group == QUERY_NONE;
+    MEM_GROW(w->positive, w->positive_capacity, (size_t)position / 8 + 1);
+    if (row->label)
+        w->positive[position / 8] |= (uint8_t)(1u << (position % 8));
+    if (!w->shape.has_time)
+        return;
+    if (row->time == DATASET_NO_TIME) {
+        census->without_time++;
+        return;
+    }
+    if (row->time < w->last_time) { /* never at the first, which follows the smallest number */
+        if (census->descents++ == 0)
+            census->first_descent = position;
+    }
+    w->last_time = row->time;
+}
+
 status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
 {
     ASSERT(row->label <= 1);
@@ -312,6 +344,7 @@ status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
         memcpy(w->single + r * singles, row->single, singles * sizeof *row->single);
 
     dataset_info_t *info = &w->meta.info;
+    count_row(w, row);
     MEM_GROW(w->split, w->split_capacity, (size_t)info->rows / 8 + 1);
     if (row->train)
         w->split[info->rows / 8] |= (uint8_t)(1u << (info->rows % 8));
@@ -333,6 +366,34 @@ void dataset_writer_split(dataset_writer_t *w, int64_t train_rows)
 {
     ASSERT(train_rows >= 0 && train_rows <= w->meta.info.rows);
     w->train_prefix = train_rows;
+}
+
+void dataset_writer_origin(dataset_writer_t *w, const origin_t *origin)
+{
+    origin_fini(&w->origin);
+    w->origin = origin_copy(origin);
+}
+
+bool dataset_writer_time_unit(dataset_writer_t *w, time_unit_t unit)
+{
+    const bool scales = unit == TIME_MILLIONTHS && w->census.unit == TIME_AS_GIVEN && w->last_time != DATASET_NO_TIME;
+    if (scales && w->first > 0)
+        return false; /* blocks of whole numbers are stored already */
+    for (int32_t r = 0; scales && r < w->rows; r++)
+        if (w->time[r] != DATASET_NO_TIME && llabs(w->time[r]) > INT64_MAX / 1000000)
+            return false;
+    for (int32_t r = 0; scales && r < w->rows; r++)
+        if (w->time[r] != DATASET_NO_TIME)
+            w->time[r] *= 1000000;
+    if (scales)
+        w->last_time *= 1000000;
+    w->census.unit = unit;
+    return true;
+}
+
+const census_t *dataset_writer_census(const dataset_writer_t *w)
+{
+    return &w->census;
 }
 
 /* ---- commit ---- */
@@ -432,12 +493,34 @@ static void settle_values(dataset_writer_t *w)
     }
 }
 
+static void settle_census(dataset_writer_t *w)
+{
+    for (int64_t row = 0; row < w->meta.info.rows; row++)
+        w->census.train_positives += is_train(w, row) && w->positive[row / 8] >> (row % 8) & 1;
+}
+
+/* The records beside the content: nothing of them is in its hash. */
+static status_t put_optional(dataset_writer_t *w)
+{
+    uint64_t hash;
+    w->raw.bytes = 0;
+    census_encode(&w->census, &w->raw);
+    TRY(dataset_file_put(w->file, DATASET_CENSUS, &w->raw, &hash));
+    if (w->origin.kind == ORIGIN_UNKNOWN)
+        return ST_OK;
+    w->raw.bytes = 0;
+    origin_encode(&w->origin, &w->raw);
+    return dataset_file_put(w->file, DATASET_ORIGIN, &w->raw, &hash);
+}
+
 static status_t commit(dataset_writer_t *w, int64_t bad_rows)
 {
     TRY(flush_block(w));
     TRY(settle_split(w));
     TRY(standardise_fields(w));
     settle_values(w);
+    settle_census(w);
+    TRY(put_optional(w));
     w->meta.info.bad_rows = bad_rows;
     w->meta.info.content_hash = dataset_meta_hash(&w->meta);
     w->raw.bytes = 0;

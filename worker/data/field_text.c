@@ -80,31 +80,6 @@ const char *field_number(const char *text, int bytes, double *out)
     return NULL;
 }
 
-const char *field_integer(const char *text, int bytes, int64_t *out)
-{
-    const char *at = text, *end = text + bytes;
-    trim(&at, &end);
-    const char *digits = at + (at < end && (*at == '-' || *at == '+'));
-    bool whole = digits < end && end - digits <= 18;
-    int64_t value = 0;
-    for (const char *c = digits; whole && c < end; c++) {
-        whole = is_digit(*c);
-        value = value * 10 + (*c - '0');
-    }
-    if (whole) {
-        *out = *at == '-' ? -value : value;
-        return NULL;
-    }
-    double number;
-    const char *why = field_number(text, bytes, &number);
-    if (why)
-        return why;
-    if (fabs(number) >= 9.2e18)
-        return "out of the range of 64 bits";
-    *out = (int64_t)rint(number);
-    return NULL;
-}
-
 const char *field_label(const char *text, int bytes, int minus, uint8_t *out)
 {
     double value;

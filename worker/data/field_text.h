@@ -8,9 +8,6 @@
  * Returns NULL, or what is wrong: not a number, not finite (nan, inf, hexadecimal and names are refused). */
 const char *field_number(const char *text, int bytes, double *out);
 
-/* field_integer - as field_number for an integer of 64 bits; a number with a fraction is rounded to the nearest. */
-const char *field_integer(const char *text, int bytes, int64_t *out);
-
 /* field_label - 0 or 1, or where `minus` is set also -1 and +1. */
 const char *field_label(const char *text, int bytes, int minus, uint8_t *out);
 

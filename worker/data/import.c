@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -15,6 +16,8 @@
 #include "worker/data/dataset.h"
 #include "worker/data/field_text.h"
 #include "worker/data/libsvm.h"
+#include "worker/data/remarks.h"
+#include "worker/data/time_text.h"
 
 #define PROGRESS_NS 3000000000ll
 #define PROGRESS_ROWS 1024 /* rows between two looks at the clock */
@@ -45,6 +48,10 @@ typedef struct import {
     uint64_t *multi_key;
     float *multi_weight;
     size_t multi_key_capacity, multi_weight_capacity;
+
+    time_form_t time_form; /* of the row that is being read; its value is in row.time */
+    time_unit_t unit;      /* what the times so far count, */
+    bool has_unit;         /* once there is one */
 
     int64_t rows, train_rows, bad_rows;
     bool progress;
@@ -263,17 +270,43 @@ static void read_multi(import_t *im, int f, const csv_field_t *field, int32_t *c
     }
 }
 
+/* Blanks alone name no query either. */
+static uint64_t read_group(const csv_field_t *field)
+{
+    const bool is_blank = strspn(field->text, " \t") == (size_t)field->bytes;
+    return dataset_key(field->text, is_blank ? 0 : field->bytes);
+}
+
+/* Bring the row's time to the unit of the dataset, which the first time of a good row decides: NULL, or what is wrong. */
+static const char *settle_time(import_t *im)
+{
+    if (im->time_form == TIME_MISSING)
+        return NULL;
+    static const time_unit_t units[] = {[TIME_WHOLE] = TIME_AS_GIVEN, [TIME_FRACTION] = TIME_MILLIONTHS, [TIME_DATE] = TIME_ISO};
+    const time_unit_t unit = units[im->time_form];
+    if (im->has_unit && (unit == TIME_ISO) != (im->unit == TIME_ISO))
+        return unit == TIME_ISO ? "a date, but the times before it are numbers" : "a number, but the times before it are dates";
+    if (im->has_unit && im->unit == TIME_MILLIONTHS && unit == TIME_AS_GIVEN)
+        return __builtin_mul_overflow(im->row.time, 1000000, &im->row.time) ? "out of the range of 64 bits" : NULL;
+    if (!dataset_writer_time_unit(im->writer, unit))
+        return "a fraction, but the first 8,192 times or more are whole numbers; write times in a unit in which all are whole";
+    im->unit = unit;
+    im->has_unit = true;
+    return NULL;
+}
+
 /* Read a record into im->row: NULL, or what is wrong, and with which column. */
 static const char *read_record(import_t *im, const csv_t *csv, int *at)
 {
     const csv_field_t *fields = csv->fields;
     *at = im->label;
+    im->time_form = TIME_MISSING;
     const char *fault = field_label(fields[*at].text, fields[*at].bytes, 0, &im->row.label);
     if (!fault && im->group >= 0)
-        im->row.group = dataset_key(fields[im->group].text, fields[im->group].bytes);
+        im->row.group = read_group(&fields[im->group]);
     if (!fault && im->time >= 0) {
         *at = im->time;
-        fault = field_integer(fields[*at].text, fields[*at].bytes, &im->row.time);
+        fault = time_read(fields[*at].text, fields[*at].bytes, &im->time_form, &im->row.time);
     }
     im->row.train = true;
     if (!fault && im->split >= 0) {
@@ -296,11 +329,13 @@ static const char *read_record(import_t *im, const csv_t *csv, int *at)
         if (fault)
             return fault;
     }
-    return NULL;
+    *at = im->time;
+    return settle_time(im);
 }
 
 static status_t put_row(import_t *im)
 {
+    im->row.input_row = im->rows + im->bad_rows + 1;
     im->row.numeric = im->numeric_values;
     im->row.single = im->single_keys;
     im->row.multi_count = im->multi_count;
@@ -372,6 +407,7 @@ static status_t import_libsvm_line(import_t *im, libsvm_row_t *row, char *line, 
     const int32_t count = row->count;
     im->row = (dataset_row_t){.label = row->label,
                               .train = true,
+                              .input_row = im->rows + im->bad_rows + 1,
                               .group = row->group,
                               .multi_count = &count,
                               .multi_key = row->keys,
@@ -411,6 +447,35 @@ static status_t import_libsvm(import_t *im, libsvm_row_t *row, const char *path,
 
 /* ---- both ---- */
 
+/* What the dataset is made of, for whoever wants to know later whether it has changed. */
+static void put_origin(import_t *im)
+{
+    origin_t origin = {.kind = ORIGIN_IMPORT, .settings = schema_text(im->schema)};
+    origin.is_file = text_reader_fingerprint(im->reader, &origin.file);
+    char *whole = origin.is_file ? realpath(im->input, NULL) : NULL;
+    origin.input = mem_strdup(whole ? whole : im->input);
+    origin.schema = mem_strdup(im->schema->source ? im->schema->source : "");
+    dataset_writer_origin(im->writer, &origin);
+    origin_fini(&origin);
+    free(whole);
+}
+
+static void say_remark(void *context, const char *text)
+{
+    const import_t *im = context;
+    log_warn("%s: %s", im->input, text);
+}
+
+/* What is there to say about the new dataset, read back: how a reader gets it is what counts. */
+static status_t make_remarks(import_t *im, const char *path)
+{
+    dataset_t *dataset;
+    TRY(dataset_open(path, 0, &dataset));
+    remarks_make(dataset_info(dataset), dataset_census(dataset), say_remark, im);
+    dataset_close(&dataset);
+    return ST_OK;
+}
+
 static status_t finish(import_t *im, const char *path)
 {
     const schema_t *schema = im->schema;
@@ -427,6 +492,7 @@ static status_t finish(import_t *im, const char *path)
         dataset_writer_split(im->writer, train);
     }
     const int64_t rows = im->rows;
+    put_origin(im);
     TRY(dataset_writer_commit(&im->writer, im->bad_rows));
     if (im->bad_rows > 0)
         log_warn("%s: %lld bad row%s left out (max_bad_rows is %lld)", im->input, (long long)im->bad_rows,
@@ -434,7 +500,7 @@ static status_t finish(import_t *im, const char *path)
     if (im->progress)
         log_info("import %s: %lld rows into %s in %.1f s", im->input, (long long)rows, path,
                  (double)(clock_now_ns() - im->started_ns) * 1e-9);
-    return ST_OK;
+    return make_remarks(im, path);
 }
 
 status_t import_text(const char *input, const schema_t *schema, const char *path, bool compress, bool progress)

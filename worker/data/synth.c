@@ -33,6 +33,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "worker/data/dataset.h"
+#include "worker/data/remarks.h"
 
 #define MULTI_MOST 5          /* values of a multi-valued field in a row: 0 to 5, evenly */
 #define PILOT_ROWS 16384      /* a standard error of the positive rate below 0.004 */
@@ -397,6 +398,38 @@ done:
     return status;
 }
 
+char *synth_settings(const struct config_synth *settings)
+{
+    char *text = mem_strdup("");
+#define APPEND(kind, name, initial, least, most, class, doc)                                   \
+    {                                                                                          \
+        char *longer = mem_printf("%ssynth.%s: %.17g\n", text, #name, (double)settings->name); \
+        mem_free(text);                                                                        \
+        text = longer;                                                                         \
+    }
+    CONFIG_SYNTH(APPEND)
+#undef APPEND
+    return text;
+}
+
+static void say_remark(void *context, const char *text)
+{
+    log_warn("%s: %s", (const char *)context, text);
+}
+
+static status_t finish(dataset_writer_t **writer, const struct config_synth *settings, const char *path)
+{
+    origin_t origin = {.kind = ORIGIN_SYNTH, .settings = synth_settings(settings)};
+    dataset_writer_origin(*writer, &origin);
+    origin_fini(&origin);
+    TRY(dataset_writer_commit(writer, 0));
+    dataset_t *dataset;
+    TRY(dataset_open(path, 0, &dataset));
+    remarks_make(dataset_info(dataset), dataset_census(dataset), say_remark, (void *)path);
+    dataset_close(&dataset);
+    return ST_OK;
+}
+
 status_t synth_dataset(const struct config_synth *settings, const char *path, bool progress)
 {
     TRY(check(settings));
@@ -407,7 +440,7 @@ status_t synth_dataset(const struct config_synth *settings, const char *path, bo
     TRY_DONE(create_writer(&synth, path, &writer));
     calibrate(&synth);
     TRY_DONE(write_rows(&synth, writer, path, progress));
-    TRY_DONE(dataset_writer_commit(&writer, 0));
+    TRY_DONE(finish(&writer, settings, path));
 done:
     dataset_writer_abort(&writer);
     synth_fini(&synth);

@@ -9,4 +9,7 @@
 /* synth_dataset - write the dataset at `path`. ST_INPUT where the settings or the path are wrong. */
 WARN_UNUSED status_t synth_dataset(const struct config_synth *settings, const char *path, bool progress);
 
+/* synth_settings - the settings that a generated dataset is made by, one per line; **owned**, mem_free. */
+char *synth_settings(const struct config_synth *settings);
+
 #endif

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "common/base/compress.h"
+#include "common/base/hash.h"
 #include "common/base/memory.h"
 
 #define IN_BYTES (256u << 10)
@@ -22,6 +23,9 @@ struct text_reader {
     int fd;
     text_kind_t kind;
     int64_t file_bytes, read_bytes; /* read_bytes: of the file, in all */
+    bool is_file;
+    fingerprint_t opened; /* as the file was when it was opened */
+    hash_stream_t *hash;  /* of what was read */
     uint8_t *in;
     size_t in_next, in_end;
     bool in_done;
@@ -48,6 +52,7 @@ static status_t read_more(text_reader_t *r)
     if (n < 0)
         return FAIL(errno == EISDIR ? ST_INPUT : ST_SYSTEM, "%s: cannot be read: %s", r->path, strerror(errno));
     r->in_done = n == 0;
+    hash_stream_add(r->hash, r->in + r->in_end, (size_t)n);
     r->in_end += (size_t)n;
     r->read_bytes += n;
     return ST_OK;
@@ -176,6 +181,7 @@ void text_reader_close(text_reader_t **reader)
     if (r->gzip_ready)
         inflateEnd(&r->gzip);
     unzstd_destroy(&r->zstd);
+    hash_stream_destroy(&r->hash);
     mem_free(r->in);
     mem_free(r->text);
     mem_free(r->path);
@@ -190,6 +196,7 @@ status_t text_reader_open(const char *path, text_reader_t **out)
     text_reader_t *r = MEM_NEW(text_reader_t);
     r->path = mem_strdup(path);
     r->in = MEM_ARRAY(uint8_t, IN_BYTES);
+    r->hash = hash_stream_create();
     r->fd = open(path, O_RDONLY | O_CLOEXEC);
     status_t status;
     struct stat st;
@@ -197,7 +204,8 @@ status_t text_reader_open(const char *path, text_reader_t **out)
         status = FAIL(ST_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
         goto done;
     }
-    r->file_bytes = S_ISREG(st.st_mode) ? st.st_size : 0;
+    r->is_file = fingerprint_stat(&st, &r->opened);
+    r->file_bytes = r->opened.bytes;
     TRY_DONE(detect(r));
     while (r->text_end < 3 && !r->text_done)
         TRY_DONE(more_text(r));
@@ -273,6 +281,16 @@ const char *text_reader_path(const text_reader_t *reader)
 int64_t text_reader_number(const text_reader_t *reader)
 {
     return reader->number;
+}
+
+bool text_reader_fingerprint(const text_reader_t *reader, fingerprint_t *out)
+{
+    if (!reader->is_file)
+        return false;
+    *out = reader->opened;
+    out->bytes = reader->read_bytes; /* more than there were, where the file grew meanwhile */
+    hash_stream_value(reader->hash, &out->low, &out->high);
+    return true;
 }
 
 double text_reader_share(const text_reader_t *reader)
