@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
 #include "common/config/config_compare.h"
+#include "common/config/yaml_tree.h"
 #include "common/metrics/queries.h"
 #include "common/net/checkpoint_paths.h"
 #include "launcher/checkpoint_resume.h"
@@ -308,6 +309,29 @@ done:
     return status;
 }
 
+/* The run's warm start as an argument, which is not looked for beside config.yaml: where it was found once is part of what the run is.
+ * What is wrong with the file is said when it is loaded. **Owned**. */
+static char *warm_start_of(const char *config_path)
+{
+    config_t *trained = NULL;
+    const log_level_t level = log_level();
+    log_set_level(LOG_NONE);
+    const bool is_read = config_read_resolved(config_path, &trained) == ST_OK;
+    log_set_level(level);
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    ASSERT(out);
+    fputs("warm_start=", out);
+    tree_write_string(out, is_read ? trained->warm_start : "");
+    const int failed = fclose(out);
+    ASSERT(failed == 0);
+    char *set = mem_strdup(text);
+    free(text);
+    config_destroy(&trained);
+    return set;
+}
+
 status_t command_predict(const options_t *options)
 {
     options_t o = *options;
@@ -318,12 +342,16 @@ status_t command_predict(const options_t *options)
         TRY(source_open(options->argument, &source));
         source_fini(&source);
     }
-    if (o.n_sets + 5 > OPTIONS_MOST)
-        return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 5);
+    if (o.n_sets + 8 > OPTIONS_MOST)
+        return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 8);
     char *run_dir = run_of(options->argument), *config = mem_printf("%s/config.yaml", run_dir), *path = mem_printf("data.path=%s", options->second);
+    char *warm_start = warm_start_of(config);
     o.run = options->argument;
     o.argument = config;
     o.sets[o.n_sets++] = path;
+    o.sets[o.n_sets++] = "data.input=\"\"";
+    o.sets[o.n_sets++] = "data.schema=\"\"";
+    o.sets[o.n_sets++] = warm_start;
     o.sets[o.n_sets++] = "teacher.variant=\"\"";
     o.sets[o.n_sets++] = "objective.form=joint";
     o.sets[o.n_sets++] = "complexity.match=\"\"";
@@ -332,5 +360,6 @@ status_t command_predict(const options_t *options)
     mem_free(run_dir);
     mem_free(config);
     mem_free(path);
+    mem_free(warm_start);
     return status;
 }

@@ -14,6 +14,7 @@
 #include "launcher/outdir.h"
 #include "launcher/report.h"
 #include "launcher/splits.h"
+#include "launcher/runs.h"
 #include "launcher/teacher_file.h"
 #include "launcher/warm_start.h"
 
@@ -390,17 +391,29 @@ static status_t check_datasets(const comparison_t *c)
     return status;
 }
 
+/* A folder below the experiment's own; the run in it may be yet to come. */
+static bool is_own_run(const comparison_t *c, const char *folder)
+{
+    char *current = path_absolute("."), *own = path_absolute(c->dir);
+    char *whole = *folder == '/' ? mem_strdup(folder) : mem_printf("%s/%s", current, folder);
+    const size_t length = strlen(own);
+    const bool is_below = strncmp(whole, own, length) == 0 && whole[length] == '/';
+    mem_free(whole);
+    mem_free(own);
+    mem_free(current);
+    return is_below;
+}
+
 /* Runs that are started from must be there and fit, which is said before hours of training. One of this very experiment may be yet to
  * come. */
 static status_t check_warm_starts(const comparison_t *c)
 {
-    const size_t own = strlen(c->dir);
     dataset_t *dataset;
     TRY(coordinator_dataset(c->coordinator, &dataset));
     for (int v = 0; v < c->variants; v++) {
         const config_t *config = c->experiment->variants ? c->experiment->configs[v] : c->experiment->base;
         const char *from = config->warm_start;
-        if (*from && !(strncmp(from, c->dir, own) == 0 && from[own] == '/'))
+        if (*from && !is_own_run(c, from))
             TRY(warm_start_check(config, dataset_info(dataset)));
     }
     return ST_OK;

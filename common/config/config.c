@@ -8,6 +8,7 @@
 #include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/config/config_check.h"
+#include "common/config/config_paths.h"
 #include "common/config/decode.h"
 #include "common/config/layout.h"
 #include "common/config/schema_presets.h"
@@ -98,24 +99,6 @@ static int expand_texts(tree_t *tree)
     return errors;
 }
 
-/* resolve_schema - an import schema named relative to the file (or, as an argument, to the current folder) becomes absolute. */
-static void resolve_schema(tree_t *tree)
-{
-    tree_t *node = tree_find(tree, "data.schema");
-    if (node->kind != TREE_SCALAR || !*node->text || *node->text == '/' || schema_preset(node->text))
-        return;
-    const char *slash = node->layer == LAYER_ARGUMENT ? NULL : strrchr(node->origin, '/');
-    char *folder = slash ? mem_printf("%.*s", (int)(slash - node->origin + 1), node->origin) : mem_strdup(".");
-    char *whole = realpath(folder, NULL);
-    if (whole) {
-        char *path = mem_printf("%s/%s", whole, node->text);
-        mem_free(node->text);
-        node->text = path;
-    }
-    free(whole);
-    mem_free(folder);
-}
-
 /* ---- from trees to configurations -------------------------------------------------------------------------------- */
 
 /* latest - of the nodes of these keys, the one that was said last, which is the one to blame. */
@@ -131,11 +114,12 @@ static const tree_t *latest(const tree_t *tree, const char *const *keys)
     return node;
 }
 
-/* resolve - decode and check a merged tree. */
-static status_t resolve(tree_t *tree, config_t **out)
+/* resolve - decode and check a merged tree. is_file: it is what a person wrote, and its paths are yet to be found. */
+static status_t resolve(tree_t *tree, bool is_file, config_t **out)
 {
     int errors = expand_texts(tree);
-    resolve_schema(tree);
+    if (is_file)
+        errors += config_paths_resolve(tree);
     void *config = NULL;
     TRY(decode_tree(layout_config(), tree, &config));
     complaint_t complaints[COMPLAINTS_MAX];
@@ -254,7 +238,7 @@ static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_
         tree_fail(common, "experiment holds for all variants, but for experiment.vary; move it to the top of the file");
         errors++;
     }
-    TRY_DONE(resolve(merged, &config));
+    TRY_DONE(resolve(merged, true, &config));
     if (errors) {
         status = ST_INPUT;
         goto done;
@@ -434,7 +418,7 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
     errors += merge_arguments(tree, overrides, n);
     variants = layout_take_list(tree, "variants");
     TRY_DONE(sweep_expand(&variants));
-    status = resolve(tree, &experiment->base);
+    status = resolve(tree, true, &experiment->base);
     /* Where the base does not decode, its errors would be those of every variant once more. */
     if (status == ST_OK)
         status = add_variants(tree, variants, experiment);
@@ -490,7 +474,7 @@ status_t config_from_text(const char *text, size_t bytes, const char *origin, co
     if (tree_merge(tree, file))
         status = ST_INPUT;
     if (status == ST_OK)
-        status = resolve(tree, out);
+        status = resolve(tree, false, out);
 done:
     tree_destroy(&file);
     tree_destroy(&tree);

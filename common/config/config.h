@@ -72,8 +72,8 @@ typedef struct experiment {
 
 /* experiment_load - read and check a configuration file.
  *
- * path       YAML file; data.path inside it stays as written, a data.schema that is a relative file name is taken relative to
- *            this file's folder and made absolute, so that the resolved configuration works from anywhere
+ * path       YAML file; paths inside it are relative to its folder and are made absolute, so that the resolved configuration works
+ *            from anywhere (config_paths.h)
  * overrides  [n] "key.path=value" strings from --set, applied last, to the base and to every variant
  * out        **owned**; experiment_destroy
  * ST_INPUT with one line per error that names file, line, key, value and what is allowed.                           */
@@ -96,7 +96,7 @@ uint64_t config_hash(const config_t *config);
 bool config_difference(const config_t *found, const config_t *wanted, char *text, size_t size);
 
 /* config_from_text - a configuration that config_text wrote, on this host or another, now or in an earlier version, checked like a
- * file; **owned**, config_destroy. Keys that it lacks mean what was done before they came (CONFIG_FORMER, else their defaults).
+ * file, its paths as they are; **owned**, config_destroy. Keys that it lacks mean what was done before they came (CONFIG_FORMER, else their defaults).
  * `origin` names it in errors. */
 WARN_UNUSED status_t config_from_text(const char *text, size_t bytes, const char *origin, config_t **out);
 

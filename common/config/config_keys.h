@@ -111,7 +111,7 @@
     X(TEXT, name, "run", 0, 0, FREE, "name of the run or experiment, shown in reports") \
     X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of initial values; replica r adds r where experiment.vary has init") \
     X(WORD(DETERMINISM), determinism, "sync", 0, 0, IDENTITY, "how much of a run is reproducible bit for bit") \
-    X(TEXT, warm_start, "", 0, 0, IDENTITY, "folder of a finished run whose parameters this one starts from, by name and shape, with its scaling of numeric fields; empty: none")
+    X(TEXT, warm_start, "", 0, 0, IDENTITY, "folder of a finished run whose parameters this one starts from, by name and shape, with its scaling of numeric fields; relative to this file; empty: none")
 
 #define CONFIG_CLUSTER(X) \
     X(AUTO, workers, "auto", 0, 4096, FREE, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
@@ -128,8 +128,8 @@
     X(INT, memory_mb, "0", 0, 16777216, FREE, "memory that the rows of a shard may take, MiB; 0: no bound")
 
 #define CONFIG_DATA(X) \
-    X(TEXT, path, "", 0, 0, FREE, "the dataset, an LMDB directory made by smelter import or smelter synth") \
-    X(TEXT, input, "", 0, 0, FREE, "text file to import where data.path does not exist yet; ${VARIABLE} is replaced") \
+    X(TEXT, path, "", 0, 0, FREE, "the dataset, an LMDB directory made by smelter import or smelter synth, relative to this file") \
+    X(TEXT, input, "", 0, 0, FREE, "text file to import where data.path does not exist yet, relative to this file; ${VARIABLE} is replaced") \
     X(TEXT, schema, "", 0, 0, FREE, "import schema (a YAML file, relative to this file) or preset (criteo, avazu, libsvm)") \
     X(WORD(ORDER), order, "full", 0, 0, IDENTITY, "order in which examples are visited") \
     X(INT, order_seed, "1", 0, 9007199254740991, IDENTITY, "seed of the shuffle; replica r adds r where experiment.vary has order") \

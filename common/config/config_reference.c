@@ -26,7 +26,7 @@ static const char head[] =
     "```yaml\n"
     "name: demo\n"
     "determinism: sync\n"
-    "data: {path: out/data/demo}\n"
+    "data: {path: ../out/data/demo}\n"
     "model:\n"
     "  hidden: [64, 32]\n"
     "  activation: smelu\n"

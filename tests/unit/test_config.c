@@ -118,7 +118,7 @@ static void test_words_and_numbers(void **state)
     assert_int_equal(e->base->experiment.vary, 0);
     assert_int_equal(e->base->seed, 9007199254740991);
     assert_true(e->base->model.weight_norm == 3);
-    assert_string_equal(e->base->data.path, "a: \"b\" \\ #");
+    assert_string_equal(strrchr(e->base->data.path, '/'), "/a: \"b\" \\ #");
     experiment_destroy(&e);
 }
 
@@ -310,12 +310,12 @@ static void test_impossible_combinations(void **state)
          "FILE:2: cluster.workers: cluster.workers 5 are more than train.lanes 4, so some would have nothing to do; use at "
          "most 4 workers "
          "or more lanes"},
-        {"data: {input: a.csv}\n", NULL,
-         "FILE:1: data.input: data.input 'a.csv' needs data.schema to say what its columns are; name a YAML file or a preset "
+        {"data: {input: /a.csv}\n", NULL,
+         "FILE:1: data.input: data.input '/a.csv' needs data.schema to say what its columns are; name a YAML file or a preset "
          "(criteo, "
          "avazu, libsvm)"},
-        {"data: {input: a.csv, schema: criteo}\nsynth:\n  rows: 10\n", NULL,
-         "FILE:3: synth.rows: synth.rows 10 and data.input 'a.csv' both say where the dataset comes from; remove one"},
+        {"data: {input: /a.csv, schema: criteo}\nsynth:\n  rows: 10\n", NULL,
+         "FILE:3: synth.rows: synth.rows 10 and data.input '/a.csv' both say where the dataset comes from; remove one"},
     };
     for (int i = 0; i < LEN(cases); i++)
         assert_refused(cases[i].yaml, &cases[i].set, cases[i].set != NULL, cases[i].expected);
@@ -413,8 +413,8 @@ static void test_variables(void **state)
                               "data: {path: $HOME and $$, input: '${SMELTER_TEST_A}/i', schema: criteo}\n",
                               NULL, 0);
     assert_string_equal(e->base->name, "xoneyone");
-    assert_string_equal(e->base->data.path, "$HOME and $$");
-    assert_string_equal(e->base->data.input, "one/i");
+    assert_string_equal(strrchr(e->base->data.path, '/'), "/$HOME and $$");
+    assert_string_equal(strrchr(e->base->data.input, '/') - 4, "/one/i");
     experiment_destroy(&e);
 
     assert_refused(
@@ -441,27 +441,65 @@ static void test_variables(void **state)
     experiment_destroy(&e);
 }
 
-static void test_schema_beside_the_file(void **state)
+static void expect_path(const char *seen, const char *folder, const char *name)
+{
+    char *expected = mem_printf("%s/%s", folder, name);
+    assert_string_equal(seen, expected);
+    mem_free(expected);
+}
+
+/* "Beside the file that says it"; an argument is relative to the current folder, and a preset is no path. */
+static void test_paths_are_beside_the_file(void **state)
 {
     (void)state;
-    experiment_t *e = load_ok("data: {schema: s.yaml}\n", NULL, 0);
-    char *real = realpath(test_path("."), NULL);
-    char *expected = mem_printf("%s/s.yaml", real);
-    assert_string_equal(e->base->data.schema, expected);
+    char *beside = realpath(test_path("."), NULL), here[4096];
+    assert_non_null(getcwd(here, sizeof here));
+    char *above = mem_strdup(beside);
+    *strrchr(above, '/') = 0;
+    static const char text[] = "warm_start: runs/a\ndata: {path: ../d, input: ./x/in.csv, schema: s.yaml}\n";
+    experiment_t *e = load_ok(text, NULL, 0);
+    expect_path(e->base->data.path, above, "d");
+    expect_path(e->base->data.input, beside, "x/in.csv");
+    expect_path(e->base->data.schema, beside, "s.yaml");
+    expect_path(e->base->warm_start, beside, "runs/a");
+    experiment_destroy(&e);
+    const char *arguments[] = {"data.schema=t.yaml", "data.path=d", "data.input=../in.csv", "warm_start=runs/b"};
+    e = load_ok(text, arguments, 4);
+    expect_path(e->base->data.schema, here, "t.yaml");
+    expect_path(e->base->data.path, here, "d");
+    assert_string_equal(e->base->warm_start, "runs/b"); /* as it is written, which is part of the run's hash */
     experiment_destroy(&e);
     const char *preset[] = {"data.schema=criteo"};
-    e = load_ok("data: {schema: s.yaml}\n", preset, 1);
+    e = load_ok(text, preset, 1);
     assert_string_equal(e->base->data.schema, "criteo");
     experiment_destroy(&e);
-    const char *argument[] = {"data.schema=t.yaml"};
-    e = load_ok("data: {schema: s.yaml}\n", argument, 1);
-    char here[4096];
-    assert_non_null(getcwd(here, sizeof here));
-    assert_true(strncmp(e->base->data.schema, here, strlen(here)) == 0);
-    assert_string_equal(e->base->data.schema + strlen(here), "/t.yaml");
+    e = load_ok("data: {path: /somewhere/d, schema: libsvm, input: '${HOME}/in'}\n", NULL, 0);
+    assert_string_equal(e->base->data.path, "/somewhere/d");
+    assert_string_equal(e->base->data.schema, "libsvm");
     experiment_destroy(&e);
-    mem_free(expected);
-    free(real);
+    mem_free(above);
+    free(beside);
+}
+
+/* Paths were relative to the current folder once: what is found there alone is named, and not taken or passed over. */
+static void test_the_old_meaning_of_paths_is_told(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"data: {path: %s}\n", "data: {schema: criteo, input: %s}\n", "data: {schema: %s}\n", "warm_start: %s\n"};
+    for (int i = 0; i < 4; i++) {
+        char *text = mem_printf(keys[i], "Makefile"); /* in the current folder, which is the project's root */
+        experiment_t *e = NULL;
+        catch_start();
+        assert_int_equal(experiment_load(test_write("c.yaml", text), NULL, 0, &e), ST_INPUT);
+        catch_stop();
+        assert_caught("'Makefile' is relative to the folder of this file, and there is no ");
+        assert_caught("/Makefile: write it from the file's folder, or give --set ");
+        mem_free(text);
+    }
+    test_write("Makefile", "\n"); /* beside the file: that one is meant */
+    experiment_t *e = load_ok("data: {path: Makefile}\n", NULL, 0);
+    experiment_destroy(&e);
+    assert_int_equal(unlink(test_path("Makefile")), 0);
 }
 
 /* Random-looking doubles, every word and every list must survive text -> file -> text. */
@@ -848,7 +886,8 @@ int main(void)
         cmocka_unit_test(test_check_workers),
         cmocka_unit_test(test_refused_variants),
         cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_schema_beside_the_file),
+        cmocka_unit_test(test_paths_are_beside_the_file),
+        cmocka_unit_test(test_the_old_meaning_of_paths_is_told),
         cmocka_unit_test(test_text_loads_back),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_replicas),

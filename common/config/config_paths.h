@@ -1,0 +1,15 @@
+/* config_paths.h - what a relative path in a configuration means: beside the file that says it. One that was given as an argument (--set)
+ * is relative to the current folder, as a shell would have it. */
+#ifndef SMELTER_CONFIG_PATHS_H
+#define SMELTER_CONFIG_PATHS_H
+
+#include "common/config/yaml_tree.h"
+
+/* config_paths_resolve - make data.path, data.input, data.schema and warm_start of a merged tree absolute.
+ *
+ * A warm_start that was given as an argument stays as it is written, because it is part of what a run is (config_hash).
+ * Once paths in a file were relative to the current folder: one that names nothing beside the file and something in the current
+ * folder is an error that names both. Returns the number of errors. */
+int config_paths_resolve(tree_t *tree);
+
+#endif
