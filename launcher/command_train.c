@@ -13,8 +13,8 @@
 #include "launcher/job.h"
 #include "launcher/outdir.h"
 #include "launcher/report.h"
-#include "launcher/splits.h"
 #include "launcher/runs.h"
+#include "launcher/splits.h"
 #include "launcher/teacher_file.h"
 #include "launcher/warm_start.h"
 

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/metrics/dense_ids.h"
+#include "common/metrics/queries.h"
 
 #define CHUNK 8192      /* examples fetched at once: a block's worth */
 #define WORDS_BYTES 64
@@ -22,10 +23,10 @@ typedef struct look {
     size_t cap;
 } look_t;
 
-/* A missing group id is 0, and no query. */
+/* A missing group id is no query. */
 static void look_at_query(look_t *look, uint64_t group, uint8_t label)
 {
-    if (!group)
+    if (group == QUERY_NONE)
         return;
     const size_t id = (size_t)dense_ids_put(look->ids, group);
     MEM_GROW(look->labels, look->cap, id + 1);

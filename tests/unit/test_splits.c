@@ -2,6 +2,7 @@
  * query of both labels, wherever in the split the first example stands that is not lacking. */
 #include "tests/lib/testing.h"
 
+#include "common/metrics/queries.h"
 #include "launcher/splits.h"
 
 /* Row i is described by text[i]: t or e (training, evaluation), its label, its query or 0 for none. */
@@ -16,7 +17,7 @@ static const char *write_dataset(bool has_group, const char *const *text, int n)
     for (int i = 0; i < n; i++) {
         const uint64_t key = 7;
         const dataset_row_t row = {
-            .label = text[i][1] == '1', .train = text[i][0] == 't', .group = (uint64_t)(text[i][2] - '0'), .single = &key};
+            .label = text[i][1] == '1', .train = text[i][0] == 't', .group = text[i][2] == '0' ? QUERY_NONE : (uint64_t)(text[i][2] - '0'), .single = &key};
         assert_int_equal(dataset_writer_put(writer, &row), ST_OK);
     }
     assert_int_equal(dataset_writer_commit(&writer, 0), ST_OK);
