@@ -16,6 +16,7 @@
 #include "launcher/commands.h"
 #include "launcher/job.h"
 #include "launcher/runs.h"
+#include "launcher/stale.h"
 
 static const char *const split_words[] = {[SPLIT_TRAIN] = "train", [SPLIT_EVAL] = "eval", [SPLIT_ALL] = "all"};
 
@@ -223,6 +224,17 @@ static status_t prepare_out(const char *out)
     return status;
 }
 
+/* What is scored is the dataset, whole as it is; but its text may be what a person means. */
+static status_t warn_of_stale_input(const char *dataset)
+{
+    char *difference;
+    TRY(stale_input(dataset, &difference));
+    if (difference && !getenv("SMELTER_STARTED_MPIRUN"))
+        log_warn("dataset %s: %s; what is scored is the dataset as it was imported", dataset, difference);
+    mem_free(difference);
+    return ST_OK;
+}
+
 static status_t prepare(const experiment_t *experiment, const options_t *options)
 {
     source_t source = {0};
@@ -236,6 +248,8 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
                       options->second);
     else
         status = check_split(options->second, split);
+    if (status == ST_OK)
+        status = warn_of_stale_input(options->second);
     if (status == ST_OK)
         status = prepare_out(options->out);
 done:

@@ -177,7 +177,7 @@ static status_t prepare_train(const experiment_t *experiment, const options_t *o
 {
     splits_t splits;
     TRY(check_out(experiment, options, "train"));
-    TRY(prepare_data(experiment, options->argument));
+    TRY(prepare_data(experiment, options));
     TRY(splits_read(experiment->base->data.path, &splits));
     return splits_check_training(&splits, experiment->base->data.path);
 }
@@ -514,7 +514,7 @@ static status_t prepare_compare(const experiment_t *experiment, const options_t 
 {
     TRY(check_pd_possible(experiment, options->argument));
     TRY(check_out(experiment, options, "compare"));
-    TRY(prepare_data(experiment, options->argument));
+    TRY(prepare_data(experiment, options));
     return splits_check_experiment(experiment, "compare");
 }
 

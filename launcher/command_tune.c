@@ -374,7 +374,7 @@ static status_t tune(const options_t *options)
     TRY_DONE(check_dir(t.dir));
     TRY_DONE(choose_variants(&t));
     TRY_DONE(check_key(&t));
-    TRY_DONE(prepare_data(experiment, options->argument));
+    TRY_DONE(prepare_data(experiment, options));
     TRY_DONE(check_data(experiment));
     TRY_DONE(dir_create(t.dir));
     log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high, t.baseline);

@@ -13,15 +13,15 @@
 static const char commit[PROVENANCE_COMMIT_BYTES] = SMELTER_COMMIT;
 
 static const command_t commands[] = {
-    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set resume again restarts ",
+    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set reimport resume again restarts ",
      "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).\n"
      "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew.",
      command_train},
     {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
-     " out set restarts ", "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished\n"
+     " out set reimport restarts ", "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished\n"
      "there are kept, so an interrupted experiment goes on where it stopped.", command_compare},
     {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "", command_report},
-    {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set baseline tolerance ",
+    {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set reimport baseline tolerance ",
      "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below --out\n"
      "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.\n"
      "The exit code is 1 where no value is acceptable.", command_tune},

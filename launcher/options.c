@@ -30,6 +30,7 @@ static const option_line_t option_lines[] = {
     {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},
     {"resume", NULL, OPTION_FLAG, offsetof(options_t, resume), "go on from the newest checkpoint in --out"},
     {"again", NULL, OPTION_FLAG, offsetof(options_t, again), "remove the run in --out and train anew"},
+    {"reimport", NULL, OPTION_FLAG, offsetof(options_t, reimport), "make the dataset again where its input, schema or settings have changed"},
     {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},
 };
 #define OPTION_LINES (int)(sizeof option_lines / sizeof *option_lines)

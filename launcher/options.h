@@ -26,6 +26,7 @@ typedef struct options {
     bool again;                    /* --again */
     bool no_compress;              /* --no-compress */
     bool deep;                     /* --deep */
+    bool reimport;                 /* --reimport */
     const char *run;               /* predict: RUN, where argument has become its configuration */
     char **argv;                   /* the whole command line, for mpirun */
 } options_t;

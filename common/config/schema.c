@@ -354,9 +354,10 @@ void schema_destroy(schema_t **schema)
     layout_destroy(&schema_layout, s);
 }
 
-/* Fields of a record as "name: value", each with `end` behind it. How many rows may be bad decides nothing about those that are good. */
-static void write_fields(FILE *out, const record_t *record, const void *value, const char *end)
+/* Fields of a record as "name: value", with `between` between them. How many rows may be bad decides nothing about those that are good. */
+static void write_fields(FILE *out, const record_t *record, const void *value, const char *between)
 {
+    bool is_first = true;
     for (int f = 0; f < record->count; f++) {
         const field_t *field = &record->fields[f];
         if (strcmp(field->name, "max_bad_rows") == 0)
@@ -364,7 +365,8 @@ static void write_fields(FILE *out, const record_t *record, const void *value, c
         const void *at = (const char *)value + record->offset + field->offset;
         static const char *const empty = ""; /* a schema that was not loaded may have no text here */
         char *text = layout_value(field, field->kind == VALUE_TEXT && !*(char *const *)at ? (const void *)&empty : at);
-        fprintf(out, "%s%s%s: %s%s", record->name, *record->name ? "." : "", field->name, text, end);
+        fprintf(out, "%s%s%s%s: %s", is_first ? "" : between, record->name, *record->name ? "." : "", field->name, text);
+        is_first = false;
         mem_free(text);
     }
 }
@@ -375,11 +377,13 @@ char *schema_text(const schema_t *schema)
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
     ASSERT(out);
-    for (int r = 0; r < schema_layout.count; r++)
+    for (int r = 0; r < schema_layout.count; r++) {
         write_fields(out, &schema_layout.records[r], schema, "\n");
+        fputc('\n', out);
+    }
     for (unsigned c = 0; c < schema->columns_count; c++) {
         fprintf(out, "column %u: ", c + 1);
-        write_fields(out, &column_record, &schema->columns[c], " ");
+        write_fields(out, &column_record, &schema->columns[c], ", ");
         fputc('\n', out);
     }
     const int failed = fclose(out);
