@@ -1,10 +1,12 @@
 #include "common/base/compress.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
 
+#define WINDOW_LOG 31 /* what zstd --long=31 writes, the most that the format allows a 64-bit machine; memory is taken as it is used */
 #define LEVEL 3 /* zstd's default: several hundred MB/s in, over 1 GB/s out; higher levels gain a few percent of size */
 
 size_t compress_bound(size_t bytes)
@@ -36,6 +38,8 @@ unzstd_t *unzstd_create(void)
     unzstd_t *stream = MEM_NEW(unzstd_t);
     stream->zstd = ZSTD_createDStream();
     ASSERT(stream->zstd);
+    const size_t code = ZSTD_DCtx_setParameter(stream->zstd, ZSTD_d_windowLogMax, WINDOW_LOG);
+    ASSERT(!ZSTD_isError(code));
     return stream;
 }
 
@@ -48,6 +52,21 @@ void unzstd_destroy(unzstd_t **stream)
     *stream = NULL;
 }
 
+/* Data that this library cannot read is not damaged. */
+static void refuse(unzstd_step_t *step, size_t code)
+{
+    const ZSTD_ErrorCode error = ZSTD_getErrorCode(code);
+    step->why = ZSTD_getErrorName(code);
+    step->is_damage = error != ZSTD_error_frameParameter_windowTooLarge && error != ZSTD_error_memory_allocation &&
+                      error != ZSTD_error_dictionary_wrong && error != ZSTD_error_version_unsupported;
+    if (error == ZSTD_error_frameParameter_windowTooLarge)
+        step->why = "its window is larger than 2 GiB";
+    if (error == ZSTD_error_memory_allocation)
+        step->why = "there is not enough memory for its window";
+    if (error == ZSTD_error_dictionary_wrong)
+        step->why = "it was compressed with a dictionary (zstd -D)";
+}
+
 unzstd_step_t unzstd_step(unzstd_t *stream, const void *in, size_t bytes, void *out, size_t capacity)
 {
     ZSTD_inBuffer input = {in, bytes, 0};
@@ -55,7 +74,7 @@ unzstd_step_t unzstd_step(unzstd_t *stream, const void *in, size_t bytes, void *
     size_t rest = ZSTD_decompressStream(stream->zstd, &output, &input);
     unzstd_step_t step = {.consumed = input.pos, .produced = output.pos};
     if (ZSTD_isError(rest)) {
-        step.why = ZSTD_getErrorName(rest);
+        refuse(&step, rest);
         return step;
     }
     /* rest is 0 exactly where a frame is complete and flushed; without input or output nothing has changed. */

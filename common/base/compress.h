@@ -22,7 +22,8 @@ void unzstd_destroy(unzstd_t **stream);
 typedef struct unzstd_step {
     size_t consumed, produced;
     bool inside;     /* a frame has begun and not ended: running out of input now means that it was cut short */
-    const char *why; /* NULL, or what is wrong with the input */
+    const char *why; /* NULL, or what is wrong with the input, */
+    bool is_damage;  /* or only with reading it here */
 } unzstd_step_t;
 
 /* unzstd_step - decode some of in[bytes] into out[capacity]. */

@@ -332,6 +332,105 @@ static void test_files_that_are_no_input(void **state)
     expect_failure(test_dir(), "cannot be read: Is a directory");
 }
 
+/* Text as a zstd frame of one raw block, of a window of 2^log bytes. */
+static const char *write_window(const char *name, int log, const char *text)
+{
+    const size_t bytes = strlen(text);
+    const unsigned block = 1 | (unsigned)bytes << 3;
+    const unsigned char head[] = {0x28, 0xb5, 0x2f, 0xfd, 0, (unsigned char)((log - 10) << 3), block & 255, block >> 8 & 255, block >> 16};
+    write_bytes(test_path("%s", name), "wb", head, sizeof head);
+    write_bytes(test_path("%s", name), "ab", text, bytes);
+    return test_path("%s", name);
+}
+
+static int64_t rows_of(const char *input)
+{
+    const schema_t schema = csv_schema();
+    const char *path = test_path("dataset-%d", made++);
+    catch_start();
+    const status_t status = import_text(input, &schema, path, true, false);
+    catch_stop();
+    if (status != ST_OK)
+        fail_msg("%s: %s", input, catch_text());
+    dataset_t *dataset = open_dataset(path);
+    const int64_t rows = dataset_info(dataset)->rows;
+    dataset_close(&dataset);
+    return rows;
+}
+
+#define TWO_ROWS HEADER "1,u,1,k,1,1,1,1,m\n0,u,1,k,1,1,1,1,m\n"
+
+/* A limit is not damage: what `zstd --long=31` writes is read, and a larger window is called what it is. */
+static void test_windows_of_zstd(void **state)
+{
+    (void)state;
+    assert_int_equal(rows_of(write_window("w28.zst", 28, TWO_ROWS)), 2);
+    assert_int_equal(rows_of(write_window("w31.zst", 31, TWO_ROWS)), 2);
+    expect_failure(write_window("w32.zst", 32, TWO_ROWS), "cannot be read here: its window is larger than 2 GiB; give it through a pipe");
+    static const char zeros[700000];
+    const char *padded = write_window("padded.zst", 20, TWO_ROWS);
+    write_bytes(padded, "ab", zeros, sizeof zeros);
+    assert_int_equal(rows_of(padded), 2);
+    write_bytes(padded, "ab", "x", 1);
+    expect_failure(padded, "padded.zst: bytes that are no zstd data follow the zstd data, at byte ");
+}
+
+/* Zero bytes behind a member fill a block, and another member may follow; anything else is named. */
+static void test_padded_gzip(void **state)
+{
+    (void)state;
+    static const char zeros[700000];
+    gzip_file(test_write("p.csv", TWO_ROWS));
+    const char *padded = test_path("p.csv.gz");
+    write_bytes(padded, "ab", zeros, 512);
+    assert_int_equal(rows_of(padded), 2);
+    gzip_file(test_write("more.csv", "1,u,1,k,1,1,1,1,m\n"));
+    char *command = mem_printf("cat %s >>%s", test_path("more.csv.gz"), padded);
+    assert_int_equal(system(command), 0);
+    mem_free(command);
+    write_bytes(padded, "ab", zeros, sizeof zeros); /* more than the reader's buffer */
+    assert_int_equal(rows_of(padded), 3);
+    write_bytes(padded, "ab", "log", 3);
+    expect_failure(padded, "p.csv.gz: bytes that are no gzip data follow the gzip data, at byte ");
+}
+
+static void test_files_of_other_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *start;
+        size_t bytes;
+        const char *message;
+    } files[] = {
+        {"PAR1\x15\x04\x15", 7, "this is a Parquet file, and import reads text, plain, gzip or zstd; convert it to CSV first"},
+        {"ORC\x0a\x03", 5, "this is an ORC file"},
+        {"Obj\x01\x04", 5, "this is an Avro file"},
+        {"\xfd"
+         "7zXZ\0\0\4", 8, "this is compressed with xz"},
+        {"BZh91AY&SY\x01\x02", 12, "this is compressed with bzip2, and import reads text, plain, gzip or zstd; give it through a pipe: bzip2 -dc "
+                                    "FILE | smelter import /dev/stdin"},
+        {"\x04\x22\x4d\x18\x64", 5, "this is compressed with lz4"},
+        {"PK\x03\x04\x14\0", 6, "this is a zip archive"},
+        {"\xff\xfey\0,\0", 6, "this is text in UTF-16"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        write_bytes(test_path("kind"), "wb", files[i].start, files[i].bytes);
+        expect_failure(test_path("kind"), files[i].message);
+    }
+    /* Words that a header may begin with. */
+    expect_failure(test_write("words.csv", "PAR1,ORC,BZh\n1,2,3\n"), "no column y, which the schema wants as label");
+    /* A tar archive, and compressed twice. */
+    char tar[512] = "a.csv";
+    memcpy(tar + 257, "ustar", 5);
+    write_bytes(test_path("t"), "wb", tar, sizeof tar);
+    gzip_file(test_path("t"));
+    expect_failure(test_path("t"), "this is a tar archive");
+    expect_failure(test_path("t.gz"), "inside its compression this is a tar archive");
+    assert_int_equal(rename(test_path("t.gz"), test_path("tt")), 0);
+    gzip_file(test_path("tt"));
+    expect_failure(test_path("tt.gz"), "inside its compression this is compressed with gzip");
+}
+
 /* ---- bad rows ---- */
 
 /* A good row, a bad row in line 3, a good row: the message, and that the bad one alone is left out when that is allowed. */
@@ -651,6 +750,9 @@ int main(void)
         cmocka_unit_test(test_same_content_in_every_dress),
         cmocka_unit_test(test_files_that_are_cut_short),
         cmocka_unit_test(test_files_that_are_no_input),
+        cmocka_unit_test(test_windows_of_zstd),
+        cmocka_unit_test(test_padded_gzip),
+        cmocka_unit_test(test_files_of_other_kinds),
         cmocka_unit_test(test_bad_rows),
         cmocka_unit_test(test_bad_libsvm_rows),
         cmocka_unit_test(test_bad_rows_are_counted_and_limited),

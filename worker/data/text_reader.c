@@ -12,6 +12,7 @@
 #include "common/base/compress.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "worker/data/file_kind.h"
 
 #define IN_BYTES (256u << 10)
 #define LINE_MOST (256u << 20) /* a longer line is no text; without a bound a binary file would fill the memory */
@@ -31,6 +32,7 @@ struct text_reader {
     bool in_done;
     z_stream gzip;
     bool gzip_ready, inside; /* inside a gzip member or zstd frame */
+    int64_t pieces;          /* members or frames that ended */
     unzstd_t *zstd;
     char *text;
     size_t text_capacity, text_next, text_end;
@@ -83,8 +85,32 @@ static status_t decode_plain(text_reader_t *r, char *out, size_t capacity, size_
     return ST_OK;
 }
 
+/* Whatever follows the last member or frame and is none. */
+static status_t trailing(const text_reader_t *r, const char *what, const char *program)
+{
+    return FAIL(ST_INPUT,
+                "%s: bytes that are no %s data follow the %s data, at byte %lld of the file; if what comes before is all, cut them off, or "
+                "give it through a pipe: %s FILE | smelter import /dev/stdin",
+                r->path, what, what, (long long)(r->read_bytes - (int64_t)(r->in_end - r->in_next)), program);
+}
+
+/* Pass over zero bytes behind a member or frame, which fill the block of a tape or an object store; true where nothing else is left in
+ * the buffer. */
+static bool is_padding(text_reader_t *r)
+{
+    if (r->inside || r->pieces == 0)
+        return false;
+    while (r->in_next < r->in_end && r->in[r->in_next] == 0)
+        r->in_next++;
+    return r->in_next == r->in_end;
+}
+
 static status_t decode_gzip(text_reader_t *r, char *out, size_t capacity, size_t *produced)
 {
+    if (is_padding(r))
+        return ST_OK;
+    if (!r->inside && r->pieces > 0 && r->in[r->in_next] != 0x1f)
+        return trailing(r, "gzip", "gzip -dc");
     if (!r->inside) { /* the next member of a file made of several */
         if (inflateReset(&r->gzip) != Z_OK)
             return damaged(r, "gzip", r->gzip.msg);
@@ -98,8 +124,10 @@ static status_t decode_gzip(text_reader_t *r, char *out, size_t capacity, size_t
     const int code = inflate(&r->gzip, Z_NO_FLUSH);
     r->in_next = r->in_end - r->gzip.avail_in;
     *produced = room - r->gzip.avail_out;
-    if (code == Z_STREAM_END)
+    if (code == Z_STREAM_END) {
         r->inside = false;
+        r->pieces++;
+    }
     else if (code != Z_OK && code != Z_BUF_ERROR)
         return damaged(r, "gzip", r->gzip.msg);
     return ST_OK;
@@ -107,11 +135,19 @@ static status_t decode_gzip(text_reader_t *r, char *out, size_t capacity, size_t
 
 static status_t decode_zstd(text_reader_t *r, char *out, size_t capacity, size_t *produced)
 {
+    if (is_padding(r))
+        return ST_OK;
     const unzstd_step_t step = unzstd_step(r->zstd, r->in + r->in_next, r->in_end - r->in_next, out, capacity);
+    if (step.why && !step.is_damage)
+        return FAIL(ST_INPUT, "%s: this zstd data cannot be read here: %s; give it through a pipe: zstd -dc --long=31 FILE | smelter import "
+                    "/dev/stdin", r->path, step.why);
+    if (step.why && !r->inside && r->pieces > 0)
+        return trailing(r, "zstd", "zstd -dc");
     r->in_next += step.consumed;
     if (step.why)
         return damaged(r, "zstd", step.why);
     *produced = step.produced;
+    r->pieces += step.consumed > 0 && !step.inside;
     r->inside = step.inside;
     return ST_OK;
 }
@@ -146,9 +182,18 @@ static bool has_suffix(const char *path, const char *suffix)
     return n >= m && strcmp(path + n - m, suffix) == 0;
 }
 
+/* Not every file is a text, plain or compressed: say what it is. */
+static status_t refuse_kind(const text_reader_t *r, const void *start, size_t bytes, const char *inside)
+{
+    const file_kind_t *kind = file_kind(start, bytes < FILE_KIND_BYTES ? bytes : FILE_KIND_BYTES);
+    if (!kind)
+        return ST_OK;
+    return FAIL(ST_INPUT, "%s: %sthis is %s, and import reads text, plain, gzip or zstd; %s", r->path, inside, kind->name, kind->remedy);
+}
+
 static status_t detect(text_reader_t *r)
 {
-    while (r->in_end < 4 && !r->in_done)
+    while (r->in_end < FILE_KIND_BYTES && !r->in_done)
         TRY(read_more(r));
     const uint8_t *in = r->in;
     if (r->in_end == 0)
@@ -158,6 +203,8 @@ static status_t detect(text_reader_t *r)
     else if (r->in_end >= 4 && ((in[0] == 0x28 && in[1] == 0xb5 && in[2] == 0x2f && in[3] == 0xfd) ||
                                 ((in[0] & 0xf0) == 0x50 && in[1] == 0x2a && in[2] == 0x4d && in[3] == 0x18)))
         r->kind = TEXT_ZSTD; /* a frame, or a skippable one before it */
+    if (r->kind == TEXT_PLAIN)
+        TRY(refuse_kind(r, in, r->in_end, ""));
     if (r->kind != TEXT_GZIP && has_suffix(r->path, ".gz"))
         return FAIL(ST_INPUT, "%s: named .gz but not gzip data, or cut short", r->path);
     if (r->kind != TEXT_ZSTD && has_suffix(r->path, ".zst"))
@@ -207,8 +254,10 @@ status_t text_reader_open(const char *path, text_reader_t **out)
     r->is_file = fingerprint_stat(&st, &r->opened);
     r->file_bytes = r->opened.bytes;
     TRY_DONE(detect(r));
-    while (r->text_end < 3 && !r->text_done)
+    while (r->text_end < FILE_KIND_BYTES && !r->text_done)
         TRY_DONE(more_text(r));
+    if (r->kind != TEXT_PLAIN)
+        TRY_DONE(refuse_kind(r, r->text, r->text_end, "inside its compression "));
     if (r->text_end >= 3 && memcmp(r->text, "\xef\xbb\xbf", 3) == 0)
         r->text_next = 3;
     *out = r;
