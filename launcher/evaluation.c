@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/printable.h"
 #include "common/base/text.h"
 #include "common/metrics/slices.h"
 #include "worker/data/dataset_meta.h"
@@ -302,7 +303,7 @@ static pd_slice_t named_slice(const slicing_t *s, int c, slice_t slice)
     char text[VALUE_BYTES];
     value_text(s, c, slice.value, text);
     return (pd_slice_t){
-        .column = mem_strdup(s->column[c].name),
+        .column = printable_copy(s->column[c].name),
         .value = mem_strdup(text),
         .examples = slice.examples,
         .pd_relative = slice.mean,

@@ -1,9 +1,13 @@
 /* main.c - the command table and the only place that turns a status into an exit code. */
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/base/crash.h"
 #include "common/base/descriptors.h"
 #include "common/base/log.h"
+#include "common/base/printable.h"
 #include "launcher/commands.h"
 #include "launcher/provenance.h"
 
@@ -54,12 +58,15 @@ int main(int argc, char **argv)
 {
     descriptors_prepare();
     provenance_set_commit(commit);
+    stdout = printable_stream(STDOUT_FILENO); /* whatever a command prints of data and names of files */
+    signal(SIGXFSZ, SIG_IGN);                 /* a limit on the size of files (ulimit -f) is an error of the write, which names it */
     status_t status = log_level_from_environment();
     if (status == ST_OK)
         status = crash_check_environment();
     if (status == ST_OK)
         status = options_run(argc, argv, commands, (int)(sizeof commands / sizeof *commands));
-    if (fflush(stdout) != 0 && status == ST_OK)
-        status = FAIL(ST_SYSTEM, "standard output cannot be written: %m");
+    fclose(stdout);
+    if (printable_stream_error() && status == ST_OK)
+        status = FAIL(ST_SYSTEM, "standard output cannot be written: %s", strerror(printable_stream_error()));
     return status_exit_code(status);
 }

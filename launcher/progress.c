@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/printable.h"
 #include "common/base/text.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -78,7 +80,8 @@ static void emit(progress_t *progress, const char *text)
     }
 }
 
-/* On a terminal the cursor is left at the start of the line, so that a log line of any rank overwrites it. */
+/* On a terminal the cursor is left at the start of the line, which a log line of any rank clears first. A line that is longer than the
+ * terminal is wide is cut by it (DECAWM off): wrapped, its first rows could not be cleared. */
 static void draw(progress_t *progress, int64_t now_ns, bool is_final)
 {
     const progress_run_t *run = &progress->run;
@@ -111,7 +114,7 @@ static void draw(progress_t *progress, int64_t now_ns, bool is_final)
              text_count(run->steps, steps), text_count((int64_t)llrint(progress->examples_per_second), rate), when, loss);
     char whole[560];
     if (progress->mode == MODE_TTY)
-        snprintf(whole, sizeof whole, "\r%s\033[K%s", line, is_final ? "\n" : "\r");
+        snprintf(whole, sizeof whole, "\r\033[?7l%s\033[K\033[?7h%s", line, is_final ? "\n" : "\r");
     else
         snprintf(whole, sizeof whole, "%s\n", line);
     emit(progress, whole);
@@ -122,7 +125,7 @@ static void draw(progress_t *progress, int64_t now_ns, bool is_final)
 void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns)
 {
     ASSERT(run->runs > run->run && run->steps > 0);
-    snprintf(progress->variant, sizeof progress->variant, "%s", run->variant);
+    printable_put(progress->variant, sizeof progress->variant, run->variant, strlen(run->variant));
     progress->run = *run;
     progress->run.variant = progress->variant;
     progress->start_ns = progress->drawn_ns = progress->mark_ns = now_ns;
@@ -175,6 +178,6 @@ void progress_finish(progress_t *progress, int64_t now_ns)
 void progress_clear(progress_t *progress)
 {
     if (progress->mode == MODE_TTY && progress->is_drawn)
-        emit(progress, "\r\033[K");
+        emit(progress, LOG_CLEAR_LINE);
     progress->is_drawn = false;
 }

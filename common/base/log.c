@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/printable.h"
+
 static log_level_t threshold = LOG_INFO;
 static char role_name[96] = "smelter";
 static log_sink_fn *sink_fn;
@@ -57,12 +59,19 @@ void log_set_sink(log_sink_fn *sink, void *context)
     sink_context = context;
 }
 
+const char *log_line_start(void)
+{
+    const char *progress = getenv("SMELTER_PROGRESS");
+    return progress && strcmp(progress, "tty") == 0 ? LOG_CLEAR_LINE : "";
+}
+
 void log_vwrite(log_level_t level, const char *format, va_list args)
 {
     if (!log_enabled(level))
         return;
-    char text[2048];
-    vsnprintf(text, sizeof text, format, args);
+    char raw[2048], text[4 * sizeof raw];
+    vsnprintf(raw, sizeof raw, format, args);
+    printable_put(text, sizeof text, raw, strlen(raw)); /* values and names of files may hold anything */
     if (sink_fn) {
         sink_fn(sink_context, level, text);
         return;
@@ -71,8 +80,8 @@ void log_vwrite(log_level_t level, const char *format, va_list args)
     struct tm local;
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &local);
-    char line[2300];
-    int length = snprintf(line, sizeof line, "%02d:%02d:%02d.%03ld %s: %s%s%s\n", local.tm_hour, local.tm_min, local.tm_sec,
+    char line[sizeof text + 256];
+    int length = snprintf(line, sizeof line, "%s%02d:%02d:%02d.%03ld %s: %s%s%s\n", log_line_start(), local.tm_hour, local.tm_min, local.tm_sec,
                           now.tv_nsec / 1000000, role_name, level == LOG_INFO ? "" : level_names[level],
                           level == LOG_INFO ? "" : ": ", text);
     if (length >= (int)sizeof line)

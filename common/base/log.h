@@ -28,7 +28,12 @@ bool log_enabled(log_level_t level);
 typedef void log_sink_fn(void *context, log_level_t level, const char *text);
 void log_set_sink(log_sink_fn *sink, void *context);
 
-/* log_write - one line; a trailing newline is not wanted. Any thread. */
+#define LOG_CLEAR_LINE "\r\033[K"
+/* log_line_start - what a line begins with on standard error: LOG_CLEAR_LINE where the job has a live line on a terminal, which every rank
+ * knows by SMELTER_PROGRESS (launcher/progress.h), so that nothing of it is left; else nothing. */
+const char *log_line_start(void);
+
+/* log_write - one line; a trailing newline is not wanted. What a terminal would act on is escaped (printable.h). Any thread. */
 void log_write(log_level_t level, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_vwrite(log_level_t level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 

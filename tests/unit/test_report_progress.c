@@ -101,15 +101,15 @@ static void test_a_terminal_is_redrawn(void **state)
     progress_update(progress, 1, 1000, (progress_loss_t){0.7, NAN}, SECOND / 20);
     assert_drawn(""); /* too soon */
     progress_update(progress, 2, 2000, (progress_loss_t){0.65, NAN}, SECOND / 10);
-    assert_drawn("\rrelu: step 2 of 10  20,000 examples/s  0:00 left  progressive logloss 0.6500\033[K\r");
+    assert_drawn("\r\033[?7lrelu: step 2 of 10  20,000 examples/s  0:00 left  progressive logloss 0.6500\033[K\033[?7h\r");
     progress_clear(progress);
     assert_drawn("\r\033[K");
     progress_clear(progress);
     assert_drawn("");
     progress_update(progress, 10, 10000, (progress_loss_t){0.6, NAN}, SECOND * 2);
     progress_finish(progress, SECOND * 2);
-    assert_drawn("\rrelu: step 10 of 10  5,000 examples/s  0:00 left  progressive logloss 0.6000\033[K\r"
-                 "\rrelu: step 10 of 10  5,000 examples/s  2 s  progressive logloss 0.6000\033[K\n");
+    assert_drawn("\r\033[?7lrelu: step 10 of 10  5,000 examples/s  0:00 left  progressive logloss 0.6000\033[K\033[?7h\r"
+                 "\r\033[?7lrelu: step 10 of 10  5,000 examples/s  2 s  progressive logloss 0.6000\033[K\033[?7h\n");
     progress_destroy(&progress);
     assert_drawn(""); /* a finished line stays */
     close(fd);

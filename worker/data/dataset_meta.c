@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/base/hash.h"
+#include "common/base/printable.h"
 
 #define MAGIC 0x314154454d4d53ull /* "SMMETA1" */
 #define VERSION 1
@@ -249,7 +250,7 @@ void dataset_meta_value_text(const dataset_meta_t *meta, int f, uint64_t key, ch
         if (meta->top[f][i].key == key && meta->top[f][i].named)
             name = meta->top[f][i].text;
     if (name)
-        snprintf(text, bytes, "%s", name);
+        printable_put(text, bytes, name, strlen(name));
     else
         snprintf(text, bytes, "#%016" PRIx64, key);
 }

@@ -52,7 +52,7 @@ WARN_UNUSED bool census_decode(const record_t *raw, census_t *out);
 void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block);
 
 /* dataset_meta_value_text - a categorical value of field f as a person reads it: its text where it is among the most
- * frequent ones, "(missing)", or else #KEY in hex. */
+ * frequent ones, "(missing)", or else #KEY in hex; as printable.h has it. */
 void dataset_meta_value_text(const dataset_meta_t *meta, int f, uint64_t key, char *text, size_t bytes);
 
 /* dataset_meta - of an open dataset, borrowed. */

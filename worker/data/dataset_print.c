@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/printable.h"
 #include "common/base/text.h"
 #include "common/metrics/queries.h"
 #include "worker/data/dataset_meta.h"
@@ -25,6 +26,14 @@ static const char *kind_word(const dataset_field_t *field)
     if (field->kind == COLUMN_CATEGORICAL)
         return "category";
     return field->pooling == POOLING_SUM ? "multi, sum" : "multi, mean";
+}
+
+#define NAME_BYTES (4 * sizeof((dataset_field_t *)0)->name)
+
+static const char *name_of(const dataset_field_t *field, char text[NAME_BYTES])
+{
+    printable_put(text, NAME_BYTES, field->name, strlen(field->name));
+    return text;
 }
 
 static void print_value(const dataset_meta_t *meta, int f, uint64_t key)
@@ -89,14 +98,17 @@ static void print_head(const char *path, const dataset_t *dataset)
 static void print_fields(const dataset_meta_t *meta)
 {
     char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
+    char name[NAME_BYTES];
     int width = 5;
-    for (int f = 0; f < meta->count; f++)
-        width = (int)strlen(meta->fields[f].name) > width ? (int)strlen(meta->fields[f].name) : width;
+    for (int f = 0; f < meta->count; f++) {
+        const int length = (int)strlen(name_of(&meta->fields[f], name));
+        width = length > width ? length : width;
+    }
     printf("  %-*s  %-11s  %12s  %14s  %12s  %s\n", width, "field", "kind", "distinct", "values", "missing",
            "most frequent, or range");
     for (int f = 0; f < meta->count; f++) {
         const dataset_field_t *field = &meta->fields[f];
-        printf("  %-*s  %-11s  %12s  %14s  %12s  ", width, field->name, kind_word(field),
+        printf("  %-*s  %-11s  %12s  %14s  %12s  ", width, name_of(field, name), kind_word(field),
                field->kind == COLUMN_NUMERIC ? "-" : text_count(field->cardinality, a), text_count(field->values, b),
                text_count(field->missing, c));
         if (field->kind == COLUMN_NUMERIC) {
@@ -143,10 +155,11 @@ void dataset_print_rules(const dataset_field_t *fields, int n)
                 printf("%s%s %s", first ? "" : "; ", field_rules_noun(i), field_rules_get(rules, i));
                 first = false;
             }
+        char name[NAME_BYTES];
         printf(": ");
         for (int i = f; i < n; i++)
             if (same_rules(&fields[i], &fields[f]))
-                printf("%s%s", i > f ? ", " : "", fields[i].name);
+                printf("%s%s", i > f ? ", " : "", name_of(&fields[i], name));
         printf("\n");
     }
 }
@@ -155,7 +168,7 @@ static void print_row(const dataset_t *dataset, const dataset_example_t *example
 {
     const dataset_meta_t *meta = dataset_meta(dataset);
     const int64_t row = census_input_row(dataset_census(dataset), position);
-    char time[TIME_TEXT];
+    char time[TIME_TEXT], name[NAME_BYTES];
     const dataset_info_t *info = &meta->info;
     const dataset_block_t *block = example->block;
     const size_t r = (size_t)example->row;
@@ -169,7 +182,7 @@ static void print_row(const dataset_t *dataset, const dataset_example_t *example
     if (info->has_time)
         printf(", time %s", time_write(block->time[r], dataset_census(dataset)->unit, time));
     for (int f = 0; f < meta->count; f++) {
-        printf("%s%s=", f ? " " : "\n     ", meta->fields[f].name);
+        printf("%s%s=", f ? " " : "\n     ", name_of(&meta->fields[f], name));
         if (f < info->numeric) {
             printf("%g", (double)block->numeric[r * (size_t)info->numeric + (size_t)f]);
         } else if (f < info->numeric + info->single) {

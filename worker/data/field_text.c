@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/printable.h"
+
 #define NOT_A_NUMBER "not a number"
 #define NOT_FINITE "not a finite number"
 
@@ -98,13 +100,12 @@ const char *field_label(const char *text, int bytes, int minus, uint8_t *out)
 
 const char *field_quote(char out[FIELD_QUOTE_BYTES], const char *text, int bytes)
 {
-    size_t at = 0;
-    const int shown = bytes < 40 ? bytes : 40;
-    out[at++] = '"';
-    for (int i = 0; i < shown; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        at += (size_t)snprintf(out + at, FIELD_QUOTE_BYTES - at, c < 0x20 || c == 0x7f ? "\\x%02x" : "%c", c);
-    }
+    enum { SHOWN = 40 };
+    int shown = bytes < SHOWN ? bytes : SHOWN;
+    while (shown < bytes && shown > SHOWN - 4 && (text[shown] & 0xc0) == 0x80)
+        shown--; /* not inside a character */
+    out[0] = '"';
+    const size_t at = 1 + printable_put(out + 1, FIELD_QUOTE_BYTES - 1, text, (size_t)shown);
     snprintf(out + at, FIELD_QUOTE_BYTES - at, bytes > shown ? "...\"" : "\"");
     return out;
 }

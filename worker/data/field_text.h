@@ -11,7 +11,7 @@ const char *field_number(const char *text, int bytes, double *out);
 /* field_label - 0 or 1, or where `minus` is set also -1 and +1. */
 const char *field_label(const char *text, int bytes, int minus, uint8_t *out);
 
-/* field_quote - a value as it is shown in a message: in quotes, unprintable bytes as \xNN, cut at 40 bytes. Returns out. */
+/* field_quote - a value as it is shown in a message: in quotes, as printable.h has it, cut at 40 bytes. Returns out. */
 #define FIELD_QUOTE_BYTES 176
 const char *field_quote(char out[FIELD_QUOTE_BYTES], const char *text, int bytes);
 

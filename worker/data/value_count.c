@@ -93,7 +93,9 @@ void value_count_name(value_count_t *counts, uint64_t key, const char *text, int
     if (entry->name != 0 || (counts->named >= NAMES_FREE && entry->count * NAMES_SHARE < counts->total))
         return;
     const size_t most = sizeof((value_top_t *)0)->text - 1;
-    const size_t kept = (size_t)bytes < most ? (size_t)bytes : most;
+    size_t kept = (size_t)bytes < most ? (size_t)bytes : most;
+    while (kept < (size_t)bytes && kept > most - 4 && (text[kept] & 0xc0) == 0x80)
+        kept--; /* not inside a character of UTF-8 */
     if (counts->texts_bytes + kept + 1 > UINT32_MAX / 2)
         return;
     MEM_GROW(counts->texts, counts->texts_capacity, counts->texts_bytes + kept + 1);
