@@ -456,9 +456,9 @@ static void test_paths_are_beside_the_file(void **state)
     assert_non_null(getcwd(here, sizeof here));
     char *above = mem_strdup(beside);
     *strrchr(above, '/') = 0;
-    static const char text[] = "warm_start: runs/a\ndata: {path: ../d, input: ./x/in.csv, schema: s.yaml}\n";
+    static const char text[] = "warm_start: runs/a\ndata: {path: ../no.such.d, input: ./x/in.csv, schema: s.yaml}\n";
     experiment_t *e = load_ok(text, NULL, 0);
-    expect_path(e->base->data.path, above, "d");
+    expect_path(e->base->data.path, above, "no.such.d");
     expect_path(e->base->data.input, beside, "x/in.csv");
     expect_path(e->base->data.schema, beside, "s.yaml");
     expect_path(e->base->warm_start, beside, "runs/a");

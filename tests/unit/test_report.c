@@ -157,7 +157,7 @@ static void read_text(const char *path, char **text)
 static const char expected_json[] =
     "{\"experiment\": \"toy\", \"baseline\": \"relu\", "
     "\"verdict\": \"No verdict: not all predictions of the other variants are numbers. The relative PD of relu is 37.5 %.\", \"verdict_variant\": \"relu\", "
-    "\"command\": \"smelter compare 'a b'\", \"eval_examples\": 2, \"queries\": 0, \"base_rate_logloss\": 0.69314718055994529, \"top_k\": 3, "
+    "\"command\": \"smelter compare 'a b'\", \"eval_examples\": 2, \"queries\": 0, \"examples_without_query\": 0, \"base_rate_logloss\": 0.69314718055994529, \"top_k\": 3, "
     "\"resamples\": 1000, "
     "\"confidence\": 0.94999999999999996, \"variants\": ["
     "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", " PD_JSON("0.375", "0.25", "0.5", "0.0", "-0.125", "0.25", "0.1875", "0.1875", "0.09375") "}, "
