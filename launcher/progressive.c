@@ -1,5 +1,6 @@
 #include "launcher/progressive.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -344,7 +345,7 @@ static status_t write_line(progressive_t *p, int64_t now_ns)
     p->lines += hash64(text, strlen(text), 0);
     bool good = fputs(text, p->file) >= 0 && fflush(p->file) == 0;
     mem_free(text);
-    return good ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %m; is the disk full?", p->o.path);
+    return good ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", p->o.path, file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
 }
 
 /* Are all examples of the next step here? */

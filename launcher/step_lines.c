@@ -2,10 +2,12 @@
  * STEP_BATCH_STEPS at a time. */
 #include "launcher/step_lines.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/step_digest.h"
 #include "common/net/step_batch.h"
@@ -64,7 +66,7 @@ static void write_words(const step_lines_t *l, const uint64_t *words, int64_t n)
 
 static status_t check_written(const step_lines_t *l)
 {
-    return fflush(l->file) == 0 && !ferror(l->file) ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %m; is the disk full?", l->path);
+    return fflush(l->file) == 0 && !ferror(l->file) ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", l->path, file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
 }
 
 /* Write the steps that are complete. */

@@ -111,11 +111,12 @@ static status_t set_size(spill_t *spill, size_t bytes)
     mdb_filehandle_t fd;
     TRY_MDB(spill, "enlarge the file of rows", mdb_env_get_fd(spill->env, &fd));
     const int rc = posix_fallocate(fd, 0, (off_t)bytes);
+    char text[FILE_ERROR_TEXT];
     if (rc != 0)
         return FAIL(ST_SYSTEM,
                     "%s: no room for %zu MB of rows that do not fit into cluster.memory_mb: %s; %llu MB are free there, less a quota or "
                     "a limit of file size: make room, or choose another place with --out",
-                    spill->path, bytes >> 20, strerror(rc), (unsigned long long)free_mb(spill));
+                    spill->path, bytes >> 20, file_error_text(rc, text), (unsigned long long)free_mb(spill));
     TRY_MDB(spill, "enlarge the map", mdb_env_set_mapsize(spill->env, bytes));
     spill->map_bytes = bytes;
     return ST_OK;

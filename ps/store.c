@@ -85,6 +85,7 @@ struct store {
 static status_t failed(const store_t *store, const char *doing, int rc)
 {
     struct statvfs fs;
+    char text[FILE_ERROR_TEXT];
     switch (rc) {
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
@@ -102,7 +103,7 @@ static status_t failed(const store_t *store, const char *doing, int rc)
             return FAIL(ST_SYSTEM,
                         "%s: cannot %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose "
                         "another place with --out",
-                        store->path, doing, mdb_strerror(rc), (unsigned long long)fs.f_bavail * fs.f_frsize >> 20);
+                        store->path, doing, file_error_text(rc, text), (unsigned long long)fs.f_bavail * fs.f_frsize >> 20);
         /* fall through */
     default:
         return FAIL(ST_SYSTEM, "%s: cannot %s: %s", store->path, doing, mdb_strerror(rc));

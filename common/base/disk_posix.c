@@ -22,9 +22,10 @@ typedef struct posix_file {
 static status_t refused(const char *path, const char *doing, int error)
 {
     struct statvfs fs;
+    char text[FILE_ERROR_TEXT];
     if ((error == ENOSPC || error == EDQUOT || error == EFBIG) && statvfs(path, &fs) == 0)
         return FAIL(ST_SYSTEM, "%s: cannot %s: %s; %llu MB are free there, less a quota or a limit of file size: make room",
-                    path, doing, strerror(error), ((unsigned long long)fs.f_bavail * fs.f_frsize) >> 20);
+                    path, doing, file_error_text(error, text), ((unsigned long long)fs.f_bavail * fs.f_frsize) >> 20);
     return FAIL(file_blame(error), "%s: cannot %s: %s", path, doing, strerror(error));
 }
 

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,8 +62,19 @@ static int write_all(int fd, const char *data, size_t bytes)
     return 0;
 }
 
+const char *file_error_text(int error, char text[FILE_ERROR_TEXT])
+{
+    struct rlimit limit;
+    if (error == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(text, FILE_ERROR_TEXT, "%s: files are limited to %llu bytes (ulimit -f)", strerror(error), (unsigned long long)limit.rlim_cur);
+    else
+        snprintf(text, FILE_ERROR_TEXT, "%s", strerror(error));
+    return text;
+}
+
 status_t file_write_atomic(const char *path, const void *data, size_t bytes)
 {
+    char text[FILE_ERROR_TEXT];
     char *temporary = mem_printf("%s.tmp", path);
     int error = 0;
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -85,7 +97,7 @@ done:
     mem_free(temporary);
     if (error)
         return FAIL(file_blame(error), "%s: cannot write %zu bytes: %s; check that the folder is there, writable and not full", path,
-                    bytes, strerror(error));
+                    bytes, file_error_text(error, text));
     return ST_OK;
 }
 

@@ -14,6 +14,10 @@
 /* file_blame - the status of a refusal by the system: what a person can mend is ST_INPUT, the rest ST_SYSTEM. */
 status_t file_blame(int error);
 
+#define FILE_ERROR_TEXT 160
+/* file_error_text - an errno as a person reads it: strerror, and of EFBIG the limit that was met (ulimit -f). Returns text. */
+const char *file_error_text(int error, char text[FILE_ERROR_TEXT]);
+
 /* file_write_atomic - replace `path` by `bytes` bytes of `data`.
  *
  * Writes PATH.tmp, syncs it, renames it over path and syncs the folder: after a crash at any moment the file holds the

@@ -9,12 +9,16 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "common/base/compress.h"
+#include "common/base/file.h"
 #include "common/base/hash.h"
 
 #define MAGIC 0x31524d53u    /* "SMR1" */
+#define FULL_BYTES (1u << 20) /* a disk with less than this left is full: a record of a block is larger */
 #define FIRST_MAP (1u << 20) /* a writer doubles the map when it is full; for a reader LMDB raises it to the file's size */
 
 typedef struct head {
@@ -32,10 +36,31 @@ struct dataset_file {
     record_t scratch;
 };
 
+/* The disk refused a write. One that it took in part is EIO in LMDB's words. */
+static status_t disk_failed(const dataset_file_t *file, const char *what, int code)
+{
+    struct statvfs fs;
+    char text[FILE_ERROR_TEXT];
+    const bool is_known = statvfs(file->path, &fs) == 0;
+    const unsigned long long left = is_known ? (unsigned long long)fs.f_bavail * fs.f_frsize : ~0ull;
+    struct rlimit limit;
+    struct stat st;
+    char *data = mem_printf("%s/data.mdb", file->path);
+    if (code == EIO && left < FULL_BYTES)
+        code = ENOSPC;
+    if (code == EIO && getrlimit(RLIMIT_FSIZE, &limit) == 0 && stat(data, &st) == 0 && (rlim_t)st.st_size + FULL_BYTES > limit.rlim_cur)
+        code = EFBIG;
+    mem_free(data);
+    return FAIL(ST_SYSTEM, "dataset %s: %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose another place",
+                file->path, what, file_error_text(code, text), is_known ? left >> 20 : 0);
+}
+
 static status_t lmdb_failed(const dataset_file_t *file, const char *what, int code)
 {
     const bool corrupt = code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID || code == MDB_PANIC ||
                          code == MDB_VERSION_MISMATCH || code == MDB_INCOMPATIBLE || code == MDB_BAD_TXN;
+    if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EIO)
+        return disk_failed(file, what, code);
     return FAIL(corrupt ? ST_CORRUPT : ST_SYSTEM, "dataset %s: %s: %s%s", file->path, what, mdb_strerror(code),
                 corrupt ? "; the file is damaged, import or generate it again" : "");
 }
