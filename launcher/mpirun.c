@@ -169,6 +169,7 @@ static void child_exec(const char *program, char **words, int output_fd, int err
     dup2(output_fd, STDOUT_FILENO);
     dup2(error_fd, STDERR_FILENO);
     signal(SIGINT, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL); /* mpirun waits for ever where the files that it shares with its ranks cannot grow */
     signal(SIGTERM, SIG_DFL);
     signal(SIGTSTP, SIG_DFL);
     if (signal(SIGHUP, SIG_DFL) == SIG_IGN)
