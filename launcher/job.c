@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@
 #include "launcher/supervise.h"
 #include "ps/server.h"
 #include "worker/worker.h"
+
+#define LEAST_FILE_BYTES (4 << 20)
 
 /* ---- nobody started us: start mpirun ---------------------------------------------------------------------------------- */
 
@@ -70,8 +73,19 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
     return exit_code == status_exit_code(ST_INPUT) ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
 }
 
+/* With less, Open MPI waits for ever for the files that its processes share. */
+static status_t check_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= LEAST_FILE_BYTES)
+        return ST_OK;
+    return FAIL(ST_INPUT, "files are limited to %llu bytes (ulimit -f), and the ranks of a job share files of %d; raise the limit",
+                (unsigned long long)limit.rlim_cur, LEAST_FILE_BYTES);
+}
+
 status_t job_start(char *const argv[], const experiment_t *experiment)
 {
+    TRY(check_file_limit());
     progress_t *progress;
     TRY(progress_create(STDERR_FILENO, &progress));
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);

@@ -99,6 +99,25 @@ no_configuration() {
     refused "$T/missing.yaml" "$SMELTER" train "$T/missing.yaml" --out "$T/x"
     refused "$T/missing.yaml" "${MPIRUN[@]}" -np 3 "$SMELTER" train "$T/missing.yaml" --out "$T/x"
 }
+# With so small a limit Open MPI would wait for ever for the files that its processes share.
+file_limit() {
+    local limit
+    limit=$(ulimit -S -f)
+    ulimit -S -f 1024
+    refused "files are limited to 1048576 bytes (ulimit -f)" "$SMELTER" train "$T/c.yaml" --out "$T/limited"
+    ulimit -S -f "$limit"
+}
+
+# A command that prints to a full disk says so.
+full_output() {
+    [ -w /dev/full ] || return 0
+    local code
+    "$SMELTER" version >/dev/full 2>"$T/full"
+    code=$?
+    expect "printing to a full disk ended with code $code" [ "$code" = 1 ]
+    expect "the reason" grep -q "standard output cannot be written: No space left on device" "$T/full"
+}
+
 no_warm_start() {
     small_config "$T/warm.yaml" 'variants: [{name: cold}, {name: warm, warm_start: /nowhere}]'
     refused "warm_start: /nowhere holds no finished run (there is no manifest.json)" "$SMELTER" compare "$T/warm.yaml" --out "$T/warm"
@@ -162,6 +181,8 @@ case_of "a command line that is wrong on all ranks is said once" said_once
 case_of "ranks that fail together leave MPI together" leave_together
 case_of "no configuration" no_configuration
 case_of "no dataset" no_dataset
+case_of "a small limit of file size" file_limit
+case_of "standard output on a full disk" full_output
 case_of "no run to start from: said before other variants are trained" no_warm_start
 case_of "an interface that does not exist: those that do" no_interface
 case_of "output below a file" out_below_a_file
