@@ -17,7 +17,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isyste
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LDLIBS_OWN = $(PKG_LIBS) -lpthread -lm
 
-SOURCES  := $(filter-out launcher/main.c,$(wildcard common/*/*.c ps/*.c worker/*.c worker/*/*.c launcher/*.c))
+SOURCES  := $(filter-out launcher/main.c,$(wildcard common/*/*.c ps/*.c ps/*/*.c worker/*.c launcher/*.c launcher/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/sim/test_*.c tests/cluster/test_*.c)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
@@ -102,7 +102,7 @@ $(BUILD)/commit: FORCE
 $(BUILD)/launcher/main.o: $(BUILD)/commit
 $(BUILD)/launcher/main.o: CFLAGS_OWN += -DSMELTER_COMMIT='"$(shell cat $(BUILD)/commit)"'
 
-$(BUILD)/launcher/html_assets.o: $(wildcard launcher/html/*)
+$(BUILD)/launcher/report/html_assets.o: $(wildcard launcher/report/html/*)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)

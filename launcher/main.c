@@ -4,12 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/crash.h"
-#include "common/base/descriptors.h"
+#include "common/process/failpoint.h"
+#include "common/process/descriptors.h"
 #include "common/base/log.h"
 #include "common/base/printable.h"
-#include "launcher/commands.h"
-#include "launcher/provenance.h"
+#include "launcher/commands/commands.h"
+#include "launcher/ranks/provenance.h"
 
 #ifndef SMELTER_COMMIT /* the Makefile's */
 #define SMELTER_COMMIT "unknown"
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);                 /* a limit on the size of files (ulimit -f) is an error of the write, which names it */
     status_t status = log_level_from_environment();
     if (status == ST_OK)
-        status = crash_check_environment();
+        status = failpoint_check_environment();
     if (status == ST_OK)
         status = options_run(argc, argv, commands, (int)(sizeof commands / sizeof *commands));
     fclose(stdout);

@@ -17,10 +17,10 @@ status_t shard_create(const shard_options_t *options, shard_t **out)
     shard->pool = pool_create();
     int w = options->workers;
     shard->pushed = MEM_ARRAY(int64_t, w);
-    shard->windows = MEM_ARRAY(window_t, w);
+    shard->windows = MEM_ARRAY(replay_window_t, w);
     shard->pulls = MEM_ARRAY(held_t, SHARD_RING * w);
     shard->pushes = MEM_ARRAY(held_t, SHARD_RING * w);
-    shard->replies = replies_create(w, SHARD_RING);
+    shard->replies = reply_cache_create(w, SHARD_RING);
     shard->ready = MEM_ARRAY(net_message_t *, w);
     shard->keys = MEM_ARRAY(const uint64_t *, w);
     shard->gradients = MEM_ARRAY(const float *, w);
@@ -42,7 +42,7 @@ void shard_destroy(shard_t **shard)
     mem_free(s->windows);
     mem_free(s->pulls);
     mem_free(s->pushes);
-    replies_destroy(&s->replies);
+    reply_cache_destroy(&s->replies);
     mem_free(s->ready);
     mem_free(s->keys);
     mem_free(s->gradients);
@@ -126,12 +126,12 @@ static status_t handle(shard_t *shard, net_message_t *message)
 status_t shard_handle(shard_t *shard, net_message_t *message)
 {
     TRY(handle(shard, message));
-    return shard_rows_are_sound(shard) ? ST_OK : residency_status(shard->residency);
+    return shard_rows_are_sound(shard) ? ST_OK : row_cache_status(shard->row_cache);
 }
 
 bool shard_has_work(const shard_t *shard)
 {
-    return shard->cut && cut_has_work(shard->cut);
+    return shard->cut && shard_snapshot_has_work(shard->cut);
 }
 
 status_t shard_work(shard_t *shard, bool *again)
@@ -141,17 +141,17 @@ status_t shard_work(shard_t *shard, bool *again)
     *again = false;
     if (!shard_has_work(shard))
         return ST_OK;
-    TRY(cut_work(shard->cut, again));
+    TRY(shard_snapshot_work(shard->cut, again));
     if (!shard_rows_are_sound(shard))
-        return residency_status(shard->residency);
-    if (cut_prepared(shard->cut, net_now_ns(shard->o.net), &step, &body)) {
+        return row_cache_status(shard->row_cache);
+    if (shard_snapshot_prepared(shard->cut, net_now_ns(shard->o.net), &step, &body)) {
         TRY(shard_send_digests(shard));
         wire_header_t header = shard_header(shard, WIRE_PREPARED, step, 0);
         wire_frame_t frame = {&body, sizeof body};
         TRY(net_send(shard->o.net, PEER_COORDINATOR, &header, &frame, 1));
         TRY(shard_advance(shard)); /* the next cut may have waited */
     }
-    if (cut_folded(shard->cut, &step)) {
+    if (shard_snapshot_folded(shard->cut, &step)) {
         wire_header_t header = shard_header(shard, WIRE_FOLDED, step, 0);
         TRY(net_send(shard->o.net, PEER_COORDINATOR, &header, NULL, 0));
     }

@@ -12,20 +12,20 @@
 #include "common/base/step_digest.h"
 #include "common/net/message.h"
 #include "common/net/step_batch.h"
-#include "common/net/window.h"
-#include "ps/cut.h"
-#include "ps/pending.h"
-#include "ps/replies.h"
-#include "ps/residency.h"
+#include "common/net/replay_window.h"
+#include "ps/checkpoint/shard_snapshot.h"
+#include "ps/checkpoint/pending_gradients.h"
+#include "ps/reply_cache.h"
+#include "ps/table/row_cache.h"
 #include "ps/shard.h"
-#include "ps/table.h"
+#include "ps/table/table.h"
 
 #define SHARD_RING 32 /* steps that may be in flight; workers run at most pipeline_depth + 2 <= 10 ahead */
 
-typedef enum place { PLACE_EMPTY, PLACE_HELD, PLACE_DONE } place_t; /* done: a pull that was answered, a push that was applied */
+typedef enum table_place { PLACE_EMPTY, PLACE_HELD, PLACE_DONE } table_place_t; /* done: a pull that was answered, a push that was applied */
 
 typedef struct held {
-    place_t place;
+    table_place_t place;
     net_message_t message;
 } held_t;
 
@@ -40,10 +40,10 @@ struct shard {
     uint64_t identity; /* of the run, in its files (common/base/identity.h) */
     uint32_t epoch;
     char run_dir[MESSAGE_DIR_BYTES];
-    residency_t *residency; /* of the tables; NULL: they stay in memory */
+    row_cache_t *row_cache; /* of the tables; NULL: they stay in memory */
     table_t **tables;
     uint32_t n_tables;
-    uint32_t n_companions; /* behind them in `tables`: those of ps/admission.h, which no message names */
+    uint32_t n_companions; /* behind them in `tables`: those of ps/table/admission.h, which no message names */
     uint32_t component_tables; /* of each component; of all, where they share theirs */
 
     int64_t first_step;      /* of the run: what is before came from a checkpoint */
@@ -51,9 +51,9 @@ struct shard {
     int64_t applied;         /* pushes of steps < applied are in the tables (sync, invariant) */
     int64_t latest_step;     /* whose pushes are in the tables, or some of them */
     int64_t *pushed;         /* [W] each worker's pushes of steps < pushed are applied, and perhaps some after (bounded, async) */
-    window_t *windows;       /* [W] */
+    replay_window_t *windows;       /* [W] */
     held_t *pulls, *pushes;  /* [SHARD_RING][W] */
-    replies_t *replies;      /* to pulls of the last SHARD_RING steps */
+    reply_cache_t *replies;      /* to pulls of the last SHARD_RING steps */
     net_message_t **ready;   /* [W] pushes of the step being applied */
     const uint64_t **keys;   /* [W] arguments of table_push_merged */
     const float **gradients; /* [W] */
@@ -62,8 +62,8 @@ struct shard {
     int64_t *cursor_key;
     int64_t *cursor_float;
 
-    cut_t *cut;               /* NULL: nothing is saved in this run */
-    pending_t *pending;       /* pushes of steps before first_step; NULL where there are none */
+    shard_snapshot_t *cut;               /* NULL: nothing is saved in this run */
+    pending_gradients_t *pending;       /* pushes of steps before first_step; NULL where there are none */
     int64_t cuts[SHARD_RING];       /* [n_cuts] steps before which a cut was asked for and not made, ascending */
     int n_cuts;
     int64_t last_cut;
@@ -139,7 +139,7 @@ void shard_apply(shard_t *shard, net_message_t *const *messages, int n, int64_t 
 /* shard_set_step - tell the tables which step's pushes come now. */
 void shard_set_step(shard_t *shard, int64_t step);
 
-/* shard_rows_are_sound - false: a disk failed under the rows (residency_status). */
+/* shard_rows_are_sound - false: a disk failed under the rows (row_cache_status). */
 bool shard_rows_are_sound(const shard_t *shard);
 
 /* ---- shard_digest.c ------------------------------------------------------------------------------------------------------ */

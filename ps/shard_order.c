@@ -60,7 +60,7 @@ static bool is_cut_due(const shard_t *shard, int64_t step)
 static void save_push(shard_t *shard, const net_message_t *push, int worker)
 {
     const int64_t step = push->header.step;
-    if (!shard->cut || !cut_takes_push(shard->cut, step))
+    if (!shard->cut || !shard_snapshot_takes_push(shard->cut, step))
         return;
     const wire_segment_t *segments = push->frame[0].data;
     const uint64_t *keys = push->frame[1].data;
@@ -68,14 +68,14 @@ static void save_push(shard_t *shard, const net_message_t *push, int worker)
     for (int64_t i = 0; i < push->frame[0].bytes / (int64_t)sizeof *segments; i++) {
         const int dim = table_options(shard->tables[segments[i].table])->dim;
         for (uint32_t k = 0; k < segments[i].count; k++, keys++, g += dim)
-            cut_push(shard->cut, step, worker, segments[i].table, *keys, g);
+            shard_snapshot_push(shard->cut, step, worker, segments[i].table, *keys, g);
     }
-    cut_pushed(shard->cut);
+    shard_snapshot_pushed(shard->cut);
 }
 
 static void save_restored_push(void *context, int64_t step, int sender, uint32_t table, uint64_t key, const float *g)
 {
-    cut_push(context, step, sender, table, key, g);
+    shard_snapshot_push(context, step, sender, table, key, g);
 }
 
 /* The moment of the cut. At ordered levels the pushes of the last d steps before it are pending: some are here, held or from the
@@ -86,12 +86,12 @@ static void freeze(shard_t *shard, int64_t step)
     const int64_t end = shard_is_ordered(shard) ? step : 0;
     const int64_t own = shard->applied > shard->first_step ? shard->applied : shard->first_step; /* first push of this run */
     const int64_t restored = end > shard->applied && shard->first_step > shard->applied ? shard->first_step - shard->applied : 0;
-    cut_freeze(shard->cut, step, restored + (end > own ? (end - own) * shard->workers : 0), net_now_ns(shard->o.net));
+    shard_snapshot_freeze(shard->cut, step, restored + (end > own ? (end - own) * shard->workers : 0), net_now_ns(shard->o.net));
     for (int64_t t = shard->applied; t < end; t++)
         if (t < shard->first_step) {
             if (shard->pending)
-                pending_visit(shard->pending, t, save_restored_push, shard->cut);
-            cut_pushed(shard->cut);
+                pending_gradients_visit(shard->pending, t, save_restored_push, shard->cut);
+            shard_snapshot_pushed(shard->cut);
         } else {
             for (int w = 0; w < shard->workers; w++) {
                 const held_t *push = shard_place(shard, shard->pushes, t, w);
@@ -106,7 +106,7 @@ static bool make_cut(shard_t *shard)
 {
     if (shard->n_cuts == 0 || !is_cut_due(shard, shard->cuts[0]))
         return false;
-    if (cut_is_saving(shard->cut)) {
+    if (shard_snapshot_is_saving(shard->cut)) {
         if (!shard->is_stalled)
             log_info("shard %d waits before step %lld: the checkpoint before is not on disk yet; checkpoints are asked for faster "
                      "than this disk takes them",
@@ -176,9 +176,9 @@ static void apply_ordered(shard_t *shard)
     shard_set_step(shard, shard->applied);
     if (shard->applied < shard->first_step) {
         if (shard->pending)
-            pending_apply(shard->pending, shard->applied);
+            pending_gradients_apply(shard->pending, shard->applied);
         if (shard->applied + 1 == shard->first_step)
-            pending_destroy(&shard->pending);
+            pending_gradients_destroy(&shard->pending);
         return;
     }
     for (int w = 0; w < shard->workers; w++)
@@ -278,7 +278,7 @@ static status_t drop_duplicate(shard_t *shard, net_message_t *message)
 /* Did this worker's pull of the step, which is none of the future, come before? */
 static bool was_pulled(const shard_t *shard, int64_t step, int worker)
 {
-    if (step < (shard_is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker]) || replies_get(shard->replies, worker, step))
+    if (step < (shard_is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker]) || reply_cache_get(shard->replies, worker, step))
         return true;
     if (shard_place(shard, shard->pulls, step, worker)->place != PLACE_EMPTY)
         return true;
@@ -291,7 +291,7 @@ static status_t handle_pull_again(shard_t *shard, net_message_t *message, int wo
 {
     const int64_t step = message->header.step;
     const held_t *pull = shard_place(shard, shard->pulls, step, worker);
-    const reply_t *reply = replies_get(shard->replies, worker, step);
+    const reply_t *reply = reply_cache_get(shard->replies, worker, step);
     const bool is_held = pull->place == PLACE_HELD && pull->message.header.step == step;
     const uint64_t sequence = message->header.sequence;
     if ((reply && reply->sequence != sequence) || (is_held && pull->message.header.sequence != sequence))
@@ -332,18 +332,18 @@ status_t shard_take_push(shard_t *shard, net_message_t *message, int worker)
     int64_t oldest = shard_is_ordered(shard) ? shard->applied : shard->pushed[worker];
     oldest = oldest < shard->first_step ? shard->first_step : oldest;
     const uint64_t sequence = message->header.sequence;
-    window_t *window = &shard->windows[worker];
-    if (!window_reaches(window, sequence))
+    replay_window_t *window = &shard->windows[worker];
+    if (!replay_window_reaches(window, sequence))
         return shard_refuse(shard, message, "its sequence number does not follow those before");
-    if (window_has(window, sequence))
+    if (replay_window_has(window, sequence))
         return drop_duplicate(shard, message);
     if (step < oldest || step >= oldest + SHARD_RING)
         return shard_refuse(shard, message, "its step is not among those in flight");
     held_t *push = shard_place(shard, shard->pushes, step, worker);
     if (push->place != PLACE_EMPTY)
         return shard_refuse(shard, message, "this step was pushed before");
-    ASSERT(window_accept(window, sequence));
-    replies_drop(shard->replies, worker, step);
+    ASSERT(replay_window_accept(window, sequence));
+    reply_cache_drop(shard->replies, worker, step);
     if (shard_is_ordered(shard) || step >= cut_limit(shard)) {
         push->place = PLACE_HELD;
         push->message = *message;
@@ -367,5 +367,5 @@ void shard_drop_held(shard_t *shard)
             net_release(shard->o.net, &shard->pushes[i].message);
         shard->pulls[i].place = shard->pushes[i].place = PLACE_EMPTY;
     }
-    replies_clear(shard->replies);
+    reply_cache_clear(shard->replies);
 }

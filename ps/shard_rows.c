@@ -8,7 +8,7 @@ typedef struct tables {
 
 static tables_t tables_of(const shard_t *shard, int worker)
 {
-    const group_t group = group_of(shard->config, worker, shard->workers);
+    const peer_group_t group = group_of(shard->config, worker, shard->workers);
     if (group.groups == 1)
         return (tables_t){0, shard->n_tables};
     return (tables_t){(uint32_t)group.first_component * shard->component_tables,
@@ -61,7 +61,7 @@ status_t shard_send_rows(shard_t *shard, int peer, const reply_t *reply)
 /* No row was lost to an error of the disk, so far. */
 bool shard_rows_are_sound(const shard_t *shard)
 {
-    return !shard->residency || residency_status(shard->residency) == ST_OK;
+    return !shard->row_cache || row_cache_status(shard->row_cache) == ST_OK;
 }
 
 /* Bring the rows of a pull that has to wait into memory, so that the wait is of use. */
@@ -71,7 +71,7 @@ void shard_prefetch(shard_t *shard, const net_message_t *pull)
     const uint64_t *keys = pull->frame[1].data;
     const int64_t n = pull->frame[0].bytes / (int64_t)sizeof *segments;
     const tables_t own = tables_of(shard, shard_worker_of(shard, pull->peer));
-    for (int64_t i = 0; i < n && shard->residency; i++) {
+    for (int64_t i = 0; i < n && shard->row_cache; i++) {
         if (is_in(&own, segments[i].table))
             table_prefetch(shard->tables[segments[i].table], keys, segments[i].count);
         keys += segments[i].count;
@@ -103,7 +103,7 @@ status_t shard_answer(shard_t *shard, net_message_t *message, bool peek)
     if (!shard_rows_are_sound(shard)) { /* which ends the shard */
         pool_give(rows);
         net_release(shard->o.net, message);
-        return residency_status(shard->residency);
+        return row_cache_status(shard->row_cache);
     }
     if (!peek) {
         shard->counters.rows_pulled += message->header.count;
@@ -127,7 +127,7 @@ status_t shard_answer(shard_t *shard, net_message_t *message, bool peek)
     const int peer = message->peer;
     net_release(shard->o.net, message);
     if (!peek)
-        replies_put(shard->replies, worker, &reply);
+        reply_cache_put(shard->replies, worker, &reply);
     return shard_send_rows(shard, peer, &reply);
 }
 

@@ -2,20 +2,20 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "ps/admission.h"
-#include "ps/load.h"
+#include "ps/table/admission.h"
+#include "ps/checkpoint/load.h"
 #include "ps/shard_impl.h"
-#include "ps/store.h"
+#include "ps/checkpoint/store.h"
 
 /* The last shard of the run on this host takes the folder with it. */
 static void end_residency(shard_t *shard)
 {
-    if (!shard->residency)
+    if (!shard->row_cache)
         return;
-    residency_destroy(&shard->residency);
+    row_cache_destroy(&shard->row_cache);
     char *path = mem_printf("%s/work", shard->run_dir);
     rmdir(path);
     mem_free(path);
@@ -24,8 +24,8 @@ static void end_residency(shard_t *shard)
 void shard_end(shard_t *shard)
 {
     shard_drop_held(shard);
-    cut_destroy(&shard->cut);
-    pending_destroy(&shard->pending);
+    shard_snapshot_destroy(&shard->cut);
+    pending_gradients_destroy(&shard->pending);
     for (uint32_t i = 0; i < shard->n_tables + shard->n_companions; i++)
         table_destroy(&shard->tables[i]);
     mem_free(shard->tables);
@@ -43,7 +43,7 @@ static status_t begin_residency(shard_t *shard)
     if (bytes == 0)
         return ST_OK;
     char *path = mem_printf("%s/work/shard-%d", shard->run_dir, shard->o.shard);
-    const status_t status = residency_create(path, bytes, &shard->residency);
+    const status_t status = row_cache_create(path, bytes, &shard->row_cache);
     mem_free(path);
     return status;
 }
@@ -92,7 +92,7 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
                          (float)c->embedding.epsilon},
             .init_std = (float)c->embedding.init_std,
             .seed = (uint64_t)c->seed,
-            .residency = shard->residency,
+            .row_cache = shard->row_cache,
             .ttl_steps = c->embedding.ttl_steps,
             .min_count = c->embedding.min_count,
         };
@@ -112,7 +112,7 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
     shard->last_cut = begin.first_step;
     shard->is_stalled = false;
     if (begin.saves) {
-        const cut_options_t options = {
+        const shard_snapshot_options_t options = {
             .disk = shard->o.disk,
             .threaded = !shard->o.single_threaded,
             .slice_bytes = shard->o.slice_bytes,
@@ -125,7 +125,7 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
             .tables = shard->tables,
             .n_tables = shard->n_tables + shard->n_companions,
         };
-        TRY(cut_create(&options, &shard->cut));
+        TRY(shard_snapshot_create(&options, &shard->cut));
     }
     memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
     shard->counters = (message_counters_t){0};
@@ -201,8 +201,8 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
     const int64_t depth = shard_cut_depth(shard);
     if (r.step != shard->first_step || r.tables != (int64_t)shard->n_tables || (shard_is_ordered(shard) && r.depth != depth))
         return shard_refuse(shard, message, "its checkpoint is not the one that this run begins with");
-    pending_destroy(&shard->pending);
-    shard->pending = pending_create(shard->first_applied, shard->first_step, shard->tables, shard->n_tables);
+    pending_gradients_destroy(&shard->pending);
+    shard->pending = pending_gradients_create(shard->first_applied, shard->first_step, shard->tables, shard->n_tables);
     const restore_plan_t plan = {
         .disk = shard->o.disk,
         .run_dir = r.run_dir,
@@ -241,7 +241,7 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
 /* FOLD: what is older than the oldest checkpoint kept goes into the base, in the background. */
 status_t shard_fold(shard_t *shard, net_message_t *message)
 {
-    const char *reason = shard->cut ? cut_fold(shard->cut, message->header.step) : "nothing is saved in this run";
+    const char *reason = shard->cut ? shard_snapshot_fold(shard->cut, message->header.step) : "nothing is saved in this run";
     if (reason)
         return shard_refuse(shard, message, reason);
     net_release(shard->o.net, message);
@@ -250,9 +250,9 @@ status_t shard_fold(shard_t *shard, net_message_t *message)
 
 static void tell_residency(const shard_t *shard)
 {
-    if (!shard->residency)
+    if (!shard->row_cache)
         return;
-    const residency_counters_t c = residency_counters(shard->residency);
+    const row_cache_counters_t c = row_cache_counters(shard->row_cache);
     log_info("shard %d: %lld rows left memory for disk and %lld came back; %lld MB there", shard->o.shard, (long long)c.evicted,
              (long long)c.loaded, (long long)(c.disk_bytes >> 20));
 }

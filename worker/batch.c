@@ -9,17 +9,17 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 
-typedef struct entry {
+typedef struct key_entry {
     uint64_t key;
     uint32_t stamp;
     uint32_t unique;
-} entry_t;
+} key_entry_t;
 
 struct batch_builder {
     dataset_t *dataset;
     int shards;
     uint16_t slot_shard[HASH_SLOTS];
-    entry_t *entries;
+    key_entry_t *entries;
     size_t entries_count; /* a power of two */
     uint32_t stamp;
     dataset_example_t *examples;
@@ -73,7 +73,7 @@ static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint3
         while (count < (size_t)n * 2)
             count *= 2;
         mem_free(b->entries);
-        b->entries = MEM_ARRAY(entry_t, count);
+        b->entries = MEM_ARRAY(key_entry_t, count);
         b->entries_count = count;
         b->stamp = 0;
     }
@@ -83,7 +83,7 @@ static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint3
     }
     const size_t mask = b->entries_count - 1;
     MEM_GROW(b->found, b->found_cap, (size_t)(found + n));
-    entry_t *restrict entries = b->entries;
+    key_entry_t *restrict entries = b->entries;
     uint64_t *restrict list = b->found;
     const uint32_t stamp = b->stamp;
     for (int64_t i = 0; i < n; i++) {
@@ -92,7 +92,7 @@ static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint3
         while (entries[at].stamp == stamp && entries[at].key != key)
             at = (at + 1) & mask;
         if (entries[at].stamp != stamp) {
-            entries[at] = (entry_t){key, stamp, (uint32_t)found};
+            entries[at] = (key_entry_t){key, stamp, (uint32_t)found};
             list[found++] = key;
         }
         unique[i * stride] = entries[at].unique;

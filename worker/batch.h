@@ -11,7 +11,7 @@
 
 #include "common/base/status.h"
 #include "common/net/wire.h"
-#include "worker/data/dataset.h"
+#include "common/data/dataset.h"
 
 typedef struct batch {
     int64_t step;    /* global step; for evaluation the number of the first example */

@@ -15,7 +15,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/pool.h"
-#include "worker/push_log.h"
+#include "worker/resend_queue.h"
 
 #define IN_FLIGHT 4
 #define UNACKNOWLEDGED 16 /* more than pipeline_depth + 2, which is how many wait for answers that the shard holds back */
@@ -56,7 +56,7 @@ struct client {
     net_message_t controls[CONTROLS];
     int n_controls;
     uint64_t sequence; /* of pulls */
-    push_log_t log;
+    resend_queue_t log;
     int64_t retry_ns; /* 0: never */
 
     pool_t *pool;
@@ -74,7 +74,7 @@ client_t *client_create(const client_options_t *options)
     client_t *c = MEM_NEW(client_t);
     c->o = *options;
     c->pool = pool_create();
-    push_log_init(&c->log, options->shards);
+    resend_queue_init(&c->log, options->shards);
     const int64_t quarter = options->member->deadline_ns / 4, retry = options->retry_ms * 1000000;
     c->retry_ns = retry < quarter ? retry : quarter;
     c->push_buffer = MEM_ARRAY(void *, options->shards);
@@ -121,7 +121,7 @@ void client_destroy(client_t **client)
     }
     for (int i = 0; i < c->n_controls; i++)
         net_release(c->o.net, &c->controls[i]);
-    push_log_fini(&c->log);
+    resend_queue_fini(&c->log);
     mem_free(c->push_buffer);
     mem_free(c->push_base);
     mem_free(c->pull_scratch);
@@ -142,7 +142,7 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
     c->dim = dim;
     c->fields = fields;
     c->cut = -1;
-    push_log_clear(&c->log);
+    resend_queue_clear(&c->log);
     c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = c->sent_again = 0;
     c->o.member->run_id = run_id;
     c->o.member->epoch = epoch;
@@ -261,7 +261,7 @@ status_t client_drain(client_t *c, int64_t step)
 }
 
 /* Send a push that is kept, for the first time or again. */
-static status_t send_push(client_t *c, push_t *push, int shard)
+static status_t send_push(client_t *c, sent_push_t *push, int shard)
 {
     wire_header_t header = header_of(c, WIRE_PUSH, push->step, push->keys);
     header.sequence = push->sequence;
@@ -276,12 +276,12 @@ static status_t send_push(client_t *c, push_t *push, int shard)
  * others that left before the pull did are lost or late, and are sent again. */
 static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pull)
 {
-    const uint64_t beyond = push_log_acknowledge(&c->log, shard, taken);
+    const uint64_t beyond = resend_queue_acknowledge(&c->log, shard, taken);
     if (beyond)
         return FAIL(ST_MESSAGE, "%s acknowledges push %llu, and %llu were sent", c->o.shard_names[shard],
                     (unsigned long long)(c->log.last + beyond), (unsigned long long)c->log.last);
     for (uint64_t n = c->log.acknowledged[shard] + 1; n <= c->log.last; n++) {
-        push_t *push = push_log_get(&c->log, shard, n);
+        sent_push_t *push = resend_queue_get(&c->log, shard, n);
         if (push && push->pulls < pull) {
             c->sent_again++;
             TRY(send_push(c, push, shard));
@@ -410,7 +410,7 @@ static status_t send_again(client_t *c, flight_t *flight)
 {
     for (int s = 0; s < c->o.shards; s++) {
         for (uint64_t n = c->log.acknowledged[s] + 1; n <= c->log.last; n++) {
-            push_t *push = push_log_get(&c->log, s, n);
+            sent_push_t *push = resend_queue_get(&c->log, s, n);
             if (!push)
                 continue; /* its step failed before */
             c->sent_again++;
@@ -514,13 +514,13 @@ status_t client_push_send(client_t *c, const batch_t *batch)
     for (int s = 0; s < c->o.shards; s++) {
         const int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
         char *buffer = c->push_buffer[s];
-        const push_t push = {.step = batch->step,
+        const sent_push_t push = {.step = batch->step,
                              .keys = keys,
                              .sequence = c->log.last,
                              .buffer = buffer,
                              .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}}};
         c->push_buffer[s] = NULL;
-        TRY(send_push(c, push_log_put(&c->log, s, &push), s));
+        TRY(send_push(c, resend_queue_put(&c->log, s, &push), s));
         c->rows_pushed += keys;
     }
     return ST_OK;

@@ -15,7 +15,7 @@ struct loader {
     batch_builder_t *builder;
 
     /* guarded by lock */
-    loader_plan_t plan;
+    batch_plan_t plan;
     bool quit, busy;
     int64_t built, given, recycled; /* batches of this plan */
     int64_t end;                    /* batches in this plan */
@@ -34,11 +34,11 @@ static void *run(void *argument)
             pthread_cond_wait(&l->changed, &l->lock);
             continue;
         }
-        const loader_plan_t plan = l->plan;
+        const batch_plan_t plan = l->plan;
         const int64_t index = l->built;
         l->busy = true;
         pthread_mutex_unlock(&l->lock);
-        status_t status = loader_plan_build(&plan, index, l->dataset, l->builder, &l->scratch, &l->slots[index % SLOTS]);
+        status_t status = batch_plan_build(&plan, index, l->dataset, l->builder, &l->scratch, &l->slots[index % SLOTS]);
         pthread_mutex_lock(&l->lock);
         l->busy = false;
         l->status = status;
@@ -89,7 +89,7 @@ void loader_destroy(loader_t **loader)
     *loader = NULL;
 }
 
-void loader_start(loader_t *l, const loader_plan_t *plan)
+void loader_start(loader_t *l, const batch_plan_t *plan)
 {
     pthread_mutex_lock(&l->lock);
     l->end = 0; /* nothing more of the plan before is begun */
@@ -97,7 +97,7 @@ void loader_start(loader_t *l, const loader_plan_t *plan)
         pthread_cond_wait(&l->changed, &l->lock);
     l->plan = *plan;
     l->built = l->given = l->recycled = 0;
-    l->end = loader_plan_batches(plan, dataset_info(l->dataset));
+    l->end = batch_plan_batches(plan, dataset_info(l->dataset));
     l->status = ST_OK;
     pthread_cond_broadcast(&l->changed);
     pthread_mutex_unlock(&l->lock);

@@ -4,7 +4,7 @@
 #ifndef SMELTER_LOADER_H
 #define SMELTER_LOADER_H
 
-#include "worker/loader_plan.h"
+#include "worker/batch_plan.h"
 
 typedef struct loader loader_t;
 
@@ -14,7 +14,7 @@ WARN_UNUSED status_t loader_create(dataset_t *dataset, int shards, const uint16_
 void loader_destroy(loader_t **loader);
 
 /* loader_start - begin a plan; the one before must be used up or is dropped, and its batches with it: none may be in use. */
-void loader_start(loader_t *loader, const loader_plan_t *plan);
+void loader_start(loader_t *loader, const batch_plan_t *plan);
 
 /* loader_next - the next batch, borrowed until loader_recycle; *out is NULL at the end of the plan. Batches are recycled in
  * the order they were given, at most 3 are out. ST_TIMEOUT after timeout_ms; the error of the dataset where reading failed. */

@@ -49,11 +49,11 @@ typedef struct layer {
 /* Rows of parameters that the optimizer sees as one: the weights into a unit, or a whole bias, gain, shift or number of a learned
  * gSmeLU. */
 typedef enum group_kind { GROUP_WEIGHTS, GROUP_VECTOR, GROUP_GSMELU } group_kind_t;
-typedef struct group {
+typedef struct parameter_block {
     group_kind_t kind;
     int64_t values, state; /* offsets */
     int64_t rows, width;
-} group_t;
+} parameter_block_t;
 
 /* Values of an activated layer that were looked at in backward, and those of them that were clipped. */
 typedef struct clip_count {
@@ -63,7 +63,7 @@ typedef struct clip_count {
 struct model {
     int inputs, lane_rows, layers; /* layers counts the output layer */
     layer_t *layer;
-    group_t *group;
+    parameter_block_t *group;
     int groups;
     int64_t parameters, state_count;
     float *values, *state;
@@ -88,8 +88,8 @@ struct model {
 
 static int64_t add_group(model_t *model, group_kind_t kind, int64_t rows, int64_t width)
 {
-    group_t *group = &model->group[model->groups++];
-    *group = (group_t){kind, model->parameters, model->state_count, rows, width};
+    parameter_block_t *group = &model->group[model->groups++];
+    *group = (parameter_block_t){kind, model->parameters, model->state_count, rows, width};
     model->parameters += rows * width;
     model->state_count += rows * model->optimizer->state_floats(width);
     return group->values;
@@ -114,7 +114,7 @@ static void create_gsmelu_sets(model_t *model, const config_t *config)
 {
     gsmelu_set_t sets[GSMELU_SETS_MAX];
     const int n = model_gsmelu_sets(config, model->inputs, sets);
-    model->group = MEM_ARRAY(group_t, 4 * model->layers + n);
+    model->group = MEM_ARRAY(parameter_block_t, 4 * model->layers + n);
     for (int i = 0; i < n; i++) {
         const int64_t offset = add_group(model, GROUP_GSMELU, GSMELU_NUMBERS, sets[i].units);
         ASSERT(offset == sets[i].offset);
@@ -157,7 +157,7 @@ static void create_layers(model_t *model, const config_t *config)
 static void project_weights(model_t *model)
 {
     for (int i = 0; i < model->groups; i++) {
-        const group_t *group = &model->group[i];
+        const parameter_block_t *group = &model->group[i];
         for (int64_t r = 0; group->kind == GROUP_WEIGHTS && r < group->rows; r++)
             norm_weight_project(model->values + group->values + r * group->width, group->width, model->weight_norm,
                                 model->weight_norm_p);
@@ -181,7 +181,7 @@ static void set_initial_values(model_t *model, const config_t *config, int compo
     if (is_projected(model))
         project_weights(model);
     for (int i = 0; i < model->groups; i++) {
-        const group_t *group = &model->group[i];
+        const parameter_block_t *group = &model->group[i];
         const int64_t floats = model->optimizer->state_floats(group->width);
         for (int64_t r = 0; r < group->rows; r++)
             model->optimizer->init(model->state + group->state + r * floats, group->width, &model->settings);
@@ -425,7 +425,7 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
 void model_apply(model_t *model, const float *dparameters)
 {
     for (int i = 0; i < model->groups; i++) {
-        const group_t *group = &model->group[i];
+        const parameter_block_t *group = &model->group[i];
         const int64_t floats = model->optimizer->state_floats(group->width);
         for (int64_t r = 0; r < group->rows; r++) {
             const int64_t at = group->values + r * group->width;
@@ -498,7 +498,7 @@ bool model_block(const model_t *model, int i, model_block_t *out)
 {
     if (i >= model->groups)
         return false;
-    const group_t *group = &model->group[i];
+    const parameter_block_t *group = &model->group[i];
     *out = (model_block_t){
         .values = group->values,
         .rows = group->rows,

@@ -11,7 +11,7 @@
 #include "common/kernels/loss.h"
 #include "common/kernels/tree.h"
 #include "worker/embedding.h"
-#include "worker/lanes.h"
+#include "common/config/lanes.h"
 #include "worker/objective.h"
 
 struct step {

@@ -7,35 +7,35 @@
 #include "worker/train.h"
 
 #include "common/base/clock.h"
-#include "common/base/crash.h"
-#include "worker/tell.h"
+#include "common/process/failpoint.h"
+#include "worker/cut_report.h"
 
 #define STEPS_WARMING_UP 2 /* of a start: libraries, caches and buffers that grow make them longer than the others */
 
 static void rows_of(void *context, const batch_t *batch, int set, const float **row)
 {
-    run_t *r = context;
+    worker_run_t *r = context;
     client_rows(r->client, batch, set, row);
 }
 
 static status_t poll_between(void *context)
 {
-    run_t *r = context;
+    worker_run_t *r = context;
     return client_poll(r->client, r->now_step);
 }
 
-step_io_t run_io(run_t *r)
+step_io_t run_io(worker_run_t *r)
 {
     return (step_io_t){r, rows_of, poll_between};
 }
 
 /* The dense parameters of every group to all workers: what the others know of a peer until the next exchange. The groups come
  * one after the other, in the order of their numbers; all workers are in step, so none waits for long. */
-static status_t exchange(run_t *r)
+static status_t exchange(worker_run_t *r)
 {
     TRY(cluster_group(r->cluster, run_first_rank(r), r->workers));
     for (int g = 0; g < r->group.groups; g++) {
-        const group_t from = group_at(r->config, g, r->workers);
+        const peer_group_t from = group_at(r->config, g, r->workers);
         for (int k = from.first_component; k < from.end_component; k++) {
             model_t *model = step_model(r->step, k);
             TRY(cluster_share(r->cluster, model_values(model), model_parameters(model), from.first_worker));
@@ -47,32 +47,32 @@ static status_t exchange(run_t *r)
 }
 
 /* Checkpoints of groups come where all copies of peers are fresh. */
-static int64_t rounding(const run_t *r)
+static int64_t rounding(const worker_run_t *r)
 {
     return r->group.groups > 1 ? r->config->objective.exchange_steps : 1;
 }
 
 /* Steps whose pushes a pull does not see, where that is a fixed number. */
-static int64_t depth_of(const run_t *r)
+static int64_t depth_of(const worker_run_t *r)
 {
     return r->config->determinism >= DETERMINISM_SYNC ? r->config->train.pipeline_depth : 0;
 }
 
-status_t train_begin(run_t *r, int64_t first)
+status_t train_begin(worker_run_t *r, int64_t first)
 {
     const config_t *c = r->config;
     if (r->lanes.total == 0)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->data.path);
     if (first < 0 || first >= lanes_steps(&r->lanes) || first % rounding(r))
         return FAIL(ST_MESSAGE, "told to train from step %lld of %lld", (long long)first, (long long)lanes_steps(&r->lanes));
-    r->cuts = cut_plan_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r), depth_of(r));
+    r->cuts = checkpoint_schedule_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r), depth_of(r));
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
     r->times = (step_times_t){0};
     const bool digests = run_leads(r) && c->train.step_digests && c->determinism >= DETERMINISM_SYNC;
     step_batch_begin(&r->digests, digests ? r->group.end_component - r->group.first_component : 0);
     r->warned_of_clipping = false;
-    loader_plan_t plan = {
+    batch_plan_t plan = {
         .split = SPLIT_TRAIN,
         .worker = r->worker - r->group.first_worker,
         .workers = r->group.workers,
@@ -82,45 +82,45 @@ status_t train_begin(run_t *r, int64_t first)
         .first_step = first,
     };
     if (r->teacher)
-        TRY(teacher_all(r->teacher, &plan.teacher));
+        TRY(teacher_predictions_all(r->teacher, &plan.teacher));
     loader_start(r->loader, &plan);
     return ST_OK;
 }
 
-status_t train_save(run_t *r, const wire_header_t *save)
+status_t train_save(worker_run_t *r, const wire_header_t *save)
 {
     if (save->step < 0) {
-        wire_header_t answer = run_header(r, WIRE_SAVE, cut_plan_ask(&r->cuts), 0);
+        wire_header_t answer = run_header(r, WIRE_SAVE, checkpoint_schedule_ask(&r->cuts), 0);
         return net_send(r->net, PEER_COORDINATOR, &answer, NULL, 0);
     }
-    if (!cut_plan_tell(&r->cuts, save->step, save->count == 1))
+    if (!checkpoint_schedule_tell(&r->cuts, save->step, save->count == 1))
         return FAIL(ST_MESSAGE, "told to save before step %lld when step %lld was to be pulled next", (long long)save->step,
                     (long long)r->cuts.next);
     return ST_OK;
 }
 
 /* Send the pull of a step, unless the training ends before it; *out is its batch, or NULL. */
-static status_t pull(run_t *r, int64_t step, batch_t **out)
+static status_t pull(worker_run_t *r, int64_t step, batch_t **out)
 {
     *out = NULL;
     if (step >= r->cuts.end)
         return ST_OK;
     TRY(run_batch(r, out));
-    if (cut_plan_pull(&r->cuts, step))
+    if (checkpoint_schedule_pull(&r->cuts, step))
         client_cut(r->client, step);
     return client_pull(r->client, *out, false);
 }
 
 /* Everything of the steps before is told: what a checkpoint before `step` has of this worker. */
-static status_t cut(run_t *r, int64_t step, int64_t examples, int64_t start_ns)
+static status_t cut(worker_run_t *r, int64_t step, int64_t examples, int64_t start_ns)
 {
-    crash_point("worker.cut");
+    failpoint("worker.cut");
     TRY(tell_progress(r, step));
     TRY(tell_dense(r, WIRE_CUT_DENSE, step));
     return tell_counters(r, WIRE_CUT, step, examples, start_ns);
 }
 
-static status_t train_batch(run_t *r, batch_t *batch)
+static status_t train_batch(worker_run_t *r, batch_t *batch)
 {
     const step_io_t io = run_io(r);
     const int64_t t = batch->step;
@@ -141,7 +141,7 @@ static status_t train_batch(run_t *r, batch_t *batch)
 }
 
 /* Empty pulls until the last push has been applied: the pull of step t + depth is answered before that of t is. */
-static status_t drain(run_t *r, int64_t end)
+static status_t drain(worker_run_t *r, int64_t end)
 {
     for (int64_t t = end; t <= end + depth_of(r); t++) {
         TRY(client_drain(r->client, t));
@@ -151,7 +151,7 @@ static status_t drain(run_t *r, int64_t end)
     return ST_OK;
 }
 
-status_t train_all(run_t *r)
+status_t train_all(worker_run_t *r)
 {
     const int64_t start_ns = clock_now_ns();
     int64_t examples = 0, last_ns = 0, steps_taken = 0;
@@ -163,13 +163,13 @@ status_t train_all(run_t *r)
         r->now_step = t;
         if (t == r->cuts.last)
             TRY(cut(r, t, examples, start_ns));
-        const bool ahead = cut_plan_may_pull(&r->cuts, t + 1);
+        const bool ahead = checkpoint_schedule_may_pull(&r->cuts, t + 1);
         if (ahead)
             TRY(pull(r, t + 1, &next));
         TRY(train_batch(r, batch));
         examples += batch->rows;
         loader_recycle(r->loader, batch);
-        while (!ahead && !cut_plan_may_pull(&r->cuts, t + 1))
+        while (!ahead && !checkpoint_schedule_may_pull(&r->cuts, t + 1))
             TRY(client_poll_for(r->client, t, r->member->heartbeat_ns / 1000000));
         if (!ahead)
             TRY(pull(r, t + 1, &next));

@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/net/slots.h"
-#include "worker/tell.h"
+#include "worker/cut_report.h"
 #include "worker/train.h"
 
 typedef struct worker {
@@ -16,14 +16,14 @@ typedef struct worker {
     member_t member;
     uint16_t slot_shard[HASH_SLOTS];
     char *dataset_path;
-    run_t run;
+    worker_run_t run;
 } worker_t;
 
-static void end_run(run_t *r)
+static void end_run(worker_run_t *r)
 {
     loader_destroy(&r->loader);
     step_destroy(&r->step);
-    teacher_destroy(&r->teacher);
+    teacher_predictions_destroy(&r->teacher);
     step_batch_end(&r->digests);
     config_destroy(&r->config);
 }
@@ -43,7 +43,7 @@ static status_t open_dataset(worker_t *w)
 static status_t begin_run(worker_t *w, const net_message_t *message)
 {
     const experiment_t *e = w->o.experiment;
-    run_t *r = &w->run;
+    worker_run_t *r = &w->run;
     message_begin_t b;
     if (!message_body(message, &b, sizeof b) || b.variant < -1 || b.variant >= e->variants || b.replica < 0)
         return FAIL(ST_MESSAGE, "the coordinator's BEGIN is malformed");
@@ -64,13 +64,13 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     r->lanes = lanes_of(r->config, info->train_rows);
     r->lane_rows = (int)(r->lanes.batch / r->lanes.lanes);
     const int64_t steps = lanes_steps(&r->lanes);
-    r->cuts = cut_plan_of(steps, steps, 0, 1, 0); /* nothing to save until TRAIN */
+    r->cuts = checkpoint_schedule_of(steps, steps, 0, 1, 0); /* nothing to save until TRAIN */
     const int at = r->worker - r->group.first_worker;
     int lanes = lanes_first(&r->lanes, at + 1, r->group.workers) - lanes_first(&r->lanes, at, r->group.workers);
     TRY(step_create(r->config, info, lanes, r->lane_rows, w->o.shards, &r->step));
     TRY(loader_create(r->dataset, w->o.shards, w->slot_shard, &r->loader));
     if (*r->config->teacher.variant)
-        r->teacher = teacher_create(info->train_rows);
+        r->teacher = teacher_predictions_create(info->train_rows);
     client_begin(r->client, message->header.run_id, message->header.epoch, (int)config_tables(r->config),
                  (int)r->config->embedding.dim, b.fields);
     if (r->group.groups > 1) {
@@ -87,7 +87,7 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
 /* Messages are heard while the worker waits for others over MPI. */
 static status_t poll_in_cluster(void *context)
 {
-    run_t *r = context;
+    worker_run_t *r = context;
     return client_poll(r->client, r->now_step);
 }
 
@@ -97,17 +97,17 @@ static status_t on_save(void *context, const wire_header_t *save)
 }
 
 /* The coordinator hands on, piece by piece, what the run's teacher predicts. */
-static status_t take_teacher(run_t *r, const net_message_t *message)
+static status_t take_teacher(worker_run_t *r, const net_message_t *message)
 {
     const int64_t n = message->header.count;
     if (!r->teacher || message->frame[0].bytes != n * (int64_t)sizeof(float))
         return FAIL(ST_MESSAGE, "%lld predictions of a teacher in %lld bytes came for a run with%s teacher", (long long)n,
                     (long long)message->frame[0].bytes, r->teacher ? " a" : "out a");
-    return teacher_put(r->teacher, message->header.step, message->frame[0].data, n);
+    return teacher_predictions_put(r->teacher, message->header.step, message->frame[0].data, n);
 }
 
 /* The coordinator gives parameters of a finished run in the place of initial ones. */
-static status_t take_dense(run_t *r, const net_message_t *message)
+static status_t take_dense(worker_run_t *r, const net_message_t *message)
 {
     const uint32_t k = message->header.table;
     const int64_t first = message->header.step, n = message->header.count;
@@ -124,7 +124,7 @@ static status_t take_dense(run_t *r, const net_message_t *message)
 }
 
 /* Numeric fields as the finished run saw them. */
-static status_t take_scaling(run_t *r, const net_message_t *message)
+static status_t take_scaling(worker_run_t *r, const net_message_t *message)
 {
     const int32_t numeric = dataset_info(r->dataset)->numeric;
     if (message->frame[0].bytes != numeric * 2 * (int64_t)sizeof(double))
@@ -134,12 +134,12 @@ static status_t take_scaling(run_t *r, const net_message_t *message)
 }
 
 /* Score this worker's share of a split; EVALUATE names it by `count`. */
-static status_t evaluate(run_t *r, int64_t split)
+static status_t evaluate(worker_run_t *r, int64_t split)
 {
     if (split < SPLIT_TRAIN || split > SPLIT_ALL)
         return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %lld", (long long)split);
     const step_io_t io = run_io(r);
-    const loader_plan_t plan = {
+    const batch_plan_t plan = {
         .split = (split_t)split, .worker = r->worker, .workers = r->workers, .lanes = r->lanes, .chunk = r->lane_rows};
     loader_start(r->loader, &plan);
     const int64_t start = clock_now_ns();
@@ -163,7 +163,7 @@ static status_t evaluate(run_t *r, int64_t split)
     return tell_counters(r, WIRE_EVALUATED, r->now_step, examples, start);
 }
 
-static status_t train(run_t *r, int64_t first)
+static status_t train(worker_run_t *r, int64_t first)
 {
     TRY(train_begin(r, first));
     return train_all(r);
@@ -171,7 +171,7 @@ static status_t train(run_t *r, int64_t first)
 
 static status_t serve(worker_t *w)
 {
-    run_t *r = &w->run;
+    worker_run_t *r = &w->run;
     for (;;) {
         net_message_t message;
         TRY(client_control(r->client, &message));
@@ -196,7 +196,7 @@ static status_t serve(worker_t *w)
 
 static void destroy(worker_t *w)
 {
-    run_t *r = &w->run;
+    worker_run_t *r = &w->run;
     end_run(r);
     dataset_close(&r->dataset);
     client_destroy(&r->client);
@@ -219,7 +219,7 @@ status_t worker_run(const worker_options_t *options)
         w->slot_shard[slot] = (uint16_t)slots_shard(slot, options->shards);
     const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names,
                                              config->cluster.retry_ms};
-    w->run = (run_t){.rank = options->rank,
+    w->run = (worker_run_t){.rank = options->rank,
                      .worker = options->worker,
                      .net = options->net,
                      .member = &w->member,

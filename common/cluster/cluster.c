@@ -31,7 +31,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/patience.h"
-#include "common/base/time_limit.h"
+#include "common/process/time_limit.h"
 #include "common/cluster/launch.h"
 
 enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
@@ -347,10 +347,10 @@ status_t cluster_group(cluster_t *cluster, int first, int n)
 
 /* ---- tree sum ---- */
 
-typedef enum part { PART_NONE, PART_EXCHANGE, PART_GIVE, PART_TAKE_AND_ADD, PART_TAKE_RESULT } part_t;
+typedef enum sum_part { PART_NONE, PART_EXCHANGE, PART_GIVE, PART_TAKE_AND_ADD, PART_TAKE_RESULT } sum_part_t;
 
 typedef struct round {
-    part_t part;
+    sum_part_t part;
     int partner; /* member number in the group */
 } round_t;
 
@@ -383,14 +383,14 @@ static __attribute__((noinline)) void add(float *out, const float *left, const f
         out[i] = left[i] + right[i];
 }
 
-typedef struct task {
+typedef struct sum_task {
     MPI_Request requests[2];
     int ranks[2];
     float *values, *received;
     int n;
-} task_t;
+} sum_task_t;
 
-static status_t task_start(const cluster_t *cluster, const round_t *round, task_t *task)
+static status_t task_start(const cluster_t *cluster, const round_t *round, sum_task_t *task)
 {
     static const char what[] = "dense all-reduce";
     int rank = cluster->group_first + round->partner;
@@ -404,7 +404,7 @@ static status_t task_start(const cluster_t *cluster, const round_t *round, task_
     return ST_OK;
 }
 
-static status_t task_finish(cluster_t *cluster, const round_t *round, task_t *task, int me)
+static status_t task_finish(cluster_t *cluster, const round_t *round, sum_task_t *task, int me)
 {
     TRY(wait_all(cluster, "dense all-reduce", task->requests, task->ranks, 2));
     if (round->part != PART_EXCHANGE && round->part != PART_TAKE_AND_ADD)
@@ -424,10 +424,10 @@ status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count)
     int64_t n_rounds = plan(me, cluster->group_size, rounds);
     int64_t chunks = (count + CHUNK - 1) / CHUNK;
     int64_t total = n_rounds * chunks, window = chunks < WINDOW ? chunks : WINDOW;
-    task_t tasks[WINDOW];
+    sum_task_t tasks[WINDOW];
     for (int64_t done = 0, started = 0; done < total; done++) {
         for (; started < total && started < done + window; started++) {
-            task_t *task = &tasks[started % WINDOW];
+            sum_task_t *task = &tasks[started % WINDOW];
             int64_t first = started % chunks * CHUNK;
             task->values = values + first;
             task->received = cluster->scratch + started % WINDOW * CHUNK;

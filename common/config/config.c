@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config_check.h"
 #include "common/config/config_paths.h"
@@ -89,8 +89,8 @@ static int expand_texts(tree_t *tree)
             if (expanded) {
                 mem_free(node->text);
                 node->text = expanded;
-            } else if (node != tree_find(tree, "data.input")) {
-                tree_fail(node, "%s", problem);
+            } else if (node != yaml_find(tree, "data.input")) {
+                yaml_fail(node, "%s", problem);
                 errors++;
             }
             mem_free(problem);
@@ -106,7 +106,7 @@ static const tree_t *latest(const tree_t *tree, const char *const *keys)
 {
     const tree_t *node = NULL;
     for (int i = 0; i < COMPLAINT_KEYS && keys[i]; i++) {
-        const tree_t *other = tree_find(tree, keys[i]);
+        const tree_t *other = yaml_find(tree, keys[i]);
         ASSERT(other);
         if (!node || other->layer > node->layer)
             node = other;
@@ -125,7 +125,7 @@ static status_t resolve(tree_t *tree, bool is_file, config_t **out)
     complaint_t complaints[COMPLAINTS_MAX];
     int n = config_complaints(config, complaints);
     for (int i = 0; i < n; i++) {
-        tree_fail(latest(tree, complaints[i].keys), "%s", complaints[i].text);
+        yaml_fail(latest(tree, complaints[i].keys), "%s", complaints[i].text);
         mem_free(complaints[i].text);
     }
     if (errors + n) {
@@ -147,17 +147,17 @@ static status_t parse_argument(const char *argument, tree_t **out)
         status = FAIL(ST_INPUT, "%s: write it as --set KEY=VALUE, for example --set train.batch=1024", origin);
         goto done;
     }
-    TRY_DONE(tree_parse(equals + 1, strlen(equals + 1), origin, 0, LAYER_ARGUMENT, &value));
+    TRY_DONE(yaml_parse(equals + 1, strlen(equals + 1), origin, 0, LAYER_ARGUMENT, &value));
     path = mem_printf("%.*s", (int)(equals - argument), argument);
     for (char *dot; (dot = strrchr(path, '.')); *dot = 0) {
-        tree_t *map = tree_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
-        tree_append(map, dot + 1, &value);
+        tree_t *map = yaml_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
+        yaml_append(map, dot + 1, &value);
         value = map;
     }
-    *out = tree_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
-    tree_append(*out, path, &value);
+    *out = yaml_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
+    yaml_append(*out, path, &value);
 done:
-    tree_destroy(&value);
+    yaml_destroy(&value);
     mem_free(origin);
     mem_free(path);
     return status;
@@ -173,8 +173,8 @@ static int merge_arguments(tree_t *tree, const char *const *arguments, int n)
             errors++;
             continue;
         }
-        errors += tree_merge(tree, argument);
-        tree_destroy(&argument);
+        errors += yaml_merge(tree, argument);
+        yaml_destroy(&argument);
     }
     return errors;
 }
@@ -196,25 +196,25 @@ static bool is_file_name(const char *name)
 static status_t take_name(tree_t *variant, const experiment_t *known, char **out)
 {
     if (variant->kind != TREE_MAP)
-        return tree_fail(
+        return yaml_fail(
             variant, "a variant is a map with a name and overrides, for example {name: smelu1, model: {activation: smelu}}");
-    tree_t *node = tree_take(variant, "name");
+    tree_t *node = yaml_take(variant, "name");
     if (!node)
-        return tree_fail(variant, "the variant has no name; add name: NAME");
+        return yaml_fail(variant, "the variant has no name; add name: NAME");
     status_t status = ST_OK;
     if (node->kind != TREE_SCALAR || !is_file_name(node->text)) {
         status =
-            tree_fail(variant,
+            yaml_fail(variant,
                       "name '%s' cannot name a folder; use 1 to %d letters, digits, '_', '-' or '.', beginning with none of "
                       "the last two",
                       node->text ? node->text : "(not a word)", VARIANT_NAME_MAX);
     }
     for (int i = 0; status == ST_OK && i < known->variants; i++)
         if (strcmp(known->names[i], node->text) == 0)
-            status = tree_fail(variant, "name '%s' is given to two variants; each needs its own", node->text);
+            status = yaml_fail(variant, "name '%s' is given to two variants; each needs its own", node->text);
     if (status == ST_OK)
         *out = mem_strdup(node->text);
-    tree_destroy(&node);
+    yaml_destroy(&node);
     return status;
 }
 
@@ -222,20 +222,20 @@ static status_t take_name(tree_t *variant, const experiment_t *known, char **out
  * layer. */
 static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_t *experiment)
 {
-    tree_t *variant = tree_copy(entry), *merged = NULL, *common = NULL;
-    char *name = NULL, *place = tree_path(entry);
+    tree_t *variant = yaml_copy(entry), *merged = NULL, *common = NULL;
+    char *name = NULL, *place = yaml_path(entry);
     config_t *config = NULL;
     status_t status;
-    tree_set_scope(variant, place);
+    yaml_set_scope(variant, place);
     TRY_DONE(take_name(variant, experiment, &name));
     mem_free(place);
     place = mem_printf("variants.%s.", name);
-    tree_set_scope(variant, place);
-    merged = tree_copy(base);
-    int errors = tree_merge(merged, variant);
-    common = tree_take(variant, "experiment");
-    if (common && (common->kind != TREE_MAP || common->count != 1 || !tree_child(common, "vary"))) {
-        tree_fail(common, "experiment holds for all variants, but for experiment.vary; move it to the top of the file");
+    yaml_set_scope(variant, place);
+    merged = yaml_copy(base);
+    int errors = yaml_merge(merged, variant);
+    common = yaml_take(variant, "experiment");
+    if (common && (common->kind != TREE_MAP || common->count != 1 || !yaml_child(common, "vary"))) {
+        yaml_fail(common, "experiment holds for all variants, but for experiment.vary; move it to the top of the file");
         errors++;
     }
     TRY_DONE(resolve(merged, true, &config));
@@ -249,9 +249,9 @@ static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_
     config = NULL;
 done:
     config_destroy(&config);
-    tree_destroy(&variant);
-    tree_destroy(&merged);
-    tree_destroy(&common);
+    yaml_destroy(&variant);
+    yaml_destroy(&merged);
+    yaml_destroy(&common);
     mem_free(name);
     mem_free(place);
     return status;
@@ -263,7 +263,7 @@ static status_t add_variants(const tree_t *base, const tree_t *list, experiment_
     if (list->kind == TREE_SCALAR && !*list->text)
         return ST_OK;
     if (list->kind != TREE_LIST)
-        return tree_fail(list, "a list of variants is wanted, each beginning with '- name: NAME'");
+        return yaml_fail(list, "a list of variants is wanted, each beginning with '- name: NAME'");
     experiment->names = MEM_ARRAY(char *, list->count);
     experiment->configs = MEM_ARRAY(config_t *, list->count);
     status_t status = ST_OK;
@@ -291,7 +291,7 @@ static status_t check_baseline(const tree_t *base, const experiment_t *experimen
     if (!experiment->variants || !*baseline || config_variant(experiment, baseline) >= 0)
         return ST_OK;
     char *known = variants_text(experiment);
-    status_t status = tree_fail(tree_find(base, "experiment.baseline"), "'%s' is no variant; allowed: %s", baseline, known);
+    status_t status = yaml_fail(yaml_find(base, "experiment.baseline"), "'%s' is no variant; allowed: %s", baseline, known);
     mem_free(known);
     return status;
 }
@@ -302,7 +302,7 @@ static const tree_t *said_at(const tree_t *base, const tree_t *list, int variant
     const tree_t *entry = list->first;
     for (int i = 0; i < variant; i++)
         entry = entry->next;
-    const tree_t *node = tree_find(base, key), *own = tree_find(entry, key);
+    const tree_t *node = yaml_find(base, key), *own = yaml_find(entry, key);
     return own && node->layer != LAYER_ARGUMENT ? own : node;
 }
 
@@ -315,9 +315,9 @@ static status_t check_reference(const tree_t *place, const experiment_t *experim
     if (other >= 0 && other != variant)
         return ST_OK;
     if (other == variant)
-        return tree_fail(place, "variant %s names itself in %s; name another variant", name, key);
+        return yaml_fail(place, "variant %s names itself in %s; name another variant", name, key);
     char *known = variants_text(experiment);
-    status_t status = tree_fail(place, "variant %s: %s '%s' is no variant; allowed: %s", experiment->names[variant], key, name, known);
+    status_t status = yaml_fail(place, "variant %s: %s '%s' is no variant; allowed: %s", experiment->names[variant], key, name, known);
     mem_free(known);
     return status;
 }
@@ -336,7 +336,7 @@ static status_t check_teachers(const tree_t *place, const experiment_t *experime
         mem_free(path);
         path = longer;
         if (at == variant)
-            status = tree_fail(place, "teachers form a cycle: %s; one of them must have no teacher", path);
+            status = yaml_fail(place, "teachers form a cycle: %s; one of them must have no teacher", path);
     }
     mem_free(path);
     return status;
@@ -349,7 +349,7 @@ static status_t check_references(const tree_t *base, const tree_t *list, const e
     status_t status = ST_OK;
     if (!e->variants && (*e->base->complexity.match || *e->base->teacher.variant)) {
         const char *key = *e->base->complexity.match ? match : teacher;
-        return tree_fail(tree_find(base, key), "%s names a variant, but the file has no variants; add a list of variants", key);
+        return yaml_fail(yaml_find(base, key), "%s names a variant, but the file has no variants; add a list of variants", key);
     }
     for (int v = 0; v < e->variants; v++) {
         const config_t *c = e->configs[v];
@@ -358,7 +358,7 @@ static status_t check_references(const tree_t *base, const tree_t *list, const e
             check_reference(said_at(base, list, v, teacher), e, v, teacher, c->teacher.variant) != ST_OK)
             status = ST_INPUT;
         else if (*c->complexity.match && *e->configs[config_variant(e, c->complexity.match)]->complexity.match)
-            status = tree_fail(place, "variant %s: complexity.match '%s' is itself scaled to another variant; name that one",
+            status = yaml_fail(place, "variant %s: complexity.match '%s' is itself scaled to another variant; name that one",
                                e->names[v], c->complexity.match);
     }
     for (int v = 0; v < e->variants && status == ST_OK; v++)
@@ -377,7 +377,7 @@ static status_t keep_only(const tree_t *base, experiment_t *experiment)
     const int wanted = config_variant(experiment, only);
     if (wanted < 0) {
         char *known = variants_text(experiment);
-        status_t status = tree_fail(tree_find(base, "experiment.only"), "'%s' is no variant; allowed: %s", only, known);
+        status_t status = yaml_fail(yaml_find(base, "experiment.only"), "'%s' is no variant; allowed: %s", only, known);
         mem_free(known);
         return status;
     }
@@ -410,11 +410,11 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
     experiment_t *experiment = MEM_NEW(experiment_t);
     status_t status;
     TRY_DONE(file_read(path, &text, &bytes));
-    TRY_DONE(tree_parse(text, bytes, path, 1, LAYER_FILE, &file));
+    TRY_DONE(yaml_parse(text, bytes, path, 1, LAYER_FILE, &file));
 
     tree = layout_defaults(layout_config(), path);
     layout_add_list(tree, "variants");
-    int errors = tree_merge(tree, file);
+    int errors = yaml_merge(tree, file);
     errors += merge_arguments(tree, overrides, n);
     variants = layout_take_list(tree, "variants");
     TRY_DONE(sweep_expand(&variants));
@@ -436,9 +436,9 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
     }
 done:
     experiment_destroy(&experiment);
-    tree_destroy(&file);
-    tree_destroy(&tree);
-    tree_destroy(&variants);
+    yaml_destroy(&file);
+    yaml_destroy(&tree);
+    yaml_destroy(&variants);
     mem_free(text);
     return status;
 }
@@ -469,15 +469,15 @@ status_t config_from_text(const char *text, size_t bytes, const char *origin, co
 {
     tree_t *file = NULL, *tree = NULL;
     status_t status;
-    TRY_DONE(tree_parse(text, bytes, origin, 1, LAYER_FILE, &file));
+    TRY_DONE(yaml_parse(text, bytes, origin, 1, LAYER_FILE, &file));
     tree = layout_former(layout_config(), origin);
-    if (tree_merge(tree, file))
+    if (yaml_merge(tree, file))
         status = ST_INPUT;
     if (status == ST_OK)
         status = resolve(tree, false, out);
 done:
-    tree_destroy(&file);
-    tree_destroy(&tree);
+    yaml_destroy(&file);
+    yaml_destroy(&tree);
     return status;
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/config/decode.h"
@@ -20,7 +20,7 @@ void layout_compare(const layout_t *layout, const void *before, const void *now,
         keys += layout->records[r].count;
     config_difference_t *differences = MEM_ARRAY(config_difference_t, keys);
     for (int r = 0; r < layout->count; r++) {
-        const record_t *record = &layout->records[r];
+        const config_record_t *record = &layout->records[r];
         for (int f = 0; f < record->count; f++) {
             const field_t *field = &record->fields[f];
             const size_t at = record->offset + field->offset;
@@ -63,7 +63,7 @@ uint64_t layout_hash(const layout_t *layout, const void *value)
     }
     config_differences_destroy(&differences, n);
     layout_destroy(layout, defaults);
-    tree_destroy(&tree);
+    yaml_destroy(&tree);
     return hash;
 }
 

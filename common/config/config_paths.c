@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/schema_presets.h"
 
@@ -54,7 +54,7 @@ static int check_old_meaning(const tree_t *node, const char *key, const char *wh
     char *other = join(current, node->text);
     int errors = 0;
     if (!file_exists(whole) && file_exists(other)) {
-        tree_fail(node,
+        yaml_fail(node,
                   "'%s' is relative to the folder of this file, and there is no %s; relative to the current folder there is %s: write it "
                   "from the file's folder, or give --set %s=%s",
                   node->text, whole, other, key, node->text);
@@ -88,7 +88,7 @@ int config_paths_resolve(tree_t *tree)
     char *current = folder_of("");
     int errors = 0;
     for (size_t i = 0; current && i < sizeof path_keys / sizeof *path_keys; i++)
-        errors += resolve(tree_find(tree, path_keys[i].key), &path_keys[i], current);
+        errors += resolve(yaml_find(tree, path_keys[i].key), &path_keys[i], current);
     mem_free(current);
     return errors;
 }

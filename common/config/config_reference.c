@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/config/layout.h"
@@ -122,7 +122,7 @@ static void write_cell(FILE *stream, const char *text)
 }
 
 /* write_fields - the table of a record, then the words of its enumerations. Only keys of a run have classes. */
-static void write_fields(FILE *stream, const record_t *record, bool classes)
+static void write_fields(FILE *stream, const config_record_t *record, bool classes)
 {
     fputs(classes ? "\n| key | default | allowed | class | meaning |\n|---|---|---|---|---|\n"
                   : "\n| key | default | allowed | meaning |\n|---|---|---|---|\n",
@@ -182,7 +182,7 @@ status_t config_write_reference(const char *path)
     fputs(head, stream);
     const layout_t *layout = layout_config();
     for (int r = 0; r < layout->count; r++) {
-        const record_t *record = &layout->records[r];
+        const config_record_t *record = &layout->records[r];
         if (*record->name)
             fprintf(stream, "\n## %s\n\n%c%s.\n", record->name, record->doc[0] - 'a' + 'A', record->doc + 1);
         else

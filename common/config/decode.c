@@ -114,7 +114,7 @@ static void make_schema(const layout_t *layout, schema_maker_t *maker)
         root_fields += *layout->records[r].name ? 1 : layout->records[r].count;
     cyaml_schema_field_t *root = maker->fields, *next = maker->fields + root_fields;
     for (int r = 0; r < layout->count; r++) {
-        const record_t *record = &layout->records[r];
+        const config_record_t *record = &layout->records[r];
         bool named = *record->name;
         if (named) {
             *root = (cyaml_schema_field_t){.key = record->name, .data_offset = (uint32_t)record->offset};
@@ -219,7 +219,7 @@ status_t decode_tree(const layout_t *layout, tree_t *tree, void **out)
                                 .mem_fn = cyaml_memory,
                                 .log_level = CYAML_LOG_ERROR,
                                 .flags = CYAML_CFG_NO_ALIAS};
-        tree_json(tree, &text, &nodes, &lines);
+        yaml_json(tree, &text, &nodes, &lines);
         cyaml_err_t error = cyaml_load_data((const uint8_t *)text, strlen(text), &cyaml, &maker.root, &value, NULL);
         if (error == CYAML_ERR_OOM) {
             status = FAIL(ST_SYSTEM, "out of memory while decoding %s", tree->origin);

@@ -1,7 +1,7 @@
 /* group.h - who trains which components: the arithmetic of co-distilled peers in groups (objective.form groups).
  *
  * With P groups, group g is the workers [g W/P, (g+1) W/P) of the W that take part in a run, and trains the components of peer
- * g alone: its lanes are those of batches of its own, from its own share of the data (worker/lanes.h, order.h), and its dense
+ * g alone: its lanes are those of batches of its own, from its own share of the data (common/config/lanes.h, order.h), and its dense
  * gradients are summed over itself. Of the other peers it has a copy, exchanged from time to time. Otherwise all workers are
  * one group that trains all components.                                                                                   */
 #ifndef SMELTER_GROUP_H
@@ -10,29 +10,29 @@
 #include "common/base/status.h"
 #include "common/config/config.h"
 
-typedef struct group {
+typedef struct peer_group {
     int number, groups;
     int first_worker, workers;          /* of the run's workers */
     int first_component, end_component; /* [first, end) are trained here */
-} group_t;
+} peer_group_t;
 
 /* group_at - group `number` of a run of `workers` workers, a multiple of the groups (config_check_workers). */
-static inline group_t group_at(const config_t *config, int number, int workers)
+static inline peer_group_t group_at(const config_t *config, int number, int workers)
 {
     const int groups = (int)config_groups(config), each = workers / groups, members = (int)config->model.components / groups;
     ASSERT(workers % groups == 0 && number >= 0 && number < groups);
-    return (group_t){number, groups, number * each, each, number * members, (number + 1) * members};
+    return (peer_group_t){number, groups, number * each, each, number * members, (number + 1) * members};
 }
 
 /* group_of - the group of a worker. */
-static inline group_t group_of(const config_t *config, int worker, int workers)
+static inline peer_group_t group_of(const config_t *config, int worker, int workers)
 {
     return group_at(config, worker / (workers / (int)config_groups(config)), workers);
 }
 
 /* group_reporting - the group whose predictions of training examples are the run's progressive validation: that of the deployed
  * peer; the first where all peers are deployed. */
-static inline group_t group_reporting(const config_t *config, int workers)
+static inline peer_group_t group_reporting(const config_t *config, int workers)
 {
     int first, end;
     config_deploy(config, &first, &end);

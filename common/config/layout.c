@@ -62,11 +62,11 @@ WORD_TABLE(VARY)
         typedef struct config_##section_ here_t;                                                                               \
         static const field_t fields[] = {KEYS(FIELD)};                                                                         \
         records[layout.count++] =                                                                                              \
-            (record_t){#section_, doc_, fields, COUNT(fields), offsetof(config_t, section_), sizeof(here_t)};                  \
+            (config_record_t){#section_, doc_, fields, COUNT(fields), offsetof(config_t, section_), sizeof(here_t)};                  \
     }
 #define COUNT_SECTION(section_, KEYS, doc_) +1
 
-static record_t records[1 CONFIG_SECTIONS(COUNT_SECTION)];
+static config_record_t records[1 CONFIG_SECTIONS(COUNT_SECTION)];
 static layout_t layout = {.records = records, .bytes = sizeof(config_t)};
 
 static void make_layout(void)
@@ -74,7 +74,7 @@ static void make_layout(void)
     {
         typedef config_t here_t;
         static const field_t fields[] = {CONFIG_TOP(FIELD)};
-        records[layout.count++] = (record_t){"", "the run as a whole", fields, COUNT(fields), 0, sizeof(here_t)};
+        records[layout.count++] = (config_record_t){"", "the run as a whole", fields, COUNT(fields), 0, sizeof(here_t)};
     }
     CONFIG_SECTIONS(SECTION)
     ASSERT(layout.count == COUNT(records));
@@ -92,25 +92,25 @@ const layout_t *layout_config(void)
 static tree_t *default_node(const field_t *field)
 {
     tree_t *node;
-    status_t status = tree_parse(field->initial, strlen(field->initial), "(default)", 0, LAYER_DEFAULT, &node);
+    status_t status = yaml_parse(field->initial, strlen(field->initial), "(default)", 0, LAYER_DEFAULT, &node);
     ASSERT(status == ST_OK);
     return node;
 }
 
 tree_t *layout_defaults(const layout_t *of, const char *origin)
 {
-    tree_t *root = tree_create(TREE_MAP, NULL, LAYER_DEFAULT, origin, 0);
+    tree_t *root = yaml_create(TREE_MAP, NULL, LAYER_DEFAULT, origin, 0);
     for (int r = 0; r < of->count; r++) {
-        const record_t *record = &of->records[r];
+        const config_record_t *record = &of->records[r];
         tree_t *map = root;
         if (*record->name) {
-            tree_t *section = tree_create(TREE_MAP, NULL, LAYER_DEFAULT, "(default)", 0);
-            tree_append(root, record->name, &section);
+            tree_t *section = yaml_create(TREE_MAP, NULL, LAYER_DEFAULT, "(default)", 0);
+            yaml_append(root, record->name, &section);
             map = root->last;
         }
         for (int f = 0; f < record->count; f++) {
             tree_t *node = default_node(&record->fields[f]);
-            tree_append(map, record->fields[f].name, &node);
+            yaml_append(map, record->fields[f].name, &node);
         }
     }
     return root;
@@ -123,38 +123,38 @@ tree_t *layout_former(const layout_t *of, const char *origin)
 #undef FORMER
     tree_t *root = layout_defaults(of, origin);
     for (int i = 0; of == layout_config() && i < COUNT(formers); i++) {
-        tree_t *node = tree_find(root, formers[i][0]), *value;
-        status_t status = tree_parse(formers[i][1], strlen(formers[i][1]), "(former)", 0, LAYER_DEFAULT, &value);
+        tree_t *node = yaml_find(root, formers[i][0]), *value;
+        status_t status = yaml_parse(formers[i][1], strlen(formers[i][1]), "(former)", 0, LAYER_DEFAULT, &value);
         ASSERT(node && status == ST_OK);
-        tree_replace(node, &value);
+        yaml_replace(node, &value);
     }
     return root;
 }
 
 void layout_add_list(tree_t *tree, const char *key)
 {
-    tree_t *list = tree_create(TREE_LIST, NULL, LAYER_DEFAULT, "(default)", 0);
-    tree_append(tree, key, &list);
+    tree_t *list = yaml_create(TREE_LIST, NULL, LAYER_DEFAULT, "(default)", 0);
+    yaml_append(tree, key, &list);
 }
 
 tree_t *layout_take_list(tree_t *tree, const char *key)
 {
-    tree_t *list = tree_take(tree, key);
+    tree_t *list = yaml_take(tree, key);
     ASSERT(list);
-    tree_set_scope(list, key); /* Cut off from the root, its path gets its name back. */
+    yaml_set_scope(list, key); /* Cut off from the root, its path gets its name back. */
     return list;
 }
 
 void layout_reset(tree_t *node, const field_t *field)
 {
     tree_t *initial = default_node(field);
-    tree_replace(node, &initial);
+    yaml_replace(node, &initial);
 }
 
-tree_t *layout_node(const tree_t *tree, const record_t *record, const field_t *field)
+tree_t *layout_node(const tree_t *tree, const config_record_t *record, const field_t *field)
 {
-    const tree_t *map = *record->name ? tree_child(tree, record->name) : tree;
-    tree_t *node = map ? tree_child(map, field->name) : NULL;
+    const tree_t *map = *record->name ? yaml_child(tree, record->name) : tree;
+    tree_t *node = map ? yaml_child(map, field->name) : NULL;
     ASSERT(node);
     return node;
 }
@@ -273,25 +273,25 @@ status_t layout_fail_value(const tree_t *at, const field_t *field)
     double number;
     status_t status;
     if (at->kind != TREE_SCALAR && (element || !layout_is_list(field) || at->kind == TREE_MAP)) {
-        status = tree_fail(at, "a %s is given; allowed: %s", at->kind == TREE_MAP ? "map of keys to values" : "list", allowed);
+        status = yaml_fail(at, "a %s is given; allowed: %s", at->kind == TREE_MAP ? "map of keys to values" : "list", allowed);
     } else if (at->kind == TREE_LIST) {
-        status = tree_fail(at, "the list has %d elements; allowed: %s", at->count, allowed);
+        status = yaml_fail(at, "the list has %d elements; allowed: %s", at->count, allowed);
     } else if (layout_is_list(field) && !element) {
-        status = tree_fail(at, "'%s' is not a list; allowed: %s", at->text, allowed);
+        status = yaml_fail(at, "'%s' is not a list; allowed: %s", at->text, allowed);
     } else if (is_number(field) && read_number(field, at->text, &number)) {
-        status = tree_fail(at, "%s is out of range; allowed: %s", at->text, allowed);
+        status = yaml_fail(at, "%s is out of range; allowed: %s", at->text, allowed);
     } else if (is_number(field)) {
-        status = tree_fail(at, "'%s' is not a %snumber; allowed: %s", at->text, is_whole(field) ? "whole " : "", allowed);
+        status = yaml_fail(at, "'%s' is not a %snumber; allowed: %s", at->text, is_whole(field) ? "whole " : "", allowed);
     } else if (field->words_count) {
         const char *words[64];
         ASSERT(field->words_count <= COUNT(words));
         for (int i = 0; i < field->words_count; i++)
             words[i] = field->words[i].word;
-        const char *near = tree_nearest(at->text, words, field->words_count);
-        status = tree_fail(at, "'%s' is not known here%s%s%s; allowed: %s", at->text, near ? " (did you mean " : "",
+        const char *near = yaml_nearest(at->text, words, field->words_count);
+        status = yaml_fail(at, "'%s' is not known here%s%s%s; allowed: %s", at->text, near ? " (did you mean " : "",
                            near ? near : "", near ? "?)" : "", allowed);
     } else {
-        status = tree_fail(at, "'%s' is given; allowed: %s", at->text, allowed);
+        status = yaml_fail(at, "'%s' is given; allowed: %s", at->text, allowed);
     }
     mem_free(allowed);
     return status;
@@ -366,7 +366,7 @@ static void write_value(FILE *stream, const field_t *field, const void *at)
         fputs(*(const bool *)at ? "true" : "false", stream);
         break;
     case VALUE_TEXT:
-        tree_write_string(stream, *(char *const *)at);
+        yaml_write_string(stream, *(char *const *)at);
         break;
     case VALUE_WORD:
         fputs(word_text(field, *(const int32_t *)at), stream);
@@ -422,7 +422,7 @@ char *layout_text(const layout_t *of, const void *value)
     FILE *stream = open_memstream(&text, &bytes);
     ASSERT(stream);
     for (int r = 0; r < of->count; r++) {
-        const record_t *record = &of->records[r];
+        const config_record_t *record = &of->records[r];
         if (*record->name)
             fprintf(stream, "%s:\n", record->name);
         for (int f = 0; f < record->count; f++) {

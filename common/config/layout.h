@@ -51,17 +51,17 @@ typedef struct field {
     key_class_t change; /* what another value means for a run that has begun; of configuration keys only */
 } field_t;
 
-typedef struct record {
+typedef struct config_record {
     const char *name; /* "" where its fields are keys at the top level */
     const char *doc;
     const field_t *fields;
     int count;
     size_t offset; /* in the struct; 0 for the top level */
     size_t bytes;
-} record_t;
+} config_record_t;
 
 typedef struct layout {
-    const record_t *records;
+    const config_record_t *records;
     int count;
     size_t bytes; /* of the struct */
 } layout_t;
@@ -83,7 +83,7 @@ void layout_add_list(tree_t *tree, const char *key);
 tree_t *layout_take_list(tree_t *tree, const char *key);
 
 /* layout_node - where a merged tree holds a field. */
-tree_t *layout_node(const tree_t *tree, const record_t *record, const field_t *field);
+tree_t *layout_node(const tree_t *tree, const config_record_t *record, const field_t *field);
 
 /* layout_reset - put the default in the place of a field's node, which is destroyed. */
 void layout_reset(tree_t *node, const field_t *field);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/config/decode.h"
@@ -65,7 +65,7 @@ static const field_t split_fields[] = {
     {VALUE_NUM, "train_fraction", "1", 0.0001, 1, "share of the rows, from the first on, that are training rows",
      .offset = offsetof(schema_t, train_fraction)},
 };
-static const record_t schema_records[] = {
+static const config_record_t schema_records[] = {
     {"", "the text file", top_fields, COUNT(top_fields), 0, sizeof(schema_t)},
     {"split", "which rows train and which evaluate", split_fields, COUNT(split_fields), 0, sizeof(schema_t)},
 };
@@ -82,7 +82,7 @@ static const field_t column_fields[] = {
     {VALUE_WORD, "pooling", "sum", 0, 0, "how the vectors of a multi column become one", offsetof(schema_column_t, pooling),
      WORDS(pooling_words)},
 };
-static const record_t column_record = {"", "a column", column_fields, COUNT(column_fields), 0, sizeof(schema_column_t)};
+static const config_record_t column_record = {"", "a column", column_fields, COUNT(column_fields), 0, sizeof(schema_column_t)};
 const layout_t schema_column_layout = {&column_record, 1, sizeof(schema_column_t)};
 
 /* ---- columns ----------------------------------------------------------------------------------------------------- */
@@ -98,31 +98,31 @@ static status_t check_column(const schema_t *schema, const schema_column_t *colu
 {
     const char *name = column->name;
     if (!*name)
-        return tree_fail(at, "the column has no name; add name: NAME");
+        return yaml_fail(at, "the column has no name; add name: NAME");
     if (!schema->header && !is_positional(column->column))
-        return tree_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position",
+        return yaml_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position",
                          column->column);
     if (strcmp(column->column, schema->label) == 0)
-        return tree_fail(at, "column '%s' is the label, so it cannot be an input", column->column);
+        return yaml_fail(at, "column '%s' is the label, so it cannot be an input", column->column);
     if (column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_LOG2_BUCKET)
-        return tree_fail(at,
+        return yaml_fail(at,
                          "column '%s': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p "
                          "or standardise",
                          name);
     if (column->kind == COLUMN_CATEGORICAL &&
         (column->transform == TRANSFORM_LOG1P || column->transform == TRANSFORM_STANDARDISE))
-        return tree_fail(at,
+        return yaml_fail(at,
                          "column '%s': transforms log1p and standardise are for numbers; use kind: numeric, or transform none "
                          "or log2_bucket",
                          name);
     if (column->kind == COLUMN_MULTI && column->transform != TRANSFORM_NONE)
-        return tree_fail(at, "column '%s': a multi column has no transform; use transform: none", name);
+        return yaml_fail(at, "column '%s': a multi column has no transform; use transform: none", name);
     if (strlen(column->separator) != 1)
-        return tree_fail(at, "column '%s': separator '%s' has %zu bytes; allowed: one character", name, column->separator,
+        return yaml_fail(at, "column '%s': separator '%s' has %zu bytes; allowed: one character", name, column->separator,
                          strlen(column->separator));
     for (unsigned i = 0; i < schema->columns_count; i++)
         if (strcmp(schema->columns[i].name, name) == 0)
-            return tree_fail(at, "column '%s' is given twice; each needs its own name", name);
+            return yaml_fail(at, "column '%s' is given twice; each needs its own name", name);
     return ST_OK;
 }
 
@@ -131,7 +131,7 @@ static status_t add_column(schema_t *schema, const tree_t *entry)
 {
     tree_t *tree = layout_defaults(&schema_column_layout, entry->origin);
     void *decoded = NULL;
-    int errors = tree_merge(tree, entry);
+    int errors = yaml_merge(tree, entry);
     status_t status = decode_tree(&schema_column_layout, tree, &decoded);
     if (status == ST_OK && errors)
         status = ST_INPUT;
@@ -149,17 +149,17 @@ static status_t add_column(schema_t *schema, const tree_t *entry)
         }
     }
     layout_destroy(&schema_column_layout, decoded);
-    tree_destroy(&tree);
+    yaml_destroy(&tree);
     return status;
 }
 
 /* put_text - give a map this key, in place of any it has. */
 static void put_text(tree_t *map, const char *key, const tree_t *like)
 {
-    tree_t *old = tree_take(map, key);
-    tree_destroy(&old);
-    tree_t *node = tree_copy(like);
-    tree_append(map, key, &node);
+    tree_t *old = yaml_take(map, key);
+    yaml_destroy(&old);
+    tree_t *node = yaml_copy(like);
+    yaml_append(map, key, &node);
 }
 
 static bool is_word_list(const tree_t *list)
@@ -175,7 +175,7 @@ static int count_columns(const tree_t *list)
 {
     int count = 0;
     for (const tree_t *entry = list->first; entry; entry = entry->next) {
-        const tree_t *names = tree_child(entry, "names");
+        const tree_t *names = yaml_child(entry, "names");
         count += names ? names->count : 1;
     }
     return count;
@@ -184,10 +184,10 @@ static int count_columns(const tree_t *list)
 /* add_alike - a column per name, each with what the rest of the entry says. */
 static status_t add_alike(schema_t *schema, const tree_t *entry, const tree_t *names, const tree_t *columns)
 {
-    tree_t *alike = tree_copy(entry), *taken = tree_take(alike, "names");
-    tree_destroy(&taken);
-    taken = tree_take(alike, "columns");
-    tree_destroy(&taken);
+    tree_t *alike = yaml_copy(entry), *taken = yaml_take(alike, "names");
+    yaml_destroy(&taken);
+    taken = yaml_take(alike, "columns");
+    yaml_destroy(&taken);
     status_t status = ST_OK;
     const tree_t *column = columns ? columns->first : NULL;
     for (const tree_t *name = names->first; name && status == ST_OK; name = name->next) {
@@ -198,7 +198,7 @@ static status_t add_alike(schema_t *schema, const tree_t *entry, const tree_t *n
         }
         status = add_column(schema, alike);
     }
-    tree_destroy(&alike);
+    yaml_destroy(&alike);
     return status;
 }
 
@@ -206,42 +206,42 @@ static status_t add_alike(schema_t *schema, const tree_t *entry, const tree_t *n
 static status_t add_entry(schema_t *schema, const tree_t *entry)
 {
     if (entry->kind == TREE_LIST)
-        return tree_fail(entry, "a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted");
+        return yaml_fail(entry, "a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted");
     if (entry->kind == TREE_SCALAR) {
-        tree_t *map = tree_create(TREE_MAP, NULL, entry->layer, entry->origin, entry->line);
-        tree_set_scope(map, entry->scope);
+        tree_t *map = yaml_create(TREE_MAP, NULL, entry->layer, entry->origin, entry->line);
+        yaml_set_scope(map, entry->scope);
         put_text(map, "name", entry);
         status_t status = add_column(schema, map);
-        tree_destroy(&map);
+        yaml_destroy(&map);
         return status;
     }
-    const tree_t *names = tree_child(entry, "names"), *columns = tree_child(entry, "columns");
+    const tree_t *names = yaml_child(entry, "names"), *columns = yaml_child(entry, "columns");
     if (!names && !columns)
         return add_column(schema, entry);
     if (!names)
-        return tree_fail(columns, "goes with names: only; use column: for a single column");
+        return yaml_fail(columns, "goes with names: only; use column: for a single column");
     if (!is_word_list(names))
-        return tree_fail(names, "a list of column names is wanted");
-    if (tree_child(entry, "name") || tree_child(entry, "column"))
-        return tree_fail(entry, "names: describes several columns, so name: and column: cannot stand beside it; use columns:");
+        return yaml_fail(names, "a list of column names is wanted");
+    if (yaml_child(entry, "name") || yaml_child(entry, "column"))
+        return yaml_fail(entry, "names: describes several columns, so name: and column: cannot stand beside it; use columns:");
     if (columns && (!is_word_list(columns) || columns->count != names->count))
-        return tree_fail(columns, "one column of the text file is needed for each of the %d names", names->count);
+        return yaml_fail(columns, "one column of the text file is needed for each of the %d names", names->count);
     return add_alike(schema, entry, names, columns);
 }
 
 static status_t add_columns(schema_t *schema, const tree_t *list)
 {
     if (list->kind != TREE_LIST)
-        return tree_fail(list, "a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]");
+        return yaml_fail(list, "a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]");
     schema->columns = MEM_ARRAY(schema_column_t, count_columns(list));
     status_t status = ST_OK;
     for (const tree_t *entry = list->first; entry; entry = entry->next) {
-        char *place = tree_path(entry), *scope = mem_printf("%s.", place);
-        tree_t *copy = tree_copy(entry);
-        tree_set_scope(copy, scope);
+        char *place = yaml_path(entry), *scope = mem_printf("%s.", place);
+        tree_t *copy = yaml_copy(entry);
+        yaml_set_scope(copy, scope);
         if (add_entry(schema, copy) != ST_OK)
             status = ST_INPUT;
-        tree_destroy(&copy);
+        yaml_destroy(&copy);
         mem_free(scope);
         mem_free(place);
     }
@@ -256,9 +256,9 @@ static status_t check_names(const schema_t *schema, const tree_t *tree)
     const char *const keys[] = {"label", "group", "time", "split.column"};
     status_t status = ST_OK;
     for (int i = 0; i < COUNT(keys) && !schema->header; i++) {
-        const tree_t *node = tree_find(tree, keys[i]);
+        const tree_t *node = yaml_find(tree, keys[i]);
         if (*node->text && !is_positional(node->text))
-            status = tree_fail(node->layer == LAYER_DEFAULT ? tree_find(tree, "header") : node,
+            status = yaml_fail(node->layer == LAYER_DEFAULT ? yaml_find(tree, "header") : node,
                                "%s '%s' names no column: with header: false columns are called c1, c2 ... by position", keys[i],
                                node->text);
     }
@@ -267,23 +267,23 @@ static status_t check_names(const schema_t *schema, const tree_t *tree)
 
 static status_t check_whole(const schema_t *schema, const tree_t *tree, const tree_t *list)
 {
-    const tree_t *fraction = tree_find(tree, "split.train_fraction"), *most = tree_find(tree, "split.train_max");
+    const tree_t *fraction = yaml_find(tree, "split.train_fraction"), *most = yaml_find(tree, "split.train_max");
     if (*schema->split_column && fraction->layer != LAYER_DEFAULT)
-        return tree_fail(fraction, "split.column and split.train_fraction both say which rows train; remove one");
+        return yaml_fail(fraction, "split.column and split.train_fraction both say which rows train; remove one");
     if (*schema->split_column && most->layer == LAYER_DEFAULT)
-        return tree_fail(tree_find(tree, "split.column"), "'%s' needs split.train_max, the largest value of a training row",
+        return yaml_fail(yaml_find(tree, "split.column"), "'%s' needs split.train_max, the largest value of a training row",
                          schema->split_column);
     if (!*schema->split_column && most->layer != LAYER_DEFAULT)
-        return tree_fail(most, "split.train_max needs split.column, the column it is compared with");
+        return yaml_fail(most, "split.train_max needs split.column, the column it is compared with");
     if (schema->format == FORMAT_LIBSVM)
         return list->kind != TREE_LIST || list->count
-                   ? tree_fail(list, "every feature id of a libsvm file is an input; remove columns:")
+                   ? yaml_fail(list, "every feature id of a libsvm file is an input; remove columns:")
                    : ST_OK;
     if (!*schema->label)
-        return tree_fail(tree_find(tree, "label"), "empty; name the column that holds 0 or 1");
+        return yaml_fail(yaml_find(tree, "label"), "empty; name the column that holds 0 or 1");
     TRY(check_names(schema, tree));
     if (list->kind == TREE_LIST && !list->count)
-        return tree_fail(tree, "no columns are given; list the inputs under columns:");
+        return yaml_fail(tree, "no columns are given; list the inputs under columns:");
     return ST_OK;
 }
 
@@ -312,10 +312,10 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
             FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm", path_or_preset);
         goto done;
     }
-    TRY_DONE(tree_parse(text, bytes, origin, 1, LAYER_FILE, &file));
+    TRY_DONE(yaml_parse(text, bytes, origin, 1, LAYER_FILE, &file));
     tree = layout_defaults(&schema_layout, origin);
     layout_add_list(tree, "columns");
-    int errors = tree_merge(tree, file);
+    int errors = yaml_merge(tree, file);
     columns = layout_take_list(tree, "columns");
     TRY_DONE(decode_tree(&schema_layout, tree, &decoded));
     if (errors) { /* A misspelt columns: must not be called missing as well. */
@@ -330,9 +330,9 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
 done:;
     schema_t *schema = decoded;
     schema_destroy(&schema);
-    tree_destroy(&file);
-    tree_destroy(&tree);
-    tree_destroy(&columns);
+    yaml_destroy(&file);
+    yaml_destroy(&tree);
+    yaml_destroy(&columns);
     mem_free(text);
     mem_free(origin);
     return status;
@@ -355,7 +355,7 @@ void schema_destroy(schema_t **schema)
 }
 
 /* Fields of a record as "name: value", with `between` between them. How many rows may be bad decides nothing about those that are good. */
-static void write_fields(FILE *out, const record_t *record, const void *value, const char *between)
+static void write_fields(FILE *out, const config_record_t *record, const void *value, const char *between)
 {
     bool is_first = true;
     for (int f = 0; f < record->count; f++) {

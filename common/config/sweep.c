@@ -12,21 +12,21 @@ static status_t set_path(tree_t *map, const char *path, const tree_t *value)
 {
     const char *dot = strchr(path, '.');
     char *key = dot ? mem_printf("%.*s", (int)(dot - path), path) : mem_strdup(path);
-    tree_t *child = tree_child(map, key);
+    tree_t *child = yaml_child(map, key);
     status_t status = ST_OK;
     if (!dot) {
-        tree_t *copy = tree_copy(value);
+        tree_t *copy = yaml_copy(value);
         if (child)
-            tree_replace(child, &copy);
+            yaml_replace(child, &copy);
         else
-            tree_append(map, key, &copy);
+            yaml_append(map, key, &copy);
     } else if (child && child->kind != TREE_MAP) {
-        status = tree_fail(value, "the sweep's key goes through %s, which is not a group of keys", key);
+        status = yaml_fail(value, "the sweep's key goes through %s, which is not a group of keys", key);
     } else {
         if (!child) {
-            tree_t *fresh = tree_create(TREE_MAP, NULL, value->layer, value->origin, value->line);
-            tree_append(map, key, &fresh);
-            child = tree_child(map, key);
+            tree_t *fresh = yaml_create(TREE_MAP, NULL, value->layer, value->origin, value->line);
+            yaml_append(map, key, &fresh);
+            child = yaml_child(map, key);
         }
         status = set_path(child, dot + 1, value);
     }
@@ -37,16 +37,16 @@ static status_t set_path(tree_t *map, const char *path, const tree_t *value)
 /* add_suffix - name: NAME becomes NAME-keyVALUE; characters that a folder's name cannot have become '_'. */
 static status_t add_suffix(tree_t *entry, const char *path, const tree_t *value)
 {
-    tree_t *name = tree_child(entry, "name");
+    tree_t *name = yaml_child(entry, "name");
     if (!name || name->kind != TREE_SCALAR)
-        return tree_fail(entry, "a variant with a sweep needs a name, which its variants begin with");
+        return yaml_fail(entry, "a variant with a sweep needs a name, which its variants begin with");
     const char *key = strrchr(path, '.') ? strrchr(path, '.') + 1 : path;
     char *text = mem_printf("%s-%s%s", name->text, key, value->text);
     for (char *c = text + strlen(name->text); *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
             *c = '_';
-    tree_t *fresh = tree_create(TREE_SCALAR, text, name->layer, name->origin, name->line);
-    tree_replace(name, &fresh);
+    tree_t *fresh = yaml_create(TREE_SCALAR, text, name->layer, name->origin, name->line);
+    yaml_replace(name, &fresh);
     mem_free(text);
     return ST_OK;
 }
@@ -55,26 +55,26 @@ static status_t add_suffix(tree_t *entry, const char *path, const tree_t *value)
 static status_t expand(tree_t **entry, const tree_t *key, tree_t *out)
 {
     if (!key) {
-        tree_append(out, NULL, entry);
-        return out->count <= SWEEP_MOST ? ST_OK : tree_fail(out, "the sweeps ask for more than %d variants", SWEEP_MOST);
+        yaml_append(out, NULL, entry);
+        return out->count <= SWEEP_MOST ? ST_OK : yaml_fail(out, "the sweeps ask for more than %d variants", SWEEP_MOST);
     }
     status_t status = ST_OK;
     if (key->kind != TREE_LIST || key->count == 0)
-        status = tree_fail(key, "a list of values is wanted, for instance [0.5, 1, 2]");
+        status = yaml_fail(key, "a list of values is wanted, for instance [0.5, 1, 2]");
     for (const tree_t *value = key->kind == TREE_LIST ? key->first : NULL; value && status == ST_OK; value = value->next) {
         if (value->kind != TREE_SCALAR) {
-            status = tree_fail(value, "a sweep's values are words or numbers, not lists");
+            status = yaml_fail(value, "a sweep's values are words or numbers, not lists");
             break;
         }
-        tree_t *one = tree_copy(*entry);
+        tree_t *one = yaml_copy(*entry);
         status = set_path(one, key->key, value);
         if (status == ST_OK)
             status = add_suffix(one, key->key, value);
         if (status == ST_OK)
             status = expand(&one, key->next, out);
-        tree_destroy(&one);
+        yaml_destroy(&one);
     }
-    tree_destroy(entry);
+    yaml_destroy(entry);
     return status;
 }
 
@@ -83,27 +83,27 @@ status_t sweep_expand(tree_t **list)
     const tree_t *from = *list;
     if (from->kind != TREE_LIST)
         return ST_OK;
-    tree_t *out = tree_create(TREE_LIST, NULL, from->layer, from->origin, from->line);
+    tree_t *out = yaml_create(TREE_LIST, NULL, from->layer, from->origin, from->line);
     out->key = from->key ? mem_strdup(from->key) : NULL;
     status_t status = ST_OK;
     for (const tree_t *at = from->first; at && status == ST_OK; at = at->next) {
         /* The sweep is read where it stands in the file, so that errors in it can say where that is. */
-        const tree_t *sweep = at->kind == TREE_MAP ? tree_child(at, "sweep") : NULL;
-        tree_t *entry = tree_copy(at), *taken = sweep ? tree_take(entry, "sweep") : NULL;
+        const tree_t *sweep = at->kind == TREE_MAP ? yaml_child(at, "sweep") : NULL;
+        tree_t *entry = yaml_copy(at), *taken = sweep ? yaml_take(entry, "sweep") : NULL;
         if (!sweep)
-            tree_append(out, NULL, &entry);
+            yaml_append(out, NULL, &entry);
         else if (sweep->kind != TREE_MAP || sweep->count == 0)
-            status = tree_fail(sweep, "keys with lists of values are wanted, for instance {model.beta: [0.5, 1, 2]}");
+            status = yaml_fail(sweep, "keys with lists of values are wanted, for instance {model.beta: [0.5, 1, 2]}");
         else
             status = expand(&entry, sweep->first, out);
-        tree_destroy(&entry);
-        tree_destroy(&taken);
+        yaml_destroy(&entry);
+        yaml_destroy(&taken);
     }
     if (status == ST_OK) {
-        tree_destroy(list);
+        yaml_destroy(list);
         *list = out;
     } else {
-        tree_destroy(&out);
+        yaml_destroy(&out);
     }
     return status;
 }

@@ -18,7 +18,7 @@ static char *dup_or_null(const char *text)
     return text ? mem_strdup(text) : NULL;
 }
 
-tree_t *tree_create(tree_kind_t kind, const char *text, tree_layer_t layer, const char *origin, int line)
+tree_t *yaml_create(tree_kind_t kind, const char *text, tree_layer_t layer, const char *origin, int line)
 {
     ASSERT((kind == TREE_SCALAR) == (text != NULL));
     tree_t *tree = MEM_NEW(tree_t);
@@ -30,7 +30,7 @@ tree_t *tree_create(tree_kind_t kind, const char *text, tree_layer_t layer, cons
     return tree;
 }
 
-void tree_destroy(tree_t **tree)
+void yaml_destroy(tree_t **tree)
 {
     tree_t *t = *tree;
     *tree = NULL;
@@ -38,7 +38,7 @@ void tree_destroy(tree_t **tree)
         return;
     for (tree_t *child = t->first, *next; child; child = next) {
         next = child->next;
-        tree_destroy(&child);
+        yaml_destroy(&child);
     }
     mem_free(t->origin);
     mem_free(t->scope);
@@ -47,18 +47,18 @@ void tree_destroy(tree_t **tree)
     mem_free(t);
 }
 
-tree_t *tree_copy(const tree_t *tree)
+tree_t *yaml_copy(const tree_t *tree)
 {
-    tree_t *copy = tree_create(tree->kind, tree->text, tree->layer, tree->origin, tree->line);
+    tree_t *copy = yaml_create(tree->kind, tree->text, tree->layer, tree->origin, tree->line);
     copy->scope = dup_or_null(tree->scope);
     for (const tree_t *child = tree->first; child; child = child->next) {
-        tree_t *child_copy = tree_copy(child);
-        tree_append(copy, child->key, &child_copy);
+        tree_t *child_copy = yaml_copy(child);
+        yaml_append(copy, child->key, &child_copy);
     }
     return copy;
 }
 
-tree_t *tree_child(const tree_t *map, const char *key)
+tree_t *yaml_child(const tree_t *map, const char *key)
 {
     if (map->kind != TREE_MAP)
         return NULL;
@@ -68,18 +68,18 @@ tree_t *tree_child(const tree_t *map, const char *key)
     return NULL;
 }
 
-tree_t *tree_find(const tree_t *tree, const char *path)
+tree_t *yaml_find(const tree_t *tree, const char *path)
 {
     const char *dot = strchr(path, '.');
     if (!dot)
-        return tree_child(tree, path);
+        return yaml_child(tree, path);
     char *head = mem_printf("%.*s", (int)(dot - path), path);
-    const tree_t *child = tree_child(tree, head);
+    const tree_t *child = yaml_child(tree, head);
     mem_free(head);
-    return child ? tree_find(child, dot + 1) : NULL;
+    return child ? yaml_find(child, dot + 1) : NULL;
 }
 
-void tree_append(tree_t *parent, const char *key, tree_t **child)
+void yaml_append(tree_t *parent, const char *key, tree_t **child)
 {
     ASSERT(parent->kind != TREE_SCALAR && (parent->kind == TREE_MAP) == (key != NULL));
     tree_t *c = *child;
@@ -110,9 +110,9 @@ static tree_t **link_to(tree_t *child, tree_t **before)
     return link;
 }
 
-tree_t *tree_take(tree_t *map, const char *key)
+tree_t *yaml_take(tree_t *map, const char *key)
 {
-    tree_t *child = tree_child(map, key);
+    tree_t *child = yaml_child(map, key);
     if (!child)
         return NULL;
     tree_t *before;
@@ -124,7 +124,7 @@ tree_t *tree_take(tree_t *map, const char *key)
     return child;
 }
 
-void tree_replace(tree_t *old, tree_t **by)
+void yaml_replace(tree_t *old, tree_t **by)
 {
     tree_t *b = *by, *before;
     *by = NULL;
@@ -137,15 +137,15 @@ void tree_replace(tree_t *old, tree_t **by)
     if (old->parent->last == old)
         old->parent->last = b;
     old->parent = old->next = NULL;
-    tree_destroy(&old);
+    yaml_destroy(&old);
 }
 
-void tree_set_scope(tree_t *tree, const char *scope)
+void yaml_set_scope(tree_t *tree, const char *scope)
 {
     mem_free(tree->scope);
     tree->scope = mem_strdup(scope);
     for (tree_t *child = tree->first; child; child = child->next)
-        tree_set_scope(child, scope);
+        yaml_set_scope(child, scope);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
@@ -168,7 +168,7 @@ static char *path_below_root(const tree_t *tree)
     return path;
 }
 
-char *tree_path(const tree_t *tree)
+char *yaml_path(const tree_t *tree)
 {
     char *below = path_below_root(tree), *path = mem_printf("%s%s", tree->scope ? tree->scope : "", below);
     mem_free(below);
@@ -178,14 +178,14 @@ char *tree_path(const tree_t *tree)
     return path;
 }
 
-status_t tree_fail(const tree_t *at, const char *format, ...)
+status_t yaml_fail(const tree_t *at, const char *format, ...)
 {
     char message[2048];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    char place[32] = "", *path = tree_path(at);
+    char place[32] = "", *path = yaml_path(at);
     if (at->line)
         snprintf(place, sizeof place, ":%d", at->line);
     status_t status = FAIL(ST_INPUT, "%s%s: %s%s%s", at->origin, place, path, *path ? ": " : "", message);
@@ -218,7 +218,7 @@ static int edit_distance(const char *a, const char *b)
     return rows[n % 3][m];
 }
 
-const char *tree_nearest(const char *text, const char *const *words, int n)
+const char *yaml_nearest(const char *text, const char *const *words, int n)
 {
     const char *nearest = NULL;
     int length = (int)strlen(text), least = length < 4 ? 2 : 1 + (length + 2) / 3; /* one edit more than is forgiven */
@@ -250,50 +250,50 @@ static void fail_unknown(const tree_t *base, const tree_t *over)
     const tree_t *root = base;
     while (root->parent)
         root = root->parent;
-    const tree_t *elsewhere = tree_child(root, over->key);
+    const tree_t *elsewhere = yaml_child(root, over->key);
     for (const tree_t *section = root->first; section && !elsewhere; section = section->next)
-        elsewhere = tree_child(section, over->key);
+        elsewhere = yaml_child(section, over->key);
 
-    const char *near = tree_nearest(over->key, keys, n);
+    const char *near = yaml_nearest(over->key, keys, n);
     if (near) {
-        tree_fail(over, "unknown key; did you mean %s%s%s?", above, dot, near);
+        yaml_fail(over, "unknown key; did you mean %s%s%s?", above, dot, near);
     } else if (elsewhere) {
         char *path = path_below_root(elsewhere);
-        tree_fail(over, "unknown key; did you mean %s?", path);
+        yaml_fail(over, "unknown key; did you mean %s?", path);
         mem_free(path);
     } else {
-        tree_fail(over, "unknown key; allowed%s%s: %s", *above ? " in " : "", above, known);
+        yaml_fail(over, "unknown key; allowed%s%s: %s", *above ? " in " : "", above, known);
     }
     mem_free(keys);
     mem_free(known);
     mem_free(above);
 }
 
-int tree_merge(tree_t *base, const tree_t *over)
+int yaml_merge(tree_t *base, const tree_t *over)
 {
     /* A section whose keys are all commented out reads as an empty scalar and says nothing. */
     if (over->kind == TREE_SCALAR && !*over->text)
         return 0;
     if (over->kind != TREE_MAP) {
-        tree_fail(over, "%s%s%s is given; a map of keys to values (key: value) is wanted", over->text ? "'" : "",
+        yaml_fail(over, "%s%s%s is given; a map of keys to values (key: value) is wanted", over->text ? "'" : "",
                   over->text ? over->text : "a list", over->text ? "'" : "");
         return 1;
     }
     int errors = 0;
     for (const tree_t *child = over->first; child; child = child->next) {
-        tree_t *known = tree_child(base, child->key);
+        tree_t *known = yaml_child(base, child->key);
         if (!known) {
             fail_unknown(base, child);
             errors++;
         } else if (known->kind == TREE_MAP) {
-            errors += tree_merge(known, child);
+            errors += yaml_merge(known, child);
         } else if (child->kind == TREE_MAP) {
-            tree_fail(child, "a map of keys to values is given; a single %s is wanted",
+            yaml_fail(child, "a map of keys to values is given; a single %s is wanted",
                       known->kind == TREE_LIST ? "list" : "value");
             errors++;
         } else if (child->layer >= known->layer) {
-            tree_t *copy = tree_copy(child);
-            tree_replace(known, &copy);
+            tree_t *copy = yaml_copy(child);
+            yaml_replace(known, &copy);
         }
     }
     return errors;
@@ -397,13 +397,13 @@ static status_t read_children(reader_t *reader, tree_t *node, int depth)
         }
         TRY_DONE(read_node(reader, depth + 1, &child));
         child->line = line; /* of the key: where a person looks for it */
-        tree_append(node, key, &child);
+        yaml_append(node, key, &child);
         mem_free(key);
         key = NULL;
     }
 done:
     mem_free(key);
-    tree_destroy(&child);
+    yaml_destroy(&child);
     return status;
 }
 
@@ -416,18 +416,18 @@ static status_t read_node(reader_t *reader, int depth, tree_t **out)
     if (reader->event.type == YAML_SCALAR_EVENT) {
         char *text = NULL;
         TRY(read_scalar(reader, &text));
-        *out = tree_create(TREE_SCALAR, text, reader->layer, reader->origin, line);
+        *out = yaml_create(TREE_SCALAR, text, reader->layer, reader->origin, line);
         mem_free(text);
         return ST_OK;
     }
     ASSERT(reader->event.type == YAML_MAPPING_START_EVENT || reader->event.type == YAML_SEQUENCE_START_EVENT);
     tree_kind_t kind = reader->event.type == YAML_MAPPING_START_EVENT ? TREE_MAP : TREE_LIST;
-    tree_t *node = tree_create(kind, NULL, reader->layer, reader->origin, line);
+    tree_t *node = yaml_create(kind, NULL, reader->layer, reader->origin, line);
     status_t status = read_children(reader, node, depth);
     if (status == ST_OK)
         *out = node;
     else
-        tree_destroy(&node);
+        yaml_destroy(&node);
     return status;
 }
 
@@ -435,19 +435,19 @@ static status_t read_node(reader_t *reader, int depth, tree_t **out)
 static void report_twins(reader_t *reader, const tree_t *tree)
 {
     for (const tree_t *child = tree->first; child; child = child->next) {
-        const tree_t *first = child->key ? tree_child(tree, child->key) : child;
+        const tree_t *first = child->key ? yaml_child(tree, child->key) : child;
         if (first != child && first->line) {
             reader->errors++;
-            tree_fail(child, "given twice, first in line %d; remove one", first->line);
+            yaml_fail(child, "given twice, first in line %d; remove one", first->line);
         } else if (first != child) {
             reader->errors++;
-            tree_fail(child, "given twice; remove one");
+            yaml_fail(child, "given twice; remove one");
         }
         report_twins(reader, child);
     }
 }
 
-status_t tree_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer, tree_t **out)
+status_t yaml_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer, tree_t **out)
 {
     reader_t reader = {.text = text, .origin = origin, .bytes = bytes, .first_line = first_line, .layer = layer};
     tree_t *tree = NULL;
@@ -460,7 +460,7 @@ status_t tree_parse(const char *text, size_t bytes, const char *origin, int firs
     ASSERT(reader.event.type == YAML_STREAM_START_EVENT);
     TRY_DONE(next_event(&reader));
     if (reader.event.type == YAML_STREAM_END_EVENT) {
-        tree = tree_create(TREE_SCALAR, "", layer, origin, first_line);
+        tree = yaml_create(TREE_SCALAR, "", layer, origin, first_line);
     } else {
         ASSERT(reader.event.type == YAML_DOCUMENT_START_EVENT);
         TRY_DONE(next_event(&reader));
@@ -478,7 +478,7 @@ status_t tree_parse(const char *text, size_t bytes, const char *origin, int firs
         tree = NULL;
     }
 done:
-    tree_destroy(&tree);
+    yaml_destroy(&tree);
     yaml_event_delete(&reader.event);
     yaml_parser_delete(&reader.parser);
     return status;
@@ -511,7 +511,7 @@ static int only_escaped(const unsigned char *c)
     return 0;
 }
 
-void tree_write_string(FILE *stream, const char *text)
+void yaml_write_string(FILE *stream, const char *text)
 {
     fputc('"', stream);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -536,11 +536,11 @@ void tree_write_string(FILE *stream, const char *text)
 static void write_node(writer_t *writer, tree_t *tree)
 {
     if (tree->key) {
-        tree_write_string(writer->stream, tree->key);
+        yaml_write_string(writer->stream, tree->key);
         fputs(": ", writer->stream);
     }
     if (tree->kind == TREE_SCALAR) {
-        tree_write_string(writer->stream, tree->text);
+        yaml_write_string(writer->stream, tree->text);
     } else {
         fputc(tree->kind == TREE_MAP ? '{' : '[', writer->stream);
         end_line(writer, tree);
@@ -553,7 +553,7 @@ static void write_node(writer_t *writer, tree_t *tree)
     end_line(writer, tree->kind == TREE_SCALAR ? tree : NULL);
 }
 
-void tree_json(tree_t *tree, char **text, tree_t ***nodes, int *lines)
+void yaml_json(tree_t *tree, char **text, tree_t ***nodes, int *lines)
 {
     writer_t writer = {0};
     char *buffer = NULL;

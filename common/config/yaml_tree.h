@@ -28,56 +28,56 @@ typedef struct tree {
     struct tree *parent, *first, *last, *next;
 } tree_t;
 
-/* tree_create - a childless node at a place; text is NULL but for scalars.  Strings are copied.  **Owned**; tree_destroy. */
-tree_t *tree_create(tree_kind_t kind, const char *text, tree_layer_t layer, const char *origin, int line);
-void tree_destroy(tree_t **tree);
-tree_t *tree_copy(const tree_t *tree); /* **owned**, without parent */
+/* yaml_create - a childless node at a place; text is NULL but for scalars.  Strings are copied.  **Owned**; yaml_destroy. */
+tree_t *yaml_create(tree_kind_t kind, const char *text, tree_layer_t layer, const char *origin, int line);
+void yaml_destroy(tree_t **tree);
+tree_t *yaml_copy(const tree_t *tree); /* **owned**, without parent */
 
-/* tree_parse - one YAML document.
+/* yaml_parse - one YAML document.
  *
  * text     [bytes]; line numbers count from first_line, or all are 0 where first_line is 0
  * ST_INPUT with one line per error: syntax, several documents, aliases, a key given twice.
  * An empty document is an empty scalar. */
-WARN_UNUSED status_t tree_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer,
+WARN_UNUSED status_t yaml_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer,
                                 tree_t **out);
 
-/* tree_child - the child of a map with this key, or NULL;  tree_find - the node at a dotted path, or NULL. */
-tree_t *tree_child(const tree_t *map, const char *key);
-tree_t *tree_find(const tree_t *tree, const char *path);
+/* yaml_child - the child of a map with this key, or NULL;  yaml_find - the node at a dotted path, or NULL. */
+tree_t *yaml_child(const tree_t *map, const char *key);
+tree_t *yaml_find(const tree_t *tree, const char *path);
 
-/* tree_append - make *child the last child of a list, or of a map under `key`.  Takes ownership: *child becomes NULL. */
-void tree_append(tree_t *parent, const char *key, tree_t **child);
+/* yaml_append - make *child the last child of a list, or of a map under `key`.  Takes ownership: *child becomes NULL. */
+void yaml_append(tree_t *parent, const char *key, tree_t **child);
 
-/* tree_take - cut the child with this key out of a map; NULL where there is none.  **Owned**. */
-tree_t *tree_take(tree_t *map, const char *key);
+/* yaml_take - cut the child with this key out of a map; NULL where there is none.  **Owned**. */
+tree_t *yaml_take(tree_t *map, const char *key);
 
-/* tree_replace - put *by where `old` stands in its parent, under the same key, and destroy `old`.  Takes ownership of *by. */
-void tree_replace(tree_t *old, tree_t **by);
+/* yaml_replace - put *by where `old` stands in its parent, under the same key, and destroy `old`.  Takes ownership of *by. */
+void yaml_replace(tree_t *old, tree_t **by);
 
-/* tree_set_scope - the text in front of the paths of this node and all below. */
-void tree_set_scope(tree_t *tree, const char *scope);
+/* yaml_set_scope - the text in front of the paths of this node and all below. */
+void yaml_set_scope(tree_t *tree, const char *scope);
 
-/* tree_merge - lay `over` on `base`: maps key by key, all else as a whole; a node never replaces one of a later layer.
+/* yaml_merge - lay `over` on `base`: maps key by key, all else as a whole; a node never replaces one of a later layer.
  *
  * base  in/out; it holds every key that is known
  * Every key of `over` that base does not know, and every map in the place of a value or the reverse, is an error line of its
  * own and leaves base's node as it is. Returns the number of errors. */
-int tree_merge(tree_t *base, const tree_t *over);
+int yaml_merge(tree_t *base, const tree_t *over);
 
-/* tree_json - the tree as JSON, which is YAML too, with one node per line.
+/* yaml_json - the tree as JSON, which is YAML too, with one node per line.
  * nodes out [lines] the node that starts on each line, or NULL for a closing bracket.  Both **owned**, mem_free. */
-void tree_json(tree_t *tree, char **text, tree_t ***nodes, int *lines);
+void yaml_json(tree_t *tree, char **text, tree_t ***nodes, int *lines);
 
-/* tree_write_string - text as a double-quoted YAML scalar. */
-void tree_write_string(FILE *stream, const char *text);
+/* yaml_write_string - text as a double-quoted YAML scalar. */
+void yaml_write_string(FILE *stream, const char *text);
 
-/* tree_path - "model.hidden[2]", with the scope in front; **owned**, mem_free. */
-char *tree_path(const tree_t *tree);
+/* yaml_path - "model.hidden[2]", with the scope in front; **owned**, mem_free. */
+char *yaml_path(const tree_t *tree);
 
-/* tree_fail - log "FILE:LINE: path: message" and yield ST_INPUT. Where the node is the root, the path is left out. */
-status_t tree_fail(const tree_t *at, const char *format, ...) PRINTF_LIKE(2, 3);
+/* yaml_fail - log "FILE:LINE: path: message" and yield ST_INPUT. Where the node is the root, the path is left out. */
+status_t yaml_fail(const tree_t *at, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* tree_nearest - the word that `text` is most likely a misspelling of, or NULL where none of words[n] is near. */
-const char *tree_nearest(const char *text, const char *const *words, int n);
+/* yaml_nearest - the word that `text` is most likely a misspelling of, or NULL where none of words[n] is near. */
+const char *yaml_nearest(const char *text, const char *const *words, int n);
 
 #endif

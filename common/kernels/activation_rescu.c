@@ -45,11 +45,11 @@ static inline floats_t choose(bits_t mask, floats_t a, floats_t b)
     return (floats_t)((mask & (bits_t)a) | (~mask & (bits_t)b));
 }
 
-typedef struct group {
+typedef struct knot_group {
     floats_t value, slope;
-} group_t;
+} knot_group_t;
 
-static inline group_t evaluate(floats_t x, const pieces_t *pieces)
+static inline knot_group_t evaluate(floats_t x, const pieces_t *pieces)
 {
     floats_t start = pieces->at[0].start - (floats_t){0}, value = pieces->at[0].value - (floats_t){0};
     floats_t slope = pieces->at[0].slope - (floats_t){0}, half_bend = {0};
@@ -63,7 +63,7 @@ static inline group_t evaluate(floats_t x, const pieces_t *pieces)
         half_bend = choose(past, piece.half_bend - all, half_bend);
     }
     const floats_t u = x - start, bent = half_bend * u;
-    return (group_t){value + u * (slope + bent), slope + (bent + bent)};
+    return (knot_group_t){value + u * (slope + bent), slope + (bent + bent)};
 }
 
 /* The last group may be short: what is beyond it is computed from zeros and dropped. */
@@ -103,7 +103,7 @@ static void backward(float *dx, const float *dy, const float *x, int64_t n, cons
     prepare(shape, &pieces);
     const floats_t clip = (float)shape->clip - (floats_t){0}, zero = {0};
     for (int64_t i = 0; i < n; i += GROUP) {
-        const group_t f = evaluate(load(x + i, n - i), &pieces);
+        const knot_group_t f = evaluate(load(x + i, n - i), &pieces);
         const bits_t clipped = (f.value >= clip) | (f.value <= -clip);
         store(dx + i, choose(clipped, zero, load(dy + i, n - i) * f.slope), n - i);
     }

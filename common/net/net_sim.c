@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "common/base/fiber.h"
+#include "common/process/fiber.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
@@ -19,7 +19,7 @@
 #define DELAY_NS_MAX 2000000
 #define LOOK_NS 2000   /* a task's look for a message */
 
-typedef struct parcel {
+typedef struct sim_parcel {
     int64_t due_ns;
     struct sim_node *to;
     int peer; /* the sender, as the receiver numbers it */
@@ -29,8 +29,8 @@ typedef struct parcel {
     void *copy[WIRE_FRAMES];
     void (*release)(void *context);
     void *context;
-    struct parcel *next;
-} parcel_t;
+    struct sim_parcel *next;
+} sim_parcel_t;
 
 typedef struct link {
     int peer;
@@ -40,7 +40,7 @@ typedef struct link {
 } link_t;
 
 /* A node's loop. */
-typedef struct task {
+typedef struct sim_task {
     net_sim_world_t *world;
     struct sim_node *node; /* or NULL */
     fiber_t *fiber;
@@ -48,8 +48,8 @@ typedef struct task {
     void *context;
     int64_t wake_ns, paused_ns; /* when it goes on, unless something comes before; not before paused_ns */
     bool receives;              /* an arrival wakes it */
-    struct task *next;
-} task_t;
+    struct sim_task *next;
+} sim_task_t;
 
 typedef struct sim_node {
     net_t base;
@@ -58,11 +58,11 @@ typedef struct sim_node {
     link_t *links;
     size_t links_capacity;
     int n_links;
-    parcel_t *inbox, **inbox_end;
+    sim_parcel_t *inbox, **inbox_end;
     void (*serve)(void *context);
     void *serve_context;
     bool serving, dead;
-    task_t *task;
+    sim_task_t *task;
     void (*tamper)(void *context, net_message_t *message);
     void *tamper_context;
     uint64_t draws;
@@ -71,9 +71,9 @@ typedef struct sim_node {
 struct net_sim_world {
     uint64_t seed, draws;
     int64_t now_ns, deadline_ns;
-    parcel_t *on_the_way;
+    sim_parcel_t *on_the_way;
     int nodes;
-    task_t *tasks, *running;
+    sim_task_t *tasks, *running;
     net_sim_faults_t faults;
     uint64_t apart; /* ranks on the one side of a partition */
     int64_t apart_until_ns;
@@ -102,7 +102,7 @@ static void link_add(sim_node_t *node, int peer, sim_node_t *far, int far_peer)
     node->links[node->n_links++] = (link_t){.peer = peer, .far = far, .far_peer = far_peer};
 }
 
-static void copy_frames(parcel_t *parcel)
+static void copy_frames(sim_parcel_t *parcel)
 {
     for (int i = 0; i < parcel->frames; i++) {
         parcel->copy[i] = MEM_ARRAY(uint8_t, parcel->frame[i].bytes);
@@ -112,14 +112,14 @@ static void copy_frames(parcel_t *parcel)
     }
 }
 
-static void let_go(parcel_t *parcel)
+static void let_go(sim_parcel_t *parcel)
 {
     if (parcel->release)
         parcel->release(parcel->context);
     parcel->release = NULL;
 }
 
-static void parcel_free(parcel_t *parcel)
+static void parcel_free(sim_parcel_t *parcel)
 {
     let_go(parcel);
     for (int i = 0; i < parcel->frames; i++)
@@ -127,9 +127,9 @@ static void parcel_free(parcel_t *parcel)
     mem_free(parcel);
 }
 
-static void put_on_the_way(net_sim_world_t *world, parcel_t *parcel)
+static void put_on_the_way(net_sim_world_t *world, sim_parcel_t *parcel)
 {
-    parcel_t **at = &world->on_the_way;
+    sim_parcel_t **at = &world->on_the_way;
     while (*at && (*at)->due_ns <= parcel->due_ns)
         at = &(*at)->next;
     parcel->next = *at;
@@ -155,9 +155,9 @@ static int64_t due_of(net_sim_world_t *world, link_t *link, int from, int to, bo
     return due;
 }
 
-static void duplicate(net_sim_world_t *world, const parcel_t *parcel, link_t *link, int from)
+static void duplicate(net_sim_world_t *world, const sim_parcel_t *parcel, link_t *link, int from)
 {
-    parcel_t *copy = MEM_NEW(parcel_t);
+    sim_parcel_t *copy = MEM_NEW(sim_parcel_t);
     *copy = *parcel;
     copy->release = NULL;
     copy_frames(copy);
@@ -197,8 +197,8 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
         world->counts.dropped += lost;
         return node->dead ? ST_PEER : ST_OK;
     }
-    parcel_t *parcel = MEM_NEW(parcel_t);
-    *parcel = (parcel_t){.to = link->far, .peer = link->far_peer, .frames = n, .release = release, .context = context};
+    sim_parcel_t *parcel = MEM_NEW(sim_parcel_t);
+    *parcel = (sim_parcel_t){.to = link->far, .peer = link->far_peer, .frames = n, .release = release, .context = context};
     wire_encode(&full, parcel->head);
     for (int i = 0; i < n; i++)
         parcel->frame[i] = frames[i];
@@ -217,7 +217,7 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
 /* arrive - the next message reaches its receiver's inbox; the clock follows. */
 static sim_node_t *arrive(net_sim_world_t *world)
 {
-    parcel_t *parcel = world->on_the_way;
+    sim_parcel_t *parcel = world->on_the_way;
     world->on_the_way = parcel->next;
     parcel->next = NULL;
     if (parcel->due_ns > world->now_ns)
@@ -251,7 +251,7 @@ static void serve(sim_node_t *node)
 
 static bool take(sim_node_t *node, net_message_t *message)
 {
-    parcel_t *parcel = node->inbox;
+    sim_parcel_t *parcel = node->inbox;
     if (!parcel)
         return false;
     node->inbox = parcel->next;
@@ -276,7 +276,7 @@ static bool take(sim_node_t *node, net_message_t *message)
 }
 
 /* The running task waits until the clock reaches wake_ns or, where it receives, a message arrives. */
-static void task_wait(task_t *task, int64_t wake_ns, bool receives)
+static void task_wait(sim_task_t *task, int64_t wake_ns, bool receives)
 {
     task->wake_ns = wake_ns;
     task->receives = receives;
@@ -349,11 +349,11 @@ static void op_close(net_t **out)
         if (back)
             back->far = NULL;
     }
-    for (parcel_t *parcel = node->world->on_the_way; parcel; parcel = parcel->next)
+    for (sim_parcel_t *parcel = node->world->on_the_way; parcel; parcel = parcel->next)
         if (parcel->to == node)
             parcel->to = NULL;
     while (node->inbox) {
-        parcel_t *parcel = node->inbox;
+        sim_parcel_t *parcel = node->inbox;
         node->inbox = parcel->next;
         parcel_free(parcel);
     }
@@ -387,7 +387,7 @@ void net_sim_world_destroy(net_sim_world_t **out)
         return;
     ASSERT(world->nodes == 0 && !world->tasks);
     while (world->on_the_way) {
-        parcel_t *parcel = world->on_the_way;
+        sim_parcel_t *parcel = world->on_the_way;
         world->on_the_way = parcel->next;
         parcel_free(parcel);
     }
@@ -439,21 +439,21 @@ int64_t net_sim_now_ns(const net_sim_world_t *world)
 
 static void run_task(void *context)
 {
-    task_t *task = context;
+    sim_task_t *task = context;
     task->run(task->context);
 }
 
 void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context), void *context)
 {
     sim_node_t *node = (sim_node_t *)net;
-    task_t *task = MEM_NEW(task_t);
-    *task = (task_t){.world = world, .node = node, .run = run, .context = context, .wake_ns = world->now_ns};
+    sim_task_t *task = MEM_NEW(sim_task_t);
+    *task = (sim_task_t){.world = world, .node = node, .run = run, .context = context, .wake_ns = world->now_ns};
     task->fiber = fiber_create(run_task, task);
     if (node) {
         ASSERT(!node->task && !node->serve);
         node->task = task;
     }
-    task_t **end = &world->tasks;
+    sim_task_t **end = &world->tasks;
     while (*end)
         end = &(*end)->next;
     *end = task;
@@ -461,7 +461,7 @@ void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context
 
 void net_sim_sleep(net_sim_world_t *world, int64_t ns)
 {
-    const task_t *task = world->running;
+    const sim_task_t *task = world->running;
     if (!task || !task->node || !task->node->dead)
         net_sim_wait(world, ns);
 }
@@ -475,18 +475,18 @@ void net_sim_wait(net_sim_world_t *world, int64_t ns)
 }
 
 /* When a task goes on; a pause is over sooner where the node was killed meanwhile. */
-static int64_t task_due(const task_t *task)
+static int64_t task_due(const sim_task_t *task)
 {
     const bool paused = task->paused_ns > task->wake_ns && !(task->node && task->node->dead);
     return paused ? task->paused_ns : task->wake_ns;
 }
 
 /* The task that goes on first; among those that could at the same time, any. */
-static task_t *next_task(net_sim_world_t *world)
+static sim_task_t *next_task(net_sim_world_t *world)
 {
-    task_t *first = NULL;
+    sim_task_t *first = NULL;
     int equal = 0;
-    for (task_t *task = world->tasks; task; task = task->next) {
+    for (sim_task_t *task = world->tasks; task; task = task->next) {
         const int64_t due = task_due(task);
         if (!first || due < task_due(first)) {
             first = task;
@@ -498,14 +498,14 @@ static task_t *next_task(net_sim_world_t *world)
     return first;
 }
 
-static void resume(net_sim_world_t *world, task_t *task)
+static void resume(net_sim_world_t *world, sim_task_t *task)
 {
     world->running = task;
     const bool more = fiber_resume(task->fiber);
     world->running = NULL;
     if (more)
         return;
-    task_t **at = &world->tasks;
+    sim_task_t **at = &world->tasks;
     while (*at != task)
         at = &(*at)->next;
     *at = task->next;
@@ -519,8 +519,8 @@ bool net_sim_run(net_sim_world_t *world, int64_t until_ns)
 {
     ASSERT(!world->running);
     while (world->tasks) {
-        task_t *task = next_task(world);
-        const parcel_t *parcel = world->on_the_way;
+        sim_task_t *task = next_task(world);
+        const sim_parcel_t *parcel = world->on_the_way;
         const bool arrives = parcel && parcel->due_ns <= task_due(task);
         const int64_t due = arrives ? parcel->due_ns : task_due(task);
         if (due >= until_ns) {
@@ -555,7 +555,7 @@ void net_sim_kill(net_t *net)
     ASSERT(net->ops == &sim_ops);
     node->dead = true;
     while (node->inbox) {
-        parcel_t *parcel = node->inbox;
+        sim_parcel_t *parcel = node->inbox;
         node->inbox = parcel->next;
         parcel_free(parcel);
     }

@@ -47,12 +47,12 @@
 #define PEER_NAME_BYTES 80
 
 /* The storage behind a received message; kept in a free list, so that steady traffic does not allocate. */
-typedef struct parcel {
+typedef struct zmq_parcel {
     zmq_msg_t part[1 + WIRE_FRAMES];
     int parts;
     void *aligned[WIRE_FRAMES]; /* copies of frames that arrived at odd addresses */
-    struct parcel *next;
-} parcel_t;
+    struct zmq_parcel *next;
+} zmq_parcel_t;
 
 typedef struct peer {
     void *socket; /* DEALER; NULL: reached through the ROUTER */
@@ -73,7 +73,7 @@ typedef struct net_zmq {
     peer_t *peers;     /* [n_peers], dialled or named */
     size_t peer_numbers_capacity, peers_capacity;
     int n_peers;
-    parcel_t *free_parcels;
+    zmq_parcel_t *free_parcels;
     int64_t parcels_out;
     uint64_t seed, draws;
 } net_zmq_t;
@@ -375,19 +375,19 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
 
 /* ---- receiving ---- */
 
-static parcel_t *parcel_take(net_zmq_t *net)
+static zmq_parcel_t *parcel_take(net_zmq_t *net)
 {
-    parcel_t *parcel = net->free_parcels;
+    zmq_parcel_t *parcel = net->free_parcels;
     if (parcel)
         net->free_parcels = parcel->next;
     else
-        parcel = MEM_NEW(parcel_t);
+        parcel = MEM_NEW(zmq_parcel_t);
     parcel->parts = 0;
     net->parcels_out++;
     return parcel;
 }
 
-static void parcel_give_back(net_zmq_t *net, parcel_t *parcel)
+static void parcel_give_back(net_zmq_t *net, zmq_parcel_t *parcel)
 {
     for (int i = 0; i < parcel->parts; i++)
         zmq_msg_close(&parcel->part[i]);
@@ -402,7 +402,7 @@ static void parcel_give_back(net_zmq_t *net, parcel_t *parcel)
 
 /* receive_parts - the frames of one message that has begun to arrive (ZeroMQ delivers whole messages, so this never waits).
  * Returns how many there were; more than fit are read and dropped. */
-static int receive_parts(void *socket, zmq_msg_t *first, parcel_t *parcel)
+static int receive_parts(void *socket, zmq_msg_t *first, zmq_parcel_t *parcel)
 {
     int n = 0;
     zmq_msg_t rest, *frame = first;
@@ -472,7 +472,7 @@ static int take_message(net_zmq_t *net, int index, net_message_t *message)
         while (more && zmq_msg_recv(&first, socket, 0) < 0)
             ASSERT(errno == EINTR);
     }
-    parcel_t *parcel = parcel_take(net);
+    zmq_parcel_t *parcel = parcel_take(net);
     int n = receive_parts(socket, &first, parcel);
     zmq_msg_close(&first);
     wire_frame_t frames[1 + WIRE_FRAMES];
@@ -567,7 +567,7 @@ static void op_close(net_t **out)
     for (int i = 0; i < net->n_sockets; i++)
         zmq_close(net->sockets[i]);
     while (net->free_parcels) {
-        parcel_t *parcel = net->free_parcels;
+        zmq_parcel_t *parcel = net->free_parcels;
         net->free_parcels = parcel->next;
         mem_free(parcel);
     }

@@ -10,7 +10,7 @@
 
 #include "common/kernels/tree.h"
 #include "tests/bench/bench.h"
-#include "worker/data/order.h"
+#include "common/data/order.h"
 #include "worker/embedding.h"
 
 #define BATCHES_MAX 2000

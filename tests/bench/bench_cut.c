@@ -1,4 +1,4 @@
-/* bench_cut - a shard's part of checkpoints (ps/cut.h), without a network: 2,000,000 rows of 8 weights under AdaGrad, of which 20,000
+/* bench_cut - a shard's part of checkpoints (ps/checkpoint/shard_snapshot.h), without a network: 2,000,000 rows of 8 weights under AdaGrad, of which 20,000
  * with skewed keys are stepped at a time.
  *
  *     write   a checkpoint of all rows, from the freeze to the durable file, while nothing else is done; beside it the same number of
@@ -17,11 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/disk.h"
-#include "common/base/file.h"
+#include "common/files/disk.h"
+#include "common/files/file.h"
 #include "common/config/config.h"
-#include "ps/cut.h"
-#include "ps/load.h"
+#include "ps/checkpoint/shard_snapshot.h"
+#include "ps/checkpoint/load.h"
 #include "tests/bench/bench.h"
 
 #define DIM 8
@@ -51,7 +51,7 @@ typedef struct bench {
     const char *scratch;
     char *folder; /* of the run */
     table_t *table;
-    cut_t *cut;
+    shard_snapshot_t *cut;
     double longest; /* of what the shard's thread has done, seconds */
 } bench_t;
 
@@ -71,7 +71,7 @@ static status_t work(bench_t *b)
 {
     bool again;
     const double start = bench_seconds();
-    TRY(cut_work(b->cut, &again));
+    TRY(shard_snapshot_work(b->cut, &again));
     const double seconds = bench_seconds() - start;
     b->longest = seconds > b->longest ? seconds : b->longest;
     if (!again)
@@ -83,9 +83,9 @@ static status_t save(bench_t *b, int64_t step, message_prepared_t *out)
 {
     int64_t prepared;
     const double start = bench_seconds();
-    cut_freeze(b->cut, step, 0, clock_now_ns());
+    shard_snapshot_freeze(b->cut, step, 0, clock_now_ns());
     b->longest = bench_seconds() - start;
-    while (!cut_prepared(b->cut, clock_now_ns(), &prepared, out))
+    while (!shard_snapshot_prepared(b->cut, clock_now_ns(), &prepared, out))
         TRY(work(b));
     return ST_OK;
 }
@@ -93,9 +93,9 @@ static status_t save(bench_t *b, int64_t step, message_prepared_t *out)
 static status_t fold(bench_t *b, int64_t step)
 {
     int64_t folded;
-    const char *reason = cut_fold(b->cut, step);
+    const char *reason = shard_snapshot_fold(b->cut, step);
     ASSERT(!reason);
-    while (!cut_folded(b->cut, &folded))
+    while (!shard_snapshot_folded(b->cut, &folded))
         TRY(work(b));
     return ST_OK;
 }
@@ -199,12 +199,12 @@ static status_t run(bench_t *b, const uint64_t *keys, const float *g, double *m)
     b->folder = mem_printf("%s/cut", b->scratch);
     TRY_DONE(table_create(&rows_options, &b->table));
     create_rows(b);
-    const cut_options_t options = {
+    const shard_snapshot_options_t options = {
         .disk = disk_posix(), .threaded = true, .run_dir = b->folder, .tables = &b->table, .n_tables = 1};
-    TRY_DONE(cut_create(&options, &b->cut));
+    TRY_DONE(shard_snapshot_create(&options, &b->cut));
     status = measure(b, keys, g, m);
 done:
-    cut_destroy(&b->cut);
+    shard_snapshot_destroy(&b->cut);
     table_destroy(&b->table);
     if (status == ST_OK)
         status = dir_remove_tree(b->folder);

@@ -5,8 +5,8 @@
  * Both tables get the same requests in turns; the median turn counts. FOLDER takes the rows that do not fit. */
 #include <stdio.h>
 
-#include "ps/residency.h"
-#include "ps/table.h"
+#include "ps/table/row_cache.h"
+#include "ps/table/table.h"
 #include "tests/bench/bench.h"
 
 #define DIM 16
@@ -39,10 +39,10 @@ static int64_t fill_request(uint64_t *keys, int32_t *last, int32_t request)
     return n;
 }
 
-static table_t *make_table(residency_t *residency, float *rows)
+static table_t *make_table(row_cache_t *row_cache, float *rows)
 {
     const table_options_t options = {
-        .dim = DIM, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.01f, .seed = 3, .residency = residency};
+        .dim = DIM, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.01f, .seed = 3, .row_cache = row_cache};
     table_t *table;
     if (table_create(&options, &table) != ST_OK)
         exit(1);
@@ -76,10 +76,10 @@ int main(int argc, char **argv)
     rng_fill_uniform(g, BENCH_KEYS * DIM, 0.01f, 2, 0, 0);
     table_t *whole = make_table(NULL, rows);
     const int64_t payload = table_payload_floats(whole) * (int64_t)sizeof(float);
-    residency_t *residency;
-    if (residency_create(argv[1], table_memory_bytes(whole) / SHARE, &residency) != ST_OK)
+    row_cache_t *row_cache;
+    if (row_cache_create(argv[1], table_memory_bytes(whole) / SHARE, &row_cache) != ST_OK)
         return 1;
-    table_t *bounded = make_table(residency, rows);
+    table_t *bounded = make_table(row_cache, rows);
 
     uint64_t *keys = MEM_ARRAY(uint64_t, TURN *DRAWS);
     int32_t *last = MEM_ARRAY(int32_t, BENCH_ROWS);
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
         const double bounded_seconds = seconds_of(bounded, keys, n, rows, g, step);
         const double whole_seconds = seconds_of(whole, keys, n, rows, g, step);
         if (turn < 0) {
-            before = residency_counters(residency).loaded;
+            before = row_cache_counters(row_cache).loaded;
             continue;
         }
         requested += all;
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
         whole_rate[turn] = (double)all / whole_seconds;
         ratio[turn] = whole_seconds / bounded_seconds;
     }
-    if (residency_status(residency) != ST_OK)
+    if (row_cache_status(row_cache) != ST_OK)
         return 1;
     hash_digest_t a = {0}, b = {0};
     table_digest(whole, &a);
@@ -115,12 +115,12 @@ int main(int argc, char **argv)
     printf("memory_tenth_rows_per_second %.0f\n", bench_median(rate, TURNS));
     printf("memory_whole_rows_per_second %.0f\n", bench_median(whole_rate, TURNS));
     printf("memory_tenth_over_whole %.4f\n", bench_median(ratio, TURNS));
-    printf("memory_tenth_miss_share %.4f\n", (double)(residency_counters(residency).loaded - before) / (double)requested);
-    printf("memory_disk_bytes_per_row %.1f\n", (double)residency_counters(residency).disk_bytes / BENCH_ROWS);
+    printf("memory_tenth_miss_share %.4f\n", (double)(row_cache_counters(row_cache).loaded - before) / (double)requested);
+    printf("memory_disk_bytes_per_row %.1f\n", (double)row_cache_counters(row_cache).disk_bytes / BENCH_ROWS);
     printf("memory_overhead_bytes_per_row %.2f\n", (double)table_memory_bytes(whole) / BENCH_ROWS - (double)payload);
     table_destroy(&whole);
     table_destroy(&bounded);
-    residency_destroy(&residency);
+    row_cache_destroy(&row_cache);
     mem_free(keys);
     mem_free(last);
     mem_free(rows);

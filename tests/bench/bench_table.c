@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ps/table.h"
+#include "ps/table/table.h"
 #include "tests/bench/bench.h"
 
 #define DIM 16

@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/log.h"
-#include "launcher/checkpoint_manifest.h"
-#include "launcher/checkpoint_resume.h"
-#include "launcher/manifest.h"
+#include "launcher/checkpoint/checkpoint_manifest.h"
+#include "launcher/checkpoint/checkpoint_resume.h"
+#include "launcher/run/manifest.h"
 #include "tests/bench/bench.h"
 
 #define TOY_BATCH 1024

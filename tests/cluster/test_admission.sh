@@ -2,7 +2,7 @@
 # test_admission.sh BUILD - embedding.min_count and embedding.ttl_steps, by whole jobs under mpirun.
 #
 # "Slots and keys alone decide what is added in which order, so the result is that of any number of workers and shards"
-# (ps/admission.h); what is stored at the end is that model, and it scores as it did in the run.
+# (ps/table/admission.h); what is stored at the end is that model, and it scores as it did in the run.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml"

@@ -20,7 +20,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "launcher/mpirun.h"
+#include "launcher/job/mpirun.h"
 #include "tests/lib/testing.h"
 
 /* ---- what a rank does ---- */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_contract.sh BUILD - the input contract belongs to the model (launcher/inputs.h): what import made of a value is checked wherever a
+# test_contract.sh BUILD - the input contract belongs to the model (launcher/run/input_fields.h): what import made of a value is checked wherever a
 # dataset meets a run - predict by a finished run and by checkpoints, warm start, resume, teacher, compare - and named by field with both
 # sides; the scaling that a model was trained with goes with it, from the first run of a chain to the last.
 . "$(dirname "$0")/../lib/cluster.sh"

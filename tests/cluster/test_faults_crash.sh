@@ -3,7 +3,7 @@
 #
 # OPERATIONS: "whatever rank dies, and wherever it was in saving, committing or dropping a checkpoint: the newest committed one is
 # whole"; DESIGN: "a resumed run equals an uninterrupted one", on any cluster size at L3. A rank kills itself by SIGKILL at each named
-# point (common/base/crash.h), another is killed at random times; the final digest is compared with that of a run that nobody
+# point (common/process/failpoint.h), another is killed at random times; the final digest is compared with that of a run that nobody
 # disturbed and that saved nothing.
 #
 # FULL=1 dies at every point, the first times that it is reached, from the same beginning; and at 20 random times.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_memory.sh BUILD - tables many times larger than the memory their shards may use, by whole jobs under mpirun.
 #
-# "No value depends on where a row was" (ps/table.h): with cluster.memory_mb the model is, bit for bit, the one of a run without a
+# "No value depends on where a row was" (ps/table/table.h): with cluster.memory_mb the model is, bit for bit, the one of a run without a
 # bound, on any cluster, and what was on disk for it is gone when the run ends.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"

@@ -1,4 +1,4 @@
-/* disk_sim.h - a disk in memory that keeps POSIX's promises and no more (common/base/disk.h).
+/* disk_sim.h - a disk in memory that keeps POSIX's promises and no more (common/files/disk.h).
  *
  * What was appended is durable after sync, a name after sync_dir of its folder; a crash keeps, of everything else, what the seed
  * says: any length of the unsynced end of a file, with holes of zeros in it, and any of the names' changes. Several nodes use a
@@ -7,7 +7,7 @@
 #ifndef SMELTER_DISK_SIM_H
 #define SMELTER_DISK_SIM_H
 
-#include "common/base/disk.h"
+#include "common/files/disk.h"
 
 typedef struct disk_sim disk_sim_t;
 

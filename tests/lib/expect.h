@@ -1,6 +1,6 @@
 /* expect.h - messages that a test waits for. */
-#ifndef SMELTER_TESTS_EXPECT_H
-#define SMELTER_TESTS_EXPECT_H
+#ifndef SMELTER_EXPECT_H
+#define SMELTER_EXPECT_H
 
 #include "common/net/message.h"
 

@@ -9,7 +9,7 @@
 #include "common/kernels/optimizer.h"
 #include "common/kernels/ref.h"
 #include "tests/lib/testing.h"
-#include "worker/data/order.h"
+#include "common/data/order.h"
 #include "worker/model.h"
 
 #define LANES_MOST 16
@@ -96,7 +96,7 @@ static void fini(oracle_t *o)
     mem_free(o->touched);
 }
 
-/* The row of a key, made where it does not exist (ps/table.h: initial values). */
+/* The row of a key, made where it does not exist (ps/table/table.h: initial values). */
 static row_t *find(oracle_t *o, uint32_t table, uint64_t key)
 {
     row_t **at = &o->bucket[(key ^ key >> 17 ^ table) % BUCKETS];

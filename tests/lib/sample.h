@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "worker/data/dataset.h"
+#include "common/data/dataset.h"
 
 #define SAMPLE_FIELDS_MOST 4 /* of each kind */
 #define SAMPLE_VALUES_MOST 5 /* of a multi-valued field */

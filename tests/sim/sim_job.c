@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/net/member.h"
 #include "common/net/pulse.h"
-#include "launcher/coordinator.h"
+#include "launcher/coordinator/coordinator.h"
 #include "ps/shard.h"
 #include "tests/sim/sim_io.h"
 #include "tests/sim/sim_mpi.h"

@@ -8,7 +8,7 @@
 
 #include "common/config/config.h"
 #include "common/net/net_sim.h"
-#include "launcher/manifest.h"
+#include "launcher/run/manifest.h"
 #include "tests/lib/disk_sim.h"
 
 #define SIM_SHARDS_MOST 4

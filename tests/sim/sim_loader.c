@@ -9,7 +9,7 @@
 struct loader {
     dataset_t *dataset;
     batch_builder_t *builder;
-    loader_plan_t plan;
+    batch_plan_t plan;
     int64_t given, recycled, end;
     batch_t slots[SLOTS];
     loader_scratch_t scratch;
@@ -37,11 +37,11 @@ void loader_destroy(loader_t **loader)
     *loader = NULL;
 }
 
-void loader_start(loader_t *l, const loader_plan_t *plan)
+void loader_start(loader_t *l, const batch_plan_t *plan)
 {
     l->plan = *plan;
     l->given = l->recycled = 0;
-    l->end = loader_plan_batches(plan, dataset_info(l->dataset));
+    l->end = batch_plan_batches(plan, dataset_info(l->dataset));
 }
 
 status_t loader_next(loader_t *l, int64_t timeout_ms, batch_t **out)
@@ -52,7 +52,7 @@ status_t loader_next(loader_t *l, int64_t timeout_ms, batch_t **out)
         return ST_OK;
     ASSERT(l->given - l->recycled < 3);
     batch_t *batch = &l->slots[l->given % SLOTS];
-    TRY(loader_plan_build(&l->plan, l->given, l->dataset, l->builder, &l->scratch, batch));
+    TRY(batch_plan_build(&l->plan, l->given, l->dataset, l->builder, &l->scratch, batch));
     l->given++;
     *out = batch;
     return ST_OK;

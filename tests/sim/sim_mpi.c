@@ -14,24 +14,24 @@ typedef struct board {
     size_t capacity[RANKS_MOST];
 } board_t;
 
-typedef struct group {
+typedef struct peer_group {
     int first, n;
     int64_t calls[RANKS_MOST];
     board_t boards[2];
-    struct group *next;
-} group_t;
+    struct peer_group *next;
+} peer_group_t;
 
 struct sim_mpi {
     net_sim_world_t *world;
     int ranks;
     int64_t deadline_ns;
-    group_t *groups;
+    peer_group_t *groups;
 };
 
 struct cluster {
     sim_mpi_t *mpi;
     int rank;
-    group_t *group;
+    peer_group_t *group;
     status_t (*poll)(void *context);
     void *poll_context;
 };
@@ -50,7 +50,7 @@ void sim_mpi_destroy(sim_mpi_t **out)
     if (!mpi)
         return;
     while (mpi->groups) {
-        group_t *group = mpi->groups;
+        peer_group_t *group = mpi->groups;
         mpi->groups = group->next;
         for (int r = 0; r < RANKS_MOST; r++) {
             mem_free(group->boards[0].values[r]);
@@ -106,11 +106,11 @@ void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void 
 
 status_t cluster_group(cluster_t *cluster, int first, int n)
 {
-    group_t *group = cluster->mpi->groups;
+    peer_group_t *group = cluster->mpi->groups;
     while (group && (group->first != first || group->n != n))
         group = group->next;
     if (!group) {
-        group = MEM_NEW(group_t);
+        group = MEM_NEW(peer_group_t);
         group->first = first;
         group->n = n;
         group->next = cluster->mpi->groups;
@@ -123,7 +123,7 @@ status_t cluster_group(cluster_t *cluster, int first, int n)
 /* Put values on the board of this call and wait for everybody's. */
 static status_t meet(cluster_t *cluster, const float *values, int64_t count, board_t **out)
 {
-    group_t *group = cluster->group;
+    peer_group_t *group = cluster->group;
     net_sim_world_t *world = cluster->mpi->world;
     const int me = cluster->rank - group->first;
     const int64_t call = ++group->calls[me], end_ns = net_sim_now_ns(world) + 2 * cluster->mpi->deadline_ns;

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/kernels/gemm.h"
 #include "common/net/wire.h"
-#include "launcher/checkpoint_catalog.h"
+#include "launcher/checkpoint/checkpoint_catalog.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_job.h"

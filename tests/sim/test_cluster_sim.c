@@ -90,7 +90,7 @@ static void serve_coordinator(void *context)
     net_release(c->coordinator, &message);
 }
 
-static void tell_shards(cluster_sim_t *c, wire_type_t type, const int *answered)
+static void send_shards(cluster_sim_t *c, wire_type_t type, const int *answered)
 {
     message_begin_t body = {.variant = -1};
     const dataset_info_t *info = dataset_info(c->worker[0].dataset);
@@ -126,7 +126,7 @@ static void start_worker(cluster_sim_t *c, int w)
     worker->client = client_create(&(client_options_t){worker->net, &worker->member, c->shards, shard_names, 2000});
     client_begin(worker->client, RUN, 1, (int)c->config->model.components, (int)c->config->embedding.dim,
                  info->single + info->multi);
-    const loader_plan_t plan = {
+    const batch_plan_t plan = {
         .split = SPLIT_TRAIN,
         .worker = w,
         .workers = c->workers,
@@ -158,7 +158,7 @@ static void create(cluster_sim_t *c, const experiment_t *experiment, int shards,
     }
     for (int w = 0; w < workers; w++)
         start_worker(c, w);
-    tell_shards(c, WIRE_BEGIN, &c->ready);
+    send_shards(c, WIRE_BEGIN, &c->ready);
 }
 
 static void destroy(cluster_sim_t *c)
@@ -288,7 +288,7 @@ static hash_digest_t run(const experiment_t *experiment, int shards, int workers
     cluster_sim_t c;
     create(&c, experiment, shards, workers, seed);
     train(&c);
-    tell_shards(&c, WIRE_FLUSH, &c.flushed);
+    send_shards(&c, WIRE_FLUSH, &c.flushed);
     assert_int_equal(c.counters.bad_messages, 0);
     assert_int_equal(c.counters.duplicates, 0);
     assert_int_equal(c.counters.staleness_max, c.config->train.pipeline_depth);

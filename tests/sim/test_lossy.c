@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/kernels/gemm.h"
 #include "tests/lib/sample.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "launcher/manifest.h"
+#include "launcher/run/manifest.h"
 #include "tests/lib/oracle.h"
 #include "tests/lib/testing.h"
 

@@ -1,5 +1,5 @@
-/* test_admission - "Until a key has come in min_count pushed steps, all keys like it share their slot's default row" (ps/admission.h) and
- * "a row not pushed for more steps is as if it had never been" (ps/table.h), by a plain model of both; and neither the number
+/* test_admission - "Until a key has come in min_count pushed steps, all keys like it share their slot's default row" (ps/table/admission.h) and
+ * "a row not pushed for more steps is as if it had never been" (ps/table/table.h), by a plain model of both; and neither the number
  * of senders, nor that of shards, nor memory, nor when expired rows are removed makes a difference.                      */
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
-#include "ps/admission.h"
-#include "ps/residency.h"
-#include "ps/table.h"
+#include "ps/table/admission.h"
+#include "ps/table/row_cache.h"
+#include "ps/table/table.h"
 #include "tests/lib/testing.h"
 
 enum { DIM = 3, FLOATS = 2 * DIM, RANGE = 400, KEYS_MAX = 60, STEPS = 300, MIN_COUNT = 3, TTL = 12, SHARDS_MAX = 3 };
@@ -124,7 +124,7 @@ static void model_digest(const model_t *m, hash_digest_t *digest)
 
 typedef struct shards {
     int n;
-    residency_t *residency;
+    row_cache_t *row_cache;
     table_t *tables[SHARDS_MAX][ADMISSION_KINDS]; /* rows, sightings, defaults */
 } shards_t;
 
@@ -132,14 +132,14 @@ static void shards_init(shards_t *s, int n, int64_t min_count, int64_t ttl, int6
 {
     *s = (shards_t){.n = n};
     if (budget > 0)
-        assert_int_equal(residency_create(test_path("spill"), budget, &s->residency), ST_OK);
+        assert_int_equal(row_cache_create(test_path("spill"), budget, &s->row_cache), ST_OK);
     for (int i = 0; i < n; i++) {
         table_options_t options = {.dim = DIM,
                                    .optimizer = OPTIMIZER_ADAGRAD,
                                    .settings = settings,
                                    .init_std = 0.05f,
                                    .seed = 7,
-                                   .residency = s->residency,
+                                   .row_cache = s->row_cache,
                                    .ttl_steps = ttl,
                                    .min_count = min_count};
         if (min_count > 0) {
@@ -159,7 +159,7 @@ static void shards_fini(shards_t *s)
     for (int i = 0; i < s->n; i++)
         for (int kind = 0; kind < ADMISSION_KINDS; kind++)
             table_destroy(&s->tables[i][kind]);
-    residency_destroy(&s->residency);
+    row_cache_destroy(&s->row_cache);
 }
 
 static int shard_of(const shards_t *s, uint64_t key)
@@ -256,10 +256,10 @@ static void run(int64_t min_count, int64_t ttl, int shards, int senders, int64_t
         }
     }
     assert_true(most > 60 && shared > 200);
-    if (s.residency)
-        assert_int_equal(residency_status(s.residency), ST_OK);
+    if (s.row_cache)
+        assert_int_equal(row_cache_status(s.row_cache), ST_OK);
     if (budget > 0)
-        assert_true(residency_counters(s.residency).evicted > 1000);
+        assert_true(row_cache_counters(s.row_cache).evicted > 1000);
     shards_fini(&s);
 }
 

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
-#include "common/base/jsondoc.h"
+#include "common/files/file.h"
+#include "common/files/jsondoc.h"
 #include "common/base/memory.h"
 
 static void assert_content(const char *path, const char *expected)

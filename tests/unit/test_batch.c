@@ -14,14 +14,14 @@
 #define ROWS_MOST 300
 
 /* Which field and shard the segments say that a unique belongs to. */
-typedef struct place {
+typedef struct table_place {
     int field, shard;
-} place_t;
+} table_place_t;
 
 /* Segments: ascending fields, none empty, counts that cover a shard's uniques; shards cover all uniques. */
-static place_t *check_segments(const batch_t *batch, int shards, const uint16_t *slot_shard)
+static table_place_t *check_segments(const batch_t *batch, int shards, const uint16_t *slot_shard)
 {
-    place_t *place = MEM_ARRAY(place_t, batch->uniques);
+    table_place_t *place = MEM_ARRAY(table_place_t, batch->uniques);
     int32_t u = 0;
     assert_int_equal(batch->shard_first[0], 0);
     assert_int_equal(batch->segment_first[0], 0);
@@ -36,7 +36,7 @@ static place_t *check_segments(const batch_t *batch, int shards, const uint16_t 
             const int32_t first = u;
             for (; u < first + (int32_t)segment->count; u++) {
                 assert_true(u < batch->uniques);
-                place[u] = (place_t){last, s};
+                place[u] = (table_place_t){last, s};
                 assert_int_equal(slot_shard[hash_slot(batch->keys[u])], s);
                 for (int32_t v = first; v < u; v++)
                     assert_true(batch->keys[v] != batch->keys[u]);
@@ -49,7 +49,7 @@ static place_t *check_segments(const batch_t *batch, int shards, const uint16_t 
 }
 
 /* The list of uses of every unique, from a scan of all occurrences in ascending rows. */
-static void check_uses(const batch_t *batch, const sample_t *sample, const int64_t *positions, const place_t *place)
+static void check_uses(const batch_t *batch, const sample_t *sample, const int64_t *positions, const table_place_t *place)
 {
     assert_int_equal(batch->use_first[0], 0);
     for (int32_t u = 0; u < batch->uniques; u++) {
@@ -80,7 +80,7 @@ static void check_batch(const batch_t *batch, const sample_t *sample, const int6
     assert_int_equal(batch->single, sample->o.single);
     assert_int_equal(batch->multi, sample->o.multi);
     assert_int_equal(batch->numeric, sample->o.numeric);
-    place_t *place = check_segments(batch, shards, slot_shard);
+    table_place_t *place = check_segments(batch, shards, slot_shard);
     for (int r = 0; r < rows; r++) {
         const sample_row_t *row = &sample->row[positions[r]];
         assert_int_equal(batch->label[r], row->label);

@@ -1,14 +1,14 @@
 /* test_checkpoint_manifest - "where it is, the checkpoint is committed", "its last member is a checksum of the text before"
- * (launcher/checkpoint_manifest.h): what is committed reads back; every single byte that changes is found; every member that is
+ * (launcher/checkpoint/checkpoint_manifest.h): what is committed reads back; every single byte that changes is found; every member that is
  * missing, of another type or out of range is named, even under a right checksum; a newer format is said to be one. And files of a
  * checkpoint that are missing, short, long or changed. */
-#include "launcher/checkpoint_manifest.h"
+#include "launcher/checkpoint/checkpoint_manifest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "tests/lib/testing.h"

@@ -1,13 +1,13 @@
-/* test_checkpoint_resume - which checkpoint a run goes on from, and whether it may (launcher/checkpoint_resume.h): the newest by epoch and
+/* test_checkpoint_resume - which checkpoint a run goes on from, and whether it may (launcher/checkpoint/checkpoint_resume.h): the newest by epoch and
  * step; an older one is never taken in the place of a damaged one; "ST_INPUT names all that differs and must not". */
-#include "launcher/checkpoint_resume.h"
+#include "launcher/checkpoint/checkpoint_resume.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "common/net/checkpoint_paths.h"
+#include "common/files/checkpoint_paths.h"
 #include "tests/lib/testing.h"
 
 static config_t *config_of(const char *text)

@@ -1,18 +1,18 @@
-/* test_checkpointer - rank 0's part of checkpoints (launcher/checkpointer.h), with made-up messages: "the parts of the cut arrive on
+/* test_checkpointer - rank 0's part of checkpoints (launcher/checkpoint/checkpointer.h), with made-up messages: "the parts of the cut arrive on
  * their own, in any order between senders" - every order commits at the last part and not before; "cuts are committed in the
  * order of their steps"; "of more than `keep` checkpoints the oldest loses its manifest; shards are told to FOLD"; requests from
  * outside and by the clock; parts that fit no cut are refused. */
-#include "launcher/checkpointer.h"
+#include "launcher/checkpoint/checkpointer.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "common/net/checkpoint_paths.h"
+#include "common/files/checkpoint_paths.h"
 #include "common/net/message.h"
 #include "common/net/net_sim.h"
-#include "launcher/checkpoint_resume.h"
+#include "launcher/checkpoint/checkpoint_resume.h"
 #include "tests/lib/testing.h"
 
 enum { WORKERS = 2, SHARDS = 2, COMPONENTS = 2, STEPS = 100 };

@@ -7,7 +7,7 @@
 
 #include "common/base/memory.h"
 #include "common/net/net_sim.h"
-#include "common/net/window.h"
+#include "common/net/replay_window.h"
 #include "tests/lib/testing.h"
 
 #define SHARDS 2
@@ -30,7 +30,7 @@ typedef struct letter {
 typedef struct player {
     net_t *net;
     int lose[WIRE_TYPE_END]; /* of the next messages of a type */
-    window_t window;
+    replay_window_t window;
     letter_t letters[LETTERS]; /* that came, lost ones too */
     int n;
 } player_t;
@@ -63,7 +63,7 @@ static void serve(void *context)
         return;
     }
     if (header.type == WIRE_PUSH) {
-        (void)window_accept(&p->window, header.sequence);
+        (void)replay_window_accept(&p->window, header.sequence);
         return;
     }
     static const float weights[3 * DIM];

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "launcher/complexity.h"
+#include "launcher/job/complexity.h"
 #include "worker/embedding.h"
 #include "worker/model.h"
 

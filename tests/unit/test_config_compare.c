@@ -62,7 +62,7 @@ static void test_every_key(void **state)
     int seen[CLASS_COUNT] = {0};
     for (int r = 0; r < layout->count; r++) {
         for (int f = 0; f < layout->records[r].count; f++) {
-            const record_t *record = &layout->records[r];
+            const config_record_t *record = &layout->records[r];
             const field_t *field = &record->fields[f];
             config_t *other = layout_copy(layout, base);
             config_difference_t *differences;
@@ -142,7 +142,7 @@ static void test_classes(void **state)
             bool found = false;
             for (int r = 0; r < layout->count; r++)
                 for (int f = 0; f < layout->records[r].count; f++) {
-                    const record_t *record = &layout->records[r];
+                    const config_record_t *record = &layout->records[r];
                     char name[128];
                     snprintf(name, sizeof name, "%s%s%s", record->name, *record->name ? "." : "", record->fields[f].name);
                     if (strcmp(name, key) != 0)
@@ -237,8 +237,8 @@ static const field_t later_fields[] = {
     {VALUE_INT, "path", "1", 0, 100, "", .offset = offsetof(made_up_t, path), .change = CLASS_FREE},
     {VALUE_INT, "width", "8", 0, 100, "", .offset = offsetof(made_up_t, width), .change = CLASS_IDENTITY},
 };
-static const record_t first_record = {"model", "", first_fields, LEN(first_fields), 0, sizeof(made_up_t)};
-static const record_t later_record = {"model", "", later_fields, LEN(later_fields), 0, sizeof(made_up_t)};
+static const config_record_t first_record = {"model", "", first_fields, LEN(first_fields), 0, sizeof(made_up_t)};
+static const config_record_t later_record = {"model", "", later_fields, LEN(later_fields), 0, sizeof(made_up_t)};
 static const layout_t first = {&first_record, 1, sizeof(made_up_t)}, later = {&later_record, 1, sizeof(made_up_t)};
 
 /* What each version makes of the same file. */
@@ -246,13 +246,13 @@ static uint64_t hash_of(const layout_t *layout, const char *text)
 {
     tree_t *file, *tree = layout_defaults(layout, "test");
     void *value;
-    assert_int_equal(tree_parse(text, strlen(text), "test", 1, LAYER_FILE, &file), ST_OK);
-    assert_int_equal(tree_merge(tree, file), 0);
+    assert_int_equal(yaml_parse(text, strlen(text), "test", 1, LAYER_FILE, &file), ST_OK);
+    assert_int_equal(yaml_merge(tree, file), 0);
     assert_int_equal(decode_tree(layout, tree, &value), ST_OK);
     const uint64_t hash = layout_hash(layout, value);
     layout_destroy(layout, value);
-    tree_destroy(&file);
-    tree_destroy(&tree);
+    yaml_destroy(&file);
+    yaml_destroy(&tree);
     return hash;
 }
 

@@ -152,7 +152,7 @@ static void test_worker_groups(void **state)
     for (int workers = 3; workers <= 12; workers *= 2) {
         assert_int_equal(config_check_workers(e->base, workers), ST_OK);
         for (int w = 0; w < workers; w++) {
-            const group_t g = group_of(e->base, w, workers);
+            const peer_group_t g = group_of(e->base, w, workers);
             assert_int_equal(g.groups, 3);
             assert_int_equal(g.workers, workers / 3);
             assert_int_equal(g.number, w / (workers / 3));
@@ -174,7 +174,7 @@ static void test_worker_groups(void **state)
     assert_int_equal(group_reporting(e->base, 4).number, 0);
     experiment_destroy(&e);
     e = load_ok("model: {components: 3}\nobjective: {kind: codistill}\n"); /* joint: one group of all */
-    const group_t all = group_of(e->base, 1, 2);
+    const peer_group_t all = group_of(e->base, 1, 2);
     assert_int_equal(all.groups, 1);
     assert_int_equal(all.workers, 2);
     assert_int_equal(all.first_component, 0);

@@ -13,8 +13,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "worker/data/dataset.h"
-#include "worker/data/dataset_meta.h"
+#include "common/data/dataset.h"
+#include "common/data/dataset_meta.h"
 
 enum { MOST_FIELDS = 4, MOST_VALUES = 6 };
 

@@ -8,7 +8,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "worker/data/value_count.h"
+#include "common/data/value_count.h"
 
 enum { VALUES = 5000 };
 

@@ -1,13 +1,13 @@
 /* Proves of delta.h: what is written reads back, record by record; a file under its own name is whole; any flipped bit, any
  * cut, a block that is missing, doubled or moved, another format and another checkpoint's file are found before a record is
  * handed over, and named with the place. */
-#include "ps/delta.h"
+#include "ps/checkpoint/delta.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "tests/lib/testing.h"

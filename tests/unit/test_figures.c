@@ -1,6 +1,6 @@
 /* test_figures - every figure leaves its data, script and both pictures; the data is what the formulas say; Fig. 4 is
  * computed from results.json and refuses one that cannot tell; a missing gnuplot is one line that names its package. */
-#include "launcher/figures.h"
+#include "launcher/figures/figures.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/kernels/activation.h"
-#include "launcher/gnuplot.h"
+#include "launcher/figures/gnuplot.h"
 #include "tests/lib/testing.h"
 
 static bool have_gnuplot(void)

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
-#include "common/base/jsondoc.h"
+#include "common/files/file.h"
+#include "common/files/jsondoc.h"
 #include "common/base/memory.h"
-#include "launcher/html_page.h"
-#include "launcher/html_report.h"
-#include "launcher/manifest.h"
+#include "launcher/report/html_page.h"
+#include "launcher/report/html_report.h"
+#include "launcher/run/manifest.h"
 
 enum { EXAMPLES = 500, REPLICAS = 2 };
 

@@ -12,8 +12,8 @@
 #include "common/base/compress.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "worker/data/dataset.h"
-#include "worker/data/import.h"
+#include "common/data/dataset.h"
+#include "launcher/ingest/import.h"
 
 /* Label y, group u, time t; inputs: numeric a, b, c with the three transforms; category k; bucket d; multi m. */
 static schema_column_t columns[] = {

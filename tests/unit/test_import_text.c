@@ -9,9 +9,9 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "worker/data/csv.h"
-#include "worker/data/field_text.h"
-#include "worker/data/text_reader.h"
+#include "launcher/ingest/csv.h"
+#include "common/data/field_text.h"
+#include "launcher/ingest/text_reader.h"
 
 static void test_numbers_are_those_of_strtod(void **state)
 {

@@ -2,8 +2,8 @@
  * tag are still told apart, and an index that grows keeps every key.                                                    */
 #include "common/base/hash.h"
 #include "common/base/rng.h"
-#include "ps/key_index.h"
-#include "ps/row_arena.h"
+#include "ps/table/key_index.h"
+#include "ps/table/row_arena.h"
 #include "tests/lib/testing.h"
 
 typedef struct fixture {

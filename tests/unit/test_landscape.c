@@ -1,6 +1,6 @@
 /* test_landscape - scores of random networks equal a naive evaluation of the same formulas; minima are counted as a second,
  * slower definition counts them, plateaus once; "smoother with larger beta" is a number. */
-#include "launcher/landscape.h"
+#include "launcher/figures/landscape.h"
 
 #include <math.h>
 #include <stdlib.h>

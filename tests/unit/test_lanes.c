@@ -1,6 +1,6 @@
 /* test_lanes - "Step t covers the global positions [t B, (t+1) B) of the sequence epoch after epoch; only the last batch may be
- * shorter, and train.last_batch says what becomes of it" (worker/lanes.h). */
-#include "worker/lanes.h"
+ * shorter, and train.last_batch says what becomes of it" (common/config/lanes.h). */
+#include "common/config/lanes.h"
 
 #include <stdio.h>
 #include <string.h>

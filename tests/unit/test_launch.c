@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/descriptors.h"
-#include "common/base/time_limit.h"
+#include "common/process/descriptors.h"
+#include "common/process/time_limit.h"
 #include "tests/lib/testing.h"
 
 /* An environment with nothing in it but these words. */

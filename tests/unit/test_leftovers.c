@@ -1,6 +1,6 @@
 /* test_leftovers - "Session folders and shared-memory files of killed jobs of ours are removed by the next start": those of dead
  * processes of this host that ranks have marked, and no others. The folders are made by hand, as Open MPI 4.1 makes them. */
-#include "launcher/leftovers.h"
+#include "launcher/job/leftovers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "tests/lib/testing.h"
 

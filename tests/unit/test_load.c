@@ -1,19 +1,19 @@
 /* test_load - "Resuming with another server count moves slots": rows that any number of shards have stored come back,
  * each exactly once, to any other number of shards, in the tables that the map names; what does not fit is refused with
  * its reason. */
-#include "ps/load.h"
+#include "ps/checkpoint/load.h"
 
 #include <unistd.h>
 
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
 #include "common/net/slots.h"
-#include "ps/store.h"
+#include "ps/checkpoint/store.h"
 #include "tests/lib/testing.h"
 
 #define TABLES 3

@@ -1,5 +1,5 @@
 /* test_loader - "global batch t is the same set of examples for every worker count, by construction of the data order":
- * over all workers and steps, every position of every epoch comes once and in the order of worker/data/order.h;
+ * over all workers and steps, every position of every epoch comes once and in the order of common/data/order.h;
  * scoring covers a split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its
  * error. */
 #include "worker/loader.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "tests/lib/sample.h"
@@ -56,9 +56,9 @@ static batch_t *next(loader_t *loader)
     return batch;
 }
 
-static loader_plan_t training(const fixture_t *f, lanes_t lanes, int worker, int workers, data_order_t order)
+static batch_plan_t training(const fixture_t *f, lanes_t lanes, int worker, int workers, data_order_t order)
 {
-    return (loader_plan_t){.split = SPLIT_TRAIN,
+    return (batch_plan_t){.split = SPLIT_TRAIN,
                            .worker = worker,
                            .workers = workers,
                            .lanes = lanes,
@@ -66,7 +66,7 @@ static loader_plan_t training(const fixture_t *f, lanes_t lanes, int worker, int
 }
 
 /* Run a plan to its end and write down each example where its step and its worker's lanes put it in the global sequence. */
-static int64_t place_examples(fixture_t *f, const loader_plan_t *plan, uint64_t *sequence)
+static int64_t place_examples(fixture_t *f, const batch_plan_t *plan, uint64_t *sequence)
 {
     loader_start(f->loader, plan);
     int64_t t = plan->first_step, examples = 0;
@@ -93,7 +93,7 @@ static void check_training(fixture_t *f, lanes_t lanes, int epochs, int workers,
     uint64_t *sequence = MEM_ARRAY(uint64_t, lanes.total);
     int64_t examples = 0;
     for (int w = 0; w < workers; w++) {
-        const loader_plan_t plan = training(f, lanes, w, workers, order);
+        const batch_plan_t plan = training(f, lanes, w, workers, order);
         examples += place_examples(f, &plan, sequence);
     }
     assert_int_equal(examples, lanes.total);
@@ -132,7 +132,7 @@ static void test_a_plan_begins_at_any_step(void **state)
     fixture_t f = setup(0.8);
     const lanes_t lanes = {.batch = 16, .total = 2 * f.sample->train_rows, .lanes = 4};
     uint64_t *whole = MEM_ARRAY(uint64_t, lanes.total), *rest = MEM_ARRAY(uint64_t, lanes.total);
-    loader_plan_t plan = training(&f, lanes, 1, 2, ORDER_FULL);
+    batch_plan_t plan = training(&f, lanes, 1, 2, ORDER_FULL);
     place_examples(&f, &plan, whole);
     for (int64_t first = 1; first <= lanes_steps(&lanes); first += 5) {
         memset(rest, 0, sizeof *rest * (size_t)lanes.total);
@@ -153,7 +153,7 @@ static void check_scoring(fixture_t *f, split_t split, int workers, int chunk)
     const int rows = split == SPLIT_EVAL ? f->sample->eval_rows : f->sample->train_rows;
     int seen[ROWS] = {0}, total = 0;
     for (int w = 0; w < workers; w++) {
-        const loader_plan_t plan = {.split = split, .worker = w, .workers = workers, .chunk = chunk};
+        const batch_plan_t plan = {.split = split, .worker = w, .workers = workers, .chunk = chunk};
         loader_start(f->loader, &plan);
         for (batch_t *batch; (batch = next(f->loader));) {
             assert_in_range(batch->rows, 1, chunk);
@@ -191,7 +191,7 @@ static void test_plans_are_dropped_and_started_anew(void **state)
     const order_t o = {ORDER_FULL, 7, f.sample->train_rows, 32, 0, 1};
     for (int round = 0; round < 60; round++) {
         const int workers = 1 << round % 3, w = round % workers, take = round % 7;
-        const loader_plan_t plan = training(&f, lanes, w, workers, ORDER_FULL);
+        const batch_plan_t plan = training(&f, lanes, w, workers, ORDER_FULL);
         loader_start(f.loader, &plan);
         for (int t = 0; t < take; t++) {
             batch_t *batch = next(f.loader);
@@ -213,7 +213,7 @@ static void test_batches_that_are_out_are_left_alone(void **state)
     (void)state;
     fixture_t f = setup(0.8);
     const lanes_t lanes = {.batch = 16, .total = 2 * f.sample->train_rows, .lanes = 4};
-    const loader_plan_t plan = training(&f, lanes, 0, 1, ORDER_FULL);
+    const batch_plan_t plan = training(&f, lanes, 0, 1, ORDER_FULL);
     loader_start(f.loader, &plan);
     batch_t *out[3], *batch;
     uint64_t groups[3][16];
@@ -273,7 +273,7 @@ static void test_damaged_data_ends_the_plan(void **state)
     damage(f.sample->o.path, 100);
     catch_start();
     const lanes_t lanes = {.batch = 16, .total = f.sample->train_rows, .lanes = 4};
-    const loader_plan_t plan = training(&f, lanes, 0, 1, ORDER_FULL);
+    const batch_plan_t plan = training(&f, lanes, 0, 1, ORDER_FULL);
     batch_t *batch = NULL;
     for (int round = 0; round < 2; round++) { /* a new plan tries anew */
         loader_start(f.loader, &plan);

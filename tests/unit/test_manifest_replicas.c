@@ -1,12 +1,12 @@
 /* Proves: "It refuses to compare runs whose manifests differ in anything else, naming the difference" - two replicas may differ in
  * the variant's sources, and every other difference is refused with what differs and both values. */
-#include "launcher/manifest.h"
+#include "launcher/run/manifest.h"
 #include "tests/lib/testing.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 
 static manifest_t sample(int replica)

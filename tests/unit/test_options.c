@@ -1,11 +1,11 @@
 /* test_options - the command line: what reaches the command, what --help prints, and one line for everything that is wrong. */
-#include "launcher/options.h"
+#include "launcher/job/options.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "tests/lib/testing.h"
 

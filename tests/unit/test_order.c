@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "worker/data/order.h"
+#include "common/data/order.h"
 
 static void assert_bijection(const order_t *order, int64_t epoch)
 {

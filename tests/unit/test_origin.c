@@ -10,9 +10,9 @@
 
 #include "common/base/memory.h"
 #include "common/metrics/queries.h"
-#include "worker/data/dataset.h"
-#include "worker/data/import.h"
-#include "worker/data/synth.h"
+#include "common/data/dataset.h"
+#include "launcher/ingest/import.h"
+#include "launcher/ingest/synth.h"
 
 static schema_column_t columns[] = {{.name = "k", .column = "k", .kind = COLUMN_CATEGORICAL, .separator = "|"}};
 

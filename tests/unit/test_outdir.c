@@ -1,13 +1,13 @@
 /* test_outdir - an output folder belongs to one run or experiment and to one job at a time, and is never mixed with other
  * files. */
-#include "launcher/outdir.h"
+#include "launcher/run/outdir.h"
 
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 /* Opening must fail with ST_INPUT and a line that has this text, and leave no folder locked. */

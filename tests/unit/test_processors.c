@@ -1,5 +1,5 @@
 /* test_processors - kinds of processors: how ranks are grouped, what is refused at which level, and how a manifest keeps them. */
-#include "launcher/processors.h"
+#include "launcher/ranks/processors.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,14 +1,14 @@
 /* test_progressive - "examples are put back into the order of the training data, so the numbers depend neither on the number of
  * workers nor on how they cut the run into messages" and "the lines of a run that was resumed are those of one that never stopped"
- * (launcher/progressive.h): the same lines, byte for byte, from 1 to 4 workers with their messages cut anywhere and in any
+ * (launcher/metrics/progressive.h): the same lines, byte for byte, from 1 to 4 workers with their messages cut anywhere and in any
  * order, saved and resumed before any step with other workers; and what does not fit the run is an error. */
-#include "launcher/progressive.h"
+#include "launcher/metrics/progressive.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/metrics/metrics.h"

@@ -6,8 +6,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/memory.h"
-#include "launcher/provenance.h"
-#include "launcher/roster.h"
+#include "launcher/ranks/provenance.h"
+#include "launcher/ranks/roster.h"
 
 static void test_commit_is_no_part_of_a_program(void **state)
 {

@@ -1,6 +1,6 @@
 /* test_rank_watch - "the starter has a watchdog": when a smelter that has started mpirun ends a job that neither goes on nor ends. Real
  * processes, which run this program as ranks run smelter; time is made up. */
-#include "launcher/rank_watch.h"
+#include "launcher/job/rank_watch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
-#include "common/base/process.h"
+#include "common/process/process.h"
 #include "tests/lib/testing.h"
 
 #define SECOND INT64_C(1000000000)

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
-#include "common/base/jsondoc.h"
+#include "common/files/file.h"
+#include "common/files/jsondoc.h"
 #include "common/base/memory.h"
-#include "launcher/manifest.h"
-#include "launcher/report.h"
-#include "launcher/result.h"
+#include "launcher/run/manifest.h"
+#include "launcher/report/report.h"
+#include "launcher/report/result.h"
 
 enum { EXAMPLES = 2 };
 
@@ -104,9 +104,9 @@ static void set_reproducibility(variant_result_t *variant, double pd)
 }
 
 /* smelu learned from relu, and reaches it at 7/8 of its examples; nobody knows when. */
-static teaching_t make_teaching(void)
+static distillation_cost_t make_teaching(void)
 {
-    return (teaching_t){
+    return (distillation_cost_t){
         .runs = 1,
         .teacher = 0,
         .without = 0,

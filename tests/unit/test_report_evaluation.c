@@ -10,8 +10,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "launcher/evaluation.h"
-#include "worker/data/dataset.h"
+#include "launcher/report/slices_report.h"
+#include "common/data/dataset.h"
 
 #define assert_near(a, b, tolerance) assert_true(fabs((double)(a) - (double)(b)) <= (tolerance))
 
@@ -162,7 +162,7 @@ static void test_evaluation_of_a_dataset(void **state)
     dataset_t *dataset;
     assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
     experiment_result_t e = make_result();
-    assert_int_equal(evaluation_read(dataset, &e), ST_OK);
+    assert_int_equal(slices_report_read(dataset, &e), ST_OK);
     int64_t at = 0;
     for (int64_t i = 0; i < ROWS; i++) {
         trained[tag_of(i)] += is_train(i);
@@ -174,7 +174,7 @@ static void test_evaluation_of_a_dataset(void **state)
     }
     result_summarise(&e);
     assert_int_equal(e.queries, ROWS / 8);
-    assert_int_equal(evaluation_slices(dataset, &e), ST_OK);
+    assert_int_equal(slices_report_make(dataset, &e), ST_OK);
 
     for (int v = 0; v < VARIANTS; v++) {
         const variant_result_t *variant = &e.variant[v];
@@ -234,7 +234,7 @@ static void test_other_split_is_refused(void **state)
     assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
     experiment_result_t e = {.eval_examples = 4999};
     catch_start();
-    assert_int_equal(evaluation_read(dataset, &e), ST_INPUT);
+    assert_int_equal(slices_report_read(dataset, &e), ST_INPUT);
     catch_stop();
     assert_caught("the dataset has 5000 evaluation examples, and the runs predicted 4999; train them again with another --out");
     assert_null(e.label);
@@ -252,9 +252,9 @@ static void test_slices_of_what_has_none(void **state)
     assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
     experiment_result_t e = make_result();
     e.variant[0].replica[1].predictions[3] = NAN;
-    assert_int_equal(evaluation_read(dataset, &e), ST_OK);
+    assert_int_equal(slices_report_read(dataset, &e), ST_OK);
     result_summarise(&e);
-    assert_int_equal(evaluation_slices(dataset, &e), ST_OK);
+    assert_int_equal(slices_report_make(dataset, &e), ST_OK);
     assert_int_equal(e.variant[1].slices, 2 + 4);
     assert_true(isnan(e.variant[0].reproducibility.pd_relative.value));
     assert_true(e.variant[0].worst_slices > 0); /* slices without the NaN */
@@ -265,9 +265,9 @@ static void test_slices_of_what_has_none(void **state)
         e.variant[v].replicas = 1;
         mem_free(e.variant[v].replica[1].predictions);
     }
-    assert_int_equal(evaluation_read(dataset, &e), ST_OK);
+    assert_int_equal(slices_report_read(dataset, &e), ST_OK);
     result_summarise(&e);
-    assert_int_equal(evaluation_slices(dataset, &e), ST_OK);
+    assert_int_equal(slices_report_make(dataset, &e), ST_OK);
     assert_int_equal(e.variant[0].slices, 0);
     assert_int_equal(e.variant[0].worst_slices, 0);
     result_fini(&e);

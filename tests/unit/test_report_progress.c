@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "launcher/progress.h"
+#include "launcher/coordinator/progress.h"
 
 #define SECOND INT64_C(1000000000)
 

@@ -10,7 +10,7 @@
 #include "common/base/rng.h"
 #include "common/metrics/level.h"
 #include "common/metrics/pd.h"
-#include "launcher/result.h"
+#include "launcher/report/result.h"
 
 #define assert_near(a, b, tolerance) assert_true(fabs((double)(a) - (double)(b)) <= (tolerance))
 

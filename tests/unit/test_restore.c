@@ -3,7 +3,7 @@
  * damaged, of another format, checkpoint or experiment, a gap in the chain, a base that has gone past the checkpoint.
  *
  * The model of a checkpoint is a plain array: each row's last value. */
-#include "ps/fold.h"
+#include "ps/checkpoint/compaction.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,14 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/base/crash.h"
-#include "common/base/file.h"
+#include "common/process/failpoint.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
-#include "common/net/checkpoint_paths.h"
+#include "common/files/checkpoint_paths.h"
 #include "common/net/slots.h"
-#include "ps/load.h"
-#include "ps/store.h"
+#include "ps/checkpoint/load.h"
+#include "ps/checkpoint/store.h"
 #include "tests/lib/testing.h"
 
 #define EPOCH 3
@@ -141,14 +141,14 @@ static void write_deltas(void)
 
 typedef struct model {
     table_t *tables[TABLES];
-    pending_t *pending;
+    pending_gradients_t *pending;
 } model_t;
 
 static status_t restore(model_t *model, int delta, int shard, int shards)
 {
     for (uint32_t t = 0; t < TABLES; t++)
         model->tables[t] = make_table(t, dims[t]);
-    model->pending = pending_create(steps[delta] - DEPTH, steps[delta], model->tables, TABLES);
+    model->pending = pending_gradients_create(steps[delta] - DEPTH, steps[delta], model->tables, TABLES);
     const restore_plan_t plan = {.disk = disk_posix(),
                                  .run_dir = test_path("run"),
                                  .epoch = EPOCH,
@@ -171,7 +171,7 @@ static void model_fini(model_t *model)
 {
     for (int t = 0; t < TABLES; t++)
         table_destroy(&model->tables[t]);
-    pending_destroy(&model->pending);
+    pending_gradients_destroy(&model->pending);
 }
 
 typedef struct gradients {
@@ -209,7 +209,7 @@ static void assert_restored(int delta, int shard, int shards)
         assert_int_equal(table_rows(model.tables[t]), own);
     }
     gradients_t sum = {0};
-    pending_visit(model.pending, steps[delta] - 1, add_gradient, &sum);
+    pending_gradients_visit(model.pending, steps[delta] - 1, add_gradient, &sum);
     const bool is_own = slots_shard((int)hash_slot(7), shards) == shard;
     assert_int_equal(sum.n, is_own ? 2 : 0);
     assert_true(sum.sum == (is_own ? (float)(delta + 1 + 100 * (delta + 2)) : 0));
@@ -220,11 +220,11 @@ static void assert_restored(int delta, int shard, int shards)
 /* ---- fold ------------------------------------------------------------------------------------------------------------- */
 
 /* A block of a delta is a batch. */
-static fold_t *open_fold(const char *run, uint32_t epoch, int shard)
+static compaction_t *open_fold(const char *run, uint32_t epoch, int shard)
 {
     static delta_width_t widths[TABLES];
     widths_of(widths);
-    const fold_options_t options = {.disk = disk_posix(),
+    const compaction_options_t options = {.disk = disk_posix(),
                                     .run_dir = run,
                                     .identity = writer_now->identity,
                                     .epoch = epoch,
@@ -232,20 +232,20 @@ static fold_t *open_fold(const char *run, uint32_t epoch, int shard)
                                     .widths = widths,
                                     .tables = TABLES,
                                     .batch_bytes = 1};
-    return fold_create(&options);
+    return compaction_create(&options);
 }
 
 /* Fold so many deltas, but at most `most` pieces of it; how many pieces it took. */
 static int fold_deltas(int deltas, int most)
 {
     char *run = mem_strdup(test_path("run"));
-    fold_t *fold = open_fold(run, EPOCH, SHARD);
+    compaction_t *fold = open_fold(run, EPOCH, SHARD);
     bool more = true;
     int pieces = 0;
-    fold_begin(fold, steps, deltas);
+    compaction_begin(fold, steps, deltas);
     for (; more && pieces < most; pieces++)
-        assert_int_equal(fold_some(fold, &more), ST_OK);
-    fold_destroy(&fold);
+        assert_int_equal(compaction_some(fold, &more), ST_OK);
+    compaction_destroy(&fold);
     mem_free(run);
     return pieces;
 }
@@ -283,9 +283,9 @@ static void test_a_fold_may_be_killed_anywhere(void **state)
                 char *wish = mem_printf("server:%s:%d", points[p], nth);
                 catch_start(); /* it says that it will */
                 setenv("SMELTER_CRASH", wish, 1);
-                if (crash_check_environment() != ST_OK)
+                if (failpoint_check_environment() != ST_OK)
                     _exit(2);
-                crash_arm("server 0");
+                failpoint_arm("server 0");
                 fold_deltas(2, 1000);
                 _exit(0);
             }
@@ -330,15 +330,15 @@ static void test_what_a_fold_leaves(void **state)
 
     /* A later epoch sweeps it away; another shard's run of the same epoch does not. */
     char *run = mem_strdup(test_path("run"));
-    fold_t *fold = open_fold(run, EPOCH, SHARD + 1);
-    assert_int_equal(fold_remove_older(fold), ST_OK);
-    assert_int_equal(fold_remove_own(fold), ST_OK);
-    fold_destroy(&fold);
+    compaction_t *fold = open_fold(run, EPOCH, SHARD + 1);
+    assert_int_equal(compaction_remove_older(fold), ST_OK);
+    assert_int_equal(compaction_remove_own(fold), ST_OK);
+    compaction_destroy(&fold);
     assert_restored(2, 0, 1);
     fold = open_fold(run, EPOCH + 1, SHARD);
-    assert_int_equal(fold_remove_own(fold), ST_OK);
-    assert_int_equal(fold_remove_older(fold), ST_OK);
-    fold_destroy(&fold);
+    assert_int_equal(compaction_remove_own(fold), ST_OK);
+    assert_int_equal(compaction_remove_older(fold), ST_OK);
+    compaction_destroy(&fold);
     assert_false(file_exists(test_path("run/checkpoint/epoch-0003/shard-0")));
     assert_true(file_exists(test_path("run/checkpoint/epoch-0004/shard-0")));
     mem_free(run);
@@ -423,7 +423,7 @@ static void test_what_is_wrong_is_named(void **state)
     model_t model;
     for (uint32_t t = 0; t < TABLES; t++)
         model.tables[t] = make_table(t, dims[t] + (t == 1));
-    model.pending = pending_create(29, 30, model.tables, TABLES);
+    model.pending = pending_gradients_create(29, 30, model.tables, TABLES);
     int64_t chain[] = {10, 30};
     restore_plan_t plan = {.disk = disk_posix(),
                            .run_dir = test_path("run"),
@@ -448,7 +448,7 @@ static void test_what_is_wrong_is_named(void **state)
     model_fini(&model);
     for (uint32_t t = 0; t < TABLES; t++)
         model.tables[t] = make_table(t, dims[t]);
-    model.pending = plan.pending = pending_create(29, 30, model.tables, TABLES);
+    model.pending = plan.pending = pending_gradients_create(29, 30, model.tables, TABLES);
     plan.n_tables = TABLES;
     catch_start();
     assert_int_equal(restore_tables(&plan), ST_CORRUPT);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "launcher/result.h"
+#include "launcher/report/result.h"
 
 static void assert_words(quality_t quality, int64_t examples, const char *wanted)
 {
@@ -14,7 +14,7 @@ static void assert_words(quality_t quality, int64_t examples, const char *wanted
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
     assert_non_null(out);
-    result_print_quality(out, &quality, examples);
+    run_result_print_quality(out, &quality, examples);
     fclose(out);
     assert_string_equal(text, wanted);
     free(text);

@@ -1,7 +1,7 @@
 /* Proves: rows put through a batch are in their tables as if each had been put by itself, the last one of a key counting, for tables of
  * several widths, in memory and beyond it, with and without room made before; without replacing, a second row of a key is
  * refused, whether it comes in the same batch or a later one; what was not flushed is not there. */
-#include "ps/row_batch.h"
+#include "ps/checkpoint/row_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +18,14 @@
 
 static const int dims[TABLES] = {1, 8, 37};
 
-static void make_tables(residency_t *residency, table_t *tables[TABLES])
+static void make_tables(row_cache_t *row_cache, table_t *tables[TABLES])
 {
     for (int t = 0; t < TABLES; t++) {
         const table_options_t options = {.id = (uint32_t)t,
                                          .dim = dims[t],
                                          .optimizer = OPTIMIZER_ADAGRAD,
                                          .settings = {0.1f, 0.1f, 1e-8f},
-                                         .residency = residency};
+                                         .row_cache = row_cache};
         assert_int_equal(table_create(&options, &tables[t]), ST_OK);
     }
 }
@@ -67,11 +67,11 @@ static status_t compare(void *context, const table_row_t *row)
     return ST_OK;
 }
 
-static void put_and_compare(residency_t *residency, bool expects)
+static void put_and_compare(row_cache_t *row_cache, bool expects)
 {
     table_t *tables[TABLES];
     model_t *m = MEM_NEW(model_t);
-    make_tables(residency, tables);
+    make_tables(row_cache, tables);
     memset(m->last, 0xff, sizeof m->last);
     row_batch_t *batch = row_batch_create(tables, TABLES, true);
     for (int64_t i = 0; i < PUTS; i++) {
@@ -108,12 +108,12 @@ static void test_in_memory(void **state)
 static void test_beyond_memory(void **state)
 {
     (void)state;
-    residency_t *residency = NULL;
-    assert_int_equal(residency_create(test_path("spill"), BUDGET, &residency), ST_OK);
-    put_and_compare(residency, true);
-    const residency_counters_t counters = residency_counters(residency);
+    row_cache_t *row_cache = NULL;
+    assert_int_equal(row_cache_create(test_path("spill"), BUDGET, &row_cache), ST_OK);
+    put_and_compare(row_cache, true);
+    const row_cache_counters_t counters = row_cache_counters(row_cache);
     assert_true(counters.evicted > KEYS && counters.loaded > KEYS);
-    residency_destroy(&residency);
+    row_cache_destroy(&row_cache);
 }
 
 static void test_refuses_a_second_row(void **state)

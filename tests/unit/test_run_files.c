@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "launcher/run_files.h"
+#include "launcher/run/run_files.h"
 
 static const struct {
     const char *name;

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "common/base/seal.h"
+#include "common/files/seal.h"
 
 #define ADVICE "write it again"
 

@@ -1,5 +1,5 @@
 /* test_spill - rows on disk are the rows that were put, in the order of (slot, key); the log names what a batch put; reading keeps no
- * snapshot; and "a full disk is an error code", never a signal (head of ps/spill.c).                                     */
+ * snapshot; and "a full disk is an error code", never a signal (head of ps/table/spill.c).                                     */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "ps/spill.h"
+#include "ps/table/spill.h"
 #include "tests/lib/testing.h"
 
 enum { FLOATS = 3 };

@@ -3,7 +3,7 @@
 #include "tests/lib/testing.h"
 
 #include "common/metrics/queries.h"
-#include "launcher/splits.h"
+#include "launcher/ingest/splits.h"
 
 /* Row i is described by text[i]: t or e (training, evaluation), its label, its query or 0 for none. */
 static const char *write_dataset(bool has_group, const char *const *text, int n)

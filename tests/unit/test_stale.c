@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "launcher/commands.h"
-#include "launcher/stale.h"
-#include "worker/data/dataset.h"
+#include "launcher/commands/commands.h"
+#include "launcher/ingest/stale.h"
+#include "common/data/dataset.h"
 
 #define SCHEMA "format: csv\nlabel: y\nsplit: {train_fraction: 0.5}\ncolumns: [k]\n"
 #define INPUT "y,k\n1,a\n0,b\n1,c\n0,d\n"

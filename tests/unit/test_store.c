@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
-#include "ps/store.h"
+#include "ps/checkpoint/store.h"
 #include "tests/lib/testing.h"
 
 #define TABLES 4

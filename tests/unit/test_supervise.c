@@ -1,7 +1,7 @@
 /* test_supervise - which failures of a job are followed by another start, how long after, and how the next one begins: "starts again
  * from the last checkpoint; backs off; stops with a clear error when the same step fails three times". The jobs are scripted: each
  * start leaves the files of a job that came so far. Expectations are written out, not worked out. */
-#include "launcher/supervise.h"
+#include "launcher/job/supervise.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 /* What a start does. */

@@ -9,8 +9,8 @@
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
-#include "worker/data/dataset.h"
-#include "worker/data/synth.h"
+#include "common/data/dataset.h"
+#include "launcher/ingest/synth.h"
 
 static const struct config_synth usual = {.rows = 60000,
                                           .fields = 6,

@@ -12,7 +12,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
-#include "ps/table.h"
+#include "ps/table/table.h"
 #include "tests/lib/testing.h"
 
 #define SENDERS_MAX 8

@@ -1,4 +1,4 @@
-/* test_table_save - "Each is handed to `save` exactly once ... as they are now" (ps/table.h): what a freeze hands over, in slices
+/* test_table_save - "Each is handed to `save` exactly once ... as they are now" (ps/table/table.h): what a freeze hands over, in slices
  * between pulls and pushes that go on, are the rows changed since the last freeze with the values they had at the freeze.
  *
  * It must not matter that most rows are out of memory, come back while they wait to be saved, or leave again.
@@ -11,7 +11,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
-#include "ps/table.h"
+#include "ps/table/table.h"
 #include "tests/lib/testing.h"
 
 enum { DIM = 5, FLOATS = 2 * DIM, RANGE = 3000, KEYS_MAX = 400 };
@@ -44,11 +44,11 @@ static int64_t number_of(uint64_t key)
     return -1;
 }
 
-static table_t *make_table(residency_t *residency)
+static table_t *make_table(row_cache_t *row_cache)
 {
     const table_options_t options = {
         .id = 3, .dim = DIM, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-6f}, .init_std = 0.05f, .seed = 7,
-        .residency = residency};
+        .row_cache = row_cache};
     table_t *table = NULL;
     assert_int_equal(table_create(&options, &table), ST_OK);
     return table;
@@ -122,10 +122,10 @@ static void operate(fixture_t *f, uint64_t o)
 static void run(int64_t budget, uint64_t before)
 {
     static fixture_t f;
-    residency_t *residency = NULL;
+    row_cache_t *row_cache = NULL;
     if (budget > 0)
-        assert_int_equal(residency_create(test_path("spill"), budget, &residency), ST_OK);
-    f = (fixture_t){.table = make_table(residency), .shadow = make_table(NULL)};
+        assert_int_equal(row_cache_create(test_path("spill"), budget, &row_cache), ST_OK);
+    f = (fixture_t){.table = make_table(row_cache), .shadow = make_table(NULL)};
     uint64_t o = 0;
     for (; o < before; o++)
         operate(&f, o);
@@ -159,12 +159,12 @@ static void run(int64_t budget, uint64_t before)
     assert_memory_equal(&want, &got, sizeof got);
     table_destroy(&f.table);
     table_destroy(&f.shadow);
-    if (residency) {
-        assert_int_equal(residency_status(residency), ST_OK);
-        const residency_counters_t counters = residency_counters(residency);
+    if (row_cache) {
+        assert_int_equal(row_cache_status(row_cache), ST_OK);
+        const row_cache_counters_t counters = row_cache_counters(row_cache);
         assert_true(counters.evicted > 20000 && counters.loaded > 10000);
     }
-    residency_destroy(&residency);
+    row_cache_destroy(&row_cache);
 }
 
 static void test_a_save_is_exactly_what_changed_as_it_was(void **state)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "worker/data/time_text.h"
+#include "common/data/time_text.h"
 
 static void test_what_is_read(void **state)
 {

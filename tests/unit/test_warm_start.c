@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-#include "common/base/file.h"
+#include "common/files/file.h"
 #include "common/base/memory.h"
-#include "launcher/inputs.h"
-#include "launcher/manifest.h"
-#include "launcher/warm_start.h"
+#include "launcher/run/input_fields.h"
+#include "launcher/run/manifest.h"
+#include "launcher/coordinator/warm_start.h"
 #include "worker/embedding.h"
 #include "worker/model.h"
 
@@ -71,9 +71,9 @@ static char *finished_run(void)
     assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
     mem_free(path);
     mem_free(text);
-    inputs_t inputs = inputs_of(&old_info);
-    assert_int_equal(inputs_write(dir, &inputs), ST_OK);
-    inputs_fini(&inputs);
+    input_fields_t inputs = inputs_of(&old_info);
+    assert_int_equal(input_fields_write(dir, &inputs), ST_OK);
+    input_fields_fini(&inputs);
     for (int k = 0; k < 2; k++) {
         model_t *model = network(config, &old_info, k);
         const int64_t n = model_parameters(model) + model_state_count(model);
@@ -331,11 +331,11 @@ static void test_contract(void **state)
     config_t *config = load(NULL, 0);
     char *dir = finished_run();
     warm_start_t plan = plan_ok(config, dir, &info);
-    inputs_t own = inputs_of(&info);
+    input_fields_t own = inputs_of(&info);
     inputs_scale_as(&own, &plan.inputs);
     assert_true(own.fields[0].mean == 5 && own.fields[0].scale == 6 && own.fields[1].mean == 0 && own.fields[1].scale == 1);
     assert_caught("numeric fields keep the scaling of");
-    inputs_fini(&own);
+    input_fields_fini(&own);
     warm_start_fini(&plan);
     catch_start();
     fields[3].pooling = POOLING_MEAN;

@@ -1,0 +1,40 @@
+/* block.h - the stored form of a block of rows: columns, categorical ones as codes of a dictionary. No input or output. */
+#ifndef SMELTER_BLOCK_H
+#define SMELTER_BLOCK_H
+
+#include "common/data/dataset.h"
+#include "common/data/record.h"
+
+#define BLOCK_ROWS 8192 /* 1 to 3 MB decoded for usual schemas: large for the disk, small for a cache; a power of two */
+
+typedef struct block_shape {
+    int32_t numeric, single, multi;
+    bool has_group, has_time;
+} block_shape_t;
+
+/* block_seen_fn - called once per categorical column of an encoded block with its distinct keys and how often each occurs;
+ * `field` counts the single fields, then the multi fields. */
+typedef void block_seen_fn(void *context, int field, const uint64_t *keys, const uint32_t *counts, uint32_t distinct);
+
+typedef struct block_encoder block_encoder_t;
+block_encoder_t *block_encoder_create(void);
+void block_encoder_destroy(block_encoder_t **encoder);
+
+/* block_encode - append the stored form of `block` to `out` (empty).  Numeric values are stored as they are; NaN is the
+ * missing value. Same rows, same bytes. */
+void block_encode(block_encoder_t *encoder, const block_shape_t *shape, const dataset_block_t *block, record_t *out,
+                  block_seen_fn *seen, void *context);
+
+/* block_decode - rows from the stored form, row-major, in one allocation that starts with the dataset_block_t.
+ *
+ * raw       [bytes] 8-byte aligned, borrowed until return
+ * numeric   [shape->numeric] gives mean and scale: x -> (x - mean) * scale, and 0 where x is missing
+ * out       **owned**; mem_free.  decoded_bytes  size of the allocation
+ * Returns false, and nothing, where raw is not a block of this shape that starts at position `first`. */
+WARN_UNUSED bool block_decode(const block_shape_t *shape, const void *raw, size_t bytes, int64_t first,
+                              const dataset_field_t *numeric, dataset_block_t **out, size_t *decoded_bytes);
+
+/* block_numeric - the stored column of a numeric field (NaN: missing), borrowed from raw; NULL where there is none. */
+const float *block_numeric(const block_shape_t *shape, const void *raw, size_t bytes, int field, int32_t *rows);
+
+#endif

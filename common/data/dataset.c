@@ -1,0 +1,277 @@
+/* The reader: decoded blocks in a cache that evicts the least recently used.
+ *
+ * All blocks but the last hold BLOCK_ROWS rows, so a position names its block by a shift, and the cache is an array indexed
+ * by block number: a hit costs one load, and moves the block to the front of the list once per fetch, not once per example. */
+#include "common/data/dataset.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "common/base/hash.h"
+#include "common/data/dataset_file.h"
+#include "common/data/dataset_meta.h"
+
+typedef struct cached {
+    dataset_block_t *block; /* **owned**, one allocation */
+    size_t bytes;
+    int64_t number, fetch; /* fetch: the last dataset_fetch that used it */
+    struct cached *newer, *older;
+} cached_t;
+
+struct dataset {
+    char *path;
+    dataset_file_t *file;
+    dataset_meta_t meta;
+    origin_t origin;
+    census_t census;
+    block_shape_t shape;
+    cached_t **at; /* [blocks] or NULL where not decoded */
+    cached_t *newest, *oldest;
+    int64_t cache_bytes, cached_bytes, fetch;
+    double *own_scaling; /* [numeric][2] mean and scale as stored */
+    int64_t *positions; /* training split, then evaluation split; NULL where the training split is a prefix */
+    record_t raw;
+};
+
+bool dataset_exists(const char *path)
+{
+    char *data = mem_printf("%s/data.mdb", path);
+    struct stat st;
+    const bool exists = stat(data, &st) == 0;
+    mem_free(data);
+    return exists;
+}
+
+/* ---- cache ---- */
+
+static void unlink_cached(dataset_t *dataset, cached_t *c)
+{
+    if (c->newer)
+        c->newer->older = c->older;
+    else
+        dataset->newest = c->older;
+    if (c->older)
+        c->older->newer = c->newer;
+    else
+        dataset->oldest = c->newer;
+    c->newer = c->older = NULL;
+}
+
+static void link_newest(dataset_t *dataset, cached_t *c)
+{
+    c->older = dataset->newest;
+    if (c->older)
+        c->older->newer = c;
+    else
+        dataset->oldest = c;
+    dataset->newest = c;
+}
+
+static void evict(dataset_t *dataset, cached_t *c)
+{
+    unlink_cached(dataset, c);
+    dataset->at[c->number] = NULL;
+    dataset->cached_bytes -= (int64_t)c->bytes;
+    mem_free(c->block);
+    mem_free(c);
+}
+
+/* Blocks of the current fetch stay, even where they alone are more than the cache may hold; they go when a later fetch
+ * needs another block. */
+static void make_room(dataset_t *dataset)
+{
+    while (dataset->cached_bytes > dataset->cache_bytes && dataset->oldest && dataset->oldest->fetch != dataset->fetch)
+        evict(dataset, dataset->oldest);
+}
+
+static status_t load_block(dataset_t *dataset, int64_t number)
+{
+    char key[DATASET_KEY_BYTES];
+    dataset_block_key(key, number);
+    TRY(dataset_file_get(dataset->file, key, &dataset->raw));
+    const int64_t first = number * BLOCK_ROWS, left = dataset->meta.info.rows - first;
+    cached_t *c = MEM_NEW(cached_t);
+    if (!block_decode(&dataset->shape, dataset->raw.at, dataset->raw.bytes, first, dataset->meta.fields, &c->block,
+                      &c->bytes) ||
+        c->block->rows != (left < BLOCK_ROWS ? left : BLOCK_ROWS)) {
+        mem_free(c->block);
+        mem_free(c);
+        return FAIL(ST_CORRUPT, "dataset %s: record %s does not fit the dataset's schema; import or generate it again",
+                    dataset->path, key);
+    }
+    c->number = number;
+    c->fetch = dataset->fetch;
+    dataset->at[number] = c;
+    dataset->cached_bytes += (int64_t)c->bytes;
+    link_newest(dataset, c);
+    make_room(dataset);
+    return ST_OK;
+}
+
+void dataset_standardise(dataset_t *dataset, const double *mean_scale)
+{
+    const int32_t numeric = dataset->meta.info.numeric;
+    bool differs = false;
+    for (int32_t f = 0; f < numeric; f++) {
+        dataset_field_t *field = &dataset->meta.fields[f];
+        const double *wanted = mean_scale ? &mean_scale[2 * f] : &dataset->own_scaling[2 * f];
+        differs |= field->mean != wanted[0] || field->scale != wanted[1];
+        field->mean = wanted[0];
+        field->scale = wanted[1];
+    }
+    while (differs && dataset->oldest)
+        evict(dataset, dataset->oldest);
+}
+
+status_t dataset_fetch(dataset_t *dataset, const int64_t *positions, int n, dataset_example_t *out)
+{
+    dataset->fetch++;
+    for (int i = 0; i < n; i++) {
+        ASSERT(positions[i] >= 0 && positions[i] < dataset->meta.info.rows);
+        const int64_t number = positions[i] / BLOCK_ROWS;
+        cached_t *c = dataset->at[number];
+        if (!c) {
+            TRY(load_block(dataset, number));
+            c = dataset->at[number];
+        } else if (c->fetch != dataset->fetch) {
+            c->fetch = dataset->fetch;
+            unlink_cached(dataset, c);
+            link_newest(dataset, c);
+        }
+        out[i].block = c->block;
+        out[i].row = (int32_t)(positions[i] % BLOCK_ROWS);
+    }
+    return ST_OK;
+}
+
+/* ---- splits ---- */
+
+static status_t read_split(dataset_t *dataset)
+{
+    const dataset_info_t *info = &dataset->meta.info;
+    TRY(dataset_file_get(dataset->file, DATASET_SPLIT, &dataset->raw));
+    dataset->positions = MEM_ARRAY(int64_t, info->rows);
+    int64_t train = 0, eval = 0;
+    bool good = dataset->raw.bytes >= (size_t)(info->rows + 7) / 8;
+    for (int64_t row = 0; good && row < info->rows; row++) {
+        if (dataset->raw.at[row / 8] >> (row % 8) & 1) {
+            good = train < info->train_rows;
+            dataset->positions[train] = row;
+            train += good;
+        } else {
+            good = eval < info->eval_rows;
+            dataset->positions[info->train_rows + eval] = row;
+            eval += good;
+        }
+    }
+    if (!good)
+        return FAIL(ST_CORRUPT, "dataset %s: record %s does not have %lld training rows; import or generate it again",
+                    dataset->path, DATASET_SPLIT, (long long)info->train_rows);
+    return ST_OK;
+}
+
+int64_t dataset_split_rows(const dataset_info_t *info, split_t split)
+{
+    return split == SPLIT_TRAIN ? info->train_rows : split == SPLIT_EVAL ? info->eval_rows : info->rows;
+}
+
+int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i)
+{
+    const dataset_info_t *info = &dataset->meta.info;
+    ASSERT(i >= 0 && i < dataset_split_rows(info, split));
+    if (split == SPLIT_ALL)
+        return i;
+    const int64_t at = split == SPLIT_TRAIN ? i : info->train_rows + i;
+    return dataset->positions ? dataset->positions[at] : at;
+}
+
+/* ---- open and close ---- */
+
+void dataset_close(dataset_t **dataset)
+{
+    dataset_t *d = *dataset;
+    if (!d)
+        return;
+    while (d->oldest)
+        evict(d, d->oldest);
+    dataset_file_close(&d->file);
+    dataset_meta_fini(&d->meta);
+    origin_fini(&d->origin);
+    census_fini(&d->census);
+    record_fini(&d->raw);
+    mem_free(d->at);
+    mem_free(d->own_scaling);
+    mem_free(d->positions);
+    mem_free(d->path);
+    mem_free(d);
+    *dataset = NULL;
+}
+
+/* The records that older datasets lack. */
+static status_t read_optional(dataset_t *dataset)
+{
+    bool found = false;
+    TRY(dataset_file_find(dataset->file, DATASET_ORIGIN, &dataset->raw, &found));
+    bool good = !found || origin_decode(&dataset->raw, &dataset->origin);
+    TRY(dataset_file_find(dataset->file, DATASET_CENSUS, &dataset->raw, &found));
+    good = good && (!found || census_decode(&dataset->raw, &dataset->census));
+    return good ? ST_OK
+                : FAIL(ST_CORRUPT, "dataset %s: record %s or %s is damaged or of another version of smelter; import or generate it again",
+                       dataset->path, DATASET_ORIGIN, DATASET_CENSUS);
+}
+
+status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
+{
+    dataset_t *dataset = MEM_NEW(dataset_t);
+    dataset->path = mem_strdup(path);
+    dataset->cache_bytes = cache_bytes;
+    status_t status = ST_OK;
+    TRY_DONE(dataset_file_open(path, &dataset->file));
+    TRY_DONE(dataset_file_get(dataset->file, DATASET_META, &dataset->raw));
+    if (!dataset_meta_decode(&dataset->raw, &dataset->meta)) {
+        status =
+            FAIL(ST_CORRUPT, "dataset %s: record %s is damaged or of another version of smelter; import or generate it again",
+                 path, DATASET_META);
+        goto done;
+    }
+    dataset->shape = dataset_meta_shape(&dataset->meta);
+    dataset->own_scaling = MEM_ARRAY(double, 2 * dataset->meta.info.numeric);
+    for (int32_t f = 0; f < dataset->meta.info.numeric; f++) {
+        dataset->own_scaling[2 * f] = dataset->meta.fields[f].mean;
+        dataset->own_scaling[2 * f + 1] = dataset->meta.fields[f].scale;
+    }
+    dataset->at = MEM_ARRAY(cached_t *, dataset_meta_blocks(&dataset->meta));
+    if (!dataset->meta.prefix_split)
+        TRY_DONE(read_split(dataset));
+    TRY_DONE(read_optional(dataset));
+    *out = dataset;
+    return ST_OK;
+done:
+    dataset_close(&dataset);
+    return status;
+}
+
+const dataset_info_t *dataset_info(const dataset_t *dataset)
+{
+    return &dataset->meta.info;
+}
+
+const origin_t *dataset_origin(const dataset_t *dataset)
+{
+    return &dataset->origin;
+}
+
+const census_t *dataset_census(const dataset_t *dataset)
+{
+    return &dataset->census;
+}
+
+const dataset_meta_t *dataset_meta(const dataset_t *dataset)
+{
+    return &dataset->meta;
+}
+
+uint64_t dataset_key(const char *text, int bytes)
+{
+    return hash64(text, (size_t)bytes, 0);
+}

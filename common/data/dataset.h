@@ -1,0 +1,140 @@
+/* dataset.h - the dataset store: an LMDB environment of checksummed columnar blocks. Reader dataset.c, writer
+ * dataset_writer.c, stored form of a block block.c, LMDB dataset_file.c.
+ *
+ * A dataset is written once, in order, and read by position. An example has one label, an optional group (query) and
+ * time, N numeric values, C single-valued categorical fields and M multi-valued fields. A categorical value is a 64-bit
+ * key (the hash of its text); the missing value is a key of its own. The training split is a prefix or any subset: the
+ * store keeps, for both splits, the positions in stored order, so that (split, i) -> example is a lookup.           */
+#ifndef SMELTER_DATASET_H
+#define SMELTER_DATASET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/config/config.h"
+#include "common/data/census.h"
+#include "common/data/field_rules.h"
+#include "common/data/origin.h"
+
+#define DATASET_NO_TIME INT64_MIN /* the time of a row without one */
+
+typedef enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_ALL } split_t; /* SPLIT_ALL: both, in stored order */
+
+typedef struct dataset_field {
+    char name[64];
+    column_kind_t kind;
+    pooling_t pooling;   /* COLUMN_MULTI */
+    double mean, scale;  /* COLUMN_NUMERIC: stored value x is used as (x - mean) * scale; 0 and 1 unless standardised */
+    int64_t cardinality; /* categorical, multi: distinct values seen (exact); the missing value is one of them */
+    int64_t values;      /* values seen in all; a single-valued field has one per row, the missing value included */
+    int64_t missing;     /* rows without a value */
+    double low, high;    /* numeric: range of stored values, before mean and scale; 0 and 0 where all are missing */
+    field_rules_t rules; /* how its values came about */
+} dataset_field_t;
+
+typedef struct dataset_info {
+    int64_t rows, train_rows, eval_rows, positives, bad_rows;
+    int32_t numeric, single, multi; /* counts of fields of each kind */
+    bool has_group, has_time;
+    uint64_t content_hash;         /* over all blocks and the schema, independent of compression */
+    const dataset_field_t *fields; /* [numeric + single + multi], in this order of kinds, borrowed */
+} dataset_info_t;
+
+/* A decoded block. Rows are contiguous (row-major), because training visits examples in shuffled order. Borrowed. */
+typedef struct dataset_block {
+    int64_t first; /* position of row 0 in the dataset */
+    int32_t rows;
+    const uint8_t *label;     /* [rows] 0 or 1 */
+    const uint64_t *group;    /* [rows]; zeros where there is no such column, QUERY_NONE where a row has none */
+    const int64_t *time;      /* [rows]; zeros where there is no such column, DATASET_NO_TIME where a row has none */
+    const float *numeric;     /* [rows][numeric], transformed and standardised; 0 (the mean) where missing */
+    const uint64_t *single;   /* [rows][single] */
+    const uint32_t *multi_at; /* [rows * multi + 1]: values of (row, m) are multi_key[multi_at[row*multi+m] .. next) */
+    const uint64_t *multi_key;
+    const float *multi_weight; /* same length; 1 where the input has no weights */
+} dataset_block_t;
+
+/* One example inside a decoded block. */
+typedef struct dataset_example {
+    const dataset_block_t *block;
+    int32_t row;
+} dataset_example_t;
+
+typedef struct dataset dataset_t;
+
+/* dataset_open - open for reading. cache_bytes bounds the decoded blocks kept in memory.
+ * ST_INPUT: no such dataset, or it is empty; ST_CORRUPT: wrong magic, version or checksum.  One dataset_t per thread. */
+WARN_UNUSED status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out);
+void dataset_close(dataset_t **dataset);
+bool dataset_exists(const char *path);
+const dataset_info_t *dataset_info(const dataset_t *dataset);
+
+/* dataset_standardise - use numeric field f as (x - mean_scale[2 f]) * mean_scale[2 f + 1] from now on; NULL: by the dataset's own
+ * numbers again. Decoded blocks are forgotten where that changes anything. */
+void dataset_standardise(dataset_t *dataset, const double *mean_scale);
+
+/* dataset_origin, dataset_census - what the dataset was made of and what was counted; borrowed. Of kind ORIGIN_UNKNOWN, and not
+ * is_recorded, for a dataset that was made before they were kept. */
+const origin_t *dataset_origin(const dataset_t *dataset);
+const census_t *dataset_census(const dataset_t *dataset);
+
+/* dataset_split_rows - number of examples of a split. */
+int64_t dataset_split_rows(const dataset_info_t *info, split_t split);
+
+/* dataset_position - stored position of the i-th example of a split. */
+int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i);
+
+/* dataset_fetch - the examples at n positions, decoding blocks that are not cached.  The result is valid until the next
+ * dataset_fetch; all n are valid together even where the cache is smaller than the blocks they touch. */
+WARN_UNUSED status_t dataset_fetch(dataset_t *dataset, const int64_t *positions, int n, dataset_example_t *out);
+
+/* ---- writing ---- */
+
+typedef struct dataset_row {
+    uint8_t label;
+    bool train;
+    uint64_t group;             /* dataset_key("", 0) is the missing one */
+    int64_t time;               /* or DATASET_NO_TIME */
+    const float *numeric;       /* [numeric], transformed but not standardised; NaN is the missing value */
+    const uint64_t *single;     /* [single]; dataset_key("", 0) is the missing value */
+    const int32_t *multi_count; /* [multi] */
+    const uint64_t *multi_key;  /* all values, field after field */
+    const float *multi_weight;
+    int64_t input_row;          /* census_input_row; 0: as many rows were put before, plus one */
+} dataset_row_t;
+
+typedef struct dataset_writer dataset_writer_t;
+
+/* dataset_writer_create - start a new dataset in a temporary directory beside `path`; commit renames it into place.
+ * fields  [n] names, kinds, poolings and rules (numeric, then single, then multi); `standardise` [n] asks for mean and scale over the
+ * training split.  compress  zstd (level 3) per block, or none.  ST_INPUT where path exists or is not writable. */
+WARN_UNUSED status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
+                                           bool has_group, bool has_time, bool compress, dataset_writer_t **out);
+WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_row_t *row);
+/* dataset_writer_name - remember the text of a categorical value for `inspect` (kept for the most frequent ones only). */
+void dataset_writer_name(dataset_writer_t *writer, int field, uint64_t key, const char *text, int bytes);
+/* dataset_writer_split - the first train_rows rows are the training split, whatever dataset_row.train said; for splits that
+ * are known only after the last row.  0 <= train_rows <= rows put so far. */
+void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows);
+/* dataset_writer_origin - remember what the dataset is made of; copied. */
+void dataset_writer_origin(dataset_writer_t *writer, const origin_t *origin);
+/* dataset_writer_time_unit - what the times count, TIME_AS_GIVEN until it is said. A change from whole numbers to millionths scales the
+ * times that were put so far; false, and nothing done, once there are too many of them, or one is too large. */
+WARN_UNUSED bool dataset_writer_time_unit(dataset_writer_t *writer, time_unit_t unit);
+/* dataset_writer_census - what was counted so far; positives of the training split once the split is settled, by commit. Borrowed. */
+const census_t *dataset_writer_census(const dataset_writer_t *writer);
+/* dataset_writer_commit - finish, fsync and rename.  ST_INPUT where no row was written.  Destroys the writer. */
+WARN_UNUSED status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows);
+void dataset_writer_abort(dataset_writer_t **writer);
+
+/* dataset_key - the key of a categorical value's text; the empty text is the missing value. */
+uint64_t dataset_key(const char *text, int bytes);
+
+/* dataset_print - what `smelter inspect DATASET` shows: rows, positives, splits, per-field cardinality and most frequent
+ * values, first rows. To standard output. */
+WARN_UNUSED status_t dataset_print(const char *path, int first_rows);
+/* dataset_print_rules - how the values of fields came about, one line for all fields of which it is the same. To standard output. */
+void dataset_print_rules(const dataset_field_t *fields, int n);
+
+#endif

@@ -1,0 +1,253 @@
+/* Records in LMDB. A record is a 40-byte head and its bytes, as they are or as one zstd frame:
+ *
+ *     u32 magic, u32 compressed, u64 raw_bytes, u64 stored_bytes, u64 hash of the raw bytes, u64 hash of the 32 bytes before
+ *
+ * The head has its own hash, so that a damaged length is never believed. Keys are texts that sort in the order of writing,
+ * so LMDB fills its pages from left to right and a scan reads the file in order. The environment is opened without LMDB's
+ * locks: it is written by one process in a folder that nobody else knows, and never changes after that.                 */
+#include "common/data/dataset_file.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "common/base/compress.h"
+#include "common/files/file.h"
+#include "common/base/hash.h"
+#include "common/files/lmdb_env.h"
+
+#define MAGIC 0x31524d53u    /* "SMR1" */
+#define FULL_BYTES (1u << 20) /* a disk with less than this left is full: a record of a block is larger */
+#define FIRST_MAP (1u << 20) /* a writer doubles the map when it is full; for a reader LMDB raises it to the file's size */
+
+typedef struct head {
+    uint32_t magic, compressed;
+    uint64_t raw_bytes, stored_bytes, hash, head_hash;
+} head_t;
+
+struct dataset_file {
+    char *path;
+    MDB_env *env;
+    MDB_txn *read; /* readers: one snapshot for life */
+    MDB_dbi dbi;
+    size_t map_bytes;
+    bool compress, writable;
+    record_t scratch;
+};
+
+/* The disk refused a write. One that it took in part is EIO in LMDB's words. */
+static status_t disk_failed(const dataset_file_t *file, const char *what, int code)
+{
+    struct statvfs fs;
+    char text[FILE_ERROR_TEXT];
+    const bool is_known = statvfs(file->path, &fs) == 0;
+    const unsigned long long left = is_known ? (unsigned long long)fs.f_bavail * fs.f_frsize : ~0ull;
+    struct rlimit limit;
+    struct stat st;
+    char *data = mem_printf("%s/data.mdb", file->path);
+    if (code == EIO && left < FULL_BYTES)
+        code = ENOSPC;
+    if (code == EIO && getrlimit(RLIMIT_FSIZE, &limit) == 0 && stat(data, &st) == 0 && (rlim_t)st.st_size + FULL_BYTES > limit.rlim_cur)
+        code = EFBIG;
+    mem_free(data);
+    return FAIL(ST_SYSTEM, "dataset %s: %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose another place",
+                file->path, what, file_error_text(code, text), is_known ? left >> 20 : 0);
+}
+
+static status_t lmdb_failed(const dataset_file_t *file, const char *what, int code)
+{
+    const lmdb_error_t error = lmdb_error_of(code);
+    const bool corrupt = error == LMDB_DAMAGED;
+    if (error == LMDB_NO_ROOM)
+        return disk_failed(file, what, code);
+    return FAIL(corrupt ? ST_CORRUPT : ST_SYSTEM, "dataset %s: %s: %s%s", file->path, what, mdb_strerror(code),
+                corrupt ? "; the file is damaged, import or generate it again" : "");
+}
+
+void dataset_file_close(dataset_file_t **file)
+{
+    dataset_file_t *f = *file;
+    if (!f)
+        return;
+    if (f->read)
+        mdb_txn_abort(f->read);
+    if (f->env)
+        mdb_env_close(f->env);
+    record_fini(&f->scratch);
+    mem_free(f->path);
+    mem_free(f);
+    *file = NULL;
+}
+
+static status_t open_env(const char *path, bool writable, bool compress, dataset_file_t **out)
+{
+    dataset_file_t *file = MEM_NEW(dataset_file_t);
+    file->path = mem_strdup(path);
+    file->compress = compress;
+    file->writable = writable;
+    file->map_bytes = FIRST_MAP;
+    const unsigned flags = MDB_NOLOCK | (writable ? MDB_NOSYNC : MDB_RDONLY);
+    MDB_txn *txn = NULL;
+    int code = mdb_env_create(&file->env);
+    if (code == 0)
+        code = mdb_env_set_mapsize(file->env, file->map_bytes);
+    if (code == 0)
+        code = mdb_env_open(file->env, path, flags, 0644);
+    if (code == 0)
+        code = mdb_txn_begin(file->env, NULL, writable ? 0 : MDB_RDONLY, &txn);
+    if (code == 0)
+        code = mdb_dbi_open(txn, NULL, 0, &file->dbi);
+    if (code == 0 && !writable) {
+        file->read = txn;
+        txn = NULL;
+    } else if (code == 0) {
+        code = mdb_txn_commit(txn);
+        txn = NULL;
+    }
+    if (txn)
+        mdb_txn_abort(txn);
+    if (code != 0) {
+        status_t status = lmdb_failed(file, "cannot open the environment", code);
+        dataset_file_close(&file);
+        return status;
+    }
+    *out = file;
+    return ST_OK;
+}
+
+status_t dataset_file_create(const char *path, bool compress, dataset_file_t **out)
+{
+    return open_env(path, true, compress, out);
+}
+
+status_t dataset_file_open(const char *path, dataset_file_t **out)
+{
+    char *data = mem_printf("%s/data.mdb", path);
+    struct stat os;
+    const int code = stat(data, &os) == 0 ? 0 : errno;
+    mem_free(data);
+    if (code == ENOENT || code == ENOTDIR)
+        return FAIL(ST_INPUT, "no dataset at %s; make one with smelter import or smelter synth", path);
+    if (code != 0)
+        return FAIL(ST_INPUT, "dataset %s cannot be read: %s", path, strerror(code));
+    dataset_file_t *file = NULL;
+    TRY(open_env(path, false, false, &file));
+    /* Touching a mapped page behind the end of the file would end the process. */
+    int64_t bytes, wanted;
+    const int failed = lmdb_length(file->env, &bytes, &wanted);
+    status_t status = ST_OK;
+    if (failed)
+        status = lmdb_failed(file, "cannot be read", failed);
+    else if (bytes < wanted)
+        status = FAIL(ST_CORRUPT, "dataset %s is cut short: data.mdb has %lld bytes of %lld; import or generate it again", path,
+                      (long long)bytes, (long long)wanted);
+    if (status != ST_OK) {
+        dataset_file_close(&file);
+        return status;
+    }
+    *out = file;
+    return ST_OK;
+}
+
+/* One transaction per record: without a sync it costs a few microseconds, and only the current record is repeated when
+ * the map is full. */
+static int put_once(dataset_file_t *file, MDB_val *key, MDB_val *value)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(file->env, NULL, 0, &txn);
+    if (code != 0)
+        return code;
+    code = mdb_put(txn, file->dbi, key, value, 0);
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    return mdb_txn_commit(txn);
+}
+
+status_t dataset_file_put(dataset_file_t *file, const char *key, const record_t *raw, uint64_t *hash)
+{
+    ASSERT(file->writable);
+    head_t head = {.magic = MAGIC, .compressed = file->compress, .raw_bytes = raw->bytes};
+    head.hash = hash64(raw->at, raw->bytes, 0);
+    const size_t room = file->compress ? compress_bound(raw->bytes) : raw->bytes;
+    record_t *scratch = &file->scratch;
+    MEM_GROW(scratch->at, scratch->capacity, sizeof head + room);
+    head.stored_bytes = raw->bytes;
+    if (file->compress)
+        head.stored_bytes = compress_block(raw->at, raw->bytes, scratch->at + sizeof head, room);
+    else
+        memcpy(scratch->at + sizeof head, raw->at, raw->bytes);
+    head.head_hash = hash64(&head, offsetof(head_t, head_hash), 0);
+    memcpy(scratch->at, &head, sizeof head);
+
+    MDB_val k = {strlen(key), (void *)key}, v = {sizeof head + head.stored_bytes, scratch->at};
+    int code;
+    while ((code = put_once(file, &k, &v)) == MDB_MAP_FULL) {
+        code = lmdb_double_map(file->env, &file->map_bytes);
+        if (code != 0)
+            break;
+    }
+    if (code != 0)
+        return lmdb_failed(file, "cannot write", code);
+    *hash = head.hash;
+    return ST_OK;
+}
+
+static status_t verify_value(dataset_file_t *file, const char *key, const MDB_val *value, record_t *raw)
+{
+    head_t head = {0};
+    if (value->mv_size >= sizeof head)
+        memcpy(&head, value->mv_data, sizeof head);
+    if (head.magic != MAGIC || head.head_hash != hash64(&head, offsetof(head_t, head_hash), 0) ||
+        value->mv_size != sizeof head + head.stored_bytes)
+        return FAIL(ST_CORRUPT, "dataset %s: the head of record %s is damaged; import or generate it again", file->path, key);
+    const uint8_t *body = (const uint8_t *)value->mv_data + sizeof head;
+    MEM_GROW(raw->at, raw->capacity, head.raw_bytes);
+    raw->bytes = head.raw_bytes;
+    bool good;
+    if (head.compressed) {
+        good = decompress_block(body, head.stored_bytes, raw->at, raw->bytes);
+    } else {
+        good = head.stored_bytes == raw->bytes;
+        if (good)
+            memcpy(raw->at, body, raw->bytes);
+    }
+    if (!good || hash64(raw->at, raw->bytes, 0) != head.hash)
+        return FAIL(ST_CORRUPT, "dataset %s: record %s fails its checksum; the file is damaged, import or generate it again",
+                    file->path, key);
+    return ST_OK;
+}
+
+status_t dataset_file_find(dataset_file_t *file, const char *key, record_t *raw, bool *found)
+{
+    MDB_txn *txn = file->read;
+    int code = txn ? 0 : mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
+    if (code != 0)
+        return lmdb_failed(file, "cannot read", code);
+    MDB_val k = {strlen(key), (void *)key}, v;
+    code = mdb_get(txn, file->dbi, &k, &v);
+    status_t status = ST_OK;
+    *found = code == 0;
+    if (*found)
+        status = verify_value(file, key, &v, raw);
+    else if (code != MDB_NOTFOUND)
+        status = lmdb_failed(file, "cannot read", code);
+    if (!file->read)
+        mdb_txn_abort(txn);
+    return status;
+}
+
+status_t dataset_file_get(dataset_file_t *file, const char *key, record_t *raw)
+{
+    bool found = false;
+    TRY(dataset_file_find(file, key, raw, &found));
+    return found ? ST_OK : FAIL(ST_CORRUPT, "dataset %s: record %s is missing; import or generate it again", file->path, key);
+}
+
+status_t dataset_file_sync(dataset_file_t *file)
+{
+    int code = mdb_env_sync(file->env, 1);
+    return code == 0 ? ST_OK : lmdb_failed(file, "cannot sync", code);
+}

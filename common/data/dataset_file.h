@@ -1,0 +1,33 @@
+/* dataset_file.h - checksummed, optionally compressed records in an LMDB environment. */
+#ifndef SMELTER_DATASET_FILE_H
+#define SMELTER_DATASET_FILE_H
+
+#include <stdbool.h>
+
+#include "common/base/status.h"
+#include "common/data/record.h"
+
+typedef struct dataset_file dataset_file_t;
+
+/* dataset_file_create - a new environment in the existing empty folder `path`. */
+WARN_UNUSED status_t dataset_file_create(const char *path, bool compress, dataset_file_t **out);
+
+/* dataset_file_open - open for reading; several readers, also in one process, do not disturb each other.
+ * ST_INPUT: there is none; ST_CORRUPT: not an environment that LMDB can read. */
+WARN_UNUSED status_t dataset_file_open(const char *path, dataset_file_t **out);
+void dataset_file_close(dataset_file_t **file);
+
+/* dataset_file_put - store a record; the map grows as needed.  hash  of the raw bytes, whatever the compression. */
+WARN_UNUSED status_t dataset_file_put(dataset_file_t *file, const char *key, const record_t *raw, uint64_t *hash);
+
+/* dataset_file_get - read a record into `raw` (its storage is reused) and verify it.  Readers see the records of the time
+ * of opening; the creator sees all that it has put.  ST_CORRUPT where it is missing or fails its checksum. */
+WARN_UNUSED status_t dataset_file_get(dataset_file_t *file, const char *key, record_t *raw);
+
+/* dataset_file_find - the same of a record that may be missing; *found tells. */
+WARN_UNUSED status_t dataset_file_find(dataset_file_t *file, const char *key, record_t *raw, bool *found);
+
+/* dataset_file_sync - everything put so far is durable. */
+WARN_UNUSED status_t dataset_file_sync(dataset_file_t *file);
+
+#endif

@@ -1,0 +1,226 @@
+#include "common/data/dataset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/printable.h"
+#include "common/base/text.h"
+#include "common/metrics/queries.h"
+#include "common/data/dataset_meta.h"
+#include "common/data/remarks.h"
+#include "common/data/time_text.h"
+
+#define PRINT_CACHE (64ll << 20)
+#define TOP_SHOWN 3
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
+}
+
+static const char *kind_word(const dataset_field_t *field)
+{
+    if (field->kind == COLUMN_NUMERIC)
+        return "numeric";
+    if (field->kind == COLUMN_CATEGORICAL)
+        return "category";
+    return field->pooling == POOLING_SUM ? "multi, sum" : "multi, mean";
+}
+
+#define NAME_BYTES (4 * sizeof((dataset_field_t *)0)->name)
+
+static const char *name_of(const dataset_field_t *field, char text[NAME_BYTES])
+{
+    printable_put(text, NAME_BYTES, field->name, strlen(field->name));
+    return text;
+}
+
+static void print_value(const dataset_meta_t *meta, int f, uint64_t key)
+{
+    char text[sizeof meta->top[0][0].text];
+    dataset_meta_value_text(meta, f, key, text, sizeof text);
+    printf("%s", text);
+}
+
+static void print_origin(const origin_t *origin)
+{
+    char file[FINGERPRINT_TEXT] = "not a file, so that a change of it cannot be seen";
+    if (origin->kind == ORIGIN_UNKNOWN)
+        printf("  made of     not recorded: an older version made it\n");
+    if (origin->kind == ORIGIN_SYNTH)
+        printf("  made of     synth.* settings\n");
+    if (origin->kind != ORIGIN_IMPORT)
+        return;
+    if (origin->is_file)
+        fingerprint_text(&origin->file, file);
+    printf("  made of     %s (%s)", origin->input, file);
+    printf("%s%s\n", *origin->schema ? " by the schema " : "", origin->schema);
+}
+
+static void print_remark(void *context, const char *text)
+{
+    (void)context;
+    printf("  note        %s\n", text);
+}
+
+static const char *time_words(const dataset_info_t *info, const census_t *census)
+{
+    static const char *const words[] = {[TIME_AS_GIVEN] = "with times", [TIME_MILLIONTHS] = "with times in millionths",
+                                        [TIME_ISO] = "with times in microseconds since 1970 UTC"};
+    return info->has_time ? words[census->unit] : "no times";
+}
+
+static void print_head(const char *path, const dataset_t *dataset)
+{
+    const dataset_meta_t *meta = dataset_meta(dataset);
+    const census_t *census = dataset_census(dataset);
+    const dataset_info_t *info = &meta->info;
+    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
+    printf("%s\n", path);
+    printf("  rows        %s: %s training, %s evaluation%s\n", text_count(info->rows, a), text_count(info->train_rows, b),
+           text_count(info->eval_rows, c), meta->prefix_split ? ", split in stored order" : "");
+    printf("  positives   %s (%.2f %%)", text_count(info->positives, a), percent(info->positives, info->rows));
+    if (census->is_recorded)
+        printf(": %s training, %s evaluation", text_count(census->train_positives, a), text_count(info->positives - census->train_positives, b));
+    printf("\n");
+    printf("  bad rows    %s left out by the import\n", text_count(info->bad_rows, a));
+    printf("  fields      %d numeric, %d categorical, %d multi-valued; %s, %s\n", info->numeric, info->single, info->multi,
+           info->has_group ? "with groups" : "no groups", time_words(info, census));
+    printf("  blocks      %s of %s rows, %s\n", text_count(dataset_meta_blocks(meta), a), text_count(BLOCK_ROWS, b),
+           meta->compressed ? "zstd" : "not compressed");
+    printf("  content     %016" PRIx64 "\n", info->content_hash);
+    print_origin(dataset_origin(dataset));
+    remarks_make(info, census, print_remark, NULL);
+    printf("\n");
+}
+
+static void print_fields(const dataset_meta_t *meta)
+{
+    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
+    char name[NAME_BYTES];
+    int width = 5;
+    for (int f = 0; f < meta->count; f++) {
+        const int length = (int)strlen(name_of(&meta->fields[f], name));
+        width = length > width ? length : width;
+    }
+    printf("  %-*s  %-11s  %12s  %14s  %12s  %s\n", width, "field", "kind", "distinct", "values", "missing",
+           "most frequent, or range");
+    for (int f = 0; f < meta->count; f++) {
+        const dataset_field_t *field = &meta->fields[f];
+        printf("  %-*s  %-11s  %12s  %14s  %12s  ", width, name_of(field, name), kind_word(field),
+               field->kind == COLUMN_NUMERIC ? "-" : text_count(field->cardinality, a), text_count(field->values, b),
+               text_count(field->missing, c));
+        if (field->kind == COLUMN_NUMERIC) {
+            printf("%g to %g", field->low, field->high);
+            if (field->mean != 0.0 || field->scale != 1.0)
+                printf(", used as (x - %g) * %g", field->mean, field->scale);
+        }
+        for (int i = 0; i < meta->top_count[f] && i < TOP_SHOWN; i++) {
+            printf("%s", i ? ", " : "");
+            print_value(meta, f, meta->top[f][i].key);
+            printf(" %.1f %%", percent(meta->top[f][i].count, field->values));
+        }
+        printf("\n");
+    }
+}
+
+static bool same_rules(const dataset_field_t *a, const dataset_field_t *b)
+{
+    return a->kind == b->kind && memcmp(&a->rules, &b->rules, sizeof a->rules) == 0;
+}
+
+/* Is there a field like this one before it? */
+static bool is_listed(const dataset_field_t *fields, int f)
+{
+    for (int i = 0; i < f; i++)
+        if (same_rules(&fields[i], &fields[f]))
+            return true;
+    return false;
+}
+
+void dataset_print_rules(const dataset_field_t *fields, int n)
+{
+    printf("\n  how import made the values\n");
+    for (int f = 0; f < n; f++) {
+        const field_rules_t *rules = &fields[f].rules;
+        if (is_listed(fields, f))
+            continue;
+        printf("    ");
+        if (!field_rules_recorded(rules))
+            printf("not recorded");
+        bool first = true;
+        for (int i = 0; i < field_rules_count(); i++)
+            if (*field_rules_get(rules, i)) {
+                printf("%s%s %s", first ? "" : "; ", field_rules_noun(i), field_rules_get(rules, i));
+                first = false;
+            }
+        char name[NAME_BYTES];
+        printf(": ");
+        for (int i = f; i < n; i++)
+            if (same_rules(&fields[i], &fields[f]))
+                printf("%s%s", i > f ? ", " : "", name_of(&fields[i], name));
+        printf("\n");
+    }
+}
+
+static void print_row(const dataset_t *dataset, const dataset_example_t *example, int64_t position)
+{
+    const dataset_meta_t *meta = dataset_meta(dataset);
+    const int64_t row = census_input_row(dataset_census(dataset), position);
+    char time[TIME_TEXT], name[NAME_BYTES];
+    const dataset_info_t *info = &meta->info;
+    const dataset_block_t *block = example->block;
+    const size_t r = (size_t)example->row;
+    printf("  %" PRId64 ": label %d", position, block->label[r]);
+    if (row)
+        printf(", row %" PRId64 " of the input", row);
+    if (info->has_group && block->group[r] == QUERY_NONE)
+        printf(", group (missing)");
+    else if (info->has_group)
+        printf(", group %016" PRIx64, block->group[r]);
+    if (info->has_time)
+        printf(", time %s", time_write(block->time[r], dataset_census(dataset)->unit, time));
+    for (int f = 0; f < meta->count; f++) {
+        printf("%s%s=", f ? " " : "\n     ", name_of(&meta->fields[f], name));
+        if (f < info->numeric) {
+            printf("%g", (double)block->numeric[r * (size_t)info->numeric + (size_t)f]);
+        } else if (f < info->numeric + info->single) {
+            print_value(meta, f, block->single[r * (size_t)info->single + (size_t)(f - info->numeric)]);
+        } else {
+            const size_t cell = r * (size_t)info->multi + (size_t)(f - info->numeric - info->single);
+            printf("[");
+            for (uint32_t v = block->multi_at[cell]; v < block->multi_at[cell + 1]; v++) {
+                printf("%s", v > block->multi_at[cell] ? " " : "");
+                print_value(meta, f, block->multi_key[v]);
+                if (block->multi_weight[v] != 1.0f)
+                    printf(":%g", (double)block->multi_weight[v]);
+            }
+            printf("]");
+        }
+    }
+    printf("\n");
+}
+
+status_t dataset_print(const char *path, int first_rows)
+{
+    dataset_t *dataset = NULL;
+    TRY(dataset_open(path, PRINT_CACHE, &dataset));
+    const dataset_meta_t *meta = dataset_meta(dataset);
+    print_head(path, dataset);
+    print_fields(meta);
+    dataset_print_rules(meta->fields, meta->count);
+    status_t status = ST_OK;
+    const int64_t shown = first_rows < meta->info.rows ? first_rows : meta->info.rows;
+    if (shown > 0)
+        printf("\n  first rows, as a reader gets them; a value that is not among the most frequent is shown as its #key\n");
+    for (int64_t i = 0; i < shown; i++) {
+        dataset_example_t example;
+        TRY_DONE(dataset_fetch(dataset, &i, 1, &example));
+        print_row(dataset, &example, i);
+    }
+done:
+    fflush(stdout);
+    dataset_close(&dataset);
+    return status;
+}

@@ -1,0 +1,245 @@
+#include "common/files/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+
+status_t file_blame(int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case EEXIST:
+    case ENAMETOOLONG:
+    case ELOOP:
+        return ST_INPUT;
+    default:
+        return ST_SYSTEM;
+    }
+}
+
+/* Make the entry of a file just created or renamed durable. File systems that cannot sync a folder say EINVAL. */
+static int sync_folder_of(const char *path)
+{
+    char *folder = mem_strdup(path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = 0;
+    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        if (fsync(fd) != 0 && errno != EINVAL)
+            error = errno;
+        close(fd);
+    }
+    mem_free(folder);
+    return error;
+}
+
+static int write_all(int fd, const char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+const char *file_error_text(int error, char text[FILE_ERROR_TEXT])
+{
+    struct rlimit limit;
+    if (error == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(text, FILE_ERROR_TEXT, "%s: files are limited to %llu bytes (ulimit -f)", strerror(error), (unsigned long long)limit.rlim_cur);
+    else
+        snprintf(text, FILE_ERROR_TEXT, "%s", strerror(error));
+    return text;
+}
+
+status_t file_write_atomic(const char *path, const void *data, size_t bytes)
+{
+    char text[FILE_ERROR_TEXT];
+    char *temporary = mem_printf("%s.tmp", path);
+    int error = 0;
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        error = errno;
+        goto done;
+    }
+    error = write_all(fd, data, bytes);
+    if (!error && fsync(fd) != 0)
+        error = errno;
+    if (close(fd) != 0 && !error)
+        error = errno;
+    if (!error && rename(temporary, path) != 0)
+        error = errno;
+    if (error)
+        unlink(temporary);
+    else
+        error = sync_folder_of(path);
+done:
+    mem_free(temporary);
+    if (error)
+        return FAIL(file_blame(error), "%s: cannot write %zu bytes: %s; check that the folder is there, writable and not full", path,
+                    bytes, file_error_text(error, text));
+    return ST_OK;
+}
+
+status_t file_read(const char *path, char **data, size_t *bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        int error = errno;
+        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
+    }
+    struct stat st;
+    size_t capacity = fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size + 1 : 4096;
+    size_t length = 0;
+    char *text = mem_alloc(capacity, 1);
+    int error = 0;
+    for (;;) {
+        if (length + 1 >= capacity)
+            MEM_GROW(text, capacity, length + 2);
+        ssize_t n = read(fd, text + length, capacity - 1 - length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            error = errno;
+        if (n <= 0)
+            break;
+        length += (size_t)n;
+    }
+    close(fd);
+    if (error) {
+        mem_free(text);
+        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
+    }
+    text[length] = 0;
+    *data = text;
+    if (bytes)
+        *bytes = length;
+    return ST_OK;
+}
+
+int file_reserve(const char *path, int64_t bytes)
+{
+    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return errno;
+    const int rc = posix_fallocate(fd, 0, (off_t)bytes);
+    close(fd);
+    return rc;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+status_t dir_create(const char *path)
+{
+    if (!*path)
+        return FAIL(ST_INPUT, "the name of a folder to create is empty; give a path");
+    char *part = mem_strdup(path);
+    status_t status = ST_OK;
+    for (char *end = part + 1; status == ST_OK; end++) {
+        if (*end != '/' && *end != 0)
+            continue;
+        char kept = *end;
+        *end = 0;
+        /* Two ranks may create the same folder at the same time, so the outcome is asked for, not the right to make it. */
+        if (mkdir(part, 0777) != 0) {
+            int error = errno;
+            if (!is_folder(part))
+                status = FAIL(file_blame(error), "%s: cannot create the folder %s: %s; choose a place that is writable", path, part,
+                              error == EEXIST || error == ENOTDIR ? "a file is in the way" : strerror(error));
+        }
+        *end = kept;
+        if (kept == 0)
+            break;
+    }
+    mem_free(part);
+    return status;
+}
+
+bool dir_is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT;
+    bool empty = true;
+    for (struct dirent *entry; empty && (entry = readdir(dir));)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(dir);
+    return empty;
+}
+
+status_t dir_check_writable(const char *path)
+{
+    char *probe = mem_printf("%s/.writable.%ld", path, (long)getpid());
+    int fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int error = fd < 0 ? errno : 0;
+    if (fd >= 0) {
+        close(fd);
+        unlink(probe);
+    }
+    mem_free(probe);
+    if (error)
+        return FAIL(file_blame(error), "%s: not writable: %s; choose another output folder", path, strerror(error));
+    return ST_OK;
+}
+
+status_t dir_check_creatable(const char *path)
+{
+    char *at = mem_strdup(*path ? path : ".");
+    while (!file_exists(at)) {
+        char *slash = strrchr(at, '/');
+        if (slash && slash > at)
+            *slash = 0;
+        else
+            memcpy(at, slash ? "/" : ".", 2);
+    }
+    status_t status = dir_check_writable(at);
+    mem_free(at);
+    return status;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *walk)
+{
+    (void)st;
+    (void)flag;
+    (void)walk;
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+status_t dir_remove_tree(const char *path)
+{
+    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 && errno != ENOENT) {
+        int error = errno;
+        return FAIL(file_blame(error), "%s: cannot remove: %s", path, strerror(error));
+    }
+    return ST_OK;
+}

@@ -1,0 +1,55 @@
+#include "common/process/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ENOUGH 65536 /* programs that close all descriptors before they run another one (mpirun is one) go through up to the limit */
+
+static void open_standard(void)
+{
+    int fd;
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) < 0 && errno == EBADF && (fd = open("/dev/null", O_RDWR)) >= 0 && fd != i) {
+            dup2(fd, i);
+            close(fd);
+        }
+}
+
+static void raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    const rlim_t wanted = limit.rlim_max < ENOUGH ? limit.rlim_max : ENOUGH;
+    if (limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return; /* it stays as it is, and who needs more says so */
+}
+
+void descriptors_prepare(void)
+{
+    open_standard();
+    raise_limit();
+}
+
+int64_t descriptors_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT64_MAX / 2)
+        return INT64_MAX / 2;
+    return (int64_t)limit.rlim_cur;
+}
+
+status_t descriptors_check(int64_t limit, int64_t needed, const char *who)
+{
+    if (limit >= needed)
+        return ST_OK;
+    return FAIL(ST_INPUT,
+                "%s may need %lld open files, and the limit is %lld; raise it (ulimit -n %d; DefaultLimitNOFILE= or LimitNOFILE= of "
+                "systemd; the limits of the batch system)",
+                who, (long long)needed, (long long)limit, needed < 1024 ? 1024 : ENOUGH);
+}

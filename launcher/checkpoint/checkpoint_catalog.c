@@ -1,0 +1,141 @@
+#include "launcher/checkpoint/checkpoint_catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/files/checkpoint_paths.h"
+
+/* The names in a folder, kept: it may change while they are used. */
+typedef struct names {
+    char **at;
+    size_t n, capacity;
+} names_t;
+
+static void add_name(void *context, const char *name)
+{
+    names_t *names = context;
+    MEM_GROW(names->at, names->capacity, names->n + 1);
+    names->at[names->n++] = mem_strdup(name);
+}
+
+static void names_fini(names_t *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        mem_free(names->at[i]);
+    mem_free(names->at);
+    *names = (names_t){0};
+}
+
+static status_t read_epoch(disk_t *disk, const char *run_dir, uint32_t epoch, checkpoint_catalog_t *catalog, size_t *capacity)
+{
+    char *folder = checkpoint_epoch_path(run_dir, epoch);
+    names_t names = {0};
+    status_t status = disk_list(disk, folder, add_name, &names);
+    for (size_t i = 0; i < names.n && status == ST_OK; i++) {
+        int64_t step;
+        if (!checkpoint_step_of(names.at[i], &step))
+            continue;
+        char *manifest = mem_printf("%s/%s/manifest.json", folder, names.at[i]);
+        if (disk_exists(disk, manifest)) {
+            MEM_GROW(catalog->at, *capacity, (size_t)catalog->n + 1);
+            catalog->at[catalog->n++] = (checkpoint_id_t){epoch, step};
+        }
+        mem_free(manifest);
+    }
+    names_fini(&names);
+    mem_free(folder);
+    return status;
+}
+
+/* Names sort by number up to 9999 epochs; beyond, this does. */
+static int by_age(const void *left, const void *right)
+{
+    const checkpoint_id_t *a = left, *b = right;
+    if (a->epoch != b->epoch)
+        return a->epoch < b->epoch ? -1 : 1;
+    return a->step < b->step ? -1 : a->step > b->step;
+}
+
+status_t checkpoint_catalog_read(disk_t *disk, const char *run_dir, checkpoint_catalog_t *out)
+{
+    checkpoint_catalog_t catalog = {0};
+    size_t capacity = 0;
+    char *folder = checkpoint_path(run_dir);
+    names_t names = {0};
+    status_t status = disk_list(disk, folder, add_name, &names);
+    for (size_t i = 0; i < names.n && status == ST_OK; i++) {
+        uint32_t epoch;
+        if (!checkpoint_epoch_of(names.at[i], &epoch))
+            continue;
+        if (epoch >= catalog.epochs)
+            catalog.epochs = epoch + 1;
+        status = read_epoch(disk, run_dir, epoch, &catalog, &capacity);
+    }
+    names_fini(&names);
+    mem_free(folder);
+    if (status != ST_OK) {
+        checkpoint_catalog_fini(&catalog);
+        return status;
+    }
+    if (catalog.n)
+        qsort(catalog.at, (size_t)catalog.n, sizeof *catalog.at, by_age);
+    *out = catalog;
+    return ST_OK;
+}
+
+void checkpoint_catalog_fini(checkpoint_catalog_t *catalog)
+{
+    mem_free(catalog->at);
+    *catalog = (checkpoint_catalog_t){0};
+}
+
+status_t checkpoint_revoke(disk_t *disk, const char *run_dir, checkpoint_id_t id)
+{
+    char *folder = checkpoint_step_path(run_dir, id.epoch, id.step), *manifest = mem_printf("%s/manifest.json", folder);
+    status_t status = disk_remove(disk, manifest);
+    if (status == ST_OK)
+        status = disk_sync_dir(disk, folder);
+    mem_free(manifest);
+    mem_free(folder);
+    return status;
+}
+
+/* A folder of files, and of the one folder that is named. */
+static status_t remove_folder(disk_t *disk, const char *folder, const char *inner)
+{
+    names_t names = {0};
+    status_t status = disk_list(disk, folder, add_name, &names);
+    for (size_t i = 0; i < names.n && status == ST_OK; i++) {
+        char *path = mem_printf("%s/%s", folder, names.at[i]);
+        status = inner && strcmp(names.at[i], inner) == 0 ? remove_folder(disk, path, NULL) : disk_remove(disk, path);
+        mem_free(path);
+    }
+    names_fini(&names);
+    return status == ST_OK ? disk_remove(disk, folder) : status;
+}
+
+status_t checkpoint_remove_step(disk_t *disk, const char *run_dir, checkpoint_id_t id)
+{
+    char *folder = checkpoint_step_path(run_dir, id.epoch, id.step);
+    status_t status = remove_folder(disk, folder, NULL);
+    mem_free(folder);
+    return status;
+}
+
+status_t checkpoint_remove_epoch(disk_t *disk, const char *run_dir, uint32_t epoch)
+{
+    char *folder = checkpoint_epoch_path(run_dir, epoch);
+    names_t names = {0};
+    status_t status = disk_list(disk, folder, add_name, &names);
+    for (size_t i = 0; i < names.n && status == ST_OK; i++) {
+        char *path = mem_printf("%s/%s", folder, names.at[i]);
+        status = remove_folder(disk, path, "base");
+        mem_free(path);
+    }
+    names_fini(&names);
+    if (status == ST_OK)
+        status = disk_remove(disk, folder);
+    mem_free(folder);
+    return status;
+}

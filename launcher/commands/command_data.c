@@ -1,0 +1,185 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/files/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "launcher/commands/commands.h"
+#include "launcher/run/runs.h"
+#include "launcher/ingest/stale.h"
+#include "common/data/dataset.h"
+#include "launcher/ingest/import.h"
+#include "launcher/ingest/synth.h"
+
+static status_t parse_count(const char *option, const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || *end || end == text || value < 0)
+        return FAIL(ST_INPUT, "--%s is \"%s\"; it must be a whole number, 0 or more", option, text);
+    *out = value;
+    return ST_OK;
+}
+
+/* ---- the datasets of a configuration ------------------------------------------------------------------------------------ */
+
+static status_t import_configured(const config_t *config, const char *config_path, const char *path)
+{
+    char *input = NULL;
+    schema_t *schema = NULL;
+    status_t status;
+    if (!*config->data.schema)
+        return FAIL(ST_INPUT, "%s: data.schema is empty, but data.input is to be imported; name a schema file or a preset", config_path);
+    TRY_DONE(config_expand(config->data.input, "data.input", &input));
+    TRY_DONE(schema_load(config->data.schema, &schema)); /* a preset, or a path that was resolved with the configuration */
+    log_info("dataset %s: importing %s", config->data.path, input);
+    TRY_DONE(import_text(input, schema, path, true, true));
+done:
+    schema_destroy(&schema);
+    mem_free(input);
+    return status;
+}
+
+/* Make the dataset of a configuration at `path`. */
+static status_t make_dataset(const config_t *config, const char *config_path, const char *path)
+{
+    if (config->synth.rows) {
+        log_info("dataset %s: generating %lld synthetic rows", config->data.path, (long long)config->synth.rows);
+        return synth_dataset(&config->synth, path, true);
+    }
+    if (*config->data.input)
+        return import_configured(config, config_path, path);
+    return FAIL(ST_INPUT, "dataset %s cannot be made: neither data.input nor synth.rows says of what; use smelter import or smelter synth",
+                config->data.path);
+}
+
+/* The new one is made beside the old and takes its place in one step, so that there is a whole one at any moment; a job that reads the old
+ * one keeps it. */
+static status_t make_again(const config_t *config, const char *config_path)
+{
+    char *path = path_absolute(config->data.path); /* where a link leads */
+    char *fresh = mem_printf("%s.again.%ld", path, (long)getpid());
+    status_t status = make_dataset(config, config_path, fresh);
+    if (status == ST_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
+        status = FAIL(ST_SYSTEM, "the new dataset %s cannot take the place of %s: %s; the old one is as it was", fresh, path, strerror(errno));
+    if (status == ST_OK)
+        status = dir_remove_tree(fresh);
+    mem_free(fresh);
+    mem_free(path);
+    return status;
+}
+
+/* What a person should know, once: where smelter has started the ranks, it has said so itself. */
+static void note(const char *path, const char *text)
+{
+    log_write(getenv("SMELTER_STARTED_MPIRUN") ? LOG_DEBUG : LOG_INFO, "dataset %s: %s", path, text);
+}
+
+static status_t check_order(const config_t *config)
+{
+    dataset_t *dataset;
+    TRY(dataset_open(config->data.path, 0, &dataset));
+    const int64_t descents = dataset_census(dataset)->descents;
+    if (config->data.order == ORDER_CHRONOLOGICAL && descents > 0 && !getenv("SMELTER_STARTED_MPIRUN"))
+        log_warn("dataset %s: data.order is chronological, but %lld row%s earlier than the row before (smelter inspect names the "
+                 "first); rows are visited as they are stored",
+                 config->data.path, (long long)descents, descents == 1 ? " is" : "s are");
+    dataset_close(&dataset);
+    return ST_OK;
+}
+
+static status_t check_existing(const config_t *config, const char *config_path, bool reimport)
+{
+    char *difference, *unknown;
+    TRY(stale_check(config, &difference, &unknown));
+    status_t status = ST_OK;
+    if (unknown)
+        note(config->data.path, unknown);
+    if (difference && !reimport) {
+        status = FAIL(ST_INPUT,
+                      "dataset %s is not what the configuration asks for: %s; make it again by --reimport, choose another data.path, or set "
+                      "the configuration back",
+                      config->data.path, difference);
+    } else if (difference) {
+        note(config->data.path, difference);
+        status = make_again(config, config_path);
+    }
+    mem_free(difference);
+    mem_free(unknown);
+    return status;
+}
+
+static status_t prepare_one(const config_t *config, const char *config_path, bool reimport)
+{
+    if (!*config->data.path)
+        return FAIL(ST_INPUT, "%s: data.path is empty; name a dataset made by smelter import or smelter synth", config_path);
+    if (dataset_exists(config->data.path))
+        TRY(check_existing(config, config_path, reimport));
+    else if (config->synth.rows || *config->data.input)
+        TRY(make_dataset(config, config_path, config->data.path));
+    else
+        return FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import or smelter synth, or set data.input or synth.rows",
+                    config->data.path);
+    return check_order(config);
+}
+
+/* Do two configurations ask for the same dataset? */
+static bool is_same_data(const config_t *a, const config_t *b)
+{
+    char *of_a = synth_settings(&a->synth), *of_b = synth_settings(&b->synth);
+    const bool is_same = strcmp(a->data.path, b->data.path) == 0 && strcmp(a->data.input, b->data.input) == 0 &&
+                         strcmp(a->data.schema, b->data.schema) == 0 && a->data.order == b->data.order && strcmp(of_a, of_b) == 0;
+    mem_free(of_a);
+    mem_free(of_b);
+    return is_same;
+}
+
+status_t prepare_data(const experiment_t *experiment, const options_t *options)
+{
+    TRY(prepare_one(experiment->base, options->argument, options->reimport));
+    for (int v = 0; v < experiment->variants; v++)
+        if (!is_same_data(experiment->configs[v], experiment->base))
+            TRY(prepare_one(experiment->configs[v], options->argument, options->reimport));
+    return ST_OK;
+}
+
+/* ---- import and synth ----------------------------------------------------------------------------------------------------- */
+
+status_t command_import(const options_t *options)
+{
+    if (!options->out)
+        return FAIL(ST_INPUT, "smelter import needs --out DIR, where the dataset goes");
+    if (!options->schema)
+        return FAIL(ST_INPUT, "smelter import needs --schema, a YAML file or one of criteo, avazu, libsvm");
+    schema_t *schema;
+    TRY(schema_load(options->schema, &schema));
+    status_t status = options->max_bad_rows ? parse_count("max-bad-rows", options->max_bad_rows, &schema->max_bad_rows) : ST_OK;
+    if (status == ST_OK)
+        status = import_text(options->argument, schema, options->out, !options->no_compress, true);
+    schema_destroy(&schema);
+    return status;
+}
+
+status_t command_synth(const options_t *options)
+{
+    experiment_t *experiment;
+    if (!options->argument && !options->out)
+        return FAIL(ST_INPUT, "smelter synth needs --out DIR, where the dataset goes, or a configuration with data.path");
+    TRY(experiment_load(options->argument ? options->argument : "/dev/null", options->sets, options->n_sets, &experiment));
+    struct config_synth *settings = &experiment->base->synth;
+    const char *path = options->out ? options->out : experiment->base->data.path;
+    status_t status = options->rows ? parse_count("rows", options->rows, &settings->rows) : ST_OK;
+    if (status == ST_OK && settings->rows == 0)
+        status = FAIL(ST_INPUT, "no rows asked for; give --rows N or synth.rows");
+    if (status == ST_OK && !*path)
+        status = FAIL(ST_INPUT, "smelter synth needs --out DIR, where the dataset goes, or data.path in the configuration");
+    if (status == ST_OK)
+        status = synth_dataset(settings, path, true);
+    experiment_destroy(&experiment);
+    return status;
+}

@@ -1,0 +1,197 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/hash.h"
+#include "common/base/memory.h"
+#include "common/config/config_compare.h"
+#include "launcher/commands/commands.h"
+#include "launcher/run/row_diff.h"
+#include "launcher/run/input_fields.h"
+#include "launcher/run/manifest.h"
+#include "launcher/metrics/step_digest_reader.h"
+
+typedef struct diffed_run {
+    const char *dir;
+    config_t *config;
+    input_fields_t inputs;
+    manifest_t manifest; /* where finished */
+    bool finished;
+    step_digest_reader_t trace;
+} diffed_run_t;
+
+static status_t read_run(const char *dir, diffed_run_t *run)
+{
+    run->dir = dir;
+    char *path = mem_printf("%s/config.yaml", dir);
+    status_t status = file_exists(path) ? ST_OK
+                                        : FAIL(ST_INPUT, "%s is no folder of a run (there is no config.yaml); of a comparison, give "
+                                                         "DIR/VARIANT/rREPLICA",
+                                               dir);
+    if (status == ST_OK)
+        status = manifest_read(dir, &run->manifest, &run->finished);
+    if (status == ST_OK && run->finished)
+        status = manifest_check_files(&run->manifest, dir, RUN_CONFIG | RUN_INPUTS | RUN_METRICS);
+    if (status == ST_OK)
+        status = config_read_resolved(path, &run->config);
+    mem_free(path);
+    TRY(status);
+    TRY(input_fields_read(dir, &run->inputs));
+    TRY(step_digest_reader_read(dir, &run->trace));
+    const int64_t end = step_digest_reader_end(&run->trace) + 1;
+    if (!run->finished || run->trace.n == 0 || end == run->manifest.steps)
+        return ST_OK;
+    return FAIL(ST_CORRUPT,
+                "%s/metrics.jsonl: was changed after training: it has digests of %" PRId64 " steps, the run made %" PRId64
+                "; copy it back from where it is whole",
+                dir, end, run->manifest.steps);
+}
+
+static void fini_run(diffed_run_t *run)
+{
+    config_destroy(&run->config);
+    input_fields_fini(&run->inputs);
+    if (run->finished)
+        manifest_fini(&run->manifest);
+    step_digest_reader_fini(&run->trace);
+}
+
+static void print_run(const char *name, const diffed_run_t *run)
+{
+    printf("%s  %s: determinism %s, ", name, run->dir, config_determinism_word((determinism_t)run->config->determinism));
+    if (run->finished)
+        printf("%" PRId64 " workers, %" PRId64 " servers, digest %s\n", run->manifest.workers, run->manifest.servers,
+               run->manifest.result.digest);
+    else
+        printf("not finished\n");
+}
+
+/* The first difference of the fields, and numbers that are scaled otherwise. */
+static void print_inputs(const input_fields_t *a, const input_fields_t *b)
+{
+    char difference[INPUTS_DIFFERENCE_BYTES];
+    if (inputs_difference(b, a, difference))
+        printf("inputs:        %s (is: A, wanted: B)\n", difference);
+    else if (!inputs_is_scaled_as(a, b))
+        printf("inputs:        numeric fields are scaled by other numbers\n");
+}
+
+/* What could explain a difference, before the difference. */
+static void print_settings(const diffed_run_t *a, const diffed_run_t *b)
+{
+    config_difference_t *differences;
+    int n;
+    config_compare(a->config, b->config, &differences, &n);
+    for (int i = 0; i < n; i++)
+        printf("%s %s: %s, %s\n", i ? "              " : "configuration:", differences[i].name, differences[i].before, differences[i].now);
+    config_differences_destroy(&differences, n);
+    print_inputs(&a->inputs, &b->inputs);
+    if (!a->finished || !b->finished)
+        return;
+    if (a->manifest.dataset_hash != b->manifest.dataset_hash)
+        printf("dataset:       not the same content\n");
+    if (strcmp(a->manifest.build, b->manifest.build) != 0)
+        printf("build:         %s, %s\n", a->manifest.build, b->manifest.build);
+    if (strcmp(a->manifest.kernels, b->manifest.kernels) != 0)
+        printf("kernels:       %s, %s\n", a->manifest.kernels, b->manifest.kernels);
+}
+
+/* "table 4 (component 0, video_id)". */
+static void print_table(const diffed_run_t *run, int32_t table)
+{
+    const int32_t fields = run->inputs.single + run->inputs.multi;
+    printf("table %d", table);
+    if (fields > 0)
+        printf(" (component %d, field %s)", table / fields, run->inputs.fields[run->inputs.numeric + table % fields].name);
+}
+
+static void print_rows(const diffed_run_t *run, const step_difference_t *d)
+{
+    printf("  rows   ");
+    if (d->one_row) {
+        print_table(run, d->first_table);
+        printf(", slot %d, key %" PRIu64 ": this row alone\n", d->first_slot, d->key);
+        return;
+    }
+    if (d->tables > 1)
+        printf("%d tables, the first is ", d->tables);
+    print_table(run, d->first_table);
+    printf("; %d of %d groups of slots, the first is %d to %d\n", d->groups, STEP_DIGEST_GROUPS, d->first_slot, d->last_slot);
+}
+
+static void print_stored(const char *name, const stored_row_t *row)
+{
+    if (row->is_there)
+        printf("         %s  updated %u times, last at step %" PRId64 "; length of weights and state %.9g\n", name, row->count,
+               (int64_t)row->version - 1, row->norm);
+    else
+        printf("         %s  has no such row\n", name);
+}
+
+/* The first key, from what the runs ended with. Rows that differ by then are those that parted first and all that they have led
+ * astray since: the rows of the table and the slots where they parted. */
+static status_t print_key(const diffed_run_t *a, const diffed_run_t *b, const step_difference_t *d)
+{
+    if (!a->finished || !b->finished)
+        return FAIL(ST_INPUT, "--deep compares stored rows, and %s is not finished; resume it first", a->finished ? b->dir : a->dir);
+    key_range_t range = {(uint32_t)d->first_table, d->first_slot, d->last_slot};
+    if (d->one_row)
+        range.first_slot = range.last_slot = d->first_slot;
+    row_diff_t key;
+    TRY(row_diff_find(a->dir, &a->manifest, b->dir, &b->manifest, &range, &key));
+    printf("  key    at the end of the runs %" PRId64 " of %" PRId64 " rows there differ", key.different, key.rows);
+    if (!key.different) {
+        printf("\n");
+        return ST_OK;
+    }
+    printf(", the first is slot %u, key %" PRIu64 "\n", hash_slot(key.key), key.key);
+    print_stored("A", &key.a);
+    print_stored("B", &key.b);
+    return ST_OK;
+}
+
+static status_t print_divergence(const diffed_run_t *a, const diffed_run_t *b, const divergence_t *d, bool deep)
+{
+    if (d->step < 0 && d->alone >= 0) {
+        const diffed_run_t *shorter = d->alone_in_b ? a : b;
+        printf("%" PRId64 " steps from %" PRId64 " on are equal; of step %" PRId64 " %s has no digest%s\n", d->compared, d->first_compared,
+               d->alone, d->alone_in_b ? "A" : "B", shorter->finished ? "" : ", as it is not finished");
+        return ST_DIFFERENT;
+    }
+    if (d->step < 0) {
+        printf("all %" PRId64 " steps from %" PRId64 " on are equal\n", d->compared, d->first_compared);
+        const bool same = !a->finished || !b->finished || strcmp(a->manifest.result.digest, b->manifest.result.digest) == 0;
+        if (!same)
+            printf("but the final digests differ: rows or dense parameters that no step updated\n");
+        return same ? ST_OK : ST_DIFFERENT;
+    }
+    if (d->compared)
+        printf("%" PRId64 " steps from %" PRId64 " on are equal; ", d->compared, d->first_compared);
+    printf("the runs part at step %" PRId64 "\n", d->step);
+    if (d->rows)
+        print_rows(a, &d->in_rows);
+    if (d->dense)
+        printf("  dense  component %d\n", d->component);
+    if (deep && d->rows)
+        TRY(print_key(a, b, &d->in_rows));
+    return ST_DIFFERENT;
+}
+
+status_t command_diff(const options_t *options)
+{
+    diffed_run_t a = {0}, b = {0};
+    divergence_t d;
+    status_t status;
+    TRY_DONE(read_run(options->argument, &a));
+    TRY_DONE(read_run(options->second, &b));
+    print_run("A", &a);
+    print_run("B", &b);
+    print_settings(&a, &b);
+    TRY_DONE(step_digest_reader_compare(&a.trace, &b.trace, &d));
+    status = print_divergence(&a, &b, &d, options->deep);
+done:
+    fini_run(&a);
+    fini_run(&b);
+    return status;
+}

@@ -1,0 +1,266 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/hash.h"
+#include "common/base/identity.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/kernels/gemm.h"
+#include "common/kernels/processor.h"
+#include "launcher/commands/commands.h"
+#include "launcher/run/input_fields.h"
+#include "launcher/commands/gsmelu_print.h"
+#include "launcher/run/manifest.h"
+#include "launcher/ranks/provenance.h"
+#include "launcher/report/results_file.h"
+#include "launcher/run/runs.h"
+#include "ps/checkpoint/store.h"
+#include "common/data/dataset.h"
+
+/* ---- the files of a run ----------------------------------------------------------------------------------------------- */
+
+typedef struct table_sum {
+    int64_t rows, payload;
+    double squares;
+    uint32_t last_version;
+    uint64_t updates;
+} table_sum_t;
+
+typedef struct run_scan {
+    hash_digest_t digest;
+    table_sum_t *tables;
+    size_t tables_cap;
+    int64_t shards_found, rows, bytes, dense;
+} run_scan_t;
+
+static status_t visit_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    run_scan_t *scan = context;
+    table_digest_row(table, payload_floats, row, &scan->digest);
+    MEM_GROW(scan->tables, scan->tables_cap, (size_t)table + 1);
+    table_sum_t *sum = &scan->tables[table];
+    sum->rows++;
+    sum->payload = payload_floats;
+    sum->updates += row->count;
+    if (row->version > sum->last_version)
+        sum->last_version = row->version;
+    for (int64_t i = 0; i < payload_floats; i++)
+        sum->squares += (double)row->payload[i] * row->payload[i];
+    return ST_OK;
+}
+
+/* Read every shard's store and the dense files of a run. Shards that are not on this host are skipped and not counted. */
+static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t *scan)
+{
+    for (int64_t s = 0; s < manifest->servers * manifest->shards_per_server; s++) {
+        char *path = mem_printf("%s/store/shard-%lld", dir, (long long)s);
+        store_t *store = NULL;
+        status_t status = ST_OK;
+        if (file_exists(path)) {
+            status = store_open(path, false, &store);
+            if (status == ST_OK)
+                status = manifest_check_store(manifest, s, store);
+            if (status == ST_OK)
+                status = store_scan(store, visit_row, scan);
+            if (status == ST_OK) {
+                scan->shards_found++;
+                scan->rows += store_rows(store);
+                scan->bytes += store_bytes(store);
+            }
+            store_close(&store);
+        }
+        mem_free(path);
+        TRY(status);
+    }
+    for (uint32_t k = 0;; k++) {
+        char *path = mem_printf("%s/dense-%u.f32", dir, k), *data = NULL;
+        size_t bytes = 0;
+        if (!file_exists(path)) {
+            mem_free(path);
+            return ST_OK;
+        }
+        status_t status = file_read(path, &data, &bytes);
+        mem_free(path);
+        TRY(status);
+        hash_digest_add(&scan->digest, &k, sizeof k, data, bytes);
+        scan->dense += (int64_t)(bytes / sizeof(float));
+        mem_free(data);
+    }
+}
+
+/* The parameters that are on this host: are they those of the run? */
+static status_t check_digest(const char *dir, const manifest_t *manifest, const run_scan_t *scan)
+{
+    char text[33];
+    hash_digest_text(&scan->digest, text);
+    if (scan->shards_found < manifest->servers * manifest->shards_per_server || strcmp(text, manifest->result.digest) == 0)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", dir, text,
+                manifest->result.digest);
+}
+
+/* A finished run, of which the files of these kinds and the parameters are whole. */
+static status_t read_run(const char *dir, uint32_t kinds, manifest_t *manifest, run_scan_t *scan)
+{
+    bool found;
+    TRY(manifest_read(dir, manifest, &found));
+    if (!found)
+        return FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", dir);
+    status_t status = manifest_check_files(manifest, dir, kinds);
+    if (status == ST_OK)
+        status = scan_run(dir, manifest, scan);
+    if (status == ST_OK)
+        status = check_digest(dir, manifest, scan);
+    if (status != ST_OK) {
+        manifest_fini(manifest);
+        mem_free(scan->tables);
+    }
+    return status;
+}
+
+/* ---- digest ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct digests {
+    int runs;
+    status_t status; /* of the first run that is not whole */
+} digests_t;
+
+/* Of several runs each is told, also behind one that is not whole. */
+static status_t digest_run(void *context, const char *dir)
+{
+    digests_t *all = context;
+    manifest_t manifest;
+    run_scan_t scan = {0};
+    all->runs++;
+    const status_t status = read_run(dir, RUN_WHOLE, &manifest, &scan);
+    if (status != ST_OK) {
+        all->status = all->status == ST_OK ? status : all->status;
+        return ST_OK;
+    }
+    const int64_t shards = manifest.servers * manifest.shards_per_server;
+    if (scan.shards_found < shards)
+        log_warn("%s: %lld of %lld shard stores are not on this host; this is the digest that the manifest holds", dir,
+                 (long long)(shards - scan.shards_found), (long long)shards);
+    if (!manifest.files.n)
+        log_info("%s: was trained before files had checksums; only its parameters were checked", dir);
+    printf("%s  %s\n", manifest.result.digest, dir);
+    mem_free(scan.tables);
+    manifest_fini(&manifest);
+    return ST_OK;
+}
+
+/* Of an experiment: are its results those of the runs beside them? */
+static status_t check_results(const char *dir)
+{
+    char *path = mem_printf("%s/results.json", dir);
+    jsondoc_t *results = NULL;
+    status_t status = ST_OK;
+    if (file_exists(path))
+        status = results_read(path, &results);
+    if (results)
+        status = results_check_runs(results, path);
+    jsondoc_destroy(&results);
+    mem_free(path);
+    return status;
+}
+
+status_t command_digest(const options_t *options)
+{
+    if (!file_exists(options->argument))
+        return FAIL(ST_INPUT, "%s does not exist", options->argument);
+    digests_t all = {0};
+    TRY(runs_visit(options->argument, "manifest.json", digest_run, &all));
+    if (all.runs && all.status == ST_OK)
+        all.status = check_results(options->argument);
+    return all.runs ? all.status : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", options->argument);
+}
+
+/* ---- inspect ---------------------------------------------------------------------------------------------------------- */
+
+static status_t print_inputs(const char *dir)
+{
+    input_fields_t inputs;
+    if (!inputs_exist(dir)) {
+        printf("  inputs         not recorded\n");
+        return ST_OK;
+    }
+    TRY(input_fields_read(dir, &inputs));
+    inputs_print(&inputs);
+    input_fields_fini(&inputs);
+    return ST_OK;
+}
+
+static status_t inspect_run(void *context, const char *dir)
+{
+    int *runs = context;
+    ++*runs;
+    manifest_t m;
+    char id[IDENTITY_BYTES];
+    run_scan_t scan = {0};
+    TRY(read_run(dir, RUN_CONFIG | RUN_DENSE, &m, &scan));
+    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment, m.variant,
+           m.result.replica, (long long)m.result.init_seed, (long long)m.result.order_seed);
+    printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,
+           (long long)m.servers, (long long)m.shards_per_server, m.determinism, (long long)m.steps);
+    printf("  build          %s, kernels %s\n", m.build, m.kernels);
+    processors_print(stdout, &m.processors);
+    printf("  run id         %s\n", identity_text(m.run_id, id));
+    if (m.provenance.version)
+        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s\n", m.provenance.begun, m.provenance.ended, m.provenance.hosts,
+               m.provenance.cpu, m.provenance.version, m.provenance.commit);
+    printf("  evaluation     ");
+    run_result_print_quality(stdout, &m.result.quality, m.predictions);
+    fputc('\n', stdout);
+    printf("  digest         %s\n", m.result.digest);
+    printf("  dense          %lld floats with optimizer state\n", (long long)scan.dense);
+    printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan.rows, (long long)scan.shards_found,
+           (long long)(m.servers * m.shards_per_server), (double)scan.bytes * 1e-6);
+    printf("    %6s %12s %8s %14s %12s %12s\n", "table", "rows", "floats", "updates/row", "last step", "rms");
+    for (size_t t = 0; t < scan.tables_cap; t++) {
+        const table_sum_t *sum = &scan.tables[t];
+        if (sum->rows)
+            printf("    %6zu %12lld %8lld %14.2f %12u %12.5f\n", t, (long long)sum->rows, (long long)sum->payload,
+                   (double)sum->updates / (double)sum->rows, sum->last_version ? sum->last_version - 1 : 0,
+                   sqrt(sum->squares / (double)(sum->rows * sum->payload)));
+    }
+    mem_free(scan.tables);
+    manifest_fini(&m);
+    TRY(print_inputs(dir));
+    return gsmelu_print(dir);
+}
+
+status_t command_inspect(const options_t *options)
+{
+    const char *path = options->argument;
+    if (dataset_exists(path)) {
+        char *end = NULL;
+        long rows = options->rows ? strtol(options->rows, &end, 10) : 5;
+        if (options->rows && (*end || rows < 0 || rows > 1000000))
+            return FAIL(ST_INPUT, "--rows is \"%s\"; it must be a whole number from 0 to 1000000", options->rows);
+        return dataset_print(path, (int)rows);
+    }
+    if (!file_exists(path))
+        return FAIL(ST_INPUT, "%s does not exist", path);
+    int runs = 0;
+    TRY(runs_visit(path, "manifest.json", inspect_run, &runs));
+    return runs ? ST_OK : FAIL(ST_INPUT, "%s is neither a dataset nor a folder with a finished run", path);
+}
+
+/* ---- version ---------------------------------------------------------------------------------------------------------- */
+
+status_t command_version(const options_t *options)
+{
+    (void)options;
+    char text[PROCESSOR_TEXT_BYTES];
+    printf("smelter %s\ncommit  %s\nkernels %s\n", SMELTER_VERSION, provenance_commit(), gemm_kernel_name());
+    printf("bits    %s\n", processor_text(processor_here(), text));
+    return ST_OK;
+}
+
+status_t command_config_reference(const options_t *options)
+{
+    return config_write_reference(options->argument);
+}

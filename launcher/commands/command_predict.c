@@ -1,0 +1,379 @@
+/* smelter predict: the run's own configuration with another dataset, on a cluster of any size. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/cluster/cluster.h"
+#include "common/config/config_compare.h"
+#include "common/config/yaml_tree.h"
+#include "common/metrics/queries.h"
+#include "common/files/checkpoint_paths.h"
+#include "launcher/checkpoint/checkpoint_resume.h"
+#include "launcher/commands/commands.h"
+#include "launcher/job/job.h"
+#include "launcher/run/runs.h"
+#include "launcher/ingest/stale.h"
+
+static const char *const split_words[] = {[SPLIT_TRAIN] = "train", [SPLIT_EVAL] = "eval", [SPLIT_ALL] = "all"};
+
+static status_t split_of(const options_t *options, split_t *out)
+{
+    const char *word = options->split ? options->split : "eval";
+    for (int s = SPLIT_TRAIN; s <= SPLIT_ALL; s++)
+        if (strcmp(word, split_words[s]) == 0) {
+            *out = (split_t)s;
+            return ST_OK;
+        }
+    return FAIL(ST_INPUT, "--split is \"%s\"; it must be train, eval or all", word);
+}
+
+/* What RUN stands for: a finished run; the newest checkpoint of one that is not; a checkpoint, by its folder. */
+typedef struct predict_source {
+    char *run_dir;                  /* **owned**, as all */
+    bool finished;
+    manifest_t run;                 /* where it is finished, */
+    checkpoint_resume_t checkpoint; /* where it is not */
+} predict_source_t;
+
+static void source_fini(predict_source_t *source)
+{
+    mem_free(source->run_dir);
+    manifest_fini(&source->run);
+    checkpoint_resume_fini(&source->checkpoint);
+}
+
+static bool is_checkpoint(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    int64_t step;
+    return name && checkpoint_step_of(name + 1, &step);
+}
+
+/* The folder of the run that RUN is, or is a checkpoint of: RUN/checkpoint/epoch-EEEE/step-S; **owned**. */
+static char *run_of(const char *argument)
+{
+    char *dir = path_absolute(argument);
+    for (int up = is_checkpoint(dir) ? 3 : 0; up > 0; up--) {
+        char *slash = strrchr(dir, '/');
+        *(slash ? slash : dir) = 0;
+    }
+    return dir;
+}
+
+static status_t source_open(const char *argument, predict_source_t *out)
+{
+    predict_source_t source = {.run_dir = path_absolute(argument)};
+    bool found = false;
+    status_t status = ST_OK;
+    if (!file_exists(argument))
+        status = FAIL(ST_INPUT, "%s does not exist; name the folder of a finished run, or of a checkpoint", argument);
+    else if (is_checkpoint(source.run_dir))
+        status = checkpoint_resume_open(disk_posix(), source.run_dir, &source.checkpoint);
+    else
+        status = manifest_read(source.run_dir, &source.run, &source.finished);
+    if (status == ST_OK && source.finished)
+        status = manifest_check_files(&source.run, source.run_dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE);
+    if (status == ST_OK && !source.finished && !source.checkpoint.folder) {
+        status = checkpoint_resume_find(disk_posix(), source.run_dir, &source.checkpoint, &found);
+        if (status == ST_OK && !found)
+            status = FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json) and no checkpoint", argument);
+    }
+    if (status == ST_OK && source.checkpoint.folder) {
+        mem_free(source.run_dir);
+        source.run_dir = mem_strdup(source.checkpoint.run_dir);
+    }
+    if (status == ST_OK)
+        *out = source;
+    else
+        source_fini(&source);
+    return status;
+}
+
+/* A --set that changes what was learned would score another model than the one stored. Distillation is over, so that
+ * its settings, which may name a variant of an experiment that is not here, do not count; nor does who trained which peer, so
+ * that any number of workers may score; nor what a last batch was divided by, which a run of an older version does not say. */
+static config_t trained_parts(const config_t *config, const config_t *trained)
+{
+    config_t same = *config;
+    same.teacher = trained->teacher;
+    same.objective.form = trained->objective.form;
+    same.train.last_batch = trained->train.last_batch;
+    return same;
+}
+
+static status_t refuse_set(const predict_source_t *source)
+{
+    return FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", source->run_dir);
+}
+
+/* The first key of which a score depends and that two configurations of a run do not agree on; keys that a resume may change do not
+ * matter, since config.yaml has those of the last start. */
+static bool differ(const config_t *before, const config_t *now, char *text, size_t bytes)
+{
+    config_difference_t *differences;
+    int n, at = 0;
+    config_compare(before, now, &differences, &n);
+    while (at < n && differences[at].change != CLASS_IDENTITY)
+        at++;
+    if (at < n)
+        snprintf(text, bytes, "%s: %s, %s", differences[at].name, differences[at].before, differences[at].now);
+    config_differences_destroy(&differences, n);
+    return at < n;
+}
+
+static status_t check_checkpoint_config(const predict_source_t *source, const config_t *config)
+{
+    const char *text = source->checkpoint.from.config;
+    char *path = mem_printf("%s/config.yaml", source->run_dir), difference[512];
+    config_t *trained = NULL, *beside = NULL;
+    status_t status;
+    TRY_DONE(config_from_text(text, strlen(text), source->checkpoint.folder, &trained));
+    TRY_DONE(config_read_resolved(path, &beside));
+    const config_t here = trained_parts(beside, trained), asked = trained_parts(config, trained);
+    if (differ(trained, &here, difference, sizeof difference))
+        status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run that made the checkpoint in %s (%s): files were mixed up; put that one in "
+                                  "its place",
+                      path, source->checkpoint.folder, difference);
+    else if (differ(trained, &asked, difference, sizeof difference))
+        status = refuse_set(source);
+done:
+    config_destroy(&trained);
+    config_destroy(&beside);
+    mem_free(path);
+    return status;
+}
+
+static status_t check_config(const predict_source_t *source, const config_t *config)
+{
+    if (!source->finished)
+        return check_checkpoint_config(source, config);
+    char *path = mem_printf("%s/config.yaml", source->run_dir);
+    config_t *trained = NULL;
+    status_t status;
+    TRY_DONE(config_read_resolved(path, &trained));
+    if (!manifest_has_config(&source->run, trained)) {
+        status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
+        goto done;
+    }
+    const config_t same = trained_parts(config, trained);
+    if (!manifest_has_config(&source->run, &same))
+        status = refuse_set(source);
+done:
+    config_destroy(&trained);
+    mem_free(path);
+    return status;
+}
+
+/* An empty file of predictions would be taken for an answer. */
+static status_t check_split(const char *path, split_t split)
+{
+    dataset_t *dataset;
+    TRY(dataset_open(path, 1 << 20, &dataset));
+    const bool is_empty = dataset_split_rows(dataset_info(dataset), split) == 0;
+    dataset_close(&dataset);
+    if (!is_empty)
+        return ST_OK;
+    return FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to score; --split %s or --split all scores what is there",
+                path, split == SPLIT_EVAL ? "evaluation" : "training", split == SPLIT_EVAL ? "train" : "eval");
+}
+
+/* --out FILE, FILE.tsv or FILE.f32: the name without its ending; **owned**. */
+static char *stem_of(const char *out)
+{
+    char *stem = mem_strdup(out), *end = strrchr(stem, '.');
+    if (end && (strcmp(end, ".tsv") == 0 || strcmp(end, ".f32") == 0))
+        *end = 0;
+    return stem;
+}
+
+/* Two files of these names are an earlier prediction, which this one replaces; one of them alone is something else. */
+static status_t check_replaced(const char *raw, const char *tsv)
+{
+    const bool has_raw = file_exists(raw), has_tsv = file_exists(tsv);
+    char line[256] = "";
+    if (!has_raw && !has_tsv)
+        return ST_OK;
+    FILE *file = has_raw && has_tsv ? fopen(tsv, "r") : NULL;
+    const bool ours = file && fgets(line, sizeof line, file) && strstr(line, "\tprediction");
+    if (file)
+        fclose(file);
+    return ours ? ST_OK
+                : FAIL(ST_INPUT, "%s exists and is no earlier prediction; choose another --out, or remove it", has_raw ? raw : tsv);
+}
+
+/* Where the predictions go is seen to before hours of scoring. */
+static status_t prepare_out(const char *out)
+{
+    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem), *slash = strrchr(stem, '/');
+    status_t status = check_replaced(raw, tsv);
+    if (status == ST_OK && (!*stem || (slash && !slash[1])))
+        status = FAIL(ST_INPUT, "--out %s: name a file, to which .f32 and .tsv are added, and not a folder", out);
+    if (slash)
+        slash[slash == stem] = 0;
+    if (status == ST_OK)
+        status = dir_create(slash ? stem : ".");
+    if (status == ST_OK)
+        status = dir_check_writable(slash ? stem : ".");
+    mem_free(stem);
+    mem_free(raw);
+    mem_free(tsv);
+    return status;
+}
+
+/* What is scored is the dataset, whole as it is; but its text may be what a person means. */
+static status_t warn_of_stale_input(const char *dataset)
+{
+    char *difference;
+    TRY(stale_input(dataset, &difference));
+    if (difference && !getenv("SMELTER_STARTED_MPIRUN"))
+        log_warn("dataset %s: %s; what is scored is the dataset as it was imported", dataset, difference);
+    mem_free(difference);
+    return ST_OK;
+}
+
+static status_t prepare(const experiment_t *experiment, const options_t *options)
+{
+    predict_source_t source = {0};
+    split_t split = SPLIT_EVAL;
+    status_t status;
+    TRY_DONE(split_of(options, &split));
+    TRY_DONE(source_open(options->run, &source));
+    TRY_DONE(check_config(&source, experiment->base));
+    if (!dataset_exists(options->second))
+        status = FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import by the schema of the run's",
+                      options->second);
+    else
+        status = check_split(options->second, split);
+    if (status == ST_OK)
+        status = warn_of_stale_input(options->second);
+    if (status == ST_OK)
+        status = prepare_out(options->out);
+done:
+    source_fini(&source);
+    return status;
+}
+
+/* What an example can be joined by: its index in the split, and its row in the input of the dataset. */
+typedef struct rows {
+    const dataset_t *dataset;
+    split_t split;
+} rows_t;
+
+static int64_t input_row(const rows_t *rows, int64_t i)
+{
+    return census_input_row(dataset_census(rows->dataset), dataset_position(rows->dataset, rows->split, i));
+}
+
+static status_t write_tsv(const char *path, const predictions_t *p, const rows_t *rows)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
+    fputs("index\tlabel\tgroup\tprediction\trow\n", out);
+    for (int64_t i = 0; i < p->rows; i++) /* 9 digits read back to the same float */
+        fprintf(out, "%" PRId64 "\t%d\t%" PRIu64 "\t%.9g\t%" PRId64 "\n", i, p->label[i], p->group[i] == QUERY_NONE ? 0 : p->group[i],
+                (double)p->p[i], input_row(rows, i));
+    status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
+                                       : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
+    free(text);
+    return status;
+}
+
+static status_t write_predictions(const char *out, const predictions_t *p, const rows_t *rows)
+{
+    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem);
+    status_t status = file_write_atomic(raw, p->p, (size_t)p->rows * sizeof *p->p);
+    if (status == ST_OK)
+        status = write_tsv(tsv, p, rows);
+    if (status == ST_OK)
+        printf("%s  %s\n", raw, tsv);
+    mem_free(stem);
+    mem_free(raw);
+    mem_free(tsv);
+    return status;
+}
+
+static status_t lead_predict(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
+                             progress_t *progress)
+{
+    (void)experiment;
+    (void)progress;
+    predict_source_t source = {0};
+    predictions_t predictions = {0};
+    split_t split = SPLIT_EVAL;
+    status_t status;
+    TRY_DONE(split_of(options, &split));
+    TRY_DONE(source_open(options->run, &source));
+    const coordinator_source_t from = {source.run_dir, source.finished ? &source.run : NULL, source.finished ? NULL : &source.checkpoint};
+    TRY_DONE(coordinator_predict(coordinator, &from, split, &predictions));
+    log_info("%" PRId64 " examples of %s scored by %s", predictions.rows, options->second,
+             source.finished ? source.run_dir : source.checkpoint.folder);
+    dataset_t *dataset;
+    TRY_DONE(coordinator_dataset(coordinator, &dataset));
+    status = write_predictions(options->out, &predictions, &(rows_t){dataset, split});
+done:
+    predictions_fini(&predictions);
+    source_fini(&source);
+    return status;
+}
+
+/* The run's warm start as an argument, which is not looked for beside config.yaml: where it was found once is part of what the run is.
+ * What is wrong with the file is said when it is loaded. **Owned**. */
+static char *warm_start_of(const char *config_path)
+{
+    config_t *trained = NULL;
+    const log_level_t level = log_level();
+    log_set_level(LOG_NONE);
+    const bool is_read = config_read_resolved(config_path, &trained) == ST_OK;
+    log_set_level(level);
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    ASSERT(out);
+    fputs("warm_start=", out);
+    yaml_write_string(out, is_read ? trained->warm_start : "");
+    const int failed = fclose(out);
+    ASSERT(failed == 0);
+    char *set = mem_strdup(text);
+    free(text);
+    config_destroy(&trained);
+    return set;
+}
+
+status_t command_predict(const options_t *options)
+{
+    options_t o = *options;
+    predict_source_t source;
+    if (!options->out)
+        return FAIL(ST_INPUT, "smelter predict needs --out FILE");
+    if (!cluster_is_launched()) { /* before config.yaml of a folder that is none is asked for; under mpirun rank 0 says it */
+        TRY(source_open(options->argument, &source));
+        source_fini(&source);
+    }
+    if (o.n_sets + 8 > OPTIONS_MOST)
+        return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 8);
+    char *run_dir = run_of(options->argument), *config = mem_printf("%s/config.yaml", run_dir), *path = mem_printf("data.path=%s", options->second);
+    char *warm_start = warm_start_of(config);
+    o.run = options->argument;
+    o.argument = config;
+    o.sets[o.n_sets++] = path;
+    o.sets[o.n_sets++] = "data.input=\"\"";
+    o.sets[o.n_sets++] = "data.schema=\"\"";
+    o.sets[o.n_sets++] = warm_start;
+    o.sets[o.n_sets++] = "teacher.variant=\"\"";
+    o.sets[o.n_sets++] = "objective.form=joint";
+    o.sets[o.n_sets++] = "complexity.match=\"\"";
+    o.sets[o.n_sets++] = "experiment.baseline=\"\"";
+    status_t status = job_run(&o, prepare, lead_predict);
+    mem_free(run_dir);
+    mem_free(config);
+    mem_free(path);
+    mem_free(warm_start);
+    return status;
+}

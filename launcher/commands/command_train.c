@@ -1,0 +1,524 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/text.h"
+#include "launcher/checkpoint/checkpoint_catalog.h"
+#include "launcher/commands/commands.h"
+#include "launcher/report/slices_report.h"
+#include "launcher/report/html_report.h"
+#include "launcher/job/job.h"
+#include "launcher/run/outdir.h"
+#include "launcher/report/report.h"
+#include "launcher/run/runs.h"
+#include "launcher/ingest/splits.h"
+#include "launcher/run/teacher_file.h"
+#include "launcher/coordinator/warm_start.h"
+
+/* ---- train ------------------------------------------------------------------------------------------------------------ */
+
+/* Losses of training examples, as far as they are numbers. */
+static void print_training(const quality_t *quality)
+{
+    if (isfinite(quality->progressive_logloss))
+        printf("progressive    logloss %.5f, of training examples before they were seen for the first time\n",
+               quality->progressive_logloss);
+    if (isfinite(quality->training_logloss))
+        printf("training       logloss %.5f, of their later visits\n", quality->training_logloss);
+}
+
+static void print_run(const manifest_t *m, const char *dir)
+{
+    const cost_t *c = &m->result.cost;
+    printf("run            %s in %s\n", m->experiment, dir);
+    printf("evaluation     ");
+    run_result_print_quality(stdout, &m->result.quality, m->predictions);
+    fputc('\n', stdout);
+    print_training(&m->result.quality);
+    printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n", c->examples_per_second,
+           c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
+    printf("determinism    %s, %lld workers, %lld servers\n", m->determinism, (long long)m->workers, (long long)m->servers);
+    printf("digest         %s\n", m->result.digest);
+}
+
+/* A folder may hold an earlier training of the same configuration, which --again replaces, but not one of another. */
+static status_t check_finished(coordinator_t *coordinator, const char *dir, const options_t *options)
+{
+    manifest_t found, wanted;
+    bool is_there;
+    TRY(manifest_read(dir, &found, &is_there));
+    if (!is_there)
+        return ST_OK;
+    status_t status = coordinator_expected(coordinator, -1, 0, &wanted);
+    if (status == ST_OK) {
+        status = manifest_check(&found, &wanted, dir);
+        manifest_fini(&wanted);
+    }
+    if (status == ST_OK && options->again)
+        log_warn("--again: the finished run in %s (digest %s) is removed", dir, found.result.digest);
+    else if (status == ST_OK && !options->resume)
+        status = FAIL(ST_INPUT, "%s holds a finished run of this configuration; give --again to remove it and train anew, or choose another --out", dir);
+    manifest_fini(&found);
+    return status;
+}
+
+/* Hours of somebody's work may lie in the checkpoints of a run that was cut off. */
+static status_t check_unfinished(const char *dir, const options_t *options)
+{
+    checkpoint_catalog_t catalog;
+    char *manifest = mem_printf("%s/manifest.json", dir);
+    const bool finished = file_exists(manifest);
+    mem_free(manifest);
+    if (finished || options->resume)
+        return ST_OK;
+    TRY(checkpoint_catalog_read(disk_posix(), dir, &catalog));
+    const long long step = catalog.n ? catalog.at[catalog.n - 1].step : 0;
+    status_t status = ST_OK;
+    if (catalog.n && options->again)
+        log_warn("--again: the unfinished run in %s is removed, with its checkpoints up to step %lld", dir, step);
+    else if (catalog.n)
+        status = FAIL(ST_INPUT,
+                      "%s holds an unfinished run, saved before step %lld; give --resume to go on from there, --again to remove it and begin anew, "
+                      "or choose another --out",
+                      dir, step);
+    checkpoint_catalog_fini(&catalog);
+    return status;
+}
+
+/* What can be refused is refused before anything is removed. */
+static status_t check_earlier(coordinator_t *coordinator, const experiment_t *experiment, const char *dir, const options_t *options)
+{
+    const config_t *config = experiment->base;
+    if (options->again && *config->warm_start) {
+        dataset_t *dataset;
+        TRY(coordinator_dataset(coordinator, &dataset));
+        TRY(warm_start_check(config, dataset_info(dataset)));
+    }
+    TRY(check_finished(coordinator, dir, options));
+    return check_unfinished(dir, options);
+}
+
+/* --resume: what is there to go on from? A run that is finished needs none. */
+static status_t check_resume(const char *dir, bool *finished)
+{
+    checkpoint_catalog_t catalog;
+    char *manifest = mem_printf("%s/manifest.json", dir);
+    *finished = file_exists(manifest);
+    mem_free(manifest);
+    if (*finished)
+        return ST_OK;
+    TRY(checkpoint_catalog_read(disk_posix(), dir, &catalog));
+    const bool found = catalog.n > 0;
+    checkpoint_catalog_fini(&catalog);
+    return found ? ST_OK
+                 : FAIL(ST_INPUT, "--resume: %s holds no checkpoint; start without --resume, with checkpoint.every_steps or every_seconds set", dir);
+}
+
+static status_t read_finished(const char *dir, manifest_t *out)
+{
+    bool found = false;
+    TRY(manifest_read(dir, out, &found));
+    ASSERT(found);
+    log_info("%s is finished; there is nothing to resume", dir);
+    return ST_OK;
+}
+
+/* What its results will lack is said before it is trained. */
+static status_t warn_of_splits(const config_t *config)
+{
+    splits_t splits;
+    TRY(splits_read(config->data.path, &splits));
+    splits_warn(&splits, config->data.path);
+    return ST_OK;
+}
+
+static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
+{
+    (void)progress;
+    char *dir = job_out_dir(options, experiment);
+    outdir_t *outdir = NULL;
+    manifest_t manifest = {0};
+    bool finished = false;
+    const progress_run_t line = {.variant = experiment->base->name, .replicas = 1, .runs = 1};
+    const coordinator_run_t run = {.variant = -1, .dir = dir, .resume = options->resume, .line = &line};
+    status_t status;
+    if (options->resume && !file_exists(dir))
+        TRY_DONE(check_resume(dir, &finished)); /* refuses, and makes no folder */
+    TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
+    TRY_DONE(check_earlier(coordinator, experiment, dir, options));
+    TRY_DONE(warn_of_splits(experiment->base));
+    if (options->resume)
+        TRY_DONE(check_resume(dir, &finished));
+    if (finished)
+        TRY_DONE(read_finished(dir, &manifest));
+    else
+        TRY_DONE(coordinator_train(coordinator, &run, &manifest));
+    print_run(&manifest, dir);
+    manifest_fini(&manifest);
+done:
+    outdir_close(&outdir);
+    mem_free(dir);
+    return status;
+}
+
+/* Before a dataset is imported for it. */
+static status_t check_out(const experiment_t *experiment, const options_t *options, const char *kind)
+{
+    char *dir = job_out_dir(options, experiment);
+    status_t status = outdir_check(dir, kind, experiment->base->name);
+    mem_free(dir);
+    return status;
+}
+
+static status_t prepare_train(const experiment_t *experiment, const options_t *options)
+{
+    splits_t splits;
+    TRY(check_out(experiment, options, "train"));
+    TRY(prepare_data(experiment, options));
+    TRY(splits_read(experiment->base->data.path, &splits));
+    return splits_check_training(&splits, experiment->base->data.path);
+}
+
+status_t command_train(const options_t *options)
+{
+    if (options->resume && options->again)
+        return FAIL(ST_INPUT, "--resume goes on with the run in --out and --again removes it; give one of them");
+    return job_run(options, prepare_train, lead_train);
+}
+
+/* ---- compare ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct comparison {
+    coordinator_t *coordinator;
+    const experiment_t *experiment;
+    const char *dir;
+    int variants, replicas; /* an experiment without variants compares the base with itself */
+    int trained;            /* runs of this job so far */
+    int to_train;
+} comparison_t;
+
+static int variant_index(const comparison_t *c, int v)
+{
+    return c->experiment->variants ? v : -1;
+}
+
+static const char *variant_name(const comparison_t *c, int v)
+{
+    return c->experiment->variants ? c->experiment->names[v] : c->experiment->base->name;
+}
+
+static char *run_path(const comparison_t *c, int v, int replica)
+{
+    return mem_printf("%s/%s/r%d", c->dir, variant_name(c, v), replica);
+}
+
+/* A finished run of an earlier, interrupted job: *found tells whether there is one; a different one is an error. */
+static status_t find_finished(const comparison_t *c, int v, int replica, manifest_t *out, bool *found)
+{
+    char *path = run_path(c, v, replica);
+    manifest_t wanted;
+    status_t status = manifest_read(path, out, found);
+    if (status == ST_OK && *found) {
+        status = coordinator_expected(c->coordinator, variant_index(c, v), replica, &wanted);
+        if (status == ST_OK) {
+            status = manifest_check(out, &wanted, path);
+            if (status == ST_OK)
+                status = processors_check_earlier(path, "holds a finished run that was", &out->processors, &wanted.processors, wanted.config);
+            manifest_fini(&wanted);
+        }
+        if (status == ST_OK)
+            status = manifest_check_files(out, path, RUN_PUBLISHED);
+        if (status != ST_OK)
+            manifest_fini(out);
+    }
+    mem_free(path);
+    return status;
+}
+
+static status_t train_one(comparison_t *c, int v, int replica, manifest_t *out)
+{
+    char *path = run_path(c, v, replica);
+    const progress_run_t line = {.variant = variant_name(c, v), .replica = replica, .replicas = c->replicas, .run = c->trained, .runs = c->to_train};
+    const coordinator_run_t run = {.variant = variant_index(c, v), .replica = replica, .dir = path, .resume = true, .line = &line};
+    status_t status = dir_create(path);
+    if (status == ST_OK)
+        status = coordinator_train(c->coordinator, &run, out);
+    c->trained++;
+    mem_free(path);
+    return status;
+}
+
+/* How many teachers stand above a variant. */
+static int teachers_above(const comparison_t *c, int v)
+{
+    int n = 0;
+    while (c->experiment->variants && (v = config_variant(c->experiment, c->experiment->configs[v]->teacher.variant)) >= 0)
+        n++;
+    return n;
+}
+
+/* The variants in the order of training: teachers before their students, else as in the file. order out [variants]. */
+static void training_order(const comparison_t *c, int *order)
+{
+    int n = 0;
+    for (int depth = 0; n < c->variants; depth++)
+        for (int v = 0; v < c->variants; v++)
+            if (teachers_above(c, v) == depth)
+                order[n++] = v;
+}
+
+/* A teacher that finished before it had a student, or whose predictions are lost, is trained again if a student of it is to be. */
+static void recall_teachers(const comparison_t *c, manifest_t *done, bool *have)
+{
+    for (int depth = c->variants; depth > 0; depth--) /* the last students first, whose teachers may be students */
+        for (int i = 0; i < c->variants * c->replicas && c->experiment->variants; i++) {
+            const int v = i / c->replicas, r = i % c->replicas;
+            const config_t *config = c->experiment->configs[v];
+            const int teacher = config_variant(c->experiment, config->teacher.variant);
+            if (teacher < 0 || have[i] || teachers_above(c, v) != depth)
+                continue;
+            const int t = teacher * c->replicas + (config->teacher.replica == TEACHER_REPLICA_FIRST ? 0 : r);
+            char *path = run_path(c, teacher, t % c->replicas);
+            if (have[t] && !teacher_file_exists(path)) {
+                log_info("%s has no predictions for its student %s; it is trained again", path, variant_name(c, v));
+                manifest_fini(&done[t]);
+                have[t] = false;
+            }
+            mem_free(path);
+        }
+}
+
+static status_t check_pair(const comparison_t *c, int v, const manifest_t *a, const manifest_t *b)
+{
+    const config_t *config = c->experiment->variants ? c->experiment->configs[v] : c->experiment->base;
+    const uint32_t vary = config->experiment.vary;
+    if (!config->cluster.mixed_processors)
+        TRY(manifest_check_processors(a, b));
+    return manifest_check_replicas(a, b, vary & 1u << VARY_INIT, vary & 1u << VARY_ORDER, vary & 1u << VARY_WORKERS);
+}
+
+/* Replicas of a variant differ in its sources alone: those that are there with those that this job would train. Said before
+ * hours of training, not after. */
+static status_t check_replicas(const comparison_t *c, const manifest_t *done, const bool *have)
+{
+    for (int v = 0; v < c->variants; v++) {
+        const manifest_t *first = NULL;
+        int missing = -1;
+        for (int r = 0; r < c->replicas; r++) {
+            const int i = v * c->replicas + r;
+            if (have[i] && first)
+                TRY(check_pair(c, v, first, &done[i]));
+            else if (have[i])
+                first = &done[i];
+            else if (missing < 0)
+                missing = r;
+        }
+        if (!first || missing < 0)
+            continue;
+        manifest_t wanted;
+        TRY(coordinator_expected(c->coordinator, variant_index(c, v), missing, &wanted));
+        status_t status = check_pair(c, v, first, &wanted);
+        manifest_fini(&wanted);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
+/* Train what is missing; every replica's result moves into `result`. */
+static status_t train_all(comparison_t *c, experiment_result_t *result)
+{
+    manifest_t *done = MEM_ARRAY(manifest_t, c->variants * c->replicas);
+    bool *have = MEM_ARRAY(bool, c->variants * c->replicas);
+    int *order = MEM_ARRAY(int, c->variants);
+    training_order(c, order);
+    status_t status = ST_OK;
+    int kept = 0;
+    for (int i = 0; i < c->variants * c->replicas && status == ST_OK; i++) {
+        status = find_finished(c, i / c->replicas, i % c->replicas, &done[i], &have[i]);
+        have[i] = have[i] && status == ST_OK;
+    }
+    if (status == ST_OK)
+        recall_teachers(c, done, have);
+    if (status == ST_OK)
+        status = check_replicas(c, done, have);
+    for (int i = 0; i < c->variants * c->replicas; i++)
+        kept += have[i];
+    c->to_train = c->variants * c->replicas - kept;
+    if (kept && status == ST_OK)
+        log_info("%d of %d runs are finished in %s and kept", kept, c->variants * c->replicas, c->dir);
+    /* Replicas outside, variants inside: an interrupted experiment has seen every variant as early as it can. */
+    for (int r = 0; r < c->replicas && status == ST_OK; r++)
+        for (int n = 0; n < c->variants && status == ST_OK; n++) {
+            int v = order[n], i = v * c->replicas + r;
+            if (have[i])
+                continue;
+            status = train_one(c, v, r, &done[i]);
+            have[i] = status == ST_OK;
+        }
+    for (int i = 0; i < c->variants * c->replicas; i++)
+        if (have[i]) {
+            result->eval_examples = done[i].predictions;
+            result->variant[i / c->replicas].replica[i % c->replicas] = done[i].result;
+            done[i].result.predictions = NULL;
+            manifest_fini(&done[i]);
+        }
+    mem_free(done);
+    mem_free(have);
+    mem_free(order);
+    return status;
+}
+
+/* Predictions are compared example by example, so all variants must score the same ones. */
+static status_t check_datasets(const comparison_t *c)
+{
+    manifest_t first = {0}, other;
+    status_t status = coordinator_expected(c->coordinator, variant_index(c, 0), 0, &first);
+    for (int v = 1; v < c->variants && status == ST_OK; v++) {
+        status = coordinator_expected(c->coordinator, variant_index(c, v), 0, &other);
+        if (status != ST_OK)
+            break;
+        char difference[INPUTS_DIFFERENCE_BYTES] = "they have other examples";
+        inputs_difference(&first.inputs, &other.inputs, difference);
+        if (other.dataset_hash != first.dataset_hash)
+            status = FAIL(ST_INPUT, "variants %s and %s have different datasets (%s and %s: %s); predictions can be compared over one dataset only",
+                          variant_name(c, 0), variant_name(c, v), first.config->data.path, other.config->data.path, difference);
+        manifest_fini(&other);
+    }
+    manifest_fini(&first);
+    return status;
+}
+
+/* A folder below the experiment's own; the run in it may be yet to come. */
+static bool is_own_run(const comparison_t *c, const char *folder)
+{
+    char *current = path_absolute("."), *own = path_absolute(c->dir);
+    char *whole = *folder == '/' ? mem_strdup(folder) : mem_printf("%s/%s", current, folder);
+    const size_t length = strlen(own);
+    const bool is_below = strncmp(whole, own, length) == 0 && whole[length] == '/';
+    mem_free(whole);
+    mem_free(own);
+    mem_free(current);
+    return is_below;
+}
+
+/* Runs that are started from must be there and fit, which is said before hours of training. One of this very experiment may be yet to
+ * come. */
+static status_t check_warm_starts(const comparison_t *c)
+{
+    dataset_t *dataset;
+    TRY(coordinator_dataset(c->coordinator, &dataset));
+    for (int v = 0; v < c->variants; v++) {
+        const config_t *config = c->experiment->variants ? c->experiment->configs[v] : c->experiment->base;
+        const char *from = config->warm_start;
+        if (*from && !is_own_run(c, from))
+            TRY(warm_start_check(config, dataset_info(dataset)));
+    }
+    return ST_OK;
+}
+
+static status_t summarise(const comparison_t *c, experiment_result_t *result)
+{
+    dataset_t *dataset;
+    TRY(coordinator_dataset(c->coordinator, &dataset));
+    TRY(slices_report_read(dataset, result));
+    result_summarise(result);
+    return slices_report_make(dataset, result);
+}
+
+static status_t write_report(const comparison_t *c, experiment_result_t *result)
+{
+    char *json = mem_printf("%s/results.json", c->dir), *csv = mem_printf("%s/results.csv", c->dir);
+    char *verdict = mem_printf("%s/verdict.txt", c->dir);
+    status_t status = summarise(c, result);
+    if (status == ST_OK)
+        status = report_write_json(result, json);
+    if (status == ST_OK)
+        status = report_write_csv(result, csv);
+    if (status == ST_OK)
+        status = report_write_verdict(result, verdict);
+    if (status == ST_OK)
+        status = html_report_write(c->dir);
+    if (status == ST_OK) {
+        report_print_table(result, stdout);
+        printf("\n%s  %s  %s  %s/report.html\n", json, csv, verdict, c->dir);
+    }
+    mem_free(json);
+    mem_free(csv);
+    mem_free(verdict);
+    return status;
+}
+
+static status_t lead_compare(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
+{
+    char *dir = job_out_dir(options, experiment);
+    outdir_t *outdir = NULL;
+    comparison_t c = {
+        .coordinator = coordinator,
+        .experiment = experiment,
+        .dir = dir,
+        .variants = experiment->variants ? experiment->variants : 1,
+        .replicas = (int)experiment->base->experiment.replicas,
+    };
+    experiment_result_t result = {.name = experiment->base->name, .variants = c.variants, .variant = MEM_ARRAY(variant_result_t, c.variants)};
+    for (int v = 0; v < c.variants; v++) {
+        const config_t *config = experiment->variants ? experiment->configs[v] : experiment->base;
+        const bool async = config->experiment.vary & 1u << VARY_LEVEL; /* as config_for_replica has it */
+        const determinism_t level = async ? DETERMINISM_ASYNC : (determinism_t)config->determinism;
+        result.variant[v] = (variant_result_t){
+            .name = variant_name(&c, v),
+            .determinism = config_determinism_word(level),
+            .config = config,
+            .replicas = c.replicas,
+            .replica = MEM_ARRAY(replica_result_t, c.replicas),
+        };
+        if (strcmp(variant_name(&c, v), experiment->base->experiment.baseline) == 0)
+            result.baseline = v;
+    }
+    size_t words = 0;
+    while (options->argv[words])
+        words++;
+    result.command = text_command((const char *const *)options->argv, words);
+    status_t status;
+    TRY_DONE(outdir_open(dir, "compare", experiment->base->name, &outdir));
+    TRY_DONE(check_datasets(&c));
+    TRY_DONE(check_warm_starts(&c));
+    TRY_DONE(warn_of_splits(experiment->base));
+    TRY_DONE(train_all(&c, &result));
+    progress_clear(progress);
+    TRY_DONE(write_report(&c, &result));
+done:
+    result_fini(&result);
+    outdir_close(&outdir);
+    mem_free(dir);
+    return status;
+}
+
+/* Differences between replicas cannot be had from one. Who wants none, only accuracy and cost of single runs, says so: vary []. */
+static status_t check_pd_possible(const experiment_t *experiment, const char *config_path)
+{
+    const int variants = experiment->variants ? experiment->variants : 1;
+    for (int v = 0; v < variants && experiment->base->experiment.replicas < 2; v++)
+        if ((experiment->variants ? experiment->configs[v] : experiment->base)->experiment.vary)
+            return FAIL(ST_INPUT,
+                        "%s: experiment.replicas is %lld, but the prediction difference that experiment.vary of %s asks for needs 2 or "
+                        "more; raise it, or compare single runs by --set experiment.vary=[]",
+                        config_path, (long long)experiment->base->experiment.replicas,
+                        experiment->variants ? experiment->names[v] : experiment->base->name);
+    return ST_OK;
+}
+
+static status_t prepare_compare(const experiment_t *experiment, const options_t *options)
+{
+    TRY(check_pd_possible(experiment, options->argument));
+    TRY(check_out(experiment, options, "compare"));
+    TRY(prepare_data(experiment, options));
+    return splits_check_experiment(experiment, "compare");
+}
+
+status_t command_compare(const options_t *options)
+{
+    return job_run(options, prepare_compare, lead_compare);
+}

@@ -1,0 +1,28 @@
+/* commands.h - what the commands of the command line do. Each returns the status that becomes the exit code. */
+#ifndef SMELTER_COMMANDS_H
+#define SMELTER_COMMANDS_H
+
+#include "common/config/config.h"
+#include "launcher/job/options.h"
+
+WARN_UNUSED status_t command_import(const options_t *options);
+WARN_UNUSED status_t command_synth(const options_t *options);
+WARN_UNUSED status_t command_train(const options_t *options);
+WARN_UNUSED status_t command_compare(const options_t *options);
+WARN_UNUSED status_t command_report(const options_t *options);
+WARN_UNUSED status_t command_predict(const options_t *options);
+WARN_UNUSED status_t command_tune(const options_t *options);
+WARN_UNUSED status_t command_figures(const options_t *options);
+WARN_UNUSED status_t command_checkpoint(const options_t *options);
+WARN_UNUSED status_t command_inspect(const options_t *options);
+WARN_UNUSED status_t command_digest(const options_t *options);
+WARN_UNUSED status_t command_diff(const options_t *options);
+WARN_UNUSED status_t command_version(const options_t *options);
+WARN_UNUSED status_t command_config_reference(const options_t *options);
+
+/* prepare_data - make the datasets of an experiment that do not exist yet: import data.input, or generate synth.rows. One that exists and
+ * is not what the configuration asks for (stale.h) is made again with --reimport, and an error without.
+ * ST_INPUT also where there is nothing to make one from. */
+WARN_UNUSED status_t prepare_data(const experiment_t *experiment, const options_t *options);
+
+#endif

@@ -1,0 +1,134 @@
+/* What a run of this job would be, before it runs: its configuration, its dataset, its teacher. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/kernels/gemm.h"
+#include "launcher/coordinator/coordinator_impl.h"
+
+status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
+{
+    if (c->dataset && strcmp(config->data.path, c->dataset_path) == 0)
+        return ST_OK;
+    dataset_close(&c->dataset);
+    mem_free(c->dataset_path);
+    c->dataset_path = mem_strdup(config->data.path);
+    return dataset_open(config->data.path, 1 << 20, &c->dataset);
+}
+
+const config_t *coordinator_config(const coordinator_t *c, int variant)
+{
+    return variant < 0 ? c->o.experiment->base : c->o.experiment->configs[variant];
+}
+
+/* The variant that teaches this one, or -1; *replica becomes the teacher's. */
+int coordinator_teacher(const coordinator_t *c, const config_t *config, int *replica)
+{
+    if (config->teacher.replica == TEACHER_REPLICA_FIRST)
+        *replica = 0;
+    return *config->teacher.variant ? config_variant(c->o.experiment, config->teacher.variant) : -1;
+}
+
+/* Is it somebody's teacher, so that its predictions of the training split are wanted? */
+bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica)
+{
+    const experiment_t *e = c->o.experiment;
+    for (int v = 0; v < e->variants; v++) {
+        int taught_by = replica;
+        if (coordinator_teacher(c, e->configs[v], &taught_by) == variant && variant >= 0 && taught_by == replica)
+            return true;
+    }
+    return false;
+}
+
+/* What a student ends with depends on its teacher's configuration too, and both must know the same examples by the same numbers. */
+static status_t mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student)
+{
+    manifest_t teacher;
+    const int variant = coordinator_teacher(c, config, &replica);
+    if (variant < 0)
+        return ST_OK;
+    TRY(coordinator_expected(c, variant, replica, &teacher));
+    const uint64_t hashes[] = {teacher.config_hash, teacher.teacher_hash};
+    const bool same = teacher.dataset_hash == student->dataset_hash;
+    char difference[INPUTS_DIFFERENCE_BYTES] = "they have other examples";
+    inputs_difference(&student->inputs, &teacher.inputs, difference);
+    manifest_fini(&teacher);
+    if (!same)
+        return FAIL(ST_INPUT, "variant %s: its teacher %s was trained on another dataset (%s, not %s: %s); a teacher's predictions are those "
+                              "of the student's own training examples",
+                    student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path, difference);
+    student->teacher_hash = hash64(hashes, sizeof hashes, 0);
+    return coordinator_open_dataset(c, config);
+}
+
+/* The hash of what a run computes: where no batch is short, train.last_batch is no part of it, and runs of versions without
+ * that key are what they were. config.yaml has the key as it was given. */
+static uint64_t hash_of(const config_t *config, bool left_over)
+{
+    config_t computed = *config;
+    if (!left_over)
+        computed.train.last_batch = LAST_BATCH_OWN;
+    return config_hash(&computed);
+}
+
+/* Said before anything is trained, and before an earlier run in the folder is touched. */
+static status_t check_dropped(const config_t *config, const char *variant, int64_t left_over, const lanes_t *lanes)
+{
+    if (config->train.last_batch != LAST_BATCH_DROP || !left_over || lanes->total > 0)
+        return ST_OK;
+    return FAIL(ST_INPUT,
+                "%s: train.last_batch drop leaves nothing to train: all epochs have %lld examples%s, fewer than train.batch %lld; "
+                "use a smaller batch or train.last_batch scaled",
+                variant, (long long)left_over, config_groups(config) > 1 ? " for each peer" : "", (long long)lanes->batch);
+}
+
+status_t coordinator_expected(coordinator_t *c, int variant, int replica, manifest_t *out)
+{
+    config_t *config;
+    TRY(config_for_replica(coordinator_config(c, variant), replica, &config));
+    status_t status = coordinator_open_dataset(c, config);
+    if (status == ST_OK) {
+        const roster_t *roster = c->o.roster;
+        char build[32];
+        snprintf(build, sizeof build, "%016llx", (unsigned long long)roster->entries[0].build);
+        const int64_t train_rows = dataset_info(c->dataset)->train_rows, left_over = lanes_left_over(config, train_rows);
+        const lanes_t lanes = lanes_of(config, train_rows);
+        *out = (manifest_t){
+            .experiment = mem_strdup(c->o.experiment->base->name),
+            .variant = mem_strdup(variant < 0 ? c->o.experiment->base->name : c->o.experiment->names[variant]),
+            .determinism = mem_strdup(config_determinism_word((determinism_t)config->determinism)),
+            .build = mem_strdup(build),
+            .kernels = mem_strdup(gemm_kernel_name()),
+            .config_hash = hash_of(config, left_over > 0),
+            .dataset_hash = dataset_info(c->dataset)->content_hash,
+            .workers = config_active_workers(config, roster->workers),
+            .servers = roster->servers,
+            .shards_per_server = roster->shards_per_server,
+            .steps = lanes_steps(&lanes),
+            .predictions = dataset_info(c->dataset)->eval_rows,
+            .left_over = left_over > 0,
+            .processors = processors_of(roster, 0),
+            .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
+            .inputs = inputs_of(dataset_info(c->dataset)),
+        };
+        status = check_dropped(config, out->variant, left_over, &lanes);
+        if (status == ST_OK)
+            status = mix_teacher(c, config, replica, out);
+        if (status == ST_OK) {
+            out->config = config;
+            config = NULL;
+        } else {
+            manifest_fini(out);
+        }
+    }
+    config_destroy(&config);
+    return status;
+}
+
+status_t coordinator_dataset(coordinator_t *c, dataset_t **out)
+{
+    TRY(coordinator_open_dataset(c, c->o.experiment->base));
+    *out = c->dataset;
+    return ST_OK;
+}

@@ -1,0 +1,49 @@
+/* Scoring with the parameters of an earlier run: BEGIN, its rows and dense parameters, its scaling, EVALUATE. */
+#include "launcher/checkpoint/checkpoint_resume.h"
+#include "launcher/coordinator/coordinator_impl.h"
+#include "launcher/coordinator/coordinator_send.h"
+#include "launcher/run/input_fields.h"
+
+/* What the model's inputs are, where they come from (`who` in messages), and whether the dataset is one for them. */
+static status_t check_inputs(coordinator_t *c, const coordinator_source_t *source, input_fields_t *inputs)
+{
+    const checkpoint_resume_t *checkpoint = source->checkpoint;
+    const dataset_info_t *info = dataset_info(c->dataset);
+    const char *who = checkpoint ? checkpoint->folder : c->run_dir;
+    input_fields_t data = inputs_of(info);
+    bool found = false;
+    status_t status = checkpoint ? checkpoint_resume_inputs(checkpoint, inputs, &found) : ST_OK;
+    if (status == ST_OK && !found)
+        status = input_fields_read(c->run_dir, inputs);
+    if (status == ST_OK)
+        status = input_fields_check(inputs, who, &data, c->dataset_path);
+    if (status == ST_OK && info->content_hash != (checkpoint ? checkpoint->from.dataset_hash : source->run->dataset_hash))
+        inputs_warn_unrecorded(inputs, who, &data, c->dataset_path);
+    input_fields_fini(&data);
+    return status;
+}
+
+status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *source, split_t split, predictions_t *out)
+{
+    const config_t *config = c->o.experiment->base;
+    const checkpoint_resume_t *checkpoint = source->checkpoint;
+    input_fields_t inputs = {0};
+    c->workers = config_active_workers(config, c->o.roster->workers);
+    status_t status;
+    coordinator_clear(c);
+    c->run_id++;
+    c->run_dir = source->run_dir;
+    c->components = (int)config->model.components;
+    TRY_DONE(coordinator_open_dataset(c, config));
+    TRY_DONE(check_inputs(c, source, &inputs));
+    TRY_DONE(send_begin(c, -1, 0, checkpoint ? checkpoint->from.step : 0, false));
+    TRY_DONE(checkpoint ? send_checkpoint(c, checkpoint)
+                        : send_finished_run(c, c->run_dir, source->run, (int32_t)config_tables(config) * (inputs.single + inputs.multi)));
+    TRY_DONE(send_scaling(c, &inputs));
+    TRY_DONE(coordinator_score(c, split));
+    *out = c->predictions;
+    c->predictions = (predictions_t){0};
+done:
+    input_fields_fini(&inputs);
+    return status;
+}

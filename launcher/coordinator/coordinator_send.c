@@ -1,0 +1,261 @@
+#include "launcher/coordinator/coordinator_send.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "launcher/checkpoint/checkpoint_resume.h"
+#include "launcher/coordinator/coordinator_impl.h"
+#include "launcher/run/teacher_file.h"
+
+#define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
+
+status_t send_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame)
+{
+    for (int w = 0; w < c->workers; w++)
+        TRY(net_send(c->o.net, roster_first_worker(c->o.roster) + w, header, frame, frame != NULL));
+    return ST_OK;
+}
+
+status_t send_shards(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frames, int n)
+{
+    for (int s = 0; s < roster_shards(c->o.roster); s++)
+        TRY(net_send(c->o.net, PEER_SHARD(s), header, frames, n));
+    return ST_OK;
+}
+
+/* BEGIN to all; shards first, so that no worker pulls from one that has no tables. */
+status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    message_begin_t begin = {
+        .variant = variant,
+        .replica = replica,
+        .fields = info->single + info->multi,
+        .saves = saves,
+        .first_step = first_step,
+        .identity = c->identity,
+    };
+    if (snprintf(begin.run_dir, sizeof begin.run_dir, "%s", c->run_dir) >= (int)sizeof begin.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out", sizeof begin.run_dir - 1, c->run_dir);
+    wire_header_t header = coordinator_header(c, WIRE_BEGIN, 0);
+    wire_frame_t frame = {&begin, sizeof begin};
+    const roster_t *roster = c->o.roster;
+    TRY(coordinator_wait(c, &c->detector.n_heard, roster->size - 1));
+    c->ready = 0;
+    TRY(send_shards(c, &header, &frame, 1));
+    TRY(coordinator_wait(c, &c->ready, roster_shards(roster)));
+    return send_workers(c, &header, &frame);
+}
+
+/* Rows of a finished run into the shards' empty tables: map[t] takes the rows of the run's table t. */
+static status_t load_shards(coordinator_t *c, const char *run_dir, const manifest_t *run, const int32_t *map, int32_t tables)
+{
+    const roster_t *roster = c->o.roster;
+    message_load_t load = {
+        .folders = (int32_t)manifest_shards(run),
+        .shards = roster_shards(roster),
+        .tables = tables,
+        .epoch = (int32_t)run->epoch,
+        .identity = run->run_id,
+    };
+    if (snprintf(load.run_dir, sizeof load.run_dir, "%s", run_dir) >= (int)sizeof load.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof load.run_dir - 1, run_dir);
+    wire_header_t header = coordinator_header(c, WIRE_LOAD, tables);
+    const wire_frame_t frames[] = {{&load, sizeof load},
+                                   {map, tables * (int64_t)sizeof *map},
+                                   {run->stores, run->stores ? load.folders * (int64_t)sizeof *run->stores : 0}};
+    c->n_loaded = 0;
+    TRY(send_shards(c, &header, frames, 3));
+    return coordinator_wait(c, &c->n_loaded, roster_shards(roster));
+}
+
+/* Rows of a checkpoint, and the pushes they have not seen, into the shards' empty tables. */
+static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resume)
+{
+    const checkpoint_manifest_t *from = &resume->from;
+    message_restore_t restore = {
+        .step = from->step,
+        .depth = from->depth,
+        .epoch = (int32_t)from->epoch,
+        .folders = (int32_t)checkpoint_manifest_shards(from),
+        .shards = roster_shards(c->o.roster),
+        .tables = (int32_t)from->tables,
+        .identity = from->run_id,
+    };
+    if (snprintf(restore.run_dir, sizeof restore.run_dir, "%s", resume->run_dir) >= (int)sizeof restore.run_dir)
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof restore.run_dir - 1, resume->run_dir);
+    wire_header_t header = coordinator_header(c, WIRE_RESTORE, from->n_deltas);
+    header.step = from->step;
+    hash128_t *ends = MEM_ARRAY(hash128_t, restore.folders);
+    for (int s = 0; s < restore.folders; s++)
+        ends[s] = (hash128_t){from->shards[s].checksum_low, from->shards[s].checksum_high};
+    const wire_frame_t frames[] = {{&restore, sizeof restore},
+                                   {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas},
+                                   {ends, restore.folders * (int64_t)sizeof *ends}};
+    c->n_loaded = 0;
+    status_t status = send_shards(c, &header, frames, 3);
+    mem_free(ends);
+    TRY(status);
+    return coordinator_wait(c, &c->n_loaded, restore.shards);
+}
+
+/* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */
+static status_t send_dense(coordinator_t *c, int component, int64_t first, const float *floats, int64_t n)
+{
+    wire_header_t header = coordinator_header(c, WIRE_DENSE, n);
+    header.table = (uint32_t)component;
+    header.step = first;
+    const wire_frame_t frame = {floats, n * (int64_t)sizeof *floats};
+    return send_workers(c, &header, &frame);
+}
+
+/* The predictions of a teacher's finished run, [rows], **owned**. */
+static status_t read_teacher(const char *dir, int64_t rows, float **p)
+{
+    manifest_t teacher;
+    bool found;
+    TRY(manifest_read(dir, &teacher, &found));
+    if (!found)
+        return FAIL(ST_INPUT, "teacher: %s holds no finished run (there is no manifest.json); train it first", dir);
+    status_t status = manifest_check_files(&teacher, dir, RUN_TEACHER);
+    manifest_fini(&teacher);
+    return status == ST_OK ? teacher_file_read(dir, rows, p) : status;
+}
+
+/* A student goes on with the predictions that it began with: those of a teacher that was trained again since may be others. */
+static status_t check_teacher(coordinator_t *c, const char *dir, const float *p, int64_t rows)
+{
+    const uint64_t checksum = hash64(p, (size_t)rows * sizeof *p, 0);
+    c->teacher_checksum = checksum ? checksum : 1;
+    if (!c->teacher_before || c->teacher_checksum == c->teacher_before)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s/teacher.f32: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again since the "
+                            "student began; put the predictions of then there, or train the student anew",
+                dir, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
+}
+
+/* The predictions of the teacher's finished run, which lies beside the student's, to every worker. */
+status_t send_teacher(coordinator_t *c, const config_t *config, int replica)
+{
+    if (coordinator_teacher(c, config, &replica) < 0)
+        return ST_OK;
+    const int64_t rows = dataset_info(c->dataset)->train_rows;
+    char *dir = mem_printf("%s/../../%s/r%d", c->run_dir, config->teacher.variant, replica);
+    float *p = NULL;
+    status_t status = read_teacher(dir, rows, &p);
+    if (status == ST_OK)
+        status = check_teacher(c, dir, p, rows);
+    mem_free(dir);
+    for (int64_t first = 0; first < rows && status == ST_OK; first += TEACHER_EXAMPLES) {
+        const int64_t n = rows - first < TEACHER_EXAMPLES ? rows - first : TEACHER_EXAMPLES;
+        wire_header_t header = coordinator_header(c, WIRE_TEACHER, n);
+        header.step = first;
+        const wire_frame_t frame = {p + first, n * (int64_t)sizeof *p};
+        status = send_workers(c, &header, &frame);
+    }
+    mem_free(p);
+    return status;
+}
+
+/* Parameters of a finished run, where there is a plan for them, in the place of initial ones. */
+status_t send_warm_start(coordinator_t *c, const warm_start_t *plan)
+{
+    if (!plan->dir)
+        return ST_OK;
+    if (plan->tables_taken)
+        TRY(load_shards(c, plan->dir, &plan->run, plan->map, plan->tables));
+    c->digest = (hash_digest_t){0}; /* that of the rows taken; this run's is made from what it ends with */
+    for (int i = 0; i < plan->n_pieces; i++)
+        TRY(send_dense(c, plan->pieces[i].component, plan->pieces[i].first, plan->pieces[i].floats, plan->pieces[i].n));
+    log_info("warm start: %lld rows were taken", (long long)c->loaded.rows);
+    return ST_OK;
+}
+
+/* Dense parameters of a checkpoint to every worker. */
+static status_t restore_workers(coordinator_t *c, const checkpoint_resume_t *resume)
+{
+    status_t status = ST_OK;
+    for (int k = 0; k < c->components && status == ST_OK; k++) {
+        float *floats = NULL;
+        int64_t n;
+        status = checkpoint_resume_dense(c->disk, resume, k, &floats, &n);
+        if (status == ST_OK)
+            status = send_dense(c, k, 0, floats, n);
+        mem_free(floats);
+    }
+    return status;
+}
+
+status_t send_checkpoint(coordinator_t *c, const checkpoint_resume_t *checkpoint)
+{
+    TRY(restore_shards(c, checkpoint));
+    return restore_workers(c, checkpoint);
+}
+
+status_t send_train(coordinator_t *c, int64_t first_step)
+{
+    wire_header_t header = coordinator_header(c, WIRE_TRAIN, 0);
+    header.step = first_step;
+    return send_workers(c, &header, NULL);
+}
+
+/* The dense files of a finished run, as they are, to every worker. */
+static status_t load_dense(coordinator_t *c, const char *run_dir, int components)
+{
+    for (int k = 0; k < components; k++) {
+        char *path = mem_printf("%s/dense-%d.f32", run_dir, k), *data = NULL;
+        size_t bytes = 0;
+        const uint32_t component = (uint32_t)k;
+        status_t status = file_read(path, &data, &bytes);
+        mem_free(path);
+        if (status == ST_OK) {
+            hash_digest_add(&c->digest, &component, sizeof component, data, bytes);
+            status = send_dense(c, k, 0, (const float *)(const void *)data, (int64_t)(bytes / sizeof(float)));
+        }
+        mem_free(data);
+        TRY(status);
+    }
+    return ST_OK;
+}
+
+/* The run's mean and scale of every numeric field. */
+status_t send_scaling(coordinator_t *c, const input_fields_t *inputs)
+{
+    double *mean_scale = MEM_ARRAY(double, 2 * inputs->numeric);
+    for (int32_t f = 0; f < inputs->numeric; f++) {
+        mean_scale[2 * f] = inputs->fields[f].mean;
+        mean_scale[2 * f + 1] = inputs->fields[f].scale;
+    }
+    wire_header_t header = coordinator_header(c, WIRE_SCALING, 0);
+    const wire_frame_t frame = {mean_scale, 2 * inputs->numeric * (int64_t)sizeof *mean_scale};
+    status_t status = send_workers(c, &header, &frame);
+    mem_free(mean_scale);
+    return status;
+}
+
+/* Are the parameters that were loaded those that the run ended with? */
+static status_t check_digest(const coordinator_t *c, const char *run_dir, const manifest_t *run)
+{
+    char text[33];
+    hash_digest_text(&c->digest, text);
+    if (strcmp(text, run->result.digest) == 0)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", run_dir, text,
+                run->result.digest);
+}
+
+/* Parameters of a finished run into shards and workers, checked by its digest. */
+status_t send_finished_run(coordinator_t *c, const char *run_dir, const manifest_t *run, int32_t tables)
+{
+    int32_t *map = MEM_ARRAY(int32_t, tables);
+    for (int32_t t = 0; t < tables; t++)
+        map[t] = t;
+    status_t status = load_shards(c, run_dir, run, map, tables);
+    if (status == ST_OK)
+        status = load_dense(c, run_dir, c->components);
+    mem_free(map);
+    return status == ST_OK ? check_digest(c, run_dir, run) : status;
+}

@@ -1,0 +1,404 @@
+/* A run from BEGIN to its manifest: from initial parameters, from those of a finished run, or from a checkpoint. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/files/file.h"
+#include "common/base/identity.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/metrics/metrics.h"
+#include "launcher/checkpoint/checkpoint_catalog.h"
+#include "launcher/checkpoint/checkpoint_resume.h"
+#include "launcher/coordinator/coordinator_impl.h"
+#include "launcher/coordinator/coordinator_send.h"
+#include "launcher/run/input_fields.h"
+#include "launcher/run/teacher_file.h"
+#include "worker/objective.h"
+
+/* Of components beyond this run's, too. */
+typedef struct sweep {
+    const char *run_dir;
+    status_t status;
+} sweep_t;
+
+static void remove_dense(void *context, const char *name)
+{
+    sweep_t *sweep = context;
+    if (sweep->status != ST_OK || strncmp(name, "dense-", 6) != 0)
+        return;
+    char *path = mem_printf("%s/%s", sweep->run_dir, name);
+    sweep->status = dir_remove_tree(path);
+    mem_free(path);
+}
+
+/* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished. All else
+ * that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and the checkpoints,
+ * unless one is what the run goes on from. */
+static status_t remove_earlier(const char *run_dir, bool resumed)
+{
+    static const char *const names[] = {"manifest.json", "store", "predictions.f32", "teacher.f32", "clipped.json", "checkpoint"};
+    sweep_t sweep = {run_dir, ST_OK};
+    char path[MESSAGE_DIR_BYTES + 64];
+    for (size_t i = 0; i < sizeof names / sizeof *names - resumed; i++) {
+        snprintf(path, sizeof path, "%s/%s", run_dir, names[i]);
+        TRY(dir_remove_tree(path));
+    }
+    TRY(disk_list(disk_posix(), run_dir, remove_dense, &sweep));
+    return sweep.status;
+}
+
+static status_t write_config(const config_t *config, const char *run_dir)
+{
+    char *text, path[MESSAGE_DIR_BYTES + 64];
+    TRY(config_text(config, &text));
+    snprintf(path, sizeof path, "%s/config.yaml", run_dir);
+    status_t status = file_write_atomic(path, text, strlen(text));
+    mem_free(text);
+    return status;
+}
+
+/* After the last step: shards write their tables while workers score the evaluation split. */
+static status_t finish_run(coordinator_t *c)
+{
+    const roster_t *roster = c->o.roster;
+    wire_header_t flush = coordinator_header(c, WIRE_FLUSH, 0);
+    TRY(send_shards(c, &flush, NULL, 0));
+    TRY(coordinator_score(c, SPLIT_EVAL));
+    return coordinator_wait(c, &c->n_flushed, roster_shards(roster));
+}
+
+/* A teacher's last duty, while its tables are live: the predictions that its students learn from. */
+static status_t teach(coordinator_t *c, cost_t *cost)
+{
+    const int64_t start = net_now_ns(c->o.net);
+    const double cpu_start = clock_cpu_seconds();
+    const message_counters_t before = c->evaluated; /* workers count from the start of the run */
+    c->evaluated = (message_counters_t){0};
+    TRY(coordinator_score(c, SPLIT_TRAIN));
+    TRY(teacher_file_write(c->run_dir, c->predictions.p, c->predictions.rows));
+    cost->teaching_cpu_seconds = c->evaluated.cpu_seconds - before.cpu_seconds + clock_cpu_seconds() - cpu_start;
+    cost->teaching_wall_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
+    cost->teaching_rows_pulled = c->evaluated.rows_pulled - before.rows_pulled;
+    log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows, cost->teaching_wall_seconds);
+    return ST_OK;
+}
+
+static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
+{
+    predictions_t *p = &c->predictions;
+    run_totals_t t = {.peak_rss_bytes = c->shards.peak_rss_bytes + clock_peak_rss_bytes(),
+                  .cpu_seconds = c->shards.cpu_seconds + own_cpu_seconds,
+                  .wall_seconds = wall_seconds};
+    run_totals_add_worker(&t, &c->trained);
+    run_totals_add_start(&t, &c->earlier);
+    const double examples = (double)t.examples;
+    r->quality.logloss = metrics_logloss(p->p, p->label, p->rows);
+    r->quality.auc_loss = metrics_auc_loss(p->p, p->label, p->rows);
+    r->quality.pqauc_loss = r->quality.pqauc_query_mean = NAN; /* undefined, not 0, without a query column */
+    if (dataset_info(c->dataset)->has_group)
+        r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
+    r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
+    r->quality.progressive_logloss = progressive_logloss(c->progressive);
+    r->quality.training_logloss = progressive_training_logloss(c->progressive);
+    r->quality.clipped_share = c->clipped_most;
+    r->cost.examples = t.examples;
+    r->cost.examples_per_second = examples / t.train_seconds;
+    r->cost.rows_pulled_per_example = (double)t.rows_pulled / examples;
+    r->cost.rows_pushed_per_example = (double)t.rows_pushed / examples;
+    r->cost.bytes_per_example = (double)(t.bytes_sent + t.bytes_received) / examples;
+    r->cost.parameters = c->trained.parameters + c->shards.parameters;
+    r->cost.flops_per_example = c->trained.flops_per_example;
+    r->cost.cpu_seconds = t.cpu_seconds;
+    r->cost.peak_rss_bytes = t.peak_rss_bytes;
+    r->cost.wall_seconds = t.wall_seconds;
+    hash_digest_text(&c->digest, r->digest);
+    r->predictions = p->p;
+    p->p = NULL;
+}
+
+/* What the manifest says about its starts: how often, how many checkpoints, the steps and the stores of the last. */
+static void fill_starts(const coordinator_t *c, const checkpoint_resume_t *resume, manifest_t *manifest)
+{
+    manifest->step_seconds_median = c->trained.step_seconds_median;
+    manifest->step_seconds_longest = c->trained.step_seconds_longest;
+    manifest->epoch = c->epoch;
+    manifest->stores = MEM_ARRAY(hash_digest_t, manifest_shards(manifest));
+    memcpy(manifest->stores, c->stores, (size_t)manifest_shards(manifest) * sizeof *manifest->stores);
+    manifest->resumed = resume ? resume->from.resumed + 1 : 0;
+    manifest->checkpoints = c->earlier.checkpoints + checkpointer_committed(c->checkpointer);
+}
+
+static status_t check_training_rows(const coordinator_t *c, const config_t *config)
+{
+    const int64_t rows = dataset_info(c->dataset)->train_rows, groups = config_groups(config);
+    if (rows >= groups)
+        return ST_OK;
+    if (rows > 0)
+        return FAIL(ST_INPUT,
+                    "dataset %s has %lld training examples, too few for the shares of %lld peers (objective.form groups)",
+                    c->dataset_path, (long long)rows, (long long)groups);
+    return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
+}
+
+/* An objective that compares components over the examples of a lane needs some. */
+static void warn_of_lanes(const config_t *config)
+{
+    const int64_t rows = config->train.batch / config->train.lanes;
+    const int least = objective_least_rows(config);
+    if (rows < least)
+        log_warn("a lane has %lld example%s (train.batch / train.lanes), and the objective's statistic over fewer than %d says "
+                 "nothing about the components; use fewer lanes or a larger batch",
+                 (long long)rows, rows == 1 ? "" : "s", least);
+}
+
+/* Steps by which the tables that a pull sees lag behind. */
+static int64_t pipeline_depth(const config_t *config)
+{
+    return config->determinism >= DETERMINISM_SYNC ? config->train.pipeline_depth : 0;
+}
+
+/* Lines about single steps, where results do not depend on time, behind those of the progressive metrics. */
+static status_t open_steps(coordinator_t *c, const config_t *config, const char *path)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    if (!config->train.step_digests || config->determinism < DETERMINISM_SYNC)
+        return ST_OK;
+    return step_digest_writer_create(path, roster_shards(c->o.roster), (uint32_t)(config_tables(config) * (info->single + info->multi)), &c->steps);
+}
+
+/* The newest checkpoint of the run's folder, checked; *resumed is false where there is none. */
+static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, checkpoint_resume_t *out, bool *resumed)
+{
+    TRY(checkpoint_resume_find(c->disk, c->run_dir, out, resumed));
+    if (!*resumed)
+        return ST_OK;
+    TRY(checkpoint_resume_check(out, wanted));
+    c->earlier = out->from.totals;
+    c->teacher_before = out->from.teacher_checksum;
+    log_info("%s goes on before step %lld, from %s", c->run_dir, (long long)out->from.step, out->folder);
+    return ST_OK;
+}
+
+/* The metrics of the run, from the beginning or from the checkpoint on. */
+static status_t open_metrics(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume, const lanes_t *lanes)
+{
+    char path[MESSAGE_DIR_BYTES + 64], *saved = NULL;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", c->run_dir);
+    const progressive_options_t o = {
+        .path = path,
+        .net = c->o.net,
+        .workers = c->reporting.workers,
+        .lanes = *lanes,
+        .interval = lanes_interval(lanes, config->train.report_steps),
+        .first_visits = dataset_info(c->dataset)->train_rows / config_groups(config),
+        .depth = pipeline_depth(config),
+    };
+    status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : progressive_create(&o, &c->progressive);
+    if (status == ST_OK && resume)
+        status = progressive_resume(&o, saved, resume->from.progress.bytes, resume->folder, &c->progressive);
+    mem_free(saved);
+    return status == ST_OK ? open_steps(c, config, path) : status;
+}
+
+/* What all checkpoints of this start are: the run that is wanted, by this cluster. Texts are borrowed. */
+static status_t open_checkpointer(coordinator_t *c, const config_t *config, const manifest_t *run, const checkpoint_resume_t *resume, int64_t start_ns)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    char *text;
+    TRY(config_text(config, &text));
+    const checkpoint_manifest_t all = {
+        .experiment = run->experiment,
+        .variant = run->variant,
+        .determinism = run->determinism,
+        .build = run->build,
+        .kernels = run->kernels,
+        .config_hash = run->config_hash,
+        .dataset_hash = run->dataset_hash,
+        .teacher_hash = run->teacher_hash,
+        .run_id = run->run_id,
+        .teacher_checksum = c->teacher_checksum,
+        .replica = run->result.replica,
+        .epoch = c->epoch,
+        .steps = run->steps,
+        .depth = pipeline_depth(config),
+        .resumed = resume ? resume->from.resumed + 1 : 0,
+        .workers = c->workers,
+        .servers = run->servers,
+        .shards_per_server = run->shards_per_server,
+        .tables = config_tables(config) * (info->single + info->multi),
+        .components = c->components,
+        .processors = run->processors,
+        .config = text,
+        .inputs = run->inputs,
+    };
+    const checkpointer_options_t o = {
+        .net = c->o.net,
+        .disk = c->disk,
+        .run_dir = c->run_dir,
+        .run = &all,
+        .progressive = c->progressive,
+        .run_id = c->run_id,
+        .first_worker = roster_first_worker(c->o.roster),
+        .workers = c->workers,
+        .reporting = c->reporting,
+        .first_step = resume ? resume->from.step : 0,
+        .boundary = config_groups(config) > 1 ? config->objective.exchange_steps : 1,
+        .every_seconds = config->checkpoint.every_seconds,
+        .keep = config->checkpoint.keep,
+        .earlier = c->earlier,
+        .start_ns = start_ns,
+    };
+    status_t status = checkpointer_create(&o, &c->checkpointer);
+    mem_free(text);
+    return status;
+}
+
+/* What computes the run: this start's ranks, after those of the starts before. */
+static void set_processors(coordinator_t *c, const checkpoint_resume_t *resume, manifest_t *manifest)
+{
+    processors_t now = processors_of(c->o.roster, c->epoch);
+    processors_fini(&manifest->processors);
+    if (resume)
+        manifest->processors = processors_copy(&resume->from.processors);
+    processors_add(&manifest->processors, &now);
+    processors_fini(&now);
+}
+
+/* Numeric fields are scaled as in the checkpoint that the run goes on from, or as in the finished run that it starts from; else by the
+ * dataset's own numbers, which `inputs` comes with. */
+static status_t settle_scaling(const checkpoint_resume_t *resume, const warm_start_t *plan, input_fields_t *inputs)
+{
+    input_fields_t before = {0};
+    bool found = false;
+    if (resume)
+        TRY(checkpoint_resume_inputs(resume, &before, &found));
+    else if (plan->dir)
+        before = inputs_copy(&plan->inputs);
+    inputs_scale_as(inputs, &before);
+    input_fields_fini(&before);
+    return ST_OK;
+}
+
+/* Workers scale by the dataset's own numbers unless they are told others. */
+static status_t tell_other_scaling(coordinator_t *c, const input_fields_t *inputs)
+{
+    input_fields_t own = inputs_of(dataset_info(c->dataset));
+    const bool same = inputs_is_scaled_as(&own, inputs);
+    input_fields_fini(&own);
+    return same ? ST_OK : send_scaling(c, inputs);
+}
+
+/* Everybody begins the run; parameters are initial ones, or those of a finished run, or those of a checkpoint. */
+static status_t begin_run(coordinator_t *c, const coordinator_run_t *run, const config_t *config, const manifest_t *manifest,
+                          const checkpoint_resume_t *resume, const warm_start_t *plan)
+{
+    TRY(send_begin(c, run->variant, run->replica, resume ? resume->from.step : 0, true));
+    TRY(tell_other_scaling(c, &manifest->inputs));
+    if (resume) {
+        const status_t status = send_checkpoint(c, resume);
+        if (status != ST_OK)
+            checkpoint_resume_hint(c->disk, c->run_dir);
+        TRY(status);
+    } else {
+        TRY(send_warm_start(c, plan));
+    }
+    return send_teacher(c, config, run->replica);
+}
+
+static void report_run(const coordinator_t *c, const config_t *config, const manifest_t *manifest)
+{
+    if (config->determinism <= DETERMINISM_BOUNDED)
+        log_info("staleness of pulls: mean %.2f steps, most %lld",
+                 (double)c->shards.staleness_sum / (double)(c->shards.staleness_count + !c->shards.staleness_count),
+                 (long long)c->shards.staleness_max);
+    if (manifest->resumed)
+        log_info("the run was resumed %lld time%s; its cost is that of all starts, up to the checkpoints they ended with",
+                 (long long)manifest->resumed, manifest->resumed == 1 ? "" : "s");
+}
+
+/* Of a run that begins now. */
+static provenance_t begin_provenance(const coordinator_t *c)
+{
+    char date[CLOCK_UTC_BYTES];
+    return (provenance_t){
+        .begun = mem_strdup(clock_utc(date)),
+        .hosts = roster_hosts(c->o.roster),
+        .cpu = mem_strdup(provenance_cpu()),
+        .version = mem_strdup(SMELTER_VERSION),
+        .commit = mem_strdup(provenance_commit()),
+    };
+}
+
+static void end_provenance(provenance_t *provenance)
+{
+    char date[CLOCK_UTC_BYTES];
+    provenance->ended = mem_strdup(clock_utc(date));
+}
+
+status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manifest_t *out)
+{
+    manifest_t manifest = {0};
+    config_t *config = NULL;
+    checkpoint_resume_t checkpoint = {0};
+    warm_start_t plan = {0};
+    bool resumed = false;
+    const int64_t start = net_now_ns(c->o.net);
+    const double cpu_start = clock_cpu_seconds();
+    status_t status;
+    coordinator_clear(c);
+    c->run_id++;
+    c->run_dir = run->dir;
+    TRY_DONE(config_for_replica(coordinator_config(c, run->variant), run->replica, &config));
+    c->workers = config_active_workers(config, c->o.roster->workers);
+    c->reporting = group_reporting(config, c->workers);
+    c->components = (int)config->model.components;
+    TRY_DONE(coordinator_expected(c, run->variant, run->replica, &manifest));
+    manifest.provenance = begin_provenance(c);
+    TRY_DONE(check_training_rows(c, config));
+    warn_of_lanes(config);
+    if (run->resume)
+        TRY_DONE(find_checkpoint(c, &manifest, &checkpoint, &resumed));
+    const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
+    c->identity = manifest.run_id = resumed && checkpoint.from.run_id ? checkpoint.from.run_id : identity_draw();
+    if (!resumed && *config->warm_start)
+        TRY_DONE(warm_start_plan(config, dataset_info(c->dataset), &plan));
+    TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
+    TRY_DONE(remove_earlier(run->dir, resumed));
+    TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
+    set_processors(c, from, &manifest);
+    TRY_DONE(write_config(config, run->dir));
+    TRY_DONE(input_fields_write(run->dir, &manifest.inputs));
+    const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
+    TRY_DONE(open_metrics(c, config, from, &lanes));
+    progress_run_t live = *run->line;
+    live.steps = lanes_steps(&lanes);
+    live.first_step = resumed ? checkpoint.from.step : 0;
+    progress_start(c->o.progress, &live, net_now_ns(c->o.net));
+    TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));
+    warm_start_fini(&plan);
+    TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
+    manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
+    TRY_DONE(send_train(c, live.first_step));
+    TRY_DONE(coordinator_wait_trained(c));
+    TRY_DONE(finish_run(c));
+    progress_finish(c->o.progress, net_now_ns(c->o.net));
+    fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
+    if (coordinator_is_teacher(c, run->variant, run->replica))
+        TRY_DONE(teach(c, &manifest.result.cost));
+    fill_starts(c, from, &manifest);
+    end_provenance(&manifest.provenance);
+    TRY_DONE(manifest_write(run->dir, &manifest));
+    report_run(c, config, &manifest);
+done:
+    checkpointer_destroy(&c->checkpointer);
+    checkpoint_resume_fini(&checkpoint);
+    warm_start_fini(&plan);
+    config_destroy(&config);
+    if (status == ST_OK)
+        *out = manifest;
+    else
+        manifest_fini(&manifest);
+    return status;
+}

@@ -1,0 +1,183 @@
+#include "launcher/coordinator/progress.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/printable.h"
+#include "common/base/text.h"
+
+#define SECOND_NS INT64_C(1000000000)
+#define TTY_PERIOD_NS (SECOND_NS / 10) /* faster than that is flicker */
+#define LINES_PERIOD_NS (5 * SECOND_NS)
+#define RATE_WINDOW_NS (3 * SECOND_NS) /* shown speed is that of the last few seconds, so that a stall is seen */
+
+typedef enum progress_mode { MODE_TTY, MODE_LINES, MODE_OFF, MODE_COUNT } progress_mode_t;
+static const char *const mode_names[MODE_COUNT] = {"tty", "lines", "off"};
+
+struct progress {
+    int fd;
+    progress_mode_t mode;
+    char variant[64];
+    progress_run_t run;
+    bool is_running, is_drawn;
+    int64_t start_ns, drawn_ns;
+    int64_t step, examples;
+    progress_loss_t loss;
+    int64_t mark_ns, mark_examples; /* where the window of the shown speed began */
+    double examples_per_second;
+    double seconds_done; /* of the runs finished so far */
+    int runs_done;
+};
+
+status_t progress_create(int fd, progress_t **out)
+{
+    progress_mode_t mode = isatty(fd) ? MODE_TTY : MODE_LINES;
+    const char *word = getenv("SMELTER_PROGRESS");
+    if (word && *word) {
+        int i = 0;
+        while (i < MODE_COUNT && strcmp(word, mode_names[i]) != 0)
+            i++;
+        if (i == MODE_COUNT)
+            return FAIL(ST_INPUT, "SMELTER_PROGRESS is \"%s\"; it must be tty, lines or off", word);
+        mode = (progress_mode_t)i;
+    }
+    progress_t *progress = MEM_NEW(progress_t);
+    progress->fd = fd;
+    progress->mode = mode;
+    *out = progress;
+    return ST_OK;
+}
+
+void progress_destroy(progress_t **progress)
+{
+    if (!*progress)
+        return;
+    progress_clear(*progress);
+    mem_free(*progress);
+    *progress = NULL;
+}
+
+const char *progress_mode(const progress_t *progress)
+{
+    return mode_names[progress->mode];
+}
+
+static void emit(progress_t *progress, const char *text)
+{
+    size_t bytes = strlen(text);
+    while (bytes > 0) {
+        ssize_t n = write(progress->fd, text, bytes);
+        if (n <= 0)
+            return; /* a watcher who has gone away is no reason to stop training */
+        text += n;
+        bytes -= (size_t)n;
+    }
+}
+
+/* On a terminal the cursor is left at the start of the line, which a log line of any rank clears first. A line that is longer than the
+ * terminal is wide is cut by it (DECAWM off): wrapped, its first rows could not be cleared. */
+static void draw(progress_t *progress, int64_t now_ns, bool is_final)
+{
+    const progress_run_t *run = &progress->run;
+    double elapsed = (double)(now_ns - progress->start_ns) / (double)SECOND_NS;
+    const int64_t made = progress->step - run->first_step;
+    double left = made > 0 ? elapsed / (double)made * (double)(run->steps - progress->step) : NAN;
+    double per_run = progress->runs_done ? progress->seconds_done / progress->runs_done : elapsed + left;
+    double left_in_all = left + per_run * (run->runs - run->run - 1);
+
+    char step[TEXT_BYTES], steps[TEXT_BYTES], rate[TEXT_BYTES], clock[TEXT_BYTES], clock_in_all[TEXT_BYTES];
+    char what[192], when[112], loss[64] = "";
+    int named = snprintf(what, sizeof what, "%s", progress->variant);
+    if (run->replicas > 1)
+        named += snprintf(what + named, sizeof what - (size_t)named, ", replica %d of %d", run->replica + 1, run->replicas);
+    if (run->runs > 1)
+        snprintf(what + named, sizeof what - (size_t)named, " (run %d of %d)", run->run + 1, run->runs);
+    if (is_final)
+        snprintf(when, sizeof when, "%s s", text_count((int64_t)llrint(elapsed), clock));
+    else if (run->runs > 1)
+        snprintf(when, sizeof when, "%s left, %s in all", text_duration(left, clock), text_duration(left_in_all, clock_in_all));
+    else
+        snprintf(when, sizeof when, "%s left", text_duration(left, clock));
+    if (isfinite(progress->loss.training))
+        snprintf(loss, sizeof loss, "  training logloss %.4f", progress->loss.training);
+    else if (isfinite(progress->loss.progressive))
+        snprintf(loss, sizeof loss, "  progressive logloss %.4f", progress->loss.progressive);
+
+    char line[512];
+    snprintf(line, sizeof line, "%s: step %s of %s  %s examples/s  %s%s", what, text_count(progress->step, step),
+             text_count(run->steps, steps), text_count((int64_t)llrint(progress->examples_per_second), rate), when, loss);
+    char whole[560];
+    if (progress->mode == MODE_TTY)
+        snprintf(whole, sizeof whole, "\r\033[?7l%s\033[K\033[?7h%s", line, is_final ? "\n" : "\r");
+    else
+        snprintf(whole, sizeof whole, "%s\n", line);
+    emit(progress, whole);
+    progress->drawn_ns = now_ns;
+    progress->is_drawn = !is_final;
+}
+
+void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns)
+{
+    ASSERT(run->runs > run->run && run->steps > 0);
+    printable_put(progress->variant, sizeof progress->variant, run->variant, strlen(run->variant));
+    progress->run = *run;
+    progress->run.variant = progress->variant;
+    progress->start_ns = progress->drawn_ns = progress->mark_ns = now_ns;
+    progress->step = run->first_step;
+    progress->examples = progress->mark_examples = 0;
+    progress->examples_per_second = 0.0;
+    progress->loss = (progress_loss_t){NAN, NAN};
+    progress->is_running = true;
+}
+
+/* Speed since the mark; the mark moves on once the window is full, and the first window is shown while it fills. */
+static void measure_speed(progress_t *progress, int64_t now_ns)
+{
+    int64_t passed = now_ns - progress->mark_ns;
+    bool is_first = progress->mark_ns == progress->start_ns;
+    if (passed <= 0 || (!is_first && passed < RATE_WINDOW_NS))
+        return;
+    progress->examples_per_second = (double)(progress->examples - progress->mark_examples) * (double)SECOND_NS / (double)passed;
+    if (passed >= RATE_WINDOW_NS) {
+        progress->mark_ns = now_ns;
+        progress->mark_examples = progress->examples;
+    }
+}
+
+void progress_update(progress_t *progress, int64_t step, int64_t examples, progress_loss_t loss, int64_t now_ns)
+{
+    ASSERT(progress->is_running);
+    progress->step = step;
+    progress->examples = examples;
+    progress->loss = loss;
+    measure_speed(progress, now_ns);
+    int64_t period = progress->mode == MODE_TTY ? TTY_PERIOD_NS : LINES_PERIOD_NS;
+    if (progress->mode != MODE_OFF && now_ns - progress->drawn_ns >= period)
+        draw(progress, now_ns, false);
+}
+
+void progress_finish(progress_t *progress, int64_t now_ns)
+{
+    ASSERT(progress->is_running);
+    double seconds = (double)(now_ns - progress->start_ns) / (double)SECOND_NS;
+    progress->is_running = false;
+    progress->seconds_done += seconds;
+    progress->runs_done++;
+    if (seconds > 0)
+        progress->examples_per_second = (double)progress->examples / seconds;
+    if (progress->mode != MODE_OFF)
+        draw(progress, now_ns, true);
+}
+
+void progress_clear(progress_t *progress)
+{
+    if (progress->mode == MODE_TTY && progress->is_drawn)
+        emit(progress, LOG_CLEAR_LINE);
+    progress->is_drawn = false;
+}

@@ -1,0 +1,313 @@
+#include "launcher/coordinator/warm_start.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/config/config_compare.h"
+#include "launcher/run/manifest.h"
+#include "worker/embedding.h"
+#include "worker/model.h"
+
+/* The finished run. */
+typedef struct donor {
+    const char *dir; /* borrowed */
+    config_t *config;
+    input_fields_t inputs;
+    manifest_t manifest;
+    bool quiet; /* decide, and say nothing */
+} donor_t;
+
+static void PRINTF_LIKE(2, 3) tell(const donor_t *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!s->quiet)
+        log_vwrite(LOG_INFO, format, args);
+    va_end(args);
+}
+
+static void source_fini(donor_t *s)
+{
+    config_destroy(&s->config);
+    input_fields_fini(&s->inputs);
+    manifest_fini(&s->manifest);
+}
+
+/* A run of an older version does not say what its files are; that its configuration is its own, its hash says of every run. */
+static status_t check_config(const donor_t *s, const char *path)
+{
+    if (manifest_has_config(&s->manifest, s->config))
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
+}
+
+static status_t source_read(const char *dir, donor_t *out)
+{
+    char *path = mem_printf("%s/config.yaml", dir);
+    bool found;
+    status_t status;
+    out->dir = dir;
+    TRY_DONE(manifest_read(dir, &out->manifest, &found));
+    if (!found) {
+        status = FAIL(ST_INPUT,
+                      "warm_start: %s holds no finished run (there is no manifest.json); name the folder of one, for example "
+                      "out/NAME or out/NAME/VARIANT/r0",
+                      dir);
+        goto done;
+    }
+    TRY_DONE(manifest_check_files(&out->manifest, dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE));
+    TRY_DONE(config_read_resolved(path, &out->config));
+    TRY_DONE(check_config(out, path));
+    TRY_DONE(input_fields_read(dir, &out->inputs));
+done:
+    mem_free(path);
+    return status;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+
+/* The categorical field of this name among those of the dataset, or -1. */
+static int field_of(const dataset_info_t *info, const char *name)
+{
+    for (int f = 0; f < info->single + info->multi; f++)
+        if (strcmp(info->fields[info->numeric + f].name, name) == 0)
+            return f;
+    return -1;
+}
+
+static bool same_rows(const config_t *a, const config_t *b)
+{
+    return a->embedding.dim == b->embedding.dim && a->embedding.optimizer == b->embedding.optimizer;
+}
+
+/* Fields of the dataset that the finished run did not have. */
+static void tell_new_fields(const donor_t *s, const dataset_info_t *info)
+{
+    const int there = s->inputs.single + s->inputs.multi;
+    for (int f = info->numeric; f < info->numeric + info->single + info->multi; f++) {
+        int i = 0;
+        while (i < there && strcmp(s->inputs.fields[s->inputs.numeric + i].name, info->fields[f].name) != 0)
+            i++;
+        if (i == there)
+            tell(s, "warm start: the tables of %s start anew: the run has no such field", info->fields[f].name);
+    }
+}
+
+static void plan_tables(const donor_t *s, const config_t *config, const dataset_info_t *info, warm_start_t *plan)
+{
+    const int fields = s->inputs.single + s->inputs.multi, here = info->single + info->multi;
+    plan->tables = (int32_t)config_tables(s->config) * fields;
+    plan->map = MEM_ARRAY(int32_t, plan->tables);
+    const bool fits = same_rows(s->config, config);
+    for (int32_t t = 0; t < plan->tables; t++) {
+        const int component = t / fields, field = field_of(info, s->inputs.fields[s->inputs.numeric + t % fields].name);
+        const bool taken = fits && field >= 0 && component < config_tables(config);
+        plan->map[t] = taken ? component * here + field : -1;
+        plan->tables_taken += taken;
+        if (!taken)
+            tell(s, "warm start: table %s of component %d is not taken: %s",
+                     s->inputs.fields[s->inputs.numeric + t % fields].name, component,
+                     !fits       ? "its rows have another width or optimizer"
+                     : field < 0 ? "the dataset has no such field"
+                                 : "this run has no such component");
+    }
+    tell_new_fields(s, info);
+}
+
+/* ---- networks -------------------------------------------------------------------------------------------------------- */
+
+static bool same_inputs(const input_fields_t *a, const dataset_info_t *b)
+{
+    bool same = a->numeric == b->numeric && a->single == b->single && a->multi == b->multi;
+    for (int f = 0; same && f < b->numeric + b->single + b->multi; f++)
+        same = strcmp(a->fields[f].name, b->fields[f].name) == 0;
+    return same;
+}
+
+static bool find_block(const model_t *model, const char *name, model_block_t *out)
+{
+    for (int i = 0; model_block(model, i, out); i++)
+        if (strcmp(out->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_piece(warm_start_t *plan, int component, int64_t first, const float *floats, int64_t n)
+{
+    if (n > 0)
+        plan->pieces[plan->n_pieces++] = (warm_piece_t){component, first, n, floats};
+}
+
+/* Why a block is not taken, or NULL where it is; *from becomes the block of the finished run. */
+static const char *refuse_block(const model_t *there, const model_block_t *to, bool inputs_match, bool same_optimizer,
+                                model_block_t *from)
+{
+    if (!find_block(there, to->name, from))
+        return "the run has no such block";
+    if (from->rows != to->rows || from->width != to->width)
+        return "it has another shape there";
+    if (!inputs_match && strcmp(to->name, "layer 1 weights") == 0)
+        return "the inputs have other names or another order";
+    return same_optimizer ? NULL : "it was trained by another optimizer";
+}
+
+/* Component k: compare the two networks block by block. */
+static void plan_network(const donor_t *s, const config_t *config, const dataset_info_t *info, int k, const model_t *there,
+                         const model_t *here, warm_start_t *plan)
+{
+    const bool inputs_match = same_inputs(&s->inputs, info),
+               same_optimizer = s->config->dense.optimizer == config->dense.optimizer;
+    model_block_t to, from;
+    for (int i = 0; model_block(here, i, &to); i++) {
+        const char *reason = refuse_block(there, &to, inputs_match, same_optimizer, &from);
+        plan->blocks++;
+        if (reason) {
+            tell(s, "warm start: %s of component %d is not taken: %s", to.name, k, reason);
+            continue;
+        }
+        plan->blocks_taken++;
+        add_piece(plan, k, to.values, plan->dense[k] + from.values, to.rows * to.width);
+        add_piece(plan, k, model_parameters(here) + to.state, plan->dense[k] + model_parameters(there) + from.state,
+                  to.state_floats);
+    }
+}
+
+static status_t read_dense(const donor_t *s, int k, const model_t *there, float **out)
+{
+    char *path = mem_printf("%s/dense-%d.f32", s->dir, k), *data = NULL;
+    size_t bytes = 0;
+    const size_t wanted = (size_t)(model_parameters(there) + model_state_count(there)) * sizeof(float);
+    status_t status = file_read(path, &data, &bytes);
+    if (status == ST_OK && bytes != wanted)
+        status =
+            FAIL(ST_CORRUPT, "%s has %zu bytes, and the network of its config.yaml has %zu; the files changed after training",
+                 path, bytes, wanted);
+    mem_free(path);
+    if (status == ST_OK)
+        *out = (float *)(void *)data; /* as aligned as all of mem_alloc */
+    else
+        mem_free(data);
+    return status;
+}
+
+static status_t plan_networks(const donor_t *s, const config_t *config, const dataset_info_t *info, warm_start_t *plan)
+{
+    const dataset_info_t old = {.numeric = s->inputs.numeric, .single = s->inputs.single, .multi = s->inputs.multi};
+    plan->components = (int)s->config->model.components;
+    plan->dense = MEM_ARRAY(float *, plan->components);
+    status_t status = ST_OK;
+    for (int k = 0; k < config->model.components && status == ST_OK; k++) {
+        model_t *there = NULL, *here = NULL;
+        if (k >= plan->components) {
+            tell(s, "warm start: component %d starts anew: the run has %d", k, plan->components);
+            continue;
+        }
+        TRY_DONE(model_create(s->config, k, embedding_inputs(&old, (int)s->config->embedding.dim), 1, &there));
+        TRY_DONE(model_create(config, k, embedding_inputs(info, (int)config->embedding.dim), 1, &here));
+        TRY_DONE(read_dense(s, k, there, &plan->dense[k]));
+        if (!plan->pieces) {
+            model_block_t block;
+            int blocks = 0;
+            while (model_block(here, blocks, &block))
+                blocks++;
+            plan->pieces = MEM_ARRAY(warm_piece_t, 2 * blocks * config->model.components);
+        }
+        plan_network(s, config, info, k, there, here, plan);
+    done:
+        model_destroy(&there);
+        model_destroy(&here);
+    }
+    return status;
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------------------------------- */
+
+/* Fields that both have are made alike; numbers are scaled as there. */
+static status_t check_inputs(const donor_t *s, const config_t *config, const dataset_info_t *info)
+{
+    char difference[INPUTS_DIFFERENCE_BYTES];
+    input_fields_t own = inputs_of(info);
+    status_t status = ST_OK;
+    if (inputs_difference_by_name(&s->inputs, &own, difference))
+        status = FAIL(ST_INPUT, "warm_start: dataset %s was imported in another way than the data that %s was trained on: %s; import it by "
+                                "the same schema, or give the field another name",
+                      config->data.path, s->dir, difference);
+    else if (!s->quiet && s->manifest.dataset_hash != info->content_hash)
+        inputs_warn_unrecorded(&s->inputs, s->dir, &own, config->data.path);
+    if (status == ST_OK && !inputs_is_scaled_as(&own, &s->inputs))
+        tell(s, "warm start: numeric fields keep the scaling of %s, not that of %s", s->dir, config->data.path);
+    input_fields_fini(&own);
+    return status;
+}
+
+static status_t decide(const config_t *config, const dataset_info_t *info, bool quiet, warm_start_t *out)
+{
+    donor_t source = {.quiet = quiet};
+    warm_start_t plan = {.dir = mem_strdup(config->warm_start)};
+    status_t status;
+    TRY_DONE(source_read(plan.dir, &source));
+    TRY_DONE(check_inputs(&source, config, info));
+    plan.inputs = inputs_copy(&source.inputs);
+    plan_tables(&source, config, info, &plan);
+    TRY_DONE(plan_networks(&source, config, info, &plan));
+    const int here = (int)config_tables(config) * (info->single + info->multi);
+    tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir, plan.tables_taken,
+         here, plan.blocks_taken, plan.blocks);
+done:
+    plan.run = source.manifest;
+    source.manifest = (manifest_t){0};
+    source_fini(&source);
+    if (status == ST_OK)
+        *out = plan;
+    else
+        warm_start_fini(&plan);
+    return status;
+}
+
+static bool is_empty(const warm_start_t *plan)
+{
+    return plan->tables_taken + plan->blocks_taken == 0;
+}
+
+status_t warm_start_plan(const config_t *config, const dataset_info_t *info, warm_start_t *out)
+{
+    warm_start_t plan;
+    TRY(decide(config, info, false, &plan));
+    if (is_empty(&plan)) {
+        status_t status = FAIL(ST_INPUT, "warm_start: nothing of %s fits this run by name and shape; the lines above say why", plan.dir);
+        warm_start_fini(&plan);
+        return status;
+    }
+    *out = plan;
+    return ST_OK;
+}
+
+status_t warm_start_check(const config_t *config, const dataset_info_t *info)
+{
+    warm_start_t plan;
+    TRY(decide(config, info, true, &plan));
+    const bool empty = is_empty(&plan);
+    warm_start_fini(&plan);
+    if (!empty)
+        return ST_OK;
+    TRY(warm_start_plan(config, info, &plan)); /* the same once more, aloud */
+    ASSERT(!"a plan changed between two looks");
+    return ST_OK;
+}
+
+void warm_start_fini(warm_start_t *plan)
+{
+    for (int k = 0; k < plan->components && plan->dense; k++)
+        mem_free(plan->dense[k]);
+    manifest_fini(&plan->run);
+    mem_free(plan->dir);
+    mem_free(plan->map);
+    mem_free(plan->pieces);
+    mem_free(plan->dense);
+    input_fields_fini(&plan->inputs);
+    *plan = (warm_start_t){0};
+}

@@ -1,0 +1,141 @@
+#include "launcher/ingest/csv.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+
+#define RECORD_MOST (16u << 20) /* a quoted text that goes on for longer was not meant to be one */
+
+void csv_init(csv_t *csv, text_reader_t *reader, char separator, bool quotes)
+{
+    *csv = (csv_t){.reader = reader, .separator = separator, .quotes = quotes};
+}
+
+void csv_fini(csv_t *csv)
+{
+    mem_free(csv->fields);
+    mem_free(csv->joined);
+    *csv = (csv_t){0};
+}
+
+static csv_field_t *add_field(csv_t *csv, char *text, size_t bytes)
+{
+    MEM_GROW(csv->fields, csv->fields_capacity, (size_t)csv->count + 1);
+    csv_field_t *field = &csv->fields[csv->count++];
+    *field = (csv_field_t){text, (int)bytes};
+    text[bytes] = 0;
+    return field;
+}
+
+static void split_plain(csv_t *csv, char *text, char *end)
+{
+    for (;;) {
+        char *stop = memchr(text, csv->separator, (size_t)(end - text));
+        add_field(csv, text, (size_t)((stop ? stop : end) - text));
+        if (!stop)
+            return;
+        text = stop + 1;
+    }
+}
+
+/* Whether text[from, bytes) ends inside quotes. *inside is the state at `from`, which is a record's or a line's start. */
+static bool ends_inside(const csv_t *csv, const char *text, size_t from, size_t bytes, bool inside)
+{
+    bool start = !inside; /* at the start of a field, the only place where a quote opens */
+    for (size_t i = from; i < bytes; i++) {
+        const char c = text[i];
+        if (inside) {
+            if (c == '"' && i + 1 < bytes && text[i + 1] == '"')
+                i++;
+            else if (c == '"')
+                inside = false;
+        } else if (c == '"' && start) {
+            inside = true;
+            start = false;
+        } else {
+            start = c == csv->separator;
+        }
+    }
+    return inside;
+}
+
+/* Unquote in place: what is written never overtakes what is read. */
+static void split_quoted(csv_t *csv, char *text, char *end)
+{
+    for (;;) {
+        if (text == end || *text != '"') {
+            char *stop = memchr(text, csv->separator, (size_t)(end - text));
+            add_field(csv, text, (size_t)((stop ? stop : end) - text));
+            if (!stop)
+                return;
+            text = stop + 1;
+            continue;
+        }
+        char *in = text + 1, *out = text;
+        for (; *in != '"' || in[1] == '"'; in++) {
+            in += *in == '"';
+            *out++ = *in;
+        }
+        in++;
+        const bool last = in == end;
+        if (!last && *in != csv->separator) {
+            csv->fault = "text after a closing quote";
+            csv->fault_field = csv->count;
+            add_field(csv, in, (size_t)(end - in));
+            return;
+        }
+        add_field(csv, text, (size_t)(out - text));
+        if (last)
+            return;
+        text = in + 1;
+    }
+}
+
+/* Add lines until the quotes are closed. */
+static status_t join_lines(csv_t *csv, char **text, size_t *bytes)
+{
+    size_t joined = *bytes;
+    MEM_GROW(csv->joined, csv->joined_capacity, joined + 1);
+    memcpy(csv->joined, *text, joined + 1);
+    bool inside = true;
+    while (inside) {
+        char *line = NULL;
+        size_t more = 0;
+        if (joined <= RECORD_MOST)
+            TRY(text_reader_line(csv->reader, &line, &more));
+        if (!line)
+            return FAIL(ST_INPUT, "%s:%lld: a quote is opened in this row and not closed %s", text_reader_path(csv->reader),
+                        (long long)csv->line, joined > RECORD_MOST ? "within 16 MiB" : "before the end of the file");
+        MEM_GROW(csv->joined, csv->joined_capacity, joined + 1 + more + 1);
+        csv->joined[joined] = '\n';
+        memcpy(csv->joined + joined + 1, line, more + 1);
+        inside = ends_inside(csv, csv->joined, joined, joined + 1 + more, true);
+        joined += 1 + more;
+    }
+    *text = csv->joined;
+    *bytes = joined;
+    return ST_OK;
+}
+
+status_t csv_next(csv_t *csv, bool *end)
+{
+    char *text;
+    size_t bytes;
+    do
+        TRY(text_reader_line(csv->reader, &text, &bytes));
+    while (text && bytes == 0);
+    csv->count = 0;
+    csv->fault = NULL;
+    *end = text == NULL;
+    if (!text)
+        return ST_OK;
+    csv->line = text_reader_number(csv->reader);
+    if (!csv->quotes || !memchr(text, '"', bytes)) {
+        split_plain(csv, text, text + bytes);
+        return ST_OK;
+    }
+    if (ends_inside(csv, text, 0, bytes, false))
+        TRY(join_lines(csv, &text, &bytes));
+    split_quoted(csv, text, text + bytes);
+    return ST_OK;
+}

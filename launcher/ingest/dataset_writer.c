@@ -1,0 +1,550 @@
+/* The writer: rows are collected into a block in the reader's own layout, and every full block is encoded and stored.
+ *
+ * What is only known at the end - the split by a share of the rows, mean and scale over the training rows - is settled in
+ * commit, so that the input is read once. A crash leaves the folder PATH.partial.PID behind and never a half PATH.        */
+#include "common/data/dataset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/hash.h"
+#include "common/metrics/queries.h"
+#include "common/data/dataset_file.h"
+#include "common/data/dataset_meta.h"
+
+struct dataset_writer {
+    char *path, *partial;
+    size_t existing; /* parents of `path` up to this length were there before; abort removes the others */
+    dataset_file_t *file;
+    dataset_meta_t meta;
+    block_shape_t shape;
+    bool *standardise;      /* [count] */
+    value_count_t **counts; /* [count], NULL for numeric fields */
+    block_encoder_t *encoder;
+    record_t raw;
+
+    int64_t first; /* position of the first row of the block that is being collected */
+    int32_t rows;
+    uint8_t *label;
+    uint64_t *group;
+    int64_t *time;
+    float *numeric;
+    uint64_t *single;
+    uint32_t *multi_at;
+    uint64_t *multi_key;
+    float *multi_weight;
+    size_t multi_key_capacity, multi_weight_capacity;
+
+    uint8_t *split, *positive; /* bit per row */
+    size_t split_capacity, positive_capacity;
+    origin_t origin;
+    census_t census;
+    int64_t last_time; /* of the last row that has one */
+    int64_t train_prefix;   /* set by dataset_writer_split, or -1 */
+    bool seen_eval, prefix; /* prefix: no training row followed an evaluation row */
+};
+
+/* ---- folders ---- */
+
+static size_t make_parents(const char *path, int *error)
+{
+    char *copy = mem_strdup(path);
+    size_t existing = 0;
+    bool made = false;
+    *error = 0;
+    for (size_t i = 1; copy[i]; i++) {
+        if (copy[i] != '/' || copy[i + 1] == 0)
+            continue;
+        copy[i] = 0;
+        if (mkdir(copy, 0777) == 0)
+            made = true;
+        else if (errno == EEXIST && !made)
+            existing = i;
+        else if (errno != EEXIST)
+            *error = errno;
+        copy[i] = '/';
+    }
+    if (*error && access(path, F_OK) == 0)
+        *error = 0;
+    mem_free(copy);
+    return existing;
+}
+
+static void remove_parents(const char *path, size_t existing)
+{
+    char *copy = mem_strdup(path);
+    for (size_t i = strlen(copy); i > existing; i--)
+        if (copy[i] == '/') {
+            copy[i] = 0;
+            if (copy[i + 1] != 0 && rmdir(copy) != 0)
+                break;
+        }
+    mem_free(copy);
+}
+
+static void sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+static void sync_parent(const char *path)
+{
+    char *copy = mem_strdup(path);
+    char *slash = strrchr(copy, '/');
+    if (slash == copy)
+        slash[1] = 0;
+    else if (slash)
+        *slash = 0;
+    sync_folder(slash ? copy : ".");
+    mem_free(copy);
+}
+
+/* ---- create ---- */
+
+static void writer_free(dataset_writer_t **writer)
+{
+    dataset_writer_t *w = *writer;
+    dataset_file_close(&w->file);
+    for (int f = 0; f < w->meta.count; f++)
+        value_count_destroy(&w->counts[f]);
+    mem_free(w->counts);
+    mem_free(w->standardise);
+    dataset_meta_fini(&w->meta);
+    block_encoder_destroy(&w->encoder);
+    record_fini(&w->raw);
+    mem_free(w->label);
+    mem_free(w->group);
+    mem_free(w->time);
+    mem_free(w->numeric);
+    mem_free(w->single);
+    mem_free(w->multi_at);
+    mem_free(w->multi_key);
+    mem_free(w->multi_weight);
+    mem_free(w->split);
+    mem_free(w->positive);
+    origin_fini(&w->origin);
+    census_fini(&w->census);
+    mem_free(w->path);
+    mem_free(w->partial);
+    mem_free(w);
+    *writer = NULL;
+}
+
+void dataset_writer_abort(dataset_writer_t **writer)
+{
+    dataset_writer_t *w = *writer;
+    if (!w)
+        return;
+    dataset_file_close(&w->file);
+    char *data = mem_printf("%s/data.mdb", w->partial);
+    unlink(data);
+    mem_free(data);
+    rmdir(w->partial);
+    remove_parents(w->path, w->existing);
+    writer_free(writer);
+}
+
+static void count_fields(dataset_meta_t *meta)
+{
+    column_kind_t last = COLUMN_NUMERIC;
+    for (int f = 0; f < meta->count; f++) {
+        dataset_field_t *field = &meta->fields[f];
+        ASSERT(last == COLUMN_NUMERIC || field->kind == last || field->kind == COLUMN_MULTI);
+        last = field->kind;
+        meta->info.numeric += field->kind == COLUMN_NUMERIC;
+        meta->info.single += field->kind == COLUMN_CATEGORICAL;
+        meta->info.multi += field->kind == COLUMN_MULTI;
+        field->mean = 0.0;
+        field->scale = 1.0;
+        field->cardinality = field->values = field->missing = 0;
+        field->low = field->high = 0.0;
+    }
+}
+
+status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise, bool has_group,
+                               bool has_time, bool compress, dataset_writer_t **out)
+{
+    struct stat st;
+    if (path[0] == 0)
+        return FAIL(ST_INPUT, "the path of the new dataset is empty");
+    if (lstat(path, &st) == 0)
+        return FAIL(ST_INPUT, "%s exists already; remove it or write the dataset elsewhere", path);
+    dataset_writer_t *w = MEM_NEW(dataset_writer_t);
+    w->path = mem_strdup(path);
+    for (size_t end = strlen(w->path); end > 1 && w->path[end - 1] == '/'; end--)
+        w->path[end - 1] = 0;
+    w->partial = mem_printf("%s.partial.%ld", w->path, (long)getpid());
+    dataset_meta_init(&w->meta, fields, n);
+    count_fields(&w->meta);
+    w->meta.info.has_group = has_group;
+    w->meta.info.has_time = has_time;
+    w->meta.compressed = compress;
+    w->shape = dataset_meta_shape(&w->meta);
+    w->standardise = MEM_ARRAY(bool, n);
+    w->counts = MEM_ARRAY(value_count_t *, n);
+    for (int f = 0; f < n; f++) {
+        w->standardise[f] = standardise && standardise[f];
+        ASSERT(!w->standardise[f] || fields[f].kind == COLUMN_NUMERIC);
+        w->counts[f] = fields[f].kind == COLUMN_NUMERIC ? NULL : value_count_create();
+    }
+    w->encoder = block_encoder_create();
+    w->label = MEM_ARRAY(uint8_t, BLOCK_ROWS);
+    w->group = MEM_ARRAY(uint64_t, BLOCK_ROWS);
+    w->time = MEM_ARRAY(int64_t, BLOCK_ROWS);
+    w->numeric = MEM_ARRAY(float, (size_t)BLOCK_ROWS *(size_t)w->shape.numeric);
+    w->single = MEM_ARRAY(uint64_t, (size_t)BLOCK_ROWS * (size_t)w->shape.single);
+    w->multi_at = MEM_ARRAY(uint32_t, (size_t)BLOCK_ROWS * (size_t)w->shape.multi + 1);
+    w->train_prefix = -1;
+    w->prefix = true;
+    w->census.first_descent = -1;
+    w->last_time = DATASET_NO_TIME;
+
+    int error;
+    w->existing = make_parents(w->path, &error);
+    if (mkdir(w->partial, 0777) != 0) {
+        status_t status =
+            FAIL(ST_INPUT, "the dataset %s cannot be written: %s: %s", path, w->partial, strerror(error ? error : errno));
+        dataset_writer_abort(&w);
+        return status;
+    }
+    status_t status = dataset_file_create(w->partial, compress, &w->file);
+    if (status != ST_OK) {
+        dataset_writer_abort(&w);
+        return status;
+    }
+    *out = w;
+    return ST_OK;
+}
+
+/* ---- rows ---- */
+
+static void count_values(void *context, int field, const uint64_t *keys, const uint32_t *counts, uint32_t distinct)
+{
+    dataset_writer_t *w = context;
+    value_count_t *into = w->counts[w->shape.numeric + field];
+    for (uint32_t i = 0; i < distinct; i++)
+        value_count_add(into, keys[i], counts[i]);
+}
+
+static void chain(uint64_t *hash, uint64_t next)
+{
+    const uint64_t both[2] = {*hash, next};
+    *hash = hash64(both, sizeof both, 0);
+}
+
+static status_t flush_block(dataset_writer_t *w)
+{
+    if (w->rows == 0)
+        return ST_OK;
+    const dataset_block_t block = {.first = w->first,
+                                   .rows = w->rows,
+                                   .label = w->label,
+                                   .group = w->group,
+                                   .time = w->time,
+                                   .numeric = w->numeric,
+                                   .single = w->single,
+                                   .multi_at = w->multi_at,
+                                   .multi_key = w->multi_key,
+                                   .multi_weight = w->multi_weight};
+    w->raw.bytes = 0;
+    block_encode(w->encoder, &w->shape, &block, &w->raw, count_values, w);
+    char key[DATASET_KEY_BYTES];
+    dataset_block_key(key, w->first / BLOCK_ROWS);
+    uint64_t hash;
+    TRY(dataset_file_put(w->file, key, &w->raw, &hash));
+    chain(&w->meta.blocks_hash, hash);
+    w->first += w->rows;
+    w->rows = 0;
+    w->multi_at[0] = 0;
+    return ST_OK;
+}
+
+static void put_numeric(dataset_writer_t *w, const float *values)
+{
+    float *into = w->numeric + (size_t)w->rows * (size_t)w->shape.numeric;
+    for (int32_t f = 0; f < w->shape.numeric; f++) {
+        dataset_field_t *field = &w->meta.fields[f];
+        into[f] = values[f];
+        if (isnan(values[f])) {
+            into[f] = NAN; /* one bit pattern, so that equal rows are equal bytes */
+            field->missing++;
+            continue;
+        }
+        if (field->values == 0 || values[f] < field->low)
+            field->low = values[f];
+        if (field->values == 0 || values[f] > field->high)
+            field->high = values[f];
+        field->values++;
+    }
+}
+
+static status_t put_multi(dataset_writer_t *w, const dataset_row_t *row)
+{
+    const size_t multi = (size_t)w->shape.multi, cell = (size_t)w->rows * multi;
+    size_t total = w->multi_at[cell], next = 0;
+    for (size_t m = 0; m < multi; m++) {
+        const int32_t count = row->multi_count[m];
+        ASSERT(count >= 0);
+        if (total + (size_t)count > UINT32_MAX)
+            return FAIL(ST_INPUT, "dataset %s: field %s has more than 2^32 values in the %d rows from row %lld", w->path,
+                        w->meta.fields[(size_t)(w->shape.numeric + w->shape.single) + m].name, BLOCK_ROWS, (long long)w->first);
+        MEM_GROW(w->multi_key, w->multi_key_capacity, total + (size_t)count);
+        MEM_GROW(w->multi_weight, w->multi_weight_capacity, total + (size_t)count);
+        for (int32_t v = 0; v < count; v++, next++, total++) {
+            w->multi_key[total] = row->multi_key[next];
+            w->multi_weight[total] = row->multi_weight[next];
+        }
+        w->multi_at[cell + m + 1] = (uint32_t)total;
+        w->meta.fields[(size_t)(w->shape.numeric + w->shape.single) + m].missing += count == 0;
+    }
+    return ST_OK;
+}
+
+static void count_row(dataset_writer_t *w, const dataset_row_t *row)
+{
+    const int64_t position = w->meta.info.rows;
+    census_t *census = &w->census;
+    census_row(census, position, row->input_row ? row->input_row : position + 1);
+    census->without_group += w->shape.has_group && row->group == QUERY_NONE;
+    MEM_GROW(w->positive, w->positive_capacity, (size_t)position / 8 + 1);
+    if (row->label)
+        w->positive[position / 8] |= (uint8_t)(1u << (position % 8));
+    if (!w->shape.has_time)
+        return;
+    if (row->time == DATASET_NO_TIME) {
+        census->without_time++;
+        return;
+    }
+    if (row->time < w->last_time) { /* never at the first, which follows the smallest number */
+        if (census->descents++ == 0)
+            census->first_descent = position;
+    }
+    w->last_time = row->time;
+}
+
+status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
+{
+    ASSERT(row->label <= 1);
+    const size_t r = (size_t)w->rows, singles = (size_t)w->shape.single;
+    TRY(put_multi(w, row));
+    w->label[r] = row->label;
+    w->group[r] = w->shape.has_group ? row->group : 0;
+    w->time[r] = w->shape.has_time ? row->time : 0;
+    put_numeric(w, row->numeric);
+    if (singles > 0)
+        memcpy(w->single + r * singles, row->single, singles * sizeof *row->single);
+
+    dataset_info_t *info = &w->meta.info;
+    count_row(w, row);
+    MEM_GROW(w->split, w->split_capacity, (size_t)info->rows / 8 + 1);
+    if (row->train)
+        w->split[info->rows / 8] |= (uint8_t)(1u << (info->rows % 8));
+    info->train_rows += row->train;
+    w->prefix &= !(row->train && w->seen_eval);
+    w->seen_eval |= !row->train;
+    info->positives += row->label;
+    info->rows++;
+    return ++w->rows == BLOCK_ROWS ? flush_block(w) : ST_OK;
+}
+
+void dataset_writer_name(dataset_writer_t *w, int field, uint64_t key, const char *text, int bytes)
+{
+    ASSERT(field >= w->shape.numeric && field < w->meta.count);
+    value_count_name(w->counts[field], key, text, bytes);
+}
+
+void dataset_writer_split(dataset_writer_t *w, int64_t train_rows)
+{
+    ASSERT(train_rows >= 0 && train_rows <= w->meta.info.rows);
+    w->train_prefix = train_rows;
+}
+
+void dataset_writer_origin(dataset_writer_t *w, const origin_t *origin)
+{
+    origin_fini(&w->origin);
+    w->origin = origin_copy(origin);
+}
+
+bool dataset_writer_time_unit(dataset_writer_t *w, time_unit_t unit)
+{
+    const bool scales = unit == TIME_MILLIONTHS && w->census.unit == TIME_AS_GIVEN && w->last_time != DATASET_NO_TIME;
+    if (scales && w->first > 0)
+        return false; /* blocks of whole numbers are stored already */
+    for (int32_t r = 0; scales && r < w->rows; r++)
+        if (w->time[r] != DATASET_NO_TIME && llabs(w->time[r]) > INT64_MAX / 1000000)
+            return false;
+    for (int32_t r = 0; scales && r < w->rows; r++)
+        if (w->time[r] != DATASET_NO_TIME)
+            w->time[r] *= 1000000;
+    if (scales)
+        w->last_time *= 1000000;
+    w->census.unit = unit;
+    return true;
+}
+
+const census_t *dataset_writer_census(const dataset_writer_t *w)
+{
+    return &w->census;
+}
+
+/* ---- commit ---- */
+
+static bool is_train(const dataset_writer_t *w, int64_t position)
+{
+    return w->meta.prefix_split ? position < w->meta.info.train_rows : w->split[position / 8] >> (position % 8) & 1;
+}
+
+/* Mean and sum of squared deviations, block by block, by the update of Chan, Golub and LeVeque (1979): one pass over the
+ * stored columns and no cancellation. */
+typedef struct moments {
+    double n, mean, m2;
+} moments_t;
+
+static void moments_add(moments_t *m, const dataset_writer_t *w, const float *column, int32_t rows, int64_t first)
+{
+    moments_t block = {0};
+    for (int32_t r = 0; r < rows; r++)
+        if (!isnan(column[r]) && is_train(w, first + r)) {
+            block.n += 1.0;
+            block.mean += (double)column[r];
+        }
+    if (block.n == 0.0)
+        return;
+    block.mean /= block.n;
+    for (int32_t r = 0; r < rows; r++)
+        if (!isnan(column[r]) && is_train(w, first + r))
+            block.m2 += ((double)column[r] - block.mean) * ((double)column[r] - block.mean);
+    const double delta = block.mean - m->mean, n = m->n + block.n;
+    m->m2 += block.m2 + delta * delta * m->n * block.n / n;
+    m->mean += delta * block.n / n;
+    m->n = n;
+}
+
+static status_t standardise_fields(dataset_writer_t *w)
+{
+    bool any = false;
+    for (int f = 0; f < w->shape.numeric; f++)
+        any |= w->standardise[f];
+    if (!any)
+        return ST_OK;
+    moments_t *moments = MEM_ARRAY(moments_t, w->shape.numeric);
+    status_t status = ST_OK;
+    const int64_t blocks = dataset_meta_blocks(&w->meta);
+    for (int64_t b = 0; b < blocks; b++) {
+        char key[DATASET_KEY_BYTES];
+        dataset_block_key(key, b);
+        TRY_DONE(dataset_file_get(w->file, key, &w->raw));
+        for (int f = 0; f < w->shape.numeric; f++) {
+            int32_t rows;
+            const float *column = block_numeric(&w->shape, w->raw.at, w->raw.bytes, f, &rows);
+            ASSERT(column);
+            if (w->standardise[f])
+                moments_add(&moments[f], w, column, rows, b * BLOCK_ROWS);
+        }
+    }
+    for (int f = 0; f < w->shape.numeric; f++)
+        if (w->standardise[f] && moments[f].n > 0.0) {
+            const double variance = moments[f].m2 / moments[f].n;
+            w->meta.fields[f].mean = moments[f].mean;
+            w->meta.fields[f].scale = variance > 0.0 ? 1.0 / sqrt(variance) : 1.0;
+        }
+done:
+    mem_free(moments);
+    return status;
+}
+
+static status_t settle_split(dataset_writer_t *w)
+{
+    dataset_info_t *info = &w->meta.info;
+    if (w->train_prefix >= 0) {
+        info->train_rows = w->train_prefix;
+        w->prefix = true;
+    }
+    info->eval_rows = info->rows - info->train_rows;
+    w->meta.prefix_split = w->prefix;
+    if (w->prefix)
+        return ST_OK;
+    w->raw.bytes = 0;
+    record_put(&w->raw, w->split, (size_t)(info->rows + 7) / 8);
+    uint64_t hash;
+    TRY(dataset_file_put(w->file, DATASET_SPLIT, &w->raw, &hash));
+    chain(&w->meta.blocks_hash, hash);
+    return ST_OK;
+}
+
+static void settle_values(dataset_writer_t *w)
+{
+    for (int f = w->shape.numeric; f < w->meta.count; f++) {
+        dataset_field_t *field = &w->meta.fields[f];
+        field->cardinality = value_count_distinct(w->counts[f]);
+        field->values = value_count_total(w->counts[f]);
+        if (field->kind == COLUMN_CATEGORICAL)
+            field->missing = value_count_of(w->counts[f], dataset_key("", 0));
+        w->meta.top_count[f] = value_count_top(w->counts[f], w->meta.top[f], DATASET_TOP);
+    }
+}
+
+static void settle_census(dataset_writer_t *w)
+{
+    for (int64_t row = 0; row < w->meta.info.rows; row++)
+        w->census.train_positives += is_train(w, row) && w->positive[row / 8] >> (row % 8) & 1;
+}
+
+/* The records beside the content: nothing of them is in its hash. */
+static status_t put_optional(dataset_writer_t *w)
+{
+    uint64_t hash;
+    w->raw.bytes = 0;
+    census_encode(&w->census, &w->raw);
+    TRY(dataset_file_put(w->file, DATASET_CENSUS, &w->raw, &hash));
+    if (w->origin.kind == ORIGIN_UNKNOWN)
+        return ST_OK;
+    w->raw.bytes = 0;
+    origin_encode(&w->origin, &w->raw);
+    return dataset_file_put(w->file, DATASET_ORIGIN, &w->raw, &hash);
+}
+
+static status_t commit(dataset_writer_t *w, int64_t bad_rows)
+{
+    TRY(flush_block(w));
+    TRY(settle_split(w));
+    TRY(standardise_fields(w));
+    settle_values(w);
+    settle_census(w);
+    TRY(put_optional(w));
+    w->meta.info.bad_rows = bad_rows;
+    w->meta.info.content_hash = dataset_meta_hash(&w->meta);
+    w->raw.bytes = 0;
+    dataset_meta_encode(&w->meta, &w->raw);
+    uint64_t hash;
+    TRY(dataset_file_put(w->file, DATASET_META, &w->raw, &hash));
+    TRY(dataset_file_sync(w->file));
+    dataset_file_close(&w->file);
+    sync_folder(w->partial);
+    if (rename(w->partial, w->path) != 0)
+        return FAIL(errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR ? ST_INPUT : ST_SYSTEM,
+                    "the finished dataset cannot be moved to %s: %s", w->path, strerror(errno));
+    sync_parent(w->path);
+    return ST_OK;
+}
+
+status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows)
+{
+    dataset_writer_t *w = *writer;
+    status_t status = w->meta.info.rows > 0 ? commit(w, bad_rows)
+                                            : FAIL(ST_INPUT, "the dataset %s would be empty: no row was given", w->path);
+    if (status == ST_OK)
+        writer_free(writer);
+    else
+        dataset_writer_abort(writer);
+    return status;
+}

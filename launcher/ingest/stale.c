@@ -1,0 +1,146 @@
+#include "launcher/ingest/stale.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/memory.h"
+#include "common/data/dataset.h"
+#include "launcher/ingest/synth.h"
+
+/* The first line in which two texts of settings differ, as "there is LINE, and the configuration says LINE"; **owned**, NULL where they
+ * are the same. */
+static char *line_that_differs(const char *there, const char *here, const char *what)
+{
+    for (;;) {
+        const size_t a = strcspn(there, "\n"), b = strcspn(here, "\n");
+        if (a != b || memcmp(there, here, a) != 0) {
+            char *text = mem_printf("%s '%.*s', and here it is '%.*s'", what, a ? (int)a : 7, a ? there : "nothing", b ? (int)b : 7,
+                                    b ? here : "nothing");
+            return text;
+        }
+        if (!there[a] && !here[b])
+            return NULL;
+        there += a + (there[a] != 0);
+        here += b + (here[b] != 0);
+    }
+}
+
+static char *real_path(const char *path)
+{
+    char *whole = realpath(path, NULL), *copy = mem_strdup(whole ? whole : path);
+    free(whole);
+    return copy;
+}
+
+/* Compare the file at `path` with the one that was imported. */
+static status_t check_file(const origin_t *origin, const char *path, char **difference, char **note)
+{
+    fingerprint_state_t state;
+    fingerprint_t now;
+    char there[FINGERPRINT_TEXT], here[FINGERPRINT_TEXT];
+    char *whole = real_path(path);
+    const bool moved = strcmp(whole, origin->input) != 0;
+    mem_free(whole);
+    if (!origin->is_file) {
+        *note = mem_printf("it was imported from %s, which is no file that could be compared with data.input", origin->input);
+        return ST_OK;
+    }
+    TRY(fingerprint_check(path, &origin->file, moved, &state, &now));
+    if (state == FINGERPRINT_MISSING)
+        *note = mem_printf("data.input %s is not there to be compared with it", path);
+    if (state == FINGERPRINT_CHANGED)
+        *difference = mem_printf("it was imported from %s (%s), and %s has other content (%s)", origin->input,
+                                 fingerprint_text(&origin->file, there), moved ? path : "that file now", fingerprint_text(&now, here));
+    return ST_OK;
+}
+
+static status_t check_schema(const origin_t *origin, const config_t *config, char **difference, char **note)
+{
+    const char *name = config->data.schema;
+    if (*name == '/' && !file_exists(name)) {
+        mem_free(*note);
+        *note = mem_printf("data.schema %s is not there to be compared with it", name);
+        return ST_OK;
+    }
+    schema_t *schema;
+    TRY(schema_load(name, &schema));
+    char *here = schema_text(schema);
+    char *what = mem_printf("it was imported by the schema %s, in which there was", *origin->schema ? origin->schema : "of then");
+    *difference = line_that_differs(origin->settings, here, what);
+    mem_free(what);
+    mem_free(here);
+    schema_destroy(&schema);
+    return ST_OK;
+}
+
+static status_t check_import(const origin_t *origin, const config_t *config, char **difference, char **note)
+{
+    const char *input = config->data.input;
+    if (config->synth.rows)
+        *difference = mem_printf("it was imported from %s, and the configuration asks for generated data (synth.rows %lld)", origin->input,
+                                 (long long)config->synth.rows);
+    if (!*difference && *input && strstr(input, "${"))
+        *note = mem_printf("data.input %s, a variable of which is not set, is not compared with it", input);
+    else if (!*difference && *input)
+        TRY(check_file(origin, input, difference, note));
+    if (!*difference && *config->data.schema)
+        TRY(check_schema(origin, config, difference, note));
+    return ST_OK;
+}
+
+static void check_synth(const origin_t *origin, const config_t *config, char **difference)
+{
+    char *here = synth_settings(&config->synth);
+    if (config->synth.rows)
+        *difference = line_that_differs(origin->settings, here, "it was generated with");
+    else if (*config->data.input)
+        *difference = mem_printf("it was generated, and data.input is %s", config->data.input);
+    mem_free(here);
+}
+
+/* Generated datasets of older versions have their settings in a file beside the blocks. */
+static status_t check_unknown(const config_t *config, char **difference, char **note)
+{
+    char *marker = mem_printf("%s/synth.settings", config->data.path), *found = NULL, *here = synth_settings(&config->synth);
+    const bool has_marker = config->synth.rows && file_exists(marker);
+    status_t status = has_marker ? file_read(marker, &found, NULL) : ST_OK;
+    if (found)
+        *difference = line_that_differs(found, here, "it was generated with");
+    else if (status == ST_OK && (*config->data.input || config->synth.rows))
+        *note = mem_strdup("an older version made it, which did not record of what: whether that has changed since is not known");
+    mem_free(here);
+    mem_free(found);
+    mem_free(marker);
+    return status;
+}
+
+status_t stale_check(const config_t *config, char **difference, char **note)
+{
+    dataset_t *dataset;
+    *difference = *note = NULL;
+    TRY(dataset_open(config->data.path, 0, &dataset));
+    const origin_t *origin = dataset_origin(dataset);
+    status_t status = ST_OK;
+    if (origin->kind == ORIGIN_IMPORT)
+        status = check_import(origin, config, difference, note);
+    else if (origin->kind == ORIGIN_SYNTH)
+        check_synth(origin, config, difference);
+    else
+        status = check_unknown(config, difference, note);
+    dataset_close(&dataset);
+    return status;
+}
+
+status_t stale_input(const char *path, char **difference)
+{
+    dataset_t *dataset;
+    char *note = NULL;
+    *difference = NULL;
+    TRY(dataset_open(path, 0, &dataset));
+    const origin_t *origin = dataset_origin(dataset);
+    status_t status = origin->kind == ORIGIN_IMPORT && origin->is_file ? check_file(origin, origin->input, difference, &note) : ST_OK;
+    mem_free(note);
+    dataset_close(&dataset);
+    return status;
+}

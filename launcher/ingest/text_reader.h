@@ -1,0 +1,33 @@
+/* text_reader.h - lines of a text file, plain, gzip or zstd (the only user of zlib.h).
+ *
+ * The compression is detected by the first bytes, not by the name; but a file that is named .gz or .zst has to be it. */
+#ifndef SMELTER_TEXT_READER_H
+#define SMELTER_TEXT_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/files/fingerprint.h"
+#include "common/base/status.h"
+
+typedef struct text_reader text_reader_t;
+
+/* text_reader_open - ST_INPUT where the file is missing, unreadable, empty or not what its name says. */
+WARN_UNUSED status_t text_reader_open(const char *path, text_reader_t **out);
+void text_reader_close(text_reader_t **reader);
+
+/* text_reader_line - the next line without its line ending (LF or CRLF), NUL-terminated, writable, valid until the next
+ * call; *line is NULL after the last one. A final line without a line ending counts, a byte order mark does not.
+ * ST_INPUT where compressed data is damaged or cut short, naming line and offset. */
+WARN_UNUSED status_t text_reader_line(text_reader_t *reader, char **line, size_t *bytes);
+
+const char *text_reader_path(const text_reader_t *reader);
+/* text_reader_number - number of the line that was returned last, from 1. */
+int64_t text_reader_number(const text_reader_t *reader);
+/* text_reader_fingerprint - of all bytes of the file, to be asked for after the last line; false where it is no regular file. */
+bool text_reader_fingerprint(const text_reader_t *reader, fingerprint_t *out);
+/* text_reader_share - how much of the file has been read, 0 to 1; 0 for a pipe. */
+double text_reader_share(const text_reader_t *reader);
+
+#endif

@@ -1,0 +1,219 @@
+/* Widths are scaled together: D' = round(s D), n_l' = round(s n_l), at least 1. The size grows with s, so bisection finds the s
+ * where it crosses the target. But embedding widths are few and their steps coarse (a table of a million rows grows by a
+ * million weights at once), so around that s every D' is tried with hidden factors of its own, on a fine grid. The best of them
+ * has the least
+ *
+ *     |size / target - 1|  +  0.05 |log((sum n_l' / sum n_l) / (D' / D))|
+ *
+ * that is, a network whose shape is off by a factor e costs as much as a size that is off by 5 %. Rejected: the nearest size at
+ * any price. It makes hidden layers of 5 and 3 units of [64, 32], where the next embedding width is just a little too large. */
+#include "launcher/job/complexity.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/text.h"
+
+#define HIDDEN_MAX 64   /* the most that model.hidden may list (config_keys.h) */
+#define WIDTH_MAX 65536 /* and the widest */
+#define DIM_MAX 4096
+#define HALVINGS 60
+#define SHAPE_PRICE 0.05
+#define APART 16.0 /* how far hidden factors are tried from the common one, up and down */
+#define GRID 4000  /* hidden factors that are tried: steps of 0.14 % */
+#define GOOD 0.05  /* a relative error that is not worth a warning */
+
+typedef struct widths {
+    int32_t dim, layers; /* dim 0: as configured */
+    int32_t hidden[HIDDEN_MAX];
+} widths_t;
+
+static widths_t widths_of(const config_t *config)
+{
+    widths_t w = {.dim = (int32_t)config->embedding.dim, .layers = (int32_t)config->model.hidden.count};
+    ASSERT(w.layers <= HIDDEN_MAX);
+    for (int i = 0; i < w.layers; i++)
+        w.hidden[i] = (int32_t)config->model.hidden.at[i];
+    return w;
+}
+
+static void put_widths(config_t *config, const widths_t *w)
+{
+    config->embedding.dim = w->dim;
+    for (int i = 0; i < w->layers; i++)
+        config->model.hidden.at[i] = w->hidden[i];
+}
+
+static double count(const config_t *config, const dataset_info_t *info, const widths_t *w, int measure)
+{
+    double rows = 0.0, products = 0.0, units = 0.0;
+    for (int f = info->numeric; f < info->numeric + info->single + info->multi; f++)
+        rows += (double)info->fields[f].cardinality;
+    double in = (double)(info->single + info->multi) * w->dim + info->numeric;
+    for (int l = 0; l <= w->layers; l++) {
+        const double out = l < w->layers ? w->hidden[l] : 1;
+        products += in * out;
+        units += out * (l < w->layers && config->model.layer_norm == LAYER_NORM_AFFINE ? 3 : 1);
+        in = out;
+    }
+    const double components = (double)config->model.components;
+    if (measure == COMPLEXITY_FLOPS)
+        return 6.0 * components * products;
+    return rows * w->dim * (double)config_tables(config) + components * (products + units);
+}
+
+double complexity_count(const config_t *config, const dataset_info_t *info, int measure)
+{
+    const widths_t w = widths_of(config);
+    return count(config, info, &w, measure);
+}
+
+static int32_t scaled(int64_t width, double factor, int32_t most)
+{
+    const double w = round((double)width * factor);
+    return w < 1.0 ? 1 : w > most ? most : (int32_t)w;
+}
+
+static void scale_hidden(widths_t *w, const config_t *config, double factor)
+{
+    for (int i = 0; i < w->layers; i++)
+        w->hidden[i] = scaled(config->model.hidden.at[i], factor, WIDTH_MAX);
+}
+
+/* The search: what is scaled, towards what, and the best so far. */
+typedef struct width_search {
+    const config_t *config;
+    const dataset_info_t *info;
+    double target;
+    widths_t best;
+    double best_score;
+} width_search_t;
+
+/* Take these widths if they are better; returns their size. */
+static double consider(width_search_t *s, const widths_t *w)
+{
+    double before = 0.0, after = 0.0;
+    for (int i = 0; i < w->layers; i++) {
+        before += (double)s->config->model.hidden.at[i];
+        after += w->hidden[i];
+    }
+    const double size = count(s->config, s->info, w, s->config->complexity.by);
+    const double shape = fabs(log(after / before * (double)s->config->embedding.dim / w->dim));
+    const double score = fabs(size / s->target - 1.0) + SHAPE_PRICE * shape;
+    if (score < s->best_score) {
+        s->best = *w;
+        s->best_score = score;
+    }
+    return size;
+}
+
+/* The common factor at which the size crosses the target. */
+static double common_factor(width_search_t *s)
+{
+    double low = 1.0 / WIDTH_MAX, high = WIDTH_MAX;
+    for (int i = 0; i < HALVINGS; i++) {
+        const double middle = sqrt(low * high);
+        widths_t w = widths_of(s->config);
+        w.dim = scaled(s->config->embedding.dim, middle, DIM_MAX);
+        scale_hidden(&w, s->config, middle);
+        if (consider(s, &w) < s->target)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+status_t complexity_scale(config_t *config, const char *name, const dataset_info_t *info, double target)
+{
+    width_search_t s = {.config = config, .info = info, .target = target, .best_score = INFINITY};
+    widths_t least = {.dim = 1, .layers = (int32_t)config->model.hidden.count};
+    scale_hidden(&least, config, 0.0);
+    const double smallest = consider(&s, &least);
+    char wanted[TEXT_BYTES], got[TEXT_BYTES];
+    if (smallest > target)
+        return FAIL(ST_INPUT,
+                    "variant %s: complexity.match cannot be met: with every width 1 it has %s %s, and %s are wanted; use fewer "
+                    "components or share_embeddings",
+                    name, text_count((int64_t)smallest, got),
+                    config->complexity.by == COMPLEXITY_FLOPS ? "flops" : "parameters", text_count((int64_t)target, wanted));
+    const double common = common_factor(&s);
+    const int32_t dim = scaled(config->embedding.dim, common, DIM_MAX);
+    for (int32_t d = dim > 2 ? dim - 2 : 1; d <= dim + 2 && d <= DIM_MAX; d++)
+        for (int i = 0; i <= GRID; i++) {
+            widths_t w = widths_of(config);
+            w.dim = d;
+            scale_hidden(&w, config, common * pow(APART, 2.0 * i / GRID - 1.0));
+            consider(&s, &w);
+        }
+    put_widths(config, &s.best);
+    return ST_OK;
+}
+
+/* Say which widths a variant got. */
+static void report(const experiment_t *e, int v, const dataset_info_t *info, double target)
+{
+    const config_t *c = e->configs[v];
+    char hidden[HIDDEN_MAX * 8] = "", got[TEXT_BYTES], wanted[TEXT_BYTES];
+    size_t used = 0;
+    for (unsigned i = 0; i < c->model.hidden.count && used < sizeof hidden; i++)
+        used +=
+            (size_t)snprintf(hidden + used, sizeof hidden - used, "%s%lld", i ? ", " : "", (long long)c->model.hidden.at[i]);
+    const double size = complexity_count(c, info, c->complexity.by), error = size / target - 1.0;
+    const char *const unit = c->complexity.by == COMPLEXITY_FLOPS ? "flops per example" : "parameters";
+    log_info("variant %s matches %s: embedding.dim %lld, model.hidden [%s]: %s %s for %s (%+.2f %%)", e->names[v],
+             c->complexity.match, (long long)c->embedding.dim, hidden, text_count((int64_t)size, got), unit,
+             text_count((int64_t)target, wanted), 100.0 * error);
+    if (fabs(error) > GOOD)
+        log_warn("variant %s: no widths come nearer to %s than %+.1f %%", e->names[v], c->complexity.match, 100.0 * error);
+}
+
+static status_t scale_variant(experiment_t *e, int v)
+{
+    config_t *c = e->configs[v];
+    const config_t *other = e->configs[config_variant(e, c->complexity.match)];
+    dataset_t *dataset;
+    TRY(dataset_open(c->data.path, 1 << 20, &dataset));
+    const dataset_info_t *info = dataset_info(dataset);
+    const double target = complexity_count(other, info, c->complexity.by);
+    status_t status = complexity_scale(c, e->names[v], info, target);
+    if (status == ST_OK)
+        report(e, v, info, target);
+    dataset_close(&dataset);
+    return status;
+}
+
+status_t complexity_agree(cluster_t *cluster, experiment_t *e)
+{
+    int matched = 0;
+    for (int v = 0; v < e->variants; v++)
+        matched += *e->configs[v]->complexity.match != 0;
+    if (!matched)
+        return ST_OK;
+    const bool zero = cluster_rank(cluster) == 0;
+    const int64_t block = (int64_t)sizeof(widths_t) * (e->variants + 1); /* the last one's dim is the status */
+    widths_t *mine = MEM_ARRAY(widths_t, e->variants + 1);
+    widths_t *all = MEM_ARRAY(widths_t, (int64_t)(e->variants + 1) * cluster_size(cluster));
+    status_t status = ST_OK;
+    for (int v = 0; zero && v < e->variants && status == ST_OK; v++)
+        if (*e->configs[v]->complexity.match) {
+            status = scale_variant(e, v);
+            mine[v] = widths_of(e->configs[v]);
+        }
+    mine[e->variants].dim = (int32_t)status;
+    status = cluster_gather_all(cluster, mine, block, all);
+    if (status == ST_OK)
+        status = (status_t)all[e->variants].dim; /* of rank 0, which has said what is wrong */
+    for (int v = 0; v < e->variants && status == ST_OK; v++) {
+        config_t *c = e->configs[v];
+        if (!*c->complexity.match)
+            continue;
+        put_widths(c, &all[v]);
+        *c->complexity.match = 0;
+    }
+    mem_free(mine);
+    mem_free(all);
+    return status;
+}

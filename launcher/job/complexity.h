@@ -1,0 +1,27 @@
+/* complexity.h - how large a variant's model is, and variants scaled to the size of another (complexity.match).
+ *
+ * Pure arithmetic on a configuration and what the dataset says about its fields. Rank 0 works it out before the first run and
+ * tells the other ranks, which need not have the dataset.                                                             */
+#ifndef SMELTER_COMPLEXITY_H
+#define SMELTER_COMPLEXITY_H
+
+#include "common/cluster/cluster.h"
+#include "common/config/config.h"
+#include "common/data/dataset.h"
+
+/* complexity_count - size of a model: of all components, for complexity_measure_t.
+ *   parameters  rows D (sets of tables) + K (sum of n_l n_{l-1} + n_l [+ 2 n_l with affine layer norm]); rows: distinct values of all fields
+ *   flops       6 K sum of n_l n_{l-1} per example, as model_flops */
+double complexity_count(const config_t *config, const dataset_info_t *info, int measure);
+
+/* complexity_scale - the embedding width and hidden widths of `config`, scaled by about one factor so that its size comes as
+ * near to `target` as whole numbers allow without bending its shape (complexity.c says how the two are weighed); written into
+ * it. ST_INPUT where even widths of 1 are larger than the target. */
+WARN_UNUSED status_t complexity_scale(config_t *config, const char *name, const dataset_info_t *info, double target);
+
+/* complexity_agree - scale every variant that has complexity.match, on rank 0, and take its widths on all ranks; the log says
+ * which. complexity.match is empty afterwards: what it led to is in the widths. Collective; every rank returns the same status.
+ * ST_INPUT: a size that cannot be met, or a dataset that cannot be read. */
+WARN_UNUSED status_t complexity_agree(cluster_t *cluster, experiment_t *experiment);
+
+#endif

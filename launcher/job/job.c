@@ -1,0 +1,361 @@
+#include "launcher/job/job.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/process/failpoint.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/cluster/cluster.h"
+#include "common/cluster/launch.h"
+#include "common/kernels/gemm.h"
+#include "common/net/member.h"
+#include "common/net/net_zmq.h"
+#include "common/net/pulse.h"
+#include "launcher/job/complexity.h"
+#include "launcher/job/leftovers.h"
+#include "launcher/job/mpirun.h"
+#include "launcher/ranks/processors.h"
+#include "launcher/ranks/roster.h"
+#include "launcher/job/supervise.h"
+#include "ps/server.h"
+#include "worker/worker.h"
+
+#define LEAST_FILE_BYTES (4 << 20)
+
+/* ---- nobody started us: start mpirun ---------------------------------------------------------------------------------- */
+
+/* It ended before its ranks had found each other. */
+static status_t report_start(const mpirun_death_t *death, int ranks, int exit_code, int64_t seconds)
+{
+    if (death->interrupted)
+        return FAIL(ST_STOPPED, "interrupted by signal %d (%s) before the job had started", death->interrupted, strsignal(death->interrupted));
+    if (death->timed_out && death->here < ranks)
+        return FAIL(ST_TIMEOUT, "mpirun has started %d of %d ranks within %lld s (cluster.start_deadline_s), and was ended; does the line above, "
+                                "typed in, work with the program hostname in the place of smelter?",
+                    death->here, ranks, (long long)seconds);
+    if (death->timed_out)
+        return FAIL(ST_TIMEOUT, "all %d ranks have started, but have not found each other within %lld s (cluster.start_deadline_s), and were "
+                                "ended; is MPI allowed to use the network between them?",
+                    ranks, (long long)seconds);
+    if (death->here == 0)
+        return FAIL(ST_PEER, "mpirun ended with exit code %d before a rank had started; what it said is above", exit_code);
+    return ST_OK;
+}
+
+static status_t report_death(const mpirun_death_t *death, int servers, int exit_code)
+{
+    char name[64];
+    if (exit_code == status_exit_code(ST_STOPPED) && !death->ended)
+        return ST_STOPPED; /* the coordinator has said how */
+    if (death->interrupted)
+        return FAIL(ST_STOPPED, "interrupted by signal %d (%s); the job ended", death->interrupted,
+                    strsignal(death->interrupted));
+    if (death->lost)
+        return ST_TIMEOUT;
+    if (death->launcher_signal)
+        return FAIL(ST_PEER, "mpirun was killed by signal %d (%s); the job ended", death->launcher_signal, strsignal(death->launcher_signal));
+    if (death->seen && death->signal && death->rank >= 0)
+        return FAIL(ST_PEER, "%s (rank %d on %s) was killed by signal %d (%s); the job ended",
+                    roster_name(death->rank, servers, name, sizeof name), death->rank, death->node, death->signal,
+                    strsignal(death->signal));
+    const int signal_number = death->seen ? death->signal : exit_code > 128 && exit_code <= 128 + SIGRTMAX ? exit_code - 128 : 0;
+    if (signal_number)
+        return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", signal_number, strsignal(signal_number));
+    if (death->seen && death->rank >= 0)
+        log_debug("%s exited with code %d", roster_name(death->rank, servers, name, sizeof name), death->exit_code);
+    return exit_code == status_exit_code(ST_INPUT) ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
+}
+
+/* With less, Open MPI waits for ever for the files that its processes share. */
+static status_t check_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= LEAST_FILE_BYTES)
+        return ST_OK;
+    return FAIL(ST_INPUT, "files are limited to %llu bytes (ulimit -f), and the ranks of a job share files of %d; raise the limit",
+                (unsigned long long)limit.rlim_cur, LEAST_FILE_BYTES);
+}
+
+status_t job_start(char *const argv[], const experiment_t *experiment)
+{
+    TRY(check_file_limit());
+    progress_t *progress;
+    TRY(progress_create(STDERR_FILENO, &progress));
+    setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
+    progress_destroy(&progress);
+    setenv("OMPI_MCA_oob_tcp_keepalive_time", "10", 0); /* mpirun and its daemons notice a host that is cut off 20 s later, not 480 */
+    setenv("OMPI_MCA_oob_tcp_keepalive_intvl", "2", 0);
+    setenv("OMPI_MCA_oob_tcp_keepalive_probes", "5", 0);
+    setenv("OPENBLAS_NUM_THREADS", "1", 0); /* the library starts its threads when it is loaded, before gemm_init can say so */
+    mpirun_death_t death = {0};
+    int exit_code = 0;
+    const int ranks = roster_ranks(experiment->base);
+    const int64_t start_s = (int64_t)experiment->base->cluster.start_deadline_s;
+    const mpirun_limits_t limits = {(int)start_s, experiment->base->cluster.deadline_s};
+    leftovers_remove();
+    TRY(mpirun_spawn(ranks, argv, &limits, &death, &exit_code));
+    if (exit_code != 0 && !death.together)
+        TRY(report_start(&death, ranks, exit_code, start_s));
+    return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
+}
+
+/* ---- and again, while it fails ------------------------------------------------------------------------------------------ */
+
+typedef struct start {
+    const options_t *options;
+    const experiment_t *experiment;
+} start_t;
+
+/* The command line, and --resume in the place of --again where it goes on from a checkpoint. */
+static status_t start_job(void *context, bool resume)
+{
+    static char word[] = "--resume";
+    const start_t *start = context;
+    char *const *argv = start->options->argv;
+    size_t n = 0, words = 0;
+    while (argv[words])
+        words++;
+    char **line = MEM_ARRAY(char *, words + 2);
+    for (size_t i = 0; i < words; i++)
+        if (!resume || (strcmp(argv[i], word) != 0 && strcmp(argv[i], "--again") != 0))
+            line[n++] = argv[i];
+    if (resume)
+        line[n++] = word;
+    status_t status = job_start(line, start->experiment);
+    mem_free(line);
+    return status;
+}
+
+static status_t start_supervised(const options_t *options, const experiment_t *experiment, int64_t restarts)
+{
+    start_t start = {options, experiment};
+    char *dir = job_out_dir(options, experiment);
+    const supervise_options_t o = {.dir = dir, .restarts = restarts, .again = options->again, .context = &start, .start = start_job, .pause = supervise_pause};
+    signal(SIGUSR1, SIG_IGN); /* between two starts there is nothing to save */
+    status_t status = supervise_run(&o);
+    mem_free(dir);
+    return status;
+}
+
+/* ---- somebody did: take the rank's role --------------------------------------------------------------------------------- */
+
+static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster,
+                                net_t *control, job_lead_fn *lead, bool *together)
+{
+    progress_t *progress;
+    TRY(progress_create(STDERR_FILENO, &progress));
+    const coordinator_options_t o = {control, roster, experiment, progress, getenv(LAUNCH_BY_SMELTER) != NULL, NULL};
+    coordinator_t *coordinator;
+    status_t status = coordinator_create(&o, &coordinator);
+    if (status == ST_OK) {
+        log_info("job of %d ranks: %d server%s with %d shard%s each, %d worker%s; determinism %s; kernels %s", roster->size,
+                 roster->servers, roster->servers == 1 ? "" : "s", roster->shards_per_server,
+                 roster->shards_per_server == 1 ? "" : "s", roster->workers, roster->workers == 1 ? "" : "s",
+                 config_determinism_word((determinism_t)experiment->base->determinism), gemm_kernel_name());
+        for (int r = 0; r < roster->size; r++) {
+            char name[160];
+            log_debug("%s", roster_full_name(roster, r, name, sizeof name));
+        }
+        status = lead(coordinator, experiment, options, progress);
+        progress_clear(progress);
+        *together = coordinator_stop(coordinator, status);
+        coordinator_destroy(&coordinator);
+    }
+    progress_destroy(&progress);
+    return status;
+}
+
+static status_t run_server(const experiment_t *experiment, const roster_t *roster, net_t **shard_nets, net_t *control)
+{
+    char coordinator[160];
+    const server_options_t o = {
+        .rank = roster->rank,
+        .first_shard = roster_index(roster, roster->rank) * roster->shards_per_server,
+        .shards = roster->shards_per_server,
+        .first_worker = roster_first_worker(roster),
+        .workers = roster->workers,
+        .experiment = experiment,
+        .shard_nets = shard_nets,
+        .coordinator = roster_full_name(roster, 0, coordinator, sizeof coordinator),
+        .control = control,
+    };
+    status_t status = server_run(&o);
+    if (status == ST_STOPPED && roster->rank == 1 && roster_is_gone(roster, 0) && !getenv(LAUNCH_BY_SMELTER)) {
+        char name[160]; /* the coordinator names everybody else who died */
+        log_error("%s died without a goodbye; the job ends", roster_full_name(roster, 0, name, sizeof name));
+    }
+    return status;
+}
+
+static status_t run_worker(const experiment_t *experiment, const roster_t *roster, cluster_t *cluster, net_t *control)
+{
+    const int shards = roster_shards(roster);
+    char **names = MEM_ARRAY(char *, shards);
+    for (int s = 0; s < shards; s++) {
+        char name[160];
+        names[s] =
+            mem_printf("shard %d of %s", s, roster_full_name(roster, 1 + s / roster->shards_per_server, name, sizeof name));
+    }
+    char coordinator[160];
+    const worker_options_t o = {
+        .rank = roster->rank,
+        .worker = roster_index(roster, roster->rank),
+        .workers = roster->workers,
+        .shards = shards,
+        .shard_names = (const char *const *)names,
+        .experiment = experiment,
+        .coordinator = roster_full_name(roster, 0, coordinator, sizeof coordinator),
+        .net = control,
+        .cluster = cluster,
+    };
+    status_t status = worker_run(&o);
+    for (int s = 0; s < shards; s++)
+        mem_free(names[s]);
+    mem_free(names);
+    return status;
+}
+
+static status_t run_role(const options_t *options, const experiment_t *experiment, cluster_t *cluster, const roster_t *roster,
+                         job_lead_fn *lead, bool *together)
+{
+    net_t **shard_nets = MEM_ARRAY(net_t *, roster->shards_per_server), *control = NULL, *pulse_net = NULL;
+    pulse_t *pulse = NULL;
+    status_t status = roster_connect(roster, cluster, experiment->base, shard_nets, &control, &pulse_net);
+    if (status == ST_OK)
+        status = cluster_group(cluster, roster_first_worker(roster), roster->workers);
+    if (status == ST_OK) {
+        const roster_entry_t *own = &roster->entries[roster->rank], *first = &roster->entries[0];
+        const bool beside = roster->rank > 0 && strcmp(own->host, first->host) == 0;
+        member_watch_signals(&(member_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(LAUNCH_BY_SMELTER) != NULL});
+        gemm_init();
+        switch (roster_role(roster, roster->rank)) {
+        case ROLE_COORDINATOR:
+            status = pulse_start(pulse_net, &pulse);
+            if (status == ST_OK)
+                status = run_coordinator(options, experiment, roster, control, lead, together);
+            pulse_stop(&pulse);
+            break;
+        case ROLE_SERVER:
+            status = run_server(experiment, roster, shard_nets, control);
+            break;
+        case ROLE_WORKER:
+            status = run_worker(experiment, roster, cluster, control);
+            break;
+        }
+    }
+    for (int i = 0; i < roster->shards_per_server; i++)
+        if (shard_nets[i])
+            shard_nets[i]->ops->close(&shard_nets[i]);
+    net_close(&control);
+    net_close(&pulse_net);
+    net_zmq_shutdown();
+    mem_free(shard_nets);
+    return status;
+}
+
+/* Ranks leave MPI together where they can, after a failure too, because whoever started them would bury our line under words of its
+ * own about MPI_Abort. Rank 0 knows whether all are there; the others come, and it ends them where not. Who has failed inside of MPI
+ * cannot come: it waits for that. After a signal whoever started the ranks ends all of them, and a rank just goes; not before the
+ * coordinator could say who died, though, because mpirun kills it as soon as another rank has gone. */
+static void leave(cluster_t **cluster, status_t status, bool together)
+{
+    const bool first = cluster_rank(*cluster) == 0;
+    if (status == ST_OK || together || (!first && cluster_is_whole(*cluster) && !member_interrupted() && !member_is_orphan())) {
+        if (status != ST_OK && !first)
+            log_set_level(LOG_NONE); /* that others do not come is rank 0's to say, who ends this one */
+        cluster_close(cluster);
+        return;
+    }
+    const struct timespec after_failure = {4, 0}, after_signal = {0, 700000000};
+    if (!first)
+        nanosleep(member_interrupted() ? &after_signal : &after_failure, NULL);
+    if (member_interrupted())
+        return;
+    if (member_is_orphan())
+        cluster_end_daemon();
+    cluster_abort(status_exit_code(status));
+}
+
+/* All ranks come to the same conclusion; rank 0 says it. */
+static status_t check_processors(const roster_t *roster, const experiment_t *experiment)
+{
+    const log_level_t level = log_level();
+    if (roster->rank)
+        log_set_level(LOG_NONE);
+    status_t status = processors_check_job(roster, experiment);
+    log_set_level(level);
+    return status;
+}
+
+static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
+{
+    const launch_t launch = launch_read();
+    const int rank = launch.rank;
+    status_t met = launch_check(&launch);
+    if (met != ST_OK)
+        launch_let_first_speak(&launch);
+    TRY(met);
+    member_watch_early();
+    if (getenv("OMPI_COMM_WORLD_LOCAL_RANK") && atoi(getenv("OMPI_COMM_WORLD_LOCAL_RANK")) == 0)
+        leftovers_remove();
+    leftovers_mark();
+    experiment_t *experiment = NULL;
+    cluster_t *cluster;
+    roster_t roster = {0};
+    const log_level_t level = log_level();
+    if (rank > 0)
+        log_set_level(LOG_NONE); /* what is wrong with the configuration is said once, by rank 0 */
+    status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
+    log_set_level(level);
+    if (status == ST_OK && rank == 0 && options->restarts && !getenv(LAUNCH_BY_SMELTER))
+        status = FAIL(ST_INPUT, "--restarts is for whoever starts the ranks, which was not smelter; leave it out, or leave out mpirun");
+    if (status == ST_OK && rank == 0)
+        status = prepare(experiment, options);
+    const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;
+    TRY(cluster_open(deadline_s, experiment ? experiment->base->cluster.start_deadline_s : 60, &cluster));
+    status = roster_exchange(cluster, experiment, status, &roster);
+    if (status == ST_OK)
+        status = check_processors(&roster, experiment);
+    if (status == ST_OK)
+        status = complexity_agree(cluster, experiment);
+    bool together = status != ST_OK; /* all ranks came to the same conclusion */
+    if (status == ST_OK) {
+        char name[64], text[96];
+        snprintf(text, sizeof text, "%s", roster_name(roster.rank, roster.servers, name, sizeof name));
+        log_set_role(text);
+        failpoint_arm(text);
+        status = run_role(options, experiment, cluster, &roster, lead, &together);
+    }
+    leave(&cluster, status, together);
+    if (roster.rank > 0 && !together && !member_interrupted())
+        status = ST_OK; /* the job's exit code is the first that is not 0, and that is to be rank 0's, who knows why */
+    roster_fini(&roster);
+    experiment_destroy(&experiment);
+    return status;
+}
+
+char *job_out_dir(const options_t *options, const experiment_t *experiment)
+{
+    return options->out ? mem_strdup(options->out) : mem_printf("out/%s", experiment->base->name);
+}
+
+status_t job_run(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
+{
+    if (cluster_is_launched())
+        return run_rank(options, prepare, lead);
+    experiment_t *experiment;
+    int64_t restarts;
+    TRY(supervise_parse(options->restarts, &restarts));
+    TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
+    status_t status = prepare(experiment, options);
+    if (status == ST_OK)
+        status = start_supervised(options, experiment, restarts);
+    experiment_destroy(&experiment);
+    return status;
+}

@@ -1,0 +1,153 @@
+#include "launcher/job/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/cluster/launch.h"
+
+typedef enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_LIST } option_kind_t;
+
+typedef struct option_line {
+    const char *name, *value;
+    option_kind_t kind;
+    size_t offset;
+    const char *help;
+} option_line_t;
+
+static const option_line_t option_lines[] = {
+    {"out", "DIR", OPTION_TEXT, offsetof(options_t, out), "where results go"},
+    {"set", "KEY=VALUE", OPTION_LIST, 0, "override a key of the configuration; may be repeated"},
+    {"schema", "FILE", OPTION_TEXT, offsetof(options_t, schema), "what the columns are: a YAML file or criteo, avazu, libsvm"},
+    {"max-bad-rows", "N", OPTION_TEXT, offsetof(options_t, max_bad_rows), "go on with up to N bad rows (default: the schema's)"},
+    {"baseline", "VARIANT", OPTION_TEXT, offsetof(options_t, baseline), "the variant to compare with (experiment.baseline)"},
+    {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
+    {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
+    {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
+    {"deep", NULL, OPTION_FLAG, offsetof(options_t, deep), "look up the first row that differs, too"},
+    {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
+    {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},
+    {"resume", NULL, OPTION_FLAG, offsetof(options_t, resume), "go on from the newest checkpoint in --out"},
+    {"again", NULL, OPTION_FLAG, offsetof(options_t, again), "remove the run in --out and train anew"},
+    {"reimport", NULL, OPTION_FLAG, offsetof(options_t, reimport), "make the dataset again where its input, schema or settings have changed"},
+    {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},
+};
+#define OPTION_LINES (int)(sizeof option_lines / sizeof *option_lines)
+
+static bool takes(const command_t *command, const char *option)
+{
+    char word[64];
+    snprintf(word, sizeof word, " %s ", option);
+    return strstr(command->options, word) != NULL;
+}
+
+static void print_all(const command_t *commands, int n)
+{
+    printf("smelter - trains click-through-rate recommenders on a parameter-server cluster and measures how reproducible they are\n\n"
+           "usage: smelter COMMAND [ARGUMENT] [OPTIONS]        smelter COMMAND --help\n\n");
+    for (int i = 0; i < n; i++)
+        printf("  %-18s %s\n", commands[i].name, commands[i].summary);
+    printf("\nUnder mpirun or srun, train and compare take their rank's role; without it they start mpirun themselves.\n");
+}
+
+static void print_one(const command_t *command)
+{
+    printf("usage: smelter %s %s%s[OPTIONS]\n\n%s\n", command->name, command->argument, *command->argument ? " " : "", command->summary);
+    if (*command->help)
+        printf("\n%s\n", command->help);
+    printf("\noptions:\n");
+    for (int i = 0; i < OPTION_LINES; i++)
+        if (takes(command, option_lines[i].name)) {
+            char left[64];
+            snprintf(left, sizeof left, "--%s%s%s", option_lines[i].name, option_lines[i].value ? " " : "",
+                     option_lines[i].value ? option_lines[i].value : "");
+            printf("  %-22s %s\n", left, option_lines[i].help);
+        }
+    printf("  %-22s %s\n", "--help", "this text");
+}
+
+/* One --option of a command; *at moves over its value. */
+static status_t parse_option(const command_t *command, char **argv, int argc, int *at, options_t *out)
+{
+    const char *word = argv[*at] + 2, *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    for (int i = 0; i < OPTION_LINES; i++) {
+        const option_line_t *line = &option_lines[i];
+        if (strlen(line->name) != length || strncmp(line->name, word, length) != 0 || !takes(command, line->name))
+            continue;
+        if (line->kind == OPTION_FLAG) {
+            *(bool *)((char *)out + line->offset) = true;
+            return equals ? FAIL(ST_INPUT, "--%s takes no value", line->name) : ST_OK;
+        }
+        const char *value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+        if (!value)
+            return FAIL(ST_INPUT, "--%s needs a value: --%s %s", line->name, line->name, line->value);
+        if (line->kind == OPTION_TEXT)
+            *(const char **)((char *)out + line->offset) = value;
+        else if (out->n_sets < OPTIONS_MOST)
+            out->sets[out->n_sets++] = value;
+        else
+            return FAIL(ST_INPUT, "more than %d --set arguments; put them into the configuration file", OPTIONS_MOST);
+        return ST_OK;
+    }
+    return FAIL(ST_INPUT, "smelter %s does not know the option %s; see smelter %s --help", command->name, argv[*at], command->name);
+}
+
+static status_t parse(const command_t *command, int argc, char **argv, options_t *out, bool *helped)
+{
+    for (int i = 2; i < argc; i++) {
+        *helped = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+        if (*helped)
+            return ST_OK;
+        if (strncmp(argv[i], "--", 2) == 0)
+            TRY(parse_option(command, argv, argc, &i, out));
+        else if (!out->argument && *command->argument)
+            out->argument = argv[i];
+        else if (!out->second && strchr(command->argument, ' '))
+            out->second = argv[i];
+        else
+            return FAIL(ST_INPUT, "smelter %s: \"%s\" is one argument too many; see smelter %s --help", command->name, argv[i], command->name);
+    }
+    if (*command->argument && *command->argument != '[' && (!out->argument || (strchr(command->argument, ' ') && !out->second)))
+        return FAIL(ST_INPUT, "smelter %s needs %s; see smelter %s --help", command->name, command->argument, command->name);
+    return ST_OK;
+}
+
+static status_t find(const char *name, const command_t *commands, int n, const command_t **out)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(commands[i].name, name) == 0) {
+            *out = &commands[i];
+            return ST_OK;
+        }
+    return FAIL(ST_INPUT, "there is no command \"%s\"; see smelter --help", name);
+}
+
+status_t options_run(int argc, char **argv, const command_t *commands, int n)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_all(commands, n);
+        return argc > 1 ? ST_OK : ST_INPUT;
+    }
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    const command_t *command = NULL;
+    options_t options = {.argv = argv};
+    bool helped = false;
+    const log_level_t level = log_level();
+    const launch_t launch = launch_read();
+    if (launch.rank > 0)
+        log_set_level(LOG_NONE); /* all ranks have the same command line: what is wrong with it is said once */
+    status_t status = find(name, commands, n, &command);
+    if (status == ST_OK)
+        status = parse(command, argc, argv, &options, &helped);
+    log_set_level(level);
+    if (status != ST_OK)
+        launch_let_first_speak(&launch);
+    TRY(status);
+    if (helped)
+        print_one(command);
+    return helped ? ST_OK : command->run(&options);
+}

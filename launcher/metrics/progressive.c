@@ -1,0 +1,461 @@
+#include "launcher/metrics/progressive.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/files/file.h"
+#include "common/base/hash.h"
+#include "common/files/jsondoc.h"
+#include "common/base/memory.h"
+#include "common/metrics/metrics.h"
+
+/* Messages of one worker that wait for those of the others. Dense gradients keep workers within one step of each other, but not what has
+ * arrived of them: after a pause the coordinator reads what one connection has gathered, and then what the next one has. */
+#define QUEUE_LEAST 16
+#define QUEUE_MOST 65536
+
+#define SAVED_MAGIC 0x474f5250544c4d53u /* "SMLTPROG" */
+#define SAVED_VERSION 3
+#define SAVED_OLDEST 1 /* one sum over all visits, and no sum of later ones; 2: no checksum of the lines */
+
+/* What a worker sent and the others have not yet. */
+typedef struct queue {
+    net_message_t *messages; /* **owned**, [capacity]; number i lies at i % capacity */
+    int64_t capacity, put, taken;
+    int64_t used; /* examples of the oldest message that were taken already */
+    int64_t next; /* step that its next message begins with, but for steps where it has no examples */
+} queue_t;
+
+static net_message_t *queue_at(const queue_t *queue, int64_t number)
+{
+    return &queue->messages[number % queue->capacity];
+}
+
+static void queue_put(queue_t *queue, const net_message_t *message)
+{
+    if (queue->put - queue->taken == queue->capacity) {
+        queue_t larger = *queue;
+        larger.capacity = queue->capacity ? 2 * queue->capacity : QUEUE_LEAST;
+        larger.messages = MEM_ARRAY(net_message_t, larger.capacity);
+        for (int64_t i = queue->taken; i < queue->put; i++)
+            *queue_at(&larger, i) = *queue_at(queue, i);
+        mem_free(queue->messages);
+        *queue = larger;
+    }
+    *queue_at(queue, queue->put++) = *message;
+}
+
+struct progressive {
+    progressive_options_t o;
+    FILE *file;
+    queue_t *queues;  /* [workers] */
+    int64_t step;     /* comes next: all examples of the steps before are here */
+    int64_t limit;    /* ... and of this step none are taken in yet */
+    int64_t examples; /* in complete intervals */
+    double first_loss_sum, later_loss_sum; /* over first visits, and over all others */
+    uint64_t lines;   /* a checksum of the lines written so far, those about steps aside: the sum of their hashes */
+    double seconds;   /* of the run before start_ns */
+    int64_t start_ns;
+    /* The examples of the current interval. */
+    int64_t n;
+    float *p;
+    uint8_t *y;
+    uint64_t *group;
+    size_t p_cap, y_cap, group_cap;
+};
+
+/* The head of what is saved; the examples of the current interval follow: p f32[n], group u64[n], y u8[n]. */
+typedef struct saved {
+    uint64_t magic;
+    int64_t version;
+    int64_t step, examples, n;
+    double first_loss_sum, seconds;
+    double later_loss_sum; /* since version 2 */
+    uint64_t lines;        /* since version 3 */
+} saved_t;
+
+static status_t open_lines(const progressive_options_t *options, progressive_t **out)
+{
+    FILE *file = fopen(options->path, "a");
+    if (!file)
+        return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out", options->path);
+    progressive_t *p = MEM_NEW(progressive_t);
+    p->o = *options;
+    p->o.path = mem_strdup(options->path);
+    p->file = file;
+    p->queues = MEM_ARRAY(queue_t, options->workers);
+    p->limit = INT64_MAX;
+    p->start_ns = net_now_ns(options->net);
+    *out = p;
+    return ST_OK;
+}
+
+/* Opened to append, since the digests of steps go to the same file. */
+status_t progressive_create(const progressive_options_t *options, progressive_t **out)
+{
+    ASSERT(options->interval > 0);
+    TRY(file_write_atomic(options->path, "", 0));
+    return open_lines(options, out);
+}
+
+void progressive_destroy(progressive_t **progressive)
+{
+    progressive_t *p = *progressive;
+    if (!p)
+        return;
+    for (int w = 0; w < p->o.workers; w++) {
+        while (p->queues[w].taken < p->queues[w].put)
+            net_release(p->o.net, queue_at(&p->queues[w], p->queues[w].taken++));
+        mem_free(p->queues[w].messages);
+    }
+    fclose(p->file);
+    mem_free((char *)p->o.path);
+    mem_free(p->queues);
+    mem_free(p->p);
+    mem_free(p->y);
+    mem_free(p->group);
+    mem_free(p);
+    *progressive = NULL;
+}
+
+/* ---- save and resume ------------------------------------------------------------------------------------------------- */
+
+void *progressive_save(const progressive_t *p, int64_t now_ns, int64_t *bytes)
+{
+    const saved_t head = {
+        .magic = SAVED_MAGIC,
+        .version = SAVED_VERSION,
+        .step = p->step,
+        .examples = p->examples,
+        .n = p->n,
+        .first_loss_sum = p->first_loss_sum,
+        .later_loss_sum = p->later_loss_sum,
+        .seconds = p->seconds + (double)(now_ns - p->start_ns) * 1e-9,
+        .lines = p->lines,
+    };
+    const size_t n = (size_t)p->n;
+    *bytes = (int64_t)(sizeof head + n * (sizeof *p->p + sizeof *p->group + sizeof *p->y));
+    char *saved = MEM_ARRAY(char, *bytes), *at = saved;
+    memcpy(at, &head, sizeof head);
+    at += sizeof head;
+    if (n) {
+        memcpy(at, p->p, n * sizeof *p->p);
+        at += n * sizeof *p->p;
+        memcpy(at, p->group, n * sizeof *p->group);
+        at += n * sizeof *p->group;
+        memcpy(at, p->y, n * sizeof *p->y);
+    }
+    return saved;
+}
+
+static int64_t positions_before(const lanes_t *lanes, int64_t step)
+{
+    return step * lanes->batch < lanes->total ? step * lanes->batch : lanes->total;
+}
+
+static size_t head_bytes(int64_t version)
+{
+    return version < 2 ? offsetof(saved_t, later_loss_sum) : version < 3 ? offsetof(saved_t, lines) : sizeof(saved_t);
+}
+
+static status_t check_saved(const progressive_options_t *o, const void *saved, int64_t bytes, const char *where, saved_t *head)
+{
+    *head = (saved_t){0};
+    memcpy(head, saved, (size_t)bytes < head_bytes(SAVED_OLDEST) ? 0 : head_bytes(SAVED_OLDEST));
+    if (bytes < (int64_t)head_bytes(head->version))
+        return FAIL(ST_CORRUPT, "%s: has %lld bytes, too few for progressive metrics", where, (long long)bytes);
+    if (head->magic != SAVED_MAGIC)
+        return FAIL(ST_CORRUPT, "%s: does not hold progressive metrics", where);
+    if (head->version < SAVED_OLDEST || head->version > SAVED_VERSION)
+        return FAIL(ST_CORRUPT, "%s: has format %lld, this program reads %d; use the smelter that wrote it, or a newer one", where,
+                    (long long)head->version, SAVED_VERSION);
+    memcpy(head, saved, head_bytes(head->version));
+    const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t), left = bytes - (int64_t)head_bytes(head->version);
+    if (head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
+        head->n != left / each || head->examples != positions_before(&o->lanes, head->step) - head->n)
+        return FAIL(ST_CORRUPT, "%s: holds %lld and %lld examples before step %lld in %lld bytes, which do not fit the run", where,
+                    (long long)head->examples, (long long)head->n, (long long)head->step, (long long)bytes);
+    return ST_OK;
+}
+
+/* Of progressive metrics, and not of a step's digests? */
+static bool is_of_metrics(const char *line, const char *end)
+{
+    return memmem(line, (size_t)(end - line), "\"logloss\"", 9) != NULL;
+}
+
+/* Does a line tell of something that came before the cut before `step`? A line of progressive metrics ends with its step; one of
+ * a step's rows (step_lines.h) is written when the step is applied. */
+static bool is_before(const char *line, const char *end, int64_t step, int64_t depth)
+{
+    const char *key = memmem(line, (size_t)(end - line), "\"step\":", 7);
+    if (!key)
+        return false;
+    const int64_t of = strtoll(key + 7, NULL, 10);
+    if (is_of_metrics(line, end))
+        return of <= step;
+    return memmem(line, (size_t)(end - line), "\"rows\"", 6) ? of < step - depth : of < step;
+}
+
+/* Leave the lines of before the cut in the text; one that was cut off by a crash goes too. *lines becomes the checksum of those of
+ * metrics. Returns the end of what is left. */
+static char *keep_lines(const progressive_options_t *o, int64_t step, char *text, uint64_t *lines)
+{
+    char *to = text;
+    *lines = 0;
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        const size_t bytes = (size_t)(end + 1 - line);
+        if (!is_before(line, end, step, o->depth))
+            continue;
+        if (is_of_metrics(line, end))
+            *lines += hash64(line, bytes, 0);
+        memmove(to, line, bytes);
+        to += bytes;
+    }
+    return to;
+}
+
+/* The file as it was at the cut, unless it is not the run's: then it stays as it is. */
+static status_t cut_lines(const progressive_options_t *o, const saved_t *head, const char *where, uint64_t *lines)
+{
+    char *text = NULL;
+    if (file_exists(o->path))
+        TRY(file_read(o->path, &text, NULL));
+    else
+        text = mem_strdup("");
+    const char *end = keep_lines(o, head->step, text, lines);
+    status_t status = ST_OK;
+    if (head->version >= 3 && *lines != head->lines && !file_exists(o->path))
+        status = FAIL(ST_CORRUPT, "%s: is not there, and the run had written lines up to step %lld to it before the checkpoint in %s; put it back",
+                      o->path, (long long)head->step, where);
+    else if (head->version >= 3 && *lines != head->lines)
+        status = FAIL(ST_CORRUPT, "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "
+                                  "have %016llx: it is another run's, or was changed; put the run's own in its place",
+                      o->path, (long long)head->step, (unsigned long long)*lines, where, (unsigned long long)head->lines);
+    if (status == ST_OK)
+        status = file_write_atomic(o->path, text, (size_t)(end - text));
+    mem_free(text);
+    return status;
+}
+
+status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes, const char *where,
+                            progressive_t **out)
+{
+    saved_t head;
+    progressive_t *p = NULL;
+    uint64_t lines;
+    TRY(check_saved(options, saved, bytes, where, &head));
+    TRY(cut_lines(options, &head, where, &lines));
+    TRY(open_lines(options, &p));
+    p->lines = lines;
+    p->step = head.step;
+    p->examples = head.examples;
+    p->first_loss_sum = head.first_loss_sum;
+    p->later_loss_sum = head.later_loss_sum;
+    if (head.version == 1 && head.examples > options->first_visits) /* one sum of both: neither is known any more */
+        p->first_loss_sum = p->later_loss_sum = NAN;
+    p->seconds = head.seconds;
+    p->n = head.n;
+    for (int w = 0; w < options->workers; w++)
+        p->queues[w].next = head.step;
+    const size_t n = (size_t)head.n;
+    const char *at = (const char *)saved + head_bytes(head.version);
+    MEM_GROW(p->p, p->p_cap, n);
+    MEM_GROW(p->y, p->y_cap, n);
+    MEM_GROW(p->group, p->group_cap, n);
+    if (n) {
+        memcpy(p->p, at, n * sizeof *p->p);
+        at += n * sizeof *p->p;
+        memcpy(p->group, at, n * sizeof *p->group);
+        at += n * sizeof *p->group;
+        memcpy(p->y, at, n * sizeof *p->y);
+    }
+    *out = p;
+    return ST_OK;
+}
+
+status_t progressive_sync(progressive_t *p)
+{
+    if (fflush(p->file) == 0 && fdatasync(fileno(p->file)) == 0)
+        return ST_OK;
+    return FAIL(ST_SYSTEM, "%s: cannot be synced: %m; is the disk full?", p->o.path);
+}
+
+/* ---- examples -------------------------------------------------------------------------------------------------------- */
+
+static int64_t worker_rows(const progressive_t *p, int64_t step, int worker)
+{
+    const lanes_t *lanes = &p->o.lanes;
+    int64_t rows = 0;
+    for (int lane = lanes_first(lanes, worker, p->o.workers); lane < lanes_first(lanes, worker + 1, p->o.workers); lane++)
+        rows += lanes_rows(lanes, step, lane);
+    return rows;
+}
+
+/* A dataset without a query column has 0 for every example; the key of a query is a hash. */
+static bool has_queries(const uint64_t *group, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (group[i])
+            return true;
+    return false;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The interval's examples are in the order of the data: first visits, then others. */
+static void add_losses(progressive_t *p)
+{
+    const int64_t to_come = p->o.first_visits - p->examples, first = to_come < 0 ? 0 : least(to_come, p->n), later = p->n - first;
+    if (first > 0)
+        p->first_loss_sum += metrics_logloss(p->p, p->y, first) * (double)first;
+    if (later > 0)
+        p->later_loss_sum += metrics_logloss(p->p + first, p->y + first, later) * (double)later;
+    p->examples += p->n;
+}
+
+/* The line of the interval that ends before the next step. */
+static status_t write_line(progressive_t *p, int64_t now_ns)
+{
+    const int64_t n = p->n;
+    add_losses(p);
+    p->n = 0;
+    jsondoc_t *doc = jsondoc_object();
+    jsondoc_put_integer(doc, "step", p->step);
+    jsondoc_put_integer(doc, "examples", p->examples);
+    jsondoc_put_integer(doc, "interval_examples", n);
+    jsondoc_put_integer(doc, "first_visits", least(p->examples, p->o.first_visits));
+    jsondoc_put_number(doc, "logloss", metrics_logloss(p->p, p->y, n));
+    jsondoc_put_number(doc, "auc_loss", metrics_auc_loss(p->p, p->y, n));
+    jsondoc_put_number(doc, "pqauc_loss", has_queries(p->group, n) ? metrics_pqauc_loss(p->p, p->y, p->group, n, NULL) : NAN);
+    jsondoc_put_number(doc, "calibration", metrics_calibration(p->p, p->y, n));
+    jsondoc_put_number(doc, "progressive_logloss", progressive_logloss(p));
+    jsondoc_put_number(doc, "training_logloss", progressive_training_logloss(p));
+    jsondoc_put_number(doc, "seconds", p->seconds + (double)(now_ns - p->start_ns) * 1e-9);
+    char *text = jsondoc_text(doc, false);
+    jsondoc_destroy(&doc);
+    p->lines += hash64(text, strlen(text), 0);
+    bool good = fputs(text, p->file) >= 0 && fflush(p->file) == 0;
+    mem_free(text);
+    return good ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", p->o.path, file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
+}
+
+/* Are all examples of the next step here? */
+static bool is_complete(const progressive_t *p)
+{
+    if (p->step == lanes_steps(&p->o.lanes) || p->step >= p->limit)
+        return false;
+    for (int w = 0; w < p->o.workers; w++)
+        if (p->queues[w].next <= p->step && worker_rows(p, p->step, w))
+            return false;
+    return true;
+}
+
+/* Put the examples of the next step behind those of the interval, in the order of the data: worker after worker. */
+static void merge_step(progressive_t *p)
+{
+    const size_t total = (size_t)(p->n + lanes_step_rows(&p->o.lanes, p->step));
+    MEM_GROW(p->p, p->p_cap, total);
+    MEM_GROW(p->y, p->y_cap, total);
+    MEM_GROW(p->group, p->group_cap, total);
+    for (int w = 0; w < p->o.workers; w++) {
+        const int64_t rows = worker_rows(p, p->step, w);
+        queue_t *queue = &p->queues[w];
+        if (rows == 0)
+            continue;
+        net_message_t *m = queue_at(queue, queue->taken);
+        memcpy(p->p + p->n, (const float *)m->frame[0].data + queue->used, (size_t)rows * sizeof *p->p);
+        memcpy(p->y + p->n, (const uint8_t *)m->frame[1].data + queue->used, (size_t)rows);
+        memcpy(p->group + p->n, (const uint64_t *)m->frame[2].data + queue->used, (size_t)rows * sizeof *p->group);
+        p->n += rows;
+        queue->used += rows;
+        if (queue->used == m->header.count) {
+            net_release(p->o.net, m);
+            queue->taken++;
+            queue->used = 0;
+        }
+    }
+    p->step++;
+}
+
+/* Take in all steps that are complete; a line where an interval ends. */
+static status_t merge(progressive_t *p, int64_t now_ns)
+{
+    while (is_complete(p)) {
+        merge_step(p);
+        if (p->step % p->o.interval == 0 || p->step == lanes_steps(&p->o.lanes))
+            TRY(write_line(p, now_ns));
+    }
+    return ST_OK;
+}
+
+status_t progressive_limit(progressive_t *p, int64_t step, int64_t now_ns)
+{
+    p->limit = step;
+    return merge(p, now_ns);
+}
+
+/* The step after those that `count` examples of a worker from step `first` on fill; -1 where they end within one, or after the run. */
+static int64_t steps_filled(const progressive_t *p, int worker, int64_t first, int64_t count)
+{
+    int64_t step = first;
+    for (int64_t left = count; left > 0; step++) {
+        const int64_t rows = step < lanes_steps(&p->o.lanes) ? worker_rows(p, step, worker) : 0;
+        if (rows == 0 || rows > left)
+            return -1;
+        left -= rows;
+    }
+    return step;
+}
+
+status_t progressive_put(progressive_t *p, int worker, net_message_t *message, int64_t now_ns)
+{
+    queue_t *queue = &p->queues[worker];
+    const wire_header_t h = message->header;
+    status_t status = ST_OK;
+    int64_t next = -1;
+    if (queue->put - queue->taken == QUEUE_MOST || message->frame[0].bytes != h.count * 4 || message->frame[1].bytes != h.count ||
+        message->frame[2].bytes != h.count * 8)
+        status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
+    else if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
+        status = FAIL(ST_MESSAGE, "worker %d sent %lld progressive predictions from step %lld on, which are not those of whole steps from "
+                                  "step %lld on",
+                      worker, (long long)h.count, (long long)h.step, (long long)queue->next);
+    if (status != ST_OK || h.count == 0) {
+        net_release(p->o.net, message);
+        return status;
+    }
+    queue_put(queue, message);
+    queue->next = next;
+    return merge(p, now_ns);
+}
+
+int64_t progressive_examples(const progressive_t *progressive)
+{
+    return progressive->examples + progressive->n;
+}
+
+int64_t progressive_steps(const progressive_t *progressive)
+{
+    return progressive->step;
+}
+
+double progressive_logloss(const progressive_t *p)
+{
+    const int64_t first = least(p->examples, p->o.first_visits);
+    return first ? p->first_loss_sum / (double)first : NAN;
+}
+
+double progressive_training_logloss(const progressive_t *p)
+{
+    const int64_t later = p->examples - p->o.first_visits;
+    return later > 0 ? p->later_loss_sum / (double)later : NAN;
+}

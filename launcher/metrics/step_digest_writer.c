@@ -1,0 +1,120 @@
+/* A ring of steps that some shards have told of and others have not. Shards are at most a few steps apart, and tell of
+ * STEP_BATCH_STEPS at a time. */
+#include "launcher/metrics/step_digest_writer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/memory.h"
+#include "common/base/step_digest.h"
+#include "common/net/step_batch.h"
+
+#define RING (STEP_BATCH_STEPS * 4) /* steps between the first incomplete one and the last that a shard has told of */
+
+struct step_lines {
+    FILE *file;
+    char *path;
+    int shards;
+    uint32_t tables;
+    int64_t words;    /* of a step */
+    int64_t first;    /* the first step that is not written; -1 before the first message */
+    int64_t *next;    /* [shards] the step that a shard tells of next */
+    int heard[RING];  /* shards that have told of the step */
+    uint64_t *merged; /* [RING][words] */
+};
+
+status_t step_digest_writer_create(const char *path, int shards, uint32_t tables, step_digest_writer_t **out)
+{
+    FILE *file = fopen(path, "a");
+    if (!file)
+        return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out", path);
+    step_digest_writer_t *l = MEM_NEW(step_digest_writer_t);
+    l->file = file;
+    l->path = mem_strdup(path);
+    l->shards = shards;
+    l->tables = tables;
+    l->words = step_digest_words(tables);
+    l->first = -1;
+    l->next = MEM_ARRAY(int64_t, shards);
+    l->merged = MEM_ARRAY(uint64_t, RING * l->words);
+    *out = l;
+    return ST_OK;
+}
+
+void step_digest_writer_destroy(step_digest_writer_t **lines)
+{
+    step_digest_writer_t *l = *lines;
+    if (!l)
+        return;
+    fclose(l->file);
+    mem_free(l->path);
+    mem_free(l->next);
+    mem_free(l->merged);
+    mem_free(l);
+    *lines = NULL;
+}
+
+static void write_words(const step_digest_writer_t *l, const uint64_t *words, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        fprintf(l->file, "%016" PRIx64, words[i]);
+    fputs("\"}\n", l->file);
+}
+
+static status_t check_written(const step_digest_writer_t *l)
+{
+    return fflush(l->file) == 0 && !ferror(l->file) ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", l->path, file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
+}
+
+/* Write the steps that are complete. */
+static status_t write_rows(step_digest_writer_t *l)
+{
+    while (l->heard[l->first % RING] == l->shards) {
+        uint64_t *words = l->merged + l->first % RING * l->words;
+        fprintf(l->file, "{\"step\": %" PRId64 ", \"rows\": \"", l->first);
+        write_words(l, words, l->words);
+        memset(words, 0, sizeof *words * (size_t)l->words);
+        l->heard[l->first % RING] = 0;
+        l->first++;
+    }
+    return check_written(l);
+}
+
+status_t step_digest_writer_put_rows(step_digest_writer_t *l, int shard, const net_message_t *message)
+{
+    const int64_t step = message->header.step, steps = message->header.count;
+    ASSERT(shard >= 0 && shard < l->shards);
+    if (step < 0 || steps < 0 || steps > STEP_BATCH_STEPS || message->frame[0].bytes != steps * l->words * (int64_t)sizeof(uint64_t))
+        return FAIL(ST_MESSAGE, "shard %d sent digests of %lld steps in %lld bytes; a step has %lld", shard, (long long)steps,
+                    (long long)message->frame[0].bytes, (long long)(l->words * (int64_t)sizeof(uint64_t)));
+    if (l->first < 0) {
+        l->first = step; /* 0, or where a checkpoint was taken up */
+        for (int s = 0; s < l->shards; s++)
+            l->next[s] = step;
+    }
+    if (step != l->next[shard] || step + steps - l->first > RING)
+        return FAIL(ST_MESSAGE, "shard %d sent digests of steps %lld to %lld; those from %lld on come next", shard, (long long)step,
+                    (long long)(step + steps - 1), (long long)l->next[shard]);
+    for (int64_t i = 0; i < steps; i++) {
+        step_digest_merge(l->merged + (step + i) % RING * l->words, (const uint64_t *)message->frame[0].data + i * l->words, l->tables);
+        l->heard[(step + i) % RING]++;
+    }
+    l->next[shard] += steps;
+    return write_rows(l);
+}
+
+status_t step_digest_writer_put_dense(step_digest_writer_t *l, const net_message_t *message)
+{
+    const int64_t step = message->header.step, steps = message->header.count;
+    const int64_t words = message->frame[0].bytes / (int64_t)sizeof(uint64_t);
+    if (step < 0 || steps < 1 || words % steps)
+        return FAIL(ST_MESSAGE, "digests of the dense parameters of %lld steps came in %lld words", (long long)steps, (long long)words);
+    for (int64_t i = 0; i < steps; i++) {
+        fprintf(l->file, "{\"step\": %" PRId64 ", \"component\": %u, \"dense\": \"", step + i, message->header.table);
+        write_words(l, (const uint64_t *)message->frame[0].data + i * (words / steps), words / steps);
+    }
+    return check_written(l);
+}

@@ -1,0 +1,319 @@
+#include "launcher/report/html_report.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/memory.h"
+#include "common/metrics/pd.h"
+#include "launcher/metrics/curve.h"
+#include "launcher/report/html_page.h"
+#include "launcher/run/manifest.h"
+#include "launcher/report/results_file.h"
+
+#define LARGEST_PD 2.0    /* one replica says 0, the other does not */
+#define SHARE_INSIDE 0.99 /* of the examples of every variant, left of the histogram's edge */
+
+/* ---- curves ---------------------------------------------------------------------------------------------------------- */
+
+/* Points as they become the page's arrays. */
+typedef struct arrays {
+    jsondoc_t *step, *seconds, *logloss, *progressive, *training;
+} arrays_t;
+
+static void append_point(arrays_t *arrays, const curve_point_t *end, double logloss)
+{
+    jsondoc_append_integer(arrays->step, end->step);
+    jsondoc_append_number(arrays->seconds, end->seconds);
+    jsondoc_append_number(arrays->logloss, logloss);
+    jsondoc_append_number(arrays->progressive, end->progressive);
+    jsondoc_append_number(arrays->training, end->training);
+}
+
+/* Are most examples of a group seen for the first time? */
+static bool is_first_pass(int64_t first_visits, int64_t examples)
+{
+    return 2 * first_visits > examples;
+}
+
+/* Does a point of the page's curve end with line i, when its first line comes after `begin` examples? What is left at the end of
+ * a training may be a few examples: they join the point before where they are less than half of one, so that no two points
+ * that look alike are means over very different numbers of examples. */
+static bool ends_point(const curve_t *lines, int64_t i, int64_t group, int64_t begin)
+{
+    const int64_t here = lines->point[i].examples, left = lines->point[lines->points - 1].examples - here;
+    return left == 0 || ((i + 1) % group == 0 && 2 * left >= here - begin);
+}
+
+/* Lines in groups of equal length, as few as keep the points below their limit; a group's logloss is the mean over its
+ * examples. */
+static jsondoc_t *curve_object(const curve_t *lines)
+{
+    const int64_t group = (lines->points + HTML_REPORT_CURVE_POINTS - 1) / HTML_REPORT_CURVE_POINTS;
+    arrays_t arrays = {jsondoc_array(), jsondoc_array(), jsondoc_array(), jsondoc_array(), jsondoc_array()};
+    jsondoc_t *curve = jsondoc_object();
+    double loss = 0.0;
+    int64_t begin = 0, before = 0; /* examples up to the group, and up to the line */
+    int64_t visits = 0, first_points = 0;
+    bool told_apart = lines->points > 0;
+    for (int64_t i = 0; i < lines->points; i++) {
+        const curve_point_t *point = &lines->point[i];
+        told_apart = told_apart && point->first_visits >= 0;
+        loss += point->logloss * (double)(point->examples - before);
+        before = point->examples;
+        if (!ends_point(lines, i, group, begin))
+            continue;
+        append_point(&arrays, point, loss / (double)(before - begin));
+        first_points += is_first_pass(point->first_visits - visits, before - begin);
+        visits = point->first_visits;
+        loss = 0.0;
+        begin = before;
+    }
+    jsondoc_put(curve, "step", &arrays.step);
+    jsondoc_put(curve, "seconds", &arrays.seconds);
+    jsondoc_put(curve, "logloss", &arrays.logloss);
+    jsondoc_put(curve, "progressive_logloss", &arrays.progressive);
+    jsondoc_put(curve, "training_logloss", &arrays.training);
+    jsondoc_put_number(curve, "first_points", told_apart ? (double)first_points : NAN);
+    return curve;
+}
+
+static status_t put_curve(const char *folder, jsondoc_t *run)
+{
+    curve_t lines;
+    bool found;
+    TRY(curve_read(folder, &lines, &found));
+    if (found) {
+        jsondoc_t *curve = curve_object(&lines);
+        jsondoc_put(run, "curve", &curve);
+        curve_fini(&lines);
+    }
+    return ST_OK;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------------ */
+
+/* A variant while it is collected. */
+typedef struct collected {
+    jsondoc_t *doc;   /* its object in the page */
+    manifest_t *run;  /* [found], the runs that are there */
+    int32_t replicas; /* of results.json */
+    int32_t found;
+    double *pd; /* [examples] of those where it is defined; NULL where not all runs are there, or fewer than two */
+    int64_t examples;
+} collected_t;
+
+static void collected_fini(collected_t *c)
+{
+    for (int32_t r = 0; r < c->found; r++)
+        manifest_fini(&c->run[r]);
+    mem_free(c->run);
+    mem_free(c->pd);
+    jsondoc_destroy(&c->doc);
+}
+
+static status_t collect_run(const char *folder, const jsondoc_t *replica, const char *where, collected_t *c, jsondoc_t *run)
+{
+    jsondoc_t *doc = NULL;
+    bool found;
+    TRY(results_run(replica, where, folder, &c->run[c->found], &found));
+    if (!found)
+        return ST_OK;
+    c->found++;
+    char *path = mem_printf("%s/manifest.json", folder);
+    status_t status = jsondoc_read(path, &doc);
+    mem_free(path);
+    TRY(status);
+    jsondoc_put(run, "manifest", &doc);
+    return put_curve(folder, run);
+}
+
+static status_t put_config(const char *folder, jsondoc_t *variant)
+{
+    char *path = mem_printf("%s/config.yaml", folder), *text;
+    status_t status = ST_OK;
+    if (file_exists(path)) {
+        status = file_read(path, &text, NULL);
+        if (status == ST_OK) {
+            jsondoc_put_text(variant, "config_text", text);
+            mem_free(text);
+        }
+    }
+    mem_free(path);
+    return status;
+}
+
+static status_t collect_replicas(const char *dir, const char *name, const jsondoc_t *replicas, const char *where,
+                                 collected_t *c)
+{
+    jsondoc_t *runs = jsondoc_array();
+    status_t status = ST_OK;
+    for (int32_t r = 0; r < c->replicas && status == ST_OK; r++) {
+        int64_t number;
+        status = jsondoc_get_integer(jsondoc_at(replicas, r), where, "replica", 0, INT32_MAX, &number);
+        if (status != ST_OK)
+            break;
+        char *folder = mem_printf("%s/%s/r%d", dir, name, (int)number);
+        jsondoc_t *run = jsondoc_object();
+        status = collect_run(folder, jsondoc_at(replicas, r), where, c, run);
+        if (status == ST_OK && r == 0)
+            status = put_config(folder, c->doc);
+        jsondoc_append(runs, &run);
+        mem_free(folder);
+    }
+    jsondoc_put(c->doc, "runs", &runs);
+    return status;
+}
+
+/* ---- histogram ------------------------------------------------------------------------------------------------------- */
+
+static void measure_pd(collected_t *c)
+{
+    if (c->found < c->replicas || c->replicas < 2)
+        return;
+    const int64_t n = c->run[0].predictions;
+    const float **p = MEM_ARRAY(const float *, c->replicas);
+    bool comparable = true;
+    for (int32_t r = 0; r < c->replicas; r++) {
+        p[r] = c->run[r].result.predictions;
+        comparable = comparable && c->run[r].predictions == n;
+    }
+    if (comparable) {
+        double *term = MEM_ARRAY(double, n *PD_COUNT);
+        c->pd = MEM_ARRAY(double, n);
+        pd_examples(p, c->replicas, n, term);
+        for (int64_t i = 0; i < n; i++)
+            if (isfinite(term[i * PD_COUNT + PD_RELATIVE]))
+                c->pd[c->examples++] = term[i * PD_COUNT + PD_RELATIVE];
+        mem_free(term);
+    }
+    mem_free(p);
+}
+
+static double share_below(const collected_t *c, double edge)
+{
+    int64_t below = 0;
+    for (int64_t i = 0; i < c->examples; i++)
+        below += c->pd[i] < edge;
+    return c->examples ? (double)below / (double)c->examples : 1.0;
+}
+
+/* The same for all variants, so that bins compare: the smallest round one that leaves little of any variant outside. */
+static double histogram_edge(const collected_t *variants, int64_t n)
+{
+    static const double edges[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1,
+                                   0.2,   0.3,   0.4,   0.5,  0.6,  0.8,  1.0,  1.5};
+    for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {
+        bool inside = true;
+        for (int64_t v = 0; v < n; v++)
+            inside = inside && share_below(&variants[v], edges[e]) >= SHARE_INSIDE;
+        if (inside)
+            return edges[e];
+    }
+    return LARGEST_PD;
+}
+
+static void put_histogram(collected_t *c, double edge)
+{
+    int64_t counts[HTML_REPORT_BINS + 1] = {0};
+    if (!c->examples)
+        return;
+    for (int64_t i = 0; i < c->examples; i++) {
+        const double bin = c->pd[i] / edge * HTML_REPORT_BINS;
+        counts[bin < HTML_REPORT_BINS ? (int)bin : HTML_REPORT_BINS]++;
+    }
+    jsondoc_t *histogram = jsondoc_array();
+    for (int b = 0; b <= HTML_REPORT_BINS; b++)
+        jsondoc_append_integer(histogram, counts[b]);
+    jsondoc_put(c->doc, "pd_histogram", &histogram);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------------- */
+
+static status_t collect_variant(const char *dir, const jsondoc_t *variant, const char *where, collected_t *c)
+{
+    const jsondoc_t *replicas;
+    const char *name;
+    TRY(results_variant(variant, where, &name, &replicas));
+    c->replicas = (int32_t)jsondoc_length(replicas);
+    c->run = MEM_ARRAY(manifest_t, c->replicas);
+    TRY(collect_replicas(dir, name, replicas, where, c));
+    measure_pd(c);
+    return ST_OK;
+}
+
+static void put_variants(jsondoc_t *data, collected_t *variants, int64_t n)
+{
+    jsondoc_t *histogram = jsondoc_object(), *array = jsondoc_array();
+    const double edge = histogram_edge(variants, n);
+    for (int64_t v = 0; v < n; v++) {
+        put_histogram(&variants[v], edge);
+        jsondoc_append(array, &variants[v].doc);
+    }
+    jsondoc_put_number(histogram, "edge", edge);
+    jsondoc_put_integer(histogram, "bins", HTML_REPORT_BINS);
+    jsondoc_put(data, "histogram", &histogram);
+    jsondoc_put(data, "variants", &array);
+}
+
+status_t html_report_collect(const char *dir, jsondoc_t **out)
+{
+    char *path = mem_printf("%s/results.json", dir);
+    jsondoc_t *results = NULL;
+    const jsondoc_t *variants = NULL;
+    collected_t *collected = NULL;
+    int64_t n = 0;
+    status_t status;
+    TRY_DONE(results_read(path, &results));
+    TRY_DONE(jsondoc_get_array(results, path, "variants", &variants));
+    n = jsondoc_length(variants);
+    if (n == 0)
+        TRY_DONE(FAIL(ST_CORRUPT, "%s: \"variants\" is empty", path));
+    collected = MEM_ARRAY(collected_t, n);
+    for (int64_t v = 0; v < n; v++)
+        collected[v].doc = jsondoc_object();
+    for (int64_t v = 0; v < n; v++)
+        TRY_DONE(collect_variant(dir, jsondoc_at(variants, v), path, &collected[v]));
+    jsondoc_t *data = jsondoc_object();
+    put_variants(data, collected, n);
+    jsondoc_put(data, "results", &results);
+    *out = data;
+done:
+    for (int64_t v = 0; v < n && collected; v++)
+        collected_fini(&collected[v]);
+    mem_free(collected);
+    jsondoc_destroy(&results);
+    mem_free(path);
+    return status;
+}
+
+/* The verdict as results.json has it, but of one that an older smelter drew from no examples. */
+static status_t get_verdict(const jsondoc_t *results, const char *where, const char **out)
+{
+    int64_t examples = 1;
+    if (jsondoc_has(results, "eval_examples"))
+        TRY(jsondoc_get_integer(results, where, "eval_examples", 0, INT64_MAX, &examples));
+    *out = "No verdict: the evaluation split is empty.";
+    return examples ? jsondoc_get_text(results, where, "verdict", out) : ST_OK;
+}
+
+status_t html_report_write(const char *dir)
+{
+    char *path = mem_printf("%s/report.html", dir), *where = mem_printf("%s/results.json", dir), *page = NULL;
+    jsondoc_t *data = NULL;
+    const jsondoc_t *results;
+    const char *title, *verdict;
+    status_t status;
+    TRY_DONE(html_report_collect(dir, &data));
+    TRY_DONE(jsondoc_get_object(data, where, "results", &results));
+    TRY_DONE(jsondoc_get_text(results, where, "experiment", &title));
+    TRY_DONE(get_verdict(results, where, &verdict));
+    page = html_page_text(title, verdict, data);
+    TRY_DONE(file_write_atomic(path, page, strlen(page)));
+done:
+    jsondoc_destroy(&data);
+    mem_free(page);
+    mem_free(where);
+    mem_free(path);
+    return status;
+}

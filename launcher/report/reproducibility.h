@@ -1,0 +1,12 @@
+/* reproducibility.h - how far the replicas of each variant of an experiment differ, with confidence intervals. */
+#ifndef SMELTER_REPRODUCIBILITY_H
+#define SMELTER_REPRODUCIBILITY_H
+
+#include "launcher/report/result.h"
+
+/* reproducibility_measure - fills, in every variant: reproducibility, pd_difference, pd_levelled_difference, error,
+ * pd_pairs, pd_of_example, most_different; and result->queries. All variants are measured over the same resamples of the same queries. For
+ * result_summarise. */
+void reproducibility_measure(experiment_result_t *result);
+
+#endif

@@ -1,0 +1,26 @@
+/* evaluation.h - what the evaluation split itself adds to an experiment's result: labels, queries, and where in the data the
+ * replicas differ. Read from the dataset, so that it is there as well when every run was trained by an earlier job. */
+#ifndef SMELTER_SLICES_REPORT_H
+#define SMELTER_SLICES_REPORT_H
+
+#include "common/base/status.h"
+#include "launcher/report/result.h"
+#include "common/data/dataset.h"
+
+/* slices_report_read - result->label and result->group, before result_summarise.
+ * ST_INPUT: the split does not have result->eval_examples examples; ST_CORRUPT, ST_SYSTEM: the dataset cannot be read. */
+WARN_UNUSED status_t slices_report_read(dataset_t *dataset, experiment_result_t *result);
+
+/* slices_report_make - relative PD by slice, for every variant, after result_summarise: `slice` and `worst` of the variant.
+ * Slices are the label; the decile of the score (the mean prediction of the baseline's replicas, so that slices are the
+ * same for all variants); how often the rarest categorical value of the example occurs in the training split; and every
+ * value of every column, numeric ones by decile. A worst slice has at least EVALUATION_LEAST_EXAMPLES examples, and
+ * 1 / EVALUATION_LEAST_PART of the split: among many small slices the highest is high by chance. Slices of several
+ * columns that are the same examples are listed once. Nothing happens where no variant has two replicas.
+ * ST_CORRUPT, ST_SYSTEM: the dataset cannot be read.  Cost: a pass over the dataset, with a table look-up per value. */
+WARN_UNUSED status_t slices_report_make(dataset_t *dataset, experiment_result_t *result);
+
+#define EVALUATION_LEAST_EXAMPLES 30
+#define EVALUATION_LEAST_PART 200
+
+#endif

@@ -1,0 +1,479 @@
+/* Whose cost a variant's is set against: a reader wants to know what the cheap road saves over the dear one. A single network is set
+ * against the full ensemble, where there is one; an ensemble against the baseline. A student's cost is that with its teacher.
+ *
+ * Whether a difference is more than chance has two sides: other queries (an interval, by bootstrap) and other replicas (a standard
+ * error, by jackknife). It is called significant where both agree, and of two replicas it is said that the second is not known. */
+#include "launcher/report/summary.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "common/metrics/jackknife.h"
+
+#define DEARER_ROWS 1.05 /* rows pulled are counted, so a few per cent are real */
+#define DEARER_CPU 1.25  /* CPU time is measured on a machine that others use as well */
+
+static double pd_of(const variant_result_t *variant)
+{
+    return variant->reproducibility.pd_relative.value;
+}
+
+/* PD of replicas that differ in other sources answers another question. */
+static bool is_comparable(const variant_result_t *variant, const variant_result_t *base)
+{
+    return !variant->config || !base->config || variant->config->experiment.vary == base->config->experiment.vary;
+}
+
+/* The share by which its logloss is above the baseline's. */
+static double loss_change(const variant_result_t *variant, const variant_result_t *base)
+{
+    return (variant->quality.logloss - base->quality.logloss) / base->quality.logloss;
+}
+
+static bool is_affordable(const variant_result_t *variant, const variant_result_t *base)
+{
+    return variant == base || loss_change(variant, base) <= VERDICT_LOSS_TOLERANCE;
+}
+
+/* Is it better than a constant, which has a PD of 0 and is of no use? */
+static bool is_worth_something(const experiment_result_t *result, const variant_result_t *variant)
+{
+    const double constant = result_base_rate_logloss(result);
+    return isnan(constant) || variant->quality.logloss < constant;
+}
+
+/* May the verdict be about it? */
+static bool is_candidate(const experiment_result_t *result, const variant_result_t *variant)
+{
+    const variant_result_t *base = result_baseline(result);
+    return is_comparable(variant, base) && is_affordable(variant, base) && is_worth_something(result, variant);
+}
+
+static double ratio(double a, double b)
+{
+    return b > 0.0 ? a / b : 1.0;
+}
+
+static double rows_of(const variant_result_t *variant)
+{
+    return variant->teaching.runs ? variant->teaching.rows_pulled_per_example_with_teacher
+                                  : variant->cost.rows_pulled_per_example;
+}
+
+static double cpu_of(const variant_result_t *variant)
+{
+    return variant->teaching.runs ? variant->teaching.cpu_seconds_with_teacher : variant->cost.cpu_seconds;
+}
+
+static double rows_ratio(const variant_result_t *a, const variant_result_t *b)
+{
+    return ratio(rows_of(a), rows_of(b));
+}
+
+static double cpu_ratio(const variant_result_t *a, const variant_result_t *b)
+{
+    return ratio(cpu_of(a), cpu_of(b));
+}
+
+static bool is_dearer(const variant_result_t *a, const variant_result_t *b)
+{
+    return rows_ratio(a, b) > DEARER_ROWS || (rows_ratio(b, a) <= DEARER_ROWS && cpu_ratio(a, b) > DEARER_CPU);
+}
+
+const variant_result_t *summary_best(const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result), *best = base;
+    for (int32_t v = 0; v < result->variants && is_worth_something(result, base); v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (is_candidate(result, variant) && pd_of(variant) < pd_of(best))
+            best = variant;
+    }
+    return best;
+}
+
+/* More than one component predicts. */
+static bool is_ensemble(const variant_result_t *variant)
+{
+    int first, last;
+    if (!variant->config)
+        return false;
+    config_deploy(variant->config, &first, &last);
+    return last - first > 1;
+}
+
+/* The largest of the ensembles that are no peers of each other; NULL where there is none, or for an ensemble. */
+static const variant_result_t *full_ensemble(const experiment_result_t *result, const variant_result_t *best)
+{
+    const variant_result_t *base = result_baseline(result), *full = NULL;
+    for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
+            variant != base && is_comparable(variant, base) && is_worth_something(result, variant) &&
+            (!full || variant->cost.parameters > full->cost.parameters))
+            full = variant;
+    }
+    return full;
+}
+
+/* The lowest PD of the affordable variants that lower it and are cheaper than `best`; NULL where there is none. */
+static const variant_result_t *cheap_road(const experiment_result_t *result, const variant_result_t *best)
+{
+    const variant_result_t *base = result_baseline(result), *lowest = NULL;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (variant != base && is_candidate(result, variant) && pd_of(variant) < pd_of(base) && is_dearer(best, variant) &&
+            (!lowest || pd_of(variant) < pd_of(lowest)))
+            lowest = variant;
+    }
+    return lowest;
+}
+
+/* The lowest PD of those that cost too much loss, if it is below `best`'s; NULL where there is none. */
+static const variant_result_t *lossy_road(const experiment_result_t *result, const variant_result_t *best)
+{
+    const variant_result_t *base = result_baseline(result), *lowest = NULL;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (is_comparable(variant, base) && !is_affordable(variant, base) && is_worth_something(result, variant) &&
+            pd_of(variant) < pd_of(lowest ? lowest : best))
+            lowest = variant;
+    }
+    return lowest;
+}
+
+/* ---- words ----------------------------------------------------------------------------------------------------------- */
+
+/* What is known of a difference from the baseline. */
+typedef enum finding { UNKNOWN, CHANCE_OF_QUERIES, CHANCE_OF_REPLICAS, SURE_OF_QUERIES, SURE_OF_BOTH } finding_t;
+
+static finding_t finding_of(estimate_t difference, double error, int32_t replicas)
+{
+    const bool has_interval = isfinite(difference.low) && isfinite(difference.high);
+    if (!has_interval)
+        return UNKNOWN;
+    if (difference.low <= 0.0 && difference.high >= 0.0)
+        return CHANCE_OF_QUERIES;
+    if (!isfinite(error))
+        return SURE_OF_QUERIES;
+    return jackknife_is_distinct(difference.value, error, replicas) ? SURE_OF_BOTH : CHANCE_OF_REPLICAS;
+}
+
+static const char *finding_words(finding_t finding)
+{
+    static const char *const words[] = {
+        [UNKNOWN] = "not known to be significant",
+        [CHANCE_OF_QUERIES] = "not significant",
+        [CHANCE_OF_REPLICAS] = "not distinguishable from the noise of replicas",
+        [SURE_OF_QUERIES] = "significant over queries",
+        [SURE_OF_BOTH] = "significant over queries and replicas",
+    };
+    return words[finding];
+}
+
+static finding_t finding_as_is(const variant_result_t *variant)
+{
+    return finding_of(variant->pd_difference, variant->error.pd_difference, variant->replicas);
+}
+
+static void put_percent(FILE *out, double share)
+{
+    fprintf(out, "%.1f %%", 100.0 * share);
+}
+
+/* 0.36 of, a third of, 1.48 times, 3 times. */
+static void put_share(FILE *out, double share)
+{
+    static const struct {
+        double share;
+        const char *words;
+    } fractions[] = {{1.0 / 4, "a quarter of"}, {1.0 / 3, "a third of"}, {1.0 / 2, "half of"}, {1.0, "all of"}, {2.0, "twice"}};
+    for (size_t i = 0; i < sizeof fractions / sizeof *fractions; i++)
+        if (fabs(share / fractions[i].share - 1.0) < 0.01) {
+            fputs(fractions[i].words, out);
+            return;
+        }
+    if (share < 1.0)
+        fprintf(out, "%.2f of", share);
+    else
+        fprintf(out, fabs(share - nearbyint(share)) < 0.01 ? "%.0f times" : "%.2f times", share);
+}
+
+static void put_cost(FILE *out, const variant_result_t *variant, const variant_result_t *other)
+{
+    put_share(out, cpu_ratio(variant, other));
+    fprintf(out, " %s's CPU time and ", other->name);
+    put_share(out, rows_ratio(variant, other));
+    fputs(" its embedding rows", out);
+    if (variant->teaching.runs)
+        fputs(", its part of the teacher's included", out);
+}
+
+static void put_loss(FILE *out, const variant_result_t *variant, const variant_result_t *base)
+{
+    fprintf(out, "at logloss %+.2f %%", 100.0 * loss_change(variant, base));
+}
+
+/* In points: as far as it is known, with its standard error. */
+static void put_points(FILE *out, estimate_t difference, double error)
+{
+    fprintf(out, "%+.2f ", 100.0 * difference.value);
+    if (isfinite(error))
+        fprintf(out, "+- %.2f ", 100.0 * error);
+    fputs("points", out);
+}
+
+static void put_difference(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
+{
+    const finding_t finding = finding_as_is(variant);
+    const double error = variant->error.pd_difference;
+    if (finding == UNKNOWN)
+        return;
+    fprintf(out, " The difference is %s: ", finding_words(finding));
+    put_points(out, variant->pd_difference, error);
+    fputs(" (", out);
+    if (isfinite(error))
+        fprintf(out, "standard error over %d replicas; ", variant->replicas);
+    fprintf(out, "%+.2f to %+.2f at 95 %% over %s)", 100.0 * variant->pd_difference.low, 100.0 * variant->pd_difference.high,
+            result->queries ? "queries" : "examples");
+    if (variant->replicas < JACKKNIFE_LEAST_REPLICAS)
+        fprintf(out, "; how far other replicas would move it cannot be estimated from %d, it takes %d", variant->replicas,
+                JACKKNIFE_LEAST_REPLICAS);
+    fputs(".", out);
+}
+
+static double levelled_of(const variant_result_t *variant)
+{
+    return variant->reproducibility.pd_levelled.value;
+}
+
+static bool is_levelled_known(const variant_result_t *variant)
+{
+    return isfinite(levelled_of(variant)) && isfinite(variant->pd_levelled_difference.value);
+}
+
+static void put_levelled_points(FILE *out, const variant_result_t *variant)
+{
+    const finding_t finding =
+        finding_of(variant->pd_levelled_difference, variant->error.pd_levelled_difference, variant->replicas);
+    put_points(out, variant->pd_levelled_difference, variant->error.pd_levelled_difference);
+    if (finding != UNKNOWN)
+        fprintf(out, ", %s", finding_words(finding));
+}
+
+static void put_levelled(FILE *out, const variant_result_t *variant, const variant_result_t *base)
+{
+    if (!is_levelled_known(variant))
+        return;
+    fputs(" With levels made equal, PD goes from ", out);
+    put_percent(out, levelled_of(base));
+    fputs(" to ", out);
+    put_percent(out, levelled_of(variant));
+    fputs(": ", out);
+    put_levelled_points(out, variant);
+    fputs(".", out);
+}
+
+/* Where no variant lowers PD as it is: the one that does so once levels are equal. */
+static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result), *lowest = base;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (is_levelled_known(variant) && is_candidate(result, variant) && levelled_of(variant) < levelled_of(lowest))
+            lowest = variant;
+    }
+    if (lowest == base)
+        return;
+    fprintf(out, " With levels made equal, %s has the lowest, ", lowest->name);
+    put_percent(out, levelled_of(lowest));
+    fprintf(out, " instead of %s's ", base->name);
+    put_percent(out, levelled_of(base));
+    fputs(": ", out);
+    put_levelled_points(out, lowest);
+    fputs(", ", out);
+    put_loss(out, lowest, base);
+    fputs(".", out);
+}
+
+static void put_change(FILE *out, const experiment_result_t *result, const variant_result_t *best)
+{
+    const variant_result_t *base = result_baseline(result), *dear = full_ensemble(result, best),
+                           *cheap = cheap_road(result, best);
+    const finding_t finding = finding_as_is(best);
+    const bool may_be_chance = finding == CHANCE_OF_QUERIES || finding == CHANCE_OF_REPLICAS;
+    fprintf(out, "%s %s relative PD from %s's ", best->name, may_be_chance ? "may cut" : "cuts", base->name);
+    put_percent(out, pd_of(base));
+    fputs(" to ", out);
+    put_percent(out, pd_of(best));
+    fputs(", ", out);
+    put_loss(out, best, base);
+    fputs(", for ", out);
+    put_cost(out, best, dear ? dear : base);
+    fputs(".", out);
+    put_difference(out, result, best);
+    put_levelled(out, best, base);
+    if (dear) {
+        fprintf(out, " %s reaches ", dear->name);
+        put_percent(out, pd_of(dear));
+        fputs(" ", out);
+        put_loss(out, dear, base);
+        fprintf(out, ". Next to %s, %s takes ", base->name, best->name);
+        put_cost(out, best, base);
+        fputs(".", out);
+    } else if (cheap) {
+        fprintf(out, " %s reaches ", cheap->name);
+        put_percent(out, pd_of(cheap));
+        fputs(" ", out);
+        put_loss(out, cheap, base);
+        fputs(", for ", out);
+        put_cost(out, cheap, best);
+        fputs(".", out);
+    }
+}
+
+/* A budget: what replicas bring that differ in other sources than the baseline's. */
+static void put_sources(FILE *out, const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result);
+    int n = 0;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const double pd = pd_of(variant);
+        if (is_comparable(variant, base) || !isfinite(pd))
+            continue;
+        fprintf(out, "%s %s ", n++ ? "," : " Replicas that differ in other sources have:", variant->name);
+        if (pd == 0.0)
+            fputs("none", out);
+        else if (pd < 0.0005)
+            fputs("less than 0.05 %", out);
+        else
+            put_percent(out, pd);
+    }
+    if (n)
+        fputs(".", out);
+}
+
+/* ---- no verdict ------------------------------------------------------------------------------------------------------ */
+
+/* Why nothing can be said of the baseline; false where something can. */
+static bool put_why_none(FILE *out, const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result);
+    const double constant = result_base_rate_logloss(result);
+    if (base->replicas < 2)
+        fprintf(out, "No verdict: %s has one replica, and how far predictions differ from training to training takes two.",
+                base->name);
+    else if (!isfinite(pd_of(base)))
+        fprintf(out, "No verdict: not all predictions of %s are numbers; its training diverged.", base->name);
+    else if (constant == 0.0)
+        fputs("No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.", out);
+    else if (!is_worth_something(result, base))
+        fprintf(
+            out,
+            "No verdict: %s is no better than a constant. Its logloss is %.5f, and predicting the share of positives for every "
+            "example has %.5f.",
+            base->name, base->quality.logloss, constant);
+    else
+        return false;
+    return true;
+}
+
+/* Variants other than the baseline, each a part of those before. */
+typedef struct others {
+    int comparable, known, candidates, equal; /* of the same sources; with a PD; candidates; with the baseline's PD */
+} others_t;
+
+static others_t count_others(const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result);
+    others_t n = {0, 0, 0, 0};
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        const bool is_other = variant != base && is_comparable(variant, base), is_known = is_other && isfinite(pd_of(variant));
+        n.comparable += is_other;
+        n.known += is_known;
+        n.candidates += is_known && is_candidate(result, variant);
+        n.equal += is_known && is_candidate(result, variant) && pd_of(variant) == pd_of(base);
+    }
+    return n;
+}
+
+/* No variant lowers the baseline's PD: because it is the lowest, or because there is nothing that could. */
+static void put_baseline(FILE *out, const experiment_result_t *result, bool has_lossy)
+{
+    const variant_result_t *base = result_baseline(result);
+    const others_t others = count_others(result);
+    const double pd = 100.0 * pd_of(base), tolerance = 100.0 * VERDICT_LOSS_TOLERANCE;
+    if (pd == 0.0)
+        fprintf(out, "No verdict: all replicas of %s make the same predictions, and there is no difference to lower.",
+                base->name);
+    else if (result->variants == 1)
+        fprintf(out, "No verdict: there is nothing to compare %s with. Its relative PD is %.1f %%.", base->name, pd);
+    else if (others.comparable == 0)
+        fprintf(out, "No verdict: no other variant's replicas differ in the same sources as %s's. Its relative PD is %.1f %%.",
+                base->name, pd);
+    else if (others.known == 0)
+        fprintf(out, "No verdict: not all predictions of the other variants are numbers. The relative PD of %s is %.1f %%.",
+                base->name, pd);
+    else if (others.candidates == 0)
+        fprintf(out, "No verdict: no other variant has a logloss of at most %.1f %% above %s's. Its relative PD is %.1f %%.",
+                tolerance, base->name, pd);
+    else if (others.equal == others.candidates)
+        fprintf(out, "No verdict: %s and all variants with such a logloss have the same relative PD, %.1f %%.", base->name, pd);
+    else if (has_lossy)
+        fprintf(out, "%s has the lowest relative PD, %.1f %%, of those with a logloss of at most %.1f %% above its own.",
+                base->name, pd, tolerance);
+    else
+        fprintf(out, "%s has the lowest relative PD, %.1f %%; no other variant lowers it.", base->name, pd);
+}
+
+/* Variants that are no better than a constant are left out, and named. */
+static void put_worthless(FILE *out, const experiment_result_t *result)
+{
+    int n = 0;
+    for (int32_t v = 0; v < result->variants; v++)
+        if (isfinite(result->variant[v].quality.logloss) && !is_worth_something(result, &result->variant[v]))
+            fprintf(out, "%s%s",
+                    n++ ? ", " : " Left out, because no better than predicting the share of positives for every example: ",
+                    result->variant[v].name);
+    if (n)
+        fputs(".", out);
+}
+
+static void put_verdict(FILE *out, const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result), *best = summary_best(result), *lossy = lossy_road(result, best);
+    if (put_why_none(out, result))
+        return;
+    if (best != base) {
+        put_change(out, result, best);
+    } else {
+        put_baseline(out, result, lossy != NULL);
+        put_lowest_levelled(out, result);
+    }
+    if (lossy) {
+        fprintf(out, " Lower still is %s, ", lossy->name);
+        put_percent(out, pd_of(lossy));
+        fputs(", but ", out);
+        put_loss(out, lossy, base);
+        fputs(".", out);
+    }
+    put_worthless(out, result);
+    put_sources(out, result);
+}
+
+char *summary_text(const experiment_result_t *result)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    ASSERT(out);
+    put_verdict(out, result);
+    int failed = fclose(out);
+    ASSERT(failed == 0);
+    char *verdict = mem_strdup(text);
+    free(text);
+    return verdict;
+}

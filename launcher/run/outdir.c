@@ -1,0 +1,94 @@
+#include "launcher/run/outdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/files/file.h"
+#include "common/files/jsondoc.h"
+#include "common/base/memory.h"
+
+struct outdir {
+    int lock;
+};
+
+static status_t check_owner(const char *path, const char *marker, const char *kind, const char *name)
+{
+    jsondoc_t *doc;
+    const char *its_kind, *its_name;
+    TRY(jsondoc_read(marker, &doc));
+    status_t status = jsondoc_get_text(doc, marker, "kind", &its_kind);
+    if (status == ST_OK)
+        status = jsondoc_get_text(doc, marker, "name", &its_name);
+    if (status == ST_OK && (strcmp(its_kind, kind) != 0 || strcmp(its_name, name) != 0))
+        status = FAIL(ST_INPUT, "%s holds another %s (%s \"%s\", this is %s \"%s\"); choose another --out or remove the folder",
+                      path, strcmp(its_kind, "compare") == 0 ? "experiment" : "run", its_kind, its_name, kind, name);
+    jsondoc_destroy(&doc);
+    return status;
+}
+
+static status_t write_marker(const char *path, const char *marker, const char *kind, const char *name, bool was_empty)
+{
+    if (!was_empty)
+        return FAIL(ST_INPUT, "%s is not empty and was not made by smelter; choose another --out", path);
+    jsondoc_t *doc = jsondoc_object();
+    jsondoc_put_text(doc, "kind", kind);
+    jsondoc_put_text(doc, "name", name);
+    status_t status = jsondoc_write(doc, marker);
+    jsondoc_destroy(&doc);
+    return status;
+}
+
+status_t outdir_check(const char *path, const char *kind, const char *name)
+{
+    char *marker = mem_printf("%s/smelter.json", path), *lock_path = mem_printf("%s/.lock", path);
+    status_t status = dir_check_creatable(path);
+    if (status == ST_OK && file_exists(marker))
+        status = check_owner(path, marker, kind, name);
+    else if (status == ST_OK && !file_exists(lock_path) && !dir_is_empty(path))
+        status = write_marker(path, marker, kind, name, false);
+    mem_free(marker);
+    mem_free(lock_path);
+    return status;
+}
+
+status_t outdir_open(const char *path, const char *kind, const char *name, outdir_t **out)
+{
+    TRY(dir_create(path));
+    TRY(dir_check_writable(path));
+    char *marker = mem_printf("%s/smelter.json", path), *lock_path = mem_printf("%s/.lock", path);
+    status_t status = ST_OK;
+    const bool was_empty = dir_is_empty(path), marked = file_exists(marker), left = file_exists(lock_path);
+    int lock = -1;
+    if (!was_empty && !marked && !left)
+        status = write_marker(path, marker, kind, name, false);
+    if (status == ST_OK && (lock = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0644)) < 0)
+        status = FAIL(ST_INPUT, "%s: cannot be opened: %m; make the folder writable or choose another --out", lock_path);
+    if (status == ST_OK && flock(lock, LOCK_EX | LOCK_NB) != 0)
+        status = errno == EWOULDBLOCK
+                     ? FAIL(ST_INPUT, "%s is in use by another smelter job; wait for it or choose another --out", path)
+                     : FAIL(ST_SYSTEM, "%s: cannot be locked: %m", lock_path);
+    if (status == ST_OK)
+        status = file_exists(marker) ? check_owner(path, marker, kind, name) : write_marker(path, marker, kind, name, true);
+    mem_free(marker);
+    mem_free(lock_path);
+    if (status != ST_OK) {
+        if (lock >= 0)
+            close(lock);
+        return status;
+    }
+    *out = MEM_NEW(outdir_t);
+    (*out)->lock = lock;
+    return ST_OK;
+}
+
+void outdir_close(outdir_t **outdir)
+{
+    if (!*outdir)
+        return;
+    close((*outdir)->lock);
+    mem_free(*outdir);
+    *outdir = NULL;
+}

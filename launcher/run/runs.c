@@ -1,0 +1,55 @@
+#include "launcher/run/runs.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+
+#include "common/files/file.h"
+#include "common/base/memory.h"
+
+#define DEPTH 2 /* DIR/VARIANT/rREPLICA */
+
+typedef struct run_walk {
+    const char *mark;
+    status_t (*visit)(void *context, const char *run_dir);
+    void *context;
+} run_walk_t;
+
+static int is_child(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static status_t go_down(const run_walk_t *walk, const char *dir, int depth)
+{
+    char *mark = mem_printf("%s/%s", dir, walk->mark);
+    const bool is_run = file_exists(mark);
+    mem_free(mark);
+    if (is_run)
+        return walk->visit(walk->context, dir);
+    struct dirent **entries;
+    const int n = depth > 0 ? scandir(dir, &entries, is_child, alphasort) : 0;
+    status_t status = ST_OK;
+    for (int i = 0; i < n; i++) {
+        char *child = mem_printf("%s/%s", dir, entries[i]->d_name);
+        if (status == ST_OK)
+            status = go_down(walk, child, depth - 1);
+        mem_free(child);
+        free(entries[i]);
+    }
+    if (n > 0)
+        free(entries);
+    return status;
+}
+
+status_t runs_visit(const char *dir, const char *mark, status_t (*visit)(void *context, const char *run_dir), void *context)
+{
+    return go_down(&(run_walk_t){mark, visit, context}, dir, DEPTH);
+}
+
+char *path_absolute(const char *path)
+{
+    char *found = realpath(path, NULL);
+    char *absolute = mem_strdup(found ? found : path);
+    free(found);
+    return absolute;
+}

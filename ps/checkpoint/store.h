@@ -1,0 +1,105 @@
+/* store.h - a shard's tables on disk: one LMDB environment.
+ *
+ * Two named databases in one folder:
+ *
+ *     rows   key    big-endian slot u16, table u32, key u64: the rows of a slot are contiguous, so that slots can move
+ *            value  version u32, count u32, payload f32[..]
+ *     meta   "format" -> format version; "table" + big-endian id -> width, number and digest of the table's rows;
+ *            "origin" -> which run, start and shard wrote it (of a run's end); "mark" -> which checkpoint it holds (of a base)
+ *
+ * A store is written once, when a run ends, or it is the base of a run's checkpoints: then rows in it are replaced, a durable
+ * transaction at a time, and the tables' records follow exactly.
+ *
+ * A table's record in meta is marked unfinished before its first row is written and completed with its last, so that a
+ * store whose writer died is told from a whole one; the digest tells damaged numbers. Writes go in large transactions,
+ * sorted by key. The map grows by itself. One writer per environment: its shard's thread; any process may read beside
+ * it.                                                                                                                 */
+#ifndef SMELTER_STORE_H
+#define SMELTER_STORE_H
+
+#include <stdbool.h>
+
+#include "common/base/hash.h"
+#include "common/base/status.h"
+#include "ps/table/table.h"
+
+typedef struct store store_t;
+
+/* store_open - create: make or empty the environment (run start), folder included; else open what is there, read-only.
+ * ST_INPUT: not there or not writable; ST_CORRUPT: not a store, damaged, cut short, or of another format; ST_SYSTEM: disk. */
+WARN_UNUSED status_t store_open(const char *path, bool create, store_t **out);
+void store_close(store_t **store);
+
+/* store_put_table - write all rows of a table, in memory or not; rows stored before under the same keys are replaced. (A table
+ * never loses rows.) ST_SYSTEM: the disk is full or failing; the table counts as unfinished then.
+ * Durable only after store_sync. Scratch: table_scan's. */
+WARN_UNUSED status_t store_put_table(store_t *store, const table_t *table);
+
+/* store_sync - return when all that was put is on the disk. */
+WARN_UNUSED status_t store_sync(store_t *store);
+
+/* Which of a run's stores it is. */
+typedef struct store_origin {
+    uint64_t identity; /* of the run (common/base/identity.h); 0: not recorded, and neither is the rest */
+    uint32_t epoch;    /* of the start that wrote it */
+    int32_t shard;
+} store_origin_t;
+
+/* store_put_origin - say where it comes from; before or after its tables.
+ * store_check - is it the store that is wanted, with the rows that are wanted? digest: of all of its rows, or NULL. Looks at what the
+ * store says of its rows; a scan finds out whether they are so.
+ * ST_CORRUPT names the store, what it is of and what is wanted. */
+WARN_UNUSED status_t store_put_origin(store_t *store, const store_origin_t *origin);
+WARN_UNUSED status_t store_check(store_t *store, const store_origin_t *wanted, const hash_digest_t *digest);
+
+/* store_scan - every row in key order; visit gets table id, payload floats and the row (borrowed until it returns), and stops
+ * the scan by returning anything but ST_OK, which store_scan then returns.
+ * ST_CORRUPT: a table is unfinished, or its rows are not the ones that were put; the latter is known only after the last
+ * visit. */
+typedef status_t store_visit_fn(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row);
+WARN_UNUSED status_t store_scan(store_t *store, store_visit_fn *visit, void *context);
+
+/* store_rows - number of rows; store_bytes - size of the environment on disk. -1 where the disk refuses (logged). */
+int64_t store_rows(store_t *store);
+int64_t store_bytes(store_t *store);
+
+/* store_table_rows - rows that a table should have, as far as the environment has room for them; 0 where it has no such table. For
+ * sizing: a scan checks. */
+int64_t store_table_rows(store_t *store, uint32_t table);
+
+/* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
+
+typedef struct store_mark {
+    uint32_t epoch;
+    int32_t shard;
+    int64_t step;       /* of the checkpoint that the rows are of; -1: of none */
+    int64_t folding_to; /* rows of the next checkpoint, of this step, may be among them; -1: of none */
+    uint64_t identity;  /* of the run; 0: not recorded, and neither is the next */
+    hash128_t delta;    /* checksum of the delta of `step` */
+} store_mark_t;
+
+/* A row to put in the place of the one that is there, if any; payload NULL: to remove. */
+typedef struct store_change {
+    uint32_t table;
+    table_row_t row;
+} store_change_t;
+
+/* store_open_base - make an empty base, folder included, whatever was there before. payload_floats: of the rows of tables
+ * 0 .. tables - 1. Errors as store_open. */
+WARN_UNUSED status_t store_open_base(const char *path, const int64_t *payload_floats, uint32_t tables, const store_mark_t *mark,
+                                     store_t **out);
+
+/* store_change - n changes of distinct rows, and the mark, in one transaction that is durable on return; n may be 0.
+ * ST_SYSTEM: the disk is full or failing; the base is as it was before then. Reorders changes. */
+WARN_UNUSED status_t store_change(store_t *store, store_change_t *changes, int64_t n, const store_mark_t *mark);
+
+/* store_mark - of a base; ST_CORRUPT where it has none.
+ * store_check_mark - the same, and ST_CORRUPT where the base is not of the run, epoch and shard of `wanted`, or has gone past the
+ * checkpoint before step wanted->step. */
+WARN_UNUSED status_t store_mark(store_t *store, store_mark_t *out);
+WARN_UNUSED status_t store_check_mark(store_t *store, const store_mark_t *wanted, store_mark_t *out);
+
+/* store_check_delta - ST_CORRUPT where the delta that led to `mark` is recorded and is another than the manifest's. */
+WARN_UNUSED status_t store_check_delta(const store_t *store, const store_mark_t *mark, hash128_t wanted);
+
+#endif

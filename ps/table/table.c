@@ -1,0 +1,592 @@
+/* How a request goes through a table. Each key costs two cache misses, its bucket of the index and its row, and the only
+ * way to be fast is to have many of them under way at once. Keys are handled in blocks of BLOCK, and each block passes three
+ * stations, with the next block's first station ahead of the current one's last:
+ *
+ *     prepare   hash the keys, fetch their buckets
+ *     locate    let the bucket guess the row (by tag), fetch the row's lines
+ *     resolve   check the key in the row; on a wrong guess look properly; if there is none, create it     -> row pointers
+ *
+ * A guess is only a hint: rows created meanwhile, or an index that has grown, make it stale but never wrong, because resolve
+ * checks. What is then done with the rows (copy, step) is a plain loop over pointers to lines that are on their way.
+ *
+ * A merged push first chains the occurrences of each key in a small hash map that lives for one request and stays in the
+ * cache; so the big table is visited once per distinct key, and its rows are stepped once, however many senders name them.
+ * Rejected: visiting the table per occurrence with a mark per row (more misses, and 4 bytes a row for ever), sorting the
+ * union of the lists (several times the cost of hashing).                                                             */
+#include "ps/table/table_impl.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/kernels/tree.h"
+
+#define BLOCK 32 /* keys under way: more than the misses a core can have outstanding (16 - 48), few enough for L1 */
+#define CACHE_LINE 64
+#define FETCH_LINES_MAX 8  /* the hardware sees a longer run by itself */
+#define GRADIENTS_AHEAD 12 /* keys whose gradients are under way in a merged push */
+#define DIM_MAX 65536
+
+/* Separates the numbers of rows from those drawn elsewhere from the same seed. */
+#define SEED_DOMAIN 0x726f7773u /* "rows" */
+
+status_t table_create(const table_options_t *options, table_t **out)
+{
+    if (options->dim < 1 || options->dim > DIM_MAX)
+        return FAIL(ST_INPUT, "table %u: rows of %d weights; a row has 1 to %d", options->id, options->dim, DIM_MAX);
+    if (options->expected_rows < 0 || options->expected_rows > KEY_INDEX_ROWS_MAX)
+        return FAIL(ST_INPUT,
+                    "table %u: %lld expected rows; a shard's table has at most %lld, more need more servers or shards",
+                    options->id, (long long)options->expected_rows, (long long)KEY_INDEX_ROWS_MAX);
+    table_t *table = MEM_NEW(table_t);
+    table->options = *options;
+    if (options->min_count > ROW_COUNT_MAX) /* a row cannot count further */
+        table->options.min_count = ROW_COUNT_MAX;
+    table->optimizer = optimizer_get(options->optimizer);
+    table->dim = options->dim;
+    table->payload_floats = table->dim + table->optimizer->state_floats(table->dim);
+    table->seed = hash_mix(options->seed ^ SEED_DOMAIN);
+    row_arena_init(&table->arena, table->payload_floats, options->row_cache != NULL);
+    key_index_init(&table->index, options->row_cache ? 0 : options->expected_rows);
+    if (options->row_cache)
+        table_join(table);
+    *out = table;
+    return ST_OK;
+}
+
+void table_destroy(table_t **table)
+{
+    table_t *t = *table;
+    if (!t)
+        return;
+    if (t->row_cache)
+        table_leave(t);
+    row_arena_fini(&t->arena);
+    key_index_fini(&t->index);
+    dirty_rows_fini(&t->changes);
+    mem_free(t->merge.occurrences);
+    mem_free(t->merge.keys);
+    mem_free(t->merge.heads);
+    mem_free(t->merge.map);
+    mem_free(t->merge.tree);
+    mem_free(t->deferred.keys);
+    mem_free(t->deferred.g);
+    mem_free(t);
+    *table = NULL;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------ */
+
+/* A row's numbers are those of the generator at (seed, stream = key, counter from table * 2^32): no two weights of any two
+ * rows of any two tables share a counter. */
+static void initial_weights(const table_t *table, uint64_t key, float *w)
+{
+    rng_fill_normal(w, table->dim, table->options.init_std, table->seed, key, (uint64_t)table->options.id << 32);
+}
+
+row_t *table_append(table_t *table, uint64_t key)
+{
+    const int64_t id = table->arena.rows;
+    row_t *row = row_arena_add(&table->arena);
+    row->key = key;
+    key_index_add(&table->index, &table->arena, key, id);
+    return row;
+}
+
+void table_reset_row(table_t *table, row_t *row)
+{
+    initial_weights(table, row->key, row->payload);
+    table->optimizer->init(row->payload + table->dim, table->dim, &table->options.settings);
+}
+
+row_t *table_create_row(table_t *table, uint64_t key)
+{
+    const int64_t id = table->arena.rows;
+    row_t *row = table_append(table, key);
+    table->rows++;
+    table_before_change(table, id, row);
+    table_reset_row(table, row);
+    return row;
+}
+
+/* Rows come with use, not with a look. */
+static bool pull_creates(const table_t *table)
+{
+    return table->options.min_count == 0 && table->options.ttl_steps == 0;
+}
+
+/* What a key without a row has for weights. */
+static void absent_weights(const table_t *table, uint64_t key, float *w)
+{
+    if (table->options.min_count > 0)
+        admission_weights(table, key, w);
+    else
+        initial_weights(table, key, w);
+}
+
+/* ---- the stations of a request --------------------------------------------------------------------------------------- */
+
+typedef struct block {
+    const uint64_t *keys;
+    int n;
+    uint64_t hash[BLOCK];
+    int64_t guess[BLOCK];
+} block_t;
+
+static inline int block_size(int64_t left)
+{
+    return left < BLOCK ? (int)left : BLOCK;
+}
+
+static inline void prepare(const table_t *table, block_t *block, const uint64_t *keys, int n)
+{
+    block->keys = keys;
+    block->n = n;
+    for (int i = 0; i < n; i++) {
+        block->hash[i] = key_index_hash(keys[i]);
+        __builtin_prefetch(table->index.slots + key_index_bucket(&table->index, block->hash[i]) * KEY_INDEX_WAYS);
+    }
+}
+
+/* Number of lines to fetch for the first `floats` of a payload; a row may start anywhere in a line. */
+static inline int lines_of(int64_t floats)
+{
+    int64_t bytes = (int64_t)sizeof(row_t) + floats * (int64_t)sizeof(float);
+    int64_t lines = (bytes + CACHE_LINE - 2) / CACHE_LINE + 1;
+    return lines < FETCH_LINES_MAX ? (int)lines : FETCH_LINES_MAX;
+}
+
+static inline void locate(const table_t *table, block_t *block, int lines)
+{
+    for (int i = 0; i < block->n; i++) {
+        block->guess[i] = key_index_guess(&table->index, block->hash[i]);
+        if (block->guess[i] == KEY_INDEX_NONE)
+            continue;
+        const char *row = (const char *)row_arena_at(&table->arena, block->guess[i]);
+        for (int line = 0; line < lines; line++)
+            __builtin_prefetch(row + line * CACHE_LINE);
+    }
+}
+
+/* The number of the row of the block's i-th key, or KEY_INDEX_NONE. */
+static inline int64_t resolve(const table_t *table, const block_t *block, int i)
+{
+    const int64_t id = block->guess[i];
+    if (id != KEY_INDEX_NONE && __builtin_expect(row_arena_at(&table->arena, id)->key == block->keys[i], 1))
+        return id;
+    return key_index_find(&table->index, &table->arena, block->keys[i], block->hash[i]);
+}
+
+/* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
+ * where that is NULL or the key has to be admitted first, visited as NULL. Where some rows may be out of memory the keys that are not in memory come last and, to be
+ * read and created together, in the order of rows; without create_in they are left to the caller. Always inlined, so that a
+ * visit is a piece of the loop and not a call. */
+typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
+
+static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,
+                                                               int64_t n, int lines, visit_fn *visit, void *context)
+{
+    block_t blocks[2];
+    if (n > 0)
+        prepare(table, &blocks[0], keys, block_size(n));
+    for (int64_t done = 0, b = 0; done < n; done += BLOCK, b ^= 1) {
+        locate(table, &blocks[b], lines);
+        if (done + BLOCK < n)
+            prepare(table, &blocks[b ^ 1], keys + done + BLOCK, block_size(n - done - BLOCK));
+        for (int i = 0; i < blocks[b].n; i++) {
+            int64_t id = resolve(table, &blocks[b], i);
+            row_t *row = NULL;
+            if (__builtin_expect(id != KEY_INDEX_NONE, 1)) {
+                row = row_arena_at(&table->arena, id);
+            } else if (table->row_cache) {
+                table_note_missing(table, keys[done + i], done + i);
+                continue;
+            } else if (create_in && create_in->options.min_count == 0) {
+                id = create_in->arena.rows;
+                row = table_create_row(create_in, keys[done + i]);
+            }
+            visit(context, done + i, id, row);
+        }
+    }
+    if (create_in && create_in->missing > 0) {
+        table_load_missing(create_in);
+        const spill_key_t *missing = row_cache_keys(create_in->row_cache, create_in->missing).keys;
+        for (int64_t m = 0; m < create_in->missing; m++) {
+            int64_t id = table_find(create_in, missing[m].key);
+            row_t *row = NULL;
+            if (id != KEY_INDEX_NONE) {
+                row = row_arena_at(&create_in->arena, id);
+            } else if (create_in->options.min_count == 0) {
+                id = create_in->arena.rows;
+                row = table_create_row(create_in, missing[m].key);
+            }
+            visit(context, missing[m].at, id, row);
+        }
+        create_in->missing = 0;
+    }
+}
+
+/* ---- pull ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct pull {
+    const table_t *table;
+    const uint64_t *keys;
+    float *out;
+} pull_t;
+
+/* Common sizes are copied by a few moves of known width. */
+static inline void copy_weights(float *restrict out, const float *restrict w, int64_t dim)
+{
+    switch (dim) {
+    case 8:
+        memcpy(out, w, 8 * sizeof *w);
+        break;
+    case 16:
+        memcpy(out, w, 16 * sizeof *w);
+        break;
+    case 32:
+        memcpy(out, w, 32 * sizeof *w);
+        break;
+    case 48:
+        memcpy(out, w, 48 * sizeof *w);
+        break;
+    case 64:
+        memcpy(out, w, 64 * sizeof *w);
+        break;
+    default:
+        memcpy(out, w, (size_t)dim * sizeof *w);
+    }
+}
+
+static inline void visit_pull(void *context, int64_t i, int64_t id, row_t *row)
+{
+    (void)id;
+    const pull_t *pull = context;
+    copy_weights(pull->out + i * pull->table->dim, row->payload, pull->table->dim);
+}
+
+void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out)
+{
+    if (!pull_creates(table)) {
+        table_prefetch(table, keys, n);
+        table_peek(table, keys, n, out);
+        return;
+    }
+    pull_t pull = {table, keys, out};
+    for_each_row(table, table, keys, n, lines_of(table->dim), visit_pull, &pull);
+    table_settle(table);
+}
+
+static inline void visit_peek(void *context, int64_t i, int64_t id, row_t *row)
+{
+    (void)id;
+    const pull_t *pull = context;
+    float *out = pull->out + i * pull->table->dim;
+    if (row && !table_has_expired(pull->table, row->version))
+        copy_weights(out, row->payload, pull->table->dim);
+    else
+        absent_weights(pull->table, pull->keys[i], out);
+}
+
+void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *out)
+{
+    pull_t pull = {table, keys, out};
+    for_each_row(table, NULL, keys, n, lines_of(table->dim), visit_peek, &pull);
+    if (table->row_cache)
+        table_peek_missing(table, out, absent_weights);
+}
+
+/* ---- push ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct merged_push {
+    table_t *table;
+    const uint64_t *keys;
+    const float *g; /* [n][dim]; unused in a merged push */
+    uint32_t version;
+} merged_push_t;
+
+/* Keep the gradient of a key that has no row for admission_push. */
+static void defer(table_t *table, uint64_t key, const float *g)
+{
+    deferred_t *d = &table->deferred;
+    const size_t n = (size_t)d->n, dim = (size_t)table->dim;
+    MEM_GROW(d->keys, d->keys_capacity, n + 1);
+    MEM_GROW(d->g, d->g_capacity, (n + 1) * dim);
+    d->keys[n] = key;
+    memcpy(d->g + n * dim, g, dim * sizeof *g);
+    d->n++;
+}
+
+static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row, const float *g, uint32_t version)
+{
+    if (__builtin_expect(!row || table_has_expired(table, row->version), 0)) {
+        if (table->options.min_count > 0) {
+            defer(table, key, g);
+            return;
+        }
+        ASSERT(row); /* only those that are to be admitted are not created */
+        table_before_change(table, id, row);
+        table_reset_row(table, row);
+        row->count &= ~ROW_COUNT_MAX;
+    }
+    table_before_change(table, id, row);
+    row->version = version;
+    row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
+    row->count += row->count < ROW_HEAT_MAX ? table->heat : 0;
+    table->optimizer->apply(row->payload, row->payload + table->dim, g, table->dim, &table->options.settings);
+    if (table->watch)
+        step_digest_row(table->watch, table->options.id, row->key, row->payload, (size_t)table->payload_floats * sizeof(float));
+}
+
+static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
+{
+    const merged_push_t *push = context;
+    step_row(push->table, push->keys[i], id, row, push->g + i * push->table->dim, push->version);
+}
+
+static void end_push(table_t *table, uint32_t step)
+{
+    if (table->deferred.n > 0)
+        admission_push(table, step);
+    table_settle(table);
+}
+
+typedef struct sight {
+    table_t *table;
+    uint32_t *counts;
+    uint32_t version;
+} sight_t;
+
+void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step)
+{
+    merged_push_t push = {table, keys, g, step + 1};
+    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_push, &push);
+    end_push(table, step);
+}
+
+static inline void visit_sight(void *context, int64_t i, int64_t id, row_t *row)
+{
+    const sight_t *sight = context;
+    static const float none;
+    step_row(sight->table, row->key, id, row, &none, sight->version);
+    sight->counts[i] = row->count & ROW_COUNT_MAX;
+}
+
+void table_sight(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts)
+{
+    ASSERT(table->dim == 1);
+    sight_t sight = {table, counts, step + 1};
+    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_sight, &sight);
+}
+
+/* Chain the occurrences of each key, lowest sender first: lists are entered from the last sender to the first, each new
+ * occurrence at the head. A key that a sender repeats against the contract starts a chain of its own, as if it were
+ * another key: two steps on the row, as in table_push. */
+static void chain(merge_t *merge, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
+                  int64_t dim)
+{
+    int64_t total = 0;
+    for (int w = 0; w < workers; w++)
+        total += n[w];
+    ASSERT(total <= INT32_MAX / 2);
+    MEM_GROW(merge->occurrences, merge->occurrences_capacity, (size_t)total);
+    MEM_GROW(merge->keys, merge->keys_capacity, (size_t)total);
+    MEM_GROW(merge->heads, merge->heads_capacity, (size_t)total);
+    size_t slots = 64;
+    while (slots < (size_t)total * 2)
+        slots *= 2;
+    MEM_GROW(merge->map, merge->map_capacity, slots);
+    memset(merge->map, 0xff, slots * sizeof *merge->map);
+
+    int32_t distinct = 0, occurrence = 0;
+    for (int w = workers - 1; w >= 0; w--)
+        for (int64_t i = 0; i < n[w]; i++, occurrence++) {
+            const uint64_t key = keys[w][i];
+            occurrence_t *entry = &merge->occurrences[occurrence];
+            *entry = (occurrence_t){g[w] + i * dim, (uint32_t)w, -1};
+            size_t slot = (size_t)(key_index_hash(key) >> 20) & (slots - 1); /* low bits agree within a range of slots */
+            int32_t at;
+            while ((at = merge->map[slot]) >= 0) {
+                if (merge->keys[at] == key && merge->occurrences[merge->heads[at]].sender != (uint32_t)w)
+                    break;
+                slot = (slot + 1) & (slots - 1);
+            }
+            if (at < 0) {
+                at = merge->map[slot] = distinct++;
+                merge->keys[at] = key;
+            } else {
+                entry->next = merge->heads[at];
+            }
+            merge->heads[at] = occurrence;
+        }
+    merge->distinct = distinct;
+}
+
+/* The gradients of a key lie apart, each where its sender put it. */
+static inline void fetch_gradients(const merge_t *merge, int64_t i)
+{
+    if (i >= merge->distinct)
+        return;
+    for (int32_t at = merge->heads[i]; at >= 0; at = merge->occurrences[at].next)
+        __builtin_prefetch(merge->occurrences[at].g);
+}
+
+static inline void visit_merged(void *context, int64_t i, int64_t id, row_t *row)
+{
+    const merged_push_t *push = context;
+    const merge_t *merge = &push->table->merge;
+    const occurrence_t *first = &merge->occurrences[merge->heads[i]];
+    const float *g = first->g;
+    fetch_gradients(merge, i + GRADIENTS_AHEAD);
+    tree_stack_t stack;
+    if (first->next >= 0) {
+        tree_start(&stack, merge->tree, push->table->dim);
+        for (const occurrence_t *at = first;; at = &merge->occurrences[at->next]) {
+            tree_push(&stack, at->sender, at->g);
+            if (at->next < 0)
+                break;
+        }
+        g = tree_total(&stack);
+    }
+    step_row(push->table, merge->keys[i], id, row, g, push->version);
+}
+
+void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
+                       uint32_t step)
+{
+    ASSERT(workers >= 1);
+    if (workers == 1) {
+        table_push(table, keys[0], g[0], n[0], step);
+        return;
+    }
+    merge_t *merge = &table->merge;
+    MEM_GROW(merge->tree, merge->tree_capacity, (size_t)(tree_levels((uint32_t)workers) * table->dim));
+    chain(merge, keys, g, n, workers, table->dim);
+    merged_push_t push = {table, merge->keys, NULL, step + 1};
+    for_each_row(table, table, merge->keys, merge->distinct, lines_of(table->payload_floats), visit_merged, &push);
+    end_push(table, step);
+}
+
+void table_watch(table_t *table, step_digest_t *digest)
+{
+    table->watch = digest;
+}
+
+/* ---- what a table is and has ----------------------------------------------------------------------------------------- */
+
+int64_t table_rows(const table_t *table)
+{
+    return table->rows;
+}
+
+int64_t table_memory_bytes(const table_t *table)
+{
+    const merge_t *m = &table->merge;
+    size_t scratch = m->occurrences_capacity * sizeof *m->occurrences + m->keys_capacity * sizeof *m->keys +
+                     m->heads_capacity * sizeof *m->heads + m->map_capacity * sizeof *m->map +
+                     m->tree_capacity * sizeof *m->tree;
+    return (int64_t)(sizeof *table + scratch) + row_arena_bytes(&table->arena) + key_index_bytes(&table->index) +
+           changes_bytes(&table->changes);
+}
+
+int64_t table_payload_floats(const table_t *table)
+{
+    return table->payload_floats;
+}
+
+const table_options_t *table_options(const table_t *table)
+{
+    return &table->options;
+}
+
+table_row_t table_row_at(const table_t *table, int64_t i)
+{
+    ASSERT(i >= 0 && i < table->arena.rows);
+    return table_row_seen(row_arena_at(&table->arena, i));
+}
+
+/* row := what was stored, whose count is 2^28 - 1 at most where we wrote it, and is cut down to that where we did not. */
+static void fill_row(table_t *table, int64_t id, row_t *row, const table_row_t *stored)
+{
+    table_before_change(table, id, row);
+    row->version = stored->version;
+    row->count &= ~ROW_COUNT_MAX;
+    row->count |= stored->count < ROW_COUNT_MAX ? stored->count : ROW_COUNT_MAX;
+    memcpy(row->payload, stored->payload, (size_t)table->payload_floats * sizeof *row->payload);
+}
+
+/* The keys of a block that lie out of memory, into memory. Rows may move and come: what was guessed before is stale, not wrong. */
+static void load_block(table_t *table, const block_t *block)
+{
+    if (!table->row_cache || !table_has_spilled(table))
+        return;
+    for (int i = 0; i < block->n; i++)
+        if (resolve(table, block, i) == KEY_INDEX_NONE)
+            table_note_missing(table, block->keys[i], i);
+    table_load_missing(table);
+    table->missing = 0;
+}
+
+static status_t put_row(table_t *table, int64_t id, const table_row_t *row, bool replaces)
+{
+    row_t *place;
+    if (id == KEY_INDEX_NONE) {
+        id = table->arena.rows;
+        place = table_append(table, row->key);
+        table->rows++;
+    } else if (replaces) {
+        place = row_arena_at(&table->arena, id);
+    } else {
+        return FAIL(ST_CORRUPT, "table %u: row %llu is there twice; the stored rows are damaged or belong to two models",
+                    table->options.id, (unsigned long long)row->key);
+    }
+    fill_row(table, id, place, row);
+    return ST_OK;
+}
+
+/* As prepare, of rows. Most are new, so that a place for each is looked for, in the next bucket where its own is full. */
+static void prepare_rows(const table_t *table, block_t *block, uint64_t keys[BLOCK], const table_row_t *rows, int n)
+{
+    for (int i = 0; i < n; i++)
+        keys[i] = rows[i].key;
+    prepare(table, block, keys, n);
+    for (int i = 0; i < n; i++)
+        __builtin_prefetch(table->index.slots + (key_index_bucket(&table->index, block->hash[i]) + 1) * KEY_INDEX_WAYS);
+}
+
+/* The stations of a pull. */
+static status_t put_rows(table_t *table, const table_row_t *rows, int64_t n, bool replaces)
+{
+    block_t blocks[2];
+    uint64_t keys[2][BLOCK];
+    status_t status = ST_OK;
+    if (n > 0)
+        prepare_rows(table, &blocks[0], keys[0], rows, block_size(n));
+    for (int64_t done = 0, b = 0; done < n && status == ST_OK; done += BLOCK, b ^= 1) {
+        block_t *block = &blocks[b];
+        locate(table, block, lines_of(table->payload_floats));
+        if (done + BLOCK < n)
+            prepare_rows(table, &blocks[b ^ 1], keys[b ^ 1], rows + done + BLOCK, block_size(n - done - BLOCK));
+        load_block(table, block);
+        for (int i = 0; i < block->n && status == ST_OK; i++)
+            status = put_row(table, resolve(table, block, i), &rows[done + i], replaces);
+        table_settle(table);
+    }
+    return status == ST_OK && table->row_cache ? row_cache_status(table->row_cache) : status;
+}
+
+void table_expect(table_t *table, int64_t rows)
+{
+    if (!table->row_cache) /* else their number in memory is the budget's matter */
+        key_index_reserve(&table->index, &table->arena, rows < KEY_INDEX_ROWS_MAX ? rows : KEY_INDEX_ROWS_MAX);
+}
+
+status_t table_put(table_t *table, const table_row_t *rows, int64_t n)
+{
+    return put_rows(table, rows, n, false);
+}
+
+status_t table_put_latest(table_t *table, const table_row_t *rows, int64_t n)
+{
+    return put_rows(table, rows, n, true);
+}

@@ -1,0 +1,281 @@
+/* test_step_trace - what shards and workers say of their steps is what a reader finds (launcher/metrics/step_digest_writer.h, step_trace.h): lines of
+ * several shards merge whatever the order of messages, a resumed run's later lines count, and of two runs the first step
+ * that differs is named, and in it what does. */
+#include "launcher/metrics/step_digest_reader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/files/file.h"
+#include "common/base/hash.h"
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "common/net/step_batch.h"
+#include "launcher/metrics/step_digest_writer.h"
+#include "tests/lib/testing.h"
+
+#define TABLES 3
+#define SHARDS 3
+#define STEPS 40
+#define KEYS 30
+
+/* A run of made-up updates: every step touches KEYS rows; one may be told to differ. */
+typedef struct fault {
+    int64_t step; /* -1: none */
+    int key;
+} fault_t;
+
+static uint64_t key_of(int64_t step, int i)
+{
+    return rng_u64(5, (uint64_t)step, (uint64_t)i);
+}
+
+static void digest_step(uint64_t *words, int64_t step, int shard, fault_t fault)
+{
+    step_digest_t d = {.words = words, .tables = TABLES};
+    for (int i = 0; i < KEYS; i++) {
+        const uint64_t key = key_of(step, i);
+        if ((int)(hash_slot(key) * SHARDS / HASH_SLOTS) != shard)
+            continue;
+        const float payload[2] = {(float)i, step == fault.step && i == fault.key ? 1.0F : 0.0F};
+        step_digest_row(&d, (uint32_t)(i % TABLES), key, payload, sizeof payload);
+    }
+    step_digest_end(&d);
+}
+
+static void put(step_digest_writer_t *lines, int shard, int64_t from, int64_t to, fault_t fault)
+{
+    const int64_t of_step = step_digest_words(TABLES);
+    uint64_t words[STEP_BATCH_STEPS * 64] = {0};
+    for (int64_t step = from; step < to; step++)
+        digest_step(words + (step - from) * of_step, step, shard, fault);
+    net_message_t message = {.header = {.type = WIRE_DIGESTS, .step = from, .count = to - from},
+                             .frames = 1,
+                             .frame = {{words, (to - from) * of_step * 8}}};
+    assert_int_equal(step_digest_writer_put_rows(lines, shard, &message), ST_OK);
+}
+
+static void put_dense(step_digest_writer_t *lines, int64_t from, int64_t to, int64_t wrong)
+{
+    uint64_t words[2 * STEPS];
+    for (int64_t step = from; step < to; step++)
+        for (int k = 0; k < 2; k++)
+            words[2 * (step - from) + k] = (uint64_t)(step * 10 + k + (step >= wrong && k == 1));
+    net_message_t message = {.header = {.type = WIRE_DIGESTS, .step = from, .count = to - from},
+                             .frames = 1,
+                             .frame = {{words, (to - from) * 2 * 8}}};
+    assert_int_equal(step_digest_writer_put_dense(lines, &message), ST_OK);
+}
+
+/* A run's folder with its lines; shards speak in pieces of `piece` steps. */
+static const char *make_run(const char *name, int64_t piece, fault_t fault, int64_t wrong_dense)
+{
+    const char *dir = test_path("%s", name);
+    char *path = mem_printf("%s/metrics.jsonl", dir);
+    assert_int_equal(dir_create(dir), ST_OK);
+    assert_int_equal(file_write_atomic(path, "{\"step\": 50, \"logloss\": 0.5}\n", 29), ST_OK);
+    step_digest_writer_t *lines;
+    assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
+    put_dense(lines, 0, STEPS, wrong_dense);
+    for (int64_t from = 0; from < STEPS; from += piece)
+        for (int s = 0; s < SHARDS; s++)
+            put(lines, (s + (int)from) % SHARDS, from, from + piece < STEPS ? from + piece : STEPS, fault);
+    step_digest_writer_destroy(&lines);
+    mem_free(path);
+    return dir;
+}
+
+static const fault_t none = {-1, 0};
+
+static divergence_t compare(const char *a, const char *b)
+{
+    step_digest_reader_t ta, tb;
+    divergence_t d;
+    assert_int_equal(step_digest_reader_read(a, &ta), ST_OK);
+    assert_int_equal(step_digest_reader_read(b, &tb), ST_OK);
+    assert_int_equal(ta.n, 2 * STEPS);
+    assert_int_equal(step_digest_reader_compare(&ta, &tb, &d), ST_OK);
+    step_digest_reader_fini(&ta);
+    step_digest_reader_fini(&tb);
+    return d;
+}
+
+static void test_equal_runs(void **state)
+{
+    (void)state;
+    char a[256];
+    snprintf(a, sizeof a, "%s", make_run("a", 7, none, INT64_MAX));
+    divergence_t d = compare(a, make_run("b", 40, none, INT64_MAX));
+    assert_int_equal(d.step, -1);
+    assert_int_equal(d.compared, STEPS);
+    assert_int_equal(d.first_compared, 0);
+}
+
+/* "up to the first step that is not in both": a file that ends early, in the middle of a line or at its end, or lost one, is not equal. */
+static void assert_alone(const char *a, const char *b, bool in_b, int64_t step)
+{
+    step_digest_reader_t ta, tb;
+    divergence_t d;
+    assert_int_equal(step_digest_reader_read(a, &ta), ST_OK);
+    assert_int_equal(step_digest_reader_read(b, &tb), ST_OK);
+    assert_int_equal(step_digest_reader_compare(&ta, &tb, &d), ST_OK);
+    assert_int_equal(d.step, -1);
+    assert_int_equal(d.alone, step);
+    assert_int_equal(d.compared, step);
+    assert_true(d.alone_in_b == in_b);
+    step_digest_reader_fini(&ta);
+    step_digest_reader_fini(&tb);
+}
+
+/* Removes the first line with this text, or its second half; `rest`: and what comes after it. */
+static void lose_line(const char *dir, const char *with, bool half, bool rest)
+{
+    char *path = mem_printf("%s/metrics.jsonl", dir), *text;
+    assert_int_equal(file_read(path, &text, NULL), ST_OK);
+    char *line = strstr(text, with);
+    assert_non_null(line);
+    while (line > text && line[-1] != '\n')
+        line--;
+    const char *next = strchr(line, '\n') + 1;
+    char *kept = mem_printf("%.*s%s", (int)(line - text) + (half ? (int)(next - line) / 2 : 0), text, rest ? "" : next);
+    assert_int_equal(file_write_atomic(path, kept, strlen(kept)), ST_OK);
+    mem_free(kept);
+    mem_free(text);
+    mem_free(path);
+}
+
+static void test_a_run_that_ends_early(void **state)
+{
+    (void)state;
+    char a[256], b[256];
+    for (int half = 0; half < 2; half++) {
+        snprintf(a, sizeof a, "%s", make_run(half ? "a5" : "a4", 7, none, INT64_MAX));
+        snprintf(b, sizeof b, "%s", make_run(half ? "b5" : "b4", 40, none, INT64_MAX));
+        lose_line(b, "{\"step\": 31, \"rows\"", half, true);
+        assert_alone(a, b, false, 31);
+        assert_alone(b, a, true, 31);
+    }
+}
+
+static void test_a_line_that_is_lost(void **state)
+{
+    (void)state;
+    char a[256], b[256];
+    snprintf(a, sizeof a, "%s", make_run("a6", 7, none, INT64_MAX));
+    snprintf(b, sizeof b, "%s", make_run("b6", 40, none, INT64_MAX));
+    lose_line(b, "{\"step\": 12, \"component\"", false, false);
+    assert_alone(a, b, false, 12);
+    lose_line(b, "{\"step\": 5, \"rows\"", false, false);
+    assert_alone(a, b, false, 5);
+}
+
+static void test_a_row_and_a_component_are_named(void **state)
+{
+    (void)state;
+    char a[256];
+    snprintf(a, sizeof a, "%s", make_run("a1", 7, none, INT64_MAX));
+    divergence_t d = compare(a, make_run("b1", 3, (fault_t){23, 11}, INT64_MAX));
+    assert_int_equal(d.step, 23);
+    assert_int_equal(d.compared, 23);
+    assert_true(d.rows && !d.dense && d.in_rows.one_row);
+    assert_true(d.in_rows.key == key_of(23, 11));
+    assert_int_equal(d.in_rows.first_table, 11 % TABLES);
+    d = compare(a, make_run("c1", 3, (fault_t){30, 2}, 9));
+    assert_int_equal(d.step, 9);
+    assert_int_equal(d.compared, 9);
+    assert_true(d.dense && !d.rows);
+    assert_int_equal(d.component, 1);
+    d = compare(a, make_run("d1", 3, (fault_t){0, 2}, 0));
+    assert_int_equal(d.step, 0);
+    assert_int_equal(d.compared, 0);
+    assert_true(d.dense && d.rows);
+}
+
+/* The lines before the resume are of a life that was lost; those after it are what the run is made of. */
+static void test_a_resumed_run(void **state)
+{
+    (void)state;
+    char a[256], b[256];
+    snprintf(a, sizeof a, "%s", make_run("a2", 7, none, INT64_MAX));
+    snprintf(b, sizeof b, "%s", make_run("b2", 8, (fault_t){30, 1}, 30));
+    assert_int_equal(compare(a, b).step, 30);
+    char *path = mem_printf("%s/metrics.jsonl", b);
+    step_digest_writer_t *lines;
+    assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
+    for (int s = SHARDS - 1; s >= 0; s--)
+        put(lines, s, 25, STEPS, none);
+    put_dense(lines, 25, STEPS, INT64_MAX);
+    step_digest_writer_destroy(&lines);
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    fputs("{\"step\": 3, \"rows\": \"00", file); /* cut off by a crash */
+    fclose(file);
+    mem_free(path);
+    assert_int_equal(compare(a, b).step, -1);
+}
+
+static void test_bad_files_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *why;
+    } bad[] = {
+        {"{\"step\": 3, \"rows\": \"00\"}\n", "line 1: its digest is not a whole number of 16 digits"},
+        {"{\"step\": 3, \"rows\": \"000000000000000g\"}\n", "characters that are no hexadecimal digits"},
+        {"{\"rows\": \"0000000000000000\"}\n", "a digest without a step"},
+        {"{\"step\": -3, \"rows\": \"0000000000000000\"}\n", "its step is not a number"},
+        {"{\"step\": 3, \"dense\": \"0000000000000000\"}\n", "without a component"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *dir = test_path("bad%zu", i);
+        char *path = mem_printf("%s/metrics.jsonl", dir);
+        step_digest_reader_t trace;
+        assert_int_equal(dir_create(dir), ST_OK);
+        assert_int_equal(file_write_atomic(path, bad[i].line, strlen(bad[i].line)), ST_OK);
+        catch_start();
+        assert_int_equal(step_digest_reader_read(dir, &trace), ST_CORRUPT);
+        catch_stop();
+        assert_caught(bad[i].why);
+        mem_free(path);
+    }
+    step_digest_reader_t nothing = {0};
+    divergence_t d;
+    catch_start();
+    assert_int_equal(step_digest_reader_compare(&nothing, &nothing, &d), ST_INPUT);
+    catch_stop();
+    assert_caught("no step in common");
+}
+
+static void test_bad_messages_are_refused(void **state)
+{
+    (void)state;
+    step_digest_writer_t *lines;
+    uint64_t words[64] = {0};
+    assert_int_equal(step_digest_writer_create(test_path("x.jsonl"), SHARDS, TABLES, &lines), ST_OK);
+    put(lines, 1, 10, 12, none);
+    catch_start();
+    net_message_t message = {.header = {.step = 13, .count = 1}, .frames = 1, .frame = {{words, step_digest_words(TABLES) * 8}}};
+    assert_int_equal(step_digest_writer_put_rows(lines, 1, &message), ST_MESSAGE);
+    assert_caught("those from 12 on come next");
+    message.header.step = 12;
+    message.frame[0].bytes -= 8;
+    assert_int_equal(step_digest_writer_put_rows(lines, 1, &message), ST_MESSAGE);
+    message.header.count = 0;
+    assert_int_equal(step_digest_writer_put_dense(lines, &message), ST_MESSAGE);
+    catch_stop();
+    step_digest_writer_destroy(&lines);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equal_runs),
+        cmocka_unit_test(test_a_row_and_a_component_are_named),
+        cmocka_unit_test(test_a_run_that_ends_early),
+        cmocka_unit_test(test_a_line_that_is_lost),
+        cmocka_unit_test(test_a_resumed_run),
+        cmocka_unit_test(test_bad_files_are_named),
+        cmocka_unit_test(test_bad_messages_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

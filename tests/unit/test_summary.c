@@ -1,0 +1,336 @@
+/* Proves that the verdict says what the numbers say: which variant, from and to which PD, at what loss, for what share of
+ * whose cost, whether it may be chance of queries or of replicas, what is left of it at equal levels, and what the
+ * alternatives are; that a variant that pays with its loss is not the one, and that a student's cost is that with its teacher. */
+#include "tests/lib/testing.h"
+
+#include <math.h>
+
+#include "common/base/memory.h"
+#include "common/config/config.h"
+#include "launcher/report/summary.h"
+
+enum { VARIANTS = 6 };
+
+static const estimate_t unknown = {NAN, NAN, NAN};
+static config_t network, ensemble, peers, deployed, other_sources; /* by what the verdict reads */
+
+static int make_configs(void **state)
+{
+    (void)state;
+    static char automatic[] = "auto", mean[] = "mean", second[] = "1";
+    network.model.deploy = ensemble.model.deploy = automatic;
+    peers.model.deploy = mean;
+    deployed.model.deploy = second;
+    network.model.components = 1;
+    network.experiment.vary = ensemble.experiment.vary = peers.experiment.vary = deployed.experiment.vary = 1u << VARY_ORDER;
+    other_sources = network;
+    other_sources.experiment.vary = 1u << VARY_INIT;
+    ensemble.model.components = peers.model.components = deployed.model.components = 3;
+    peers.objective.kind = deployed.objective.kind = OBJECTIVE_CODISTILL;
+    return 0;
+}
+
+/* A variant by what the verdict reads: PD, logloss, CPU seconds, rows pulled. */
+static variant_result_t variant(const char *name, double pd, double logloss, double cpu, double rows)
+{
+    return (variant_result_t){
+        .name = name,
+        .quality.logloss = logloss,
+        .cost = {.cpu_seconds = cpu, .rows_pulled_per_example = rows},
+        .config = &network,
+        .replicas = 8,
+        .reproducibility = {.pd_relative = {pd, NAN, NAN}, .pd_levelled = unknown},
+        .pd_difference = unknown,
+        .pd_levelled_difference = unknown,
+        .error = {NAN, NAN, NAN, NAN},
+    };
+}
+
+static variant_result_t of_config(variant_result_t variant, const config_t *config, int64_t parameters)
+{
+    variant.config = config;
+    variant.cost.parameters = parameters;
+    return variant;
+}
+
+static void assert_verdict(const variant_result_t *variants, int n, const char *best, const char *expected)
+{
+    variant_result_t copy[VARIANTS];
+    for (int v = 0; v < n; v++)
+        copy[v] = variants[v];
+    experiment_result_t result = {.variants = n, .variant = copy, .queries = 5};
+    char *text = summary_text(&result);
+    assert_string_equal(text, expected);
+    mem_free(text);
+    assert_string_equal(summary_best(&result)->name, best);
+}
+
+/* The ensemble of equal size and the dearer peers are not what a single network saves against. */
+static void test_a_single_network_is_set_against_the_full_ensemble(void **state)
+{
+    (void)state;
+    variant_result_t v[] = {
+        variant("relu", 0.168, 0.6, 10, 6),
+        of_config(variant("ensemble3_equal", 0.13, 0.594, 12, 18), &ensemble, 100),
+        variant("smelu3", 0.12, 0.5988, 10.8, 6),
+        of_config(variant("ensemble3", 0.14, 0.594, 30, 18), &ensemble, 300),
+        of_config(variant("peers", 0.14, 0.594, 50, 30), &peers, 500),
+    };
+    v[2].pd_difference = (estimate_t){-0.048, -0.05, -0.046};
+    v[2].error.pd_difference = 0.009;
+    v[0].reproducibility.pd_levelled.value = 0.15;
+    v[2].reproducibility.pd_levelled.value = 0.0982;
+    v[2].pd_levelled_difference = (estimate_t){-0.0518, -0.06, -0.04};
+    v[2].error.pd_levelled_difference = 0.006;
+    assert_verdict(
+        v, 5, "smelu3",
+        "smelu3 cuts relative PD from relu's 16.8 % to 12.0 %, at logloss -0.20 %, for 0.36 of ensemble3's CPU time and a "
+        "third of its embedding rows. The difference is significant over queries and replicas: -4.80 +- 0.90 points (standard "
+        "error over 8 replicas; -5.00 to -4.60 at 95 % over queries). With levels made equal, PD goes from 15.0 % to 9.8 %: "
+        "-5.18 +- 0.60 points, significant over queries and replicas. ensemble3 reaches 14.0 % at logloss -1.00 %. Next to relu, "
+        "smelu3 takes 1.08 times relu's CPU time and all of its embedding rows.");
+}
+
+static void test_an_ensemble_is_set_against_the_baseline(void **state)
+{
+    (void)state;
+    const variant_result_t v[] = {
+        variant("relu", 0.168, 0.6, 10, 6),
+        variant("smelu1", 0.14, 0.6, 10, 6),
+        variant("smelu3", 0.12, 0.6, 10, 6),
+        of_config(variant("ensemble3", 0.11, 0.6, 25, 18), &ensemble, 300),
+        of_config(variant("ensemble5", 0.115, 0.6, 45, 30), &ensemble, 500),
+    };
+    assert_verdict(
+        v, 5, "ensemble3",
+        "ensemble3 cuts relative PD from relu's 16.8 % to 11.0 %, at logloss +0.00 %, for 2.50 times relu's CPU time and 3 "
+        "times its embedding rows. smelu3 reaches 12.0 % at logloss +0.00 %, for 0.40 of ensemble3's CPU time and a third of "
+        "its embedding rows.");
+}
+
+/* One of three peers is deployed: a single network to those who use it. Peers that predict together are an ensemble. */
+static void test_peers_are_what_they_deploy(void **state)
+{
+    (void)state;
+    const variant_result_t one[] = {
+        variant("relu", 0.168, 0.6, 10, 6),
+        of_config(variant("ensemble3", 0.13, 0.6, 30, 18), &ensemble, 300),
+        of_config(variant("peer", 0.11, 0.6, 30, 18), &deployed, 300),
+    };
+    const variant_result_t together[] = {one[0], one[1], of_config(variant("peers", 0.11, 0.6, 30, 18), &peers, 300)};
+    assert_verdict(one, 3, "peer",
+                   "peer cuts relative PD from relu's 16.8 % to 11.0 %, at logloss +0.00 %, for all of ensemble3's CPU time "
+                   "and all of its embedding rows. ensemble3 reaches 13.0 % at logloss +0.00 %. Next to relu, peer takes 3 "
+                   "times relu's CPU time and 3 times its embedding rows.");
+    assert_verdict(together, 3, "peers",
+                   "peers cuts relative PD from relu's 16.8 % to 11.0 %, at logloss +0.00 %, for 3 times relu's CPU time and "
+                   "3 times its embedding rows.");
+}
+
+static void test_a_student_costs_with_its_teacher(void **state)
+{
+    (void)state;
+    variant_result_t v[] = {variant("relu", 0.168, 0.6, 10, 6), variant("student", 0.06, 0.6, 10, 6)};
+    v[1].teaching = (distillation_cost_t){.runs = 1, .cpu_seconds_with_teacher = 15, .rows_pulled_per_example_with_teacher = 12};
+    assert_verdict(v, 2, "student",
+                   "student cuts relative PD from relu's 16.8 % to 6.0 %, at logloss +0.00 %, for 1.50 times relu's CPU time and "
+                   "twice its embedding rows, its part of the teacher's included.");
+}
+
+/* CPU time that differs by a few per cent makes no variant the dear one. */
+static void test_equal_costs_are_set_against_the_baseline(void **state)
+{
+    (void)state;
+    variant_result_t v[] = {
+        variant("relu", 0.168, 0.6, 10, 6),
+        variant("smelu1", 0.14, 0.6, 11, 6),
+        variant("smelu3", 0.12, 0.6, 9.2, 6),
+    };
+    assert_verdict(v, 3, "smelu3",
+                   "smelu3 cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.00 %, for 0.92 of relu's CPU time and "
+                   "all of its embedding rows.");
+}
+
+/* Seven degrees of freedom: 2.365 standard errors. Three: 3.182. */
+static void test_significance_is_of_queries_and_of_replicas(void **state)
+{
+    (void)state;
+    static const struct {
+        estimate_t difference;
+        double error;
+        int32_t replicas;
+        const char *verb, *words;
+    } cases[] = {
+        {{-0.048, -0.1, 0.004}, 0.001, 8, "may cut",
+         "not significant: -4.80 +- 0.10 points (standard error over 8 replicas; -10.00 to +0.40 at 95 % over queries)."},
+        {{-0.048, -0.05, -0.046}, 0.0201, 8, "cuts",
+         "significant over queries and replicas: -4.80 +- 2.01 points (standard error over 8 replicas; -5.00 to -4.60 at 95 % "
+         "over queries)."},
+        {{-0.048, -0.05, -0.046}, 0.0204, 8, "may cut",
+         "not distinguishable from the noise of replicas: -4.80 +- 2.04 points (standard error over 8 replicas; -5.00 to "
+         "-4.60 at 95 % over queries)."},
+        {{-0.048, -0.05, -0.046}, 0.0155, 4, "may cut",
+         "not distinguishable from the noise of replicas: -4.80 +- 1.55 points (standard error over 4 replicas; -5.00 to "
+         "-4.60 at 95 % over queries)."},
+        {{-0.048, -0.05, -0.046}, NAN, 2, "cuts",
+         "significant over queries: -4.80 points (-5.00 to -4.60 at 95 % over queries); how far other replicas would move it "
+         "cannot be estimated from 2, it takes 3."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        variant_result_t v[] = {variant("relu", 0.168, 0.6, 10, 6), variant("smelu", 0.12, 0.6, 10, 6)};
+        v[1].pd_difference = cases[i].difference;
+        v[1].error.pd_difference = cases[i].error;
+        v[1].replicas = cases[i].replicas;
+        char *expected = mem_printf("smelu %s relative PD from relu's 16.8 %% to 12.0 %%, at logloss +0.00 %%, for all of relu's "
+                                    "CPU time and all of its embedding rows. The difference is %s",
+                                    cases[i].verb, cases[i].words);
+        assert_verdict(v, 2, "smelu", expected);
+        mem_free(expected);
+    }
+}
+
+/* Where levels hide what a variant does, the verdict says what is there without them. */
+static void test_lowest_at_equal_levels(void **state)
+{
+    (void)state;
+    variant_result_t v[] = {
+        variant("relu", 0.07, 0.6, 10, 6),
+        variant("smelu", 0.107, 0.6, 10, 6),
+        variant("swish", 0.08, 0.6, 10, 6),
+        variant("costly", 0.2, 0.7, 10, 6),
+    };
+    static const double levelled[] = {0.055, 0.029, 0.04, 0.01};
+    for (int i = 0; i < 4; i++) {
+        v[i].reproducibility.pd_levelled.value = levelled[i];
+        v[i].pd_levelled_difference = (estimate_t){levelled[i] - 0.055, levelled[i] - 0.06, levelled[i] - 0.05};
+        v[i].error.pd_levelled_difference = 0.005;
+    }
+    v[0].replicas = v[1].replicas = v[2].replicas = 3;
+    assert_verdict(v, 4, "relu",
+                   "relu has the lowest relative PD, 7.0 %; no other variant lowers it. With levels made equal, smelu has the "
+                   "lowest, 2.9 % instead of relu's 5.5 %: -2.60 +- 0.50 points, significant over queries and replicas, at "
+                   "logloss +0.00 %.");
+}
+
+static void test_loss_is_not_paid_with(void **state)
+{
+    (void)state;
+    const variant_result_t v[] = {
+        variant("relu", 0.168, 0.6, 10, 6),
+        variant("smelu3", 0.12, 0.6, 10, 6),
+        variant("smelu9", 0.05, 0.63, 10, 6),
+        variant("broken", NAN, 0.6, 10, 6),
+    };
+    assert_verdict(
+        v, 4, "smelu3",
+        "smelu3 cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.00 %, for all of relu's CPU time and all of its "
+        "embedding rows. Lower still is smelu9, 5.0 %, but at logloss +5.00 %.");
+    const variant_result_t lossy[] = {v[0], v[2]};
+    assert_verdict(
+        lossy, 2, "relu",
+        "No verdict: no other variant has a logloss of at most 0.5 % above relu's. Its relative PD is 16.8 %. Lower still is smelu9, "
+        "5.0 %, but at logloss +5.00 %.");
+    const variant_result_t three[] = {v[0], v[2], variant("smelu1", 0.17, 0.6, 10, 6)};
+    assert_verdict(
+        three, 3, "relu",
+        "relu has the lowest relative PD, 16.8 %, of those with a logloss of at most 0.5 % above its own. Lower still is smelu9, 5.0 %, "
+        "but at logloss +5.00 %.");
+}
+
+/* Replicas that differ in their initialisation say nothing about those that differ in their order. */
+static void test_other_sources_are_another_question(void **state)
+{
+    (void)state;
+    const variant_result_t v[] = {
+        variant("relu", 0.168, 0.6, 10, 6),
+        variant("smelu", 0.12, 0.6, 10, 6),
+        of_config(variant("relu_init", 0.05, 0.6, 10, 6), &other_sources, 0),
+        of_config(variant("lossy_init", 0.04, 0.7, 10, 6), &other_sources, 0),
+    };
+    assert_verdict(v, 4, "smelu",
+                   "smelu cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.00 %, for all of relu's CPU time and all "
+                   "of its embedding rows. Replicas that differ in other sources have: relu_init 5.0 %, lossy_init 4.0 %.");
+    const variant_result_t budget[] = {
+        variant("nothing", 0.0, 0.6, 10, 6),
+        of_config(variant("workers", 0.0, 0.6, 10, 6), &other_sources, 0),
+        of_config(variant("noise", 0.0004, 0.6, 10, 6), &other_sources, 0),
+        of_config(variant("all", 0.2, 0.6, 10, 6), &other_sources, 0),
+    };
+    assert_verdict(budget, 4, "nothing",
+                   "No verdict: all replicas of nothing make the same predictions, and there is no difference to lower. Replicas that "
+                   "differ in other sources have: workers none, noise less than 0.05 %, all 20.0 %.");
+    const variant_result_t apart[] = {v[0], v[2]};
+    assert_verdict(apart, 2, "relu",
+                   "No verdict: no other variant's replicas differ in the same sources as relu's. Its relative PD is 16.8 %. "
+                   "Replicas that differ in other sources have: relu_init 5.0 %.");
+}
+
+static void test_nothing_to_compare(void **state)
+{
+    (void)state;
+    const variant_result_t v[] = {variant("relu", 0.12, 0.6, 10, 6), variant("smelu", 0.168, 0.6, 10, 6)};
+    const variant_result_t diverged[] = {variant("relu", NAN, NAN, 10, 6), variant("smelu", 0.1, 0.6, 10, 6)};
+    const variant_result_t equal[] = {v[0], variant("same", 0.12, 0.6, 10, 6), variant("lossy", 0.12, 0.7, 10, 6)};
+    const variant_result_t dead[] = {variant("relu", 0, 0.6, 10, 6), variant("smelu", 0, 0.6, 10, 6)};
+    const variant_result_t alone[] = {v[0], variant("smelu", NAN, NAN, 10, 6)};
+    variant_result_t single[] = {variant("relu", NAN, 0.6, 10, 6), variant("smelu", NAN, 0.6, 10, 6)};
+    single[0].replicas = single[1].replicas = 1;
+    assert_verdict(v, 2, "relu", "relu has the lowest relative PD, 12.0 %; no other variant lowers it.");
+    assert_verdict(v, 1, "relu", "No verdict: there is nothing to compare relu with. Its relative PD is 12.0 %.");
+    assert_verdict(diverged, 2, "relu", "No verdict: not all predictions of relu are numbers; its training diverged.");
+    assert_verdict(single, 2, "relu",
+                   "No verdict: relu has one replica, and how far predictions differ from training to training takes two.");
+    assert_verdict(equal, 3, "relu", "No verdict: relu and all variants with such a logloss have the same relative PD, 12.0 %.");
+    assert_verdict(dead, 2, "relu", "No verdict: all replicas of relu make the same predictions, and there is no difference to lower.");
+    assert_verdict(alone, 2, "relu",
+                   "No verdict: not all predictions of the other variants are numbers. The relative PD of relu is 12.0 %.");
+}
+
+/* A constant has no difference at all. Of ten labels three are 1: predicting 0.3 has logloss .61086. */
+static void test_models_must_be_better_than_a_constant(void **state)
+{
+    (void)state;
+    uint8_t label[10] = {1, 1, 1}, equal[10] = {0};
+    variant_result_t v[] = {
+        variant("relu", 0.168, 0.61, 10, 6),  variant("flat", 0.01, 0.611, 10, 6), variant("smelu", 0.12, 0.6105, 10, 6),
+        variant("lossy", 0.02, 0.63, 10, 6), of_config(variant("ensemble", 0.2, 0.62, 30, 18), &ensemble, 300),
+    };
+    experiment_result_t result = {.variants = 5, .variant = v, .eval_examples = 10, .label = label, .queries = 5};
+    assert_true(fabs(result_base_rate_logloss(&result) - 0.610864) < 1e-6);
+    char *text = summary_text(&result);
+    assert_string_equal(text, "smelu cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.08 %, for all of relu's CPU time and all of "
+                              "its embedding rows. Left out, because no better than predicting the share of positives for every example: "
+                              "flat, lossy, ensemble.");
+    mem_free(text);
+    assert_string_equal(summary_best(&result)->name, "smelu");
+
+    v[0].quality.logloss = 0.6109;
+    text = summary_text(&result);
+    assert_string_equal(text, "No verdict: relu is no better than a constant. Its logloss is 0.61090, and predicting the share of positives "
+                              "for every example has 0.61086.");
+    mem_free(text);
+    assert_string_equal(summary_best(&result)->name, "relu");
+
+    result.label = equal;
+    text = summary_text(&result);
+    assert_string_equal(text, "No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.");
+    mem_free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_single_network_is_set_against_the_full_ensemble),
+        cmocka_unit_test(test_an_ensemble_is_set_against_the_baseline),
+        cmocka_unit_test(test_peers_are_what_they_deploy),
+        cmocka_unit_test(test_a_student_costs_with_its_teacher),
+        cmocka_unit_test(test_equal_costs_are_set_against_the_baseline),
+        cmocka_unit_test(test_significance_is_of_queries_and_of_replicas),
+        cmocka_unit_test(test_lowest_at_equal_levels),
+        cmocka_unit_test(test_loss_is_not_paid_with),
+        cmocka_unit_test(test_other_sources_are_another_question),
+        cmocka_unit_test(test_nothing_to_compare),
+        cmocka_unit_test(test_models_must_be_better_than_a_constant),
+    };
+    return cmocka_run_group_tests(tests, make_configs, NULL);
+}

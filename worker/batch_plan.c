@@ -1,0 +1,52 @@
+#include "worker/batch_plan.h"
+
+#include "common/base/memory.h"
+
+/* Positions of batch number `index` of the plan; returns their count. What a teacher says of them goes into the batch. */
+static int positions_of(const batch_plan_t *plan, int64_t index, const dataset_t *dataset, loader_scratch_t *l, int64_t *step,
+                        batch_t *batch)
+{
+    int64_t first, rows = 0;
+    if (plan->chunk == 0) {
+        *step = plan->first_step + index;
+        int from = lanes_first(&plan->lanes, plan->worker, plan->workers);
+        int to = lanes_first(&plan->lanes, plan->worker + 1, plan->workers);
+        for (int lane = from; lane < to; lane++)
+            rows += lanes_rows(&plan->lanes, *step, lane);
+        first = *step * plan->lanes.batch + from * (plan->lanes.batch / plan->lanes.lanes);
+        MEM_GROW(l->positions, l->capacity, (size_t)rows);
+        order_indices(&plan->order, first, (int)rows, l->positions);
+    } else {
+        int64_t all = dataset_split_rows(dataset_info(dataset), plan->split);
+        first = (plan->worker + index * plan->workers) * plan->chunk;
+        *step = first;
+        rows = all - first < plan->chunk ? all - first : plan->chunk;
+        MEM_GROW(l->positions, l->capacity, (size_t)rows);
+        for (int64_t i = 0; i < rows; i++)
+            l->positions[i] = first + i;
+    }
+    batch->taught = plan->teacher != NULL;
+    if (batch->taught)
+        MEM_GROW(batch->teacher, batch->teacher_cap, (size_t)rows);
+    for (int64_t i = 0; batch->taught && i < rows; i++)
+        batch->teacher[i] = plan->teacher[l->positions[i]];
+    for (int64_t i = 0; i < rows; i++)
+        l->positions[i] = dataset_position(dataset, plan->split, l->positions[i]);
+    return (int)rows;
+}
+
+status_t batch_plan_build(const batch_plan_t *plan, int64_t index, dataset_t *dataset, batch_builder_t *builder,
+                           loader_scratch_t *scratch, batch_t *out)
+{
+    int64_t step;
+    const int rows = positions_of(plan, index, dataset, scratch, &step, out);
+    return batch_build(builder, scratch->positions, rows, step, out);
+}
+
+int64_t batch_plan_batches(const batch_plan_t *plan, const dataset_info_t *info)
+{
+    if (plan->chunk == 0)
+        return lanes_steps(&plan->lanes) - plan->first_step;
+    int64_t chunks = (dataset_split_rows(info, plan->split) + plan->chunk - 1) / plan->chunk;
+    return (chunks - plan->worker + plan->workers - 1) / plan->workers;
+}

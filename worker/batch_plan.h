@@ -1,0 +1,33 @@
+/* loader_plan.h - which examples make up which batch of a worker: a pure function of the plan, so that whoever prepares batches, a
+ * thread ahead of time or a simulation on demand, prepares the same ones. */
+#ifndef SMELTER_BATCH_PLAN_H
+#define SMELTER_BATCH_PLAN_H
+
+#include "worker/batch.h"
+#include "common/data/order.h"
+#include "common/config/lanes.h"
+
+typedef struct loader_plan {
+    split_t split;      /* scoring; training is of the training split */
+    int worker, workers;
+    lanes_t lanes;      /* training: steps and the worker's rows in each */
+    order_t order;      /* training */
+    int64_t first_step; /* training: where to begin */
+    const float *teacher; /* training: [train_rows] probabilities by number in the split, borrowed until the plan is over; or NULL */
+    int chunk;          /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
+} batch_plan_t;
+
+/* batch_plan_batches - how many there are. */
+int64_t batch_plan_batches(const batch_plan_t *plan, const dataset_info_t *info);
+
+/* batch_plan_build - batch `index` of the plan, from 0, as batch_build does it, with what a teacher says of its examples.
+ * scratch   positions, grown as needed; **owned** by the caller (mem_free) */
+typedef struct loader_scratch {
+    int64_t *positions;
+    size_t capacity;
+} loader_scratch_t;
+
+WARN_UNUSED status_t batch_plan_build(const batch_plan_t *plan, int64_t index, dataset_t *dataset, batch_builder_t *builder,
+                                       loader_scratch_t *scratch, batch_t *out);
+
+#endif

@@ -1,0 +1,86 @@
+/* run.h - the run that a worker is in: what its parts (worker.c, train.c, tell.c) share. Belongs to worker.c, which makes and ends it. */
+#ifndef SMELTER_WORKER_IMPL_H
+#define SMELTER_WORKER_IMPL_H
+
+#include "common/cluster/cluster.h"
+#include "common/config/group.h"
+#include "common/net/member.h"
+#include "common/net/step_batch.h"
+#include "worker/client.h"
+#include "worker/checkpoint_schedule.h"
+#include "common/config/lanes.h"
+#include "worker/loader.h"
+#include "worker/step.h"
+#include "worker/step_times.h"
+#include "worker/teacher_predictions.h"
+
+/* Predictions of training examples since the last PROGRESS. */
+typedef struct kept {
+    float *p;
+    uint8_t *y;
+    uint64_t *query;
+    size_t p_cap, y_cap, query_cap, examples;
+    int64_t first_step; /* of the interval */
+} kept_t;
+
+typedef struct worker_run {
+    /* Of the worker, in all of its runs. */
+    int rank, worker;
+    net_t *net;
+    member_t *member;
+    client_t *client;
+    cluster_t *cluster;
+
+    config_t *config; /* **owned**, as are loader, step and teacher; NULL between runs */
+    int workers;      /* that take part in the run */
+    peer_group_t group;
+    bool reports; /* the group's predictions are the run's progressive validation */
+    dataset_t *dataset;
+    loader_t *loader;
+    step_t *step;
+    teacher_predictions_t *teacher; /* where the run has one */
+    lanes_t lanes;
+    int lane_rows;
+    int64_t now_step;
+    step_times_t times;
+    double cpu_start;
+
+    checkpoint_schedule_t cuts;
+    kept_t kept;
+    step_batch_t digests; /* of dense parameters after each step; off where the worker does not lead its group */
+    bool warned_of_clipping;
+} worker_run_t;
+
+/* run_header - a message of the run to the coordinator. */
+static inline wire_header_t run_header(const worker_run_t *run, wire_type_t type, int64_t step, int64_t count)
+{
+    return wire_header(type, run->member->run_id, run->member->epoch, (uint32_t)run->rank, step, count);
+}
+
+/* run_leads - one worker speaks for all of its group where they hold the same. */
+static inline bool run_leads(const worker_run_t *run)
+{
+    return run->worker == run->group.first_worker;
+}
+
+/* MPI's rank of worker 0. */
+static inline int run_first_rank(const worker_run_t *run)
+{
+    return run->rank - run->worker;
+}
+
+/* run_batch - the loader's next batch, hearing messages and sending heartbeats while it is awaited; NULL at the end. */
+static inline WARN_UNUSED status_t run_batch(worker_run_t *run, batch_t **out)
+{
+    for (;;) {
+        status_t status = loader_next(run->loader, 100, out);
+        if (status != ST_TIMEOUT)
+            return status;
+        TRY(client_poll(run->client, run->now_step));
+    }
+}
+
+/* run_io - where a step gets its rows from and what it does between lanes. */
+step_io_t run_io(worker_run_t *run);
+
+#endif
