@@ -8,6 +8,7 @@
 #include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
+#include "common/config/config_compare.h"
 #include "common/kernels/gsmelu.h"
 #include "worker/model.h"
 #include "worker/model_activation.h"
@@ -88,11 +89,10 @@ static status_t print_component(const config_t *config, const char *path, int co
 status_t gsmelu_print(const char *dir)
 {
     char *path = mem_printf("%s/config.yaml", dir);
-    experiment_t *experiment = NULL;
-    status_t status = experiment_load(path, NULL, 0, &experiment);
+    config_t *config = NULL;
+    status_t status = config_read_resolved(path, &config);
     mem_free(path);
     TRY(status);
-    const config_t *config = experiment->base;
     gsmelu_set_t sets[GSMELU_SETS_MAX];
     const bool learned = model_gsmelu_sets(config, 1, sets) > 0;
     for (int k = 0; k < (int)config->model.components && learned && status == ST_OK; k++) {
@@ -100,6 +100,6 @@ status_t gsmelu_print(const char *dir)
         status = print_component(config, path, k);
         mem_free(path);
     }
-    experiment_destroy(&experiment);
+    config_destroy(&config);
     return status;
 }
