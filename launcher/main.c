@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/process/failpoint.h"
-#include "common/process/descriptors.h"
 #include "common/base/log.h"
 #include "common/base/printable.h"
+#include "common/process/descriptors.h"
+#include "common/process/failpoint.h"
 #include "launcher/commands/commands.h"
 #include "launcher/ranks/provenance.h"
 
@@ -17,40 +17,61 @@
 static const char commit[PROVENANCE_COMMIT_BYTES] = SMELTER_COMMIT;
 
 static const command_t commands[] = {
-    {"train", "CONFIG", "train the configuration's base network once on the cluster", " out set reimport resume again restarts ",
+    {"train", "CONFIG", "train the configuration's base network once on the cluster",
+     " out set reimport resume again restarts ",
      "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).\n"
      "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew.",
      command_train},
-    {"compare", "CONFIG", "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
-     " out set reimport restarts ", "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are finished\n"
-     "there are kept, so an interrupted experiment goes on where it stopped.", command_compare},
-    {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "", command_report},
-    {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss", " out set reimport baseline tolerance ",
-     "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below --out\n"
+    {"compare", "CONFIG",
+     "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
+     " out set reimport restarts ",
+     "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are "
+     "finished\n"
+     "there are kept, so an interrupted experiment goes on where it stopped.",
+     command_compare},
+    {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "",
+     command_report},
+    {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss",
+     " out set reimport baseline tolerance ",
+     "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below "
+     "--out\n"
      "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.\n"
-     "The exit code is 1 where no value is acceptable.", command_tune},
+     "The exit code is 1 where no value is acceptable.",
+     command_tune},
     {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a run or a checkpoint", " out split set ",
      "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction, row of the\n"
      "input file, from 1) for --out FILE. RUN is a finished run, or one\n"
-     "that is not, which is scored as its newest checkpoint has it, or a checkpoint's folder. The cluster's size is the run's unless\n"
+     "that is not, which is scored as its newest checkpoint has it, or a checkpoint's folder. The cluster's size is the run's "
+     "unless\n"
      "--set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},
-    {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss", " out ",
-     "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's results.json: Fig. 4. Pictures (.svg, .png), their\n"
-     "data and their gnuplot scripts go to --out (default out/figures).", command_figures},
+    {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss",
+     " out ",
+     "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's results.json: Fig. 4. Pictures "
+     "(.svg, .png), their\n"
+     "data and their gnuplot scripts go to --out (default out/figures).",
+     command_figures},
     {"import", "INPUT", "make a dataset from a text file: CSV, TSV or libsvm/libfm; plain, .gz or .zst",
-     " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.", command_import},
+     " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.",
+     command_import},
     {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set ",
      "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},
     {"checkpoint", "ACTION DIR", "list the checkpoints of a run, show one in full, or verify that they are whole", " json ",
-     "ACTION is list, show or verify; DIR is a run, an experiment, or one checkpoint's folder. verify computes every checksum again and\n"
-     "names what is damaged.", command_checkpoint},
-    {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)", " rows ", "", command_inspect},
-    {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "", command_digest},
+     "ACTION is list, show or verify; DIR is a run, an experiment, or one checkpoint's folder. verify computes every checksum "
+     "again and\n"
+     "names what is damaged.",
+     command_checkpoint},
+    {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)", " rows ", "",
+     command_inspect},
+    {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "",
+     command_digest},
     {"diff", "RUN_A RUN_B", "say at which step, table and slot two runs part", " deep ",
-     "Compares the digests of single steps in metrics.jsonl (determinism sync and invariant). The exit code is 0 where all steps are\n"
-     "equal and 1 where they part. --deep looks the first row that differs up in what the runs have stored.", command_diff},
-    {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " ", "", command_config_reference},
+     "Compares the digests of single steps in metrics.jsonl (determinism sync and invariant). The exit code is 0 where all "
+     "steps are\n"
+     "equal and 1 where they part. --deep looks the first row that differs up in what the runs have stored.",
+     command_diff},
+    {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " ", "",
+     command_config_reference},
     {"version", "", "show version, commit and matrix kernels", " ", "", command_version},
 };
 
@@ -59,7 +80,7 @@ int main(int argc, char **argv)
     descriptors_prepare();
     provenance_set_commit(commit);
     stdout = printable_stream(STDOUT_FILENO); /* whatever a command prints of data and names of files */
-    signal(SIGXFSZ, SIG_IGN);                 /* a limit on the size of files (ulimit -f) is an error of the write, which names it */
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) is an error of the write, which names it */
     status_t status = log_level_from_environment();
     if (status == ST_OK)
         status = failpoint_check_environment();

@@ -2,7 +2,8 @@
  * rows may have changed since (docs/PROTOCOL.md, "Exactly once").
  *
  * A worker's push of a step says that its rows have arrived. Workers are at most a few steps ahead of their pushes, so there
- * are that many replies per worker. Weights stay in the pooled buffer that the transport sends: nothing is copied. One thread. */
+ * are that many replies per worker. Weights stay in the pooled buffer that the transport sends: nothing is copied. One
+ * thread. */
 #ifndef SMELTER_REPLY_CACHE_H
 #define SMELTER_REPLY_CACHE_H
 

@@ -4,16 +4,17 @@
  * the net_t, so that tests run shards in a simulated network. Levels (docs/PROTOCOL.md): at sync and invariant a pull of step t
  * is answered when exactly the pushes of steps < t - d are applied, and those of step t - d wait until every pull of step t was
  * answered; at bounded a pull of step t waits for all pushes of steps < t - staleness; at async nothing waits. The cut before a
- * step T (ps/checkpoint/shard_snapshot.h) holds what the pulls of steps < T have created and the pushes of steps < T - d have changed, at bounded and
- * async those of all steps < T, no more and no less.                                                                        */
+ * step T (ps/checkpoint/shard_snapshot.h) holds what the pulls of steps < T have created and the pushes of steps < T - d have
+ * changed, at bounded and async those of all steps < T, no more and no
+ * less. */
 #ifndef SMELTER_SHARD_H
 #define SMELTER_SHARD_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "common/files/disk.h"
 #include "common/config/config.h"
+#include "common/files/disk.h"
 #include "common/net/net.h"
 
 typedef struct shard shard_t;
@@ -27,7 +28,7 @@ typedef struct shard_options {
     net_t *net;                     /* borrowed; listening; used by this shard's thread alone */
     disk_t *disk;                   /* borrowed; for checkpoints. NULL: the system's */
     bool single_threaded;           /* files of checkpoints are written in shard_work, not by a thread (simulations) */
-    int64_t slice_bytes;            /* of rows saved for a checkpoint between two looks for messages; 0: the usual (simulations: few) */
+    int64_t slice_bytes; /* of rows saved for a checkpoint between two looks for messages; 0: the usual (simulations: few) */
 } shard_options_t;
 
 WARN_UNUSED status_t shard_create(const shard_options_t *options, shard_t **out);

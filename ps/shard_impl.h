@@ -11,18 +11,22 @@
 #include "common/base/pool.h"
 #include "common/base/step_digest.h"
 #include "common/net/message.h"
-#include "common/net/step_batch.h"
 #include "common/net/replay_window.h"
-#include "ps/checkpoint/shard_snapshot.h"
+#include "common/net/step_batch.h"
 #include "ps/checkpoint/pending_gradients.h"
+#include "ps/checkpoint/shard_snapshot.h"
 #include "ps/reply_cache.h"
-#include "ps/table/row_cache.h"
 #include "ps/shard.h"
+#include "ps/table/row_cache.h"
 #include "ps/table/table.h"
 
 #define SHARD_RING 32 /* steps that may be in flight; workers run at most pipeline_depth + 2 <= 10 ahead */
 
-typedef enum table_place { PLACE_EMPTY, PLACE_HELD, PLACE_DONE } table_place_t; /* done: a pull that was answered, a push that was applied */
+typedef enum table_place {
+    PLACE_EMPTY,
+    PLACE_HELD,
+    PLACE_DONE
+} table_place_t; /* done: a pull that was answered, a push that was applied */
 
 typedef struct held {
     table_place_t place;
@@ -35,7 +39,7 @@ struct shard {
 
     /* The run in progress; tables are NULL between runs. */
     config_t *config;
-    int workers; /* W: those that take part in the run; the first ones */
+    int workers;       /* W: those that take part in the run; the first ones */
     uint64_t run_id;   /* of messages */
     uint64_t identity; /* of the run, in its files (common/base/identity.h) */
     uint32_t epoch;
@@ -43,28 +47,28 @@ struct shard {
     row_cache_t *row_cache; /* of the tables; NULL: they stay in memory */
     table_t **tables;
     uint32_t n_tables;
-    uint32_t n_companions; /* behind them in `tables`: those of ps/table/admission.h, which no message names */
+    uint32_t n_companions;     /* behind them in `tables`: those of ps/table/admission.h, which no message names */
     uint32_t component_tables; /* of each component; of all, where they share theirs */
 
-    int64_t first_step;      /* of the run: what is before came from a checkpoint */
-    int64_t first_applied;   /* `applied` at the start */
-    int64_t applied;         /* pushes of steps < applied are in the tables (sync, invariant) */
-    int64_t latest_step;     /* whose pushes are in the tables, or some of them */
-    int64_t *pushed;         /* [W] each worker's pushes of steps < pushed are applied, and perhaps some after (bounded, async) */
-    replay_window_t *windows;       /* [W] */
-    held_t *pulls, *pushes;  /* [SHARD_RING][W] */
-    reply_cache_t *replies;      /* to pulls of the last SHARD_RING steps */
-    net_message_t **ready;   /* [W] pushes of the step being applied */
-    const uint64_t **keys;   /* [W] arguments of table_push_merged */
-    const float **gradients; /* [W] */
-    int64_t *counts;         /* [W] */
-    int64_t *cursor_segment; /* [W] where apply_step is in each push */
+    int64_t first_step;    /* of the run: what is before came from a checkpoint */
+    int64_t first_applied; /* `applied` at the start */
+    int64_t applied;       /* pushes of steps < applied are in the tables (sync, invariant) */
+    int64_t latest_step;   /* whose pushes are in the tables, or some of them */
+    int64_t *pushed;       /* [W] each worker's pushes of steps < pushed are applied, and perhaps some after (bounded, async) */
+    replay_window_t *windows; /* [W] */
+    held_t *pulls, *pushes;   /* [SHARD_RING][W] */
+    reply_cache_t *replies;   /* to pulls of the last SHARD_RING steps */
+    net_message_t **ready;    /* [W] pushes of the step being applied */
+    const uint64_t **keys;    /* [W] arguments of table_push_merged */
+    const float **gradients;  /* [W] */
+    int64_t *counts;          /* [W] */
+    int64_t *cursor_segment;  /* [W] where apply_step is in each push */
     int64_t *cursor_key;
     int64_t *cursor_float;
 
-    shard_snapshot_t *cut;               /* NULL: nothing is saved in this run */
-    pending_gradients_t *pending;       /* pushes of steps before first_step; NULL where there are none */
-    int64_t cuts[SHARD_RING];       /* [n_cuts] steps before which a cut was asked for and not made, ascending */
+    shard_snapshot_t *cut;        /* NULL: nothing is saved in this run */
+    pending_gradients_t *pending; /* pushes of steps before first_step; NULL where there are none */
+    int64_t cuts[SHARD_RING];     /* [n_cuts] steps before which a cut was asked for and not made, ascending */
     int n_cuts;
     int64_t last_cut;
     bool is_stalled; /* the next cut waits for the last one; it was said */
@@ -109,7 +113,8 @@ WARN_UNUSED status_t shard_take_push(shard_t *shard, net_message_t *message, int
 /* shard_advance - release whatever the rules allow now. */
 WARN_UNUSED status_t shard_advance(shard_t *shard);
 
-/* shard_take_step - apply the pushes of step `applied`, which are all here, or came with the checkpoint, and record what they do. */
+/* shard_take_step - apply the pushes of step `applied`, which are all here, or came with the checkpoint, and record what they
+ * do. */
 WARN_UNUSED status_t shard_take_step(shard_t *shard);
 
 /* shard_cut_depth - of how many steps before a cut the pushes are pending. */
@@ -120,8 +125,8 @@ void shard_drop_held(shard_t *shard);
 
 /* ---- shard_rows.c -------------------------------------------------------------------------------------------------------- */
 
-/* shard_check - the segments of a PULL, PEEK or PUSH: known tables, ascending, counts that add up, a push to the worker's own tables.
- * NULL, or what is wrong; *floats gets their weights. */
+/* shard_check - the segments of a PULL, PEEK or PUSH: known tables, ascending, counts that add up, a push to the worker's own
+ * tables. NULL, or what is wrong; *floats gets their weights. */
 const char *shard_check(const shard_t *shard, const net_message_t *message, int worker, int64_t *floats);
 
 /* shard_answer - answer a PULL or PEEK that was checked, and release it. */
@@ -144,8 +149,8 @@ bool shard_rows_are_sound(const shard_t *shard);
 
 /* ---- shard_digest.c ------------------------------------------------------------------------------------------------------ */
 
-/* shard_begin_digests - of the run's steps, where its level and configuration have them. shard_digest_step - the rows that are updated
- * from here on belong to this step, until shard_digest_end. shard_send_digests - what is there, now. */
+/* shard_begin_digests - of the run's steps, where its level and configuration have them. shard_digest_step - the rows that are
+ * updated from here on belong to this step, until shard_digest_end. shard_send_digests - what is there, now. */
 void shard_begin_digests(shard_t *shard);
 WARN_UNUSED status_t shard_digest_step(shard_t *shard, int64_t step);
 void shard_digest_end(shard_t *shard);

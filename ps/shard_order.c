@@ -10,10 +10,11 @@
  * depend on arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a
  * core.
  *
- * A flagged PULL of step T announces a cut before T. Until the cut is made, pulls of steps >= T are not answered, and at bounded
- * and async pushes of steps >= T are not applied. Whatever overtakes whatever, the flag is here in time: a worker pushes step T when
- * its pull of T was answered, and sync and invariant apply the push of T - d when all pulls of T were. So the cut may wait for its
- * moment, and for the cut before it to be durable, without a word to anybody. */
+ * A flagged PULL of step T announces a cut before T. Until the cut is made, pulls of steps >= T are not answered, and at
+ * bounded and async pushes of steps >= T are not applied. Whatever overtakes whatever, the flag is here in time: a worker
+ * pushes step T when
+ * its pull of T was answered, and sync and invariant apply the push of T - d when all pulls of T were. So the cut may wait for
+ * its moment, and for the cut before it to be durable, without a word to anybody. */
 #include "common/base/log.h"
 #include "ps/shard_impl.h"
 
@@ -23,7 +24,8 @@ int64_t shard_cut_depth(const shard_t *shard)
     return shard_is_ordered(shard) ? shard->config->train.pipeline_depth : 0;
 }
 
-/* The first step whose pulls are not answered yet: before anything is applied, those of the first d + 1 are answered at once. */
+/* The first step whose pulls are not answered yet: before anything is applied, those of the first d + 1 are answered at
+ * once. */
 static int64_t first_unanswered(const shard_t *shard)
 {
     return shard->applied == shard->first_applied ? shard->first_step : shard->applied + shard->config->train.pipeline_depth;
@@ -78,15 +80,17 @@ static void save_restored_push(void *context, int64_t step, int sender, uint32_t
     shard_snapshot_push(context, step, sender, table, key, g);
 }
 
-/* The moment of the cut. At ordered levels the pushes of the last d steps before it are pending: some are here, held or from the
- * checkpoint that the run began with, and handle_push sees the others. Saving them as they come, not as they are applied, lets
- * the next cut be made before they are. */
+/* The moment of the cut. At ordered levels the pushes of the last d steps before it are pending: some are here, held or from
+ * the checkpoint that the run began with, and handle_push sees the others. Saving them as they come, not as they are applied,
+ * lets the next cut be made before they are. */
 static void freeze(shard_t *shard, int64_t step)
 {
     const int64_t end = shard_is_ordered(shard) ? step : 0;
     const int64_t own = shard->applied > shard->first_step ? shard->applied : shard->first_step; /* first push of this run */
-    const int64_t restored = end > shard->applied && shard->first_step > shard->applied ? shard->first_step - shard->applied : 0;
-    shard_snapshot_freeze(shard->cut, step, restored + (end > own ? (end - own) * shard->workers : 0), net_now_ns(shard->o.net));
+    const int64_t restored =
+        end > shard->applied && shard->first_step > shard->applied ? shard->first_step - shard->applied : 0;
+    shard_snapshot_freeze(shard->cut, step, restored + (end > own ? (end - own) * shard->workers : 0),
+                          net_now_ns(shard->o.net));
     for (int64_t t = shard->applied; t < end; t++)
         if (t < shard->first_step) {
             if (shard->pending)
@@ -108,9 +112,10 @@ static bool make_cut(shard_t *shard)
         return false;
     if (shard_snapshot_is_saving(shard->cut)) {
         if (!shard->is_stalled)
-            log_info("shard %d waits before step %lld: the checkpoint before is not on disk yet; checkpoints are asked for faster "
-                     "than this disk takes them",
-                     shard->o.shard, (long long)shard->cuts[0]);
+            log_info(
+                "shard %d waits before step %lld: the checkpoint before is not on disk yet; checkpoints are asked for faster "
+                "than this disk takes them",
+                shard->o.shard, (long long)shard->cuts[0]);
         shard->is_stalled = true;
         return false;
     }
@@ -239,7 +244,8 @@ static void apply_unordered(shard_t *shard, net_message_t *message, int worker)
 static void apply_held(shard_t *shard)
 {
     for (int w = 0; w < shard->workers; w++) {
-        const int64_t first = shard->pushed[w], end = first + SHARD_RING < cut_limit(shard) ? first + SHARD_RING : cut_limit(shard);
+        const int64_t first = shard->pushed[w],
+                      end = first + SHARD_RING < cut_limit(shard) ? first + SHARD_RING : cut_limit(shard);
         for (int64_t step = first; step < end; step++) {
             held_t *push = shard_place(shard, shard->pushes, step, w);
             if (push->place == PLACE_HELD)
@@ -278,15 +284,17 @@ static status_t drop_duplicate(shard_t *shard, net_message_t *message)
 /* Did this worker's pull of the step, which is none of the future, come before? */
 static bool was_pulled(const shard_t *shard, int64_t step, int worker)
 {
-    if (step < (shard_is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker]) || reply_cache_get(shard->replies, worker, step))
+    if (step < (shard_is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker]) ||
+        reply_cache_get(shard->replies, worker, step))
         return true;
     if (shard_place(shard, shard->pulls, step, worker)->place != PLACE_EMPTY)
         return true;
-    return !shard_is_ordered(shard) && shard_place(shard, shard->pushes, step, worker)->place != PLACE_EMPTY; /* who pushes has pulled */
+    return !shard_is_ordered(shard) &&
+           shard_place(shard, shard->pushes, step, worker)->place != PLACE_EMPTY; /* who pushes has pulled */
 }
 
-/* A pull that came before: the same answer again if the first may have been lost; none where the pull is held, or where a push shows that
- * the worker has its rows. */
+/* A pull that came before: the same answer again if the first may have been lost; none where the pull is held, or where a push
+ * shows that the worker has its rows. */
 static status_t handle_pull_again(shard_t *shard, net_message_t *message, int worker)
 {
     const int64_t step = message->header.step;

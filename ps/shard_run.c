@@ -2,13 +2,13 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "ps/table/admission.h"
+#include "common/files/file.h"
 #include "ps/checkpoint/load.h"
-#include "ps/shard_impl.h"
 #include "ps/checkpoint/store.h"
+#include "ps/shard_impl.h"
+#include "ps/table/admission.h"
 
 /* The last shard of the run on this host takes the folder with it. */
 static void end_residency(shard_t *shard)
@@ -65,7 +65,8 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
     message_begin_t begin;
     const experiment_t *experiment = shard->o.experiment;
     if (!message_body(message, &begin, sizeof begin) || begin.variant < -1 || begin.variant >= experiment->variants ||
-        begin.replica < 0 || begin.fields < 0 || begin.fields > 65536 || begin.first_step < 0 || !memchr(begin.run_dir, 0, sizeof begin.run_dir))
+        begin.replica < 0 || begin.fields < 0 || begin.fields > 65536 || begin.first_step < 0 ||
+        !memchr(begin.run_dir, 0, sizeof begin.run_dir))
         return shard_refuse(shard, message, "its body is malformed");
     shard_end(shard);
     shard->run_id = message->header.run_id;
@@ -153,7 +154,8 @@ status_t shard_load(shard_t *shard, net_message_t *message)
     memcpy(&load, message->frame[0].data, sizeof load);
     if (load.folders < 1 || load.folders > HASH_SLOTS || load.shards > HASH_SLOTS || shard->o.shard >= load.shards ||
         load.tables != message->frame[1].bytes / (int64_t)sizeof *map ||
-        (message->frame[2].bytes && message->frame[2].bytes != load.folders * (int64_t)sizeof(hash_digest_t)) || !memchr(load.run_dir, 0, sizeof load.run_dir))
+        (message->frame[2].bytes && message->frame[2].bytes != load.folders * (int64_t)sizeof(hash_digest_t)) ||
+        !memchr(load.run_dir, 0, sizeof load.run_dir))
         return shard_refuse(shard, message, "its body is malformed");
     for (int32_t t = 0; t < load.tables; t++)
         if (map[t] < -1 || map[t] >= (int64_t)shard->n_tables)
@@ -192,8 +194,10 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
     if (message->frame[0].bytes != sizeof r)
         return shard_refuse(shard, message, "its body is malformed");
     memcpy(&r, message->frame[0].data, sizeof r);
-    if (r.folders < 1 || r.folders > HASH_SLOTS || r.shards > HASH_SLOTS || shard->o.shard >= r.shards || r.epoch < 0 || n < 1 ||
-        n > INT32_MAX || deltas[n - 1] != r.step || (message->frame[2].bytes && message->frame[2].bytes != r.folders * (int64_t)sizeof(hash128_t)) || !memchr(r.run_dir, 0, sizeof r.run_dir))
+    if (r.folders < 1 || r.folders > HASH_SLOTS || r.shards > HASH_SLOTS || shard->o.shard >= r.shards || r.epoch < 0 ||
+        n < 1 || n > INT32_MAX || deltas[n - 1] != r.step ||
+        (message->frame[2].bytes && message->frame[2].bytes != r.folders * (int64_t)sizeof(hash128_t)) ||
+        !memchr(r.run_dir, 0, sizeof r.run_dir))
         return shard_refuse(shard, message, "its body is malformed");
     for (int64_t i = 0; i < n; i++)
         if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))

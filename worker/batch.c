@@ -65,7 +65,8 @@ void batch_builder_destroy(batch_builder_t **builder)
     *builder = NULL;
 }
 
-/* Number the distinct values among n keys, appending new ones to found: unique[i * stride] gets the number of keys[i * stride]. */
+/* Number the distinct values among n keys, appending new ones to found: unique[i * stride] gets the number of keys[i *
+ * stride]. */
 static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint32_t *unique, int64_t stride, int32_t found)
 {
     if ((size_t)n * 2 > b->entries_count) {

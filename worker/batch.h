@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
-#include "common/net/wire.h"
 #include "common/data/dataset.h"
+#include "common/net/wire.h"
 
 typedef struct batch {
-    int64_t step;    /* global step; for evaluation the number of the first example */
+    int64_t step; /* global step; for evaluation the number of the first example */
     int32_t rows;
     int32_t single, multi, numeric;
     uint8_t *label;  /* [rows] */
@@ -24,19 +24,19 @@ typedef struct batch {
     float *teacher;  /* [rows] its probabilities, where taught; filled by the loader */
 
     int32_t uniques;
-    uint64_t *keys;  /* [uniques] */
-    int32_t *shard_first;       /* [shards + 1] first unique of a shard */
-    wire_segment_t *segments;   /* per shard, fields that have keys there, ascending; table is the field */
-    int32_t *segment_first;     /* [shards + 1] first segment of a shard */
+    uint64_t *keys;           /* [uniques] */
+    int32_t *shard_first;     /* [shards + 1] first unique of a shard */
+    wire_segment_t *segments; /* per shard, fields that have keys there, ascending; table is the field */
+    int32_t *segment_first;   /* [shards + 1] first segment of a shard */
 
-    uint32_t *single_unique;    /* [rows][single] unique of each value */
-    uint32_t *multi_at;         /* [multi * rows + 1] values of (field m, row r) are multi_at[m * rows + r] .. next */
-    uint32_t *multi_unique;     /* [multi_at[multi * rows]] */
-    float *multi_scale;         /* the same length: weight, divided by the number of values for mean pooling */
+    uint32_t *single_unique; /* [rows][single] unique of each value */
+    uint32_t *multi_at;      /* [multi * rows + 1] values of (field m, row r) are multi_at[m * rows + r] .. next */
+    uint32_t *multi_unique;  /* [multi_at[multi * rows]] */
+    float *multi_scale;      /* the same length: weight, divided by the number of values for mean pooling */
 
-    uint32_t *use_first;        /* [uniques + 1] first use of a unique in use_row */
-    uint32_t *use_row;          /* rows that use it, ascending */
-    float *use_scale;           /* scale of each use; 1 for single-valued fields */
+    uint32_t *use_first; /* [uniques + 1] first use of a unique in use_row */
+    uint32_t *use_row;   /* rows that use it, ascending */
+    float *use_scale;    /* scale of each use; 1 for single-valued fields */
 
     /* capacities of the arrays above */
     size_t teacher_cap, rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap, uses_cap, firsts_cap;
@@ -44,8 +44,8 @@ typedef struct batch {
 
 typedef struct batch_builder batch_builder_t;
 
-/* batch_builder_create - builds batches from a dataset (borrowed) for a cluster of `shards` shards. slot_shard [HASH_SLOTS] says
- * which shard owns a slot; copied.  One thread. */
+/* batch_builder_create - builds batches from a dataset (borrowed) for a cluster of `shards` shards. slot_shard [HASH_SLOTS]
+ * says which shard owns a slot; copied.  One thread. */
 batch_builder_t *batch_builder_create(dataset_t *dataset, int shards, const uint16_t *slot_shard);
 void batch_builder_destroy(batch_builder_t **builder);
 

@@ -36,7 +36,7 @@ static int positions_of(const batch_plan_t *plan, int64_t index, const dataset_t
 }
 
 status_t batch_plan_build(const batch_plan_t *plan, int64_t index, dataset_t *dataset, batch_builder_t *builder,
-                           loader_scratch_t *scratch, batch_t *out)
+                          loader_scratch_t *scratch, batch_t *out)
 {
     int64_t step;
     const int rows = positions_of(plan, index, dataset, scratch, &step, out);

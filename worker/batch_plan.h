@@ -1,20 +1,21 @@
-/* loader_plan.h - which examples make up which batch of a worker: a pure function of the plan, so that whoever prepares batches, a
- * thread ahead of time or a simulation on demand, prepares the same ones. */
+/* loader_plan.h - which examples make up which batch of a worker: a pure function of the plan, so that whoever prepares
+ * batches, a thread ahead of time or a simulation on demand, prepares the same ones. */
 #ifndef SMELTER_BATCH_PLAN_H
 #define SMELTER_BATCH_PLAN_H
 
-#include "worker/batch.h"
-#include "common/data/order.h"
 #include "common/config/lanes.h"
+#include "common/data/order.h"
+#include "worker/batch.h"
 
 typedef struct loader_plan {
-    split_t split;      /* scoring; training is of the training split */
+    split_t split; /* scoring; training is of the training split */
     int worker, workers;
     lanes_t lanes;      /* training: steps and the worker's rows in each */
     order_t order;      /* training */
     int64_t first_step; /* training: where to begin */
-    const float *teacher; /* training: [train_rows] probabilities by number in the split, borrowed until the plan is over; or NULL */
-    int chunk;          /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
+    const float
+        *teacher; /* training: [train_rows] probabilities by number in the split, borrowed until the plan is over; or NULL */
+    int chunk;    /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
 } batch_plan_t;
 
 /* batch_plan_batches - how many there are. */
@@ -28,6 +29,6 @@ typedef struct loader_scratch {
 } loader_scratch_t;
 
 WARN_UNUSED status_t batch_plan_build(const batch_plan_t *plan, int64_t index, dataset_t *dataset, batch_builder_t *builder,
-                                       loader_scratch_t *scratch, batch_t *out);
+                                      loader_scratch_t *scratch, batch_t *out);
 
 #endif

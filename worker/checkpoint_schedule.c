@@ -10,14 +10,14 @@ checkpoint_schedule_t checkpoint_schedule_of(int64_t first, int64_t end, int64_t
     ASSERT(first >= 0 && every >= 0 && round >= 1 && depth >= 0);
     const int64_t apart = every > depth ? every : depth + 1;
     return (checkpoint_schedule_t){.first = first,
-                        .end = end,
-                        .period = every ? (apart + round - 1) / round * round : 0,
-                        .round = round,
-                        .depth = depth,
-                        .next = first,
-                        .last = -1,
-                        .promised = INT64_MAX,
-                        .told = -1};
+                                   .end = end,
+                                   .period = every ? (apart + round - 1) / round * round : 0,
+                                   .round = round,
+                                   .depth = depth,
+                                   .next = first,
+                                   .last = -1,
+                                   .promised = INT64_MAX,
+                                   .told = -1};
 }
 
 bool checkpoint_schedule_may_pull(const checkpoint_schedule_t *plan, int64_t step)
@@ -33,7 +33,8 @@ static bool is_apart(int64_t last, int64_t step, int64_t depth)
 /* Does a cut come before the step by itself? `last` is the one before. */
 static bool is_periodic(const checkpoint_schedule_t *plan, int64_t step, int64_t last)
 {
-    return plan->period && step > plan->first && step < plan->end && step % plan->period == 0 && is_apart(last, step, plan->depth);
+    return plan->period && step > plan->first && step < plan->end && step % plan->period == 0 &&
+           is_apart(last, step, plan->depth);
 }
 
 bool checkpoint_schedule_pull(checkpoint_schedule_t *plan, int64_t step)
@@ -46,7 +47,8 @@ bool checkpoint_schedule_pull(checkpoint_schedule_t *plan, int64_t step)
     return true;
 }
 
-/* What is pulled until the word comes is less than the promise, so no cut comes by itself between `last` below and the step told. */
+/* What is pulled until the word comes is less than the promise, so no cut comes by itself between `last` below and the step
+ * told. */
 int64_t checkpoint_schedule_ask(checkpoint_schedule_t *plan)
 {
     int64_t last = plan->last, step = plan->next + STEPS_AHEAD;

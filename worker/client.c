@@ -1,13 +1,15 @@
 /* Replies stay in their transport frames until the step is released: rows are gathered straight from them. A push is one pooled
- * buffer [segments | keys | gradients]; gradients are written in place, and the buffer returns to the pool when it has left and the
- * shard has acknowledged the push: every ROWS says how many pushes the shard has taken without a gap.
+ * buffer [segments | keys | gradients]; gradients are written in place, and the buffer returns to the pool when it has left and
+ * the shard has acknowledged the push: every ROWS says how many pushes the shard has taken without a gap.
  *
  * Something is sent again, with the sequence number of the first time,
  *     a push     when an answer to a pull that was sent after it does not acknowledge it: it was lost, or is late;
- *     all that a wait is for, and all pushes not acknowledged, when the wait takes too long: the missing push of one worker may be what
+ *     all that a wait is for, and all pushes not acknowledged, when the wait takes too long: the missing push of one worker may
+ * be what
  *                the answers to all others wait for, so none stands back.
- * A wait ends only when all pushes but the last UNACKNOWLEDGED are acknowledged, so that few are kept and the shard's window, 64
- * numbers, is never left. Rejected: timers of their own for pushes. A push that nobody misses can wait for the next answer. */
+ * A wait ends only when all pushes but the last UNACKNOWLEDGED are acknowledged, so that few are kept and the shard's window,
+ * 64 numbers, is never left. Rejected: timers of their own for pushes. A push that nobody misses can wait for the next
+ * answer. */
 #include "worker/client.h"
 
 #include <stdio.h>
@@ -20,7 +22,7 @@
 #define IN_FLIGHT 4
 #define UNACKNOWLEDGED 16 /* more than pipeline_depth + 2, which is how many wait for answers that the shard holds back */
 #define RETRY_STRETCH 8   /* pauses between retries double up to so many times the first one */
-#define CONTROLS 4 /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
+#define CONTROLS 4        /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
 
 typedef struct flight {
     bool used, peek;
@@ -60,9 +62,9 @@ struct client {
     int64_t retry_ns; /* 0: never */
 
     pool_t *pool;
-    void **push_buffer;   /* [shards] */
-    float **push_base;    /* [shards] */
-    char *pull_scratch;   /* segments and keys of K components */
+    void **push_buffer; /* [shards] */
+    float **push_base;  /* [shards] */
+    char *pull_scratch; /* segments and keys of K components */
     size_t pull_scratch_cap;
     int64_t rows_pulled, rows_pushed, bytes_sent, bytes_received, sent_again;
     bool stopped;
@@ -204,7 +206,8 @@ static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, set
     int32_t from = batch->segment_first[shard], m = batch->segment_first[shard + 1] - from;
     for (int k = sets.first; k < sets.end; k++) {
         for (int32_t i = 0; i < m; i++)
-            *segments++ = (wire_segment_t){batch->segments[from + i].table + (uint32_t)(k * c->fields), batch->segments[from + i].count};
+            *segments++ =
+                (wire_segment_t){batch->segments[from + i].table + (uint32_t)(k * c->fields), batch->segments[from + i].count};
         memcpy(keys + (int64_t)(k - sets.first) * n, batch->keys + first, sizeof *keys * (size_t)n);
     }
 }
@@ -224,7 +227,8 @@ static int64_t shard_keys(const batch_t *batch, int shard, sets_t sets)
 static status_t send_pull(client_t *c, flight_t *flight, int shard)
 {
     const batch_t *batch = flight->batch;
-    const int64_t bytes = batch ? segment_bytes(batch, shard, c->pulled) : 0, keys = batch ? shard_keys(batch, shard, c->pulled) : 0;
+    const int64_t bytes = batch ? segment_bytes(batch, shard, c->pulled) : 0,
+                  keys = batch ? shard_keys(batch, shard, c->pulled) : 0;
     MEM_GROW(c->pull_scratch, c->pull_scratch_cap, (size_t)(bytes + keys * 8));
     wire_segment_t *segments = (wire_segment_t *)c->pull_scratch;
     uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes);
@@ -272,8 +276,8 @@ static status_t send_push(client_t *c, sent_push_t *push, int shard)
     return ST_OK;
 }
 
-/* An answer to pull number `pull` says how many pushes the shard has taken without a gap, modulo 2^32. Those are kept no longer;
- * others that left before the pull did are lost or late, and are sent again. */
+/* An answer to pull number `pull` says how many pushes the shard has taken without a gap, modulo 2^32. Those are kept no
+ * longer; others that left before the pull did are lost or late, and are sent again. */
 static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pull)
 {
     const uint64_t beyond = resend_queue_acknowledge(&c->log, shard, taken);
@@ -295,14 +299,14 @@ static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked)
     const int64_t step = message->header.step, count = message->header.count, bytes = message->frame[0].bytes;
     const int shard = PEER_SHARD_OF(message->peer);
     net_release(c->o.net, message);
-    return FAIL(ST_MESSAGE, "step %lld: %s answered a pull of %lld rows of %d weights with %lld rows in %lld bytes", (long long)step,
-                c->o.shard_names[shard], (long long)asked, c->dim, (long long)count, (long long)bytes);
+    return FAIL(ST_MESSAGE, "step %lld: %s answered a pull of %lld rows of %d weights with %lld rows in %lld bytes",
+                (long long)step, c->o.shard_names[shard], (long long)asked, c->dim, (long long)count, (long long)bytes);
 }
 
 static bool is_control(int type)
 {
-    return type == WIRE_BEGIN || type == WIRE_DENSE || type == WIRE_SCALING || type == WIRE_TEACHER ||
-           type == WIRE_TRAIN || type == WIRE_EVALUATE;
+    return type == WIRE_BEGIN || type == WIRE_DENSE || type == WIRE_SCALING || type == WIRE_TEACHER || type == WIRE_TRAIN ||
+           type == WIRE_EVALUATE;
 }
 
 /* Take one message: an answer goes to its flight, control messages are kept, errors of shards are fatal. */
@@ -390,8 +394,8 @@ static status_t wait_failed(client_t *c, const flight_t *flight)
         if (used < sizeof names)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->o.shard_names[s]);
     }
-    return FAIL(ST_TIMEOUT, "step %lld: waiting for %d of %d shards for %.0f s: %s", (long long)flight->step, missing, c->o.shards,
-                (double)c->o.member->deadline_ns * 2e-9, names);
+    return FAIL(ST_TIMEOUT, "step %lld: waiting for %d of %d shards for %.0f s: %s", (long long)flight->step, missing,
+                c->o.shards, (double)c->o.member->deadline_ns * 2e-9, names);
 }
 
 static void start_waiting(client_t *c, flight_t *flight)
@@ -428,7 +432,8 @@ static status_t send_again(client_t *c, flight_t *flight)
 static status_t look_at_clock(client_t *c, flight_t *flight)
 {
     const int64_t now = net_now_ns(c->o.net);
-    if (patience_spend(&flight->waited, now) > 2 * c->o.member->deadline_ns) /* the coordinator sees who is silent, and speaks first */
+    if (patience_spend(&flight->waited, now) >
+        2 * c->o.member->deadline_ns) /* the coordinator sees who is silent, and speaks first */
         return wait_failed(c, flight);
     if (now < flight->retry_ns)
         return ST_OK;
@@ -515,10 +520,10 @@ status_t client_push_send(client_t *c, const batch_t *batch)
         const int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
         char *buffer = c->push_buffer[s];
         const sent_push_t push = {.step = batch->step,
-                             .keys = keys,
-                             .sequence = c->log.last,
-                             .buffer = buffer,
-                             .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}}};
+                                  .keys = keys,
+                                  .sequence = c->log.last,
+                                  .buffer = buffer,
+                                  .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}}};
         c->push_buffer[s] = NULL;
         TRY(send_push(c, resend_queue_put(&c->log, s, &push), s));
         c->rows_pushed += keys;

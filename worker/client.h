@@ -29,27 +29,27 @@ void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, int compone
  * client_begin; pulls are still of all. For client_gradient the first of them is component 0. */
 void client_push_only(client_t *client, int first, int end);
 
-/* client_on_save - call save(context) for every SAVE of the run, whenever it arrives; what it returns ends the wait that it came
- * in, where it is not ST_OK. It may send, but not wait. */
+/* client_on_save - call save(context) for every SAVE of the run, whenever it arrives; what it returns ends the wait that it
+ * came in, where it is not ST_OK. It may send, but not wait. */
 typedef status_t client_save_fn(void *context, const wire_header_t *save);
 void client_on_save(client_t *client, client_save_fn *save, void *context);
 
 /* client_cut - the pull of this step, which comes next, says that the cluster is cut before it. */
 void client_cut(client_t *client, int64_t step);
 
-/* client_pull - send the pull (or peek) of a batch to every shard; at most 4 batches are in flight. The batch stays as it is until
- * client_wait of its step has returned: it may have to be sent again. */
+/* client_pull - send the pull (or peek) of a batch to every shard; at most 4 batches are in flight. The batch stays as it is
+ * until client_wait of its step has returned: it may have to be sent again. */
 WARN_UNUSED status_t client_pull(client_t *client, const batch_t *batch, bool peek);
 
 /* client_drain - send an empty pull of `step` to every shard; its answer means that the steps it waits for were applied, and
  * waiting for it is waiting until every push so far was taken. */
 WARN_UNUSED status_t client_drain(client_t *client, int64_t step);
 
-/* client_wait - until every shard has answered the pull of `step`. Sends heartbeats, and pulls and pushes again that were lost. ST_STOPPED or ST_PEER when told to stop,
- * ST_TIMEOUT past the deadline (logged, naming the shards that are missing). */
+/* client_wait - until every shard has answered the pull of `step`. Sends heartbeats, and pulls and pushes again that were lost.
+ * ST_STOPPED or ST_PEER when told to stop, ST_TIMEOUT past the deadline (logged, naming the shards that are missing). */
 WARN_UNUSED status_t client_wait(client_t *client, int64_t step);
-/* client_ready - as client_wait, but looks what has arrived and returns at once: *ready once client_wait would return. Call it until
- * then: time counts from the first call. */
+/* client_ready - as client_wait, but looks what has arrived and returns at once: *ready once client_wait would return. Call it
+ * until then: time counts from the first call. */
 WARN_UNUSED status_t client_ready(client_t *client, int64_t step, bool *ready);
 
 /* client_rows - pointers to the rows of component k of the batch that was waited for: row[u] for u < batch->uniques, borrowed
@@ -71,8 +71,9 @@ static inline float *client_gradient(float *const *base, const batch_t *batch, i
     return base[shard] + (component * n + (u - batch->shard_first[shard])) * dim;
 }
 
-/* client_control - the next control message from the coordinator (BEGIN, DENSE, SCALING, TRAIN, EVALUATE), waiting without end but
- * sending heartbeats; the caller releases it. ST_STOPPED after STOP with success, ST_PEER after STOP with failure or an interrupt. */
+/* client_control - the next control message from the coordinator (BEGIN, DENSE, SCALING, TRAIN, EVALUATE), waiting without end
+ * but sending heartbeats; the caller releases it. ST_STOPPED after STOP with success, ST_PEER after STOP with failure or an
+ * interrupt. */
 WARN_UNUSED status_t client_control(client_t *client, net_message_t *message);
 
 /* client_poll - handle what has arrived, without waiting; sends a heartbeat. Call it between lanes. */
@@ -84,7 +85,7 @@ int64_t client_rows_pulled(const client_t *client); /* since client_begin */
 int64_t client_rows_pushed(const client_t *client);
 int64_t client_bytes_sent(const client_t *client); /* pulls and pushes, those sent again too */
 int64_t client_bytes_received(const client_t *client);
-int64_t client_sent_again(const client_t *client); /* pulls and pushes */
+int64_t client_sent_again(const client_t *client);     /* pulls and pushes */
 int64_t client_unacknowledged(const client_t *client); /* pushes that are kept now, of all shards */
 
 #endif

@@ -9,8 +9,8 @@
 
 #define CLIPPED_HIGH 0.1 /* share of a layer's values; well above what normalisation leaves outside the usual clip */
 
-static status_t send_examples(const worker_run_t *r, wire_type_t type, int64_t step, const float *p, const uint8_t *y, const uint64_t *group,
-                              int64_t n)
+static status_t send_examples(const worker_run_t *r, wire_type_t type, int64_t step, const float *p, const uint8_t *y,
+                              const uint64_t *group, int64_t n)
 {
     wire_header_t header = run_header(r, type, step, n);
     wire_frame_t frames[] = {{p, n * (int64_t)sizeof *p}, {y, n}, {group, n * (int64_t)sizeof *group}};
@@ -32,7 +32,8 @@ static void watch_clipping(worker_run_t *r, int64_t step)
             if (share <= CLIPPED_HIGH)
                 continue;
             r->warned_of_clipping = true;
-            log_warn("step %lld: %.0f %% of the values of %s %d (component %d) are clipped at model.clip %g, where gradients jump and "
+            log_warn("step %lld: %.0f %% of the values of %s %d (component %d) are clipped at model.clip %g, where gradients "
+                     "jump and "
                      "stop; raise it, or use model.layer_norm or model.weight_norm",
                      (long long)step, 100.0 * share, l ? "hidden layer" : "input layer", l, k, r->config->model.clip);
         }

@@ -11,7 +11,8 @@ WARN_UNUSED status_t tell_batch(const worker_run_t *run, const batch_t *batch);
  * and after the last step. */
 WARN_UNUSED status_t tell_trained(worker_run_t *run, const batch_t *batch);
 
-/* tell_step - note the hashes of the dense parameters after a step, if they are wanted; DIGESTS now and then, and with each PROGRESS. */
+/* tell_step - note the hashes of the dense parameters after a step, if they are wanted; DIGESTS now and then, and with each
+ * PROGRESS. */
 WARN_UNUSED status_t tell_step(worker_run_t *run, int64_t step);
 
 /* tell_progress - PROGRESS of what is left of the interval that ends before `step`; nothing where no step is. */
@@ -21,8 +22,8 @@ WARN_UNUSED status_t tell_progress(worker_run_t *run, int64_t step);
  * start_ns (clock_now_ns). */
 WARN_UNUSED status_t tell_counters(const worker_run_t *run, wire_type_t type, int64_t step, int64_t examples, int64_t start_ns);
 
-/* tell_dense - DENSE or CUT_DENSE: dense parameters and optimizer state of the components that the worker's group trains, if it leads
- * its group. */
+/* tell_dense - DENSE or CUT_DENSE: dense parameters and optimizer state of the components that the worker's group trains, if it
+ * leads its group. */
 WARN_UNUSED status_t tell_dense(const worker_run_t *run, wire_type_t type, int64_t step);
 
 /* tell_clipped - CLIPPED: how much of each activated layer was clipped in training, if it leads its group. */

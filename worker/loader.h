@@ -1,6 +1,7 @@
 /* loader.h - a thread that prepares the next batches while the network computes.
  *
- * The owner opens the dataset and lends it; between loader_start and the end of the plan only the loader's thread touches it. */
+ * The owner opens the dataset and lends it; between loader_start and the end of the plan only the loader's thread touches
+ * it. */
 #ifndef SMELTER_LOADER_H
 #define SMELTER_LOADER_H
 

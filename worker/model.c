@@ -46,8 +46,8 @@ typedef struct layer {
     float *rstd;                        /* [lane_rows], or NULL without layer norm */
 } layer_t;
 
-/* Rows of parameters that the optimizer sees as one: the weights into a unit, or a whole bias, gain, shift or number of a learned
- * gSmeLU. */
+/* Rows of parameters that the optimizer sees as one: the weights into a unit, or a whole bias, gain, shift or number of a
+ * learned gSmeLU. */
 typedef enum group_kind { GROUP_WEIGHTS, GROUP_VECTOR, GROUP_GSMELU } group_kind_t;
 typedef struct parameter_block {
     group_kind_t kind;
@@ -385,7 +385,8 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
     for (int i = 0; i < model->groups && model->group[i].kind == GROUP_GSMELU; i++)
         memset(dparameters + model->group[i].values, 0,
                (size_t)(model->group[i].rows * model->group[i].width) * sizeof *dparameters);
-    /* Numbers learned at the input want its gradient even where the caller does not; the activated input is done with by then. */
+    /* Numbers learned at the input want its gradient even where the caller does not; the activated input is done with by
+     * then. */
     float *dinput = !dx && model->input_activation.numbers ? model->activated_input : dx;
     const float *da = dlogits;
     for (int l = model->layers - 1; l >= 0; l--) {

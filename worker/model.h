@@ -44,16 +44,18 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
  * are part of the step. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* Flat views, row-major per layer: [learned gSmeLU, see model_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order. */
+/* Flat views, row-major per layer: [learned gSmeLU, see model_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the
+ * accumulators in the same order. */
 int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */
 int64_t model_state_count(const model_t *model);
-/* A block of a network's parameters by name, for a network that starts from another's: "layer 1 weights", "layer 2 bias", ... */
+/* A block of a network's parameters by name, for a network that starts from another's: "layer 1 weights", "layer 2 bias",
+ * ... */
 typedef struct model_block {
     char name[32];
-    int64_t values, rows, width;  /* [rows][width] from this offset of model_values on */
-    int64_t state, state_floats;  /* its optimizer state, from this offset of model_state on */
+    int64_t values, rows, width; /* [rows][width] from this offset of model_values on */
+    int64_t state, state_floats; /* its optimizer state, from this offset of model_state on */
 } model_block_t;
 
 /* model_block - block i of the network, in order of offsets; false where there are no more. */
@@ -69,8 +71,8 @@ void model_fold(const model_t *model, float *values);
 /* model_layers - L, layers of weights; there are as many activated layers: 0, the input, and the hidden ones 1 .. L-1. */
 int model_layers(const model_t *model);
 
-/* model_clipped_share - share of an activated layer's values that were clipped, in a sample of all lanes trained so far; 0 where
- * the layer is not clipped or nothing was seen. */
+/* model_clipped_share - share of an activated layer's values that were clipped, in a sample of all lanes trained so far; 0
+ * where the layer is not clipped or nothing was seen. */
 double model_clipped_share(const model_t *model, int layer);
 
 /* model_flops - floating point operations of forward and backward per example (matrix products only). */

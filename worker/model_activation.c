@@ -1,6 +1,6 @@
-/* The kernel for learned sets wants a set per unit, so shared ones are spread over the units after every step and their gradients
- * summed over them after every lane. That costs a pass over five rows per layer and step; the kernel itself reads numbers
- * that stay in the first-level cache for a block of rows. */
+/* The kernel for learned sets wants a set per unit, so shared ones are spread over the units after every step and their
+ * gradients summed over them after every lane. That costs a pass over five rows per layer and step; the kernel itself reads
+ * numbers that stay in the first-level cache for a block of rows. */
 #include "worker/model_activation.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* model_activation.h - the activations of a network: which function with which numbers behind each layer, and the numbers that
  * are learned (gSmeLU, docs/MATH.md section 3).
  *
- * Activated layer 0 is the network's input, 1 .. L-1 are its hidden layers. Learned sets are the first parameters of a network, so
- * that their place follows from the configuration alone: the sets of the hidden layers in order, then that of the
+ * Activated layer 0 is the network's input, 1 .. L-1 are its hidden layers. Learned sets are the first parameters of a network,
+ * so that their place follows from the configuration alone: the sets of the hidden layers in order, then that of the
  * input layer; a set is five numbers (gsmelu_number_t) of `units` values each. Used by model.c only, but for the listing of
  * sets. One thread.                                                                                                    */
 #ifndef SMELTER_MODEL_ACTIVATION_H
@@ -50,8 +50,8 @@ void layer_activation_refresh(layer_activation_t *a, const float *parameters);
 /* layer_activation_forward - y := clip(f(x)) of rows x width values; y may be x. */
 void layer_activation_forward(const layer_activation_t *a, float *y, const float *x, int rows);
 
-/* layer_activation_clear, _backward, _add - the gradient of one lane: clear what was summed, pass all rows in order, in any number of
- * calls (dx := ; may be dy), then add that of a learned set to the network's: dparameters += . */
+/* layer_activation_clear, _backward, _add - the gradient of one lane: clear what was summed, pass all rows in order, in any
+ * number of calls (dx := ; may be dy), then add that of a learned set to the network's: dparameters += . */
 void layer_activation_clear(layer_activation_t *a);
 void layer_activation_backward(layer_activation_t *a, float *dx, const float *dy, const float *x, int rows);
 void layer_activation_add(const layer_activation_t *a, float *dparameters);

@@ -3,7 +3,8 @@
  *
  *     x_ka = (h_ka - mean(h_ka)) / s_ka ;   s_ka = sqrt(var(h_ka) + 1e-6) for correlation, 1 for covariance
  *     C_kj = x_k^T x_j / n                                                        [w][w], over a pair of components
- *     extra = 2 / (K (K-1)) sum_{k<j} |C_kj|^2 / w^2                              the mean of squares, in [0, 1] for correlation
+ *     extra = 2 / (K (K-1)) sum_{k<j} |C_kj|^2 / w^2                              the mean of squares, in [0, 1] for
+ * correlation
  *
  * With c = 2 / (K (K-1) w^2), the gradient of n extra by h_ka (so that lanes count by their examples):
  *

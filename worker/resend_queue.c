@@ -8,8 +8,8 @@
 void resend_queue_init(resend_queue_t *log, int shards)
 {
     *log = (resend_queue_t){.shards = shards,
-                        .acknowledged = MEM_ARRAY(uint64_t, shards),
-                        .pushes = MEM_ARRAY(sent_push_t, (int64_t)shards * PUSH_LOG_MOST)};
+                            .acknowledged = MEM_ARRAY(uint64_t, shards),
+                            .pushes = MEM_ARRAY(sent_push_t, (int64_t)shards * PUSH_LOG_MOST)};
 }
 
 void resend_queue_fini(resend_queue_t *log)

@@ -23,7 +23,7 @@ typedef struct resend_queue {
     int shards;
     uint64_t last;          /* number of the newest push */
     uint64_t *acknowledged; /* [shards] pushes that the shard has taken without a gap */
-    sent_push_t *pushes;         /* [shards][PUSH_LOG_MOST] at place sequence % PUSH_LOG_MOST; buffer NULL: free */
+    sent_push_t *pushes;    /* [shards][PUSH_LOG_MOST] at place sequence % PUSH_LOG_MOST; buffer NULL: free */
 } resend_queue_t;
 
 void resend_queue_init(resend_queue_t *log, int shards);
@@ -37,8 +37,8 @@ sent_push_t *resend_queue_put(resend_queue_t *log, int shard, const sent_push_t 
 /* resend_queue_get - push `sequence`, not acknowledged by the shard; NULL where it was never put. */
 sent_push_t *resend_queue_get(const resend_queue_t *log, int shard, uint64_t sequence);
 
-/* resend_queue_acknowledge - the shard has taken so many pushes without a gap, modulo 2^32; an old number changes nothing. How many more
- * than were put it claims to have: 0, or the shard is wrong and nothing was changed. */
+/* resend_queue_acknowledge - the shard has taken so many pushes without a gap, modulo 2^32; an old number changes nothing. How
+ * many more than were put it claims to have: 0, or the shard is wrong and nothing was changed. */
 uint64_t resend_queue_acknowledge(resend_queue_t *log, int shard, uint32_t taken);
 
 #endif

@@ -8,10 +8,10 @@
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/config/lanes.h"
 #include "common/kernels/loss.h"
 #include "common/kernels/tree.h"
 #include "worker/embedding.h"
-#include "common/config/lanes.h"
 #include "worker/objective.h"
 
 struct step {
@@ -22,21 +22,21 @@ struct step {
     int dim, inputs, lanes, lane_rows, shards;
     model_t **models;
     objective_t *objective;
-    tree_stack_t *trees;    /* [K] of the dense gradients */
-    float **dense_scratch;  /* [K] rows of the lane tree */
-    float **dense;          /* [K] sum of the last step, inside dense_scratch */
-    float **x;              /* [sets] [lane_rows][inputs] */
-    float **dx;             /* [sets] [lanes * lane_rows][inputs] */
-    float *dx_more;         /* [lane_rows][inputs], only where K networks share an input */
-    float *logits;          /* [K][lanes * lane_rows] */
-    float *probability;     /* scratch and result, [lanes * lane_rows] */
+    tree_stack_t *trees;          /* [K] of the dense gradients */
+    float **dense_scratch;        /* [K] rows of the lane tree */
+    float **dense;                /* [K] sum of the last step, inside dense_scratch */
+    float **x;                    /* [sets] [lane_rows][inputs] */
+    float **dx;                   /* [sets] [lanes * lane_rows][inputs] */
+    float *dx_more;               /* [lane_rows][inputs], only where K networks share an input */
+    float *logits;                /* [K][lanes * lane_rows] */
+    float *probability;           /* scratch and result, [lanes * lane_rows] */
     float *component_p, *targets; /* [lane_rows] */
     float *embedding_scratch;
-    const float ***row;     /* [sets] [uniques] */
+    const float ***row; /* [sets] [uniques] */
     size_t *row_cap;
 
     /* What the objective sees of a lane. */
-    const float **z, **hidden; /* [K] */
+    const float **z, **hidden;  /* [K] */
     float **p, **dz, **dhidden; /* [K]; dhidden is all NULL where the objective does not use it */
 };
 
@@ -47,7 +47,7 @@ static void create_components(step_t *s, int hidden_width)
         s->p[k] = MEM_ARRAY(float, s->lane_rows);
         s->dz[k] = MEM_ARRAY(float, s->lane_rows);
         if (objective_uses_hidden(s->objective))
-            s->dhidden[k] = MEM_ARRAY(float, (int64_t)s->lane_rows * hidden_width);
+            s->dhidden[k] = MEM_ARRAY(float, (int64_t)s->lane_rows *hidden_width);
     }
     for (int i = 0; i < s->sets; i++) {
         s->x[i] = MEM_ARRAY(float, (int64_t)s->lane_rows * s->inputs);
@@ -83,11 +83,11 @@ status_t step_create(const config_t *config, const dataset_info_t *info, int lan
     s->dx = MEM_ARRAY(float *, s->sets);
     s->row = MEM_ARRAY(const float **, s->sets);
     s->row_cap = MEM_ARRAY(size_t, s->sets);
-    s->logits = MEM_ARRAY(float, (int64_t)lanes * lane_rows * n);
-    s->probability = MEM_ARRAY(float, (int64_t)lanes * lane_rows);
+    s->logits = MEM_ARRAY(float, (int64_t)lanes *lane_rows *n);
+    s->probability = MEM_ARRAY(float, (int64_t)lanes *lane_rows);
     s->component_p = MEM_ARRAY(float, lane_rows);
     s->targets = MEM_ARRAY(float, lane_rows);
-    s->embedding_scratch = MEM_ARRAY(float, (int64_t)s->dim * (tree_levels((uint32_t)lanes) + 1));
+    s->embedding_scratch = MEM_ARRAY(float, (int64_t)s->dim *(tree_levels((uint32_t)lanes) + 1));
     status_t status = ST_OK;
     for (int k = 0; k < n && status == ST_OK; k++)
         status = model_create(config, k, s->inputs, lane_rows, &s->models[k]);
@@ -215,8 +215,8 @@ static void backward(step_t *s, int lane, int rows)
     for (int k = s->own_first; k < s->own_end; k++) {
         float *dx = s->dx[s->sets > 1 ? k : 0] + at;
         const bool more = s->dx_more && k > 0;
-        model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)lane), more ? s->dx_more : dx, s->dz[k], s->dhidden[k],
-                              rows);
+        model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)lane), more ? s->dx_more : dx, s->dz[k],
+                              s->dhidden[k], rows);
         if (more)
             tree_add(dx, s->dx_more, (int64_t)rows * s->inputs);
     }

@@ -22,7 +22,8 @@ typedef struct step_io {
 
 /* step_create - models of all components with their initial values. lanes: lanes of this worker; lane_rows: rows of a full
  * lane. */
-WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards, step_t **out);
+WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards,
+                                 step_t **out);
 void step_destroy(step_t **step);
 
 /* step_train_only - train components [first, end), which have tables of their own, and leave the others as they are: those go
@@ -33,7 +34,8 @@ void step_train_only(step_t *step, int first, int end);
  * (lanes_divisor). Where batch->taught, batch->teacher has the teacher's probabilities.
  * gradient  [shards] where the embedding gradients of each shard go: [sets of tables that are trained][keys of the shard][dim]
  * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
-WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t divisor, const step_io_t *io, float *const *gradient);
+WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t divisor, const step_io_t *io,
+                                float *const *gradient);
 
 /* step_predict - forward of the deployed components only; lanes of at most lane_rows rows. */
 WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step_io_t *io);
@@ -41,12 +43,13 @@ WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step
 /* Deployed prediction (model.deploy, model.combine) of every row of the last batch, [rows]. */
 const float *step_predictions(const step_t *step);
 
-/* Dense gradient of component k, one of those that are trained, summed over the worker's lanes: [model_parameters], to be summed
- * over workers in place. */
+/* Dense gradient of component k, one of those that are trained, summed over the worker's lanes: [model_parameters], to be
+ * summed over workers in place. */
 float *step_dense(step_t *step, int component);
 
-/* step_add_noise - multiply every dense gradient by 1 + r 2^-23 with r of -1, 0, 1: the size of a rounding error, drawn by (seed, step,
- * component, position), so that all workers add the same. It shows how far rounding alone drives two trainings apart. */
+/* step_add_noise - multiply every dense gradient by 1 + r 2^-23 with r of -1, 0, 1: the size of a rounding error, drawn by
+ * (seed, step, component, position), so that all workers add the same. It shows how far rounding alone drives two trainings
+ * apart. */
 void step_add_noise(step_t *step, uint64_t seed, int64_t at_step);
 
 /* step_apply - one optimizer step of every component that is trained from step_dense. */
@@ -56,6 +59,6 @@ int step_components(const step_t *step);
 model_t *step_model(step_t *step, int component);
 int64_t step_flops(
     const step_t *step); /* per example: forward and backward of the components that are trained, forward of the others */
-int64_t step_parameters(const step_t *step);  /* dense, all components */
+int64_t step_parameters(const step_t *step); /* dense, all components */
 
 #endif

@@ -1,5 +1,5 @@
-/* Times are counted as floating-point numbers of 4 bits are written: by their highest bit, which is the octave, and the bits that follow it,
- * which are the part. Times of the first octave are counted one by one. */
+/* Times are counted as floating-point numbers of 4 bits are written: by their highest bit, which is the octave, and the bits
+ * that follow it, which are the part. Times of the first octave are counted one by one. */
 #include "worker/step_times.h"
 
 #include "common/base/status.h"

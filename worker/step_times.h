@@ -1,10 +1,11 @@
-/* step_times.h - how long the steps of a training take: their median and the longest, in a few kilobytes however many there are. */
+/* step_times.h - how long the steps of a training take: their median and the longest, in a few kilobytes however many there
+ * are. */
 #ifndef SMELTER_STEP_TIMES_H
 #define SMELTER_STEP_TIMES_H
 
 #include <stdint.h>
 
-#define STEP_TIMES_PARTS 16 /* of an octave: a time is known to one part in 16 */
+#define STEP_TIMES_PARTS 16   /* of an octave: a time is known to one part in 16 */
 #define STEP_TIMES_OCTAVES 44 /* 2^47 ns are 39 hours */
 
 /* Zeros are the times of no steps. */

@@ -1,9 +1,10 @@
-/* The loop of a step, in order: the pull of the next batch goes out, the rows of this one are awaited, the lanes are computed, the
- * gradients are pushed, dense gradients are summed over the workers, the dense step is applied. Network and servers work on the
- * next pull and the last push while the lanes are computed.
+/* The loop of a step, in order: the pull of the next batch goes out, the rows of this one are awaited, the lanes are computed,
+ * the gradients are pushed, dense gradients are summed over the workers, the dense step is applied. Network and servers work on
+ * the next pull and the last push while the lanes are computed.
  *
- * A step is all that training has of state: data, noise and schedules are functions of its number, the rest is in the rows and the dense
- * parameters with their optimizer's state. So a training that begins at a checkpoint's step goes on as if it had never ended. */
+ * A step is all that training has of state: data, noise and schedules are functions of its number, the rest is in the rows and
+ * the dense parameters with their optimizer's state. So a training that begins at a checkpoint's step goes on as if it had
+ * never ended. */
 #include "worker/train.h"
 
 #include "common/base/clock.h"

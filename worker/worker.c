@@ -59,7 +59,8 @@ static status_t begin_run(worker_t *w, const net_message_t *message)
     dataset_standardise(r->dataset, NULL);
     const dataset_info_t *info = dataset_info(r->dataset);
     if (info->single + info->multi != b.fields)
-        return FAIL(ST_INPUT, "dataset %s has %d categorical fields here and %d at the coordinator; copy the same dataset to every host",
+        return FAIL(ST_INPUT,
+                    "dataset %s has %d categorical fields here and %d at the coordinator; copy the same dataset to every host",
                     w->dataset_path, info->single + info->multi, b.fields);
     r->lanes = lanes_of(r->config, info->train_rows);
     r->lane_rows = (int)(r->lanes.batch / r->lanes.lanes);
@@ -220,11 +221,11 @@ status_t worker_run(const worker_options_t *options)
     const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names,
                                              config->cluster.retry_ms};
     w->run = (worker_run_t){.rank = options->rank,
-                     .worker = options->worker,
-                     .net = options->net,
-                     .member = &w->member,
-                     .client = client_create(&client_options),
-                     .cluster = options->cluster};
+                            .worker = options->worker,
+                            .net = options->net,
+                            .member = &w->member,
+                            .client = client_create(&client_options),
+                            .cluster = options->cluster};
     client_on_save(w->run.client, on_save, &w->run);
     cluster_set_poll(options->cluster, poll_in_cluster, &w->run);
     status_t status = serve(w);

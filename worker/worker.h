@@ -1,4 +1,5 @@
-/* worker.h - a worker rank: trains its lanes of every run the coordinator begins, then scores its share of the evaluation split. */
+/* worker.h - a worker rank: trains its lanes of every run the coordinator begins, then scores its share of the evaluation
+ * split. */
 #ifndef SMELTER_WORKER_H
 #define SMELTER_WORKER_H
 

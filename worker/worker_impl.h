@@ -1,14 +1,15 @@
-/* run.h - the run that a worker is in: what its parts (worker.c, train.c, tell.c) share. Belongs to worker.c, which makes and ends it. */
+/* run.h - the run that a worker is in: what its parts (worker.c, train.c, tell.c) share. Belongs to worker.c, which makes and
+ * ends it. */
 #ifndef SMELTER_WORKER_IMPL_H
 #define SMELTER_WORKER_IMPL_H
 
 #include "common/cluster/cluster.h"
 #include "common/config/group.h"
+#include "common/config/lanes.h"
 #include "common/net/member.h"
 #include "common/net/step_batch.h"
-#include "worker/client.h"
 #include "worker/checkpoint_schedule.h"
-#include "common/config/lanes.h"
+#include "worker/client.h"
 #include "worker/loader.h"
 #include "worker/step.h"
 #include "worker/step_times.h"

@@ -6,7 +6,8 @@
 #include "common/base/memory.h"
 #include "common/base/status.h"
 
-#define WINDOW_LOG 31 /* what zstd --long=31 writes, the most that the format allows a 64-bit machine; memory is taken as it is used */
+#define WINDOW_LOG \
+    31 /* what zstd --long=31 writes, the most that the format allows a 64-bit machine; memory is taken as it is used */
 #define LEVEL 3 /* zstd's default: several hundred MB/s in, over 1 GB/s out; higher levels gain a few percent of size */
 
 size_t compress_bound(size_t bytes)

@@ -43,8 +43,8 @@ void hash_stream_destroy(hash_stream_t **stream);
 void hash_stream_add(hash_stream_t *stream, const void *data, size_t bytes);
 void hash_stream_value(const hash_stream_t *stream, uint64_t *low, uint64_t *high); /* of what was added so far */
 
-/* hash128_text - the 128-bit XXH3 of a byte string as 32 hex digits and a NUL, in the order of `xxhsum -H2`. hash_stream_text - the same of what
- * was added to a stream so far. */
+/* hash128_text - the 128-bit XXH3 of a byte string as 32 hex digits and a NUL, in the order of `xxhsum -H2`. hash_stream_text -
+ * the same of what was added to a stream so far. */
 #define HASH_TEXT_BYTES 33
 void hash128_text(const void *data, size_t bytes, char text[HASH_TEXT_BYTES]);
 void hash_stream_text(const hash_stream_t *stream, char text[HASH_TEXT_BYTES]);

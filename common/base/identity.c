@@ -31,7 +31,9 @@ status_t identity_check(const char *path, uint64_t found, uint64_t wanted)
     char is[IDENTITY_BYTES], should[IDENTITY_BYTES];
     if (found == wanted)
         return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: its run id is %s, that of the run is %s: another run wrote it, and it was copied or left here; put the run's own "
-                            "file in its place",
-                path, identity_text(found, is), identity_text(wanted, should));
+    return FAIL(
+        ST_CORRUPT,
+        "%s: its run id is %s, that of the run is %s: another run wrote it, and it was copied or left here; put the run's own "
+        "file in its place",
+        path, identity_text(found, is), identity_text(wanted, should));
 }

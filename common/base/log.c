@@ -81,9 +81,9 @@ void log_vwrite(log_level_t level, const char *format, va_list args)
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &local);
     char line[sizeof text + 256];
-    int length = snprintf(line, sizeof line, "%s%02d:%02d:%02d.%03ld %s: %s%s%s\n", log_line_start(), local.tm_hour, local.tm_min, local.tm_sec,
-                          now.tv_nsec / 1000000, role_name, level == LOG_INFO ? "" : level_names[level],
-                          level == LOG_INFO ? "" : ": ", text);
+    int length = snprintf(line, sizeof line, "%s%02d:%02d:%02d.%03ld %s: %s%s%s\n", log_line_start(), local.tm_hour,
+                          local.tm_min, local.tm_sec, now.tv_nsec / 1000000, role_name,
+                          level == LOG_INFO ? "" : level_names[level], level == LOG_INFO ? "" : ": ", text);
     if (length >= (int)sizeof line)
         length = (int)sizeof line - 1;
     ssize_t written = write(STDERR_FILENO, line, (size_t)length);

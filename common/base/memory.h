@@ -22,7 +22,7 @@ void mem_free(void *block);
 void mem_grow(void **block, size_t *capacity, size_t need, size_t size);
 #define MEM_GROW(ptr, capacity, need) mem_grow((void **)&(ptr), &(capacity), (need), sizeof *(ptr))
 
-char *mem_strdup(const char *text) __attribute__((warn_unused_result)); /* **owned**; mem_free */
+char *mem_strdup(const char *text) __attribute__((warn_unused_result));                          /* **owned**; mem_free */
 char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((warn_unused_result)); /* **owned** */
 
 #endif

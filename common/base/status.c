@@ -18,8 +18,8 @@ status_t status_fail(status_t status, const char *format, ...)
 
 const char *status_name(status_t status)
 {
-    static const char *const names[] = {"ok",      "bad input",    "bad message", "peer lost",
-                                        "timeout", "system error", "corrupt",     "stopped", "different"};
+    static const char *const names[] = {"ok",           "bad input", "bad message", "peer lost", "timeout",
+                                        "system error", "corrupt",   "stopped",     "different"};
     return (size_t)status < sizeof names / sizeof *names ? names[status] : "unknown";
 }
 

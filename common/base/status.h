@@ -13,13 +13,13 @@
 /* Grouped by how far the damage goes. */
 typedef enum status {
     ST_OK = 0,
-    ST_INPUT,    /* what a person gave is wrong: config, data, command line; the exit code is 2 */
-    ST_MESSAGE,  /* one message from a peer is wrong and was refused; state is unchanged */
-    ST_PEER,     /* a peer is dead, silent or incompatible */
-    ST_TIMEOUT,  /* a deadline passed; the caller decides who is to blame */
-    ST_SYSTEM,   /* the operating system refused: memory, disk, network */
-    ST_CORRUPT,  /* stored data fails its checksum or its structure */
-    ST_STOPPED,  /* a person or the coordinator asked to stop; not an error */
+    ST_INPUT,     /* what a person gave is wrong: config, data, command line; the exit code is 2 */
+    ST_MESSAGE,   /* one message from a peer is wrong and was refused; state is unchanged */
+    ST_PEER,      /* a peer is dead, silent or incompatible */
+    ST_TIMEOUT,   /* a deadline passed; the caller decides who is to blame */
+    ST_SYSTEM,    /* the operating system refused: memory, disk, network */
+    ST_CORRUPT,   /* stored data fails its checksum or its structure */
+    ST_STOPPED,   /* a person or the coordinator asked to stop; not an error */
     ST_DIFFERENT, /* what was compared is not the same, or nothing fulfils what was asked; not an error */
 } status_t;
 
@@ -27,19 +27,19 @@ typedef enum status {
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 /* Forward an error. */
-#define TRY(expr)                            \
-    do {                                     \
-        status_t try_status_ = (expr);       \
-        if (try_status_ != ST_OK)            \
-            return try_status_;              \
+#define TRY(expr) \
+    do { \
+        status_t try_status_ = (expr); \
+        if (try_status_ != ST_OK) \
+            return try_status_; \
     } while (0)
 
 /* Forward an error to the function's single `done:` label; needs a local `status_t status`. */
-#define TRY_DONE(expr)                       \
-    do {                                     \
-        status = (expr);                     \
-        if (status != ST_OK)                 \
-            goto done;                       \
+#define TRY_DONE(expr) \
+    do { \
+        status = (expr); \
+        if (status != ST_OK) \
+            goto done; \
     } while (0)
 
 /* Log one error line and yield the status: `return FAIL(ST_INPUT, "%s:%d: ...", file, line);` */
@@ -52,10 +52,10 @@ const char *status_name(status_t status);
 /* status_exit_code - 0 for ST_OK, 2 for ST_INPUT, 3 for ST_STOPPED, 1 otherwise. */
 int status_exit_code(status_t status);
 
-#define ASSERT(cond)                                                     \
-    do {                                                                 \
-        if (__builtin_expect(!(cond), 0))                                \
-            status_assert_failed(#cond, __FILE__, __LINE__, __func__);   \
+#define ASSERT(cond) \
+    do { \
+        if (__builtin_expect(!(cond), 0)) \
+            status_assert_failed(#cond, __FILE__, __LINE__, __func__); \
     } while (0)
 void status_assert_failed(const char *cond, const char *file, int line, const char *func) __attribute__((noreturn));
 

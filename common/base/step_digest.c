@@ -1,6 +1,6 @@
-/* A server digests every row that it steps, so a row must cost little: one hash of the payload, one mix of the key. What is summed
- * modulo P is summed in 128 bits, and reduced once a step. Rejected: a hash of our own, of multiplications that do not wait for
- * each other, inlined; XXH3 behind its call is still faster at all widths. */
+/* A server digests every row that it steps, so a row must cost little: one hash of the payload, one mix of the key. What is
+ * summed modulo P is summed in 128 bits, and reduced once a step. Rejected: a hash of our own, of multiplications that do not
+ * wait for each other, inlined; XXH3 behind its call is still faster at all widths. */
 #include "common/base/step_digest.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* step_digest.h - what one training step did to embedding rows, in a few hundred bytes: equal for equal steps, whatever the cluster,
- * and able to say where two unequal ones part.
+/* step_digest.h - what one training step did to embedding rows, in a few hundred bytes: equal for equal steps, whatever the
+ * cluster, and able to say where two unequal ones part.
  *
  * Every row that a step updates is hashed (table, key, new weights and optimizer state) to h < P = 2^61 - 1, and four sums
  * are kept, which do not depend on the order of rows or on the shard that holds them:
@@ -12,7 +12,8 @@
  * upper one: two 61-bit numbers name the key among all 2^64. Where more rows differ the quotients are no 32-bit numbers, but
  * once in 2^29, and the groups of slots and the tables say where to look.
  *
- * Rejected: a digest per slot (8 KB a step); hashing gradients in the place of rows (blind to whatever is wrong with the update).*/
+ * Rejected: a digest per slot (8 KB a step); hashing gradients in the place of rows (blind to whatever is wrong with the
+ * update). */
 #ifndef SMELTER_STEP_DIGEST_H
 #define SMELTER_STEP_DIGEST_H
 
@@ -47,12 +48,12 @@ void step_digest_merge(uint64_t *into, const uint64_t *from, uint32_t tables);
 
 /* Where two digests of the same step part. */
 typedef struct step_difference {
-    int32_t tables;      /* how many tables differ */
-    int32_t first_table; /* the first of them */
-    int32_t groups;      /* how many groups of 32 slots differ */
+    int32_t tables;                /* how many tables differ */
+    int32_t first_table;           /* the first of them */
+    int32_t groups;                /* how many groups of 32 slots differ */
     int32_t first_slot, last_slot; /* one slot where one row differs, else the range of the first group that differs */
-    bool one_row;        /* exactly one row differs: */
-    uint64_t key;        /* its key */
+    bool one_row;                  /* exactly one row differs: */
+    uint64_t key;                  /* its key */
 } step_difference_t;
 
 /* step_digest_compare - false where the digests are equal. */

@@ -1,4 +1,5 @@
-/* text.h - numbers as a person reads them, in a buffer that is the caller's and is what is returned; command lines. Any thread. */
+/* text.h - numbers as a person reads them, in a buffer that is the caller's and is what is returned; command lines. Any
+ * thread. */
 #ifndef SMELTER_TEXT_H
 #define SMELTER_TEXT_H
 

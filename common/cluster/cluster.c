@@ -31,15 +31,15 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/patience.h"
-#include "common/process/time_limit.h"
 #include "common/cluster/launch.h"
+#include "common/process/time_limit.h"
 
 enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 
 #define CHUNK 65536 /* f32 of a tree-sum piece: 256 KiB fills tcp's pipe, and its sum stays in the second-level cache */
 #define WINDOW 4
 #define SHARE_PIECE (1 << 24) /* f32 handed on at once: 64 MiB, far below what MPI counts */
-#define MAX_ROUNDS 34 /* fold, 32 doublings, hand back */
+#define MAX_ROUNDS 34         /* fold, 32 doublings, hand back */
 #define SPIN_NS 20000
 #define SLEEP_NS_MIN 20000
 #define SLEEP_NS_MAX 200000
@@ -48,7 +48,7 @@ enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 struct cluster {
     int rank, size;
     double deadline_s;
-    bool broken; /* a wait has failed */
+    bool broken;                       /* a wait has failed */
     char (*hosts)[CLUSTER_HOST_BYTES]; /* [size], empty until gathered */
     int group_first, group_size;
     status_t (*poll)(void *context);
@@ -70,11 +70,11 @@ static status_t mpi_failed(const char *what, int code)
     return FAIL(ST_PEER, "%s failed: %s", what, text);
 }
 
-#define TRY_MPI(what, call)                         \
-    do {                                            \
-        int mpi_code_ = (call);                     \
-        if (mpi_code_ != MPI_SUCCESS)               \
-            return mpi_failed((what), mpi_code_);   \
+#define TRY_MPI(what, call) \
+    do { \
+        int mpi_code_ = (call); \
+        if (mpi_code_ != MPI_SUCCESS) \
+            return mpi_failed((what), mpi_code_); \
     } while (0)
 
 /* A rest between two looks: none for a moment, then growing sleeps. */
@@ -105,7 +105,8 @@ static void describe_rank(const cluster_t *cluster, int rank, char *text, size_t
 }
 
 /* missing - the deadline passed: say which of the n requests, each to or from ranks[i], are not done. */
-static status_t missing(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n, double waited_s)
+static status_t missing(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n,
+                        double waited_s)
 {
     char who[512] = "";
     int n_missing = 0;
@@ -187,12 +188,14 @@ static void abort_hook(void)
     cluster_abort(1);
 }
 
-/* begin_mpi - MPI_Init returns when all ranks have come to it. Rank 0 comes last, because it looks for mistakes and makes missing
- * datasets first; so its patience bounds everybody's. Where a smelter has started the ranks there is nothing to make. */
+/* begin_mpi - MPI_Init returns when all ranks have come to it. Rank 0 comes last, because it looks for mistakes and makes
+ * missing datasets first; so its patience bounds everybody's. Where a smelter has started the ranks there is nothing to
+ * make. */
 static status_t begin_mpi(const launch_t *launch, double start_most_s, int *provided)
 {
     char text[160];
-    snprintf(text, sizeof text, "the ranks of the job have not found each other within %.0f s (cluster.start_deadline_s); have all been started?",
+    snprintf(text, sizeof text,
+             "the ranks of the job have not found each other within %.0f s (cluster.start_deadline_s); have all been started?",
              start_most_s);
     time_limit_t *limit = launch->rank <= 0 ? time_limit_start(start_most_s, text) : NULL;
     const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, provided);
@@ -225,7 +228,7 @@ status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out)
     MPI_Comm_rank(MPI_COMM_WORLD, &cluster->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &cluster->size);
     cluster->hosts = mem_alloc((size_t)cluster->size, CLUSTER_HOST_BYTES);
-    cluster->scratch = MEM_ARRAY(float, WINDOW * CHUNK);
+    cluster->scratch = MEM_ARRAY(float, WINDOW *CHUNK);
     char host[CLUSTER_HOST_BYTES] = "";
     if (gethostname(host, sizeof host) != 0)
         snprintf(host, sizeof host, "unknown");

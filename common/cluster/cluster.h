@@ -19,19 +19,19 @@ typedef struct cluster cluster_t;
 /* cluster_is_launched - true where mpirun, srun or another PMI launcher started this process (looks at the environment). */
 bool cluster_is_launched(void);
 
-/* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. Rank 0 ends the process,
- * after a line that says so, where the others have not come within start_most_s.
+/* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. Rank 0 ends the
+ * process, after a line that says so, where the others have not come within start_most_s.
  * ST_INPUT: launcher and MPI do not know the same ranks (launch.h); said by the launcher's rank 0 alone. */
 WARN_UNUSED status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out);
-/* cluster_close - the ranks leave together, after success or, as long as no collective call has failed, after an error: whoever started
- * them has nothing to add then. Waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job with exit code 1,
- * after a line that names who is missing, where some rank does not come. */
+/* cluster_close - the ranks leave together, after success or, as long as no collective call has failed, after an error: whoever
+ * started them has nothing to add then. Waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job
+ * with exit code 1, after a line that names who is missing, where some rank does not come. */
 void cluster_close(cluster_t **cluster);
 /* cluster_abort - end the whole job at once with this exit code, from any rank. Does not return. */
 void cluster_abort(int exit_code) __attribute__((noreturn));
 
-/* cluster_end_daemon - where this rank was started by one of mpirun's daemons, which may not notice for a quarter of an hour that it is
- * cut off from mpirun: tell it to end. It serves this job alone. */
+/* cluster_end_daemon - where this rank was started by one of mpirun's daemons, which may not notice for a quarter of an hour
+ * that it is cut off from mpirun: tell it to end. It serves this job alone. */
 void cluster_end_daemon(void);
 
 int cluster_rank(const cluster_t *cluster);
@@ -39,9 +39,9 @@ int cluster_size(const cluster_t *cluster);
 const char *cluster_host(const cluster_t *cluster); /* host name of this rank */
 const char *cluster_host_of(const cluster_t *cluster, int rank);
 
-/* cluster_set_poll - what a rank does besides while it waits inside a collective call: poll(context) is called between two looks,
- * and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: whoever polls sends heartbeats and hears
- * the coordinator, who sees more and speaks first. NULL: nothing besides. */
+/* cluster_set_poll - what a rank does besides while it waits inside a collective call: poll(context) is called between two
+ * looks, and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: whoever polls sends heartbeats
+ * and hears the coordinator, who sees more and speaks first. NULL: nothing besides. */
 void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context);
 
 /* cluster_is_whole - no collective call of this rank has failed, so that it may come to cluster_close. */

@@ -20,8 +20,8 @@ static int number_of(const char *const *names, size_t n, int otherwise)
 static bool is_hydra(void)
 {
     return !getenv("SLURM_PROCID") &&
-           (getenv("HYDI_CONTROL_FD") || getenv("HYDRA_LAUNCHER") || getenv("MPIR_CVAR_CH3_INTERFACE_HOSTNAME") || getenv("MPI_LOCALNRANKS") ||
-            getenv("I_MPI_MPIRUN") || getenv("MV2_COMM_WORLD_RANK"));
+           (getenv("HYDI_CONTROL_FD") || getenv("HYDRA_LAUNCHER") || getenv("MPIR_CVAR_CH3_INTERFACE_HOSTNAME") ||
+            getenv("MPI_LOCALNRANKS") || getenv("I_MPI_MPIRUN") || getenv("MV2_COMM_WORLD_RANK"));
 }
 
 static launch_kind_t kind_of(void)
@@ -56,11 +56,13 @@ status_t launch_check(const launch_t *launch)
         return ST_INPUT;
     if (launch->kind == LAUNCH_BARE)
         return FAIL(ST_INPUT,
-                    "srun has started %d tasks without PMIx, so that they cannot find each other; start them with srun --mpi=pmix (srun "
+                    "srun has started %d tasks without PMIx, so that they cannot find each other; start them with srun "
+                    "--mpi=pmix (srun "
                     "--mpi=list shows whether it is there), or with Open MPI's mpirun inside the allocation",
                     launch->size);
     return FAIL(ST_INPUT,
-                "another MPI's launcher (that of MPICH, Intel MPI or MVAPICH) has started %d ranks, which cannot find each other: smelter is "
+                "another MPI's launcher (that of MPICH, Intel MPI or MVAPICH) has started %d ranks, which cannot find each "
+                "other: smelter is "
                 "built with Open MPI; start them with Open MPI's mpirun (mpirun --version says whose it is)",
                 launch->size);
 }
@@ -72,7 +74,8 @@ status_t launch_check_world(const launch_t *launch, int world)
     if (launch->rank > 0)
         return ST_INPUT;
     return FAIL(ST_INPUT,
-                "the launcher has started %d ranks, but MPI sees %d: they cannot find each other, because launcher and MPI library do not "
+                "the launcher has started %d ranks, but MPI sees %d: they cannot find each other, because launcher and MPI "
+                "library do not "
                 "belong together; start them with Open MPI's own mpirun, or with %s",
                 launch->size, world, getenv("SLURM_PROCID") ? "srun --mpi=pmix" : "a launcher that speaks PMIx");
 }

@@ -1,8 +1,9 @@
 /* launch.h - who started this rank, as the environment tells before MPI is up, and what the rank tells them.
  *
- * Three things can go wrong between a launcher and Open MPI, all of them silently: srun without PMIx, and another MPI's mpiexec, start
- * n processes of which each is a job of one rank for itself; and a launcher may never start some of them. So a rank compares what the
- * environment says with what MPI says, and tells a smelter that started mpirun when it is there and when all have found each other. */
+ * Three things can go wrong between a launcher and Open MPI, all of them silently: srun without PMIx, and another MPI's
+ * mpiexec, start n processes of which each is a job of one rank for itself; and a launcher may never start some of them. So a
+ * rank compares what the environment says with what MPI says, and tells a smelter that started mpirun when it is there and when
+ * all have found each other. */
 #ifndef SMELTER_LAUNCH_H
 #define SMELTER_LAUNCH_H
 
@@ -11,7 +12,8 @@
 
 #include "common/base/status.h"
 
-/* In the environment of ranks that were started by a smelter, who reports which of them died, and how, and listens for what follows. */
+/* In the environment of ranks that were started by a smelter, who reports which of them died, and how, and listens for what
+ * follows. */
 #define LAUNCH_BY_SMELTER "SMELTER_STARTED_MPIRUN"
 
 typedef enum launch_kind {
@@ -35,14 +37,15 @@ launch_t launch_read(void);
 WARN_UNUSED status_t launch_check(const launch_t *launch);
 WARN_UNUSED status_t launch_check_world(const launch_t *launch, int world);
 
-/* launch_let_first_speak - before this rank ends without a word, because rank 0 says the same: give it the time. A launcher ends all
- * ranks as soon as one has ended with another code than 0. */
+/* launch_let_first_speak - before this rank ends without a word, because rank 0 says the same: give it the time. A launcher
+ * ends all ranks as soon as one has ended with another code than 0. */
 void launch_let_first_speak(const launch_t *launch);
 
 /* What ranks tell the smelter that started mpirun, one line each on standard error, which mpirun brings there. */
 typedef enum launch_news { LAUNCH_NEWS_NONE, LAUNCH_NEWS_HERE, LAUNCH_NEWS_TOGETHER } launch_news_t;
 
-/* launch_tell - a rank: it is there; or, rank 0: all have found each other, and understand signals. Nothing where no smelter listens.
+/* launch_tell - a rank: it is there; or, rank 0: all have found each other, and understand signals. Nothing where no smelter
+ * listens.
  * launch_heard - the starter: what a line of mpirun's standard error says of that. */
 void launch_tell(launch_news_t news);
 launch_news_t launch_heard(const char *line, size_t bytes);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config_check.h"
 #include "common/config/config_paths.h"
@@ -13,6 +12,7 @@
 #include "common/config/layout.h"
 #include "common/config/schema_presets.h"
 #include "common/config/sweep.h"
+#include "common/files/file.h"
 
 #define VARIANT_NAME_MAX 64 /* with a replica's name and a file's after it, well below the 255 of a file name */
 
@@ -307,7 +307,8 @@ static const tree_t *said_at(const tree_t *base, const tree_t *list, int variant
 }
 
 /* check_reference - a key of a variant that names another variant. */
-static status_t check_reference(const tree_t *place, const experiment_t *experiment, int variant, const char *key, const char *name)
+static status_t check_reference(const tree_t *place, const experiment_t *experiment, int variant, const char *key,
+                                const char *name)
 {
     if (!*name)
         return ST_OK;
@@ -317,7 +318,8 @@ static status_t check_reference(const tree_t *place, const experiment_t *experim
     if (other == variant)
         return yaml_fail(place, "variant %s names itself in %s; name another variant", name, key);
     char *known = variants_text(experiment);
-    status_t status = yaml_fail(place, "variant %s: %s '%s' is no variant; allowed: %s", experiment->names[variant], key, name, known);
+    status_t status =
+        yaml_fail(place, "variant %s: %s '%s' is no variant; allowed: %s", experiment->names[variant], key, name, known);
     mem_free(known);
     return status;
 }
@@ -537,8 +539,8 @@ void config_destroy(config_t **config)
     *config = NULL;
 }
 
-#define WORD_CASE(word, constant, doc)                                                                                         \
-    case constant:                                                                                                             \
+#define WORD_CASE(word, constant, doc) \
+    case constant: \
         return #word;
 
 const char *config_determinism_word(determinism_t value)

@@ -39,8 +39,14 @@ typedef enum teacher_replica { WORDS_TEACHER_REPLICA(CONFIG_WORD) TEACHER_REPLIC
 typedef enum tune_goal { WORDS_TUNE_GOAL(CONFIG_WORD) TUNE_GOAL_COUNT } tune_goal_t;
 typedef enum vary { WORDS_VARY(CONFIG_WORD) VARY_COUNT } vary_t; /* a set holds bit 1 << word */
 
-typedef struct config_ints { int64_t *at; unsigned count; } config_ints_t;
-typedef struct config_nums { double *at; unsigned count; } config_nums_t;
+typedef struct config_ints {
+    int64_t *at;
+    unsigned count;
+} config_ints_t;
+typedef struct config_nums {
+    double *at;
+    unsigned count;
+} config_nums_t;
 
 /* The C type of each kind of key. */
 #define CONFIG_C_INT int64_t
@@ -54,7 +60,10 @@ typedef struct config_nums { double *at; unsigned count; } config_nums_t;
 #define CONFIG_C_WORDS(table) uint32_t
 #define CONFIG_C_SERIES(table) config_ints_t
 #define CONFIG_MEMBER(kind, name, initial, least, most, class, doc) CONFIG_C_##kind name;
-#define CONFIG_STRUCT(section, KEYS, doc) struct config_##section { KEYS(CONFIG_MEMBER) } section;
+#define CONFIG_STRUCT(section, KEYS, doc) \
+    struct config_##section { \
+        KEYS(CONFIG_MEMBER) \
+    } section;
 
 /* The resolved configuration: config->cluster.workers, config->model.hidden.at[i], ... Words hold their enum's value. */
 typedef struct config {
@@ -65,14 +74,15 @@ typedef struct config {
 /* An experiment file: the base configuration and its variants. */
 typedef struct experiment {
     config_t *base;
-    int variants;      /* 0 where the file has no `variants:` */
-    char **names;      /* [variants], unique, usable as file names */
+    int variants;       /* 0 where the file has no `variants:` */
+    char **names;       /* [variants], unique, usable as file names */
     config_t **configs; /* [variants], base with the variant's overrides and the --set overrides */
 } experiment_t;
 
 /* experiment_load - read and check a configuration file.
  *
- * path       YAML file; paths inside it are relative to its folder and are made absolute, so that the resolved configuration works
+ * path       YAML file; paths inside it are relative to its folder and are made absolute, so that the resolved configuration
+ * works
  *            from anywhere (config_paths.h)
  * overrides  [n] "key.path=value" strings from --set, applied last, to the base and to every variant
  * out        **owned**; experiment_destroy
@@ -95,9 +105,9 @@ uint64_t config_hash(const config_t *config);
  * differences: config_compare.h. */
 bool config_difference(const config_t *found, const config_t *wanted, char *text, size_t size);
 
-/* config_from_text - a configuration that config_text wrote, on this host or another, now or in an earlier version, checked like a
- * file, its paths as they are; **owned**, config_destroy. Keys that it lacks mean what was done before they came (CONFIG_FORMER, else their defaults).
- * `origin` names it in errors. */
+/* config_from_text - a configuration that config_text wrote, on this host or another, now or in an earlier version, checked
+ * like a file, its paths as they are; **owned**, config_destroy. Keys that it lacks mean what was done before they came
+ * (CONFIG_FORMER, else their defaults). `origin` names it in errors. */
 WARN_UNUSED status_t config_from_text(const char *text, size_t bytes, const char *origin, config_t **out);
 
 /* config_tables - sets of embedding tables: one per component, or one for all (model.share_embeddings). */
@@ -130,8 +140,8 @@ int config_variant(const experiment_t *experiment, const char *name);
 WARN_UNUSED status_t config_for_replica(const config_t *config, int replica, config_t **out);
 void config_destroy(config_t **config);
 
-/* config_active_workers - how many of a job's `workers` take part in a run: all, or cluster.active_workers of them (counted around
- * where replicas differ in their number of workers). */
+/* config_active_workers - how many of a job's `workers` take part in a run: all, or cluster.active_workers of them (counted
+ * around where replicas differ in their number of workers). */
 int config_active_workers(const config_t *config, int workers);
 
 /* config_check_workers - do groups and lanes fit this number of workers at the configuration's determinism level? For the
@@ -164,8 +174,8 @@ typedef enum pooling { POOLING_SUM, POOLING_MEAN } pooling_t;
 typedef enum text_format { FORMAT_CSV, FORMAT_TSV, FORMAT_LIBSVM } text_format_t;
 
 typedef struct schema_column {
-    char *name;        /* of the column in the dataset, unique */
-    char *column;      /* of the column in the text file: as in its header, or c1, c2 ... (1-based position) where there is no
+    char *name;   /* of the column in the dataset, unique */
+    char *column; /* of the column in the text file: as in its header, or c1, c2 ... (1-based position) where there is no
                         * header; equals name where the schema does not say otherwise */
     column_kind_t kind;
     column_transform_t transform;
@@ -175,11 +185,11 @@ typedef struct schema_column {
 
 typedef struct schema {
     text_format_t format;
-    bool header;         /* CSV, TSV: the first line names the columns; default true */
-    char *label;         /* column that holds 0 or 1 */
-    char *group;         /* column of the query id, or "" */
-    char *time;          /* numeric column of the timestamp, or "" */
-    char *split_column;  /* numeric column; rows with a value <= split_train_max are training rows; or "" */
+    bool header;        /* CSV, TSV: the first line names the columns; default true */
+    char *label;        /* column that holds 0 or 1 */
+    char *group;        /* column of the query id, or "" */
+    char *time;         /* numeric column of the timestamp, or "" */
+    char *split_column; /* numeric column; rows with a value <= split_train_max are training rows; or "" */
     double split_train_max;
     double train_fraction; /* where split_column is "": the first share of the rows trains; default 1 */
     int64_t max_bad_rows;  /* default 0 */
@@ -194,8 +204,8 @@ WARN_UNUSED status_t schema_load(const char *path_or_preset, schema_t **out);
 void schema_destroy(schema_t **schema);
 const char *schema_transform_word(column_transform_t value);
 
-/* schema_text - everything in a schema that decides about the dataset, one setting or column a line; **owned**, mem_free. Two that mean
- * the same have the same text, however they are written. */
+/* schema_text - everything in a schema that decides about the dataset, one setting or column a line; **owned**, mem_free. Two
+ * that mean the same have the same text, however they are written. */
 char *schema_text(const schema_t *schema);
 
 #endif

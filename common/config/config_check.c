@@ -121,8 +121,8 @@ static char *schedule_complaint(const char *section, double burn_in, double unti
 {
     if (burn_in < until)
         return NULL;
-    return mem_printf("%s.until %g is not after %s.burn_in %g, so its loss would never act; let it end later or begin earlier", section,
-                      until, section, burn_in);
+    return mem_printf("%s.until %g is not after %s.burn_in %g, so its loss would never act; let it end later or begin earlier",
+                      section, until, section, burn_in);
 }
 
 /* add_methods - what is wrong with objective and teacher. */

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/config/decode.h"
+#include "common/files/file.h"
 
 void layout_compare(const layout_t *layout, const void *before, const void *now, config_difference_t **out, int *n)
 {

@@ -4,16 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/schema_presets.h"
+#include "common/files/file.h"
 
 typedef struct path_key {
     const char *key;
     bool is_identity; /* part of config_hash: an argument stays as it is written */
 } path_key_t;
 
-static const path_key_t path_keys[] = {{"data.path", false}, {"data.input", false}, {"data.schema", false}, {"warm_start", true}};
+static const path_key_t path_keys[] = {
+    {"data.path", false}, {"data.input", false}, {"data.schema", false}, {"warm_start", true}};
 
 /* The folder of the file that says it, absolute and without links; **owned**, NULL where there is no such folder. */
 static char *folder_of(const char *file)
@@ -55,7 +56,8 @@ static int check_old_meaning(const tree_t *node, const char *key, const char *wh
     int errors = 0;
     if (!file_exists(whole) && file_exists(other)) {
         yaml_fail(node,
-                  "'%s' is relative to the folder of this file, and there is no %s; relative to the current folder there is %s: write it "
+                  "'%s' is relative to the folder of this file, and there is no %s; relative to the current folder there is "
+                  "%s: write it "
                   "from the file's folder, or give --set %s=%s",
                   node->text, whole, other, key, node->text);
         errors = 1;

@@ -1,5 +1,5 @@
-/* config_paths.h - what a relative path in a configuration means: beside the file that says it. One that was given as an argument (--set)
- * is relative to the current folder, as a shell would have it. */
+/* config_paths.h - what a relative path in a configuration means: beside the file that says it. One that was given as an
+ * argument (--set) is relative to the current folder, as a shell would have it. */
 #ifndef SMELTER_CONFIG_PATHS_H
 #define SMELTER_CONFIG_PATHS_H
 

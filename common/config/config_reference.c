@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/config/layout.h"
 #include "common/config/schema_layout.h"
 #include "common/config/schema_presets.h"
+#include "common/files/file.h"
 
 #define CLASS_LINE(word, constant, doc) "* `" #word "`: " doc ".\n"
 #define CLASSES WORDS_CLASS(CLASS_LINE)
@@ -42,9 +42,7 @@ static const char head[] =
     "...\n"
     "\n"
     "The class of a key says what another value means for a run that has begun:\n"
-    "\n"
-    CLASSES
-    "\n"
+    "\n" CLASSES "\n"
     "The resolved configuration, with every key, is written into the directory of a run and can be used as a\n"
     "configuration itself.\n"
     "\n"
@@ -88,7 +86,8 @@ static const char between[] =
     "* `model.gsmelu_right` is above `model.gsmelu_left`; `model.gsmelu: network` excludes `model.layer_beta`.\n"
     "* `model.rescu_knots` ascend, and `model.rescu_slopes` has as many elements.\n"
     "* `experiment.baseline` names a variant.\n"
-    "* `smelter compare` wants two or more `experiment.replicas`, since one has nothing to differ from. Single runs are compared by\n"
+    "* `smelter compare` wants two or more `experiment.replicas`, since one has nothing to differ from. Single runs are "
+    "compared by\n"
     "  accuracy and cost alone where that is said, by `experiment.vary: []`.\n"
     "\n"
     "## Import schema\n"
@@ -169,7 +168,9 @@ static status_t check_replaced(const char *path)
     TRY(file_read(path, &there, NULL));
     const bool is_reference = strncmp(there, head, strcspn(head, "\n") + 1) == 0;
     mem_free(there);
-    return is_reference ? ST_OK : FAIL(ST_INPUT, "%s exists and is no reference of the configuration; choose another file, or remove it", path);
+    return is_reference
+               ? ST_OK
+               : FAIL(ST_INPUT, "%s exists and is no reference of the configuration; choose another file, or remove it", path);
 }
 
 status_t config_write_reference(const char *path)

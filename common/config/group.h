@@ -1,9 +1,10 @@
 /* group.h - who trains which components: the arithmetic of co-distilled peers in groups (objective.form groups).
  *
  * With P groups, group g is the workers [g W/P, (g+1) W/P) of the W that take part in a run, and trains the components of peer
- * g alone: its lanes are those of batches of its own, from its own share of the data (common/config/lanes.h, order.h), and its dense
- * gradients are summed over itself. Of the other peers it has a copy, exchanged from time to time. Otherwise all workers are
- * one group that trains all components.                                                                                   */
+ * g alone: its lanes are those of batches of its own, from its own share of the data (common/config/lanes.h, order.h), and its
+ * dense gradients are summed over itself. Of the other peers it has a copy, exchanged from time to time. Otherwise all workers
+ * are one group that trains all
+ * components. */
 #ifndef SMELTER_GROUP_H
 #define SMELTER_GROUP_H
 

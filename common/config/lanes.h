@@ -5,8 +5,8 @@
  * shorter or empty. Worker w of W owns the lanes [w G / W, (w+1) G / W).
  *
  * Co-distilled peers in groups (common/config/group.h) have global batches of their own, B examples each, from equally long
- * shares of the data, so that all groups make the same steps: what is left of the split, fewer examples than groups, is in none.
- * W is then the workers of a group. */
+ * shares of the data, so that all groups make the same steps: what is left of the split, fewer examples than groups, is in
+ * none. W is then the workers of a group. */
 #ifndef SMELTER_LANES_H
 #define SMELTER_LANES_H
 
@@ -68,8 +68,8 @@ static inline int64_t lanes_rows(const lanes_t *l, int64_t step, int lane)
     return left < 0 ? 0 : left < size ? left : size;
 }
 
-/* Steps from one line of metrics.jsonl to the next: train.report_steps, or fewer, so that nobody keeps the predictions of more than
- * LANES_INTERVAL_EXAMPLES examples. */
+/* Steps from one line of metrics.jsonl to the next: train.report_steps, or fewer, so that nobody keeps the predictions of more
+ * than LANES_INTERVAL_EXAMPLES examples. */
 #define LANES_INTERVAL_EXAMPLES (1 << 21)
 static inline int64_t lanes_interval(const lanes_t *l, int64_t report_steps)
 {

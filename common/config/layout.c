@@ -48,21 +48,15 @@ WORD_TABLE(VARY)
 #define KIND_SERIES(table) .kind = VALUE_SERIES, .words = words_##table, .words_count = COUNT(words_##table)
 
 /* A row of config_keys.h does not name its section: here_t is the section's struct where the row is expanded. */
-#define FIELD(kind_, name_, initial_, least_, most_, class_, doc_)                                                             \
-    {KIND_##kind_,                                                                                                             \
-     .name = #name_,                                                                                                           \
-     .initial = (initial_),                                                                                                    \
-     .least = (least_),                                                                                                        \
-     .most = (most_),                                                                                                          \
-     .change = CLASS_##class_,                                                                                                 \
-     .doc = (doc_),                                                                                                            \
-     .offset = offsetof(here_t, name_)},
-#define SECTION(section_, KEYS, doc_)                                                                                          \
-    {                                                                                                                          \
-        typedef struct config_##section_ here_t;                                                                               \
-        static const field_t fields[] = {KEYS(FIELD)};                                                                         \
-        records[layout.count++] =                                                                                              \
-            (config_record_t){#section_, doc_, fields, COUNT(fields), offsetof(config_t, section_), sizeof(here_t)};                  \
+#define FIELD(kind_, name_, initial_, least_, most_, class_, doc_) \
+    {KIND_##kind_,    .name = #name_,           .initial = (initial_), .least = (least_), \
+     .most = (most_), .change = CLASS_##class_, .doc = (doc_),         .offset = offsetof(here_t, name_)},
+#define SECTION(section_, KEYS, doc_) \
+    { \
+        typedef struct config_##section_ here_t; \
+        static const field_t fields[] = {KEYS(FIELD)}; \
+        records[layout.count++] = \
+            (config_record_t){#section_, doc_, fields, COUNT(fields), offsetof(config_t, section_), sizeof(here_t)}; \
     }
 #define COUNT_SECTION(section_, KEYS, doc_) +1
 

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/config/decode.h"
 #include "common/config/schema_layout.h"
 #include "common/config/schema_presets.h"
+#include "common/files/file.h"
 
 /* ---- layouts ----------------------------------------------------------------------------------------------------- */
 
@@ -49,11 +49,16 @@ static const field_t top_fields[] = {
     {VALUE_BOOL, "header", "true", 0, 0, "the first line names the columns; without it they are called c1, c2 ... by position",
      .offset = offsetof(schema_t, header)},
     {VALUE_TEXT, "label", "label", 0, 0, "column that holds 0 or 1 (csv, tsv)", .offset = offsetof(schema_t, label)},
-    {VALUE_TEXT, "group", "", 0, 0, "column of the query id, for PQAUC and swap rates, which leave out rows without one; empty: no groups", .offset = offsetof(schema_t, group)},
-    {VALUE_TEXT, "time", "", 0, 0, "column of the timestamp: whole numbers are stored as they are, numbers with a fraction as millionths, dates (2016-06-14, "
-     "2016-06-14 04:06:19.061, 2016-06-14T05:00:00+02:00; without a zone: UTC) as microseconds since 1970; empty: none", .offset = offsetof(schema_t, time)},
+    {VALUE_TEXT, "group", "", 0, 0,
+     "column of the query id, for PQAUC and swap rates, which leave out rows without one; empty: no groups",
+     .offset = offsetof(schema_t, group)},
+    {VALUE_TEXT, "time", "", 0, 0,
+     "column of the timestamp: whole numbers are stored as they are, numbers with a fraction as millionths, dates (2016-06-14, "
+     "2016-06-14 04:06:19.061, 2016-06-14T05:00:00+02:00; without a zone: UTC) as microseconds since 1970; empty: none",
+     .offset = offsetof(schema_t, time)},
     {VALUE_INT, "max_bad_rows", "0", 0, 1099511627776,
-     "rows that may be left out because something in them is wrong; each is reported", .offset = offsetof(schema_t, max_bad_rows)},
+     "rows that may be left out because something in them is wrong; each is reported",
+     .offset = offsetof(schema_t, max_bad_rows)},
     {VALUE_INT, "feature_limit", "281474976710656", 1, 281474976710656, "largest feature id (libsvm)",
      .offset = offsetof(schema_t, feature_limit)},
 };
@@ -73,7 +78,8 @@ const layout_t schema_layout = {schema_records, COUNT(schema_records), sizeof(sc
 
 static const field_t column_fields[] = {
     {VALUE_TEXT, "name", "", 0, 0, "name of the column in the dataset", .offset = offsetof(schema_column_t, name)},
-    {VALUE_TEXT, "column", "", 0, 0, "name of the column in the text file; empty: as name", .offset = offsetof(schema_column_t, column)},
+    {VALUE_TEXT, "column", "", 0, 0, "name of the column in the text file; empty: as name",
+     .offset = offsetof(schema_column_t, column)},
     {VALUE_WORD, "kind", "categorical", 0, 0, "what the column holds", offsetof(schema_column_t, kind), WORDS(kind_words)},
     {VALUE_WORD, "transform", "none", 0, 0, "what is made of the value", offsetof(schema_column_t, transform),
      WORDS(transform_words)},
@@ -354,7 +360,8 @@ void schema_destroy(schema_t **schema)
     layout_destroy(&schema_layout, s);
 }
 
-/* Fields of a record as "name: value", with `between` between them. How many rows may be bad decides nothing about those that are good. */
+/* Fields of a record as "name: value", with `between` between them. How many rows may be bad decides nothing about those that
+ * are good. */
 static void write_fields(FILE *out, const config_record_t *record, const void *value, const char *between)
 {
     bool is_first = true;

@@ -127,12 +127,12 @@ static dictionary_t dictionary_take(record_reader_t *in, uint64_t n)
     return d;
 }
 
-#define EXPAND(type)                                                                                                           \
-    for (uint64_t i = 0; i < d->n; i++) {                                                                                      \
-        const uint64_t code = ((const type *)d->codes)[i];                                                                     \
-        if (code >= d->distinct)                                                                                               \
-            return false;                                                                                                      \
-        out[i * stride] = d->keys[code];                                                                                       \
+#define EXPAND(type) \
+    for (uint64_t i = 0; i < d->n; i++) { \
+        const uint64_t code = ((const type *)d->codes)[i]; \
+        if (code >= d->distinct) \
+            return false; \
+        out[i * stride] = d->keys[code]; \
     }
 
 /* out[i * stride] := key of value i; false where a code is out of range. */

@@ -1,6 +1,7 @@
 /* census.h - what was counted while a dataset was written, and where its rows stood in the input.
  *
- * A record of its own, as origin.h: datasets that were made before it was kept have none, and nothing here is part of their content. */
+ * A record of its own, as origin.h: datasets that were made before it was kept have none, and nothing here is part of their
+ * content. */
 #ifndef SMELTER_CENSUS_H
 #define SMELTER_CENSUS_H
 
@@ -38,8 +39,8 @@ void census_fini(census_t *census);
 /* census_row - row `row` of the input (from 1) is stored at `position`; positions ascend by one. */
 void census_row(census_t *census, int64_t position, int64_t row);
 
-/* census_input_row - the input's row of a position: the number of its data record, from 1. Records that were left out count, a header,
- * blank lines and comments do not. 0 where it is not recorded. */
+/* census_input_row - the input's row of a position: the number of its data record, from 1. Records that were left out count, a
+ * header, blank lines and comments do not. 0 where it is not recorded. */
 int64_t census_input_row(const census_t *census, int64_t position);
 
 #endif

@@ -29,7 +29,7 @@ struct dataset {
     cached_t *newest, *oldest;
     int64_t cache_bytes, cached_bytes, fetch;
     double *own_scaling; /* [numeric][2] mean and scale as stored */
-    int64_t *positions; /* training split, then evaluation split; NULL where the training split is a prefix */
+    int64_t *positions;  /* training split, then evaluation split; NULL where the training split is a prefix */
     record_t raw;
 };
 
@@ -216,7 +216,8 @@ static status_t read_optional(dataset_t *dataset)
     TRY(dataset_file_find(dataset->file, DATASET_CENSUS, &dataset->raw, &found));
     good = good && (!found || census_decode(&dataset->raw, &dataset->census));
     return good ? ST_OK
-                : FAIL(ST_CORRUPT, "dataset %s: record %s or %s is damaged or of another version of smelter; import or generate it again",
+                : FAIL(ST_CORRUPT,
+                       "dataset %s: record %s or %s is damaged or of another version of smelter; import or generate it again",
                        dataset->path, DATASET_ORIGIN, DATASET_CENSUS);
 }
 

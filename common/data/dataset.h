@@ -70,8 +70,8 @@ void dataset_close(dataset_t **dataset);
 bool dataset_exists(const char *path);
 const dataset_info_t *dataset_info(const dataset_t *dataset);
 
-/* dataset_standardise - use numeric field f as (x - mean_scale[2 f]) * mean_scale[2 f + 1] from now on; NULL: by the dataset's own
- * numbers again. Decoded blocks are forgotten where that changes anything. */
+/* dataset_standardise - use numeric field f as (x - mean_scale[2 f]) * mean_scale[2 f + 1] from now on; NULL: by the dataset's
+ * own numbers again. Decoded blocks are forgotten where that changes anything. */
 void dataset_standardise(dataset_t *dataset, const double *mean_scale);
 
 /* dataset_origin, dataset_census - what the dataset was made of and what was counted; borrowed. Of kind ORIGIN_UNKNOWN, and not
@@ -101,14 +101,14 @@ typedef struct dataset_row {
     const int32_t *multi_count; /* [multi] */
     const uint64_t *multi_key;  /* all values, field after field */
     const float *multi_weight;
-    int64_t input_row;          /* census_input_row; 0: as many rows were put before, plus one */
+    int64_t input_row; /* census_input_row; 0: as many rows were put before, plus one */
 } dataset_row_t;
 
 typedef struct dataset_writer dataset_writer_t;
 
 /* dataset_writer_create - start a new dataset in a temporary directory beside `path`; commit renames it into place.
- * fields  [n] names, kinds, poolings and rules (numeric, then single, then multi); `standardise` [n] asks for mean and scale over the
- * training split.  compress  zstd (level 3) per block, or none.  ST_INPUT where path exists or is not writable. */
+ * fields  [n] names, kinds, poolings and rules (numeric, then single, then multi); `standardise` [n] asks for mean and scale
+ * over the training split.  compress  zstd (level 3) per block, or none.  ST_INPUT where path exists or is not writable. */
 WARN_UNUSED status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
                                            bool has_group, bool has_time, bool compress, dataset_writer_t **out);
 WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_row_t *row);
@@ -119,10 +119,11 @@ void dataset_writer_name(dataset_writer_t *writer, int field, uint64_t key, cons
 void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows);
 /* dataset_writer_origin - remember what the dataset is made of; copied. */
 void dataset_writer_origin(dataset_writer_t *writer, const origin_t *origin);
-/* dataset_writer_time_unit - what the times count, TIME_AS_GIVEN until it is said. A change from whole numbers to millionths scales the
- * times that were put so far; false, and nothing done, once there are too many of them, or one is too large. */
+/* dataset_writer_time_unit - what the times count, TIME_AS_GIVEN until it is said. A change from whole numbers to millionths
+ * scales the times that were put so far; false, and nothing done, once there are too many of them, or one is too large. */
 WARN_UNUSED bool dataset_writer_time_unit(dataset_writer_t *writer, time_unit_t unit);
-/* dataset_writer_census - what was counted so far; positives of the training split once the split is settled, by commit. Borrowed. */
+/* dataset_writer_census - what was counted so far; positives of the training split once the split is settled, by commit.
+ * Borrowed. */
 const census_t *dataset_writer_census(const dataset_writer_t *writer);
 /* dataset_writer_commit - finish, fsync and rename.  ST_INPUT where no row was written.  Destroys the writer. */
 WARN_UNUSED status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows);
@@ -134,7 +135,8 @@ uint64_t dataset_key(const char *text, int bytes);
 /* dataset_print - what `smelter inspect DATASET` shows: rows, positives, splits, per-field cardinality and most frequent
  * values, first rows. To standard output. */
 WARN_UNUSED status_t dataset_print(const char *path, int first_rows);
-/* dataset_print_rules - how the values of fields came about, one line for all fields of which it is the same. To standard output. */
+/* dataset_print_rules - how the values of fields came about, one line for all fields of which it is the same. To standard
+ * output. */
 void dataset_print_rules(const dataset_field_t *fields, int n);
 
 #endif

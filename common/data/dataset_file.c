@@ -13,13 +13,13 @@
 #include <sys/statvfs.h>
 
 #include "common/base/compress.h"
-#include "common/files/file.h"
 #include "common/base/hash.h"
+#include "common/files/file.h"
 #include "common/files/lmdb_env.h"
 
-#define MAGIC 0x31524d53u    /* "SMR1" */
+#define MAGIC 0x31524d53u     /* "SMR1" */
 #define FULL_BYTES (1u << 20) /* a disk with less than this left is full: a record of a block is larger */
-#define FIRST_MAP (1u << 20) /* a writer doubles the map when it is full; for a reader LMDB raises it to the file's size */
+#define FIRST_MAP (1u << 20)  /* a writer doubles the map when it is full; for a reader LMDB raises it to the file's size */
 
 typedef struct head {
     uint32_t magic, compressed;
@@ -48,11 +48,14 @@ static status_t disk_failed(const dataset_file_t *file, const char *what, int co
     char *data = mem_printf("%s/data.mdb", file->path);
     if (code == EIO && left < FULL_BYTES)
         code = ENOSPC;
-    if (code == EIO && getrlimit(RLIMIT_FSIZE, &limit) == 0 && stat(data, &st) == 0 && (rlim_t)st.st_size + FULL_BYTES > limit.rlim_cur)
+    if (code == EIO && getrlimit(RLIMIT_FSIZE, &limit) == 0 && stat(data, &st) == 0 &&
+        (rlim_t)st.st_size + FULL_BYTES > limit.rlim_cur)
         code = EFBIG;
     mem_free(data);
-    return FAIL(ST_SYSTEM, "dataset %s: %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose another place",
-                file->path, what, file_error_text(code, text), is_known ? left >> 20 : 0);
+    return FAIL(
+        ST_SYSTEM,
+        "dataset %s: %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose another place",
+        file->path, what, file_error_text(code, text), is_known ? left >> 20 : 0);
 }
 
 static status_t lmdb_failed(const dataset_file_t *file, const char *what, int code)

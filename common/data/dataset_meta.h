@@ -41,8 +41,8 @@ uint64_t dataset_meta_hash(const dataset_meta_t *meta);
 void dataset_meta_encode(const dataset_meta_t *meta, record_t *out);
 WARN_UNUSED bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta);
 
-/* origin_encode / decode, census_encode / decode - the stored forms of the optional records; false where it is none, and *out is
- * empty then. */
+/* origin_encode / decode, census_encode / decode - the stored forms of the optional records; false where it is none, and *out
+ * is empty then. */
 void origin_encode(const origin_t *origin, record_t *out);
 WARN_UNUSED bool origin_decode(const record_t *raw, origin_t *out);
 void census_encode(const census_t *census, record_t *out);

@@ -6,10 +6,10 @@
 
 #include "common/base/printable.h"
 #include "common/base/text.h"
-#include "common/metrics/queries.h"
 #include "common/data/dataset_meta.h"
 #include "common/data/remarks.h"
 #include "common/data/time_text.h"
+#include "common/metrics/queries.h"
 
 #define PRINT_CACHE (64ll << 20)
 #define TOP_SHOWN 3
@@ -66,7 +66,8 @@ static void print_remark(void *context, const char *text)
 
 static const char *time_words(const dataset_info_t *info, const census_t *census)
 {
-    static const char *const words[] = {[TIME_AS_GIVEN] = "with times", [TIME_MILLIONTHS] = "with times in millionths",
+    static const char *const words[] = {[TIME_AS_GIVEN] = "with times",
+                                        [TIME_MILLIONTHS] = "with times in millionths",
                                         [TIME_ISO] = "with times in microseconds since 1970 UTC"};
     return info->has_time ? words[census->unit] : "no times";
 }
@@ -82,7 +83,8 @@ static void print_head(const char *path, const dataset_t *dataset)
            text_count(info->eval_rows, c), meta->prefix_split ? ", split in stored order" : "");
     printf("  positives   %s (%.2f %%)", text_count(info->positives, a), percent(info->positives, info->rows));
     if (census->is_recorded)
-        printf(": %s training, %s evaluation", text_count(census->train_positives, a), text_count(info->positives - census->train_positives, b));
+        printf(": %s training, %s evaluation", text_count(census->train_positives, a),
+               text_count(info->positives - census->train_positives, b));
     printf("\n");
     printf("  bad rows    %s left out by the import\n", text_count(info->bad_rows, a));
     printf("  fields      %d numeric, %d categorical, %d multi-valued; %s, %s\n", info->numeric, info->single, info->multi,

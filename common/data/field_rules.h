@@ -13,11 +13,11 @@
 #define FIELD_RULE_BYTES 48
 
 /* name, as a noun for people */
-#define FIELD_RULES(X)                                                                                                         \
-    X(transform, "transform")   /* none, log1p, log2_bucket ..: what is made of the value */                                   \
-    X(separator, "separator")   /* the character between the values of a multi field */                                        \
-    X(keys, "key")              /* how a value becomes a 64-bit key */                                                         \
-    X(weights, "weight")        /* what a value of a multi field is multiplied by */                                           \
+#define FIELD_RULES(X) \
+    X(transform, "transform")   /* none, log1p, log2_bucket ..: what is made of the value */ \
+    X(separator, "separator")   /* the character between the values of a multi field */ \
+    X(keys, "key")              /* how a value becomes a 64-bit key */ \
+    X(weights, "weight")        /* what a value of a multi field is multiplied by */ \
     X(missing, "missing value") /* what stands for a value that is not there */
 
 typedef struct field_rules {

@@ -1,7 +1,7 @@
 /* origin.h - what a dataset was made of: the text file and the schema that it was imported by, or the generator's settings.
  *
- * It is a record of its own beside the dataset's other records, outside of the content hash: two imports of one text are the same
- * dataset, wherever the text lay. Datasets that were made before it was kept have none. */
+ * It is a record of its own beside the dataset's other records, outside of the content hash: two imports of one text are the
+ * same dataset, wherever the text lay. Datasets that were made before it was kept have none. */
 #ifndef SMELTER_ORIGIN_H
 #define SMELTER_ORIGIN_H
 
@@ -15,12 +15,12 @@ typedef enum origin_kind { ORIGIN_UNKNOWN, ORIGIN_IMPORT, ORIGIN_SYNTH, ORIGIN_K
 typedef struct origin {
     origin_kind_t kind;
     /* ORIGIN_IMPORT */
-    char *input;        /* **owned**, absolute path; as it was given where it is no file of the file system */
-    bool is_file;       /* a regular file; of a pipe nothing is known later, and `file` is zero */
+    char *input;  /* **owned**, absolute path; as it was given where it is no file of the file system */
+    bool is_file; /* a regular file; of a pipe nothing is known later, and `file` is zero */
     fingerprint_t file;
-    char *schema;       /* **owned**, a preset's name or an absolute path */
+    char *schema; /* **owned**, a preset's name or an absolute path */
     /* both */
-    char *settings;     /* **owned**, the schema (schema_text) or the synth.* keys, one setting per line */
+    char *settings; /* **owned**, the schema (schema_text) or the synth.* keys, one setting per line */
 } origin_t;
 
 void origin_fini(origin_t *origin);

@@ -33,7 +33,8 @@ static void remark_splits(const dataset_info_t *info, const census_t *census, re
         remark(say, context, "no training rows: all %s rows are evaluation rows", text_count(info->rows, count));
     if (info->eval_rows == 0)
         remark(say, context,
-               "no evaluation rows: all %s rows are training rows, and there is nothing to compare models on; set split.train_fraction "
+               "no evaluation rows: all %s rows are training rows, and there is nothing to compare models on; set "
+               "split.train_fraction "
                "(below 1) or split.column in the schema",
                text_count(info->rows, count));
     if (has_one_class(info->rows, info->positives, "", say, context) || !census->is_recorded)
@@ -48,9 +49,11 @@ static void remark_queries(const dataset_info_t *info, const census_t *census, r
     if (!info->has_group)
         remark(say, context, "no group ids: there is no group column, and so no PQAUC loss and no swap rate");
     else if (census->without_group == info->rows)
-        remark(say, context, "no group ids: the group column is empty in all rows, and so there is no PQAUC loss and no swap rate");
+        remark(say, context,
+               "no group ids: the group column is empty in all rows, and so there is no PQAUC loss and no swap rate");
     else if (census->without_group > 0)
-        remark(say, context, "%s of %s rows have no group id: they belong to no query, and PQAUC loss and swap rates leave them out",
+        remark(say, context,
+               "%s of %s rows have no group id: they belong to no query, and PQAUC loss and swap rates leave them out",
                text_count(census->without_group, part), text_count(info->rows, all));
 }
 
@@ -60,11 +63,12 @@ static void remark_times(const dataset_info_t *info, const census_t *census, rem
     if (info->has_time && census->without_time > 0)
         remark(say, context, "%s of %s rows have no time", text_count(census->without_time, part), text_count(info->rows, all));
     if (census->descents > 0)
-        remark(say, context,
-               "times are not in order: %s row%s earlier than the row before, the first of them row %s of the input; data.order "
-               "chronological visits rows as they are stored, so sort the input by time where that is meant",
-               text_count(census->descents, part), census->descents == 1 ? " is" : "s are",
-               text_count(census_input_row(census, census->first_descent), row));
+        remark(
+            say, context,
+            "times are not in order: %s row%s earlier than the row before, the first of them row %s of the input; data.order "
+            "chronological visits rows as they are stored, so sort the input by time where that is meant",
+            text_count(census->descents, part), census->descents == 1 ? " is" : "s are",
+            text_count(census_input_row(census, census->first_descent), row));
 }
 
 void remarks_make(const dataset_info_t *info, const census_t *census, remark_fn *say, void *context)

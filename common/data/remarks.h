@@ -1,5 +1,5 @@
-/* remarks.h - what a person should know about a dataset before something is trained on it: a split that is empty or has one class,
- * rows without a query, times that go back. */
+/* remarks.h - what a person should know about a dataset before something is trained on it: a split that is empty or has one
+ * class, rows without a query, times that go back. */
 #ifndef SMELTER_REMARKS_H
 #define SMELTER_REMARKS_H
 

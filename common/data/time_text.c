@@ -12,7 +12,8 @@
 #define MILLION INT64_C(1000000)
 #define DAY_SECONDS INT64_C(86400)
 
-static const char no_time[] = "neither a number nor a date such as 2016-06-14, 2016-06-14 04:06:19.061 or 2016-06-14T05:00:00+02:00";
+static const char no_time[] =
+    "neither a number nor a date such as 2016-06-14, 2016-06-14 04:06:19.061 or 2016-06-14T05:00:00+02:00";
 static const char out_of_range[] = "out of the range of 64 bits";
 
 static bool is_digit(char c)
@@ -43,7 +44,8 @@ static bool read_decimal(const char *text, const char *end, time_form_t *form, i
     int64_t whole = 0, millionths = 0;
     *is_in_range = true;
     for (; at < end && is_digit(*at); at++)
-        *is_in_range = *is_in_range && !__builtin_mul_overflow(whole, 10, &whole) && !__builtin_add_overflow(whole, *at - '0', &whole);
+        *is_in_range =
+            *is_in_range && !__builtin_mul_overflow(whole, 10, &whole) && !__builtin_add_overflow(whole, *at - '0', &whole);
     if (at < end && *at == '.') {
         at++;
         millionths = read_millionths(&at, end);
@@ -52,7 +54,8 @@ static bool read_decimal(const char *text, const char *end, time_form_t *form, i
         return false;
     *form = millionths ? TIME_FRACTION : TIME_WHOLE;
     if (millionths)
-        *is_in_range = *is_in_range && !__builtin_mul_overflow(whole, MILLION, &whole) && !__builtin_add_overflow(whole, millionths, &whole);
+        *is_in_range = *is_in_range && !__builtin_mul_overflow(whole, MILLION, &whole) &&
+                       !__builtin_add_overflow(whole, millionths, &whole);
     *value = minus ? -whole : whole;
     return true;
 }
@@ -226,13 +229,15 @@ const char *time_write(int64_t value, time_unit_t unit, char text[TIME_TEXT])
         snprintf(text, TIME_TEXT, "%s%lld%s", value < 0 ? "-" : "", llabs(value / MILLION), fraction);
         return text;
     }
-    const int64_t seconds = value / MILLION - (value % MILLION < 0), of_day = ((seconds % DAY_SECONDS) + DAY_SECONDS) % DAY_SECONDS;
+    const int64_t seconds = value / MILLION - (value % MILLION < 0),
+                  of_day = ((seconds % DAY_SECONDS) + DAY_SECONDS) % DAY_SECONDS;
     const time_t clock = (time_t)seconds;
     struct tm utc;
     char day[40] = "?";
     if (gmtime_r(&clock, &utc))
         snprintf(day, sizeof day, "%04d-%02d-%02d", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday);
     put_millionths(fraction, sizeof fraction, value - seconds * MILLION);
-    snprintf(text, TIME_TEXT, "%s %02d:%02d:%02d%s UTC", day, (int)(of_day / 3600), (int)(of_day / 60 % 60), (int)(of_day % 60), fraction);
+    snprintf(text, TIME_TEXT, "%s %02d:%02d:%02d%s UTC", day, (int)(of_day / 3600), (int)(of_day / 60 % 60), (int)(of_day % 60),
+             fraction);
     return text;
 }

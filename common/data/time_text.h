@@ -2,8 +2,10 @@
  *
  *     1465877179              stored as it is, whatever it counts
  *     1465877179.061          stored as millionths
- *     2016-06-14              a date, and with a time of day after a space or a T: 2016-06-14 04:06[:19[.061]][Z | +02:00 | +0200 | +02];
- *                             stored as microseconds since 1970-01-01 00:00:00 UTC, which it is taken for where it names no zone      */
+ *     2016-06-14              a date, and with a time of day after a space or a T: 2016-06-14 04:06[:19[.061]][Z | +02:00 |
+ * +0200 | +02];
+ *                             stored as microseconds since 1970-01-01 00:00:00 UTC, which it is taken for where it names no
+ * zone */
 #ifndef SMELTER_TIME_TEXT_H
 #define SMELTER_TIME_TEXT_H
 

@@ -8,9 +8,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/base/memory.h"
 #include "common/files/disk.h"
 #include "common/files/file.h"
-#include "common/base/memory.h"
 
 typedef struct posix_file {
     disk_file_t base;

@@ -66,7 +66,8 @@ const char *file_error_text(int error, char text[FILE_ERROR_TEXT])
 {
     struct rlimit limit;
     if (error == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        snprintf(text, FILE_ERROR_TEXT, "%s: files are limited to %llu bytes (ulimit -f)", strerror(error), (unsigned long long)limit.rlim_cur);
+        snprintf(text, FILE_ERROR_TEXT, "%s: files are limited to %llu bytes (ulimit -f)", strerror(error),
+                 (unsigned long long)limit.rlim_cur);
     else
         snprintf(text, FILE_ERROR_TEXT, "%s", strerror(error));
     return text;
@@ -96,8 +97,8 @@ status_t file_write_atomic(const char *path, const void *data, size_t bytes)
 done:
     mem_free(temporary);
     if (error)
-        return FAIL(file_blame(error), "%s: cannot write %zu bytes: %s; check that the folder is there, writable and not full", path,
-                    bytes, file_error_text(error, text));
+        return FAIL(file_blame(error), "%s: cannot write %zu bytes: %s; check that the folder is there, writable and not full",
+                    path, bytes, file_error_text(error, text));
     return ST_OK;
 }
 
@@ -174,8 +175,8 @@ status_t dir_create(const char *path)
         if (mkdir(part, 0777) != 0) {
             int error = errno;
             if (!is_folder(part))
-                status = FAIL(file_blame(error), "%s: cannot create the folder %s: %s; choose a place that is writable", path, part,
-                              error == EEXIST || error == ENOTDIR ? "a file is in the way" : strerror(error));
+                status = FAIL(file_blame(error), "%s: cannot create the folder %s: %s; choose a place that is writable", path,
+                              part, error == EEXIST || error == ENOTDIR ? "a file is in the way" : strerror(error));
         }
         *end = kept;
         if (kept == 0)

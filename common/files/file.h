@@ -28,8 +28,9 @@ WARN_UNUSED status_t file_write_atomic(const char *path, const void *data, size_
  * NULL.  ST_INPUT: missing, not readable or a folder. */
 WARN_UNUSED status_t file_read(const char *path, char **data, size_t *bytes);
 
-/* file_reserve - give a file its first `bytes` bytes on the disk, of zeros where it was shorter; it is made where it is missing. What
- * is reserved may be mapped: a full disk is found here, and not by a SIGBUS.  Returns 0 or errno; logs nothing. */
+/* file_reserve - give a file its first `bytes` bytes on the disk, of zeros where it was shorter; it is made where it is
+ * missing. What is reserved may be mapped: a full disk is found here, and not by a SIGBUS.  Returns 0 or errno; logs
+ * nothing. */
 WARN_UNUSED int file_reserve(const char *path, int64_t bytes);
 
 /* file_exists - anything, file or folder, is there. */
@@ -46,8 +47,8 @@ bool dir_is_empty(const char *path);
  * alone say nothing about read-only file systems, and root passes all of them. */
 WARN_UNUSED status_t dir_check_writable(const char *path);
 
-/* dir_check_creatable - as dir_check_writable for a folder that may not be there yet: tries it in the nearest one above that is. Makes
- * nothing. */
+/* dir_check_creatable - as dir_check_writable for a folder that may not be there yet: tries it in the nearest one above that
+ * is. Makes nothing. */
 WARN_UNUSED status_t dir_check_creatable(const char *path);
 
 /* dir_remove_tree - delete a file or a folder with all that is in it; symbolic links are not followed, other file systems are

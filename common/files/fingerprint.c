@@ -7,10 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/files/file.h"
 
 #define PIECE (1u << 20)
 
@@ -43,7 +43,8 @@ static status_t hash_file(const char *path, fingerprint_t *out)
     return status;
 }
 
-status_t fingerprint_check(const char *path, const fingerprint_t *then, bool moved, fingerprint_state_t *state, fingerprint_t *now)
+status_t fingerprint_check(const char *path, const fingerprint_t *then, bool moved, fingerprint_state_t *state,
+                           fingerprint_t *now)
 {
     struct stat st;
     *state = FINGERPRINT_MISSING;

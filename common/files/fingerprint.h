@@ -1,6 +1,7 @@
 /* fingerprint.h - is a file still the one that was read? Size, time of the last change, and a hash of the bytes.
  *
- * Size and time are a look at the folder; the hash is a pass over the file, which is made only where they leave room for doubt. */
+ * Size and time are a look at the folder; the hash is a pass over the file, which is made only where they leave room for
+ * doubt. */
 #ifndef SMELTER_FINGERPRINT_H
 #define SMELTER_FINGERPRINT_H
 
@@ -15,7 +16,8 @@ typedef struct fingerprint {
     uint64_t low, high;         /* XXH3, 128 bits, of all bytes */
 } fingerprint_t;
 
-/* fingerprint_stat - bytes and modified_ns, the hash left 0; false for what is no regular file (a pipe has nothing to compare). */
+/* fingerprint_stat - bytes and modified_ns, the hash left 0; false for what is no regular file (a pipe has nothing to
+ * compare). */
 bool fingerprint_stat(const struct stat *st, fingerprint_t *out);
 
 typedef enum fingerprint_state { FINGERPRINT_SAME, FINGERPRINT_CHANGED, FINGERPRINT_MISSING } fingerprint_state_t;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 
 /* A jsondoc_t is a json_t under another name, so that no other file sees jansson's. */
 static json_t *json_of(const jsondoc_t *doc)
@@ -140,8 +140,8 @@ status_t jsondoc_parse(const char *text, size_t bytes, const char *where, jsondo
     json_error_t error;
     json_t *doc = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
     if (!doc)
-        return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s; it was cut short or changed, copy or write it again", where, error.line,
-                    error.column, error.text);
+        return FAIL(ST_CORRUPT, "%s:%d:%d: not JSON: %s; it was cut short or changed, copy or write it again", where,
+                    error.line, error.column, error.text);
     *out = doc_of(doc);
     return ST_OK;
 }
@@ -272,8 +272,8 @@ status_t jsondoc_get_integers(const jsondoc_t *object, const char *where, const 
         integers[i] = json_integer_value(value);
         if (!json_is_integer(value) || integers[i] < least || integers[i] > most) {
             mem_free(integers);
-            return FAIL(ST_CORRUPT, "%s: element %" PRId64 " of \"%s\" is not an integer from %" PRId64 " to %" PRId64, where, i, key, least,
-                        most);
+            return FAIL(ST_CORRUPT, "%s: element %" PRId64 " of \"%s\" is not an integer from %" PRId64 " to %" PRId64, where,
+                        i, key, least, most);
         }
     }
     *out = integers;

@@ -1,8 +1,9 @@
 /* jsondoc.h - JSON documents (the only user of jansson): build and write, read and check.
  *
  * A document is a tree of objects, arrays and values; members keep the order in which they were put. A jsondoc_t of its own
- * is **owned** (jsondoc_destroy); one got out of another is borrowed. Numbers are written with 17 digits, so a double reads back
- * to the same bits. NaN and infinity, which JSON does not have, are written as null; null reads back as NaN.               */
+ * is **owned** (jsondoc_destroy); one got out of another is borrowed. Numbers are written with 17 digits, so a double reads
+ * back to the same bits. NaN and infinity, which JSON does not have, are written as null; null reads back as
+ * NaN. */
 #ifndef SMELTER_JSONDOC_H
 #define SMELTER_JSONDOC_H
 
@@ -38,12 +39,13 @@ char *jsondoc_compact(const jsondoc_t *doc, int digits);
 /* jsondoc_write - the indented text into a file, in one step. */
 WARN_UNUSED status_t jsondoc_write(const jsondoc_t *doc, const char *path);
 
-/* jsondoc_parse - the document in a text of so many bytes; `where` names it in errors. ST_CORRUPT: not JSON (with line and column). */
+/* jsondoc_parse - the document in a text of so many bytes; `where` names it in errors. ST_CORRUPT: not JSON (with line and
+ * column). */
 WARN_UNUSED status_t jsondoc_parse(const char *text, size_t bytes, const char *where, jsondoc_t **out);
 /* jsondoc_read - the document in a file. ST_INPUT: no such file; ST_CORRUPT: not JSON (with line and column). */
 WARN_UNUSED status_t jsondoc_read(const char *path, jsondoc_t **out);
-/* jsondoc_read_lines - an array of the documents in a file of one per line; empty lines are left out, and those that do not contain
- * the text `with`, unless it is NULL. Errors as above. */
+/* jsondoc_read_lines - an array of the documents in a file of one per line; empty lines are left out, and those that do not
+ * contain the text `with`, unless it is NULL. Errors as above. */
 WARN_UNUSED status_t jsondoc_read_lines(const char *path, const char *with, jsondoc_t **out);
 
 /* Members of an object, checked: ST_CORRUPT names `where` (the file) and the key that is missing or of another type, or the
@@ -63,7 +65,7 @@ bool jsondoc_has(const jsondoc_t *object, const char *key);
 int64_t jsondoc_length(const jsondoc_t *array);
 const jsondoc_t *jsondoc_at(const jsondoc_t *array, int64_t i);
 /* jsondoc_get_integers - an array of integers of [least, most], checked: *out **owned**, [*n]. */
-WARN_UNUSED status_t jsondoc_get_integers(const jsondoc_t *object, const char *where, const char *key, int64_t least, int64_t most,
-                                          int64_t **out, int64_t *n);
+WARN_UNUSED status_t jsondoc_get_integers(const jsondoc_t *object, const char *where, const char *key, int64_t least,
+                                          int64_t most, int64_t **out, int64_t *n);
 
 #endif

@@ -1,11 +1,11 @@
-/* The checksum is taken over bytes as they lie in the file, not over values: a reader needs no agreement on how numbers are written, and a
- * person can check it with `head -c -53 FILE | xxhsum -H2`. */
+/* The checksum is taken over bytes as they lie in the file, not over values: a reader needs no agreement on how numbers are
+ * written, and a person can check it with `head -c -53 FILE | xxhsum -H2`. */
 #include "common/files/seal.h"
 
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 
 #define HEAD ",\n  \"checksum\": \""
 #define TAIL "\"\n}\n"
@@ -44,8 +44,8 @@ static status_t check(const char *path, const char *advice, const char *text, co
     hash128_text(text, (size_t)(checksum - HEAD_BYTES - text), found);
     if (memcmp(found, checksum, HASH_TEXT_BYTES - 1) == 0)
         return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: was changed after it was written: its checksum is %s, its last line says %.*s; %s", path, found,
-                HASH_TEXT_BYTES - 1, checksum, advice);
+    return FAIL(ST_CORRUPT, "%s: was changed after it was written: its checksum is %s, its last line says %.*s; %s", path,
+                found, HASH_TEXT_BYTES - 1, checksum, advice);
 }
 
 status_t seal_read(const char *path, const char *advice, jsondoc_t **out, bool *sealed, char hash[HASH_TEXT_BYTES])

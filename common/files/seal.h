@@ -5,16 +5,17 @@
  *       "checksum": "0123456789abcdef0123456789abcdef"
  *     }
  *
- * The checksum is XXH3-128 of the bytes up to the comma before the last line but one. It protects against disks, copies and editors, not
- * against somebody who means harm, who can compute it too. Any thread.                                                     */
+ * The checksum is XXH3-128 of the bytes up to the comma before the last line but one. It protects against disks, copies and
+ * editors, not against somebody who means harm, who can compute it too. Any
+ * thread. */
 #ifndef SMELTER_SEAL_H
 #define SMELTER_SEAL_H
 
 #include <stdbool.h>
 
 #include "common/base/hash.h"
-#include "common/files/jsondoc.h"
 #include "common/base/status.h"
+#include "common/files/jsondoc.h"
 
 /* seal_write - replace `path` by the document, sealed, in one step. doc is an object with members, none of them "checksum".
  * hash     out  hash128_text of the whole file, by which other files may refer to it; NULL: not wanted

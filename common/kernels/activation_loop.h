@@ -27,25 +27,25 @@ static inline float clamp(float x, float least, float most)
     return above > most ? most : above;
 }
 
-#define ACTIVATION_DEFINE(word, has_width)                                                                                     \
-    static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape)                                  \
-    {                                                                                                                          \
-        const constants_t constants = prepare(shape);                                                                          \
-        const float clip = (float)shape->clip;                                                                                 \
-        _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = clamp(evaluate(x[i], constants).value, -clip, clip);       \
-    }                                                                                                                          \
-                                                                                                                               \
-    static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape)               \
-    {                                                                                                                          \
-        const constants_t constants = prepare(shape);                                                                          \
-        const float clip = (float)shape->clip;                                                                                 \
-        _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++)                                                                   \
-        {                                                                                                                      \
-            const value_slope_t f = evaluate(x[i], constants);                                                                 \
-            dx[i] = __builtin_fabsf(f.value) >= clip ? 0.0f : dy[i] * f.slope;                                                 \
-        }                                                                                                                      \
-    }                                                                                                                          \
-                                                                                                                               \
+#define ACTIVATION_DEFINE(word, has_width) \
+    static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape) \
+    { \
+        const constants_t constants = prepare(shape); \
+        const float clip = (float)shape->clip; \
+        _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = clamp(evaluate(x[i], constants).value, -clip, clip); \
+    } \
+\
+    static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape) \
+    { \
+        const constants_t constants = prepare(shape); \
+        const float clip = (float)shape->clip; \
+        _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) \
+        { \
+            const value_slope_t f = evaluate(x[i], constants); \
+            dx[i] = __builtin_fabsf(f.value) >= clip ? 0.0f : dy[i] * f.slope; \
+        } \
+    } \
+\
     const activation_t activation_##word = {#word, has_width, forward, backward, exact}
 
 #endif

@@ -1,8 +1,10 @@
-/* RESCU, gSmeLU with more pieces: the slope is given at knots x_1 < ... < x_n, linear between two of them and constant outside, so f
- * consists of parabolas between straight ends, with a continuous slope. Knots are in units of beta: f(x) = beta f_1(x / beta).
+/* RESCU, gSmeLU with more pieces: the slope is given at knots x_1 < ... < x_n, linear between two of them and constant outside,
+ * so f consists of parabolas between straight ends, with a continuous slope. Knots are in units of beta: f(x) = beta f_1(x /
+ * beta).
  *
- * Each piece is f(x) = v + u (s + m u) with u = x - knot to its left (the left end takes the first knot); which piece an element
- * is in is found by going through the knots, 16 elements at a time. With knots [-1, 1] and slopes [0, 1] it is SmeLU. */
+ * Each piece is f(x) = v + u (s + m u) with u = x - knot to its left (the left end takes the first knot); which piece an
+ * element is in is found by going through the knots, 16 elements at a time. With knots [-1, 1] and slopes [0, 1] it is
+ * SmeLU. */
 #include <string.h>
 
 #include "common/base/status.h"

@@ -1,5 +1,5 @@
-/* SELU: lambda times ELU with the constants that keep mean 0 and variance 1 over layers (Klambauer et al. 2017). At 0 the slope is
- * that of the left side. */
+/* SELU: lambda times ELU with the constants that keep mean 0 and variance 1 over layers (Klambauer et al. 2017). At 0 the slope
+ * is that of the left side. */
 #include <math.h>
 
 #include "common/kernels/activation_loop.h"

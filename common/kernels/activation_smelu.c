@@ -4,8 +4,8 @@
  *            (x + beta)^2/(4 beta) |x| <= beta               (x + beta)/(2 beta)
  *            x                     x >= beta                 1
  *
- * Without branches: t = max(x + beta, 0) is 0 in the first piece, so t^2/(4 beta) serves the first two; the third piece is selected
- * rather than built from t, so that it is exactly x. The slope is t/(2 beta) cut to [0, 1].
+ * Without branches: t = max(x + beta, 0) is 0 in the first piece, so t^2/(4 beta) serves the first two; the third piece is
+ * selected rather than built from t, so that it is exactly x. The slope is t/(2 beta) cut to [0, 1].
  *
  * Where clip is above beta, as it should be, only the third piece reaches it, where f(x) = x: backward then compares x and
  * need not compute f. The margin keeps clear of the rounding of f at the joint.                                       */

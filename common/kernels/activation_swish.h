@@ -1,5 +1,5 @@
-/* activation_swish.h - Swish at a slope b: f(x) = x sigma(b x), f'(x) = s + b x s (1 - s) with s = sigma(b x). Shared by the two
- * functions of the table that are Swish. */
+/* activation_swish.h - Swish at a slope b: f(x) = x sigma(b x), f'(x) = s + b x s (1 - s) with s = sigma(b x). Shared by the
+ * two functions of the table that are Swish. */
 #ifndef SMELTER_ACTIVATION_SWISH_H
 #define SMELTER_ACTIVATION_SWISH_H
 
@@ -8,8 +8,8 @@
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
 
-/* With e = e^-|z|, s (1 - s) is e / (1 + e)^2 on both sides. It is 0 from |z| = 88 on, so z may be cut there: an infinite z, for a
- * huge x and beta, makes no NaN. */
+/* With e = e^-|z|, s (1 - s) is e / (1 + e)^2 on both sides. It is 0 from |z| = 88 on, so z may be cut there: an infinite z,
+ * for a huge x and beta, makes no NaN. */
 static inline value_slope_t swish_evaluate(float x, float b)
 {
     const float z = clamp(b * x, -128.0f, 128.0f), e = vm_exp(-__builtin_fabsf(z)), inverse = 1.0f / (1.0f + e);

@@ -19,8 +19,8 @@
 
 enum { ROWS = 37, IN = 53, OUT = 29, POINTS = 4096 }; /* with a few hundred points the variants of exp agree in all of them */
 
-/* glibc chooses by the processor among variants of exp, log, pow and others; the fused multiply-add of the first rounds once where the
- * others round twice. */
+/* glibc chooses by the processor among variants of exp, log, pow and others; the fused multiply-add of the first rounds once
+ * where the others round twice. */
 static const char *libm_variant(void)
 {
     __builtin_cpu_init();

@@ -1,8 +1,10 @@
-/* processor.h - what the bits of a result depend on, beside program, data and configuration: which matrix kernels the BLAS library has
- * chosen for this processor, which variants of its functions the C library has, and the vectors that our own kernels were built for.
+/* processor.h - what the bits of a result depend on, beside program, data and configuration: which matrix kernels the BLAS
+ * library has chosen for this processor, which variants of its functions the C library has, and the vectors that our own
+ * kernels were built for.
  *
- * Names alone may be the same where results are not (a patched library, GLIBC_TUNABLES), so a probe goes with them: a hash over what
- * the functions return for fixed arguments.                                                                                      */
+ * Names alone may be the same where results are not (a patched library, GLIBC_TUNABLES), so a probe goes with them: a hash over
+ * what the functions return for fixed
+ * arguments. */
 #ifndef SMELTER_PROCESSOR_H
 #define SMELTER_PROCESSOR_H
 

@@ -23,18 +23,18 @@ static inline float reduce_halve(float partial[REDUCE_PARTIALS])
 }
 
 /* REDUCE_SUM - result := sum over i in [0, n) of term, an expression in AT(array), which is array[i] or 16 elements of it. */
-#define REDUCE_SUM(result, n, term)                                                                                            \
-    do {                                                                                                                       \
-        union {                                                                                                                \
-            reduce_vector_t all;                                                                                               \
-            float at[REDUCE_PARTIALS];                                                                                         \
-        } sum_ = {{0}};                                                                                                        \
-        int64_t i_ = 0;                                                                                                        \
-        for (; i_ + REDUCE_PARTIALS <= (n); i_ += REDUCE_PARTIALS)                                                             \
-            sum_.all += term(REDUCE_WIDE);                                                                                     \
-        for (int j_ = 0; i_ < (n); i_++, j_++)                                                                                 \
-            sum_.at[j_] += term(REDUCE_NARROW);                                                                                \
-        (result) = reduce_halve(sum_.at);                                                                                      \
+#define REDUCE_SUM(result, n, term) \
+    do { \
+        union { \
+            reduce_vector_t all; \
+            float at[REDUCE_PARTIALS]; \
+        } sum_ = {{0}}; \
+        int64_t i_ = 0; \
+        for (; i_ + REDUCE_PARTIALS <= (n); i_ += REDUCE_PARTIALS) \
+            sum_.all += term(REDUCE_WIDE); \
+        for (int j_ = 0; i_ < (n); i_++, j_++) \
+            sum_.at[j_] += term(REDUCE_NARROW); \
+        (result) = reduce_halve(sum_.at); \
     } while (0)
 #define REDUCE_WIDE(array) (*(const reduce_vector_t *)((array) + i_))
 #define REDUCE_NARROW(array) ((array)[i_])

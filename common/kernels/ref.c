@@ -283,8 +283,8 @@ static void run_forward(const ref_network_t *net, ref_layer_t *layer, const doub
         activate(net, layer->index + 1, i % out, parameters, &layer->activated[i], &layer->slope[i], layer->pre[i]);
 }
 
-/* d holds the gradient of the layer's output; gradients go to the layer's place in dparameters, those of a learned gSmeLU to its
- * set's. */
+/* d holds the gradient of the layer's output; gradients go to the layer's place in dparameters, those of a learned gSmeLU to
+ * its set's. */
 static void run_backward(const ref_network_t *net, ref_layer_t *layer, const double *below, const double *parameters,
                          double *dparameters, int rows)
 {

@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 /* The measures: X(NAME, name, "what it is"). */
-#define PD_MEASURES(X)                                                                                                         \
-    X(RELATIVE, relative, "2 |p1 - p2| / (p1 + p2), mean over pairs of replicas (eq. 35)")                                     \
-    X(L1, l1, "mean distance from the replicas' mean prediction, relative to it (eq. 36)")                                     \
-    X(L2, l2, "root mean square distance from the replicas' mean prediction, relative to it (eq. 37)")                         \
-    X(STD, std, "standard deviation over replicas, not relative (eq. 38)")                                                     \
+#define PD_MEASURES(X) \
+    X(RELATIVE, relative, "2 |p1 - p2| / (p1 + p2), mean over pairs of replicas (eq. 35)") \
+    X(L1, l1, "mean distance from the replicas' mean prediction, relative to it (eq. 36)") \
+    X(L2, l2, "root mean square distance from the replicas' mean prediction, relative to it (eq. 37)") \
+    X(STD, std, "standard deviation over replicas, not relative (eq. 38)") \
     X(SYMKL, symkl, "symmetrised Kullback-Leibler divergence, mean over pairs of replicas (eq. 39)")
 
 #define PD_NAME(NAME, name, doc) PD_##NAME,

@@ -1,7 +1,8 @@
 /* queries.h - the examples of a split by query: what a person is shown together, and what a bootstrap draws together.
  *
  * Examples of one query are not independent, so where a dataset has queries (groups), they and not examples are
- * resampled; where it has none, every example is a query of its own, and so is one whose query is not known. Read only after its making, any thread. */
+ * resampled; where it has none, every example is a query of its own, and so is one whose query is not known. Read only after
+ * its making, any thread. */
 #ifndef SMELTER_QUERIES_H
 #define SMELTER_QUERIES_H
 
@@ -19,7 +20,8 @@ typedef struct queries {
 /* queries_without - the examples whose query is not known; 0 where group is NULL. */
 int64_t queries_without(const uint64_t *group, int64_t n);
 
-/* queries_create - group [n] is the query of each example, QUERY_NONE where it is not known; NULL: there are none.  **owned**, queries_destroy. */
+/* queries_create - group [n] is the query of each example, QUERY_NONE where it is not known; NULL: there are none.  **owned**,
+ * queries_destroy. */
 queries_t *queries_create(const uint64_t *group, int64_t n);
 void queries_destroy(queries_t **queries);
 

@@ -53,7 +53,8 @@ static void list_one(const addresses_t *host, char *text, size_t size)
     size_t used = 0;
     snprintf(text, size, "none");
     for (int i = 0; i < host->n && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s (%s)", i ? ", " : "", host->at[i].interface, address_text(&host->at[i], ip));
+        used += (size_t)snprintf(text + used, size - used, "%s%s (%s)", i ? ", " : "", host->at[i].interface,
+                                 address_text(&host->at[i], ip));
 }
 
 /* "node1 has eth0 (10.0.0.1); node2 has eth0 (10.0.0.2)", of a few hosts. */
@@ -101,11 +102,13 @@ static status_t no_such(const addresses_t *host, int h, const char *wanted, bool
 {
     char list[LIST_BYTES];
     list_one(host, list, sizeof list);
-    return speak ? FAIL(ST_INPUT, "no interface that is up has the name or IPv4 address \"%s\"; %s has: %s", wanted, h ? host->host : "this host", list)
+    return speak ? FAIL(ST_INPUT, "no interface that is up has the name or IPv4 address \"%s\"; %s has: %s", wanted,
+                        h ? host->host : "this host", list)
                  : ST_INPUT;
 }
 
-/* Two hosts that listen on the same address reach themselves. An address of one host alone, which is a wish for one host, is told apart. */
+/* Two hosts that listen on the same address reach themselves. An address of one host alone, which is a wish for one host, is
+ * told apart. */
 static status_t check_distinct(const addresses_t *hosts, int n, const int *chosen, const char *wanted, bool speak)
 {
     char list[LIST_BYTES], ip[ADDRESS_TEXT_BYTES];
@@ -115,8 +118,10 @@ static status_t check_distinct(const addresses_t *hosts, int n, const int *chose
             if (one->ip != hosts[b].at[chosen[b]].ip)
                 continue;
             list_all(hosts, n, list, sizeof list);
-            return speak ? FAIL(ST_INPUT, "cluster.interface \"%s\": %s and %s have the same address there, %s, and cannot reach each other; %s", wanted,
-                                hosts[a].host, hosts[b].host, address_text(one, ip), list)
+            return speak ? FAIL(ST_INPUT,
+                                "cluster.interface \"%s\": %s and %s have the same address there, %s, and cannot reach each "
+                                "other; %s",
+                                wanted, hosts[a].host, hosts[b].host, address_text(one, ip), list)
                          : ST_INPUT;
         }
     return ST_OK;
@@ -136,7 +141,8 @@ static status_t choose_wanted(const addresses_t *hosts, int n, const char *wante
 
 /* ---- without a wish ---------------------------------------------------------------------------------------------------- */
 
-/* A cable that is not plugged in is the last resort, and no reason to give up: the kernel reports a carrier up to a second late. */
+/* A cable that is not plugged in is the last resort, and no reason to give up: the kernel reports a carrier up to a second
+ * late. */
 static bool is_candidate(const address_t *address, bool without_carrier)
 {
     return !address->loopback && (address->running || without_carrier);
@@ -159,8 +165,8 @@ static bool share_network(const addresses_t *hosts, int n, const address_t *netw
         chosen[h] = -1;
         for (int i = 0; i < hosts[h].n && chosen[h] < 0; i++) {
             const address_t *a = &hosts[h].at[i];
-            if (is_candidate(a, without_carrier) && a->mask == network->mask && (a->ip & a->mask) == (network->ip & network->mask) &&
-                is_own(hosts, n, h, a))
+            if (is_candidate(a, without_carrier) && a->mask == network->mask &&
+                (a->ip & a->mask) == (network->ip & network->mask) && is_own(hosts, n, h, a))
                 chosen[h] = i;
         }
         if (chosen[h] < 0)
@@ -182,8 +188,10 @@ static status_t choose_routed(const addresses_t *hosts, int n, bool speak, int *
             chosen[h] = is_candidate(a, i >= hosts[h].n) && is_own(hosts, n, h, a) ? i % hosts[h].n : -1;
         }
         if (chosen[h] < 0)
-            return speak ? FAIL(ST_INPUT, "%s has no address that other hosts could reach: %s; cluster.interface names an interface, an address or a "
-                                          "network (10.0.0.0/8) that all hosts share",
+            return speak ? FAIL(ST_INPUT,
+                                "%s has no address that other hosts could reach: %s; cluster.interface names an interface, an "
+                                "address or a "
+                                "network (10.0.0.0/8) that all hosts share",
                                 hosts[h].host, list)
                          : ST_INPUT;
         if (length < sizeof used)
@@ -191,7 +199,9 @@ static status_t choose_routed(const addresses_t *hosts, int n, bool speak, int *
                                        address_text(&hosts[h].at[chosen[h]], ip), hosts[h].host);
     }
     if (speak)
-        log_warn("the hosts have no network in common; they use %s. Where these cannot reach each other, set cluster.interface: %s", used, list);
+        log_warn(
+            "the hosts have no network in common; they use %s. Where these cannot reach each other, set cluster.interface: %s",
+            used, list);
     return ST_OK;
 }
 

@@ -9,13 +9,14 @@
 #include "common/base/log.h"
 
 #define LISTEN_MS 500 /* the longest wait for a message; shorter than what counts of the time between two looks */
-#define ECHO_NS 1000000000 /* a signal may come twice where a launcher sends it to a process and to its group: that is one wish */
+#define ECHO_NS \
+    1000000000 /* a signal may come twice where a launcher sends it to a process and to its group: that is one wish */
 
 /* Written by the handler alone, save for save_asked, which is taken back by whoever acts on it. */
 static volatile sig_atomic_t end_asked, stop_asked, save_asked, told_to_end, launcher_ends;
 static struct timespec told_at;
 
-static bool is_orphan; /* of the process: it has one coordinator */
+static bool is_orphan;          /* of the process: it has one coordinator */
 static member_signals_t origin; /* set before the handler is */
 
 static int64_t since_told_ns(void)
@@ -107,10 +108,8 @@ void member_forget_signals(void)
 
 void member_init(member_t *member, net_t *net, int rank, int64_t heartbeat_ms, double deadline_s)
 {
-    *member = (member_t){.net = net,
-                         .rank = rank,
-                         .heartbeat_ns = heartbeat_ms * 1000000,
-                         .deadline_ns = (int64_t)(deadline_s * 1e9)};
+    *member = (member_t){
+        .net = net, .rank = rank, .heartbeat_ns = heartbeat_ms * 1000000, .deadline_ns = (int64_t)(deadline_s * 1e9)};
 }
 
 status_t member_beat(member_t *member, int64_t step)
@@ -121,7 +120,8 @@ status_t member_beat(member_t *member, int64_t step)
         return ST_OK;
     member->last_heartbeat_ns = now;
     member->told = told_to_end;
-    wire_header_t header = wire_header(WIRE_HEARTBEAT, member->run_id, member->epoch, (uint32_t)member->rank, step, member->told);
+    wire_header_t header =
+        wire_header(WIRE_HEARTBEAT, member->run_id, member->epoch, (uint32_t)member->rank, step, member->told);
     TRY(net_send(member->net, PEER_COORDINATOR, &header, NULL, 0));
     return member->expects_pulse ? net_send(member->net, PEER_PULSE, &header, NULL, 0) : ST_OK;
 }
@@ -142,7 +142,8 @@ static status_t check_silence(member_t *member)
     const double seconds = (double)member->deadline_ns * 1e-9;
     is_orphan = true;
     if (member->speaks)
-        return FAIL(ST_PEER, "nothing was heard of the %s for %g s; this rank ends, and the job with it", member->coordinator, seconds);
+        return FAIL(ST_PEER, "nothing was heard of the %s for %g s; this rank ends, and the job with it", member->coordinator,
+                    seconds);
     log_debug("nothing was heard of the %s for %g s; this rank ends", member->coordinator, seconds);
     return ST_PEER;
 }
@@ -172,7 +173,8 @@ void member_bye(member_t *member, status_t status)
 {
     if (member_interrupted())
         status = ST_STOPPED;
-    wire_header_t header = wire_header(WIRE_BYE, member->run_id, member->epoch, (uint32_t)member->rank, member->stuck, (int64_t)status);
+    wire_header_t header =
+        wire_header(WIRE_BYE, member->run_id, member->epoch, (uint32_t)member->rank, member->stuck, (int64_t)status);
     if (net_send(member->net, PEER_COORDINATOR, &header, NULL, 0) != ST_OK)
         log_debug("the coordinator could not be told goodbye");
 }

@@ -1,7 +1,8 @@
 /* message.h - fixed bodies of control messages and the numbering of peers.
  *
- * Bodies are plain structs of fixed-width little-endian fields (the supported machines are little-endian; the header says so with
- * its magic number). message_body checks the size before a body is used.                                                    */
+ * Bodies are plain structs of fixed-width little-endian fields (the supported machines are little-endian; the header says so
+ * with its magic number). message_body checks the size before a body is
+ * used. */
 #ifndef SMELTER_MESSAGE_H
 #define SMELTER_MESSAGE_H
 
@@ -23,60 +24,60 @@
 typedef struct message_begin {
     int32_t variant; /* -1: the base configuration */
     int32_t replica;
-    int32_t fields;  /* embedding fields of the dataset: tables = components * fields */
+    int32_t fields;     /* embedding fields of the dataset: tables = components * fields */
     int32_t saves;      /* 1: the run trains, and checkpoints may be asked for; 0: it only scores */
     int64_t first_step; /* 0, or the step that a checkpoint comes before */
     uint64_t identity;  /* of the run (common/base/identity.h), for the files that shards write; 0 where it only scores */
     char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
 } message_begin_t;
 
-/* LOAD: which finished run a shard takes its rows from. The second frame says for each of the run's tables which table of this run
- * gets its rows, int32[tables], -1: none. The third has what each of the run's shards stored, {digest low, digest high, rows} u64[folders],
- * or nothing where the run's manifest does not say. */
+/* LOAD: which finished run a shard takes its rows from. The second frame says for each of the run's tables which table of this
+ * run gets its rows, int32[tables], -1: none. The third has what each of the run's shards stored, {digest low, digest high,
+ * rows} u64[folders], or nothing where the run's manifest does not say. */
 typedef struct message_load {
-    int32_t folders; /* shards that stored it: run_dir/store/shard-0 .. */
-    int32_t shards;  /* of this job: a shard takes the slots that are its own among so many */
-    int32_t tables;  /* of the finished run */
-    int32_t epoch;   /* of its start that stored them */
-    uint64_t identity; /* of the finished run; 0: not recorded */
+    int32_t folders;                 /* shards that stored it: run_dir/store/shard-0 .. */
+    int32_t shards;                  /* of this job: a shard takes the slots that are its own among so many */
+    int32_t tables;                  /* of the finished run */
+    int32_t epoch;                   /* of its start that stored them */
+    uint64_t identity;               /* of the finished run; 0: not recorded */
     char run_dir[MESSAGE_DIR_BYTES]; /* of the finished run, the same on every host */
 } message_load_t;
 
-/* RESTORE: which checkpoint a shard takes its rows from. The second frame lists the steps of the epoch's deltas that lead to it, ascending,
- * the checkpoint's own last, int64[]. The third has the checksum of that one for each shard that wrote it, {low, high} u64[folders], or nothing
- * where that is not known. */
+/* RESTORE: which checkpoint a shard takes its rows from. The second frame lists the steps of the epoch's deltas that lead to
+ * it, ascending, the checkpoint's own last, int64[]. The third has the checksum of that one for each shard that wrote it, {low,
+ * high} u64[folders], or nothing where that is not known. */
 typedef struct message_restore {
-    int64_t step;   /* of the checkpoint */
-    int64_t depth;  /* pending pushes are those of steps step - depth .. step - 1 */
-    int32_t epoch;  /* that wrote it: its files are in run_dir/checkpoint/epoch-EPOCH */
-    int32_t folders; /* shards that wrote it */
-    int32_t shards; /* of this job */
-    int32_t tables; /* of the run; the same here */
+    int64_t step;      /* of the checkpoint */
+    int64_t depth;     /* pending pushes are those of steps step - depth .. step - 1 */
+    int32_t epoch;     /* that wrote it: its files are in run_dir/checkpoint/epoch-EPOCH */
+    int32_t folders;   /* shards that wrote it */
+    int32_t shards;    /* of this job */
+    int32_t tables;    /* of the run; the same here */
     uint64_t identity; /* of the run; 0: not recorded */
     char run_dir[MESSAGE_DIR_BYTES];
 } message_restore_t;
 
 /* PREPARED: a shard's part of a checkpoint is durable. */
 typedef struct message_prepared {
-    int64_t rows;    /* in the delta */
-    int64_t pending; /* rows with pushes that are yet to be applied */
-    int64_t bytes;   /* of the delta file */
+    int64_t rows;                         /* in the delta */
+    int64_t pending;                      /* rows with pushes that are yet to be applied */
+    int64_t bytes;                        /* of the delta file */
     uint64_t checksum_low, checksum_high; /* of the delta file */
-    double seconds;  /* from the cut to durable */
-    double cpu_seconds; /* of the process since BEGIN; 0 from shards that are not their server's first */
+    double seconds;                       /* from the cut to durable */
+    double cpu_seconds;                   /* of the process since BEGIN; 0 from shards that are not their server's first */
 } message_prepared_t;
 
 /* TRAINED, CUT, EVALUATED, LOADED, FLUSHED: what a rank has done in this run. */
 typedef struct message_counters {
-    double seconds;        /* TRAINED: wall time of the training loop */
-    double cpu_seconds;    /* of the whole process since BEGIN; 0 from shards that are not their server's first */
+    double seconds;         /* TRAINED: wall time of the training loop */
+    double cpu_seconds;     /* of the whole process since BEGIN; 0 from shards that are not their server's first */
     int64_t peak_rss_bytes; /* of the process; 0 likewise */
     double step_seconds_median, step_seconds_longest; /* TRAINED: of the steps of this start but the first two */
     int64_t examples;
     int64_t rows_pulled, rows_pushed;
     int64_t bytes_sent, bytes_received; /* message payloads, headers included, of pulls, pushes and their answers */
-    int64_t rows;          /* FLUSHED: rows in the shard's tables; LOADED: rows taken */
-    int64_t parameters;    /* TRAINED: dense parameters of all components; FLUSHED: embedding weights */
+    int64_t rows;                       /* FLUSHED: rows in the shard's tables; LOADED: rows taken */
+    int64_t parameters;                 /* TRAINED: dense parameters of all components; FLUSHED: embedding weights */
     int64_t flops_per_example;
     uint64_t digest_low, digest_high;
     int64_t digest_elements;

@@ -9,15 +9,15 @@
 
 #include <string.h>
 
-#include "common/process/fiber.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/process/fiber.h"
 
 /* From two processes of one host to two hosts with a busy switch: enough to mix the messages of different senders. */
 #define DELAY_NS_MIN 20000
 #define DELAY_NS_MAX 2000000
-#define LOOK_NS 2000   /* a task's look for a message */
+#define LOOK_NS 2000 /* a task's look for a message */
 
 typedef struct sim_parcel {
     int64_t due_ns;
@@ -365,12 +365,8 @@ static void op_close(net_t **out)
     *out = NULL;
 }
 
-static const net_ops_t sim_ops = {.send = op_send,
-                                  .receive = op_receive,
-                                  .release = op_release,
-                                  .now_ns = op_now_ns,
-                                  .random = op_random,
-                                  .close = op_close};
+static const net_ops_t sim_ops = {
+    .send = op_send, .receive = op_receive, .release = op_release, .now_ns = op_now_ns, .random = op_random, .close = op_close};
 
 net_sim_world_t *net_sim_world_create(uint64_t seed, double deadline_s)
 {

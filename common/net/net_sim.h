@@ -1,8 +1,8 @@
 /* net_sim.h - a network inside one thread, on a virtual clock: the same net_ops without sockets, and with faults.
  *
  * A world owns the clock, the messages on their way and the net_t's attached to it. Messages of a pair of peers arrive in
- * order, after delays drawn from the world's seed, so a run repeats exactly. Nothing happens but in calls. There are two ways to
- * run nodes, which do not mix in a world:
+ * order, after delays drawn from the world's seed, so a run repeats exactly. Nothing happens but in calls. There are two ways
+ * to run nodes, which do not mix in a world:
  *
  * - served: a receive that finds nothing moves the clock to the next arrival, and a node that is served (a shard) has its
  *   function called when a message arrives for it while another node waits, so a client that blocks in its own loop drives a
@@ -43,12 +43,12 @@ bool net_sim_step(net_sim_world_t *world);
 
 /* ---- tasks ---- */
 
-/* net_sim_spawn - run(context) as a task that owns `net` (NULL: none); it begins inside of net_sim_run. It must return before the
- * world is destroyed. */
+/* net_sim_spawn - run(context) as a task that owns `net` (NULL: none); it begins inside of net_sim_run. It must return before
+ * the world is destroyed. */
 void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context), void *context);
 
-/* net_sim_sleep - a task waits for this long; not at all where its node is dead. net_sim_wait - in any case. Without a task the clock
- * just moves. */
+/* net_sim_sleep - a task waits for this long; not at all where its node is dead. net_sim_wait - in any case. Without a task the
+ * clock just moves. */
 void net_sim_sleep(net_sim_world_t *world, int64_t ns);
 void net_sim_wait(net_sim_world_t *world, int64_t ns);
 
@@ -64,8 +64,8 @@ typedef struct net_sim_faults {
     int64_t late_ns;
 } net_sim_faults_t;
 
-/* net_sim_set_faults - from now on. net_sim_partition - messages between the ranks of the set (bit r: rank r) and the others that
- * are sent before until_ns arrive after it, as a transport that tries again delivers them. */
+/* net_sim_set_faults - from now on. net_sim_partition - messages between the ranks of the set (bit r: rank r) and the others
+ * that are sent before until_ns arrive after it, as a transport that tries again delivers them. */
 void net_sim_set_faults(net_sim_world_t *world, const net_sim_faults_t *faults);
 void net_sim_partition(net_sim_world_t *world, uint64_t ranks, int64_t until_ns);
 

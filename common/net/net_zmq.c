@@ -33,16 +33,16 @@
 #include "common/base/rng.h"
 #include "common/net/member.h"
 
-#define IDENTITY_BYTES 9          /* "r%08x" of the rank */
-#define HIGH_WATER 4096           /* messages queued per peer; the protocol has a handful in flight: more means a stuck peer */
-#define LINGER_MS 2000            /* what a closed socket may still take to send its last messages */
-#define HANDSHAKE_MS 10000        /* a port scanner is dropped after this */
-#define HEARTBEAT_MS 2000         /* tcp only: notices a cut wire, which a quiet tcp connection does not */
+#define IDENTITY_BYTES 9   /* "r%08x" of the rank */
+#define HIGH_WATER 4096    /* messages queued per peer; the protocol has a handful in flight: more means a stuck peer */
+#define LINGER_MS 2000     /* what a closed socket may still take to send its last messages */
+#define HANDSHAKE_MS 10000 /* a port scanner is dropped after this */
+#define HEARTBEAT_MS 2000  /* tcp only: notices a cut wire, which a quiet tcp connection does not */
 #define HEARTBEAT_TIMEOUT_MS 8000
 #define RECONNECT_MS 50
 #define RECONNECT_MAX_MS 1000
-#define WAIT_PIECE_MS 100         /* a waiting sender looks this often whether it is to end now */
-#define BAD_LINES 8               /* bad messages logged one by one; afterwards only each power of two */
+#define WAIT_PIECE_MS 100      /* a waiting sender looks this often whether it is to end now */
+#define BAD_LINES 8            /* bad messages logged one by one; afterwards only each power of two */
 #define RANK_MAX PEER_SHARD(0) /* ranks that dial in lie below the numbers of dialled shards */
 #define PEER_NAME_BYTES 80
 
@@ -268,8 +268,8 @@ static bool wait_writable(void *socket, bool router, int64_t until_ns, int64_t *
 }
 
 /* send_first - the frame that decides whether the message goes at all; the frames after it never wait, because ZeroMQ
- * counts whole messages. Returns 0, or the last errno when the deadline passed or the socket failed; ECANCELED where the process is to
- * end now, which does not wait for somebody who may be dead. */
+ * counts whole messages. Returns 0, or the last errno when the deadline passed or the socket failed; ECANCELED where the
+ * process is to end now, which does not wait for somebody who may be dead. */
 static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, int64_t deadline_ms)
 {
     int64_t until_ns = 0, pause_ns = 20000;
@@ -580,12 +580,8 @@ static void op_close(net_t **out)
     *out = NULL;
 }
 
-static const net_ops_t zmq_ops = {.send = op_send,
-                                  .receive = op_receive,
-                                  .release = op_release,
-                                  .now_ns = op_now_ns,
-                                  .random = op_random,
-                                  .close = op_close};
+static const net_ops_t zmq_ops = {
+    .send = op_send, .receive = op_receive, .release = op_release, .now_ns = op_now_ns, .random = op_random, .close = op_close};
 
 status_t net_zmq_create(int self, double deadline_s, net_t **out)
 {

@@ -17,8 +17,8 @@
  * none waits, and one that would have to is dropped: ST_TIMEOUT, not logged. */
 WARN_UNUSED status_t net_zmq_create(int self, double deadline_s, net_t **out);
 
-/* net_zmq_listen - bind: to an IPv4 address of this host (addresses.h) and a free port, or, NULL, to a Unix socket. The endpoint is
- * written to endpoint. */
+/* net_zmq_listen - bind: to an IPv4 address of this host (addresses.h) and a free port, or, NULL, to a Unix socket. The
+ * endpoint is written to endpoint. */
 WARN_UNUSED status_t net_zmq_listen(net_t *net, const char *address, char endpoint[NET_ENDPOINT_BYTES]);
 
 /* net_zmq_dial - connect to a listening net_t and call it `peer`. Does not wait for it. Where the net_t listens too, choose

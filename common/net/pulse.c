@@ -23,7 +23,8 @@ void pulse_run(net_t *net, const atomic_bool *stop)
             continue;
         if (status != ST_OK)
             return;
-        const wire_header_t answer = wire_header(WIRE_HEARTBEAT, message.header.run_id, message.header.epoch, 0, message.header.step, 0);
+        const wire_header_t answer =
+            wire_header(WIRE_HEARTBEAT, message.header.run_id, message.header.epoch, 0, message.header.step, 0);
         const int peer = message.peer, type = message.header.type;
         net_release(net, &message);
         if (type == WIRE_HEARTBEAT && net_send(net, peer, &answer, NULL, 0) != ST_OK)

@@ -23,8 +23,8 @@ static inline uint64_t window_floor(const replay_window_t *window)
     return missing ? window->top - (uint64_t)(64 - __builtin_clzll(missing)) : window->top;
 }
 
-/* replay_window_reaches - is the number one that an honest sender may use next? One so far above those without a gap that a number that is
- * still missing would fall out of the window and count as a duplicate, or 0, is not. */
+/* replay_window_reaches - is the number one that an honest sender may use next? One so far above those without a gap that a
+ * number that is still missing would fall out of the window and count as a duplicate, or 0, is not. */
 static inline bool replay_window_reaches(const replay_window_t *window, uint64_t sequence)
 {
     return sequence > 0 && (sequence <= window->top || sequence - window_floor(window) <= WINDOW_NUMBERS);

@@ -12,7 +12,7 @@
 
 #define WIRE_MAGIC 0x544c4d53u /* "SMLT" */
 #define WIRE_VERSION 2
-#define WIRE_FRAMES 3          /* most body frames of a message */
+#define WIRE_FRAMES 3 /* most body frames of a message */
 #define WIRE_SENDER_COORDINATOR 0
 
 /* Message types: T(NAME, value, body frames, frame element bytes {a, b, c}, "who sends it to whom and why"). Element bytes 0:
@@ -29,10 +29,13 @@
     T(EVALUATE, 9, 0, 0, 0, 0, "coordinator -> worker: score your share of the split that `count` names") \
     T(PREDICTIONS, 10, 3, 4, 1, 8, "worker -> coordinator: as PROGRESS, for examples step .. step + count of the split") \
     T(EVALUATED, 11, 1, 0, 0, 0, "worker -> coordinator: share done; counters") \
-    T(DENSE, 12, 1, 4, 0, 0, "first worker of a group -> coordinator: dense parameters and optimizer state of component `table`; back: those from `step` on") \
+    T(DENSE, 12, 1, 4, 0, 0, \
+      "first worker of a group -> coordinator: dense parameters and optimizer state of component `table`; back: those from " \
+      "`step` on") \
     T(FLUSH, 13, 0, 0, 0, 0, "coordinator -> shard: write tables to the store; answered by FLUSHED") \
     T(FLUSHED, 14, 1, 0, 0, 0, "shard -> coordinator: digest and counters") \
-    T(HEARTBEAT, 15, 0, 0, 0, 0, "any -> coordinator: alive, at `step`; `count` is 1 once a signal told it to end; answered by the same, alive") \
+    T(HEARTBEAT, 15, 0, 0, 0, 0, \
+      "any -> coordinator: alive, at `step`; `count` is 1 once a signal told it to end; answered by the same, alive") \
     T(STOP, 16, 0, 0, 0, 0, "coordinator -> all: the job is over; `count` 0: success") \
     T(BYE, 17, 0, 0, 0, 0, "any -> coordinator: leaving in good order") \
     T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text") \
@@ -40,16 +43,28 @@
     T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
     T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named, from `step` on") \
     T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
-    T(TEACHER, 23, 1, 4, 0, 0, "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count") \
-    T(CLIPPED, 24, 1, 4, 0, 0, "first worker of a group -> coordinator: share of clipped values f32[] of each activated layer of component `table`") \
-    T(SAVE, 25, 0, 0, 0, 0, "coordinator -> worker, step -1: from which step on can you save? worker -> coordinator: from `step`; coordinator -> worker: save before `step`, and stop there where `count` is 1") \
-    T(CUT, 26, 1, 0, 0, 0, "worker -> coordinator: `step` comes next, and all that belongs to the steps before it was sent; counters") \
-    T(CUT_DENSE, 27, 1, 4, 0, 0, "first worker of a group -> coordinator: dense parameters and optimizer state of component `table` before `step`") \
-    T(PREPARED, 28, 1, 0, 0, 0, "shard -> coordinator: its part of the checkpoint before `step` is durable; size and checksum") \
-    T(FOLD, 29, 0, 0, 0, 0, "coordinator -> shard: the oldest checkpoint kept is that of `step`: fold what is older into the base; answered by FOLDED") \
+    T(TEACHER, 23, 1, 4, 0, 0, \
+      "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count") \
+    T(CLIPPED, 24, 1, 4, 0, 0, \
+      "first worker of a group -> coordinator: share of clipped values f32[] of each activated layer of component `table`") \
+    T(SAVE, 25, 0, 0, 0, 0, \
+      "coordinator -> worker, step -1: from which step on can you save? worker -> coordinator: from `step`; coordinator -> " \
+      "worker: save before `step`, and stop there where `count` is 1") \
+    T(CUT, 26, 1, 0, 0, 0, \
+      "worker -> coordinator: `step` comes next, and all that belongs to the steps before it was sent; counters") \
+    T(CUT_DENSE, 27, 1, 4, 0, 0, \
+      "first worker of a group -> coordinator: dense parameters and optimizer state of component `table` before `step`") \
+    T(PREPARED, 28, 1, 0, 0, 0, \
+      "shard -> coordinator: its part of the checkpoint before `step` is durable; size and checksum") \
+    T(FOLD, 29, 0, 0, 0, 0, \
+      "coordinator -> shard: the oldest checkpoint kept is that of `step`: fold what is older into the base; answered by " \
+      "FOLDED") \
     T(FOLDED, 30, 0, 0, 0, 0, "shard -> coordinator: the base holds the checkpoint of `step`") \
-    T(RESTORE, 31, 3, 0, 8, 8, "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED") \
-    T(DIGESTS, 32, 1, 8, 0, 0, "shard, first worker of a group -> coordinator: digests u64[] of `count` steps from `step` on, of rows updated or of dense parameters")
+    T(RESTORE, 31, 3, 0, 8, 8, \
+      "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED") \
+    T(DIGESTS, 32, 1, 8, 0, 0, \
+      "shard, first worker of a group -> coordinator: digests u64[] of `count` steps from `step` on, of rows updated or of " \
+      "dense parameters")
 
 #define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
 typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;
@@ -58,12 +73,13 @@ typedef struct wire_header {
     uint32_t magic;
     uint16_t version;
     uint16_t type;
-    uint64_t run_id;   /* of one start of a run, drawn anew each time; not the id in the run's files (common/base/identity.h) */
-    uint32_t epoch;    /* of the run; increases at every restart */
-    uint32_t sender;   /* rank */
+    uint64_t run_id; /* of one start of a run, drawn anew each time; not the id in the run's files (common/base/identity.h) */
+    uint32_t epoch;  /* of the run; increases at every restart */
+    uint32_t sender; /* rank */
     int64_t step;
     uint64_t sequence; /* of the sender, per receiver; the server applies a PUSH sequence once */
-    uint32_t table;    /* PULL: WIRE_PULL_CUT or 0 (segments name the tables); ROWS: pushes taken; DENSE, CLIPPED, CUT_DENSE: component; else 0 */
+    uint32_t table;    /* PULL: WIRE_PULL_CUT or 0, for segments name the tables; ROWS: pushes taken; DENSE, CLIPPED, CUT_DENSE:
+                        * component; else 0 */
     uint32_t dtype;    /* WIRE_F32 */
     int64_t count;
     int64_t payload_bytes; /* of all body frames */

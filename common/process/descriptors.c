@@ -5,7 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define ENOUGH 65536 /* programs that close all descriptors before they run another one (mpirun is one) go through up to the limit */
+#define ENOUGH \
+    65536 /* programs that close all descriptors before they run another one (mpirun is one) go through up to the limit */
 
 static void open_standard(void)
 {
@@ -48,8 +49,9 @@ status_t descriptors_check(int64_t limit, int64_t needed, const char *who)
 {
     if (limit >= needed)
         return ST_OK;
-    return FAIL(ST_INPUT,
-                "%s may need %lld open files, and the limit is %lld; raise it (ulimit -n %d; DefaultLimitNOFILE= or LimitNOFILE= of "
-                "systemd; the limits of the batch system)",
-                who, (long long)needed, (long long)limit, needed < 1024 ? 1024 : ENOUGH);
+    return FAIL(
+        ST_INPUT,
+        "%s may need %lld open files, and the limit is %lld; raise it (ulimit -n %d; DefaultLimitNOFILE= or LimitNOFILE= of "
+        "systemd; the limits of the batch system)",
+        who, (long long)needed, (long long)limit, needed < 1024 ? 1024 : ENOUGH);
 }

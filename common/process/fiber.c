@@ -1,5 +1,5 @@
-/* ucontext, whose switches cost two system calls for signal masks: a microsecond that simulations can afford. Stacks come from mmap
- * with a page below that must not be touched, and are kept for the next fiber. Sanitizers are told of every switch. */
+/* ucontext, whose switches cost two system calls for signal masks: a microsecond that simulations can afford. Stacks come from
+ * mmap with a page below that must not be touched, and are kept for the next fiber. Sanitizers are told of every switch. */
 #include "common/process/fiber.h"
 
 #include <sys/mman.h>
@@ -37,7 +37,8 @@ static char *stack_take(void)
 {
     if (n_kept > 0)
         return kept[--n_kept];
-    char *stack = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *stack =
+        mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(stack != MAP_FAILED && mprotect(stack, GUARD_BYTES, PROT_NONE) == 0);
     return stack;
 }

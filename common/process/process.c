@@ -23,7 +23,8 @@ bool process_read(pid_t pid, process_t *out)
     int parent;
     unsigned long long start;
     char state;
-    if (!end || sscanf(end + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &state, &parent, &start) != 3)
+    if (!end || sscanf(end + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &state,
+                       &parent, &start) != 3)
         return false;
     *out = (process_t){pid, (pid_t)parent, state, start};
     return true;

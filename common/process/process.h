@@ -7,13 +7,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* process_signal_tree - send a signal to a process and to all of its descendants, as /proc shows them, parents first. A descendant
- * whose parent has ended is none any more. Cannot fail: who is gone already is passed over. Cost: reads /proc once. */
+/* process_signal_tree - send a signal to a process and to all of its descendants, as /proc shows them, parents first. A
+ * descendant whose parent has ended is none any more. Cannot fail: who is gone already is passed over. Cost: reads /proc
+ * once. */
 void process_signal_tree(pid_t root, int number);
 
 typedef struct process {
     pid_t pid, parent;
-    char state;         /* as /proc/PID/stat has it: T is stopped, Z has ended and waits for its parent */
+    char state;           /* as /proc/PID/stat has it: T is stopped, Z has ended and waits for its parent */
     uint64_t start_ticks; /* since the boot; with pid, the one process in the life of a machine */
 } process_t;
 

@@ -1,7 +1,7 @@
 /* checkpoint_catalog.h - which checkpoints a run has, and their removal.
  *
- * Only a folder with a manifest is a checkpoint; what else lies in an epoch's folder is an attempt that was cut off, or belongs to
- * the checkpoints there. */
+ * Only a folder with a manifest is a checkpoint; what else lies in an epoch's folder is an attempt that was cut off, or belongs
+ * to the checkpoints there. */
 #ifndef SMELTER_CHECKPOINT_CATALOG_H
 #define SMELTER_CHECKPOINT_CATALOG_H
 
@@ -15,7 +15,7 @@ typedef struct checkpoint_id {
 typedef struct checkpoint_catalog {
     checkpoint_id_t *at; /* **owned**, [n], oldest first: by epoch, then by step */
     int64_t n;
-    uint32_t epochs;     /* 1 + the highest epoch that has a folder, committed or not; 0: none */
+    uint32_t epochs; /* 1 + the highest epoch that has a folder, committed or not; 0: none */
 } checkpoint_catalog_t;
 
 /* checkpoint_catalog_read - of a run's folder; none where it has no checkpoint/.  out **owned**, checkpoint_catalog_fini. */

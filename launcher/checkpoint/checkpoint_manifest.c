@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/process/failpoint.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/net/slots.h"
+#include "common/process/failpoint.h"
 
 #define MOST_COUNT (INT64_C(1) << 53)
 #define MOST_SHARDS 65536
-#define MOST_COMPONENTS 64 /* the bound of model.components */
-#define MOST_BYTES (INT64_C(64) << 20) /* of a manifest: two orders of magnitude over one with MOST_SHARDS / 16 shards */
+#define MOST_COMPONENTS 64               /* the bound of model.components */
+#define MOST_BYTES (INT64_C(64) << 20)   /* of a manifest: two orders of magnitude over one with MOST_SHARDS / 16 shards */
 #define CHECKSUM ",\n  \"checksum\": \"" /* what comes before the checksum; the text up to here is what it covers */
 
 void checkpoint_manifest_fini(checkpoint_manifest_t *m)
@@ -78,11 +78,13 @@ status_t checkpoint_file_read(disk_t *disk, const char *folder, const char *name
     int64_t bytes;
     status_t status = disk_read_whole(disk, path, written->bytes, &data, &bytes);
     if (status == ST_OK && bytes != written->bytes)
-        status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " bytes, the manifest says %" PRId64 "; it was cut short", path, bytes, written->bytes);
+        status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " bytes, the manifest says %" PRId64 "; it was cut short", path, bytes,
+                      written->bytes);
     if (status == ST_OK && hash64(data, (size_t)bytes, 0) != written->checksum)
-        status = FAIL(ST_CORRUPT, "%s: its checksum is %016" PRIx64 ", the manifest says %016" PRIx64
-                                  "; it is damaged, or that of another checkpoint: put the right one in its place", path,
-                      hash64(data, (size_t)bytes, 0), written->checksum);
+        status = FAIL(ST_CORRUPT,
+                      "%s: its checksum is %016" PRIx64 ", the manifest says %016" PRIx64
+                      "; it is damaged, or that of another checkpoint: put the right one in its place",
+                      path, hash64(data, (size_t)bytes, 0), written->checksum);
     if (status == ST_OK)
         *out = data;
     else
@@ -202,8 +204,8 @@ static status_t get_shard(const jsondoc_t *doc, const char *where, int s, int sh
     TRY(jsondoc_get_integer(doc, where, "first_slot", 0, HASH_SLOTS, &first));
     TRY(jsondoc_get_integer(doc, where, "slots", 0, HASH_SLOTS, &slots));
     if (first != slots_first(s, shards) || first + slots != slots_first(s + 1, shards))
-        return FAIL(ST_CORRUPT, "%s: shard %d of %d has %" PRId64 " slots from %" PRId64 " on; its slots are %d to %d", where, s, shards, slots,
-                    first, slots_first(s, shards), slots_first(s + 1, shards) - 1);
+        return FAIL(ST_CORRUPT, "%s: shard %d of %d has %" PRId64 " slots from %" PRId64 " on; its slots are %d to %d", where,
+                    s, shards, slots, first, slots_first(s, shards), slots_first(s + 1, shards) - 1);
     TRY(jsondoc_get_integer(doc, where, "rows", 0, MOST_COUNT, &out->rows));
     TRY(jsondoc_get_integer(doc, where, "pending", 0, MOST_COUNT, &out->pending));
     TRY(jsondoc_get_integer(doc, where, "bytes", 0, MOST_COUNT, &out->bytes));
@@ -226,18 +228,21 @@ static status_t get_parts(const jsondoc_t *doc, const char *where, checkpoint_ma
 {
     const jsondoc_t *shards, *dense, *progress, *totals;
     if (m->servers < 1 || m->shards_per_server < 1 || m->servers > MOST_SHARDS / m->shards_per_server)
-        return FAIL(ST_CORRUPT, "%s: %" PRId64 " servers with %" PRId64 " shards each cannot be", where, m->servers, m->shards_per_server);
+        return FAIL(ST_CORRUPT, "%s: %" PRId64 " servers with %" PRId64 " shards each cannot be", where, m->servers,
+                    m->shards_per_server);
     const int64_t n = checkpoint_manifest_shards(m);
     TRY(jsondoc_get_array(doc, where, "shards", &shards));
     if (jsondoc_length(shards) != n)
-        return FAIL(ST_CORRUPT, "%s: \"shards\" has %" PRId64 " entries for %" PRId64 " shards", where, jsondoc_length(shards), n);
+        return FAIL(ST_CORRUPT, "%s: \"shards\" has %" PRId64 " entries for %" PRId64 " shards", where, jsondoc_length(shards),
+                    n);
     m->shards = MEM_ARRAY(checkpoint_shard_t, n);
     for (int64_t s = 0; s < n; s++)
         TRY(get_shard(jsondoc_at(shards, s), where, (int)s, (int)n, &m->shards[s]));
     TRY(jsondoc_get_array(doc, where, "dense", &dense));
     m->components = jsondoc_length(dense);
     if (m->components < 1 || m->components > MOST_COMPONENTS)
-        return FAIL(ST_CORRUPT, "%s: \"dense\" has %" PRId64 " entries; a run has 1 to %d components", where, m->components, MOST_COMPONENTS);
+        return FAIL(ST_CORRUPT, "%s: \"dense\" has %" PRId64 " entries; a run has 1 to %d components", where, m->components,
+                    MOST_COMPONENTS);
     m->dense = MEM_ARRAY(checkpoint_file_t, m->components);
     for (int64_t k = 0; k < m->components; k++)
         TRY(get_file(jsondoc_at(dense, k), where, &m->dense[k]));
@@ -259,11 +264,11 @@ static status_t get_inputs(const jsondoc_t *doc, const char *where, checkpoint_m
 
 static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manifest_t *m)
 {
-#define GET(name)                                                                                                              \
-    {                                                                                                                          \
-        const char *text;                                                                                                      \
-        TRY(jsondoc_get_text(doc, where, #name, &text));                                                                       \
-        m->name = mem_strdup(text);                                                                                            \
+#define GET(name) \
+    { \
+        const char *text; \
+        TRY(jsondoc_get_text(doc, where, #name, &text)); \
+        m->name = mem_strdup(text); \
     }
     CHECKPOINT_TEXTS(GET)
     GET(config)
@@ -290,8 +295,9 @@ static status_t check_text(const char *path, const char *text, const jsondoc_t *
     int64_t format;
     TRY(jsondoc_get_integer(doc, path, "format", 1, MOST_COUNT, &format));
     if (format > CHECKPOINT_FORMAT)
-        return FAIL(ST_INPUT, "%s: has format %" PRId64 ", this program reads up to %d; use the smelter that wrote it, or a newer one", path,
-                    format, CHECKPOINT_FORMAT);
+        return FAIL(ST_INPUT,
+                    "%s: has format %" PRId64 ", this program reads up to %d; use the smelter that wrote it, or a newer one",
+                    path, format, CHECKPOINT_FORMAT);
     uint64_t checksum;
     TRY(jsondoc_get_hash(doc, path, "checksum", &checksum));
     const char *end = NULL;
@@ -299,8 +305,8 @@ static status_t check_text(const char *path, const char *text, const jsondoc_t *
         end = at;
     const uint64_t found = end ? hash64(text, (size_t)(end - text), 0) : 0;
     if (!end || found != checksum)
-        return FAIL(ST_CORRUPT, "%s: its checksum is %016" PRIx64 ", the file says %016" PRIx64 "; it was changed or damaged", path, found,
-                    checksum);
+        return FAIL(ST_CORRUPT, "%s: its checksum is %016" PRIx64 ", the file says %016" PRIx64 "; it was changed or damaged",
+                    path, found, checksum);
     return ST_OK;
 }
 

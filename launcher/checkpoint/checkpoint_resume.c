@@ -39,9 +39,12 @@ status_t checkpoint_resume_open(disk_t *disk, const char *folder, checkpoint_res
     char *above = mem_strdup(folder);
     go_up(above, 1);
     const char *epoch_name = strrchr(above, '/');
-    if (status == ST_OK && (!name || !epoch_name || !checkpoint_step_of(name + 1, &step) || !checkpoint_epoch_of(epoch_name + 1, &epoch) ||
-                            step != resume.from.step || epoch != resume.from.epoch))
-        status = FAIL(ST_CORRUPT, "%s: its manifest is that of the checkpoint before step %" PRId64 " of epoch %" PRId64 "; the folder was moved",
+    if (status == ST_OK &&
+        (!name || !epoch_name || !checkpoint_step_of(name + 1, &step) || !checkpoint_epoch_of(epoch_name + 1, &epoch) ||
+         step != resume.from.step || epoch != resume.from.epoch))
+        status = FAIL(ST_CORRUPT,
+                      "%s: its manifest is that of the checkpoint before step %" PRId64 " of epoch %" PRId64
+                      "; the folder was moved",
                       folder, resume.from.step, resume.from.epoch);
     mem_free(above);
     if (status == ST_OK)
@@ -59,7 +62,8 @@ void checkpoint_resume_hint(disk_t *disk, const char *run_dir)
     if (catalog.n > 1) {
         const checkpoint_id_t newest = catalog.at[catalog.n - 1], older = catalog.at[catalog.n - 2];
         char *folder = checkpoint_step_path(run_dir, newest.epoch, newest.step);
-        log_info("if files of the newest checkpoint are damaged: the checkpoint before it is that of step %" PRId64 " of epoch %u; to go on "
+        log_info("if files of the newest checkpoint are damaged: the checkpoint before it is that of step %" PRId64
+                 " of epoch %u; to go on "
                  "from there, remove %s/manifest.json",
                  older.step, older.epoch, folder);
         mem_free(folder);
@@ -101,7 +105,9 @@ static status_t check_text(const checkpoint_resume_t *r, const char *what, const
 {
     if (strcmp(found, wanted) == 0)
         return ST_OK;
-    return FAIL(ST_INPUT, "%s: is a checkpoint of another experiment: its %s is %s, wanted is %s; choose another --out, or start without --resume",
+    return FAIL(ST_INPUT,
+                "%s: is a checkpoint of another experiment: its %s is %s, wanted is %s; choose another --out, or start without "
+                "--resume",
                 r->folder, what, found, wanted);
 }
 
@@ -109,8 +115,10 @@ static status_t check_hash(const checkpoint_resume_t *r, const char *what, uint6
 {
     if (found == wanted)
         return ST_OK;
-    return FAIL(ST_INPUT, "%s: the %s is not that of the run: it is %016" PRIx64 ", the run began with %016" PRIx64 "; a run goes on with what it "
-                          "began with",
+    return FAIL(ST_INPUT,
+                "%s: the %s is not that of the run: it is %016" PRIx64 ", the run began with %016" PRIx64
+                "; a run goes on with what it "
+                "began with",
                 r->folder, what, wanted, found);
 }
 
@@ -137,13 +145,15 @@ static status_t check_config(const checkpoint_resume_t *r, const manifest_t *wan
         refused = longer;
     }
     if (*refused) {
-        status = FAIL(ST_INPUT, "%s: the configuration changed in what a run cannot change: %s; set it back, or train in another --out",
+        status = FAIL(ST_INPUT,
+                      "%s: the configuration changed in what a run cannot change: %s; set it back, or train in another --out",
                       r->folder, refused);
         goto done;
     }
     for (int i = 0; i < n; i++)
         if (differences[i].change == CLASS_TUNABLE)
-            log_info("%s: %s -> %s from step %" PRId64 " on", differences[i].name, differences[i].before, differences[i].now, r->from.step);
+            log_info("%s: %s -> %s from step %" PRId64 " on", differences[i].name, differences[i].before, differences[i].now,
+                     r->from.step);
 done:
     config_differences_destroy(&differences, n);
     config_destroy(&before);
@@ -173,11 +183,14 @@ static status_t check_inputs(const checkpoint_resume_t *r, const manifest_t *wan
     const bool differ = found && inputs_difference(&inputs, &wanted->inputs, difference);
     input_fields_fini(&inputs);
     if (differ)
-        return FAIL(ST_INPUT, "%s: dataset %s was imported in another way than the data that the run began with: %s; import it by the run's "
-                              "schema, or train in another --out",
-                    r->folder, wanted->config->data.path, difference);
+        return FAIL(
+            ST_INPUT,
+            "%s: dataset %s was imported in another way than the data that the run began with: %s; import it by the run's "
+            "schema, or train in another --out",
+            r->folder, wanted->config->data.path, difference);
     if (!found && *wanted->config->warm_start)
-        log_warn("%s: neither the checkpoint nor the run has a record of the run's inputs (inputs.json), so it could not be checked that the "
+        log_warn("%s: neither the checkpoint nor the run has a record of the run's inputs (inputs.json), so it could not be "
+                 "checked that the "
                  "scaling of %s is the one that the run, a warm start, began with",
                  r->folder, wanted->config->data.path);
     return ST_OK;
@@ -197,16 +210,21 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
     TRY(check_config(r, wanted));
     TRY(check_hash(r, "teacher's configuration", from->teacher_hash, wanted->teacher_hash));
     if (strcmp(wanted->determinism, "sync") == 0 && from->workers != wanted->workers)
-        return FAIL(ST_INPUT, "%s: was made by %" PRId64 " workers, this job has %" PRId64 "; at determinism sync a run goes on with as many as it "
-                              "began with (any number at invariant): set cluster.workers=%" PRId64,
+        return FAIL(ST_INPUT,
+                    "%s: was made by %" PRId64 " workers, this job has %" PRId64
+                    "; at determinism sync a run goes on with as many as it "
+                    "began with (any number at invariant): set cluster.workers=%" PRId64,
                     r->folder, from->workers, wanted->workers, from->workers);
     if (from->step >= wanted->steps)
-        return FAIL(ST_INPUT, "%s: comes before step %" PRId64 ", and the run now ends after %" PRId64 "; raise train.epochs or train.max_steps",
+        return FAIL(ST_INPUT,
+                    "%s: comes before step %" PRId64 ", and the run now ends after %" PRId64
+                    "; raise train.epochs or train.max_steps",
                     r->folder, from->step, wanted->steps);
-    TRY(processors_check_earlier(r->folder, "is a checkpoint of a run that was", &from->processors, &wanted->processors, wanted->config));
+    TRY(processors_check_earlier(r->folder, "is a checkpoint of a run that was", &from->processors, &wanted->processors,
+                                 wanted->config));
     if (strcmp(from->build, wanted->build) != 0 || (!from->processors.n && strcmp(from->kernels, wanted->kernels) != 0))
-        log_warn("%s: was made by build %s with kernels %s; this is build %s with kernels %s, and bits may differ from here on", r->folder,
-                 from->build, from->kernels, wanted->build, wanted->kernels);
+        log_warn("%s: was made by build %s with kernels %s; this is build %s with kernels %s, and bits may differ from here on",
+                 r->folder, from->build, from->kernels, wanted->build, wanted->kernels);
     return ST_OK;
 }
 

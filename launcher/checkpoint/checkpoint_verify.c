@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
 #include "ps/checkpoint/delta.h"
 #include "ps/checkpoint/store.h"
 
@@ -43,20 +43,23 @@ static hash128_t end_of(const checkpoint_resume_t *c, int shard)
 
 /* What the files of a shard that were looked at lead to. */
 typedef struct chain {
-    int64_t held;   /* the step; -1: none */
-    hash128_t last; /* checksum of the delta that led there */
+    int64_t held;            /* the step; -1: none */
+    hash128_t last;          /* checksum of the delta that led there */
     bool is_known, has_last; /* false after damage: what comes next cannot be held against it */
 } chain_t;
 
 /* The base of a shard. */
-static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, chain_t *chain, checkpoint_verified_t *sum)
+static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, chain_t *chain,
+                            checkpoint_verified_t *sum)
 {
-    const store_mark_t wanted = {.epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
+    const store_mark_t wanted = {
+        .epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
     store_t *store = NULL;
     store_mark_t mark;
     status_t status;
     if (!file_exists(path))
-        return FAIL(ST_CORRUPT, "%s: is not there, and neither is the first delta of its shard, which it would have taken in", path);
+        return FAIL(ST_CORRUPT, "%s: is not there, and neither is the first delta of its shard, which it would have taken in",
+                    path);
     TRY_DONE(store_open(path, false, &store));
     TRY_DONE(store_check_mark(store, &wanted, &mark));
     if (mark.step == c->from.step)
@@ -76,15 +79,16 @@ static status_t check_totals(const char *path, const delta_totals_t *found, cons
     if (found->rows == written->rows && found->pending == written->pending && found->bytes == written->bytes &&
         found->checksum_low == written->checksum_low && found->checksum_high == written->checksum_high)
         return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: has %" PRId64 " rows in %" PRId64 " bytes, checksum %016" PRIx64 "%016" PRIx64 "; the manifest says %" PRId64
-                            " in %" PRId64 ", %016" PRIx64 "%016" PRIx64,
+    return FAIL(ST_CORRUPT,
+                "%s: has %" PRId64 " rows in %" PRId64 " bytes, checksum %016" PRIx64 "%016" PRIx64
+                "; the manifest says %" PRId64 " in %" PRId64 ", %016" PRIx64 "%016" PRIx64,
                 path, found->rows, found->bytes, found->checksum_high, found->checksum_low, written->rows, written->bytes,
                 written->checksum_high, written->checksum_low);
 }
 
 /* A delta, which must lead on from the files before it, where these are known. */
-static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int shard, int64_t step, const char *path, chain_t *chain,
-                             checkpoint_verified_t *sum)
+static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int shard, int64_t step, const char *path,
+                             chain_t *chain, checkpoint_verified_t *sum)
 {
     const delta_head_t expected = {.epoch = (uint32_t)c->from.epoch, .shard = shard, .step = step, .identity = c->from.run_id};
     delta_reader_t *reader = NULL;
@@ -115,7 +119,8 @@ static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int sha
 static status_t verify_pending(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
 {
     char *path = checkpoint_pending_path(c->run_dir, (uint32_t)c->from.epoch, shard, c->from.step);
-    const delta_head_t expected = {.epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
+    const delta_head_t expected = {
+        .epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
     const hash128_t end = end_of(c, shard);
     delta_reader_t *reader = NULL;
     status_t status;
@@ -135,8 +140,8 @@ done:
     return status;
 }
 
-/* The base and what it does not hold yet: as a shard restores it (ps/checkpoint/load.c), where the epoch's first delta is there, the base,
- * which may be only half made, is not part of the checkpoint. */
+/* The base and what it does not hold yet: as a shard restores it (ps/checkpoint/load.c), where the epoch's first delta is
+ * there, the base, which may be only half made, is not part of the checkpoint. */
 static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
 {
     const uint32_t epoch = (uint32_t)c->from.epoch;

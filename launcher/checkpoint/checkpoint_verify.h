@@ -1,7 +1,7 @@
 /* checkpoint_verify.h - is a checkpoint whole? Every checksum there is, computed again, without a cluster.
  *
- * What is on other hosts cannot be looked at: a shard's folder that is not here is an error like any other. Of a run that is not
- * training now: shards of one that is may fold a delta away meanwhile. */
+ * What is on other hosts cannot be looked at: a shard's folder that is not here is an error like any other. Of a run that is
+ * not training now: shards of one that is may fold a delta away meanwhile. */
 #ifndef SMELTER_CHECKPOINT_VERIFY_H
 #define SMELTER_CHECKPOINT_VERIFY_H
 

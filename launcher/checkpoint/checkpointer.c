@@ -1,8 +1,9 @@
-/* The parts of a cut are collected in a record of its own, made by whichever part comes first; records are in the order of steps, and
- * the first one is committed once it is complete.
+/* The parts of a cut are collected in a record of its own, made by whichever part comes first; records are in the order of
+ * steps, and the first one is committed once it is complete.
  *
- * Progressive metrics are taken at the moment when the last reporting worker's CUT arrives: each has sent all of the steps before T
- * by then, and what some have already sent of later ones is held back (progressive_limit).                                     */
+ * Progressive metrics are taken at the moment when the last reporting worker's CUT arrives: each has sent all of the steps
+ * before T by then, and what some have already sent of later ones is held back
+ * (progressive_limit). */
 #include "launcher/checkpoint/checkpointer.h"
 
 #include <inttypes.h>
@@ -10,16 +11,16 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/process/failpoint.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/net/message.h"
+#include "common/process/failpoint.h"
 
-#define CUTS 64              /* most that may be on their way */
-#define CUTS_CROWDED 32      /* of more, those that are complete are passed over; shards hold back the third that is not */
-#define LATE_NS 30000000000  /* when a shard that still writes is named */
+#define CUTS 64             /* most that may be on their way */
+#define CUTS_CROWDED 32     /* of more, those that are complete are passed over; shards hold back the third that is not */
+#define LATE_NS 30000000000 /* when a shard that still writes is named */
 #define NAME_BYTES 32
 #define RUN_TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels) X(config) /* all but time */
 
@@ -29,9 +30,9 @@ typedef struct checkpoint_parts {
     bool *from_worker; /* [workers] CUT is here */
     bool *from_shard;  /* [shards] PREPARED is here */
     int n_workers, n_reporting, n_shards, n_dense;
-    run_totals_t totals;   /* of this start */
+    run_totals_t totals; /* of this start */
     checkpoint_shard_t *shards;
-    float **dense;     /* [components] */
+    float **dense; /* [components] */
     int64_t *dense_bytes;
     void *progress;
     int64_t progress_bytes;
@@ -56,23 +57,23 @@ struct checkpointer {
     bool *trained;     /* [workers] */
 
     request_t request;
-    bool wanted, wanted_stop;  /* by whoever; not yet asked for */
-    bool stop;                 /* the request under way ends the run */
-    int64_t request_step;      /* the latest answer so far; then the step itself */
-    bool *answered;            /* [workers] */
-    int64_t due_ns;            /* when every_seconds have passed */
+    bool wanted, wanted_stop; /* by whoever; not yet asked for */
+    bool stop;                /* the request under way ends the run */
+    int64_t request_step;     /* the latest answer so far; then the step itself */
+    bool *answered;           /* [workers] */
+    int64_t due_ns;           /* when every_seconds have passed */
 
     checkpoint_catalog_t kept; /* committed, oldest first */
     size_t kept_cap;
-    int64_t *deltas;           /* steps of this epoch, ascending: the one that bases hold, if any, and all after it */
+    int64_t *deltas; /* steps of this epoch, ascending: the one that bases hold, if any, and all after it */
     int64_t n_deltas;
     size_t deltas_cap;
     bool said_crowded;
 
-    int64_t fold_step;         /* shards were told to fold up to here; -1: no fold is under way */
-    bool *folded;              /* [shards] */
+    int64_t fold_step; /* shards were told to fold up to here; -1: no fold is under way */
+    bool *folded;      /* [shards] */
     int n_folded;
-    checkpoint_id_t *dropped;  /* their folders go when all have folded */
+    checkpoint_id_t *dropped; /* their folders go when all have folded */
     int64_t n_dropped;
     size_t dropped_cap;
 
@@ -102,8 +103,8 @@ static status_t remove_empty_epochs(disk_t *disk, const char *run_dir, const che
     return status;
 }
 
-/* Where no shard is on this host the epoch would leave nothing here before its first checkpoint, and the next start would take its
- * number again, with which parts of checkpoints that came to nothing lie on other hosts. */
+/* Where no shard is on this host the epoch would leave nothing here before its first checkpoint, and the next start would take
+ * its number again, with which parts of checkpoints that came to nothing lie on other hosts. */
 static status_t make_epoch(disk_t *disk, const char *run_dir, uint32_t epoch)
 {
     char *folder = checkpoint_epoch_path(run_dir, epoch);
@@ -120,8 +121,9 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
     const uint32_t newest = kept.n ? kept.at[kept.n - 1].epoch : 0;
     status_t status = ST_OK;
     if (kept.n && newest >= options->run->epoch)
-        status = FAIL(ST_INPUT, "%s holds checkpoints of epoch %u, this start is epoch %" PRId64 "; is another job writing there?",
-                      options->run_dir, newest, options->run->epoch);
+        status =
+            FAIL(ST_INPUT, "%s holds checkpoints of epoch %u, this start is epoch %" PRId64 "; is another job writing there?",
+                 options->run_dir, newest, options->run->epoch);
     if (status == ST_OK)
         status = remove_empty_epochs(options->disk, options->run_dir, &kept, (uint32_t)options->run->epoch);
     if (status == ST_OK)
@@ -246,7 +248,8 @@ static status_t drop_old(checkpointer_t *c)
 static status_t take_folded(checkpointer_t *c, int shard, const net_message_t *message)
 {
     if (message->header.step != c->fold_step || c->folded[shard])
-        return FAIL(ST_MESSAGE, "shard %d says that it folded up to step %" PRId64 ", which nobody asked for", shard, message->header.step);
+        return FAIL(ST_MESSAGE, "shard %d says that it folded up to step %" PRId64 ", which nobody asked for", shard,
+                    message->header.step);
     c->folded[shard] = true;
     if (++c->n_folded < c->shards)
         return ST_OK;
@@ -266,7 +269,8 @@ static void warn_of_space(checkpointer_t *c, int64_t bytes)
     const int64_t room = disk_free_bytes(c->o.disk, c->o.run_dir);
     const bool little = room >= 0 && room < 2 * bytes;
     if (little && !c->said_space)
-        log_warn("%s: %.1f MB are free, and the last checkpoint took %.1f; make room, or lower checkpoint.keep, before the disk is full",
+        log_warn("%s: %.1f MB are free, and the last checkpoint took %.1f; make room, or lower checkpoint.keep, before the "
+                 "disk is full",
                  c->o.run_dir, (double)room * 1e-6, (double)bytes * 1e-6);
     c->said_space = little;
 }
@@ -291,7 +295,8 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
 static status_t commit(checkpointer_t *c, checkpoint_parts_t *cut)
 {
     const checkpoint_id_t id = {(uint32_t)c->o.run->epoch, cut->step};
-    char *folder = checkpoint_step_path(c->o.run_dir, id.epoch, id.step), when[CLOCK_UTC_BYTES], text[TEXT_BYTES], rows[TEXT_BYTES];
+    char *folder = checkpoint_step_path(c->o.run_dir, id.epoch, id.step), when[CLOCK_UTC_BYTES], text[TEXT_BYTES],
+         rows[TEXT_BYTES];
     checkpoint_manifest_t m = *c->o.run; /* its texts stay the run's */
     clock_utc(when);
     MEM_GROW(c->deltas, c->deltas_cap, (size_t)c->n_deltas + 1);
@@ -329,13 +334,15 @@ static bool is_complete(const checkpointer_t *c, const checkpoint_parts_t *cut)
     return cut->n_workers == c->o.workers && cut->n_shards == c->shards && cut->n_dense == c->components;
 }
 
-/* Cuts come faster than they are committed, or shards fold for long: the next checkpoint takes over what the first one was for. Its
- * deltas stay a part of those that follow. */
+/* Cuts come faster than they are committed, or shards fold for long: the next checkpoint takes over what the first one was for.
+ * Its deltas stay a part of those that follow. */
 static void pass_over(checkpointer_t *c)
 {
     checkpoint_parts_t *cut = &c->cuts[0];
     if (!c->said_crowded)
-        log_info("checkpoints are made faster than they are committed; that of step %" PRId64 " is the first that is passed over", cut->step);
+        log_info("checkpoints are made faster than they are committed; that of step %" PRId64
+                 " is the first that is passed over",
+                 cut->step);
     c->said_crowded = true;
     MEM_GROW(c->deltas, c->deltas_cap, (size_t)c->n_deltas + 1);
     c->deltas[c->n_deltas++] = cut->step;
@@ -404,8 +411,9 @@ static status_t take_progress(checkpointer_t *c, checkpoint_parts_t *cut)
 {
     if (++cut->n_reporting == c->o.reporting.workers) {
         if (progressive_steps(c->o.progressive) != cut->step)
-            return FAIL(ST_MESSAGE, "the workers are cut before step %" PRId64 ", with progressive predictions of %" PRId64 " steps", cut->step,
-                        progressive_steps(c->o.progressive));
+            return FAIL(ST_MESSAGE,
+                        "the workers are cut before step %" PRId64 ", with progressive predictions of %" PRId64 " steps",
+                        cut->step, progressive_steps(c->o.progressive));
         cut->progress = progressive_save(c->o.progressive, net_now_ns(c->o.net), &cut->progress_bytes);
     }
     return limit_progress(c);
@@ -419,8 +427,8 @@ static status_t take_cut(checkpointer_t *c, int worker, const net_message_t *mes
         return FAIL(ST_MESSAGE, "CUT without its counters");
     checkpoint_parts_t *cut = step > c->last_cut[worker] ? cut_at(c, step) : NULL;
     if (!cut)
-        return FAIL(ST_MESSAGE, "worker %d is cut before step %" PRId64 ", after step %" PRId64 "; there can be no such cut", worker, step,
-                    c->last_cut[worker]);
+        return FAIL(ST_MESSAGE, "worker %d is cut before step %" PRId64 ", after step %" PRId64 "; there can be no such cut",
+                    worker, step, c->last_cut[worker]);
     c->last_cut[worker] = step;
     cut->from_worker[worker] = true;
     cut->n_workers++;
@@ -437,7 +445,8 @@ static status_t take_dense(checkpointer_t *c, int worker, const net_message_t *m
     const int64_t bytes = message->frame[0].bytes;
     checkpoint_parts_t *cut = k < (uint32_t)c->components && bytes > 0 ? cut_at(c, message->header.step) : NULL;
     if (!cut || cut->dense[k])
-        return FAIL(ST_MESSAGE, "worker %d sent %" PRId64 " bytes of dense parameters of component %u before step %" PRId64 ": %s", worker,
+        return FAIL(ST_MESSAGE,
+                    "worker %d sent %" PRId64 " bytes of dense parameters of component %u before step %" PRId64 ": %s", worker,
                     bytes, k, message->header.step, cut ? "they came twice" : "there can be no such cut");
     cut->dense[k] = MEM_ARRAY(float, bytes / (int64_t)sizeof(float));
     memcpy(cut->dense[k], message->frame[0].data, (size_t)bytes);
@@ -482,8 +491,8 @@ static status_t ask(checkpointer_t *c)
     return send_workers(c, -1, false);
 }
 
-/* When all have answered, or are at the end of the run: name the step. Workers hold back their pulls until they know it, so they
- * are told even where it lies behind the last one. */
+/* When all have answered, or are at the end of the run: name the step. Workers hold back their pulls until they know it, so
+ * they are told even where it lies behind the last one. */
 static status_t name_step(checkpointer_t *c)
 {
     int64_t step = c->request_step;
@@ -535,7 +544,8 @@ static void name_late(checkpointer_t *c, checkpoint_parts_t *cut)
     while (cut->from_shard[first])
         first++;
     cut->said_late = true;
-    log_warn("the checkpoint before step %" PRId64 " waits for %d of %d shards to write their rows, shard %d the first of them; is its disk slow?",
+    log_warn("the checkpoint before step %" PRId64
+             " waits for %d of %d shards to write their rows, shard %d the first of them; is its disk slow?",
              cut->step, c->shards - cut->n_shards, c->shards, first);
 }
 
@@ -561,7 +571,8 @@ status_t checkpointer_tick(checkpointer_t *c)
 status_t checkpointer_put_worker(checkpointer_t *c, int worker, const net_message_t *message)
 {
     if (worker < 0 || worker >= c->o.workers)
-        return FAIL(ST_MESSAGE, "%s came from worker %d, which takes no part in the run", wire_type_name(message->header.type), worker);
+        return FAIL(ST_MESSAGE, "%s came from worker %d, which takes no part in the run", wire_type_name(message->header.type),
+                    worker);
     switch (message->header.type) {
     case WIRE_SAVE:
         return take_answer(c, worker, message);

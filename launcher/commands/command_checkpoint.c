@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/identity.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
 #include "common/net/slots.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/checkpoint/checkpoint_verify.h"
@@ -69,12 +69,13 @@ static status_t list_one(checkpoint_walk_t *walk, const checkpoint_resume_t *c)
         return ST_OK;
     }
     if (!walk->run)
-        printf("%s\n  %15s  %5s  %-20s  %10s  %15s  %-16s  %s\n", c->run_dir, "step", "epoch", "time", "MB", "changed rows", "run id",
-               "cluster");
+        printf("%s\n  %15s  %5s  %-20s  %10s  %15s  %-16s  %s\n", c->run_dir, "step", "epoch", "time", "MB", "changed rows",
+               "run id", "cluster");
     walk->run = "";
-    printf("  %15s  %5" PRId64 "  %-20s  %10.3f  %15s  %-16s  %" PRId64 " workers, %" PRId64 " shards\n", text_count(m->step, step), m->epoch,
-           m->time, (double)checkpoint_manifest_bytes(m) * 1e-6, text_count(checkpoint_manifest_rows(m), rows),
-           identity_text(m->run_id, id), m->workers, checkpoint_manifest_shards(m));
+    printf("  %15s  %5" PRId64 "  %-20s  %10.3f  %15s  %-16s  %" PRId64 " workers, %" PRId64 " shards\n",
+           text_count(m->step, step), m->epoch, m->time, (double)checkpoint_manifest_bytes(m) * 1e-6,
+           text_count(checkpoint_manifest_rows(m), rows), identity_text(m->run_id, id), m->workers,
+           checkpoint_manifest_shards(m));
     return ST_OK;
 }
 
@@ -86,29 +87,32 @@ static void show_shards(const checkpoint_manifest_t *m)
     char rows[TEXT_BYTES], pending[TEXT_BYTES], bytes[TEXT_BYTES];
     printf("  %5s  %11s  %15s  %12s  %15s  %s\n", "shard", "slots", "changed rows", "pending", "bytes", "checksum");
     for (int s = 0; s < n; s++)
-        printf("  %5d  %4d - %4d  %15s  %12s  %15s  %016" PRIx64 "%016" PRIx64 "\n", s, slots_first(s, n), slots_first(s + 1, n) - 1,
-               text_count(m->shards[s].rows, rows), text_count(m->shards[s].pending, pending), text_count(m->shards[s].bytes, bytes),
-               m->shards[s].checksum_high, m->shards[s].checksum_low);
+        printf("  %5d  %4d - %4d  %15s  %12s  %15s  %016" PRIx64 "%016" PRIx64 "\n", s, slots_first(s, n),
+               slots_first(s + 1, n) - 1, text_count(m->shards[s].rows, rows), text_count(m->shards[s].pending, pending),
+               text_count(m->shards[s].bytes, bytes), m->shards[s].checksum_high, m->shards[s].checksum_low);
 }
 
 static status_t show_one(checkpoint_walk_t *walk, const checkpoint_resume_t *c)
 {
     const checkpoint_manifest_t *m = &c->from;
-    char step[TEXT_BYTES], steps[TEXT_BYTES], bytes[TEXT_BYTES], examples[TEXT_BYTES], wall[TEXT_BYTES], cpu[TEXT_BYTES], id[IDENTITY_BYTES];
+    char step[TEXT_BYTES], steps[TEXT_BYTES], bytes[TEXT_BYTES], examples[TEXT_BYTES], wall[TEXT_BYTES], cpu[TEXT_BYTES],
+        id[IDENTITY_BYTES];
     if (walk->json)
         return list_one(walk, c);
     printf("checkpoint   %s\n", c->folder);
-    printf("run          %s, variant %s, replica %" PRId64 ", id %s\n", m->experiment, m->variant, m->replica, identity_text(m->run_id, id));
-    printf("step         %s of %s comes next; epoch %" PRId64 ", resumed %" PRId64 " times\n", text_count(m->step, step), text_count(m->steps, steps),
-           m->epoch, m->resumed);
+    printf("run          %s, variant %s, replica %" PRId64 ", id %s\n", m->experiment, m->variant, m->replica,
+           identity_text(m->run_id, id));
+    printf("step         %s of %s comes next; epoch %" PRId64 ", resumed %" PRId64 " times\n", text_count(m->step, step),
+           text_count(m->steps, steps), m->epoch, m->resumed);
     printf("saved        %s by build %s, kernels %s\n", m->time, m->build, m->kernels);
-    printf("determinism  %s, %" PRId64 " workers, %" PRId64 " servers with %" PRId64 " shards each\n", m->determinism, m->workers, m->servers,
-           m->shards_per_server);
-    printf("so far       %s examples in %s, %s of CPU\n", text_count(m->totals.examples, examples), text_duration(m->totals.wall_seconds, wall),
-           text_duration(m->totals.cpu_seconds, cpu));
+    printf("determinism  %s, %" PRId64 " workers, %" PRId64 " servers with %" PRId64 " shards each\n", m->determinism,
+           m->workers, m->servers, m->shards_per_server);
+    printf("so far       %s examples in %s, %s of CPU\n", text_count(m->totals.examples, examples),
+           text_duration(m->totals.wall_seconds, wall), text_duration(m->totals.cpu_seconds, cpu));
     printf("hashes       configuration %016" PRIx64 ", dataset %016" PRIx64 "\n", m->config_hash, m->dataset_hash);
     for (int64_t k = 0; k < m->components; k++)
-        printf("dense-%-6" PRId64 " %s bytes, checksum %016" PRIx64 "\n", k, text_count(m->dense[k].bytes, bytes), m->dense[k].checksum);
+        printf("dense-%-6" PRId64 " %s bytes, checksum %016" PRIx64 "\n", k, text_count(m->dense[k].bytes, bytes),
+               m->dense[k].checksum);
     printf("progress     %s bytes, checksum %016" PRIx64 "\n", text_count(m->progress.bytes, bytes), m->progress.checksum);
     printf("deltas       %" PRId64 " of this epoch, from step %" PRId64 " on\n", m->n_deltas, m->deltas[0]);
     show_shards(m);
@@ -123,8 +127,8 @@ static status_t verify_one(checkpoint_walk_t *walk, const checkpoint_resume_t *c
     checkpoint_verified_t sum;
     char rows[TEXT_BYTES], id[IDENTITY_BYTES];
     status_t status = checkpoint_verify(disk_posix(), c, &sum);
-    printf("%-7s %s  %" PRId64 " files, %.1f MB, %s rows, run id %s\n", status == ST_OK ? "whole" : "damaged", c->folder, sum.files,
-           (double)sum.bytes * 1e-6, text_count(sum.rows, rows), identity_text(c->from.run_id, id));
+    printf("%-7s %s  %" PRId64 " files, %.1f MB, %s rows, run id %s\n", status == ST_OK ? "whole" : "damaged", c->folder,
+           sum.files, (double)sum.bytes * 1e-6, text_count(sum.rows, rows), identity_text(c->from.run_id, id));
     return status == ST_INPUT ? ST_CORRUPT : status; /* what is missing is damage, too */
 }
 

@@ -5,15 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "launcher/commands/commands.h"
-#include "launcher/run/runs.h"
-#include "launcher/ingest/stale.h"
 #include "common/data/dataset.h"
+#include "common/files/file.h"
+#include "launcher/commands/commands.h"
 #include "launcher/ingest/import.h"
+#include "launcher/ingest/stale.h"
 #include "launcher/ingest/synth.h"
+#include "launcher/run/runs.h"
 
 static status_t parse_count(const char *option, const char *text, int64_t *out)
 {
@@ -34,7 +34,8 @@ static status_t import_configured(const config_t *config, const char *config_pat
     schema_t *schema = NULL;
     status_t status;
     if (!*config->data.schema)
-        return FAIL(ST_INPUT, "%s: data.schema is empty, but data.input is to be imported; name a schema file or a preset", config_path);
+        return FAIL(ST_INPUT, "%s: data.schema is empty, but data.input is to be imported; name a schema file or a preset",
+                    config_path);
     TRY_DONE(config_expand(config->data.input, "data.input", &input));
     TRY_DONE(schema_load(config->data.schema, &schema)); /* a preset, or a path that was resolved with the configuration */
     log_info("dataset %s: importing %s", config->data.path, input);
@@ -54,19 +55,22 @@ static status_t make_dataset(const config_t *config, const char *config_path, co
     }
     if (*config->data.input)
         return import_configured(config, config_path, path);
-    return FAIL(ST_INPUT, "dataset %s cannot be made: neither data.input nor synth.rows says of what; use smelter import or smelter synth",
-                config->data.path);
+    return FAIL(
+        ST_INPUT,
+        "dataset %s cannot be made: neither data.input nor synth.rows says of what; use smelter import or smelter synth",
+        config->data.path);
 }
 
-/* The new one is made beside the old and takes its place in one step, so that there is a whole one at any moment; a job that reads the old
- * one keeps it. */
+/* The new one is made beside the old and takes its place in one step, so that there is a whole one at any moment; a job that
+ * reads the old one keeps it. */
 static status_t make_again(const config_t *config, const char *config_path)
 {
     char *path = path_absolute(config->data.path); /* where a link leads */
     char *fresh = mem_printf("%s.again.%ld", path, (long)getpid());
     status_t status = make_dataset(config, config_path, fresh);
     if (status == ST_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
-        status = FAIL(ST_SYSTEM, "the new dataset %s cannot take the place of %s: %s; the old one is as it was", fresh, path, strerror(errno));
+        status = FAIL(ST_SYSTEM, "the new dataset %s cannot take the place of %s: %s; the old one is as it was", fresh, path,
+                      strerror(errno));
     if (status == ST_OK)
         status = dir_remove_tree(fresh);
     mem_free(fresh);
@@ -86,9 +90,10 @@ static status_t check_order(const config_t *config)
     TRY(dataset_open(config->data.path, 0, &dataset));
     const int64_t descents = dataset_census(dataset)->descents;
     if (config->data.order == ORDER_CHRONOLOGICAL && descents > 0 && !getenv("SMELTER_STARTED_MPIRUN"))
-        log_warn("dataset %s: data.order is chronological, but %lld row%s earlier than the row before (smelter inspect names the "
-                 "first); rows are visited as they are stored",
-                 config->data.path, (long long)descents, descents == 1 ? " is" : "s are");
+        log_warn(
+            "dataset %s: data.order is chronological, but %lld row%s earlier than the row before (smelter inspect names the "
+            "first); rows are visited as they are stored",
+            config->data.path, (long long)descents, descents == 1 ? " is" : "s are");
     dataset_close(&dataset);
     return ST_OK;
 }
@@ -102,7 +107,8 @@ static status_t check_existing(const config_t *config, const char *config_path, 
         note(config->data.path, unknown);
     if (difference && !reimport) {
         status = FAIL(ST_INPUT,
-                      "dataset %s is not what the configuration asks for: %s; make it again by --reimport, choose another data.path, or set "
+                      "dataset %s is not what the configuration asks for: %s; make it again by --reimport, choose another "
+                      "data.path, or set "
                       "the configuration back",
                       config->data.path, difference);
     } else if (difference) {
@@ -123,7 +129,8 @@ static status_t prepare_one(const config_t *config, const char *config_path, boo
     else if (config->synth.rows || *config->data.input)
         TRY(make_dataset(config, config_path, config->data.path));
     else
-        return FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import or smelter synth, or set data.input or synth.rows",
+        return FAIL(ST_INPUT,
+                    "dataset %s does not exist; make it with smelter import or smelter synth, or set data.input or synth.rows",
                     config->data.path);
     return check_order(config);
 }
@@ -133,7 +140,8 @@ static bool is_same_data(const config_t *a, const config_t *b)
 {
     char *of_a = synth_settings(&a->synth), *of_b = synth_settings(&b->synth);
     const bool is_same = strcmp(a->data.path, b->data.path) == 0 && strcmp(a->data.input, b->data.input) == 0 &&
-                         strcmp(a->data.schema, b->data.schema) == 0 && a->data.order == b->data.order && strcmp(of_a, of_b) == 0;
+                         strcmp(a->data.schema, b->data.schema) == 0 && a->data.order == b->data.order &&
+                         strcmp(of_a, of_b) == 0;
     mem_free(of_a);
     mem_free(of_b);
     return is_same;
@@ -148,7 +156,8 @@ status_t prepare_data(const experiment_t *experiment, const options_t *options)
     return ST_OK;
 }
 
-/* ---- import and synth ----------------------------------------------------------------------------------------------------- */
+/* ---- import and synth
+ * ----------------------------------------------------------------------------------------------------- */
 
 status_t command_import(const options_t *options)
 {

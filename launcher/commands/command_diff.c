@@ -2,15 +2,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
+#include "common/files/file.h"
 #include "launcher/commands/commands.h"
-#include "launcher/run/row_diff.h"
+#include "launcher/metrics/step_digest_reader.h"
 #include "launcher/run/input_fields.h"
 #include "launcher/run/manifest.h"
-#include "launcher/metrics/step_digest_reader.h"
+#include "launcher/run/row_diff.h"
 
 typedef struct diffed_run {
     const char *dir;
@@ -26,8 +26,9 @@ static status_t read_run(const char *dir, diffed_run_t *run)
     run->dir = dir;
     char *path = mem_printf("%s/config.yaml", dir);
     status_t status = file_exists(path) ? ST_OK
-                                        : FAIL(ST_INPUT, "%s is no folder of a run (there is no config.yaml); of a comparison, give "
-                                                         "DIR/VARIANT/rREPLICA",
+                                        : FAIL(ST_INPUT,
+                                               "%s is no folder of a run (there is no config.yaml); of a comparison, give "
+                                               "DIR/VARIANT/rREPLICA",
                                                dir);
     if (status == ST_OK)
         status = manifest_read(dir, &run->manifest, &run->finished);
@@ -84,7 +85,8 @@ static void print_settings(const diffed_run_t *a, const diffed_run_t *b)
     int n;
     config_compare(a->config, b->config, &differences, &n);
     for (int i = 0; i < n; i++)
-        printf("%s %s: %s, %s\n", i ? "              " : "configuration:", differences[i].name, differences[i].before, differences[i].now);
+        printf("%s %s: %s, %s\n", i ? "              " : "configuration:", differences[i].name, differences[i].before,
+               differences[i].now);
     config_differences_destroy(&differences, n);
     print_inputs(&a->inputs, &b->inputs);
     if (!a->finished || !b->finished)
@@ -134,7 +136,8 @@ static void print_stored(const char *name, const stored_row_t *row)
 static status_t print_key(const diffed_run_t *a, const diffed_run_t *b, const step_difference_t *d)
 {
     if (!a->finished || !b->finished)
-        return FAIL(ST_INPUT, "--deep compares stored rows, and %s is not finished; resume it first", a->finished ? b->dir : a->dir);
+        return FAIL(ST_INPUT, "--deep compares stored rows, and %s is not finished; resume it first",
+                    a->finished ? b->dir : a->dir);
     key_range_t range = {(uint32_t)d->first_table, d->first_slot, d->last_slot};
     if (d->one_row)
         range.first_slot = range.last_slot = d->first_slot;
@@ -155,8 +158,8 @@ static status_t print_divergence(const diffed_run_t *a, const diffed_run_t *b, c
 {
     if (d->step < 0 && d->alone >= 0) {
         const diffed_run_t *shorter = d->alone_in_b ? a : b;
-        printf("%" PRId64 " steps from %" PRId64 " on are equal; of step %" PRId64 " %s has no digest%s\n", d->compared, d->first_compared,
-               d->alone, d->alone_in_b ? "A" : "B", shorter->finished ? "" : ", as it is not finished");
+        printf("%" PRId64 " steps from %" PRId64 " on are equal; of step %" PRId64 " %s has no digest%s\n", d->compared,
+               d->first_compared, d->alone, d->alone_in_b ? "A" : "B", shorter->finished ? "" : ", as it is not finished");
         return ST_DIFFERENT;
     }
     if (d->step < 0) {

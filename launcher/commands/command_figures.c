@@ -1,7 +1,7 @@
 #include <stdio.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
+#include "common/files/file.h"
 #include "launcher/commands/commands.h"
 #include "launcher/figures/figures.h"
 #include "launcher/figures/gnuplot.h"

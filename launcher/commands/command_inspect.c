@@ -3,22 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/identity.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/data/dataset.h"
+#include "common/files/file.h"
 #include "common/kernels/gemm.h"
 #include "common/kernels/processor.h"
 #include "launcher/commands/commands.h"
-#include "launcher/run/input_fields.h"
 #include "launcher/commands/gsmelu_print.h"
-#include "launcher/run/manifest.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/report/results_file.h"
+#include "launcher/run/input_fields.h"
+#include "launcher/run/manifest.h"
 #include "launcher/run/runs.h"
 #include "ps/checkpoint/store.h"
-#include "common/data/dataset.h"
 
 /* ---- the files of a run ----------------------------------------------------------------------------------------------- */
 
@@ -201,23 +201,23 @@ static status_t inspect_run(void *context, const char *dir)
     char id[IDENTITY_BYTES];
     run_scan_t scan = {0};
     TRY(read_run(dir, RUN_CONFIG | RUN_DENSE, &m, &scan));
-    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment, m.variant,
-           m.result.replica, (long long)m.result.init_seed, (long long)m.result.order_seed);
+    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment,
+           m.variant, m.result.replica, (long long)m.result.init_seed, (long long)m.result.order_seed);
     printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,
            (long long)m.servers, (long long)m.shards_per_server, m.determinism, (long long)m.steps);
     printf("  build          %s, kernels %s\n", m.build, m.kernels);
     processors_print(stdout, &m.processors);
     printf("  run id         %s\n", identity_text(m.run_id, id));
     if (m.provenance.version)
-        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s\n", m.provenance.begun, m.provenance.ended, m.provenance.hosts,
-               m.provenance.cpu, m.provenance.version, m.provenance.commit);
+        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s\n", m.provenance.begun, m.provenance.ended,
+               m.provenance.hosts, m.provenance.cpu, m.provenance.version, m.provenance.commit);
     printf("  evaluation     ");
     run_result_print_quality(stdout, &m.result.quality, m.predictions);
     fputc('\n', stdout);
     printf("  digest         %s\n", m.result.digest);
     printf("  dense          %lld floats with optimizer state\n", (long long)scan.dense);
-    printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan.rows, (long long)scan.shards_found,
-           (long long)(m.servers * m.shards_per_server), (double)scan.bytes * 1e-6);
+    printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan.rows,
+           (long long)scan.shards_found, (long long)(m.servers * m.shards_per_server), (double)scan.bytes * 1e-6);
     printf("    %6s %12s %8s %14s %12s %12s\n", "table", "rows", "floats", "updates/row", "last step", "rms");
     for (size_t t = 0; t < scan.tables_cap; t++) {
         const table_sum_t *sum = &scan.tables[t];

@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
 #include "common/config/config_compare.h"
 #include "common/config/yaml_tree.h"
-#include "common/metrics/queries.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
+#include "common/metrics/queries.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/commands/commands.h"
+#include "launcher/ingest/stale.h"
 #include "launcher/job/job.h"
 #include "launcher/run/runs.h"
-#include "launcher/ingest/stale.h"
 
 static const char *const split_words[] = {[SPLIT_TRAIN] = "train", [SPLIT_EVAL] = "eval", [SPLIT_ALL] = "all"};
 
@@ -33,7 +33,7 @@ static status_t split_of(const options_t *options, split_t *out)
 
 /* What RUN stands for: a finished run; the newest checkpoint of one that is not; a checkpoint, by its folder. */
 typedef struct predict_source {
-    char *run_dir;                  /* **owned**, as all */
+    char *run_dir; /* **owned**, as all */
     bool finished;
     manifest_t run;                 /* where it is finished, */
     checkpoint_resume_t checkpoint; /* where it is not */
@@ -110,8 +110,8 @@ static status_t refuse_set(const predict_source_t *source)
     return FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", source->run_dir);
 }
 
-/* The first key of which a score depends and that two configurations of a run do not agree on; keys that a resume may change do not
- * matter, since config.yaml has those of the last start. */
+/* The first key of which a score depends and that two configurations of a run do not agree on; keys that a resume may change do
+ * not matter, since config.yaml has those of the last start. */
 static bool differ(const config_t *before, const config_t *now, char *text, size_t bytes)
 {
     config_difference_t *differences;
@@ -135,9 +135,11 @@ static status_t check_checkpoint_config(const predict_source_t *source, const co
     TRY_DONE(config_read_resolved(path, &beside));
     const config_t here = trained_parts(beside, trained), asked = trained_parts(config, trained);
     if (differ(trained, &here, difference, sizeof difference))
-        status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run that made the checkpoint in %s (%s): files were mixed up; put that one in "
-                                  "its place",
-                      path, source->checkpoint.folder, difference);
+        status = FAIL(
+            ST_CORRUPT,
+            "%s: is not the configuration of the run that made the checkpoint in %s (%s): files were mixed up; put that one in "
+            "its place",
+            path, source->checkpoint.folder, difference);
     else if (differ(trained, &asked, difference, sizeof difference))
         status = refuse_set(source);
 done:
@@ -177,8 +179,10 @@ static status_t check_split(const char *path, split_t split)
     dataset_close(&dataset);
     if (!is_empty)
         return ST_OK;
-    return FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to score; --split %s or --split all scores what is there",
-                path, split == SPLIT_EVAL ? "evaluation" : "training", split == SPLIT_EVAL ? "train" : "eval");
+    return FAIL(
+        ST_INPUT,
+        "dataset %s: the %s split is empty, so there is nothing to score; --split %s or --split all scores what is there", path,
+        split == SPLIT_EVAL ? "evaluation" : "training", split == SPLIT_EVAL ? "train" : "eval");
 }
 
 /* --out FILE, FILE.tsv or FILE.f32: the name without its ending; **owned**. */
@@ -202,13 +206,15 @@ static status_t check_replaced(const char *raw, const char *tsv)
     if (file)
         fclose(file);
     return ours ? ST_OK
-                : FAIL(ST_INPUT, "%s exists and is no earlier prediction; choose another --out, or remove it", has_raw ? raw : tsv);
+                : FAIL(ST_INPUT, "%s exists and is no earlier prediction; choose another --out, or remove it",
+                       has_raw ? raw : tsv);
 }
 
 /* Where the predictions go is seen to before hours of scoring. */
 static status_t prepare_out(const char *out)
 {
-    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem), *slash = strrchr(stem, '/');
+    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem),
+         *slash = strrchr(stem, '/');
     status_t status = check_replaced(raw, tsv);
     if (status == ST_OK && (!*stem || (slash && !slash[1])))
         status = FAIL(ST_INPUT, "--out %s: name a file, to which .f32 and .tsv are added, and not a folder", out);
@@ -277,8 +283,8 @@ static status_t write_tsv(const char *path, const predictions_t *p, const rows_t
         return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     fputs("index\tlabel\tgroup\tprediction\trow\n", out);
     for (int64_t i = 0; i < p->rows; i++) /* 9 digits read back to the same float */
-        fprintf(out, "%" PRId64 "\t%d\t%" PRIu64 "\t%.9g\t%" PRId64 "\n", i, p->label[i], p->group[i] == QUERY_NONE ? 0 : p->group[i],
-                (double)p->p[i], input_row(rows, i));
+        fprintf(out, "%" PRId64 "\t%d\t%" PRIu64 "\t%.9g\t%" PRId64 "\n", i, p->label[i],
+                p->group[i] == QUERY_NONE ? 0 : p->group[i], (double)p->p[i], input_row(rows, i));
     status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
                                        : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     free(text);
@@ -310,7 +316,8 @@ static status_t lead_predict(coordinator_t *coordinator, const experiment_t *exp
     status_t status;
     TRY_DONE(split_of(options, &split));
     TRY_DONE(source_open(options->run, &source));
-    const coordinator_source_t from = {source.run_dir, source.finished ? &source.run : NULL, source.finished ? NULL : &source.checkpoint};
+    const coordinator_source_t from = {source.run_dir, source.finished ? &source.run : NULL,
+                                       source.finished ? NULL : &source.checkpoint};
     TRY_DONE(coordinator_predict(coordinator, &from, split, &predictions));
     log_info("%" PRId64 " examples of %s scored by %s", predictions.rows, options->second,
              source.finished ? source.run_dir : source.checkpoint.folder);
@@ -323,8 +330,8 @@ done:
     return status;
 }
 
-/* The run's warm start as an argument, which is not looked for beside config.yaml: where it was found once is part of what the run is.
- * What is wrong with the file is said when it is loaded. **Owned**. */
+/* The run's warm start as an argument, which is not looked for beside config.yaml: where it was found once is part of what the
+ * run is. What is wrong with the file is said when it is loaded. **Owned**. */
 static char *warm_start_of(const char *config_path)
 {
     config_t *trained = NULL;
@@ -358,7 +365,8 @@ status_t command_predict(const options_t *options)
     }
     if (o.n_sets + 8 > OPTIONS_MOST)
         return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 8);
-    char *run_dir = run_of(options->argument), *config = mem_printf("%s/config.yaml", run_dir), *path = mem_printf("data.path=%s", options->second);
+    char *run_dir = run_of(options->argument), *config = mem_printf("%s/config.yaml", run_dir),
+         *path = mem_printf("data.path=%s", options->second);
     char *warm_start = warm_start_of(config);
     o.run = options->argument;
     o.argument = config;

@@ -2,21 +2,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/files/file.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/commands/commands.h"
-#include "launcher/report/slices_report.h"
-#include "launcher/report/html_report.h"
-#include "launcher/job/job.h"
-#include "launcher/run/outdir.h"
-#include "launcher/report/report.h"
-#include "launcher/run/runs.h"
-#include "launcher/ingest/splits.h"
-#include "launcher/run/teacher_file.h"
 #include "launcher/coordinator/warm_start.h"
+#include "launcher/ingest/splits.h"
+#include "launcher/job/job.h"
+#include "launcher/report/html_report.h"
+#include "launcher/report/report.h"
+#include "launcher/report/slices_report.h"
+#include "launcher/run/outdir.h"
+#include "launcher/run/runs.h"
+#include "launcher/run/teacher_file.h"
 
 /* ---- train ------------------------------------------------------------------------------------------------------------ */
 
@@ -38,8 +38,8 @@ static void print_run(const manifest_t *m, const char *dir)
     run_result_print_quality(stdout, &m->result.quality, m->predictions);
     fputc('\n', stdout);
     print_training(&m->result.quality);
-    printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n", c->examples_per_second,
-           c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
+    printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n",
+           c->examples_per_second, c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
     printf("determinism    %s, %lld workers, %lld servers\n", m->determinism, (long long)m->workers, (long long)m->servers);
     printf("digest         %s\n", m->result.digest);
 }
@@ -60,7 +60,10 @@ static status_t check_finished(coordinator_t *coordinator, const char *dir, cons
     if (status == ST_OK && options->again)
         log_warn("--again: the finished run in %s (digest %s) is removed", dir, found.result.digest);
     else if (status == ST_OK && !options->resume)
-        status = FAIL(ST_INPUT, "%s holds a finished run of this configuration; give --again to remove it and train anew, or choose another --out", dir);
+        status = FAIL(
+            ST_INPUT,
+            "%s holds a finished run of this configuration; give --again to remove it and train anew, or choose another --out",
+            dir);
     manifest_fini(&found);
     return status;
 }
@@ -81,7 +84,8 @@ static status_t check_unfinished(const char *dir, const options_t *options)
         log_warn("--again: the unfinished run in %s is removed, with its checkpoints up to step %lld", dir, step);
     else if (catalog.n)
         status = FAIL(ST_INPUT,
-                      "%s holds an unfinished run, saved before step %lld; give --resume to go on from there, --again to remove it and begin anew, "
+                      "%s holds an unfinished run, saved before step %lld; give --resume to go on from there, --again to "
+                      "remove it and begin anew, "
                       "or choose another --out",
                       dir, step);
     checkpoint_catalog_fini(&catalog);
@@ -89,7 +93,8 @@ static status_t check_unfinished(const char *dir, const options_t *options)
 }
 
 /* What can be refused is refused before anything is removed. */
-static status_t check_earlier(coordinator_t *coordinator, const experiment_t *experiment, const char *dir, const options_t *options)
+static status_t check_earlier(coordinator_t *coordinator, const experiment_t *experiment, const char *dir,
+                              const options_t *options)
 {
     const config_t *config = experiment->base;
     if (options->again && *config->warm_start) {
@@ -114,7 +119,10 @@ static status_t check_resume(const char *dir, bool *finished)
     const bool found = catalog.n > 0;
     checkpoint_catalog_fini(&catalog);
     return found ? ST_OK
-                 : FAIL(ST_INPUT, "--resume: %s holds no checkpoint; start without --resume, with checkpoint.every_steps or every_seconds set", dir);
+                 : FAIL(ST_INPUT,
+                        "--resume: %s holds no checkpoint; start without --resume, with checkpoint.every_steps or "
+                        "every_seconds set",
+                        dir);
 }
 
 static status_t read_finished(const char *dir, manifest_t *out)
@@ -135,7 +143,8 @@ static status_t warn_of_splits(const config_t *config)
     return ST_OK;
 }
 
-static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
+static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
+                           progress_t *progress)
 {
     (void)progress;
     char *dir = job_out_dir(options, experiment);
@@ -226,7 +235,8 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
         if (status == ST_OK) {
             status = manifest_check(out, &wanted, path);
             if (status == ST_OK)
-                status = processors_check_earlier(path, "holds a finished run that was", &out->processors, &wanted.processors, wanted.config);
+                status = processors_check_earlier(path, "holds a finished run that was", &out->processors, &wanted.processors,
+                                                  wanted.config);
             manifest_fini(&wanted);
         }
         if (status == ST_OK)
@@ -241,8 +251,10 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
 static status_t train_one(comparison_t *c, int v, int replica, manifest_t *out)
 {
     char *path = run_path(c, v, replica);
-    const progress_run_t line = {.variant = variant_name(c, v), .replica = replica, .replicas = c->replicas, .run = c->trained, .runs = c->to_train};
-    const coordinator_run_t run = {.variant = variant_index(c, v), .replica = replica, .dir = path, .resume = true, .line = &line};
+    const progress_run_t line = {
+        .variant = variant_name(c, v), .replica = replica, .replicas = c->replicas, .run = c->trained, .runs = c->to_train};
+    const coordinator_run_t run = {
+        .variant = variant_index(c, v), .replica = replica, .dir = path, .resume = true, .line = &line};
     status_t status = dir_create(path);
     if (status == ST_OK)
         status = coordinator_train(c->coordinator, &run, out);
@@ -270,7 +282,8 @@ static void training_order(const comparison_t *c, int *order)
                 order[n++] = v;
 }
 
-/* A teacher that finished before it had a student, or whose predictions are lost, is trained again if a student of it is to be. */
+/* A teacher that finished before it had a student, or whose predictions are lost, is trained again if a student of it is to
+ * be. */
 static void recall_teachers(const comparison_t *c, manifest_t *done, bool *have)
 {
     for (int depth = c->variants; depth > 0; depth--) /* the last students first, whose teachers may be students */
@@ -383,8 +396,10 @@ static status_t check_datasets(const comparison_t *c)
         char difference[INPUTS_DIFFERENCE_BYTES] = "they have other examples";
         inputs_difference(&first.inputs, &other.inputs, difference);
         if (other.dataset_hash != first.dataset_hash)
-            status = FAIL(ST_INPUT, "variants %s and %s have different datasets (%s and %s: %s); predictions can be compared over one dataset only",
-                          variant_name(c, 0), variant_name(c, v), first.config->data.path, other.config->data.path, difference);
+            status = FAIL(
+                ST_INPUT,
+                "variants %s and %s have different datasets (%s and %s: %s); predictions can be compared over one dataset only",
+                variant_name(c, 0), variant_name(c, v), first.config->data.path, other.config->data.path, difference);
         manifest_fini(&other);
     }
     manifest_fini(&first);
@@ -404,8 +419,8 @@ static bool is_own_run(const comparison_t *c, const char *folder)
     return is_below;
 }
 
-/* Runs that are started from must be there and fit, which is said before hours of training. One of this very experiment may be yet to
- * come. */
+/* Runs that are started from must be there and fit, which is said before hours of training. One of this very experiment may be
+ * yet to come. */
 static status_t check_warm_starts(const comparison_t *c)
 {
     dataset_t *dataset;
@@ -451,7 +466,8 @@ static status_t write_report(const comparison_t *c, experiment_result_t *result)
     return status;
 }
 
-static status_t lead_compare(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress)
+static status_t lead_compare(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
+                             progress_t *progress)
 {
     char *dir = job_out_dir(options, experiment);
     outdir_t *outdir = NULL;
@@ -462,7 +478,8 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
         .variants = experiment->variants ? experiment->variants : 1,
         .replicas = (int)experiment->base->experiment.replicas,
     };
-    experiment_result_t result = {.name = experiment->base->name, .variants = c.variants, .variant = MEM_ARRAY(variant_result_t, c.variants)};
+    experiment_result_t result = {
+        .name = experiment->base->name, .variants = c.variants, .variant = MEM_ARRAY(variant_result_t, c.variants)};
     for (int v = 0; v < c.variants; v++) {
         const config_t *config = experiment->variants ? experiment->configs[v] : experiment->base;
         const bool async = config->experiment.vary & 1u << VARY_LEVEL; /* as config_for_replica has it */
@@ -496,17 +513,19 @@ done:
     return status;
 }
 
-/* Differences between replicas cannot be had from one. Who wants none, only accuracy and cost of single runs, says so: vary []. */
+/* Differences between replicas cannot be had from one. Who wants none, only accuracy and cost of single runs, says so: vary
+ * []. */
 static status_t check_pd_possible(const experiment_t *experiment, const char *config_path)
 {
     const int variants = experiment->variants ? experiment->variants : 1;
     for (int v = 0; v < variants && experiment->base->experiment.replicas < 2; v++)
         if ((experiment->variants ? experiment->configs[v] : experiment->base)->experiment.vary)
-            return FAIL(ST_INPUT,
-                        "%s: experiment.replicas is %lld, but the prediction difference that experiment.vary of %s asks for needs 2 or "
-                        "more; raise it, or compare single runs by --set experiment.vary=[]",
-                        config_path, (long long)experiment->base->experiment.replicas,
-                        experiment->variants ? experiment->names[v] : experiment->base->name);
+            return FAIL(
+                ST_INPUT,
+                "%s: experiment.replicas is %lld, but the prediction difference that experiment.vary of %s asks for needs 2 or "
+                "more; raise it, or compare single runs by --set experiment.vary=[]",
+                config_path, (long long)experiment->base->experiment.replicas,
+                experiment->variants ? experiment->names[v] : experiment->base->name);
     return ST_OK;
 }
 

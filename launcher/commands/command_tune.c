@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
-#include "common/files/jsondoc.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
+#include "common/files/jsondoc.h"
 #include "launcher/commands/commands.h"
+#include "launcher/ingest/splits.h"
 #include "launcher/job/job.h"
 #include "launcher/report/results_file.h"
-#include "launcher/ingest/splits.h"
 
 #define NEAR_ENOUGH 1.1 /* values closer than this ratio are not told apart by replicas' noise */
 
@@ -61,7 +61,8 @@ static status_t start_quietly(char *const argv[], const experiment_t *experiment
 }
 
 /* One compare of one variant; key_value is "model.beta=2", or NULL for the variant as it is. */
-static status_t measure(tune_search_t *t, const char *variant, const char *key_value, const char *dir, double *logloss, double *pd)
+static status_t measure(tune_search_t *t, const char *variant, const char *key_value, const char *dir, double *logloss,
+                        double *pd)
 {
     const options_t *o = t->options;
     char *only = mem_printf("experiment.only=%s", variant), *path = mem_printf("%s/results.json", dir);
@@ -116,7 +117,8 @@ static bool is_good(const tune_search_t *t, const tuned_point_t *p)
 {
     if (!(p->logloss < t->constant_logloss) || !isfinite(p->pd))
         return false;
-    return t->settings->goal == TUNE_GOAL_PD ? p->logloss <= t->baseline_logloss + t->settings->tolerance : p->pd <= t->settings->pd;
+    return t->settings->goal == TUNE_GOAL_PD ? p->logloss <= t->baseline_logloss + t->settings->tolerance
+                                             : p->pd <= t->settings->pd;
 }
 
 /* Is a better than b, among good points? */
@@ -130,8 +132,9 @@ static char *point_text(const tune_search_t *t, const tuned_point_t *p)
 {
     if (!isfinite(p->logloss) || !isfinite(p->pd))
         return mem_strdup("its training diverged");
-    return mem_printf("logloss %.5f (%+.3f %% of %s's), PD %.2f %%%s", p->logloss, 100.0 * (p->logloss / t->baseline_logloss - 1.0),
-                      t->baseline, 100.0 * p->pd, p->logloss < t->constant_logloss ? "" : ", no better than a constant");
+    return mem_printf("logloss %.5f (%+.3f %% of %s's), PD %.2f %%%s", p->logloss,
+                      100.0 * (p->logloss / t->baseline_logloss - 1.0), t->baseline, 100.0 * p->pd,
+                      p->logloss < t->constant_logloss ? "" : ", no better than a constant");
 }
 
 /* A number of the log; nothing where there is none. */
@@ -225,14 +228,16 @@ static void print_unmet(const tune_search_t *t)
         if (isfinite(t->points[i].pd) && t->points[i].logloss < t->constant_logloss &&
             (!near || (by_loss ? t->points[i].logloss < near->logloss : t->points[i].pd < near->pd)))
             near = &t->points[i];
-    printf("\nno value of %s that was tried from %.6g to %.6g is acceptable: ", t->settings->key, t->settings->low, t->settings->high);
+    printf("\nno value of %s that was tried from %.6g to %.6g is acceptable: ", t->settings->key, t->settings->low,
+           t->settings->high);
     if (!near)
         puts("no training gave a model that is better than a constant");
     else if (by_loss)
         printf("the logloss is %.5f at best, at %.6g, and may be %.5f\n", near->logloss, near->value,
                t->baseline_logloss + t->settings->tolerance);
     else
-        printf("the PD is %.2f %% at best, at %.6g, and may be %.2f %%\n", 100.0 * near->pd, near->value, 100.0 * t->settings->pd);
+        printf("the PD is %.2f %% at best, at %.6g, and may be %.2f %%\n", 100.0 * near->pd, near->value,
+               100.0 * t->settings->pd);
 }
 
 static void print_point(const tune_search_t *t, const tuned_point_t *p)
@@ -241,7 +246,10 @@ static void print_point(const tune_search_t *t, const tuned_point_t *p)
         printf("%-14.6g %10s %10s %10s  diverged\n", p->value, "-", "-", "-");
     else
         printf("%-14.6g %10.5f %+8.3f %% %8.2f %%%s\n", p->value, p->logloss, 100.0 * (p->logloss / t->baseline_logloss - 1.0),
-               100.0 * p->pd, p->good ? "  acceptable" : p->logloss < t->constant_logloss ? "" : "  no better than a constant");
+               100.0 * p->pd,
+               p->good                            ? "  acceptable"
+               : p->logloss < t->constant_logloss ? ""
+                                                  : "  no better than a constant");
 }
 
 static status_t conclude(tune_search_t *t)
@@ -263,7 +271,8 @@ static status_t conclude(tune_search_t *t)
     }
     printf("\n%s %.6g: PD %.2f %% against %.2f %% of %s%s, logloss %+.3f %%; %d values of %lld trainings each; %s/curve.tsv\n",
            t->settings->key, best->value, 100.0 * best->pd, 100.0 * t->baseline_pd, t->baseline,
-           best->pd < t->baseline_pd ? "" : " (no lower)", 100.0 * (best->logloss / t->baseline_logloss - 1.0), t->n, (long long)t->experiment->base->experiment.replicas, t->dir);
+           best->pd < t->baseline_pd ? "" : " (no lower)", 100.0 * (best->logloss / t->baseline_logloss - 1.0), t->n,
+           (long long)t->experiment->base->experiment.replicas, t->dir);
     return ST_OK;
 }
 
@@ -272,7 +281,8 @@ static status_t choose_variants(tune_search_t *t)
 {
     const experiment_t *e = t->experiment;
     if (e->variants < 2)
-        return FAIL(ST_INPUT, "%s has %d variants; tune needs a baseline and a variant to tune", t->options->argument, e->variants);
+        return FAIL(ST_INPUT, "%s has %d variants; tune needs a baseline and a variant to tune", t->options->argument,
+                    e->variants);
     const char *baseline = e->base->experiment.baseline;
     t->baseline = *baseline ? baseline : e->names[0];
     t->variant = t->settings->variant;
@@ -280,8 +290,8 @@ static status_t choose_variants(tune_search_t *t)
         if (strcmp(e->names[v], t->baseline) != 0)
             t->variant = e->names[v];
     if (config_variant(e, t->variant) < 0 || strcmp(t->variant, t->baseline) == 0)
-        return FAIL(ST_INPUT, "tune.variant is '%s'; it must be a variant of %s other than the baseline %s", t->variant, t->options->argument,
-                    t->baseline);
+        return FAIL(ST_INPUT, "tune.variant is '%s'; it must be a variant of %s other than the baseline %s", t->variant,
+                    t->options->argument, t->baseline);
     if (t->settings->low >= t->settings->high)
         return FAIL(ST_INPUT, "tune.low is %g and tune.high %g; low must be smaller", t->settings->low, t->settings->high);
     if (e->base->experiment.replicas < 2)
@@ -342,11 +352,13 @@ static status_t check_baseline(const tune_search_t *t)
     if (!isfinite(t->baseline_logloss) || !isfinite(t->baseline_pd))
         printf("no value can be chosen: the training of %s diverged, and there is nothing to compare with\n", t->baseline);
     else if (!(t->baseline_logloss < t->constant_logloss))
-        printf("no value can be chosen: %s is no better than a constant; its logloss is %.5f, and predicting the share of positives for "
+        printf("no value can be chosen: %s is no better than a constant; its logloss is %.5f, and predicting the share of "
+               "positives for "
                "every example has %.5f\n",
                t->baseline, t->baseline_logloss, t->constant_logloss);
     else if (t->baseline_pd == 0.0)
-        printf("no value can be chosen: all replicas of %s make the same predictions, and there is no difference to lower\n", t->baseline);
+        printf("no value can be chosen: all replicas of %s make the same predictions, and there is no difference to lower\n",
+               t->baseline);
     else
         return ST_OK;
     return ST_DIFFERENT;
@@ -377,7 +389,8 @@ static status_t tune(const options_t *options)
     TRY_DONE(prepare_data(experiment, options));
     TRY_DONE(check_data(experiment));
     TRY_DONE(dir_create(t.dir));
-    log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high, t.baseline);
+    log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high,
+             t.baseline);
     TRY_DONE(measure(&t, t.baseline, NULL, baseline_dir, &t.baseline_logloss, &t.baseline_pd));
     TRY_DONE(check_baseline(&t));
     TRY_DONE(bisect(&t));

@@ -20,8 +20,8 @@ WARN_UNUSED status_t command_diff(const options_t *options);
 WARN_UNUSED status_t command_version(const options_t *options);
 WARN_UNUSED status_t command_config_reference(const options_t *options);
 
-/* prepare_data - make the datasets of an experiment that do not exist yet: import data.input, or generate synth.rows. One that exists and
- * is not what the configuration asks for (stale.h) is made again with --reimport, and an error without.
+/* prepare_data - make the datasets of an experiment that do not exist yet: import data.input, or generate synth.rows. One that
+ * exists and is not what the configuration asks for (stale.h) is made again with --reimport, and an error without.
  * ST_INPUT also where there is nothing to make one from. */
 WARN_UNUSED status_t prepare_data(const experiment_t *experiment, const options_t *options);
 

@@ -1,14 +1,14 @@
-/* The width of the network's input is not in the run's configuration, since it follows from the dataset, which may be elsewhere by
- * now. But parameters and optimizer state grow by the same number of floats with every input, so two networks with 1 and 2
+/* The width of the network's input is not in the run's configuration, since it follows from the dataset, which may be elsewhere
+ * by now. But parameters and optimizer state grow by the same number of floats with every input, so two networks with 1 and 2
  * inputs and the size of the file tell it. */
 #include "launcher/commands/gsmelu_print.h"
 
 #include <stdio.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/config/config_compare.h"
+#include "common/files/file.h"
 #include "common/kernels/gsmelu.h"
 #include "worker/model.h"
 #include "worker/model_activation.h"

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "common/net/member.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/coordinator_send.h"
@@ -27,7 +27,7 @@ status_t coordinator_create(const coordinator_options_t *options, coordinator_t 
     coordinator_t *c = MEM_NEW(coordinator_t);
     c->o = *options;
     failure_detector_init(&c->detector, options->net, options->roster, options->progress, options->starter_reports,
-                    options->experiment->base->cluster.deadline_s);
+                          options->experiment->base->cluster.deadline_s);
     c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
     c->stores = MEM_ARRAY(hash_digest_t, roster_shards(options->roster));
     c->disk = options->disk ? options->disk : disk_posix();
@@ -174,7 +174,8 @@ static status_t take_progress(coordinator_t *c, int worker, net_message_t *messa
     status_t status = progressive_put(c->progressive, at, message, net_now_ns(c->o.net));
     const progress_loss_t loss = {progressive_logloss(c->progressive), progressive_training_logloss(c->progressive)};
     progress_update(c->o.progress, progressive_steps(c->progressive),
-                    progressive_examples(c->progressive) * c->reporting.groups - c->earlier.examples, loss, net_now_ns(c->o.net));
+                    progressive_examples(c->progressive) * c->reporting.groups - c->earlier.examples, loss,
+                    net_now_ns(c->o.net));
     return status;
 }
 
@@ -215,7 +216,8 @@ static status_t take_error(coordinator_t *c, const net_message_t *message)
     if (!PEER_IS_SHARD(message->peer))
         failure_detector_name(&c->detector, message->peer, text);
     progress_clear(c->o.progress);
-    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %.400s; the job ends", text[0] ? text : "a shard", status_name((status_t)body.status), body.text);
+    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %.400s; the job ends",
+                text[0] ? text : "a shard", status_name((status_t)body.status), body.text);
 }
 
 static status_t dispatch(coordinator_t *c, net_message_t *message)
@@ -248,8 +250,8 @@ static status_t dispatch(coordinator_t *c, net_message_t *message)
         c->ready++;
         if (worker && c->dataset && message->header.sequence != dataset_info(c->dataset)->content_hash) {
             char text[ATTENDANCE_NAME_BYTES];
-            status = FAIL(ST_INPUT, "dataset %s of %s differs from the coordinator's; copy the same dataset to every host", c->dataset_path,
-                          failure_detector_name(&c->detector, peer, text));
+            status = FAIL(ST_INPUT, "dataset %s of %s differs from the coordinator's; copy the same dataset to every host",
+                          c->dataset_path, failure_detector_name(&c->detector, peer, text));
         }
         break;
     case WIRE_PROGRESS:
@@ -340,7 +342,8 @@ status_t coordinator_wait(coordinator_t *c, const int *count, int wanted)
     return ST_OK;
 }
 
-/* Handle messages until all workers have trained and what they saved meanwhile is committed; ST_STOPPED where they saved to stop. */
+/* Handle messages until all workers have trained and what they saved meanwhile is committed; ST_STOPPED where they saved to
+ * stop. */
 status_t coordinator_wait_trained(coordinator_t *c)
 {
     while (c->n_trained < c->workers || !checkpointer_is_idle(c->checkpointer)) {

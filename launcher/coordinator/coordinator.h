@@ -7,13 +7,13 @@
 
 #include <stdbool.h>
 
+#include "common/data/dataset.h"
 #include "common/files/disk.h"
 #include "common/net/net.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
-#include "launcher/run/manifest.h"
 #include "launcher/coordinator/progress.h"
 #include "launcher/ranks/roster.h"
-#include "common/data/dataset.h"
+#include "launcher/run/manifest.h"
 
 typedef struct coordinator coordinator_t;
 
@@ -30,20 +30,21 @@ WARN_UNUSED status_t coordinator_create(const coordinator_options_t *options, co
 void coordinator_destroy(coordinator_t **coordinator);
 
 typedef struct coordinator_run {
-    int variant;                /* index in the experiment, or -1 for the base */
+    int variant; /* index in the experiment, or -1 for the base */
     int replica;
-    const char *dir;            /* exists; config.yaml, metrics.jsonl, checkpoint/, dense-K.f32, store/, predictions.f32 and manifest.json
+    const char *dir; /* exists; config.yaml, metrics.jsonl, checkpoint/, dense-K.f32, store/, predictions.f32 and manifest.json
                                  * (last) are written there */
-    bool resume;                /* go on from the newest checkpoint there, if there is one; else checkpoints there are removed */
+    bool resume;     /* go on from the newest checkpoint there, if there is one; else checkpoints there are removed */
     const progress_run_t *line; /* how the run is named on the live line */
 } coordinator_run_t;
 
 /* coordinator_train - one run on the whole cluster: train, write the tables, score the evaluation split.
  *
- * Checkpoints are made as the configuration says, and when a signal asks (common/net/member.h). A variant that is a teacher leaves
- * teacher.f32 in its folder too; a student's teacher must have finished and lie beside it, where the folder is OUT/VARIANT/rREPLICA.
- * out  **owned**, manifest_fini
- * ST_STOPPED: a signal asked for the end; what could be saved was.  Any error is fatal for the job: coordinator_stop follows. */
+ * Checkpoints are made as the configuration says, and when a signal asks (common/net/member.h). A variant that is a teacher
+ * leaves teacher.f32 in its folder too; a student's teacher must have finished and lie beside it, where the folder is
+ * OUT/VARIANT/rREPLICA. out  **owned**, manifest_fini
+ * ST_STOPPED: a signal asked for the end; what could be saved was.  Any error is fatal for the job: coordinator_stop
+ * follows. */
 WARN_UNUSED status_t coordinator_train(coordinator_t *coordinator, const coordinator_run_t *run, manifest_t *out);
 
 /* What the cluster predicts for the examples of a split, by their number in it. */
@@ -63,16 +64,16 @@ typedef struct coordinator_source {
     const checkpoint_resume_t *checkpoint; /* one of its checkpoints */
 } coordinator_source_t;
 
-/* coordinator_predict - score a split of the base configuration's dataset with the parameters of a run of the same network. Numeric
- * fields are standardised as in the run. Where dataset and split are those of a finished run's own evaluation, the result is its
- * predictions.f32, bit for bit.
- * ST_INPUT: the dataset's fields are not the run's (launcher/run/input_fields.h);  ST_CORRUPT: the run's files are not what it wrote.
- * out **owned**, predictions_fini. */
+/* coordinator_predict - score a split of the base configuration's dataset with the parameters of a run of the same network.
+ * Numeric fields are standardised as in the run. Where dataset and split are those of a finished run's own evaluation, the
+ * result is its predictions.f32, bit for bit.
+ * ST_INPUT: the dataset's fields are not the run's (launcher/run/input_fields.h);  ST_CORRUPT: the run's files are not what it
+ * wrote. out **owned**, predictions_fini. */
 WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const coordinator_source_t *source, split_t split,
                                          predictions_t *out);
 
-/* coordinator_expected - the manifest that a finished run of this variant and replica would have, as far as it is known before it
- * runs: for manifest_check.  **owned**, manifest_fini. */
+/* coordinator_expected - the manifest that a finished run of this variant and replica would have, as far as it is known before
+ * it runs: for manifest_check.  **owned**, manifest_fini. */
 WARN_UNUSED status_t coordinator_expected(coordinator_t *coordinator, int variant, int replica, manifest_t *out);
 
 /* coordinator_dataset - the dataset of the base configuration, open for reading; borrowed until the next coordinator_train or

@@ -41,7 +41,8 @@ bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica)
     return false;
 }
 
-/* What a student ends with depends on its teacher's configuration too, and both must know the same examples by the same numbers. */
+/* What a student ends with depends on its teacher's configuration too, and both must know the same examples by the same
+ * numbers. */
 static status_t mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student)
 {
     manifest_t teacher;
@@ -55,9 +56,12 @@ static status_t mix_teacher(coordinator_t *c, const config_t *config, int replic
     inputs_difference(&student->inputs, &teacher.inputs, difference);
     manifest_fini(&teacher);
     if (!same)
-        return FAIL(ST_INPUT, "variant %s: its teacher %s was trained on another dataset (%s, not %s: %s); a teacher's predictions are those "
-                              "of the student's own training examples",
-                    student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path, difference);
+        return FAIL(
+            ST_INPUT,
+            "variant %s: its teacher %s was trained on another dataset (%s, not %s: %s); a teacher's predictions are those "
+            "of the student's own training examples",
+            student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path,
+            difference);
     student->teacher_hash = hash64(hashes, sizeof hashes, 0);
     return coordinator_open_dataset(c, config);
 }
@@ -77,10 +81,11 @@ static status_t check_dropped(const config_t *config, const char *variant, int64
 {
     if (config->train.last_batch != LAST_BATCH_DROP || !left_over || lanes->total > 0)
         return ST_OK;
-    return FAIL(ST_INPUT,
-                "%s: train.last_batch drop leaves nothing to train: all epochs have %lld examples%s, fewer than train.batch %lld; "
-                "use a smaller batch or train.last_batch scaled",
-                variant, (long long)left_over, config_groups(config) > 1 ? " for each peer" : "", (long long)lanes->batch);
+    return FAIL(
+        ST_INPUT,
+        "%s: train.last_batch drop leaves nothing to train: all epochs have %lld examples%s, fewer than train.batch %lld; "
+        "use a smaller batch or train.last_batch scaled",
+        variant, (long long)left_over, config_groups(config) > 1 ? " for each peer" : "", (long long)lanes->batch);
 }
 
 status_t coordinator_expected(coordinator_t *c, int variant, int replica, manifest_t *out)

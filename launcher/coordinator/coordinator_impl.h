@@ -8,12 +8,12 @@
 #define SMELTER_COORDINATOR_IMPL_H
 
 #include "common/base/hash.h"
-#include "common/files/jsondoc.h"
 #include "common/config/group.h"
+#include "common/files/jsondoc.h"
 #include "common/net/message.h"
-#include "launcher/coordinator/failure_detector.h"
 #include "launcher/checkpoint/checkpointer.h"
 #include "launcher/coordinator/coordinator.h"
+#include "launcher/coordinator/failure_detector.h"
 #include "launcher/metrics/progressive.h"
 #include "launcher/metrics/step_digest_writer.h"
 #include "launcher/run/run_totals.h"
@@ -25,7 +25,7 @@ struct coordinator {
     failure_detector_t detector;
     uint64_t run_id;   /* of messages */
     uint64_t identity; /* of the run, in all of its files (common/base/identity.h) */
-    uint32_t epoch; /* which start of the run this is; 0 where nothing is trained */
+    uint32_t epoch;    /* which start of the run this is; 0 where nothing is trained */
     disk_t *disk;
 
     /* The dataset of the runs so far. */
@@ -35,20 +35,20 @@ struct coordinator {
     /* The run in progress. */
     int workers; /* that take part */
     const char *run_dir;
-    peer_group_t reporting; /* its workers send what progressive takes */
+    peer_group_t reporting;              /* its workers send what progressive takes */
     jsondoc_t *clipped[COMPONENTS_MOST]; /* the share of clipped values of each layer */
     int components, n_clipped;
     double clipped_most;
     progressive_t *progressive;
-    step_digest_writer_t *steps; /* NULL where steps are not digested */
+    step_digest_writer_t *steps;  /* NULL where steps are not digested */
     checkpointer_t *checkpointer; /* while it trains */
     bool told_to_stop;            /* the checkpointer was */
     bool saved_to_stop;           /* and it has */
-    run_totals_t earlier;             /* of its starts before this one */
+    run_totals_t earlier;         /* of its starts before this one */
     uint64_t teacher_checksum;    /* of its teacher's predictions; 0: it has none */
     uint64_t teacher_before;      /* in the checkpoint that it goes on from; 0: none, or not recorded */
     hash_digest_t digest;
-    hash_digest_t *stores; /* [shards] what each has stored at the end */
+    hash_digest_t *stores;                                 /* [shards] what each has stored at the end */
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
     int64_t peak_rss_bytes;
     int ready, n_trained, n_evaluated, n_flushed, n_loaded;
@@ -64,17 +64,19 @@ void coordinator_clear(coordinator_t *c);
 wire_header_t coordinator_header(const coordinator_t *c, wire_type_t type, int64_t count);
 
 /* coordinator_wait - handle messages until *count, one of the coordinator's, reaches `wanted`.
- * coordinator_wait_trained - until all workers have trained and what they saved meanwhile is committed; ST_STOPPED, said, where they
- * saved to stop.  Errors: a rank failed, is silent or gone; a message does not fit; a signal asked for the end. */
+ * coordinator_wait_trained - until all workers have trained and what they saved meanwhile is committed; ST_STOPPED, said, where
+ * they saved to stop.  Errors: a rank failed, is silent or gone; a message does not fit; a signal asked for the end. */
 WARN_UNUSED status_t coordinator_wait(coordinator_t *c, const int *count, int wanted);
 WARN_UNUSED status_t coordinator_wait_trained(coordinator_t *c);
 
 /* coordinator_score - the workers score a split with the parameters of the run in progress: c->predictions. */
 WARN_UNUSED status_t coordinator_score(coordinator_t *c, split_t split);
 
-/* ---- coordinator_expected.c ------------------------------------------------------------------------------------------------ */
+/* ---- coordinator_expected.c
+ * ------------------------------------------------------------------------------------------------ */
 
-/* coordinator_config - of a variant, -1: the base; borrowed.  coordinator_open_dataset - a configuration's, unless it is open. */
+/* coordinator_config - of a variant, -1: the base; borrowed.  coordinator_open_dataset - a configuration's, unless it is
+ * open. */
 const config_t *coordinator_config(const coordinator_t *c, int variant);
 WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *config);
 

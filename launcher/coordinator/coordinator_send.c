@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/run/teacher_file.h"
@@ -39,7 +39,8 @@ status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_st
         .identity = c->identity,
     };
     if (snprintf(begin.run_dir, sizeof begin.run_dir, "%s", c->run_dir) >= (int)sizeof begin.run_dir)
-        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out", sizeof begin.run_dir - 1, c->run_dir);
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out",
+                    sizeof begin.run_dir - 1, c->run_dir);
     wire_header_t header = coordinator_header(c, WIRE_BEGIN, 0);
     wire_frame_t frame = {&begin, sizeof begin};
     const roster_t *roster = c->o.roster;
@@ -86,7 +87,8 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
         .identity = from->run_id,
     };
     if (snprintf(restore.run_dir, sizeof restore.run_dir, "%s", resume->run_dir) >= (int)sizeof restore.run_dir)
-        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof restore.run_dir - 1, resume->run_dir);
+        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof restore.run_dir - 1,
+                    resume->run_dir);
     wire_header_t header = coordinator_header(c, WIRE_RESTORE, from->n_deltas);
     header.step = from->step;
     hash128_t *ends = MEM_ARRAY(hash128_t, restore.folders);
@@ -132,8 +134,10 @@ static status_t check_teacher(coordinator_t *c, const char *dir, const float *p,
     c->teacher_checksum = checksum ? checksum : 1;
     if (!c->teacher_before || c->teacher_checksum == c->teacher_before)
         return ST_OK;
-    return FAIL(ST_CORRUPT, "%s/teacher.f32: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again since the "
-                            "student began; put the predictions of then there, or train the student anew",
+    return FAIL(ST_CORRUPT,
+                "%s/teacher.f32: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again "
+                "since the "
+                "student began; put the predictions of then there, or train the student anew",
                 dir, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
 }
 
@@ -243,8 +247,8 @@ static status_t check_digest(const coordinator_t *c, const char *run_dir, const 
     hash_digest_text(&c->digest, text);
     if (strcmp(text, run->result.digest) == 0)
         return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", run_dir, text,
-                run->result.digest);
+    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", run_dir,
+                text, run->result.digest);
 }
 
 /* Parameters of a finished run into shards and workers, checked by its digest. */

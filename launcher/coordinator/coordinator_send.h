@@ -1,17 +1,18 @@
-/* coordinator_tell.h - what workers and shards are told before they train or score: which run, whose parameters, where to begin.
- * For the files launcher/coordinator*.c alone. What has an answer returns when it is here. */
+/* coordinator_tell.h - what workers and shards are told before they train or score: which run, whose parameters, where to
+ * begin. For the files launcher/coordinator*.c alone. What has an answer returns when it is here. */
 #ifndef SMELTER_COORDINATOR_SEND_H
 #define SMELTER_COORDINATOR_SEND_H
 
 #include "launcher/coordinator/coordinator_impl.h"
-#include "launcher/run/input_fields.h"
 #include "launcher/coordinator/warm_start.h"
+#include "launcher/run/input_fields.h"
 
 /* send_workers, send_shards - a message to all of them; frame NULL: none. */
 WARN_UNUSED status_t send_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame);
 WARN_UNUSED status_t send_shards(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frames, int n);
 
-/* send_begin - BEGIN to all; shards first, so that no worker pulls from one that has no tables.  first_step, saves: message_begin_t. */
+/* send_begin - BEGIN to all; shards first, so that no worker pulls from one that has no tables.  first_step, saves:
+ * message_begin_t. */
 WARN_UNUSED status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves);
 
 /* Where parameters come from, in the place of initial ones:
@@ -22,7 +23,8 @@ WARN_UNUSED status_t send_warm_start(coordinator_t *c, const warm_start_t *plan)
 WARN_UNUSED status_t send_checkpoint(coordinator_t *c, const checkpoint_resume_t *checkpoint);
 WARN_UNUSED status_t send_finished_run(coordinator_t *c, const char *run_dir, const manifest_t *run, int32_t tables);
 
-/* send_scaling - the run's mean and scale of every numeric field.  send_teacher - what the run's teacher, if it has one, predicts. */
+/* send_scaling - the run's mean and scale of every numeric field.  send_teacher - what the run's teacher, if it has one,
+ * predicts. */
 WARN_UNUSED status_t send_scaling(coordinator_t *c, const input_fields_t *inputs);
 WARN_UNUSED status_t send_teacher(coordinator_t *c, const config_t *config, int replica);
 

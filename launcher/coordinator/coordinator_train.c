@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/files/file.h"
 #include "common/base/identity.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/metrics/metrics.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
@@ -33,12 +33,13 @@ static void remove_dense(void *context, const char *name)
     mem_free(path);
 }
 
-/* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished. All else
- * that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and the checkpoints,
- * unless one is what the run goes on from. */
+/* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished.
+ * All else that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and
+ * the checkpoints, unless one is what the run goes on from. */
 static status_t remove_earlier(const char *run_dir, bool resumed)
 {
-    static const char *const names[] = {"manifest.json", "store", "predictions.f32", "teacher.f32", "clipped.json", "checkpoint"};
+    static const char *const names[] = {"manifest.json", "store",        "predictions.f32",
+                                        "teacher.f32",   "clipped.json", "checkpoint"};
     sweep_t sweep = {run_dir, ST_OK};
     char path[MESSAGE_DIR_BYTES + 64];
     for (size_t i = 0; i < sizeof names / sizeof *names - resumed; i++) {
@@ -89,8 +90,8 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
 {
     predictions_t *p = &c->predictions;
     run_totals_t t = {.peak_rss_bytes = c->shards.peak_rss_bytes + clock_peak_rss_bytes(),
-                  .cpu_seconds = c->shards.cpu_seconds + own_cpu_seconds,
-                  .wall_seconds = wall_seconds};
+                      .cpu_seconds = c->shards.cpu_seconds + own_cpu_seconds,
+                      .wall_seconds = wall_seconds};
     run_totals_add_worker(&t, &c->trained);
     run_totals_add_start(&t, &c->earlier);
     const double examples = (double)t.examples;
@@ -165,7 +166,8 @@ static status_t open_steps(coordinator_t *c, const config_t *config, const char 
     const dataset_info_t *info = dataset_info(c->dataset);
     if (!config->train.step_digests || config->determinism < DETERMINISM_SYNC)
         return ST_OK;
-    return step_digest_writer_create(path, roster_shards(c->o.roster), (uint32_t)(config_tables(config) * (info->single + info->multi)), &c->steps);
+    return step_digest_writer_create(path, roster_shards(c->o.roster),
+                                     (uint32_t)(config_tables(config) * (info->single + info->multi)), &c->steps);
 }
 
 /* The newest checkpoint of the run's folder, checked; *resumed is false where there is none. */
@@ -203,7 +205,8 @@ static status_t open_metrics(coordinator_t *c, const config_t *config, const che
 }
 
 /* What all checkpoints of this start are: the run that is wanted, by this cluster. Texts are borrowed. */
-static status_t open_checkpointer(coordinator_t *c, const config_t *config, const manifest_t *run, const checkpoint_resume_t *resume, int64_t start_ns)
+static status_t open_checkpointer(coordinator_t *c, const config_t *config, const manifest_t *run,
+                                  const checkpoint_resume_t *resume, int64_t start_ns)
 {
     const dataset_info_t *info = dataset_info(c->dataset);
     char *text;
@@ -266,8 +269,8 @@ static void set_processors(coordinator_t *c, const checkpoint_resume_t *resume, 
     processors_fini(&now);
 }
 
-/* Numeric fields are scaled as in the checkpoint that the run goes on from, or as in the finished run that it starts from; else by the
- * dataset's own numbers, which `inputs` comes with. */
+/* Numeric fields are scaled as in the checkpoint that the run goes on from, or as in the finished run that it starts from; else
+ * by the dataset's own numbers, which `inputs` comes with. */
 static status_t settle_scaling(const checkpoint_resume_t *resume, const warm_start_t *plan, input_fields_t *inputs)
 {
     input_fields_t before = {0};

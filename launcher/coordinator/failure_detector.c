@@ -10,7 +10,8 @@
 #define LISTENS_NS 500000000 /* longer between two looks: it did something else */
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
-void failure_detector_init(failure_detector_t *a, net_t *net, const roster_t *roster, progress_t *progress, bool starter_reports, double deadline_s)
+void failure_detector_init(failure_detector_t *a, net_t *net, const roster_t *roster, progress_t *progress,
+                           bool starter_reports, double deadline_s)
 {
     *a = (failure_detector_t){
         .net = net,
@@ -85,8 +86,8 @@ static void tell_to_stop(const failure_detector_t *a, int rank, const wire_heade
         log_debug("rank %d could not be told to stop", rank);
 }
 
-/* Take goodbyes for at most this long, or until every rank that can has said it. A rank that speaks for the first time while the
- * job is being stopped is told so by `header`: the ranks of a job without runs may not have spoken before. */
+/* Take goodbyes for at most this long, or until every rank that can has said it. A rank that speaks for the first time while
+ * the job is being stopped is told so by `header`: the ranks of a job without runs may not have spoken before. */
 static void hear_goodbyes(failure_detector_t *a, int64_t patience_ns, const wire_header_t *header)
 {
     const roster_t *roster = a->roster;
@@ -118,8 +119,8 @@ bool failure_detector_is_stopping(const failure_detector_t *a)
     return member_stop_asked() || a->told;
 }
 
-/* Names of the ranks on this host that have ended, and of those on others that were not heard of since since_ns nor have said that
- * they were told to end; "": none. */
+/* Names of the ranks on this host that have ended, and of those on others that were not heard of since since_ns nor have said
+ * that they were told to end; "": none. */
 static void name_dead(const failure_detector_t *a, int64_t since_ns, char *names, size_t size)
 {
     const roster_t *roster = a->roster;
@@ -158,9 +159,10 @@ bool failure_detector_can_be_asked(const failure_detector_t *a)
     return true;
 }
 
-/* A signal asked for the end: a person's, or mpirun's because a rank died. mpirun kills what is left a second later. So before that,
- * who died first is gone from this host, or neither says goodbye nor sends heartbeats any more from another one, whose other ranks
- * may get the signal later.                                                                                                      */
+/* A signal asked for the end: a person's, or mpirun's because a rank died. mpirun kills what is left a second later. So before
+ * that, who died first is gone from this host, or neither says goodbye nor sends heartbeats any more from another one, whose
+ * other ranks may get the signal
+ * later. */
 status_t failure_detector_interrupted(failure_detector_t *a)
 {
     char names[600], text[ATTENDANCE_NAME_BYTES];
@@ -179,14 +181,16 @@ status_t failure_detector_interrupted(failure_detector_t *a)
     return ST_STOPPED;
 }
 
-/* A rank left in the middle of the job and gave no error. Where a signal made it, that is on its way here too, so it has a moment. */
+/* A rank left in the middle of the job and gave no error. Where a signal made it, that is on its way here too, so it has a
+ * moment. */
 static status_t check_left(const failure_detector_t *a)
 {
     char text[ATTENDANCE_NAME_BYTES];
     if (!a->left || net_now_ns(a->net) - a->left_ns < GOODBYE_NS)
         return ST_OK;
     progress_clear(a->progress);
-    return FAIL(ST_PEER, "%s left the job (%s); the job ends", failure_detector_name(a, a->left, text), status_name(a->left_status));
+    return FAIL(ST_PEER, "%s left the job (%s); the job ends", failure_detector_name(a, a->left, text),
+                status_name(a->left_status));
 }
 
 /* No rank may be silent for longer than the deadline. */
@@ -202,7 +206,8 @@ static status_t check_deadline(const failure_detector_t *a)
         silent++;
         oldest = a->seen_ns[r] < oldest ? a->seen_ns[r] : oldest;
         if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", failure_detector_name(a, r, text));
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                     failure_detector_name(a, r, text));
     }
     if (!silent)
         return ST_OK;
@@ -210,8 +215,8 @@ static status_t check_deadline(const failure_detector_t *a)
     return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
 }
 
-/* Time in which this rank did not listen, because its disk was slow or somebody stopped it, is nobody's silence: what the others said
- * meanwhile is still on its way in. */
+/* Time in which this rank did not listen, because its disk was slow or somebody stopped it, is nobody's silence: what the
+ * others said meanwhile is still on its way in. */
 static void forgive_own_absence(failure_detector_t *a)
 {
     const int64_t now = net_now_ns(a->net), absent = now - a->looked_ns;

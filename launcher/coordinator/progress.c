@@ -80,8 +80,8 @@ static void emit(progress_t *progress, const char *text)
     }
 }
 
-/* On a terminal the cursor is left at the start of the line, which a log line of any rank clears first. A line that is longer than the
- * terminal is wide is cut by it (DECAWM off): wrapped, its first rows could not be cleared. */
+/* On a terminal the cursor is left at the start of the line, which a log line of any rank clears first. A line that is longer
+ * than the terminal is wide is cut by it (DECAWM off): wrapped, its first rows could not be cleared. */
 static void draw(progress_t *progress, int64_t now_ns, bool is_final)
 {
     const progress_run_t *run = &progress->run;

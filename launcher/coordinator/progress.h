@@ -1,12 +1,15 @@
 /* progress.h - the one live line for a person who watches a run.
  *
- *     relu, replica 1 of 2 (run 1 of 8): step 1,200 of 4,000  98,312 examples/s  0:28 left, 5:30 in all  progressive logloss 0.6123
+ *     relu, replica 1 of 2 (run 1 of 8): step 1,200 of 4,000  98,312 examples/s  0:28 left, 5:30 in all  progressive logloss
+ * 0.6123
  *
- * Progressive is the loss of the first pass; where examples come again the line says "training logloss", that of the later visits.
+ * Progressive is the loss of the first pass; where examples come again the line says "training logloss", that of the later
+ * visits.
  *
  * On a terminal the line is redrawn in place, ten times a second at most; elsewhere (a file, a pipe) it is one line every
- * few seconds. SMELTER_PROGRESS=tty|lines|off overrides what the descriptor says: under mpirun standard error is a pipe, and the
- * process that started mpirun passes on what it sees. Time comes from the caller.  One thread.                            */
+ * few seconds. SMELTER_PROGRESS=tty|lines|off overrides what the descriptor says: under mpirun standard error is a pipe, and
+ * the process that started mpirun passes on what it sees. Time comes from the caller.  One
+ * thread. */
 #ifndef SMELTER_PROGRESS_H
 #define SMELTER_PROGRESS_H
 
@@ -18,11 +21,11 @@ typedef struct progress progress_t;
 
 /* A run as the line names it. Runs are counted over the whole experiment, those that were finished earlier left out. */
 typedef struct progress_run {
-    const char *variant; /* copied */
+    const char *variant;   /* copied */
     int replica, replicas; /* replica from 0 */
     int run, runs;         /* run from 0 */
     int64_t steps;
-    int64_t first_step;    /* steps that were made in earlier starts of the run */
+    int64_t first_step; /* steps that were made in earlier starts of the run */
 } progress_run_t;
 
 /* progress_create - a line on descriptor `fd`, usually STDERR_FILENO.  **owned**; progress_destroy.
@@ -39,7 +42,8 @@ typedef struct progress_loss {
     double training;    /* of later ones; shown where there are any */
 } progress_loss_t;
 
-/* progress_start - a run begins. progress_update - where it stands: steps, examples since this start, losses. Draws where it is time to.  progress_finish - it is done: draws the final state once. */
+/* progress_start - a run begins. progress_update - where it stands: steps, examples since this start, losses. Draws where it is
+ * time to.  progress_finish - it is done: draws the final state once. */
 void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns);
 void progress_update(progress_t *progress, int64_t step, int64_t examples, progress_loss_t loss, int64_t now_ns);
 void progress_finish(progress_t *progress, int64_t now_ns);

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
+#include "common/files/file.h"
 #include "launcher/run/manifest.h"
 #include "worker/embedding.h"
 #include "worker/model.h"
@@ -110,10 +110,10 @@ static void plan_tables(const donor_t *s, const config_t *config, const dataset_
         plan->tables_taken += taken;
         if (!taken)
             tell(s, "warm start: table %s of component %d is not taken: %s",
-                     s->inputs.fields[s->inputs.numeric + t % fields].name, component,
-                     !fits       ? "its rows have another width or optimizer"
-                     : field < 0 ? "the dataset has no such field"
-                                 : "this run has no such component");
+                 s->inputs.fields[s->inputs.numeric + t % fields].name, component,
+                 !fits       ? "its rows have another width or optimizer"
+                 : field < 0 ? "the dataset has no such field"
+                             : "this run has no such component");
     }
     tell_new_fields(s, info);
 }
@@ -233,9 +233,11 @@ static status_t check_inputs(const donor_t *s, const config_t *config, const dat
     input_fields_t own = inputs_of(info);
     status_t status = ST_OK;
     if (inputs_difference_by_name(&s->inputs, &own, difference))
-        status = FAIL(ST_INPUT, "warm_start: dataset %s was imported in another way than the data that %s was trained on: %s; import it by "
-                                "the same schema, or give the field another name",
-                      config->data.path, s->dir, difference);
+        status =
+            FAIL(ST_INPUT,
+                 "warm_start: dataset %s was imported in another way than the data that %s was trained on: %s; import it by "
+                 "the same schema, or give the field another name",
+                 config->data.path, s->dir, difference);
     else if (!s->quiet && s->manifest.dataset_hash != info->content_hash)
         inputs_warn_unrecorded(&s->inputs, s->dir, &own, config->data.path);
     if (status == ST_OK && !inputs_is_scaled_as(&own, &s->inputs))
@@ -255,8 +257,8 @@ static status_t decide(const config_t *config, const dataset_info_t *info, bool 
     plan_tables(&source, config, info, &plan);
     TRY_DONE(plan_networks(&source, config, info, &plan));
     const int here = (int)config_tables(config) * (info->single + info->multi);
-    tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir, plan.tables_taken,
-         here, plan.blocks_taken, plan.blocks);
+    tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir,
+         plan.tables_taken, here, plan.blocks_taken, plan.blocks);
 done:
     plan.run = source.manifest;
     source.manifest = (manifest_t){0};
@@ -278,7 +280,8 @@ status_t warm_start_plan(const config_t *config, const dataset_info_t *info, war
     warm_start_t plan;
     TRY(decide(config, info, false, &plan));
     if (is_empty(&plan)) {
-        status_t status = FAIL(ST_INPUT, "warm_start: nothing of %s fits this run by name and shape; the lines above say why", plan.dir);
+        status_t status =
+            FAIL(ST_INPUT, "warm_start: nothing of %s fits this run by name and shape; the lines above say why", plan.dir);
         warm_start_fini(&plan);
         return status;
     }

@@ -1,7 +1,7 @@
 /* Fig. 4. A variant is a point: how much PQAUC loss it costs or saves against ReLU, and how much its replicas differ.
  * Horizontal bars come from the replicas: replica r of a variant is compared with replica r of ReLU, which shares its
- * seeds, and the bar is the 95 % interval of the mean of these changes, by Student's t, as in report.html. Vertical bars are the
- * interval of relative PD that results.json holds. */
+ * seeds, and the bar is the 95 % interval of the mean of these changes, by Student's t, as in report.html. Vertical bars are
+ * the interval of relative PD that results.json holds. */
 #include "launcher/figures/figures.h"
 
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/jsondoc.h"
 #include "common/base/memory.h"
+#include "common/files/jsondoc.h"
 #include "common/metrics/jackknife.h"
 #include "launcher/figures/figures_script.h"
 #include "launcher/report/results_file.h"
@@ -188,7 +188,8 @@ static char *common_name(const tradeoff_point_t *first, int members)
     return length ? mem_printf("%.*s", (int)length, name) : mem_strdup(name);
 }
 
-/* A family is called by its activation where it differs from the base in nothing else, else by what its variants' names share. */
+/* A family is called by its activation where it differs from the base in nothing else, else by what its variants' names
+ * share. */
 static void put_family(script_t *s, const tradeoff_point_t *first, const char *method, int members, int colour, bool more)
 {
     static const int types[COLOURS] = {7, 5, 9, 11, 13, 6, 4, 8}; /* filled shapes, then open ones */

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 
 #define FONT "DejaVu Sans,Verdana,sans-serif" /* the first that is there; DejaVu comes with gnuplot's packages */
 #define SAID_BYTES 600                        /* of what gnuplot says about a mistake: its line, a caret, the reason */

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "common/base/hash.h"
-#include "common/metrics/queries.h"
 #include "common/data/dataset_file.h"
 #include "common/data/dataset_meta.h"
+#include "common/metrics/queries.h"
 
 struct dataset_writer {
     char *path, *partial;
@@ -44,7 +44,7 @@ struct dataset_writer {
     size_t split_capacity, positive_capacity;
     origin_t origin;
     census_t census;
-    int64_t last_time; /* of the last row that has one */
+    int64_t last_time;      /* of the last row that has one */
     int64_t train_prefix;   /* set by dataset_writer_split, or -1 */
     bool seen_eval, prefix; /* prefix: no training row followed an evaluation row */
 };

@@ -12,7 +12,13 @@ typedef struct magic {
     file_kind_t kind;
 } magic_t;
 
-#define MAGIC(at, text, name, remedy) {at, sizeof(text) - 1, text, {name, remedy}}
+#define MAGIC(at, text, name, remedy) \
+    { \
+        at, sizeof(text) - 1, text, \
+        { \
+            name, remedy \
+        } \
+    }
 
 static const magic_t magics[] = {
     MAGIC(0, "PAR1", "a Parquet file", TO_CSV),
@@ -23,7 +29,10 @@ static const magic_t magics[] = {
     MAGIC(0, "\x89HDF\r\n\x1a\n", "an HDF5 file", TO_CSV),
     MAGIC(0, "\x93NUMPY", "a NumPy file", TO_CSV),
     MAGIC(0, "SQLite format 3", "an SQLite database", TO_CSV),
-    MAGIC(0, "\xfd" "7zXZ\0", "compressed with xz", BY_PIPE("xz -dc")),
+    MAGIC(0,
+          "\xfd"
+          "7zXZ\0",
+          "compressed with xz", BY_PIPE("xz -dc")),
     MAGIC(0, "BZh", "compressed with bzip2", BY_PIPE("bzip2 -dc")),
     MAGIC(0, "\x04\x22\x4d\x18", "compressed with lz4", BY_PIPE("lz4 -dc")),
     MAGIC(0, "\x1f\x8b", "compressed with gzip", BY_PIPE("gzip -dc")),
@@ -33,16 +42,21 @@ static const magic_t magics[] = {
     MAGIC(0, "\x89LZO\0\r\n", "compressed with lzop", BY_PIPE("lzop -dc")),
     MAGIC(0, "\xff\x06\0\0sNaPpY", "compressed with Snappy", "decompress it first"),
     MAGIC(0, "PK\x03\x04", "a zip archive", "give what is in it through a pipe: unzip -p FILE | smelter import /dev/stdin"),
-    MAGIC(0, "7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "give what is in it through a pipe: 7z x -so FILE | smelter import /dev/stdin"),
+    MAGIC(0, "7z\xbc\xaf\x27\x1c", "a 7-Zip archive",
+          "give what is in it through a pipe: 7z x -so FILE | smelter import /dev/stdin"),
     MAGIC(0, "Rar!\x1a\x07", "a RAR archive", "extract it first"),
     MAGIC(257, "ustar", "a tar archive", "give what is in it through a pipe: tar -xOf FILE | smelter import /dev/stdin"),
     MAGIC(0, "\xff\xfe", "text in UTF-16", BY_PIPE("iconv -f UTF-16 -t UTF-8")),
     MAGIC(0, "\xfe\xff", "text in UTF-16", BY_PIPE("iconv -f UTF-16 -t UTF-8")),
-    MAGIC(0, "\x7f" "ELF", "a program", "name a text file"),
+    MAGIC(0,
+          "\x7f"
+          "ELF",
+          "a program", "name a text file"),
     MAGIC(0, "%PDF-", "a PDF document", "name a text file"),
 };
 
-/* Some magics are words that a header may begin with: those are told by what follows, which in a text has no control characters. */
+/* Some magics are words that a header may begin with: those are told by what follows, which in a text has no control
+ * characters. */
 static bool is_text(const unsigned char *start, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++)

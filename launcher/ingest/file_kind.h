@@ -1,4 +1,5 @@
-/* file_kind.h - what a file is that is no text: by its first bytes, so that it is called what it is and not a line that is too long. */
+/* file_kind.h - what a file is that is no text: by its first bytes, so that it is called what it is and not a line that is too
+ * long. */
 #ifndef SMELTER_FILE_KIND_H
 #define SMELTER_FILE_KIND_H
 

@@ -12,12 +12,12 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "launcher/ingest/csv.h"
 #include "common/data/dataset.h"
 #include "common/data/field_text.h"
-#include "launcher/ingest/libsvm.h"
 #include "common/data/remarks.h"
 #include "common/data/time_text.h"
+#include "launcher/ingest/csv.h"
+#include "launcher/ingest/libsvm.h"
 
 #define PROGRESS_NS 3000000000ll
 #define PROGRESS_ROWS 1024 /* rows between two looks at the clock */
@@ -282,7 +282,8 @@ static const char *settle_time(import_t *im)
 {
     if (im->time_form == TIME_MISSING)
         return NULL;
-    static const time_unit_t units[] = {[TIME_WHOLE] = TIME_AS_GIVEN, [TIME_FRACTION] = TIME_MILLIONTHS, [TIME_DATE] = TIME_ISO};
+    static const time_unit_t units[] = {
+        [TIME_WHOLE] = TIME_AS_GIVEN, [TIME_FRACTION] = TIME_MILLIONTHS, [TIME_DATE] = TIME_ISO};
     const time_unit_t unit = units[im->time_form];
     if (im->has_unit && (unit == TIME_ISO) != (im->unit == TIME_ISO))
         return unit == TIME_ISO ? "a date, but the times before it are numbers" : "a number, but the times before it are dates";

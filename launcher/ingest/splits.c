@@ -8,9 +8,9 @@
 #include "common/metrics/dense_ids.h"
 #include "common/metrics/queries.h"
 
-#define CHUNK 8192      /* examples fetched at once: a block's worth */
+#define CHUNK 8192 /* examples fetched at once: a block's worth */
 #define WORDS_BYTES 64
-#define MAKE_IT_AGAIN                                                                                                          \
+#define MAKE_IT_AGAIN \
     "set split.train_fraction in the schema (0.9, say; synth.train_fraction for generated data) and make the dataset again"
 #define CACHE (1 << 20) /* bytes: every block is looked at once */
 
@@ -113,14 +113,16 @@ status_t splits_check_training(const splits_t *splits, const char *path)
     if (splits->train_rows > 0)
         return ST_OK;
     return FAIL(ST_INPUT,
-                "dataset %s: the training split is empty; give it a share of the rows (split in the schema) and import again", path);
+                "dataset %s: the training split is empty; give it a share of the rows (split in the schema) and import again",
+                path);
 }
 
 status_t splits_check_evaluation(const splits_t *splits, const char *path, const char *who)
 {
     if (splits->eval_rows > 0)
         return ST_OK;
-    return FAIL(ST_INPUT, "dataset %s: the evaluation split is empty, and %s needs evaluation examples; " MAKE_IT_AGAIN, path, who);
+    return FAIL(ST_INPUT, "dataset %s: the evaluation split is empty, and %s needs evaluation examples; " MAKE_IT_AGAIN, path,
+                who);
 }
 
 status_t splits_check_labels(const splits_t *splits, const char *path)
@@ -164,9 +166,10 @@ void splits_warn(const splits_t *splits, const char *path)
         log_warn("dataset %s: %s label %d: there will be no AUC loss and no PQAUC loss", path,
                  all_examples(splits->eval_rows, "evaluation", words), splits->eval_label[1]);
     else if (splits->has_group && !splits->has_query)
-        log_warn("dataset %s: no evaluation example says its query (the group column is empty): there will be no PQAUC loss and "
-                 "no swap rate",
-                 path);
+        log_warn(
+            "dataset %s: no evaluation example says its query (the group column is empty): there will be no PQAUC loss and "
+            "no swap rate",
+            path);
     else if (splits->has_group && !splits->has_mixed_query)
         log_warn("dataset %s: no query of the evaluation split has both labels: there will be no PQAUC loss", path);
 }

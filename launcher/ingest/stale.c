@@ -3,20 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/data/dataset.h"
+#include "common/files/file.h"
 #include "launcher/ingest/synth.h"
 
-/* The first line in which two texts of settings differ, as "there is LINE, and the configuration says LINE"; **owned**, NULL where they
- * are the same. */
+/* The first line in which two texts of settings differ, as "there is LINE, and the configuration says LINE"; **owned**, NULL
+ * where they are the same. */
 static char *line_that_differs(const char *there, const char *here, const char *what)
 {
     for (;;) {
         const size_t a = strcspn(there, "\n"), b = strcspn(here, "\n");
         if (a != b || memcmp(there, here, a) != 0) {
-            char *text = mem_printf("%s '%.*s', and here it is '%.*s'", what, a ? (int)a : 7, a ? there : "nothing", b ? (int)b : 7,
-                                    b ? here : "nothing");
+            char *text = mem_printf("%s '%.*s', and here it is '%.*s'", what, a ? (int)a : 7, a ? there : "nothing",
+                                    b ? (int)b : 7, b ? here : "nothing");
             return text;
         }
         if (!there[a] && !here[b])
@@ -50,8 +50,9 @@ static status_t check_file(const origin_t *origin, const char *path, char **diff
     if (state == FINGERPRINT_MISSING)
         *note = mem_printf("data.input %s is not there to be compared with it", path);
     if (state == FINGERPRINT_CHANGED)
-        *difference = mem_printf("it was imported from %s (%s), and %s has other content (%s)", origin->input,
-                                 fingerprint_text(&origin->file, there), moved ? path : "that file now", fingerprint_text(&now, here));
+        *difference =
+            mem_printf("it was imported from %s (%s), and %s has other content (%s)", origin->input,
+                       fingerprint_text(&origin->file, there), moved ? path : "that file now", fingerprint_text(&now, here));
     return ST_OK;
 }
 
@@ -66,7 +67,8 @@ static status_t check_schema(const origin_t *origin, const config_t *config, cha
     schema_t *schema;
     TRY(schema_load(name, &schema));
     char *here = schema_text(schema);
-    char *what = mem_printf("it was imported by the schema %s, in which there was", *origin->schema ? origin->schema : "of then");
+    char *what =
+        mem_printf("it was imported by the schema %s, in which there was", *origin->schema ? origin->schema : "of then");
     *difference = line_that_differs(origin->settings, here, what);
     mem_free(what);
     mem_free(here);
@@ -78,8 +80,8 @@ static status_t check_import(const origin_t *origin, const config_t *config, cha
 {
     const char *input = config->data.input;
     if (config->synth.rows)
-        *difference = mem_printf("it was imported from %s, and the configuration asks for generated data (synth.rows %lld)", origin->input,
-                                 (long long)config->synth.rows);
+        *difference = mem_printf("it was imported from %s, and the configuration asks for generated data (synth.rows %lld)",
+                                 origin->input, (long long)config->synth.rows);
     if (!*difference && *input && strstr(input, "${"))
         *note = mem_printf("data.input %s, a variable of which is not set, is not compared with it", input);
     else if (!*difference && *input)
@@ -108,7 +110,8 @@ static status_t check_unknown(const config_t *config, char **difference, char **
     if (found)
         *difference = line_that_differs(found, here, "it was generated with");
     else if (status == ST_OK && (*config->data.input || config->synth.rows))
-        *note = mem_strdup("an older version made it, which did not record of what: whether that has changed since is not known");
+        *note =
+            mem_strdup("an older version made it, which did not record of what: whether that has changed since is not known");
     mem_free(here);
     mem_free(found);
     mem_free(marker);
@@ -139,7 +142,8 @@ status_t stale_input(const char *path, char **difference)
     *difference = NULL;
     TRY(dataset_open(path, 0, &dataset));
     const origin_t *origin = dataset_origin(dataset);
-    status_t status = origin->kind == ORIGIN_IMPORT && origin->is_file ? check_file(origin, origin->input, difference, &note) : ST_OK;
+    status_t status =
+        origin->kind == ORIGIN_IMPORT && origin->is_file ? check_file(origin, origin->input, difference, &note) : ST_OK;
     mem_free(note);
     dataset_close(&dataset);
     return status;

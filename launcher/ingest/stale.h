@@ -1,5 +1,5 @@
-/* stale.h - is the dataset at data.path still what the configuration asks for? A dataset knows what it was made of (origin.h); data.input,
- * data.schema or synth.* may have changed since. */
+/* stale.h - is the dataset at data.path still what the configuration asks for? A dataset knows what it was made of (origin.h);
+ * data.input, data.schema or synth.* may have changed since. */
 #ifndef SMELTER_STALE_H
 #define SMELTER_STALE_H
 
@@ -8,7 +8,8 @@
 
 /* stale_check - compare the dataset with data.input, data.schema and synth.*.
  *
- * difference  out: what differs, with both sides, **owned**; NULL where nothing does. An input that is gone makes no difference, because
+ * difference  out: what differs, with both sides, **owned**; NULL where nothing does. An input that is gone makes no
+ * difference, because
  *             the dataset is whole without it
  * note        out: what could not be compared, **owned**; or NULL
  * The dataset exists.  ST_INPUT, ST_CORRUPT, ST_SYSTEM: it, the schema or the input cannot be read.

@@ -401,11 +401,11 @@ done:
 char *synth_settings(const struct config_synth *settings)
 {
     char *text = mem_strdup("");
-#define APPEND(kind, name, initial, least, most, class, doc)                                   \
-    {                                                                                          \
+#define APPEND(kind, name, initial, least, most, class, doc) \
+    { \
         char *longer = mem_printf("%ssynth.%s: %.17g\n", text, #name, (double)settings->name); \
-        mem_free(text);                                                                        \
-        text = longer;                                                                         \
+        mem_free(text); \
+        text = longer; \
     }
     CONFIG_SYNTH(APPEND)
 #undef APPEND

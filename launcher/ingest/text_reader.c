@@ -89,13 +89,14 @@ static status_t decode_plain(text_reader_t *r, char *out, size_t capacity, size_
 static status_t trailing(const text_reader_t *r, const char *what, const char *program)
 {
     return FAIL(ST_INPUT,
-                "%s: bytes that are no %s data follow the %s data, at byte %lld of the file; if what comes before is all, cut them off, or "
+                "%s: bytes that are no %s data follow the %s data, at byte %lld of the file; if what comes before is all, cut "
+                "them off, or "
                 "give it through a pipe: %s FILE | smelter import /dev/stdin",
                 r->path, what, what, (long long)(r->read_bytes - (int64_t)(r->in_end - r->in_next)), program);
 }
 
-/* Pass over zero bytes behind a member or frame, which fill the block of a tape or an object store; true where nothing else is left in
- * the buffer. */
+/* Pass over zero bytes behind a member or frame, which fill the block of a tape or an object store; true where nothing else is
+ * left in the buffer. */
 static bool is_padding(text_reader_t *r)
 {
     if (r->inside || r->pieces == 0)
@@ -127,8 +128,7 @@ static status_t decode_gzip(text_reader_t *r, char *out, size_t capacity, size_t
     if (code == Z_STREAM_END) {
         r->inside = false;
         r->pieces++;
-    }
-    else if (code != Z_OK && code != Z_BUF_ERROR)
+    } else if (code != Z_OK && code != Z_BUF_ERROR)
         return damaged(r, "gzip", r->gzip.msg);
     return ST_OK;
 }
@@ -139,8 +139,11 @@ static status_t decode_zstd(text_reader_t *r, char *out, size_t capacity, size_t
         return ST_OK;
     const unzstd_step_t step = unzstd_step(r->zstd, r->in + r->in_next, r->in_end - r->in_next, out, capacity);
     if (step.why && !step.is_damage)
-        return FAIL(ST_INPUT, "%s: this zstd data cannot be read here: %s; give it through a pipe: zstd -dc --long=31 FILE | smelter import "
-                    "/dev/stdin", r->path, step.why);
+        return FAIL(
+            ST_INPUT,
+            "%s: this zstd data cannot be read here: %s; give it through a pipe: zstd -dc --long=31 FILE | smelter import "
+            "/dev/stdin",
+            r->path, step.why);
     if (step.why && !r->inside && r->pieces > 0)
         return trailing(r, "zstd", "zstd -dc");
     r->in_next += step.consumed;
@@ -188,7 +191,8 @@ static status_t refuse_kind(const text_reader_t *r, const void *start, size_t by
     const file_kind_t *kind = file_kind(start, bytes < FILE_KIND_BYTES ? bytes : FILE_KIND_BYTES);
     if (!kind)
         return ST_OK;
-    return FAIL(ST_INPUT, "%s: %sthis is %s, and import reads text, plain, gzip or zstd; %s", r->path, inside, kind->name, kind->remedy);
+    return FAIL(ST_INPUT, "%s: %sthis is %s, and import reads text, plain, gzip or zstd; %s", r->path, inside, kind->name,
+                kind->remedy);
 }
 
 static status_t detect(text_reader_t *r)

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/files/fingerprint.h"
 #include "common/base/status.h"
+#include "common/files/fingerprint.h"
 
 typedef struct text_reader text_reader_t;
 
@@ -25,7 +25,8 @@ WARN_UNUSED status_t text_reader_line(text_reader_t *reader, char **line, size_t
 const char *text_reader_path(const text_reader_t *reader);
 /* text_reader_number - number of the line that was returned last, from 1. */
 int64_t text_reader_number(const text_reader_t *reader);
-/* text_reader_fingerprint - of all bytes of the file, to be asked for after the last line; false where it is no regular file. */
+/* text_reader_fingerprint - of all bytes of the file, to be asked for after the last line; false where it is no regular
+ * file. */
 bool text_reader_fingerprint(const text_reader_t *reader, fingerprint_t *out);
 /* text_reader_share - how much of the file has been read, 0 to 1; 0 for a pipe. */
 double text_reader_share(const text_reader_t *reader);

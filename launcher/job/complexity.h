@@ -10,7 +10,8 @@
 #include "common/data/dataset.h"
 
 /* complexity_count - size of a model: of all components, for complexity_measure_t.
- *   parameters  rows D (sets of tables) + K (sum of n_l n_{l-1} + n_l [+ 2 n_l with affine layer norm]); rows: distinct values of all fields
+ *   parameters  rows D (sets of tables) + K (sum of n_l n_{l-1} + n_l [+ 2 n_l with affine layer norm]); rows: distinct values
+ * of all fields
  *   flops       6 K sum of n_l n_{l-1} per example, as model_flops */
 double complexity_count(const config_t *config, const dataset_info_t *info, int measure);
 

@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/process/failpoint.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
@@ -17,12 +16,13 @@
 #include "common/net/member.h"
 #include "common/net/net_zmq.h"
 #include "common/net/pulse.h"
+#include "common/process/failpoint.h"
 #include "launcher/job/complexity.h"
 #include "launcher/job/leftovers.h"
 #include "launcher/job/mpirun.h"
+#include "launcher/job/supervise.h"
 #include "launcher/ranks/processors.h"
 #include "launcher/ranks/roster.h"
-#include "launcher/job/supervise.h"
 #include "ps/server.h"
 #include "worker/worker.h"
 
@@ -34,15 +34,20 @@
 static status_t report_start(const mpirun_death_t *death, int ranks, int exit_code, int64_t seconds)
 {
     if (death->interrupted)
-        return FAIL(ST_STOPPED, "interrupted by signal %d (%s) before the job had started", death->interrupted, strsignal(death->interrupted));
+        return FAIL(ST_STOPPED, "interrupted by signal %d (%s) before the job had started", death->interrupted,
+                    strsignal(death->interrupted));
     if (death->timed_out && death->here < ranks)
-        return FAIL(ST_TIMEOUT, "mpirun has started %d of %d ranks within %lld s (cluster.start_deadline_s), and was ended; does the line above, "
-                                "typed in, work with the program hostname in the place of smelter?",
-                    death->here, ranks, (long long)seconds);
+        return FAIL(
+            ST_TIMEOUT,
+            "mpirun has started %d of %d ranks within %lld s (cluster.start_deadline_s), and was ended; does the line above, "
+            "typed in, work with the program hostname in the place of smelter?",
+            death->here, ranks, (long long)seconds);
     if (death->timed_out)
-        return FAIL(ST_TIMEOUT, "all %d ranks have started, but have not found each other within %lld s (cluster.start_deadline_s), and were "
-                                "ended; is MPI allowed to use the network between them?",
-                    ranks, (long long)seconds);
+        return FAIL(
+            ST_TIMEOUT,
+            "all %d ranks have started, but have not found each other within %lld s (cluster.start_deadline_s), and were "
+            "ended; is MPI allowed to use the network between them?",
+            ranks, (long long)seconds);
     if (death->here == 0)
         return FAIL(ST_PEER, "mpirun ended with exit code %d before a rank had started; what it said is above", exit_code);
     return ST_OK;
@@ -59,12 +64,15 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
     if (death->lost)
         return ST_TIMEOUT;
     if (death->launcher_signal)
-        return FAIL(ST_PEER, "mpirun was killed by signal %d (%s); the job ended", death->launcher_signal, strsignal(death->launcher_signal));
+        return FAIL(ST_PEER, "mpirun was killed by signal %d (%s); the job ended", death->launcher_signal,
+                    strsignal(death->launcher_signal));
     if (death->seen && death->signal && death->rank >= 0)
         return FAIL(ST_PEER, "%s (rank %d on %s) was killed by signal %d (%s); the job ended",
                     roster_name(death->rank, servers, name, sizeof name), death->rank, death->node, death->signal,
                     strsignal(death->signal));
-    const int signal_number = death->seen ? death->signal : exit_code > 128 && exit_code <= 128 + SIGRTMAX ? exit_code - 128 : 0;
+    const int signal_number = death->seen                                      ? death->signal
+                              : exit_code > 128 && exit_code <= 128 + SIGRTMAX ? exit_code - 128
+                                                                               : 0;
     if (signal_number)
         return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", signal_number, strsignal(signal_number));
     if (death->seen && death->rank >= 0)
@@ -78,7 +86,8 @@ static status_t check_file_limit(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= LEAST_FILE_BYTES)
         return ST_OK;
-    return FAIL(ST_INPUT, "files are limited to %llu bytes (ulimit -f), and the ranks of a job share files of %d; raise the limit",
+    return FAIL(ST_INPUT,
+                "files are limited to %llu bytes (ulimit -f), and the ranks of a job share files of %d; raise the limit",
                 (unsigned long long)limit.rlim_cur, LEAST_FILE_BYTES);
 }
 
@@ -89,7 +98,8 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     TRY(progress_create(STDERR_FILENO, &progress));
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
     progress_destroy(&progress);
-    setenv("OMPI_MCA_oob_tcp_keepalive_time", "10", 0); /* mpirun and its daemons notice a host that is cut off 20 s later, not 480 */
+    setenv("OMPI_MCA_oob_tcp_keepalive_time", "10",
+           0); /* mpirun and its daemons notice a host that is cut off 20 s later, not 480 */
     setenv("OMPI_MCA_oob_tcp_keepalive_intvl", "2", 0);
     setenv("OMPI_MCA_oob_tcp_keepalive_probes", "5", 0);
     setenv("OPENBLAS_NUM_THREADS", "1", 0); /* the library starts its threads when it is loaded, before gemm_init can say so */
@@ -136,7 +146,12 @@ static status_t start_supervised(const options_t *options, const experiment_t *e
 {
     start_t start = {options, experiment};
     char *dir = job_out_dir(options, experiment);
-    const supervise_options_t o = {.dir = dir, .restarts = restarts, .again = options->again, .context = &start, .start = start_job, .pause = supervise_pause};
+    const supervise_options_t o = {.dir = dir,
+                                   .restarts = restarts,
+                                   .again = options->again,
+                                   .context = &start,
+                                   .start = start_job,
+                                   .pause = supervise_pause};
     signal(SIGUSR1, SIG_IGN); /* between two starts there is nothing to save */
     status_t status = supervise_run(&o);
     mem_free(dir);
@@ -232,7 +247,8 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     if (status == ST_OK) {
         const roster_entry_t *own = &roster->entries[roster->rank], *first = &roster->entries[0];
         const bool beside = roster->rank > 0 && strcmp(own->host, first->host) == 0;
-        member_watch_signals(&(member_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(LAUNCH_BY_SMELTER) != NULL});
+        member_watch_signals(
+            &(member_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(LAUNCH_BY_SMELTER) != NULL});
         gemm_init();
         switch (roster_role(roster, roster->rank)) {
         case ROLE_COORDINATOR:
@@ -259,10 +275,10 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     return status;
 }
 
-/* Ranks leave MPI together where they can, after a failure too, because whoever started them would bury our line under words of its
- * own about MPI_Abort. Rank 0 knows whether all are there; the others come, and it ends them where not. Who has failed inside of MPI
- * cannot come: it waits for that. After a signal whoever started the ranks ends all of them, and a rank just goes; not before the
- * coordinator could say who died, though, because mpirun kills it as soon as another rank has gone. */
+/* Ranks leave MPI together where they can, after a failure too, because whoever started them would bury our line under words of
+ * its own about MPI_Abort. Rank 0 knows whether all are there; the others come, and it ends them where not. Who has failed
+ * inside of MPI cannot come: it waits for that. After a signal whoever started the ranks ends all of them, and a rank just
+ * goes; not before the coordinator could say who died, though, because mpirun kills it as soon as another rank has gone. */
 static void leave(cluster_t **cluster, status_t status, bool together)
 {
     const bool first = cluster_rank(*cluster) == 0;
@@ -314,7 +330,8 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
     log_set_level(level);
     if (status == ST_OK && rank == 0 && options->restarts && !getenv(LAUNCH_BY_SMELTER))
-        status = FAIL(ST_INPUT, "--restarts is for whoever starts the ranks, which was not smelter; leave it out, or leave out mpirun");
+        status = FAIL(ST_INPUT,
+                      "--restarts is for whoever starts the ranks, which was not smelter; leave it out, or leave out mpirun");
     if (status == ST_OK && rank == 0)
         status = prepare(experiment, options);
     const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;

@@ -6,13 +6,15 @@
 #include "launcher/job/options.h"
 
 /* What rank 0 does once everybody is connected. */
-typedef status_t job_lead_fn(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options, progress_t *progress);
+typedef status_t job_lead_fn(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
+                             progress_t *progress);
 
 /* What must be there before a job starts: called by whoever starts mpirun, and by rank 0. */
 typedef status_t job_prepare_fn(const experiment_t *experiment, const options_t *options);
 
-/* job_run - under mpirun: take this rank's role. Otherwise: check the configuration, prepare, start mpirun on this same command line,
- * again where it fails and --restarts says so (supervise.h), and report how it ended.  options->argument is the configuration. */
+/* job_run - under mpirun: take this rank's role. Otherwise: check the configuration, prepare, start mpirun on this same command
+ * line, again where it fails and --restarts says so (supervise.h), and report how it ended.  options->argument is the
+ * configuration. */
 WARN_UNUSED status_t job_run(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead);
 
 /* job_start - start mpirun on the command argv (NULL-terminated; argv[0] is replaced by this program) with the ranks that the

@@ -2,8 +2,10 @@
  *
  *     HOST BOOT NAMESPACE PID START PARENT START JOB
  *
- * PID and start time name a process for good on one boot of one machine, within one namespace of process numbers (containers may share
- * /tmp); the parent is the mpirun, or its daemon. JOB is Open MPI's number of the job, in the names of its files in /dev/shm. */
+ * PID and start time name a process for good on one boot of one machine, within one namespace of process numbers (containers
+ * may share
+ * /tmp); the parent is the mpirun, or its daemon. JOB is Open MPI's number of the job, in the names of its files in
+ * /dev/shm. */
 #include "launcher/job/leftovers.h"
 
 #include <dirent.h>
@@ -16,9 +18,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/process/process.h"
 
 #define MARK "smelter-job"
@@ -65,9 +67,10 @@ void leftovers_mark(void)
         return;
     char *path = mem_printf("%s/" MARK, dir);
     const place_t here = place_here();
-    const int pid = (int)getpid(), parent = (int)getppid(), fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    char *line = mem_printf("%s %s %s %d %" PRIu64 " %d %" PRIu64 " %08x\n", here.host, here.boot, here.space, pid, start_of(pid), parent,
-                            start_of(parent), (unsigned)strtoul(job, NULL, 10));
+    const int pid = (int)getpid(), parent = (int)getppid(),
+              fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    char *line = mem_printf("%s %s %s %d %" PRIu64 " %d %" PRIu64 " %08x\n", here.host, here.boot, here.space, pid,
+                            start_of(pid), parent, start_of(parent), (unsigned)strtoul(job, NULL, 10));
     if (fd >= 0 && write(fd, line, strlen(line)) < 0)
         log_debug("%s: %m", path);
     if (fd >= 0)
@@ -78,18 +81,20 @@ void leftovers_mark(void)
 
 static bool parse(const char *line, mark_t *out)
 {
-    return sscanf(line, "%79s %79s %79s %d %" SCNu64 " %d %" SCNu64 " %" SCNx32, out->place.host, out->place.boot, out->place.space, &out->pid,
-                  &out->start, &out->parent, &out->parent_start, &out->job) == 8;
+    return sscanf(line, "%79s %79s %79s %d %" SCNu64 " %d %" SCNu64 " %" SCNx32, out->place.host, out->place.boot,
+                  out->place.space, &out->pid, &out->start, &out->parent, &out->parent_start, &out->job) == 8;
 }
 
-/* Has nobody of whom this line tells any use for the folder? Of another host's or namespace's processes nothing is known here. */
+/* Has nobody of whom this line tells any use for the folder? Of another host's or namespace's processes nothing is known
+ * here. */
 static bool is_dead(const mark_t *mark, const place_t *here)
 {
     if (strcmp(mark->place.host, here->host) != 0)
         return false;
     if (strcmp(mark->place.boot, here->boot) != 0)
         return true;
-    return strcmp(mark->place.space, here->space) == 0 && start_of(mark->pid) != mark->start && start_of(mark->parent) != mark->parent_start;
+    return strcmp(mark->place.space, here->space) == 0 && start_of(mark->pid) != mark->start &&
+           start_of(mark->parent) != mark->parent_start;
 }
 
 static bool is_own_folder(const char *path)
@@ -108,7 +113,8 @@ static int remove_shared(const char *shared, uint32_t job)
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct stat facts;
         if (strncmp(entry->d_name, "vader_segment.", 14) != 0 || !strstr(entry->d_name, middle) ||
-            fstatat(dirfd(dir), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 || facts.st_uid != geteuid() || !S_ISREG(facts.st_mode))
+            fstatat(dirfd(dir), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0 || facts.st_uid != geteuid() ||
+            !S_ISREG(facts.st_mode))
             continue;
         n += unlinkat(dirfd(dir), entry->d_name, 0) == 0;
     }
@@ -157,7 +163,8 @@ void leftovers_remove_below(const char *base, const char *shared)
     DIR *dir = opendir(base);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         const size_t length = strlen(entry->d_name);
-        if (strncmp(entry->d_name, "ompi.", 5) != 0 || length < (size_t)n || strcmp(entry->d_name + length - (size_t)n, ending) != 0)
+        if (strncmp(entry->d_name, "ompi.", 5) != 0 || length < (size_t)n ||
+            strcmp(entry->d_name + length - (size_t)n, ending) != 0)
             continue;
         char *top = mem_printf("%s/%s", base, entry->d_name);
         look_below(top, shared, &here);

@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/process/descriptors.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/process/process.h"
 #include "common/base/text.h"
 #include "common/cluster/launch.h"
+#include "common/process/descriptors.h"
+#include "common/process/process.h"
 #include "launcher/job/mpirun_sieve.h"
 #include "launcher/job/rank_watch.h"
 
@@ -110,13 +110,15 @@ static void log_line(const words_t *words)
 
 /* ---- running ---- */
 
-#define REPEAT_NS 1000000000         /* a rank that is busy with MPI may lose the wish to stop; it is told again */
-#define START_GRACE_NS 3000000000    /* an mpirun without ranks needs a moment to remove its files, no more */
-#define END_GRACE_NS 10000000000     /* it warns its ranks, waits a second, and kills them; of hosts that are cut off it may wait for ever */
-#define HOLDER_NS 1000000000         /* a process that outlives mpirun may hold its standard error open; nobody waits for that one */
+#define REPEAT_NS 1000000000      /* a rank that is busy with MPI may lose the wish to stop; it is told again */
+#define START_GRACE_NS 3000000000 /* an mpirun without ranks needs a moment to remove its files, no more */
+#define END_GRACE_NS \
+    10000000000 /* it warns its ranks, waits a second, and kills them; of hosts that are cut off it may wait for ever */
+#define HOLDER_NS 1000000000 /* a process that outlives mpirun may hold its standard error open; nobody waits for that one */
 
-/* One wish may come as two signals: `timeout` tells a process and then its group, a shell that hangs up and then the kernel tell its
- * jobs, a service manager sends SIGTERM and SIGHUP. A person who presses Ctrl-C twice means it, and is not faster than this. */
+/* One wish may come as two signals: `timeout` tells a process and then its group, a shell that hangs up and then the kernel
+ * tell its jobs, a service manager sends SIGTERM and SIGHUP. A person who presses Ctrl-C twice means it, and is not faster than
+ * this. */
 #define ECHO_NS 1000000000
 #define ECHO_OF_KEY_NS 100000000
 
@@ -141,13 +143,14 @@ static void on_signal(int number)
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGPIPE};
 #define WATCHED (sizeof watched / sizeof *watched)
 
-/* Whoever reads what is said may be gone before the job is: a terminal that hung up, a `tee` that got the same Ctrl-C. That ends
- * nothing. A hang-up that is ignored (nohup) stays ignored, and so does ^Z. */
+/* Whoever reads what is said may be gone before the job is: a terminal that hung up, a `tee` that got the same Ctrl-C. That
+ * ends nothing. A hang-up that is ignored (nohup) stays ignored, and so does ^Z. */
 static void watch_signals(struct sigaction old[WATCHED])
 {
     const struct sigaction action = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
     save_asked = pause_asked = stop_asked = end_asked = 0;
-    signal(SIGTTOU, SIG_IGN); /* in the background of a terminal with `stty tostop`, too, a job goes on and says what it has to */
+    signal(SIGTTOU,
+           SIG_IGN); /* in the background of a terminal with `stty tostop`, too, a job goes on and says what it has to */
     for (size_t i = 0; i < WATCHED; i++) {
         sigaction(watched[i], NULL, &old[i]);
         const bool may_be_ignored = watched[i] == SIGHUP || watched[i] == SIGTSTP;
@@ -156,9 +159,9 @@ static void watch_signals(struct sigaction old[WATCHED])
     }
 }
 
-/* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal and its hang-up
- * reach this process alone, which asks the ranks to save first; to mpirun both are the order to end them. That group is in the background of the terminal,
- * where `stty tostop` would stop whoever writes: the ranks' standard output is to go on. */
+/* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal and its
+ * hang-up reach this process alone, which asks the ranks to save first; to mpirun both are the order to end them. That group is
+ * in the background of the terminal, where `stty tostop` would stop whoever writes: the ranks' standard output is to go on. */
 static void child_exec(const char *program, char **words, int output_fd, int error_fd)
 {
     setpgid(0, 0);
@@ -185,7 +188,7 @@ static void child_exec(const char *program, char **words, int output_fd, int err
 }
 
 /* An mpirun, while it runs. */
-typedef struct job {
+typedef struct mpirun_job {
     pid_t child;
     mpirun_death_t *death;
     rank_watch_t watch;
@@ -194,9 +197,9 @@ typedef struct job {
     int64_t end_ns;                  /* when it was told to end; 0: not yet */
     int64_t gone_ns;                 /* when it had ended; 0: not yet */
     int result;
-} job_t;
+} mpirun_job_t;
 
-static void end_job(job_t *job)
+static void end_job(mpirun_job_t *job)
 {
     if (!job->end_ns) {
         job->end_ns = clock_now_ns();
@@ -205,7 +208,7 @@ static void end_job(job_t *job)
 }
 
 /* ^Z: the job stops with us, and goes on when we do. Time that passes meanwhile is nobody's delay. */
-static void pause_job(job_t *job)
+static void pause_job(mpirun_job_t *job)
 {
     const int64_t now = clock_now_ns();
     pause_asked = 0;
@@ -215,9 +218,9 @@ static void pause_job(job_t *job)
     job->start_ns += clock_now_ns() - now;
 }
 
-/* mpirun hands SIGUSR1 and SIGUSR2 on to the ranks; SIGTERM makes it end them, with a second between the first warning and SIGKILL.
- * As long as there are no ranks who could save, the wish to stop is the wish to end. */
-static void relay_signals(job_t *job)
+/* mpirun hands SIGUSR1 and SIGUSR2 on to the ranks; SIGTERM makes it end them, with a second between the first warning and
+ * SIGKILL. As long as there are no ranks who could save, the wish to stop is the wish to end. */
+static void relay_signals(mpirun_job_t *job)
 {
     const int64_t now = clock_now_ns();
     if (pause_asked)
@@ -235,7 +238,7 @@ static void relay_signals(job_t *job)
 }
 
 /* A start that never happens ends, a job that neither goes on nor ends, and an end too. */
-static void keep_deadlines(job_t *job)
+static void keep_deadlines(mpirun_job_t *job)
 {
     char text[160];
     const int64_t now = clock_now_ns(), grace = job->death->together ? END_GRACE_NS : START_GRACE_NS;
@@ -247,21 +250,23 @@ static void keep_deadlines(job_t *job)
         log_error("%s; the job ends", text);
         job->death->lost = true;
         job->end_ns = now;
-        process_signal_tree(job->child, SIGKILL); /* an mpirun that waits for a host that is cut off dies of SIGTERM, with a page of addresses */
+        process_signal_tree(
+            job->child,
+            SIGKILL); /* an mpirun that waits for a host that is cut off dies of SIGTERM, with a page of addresses */
     }
     if (job->end_ns && now - job->end_ns > grace)
         process_signal_tree(job->child, SIGKILL);
 }
 
 /* Whether mpirun has ended. */
-static bool is_gone(job_t *job)
+static bool is_gone(mpirun_job_t *job)
 {
     if (!job->gone_ns && waitpid(job->child, &job->result, WNOHANG) == job->child)
         job->gone_ns = clock_now_ns();
     return job->gone_ns != 0;
 }
 
-static void relay(job_t *job, int fd)
+static void relay(mpirun_job_t *job, int fd)
 {
     mpirun_sieve_t *sieve = mpirun_sieve_create(job->death);
     bool open = true;
@@ -288,14 +293,16 @@ static void relay(job_t *job, int fd)
     mpirun_sieve_end(&sieve);
 }
 
-static status_t run(const char *mpirun, const words_t *words, const mpirun_limits_t *limits, mpirun_death_t *death, int *exit_code)
+static status_t run(const char *mpirun, const words_t *words, const mpirun_limits_t *limits, mpirun_death_t *death,
+                    int *exit_code)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0)
         return FAIL(ST_SYSTEM, "no pipe for mpirun's messages: %s", strerror(errno));
     struct sigaction old[WATCHED];
     watch_signals(old);
-    job_t job = {.death = death, .start_ns = clock_now_ns(), .start_most_ns = limits->start_most_s * INT64_C(1000000000)};
+    mpirun_job_t job = {
+        .death = death, .start_ns = clock_now_ns(), .start_most_ns = limits->start_most_s * INT64_C(1000000000)};
     job.child = fork();
     job.watch = rank_watch_start(job.child, limits->deadline_s);
     if (job.child == 0)
@@ -335,7 +342,8 @@ static void read_version(const char *mpirun, char *text, size_t size)
         child_exec(mpirun, words, fds[1], fds[1]);
     close(fds[1]);
     struct pollfd item = {.fd = fds[0], .events = POLLIN};
-    for (ssize_t got = 1; child > 0 && got > 0 && n + 1 < size && poll(&item, 1, VERSION_MS) > 0; n += got > 0 ? (size_t)got : 0)
+    for (ssize_t got = 1; child > 0 && got > 0 && n + 1 < size && poll(&item, 1, VERSION_MS) > 0;
+         n += got > 0 ? (size_t)got : 0)
         got = read(fds[0], text + n, size - 1 - n);
     text[n] = 0;
     close(fds[0]);
@@ -354,13 +362,14 @@ static status_t check_kind(const char *mpirun)
         return ST_OK;
     text[strcspn(text, "\r\n")] = 0;
     return FAIL(ST_INPUT,
-                "the first mpirun in PATH, %s, is not Open MPI's (to --version it says \"%.100s\"); put the folder of Open MPI's first in PATH, or "
+                "the first mpirun in PATH, %s, is not Open MPI's (to --version it says \"%.100s\"); put the folder of Open "
+                "MPI's first in PATH, or "
                 "start the ranks yourself with Open MPI's mpirun",
                 mpirun, text);
 }
 
-/* What mpirun itself needs, measured with Open MPI 4.1: 28 and 4 for each rank, and a few more. With fewer it fails in many ways, and
- * mostly for ever. */
+/* What mpirun itself needs, measured with Open MPI 4.1: 28 and 4 for each rank, and a few more. With fewer it fails in many
+ * ways, and mostly for ever. */
 static status_t check_descriptors(int np)
 {
     char who[64];

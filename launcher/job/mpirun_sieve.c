@@ -124,10 +124,13 @@ static void close_block(mpirun_sieve_t *sieve)
 /* Single lines of mpirun outside of blocks that say nothing a person needs. */
 static bool is_noise(const char *line, size_t n)
 {
-    static const char *const noise[] = {
-        "more processes have sent help message", "orte_base_help_aggregate", "mpirun: killing job",
-        "mpirun: abort is already in progress",  "orte/util/show_help.c",    "[warn] Epoll ",
-        "mpirun: Forwarding signal "};
+    static const char *const noise[] = {"more processes have sent help message",
+                                        "orte_base_help_aggregate",
+                                        "mpirun: killing job",
+                                        "mpirun: abort is already in progress",
+                                        "orte/util/show_help.c",
+                                        "[warn] Epoll ",
+                                        "mpirun: Forwarding signal "};
     char copy[LINE_BYTES + 1];
     memcpy(copy, line, n);
     copy[n] = 0;

@@ -20,7 +20,8 @@ static const option_line_t option_lines[] = {
     {"out", "DIR", OPTION_TEXT, offsetof(options_t, out), "where results go"},
     {"set", "KEY=VALUE", OPTION_LIST, 0, "override a key of the configuration; may be repeated"},
     {"schema", "FILE", OPTION_TEXT, offsetof(options_t, schema), "what the columns are: a YAML file or criteo, avazu, libsvm"},
-    {"max-bad-rows", "N", OPTION_TEXT, offsetof(options_t, max_bad_rows), "go on with up to N bad rows (default: the schema's)"},
+    {"max-bad-rows", "N", OPTION_TEXT, offsetof(options_t, max_bad_rows),
+     "go on with up to N bad rows (default: the schema's)"},
     {"baseline", "VARIANT", OPTION_TEXT, offsetof(options_t, baseline), "the variant to compare with (experiment.baseline)"},
     {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
@@ -30,7 +31,8 @@ static const option_line_t option_lines[] = {
     {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},
     {"resume", NULL, OPTION_FLAG, offsetof(options_t, resume), "go on from the newest checkpoint in --out"},
     {"again", NULL, OPTION_FLAG, offsetof(options_t, again), "remove the run in --out and train anew"},
-    {"reimport", NULL, OPTION_FLAG, offsetof(options_t, reimport), "make the dataset again where its input, schema or settings have changed"},
+    {"reimport", NULL, OPTION_FLAG, offsetof(options_t, reimport),
+     "make the dataset again where its input, schema or settings have changed"},
     {"no-compress", NULL, OPTION_FLAG, offsetof(options_t, no_compress), "store blocks without zstd"},
 };
 #define OPTION_LINES (int)(sizeof option_lines / sizeof *option_lines)
@@ -44,7 +46,8 @@ static bool takes(const command_t *command, const char *option)
 
 static void print_all(const command_t *commands, int n)
 {
-    printf("smelter - trains click-through-rate recommenders on a parameter-server cluster and measures how reproducible they are\n\n"
+    printf("smelter - trains click-through-rate recommenders on a parameter-server cluster and measures how reproducible they "
+           "are\n\n"
            "usage: smelter COMMAND [ARGUMENT] [OPTIONS]        smelter COMMAND --help\n\n");
     for (int i = 0; i < n; i++)
         printf("  %-18s %s\n", commands[i].name, commands[i].summary);
@@ -53,7 +56,8 @@ static void print_all(const command_t *commands, int n)
 
 static void print_one(const command_t *command)
 {
-    printf("usage: smelter %s %s%s[OPTIONS]\n\n%s\n", command->name, command->argument, *command->argument ? " " : "", command->summary);
+    printf("usage: smelter %s %s%s[OPTIONS]\n\n%s\n", command->name, command->argument, *command->argument ? " " : "",
+           command->summary);
     if (*command->help)
         printf("\n%s\n", command->help);
     printf("\noptions:\n");
@@ -91,7 +95,8 @@ static status_t parse_option(const command_t *command, char **argv, int argc, in
             return FAIL(ST_INPUT, "more than %d --set arguments; put them into the configuration file", OPTIONS_MOST);
         return ST_OK;
     }
-    return FAIL(ST_INPUT, "smelter %s does not know the option %s; see smelter %s --help", command->name, argv[*at], command->name);
+    return FAIL(ST_INPUT, "smelter %s does not know the option %s; see smelter %s --help", command->name, argv[*at],
+                command->name);
 }
 
 static status_t parse(const command_t *command, int argc, char **argv, options_t *out, bool *helped)
@@ -107,7 +112,8 @@ static status_t parse(const command_t *command, int argc, char **argv, options_t
         else if (!out->second && strchr(command->argument, ' '))
             out->second = argv[i];
         else
-            return FAIL(ST_INPUT, "smelter %s: \"%s\" is one argument too many; see smelter %s --help", command->name, argv[i], command->name);
+            return FAIL(ST_INPUT, "smelter %s: \"%s\" is one argument too many; see smelter %s --help", command->name, argv[i],
+                        command->name);
     }
     if (*command->argument && *command->argument != '[' && (!out->argument || (strchr(command->argument, ' ') && !out->second)))
         return FAIL(ST_INPUT, "smelter %s needs %s; see smelter %s --help", command->name, command->argument, command->name);

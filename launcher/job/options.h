@@ -9,39 +9,40 @@
 #define OPTIONS_MOST 64 /* --set arguments, and options that stand for one */
 
 typedef struct options {
-    const char *argument;          /* the command's main argument, or NULL */
-    const char *second;            /* the one after it, of commands that take two */
+    const char *argument;           /* the command's main argument, or NULL */
+    const char *second;             /* the one after it, of commands that take two */
     const char *sets[OPTIONS_MOST]; /* --set key=value */
     int n_sets;
-    const char *out;               /* --out */
-    const char *schema;            /* --schema */
-    const char *max_bad_rows;      /* --max-bad-rows */
-    const char *rows;              /* --rows */
-    const char *baseline;          /* --baseline */
-    const char *tolerance;         /* --tolerance */
-    const char *split;             /* --split */
-    const char *restarts;          /* --restarts */
-    bool json;                     /* --json */
-    bool resume;                   /* --resume */
-    bool again;                    /* --again */
-    bool no_compress;              /* --no-compress */
-    bool deep;                     /* --deep */
-    bool reimport;                 /* --reimport */
-    const char *run;               /* predict: RUN, where argument has become its configuration */
-    char **argv;                   /* the whole command line, for mpirun */
+    const char *out;          /* --out */
+    const char *schema;       /* --schema */
+    const char *max_bad_rows; /* --max-bad-rows */
+    const char *rows;         /* --rows */
+    const char *baseline;     /* --baseline */
+    const char *tolerance;    /* --tolerance */
+    const char *split;        /* --split */
+    const char *restarts;     /* --restarts */
+    bool json;                /* --json */
+    bool resume;              /* --resume */
+    bool again;               /* --again */
+    bool no_compress;         /* --no-compress */
+    bool deep;                /* --deep */
+    bool reimport;            /* --reimport */
+    const char *run;          /* predict: RUN, where argument has become its configuration */
+    char **argv;              /* the whole command line, for mpirun */
 } options_t;
 
 typedef struct command {
     const char *name;
-    const char *argument; /* how --help calls the main argument; "" where there is none; [X] where it may be left out; two words: two */
-    const char *summary;  /* one line */
-    const char *options;  /* the options it takes, without dashes, between spaces */
-    const char *help;     /* further text of --help */
+    const char *
+        argument; /* how --help calls the main argument; "" where there is none; [X] where it may be left out; two words: two */
+    const char *summary; /* one line */
+    const char *options; /* the options it takes, without dashes, between spaces */
+    const char *help;    /* further text of --help */
     status_t (*run)(const options_t *options);
 } command_t;
 
-/* options_run - parse argv, find the command in commands[n], run it. Prints --help to standard output. ST_INPUT with one line for
- * anything unknown or missing. */
+/* options_run - parse argv, find the command in commands[n], run it. Prints --help to standard output. ST_INPUT with one line
+ * for anything unknown or missing. */
 WARN_UNUSED status_t options_run(int argc, char **argv, const command_t *commands, int n);
 
 #endif

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/process/process.h"
 
-#define LOOK_NS 900000000     /* less than what counts of the time between two looks */
+#define LOOK_NS 900000000 /* less than what counts of the time between two looks */
 #define ENDING_NS 10000000000
 #define ALONE_MOST_NS 10000000000 /* for an mpirun to end after its ranks; ranks on several hosts leave together */
 

@@ -1,8 +1,9 @@
-/* rank_watch.h - what a smelter that has started mpirun sees of the ranks on its host: whether a job that neither goes on nor ends is
- * to be ended by it.
+/* rank_watch.h - what a smelter that has started mpirun sees of the ranks on its host: whether a job that neither goes on nor
+ * ends is to be ended by it.
  *
  * Ranks notice each other's silence themselves (common/net/member.h, detector.h). What is left is a job of which all ranks are
- * stopped, and an mpirun that waits for ranks on a host that is cut off, or is stopped itself. Belongs to the main thread.      */
+ * stopped, and an mpirun that waits for ranks on a host that is cut off, or is stopped itself. Belongs to the main
+ * thread. */
 #ifndef SMELTER_RANK_WATCH_H
 #define SMELTER_RANK_WATCH_H
 
@@ -21,8 +22,8 @@ typedef struct rank_watch {
 /* rank_watch_start - of the ranks that this mpirun starts, which name each other after deadline_s. */
 rank_watch_t rank_watch_start(pid_t mpirun, double deadline_s);
 
-/* rank_watch_is_lost - call it often; it looks once a second. True, with why in text, where the job is to be ended. Time in which
- * this process itself is stopped does not count. */
+/* rank_watch_is_lost - call it often; it looks once a second. True, with why in text, where the job is to be ended. Time in
+ * which this process itself is stopped does not count. */
 bool rank_watch_is_lost(rank_watch_t *watch, int64_t now_ns, char *text, size_t size);
 
 #endif

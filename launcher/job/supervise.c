@@ -1,6 +1,7 @@
-/* How far a job has come is read from the newest metrics.jsonl below its folder: that run, and the end of its last interval. (The
- * launcher could listen to the coordinator's live line instead, but that may be off, and dies with what it is about.) A line may or
- * may not get there before a rank takes the job with it, so "at the same step" means: no further than any start before.          */
+/* How far a job has come is read from the newest metrics.jsonl below its folder: that run, and the end of its last interval.
+ * (The launcher could listen to the coordinator's live line instead, but that may be off, and dies with what it is about.) A
+ * line may or may not get there before a rank takes the job with it, so "at the same step" means: no further than any start
+ * before. */
 #include "launcher/job/supervise.h"
 
 #include <errno.h>
@@ -11,13 +12,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "common/files/disk.h"
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/disk.h"
+#include "common/files/file.h"
 
-#define SAME_MOST 3      /* failures in a row at one place */
+#define SAME_MOST 3 /* failures in a row at one place */
 #define PAUSE_MOST_S 64
 #define RUN_BYTES 256
 
@@ -175,14 +176,17 @@ status_t supervise_run(const supervise_options_t *o)
         if (further)
             furthest = now;
         if (same == SAME_MOST)
-            return FAIL(status, "the job has failed %d times in a row no further than at %s, and is not started again: something there fails "
-                                "every time; the lines above say what",
-                        same, place_text(&furthest, text));
+            return FAIL(
+                status,
+                "the job has failed %d times in a row no further than at %s, and is not started again: something there fails "
+                "every time; the lines above say what",
+                same, place_text(&furthest, text));
         if (n == o->restarts)
-            return FAIL(status, "the job has failed %lld times, the last time at %s, and is not started again: --restarts is %lld",
+            return FAIL(status,
+                        "the job has failed %lld times, the last time at %s, and is not started again: --restarts is %lld",
                         (long long)n + 1, place_text(&now, text), (long long)o->restarts);
-        log_warn("the job failed at %s; it starts again in %d s (restart %lld of %lld)", place_text(&now, text), seconds, (long long)n + 1,
-                 (long long)o->restarts);
+        log_warn("the job failed at %s; it starts again in %d s (restart %lld of %lld)", place_text(&now, text), seconds,
+                 (long long)n + 1, (long long)o->restarts);
         TRY(o->pause(o->context, seconds));
         seconds = seconds < PAUSE_MOST_S ? seconds * 2 : PAUSE_MOST_S;
     }

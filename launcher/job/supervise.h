@@ -1,7 +1,8 @@
 /* supervise.h - start a job again when it has failed, from its last checkpoint, as long as that makes sense.
  *
- * It decides by what the job leaves behind: an exit that another start would not change (bad input, a stop on request) is final; so
- * is the third failure in a row at the same step, which is a defect and no accident. Belongs to the process that starts mpirun.  */
+ * It decides by what the job leaves behind: an exit that another start would not change (bad input, a stop on request) is
+ * final; so is the third failure in a row at the same step, which is a defect and no accident. Belongs to the process that
+ * starts mpirun. */
 #ifndef SMELTER_SUPERVISE_H
 #define SMELTER_SUPERVISE_H
 

@@ -2,9 +2,9 @@
 
 #include <math.h>
 
+#include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
-#include "common/base/memory.h"
 
 static status_t read_point(const jsondoc_t *line, const char *where, curve_point_t *out)
 {

@@ -1,4 +1,5 @@
-/* curve.h - a run's losses over its training as they were written to RUN/metrics.jsonl: one point per interval (progressive.h). */
+/* curve.h - a run's losses over its training as they were written to RUN/metrics.jsonl: one point per interval
+ * (progressive.h). */
 #ifndef SMELTER_CURVE_H
 #define SMELTER_CURVE_H
 

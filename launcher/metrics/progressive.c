@@ -8,14 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
-#include "common/files/jsondoc.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
+#include "common/files/jsondoc.h"
 #include "common/metrics/metrics.h"
 
-/* Messages of one worker that wait for those of the others. Dense gradients keep workers within one step of each other, but not what has
- * arrived of them: after a pause the coordinator reads what one connection has gathered, and then what the next one has. */
+/* Messages of one worker that wait for those of the others. Dense gradients keep workers within one step of each other, but not
+ * what has arrived of them: after a pause the coordinator reads what one connection has gathered, and then what the next one
+ * has. */
 #define QUEUE_LEAST 16
 #define QUEUE_MOST 65536
 
@@ -53,13 +54,13 @@ static void queue_put(queue_t *queue, const net_message_t *message)
 struct progressive {
     progressive_options_t o;
     FILE *file;
-    queue_t *queues;  /* [workers] */
-    int64_t step;     /* comes next: all examples of the steps before are here */
-    int64_t limit;    /* ... and of this step none are taken in yet */
-    int64_t examples; /* in complete intervals */
+    queue_t *queues;                       /* [workers] */
+    int64_t step;                          /* comes next: all examples of the steps before are here */
+    int64_t limit;                         /* ... and of this step none are taken in yet */
+    int64_t examples;                      /* in complete intervals */
     double first_loss_sum, later_loss_sum; /* over first visits, and over all others */
-    uint64_t lines;   /* a checksum of the lines written so far, those about steps aside: the sum of their hashes */
-    double seconds;   /* of the run before start_ns */
+    uint64_t lines; /* a checksum of the lines written so far, those about steps aside: the sum of their hashes */
+    double seconds; /* of the run before start_ns */
     int64_t start_ns;
     /* The examples of the current interval. */
     int64_t n;
@@ -83,7 +84,8 @@ static status_t open_lines(const progressive_options_t *options, progressive_t *
 {
     FILE *file = fopen(options->path, "a");
     if (!file)
-        return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out", options->path);
+        return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out",
+                    options->path);
     progressive_t *p = MEM_NEW(progressive_t);
     p->o = *options;
     p->o.path = mem_strdup(options->path);
@@ -172,14 +174,14 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
     if (head->magic != SAVED_MAGIC)
         return FAIL(ST_CORRUPT, "%s: does not hold progressive metrics", where);
     if (head->version < SAVED_OLDEST || head->version > SAVED_VERSION)
-        return FAIL(ST_CORRUPT, "%s: has format %lld, this program reads %d; use the smelter that wrote it, or a newer one", where,
-                    (long long)head->version, SAVED_VERSION);
+        return FAIL(ST_CORRUPT, "%s: has format %lld, this program reads %d; use the smelter that wrote it, or a newer one",
+                    where, (long long)head->version, SAVED_VERSION);
     memcpy(head, saved, head_bytes(head->version));
     const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t), left = bytes - (int64_t)head_bytes(head->version);
     if (head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
         head->n != left / each || head->examples != positions_before(&o->lanes, head->step) - head->n)
-        return FAIL(ST_CORRUPT, "%s: holds %lld and %lld examples before step %lld in %lld bytes, which do not fit the run", where,
-                    (long long)head->examples, (long long)head->n, (long long)head->step, (long long)bytes);
+        return FAIL(ST_CORRUPT, "%s: holds %lld and %lld examples before step %lld in %lld bytes, which do not fit the run",
+                    where, (long long)head->examples, (long long)head->n, (long long)head->step, (long long)bytes);
     return ST_OK;
 }
 
@@ -189,8 +191,8 @@ static bool is_of_metrics(const char *line, const char *end)
     return memmem(line, (size_t)(end - line), "\"logloss\"", 9) != NULL;
 }
 
-/* Does a line tell of something that came before the cut before `step`? A line of progressive metrics ends with its step; one of
- * a step's rows (step_lines.h) is written when the step is applied. */
+/* Does a line tell of something that came before the cut before `step`? A line of progressive metrics ends with its step; one
+ * of a step's rows (step_lines.h) is written when the step is applied. */
 static bool is_before(const char *line, const char *end, int64_t step, int64_t depth)
 {
     const char *key = memmem(line, (size_t)(end - line), "\"step\":", 7);
@@ -202,8 +204,8 @@ static bool is_before(const char *line, const char *end, int64_t step, int64_t d
     return memmem(line, (size_t)(end - line), "\"rows\"", 6) ? of < step - depth : of < step;
 }
 
-/* Leave the lines of before the cut in the text; one that was cut off by a crash goes too. *lines becomes the checksum of those of
- * metrics. Returns the end of what is left. */
+/* Leave the lines of before the cut in the text; one that was cut off by a crash goes too. *lines becomes the checksum of those
+ * of metrics. Returns the end of what is left. */
 static char *keep_lines(const progressive_options_t *o, int64_t step, char *text, uint64_t *lines)
 {
     char *to = text;
@@ -231,12 +233,16 @@ static status_t cut_lines(const progressive_options_t *o, const saved_t *head, c
     const char *end = keep_lines(o, head->step, text, lines);
     status_t status = ST_OK;
     if (head->version >= 3 && *lines != head->lines && !file_exists(o->path))
-        status = FAIL(ST_CORRUPT, "%s: is not there, and the run had written lines up to step %lld to it before the checkpoint in %s; put it back",
-                      o->path, (long long)head->step, where);
+        status = FAIL(
+            ST_CORRUPT,
+            "%s: is not there, and the run had written lines up to step %lld to it before the checkpoint in %s; put it back",
+            o->path, (long long)head->step, where);
     else if (head->version >= 3 && *lines != head->lines)
-        status = FAIL(ST_CORRUPT, "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "
-                                  "have %016llx: it is another run's, or was changed; put the run's own in its place",
-                      o->path, (long long)head->step, (unsigned long long)*lines, where, (unsigned long long)head->lines);
+        status = FAIL(
+            ST_CORRUPT,
+            "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "
+            "have %016llx: it is another run's, or was changed; put the run's own in its place",
+            o->path, (long long)head->step, (unsigned long long)*lines, where, (unsigned long long)head->lines);
     if (status == ST_OK)
         status = file_write_atomic(o->path, text, (size_t)(end - text));
     mem_free(text);
@@ -314,7 +320,8 @@ static int64_t least(int64_t a, int64_t b)
 /* The interval's examples are in the order of the data: first visits, then others. */
 static void add_losses(progressive_t *p)
 {
-    const int64_t to_come = p->o.first_visits - p->examples, first = to_come < 0 ? 0 : least(to_come, p->n), later = p->n - first;
+    const int64_t to_come = p->o.first_visits - p->examples, first = to_come < 0 ? 0 : least(to_come, p->n),
+                  later = p->n - first;
     if (first > 0)
         p->first_loss_sum += metrics_logloss(p->p, p->y, first) * (double)first;
     if (later > 0)
@@ -345,7 +352,9 @@ static status_t write_line(progressive_t *p, int64_t now_ns)
     p->lines += hash64(text, strlen(text), 0);
     bool good = fputs(text, p->file) >= 0 && fflush(p->file) == 0;
     mem_free(text);
-    return good ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", p->o.path, file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
+    return good ? ST_OK
+                : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", p->o.path,
+                       file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
 }
 
 /* Are all examples of the next step here? */
@@ -403,7 +412,8 @@ status_t progressive_limit(progressive_t *p, int64_t step, int64_t now_ns)
     return merge(p, now_ns);
 }
 
-/* The step after those that `count` examples of a worker from step `first` on fill; -1 where they end within one, or after the run. */
+/* The step after those that `count` examples of a worker from step `first` on fill; -1 where they end within one, or after the
+ * run. */
 static int64_t steps_filled(const progressive_t *p, int worker, int64_t first, int64_t count)
 {
     int64_t step = first;
@@ -422,12 +432,13 @@ status_t progressive_put(progressive_t *p, int worker, net_message_t *message, i
     const wire_header_t h = message->header;
     status_t status = ST_OK;
     int64_t next = -1;
-    if (queue->put - queue->taken == QUEUE_MOST || message->frame[0].bytes != h.count * 4 || message->frame[1].bytes != h.count ||
-        message->frame[2].bytes != h.count * 8)
+    if (queue->put - queue->taken == QUEUE_MOST || message->frame[0].bytes != h.count * 4 ||
+        message->frame[1].bytes != h.count || message->frame[2].bytes != h.count * 8)
         status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
     else if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
-        status = FAIL(ST_MESSAGE, "worker %d sent %lld progressive predictions from step %lld on, which are not those of whole steps from "
-                                  "step %lld on",
+        status = FAIL(ST_MESSAGE,
+                      "worker %d sent %lld progressive predictions from step %lld on, which are not those of whole steps from "
+                      "step %lld on",
                       worker, (long long)h.count, (long long)h.step, (long long)queue->next);
     if (status != ST_OK || h.count == 0) {
         net_release(p->o.net, message);

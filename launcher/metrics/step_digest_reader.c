@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
-#include "common/base/memory.h"
 
 #define DIGITS 16 /* of a word */
 
@@ -41,8 +41,8 @@ static status_t parse_words(const char *path, int64_t line, const char *text, st
     return ST_OK;
 }
 
-/* The member `key` of a line, of digits, as a text that ends; NULL where the line has none. Lines are written by step_lines.c, of
- * which there may be millions, so no document is built of each. */
+/* The member `key` of a line, of digits, as a text that ends; NULL where the line has none. Lines are written by step_lines.c,
+ * of which there may be millions, so no document is built of each. */
 static char *member(const char *line, const char *key, char *buffer, size_t bytes)
 {
     const char *at = strstr(line, key);
@@ -57,8 +57,8 @@ static char *member(const char *line, const char *key, char *buffer, size_t byte
     return buffer;
 }
 
-static status_t parse_line(const char *path, int64_t number, const char *line, char *buffer, size_t bytes, step_digest_reader_t *trace,
-                           size_t *capacity)
+static status_t parse_line(const char *path, int64_t number, const char *line, char *buffer, size_t bytes,
+                           step_digest_reader_t *trace, size_t *capacity)
 {
     char small[32], *end;
     step_record_t record = {.component = -1};
@@ -175,7 +175,8 @@ int64_t step_digest_reader_end(const step_digest_reader_t *trace)
 static status_t compare_one(const step_record_t *a, const step_record_t *b, divergence_t *out)
 {
     if (a->n != b->n)
-        return FAIL(ST_INPUT, "step %lld: one run has %d words of digest and the other %d; the runs have other tables or components",
+        return FAIL(ST_INPUT,
+                    "step %lld: one run has %d words of digest and the other %d; the runs have other tables or components",
                     (long long)a->step, a->n, b->n);
     const size_t bytes = sizeof *a->words * (size_t)a->n;
     if (memcmp(a->words, b->words, bytes) == 0)
@@ -231,8 +232,9 @@ status_t step_digest_reader_compare(const step_digest_reader_t *a, const step_di
         TRY(compare_one(&a->records[i++], &b->records[j++], &d));
     }
     if (d.first_compared < 0)
-        return FAIL(ST_INPUT, "the runs have no step in common that both have a digest of; steps are digested at determinism sync and "
-                              "invariant, where train.step_digests is on");
+        return FAIL(ST_INPUT,
+                    "the runs have no step in common that both have a digest of; steps are digested at determinism sync and "
+                    "invariant, where train.step_digests is on");
     d.compared += d.step < 0 && d.alone != last;
     *out = d;
     return ST_OK;

@@ -18,27 +18,30 @@ typedef struct step_trace {
     int64_t n;
 } step_digest_reader_t;
 
-/* step_digest_reader_read - the digest lines of RUN/metrics.jsonl; of two lines about the same the later one counts, since a run that was
- * taken up from a checkpoint has made those steps again.  out **owned**, step_digest_reader_fini; without records where there are none.
- * ST_INPUT: there is no such file; ST_CORRUPT: a line is not what a run writes. */
+/* step_digest_reader_read - the digest lines of RUN/metrics.jsonl; of two lines about the same the later one counts, since a
+ * run that was taken up from a checkpoint has made those steps again.  out **owned**, step_digest_reader_fini; without records
+ * where there are none. ST_INPUT: there is no such file; ST_CORRUPT: a line is not what a run writes. */
 WARN_UNUSED status_t step_digest_reader_read(const char *run_dir, step_digest_reader_t *out);
 void step_digest_reader_fini(step_digest_reader_t *trace);
 
-/* step_digest_reader_end - the last step of which it has digests of both kinds, of rows and of dense parameters; -1: of none. */
+/* step_digest_reader_end - the last step of which it has digests of both kinds, of rows and of dense parameters; -1: of
+ * none. */
 int64_t step_digest_reader_end(const step_digest_reader_t *trace);
 
 typedef struct divergence {
-    int64_t first_compared;     /* the first step that both have */
-    int64_t compared;           /* steps from there on that both have and that are equal, before the first that is not */
-    int64_t step;               /* the first that differs; -1: none does */
-    int64_t alone;              /* the first step after them of which one run has a digest that the other has not; -1: there is none */
-    bool alone_in_b;            /* it is b that has it */
-    bool rows, dense;           /* what differs there */
-    step_difference_t in_rows;  /* where `rows` */
-    int32_t component;          /* where `dense`: the first component that differs */
+    int64_t first_compared; /* the first step that both have */
+    int64_t compared;       /* steps from there on that both have and that are equal, before the first that is not */
+    int64_t step;           /* the first that differs; -1: none does */
+    int64_t alone;    /* the first step after them of which one run has a digest that the other has not; -1: there is none */
+    bool alone_in_b;  /* it is b that has it */
+    bool rows, dense; /* what differs there */
+    step_difference_t in_rows; /* where `rows` */
+    int32_t component;         /* where `dense`: the first component that differs */
 } divergence_t;
 
-/* step_digest_reader_compare - up to the first step that is not in both, or not in both alike.  ST_INPUT where the traces have no step in common, or their tables are not the same in number. */
-WARN_UNUSED status_t step_digest_reader_compare(const step_digest_reader_t *a, const step_digest_reader_t *b, divergence_t *out);
+/* step_digest_reader_compare - up to the first step that is not in both, or not in both alike.  ST_INPUT where the traces have
+ * no step in common, or their tables are not the same in number. */
+WARN_UNUSED status_t step_digest_reader_compare(const step_digest_reader_t *a, const step_digest_reader_t *b,
+                                                divergence_t *out);
 
 #endif

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/step_digest.h"
+#include "common/files/file.h"
 #include "common/net/step_batch.h"
 
 #define RING (STEP_BATCH_STEPS * 4) /* steps between the first incomplete one and the last that a shard has told of */
@@ -66,7 +66,9 @@ static void write_words(const step_digest_writer_t *l, const uint64_t *words, in
 
 static status_t check_written(const step_digest_writer_t *l)
 {
-    return fflush(l->file) == 0 && !ferror(l->file) ? ST_OK : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", l->path, file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
+    return fflush(l->file) == 0 && !ferror(l->file) ? ST_OK
+                                                    : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", l->path,
+                                                           file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
 }
 
 /* Write the steps that are complete. */
@@ -87,7 +89,8 @@ status_t step_digest_writer_put_rows(step_digest_writer_t *l, int shard, const n
 {
     const int64_t step = message->header.step, steps = message->header.count;
     ASSERT(shard >= 0 && shard < l->shards);
-    if (step < 0 || steps < 0 || steps > STEP_BATCH_STEPS || message->frame[0].bytes != steps * l->words * (int64_t)sizeof(uint64_t))
+    if (step < 0 || steps < 0 || steps > STEP_BATCH_STEPS ||
+        message->frame[0].bytes != steps * l->words * (int64_t)sizeof(uint64_t))
         return FAIL(ST_MESSAGE, "shard %d sent digests of %lld steps in %lld bytes; a step has %lld", shard, (long long)steps,
                     (long long)message->frame[0].bytes, (long long)(l->words * (int64_t)sizeof(uint64_t)));
     if (l->first < 0) {
@@ -96,10 +99,11 @@ status_t step_digest_writer_put_rows(step_digest_writer_t *l, int shard, const n
             l->next[s] = step;
     }
     if (step != l->next[shard] || step + steps - l->first > RING)
-        return FAIL(ST_MESSAGE, "shard %d sent digests of steps %lld to %lld; those from %lld on come next", shard, (long long)step,
-                    (long long)(step + steps - 1), (long long)l->next[shard]);
+        return FAIL(ST_MESSAGE, "shard %d sent digests of steps %lld to %lld; those from %lld on come next", shard,
+                    (long long)step, (long long)(step + steps - 1), (long long)l->next[shard]);
     for (int64_t i = 0; i < steps; i++) {
-        step_digest_merge(l->merged + (step + i) % RING * l->words, (const uint64_t *)message->frame[0].data + i * l->words, l->tables);
+        step_digest_merge(l->merged + (step + i) % RING * l->words, (const uint64_t *)message->frame[0].data + i * l->words,
+                          l->tables);
         l->heard[(step + i) % RING]++;
     }
     l->next[shard] += steps;
@@ -111,7 +115,8 @@ status_t step_digest_writer_put_dense(step_digest_writer_t *l, const net_message
     const int64_t step = message->header.step, steps = message->header.count;
     const int64_t words = message->frame[0].bytes / (int64_t)sizeof(uint64_t);
     if (step < 0 || steps < 1 || words % steps)
-        return FAIL(ST_MESSAGE, "digests of the dense parameters of %lld steps came in %lld words", (long long)steps, (long long)words);
+        return FAIL(ST_MESSAGE, "digests of the dense parameters of %lld steps came in %lld words", (long long)steps,
+                    (long long)words);
     for (int64_t i = 0; i < steps; i++) {
         fprintf(l->file, "{\"step\": %" PRId64 ", \"component\": %u, \"dense\": \"", step + i, message->header.table);
         write_words(l, (const uint64_t *)message->frame[0].data + i * (words / steps), words / steps);

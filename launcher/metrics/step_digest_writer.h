@@ -1,7 +1,8 @@
 /* step_lines.h - digests of single steps, from shards and workers, into metrics.jsonl: what `smelter diff` compares.
  *
  *     {"step": 12, "rows": "HEX"}                       a step_digest over all rows that the step updated, 16 digits a word
- *     {"step": 12, "component": 0, "dense": "HEX"}      a hash of the dense parameters after it, 16 digits for each component from there on
+ *     {"step": 12, "component": 0, "dense": "HEX"}      a hash of the dense parameters after it, 16 digits for each component
+ * from there on
  *
  * A line of rows is written when every shard has spoken of the step. Lines are told from those of progressive validation by
  * having no "logloss". */
@@ -12,7 +13,8 @@
 
 typedef struct step_lines step_digest_writer_t;
 
-/* step_digest_writer_create - lines are appended to `path`.  shards, tables: of the run.  **owned**; step_digest_writer_destroy closes the file. */
+/* step_digest_writer_create - lines are appended to `path`.  shards, tables: of the run.  **owned**; step_digest_writer_destroy
+ * closes the file. */
 WARN_UNUSED status_t step_digest_writer_create(const char *path, int shards, uint32_t tables, step_digest_writer_t **out);
 void step_digest_writer_destroy(step_digest_writer_t **lines);
 

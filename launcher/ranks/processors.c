@@ -133,7 +133,8 @@ status_t processors_check_job(const roster_t *roster, const experiment_t *experi
         kind_text(&all.kind[k], other, sizeof other);
         if (strict)
             status = FAIL(ST_INPUT,
-                          "%s and %s compute with different bits, so that determinism %s cannot be kept; use hosts of one kind, or the same "
+                          "%s and %s compute with different bits, so that determinism %s cannot be kept; use hosts of one "
+                          "kind, or the same "
                           "OPENBLAS_CORETYPE for all ranks where the kernels are all that differs, or allow it with "
                           "cluster.mixed_processors: true",
                           first, other, config_determinism_word((determinism_t)strict->determinism));
@@ -155,7 +156,8 @@ status_t processors_check_earlier(const char *folder, const char *what, const pr
     kind_text(ours ? ours : &now->kind[0], after, sizeof after);
     if (config->determinism >= DETERMINISM_SYNC && !config->cluster.mixed_processors)
         return FAIL(ST_INPUT,
-                    "%s: %s computed by %s; here %s would compute with different bits, which determinism %s promises to be the same; go on "
+                    "%s: %s computed by %s; here %s would compute with different bits, which determinism %s promises to be the "
+                    "same; go on "
                     "where it began, or allow it with cluster.mixed_processors: true",
                     folder, what, before, after, config_determinism_word((determinism_t)config->determinism));
     log_warn("%s: %s computed by %s; here it is %s, and bits differ from here on", folder, what, before, after);
@@ -167,8 +169,9 @@ void processors_print(FILE *out, const processors_t *processors)
     char text[PROCESSOR_TEXT_BYTES];
     for (int64_t k = 0; k < processors->n; k++) {
         const processors_kind_t *kind = &processors->kind[k];
-        fprintf(out, "  computed by    %s; %d rank%s from %d on, on %s, in start %lld\n", processor_text(&kind->processor, text), kind->ranks,
-                kind->ranks == 1 ? "" : "s", kind->first, kind->hosts, (long long)kind->epoch);
+        fprintf(out, "  computed by    %s; %d rank%s from %d on, on %s, in start %lld\n",
+                processor_text(&kind->processor, text), kind->ranks, kind->ranks == 1 ? "" : "s", kind->first, kind->hosts,
+                (long long)kind->epoch);
     }
 }
 

@@ -30,7 +30,8 @@ void provenance_blank_commit(char *program, size_t bytes)
     }
 }
 
-/* The first "model name" of /proc/cpuinfo; processors without one, of other architectures, have no name that all kernels agree on. */
+/* The first "model name" of /proc/cpuinfo; processors without one, of other architectures, have no name that all kernels agree
+ * on. */
 const char *provenance_cpu(void)
 {
     static char cpu[128];
@@ -75,12 +76,12 @@ status_t provenance_get(const jsondoc_t *manifest, const char *where, provenance
     if (!jsondoc_has(manifest, "provenance"))
         return ST_OK;
     TRY(jsondoc_get_object(manifest, where, "provenance", &object));
-#define GET(name)                                                                                                              \
-    {                                                                                                                          \
-        const char *text;                                                                                                      \
-        TRY(jsondoc_get_text(object, where, #name, &text));                                                                    \
-        mem_free(out->name);                                                                                                   \
-        out->name = mem_strdup(text);                                                                                          \
+#define GET(name) \
+    { \
+        const char *text; \
+        TRY(jsondoc_get_text(object, where, #name, &text)); \
+        mem_free(out->name); \
+        out->name = mem_strdup(text); \
     }
     PROVENANCE_TEXTS(GET)
 #undef GET

@@ -6,14 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/process/descriptors.h"
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/net/addresses.h"
 #include "common/net/message.h"
 #include "common/net/net_zmq.h"
+#include "common/process/descriptors.h"
 #include "launcher/ranks/provenance.h"
 
 int roster_ranks(const config_t *config)
@@ -21,8 +21,8 @@ int roster_ranks(const config_t *config)
     return (int)(1 + config->cluster.servers + (config->cluster.workers ? config->cluster.workers : 1));
 }
 
-/* The configuration as all ranks must have it, cluster sizes included. Where a host keeps its files is its own affair: the three
- * paths are left out, and the dataset's content is compared when a run begins. */
+/* The configuration as all ranks must have it, cluster sizes included. Where a host keeps its files is its own affair: the
+ * three paths are left out, and the dataset's content is compared when a run begins. */
 static status_t config_hash_everywhere(const config_t *config, uint64_t *hash)
 {
     config_t common = *config;
@@ -145,7 +145,8 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, sta
 {
     *out = (roster_t){.rank = cluster_rank(cluster), .size = cluster_size(cluster)};
     out->entries = MEM_ARRAY(roster_entry_t, out->size);
-    roster_entry_t mine = {.pid = getpid(), .build = build_hash(), .open_files = descriptors_limit(), .processor = *processor_here()};
+    roster_entry_t mine = {
+        .pid = getpid(), .build = build_hash(), .open_files = descriptors_limit(), .processor = *processor_here()};
     snprintf(mine.host, sizeof mine.host, "%s", cluster_host(cluster));
     if (loaded == ST_OK)
         loaded = experiment_hash(experiment, &mine.config);
@@ -253,9 +254,10 @@ static status_t dial_shards(const roster_t *roster, net_t *net, const char *all,
     return ST_OK;
 }
 
-/* The hosts of the job, and the addresses that they listen on; *own is this host's. The same on all ranks, so that rank 0 says what is
- * wrong for all. Collective. */
-static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, const char *interface, char own[ADDRESS_TEXT_BYTES])
+/* The hosts of the job, and the addresses that they listen on; *own is this host's. The same on all ranks, so that rank 0 says
+ * what is wrong for all. Collective. */
+static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, const char *interface,
+                                 char own[ADDRESS_TEXT_BYTES])
 {
     addresses_t mine = {0}, *all = mem_alloc((size_t)roster->size, sizeof *all);
     int *chosen = MEM_ARRAY(int, roster->size), hosts = 0;

@@ -20,7 +20,7 @@ typedef struct roster_entry {
     uint64_t build, config; /* of the program file; of the configuration and its overrides */
     int32_t status;         /* status_t of loading the configuration */
     int32_t reserved;
-    int64_t open_files;     /* how many it may have */
+    int64_t open_files; /* how many it may have */
     processor_t processor;
 } roster_entry_t;
 

@@ -1,9 +1,10 @@
-/* What is compared is held out. Losses of training examples would not do: a student is told of an example's label, and of the labels of
- * all later ones, by a teacher that has learned from them, so that its progressive loss is low where it has learned nothing of use.
+/* What is compared is held out. Losses of training examples would not do: a student is told of an example's label, and of the
+ * labels of all later ones, by a teacher that has learned from them, so that its progressive loss is low where it has learned
+ * nothing of use.
  *
- * A training of fewer steps is a point of the curve that costs no machinery in the cluster: in one pass it is, to the bit, what the
- * longer one was at that step. (Rejected: to score a part of the evaluation split while the training goes on. All workers would wait at
- * that step until all pushes are applied, and every table be pulled, once for each point.) */
+ * A training of fewer steps is a point of the curve that costs no machinery in the cluster: in one pass it is, to the bit, what
+ * the longer one was at that step. (Rejected: to score a part of the evaluation split while the training goes on. All workers
+ * would wait at that step until all pushes are applied, and every table be pulled, once for each point.) */
 #include "launcher/report/distillation_cost.h"
 
 #include <math.h>
@@ -46,10 +47,10 @@ static void measure_student(const experiment_result_t *result, int32_t v, varian
     const int32_t replicas = student->replicas;
     bool *used = MEM_ARRAY(bool, result->variants *replicas);
     distillation_cost_t teaching = {.teacher = teacher_of(result, v),
-                           .without = -1,
-                           .held_out_logloss_change = NAN,
-                           .held_out_share_of_examples = NAN,
-                           .held_out_share_of_wall_seconds = NAN};
+                                    .without = -1,
+                                    .held_out_logloss_change = NAN,
+                                    .held_out_share_of_examples = NAN,
+                                    .held_out_share_of_wall_seconds = NAN};
     double rows = 0.0;
     for (int32_t r = 0; r < replicas; r++)
         mark_teachers(result, v, r, used);
@@ -84,7 +85,8 @@ static double between(double a, double b, double share)
     return a + share * (b - a);
 }
 
-saving_t distillation_cost_reach(const held_out_t *point, int32_t n, const held_out_t *without, double *examples, double *seconds)
+saving_t distillation_cost_reach(const held_out_t *point, int32_t n, const held_out_t *without, double *examples,
+                                 double *seconds)
 {
     int32_t above = n; /* the points up to the last one that is above the target */
     if (n == 0 || isnan(without->logloss))
@@ -179,7 +181,7 @@ void distillation_cost_measure_saving(experiment_result_t *result)
         teaching->held_out_logloss_change = student->quality.logloss / without.logloss - 1.0;
         teaching->held_out_saving =
             distillation_cost_reach(point, teaching->held_out_points, &without, &teaching->held_out_share_of_examples,
-                           &teaching->held_out_share_of_wall_seconds);
+                                    &teaching->held_out_share_of_wall_seconds);
         mem_free(point);
     }
 }

@@ -3,13 +3,13 @@
  * prerequisites of this object. */
 #include "launcher/report/html_assets.h"
 
-#define ASSET(symbol, file)                                                                                                    \
-    __asm__(".pushsection .rodata\n"                                                                                           \
-            ".global " #symbol "\n"                                                                                            \
-            ".type " #symbol ", %object\n" #symbol ":\n"                                                                       \
-            ".incbin \"launcher/report/html/" file "\"\n"                                                                             \
-            ".byte 0\n"                                                                                                        \
-            ".size " #symbol ", . - " #symbol "\n"                                                                             \
+#define ASSET(symbol, file) \
+    __asm__(".pushsection .rodata\n" \
+            ".global " #symbol "\n" \
+            ".type " #symbol ", %object\n" #symbol ":\n" \
+            ".incbin \"launcher/report/html/" file "\"\n" \
+            ".byte 0\n" \
+            ".size " #symbol ", . - " #symbol "\n" \
             ".popsection");
 
 ASSET(html_assets_page, "page.html")

@@ -3,13 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/metrics/pd.h"
 #include "launcher/metrics/curve.h"
 #include "launcher/report/html_page.h"
-#include "launcher/run/manifest.h"
 #include "launcher/report/results_file.h"
+#include "launcher/run/manifest.h"
 
 #define LARGEST_PD 2.0    /* one replica says 0, the other does not */
 #define SHARE_INSIDE 0.99 /* of the examples of every variant, left of the histogram's edge */
@@ -36,8 +36,8 @@ static bool is_first_pass(int64_t first_visits, int64_t examples)
     return 2 * first_visits > examples;
 }
 
-/* Does a point of the page's curve end with line i, when its first line comes after `begin` examples? What is left at the end of
- * a training may be a few examples: they join the point before where they are less than half of one, so that no two points
+/* Does a point of the page's curve end with line i, when its first line comes after `begin` examples? What is left at the end
+ * of a training may be a few examples: they join the point before where they are less than half of one, so that no two points
  * that look alike are means over very different numbers of examples. */
 static bool ends_point(const curve_t *lines, int64_t i, int64_t group, int64_t begin)
 {

@@ -9,15 +9,15 @@
  *                    config.yaml       of replica 0: what sets the variant apart
  *
  * The data in the page: {results, histogram: {edge, bins}, variants: [{pd_histogram: [bins + 1 counts], config_text, runs:
- * [{manifest, curve: {step, seconds, logloss, progressive_logloss, training_logloss, first_points}}]}]}, variants and runs in the
- * order of results.json. first_points: so many points are of the first pass, by most of their examples; null where older files do not
- * say.
+ * [{manifest, curve: {step, seconds, logloss, progressive_logloss, training_logloss, first_points}}]}]}, variants and runs in
+ * the order of results.json. first_points: so many points are of the first pass, by most of their examples; null where older
+ * files do not say.
  * Run folders that were removed leave their parts empty, and the page says so. */
 #ifndef SMELTER_HTML_REPORT_H
 #define SMELTER_HTML_REPORT_H
 
-#include "common/files/jsondoc.h"
 #include "common/base/status.h"
+#include "common/files/jsondoc.h"
 
 #define HTML_REPORT_BINS 50
 #define HTML_REPORT_CURVE_POINTS 200 /* more than a chart has room for */

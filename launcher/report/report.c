@@ -1,5 +1,6 @@
-/* The table has parts of about 100 columns, quality above reproducibility above cost, because one line with every number and its unit
- * would be wider than a terminal. Cells are made as text first; a column is as wide as its widest cell.                            */
+/* The table has parts of about 100 columns, quality above reproducibility above cost, because one line with every number and
+ * its unit would be wider than a terminal. Cells are made as text first; a column is as wide as its widest
+ * cell. */
 #include "launcher/report/report.h"
 
 #include <inttypes.h>
@@ -8,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
+#include "common/base/text.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
-#include "common/base/memory.h"
 #include "common/files/seal.h"
-#include "common/base/text.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/report/summary.h"
 
@@ -85,8 +86,8 @@ static void put_hash(jsondoc_t *object, const char *key, const config_t *config)
     jsondoc_put_text(object, key, text);
 }
 
-/* What a reader of results.json groups variants by; the whole configuration lies in the runs' folders. Variants of one family differ
- * in beta alone, variants of one method in activation and beta. */
+/* What a reader of results.json groups variants by; the whole configuration lies in the runs' folders. Variants of one family
+ * differ in beta alone, variants of one method in activation and beta. */
 static jsondoc_t *config_object(const config_t *config)
 {
     jsondoc_t *object = jsondoc_object(), *hidden = jsondoc_array();
@@ -107,8 +108,8 @@ static jsondoc_t *config_object(const config_t *config)
 
 static jsondoc_t *teaching_object(const experiment_result_t *result, const distillation_cost_t *teaching)
 {
-    static const char *const words[] = {[SAVING_UNKNOWN] = "unknown", [SAVING_NEVER] = "never", [SAVING_REACHED] = "reached",
-                                        [SAVING_AT_MOST] = "at_most"};
+    static const char *const words[] = {
+        [SAVING_UNKNOWN] = "unknown", [SAVING_NEVER] = "never", [SAVING_REACHED] = "reached", [SAVING_AT_MOST] = "at_most"};
     jsondoc_t *object = jsondoc_object();
     jsondoc_put_text(object, "teacher", result->variant[teaching->teacher].name);
     jsondoc_put_integer(object, "runs", teaching->runs);
@@ -512,8 +513,9 @@ static bool has_students(const experiment_result_t *result)
 static void print_students(const experiment_result_t *result, FILE *out)
 {
     static const char *const names[][2] = {
-        {"student with", "its teacher"}, {"taught", "by"},    {"teacher", "runs"},          {"their CPU", "time s"},
-        {"CPU time", "s"},               {"wall time", "s"}, {"rows pulled", "/ example"},
+        {"student with", "its teacher"}, {"taught", "by"},  {"teacher", "runs"},
+        {"their CPU", "time s"},         {"CPU time", "s"}, {"wall time", "s"},
+        {"rows pulled", "/ example"},
     };
     text_grid_t grid = grid_make(result->variants + 2);
     heads(&grid, names, sizeof names / sizeof *names);
@@ -546,12 +548,17 @@ static void print_saving(const experiment_result_t *result, const variant_result
     if (teaching->held_out_saving == SAVING_NEVER)
         fprintf(out, "%s does not reach %s's held-out logloss: it ends %.2f %% above\n", student->name, without, change);
     else if (teaching->held_out_points > 1)
-        fprintf(out, "%s reaches %s's held-out logloss %s %.1f %% of its examples, %.1f %% of its wall time (by %d trainings of different "
-                     "length)\n",
-                student->name, without, teaching->held_out_saving == SAVING_REACHED ? "after" : "within", share, 100.0 * teaching->held_out_share_of_wall_seconds, teaching->held_out_points);
+        fprintf(out,
+                "%s reaches %s's held-out logloss %s %.1f %% of its examples, %.1f %% of its wall time (by %d trainings of "
+                "different "
+                "length)\n",
+                student->name, without, teaching->held_out_saving == SAVING_REACHED ? "after" : "within", share,
+                100.0 * teaching->held_out_share_of_wall_seconds, teaching->held_out_points);
     else
-        fprintf(out, "%s ends at %s's held-out logloss or below it, %+.2f %%, after %.1f %% of its examples; when it gets there, shorter "
-                     "trainings of it would tell (train.max_steps)\n",
+        fprintf(out,
+                "%s ends at %s's held-out logloss or below it, %+.2f %%, after %.1f %% of its examples; when it gets there, "
+                "shorter "
+                "trainings of it would tell (train.max_steps)\n",
                 student->name, without, change, share);
 }
 

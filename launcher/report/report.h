@@ -9,15 +9,19 @@
 #include "common/base/status.h"
 #include "launcher/report/result.h"
 
-/* report_write_json - replaces `path` in one step; undefined numbers are null. What says when, where and by what it was written is in
- * "provenance" alone, and "manifest" is the checksum of a run's manifest.json (hash128_text); the last member is seal.h's checksum.
+/* report_write_json - replaces `path` in one step; undefined numbers are null. What says when, where and by what it was written
+ * is in "provenance" alone, and "manifest" is the checksum of a run's manifest.json (hash128_text); the last member is seal.h's
+ * checksum.
  *
- *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k, resamples, confidence,
+ *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k, resamples,
+ * confidence,
  *      variants: [{name, config {activation, beta, components, hidden, embedding_dim, family, method},
  *                  cost {..}, determinism,
- *                  metrics {quality.., reproducibility.. and pd_difference, pd_levelled_difference (each NAME, NAME_low, NAME_high),
+ *                  metrics {quality.., reproducibility.. and pd_difference, pd_levelled_difference (each NAME, NAME_low,
+ * NAME_high),
  *                           pd_pairs, standard errors over replicas (NAME_se)},
- *                  teaching {teacher, runs, costs with the teacher.., held_out_saving: unknown, never, reached or at_most, held_out_points, without, shares..},
+ *                  teaching {teacher, runs, costs with the teacher.., held_out_saving: unknown, never, reached or at_most,
+ * held_out_points, without, shares..},
  *                  replicas: [{replica, init_seed, order_seed, digest, manifest, metrics, cost}],
  *                  slices, worst_slices: [{column, value, examples, pd_relative}],
  *                  most_different: [{index, label, pd_relative, predictions: [one per replica]}]}]}                         */
@@ -26,13 +30,13 @@ WARN_UNUSED status_t report_write_json(const experiment_result_t *result, const 
 /* report_write_csv - replaces `path` in one step: one header line, one line per variant; undefined numbers are empty. */
 WARN_UNUSED status_t report_write_csv(const experiment_result_t *result, const char *path);
 
-/* report_write_verdict - replaces `path` in one step: the verdict in one line. It is no part of results.csv, whose readers want a
- * head and rows. */
+/* report_write_verdict - replaces `path` in one step: the verdict in one line. It is no part of results.csv, whose readers want
+ * a head and rows. */
 WARN_UNUSED status_t report_write_verdict(const experiment_result_t *result, const char *path);
 
 /* report_print_table - at most 118 columns, but for the sentences at the end: losses with their difference from the
- * baseline in %, prediction difference as it is and levelled with its error over replicas, swap rates, cost with units, what students
- * cost with their teachers and save, and in words what the tables show. */
+ * baseline in %, prediction difference as it is and levelled with its error over replicas, swap rates, cost with units, what
+ * students cost with their teachers and save, and in words what the tables show. */
 void report_print_table(const experiment_result_t *result, FILE *out);
 
 #endif

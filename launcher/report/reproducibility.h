@@ -5,8 +5,8 @@
 #include "launcher/report/result.h"
 
 /* reproducibility_measure - fills, in every variant: reproducibility, pd_difference, pd_levelled_difference, error,
- * pd_pairs, pd_of_example, most_different; and result->queries. All variants are measured over the same resamples of the same queries. For
- * result_summarise. */
+ * pd_pairs, pd_of_example, most_different; and result->queries. All variants are measured over the same resamples of the same
+ * queries. For result_summarise. */
 void reproducibility_measure(experiment_result_t *result);
 
 #endif

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "launcher/report/reproducibility.h"
 #include "launcher/report/distillation_cost.h"
+#include "launcher/report/reproducibility.h"
 
 /* Sums run over replicas in their order, so that a summary of the same runs has the same bits. */
 static void summarise_quality(variant_result_t *variant)
@@ -47,12 +47,12 @@ static int64_t to_int64_t(double value)
 
 static void summarise_cost(variant_result_t *variant)
 {
-#define COMBINE(type, name, how, unit)                                                                                         \
-    {                                                                                                                          \
-        double all = 0.0;                                                                                                      \
-        for (int32_t r = 0; r < variant->replicas; r++)                                                                        \
-            all = combine_##how(all, (double)variant->replica[r].cost.name, variant->replicas);                                \
-        variant->cost.name = to_##type(all);                                                                                   \
+#define COMBINE(type, name, how, unit) \
+    { \
+        double all = 0.0; \
+        for (int32_t r = 0; r < variant->replicas; r++) \
+            all = combine_##how(all, (double)variant->replica[r].cost.name, variant->replicas); \
+        variant->cost.name = to_##type(all); \
     }
     COST_FIELDS(COMBINE)
 #undef COMBINE

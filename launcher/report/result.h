@@ -1,5 +1,5 @@
-/* result.h - what an experiment found: the numbers of its runs (run_result.h), their means over replicas, and how far replicas differ.
- * results.json, results.csv, the page and the table on the terminal share them.
+/* result.h - what an experiment found: the numbers of its runs (run_result.h), their means over replicas, and how far replicas
+ * differ. results.json, results.csv, the page and the table on the terminal share them.
  *
  * Every number is declared once, in the tables below and in run_result.h: structs, JSON, CSV and means over replicas come from
  * them. A number that is not defined (no pair in any group, one replica) is NaN, and null in JSON. */
@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 #include "common/base/hash.h"
-#include "common/files/jsondoc.h"
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "common/files/jsondoc.h"
 #include "common/metrics/bootstrap.h"
 #include "launcher/run/run_result.h"
 
@@ -28,8 +28,8 @@
     X(swap_top1, "share of queries whose highest example differs, mean over pairs of replicas") \
     X(swap_topk, "share of queries whose RESULT_TOP_K highest examples differ, as a set")
 
-/* Standard errors over replicas, NaN below three of them: X(name, "of what"). The numbers of above say how sure the replicas that
- * there are make us for other queries; these, for other replicas. */
+/* Standard errors over replicas, NaN below three of them: X(name, "of what"). The numbers of above say how sure the replicas
+ * that there are make us for other queries; these, for other replicas. */
 #define REPLICA_ERRORS(X) \
     X(pd_relative, "relative prediction difference") \
     X(pd_levelled, "levelled prediction difference") \
@@ -43,7 +43,8 @@
     X(cpu_seconds_with_teacher, "one student's own, and its part of the teachers', which the replicas share equally") \
     X(wall_seconds_with_teacher, "the same") \
     X(rows_pulled_per_example_with_teacher, "the same, per example of the student") \
-    X(held_out_logloss_change, "of the student from the same network without the teacher, on the evaluation split, as a share") \
+    X(held_out_logloss_change, \
+      "of the student from the same network without the teacher, on the evaluation split, as a share") \
     X(held_out_share_of_examples, "of that training, after which one with the teacher ends with as low a loss; NaN: never") \
     X(held_out_share_of_wall_seconds, "the same")
 
@@ -53,9 +54,13 @@
 #define RESULT_WORST_SLICES 10   /* values of columns listed */
 
 #define REPRODUCIBILITY_MEMBER(name, doc) estimate_t name;
-typedef struct reproducibility { REPRODUCIBILITY_FIELDS(REPRODUCIBILITY_MEMBER) } reproducibility_t;
+typedef struct reproducibility {
+    REPRODUCIBILITY_FIELDS(REPRODUCIBILITY_MEMBER)
+} reproducibility_t;
 
-typedef struct replica_errors { REPLICA_ERRORS(QUALITY_MEMBER) } replica_errors_t;
+typedef struct replica_errors {
+    REPLICA_ERRORS(QUALITY_MEMBER)
+} replica_errors_t;
 
 /* Relative PD over a part of the evaluation split. */
 typedef struct pd_slice {
@@ -65,15 +70,16 @@ typedef struct pd_slice {
     double pd_relative;
 } pd_slice_t;
 
-/* Does a student's held-out logloss come down to what the same network ends with without a teacher? At most: it is there at the first
- * point that is known. */
+/* Does a student's held-out logloss come down to what the same network ends with without a teacher? At most: it is there at the
+ * first point that is known. */
 typedef enum saving { SAVING_UNKNOWN, SAVING_NEVER, SAVING_REACHED, SAVING_AT_MOST } saving_t;
 
 /* What a student's teacher costs, and what it saves. A run that teaches several replicas is counted once. */
 typedef struct distillation_cost {
     int32_t runs;    /* of the teacher, of its own teacher, .. behind all replicas; 0: no student */
     int32_t teacher; /* variant */
-    int32_t without; /* the variant it is set against: the student's configuration without the teacher, else the baseline; or -1 */
+    int32_t
+        without; /* the variant it is set against: the student's configuration without the teacher, else the baseline; or -1 */
     saving_t held_out_saving;
     int32_t held_out_points; /* trainings of the student, of different length, that this is read from */
     bool is_whole;           /* no other variant is a longer training of it */
@@ -108,11 +114,12 @@ typedef struct experiment_result {
     const char *name; /* borrowed */
     char *command;    /* **owned**: how the job was started, for a shell; NULL where that is not known */
     int64_t eval_examples;
-    uint8_t *label;  /* **owned**, [eval_examples], by slices_report_read */
-    uint64_t *group; /* **owned**, [eval_examples] query of each example, by slices_report_read; NULL where there are no queries */
-    int64_t queries; /* by result_summarise; 0 where there are none */
+    uint8_t *label; /* **owned**, [eval_examples], by slices_report_read */
+    uint64_t
+        *group; /* **owned**, [eval_examples] query of each example, by slices_report_read; NULL where there are no queries */
+    int64_t queries;       /* by result_summarise; 0 where there are none */
     int64_t without_query; /* the same: examples whose query id is missing, which no metric over queries counts */
-    int32_t baseline; /* index of the variant that losses are compared with */
+    int32_t baseline;      /* index of the variant that losses are compared with */
     int32_t variants;
     variant_result_t *variant; /* **owned**, [variants] */
 } experiment_result_t;
@@ -130,8 +137,9 @@ static inline const variant_result_t *result_baseline(const experiment_result_t 
     return &result->variant[result->baseline];
 }
 
-/* result_base_rate_logloss - what a model must be better than to have learned anything: the logloss of predicting the evaluation
- * split's share of positives for every example (docs/MATH.md, eq. 44). NaN where labels are not known, or there are none. */
+/* result_base_rate_logloss - what a model must be better than to have learned anything: the logloss of predicting the
+ * evaluation split's share of positives for every example (docs/MATH.md, eq. 44). NaN where labels are not known, or there are
+ * none. */
 double result_base_rate_logloss(const experiment_result_t *result);
 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/files/seal.h"
 
 status_t results_read(const char *path, jsondoc_t **out)
@@ -34,14 +34,14 @@ static status_t check_same(const jsondoc_t *replica, const char *path, const man
     const char *digest, *manifest = run->result.manifest;
     TRY(jsondoc_get_text(replica, path, "digest", &digest));
     if (strcmp(digest, run->result.digest) != 0)
-        return FAIL(ST_CORRUPT, "%s: holds a run of digest %s, and %s was written from one of digest %s; " RESULTS_ADVICE, folder,
-                    run->result.digest, path, digest);
+        return FAIL(ST_CORRUPT, "%s: holds a run of digest %s, and %s was written from one of digest %s; " RESULTS_ADVICE,
+                    folder, run->result.digest, path, digest);
     if (jsondoc_has(replica, "manifest"))
         TRY(jsondoc_get_text(replica, path, "manifest", &manifest));
     if (strcmp(manifest, run->result.manifest) != 0)
         return FAIL(ST_CORRUPT,
-                    "%s: has changed since %s was written: its manifest.json has checksum %s, not %s; " RESULTS_ADVICE, folder, path,
-                    run->result.manifest, manifest);
+                    "%s: has changed since %s was written: its manifest.json has checksum %s, not %s; " RESULTS_ADVICE, folder,
+                    path, run->result.manifest, manifest);
     return ST_OK;
 }
 
@@ -54,9 +54,11 @@ status_t results_run(const jsondoc_t *replica, const char *path, const char *fol
         return ST_OK;
     TRY(manifest_read(folder, &run, &is_finished));
     if (!is_finished)
-        return FAIL(ST_CORRUPT, "%s: has changed since %s was written: it holds no finished run (there is no manifest.json); " RESULTS_ADVICE
-                                ", or remove it",
-                    folder, path);
+        return FAIL(
+            ST_CORRUPT,
+            "%s: has changed since %s was written: it holds no finished run (there is no manifest.json); " RESULTS_ADVICE
+            ", or remove it",
+            folder, path);
     status_t status = check_same(replica, path, &run, folder);
     if (status == ST_OK)
         status = manifest_check_files(&run, folder, RUN_PUBLISHED);

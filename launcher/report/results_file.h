@@ -1,10 +1,11 @@
-/* results_file.h - an experiment's results.json as its readers want it: unchanged since it was written, and made from the very runs that lie
- * beside it. It is written by report.h.                                                                                    */
+/* results_file.h - an experiment's results.json as its readers want it: unchanged since it was written, and made from the very
+ * runs that lie beside it. It is written by
+ * report.h. */
 #ifndef SMELTER_RESULTS_FILE_H
 #define SMELTER_RESULTS_FILE_H
 
-#include "common/files/jsondoc.h"
 #include "common/base/status.h"
+#include "common/files/jsondoc.h"
 #include "launcher/run/manifest.h"
 
 #define RESULTS_ADVICE "run smelter compare again"
@@ -16,9 +17,10 @@ WARN_UNUSED status_t results_read(const char *path, jsondoc_t **out);
 /* results_variant - name and replicas of a variant, both borrowed. ST_CORRUPT: not there, or the name is none of a folder. */
 WARN_UNUSED status_t results_variant(const jsondoc_t *variant, const char *path, const char **name, const jsondoc_t **replicas);
 
-/* results_run - the run of a replica in `folder`, which lies beside results.json: *found is false where the folder is gone, which is no
- * error, since results.json holds all numbers. Else it is read, and all of its files are checked.
- * ST_CORRUPT: it is not finished, or another than the results were made from, or its files were changed.  out **owned**, manifest_fini. */
+/* results_run - the run of a replica in `folder`, which lies beside results.json: *found is false where the folder is gone,
+ * which is no error, since results.json holds all numbers. Else it is read, and all of its files are checked.
+ * ST_CORRUPT: it is not finished, or another than the results were made from, or its files were changed.  out **owned**,
+ * manifest_fini. */
 WARN_UNUSED status_t results_run(const jsondoc_t *replica, const char *path, const char *folder, manifest_t *out, bool *found);
 
 /* results_check_runs - results_run of all replicas. */

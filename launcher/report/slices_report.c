@@ -14,8 +14,8 @@
 #include "common/base/memory.h"
 #include "common/base/printable.h"
 #include "common/base/text.h"
-#include "common/metrics/slices.h"
 #include "common/data/dataset_meta.h"
+#include "common/metrics/slices.h"
 
 #define CHUNK 8192     /* examples fetched at once: a block's worth, so that a block is decoded at most twice */
 #define SAMPLE 16384   /* examples that decide about the deciles of a numeric column */

@@ -4,8 +4,8 @@
 #define SMELTER_SLICES_REPORT_H
 
 #include "common/base/status.h"
-#include "launcher/report/result.h"
 #include "common/data/dataset.h"
+#include "launcher/report/result.h"
 
 /* slices_report_read - result->label and result->group, before result_summarise.
  * ST_INPUT: the split does not have result->eval_examples examples; ST_CORRUPT, ST_SYSTEM: the dataset cannot be read. */

@@ -1,8 +1,10 @@
-/* Whose cost a variant's is set against: a reader wants to know what the cheap road saves over the dear one. A single network is set
- * against the full ensemble, where there is one; an ensemble against the baseline. A student's cost is that with its teacher.
+/* Whose cost a variant's is set against: a reader wants to know what the cheap road saves over the dear one. A single network
+ * is set against the full ensemble, where there is one; an ensemble against the baseline. A student's cost is that with its
+ * teacher.
  *
- * Whether a difference is more than chance has two sides: other queries (an interval, by bootstrap) and other replicas (a standard
- * error, by jackknife). It is called significant where both agree, and of two replicas it is said that the second is not known. */
+ * Whether a difference is more than chance has two sides: other queries (an interval, by bootstrap) and other replicas (a
+ * standard error, by jackknife). It is called significant where both agree, and of two replicas it is said that the second is
+ * not known. */
 #include "launcher/report/summary.h"
 
 #include <math.h>

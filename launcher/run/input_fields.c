@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 
 /* How a field is taken, as a word of the file and of messages. */
 static const struct word {

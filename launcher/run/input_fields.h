@@ -10,9 +10,9 @@
 
 #include <stdio.h>
 
-#include "common/files/jsondoc.h"
 #include "common/base/status.h"
 #include "common/data/dataset.h"
+#include "common/files/jsondoc.h"
 
 typedef struct inputs {
     int32_t numeric, single, multi;
@@ -51,7 +51,8 @@ bool inputs_difference(const input_fields_t *model, const input_fields_t *data, 
 bool inputs_difference_by_name(const input_fields_t *model, const input_fields_t *data, char text[INPUTS_DIFFERENCE_BYTES]);
 
 /* input_fields_check - ST_INPUT where a dataset is none for the model of a run (inputs_difference). */
-WARN_UNUSED status_t input_fields_check(const input_fields_t *model, const char *run, const input_fields_t *data, const char *dataset);
+WARN_UNUSED status_t input_fields_check(const input_fields_t *model, const char *run, const input_fields_t *data,
+                                        const char *dataset);
 
 /* inputs_warn_unrecorded - one line where the run or the dataset does not say what import made of a field that both have, so
  * that nothing could be checked. For datasets that are not known to be the run's own by their content. */

@@ -6,20 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
-#include "common/files/jsondoc.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/files/seal.h"
 #include "common/config/config_compare.h"
+#include "common/files/file.h"
+#include "common/files/jsondoc.h"
+#include "common/files/seal.h"
 #include "launcher/metrics/curve.h"
 
 #define FORMAT_VERSION 6
-#define FORMAT_OLDEST 3 /* without what format 4 says about checkpoints, 5 about times, and 6 about the files beside it and itself */
+#define FORMAT_OLDEST \
+    3 /* without what format 4 says about checkpoints, 5 about times, and 6 about the files beside it and itself */
 #define FORMAT_SEALED 6
 #define ADVICE "copy it back from where it is whole, or remove the run's folder to train it anew"
-#define SYNC                                                                                                                   \
-    "tables and all files that are listed are synced before this one is, which is renamed after; LMDB writes "                 \
+#define SYNC \
+    "tables and all files that are listed are synced before this one is, which is renamed after; LMDB writes " \
     "without syncing (MDB_NOSYNC) and is synced at the end of a store, and after every transaction of a checkpoint's base"
 #define MOST_COUNT (INT64_C(1) << 53)
 
@@ -29,7 +30,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is wr
 #define TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels)
 #define HASHES(X) X(config_hash) X(dataset_hash) X(teacher_hash)
 #define COUNTS(X) X(workers) X(servers) X(shards_per_server) X(steps) X(predictions)
-#define CHECKPOINTS(X) X(epoch) X(resumed) X(checkpoints) /* since format 4 */
+#define CHECKPOINTS(X) X(epoch) X(resumed) X(checkpoints)                        /* since format 4 */
 #define TIMES(X) X(begin_seconds) X(step_seconds_median) X(step_seconds_longest) /* since format 5 */
 
 static void hash_text(uint64_t hash, char text[17])
@@ -66,7 +67,8 @@ static status_t get_stores(const jsondoc_t *doc, const char *where, manifest_t *
         TRY(jsondoc_get_integer(one, where, "rows", 0, MOST_COUNT, &out->stores[s].elements));
         TRY(jsondoc_get_text(one, where, "digest", &digest));
         if (!hash_digest_parse(digest, &out->stores[s]))
-            return FAIL(ST_CORRUPT, "%s: \"digest\" of store %" PRId64 " is \"%s\"; it must be 32 hex digits", where, s, digest);
+            return FAIL(ST_CORRUPT, "%s: \"digest\" of store %" PRId64 " is \"%s\"; it must be 32 hex digits", where, s,
+                        digest);
     }
     return ST_OK;
 }
@@ -142,11 +144,11 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
     int64_t format, replica;
     TRY(jsondoc_get_integer(doc, where, "format", FORMAT_OLDEST, FORMAT_VERSION, &format));
     TRY(decode_files(doc, where, format, sealed, &out->files));
-#define GET(name)                                                                                                              \
-    {                                                                                                                          \
-        const char *text;                                                                                                      \
-        TRY(jsondoc_get_text(doc, where, #name, &text));                                                                       \
-        out->name = mem_strdup(text);                                                                                          \
+#define GET(name) \
+    { \
+        const char *text; \
+        TRY(jsondoc_get_text(doc, where, #name, &text)); \
+        out->name = mem_strdup(text); \
     }
     TEXTS(GET)
 #undef GET
@@ -194,7 +196,8 @@ static status_t forget_mixed_loss(const char *folder, const jsondoc_t *doc, cons
     config_t *config = NULL;
     TRY(jsondoc_get_object(doc, where, "metrics", &quality));
     char *path = mem_printf("%s/config.yaml", folder);
-    status_t status = jsondoc_has(quality, "training_logloss") || !file_exists(path) ? ST_OK : config_read_resolved(path, &config);
+    status_t status =
+        jsondoc_has(quality, "training_logloss") || !file_exists(path) ? ST_OK : config_read_resolved(path, &config);
     if (config && config->train.epochs > 1)
         out->result.quality.progressive_logloss = NAN;
     config_destroy(&config);
@@ -268,8 +271,9 @@ static status_t check_curve_end(const manifest_t *manifest, const char *folder)
     if (last == manifest->steps)
         return ST_OK;
     return FAIL(ST_CORRUPT,
-                "%s/metrics.jsonl: was changed after training: its curve ends at step %" PRId64 ", the run made %" PRId64 "; " ADVICE, folder,
-                last, manifest->steps);
+                "%s/metrics.jsonl: was changed after training: its curve ends at step %" PRId64 ", the run made %" PRId64
+                "; " ADVICE,
+                folder, last, manifest->steps);
 }
 
 status_t manifest_check_files(const manifest_t *manifest, const char *folder, uint32_t kinds)
@@ -340,7 +344,8 @@ static status_t check_inputs(const char *folder, const manifest_t *wanted)
     const bool differ = inputs_difference(&wanted->inputs, &inputs, difference);
     input_fields_fini(&inputs);
     return differ ? FAIL(ST_INPUT,
-                         "%s: holds a finished run of data that were imported in another way than dataset %s: %s; choose another --out, or "
+                         "%s: holds a finished run of data that were imported in another way than dataset %s: %s; choose "
+                         "another --out, or "
                          "import by the run's schema",
                          folder, wanted->config->data.path, difference)
                   : ST_OK;
@@ -372,8 +377,9 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
 /* One line for two replicas that must not be compared. */
 static status_t replicas_differ(const manifest_t *a, const manifest_t *b, const char *what, const char *in_a, const char *in_b)
 {
-    return FAIL(ST_INPUT, "%s: replicas %d and %d differ in their %s (%s and %s), which is none of the variant's experiment.vary; their "
-                          "prediction difference would mean nothing: train them again in another --out",
+    return FAIL(ST_INPUT,
+                "%s: replicas %d and %d differ in their %s (%s and %s), which is none of the variant's experiment.vary; their "
+                "prediction difference would mean nothing: train them again in another --out",
                 a->variant, a->result.replica, b->result.replica, what, in_a, in_b);
 }
 

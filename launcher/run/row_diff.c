@@ -88,7 +88,7 @@ static void compare(const kept_rows_t *a, const kept_rows_t *b, row_diff_t *out)
 }
 
 status_t row_diff_find(const char *dir_a, const manifest_t *a, const char *dir_b, const manifest_t *b, const key_range_t *range,
-                        row_diff_t *out)
+                       row_diff_t *out)
 {
     kept_rows_t of_a = {.range = range}, of_b = {.range = range};
     *out = (row_diff_t){0};

@@ -25,9 +25,10 @@ typedef struct first_key {
     stored_row_t a, b;
 } row_diff_t;
 
-/* row_diff_find - compare the stored rows of two finished runs, by folder and manifest, in one table and a range of slots; found where
- * ->different > 0.  ST_INPUT, ST_CORRUPT: a store is not there, is damaged, or is not the one that the manifest has. */
-WARN_UNUSED status_t row_diff_find(const char *dir_a, const manifest_t *a, const char *dir_b, const manifest_t *b, const key_range_t *range,
-                                    row_diff_t *out);
+/* row_diff_find - compare the stored rows of two finished runs, by folder and manifest, in one table and a range of slots;
+ * found where ->different > 0.  ST_INPUT, ST_CORRUPT: a store is not there, is damaged, or is not the one that the manifest
+ * has. */
+WARN_UNUSED status_t row_diff_find(const char *dir_a, const manifest_t *a, const char *dir_b, const manifest_t *b,
+                                   const key_range_t *range, row_diff_t *out);
 
 #endif

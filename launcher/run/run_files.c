@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 
 #define PIECE_BYTES (1 << 18) /* read at a time: a teacher's predictions may be larger than memory is free */
 #define MOST_BYTES (INT64_C(1) << 53)
@@ -109,8 +109,8 @@ static status_t check_one(const char *path, const run_file_t *sealed)
     run_file_t found;
     const int error = read_file(path, false, &found);
     if (error == ENOENT)
-        return FAIL(ST_CORRUPT, "%s: is missing; the run wrote %" PRId64 " bytes, as manifest.json beside it says; " ADVICE, path,
-                    sealed->bytes);
+        return FAIL(ST_CORRUPT, "%s: is missing; the run wrote %" PRId64 " bytes, as manifest.json beside it says; " ADVICE,
+                    path, sealed->bytes);
     if (error)
         return FAIL(file_blame(error), "%s: cannot be read: %s", path, strerror(error));
     if (found.bytes != sealed->bytes)
@@ -119,9 +119,8 @@ static status_t check_one(const char *path, const run_file_t *sealed)
                     ", as manifest.json beside it says; " ADVICE,
                     path, found.bytes, sealed->bytes);
     if (strcmp(found.checksum, sealed->checksum) != 0)
-        return FAIL(ST_CORRUPT,
-                    "%s: was changed after training: its checksum is %s, manifest.json beside it says %s; " ADVICE, path,
-                    found.checksum, sealed->checksum);
+        return FAIL(ST_CORRUPT, "%s: was changed after training: its checksum is %s, manifest.json beside it says %s; " ADVICE,
+                    path, found.checksum, sealed->checksum);
     return ST_OK;
 }
 

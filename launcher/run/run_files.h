@@ -1,5 +1,5 @@
-/* run_files.h - size and checksum of every file that a finished run has beside its manifest.json, which holds them, and whether the files
- * are still those.
+/* run_files.h - size and checksum of every file that a finished run has beside its manifest.json, which holds them, and whether
+ * the files are still those.
  *
  * Not here: the tables in store/, which may be on other hosts, hold digests of their own and are part of the run's digest; and
  * checkpoints, which have manifests of their own.                                                                          */
@@ -10,25 +10,25 @@
 #include <stdint.h>
 
 #include "common/base/hash.h"
-#include "common/files/jsondoc.h"
 #include "common/base/status.h"
+#include "common/files/jsondoc.h"
 
 /* X(KIND, how the names begin). */
-#define RUN_FILE_KINDS(X)                                                                                                      \
-    X(CONFIG, "config.yaml")                                                                                                   \
-    X(INPUTS, "inputs.json")                                                                                                   \
-    X(METRICS, "metrics.jsonl")                                                                                                \
-    X(PREDICTIONS, "predictions.f32")                                                                                          \
-    X(CLIPPED, "clipped.json")                                                                                                 \
-    X(TEACHER, "teacher.f32")                                                                                                  \
+#define RUN_FILE_KINDS(X) \
+    X(CONFIG, "config.yaml") \
+    X(INPUTS, "inputs.json") \
+    X(METRICS, "metrics.jsonl") \
+    X(PREDICTIONS, "predictions.f32") \
+    X(CLIPPED, "clipped.json") \
+    X(TEACHER, "teacher.f32") \
     X(DENSE, "dense-")
 
 #define RUN_FILE_NUMBER(KIND, begin) RUN_FILE_NUMBER_##KIND,
 #define RUN_FILE_BIT(KIND, begin) RUN_##KIND = 1u << RUN_FILE_NUMBER_##KIND,
 enum { RUN_FILE_KINDS(RUN_FILE_NUMBER) };
 typedef enum run_file_kind {
-    RUN_FILE_KINDS(RUN_FILE_BIT)
-    RUN_REST = 1u << 31, /* of all others, also those that a newer program lists, the files that are there */
+    RUN_FILE_KINDS(RUN_FILE_BIT) RUN_REST =
+        1u << 31, /* of all others, also those that a newer program lists, the files that are there */
     /* What published numbers are made of; the rest may have been left behind where a run was copied for its numbers. */
     RUN_PUBLISHED = RUN_CONFIG | RUN_METRICS | RUN_PREDICTIONS | RUN_REST,
     /* All; only that a teacher's predictions may be gone, since nobody but its students needs them. */
@@ -53,7 +53,8 @@ typedef struct run_files {
 WARN_UNUSED status_t run_files_seal(const char *folder, run_files_t *out);
 
 /* run_files_check - are the files of these kinds (bits of run_file_kind_t) what was sealed? True of all that was not recorded.
- * ST_CORRUPT names the first that is missing, has another length or other bytes, or was not there when the run ended, and what to do. */
+ * ST_CORRUPT names the first that is missing, has another length or other bytes, or was not there when the run ended, and what
+ * to do. */
 WARN_UNUSED status_t run_files_check(const run_files_t *files, const char *folder, uint32_t kinds);
 
 /* run_files_put / run_files_get - as the member "files" of a manifest. get: ST_CORRUPT names `where` and what is wrong. */

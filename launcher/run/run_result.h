@@ -1,5 +1,5 @@
-/* run_result.h - what a finished training is worth and what it cost: the numbers of one run, which its manifest holds and every report
- * shows.
+/* run_result.h - what a finished training is worth and what it cost: the numbers of one run, which its manifest holds and every
+ * report shows.
  *
  * Every number is declared once, in the tables below: structs, JSON, CSV and means over replicas come from them. A number
  * that is not defined (no pair in any query, no second epoch) is NaN, and null in JSON. */
@@ -42,25 +42,29 @@
 
 #define QUALITY_MEMBER(name, doc) double name;
 #define COST_MEMBER(type, name, how, unit) type name;
-typedef struct quality { QUALITY_FIELDS(QUALITY_MEMBER) } quality_t;
-typedef struct cost { COST_FIELDS(COST_MEMBER) } cost_t;
+typedef struct quality {
+    QUALITY_FIELDS(QUALITY_MEMBER)
+} quality_t;
+typedef struct cost {
+    COST_FIELDS(COST_MEMBER)
+} cost_t;
 typedef struct replica_result {
     int32_t replica; /* from 0 */
     int64_t init_seed, order_seed;
-    char digest[33]; /* of all parameters and optimizer state */
+    char digest[33];                /* of all parameters and optimizer state */
     char manifest[HASH_TEXT_BYTES]; /* hash128_text of its manifest.json; "" where there is none yet */
     quality_t quality;
     cost_t cost;
     float *predictions; /* **owned**, [eval_examples] of the experiment, by example index */
 } replica_result_t;
 
-/* run_result_print_quality - evaluation over so many examples in words, without a newline: "logloss 0.5, AUC loss 0.3 .. over 100
- * examples"; what is not defined says why. */
+/* run_result_print_quality - evaluation over so many examples in words, without a newline: "logloss 0.5, AUC loss 0.3 .. over
+ * 100 examples"; what is not defined says why. */
 void run_result_print_quality(FILE *out, const quality_t *quality, int64_t examples);
 
 /* run_result_put_quality / run_result_put_cost - members of an open JSON object, in the order of the tables.
- * run_result_get_quality / run_result_get_cost - read them back; ST_CORRUPT names `where` and the member. What members that older
- * files do not have would say is NaN. */
+ * run_result_get_quality / run_result_get_cost - read them back; ST_CORRUPT names `where` and the member. What members that
+ * older files do not have would say is NaN. */
 void run_result_put_quality(jsondoc_t *object, const quality_t *quality);
 void run_result_put_cost(jsondoc_t *object, const cost_t *cost);
 WARN_UNUSED status_t run_result_get_quality(const jsondoc_t *object, const char *where, quality_t *out);

@@ -19,7 +19,9 @@
     X(number, double, cpu_seconds, "of all ranks")
 
 #define TOTALS_MEMBER(kind, type, name, doc) type name;
-typedef struct totals { TOTALS_FIELDS(TOTALS_MEMBER) } run_totals_t;
+typedef struct totals {
+    TOTALS_FIELDS(TOTALS_MEMBER)
+} run_totals_t;
 
 /* run_totals_add_worker - what a worker's TRAINED or CUT says; workers train side by side, so the longest time counts. */
 void run_totals_add_worker(run_totals_t *totals, const message_counters_t *counters);

@@ -1,7 +1,7 @@
 #include "launcher/run/teacher_file.h"
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 
 static char *path_of(const char *run_dir)
 {

@@ -1,6 +1,7 @@
-/* The rows of a delta lie in no order, and a batch of them would touch nearly every page of the base. So a delta that is larger than a batch
- * is read several times, each time for the rows of a range of slots, by which the base is sorted first: a page is then changed in one
- * batch, or two, and written as often. A batch is a share of the delta at least, so that the passes are few, however large it is.
+/* The rows of a delta lie in no order, and a batch of them would touch nearly every page of the base. So a delta that is larger
+ * than a batch is read several times, each time for the rows of a range of slots, by which the base is sorted first: a page is
+ * then changed in one batch, or two, and written as often. A batch is a share of the delta at least, so that the passes are
+ * few, however large it is.
  *
  * Rejected: sorting the whole delta first, which needs memory in proportion to it, beside the rows of training; batches of the
  * delta's own order, which write the base once for each. */
@@ -8,15 +9,15 @@
 
 #include <string.h>
 
-#include "common/process/failpoint.h"
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
+#include "common/process/failpoint.h"
 #include "ps/checkpoint/store.h"
 
 #define BATCH_BYTES ((size_t)16 << 20) /* of a transaction, whose pages are held in memory: enough for one wait for the disk */
-#define PASSES_MOST 16 /* over a delta; a batch is as large as that needs */
+#define PASSES_MOST 16                 /* over a delta; a batch is as large as that needs */
 
 struct fold {
     compaction_options_t o;
@@ -30,7 +31,7 @@ struct fold {
     int64_t slot_bytes[HASH_SLOTS]; /* of the delta */
     size_t batch_bytes;             /* for the delta */
     uint32_t slot, end_slot;        /* the rows of slots slot .. end_slot - 1 are being taken in */
-    delta_writer_t *pending; /* of the last one, where there may be pending pushes; else NULL */
+    delta_writer_t *pending;        /* of the last one, where there may be pending pushes; else NULL */
     delta_block_t *block;
     int64_t block_step;
     int block_sender;
@@ -49,7 +50,8 @@ compaction_t *compaction_create(const compaction_options_t *options)
     fold->o = *options;
     if (fold->o.batch_bytes == 0)
         fold->o.batch_bytes = BATCH_BYTES;
-    fold->mark = (store_mark_t){.epoch = options->epoch, .shard = options->shard, .step = -1, .folding_to = -1, .identity = options->identity};
+    fold->mark = (store_mark_t){
+        .epoch = options->epoch, .shard = options->shard, .step = -1, .folding_to = -1, .identity = options->identity};
     fold->pool = pool_create();
     return fold;
 }
@@ -263,8 +265,8 @@ static void place_rows(compaction_t *fold)
         }
 }
 
-/* The removed keys of a delta come before its rows, and a key may be among both: they are never of one batch. The first pass sees the
- * pending pushes. */
+/* The removed keys of a delta come before its rows, and a key may be among both: they are never of one batch. The first pass
+ * sees the pending pushes. */
 static status_t take_batch(compaction_t *fold, bool *more)
 {
     const bool copies_pending = fold->pending && fold->slot == 0;

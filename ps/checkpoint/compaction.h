@@ -2,10 +2,11 @@
  *
  *     base = checkpoint b, deltas b+1 .. f .. n        FOLD f        base = checkpoint f, deltas f+1 .. n
  *
- * A delta is taken in by batches, each a durable transaction of the rows of some slots. While that goes on the base's mark says so, and the delta is
- * removed only after the mark says that it is in: at any moment base and files together are every checkpoint from f on. The
- * pending pushes of f, which are no rows, go to a file of their own, in the form of a delta without rows. Work comes in
- * pieces, for a thread that has other things to do between them.                                              */
+ * A delta is taken in by batches, each a durable transaction of the rows of some slots. While that goes on the base's mark says
+ * so, and the delta is removed only after the mark says that it is in: at any moment base and files together are every
+ * checkpoint from f on. The pending pushes of f, which are no rows, go to a file of their own, in the form of a delta without
+ * rows. Work comes in pieces, for a thread that has other things to do between
+ * them. */
 #ifndef SMELTER_COMPACTION_H
 #define SMELTER_COMPACTION_H
 
@@ -19,7 +20,7 @@ typedef struct fold compaction_t;
 typedef struct fold_options {
     disk_t *disk;        /* borrowed, as all that follows */
     const char *run_dir; /* the folder is that of one shard in one epoch */
-    uint64_t identity; /* of the run */
+    uint64_t identity;   /* of the run */
     uint32_t epoch;
     int shard;
     const delta_width_t *widths; /* [tables] */

@@ -15,9 +15,9 @@
 
 #include <string.h>
 
-#include "common/process/failpoint.h"
 #include "common/base/identity.h"
 #include "common/base/memory.h"
+#include "common/process/failpoint.h"
 
 #define BLOCK_BYTES ((size_t)1 << 20) /* one append; the widest row there can be, and the head, fit twice */
 #define TABLES_MOST (1u << 24)
@@ -468,7 +468,8 @@ status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t 
         TRY_DONE(identity_check(path, r->head.identity, expected->identity));
     if (expected && (r->head.epoch != expected->epoch || r->head.shard != expected->shard || r->head.step != expected->step)) {
         status = FAIL(ST_CORRUPT,
-                      "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up; put that one in "
+                      "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up; "
+                      "put that one in "
                       "its place",
                       path, r->head.epoch, r->head.shard, (long long)r->head.step, expected->epoch, expected->shard,
                       (long long)expected->step);
@@ -502,12 +503,14 @@ status_t delta_reader_check(const delta_reader_t *r, const hash128_t *before, co
 {
     const hash128_t checksum = {r->totals.checksum_low, r->totals.checksum_high};
     if (own && !hash128_same(checksum, *own))
-        return FAIL(ST_CORRUPT, "%s: its checksum is " CHECKSUM ", the manifest says " CHECKSUM
-                                ": it is not the file that the checkpoint was made with; put that one in its place",
+        return FAIL(ST_CORRUPT,
+                    "%s: its checksum is " CHECKSUM ", the manifest says " CHECKSUM
+                    ": it is not the file that the checkpoint was made with; put that one in its place",
                     r->path, CHECKSUM_OF(checksum), CHECKSUM_OF(*own));
     if (before && r->format > 1 && !hash128_same(r->head.follows, *before))
-        return FAIL(ST_CORRUPT, "%s: follows a file with checksum " CHECKSUM ", and the one before it here has " CHECKSUM
-                                ": one of the two is not the file that the checkpoint was made with; put that one in its place",
+        return FAIL(ST_CORRUPT,
+                    "%s: follows a file with checksum " CHECKSUM ", and the one before it here has " CHECKSUM
+                    ": one of the two is not the file that the checkpoint was made with; put that one in its place",
                     r->path, CHECKSUM_OF(r->head.follows), CHECKSUM_OF(*before));
     return ST_OK;
 }

@@ -16,9 +16,9 @@
 
 #include <stdbool.h>
 
-#include "common/files/disk.h"
 #include "common/base/hash.h"
 #include "common/base/pool.h"
+#include "common/files/disk.h"
 #include "ps/table/table.h"
 
 #define DELTA_FORMAT 2u
@@ -37,7 +37,8 @@ typedef struct delta_head {
     uint32_t tables;
     const delta_width_t *widths; /* [tables]; borrowed */
     uint64_t identity;           /* of the run (common/base/identity.h); 0: not recorded */
-    hash128_t follows;           /* checksum of the delta before it, 0: there is none; of pending pushes alone: of the delta that had them */
+    hash128_t
+        follows; /* checksum of the delta before it, 0: there is none; of pending pushes alone: of the delta that had them */
 } delta_head_t;
 
 typedef struct delta_totals {

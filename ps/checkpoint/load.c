@@ -2,14 +2,14 @@
 
 #include <pthread.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
 #include "common/net/slots.h"
 #include "ps/checkpoint/delta.h"
-#include "ps/table/admission.h"
 #include "ps/checkpoint/row_batch.h"
 #include "ps/checkpoint/store.h"
+#include "ps/table/admission.h"
 
 /* Of the rows that a folder holds of its slots, those that are likely this shard's. */
 static int64_t share(int64_t rows, int folder, int folders, int shard, int shards)
@@ -59,9 +59,10 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
         return ST_OK;
     const uint32_t kind = from / (uint32_t)plan->maps; /* 0, or that of a companion */
     if (kind >= ADMISSION_KINDS || (kind > 0 && plan->n_companions == 0))
-        return FAIL(ST_INPUT,
-                    "%s: holds table %u, and %d tables were expected: the run had other fields or components, or embedding.min_count",
-                    load->path, from, plan->maps);
+        return FAIL(
+            ST_INPUT,
+            "%s: holds table %u, and %d tables were expected: the run had other fields or components, or embedding.min_count",
+            load->path, from, plan->maps);
     const int64_t to = table_for(plan, from);
     if (to < 0)
         return ST_OK;
@@ -160,7 +161,8 @@ static status_t open_base(void *context, store_t *store)
 {
     restore_t *restore = context;
     const restore_plan_t *plan = restore->plan;
-    const store_mark_t wanted = {.epoch = plan->epoch, .shard = restore->folder, .step = plan->step, .identity = plan->identity};
+    const store_mark_t wanted = {
+        .epoch = plan->epoch, .shard = restore->folder, .step = plan->step, .identity = plan->identity};
     store_mark_t mark;
     TRY(store_check_mark(store, &wanted, &mark));
     if (mark.step == plan->step && end_of(restore))
@@ -219,8 +221,8 @@ static status_t open_delta(const restore_t *restore, int64_t step, delta_reader_
     return delta_reader_create(plan->disk, restore->path, &expected, out);
 }
 
-/* Is the file the next one: a delta that leads on from the checkpoint before, or, where the base is that of the checkpoint itself,
- * its pending pushes? */
+/* Is the file the next one: a delta that leads on from the checkpoint before, or, where the base is that of the checkpoint
+ * itself, its pending pushes? */
 static status_t check_delta(const restore_t *restore, const delta_reader_t *reader)
 {
     const restore_plan_t *plan = restore->plan;

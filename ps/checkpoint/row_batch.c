@@ -30,7 +30,9 @@ row_batch_t *row_batch_create(table_t *const *tables, uint32_t n, bool replaces)
         const int64_t most = BATCH_BYTES / (int64_t)(n * (sizeof(table_row_t) + (size_t)floats * sizeof(float)));
         batch->waiting[t] = (waiting_t){
             .payload_floats = floats,
-            .most = most < 1 ? 1 : most < ROW_BATCH_MOST ? most : ROW_BATCH_MOST,
+            .most = most < 1                ? 1
+                    : most < ROW_BATCH_MOST ? most
+                                            : ROW_BATCH_MOST,
         };
     }
     return batch;
@@ -63,7 +65,7 @@ status_t row_batch_put(row_batch_t *batch, uint32_t table, const table_row_t *ro
     waiting_t *w = &batch->waiting[table];
     if (!w->rows) {
         w->rows = MEM_ARRAY(table_row_t, w->most);
-        w->payload = MEM_ARRAY(float, w->most *w->payload_floats);
+        w->payload = MEM_ARRAY(float, w->most * w->payload_floats);
     }
     float *payload = w->payload + w->n * w->payload_floats;
     memcpy(payload, row->payload, (size_t)w->payload_floats * sizeof *payload);

@@ -1,9 +1,10 @@
 /* row_batch.h - rows on their way from files into tables, gathered so that a table gets many at a time.
  *
- * Files hold rows in the order of slots, that is in no order of an index, and change from table to table. A table that is handed
- * one row waits for memory once or twice; handed many, it waits for all of them together (ps/table/table.c). So a row is copied to the
- * others of its table, and they are put when there are ROW_BATCH_MOST, or fewer where tables are so many that the copies would
- * leave the cache. Rows of a table are put in the order they came. One thread.                                        */
+ * Files hold rows in the order of slots, that is in no order of an index, and change from table to table. A table that is
+ * handed one row waits for memory once or twice; handed many, it waits for all of them together (ps/table/table.c). So a row is
+ * copied to the others of its table, and they are put when there are ROW_BATCH_MOST, or fewer where tables are so many that the
+ * copies would leave the cache. Rows of a table are put in the order they came. One
+ * thread. */
 #ifndef SMELTER_ROW_BATCH_H
 #define SMELTER_ROW_BATCH_H
 

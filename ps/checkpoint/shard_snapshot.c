@@ -15,13 +15,13 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "common/process/failpoint.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/pool.h"
 #include "common/files/checkpoint_paths.h"
-#include "ps/checkpoint/delta.h"
+#include "common/process/failpoint.h"
 #include "ps/checkpoint/compaction.h"
+#include "ps/checkpoint/delta.h"
 #include "ps/checkpoint/io.h"
 
 #define SLICE_BYTES 65536 /* copied at a time: some tens of microseconds, misses included */
@@ -54,8 +54,8 @@ struct shard_snapshot {
     delta_writer_t *writer; /* NULL after an error: what follows is dropped */
     delta_totals_t totals;  /* of the last file; the shard's once that is durable */
     int64_t last_bytes;
-    bool was_full; /* the warning was given */
-    compaction_t *fold;  /* the shard's while it is not folding */
+    bool was_full;      /* the warning was given */
+    compaction_t *fold; /* the shard's while it is not folding */
     atomic_bool is_durable, is_folded;
 
     atomic_bool abandoned; /* jobs have nothing more to do */
@@ -74,12 +74,12 @@ status_t shard_snapshot_create(const shard_snapshot_options_t *options, shard_sn
         table_track(options->tables[t]);
     }
     const compaction_options_t fold = {.disk = options->disk,
-                                 .run_dir = options->run_dir,
-                                 .identity = options->identity,
-                                 .epoch = options->epoch,
-                                 .shard = options->shard,
-                                 .widths = cut->widths,
-                                 .tables = options->n_tables};
+                                       .run_dir = options->run_dir,
+                                       .identity = options->identity,
+                                       .epoch = options->epoch,
+                                       .shard = options->shard,
+                                       .widths = cut->widths,
+                                       .tables = options->n_tables};
     cut->fold = compaction_create(&fold);
     status_t status = compaction_remove_own(cut->fold);
     if (status == ST_OK)

@@ -6,8 +6,9 @@
  *     shard_snapshot_work          a slice of those rows, now and then
  *     shard_snapshot_prepared      true once when the file is durable
  *
- * A row that is about to change is handed over first (ps/table/table.h). Files are written by a thread of the cut's own (ps/checkpoint/io.h),
- * which also folds deltas into the base (ps/checkpoint/compaction.h). The shard's thread owns a cut; between checkpoints it costs nothing. */
+ * A row that is about to change is handed over first (ps/table/table.h). Files are written by a thread of the cut's own
+ * (ps/checkpoint/io.h), which also folds deltas into the base (ps/checkpoint/compaction.h). The shard's thread owns a cut;
+ * between checkpoints it costs nothing. */
 #ifndef SMELTER_SHARD_SNAPSHOT_H
 #define SMELTER_SHARD_SNAPSHOT_H
 
@@ -25,7 +26,7 @@ typedef struct cut_options {
     int64_t slice_bytes; /* of rows that a call of shard_snapshot_work saves; 0: what costs some tens of microseconds */
     bool sweeps;         /* removes what all shards of older epochs have left on this host, once nothing of it is kept */
     const char *run_dir; /* borrowed */
-    uint64_t identity; /* of the run */
+    uint64_t identity;   /* of the run */
     uint32_t epoch;
     int shard;
     int64_t depth;          /* steps whose pushes are pending at a cut */
@@ -33,8 +34,8 @@ typedef struct cut_options {
     uint32_t n_tables;
 } shard_snapshot_options_t;
 
-/* shard_snapshot_create - make the shard's folder of this epoch, and empty it. Errors as disk.h. **owned**: shard_snapshot_destroy, which gives up
- * what is under way and waits for the disk. */
+/* shard_snapshot_create - make the shard's folder of this epoch, and empty it. Errors as disk.h. **owned**:
+ * shard_snapshot_destroy, which gives up what is under way and waits for the disk. */
 WARN_UNUSED status_t shard_snapshot_create(const shard_snapshot_options_t *options, shard_snapshot_t **out);
 void shard_snapshot_destroy(shard_snapshot_t **cut);
 
@@ -43,18 +44,19 @@ void shard_snapshot_destroy(shard_snapshot_t **cut);
 bool shard_snapshot_is_saving(const shard_snapshot_t *cut);
 bool shard_snapshot_has_work(const shard_snapshot_t *cut);
 
-/* shard_snapshot_freeze - the cut before `step`. Pushes of steps below step - depth are in the tables, later ones are not. `pushes`: how
- * many times shard_snapshot_pushed will be called before this cut is complete. */
+/* shard_snapshot_freeze - the cut before `step`. Pushes of steps below step - depth are in the tables, later ones are not.
+ * `pushes`: how many times shard_snapshot_pushed will be called before this cut is complete. */
 void shard_snapshot_freeze(shard_snapshot_t *cut, int64_t step, int64_t pushes, int64_t now_ns);
 
 /* shard_snapshot_takes_push - pushes of this step belong to the cut under way.
- * shard_snapshot_push - one gradient [dim] of such a push. shard_snapshot_pushed - that was all of this sender's in this step. */
+ * shard_snapshot_push - one gradient [dim] of such a push. shard_snapshot_pushed - that was all of this sender's in this
+ * step. */
 bool shard_snapshot_takes_push(const shard_snapshot_t *cut, int64_t step);
 void shard_snapshot_push(shard_snapshot_t *cut, int64_t step, int sender, uint32_t table, uint64_t key, const float *g);
 void shard_snapshot_pushed(shard_snapshot_t *cut);
 
-/* shard_snapshot_work - a slice: some rows, bounded to a tenth of a millisecond or so. *again: false when there is nothing to do but to
- * wait for the disk. Anything but ST_OK: a file could not be written (logged). */
+/* shard_snapshot_work - a slice: some rows, bounded to a tenth of a millisecond or so. *again: false when there is nothing to
+ * do but to wait for the disk. Anything but ST_OK: a file could not be written (logged). */
 WARN_UNUSED status_t shard_snapshot_work(shard_snapshot_t *cut, bool *again);
 
 /* shard_snapshot_prepared - true once when the checkpoint before *step is durable here. */

@@ -24,17 +24,17 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
-#include "common/files/lmdb_env.h"
 #include "common/base/identity.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
+#include "common/files/lmdb_env.h"
 
 #define FORMAT_VERSION 1u
 #define MARK_BYTES_FIRST offsetof(store_mark_t, identity) /* of a mark before runs had ids */
-#define MAP_BYTES_FIRST ((size_t)16 << 20) /* doubles whenever it is full */
-#define SPARE_PAGES 128                    /* of a transaction: meta, branches, LMDB's list of free pages */
-#define BATCH_ROWS 65536                   /* of one transaction, and of one stretch of a scan ... */
-#define BATCH_BYTES ((int64_t)64 << 20)    /* ... but not more than this: a transaction's pages are held in memory */
+#define MAP_BYTES_FIRST ((size_t)16 << 20)                /* doubles whenever it is full */
+#define SPARE_PAGES 128                                   /* of a transaction: meta, branches, LMDB's list of free pages */
+#define BATCH_ROWS 65536                                  /* of one transaction, and of one stretch of a scan ... */
+#define BATCH_BYTES ((int64_t)64 << 20) /* ... but not more than this: a transaction's pages are held in memory */
 
 /* A row's key as stored; big-endian, so that LMDB's order of bytes is the order of numbers. */
 typedef struct __attribute__((packed)) row_key {
@@ -102,11 +102,11 @@ static status_t failed(const store_t *store, const char *doing, int rc)
     return FAIL(ST_SYSTEM, "%s: cannot %s: %s", store->path, doing, mdb_strerror(rc));
 }
 
-#define TRY_MDB(store, doing, expr)                                                                                            \
-    do {                                                                                                                       \
-        int rc_ = (expr);                                                                                                      \
-        if (rc_ != MDB_SUCCESS)                                                                                                \
-            return failed((store), (doing), rc_);                                                                              \
+#define TRY_MDB(store, doing, expr) \
+    do { \
+        int rc_ = (expr); \
+        if (rc_ != MDB_SUCCESS) \
+            return failed((store), (doing), rc_); \
     } while (0)
 
 static meta_key_t meta_key(const char name[8], uint32_t table)
@@ -216,7 +216,8 @@ static status_t open_present(store_t *store)
     int rc = lmdb_reserve_lock(store->path);
     if (rc == 0)
         rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0644);
-    if (rc == EACCES || rc == EROFS || rc == ENOSPC || rc == EDQUOT) { /* no right or room for a lock file; then nobody writes here either */
+    if (rc == EACCES || rc == EROFS || rc == ENOSPC ||
+        rc == EDQUOT) { /* no right or room for a lock file; then nobody writes here either */
         mdb_env_close(store->env);
         store->env = NULL;
         TRY_MDB(store, doing, mdb_env_create(&store->env));
@@ -477,15 +478,18 @@ status_t store_check(store_t *store, const store_origin_t *wanted, const hash_di
     TRY_MDB(store, "find where it comes from", rc);
     TRY(identity_check(store->path, origin.identity, wanted->identity));
     if (wanted->identity && (origin.epoch != wanted->epoch || origin.shard != wanted->shard))
-        return FAIL(ST_CORRUPT, "%s: is of shard %d, written by start %u of the run; shard %d of start %u is wanted: files were mixed up; put that one in its place",
+        return FAIL(ST_CORRUPT,
+                    "%s: is of shard %d, written by start %u of the run; shard %d of start %u is wanted: files were mixed up; "
+                    "put that one in its place",
                     store->path, origin.shard, origin.epoch, wanted->shard, wanted->epoch);
     char found[33], should[33];
     hash_digest_text(&sum, found);
     if (!digest || (sum.low == digest->low && sum.high == digest->high && sum.elements == digest->elements))
         return ST_OK;
     hash_digest_text(digest, should);
-    return FAIL(ST_CORRUPT, "%s: holds %lld rows with digest %s, the run's manifest says %lld with %s: it is not what the run ended with", store->path,
-                (long long)sum.elements, found, (long long)digest->elements, should);
+    return FAIL(ST_CORRUPT,
+                "%s: holds %lld rows with digest %s, the run's manifest says %lld with %s: it is not what the run ended with",
+                store->path, (long long)sum.elements, found, (long long)digest->elements, should);
 }
 
 /* What a table should have, and what has been seen of it. */
@@ -859,8 +863,9 @@ status_t store_check_mark(store_t *store, const store_mark_t *wanted, store_mark
     TRY(store_mark(store, &mark));
     TRY(identity_check(store->path, mark.identity, wanted->identity));
     if (mark.epoch != wanted->epoch || mark.shard != wanted->shard)
-        return FAIL(ST_CORRUPT, "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up; put that one in its place", store->path,
-                    mark.epoch, mark.shard, wanted->epoch, wanted->shard);
+        return FAIL(ST_CORRUPT,
+                    "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up; put that one in its place",
+                    store->path, mark.epoch, mark.shard, wanted->epoch, wanted->shard);
     const int64_t newest = mark.folding_to > mark.step ? mark.folding_to : mark.step;
     if (newest > wanted->step)
         return FAIL(ST_CORRUPT,
@@ -875,8 +880,10 @@ status_t store_check_delta(const store_t *store, const store_mark_t *mark, hash1
 {
     if (!mark->identity || hash128_same(mark->delta, wanted))
         return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: took in a delta of step %lld with checksum %016llx%016llx, the manifest says %016llx%016llx: it is not the base "
-                            "that the checkpoint was made with; put that one in its place",
-                store->path, (long long)mark->step, (unsigned long long)mark->delta.high, (unsigned long long)mark->delta.low,
-                (unsigned long long)wanted.high, (unsigned long long)wanted.low);
+    return FAIL(
+        ST_CORRUPT,
+        "%s: took in a delta of step %lld with checksum %016llx%016llx, the manifest says %016llx%016llx: it is not the base "
+        "that the checkpoint was made with; put that one in its place",
+        store->path, (long long)mark->step, (unsigned long long)mark->delta.high, (unsigned long long)mark->delta.low,
+        (unsigned long long)wanted.high, (unsigned long long)wanted.low);
 }

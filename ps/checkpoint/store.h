@@ -46,8 +46,8 @@ typedef struct store_origin {
 } store_origin_t;
 
 /* store_put_origin - say where it comes from; before or after its tables.
- * store_check - is it the store that is wanted, with the rows that are wanted? digest: of all of its rows, or NULL. Looks at what the
- * store says of its rows; a scan finds out whether they are so.
+ * store_check - is it the store that is wanted, with the rows that are wanted? digest: of all of its rows, or NULL. Looks at
+ * what the store says of its rows; a scan finds out whether they are so.
  * ST_CORRUPT names the store, what it is of and what is wanted. */
 WARN_UNUSED status_t store_put_origin(store_t *store, const store_origin_t *origin);
 WARN_UNUSED status_t store_check(store_t *store, const store_origin_t *wanted, const hash_digest_t *digest);
@@ -63,8 +63,8 @@ WARN_UNUSED status_t store_scan(store_t *store, store_visit_fn *visit, void *con
 int64_t store_rows(store_t *store);
 int64_t store_bytes(store_t *store);
 
-/* store_table_rows - rows that a table should have, as far as the environment has room for them; 0 where it has no such table. For
- * sizing: a scan checks. */
+/* store_table_rows - rows that a table should have, as far as the environment has room for them; 0 where it has no such table.
+ * For sizing: a scan checks. */
 int64_t store_table_rows(store_t *store, uint32_t table);
 
 /* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
@@ -94,8 +94,8 @@ WARN_UNUSED status_t store_open_base(const char *path, const int64_t *payload_fl
 WARN_UNUSED status_t store_change(store_t *store, store_change_t *changes, int64_t n, const store_mark_t *mark);
 
 /* store_mark - of a base; ST_CORRUPT where it has none.
- * store_check_mark - the same, and ST_CORRUPT where the base is not of the run, epoch and shard of `wanted`, or has gone past the
- * checkpoint before step wanted->step. */
+ * store_check_mark - the same, and ST_CORRUPT where the base is not of the run, epoch and shard of `wanted`, or has gone past
+ * the checkpoint before step wanted->step. */
 WARN_UNUSED status_t store_mark(store_t *store, store_mark_t *out);
 WARN_UNUSED status_t store_check_mark(store_t *store, const store_mark_t *wanted, store_mark_t *out);
 

@@ -46,7 +46,8 @@ void admission_weights(const table_t *table, uint64_t key, float *w)
     table_peek(table->options.defaults, &shared, 1, w);
 }
 
-/* Sum the gradients of each slot's keys in order and step the slots' default rows. keys [n] are sorted; at: index of the gradient. */
+/* Sum the gradients of each slot's keys in order and step the slots' default rows. keys [n] are sorted; at: index of the
+ * gradient. */
 static void push_defaults(const table_t *table, const spill_key_t *keys, int64_t n, uint32_t step)
 {
     const int64_t dim = table->dim;

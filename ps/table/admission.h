@@ -1,18 +1,18 @@
 /* admission.h - keys that were seen too rarely to have a row of their own (embedding.min_count).
  *
- * Most keys of a click log are seen once or twice. Until a key has come in min_count pushed steps, all keys like it share their slot's
- * default row: pulls see its weights, and each step adds up their gradients, merged over the senders, in ascending order of keys,
- * for one step of that row. Slots and keys alone decide what is added in which order, so the result is that of any number of
- * workers and shards. The push that completes the count makes the row, with its initial value.
+ * Most keys of a click log are seen once or twice. Until a key has come in min_count pushed steps, all keys like it share their
+ * slot's default row: pulls see its weights, and each step adds up their gradients, merged over the senders, in ascending order
+ * of keys, for one step of that row. Slots and keys alone decide what is added in which order, so the result is that of any
+ * number of workers and shards. The push that completes the count makes the row, with its initial value.
  *
- * A table with min_count has two more tables for this. Both are tables like any other, so that saving, spilling and restoring cover
- * them:
+ * A table with min_count has two more tables for this. Both are tables like any other, so that saving, spilling and restoring
+ * cover them:
  *
  *     sightings  a row of one weight, 0, for each key without a row: its count and version are what matters
  *     defaults   a row for each slot, under a key of that slot; always in memory
  *
- * A key's sightings are forgotten when it gets its row; should they come back with an older checkpoint, nobody looks at them while
- * the row is there, and once it has expired so have they.                                                            */
+ * A key's sightings are forgotten when it gets its row; should they come back with an older checkpoint, nobody looks at them
+ * while the row is there, and once it has expired so have they.                                                            */
 #ifndef SMELTER_ADMISSION_H
 #define SMELTER_ADMISSION_H
 

@@ -16,10 +16,10 @@
 #include "ps/table/row_arena.h"
 
 typedef struct changes {
-    uint32_t mask;    /* both bits of `count`; 0 while nothing is tracked */
-    uint32_t current; /* the bit of the interval in progress */
-    bool saving;      /* rows of the interval before may still be marked */
-    int64_t next;     /* row where the search for those goes on */
+    uint32_t mask;       /* both bits of `count`; 0 while nothing is tracked */
+    uint32_t current;    /* the bit of the interval in progress */
+    bool saving;         /* rows of the interval before may still be marked */
+    int64_t next;        /* row where the search for those goes on */
     uint64_t *groups[2]; /* by parity of the interval: bit g is set where a row of [64 g, 64 g + 64) may be marked */
     size_t groups_capacity[2];
 } dirty_rows_t;
@@ -29,8 +29,8 @@ void dirty_rows_fini(dirty_rows_t *changes);
 /* dirty_rows_start - track from now on; all rows of the arena count as changed. */
 void dirty_rows_start(dirty_rows_t *changes, const row_arena_t *arena);
 
-/* dirty_rows_has - the row needs no further note before it changes: it is marked as changed and not waiting to be saved, or nothing
- * is tracked. */
+/* dirty_rows_has - the row needs no further note before it changes: it is marked as changed and not waiting to be saved, or
+ * nothing is tracked. */
 static inline bool dirty_rows_has(const dirty_rows_t *changes, const row_t *row)
 {
     return (row->count & changes->mask) == changes->current;

@@ -44,8 +44,8 @@ typedef struct key_index {
 void key_index_init(key_index_t *index, int64_t rows);
 void key_index_fini(key_index_t *index);
 
-/* key_index_reserve - take `rows` rows in all without growing further; all rows of the arena have been added. Does nothing where there is
- * room. */
+/* key_index_reserve - take `rows` rows in all without growing further; all rows of the arena have been added. Does nothing
+ * where there is room. */
 void key_index_reserve(key_index_t *index, const row_arena_t *arena, int64_t rows);
 
 /* key_index_add - note that row number `id` of the arena, the last one, has this key, which must not be there yet. Grows the
@@ -53,9 +53,9 @@ void key_index_reserve(key_index_t *index, const row_arena_t *arena, int64_t row
  * has grown by a fifth. */
 void key_index_add(key_index_t *index, const row_arena_t *arena, uint64_t key, int64_t id);
 
-/* key_index_remove - forget a key that is there, as row number `id`. What overflowed past the place that becomes free moves back,
- * so that no mark has to stay behind. Reads rows of the arena, the one being removed included.  Cost: one cache miss, and the
- * keys of the next bucket where this one was full. */
+/* key_index_remove - forget a key that is there, as row number `id`. What overflowed past the place that becomes free moves
+ * back, so that no mark has to stay behind. Reads rows of the arena, the one being removed included.  Cost: one cache miss, and
+ * the keys of the next bucket where this one was full. */
 void key_index_remove(key_index_t *index, const row_arena_t *arena, uint64_t key, int64_t id);
 
 /* key_index_renumber - a key that is there as row number `from` is row number `to` from now on. */

@@ -21,7 +21,8 @@
 #define ROW_COUNT_MAX (((uint32_t)1 << 28) - 1) /* the updates so far, which stay at this number once they reach it */
 #define ROW_CHANGED_EVEN ((uint32_t)1 << 28)    /* marks of ps/table/dirty_rows.h */
 #define ROW_CHANGED_ODD ((uint32_t)1 << 29)
-#define ROW_HEAT_ONE ((uint32_t)1 << 30) /* 0 to 3 in the top two bits: how often it was used of late (ps/table/table_resident.c) */
+#define ROW_HEAT_ONE \
+    ((uint32_t)1 << 30) /* 0 to 3 in the top two bits: how often it was used of late (ps/table/table_resident.c) */
 #define ROW_HEAT_MAX ((uint32_t)3 << 30)
 
 typedef struct row {
@@ -44,12 +45,12 @@ typedef struct row_arena {
 void row_arena_init(row_arena_t *arena, int64_t payload_floats, bool small_pages);
 void row_arena_fini(row_arena_t *arena);
 
-/* row_arena_add - a new row, number arena->rows before the call, with a head of zeros; the payload is the caller's to fill. Cannot
- * fail. */
+/* row_arena_add - a new row, number arena->rows before the call, with a head of zeros; the payload is the caller's to fill.
+ * Cannot fail. */
 row_t *row_arena_add(row_arena_t *arena);
 
-/* row_arena_remove - the last row takes the place of row number `id` and that number (unless it is that row); the caller tells the
- * index, before. */
+/* row_arena_remove - the last row takes the place of row number `id` and that number (unless it is that row); the caller tells
+ * the index, before. */
 void row_arena_remove(row_arena_t *arena, int64_t id);
 
 /* row_arena_trim - give the memory behind the last row back to the system. */

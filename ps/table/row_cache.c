@@ -3,10 +3,10 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
-#define EVICT_SHARE 16     /* of the budget: a batch large enough that rows meet on the pages they are written to ... */
+#define EVICT_SHARE 16       /* of the budget: a batch large enough that rows meet on the pages they are written to ... */
 #define EVICT_ROWS_MAX 65536 /* ... but not a pause of more than a tenth of a second */
-#define ROUNDS_MAX 5       /* of the clock: it takes four to cool the hottest row and evict it */
-#define SMALL_SHARE 16     /* tables that together hold less than this share of the budget are left alone */
+#define ROUNDS_MAX 5         /* of the clock: it takes four to cool the hottest row and evict it */
+#define SMALL_SHARE 16       /* tables that together hold less than this share of the budget are left alone */
 
 struct row_cache {
     spill_t *spill;
@@ -125,8 +125,8 @@ static int64_t rows_over(const row_cache_t *row_cache, int64_t wanted, int64_t p
     return row_cache->used > wanted ? (row_cache->used - wanted) / row_bytes + 1 : 0;
 }
 
-/* Let the clock go on until the tables hold `wanted` bytes, `rows` rows are evicted, or it has gone round so often that there is
- * nothing to evict. One batch. */
+/* Let the clock go on until the tables hold `wanted` bytes, `rows` rows are evicted, or it has gone round so often that there
+ * is nothing to evict. One batch. */
 static status_t evict_batch(row_cache_t *row_cache, int64_t wanted, int64_t rows, int64_t payload_floats)
 {
     TRY(spill_begin(row_cache->spill, rows, payload_floats));
@@ -151,7 +151,8 @@ static status_t evict_batch(row_cache_t *row_cache, int64_t wanted, int64_t rows
     TRY(spill_commit(row_cache->spill));
     ASSERT(spill_is_idle(row_cache->spill)); /* else each batch would leave the pages behind that it replaced */
     if (row_cache->evicted == before && !row_cache->warned) {
-        log_warn("cluster.memory_mb: %lld MB are too little for %d tables, which hold %lld MB without large ones; going on with those",
+        log_warn("cluster.memory_mb: %lld MB are too little for %d tables, which hold %lld MB without large ones; going on "
+                 "with those",
                  (long long)(row_cache->budget >> 20), row_cache->n_members, (long long)(row_cache->used >> 20));
         row_cache->warned = true;
     }

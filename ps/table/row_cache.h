@@ -1,8 +1,8 @@
 /* row_cache.h - which rows of a shard are in memory: a budget for all its tables, and a spill for the rows beyond it.
  *
  * One per shard, borrowed by its tables (table_options_t.row_cache). Tables report what they hold; when that is more than the
- * budget, a clock goes round all rows of all tables and evicts those that were little used since it last passed, a sixteenth of the
- * budget at a time. So tables compete row by row, and what a table gets follows from how often its rows are used. Tables of
+ * budget, a clock goes round all rows of all tables and evicts those that were little used since it last passed, a sixteenth of
+ * the budget at a time. So tables compete row by row, and what a table gets follows from how often its rows are used. Tables of
  * little size are passed over: they would save nothing.
  *
  * The budget covers rows, indexes and the marks of changed rows. While a request is served its rows stay, so that memory may
@@ -19,8 +19,8 @@
 
 typedef struct row_cache row_cache_t;
 
-/* row_cache_create - path: a folder for the rows beyond `budget_bytes`; emptied now, removed by row_cache_destroy, which comes after
- * all tables are gone. Errors: spill_open's. */
+/* row_cache_create - path: a folder for the rows beyond `budget_bytes`; emptied now, removed by row_cache_destroy, which comes
+ * after all tables are gone. Errors: spill_open's. */
 WARN_UNUSED status_t row_cache_create(const char *path, int64_t budget_bytes, row_cache_t **out);
 void row_cache_destroy(row_cache_t **row_cache);
 
@@ -37,8 +37,8 @@ row_cache_counters_t row_cache_counters(const row_cache_t *row_cache);
 
 /* ---- for tables ---- */
 
-/* Put up to `rows` rows that were little used into the batch begun, forget them, and report; from where it stopped the last time.
- * *wrapped: it has come to its end, and the next call begins anew. Returns the number of rows. */
+/* Put up to `rows` rows that were little used into the batch begun, forget them, and report; from where it stopped the last
+ * time. *wrapped: it has come to its end, and the next call begins anew. Returns the number of rows. */
 typedef int64_t row_cache_evict_fn(void *table, int64_t rows, bool *wrapped);
 
 typedef struct row_cache_member {

@@ -20,11 +20,11 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "common/files/file.h"
-#include "common/files/lmdb_env.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
+#include "common/files/lmdb_env.h"
 
 #define MAP_BYTES_FIRST ((size_t)1 << 20)
 #define MAP_BYTES_STEP ((size_t)4 << 20) /* it grows by a quarter, and by whole steps */
@@ -56,11 +56,11 @@ struct spill {
     MDB_env *env;
     MDB_dbi rows, log;
     size_t map_bytes, page_bytes;
-    MDB_txn *writing;    /* between spill_begin and spill_commit */
-    MDB_cursor *put;     /* of `writing`, on rows */
-    MDB_txn *reading;    /* reset but within a read */
-    uint64_t warned_mb;  /* free space when it was last warned about; 0: never */
-    uint64_t *logged;    /* a copy of a log entry */
+    MDB_txn *writing;   /* between spill_begin and spill_commit */
+    MDB_cursor *put;    /* of `writing`, on rows */
+    MDB_txn *reading;   /* reset but within a read */
+    uint64_t warned_mb; /* free space when it was last warned about; 0: never */
+    uint64_t *logged;   /* a copy of a log entry */
     size_t logged_capacity;
     float *payload; /* an aligned copy: LMDB aligns values to 2 bytes */
     size_t payload_capacity;
@@ -68,15 +68,17 @@ struct spill {
 
 static status_t failed(const spill_t *spill, const char *doing, int rc)
 {
-    return FAIL(ST_SYSTEM, "%s: cannot %s: %s; rows that do not fit into cluster.memory_mb are kept there: make room, or choose another "
-                "place with --out", spill->path, doing, mdb_strerror(rc));
+    return FAIL(ST_SYSTEM,
+                "%s: cannot %s: %s; rows that do not fit into cluster.memory_mb are kept there: make room, or choose another "
+                "place with --out",
+                spill->path, doing, mdb_strerror(rc));
 }
 
-#define TRY_MDB(spill, doing, expr)                                                                                            \
-    do {                                                                                                                       \
-        int rc_ = (expr);                                                                                                      \
-        if (rc_ != MDB_SUCCESS)                                                                                                \
-            return failed((spill), (doing), rc_);                                                                              \
+#define TRY_MDB(spill, doing, expr) \
+    do { \
+        int rc_ = (expr); \
+        if (rc_ != MDB_SUCCESS) \
+            return failed((spill), (doing), rc_); \
     } while (0)
 
 static spilled_key_t row_key(uint32_t table, uint64_t key)
@@ -98,7 +100,8 @@ static void warn_of_little_room(spill_t *spill, size_t growth)
     const uint64_t left = free_mb(spill);
     if (left >= (uint64_t)growth >> 18 || (spill->warned_mb && left > spill->warned_mb / 2))
         return;
-    log_warn("%s: the disk is getting full: %llu MB are left there, and the rows that do not fit into cluster.memory_mb take %llu MB "
+    log_warn("%s: the disk is getting full: %llu MB are left there, and the rows that do not fit into cluster.memory_mb take "
+             "%llu MB "
              "and grow; make room or raise memory_mb",
              spill->path, (unsigned long long)left, (unsigned long long)spill->map_bytes >> 20);
     spill->warned_mb = left ? left : 1;
@@ -113,7 +116,8 @@ static status_t set_size(spill_t *spill, size_t bytes)
     char text[FILE_ERROR_TEXT];
     if (rc != 0)
         return FAIL(ST_SYSTEM,
-                    "%s: no room for %zu MB of rows that do not fit into cluster.memory_mb: %s; %llu MB are free there, less a quota or "
+                    "%s: no room for %zu MB of rows that do not fit into cluster.memory_mb: %s; %llu MB are free there, less a "
+                    "quota or "
                     "a limit of file size: make room, or choose another place with --out",
                     spill->path, bytes >> 20, file_error_text(rc, text), (unsigned long long)free_mb(spill));
     TRY_MDB(spill, "enlarge the map", mdb_env_set_mapsize(spill->env, bytes));
@@ -229,8 +233,8 @@ static void insertion_sort(spill_key_t *keys, int64_t n)
     }
 }
 
-/* One stable pass by a digit of the key, or by the slot where shift is 64. Returns where the keys are then: a digit that all share
- * moves nothing. */
+/* One stable pass by a digit of the key, or by the slot where shift is 64. Returns where the keys are then: a digit that all
+ * share moves nothing. */
 static spill_key_t *sort_pass(spill_key_t *from, spill_key_t *to, int64_t n, int shift)
 {
     int64_t start[DIGITS] = {0};

@@ -44,8 +44,8 @@ void spill_sort(spill_key_t *keys, spill_key_t *scratch, int64_t n);
 /* spill_compare - the sign of a's place less b's in that order. */
 int spill_compare(uint64_t a, uint64_t b);
 
-/* spill_begin - a batch of up to `rows` rows of up to `payload_floats` each; makes room on the disk for them. ST_SYSTEM: the disk is
- * full, or so nearly that it would be. A warning comes long before. */
+/* spill_begin - a batch of up to `rows` rows of up to `payload_floats` each; makes room on the disk for them. ST_SYSTEM: the
+ * disk is full, or so nearly that it would be. A warning comes long before. */
 WARN_UNUSED status_t spill_begin(spill_t *spill, int64_t rows, int64_t payload_floats);
 /* spill_put - a row of the batch begun; replaces the one there. Sorted by spill_sort within each table. After an error only
  * spill_close is left. */
@@ -56,8 +56,8 @@ WARN_UNUSED status_t spill_log(spill_t *spill, uint32_t table, uint32_t batch, c
 WARN_UNUSED status_t spill_remove(spill_t *spill, uint32_t table, const spill_key_t *keys, int64_t n);
 WARN_UNUSED status_t spill_commit(spill_t *spill);
 
-/* spill_read - those of [n] sorted keys that are there: visit(context, i, row). Cost: about 1 us a key where the disk's pages are
- * in memory. */
+/* spill_read - those of [n] sorted keys that are there: visit(context, i, row). Cost: about 1 us a key where the disk's pages
+ * are in memory. */
 typedef void spill_read_fn(void *context, int64_t i, const spilled_t *row);
 WARN_UNUSED status_t spill_read(spill_t *spill, uint32_t table, int64_t payload_floats, const spill_key_t *keys, int64_t n,
                                 spill_read_fn *visit, void *context);
@@ -67,8 +67,8 @@ typedef bool spill_scan_fn(void *context, const spilled_t *row);
 WARN_UNUSED status_t spill_scan(spill_t *spill, uint32_t table, int64_t payload_floats, const uint64_t *after,
                                 spill_scan_fn *visit, void *context);
 
-/* spill_log_next - the table's first log entry of a batch >= *batch and < end: *batch becomes its number; *keys [*n] is **owned** by
- * the spill, until the next call of this function. *n is 0 where there is none. */
+/* spill_log_next - the table's first log entry of a batch >= *batch and < end: *batch becomes its number; *keys [*n] is
+ * **owned** by the spill, until the next call of this function. *n is 0 where there is none. */
 WARN_UNUSED status_t spill_log_next(spill_t *spill, uint32_t table, uint32_t *batch, uint32_t end, const uint64_t **keys,
                                     int64_t *n);
 /* spill_log_drop - forget the table's log entries of batches < end. */

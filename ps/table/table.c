@@ -178,9 +178,9 @@ static inline int64_t resolve(const table_t *table, const block_t *block, int i)
 }
 
 /* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
- * where that is NULL or the key has to be admitted first, visited as NULL. Where some rows may be out of memory the keys that are not in memory come last and, to be
- * read and created together, in the order of rows; without create_in they are left to the caller. Always inlined, so that a
- * visit is a piece of the loop and not a call. */
+ * where that is NULL or the key has to be admitted first, visited as NULL. Where some rows may be out of memory the keys that
+ * are not in memory come last and, to be read and created together, in the order of rows; without create_in they are left to
+ * the caller. Always inlined, so that a visit is a piece of the loop and not a call. */
 typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
 
 static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,
@@ -515,7 +515,8 @@ static void fill_row(table_t *table, int64_t id, row_t *row, const table_row_t *
     memcpy(row->payload, stored->payload, (size_t)table->payload_floats * sizeof *row->payload);
 }
 
-/* The keys of a block that lie out of memory, into memory. Rows may move and come: what was guessed before is stale, not wrong. */
+/* The keys of a block that lie out of memory, into memory. Rows may move and come: what was guessed before is stale, not
+ * wrong. */
 static void load_block(table_t *table, const block_t *block)
 {
     if (!table->row_cache || !table_has_spilled(table))

@@ -5,8 +5,8 @@
  * (the client de-duplicates); a repeat harms nothing and is a step of its own. Beyond its payload a row costs at most 24
  * bytes: 16 of header and the index. A table holds at most 2^30 rows in memory.
  *
- * With a row_cache (ps/table/row_cache.h) rows beyond its budget are on disk and come back when they are asked for; no value depends
- * on where a row was. Errors of the disk show in row_cache_status, which is to be looked at before results are used. */
+ * With a row_cache (ps/table/row_cache.h) rows beyond its budget are on disk and come back when they are asked for; no value
+ * depends on where a row was. Errors of the disk show in row_cache_status, which is to be looked at before results are used. */
 #ifndef SMELTER_TABLE_H
 #define SMELTER_TABLE_H
 
@@ -31,9 +31,9 @@ typedef struct table_options {
     int64_t expected_rows;  /* a hint for the first size of the index; 0: unknown */
     row_cache_t *row_cache; /* borrowed, must outlive the table; NULL: all rows stay in memory */
     int64_t ttl_steps;      /* a row not pushed for more steps is as if it had never been; 0: rows stay */
-    int64_t min_count;      /* pushed steps with a key before it has a row (ps/table/admission.h); 0: it has one from the first */
-    table_t *sightings;     /* borrowed, where min_count > 0; no pushes but by this table, as for the next */
-    table_t *defaults;      /* the rows that keys share until then, one per slot */
+    int64_t min_count;  /* pushed steps with a key before it has a row (ps/table/admission.h); 0: it has one from the first */
+    table_t *sightings; /* borrowed, where min_count > 0; no pushes but by this table, as for the next */
+    table_t *defaults;  /* the rows that keys share until then, one per slot */
 } table_options_t;
 
 /* A row as the store and the digest see it. payload is weight[dim] then state. */
@@ -52,13 +52,14 @@ void table_destroy(table_t **table);
  *
  *   w[j] := init_std * normal j of the generator at (hash_mix(seed ^ "rows"), stream = key, first = id * 2^32)
  *
- * which depends on seed, table, key and position alone; state as the optimizer initialises it. With min_count or ttl_steps it creates
- * nothing, but is as table_peek: rows begin with pushes then, and a key without one has the weights of its slot's default row.
- * out [n][dim] f32.  Cannot fail.  Cost: two cache misses per row, overlapped; a new row about 25 ns per weight. */
+ * which depends on seed, table, key and position alone; state as the optimizer initialises it. With min_count or ttl_steps it
+ * creates nothing, but is as table_peek: rows begin with pushes then, and a key without one has the weights of its slot's
+ * default row. out [n][dim] f32.  Cannot fail.  Cost: two cache misses per row, overlapped; a new row about 25 ns per
+ * weight. */
 void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out);
 
-/* table_set_step - the step whose pushes come next: what is older than ttl_steps then has expired. Some of it is removed now, the rest
- * later, which nobody can tell. */
+/* table_set_step - the step whose pushes come next: what is older than ttl_steps then has expired. Some of it is removed now,
+ * the rest later, which nobody can tell. */
 void table_set_step(table_t *table, int64_t step);
 
 /* table_expire - remove all that has expired. Until then table_rows, table_scan and table_digest count some of it. */
@@ -77,8 +78,8 @@ void table_prefetch(table_t *table, const uint64_t *keys, int64_t n);
  * step + 1. */
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step);
 
-/* table_sight - a push without gradients to a table of one weight: counts[i] becomes the number of pushes of keys[i] so far, in the
- * life of its row. No row leaves memory for it. */
+/* table_sight - a push without gradients to a table of one weight: counts[i] becomes the number of pushes of keys[i] so far, in
+ * the life of its row. No row leaves memory for it. */
 void table_sight(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts);
 
 /* table_push_merged - one optimizer step per distinct key from the gradients of `workers` senders, merged in the tree order of
@@ -100,8 +101,8 @@ typedef void table_save_fn(void *context, const table_t *table, const table_row_
 void table_track(table_t *table);
 
 /* table_freeze - the rows changed since the last freeze are to be saved as they are now: each is handed to `save` exactly once,
- * by table_save_some, or earlier by whatever is about to change it or to send it out of memory. What the freeze before this one froze must have been
- * handed over. Cost: none. */
+ * by table_save_some, or earlier by whatever is about to change it or to send it out of memory. What the freeze before this one
+ * froze must have been handed over. Cost: none. */
 void table_freeze(table_t *table, table_save_fn *save, void *context);
 
 /* table_save_some - hand over up to `rows` more frozen rows. True when none is left, so that the next freeze may come. Cost:
@@ -117,8 +118,8 @@ const table_options_t *table_options(const table_t *table);
  * until the next call that is not const. */
 table_row_t table_row_at(const table_t *table, int64_t i);
 
-/* table_scan - every row once, in memory or not, in the order of (hash_slot(key), key); borrowed until visit returns. Anything but
- * ST_OK from visit ends the scan and is returned. ST_SYSTEM: rows cannot be read. Scratch: 4 bytes a row in memory. */
+/* table_scan - every row once, in memory or not, in the order of (hash_slot(key), key); borrowed until visit returns. Anything
+ * but ST_OK from visit ends the scan and is returned. ST_SYSTEM: rows cannot be read. Scratch: 4 bytes a row in memory. */
 typedef status_t table_scan_fn(void *context, const table_row_t *row);
 WARN_UNUSED status_t table_scan(const table_t *table, table_scan_fn *visit, void *context);
 
@@ -130,8 +131,8 @@ void table_expect(table_t *table, int64_t rows);
  * more waits for memory a few times, where so many calls wait for each row. */
 WARN_UNUSED status_t table_put(table_t *table, const table_row_t *rows, int64_t n);
 
-/* table_put_latest - as table_put, but a row that is already there is replaced: where several states of a row are loaded one after
- * the other, the last one counts. */
+/* table_put_latest - as table_put, but a row that is already there is replaced: where several states of a row are loaded one
+ * after the other, the last one counts. */
 WARN_UNUSED status_t table_put_latest(table_t *table, const table_row_t *rows, int64_t n);
 
 /* table_digest - add every row, in memory or not, to a digest: table id, key, weights and optimizer state. */

@@ -68,17 +68,17 @@ static bool sweep_spill(table_t *table, int64_t rows)
         return false;
     expiry_sweep_t sweep = {.table = table, .left = rows < SWEEP_MOST ? rows : SWEEP_MOST};
     const uint64_t after = table->swept_to;
-    const bool is_sound = row_cache_note(table->row_cache, spill_scan(row_cache_spill(table->row_cache), table->options.id,
-                                                                      table->payload_floats, table->has_swept_to ? &after : NULL,
-                                                                      sweep_spilled, &sweep));
+    const bool is_sound =
+        row_cache_note(table->row_cache, spill_scan(row_cache_spill(table->row_cache), table->options.id, table->payload_floats,
+                                                    table->has_swept_to ? &after : NULL, sweep_spilled, &sweep));
     if (sweep.left > 0)
         table->has_swept_to = false;
     table_remove(table, sweep.keys, is_sound ? sweep.n : 0);
     return is_sound && sweep.left == 0;
 }
 
-/* Look at up to SWEEP_MOST rows in memory, from the last one down: the row that takes the place of a removed one was looked at. False
- * when the search has come to the end. */
+/* Look at up to SWEEP_MOST rows in memory, from the last one down: the row that takes the place of a removed one was looked at.
+ * False when the search has come to the end. */
 static bool sweep_memory(table_t *table, int64_t rows)
 {
     expiry_sweep_t sweep = {.table = table, .left = rows < SWEEP_MOST ? rows : SWEEP_MOST};

@@ -11,8 +11,8 @@
 
 #include "ps/table/dirty_rows.h"
 #include "ps/table/key_index.h"
-#include "ps/table/row_cache.h"
 #include "ps/table/row_arena.h"
+#include "ps/table/row_cache.h"
 #include "ps/table/table.h"
 
 /* One gradient for one key of a merged push. */

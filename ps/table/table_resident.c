@@ -1,11 +1,11 @@
 /* Rows that leave memory and come back.
  *
- * A row lies in memory, in the spill, or in both: one that comes back is not removed from the spill, where it will most likely be
- * put again; memory is right then. The clock cools rows as it passes and evicts the cold ones. A row's heat, 0 to 3, is 0 when
- * it comes into memory and rises by one with each push; the clock lowers it by one, and evicts at 0 or 1. So a row used once
- * goes the next time the clock passes, one used twice in between stays, and one used often stays for two rounds of silence.
- * Rejected: a single bit (a row used once stays as long as one used a thousand times), lists in order of use (16 bytes a row and
- * two misses a use).
+ * A row lies in memory, in the spill, or in both: one that comes back is not removed from the spill, where it will most likely
+ * be put again; memory is right then. The clock cools rows as it passes and evicts the cold ones. A row's heat, 0 to 3, is 0
+ * when it comes into memory and rises by one with each push; the clock lowers it by one, and evicts at 0 or 1. So a row used
+ * once goes the next time the clock passes, one used twice in between stays, and one used often stays for two rounds of
+ * silence. Rejected: a single bit (a row used once stays as long as one used a thousand times), lists in order of use (16 bytes
+ * a row and two misses a use).
  *
  * Evicted rows leave gaps, which the last rows of the arena fill: they are the youngest, and behind the hand they have a round
  * of the clock before them. It matters, because a row that comes for a pull is pushed a moment later.                 */
@@ -18,7 +18,8 @@
 
 static int64_t bytes_held(const table_t *table)
 {
-    return table->arena.rows * (int64_t)table->arena.row_bytes + key_index_bytes(&table->index) + changes_bytes(&table->changes);
+    return table->arena.rows * (int64_t)table->arena.row_bytes + key_index_bytes(&table->index) +
+           changes_bytes(&table->changes);
 }
 
 /* ---- coming back ----------------------------------------------------------------------------------------------------- */
@@ -161,7 +162,8 @@ static int64_t evict(void *context, int64_t rows, bool *wrapped)
     ASSERT(table->missing == 0);
     if (rows > table->arena.rows)
         rows = table->arena.rows;
-    const row_cache_keys_t all = row_cache_keys(table->row_cache, 2 * rows); /* sorted by row in the first half, by number in the second */
+    const row_cache_keys_t all =
+        row_cache_keys(table->row_cache, 2 * rows); /* sorted by row in the first half, by number in the second */
     spill_key_t *cold = all.keys, *by_number = all.keys + rows;
     const int64_t n = collect_cold(table, cold, rows);
     memcpy(by_number, cold, (size_t)n * sizeof *cold);
@@ -186,7 +188,8 @@ void table_join(table_t *table)
 {
     table->row_cache = table->options.row_cache;
     table->heat = ROW_HEAT_ONE;
-    table->place = row_cache_join(table->row_cache, &(row_cache_member_t){table, evict, table->payload_floats, bytes_held(table)});
+    table->place =
+        row_cache_join(table->row_cache, &(row_cache_member_t){table, evict, table->payload_floats, bytes_held(table)});
 }
 
 void table_leave(table_t *table)

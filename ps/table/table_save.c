@@ -1,16 +1,17 @@
-/* What changed is found by the marks of rows in memory (ps/table/dirty_rows.h). For rows out of memory the marks turn into the number of
- * the batch they were spilled with:
+/* What changed is found by the marks of rows in memory (ps/table/dirty_rows.h). For rows out of memory the marks turn into the
+ * number of the batch they were spilled with:
  *
  *     0                 spilled while nothing was tracked: changed, before the first freeze
  *     1 .. end - 1      changed when it left memory with that batch, before the last freeze (or, below begin, the one before)
  *     end ..            changed since the last freeze
  *     BATCH_UNCHANGED   not changed since the freeze before it left, or saved by then
  *
- * where end is the number of the first batch after the last freeze. The log of a batch names the keys of its changed rows. A save goes
- * through the log entries of its interval in order; a row counts only if it is out of memory and its own batch is that of the
- * entry, because a later entry, or its marks in memory, then tell the rest. So each row is handed over once, without anything
- * being written where it lies: a row that comes back into memory is waiting still if its batch, or its key within the batch, is
- * behind the place that the save has come to. A frozen row that is about to leave memory is handed over first.         */
+ * where end is the number of the first batch after the last freeze. The log of a batch names the keys of its changed rows. A
+ * save goes through the log entries of its interval in order; a row counts only if it is out of memory and its own batch is
+ * that of the entry, because a later entry, or its marks in memory, then tell the rest. So each row is handed over once,
+ * without anything being written where it lies: a row that comes back into memory is waiting still if its batch, or its key
+ * within the batch, is behind the place that the save has come to. A frozen row that is about to leave memory is handed over
+ * first. */
 #include "ps/table/table_impl.h"
 
 #include "common/base/memory.h"
@@ -163,7 +164,8 @@ bool table_save_some(table_t *table, int64_t rows)
 {
     save_some_t some = {table, rows};
     while (table->spilled.stage != SAVE_MEMORY && some.left > 0)
-        if (!row_cache_note(table->row_cache, table->spilled.stage == SAVE_SCAN ? save_scan(table, &some) : save_log(table, &some)))
+        if (!row_cache_note(table->row_cache,
+                            table->spilled.stage == SAVE_SCAN ? save_scan(table, &some) : save_log(table, &some)))
             return true; /* the shard ends */
     for (; some.left > 0; some.left--) {
         const int64_t id = changes_next(&table->changes, &table->arena);

@@ -1,8 +1,8 @@
 /* All rows of a table, those in memory and those in the spill, each once. A row that is in both counts as it is in memory.
  *
- * The order of rows is that of stores: by slot, then by key. Rows in memory are brought into it by a counting sort by slot and a small
- * sort inside each slot, 4 bytes a row of scratch (pairs of key and row would need 16); the spill has it, and the two are
- * merged.                                                                                                              */
+ * The order of rows is that of stores: by slot, then by key. Rows in memory are brought into it by a counting sort by slot and
+ * a small sort inside each slot, 4 bytes a row of scratch (pairs of key and row would need 16); the spill has it, and the two
+ * are merged.                                                                                                              */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +82,7 @@ static bool scan_spilled(void *context, const spilled_t *row)
 {
     scan_t *scan = context;
     scan_memory(scan, &row->key);
-    const bool is_in_memory =
-        scan->next < scan->table->arena.rows && key_at(scan->table, scan->sorted[scan->next]) == row->key;
+    const bool is_in_memory = scan->next < scan->table->arena.rows && key_at(scan->table, scan->sorted[scan->next]) == row->key;
     if (scan->status == ST_OK && !is_in_memory)
         scan->status = scan->visit(scan->context, &(table_row_t){row->key, row->version, row->count, row->payload});
     return scan->status == ST_OK;

@@ -1,8 +1,8 @@
 /* bench_activation - forward and backward of every activation, per element and over ReLU's, in one run.
  *
- * Prints `name value` lines: activation_NAME_ns, nanoseconds per element of forward plus backward, and activation_NAME_over_relu,
- * both for a lane of 256 x 256 values, which comes through the second-level cache as in training; then
- * activation_NAME_over_relu_l1, for 2,048 values that stay in the first, where arithmetic is all that counts. A round
+ * Prints `name value` lines: activation_NAME_ns, nanoseconds per element of forward plus backward, and
+ * activation_NAME_over_relu, both for a lane of 256 x 256 values, which comes through the second-level cache as in training;
+ * then activation_NAME_over_relu_l1, for 2,048 values that stay in the first, where arithmetic is all that counts. A round
  * measures ReLU and then the other for a tenth of a millisecond; the best of each counts: what others take away from so short
  * a time is all or nothing.                                                                                            */
 #include <math.h>

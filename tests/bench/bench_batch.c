@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/data/order.h"
 #include "common/kernels/tree.h"
 #include "tests/bench/bench.h"
-#include "common/data/order.h"
 #include "worker/embedding.h"
 
 #define BATCHES_MAX 2000

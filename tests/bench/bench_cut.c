@@ -1,7 +1,8 @@
-/* bench_cut - a shard's part of checkpoints (ps/checkpoint/shard_snapshot.h), without a network: 2,000,000 rows of 8 weights under AdaGrad, of which 20,000
- * with skewed keys are stepped at a time.
+/* bench_cut - a shard's part of checkpoints (ps/checkpoint/shard_snapshot.h), without a network: 2,000,000 rows of 8 weights
+ * under AdaGrad, of which 20,000 with skewed keys are stepped at a time.
  *
- *     write   a checkpoint of all rows, from the freeze to the durable file, while nothing else is done; beside it the same number of
+ *     write   a checkpoint of all rows, from the freeze to the durable file, while nothing else is done; beside it the same
+ * number of
  *             bytes written in order to a plain file and synced
  *     slice   the longest call of the shard's thread for it: freeze and slices
  *     restore the same rows into an empty table, from the checkpoint's file and, after a fold, from the base
@@ -17,11 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/config/config.h"
 #include "common/files/disk.h"
 #include "common/files/file.h"
-#include "common/config/config.h"
-#include "ps/checkpoint/shard_snapshot.h"
 #include "ps/checkpoint/load.h"
+#include "ps/checkpoint/shard_snapshot.h"
 #include "tests/bench/bench.h"
 
 #define DIM 8

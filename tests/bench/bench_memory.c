@@ -1,5 +1,5 @@
-/* bench_memory - a table ten times larger than the memory it may use, against the same table all in memory: rows per second, each
- * pulled and then pushed, as training does. Keys follow a power law of exponent 1.1 over 2,000,000 rows; a request is the
+/* bench_memory - a table ten times larger than the memory it may use, against the same table all in memory: rows per second,
+ * each pulled and then pushed, as training does. Keys follow a power law of exponent 1.1 over 2,000,000 rows; a request is the
  * distinct keys of a batch of 2,048 examples with 8 values each; dim 16, AdaGrad, one thread, no network.
  *
  * Both tables get the same requests in turns; the median turn counts. FOLDER takes the rows that do not fit. */
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
         return 1;
     table_t *bounded = make_table(row_cache, rows);
 
-    uint64_t *keys = MEM_ARRAY(uint64_t, TURN *DRAWS);
+    uint64_t *keys = MEM_ARRAY(uint64_t, TURN * DRAWS);
     int32_t *last = MEM_ARRAY(int32_t, BENCH_ROWS);
     double ratio[TURNS], rate[TURNS], whole_rate[TURNS];
     int64_t n[TURN], before = 0, requested = 0;

@@ -1,8 +1,9 @@
 /* bench_model - what a training step of the paper's toy net costs beside its bare matrix products, in one run.
  *
  * Prints `name value` lines: per lane size the bare products in examples/s and the step's speed over theirs (1 would be a step
- * that is nothing but products). A round measures both sides one after the other; the median round counts, so that a busy machine
- * disturbs little.                                                                                                          */
+ * that is nothing but products). A round measures both sides one after the other; the median round counts, so that a busy
+ * machine disturbs
+ * little. */
 #include <stdio.h>
 
 #include "common/kernels/loss.h"

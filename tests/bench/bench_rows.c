@@ -63,9 +63,9 @@ typedef struct bench {
     net_t *lead, *net; /* the coordinator's side and the worker's */
     member_t member;
     client_t *client;
-    uint64_t *keys;   /* [REQUESTS][BENCH_KEYS] */
-    float *gradients; /* [REQUESTS][BENCH_KEYS][DIM] */
-    float *rows;      /* [BENCH_KEYS][DIM] */
+    uint64_t *keys;         /* [REQUESTS][BENCH_KEYS] */
+    float *gradients;       /* [REQUESTS][BENCH_KEYS][DIM] */
+    float *rows;            /* [BENCH_KEYS][DIM] */
     int64_t pulled, pushed; /* the next step of each: a step is pulled once, and pushed once after that */
 } bench_t;
 

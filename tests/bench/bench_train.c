@@ -1,12 +1,14 @@
 /* bench_train - what whole runs of the program cost, from the manifests that they leave.
  *
- *     toy       the paper's toy net, one worker, one server, batches of 1,024: seconds of a training step, beside the seconds of
+ *     toy       the paper's toy net, one worker, one server, batches of 1,024: seconds of a training step, beside the seconds
+ * of
  *               its bare matrix products, which are measured before and after every run
  *     workers   CPU-seconds of all ranks per example for 1, 2 and 4 workers
  *     ensemble  examples/s of a single network, of three such networks, and of three with its parameters in all
  *     memory    examples/s with a tenth of the memory that the tables want, over examples/s with all of it
  *     kuairand  examples/s of configs/kuairand.yaml, its base variant (a single ReLU network)
- *     save      seconds of training without checkpoints, with a few, with one after the other, and without digests of steps; the
+ *     save      seconds of training without checkpoints, with a few, with one after the other, and without digests of steps;
+ * the
  *               longest step over the median one; seconds from the start of a resumed run to its first step
  *
  * Prints `name value` lines: medians of several runs, taken in turns.
@@ -17,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/log.h"
+#include "common/files/file.h"
 #include "launcher/checkpoint/checkpoint_manifest.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/run/manifest.h"
@@ -32,9 +34,9 @@
 #define ENSEMBLE_RUNS 3 /* as in tests/bench/ensemble.yaml */
 #define MEMORY_RUNS 3
 #define KUAIRAND_RUNS 3
-#define SAVE_RUNS 5 /* of longest steps one in three is the machine's doing: the median wants more than three */
+#define SAVE_RUNS 5      /* of longest steps one in three is the machine's doing: the median wants more than three */
 #define SAVE_STEPS "100" /* between checkpoints, where there are a few */
-#define SETS 4 /* --set arguments of a run, at most */
+#define SETS 4           /* --set arguments of a run, at most */
 
 typedef struct bench {
     const char *smelter, *scratch, *part;
@@ -50,8 +52,8 @@ static void become(const char *program, const char *const *arguments)
 }
 
 /* Run a command on `config` with up to SETS overrides; more: an option, or NULL. */
-static status_t run_with(bench_t *b, const char *command, const char *config, const char *folder, const char *const *sets, int n,
-                         const char *more)
+static status_t run_with(bench_t *b, const char *command, const char *config, const char *folder, const char *const *sets,
+                         int n, const char *more)
 {
     const char *arguments[5 + 2 * SETS + 2] = {b->smelter, command, config, "--out", folder};
     ASSERT(n <= SETS);
@@ -255,7 +257,8 @@ static status_t save(bench_t *b)
                       {"always", "checkpoint.every_seconds=0.001"},
                       {"no_digests", "train.step_digests=false"}};
     double seconds[KINDS][SAVE_RUNS], cpu[KINDS][SAVE_RUNS], stall[KINDS][SAVE_RUNS], slow[KINDS][SAVE_RUNS];
-    double per_minute[SAVE_RUNS], checkpoint_cpu[SAVE_RUNS], always[SAVE_RUNS], begin[SAVE_RUNS], per_byte[SAVE_RUNS], ratio[SAVE_RUNS];
+    double per_minute[SAVE_RUNS], checkpoint_cpu[SAVE_RUNS], always[SAVE_RUNS], begin[SAVE_RUNS], per_byte[SAVE_RUNS],
+        ratio[SAVE_RUNS];
     char data[512], folder[512];
     snprintf(data, sizeof data, "data.path=%s/data-save", b->scratch);
     for (int i = 0; i < SAVE_RUNS; i++) {
@@ -306,7 +309,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         status_t (*run)(bench_t *b);
-    } parts[] = {{"toy", toy}, {"workers", workers}, {"ensemble", ensemble}, {"memory", memory}, {"kuairand", kuairand}, {"save", save}};
+    } parts[] = {{"toy", toy},       {"workers", workers},   {"ensemble", ensemble},
+                 {"memory", memory}, {"kuairand", kuairand}, {"save", save}};
     for (size_t i = 0; argc == 4 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[3], parts[i].name) == 0) {
             bench_t b = {argv[1], argv[2], argv[3], 0};

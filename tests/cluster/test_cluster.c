@@ -25,12 +25,12 @@
 
 /* ---- what a rank does ---- */
 
-#define CHECK(cond)                                                                \
-    do {                                                                           \
-        if (!(cond)) {                                                             \
-            log_error("check failed: %s (%s:%d)", #cond, __FILE__, __LINE__);      \
-            cluster_abort(99);                                                     \
-        }                                                                          \
+#define CHECK(cond) \
+    do { \
+        if (!(cond)) { \
+            log_error("check failed: %s (%s:%d)", #cond, __FILE__, __LINE__); \
+            cluster_abort(99); \
+        } \
     } while (0)
 
 static float value_of(int member, int64_t i)

@@ -1,6 +1,6 @@
-/* test_activation - every kernel of the table equals its exact double form, from the corners of its pieces to +-1e4, huge values and
- * denormals, with clipping on and off; slopes are derivatives; the smooth ones have a continuous gradient at every joint;
- * their limits are what the paper says. SmeLU is ReLU convolved with a box of width 2 beta. Learned gSmeLU computes what
+/* test_activation - every kernel of the table equals its exact double form, from the corners of its pieces to +-1e4, huge
+ * values and denormals, with clipping on and off; slopes are derivatives; the smooth ones have a continuous gradient at every
+ * joint; their limits are what the paper says. SmeLU is ReLU convolved with a box of width 2 beta. Learned gSmeLU computes what
  * the fixed one does, and its gradient by the five numbers equals finite differences.                                 */
 #include <math.h>
 #include <string.h>
@@ -111,8 +111,9 @@ static int fill_arguments(float *x, int kind, const activation_shape_t *shape)
     return n;
 }
 
-/* How far the value may be off: rounding relative to itself; in the exponential tails relative to the argument of the exponential
- * as well, whose rounding is seen there (that of GELU is a square); in pieces relative to the terms they are sums of. */
+/* How far the value may be off: rounding relative to itself; in the exponential tails relative to the argument of the
+ * exponential as well, whose rounding is seen there (that of GELU is a square); in pieces relative to the terms they are sums
+ * of. */
 static double value_tolerance(int kind, double x, double value, const activation_shape_t *shape)
 {
     const double rounding = 4e-7, z = shape->beta * x;
@@ -268,7 +269,8 @@ static void test_smelu_is_relu_convolved_with_a_box(void **state)
     }
 }
 
-/* gSmeLU and RESCU by their definition: the value at the first joint and the integral of a slope that is linear between joints. */
+/* gSmeLU and RESCU by their definition: the value at the first joint and the integral of a slope that is linear between
+ * joints. */
 static void test_pieces_are_integrals_of_their_slopes(void **state)
 {
     (void)state;
@@ -297,8 +299,8 @@ static void test_pieces_are_integrals_of_their_slopes(void **state)
     }
 }
 
-/* Largest distance of two functions' values and slopes over a sweep of [-most, most]; slopes are compared from `corner` on, where
- * the limit has none. */
+/* Largest distance of two functions' values and slopes over a sweep of [-most, most]; slopes are compared from `corner` on,
+ * where the limit has none. */
 static void compare_functions(const activation_t *f, const activation_shape_t *f_shape, const activation_t *g,
                               const activation_shape_t *g_shape, float most, float corner, float value_limit, float slope_limit)
 {

@@ -1,8 +1,8 @@
 /* test_model - the network's gradient, two ways: the double twin of the whole network equals central differences of its loss,
  * and the f32 model equals the twin, for every activation x layer norm x weight norm x activate_inputs x clip. Further: "a
  * worker computes each of its lanes with identical kernel shapes" (DESIGN 3) gives identical bits whatever the buffers held
- * before; initial values are a pure function of seed and component; the optimizer's step is the one of the table; learned gSmeLU
- * stays within its bounds and lowers the loss; weight norm folds into plain weights, and its projection keeps it.     */
+ * before; initial values are a pure function of seed and component; the optimizer's step is the one of the table; learned
+ * gSmeLU stays within its bounds and lowers the loss; weight norm folds into plain weights, and its projection keeps it.     */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -118,8 +118,8 @@ static const ref_network_t *twin_of(const config_t *config, int inputs, twin_t *
 static int64_t mixed[] = {ACTIVATION_GSMELU, ACTIVATION_SWISH, ACTIVATION_GSMELU};
 static double mixed_betas[] = {0.75, 2.0, 0.5};
 
-/* Every combination that configuration can ask for, in turn; false after the last. Learned sets: network, layer and unit, alone and
- * beside another activation, under every layer norm, with the input activated or not, clipped or not. */
+/* Every combination that configuration can ask for, in turn; false after the last. Learned sets: network, layer and unit, alone
+ * and beside another activation, under every layer norm, with the input activated or not, clipped or not. */
 #define COMBINATIONS_FIXED (ACTIVATION_COUNT * LAYER_NORM_COUNT * 4 * 2 * 2)
 #define COMBINATIONS (COMBINATIONS_FIXED + 3 * LAYER_NORM_COUNT * 2 * 2 * 2)
 static bool next_combination(int i, config_t *config)

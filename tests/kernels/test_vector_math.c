@@ -1,5 +1,5 @@
-/* test_vector_math - the functions of vector_math.h keep to the errors that their comments name, against libm in double, over their
- * whole range; NaN stays NaN; what underflows is 0. */
+/* test_vector_math - the functions of vector_math.h keep to the errors that their comments name, against libm in double, over
+ * their whole range; NaN stays NaN; what underflows is 0. */
 #include <math.h>
 
 #include "common/kernels/vector_math.h"

@@ -1,5 +1,5 @@
-/* Contents are files, which names point to. A name's changes since its folder was synced are a list; the durable names are those
- * without the changes on the list, so a crash is: apply some of them, forget the others.
+/* Contents are files, which names point to. A name's changes since its folder was synced are a list; the durable names are
+ * those without the changes on the list, so a crash is: apply some of them, forget the others.
  *
  *     names      path -> file, as every node sees it
  *     durable    path -> file, as after a crash at its worst
@@ -35,8 +35,8 @@ typedef struct names {
 
 typedef struct change {
     name_t to;
-    bool with_next;     /* stands or falls with the next one */
-    bool promised;      /* durable at call durable_at */
+    bool with_next; /* stands or falls with the next one */
+    bool promised;  /* durable at call durable_at */
     int64_t durable_at;
 } change_t;
 

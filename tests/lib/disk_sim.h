@@ -1,9 +1,10 @@
 /* disk_sim.h - a disk in memory that keeps POSIX's promises and no more (common/files/disk.h).
  *
- * What was appended is durable after sync, a name after sync_dir of its folder; a crash keeps, of everything else, what the seed
- * says: any length of the unsynced end of a file, with holes of zeros in it, and any of the names' changes. Several nodes use a
- * disk, each through a disk_t of its own, so that one of them can die: its calls then fail, unlogged, and change nothing. Every
- * call takes virtual time.                                                                                                  */
+ * What was appended is durable after sync, a name after sync_dir of its folder; a crash keeps, of everything else, what the
+ * seed says: any length of the unsynced end of a file, with holes of zeros in it, and any of the names' changes. Several nodes
+ * use a disk, each through a disk_t of its own, so that one of them can die: its calls then fail, unlogged, and change nothing.
+ * Every call takes virtual
+ * time. */
 #ifndef SMELTER_DISK_SIM_H
 #define SMELTER_DISK_SIM_H
 
@@ -18,18 +19,19 @@ typedef enum disk_sim_mistake {
     DISK_SIM_SAYS_DONE_BEFORE,   /* sync and sync_dir return at once; what they promise comes true some calls later */
 } disk_sim_mistake_t;
 
-/* disk_sim_create - an empty disk with room for `room` bytes of files. **owned**; disk_sim_destroy, after all disk_t's were closed. */
+/* disk_sim_create - an empty disk with room for `room` bytes of files. **owned**; disk_sim_destroy, after all disk_t's were
+ * closed. */
 disk_sim_t *disk_sim_create(uint64_t seed, int64_t room);
 void disk_sim_destroy(disk_sim_t **disk);
 
-/* disk_sim_attach - a node's way to the disk; before a call (named as in disk_ops_t) has its effect, wait(context, call, ns) is called
- * for the time that it takes (NULL: none); the node may be killed there. **owned**; disk_sim_detach. */
+/* disk_sim_attach - a node's way to the disk; before a call (named as in disk_ops_t) has its effect, wait(context, call, ns) is
+ * called for the time that it takes (NULL: none); the node may be killed there. **owned**; disk_sim_detach. */
 typedef void disk_sim_wait_fn(void *context, const char *call, int64_t ns);
 disk_t *disk_sim_attach(disk_sim_t *disk, disk_sim_wait_fn *wait, void *context);
 void disk_sim_detach(disk_t **node);
 
-/* disk_sim_set_room, disk_sim_set_mistake - from now on. disk_sim_set_speed - ns for each call and for each sync; the time of a call is drawn between 0
- * and twice that. */
+/* disk_sim_set_room, disk_sim_set_mistake - from now on. disk_sim_set_speed - ns for each call and for each sync; the time of a
+ * call is drawn between 0 and twice that. */
 void disk_sim_set_room(disk_sim_t *disk, int64_t room);
 void disk_sim_fill(disk_sim_t *disk, int64_t left); /* but for so many bytes */
 void disk_sim_set_mistake(disk_sim_t *disk, disk_sim_mistake_t mistake);
@@ -38,8 +40,8 @@ void disk_sim_set_speed(disk_sim_t *disk, int64_t call_ns, int64_t sync_ns);
 /* disk_sim_kill - from now on the node's calls fail with ST_PEER and change nothing. */
 void disk_sim_kill(disk_t *node);
 
-/* disk_sim_crash - power is lost: what is not durable is kept or lost as the seed says; the rest is durable now. Nodes must have been
- * detached. */
+/* disk_sim_crash - power is lost: what is not durable is kept or lost as the seed says; the rest is durable now. Nodes must
+ * have been detached. */
 void disk_sim_crash(disk_sim_t *disk);
 
 /* disk_sim_damage - a byte of the file changes. False: no such file, or empty. */

@@ -5,11 +5,11 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/data/order.h"
 #include "common/kernels/loss.h"
 #include "common/kernels/optimizer.h"
 #include "common/kernels/ref.h"
 #include "tests/lib/testing.h"
-#include "common/data/order.h"
 #include "worker/model.h"
 
 #define LANES_MOST 16

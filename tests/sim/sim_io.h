@@ -1,5 +1,5 @@
-/* sim_io.h - ps/checkpoint/io.h for tasks of a simulated network: jobs run in a task of their own, so that a shard goes on while its disk takes its
- * time, as beside a thread. Programs that link sim_io.c get it instead of io.c. */
+/* sim_io.h - ps/checkpoint/io.h for tasks of a simulated network: jobs run in a task of their own, so that a shard goes on
+ * while its disk takes its time, as beside a thread. Programs that link sim_io.c get it instead of io.c. */
 #ifndef SMELTER_SIM_IO_H
 #define SMELTER_SIM_IO_H
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/memory.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/net/member.h"
 #include "common/net/pulse.h"
 #include "launcher/coordinator/coordinator.h"
@@ -25,7 +25,7 @@ typedef struct job job_t;
 typedef struct rank {
     job_t *job;
     int rank;
-    net_t *net;    /* the coordinator's, a worker's, or a server's to the coordinator */
+    net_t *net;       /* the coordinator's, a worker's, or a server's to the coordinator */
     net_t *pulse_net; /* of the coordinator */
     disk_t *disk;
     /* Of a server. */
@@ -307,7 +307,8 @@ static void happen(job_t *job, const sim_event_t *event)
     }
 }
 
-/* The launcher ends all ranks when the coordinator ended without a result, or died, or where it watches for any rank that dies. */
+/* The launcher ends all ranks when the coordinator ended without a result, or died, or where it watches for any rank that
+ * dies. */
 static bool is_doomed(const job_t *job)
 {
     if (!net_sim_is_running(job->ranks[0].net))

@@ -1,8 +1,9 @@
-/* sim_job.h - one start of a job in a simulated world: the real coordinator, shards and workers, each in its own loop, with faults at
- * times of the virtual clock.
+/* sim_job.h - one start of a job in a simulated world: the real coordinator, shards and workers, each in its own loop, with
+ * faults at times of the virtual clock.
  *
  * What is not real: the network (common/net/net_sim.h), disks of checkpoints (tests/lib/disk_sim.h), MPI (sim_mpi.h), the
- * loader's thread (sim_loader.c), the thread of a shard's disk (sim_io.c) and the process around a shard. Stores and the run's other files are real ones below run_dir. */
+ * loader's thread (sim_loader.c), the thread of a shard's disk (sim_io.c) and the process around a shard. Stores and the run's
+ * other files are real ones below run_dir. */
 #ifndef SMELTER_SIM_JOB_H
 #define SMELTER_SIM_JOB_H
 
@@ -41,13 +42,14 @@ typedef struct sim_job_options {
     uint64_t seed; /* of delays and faults */
     const char *run_dir;
     disk_sim_t *disk;
-    bool resume; /* from the last checkpoint */
+    bool resume;         /* from the last checkpoint */
     int64_t slice_bytes; /* as of shard_options_t */
     net_sim_faults_t faults;
     const sim_event_t *events; /* [n_events] by time */
     int n_events;
-    bool launcher_kills; /* a moment after a rank died the launcher kills the others, as mpirun does; else they find out, unless it
-                          * was the coordinator. Where that ends without a result, it always does, as MPI_Abort does */
+    /* A moment after a rank died the launcher kills the others, as mpirun does; else they find out, unless it was the
+     * coordinator. Where that ends without a result, it always does, as MPI_Abort does. */
+    bool launcher_kills;
     bool merges_by_arrival; /* a mistake on purpose: shards number the senders of a step's pushes as they come */
 } sim_job_options_t;
 

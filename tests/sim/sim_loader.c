@@ -1,5 +1,5 @@
-/* worker/loader.h without its thread: a batch is built when it is asked for, so that a simulation repeats exactly and is not held up
- * by a machine with other things to do. Programs that link this file get it instead of loader.c. */
+/* worker/loader.h without its thread: a batch is built when it is asked for, so that a simulation repeats exactly and is not
+ * held up by a machine with other things to do. Programs that link this file get it instead of loader.c. */
 #include "worker/loader.h"
 
 #include "common/base/memory.h"

@@ -20,7 +20,8 @@ static volatile unsigned long long now_playing;
 static void on_crash(int number)
 {
     char line[96];
-    const int n = snprintf(line, sizeof line, "seed %llu: signal %d; again: make sim SEED=%llu\n", now_playing, number, now_playing);
+    const int n =
+        snprintf(line, sizeof line, "seed %llu: signal %d; again: make sim SEED=%llu\n", now_playing, number, now_playing);
     if (write(STDOUT_FILENO, line, (size_t)n) != n)
         _exit(2);
     signal(number, SIG_DFL);
@@ -90,10 +91,11 @@ int main(int argc, char **argv)
         violations += !sum.good;
         sum.good &= before;
     }
-    printf("%llu seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints; %lld messages dropped, %lld duplicated, "
+    printf("%llu seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints; %lld messages dropped, %lld "
+           "duplicated, "
            "%lld late; %.1f s\n",
-           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, (long long)sum.dropped, (long long)sum.duplicated,
-           (long long)sum.late, (double)(clock_now_ns() - start) * 1e-9);
+           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, (long long)sum.dropped,
+           (long long)sum.duplicated, (long long)sum.late, (double)(clock_now_ns() - start) * 1e-9);
     sim_end();
     return violations ? 1 : 0;
 }

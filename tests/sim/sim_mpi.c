@@ -1,5 +1,5 @@
-/* A group of ranks has two boards, used in turn; a member writes its values on one and waits until all have. Nobody can be more than
- * one call ahead, because it would have had to read the others' values of the call before. */
+/* A group of ranks has two boards, used in turn; a member writes its values on one and waits until all have. Nobody can be more
+ * than one call ahead, because it would have had to read the others' values of the call before. */
 #include "tests/sim/sim_mpi.h"
 
 #include <string.h>

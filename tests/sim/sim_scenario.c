@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "common/kernels/gemm.h"
 #include "common/net/wire.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
@@ -34,8 +34,10 @@ static const shape_t shapes[] = {
     {"train.pipeline_depth=1", true, 0, false},
     {"train.pipeline_depth=2 train.last_batch=own", true, 0, false},
     {"train.pipeline_depth=1 model.components=2 objective.kind=codistill", true, 0, false},
-    {"train.pipeline_depth=1 train.report_steps=7 embedding.optimizer=adagrad_row checkpoint.every_seconds=0.03", true, 0, false},
-    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=3", true, 2, false},
+    {"train.pipeline_depth=1 train.report_steps=7 embedding.optimizer=adagrad_row checkpoint.every_seconds=0.03", true, 0,
+     false},
+    {"train.pipeline_depth=1 model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=3",
+     true, 2, false},
     {"determinism=sync train.pipeline_depth=1 checkpoint.every_seconds=0.05 checkpoint.keep=1", false, 0, false},
     {"determinism=sync train.pipeline_depth=0", false, 0, false},
     {"determinism=sync train.pipeline_depth=2 train.last_batch=drop", false, 0, false},
@@ -117,7 +119,8 @@ static int compare_lines(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/* The metrics of the run in `dir`: losses of intervals, digests of steps. Those of a step come from several ranks, in any order. */
+/* The metrics of the run in `dir`: losses of intervals, digests of steps. Those of a step come from several ranks, in any
+ * order. */
 static lines_t read_lines(const char *dir)
 {
     lines_t lines = {0};
@@ -243,7 +246,7 @@ static double rare(scenario_t *s)
 
 static void draw_event(scenario_t *s, const sim_job_options_t *o, sim_event_t *e)
 {
-    static const sim_kind_t kinds[] = {SIM_KILL, SIM_KILL,      SIM_KILL, SIM_KILL, SIM_BOMB, SIM_BOMB, SIM_SYNC_BOMB,
+    static const sim_kind_t kinds[] = {SIM_KILL,  SIM_KILL,      SIM_KILL, SIM_KILL, SIM_BOMB, SIM_BOMB, SIM_SYNC_BOMB,
                                        SIM_PAUSE, SIM_PARTITION, SIM_FULL, SIM_SAVE, SIM_SAVE, SIM_STOP};
     e->kind = kinds[pick(s, (int)(sizeof kinds / sizeof *kinds))];
     e->rank = pick(s, 1 + o->shards + o->workers);
@@ -361,12 +364,13 @@ static const char *happened(const sim_job_options_t *o)
     size_t used = 0;
     text[0] = 0;
     if (o->faults.types)
-        used += (size_t)snprintf(text, sizeof text, "%.3f dropped, %.3f twice, %.3f up to %.0f ms late%s", o->faults.drop, o->faults.duplicate,
-                                 o->faults.late, (double)o->faults.late_ns * 1e-6, o->n_events ? ", " : "");
+        used +=
+            (size_t)snprintf(text, sizeof text, "%.3f dropped, %.3f twice, %.3f up to %.0f ms late%s", o->faults.drop,
+                             o->faults.duplicate, o->faults.late, (double)o->faults.late_ns * 1e-6, o->n_events ? ", " : "");
     for (int i = 0; i < o->n_events && used < sizeof text; i++) {
         const sim_event_t *e = &o->events[i];
-        used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank, kinds[e->kind],
-                                 (double)e->at_ns * 1e-6);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank,
+                                 kinds[e->kind], (double)e->at_ns * 1e-6);
         if (e->kind >= SIM_BOMB && e->kind <= SIM_FULL && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " (%lld)", (long long)e->n);
         if ((e->kind == SIM_PAUSE || e->kind == SIM_PARTITION) && used < sizeof text)
@@ -393,7 +397,8 @@ static bool check_names(scenario_t *s, const sim_job_options_t *o, int start)
     const char *end = strchr(line, '\n');
     for (const char *at = strstr(line, "(rank "); at && at < end; at = strstr(at + 1, "(rank "))
         if (!is_disturbed(o, atoi(at + strlen("(rank "))))
-            return violated(s, "start %d: the wrong rank is named in \"%.*s\" (%s)", start, (int)(end - line), line, happened(o));
+            return violated(s, "start %d: the wrong rank is named in \"%.*s\" (%s)", start, (int)(end - line), line,
+                            happened(o));
     return true;
 }
 
@@ -411,7 +416,8 @@ static bool check_checkpoints(scenario_t *s, int start)
     s->epoch = found.epochs ? found.epochs : 1;
     checkpoint_catalog_fini(&found);
     disk_sim_detach(&node);
-    return kept || violated(s, "start %d: the checkpoint before step %lld of epoch %u was announced and is lost", start, (long long)a.step, a.epoch);
+    return kept || violated(s, "start %d: the checkpoint before step %lld of epoch %u was announced and is lost", start,
+                            (long long)a.step, a.epoch);
 }
 
 /* One start of the job. True: go on with another one. */
@@ -434,7 +440,7 @@ static bool start_job(scenario_t *s, int start)
     s->resumed_at = 0;
     s->used = 0;
     s->lines[0] = 0;
-    disk_sim_set_mistake(s->disk, s->mistake == SIM_RENAMES_BEFORE_SYNC ? DISK_SIM_SYNCS_AFTER_RENAME
+    disk_sim_set_mistake(s->disk, s->mistake == SIM_RENAMES_BEFORE_SYNC  ? DISK_SIM_SYNCS_AFTER_RENAME
                                   : s->mistake == SIM_ACKNOWLEDGES_EARLY ? DISK_SIM_SAYS_DONE_BEFORE
                                                                          : DISK_SIM_CORRECT);
     sim_job_run(&o, &result);

@@ -1,11 +1,11 @@
 /* sim_scenario.h - what may happen to a training, drawn from one seed, and whether the training stood it.
  *
- * A scenario is a configuration, a cluster and, for each start of the job, faults of the network and of disks, and ranks that die,
- * stand still or are cut off. When a job has ended without a result, power is lost, and it is started again from what is durable,
- * at the level `invariant` on another cluster. What must hold whatever happens:
+ * A scenario is a configuration, a cluster and, for each start of the job, faults of the network and of disks, and ranks that
+ * die, stand still or are cut off. When a job has ended without a result, power is lost, and it is started again from what is
+ * durable, at the level `invariant` on another cluster. What must hold whatever happens:
  *
- * - the digest of the model, its losses and its lines of progress are those of a run that nothing disturbed and that saved nothing;
- * - a checkpoint that was announced is found again after every loss of power, unless a newer one took its place;
+ * - the digest of the model, its losses and its lines of progress are those of a run that nothing disturbed and that saved
+ * nothing; - a checkpoint that was announced is found again after every loss of power, unless a newer one took its place;
  * - nobody waits past the deadlines, and who is named as missing is who was disturbed;
  * - a job that is left alone ends well.                                                                                     */
 #ifndef SMELTER_SIM_SCENARIO_H

@@ -1,7 +1,8 @@
-/* test_faults - "No dropped, duplicated or reordered message may change an L2/L3 result"; "a crash at any point leaves the previous or
- * the new checkpoint, whole"; "every wait has a deadline and says who is missing": hundreds of scenarios of tests/sim/sim_scenario.h,
- * and that these scenarios can tell: each mistake that is built in on purpose is caught by some seed, and not without it.
- * A seed that fails is played again by `make sim SEED=N`.                                                                  */
+/* test_faults - "No dropped, duplicated or reordered message may change an L2/L3 result"; "a crash at any point leaves the
+ * previous or the new checkpoint, whole"; "every wait has a deadline and says who is missing": hundreds of scenarios of
+ * tests/sim/sim_scenario.h, and that these scenarios can tell: each mistake that is built in on purpose is caught by some seed,
+ * and not without it. A seed that fails is played again by `make sim
+ * SEED=N`. */
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_scenario.h"
 

@@ -1,12 +1,12 @@
-/* test_lossy - "so at L2 and L3 no dropped, duplicated or reordered message between workers and shards changes a result" (docs/PROTOCOL.md,
- * Exactly once), with a network that loses up to every third message: whole jobs end with the digest of undisturbed ones. At L0 and
- * L1, where results depend on timing, they end, with all rows and all examples. */
+/* test_lossy - "so at L2 and L3 no dropped, duplicated or reordered message between workers and shards changes a result"
+ * (docs/PROTOCOL.md, Exactly once), with a network that loses up to every third message: whole jobs end with the digest of
+ * undisturbed ones. At L0 and L1, where results depend on timing, they end, with all rows and all examples. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/kernels/gemm.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
@@ -55,7 +55,8 @@ static experiment_t *configure(const sample_t *sample, const char *level, int de
     return experiment;
 }
 
-static sim_job_result_t play(const experiment_t *experiment, int shards, int workers, uint64_t seed, const net_sim_faults_t *faults)
+static sim_job_result_t play(const experiment_t *experiment, int shards, int workers, uint64_t seed,
+                             const net_sim_faults_t *faults)
 {
     char *dir = mem_strdup(test_path("run"));
     disk_sim_t *disk = disk_sim_create(seed, DISK_BYTES);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "launcher/run/manifest.h"
 #include "tests/lib/oracle.h"
 #include "tests/lib/testing.h"

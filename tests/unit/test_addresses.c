@@ -54,13 +54,16 @@ static void refuses(const addresses_t *hosts, int n, const char *wanted, const c
 static void test_a_shared_network(void **state)
 {
     (void)state;
-    const addresses_t docker[] = {HOST("node1", "docker0 172.17.0.1 16", "eth0 10.0.0.1 24"), HOST("node2", "docker0 172.17.0.1 16", "eth0 10.0.0.2 24")};
+    const addresses_t docker[] = {HOST("node1", "docker0 172.17.0.1 16", "eth0 10.0.0.1 24"),
+                                  HOST("node2", "docker0 172.17.0.1 16", "eth0 10.0.0.2 24")};
     CHOOSES(docker, 2, "", "10.0.0.1", "10.0.0.2");
-    const addresses_t other_order[] = {HOST("node1", "eno1 192.168.1.5 24", "ib0 10.9.0.1 16"), HOST("node2", "ib0 10.9.0.2 16", "eno7 192.168.2.5 24"),
+    const addresses_t other_order[] = {HOST("node1", "eno1 192.168.1.5 24", "ib0 10.9.0.1 16"),
+                                       HOST("node2", "ib0 10.9.0.2 16", "eno7 192.168.2.5 24"),
                                        HOST("node3", "eth3 192.168.1.7 24", "ib0 10.9.1.3 16")};
     CHOOSES(other_order, 3, "", "10.9.0.1", "10.9.0.2", "10.9.1.3");
     /* One of three has a bridge's network to itself; a cable that is not plugged in counts for nothing. */
-    const addresses_t three[] = {HOST("a", "ETH9 10.5.0.1 24", "eth0 10.0.0.1 24"), HOST("b", "br0 172.18.0.1 16", "eth9 10.5.0.2 24", "eth0 10.0.0.2 24"),
+    const addresses_t three[] = {HOST("a", "ETH9 10.5.0.1 24", "eth0 10.0.0.1 24"),
+                                 HOST("b", "br0 172.18.0.1 16", "eth9 10.5.0.2 24", "eth0 10.0.0.2 24"),
                                  HOST("c", "eth9 10.5.0.3 24", "eth0 10.0.0.3 24")};
     CHOOSES(three, 3, "", "10.0.0.1", "10.0.0.2", "10.0.0.3");
 }
@@ -68,20 +71,24 @@ static void test_a_shared_network(void **state)
 static void test_networks_joined_by_routers(void **state)
 {
     (void)state;
-    const addresses_t cloud[] = {HOST("node1", "docker0 172.17.0.1 16", "ens4 10.128.0.2 32"), HOST("node2", "docker0 172.17.0.1 16", "ens4 10.128.0.3 32")};
+    const addresses_t cloud[] = {HOST("node1", "docker0 172.17.0.1 16", "ens4 10.128.0.2 32"),
+                                 HOST("node2", "docker0 172.17.0.1 16", "ens4 10.128.0.3 32")};
     catch_start();
     CHOOSES(cloud, 2, "", "10.128.0.2", "10.128.0.3");
     catch_stop();
     assert_caught("the hosts have no network in common; they use 10.128.0.2 on node1, 10.128.0.3 on node2.");
     assert_caught("set cluster.interface: node1 has lo (127.0.0.1), docker0 (172.17.0.1), ens4 (10.128.0.2); node2 has");
-    const addresses_t none[] = {HOST("node1", "docker0 172.17.0.1 16"), HOST("node2", "docker0 172.17.0.1 16", "eth0 10.0.0.2 24")};
-    refuses(none, 2, "", "node1 has no address that other hosts could reach: node1 has lo (127.0.0.1), docker0 (172.17.0.1); node2 has");
+    const addresses_t none[] = {HOST("node1", "docker0 172.17.0.1 16"),
+                                HOST("node2", "docker0 172.17.0.1 16", "eth0 10.0.0.2 24")};
+    refuses(none, 2, "",
+            "node1 has no address that other hosts could reach: node1 has lo (127.0.0.1), docker0 (172.17.0.1); node2 has");
 }
 
 static void test_one_host(void **state)
 {
     (void)state;
-    const addresses_t eth = HOST("node1", "eth0 10.0.0.1 24"), alone = {.n = 1, .at = {{.ip = ip_of("127.0.0.1"), .loopback = 1}}};
+    const addresses_t eth = HOST("node1", "eth0 10.0.0.1 24"),
+                      alone = {.n = 1, .at = {{.ip = ip_of("127.0.0.1"), .loopback = 1}}};
     CHOOSES(&eth, 1, "", "10.0.0.1");
     CHOOSES(&alone, 1, "", "127.0.0.1");
 }
@@ -95,9 +102,12 @@ static void test_a_wish(void **state)
     CHOOSES(hosts, 2, "10.9.0.0/16", "10.9.0.1", "10.9.0.2");
     CHOOSES(hosts, 1, "10.9.0.1", "10.9.0.1");
     CHOOSES(hosts, 1, "lo", "127.0.0.1");
-    refuses(hosts, 2, "docker0", "cluster.interface \"docker0\": node1 and node2 have the same address there, 172.17.0.1, and cannot reach each other");
+    refuses(
+        hosts, 2, "docker0",
+        "cluster.interface \"docker0\": node1 and node2 have the same address there, 172.17.0.1, and cannot reach each other");
     refuses(hosts, 2, "lo", "have the same address there, 127.0.0.1");
-    refuses(hosts, 2, "eth7", "no interface that is up has the name or IPv4 address \"eth7\"; this host has: lo (127.0.0.1), docker0");
+    refuses(hosts, 2, "eth7",
+            "no interface that is up has the name or IPv4 address \"eth7\"; this host has: lo (127.0.0.1), docker0");
     refuses(hosts, 2, "10.0.0.1", "address \"10.0.0.1\"; node2 has: lo (127.0.0.1), docker0");
     refuses(hosts, 2, "10.9.0.0/40", "address \"10.9.0.0/40\"; this host has");
 }
@@ -115,8 +125,9 @@ static void test_this_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_shared_network), cmocka_unit_test(test_networks_joined_by_routers), cmocka_unit_test(test_one_host),
-        cmocka_unit_test(test_a_wish),           cmocka_unit_test(test_this_host),
+        cmocka_unit_test(test_a_shared_network), cmocka_unit_test(test_networks_joined_by_routers),
+        cmocka_unit_test(test_one_host),         cmocka_unit_test(test_a_wish),
+        cmocka_unit_test(test_this_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-/* test_admission - "Until a key has come in min_count pushed steps, all keys like it share their slot's default row" (ps/table/admission.h) and
- * "a row not pushed for more steps is as if it had never been" (ps/table/table.h), by a plain model of both; and neither the number
- * of senders, nor that of shards, nor memory, nor when expired rows are removed makes a difference.                      */
+/* test_admission - "Until a key has come in min_count pushed steps, all keys like it share their slot's default row"
+ * (ps/table/admission.h) and "a row not pushed for more steps is as if it had never been" (ps/table/table.h), by a plain model
+ * of both; and neither the number of senders, nor that of shards, nor memory, nor when expired rows are removed makes a
+ * difference. */
 #include <stdlib.h>
 #include <string.h>
 

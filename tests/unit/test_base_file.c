@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
-#include "common/base/memory.h"
 
 static void assert_content(const char *path, const char *expected)
 {

@@ -1,16 +1,16 @@
 /* test_checkpoint_manifest - "where it is, the checkpoint is committed", "its last member is a checksum of the text before"
- * (launcher/checkpoint/checkpoint_manifest.h): what is committed reads back; every single byte that changes is found; every member that is
- * missing, of another type or out of range is named, even under a right checksum; a newer format is said to be one. And files of a
- * checkpoint that are missing, short, long or changed. */
+ * (launcher/checkpoint/checkpoint_manifest.h): what is committed reads back; every single byte that changes is found; every
+ * member that is missing, of another type or out of range is named, even under a right checksum; a newer format is said to be
+ * one. And files of a checkpoint that are missing, short, long or changed. */
 #include "launcher/checkpoint/checkpoint_manifest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 static dataset_field_t fields[] = {
@@ -24,11 +24,35 @@ static checkpoint_manifest_t sample(void)
     static checkpoint_shard_t shards[] = {{7, 1, 700, 1, 2}, {8, 2, 800, UINT64_MAX, 4}, {9, 3, 900, 5, 6}, {0, 0, 60, 7, 8}};
     static checkpoint_file_t dense[] = {{64, 3}, {64, 4}};
     return (checkpoint_manifest_t){
-        .experiment = (char *)"e \"quoted\"", .variant = (char *)"v", .determinism = (char *)"sync", .build = (char *)"b",
-        .kernels = (char *)"k", .time = (char *)"2024-01-02T03:04:05Z", .config = (char *)"name: x\nseed: 1\n",
-        .config_hash = UINT64_MAX, .dataset_hash = 2, .teacher_hash = 0, .run_id = 0xabc, .teacher_checksum = 0xdef, .replica = 1, .epoch = 3, .step = 10, .steps = 100,
-        .depth = 1, .resumed = 2, .workers = 3, .servers = 2, .shards_per_server = 2, .tables = 6, .deltas = deltas, .n_deltas = 2,
-        .shards = shards, .dense = dense, .components = 2, .progress = {56, 9}, .totals = {.examples = 12345, .wall_seconds = 0.1},
+        .experiment = (char *)"e \"quoted\"",
+        .variant = (char *)"v",
+        .determinism = (char *)"sync",
+        .build = (char *)"b",
+        .kernels = (char *)"k",
+        .time = (char *)"2024-01-02T03:04:05Z",
+        .config = (char *)"name: x\nseed: 1\n",
+        .config_hash = UINT64_MAX,
+        .dataset_hash = 2,
+        .teacher_hash = 0,
+        .run_id = 0xabc,
+        .teacher_checksum = 0xdef,
+        .replica = 1,
+        .epoch = 3,
+        .step = 10,
+        .steps = 100,
+        .depth = 1,
+        .resumed = 2,
+        .workers = 3,
+        .servers = 2,
+        .shards_per_server = 2,
+        .tables = 6,
+        .deltas = deltas,
+        .n_deltas = 2,
+        .shards = shards,
+        .dense = dense,
+        .components = 2,
+        .progress = {56, 9},
+        .totals = {.examples = 12345, .wall_seconds = 0.1},
         .inputs = {1, 1, 0, fields},
     };
 }
@@ -128,7 +152,8 @@ static status_t read_forged(const char *folder, const char *original, const char
     for (const char *next = end; next; next = strstr(next + 1, ",\n  \"checksum\": \""))
         end = next;
     assert_true(at && end && at < end);
-    char *body = mem_printf("%.*s%s%.*s", (int)(at - original), original, to, (int)(end - at - (int64_t)strlen(from)), at + strlen(from));
+    char *body = mem_printf("%.*s%s%.*s", (int)(at - original), original, to, (int)(end - at - (int64_t)strlen(from)),
+                            at + strlen(from));
     char *text = mem_printf("%s,\n  \"checksum\": \"%016" PRIx64 "\"\n}\n", body, hash64(body, strlen(body), 0));
     status_t status = read_text(folder, text, strlen(text));
     mem_free(body);
@@ -143,7 +168,8 @@ static void test_forged_members_are_named(void **state)
         const char *from, *to, *error;
         status_t status;
     } forged[] = {
-        {"\"format\": 1", "\"format\": 2", "manifest.json: has format 2, this program reads up to 1; use the smelter that wrote it", ST_INPUT},
+        {"\"format\": 1", "\"format\": 2",
+         "manifest.json: has format 2, this program reads up to 1; use the smelter that wrote it", ST_INPUT},
         {"\"format\": 1", "\"format\": 0", "\"format\" is 0; it must be from 1", ST_CORRUPT},
         {"\"variant\"", "\"varient\"", "manifest.json: \"variant\" is missing", ST_CORRUPT},
         {"\"step\": 10", "\"step\": \"10\"", "\"step\" is not a whole number", ST_CORRUPT},
@@ -152,10 +178,12 @@ static void test_forged_members_are_named(void **state)
         {"\"servers\": 2", "\"servers\": 0", "0 servers with 2 shards each cannot be", ST_CORRUPT},
         {"\"servers\": 2", "\"servers\": 9007199254740992", "servers with 2 shards each cannot be", ST_CORRUPT},
         {"\"servers\": 2", "\"servers\": 3", "\"shards\" has 4 entries for 6 shards", ST_CORRUPT},
-        {"\"config_hash\": \"ffffffffffffffff\"", "\"config_hash\": \"ffff\"", "\"config_hash\" is \"ffff\"; it must be 16 hex digits", ST_CORRUPT},
+        {"\"config_hash\": \"ffffffffffffffff\"", "\"config_hash\": \"ffff\"",
+         "\"config_hash\" is \"ffff\"; it must be 16 hex digits", ST_CORRUPT},
         {"    5,\n", "    50,\n", "\"deltas\" are not ascending at 10", ST_CORRUPT},
         {"    5,\n", "    null,\n", "element 0 of \"deltas\" is not an integer from 0", ST_CORRUPT},
-        {"\"first_slot\": 256", "\"first_slot\": 250", "shard 1 of 4 has 256 slots from 250 on; its slots are 256 to 511", ST_CORRUPT},
+        {"\"first_slot\": 256", "\"first_slot\": 250", "shard 1 of 4 has 256 slots from 250 on; its slots are 256 to 511",
+         ST_CORRUPT},
         {"\"rows\": 8", "\"rows\": -8", "\"rows\" is -8", ST_CORRUPT},
         {"\"dense\": [", "\"dense\": [], \"old\": [", "\"dense\" has 0 entries; a run has 1 to 64 components", ST_CORRUPT},
         {"\"progress\": {", "\"progress\": 5, \"old\": {", "\"progress\" is not an object", ST_CORRUPT},
@@ -170,7 +198,7 @@ static void test_forged_members_are_named(void **state)
         assert_caught(forged[i].error);
     }
     assert_int_equal(read_forged(folder, text, "\"format\"", "\"format\""), ST_OK); /* the forger's checksum is a right one */
-    assert_int_equal(read_forged(folder, text, "\"run_id\"", "\"old\""), ST_OK);       /* written before there were ids */
+    assert_int_equal(read_forged(folder, text, "\"run_id\"", "\"old\""), ST_OK);    /* written before there were ids */
     mem_free(text);
     mem_free(folder);
 }

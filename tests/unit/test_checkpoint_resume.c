@@ -1,13 +1,14 @@
-/* test_checkpoint_resume - which checkpoint a run goes on from, and whether it may (launcher/checkpoint/checkpoint_resume.h): the newest by epoch and
- * step; an older one is never taken in the place of a damaged one; "ST_INPUT names all that differs and must not". */
+/* test_checkpoint_resume - which checkpoint a run goes on from, and whether it may (launcher/checkpoint/checkpoint_resume.h):
+ * the newest by epoch and step; an older one is never taken in the place of a damaged one; "ST_INPUT names all that differs and
+ * must not". */
 #include "launcher/checkpoint/checkpoint_resume.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 static config_t *config_of(const char *text)
@@ -27,10 +28,28 @@ static void commit(const char *run_dir, uint32_t epoch, int64_t step)
     char *text, *folder = checkpoint_step_path(run_dir, epoch, step);
     assert_int_equal(config_text(config, &text), ST_OK);
     const checkpoint_manifest_t m = {
-        .experiment = (char *)"e", .variant = (char *)"v", .determinism = (char *)"invariant", .build = (char *)"b", .kernels = (char *)"k",
-        .time = (char *)"now", .config = text, .config_hash = 1, .dataset_hash = 2, .teacher_hash = 3, .epoch = epoch, .step = step,
-        .steps = 100, .workers = 2, .servers = 1, .shards_per_server = 1, .tables = 1, .deltas = &step, .n_deltas = 1, .shards = &shard,
-        .dense = &dense, .components = 1,
+        .experiment = (char *)"e",
+        .variant = (char *)"v",
+        .determinism = (char *)"invariant",
+        .build = (char *)"b",
+        .kernels = (char *)"k",
+        .time = (char *)"now",
+        .config = text,
+        .config_hash = 1,
+        .dataset_hash = 2,
+        .teacher_hash = 3,
+        .epoch = epoch,
+        .step = step,
+        .steps = 100,
+        .workers = 2,
+        .servers = 1,
+        .shards_per_server = 1,
+        .tables = 1,
+        .deltas = &step,
+        .n_deltas = 1,
+        .shards = &shard,
+        .dense = &dense,
+        .components = 1,
     };
     assert_int_equal(dir_create(folder), ST_OK);
     assert_int_equal(checkpoint_manifest_commit(disk_posix(), folder, &m), ST_OK);
@@ -41,8 +60,16 @@ static void commit(const char *run_dir, uint32_t epoch, int64_t step)
 
 static manifest_t wanted_of(config_t *config)
 {
-    return (manifest_t){.experiment = (char *)"e", .variant = (char *)"v", .determinism = (char *)"invariant", .build = (char *)"b",
-                        .kernels = (char *)"k", .dataset_hash = 2, .teacher_hash = 3, .workers = 2, .servers = 1, .steps = 100,
+    return (manifest_t){.experiment = (char *)"e",
+                        .variant = (char *)"v",
+                        .determinism = (char *)"invariant",
+                        .build = (char *)"b",
+                        .kernels = (char *)"k",
+                        .dataset_hash = 2,
+                        .teacher_hash = 3,
+                        .workers = 2,
+                        .servers = 1,
+                        .steps = 100,
                         .config = config};
 }
 
@@ -113,12 +140,12 @@ static void test_what_may_differ_and_what_may_not(void **state)
     wanted.servers = 7;
     assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_OK);
     assert_string_equal(catch_text(), "");
-#define REFUSED(member, value, text)                                                                                           \
-    {                                                                                                                          \
-        manifest_t other = wanted_of(same);                                                                                    \
-        other.member = value;                                                                                                  \
-        assert_int_equal(checkpoint_resume_check(&r, &other), ST_INPUT);                                                       \
-        assert_caught(text);                                                                                                   \
+#define REFUSED(member, value, text) \
+    { \
+        manifest_t other = wanted_of(same); \
+        other.member = value; \
+        assert_int_equal(checkpoint_resume_check(&r, &other), ST_INPUT); \
+        assert_caught(text); \
     }
     REFUSED(experiment, (char *)"f", "is a checkpoint of another experiment: its experiment is e, wanted is f")
     REFUSED(variant, (char *)"w", "is a checkpoint of another experiment: its variant is v, wanted is w")
@@ -137,7 +164,8 @@ static void test_what_may_differ_and_what_may_not(void **state)
     assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_OK);
     assert_caught("was made by build b with kernels k; this is build c with kernels k, and bits may differ from here on");
 
-    config_t *tuned = config_of("name: e\ndata: {path: elsewhere}\ndeterminism: invariant\ndense: {learning_rate: 0.5}\ntrain: {epochs: 3}\n");
+    config_t *tuned = config_of(
+        "name: e\ndata: {path: elsewhere}\ndeterminism: invariant\ndense: {learning_rate: 0.5}\ntrain: {epochs: 3}\n");
     wanted = wanted_of(tuned);
     assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_OK);
     assert_caught("dense.learning_rate: 0.02 -> 0.5 from step 40 on");
@@ -147,7 +175,8 @@ static void test_what_may_differ_and_what_may_not(void **state)
     wanted = wanted_of(changed);
     assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_INPUT);
     catch_stop();
-    assert_caught("the configuration changed in what a run cannot change: seed: 1 -> 2; determinism: invariant -> sync; embedding.dim: 8 -> 3; "
+    assert_caught("the configuration changed in what a run cannot change: seed: 1 -> 2; determinism: invariant -> sync; "
+                  "embedding.dim: 8 -> 3; "
                   "set it back, or train in another --out");
     assert_false(catch_has("embedding.learning_rate")); /* nothing is applied to a run that is refused */
     config_destroy(&same);
@@ -157,8 +186,8 @@ static void test_what_may_differ_and_what_may_not(void **state)
     mem_free(dir);
 }
 
-/* A checkpoint of a version that had no train.last_batch: its run was to divide a short last batch by its own size. It goes on by that
- * rule where there is such a batch, and by any where there is none. */
+/* A checkpoint of a version that had no train.last_batch: its run was to divide a short last batch by its own size. It goes on
+ * by that rule where there is such a batch, and by any where there is none. */
 static void test_a_short_last_batch_keeps_its_rule(void **state)
 {
     (void)state;
@@ -172,7 +201,8 @@ static void test_a_short_last_batch_keeps_its_rule(void **state)
     assert_non_null(end);
     memmove(end, strchr(end, '\n') + 1, strlen(strchr(end, '\n')));
     assert_null(strstr(r.from.config, "last_batch"));
-    config_t *scaled = config_of("name: e\ndata: {path: d}\ndeterminism: invariant\ntrain: {last_batch: scaled}\n"), *own = config_of(plain);
+    config_t *scaled = config_of("name: e\ndata: {path: d}\ndeterminism: invariant\ntrain: {last_batch: scaled}\n"),
+             *own = config_of(plain);
     manifest_t wanted = wanted_of(scaled);
     catch_start();
     assert_int_equal(checkpoint_resume_check(&r, &wanted), ST_OK);

@@ -1,6 +1,7 @@
-/* test_cut_plan - before which steps a training is cut (docs/PROTOCOL.md, Checkpoints): "its multiples but 0, before the end, and not
- * where the training itself began", "rounded up to a multiple of objective.exchange_steps", "at least d + 1 steps apart"; and the
- * promise: whatever workers pull between asking and telling, all of them mark the step that is told, and the same ones else. */
+/* test_cut_plan - before which steps a training is cut (docs/PROTOCOL.md, Checkpoints): "its multiples but 0, before the end,
+ * and not where the training itself began", "rounded up to a multiple of objective.exchange_steps", "at least d + 1 steps
+ * apart"; and the promise: whatever workers pull between asking and telling, all of them mark the step that is told, and the
+ * same ones else. */
 #include "worker/checkpoint_schedule.h"
 
 #include "common/base/rng.h"
@@ -19,7 +20,8 @@ static void test_periods(void **state)
                             period++;
                         checkpoint_schedule_t plan = checkpoint_schedule_of(first, end, every, round, depth);
                         for (int64_t step = first; step < end; step++)
-                            assert_int_equal(checkpoint_schedule_pull(&plan, step), every && step > first && step % period == 0);
+                            assert_int_equal(checkpoint_schedule_pull(&plan, step),
+                                             every && step > first && step % period == 0);
                     }
 }
 

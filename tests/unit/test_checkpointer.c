@@ -1,15 +1,15 @@
-/* test_checkpointer - rank 0's part of checkpoints (launcher/checkpoint/checkpointer.h), with made-up messages: "the parts of the cut arrive on
- * their own, in any order between senders" - every order commits at the last part and not before; "cuts are committed in the
- * order of their steps"; "of more than `keep` checkpoints the oldest loses its manifest; shards are told to FOLD"; requests from
- * outside and by the clock; parts that fit no cut are refused. */
+/* test_checkpointer - rank 0's part of checkpoints (launcher/checkpoint/checkpointer.h), with made-up messages: "the parts of
+ * the cut arrive on their own, in any order between senders" - every order commits at the last part and not before; "cuts are
+ * committed in the order of their steps"; "of more than `keep` checkpoints the oldest loses its manifest; shards are told to
+ * FOLD"; requests from outside and by the clock; parts that fit no cut are refused. */
 #include "launcher/checkpoint/checkpointer.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
 #include "common/net/message.h"
 #include "common/net/net_sim.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
@@ -45,8 +45,8 @@ static status_t make_dir(disk_t *disk, const char *path)
     return dir_create(path);
 }
 
-static int64_t disk_room;   /* what the disk says is free */
-static int appends_left;    /* before it is full */
+static int64_t disk_room; /* what the disk says is free */
+static int appends_left;  /* before it is full */
 
 static int64_t free_bytes(disk_t *disk, const char *path)
 {
@@ -95,9 +95,21 @@ static void connect_all(fixture_t *f)
     appends_left = INT32_MAX;
     *f = (fixture_t){
         .world = net_sim_world_create(1, 5),
-        .run = {.experiment = "e", .variant = "v", .determinism = "invariant", .build = "b", .kernels = "k", .config = "name: x\n",
-                .steps = STEPS, .depth = 1, .workers = WORKERS, .servers = 2, .shards_per_server = 1, .tables = 3,
-                .components = COMPONENTS, .epoch = 1, .config_hash = 77},
+        .run = {.experiment = "e",
+                .variant = "v",
+                .determinism = "invariant",
+                .build = "b",
+                .kernels = "k",
+                .config = "name: x\n",
+                .steps = STEPS,
+                .depth = 1,
+                .workers = WORKERS,
+                .servers = 2,
+                .shards_per_server = 1,
+                .tables = 3,
+                .components = COMPONENTS,
+                .epoch = 1,
+                .config_hash = 77},
         .dir = test_path("run"),
     };
     assert_int_equal(dir_remove_tree(f->dir), ST_OK);
@@ -155,7 +167,8 @@ static status_t put_dense(fixture_t *f, uint32_t component, int64_t step)
 
 static status_t put_prepared(fixture_t *f, int shard, int64_t step)
 {
-    const message_prepared_t body = {.rows = 10 + shard, .pending = 2, .bytes = 1000, .checksum_low = 5, .checksum_high = 6, .cpu_seconds = 10};
+    const message_prepared_t body = {
+        .rows = 10 + shard, .pending = 2, .bytes = 1000, .checksum_low = 5, .checksum_high = 6, .cpu_seconds = 10};
     const net_message_t m = message_of(WIRE_PREPARED, step, 0, &body, sizeof body);
     return checkpointer_put_shard(f->checkpointer, shard, &m);
 }
@@ -177,7 +190,9 @@ enum { PARTS = 6 };
 
 static void put_part(fixture_t *f, int part, int64_t step)
 {
-    const status_t status = part < 2 ? put_cut(f, part, step) : part < 4 ? put_dense(f, (uint32_t)part - 2, step) : put_prepared(f, part - 4, step);
+    const status_t status = part < 2   ? put_cut(f, part, step)
+                            : part < 4 ? put_dense(f, (uint32_t)part - 2, step)
+                                       : put_prepared(f, part - 4, step);
     assert_int_equal(status, ST_OK);
 }
 
@@ -325,7 +340,8 @@ static void test_the_oldest_is_revoked_folded_and_removed(void **state)
     checkpoint_manifest_t m;
     char *folder = checkpoint_step_path(f.dir, 1, 40);
     assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
-    assert_int_equal(m.n_deltas, 3); /* what all bases hold, by which a shard finds out that it has one, and what comes after it */
+    assert_int_equal(m.n_deltas,
+                     3); /* what all bases hold, by which a shard finds out that it has one, and what comes after it */
     assert_int_equal(m.deltas[0], 20);
     assert_int_equal(m.deltas[2], 40);
     checkpoint_manifest_fini(&m);
@@ -333,8 +349,8 @@ static void test_the_oldest_is_revoked_folded_and_removed(void **state)
     teardown(&f);
 }
 
-/* Cuts that come faster than they are committed do not pile up: complete ones are passed over, and the next manifest names their
- * deltas. */
+/* Cuts that come faster than they are committed do not pile up: complete ones are passed over, and the next manifest names
+ * their deltas. */
 static void test_cuts_that_come_too_fast_are_passed_over(void **state)
 {
     (void)state;
@@ -566,7 +582,8 @@ static void test_a_full_disk(void **state)
     assert_false(catch_has("are free, and the last checkpoint took"));
     disk_room = 3000;
     put_all(&f, 20);
-    assert_caught("0.0 MB are free, and the last checkpoint took 0.0; make room, or lower checkpoint.keep, before the disk is full");
+    assert_caught(
+        "0.0 MB are free, and the last checkpoint took 0.0; make room, or lower checkpoint.keep, before the disk is full");
     catch_stop();
     teardown(&f);
     for (int writes = 0; writes < 4; writes++) { /* dense-0, dense-1, progress.bin, manifest.json */
@@ -607,7 +624,8 @@ static void test_a_shard_that_takes_long_is_named(void **state)
         assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
     }
     catch_stop();
-    assert_caught("the checkpoint before step 20 waits for 1 of 2 shards to write their rows, shard 1 the first of them; is its disk slow?");
+    assert_caught("the checkpoint before step 20 waits for 1 of 2 shards to write their rows, shard 1 the first of them; is "
+                  "its disk slow?");
     assert_null(strchr(strchr(catch_text(), '\n') + 1, '\n')); /* once */
     put_part(&f, PARTS - 1, 20);
     assert_true(is_committed(&f, 20));

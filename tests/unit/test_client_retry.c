@@ -1,6 +1,6 @@
-/* test_client_retry - "what the network loses between workers and shards is sent again" (docs/PROTOCOL.md, Exactly once): the client
- * against shards that lose what the test tells them to. When it asks again and with what, what it keeps and until when, and
- * that nothing is sent twice where nothing is lost. tests/sim has the same with real shards and faults drawn at random. */
+/* test_client_retry - "what the network loses between workers and shards is sent again" (docs/PROTOCOL.md, Exactly once): the
+ * client against shards that lose what the test tells them to. When it asks again and with what, what it keeps and until when,
+ * and that nothing is sent twice where nothing is lost. tests/sim has the same with real shards and faults drawn at random. */
 #include "worker/client.h"
 
 #include <string.h>
@@ -279,8 +279,8 @@ static void test_a_drain_waits_for_the_pushes(void **state)
     teardown(&f);
 }
 
-/* "All pushes that are not acknowledged": a shard that has answered gets them too, because another worker may wait for them, and for that
- * one this worker's wait. */
+/* "All pushes that are not acknowledged": a shard that has answered gets them too, because another worker may wait for them,
+ * and for that one this worker's wait. */
 static void test_a_long_wait_sends_every_push_again(void **state)
 {
     (void)state;

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
+#include "common/files/file.h"
 
 #define LEN(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -122,7 +122,7 @@ static void test_words_and_numbers(void **state)
     experiment_destroy(&e);
 }
 
-#define ACTIVATIONS                                                                                                            \
+#define ACTIVATIONS \
     "relu, leaky_relu, elu, selu, celu, softplus, swish, gelu, gelu_swish, mish, tanhexp, smelu, gsmelu, rescu, identity"
 
 static void test_refused_in_files(void **state)
@@ -173,11 +173,16 @@ static void test_refused_in_files(void **state)
         {"train: {batch: -8}\n", "FILE:1: train.batch: -8 is out of range; allowed: a whole number from 1 to 16777216"},
         {"train: {batch: 99999999999999999999999}\n",
          "FILE:1: train.batch: 99999999999999999999999 is out of range; allowed: a whole number from 1 to 16777216"},
-        {"cluster: {memory_mb: -1}\n", "FILE:1: cluster.memory_mb: -1 is out of range; allowed: a whole number from 0 to 16777216"},
-        {"embedding: {min_count: -1}\n", "FILE:1: embedding.min_count: -1 is out of range; allowed: a whole number from 0 to 1000000000"},
-        {"embedding: {ttl_steps: -1}\n", "FILE:1: embedding.ttl_steps: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
-        {"checkpoint: {every_steps: -1}\n", "FILE:1: checkpoint.every_steps: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
-        {"checkpoint: {every_seconds: -0.5}\n", "FILE:1: checkpoint.every_seconds: -0.5 is out of range; allowed: a number from 0 to 31536000"},
+        {"cluster: {memory_mb: -1}\n",
+         "FILE:1: cluster.memory_mb: -1 is out of range; allowed: a whole number from 0 to 16777216"},
+        {"embedding: {min_count: -1}\n",
+         "FILE:1: embedding.min_count: -1 is out of range; allowed: a whole number from 0 to 1000000000"},
+        {"embedding: {ttl_steps: -1}\n",
+         "FILE:1: embedding.ttl_steps: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
+        {"checkpoint: {every_steps: -1}\n",
+         "FILE:1: checkpoint.every_steps: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
+        {"checkpoint: {every_seconds: -0.5}\n",
+         "FILE:1: checkpoint.every_seconds: -0.5 is out of range; allowed: a number from 0 to 31536000"},
         {"checkpoint: {keep: 0}\n", "FILE:1: checkpoint.keep: 0 is out of range; allowed: a whole number from 1 to 1000000"},
         {"cluster: {servers: 0}\n", "FILE:1: cluster.servers: 0 is out of range; allowed: a whole number from 1 to 1024"},
         {"cluster: {workers: 0}\n",
@@ -228,7 +233,8 @@ static void test_refused_in_files(void **state)
         {"experiment: {vary: [init, data]}\n",
          "FILE:1: experiment.vary[2]: 'data' is not known here; allowed: a list of any of init, "
          "order, level, workers, noise"},
-        {"experiment: {vary: init}\n", "FILE:1: experiment.vary: 'init' is not a list; allowed: a list of any of init, order, level, workers, noise"},
+        {"experiment: {vary: init}\n",
+         "FILE:1: experiment.vary: 'init' is not a list; allowed: a list of any of init, order, level, workers, noise"},
         /* YAML */
         {"seed: [1\n",
          "FILE:2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
@@ -485,7 +491,8 @@ static void test_paths_are_beside_the_file(void **state)
 static void test_the_old_meaning_of_paths_is_told(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"data: {path: %s}\n", "data: {schema: criteo, input: %s}\n", "data: {schema: %s}\n", "warm_start: %s\n"};
+    static const char *const keys[] = {"data: {path: %s}\n", "data: {schema: criteo, input: %s}\n", "data: {schema: %s}\n",
+                                       "warm_start: %s\n"};
     for (int i = 0; i < 4; i++) {
         char *text = mem_printf(keys[i], "Makefile"); /* in the current folder, which is the project's root */
         experiment_t *e = NULL;
@@ -794,7 +801,8 @@ static void test_sweep(void **state)
     } bad[] = {
         {"variants: [{name: a, sweep: {model.beta: 2}}]\n", "variants[1].sweep.model.beta: a list of values is wanted"},
         {"variants: [{name: a, sweep: {model.beta: []}}]\n", "a list of values is wanted"},
-        {"variants: [{name: a, sweep: {model.hidden: [[1, 2]]}}]\n", "variants[1].sweep.model.hidden[1]: a sweep's values are words or numbers"},
+        {"variants: [{name: a, sweep: {model.hidden: [[1, 2]]}}]\n",
+         "variants[1].sweep.model.hidden[1]: a sweep's values are words or numbers"},
         {"variants: [{name: a, sweep: 3}]\n", "keys with lists of values are wanted"},
         {"variants: [{sweep: {model.beta: [1]}}]\n", "a variant with a sweep needs a name"},
         {"variants: [{name: a, sweep: {model.beat: [1]}}]\n", "unknown key; did you mean"},
@@ -829,13 +837,13 @@ static void test_quickstart_on_every_cluster(void **state)
 }
 
 #define KEY_NAME(kind, name, initial, least, most, class, doc) #name,
-#define SECTION_NAMES(section, KEYS, doc)                                                                                      \
-    static const char *const names_##section[] = {KEYS(KEY_NAME)};                                                             \
-    for (int i = 0; i < LEN(names_##section); i++) {                                                                           \
-        char *row = mem_printf("\n| `" #section ".%s` | ", names_##section[i]);                                                \
-        if (!strstr(text, row))                                                                                                \
-            fail_msg("docs/CONFIG.md has no row for " #section ".%s", names_##section[i]);                                     \
-        mem_free(row);                                                                                                         \
+#define SECTION_NAMES(section, KEYS, doc) \
+    static const char *const names_##section[] = {KEYS(KEY_NAME)}; \
+    for (int i = 0; i < LEN(names_##section); i++) { \
+        char *row = mem_printf("\n| `" #section ".%s` | ", names_##section[i]); \
+        if (!strstr(text, row)) \
+            fail_msg("docs/CONFIG.md has no row for " #section ".%s", names_##section[i]); \
+        mem_free(row); \
     }
 
 static void test_reference(void **state)

@@ -18,7 +18,8 @@ static config_t *parse(const char *text)
     return config;
 }
 
-/* change - give a field of the struct another value than it has, of whatever kind it is; allowed or not does not matter here. */
+/* change - give a field of the struct another value than it has, of whatever kind it is; allowed or not does not matter
+ * here. */
 static void change(const field_t *field, void *at)
 {
     switch (field->kind) {
@@ -44,7 +45,8 @@ static void change(const field_t *field, void *at)
         break;
     case VALUE_INTS:
     case VALUE_NUMS:
-    case VALUE_SERIES: /* the three share their layout in memory; a list of no elements is another one than any default but [] */
+    case VALUE_SERIES:
+        /* The three share their layout in memory; a list of no elements is another one than any default but []. */
         mem_free(((config_ints_t *)at)->at);
         *(config_ints_t *)at = (config_ints_t){MEM_ARRAY(int64_t, 1), 1};
         break;
@@ -202,7 +204,8 @@ static void test_configurations_from_before_a_key(void **state)
     assert_int_equal(older->train.last_batch, LAST_BATCH_OWN);
     assert_true(config_hash(older) == UINT64_C(0xccdfe1ca5ce46fb3)); /* as commit ed0b5d8 computed it */
     experiment_t *now;
-    const char *path = test_write("c.yaml", "train: {batch: 48}\nsynth: {rows: 700, group_size: 1}\nmodel: {hidden: [6], components: 2}\n");
+    const char *path =
+        test_write("c.yaml", "train: {batch: 48}\nsynth: {rows: 700, group_size: 1}\nmodel: {hidden: [6], components: 2}\n");
     assert_int_equal(experiment_load(path, NULL, 0, &now), ST_OK);
     assert_int_equal(now->base->train.last_batch, LAST_BATCH_SCALED);
     assert_true(config_hash(now->base) != config_hash(older));

@@ -211,11 +211,8 @@ static void test_travels_as_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_chains_of_teachers),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_worker_groups),
-        cmocka_unit_test(test_travels_as_text),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_chains_of_teachers), cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_worker_groups), cmocka_unit_test(test_travels_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,7 +299,8 @@ static void test_rules_of_columns(void **state)
     field_rules_t multi = field_rules_of(&column);
     assert_rules(&multi, "separator=\\x09 keys=XXH3-64 of the text, seed 0 weights=1 missing=no value ");
     field_rules_t libsvm = field_rules_libsvm(), synth = field_rules_synth(COLUMN_MULTI), none = {0};
-    assert_rules(&libsvm, "separator=\\x20 keys=XXH3-64 of the decimal id, seed 0 weights=as given beside the value missing=no value ");
+    assert_rules(&libsvm,
+                 "separator=\\x20 keys=XXH3-64 of the decimal id, seed 0 weights=as given beside the value missing=no value ");
     assert_true(field_rules_recorded(&synth) && !field_rules_recorded(&none));
 
     assert_string_equal(field_rules_name(field_rules_difference(&multi, &libsvm)), "separator");
@@ -311,8 +312,8 @@ static void test_rules_of_columns(void **state)
     assert_string_equal(field_rules_name(field_rules_difference(&standardised, &log1p)), "transform");
 }
 
-/* What another version stores behind what all of them do is passed over; what an older one does not store is not recorded. Neither
- * changes the content hash, by which runs know their dataset. */
+/* What another version stores behind what all of them do is passed over; what an older one does not store is not recorded.
+ * Neither changes the content hash, by which runs know their dataset. */
 static void test_sections(void **state)
 {
     (void)state;

@@ -7,18 +7,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 #define TABLES 3
 #define ROWS 700 /* of each table; enough for several blocks */
 
 static const delta_width_t widths[TABLES] = {{1, 2}, {4, 9}, {500, 1000}};
-static const delta_head_t head = {
-    .epoch = 5, .shard = 2, .step = 120, .previous = 100, .depth = 2, .tables = TABLES, .widths = widths,
-    .identity = 0xabc, .follows = {3, 4}};
+static const delta_head_t head = {.epoch = 5,
+                                  .shard = 2,
+                                  .step = 120,
+                                  .previous = 100,
+                                  .depth = 2,
+                                  .tables = TABLES,
+                                  .widths = widths,
+                                  .identity = 0xabc,
+                                  .follows = {3, 4}};
 
 /* The i-th value of a row or gradient. */
 static float value(uint64_t key, uint32_t table, int64_t i)
@@ -241,7 +247,7 @@ static void test_files_are_not_mixed_up(void **state)
         catch_stop();
         assert_caught(i == 0   ? "is of epoch 5, shard 2, step 120; epoch 6, shard 2, step 120 is wanted"
                       : i == 1 ? "epoch 5, shard 3, step 120 is wanted"
-                               : i == 2 ? "epoch 5, shard 2, step 121 is wanted"
+                      : i == 2 ? "epoch 5, shard 2, step 121 is wanted"
                                : "a.delta: its run id is 0000000000000abc, that of the run is 0000000000000abd");
         assert_null(reader);
     }

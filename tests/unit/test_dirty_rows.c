@@ -1,5 +1,6 @@
-/* test_changes - the search for rows that wait to be saved finds each, wherever it has moved since, and skips groups without any: few
- * marks among many rows, with rows that leave, take another's place, or come back waiting while the search is under way.
+/* test_changes - the search for rows that wait to be saved finds each, wherever it has moved since, and skips groups without
+ * any: few marks among many rows, with rows that leave, take another's place, or come back waiting while the search is under
+ * way.
  *
  * The oracle is two flags per key.                                                                                      */
 #include "common/base/rng.h"

@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/files/disk.h"
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/disk.h"
+#include "common/files/file.h"
 
 static void write_file(const char *path, const char *text)
 {

@@ -1,8 +1,9 @@
 /* test_disk_sim - the simulated disk keeps what POSIX promises, loses what it does not, and repeats itself for a seed.
  *
  * Proves that synced bytes under synced names survive every crash, that each unsynced one is lost in some crash and kept in
- * another, that a rename is whole, that tmp-sync-rename-sync_dir leaves the old or the new file in every crash at every call and
- * that this test sees both mistakes that the disk can make, that a full disk and a dead node end calls, and that calls take time. */
+ * another, that a rename is whole, that tmp-sync-rename-sync_dir leaves the old or the new file in every crash at every call
+ * and that this test sees both mistakes that the disk can make, that a full disk and a dead node end calls, and that calls take
+ * time. */
 #include "tests/lib/disk_sim.h"
 
 #include <string.h>

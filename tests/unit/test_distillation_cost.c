@@ -1,6 +1,6 @@
-/* Proves distillation's account: a run that teaches is paid once, however many it teaches, with its scoring and its own teachers,
- * in equal parts; a student is set against its own network without a teacher, on held-out examples; and on made-up curves, where it
- * has come down to that one's end, or that it does not. */
+/* Proves distillation's account: a run that teaches is paid once, however many it teaches, with its scoring and its own
+ * teachers, in equal parts; a student is set against its own network without a teacher, on held-out examples; and on made-up
+ * curves, where it has come down to that one's end, or that it does not. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -123,7 +123,8 @@ static void test_savings_of_an_experiment(void **state)
     distillation_cost_measure_saving(&result);
 
     const distillation_cost_t *student = &result.variant[STUDENT].teaching, *half = &result.variant[HALF].teaching;
-    const distillation_cost_t *smooth = &result.variant[SMOOTH_STUDENT].teaching, *brief = &result.variant[SHORT_STUDENT].teaching;
+    const distillation_cost_t *smooth = &result.variant[SMOOTH_STUDENT].teaching,
+                              *brief = &result.variant[SHORT_STUDENT].teaching;
     assert_int_equal(student->without, RELU);
     assert_int_equal(student->held_out_saving, SAVING_REACHED);
     assert_int_equal(student->held_out_points, 3); /* short_student has a teacher for every replica, and is no part of it */

@@ -74,8 +74,16 @@ static void test_refuses_what_cannot_come_true(void **state)
         setenv("SMELTER_CRASH", good[i], 1);
         assert_int_equal(failpoint_check_environment(), ST_OK);
     }
-    static const char *const form[] = {"", "server", "delta.written", "servers:fold.done", "server-:fold.done", "server-x:fold.done",
-                                       "server--1:fold.done", "coordinator-0:fold.done", ":fold.done", "Server:fold.done"};
+    static const char *const form[] = {"",
+                                       "server",
+                                       "delta.written",
+                                       "servers:fold.done",
+                                       "server-:fold.done",
+                                       "server-x:fold.done",
+                                       "server--1:fold.done",
+                                       "coordinator-0:fold.done",
+                                       ":fold.done",
+                                       "Server:fold.done"};
     for (size_t i = 0; i < sizeof form / sizeof *form; i++)
         refused(form[i], "expected ROLE:NAME[:NTH] with ROLE coordinator, server[-N] or worker[-N]");
     refused("server:", "there is no such point");

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
+#include "common/files/file.h"
 #include "common/kernels/activation.h"
 #include "launcher/figures/gnuplot.h"
 #include "tests/lib/testing.h"
@@ -100,10 +100,10 @@ static void test_landscapes(void **state)
 
 /* ---- Fig. 4 ---------------------------------------------------------------------------------------------------------- */
 
-#define VARIANT(NAME, ACTIVATION, BETA, FAMILY, METHOD, PD, A, B)                                                              \
-    "{\"name\": \"" NAME "\", \"config\": {\"activation\": \"" ACTIVATION "\", \"beta\": " BETA ", \"family\": \"" FAMILY      \
-    "\", \"method\": \"" METHOD "\"}, \"metrics\": {\"pd_relative\": " PD                                                      \
-    ", \"pd_relative_low\": 0.05, \"pd_relative_high\": 0.2}, "                                                                \
+#define VARIANT(NAME, ACTIVATION, BETA, FAMILY, METHOD, PD, A, B) \
+    "{\"name\": \"" NAME "\", \"config\": {\"activation\": \"" ACTIVATION "\", \"beta\": " BETA ", \"family\": \"" FAMILY \
+    "\", \"method\": \"" METHOD "\"}, \"metrics\": {\"pd_relative\": " PD \
+    ", \"pd_relative_low\": 0.05, \"pd_relative_high\": 0.2}, " \
     "\"replicas\": [{\"metrics\": {\"pqauc_loss\": " A "}}, {\"metrics\": {\"pqauc_loss\": " B "}}]}"
 #define RESULTS(BASELINE, VARIANTS) "{\"baseline\": \"" BASELINE "\", \"variants\": [" VARIANTS "]}"
 #define RELU VARIANT("plain_relu", "relu", "1", "f1", "m", "0.125", "0.4", "0.5")
@@ -133,7 +133,8 @@ static void test_tradeoff(void **state)
     char *text, *script;
     read_text(dir, "fig4.tsv", &text);
     read_text(dir, "fig4.gp", &script);
-    /* Changes of -1 % and +3 %: mean 1, standard deviation sqrt(8), its error 2, times Student's t of one degree, 12.706. Lines of one family by beta. */
+    /* Changes of -1 % and +3 %: mean 1, standard deviation sqrt(8), its error 2, times Student's t of one degree, 12.706. Lines
+     * of one family by beta. */
     const char *narrow = strstr(text, "\nnarrow\tsmelu\t0.5\t0\t0\t0\t10\t5\t20\n"),
                *wide = strstr(text, "wide\tsmelu\t4\t1\t");
     assert_non_null(narrow);
@@ -150,11 +151,13 @@ static void test_tradeoff(void **state)
     mem_free(script);
 
     /* A sweep goes by what its variants' names share, without numbers that begin alike. */
-    assert_int_equal(tradeoff(RESULTS("plain_relu", RELU "," VARIANT("e-beta1", "gelu", "1", "f4", "x", "0.1", "0.4", "0.5") "," VARIANT(
-                                                        "e-beta10", "gelu", "10", "f4", "x", "0.1", "0.4", "0.5") "," VARIANT(
-                                                        "ens3_0.25", "relu", "1", "f5", "y", "0.1", "0.4", "0.5") "," VARIANT(
-                                                        "ens3_0.5", "relu", "1", "f5", "y", "0.1", "0.4", "0.5"))),
-                     ST_OK);
+    assert_int_equal(
+        tradeoff(RESULTS("plain_relu",
+                         RELU "," VARIANT("e-beta1", "gelu", "1", "f4", "x", "0.1", "0.4", "0.5") "," VARIANT(
+                             "e-beta10", "gelu", "10", "f4", "x", "0.1", "0.4",
+                             "0.5") "," VARIANT("ens3_0.25", "relu", "1", "f5", "y", "0.1", "0.4",
+                                                "0.5") "," VARIANT("ens3_0.5", "relu", "1", "f5", "y", "0.1", "0.4", "0.5"))),
+        ST_OK);
     read_text(dir, "fig4.gp", &script);
     assert_non_null(strstr(script, "title 'e' noenhanced"));
     assert_non_null(strstr(script, "title 'ens3' noenhanced"));
@@ -183,7 +186,8 @@ static void test_results_that_cannot_tell(void **state)
                    "variant a has no relative PD");
     assert_refused(RESULTS("a", VARIANT("a", "relu", "1", "f", "m", "0.1", "null", "null")), ST_INPUT,
                    "variant a has no PQAUC loss: the dataset has no query column");
-    assert_refused("{\"eval_examples\": 0, \"variants\": [{}]}", ST_INPUT, "results.json: the evaluation split is empty; there is no loss");
+    assert_refused("{\"eval_examples\": 0, \"variants\": [{}]}", ST_INPUT,
+                   "results.json: the evaluation split is empty; there is no loss");
     assert_refused("{\"baseline\": \"a\", \"variants\": [{\"name\": \"a\", \"config\": {\"activation\": \"relu\", \"beta\": 1, "
                    "\"family\": \"f\", \"method\": \"m\"}, \"replicas\": [{\"metrics\": {\"pqauc_loss\": 0.4}}]}]}",
                    ST_INPUT, "variant a has 1 replicas; prediction difference needs at least two");

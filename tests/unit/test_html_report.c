@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
-#include "common/base/memory.h"
 #include "launcher/report/html_page.h"
 #include "launcher/report/html_report.h"
 #include "launcher/run/manifest.h"
@@ -113,7 +113,8 @@ static void write_run(const char *variant, int v, int replica)
     mem_free(folder);
 }
 
-/* Lines of 100 examples each, of a run of relu, which is written again with them; line l has logloss l and, for brevity, the same as its mean since the start. */
+/* Lines of 100 examples each, of a run of relu, which is written again with them; line l has logloss l and, for brevity, the
+ * same as its mean since the start. */
 static void write_curve(const char *variant, int replica, int lines)
 {
     char *text = NULL;
@@ -309,11 +310,12 @@ static void test_a_short_last_interval_joins_the_one_before(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         jsondoc_t *data;
         const jsondoc_t *curve, *loss, *step;
-        char *lines = mem_printf("{\"step\": 50, \"examples\": 100, \"logloss\": 0.5, \"progressive_logloss\": 0.5, \"seconds\": 1}\n"
-                                 "{\"step\": 100, \"examples\": 200, \"logloss\": 0.25, \"progressive_logloss\": 0.5, \"seconds\": 2}\n"
-                                 "{\"step\": 150, \"examples\": 300, \"logloss\": 0.25, \"progressive_logloss\": 0.5, \"seconds\": 3}\n"
-                                 "{\"step\": 151, \"examples\": %d, \"logloss\": 2.25, \"progressive_logloss\": 0.5, \"seconds\": 4}\n",
-                                 300 + cases[i].last);
+        char *lines =
+            mem_printf("{\"step\": 50, \"examples\": 100, \"logloss\": 0.5, \"progressive_logloss\": 0.5, \"seconds\": 1}\n"
+                       "{\"step\": 100, \"examples\": 200, \"logloss\": 0.25, \"progressive_logloss\": 0.5, \"seconds\": 2}\n"
+                       "{\"step\": 150, \"examples\": 300, \"logloss\": 0.25, \"progressive_logloss\": 0.5, \"seconds\": 3}\n"
+                       "{\"step\": 151, \"examples\": %d, \"logloss\": 2.25, \"progressive_logloss\": 0.5, \"seconds\": 4}\n",
+                       300 + cases[i].last);
         test_write("relu/r0/metrics.jsonl", lines);
         write_run("relu", 0, 0);
         assert_int_equal(html_report_collect(dir, &data), ST_OK);
@@ -424,12 +426,16 @@ static void test_what_is_wrong_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts_stay_in_their_place),      cmocka_unit_test(test_page_is_whole_and_asks_for_nothing),
-        cmocka_unit_test(test_histogram_counts_every_example), cmocka_unit_test(test_short_curves_stay_as_they_are),
-        cmocka_unit_test(test_passes_are_told_apart),          cmocka_unit_test(test_long_curves_are_thinned),
+        cmocka_unit_test(test_texts_stay_in_their_place),
+        cmocka_unit_test(test_page_is_whole_and_asks_for_nothing),
+        cmocka_unit_test(test_histogram_counts_every_example),
+        cmocka_unit_test(test_short_curves_stay_as_they_are),
+        cmocka_unit_test(test_passes_are_told_apart),
+        cmocka_unit_test(test_long_curves_are_thinned),
         cmocka_unit_test(test_a_short_last_interval_joins_the_one_before),
         cmocka_unit_test(test_removed_runs_leave_their_parts_empty),
-        cmocka_unit_test(test_same_files_give_the_same_bytes), cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_same_files_give_the_same_bytes),
+        cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_an_empty_evaluation_is_called_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

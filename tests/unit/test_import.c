@@ -337,7 +337,8 @@ static const char *write_window(const char *name, int log, const char *text)
 {
     const size_t bytes = strlen(text);
     const unsigned block = 1 | (unsigned)bytes << 3;
-    const unsigned char head[] = {0x28, 0xb5, 0x2f, 0xfd, 0, (unsigned char)((log - 10) << 3), block & 255, block >> 8 & 255, block >> 16};
+    const unsigned char head[] = {
+        0x28, 0xb5, 0x2f, 0xfd, 0, (unsigned char)((log - 10) << 3), block & 255, block >> 8 & 255, block >> 16};
     write_bytes(test_path("%s", name), "wb", head, sizeof head);
     write_bytes(test_path("%s", name), "ab", text, bytes);
     return test_path("%s", name);
@@ -366,7 +367,8 @@ static void test_windows_of_zstd(void **state)
     (void)state;
     assert_int_equal(rows_of(write_window("w28.zst", 28, TWO_ROWS)), 2);
     assert_int_equal(rows_of(write_window("w31.zst", 31, TWO_ROWS)), 2);
-    expect_failure(write_window("w32.zst", 32, TWO_ROWS), "cannot be read here: its window is larger than 2 GiB; give it through a pipe");
+    expect_failure(write_window("w32.zst", 32, TWO_ROWS),
+                   "cannot be read here: its window is larger than 2 GiB; give it through a pipe");
     static const char zeros[700000];
     const char *padded = write_window("padded.zst", 20, TWO_ROWS);
     write_bytes(padded, "ab", zeros, sizeof zeros);
@@ -406,9 +408,11 @@ static void test_files_of_other_kinds(void **state)
         {"ORC\x0a\x03", 5, "this is an ORC file"},
         {"Obj\x01\x04", 5, "this is an Avro file"},
         {"\xfd"
-         "7zXZ\0\0\4", 8, "this is compressed with xz"},
-        {"BZh91AY&SY\x01\x02", 12, "this is compressed with bzip2, and import reads text, plain, gzip or zstd; give it through a pipe: bzip2 -dc "
-                                    "FILE | smelter import /dev/stdin"},
+         "7zXZ\0\0\4",
+         8, "this is compressed with xz"},
+        {"BZh91AY&SY\x01\x02", 12,
+         "this is compressed with bzip2, and import reads text, plain, gzip or zstd; give it through a pipe: bzip2 -dc "
+         "FILE | smelter import /dev/stdin"},
         {"\x04\x22\x4d\x18\x64", 5, "this is compressed with lz4"},
         {"PK\x03\x04\x14\0", 6, "this is a zip archive"},
         {"\xff\xfey\0,\0", 6, "this is text in UTF-16"},
@@ -480,7 +484,8 @@ static void test_bad_rows(void **state)
         {"1,u,1,k,1e40,1,1,1,m\n", "input.txt:3: column a: out of the range of 32-bit floating point, value seen \"1e40\""},
         {"1,u,1,k,1,1,1,-5,m\n", "input.txt:3: column d: a negative number has no logarithm bucket, value seen \"-5\""},
         {"1,u,1,k,1,1,1,x,m\n", "input.txt:3: column d: not a number, value seen \"x\""},
-        {"1,u,noon,k,1,1,1,1,m\n", "input.txt:3: column t: neither a number nor a date such as 2016-06-14, 2016-06-14 04:06:19.061 or "
+        {"1,u,noon,k,1,1,1,1,m\n",
+         "input.txt:3: column t: neither a number nor a date such as 2016-06-14, 2016-06-14 04:06:19.061 or "
          "2016-06-14T05:00:00+02:00, value seen \"noon\""},
         {"1,u,1e30,k,1,1,1,1,m\n", "input.txt:3: column t: out of the range of 64 bits, value seen \"1e30\""},
         {"1,u,1,\"k\"x,1,1,1,1,m\n", "input.txt:3: column k: text after a closing quote, value seen \"x,1,1,1,1,m\""},

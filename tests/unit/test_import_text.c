@@ -9,8 +9,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "launcher/ingest/csv.h"
 #include "common/data/field_text.h"
+#include "launcher/ingest/csv.h"
 #include "launcher/ingest/text_reader.h"
 
 static void test_numbers_are_those_of_strtod(void **state)

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 static const dataset_field_t fields[] = {
@@ -58,16 +58,16 @@ static void test_other_fields_are_named(void **state)
     const input_fields_t inputs = {1, 2, 2, (dataset_field_t *)fields};
     dataset_field_t other[FIELDS + 1];
     input_fields_t info = {1, 2, 2, other};
-#define REFUSED(CHANGE, MESSAGE)                                                                                               \
-    do {                                                                                                                       \
-        memcpy(other, fields, sizeof fields);                                                                                  \
-        info = (input_fields_t){1, 2, 2, other};                                                                                     \
-        CHANGE;                                                                                                                \
-        catch_start();                                                                                                         \
-        assert_int_equal(input_fields_check(&inputs, "RUN", &info, "DATA"), ST_INPUT);                                               \
-        catch_stop();                                                                                                          \
-        assert_caught("dataset DATA does not have the fields that RUN was trained on");                                        \
-        assert_caught(MESSAGE);                                                                                                \
+#define REFUSED(CHANGE, MESSAGE) \
+    do { \
+        memcpy(other, fields, sizeof fields); \
+        info = (input_fields_t){1, 2, 2, other}; \
+        CHANGE; \
+        catch_start(); \
+        assert_int_equal(input_fields_check(&inputs, "RUN", &info, "DATA"), ST_INPUT); \
+        catch_stop(); \
+        assert_caught("dataset DATA does not have the fields that RUN was trained on"); \
+        assert_caught(MESSAGE); \
     } while (0)
     REFUSED(strcpy(other[2].name, "video"), "field 3 is video (categorical), wanted is item (categorical)");
     REFUSED(other[3].pooling = POOLING_MEAN, "field 4 is tags (multi-valued, averaged), wanted is tags (multi-valued, summed)");
@@ -97,7 +97,8 @@ static void test_other_rules_are_named(void **state)
     } others[] = {
         {0, "transform", "log1p", "transform of field age is 'log1p', wanted is 'none'"},
         {1, "transform", "log2_bucket", "transform of field user \"id\" is 'log2_bucket', wanted is 'none'"},
-        {2, "keys", "XXH3-64 of the decimal id, seed 0", "key of field item is 'XXH3-64 of the decimal id, seed 0', wanted is 'XXH3-64 of the text"},
+        {2, "keys", "XXH3-64 of the decimal id, seed 0",
+         "key of field item is 'XXH3-64 of the decimal id, seed 0', wanted is 'XXH3-64 of the text"},
         {2, "missing", "left out", "missing value of field item is 'left out', wanted is 'a category of its own'"},
         {3, "separator", ",", "separator of field tags is ',', wanted is '|'"},
         {4, "weights", "given", "weight of field seen is 'given', wanted is '1'"},

@@ -1,5 +1,5 @@
-/* Proves of io.h: "every job is run, exactly once", in the order of putting, also where one failed, also at the end; a job may put
- * another; the first failure stays; with a thread and without. */
+/* Proves of io.h: "every job is run, exactly once", in the order of putting, also where one failed, also at the end; a job may
+ * put another; the first failure stays; with a thread and without. */
 #include "ps/checkpoint/io.h"
 
 #include <string.h>

@@ -127,8 +127,8 @@ static void remove_row(fixture_t *f, int64_t id)
     row_arena_remove(&f->arena, id);
 }
 
-/* Rows come and go at random while the index is at its fullest and many buckets overflow; a plain array says where each key is. Keys
- * of a few buckets, of the last and first ones too, make long chains. */
+/* Rows come and go at random while the index is at its fullest and many buckets overflow; a plain array says where each key is.
+ * Keys of a few buckets, of the last and first ones too, make long chains. */
 static void test_removal_against_a_plain_map(void **state)
 {
     (void)state;
@@ -139,7 +139,8 @@ static void test_removal_against_a_plain_map(void **state)
         fixture_t f;
         fixture_init(&f, KEYS / 2);
         for (uint64_t i = 0; i < KEYS; i++) {
-            const uint64_t bucket = crowded ? rng_u64(1, 0, i) % 4 + 62 : rng_u64(1, 0, i) % 64; /* of the 64 or more of a page */
+            const uint64_t bucket =
+                crowded ? rng_u64(1, 0, i) % 4 + 62 : rng_u64(1, 0, i) % 64; /* of the 64 or more of a page */
             keys[i] = unmix((i % 1024) << 54 | ((bucket % 64) * ((1ull << 54) / 64) + (i / 1024 * 7919 + i % 5)));
             there[i] = false;
         }
@@ -197,10 +198,9 @@ static void test_expected_rows_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unmix_is_the_inverse),  cmocka_unit_test(test_keys_of_one_bucket_and_one_tag),
-        cmocka_unit_test(test_the_last_bucket_wraps), cmocka_unit_test(test_growth_keeps_every_key),
-        cmocka_unit_test(test_removal_against_a_plain_map),
-        cmocka_unit_test(test_expected_rows_fit),
+        cmocka_unit_test(test_unmix_is_the_inverse),        cmocka_unit_test(test_keys_of_one_bucket_and_one_tag),
+        cmocka_unit_test(test_the_last_bucket_wraps),       cmocka_unit_test(test_growth_keeps_every_key),
+        cmocka_unit_test(test_removal_against_a_plain_map), cmocka_unit_test(test_expected_rows_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

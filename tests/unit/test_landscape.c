@@ -96,10 +96,10 @@ static void test_normalise(void **state)
 static void test_minima_of_curves(void **state)
 {
     (void)state;
-#define CURVE(WANTED, ...)                                                                                                     \
-    do {                                                                                                                       \
-        const double curve[] = {__VA_ARGS__};                                                                                  \
-        assert_int_equal(landscape_minima(curve, 1, sizeof curve / sizeof *curve), WANTED);                                    \
+#define CURVE(WANTED, ...) \
+    do { \
+        const double curve[] = {__VA_ARGS__}; \
+        assert_int_equal(landscape_minima(curve, 1, sizeof curve / sizeof *curve), WANTED); \
     } while (0)
     CURVE(1, 1, 0, 1);
     CURVE(1, 1, 0, 0, 0, 1); /* a plateau is one */

@@ -1,5 +1,5 @@
-/* test_launch - who started this rank, as environments of launchers tell; what ranks tell the starter; and that a process sees to its
- * descriptors. */
+/* test_launch - who started this rank, as environments of launchers tell; what ranks tell the starter; and that a process sees
+ * to its descriptors. */
 #include "common/cluster/launch.h"
 
 #include <fcntl.h>
@@ -45,7 +45,8 @@ static void test_who_started_us(void **state)
     assert_int_equal(l.kind, LAUNCH_NONE);
     l = READ("SLURM_PROCID=0", "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=1"); /* a shell of salloc */
     assert_int_equal(l.kind, LAUNCH_NONE);
-    l = READ("SLURM_PROCID=0", "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=4", "OMPI_COMM_WORLD_SIZE=3", "OMPI_COMM_WORLD_RANK=0"); /* mpirun in a step */
+    l = READ("SLURM_PROCID=0", "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=4", "OMPI_COMM_WORLD_SIZE=3",
+             "OMPI_COMM_WORLD_RANK=0"); /* mpirun in a step */
     assert_true(l.kind == LAUNCH_MPI && l.size == 3);
 }
 
@@ -73,7 +74,8 @@ static void test_ranks_that_cannot_find_each_other(void **state)
 static void test_what_the_starter_hears(void **state)
 {
     (void)state;
-    static const char here[] = "smelter-rank: here\n", named[] = "[1,2]<stderr>:smelter-rank: together\n", other[] = "smelter-rank: here I am\n";
+    static const char here[] = "smelter-rank: here\n", named[] = "[1,2]<stderr>:smelter-rank: together\n",
+                      other[] = "smelter-rank: here I am\n";
     assert_int_equal(launch_heard(here, sizeof here - 1), LAUNCH_NEWS_HERE);
     assert_int_equal(launch_heard(here, sizeof here - 2), LAUNCH_NEWS_NONE);
     assert_int_equal(launch_heard(named, sizeof named - 1), LAUNCH_NEWS_TOGETHER);

@@ -1,5 +1,5 @@
-/* Proves the rules of the tree (docs/ARCHITECTURE.md) on the tree itself: arrows run launcher -> {ps, worker} -> common, and from room to
- * room inside each of them without a circle; every foreign library has one file; names are unique. Every rule is
+/* Proves the rules of the tree (docs/ARCHITECTURE.md) on the tree itself: arrows run launcher -> {ps, worker} -> common, and
+ * from room to room inside each of them without a circle; every foreign library has one file; names are unique. Every rule is
  * also shown to catch a made-up tree that breaks it. */
 #include "tests/lib/testing.h"
 
@@ -13,8 +13,9 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 
-/* From a room (longest prefix first) to the rooms it may include; "common/" stands for all of them, and a room may always include itself.
- * The rows are in an order in which every arrow points upwards, so that the rooms of each folder form no circle. */
+/* From a room (longest prefix first) to the rooms it may include; "common/" stands for all of them, and a room may always
+ * include itself. The rows are in an order in which every arrow points upwards, so that the rooms of each folder form no
+ * circle. */
 #define MOST_ARROWS 10
 static const struct arrow {
     const char *from, *to[MOST_ARROWS];

@@ -1,5 +1,6 @@
-/* test_leftovers - "Session folders and shared-memory files of killed jobs of ours are removed by the next start": those of dead
- * processes of this host that ranks have marked, and no others. The folders are made by hand, as Open MPI 4.1 makes them. */
+/* test_leftovers - "Session folders and shared-memory files of killed jobs of ours are removed by the next start": those of
+ * dead processes of this host that ranks have marked, and no others. The folders are made by hand, as Open MPI 4.1 makes
+ * them. */
 #include "launcher/job/leftovers.h"
 
 #include <stdio.h>
@@ -9,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 #define JOB 1615069185 /* 60440001 */

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
+#include "common/files/file.h"
 #include "common/net/slots.h"
 #include "ps/checkpoint/store.h"
 #include "tests/lib/testing.h"
@@ -56,7 +56,8 @@ static store_origin_t origin_of(int shard)
     return (store_origin_t){RUN, EPOCH, shard};
 }
 
-static load_plan_t plan_of(const char *dir, int folders, int shard, int shards, const int32_t *map, table_t *const *tables, uint32_t n)
+static load_plan_t plan_of(const char *dir, int folders, int shard, int shards, const int32_t *map, table_t *const *tables,
+                           uint32_t n)
 {
     return (load_plan_t){
         .run_dir = dir,
@@ -222,8 +223,8 @@ static void test_what_does_not_fit(void **state)
     table_destroy(&wide);
 }
 
-/* A store under the right name is refused before a row of it is taken, where it is of another run, start or shard, or holds other
- * rows than the manifest says. */
+/* A store under the right name is refused before a row of it is taken, where it is of another run, start or shard, or holds
+ * other rows than the manifest says. */
 static void test_stores_are_not_mixed_up(void **state)
 {
     (void)state;
@@ -234,12 +235,14 @@ static void test_stores_are_not_mixed_up(void **state)
     table_t *table = make_table(0, DIM);
     load_plan_t plan = plan_of(dir, 2, 0, 1, map, &table, 1);
     plan.identity = RUN + 1;
-    assert_refused(&plan, ST_CORRUPT, "store/shard-0: its run id is 0000000000000abc, that of the run is 0000000000000abd: another run wrote it");
+    assert_refused(&plan, ST_CORRUPT,
+                   "store/shard-0: its run id is 0000000000000abc, that of the run is 0000000000000abd: another run wrote it");
     plan.identity = 0; /* a run from before there were ids has none of these */
     assert_refused(&plan, ST_CORRUPT, "store/shard-0: its run id is 0000000000000abc, that of the run is not recorded");
     plan.identity = RUN;
     plan.epoch = EPOCH + 1;
-    assert_refused(&plan, ST_CORRUPT, "store/shard-0: is of shard 0, written by start 2 of the run; shard 0 of start 3 is wanted");
+    assert_refused(&plan, ST_CORRUPT,
+                   "store/shard-0: is of shard 0, written by start 2 of the run; shard 0 of start 3 is wanted");
     plan.epoch = EPOCH;
     stored[0].low++;
     assert_refused(&plan, ST_CORRUPT, "store/shard-0: holds ");
@@ -251,7 +254,8 @@ static void test_stores_are_not_mixed_up(void **state)
     char *first = mem_printf("%s/store/shard-0/data.mdb", dir), *second = mem_printf("%s/store/shard-1/data.mdb", dir);
     assert_int_equal(unlink(second), 0);
     assert_int_equal(link(first, second), 0);
-    assert_refused(&plan, ST_CORRUPT, "store/shard-1: is of shard 0, written by start 2 of the run; shard 1 of start 2 is wanted");
+    assert_refused(&plan, ST_CORRUPT,
+                   "store/shard-1: is of shard 0, written by start 2 of the run; shard 1 of start 2 is wanted");
     mem_free(first);
     mem_free(second);
     table_destroy(&table);
@@ -260,11 +264,8 @@ static void test_stores_are_not_mixed_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slots_are_shared_out),
-        cmocka_unit_test(test_any_number_of_shards),
-        cmocka_unit_test(test_map),
-        cmocka_unit_test(test_what_does_not_fit),
-        cmocka_unit_test(test_stores_are_not_mixed_up),
+        cmocka_unit_test(test_slots_are_shared_out), cmocka_unit_test(test_any_number_of_shards),    cmocka_unit_test(test_map),
+        cmocka_unit_test(test_what_does_not_fit),    cmocka_unit_test(test_stores_are_not_mixed_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

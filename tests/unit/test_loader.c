@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
 
@@ -59,10 +59,10 @@ static batch_t *next(loader_t *loader)
 static batch_plan_t training(const fixture_t *f, lanes_t lanes, int worker, int workers, data_order_t order)
 {
     return (batch_plan_t){.split = SPLIT_TRAIN,
-                           .worker = worker,
-                           .workers = workers,
-                           .lanes = lanes,
-                           .order = {order, 7, f->sample->train_rows, 32, 0, 1}};
+                          .worker = worker,
+                          .workers = workers,
+                          .lanes = lanes,
+                          .order = {order, 7, f->sample->train_rows, 32, 0, 1}};
 }
 
 /* Run a plan to its end and write down each example where its step and its worker's lanes put it in the global sequence. */

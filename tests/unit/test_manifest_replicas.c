@@ -1,19 +1,28 @@
-/* Proves: "It refuses to compare runs whose manifests differ in anything else, naming the difference" - two replicas may differ in
- * the variant's sources, and every other difference is refused with what differs and both values. */
+/* Proves: "It refuses to compare runs whose manifests differ in anything else, naming the difference" - two replicas may differ
+ * in the variant's sources, and every other difference is refused with what differs and both values. */
 #include "launcher/run/manifest.h"
 #include "tests/lib/testing.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 
 static manifest_t sample(int replica)
 {
     return (manifest_t){
-        .experiment = "e", .variant = "relu", .determinism = "sync", .build = "b1", .kernels = "k1",
-        .config_hash = 1, .dataset_hash = 2, .workers = 2, .servers = 1, .shards_per_server = 1, .steps = 10,
+        .experiment = "e",
+        .variant = "relu",
+        .determinism = "sync",
+        .build = "b1",
+        .kernels = "k1",
+        .config_hash = 1,
+        .dataset_hash = 2,
+        .workers = 2,
+        .servers = 1,
+        .shards_per_server = 1,
+        .steps = 10,
         .result = {.replica = replica, .init_seed = 1, .order_seed = 1},
     };
 }
@@ -110,7 +119,8 @@ static void check_older(const char *epochs, bool is_progressive)
     test_write("config.yaml", epochs);
     assert_int_equal(manifest_read(folder, &read, &found), ST_OK);
     assert_true(found && isnan(read.result.quality.training_logloss));
-    assert_true(is_progressive ? read.result.quality.progressive_logloss == 0.5 : isnan(read.result.quality.progressive_logloss));
+    assert_true(is_progressive ? read.result.quality.progressive_logloss == 0.5
+                               : isnan(read.result.quality.progressive_logloss));
     manifest_fini(&read);
     mem_free(text);
     mem_free(folder);

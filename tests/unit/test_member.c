@@ -1,6 +1,6 @@
-/* test_member - how long a rank goes on without its coordinator: "A server or worker whose coordinator is silent for cluster.deadline_s
- * ends itself. ... A pause of its own is not the other's silence." The coordinator's pulse and a rank that listens run side by side on a
- * virtual clock. Times are written out, not worked out. */
+/* test_member - how long a rank goes on without its coordinator: "A server or worker whose coordinator is silent for
+ * cluster.deadline_s ends itself. ... A pause of its own is not the other's silence." The coordinator's pulse and a rank that
+ * listens run side by side on a virtual clock. Times are written out, not worked out. */
 #include "common/net/member.h"
 
 #include <stdatomic.h>
@@ -92,7 +92,8 @@ static void test_silence_ends_a_rank(void **state)
     catch_stop();
     assert_int_equal(f.status, ST_PEER);
     assert_true(f.ended_ns > 22 * SECOND && f.ended_ns < 25 * SECOND);
-    assert_caught("nothing was heard of the coordinator (rank 0 on node1, pid 4711) for 3 s; this rank ends, and the job with it");
+    assert_caught(
+        "nothing was heard of the coordinator (rank 0 on node1, pid 4711) for 3 s; this rank ends, and the job with it");
     teardown(&f);
 }
 

@@ -294,7 +294,8 @@ static void test_faults(void **state)
     assert_in_range(counts.late, 20, 60);
     assert_true(p.out_of_order > 5);
     assert_int_equal(p.served, PINGS);
-    p = pair_run(2, &(net_sim_faults_t){.types = ~beats, .drop = 1, .duplicate = 1, .late = 1, .late_ns = 30000000}, NULL, &counts);
+    p = pair_run(2, &(net_sim_faults_t){.types = ~beats, .drop = 1, .duplicate = 1, .late = 1, .late_ns = 30000000}, NULL,
+                 &counts);
     assert_int_equal(p.answers, PINGS);
     assert_int_equal(p.out_of_order, 0);
 }

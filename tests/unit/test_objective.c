@@ -301,8 +301,9 @@ static void test_dead_unit(void **state)
     experiment_destroy(&e);
 }
 
-/* "None where n is below what the statistic needs": two examples are always correlated by 1 or -1, and one has no covariance. The
- * lane at the end of a short last batch then gets the bits of the plain loss; as `own`, and with an example more, it does not. */
+/* "None where n is below what the statistic needs": two examples are always correlated by 1 or -1, and one has no covariance.
+ * The lane at the end of a short last batch then gets the bits of the plain loss; as `own`, and with an example more, it does
+ * not. */
 static void test_lane_too_short_for_the_statistic(void **state)
 {
     (void)state;
@@ -311,14 +312,16 @@ static void test_lane_too_short_for_the_statistic(void **state)
         int rows;
         bool plain;
     } cases[] = {
-        {"train.last_batch=scaled", 2, true}, {"train.last_batch=scaled", 3, false}, {"train.last_batch=own", 2, false},
-        {"objective.statistic=covariance", 1, true}, {"objective.statistic=covariance", 2, false},
+        {"train.last_batch=scaled", 2, true},         {"train.last_batch=scaled", 3, false},
+        {"train.last_batch=own", 2, false},           {"objective.statistic=covariance", 1, true},
+        {"objective.statistic=covariance", 2, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         experiment_t *e = NULL;
-        assert_int_equal(experiment_load(test_write("c.yaml", "model: {components: 3}\nobjective: {kind: antidistill, weight: 1.3}\n"),
-                                         &cases[i].extra, 1, &e),
-                         ST_OK);
+        assert_int_equal(
+            experiment_load(test_write("c.yaml", "model: {components: 3}\nobjective: {kind: antidistill, weight: 1.3}\n"),
+                            &cases[i].extra, 1, &e),
+            ST_OK);
         lane_t l;
         float p[ROWS], dz[ROWS];
         fill(&l, e->base, cases[i].rows, 3);
@@ -347,8 +350,12 @@ static void test_divergence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients), cmocka_unit_test(test_schedules),  cmocka_unit_test(test_plain_bits),
-        cmocka_unit_test(test_dead_unit), cmocka_unit_test(test_lane_too_short_for_the_statistic), cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_plain_bits),
+        cmocka_unit_test(test_dead_unit),
+        cmocka_unit_test(test_lane_too_short_for_the_statistic),
+        cmocka_unit_test(test_divergence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Proves what a dataset knows beside its content: the file and settings it was made of, so that a change of either is seen; the row of
- * the input that each of its rows was, also where bad ones were left out; and what import says of data that is of little use. */
+/* Proves what a dataset knows beside its content: the file and settings it was made of, so that a change of either is seen; the
+ * row of the input that each of its rows was, also where bad ones were left out; and what import says of data that is of little
+ * use. */
 #include "tests/lib/testing.h"
 
 #include <fcntl.h>
@@ -9,8 +10,8 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
-#include "common/metrics/queries.h"
 #include "common/data/dataset.h"
+#include "common/metrics/queries.h"
 #include "launcher/ingest/import.h"
 #include "launcher/ingest/synth.h"
 
@@ -110,7 +111,8 @@ static void test_times_are_of_one_kind(void **state)
 {
     (void)state;
     const schema_t schema = make_schema();
-    dataset_t *dataset = import_string(&schema, "y,g,t,k\n1,a,2016-06-14 04:06:19.061,x\n0,a,2016-06-14T05:00:00Z,x\n1,a,7,x\n1,a,,x\n");
+    dataset_t *dataset =
+        import_string(&schema, "y,g,t,k\n1,a,2016-06-14 04:06:19.061,x\n0,a,2016-06-14T05:00:00Z,x\n1,a,7,x\n1,a,,x\n");
     const dataset_block_t *b = first_block(dataset);
     assert_int_equal(b->rows, 3);
     assert_true(b->time[0] == 1465877179061000 && b->time[1] == 1465880400000000 && b->time[2] == DATASET_NO_TIME);
@@ -195,8 +197,15 @@ static void test_what_it_was_made_of(void **state)
 static void test_generated(void **state)
 {
     (void)state;
-    const struct config_synth settings = {.rows = 100, .fields = 1, .values = 10, .factors = 1, .group_size = 5,
-                                          .exponent = 1.0, .positive_rate = 0.25, .train_fraction = 0.8, .seed = 1};
+    const struct config_synth settings = {.rows = 100,
+                                          .fields = 1,
+                                          .values = 10,
+                                          .factors = 1,
+                                          .group_size = 5,
+                                          .exponent = 1.0,
+                                          .positive_rate = 0.25,
+                                          .train_fraction = 0.8,
+                                          .seed = 1};
     const char *path = test_path("generated");
     dataset_t *dataset = NULL;
     assert_int_equal(synth_dataset(&settings, path, false), ST_OK);

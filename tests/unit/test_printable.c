@@ -1,5 +1,5 @@
-/* Proves: "nothing in it moves the cursor, changes colours or hides what follows": control characters and bytes that are no UTF-8 are
- * escaped in log lines and on standard output, and every other character of every language stays. */
+/* Proves: "nothing in it moves the cursor, changes colours or hides what follows": control characters and bytes that are no
+ * UTF-8 are escaped in log lines and on standard output, and every other character of every language stays. */
 #include "tests/lib/testing.h"
 
 #include <errno.h>
@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/printable.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 
 static const struct {
     const char *text, *shown;
@@ -23,14 +23,20 @@ static const struct {
     {"\033]0;owned\a", "\\x1b]0;owned\\x07"},
     {"a\tb\nc\r\x7f", "a\\x09b\\x0ac\\x0d\\x7f"},
     {"北京 🙂 Ñandú Ελλάς 👩‍💻", "北京 🙂 Ñandú Ελλάς 👩‍💻"},
-    {"\xc2\x9b" "31m", "\\xc2\\x9b31m"},               /* CSI as one character */
-    {"\x9b" "31m", "\\x9b31m"},                        /* and as one byte */
-    {"caf\xe9", "caf\\xe9"},                           /* Latin-1 */
-    {"\xc0\xaf \xe0\x80\xaf \xf8", "\\xc0\\xaf \\xe0\\x80\\xaf \\xf8"}, /* longer than need be, too long */
+    {"\xc2\x9b"
+     "31m",
+     "\\xc2\\x9b31m"}, /* CSI as one character */
+    {"\x9b"
+     "31m",
+     "\\x9b31m"},                                                              /* and as one byte */
+    {"caf\xe9", "caf\\xe9"},                                                   /* Latin-1 */
+    {"\xc0\xaf \xe0\x80\xaf \xf8", "\\xc0\\xaf \\xe0\\x80\\xaf \\xf8"},        /* longer than need be, too long */
     {"\xed\xa0\x80 \xf4\x90\x80\x80", "\\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80"}, /* a surrogate, beyond Unicode */
-    {"\xe5\x8c", "\\xe5\\x8c"},                        /* cut short */
-    {"\xe2\x80\xae" "cod", "\\xe2\\x80\\xaecod"},      /* turned to the left */
-    {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},               /* line separator */
+    {"\xe5\x8c", "\\xe5\\x8c"},                                                /* cut short */
+    {"\xe2\x80\xae"
+     "cod",
+     "\\xe2\\x80\\xaecod"},              /* turned to the left */
+    {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"}, /* line separator */
 };
 #define CASES (sizeof cases / sizeof *cases)
 
@@ -137,12 +143,8 @@ static void test_log_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_cut_between_characters),
-        cmocka_unit_test(test_random_bytes),
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_a_full_disk_is_remembered),
-        cmocka_unit_test(test_log_lines),
+        cmocka_unit_test(test_texts),  cmocka_unit_test(test_cut_between_characters),    cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_stream), cmocka_unit_test(test_a_full_disk_is_remembered), cmocka_unit_test(test_log_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

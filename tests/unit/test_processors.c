@@ -1,4 +1,5 @@
-/* test_processors - kinds of processors: how ranks are grouped, what is refused at which level, and how a manifest keeps them. */
+/* test_processors - kinds of processors: how ranks are grouped, what is refused at which level, and how a manifest keeps
+ * them. */
 #include "launcher/ranks/processors.h"
 
 #include <stdio.h>
@@ -10,7 +11,8 @@
 /* A job of n ranks, rank r on hosts[r] with a kernel of that name. */
 static roster_t job(int n, const char *const *hosts, const char *const *kernels)
 {
-    roster_t roster = {.size = n, .servers = 1, .shards_per_server = 1, .workers = n - 2, .entries = MEM_ARRAY(roster_entry_t, n)};
+    roster_t roster = {
+        .size = n, .servers = 1, .shards_per_server = 1, .workers = n - 2, .entries = MEM_ARRAY(roster_entry_t, n)};
     for (int r = 0; r < n; r++) {
         snprintf(roster.entries[r].host, sizeof roster.entries[r].host, "%s", hosts[r]);
         snprintf(roster.entries[r].processor.name, sizeof roster.entries[r].processor.name, "%s", kernels[r]);
@@ -50,7 +52,8 @@ static void test_a_job_of_two_kinds(void **state)
     config->determinism = DETERMINISM_SYNC;
     assert_int_equal(processors_check_job(&same, &experiment), ST_OK);
     assert_int_equal(processors_check_job(&mixed, &experiment), ST_INPUT);
-    assert_caught("rank 0 and 2 more on node1, node2 (haswell, probe 00000000) and rank 2 on node10 (zen, probe 00000000) compute with different "
+    assert_caught("rank 0 and 2 more on node1, node2 (haswell, probe 00000000) and rank 2 on node10 (zen, probe 00000000) "
+                  "compute with different "
                   "bits, so that determinism sync cannot be kept");
     config->determinism = DETERMINISM_INVARIANT;
     assert_int_equal(processors_check_job(&mixed, &experiment), ST_INPUT);
@@ -77,7 +80,8 @@ static void test_what_came_before(void **state)
     assert_int_equal(processors_check_earlier("DIR", "was", &before, &before, &config), ST_OK);
     assert_int_equal(processors_check_earlier("DIR", "was", &none, &now, &config), ST_OK); /* not recorded */
     assert_int_equal(processors_check_earlier("DIR", "was", &before, &now, &config), ST_INPUT);
-    assert_caught("DIR: was computed by rank 0 and 3 more on node1, node10, node2 (haswell, probe 00000000); here rank 0 and 3 more");
+    assert_caught(
+        "DIR: was computed by rank 0 and 3 more on node1, node10, node2 (haswell, probe 00000000); here rank 0 and 3 more");
     config.cluster.mixed_processors = true;
     assert_int_equal(processors_check_earlier("DIR", "was", &before, &now, &config), ST_OK);
     config = (config_t){.determinism = DETERMINISM_ASYNC};
@@ -137,8 +141,9 @@ static void test_this_processor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks_are_grouped), cmocka_unit_test(test_a_job_of_two_kinds), cmocka_unit_test(test_what_came_before),
-        cmocka_unit_test(test_in_a_manifest),     cmocka_unit_test(test_this_processor),
+        cmocka_unit_test(test_ranks_are_grouped), cmocka_unit_test(test_a_job_of_two_kinds),
+        cmocka_unit_test(test_what_came_before),  cmocka_unit_test(test_in_a_manifest),
+        cmocka_unit_test(test_this_processor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,17 @@
 /* test_progressive - "examples are put back into the order of the training data, so the numbers depend neither on the number of
- * workers nor on how they cut the run into messages" and "the lines of a run that was resumed are those of one that never stopped"
- * (launcher/metrics/progressive.h): the same lines, byte for byte, from 1 to 4 workers with their messages cut anywhere and in any
- * order, saved and resumed before any step with other workers; and what does not fit the run is an error. */
+ * workers nor on how they cut the run into messages" and "the lines of a run that was resumed are those of one that never
+ * stopped" (launcher/metrics/progressive.h): the same lines, byte for byte, from 1 to 4 workers with their messages cut
+ * anywhere and in any order, saved and resumed before any step with other workers; and what does not fit the run is an
+ * error. */
 #include "launcher/metrics/progressive.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "common/metrics/metrics.h"
 #include "common/net/net_sim.h"
 #include "tests/lib/testing.h"
@@ -224,11 +225,12 @@ static void check_lines(const truth_t *t, int64_t interval, const char *text)
 static void test_lines_do_not_depend_on_the_workers(void **state)
 {
     (void)state;
-    /* batch, total, lanes, interval, first visits: of one epoch, of many that end inside and at the end of a batch and an interval, of
-     * a run that ends in its first pass */
-    static const int64_t shapes[][5] = {{32, 1000, 4, 5, 1000}, {32, 960, 8, 7, 960}, {8, 101, 8, 1, 101}, {64, 70, 4, 50, 70},
-                                        {16, 1, 4, 3, 1},       {32, 1000, 4, 5, 333}, {32, 960, 8, 7, 480}, {32, 960, 8, 5, 160},
-                                        {8, 101, 8, 1, 1},      {64, 70, 4, 50, 35},  {32, 640, 4, 5, 1000}};
+    /* batch, total, lanes, interval, first visits: of one epoch, of many that end inside and at the end of a batch and an
+     * interval, of a run that ends in its first pass */
+    static const int64_t shapes[][5] = {{32, 1000, 4, 5, 1000}, {32, 960, 8, 7, 960}, {8, 101, 8, 1, 101},
+                                        {64, 70, 4, 50, 70},    {16, 1, 4, 3, 1},     {32, 1000, 4, 5, 333},
+                                        {32, 960, 8, 7, 480},   {32, 960, 8, 5, 160}, {8, 101, 8, 1, 1},
+                                        {64, 70, 4, 50, 35},    {32, 640, 4, 5, 1000}};
     test_dir();
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
@@ -268,7 +270,8 @@ static void check_resume(const truth_t *t, int64_t interval, int64_t cut, int be
     const progressive_options_t options = options_of(&f, t, interval);
     assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &f.progressive), ST_OK);
     assert_int_equal(progressive_steps(f.progressive), cut);
-    assert_int_equal(progressive_examples(f.progressive), cut * t->lanes.batch < t->lanes.total ? cut * t->lanes.batch : t->lanes.total);
+    assert_int_equal(progressive_examples(f.progressive),
+                     cut * t->lanes.batch < t->lanes.total ? cut * t->lanes.batch : t->lanes.total);
     post_steps(&f, t, cut, steps, 2);
     assert_int_equal(take_all(&f), ST_OK);
     check_losses(f.progressive, t);
@@ -329,7 +332,8 @@ static void test_saves_that_do_not_fit(void **state)
     teardown(&f);
 }
 
-/* The lines of before the save must be those that the run wrote: not another's, not fewer, not changed. Else the file is as it was. */
+/* The lines of before the save must be those that the run wrote: not another's, not fewer, not changed. Else the file is as it
+ * was. */
 static void test_lines_of_another_run(void **state)
 {
     (void)state;
@@ -435,7 +439,8 @@ static void test_messages_that_do_not_fit(void **state)
     post_part(&f, &t, 0, 0, 4);
     post_part(&f, &t, 0, 0, 4);
     assert_int_equal(take_all(&f), ST_MESSAGE);
-    assert_caught("worker 0 sent 128 progressive predictions from step 0 on, which are not those of whole steps from step 4 on");
+    assert_caught(
+        "worker 0 sent 128 progressive predictions from step 0 on, which are not those of whole steps from step 4 on");
     teardown(&f);
 
     setup(&f, &t, 1, 4, 1); /* more than the run has */

@@ -1,5 +1,5 @@
-/* Proves of provenance.h: "two programs that differ in nothing else are the same" where only their commits differ, the hosts of a job are
- * each named once, and a manifest's provenance reads back or is not there. */
+/* Proves of provenance.h: "two programs that differ in nothing else are the same" where only their commits differ, the hosts of
+ * a job are each named once, and a manifest's provenance reads back or is not there. */
 #include "tests/lib/testing.h"
 
 #include <string.h>
@@ -44,8 +44,12 @@ static void test_reads_back(void **state)
 {
     (void)state;
     char date[CLOCK_UTC_BYTES];
-    provenance_t p = {.begun = mem_strdup("a"), .ended = mem_strdup(clock_utc(date)), .hosts = mem_strdup("h, i"),
-                      .cpu = mem_strdup(provenance_cpu()), .version = mem_strdup(SMELTER_VERSION), .commit = mem_strdup("c")};
+    provenance_t p = {.begun = mem_strdup("a"),
+                      .ended = mem_strdup(clock_utc(date)),
+                      .hosts = mem_strdup("h, i"),
+                      .cpu = mem_strdup(provenance_cpu()),
+                      .version = mem_strdup(SMELTER_VERSION),
+                      .commit = mem_strdup("c")};
     provenance_t back = {0}, none = {0};
     jsondoc_t *doc = jsondoc_object();
     assert_int_equal(strlen(date), strlen("2026-01-02T03:04:05Z"));

@@ -1,5 +1,5 @@
-/* test_rank_watch - "the starter has a watchdog": when a smelter that has started mpirun ends a job that neither goes on nor ends. Real
- * processes, which run this program as ranks run smelter; time is made up. */
+/* test_rank_watch - "the starter has a watchdog": when a smelter that has started mpirun ends a job that neither goes on nor
+ * ends. Real processes, which run this program as ranks run smelter; time is made up. */
 #include "launcher/job/rank_watch.h"
 
 #include <signal.h>

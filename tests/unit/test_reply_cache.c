@@ -1,5 +1,5 @@
-/* test_replies - answers are kept, each for its worker and step, until they are dropped, and their buffers go back to the pool then and not
- * before: "the same pull is answered with the same bytes meanwhile" (docs/PROTOCOL.md, Exactly once). */
+/* test_replies - answers are kept, each for its worker and step, until they are dropped, and their buffers go back to the pool
+ * then and not before: "the same pull is answered with the same bytes meanwhile" (docs/PROTOCOL.md, Exactly once). */
 #include "ps/reply_cache.h"
 
 #include <string.h>

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
-#include "common/base/memory.h"
-#include "launcher/run/manifest.h"
 #include "launcher/report/report.h"
 #include "launcher/report/result.h"
+#include "launcher/run/manifest.h"
 
 enum { EXAMPLES = 2 };
 
@@ -100,7 +100,8 @@ static void set_reproducibility(variant_result_t *variant, double pd)
     variant->reproducibility.pd_levelled = (estimate_t){pd - 0.125, pd - 0.1875, pd};
     variant->pd_difference = (estimate_t){pd - 0.375, pd - 0.5, NAN};
     variant->pd_levelled_difference = (estimate_t){pd, pd - 0.125, pd + 0.125};
-    variant->error = (replica_errors_t){.pd_relative = pd / 2, .pd_levelled = pd / 4, .pd_difference = pd, .pd_levelled_difference = NAN};
+    variant->error =
+        (replica_errors_t){.pd_relative = pd / 2, .pd_levelled = pd / 4, .pd_difference = pd, .pd_levelled_difference = NAN};
 }
 
 /* smelu learned from relu, and reaches it at 7/8 of its examples; nobody knows when. */
@@ -236,21 +237,25 @@ static void test_csv(void **state)
     read_text(path, &text);
     assert_string_equal(
         text,
-        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,training_logloss,"
+        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,training_"
+        "logloss,"
         "clipped_share,logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,"
         "pd_relative,pd_relative_low,pd_relative_high,pd_l1,pd_l1_low,pd_l1_high,pd_l2,pd_l2_low,pd_l2_high,"
         "pd_std,pd_std_low,pd_std_high,pd_symkl,pd_symkl_low,pd_symkl_high,pd_levelled,pd_levelled_low,pd_levelled_high,"
         "swap_top1,swap_top1_low,swap_top1_high,swap_topk,swap_topk_low,swap_topk_high,"
         "pd_pairs,pd_difference,pd_difference_low,pd_difference_high,pd_levelled_difference,pd_levelled_difference_low,"
-        "pd_levelled_difference_high,pd_relative_se,pd_levelled_se,pd_difference_se,pd_levelled_difference_se,examples_per_second,rows_pulled_per_example,bytes_per_"
+        "pd_levelled_difference_high,pd_relative_se,pd_levelled_se,pd_difference_se,pd_levelled_difference_se,examples_per_"
+        "second,rows_pulled_per_example,bytes_per_"
         "example,parameters,flops_per_example,"
         "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example,examples,teaching_cpu_seconds,teaching_wall_seconds,"
         "teaching_rows_pulled,teacher,teacher_runs,teachers_cpu_seconds,teachers_wall_seconds,cpu_seconds_with_teacher,"
         "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,held_out_logloss_change,"
         "held_out_share_of_examples,held_out_share_of_wall_seconds\n"
-        "relu,sync,2,0.625,0.25,,1,,0.75,,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,1,0,-0.125,,0.375,0.25,0.5,"
+        "relu,sync,2,0.625,0.25,,1,,0.75,,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,1,0,-0.125,,0.375,0.25,0."
+        "5,"
         "0.1875,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,,\n"
-        "\"smelu, 1\",async,2,0.5,0.25,,1,,0.75,,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,1234567,2000,2.5,"
+        "\"smelu, "
+        "1\",async,2,0.5,0.25,,1,,0.75,,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,1234567,2000,2.5,"
         "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,-0.125,0.875,\n");
     mem_free(text);
     result_fini(&e);
@@ -267,7 +272,8 @@ static void test_verdict_file(void **state)
     assert_int_equal(report_write_verdict(&e, test_path("verdict.txt")), ST_OK);
     char *text;
     read_text(test_path("verdict.txt"), &text);
-    assert_string_equal(text, "No verdict: not all predictions of the other variants are numbers. The relative PD of relu is 37.5 %.\n"); /* as in results.json */
+    assert_string_equal(text, "No verdict: not all predictions of the other variants are numbers. The relative PD of relu is "
+                              "37.5 %.\n"); /* as in results.json */
     mem_free(text);
     result_fini(&e);
 }
@@ -301,36 +307,39 @@ static void test_table(void **state)
     char *text;
     print_table(&e, &text);
     assert_string_equal(
-        text, "toy: 2 variants, 2 evaluation examples in 1 query, means over 2 replicas; differences are in % of relu's\n"
-              "no query has both labels: there is no PQAUC loss\n"
-              "\n"
-              "                                 AUC           PQAUC       cali-  determinism\n"
-              "variant   logloss               loss            loss     bration        level\n"
-              "relu      0.62500       (=)  0.25000      (=)      -  -    1.000      L2 sync\n"
-              "smelu, 1  0.50000  -20.00 %  0.25000  +0.00 %      -  -    1.000     L0 async\n"
-              "\n"
-              "          relative     95 % interval   +- over            levelled   +- over           swap at  swap at\n"
-              "variant         PD      over queries  replicas                  PD  replicas             top 1    top 3\n"
-              "relu       33.33 %  31.25 to 37.50 %   +- 2.34       (=)   30.81 %         -      (=)  100.0 %        -\n"
-              "smelu, 1   20.00 %                 -         -  -40.00 %   31.73 %         -  +2.99 %    0.0 %        -\n"
-              "\n"
-              "          examples  rows pulled      bytes                  FLOPs  CPU time  wall time  peak memory\n"
-              "variant        / s    / example  / example  parameters  / example         s          s          MiB\n"
-              "relu         1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
-              "smelu, 1     1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
-              "\n"
-              "student with  taught  teacher  their CPU  CPU time  wall time  rows pulled\n"
-              "its teacher       by     runs     time s         s          s    / example\n"
-              "smelu, 1        relu        1        3.0       4.0        3.5         31.5\n"
-              "smelu, 1 reaches relu's held-out logloss after 87.5 % of its examples, 85.1 % of its wall time (by 3 trainings of different "
-              "length)\n"
-              "\n"
-              "smelu, 1 cuts relative PD from relu's 33.3 % to 20.0 %, at logloss -20.00 %, for 1.60 times relu's CPU time and "
-              "1.21 times its embedding rows, its part of the teacher's included. The difference is significant over queries: -12.50 points "
-              "(-25.00 to -6.25 at 95 % over queries); how far other replicas would move it cannot be estimated from 2, it takes "
-              "3.\n"
-              "Predictions of smelu, 1 differ most where hour = 23: 25.00 % (1,040 examples), score = up to 0.1: 12.50 % (40 "
-              "examples).\n");
+        text,
+        "toy: 2 variants, 2 evaluation examples in 1 query, means over 2 replicas; differences are in % of relu's\n"
+        "no query has both labels: there is no PQAUC loss\n"
+        "\n"
+        "                                 AUC           PQAUC       cali-  determinism\n"
+        "variant   logloss               loss            loss     bration        level\n"
+        "relu      0.62500       (=)  0.25000      (=)      -  -    1.000      L2 sync\n"
+        "smelu, 1  0.50000  -20.00 %  0.25000  +0.00 %      -  -    1.000     L0 async\n"
+        "\n"
+        "          relative     95 % interval   +- over            levelled   +- over           swap at  swap at\n"
+        "variant         PD      over queries  replicas                  PD  replicas             top 1    top 3\n"
+        "relu       33.33 %  31.25 to 37.50 %   +- 2.34       (=)   30.81 %         -      (=)  100.0 %        -\n"
+        "smelu, 1   20.00 %                 -         -  -40.00 %   31.73 %         -  +2.99 %    0.0 %        -\n"
+        "\n"
+        "          examples  rows pulled      bytes                  FLOPs  CPU time  wall time  peak memory\n"
+        "variant        / s    / example  / example  parameters  / example         s          s          MiB\n"
+        "relu         1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
+        "smelu, 1     1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
+        "\n"
+        "student with  taught  teacher  their CPU  CPU time  wall time  rows pulled\n"
+        "its teacher       by     runs     time s         s          s    / example\n"
+        "smelu, 1        relu        1        3.0       4.0        3.5         31.5\n"
+        "smelu, 1 reaches relu's held-out logloss after 87.5 % of its examples, 85.1 % of its wall time (by 3 trainings of "
+        "different "
+        "length)\n"
+        "\n"
+        "smelu, 1 cuts relative PD from relu's 33.3 % to 20.0 %, at logloss -20.00 %, for 1.60 times relu's CPU time and "
+        "1.21 times its embedding rows, its part of the teacher's included. The difference is significant over queries: -12.50 "
+        "points "
+        "(-25.00 to -6.25 at 95 % over queries); how far other replicas would move it cannot be estimated from 2, it takes "
+        "3.\n"
+        "Predictions of smelu, 1 differ most where hour = 23: 25.00 % (1,040 examples), score = up to 0.1: 12.50 % (40 "
+        "examples).\n");
     free(text);
     result_fini(&e);
 }
@@ -441,12 +450,12 @@ static void test_manifest_of_another_experiment(void **state)
 {
     (void)state;
     manifest_t a = make_manifest(), b = make_manifest();
-#define REFUSED(member, other, message)                                                                                        \
-    {                                                                                                                          \
-        __typeof__(b.member) kept = b.member;                                                                                  \
-        b.member = other;                                                                                                      \
-        assert_refused(&a, &b, message);                                                                                       \
-        b.member = kept;                                                                                                       \
+#define REFUSED(member, other, message) \
+    { \
+        __typeof__(b.member) kept = b.member; \
+        b.member = other; \
+        assert_refused(&a, &b, message); \
+        b.member = kept; \
     }
     REFUSED(variant, (char *)"smelu",
             "DIR: holds a finished run: its variant is relu, wanted is smelu; choose another --out or remove it")
@@ -514,8 +523,10 @@ static void test_damaged_manifest_is_named(void **state)
         {"\"logloss\"", "\"lagloss\"", "manifest.json: \"logloss\" is missing"},
         {"\"cpu_seconds\"", "\"cpu\"", "manifest.json: \"cpu_seconds\" is missing"},
         {"\"format\": 6", "\"format\": 2", "manifest.json: \"format\" is 2; it must be from 3 to 6"},
-        {"\"format\": 6", "\"format\": 5", "manifest.json: was changed after training: format 5 has no checksums; copy it back"},
-        {"\"files\"", "\"fills\"", "manifest.json: was changed after training: format 6 ends with a checksum and lists the run's files"},
+        {"\"format\": 6", "\"format\": 5",
+         "manifest.json: was changed after training: format 5 has no checksums; copy it back"},
+        {"\"files\"", "\"fills\"",
+         "manifest.json: was changed after training: format 6 ends with a checksum and lists the run's files"},
         {"\"predictions\": 2", "\"predictions\": 3", "predictions.f32: holds 8 bytes, and 3 predictions need 12"},
         {"{", "[", "not JSON"},
     };

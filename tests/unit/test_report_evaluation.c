@@ -10,8 +10,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "launcher/report/slices_report.h"
 #include "common/data/dataset.h"
+#include "launcher/report/slices_report.h"
 
 #define assert_near(a, b, tolerance) assert_true(fabs((double)(a) - (double)(b)) <= (tolerance))
 

@@ -1,5 +1,5 @@
-/* Proves of progress.h: a person watching sees one live line: variant, replica, step, examples/s, time left, progressive loss; on a
- * terminal redrawn, in a file one line every few seconds. Time is made up, so every character is known. */
+/* Proves of progress.h: a person watching sees one live line: variant, replica, step, examples/s, time left, progressive loss;
+ * on a terminal redrawn, in a file one line every few seconds. Time is made up, so every character is known. */
 #include "tests/lib/testing.h"
 
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "launcher/coordinator/progress.h"
 
 #define SECOND INT64_C(1000000000)

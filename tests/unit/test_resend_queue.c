@@ -1,5 +1,6 @@
-/* test_push_log - "a worker keeps the buffer of a push until" a shard says "how many of this worker's pushes [it] has taken without a
- * gap, modulo 2^32" (docs/PROTOCOL.md, Exactly once): which pushes are kept after any acknowledgement, new, old or false. */
+/* test_push_log - "a worker keeps the buffer of a push until" a shard says "how many of this worker's pushes [it] has taken
+ * without a gap, modulo 2^32" (docs/PROTOCOL.md, Exactly once): which pushes are kept after any acknowledgement, new, old or
+ * false. */
 #include "worker/resend_queue.h"
 
 #include "common/base/pool.h"

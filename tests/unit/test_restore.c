@@ -12,12 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/process/failpoint.h"
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
 #include "common/net/slots.h"
+#include "common/process/failpoint.h"
 #include "ps/checkpoint/load.h"
 #include "ps/checkpoint/store.h"
 #include "tests/lib/testing.h"
@@ -225,13 +225,13 @@ static compaction_t *open_fold(const char *run, uint32_t epoch, int shard)
     static delta_width_t widths[TABLES];
     widths_of(widths);
     const compaction_options_t options = {.disk = disk_posix(),
-                                    .run_dir = run,
-                                    .identity = writer_now->identity,
-                                    .epoch = epoch,
-                                    .shard = shard,
-                                    .widths = widths,
-                                    .tables = TABLES,
-                                    .batch_bytes = 1};
+                                          .run_dir = run,
+                                          .identity = writer_now->identity,
+                                          .epoch = epoch,
+                                          .shard = shard,
+                                          .widths = widths,
+                                          .tables = TABLES,
+                                          .batch_bytes = 1};
     return compaction_create(&options);
 }
 
@@ -500,8 +500,8 @@ static void copy_file(const char *from, const char *to)
     mem_free(data);
 }
 
-/* A delta under the right name, of the right epoch, shard and step, and whole: refused where another run wrote it, or the same run in
- * another copy of its folder, whichever of the chain it is. */
+/* A delta under the right name, of the right epoch, shard and step, and whole: refused where another run wrote it, or the same
+ * run in another copy of its folder, whichever of the chain it is. */
 static void test_deltas_of_other_runs(void **state)
 {
     (void)state;
@@ -509,7 +509,8 @@ static void test_deltas_of_other_runs(void **state)
     test_dir();
     write_deltas();
     for (int delta = 0; delta < DELTAS; delta++) {
-        char *named = mem_printf("step-%012d.delta: its run id is 00000000000000b2, that of the run is 00000000000000a1", (int)steps[delta]);
+        char *named = mem_printf("step-%012d.delta: its run id is 00000000000000b2, that of the run is 00000000000000a1",
+                                 (int)steps[delta]);
         writer_now = &other_run;
         write_delta(delta);
         writer_now = &us;

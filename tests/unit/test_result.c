@@ -1,5 +1,5 @@
-/* Proves: what is not defined is never shown as a number: without a query column, with labels of one kind or with predictions that
- * are no numbers, the words say so. */
+/* Proves: what is not defined is never shown as a number: without a query column, with labels of one kind or with predictions
+ * that are no numbers, the words say so. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -26,11 +26,13 @@ static void test_words(void **state)
     quality_t quality = {.logloss = 0.5, .auc_loss = 0.25, .pqauc_loss = 0.125, .calibration = 1.5};
     assert_words(quality, 9, "logloss 0.50000, AUC loss 0.25000, PQAUC loss 0.12500, calibration 1.5000 over 9 examples");
     quality.pqauc_loss = NAN;
-    assert_words(quality, 9, "logloss 0.50000, AUC loss 0.25000, no PQAUC loss (no query column, or no query with both labels), "
-                             "calibration 1.5000 over 9 examples");
+    assert_words(quality, 9,
+                 "logloss 0.50000, AUC loss 0.25000, no PQAUC loss (no query column, or no query with both labels), "
+                 "calibration 1.5000 over 9 examples");
     quality.auc_loss = quality.calibration = NAN;
-    assert_words(quality, 1, "logloss 0.50000, no AUC loss (all labels are equal), no PQAUC loss (all labels are equal), no calibration "
-                             "(no label is 1) over 1 example");
+    assert_words(quality, 1,
+                 "logloss 0.50000, no AUC loss (all labels are equal), no PQAUC loss (all labels are equal), no calibration "
+                 "(no label is 1) over 1 example");
     quality.logloss = NAN;
     assert_words(quality, 9, "no metrics (not all predictions are numbers) over 9 examples");
     assert_words(quality, 0, "no evaluation examples (the evaluation split is empty)");

@@ -1,6 +1,6 @@
-/* Proves: rows put through a batch are in their tables as if each had been put by itself, the last one of a key counting, for tables of
- * several widths, in memory and beyond it, with and without room made before; without replacing, a second row of a key is
- * refused, whether it comes in the same batch or a later one; what was not flushed is not there. */
+/* Proves: rows put through a batch are in their tables as if each had been put by itself, the last one of a key counting, for
+ * tables of several widths, in memory and beyond it, with and without room made before; without replacing, a second row of a
+ * key is refused, whether it comes in the same batch or a later one; what was not flushed is not there. */
 #include "ps/checkpoint/row_batch.h"
 
 #include <stdlib.h>

@@ -1,15 +1,16 @@
-/* test_residency - "No value depends on where a row was" (ps/table/table.h): tables with memory for a twentieth of their rows give what
- * tables without a bound give, bit for bit, in pulls, peeks, digests, scans and stores; and memory keeps to its budget.    */
+/* test_residency - "No value depends on where a row was" (ps/table/table.h): tables with memory for a twentieth of their rows
+ * give what tables without a bound give, bit for bit, in pulls, peeks, digests, scans and stores; and memory keeps to its
+ * budget. */
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
-#include "ps/table/row_cache.h"
+#include "common/files/file.h"
 #include "ps/checkpoint/store.h"
+#include "ps/table/row_cache.h"
 #include "ps/table/table.h"
 #include "tests/lib/testing.h"
 

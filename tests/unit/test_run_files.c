@@ -1,21 +1,22 @@
-/* Proves of run_files.h: "are the files of these kinds what was sealed?" - each kind of file, with a bit flipped, cut in the middle or at
- * a line's end, made longer, replaced by another run's of the same size, removed, or added afterwards; and that only the kinds asked for
- * are looked at. */
+/* Proves of run_files.h: "are the files of these kinds what was sealed?" - each kind of file, with a bit flipped, cut in the
+ * middle or at a line's end, made longer, replaced by another run's of the same size, removed, or added afterwards; and that
+ * only the kinds asked for are looked at. */
 #include "tests/lib/testing.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "launcher/run/run_files.h"
 
 static const struct {
     const char *name;
     uint32_t kind;
 } files[] = {
-    {"config.yaml", RUN_CONFIG},   {"inputs.json", RUN_INPUTS},   {"metrics.jsonl", RUN_METRICS}, {"predictions.f32", RUN_PREDICTIONS},
-    {"clipped.json", RUN_CLIPPED}, {"teacher.f32", RUN_TEACHER}, {"dense-0.f32", RUN_DENSE},     {"dense-1.f32", RUN_DENSE},
+    {"config.yaml", RUN_CONFIG},          {"inputs.json", RUN_INPUTS},   {"metrics.jsonl", RUN_METRICS},
+    {"predictions.f32", RUN_PREDICTIONS}, {"clipped.json", RUN_CLIPPED}, {"teacher.f32", RUN_TEACHER},
+    {"dense-0.f32", RUN_DENSE},           {"dense-1.f32", RUN_DENSE},
 };
 enum { FILES = sizeof files / sizeof *files };
 
@@ -57,7 +58,8 @@ static void test_every_change_of_every_kind(void **state)
         test_write(files[i].name, "first line\nsecond lime\n"); /* as long: another replica's, or a flipped bit or two */
         assert_refused(&sealed, i, "was changed after training: its checksum is ");
         test_write(files[i].name, "first line\nsecond li");
-        assert_refused(&sealed, i, "was changed after training: it holds 20 bytes, the run wrote 23, as manifest.json beside it says");
+        assert_refused(&sealed, i,
+                       "was changed after training: it holds 20 bytes, the run wrote 23, as manifest.json beside it says");
         test_write(files[i].name, "first line\n");
         assert_refused(&sealed, i, "was changed after training: it holds 11 bytes, the run wrote 23");
         test_write(files[i].name, "");

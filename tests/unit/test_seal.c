@@ -1,11 +1,11 @@
-/* Proves of seal.h: "files that notice when they were changed" - every flipped bit, every cut and every addition is refused, with the
- * file, what is wrong and what to do; what an older program wrote without a seal is read and said to have none. */
+/* Proves of seal.h: "files that notice when they were changed" - every flipped bit, every cut and every addition is refused,
+ * with the file, what is wrong and what to do; what an older program wrote without a seal is read and said to have none. */
 #include "tests/lib/testing.h"
 
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "common/files/seal.h"
 
 #define ADVICE "write it again"

@@ -398,9 +398,11 @@ static void test_pulls_of_the_first_steps(void **state)
     teardown(&f);
 }
 
-/* ---- messages that come twice, late or in another order ------------------------------------------------------------------- */
+/* ---- messages that come twice, late or in another order
+ * ------------------------------------------------------------------- */
 
-/* The next ROWS, of this step; how many pushes worker 0 made before the bytes were read, and how many it is told have arrived. */
+/* The next ROWS, of this step; how many pushes worker 0 made before the bytes were read, and how many it is told have
+ * arrived. */
 static void expect_rows(fixture_t *f, int64_t step, int64_t seen, uint32_t taken)
 {
     net_message_t rows = expect_message(f->worker[0], WIRE_ROWS);
@@ -420,8 +422,8 @@ static void expect_nothing(fixture_t *f)
     assert_int_equal(net_receive(f->worker[0], &message, 0), ST_TIMEOUT);
 }
 
-/* "A pull that comes again is answered with the very same bytes, unless the worker's push of that step shows that it has them", at
- * every level and although the rows have changed since. */
+/* "A pull that comes again is answered with the very same bytes, unless the worker's push of that step shows that it has them",
+ * at every level and although the rows have changed since. */
 static void test_a_pull_that_comes_again_gets_the_same_bytes(void **state)
 {
     (void)state;

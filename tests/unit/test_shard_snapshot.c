@@ -10,14 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/file.h"
 #include "common/net/net_sim.h"
 #include "common/net/slots.h"
-#include "ps/shard.h"
 #include "ps/checkpoint/store.h"
+#include "ps/shard.h"
 #include "tests/lib/disk_sim.h"
 #include "tests/lib/expect.h"
 #include "tests/lib/testing.h"
@@ -476,7 +476,8 @@ static void test_ordered_cuts(void **state)
                                               : 1 + (int64_t)(rng_u64(9, (uint64_t)depth, (uint64_t)i) % (STEPS - 1));
                 setting.seed = (uint64_t)(i + 1);
                 test_dir();
-                check_cut(&setting, step, step + 1 + (i + depth) % 2 * 4, 1 + (i + depth) % 3, 1 + (i + workers) % SHARDS_MOST, &whole);
+                check_cut(&setting, step, step + 1 + (i + depth) % 2 * 4, 1 + (i + depth) % 3, 1 + (i + workers) % SHARDS_MOST,
+                          &whole);
             }
         }
 }

@@ -1,5 +1,6 @@
-/* test_spill - rows on disk are the rows that were put, in the order of (slot, key); the log names what a batch put; reading keeps no
- * snapshot; and "a full disk is an error code", never a signal (head of ps/table/spill.c).                                     */
+/* test_spill - rows on disk are the rows that were put, in the order of (slot, key); the log names what a batch put; reading
+ * keeps no snapshot; and "a full disk is an error code", never a signal (head of
+ * ps/table/spill.c). */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -7,10 +8,10 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "ps/table/spill.h"
 #include "tests/lib/testing.h"
 
@@ -28,7 +29,8 @@ static void test_order(void **state)
     for (int s = 0; s < 8; s++)
         for (int small = 0; small < 2; small++) {
             const int64_t n = sizes[s];
-            spill_key_t *keys = MEM_ARRAY(spill_key_t, n), *scratch = MEM_ARRAY(spill_key_t, n), *want = MEM_ARRAY(spill_key_t, n);
+            spill_key_t *keys = MEM_ARRAY(spill_key_t, n), *scratch = MEM_ARRAY(spill_key_t, n),
+                        *want = MEM_ARRAY(spill_key_t, n);
             for (int64_t i = 0; i < n; i++)
                 want[i] = keys[i] = (spill_key_t){rng_u64(1, (uint64_t)s, (uint64_t)i) >> (small ? 48 : 0), i};
             qsort(want, (size_t)n, sizeof *want, compare_keys);

@@ -1,5 +1,5 @@
-/* Proves that what the splits of a dataset lack is known and said before anything is trained: an empty split, one label, no query, no
- * query of both labels, wherever in the split the first example stands that is not lacking. */
+/* Proves that what the splits of a dataset lack is known and said before anything is trained: an empty split, one label, no
+ * query, no query of both labels, wherever in the split the first example stands that is not lacking. */
 #include "tests/lib/testing.h"
 
 #include "common/metrics/queries.h"
@@ -16,8 +16,10 @@ static const char *write_dataset(bool has_group, const char *const *text, int n)
     assert_int_equal(dataset_writer_create(path, &field, 1, &standardise, has_group, false, false, &writer), ST_OK);
     for (int i = 0; i < n; i++) {
         const uint64_t key = 7;
-        const dataset_row_t row = {
-            .label = text[i][1] == '1', .train = text[i][0] == 't', .group = text[i][2] == '0' ? QUERY_NONE : (uint64_t)(text[i][2] - '0'), .single = &key};
+        const dataset_row_t row = {.label = text[i][1] == '1',
+                                   .train = text[i][0] == 't',
+                                   .group = text[i][2] == '0' ? QUERY_NONE : (uint64_t)(text[i][2] - '0'),
+                                   .single = &key};
         assert_int_equal(dataset_writer_put(writer, &row), ST_OK);
     }
     assert_int_equal(dataset_writer_commit(&writer, 0), ST_OK);

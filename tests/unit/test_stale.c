@@ -1,17 +1,17 @@
-/* Proves: "is the dataset at data.path still what the configuration asks for?": a changed input, schema or setting is an error that names
- * both sides before anything is trained, --reimport makes the dataset again in the place of the old one, and what cannot be compared is
- * no error. */
+/* Proves: "is the dataset at data.path still what the configuration asks for?": a changed input, schema or setting is an error
+ * that names both sides before anything is trained, --reimport makes the dataset again in the place of the old one, and what
+ * cannot be compared is no error. */
 #include "tests/lib/testing.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/data/dataset.h"
+#include "common/files/file.h"
 #include "launcher/commands/commands.h"
 #include "launcher/ingest/stale.h"
-#include "common/data/dataset.h"
 
 #define SCHEMA "format: csv\nlabel: y\nsplit: {train_fraction: 0.5}\ncolumns: [k]\n"
 #define INPUT "y,k\n1,a\n0,b\n1,c\n0,d\n"
@@ -120,7 +120,9 @@ static void test_other_settings_of_the_generator(void **state)
     assert_int_equal(prepare("data: {path: g}\nsynth: {rows: 60, values: 50, seed: 2}\n", true), ST_OK);
     assert_int_equal(rows_of(test_path("g")), 60);
     /* A variant may ask for what the base does not. */
-    assert_int_equal(prepare("data: {path: g}\nsynth: {rows: 60, values: 50, seed: 2}\nvariants: [{name: a, synth: {seed: 3}}]\n", false), ST_INPUT);
+    assert_int_equal(
+        prepare("data: {path: g}\nsynth: {rows: 60, values: 50, seed: 2}\nvariants: [{name: a, synth: {seed: 3}}]\n", false),
+        ST_INPUT);
     assert_caught("'synth.seed: 3'");
 }
 
@@ -132,7 +134,8 @@ static void test_what_was_not_recorded(void **state)
     dataset_writer_t *writer = NULL;
     assert_int_equal(dataset_writer_create(test_path("old"), &field, 1, NULL, false, false, true, &writer), ST_OK);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(dataset_writer_put(writer, &(dataset_row_t){.train = i < 3, .label = i % 2 == 0, .single = &key}), ST_OK);
+        assert_int_equal(dataset_writer_put(writer, &(dataset_row_t){.train = i < 3, .label = i % 2 == 0, .single = &key}),
+                         ST_OK);
     assert_int_equal(dataset_writer_commit(&writer, 0), ST_OK);
     assert_int_equal(prepare("data: {path: old, input: in.csv, schema: criteo}\n", false), ST_OK);
     assert_caught("did not record of what");

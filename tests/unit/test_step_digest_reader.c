@@ -1,15 +1,15 @@
-/* test_step_trace - what shards and workers say of their steps is what a reader finds (launcher/metrics/step_digest_writer.h, step_trace.h): lines of
- * several shards merge whatever the order of messages, a resumed run's later lines count, and of two runs the first step
- * that differs is named, and in it what does. */
+/* test_step_trace - what shards and workers say of their steps is what a reader finds (launcher/metrics/step_digest_writer.h,
+ * step_trace.h): lines of several shards merge whatever the order of messages, a resumed run's later lines count, and of two
+ * runs the first step that differs is named, and in it what does. */
 #include "launcher/metrics/step_digest_reader.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "common/net/step_batch.h"
 #include "launcher/metrics/step_digest_writer.h"
 #include "tests/lib/testing.h"
@@ -111,7 +111,8 @@ static void test_equal_runs(void **state)
     assert_int_equal(d.first_compared, 0);
 }
 
-/* "up to the first step that is not in both": a file that ends early, in the middle of a line or at its end, or lost one, is not equal. */
+/* "up to the first step that is not in both": a file that ends early, in the middle of a line or at its end, or lost one, is
+ * not equal. */
 static void assert_alone(const char *a, const char *b, bool in_b, int64_t step)
 {
     step_digest_reader_t ta, tb;
@@ -254,7 +255,8 @@ static void test_bad_messages_are_refused(void **state)
     assert_int_equal(step_digest_writer_create(test_path("x.jsonl"), SHARDS, TABLES, &lines), ST_OK);
     put(lines, 1, 10, 12, none);
     catch_start();
-    net_message_t message = {.header = {.step = 13, .count = 1}, .frames = 1, .frame = {{words, step_digest_words(TABLES) * 8}}};
+    net_message_t message = {
+        .header = {.step = 13, .count = 1}, .frames = 1, .frame = {{words, step_digest_words(TABLES) * 8}}};
     assert_int_equal(step_digest_writer_put_rows(lines, 1, &message), ST_MESSAGE);
     assert_caught("those from 12 on come next");
     message.header.step = 12;

@@ -1,5 +1,5 @@
-/* Proves: the median of step times is that of the sorted times, to a thirty-second of it, for times from nanoseconds to hours; the longest
- * is exact; no steps take no time. */
+/* Proves: the median of step times is that of the sorted times, to a thirty-second of it, for times from nanoseconds to hours;
+ * the longest is exact; no steps take no time. */
 #include <stdlib.h>
 
 #include "common/base/rng.h"

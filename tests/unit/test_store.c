@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
+#include "common/files/file.h"
 #include "ps/checkpoint/store.h"
 #include "tests/lib/testing.h"
 

@@ -1,6 +1,7 @@
 /* Proves that the verdict says what the numbers say: which variant, from and to which PD, at what loss, for what share of
  * whose cost, whether it may be chance of queries or of replicas, what is left of it at equal levels, and what the
- * alternatives are; that a variant that pays with its loss is not the one, and that a student's cost is that with its teacher. */
+ * alternatives are; that a variant that pays with its loss is not the one, and that a student's cost is that with its
+ * teacher. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -87,7 +88,8 @@ static void test_a_single_network_is_set_against_the_full_ensemble(void **state)
         "smelu3 cuts relative PD from relu's 16.8 % to 12.0 %, at logloss -0.20 %, for 0.36 of ensemble3's CPU time and a "
         "third of its embedding rows. The difference is significant over queries and replicas: -4.80 +- 0.90 points (standard "
         "error over 8 replicas; -5.00 to -4.60 at 95 % over queries). With levels made equal, PD goes from 15.0 % to 9.8 %: "
-        "-5.18 +- 0.60 points, significant over queries and replicas. ensemble3 reaches 14.0 % at logloss -1.00 %. Next to relu, "
+        "-5.18 +- 0.60 points, significant over queries and replicas. ensemble3 reaches 14.0 % at logloss -1.00 %. Next to "
+        "relu, "
         "smelu3 takes 1.08 times relu's CPU time and all of its embedding rows.");
 }
 
@@ -131,10 +133,12 @@ static void test_a_student_costs_with_its_teacher(void **state)
 {
     (void)state;
     variant_result_t v[] = {variant("relu", 0.168, 0.6, 10, 6), variant("student", 0.06, 0.6, 10, 6)};
-    v[1].teaching = (distillation_cost_t){.runs = 1, .cpu_seconds_with_teacher = 15, .rows_pulled_per_example_with_teacher = 12};
-    assert_verdict(v, 2, "student",
-                   "student cuts relative PD from relu's 16.8 % to 6.0 %, at logloss +0.00 %, for 1.50 times relu's CPU time and "
-                   "twice its embedding rows, its part of the teacher's included.");
+    v[1].teaching =
+        (distillation_cost_t){.runs = 1, .cpu_seconds_with_teacher = 15, .rows_pulled_per_example_with_teacher = 12};
+    assert_verdict(
+        v, 2, "student",
+        "student cuts relative PD from relu's 16.8 % to 6.0 %, at logloss +0.00 %, for 1.50 times relu's CPU time and "
+        "twice its embedding rows, its part of the teacher's included.");
 }
 
 /* CPU time that differs by a few per cent makes no variant the dear one. */
@@ -161,18 +165,33 @@ static void test_significance_is_of_queries_and_of_replicas(void **state)
         int32_t replicas;
         const char *verb, *words;
     } cases[] = {
-        {{-0.048, -0.1, 0.004}, 0.001, 8, "may cut",
+        {{-0.048, -0.1, 0.004},
+         0.001,
+         8,
+         "may cut",
          "not significant: -4.80 +- 0.10 points (standard error over 8 replicas; -10.00 to +0.40 at 95 % over queries)."},
-        {{-0.048, -0.05, -0.046}, 0.0201, 8, "cuts",
+        {{-0.048, -0.05, -0.046},
+         0.0201,
+         8,
+         "cuts",
          "significant over queries and replicas: -4.80 +- 2.01 points (standard error over 8 replicas; -5.00 to -4.60 at 95 % "
          "over queries)."},
-        {{-0.048, -0.05, -0.046}, 0.0204, 8, "may cut",
+        {{-0.048, -0.05, -0.046},
+         0.0204,
+         8,
+         "may cut",
          "not distinguishable from the noise of replicas: -4.80 +- 2.04 points (standard error over 8 replicas; -5.00 to "
          "-4.60 at 95 % over queries)."},
-        {{-0.048, -0.05, -0.046}, 0.0155, 4, "may cut",
+        {{-0.048, -0.05, -0.046},
+         0.0155,
+         4,
+         "may cut",
          "not distinguishable from the noise of replicas: -4.80 +- 1.55 points (standard error over 4 replicas; -5.00 to "
          "-4.60 at 95 % over queries)."},
-        {{-0.048, -0.05, -0.046}, NAN, 2, "cuts",
+        {{-0.048, -0.05, -0.046},
+         NAN,
+         2,
+         "cuts",
          "significant over queries: -4.80 points (-5.00 to -4.60 at 95 % over queries); how far other replicas would move it "
          "cannot be estimated from 2, it takes 3."},
     };
@@ -181,9 +200,10 @@ static void test_significance_is_of_queries_and_of_replicas(void **state)
         v[1].pd_difference = cases[i].difference;
         v[1].error.pd_difference = cases[i].error;
         v[1].replicas = cases[i].replicas;
-        char *expected = mem_printf("smelu %s relative PD from relu's 16.8 %% to 12.0 %%, at logloss +0.00 %%, for all of relu's "
-                                    "CPU time and all of its embedding rows. The difference is %s",
-                                    cases[i].verb, cases[i].words);
+        char *expected =
+            mem_printf("smelu %s relative PD from relu's 16.8 %% to 12.0 %%, at logloss +0.00 %%, for all of relu's "
+                       "CPU time and all of its embedding rows. The difference is %s",
+                       cases[i].verb, cases[i].words);
         assert_verdict(v, 2, "smelu", expected);
         mem_free(expected);
     }
@@ -226,15 +246,15 @@ static void test_loss_is_not_paid_with(void **state)
         "smelu3 cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.00 %, for all of relu's CPU time and all of its "
         "embedding rows. Lower still is smelu9, 5.0 %, but at logloss +5.00 %.");
     const variant_result_t lossy[] = {v[0], v[2]};
-    assert_verdict(
-        lossy, 2, "relu",
-        "No verdict: no other variant has a logloss of at most 0.5 % above relu's. Its relative PD is 16.8 %. Lower still is smelu9, "
-        "5.0 %, but at logloss +5.00 %.");
+    assert_verdict(lossy, 2, "relu",
+                   "No verdict: no other variant has a logloss of at most 0.5 % above relu's. Its relative PD is 16.8 %. Lower "
+                   "still is smelu9, "
+                   "5.0 %, but at logloss +5.00 %.");
     const variant_result_t three[] = {v[0], v[2], variant("smelu1", 0.17, 0.6, 10, 6)};
-    assert_verdict(
-        three, 3, "relu",
-        "relu has the lowest relative PD, 16.8 %, of those with a logloss of at most 0.5 % above its own. Lower still is smelu9, 5.0 %, "
-        "but at logloss +5.00 %.");
+    assert_verdict(three, 3, "relu",
+                   "relu has the lowest relative PD, 16.8 %, of those with a logloss of at most 0.5 % above its own. Lower "
+                   "still is smelu9, 5.0 %, "
+                   "but at logloss +5.00 %.");
 }
 
 /* Replicas that differ in their initialisation say nothing about those that differ in their order. */
@@ -247,18 +267,20 @@ static void test_other_sources_are_another_question(void **state)
         of_config(variant("relu_init", 0.05, 0.6, 10, 6), &other_sources, 0),
         of_config(variant("lossy_init", 0.04, 0.7, 10, 6), &other_sources, 0),
     };
-    assert_verdict(v, 4, "smelu",
-                   "smelu cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.00 %, for all of relu's CPU time and all "
-                   "of its embedding rows. Replicas that differ in other sources have: relu_init 5.0 %, lossy_init 4.0 %.");
+    assert_verdict(
+        v, 4, "smelu",
+        "smelu cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.00 %, for all of relu's CPU time and all "
+        "of its embedding rows. Replicas that differ in other sources have: relu_init 5.0 %, lossy_init 4.0 %.");
     const variant_result_t budget[] = {
         variant("nothing", 0.0, 0.6, 10, 6),
         of_config(variant("workers", 0.0, 0.6, 10, 6), &other_sources, 0),
         of_config(variant("noise", 0.0004, 0.6, 10, 6), &other_sources, 0),
         of_config(variant("all", 0.2, 0.6, 10, 6), &other_sources, 0),
     };
-    assert_verdict(budget, 4, "nothing",
-                   "No verdict: all replicas of nothing make the same predictions, and there is no difference to lower. Replicas that "
-                   "differ in other sources have: workers none, noise less than 0.05 %, all 20.0 %.");
+    assert_verdict(
+        budget, 4, "nothing",
+        "No verdict: all replicas of nothing make the same predictions, and there is no difference to lower. Replicas that "
+        "differ in other sources have: workers none, noise less than 0.05 %, all 20.0 %.");
     const variant_result_t apart[] = {v[0], v[2]};
     assert_verdict(apart, 2, "relu",
                    "No verdict: no other variant's replicas differ in the same sources as relu's. Its relative PD is 16.8 %. "
@@ -280,8 +302,10 @@ static void test_nothing_to_compare(void **state)
     assert_verdict(diverged, 2, "relu", "No verdict: not all predictions of relu are numbers; its training diverged.");
     assert_verdict(single, 2, "relu",
                    "No verdict: relu has one replica, and how far predictions differ from training to training takes two.");
-    assert_verdict(equal, 3, "relu", "No verdict: relu and all variants with such a logloss have the same relative PD, 12.0 %.");
-    assert_verdict(dead, 2, "relu", "No verdict: all replicas of relu make the same predictions, and there is no difference to lower.");
+    assert_verdict(equal, 3, "relu",
+                   "No verdict: relu and all variants with such a logloss have the same relative PD, 12.0 %.");
+    assert_verdict(dead, 2, "relu",
+                   "No verdict: all replicas of relu make the same predictions, and there is no difference to lower.");
     assert_verdict(alone, 2, "relu",
                    "No verdict: not all predictions of the other variants are numbers. The relative PD of relu is 12.0 %.");
 }
@@ -292,28 +316,34 @@ static void test_models_must_be_better_than_a_constant(void **state)
     (void)state;
     uint8_t label[10] = {1, 1, 1}, equal[10] = {0};
     variant_result_t v[] = {
-        variant("relu", 0.168, 0.61, 10, 6),  variant("flat", 0.01, 0.611, 10, 6), variant("smelu", 0.12, 0.6105, 10, 6),
-        variant("lossy", 0.02, 0.63, 10, 6), of_config(variant("ensemble", 0.2, 0.62, 30, 18), &ensemble, 300),
+        variant("relu", 0.168, 0.61, 10, 6),
+        variant("flat", 0.01, 0.611, 10, 6),
+        variant("smelu", 0.12, 0.6105, 10, 6),
+        variant("lossy", 0.02, 0.63, 10, 6),
+        of_config(variant("ensemble", 0.2, 0.62, 30, 18), &ensemble, 300),
     };
     experiment_result_t result = {.variants = 5, .variant = v, .eval_examples = 10, .label = label, .queries = 5};
     assert_true(fabs(result_base_rate_logloss(&result) - 0.610864) < 1e-6);
     char *text = summary_text(&result);
-    assert_string_equal(text, "smelu cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.08 %, for all of relu's CPU time and all of "
-                              "its embedding rows. Left out, because no better than predicting the share of positives for every example: "
-                              "flat, lossy, ensemble.");
+    assert_string_equal(
+        text, "smelu cuts relative PD from relu's 16.8 % to 12.0 %, at logloss +0.08 %, for all of relu's CPU time and all of "
+              "its embedding rows. Left out, because no better than predicting the share of positives for every example: "
+              "flat, lossy, ensemble.");
     mem_free(text);
     assert_string_equal(summary_best(&result)->name, "smelu");
 
     v[0].quality.logloss = 0.6109;
     text = summary_text(&result);
-    assert_string_equal(text, "No verdict: relu is no better than a constant. Its logloss is 0.61090, and predicting the share of positives "
-                              "for every example has 0.61086.");
+    assert_string_equal(
+        text, "No verdict: relu is no better than a constant. Its logloss is 0.61090, and predicting the share of positives "
+              "for every example has 0.61086.");
     mem_free(text);
     assert_string_equal(summary_best(&result)->name, "relu");
 
     result.label = equal;
     text = summary_text(&result);
-    assert_string_equal(text, "No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.");
+    assert_string_equal(text,
+                        "No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.");
     mem_free(text);
 }
 

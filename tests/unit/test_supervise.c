@@ -1,6 +1,6 @@
-/* test_supervise - which failures of a job are followed by another start, how long after, and how the next one begins: "starts again
- * from the last checkpoint; backs off; stops with a clear error when the same step fails three times". The jobs are scripted: each
- * start leaves the files of a job that came so far. Expectations are written out, not worked out. */
+/* test_supervise - which failures of a job are followed by another start, how long after, and how the next one begins: "starts
+ * again from the last checkpoint; backs off; stops with a clear error when the same step fails three times". The jobs are
+ * scripted: each start leaves the files of a job that came so far. Expectations are written out, not worked out. */
 #include "launcher/job/supervise.h"
 
 #include <signal.h>
@@ -15,9 +15,9 @@
 /* What a start does. */
 typedef struct act {
     status_t status;
-    const char *run;    /* whose metrics.jsonl grows, below the folder; NULL: none */
-    int step;           /* of its last line */
-    bool checkpoint;    /* it leaves one */
+    const char *run; /* whose metrics.jsonl grows, below the folder; NULL: none */
+    int step;        /* of its last line */
+    bool checkpoint; /* it leaves one */
 } act_t;
 
 static const act_t *script;
@@ -43,8 +43,9 @@ static status_t play(void *context, bool resume)
     if (act->run) {
         assert_int_equal(dir_create(test_path("run%s", act->run)), ST_OK);
         char text[256];
-        snprintf(text, sizeof text, "{\"step\": %d, \"logloss\": 0.5}\n{\"step\": %d, \"logloss\": 0.4}\n{\"step\": 8%d, \"rows\": 3}\n"
-                                     "{\"step\": 9%d, \"logloss\": 0.",
+        snprintf(text, sizeof text,
+                 "{\"step\": %d, \"logloss\": 0.5}\n{\"step\": %d, \"logloss\": 0.4}\n{\"step\": 8%d, \"rows\": 3}\n"
+                 "{\"step\": 9%d, \"logloss\": 0.",
                  act->step / 2, act->step, act->step, act->step);
         const char *path = test_path("run%s/metrics.jsonl", act->run);
         write_file(path, text);
@@ -67,7 +68,8 @@ static status_t note_pause(void *context, int seconds)
     return pause_status;
 }
 
-#define RUN(restarts, ...) run_script((restarts), (const act_t[]){__VA_ARGS__}, (int)(sizeof((const act_t[]){__VA_ARGS__}) / sizeof(act_t)))
+#define RUN(restarts, ...) \
+    run_script((restarts), (const act_t[]){__VA_ARGS__}, (int)(sizeof((const act_t[]){__VA_ARGS__}) / sizeof(act_t)))
 
 static status_t run_script(int64_t restarts, const act_t *of, int n)
 {
@@ -108,7 +110,8 @@ static void test_what_is_final_is_not_started_again(void **state)
 static void test_starts_again_from_the_checkpoint_that_is_there(void **state)
 {
     (void)state;
-    assert_int_equal(RUN(9, {ST_PEER, NULL, 0, false}, {ST_PEER, "", 10, false}, {ST_TIMEOUT, "", 20, true}, {ST_OK, "", 30, false}), ST_OK);
+    assert_int_equal(
+        RUN(9, {ST_PEER, NULL, 0, false}, {ST_PEER, "", 10, false}, {ST_TIMEOUT, "", 20, true}, {ST_OK, "", 30, false}), ST_OK);
     assert_false(resumed[0] || resumed[1] || resumed[2]);
     assert_true(resumed[3]);
     assert_caught("the job failed at the start; it starts again in 1 s (restart 1 of 9)");
@@ -144,7 +147,8 @@ static void test_what_is_not_committed_is_no_checkpoint(void **state)
 {
     (void)state;
     test_dir();
-    static const char *const names[] = {"epoch-0001/step-000000000100", "epoch-0001/shard-0", "epoch-1x/step-000000000100", "epoch-0001/step-x"};
+    static const char *const names[] = {"epoch-0001/step-000000000100", "epoch-0001/shard-0", "epoch-1x/step-000000000100",
+                                        "epoch-0001/step-x"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         assert_int_equal(dir_create(test_path("run/checkpoint/%s", names[i])), ST_OK);
         if (i > 0)
@@ -164,14 +168,18 @@ static void test_what_is_not_committed_is_no_checkpoint(void **state)
 static void test_three_failures_at_one_step_are_the_end(void **state)
 {
     (void)state;
-    assert_int_equal(RUN(9, {ST_PEER, "", 40, false}, {ST_PEER, "", 50, false}, {ST_SYSTEM, "", 50, false}, {ST_SYSTEM, "", 50, false}), ST_SYSTEM);
+    assert_int_equal(
+        RUN(9, {ST_PEER, "", 40, false}, {ST_PEER, "", 50, false}, {ST_SYSTEM, "", 50, false}, {ST_SYSTEM, "", 50, false}),
+        ST_SYSTEM);
     assert_caught("the job has failed 3 times in a row no further than at step 50, and is not started again");
     /* Not in a row: it got on between. */
-    assert_int_equal(RUN(9, {ST_PEER, "", 50, false}, {ST_PEER, "", 50, false}, {ST_PEER, "", 60, false}, {ST_PEER, "", 60, false},
-                         {ST_OK, "", 70, false}),
+    assert_int_equal(RUN(9, {ST_PEER, "", 50, false}, {ST_PEER, "", 50, false}, {ST_PEER, "", 60, false},
+                         {ST_PEER, "", 60, false}, {ST_OK, "", 70, false}),
                      ST_OK);
     /* The line of the step that it fails at may be there or not. */
-    assert_int_equal(RUN(9, {ST_PEER, "", 40, false}, {ST_PEER, "", 50, false}, {ST_PEER, "", 40, false}, {ST_PEER, "", 50, false}), ST_PEER);
+    assert_int_equal(
+        RUN(9, {ST_PEER, "", 40, false}, {ST_PEER, "", 50, false}, {ST_PEER, "", 40, false}, {ST_PEER, "", 50, false}),
+        ST_PEER);
     assert_caught("3 times in a row no further than at step 50");
     /* Before the first step, too. */
     assert_int_equal(RUN(9, {ST_PEER, NULL, 0, false}, {ST_PEER, NULL, 0, false}, {ST_PEER, NULL, 0, false}), ST_PEER);
@@ -182,8 +190,9 @@ static void test_three_failures_at_one_step_are_the_end(void **state)
 static void test_an_experiment_is_where_its_newest_run_is(void **state)
 {
     (void)state;
-    assert_int_equal(RUN(9, {ST_PEER, "/relu/r0", 50, false}, {ST_PEER, "/relu/r0", 50, false}, {ST_PEER, "/smelu/r0", 50, false},
-                         {ST_PEER, "/smelu/r0", 50, false}, {ST_PEER, "/smelu/r0", 50, false}),
+    assert_int_equal(RUN(9, {ST_PEER, "/relu/r0", 50, false}, {ST_PEER, "/relu/r0", 50, false},
+                         {ST_PEER, "/smelu/r0", 50, false}, {ST_PEER, "/smelu/r0", 50, false},
+                         {ST_PEER, "/smelu/r0", 50, false}),
                      ST_PEER);
     assert_caught("the job failed at step 50 of relu/r0; it starts again in 1 s");
     assert_caught("the job has failed 3 times in a row no further than at step 50 of smelu/r0");

@@ -1,5 +1,6 @@
-/* test_table_save - "Each is handed to `save` exactly once ... as they are now" (ps/table/table.h): what a freeze hands over, in slices
- * between pulls and pushes that go on, are the rows changed since the last freeze with the values they had at the freeze.
+/* test_table_save - "Each is handed to `save` exactly once ... as they are now" (ps/table/table.h): what a freeze hands over,
+ * in slices between pulls and pushes that go on, are the rows changed since the last freeze with the values they had at the
+ * freeze.
  *
  * It must not matter that most rows are out of memory, come back while they wait to be saved, or leave again.
  *
@@ -46,9 +47,13 @@ static int64_t number_of(uint64_t key)
 
 static table_t *make_table(row_cache_t *row_cache)
 {
-    const table_options_t options = {
-        .id = 3, .dim = DIM, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-6f}, .init_std = 0.05f, .seed = 7,
-        .row_cache = row_cache};
+    const table_options_t options = {.id = 3,
+                                     .dim = DIM,
+                                     .optimizer = OPTIMIZER_ADAGRAD,
+                                     .settings = {0.1f, 0.01f, 1e-6f},
+                                     .init_std = 0.05f,
+                                     .seed = 7,
+                                     .row_cache = row_cache};
     table_t *table = NULL;
     assert_int_equal(table_create(&options, &table), ST_OK);
     return table;
@@ -210,7 +215,8 @@ static void test_only_changed_rows_are_visited(void **state)
     table_freeze(table, count_rows, &saved);
     assert_true(table_save_some(table, INT64_MAX));
     assert_int_equal(saved, ROWS);
-    assert_in_range(table_memory_bytes(table), 0, (int64_t)ROWS * (FLOATS * (int64_t)sizeof(float) + 24) + (2 << 20)); /* a huge page of slack */
+    assert_in_range(table_memory_bytes(table), 0,
+                    (int64_t)ROWS * (FLOATS * (int64_t)sizeof(float) + 24) + (2 << 20)); /* a huge page of slack */
 
     for (int64_t at = 0; at < ROWS; at += 71993)
         table_push(table, keys + at, out, 1, 5);

@@ -6,9 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "launcher/run/teacher_file.h"
 #include "tests/lib/sample.h"
 #include "worker/loader.h"
@@ -70,11 +70,11 @@ static void test_loader(void **state)
         for (int worker = 0; worker < 2; worker++)
             for (int taught = 1; taught >= 0; taught--) {
                 const batch_plan_t plan = {.split = SPLIT_TRAIN,
-                                            .worker = worker,
-                                            .workers = 2,
-                                            .lanes = lanes,
-                                            .order = {(data_order_t)order, 9, sample->train_rows, 32, 0, 1},
-                                            .teacher = taught ? teacher : NULL};
+                                           .worker = worker,
+                                           .workers = 2,
+                                           .lanes = lanes,
+                                           .order = {(data_order_t)order, 9, sample->train_rows, 32, 0, 1},
+                                           .teacher = taught ? teacher : NULL};
                 int64_t examples = 0;
                 loader_start(loader, &plan);
                 for (batch_t *batch;;) {

@@ -1,5 +1,5 @@
-/* Proves: "a number in the file's own unit, or a date": what is read of each form, to the last digit, and what is refused. The dates
- * are those of an independent calendar (GNU date). */
+/* Proves: "a number in the file's own unit, or a date": what is read of each form, to the last digit, and what is refused. The
+ * dates are those of an independent calendar (GNU date). */
 #include "tests/lib/testing.h"
 
 #include <string.h>
@@ -51,11 +51,28 @@ static void test_what_is_read(void **state)
 static void test_what_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"-",          ".",          "soon",       "1.2.3",      "0x10",       "nan",
-                                      "1 2",        "2016-13-01", "2016-02-30", "1900-02-29", "2016-6-14",  "2016-06-14T",
-                                      "2016-06-14 4:06", "2016-06-14 24:00", "2016-06-14 10:60", "2016-06-14 10:00:61",
-                                      "2016-06-14 10:00:00.", "2016-06-14T10:00:00+2", "14/06/2016",
-                                      "2016-06-14 10:00:00 CET", "2016-06-14T10:00:00+25:00", "2016-06-14x"};
+    static const char *const bad[] = {"-",
+                                      ".",
+                                      "soon",
+                                      "1.2.3",
+                                      "0x10",
+                                      "nan",
+                                      "1 2",
+                                      "2016-13-01",
+                                      "2016-02-30",
+                                      "1900-02-29",
+                                      "2016-6-14",
+                                      "2016-06-14T",
+                                      "2016-06-14 4:06",
+                                      "2016-06-14 24:00",
+                                      "2016-06-14 10:60",
+                                      "2016-06-14 10:00:61",
+                                      "2016-06-14 10:00:00.",
+                                      "2016-06-14T10:00:00+2",
+                                      "14/06/2016",
+                                      "2016-06-14 10:00:00 CET",
+                                      "2016-06-14T10:00:00+25:00",
+                                      "2016-06-14x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         time_form_t form = TIME_MISSING;
         int64_t value = 7;

@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-#include "common/files/file.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
+#include "launcher/coordinator/warm_start.h"
 #include "launcher/run/input_fields.h"
 #include "launcher/run/manifest.h"
-#include "launcher/coordinator/warm_start.h"
 #include "worker/embedding.h"
 #include "worker/model.h"
 
@@ -317,7 +317,8 @@ static void test_configuration_of_another_run(void **state)
     mem_free(dir);
 }
 
-/* A field of both is made in the same way, or the plan is refused; numbers are scaled as in the finished run, wherever they stand. */
+/* A field of both is made in the same way, or the plan is refused; numbers are scaled as in the finished run, wherever they
+ * stand. */
 static void test_contract(void **state)
 {
     (void)state;

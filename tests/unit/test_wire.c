@@ -130,12 +130,12 @@ static void test_every_inconsistency_is_named(void **state)
     s.frame[0].bytes = 65;
     assert_refused(&s, "the header is not 64 bytes");
 
-#define REFUSED(TYPE, CHANGE, WHY)                                                                                             \
-    do {                                                                                                                       \
-        make(&s, TYPE);                                                                                                        \
-        CHANGE;                                                                                                                \
-        wire_encode(&s.header, s.head);                                                                                        \
-        assert_refused(&s, WHY);                                                                                               \
+#define REFUSED(TYPE, CHANGE, WHY) \
+    do { \
+        make(&s, TYPE); \
+        CHANGE; \
+        wire_encode(&s.header, s.head); \
+        assert_refused(&s, WHY); \
     } while (0)
     REFUSED(WIRE_PULL, s.header.magic ^= 1, "bad magic: not a smelter message");
     REFUSED(WIRE_PULL, s.header.version = 1, "another protocol version");
@@ -157,12 +157,12 @@ static void test_every_inconsistency_is_named(void **state)
     REFUSED(WIRE_DENSE, s.header.count = 11, "parameters do not fit the count");
     REFUSED(WIRE_PROGRESS, s.header.count = 5, "labels do not fit the count of examples");
 #undef REFUSED
-#define RESIZED(TYPE, FRAME, BYTES, WHY)                                                                                       \
-    do {                                                                                                                       \
-        make(&s, TYPE);                                                                                                        \
-        s.frame[FRAME].bytes = BYTES;                                                                                          \
-        finish(&s);                                                                                                            \
-        assert_refused(&s, WHY);                                                                                               \
+#define RESIZED(TYPE, FRAME, BYTES, WHY) \
+    do { \
+        make(&s, TYPE); \
+        s.frame[FRAME].bytes = BYTES; \
+        finish(&s); \
+        assert_refused(&s, WHY); \
     } while (0)
     RESIZED(WIRE_PULL, 1, 15, "a frame is not a whole number of elements");
     RESIZED(WIRE_PULL, 2, 49, "a frame is not a whole number of elements");
