@@ -1,5 +1,5 @@
-/* replies.h - answers to pulls, kept until they must have arrived: a pull that is sent again gets the very same bytes, although
- * rows may have changed since (docs/PROTOCOL.md, "Exactly once").
+/* reply_cache.h - answers to pulls, kept until they must have arrived: a pull that is sent again gets the very same bytes,
+ * although rows may have changed since (docs/PROTOCOL.md, "Exactly once").
  *
  * A worker's push of a step says that its rows have arrived. Workers are at most a few steps ahead of their pushes, so there
  * are that many replies per worker. Weights stay in the pooled buffer that the transport sends: nothing is copied. One

@@ -1,4 +1,4 @@
-/* tell.h - what a worker tells the coordinator of its run. Every function fails as net_send does. */
+/* cut_report.h - what a worker tells the coordinator of its run. Every function fails as net_send does. */
 #ifndef SMELTER_CUT_REPORT_H
 #define SMELTER_CUT_REPORT_H
 

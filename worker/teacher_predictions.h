@@ -1,5 +1,5 @@
-/* teacher.h - what a teacher predicts for every training example, as it arrives from the coordinator, by number in the training
- * split. Owned by the worker of a run; the loader's thread only reads it, once it is complete. */
+/* teacher_predictions.h - what a teacher predicts for every training example, as it arrives from the coordinator, by number in
+ * the training split. Owned by the worker of a run; the loader's thread only reads it, once it is complete. */
 #ifndef SMELTER_TEACHER_PREDICTIONS_H
 #define SMELTER_TEACHER_PREDICTIONS_H
 

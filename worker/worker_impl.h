@@ -1,5 +1,5 @@
-/* run.h - the run that a worker is in: what its parts (worker.c, train.c, tell.c) share. Belongs to worker.c, which makes and
- * ends it. */
+/* worker_impl.h - the run that a worker is in: what its parts (worker.c, train.c, cut_report.c) share. Belongs to worker.c,
+ * which makes and ends it. */
 #ifndef SMELTER_WORKER_IMPL_H
 #define SMELTER_WORKER_IMPL_H
 

@@ -1,4 +1,4 @@
-/* window.h - exactly-once: which sequence numbers of one sender were already accepted.
+/* replay_window.h - exactly-once: which sequence numbers of one sender were already accepted.
  *
  * A bounded window of the last 64 numbers: a number above the window moves it, a number inside is looked up, a number below
  * it is old and therefore a duplicate (a sender never has 64 pushes that are not acknowledged). */

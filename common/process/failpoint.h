@@ -1,4 +1,4 @@
-/* crash.h - named places where a test may kill this process, as a power cut or the kernel's out-of-memory killer would.
+/* failpoint.h - named places where a test may kill this process, as a power cut or the kernel's out-of-memory killer would.
  *
  * SMELTER_CRASH="ROLE:NAME[:NTH]" in the environment: the rank of ROLE (coordinator, server or worker: any of them; server-1:
  * that one) sends SIGKILL to itself the NTH time (default 1) it comes to failpoint(NAME). The points lie between the durable

@@ -1,8 +1,8 @@
-/* coordinator_state.h - the coordinator from inside: for the files launcher/coordinator*.c alone.
+/* coordinator_impl.h - the coordinator from inside: for the files launcher/coordinator*.c alone.
  *
  *     coordinator.c           its life; messages as they come, and waiting for them
  *     coordinator_expected.c    what a run would be, before it runs
- *     coordinator_tell.c      what workers and shards are told before they begin
+ *     coordinator_send.c      what workers and shards are told before they begin
  *     coordinator_train.c     a run;   coordinator_predict.c  scoring with an earlier one */
 #ifndef SMELTER_COORDINATOR_IMPL_H
 #define SMELTER_COORDINATOR_IMPL_H

@@ -1,4 +1,4 @@
-/* coordinator_tell.h - what workers and shards are told before they train or score: which run, whose parameters, where to
+/* coordinator_send.h - what workers and shards are told before they train or score: which run, whose parameters, where to
  * begin. For the files launcher/coordinator*.c alone. What has an answer returns when it is here. */
 #ifndef SMELTER_COORDINATOR_SEND_H
 #define SMELTER_COORDINATOR_SEND_H

@@ -192,7 +192,7 @@ static bool is_of_metrics(const char *line, const char *end)
 }
 
 /* Does a line tell of something that came before the cut before `step`? A line of progressive metrics ends with its step; one
- * of a step's rows (step_lines.h) is written when the step is applied. */
+ * of a step's rows (step_digest_writer.h) is written when the step is applied. */
 static bool is_before(const char *line, const char *end, int64_t step, int64_t depth)
 {
     const char *key = memmem(line, (size_t)(end - line), "\"step\":", 7);

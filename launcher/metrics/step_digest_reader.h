@@ -1,4 +1,4 @@
-/* step_trace.h - the digests of a run's steps, read back from its metrics.jsonl, and where two runs part. */
+/* step_digest_reader.h - the digests of a run's steps, read back from its metrics.jsonl, and where two runs part. */
 #ifndef SMELTER_STEP_DIGEST_READER_H
 #define SMELTER_STEP_DIGEST_READER_H
 

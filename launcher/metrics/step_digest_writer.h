@@ -1,4 +1,4 @@
-/* step_lines.h - digests of single steps, from shards and workers, into metrics.jsonl: what `smelter diff` compares.
+/* step_digest_writer.h - digests of single steps, from shards and workers, into metrics.jsonl: what `smelter diff` compares.
  *
  *     {"step": 12, "rows": "HEX"}                       a step_digest over all rows that the step updated, 16 digits a word
  *     {"step": 12, "component": 0, "dense": "HEX"}      a hash of the dense parameters after it, 16 digits for each component

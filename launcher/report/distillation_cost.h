@@ -1,4 +1,5 @@
-/* teaching.h - distillation's account: what a student costs with its teacher, and how much of a training the teacher saves. */
+/* distillation_cost.h - distillation's account: what a student costs with its teacher, and how much of a training the teacher
+ * saves. */
 #ifndef SMELTER_DISTILLATION_COST_H
 #define SMELTER_DISTILLATION_COST_H
 

@@ -1,4 +1,4 @@
-/* evaluation.h - what the evaluation split itself adds to an experiment's result: labels, queries, and where in the data the
+/* slices_report.h - what the evaluation split itself adds to an experiment's result: labels, queries, and where in the data the
  * replicas differ. Read from the dataset, so that it is there as well when every run was trained by an earlier job. */
 #ifndef SMELTER_SLICES_REPORT_H
 #define SMELTER_SLICES_REPORT_H

@@ -1,4 +1,4 @@
-/* verdict.h - an experiment's result in words, for the terminal, results.json and report.html alike.
+/* summary.h - an experiment's result in words, for the terminal, results.json and report.html alike.
  *
  * All functions want a result that went through result_summarise.                                                          */
 #ifndef SMELTER_SUMMARY_H

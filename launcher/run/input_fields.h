@@ -1,4 +1,4 @@
-/* inputs.h - the input contract of a model: the fields that go into a run's network and what was made of their values, in
+/* input_fields.h - the input contract of a model: the fields that go into a run's network and what was made of their values, in
  * RUN/inputs.json and in every checkpoint.
  *
  * Tables and input columns of a network are numbered, and a table's rows are keys of values, so parameters mean something only

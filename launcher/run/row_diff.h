@@ -1,4 +1,4 @@
-/* first_key.h - the first row in which two runs differ, by what they have stored. */
+/* row_diff.h - the first row in which two runs differ, by what they have stored. */
 #ifndef SMELTER_ROW_DIFF_H
 #define SMELTER_ROW_DIFF_H
 

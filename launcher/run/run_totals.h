@@ -1,4 +1,4 @@
-/* totals.h - what a run has done and cost, summed over all ranks and over all of its starts. */
+/* run_totals.h - what a run has done and cost, summed over all ranks and over all of its starts. */
 #ifndef SMELTER_RUN_TOTALS_H
 #define SMELTER_RUN_TOTALS_H
 

@@ -1,4 +1,4 @@
-/* fold.h - take deltas into the base, so that a checkpoint that is kept does not need the files of those that are not.
+/* compaction.h - take deltas into the base, so that a checkpoint that is kept does not need the files of those that are not.
  *
  *     base = checkpoint b, deltas b+1 .. f .. n        FOLD f        base = checkpoint f, deltas f+1 .. n
  *

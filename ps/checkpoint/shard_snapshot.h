@@ -1,4 +1,4 @@
-/* cut.h - a shard's part of a checkpoint, from the moment of the cut to a durable file, while training goes on.
+/* shard_snapshot.h - a shard's part of a checkpoint, from the moment of the cut to a durable file, while training goes on.
  *
  *     shard_snapshot_freeze        O(1): the rows that changed since the cut before are to be saved as they are now
  *     shard_snapshot_push          pending pushes: what workers send in the steps before the checkpoint's and no row has seen

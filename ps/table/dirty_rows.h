@@ -1,4 +1,4 @@
-/* changes.h - which rows of a table changed since the last freeze, and which of those frozen then are still to be saved.
+/* dirty_rows.h - which rows of a table changed since the last freeze, and which of those frozen then are still to be saved.
  *
  * Time is cut into intervals by freezes. Each row has two bits in `count`, one for even intervals and one for odd: the current
  * interval's bit says "changed since the last freeze", the other one "changed before it, and not saved yet". So a freeze only

@@ -1,6 +1,6 @@
-/* Proves of fold.h and load.h: whenever a fold ends before its time, killed at any of its crash points or between two batches,
- * base and files together are still the checkpoint; and every way in which a shard's files may be wrong is named: missing,
- * damaged, of another format, checkpoint or experiment, a gap in the chain, a base that has gone past the checkpoint.
+/* Proves of compaction.h and load.h: whenever a fold ends before its time, killed at any of its crash points or between two
+ * batches, base and files together are still the checkpoint; and every way in which a shard's files may be wrong is named:
+ * missing, damaged, of another format, checkpoint or experiment, a gap in the chain, a base that has gone past the checkpoint.
  *
  * The model of a checkpoint is a plain array: each row's last value. */
 #include "ps/checkpoint/compaction.h"

@@ -1,6 +1,6 @@
 /* test_step_trace - what shards and workers say of their steps is what a reader finds (launcher/metrics/step_digest_writer.h,
- * step_trace.h): lines of several shards merge whatever the order of messages, a resumed run's later lines count, and of two
- * runs the first step that differs is named, and in it what does. */
+ * step_digest_reader.h): lines of several shards merge whatever the order of messages, a resumed run's later lines count, and
+ * of two runs the first step that differs is named, and in it what does. */
 #include "launcher/metrics/step_digest_reader.h"
 
 #include <stdio.h>
