@@ -1,4 +1,4 @@
-/* batch_plan.h - which examples make up which batch of a worker: a pure function of the plan, so that whoever prepares
+/* batch_plan.h - which examples make up which batch of a worker: a pure function of the plan, so that any thread that prepares
  * batches, a thread ahead of time or a simulation on demand, prepares the same ones. */
 #ifndef SMELTER_BATCH_PLAN_H
 #define SMELTER_BATCH_PLAN_H

@@ -2,7 +2,7 @@
  *
  * All workers must mark the same steps. Those of checkpoint.every_steps each knows by itself. Others the coordinator agrees on
  * with all of them (docs/PROTOCOL.md, "Checkpoints"): a worker that is asked promises not to pull from a step on, and is told a
- * step that is none of anybody's before. Two cuts are more than `depth` steps apart, so that a push is pending at one cut at
+ * step that no worker has pulled yet. Two cuts are more than `depth` steps apart, so that a push is pending at one cut at
  * most, and written once. Pure arithmetic, no messages. One thread. */
 #ifndef SMELTER_CHECKPOINT_SCHEDULE_H
 #define SMELTER_CHECKPOINT_SCHEDULE_H

@@ -21,7 +21,7 @@
 
 #define IN_FLIGHT 4
 #define UNACKNOWLEDGED 16 /* more than pipeline_depth + 2, which is how many wait for answers that the shard holds back */
-#define RETRY_STRETCH 8   /* pauses between retries double up to so many times the first one */
+#define RETRY_STRETCH 8   /* pauses between retries double up to this multiple of the first one */
 #define CONTROLS 4        /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
 
 typedef struct flight {

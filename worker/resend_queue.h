@@ -37,8 +37,8 @@ sent_push_t *resend_queue_put(resend_queue_t *log, int shard, const sent_push_t 
 /* resend_queue_get - push `sequence`, not acknowledged by the shard; NULL where it was never put. */
 sent_push_t *resend_queue_get(const resend_queue_t *log, int shard, uint64_t sequence);
 
-/* resend_queue_acknowledge - the shard has taken so many pushes without a gap, modulo 2^32; an old number changes nothing. How
- * many more than were put it claims to have: 0, or the shard is wrong and nothing was changed. */
+/* resend_queue_acknowledge - the shard has taken this number of pushes without a gap, modulo 2^32; an old number changes
+ * nothing. How many more than were put it claims to have: 0, or the shard is wrong and nothing was changed. */
 uint64_t resend_queue_acknowledge(resend_queue_t *log, int shard, uint32_t taken);
 
 #endif

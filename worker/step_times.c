@@ -5,7 +5,7 @@
 #include "common/base/status.h"
 
 #define PART_BITS 4
-_Static_assert(1 << PART_BITS == STEP_TIMES_PARTS, "a part is a number of so many bits");
+_Static_assert(1 << PART_BITS == STEP_TIMES_PARTS, "a part is a number of PART_BITS bits");
 
 static int place_of(uint64_t ns)
 {

@@ -31,7 +31,7 @@ typedef struct step_digest {
     unsigned __int128 sum, low, high; /* not yet in words; zero at the start, and after step_digest_end */
 } step_digest_t;
 
-/* step_digest_words - length of the array for so many tables. All zeros is the digest of nothing. */
+/* step_digest_words - length of the array for this number of tables. All zeros is the digest of nothing. */
 static inline int64_t step_digest_words(uint32_t tables)
 {
     return STEP_DIGEST_SUMS + STEP_DIGEST_GROUPS / 2 + (tables + 1) / 2;

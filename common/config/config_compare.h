@@ -1,6 +1,6 @@
 /* config_compare.h - in what two configurations differ, key by key, and what each difference means.
  *
- * For whoever continues what was begun with another configuration: a run from its checkpoint, an experiment in its folder. It
+ * For code that continues what was begun with another configuration: a run from its checkpoint, an experiment in its folder. It
  * says what the keys' classes say (config_keys.h) and decides nothing: that at determinism sync a run needs the same ranks
  * again is the caller's rule.  Any thread.                                                                            */
 #ifndef SMELTER_CONFIG_COMPARE_H

@@ -35,9 +35,9 @@ uint64_t dataset_meta_hash(const dataset_meta_t *meta);
 
 /* dataset_meta_encode / decode - the stored form; false where it is not one.
  *
- * Behind what every version knows come sections: a tag, a length in bytes, and so many bytes. A reader passes over those that
- * it does not know, and what it knows and does not find is not recorded. None is part of the content hash: a dataset keeps its
- * identity when a later version stores more about it. */
+ * Behind what every version knows come sections: a tag, a length in bytes, and that number of bytes. A reader passes over those
+ * that it does not know, and what it knows and does not find is not recorded. None is part of the content hash: a dataset keeps
+ * its identity when a later version stores more about it. */
 void dataset_meta_encode(const dataset_meta_t *meta, record_t *out);
 WARN_UNUSED bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta);
 

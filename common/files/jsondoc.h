@@ -33,14 +33,14 @@ void jsondoc_append_integer(jsondoc_t *array, int64_t value);
 
 /* jsondoc_text - **owned** text (mem_free) with a newline at the end; on one line, or indented by two. */
 char *jsondoc_text(const jsondoc_t *doc, bool indented);
-/* jsondoc_compact - **owned** text (mem_free) without any white space, numbers with so many significant digits, 1 to 17: for a
- * reader that shows them. */
+/* jsondoc_compact - **owned** text (mem_free) without any white space, numbers with the given number of significant digits, 1
+ * to 17: for a reader that shows them. */
 char *jsondoc_compact(const jsondoc_t *doc, int digits);
 /* jsondoc_write - the indented text into a file, in one step. */
 WARN_UNUSED status_t jsondoc_write(const jsondoc_t *doc, const char *path);
 
-/* jsondoc_parse - the document in a text of so many bytes; `where` names it in errors. ST_CORRUPT: not JSON (with line and
- * column). */
+/* jsondoc_parse - the document in a text of the given length in bytes; `where` names it in errors. ST_CORRUPT: not JSON (with
+ * line and column). */
 WARN_UNUSED status_t jsondoc_parse(const char *text, size_t bytes, const char *where, jsondoc_t **out);
 /* jsondoc_read - the document in a file. ST_INPUT: no such file; ST_CORRUPT: not JSON (with line and column). */
 WARN_UNUSED status_t jsondoc_read(const char *path, jsondoc_t **out);

@@ -10,7 +10,7 @@
 
 #include "common/base/status.h"
 
-/* What an answer of LMDB or of the system means to whoever reads the message. */
+/* What an answer of LMDB or of the system means to the reader of the message. */
 typedef enum lmdb_error {
     LMDB_DAMAGED, /* the file is no environment, or not one that LMDB can read any more */
     LMDB_NO_ROOM, /* the disk, a quota or a limit of file size is reached */

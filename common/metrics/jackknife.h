@@ -22,7 +22,7 @@ void jackknife_pairs(const double *pair, int32_t replicas, double *without);
  * of what both are without replica r. NaN below three replicas, and where a number is. */
 double jackknife_error(const double *without, int32_t replicas);
 
-/* jackknife_quantile - so many standard errors of a mean over replicas lie between it and the ends of its 95 % interval:
+/* jackknife_quantile - the number of standard errors of a mean over replicas between it and the ends of its 95 % interval:
  * Student's t at 97.5 % with replicas - 1 degrees of freedom. NaN below two replicas. */
 double jackknife_quantile(int32_t replicas);
 

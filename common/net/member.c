@@ -12,7 +12,7 @@
 #define ECHO_NS \
     1000000000 /* a signal may come twice where a launcher sends it to a process and to its group: that is one wish */
 
-/* Written by the handler alone, save for save_asked, which is taken back by whoever acts on it. */
+/* Written by the handler alone, save for save_asked, which the code that acts on it takes back. */
 static volatile sig_atomic_t end_asked, stop_asked, save_asked, told_to_end, launcher_ends;
 static struct timespec told_at;
 

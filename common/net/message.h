@@ -36,7 +36,7 @@ typedef struct message_begin {
  * rows} u64[folders], or nothing where the run's manifest does not say. */
 typedef struct message_load {
     int32_t folders;                 /* shards that stored it: run_dir/store/shard-0 .. */
-    int32_t shards;                  /* of this job: a shard takes the slots that are its own among so many */
+    int32_t shards;                  /* of this job: a shard takes the slots that are its own among them */
     int32_t tables;                  /* of the finished run */
     int32_t epoch;                   /* of its start that stored them */
     uint64_t identity;               /* of the finished run; 0: not recorded */

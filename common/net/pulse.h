@@ -1,7 +1,7 @@
-/* pulse.h - the coordinator's sign of life: it answers whoever asks whether it is there.
+/* pulse.h - the coordinator's sign of life: it answers every rank that asks whether it is there.
  *
  * A thread of its own does it, on a net_t of its own, so that hours over a report, a checkpoint on a slow disk or the import of
- * a dataset are nobody's silence; while a process that is stopped, gone or cut off answers nobody. The ranks that ask are in
+ * a dataset do not count as silence; while a process that is stopped, gone or cut off answers nobody. The ranks that ask are in
  * common/net/member.h. */
 #ifndef SMELTER_PULSE_H
 #define SMELTER_PULSE_H

@@ -2,7 +2,7 @@
  *
  * A message is one fixed header frame and up to three body frames. The header is little-endian on the wire; body arrays are
  * little-endian u32, u64, f32. Everything is checked before it is used: wire_decode checks the header and the frames'
- * sizes against the type's declaration; ids and counts inside bodies are checked by whoever uses them.                    */
+ * sizes against the type's declaration; ids and counts inside bodies are checked where they are used.                    */
 #ifndef SMELTER_WIRE_H
 #define SMELTER_WIRE_H
 

@@ -18,7 +18,7 @@ void fiber_destroy(fiber_t **fiber);
 /* fiber_resume - let it go on until it yields (true) or returns (false). Not from inside of itself. */
 bool fiber_resume(fiber_t *fiber);
 
-/* fiber_yield - from inside of it: back to whoever resumed it. */
+/* fiber_yield - from inside of it: back to the code that resumed it. */
 void fiber_yield(fiber_t *fiber);
 
 #endif

@@ -57,7 +57,7 @@ struct checkpointer {
     bool *trained;     /* [workers] */
 
     request_t request;
-    bool wanted, wanted_stop; /* by whoever; not yet asked for */
+    bool wanted, wanted_stop; /* not yet asked for */
     bool stop;                /* the request under way ends the run */
     int64_t request_step;     /* the latest answer so far; then the step itself */
     bool *answered;           /* [workers] */

@@ -137,7 +137,7 @@ static status_t check_teacher(coordinator_t *c, const char *dir, const float *p,
     return FAIL(ST_CORRUPT,
                 "%s/teacher.f32: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again "
                 "since the "
-                "student began; put the predictions of then there, or train the student anew",
+                "student began; put back the predictions that it began with, or train the student anew",
                 dir, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
 }
 

@@ -1,6 +1,6 @@
 /* detector.h - who of a job's ranks is there: when each was last heard of, who said goodbye, who died, who is silent.
  *
- * Rank 0 tells it of every message; it names whoever is missing. It belongs to the coordinator's
+ * Rank 0 tells it of every message; it names the ranks that are missing. It belongs to the coordinator's
  * thread. */
 #ifndef SMELTER_FAILURE_DETECTOR_H
 #define SMELTER_FAILURE_DETECTOR_H
@@ -60,7 +60,7 @@ WARN_UNUSED status_t failure_detector_check(failure_detector_t *a);
 bool failure_detector_is_stopping(const failure_detector_t *a);
 
 /* failure_detector_can_be_asked - while the job is stopping, after failure_detector_check_gone: every rank has answered the
- * launcher's SIGTERM, or had its time, so that whoever may have died first is not waited for in a send. */
+ * launcher's SIGTERM, or had its time, so that no send waits for a rank that may have died first. */
 bool failure_detector_can_be_asked(const failure_detector_t *a);
 WARN_UNUSED status_t failure_detector_check_gone(failure_detector_t *a);
 

@@ -29,7 +29,7 @@ typedef struct progress_run {
 } progress_run_t;
 
 /* progress_create - a line on descriptor `fd`, usually STDERR_FILENO.  **owned**; progress_destroy.
- * ST_INPUT: SMELTER_PROGRESS is none of its words. */
+ * ST_INPUT: SMELTER_PROGRESS has a value that is not one of its words. */
 WARN_UNUSED status_t progress_create(int fd, progress_t **out);
 void progress_destroy(progress_t **progress);
 

@@ -25,7 +25,7 @@ typedef struct warm_piece {
 typedef struct warm_start {
     char *dir;      /* of the finished run; **owned**, as all: warm_start_fini */
     manifest_t run; /* its manifest */
-    int32_t tables; /* it has so many ... */
+    int32_t tables; /* number of them */
     int32_t *map;   /* [tables] ... and each goes to this table, or -1 */
     int32_t tables_taken;
     warm_piece_t *pieces;

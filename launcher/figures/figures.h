@@ -12,7 +12,7 @@ WARN_UNUSED status_t figures_activations(const char *dir);
 #define FIGURES_NETWORKS 20 /* the standard error of a mean count is then a tenth of it or less */
 
 /* figures_landscapes - Figs. 2 and 3: the loss of a random network against one and two inputs. fig2.tsv, fig3.tsv: one
- * network, as shown; minima.tsv: local minima (launcher/figures/landscape.h), mean and standard error over so many networks (2
+ * network, as shown; minima.tsv: local minima (launcher/figures/landscape.h), mean and standard error over the networks (2
  * or more), also printed to standard output. Cost: about half a second a network. */
 WARN_UNUSED status_t figures_landscapes(const char *dir, int networks);
 

@@ -448,7 +448,7 @@ static status_t import_libsvm(import_t *im, libsvm_row_t *row, const char *path,
 
 /* ---- both ---- */
 
-/* What the dataset is made of, for whoever wants to know later whether it has changed. */
+/* What the dataset is made of, to find out later whether it has changed. */
 static void put_origin(import_t *im)
 {
     origin_t origin = {.kind = ORIGIN_IMPORT, .settings = schema_text(im->schema)};

@@ -68,7 +68,7 @@ static status_t check_schema(const origin_t *origin, const config_t *config, cha
     TRY(schema_load(name, &schema));
     char *here = schema_text(schema);
     char *what =
-        mem_printf("it was imported by the schema %s, in which there was", *origin->schema ? origin->schema : "of then");
+        mem_printf("it was imported by the schema %s, in which there was", *origin->schema ? origin->schema : "it was given");
     *difference = line_that_differs(origin->settings, here, what);
     mem_free(what);
     mem_free(here);

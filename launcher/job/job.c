@@ -275,9 +275,9 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     return status;
 }
 
-/* Ranks leave MPI together where they can, after a failure too, because whoever started them would bury our line under words of
+/* Ranks leave MPI together where they can, after a failure too, because the launcher would bury our line under words of
  * its own about MPI_Abort. Rank 0 knows whether all are there; the others come, and it ends them where not. Who has failed
- * inside of MPI cannot come: it waits for that. After a signal whoever started the ranks ends all of them, and a rank just
+ * inside of MPI cannot come: it waits for that. After a signal the launcher ends all of them, and a rank just
  * goes; not before the coordinator could say who died, though, because mpirun kills it as soon as another rank has gone. */
 static void leave(cluster_t **cluster, status_t status, bool together)
 {
@@ -330,8 +330,8 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
     log_set_level(level);
     if (status == ST_OK && rank == 0 && options->restarts && !getenv(LAUNCH_BY_SMELTER))
-        status = FAIL(ST_INPUT,
-                      "--restarts is for whoever starts the ranks, which was not smelter; leave it out, or leave out mpirun");
+        status =
+            FAIL(ST_INPUT, "--restarts works only where smelter itself starts the ranks; leave it out, or leave out mpirun");
     if (status == ST_OK && rank == 0)
         status = prepare(experiment, options);
     const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;

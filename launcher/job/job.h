@@ -9,7 +9,7 @@
 typedef status_t job_lead_fn(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
                              progress_t *progress);
 
-/* What must be there before a job starts: called by whoever starts mpirun, and by rank 0. */
+/* What must be there before a job starts: called by the process that starts mpirun, and by rank 0. */
 typedef status_t job_prepare_fn(const experiment_t *experiment, const options_t *options);
 
 /* job_run - under mpirun: take this rank's role. Otherwise: check the configuration, prepare, start mpirun on this same command

@@ -8,8 +8,8 @@
 #ifndef SMELTER_LEFTOVERS_H
 #define SMELTER_LEFTOVERS_H
 
-/* leftovers_mark - a rank, before MPI is up. leftovers_remove - whoever starts a job on this host. Neither can fail: what
- * cannot be marked or removed stays, as it did before. */
+/* leftovers_mark - a rank, before MPI is up. leftovers_remove - the process that starts a job on this host. Neither can fail:
+ * what cannot be marked or removed stays, as it did before. */
 void leftovers_mark(void);
 void leftovers_remove(void);
 

@@ -161,7 +161,8 @@ static void watch_signals(struct sigaction old[WATCHED])
 
 /* child_exec - in the child, only async-signal-safe calls. A process group of its own, so that ^C at the terminal and its
  * hang-up reach this process alone, which asks the ranks to save first; to mpirun both are the order to end them. That group is
- * in the background of the terminal, where `stty tostop` would stop whoever writes: the ranks' standard output is to go on. */
+ * in the background of the terminal, where `stty tostop` would stop every process that writes: the ranks' standard output is to
+ * go on. */
 static void child_exec(const char *program, char **words, int output_fd, int error_fd)
 {
     setpgid(0, 0);
@@ -207,7 +208,7 @@ static void end_job(mpirun_job_t *job)
     }
 }
 
-/* ^Z: the job stops with us, and goes on when we do. Time that passes meanwhile is nobody's delay. */
+/* ^Z: the job stops with us, and goes on when we do. Time that passes meanwhile counts against no deadline. */
 static void pause_job(mpirun_job_t *job)
 {
     const int64_t now = clock_now_ns();

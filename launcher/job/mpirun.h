@@ -20,7 +20,7 @@ typedef struct mpirun_death {
     int exit_code;
     int interrupted; /* the signal that asked this process to stop or to end and was handed on; 0: none did */
     bool ended;      /* it was a second one, which did not wait for what could be saved */
-    int here;        /* so many ranks have started */
+    int here;        /* ranks that have started */
     bool together;   /* and all have found each other (common/cluster/launch.h) */
     bool timed_out;  /* they had not after the time that they have, and mpirun was told to end */
     bool lost;       /* they were, but neither went on nor ended (rank_watch.h), which was logged, and mpirun was told to end */

@@ -20,7 +20,7 @@
 typedef struct processors_kind {
     processor_t processor;
     int64_t epoch;                      /* the start (manifest.h) */
-    int32_t ranks;                      /* so many, */
+    int32_t ranks;                      /* their number, */
     int32_t first;                      /* this one and others */
     char hosts[PROCESSORS_HOSTS_BYTES]; /* "node1, node2", cut short where they are many */
 } processors_kind_t;

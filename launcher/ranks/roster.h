@@ -59,7 +59,8 @@ bool roster_is_gone(const roster_t *roster, int rank);
  * shard_nets  [shards_per_server] out on servers: listening, one per shard thread;  NULL elsewhere
  * control     out: the coordinator's net_t listens and is dialled to all shards; a worker's is dialled to both; a server's to
  *             the coordinator.
- * pulse       out at the coordinator: listens to whoever asks for its sign of life (common/net/pulse.h); the others dial it as
+ * pulse       out at the coordinator: listens to the ranks that ask for its sign of life (common/net/pulse.h); the others dial
+ * it as
  *             PEER_PULSE of `control`;  NULL elsewhere.  All **owned**. */
 WARN_UNUSED status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets,
                                     net_t **control, net_t **pulse);

@@ -10,7 +10,7 @@
  *
  * The data in the page: {results, histogram: {edge, bins}, variants: [{pd_histogram: [bins + 1 counts], config_text, runs:
  * [{manifest, curve: {step, seconds, logloss, progressive_logloss, training_logloss, first_points}}]}]}, variants and runs in
- * the order of results.json. first_points: so many points are of the first pass, by most of their examples; null where older
+ * the order of results.json. first_points: the number of points of the first pass, by most of their examples; null where older
  * files do not say.
  * Run folders that were removed leave their parts empty, and the page says so. */
 #ifndef SMELTER_HTML_REPORT_H

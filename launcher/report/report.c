@@ -363,7 +363,7 @@ static void set_count(text_grid_t *grid, int row, int column, double value)
     grid_set(grid, row, column, "%s", isfinite(value) ? text_count((int64_t)llrint(value), text) : "-");
 }
 
-/* With so many digits after the point and a unit; "-" where the value is not defined. */
+/* With the given number of digits after the point and a unit; "-" where the value is not defined. */
 static void set_number(text_grid_t *grid, int row, int column, double value, int digits, const char *unit)
 {
     if (isfinite(value))

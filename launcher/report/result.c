@@ -121,7 +121,7 @@ static void put_interval(jsondoc_t *object, const char *name, estimate_t estimat
     jsondoc_put_number(object, key, estimate.high);
 }
 
-/* All values first: whoever reads the file by eye sees numbers before intervals. */
+/* All values first: a person who reads the file sees numbers before intervals. */
 void result_put_reproducibility(jsondoc_t *object, const variant_result_t *variant)
 {
     const reproducibility_t *r = &variant->reproducibility;

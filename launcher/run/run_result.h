@@ -58,8 +58,8 @@ typedef struct replica_result {
     float *predictions; /* **owned**, [eval_examples] of the experiment, by example index */
 } replica_result_t;
 
-/* run_result_print_quality - evaluation over so many examples in words, without a newline: "logloss 0.5, AUC loss 0.3 .. over
- * 100 examples"; what is not defined says why. */
+/* run_result_print_quality - evaluation over a number of examples in words, without a newline: "logloss 0.5, AUC loss 0.3 ..
+ * over 100 examples"; what is not defined says why. */
 void run_result_print_quality(FILE *out, const quality_t *quality, int64_t examples);
 
 /* run_result_put_quality / run_result_put_cost - members of an open JSON object, in the order of the tables.

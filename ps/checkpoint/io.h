@@ -1,7 +1,7 @@
 /* io.h - the thread that does a shard's slow disk work, one job after the other, so that the shard's own never waits for a
  * disk.
  *
- * Where there may be no thread (simulations), jobs are run one at a time by whoever calls io_step. */
+ * Where there may be no thread (simulations), jobs are run one at a time by the caller of io_step. */
 #ifndef SMELTER_IO_H
 #define SMELTER_IO_H
 

@@ -143,7 +143,7 @@ typedef struct restore {
     row_batch_t *batch;
 } restore_t;
 
-/* A file that holds so many rows of a table comes next; those that earlier files of the folder have may be the same. */
+/* A file comes next that holds this number of rows of a table; those that earlier files of the folder have may be the same. */
 static void expect_rows(const restore_t *restore, uint32_t table, int64_t rows)
 {
     const restore_plan_t *plan = restore->plan;

@@ -16,7 +16,7 @@
 typedef struct load_plan {
     const char *run_dir; /* of the finished run */
     int folders;         /* shards that stored it */
-    int shard, shards;   /* who loads: this one of so many */
+    int shard, shards;   /* which shard loads, and how many there are */
     const int32_t *map;  /* [maps] for each of the run's tables, the table here that takes its rows, or -1 */
     int32_t maps;
     table_t *const *tables; /* [n_tables] filled; empty before, or with other keys */
@@ -49,7 +49,7 @@ typedef struct restore_plan {
     int64_t step;
     int64_t depth;
     int folders;           /* shards that wrote it */
-    int shard, shards;     /* who restores: this one of so many */
+    int shard, shards;     /* which shard restores, and how many there are */
     const int64_t *deltas; /* [n_deltas] ascending steps of the epoch's checkpoints, the one to restore last */
     int n_deltas;
     table_t *const *tables; /* [n_tables] filled; empty before */

@@ -1,5 +1,5 @@
 /* pending_gradients.h - pushes of a checkpoint that its rows have not seen: those of the last steps before it, by step and
- * sender. A restored shard applies them as if the workers of then had sent them now. */
+ * sender. A restored shard applies them as if the original workers were sending them now. */
 #ifndef SMELTER_PENDING_GRADIENTS_H
 #define SMELTER_PENDING_GRADIENTS_H
 

@@ -335,7 +335,7 @@ static status_t begin_batch(put_t *put)
     return ST_OK;
 }
 
-/* Commit the batch and the table's record as of then. */
+/* Commit the batch and the table's record at that moment. */
 static status_t end_batch(put_t *put)
 {
     store_t *store = put->store;

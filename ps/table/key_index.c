@@ -28,7 +28,7 @@ static void allocate(key_index_t *index, uint64_t buckets)
     memset(index->slots, 0xff, slots_bytes(index));
 }
 
-/* Buckets that hold so many rows. */
+/* Number of buckets that hold this number of rows. */
 static uint64_t buckets_for(int64_t rows)
 {
     ASSERT(rows >= 0 && rows <= KEY_INDEX_ROWS_MAX);
@@ -70,7 +70,7 @@ static void place(key_index_t *index, uint64_t hash, int64_t id)
     }
 }
 
-/* Rebuild with so many buckets from the rows [0, rows). */
+/* Rebuild with this number of buckets from the rows [0, rows). */
 static void rebuild(key_index_t *index, const row_arena_t *arena, int64_t rows, uint64_t buckets)
 {
     key_index_fini(index);

@@ -52,7 +52,7 @@ typedef struct row_cache_member {
 int row_cache_join(row_cache_t *row_cache, const row_cache_member_t *member);
 void row_cache_leave(row_cache_t *row_cache, int place);
 
-/* row_cache_report - the table holds so many bytes now. */
+/* row_cache_report - the number of bytes that the table holds now. */
 void row_cache_report(row_cache_t *row_cache, int place, int64_t bytes);
 
 /* row_cache_settle - evict where all tables hold more than the budget, from any of them: no row of any table may be in use. */
@@ -66,7 +66,7 @@ spill_t *row_cache_spill(row_cache_t *row_cache);
 bool row_cache_note(row_cache_t *row_cache, status_t status);
 void row_cache_count_loaded(row_cache_t *row_cache, int64_t rows);
 
-/* row_cache_keys - [n] places, twice, for whoever works now; contents are lost at the next call that asks for more. */
+/* row_cache_keys - [n] places, twice, for the table that works now; contents are lost at the next call that asks for more. */
 typedef struct row_cache_keys {
     spill_key_t *keys, *scratch;
 } row_cache_keys_t;

@@ -123,12 +123,13 @@ table_row_t table_row_at(const table_t *table, int64_t i);
 typedef status_t table_scan_fn(void *context, const table_row_t *row);
 WARN_UNUSED status_t table_scan(const table_t *table, table_scan_fn *visit, void *context);
 
-/* table_expect - the table is about to have so many rows in all: room for their keys at once, not step by step. A hint. */
+/* table_expect - the table is about to have this number of rows in all: room for their keys at once, not step by step. A
+ * hint. */
 void table_expect(table_t *table, int64_t rows);
 
 /* table_put - insert n rows as stored (load from disk), payload_floats of this table each. ST_CORRUPT where a key is already
  * there; the rows before it are in the table then. Other errors: the row_cache's. Cost: that of a pull; a call of 32 rows or
- * more waits for memory a few times, where so many calls wait for each row. */
+ * more waits for memory a few times, where that number of calls wait for each row. */
 WARN_UNUSED status_t table_put(table_t *table, const table_row_t *rows, int64_t n);
 
 /* table_put_latest - as table_put, but a row that is already there is replaced: where several states of a row are loaded one

@@ -1,4 +1,4 @@
-/* A row that was not pushed for more than ttl_steps steps is as if it had never been: whoever comes across it (a pull, a push)
+/* A row that was not pushed for more than ttl_steps steps is as if it had never been: any code that meets it (a pull, a push)
  * treats it so, by its version. When it is removed is therefore of no consequence but for memory and disk, and the search for
  * such rows takes its time: in half of ttl_steps it has looked at every row once.                                     */
 #include "common/base/memory.h"

@@ -146,7 +146,7 @@ for RANK in 1 3; do
 done
 case_of "the coordinator silent for longer than the deadline: all end, one line names it" coordinator_stopped_by_smelter
 case_of "the same, started by mpirun" coordinator_stopped_by_mpirun
-case_of "a pause of all ranks is nobody's silence" paused
+case_of "a pause of all ranks does not count as silence" paused
 case_of "a second interrupt of smelter ends the job" interrupted_smelter
 case_of "an interrupt of mpirun ends the job" interrupted_mpirun
 case_of "smelter killed: the ranks end, too" launcher_killed

@@ -118,7 +118,7 @@ trained_anew() {
     expect_line "$T/log" "$(digest_of "$T/run")"
 }
 
-# At async a teacher that is trained again predicts something else. A student that has begun goes on with the predictions of then.
+# At async a teacher that is trained again predicts something else. A student that has begun goes on with the predictions that it began with.
 other_teacher() {
     small_config "$T/t.yaml" 'cluster: {workers: 2, servers: 1}' 'checkpoint: {every_steps: 8}' 'experiment: {vary: [], baseline: plain}' \
         'variants: [{name: plain}, {name: student, teacher: {variant: plain}}]'

@@ -70,7 +70,7 @@ not_again() {
     expect_line "$T/log" "--restarts nine: must be a number from 0 to 1,000,000"
     run "$T/log" "${MPIRUN[@]}" -np 5 "$SMELTER" train "$T/c.yaml" --out "$T/bad" --restarts 9
     expect "exit code $CODE" [ $CODE = 2 ]
-    expect_line "$T/log" "smelter: error: --restarts is for whoever starts the ranks"
+    expect_line "$T/log" "smelter: error: --restarts works only where smelter itself starts the ranks"
     expect_errors 1 "$T/log"
 }
 

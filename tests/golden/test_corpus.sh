@@ -10,7 +10,7 @@ wanted() { sed -n "s|^$1 ||p" expected.txt; }
 inspect_dataset() {
     run "$T/log" "$SMELTER" inspect data
     expect "exit code 0" [ "$CODE" = 0 ]
-    expect "the content hash of then" grep -qF "$(grep content expected.txt)" "$T/log"
+    expect "the content hash that the older build printed" grep -qF "$(grep content expected.txt)" "$T/log"
 }
 digest_of_run() {
     run "$T/log" "$SMELTER" digest "$1"
@@ -20,7 +20,7 @@ digest_of_run() {
 predict_run() {
     run "$T/log" "$SMELTER" predict finished data --split all --out scores
     expect "exit code 0" [ "$CODE" = 0 ]
-    expect "the scores of then" [ "$(md5sum <scores.f32 | cut -d' ' -f1)" = "$(wanted scores)" ]
+    expect "the scores that the older build wrote" [ "$(md5sum <scores.f32 | cut -d' ' -f1)" = "$(wanted scores)" ]
 }
 # The old run says nothing about how its data were imported; of data that are not its own that is worth a word, and no more.
 predict_other_data() {
