@@ -77,11 +77,13 @@ status_t server_run(const server_options_t *options)
     }
     if (status == ST_OK)
         status = watch(options, &member, threads);
+    char reason[STATUS_REASON_BYTES];
+    status_reason(reason); /* before other shards, which are told to end, can have one of their own */
     atomic_store(&stop, true);
     for (int i = 0; i < started; i++)
         pthread_join(threads[i].thread, NULL);
     if (status != ST_OK && status != ST_STOPPED && status != ST_PEER)
-        member_fail(&member, status, "a shard failed; its own line says why");
+        member_fail(&member, status, reason);
     member_bye(&member, status);
     for (int i = 0; i < options->shards; i++)
         shard_destroy(&threads[i].shard);

@@ -232,8 +232,11 @@ status_t worker_run(const worker_options_t *options)
     cluster_set_poll(options->cluster, NULL, NULL);
     if (status == ST_STOPPED)
         status = ST_OK;
-    else if (status != ST_PEER)
-        member_fail(&w->member, status, "a worker failed; its own line says why");
+    else if (status != ST_PEER) {
+        char reason[STATUS_REASON_BYTES];
+        status_reason(reason);
+        member_fail(&w->member, status, reason);
+    }
     w->member.stuck = !cluster_is_whole(options->cluster);
     member_bye(&w->member, status);
     destroy(w);

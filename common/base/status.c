@@ -1,19 +1,35 @@
 #include "common/base/status.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
 
 static void (*abort_hook)(void);
+static pthread_mutex_t reason_lock = PTHREAD_MUTEX_INITIALIZER;
+static char last_reason[STATUS_REASON_BYTES];
 
 status_t status_fail(status_t status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
+    pthread_mutex_lock(&reason_lock);
+    vsnprintf(last_reason, sizeof last_reason, format, args);
+    pthread_mutex_unlock(&reason_lock);
+    va_end(args);
+    va_start(args, format);
     log_vwrite(LOG_ERROR, format, args);
     va_end(args);
     return status;
+}
+
+void status_reason(char out[STATUS_REASON_BYTES])
+{
+    pthread_mutex_lock(&reason_lock);
+    snprintf(out, STATUS_REASON_BYTES, "%s", last_reason);
+    pthread_mutex_unlock(&reason_lock);
 }
 
 const char *status_name(status_t status)

@@ -159,10 +159,10 @@ status_t member_receive(member_t *member, int64_t step, int64_t timeout_ms, net_
     return status;
 }
 
-void member_fail(member_t *member, status_t status, const char *text)
+void member_fail(member_t *member, status_t status, const char *reason)
 {
     message_error_t body = {.status = (int32_t)status, .fatal = 1};
-    snprintf(body.text, sizeof body.text, "%s", text);
+    snprintf(body.text, sizeof body.text, "%s", reason);
     wire_header_t header = wire_header(WIRE_ERROR, member->run_id, member->epoch, (uint32_t)member->rank, 0, 0);
     wire_frame_t frame = {&body, sizeof body};
     if (net_send(member->net, PEER_COORDINATOR, &header, &frame, 1) != ST_OK)

@@ -89,7 +89,7 @@ typedef struct message_counters {
 typedef struct message_error {
     int32_t status; /* status_t */
     int32_t fatal;  /* 1: the sender is leaving */
-    char text[480];
+    char text[STATUS_REASON_BYTES];
 } message_error_t;
 
 /* message_body - copy the fixed body of `message` out; false where its size is wrong. */

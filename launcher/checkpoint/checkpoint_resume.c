@@ -62,10 +62,11 @@ void checkpoint_resume_hint(disk_t *disk, const char *run_dir)
     if (catalog.n > 1) {
         const checkpoint_id_t newest = catalog.at[catalog.n - 1], older = catalog.at[catalog.n - 2];
         char *folder = checkpoint_step_path(run_dir, newest.epoch, newest.step);
+        char reason[STATUS_REASON_BYTES];
+        status_reason(reason);
         log_info("if files of the newest checkpoint are damaged: the checkpoint before it is that of step %" PRId64
-                 " of epoch %u; to go on "
-                 "from there, remove %s/manifest.json",
-                 older.step, older.epoch, folder);
+                 " of epoch %u; to go on from there, remove %s/manifest.json; this is what stopped the run: %s",
+                 older.step, older.epoch, folder, reason);
         mem_free(folder);
     }
     checkpoint_catalog_fini(&catalog);

@@ -216,8 +216,8 @@ static status_t take_error(coordinator_t *c, const net_message_t *message)
     if (!PEER_IS_SHARD(message->peer))
         failure_detector_name(&c->detector, message->peer, text);
     progress_clear(c->o.progress);
-    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %.400s; the job ends",
-                text[0] ? text : "a shard", status_name((status_t)body.status), body.text);
+    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %.*s; the job ends",
+                text[0] ? text : "a shard", status_name((status_t)body.status), (int)sizeof body.text, body.text);
 }
 
 static status_t dispatch(coordinator_t *c, net_message_t *message)

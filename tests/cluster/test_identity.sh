@@ -47,10 +47,11 @@ other_delta() {
     delta=$(cd "$T/run" && ls $CHECKPOINT/shard-1/*.delta | tail -n 1)
     resume_with "$delta"
     refused "$T/log" "$delta: its run id is $OTHER" "that of the run is $RUN"
+    expect "the last line does not say why" grep -qF "$delta: its run id is $OTHER" <(tail -n 1 "$T/log")
     run "$T/log" "$SMELTER" checkpoint verify "$T/hurt"
     refused "$T/log" "$delta: its run id is $OTHER"
     run "$T/log" "$SMELTER" predict "$T/hurt" "$T/data" --out "$T/p" --set cluster.shards_per_server=1
-    refused "$T/log" "$delta: its run id is $OTHER"
+    refused "$T/log" "$delta: its run id is $OTHER" "coordinator: error: server"
 }
 
 # What a start of an earlier run left on a host's own disk: a shard's folder, whole in itself.

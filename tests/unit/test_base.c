@@ -236,6 +236,18 @@ static void test_status_is_forwarded_and_has_an_exit_code(void **state)
     for (int s = ST_OK; s <= ST_DIFFERENT; s++)
         assert_string_not_equal(status_name((status_t)s), "unknown");
     assert_string_equal(status_name((status_t)99), "unknown");
+}
+
+static void test_status_remembers_the_last_reason(void **state)
+{
+    (void)state;
+    catch_start();
+    assert_int_equal(FAIL(ST_CORRUPT, "%s: is no store", "first"), ST_CORRUPT);
+    assert_int_equal(FAIL(ST_CORRUPT, "part %d: is another run's", 2), ST_CORRUPT);
+    catch_stop();
+    char reason[STATUS_REASON_BYTES];
+    status_reason(reason);
+    assert_string_equal(reason, "part 2: is another run's");
     catch_start();
     assert_int_equal(FAIL(ST_CORRUPT, "block %d", 7), ST_CORRUPT);
     catch_stop();
@@ -362,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_log_has_levels_and_a_sink),
         cmocka_unit_test(test_a_long_line_is_cut_not_spilled),
         cmocka_unit_test(test_status_is_forwarded_and_has_an_exit_code),
+        cmocka_unit_test(test_status_remembers_the_last_reason),
         cmocka_unit_test(test_memory_is_aligned_zeroed_and_grows),
         cmocka_unit_test(test_numbers_for_people),
         cmocka_unit_test(test_command_lines_for_a_shell),
