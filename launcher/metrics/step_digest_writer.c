@@ -1,5 +1,6 @@
 /* A ring of steps that some shards have told of and others have not. Shards are at most a few steps apart, and tell of
- * STEP_BATCH_STEPS at a time. */
+ * STEP_BATCH_STEPS at a time; but that holds for what they send, not for what has arrived: after a pause the coordinator reads
+ * what one connection has gathered, and then what the next one has. So the ring grows. */
 #include "launcher/metrics/step_digest_writer.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include "common/files/file.h"
 #include "common/net/step_batch.h"
 
-#define RING (STEP_BATCH_STEPS * 4) /* steps between the first incomplete one and the last that a shard has told of */
+#define RING_LEAST (STEP_BATCH_STEPS * 4) /* steps between the first incomplete one and the last that a shard has told of */
 
 struct step_lines {
     FILE *file;
@@ -22,8 +23,9 @@ struct step_lines {
     int64_t words;    /* of a step */
     int64_t first;    /* the first step that is not written; -1 before the first message */
     int64_t *next;    /* [shards] the step that a shard tells of next */
-    int heard[RING];  /* shards that have told of the step */
-    uint64_t *merged; /* [RING][words] */
+    int64_t ring;     /* steps that fit; step s lies at s % ring */
+    int *heard;       /* [ring] shards that have told of the step */
+    uint64_t *merged; /* [ring][words] */
 };
 
 status_t step_digest_writer_create(const char *path, int shards, uint32_t tables, step_digest_writer_t **out)
@@ -39,7 +41,9 @@ status_t step_digest_writer_create(const char *path, int shards, uint32_t tables
     l->words = step_digest_words(tables);
     l->first = -1;
     l->next = MEM_ARRAY(int64_t, shards);
-    l->merged = MEM_ARRAY(uint64_t, RING * l->words);
+    l->ring = RING_LEAST;
+    l->heard = MEM_ARRAY(int, l->ring);
+    l->merged = MEM_ARRAY(uint64_t, l->ring * l->words);
     *out = l;
     return ST_OK;
 }
@@ -52,9 +56,31 @@ void step_digest_writer_destroy(step_digest_writer_t **lines)
     fclose(l->file);
     mem_free(l->path);
     mem_free(l->next);
+    mem_free(l->heard);
     mem_free(l->merged);
     mem_free(l);
     *lines = NULL;
+}
+
+/* Room for the steps up to, and without, `end`. */
+static void make_room(step_digest_writer_t *l, int64_t end)
+{
+    int64_t ring = l->ring;
+    while (end - l->first > ring)
+        ring *= 2;
+    if (ring == l->ring)
+        return;
+    int *heard = MEM_ARRAY(int, ring);
+    uint64_t *merged = MEM_ARRAY(uint64_t, ring * l->words);
+    for (int64_t step = l->first; step < l->first + l->ring; step++) {
+        heard[step % ring] = l->heard[step % l->ring];
+        memcpy(merged + step % ring * l->words, l->merged + step % l->ring * l->words, sizeof *merged * (size_t)l->words);
+    }
+    mem_free(l->heard);
+    mem_free(l->merged);
+    l->ring = ring;
+    l->heard = heard;
+    l->merged = merged;
 }
 
 static void write_words(const step_digest_writer_t *l, const uint64_t *words, int64_t n)
@@ -74,12 +100,12 @@ static status_t check_written(const step_digest_writer_t *l)
 /* Write the steps that are complete. */
 static status_t write_rows(step_digest_writer_t *l)
 {
-    while (l->heard[l->first % RING] == l->shards) {
-        uint64_t *words = l->merged + l->first % RING * l->words;
+    while (l->heard[l->first % l->ring] == l->shards) {
+        uint64_t *words = l->merged + l->first % l->ring * l->words;
         fprintf(l->file, "{\"step\": %" PRId64 ", \"rows\": \"", l->first);
         write_words(l, words, l->words);
         memset(words, 0, sizeof *words * (size_t)l->words);
-        l->heard[l->first % RING] = 0;
+        l->heard[l->first % l->ring] = 0;
         l->first++;
     }
     return check_written(l);
@@ -98,13 +124,14 @@ status_t step_digest_writer_put_rows(step_digest_writer_t *l, int shard, const n
         for (int s = 0; s < l->shards; s++)
             l->next[s] = step;
     }
-    if (step != l->next[shard] || step + steps - l->first > RING)
+    if (step != l->next[shard])
         return FAIL(ST_MESSAGE, "shard %d sent digests of steps %lld to %lld; those from %lld on come next", shard,
                     (long long)step, (long long)(step + steps - 1), (long long)l->next[shard]);
+    make_room(l, step + steps);
     for (int64_t i = 0; i < steps; i++) {
-        step_digest_merge(l->merged + (step + i) % RING * l->words, (const uint64_t *)message->frame[0].data + i * l->words,
+        step_digest_merge(l->merged + (step + i) % l->ring * l->words, (const uint64_t *)message->frame[0].data + i * l->words,
                           l->tables);
-        l->heard[(step + i) % RING]++;
+        l->heard[(step + i) % l->ring]++;
     }
     l->next[shard] += steps;
     return write_rows(l);

@@ -247,6 +247,30 @@ static void test_bad_files_are_named(void **state)
     assert_caught("no step in common");
 }
 
+/* A coordinator that was held up reads all that one connection has gathered before it reads the next: the lines are the same. */
+static void test_shards_may_arrive_one_after_the_other(void **state)
+{
+    (void)state;
+    enum { MANY = 20 * STEP_BATCH_STEPS };
+    char *text[2];
+    for (int late = 0; late < 2; late++) {
+        const char *path = test_path("late%d.jsonl", late);
+        step_digest_writer_t *lines;
+        assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
+        for (int n = 0; n < MANY / STEP_BATCH_STEPS * SHARDS; n++) {
+            const int shard = late ? n * STEP_BATCH_STEPS / MANY : n % SHARDS;
+            const int64_t from = 5 + (late ? n * STEP_BATCH_STEPS % MANY : n / SHARDS * STEP_BATCH_STEPS);
+            put(lines, shard, from, from + STEP_BATCH_STEPS, none);
+        }
+        step_digest_writer_destroy(&lines);
+        assert_int_equal(file_read(path, &text[late], NULL), ST_OK);
+    }
+    assert_non_null(strstr(text[0], "\"step\": 1284"));
+    assert_string_equal(text[0], text[1]);
+    mem_free(text[0]);
+    mem_free(text[1]);
+}
+
 static void test_bad_messages_are_refused(void **state)
 {
     (void)state;
@@ -277,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_a_line_that_is_lost),
         cmocka_unit_test(test_a_resumed_run),
         cmocka_unit_test(test_bad_files_are_named),
+        cmocka_unit_test(test_shards_may_arrive_one_after_the_other),
         cmocka_unit_test(test_bad_messages_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
