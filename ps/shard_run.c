@@ -59,29 +59,12 @@ static status_t make_companions(shard_t *shard, table_options_t *options)
     return ST_OK;
 }
 
-/* BEGIN: drop the run before, make empty tables for the next. */
-status_t shard_begin(shard_t *shard, net_message_t *message)
+/* Empty tables, one for each field and component, and with each its companions where rows must be seen often to be admitted. */
+static status_t make_tables(shard_t *shard, int64_t fields)
 {
-    message_begin_t begin;
-    const experiment_t *experiment = shard->o.experiment;
-    if (!message_body(message, &begin, sizeof begin) || begin.variant < -1 || begin.variant >= experiment->variants ||
-        begin.replica < 0 || begin.fields < 0 || begin.fields > 65536 || begin.first_step < 0 ||
-        !memchr(begin.run_dir, 0, sizeof begin.run_dir))
-        return shard_refuse(shard, message, "its body is malformed");
-    shard_end(shard);
-    shard->run_id = message->header.run_id;
-    shard->epoch = message->header.epoch;
-    shard->identity = begin.identity;
-    const int peer = message->peer;
-    net_release(shard->o.net, message);
-    memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
-    TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica,
-                           &shard->config));
-    shard->workers = config_active_workers(shard->config, shard->o.workers);
     const config_t *c = shard->config;
-    TRY(begin_residency(shard));
-    shard->n_tables = (uint32_t)(config_tables(c) * begin.fields);
-    shard->component_tables = (uint32_t)begin.fields;
+    shard->n_tables = (uint32_t)(config_tables(c) * fields);
+    shard->component_tables = (uint32_t)fields;
     shard->n_companions = c->embedding.min_count > 0 ? (ADMISSION_KINDS - 1) * shard->n_tables : 0;
     shard->tables = MEM_ARRAY(table_t *, shard->n_tables + shard->n_companions);
     for (uint32_t t = 0; t < shard->n_tables; t++) {
@@ -101,6 +84,53 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
             TRY(make_companions(shard, &options));
         TRY(table_create(&options, &shard->tables[t]));
     }
+    return ST_OK;
+}
+
+static status_t begin_snapshots(shard_t *shard)
+{
+    const shard_snapshot_options_t options = {
+        .disk = shard->o.disk,
+        .threaded = !shard->o.single_threaded,
+        .slice_bytes = shard->o.slice_bytes,
+        .sweeps = shard->o.first_of_process,
+        .run_dir = shard->run_dir,
+        .identity = shard->identity,
+        .epoch = shard->epoch,
+        .shard = shard->o.shard,
+        .depth = shard_cut_depth(shard),
+        .tables = shard->tables,
+        .n_tables = shard->n_tables + shard->n_companions,
+    };
+    return shard_snapshot_create(&options, &shard->cut);
+}
+
+static bool is_begin(const shard_t *shard, const message_begin_t *begin)
+{
+    return begin->variant >= -1 && begin->variant < shard->o.experiment->variants && begin->replica >= 0 &&
+           begin->fields >= 0 && begin->fields <= 65536 && begin->first_step >= 0 &&
+           memchr(begin->run_dir, 0, sizeof begin->run_dir);
+}
+
+/* BEGIN: drop the run before, make empty tables for the next. */
+status_t shard_begin(shard_t *shard, net_message_t *message)
+{
+    message_begin_t begin;
+    const experiment_t *experiment = shard->o.experiment;
+    if (!message_body(message, &begin, sizeof begin) || !is_begin(shard, &begin))
+        return shard_refuse(shard, message, "its body is malformed");
+    shard_end(shard);
+    shard->run_id = message->header.run_id;
+    shard->epoch = message->header.epoch;
+    shard->identity = begin.identity;
+    const int peer = message->peer;
+    net_release(shard->o.net, message);
+    memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
+    TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica,
+                           &shard->config));
+    shard->workers = config_active_workers(shard->config, shard->o.workers);
+    TRY(begin_residency(shard));
+    TRY(make_tables(shard, begin.fields));
     shard_begin_digests(shard);
     const int64_t depth = shard_cut_depth(shard);
     shard->first_step = begin.first_step;
@@ -112,22 +142,8 @@ status_t shard_begin(shard_t *shard, net_message_t *message)
     shard->n_cuts = 0;
     shard->last_cut = begin.first_step;
     shard->is_stalled = false;
-    if (begin.saves) {
-        const shard_snapshot_options_t options = {
-            .disk = shard->o.disk,
-            .threaded = !shard->o.single_threaded,
-            .slice_bytes = shard->o.slice_bytes,
-            .sweeps = shard->o.first_of_process,
-            .run_dir = shard->run_dir,
-            .identity = shard->identity,
-            .epoch = shard->epoch,
-            .shard = shard->o.shard,
-            .depth = depth,
-            .tables = shard->tables,
-            .n_tables = shard->n_tables + shard->n_companions,
-        };
-        TRY(shard_snapshot_create(&options, &shard->cut));
-    }
+    if (begin.saves)
+        TRY(begin_snapshots(shard));
     memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
     shard->counters = (message_counters_t){0};
     shard->cpu_start = clock_cpu_seconds();
@@ -186,6 +202,23 @@ status_t shard_load(shard_t *shard, net_message_t *message)
     return net_send(shard->o.net, peer, &header, &frame, 1);
 }
 
+/* Why a RESTORE cannot be taken; NULL: it can. */
+static const char *wrong_with_restore(const shard_t *shard, const message_restore_t *r, const int64_t *deltas, int64_t n,
+                                      int64_t ends_bytes)
+{
+    if (r->folders < 1 || r->folders > HASH_SLOTS || r->shards > HASH_SLOTS || shard->o.shard >= r->shards || r->epoch < 0 ||
+        n < 1 || n > INT32_MAX || deltas[n - 1] != r->step ||
+        (ends_bytes && ends_bytes != r->folders * (int64_t)sizeof(hash128_t)) || !memchr(r->run_dir, 0, sizeof r->run_dir))
+        return "its body is malformed";
+    for (int64_t i = 0; i < n; i++)
+        if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
+            return "its deltas are not in ascending order";
+    if (r->step != shard->first_step || r->tables != (int64_t)shard->n_tables ||
+        (shard_is_ordered(shard) && r->depth != shard_cut_depth(shard)))
+        return "its checkpoint is not the one that this run begins with";
+    return NULL;
+}
+
 /* RESTORE: rows of a checkpoint into the empty tables, and pushes that they have not seen. */
 status_t shard_restore(shard_t *shard, net_message_t *message)
 {
@@ -194,17 +227,9 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
     if (message->frame[0].bytes != sizeof r)
         return shard_refuse(shard, message, "its body is malformed");
     memcpy(&r, message->frame[0].data, sizeof r);
-    if (r.folders < 1 || r.folders > HASH_SLOTS || r.shards > HASH_SLOTS || shard->o.shard >= r.shards || r.epoch < 0 ||
-        n < 1 || n > INT32_MAX || deltas[n - 1] != r.step ||
-        (message->frame[2].bytes && message->frame[2].bytes != r.folders * (int64_t)sizeof(hash128_t)) ||
-        !memchr(r.run_dir, 0, sizeof r.run_dir))
-        return shard_refuse(shard, message, "its body is malformed");
-    for (int64_t i = 0; i < n; i++)
-        if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
-            return shard_refuse(shard, message, "its deltas are not in ascending order");
-    const int64_t depth = shard_cut_depth(shard);
-    if (r.step != shard->first_step || r.tables != (int64_t)shard->n_tables || (shard_is_ordered(shard) && r.depth != depth))
-        return shard_refuse(shard, message, "its checkpoint is not the one that this run begins with");
+    const char *reason = wrong_with_restore(shard, &r, deltas, n, message->frame[2].bytes);
+    if (reason)
+        return shard_refuse(shard, message, reason);
     pending_gradients_destroy(&shard->pending);
     shard->pending = pending_gradients_create(shard->first_applied, shard->first_step, shard->tables, shard->n_tables);
     const restore_plan_t plan = {
@@ -212,7 +237,7 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
         .run_dir = r.run_dir,
         .epoch = (uint32_t)r.epoch,
         .step = r.step,
-        .depth = depth,
+        .depth = shard_cut_depth(shard),
         .folders = r.folders,
         .shard = shard->o.shard,
         .shards = r.shards,

@@ -207,7 +207,7 @@ void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_
 
 /* ---- decode ---- */
 
-/* The stored arrays, found and bounds-checked in a first pass that learns how much memory the rows need. */
+/* The stored columns are found and bounds-checked in a first pass, which learns how much memory the rows need. */
 typedef struct multi_column {
     const uint32_t *counts;
     const float *weights; /* NULL: all 1 */
@@ -306,61 +306,93 @@ static bool expand_multi(const block_shape_t *shape, size_t rows, const multi_co
     return good;
 }
 
+/* The stored columns of a block, found and bounds-checked but not yet expanded: they point into the raw bytes. */
+typedef struct block_columns {
+    size_t rows;
+    uint64_t values; /* of all multi fields */
+    const uint8_t *label;
+    const float **numeric;
+    const int64_t *time; /* NULL: the dataset has none */
+    dictionary_t group, *single;
+    multi_column_t *multi;
+} block_columns_t;
+
+/* False where the bytes are not a block of this shape; the columns are destroyed by columns_fini either way. */
+static bool columns_take(const block_shape_t *shape, record_reader_t *in, size_t rows, block_columns_t *columns)
+{
+    *columns = (block_columns_t){.rows = rows,
+                                 .numeric = MEM_ARRAY(const float *, shape->numeric),
+                                 .single = MEM_ARRAY(dictionary_t, shape->single),
+                                 .multi = MEM_ARRAY(multi_column_t, shape->multi)};
+    columns->label = record_take(in, rows, 1);
+    for (int32_t f = 0; f < shape->numeric; f++)
+        columns->numeric[f] = record_take(in, rows, sizeof **columns->numeric);
+    if (shape->has_time)
+        columns->time = record_take(in, rows, sizeof *columns->time);
+    if (shape->has_group)
+        columns->group = dictionary_take(in, rows);
+    for (int32_t f = 0; f < shape->single; f++)
+        columns->single[f] = dictionary_take(in, rows);
+    for (int32_t f = 0; f < shape->multi; f++) {
+        multi_column_t *multi = &columns->multi[f];
+        const uint64_t total = record_take_u64(in), weighted = record_take_u64(in);
+        multi->counts = record_take(in, rows, sizeof *multi->counts);
+        multi->dictionary = dictionary_take(in, total);
+        multi->weights = weighted ? record_take(in, total, sizeof *multi->weights) : NULL;
+        uint64_t sum = 0;
+        for (size_t r = 0; !in->bad && r < rows; r++)
+            sum += multi->counts[r];
+        if (sum != total)
+            in->bad = true;
+        columns->values += total;
+    }
+    return !in->bad && in->next == in->bytes && columns->values <= UINT32_MAX;
+}
+
+static void columns_fini(block_columns_t *columns)
+{
+    mem_free(columns->numeric);
+    mem_free(columns->single);
+    mem_free(columns->multi);
+}
+
+/* Columns into rows; false where a code is not in its dictionary. */
+static bool columns_expand(const block_shape_t *shape, const block_columns_t *columns, const dataset_field_t *numeric,
+                           const slab_t *slab)
+{
+    const size_t rows = columns->rows, singles = (size_t)shape->single, numerics = (size_t)shape->numeric;
+    memcpy(slab->label, columns->label, rows);
+    if (columns->time)
+        memcpy(slab->time, columns->time, rows * sizeof *columns->time);
+    for (size_t f = 0; f < numerics; f++)
+        for (size_t r = 0; r < rows; r++) {
+            const double x = ((double)columns->numeric[f][r] - numeric[f].mean) * numeric[f].scale;
+            slab->numeric[r * numerics + f] = x == x ? (float)x : 0.0f;
+        }
+    bool good = !shape->has_group || dictionary_expand(&columns->group, slab->group, 1);
+    for (size_t f = 0; f < singles && good; f++)
+        good = dictionary_expand(&columns->single[f], slab->single + f, singles);
+    return good && expand_multi(shape, rows, columns->multi, slab);
+}
+
 bool block_decode(const block_shape_t *shape, const void *raw, size_t bytes, int64_t first, const dataset_field_t *numeric,
                   dataset_block_t **out, size_t *decoded_bytes)
 {
     record_reader_t in = {.at = raw, .bytes = bytes};
     int64_t stored_first;
-    int32_t row_count;
-    if (!take_head(shape, &in, &stored_first, &row_count) || stored_first != first)
+    int32_t rows;
+    if (!take_head(shape, &in, &stored_first, &rows) || stored_first != first)
         return false;
-    const size_t rows = (size_t)row_count, singles = (size_t)shape->single, numerics = (size_t)shape->numeric;
-    const uint8_t *label = record_take(&in, rows, 1);
-    const float **stored = MEM_ARRAY(const float *, numerics);
-    for (size_t f = 0; f < numerics; f++)
-        stored[f] = record_take(&in, rows, sizeof **stored);
-    const int64_t *stored_time = shape->has_time ? record_take(&in, rows, sizeof *stored_time) : NULL;
-    dictionary_t group = {0};
-    if (shape->has_group)
-        group = dictionary_take(&in, rows);
-    dictionary_t *single = MEM_ARRAY(dictionary_t, singles);
-    for (size_t f = 0; f < singles; f++)
-        single[f] = dictionary_take(&in, rows);
-    multi_column_t *multi = MEM_ARRAY(multi_column_t, shape->multi);
-    uint64_t values = 0;
-    for (int32_t f = 0; f < shape->multi; f++) {
-        const uint64_t total = record_take_u64(&in), weighted = record_take_u64(&in);
-        multi[f].counts = record_take(&in, rows, sizeof *multi[f].counts);
-        multi[f].dictionary = dictionary_take(&in, total);
-        multi[f].weights = weighted ? record_take(&in, total, sizeof *multi[f].weights) : NULL;
-        uint64_t sum = 0;
-        for (size_t r = 0; !in.bad && r < rows; r++)
-            sum += multi[f].counts[r];
-        if (sum != total)
-            in.bad = true;
-        values += total;
-    }
-    bool good = !in.bad && in.next == bytes && values <= UINT32_MAX;
+    block_columns_t columns;
+    bool good = columns_take(shape, &in, (size_t)rows, &columns);
     if (good) {
         slab_t slab;
-        *decoded_bytes = slab_layout(shape, rows, values, NULL, &slab);
+        *decoded_bytes = slab_layout(shape, columns.rows, columns.values, NULL, &slab);
         uint8_t *base = mem_alloc(*decoded_bytes, 1);
-        slab_layout(shape, rows, values, base, &slab);
-        memcpy(slab.label, label, rows);
-        if (stored_time)
-            memcpy(slab.time, stored_time, rows * sizeof *stored_time);
-        for (size_t f = 0; f < numerics; f++)
-            for (size_t r = 0; r < rows; r++) {
-                const double x = ((double)stored[f][r] - numeric[f].mean) * numeric[f].scale;
-                slab.numeric[r * numerics + f] = x == x ? (float)x : 0.0f;
-            }
-        if (shape->has_group)
-            good = dictionary_expand(&group, slab.group, 1);
-        for (size_t f = 0; f < singles && good; f++)
-            good = dictionary_expand(&single[f], slab.single + f, singles);
-        good = good && expand_multi(shape, rows, multi, &slab);
+        slab_layout(shape, columns.rows, columns.values, base, &slab);
+        good = columns_expand(shape, &columns, numeric, &slab);
         *slab.block = (dataset_block_t){.first = first,
-                                        .rows = row_count,
+                                        .rows = rows,
                                         .label = slab.label,
                                         .group = slab.group,
                                         .time = slab.time,
@@ -374,8 +406,6 @@ bool block_decode(const block_shape_t *shape, const void *raw, size_t bytes, int
         else
             mem_free(base);
     }
-    mem_free(stored);
-    mem_free(single);
-    mem_free(multi);
+    columns_fini(&columns);
     return good;
 }

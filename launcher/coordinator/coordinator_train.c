@@ -340,6 +340,24 @@ static void end_provenance(provenance_t *provenance)
     provenance->ended = mem_strdup(clock_utc(date));
 }
 
+static void begin_progress(coordinator_t *c, const coordinator_run_t *run, const lanes_t *lanes, int64_t first_step)
+{
+    progress_run_t live = *run->line;
+    live.steps = lanes_steps(lanes);
+    live.first_step = first_step;
+    progress_start(c->o.progress, &live, net_now_ns(c->o.net));
+}
+
+/* The manifest comes last: where it is, the run is whole. */
+static status_t end_run(coordinator_t *c, const config_t *config, const checkpoint_resume_t *from, manifest_t *manifest)
+{
+    fill_starts(c, from, manifest);
+    end_provenance(&manifest->provenance);
+    TRY(manifest_write(c->run_dir, manifest));
+    report_run(c, config, manifest);
+    return ST_OK;
+}
+
 status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manifest_t *out)
 {
     manifest_t manifest = {0};
@@ -375,25 +393,20 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(input_fields_write(run->dir, &manifest.inputs));
     const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     TRY_DONE(open_metrics(c, config, from, &lanes));
-    progress_run_t live = *run->line;
-    live.steps = lanes_steps(&lanes);
-    live.first_step = resumed ? checkpoint.from.step : 0;
-    progress_start(c->o.progress, &live, net_now_ns(c->o.net));
+    const int64_t first_step = resumed ? checkpoint.from.step : 0;
+    begin_progress(c, run, &lanes, first_step);
     TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));
     warm_start_fini(&plan);
     TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
     manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
-    TRY_DONE(send_train(c, live.first_step));
+    TRY_DONE(send_train(c, first_step));
     TRY_DONE(coordinator_wait_trained(c));
     TRY_DONE(finish_run(c));
     progress_finish(c->o.progress, net_now_ns(c->o.net));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
     if (coordinator_is_teacher(c, run->variant, run->replica))
         TRY_DONE(teach(c, &manifest.result.cost));
-    fill_starts(c, from, &manifest);
-    end_provenance(&manifest.provenance);
-    TRY_DONE(manifest_write(run->dir, &manifest));
-    report_run(c, config, &manifest);
+    TRY_DONE(end_run(c, config, from, &manifest));
 done:
     checkpointer_destroy(&c->checkpointer);
     checkpoint_resume_fini(&checkpoint);

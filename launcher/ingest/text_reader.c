@@ -195,20 +195,28 @@ static status_t refuse_kind(const text_reader_t *r, const void *start, size_t by
                 kind->remedy);
 }
 
+static bool is_gzip(const uint8_t *in, size_t bytes)
+{
+    return bytes >= 2 && in[0] == 0x1f && in[1] == 0x8b;
+}
+
+/* A frame, or a skippable one before it. */
+static bool is_zstd(const uint8_t *in, size_t bytes)
+{
+    static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd}, skippable[] = {0x2a, 0x4d, 0x18};
+    return bytes >= sizeof frame && (memcmp(in, frame, sizeof frame) == 0 ||
+                                     ((in[0] & 0xf0) == 0x50 && memcmp(in + 1, skippable, sizeof skippable) == 0));
+}
+
 static status_t detect(text_reader_t *r)
 {
     while (r->in_end < FILE_KIND_BYTES && !r->in_done)
         TRY(read_more(r));
-    const uint8_t *in = r->in;
     if (r->in_end == 0)
         return FAIL(ST_INPUT, "%s: the file is empty", r->path);
-    if (r->in_end >= 2 && in[0] == 0x1f && in[1] == 0x8b)
-        r->kind = TEXT_GZIP;
-    else if (r->in_end >= 4 && ((in[0] == 0x28 && in[1] == 0xb5 && in[2] == 0x2f && in[3] == 0xfd) ||
-                                ((in[0] & 0xf0) == 0x50 && in[1] == 0x2a && in[2] == 0x4d && in[3] == 0x18)))
-        r->kind = TEXT_ZSTD; /* a frame, or a skippable one before it */
+    r->kind = is_gzip(r->in, r->in_end) ? TEXT_GZIP : is_zstd(r->in, r->in_end) ? TEXT_ZSTD : TEXT_PLAIN;
     if (r->kind == TEXT_PLAIN)
-        TRY(refuse_kind(r, in, r->in_end, ""));
+        TRY(refuse_kind(r, r->in, r->in_end, ""));
     if (r->kind != TEXT_GZIP && has_suffix(r->path, ".gz"))
         return FAIL(ST_INPUT, "%s: named .gz but not gzip data, or cut short", r->path);
     if (r->kind != TEXT_ZSTD && has_suffix(r->path, ".zst"))

@@ -310,6 +310,38 @@ static status_t listen_as_coordinator(net_t *control, const char *address, net_t
     return net_zmq_listen(*pulse, address, endpoints + NET_ENDPOINT_BYTES);
 }
 
+/* One net and one endpoint for each shard of this server. */
+static status_t listen_as_server(const roster_t *roster, double deadline_s, const char *address, net_t **shard_nets,
+                                 char *endpoints)
+{
+    for (int i = 0; i < roster->shards_per_server; i++) {
+        TRY(net_zmq_create(roster->rank, deadline_s, &shard_nets[i]));
+        TRY(net_zmq_listen(shard_nets[i], address, endpoints + (int64_t)i * NET_ENDPOINT_BYTES));
+    }
+    return ST_OK;
+}
+
+/* Every rank's endpoints to every rank. ST_PEER where the coordinator's or a server's are empty: that rank has logged why.
+ * Collective. */
+static status_t exchange_endpoints(const roster_t *roster, cluster_t *cluster, const char *mine, int64_t block, char *all)
+{
+    TRY(cluster_gather_all(cluster, mine, block, all));
+    for (int r = 0; r <= roster->servers; r++)
+        if (!all[r * block])
+            return ST_PEER;
+    return ST_OK;
+}
+
+static status_t dial_others(const roster_t *roster, net_t *control, const char *all, int64_t block)
+{
+    const role_t role = roster_role(roster, roster->rank);
+    if (role != ROLE_COORDINATOR) {
+        TRY(net_zmq_dial(control, PEER_COORDINATOR, all));
+        TRY(net_zmq_dial(control, PEER_PULSE, all + NET_ENDPOINT_BYTES));
+    }
+    return role == ROLE_SERVER ? ST_OK : dial_shards(roster, control, all, block);
+}
+
 status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets, net_t **control,
                         net_t **pulse)
 {
@@ -332,25 +364,14 @@ status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config
         status = listen_as_coordinator(*control, address, pulse, mine);
     if (!coordinator_listens(cluster, &status))
         goto done;
-    for (int i = 0; role == ROLE_SERVER && i < roster->shards_per_server && status == ST_OK; i++) {
-        status = net_zmq_create(roster->rank, config->cluster.deadline_s, &shard_nets[i]);
-        if (status == ST_OK)
-            status = net_zmq_listen(shard_nets[i], address, mine + (int64_t)i * NET_ENDPOINT_BYTES);
-    }
+    if (status == ST_OK && role == ROLE_SERVER)
+        status = listen_as_server(roster, config->cluster.deadline_s, address, shard_nets, mine);
     if (status != ST_OK)
         memset(mine, 0, (size_t)block); /* an empty endpoint tells the others that this rank failed */
-    heard = cluster_gather_all(cluster, mine, block, all);
-    for (int r = 0; r <= roster->servers && heard == ST_OK && status == ST_OK; r++)
-        if (!all[r * block])
-            status = ST_PEER; /* that rank has logged why */
-    if (status == ST_OK)
-        status = heard;
-    if (status == ST_OK && role != ROLE_COORDINATOR)
-        status = net_zmq_dial(*control, PEER_COORDINATOR, all);
-    if (status == ST_OK && role != ROLE_COORDINATOR)
-        status = net_zmq_dial(*control, PEER_PULSE, all + NET_ENDPOINT_BYTES);
-    if (status == ST_OK && role != ROLE_SERVER)
-        status = dial_shards(roster, *control, all, block);
+    heard = exchange_endpoints(roster, cluster, mine, block, all);
+    TRY_DONE(status);
+    TRY_DONE(heard);
+    status = dial_others(roster, *control, all, block);
 done:
     mem_free(mine);
     mem_free(all);

@@ -235,14 +235,8 @@ static void csv_teaching(FILE *out, const experiment_result_t *result, const dis
 /* Losses of which the CSV also gives the difference from the baseline. */
 #define RELATIVE_LOSSES(X) X(logloss) X(auc_loss) X(pqauc_loss)
 
-status_t report_write_csv(const experiment_result_t *result, const char *path)
+static void csv_head(FILE *out)
 {
-    char *text = NULL;
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out)
-        return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
-
     fputs("name,determinism,replicas", out);
 #define HEAD(name, doc) fputs("," #name, out);
     QUALITY_FIELDS(HEAD)
@@ -267,35 +261,47 @@ status_t report_write_csv(const experiment_result_t *result, const char *path)
     TEACHING_FIELDS(HEAD)
 #undef HEAD
     fputc('\n', out);
+}
 
+static void csv_row(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
+{
     const variant_result_t *base = result_baseline(result);
-    for (int32_t v = 0; v < result->variants; v++) {
-        const variant_result_t *variant = &result->variant[v];
-        csv_text(out, variant->name);
-        fputc(',', out);
-        csv_text(out, variant->determinism);
-        csv_int64_t(out, variant->replicas);
+    csv_text(out, variant->name);
+    fputc(',', out);
+    csv_text(out, variant->determinism);
+    csv_int64_t(out, variant->replicas);
 #define VALUE(name, doc) csv_double(out, variant->quality.name);
-        QUALITY_FIELDS(VALUE)
+    QUALITY_FIELDS(VALUE)
 #undef VALUE
 #define VALUE(name) csv_double(out, relative_percent(variant->quality.name, base->quality.name));
-        RELATIVE_LOSSES(VALUE)
+    RELATIVE_LOSSES(VALUE)
 #undef VALUE
 #define VALUE(name, doc) csv_estimate(out, variant->reproducibility.name);
-        REPRODUCIBILITY_FIELDS(VALUE)
+    REPRODUCIBILITY_FIELDS(VALUE)
 #undef VALUE
-        csv_int64_t(out, variant->pd_pairs);
-        csv_estimate(out, variant->pd_difference);
-        csv_estimate(out, variant->pd_levelled_difference);
+    csv_int64_t(out, variant->pd_pairs);
+    csv_estimate(out, variant->pd_difference);
+    csv_estimate(out, variant->pd_levelled_difference);
 #define VALUE(name, doc) csv_double(out, variant->error.name);
-        REPLICA_ERRORS(VALUE)
+    REPLICA_ERRORS(VALUE)
 #undef VALUE
 #define VALUE(type, name, how, unit) csv_##type(out, variant->cost.name);
-        COST_FIELDS(VALUE)
+    COST_FIELDS(VALUE)
 #undef VALUE
-        csv_teaching(out, result, &variant->teaching);
-        fputc('\n', out);
-    }
+    csv_teaching(out, result, &variant->teaching);
+    fputc('\n', out);
+}
+
+status_t report_write_csv(const experiment_result_t *result, const char *path)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
+    csv_head(out);
+    for (int32_t v = 0; v < result->variants; v++)
+        csv_row(out, result, &result->variant[v]);
     status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
                                        : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     free(text);
