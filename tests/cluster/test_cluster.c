@@ -129,6 +129,95 @@ static void rank_sum(cluster_t *c)
     }
 }
 
+static void rank_killed(cluster_t *c)
+{
+    if (cluster_rank(c) == 2)
+        raise(SIGKILL);
+    sleep(60);
+}
+
+static void rank_failed(cluster_t *c)
+{
+    if (cluster_rank(c) == 1) {
+        log_error("rank one gives up");
+        cluster_abort(2);
+    }
+    sleep(60);
+}
+
+static void rank_exited(cluster_t *c)
+{
+    if (cluster_rank(c) == 1)
+        _exit(7);
+    sleep(60);
+}
+
+static void rank_assert(cluster_t *c)
+{
+    const int rank = cluster_rank(c);
+    ASSERT(rank != 1);
+    sleep(60);
+}
+
+static void rank_missing_gather(cluster_t *c)
+{
+    uint64_t all[64], word = 0;
+    if (cluster_rank(c) == 2)
+        sleep(3);
+    if (cluster_gather_all(c, &word, sizeof word, all) != ST_OK && cluster_rank(c) == 0)
+        cluster_abort(3);
+    sleep(60);
+}
+
+static void rank_missing_sum(cluster_t *c)
+{
+    float value[4] = {0};
+    if (cluster_rank(c) == 1)
+        sleep(60);
+    CHECK(cluster_group(c, 0, 2) == ST_OK);
+    if (cluster_tree_sum(c, value, 4) != ST_OK)
+        cluster_abort(3);
+}
+
+static void rank_missing_share(cluster_t *c)
+{
+    float value[4] = {0};
+    if (cluster_rank(c) == 1)
+        sleep(60);
+    CHECK(cluster_group(c, 0, 2) == ST_OK);
+    if (cluster_share(c, value, 4, 1) != ST_OK)
+        cluster_abort(3);
+}
+
+static void rank_missing_close(cluster_t *c)
+{
+    if (cluster_rank(c) == 1)
+        sleep(60);
+}
+
+static void rank_progress(cluster_t *c)
+{
+    static const char text[] = "\rstep 1  12 %\rstep 2  24 %";
+    if (cluster_rank(c) == 0)
+        CHECK(write(STDERR_FILENO, text, sizeof text - 1) == sizeof text - 1);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(cluster_t *c);
+} modes[] = {
+    {"sum", rank_sum},
+    {"killed", rank_killed},
+    {"failed", rank_failed},
+    {"exited", rank_exited},
+    {"assert", rank_assert},
+    {"missing-gather", rank_missing_gather},
+    {"missing-sum", rank_missing_sum},
+    {"missing-share", rank_missing_share},
+    {"missing-close", rank_missing_close},
+    {"progress", rank_progress},
+};
+
 static int rank_main(const char *mode)
 {
     if (!cluster_is_launched()) {
@@ -140,59 +229,15 @@ static int rank_main(const char *mode)
     status_t status = cluster_open(slow ? 0.5 : 30.0, 30, &c);
     if (status != ST_OK)
         return 97;
-    int rank = cluster_rank(c);
     char role[32];
-    snprintf(role, sizeof role, "rank %d", rank);
+    snprintf(role, sizeof role, "rank %d", cluster_rank(c));
     log_set_role(role);
-    float value[4] = {0};
-    uint64_t all[64], word = 0;
-    if (strcmp(mode, "sum") == 0) {
-        rank_sum(c);
-    } else if (strcmp(mode, "killed") == 0) {
-        if (rank == 2)
-            raise(SIGKILL);
-        sleep(60);
-    } else if (strcmp(mode, "failed") == 0) {
-        if (rank == 1) {
-            log_error("rank one gives up");
-            cluster_abort(2);
-        }
-        sleep(60);
-    } else if (strcmp(mode, "exited") == 0) {
-        if (rank == 1)
-            _exit(7);
-        sleep(60);
-    } else if (strcmp(mode, "assert") == 0) {
-        ASSERT(rank != 1);
-        sleep(60);
-    } else if (strcmp(mode, "missing-gather") == 0) {
-        if (rank == 2)
-            sleep(3);
-        if (cluster_gather_all(c, &word, sizeof word, all) != ST_OK && rank == 0)
-            cluster_abort(3);
-        sleep(60);
-    } else if (strcmp(mode, "missing-sum") == 0) {
-        if (rank == 1)
-            sleep(60);
-        CHECK(cluster_group(c, 0, 2) == ST_OK);
-        if (cluster_tree_sum(c, value, 4) != ST_OK)
-            cluster_abort(3);
-    } else if (strcmp(mode, "missing-share") == 0) {
-        if (rank == 1)
-            sleep(60);
-        CHECK(cluster_group(c, 0, 2) == ST_OK);
-        if (cluster_share(c, value, 4, 1) != ST_OK)
-            cluster_abort(3);
-    } else if (strcmp(mode, "missing-close") == 0) {
-        if (rank == 1)
-            sleep(60);
-    } else if (strcmp(mode, "progress") == 0) {
-        static const char text[] = "\rstep 1  12 %\rstep 2  24 %";
-        if (rank == 0)
-            CHECK(write(STDERR_FILENO, text, sizeof text - 1) == sizeof text - 1);
-    } else {
+    size_t m = 0;
+    while (m < sizeof modes / sizeof *modes && strcmp(mode, modes[m].name) != 0)
+        m++;
+    if (m == sizeof modes / sizeof *modes)
         return 96;
-    }
+    modes[m].run(c);
     cluster_close(&c);
     return 0;
 }
@@ -329,7 +374,7 @@ static void test_failed_ranks_are_named(void **state)
     assert_quiet(o);
     o = launch(2, "assert", 0);
     assert_int_equal(o->exit_code, 1);
-    assert_in(o->err, "internal error: rank != 1 is false in rank_main");
+    assert_in(o->err, "internal error: rank != 1 is false in rank_assert");
     assert_true(o->seconds < 10);
     assert_quiet(o);
 }

@@ -55,60 +55,102 @@ static int draw(uint64_t seed, uint64_t *n, int of)
     return (int)(rng_u64(seed, 1, (*n)++) % (uint64_t)of);
 }
 
+/* One seed's game, and what the games of all seeds have met. */
+typedef struct game {
+    uint64_t seed, n; /* numbers drawn so far */
+    int64_t round, first, every, depth;
+    player_t player[WORKERS];
+} game_t;
+
+typedef struct met {
+    int saves, stops, waits, near;
+} met_t;
+
+static int draw_next(game_t *game, int of)
+{
+    return draw(game->seed, &game->n, of);
+}
+
+static game_t begin_game(uint64_t seed)
+{
+    game_t game = {.seed = seed};
+    game.round = 1 + draw_next(&game, 4);
+    game.first = game.round * draw_next(&game, 3);
+    game.every = draw_next(&game, 12);
+    game.depth = draw_next(&game, 9);
+    for (int w = 0; w < WORKERS; w++)
+        game.player[w].plan = checkpoint_schedule_of(game.first, END, game.every, game.round, game.depth);
+    return game;
+}
+
+/* The step that all workers agree on: pulls of each worker, asking and telling in any order. */
+static int64_t play_request(game_t *game, bool stop, met_t *met)
+{
+    int64_t promise[WORKERS], step = -1;
+    for (int before = draw_next(game, 20); before > 0; before--)
+        (void)pull(&game->player[draw_next(game, WORKERS)]);
+    int asked = 0, told = 0;
+    while (told < WORKERS) {
+        player_t *p = &game->player[draw_next(game, WORKERS)];
+        const int what = draw_next(game, 4);
+        if (what == 0 && asked < WORKERS) {
+            const int64_t next = game->player[asked].plan.next;
+            promise[asked] = checkpoint_schedule_ask(&game->player[asked].plan);
+            met->near += promise[asked++] > next + 2;
+        } else if (what == 1 && asked == WORKERS) {
+            step = agree(promise, WORKERS, game->round);
+            assert_true(checkpoint_schedule_tell(&game->player[told++].plan, step, stop));
+        } else {
+            met->waits += !pull(p);
+        }
+    }
+    return step;
+}
+
+static void assert_request_is_met(game_t *game, int64_t step, bool stop)
+{
+    const int64_t until = step < END ? step + (stop ? 0 : 1) : END;
+    for (int w = 0; w < WORKERS; w++) {
+        player_t *p = &game->player[w];
+        while (p->plan.next < until)
+            assert_true(pull(p));
+        assert_true(step >= END || stop || p->marked[step]);
+        assert_true(step >= END || !stop || (p->plan.end == step && !pull(p)));
+    }
+}
+
+static void assert_same_marks(const game_t *game)
+{
+    const player_t *player = game->player;
+    int64_t last = -1;
+    for (int64_t t = 0; t < END; t++) {
+        for (int w = 0; w < WORKERS; w++)
+            if (t < player[w].plan.next && t < player[0].plan.next)
+                assert_int_equal(player[w].marked[t], player[0].marked[t]);
+        if (!player[0].marked[t])
+            continue;
+        assert_true(t > game->first && t % game->round == 0);
+        assert_true(last < 0 || t - last > game->depth);
+        last = t;
+    }
+}
+
 static void test_workers_mark_the_same_steps(void **state)
 {
     (void)state;
-    int saves = 0, stops = 0, waits = 0, near = 0;
+    met_t met = {0};
     for (uint64_t seed = 0; seed < 20000; seed++) {
-        uint64_t n = 0;
-        const int64_t round = 1 + draw(seed, &n, 4), first = round * draw(seed, &n, 3);
-        const int64_t every = draw(seed, &n, 12), depth = draw(seed, &n, 9);
-        player_t player[WORKERS] = {0};
-        for (int w = 0; w < WORKERS; w++)
-            player[w].plan = checkpoint_schedule_of(first, END, every, round, depth);
+        game_t game = begin_game(seed);
         for (int requests = 0; requests < 2; requests++) { /* one after the other, as soon as the step told was pulled */
-            const bool stop = requests == 1 && draw(seed, &n, 2);
-            int64_t promise[WORKERS], step = -1;
-            for (int before = draw(seed, &n, 20); before > 0; before--)
-                (void)pull(&player[draw(seed, &n, WORKERS)]);
-            int asked = 0, told = 0;
-            while (told < WORKERS) { /* pulls of each worker, asking and telling in any order */
-                player_t *p = &player[draw(seed, &n, WORKERS)];
-                const int what = draw(seed, &n, 4);
-                if (what == 0 && asked < WORKERS) {
-                    const int64_t next = player[asked].plan.next;
-                    promise[asked] = checkpoint_schedule_ask(&player[asked].plan);
-                    near += promise[asked++] > next + 2;
-                } else if (what == 1 && asked == WORKERS) {
-                    step = agree(promise, WORKERS, round);
-                    assert_true(checkpoint_schedule_tell(&player[told++].plan, step, stop));
-                } else {
-                    waits += !pull(p);
-                }
-            }
-            const int64_t until = step < END ? step + (stop ? 0 : 1) : END;
-            for (int w = 0; w < WORKERS; w++) {
-                while (player[w].plan.next < until)
-                    assert_true(pull(&player[w]));
-                assert_true(step >= END || stop || player[w].marked[step]);
-                assert_true(step >= END || !stop || (player[w].plan.end == step && !pull(&player[w])));
-            }
-            saves += step < END;
-            stops += step < END && stop;
+            const bool stop = requests == 1 && draw_next(&game, 2);
+            const int64_t step = play_request(&game, stop, &met);
+            assert_request_is_met(&game, step, stop);
+            met.saves += step < END;
+            met.stops += step < END && stop;
         }
-        int64_t last = -1;
-        for (int64_t t = 0; t < END; t++) {
-            for (int w = 0; w < WORKERS; w++)
-                if (t < player[w].plan.next && t < player[0].plan.next)
-                    assert_int_equal(player[w].marked[t], player[0].marked[t]);
-            if (!player[0].marked[t])
-                continue;
-            assert_true(t > first && t % round == 0);
-            assert_true(last < 0 || t - last > depth);
-            last = t;
-        }
+        assert_same_marks(&game);
     }
-    assert_true(saves > 10000 && stops > 3000 && waits > 1000 && near > 1000);
+    assert_true(met.saves > 10000 && met.stops > 3000 && met.waits > 1000 && met.near > 1000);
 }
 
 static void test_a_wrong_word_changes_nothing(void **state)

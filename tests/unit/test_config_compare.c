@@ -93,50 +93,50 @@ static void test_every_key(void **state)
 }
 
 /* What a run can and cannot go on with: named here once more, because a resume relies on it. */
+static const struct {
+    key_class_t change;
+    const char *keys[27];
+} classes[] = {
+    {CLASS_IDENTITY,
+     {"seed",
+      "determinism",
+      "warm_start",
+      "data.order",
+      "data.order_seed",
+      "data.window",
+      "synth.rows",
+      "synth.seed",
+      "train.batch",
+      "train.lanes",
+      "train.last_batch",
+      "train.pipeline_depth",
+      "train.noise_seed",
+      "model.components",
+      "model.hidden",
+      "model.activation",
+      "model.beta",
+      "model.layer_norm",
+      "model.weight_norm",
+      "model.share_embeddings",
+      "embedding.dim",
+      "embedding.optimizer",
+      "embedding.min_count",
+      "embedding.ttl_steps",
+      "dense.optimizer",
+      "objective.kind",
+      "teacher.variant"}},
+    {CLASS_TUNABLE,
+     {"train.epochs", "train.max_steps", "train.staleness", "model.gsmelu_learning_rate", "embedding.learning_rate",
+      "embedding.epsilon", "dense.learning_rate", "dense.epsilon", "objective.weight", "objective.until", "teacher.weight"}},
+    {CLASS_FREE,
+     {"name", "cluster.workers", "cluster.servers", "cluster.shards_per_server", "cluster.deadline_s", "cluster.memory_mb",
+      "data.path", "data.input", "data.schema", "data.cache_mb", "train.report_steps", "checkpoint.every_steps",
+      "checkpoint.every_seconds", "checkpoint.keep", "complexity.match", "experiment.replicas", "tune.key"}},
+};
+
 static void test_classes(void **state)
 {
     (void)state;
-    static const struct {
-        key_class_t change;
-        const char *keys[27];
-    } classes[] = {
-        {CLASS_IDENTITY,
-         {"seed",
-          "determinism",
-          "warm_start",
-          "data.order",
-          "data.order_seed",
-          "data.window",
-          "synth.rows",
-          "synth.seed",
-          "train.batch",
-          "train.lanes",
-          "train.last_batch",
-          "train.pipeline_depth",
-          "train.noise_seed",
-          "model.components",
-          "model.hidden",
-          "model.activation",
-          "model.beta",
-          "model.layer_norm",
-          "model.weight_norm",
-          "model.share_embeddings",
-          "embedding.dim",
-          "embedding.optimizer",
-          "embedding.min_count",
-          "embedding.ttl_steps",
-          "dense.optimizer",
-          "objective.kind",
-          "teacher.variant"}},
-        {CLASS_TUNABLE,
-         {"train.epochs", "train.max_steps", "train.staleness", "model.gsmelu_learning_rate", "embedding.learning_rate",
-          "embedding.epsilon", "dense.learning_rate", "dense.epsilon", "objective.weight", "objective.until",
-          "teacher.weight"}},
-        {CLASS_FREE,
-         {"name", "cluster.workers", "cluster.servers", "cluster.shards_per_server", "cluster.deadline_s", "cluster.memory_mb",
-          "data.path", "data.input", "data.schema", "data.cache_mb", "train.report_steps", "checkpoint.every_steps",
-          "checkpoint.every_seconds", "checkpoint.keep", "complexity.match", "experiment.replicas", "tune.key"}},
-    };
     const layout_t *layout = layout_config();
     for (int c = 0; c < LEN(classes); c++)
         for (int k = 0; k < LEN(classes[c].keys) && classes[c].keys[k]; k++) {

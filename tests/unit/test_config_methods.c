@@ -15,77 +15,76 @@ static experiment_t *load_ok(const char *yaml)
     return experiment;
 }
 
+static const struct {
+    const char *yaml, *line;
+} refused[] = {
+    {"model: {components: 0}\n", "c.yaml:1: model.components: "},
+    {"objective: {kind: codistil}\n", "did you mean codistill?"},
+    {"objective:\n  kind: codistill\n", "c.yaml:2: objective.kind: objective.kind codistill binds components together, but "
+                                        "model.components is 1; use 2 or more"},
+    {"objective: {kind: antidistill}\n",
+     "objective.kind antidistill binds components together, but model.components is 1; use 2 or more"},
+    {"model: {components: 4}\nobjective: {kind: codistill, peers: 3}\n",
+     "c.yaml:2: objective.peers: objective.peers 3 cannot divide model.components 4 into 2 or more equal peers"},
+    {"model: {components: 4}\nobjective: {kind: codistill, peers: 1}\n",
+     "objective.peers 1 cannot divide model.components 4 into 2 or more equal peers"},
+    {"model: {components: 2}\nobjective: {kind: antidistill, burn_in: 0.5, until: 0.5}\n",
+     "c.yaml:2: objective.until: objective.until 0.5 is not after objective.burn_in 0.5, so its loss would never act; let "
+     "it end later "
+     "or begin earlier"},
+    {"teacher: {variant: x, burn_in: 1}\n",
+     "c.yaml:1: teacher.burn_in: teacher.until 1 is not after teacher.burn_in 1, so its loss"},
+    {"model: {components: 2}\nobjective:\n  kind: antidistill\n  form: groups\n",
+     "c.yaml:4: objective.form: objective.form groups is a form of co-distillation; use objective.kind codistill or "
+     "objective.form joint"},
+    {"model: {components: 2, share_embeddings: true}\nobjective: {kind: codistill, form: groups}\n",
+     "c.yaml:1: model.share_embeddings: model.share_embeddings gives all peers the same tables, but with objective.form "
+     "groups each "
+     "peer has its own; use one of the two"},
+    {"model: {components: 2}\nobjective: {kind: codistill, form: apart}\n", "c.yaml:2: objective.form: "},
+    {"model: {components: 2}\nobjective: {kind: codistill, form: groups, exchange_steps: 0}\n",
+     "c.yaml:2: objective.exchange_steps: "},
+    {"model: {components: 3}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 4}\n",
+     "c.yaml:3: cluster.workers: objective.form groups needs as many workers for each of its 3 peers, but cluster.workers "
+     "is 4; use 3, "
+     "6, ... workers"},
+    {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 10}\n",
+     "c.yaml:3: cluster.workers: train.lanes 4 cannot be divided among the 5 workers that each of 2 peers has of "
+     "cluster.workers 10; use "
+     "at most 4 for each peer"},
+    {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 6}\ndeterminism: invariant\n",
+     "the 3 workers that each of 2 peers has of cluster.workers 6; use 1, 2 or 4 for each peer"},
+    {"objective: {burn_in: 1.5}\n", "c.yaml:1: objective.burn_in: "},
+    {"model: {components: 2, deploy: 2}\n",
+     "c.yaml:1: model.deploy: model.deploy '2' is no component; allowed: auto, mean, or a number from 0 to 1"},
+    {"model: {deploy: best}\n", "model.deploy 'best' is no component; allowed: auto, mean, or a number from 0 to 0"},
+    {"model: {deploy: -1}\n", "model.deploy '-1' is no component"},
+    {"model: {components: 4, deploy: 2}\nobjective: {kind: codistill, peers: 2}\n", "or a number from 0 to 1"},
+    {"teacher: {variant: x, weight: 0, label_weight: 0}\n",
+     "c.yaml:1: teacher.weight: teacher.weight and teacher.label_weight are both 0, so nothing would be learned"},
+    {"teacher: {variant: x}\n", "c.yaml:1: teacher.variant: teacher.variant names a variant, but the file has no variants"},
+    {"complexity: {match: x}\n", "c.yaml:1: complexity.match: complexity.match names a variant, but the file has no variants"},
+    {"variants:\n  - name: a\n  - {name: b, teacher: {variant: c}}\n",
+     "c.yaml:3: variants[2].teacher.variant: variant b: teacher.variant 'c' is no variant; allowed: a, b"},
+    {"variants:\n  - {name: a, teacher: {variant: a}}\n", "variant a names itself in teacher.variant; name another variant"},
+    {"variants:\n  - {name: a, teacher: {variant: c}}\n  - {name: b, teacher: {variant: a}}\n  - {name: c, teacher: "
+     "{variant: b}}\n",
+     "c.yaml:2: variants[1].teacher.variant: teachers form a cycle: a -> c -> b -> a; one of them must have no teacher"},
+    {"variants:\n  - {name: a, complexity: {match: z}}\n", "variant a: complexity.match 'z' is no variant; allowed: a"},
+    {"variants:\n  - {name: a}\n  - {name: b, complexity: {match: a}}\n  - {name: c, complexity: {match: b}}\n",
+     "c.yaml:4: variants[3].complexity.match: variant c: complexity.match 'b' is itself scaled to another variant; name "
+     "that one"},
+};
+
 static void test_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *yaml, *line;
-    } cases[] = {
-        {"model: {components: 0}\n", "c.yaml:1: model.components: "},
-        {"objective: {kind: codistil}\n", "did you mean codistill?"},
-        {"objective:\n  kind: codistill\n", "c.yaml:2: objective.kind: objective.kind codistill binds components together, but "
-                                            "model.components is 1; use 2 or more"},
-        {"objective: {kind: antidistill}\n",
-         "objective.kind antidistill binds components together, but model.components is 1; use 2 or more"},
-        {"model: {components: 4}\nobjective: {kind: codistill, peers: 3}\n",
-         "c.yaml:2: objective.peers: objective.peers 3 cannot divide model.components 4 into 2 or more equal peers"},
-        {"model: {components: 4}\nobjective: {kind: codistill, peers: 1}\n",
-         "objective.peers 1 cannot divide model.components 4 into 2 or more equal peers"},
-        {"model: {components: 2}\nobjective: {kind: antidistill, burn_in: 0.5, until: 0.5}\n",
-         "c.yaml:2: objective.until: objective.until 0.5 is not after objective.burn_in 0.5, so its loss would never act; let "
-         "it end later "
-         "or begin earlier"},
-        {"teacher: {variant: x, burn_in: 1}\n",
-         "c.yaml:1: teacher.burn_in: teacher.until 1 is not after teacher.burn_in 1, so its loss"},
-        {"model: {components: 2}\nobjective:\n  kind: antidistill\n  form: groups\n",
-         "c.yaml:4: objective.form: objective.form groups is a form of co-distillation; use objective.kind codistill or "
-         "objective.form joint"},
-        {"model: {components: 2, share_embeddings: true}\nobjective: {kind: codistill, form: groups}\n",
-         "c.yaml:1: model.share_embeddings: model.share_embeddings gives all peers the same tables, but with objective.form "
-         "groups each "
-         "peer has its own; use one of the two"},
-        {"model: {components: 2}\nobjective: {kind: codistill, form: apart}\n", "c.yaml:2: objective.form: "},
-        {"model: {components: 2}\nobjective: {kind: codistill, form: groups, exchange_steps: 0}\n",
-         "c.yaml:2: objective.exchange_steps: "},
-        {"model: {components: 3}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 4}\n",
-         "c.yaml:3: cluster.workers: objective.form groups needs as many workers for each of its 3 peers, but cluster.workers "
-         "is 4; use 3, "
-         "6, ... workers"},
-        {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 10}\n",
-         "c.yaml:3: cluster.workers: train.lanes 4 cannot be divided among the 5 workers that each of 2 peers has of "
-         "cluster.workers 10; use "
-         "at most 4 for each peer"},
-        {"model: {components: 2}\nobjective: {kind: codistill, form: groups}\ncluster: {workers: 6}\ndeterminism: invariant\n",
-         "the 3 workers that each of 2 peers has of cluster.workers 6; use 1, 2 or 4 for each peer"},
-        {"objective: {burn_in: 1.5}\n", "c.yaml:1: objective.burn_in: "},
-        {"model: {components: 2, deploy: 2}\n",
-         "c.yaml:1: model.deploy: model.deploy '2' is no component; allowed: auto, mean, or a number from 0 to 1"},
-        {"model: {deploy: best}\n", "model.deploy 'best' is no component; allowed: auto, mean, or a number from 0 to 0"},
-        {"model: {deploy: -1}\n", "model.deploy '-1' is no component"},
-        {"model: {components: 4, deploy: 2}\nobjective: {kind: codistill, peers: 2}\n", "or a number from 0 to 1"},
-        {"teacher: {variant: x, weight: 0, label_weight: 0}\n",
-         "c.yaml:1: teacher.weight: teacher.weight and teacher.label_weight are both 0, so nothing would be learned"},
-        {"teacher: {variant: x}\n", "c.yaml:1: teacher.variant: teacher.variant names a variant, but the file has no variants"},
-        {"complexity: {match: x}\n",
-         "c.yaml:1: complexity.match: complexity.match names a variant, but the file has no variants"},
-        {"variants:\n  - name: a\n  - {name: b, teacher: {variant: c}}\n",
-         "c.yaml:3: variants[2].teacher.variant: variant b: teacher.variant 'c' is no variant; allowed: a, b"},
-        {"variants:\n  - {name: a, teacher: {variant: a}}\n",
-         "variant a names itself in teacher.variant; name another variant"},
-        {"variants:\n  - {name: a, teacher: {variant: c}}\n  - {name: b, teacher: {variant: a}}\n  - {name: c, teacher: "
-         "{variant: b}}\n",
-         "c.yaml:2: variants[1].teacher.variant: teachers form a cycle: a -> c -> b -> a; one of them must have no teacher"},
-        {"variants:\n  - {name: a, complexity: {match: z}}\n", "variant a: complexity.match 'z' is no variant; allowed: a"},
-        {"variants:\n  - {name: a}\n  - {name: b, complexity: {match: a}}\n  - {name: c, complexity: {match: b}}\n",
-         "c.yaml:4: variants[3].complexity.match: variant c: complexity.match 'b' is itself scaled to another variant; name "
-         "that one"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         experiment_t *experiment = NULL;
         catch_start();
-        status_t status = experiment_load(test_write("c.yaml", cases[i].yaml), NULL, 0, &experiment);
+        status_t status = experiment_load(test_write("c.yaml", refused[i].yaml), NULL, 0, &experiment);
         catch_stop();
-        assert_caught(cases[i].line);
+        assert_caught(refused[i].line);
         assert_int_equal(status, ST_INPUT);
         assert_null(experiment);
     }

@@ -162,73 +162,72 @@ static void test_kuairand(void **state)
     schema_destroy(&s);
 }
 
+static const struct {
+    const char *yaml, *expected; /* without the file's name */
+} refused[] = {
+    {"", ": no columns are given; list the inputs under columns:"},
+    {"columns: []\n", ": no columns are given; list the inputs under columns:"},
+    {"columns: a\n", ":1: columns: a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]"},
+    {"colums: [a]\n", ":1: colums: unknown key; did you mean columns?"},
+    {"format: xml\ncolumns: [a]\n", ":1: format: 'xml' is not known here; allowed: one of csv, tsv, libsvm"},
+    {"header: perhaps\ncolumns: [a]\n", ":1: header: 'perhaps' is given; allowed: true or false"},
+    {"label: ''\ncolumns: [a]\n", ":1: label: empty; name the column that holds 0 or 1"},
+    {"max_bad_rows: -1\ncolumns: [a]\n",
+     ":1: max_bad_rows: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
+    {"columns: [a]\nsplit: {train_fraction: 0}\n",
+     ":2: split.train_fraction: 0 is out of range; allowed: a number from 0.0001 to 1"},
+    {"columns: [a]\nsplit:\n  column: d\n  train_max: 3\n  train_fraction: 0.5\n",
+     ":5: split.train_fraction: split.column and split.train_fraction both say which rows train; remove one"},
+    {"columns: [a]\nsplit: {column: d}\n", ":2: split.column: 'd' needs split.train_max, the largest value of a training row"},
+    {"columns: [a]\nsplit: {train_max: 3}\n",
+     ":2: split.train_max: split.train_max needs split.column, the column it is compared with"},
+    {"format: libsvm\ncolumns: [a]\n", ":2: columns: every feature id of a libsvm file is an input; remove columns:"},
+    {"header: false\ncolumns: [c2]\n",
+     ":1: header: label 'label' names no column: with header: false columns are called c1, c2 ... "
+     "by position"},
+    {"header: false\nlabel: c1\ntime: t\ncolumns: [c2]\n",
+     ":3: time: time 't' names no column: with header: false columns are called c1, c2 ... by position"},
+    {"header: false\nlabel: c1\ncolumns:\n  - c2\n  - age\n",
+     ":5: columns[2]: 'age' names no column: with header: false columns are called c1, c2 ... by position"},
+    {"label: y\ncolumns: [a, y]\n", ":2: columns[2]: column 'y' is the label, so it cannot be an input"},
+    {"columns:\n  - a\n  - b\n  - a\n", ":4: columns[3]: column 'a' is given twice; each needs its own name"},
+    {"columns:\n  - {kind: numeric}\n", ":2: columns[1]: the column has no name; add name: NAME"},
+    {"columns:\n  - [a]\n",
+     ":2: columns[1]: a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted"},
+    {"columns:\n  - name: a\n    kid: numeric\n", ":3: columns[1].kid: unknown key; did you mean kind?"},
+    {"columns:\n  - name: a\n    kind: numerc\n", ":3: columns[1].kind: 'numerc' is not known here (did you mean "
+                                                  "numeric?); allowed: one of categorical, numeric, multi"},
+    {"columns: [{name: a, kind: numeric, transform: log2_bucket}]\n",
+     ":1: columns[1]: column 'a': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p "
+     "or "
+     "standardise"},
+    {"columns: [{name: a, transform: log1p}]\n",
+     ":1: columns[1]: column 'a': transforms log1p and standardise are for numbers; use "
+     "kind: numeric, or transform none or log2_bucket"},
+    {"columns: [{name: a, kind: multi, transform: log1p}]\n",
+     ":1: columns[1]: column 'a': a multi column has no transform; use transform: none"},
+    {"columns: [{name: a, kind: multi, separator: ', '}]\n",
+     ":1: columns[1]: column 'a': separator ', ' has 2 bytes; allowed: one character"},
+    {"columns: [{names: a}]\n", ":1: columns[1].names: a list of column names is wanted"},
+    {"columns: [{name: a, columns: [b]}]\n", ":1: columns[1].columns: goes with names: only; use column: for a single column"},
+    {"columns: [{name: a, names: [b]}]\n",
+     ":1: columns[1]: names: describes several columns, so name: and column: cannot stand beside it; use columns:"},
+    {"columns: [{names: [a, b], columns: [c]}]\n",
+     ":1: columns[1].columns: one column of the text file is needed for each of the 2 names"},
+    {"columns: [a\n",
+     ":2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
+};
+
 static void test_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *yaml, *expected; /* without the file's name */
-    } cases[] = {
-        {"", ": no columns are given; list the inputs under columns:"},
-        {"columns: []\n", ": no columns are given; list the inputs under columns:"},
-        {"columns: a\n", ":1: columns: a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]"},
-        {"colums: [a]\n", ":1: colums: unknown key; did you mean columns?"},
-        {"format: xml\ncolumns: [a]\n", ":1: format: 'xml' is not known here; allowed: one of csv, tsv, libsvm"},
-        {"header: perhaps\ncolumns: [a]\n", ":1: header: 'perhaps' is given; allowed: true or false"},
-        {"label: ''\ncolumns: [a]\n", ":1: label: empty; name the column that holds 0 or 1"},
-        {"max_bad_rows: -1\ncolumns: [a]\n",
-         ":1: max_bad_rows: -1 is out of range; allowed: a whole number from 0 to 1099511627776"},
-        {"columns: [a]\nsplit: {train_fraction: 0}\n",
-         ":2: split.train_fraction: 0 is out of range; allowed: a number from 0.0001 to 1"},
-        {"columns: [a]\nsplit:\n  column: d\n  train_max: 3\n  train_fraction: 0.5\n",
-         ":5: split.train_fraction: split.column and split.train_fraction both say which rows train; remove one"},
-        {"columns: [a]\nsplit: {column: d}\n",
-         ":2: split.column: 'd' needs split.train_max, the largest value of a training row"},
-        {"columns: [a]\nsplit: {train_max: 3}\n",
-         ":2: split.train_max: split.train_max needs split.column, the column it is compared with"},
-        {"format: libsvm\ncolumns: [a]\n", ":2: columns: every feature id of a libsvm file is an input; remove columns:"},
-        {"header: false\ncolumns: [c2]\n",
-         ":1: header: label 'label' names no column: with header: false columns are called c1, c2 ... "
-         "by position"},
-        {"header: false\nlabel: c1\ntime: t\ncolumns: [c2]\n",
-         ":3: time: time 't' names no column: with header: false columns are called c1, c2 ... by position"},
-        {"header: false\nlabel: c1\ncolumns:\n  - c2\n  - age\n",
-         ":5: columns[2]: 'age' names no column: with header: false columns are called c1, c2 ... by position"},
-        {"label: y\ncolumns: [a, y]\n", ":2: columns[2]: column 'y' is the label, so it cannot be an input"},
-        {"columns:\n  - a\n  - b\n  - a\n", ":4: columns[3]: column 'a' is given twice; each needs its own name"},
-        {"columns:\n  - {kind: numeric}\n", ":2: columns[1]: the column has no name; add name: NAME"},
-        {"columns:\n  - [a]\n",
-         ":2: columns[1]: a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted"},
-        {"columns:\n  - name: a\n    kid: numeric\n", ":3: columns[1].kid: unknown key; did you mean kind?"},
-        {"columns:\n  - name: a\n    kind: numerc\n", ":3: columns[1].kind: 'numerc' is not known here (did you mean "
-                                                      "numeric?); allowed: one of categorical, numeric, multi"},
-        {"columns: [{name: a, kind: numeric, transform: log2_bucket}]\n",
-         ":1: columns[1]: column 'a': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p "
-         "or "
-         "standardise"},
-        {"columns: [{name: a, transform: log1p}]\n",
-         ":1: columns[1]: column 'a': transforms log1p and standardise are for numbers; use "
-         "kind: numeric, or transform none or log2_bucket"},
-        {"columns: [{name: a, kind: multi, transform: log1p}]\n",
-         ":1: columns[1]: column 'a': a multi column has no transform; use transform: none"},
-        {"columns: [{name: a, kind: multi, separator: ', '}]\n",
-         ":1: columns[1]: column 'a': separator ', ' has 2 bytes; allowed: one character"},
-        {"columns: [{names: a}]\n", ":1: columns[1].names: a list of column names is wanted"},
-        {"columns: [{name: a, columns: [b]}]\n",
-         ":1: columns[1].columns: goes with names: only; use column: for a single column"},
-        {"columns: [{name: a, names: [b]}]\n",
-         ":1: columns[1]: names: describes several columns, so name: and column: cannot stand beside it; use columns:"},
-        {"columns: [{names: [a, b], columns: [c]}]\n",
-         ":1: columns[1].columns: one column of the text file is needed for each of the 2 names"},
-        {"columns: [a\n",
-         ":2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
-    };
-    for (int i = 0; i < LEN(cases); i++) {
-        const char *path = test_write("s.yaml", cases[i].yaml);
+    for (int i = 0; i < LEN(refused); i++) {
+        const char *path = test_write("s.yaml", refused[i].yaml);
         schema_t *s = NULL;
         catch_start();
         status_t status = schema_load(path, &s);
         catch_stop();
-        char *expected = mem_printf("%s%s\n", path, cases[i].expected);
+        char *expected = mem_printf("%s%s\n", path, refused[i].expected);
         assert_string_equal(catch_text(), expected);
         assert_int_equal(status, ST_INPUT);
         assert_null(s);

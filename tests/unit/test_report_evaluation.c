@@ -153,6 +153,58 @@ static void assert_slice(const pd_slice_t *slice, int v, predicate_t *holds, dou
     assert_true(examples > 0);
 }
 
+static void assert_all_slices(const experiment_result_t *e, int v)
+{
+    const variant_result_t *variant = &e->variant[v];
+    const pd_slice_t *s = variant->slice;
+    const int32_t n = variant->slices;
+    assert_int_equal(n, 2 + 10 + 4);
+    assert_slice(find_slice(s, n, "label", "0"), v, has_label, 0);
+    assert_slice(find_slice(s, n, "label", "1"), v, has_label, 1);
+    assert_slice(find_slice(s, n, "rarest feature", "not in training"), v, is_in_decade, 0);
+    assert_slice(find_slice(s, n, "rarest feature", "1 to 9 in training"), v, is_in_decade, 1);
+    assert_slice(find_slice(s, n, "rarest feature", "10 to 99 in training"), v, is_in_decade, 10);
+    assert_slice(find_slice(s, n, "rarest feature", "100 to 999 in training"), v, is_in_decade, 100);
+
+    /* Score deciles cover the split in ten equal parts, and weighted by size they are the whole. */
+    int64_t examples = 0;
+    double sum = 0;
+    for (int32_t i = 0; i < n; i++)
+        if (strcmp(s[i].column, "score") == 0) {
+            assert_int_equal(s[i].examples, e->eval_examples / 10);
+            examples += s[i].examples;
+            sum += s[i].pd_relative * (double)s[i].examples;
+        }
+    assert_int_equal(examples, e->eval_examples);
+    assert_near(sum / (double)examples, variant->reproducibility.pd_relative.value, 1e-12);
+}
+
+static void assert_worst_slices(const experiment_result_t *e, int v)
+{
+    const variant_result_t *variant = &e->variant[v];
+    const pd_slice_t *worst = variant->worst;
+
+    /* Tag 7 is the worst, and the ranking falls. */
+    assert_int_equal(variant->worst_slices, RESULT_WORST_SLICES);
+    assert_string_equal(worst[0].column, "tag");
+    for (int32_t i = 1; i < variant->worst_slices; i++) {
+        assert_string_not_equal(worst[i].column, "tag_again"); /* the same slices as tag's */
+        assert_true(worst[i].pd_relative <= worst[i - 1].pd_relative);
+        assert_true(worst[i].examples >= e->eval_examples / EVALUATION_LEAST_PART);
+    }
+    assert_slice(&worst[0], v, has_tag, 7);
+
+    /* The lowest tenth of prices, in the unit of the input: 100 - 1.2816 * 7 is the edge in the limit. */
+    const pd_slice_t *cheap = NULL;
+    for (int32_t i = 0; i < variant->worst_slices; i++)
+        if (strcmp(worst[i].column, "price") == 0)
+            cheap = &worst[i];
+    assert_non_null(cheap);
+    assert_int_equal(strncmp(cheap->value, "up to ", 6), 0);
+    assert_near(strtod(cheap->value + 6, NULL), 91.03, 0.5);
+    assert_int_equal(cheap->examples, e->eval_examples / 10);
+}
+
 static void test_evaluation_of_a_dataset(void **state)
 {
     (void)state;
@@ -177,48 +229,8 @@ static void test_evaluation_of_a_dataset(void **state)
     assert_int_equal(slices_report_make(dataset, &e), ST_OK);
 
     for (int v = 0; v < VARIANTS; v++) {
-        const variant_result_t *variant = &e.variant[v];
-        const pd_slice_t *s = variant->slice, *worst = variant->worst;
-        const int32_t n = variant->slices;
-        assert_int_equal(n, 2 + 10 + 4);
-        assert_slice(find_slice(s, n, "label", "0"), v, has_label, 0);
-        assert_slice(find_slice(s, n, "label", "1"), v, has_label, 1);
-        assert_slice(find_slice(s, n, "rarest feature", "not in training"), v, is_in_decade, 0);
-        assert_slice(find_slice(s, n, "rarest feature", "1 to 9 in training"), v, is_in_decade, 1);
-        assert_slice(find_slice(s, n, "rarest feature", "10 to 99 in training"), v, is_in_decade, 10);
-        assert_slice(find_slice(s, n, "rarest feature", "100 to 999 in training"), v, is_in_decade, 100);
-
-        /* Score deciles cover the split in ten equal parts, and weighted by size they are the whole. */
-        int64_t examples = 0;
-        double sum = 0;
-        for (int32_t i = 0; i < n; i++)
-            if (strcmp(s[i].column, "score") == 0) {
-                assert_int_equal(s[i].examples, e.eval_examples / 10);
-                examples += s[i].examples;
-                sum += s[i].pd_relative * (double)s[i].examples;
-            }
-        assert_int_equal(examples, e.eval_examples);
-        assert_near(sum / (double)examples, variant->reproducibility.pd_relative.value, 1e-12);
-
-        /* Tag 7 is the worst, and the ranking falls. */
-        assert_int_equal(variant->worst_slices, RESULT_WORST_SLICES);
-        assert_string_equal(worst[0].column, "tag");
-        for (int32_t i = 1; i < variant->worst_slices; i++) {
-            assert_string_not_equal(worst[i].column, "tag_again"); /* the same slices as tag's */
-            assert_true(worst[i].pd_relative <= worst[i - 1].pd_relative);
-            assert_true(worst[i].examples >= e.eval_examples / EVALUATION_LEAST_PART);
-        }
-        assert_slice(&worst[0], v, has_tag, 7);
-
-        /* The lowest tenth of prices, in the unit of the input: 100 - 1.2816 * 7 is the edge in the limit. */
-        const pd_slice_t *cheap = NULL;
-        for (int32_t i = 0; i < variant->worst_slices; i++)
-            if (strcmp(worst[i].column, "price") == 0)
-                cheap = &worst[i];
-        assert_non_null(cheap);
-        assert_int_equal(strncmp(cheap->value, "up to ", 6), 0);
-        assert_near(strtod(cheap->value + 6, NULL), 91.03, 0.5);
-        assert_int_equal(cheap->examples, e.eval_examples / 10);
+        assert_all_slices(&e, v);
+        assert_worst_slices(&e, v);
     }
     result_fini(&e);
     dataset_close(&dataset);
