@@ -14,13 +14,19 @@
 #include "common/process/time_limit.h"
 #include "tests/lib/testing.h"
 
-/* An environment with nothing in it but these words. */
+/* What an environment with nothing in it but these words says. cmocka looks at its own before each test, so it is put back. */
 static launch_t read_with(const char *const *words)
 {
-    clearenv();
+    char **before = environ, *now[16];
+    int n = 0;
     for (; *words; words++)
-        putenv((char *)(uintptr_t)*words);
-    return launch_read();
+        now[n++] = (char *)(uintptr_t)*words;
+    assert_true(n < 16);
+    now[n] = NULL;
+    environ = now;
+    const launch_t launch = launch_read();
+    environ = before;
+    return launch;
 }
 #define READ(...) read_with((const char *const[]){__VA_ARGS__, NULL})
 
