@@ -162,6 +162,8 @@ static status_t check_results(const char *dir)
         status = results_read(path, &results);
     if (results)
         status = results_check_runs(results, path);
+    if (results && status == ST_OK)
+        status = results_check_files(results, path);
     jsondoc_destroy(&results);
     mem_free(path);
     return status;

@@ -449,11 +449,11 @@ static status_t write_report(const comparison_t *c, experiment_result_t *result)
     char *verdict = mem_printf("%s/verdict.txt", c->dir);
     status_t status = summarise(c, result);
     if (status == ST_OK)
-        status = report_write_json(result, json);
-    if (status == ST_OK)
         status = report_write_csv(result, csv);
     if (status == ST_OK)
         status = report_write_verdict(result, verdict);
+    if (status == ST_OK)
+        status = report_write_json(result, json); /* holds the checksums of the others */
     if (status == ST_OK)
         status = html_report_write(c->dir);
     if (status == ST_OK) {

@@ -179,9 +179,11 @@ void distillation_cost_measure_saving(experiment_result_t *result)
         const held_out_t without = end_of(&result->variant[teaching->without]);
         held_out_t *point = curve_of(result, student, &teaching->held_out_points, &teaching->is_whole);
         teaching->held_out_logloss_change = student->quality.logloss / without.logloss - 1.0;
-        teaching->held_out_saving =
-            distillation_cost_reach(point, teaching->held_out_points, &without, &teaching->held_out_share_of_examples,
-                                    &teaching->held_out_share_of_wall_seconds);
+        teaching->held_out_saving = SAVING_UNKNOWN;
+        if (result_beats_constant(result, &result->variant[teaching->without])) /* else there is nothing to reach */
+            teaching->held_out_saving =
+                distillation_cost_reach(point, teaching->held_out_points, &without, &teaching->held_out_share_of_examples,
+                                        &teaching->held_out_share_of_wall_seconds);
         mem_free(point);
     }
 }

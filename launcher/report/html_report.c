@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/metrics/pd.h"
@@ -297,9 +298,40 @@ static status_t get_verdict(const jsondoc_t *results, const char *where, const c
     return examples ? jsondoc_get_text(results, where, "verdict", out) : ST_OK;
 }
 
+#define SEAL "<!-- XXH3-128 of all above: %s -->\n"
+
+static char *sealed_page(const char *page)
+{
+    char checksum[HASH_TEXT_BYTES];
+    hash128_text(page, strlen(page), checksum);
+    return mem_printf("%s" SEAL, page, checksum);
+}
+
+status_t html_report_check(const char *dir)
+{
+    char *path = mem_printf("%s/report.html", dir), *page = NULL, checksum[HASH_TEXT_BYTES];
+    size_t bytes = 0;
+    status_t status = file_exists(path) ? file_read(path, &page, &bytes) : ST_OK;
+    const size_t seal = sizeof SEAL - 1 - 2 + HASH_TEXT_BYTES - 1; /* its length: the hash stands for %s */
+    if (page) {
+        const size_t above = bytes > seal ? bytes - seal : 0;
+        hash128_text(page, above, checksum);
+        char *line = mem_printf(SEAL, checksum);
+        if (bytes <= seal || memcmp(page + above, line, seal) != 0)
+            status = FAIL(ST_CORRUPT,
+                          "%s: was changed after it was written: its last line is not the checksum of what is above "
+                          "it, %s; run smelter report %s to write it again",
+                          path, checksum, dir);
+        mem_free(line);
+    }
+    mem_free(page);
+    mem_free(path);
+    return status;
+}
+
 status_t html_report_write(const char *dir)
 {
-    char *path = mem_printf("%s/report.html", dir), *where = mem_printf("%s/results.json", dir), *page = NULL;
+    char *path = mem_printf("%s/report.html", dir), *where = mem_printf("%s/results.json", dir), *page = NULL, *sealed = NULL;
     jsondoc_t *data = NULL;
     const jsondoc_t *results;
     const char *title, *verdict;
@@ -309,9 +341,11 @@ status_t html_report_write(const char *dir)
     TRY_DONE(jsondoc_get_text(results, where, "experiment", &title));
     TRY_DONE(get_verdict(results, where, &verdict));
     page = html_page_text(title, verdict, data);
-    TRY_DONE(file_write_atomic(path, page, strlen(page)));
+    sealed = sealed_page(page);
+    TRY_DONE(file_write_atomic(path, sealed, strlen(sealed)));
 done:
     jsondoc_destroy(&data);
+    mem_free(sealed);
     mem_free(page);
     mem_free(where);
     mem_free(path);

@@ -26,7 +26,12 @@
  * ST_INPUT: no results.json; ST_CORRUPT: it or a run folder is damaged, or a run folder is of another run than it names. */
 WARN_UNUSED status_t html_report_collect(const char *dir, jsondoc_t **out);
 
-/* html_report_write - replaces DIR/report.html in one step. Errors as above, and ST_INPUT, ST_SYSTEM: not writable. */
+/* html_report_write - replaces DIR/report.html in one step. Its last line is a comment with the checksum of all before it.
+ * Errors as above, and ST_INPUT, ST_SYSTEM: not writable. */
 WARN_UNUSED status_t html_report_write(const char *dir);
+
+/* html_report_check - is DIR/report.html as it was written? True where there is none. ST_CORRUPT: not, or the last line is not
+ * there. */
+WARN_UNUSED status_t html_report_check(const char *dir);
 
 #endif

@@ -15,6 +15,7 @@
 #include "common/files/jsondoc.h"
 #include "common/files/seal.h"
 #include "launcher/ranks/provenance.h"
+#include "launcher/report/results_file.h"
 #include "launcher/report/summary.h"
 
 /* In %, by how much `value` is above `base`. */
@@ -176,7 +177,9 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put_number(doc, "confidence", BOOTSTRAP_CONFIDENCE);
     jsondoc_put(doc, "variants", &variants);
     provenance_put_here(doc);
-    status_t status = seal_write(doc, path, NULL);
+    status_t status = results_put_files(doc, path);
+    if (status == ST_OK)
+        status = seal_write(doc, path, NULL);
     jsondoc_destroy(&doc);
     mem_free(verdict);
     return status;
@@ -573,8 +576,14 @@ static void print_savings(const experiment_result_t *result, FILE *out)
 {
     for (int32_t v = 0; v < result->variants; v++) {
         const distillation_cost_t *teaching = &result->variant[v].teaching;
-        if (teaching->runs && teaching->is_whole && teaching->held_out_saving != SAVING_UNKNOWN)
-            print_saving(result, &result->variant[v], out);
+        if (!teaching->runs || !teaching->is_whole || teaching->without < 0)
+            continue;
+        const variant_result_t *student = &result->variant[v], *without = &result->variant[teaching->without];
+        if (teaching->held_out_saving != SAVING_UNKNOWN)
+            print_saving(result, student, out);
+        else if (!result_beats_constant(result, without))
+            fprintf(out, "what the teacher of %s saves is not known: %s is no better than a constant\n", student->name,
+                    without->name);
     }
 }
 

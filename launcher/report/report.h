@@ -10,8 +10,8 @@
 #include "launcher/report/result.h"
 
 /* report_write_json - replaces `path` in one step; undefined numbers are null. What says when, where and by what it was written
- * is in "provenance" alone, and "manifest" is the checksum of a run's manifest.json (hash128_text); the last member is seal.h's
- * checksum.
+ * is in "provenance" alone, and "manifest" is the checksum of a run's manifest.json (hash128_text); "files" are results.csv and
+ * verdict.txt beside it, which are written first; the last member is seal.h's checksum.
  *
  *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k, resamples,
  * confidence,

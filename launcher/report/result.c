@@ -81,6 +81,12 @@ double result_base_rate_logloss(const experiment_result_t *result)
     return positives == 0 || positives == result->eval_examples ? 0.0 : -q * log(q) - (1.0 - q) * log1p(-q);
 }
 
+bool result_beats_constant(const experiment_result_t *result, const variant_result_t *variant)
+{
+    const double constant = result_base_rate_logloss(result);
+    return isnan(constant) || variant->quality.logloss < constant;
+}
+
 static void free_slices(pd_slice_t *slice, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {

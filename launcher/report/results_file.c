@@ -5,6 +5,8 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/seal.h"
+#include "launcher/report/html_report.h"
+#include "launcher/run/run_files.h"
 
 status_t results_read(const char *path, jsondoc_t **out)
 {
@@ -18,6 +20,40 @@ status_t results_read(const char *path, jsondoc_t **out)
     }
     *out = doc;
     return ST_OK;
+}
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? mem_printf("%.*s", (int)(slash - path), path) : mem_strdup(".");
+}
+
+status_t results_put_files(jsondoc_t *results, const char *path)
+{
+    static const char *const names[] = {"results.csv", "verdict.txt"};
+    run_files_t files = {0};
+    char *folder = folder_of(path);
+    status_t status = run_files_seal_named(folder, names, 2, &files);
+    if (status == ST_OK)
+        run_files_put(results, &files);
+    run_files_fini(&files);
+    mem_free(folder);
+    return status;
+}
+
+status_t results_check_files(const jsondoc_t *results, const char *path)
+{
+    if (!jsondoc_has(results, "files"))
+        return ST_OK;
+    run_files_t files;
+    TRY(run_files_get(results, path, &files));
+    char *folder = folder_of(path);
+    status_t status = run_files_check_results(&files, folder, RESULTS_ADVICE);
+    if (status == ST_OK)
+        status = html_report_check(folder);
+    run_files_fini(&files);
+    mem_free(folder);
+    return status;
 }
 
 status_t results_variant(const jsondoc_t *variant, const char *path, const char **name, const jsondoc_t **replicas)
@@ -103,12 +139,10 @@ status_t results_check_runs(const jsondoc_t *results, const char *path)
 {
     const jsondoc_t *variants;
     TRY(jsondoc_get_array(results, path, "variants", &variants));
-    char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
-    if (slash)
-        *slash = 0;
+    char *dir = folder_of(path);
     status_t status = ST_OK;
     for (int64_t v = 0; v < jsondoc_length(variants) && status == ST_OK; v++)
-        status = check_variant(jsondoc_at(variants, v), path, slash ? dir : ".");
+        status = check_variant(jsondoc_at(variants, v), path, dir);
     mem_free(dir);
     return status;
 }

@@ -14,6 +14,13 @@
  * ST_INPUT: no such file; ST_CORRUPT: it was changed, or is not JSON.  *out **owned**, jsondoc_destroy. */
 WARN_UNUSED status_t results_read(const char *path, jsondoc_t **out);
 
+/* results_put_files - the member "files": checksums of results.csv and verdict.txt, which lie beside the file `path` that is to
+ * be written.
+ * results_check_files - are they still those? And the page, report.html, which `smelter report` writes again, holds one of its
+ * own. True of what is gone, or was written before there were checksums. ST_CORRUPT names the one that was changed. */
+WARN_UNUSED status_t results_put_files(jsondoc_t *results, const char *path);
+WARN_UNUSED status_t results_check_files(const jsondoc_t *results, const char *path);
+
 /* results_variant - name and replicas of a variant, both borrowed. ST_CORRUPT: not there, or the name is none of a folder. */
 WARN_UNUSED status_t results_variant(const jsondoc_t *variant, const char *path, const char **name, const jsondoc_t **replicas);
 

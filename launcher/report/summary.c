@@ -39,18 +39,11 @@ static bool is_affordable(const variant_result_t *variant, const variant_result_
     return variant == base || loss_change(variant, base) <= VERDICT_LOSS_TOLERANCE;
 }
 
-/* Is it better than a constant, which has a PD of 0 and is of no use? */
-static bool is_worth_something(const experiment_result_t *result, const variant_result_t *variant)
-{
-    const double constant = result_base_rate_logloss(result);
-    return isnan(constant) || variant->quality.logloss < constant;
-}
-
 /* May the verdict be about it? */
 static bool is_candidate(const experiment_result_t *result, const variant_result_t *variant)
 {
     const variant_result_t *base = result_baseline(result);
-    return is_comparable(variant, base) && is_affordable(variant, base) && is_worth_something(result, variant);
+    return is_comparable(variant, base) && is_affordable(variant, base) && result_beats_constant(result, variant);
 }
 
 static double ratio(double a, double b)
@@ -87,7 +80,7 @@ static bool is_dearer(const variant_result_t *a, const variant_result_t *b)
 const variant_result_t *summary_best(const experiment_result_t *result)
 {
     const variant_result_t *base = result_baseline(result), *best = base;
-    for (int32_t v = 0; v < result->variants && is_worth_something(result, base); v++) {
+    for (int32_t v = 0; v < result->variants && result_beats_constant(result, base); v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_candidate(result, variant) && pd_of(variant) < pd_of(best))
             best = variant;
@@ -112,7 +105,7 @@ static const variant_result_t *full_ensemble(const experiment_result_t *result, 
     for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
         const variant_result_t *variant = &result->variant[v];
         if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
-            variant != base && is_comparable(variant, base) && is_worth_something(result, variant) &&
+            variant != base && is_comparable(variant, base) && result_beats_constant(result, variant) &&
             (!full || variant->cost.parameters > full->cost.parameters))
             full = variant;
     }
@@ -138,7 +131,7 @@ static const variant_result_t *lossy_road(const experiment_result_t *result, con
     const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (is_comparable(variant, base) && !is_affordable(variant, base) && is_worth_something(result, variant) &&
+        if (is_comparable(variant, base) && !is_affordable(variant, base) && result_beats_constant(result, variant) &&
             pd_of(variant) < pd_of(lowest ? lowest : best))
             lowest = variant;
     }
@@ -371,7 +364,7 @@ static bool put_why_none(FILE *out, const experiment_result_t *result)
         fprintf(out, "No verdict: not all predictions of %s are numbers; its training diverged.", base->name);
     else if (constant == 0.0)
         fputs("No verdict: all labels of the evaluation split are equal, so that no model is better than saying so.", out);
-    else if (!is_worth_something(result, base))
+    else if (!result_beats_constant(result, base))
         fprintf(
             out,
             "No verdict: %s is no better than a constant. Its logloss is %.5f, and predicting the share of positives for every "
@@ -436,7 +429,7 @@ static void put_worthless(FILE *out, const experiment_result_t *result)
 {
     int n = 0;
     for (int32_t v = 0; v < result->variants; v++)
-        if (isfinite(result->variant[v].quality.logloss) && !is_worth_something(result, &result->variant[v]))
+        if (isfinite(result->variant[v].quality.logloss) && !result_beats_constant(result, &result->variant[v]))
             fprintf(out, "%s%s",
                     n++ ? ", " : " Left out, because no better than predicting the share of positives for every example: ",
                     result->variant[v].name);

@@ -81,6 +81,20 @@ static status_t seal_one(const char *folder, const char *name, run_files_t *file
     return ST_OK;
 }
 
+status_t run_files_seal_named(const char *folder, const char *const *wanted, int n, run_files_t *out)
+{
+    run_files_t files = {0};
+    status_t status = ST_OK;
+    bool found;
+    for (int i = 0; i < n && status == ST_OK; i++)
+        status = seal_one(folder, wanted[i], &files, &found);
+    if (status == ST_OK)
+        *out = files;
+    else
+        run_files_fini(&files);
+    return status;
+}
+
 status_t run_files_seal(const char *folder, run_files_t *out)
 {
     run_files_t files = {0};
@@ -104,23 +118,29 @@ status_t run_files_seal(const char *folder, run_files_t *out)
 
 /* ---- check ----------------------------------------------------------------------------------------------------------- */
 
-static status_t check_one(const char *path, const run_file_t *sealed)
+/* Who wrote a file and holds its checksum, in the words of errors. */
+typedef struct sealer {
+    const char *end, *writer, *list, *advice;
+} sealer_t;
+
+static const sealer_t of_run = {"training", "the run", "manifest.json", ADVICE};
+
+static status_t check_one(const char *path, const run_file_t *sealed, const sealer_t *by)
 {
     run_file_t found;
     const int error = read_file(path, false, &found);
     if (error == ENOENT)
-        return FAIL(ST_CORRUPT, "%s: is missing; the run wrote %" PRId64 " bytes, as manifest.json beside it says; " ADVICE,
-                    path, sealed->bytes);
+        return FAIL(ST_CORRUPT, "%s: is missing; %s wrote %" PRId64 " bytes, as %s beside it says; %s", path, by->writer,
+                    sealed->bytes, by->list, by->advice);
     if (error)
         return FAIL(file_blame(error), "%s: cannot be read: %s", path, strerror(error));
     if (found.bytes != sealed->bytes)
         return FAIL(ST_CORRUPT,
-                    "%s: was changed after training: it holds %" PRId64 " bytes, the run wrote %" PRId64
-                    ", as manifest.json beside it says; " ADVICE,
-                    path, found.bytes, sealed->bytes);
+                    "%s: was changed after %s: it holds %" PRId64 " bytes, %s wrote %" PRId64 ", as %s beside it says; %s",
+                    path, by->end, found.bytes, by->writer, sealed->bytes, by->list, by->advice);
     if (strcmp(found.checksum, sealed->checksum) != 0)
-        return FAIL(ST_CORRUPT, "%s: was changed after training: its checksum is %s, manifest.json beside it says %s; " ADVICE,
-                    path, found.checksum, sealed->checksum);
+        return FAIL(ST_CORRUPT, "%s: was changed after %s: its checksum is %s, %s beside it says %s; %s", path, by->end,
+                    found.checksum, by->list, sealed->checksum, by->advice);
     return ST_OK;
 }
 
@@ -158,9 +178,22 @@ status_t run_files_check(const run_files_t *files, const char *folder, uint32_t 
         const bool needed = kinds & kind_of(file->name);
         char *path = mem_printf("%s/%s", folder, file->name);
         if (needed || (kinds & RUN_REST && file_exists(path)))
-            status = check_one(path, file);
+            status = check_one(path, file, &of_run);
         else if (kinds & RUN_REST)
             log_info("%s was removed; nothing that is done here needs it", path);
+        mem_free(path);
+    }
+    return status;
+}
+
+status_t run_files_check_results(const run_files_t *files, const char *folder, const char *advice)
+{
+    const sealer_t by = {"it was written", "smelter", "results.json", advice};
+    status_t status = ST_OK;
+    for (int i = 0; i < files->n && status == ST_OK; i++) {
+        char *path = mem_printf("%s/%s", folder, files->file[i].name);
+        if (file_exists(path))
+            status = check_one(path, &files->file[i], &by);
         mem_free(path);
     }
     return status;

@@ -52,12 +52,19 @@ typedef struct run_files {
  * ST_INPUT, ST_SYSTEM: a file cannot be read or synced.  Cost: every byte is read once. */
 WARN_UNUSED status_t run_files_seal(const char *folder, run_files_t *out);
 
+/* run_files_seal_named - of the files of these names that are there: what an experiment has beside its results.json. */
+WARN_UNUSED status_t run_files_seal_named(const char *folder, const char *const *wanted, int n, run_files_t *out);
+
 /* run_files_check - are the files of these kinds (bits of run_file_kind_t) what was sealed? True of all that was not recorded.
  * ST_CORRUPT names the first that is missing, has another length or other bytes, or was not there when the run ended, and what
  * to do. */
 WARN_UNUSED status_t run_files_check(const run_files_t *files, const char *folder, uint32_t kinds);
 
-/* run_files_put / run_files_get - as the member "files" of a manifest. get: ST_CORRUPT names `where` and what is wrong. */
+/* run_files_check_results - the same of what run_files_seal_named sealed, for an experiment: a file that is gone is not missed,
+ * since results.json has its numbers. advice ends the error's line. */
+WARN_UNUSED status_t run_files_check_results(const run_files_t *files, const char *folder, const char *advice);
+
+/* run_files_put / run_files_get - as the member "files" of a manifest or of results.json. get: ST_CORRUPT names `where` and what is wrong. */
 void run_files_put(jsondoc_t *manifest, const run_files_t *files);
 WARN_UNUSED status_t run_files_get(const jsondoc_t *manifest, const char *where, run_files_t *out);
 

@@ -147,10 +147,31 @@ the_results() {
     expect_line "$T/log" "bad/relu/r0: has changed since $T/bad/results.json was written: its manifest.json has checksum "
 }
 
+# What lies beside results.json: digest knows the bytes of each, and report writes the page again.
+the_tables() {
+    local file change
+    for file in results.csv verdict.txt report.html; do
+        for change in flip cut_short longer; do
+            damage config.yaml true
+            "$change" "$T/bad/$file"
+            run "$T/log" "$SMELTER" digest "$T/bad"
+            expect "digest with $file $change: exit code $CODE" [ "$CODE" = 1 ]
+            expect_line "$T/log" "bad/$file: was changed after it was written: "
+            expect_errors 1 "$T/log"
+        done
+        rm "$T/bad/$file"
+        run "$T/log" "$SMELTER" digest "$T/bad"
+        expect "digest without $file: exit code $CODE" [ "$CODE" = 0 ]
+    done
+    run "$T/log" "$SMELTER" report "$T/bad"
+    expect "the page is another one" cmp "$T/bad/report.html" "$WHOLE/report.html"
+}
+
 case_of "a whole experiment passes, and says when, where and by what it was made" make_whole
 case_of "digest and report refuse every changed file" every_file
 case_of "digest tells of the other runs" other_runs_are_told
 case_of "a changed manifest is refused" the_manifest
 case_of "each reader refuses what it reads" each_reader
 case_of "results that were changed, or are of other runs, are refused" the_results
+case_of "digest refuses changed tables, words and pages" the_tables
 finish_tests

@@ -149,6 +149,17 @@ static void test_savings_of_an_experiment(void **state)
     set_end(&result, HALF, 50, NAN);
     distillation_cost_measure_saving(&result);
     assert_int_equal(student->held_out_saving, SAVING_UNKNOWN);
+
+    set_end(&result, HALF, 50, 0.63); /* 30 % positives: a constant has 0.6109 */
+    result.eval_examples = 10;
+    result.label = MEM_ARRAY(uint8_t, 10);
+    result.label[1] = result.label[4] = result.label[7] = 1;
+    distillation_cost_measure_saving(&result);
+    assert_int_equal(student->held_out_saving, SAVING_REACHED);
+    result.label[7] = 0; /* 20 %: 0.5004, below relu's 0.60, and above smooth's 0.5 */
+    distillation_cost_measure_saving(&result);
+    assert_int_equal(student->held_out_saving, SAVING_UNKNOWN);
+    assert_int_equal(smooth->held_out_saving, SAVING_NEVER);
     result_fini(&result);
     experiment_destroy(&experiment);
 }
