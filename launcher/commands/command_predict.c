@@ -330,6 +330,22 @@ done:
     return status;
 }
 
+/* KEY=TEXT as an argument of --set, whatever characters the text has; **owned**. */
+static char *set_text(const char *key, const char *value)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    ASSERT(out);
+    fprintf(out, "%s=", key);
+    yaml_write_string(out, value);
+    const int failed = fclose(out);
+    ASSERT(failed == 0);
+    char *set = mem_strdup(text);
+    free(text);
+    return set;
+}
+
 /* The run's warm start as an argument, which is not looked for beside config.yaml: where it was found once is part of what the
  * run is. What is wrong with the file is said when it is loaded. **Owned**. */
 static char *warm_start_of(const char *config_path)
@@ -339,16 +355,7 @@ static char *warm_start_of(const char *config_path)
     log_set_level(LOG_NONE);
     const bool is_read = config_read_resolved(config_path, &trained) == ST_OK;
     log_set_level(level);
-    char *text = NULL;
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    ASSERT(out);
-    fputs("warm_start=", out);
-    yaml_write_string(out, is_read ? trained->warm_start : "");
-    const int failed = fclose(out);
-    ASSERT(failed == 0);
-    char *set = mem_strdup(text);
-    free(text);
+    char *set = set_text("warm_start", is_read ? trained->warm_start : "");
     config_destroy(&trained);
     return set;
 }
@@ -366,7 +373,7 @@ status_t command_predict(const options_t *options)
     if (o.n_sets + 8 > OPTIONS_MOST)
         return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 8);
     char *run_dir = run_of(options->argument), *config = mem_printf("%s/config.yaml", run_dir),
-         *path = mem_printf("data.path=%s", options->second);
+         *path = set_text("data.path", options->second);
     char *warm_start = warm_start_of(config);
     o.run = options->argument;
     o.argument = config;

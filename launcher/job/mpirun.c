@@ -267,29 +267,57 @@ static bool is_gone(mpirun_job_t *job)
     return job->gone_ns != 0;
 }
 
-static void relay(mpirun_job_t *job, int fd)
+/* What mpirun and the ranks say on standard error; false at its end. */
+static bool pass_messages(int fd, mpirun_sieve_t *sieve)
+{
+    char text[4096];
+    const ssize_t n = read(fd, text, sizeof text);
+    if (n > 0)
+        mpirun_sieve_feed(sieve, text, (size_t)n);
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* A pipe whose reader went, and a terminal that hung up, have nobody who misses anything. */
+static bool has_reader(int fd)
+{
+    struct pollfd item = {.fd = fd, .events = POLLOUT};
+    return poll(&item, 1, 0) < 0 || !(item.revents & (POLLERR | POLLHUP));
+}
+
+/* The results, which rank 0 prints; false at their end. They go through the process's own standard output, because mpirun
+ * ends well where it cannot write (a full disk). The live line is wiped before them. */
+static bool pass_output(int fd, mpirun_sieve_t *sieve)
+{
+    char text[4096];
+    const ssize_t n = read(fd, text, sizeof text);
+    mpirun_sieve_quiet(sieve);
+    if (n > 0 && has_reader(STDOUT_FILENO)) {
+        fwrite(text, 1, (size_t)n, stdout);
+        fflush(stdout); /* main notices what fails */
+    }
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+static void relay(mpirun_job_t *job, int messages, int output)
 {
     mpirun_sieve_t *sieve = mpirun_sieve_create(job->death);
-    bool open = true;
-    while (open || !is_gone(job)) {
+    struct pollfd items[] = {{.fd = messages, .events = POLLIN}, {.fd = output, .events = POLLIN}};
+    while (items[0].fd >= 0 || items[1].fd >= 0 || !is_gone(job)) {
         if (!is_gone(job)) {
             relay_signals(job);
             keep_deadlines(job);
         } else if (clock_now_ns() - job->gone_ns > HOLDER_NS) {
             break;
         }
-        struct pollfd item = {.fd = open ? fd : -1, .events = POLLIN};
-        int ready = poll(&item, 1, mpirun_sieve_is_between(sieve) ? QUIET_MS : 200);
+        int ready = poll(items, 2, mpirun_sieve_is_between(sieve) ? QUIET_MS : 200);
         if (ready == 0)
             mpirun_sieve_quiet(sieve);
         if (ready <= 0)
             continue;
-        char text[4096];
-        ssize_t n = read(fd, text, sizeof text);
-        if (n > 0)
-            mpirun_sieve_feed(sieve, text, (size_t)n);
-        else if (n == 0 || errno != EINTR)
-            open = false;
+        if (items[0].revents && !pass_messages(messages, sieve))
+            items[0].fd = -1;
+        if (items[1].revents && !pass_output(output, sieve))
+            items[1].fd = -1;
     }
     mpirun_sieve_end(&sieve);
 }
@@ -297,9 +325,14 @@ static void relay(mpirun_job_t *job, int fd)
 static status_t run(const char *mpirun, const words_t *words, const mpirun_limits_t *limits, mpirun_death_t *death,
                     int *exit_code)
 {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0)
+    int messages[2], output[2];
+    if (pipe2(messages, O_CLOEXEC) != 0)
         return FAIL(ST_SYSTEM, "no pipe for mpirun's messages: %s", strerror(errno));
+    if (pipe2(output, O_CLOEXEC) != 0) {
+        close(messages[0]);
+        close(messages[1]);
+        return FAIL(ST_SYSTEM, "no pipe for mpirun's output: %s", strerror(errno));
+    }
     struct sigaction old[WATCHED];
     watch_signals(old);
     mpirun_job_t job = {
@@ -307,19 +340,21 @@ static status_t run(const char *mpirun, const words_t *words, const mpirun_limit
     job.child = fork();
     job.watch = rank_watch_start(job.child, limits->deadline_s);
     if (job.child == 0)
-        child_exec(mpirun, words->word, STDOUT_FILENO, fds[1]);
-    close(fds[1]);
+        child_exec(mpirun, words->word, output[1], messages[1]);
+    close(output[1]);
+    close(messages[1]);
     status_t status = ST_OK;
     if (job.child < 0) {
         status = FAIL(ST_SYSTEM, "no new process for mpirun: %s", strerror(errno));
     } else {
-        relay(&job, fds[0]);
+        relay(&job, messages[0], output[0]);
         death->launcher_signal = WIFSIGNALED(job.result) ? WTERMSIG(job.result) : 0;
         *exit_code = death->launcher_signal ? 128 + death->launcher_signal : WEXITSTATUS(job.result);
         death->interrupted = end_asked ? end_asked : stop_asked;
         death->ended = end_asked;
     }
-    close(fds[0]);
+    close(output[0]);
+    close(messages[0]);
     for (size_t i = 0; i < WATCHED; i++)
         sigaction(watched[i], &old[i], NULL);
     return status;

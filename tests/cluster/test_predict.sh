@@ -109,6 +109,29 @@ where_it_goes() {
     expect "it is not where it was to go" [ -s "$T/no/such/x.f32" -a -s "$T/no/such/x.tsv" ]
 }
 
+# What rank 0 prints goes to where smelter's output goes, and mpirun alone would not notice that it is lost.
+full_output() {
+    [ -w /dev/full ] || return 0
+    local code
+    "$SMELTER" predict "$T/run" "$T/data" --out "$T/full" >/dev/full 2>"$T/log"
+    code=$?
+    expect "code $code where the output is full" [ "$code" = 1 ]
+    expect "the reason is not the last line" grep -q "standard output cannot be written: No space left" <(tail -1 "$T/log")
+    "$SMELTER" predict "$T/run" "$T/data" --out "$T/full" 2>"$T/log" | true
+    code=${PIPESTATUS[0]}
+    expect "code $code where nobody reads" [ "$code" = 0 ]
+}
+
+# A name is a name, whatever YAML would make of it.
+names_of_datasets() {
+    local name
+    for name in '#1' 'a: {b' '%x'; do
+        ln -s data "$T/$name"
+        run "$T/log" bash -c 'cd "$1" && "$2" predict run "$3" --out x' - "$T" "$SMELTER" "$name"
+        expect "dataset $name: code $CODE" [ "$CODE" = 0 ]
+    done
+}
+
 # Every file that makes the model, damaged or taken away.
 damaged_run() {
     local file change message
@@ -137,5 +160,7 @@ case_of "splits" splits
 case_of "another dataset, standardised as in the run" other_dataset
 case_of "wrong inputs are named" wrong_inputs
 case_of "the folders of --out are made" where_it_goes
+case_of "output that cannot be written is an error" full_output
+case_of "names of datasets are taken as they are" names_of_datasets
 case_of "a damaged run is refused" damaged_run
 finish_tests
