@@ -257,12 +257,20 @@ static status_t walk(slicing_t *s, dataset_t *dataset)
 
 /* ---- slices as a person reads them ----------------------------------------------------------------------------------- */
 
-/* Deciles: above the edge below, up to and with the edge above. Stored numbers are shown as they were before standardising. */
-static void decile_text(const float edge[SLICES_DECILES - 1], uint64_t bucket, double mean, double scale,
+/* The number of the text of which a number that networks see was made. */
+static double as_in_text(const dataset_field_t *field, float number)
+{
+    const double x = number / field->scale + field->mean;
+    const bool is_log = strcmp(field->rules.transform, schema_transform_word(TRANSFORM_LOG1P)) == 0;
+    return is_log ? copysign(expm1(fabs(x)), x) : x;
+}
+
+/* Deciles: above the edge below, up to and with the edge above. */
+static void decile_text(const float edge[SLICES_DECILES - 1], uint64_t bucket, const dataset_field_t *field,
                         char text[VALUE_BYTES])
 {
-    const double below = bucket > 0 ? edge[bucket - 1] / scale + mean : -INFINITY;
-    const double above = bucket < SLICES_DECILES - 1 ? edge[bucket] / scale + mean : INFINITY;
+    const double below = bucket > 0 ? as_in_text(field, edge[bucket - 1]) : -INFINITY;
+    const double above = bucket < SLICES_DECILES - 1 ? as_in_text(field, edge[bucket]) : INFINITY;
     if (isinf(below))
         snprintf(text, VALUE_BYTES, "up to %.4g", above);
     else if (isinf(above))
@@ -289,11 +297,11 @@ static void value_text(const slicing_t *s, int c, uint64_t value, char text[VALU
     if (c == LABEL)
         snprintf(text, VALUE_BYTES, "%d", (int)value);
     else if (c == SCORE)
-        decile_text(s->column[c].edge, value, 0.0, 1.0, text);
+        decile_text(s->column[c].edge, value, &(dataset_field_t){.scale = 1.0}, text);
     else if (c == RAREST)
         frequency_text(value, text);
     else if (f < s->info->numeric)
-        decile_text(s->column[c].edge, value, s->info->fields[f].mean, s->info->fields[f].scale, text);
+        decile_text(s->column[c].edge, value, &s->info->fields[f], text);
     else
         dataset_meta_value_text(s->meta, f, value, text, VALUE_BYTES);
 }

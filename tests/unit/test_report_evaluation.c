@@ -42,17 +42,22 @@ static uint64_t key_of(const char *kind, int number)
     return dataset_key(text, bytes);
 }
 
-static void write_dataset(const char *path)
+/* Prices are stored as they are and standardised, or as their logarithms. */
+static void write_dataset(const char *path, bool is_log)
 {
-    const dataset_field_t fields[] = {{.name = "price", .kind = COLUMN_NUMERIC},
-                                      {.name = "tag", .kind = COLUMN_CATEGORICAL},
-                                      {.name = "tag_again", .kind = COLUMN_CATEGORICAL},
-                                      {.name = "words", .kind = COLUMN_MULTI, .pooling = POOLING_SUM}};
-    const bool standardise[] = {true, false, false, false};
+    const dataset_field_t fields[] = {
+        {.name = "price",
+         .kind = COLUMN_NUMERIC,
+         .rules = field_rules_of(
+             &(schema_column_t){.kind = COLUMN_NUMERIC, .transform = is_log ? TRANSFORM_LOG1P : TRANSFORM_STANDARDISE})},
+        {.name = "tag", .kind = COLUMN_CATEGORICAL},
+        {.name = "tag_again", .kind = COLUMN_CATEGORICAL},
+        {.name = "words", .kind = COLUMN_MULTI, .pooling = POOLING_SUM}};
+    const bool standardise[] = {!is_log, false, false, false};
     dataset_writer_t *writer = NULL;
     assert_int_equal(dataset_writer_create(path, fields, 4, standardise, true, false, true, &writer), ST_OK);
     for (int64_t i = 0; i < ROWS; i++) {
-        const float price = (float)price_of(i);
+        const float price = (float)(is_log ? log1p(price_of(i)) : price_of(i));
         const uint64_t tag = key_of("t", tag_of(i)), tags[] = {tag, tag};
         const uint64_t words[] = {key_of("w", (int)(i % 3)), key_of("w", (int)(i % 3))}; /* the same one twice */
         const int32_t count = i % 2 ? 2 : 0;
@@ -210,7 +215,7 @@ static void test_evaluation_of_a_dataset(void **state)
     (void)state;
     test_dir();
     const char *path = test_path("data");
-    write_dataset(path);
+    write_dataset(path, false);
     dataset_t *dataset;
     assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
     experiment_result_t e = make_result();
@@ -236,12 +241,36 @@ static void test_evaluation_of_a_dataset(void **state)
     dataset_close(&dataset);
 }
 
+/* Deciles of a column that is stored as logarithms are those of the text. */
+static void test_logarithms_are_shown_as_the_text_has_them(void **state)
+{
+    (void)state;
+    test_dir();
+    const char *path = test_path("data");
+    write_dataset(path, true);
+    dataset_t *dataset;
+    assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
+    experiment_result_t e = make_result();
+    assert_int_equal(slices_report_read(dataset, &e), ST_OK);
+    result_summarise(&e);
+    assert_int_equal(slices_report_make(dataset, &e), ST_OK);
+    const pd_slice_t *cheap = NULL;
+    for (int32_t i = 0; i < e.variant[0].worst_slices; i++)
+        if (strcmp(e.variant[0].worst[i].column, "price") == 0)
+            cheap = &e.variant[0].worst[i];
+    assert_non_null(cheap);
+    assert_int_equal(strncmp(cheap->value, "up to ", 6), 0);
+    assert_near(strtod(cheap->value + 6, NULL), 91.03, 0.5);
+    result_fini(&e);
+    dataset_close(&dataset);
+}
+
 static void test_other_split_is_refused(void **state)
 {
     (void)state;
     test_dir();
     const char *path = test_path("data");
-    write_dataset(path);
+    write_dataset(path, false);
     dataset_t *dataset;
     assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
     experiment_result_t e = {.eval_examples = 4999};
@@ -259,7 +288,7 @@ static void test_slices_of_what_has_none(void **state)
     (void)state;
     test_dir();
     const char *path = test_path("data");
-    write_dataset(path);
+    write_dataset(path, false);
     dataset_t *dataset;
     assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
     experiment_result_t e = make_result();
@@ -290,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_evaluation_of_a_dataset),
+        cmocka_unit_test(test_logarithms_are_shown_as_the_text_has_them),
         cmocka_unit_test(test_other_split_is_refused),
         cmocka_unit_test(test_slices_of_what_has_none),
     };
