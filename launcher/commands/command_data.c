@@ -98,9 +98,28 @@ static status_t check_order(const config_t *config)
     return ST_OK;
 }
 
+/* A configuration that names a dataset alone gets it as it is; but the text that it was imported from may be what a person
+ * means. */
+static status_t check_own_input(const config_t *config, const char *config_path, bool reimport)
+{
+    char *difference;
+    TRY(stale_input(config->data.path, &difference));
+    status_t status = ST_OK;
+    if (difference && reimport)
+        status = make_again(config, config_path);
+    else if (difference && !getenv("SMELTER_STARTED_MPIRUN"))
+        log_warn("dataset %s: %s; it is used as it was imported (with data.input and data.schema in the configuration, such a "
+                 "change stops the job, and --reimport follows it)",
+                 config->data.path, difference);
+    mem_free(difference);
+    return status;
+}
+
 static status_t check_existing(const config_t *config, const char *config_path, bool reimport)
 {
     char *difference, *unknown;
+    if (!*config->data.input && !*config->data.schema && !config->synth.rows)
+        return check_own_input(config, config_path, reimport);
     TRY(stale_check(config, &difference, &unknown));
     status_t status = ST_OK;
     if (unknown)

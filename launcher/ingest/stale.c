@@ -56,9 +56,8 @@ static status_t check_file(const origin_t *origin, const char *path, char **diff
     return ST_OK;
 }
 
-static status_t check_schema(const origin_t *origin, const config_t *config, char **difference, char **note)
+static status_t check_schema(const origin_t *origin, const char *name, char **difference, char **note)
 {
-    const char *name = config->data.schema;
     if (*name == '/' && !file_exists(name)) {
         mem_free(*note);
         *note = mem_printf("data.schema %s is not there to be compared with it", name);
@@ -87,7 +86,7 @@ static status_t check_import(const origin_t *origin, const config_t *config, cha
     else if (!*difference && *input)
         TRY(check_file(origin, input, difference, note));
     if (!*difference && *config->data.schema)
-        TRY(check_schema(origin, config, difference, note));
+        TRY(check_schema(origin, config->data.schema, difference, note));
     return ST_OK;
 }
 
@@ -142,8 +141,11 @@ status_t stale_input(const char *path, char **difference)
     *difference = NULL;
     TRY(dataset_open(path, 0, &dataset));
     const origin_t *origin = dataset_origin(dataset);
-    status_t status =
-        origin->kind == ORIGIN_IMPORT && origin->is_file ? check_file(origin, origin->input, difference, &note) : ST_OK;
+    status_t status = ST_OK;
+    if (origin->kind == ORIGIN_IMPORT && origin->is_file)
+        status = check_file(origin, origin->input, difference, &note);
+    if (status == ST_OK && !*difference && origin->kind == ORIGIN_IMPORT && *origin->schema == '/')
+        status = check_schema(origin, origin->schema, difference, &note);
     mem_free(note);
     dataset_close(&dataset);
     return status;

@@ -155,6 +155,29 @@ static void test_the_input_of_a_dataset_to_score(void **state)
     assert_int_equal(stale_input(test_path("d"), &difference), ST_OK);
     assert_non_null(strstr(difference, "and that file now has other content"));
     mem_free(difference);
+    /* To train on a dataset that is named alone is no mistake, but the change is said. */
+    assert_int_equal(prepare("data: {path: d}\n", false), ST_OK);
+    assert_caught("in.csv (24 bytes of ");
+    assert_caught("and that file now has other content (4 bytes of ");
+    assert_caught("it is used as it was imported");
+    assert_int_equal(prepare("data: {path: d}\n", true), ST_INPUT);
+    assert_caught("neither data.input nor synth.rows says of what");
+}
+
+static void test_the_schema_of_a_dataset_to_score(void **state)
+{
+    (void)state;
+    test_write("own.csv", INPUT);
+    test_write("own.yaml", SCHEMA);
+    assert_int_equal(prepare("data: {path: own, input: own.csv, schema: own.yaml}\n", false), ST_OK);
+    assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
+    assert_string_equal(catch_text(), "");
+    test_write("own.yaml", "format: csv\nlabel: y\nsplit: {train_fraction: 0.25}\ncolumns: [k]\n");
+    assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
+    assert_caught("in which there was 'split.train_fraction: 0.5', and here it is 'split.train_fraction: 0.25'");
+    assert_int_equal(unlink(test_path("own.yaml")), 0);
+    assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
+    assert_string_equal(catch_text(), "");
 }
 
 static void test_times_that_go_back(void **state)
@@ -177,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_a_changed_schema),
         cmocka_unit_test(test_other_settings_of_the_generator),
         cmocka_unit_test(test_the_input_of_a_dataset_to_score),
+        cmocka_unit_test(test_the_schema_of_a_dataset_to_score),
         cmocka_unit_test(test_what_was_not_recorded),
         cmocka_unit_test(test_times_that_go_back),
     };
