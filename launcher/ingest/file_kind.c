@@ -46,6 +46,8 @@ static const magic_t magics[] = {
           "give what is in it through a pipe: 7z x -so FILE | smelter import /dev/stdin"),
     MAGIC(0, "Rar!\x1a\x07", "a RAR archive", "extract it first"),
     MAGIC(257, "ustar", "a tar archive", "give what is in it through a pipe: tar -xOf FILE | smelter import /dev/stdin"),
+    MAGIC(0, "\xff\xfe\0\0", "text in UTF-32", BY_PIPE("iconv -f UTF-32 -t UTF-8")),
+    MAGIC(0, "\0\0\xfe\xff", "text in UTF-32", BY_PIPE("iconv -f UTF-32 -t UTF-8")),
     MAGIC(0, "\xff\xfe", "text in UTF-16", BY_PIPE("iconv -f UTF-16 -t UTF-8")),
     MAGIC(0, "\xfe\xff", "text in UTF-16", BY_PIPE("iconv -f UTF-16 -t UTF-8")),
     MAGIC(0,

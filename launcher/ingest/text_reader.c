@@ -186,13 +186,14 @@ static bool has_suffix(const char *path, const char *suffix)
 }
 
 /* Not every file is a text, plain or compressed: say what it is. */
-static status_t refuse_kind(const text_reader_t *r, const void *start, size_t bytes, const char *inside)
+static status_t refuse_kind(const text_reader_t *r, const void *start, size_t bytes, bool is_unpacked)
 {
     const file_kind_t *kind = file_kind(start, bytes < FILE_KIND_BYTES ? bytes : FILE_KIND_BYTES);
     if (!kind)
         return ST_OK;
-    return FAIL(ST_INPUT, "%s: %sthis is %s, and import reads text, plain, gzip or zstd; %s", r->path, inside, kind->name,
-                kind->remedy);
+    return FAIL(ST_INPUT, "%s: %sthis is %s, and import reads text, plain, gzip or zstd; %s%s", r->path,
+                is_unpacked ? "inside its compression " : "", kind->name,
+                is_unpacked ? "take off the outer compression first, and then " : "", kind->remedy);
 }
 
 static bool is_gzip(const uint8_t *in, size_t bytes)
@@ -216,7 +217,7 @@ static status_t detect(text_reader_t *r)
         return FAIL(ST_INPUT, "%s: the file is empty", r->path);
     r->kind = is_gzip(r->in, r->in_end) ? TEXT_GZIP : is_zstd(r->in, r->in_end) ? TEXT_ZSTD : TEXT_PLAIN;
     if (r->kind == TEXT_PLAIN)
-        TRY(refuse_kind(r, r->in, r->in_end, ""));
+        TRY(refuse_kind(r, r->in, r->in_end, false));
     if (r->kind != TEXT_GZIP && has_suffix(r->path, ".gz"))
         return FAIL(ST_INPUT, "%s: named .gz but not gzip data, or cut short", r->path);
     if (r->kind != TEXT_ZSTD && has_suffix(r->path, ".zst"))
@@ -269,7 +270,7 @@ status_t text_reader_open(const char *path, text_reader_t **out)
     while (r->text_end < FILE_KIND_BYTES && !r->text_done)
         TRY_DONE(more_text(r));
     if (r->kind != TEXT_PLAIN)
-        TRY_DONE(refuse_kind(r, r->text, r->text_end, "inside its compression "));
+        TRY_DONE(refuse_kind(r, r->text, r->text_end, true));
     if (r->text_end >= 3 && memcmp(r->text, "\xef\xbb\xbf", 3) == 0)
         r->text_next = 3;
     *out = r;
