@@ -1,8 +1,10 @@
 /* smelter predict: the run's own configuration with another dataset, on a cluster of any size. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -291,14 +293,21 @@ static status_t write_tsv(const char *path, const predictions_t *p, const rows_t
     return status;
 }
 
+/* Both files or none: on a full disk an earlier prediction stays a pair. */
 static status_t write_predictions(const char *out, const predictions_t *p, const rows_t *rows)
 {
-    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem);
-    status_t status = file_write_atomic(raw, p->p, (size_t)p->rows * sizeof *p->p);
+    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem),
+         *part = mem_printf("%s.tsv.part", stem);
+    status_t status = write_tsv(part, p, rows);
     if (status == ST_OK)
-        status = write_tsv(tsv, p, rows);
+        status = file_write_atomic(raw, p->p, (size_t)p->rows * sizeof *p->p);
+    if (status == ST_OK && rename(part, tsv) != 0)
+        status = FAIL(ST_SYSTEM, "%s: cannot be renamed to %s: %s", part, tsv, strerror(errno));
     if (status == ST_OK)
         printf("%s  %s\n", raw, tsv);
+    else
+        unlink(part);
+    mem_free(part);
     mem_free(stem);
     mem_free(raw);
     mem_free(tsv);

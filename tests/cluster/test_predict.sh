@@ -122,6 +122,22 @@ full_output() {
     expect "code $code where nobody reads" [ "$code" = 0 ]
 }
 
+# Where there is room for one of the two files alone, none is left.
+full_disk() {
+    unshare -m true 2>/dev/null || return 0
+    mkdir "$T/small"
+    # shellcheck disable=SC2016
+    run "$T/log" unshare -m sh -c 'mount -t tmpfs -o size=16k none "$1/small" || exit 1
+        "$2" predict "$1/run" "$1/data" --out "$1/small/p"
+        code=$?
+        ls -A "$1/small" >"$1/left"
+        exit $code' - "$T" "$SMELTER"
+    expect "code $CODE" [ "$CODE" = 1 ]
+    expect_line "$T/log" "cannot write"
+    expect_line "$T/log" "No space left on device"
+    expect "left: $(paste -sd' ' "$T/left")" [ ! -s "$T/left" ]
+}
+
 # A name is a name, whatever YAML would make of it.
 names_of_datasets() {
     local name
@@ -161,6 +177,7 @@ case_of "another dataset, standardised as in the run" other_dataset
 case_of "wrong inputs are named" wrong_inputs
 case_of "the folders of --out are made" where_it_goes
 case_of "output that cannot be written is an error" full_output
+case_of "a full disk leaves no half of a prediction" full_disk
 case_of "names of datasets are taken as they are" names_of_datasets
 case_of "a damaged run is refused" damaged_run
 finish_tests
