@@ -165,6 +165,8 @@ static void watch_signals(struct sigaction old[WATCHED])
  * go on. */
 static void child_exec(const char *program, char **words, int output_fd, int error_fd)
 {
+    sigset_t none;
+    sigemptyset(&none);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int null = open("/dev/null", O_RDONLY);
@@ -181,11 +183,26 @@ static void child_exec(const char *program, char **words, int output_fd, int err
     signal(SIGTTOU, SIG_IGN);
     signal(SIGUSR1, SIG_IGN); /* until mpirun and, later, ranks want to know them */
     signal(SIGUSR2, SIG_IGN);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     execv(program, words);
     static const char failed[] = "mpirun could not be executed\n";
     ssize_t written = write(STDERR_FILENO, failed, sizeof failed - 1);
     (void)written;
     _exit(127);
+}
+
+/* A child that means what mpirun means by a signal from its first moment on: one that came between fork and child_exec's calls
+ * would find our own handler there, and end nothing. */
+static pid_t fork_child(const char *program, char **words, int output_fd, int error_fd)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    const pid_t child = fork();
+    if (child == 0)
+        child_exec(program, words, output_fd, error_fd);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return child;
 }
 
 /* An mpirun, while it runs. */
@@ -204,6 +221,7 @@ static void end_job(mpirun_job_t *job)
 {
     if (!job->end_ns) {
         job->end_ns = clock_now_ns();
+        job->death->ending = true;
         kill(job->child, SIGTERM);
     }
 }
@@ -337,10 +355,8 @@ static status_t run(const char *mpirun, const words_t *words, const mpirun_limit
     watch_signals(old);
     mpirun_job_t job = {
         .death = death, .start_ns = clock_now_ns(), .start_most_ns = limits->start_most_s * INT64_C(1000000000)};
-    job.child = fork();
+    death->launcher = job.child = fork_child(mpirun, words->word, output[1], messages[1]);
     job.watch = rank_watch_start(job.child, limits->deadline_s);
-    if (job.child == 0)
-        child_exec(mpirun, words->word, output[1], messages[1]);
     close(output[1]);
     close(messages[1]);
     status_t status = ST_OK;
@@ -373,9 +389,7 @@ static void read_version(const char *mpirun, char *text, size_t size)
     text[0] = 0;
     if (pipe2(fds, O_CLOEXEC) != 0)
         return;
-    pid_t child = fork();
-    if (child == 0)
-        child_exec(mpirun, words, fds[1], fds[1]);
+    const pid_t child = fork_child(mpirun, words, fds[1], fds[1]);
     close(fds[1]);
     struct pollfd item = {.fd = fds[0], .events = POLLIN};
     for (ssize_t got = 1; child > 0 && got > 0 && n + 1 < size && poll(&item, 1, VERSION_MS) > 0;

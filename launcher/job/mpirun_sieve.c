@@ -124,7 +124,7 @@ static void close_block(mpirun_sieve_t *sieve)
 /* Single lines of mpirun outside of blocks that say nothing a person needs. */
 static bool is_noise(const char *line, size_t n)
 {
-    static const char *const noise[] = {"more processes have sent help message",
+    static const char *const noise[] = {"sent help message",
                                         "orte_base_help_aggregate",
                                         "mpirun: killing job",
                                         "mpirun: abort is already in progress",
@@ -138,6 +138,19 @@ static bool is_noise(const char *line, size_t n)
         if (strstr(copy, noise[i]))
             return true;
     return false;
+}
+
+/* is_last_word - "[node1:4711] *** Process received signal ***", and the frames below it: Open MPI's mpirun now and then crashes
+ * where it is told to end while its ranks do, which nobody needs to know. */
+static bool is_last_word(const mpirun_death_t *death, const char *line, size_t n)
+{
+    char copy[LINE_BYTES + 1], mark[24];
+    snprintf(mark, sizeof mark, ":%d] ", (int)death->launcher);
+    memcpy(copy, line, n);
+    copy[n] = 0;
+    const char *end = strchr(copy, ' ');
+    return death->ending && line[0] == '[' && end && (size_t)(end - copy) + 1 > strlen(mark) &&
+           strncmp(end + 1 - strlen(mark), mark, strlen(mark)) == 0;
 }
 
 /* take_news - lines of ranks that are for the starter alone. */
@@ -162,6 +175,8 @@ static void end_line(mpirun_sieve_t *sieve)
         return;
     if (begun || is_own_line(line, n)) {
         pass(line, n);
+    } else if (is_last_word(sieve->death, line, n)) {
+        return;
     } else if (is_rule(line, n)) {
         if (sieve->in_block)
             close_block(sieve);

@@ -56,6 +56,19 @@ signal_at_start() {
     expect_line "$T/log" "interrupted by signal 15 (Terminated) before the job had started"
     expect_nothing_left
 }
+# mpirun is to hear a signal from its first moment on; and its crash at an end that was asked for is nobody's business.
+signal_crashes_mpirun() {
+    stand_in 'trap "echo [$(hostname):$$] \\*\\*\\* Process received signal \\*\\*\\* >&2; exit 139" TERM' 'grep "^SigBlk" /proc/self/status >&2' \
+        'while :; do sleep 0.1; done'
+    start "$T/log" env PATH="$T/bin:$PATH" "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    sleep 0.5
+    kill -INT "$JOB"
+    finish
+    expect "exit code $CODE instead of 3" [ "$CODE" = 3 ]
+    expect_line "$T/log" "$(printf 'SigBlk:\t0000000000000000')"
+    expect "mpirun's crash is shown" [ "$(grep -c 'Process received signal' "$T/log")" = 0 ]
+    expect_line "$T/log" "interrupted by signal 2 (Interrupt) before the job had started"
+}
 few_descriptors() {
     refused 2 "mpirun with 3 ranks may need 47 open files, and the limit is 32; raise it (ulimit -n 1024;" \
         bash -c 'ulimit -n 32; exec "$@"' - "$SMELTER" train "$T/c.yaml" --out "$T/run"
@@ -133,6 +146,19 @@ mixed_starts() {
     expect "exit code $CODE where it is allowed" [ "$CODE" = 0 ]
     expect "two kinds in the manifest" [ "$(grep -c '"probe"' "$T/moved/manifest.json")" = 2 ]
 }
+# Finished runs of another kind: what is to be trained would be of this one; with nothing to train there is nothing to compute.
+finished_elsewhere() {
+    local there=(env "OPENBLAS_CORETYPE=$OTHER_KERNEL" "$SMELTER")
+    run "$T/log" "$SMELTER" compare "$T/c.yaml" --set experiment.replicas=2 --out "$T/pair"
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    run "$T/log" "${there[@]}" compare "$T/c.yaml" --set experiment.replicas=2 --out "$T/pair"
+    expect "exit code $CODE with nothing to train" [ "$CODE" = 0 ]
+    refused 2 "/small/r0: holds a finished run that was computed by rank 0" "${there[@]}" compare "$T/c.yaml" --set experiment.replicas=3 --out "$T/pair"
+    run "$T/log" "${there[@]}" predict "$T/pair/small/r0" "$T/data" --out "$T/scores"
+    expect "exit code $CODE of predict" [ "$CODE" = 0 ]
+    expect_line "$T/log" "kernel $OTHER_KERNEL, glibc "
+    expect_line "$T/log" "and the last bits of a score may be others than there"
+}
 # The same with the C library's functions: another variant of exp, on the same processor.
 mixed_libm() {
     local words=("${MPIRUN[@]}" -np 2 "$SMELTER" train "$T/c.yaml" --out "$T/libm" : -np 1 -x "GLIBC_TUNABLES=$OTHER_LIBM" "$SMELTER" train "$T/c.yaml" --out "$T/libm")
@@ -150,6 +176,7 @@ case_of "there is no mpirun" no_mpirun
 case_of "mpirun fails before there are ranks: its exit code is no signal" mpirun_fails
 case_of "mpirun never starts a rank" mpirun_hangs
 case_of "one SIGTERM ends a start that hangs" signal_at_start
+case_of "an mpirun that crashes where it is told to end" signal_crashes_mpirun
 case_of "too few file descriptors" few_descriptors
 case_of "a soft limit on file descriptors is raised" soft_limit_is_raised
 case_of "srun without PMIx" srun_without_pmix
@@ -159,6 +186,7 @@ case_of "stopped and continued at a terminal" stopped_at_a_terminal
 if OPENBLAS_CORETYPE=$OTHER_KERNEL "$SMELTER" version | grep -q "kernel $OTHER_KERNEL$"; then
     case_of "ranks on two kinds of processor" mixed_processors
     case_of "a run that goes on with another kind of processor" mixed_starts
+    case_of "finished runs of another kind of processor" finished_elsewhere
 else
     skip "two kinds of processor" "this OpenBLAS has one kernel only"
 fi
