@@ -234,9 +234,6 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
         status = coordinator_expected(c->coordinator, variant_index(c, v), replica, &wanted);
         if (status == ST_OK) {
             status = manifest_check(out, &wanted, path);
-            if (status == ST_OK)
-                status = processors_check_earlier(path, "holds a finished run that was", &out->processors, &wanted.processors,
-                                                  wanted.config);
             manifest_fini(&wanted);
         }
         if (status == ST_OK)
@@ -340,6 +337,25 @@ static status_t check_replicas(const comparison_t *c, const manifest_t *done, co
     return ST_OK;
 }
 
+/* Runs that are kept, and those that this job would add to them, are computed by processors of one kind. Where nothing is to be
+ * trained nothing is computed here: a report may be made of them anywhere. */
+static status_t check_kept_processors(const comparison_t *c, const manifest_t *done, const bool *have)
+{
+    status_t status = ST_OK;
+    for (int i = 0; i < c->variants * c->replicas && c->to_train && status == ST_OK; i++) {
+        manifest_t wanted;
+        if (!have[i])
+            continue;
+        TRY(coordinator_expected(c->coordinator, variant_index(c, i / c->replicas), i % c->replicas, &wanted));
+        char *path = run_path(c, i / c->replicas, i % c->replicas);
+        status = processors_check_earlier(path, "holds a finished run that was", &done[i].processors, &wanted.processors,
+                                          wanted.config);
+        mem_free(path);
+        manifest_fini(&wanted);
+    }
+    return status;
+}
+
 /* Train what is missing; every replica's result moves into `result`. */
 static status_t train_all(comparison_t *c, experiment_result_t *result)
 {
@@ -355,11 +371,13 @@ static status_t train_all(comparison_t *c, experiment_result_t *result)
     }
     if (status == ST_OK)
         recall_teachers(c, done, have);
-    if (status == ST_OK)
-        status = check_replicas(c, done, have);
     for (int i = 0; i < c->variants * c->replicas; i++)
         kept += have[i];
     c->to_train = c->variants * c->replicas - kept;
+    if (status == ST_OK)
+        status = check_kept_processors(c, done, have);
+    if (status == ST_OK)
+        status = check_replicas(c, done, have);
     if (kept && status == ST_OK)
         log_info("%d of %d runs are finished in %s and kept", kept, c->variants * c->replicas, c->dir);
     /* Replicas outside, variants inside: an interrupted experiment has seen every variant as early as it can. */

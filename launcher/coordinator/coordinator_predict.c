@@ -23,6 +23,14 @@ static status_t check_inputs(coordinator_t *c, const coordinator_source_t *sourc
     return status;
 }
 
+/* Scores of a run that other processors have trained. */
+static void warn_of_processors(const coordinator_t *c, const coordinator_source_t *source)
+{
+    processors_t now = processors_of(c->o.roster, 0);
+    processors_warn_scores(c->run_dir, source->checkpoint ? &source->checkpoint->from.processors : &source->run->processors, &now);
+    processors_fini(&now);
+}
+
 status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *source, split_t split, predictions_t *out)
 {
     const config_t *config = c->o.experiment->base;
@@ -36,6 +44,7 @@ status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *sourc
     c->components = (int)config->model.components;
     TRY_DONE(coordinator_open_dataset(c, config));
     TRY_DONE(check_inputs(c, source, &inputs));
+    warn_of_processors(c, source);
     TRY_DONE(send_begin(c, -1, 0, checkpoint ? checkpoint->from.step : 0, false));
     TRY_DONE(checkpoint ? send_checkpoint(c, checkpoint)
                         : send_finished_run(c, c->run_dir, source->run,

@@ -164,6 +164,17 @@ status_t processors_check_earlier(const char *folder, const char *what, const pr
     return ST_OK;
 }
 
+void processors_warn_scores(const char *folder, const processors_t *earlier, const processors_t *now)
+{
+    char before[480], after[480];
+    if (processors_are_same(earlier, now))
+        return;
+    const processors_kind_t *theirs = missing(earlier, now), *ours = missing(now, earlier);
+    log_warn("%s was computed by %s; here it is %s, and the last bits of a score may be others than there", folder,
+             kind_text(theirs ? theirs : &earlier->kind[0], before, sizeof before),
+             kind_text(ours ? ours : &now->kind[0], after, sizeof after));
+}
+
 void processors_print(FILE *out, const processors_t *processors)
 {
     char text[PROCESSOR_TEXT_BYTES];

@@ -47,6 +47,9 @@ WARN_UNUSED status_t processors_check_job(const roster_t *roster, const experime
 WARN_UNUSED status_t processors_check_earlier(const char *folder, const char *what, const processors_t *earlier,
                                               const processors_t *now, const config_t *config);
 
+/* processors_warn_scores - the same for a run that is scored, whose scores are as good: a line in the log at any level. */
+void processors_warn_scores(const char *folder, const processors_t *earlier, const processors_t *now);
+
 /* processors_are_same - the same kinds, or not recorded on one side. */
 bool processors_are_same(const processors_t *a, const processors_t *b);
 
