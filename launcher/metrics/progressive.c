@@ -13,6 +13,7 @@
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
 #include "common/metrics/metrics.h"
+#include "launcher/metrics/step_line.h"
 
 /* Messages of one worker that wait for those of the others. Dense gradients keep workers within one step of each other, but not
  * what has arrived of them: after a pause the coordinator reads what one connection has gathered, and then what the next one
@@ -205,39 +206,49 @@ static bool is_before(const char *line, const char *end, int64_t step, int64_t d
 }
 
 /* Leave the lines of before the cut in the text; one that was cut off by a crash goes too. *lines becomes the checksum of those
- * of metrics. Returns the end of what is left. */
-static char *keep_lines(const progressive_options_t *o, int64_t step, char *text, uint64_t *lines)
+ * of metrics, *end_of_text the end of what is left. A line about a step that is not whole is an error where lines of before the
+ * cut follow, and else what a crash has left. */
+static status_t keep_lines(const progressive_options_t *o, int64_t step, char *text, uint64_t *lines, char **end_of_text)
 {
     char *to = text;
+    long long number = 0, changed = 0;
     *lines = 0;
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         const size_t bytes = (size_t)(end + 1 - line);
+        number++;
+        if (!changed && !is_of_metrics(line, end) && !step_line_is_whole(line, bytes - 1))
+            changed = number;
         if (!is_before(line, end, step, o->depth))
             continue;
+        if (changed)
+            return FAIL(ST_CORRUPT,
+                        "%s: line %lld was changed after it was written: its check is that of another line; put the run's own "
+                        "file in its place",
+                        o->path, changed);
         if (is_of_metrics(line, end))
             *lines += hash64(line, bytes, 0);
         memmove(to, line, bytes);
         to += bytes;
     }
-    return to;
+    *end_of_text = to;
+    return ST_OK;
 }
 
 /* The file as it was at the cut, unless it is not the run's: then it stays as it is. */
 static status_t cut_lines(const progressive_options_t *o, const saved_t *head, const char *where, uint64_t *lines)
 {
-    char *text = NULL;
+    char *text = NULL, *end = NULL;
     if (file_exists(o->path))
         TRY(file_read(o->path, &text, NULL));
     else
         text = mem_strdup("");
-    const char *end = keep_lines(o, head->step, text, lines);
-    status_t status = ST_OK;
-    if (head->version >= 3 && *lines != head->lines && !file_exists(o->path))
+    status_t status = keep_lines(o, head->step, text, lines, &end);
+    if (status == ST_OK && head->version >= 3 && *lines != head->lines && !file_exists(o->path))
         status = FAIL(
             ST_CORRUPT,
             "%s: is not there, and the run had written lines up to step %lld to it before the checkpoint in %s; put it back",
             o->path, (long long)head->step, where);
-    else if (head->version >= 3 && *lines != head->lines)
+    else if (status == ST_OK && head->version >= 3 && *lines != head->lines)
         status = FAIL(
             ST_CORRUPT,
             "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "

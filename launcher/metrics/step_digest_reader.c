@@ -6,6 +6,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
+#include "launcher/metrics/step_line.h"
 
 #define DIGITS 16 /* of a word */
 
@@ -78,6 +79,8 @@ static status_t parse_line(const char *path, int64_t number, const char *line, c
     record.step = strtoll(small, &end, 10);
     if (*end || record.step < 0)
         return bad_line(path, number, "its step is not a number");
+    if (!step_line_is_whole(line, strlen(line)))
+        return bad_line(path, number, "it was changed after it was written: its check is that of another line");
     TRY(parse_words(path, number, words, &record));
     MEM_GROW(trace->records, *capacity, (size_t)trace->n + 1);
     trace->records[trace->n++] = record;

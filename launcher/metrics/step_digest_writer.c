@@ -12,6 +12,7 @@
 #include "common/base/step_digest.h"
 #include "common/files/file.h"
 #include "common/net/step_batch.h"
+#include "launcher/metrics/step_line.h"
 
 #define RING_LEAST (STEP_BATCH_STEPS * 4) /* steps between the first incomplete one and the last that a shard has told of */
 
@@ -83,11 +84,17 @@ static void make_room(step_digest_writer_t *l, int64_t end)
     l->merged = merged;
 }
 
-static void write_words(const step_digest_writer_t *l, const uint64_t *words, int64_t n)
+/* A line from its beginning up to the digits, the digits of the words, and the check of both. */
+static void write_line(const step_digest_writer_t *l, const char *begin, const uint64_t *words, int64_t n)
 {
+    const size_t head = strlen(begin), length = head + 16 * (size_t)n + 1;
+    char *line = MEM_ARRAY(char, length + 1);
+    memcpy(line, begin, head);
     for (int64_t i = 0; i < n; i++)
-        fprintf(l->file, "%016" PRIx64, words[i]);
-    fputs("\"}\n", l->file);
+        snprintf(line + head + 16 * i, 17, "%016" PRIx64, words[i]);
+    line[length - 1] = '"';
+    fprintf(l->file, "%s" STEP_LINE_CHECK "\n", line, step_line_check(line, length));
+    mem_free(line);
 }
 
 static status_t check_written(const step_digest_writer_t *l)
@@ -102,8 +109,9 @@ static status_t write_rows(step_digest_writer_t *l)
 {
     while (l->heard[l->first % l->ring] == l->shards) {
         uint64_t *words = l->merged + l->first % l->ring * l->words;
-        fprintf(l->file, "{\"step\": %" PRId64 ", \"rows\": \"", l->first);
-        write_words(l, words, l->words);
+        char begin[64];
+        snprintf(begin, sizeof begin, "{\"step\": %" PRId64 ", \"rows\": \"", l->first);
+        write_line(l, begin, words, l->words);
         memset(words, 0, sizeof *words * (size_t)l->words);
         l->heard[l->first % l->ring] = 0;
         l->first++;
@@ -145,8 +153,10 @@ status_t step_digest_writer_put_dense(step_digest_writer_t *l, const net_message
         return FAIL(ST_MESSAGE, "digests of the dense parameters of %lld steps came in %lld words", (long long)steps,
                     (long long)words);
     for (int64_t i = 0; i < steps; i++) {
-        fprintf(l->file, "{\"step\": %" PRId64 ", \"component\": %u, \"dense\": \"", step + i, message->header.table);
-        write_words(l, (const uint64_t *)message->frame[0].data + i * (words / steps), words / steps);
+        char begin[96];
+        snprintf(begin, sizeof begin, "{\"step\": %" PRId64 ", \"component\": %u, \"dense\": \"", step + i,
+                 message->header.table);
+        write_line(l, begin, (const uint64_t *)message->frame[0].data + i * (words / steps), words / steps);
     }
     return check_written(l);
 }

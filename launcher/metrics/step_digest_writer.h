@@ -1,11 +1,12 @@
 /* step_digest_writer.h - digests of single steps, from shards and workers, into metrics.jsonl: what `smelter diff` compares.
  *
- *     {"step": 12, "rows": "HEX"}                       a step_digest over all rows that the step updated, 16 digits a word
- *     {"step": 12, "component": 0, "dense": "HEX"}      a hash of the dense parameters after it, 16 digits for each component
- * from there on
+ *     {"step": 12, "rows": "HEX", "check": "HEX"}       a step_digest over all rows that the step updated, 16 digits a word
+ *     {"step": 12, "component": 0, "dense": "HEX", "check": "HEX"}
+ *                                                       a hash of the dense parameters after it, 16 digits for each component
+ *                                                       from there on
  *
  * A line of rows is written when every shard has spoken of the step. Lines are told from those of progressive validation by
- * having no "logloss". */
+ * having no "logloss", and hold a check of themselves (step_line.h). */
 #ifndef SMELTER_STEP_DIGEST_WRITER_H
 #define SMELTER_STEP_DIGEST_WRITER_H
 

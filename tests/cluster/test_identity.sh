@@ -66,6 +66,17 @@ other_metrics() {
     expect "the file was changed" cmp "$T/other/metrics.jsonl" "$T/hurt/metrics.jsonl"
 }
 
+# The digits of one step's digest: the run would end as it should, and diff would say that it parts from itself.
+other_step() {
+    local line
+    line=$(grep -n '"step": 9, "rows"' "$T/unfinished/metrics.jsonl" | cut -d: -f1)
+    rm -rf "$T/hurt"
+    cp -r "$T/unfinished" "$T/hurt"
+    sed -i "${line}y/0123456789/1234567890/;${line}s/\"step\": [0-9]*/\"step\": 9/" "$T/hurt/metrics.jsonl"
+    go_on "$T/log" "$T/hurt"
+    refused "$T/log" "metrics.jsonl: line $line was changed after it was written"
+}
+
 # use_run WORD - predict, warm_start or digest of $T/hurt.
 use_run() {
     case $1 in
@@ -135,6 +146,7 @@ case_of "two runs of one configuration have two ids, a resumed run has one" two_
 case_of "another run's delta" other_delta
 case_of "a shard's folder of an earlier run" other_shard_folder
 case_of "another run's metrics" other_metrics
+case_of "a digest of a step that was changed" other_step
 case_of "a store of another run, another shard, an earlier start" other_store
 case_of "another run's dense parameters" other_dense
 case_of "a folder in which a run was trained anew" trained_anew

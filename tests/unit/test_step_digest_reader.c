@@ -226,6 +226,8 @@ static void test_bad_files_are_named(void **state)
         {"{\"rows\": \"0000000000000000\"}\n", "a digest without a step"},
         {"{\"step\": -3, \"rows\": \"0000000000000000\"}\n", "its step is not a number"},
         {"{\"step\": 3, \"dense\": \"0000000000000000\"}\n", "without a component"},
+        {"{\"step\": 3, \"rows\": \"0000000000000001\", \"check\": \"01234567\"}\n",
+         "line 1: it was changed after it was written"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *dir = test_path("bad%zu", i);
