@@ -54,6 +54,8 @@ typedef struct import {
     bool has_unit;         /* once there is one */
 
     int64_t rows, train_rows, bad_rows;
+    int64_t word_groups;    /* rows whose query id is a word for nothing, */
+    const char *word_group; /* the last of which was this */
     bool progress;
     int64_t started_ns, shown_ns;
 } import_t;
@@ -277,6 +279,17 @@ static uint64_t read_group(const csv_field_t *field)
     return dataset_key(field->text, is_blank ? 0 : field->bytes);
 }
 
+/* What other programs write where there is nothing. Any of them may be an id, so it is one, but of all rows together. */
+static void count_word_group(import_t *im, const csv_field_t *field)
+{
+    static const char *const words[] = {"NA", "N/A", "NaN", "nan", "null", "NULL", "None", "\\N"};
+    for (size_t i = 0; field->bytes <= 4 && i < sizeof words / sizeof *words; i++)
+        if (strcmp(field->text, words[i]) == 0) {
+            im->word_groups++;
+            im->word_group = words[i];
+        }
+}
+
 /* Bring the row's time to the unit of the dataset, which the first time of a good row decides: NULL, or what is wrong. */
 static const char *settle_time(import_t *im)
 {
@@ -366,6 +379,8 @@ static status_t import_record(import_t *im, const csv_t *csv)
     const char *fault = read_record(im, csv, &at);
     if (fault)
         return report_bad(im, csv->line, im->names[at], fault, csv->fields[at].text, csv->fields[at].bytes);
+    if (im->group >= 0)
+        count_word_group(im, &csv->fields[im->group]);
     return put_row(im);
 }
 
@@ -498,6 +513,11 @@ static status_t finish(import_t *im, const char *path)
     if (im->bad_rows > 0)
         log_warn("%s: %lld bad row%s left out (max_bad_rows is %lld)", im->input, (long long)im->bad_rows,
                  im->bad_rows == 1 ? "" : "s", (long long)schema->max_bad_rows);
+    if (im->word_groups > 0)
+        log_warn(
+            "%s: %lld row%s the query id '%s', which is a query like any other; leave the cell empty where a row belongs to "
+            "none",
+            im->input, (long long)im->word_groups, im->word_groups == 1 ? " has" : "s have", im->word_group);
     if (im->progress)
         log_info("import %s: %lld rows into %s in %.1f s", im->input, (long long)rows, path,
                  (double)(clock_now_ns() - im->started_ns) * 1e-9);

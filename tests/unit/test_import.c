@@ -667,6 +667,33 @@ static void test_quoting_round_trip(void **state)
     mem_free(text);
 }
 
+/* A word for nothing is an id, because it may be one; but whoever exported the table may not have meant it. */
+static void test_query_ids_that_are_words_for_nothing(void **state)
+{
+    (void)state;
+    schema_column_t inputs[] = {{.name = "k", .kind = COLUMN_CATEGORICAL}};
+    const schema_t schema = {.format = FORMAT_CSV,
+                             .header = true,
+                             .label = "y",
+                             .group = "g",
+                             .time = "",
+                             .split_column = "",
+                             .train_fraction = 0.5,
+                             .columns = inputs,
+                             .columns_count = 1};
+    catch_start();
+    dataset_t *dataset = open_dataset(import_string(&schema, "y,g,k\n1,7,a\n0,NaN,b\n1,NaN,c\n0,,d\n", ST_OK));
+    catch_stop();
+    assert_caught("2 rows have the query id 'NaN', which is a query like any other");
+    assert_caught("1 of 4 rows have no group id");
+    dataset_close(&dataset);
+    catch_start();
+    dataset = open_dataset(import_string(&schema, "y,g,k\n1,7,a\n0,NaNs,b\n1,n,c\n0,8,d\n", ST_OK));
+    catch_stop();
+    assert_false(catch_has("like any other"));
+    dataset_close(&dataset);
+}
+
 /* Any bytes give a dataset or an error, never anything else (run it under a sanitizer). */
 static void test_garbage(void **state)
 {
@@ -764,6 +791,7 @@ int main(void)
         cmocka_unit_test(test_a_quote_that_is_never_closed),
         cmocka_unit_test(test_schema_and_header),
         cmocka_unit_test(test_quoting_round_trip),
+        cmocka_unit_test(test_query_ids_that_are_words_for_nothing),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_kuairand),
     };
