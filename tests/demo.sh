@@ -25,7 +25,7 @@ begin=$SECONDS
 "$build/smelter" compare configs/quickstart.yaml --out "$out"
 
 step "done in $((SECONDS - begin)) s; the results are in"
-for file in results.json results.csv report.html; do
+for file in results.json results.csv verdict.txt report.html; do
     echo "   $out/$file"
 done
 echo "   $out/VARIANT/rREPLICA/   (resolved config, metrics, predictions, tables of every run)"

@@ -65,7 +65,7 @@ void checkpoint_resume_hint(disk_t *disk, const char *run_dir)
         char reason[STATUS_REASON_BYTES];
         status_reason(reason);
         log_info("if files of the newest checkpoint are damaged: the checkpoint before it is that of step %" PRId64
-                 " of epoch %u; to go on from there, remove %s/manifest.json; this is what stopped the run: %s",
+                 " of epoch %u; to go on from there, remove %s/manifest.json; what is wrong: %s",
                  older.step, older.epoch, folder, reason);
         mem_free(folder);
     }
