@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/data/dataset.h"
 #include "common/files/file.h"
@@ -134,6 +136,23 @@ status_t stale_check(const config_t *config, char **difference, char **note)
     return status;
 }
 
+/* The schema of then, which nobody asks for now: of one that is no file any more nothing is known, and that it cannot be read
+ * is a change like any other. **Owned**, or NULL. */
+static char *own_schema_difference(const origin_t *origin)
+{
+    struct stat facts;
+    char *difference = NULL, *note = NULL;
+    if (*origin->schema != '/' || stat(origin->schema, &facts) != 0 || !S_ISREG(facts.st_mode))
+        return NULL;
+    const log_level_t level = log_level();
+    log_set_level(LOG_NONE);
+    if (check_schema(origin, origin->schema, &difference, &note) != ST_OK)
+        difference = mem_printf("it was imported by the schema %s, which is none any more", origin->schema);
+    log_set_level(level);
+    mem_free(note);
+    return difference;
+}
+
 status_t stale_input(const char *path, char **difference)
 {
     dataset_t *dataset;
@@ -144,8 +163,8 @@ status_t stale_input(const char *path, char **difference)
     status_t status = ST_OK;
     if (origin->kind == ORIGIN_IMPORT && origin->is_file)
         status = check_file(origin, origin->input, difference, &note);
-    if (status == ST_OK && !*difference && origin->kind == ORIGIN_IMPORT && *origin->schema == '/')
-        status = check_schema(origin, origin->schema, difference, &note);
+    if (status == ST_OK && !*difference && origin->kind == ORIGIN_IMPORT)
+        *difference = own_schema_difference(origin);
     mem_free(note);
     dataset_close(&dataset);
     return status;

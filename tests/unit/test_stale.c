@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
@@ -175,6 +176,13 @@ static void test_the_schema_of_a_dataset_to_score(void **state)
     test_write("own.yaml", "format: csv\nlabel: y\nsplit: {train_fraction: 0.25}\ncolumns: [k]\n");
     assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
     assert_caught("in which there was 'split.train_fraction: 0.5', and here it is 'split.train_fraction: 0.25'");
+    test_write("own.yaml", "colums: [k]\n");
+    assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
+    assert_caught("own.yaml, which is none any more");
+    assert_int_equal(unlink(test_path("own.yaml")), 0);
+    assert_int_equal(mkfifo(test_path("own.yaml"), 0600), 0); /* nobody writes to it */
+    assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
+    assert_string_equal(catch_text(), "");
     assert_int_equal(unlink(test_path("own.yaml")), 0);
     assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
     assert_string_equal(catch_text(), "");
