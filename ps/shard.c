@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/net/dispatch.h"
 #include "ps/shard_impl.h"
 
 #define WORK_EVERY 4 /* messages between slices of work while messages keep coming */
@@ -63,64 +64,84 @@ wire_header_t shard_header(const shard_t *shard, wire_type_t type, int64_t step,
 /* Answer a bad message with its reason; state is unchanged. */
 status_t shard_refuse(shard_t *shard, net_message_t *message, const char *reason)
 {
+    char who[32];
     shard->counters.bad_messages++;
-    char text[160];
-    wire_describe(&message->header, text, sizeof text);
-    log_warn("shard %d refused %s: %s", shard->o.shard, text, reason);
-    message_error_t body = {.status = ST_MESSAGE};
-    snprintf(body.text, sizeof body.text, "shard %d refused %s: %s", shard->o.shard, text, reason);
-    const wire_header_t *of = &message->header; /* whose run may be another: the sender must know whether it still is in it */
-    wire_header_t header = wire_header(WIRE_ERROR, of->run_id, of->epoch, (uint32_t)shard->o.rank, of->step, 0);
-    header.sequence = of->sequence;
-    wire_frame_t frame = {&body, sizeof body};
-    int peer = message->peer;
+    snprintf(who, sizeof who, "shard %d", shard->o.shard);
+    return dispatch_refuse(shard->o.net, message, who, reason);
+}
+
+/* ---- one function for each message that a shard takes (WIRE_TYPES); all take over the message ---------------------------- */
+
+static status_t shard_on_stop(shard_t *shard, net_message_t *message)
+{
     net_release(shard->o.net, message);
-    return net_send(shard->o.net, peer, &header, &frame, 1);
+    return ST_STOPPED;
+}
+
+static status_t shard_on_error(shard_t *shard, net_message_t *message)
+{
+    net_release(shard->o.net, message);
+    return ST_OK;
+}
+
+/* A PULL, PEEK or PUSH: may it be taken? The worker that sent it, or -1 and the message is refused, with *status of that. */
+static int check_rows(shard_t *shard, net_message_t *message, status_t *status)
+{
+    const int worker = shard_worker_of(shard, message->peer);
+    int64_t floats;
+    const char *reason = worker < 0                 ? "its sender takes no part in the run"
+                         : message->header.step < 0 ? "its step is negative"
+                                                    : shard_check(shard, message, worker, &floats);
+    if (!reason)
+        return worker;
+    *status = shard_refuse(shard, message, reason);
+    return -1;
+}
+
+static status_t shard_on_pull(shard_t *shard, net_message_t *message)
+{
+    status_t status;
+    const int worker = check_rows(shard, message, &status);
+    return worker < 0 ? status : shard_take_pull(shard, message, worker);
+}
+
+static status_t shard_on_peek(shard_t *shard, net_message_t *message)
+{
+    status_t status;
+    return check_rows(shard, message, &status) < 0 ? status : shard_answer(shard, message, true);
+}
+
+static status_t shard_on_push(shard_t *shard, net_message_t *message)
+{
+    status_t status;
+    const int worker = check_rows(shard, message, &status);
+    return worker < 0 ? status : shard_take_push(shard, message, worker);
+}
+
+typedef status_t handler_t(shard_t *shard, net_message_t *message);
+static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_SHARD};
+
+static wire_role_t role_of(const shard_t *shard, int peer)
+{
+    if (peer == PEER_COORDINATOR)
+        return WIRE_ROLE_COORDINATOR;
+    const int worker = peer - shard->o.first_worker;
+    return worker >= 0 && worker < shard->o.workers ? WIRE_ROLE_WORKER : WIRE_ROLE_STRANGER;
 }
 
 static status_t handle(shard_t *shard, net_message_t *message)
 {
     const wire_header_t *header = &message->header;
-    switch (header->type) {
-    case WIRE_STOP:
-        if (message->peer != PEER_COORDINATOR)
-            return shard_refuse(shard, message, "only the coordinator stops a shard");
-        net_release(shard->o.net, message);
-        return ST_STOPPED;
-    case WIRE_BEGIN:
-        if (message->peer != PEER_COORDINATOR)
-            return shard_refuse(shard, message, "only the coordinator begins a run");
-        return shard_begin(shard, message);
-    case WIRE_ERROR:
-        net_release(shard->o.net, message);
-        return ST_OK;
-    default:
-        break;
-    }
-    if (!shard->tables)
-        return shard_refuse(shard, message, "no run has begun");
-    if (header->run_id != shard->run_id || header->epoch != shard->epoch)
-        return shard_refuse(shard, message, "it belongs to another run or epoch");
-    if (header->type == WIRE_FLUSH && message->peer == PEER_COORDINATOR)
-        return shard_flush(shard, message);
-    if (header->type == WIRE_LOAD && message->peer == PEER_COORDINATOR)
-        return shard_load(shard, message);
-    if (header->type == WIRE_RESTORE && message->peer == PEER_COORDINATOR)
-        return shard_restore(shard, message);
-    if (header->type == WIRE_FOLD && message->peer == PEER_COORDINATOR)
-        return shard_fold(shard, message);
-    if (header->type != WIRE_PULL && header->type != WIRE_PEEK && header->type != WIRE_PUSH)
+    handler_t *handler = handlers[header->type][role_of(shard, message->peer)];
+    if (!handler)
         return shard_refuse(shard, message, "a shard does not take this type from this sender");
-    int worker = shard_worker_of(shard, message->peer);
-    if (worker < 0)
-        return shard_refuse(shard, message, "its sender is not a worker");
-    int64_t floats;
-    const char *reason = header->step < 0 ? "its step is negative" : shard_check(shard, message, worker, &floats);
-    if (reason)
-        return shard_refuse(shard, message, reason);
-    if (header->type == WIRE_PEEK)
-        return shard_answer(shard, message, true);
-    return header->type == WIRE_PULL ? shard_take_pull(shard, message, worker) : shard_take_push(shard, message, worker);
+    if (wire_is_of_run(header->type)) {
+        if (!shard->tables)
+            return shard_refuse(shard, message, "no run has begun");
+        if (header->run_id != shard->run_id || header->epoch != shard->epoch)
+            return shard_refuse(shard, message, "it belongs to another run or epoch");
+    }
+    return handler(shard, message);
 }
 
 status_t shard_handle(shard_t *shard, net_message_t *message)

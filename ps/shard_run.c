@@ -113,7 +113,7 @@ static bool is_begin(const shard_t *shard, const message_begin_t *begin)
 }
 
 /* BEGIN: drop the run before, make empty tables for the next. */
-status_t shard_begin(shard_t *shard, net_message_t *message)
+status_t shard_on_begin(shard_t *shard, net_message_t *message)
 {
     message_begin_t begin;
     const experiment_t *experiment = shard->o.experiment;
@@ -161,7 +161,7 @@ static bool is_part_of_model(const shard_t *shard, uint32_t table)
 }
 
 /* LOAD: rows of a finished run into the empty tables. */
-status_t shard_load(shard_t *shard, net_message_t *message)
+status_t shard_on_load(shard_t *shard, net_message_t *message)
 {
     message_load_t load;
     const int32_t *map = message->frame[1].data;
@@ -220,7 +220,7 @@ static const char *wrong_with_restore(const shard_t *shard, const message_restor
 }
 
 /* RESTORE: rows of a checkpoint into the empty tables, and pushes that they have not seen. */
-status_t shard_restore(shard_t *shard, net_message_t *message)
+status_t shard_on_restore(shard_t *shard, net_message_t *message)
 {
     message_restore_t r;
     const int64_t *deltas = message->frame[1].data, n = message->frame[1].bytes / (int64_t)sizeof *deltas;
@@ -268,7 +268,7 @@ status_t shard_restore(shard_t *shard, net_message_t *message)
 }
 
 /* FOLD: what is older than the oldest checkpoint kept goes into the base, in the background. */
-status_t shard_fold(shard_t *shard, net_message_t *message)
+status_t shard_on_fold(shard_t *shard, net_message_t *message)
 {
     const char *reason = shard->cut ? shard_snapshot_fold(shard->cut, message->header.step) : "nothing is saved in this run";
     if (reason)
@@ -287,7 +287,7 @@ static void tell_residency(const shard_t *shard)
 }
 
 /* FLUSH: tables to the store, digest and counters to the coordinator. */
-status_t shard_flush(shard_t *shard, net_message_t *message)
+status_t shard_on_flush(shard_t *shard, net_message_t *message)
 {
     message_counters_t *c = &shard->counters;
     const int peer = message->peer;

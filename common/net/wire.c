@@ -10,12 +10,53 @@
 /* Body arrays travel as they lie in memory; a big-endian port would have to swap them in the transport. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "body frames are little-endian");
 
-#define WIRE_INFO(name, value, frames, a, b, c, doc) [value] = {#name, frames, {a, b, c}},
+#define BODY_ROW(name, element, fit, wrong, doc) {element, WIRE_FIT_##fit, wrong},
+static const struct {
+    int element_bytes;
+    wire_fit_t fit;
+    const char *wrong;
+} bodies[] = {WIRE_BODIES(BODY_ROW)};
+
+#define UNIT(name, unit, doc) unit,
+static const char *const units[] = {WIRE_MEANINGS(UNIT)};
+
+enum { SCOPE_JOB, SCOPE_RUN };
+#define HOLDS(body) (WIRE_BODY_##body != WIRE_BODY_NONE)
+#define TYPE_ROW(name, value, a, b, c, scope, step, count, table, sequence) \
+    [value] = {#name, \
+               HOLDS(a) + HOLDS(b) + HOLDS(c), \
+               {WIRE_BODY_##a, WIRE_BODY_##b, WIRE_BODY_##c}, \
+               SCOPE_##scope, \
+               WIRE_MEANS_##step, \
+               WIRE_MEANS_##count, \
+               WIRE_MEANS_##table, \
+               WIRE_MEANS_##sequence},
 static const struct {
     const char *name;
     int frames;
-    int element_bytes[WIRE_FRAMES];
-} types[] = {WIRE_TYPES(WIRE_INFO)};
+    wire_body_t body[WIRE_FRAMES];
+    int scope;
+    wire_meaning_t step, count, table, sequence;
+} types[] = {WIRE_TYPES(TYPE_ROW, WIRE_NOTHING)};
+
+/* The roles behind each name in a row R, as bits. */
+#define ONE(role) (1u << WIRE_ROLE_##role)
+enum {
+    ROLES_COORDINATOR = ONE(COORDINATOR),
+    ROLES_PULSE = ONE(PULSE),
+    ROLES_SHARD = ONE(SHARD),
+    ROLES_WORKER = ONE(WORKER),
+    ROLES_LEADER = ONE(WORKER),
+    ROLES_RANK = ONE(SERVER) | ONE(WORKER),
+    ROLES_ALL = ONE(SERVER) | ONE(SHARD) | ONE(WORKER),
+    ROLES_ANY = ONE(COORDINATOR) | ONE(PULSE) | ONE(SERVER) | ONE(SHARD) | ONE(WORKER),
+};
+
+#define ROAD_ROW(type, name, from, to, meaning) {WIRE_##type, ROLES_##from, ROLES_##to},
+static const struct {
+    int type;
+    unsigned from, to;
+} roads[] = {WIRE_TYPES(WIRE_NOTHING, ROAD_ROW)};
 
 static bool is_type(int type)
 {
@@ -30,6 +71,19 @@ const char *wire_type_name(int type)
 int wire_type_frames(int type)
 {
     return is_type(type) ? types[type].frames : -1;
+}
+
+bool wire_is_of_run(int type)
+{
+    return is_type(type) && types[type].scope == SCOPE_RUN;
+}
+
+bool wire_may_send(int type, wire_role_t from, wire_role_t to)
+{
+    for (size_t i = 0; i < sizeof roads / sizeof *roads; i++)
+        if (roads[i].type == type && roads[i].from >> from & 1 && roads[i].to >> to & 1)
+            return true;
+    return false;
 }
 
 wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uint32_t sender, int64_t step, int64_t count)
@@ -91,48 +145,45 @@ static wire_header_t decode_header(const uint8_t *in)
                            .payload_bytes = (int64_t)get(in + 56, 8)};
 }
 
-/* at_least_one_f32_each - an array of `bytes` can hold `count` rows of one element or more, and none if there are none. */
-static bool at_least_one_f32_each(int64_t bytes, int64_t count)
+/* at_least_one_each - `n` elements can be `count` rows of one element or more, and are none if there are none. */
+static bool at_least_one_each(int64_t n, int64_t count)
 {
-    return count == 0 ? bytes == 0 : bytes / 4 >= count;
+    return count == 0 ? n == 0 : n >= count;
+}
+
+static bool is_fit(wire_fit_t fit, int64_t n, int64_t count)
+{
+    switch (fit) {
+    case WIRE_FIT_SOME:
+        return n > 0 || count == 0;
+    case WIRE_FIT_EACH:
+        return n == count;
+    case WIRE_FIT_EACH_OR_NONE:
+        return n == count || n == 0;
+    case WIRE_FIT_AT_LEAST:
+        return n >= count;
+    case WIRE_FIT_ROWS:
+        return at_least_one_each(n, count);
+    case WIRE_FIT_MULTIPLE:
+        return at_least_one_each(n, count) && (count == 0 || n % count == 0);
+    case WIRE_FIT_ANY:
+        break;
+    }
+    return true;
 }
 
 /* check_count - `count` against the arrays it counts. Row widths are known only to the owner of the tables, so arrays of
  * rows get a lower bound here. Element sizes were checked before. */
 static const char *check_count(const wire_header_t *header, const wire_frame_t *body)
 {
-    int64_t count = header->count;
-    if (count < 0)
+    if (header->count < 0)
         return "count is negative";
-    switch (header->type) {
-    case WIRE_PUSH:
-        if (!at_least_one_f32_each(body[2].bytes, count))
-            return "gradients do not fit the count of keys";
-        /* fall through */
-    case WIRE_PULL:
-    case WIRE_PEEK:
-        if (body[1].bytes / 8 != count)
-            return "keys do not fit the count";
-        if (count > 0 && body[0].bytes == 0)
-            return "keys without a segment";
-        return NULL;
-    case WIRE_ROWS:
-        return at_least_one_f32_each(body[0].bytes, count) ? NULL : "weights do not fit the count of keys";
-    case WIRE_DENSE:
-    case WIRE_CUT_DENSE:
-        return body[0].bytes / 4 >= count ? NULL : "parameters do not fit the count";
-    case WIRE_PROGRESS:
-    case WIRE_PREDICTIONS:
-        if (body[1].bytes != count)
-            return "labels do not fit the count of examples";
-        if (!at_least_one_f32_each(body[0].bytes, count) || (count > 0 && body[0].bytes / 4 % count != 0))
-            return "predictions do not fit the count of examples";
-        if (body[2].bytes != 0 && body[2].bytes / 8 != count)
-            return "groups do not fit the count of examples";
-        return NULL;
-    default:
-        return NULL;
+    for (int i = 0; i < types[header->type].frames; i++) {
+        const wire_body_t kind = types[header->type].body[i];
+        if (bodies[kind].element_bytes && !is_fit(bodies[kind].fit, body[i].bytes / bodies[kind].element_bytes, header->count))
+            return bodies[kind].wrong;
     }
+    return NULL;
 }
 
 static const char *check(const wire_header_t *header, const wire_frame_t *body, int n_body)
@@ -149,7 +200,7 @@ static const char *check(const wire_header_t *header, const wire_frame_t *body, 
         return "unknown dtype";
     int64_t payload = 0;
     for (int i = 0; i < n_body; i++) {
-        int element = types[header->type].element_bytes[i];
+        int element = bodies[types[header->type].body[i]].element_bytes;
         if (body[i].bytes < 0 || (element > 0 && body[i].bytes % element != 0))
             return "a frame is not a whole number of elements";
         if (__builtin_add_overflow(payload, body[i].bytes, &payload))
@@ -180,28 +231,9 @@ status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *he
     return ST_OK;
 }
 
-static const char *count_unit(int type)
-{
-    switch (type) {
-    case WIRE_PULL:
-    case WIRE_PEEK:
-    case WIRE_PUSH:
-        return "keys";
-    case WIRE_ROWS:
-        return "rows";
-    case WIRE_PROGRESS:
-    case WIRE_PREDICTIONS:
-        return "examples";
-    case WIRE_DENSE:
-        return "elements";
-    default:
-        return NULL;
-    }
-}
-
 void wire_describe(const wire_header_t *header, char *text, int size)
 {
-    const char *unit = count_unit(header->type);
+    const char *unit = is_type(header->type) ? units[types[header->type].count] : NULL;
     char tail[48] = "";
     if (unit)
         snprintf(tail, sizeof tail, ", %" PRId64 " %s", header->count, unit);

@@ -2,10 +2,15 @@
  *
  * A message is one fixed header frame and up to three body frames. The header is little-endian on the wire; body arrays are
  * little-endian u32, u64, f32. Everything is checked before it is used: wire_decode checks the header and the frames'
- * sizes against the type's declaration; ids and counts inside bodies are checked where they are used.                    */
+ * sizes against the type's declaration; common/net/dispatch.h who sent it to whom; ids and counts inside bodies are checked where
+ * they are used.
+ *
+ * The declaration is WIRE_TYPES. From it come the numbers of the types, the checks and each role's table of handlers;
+ * a test compares the tables of docs/PROTOCOL.md with it.                                                                  */
 #ifndef SMELTER_WIRE_H
 #define SMELTER_WIRE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -15,59 +20,188 @@
 #define WIRE_FRAMES 3 /* most body frames of a message */
 #define WIRE_SENDER_COORDINATOR 0
 
-/* Message types: T(NAME, value, body frames, frame element bytes {a, b, c}, "who sends it to whom and why"). Element bytes 0:
- * the frame is opaque bytes. `count` in the header is the number of keys, rows or elements of the main array. */
-#define WIRE_TYPES(T) \
-    T(PULL, 1, 2, 8, 8, 0, "worker -> shard: segments {table u32, count u32}[], keys u64[]; answered by ROWS") \
-    T(PEEK, 2, 2, 8, 8, 0, "worker -> shard: as PULL, creates no row, answered at once; for evaluation") \
-    T(ROWS, 3, 1, 4, 0, 0, "shard -> worker: weights f32[] of the keys of a PULL or PEEK, in their order") \
-    T(PUSH, 4, 3, 8, 8, 4, "worker -> shard: segments, keys, gradients f32[]") \
-    T(BEGIN, 5, 1, 0, 0, 0, "coordinator -> all: make tables and networks of a run (variant, replica); answered by READY") \
-    T(READY, 6, 0, 0, 0, 0, "any -> coordinator: ready for the run; a worker puts the hash of its dataset into `sequence`") \
-    T(PROGRESS, 7, 3, 4, 1, 8, "worker -> coordinator: predictions f32[], labels u8[], groups u64[] of steps just trained") \
-    T(TRAINED, 8, 1, 0, 0, 0, "worker -> coordinator: last step done and applied; counters") \
-    T(EVALUATE, 9, 0, 0, 0, 0, "coordinator -> worker: score your share of the split that `count` names") \
-    T(PREDICTIONS, 10, 3, 4, 1, 8, "worker -> coordinator: as PROGRESS, for examples step .. step + count of the split") \
-    T(EVALUATED, 11, 1, 0, 0, 0, "worker -> coordinator: share done; counters") \
-    T(DENSE, 12, 1, 4, 0, 0, \
-      "first worker of a group -> coordinator: dense parameters and optimizer state of component `table`; back: those from " \
-      "`step` on") \
-    T(FLUSH, 13, 0, 0, 0, 0, "coordinator -> shard: write tables to the store; answered by FLUSHED") \
-    T(FLUSHED, 14, 1, 0, 0, 0, "shard -> coordinator: digest and counters") \
-    T(HEARTBEAT, 15, 0, 0, 0, 0, \
-      "any -> coordinator: alive, at `step`; `count` is 1 once a signal told it to end; answered by the same, alive") \
-    T(STOP, 16, 0, 0, 0, 0, "coordinator -> all: the job is over; `count` 0: success") \
-    T(BYE, 17, 0, 0, 0, 0, "any -> coordinator: leaving in good order") \
-    T(ERROR, 18, 1, 0, 0, 0, "any -> sender of a bad message, or -> coordinator for a fatal error: reason, text") \
-    T(LOAD, 19, 3, 0, 4, 8, "coordinator -> shard: take your rows of a finished run; answered by LOADED") \
-    T(LOADED, 20, 1, 0, 0, 0, "shard -> coordinator: rows are in the tables; counters") \
-    T(TRAIN, 21, 0, 0, 0, 0, "coordinator -> worker: train the run that BEGIN named, from `step` on") \
-    T(SCALING, 22, 1, 8, 0, 0, "coordinator -> worker: mean, scale f64 of each numeric field, in the place of the dataset's") \
-    T(TEACHER, 23, 1, 4, 0, 0, \
-      "coordinator -> worker: a teacher's probabilities f32[] of training examples step .. step + count") \
-    T(CLIPPED, 24, 1, 4, 0, 0, \
-      "first worker of a group -> coordinator: share of clipped values f32[] of each activated layer of component `table`") \
-    T(SAVE, 25, 0, 0, 0, 0, \
-      "coordinator -> worker, step -1: from which step on can you save? worker -> coordinator: from `step`; coordinator -> " \
-      "worker: save before `step`, and stop there where `count` is 1") \
-    T(CUT, 26, 1, 0, 0, 0, \
-      "worker -> coordinator: `step` comes next, and all that belongs to the steps before it was sent; counters") \
-    T(CUT_DENSE, 27, 1, 4, 0, 0, \
-      "first worker of a group -> coordinator: dense parameters and optimizer state of component `table` before `step`") \
-    T(PREPARED, 28, 1, 0, 0, 0, \
-      "shard -> coordinator: its part of the checkpoint before `step` is durable; size and checksum") \
-    T(FOLD, 29, 0, 0, 0, 0, \
-      "coordinator -> shard: the oldest checkpoint kept is that of `step`: fold what is older into the base; answered by " \
-      "FOLDED") \
-    T(FOLDED, 30, 0, 0, 0, 0, "shard -> coordinator: the base holds the checkpoint of `step`") \
-    T(RESTORE, 31, 3, 0, 8, 8, \
-      "coordinator -> shard: take your rows of a checkpoint and its pending pushes; answered by LOADED") \
-    T(DIGESTS, 32, 1, 8, 0, 0, \
-      "shard, first worker of a group -> coordinator: digests u64[] of `count` steps from `step` on, of rows updated or of " \
-      "dense parameters")
+/* How `count` bounds a body frame; checked by wire_decode. */
+typedef enum wire_fit {
+    WIRE_FIT_ANY,
+    WIRE_FIT_SOME,         /* not empty, where count is not 0 */
+    WIRE_FIT_EACH,         /* an element for each */
+    WIRE_FIT_EACH_OR_NONE, /* that, or nothing at all */
+    WIRE_FIT_AT_LEAST,     /* an element for each, and perhaps more */
+    WIRE_FIT_ROWS,         /* one element or more for each, and none where there are none: only the tables know the width */
+    WIRE_FIT_MULTIPLE,     /* that, and equally many for each */
+} wire_fit_t;
 
-#define WIRE_ENUM(name, value, frames, a, b, c, doc) WIRE_##name = value,
-typedef enum wire_type { WIRE_TYPES(WIRE_ENUM) WIRE_TYPE_END } wire_type_t;
+/* What body frames hold: B(NAME, bytes of an element, fit, "what is wrong where it does not fit", "in the document"). Bytes 0:
+ * one body of a fixed layout (common/net/message.h), whose size its receiver checks. */
+#define WIRE_BODIES(B) \
+    B(NONE, 0, ANY, "", "") \
+    B(SEGMENTS, 8, SOME, "keys without a segment", "segments {table u32, count u32}[]") \
+    B(KEYS, 8, EACH, "keys do not fit the count", "keys u64[count]") \
+    B(GRADIENTS, 4, ROWS, "gradients do not fit the count of keys", "gradients f32[]") \
+    B(WEIGHTS, 4, ROWS, "weights do not fit the count of keys", "weights f32[]") \
+    B(PREDICTIONS, 4, MULTIPLE, "predictions do not fit the count of examples", "predictions f32[]") \
+    B(LABELS, 1, EACH, "labels do not fit the count of examples", "labels u8[count]") \
+    B(QUERIES, 8, EACH_OR_NONE, "groups do not fit the count of examples", "groups u64[count] or none") \
+    B(PARAMETERS, 4, AT_LEAST, "parameters do not fit the count", "f32[count]") \
+    B(TEACHER, 4, ANY, "", "probabilities f32[count]") \
+    B(SHARES, 4, ANY, "", "shares f32[count]") \
+    B(SCALES, 8, ANY, "", "{mean f64, scale f64}[]") \
+    B(TABLE_MAP, 4, ANY, "", "table map i32[count]") \
+    B(STORED, 8, ANY, "", "what each shard stored {digest low, high, rows} u64[]") \
+    B(DELTAS, 8, ANY, "", "steps of the deltas i64[count]") \
+    B(CHECKSUMS, 8, ANY, "", "checksums {low, high} u64[] of the last one") \
+    B(DIGESTS, 8, ANY, "", "u64[]") \
+    B(BEGIN, 0, ANY, "", "`message_begin_t`: variant, replica, fields, folder") \
+    B(COUNTERS, 0, ANY, "", "`message_counters_t`") \
+    B(ERROR, 0, ANY, "", "`message_error_t`: status, fatal, text") \
+    B(LOAD, 0, ANY, "", "`message_load_t`") \
+    B(RESTORE, 0, ANY, "", "`message_restore_t`") \
+    B(PREPARED, 0, ANY, "", "`message_prepared_t`")
+
+/* What the header fields step, count, table and sequence of a message mean: F(NAME, unit of a count or NULL, "in the
+ * document"). */
+#define WIRE_MEANINGS(F) \
+    F(NOTHING, NULL, "") \
+    F(STEP, NULL, "the step") \
+    F(NOW, NULL, "the step the sender is at") \
+    F(LAST_STEP, NULL, "the last step that was trained") \
+    F(FIRST_STEP, NULL, "the first step") \
+    F(NEXT_STEP, NULL, "the step that comes next") \
+    F(SAVE_STEP, NULL, "the step to save before; -1 asks for it") \
+    F(APPLIED, NULL, "steps that are applied") \
+    F(FIRST_EXAMPLE, NULL, "number of the first example") \
+    F(FIRST_ELEMENT, NULL, "to a worker: number of the first element; from one: its last step") \
+    F(ASKED, NULL, "that of the message it answers") \
+    F(STUCK, NULL, "1: the sender cannot leave MPI with the others") \
+    F(KEYS, "keys", "keys") \
+    F(ROWS, "rows", "rows") \
+    F(EXAMPLES, "examples", "examples") \
+    F(ELEMENTS, "elements", "elements") \
+    F(LAYERS, "layers", "layers") \
+    F(TABLES, "tables", "tables of the finished run") \
+    F(DELTAS, "deltas", "deltas") \
+    F(STEPS, "steps", "steps") \
+    F(SPLIT, NULL, "the split: 0 training, 1 evaluation, 2 all examples") \
+    F(STATUS, NULL, "a status; 0: success") \
+    F(TOLD, NULL, "1 once a signal told the sender to end") \
+    F(STOPS, NULL, "to a worker: 1 stops there") \
+    F(CUT, NULL, "1: the cluster is cut before the step") \
+    F(TAKEN, NULL, "pushes taken without a gap, modulo 2^32") \
+    F(COMPONENT, NULL, "the component") \
+    F(FIRST_COMPONENT, NULL, "from a worker: the first component") \
+    F(NUMBER, NULL, "the sender's own, counted up") \
+    F(DATASET, NULL, "from a worker: hash of its dataset")
+
+/* Who sends and who receives. A role is told from the connection that a message comes by. */
+#define WIRE_ROLES(P) P(COORDINATOR) P(PULSE) P(SERVER) P(SHARD) P(WORKER) P(STRANGER)
+
+/* Every message. A row T says what it is made of,
+ *
+ *     T(NAME, value, body frames a, b, c, scope, step, count, table, sequence)
+ *
+ * where scope is RUN, if the message belongs to the run and epoch in its header and no other may take it, or JOB. The rows R below
+ * it say who sends it to whom, what the receiver does with it and which of its functions (on_name) takes it:
+ *
+ *     R(NAME, name, from, to, "meaning")
+ *
+ * LEADER is the first worker of a group, RANK a server or a worker, ALL every shard, server and worker, ANY every role. What no
+ * row allows is refused (common/net/dispatch.h). */
+#define WIRE_TYPES(T, R) \
+    T(PULL, 1, SEGMENTS, KEYS, NONE, RUN, STEP, KEYS, CUT, NUMBER) \
+    R(PULL, pull, WORKER, SHARD, "rows of a step; rows that do not exist are created; answered by ROWS") \
+    T(PEEK, 2, SEGMENTS, KEYS, NONE, RUN, FIRST_EXAMPLE, KEYS, NOTHING, NUMBER) \
+    R(PEEK, peek, WORKER, SHARD, "as PULL, for evaluation: creates no row, answered at once") \
+    T(ROWS, 3, WEIGHTS, NONE, NONE, RUN, ASKED, ROWS, TAKEN, ASKED) \
+    R(ROWS, rows, SHARD, WORKER, "rows of a PULL or PEEK in the order of its keys") \
+    T(PUSH, 4, SEGMENTS, KEYS, GRADIENTS, RUN, STEP, KEYS, NOTHING, NUMBER) \
+    R(PUSH, push, WORKER, SHARD, "gradients of a step, in the order of keys; not answered") \
+    T(BEGIN, 5, BEGIN, NONE, NONE, JOB, NOTHING, NOTHING, NOTHING, NOTHING) \
+    R(BEGIN, begin, COORDINATOR, SHARD, "make the empty tables of a run; answered by READY") \
+    R(BEGIN, begin, COORDINATOR, WORKER, "make the networks of a run; answered by READY") \
+    T(READY, 6, NONE, NONE, NONE, RUN, NOTHING, NOTHING, NOTHING, DATASET) \
+    R(READY, ready, SHARD, COORDINATOR, "the tables are made") \
+    R(READY, ready, WORKER, COORDINATOR, "the networks are made") \
+    T(PROGRESS, 7, PREDICTIONS, LABELS, QUERIES, RUN, FIRST_STEP, EXAMPLES, NOTHING, NOTHING) \
+    R(PROGRESS, progress, WORKER, COORDINATOR, "the examples of steps just trained, predicted before they were learned from") \
+    T(TRAINED, 8, COUNTERS, NONE, NONE, RUN, LAST_STEP, EXAMPLES, NOTHING, NOTHING) \
+    R(TRAINED, trained, WORKER, COORDINATOR, "the last step is done and applied") \
+    T(EVALUATE, 9, NONE, NONE, NONE, RUN, NOTHING, SPLIT, NOTHING, NOTHING) \
+    R(EVALUATE, evaluate, COORDINATOR, WORKER, "score your share of a split") \
+    T(PREDICTIONS, 10, PREDICTIONS, LABELS, QUERIES, RUN, FIRST_EXAMPLE, EXAMPLES, NOTHING, NOTHING) \
+    R(PREDICTIONS, predictions, WORKER, COORDINATOR, "what is predicted for examples of the split") \
+    T(EVALUATED, 11, COUNTERS, NONE, NONE, RUN, LAST_STEP, EXAMPLES, NOTHING, NOTHING) \
+    R(EVALUATED, evaluated, WORKER, COORDINATOR, "the share is done") \
+    T(DENSE, 12, PARAMETERS, NONE, NONE, RUN, FIRST_ELEMENT, ELEMENTS, COMPONENT, NOTHING) \
+    R(DENSE, dense, LEADER, COORDINATOR, "dense parameters and optimizer state of a component") \
+    R(DENSE, dense, COORDINATOR, WORKER, "take these in place of your own, before training or scoring") \
+    T(FLUSH, 13, NONE, NONE, NONE, RUN, NOTHING, NOTHING, NOTHING, NOTHING) \
+    R(FLUSH, flush, COORDINATOR, SHARD, "write the tables to the store; answered by FLUSHED") \
+    T(FLUSHED, 14, COUNTERS, NONE, NONE, RUN, APPLIED, ROWS, NOTHING, NOTHING) \
+    R(FLUSHED, flushed, SHARD, COORDINATOR, "the tables are durable; digest and counters") \
+    T(HEARTBEAT, 15, NONE, NONE, NONE, JOB, NOW, TOLD, NOTHING, NOTHING) \
+    R(HEARTBEAT, heartbeat, RANK, COORDINATOR, "alive") \
+    R(HEARTBEAT, heartbeat, RANK, PULSE, "is the coordinator alive? answered by the same") \
+    R(HEARTBEAT, heartbeat, PULSE, RANK, "the coordinator is alive") \
+    T(STOP, 16, NONE, NONE, NONE, JOB, NOTHING, STATUS, NOTHING, NOTHING) \
+    R(STOP, stop, COORDINATOR, ALL, "the job is over") \
+    T(BYE, 17, NONE, NONE, NONE, JOB, STUCK, STATUS, NOTHING, NOTHING) \
+    R(BYE, bye, RANK, COORDINATOR, "leaving in good order") \
+    T(ERROR, 18, ERROR, NONE, NONE, JOB, ASKED, NOTHING, NOTHING, ASKED) \
+    R(ERROR, error, ANY, COORDINATOR, "a message was refused, or (fatal) the sender cannot go on") \
+    R(ERROR, error, ANY, ALL, "a message was refused") \
+    T(LOAD, 19, LOAD, TABLE_MAP, STORED, RUN, NOTHING, TABLES, NOTHING, NOTHING) \
+    R(LOAD, load, COORDINATOR, SHARD, "take the rows of your slots from the stores of a finished run; answered by LOADED") \
+    T(LOADED, 20, COUNTERS, NONE, NONE, RUN, NEXT_STEP, ROWS, NOTHING, NOTHING) \
+    R(LOADED, loaded, SHARD, COORDINATOR, "the rows are in the tables; their number and, after LOAD, digest") \
+    T(TRAIN, 21, NONE, NONE, NONE, RUN, FIRST_STEP, NOTHING, NOTHING, NOTHING) \
+    R(TRAIN, train, COORDINATOR, WORKER, "train the run that BEGIN named, from the step on") \
+    T(SCALING, 22, SCALES, NONE, NONE, RUN, NOTHING, NOTHING, NOTHING, NOTHING) \
+    R(SCALING, scaling, COORDINATOR, WORKER, \
+      "standardise numeric fields by these until the next BEGIN, not by the dataset's own; before scoring with a run, and " \
+      "before a " \
+      "training that a warm start gave its donor's scaling") \
+    T(TEACHER, 23, TEACHER, NONE, NONE, RUN, FIRST_EXAMPLE, EXAMPLES, NOTHING, NOTHING) \
+    R(TEACHER, teacher, COORDINATOR, WORKER, \
+      "what the teacher predicts for training examples; pieces come in order, before TRAIN") \
+    T(CLIPPED, 24, SHARES, NONE, NONE, RUN, LAST_STEP, LAYERS, COMPONENT, NOTHING) \
+    R(CLIPPED, clipped, LEADER, COORDINATOR, "share of clipped values of each activated layer, inputs first") \
+    T(SAVE, 25, NONE, NONE, NONE, RUN, SAVE_STEP, STOPS, NOTHING, NOTHING) \
+    R(SAVE, save, COORDINATOR, WORKER, "from which step on can you save? or: save before this one") \
+    R(SAVE, save, WORKER, COORDINATOR, \
+      "a checkpoint may come before this step, the first that is not pulled yet; nothing from there on is pulled until the " \
+      "answer is " \
+      "here") \
+    T(CUT, 26, COUNTERS, NONE, NONE, RUN, NEXT_STEP, EXAMPLES, NOTHING, NOTHING) \
+    R(CUT, cut, WORKER, COORDINATOR, "all that belongs to the steps before was sent") \
+    T(CUT_DENSE, 27, PARAMETERS, NONE, NONE, RUN, NEXT_STEP, ELEMENTS, COMPONENT, NOTHING) \
+    R(CUT_DENSE, cut_dense, LEADER, COORDINATOR, "dense parameters and optimizer state of a component before the step") \
+    T(PREPARED, 28, PREPARED, NONE, NONE, RUN, NEXT_STEP, NOTHING, NOTHING, NOTHING) \
+    R(PREPARED, prepared, SHARD, COORDINATOR, "the shard's part of the checkpoint before the step is durable") \
+    T(FOLD, 29, NONE, NONE, NONE, RUN, NEXT_STEP, NOTHING, NOTHING, NOTHING) \
+    R(FOLD, fold, COORDINATOR, SHARD, \
+      "the oldest checkpoint that is kept is that of the step: fold what is older into the base; answered by FOLDED") \
+    T(FOLDED, 30, NONE, NONE, NONE, RUN, NEXT_STEP, NOTHING, NOTHING, NOTHING) \
+    R(FOLDED, folded, SHARD, COORDINATOR, "the base holds the checkpoint of the step") \
+    T(RESTORE, 31, RESTORE, DELTAS, CHECKSUMS, RUN, NEXT_STEP, DELTAS, NOTHING, NOTHING) \
+    R(RESTORE, restore, COORDINATOR, SHARD, \
+      "take the rows of your slots, and the pushes that are pending, from a checkpoint; answered by LOADED") \
+    T(DIGESTS, 32, DIGESTS, NONE, NONE, RUN, FIRST_STEP, STEPS, FIRST_COMPONENT, NOTHING) \
+    R(DIGESTS, digests, SHARD, COORDINATOR, \
+      "what steps did: a digest of the rows that each has updated (`common/base/step_digest.h`)") \
+    R(DIGESTS, digests, LEADER, COORDINATOR, "a hash of the dense parameters of each component, after each of the steps")
+
+#define WIRE_NOTHING(...)
+#define WIRE_BODY_ENUM(name, ...) WIRE_BODY_##name,
+typedef enum wire_body { WIRE_BODIES(WIRE_BODY_ENUM) } wire_body_t;
+
+#define WIRE_ENUM(name, value, ...) WIRE_##name = value,
+typedef enum wire_type { WIRE_TYPES(WIRE_ENUM, WIRE_NOTHING) WIRE_TYPE_END } wire_type_t;
+
+#define WIRE_ROLE_ENUM(name) WIRE_ROLE_##name,
+typedef enum wire_role { WIRE_ROLES(WIRE_ROLE_ENUM) WIRE_ROLE_END } wire_role_t;
+
+#define WIRE_MEANING_ENUM(name, ...) WIRE_MEANS_##name,
+typedef enum wire_meaning { WIRE_MEANINGS(WIRE_MEANING_ENUM) } wire_meaning_t;
 
 typedef struct wire_header {
     uint32_t magic;
@@ -78,8 +212,7 @@ typedef struct wire_header {
     uint32_t sender; /* rank */
     int64_t step;
     uint64_t sequence; /* of the sender, per receiver; the server applies a PUSH sequence once */
-    uint32_t table;    /* PULL: WIRE_PULL_CUT or 0, for segments name the tables; ROWS: pushes taken; DENSE, CLIPPED, CUT_DENSE:
-                        * component; else 0 */
+    uint32_t table;    /* no table: segments name those. What it and the other fields mean is in WIRE_TYPES */
     uint32_t dtype;    /* WIRE_F32 */
     int64_t count;
     int64_t payload_bytes; /* of all body frames */
@@ -106,6 +239,11 @@ wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uin
  * replies. */
 void wire_encode(const wire_header_t *header, uint8_t out[64]);
 WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason);
+
+/* wire_may_send - may a `from` send this type to a `to`? False for an unknown type. wire_is_of_run - does the type belong to the run
+ * and epoch in its header? */
+bool wire_may_send(int type, wire_role_t from, wire_role_t to);
+bool wire_is_of_run(int type);
 
 const char *wire_type_name(int type);
 int wire_type_frames(int type); /* body frames, -1 for an unknown type */

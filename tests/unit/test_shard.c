@@ -654,7 +654,6 @@ static void spoil_nothing(letter_t *l)
 #define NO_BYTES "gradient bytes do not match keys and embedding width"
 #define NO_RUN "it belongs to another run or epoch"
 #define NO_STEP "its step is not among those in flight"
-#define NO_SENDER "its sender is not a worker"
 #define NO_TYPE "a shard does not take this type from this sender"
 
 static const offence_t offences[] = {
@@ -683,14 +682,14 @@ static const offence_t offences[] = {
     {"this step was pulled before", WIRE_PULL, FROM_WORKER, spoil_step_again, DETERMINISM_SYNC},
     {"its sequence number does not follow those before", WIRE_PUSH, FROM_WORKER, spoil_sequence_zero, DETERMINISM_ASYNC},
     {"its sequence number does not follow those before", WIRE_PUSH, FROM_WORKER, spoil_sequence_far, DETERMINISM_ASYNC},
-    {NO_SENDER, WIRE_PUSH, FROM_STRANGER, spoil_nothing, DETERMINISM_ASYNC},
-    {NO_SENDER, WIRE_PULL, FROM_COORDINATOR, spoil_nothing, DETERMINISM_ASYNC},
-    {NO_SENDER, WIRE_PEEK, FROM_STRANGER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_PUSH, FROM_STRANGER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_PULL, FROM_COORDINATOR, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_PEEK, FROM_STRANGER, spoil_nothing, DETERMINISM_ASYNC},
     {NO_TYPE, WIRE_FLUSH, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
     {NO_TYPE, WIRE_HEARTBEAT, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
     {NO_TYPE, WIRE_READY, FROM_COORDINATOR, spoil_nothing, DETERMINISM_ASYNC},
-    {"only the coordinator begins a run", WIRE_BEGIN, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
-    {"only the coordinator stops a shard", WIRE_STOP, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_BEGIN, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_TYPE, WIRE_STOP, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
 };
 
 static void send_offence(net_t *net, const letter_t *l)

@@ -11,13 +11,17 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/net/dispatch.h"
 #include "tests/lib/testing.h"
 
-#define ROW(name, value, frames, a, b, c, doc) {#name, value, frames, {a, b, c}},
+#define ELEMENT(name, bytes, ...) ELEMENT_##name = bytes,
+enum { WIRE_BODIES(ELEMENT) };
+#define IS(body) (WIRE_BODY_##body != WIRE_BODY_NONE)
+#define ROW(name, value, a, b, c, ...) {#name, value, IS(a) + IS(b) + IS(c), {ELEMENT_##a, ELEMENT_##b, ELEMENT_##c}},
 static const struct {
     const char *name;
     int value, frames, element[3];
-} declared[] = {WIRE_TYPES(ROW)};
+} declared[] = {WIRE_TYPES(ROW, WIRE_NOTHING)};
 enum { DECLARED = sizeof declared / sizeof *declared };
 
 /* A well-formed message of the type with 6 countable things. */
@@ -151,11 +155,11 @@ static void test_every_inconsistency_is_named(void **state)
     REFUSED(WIRE_PULL, s.header.count = 7, "keys do not fit the count");
     REFUSED(WIRE_PULL, s.header.count = INT64_MAX, "keys do not fit the count");
     REFUSED(WIRE_PUSH, s.header.count = 5, "keys do not fit the count");
-    REFUSED(WIRE_PUSH, s.header.count = 0, "gradients do not fit the count of keys");
+    REFUSED(WIRE_PUSH, s.header.count = 0, "keys do not fit the count");
     REFUSED(WIRE_ROWS, s.header.count = 11, "weights do not fit the count of keys");
     REFUSED(WIRE_ROWS, s.header.count = 0, "weights do not fit the count of keys");
     REFUSED(WIRE_DENSE, s.header.count = 11, "parameters do not fit the count");
-    REFUSED(WIRE_PROGRESS, s.header.count = 5, "labels do not fit the count of examples");
+    REFUSED(WIRE_PROGRESS, s.header.count = 5, "predictions do not fit the count of examples");
 #undef REFUSED
 #define RESIZED(TYPE, FRAME, BYTES, WHY) \
     do { \
@@ -171,6 +175,7 @@ static void test_every_inconsistency_is_named(void **state)
     RESIZED(WIRE_PUSH, 3, 20, "gradients do not fit the count of keys");
     RESIZED(WIRE_PREDICTIONS, 1, 20, "predictions do not fit the count of examples");
     RESIZED(WIRE_PREDICTIONS, 1, 28, "predictions do not fit the count of examples");
+    RESIZED(WIRE_PREDICTIONS, 2, 5, "labels do not fit the count of examples");
     RESIZED(WIRE_PREDICTIONS, 3, 40, "groups do not fit the count of examples");
 #undef RESIZED
     /* Sizes a sane sender cannot have; their sum does not fit 63 bits. */
@@ -230,6 +235,49 @@ static void assert_consistent(const sample_t *s, const wire_header_t *h)
         assert_true(s->frame[1].bytes >= h->count * 4);
     if (h->type == WIRE_PROGRESS || h->type == WIRE_PREDICTIONS)
         assert_int_equal(s->frame[2].bytes, h->count);
+}
+
+/* "The receiver: whether this sender may send this type": each role's table of handlers has an entry where wire_may_send says so, and
+ * nowhere else; every type has a sender, and strangers send none. */
+#undef DISPATCH_ENTRY
+#define DISPATCH_ENTRY(type, handler, role) [WIRE_##type][WIRE_ROLE_##role] = true,
+static const struct {
+    wire_role_t role;
+    bool takes[WIRE_TYPE_END][WIRE_ROLE_END];
+} receivers[] = {{WIRE_ROLE_COORDINATOR, {DISPATCH_COORDINATOR}},
+                 {WIRE_ROLE_SHARD, {DISPATCH_SHARD}},
+                 {WIRE_ROLE_WORKER, {DISPATCH_WORKER}}};
+
+static void test_who_may_send_what(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < sizeof receivers / sizeof *receivers; r++)
+        for (int type = 0; type < WIRE_TYPE_END; type++)
+            for (int from = 0; from < WIRE_ROLE_END; from++)
+                if (receivers[r].takes[type][from] != wire_may_send(type, (wire_role_t)from, receivers[r].role))
+                    fail_msg("role %d and a %s of role %d: the table of handlers and wire_may_send differ", receivers[r].role,
+                             wire_type_name(type), from);
+    for (int type = 1; type < WIRE_TYPE_END; type++) {
+        int roads = 0;
+        for (int from = 0; from < WIRE_ROLE_END; from++)
+            for (int to = 0; to < WIRE_ROLE_END; to++)
+                roads += wire_may_send(type, (wire_role_t)from, (wire_role_t)to);
+        assert_true(roads > 0);
+        for (int role = 0; role < WIRE_ROLE_END; role++) {
+            assert_false(wire_may_send(type, WIRE_ROLE_STRANGER, (wire_role_t)role));
+            assert_false(wire_may_send(type, (wire_role_t)role, WIRE_ROLE_STRANGER));
+        }
+    }
+    assert_true(wire_may_send(WIRE_PUSH, WIRE_ROLE_WORKER, WIRE_ROLE_SHARD));
+    assert_false(wire_may_send(WIRE_PUSH, WIRE_ROLE_COORDINATOR, WIRE_ROLE_SHARD));
+    assert_false(wire_may_send(WIRE_PUSH, WIRE_ROLE_WORKER, WIRE_ROLE_COORDINATOR));
+    assert_true(wire_may_send(WIRE_SAVE, WIRE_ROLE_COORDINATOR, WIRE_ROLE_WORKER));
+    assert_true(wire_may_send(WIRE_SAVE, WIRE_ROLE_WORKER, WIRE_ROLE_COORDINATOR));
+    assert_false(wire_may_send(0, WIRE_ROLE_WORKER, WIRE_ROLE_COORDINATOR));
+    assert_false(wire_may_send(999, WIRE_ROLE_WORKER, WIRE_ROLE_COORDINATOR));
+    assert_true(wire_is_of_run(WIRE_PULL));
+    assert_false(wire_is_of_run(WIRE_STOP));
+    assert_false(wire_is_of_run(WIRE_TYPE_END));
 }
 
 static void test_fuzz(void **state)
@@ -323,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_every_type_round_trips),
         cmocka_unit_test(test_every_inconsistency_is_named),
         cmocka_unit_test(test_allowed_variants),
+        cmocka_unit_test(test_who_may_send_what),
         cmocka_unit_test(test_fuzz),
         cmocka_unit_test(test_describe),
         cmocka_unit_test(test_protocol_document),

@@ -1,0 +1,65 @@
+/* dispatch.h - from a message to the function that takes it, by what common/net/wire.h declares; and what becomes of the others.
+ *
+ * A role includes this, writes a function for every row of WIRE_TYPES that it receives (shard_on_pull, coordinator_on_cut,
+ * client_on_rows), and makes its table of them:
+ *
+ *     static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_SHARD};
+ *     handlers[message->header.type][role of the sender]
+ *
+ * A place without a function is a message that the role does not take from that sender. Rejected: a table of functions that each role
+ * writes by hand. A message that is declared and not handled would be found by the first who sends it, not by the compiler. */
+#ifndef SMELTER_DISPATCH_H
+#define SMELTER_DISPATCH_H
+
+#include "common/net/message.h"
+
+/* The entries that a row makes, one for each sender that it names. */
+#define DISPATCH_ENTRY(type, handler, role) [WIRE_##type][WIRE_ROLE_##role] = handler,
+#define DISPATCH_FROM_COORDINATOR(type, handler) DISPATCH_ENTRY(type, handler, COORDINATOR)
+#define DISPATCH_FROM_PULSE(type, handler) DISPATCH_ENTRY(type, handler, PULSE)
+#define DISPATCH_FROM_SHARD(type, handler) DISPATCH_ENTRY(type, handler, SHARD)
+#define DISPATCH_FROM_WORKER(type, handler) DISPATCH_ENTRY(type, handler, WORKER)
+#define DISPATCH_FROM_LEADER(type, handler) DISPATCH_ENTRY(type, handler, WORKER)
+#define DISPATCH_FROM_RANK(type, handler) DISPATCH_ENTRY(type, handler, SERVER) DISPATCH_ENTRY(type, handler, WORKER)
+#define DISPATCH_FROM_ANY(type, handler) \
+    DISPATCH_ENTRY(type, handler, COORDINATOR) \
+    DISPATCH_ENTRY(type, handler, PULSE) DISPATCH_FROM_RANK(type, handler) DISPATCH_ENTRY(type, handler, SHARD)
+
+/* The rows that a role receives: DISPATCH_ROLE_TO keeps the entries of a row or drops them. */
+#define DISPATCH_KEEP(...) __VA_ARGS__
+#define DISPATCH_DROP(...)
+#define DISPATCH_ROW(role, type, handler, from, to) DISPATCH_##role##_##to(DISPATCH_FROM_##from(type, handler))
+
+#define DISPATCH_COORDINATOR_COORDINATOR DISPATCH_KEEP
+#define DISPATCH_COORDINATOR_PULSE DISPATCH_DROP
+#define DISPATCH_COORDINATOR_SHARD DISPATCH_DROP
+#define DISPATCH_COORDINATOR_WORKER DISPATCH_DROP
+#define DISPATCH_COORDINATOR_RANK DISPATCH_DROP
+#define DISPATCH_COORDINATOR_ALL DISPATCH_DROP
+#define DISPATCH_COORDINATOR_R(type, name, from, to, meaning) DISPATCH_ROW(COORDINATOR, type, coordinator_on_##name, from, to)
+#define DISPATCH_COORDINATOR WIRE_TYPES(WIRE_NOTHING, DISPATCH_COORDINATOR_R)
+
+#define DISPATCH_SHARD_COORDINATOR DISPATCH_DROP
+#define DISPATCH_SHARD_PULSE DISPATCH_DROP
+#define DISPATCH_SHARD_SHARD DISPATCH_KEEP
+#define DISPATCH_SHARD_WORKER DISPATCH_DROP
+#define DISPATCH_SHARD_RANK DISPATCH_DROP
+#define DISPATCH_SHARD_ALL DISPATCH_KEEP
+#define DISPATCH_SHARD_R(type, name, from, to, meaning) DISPATCH_ROW(SHARD, type, shard_on_##name, from, to)
+#define DISPATCH_SHARD WIRE_TYPES(WIRE_NOTHING, DISPATCH_SHARD_R)
+
+#define DISPATCH_WORKER_COORDINATOR DISPATCH_DROP
+#define DISPATCH_WORKER_PULSE DISPATCH_DROP
+#define DISPATCH_WORKER_SHARD DISPATCH_DROP
+#define DISPATCH_WORKER_WORKER DISPATCH_KEEP
+#define DISPATCH_WORKER_RANK DISPATCH_KEEP
+#define DISPATCH_WORKER_ALL DISPATCH_KEEP
+#define DISPATCH_WORKER_R(type, name, from, to, meaning) DISPATCH_ROW(WORKER, type, client_on_##name, from, to)
+#define DISPATCH_WORKER WIRE_TYPES(WIRE_NOTHING, DISPATCH_WORKER_R)
+
+/* dispatch_refuse - a message that is not taken: say so in the log and to its sender, and release it. `who` refuses it ("shard 3") for
+ * this reason. The ERROR carries run, epoch, step and sequence of the message, for the sender may have moved on; an ERROR is never
+ * answered, or two peers could go on for ever. Counting is the caller's. Errors are those of net_send. */
+WARN_UNUSED status_t dispatch_refuse(net_t *net, net_message_t *message, const char *who, const char *reason);
+
+#endif
