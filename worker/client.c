@@ -17,6 +17,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/pool.h"
+#include "common/net/dispatch.h"
 #include "worker/resend_queue.h"
 
 #define IN_FLIGHT 4
@@ -156,7 +157,7 @@ void client_push_only(client_t *c, int first, int end)
     c->pushed = (sets_t){first, end};
 }
 
-void client_on_save(client_t *c, client_save_fn *save, void *context)
+void client_set_save(client_t *c, client_save_fn *save, void *context)
 {
     c->save = save;
     c->save_context = context;
@@ -294,6 +295,13 @@ static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pul
     return ST_OK;
 }
 
+status_t client_refuse(client_t *c, net_message_t *message, const char *reason)
+{
+    char who[32];
+    snprintf(who, sizeof who, "rank %d, a worker,", c->o.member->rank);
+    return dispatch_refuse(c->o.net, message, who, reason);
+}
+
 static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked)
 {
     const int64_t step = message->header.step, count = message->header.count, bytes = message->frame[0].bytes;
@@ -303,55 +311,100 @@ static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked)
                 (long long)step, c->o.shard_names[shard], (long long)asked, c->dim, (long long)count, (long long)bytes);
 }
 
-static bool is_control(int type)
+static bool is_of_run(const client_t *c, const wire_header_t *header)
 {
-    return type == WIRE_BEGIN || type == WIRE_DENSE || type == WIRE_SCALING || type == WIRE_TEACHER || type == WIRE_TRAIN ||
-           type == WIRE_EVALUATE;
+    return header->run_id == c->run_id && header->epoch == c->epoch;
 }
 
-/* Take one message: an answer goes to its flight, control messages are kept, errors of shards are fatal. */
-static status_t handle(client_t *c, net_message_t *message)
+static status_t drop(client_t *c, net_message_t *message, const char *what)
+{
+    log_debug("%s was dropped", what);
+    net_release(c->o.net, message);
+    return ST_OK;
+}
+
+/* ---- one function for each message that a worker takes at once (WIRE_TYPES); all take over the message ------------------- */
+
+/* An answer goes to its flight. */
+static status_t client_on_rows(client_t *c, net_message_t *message)
 {
     const wire_header_t *header = &message->header;
-    if (header->type == WIRE_ROWS && PEER_IS_SHARD(message->peer) && header->run_id == c->run_id && header->epoch == c->epoch) {
-        int shard = PEER_SHARD_OF(message->peer);
-        status_t status = acknowledge(c, shard, header->table, header->sequence);
-        if (status != ST_OK) {
-            net_release(c->o.net, message);
-            return status;
-        }
-        flight_t *flight = find_flight(c, header->step);
-        if (flight && !flight->answered[shard] && flight->sequence == header->sequence) {
-            if (header->count != flight->asked[shard] ||
-                message->frame[0].bytes != header->count * c->dim * (int64_t)sizeof(float))
-                return refuse_rows(c, message, flight->asked[shard]);
-            flight->answered[shard] = true;
-            flight->messages[shard] = *message;
-            flight->missing--;
-            c->bytes_received += (int64_t)sizeof *header + message->frame[0].bytes;
-            return ST_OK;
-        }
-        log_debug("an answer that nobody waits for was dropped");
-    } else if (header->type == WIRE_ERROR && header->run_id && (header->run_id != c->run_id || header->epoch != c->epoch)) {
-        log_debug("a late message of another run was refused");
-    } else if (header->type == WIRE_ERROR) {
-        message_error_t body;
-        bool good = message_body(message, &body, sizeof body);
+    const int shard = PEER_SHARD_OF(message->peer);
+    if (!is_of_run(c, header))
+        return drop(c, message, "an answer of another run");
+    const status_t status = acknowledge(c, shard, header->table, header->sequence);
+    if (status != ST_OK) {
         net_release(c->o.net, message);
-        return FAIL(ST_MESSAGE, "a message was refused: %.400s", good ? body.text : "(no reason given)");
-    } else if (header->type == WIRE_STOP) {
-        c->stopped = true;
-        c->stop_status = header->count ? ST_PEER : ST_STOPPED;
-    } else if (header->type == WIRE_SAVE && message->peer == PEER_COORDINATOR) {
-        const wire_header_t save = *header;
-        net_release(c->o.net, message);
-        return c->save && save.run_id == c->run_id && save.epoch == c->epoch ? c->save(c->save_context, &save) : ST_OK;
-    } else if (is_control(header->type) && c->n_controls < CONTROLS) {
-        c->controls[c->n_controls++] = *message;
-        return ST_OK;
+        return status;
     }
+    flight_t *flight = find_flight(c, header->step);
+    if (!flight || flight->answered[shard] || flight->sequence != header->sequence)
+        return drop(c, message, "an answer that nobody waits for");
+    if (header->count != flight->asked[shard] || message->frame[0].bytes != header->count * c->dim * (int64_t)sizeof(float))
+        return refuse_rows(c, message, flight->asked[shard]);
+    flight->answered[shard] = true;
+    flight->messages[shard] = *message;
+    flight->missing--;
+    c->bytes_received += (int64_t)sizeof *header + message->frame[0].bytes;
+    return ST_OK;
+}
+
+/* What this worker sent was refused. That is fatal, unless it has moved on to another run. */
+static status_t client_on_error(client_t *c, net_message_t *message)
+{
+    message_error_t body;
+    if (message->header.run_id && !is_of_run(c, &message->header))
+        return drop(c, message, "the refusal of a late message of another run");
+    const bool good = message_body(message, &body, sizeof body);
     net_release(c->o.net, message);
-    return c->stopped ? c->stop_status : ST_OK;
+    return FAIL(ST_MESSAGE, "a message was refused: %.400s", good ? body.text : "(no reason given)");
+}
+
+static status_t client_on_stop(client_t *c, net_message_t *message)
+{
+    c->stopped = true;
+    c->stop_status = message->header.count ? ST_PEER : ST_STOPPED;
+    net_release(c->o.net, message);
+    return c->stop_status;
+}
+
+static status_t client_on_save(client_t *c, net_message_t *message)
+{
+    const wire_header_t save = message->header;
+    net_release(c->o.net, message);
+    return c->save && is_of_run(c, &save) ? c->save(c->save_context, &save) : ST_OK;
+}
+
+/* It has done its work: whatever comes from the coordinator ends its silence (member_receive). */
+static status_t client_on_heartbeat(client_t *c, net_message_t *message)
+{
+    net_release(c->o.net, message);
+    return ST_OK;
+}
+
+/* All else waits for client_control. */
+static status_t client_keep(client_t *c, net_message_t *message)
+{
+    if (c->n_controls == CONTROLS)
+        return client_refuse(c, message, "it is told too much at once");
+    c->controls[c->n_controls++] = *message;
+    return ST_OK;
+}
+
+typedef status_t handler_t(client_t *c, net_message_t *message);
+static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_CLIENT};
+
+static wire_role_t role_of(const client_t *c, int peer)
+{
+    if (PEER_IS_SHARD(peer))
+        return PEER_SHARD_OF(peer) < c->o.shards ? WIRE_ROLE_SHARD : WIRE_ROLE_STRANGER;
+    return peer == PEER_COORDINATOR ? WIRE_ROLE_COORDINATOR : peer == PEER_PULSE ? WIRE_ROLE_PULSE : WIRE_ROLE_STRANGER;
+}
+
+static status_t handle(client_t *c, net_message_t *message)
+{
+    handler_t *handler = handlers[message->header.type][role_of(c, message->peer)];
+    return handler ? handler(c, message) : client_refuse(c, message, "a worker does not take this type from this sender");
 }
 
 /* Receive for up to timeout_ms and handle what came; ST_TIMEOUT where nothing did. */

@@ -29,10 +29,10 @@ void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, int compone
  * client_begin; pulls are still of all. For client_gradient the first of them is component 0. */
 void client_push_only(client_t *client, int first, int end);
 
-/* client_on_save - call save(context) for every SAVE of the run, whenever it arrives; what it returns ends the wait that it
+/* client_set_save - call save(context) for every SAVE of the run, whenever it arrives; what it returns ends the wait that it
  * came in, where it is not ST_OK. It may send, but not wait. */
 typedef status_t client_save_fn(void *context, const wire_header_t *save);
-void client_on_save(client_t *client, client_save_fn *save, void *context);
+void client_set_save(client_t *client, client_save_fn *save, void *context);
 
 /* client_cut - the pull of this step, which comes next, says that the cluster is cut before it. */
 void client_cut(client_t *client, int64_t step);
@@ -75,6 +75,9 @@ static inline float *client_gradient(float *const *base, const batch_t *batch, i
  * but sending heartbeats; the caller releases it. ST_STOPPED after STOP with success, ST_PEER after STOP with failure or an
  * interrupt. */
 WARN_UNUSED status_t client_control(client_t *client, net_message_t *message);
+
+/* client_refuse - answer a message of client_control that cannot be taken, and release it (common/net/dispatch.h). */
+WARN_UNUSED status_t client_refuse(client_t *client, net_message_t *message, const char *reason);
 
 /* client_poll - handle what has arrived, without waiting; sends a heartbeat. Call it between lanes. */
 WARN_UNUSED status_t client_poll(client_t *client, int64_t step);

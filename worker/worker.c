@@ -7,6 +7,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/net/dispatch.h"
 #include "common/net/slots.h"
 #include "worker/cut_report.h"
 #include "worker/train.h"
@@ -40,7 +41,7 @@ static status_t open_dataset(worker_t *w)
     return dataset_open(path, w->run.config->data.cache_mb << 20, &w->run.dataset);
 }
 
-static status_t begin_run(worker_t *w, const net_message_t *message)
+static status_t worker_on_begin(worker_t *w, const net_message_t *message)
 {
     const experiment_t *e = w->o.experiment;
     worker_run_t *r = &w->run;
@@ -98,8 +99,9 @@ static status_t on_save(void *context, const wire_header_t *save)
 }
 
 /* The coordinator hands on, piece by piece, what the run's teacher predicts. */
-static status_t take_teacher(worker_run_t *r, const net_message_t *message)
+static status_t worker_on_teacher(worker_t *w, const net_message_t *message)
 {
+    const worker_run_t *r = &w->run;
     const int64_t n = message->header.count;
     if (!r->teacher || message->frame[0].bytes != n * (int64_t)sizeof(float))
         return FAIL(ST_MESSAGE, "%lld predictions of a teacher in %lld bytes came for a run with%s teacher", (long long)n,
@@ -108,8 +110,9 @@ static status_t take_teacher(worker_run_t *r, const net_message_t *message)
 }
 
 /* The coordinator gives parameters of a finished run in the place of initial ones. */
-static status_t take_dense(worker_run_t *r, const net_message_t *message)
+static status_t worker_on_dense(worker_t *w, const net_message_t *message)
 {
+    const worker_run_t *r = &w->run;
     const uint32_t k = message->header.table;
     const int64_t first = message->header.step, n = message->header.count;
     model_t *model = k < (uint32_t)step_components(r->step) ? step_model(r->step, (int)k) : NULL;
@@ -125,8 +128,9 @@ static status_t take_dense(worker_run_t *r, const net_message_t *message)
 }
 
 /* Numeric fields as the finished run saw them. */
-static status_t take_scaling(worker_run_t *r, const net_message_t *message)
+static status_t worker_on_scaling(worker_t *w, const net_message_t *message)
 {
+    const worker_run_t *r = &w->run;
     const int32_t numeric = dataset_info(r->dataset)->numeric;
     if (message->frame[0].bytes != numeric * 2 * (int64_t)sizeof(double))
         return FAIL(ST_MESSAGE, "scaling of %lld bytes for %d numeric fields", (long long)message->frame[0].bytes, numeric);
@@ -134,9 +138,11 @@ static status_t take_scaling(worker_run_t *r, const net_message_t *message)
     return ST_OK;
 }
 
-/* Score this worker's share of a split; EVALUATE names it by `count`. */
-static status_t evaluate(worker_run_t *r, int64_t split)
+/* Score this worker's share of a split. */
+static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
 {
+    worker_run_t *r = &w->run;
+    const int64_t split = message->header.count;
     if (split < SPLIT_TRAIN || split > SPLIT_ALL)
         return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %lld", (long long)split);
     const step_io_t io = run_io(r);
@@ -164,32 +170,32 @@ static status_t evaluate(worker_run_t *r, int64_t split)
     return tell_counters(r, WIRE_EVALUATED, r->now_step, examples, start);
 }
 
-static status_t train(worker_run_t *r, int64_t first)
+static status_t worker_on_train(worker_t *w, const net_message_t *message)
 {
-    TRY(train_begin(r, first));
-    return train_all(r);
+    TRY(train_begin(&w->run, message->header.step));
+    return train_all(&w->run);
 }
+
+/* The functions for the messages that a worker takes in turn (WIRE_TYPES); the message stays the caller's. */
+typedef status_t handler_t(worker_t *w, const net_message_t *message);
+static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_WORKER};
 
 static status_t serve(worker_t *w)
 {
-    worker_run_t *r = &w->run;
+    const member_t *now = &w->member;
     for (;;) {
         net_message_t message;
-        TRY(client_control(r->client, &message));
+        TRY(client_control(w->run.client, &message));
         const wire_header_t *header = &message.header;
-        status_t status;
-        if (header->type == WIRE_BEGIN)
-            status = begin_run(w, &message);
-        else if (!r->step)
-            status = FAIL(ST_MESSAGE, "%s came before any run began", wire_type_name(header->type));
-        else if (header->type == WIRE_DENSE)
-            status = take_dense(r, &message);
-        else if (header->type == WIRE_SCALING)
-            status = take_scaling(r, &message);
-        else if (header->type == WIRE_TEACHER)
-            status = take_teacher(r, &message);
-        else
-            status = header->type == WIRE_TRAIN ? train(r, header->step) : evaluate(r, header->count);
+        const bool is_of_run = wire_is_of_run(header->type);
+        if (is_of_run && (!w->run.step || header->run_id != now->run_id || header->epoch != now->epoch)) {
+            TRY(client_refuse(w->run.client, &message,
+                              w->run.step ? "it belongs to another run or epoch" : "no run has begun"));
+            continue;
+        }
+        handler_t *handler = handlers[header->type][WIRE_ROLE_COORDINATOR];
+        ASSERT(handler); /* the client keeps no other */
+        const status_t status = handler(w, &message);
         net_release(w->o.net, &message);
         TRY(status);
     }
@@ -226,7 +232,7 @@ status_t worker_run(const worker_options_t *options)
                             .member = &w->member,
                             .client = client_create(&client_options),
                             .cluster = options->cluster};
-    client_on_save(w->run.client, on_save, &w->run);
+    client_set_save(w->run.client, on_save, &w->run);
     cluster_set_poll(options->cluster, poll_in_cluster, &w->run);
     status_t status = serve(w);
     cluster_set_poll(options->cluster, NULL, NULL);

@@ -7,6 +7,7 @@
 status_t dispatch_refuse(net_t *net, net_message_t *message, const char *who, const char *reason)
 {
     char text[160];
+    net->bad_messages++;
     wire_describe(&message->header, text, sizeof text);
     log_warn("%s refused %s: %s", who, text, reason);
     message_error_t body = {.status = ST_MESSAGE};

@@ -1,7 +1,7 @@
 /* dispatch.h - from a message to the function that takes it, by what common/net/wire.h declares; and what becomes of the others.
  *
- * A role includes this, writes a function for every row of WIRE_TYPES that it receives (shard_on_pull, coordinator_on_cut,
- * client_on_rows), and makes its table of them:
+ * A role includes this, writes a function for every row of WIRE_TYPES that it receives (shard_on_pull,
+ * coordinator_on_cut, client_on_rows, worker_on_train), and makes its table of them:
  *
  *     static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_SHARD};
  *     handlers[message->header.type][role of the sender]
@@ -34,6 +34,7 @@
 #define DISPATCH_COORDINATOR_PULSE DISPATCH_DROP
 #define DISPATCH_COORDINATOR_SHARD DISPATCH_DROP
 #define DISPATCH_COORDINATOR_WORKER DISPATCH_DROP
+#define DISPATCH_COORDINATOR_WORKER_IN_TURN DISPATCH_DROP
 #define DISPATCH_COORDINATOR_RANK DISPATCH_DROP
 #define DISPATCH_COORDINATOR_ALL DISPATCH_DROP
 #define DISPATCH_COORDINATOR_R(type, name, from, to, meaning) DISPATCH_ROW(COORDINATOR, type, coordinator_on_##name, from, to)
@@ -43,23 +44,36 @@
 #define DISPATCH_SHARD_PULSE DISPATCH_DROP
 #define DISPATCH_SHARD_SHARD DISPATCH_KEEP
 #define DISPATCH_SHARD_WORKER DISPATCH_DROP
+#define DISPATCH_SHARD_WORKER_IN_TURN DISPATCH_DROP
 #define DISPATCH_SHARD_RANK DISPATCH_DROP
 #define DISPATCH_SHARD_ALL DISPATCH_KEEP
 #define DISPATCH_SHARD_R(type, name, from, to, meaning) DISPATCH_ROW(SHARD, type, shard_on_##name, from, to)
 #define DISPATCH_SHARD WIRE_TYPES(WIRE_NOTHING, DISPATCH_SHARD_R)
 
+/* A worker's client takes what is for a worker at once, and keeps (client_keep) what is for one in turn; the worker's loop takes that. */
 #define DISPATCH_WORKER_COORDINATOR DISPATCH_DROP
 #define DISPATCH_WORKER_PULSE DISPATCH_DROP
 #define DISPATCH_WORKER_SHARD DISPATCH_DROP
 #define DISPATCH_WORKER_WORKER DISPATCH_KEEP
+#define DISPATCH_WORKER_WORKER_IN_TURN DISPATCH_DROP
 #define DISPATCH_WORKER_RANK DISPATCH_KEEP
 #define DISPATCH_WORKER_ALL DISPATCH_KEEP
-#define DISPATCH_WORKER_R(type, name, from, to, meaning) DISPATCH_ROW(WORKER, type, client_on_##name, from, to)
+#define DISPATCH_IN_TURN_COORDINATOR DISPATCH_DROP
+#define DISPATCH_IN_TURN_PULSE DISPATCH_DROP
+#define DISPATCH_IN_TURN_SHARD DISPATCH_DROP
+#define DISPATCH_IN_TURN_WORKER DISPATCH_DROP
+#define DISPATCH_IN_TURN_WORKER_IN_TURN DISPATCH_KEEP
+#define DISPATCH_IN_TURN_RANK DISPATCH_DROP
+#define DISPATCH_IN_TURN_ALL DISPATCH_DROP
+#define DISPATCH_CLIENT_R(type, name, from, to, meaning) \
+    DISPATCH_ROW(WORKER, type, client_on_##name, from, to) DISPATCH_ROW(IN_TURN, type, client_keep, from, to)
+#define DISPATCH_CLIENT WIRE_TYPES(WIRE_NOTHING, DISPATCH_CLIENT_R)
+#define DISPATCH_WORKER_R(type, name, from, to, meaning) DISPATCH_ROW(IN_TURN, type, worker_on_##name, from, to)
 #define DISPATCH_WORKER WIRE_TYPES(WIRE_NOTHING, DISPATCH_WORKER_R)
 
-/* dispatch_refuse - a message that is not taken: say so in the log and to its sender, and release it. `who` refuses it ("shard 3") for
+/* dispatch_refuse - a message that is not taken: count it, say so in the log and to its sender, and release it. `who` refuses it ("shard 3") for
  * this reason. The ERROR carries run, epoch, step and sequence of the message, for the sender may have moved on; an ERROR is never
- * answered, or two peers could go on for ever. Counting is the caller's. Errors are those of net_send. */
+ * answered, or two peers could go on for ever. Errors are those of net_send. */
 WARN_UNUSED status_t dispatch_refuse(net_t *net, net_message_t *message, const char *who, const char *reason);
 
 #endif

@@ -104,7 +104,7 @@ typedef enum wire_fit {
  *
  *     R(NAME, name, from, to, "meaning")
  *
- * LEADER is the first worker of a group, RANK a server or a worker, ALL every shard, server and worker, ANY every role. What no
+ * WORKER_IN_TURN is a worker that has done what it was told before, LEADER the first worker of a group, RANK a server or a worker, ALL every shard, server and worker, ANY every role. What no
  * row allows is refused (common/net/dispatch.h). */
 #define WIRE_TYPES(T, R) \
     T(PULL, 1, SEGMENTS, KEYS, NONE, RUN, STEP, KEYS, CUT, NUMBER) \
@@ -117,7 +117,7 @@ typedef enum wire_fit {
     R(PUSH, push, WORKER, SHARD, "gradients of a step, in the order of keys; not answered") \
     T(BEGIN, 5, BEGIN, NONE, NONE, JOB, NOTHING, NOTHING, NOTHING, NOTHING) \
     R(BEGIN, begin, COORDINATOR, SHARD, "make the empty tables of a run; answered by READY") \
-    R(BEGIN, begin, COORDINATOR, WORKER, "make the networks of a run; answered by READY") \
+    R(BEGIN, begin, COORDINATOR, WORKER_IN_TURN, "make the networks of a run; answered by READY") \
     T(READY, 6, NONE, NONE, NONE, RUN, NOTHING, NOTHING, NOTHING, DATASET) \
     R(READY, ready, SHARD, COORDINATOR, "the tables are made") \
     R(READY, ready, WORKER, COORDINATOR, "the networks are made") \
@@ -126,14 +126,14 @@ typedef enum wire_fit {
     T(TRAINED, 8, COUNTERS, NONE, NONE, RUN, LAST_STEP, EXAMPLES, NOTHING, NOTHING) \
     R(TRAINED, trained, WORKER, COORDINATOR, "the last step is done and applied") \
     T(EVALUATE, 9, NONE, NONE, NONE, RUN, NOTHING, SPLIT, NOTHING, NOTHING) \
-    R(EVALUATE, evaluate, COORDINATOR, WORKER, "score your share of a split") \
+    R(EVALUATE, evaluate, COORDINATOR, WORKER_IN_TURN, "score your share of a split") \
     T(PREDICTIONS, 10, PREDICTIONS, LABELS, QUERIES, RUN, FIRST_EXAMPLE, EXAMPLES, NOTHING, NOTHING) \
     R(PREDICTIONS, predictions, WORKER, COORDINATOR, "what is predicted for examples of the split") \
     T(EVALUATED, 11, COUNTERS, NONE, NONE, RUN, LAST_STEP, EXAMPLES, NOTHING, NOTHING) \
     R(EVALUATED, evaluated, WORKER, COORDINATOR, "the share is done") \
     T(DENSE, 12, PARAMETERS, NONE, NONE, RUN, FIRST_ELEMENT, ELEMENTS, COMPONENT, NOTHING) \
     R(DENSE, dense, LEADER, COORDINATOR, "dense parameters and optimizer state of a component") \
-    R(DENSE, dense, COORDINATOR, WORKER, "take these in place of your own, before training or scoring") \
+    R(DENSE, dense, COORDINATOR, WORKER_IN_TURN, "take these in place of your own, before training or scoring") \
     T(FLUSH, 13, NONE, NONE, NONE, RUN, NOTHING, NOTHING, NOTHING, NOTHING) \
     R(FLUSH, flush, COORDINATOR, SHARD, "write the tables to the store; answered by FLUSHED") \
     T(FLUSHED, 14, COUNTERS, NONE, NONE, RUN, APPLIED, ROWS, NOTHING, NOTHING) \
@@ -154,14 +154,14 @@ typedef enum wire_fit {
     T(LOADED, 20, COUNTERS, NONE, NONE, RUN, NEXT_STEP, ROWS, NOTHING, NOTHING) \
     R(LOADED, loaded, SHARD, COORDINATOR, "the rows are in the tables; their number and, after LOAD, digest") \
     T(TRAIN, 21, NONE, NONE, NONE, RUN, FIRST_STEP, NOTHING, NOTHING, NOTHING) \
-    R(TRAIN, train, COORDINATOR, WORKER, "train the run that BEGIN named, from the step on") \
+    R(TRAIN, train, COORDINATOR, WORKER_IN_TURN, "train the run that BEGIN named, from the step on") \
     T(SCALING, 22, SCALES, NONE, NONE, RUN, NOTHING, NOTHING, NOTHING, NOTHING) \
-    R(SCALING, scaling, COORDINATOR, WORKER, \
+    R(SCALING, scaling, COORDINATOR, WORKER_IN_TURN, \
       "standardise numeric fields by these until the next BEGIN, not by the dataset's own; before scoring with a run, and " \
       "before a " \
       "training that a warm start gave its donor's scaling") \
     T(TEACHER, 23, TEACHER, NONE, NONE, RUN, FIRST_EXAMPLE, EXAMPLES, NOTHING, NOTHING) \
-    R(TEACHER, teacher, COORDINATOR, WORKER, \
+    R(TEACHER, teacher, COORDINATOR, WORKER_IN_TURN, \
       "what the teacher predicts for training examples; pieces come in order, before TRAIN") \
     T(CLIPPED, 24, SHARES, NONE, NONE, RUN, LAST_STEP, LAYERS, COMPONENT, NOTHING) \
     R(CLIPPED, clipped, LEADER, COORDINATOR, "share of clipped values of each activated layer, inputs first") \

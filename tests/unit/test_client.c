@@ -392,6 +392,54 @@ static void test_control_messages_are_kept(void **state)
     teardown(&f);
 }
 
+/* "A bad message gets an ERROR reply with its reason and a counter, and never changes state": what a worker does not take, or not from
+ * this sender. */
+static void test_what_is_not_a_workers_is_refused(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    static const struct {
+        int from; /* 0: the coordinator; 1: a shard */
+        wire_type_t type;
+    } offences[] = {{0, WIRE_PULL}, {0, WIRE_ROWS},  {0, WIRE_FLUSH}, {1, WIRE_STOP},
+                    {1, WIRE_SAVE}, {1, WIRE_TRAIN}, {1, WIRE_BEGIN}};
+    const int n = sizeof offences / sizeof *offences;
+    for (int i = 0; i < n; i++) {
+        net_t *net = offences[i].from ? f.shard[0] : f.coordinator;
+        wire_header_t header = wire_header(offences[i].type, RUN, EPOCH, 0, 7, 0);
+        header.sequence = 20;
+        const wire_frame_t frames[3] = {{NULL, 0}};
+        assert_int_equal(net_send(net, RANK, &header, frames, wire_type_frames((int)offences[i].type)), ST_OK);
+        while (net_sim_step(f.world))
+            ;
+        catch_start();
+        assert_int_equal(client_poll(f.client, 0), ST_OK);
+        catch_stop();
+        assert_caught("a worker does not take this type from this sender");
+        net_message_t answer;
+        do
+            assert_int_equal(net_receive(net, &answer, 1000), ST_OK);
+        while (answer.header.type == WIRE_HEARTBEAT);
+        message_error_t body;
+        assert_int_equal(answer.header.type, WIRE_ERROR);
+        assert_true(answer.header.run_id == RUN && answer.header.epoch == EPOCH);
+        assert_true(answer.header.step == 7 && answer.header.sequence == 20);
+        assert_true(message_body(&answer, &body, sizeof body));
+        assert_non_null(strstr(body.text, "rank 9, a worker, refused "));
+        assert_int_equal(body.fatal, 0);
+        net_release(net, &answer);
+        assert_int_equal(f.net->bad_messages, i + 1);
+    }
+    /* It still works, and nothing was kept. */
+    send_control(&f, WIRE_EVALUATE, 0);
+    net_message_t message;
+    assert_int_equal(client_control(f.client, &message), ST_OK);
+    assert_int_equal(message.header.type, WIRE_EVALUATE);
+    net_release(f.net, &message);
+    teardown(&f);
+}
+
 static void test_stop_ends_every_wait(void **state)
 {
     (void)state;
@@ -419,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_a_refusal_is_fatal),
         cmocka_unit_test(test_silence_is_named),
         cmocka_unit_test(test_control_messages_are_kept),
+        cmocka_unit_test(test_what_is_not_a_workers_is_refused),
         cmocka_unit_test(test_stop_ends_every_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -432,7 +432,7 @@ static void test_saves_are_heard_while_waiting(void **state)
     fixture_t f;
     setup(&f, 0);
     wire_header_t heard = {.step = -7};
-    client_on_save(f.client, note_save, &heard);
+    client_set_save(f.client, note_save, &heard);
     for (int64_t step = 11; step <= 13; step++) {
         f.player[0].lose[WIRE_PULL] = 1;
         const wire_header_t save = wire_header(WIRE_SAVE, RUN, step == 11 ? EPOCH - 1 : EPOCH, 0, step, 1);

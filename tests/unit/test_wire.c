@@ -246,7 +246,7 @@ static const struct {
     bool takes[WIRE_TYPE_END][WIRE_ROLE_END];
 } receivers[] = {{WIRE_ROLE_COORDINATOR, {DISPATCH_COORDINATOR}},
                  {WIRE_ROLE_SHARD, {DISPATCH_SHARD}},
-                 {WIRE_ROLE_WORKER, {DISPATCH_WORKER}}};
+                 {WIRE_ROLE_WORKER, {DISPATCH_CLIENT}}};
 
 static void test_who_may_send_what(void **state)
 {
