@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/net/dispatch.h"
 #include "common/net/member.h"
 #include "ps/shard.h"
 
@@ -39,8 +40,13 @@ static status_t watch(const server_options_t *options, member_t *member, shard_t
         if (status == ST_TIMEOUT)
             continue;
         TRY(status);
-        int type = message.header.type;
-        status_t outcome = message.header.count ? ST_PEER : ST_OK;
+        const int type = message.header.type;
+        const wire_role_t from = message.peer == PEER_PULSE ? WIRE_ROLE_PULSE : WIRE_ROLE_COORDINATOR; /* it dialled no other */
+        if (!wire_may_send(type, from, WIRE_ROLE_SERVER)) {
+            TRY(dispatch_refuse(options->control, &message, "a server", "a server does not take this type from this sender"));
+            continue;
+        }
+        const status_t outcome = message.header.count ? ST_PEER : ST_OK;
         net_release(options->control, &message);
         if (type == WIRE_STOP)
             return outcome;

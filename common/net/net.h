@@ -34,6 +34,7 @@ typedef struct net_ops {
     /* receive - next valid message; ST_TIMEOUT, not logged, after timeout_ms (0: poll). Bad messages are answered with ERROR,
      * counted and skipped inside. Frames are aligned to 8 bytes. Several messages may be held before net_release. */
     status_t (*receive)(net_t *net, net_message_t *message, int64_t timeout_ms);
+    /* release - nothing is done where `own` is NULL: the message's storage was taken over by a copy of it. */
     void (*release)(net_t *net, net_message_t *message);
     int64_t (*now_ns)(net_t *net);
     uint64_t (*random)(net_t *net);

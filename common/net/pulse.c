@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/net/dispatch.h"
 
 #define LOOK_MS 100 /* so long may a pulse_stop take */
 
@@ -23,11 +24,16 @@ void pulse_run(net_t *net, const atomic_bool *stop)
             continue;
         if (status != ST_OK)
             return;
+        if (!wire_may_send(message.header.type, WIRE_ROLE_WORKER, WIRE_ROLE_PULSE)) {
+            if (dispatch_refuse(net, &message, "the coordinator's pulse", "it takes heartbeats alone") != ST_OK)
+                log_debug("the sender of what the coordinator's pulse refused is gone");
+            continue;
+        }
         const wire_header_t answer =
             wire_header(WIRE_HEARTBEAT, message.header.run_id, message.header.epoch, 0, message.header.step, 0);
-        const int peer = message.peer, type = message.header.type;
+        const int peer = message.peer;
         net_release(net, &message);
-        if (type == WIRE_HEARTBEAT && net_send(net, peer, &answer, NULL, 0) != ST_OK)
+        if (net_send(net, peer, &answer, NULL, 0) != ST_OK)
             log_debug("rank %d has asked for a sign of life and is gone", peer);
     }
 }

@@ -1,7 +1,8 @@
 /* coordinator_impl.h - the coordinator from inside: for the files launcher/coordinator*.c alone.
  *
- *     coordinator.c           its life; messages as they come, and waiting for them
- *     coordinator_expected.c    what a run would be, before it runs
+ *     coordinator.c           its life, and waiting for messages
+ *     coordinator_messages.c  messages as they come
+ *     coordinator_expected.c  what a run would be, before it runs
  *     coordinator_send.c      what workers and shards are told before they begin
  *     coordinator_train.c     a run;   coordinator_predict.c  scoring with an earlier one */
 #ifndef SMELTER_COORDINATOR_IMPL_H
@@ -71,6 +72,13 @@ WARN_UNUSED status_t coordinator_wait_trained(coordinator_t *c);
 
 /* coordinator_score - the workers score a split with the parameters of the run in progress: c->predictions. */
 WARN_UNUSED status_t coordinator_score(coordinator_t *c, split_t split);
+
+/* ---- coordinator_messages.c -------------------------------------------------------------------------------------------- */
+
+/* coordinator_dispatch - to the function that takes the message, and release it. What does not fit a sender's role or the run is
+ * answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message is for, or a message that was refused
+ * and the rank cannot go on; logged, and fatal for the job. */
+WARN_UNUSED status_t coordinator_dispatch(coordinator_t *c, net_message_t *message);
 
 /* ---- coordinator_expected.c
  * ------------------------------------------------------------------------------------------------ */
