@@ -46,10 +46,10 @@ static status_t watch(const server_options_t *options, member_t *member, shard_t
             TRY(dispatch_refuse(options->control, &message, "a server", "a server does not take this type from this sender"));
             continue;
         }
-        const status_t outcome = message.header.count ? ST_PEER : ST_OK;
+        const wire_header_t header = message.header;
         net_release(options->control, &message);
         if (type == WIRE_STOP)
-            return outcome;
+            return wire_status(&header) == ST_OK ? ST_OK : ST_PEER;
     }
 }
 

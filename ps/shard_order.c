@@ -315,7 +315,7 @@ static status_t handle_pull_again(shard_t *shard, net_message_t *message, int wo
 status_t shard_take_pull(shard_t *shard, net_message_t *message, int worker)
 {
     const int64_t step = message->header.step;
-    const bool is_cut = message->header.table == WIRE_PULL_CUT;
+    const bool is_cut = wire_pull_is_cut(&message->header);
     if (step >= (shard_is_ordered(shard) ? shard->applied : shard->pushed[worker]) + SHARD_RING)
         return shard_refuse(shard, message, "its step is not among those in flight");
     if (was_pulled(shard, step, worker))

@@ -48,12 +48,12 @@ const char *shard_check(const shard_t *shard, const net_message_t *message, int 
     return NULL;
 }
 
-/* Send ROWS; one of the weights' holders is the transport from now on. `table` tells the worker which pushes have arrived. */
+/* Send ROWS; one of the weights' holders is the transport from now on. It tells the worker which pushes have arrived. */
 status_t shard_send_rows(shard_t *shard, int peer, const reply_t *reply)
 {
     wire_header_t header = shard_header(shard, WIRE_ROWS, reply->step, reply->rows);
     header.sequence = reply->sequence;
-    header.table = (uint32_t)window_floor(&shard->windows[shard_worker_of(shard, peer)]);
+    wire_set_pushes_taken(&header, window_floor(&shard->windows[shard_worker_of(shard, peer)]));
     wire_frame_t frame = {reply->weights, reply->bytes};
     return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, reply->weights);
 }

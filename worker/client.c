@@ -29,7 +29,7 @@ typedef struct flight {
     bool used, peek;
     int64_t step;
     const batch_t *batch;    /* borrowed while answers are missing; NULL: an empty pull */
-    uint32_t mark;           /* WIRE_PULL_CUT or 0 */
+    bool is_cut;             /* the cluster is cut before its step */
     uint64_t sequence;       /* of the pull; answers carry it */
     int missing;             /* shards that have not answered */
     bool *answered;          /* [shards] */
@@ -185,7 +185,7 @@ static flight_t *new_flight(client_t *c, int64_t step, const batch_t *batch, boo
             c->flights[i].step = step;
             c->flights[i].batch = batch;
             c->flights[i].awaited = false;
-            c->flights[i].mark = step == c->cut ? WIRE_PULL_CUT : 0;
+            c->flights[i].is_cut = step == c->cut;
             c->flights[i].missing = c->o.shards;
             c->flights[i].sequence = ++c->sequence;
             return &c->flights[i];
@@ -237,7 +237,8 @@ static status_t send_pull(client_t *c, flight_t *flight, int shard)
         lay_out_keys(c, batch, shard, c->pulled, segments, key_list);
     wire_header_t header = header_of(c, flight->peek ? WIRE_PEEK : WIRE_PULL, flight->step, keys);
     header.sequence = flight->sequence;
-    header.table = flight->mark;
+    if (!flight->peek)
+        wire_set_pull_is_cut(&header, flight->is_cut);
     flight->asked[shard] = keys;
     wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
     TRY(net_send(c->o.net, PEER_SHARD(shard), &header, frames, 2));
@@ -332,7 +333,7 @@ static status_t client_on_rows(client_t *c, net_message_t *message)
     const int shard = PEER_SHARD_OF(message->peer);
     if (!is_of_run(c, header))
         return drop(c, message, "an answer of another run");
-    const status_t status = acknowledge(c, shard, header->table, header->sequence);
+    const status_t status = acknowledge(c, shard, wire_pushes_taken(header), header->sequence);
     if (status != ST_OK) {
         net_release(c->o.net, message);
         return status;
@@ -363,7 +364,7 @@ static status_t client_on_error(client_t *c, net_message_t *message)
 static status_t client_on_stop(client_t *c, net_message_t *message)
 {
     c->stopped = true;
-    c->stop_status = message->header.count ? ST_PEER : ST_STOPPED;
+    c->stop_status = wire_status(&message->header) != ST_OK ? ST_PEER : ST_STOPPED;
     net_release(c->o.net, message);
     return c->stop_status;
 }

@@ -65,7 +65,7 @@ status_t tell_trained(worker_run_t *r, const batch_t *batch)
 static status_t send_digests(worker_run_t *r)
 {
     wire_header_t header = run_header(r, WIRE_DIGESTS, 0, 0);
-    header.table = (uint32_t)r->group.first_component;
+    wire_set_component(&header, r->group.first_component);
     return step_batch_send(&r->digests, r->net, PEER_COORDINATOR, &header);
 }
 
@@ -128,7 +128,7 @@ status_t tell_dense(const worker_run_t *r, wire_type_t type, int64_t step)
         memcpy(both, model_values(model), (size_t)values * sizeof *both);
         memcpy(both + values, model_state(model), (size_t)state * sizeof *both);
         wire_header_t header = run_header(r, type, step, values + state);
-        header.table = (uint32_t)k;
+        wire_set_component(&header, k);
         wire_frame_t frame = {both, (values + state) * (int64_t)sizeof *both};
         TRY(net_send_owned(r->net, PEER_COORDINATOR, &header, &frame, 1, mem_free, both));
     }
@@ -144,7 +144,7 @@ status_t tell_clipped(const worker_run_t *r)
         for (int l = 0; l < layers; l++)
             share[l] = (float)model_clipped_share(model, l);
         wire_header_t header = run_header(r, WIRE_CLIPPED, r->now_step, layers);
-        header.table = (uint32_t)k;
+        wire_set_component(&header, k);
         const wire_frame_t frame = {share, layers * (int64_t)sizeof *share};
         TRY(net_send_owned(r->net, PEER_COORDINATOR, &header, &frame, 1, mem_free, share));
     }

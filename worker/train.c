@@ -90,11 +90,11 @@ status_t train_begin(worker_run_t *r, int64_t first)
 
 status_t train_save(worker_run_t *r, const wire_header_t *save)
 {
-    if (save->step < 0) {
+    if (wire_save_asks(save)) {
         wire_header_t answer = run_header(r, WIRE_SAVE, checkpoint_schedule_ask(&r->cuts), 0);
         return net_send(r->net, PEER_COORDINATOR, &answer, NULL, 0);
     }
-    if (!checkpoint_schedule_tell(&r->cuts, save->step, save->count == 1))
+    if (!checkpoint_schedule_tell(&r->cuts, save->step, wire_save_stops(save)))
         return FAIL(ST_MESSAGE, "told to save before step %lld when step %lld was to be pulled next", (long long)save->step,
                     (long long)r->cuts.next);
     return ST_OK;

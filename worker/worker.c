@@ -82,7 +82,7 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
     r->cpu_start = clock_cpu_seconds();
     clock_reset_peak_rss();
     wire_header_t ready = run_header(r, WIRE_READY, 0, 0);
-    ready.sequence = info->content_hash;
+    wire_set_dataset_hash(&ready, info->content_hash);
     return net_send(r->net, PEER_COORDINATOR, &ready, NULL, 0);
 }
 
@@ -106,15 +106,15 @@ static status_t worker_on_teacher(worker_t *w, const net_message_t *message)
     if (!r->teacher || message->frame[0].bytes != n * (int64_t)sizeof(float))
         return FAIL(ST_MESSAGE, "%lld predictions of a teacher in %lld bytes came for a run with%s teacher", (long long)n,
                     (long long)message->frame[0].bytes, r->teacher ? " a" : "out a");
-    return teacher_predictions_put(r->teacher, message->header.step, message->frame[0].data, n);
+    return teacher_predictions_put(r->teacher, wire_first_example(&message->header), message->frame[0].data, n);
 }
 
 /* The coordinator gives parameters of a finished run in the place of initial ones. */
 static status_t worker_on_dense(worker_t *w, const net_message_t *message)
 {
     const worker_run_t *r = &w->run;
-    const uint32_t k = message->header.table;
-    const int64_t first = message->header.step, n = message->header.count;
+    const uint32_t k = wire_component(&message->header);
+    const int64_t first = wire_first_element(&message->header), n = message->header.count;
     model_t *model = k < (uint32_t)step_components(r->step) ? step_model(r->step, (int)k) : NULL;
     const int64_t values = model ? model_parameters(model) : 0, all = model ? values + model_state_count(model) : 0;
     if (first < 0 || first > all || n > all - first || message->frame[0].bytes != n * (int64_t)sizeof(float))
@@ -142,7 +142,7 @@ static status_t worker_on_scaling(worker_t *w, const net_message_t *message)
 static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
 {
     worker_run_t *r = &w->run;
-    const int64_t split = message->header.count;
+    const int64_t split = wire_split(&message->header);
     if (split < SPLIT_TRAIN || split > SPLIT_ALL)
         return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %lld", (long long)split);
     const step_io_t io = run_io(r);

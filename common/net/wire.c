@@ -100,6 +100,108 @@ wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uin
                            .count = count};
 }
 
+/* ---- fields by their meaning ------------------------------------------------------------------------------------------ */
+
+#define MEANS(header, field, meaning) (types[(header)->type].field == WIRE_MEANS_##meaning)
+
+uint32_t wire_component(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, table, COMPONENT) || MEANS(header, table, FIRST_COMPONENT));
+    return header->table;
+}
+
+void wire_set_component(wire_header_t *header, int component)
+{
+    ASSERT(component >= 0 && (MEANS(header, table, COMPONENT) || MEANS(header, table, FIRST_COMPONENT)));
+    header->table = (uint32_t)component;
+}
+
+bool wire_pull_is_cut(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, table, CUT));
+    return header->table == 1;
+}
+
+void wire_set_pull_is_cut(wire_header_t *header, bool is_cut)
+{
+    ASSERT(MEANS(header, table, CUT));
+    header->table = is_cut;
+}
+
+uint32_t wire_pushes_taken(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, table, TAKEN));
+    return header->table;
+}
+
+void wire_set_pushes_taken(wire_header_t *header, uint64_t pushes)
+{
+    ASSERT(MEANS(header, table, TAKEN));
+    header->table = (uint32_t)pushes;
+}
+
+uint64_t wire_dataset_hash(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, sequence, DATASET));
+    return header->sequence;
+}
+
+void wire_set_dataset_hash(wire_header_t *header, uint64_t hash)
+{
+    ASSERT(MEANS(header, sequence, DATASET));
+    header->sequence = hash;
+}
+
+int64_t wire_first_example(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, step, FIRST_EXAMPLE));
+    return header->step;
+}
+
+int64_t wire_first_element(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, step, FIRST_ELEMENT));
+    return header->step;
+}
+
+int64_t wire_split(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, count, SPLIT));
+    return header->count;
+}
+
+bool wire_save_asks(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, step, SAVE_STEP));
+    return header->step < 0;
+}
+
+bool wire_save_stops(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, count, STOPS));
+    return header->count == 1;
+}
+
+bool wire_is_told(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, count, TOLD));
+    return header->count != 0;
+}
+
+bool wire_is_stuck(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, step, STUCK));
+    return header->step != 0;
+}
+
+status_t wire_status(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, count, STATUS));
+    return (status_t)header->count;
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------------------------------- */
+
 static void put(uint8_t *out, uint64_t value, int bytes)
 {
     for (int i = 0; i < bytes; i++)

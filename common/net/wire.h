@@ -5,8 +5,8 @@
  * sizes against the type's declaration; common/net/dispatch.h who sent it to whom; ids and counts inside bodies are checked where
  * they are used.
  *
- * The declaration is WIRE_TYPES. From it come the numbers of the types, the checks and each role's table of handlers;
- * a test compares the tables of docs/PROTOCOL.md with it.                                                                  */
+ * The declaration is WIRE_TYPES. From it come the numbers of the types, the checks and each role's table of handlers
+ * and, by make docs, the tables of docs/PROTOCOL.md.                                                                       */
 #ifndef SMELTER_WIRE_H
 #define SMELTER_WIRE_H
 
@@ -67,6 +67,7 @@ typedef enum wire_fit {
     F(LAST_STEP, NULL, "the last step that was trained") \
     F(FIRST_STEP, NULL, "the first step") \
     F(NEXT_STEP, NULL, "the step that comes next") \
+    F(CHECKPOINT, NULL, "the step that the checkpoint comes before") \
     F(SAVE_STEP, NULL, "the step to save before; -1 asks for it") \
     F(APPLIED, NULL, "steps that are applied") \
     F(FIRST_EXAMPLE, NULL, "number of the first example") \
@@ -151,7 +152,7 @@ typedef enum wire_fit {
     R(ERROR, error, ANY, ALL, "a message was refused") \
     T(LOAD, 19, LOAD, TABLE_MAP, STORED, RUN, NOTHING, TABLES, NOTHING, NOTHING) \
     R(LOAD, load, COORDINATOR, SHARD, "take the rows of your slots from the stores of a finished run; answered by LOADED") \
-    T(LOADED, 20, COUNTERS, NONE, NONE, RUN, NEXT_STEP, ROWS, NOTHING, NOTHING) \
+    T(LOADED, 20, COUNTERS, NONE, NONE, RUN, CHECKPOINT, ROWS, NOTHING, NOTHING) \
     R(LOADED, loaded, SHARD, COORDINATOR, "the rows are in the tables; their number and, after LOAD, digest") \
     T(TRAIN, 21, NONE, NONE, NONE, RUN, FIRST_STEP, NOTHING, NOTHING, NOTHING) \
     R(TRAIN, train, COORDINATOR, WORKER_IN_TURN, "train the run that BEGIN named, from the step on") \
@@ -175,14 +176,14 @@ typedef enum wire_fit {
     R(CUT, cut, WORKER, COORDINATOR, "all that belongs to the steps before was sent") \
     T(CUT_DENSE, 27, PARAMETERS, NONE, NONE, RUN, NEXT_STEP, ELEMENTS, COMPONENT, NOTHING) \
     R(CUT_DENSE, cut_dense, LEADER, COORDINATOR, "dense parameters and optimizer state of a component before the step") \
-    T(PREPARED, 28, PREPARED, NONE, NONE, RUN, NEXT_STEP, NOTHING, NOTHING, NOTHING) \
+    T(PREPARED, 28, PREPARED, NONE, NONE, RUN, CHECKPOINT, NOTHING, NOTHING, NOTHING) \
     R(PREPARED, prepared, SHARD, COORDINATOR, "the shard's part of the checkpoint before the step is durable") \
-    T(FOLD, 29, NONE, NONE, NONE, RUN, NEXT_STEP, NOTHING, NOTHING, NOTHING) \
+    T(FOLD, 29, NONE, NONE, NONE, RUN, CHECKPOINT, NOTHING, NOTHING, NOTHING) \
     R(FOLD, fold, COORDINATOR, SHARD, \
       "the oldest checkpoint that is kept is that of the step: fold what is older into the base; answered by FOLDED") \
-    T(FOLDED, 30, NONE, NONE, NONE, RUN, NEXT_STEP, NOTHING, NOTHING, NOTHING) \
+    T(FOLDED, 30, NONE, NONE, NONE, RUN, CHECKPOINT, NOTHING, NOTHING, NOTHING) \
     R(FOLDED, folded, SHARD, COORDINATOR, "the base holds the checkpoint of the step") \
-    T(RESTORE, 31, RESTORE, DELTAS, CHECKSUMS, RUN, NEXT_STEP, DELTAS, NOTHING, NOTHING) \
+    T(RESTORE, 31, RESTORE, DELTAS, CHECKSUMS, RUN, CHECKPOINT, DELTAS, NOTHING, NOTHING) \
     R(RESTORE, restore, COORDINATOR, SHARD, \
       "take the rows of your slots, and the pushes that are pending, from a checkpoint; answered by LOADED") \
     T(DIGESTS, 32, DIGESTS, NONE, NONE, RUN, FIRST_STEP, STEPS, FIRST_COMPONENT, NOTHING) \
@@ -220,7 +221,6 @@ typedef struct wire_header {
 _Static_assert(sizeof(wire_header_t) == 64, "the header is 64 bytes on the wire");
 
 enum { WIRE_F32 = 1 };
-enum { WIRE_PULL_CUT = 1 }; /* `table` of a PULL before whose step the cluster is cut for a checkpoint */
 
 typedef struct wire_segment {
     uint32_t table, count;
@@ -244,6 +244,25 @@ WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_
  * and epoch in its header? */
 bool wire_may_send(int type, wire_role_t from, wire_role_t to);
 bool wire_is_of_run(int type);
+
+/* Header fields that mean something of their own in some types, by that meaning (WIRE_TYPES). Each is for those types alone: another
+ * is a bug of the caller's.  A component is one number for all frames of DENSE, CUT_DENSE, CLIPPED; the first one of DIGESTS. */
+uint32_t wire_component(const wire_header_t *header);
+void wire_set_component(wire_header_t *header, int component);
+bool wire_pull_is_cut(const wire_header_t *header); /* PULL: the cluster is cut before its step */
+void wire_set_pull_is_cut(wire_header_t *header, bool is_cut);
+uint32_t wire_pushes_taken(const wire_header_t *header); /* ROWS: without a gap, modulo 2^32 */
+void wire_set_pushes_taken(wire_header_t *header, uint64_t pushes);
+uint64_t wire_dataset_hash(const wire_header_t *header); /* READY of a worker */
+void wire_set_dataset_hash(wire_header_t *header, uint64_t hash);
+int64_t wire_first_example(const wire_header_t *header); /* PREDICTIONS, TEACHER: the others follow, `count` in all */
+int64_t wire_first_element(const wire_header_t *header); /* DENSE to a worker: likewise */
+int64_t wire_split(const wire_header_t *header);         /* EVALUATE */
+bool wire_save_asks(const wire_header_t *header);        /* SAVE to a worker: from which step on can you save? */
+bool wire_save_stops(const wire_header_t *header);       /* SAVE to a worker: stop there */
+bool wire_is_told(const wire_header_t *header);          /* HEARTBEAT: a signal told the sender to end */
+bool wire_is_stuck(const wire_header_t *header);         /* BYE: the sender cannot leave MPI with the others */
+status_t wire_status(const wire_header_t *header);       /* STOP, BYE: STOP says no more than whether it is ST_OK */
 
 const char *wire_type_name(int type);
 int wire_type_frames(int type); /* body frames, -1 for an unknown type */

@@ -13,14 +13,14 @@
 
 static status_t coordinator_on_heartbeat(coordinator_t *c, net_message_t *message)
 {
-    if (message->header.count)
+    if (wire_is_told(&message->header))
         failure_detector_told(&c->detector, message->peer);
     return ST_OK;
 }
 
 static status_t coordinator_on_bye(coordinator_t *c, net_message_t *message)
 {
-    failure_detector_bye(&c->detector, message->peer, (status_t)message->header.count, message->header.step != 0);
+    failure_detector_bye(&c->detector, message->peer, wire_status(&message->header), wire_is_stuck(&message->header));
     return ST_OK;
 }
 
@@ -43,7 +43,8 @@ static status_t coordinator_on_ready(coordinator_t *c, net_message_t *message)
 {
     char text[ATTENDANCE_NAME_BYTES];
     c->ready++;
-    if (PEER_IS_SHARD(message->peer) || !c->dataset || message->header.sequence == dataset_info(c->dataset)->content_hash)
+    if (PEER_IS_SHARD(message->peer) || !c->dataset ||
+        wire_dataset_hash(&message->header) == dataset_info(c->dataset)->content_hash)
         return ST_OK;
     return FAIL(ST_INPUT, "dataset %s of %s differs from the coordinator's; copy the same dataset to every host",
                 c->dataset_path, failure_detector_name(&c->detector, message->peer, text));
@@ -149,7 +150,7 @@ static status_t coordinator_on_progress(coordinator_t *c, net_message_t *message
 
 static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *message)
 {
-    const int64_t first = message->header.step, n = message->header.count;
+    const int64_t first = wire_first_example(&message->header), n = message->header.count;
     predictions_t *p = &c->predictions;
     if (first < 0 || n < 0 || first > p->rows || n > p->rows - first || message->frame[0].bytes != n * 4 ||
         message->frame[1].bytes != n || message->frame[2].bytes != n * 8)
@@ -164,7 +165,7 @@ static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *mess
 
 static status_t coordinator_on_dense(coordinator_t *c, net_message_t *message)
 {
-    uint32_t component = message->header.table;
+    uint32_t component = wire_component(&message->header);
     char path[MESSAGE_DIR_BYTES + 64];
     snprintf(path, sizeof path, "%s/dense-%u.f32", c->run_dir, component);
     hash_digest_add(&c->digest, &component, sizeof component, message->frame[0].data, (size_t)message->frame[0].bytes);
@@ -176,7 +177,7 @@ static status_t coordinator_on_clipped(coordinator_t *c, net_message_t *message)
 {
     const float *share = message->frame[0].data;
     const int64_t layers = message->frame[0].bytes / (int64_t)sizeof *share;
-    const uint32_t component = message->header.table;
+    const uint32_t component = wire_component(&message->header);
     if (c->n_clipped == c->components || component >= (uint32_t)c->components || c->clipped[component])
         return FAIL(ST_MESSAGE, "shares of clipped values of component %u came twice, or to a run of %d components", component,
                     c->components);

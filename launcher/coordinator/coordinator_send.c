@@ -108,7 +108,7 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
 static status_t send_dense(coordinator_t *c, int component, int64_t first, const float *floats, int64_t n)
 {
     wire_header_t header = coordinator_header(c, WIRE_DENSE, n);
-    header.table = (uint32_t)component;
+    wire_set_component(&header, component);
     header.step = first;
     const wire_frame_t frame = {floats, n * (int64_t)sizeof *floats};
     return send_workers(c, &header, &frame);

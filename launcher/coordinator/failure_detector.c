@@ -96,7 +96,7 @@ static void hear_goodbyes(failure_detector_t *a, int64_t patience_ns, const wire
         net_message_t message;
         if (net_receive(a->net, &message, 50) == ST_OK) {
             const int peer = message.peer, type = message.header.type;
-            const bool stuck = type == WIRE_BYE && message.header.step;
+            const bool stuck = type == WIRE_BYE && wire_is_stuck(&message.header);
             net_release(a->net, &message);
             if (PEER_IS_SHARD(peer) || peer < 1 || peer >= roster->size)
                 continue;

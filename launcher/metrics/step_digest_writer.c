@@ -155,7 +155,7 @@ status_t step_digest_writer_put_dense(step_digest_writer_t *l, const net_message
     for (int64_t i = 0; i < steps; i++) {
         char begin[96];
         snprintf(begin, sizeof begin, "{\"step\": %" PRId64 ", \"component\": %u, \"dense\": \"", step + i,
-                 message->header.table);
+                 wire_component(&message->header));
         write_line(l, begin, (const uint64_t *)message->frame[0].data + i * (words / steps), words / steps);
     }
     return check_written(l);

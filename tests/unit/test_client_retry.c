@@ -179,7 +179,7 @@ static void test_a_lost_pull_is_sent_again(void **state)
     assert_int_equal(count(&f.player[1], WIRE_PULL), 4);
     static const int64_t at_ms[] = {0, 1000, 3000, 7000};
     const wire_header_t *first = &nth(&f.player[1], WIRE_PULL, 0)->header;
-    assert_int_equal(first->table, WIRE_PULL_CUT);
+    assert_int_equal(wire_pull_is_cut(first), true);
     for (int i = 0; i < 4; i++) {
         const letter_t *l = nth(&f.player[1], WIRE_PULL, i);
         assert_memory_equal(&l->header, first, sizeof *first);

@@ -195,7 +195,7 @@ static void post(cluster_t *c, wire_type_t type, int worker, int64_t step, bool 
             l.segments_n = l.keys_n = 0;
         wire_header_t header = wire_header(type, RUN, c->epoch, 0, step, l.keys_n);
         header.sequence = (uint64_t)step + 1;
-        header.table = is_cut ? WIRE_PULL_CUT : 0;
+        header.table = is_cut;
         const wire_frame_t frames[] = {{l.segments, l.segments_n * (int64_t)sizeof *l.segments},
                                        {l.keys, l.keys_n * (int64_t)sizeof *l.keys},
                                        {l.g, (int64_t)l.keys_n * c->dim * (int64_t)sizeof *l.g}};
