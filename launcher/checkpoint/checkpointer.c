@@ -39,11 +39,48 @@ typedef struct checkpoint_parts {
     bool said_late;
 } checkpoint_parts_t;
 
-typedef enum request {
+/* What was asked of the checkpointer, and how far that is. A request that comes while workers are being asked joins theirs; one that
+ * comes when they know the step is served after it, unless the run stops there. */
+typedef enum request_state {
     REQUEST_NONE,
-    REQUEST_ASKED, /* workers were asked from which step on they can save */
-    REQUEST_TOLD,  /* they know the step */
-} request_t;
+    REQUEST_WANTED,      /* to save; the workers are asked at the next tick */
+    REQUEST_WANTED_STOP, /* to save and stop */
+    REQUEST_ASKED,       /* workers were asked from which step on they can save */
+    REQUEST_ASKED_STOP,
+    REQUEST_TOLD,           /* they know the step */
+    REQUEST_TOLD_THEN_SAVE, /* and another one is wanted after it */
+    REQUEST_TOLD_THEN_STOP,
+    REQUEST_TOLD_STOP, /* they know the step, and stop there */
+    REQUEST_STOPPED,   /* its checkpoint is committed: the run ends here */
+    REQUEST_STATES,
+    REQUEST_NEVER = REQUEST_STATES,
+} request_state_t;
+
+typedef enum request_event {
+    WISH_SAVE,
+    WISH_STOP,
+    WORKERS_ASKED,
+    STEP_NAMED,
+    END_IS_NEARER, /* the step would lie behind the end of the run: nothing is saved */
+    STEP_COMMITTED,
+    REQUEST_EVENTS
+} request_event_t;
+
+#define NEVER REQUEST_NEVER
+static const request_state_t transitions[REQUEST_STATES][REQUEST_EVENTS] = {
+    /* a save is wished, a stop is wished, asked, named, the end is nearer, committed */
+    [REQUEST_NONE] = {REQUEST_WANTED, REQUEST_WANTED_STOP, NEVER, NEVER, NEVER, NEVER},
+    [REQUEST_WANTED] = {REQUEST_WANTED, REQUEST_WANTED_STOP, REQUEST_ASKED, NEVER, NEVER, NEVER},
+    [REQUEST_WANTED_STOP] = {REQUEST_WANTED_STOP, REQUEST_WANTED_STOP, REQUEST_ASKED_STOP, NEVER, NEVER, NEVER},
+    [REQUEST_ASKED] = {REQUEST_ASKED, REQUEST_ASKED_STOP, NEVER, REQUEST_TOLD, REQUEST_NONE, NEVER},
+    [REQUEST_ASKED_STOP] = {REQUEST_ASKED_STOP, REQUEST_ASKED_STOP, NEVER, REQUEST_TOLD_STOP, REQUEST_NONE, NEVER},
+    [REQUEST_TOLD] = {REQUEST_TOLD_THEN_SAVE, REQUEST_TOLD_THEN_STOP, NEVER, NEVER, NEVER, REQUEST_NONE},
+    [REQUEST_TOLD_THEN_SAVE] = {REQUEST_TOLD_THEN_SAVE, REQUEST_TOLD_THEN_STOP, NEVER, NEVER, NEVER, REQUEST_WANTED},
+    [REQUEST_TOLD_THEN_STOP] = {REQUEST_TOLD_THEN_STOP, REQUEST_TOLD_THEN_STOP, NEVER, NEVER, NEVER, REQUEST_WANTED_STOP},
+    [REQUEST_TOLD_STOP] = {REQUEST_TOLD_STOP, REQUEST_TOLD_STOP, NEVER, NEVER, NEVER, REQUEST_STOPPED},
+    [REQUEST_STOPPED] = {REQUEST_STOPPED, REQUEST_STOPPED, NEVER, NEVER, NEVER, NEVER},
+};
+#undef NEVER
 
 struct checkpointer {
     checkpointer_options_t o;
@@ -56,12 +93,10 @@ struct checkpointer {
     int64_t *last_cut; /* [workers] step of its newest CUT */
     bool *trained;     /* [workers] */
 
-    request_t request;
-    bool wanted, wanted_stop; /* not yet asked for */
-    bool stop;                /* the request under way ends the run */
-    int64_t request_step;     /* the latest answer so far; then the step itself */
-    bool *answered;           /* [workers] */
-    int64_t due_ns;           /* when every_seconds have passed */
+    request_state_t request;
+    int64_t request_step; /* the latest answer so far; then the step itself */
+    bool *answered;       /* [workers] */
+    int64_t due_ns;       /* when every_seconds have passed */
 
     checkpoint_catalog_t kept; /* committed, oldest first */
     size_t kept_cap;
@@ -77,10 +112,42 @@ struct checkpointer {
     int64_t n_dropped;
     size_t dropped_cap;
 
-    bool stopped;
     bool said_space;
     int64_t committed, last_step;
 };
+
+/* ---- requests, as a state --------------------------------------------------------------------------------------------- */
+
+static bool is_asked(const checkpointer_t *c)
+{
+    return c->request == REQUEST_ASKED || c->request == REQUEST_ASKED_STOP;
+}
+
+static bool is_told(const checkpointer_t *c)
+{
+    return c->request >= REQUEST_TOLD && c->request <= REQUEST_TOLD_STOP;
+}
+
+/* What holds between any two calls: cuts are ascending and behind what is committed, as is the step that the workers were told; a
+ * fold is under way exactly where shards are missing and something is to be removed; and none is where the run has stopped. */
+static void check_invariant(const checkpointer_t *c)
+{
+    const bool is_folding = c->fold_step >= 0;
+    ASSERT(c->request < REQUEST_STATES);
+    for (int i = 0; i < c->n_cuts; i++)
+        ASSERT(c->cuts[i].step > (i > 0 ? c->cuts[i - 1].step : c->last_step));
+    if (is_told(c))
+        ASSERT(c->request_step > c->last_step && c->request_step < c->o.run->steps);
+    ASSERT(!is_folding || (c->n_folded < c->shards && c->n_dropped > 0));
+    if (c->request == REQUEST_STOPPED)
+        ASSERT(!is_folding && c->committed > 0);
+}
+
+static void request_moves(checkpointer_t *c, request_event_t event)
+{
+    c->request = transitions[c->request][event];
+    ASSERT(c->request != REQUEST_NEVER);
+}
 
 static bool catalog_has(const checkpoint_catalog_t *catalog, uint32_t epoch)
 {
@@ -346,7 +413,7 @@ static void pass_over(checkpointer_t *c)
     c->said_crowded = true;
     MEM_GROW(c->deltas, c->deltas_cap, (size_t)c->n_deltas + 1);
     c->deltas[c->n_deltas++] = cut->step;
-    if (c->request == REQUEST_TOLD && c->request_step == cut->step)
+    if (is_told(c) && c->request_step == cut->step)
         c->request_step = c->cuts[1].step;
     cut_fini(c, cut);
     memmove(c->cuts, c->cuts + 1, (size_t)--c->n_cuts * sizeof *c->cuts);
@@ -357,15 +424,13 @@ static status_t commit_complete(checkpointer_t *c)
 {
     while (c->n_cuts > CUTS_CROWDED && is_complete(c, &c->cuts[0]) && is_complete(c, &c->cuts[1]))
         pass_over(c);
-    while (c->n_cuts && c->fold_step < 0 && !c->stopped && is_complete(c, &c->cuts[0])) {
+    while (c->n_cuts && c->fold_step < 0 && c->request != REQUEST_STOPPED && is_complete(c, &c->cuts[0])) {
         TRY(commit(c, &c->cuts[0]));
-        if (c->request == REQUEST_TOLD && c->cuts[0].step == c->request_step) {
-            c->request = REQUEST_NONE;
-            c->stopped = c->stop;
-        }
+        if (is_told(c) && c->cuts[0].step == c->request_step)
+            request_moves(c, STEP_COMMITTED);
         cut_fini(c, &c->cuts[0]);
         memmove(c->cuts, c->cuts + 1, (size_t)--c->n_cuts * sizeof *c->cuts);
-        if (!c->stopped) /* else what is too many waits for the next start: nobody is there to fold */
+        if (c->request != REQUEST_STOPPED) /* else what is too many waits for the next start: nobody is there to fold */
             TRY(drop_old(c));
     }
     return ST_OK;
@@ -441,7 +506,7 @@ static status_t take_cut(checkpointer_t *c, int worker, const net_message_t *mes
 
 static status_t take_dense(checkpointer_t *c, int worker, const net_message_t *message)
 {
-    const uint32_t k = message->header.table;
+    const uint32_t k = wire_component(&message->header);
     const int64_t bytes = message->frame[0].bytes;
     checkpoint_parts_t *cut = k < (uint32_t)c->components && bytes > 0 ? cut_at(c, message->header.step) : NULL;
     if (!cut || cut->dense[k])
@@ -483,10 +548,8 @@ static status_t send_workers(checkpointer_t *c, int64_t step, bool stop)
 
 static status_t ask(checkpointer_t *c)
 {
-    c->request = REQUEST_ASKED;
+    request_moves(c, WORKERS_ASKED);
     c->request_step = -1;
-    c->stop = c->wanted_stop;
-    c->wanted = c->wanted_stop = false;
     memset(c->answered, 0, sizeof *c->answered * (size_t)c->o.workers);
     return send_workers(c, -1, false);
 }
@@ -504,12 +567,11 @@ static status_t name_step(checkpointer_t *c)
     }
     step = (step + c->o.boundary - 1) / c->o.boundary * c->o.boundary;
     const bool behind = step >= c->o.run->steps;
-    c->stop = c->stop && !behind;
-    c->request = behind ? REQUEST_NONE : REQUEST_TOLD;
+    request_moves(c, behind ? END_IS_NEARER : STEP_NAMED);
     c->request_step = step;
     if (behind)
         log_info("nothing is saved: the run ends before step %" PRId64, step);
-    return send_workers(c, step, c->stop);
+    return send_workers(c, step, c->request == REQUEST_TOLD_STOP);
 }
 
 static status_t take_answer(checkpointer_t *c, int worker, const net_message_t *message)
@@ -517,8 +579,11 @@ static status_t take_answer(checkpointer_t *c, int worker, const net_message_t *
     const int64_t step = message->header.step;
     if (c->trained[worker])
         return ST_OK; /* it had its answer on the way to the end */
-    if (c->request != REQUEST_ASKED || c->answered[worker] || step < 0)
+    if (!is_asked(c) || c->answered[worker] || step < 0)
         return FAIL(ST_MESSAGE, "worker %d can save from step %" PRId64 " on, which nobody asked", worker, step);
+    if (step <= c->last_cut[worker])
+        return FAIL(ST_MESSAGE, "worker %d can save from step %" PRId64 " on, and is past step %" PRId64, worker, step,
+                    c->last_cut[worker]);
     c->answered[worker] = true;
     if (step > c->request_step)
         c->request_step = step;
@@ -527,12 +592,7 @@ static status_t take_answer(checkpointer_t *c, int worker, const net_message_t *
 
 void checkpointer_request(checkpointer_t *c, bool stop)
 {
-    if (c->request == REQUEST_ASKED) {
-        c->stop = c->stop || stop;
-        return;
-    }
-    c->wanted = true;
-    c->wanted_stop = c->wanted_stop || stop;
+    request_moves(c, stop ? WISH_STOP : WISH_SAVE);
 }
 
 static void name_late(checkpointer_t *c, checkpoint_parts_t *cut)
@@ -552,18 +612,19 @@ static void name_late(checkpointer_t *c, checkpoint_parts_t *cut)
 status_t checkpointer_tick(checkpointer_t *c)
 {
     const int64_t now = net_now_ns(c->o.net);
-    bool running = !c->stopped;
+    bool is_running = c->request != REQUEST_STOPPED;
     for (int w = 0; w < c->o.workers; w++)
-        running = running && !c->trained[w];
+        is_running = is_running && !c->trained[w];
     if (c->n_cuts)
         name_late(c, &c->cuts[0]);
-    if (!running || c->request != REQUEST_NONE)
+    check_invariant(c);
+    if (!is_running || is_asked(c) || is_told(c))
         return ST_OK;
     if (c->o.every_seconds > 0 && now >= c->due_ns && c->n_cuts == 0 && c->fold_step < 0) {
         c->due_ns = now + (int64_t)(c->o.every_seconds * 1e9);
-        c->wanted = true;
+        request_moves(c, WISH_SAVE);
     }
-    return c->wanted ? ask(c) : ST_OK;
+    return c->request == REQUEST_NONE ? ST_OK : ask(c);
 }
 
 /* ---- messages -------------------------------------------------------------------------------------------------------- */
@@ -585,7 +646,9 @@ status_t checkpointer_put_worker(checkpointer_t *c, int worker, const net_messag
     default:
         return FAIL(ST_MESSAGE, "%s of a worker is none of a checkpoint's", wire_type_name(message->header.type));
     }
-    return commit_complete(c);
+    TRY(commit_complete(c));
+    check_invariant(c);
+    return ST_OK;
 }
 
 status_t checkpointer_put_shard(checkpointer_t *c, int shard, const net_message_t *message)
@@ -601,19 +664,21 @@ status_t checkpointer_put_shard(checkpointer_t *c, int shard, const net_message_
     default:
         return FAIL(ST_MESSAGE, "%s of a shard is none of a checkpoint's", wire_type_name(message->header.type));
     }
-    return commit_complete(c);
+    TRY(commit_complete(c));
+    check_invariant(c);
+    return ST_OK;
 }
 
 status_t checkpointer_trained(checkpointer_t *c, int worker)
 {
     ASSERT(worker >= 0 && worker < c->o.workers);
     c->trained[worker] = true;
-    return c->request == REQUEST_ASKED ? name_step(c) : ST_OK;
+    return is_asked(c) ? name_step(c) : ST_OK;
 }
 
 bool checkpointer_is_stopped(const checkpointer_t *c)
 {
-    return c->stopped;
+    return c->request == REQUEST_STOPPED;
 }
 
 bool checkpointer_is_idle(const checkpointer_t *c)

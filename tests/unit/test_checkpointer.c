@@ -466,6 +466,34 @@ static void test_a_request_takes_the_latest_answer(void **state)
     teardown(&f);
 }
 
+/* A wish to stop joins the request to save under way; one that comes after that changes nothing. */
+static void test_a_stop_joins_a_save(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f);
+    checkpointer_request(f.checkpointer, false);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_save(&f, -1, 0);
+    checkpointer_request(f.checkpointer, true);
+    checkpointer_request(f.checkpointer, false);
+    catch_start();
+    assert_int_equal(put_answer(&f, 0, 0), ST_MESSAGE);
+    assert_caught("worker 0 can save from step 0 on, and is past step 0");
+    catch_stop();
+    for (int w = 0; w < WORKERS; w++)
+        assert_int_equal(put_answer(&f, w, 40), ST_OK);
+    expect_save(&f, 40, 1);
+    checkpointer_request(f.checkpointer, false);
+    put_all(&f, 40);
+    assert_true(checkpointer_is_stopped(f.checkpointer));
+    checkpointer_request(f.checkpointer, true);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_nothing(f.worker[0]);
+    teardown(&f);
+}
+
 /* Groups are cut where all copies are fresh; a run that is about to end has nothing to save, and its workers are let go. */
 static void test_a_request_near_the_end(void **state)
 {
@@ -641,6 +669,7 @@ int main(void)
         cmocka_unit_test(test_cuts_that_come_too_fast_are_passed_over),
         cmocka_unit_test(test_earlier_epochs_go_oldest_first),
         cmocka_unit_test(test_a_request_takes_the_latest_answer),
+        cmocka_unit_test(test_a_stop_joins_a_save),
         cmocka_unit_test(test_a_request_near_the_end),
         cmocka_unit_test(test_the_clock_asks),
         cmocka_unit_test(test_parts_that_fit_no_cut),
