@@ -59,8 +59,9 @@ bench: ## benchmarks, each a ratio within one run; writes out/bench.json
 sim: $(BUILD)/tests/sim/sim ## play SEEDS=1000 scenarios of a cluster with faults, or SEED=N again
 	@$(BUILD)/tests/sim/sim $(if $(SEED),-s $(SEED),-n $(SEEDS))
 
-docs: $(BUILD)/smelter ## write docs/CONFIG.md from the table of configuration keys
+docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire ## write docs/CONFIG.md and the tables of docs/PROTOCOL.md from the tables of the code
 	$(BUILD)/smelter config-reference docs/CONFIG.md
+	$(BUILD)/tests/unit/test_wire write
 
 asan: ## all tests under the address sanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan OPT=-O1 SAN="-fsanitize=address -fno-omit-frame-pointer" all build-tests

@@ -158,7 +158,8 @@ WARN_UNUSED status_t shard_send_digests(shard_t *shard);
 
 /* ---- shard_run.c --------------------------------------------------------------------------------------------------------- */
 
-/* The handlers of the coordinator's messages (shard.c); each takes over its message. shard_end - release what belongs to the run. */
+/* The handlers of the coordinator's messages (shard.c); each takes over its message. shard_end - release what belongs to the
+ * run. */
 WARN_UNUSED status_t shard_on_begin(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_load(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_restore(shard_t *shard, net_message_t *message);

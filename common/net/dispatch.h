@@ -1,13 +1,15 @@
-/* dispatch.h - from a message to the function that takes it, by what common/net/wire.h declares; and what becomes of the others.
+/* dispatch.h - from a message to the function that takes it, by what common/net/wire.h declares; and what becomes of the
+ * others.
  *
- * A role includes this, writes a function for every row of WIRE_TYPES that it receives (shard_on_pull,
- * coordinator_on_cut, client_on_rows, worker_on_train), and makes its table of them:
+ * A role includes this, writes a function for every row of WIRE_TYPES that it receives (shard_on_pull, coordinator_on_cut,
+ * client_on_rows, worker_on_train), and makes its table of them:
  *
  *     static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_SHARD};
  *     handlers[message->header.type][role of the sender]
  *
- * A place without a function is a message that the role does not take from that sender. Rejected: a table of functions that each role
- * writes by hand. A message that is declared and not handled would be found by the first who sends it, not by the compiler. */
+ * A place without a function is a message that the role does not take from that sender. Rejected: a table of functions that
+ * each role writes by hand. A message that is declared and not handled would be found by the first who sends it, not by the
+ * compiler. */
 #ifndef SMELTER_DISPATCH_H
 #define SMELTER_DISPATCH_H
 
@@ -50,7 +52,8 @@
 #define DISPATCH_SHARD_R(type, name, from, to, meaning) DISPATCH_ROW(SHARD, type, shard_on_##name, from, to)
 #define DISPATCH_SHARD WIRE_TYPES(WIRE_NOTHING, DISPATCH_SHARD_R)
 
-/* A worker's client takes what is for a worker at once, and keeps (client_keep) what is for one in turn; the worker's loop takes that. */
+/* A worker's client takes what is for a worker at once, and keeps (client_keep) what is for one in turn; the worker's loop
+ * takes that. */
 #define DISPATCH_WORKER_COORDINATOR DISPATCH_DROP
 #define DISPATCH_WORKER_PULSE DISPATCH_DROP
 #define DISPATCH_WORKER_SHARD DISPATCH_DROP
@@ -71,9 +74,9 @@
 #define DISPATCH_WORKER_R(type, name, from, to, meaning) DISPATCH_ROW(IN_TURN, type, worker_on_##name, from, to)
 #define DISPATCH_WORKER WIRE_TYPES(WIRE_NOTHING, DISPATCH_WORKER_R)
 
-/* dispatch_refuse - a message that is not taken: count it, say so in the log and to its sender, and release it. `who` refuses it ("shard 3") for
- * this reason. The ERROR carries run, epoch, step and sequence of the message, for the sender may have moved on; an ERROR is never
- * answered, or two peers could go on for ever. Errors are those of net_send. */
+/* dispatch_refuse - a message that is not taken: count it, say so in the log and to its sender, and release it. `who`
+ * refuses it ("shard 3") for this reason. The ERROR carries run, epoch, step and sequence of the message, for the sender may
+ * have moved on; an ERROR is never answered, or two peers could go on for ever. Errors are those of net_send. */
 WARN_UNUSED status_t dispatch_refuse(net_t *net, net_message_t *message, const char *who, const char *reason);
 
 #endif

@@ -1,12 +1,12 @@
 /* wire.h - every message of the protocol, declared once (docs/PROTOCOL.md).
  *
  * A message is one fixed header frame and up to three body frames. The header is little-endian on the wire; body arrays are
- * little-endian u32, u64, f32. Everything is checked before it is used: wire_decode checks the header and the frames'
- * sizes against the type's declaration; common/net/dispatch.h who sent it to whom; ids and counts inside bodies are checked where
+ * little-endian u32, u64, f32. Everything is checked before it is used: wire_decode checks the header and the frames' sizes
+ * against the type's declaration; common/net/dispatch.h who sent it to whom; ids and counts inside bodies are checked where
  * they are used.
  *
- * The declaration is WIRE_TYPES. From it come the numbers of the types, the checks and each role's table of handlers
- * and, by make docs, the tables of docs/PROTOCOL.md.                                                                       */
+ * The declaration is WIRE_TYPES. From it come the numbers of the types, the checks and each role's table of handlers and, by
+ * make docs, the tables of docs/PROTOCOL.md. */
 #ifndef SMELTER_WIRE_H
 #define SMELTER_WIRE_H
 
@@ -100,13 +100,13 @@ typedef enum wire_fit {
  *
  *     T(NAME, value, body frames a, b, c, scope, step, count, table, sequence)
  *
- * where scope is RUN, if the message belongs to the run and epoch in its header and no other may take it, or JOB. The rows R below
- * it say who sends it to whom, what the receiver does with it and which of its functions (on_name) takes it:
+ * where scope is RUN, if the message belongs to the run and epoch in its header and no other may take it, or JOB. The rows R
+ * below it say who sends it to whom, what the receiver does with it and which of its functions (on_name) takes it:
  *
  *     R(NAME, name, from, to, "meaning")
  *
- * WORKER_IN_TURN is a worker that has done what it was told before, LEADER the first worker of a group, RANK a server or a worker, ALL every shard, server and worker, ANY every role. What no
- * row allows is refused (common/net/dispatch.h). */
+ * WORKER_IN_TURN is a worker that has done what it was told before, LEADER the first worker of a group, RANK a server or a
+ * worker, ALL every shard, server and worker, ANY every role. What no row allows is refused (common/net/dispatch.h). */
 #define WIRE_TYPES(T, R) \
     T(PULL, 1, SEGMENTS, KEYS, NONE, RUN, STEP, KEYS, CUT, NUMBER) \
     R(PULL, pull, WORKER, SHARD, "rows of a step; rows that do not exist are created; answered by ROWS") \
@@ -240,13 +240,14 @@ wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uin
 void wire_encode(const wire_header_t *header, uint8_t out[64]);
 WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason);
 
-/* wire_may_send - may a `from` send this type to a `to`? False for an unknown type. wire_is_of_run - does the type belong to the run
- * and epoch in its header? */
+/* wire_may_send - may a `from` send this type to a `to`? False for an unknown type. wire_is_of_run - does the type belong to
+ * the run and epoch in its header? */
 bool wire_may_send(int type, wire_role_t from, wire_role_t to);
 bool wire_is_of_run(int type);
 
-/* Header fields that mean something of their own in some types, by that meaning (WIRE_TYPES). Each is for those types alone: another
- * is a bug of the caller's.  A component is one number for all frames of DENSE, CUT_DENSE, CLIPPED; the first one of DIGESTS. */
+/* Header fields that mean something of their own in some types, by that meaning (WIRE_TYPES). Each is for those types alone:
+ * another is a bug of the caller's.  A component is one number for all frames of DENSE, CUT_DENSE, CLIPPED; the first one of
+ * DIGESTS. */
 uint32_t wire_component(const wire_header_t *header);
 void wire_set_component(wire_header_t *header, int component);
 bool wire_pull_is_cut(const wire_header_t *header); /* PULL: the cluster is cut before its step */

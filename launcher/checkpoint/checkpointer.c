@@ -39,8 +39,8 @@ typedef struct checkpoint_parts {
     bool said_late;
 } checkpoint_parts_t;
 
-/* What was asked of the checkpointer, and how far that is. A request that comes while workers are being asked joins theirs; one that
- * comes when they know the step is served after it, unless the run stops there. */
+/* What was asked of the checkpointer, and how far that is. A request that comes while workers are being asked joins theirs;
+ * one that comes when they know the step is served after it, unless the run stops there. */
 typedef enum request_state {
     REQUEST_NONE,
     REQUEST_WANTED,      /* to save; the workers are asked at the next tick */
@@ -128,8 +128,9 @@ static bool is_told(const checkpointer_t *c)
     return c->request >= REQUEST_TOLD && c->request <= REQUEST_TOLD_STOP;
 }
 
-/* What holds between any two calls: cuts are ascending and behind what is committed, as is the step that the workers were told; a
- * fold is under way exactly where shards are missing and something is to be removed; and none is where the run has stopped. */
+/* What holds between any two calls: cuts are ascending and behind what is committed, as is the step that the workers were
+ * told; a fold is under way exactly where shards are missing and something is to be removed; and none is where the run has
+ * stopped. */
 static void check_invariant(const checkpointer_t *c)
 {
     const bool is_folding = c->fold_step >= 0;

@@ -75,9 +75,9 @@ WARN_UNUSED status_t coordinator_score(coordinator_t *c, split_t split);
 
 /* ---- coordinator_messages.c -------------------------------------------------------------------------------------------- */
 
-/* coordinator_dispatch - to the function that takes the message, and release it. What does not fit a sender's role or the run is
- * answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message is for, or a message that was refused
- * and the rank cannot go on; logged, and fatal for the job. */
+/* coordinator_dispatch - to the function that takes the message, and release it. What does not fit a sender's role or the
+ * run is answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message is for, or a message that
+ * was refused and the rank cannot go on; logged, and fatal for the job. */
 WARN_UNUSED status_t coordinator_dispatch(coordinator_t *c, net_message_t *message);
 
 /* ---- coordinator_expected.c

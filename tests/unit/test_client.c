@@ -392,8 +392,8 @@ static void test_control_messages_are_kept(void **state)
     teardown(&f);
 }
 
-/* "A bad message gets an ERROR reply with its reason and a counter, and never changes state": what a worker does not take, or not from
- * this sender. */
+/* "A bad message gets an ERROR reply with its reason and a counter, and never changes state": what a worker does not take,
+ * or not from this sender. */
 static void test_what_is_not_a_workers_is_refused(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* test_coordinator_messages - "A bad message gets an ERROR reply with its reason and a counter, and never changes state. A message from a
- * connection that is no rank of the job is counted and dropped" (docs/PROTOCOL.md, What is checked), at the coordinator. */
+/* test_coordinator_messages - "A bad message gets an ERROR reply with its reason and a counter, and never changes state. A
+ * message from a connection that is no rank of the job is counted and dropped" (docs/PROTOCOL.md, What is checked), at the
+ * coordinator. */
 #include <stdio.h>
 #include <string.h>
 

@@ -2,17 +2,20 @@
  *
  * Proves the byte layout against hand-written bytes, that every declared type passes and every single inconsistency is refused
  * with its reason, and that random bytes and bit flips neither crash the decoder nor get a message with inconsistent sizes
- * through. docs/PROTOCOL.md must describe every declared type with its number and its frames.                            */
+ * through. The tables of docs/PROTOCOL.md are those that the declaration makes.                                          */
 #include "common/net/wire.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "common/net/dispatch.h"
 #include "tests/lib/testing.h"
+#include "tests/lib/wire_reference.h"
+
+#define DOCUMENT "docs/PROTOCOL.md"
 
 #define ELEMENT(name, bytes, ...) ELEMENT_##name = bytes,
 enum { WIRE_BODIES(ELEMENT) };
@@ -237,8 +240,8 @@ static void assert_consistent(const sample_t *s, const wire_header_t *h)
         assert_int_equal(s->frame[2].bytes, h->count);
 }
 
-/* "The receiver: whether this sender may send this type": each role's table of handlers has an entry where wire_may_send says so, and
- * nowhere else; every type has a sender, and strangers send none. */
+/* "The receiver: whether this sender may send this type": each role's table of handlers has an entry where wire_may_send
+ * says so, and nowhere else; every type has a sender, and strangers send none. */
 #undef DISPATCH_ENTRY
 #define DISPATCH_ENTRY(type, handler, role) [WIRE_##type][WIRE_ROLE_##role] = true,
 static const struct {
@@ -349,23 +352,23 @@ static void test_describe(void **state)
 static void test_protocol_document(void **state)
 {
     (void)state;
-    FILE *f = fopen("docs/PROTOCOL.md", "rb");
-    if (!f)
-        fail_msg("docs/PROTOCOL.md cannot be read; tests run in the root of the repository");
-    static char text[1 << 17];
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = 0;
-    for (int i = 0; i < DECLARED; i++) {
-        char row[64];
-        snprintf(row, sizeof row, "| %d | `%s` | %d |", declared[i].value, declared[i].name, declared[i].frames);
-        if (!strstr(text, row))
-            fail_msg("docs/PROTOCOL.md has no row that starts with %s", row);
-    }
+    char *document = NULL;
+    assert_int_equal(file_read(DOCUMENT, &document, NULL), ST_OK); /* tests run in the root of the repository */
+    char *fresh = wire_reference(document);
+    if (!fresh)
+        fail_msg("%s has not the marks between which the messages are described", DOCUMENT);
+    if (strcmp(fresh, document) != 0)
+        fail_msg("%s is not what WIRE_TYPES says; run make docs", DOCUMENT);
+    mem_free(fresh);
+    mem_free(document);
 }
 
-int main(void)
+/* With an argument it writes the document's tables: make docs. */
+int main(int argc, char **argv)
 {
+    (void)argv;
+    if (argc > 1)
+        return wire_reference_write(DOCUMENT) == ST_OK ? EXIT_SUCCESS : EXIT_FAILURE;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_every_type_round_trips),
