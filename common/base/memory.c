@@ -8,12 +8,21 @@
 
 #include "common/base/log.h"
 
+void mem_refused(const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_error("out of memory: %s", text);
+    exit(1);
+}
+
 static void out_of_memory(size_t bytes)
 {
-    log_error("out of memory: %zu bytes were refused; give the process more memory or make the model, the batch or the "
-              "caches smaller",
-              bytes);
-    exit(1);
+    mem_refused("%zu bytes were refused; give the process more memory or make the model, the batch or the caches smaller",
+                bytes);
 }
 
 void *mem_alloc(size_t count, size_t size)

@@ -22,6 +22,10 @@ void mem_free(void *block);
 void mem_grow(void **block, size_t *capacity, size_t need, size_t size);
 #define MEM_GROW(ptr, capacity, need) mem_grow((void **)&(ptr), &(capacity), (need), sizeof *(ptr))
 
+/* mem_refused - log "out of memory: " and what was refused, for what, and what to do; end the process, the one place below main
+ * that does. */
+void mem_refused(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
+
 char *mem_strdup(const char *text) __attribute__((warn_unused_result));                          /* **owned**; mem_free */
 char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((warn_unused_result)); /* **owned** */
 

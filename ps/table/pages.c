@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/status.h"
 
 static size_t round_up(size_t bytes, size_t unit)
@@ -35,12 +34,11 @@ void *pages_map(size_t bytes, size_t small_bytes)
     /* Map enough to hold an aligned block, then give the ends back. */
     size_t mapped = bytes + PAGE_HUGE_BYTES;
     char *base = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) {
-        log_error("out of memory: %zu bytes for embedding rows were refused: %s; give the process more memory or spread the "
-                  "tables over more servers",
-                  mapped, strerror(errno));
-        exit(1);
-    }
+    if (base == MAP_FAILED)
+        mem_refused(
+            "%zu bytes for embedding rows were refused: %s; give the process more memory or spread the tables over more "
+            "servers",
+            mapped, strerror(errno));
     char *block = (char *)round_up((uintptr_t)base, PAGE_HUGE_BYTES);
     if (block > base)
         munmap(base, (size_t)(block - base));
