@@ -23,13 +23,15 @@ TEST_SRC := $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/sim/test
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC:= $(wildcard tests/bench/bench_*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
+SANITIZED:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-format-truncation
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 SIM_LIB  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/sim/sim_main.c,$(wildcard tests/sim/sim_*.c)))
 SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup demo check test bench sim clean format lint asan ubsan tsan docs build-tests
+.PHONY: all help setup setup-check demo check test bench sim clean format lint sanitize asan ubsan tsan docs build-tests \
+        build-unit-tests
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
 
@@ -39,11 +41,14 @@ help: ## list the targets
 setup: ## install what is missing (Debian packages; says what and why)
 	@.ci/setup
 
+setup-check:
+	@.ci/setup check
+
 demo: setup ## from a bare machine to a compared run: set up, build, train, show the report
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/demo.sh $(BUILD)
 
-check: setup ## from a bare machine to a tested one: set up, build, run all tests
+check: setup-check ## from a bare machine to a tested one: set up, build, run all tests
 	@$(MAKE) --no-print-directory -j$(JOBS) all build-tests
 	@tests/run.sh $(BUILD)
 
@@ -51,6 +56,8 @@ test: all build-tests ## run all tests (no set-up)
 	@tests/run.sh $(BUILD)
 
 build-tests: $(TESTS)
+
+build-unit-tests: $(filter $(BUILD)/tests/unit/% $(BUILD)/tests/kernels/%,$(TESTS))
 
 bench: ## benchmarks, each a ratio within one run; writes out/bench.json
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
@@ -62,6 +69,10 @@ sim: $(BUILD)/tests/sim/sim ## play SEEDS=1000 scenarios of a cluster with fault
 docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire ## write docs/CONFIG.md and the tables of docs/PROTOCOL.md from the tables of the code
 	$(BUILD)/smelter config-reference docs/CONFIG.md
 	$(BUILD)/tests/unit/test_wire write
+
+sanitize: ## unit and kernel tests under the address and the undefined-behaviour sanitizer (a part of .ci/run)
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests
+	@ASAN_OPTIONS=detect_leaks=0 tests/run.sh build-sanitize unit kernels
 
 asan: ## all tests under the address sanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan OPT=-O1 SAN="-fsanitize=address -fno-omit-frame-pointer" all build-tests
@@ -82,7 +93,7 @@ format: ## clang-format all sources in place
 	clang-format -i $(shell git ls-files '*.c' '*.h' | grep -v config_keys.h)
 
 clean: ## remove all build folders
-	rm -rf build build-asan build-ubsan build-tsan
+	rm -rf build build-sanitize build-asan build-ubsan build-tsan
 
 $(BUILD)/libsmelter.a: $(OBJECTS)
 	@rm -f $@
