@@ -46,8 +46,8 @@ typedef enum status {
 #define FAIL(status, ...) status_fail((status), __VA_ARGS__)
 status_t status_fail(status_t status, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* status_reason - what the last FAIL of this process said, whichever thread it was in; empty where nothing has failed, cut where
- * it does not fit. For a process that leaves and tells another one why. */
+/* status_reason - what the last FAIL of this process said, whichever thread it was in; empty where nothing has failed, cut
+ * where it does not fit. For a process that leaves and tells another one why. */
 #define STATUS_REASON_BYTES 480
 void status_reason(char out[STATUS_REASON_BYTES]);
 

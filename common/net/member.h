@@ -77,8 +77,8 @@ void member_forget_signals(void);
 /* member_is_orphan - this rank ends because the coordinator was silent: it is gone, stopped, or cut off from here. */
 bool member_is_orphan(void);
 
-/* member_fail - tell the coordinator that this rank cannot go on, with the reason, which was logged here: the coordinator's line
- * is the last that a person sees. Never fails. */
+/* member_fail - tell the coordinator that this rank cannot go on, with the reason, which was logged here: the coordinator's
+ * line is the last that a person sees. Never fails. */
 void member_fail(member_t *member, status_t status, const char *reason);
 
 /* member_bye - leave in good order; tells the status, or ST_STOPPED where a signal asked for the end. Never fails. */

@@ -23,8 +23,8 @@ WARN_UNUSED status_t checkpoint_resume_find(disk_t *disk, const char *run_dir, c
 WARN_UNUSED status_t checkpoint_resume_open(disk_t *disk, const char *folder, checkpoint_resume_t *out);
 void checkpoint_resume_fini(checkpoint_resume_t *resume);
 
-/* checkpoint_resume_hint - after an error, which it repeats at its end: log how to go on from the checkpoint before the newest, if
- * there is one: for whom the newest fails. */
+/* checkpoint_resume_hint - after an error, which it repeats at its end: log how to go on from the checkpoint before the
+ * newest, if there is one: for whom the newest fails. */
 void checkpoint_resume_hint(disk_t *disk, const char *run_dir);
 
 /* checkpoint_resume_epoch - of the next start in this folder: higher than that of any before, committed or not; 1 at first. */

@@ -249,7 +249,8 @@ static void test_bad_files_are_named(void **state)
     assert_caught("no step in common");
 }
 
-/* A coordinator that was held up reads all that one connection has gathered before it reads the next: the lines are the same. */
+/* A coordinator that was held up reads all that one connection has gathered before it reads the next: the lines are the
+ * same. */
 static void test_shards_may_arrive_one_after_the_other(void **state)
 {
     (void)state;

@@ -1,0 +1,270 @@
+#!/usr/bin/env bash
+# Proves the habits of the code (docs/ARCHITECTURE.md, "The rules that a test enforces") on the sources themselves: functions that fit
+# on a screen, one width of line, a type name with one meaning, rooms that are not crowded, documents that name only what is there.
+#
+# A check is a function that prints one line per violation in the current folder and nothing where there is none. Each is run in
+# this tree, where it must find nothing, and in a small made-up tree that breaks every rule, where it must find what is expected:
+# a check that sees nothing proves nothing. Needs no git; pmccabe and clang-format are used where they are installed.
+set -uo pipefail
+build=${1:?usage: test_tidy.sh BUILD}
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
+smelter=$(realpath -m "$build/smelter")
+T=$(mktemp -d "${TMPDIR:-/tmp}/smelter-tidy.XXXXXX")
+trap 'rm -rf "$T"' EXIT
+COLUMNS_MOST=128
+LINES_MOST=60
+COMPLEXITY_MOST=20
+MODULES_MOST=20
+# The four functions that take messages are to be made from the table of messages; until then they may be longer and more complex.
+NOT_YET='^(common/net/wire.c.*check_count|launcher/coordinator/coordinator.c.*dispatch|ps/shard.c.*handle|worker/client.c.*handle)'
+failed=0
+
+product() { find common ps worker launcher -name '*.[ch]' | sort; }
+sources() { find common ps worker launcher tests -name '*.[ch]' | sort; }
+documents() { find README.md docs configs -name '*.md' -o -name '*.yaml' | sort; }
+
+# The table of configuration keys has one key a row, however long; a text that begins a line cannot be broken by clang-format.
+check_columns() {
+    sources | grep -v /config_keys.h | xargs awk -v most=$COLUMNS_MOST '
+        length($0) > most && !/^ *"/ { print FILENAME ":" FNR ": " length($0) " columns, at most " most }'
+}
+
+# A function's body stands between a brace in the first column and the next one that closes there.
+check_lengths() {
+    sources | xargs awk -v most=$LINES_MOST '
+        FNR == 1 { start = 0 }
+        /^[a-zA-Z].*\(/ { name = $0 }
+        /^\{$/ { start = FNR }
+        /^\}$/ && start {
+            if (FNR - start - 1 > most)
+                print FILENAME ":" start ": " FNR - start - 1 " lines, at most " most ": " name
+            start = 0
+        }' | grep -vE "$NOT_YET"
+}
+
+# pmccabe takes an attribute of a struct for a function, so it reads copies without.
+check_complexity() {
+    local copy=$T/copy
+    rm -rf "$copy" && mkdir "$copy"
+    cp -r --parents common ps worker launcher tests -t "$copy"
+    (
+        cd "$copy" || exit 1
+        sources | xargs sed -i -E 's/__attribute__\(\([a-z]+\)\) //'
+        sources | grep '\.c$' | xargs pmccabe 2>&1 | awk -F '\t' -v most=$COMPLEXITY_MOST '
+            NF < 6 { print "pmccabe cannot read " $0 }
+            NF >= 6 && $2 > most { print $6 ": cyclomatic complexity " $2 ", at most " most }' | grep -vE "$NOT_YET"
+    )
+}
+
+# Twice in a header and the source beside it is one meaning: an opaque type. constants_t is what
+# common/kernels/activation_loop.h calls the numbers of the activation that includes it.
+check_types() {
+    product | xargs grep -nE '^(typedef [^(]* [a-z_0-9]+_t;|\} (__attribute__\(\([a-z]+\)\) )?[a-z_0-9]+_t;)' |
+        sed -nE 's/^([^:]*:[0-9]+):.* ([a-z_0-9]+_t);.*/\2 \1/p' | sort |
+        awk '{ where[$1] = where[$1] " " $2; n[$1]++ } END { for (type in n) if (n[type] > 1) print type ":" where[type] }' |
+        grep -v '^constants_t:' | grep -vE '^([a-z_0-9]+): (\S+)\.[ch]:[0-9]+ \2\.[ch]:[0-9]+$' | sort
+}
+
+# The activations are a row of files in one room, each as small as the next.
+check_rooms() {
+    product | grep '\.c$' | grep -v /activation_ | sed 's|/[^/]*$|/|' | sort | uniq -c |
+        awk -v most=$MODULES_MOST '$1 > most { print $2 ": " $1 " modules, at most " most }'
+}
+
+# Only main ends the process: what is below returns a status. Where memory is refused there is nobody to return it to.
+check_exits() {
+    product | grep -vxE 'launcher/main.c|common/base/memory.c' | xargs grep -nE '(^|[^_a-zA-Z])exit\(' | sed 's/$/   (return a status)/'
+}
+
+check_format() {
+    sources | grep -v /config_keys.h | xargs clang-format --dry-run 2>&1 | sed -nE 's/^([^:]+):[0-9]+:.*warning.*/\1/p' |
+        sort | uniq -c | awk '{ print $2 ": " $1 " places differ from what make format writes" }'
+}
+
+# Files that comments and documents name: by a path from the root, or in documents by their name alone, between backticks.
+# NAME stands for a name that the reader chooses.
+check_files() {
+    { sources | grep -v /test_layers.c; documents; find tests -name '*.sh' ! -name test_tidy.sh; ls Makefile; } |
+        xargs grep -noE '(^|[^a-zA-Z0-9_./-])(common|ps|worker|launcher|tests|docs|configs)/[a-zA-Z0-9_/.-]+\.(c|h|md|sh|yaml|txt|tsv)\b' |
+        sed -E 's/^([^:]*:[0-9]+):[^a-z]?/\1 /' | grep -v NAME | while read -r where path; do
+        [ -e "$path" ] || echo "$where: $path is not there"
+    done
+    find . -name .git -prune -o -name 'build*' -prune -o -type f -printf '%f\n' | sort -u >"$T/names"
+    find README.md docs -name '*.md' | xargs grep -noE '`[a-z0-9_]+\.(c|h|sh)`' | tr -d '`' | sed -E 's/^([^:]*:[0-9]+):/\1 /' |
+        while read -r where name; do
+            grep -qxF "$name" "$T/names" || echo "$where: no file is called $name"
+        done
+    # Links of documents, without what is behind #.
+    find README.md docs -name '*.md' | xargs grep -noE '\]\([^)#:]+[)#]' | sed -E 's/^([^:]*:[0-9]+):\]\(([^)#]*).*/\1 \2/' |
+        while read -r where link; do
+            [ -e "$(dirname "$where")/$link" ] || echo "$where: the link to $link leads nowhere"
+        done
+}
+
+# Functions and types that ARCHITECTURE names, between backticks.
+check_words() {
+    sources | xargs cat | grep -oE '[a-zA-Z_][a-zA-Z0-9_]*' | sort -u >"$T/words"
+    grep -noE '`[a-z]+(_[a-z0-9]+)+`' docs/ARCHITECTURE.md | tr -d '`' | while IFS=: read -r line word; do
+        grep -qxF "$word" "$T/words" || echo "docs/ARCHITECTURE.md:$line: the sources have no $word"
+    done
+}
+
+# A list of folders under the heading "The tree", as "    FOLDER/   what it holds", has all that hold sources, and no other.
+check_pictures() {
+    product | sed 's|/[^/]*$|/|' | sort -u >"$T/rooms"
+    local document
+    for document in README.md docs/ARCHITECTURE.md; do
+        awk '/^## / { inside = $0 == "## The tree" } inside && /^    [a-z_\/]+\/( |$)/ { print $1 }' $document |
+            grep -E '^(common|ps|worker|launcher)/' | sort >"$T/picture"
+        comm -23 "$T/rooms" "$T/picture" | sed "s|^|$document: the tree lacks |"
+        comm -13 "$T/rooms" "$T/picture" | sed "s|^|$document: the tree has a folder without sources, or none, |"
+    done
+}
+
+# Commands of smelter that documents show are there, with the options that stand behind them; so are the targets of make.
+check_commands() {
+    local commands where word options option
+    commands=$("$smelter" --help 2>&1)
+    documents | xargs grep -noE '(build/|^ *|`)smelter [a-z][a-z-]+[^`#|]*' |
+        sed -E 's/^([^:]*:[0-9]+):.*smelter ([a-z-]+)(.*)/\1 \2 \3/' | while read -r where word options; do
+        if ! grep -qE "^  $word " <<<"$commands"; then
+            echo "$where: smelter has no command $word"
+            continue
+        fi
+        [ -e "$T/help.$word" ] || "$smelter" "$word" --help >"$T/help.$word" 2>&1
+        for option in $(grep -oE -- '--[a-z][a-z-]+' <<<"$options"); do
+            grep -qE -- "^ *$option\b" "$T/help.$word" || echo "$where: smelter $word has no option $option"
+        done
+    done
+    documents | xargs grep -noE '(^    |`)make [a-z-]+' | sed -E 's/^([^:]*:[0-9]+):.*make /\1 /' | while read -r where word; do
+        grep -qE "^$word:" Makefile || echo "$where: make has no target $word"
+    done
+}
+
+# passes NAME CHECK - the test NAME: the check finds nothing in this tree.
+passes() {
+    $2 >"$T/found" 2>&1
+    if [ -s "$T/found" ]; then
+        head -n 40 "$T/found" | sed 's/^/# /'
+        echo "not ok - $1"
+        failed=1
+    else
+        echo "ok - $1"
+    fi
+}
+
+# catches CHECK TEXT... - a test: in the made-up tree the check finds one violation for each TEXT, which is part of its line.
+catches() {
+    local check=$1 text
+    shift
+    (cd "$T/made" && $check) >"$T/found" 2>&1
+    local missing=()
+    for text; do
+        grep -qF "$text" "$T/found" || missing+=("$text")
+    done
+    if [ ${#missing[@]} = 0 ] && [ "$(wc -l <"$T/found")" = $# ]; then
+        echo "ok - $check catches $# made-up violations"
+    else
+        printf '# expected: %s\n' "$@"
+        sed 's/^/# found: /' "$T/found"
+        echo "not ok - $check catches $# made-up violations"
+        failed=1
+    fi
+}
+
+make_made_up_tree() {
+    mkdir -p "$T/made" && cd "$T/made" || exit 2
+    mkdir -p common/base ps worker launcher tests docs configs
+    cp "$OLDPWD/.clang-format" .
+    {
+        echo 'typedef struct thing {'
+        echo '    int a;'
+        echo '} thing_t;'
+        echo '/* docs/GONE.md says why; docs/ARCHITECTURE.md is there. */'
+        printf 'static const char *const wide = "%s";\n' "$(printf 'x%.0s' {1..120})"
+    } >ps/thing.h
+    {
+        echo 'typedef struct other {'
+        echo '    int a;'
+        echo '} thing_t;'
+        echo
+        echo 'int long_one(int a)'
+        echo '{'
+        seq -f '    a += %g;' 60
+        echo '    return a;'
+        echo '}'
+        echo
+        echo 'int branches(int a)'
+        echo '{'
+        seq -f $'    if (a == %g)\n        return 1;' 20
+        echo '    exit(1);'
+        echo '}'
+        echo
+        echo 'int  badly_set;'
+    } >worker/other.c
+    local n
+    for n in $(seq 21); do
+        echo "int module_$n;" >common/base/module_$n.c
+    done
+    printf '## The tree\n\n    common/base/    x\n    ps/             x\n' >README.md
+    printf '    worker/         x\n    launcher/       x\n' >>README.md
+    {
+        printf '# A\n\nSee `gone.c`, `other.c` and `no_such_function`; `long_one` is there; [a](../README.md#b), [c](GONE.md).\n\n'
+        printf '## The tree\n\n    common/base/    x\n    worker/         x\n\n## More\n\n    ps/  is not of the picture\n\n'
+        printf '    build/smelter train c.yaml --resume\n    smelter tame c.yaml\n    smelter train c.yaml --nonsense\n'
+        printf '\nOr `make bed`, or `make all`.\n'
+    } >docs/ARCHITECTURE.md
+    printf 'all:\n' >Makefile
+    cd "$OLDPWD" || exit 2
+}
+
+make_made_up_tree
+
+passes "no line is wider than $COLUMNS_MOST columns" check_columns
+catches check_columns "ps/thing.h:5: 155 columns, at most 128"
+
+passes "no function is longer than $LINES_MOST lines" check_lengths
+catches check_lengths "worker/other.c:6: 61 lines, at most 60: int long_one(int a)"
+
+if command -v pmccabe >/dev/null; then
+    passes "no function has a cyclomatic complexity above $COMPLEXITY_MOST" check_complexity
+    catches check_complexity "worker/other.c(70): branches: cyclomatic complexity 21, at most 20"
+else
+    echo "skip - cyclomatic complexity: pmccabe is not installed"
+fi
+
+passes "a type name has one meaning" check_types
+catches check_types "thing_t: ps/thing.h:3 worker/other.c:3"
+
+passes "no room has more than $MODULES_MOST modules" check_rooms
+catches check_rooms "common/base/: 21 modules, at most 20"
+
+passes "nothing below main ends the process" check_exits
+catches check_exits "worker/other.c:112:    exit(1);"
+
+passes "files that comments and documents name are there" check_files
+catches check_files "ps/thing.h:4: docs/GONE.md is not there" "docs/ARCHITECTURE.md:3: no file is called gone.c" \
+    "docs/ARCHITECTURE.md:3: the link to GONE.md leads nowhere"
+
+passes "functions and types that ARCHITECTURE names are there" check_words
+catches check_words "docs/ARCHITECTURE.md:3: the sources have no no_such_function"
+
+passes "README and ARCHITECTURE show the tree as it is" check_pictures
+catches check_pictures "README.md: the tree has a folder without sources, or none, launcher/" \
+    "docs/ARCHITECTURE.md: the tree lacks ps/"
+
+if [ -x "$smelter" ]; then
+    passes "commands that documents show are there" check_commands
+    catches check_commands "docs/ARCHITECTURE.md:15: smelter has no command tame" \
+        "docs/ARCHITECTURE.md:16: smelter train has no option --nonsense" "docs/ARCHITECTURE.md:18: make has no target bed"
+else
+    echo "skip - commands of documents: $build/smelter is not built"
+fi
+
+if command -v clang-format >/dev/null; then
+    passes "make format changes nothing" check_format
+    catches check_format "ps/thing.h: 1 places differ" "worker/other.c: 1 places differ"
+else
+    echo "skip - format: clang-format is not installed"
+fi
+exit $failed
