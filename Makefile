@@ -72,7 +72,7 @@ docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire ## write docs/CONFIG.md and
 
 sanitize: ## unit and kernel tests under the address and the undefined-behaviour sanitizer (a part of .ci/run)
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests
-	@ASAN_OPTIONS=detect_leaks=0 tests/run.sh build-sanitize unit kernels
+	@ASAN_OPTIONS=detect_leaks=0 TEST_TIMEOUT=600 tests/run.sh build-sanitize unit kernels
 
 asan: ## all tests under the address sanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan OPT=-O1 SAN="-fsanitize=address -fno-omit-frame-pointer" all build-tests

@@ -27,7 +27,8 @@ static status_t check_inputs(coordinator_t *c, const coordinator_source_t *sourc
 static void warn_of_processors(const coordinator_t *c, const coordinator_source_t *source)
 {
     processors_t now = processors_of(c->o.roster, 0);
-    processors_warn_scores(c->run_dir, source->checkpoint ? &source->checkpoint->from.processors : &source->run->processors, &now);
+    processors_warn_scores(c->run_dir, source->checkpoint ? &source->checkpoint->from.processors : &source->run->processors,
+                           &now);
     processors_fini(&now);
 }
 

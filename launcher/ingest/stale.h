@@ -16,8 +16,8 @@
  * Cost: the input is read where its time has changed and its size has not. */
 WARN_UNUSED status_t stale_check(const config_t *config, char **difference, char **note);
 
-/* stale_input - the file that the dataset at `path` was imported from, or its schema, has changed since: what differs, **owned**;
- * else NULL. */
+/* stale_input - the file that the dataset at `path` was imported from, or its schema, has changed since: what differs,
+ * **owned**; else NULL. */
 WARN_UNUSED status_t stale_input(const char *path, char **difference);
 
 #endif

@@ -25,8 +25,8 @@ typedef struct mpirun_death {
     bool together;   /* and all have found each other (common/cluster/launch.h) */
     bool timed_out;  /* they had not after the time that they have, and mpirun was told to end */
     bool lost;       /* they were, but neither went on nor ended (rank_watch.h), which was logged, and mpirun was told to end */
-    pid_t launcher;      /* mpirun */
-    bool ending;         /* it was told to end */
+    pid_t launcher;  /* mpirun */
+    bool ending;     /* it was told to end */
     int launcher_signal; /* that killed mpirun itself; 0: none */
 } mpirun_death_t;
 

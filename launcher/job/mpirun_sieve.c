@@ -124,12 +124,9 @@ static void close_block(mpirun_sieve_t *sieve)
 /* Single lines of mpirun outside of blocks that say nothing a person needs. */
 static bool is_noise(const char *line, size_t n)
 {
-    static const char *const noise[] = {"sent help message",
-                                        "orte_base_help_aggregate",
-                                        "mpirun: killing job",
-                                        "mpirun: abort is already in progress",
-                                        "orte/util/show_help.c",
-                                        "[warn] Epoll ",
+    static const char *const noise[] = {"sent help message",         "orte_base_help_aggregate",
+                                        "mpirun: killing job",       "mpirun: abort is already in progress",
+                                        "orte/util/show_help.c",     "[warn] Epoll ",
                                         "mpirun: Forwarding signal "};
     char copy[LINE_BYTES + 1];
     memcpy(copy, line, n);
@@ -140,8 +137,8 @@ static bool is_noise(const char *line, size_t n)
     return false;
 }
 
-/* is_last_word - "[node1:4711] *** Process received signal ***", and the frames below it: Open MPI's mpirun now and then crashes
- * where it is told to end while its ranks do, which nobody needs to know. */
+/* is_last_word - "[node1:4711] *** Process received signal ***", and the frames below it: Open MPI's mpirun now and then
+ * crashes where it is told to end while its ranks do, which nobody needs to know. */
 static bool is_last_word(const mpirun_death_t *death, const char *line, size_t n)
 {
     char copy[LINE_BYTES + 1], mark[24];

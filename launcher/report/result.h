@@ -142,8 +142,8 @@ static inline const variant_result_t *result_baseline(const experiment_result_t 
  * none. */
 double result_base_rate_logloss(const experiment_result_t *result);
 
-/* result_beats_constant - is its logloss below that? True where that is not known. A model that is not is of no use, and nothing
- * is concluded from it, however small its prediction difference. */
+/* result_beats_constant - is its logloss below that? True where that is not known. A model that is not is of no use, and
+ * nothing is concluded from it, however small its prediction difference. */
 bool result_beats_constant(const experiment_result_t *result, const variant_result_t *variant);
 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */

@@ -64,7 +64,8 @@ WARN_UNUSED status_t run_files_check(const run_files_t *files, const char *folde
  * since results.json has its numbers. advice ends the error's line. */
 WARN_UNUSED status_t run_files_check_results(const run_files_t *files, const char *folder, const char *advice);
 
-/* run_files_put / run_files_get - as the member "files" of a manifest or of results.json. get: ST_CORRUPT names `where` and what is wrong. */
+/* run_files_put / run_files_get - as the member "files" of a manifest or of results.json. get: ST_CORRUPT names `where` and
+ * what is wrong. */
 void run_files_put(jsondoc_t *manifest, const run_files_t *files);
 WARN_UNUSED status_t run_files_get(const jsondoc_t *manifest, const char *where, run_files_t *out);
 
