@@ -15,8 +15,6 @@ COLUMNS_MOST=128
 LINES_MOST=60
 COMPLEXITY_MOST=20
 MODULES_MOST=20
-# The four functions that take messages are to be made from the table of messages; until then they may be longer and more complex.
-NOT_YET='^(common/net/wire.c.*check_count|launcher/coordinator/coordinator.c.*dispatch|ps/shard.c.*handle|worker/client.c.*handle)'
 failed=0
 
 product() { find common ps worker launcher -name '*.[ch]' | sort; }
@@ -39,7 +37,7 @@ check_lengths() {
             if (FNR - start - 1 > most)
                 print FILENAME ":" start ": " FNR - start - 1 " lines, at most " most ": " name
             start = 0
-        }' | grep -vE "$NOT_YET"
+        }'
 }
 
 # pmccabe takes an attribute of a struct for a function, so it reads copies without.
@@ -52,7 +50,7 @@ check_complexity() {
         sources | xargs sed -i -E 's/__attribute__\(\([a-z]+\)\) //'
         sources | grep '\.c$' | xargs pmccabe 2>&1 | awk -F '\t' -v most=$COMPLEXITY_MOST '
             NF < 6 { print "pmccabe cannot read " $0 }
-            NF >= 6 && $2 > most { print $6 ": cyclomatic complexity " $2 ", at most " most }' | grep -vE "$NOT_YET"
+            NF >= 6 && $2 > most { print $6 ": cyclomatic complexity " $2 ", at most " most }'
     )
 }
 

@@ -164,6 +164,12 @@ static void test_every_inconsistency_is_named(void **state)
     REFUSED(WIRE_DENSE, s.header.count = 11, "parameters do not fit the count");
     REFUSED(WIRE_PROGRESS, s.header.count = 5, "predictions do not fit the count of examples");
 #undef REFUSED
+}
+
+static void test_every_inconsistent_size_is_named(void **state)
+{
+    (void)state;
+    sample_t s;
 #define RESIZED(TYPE, FRAME, BYTES, WHY) \
     do { \
         make(&s, TYPE); \
@@ -373,6 +379,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_every_type_round_trips),
         cmocka_unit_test(test_every_inconsistency_is_named),
+        cmocka_unit_test(test_every_inconsistent_size_is_named),
         cmocka_unit_test(test_allowed_variants),
         cmocka_unit_test(test_who_may_send_what),
         cmocka_unit_test(test_fuzz),
