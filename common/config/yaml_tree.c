@@ -275,8 +275,9 @@ int yaml_merge(tree_t *base, const tree_t *over)
     if (over->kind == TREE_SCALAR && !*over->text)
         return 0;
     if (over->kind != TREE_MAP) {
-        yaml_fail(over, "%s%s%s is given; a map of keys to values (key: value) is wanted", over->text ? "'" : "",
-                  over->text ? over->text : "a list", over->text ? "'" : "");
+        const char *text = over->text ? over->text : "a list", *quote = over->text ? "'" : "";
+        yaml_fail(over, "%s%.60s%s%s is given; a map of keys to values (key: value) is wanted", quote, text,
+                  strlen(text) > 60 ? ".." : "", quote); /* another file than one of keys is one long text */
         return 1;
     }
     int errors = 0;

@@ -148,9 +148,9 @@ static status_t prepare_one(const config_t *config, const char *config_path, boo
     else if (config->synth.rows || *config->data.input)
         TRY(make_dataset(config, config_path, config->data.path));
     else
-        return FAIL(ST_INPUT,
-                    "dataset %s does not exist; make it with smelter import or smelter synth, or set data.input or synth.rows",
-                    config->data.path);
+        return FAIL(ST_INPUT, "%s%s %s; make it with smelter import or smelter synth, or set data.input or synth.rows",
+                    file_exists(config->data.path) ? "" : "dataset ", config->data.path,
+                    file_exists(config->data.path) ? "is no dataset" : "does not exist");
     return check_order(config);
 }
 

@@ -252,8 +252,9 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
     TRY_DONE(source_open(options->run, &source));
     TRY_DONE(check_config(&source, experiment->base));
     if (!dataset_exists(options->second))
-        status = FAIL(ST_INPUT, "dataset %s does not exist; make it with smelter import by the schema of the run's",
-                      options->second);
+        status = FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the schema of the run's",
+                      file_exists(options->second) ? "" : "dataset ", options->second,
+                      file_exists(options->second) ? "is no dataset" : "does not exist");
     else
         status = check_split(options->second, split);
     if (status == ST_OK)

@@ -89,6 +89,7 @@ wrong_inputs() {
 $T/none $T/data --out $T/x|$T/none does not exist; name the folder of a finished run
 $T $T/data --out $T/x|$T holds no finished run
 $T/run $T/none --out $T/x|dataset $T/none does not exist
+$T/run $T/file --out $T/x|$T/file is no dataset; make it with smelter import by the schema of the run's
 $T/run $T/data|smelter predict needs --out FILE
 $T/run --out $T/x|smelter predict needs RUN DATASET
 $T/run $T/data --out $T/x --split half|--split is "half"; it must be train, eval or all

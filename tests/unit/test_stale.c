@@ -165,6 +165,18 @@ static void test_the_input_of_a_dataset_to_score(void **state)
     assert_caught("neither data.input nor synth.rows says of what");
 }
 
+static void test_a_path_of_something_else(void **state)
+{
+    (void)state;
+    assert_int_equal(prepare("data: {path: none}\n", false), ST_INPUT);
+    assert_caught("none does not exist; make it with");
+    test_write("text.csv", INPUT);
+    assert_int_equal(prepare("data: {path: text.csv}\n", false), ST_INPUT);
+    assert_caught("text.csv is no dataset; make it with");
+    assert_int_equal(prepare(INPUT "1,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", false), ST_INPUT);
+    assert_caught("aaaa..' is given; a map of keys to values (key: value) is wanted");
+}
+
 static void test_the_schema_of_a_dataset_to_score(void **state)
 {
     (void)state;
@@ -209,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_other_settings_of_the_generator),
         cmocka_unit_test(test_the_input_of_a_dataset_to_score),
         cmocka_unit_test(test_the_schema_of_a_dataset_to_score),
+        cmocka_unit_test(test_a_path_of_something_else),
         cmocka_unit_test(test_what_was_not_recorded),
         cmocka_unit_test(test_times_that_go_back),
     };
