@@ -7,6 +7,7 @@
 #include "common/base/identity.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
 #include "common/metrics/metrics.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
@@ -19,7 +20,8 @@
 
 /* Of components beyond this run's, too. */
 typedef struct sweep {
-    const char *run_dir;
+    const char *folder;
+    uint32_t epoch; /* this start's */
     status_t status;
 } sweep_t;
 
@@ -28,26 +30,47 @@ static void remove_dense(void *context, const char *name)
     sweep_t *sweep = context;
     if (sweep->status != ST_OK || strncmp(name, "dense-", 6) != 0)
         return;
-    char *path = mem_printf("%s/%s", sweep->run_dir, name);
+    char *path = mem_printf("%s/%s", sweep->folder, name);
     sweep->status = dir_remove_tree(path);
     mem_free(path);
+}
+
+static void remove_other_epoch(void *context, const char *name)
+{
+    sweep_t *sweep = context;
+    uint32_t epoch;
+    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch == sweep->epoch)
+        return;
+    char *path = mem_printf("%s/%s", sweep->folder, name);
+    sweep->status = dir_remove_tree(path);
+    mem_free(path);
+}
+
+/* Shards have their folders of this start already. */
+static status_t remove_checkpoints(const char *run_dir, uint32_t epoch)
+{
+    char *folder = checkpoint_path(run_dir);
+    sweep_t sweep = {folder, epoch, ST_OK};
+    status_t status = disk_list(disk_posix(), folder, remove_other_epoch, &sweep);
+    mem_free(folder);
+    return status == ST_OK ? sweep.status : status;
 }
 
 /* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished.
  * All else that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and
  * the checkpoints, unless one is what the run goes on from. */
-static status_t remove_earlier(const char *run_dir, bool resumed)
+static status_t remove_earlier(const char *run_dir, uint32_t epoch, bool resumed)
 {
-    static const char *const names[] = {"manifest.json", "store",        "predictions.f32",
-                                        "teacher.f32",   "clipped.json", "checkpoint"};
-    sweep_t sweep = {run_dir, ST_OK};
+    static const char *const names[] = {"manifest.json", "store", "predictions.f32", "teacher.f32", "clipped.json"};
+    sweep_t sweep = {run_dir, epoch, ST_OK};
     char path[MESSAGE_DIR_BYTES + 64];
-    for (size_t i = 0; i < sizeof names / sizeof *names - resumed; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", run_dir, names[i]);
         TRY(dir_remove_tree(path));
     }
     TRY(disk_list(disk_posix(), run_dir, remove_dense, &sweep));
-    return sweep.status;
+    TRY(sweep.status);
+    return resumed ? ST_OK : remove_checkpoints(run_dir, epoch);
 }
 
 static status_t write_config(const config_t *config, const char *run_dir)
@@ -310,6 +333,16 @@ static status_t begin_run(coordinator_t *c, const coordinator_run_t *run, const 
     return send_teacher(c, config, run->replica);
 }
 
+/* All ranks have begun, and training comes next: what is there of an earlier run, which --again is to remove, is not needed any
+ * more. A start that fails before has taken nothing away. */
+static status_t replace_earlier(coordinator_t *c, const config_t *config, const manifest_t *manifest,
+                                const checkpoint_resume_t *resume)
+{
+    TRY(remove_earlier(c->run_dir, c->epoch, resume != NULL));
+    TRY(write_config(config, c->run_dir));
+    return input_fields_write(c->run_dir, &manifest->inputs);
+}
+
 static void report_run(const coordinator_t *c, const config_t *config, const manifest_t *manifest)
 {
     if (config->determinism <= DETERMINISM_BOUNDED)
@@ -386,17 +419,15 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     if (!resumed && *config->warm_start)
         TRY_DONE(warm_start_plan(config, dataset_info(c->dataset), &plan));
     TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
-    TRY_DONE(remove_earlier(run->dir, resumed));
     TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
     set_processors(c, from, &manifest);
-    TRY_DONE(write_config(config, run->dir));
-    TRY_DONE(input_fields_write(run->dir, &manifest.inputs));
     const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
-    TRY_DONE(open_metrics(c, config, from, &lanes));
     const int64_t first_step = resumed ? checkpoint.from.step : 0;
     begin_progress(c, run, &lanes, first_step);
     TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));
     warm_start_fini(&plan);
+    TRY_DONE(replace_earlier(c, config, &manifest, from));
+    TRY_DONE(open_metrics(c, config, from, &lanes));
     TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
     manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     TRY_DONE(send_train(c, first_step));

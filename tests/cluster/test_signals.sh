@@ -114,6 +114,12 @@ kept() {
     expect_line "$T/log" "--again: the unfinished run in $T/run is removed, with its checkpoints up to step $((before % 1000000000))"
     expect "the checkpoint is still there" [ "$(newest "$T/run")" = 0 ]
     before=$(digest_of "$T/run")
+    rm -rf "$T/run/work"
+    touch "$T/run/work" # where a server wants a folder
+    run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/run" --again --set cluster.memory_mb=1
+    expect "exit code $CODE of a start that fails" [ "$CODE" != 0 ]
+    rm "$T/run/work"
+    expect "a start that failed has changed the run" [ "$("$SMELTER" digest "$T/run" 2>&1 | cut -d' ' -f1)" = "$before" ]
     run "$T/log" "$SMELTER" train "$T/c.yaml" --out "$T/run"
     expect "exit code $CODE over a finished run" [ "$CODE" = 2 ]
     expect_line "$T/log" "$T/run holds a finished run of this configuration; give --again to remove it and train anew"
