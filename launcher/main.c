@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/printable.h"
+#include "common/files/run_paths.h"
 #include "common/process/descriptors.h"
 #include "common/process/failpoint.h"
 #include "launcher/commands/commands.h"
@@ -19,18 +20,20 @@ static const char commit[PROVENANCE_COMMIT_BYTES] = SMELTER_COMMIT;
 static const command_t commands[] = {
     {"train", "CONFIG", "train the configuration's base network once on the cluster",
      " out set reimport resume again restarts ",
-     "Writes config.yaml, metrics.jsonl, manifest.json, predictions.f32, dense-K.f32 and store/ to --out (default out/NAME).\n"
+     "Writes " FILE_CONFIG ", " FILE_METRICS ", " FILE_MANIFEST ", " FILE_PREDICTIONS ", " FILE_DENSE "K.f32 and " DIR_STORE
+     "/ to --out (default out/NAME).\n"
      "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew.",
      command_train},
     {"compare", "CONFIG",
      "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
      " out set reimport restarts ",
-     "Writes report.html, results.json, results.csv and one folder per run to --out (default out/NAME). Runs that are "
+     "Writes " FILE_REPORT ", " FILE_RESULTS ", " FILE_RESULTS_CSV
+     " and one folder per run to --out (default out/NAME). Runs that are "
      "finished\n"
      "there are kept, so an interrupted experiment goes on where it stopped.",
      command_compare},
-    {"report", "DIR", "write an experiment's report.html again, from its results.json and the folders of its runs", " ", "",
-     command_report},
+    {"report", "DIR", "write an experiment's " FILE_REPORT " again, from its " FILE_RESULTS " and the folders of its runs", " ",
+     "", command_report},
     {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss",
      " out set reimport baseline tolerance ",
      "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below "
@@ -47,7 +50,7 @@ static const command_t commands[] = {
      command_predict},
     {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss",
      " out ",
-     "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's results.json: Fig. 4. Pictures "
+     "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's " FILE_RESULTS ": Fig. 4. Pictures "
      "(.svg, .png), their\n"
      "data and their gnuplot scripts go to --out (default out/figures).",
      command_figures},
@@ -66,7 +69,7 @@ static const command_t commands[] = {
     {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "",
      command_digest},
     {"diff", "RUN_A RUN_B", "say at which step, table and slot two runs part", " deep ",
-     "Compares the digests of single steps in metrics.jsonl (determinism sync and invariant). The exit code is 0 where all "
+     "Compares the digests of single steps in " FILE_METRICS " (determinism sync and invariant). The exit code is 0 where all "
      "steps are\n"
      "equal and 1 where they part. --deep looks the first row that differs up in what the runs have stored.",
      command_diff},

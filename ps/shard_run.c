@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "ps/checkpoint/load.h"
 #include "ps/checkpoint/store.h"
 #include "ps/shard_impl.h"
@@ -16,7 +17,7 @@ static void end_residency(shard_t *shard)
     if (!shard->row_cache)
         return;
     row_cache_destroy(&shard->row_cache);
-    char *path = mem_printf("%s/work", shard->run_dir);
+    char *path = run_path(shard->run_dir, DIR_WORK);
     rmdir(path);
     mem_free(path);
 }
@@ -42,7 +43,7 @@ static status_t begin_residency(shard_t *shard)
     const int64_t bytes = shard->config->cluster.memory_mb << 20;
     if (bytes == 0)
         return ST_OK;
-    char *path = mem_printf("%s/work/shard-%d", shard->run_dir, shard->o.shard);
+    char *path = run_work_path(shard->run_dir, shard->o.shard);
     const status_t status = row_cache_create(path, bytes, &shard->row_cache);
     mem_free(path);
     return status;
@@ -286,6 +287,18 @@ static void tell_residency(const shard_t *shard)
              (long long)c.loaded, (long long)(c.disk_bytes >> 20));
 }
 
+/* The store of this shard below the run's folder, which is another on every host. */
+static status_t create_store(const shard_t *shard, store_t **store)
+{
+    char *folder = run_path(shard->run_dir, DIR_STORE), *path = run_store_path(shard->run_dir, shard->o.shard);
+    status_t status = dir_create(folder);
+    if (status == ST_OK)
+        status = store_open(path, true, store);
+    mem_free(folder);
+    mem_free(path);
+    return status;
+}
+
 /* FLUSH: tables to the store, digest and counters to the coordinator. */
 status_t shard_on_flush(shard_t *shard, net_message_t *message)
 {
@@ -294,12 +307,8 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
     net_release(shard->o.net, message);
     TRY(shard_send_digests(shard));
     hash_digest_t digest = {0};
-    char path[MESSAGE_DIR_BYTES + 64];
-    snprintf(path, sizeof path, "%s/store", shard->run_dir);
-    TRY(dir_create(path));
-    snprintf(path, sizeof path, "%s/store/shard-%d", shard->run_dir, shard->o.shard);
     store_t *store = NULL;
-    status_t status = store_open(path, true, &store);
+    status_t status = create_store(shard, &store);
     if (status == ST_OK)
         status = store_put_origin(store, &(store_origin_t){shard->identity, shard->epoch, shard->o.shard});
     c->rows = c->parameters = 0;

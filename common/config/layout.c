@@ -10,6 +10,7 @@
 
 #include "common/base/memory.h"
 #include "common/config/config.h"
+#include "common/files/run_paths.h"
 
 /* ---- the layout of config_t -------------------------------------------------------------------------------------- */
 

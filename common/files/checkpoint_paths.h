@@ -15,35 +15,45 @@
 #include <stdio.h>
 
 #include "common/base/memory.h"
+#include "common/files/run_paths.h"
+
+/* A checkpoint's folder, beside its manifest and its dense files. */
+#define FILE_PROGRESS "progress.bin"
+/* A shard's folder of an epoch. */
+#define DIR_BASE "base"
+
+#define CHECKPOINT_EPOCH "%s/" DIR_CHECKPOINTS "/epoch-%04u"
+#define CHECKPOINT_SHARD CHECKPOINT_EPOCH "/" DIR_SHARD "%d"
+#define CHECKPOINT_STEP "step-%012lld"
 
 static inline char *checkpoint_path(const char *run_dir)
 {
-    return mem_printf("%s/checkpoint", run_dir);
+    return run_path(run_dir, DIR_CHECKPOINTS);
 }
 static inline char *checkpoint_epoch_path(const char *run_dir, uint32_t epoch)
 {
-    return mem_printf("%s/checkpoint/epoch-%04u", run_dir, epoch);
+    return mem_printf(CHECKPOINT_EPOCH, run_dir, epoch);
 }
 /* checkpoint_step_path - the folder of one checkpoint. */
 static inline char *checkpoint_step_path(const char *run_dir, uint32_t epoch, int64_t step)
 {
-    return mem_printf("%s/checkpoint/epoch-%04u/step-%012lld", run_dir, epoch, (long long)step);
+    return mem_printf(CHECKPOINT_EPOCH "/" CHECKPOINT_STEP, run_dir, epoch, (long long)step);
 }
 static inline char *checkpoint_shard_path(const char *run_dir, uint32_t epoch, int shard)
 {
-    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d", run_dir, epoch, shard);
+    return mem_printf(CHECKPOINT_SHARD, run_dir, epoch, shard);
 }
 static inline char *checkpoint_base_path(const char *run_dir, uint32_t epoch, int shard)
 {
-    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d/base", run_dir, epoch, shard);
+    return mem_printf(CHECKPOINT_SHARD "/" DIR_BASE, run_dir, epoch, shard);
 }
 static inline char *checkpoint_delta_path(const char *run_dir, uint32_t epoch, int shard, int64_t step)
 {
-    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d/step-%012lld.delta", run_dir, epoch, shard, (long long)step);
+    return mem_printf(CHECKPOINT_SHARD "/" CHECKPOINT_STEP ".delta", run_dir, epoch, shard, (long long)step);
 }
 static inline char *checkpoint_pending_path(const char *run_dir, uint32_t epoch, int shard, int64_t step)
 {
-    return mem_printf("%s/checkpoint/epoch-%04u/shard-%d/step-%012lld.pending", run_dir, epoch, shard, (long long)step);
+    return mem_printf(CHECKPOINT_SHARD "/" CHECKPOINT_STEP ".pending", run_dir, epoch, shard, (long long)step);
 }
 
 /* checkpoint_epoch_of, checkpoint_step_of - the number in a name of checkpoint/ or of an epoch's folder; false for any other

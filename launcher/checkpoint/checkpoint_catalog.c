@@ -5,6 +5,7 @@
 
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/run_paths.h"
 
 /* The names in a folder, kept: it may change while they are used. */
 typedef struct names {
@@ -36,7 +37,7 @@ static status_t read_epoch(disk_t *disk, const char *run_dir, uint32_t epoch, ch
         int64_t step;
         if (!checkpoint_step_of(names.at[i], &step))
             continue;
-        char *manifest = mem_printf("%s/%s/manifest.json", folder, names.at[i]);
+        char *manifest = mem_printf("%s/%s/" FILE_MANIFEST, folder, names.at[i]);
         if (disk_exists(disk, manifest)) {
             MEM_GROW(catalog->at, *capacity, (size_t)catalog->n + 1);
             catalog->at[catalog->n++] = (checkpoint_id_t){epoch, step};
@@ -92,7 +93,7 @@ void checkpoint_catalog_fini(checkpoint_catalog_t *catalog)
 
 status_t checkpoint_revoke(disk_t *disk, const char *run_dir, checkpoint_id_t id)
 {
-    char *folder = checkpoint_step_path(run_dir, id.epoch, id.step), *manifest = mem_printf("%s/manifest.json", folder);
+    char *folder = checkpoint_step_path(run_dir, id.epoch, id.step), *manifest = run_path(folder, FILE_MANIFEST);
     status_t status = disk_remove(disk, manifest);
     if (status == ST_OK)
         status = disk_sync_dir(disk, folder);
@@ -130,7 +131,7 @@ status_t checkpoint_remove_epoch(disk_t *disk, const char *run_dir, uint32_t epo
     status_t status = disk_list(disk, folder, add_name, &names);
     for (size_t i = 0; i < names.n && status == ST_OK; i++) {
         char *path = mem_printf("%s/%s", folder, names.at[i]);
-        status = remove_folder(disk, path, "base");
+        status = remove_folder(disk, path, DIR_BASE);
         mem_free(path);
     }
     names_fini(&names);

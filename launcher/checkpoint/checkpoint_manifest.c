@@ -7,6 +7,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/files/run_paths.h"
 #include "common/net/slots.h"
 #include "common/process/failpoint.h"
 
@@ -169,7 +170,7 @@ status_t checkpoint_manifest_commit(disk_t *disk, const char *folder, const chec
     ASSERT(end && end > body && end[-1] == '\n');
     end[-1] = 0;
     char *text = mem_printf("%s" CHECKSUM "%016" PRIx64 "\"\n}\n", body, hash64(body, strlen(body), 0));
-    char *path = mem_printf("%s/manifest.json", folder), *temporary = mem_printf("%s.tmp", path);
+    char *path = run_path(folder, FILE_MANIFEST), *temporary = mem_printf("%s.tmp", path);
     disk_file_t *file = NULL;
     status_t status;
     TRY_DONE(disk_create(disk, temporary, &file));
@@ -312,7 +313,7 @@ static status_t check_text(const char *path, const char *text, const jsondoc_t *
 
 status_t checkpoint_manifest_read(disk_t *disk, const char *folder, checkpoint_manifest_t *out)
 {
-    char *path = mem_printf("%s/manifest.json", folder), *text = NULL;
+    char *path = run_path(folder, FILE_MANIFEST), *text = NULL;
     checkpoint_manifest_t m = {0};
     jsondoc_t *doc = NULL;
     int64_t bytes;

@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/run_paths.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 
 void checkpoint_resume_fini(checkpoint_resume_t *resume)
@@ -65,7 +66,7 @@ void checkpoint_resume_hint(disk_t *disk, const char *run_dir)
         char reason[STATUS_REASON_BYTES];
         status_reason(reason);
         log_info("if files of the newest checkpoint are damaged: the checkpoint before it is that of step %" PRId64
-                 " of epoch %u; to go on from there, remove %s/manifest.json; what is wrong: %s",
+                 " of epoch %u; to go on from there, remove %s/" FILE_MANIFEST "; what is wrong: %s",
                  older.step, older.epoch, folder, reason);
         mem_free(folder);
     }
@@ -128,7 +129,7 @@ static status_t check_hash(const checkpoint_resume_t *r, const char *what, uint6
 static status_t check_config(const checkpoint_resume_t *r, const manifest_t *wanted)
 {
     config_t now = *wanted->config;
-    char *origin = mem_printf("%s/manifest.json: \"config\"", r->folder), *refused = mem_strdup("");
+    char *origin = mem_printf("%s/" FILE_MANIFEST ": \"config\"", r->folder), *refused = mem_strdup("");
     config_t *before = NULL;
     config_difference_t *differences = NULL;
     int n = 0;
@@ -190,7 +191,8 @@ static status_t check_inputs(const checkpoint_resume_t *r, const manifest_t *wan
             "schema, or train in another --out",
             r->folder, wanted->config->data.path, difference);
     if (!found && *wanted->config->warm_start)
-        log_warn("%s: neither the checkpoint nor the run has a record of the run's inputs (inputs.json), so it could not be "
+        log_warn("%s: neither the checkpoint nor the run has a record of the run's inputs (" FILE_INPUTS
+                 "), so it could not be "
                  "checked that the "
                  "scaling of %s is the one that the run, a warm start, began with",
                  r->folder, wanted->config->data.path);
@@ -233,11 +235,10 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
 
 status_t checkpoint_resume_dense(disk_t *disk, const checkpoint_resume_t *r, int component, float **out, int64_t *n)
 {
-    char name[32], *data;
+    char name[DENSE_NAME_BYTES], *data;
     const checkpoint_file_t *file = &r->from.dense[component];
-    snprintf(name, sizeof name, "dense-%d.f32", component);
     ASSERT(component >= 0 && component < r->from.components);
-    TRY(checkpoint_file_read(disk, r->folder, name, file, &data));
+    TRY(checkpoint_file_read(disk, r->folder, dense_name(component, name), file, &data));
     *out = (float *)(void *)data; /* as aligned as all of mem_alloc */
     *n = file->bytes / (int64_t)sizeof **out;
     return ST_OK;
@@ -245,5 +246,5 @@ status_t checkpoint_resume_dense(disk_t *disk, const checkpoint_resume_t *r, int
 
 status_t checkpoint_resume_progress(disk_t *disk, const checkpoint_resume_t *r, char **out)
 {
-    return checkpoint_file_read(disk, r->folder, "progress.bin", &r->from.progress, out);
+    return checkpoint_file_read(disk, r->folder, FILE_PROGRESS, &r->from.progress, out);
 }

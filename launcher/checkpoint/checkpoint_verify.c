@@ -1,11 +1,11 @@
 #include "launcher/checkpoint/checkpoint_verify.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "ps/checkpoint/delta.h"
 #include "ps/checkpoint/store.h"
 
@@ -175,11 +175,10 @@ status_t checkpoint_verify(disk_t *disk, const checkpoint_resume_t *c, checkpoin
     status_t status = ST_OK;
     *out = (checkpoint_verified_t){0};
     for (int64_t k = 0; k < c->from.components; k++) {
-        char name[32];
-        snprintf(name, sizeof name, "dense-%d.f32", (int)k);
-        keep_first(&status, verify_file(disk, c, name, &c->from.dense[k], out));
+        char name[DENSE_NAME_BYTES];
+        keep_first(&status, verify_file(disk, c, dense_name((int)k, name), &c->from.dense[k], out));
     }
-    keep_first(&status, verify_file(disk, c, "progress.bin", &c->from.progress, out));
+    keep_first(&status, verify_file(disk, c, FILE_PROGRESS, &c->from.progress, out));
     for (int64_t s = 0; s < checkpoint_manifest_shards(&c->from); s++)
         keep_first(&status, verify_shard(disk, c, (int)s, out));
     return status;

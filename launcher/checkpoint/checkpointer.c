@@ -15,13 +15,13 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/files/checkpoint_paths.h"
+#include "common/files/run_paths.h"
 #include "common/net/message.h"
 #include "common/process/failpoint.h"
 
 #define CUTS 64             /* most that may be on their way */
 #define CUTS_CROWDED 32     /* of more, those that are complete are passed over; shards hold back the third that is not */
 #define LATE_NS 30000000000 /* when a shard that still writes is named */
-#define NAME_BYTES 32
 #define RUN_TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels) X(config) /* all but time */
 
 typedef struct checkpoint_parts {
@@ -348,13 +348,12 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
 {
     TRY(disk_make_dir(c->o.disk, folder));
     for (int k = 0; k < c->components; k++) {
-        char name[NAME_BYTES];
-        snprintf(name, sizeof name, "dense-%d.f32", k);
-        TRY(checkpoint_file_write(c->o.disk, folder, name, cut->dense[k], cut->dense_bytes[k], &m->dense[k]));
+        char name[DENSE_NAME_BYTES];
+        TRY(checkpoint_file_write(c->o.disk, folder, dense_name(k, name), cut->dense[k], cut->dense_bytes[k], &m->dense[k]));
     }
     if (c->o.progressive)
         TRY(progressive_sync(c->o.progressive));
-    TRY(checkpoint_file_write(c->o.disk, folder, "progress.bin", cut->progress, cut->progress_bytes, &m->progress));
+    TRY(checkpoint_file_write(c->o.disk, folder, FILE_PROGRESS, cut->progress, cut->progress_bytes, &m->progress));
     TRY(disk_sync_dir(c->o.disk, folder));
     failpoint("commit.dense");
     return ST_OK;

@@ -111,7 +111,7 @@ static status_t show_one(checkpoint_walk_t *walk, const checkpoint_resume_t *c)
            text_duration(m->totals.wall_seconds, wall), text_duration(m->totals.cpu_seconds, cpu));
     printf("hashes       configuration %016" PRIx64 ", dataset %016" PRIx64 "\n", m->config_hash, m->dataset_hash);
     for (int64_t k = 0; k < m->components; k++)
-        printf("dense-%-6" PRId64 " %s bytes, checksum %016" PRIx64 "\n", k, text_count(m->dense[k].bytes, bytes),
+        printf(FILE_DENSE "%-6" PRId64 " %s bytes, checksum %016" PRIx64 "\n", k, text_count(m->dense[k].bytes, bytes),
                m->dense[k].checksum);
     printf("progress     %s bytes, checksum %016" PRIx64 "\n", text_count(m->progress.bytes, bytes), m->progress.checksum);
     printf("deltas       %" PRId64 " of this epoch, from step %" PRId64 " on\n", m->n_deltas, m->deltas[0]);
@@ -150,7 +150,7 @@ static status_t walk_all(checkpoint_walk_t *walk, const char *argument)
     if (is_checkpoint(dir))
         visit_folder(walk, dir);
     else
-        keep_first(walk, runs_visit(dir, "checkpoint", visit_run, walk));
+        keep_first(walk, runs_visit(dir, DIR_CHECKPOINTS, visit_run, walk));
     if (walk->status == ST_OK && walk->found == 0)
         walk->status = FAIL(ST_INPUT, "%s holds no checkpoint", argument);
     mem_free(dir);

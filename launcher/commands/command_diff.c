@@ -6,6 +6,7 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "launcher/commands/commands.h"
 #include "launcher/metrics/step_digest_reader.h"
 #include "launcher/run/input_fields.h"
@@ -24,10 +25,10 @@ typedef struct diffed_run {
 static status_t read_run(const char *dir, diffed_run_t *run)
 {
     run->dir = dir;
-    char *path = mem_printf("%s/config.yaml", dir);
+    char *path = run_path(dir, FILE_CONFIG);
     status_t status = file_exists(path) ? ST_OK
                                         : FAIL(ST_INPUT,
-                                               "%s is no folder of a run (there is no config.yaml); of a comparison, give "
+                                               "%s is no folder of a run (there is no " FILE_CONFIG "); of a comparison, give "
                                                "DIR/VARIANT/rREPLICA",
                                                dir);
     if (status == ST_OK)
@@ -44,7 +45,7 @@ static status_t read_run(const char *dir, diffed_run_t *run)
     if (!run->finished || run->trace.n == 0 || end == run->manifest.steps)
         return ST_OK;
     return FAIL(ST_CORRUPT,
-                "%s/metrics.jsonl: was changed after training: it has digests of %" PRId64 " steps, the run made %" PRId64
+                "%s/" FILE_METRICS ": was changed after training: it has digests of %" PRId64 " steps, the run made %" PRId64
                 "; copy it back from where it is whole",
                 dir, end, run->manifest.steps);
 }

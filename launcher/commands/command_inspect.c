@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/data/dataset.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/kernels/gemm.h"
 #include "common/kernels/processor.h"
 #include "launcher/commands/commands.h"
@@ -56,7 +57,7 @@ static status_t visit_row(void *context, uint32_t table, int64_t payload_floats,
 static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t *scan)
 {
     for (int64_t s = 0; s < manifest->servers * manifest->shards_per_server; s++) {
-        char *path = mem_printf("%s/store/shard-%lld", dir, (long long)s);
+        char *path = run_store_path(dir, (int)s);
         store_t *store = NULL;
         status_t status = ST_OK;
         if (file_exists(path)) {
@@ -76,7 +77,7 @@ static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t
         TRY(status);
     }
     for (uint32_t k = 0;; k++) {
-        char *path = mem_printf("%s/dense-%u.f32", dir, k), *data = NULL;
+        char *path = run_dense_path(dir, (int)k), *data = NULL;
         size_t bytes = 0;
         if (!file_exists(path)) {
             mem_free(path);
@@ -108,7 +109,7 @@ static status_t read_run(const char *dir, uint32_t kinds, manifest_t *manifest, 
     bool found;
     TRY(manifest_read(dir, manifest, &found));
     if (!found)
-        return FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", dir);
+        return FAIL(ST_INPUT, "%s holds no finished run (there is no " FILE_MANIFEST ")", dir);
     status_t status = manifest_check_files(manifest, dir, kinds);
     if (status == ST_OK)
         status = scan_run(dir, manifest, scan);
@@ -155,7 +156,7 @@ static status_t digest_run(void *context, const char *dir)
 /* Of an experiment: are its results those of the runs beside them? */
 static status_t check_results(const char *dir)
 {
-    char *path = mem_printf("%s/results.json", dir);
+    char *path = run_path(dir, FILE_RESULTS);
     jsondoc_t *results = NULL;
     status_t status = ST_OK;
     if (file_exists(path))
@@ -174,10 +175,11 @@ status_t command_digest(const options_t *options)
     if (!file_exists(options->argument))
         return FAIL(ST_INPUT, "%s does not exist", options->argument);
     digests_t all = {0};
-    TRY(runs_visit(options->argument, "manifest.json", digest_run, &all));
+    TRY(runs_visit(options->argument, FILE_MANIFEST, digest_run, &all));
     if (all.runs && all.status == ST_OK)
         all.status = check_results(options->argument);
-    return all.runs ? all.status : FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json)", options->argument);
+    return all.runs ? all.status
+                    : FAIL(ST_INPUT, "%s holds no finished run (there is no " FILE_MANIFEST ")", options->argument);
 }
 
 /* ---- inspect ---------------------------------------------------------------------------------------------------------- */
@@ -247,7 +249,7 @@ status_t command_inspect(const options_t *options)
     if (!file_exists(path))
         return FAIL(ST_INPUT, "%s does not exist", path);
     int runs = 0;
-    TRY(runs_visit(path, "manifest.json", inspect_run, &runs));
+    TRY(runs_visit(path, FILE_MANIFEST, inspect_run, &runs));
     return runs ? ST_OK : FAIL(ST_INPUT, "%s is neither a dataset nor a folder with a finished run", path);
 }
 

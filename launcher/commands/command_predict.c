@@ -82,7 +82,7 @@ static status_t source_open(const char *argument, predict_source_t *out)
     if (status == ST_OK && !source.finished && !source.checkpoint.folder) {
         status = checkpoint_resume_find(disk_posix(), source.run_dir, &source.checkpoint, &found);
         if (status == ST_OK && !found)
-            status = FAIL(ST_INPUT, "%s holds no finished run (there is no manifest.json) and no checkpoint", argument);
+            status = FAIL(ST_INPUT, "%s holds no finished run (there is no " FILE_MANIFEST ") and no checkpoint", argument);
     }
     if (status == ST_OK && source.checkpoint.folder) {
         mem_free(source.run_dir);
@@ -130,7 +130,7 @@ static bool differ(const config_t *before, const config_t *now, char *text, size
 static status_t check_checkpoint_config(const predict_source_t *source, const config_t *config)
 {
     const char *text = source->checkpoint.from.config;
-    char *path = mem_printf("%s/config.yaml", source->run_dir), difference[512];
+    char *path = run_path(source->run_dir, FILE_CONFIG), difference[512];
     config_t *trained = NULL, *beside = NULL;
     status_t status;
     TRY_DONE(config_from_text(text, strlen(text), source->checkpoint.folder, &trained));
@@ -155,7 +155,7 @@ static status_t check_config(const predict_source_t *source, const config_t *con
 {
     if (!source->finished)
         return check_checkpoint_config(source, config);
-    char *path = mem_printf("%s/config.yaml", source->run_dir);
+    char *path = run_path(source->run_dir, FILE_CONFIG);
     config_t *trained = NULL;
     status_t status;
     TRY_DONE(config_read_resolved(path, &trained));
@@ -382,7 +382,7 @@ status_t command_predict(const options_t *options)
     }
     if (o.n_sets + 8 > OPTIONS_MOST)
         return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 8);
-    char *run_dir = run_of(options->argument), *config = mem_printf("%s/config.yaml", run_dir),
+    char *run_dir = run_of(options->argument), *config = run_path(run_dir, FILE_CONFIG),
          *path = set_text("data.path", options->second);
     char *warm_start = warm_start_of(config);
     o.run = options->argument;

@@ -6,6 +6,7 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/commands/commands.h"
 #include "launcher/coordinator/warm_start.h"
@@ -72,7 +73,7 @@ static status_t check_finished(coordinator_t *coordinator, const char *dir, cons
 static status_t check_unfinished(const char *dir, const options_t *options)
 {
     checkpoint_catalog_t catalog;
-    char *manifest = mem_printf("%s/manifest.json", dir);
+    char *manifest = run_path(dir, FILE_MANIFEST);
     const bool finished = file_exists(manifest);
     mem_free(manifest);
     if (finished || options->resume)
@@ -110,7 +111,7 @@ static status_t check_earlier(coordinator_t *coordinator, const experiment_t *ex
 static status_t check_resume(const char *dir, bool *finished)
 {
     checkpoint_catalog_t catalog;
-    char *manifest = mem_printf("%s/manifest.json", dir);
+    char *manifest = run_path(dir, FILE_MANIFEST);
     *finished = file_exists(manifest);
     mem_free(manifest);
     if (*finished)
@@ -219,15 +220,15 @@ static const char *variant_name(const comparison_t *c, int v)
     return c->experiment->variants ? c->experiment->names[v] : c->experiment->base->name;
 }
 
-static char *run_path(const comparison_t *c, int v, int replica)
+static char *run_folder(const comparison_t *c, int v, int replica)
 {
-    return mem_printf("%s/%s/r%d", c->dir, variant_name(c, v), replica);
+    return replica_path(c->dir, variant_name(c, v), replica);
 }
 
 /* A finished run of an earlier, interrupted job: *found tells whether there is one; a different one is an error. */
 static status_t find_finished(const comparison_t *c, int v, int replica, manifest_t *out, bool *found)
 {
-    char *path = run_path(c, v, replica);
+    char *path = run_folder(c, v, replica);
     manifest_t wanted;
     status_t status = manifest_read(path, out, found);
     if (status == ST_OK && *found) {
@@ -247,7 +248,7 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
 
 static status_t train_one(comparison_t *c, int v, int replica, manifest_t *out)
 {
-    char *path = run_path(c, v, replica);
+    char *path = run_folder(c, v, replica);
     const progress_run_t line = {
         .variant = variant_name(c, v), .replica = replica, .replicas = c->replicas, .run = c->trained, .runs = c->to_train};
     const coordinator_run_t run = {
@@ -291,7 +292,7 @@ static void recall_teachers(const comparison_t *c, manifest_t *done, bool *have)
             if (teacher < 0 || have[i] || teachers_above(c, v) != depth)
                 continue;
             const int t = teacher * c->replicas + (config->teacher.replica == TEACHER_REPLICA_FIRST ? 0 : r);
-            char *path = run_path(c, teacher, t % c->replicas);
+            char *path = run_folder(c, teacher, t % c->replicas);
             if (have[t] && !teacher_file_exists(path)) {
                 log_info("%s has no predictions for its student %s; it is trained again", path, variant_name(c, v));
                 manifest_fini(&done[t]);
@@ -347,7 +348,7 @@ static status_t check_kept_processors(const comparison_t *c, const manifest_t *d
         if (!have[i])
             continue;
         TRY(coordinator_expected(c->coordinator, variant_index(c, i / c->replicas), i % c->replicas, &wanted));
-        char *path = run_path(c, i / c->replicas, i % c->replicas);
+        char *path = run_folder(c, i / c->replicas, i % c->replicas);
         status = processors_check_earlier(path, "holds a finished run that was", &done[i].processors, &wanted.processors,
                                           wanted.config);
         mem_free(path);
@@ -463,8 +464,8 @@ static status_t summarise(const comparison_t *c, experiment_result_t *result)
 
 static status_t write_report(const comparison_t *c, experiment_result_t *result)
 {
-    char *json = mem_printf("%s/results.json", c->dir), *csv = mem_printf("%s/results.csv", c->dir);
-    char *verdict = mem_printf("%s/verdict.txt", c->dir);
+    char *json = run_path(c->dir, FILE_RESULTS), *csv = run_path(c->dir, FILE_RESULTS_CSV);
+    char *verdict = run_path(c->dir, FILE_VERDICT);
     status_t status = summarise(c, result);
     if (status == ST_OK)
         status = report_write_csv(result, csv);
@@ -476,7 +477,7 @@ static status_t write_report(const comparison_t *c, experiment_result_t *result)
         status = html_report_write(c->dir);
     if (status == ST_OK) {
         report_print_table(result, stdout);
-        printf("\n%s  %s  %s  %s/report.html\n", json, csv, verdict, c->dir);
+        printf("\n%s  %s  %s  %s/" FILE_REPORT "\n", json, csv, verdict, c->dir);
     }
     mem_free(json);
     mem_free(csv);

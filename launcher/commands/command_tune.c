@@ -15,6 +15,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
+#include "common/files/run_paths.h"
 #include "launcher/commands/commands.h"
 #include "launcher/ingest/splits.h"
 #include "launcher/job/job.h"
@@ -65,7 +66,7 @@ static status_t measure(tune_search_t *t, const char *variant, const char *key_v
                         double *pd)
 {
     const options_t *o = t->options;
-    char *only = mem_printf("experiment.only=%s", variant), *path = mem_printf("%s/results.json", dir);
+    char *only = mem_printf("experiment.only=%s", variant), *path = run_path(dir, FILE_RESULTS);
     char **argv = MEM_ARRAY(char *, 2 * o->n_sets + 12);
     int n = 0;
     argv[n++] = o->argv[0];

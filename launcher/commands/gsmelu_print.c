@@ -9,6 +9,7 @@
 #include "common/config/config.h"
 #include "common/config/config_compare.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/kernels/gsmelu.h"
 #include "worker/model.h"
 #include "worker/model_activation.h"
@@ -30,7 +31,7 @@ static status_t inputs_of(const config_t *config, const char *path, int64_t floa
     const int64_t more = floats - one;
     if (more < 0 || more % (two - one) || more / (two - one) >= INT32_MAX)
         return FAIL(ST_CORRUPT,
-                    "%s: %lld floats do not fit the network of config.yaml beside it, which has %lld and %lld for each "
+                    "%s: %lld floats do not fit the network of " FILE_CONFIG " beside it, which has %lld and %lld for each "
                     "input beyond the first; one of the two files is of another run",
                     path, (long long)floats, (long long)one, (long long)(two - one));
     *inputs = (int)(1 + more / (two - one));
@@ -88,7 +89,7 @@ static status_t print_component(const config_t *config, const char *path, int co
 
 status_t gsmelu_print(const char *dir)
 {
-    char *path = mem_printf("%s/config.yaml", dir);
+    char *path = run_path(dir, FILE_CONFIG);
     config_t *config = NULL;
     status_t status = config_read_resolved(path, &config);
     mem_free(path);
@@ -96,7 +97,7 @@ status_t gsmelu_print(const char *dir)
     gsmelu_set_t sets[GSMELU_SETS_MAX];
     const bool learned = model_gsmelu_sets(config, 1, sets) > 0;
     for (int k = 0; k < (int)config->model.components && learned && status == ST_OK; k++) {
-        path = mem_printf("%s/dense-%d.f32", dir, k);
+        path = run_dense_path(dir, k);
         status = print_component(config, path, k);
         mem_free(path);
     }

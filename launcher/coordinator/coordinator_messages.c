@@ -1,11 +1,11 @@
 /* One function for each message that the coordinator receives, by its row in WIRE_TYPES. The table finds it by type and by the
  * sender's role, so that a function knows who sent what it gets: a worker, a shard, or a rank of either kind. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/net/dispatch.h"
 #include "launcher/coordinator/coordinator_impl.h"
 
@@ -166,10 +166,11 @@ static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *mess
 static status_t coordinator_on_dense(coordinator_t *c, net_message_t *message)
 {
     uint32_t component = wire_component(&message->header);
-    char path[MESSAGE_DIR_BYTES + 64];
-    snprintf(path, sizeof path, "%s/dense-%u.f32", c->run_dir, component);
+    char *path = run_dense_path(c->run_dir, (int)component);
     hash_digest_add(&c->digest, &component, sizeof component, message->frame[0].data, (size_t)message->frame[0].bytes);
-    return file_write_atomic(path, message->frame[0].data, (size_t)message->frame[0].bytes);
+    const status_t status = file_write_atomic(path, message->frame[0].data, (size_t)message->frame[0].bytes);
+    mem_free(path);
+    return status;
 }
 
 /* Shares of clipped values: the most into the run's numbers, all of them, once they are here, into clipped.json. */
@@ -191,9 +192,9 @@ static status_t coordinator_on_clipped(coordinator_t *c, net_message_t *message)
     jsondoc_t *all = jsondoc_array();
     for (int k = 0; k < c->components; k++)
         jsondoc_append(all, &c->clipped[k]);
-    char path[MESSAGE_DIR_BYTES + 64];
-    snprintf(path, sizeof path, "%s/clipped.json", c->run_dir);
+    char *path = run_path(c->run_dir, FILE_CLIPPED);
     status_t status = jsondoc_write(all, path);
+    mem_free(path);
     jsondoc_destroy(&all);
     return status;
 }

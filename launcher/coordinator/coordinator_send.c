@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/run/teacher_file.h"
@@ -121,7 +122,7 @@ static status_t read_teacher(const char *dir, int64_t rows, float **p)
     bool found;
     TRY(manifest_read(dir, &teacher, &found));
     if (!found)
-        return FAIL(ST_INPUT, "teacher: %s holds no finished run (there is no manifest.json); train it first", dir);
+        return FAIL(ST_INPUT, "teacher: %s holds no finished run (there is no " FILE_MANIFEST "); train it first", dir);
     status_t status = manifest_check_files(&teacher, dir, RUN_TEACHER);
     manifest_fini(&teacher);
     return status == ST_OK ? teacher_file_read(dir, rows, p) : status;
@@ -135,7 +136,8 @@ static status_t check_teacher(coordinator_t *c, const char *dir, const float *p,
     if (!c->teacher_before || c->teacher_checksum == c->teacher_before)
         return ST_OK;
     return FAIL(ST_CORRUPT,
-                "%s/teacher.f32: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again "
+                "%s/" FILE_TEACHER
+                ": its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again "
                 "since the "
                 "student began; put back the predictions that it began with, or train the student anew",
                 dir, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
@@ -147,7 +149,8 @@ status_t send_teacher(coordinator_t *c, const config_t *config, int replica)
     if (coordinator_teacher(c, config, &replica) < 0)
         return ST_OK;
     const int64_t rows = dataset_info(c->dataset)->train_rows;
-    char *dir = mem_printf("%s/../../%s/r%d", c->run_dir, config->teacher.variant, replica);
+    char *experiment_dir = run_path(c->run_dir, "../.."), *dir = replica_path(experiment_dir, config->teacher.variant, replica);
+    mem_free(experiment_dir);
     float *p = NULL;
     status_t status = read_teacher(dir, rows, &p);
     if (status == ST_OK)
@@ -210,7 +213,7 @@ status_t send_train(coordinator_t *c, int64_t first_step)
 static status_t load_dense(coordinator_t *c, const char *run_dir, int components)
 {
     for (int k = 0; k < components; k++) {
-        char *path = mem_printf("%s/dense-%d.f32", run_dir, k), *data = NULL;
+        char *path = run_dense_path(run_dir, k), *data = NULL;
         size_t bytes = 0;
         const uint32_t component = (uint32_t)k;
         status_t status = file_read(path, &data, &bytes);

@@ -1,6 +1,5 @@
 /* A run from BEGIN to its manifest: from initial parameters, from those of a finished run, or from a checkpoint. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -9,6 +8,7 @@
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/metrics/metrics.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
@@ -28,7 +28,7 @@ typedef struct sweep {
 static void remove_dense(void *context, const char *name)
 {
     sweep_t *sweep = context;
-    if (sweep->status != ST_OK || strncmp(name, "dense-", 6) != 0)
+    if (sweep->status != ST_OK || strncmp(name, FILE_DENSE, strlen(FILE_DENSE)) != 0)
         return;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     sweep->status = dir_remove_tree(path);
@@ -61,12 +61,13 @@ static status_t remove_checkpoints(const char *run_dir, uint32_t epoch)
  * the checkpoints, unless one is what the run goes on from. */
 static status_t remove_earlier(const char *run_dir, uint32_t epoch, bool resumed)
 {
-    static const char *const names[] = {"manifest.json", "store", "predictions.f32", "teacher.f32", "clipped.json"};
+    static const char *const names[] = {FILE_MANIFEST, DIR_STORE, FILE_PREDICTIONS, FILE_TEACHER, FILE_CLIPPED};
     sweep_t sweep = {run_dir, epoch, ST_OK};
-    char path[MESSAGE_DIR_BYTES + 64];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", run_dir, names[i]);
-        TRY(dir_remove_tree(path));
+        char *path = run_path(run_dir, names[i]);
+        const status_t status = dir_remove_tree(path);
+        mem_free(path);
+        TRY(status);
     }
     TRY(disk_list(disk_posix(), run_dir, remove_dense, &sweep));
     TRY(sweep.status);
@@ -75,10 +76,11 @@ static status_t remove_earlier(const char *run_dir, uint32_t epoch, bool resumed
 
 static status_t write_config(const config_t *config, const char *run_dir)
 {
-    char *text, path[MESSAGE_DIR_BYTES + 64];
+    char *text;
     TRY(config_text(config, &text));
-    snprintf(path, sizeof path, "%s/config.yaml", run_dir);
+    char *path = run_path(run_dir, FILE_CONFIG);
     status_t status = file_write_atomic(path, text, strlen(text));
+    mem_free(path);
     mem_free(text);
     return status;
 }
@@ -209,8 +211,7 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
 /* The metrics of the run, from the beginning or from the checkpoint on. */
 static status_t open_metrics(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume, const lanes_t *lanes)
 {
-    char path[MESSAGE_DIR_BYTES + 64], *saved = NULL;
-    snprintf(path, sizeof path, "%s/metrics.jsonl", c->run_dir);
+    char *path = run_path(c->run_dir, FILE_METRICS), *saved = NULL;
     const progressive_options_t o = {
         .path = path,
         .net = c->o.net,
@@ -223,8 +224,11 @@ static status_t open_metrics(coordinator_t *c, const config_t *config, const che
     status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : progressive_create(&o, &c->progressive);
     if (status == ST_OK && resume)
         status = progressive_resume(&o, saved, resume->from.progress.bytes, resume->folder, &c->progressive);
+    if (status == ST_OK)
+        status = open_steps(c, config, path);
     mem_free(saved);
-    return status == ST_OK ? open_steps(c, config, path) : status;
+    mem_free(path);
+    return status;
 }
 
 /* What all checkpoints of this start are: the run that is wanted, by this cluster. Texts are borrowed. */

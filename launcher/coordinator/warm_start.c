@@ -8,6 +8,7 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "launcher/run/manifest.h"
 #include "worker/embedding.h"
 #include "worker/model.h"
@@ -47,16 +48,17 @@ static status_t check_config(const donor_t *s, const char *path)
 
 static status_t source_read(const char *dir, donor_t *out)
 {
-    char *path = mem_printf("%s/config.yaml", dir);
+    char *path = run_path(dir, FILE_CONFIG);
     bool found;
     status_t status;
     out->dir = dir;
     TRY_DONE(manifest_read(dir, &out->manifest, &found));
     if (!found) {
-        status = FAIL(ST_INPUT,
-                      "warm_start: %s holds no finished run (there is no manifest.json); name the folder of one, for example "
-                      "out/NAME or out/NAME/VARIANT/r0",
-                      dir);
+        status =
+            FAIL(ST_INPUT,
+                 "warm_start: %s holds no finished run (there is no " FILE_MANIFEST "); name the folder of one, for example "
+                 "out/NAME or out/NAME/VARIANT/r0",
+                 dir);
         goto done;
     }
     TRY_DONE(manifest_check_files(&out->manifest, dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE));
@@ -178,14 +180,14 @@ static void plan_network(const donor_t *s, const config_t *config, const dataset
 
 static status_t read_dense(const donor_t *s, int k, const model_t *there, float **out)
 {
-    char *path = mem_printf("%s/dense-%d.f32", s->dir, k), *data = NULL;
+    char *path = run_dense_path(s->dir, k), *data = NULL;
     size_t bytes = 0;
     const size_t wanted = (size_t)(model_parameters(there) + model_state_count(there)) * sizeof(float);
     status_t status = file_read(path, &data, &bytes);
     if (status == ST_OK && bytes != wanted)
-        status =
-            FAIL(ST_CORRUPT, "%s has %zu bytes, and the network of its config.yaml has %zu; the files changed after training",
-                 path, bytes, wanted);
+        status = FAIL(ST_CORRUPT,
+                      "%s has %zu bytes, and the network of its " FILE_CONFIG " has %zu; the files changed after training",
+                      path, bytes, wanted);
     mem_free(path);
     if (status == ST_OK)
         *out = (float *)(void *)data; /* as aligned as all of mem_alloc */

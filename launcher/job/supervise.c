@@ -55,7 +55,7 @@ static void look_into(void *context, const char *name)
     supervise_look_t *look = context;
     char *path = mem_printf("%s/%s", look->dir, name);
     struct stat facts;
-    if (strcmp(name, "metrics.jsonl") == 0) {
+    if (strcmp(name, FILE_METRICS) == 0) {
         look_at_metrics(look, path);
     } else if (look->depth < 2 && stat(path, &facts) == 0 && S_ISDIR(facts.st_mode)) {
         supervise_look_t inner = *look;
@@ -123,7 +123,7 @@ static void look_for_step(void *context, const char *name)
     supervise_look_t *look = context;
     int64_t step;
     struct stat facts;
-    char *path = mem_printf("%s/%s/manifest.json", look->dir, name);
+    char *path = mem_printf("%s/%s/" FILE_MANIFEST, look->dir, name);
     if (checkpoint_step_of(name, &step) && stat(path, &facts) == 0 && is_newer(&facts.st_mtim, &look->newest))
         look->newest = facts.st_mtim;
     mem_free(path);

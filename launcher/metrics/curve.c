@@ -5,6 +5,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
+#include "common/files/run_paths.h"
 
 static status_t read_point(const jsondoc_t *line, const char *where, curve_point_t *out)
 {
@@ -36,7 +37,7 @@ static status_t read_points(const jsondoc_t *lines, const char *where, curve_t *
 
 status_t curve_read(const char *run_dir, curve_t *out, bool *found)
 {
-    char *path = mem_printf("%s/metrics.jsonl", run_dir);
+    char *path = run_path(run_dir, FILE_METRICS);
     jsondoc_t *lines = NULL;
     curve_t curve = {0};
     status_t status = ST_OK;

@@ -6,6 +6,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
+#include "common/files/run_paths.h"
 #include "launcher/metrics/step_line.h"
 
 #define DIGITS 16 /* of a word */
@@ -127,7 +128,7 @@ static void keep_last_of_equals(step_digest_reader_t *trace)
 
 status_t step_digest_reader_read(const char *run_dir, step_digest_reader_t *out)
 {
-    char *path = mem_printf("%s/metrics.jsonl", run_dir), *text = NULL, *buffer = NULL;
+    char *path = run_path(run_dir, FILE_METRICS), *text = NULL, *buffer = NULL;
     size_t bytes = 0, capacity = 0;
     step_digest_reader_t trace = {0};
     status_t status = file_read(path, &text, &bytes);

@@ -6,6 +6,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/metrics/pd.h"
 #include "launcher/metrics/curve.h"
 #include "launcher/report/html_page.h"
@@ -121,7 +122,7 @@ static status_t collect_run(const char *folder, const jsondoc_t *replica, const 
     if (!found)
         return ST_OK;
     c->found++;
-    char *path = mem_printf("%s/manifest.json", folder);
+    char *path = run_path(folder, FILE_MANIFEST);
     status_t status = jsondoc_read(path, &doc);
     mem_free(path);
     TRY(status);
@@ -131,7 +132,7 @@ static status_t collect_run(const char *folder, const jsondoc_t *replica, const 
 
 static status_t put_config(const char *folder, jsondoc_t *variant)
 {
-    char *path = mem_printf("%s/config.yaml", folder), *text;
+    char *path = run_path(folder, FILE_CONFIG), *text;
     status_t status = ST_OK;
     if (file_exists(path)) {
         status = file_read(path, &text, NULL);
@@ -154,7 +155,7 @@ static status_t collect_replicas(const char *dir, const char *name, const jsondo
         status = jsondoc_get_integer(jsondoc_at(replicas, r), where, "replica", 0, INT32_MAX, &number);
         if (status != ST_OK)
             break;
-        char *folder = mem_printf("%s/%s/r%d", dir, name, (int)number);
+        char *folder = replica_path(dir, name, (int)number);
         jsondoc_t *run = jsondoc_object();
         status = collect_run(folder, jsondoc_at(replicas, r), where, c, run);
         if (status == ST_OK && r == 0)
@@ -259,7 +260,7 @@ static void put_variants(jsondoc_t *data, collected_t *variants, int64_t n)
 
 status_t html_report_collect(const char *dir, jsondoc_t **out)
 {
-    char *path = mem_printf("%s/results.json", dir);
+    char *path = run_path(dir, FILE_RESULTS);
     jsondoc_t *results = NULL;
     const jsondoc_t *variants = NULL;
     collected_t *collected = NULL;
@@ -309,7 +310,7 @@ static char *sealed_page(const char *page)
 
 status_t html_report_check(const char *dir)
 {
-    char *path = mem_printf("%s/report.html", dir), *page = NULL, checksum[HASH_TEXT_BYTES];
+    char *path = run_path(dir, FILE_REPORT), *page = NULL, checksum[HASH_TEXT_BYTES];
     size_t bytes = 0;
     status_t status = file_exists(path) ? file_read(path, &page, &bytes) : ST_OK;
     const size_t seal = sizeof SEAL - 1 - 2 + HASH_TEXT_BYTES - 1; /* its length: the hash stands for %s */
@@ -331,7 +332,7 @@ status_t html_report_check(const char *dir)
 
 status_t html_report_write(const char *dir)
 {
-    char *path = mem_printf("%s/report.html", dir), *where = mem_printf("%s/results.json", dir), *page = NULL, *sealed = NULL;
+    char *path = run_path(dir, FILE_REPORT), *where = run_path(dir, FILE_RESULTS), *page = NULL, *sealed = NULL;
     jsondoc_t *data = NULL;
     const jsondoc_t *results;
     const char *title, *verdict;

@@ -4,6 +4,7 @@
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/files/seal.h"
 #include "launcher/report/html_report.h"
 #include "launcher/run/run_files.h"
@@ -30,7 +31,7 @@ static char *folder_of(const char *path)
 
 status_t results_put_files(jsondoc_t *results, const char *path)
 {
-    static const char *const names[] = {"results.csv", "verdict.txt"};
+    static const char *const names[] = {FILE_RESULTS_CSV, FILE_VERDICT};
     run_files_t files = {0};
     char *folder = folder_of(path);
     status_t status = run_files_seal_named(folder, names, 2, &files);
@@ -76,8 +77,8 @@ static status_t check_same(const jsondoc_t *replica, const char *path, const man
         TRY(jsondoc_get_text(replica, path, "manifest", &manifest));
     if (strcmp(manifest, run->result.manifest) != 0)
         return FAIL(ST_CORRUPT,
-                    "%s: has changed since %s was written: its manifest.json has checksum %s, not %s; " RESULTS_ADVICE, folder,
-                    path, run->result.manifest, manifest);
+                    "%s: has changed since %s was written: its " FILE_MANIFEST " has checksum %s, not %s; " RESULTS_ADVICE,
+                    folder, path, run->result.manifest, manifest);
     return ST_OK;
 }
 
@@ -90,11 +91,10 @@ status_t results_run(const jsondoc_t *replica, const char *path, const char *fol
         return ST_OK;
     TRY(manifest_read(folder, &run, &is_finished));
     if (!is_finished)
-        return FAIL(
-            ST_CORRUPT,
-            "%s: has changed since %s was written: it holds no finished run (there is no manifest.json); " RESULTS_ADVICE
-            ", or remove it",
-            folder, path);
+        return FAIL(ST_CORRUPT,
+                    "%s: has changed since %s was written: it holds no finished run (there is no " FILE_MANIFEST
+                    "); " RESULTS_ADVICE ", or remove it",
+                    folder, path);
     status_t status = check_same(replica, path, &run, folder);
     if (status == ST_OK)
         status = manifest_check_files(&run, folder, RUN_PUBLISHED);
@@ -107,13 +107,13 @@ status_t results_run(const jsondoc_t *replica, const char *path, const char *fol
     return ST_OK;
 }
 
-static status_t check_replica(const jsondoc_t *replica, const char *path, const char *variant_dir)
+static status_t check_replica(const jsondoc_t *replica, const char *path, const char *dir, const char *variant)
 {
     int64_t number;
     manifest_t run;
     bool found;
     TRY(jsondoc_get_integer(replica, path, "replica", 0, INT32_MAX, &number));
-    char *folder = mem_printf("%s/r%lld", variant_dir, (long long)number);
+    char *folder = replica_path(dir, variant, (int)number);
     status_t status = results_run(replica, path, folder, &run, &found);
     if (status == ST_OK && found)
         manifest_fini(&run);
@@ -130,7 +130,7 @@ static status_t check_variant(const jsondoc_t *variant, const char *path, const 
     const int64_t n = file_exists(variant_dir) ? jsondoc_length(replicas) : 0;
     status_t status = ST_OK;
     for (int64_t r = 0; r < n && status == ST_OK; r++)
-        status = check_replica(jsondoc_at(replicas, r), path, variant_dir);
+        status = check_replica(jsondoc_at(replicas, r), path, dir, name);
     mem_free(variant_dir);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 
 /* How a field is taken, as a word of the file and of messages. */
 static const struct word {
@@ -114,7 +115,7 @@ jsondoc_t *inputs_json(const input_fields_t *inputs)
 
 static char *path_of(const char *run_dir)
 {
-    return mem_printf("%s/inputs.json", run_dir);
+    return run_path(run_dir, FILE_INPUTS);
 }
 
 status_t input_fields_write(const char *run_dir, const input_fields_t *inputs)

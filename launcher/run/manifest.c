@@ -11,6 +11,7 @@
 #include "common/config/config_compare.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
+#include "common/files/run_paths.h"
 #include "common/files/seal.h"
 #include "launcher/metrics/curve.h"
 
@@ -24,7 +25,7 @@
     "without syncing (MDB_NOSYNC) and is synced at the end of a store, and after every transaction of a checkpoint's base"
 #define MOST_COUNT (INT64_C(1) << 53)
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "predictions.f32 is written as it lies in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, FILE_PREDICTIONS " is written as it lies in memory");
 
 /* Members that are plain texts, counts and hashes; the order is that of the file. */
 #define TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels)
@@ -115,7 +116,7 @@ status_t manifest_write(const char *folder, manifest_t *manifest)
 {
     replica_result_t *run = &manifest->result;
     ASSERT(run->predictions || manifest->predictions == 0);
-    char *json_path = mem_printf("%s/manifest.json", folder), *predictions_path = mem_printf("%s/predictions.f32", folder);
+    char *json_path = run_path(folder, FILE_MANIFEST), *predictions_path = run_path(folder, FILE_PREDICTIONS);
     jsondoc_t *doc = NULL;
     status_t status;
     run_files_fini(&manifest->files);
@@ -195,7 +196,7 @@ static status_t forget_mixed_loss(const char *folder, const jsondoc_t *doc, cons
     const jsondoc_t *quality;
     config_t *config = NULL;
     TRY(jsondoc_get_object(doc, where, "metrics", &quality));
-    char *path = mem_printf("%s/config.yaml", folder);
+    char *path = run_path(folder, FILE_CONFIG);
     status_t status =
         jsondoc_has(quality, "training_logloss") || !file_exists(path) ? ST_OK : config_read_resolved(path, &config);
     if (config && config->train.epochs > 1)
@@ -225,7 +226,7 @@ status_t manifest_read(const char *folder, manifest_t *out, bool *found)
     status_t status = ST_OK;
     manifest_t read = {0};
     jsondoc_t *doc = NULL;
-    char *json_path = mem_printf("%s/manifest.json", folder), *predictions_path = mem_printf("%s/predictions.f32", folder);
+    char *json_path = run_path(folder, FILE_MANIFEST), *predictions_path = run_path(folder, FILE_PREDICTIONS);
     bool is_there = file_exists(json_path), sealed = false;
     if (!is_there)
         goto done;
@@ -271,7 +272,7 @@ static status_t check_curve_end(const manifest_t *manifest, const char *folder)
     if (last == manifest->steps)
         return ST_OK;
     return FAIL(ST_CORRUPT,
-                "%s/metrics.jsonl: was changed after training: its curve ends at step %" PRId64 ", the run made %" PRId64
+                "%s/" FILE_METRICS ": was changed after training: its curve ends at step %" PRId64 ", the run made %" PRId64
                 "; " ADVICE,
                 folder, last, manifest->steps);
 }
@@ -317,7 +318,7 @@ static status_t check_hash(const char *folder, const char *what, uint64_t found,
 /* The hashes of two configurations differ: name the key, as far as the folder's own copy tells. */
 static status_t check_config(const char *folder, const manifest_t *wanted)
 {
-    char *path = mem_printf("%s/config.yaml", folder), difference[512];
+    char *path = run_path(folder, FILE_CONFIG), difference[512];
     config_t *config = NULL;
     status_t status = ST_OK;
     if (file_exists(path)) {

@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
+#include "common/files/run_paths.h"
 
 struct outdir {
     int lock;
@@ -43,7 +44,7 @@ static status_t write_marker(const char *path, const char *marker, const char *k
 
 status_t outdir_check(const char *path, const char *kind, const char *name)
 {
-    char *marker = mem_printf("%s/smelter.json", path), *lock_path = mem_printf("%s/.lock", path);
+    char *marker = run_path(path, FILE_OWNER), *lock_path = run_path(path, FILE_LOCK);
     status_t status = dir_check_creatable(path);
     if (status == ST_OK && file_exists(marker))
         status = check_owner(path, marker, kind, name);
@@ -58,7 +59,7 @@ status_t outdir_open(const char *path, const char *kind, const char *name, outdi
 {
     TRY(dir_create(path));
     TRY(dir_check_writable(path));
-    char *marker = mem_printf("%s/smelter.json", path), *lock_path = mem_printf("%s/.lock", path);
+    char *marker = run_path(path, FILE_OWNER), *lock_path = run_path(path, FILE_LOCK);
     status_t status = ST_OK;
     const bool was_empty = dir_is_empty(path), marked = file_exists(marker), left = file_exists(lock_path);
     int lock = -1;

@@ -5,6 +5,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/files/run_paths.h"
 #include "common/net/slots.h"
 #include "ps/checkpoint/store.h"
 
@@ -46,7 +47,7 @@ static status_t read_rows(const char *dir, const manifest_t *run, kept_rows_t *k
     for (int s = 0; s < shards; s++) {
         if (slots_first(s, shards) > kept->range->last_slot || slots_first(s + 1, shards) <= kept->range->first_slot)
             continue;
-        char *path = mem_printf("%s/store/shard-%d", dir, s);
+        char *path = run_store_path(dir, s);
         store_t *store = NULL;
         status_t status = store_open(path, false, &store);
         if (status == ST_OK)

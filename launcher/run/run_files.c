@@ -105,9 +105,8 @@ status_t run_files_seal(const char *folder, run_files_t *out)
             status = seal_one(folder, names[k], &files, &found);
     found = true;
     for (int component = 0; found && status == ST_OK; component++) {
-        char name[RUN_FILE_NAME_BYTES];
-        snprintf(name, sizeof name, "dense-%d.f32", component);
-        status = seal_one(folder, name, &files, &found);
+        char name[DENSE_NAME_BYTES];
+        status = seal_one(folder, dense_name(component, name), &files, &found);
     }
     if (status == ST_OK)
         *out = files;
@@ -123,7 +122,7 @@ typedef struct sealer {
     const char *end, *writer, *list, *advice;
 } sealer_t;
 
-static const sealer_t of_run = {"training", "the run", "manifest.json", ADVICE};
+static const sealer_t of_run = {"training", "the run", FILE_MANIFEST, ADVICE};
 
 static status_t check_one(const char *path, const run_file_t *sealed, const sealer_t *by)
 {
@@ -161,7 +160,7 @@ static status_t check_unlisted(const run_files_t *files, const char *folder, uin
             continue;
         char *path = mem_printf("%s/%s", folder, names[k]);
         if (file_exists(path))
-            status = FAIL(ST_CORRUPT, "%s: is not of the run beside it: manifest.json does not list it; remove it", path);
+            status = FAIL(ST_CORRUPT, "%s: is not of the run beside it: " FILE_MANIFEST " does not list it; remove it", path);
         mem_free(path);
     }
     return status;
@@ -188,7 +187,7 @@ status_t run_files_check(const run_files_t *files, const char *folder, uint32_t 
 
 status_t run_files_check_results(const run_files_t *files, const char *folder, const char *advice)
 {
-    const sealer_t by = {"it was written", "smelter", "results.json", advice};
+    const sealer_t by = {"it was written", "smelter", FILE_RESULTS, advice};
     status_t status = ST_OK;
     for (int i = 0; i < files->n && status == ST_OK; i++) {
         char *path = mem_printf("%s/%s", folder, files->file[i].name);

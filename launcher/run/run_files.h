@@ -12,16 +12,17 @@
 #include "common/base/hash.h"
 #include "common/base/status.h"
 #include "common/files/jsondoc.h"
+#include "common/files/run_paths.h"
 
 /* X(KIND, how the names begin). */
 #define RUN_FILE_KINDS(X) \
-    X(CONFIG, "config.yaml") \
-    X(INPUTS, "inputs.json") \
-    X(METRICS, "metrics.jsonl") \
-    X(PREDICTIONS, "predictions.f32") \
-    X(CLIPPED, "clipped.json") \
-    X(TEACHER, "teacher.f32") \
-    X(DENSE, "dense-")
+    X(CONFIG, FILE_CONFIG) \
+    X(INPUTS, FILE_INPUTS) \
+    X(METRICS, FILE_METRICS) \
+    X(PREDICTIONS, FILE_PREDICTIONS) \
+    X(CLIPPED, FILE_CLIPPED) \
+    X(TEACHER, FILE_TEACHER) \
+    X(DENSE, FILE_DENSE)
 
 #define RUN_FILE_NUMBER(KIND, begin) RUN_FILE_NUMBER_##KIND,
 #define RUN_FILE_BIT(KIND, begin) RUN_##KIND = 1u << RUN_FILE_NUMBER_##KIND,

@@ -2,10 +2,11 @@
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 
 static char *path_of(const char *run_dir)
 {
-    return mem_printf("%s/teacher.f32", run_dir);
+    return run_path(run_dir, FILE_TEACHER);
 }
 
 status_t teacher_file_write(const char *run_dir, const float *p, int64_t rows)

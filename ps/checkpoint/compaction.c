@@ -13,6 +13,7 @@
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/process/failpoint.h"
 #include "ps/checkpoint/store.h"
 
@@ -313,7 +314,7 @@ static void remove_entry(void *context, const char *name)
     compaction_sweep_t *sweep = context;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     if (sweep->status == ST_OK)
-        sweep->status = strcmp(name, "base") == 0 ? dir_remove_tree(path) : disk_remove(sweep->fold->o.disk, path);
+        sweep->status = strcmp(name, DIR_BASE) == 0 ? dir_remove_tree(path) : disk_remove(sweep->fold->o.disk, path);
     mem_free(path);
 }
 
@@ -321,7 +322,7 @@ static void remove_entry(void *context, const char *name)
 static status_t remove_shard(compaction_t *fold, const char *folder)
 {
     compaction_sweep_t sweep = {fold, folder, ST_OK};
-    char *base = mem_printf("%s/base", folder);
+    char *base = run_path(folder, DIR_BASE);
     status_t status = dir_remove_tree(base);
     mem_free(base);
     TRY(status);
@@ -332,7 +333,7 @@ static status_t remove_shard(compaction_t *fold, const char *folder)
 static void remove_shard_of_epoch(void *context, const char *name)
 {
     compaction_sweep_t *sweep = context;
-    if (sweep->status != ST_OK || strncmp(name, "shard-", 6) != 0)
+    if (sweep->status != ST_OK || strncmp(name, DIR_SHARD, strlen(DIR_SHARD)) != 0)
         return;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     sweep->status = remove_shard(sweep->fold, path);

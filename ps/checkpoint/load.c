@@ -5,6 +5,7 @@
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/net/slots.h"
 #include "ps/checkpoint/delta.h"
 #include "ps/checkpoint/row_batch.h"
@@ -117,7 +118,7 @@ status_t load_tables(const load_plan_t *plan, load_sum_t *out)
     for (int folder = 0; folder < plan->folders && status == ST_OK; folder++) {
         if (!holds_slots(folder, plan->folders, plan->shard, plan->shards))
             continue;
-        char *path = mem_printf("%s/store/shard-%d", plan->run_dir, folder);
+        char *path = run_store_path(plan->run_dir, folder);
         load.path = path;
         load.folder = folder;
         status = read_store(path, open_stored, take_row, &load);

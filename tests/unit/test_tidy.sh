@@ -139,6 +139,23 @@ check_commands() {
     done
 }
 
+# Names of what is in a run's folder, in texts: of files wherever they stand, of folders as a part of a path.
+check_names() {
+    local paths names
+    paths=$(product | grep -E '/(run|checkpoint)_paths.h$')
+    names=$(sed -nE 's/^#define FILE_[A-Z_]+ "([^"]+)".*/\1/p; s/^#define DIR_[A-Z]+ "([a-z]+-)".*/\1/p
+                     s/^#define DIR_[A-Z]+ "([a-z]+)".*/("|%[sd]\/)\1\/|%[sd]\/\1"/p' $paths | sed 's/\./[.]/g' | paste -sd '|')
+    product | grep -vxF "$paths" | NAMES=$names xargs awk '
+        /^#include/ { next }
+        {
+            for (line = $0; match(line, /"([^"\\]|\\.)*"/); line = substr(line, RSTART + RLENGTH)) {
+                text = substr(line, RSTART, RLENGTH)
+                if (text ~ ENVIRON["NAMES"])
+                    print FILENAME ":" FNR ": " text " is a name of run_paths.h or checkpoint_paths.h"
+            }
+        }'
+}
+
 # passes NAME CHECK - the test NAME: the check finds nothing in this tree.
 passes() {
     $2 >"$T/found" 2>&1
@@ -199,7 +216,11 @@ make_made_up_tree() {
         echo '}'
         echo
         echo 'int  badly_set;'
+        echo 'const char *a = "%s/manifest.json";'
+        echo 'const char *b = "%s/store/shard-%d", *c = "store", *d = "restore/x";'
     } >worker/other.c
+    echo '#define FILE_MANIFEST "manifest.json"' >common/base/run_paths.h
+    echo '#define DIR_STORE "store"' >common/base/checkpoint_paths.h
     local n
     for n in $(seq 21); do
         echo "int module_$n;" >common/base/module_$n.c
@@ -239,6 +260,9 @@ catches check_rooms "common/base/: 21 modules, at most 20"
 
 passes "nothing below main ends the process" check_exits
 catches check_exits "worker/other.c:112:    exit(1);"
+
+passes "a file of a run's folder has its name in one place" check_names
+catches check_names 'worker/other.c:116: "%s/manifest.json"' 'worker/other.c:117: "%s/store/shard-%d"'
 
 passes "files that comments and documents name are there" check_files
 catches check_files "ps/thing.h:4: docs/GONE.md is not there" "docs/ARCHITECTURE.md:3: no file is called gone.c" \
