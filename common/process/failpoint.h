@@ -2,9 +2,8 @@
  *
  * SMELTER_CRASH="ROLE:NAME[:NTH]" in the environment: the rank of ROLE (coordinator, server or worker: any of them; server-1:
  * that one) sends SIGKILL to itself the NTH time (default 1) it comes to failpoint(NAME). The points lie between the durable
- * acts of a checkpoint (docs/OPERATIONS.md): what is on disk there is what a resume must cope with. In production it is unset,
- * and a point costs one predicted branch. Points may be reached by any
- * thread. */
+ * acts of a checkpoint (docs/FILES.md): what is on disk there is what a resume must cope with. In production it is unset, and a
+ * point costs one predicted branch. Points may be reached by any thread. */
 #ifndef SMELTER_FAILPOINT_H
 #define SMELTER_FAILPOINT_H
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_faults_files.sh BUILD - checkpoints on disks that are full, damaged or taken, and servers that hang.
 #
-# OPERATIONS: "a full disk ends the job in a clean error with the last checkpoint intact"; "a file that is not what was written is
+# docs/ERRORS.md: "a full disk ends the job in a clean error with the last checkpoint intact"; "a file that is not what was written is
 # refused by its name"; "a second job on the same folder is refused, by a lock that dies with its owner"; "a rank that is silent for
 # longer than the deadline ends the job, which goes on from its last checkpoint".
 #

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_published.sh BUILD - "Whoever reads a file of a finished run checks it first" (docs/OPERATIONS.md): a small experiment, whose files
-# are damaged one by one: 8 flipped bits, cut, cut at a line's end, longer, taken from another replica, missing. Every command that reads
-# the file refuses it in one line that names it, and nothing is published from it. What is whole passes, with dates and commits.
+# test_published.sh BUILD - "Each command checks the files of a finished run that it reads" (docs/howto/check-published-runs.md): a small
+# experiment, whose files are damaged one by one: 8 flipped bits, cut, cut at a line's end, longer, taken from another replica, missing.
+# Every command that reads the file refuses it in one line that names it, and nothing is published from it. What is whole passes, with
+# dates and commits.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml" 'experiment: {replicas: 2, vary: [order], baseline: relu}' 'variants:' \

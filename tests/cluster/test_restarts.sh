@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_restarts.sh BUILD - jobs under smelter's own supervision: `--restarts N`.
 #
-# OPERATIONS: "when a rank dies, the job ends within 10 s with one line and starts again"; it stops where the same step fails three
+# docs/howto/restart-after-failures.md: "when a rank dies, the job ends within 10 s with one line and starts again"; it stops where the same step fails three
 # times, where it has been started N times, and where another start would change nothing.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # test_signals.sh BUILD - what a person, or a batch system, can ask of a running job by signal.
 #
-# OPERATIONS: "SIGUSR1: is saved and goes on. SIGTERM, SIGINT, SIGHUP (to mpirun: SIGUSR2): is saved and stops, exit code 3. A second one: ends now"; through
-# smelter, through its terminal, through mpirun, and to the coordinator or another rank alone. A run that was saved goes on and ends as one that
-# nobody stopped, and no other start removes it unasked.
+# docs/howto/stop-and-resume.md: "SIGUSR1: is saved and goes on. SIGTERM, SIGINT, SIGHUP (to mpirun: SIGUSR2): is saved and stops, exit
+# code 3. A second one: ends now"; through smelter, through its terminal, through mpirun, and to the coordinator or another rank alone. A
+# run that was saved goes on and ends as one that was never stopped, and no other start removes it unasked.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 2, heartbeat_ms: 200, deadline_s: 5}'

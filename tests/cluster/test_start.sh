@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # test_start.sh BUILD - starts that never happen, or happen in a strange place: one line says why, soon, and nothing is left behind.
 #
-# OPERATIONS: "A start that does not happen ends": another MPI's mpirun, none, one that hangs, too few file descriptors, a launcher that
-# Open MPI does not understand, closed descriptors, a signal before there are ranks; and a job that is stopped and continued at a terminal.
+# docs/howto/start-on-one-host.md: "A start that fails, ends": another MPI's mpirun, none, one that hangs, too few file descriptors, a
+# launcher that Open MPI does not understand, closed descriptors, a signal before there are ranks; and a job that is stopped and
+# continued at a terminal.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml"

@@ -15,6 +15,7 @@ COLUMNS_MOST=128
 LINES_MOST=60
 COMPLEXITY_MOST=20
 MODULES_MOST=20
+HOWTO_LINES_MOST=50
 failed=0
 
 product() { find common ps worker launcher -name '*.[ch]' | sort; }
@@ -97,6 +98,16 @@ check_files() {
         while read -r where link; do
             [ -e "$(dirname "$where")/$link" ] || echo "$where: the link to $link leads nowhere"
         done
+}
+
+# A how-to is a page of one screen, and OPERATIONS lists it.
+check_howtos() {
+    local page
+    for page in docs/howto/*.md; do
+        awk -v most=$HOWTO_LINES_MOST 'END { if (NR > most) print FILENAME ": " NR " lines, at most " most }' "$page"
+        [ "$(head -c 2 "$page")" = "# " ] || echo "$page: does not begin with a title"
+        grep -qF "(howto/${page##*/})" docs/OPERATIONS.md || echo "$page: docs/OPERATIONS.md does not list it"
+    done
 }
 
 # Functions and types that ARCHITECTURE names, between backticks.
@@ -189,7 +200,7 @@ catches() {
 
 make_made_up_tree() {
     mkdir -p "$T/made" && cd "$T/made" || exit 2
-    mkdir -p common/base ps worker launcher tests docs configs
+    mkdir -p common/base ps worker launcher tests docs/howto configs
     cp "$OLDPWD/.clang-format" .
     {
         echo 'typedef struct thing {'
@@ -234,6 +245,9 @@ make_made_up_tree() {
         printf '\nOr `make bed`, or `make all`.\n'
     } >docs/ARCHITECTURE.md
     printf 'all:\n' >Makefile
+    printf 'See [it](howto/listed.md).\n' >docs/OPERATIONS.md
+    { echo '# Listed'; seq 50; } >docs/howto/listed.md
+    echo 'No title' >docs/howto/lost.md
     cd "$OLDPWD" || exit 2
 }
 
@@ -267,6 +281,10 @@ catches check_names 'worker/other.c:116: "%s/manifest.json"' 'worker/other.c:117
 passes "files that comments and documents name are there" check_files
 catches check_files "ps/thing.h:4: docs/GONE.md is not there" "docs/ARCHITECTURE.md:3: no file is called gone.c" \
     "docs/ARCHITECTURE.md:3: the link to GONE.md leads nowhere"
+
+passes "a how-to fits on a screen, and OPERATIONS lists it" check_howtos
+catches check_howtos "docs/howto/listed.md: 51 lines, at most 50" "docs/howto/lost.md: does not begin with a title" \
+    "docs/howto/lost.md: docs/OPERATIONS.md does not list it"
 
 passes "functions and types that ARCHITECTURE names are there" check_words
 catches check_words "docs/ARCHITECTURE.md:3: the sources have no no_such_function"
