@@ -8,7 +8,8 @@
 
 #include "common/base/log.h"
 
-#define LISTEN_MS 500 /* the longest wait for a message; shorter than what counts of the time between two looks */
+#define AFTER_FAILURE_NS 5000000000 /* for the coordinator to end the job */
+#define LISTEN_MS 500               /* the longest wait for a message; shorter than what counts of the time between two looks */
 #define ECHO_NS \
     1000000000 /* a signal may come twice where a launcher sends it to a process and to its group: that is one wish */
 
@@ -159,6 +160,21 @@ status_t member_receive(member_t *member, int64_t step, int64_t timeout_ms, net_
     return status;
 }
 
+/* Others may be sending to this rank. Were it gone, each of them would wait until its deadline, and then report that instead of
+ * the reason, which lies unread before them. */
+static void await_stop(member_t *member)
+{
+    const int64_t longest = member->deadline_ns < AFTER_FAILURE_NS ? member->deadline_ns : AFTER_FAILURE_NS;
+    const int64_t until = net_now_ns(member->net) + longest;
+    for (bool stopped = false; !stopped && net_now_ns(member->net) < until && !member_interrupted();) {
+        net_message_t message;
+        if (net_receive(member->net, &message, LISTEN_MS) != ST_OK)
+            continue;
+        stopped = message.peer == PEER_COORDINATOR && message.header.type == WIRE_STOP;
+        net_release(member->net, &message);
+    }
+}
+
 void member_fail(member_t *member, status_t status, const char *reason)
 {
     message_error_t body = {.status = (int32_t)status, .fatal = 1};
@@ -167,6 +183,8 @@ void member_fail(member_t *member, status_t status, const char *reason)
     wire_frame_t frame = {&body, sizeof body};
     if (net_send(member->net, PEER_COORDINATOR, &header, &frame, 1) != ST_OK)
         log_debug("the coordinator could not be told of the failure");
+    else
+        await_stop(member);
 }
 
 void member_bye(member_t *member, status_t status)

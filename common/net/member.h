@@ -78,7 +78,8 @@ void member_forget_signals(void);
 bool member_is_orphan(void);
 
 /* member_fail - tell the coordinator that this rank cannot go on, with the reason, which was logged here: the coordinator's
- * line is the last that a person sees. Never fails. */
+ * line is the last that a person sees. Then take messages, and drop them, until the coordinator ends the job, for 5 s at most:
+ * who sends to this rank meanwhile is not kept waiting. Never fails. */
 void member_fail(member_t *member, status_t status, const char *reason);
 
 /* member_bye - leave in good order; tells the status, or ST_STOPPED where a signal asked for the end. Never fails. */

@@ -30,8 +30,6 @@ static status_t coordinator_on_error(coordinator_t *c, net_message_t *message)
     char text[ATTENDANCE_NAME_BYTES] = "";
     if (!message_body(message, &body, sizeof body))
         return FAIL(ST_MESSAGE, "an ERROR message is malformed");
-    if (!PEER_IS_SHARD(message->peer) && body.fatal)
-        failure_detector_failed(&c->detector, message->peer);
     if (!PEER_IS_SHARD(message->peer))
         failure_detector_name(&c->detector, message->peer, text);
     progress_clear(c->o.progress);

@@ -22,7 +22,6 @@ void failure_detector_init(failure_detector_t *a, net_t *net, const roster_t *ro
         .seen_ns = MEM_ARRAY(int64_t, roster->size),
         .heard = MEM_ARRAY(bool, roster->size),
         .said_bye = MEM_ARRAY(bool, roster->size),
-        .failed = MEM_ARRAY(bool, roster->size),
         .was_told = MEM_ARRAY(bool, roster->size),
     };
     for (int r = 0; r < roster->size; r++)
@@ -35,7 +34,6 @@ void failure_detector_fini(failure_detector_t *a)
     mem_free(a->seen_ns);
     mem_free(a->heard);
     mem_free(a->said_bye);
-    mem_free(a->failed);
     mem_free(a->was_told);
 }
 
@@ -56,11 +54,6 @@ void failure_detector_told(failure_detector_t *a, int rank)
     a->was_told[rank] = true;
     if (!a->told)
         a->told = rank;
-}
-
-void failure_detector_failed(failure_detector_t *a, int rank)
-{
-    a->failed[rank] = true;
 }
 
 void failure_detector_bye(failure_detector_t *a, int rank, status_t status, bool stuck)
@@ -235,7 +228,7 @@ status_t failure_detector_check(failure_detector_t *a)
 void failure_detector_stop(failure_detector_t *a, const wire_header_t *header, bool failed)
 {
     for (int r = 1; r < a->roster->size; r++)
-        if (a->heard[r] && !a->said_bye[r] && !a->failed[r] && !is_lost(a, r))
+        if (a->heard[r] && !a->said_bye[r] && !is_lost(a, r))
             tell_to_stop(a, r, header);
     hear_goodbyes(a, failed ? 2000000000 : a->deadline_ns, header);
 }

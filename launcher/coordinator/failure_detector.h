@@ -23,7 +23,6 @@ typedef struct detector {
     int64_t looked_ns; /* when detector was last checked */
     bool *heard;       /* [ranks] it has spoken, so it can be spoken to */
     bool *said_bye;    /* [ranks] */
-    bool *failed;      /* [ranks] it said why it cannot go on: it leaves, and hears nothing any more */
     int n_heard;
     bool stuck;          /* one of them said that it cannot leave MPI with the others */
     bool *was_told;      /* [ranks] to end by SIGTERM, and said so */
@@ -41,12 +40,10 @@ void failure_detector_fini(failure_detector_t *a);
 /* failure_detector_name - "worker 1 (rank 3 on node2, pid 4711)"; returns text. */
 const char *failure_detector_name(const failure_detector_t *a, int rank, char text[ATTENDANCE_NAME_BYTES]);
 
-/* failure_detector_put - a rank spoke.  failure_detector_told - it was told to end by SIGTERM.  failure_detector_failed - it
- * cannot go on.
+/* failure_detector_put - a rank spoke.  failure_detector_told - it was told to end by SIGTERM.
  * failure_detector_bye - it left before it was told to; stuck: not to leave MPI with the others. */
 void failure_detector_put(failure_detector_t *a, int rank);
 void failure_detector_told(failure_detector_t *a, int rank);
-void failure_detector_failed(failure_detector_t *a, int rank);
 void failure_detector_bye(failure_detector_t *a, int rank, status_t status, bool stuck);
 
 /* failure_detector_check - ST_TIMEOUT where a rank was silent for longer than the deadline, ST_PEER where one left and gave no

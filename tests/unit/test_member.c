@@ -144,6 +144,53 @@ static void test_a_pause_of_its_own_is_not_the_others_silence(void **state)
     teardown(&f);
 }
 
+/* "take messages, and drop them, until the coordinator ends the job, for 5 s at most" */
+static void run_failing_task(void *context)
+{
+    fixture_t *f = context;
+    member_fail(&f->member, ST_INPUT, "no dataset");
+    f->ended_ns = net_sim_now_ns(f->world);
+}
+
+static void run_ending_task(void *context)
+{
+    fixture_t *f = context;
+    net_message_t message;
+    assert_int_equal(net_receive(f->coordinator, &message, 60000), ST_OK);
+    assert_int_equal(message.header.type, WIRE_ERROR);
+    net_release(f->coordinator, &message);
+    const wire_type_t types[] = {WIRE_TRAIN, WIRE_STOP};
+    for (int i = 0; i < (f->answered ? 2 : 1); i++) {
+        assert_int_equal(net_receive(f->coordinator, &message, 2000), ST_TIMEOUT);
+        const wire_header_t header = wire_header(types[i], 0, 0, WIRE_SENDER_COORDINATOR, 0, 0);
+        assert_int_equal(net_send(f->coordinator, RANK, &header, NULL, 0), ST_OK);
+    }
+}
+
+static void test_a_rank_that_failed_takes_messages_until_the_job_ends(void **state)
+{
+    (void)state;
+    const struct {
+        double deadline_s;
+        bool stops;
+        int64_t least_s, most_s;
+    } cases[] = {{30, true, 4, 5}, {30, false, 5, 6}, {3, false, 3, 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fixture_t f = {.world = net_sim_world_create(5, 3), .answered = cases[i].stops};
+        f.coordinator = net_sim_attach(f.world, 0);
+        f.net = net_sim_attach(f.world, RANK);
+        net_sim_dial(f.net, PEER_COORDINATOR, f.coordinator);
+        member_init(&f.member, f.net, RANK, 500, cases[i].deadline_s);
+        net_sim_spawn(f.world, f.coordinator, run_ending_task, &f);
+        net_sim_spawn(f.world, f.net, run_failing_task, &f);
+        assert_false(net_sim_run(f.world, 60 * SECOND));
+        assert_true(f.ended_ns >= cases[i].least_s * SECOND && f.ended_ns < cases[i].most_s * SECOND);
+        net_close(&f.coordinator);
+        net_close(&f.net);
+        net_sim_world_destroy(&f.world);
+    }
+}
+
 static void test_patience_counts_what_was_listened(void **state)
 {
     (void)state;
@@ -161,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_one_rank_says_it_for_all),
         cmocka_unit_test(test_a_short_silence_is_none),
         cmocka_unit_test(test_a_pause_of_its_own_is_not_the_others_silence),
+        cmocka_unit_test(test_a_rank_that_failed_takes_messages_until_the_job_ends),
         cmocka_unit_test(test_patience_counts_what_was_listened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
