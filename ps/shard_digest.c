@@ -3,8 +3,8 @@
 void shard_begin_digests(shard_t *shard)
 {
     const bool on = shard_is_ordered(shard) && shard->config->train.step_digests;
-    step_batch_begin(&shard->digests, on ? step_digest_words(shard->n_tables) : 0);
-    for (uint32_t t = 0; t < shard->n_tables && on; t++)
+    step_batch_begin(&shard->digests, on ? step_digest_words(shard->plan.tables) : 0);
+    for (uint32_t t = 0; t < shard->plan.tables && on; t++)
         table_watch(shard->tables[t], &shard->digest);
 }
 
@@ -21,7 +21,7 @@ status_t shard_digest_step(shard_t *shard, int64_t step)
         return ST_OK;
     if (step_batch_is_full(&shard->digests))
         TRY(shard_send_digests(shard));
-    shard->digest = (step_digest_t){.words = step_batch_add(&shard->digests, step), .tables = shard->n_tables};
+    shard->digest = (step_digest_t){.words = step_batch_add(&shard->digests, step), .tables = shard->plan.tables};
     return ST_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/base/pool.h"
 #include "common/base/step_digest.h"
+#include "common/config/table_plan.h"
 #include "common/net/message.h"
 #include "common/net/replay_window.h"
 #include "common/net/step_batch.h"
@@ -45,10 +46,9 @@ struct shard {
     uint32_t epoch;
     char run_dir[MESSAGE_DIR_BYTES];
     row_cache_t *row_cache; /* of the tables; NULL: they stay in memory */
-    table_t **tables;
-    uint32_t n_tables;
-    uint32_t n_companions;     /* behind them in `tables`: those of ps/table/admission.h, which no message names */
-    uint32_t component_tables; /* of each component; of all, where they share theirs */
+    table_plan_t plan;
+    table_t **tables;      /* [plan.tables + n_companions] */
+    uint32_t n_companions; /* behind them in `tables`: those of ps/table/admission.h, which no message names */
 
     int64_t first_step;    /* of the run: what is before came from a checkpoint */
     int64_t first_applied; /* `applied` at the start */

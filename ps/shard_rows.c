@@ -10,9 +10,9 @@ static tables_t tables_of(const shard_t *shard, int worker)
 {
     const peer_group_t group = group_of(shard->config, worker, shard->workers);
     if (group.groups == 1)
-        return (tables_t){0, shard->n_tables};
-    return (tables_t){(uint32_t)group.first_component * shard->component_tables,
-                      (uint32_t)group.end_component * shard->component_tables};
+        return (tables_t){0, shard->plan.tables};
+    return (tables_t){table_plan_id(&shard->plan, group.first_component, 0),
+                      table_plan_id(&shard->plan, group.end_component, 0)};
 }
 
 static bool is_in(const tables_t *tables, uint32_t table)
@@ -31,7 +31,7 @@ const char *shard_check(const shard_t *shard, const net_message_t *message, int 
     if (message->frame[1].bytes != count * (int64_t)sizeof(uint64_t))
         return "segment counts, key count and key bytes disagree";
     for (int64_t i = 0; i < n && keys <= count; i++) {
-        if (segments[i].table >= shard->n_tables)
+        if (segments[i].table >= shard->plan.tables)
             return "a segment names a table that does not exist";
         if (message->header.type == WIRE_PUSH && !is_in(&own, segments[i].table))
             return "a segment names a table that another group of workers trains";
@@ -137,7 +137,7 @@ void shard_set_step(shard_t *shard, int64_t step)
     if (shard->config->embedding.ttl_steps == 0 || step < shard->latest_step)
         return;
     shard->latest_step = step;
-    for (uint32_t t = 0; t < shard->n_tables; t++)
+    for (uint32_t t = 0; t < shard->plan.tables; t++)
         table_set_step(shard->tables[t], step);
 }
 
@@ -146,7 +146,7 @@ void shard_apply(shard_t *shard, net_message_t *const *messages, int n, int64_t 
 {
     for (int w = 0; w < n; w++)
         shard->cursor_segment[w] = shard->cursor_key[w] = shard->cursor_float[w] = 0;
-    for (uint32_t t = 0; t < shard->n_tables; t++) {
+    for (uint32_t t = 0; t < shard->plan.tables; t++) {
         int dim = table_options(shard->tables[t])->dim;
         int64_t any = 0;
         for (int w = 0; w < n; w++) {

@@ -27,11 +27,12 @@ void shard_end(shard_t *shard)
     shard_drop_held(shard);
     shard_snapshot_destroy(&shard->cut);
     pending_gradients_destroy(&shard->pending);
-    for (uint32_t i = 0; i < shard->n_tables + shard->n_companions; i++)
+    for (uint32_t i = 0; i < shard->plan.tables + shard->n_companions; i++)
         table_destroy(&shard->tables[i]);
     mem_free(shard->tables);
     shard->tables = NULL;
-    shard->n_tables = shard->n_companions = 0;
+    table_plan_fini(&shard->plan);
+    shard->n_companions = 0;
     end_residency(shard);
     step_batch_end(&shard->digests);
     config_destroy(&shard->config);
@@ -51,7 +52,7 @@ static status_t begin_residency(shard_t *shard)
 
 static status_t make_companions(shard_t *shard, table_options_t *options)
 {
-    const uint32_t t = options->id, n = shard->n_tables;
+    const uint32_t t = options->id, n = shard->plan.tables;
     const table_options_t sightings = admission_sightings(options, n), defaults = admission_defaults(options, n);
     TRY(table_create(&sightings, &shard->tables[sightings.id]));
     TRY(table_create(&defaults, &shard->tables[defaults.id]));
@@ -61,18 +62,18 @@ static status_t make_companions(shard_t *shard, table_options_t *options)
 }
 
 /* Empty tables, one for each field and component, and with each its companions where rows must be seen often to be admitted. */
-static status_t make_tables(shard_t *shard, int64_t fields)
+static status_t make_tables(shard_t *shard, int fields)
 {
     const config_t *c = shard->config;
-    shard->n_tables = (uint32_t)(config_tables(c) * fields);
-    shard->component_tables = (uint32_t)fields;
-    shard->n_companions = c->embedding.min_count > 0 ? (ADMISSION_KINDS - 1) * shard->n_tables : 0;
-    shard->tables = MEM_ARRAY(table_t *, shard->n_tables + shard->n_companions);
-    for (uint32_t t = 0; t < shard->n_tables; t++) {
+    table_plan_init(&shard->plan, c, fields);
+    shard->n_companions = c->embedding.min_count > 0 ? (ADMISSION_KINDS - 1) * shard->plan.tables : 0;
+    shard->tables = MEM_ARRAY(table_t *, shard->plan.tables + shard->n_companions);
+    for (uint32_t t = 0; t < shard->plan.tables; t++) {
+        const planned_table_t planned = table_plan_at(&shard->plan, t);
         table_options_t options = {
             .id = t,
-            .dim = (int32_t)c->embedding.dim,
-            .optimizer = c->embedding.optimizer,
+            .dim = planned.width,
+            .optimizer = planned.optimizer,
             .settings = {(float)c->embedding.learning_rate, (float)c->embedding.initial_accumulator,
                          (float)c->embedding.epsilon},
             .init_std = (float)c->embedding.init_std,
@@ -101,7 +102,7 @@ static status_t begin_snapshots(shard_t *shard)
         .shard = shard->o.shard,
         .depth = shard_cut_depth(shard),
         .tables = shard->tables,
-        .n_tables = shard->n_tables + shard->n_companions,
+        .n_tables = shard->plan.tables + shard->n_companions,
     };
     return shard_snapshot_create(&options, &shard->cut);
 }
@@ -158,7 +159,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
 /* All tables but those that count sightings, which matter for further training alone. */
 static bool is_part_of_model(const shard_t *shard, uint32_t table)
 {
-    return table < shard->n_tables || table >= 2 * shard->n_tables;
+    return table < shard->plan.tables || table >= 2 * shard->plan.tables;
 }
 
 /* LOAD: rows of a finished run into the empty tables. */
@@ -175,7 +176,7 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
         !memchr(load.run_dir, 0, sizeof load.run_dir))
         return shard_refuse(shard, message, "its body is malformed");
     for (int32_t t = 0; t < load.tables; t++)
-        if (map[t] < -1 || map[t] >= (int64_t)shard->n_tables)
+        if (map[t] < -1 || map[t] >= (int64_t)shard->plan.tables)
             return shard_refuse(shard, message, "its map names a table that does not exist");
     const load_plan_t plan = {
         .run_dir = load.run_dir,
@@ -185,7 +186,7 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
         .map = map,
         .maps = load.tables,
         .tables = shard->tables,
-        .n_tables = shard->n_tables,
+        .n_tables = shard->plan.tables,
         .n_companions = shard->n_companions,
         .identity = load.identity,
         .epoch = (uint32_t)load.epoch,
@@ -214,7 +215,7 @@ static const char *wrong_with_restore(const shard_t *shard, const message_restor
     for (int64_t i = 0; i < n; i++)
         if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
             return "its deltas are not in ascending order";
-    if (r->step != shard->first_step || r->tables != (int64_t)shard->n_tables ||
+    if (r->step != shard->first_step || r->tables != (int64_t)shard->plan.tables ||
         (shard_is_ordered(shard) && r->depth != shard_cut_depth(shard)))
         return "its checkpoint is not the one that this run begins with";
     return NULL;
@@ -232,7 +233,7 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
     if (reason)
         return shard_refuse(shard, message, reason);
     pending_gradients_destroy(&shard->pending);
-    shard->pending = pending_gradients_create(shard->first_applied, shard->first_step, shard->tables, shard->n_tables);
+    shard->pending = pending_gradients_create(shard->first_applied, shard->first_step, shard->tables, shard->plan.tables);
     const restore_plan_t plan = {
         .disk = shard->o.disk,
         .run_dir = r.run_dir,
@@ -245,7 +246,7 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
         .deltas = deltas,
         .n_deltas = (int)n,
         .tables = shard->tables,
-        .n_tables = shard->n_tables + shard->n_companions,
+        .n_tables = shard->plan.tables + shard->n_companions,
         .pending = shard->pending,
         .identity = r.identity,
         .ends = message->frame[2].bytes ? message->frame[2].data : NULL,
@@ -258,7 +259,7 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
     for (; !shard->cut && shard->applied < shard->first_step; shard->applied++)
         TRY(shard_take_step(shard));
     message_counters_t body = {0};
-    for (uint32_t t = 0; t < shard->n_tables + shard->n_companions; t++) {
+    for (uint32_t t = 0; t < shard->plan.tables + shard->n_companions; t++) {
         table_expire(shard->tables[t]);
         if (is_part_of_model(shard, t))
             body.rows += table_rows(shard->tables[t]);
@@ -312,7 +313,7 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
     if (status == ST_OK)
         status = store_put_origin(store, &(store_origin_t){shard->identity, shard->epoch, shard->o.shard});
     c->rows = c->parameters = 0;
-    for (uint32_t t = 0; t < shard->n_tables + shard->n_companions && status == ST_OK; t++) {
+    for (uint32_t t = 0; t < shard->plan.tables + shard->n_companions && status == ST_OK; t++) {
         if (!is_part_of_model(shard, t))
             continue;
         table_expire(shard->tables[t]);

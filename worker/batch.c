@@ -296,3 +296,11 @@ void batch_reset(batch_t *batch)
     mem_free(batch->use_scale);
     *batch = (batch_t){0};
 }
+
+int64_t batch_weights(const batch_t *batch, const table_plan_t *plan, int shard)
+{
+    int64_t weights = 0;
+    for (int32_t s = batch->segment_first[shard]; s < batch->segment_first[shard + 1]; s++)
+        weights += (int64_t)batch->segments[s].count * plan->field[batch->segments[s].table].width;
+    return weights;
+}

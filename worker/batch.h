@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
+#include "common/config/table_plan.h"
 #include "common/data/dataset.h"
 #include "common/net/wire.h"
 
@@ -53,5 +54,8 @@ void batch_builder_destroy(batch_builder_t **builder);
  * the next use; batch_reset frees them. */
 WARN_UNUSED status_t batch_build(batch_builder_t *builder, const int64_t *positions, int rows, int64_t step, batch_t *batch);
 void batch_reset(batch_t *batch);
+
+/* batch_weights - weights of the rows of a shard's keys in one set of tables. */
+int64_t batch_weights(const batch_t *batch, const table_plan_t *plan, int shard);
 
 #endif

@@ -34,6 +34,7 @@ typedef struct flight {
     int missing;             /* shards that have not answered */
     bool *answered;          /* [shards] */
     int64_t *asked;          /* [shards] keys of the pull */
+    int64_t *weights;        /* [shards] of their rows */
     net_message_t *messages; /* [shards] */
     uint64_t pushes;         /* that must be acknowledged before the wait is over */
     bool awaited;
@@ -50,7 +51,7 @@ struct client {
     client_options_t o;
     uint64_t run_id;
     uint32_t epoch;
-    int components, dim, fields;
+    const table_plan_t *plan; /* borrowed */
     sets_t pulled, pushed;
     int64_t cut; /* the step whose pull says that the cluster is cut before it; -1: none */
     client_save_fn *save;
@@ -65,7 +66,7 @@ struct client {
     pool_t *pool;
     void **push_buffer; /* [shards] */
     float **push_base;  /* [shards] */
-    char *pull_scratch; /* segments and keys of K components */
+    char *pull_scratch; /* segments and keys of all sets */
     size_t pull_scratch_cap;
     int64_t rows_pulled, rows_pushed, bytes_sent, bytes_received, sent_again;
     bool stopped;
@@ -85,6 +86,7 @@ client_t *client_create(const client_options_t *options)
     for (int i = 0; i < IN_FLIGHT; i++) {
         c->flights[i].answered = MEM_ARRAY(bool, options->shards);
         c->flights[i].asked = MEM_ARRAY(int64_t, options->shards);
+        c->flights[i].weights = MEM_ARRAY(int64_t, options->shards);
         c->flights[i].messages = MEM_ARRAY(net_message_t, options->shards);
     }
     return c;
@@ -120,6 +122,7 @@ void client_destroy(client_t **client)
         release_flight(c, &c->flights[i]);
         mem_free(c->flights[i].answered);
         mem_free(c->flights[i].asked);
+        mem_free(c->flights[i].weights);
         mem_free(c->flights[i].messages);
     }
     for (int i = 0; i < c->n_controls; i++)
@@ -133,17 +136,15 @@ void client_destroy(client_t **client)
     *client = NULL;
 }
 
-void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, int dim, int fields)
+void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, const table_plan_t *plan)
 {
     for (int i = 0; i < IN_FLIGHT; i++)
         release_flight(c, &c->flights[i]);
     drop_push(c);
     c->run_id = run_id;
     c->epoch = epoch;
-    c->components = components;
-    c->pulled = c->pushed = (sets_t){0, components};
-    c->dim = dim;
-    c->fields = fields;
+    c->plan = plan;
+    c->pulled = c->pushed = (sets_t){0, plan->sets};
     c->cut = -1;
     resend_queue_clear(&c->log);
     c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = c->sent_again = 0;
@@ -153,7 +154,7 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, int components, 
 
 void client_push_only(client_t *c, int first, int end)
 {
-    ASSERT(first >= 0 && first < end && end <= c->components);
+    ASSERT(first >= 0 && first < end && end <= c->plan->sets);
     c->pushed = (sets_t){first, end};
 }
 
@@ -207,8 +208,8 @@ static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, set
     int32_t from = batch->segment_first[shard], m = batch->segment_first[shard + 1] - from;
     for (int k = sets.first; k < sets.end; k++) {
         for (int32_t i = 0; i < m; i++)
-            *segments++ =
-                (wire_segment_t){batch->segments[from + i].table + (uint32_t)(k * c->fields), batch->segments[from + i].count};
+            *segments++ = (wire_segment_t){table_plan_id(c->plan, k, (int)batch->segments[from + i].table),
+                                           batch->segments[from + i].count};
         memcpy(keys + (int64_t)(k - sets.first) * n, batch->keys + first, sizeof *keys * (size_t)n);
     }
 }
@@ -222,6 +223,11 @@ static int64_t segment_bytes(const batch_t *batch, int shard, sets_t sets)
 static int64_t shard_keys(const batch_t *batch, int shard, sets_t sets)
 {
     return (int64_t)(sets.end - sets.first) * (batch->shard_first[shard + 1] - batch->shard_first[shard]);
+}
+
+static int64_t shard_weights(const client_t *c, const batch_t *batch, int shard, sets_t sets)
+{
+    return (sets.end - sets.first) * batch_weights(batch, c->plan, shard);
 }
 
 /* Send a flight's pull to one shard, for the first time or again. */
@@ -240,6 +246,7 @@ static status_t send_pull(client_t *c, flight_t *flight, int shard)
     if (!flight->peek)
         wire_set_pull_is_cut(&header, flight->is_cut);
     flight->asked[shard] = keys;
+    flight->weights[shard] = batch ? shard_weights(c, batch, shard, c->pulled) : 0;
     wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
     TRY(net_send(c->o.net, PEER_SHARD(shard), &header, frames, 2));
     c->bytes_sent += (int64_t)sizeof header + bytes + keys * 8;
@@ -303,13 +310,14 @@ status_t client_refuse(client_t *c, net_message_t *message, const char *reason)
     return dispatch_refuse(c->o.net, message, who, reason);
 }
 
-static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked)
+static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked, int64_t weights)
 {
     const int64_t step = message->header.step, count = message->header.count, bytes = message->frame[0].bytes;
     const int shard = PEER_SHARD_OF(message->peer);
     net_release(c->o.net, message);
-    return FAIL(ST_MESSAGE, "step %lld: %s answered a pull of %lld rows of %d weights with %lld rows in %lld bytes",
-                (long long)step, c->o.shard_names[shard], (long long)asked, c->dim, (long long)count, (long long)bytes);
+    return FAIL(ST_MESSAGE, "step %lld: %s answered a pull of %lld rows, %lld weights in all, with %lld rows in %lld bytes",
+                (long long)step, c->o.shard_names[shard], (long long)asked, (long long)weights, (long long)count,
+                (long long)bytes);
 }
 
 static bool is_of_run(const client_t *c, const wire_header_t *header)
@@ -341,8 +349,8 @@ static status_t client_on_rows(client_t *c, net_message_t *message)
     flight_t *flight = find_flight(c, header->step);
     if (!flight || flight->answered[shard] || flight->sequence != header->sequence)
         return drop(c, message, "an answer that nobody waits for");
-    if (header->count != flight->asked[shard] || message->frame[0].bytes != header->count * c->dim * (int64_t)sizeof(float))
-        return refuse_rows(c, message, flight->asked[shard]);
+    if (header->count != flight->asked[shard] || message->frame[0].bytes != flight->weights[shard] * (int64_t)sizeof(float))
+        return refuse_rows(c, message, flight->asked[shard], flight->weights[shard]);
     flight->answered[shard] = true;
     flight->messages[shard] = *message;
     flight->missing--;
@@ -527,7 +535,7 @@ status_t client_wait(client_t *c, int64_t step)
     return ST_OK;
 }
 
-void client_rows(const client_t *c, const batch_t *batch, int component, const float **row)
+void client_rows(const client_t *c, const batch_t *batch, int set, const float **row)
 {
     const flight_t *flight = NULL;
     for (int i = 0; i < IN_FLIGHT; i++)
@@ -535,11 +543,14 @@ void client_rows(const client_t *c, const batch_t *batch, int component, const f
             flight = &c->flights[i];
     ASSERT(flight && flight->missing == 0);
     for (int s = 0; s < c->o.shards; s++) {
-        int64_t n = batch->shard_first[s + 1] - batch->shard_first[s];
-        const float *at = (const float *)flight->messages[s].frame[0].data + component * n * c->dim;
-        ASSERT(flight->messages[s].header.count == n * c->components);
-        for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++, at += c->dim)
-            row[u] = at;
+        const float *at = (const float *)flight->messages[s].frame[0].data + set * batch_weights(batch, c->plan, s);
+        int32_t u = batch->shard_first[s];
+        ASSERT(flight->messages[s].header.count == shard_keys(batch, s, c->pulled));
+        for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++) {
+            const int32_t end = u + (int32_t)batch->segments[i].count, width = c->plan->field[batch->segments[i].table].width;
+            for (; u < end; u++, at += width)
+                row[u] = at;
+        }
     }
 }
 
@@ -555,7 +566,7 @@ void client_push_begin(client_t *c, const batch_t *batch)
     for (int s = 0; s < c->o.shards; s++) {
         int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
         int64_t floats_at = (head + keys * 8 + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
-        char *buffer = pool_take(c->pool, (size_t)(floats_at + keys * c->dim * 4));
+        char *buffer = pool_take(c->pool, (size_t)(floats_at + shard_weights(c, batch, s, c->pushed) * 4));
         lay_out_keys(c, batch, s, c->pushed, (wire_segment_t *)buffer, (uint64_t *)(buffer + head));
         c->push_buffer[s] = buffer;
         c->push_base[s] = (float *)(void *)(buffer + floats_at);
@@ -572,12 +583,13 @@ status_t client_push_send(client_t *c, const batch_t *batch)
     c->log.last++;
     for (int s = 0; s < c->o.shards; s++) {
         const int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
+        const int64_t weights = shard_weights(c, batch, s, c->pushed);
         char *buffer = c->push_buffer[s];
         const sent_push_t push = {.step = batch->step,
                                   .keys = keys,
                                   .sequence = c->log.last,
                                   .buffer = buffer,
-                                  .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], keys * c->dim * 4}}};
+                                  .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], weights * 4}}};
         c->push_buffer[s] = NULL;
         TRY(send_push(c, resend_queue_put(&c->log, s, &push), s));
         c->rows_pushed += keys;

@@ -22,11 +22,11 @@ typedef struct client_options {
 client_t *client_create(const client_options_t *options);
 void client_destroy(client_t **client);
 
-/* client_begin - forget the run before; K components of rows of width dim over `fields` fields. */
-void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, int components, int dim, int fields);
+/* client_begin - forget the run before; the tables are those of `plan`, borrowed until the next client_begin. */
+void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, const table_plan_t *plan);
 
-/* client_push_only - pushes carry the gradients of sets [first, end) of tables alone, 0 <= first < end <= K, until the next
- * client_begin; pulls are still of all. For client_gradient the first of them is component 0. */
+/* client_push_only - pushes carry the gradients of sets [first, end) of tables alone, 0 <= first < end <= plan->sets, until the
+ * next client_begin; pulls are still of all. */
 void client_push_only(client_t *client, int first, int end);
 
 /* client_set_save - call save(context) for every SAVE of the run, whenever it arrives; what it returns ends the wait that it
@@ -52,24 +52,17 @@ WARN_UNUSED status_t client_wait(client_t *client, int64_t step);
  * until then: time counts from the first call. */
 WARN_UNUSED status_t client_ready(client_t *client, int64_t step, bool *ready);
 
-/* client_rows - pointers to the rows of component k of the batch that was waited for: row[u] for u < batch->uniques, borrowed
- * until client_release. */
-void client_rows(const client_t *client, const batch_t *batch, int component, const float **row);
+/* client_rows - pointers to the rows of a set of tables for the batch that was waited for: row[u] for u < batch->uniques,
+ * borrowed until client_release. */
+void client_rows(const client_t *client, const batch_t *batch, int set, const float **row);
 void client_release(client_t *client, int64_t step);
 
-/* client_push_begin - room for the gradients of a batch; client_gradient - where row u of component k goes, [dim] f32.
+/* client_push_begin - room for the gradients of a batch.
+ * client_push_base - [shards] where each shard's go: [sets that are pushed][batch_weights of the shard] f32.
  * client_push_send - send to every shard without a copy. The buffer is kept until the shard acknowledges the push. */
 void client_push_begin(client_t *client, const batch_t *batch);
-static inline float *client_gradient(float *const *base, const batch_t *batch, int shard, int component, int dim, int32_t u);
-WARN_UNUSED status_t client_push_send(client_t *client, const batch_t *batch);
-/* client_push_base - [shards] start of each shard's gradients, for client_gradient. */
 float *const *client_push_base(const client_t *client);
-
-static inline float *client_gradient(float *const *base, const batch_t *batch, int shard, int component, int dim, int32_t u)
-{
-    int64_t n = batch->shard_first[shard + 1] - batch->shard_first[shard];
-    return base[shard] + (component * n + (u - batch->shard_first[shard])) * dim;
-}
+WARN_UNUSED status_t client_push_send(client_t *client, const batch_t *batch);
 
 /* client_control - the next control message from the coordinator (BEGIN, DENSE, SCALING, TRAIN, EVALUATE), waiting without end
  * but sending heartbeats; the caller releases it. ST_STOPPED after STOP with success, ST_PEER after STOP with failure or an

@@ -4,9 +4,9 @@
 
 #include "common/kernels/tree.h"
 
-int embedding_inputs(const dataset_info_t *info, int dim)
+int embedding_inputs(const table_plan_t *plan, int numeric)
 {
-    return (info->single + info->multi) * dim + info->numeric;
+    return plan->columns + numeric;
 }
 
 /* The constant widths let the compiler turn a copy into a few register moves. */
@@ -39,23 +39,44 @@ static inline void add_scaled(float *restrict to, const float *restrict from, fl
         to[i] += scale * from[i];
 }
 
-void embedding_gather(float *restrict x, const batch_t *batch, int first, int rows, const float *const *row, int dim)
+/* dim: the width of every field; 0: each has its own. */
+static inline __attribute__((always_inline)) void gather(float *restrict x, const batch_t *batch, int first, int rows,
+                                                         const float *const *row, const table_plan_t *plan, int dim)
 {
-    const int fields = batch->single + batch->multi;
-    const int64_t inputs = (int64_t)fields * dim + batch->numeric;
+    const int64_t inputs = embedding_inputs(plan, batch->numeric);
     for (int r = 0; r < rows; r++) {
         float *to = x + r * inputs;
         const uint32_t *unique = batch->single_unique + (int64_t)(first + r) * batch->single;
-        for (int f = 0; f < batch->single; f++, to += dim)
-            copy_row(to, row[unique[f]], dim);
-        for (int m = 0; m < batch->multi; m++, to += dim) {
+        for (int f = 0; f < batch->single; f++) {
+            const int width = dim ? dim : plan->field[f].width;
+            copy_row(to, row[unique[f]], width);
+            to += width;
+        }
+        for (int m = 0; m < batch->multi; m++) {
+            const int width = dim ? dim : plan->field[batch->single + m].width;
             const uint32_t *at = batch->multi_at + (int64_t)m * batch->rows + first + r;
-            memset(to, 0, (size_t)dim * sizeof *to);
+            memset(to, 0, (size_t)width * sizeof *to);
             for (uint32_t i = at[0]; i < at[1]; i++)
-                add_scaled(to, row[batch->multi_unique[i]], batch->multi_scale[i], dim);
+                add_scaled(to, row[batch->multi_unique[i]], batch->multi_scale[i], width);
+            to += width;
         }
         if (batch->numeric)
             memcpy(to, batch->values + (int64_t)(first + r) * batch->numeric, (size_t)batch->numeric * sizeof *to);
+    }
+}
+
+void embedding_gather(float *restrict x, const batch_t *batch, int first, int rows, const float *const *row,
+                      const table_plan_t *plan)
+{
+    switch (plan->width) {
+    case 8:
+        gather(x, batch, first, rows, row, plan, 8);
+        break;
+    case 16:
+        gather(x, batch, first, rows, row, plan, 16);
+        break;
+    default:
+        gather(x, batch, first, rows, row, plan, plan->width);
     }
 }
 
@@ -90,56 +111,60 @@ static inline __attribute__((always_inline)) void sum_lane(float *restrict out, 
         sum_uses(out, batch, from, to, column, inputs, dim);
 }
 
-/* Most keys have all their uses in one lane and need no tree. */
-static inline __attribute__((always_inline)) void reduce(float *restrict out, const batch_t *batch, int shard,
-                                                         const float *restrict dx, int dim, int lane_rows, float *scratch)
+/* The keys of one segment, from unique u on. Most keys have all their uses in one lane and need no tree. */
+static inline __attribute__((always_inline)) void reduce(float *restrict out, const batch_t *batch, int32_t u,
+                                                         wire_segment_t segment, const float *restrict column, int64_t inputs,
+                                                         int dim, int lane_rows, float *scratch)
 {
-    const int64_t inputs = (int64_t)(batch->single + batch->multi) * dim + batch->numeric;
-    int32_t u = batch->shard_first[shard];
-    for (int32_t s = batch->segment_first[shard]; s < batch->segment_first[shard + 1]; s++) {
-        const int field = (int)batch->segments[s].table;
-        const float *column = dx + (int64_t)field * dim;
-        const bool scaled = field >= batch->single;
-        for (uint32_t n = batch->segments[s].count; n > 0; n--, u++, out += dim) {
-            uint32_t from = batch->use_first[u];
-            const uint32_t end = batch->use_first[u + 1];
-            uint32_t lane = batch->use_row[from] / (uint32_t)lane_rows, lane_end = (lane + 1) * (uint32_t)lane_rows;
-            if (batch->use_row[end - 1] < lane_end) {
-                sum_lane(out, batch, scaled, from, end, column, inputs, dim);
-                continue;
-            }
-            tree_stack_t tree;
-            tree_start(&tree, scratch, dim);
-            for (;;) {
-                uint32_t to = from + 1;
-                while (to < end && batch->use_row[to] < lane_end)
-                    to++;
-                sum_lane(tree_place(&tree, lane), batch, scaled, from, to, column, inputs, dim);
-                if (to == end)
-                    break;
-                from = to;
-                lane = batch->use_row[from] / (uint32_t)lane_rows;
-                lane_end = (lane + 1) * (uint32_t)lane_rows;
-            }
-            tree_finish(&tree, out);
+    const bool scaled = (int)segment.table >= batch->single;
+    for (uint32_t n = segment.count; n > 0; n--, u++, out += dim) {
+        uint32_t from = batch->use_first[u];
+        const uint32_t end = batch->use_first[u + 1];
+        uint32_t lane = batch->use_row[from] / (uint32_t)lane_rows, lane_end = (lane + 1) * (uint32_t)lane_rows;
+        if (batch->use_row[end - 1] < lane_end) {
+            sum_lane(out, batch, scaled, from, end, column, inputs, dim);
+            continue;
         }
+        tree_stack_t tree;
+        tree_start(&tree, scratch, dim);
+        for (;;) {
+            uint32_t to = from + 1;
+            while (to < end && batch->use_row[to] < lane_end)
+                to++;
+            sum_lane(tree_place(&tree, lane), batch, scaled, from, to, column, inputs, dim);
+            if (to == end)
+                break;
+            from = to;
+            lane = batch->use_row[from] / (uint32_t)lane_rows;
+            lane_end = (lane + 1) * (uint32_t)lane_rows;
+        }
+        tree_finish(&tree, out);
     }
 }
 
-void embedding_reduce(float *restrict out, const batch_t *batch, int shard, const float *restrict dx, int dim, int lane_rows,
-                      float *scratch)
+void embedding_reduce(float *restrict out, const batch_t *batch, int shard, const float *restrict dx, const table_plan_t *plan,
+                      int lane_rows, float *scratch)
 {
-    switch (dim) {
-    case 8:
-        reduce(out, batch, shard, dx, 8, lane_rows, scratch);
-        break;
-    case 16:
-        reduce(out, batch, shard, dx, 16, lane_rows, scratch);
-        break;
-    case 48:
-        reduce(out, batch, shard, dx, 48, lane_rows, scratch);
-        break;
-    default:
-        reduce(out, batch, shard, dx, dim, lane_rows, scratch);
+    const int64_t inputs = embedding_inputs(plan, batch->numeric);
+    int32_t u = batch->shard_first[shard];
+    for (int32_t s = batch->segment_first[shard]; s < batch->segment_first[shard + 1]; s++) {
+        const wire_segment_t segment = batch->segments[s];
+        const planned_field_t *field = &plan->field[segment.table];
+        const float *column = dx + field->column;
+        switch (field->width) {
+        case 8:
+            reduce(out, batch, u, segment, column, inputs, 8, lane_rows, scratch);
+            break;
+        case 16:
+            reduce(out, batch, u, segment, column, inputs, 16, lane_rows, scratch);
+            break;
+        case 48:
+            reduce(out, batch, u, segment, column, inputs, 48, lane_rows, scratch);
+            break;
+        default:
+            reduce(out, batch, u, segment, column, inputs, field->width, lane_rows, scratch);
+        }
+        u += (int32_t)segment.count;
+        out += (int64_t)segment.count * field->width;
     }
 }

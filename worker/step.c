@@ -15,11 +15,12 @@
 #include "worker/objective.h"
 
 struct step {
-    const config_t *config; /* borrowed */
-    int components, sets;   /* K; sets of tables, K or 1 */
+    const config_t *config;   /* borrowed, as is the next */
+    const table_plan_t *plan; /* sets: K or 1 */
+    int components;           /* K */
     int deploy_first, deploy_last;
     int own_first, own_end; /* components that are trained here */
-    int dim, inputs, lanes, lane_rows, shards;
+    int inputs, lanes, lane_rows, shards;
     model_t **models;
     objective_t *objective;
     tree_stack_t *trees;          /* [K] of the dense gradients */
@@ -49,24 +50,24 @@ static void create_components(step_t *s, int hidden_width)
         if (objective_uses_hidden(s->objective))
             s->dhidden[k] = MEM_ARRAY(float, (int64_t)s->lane_rows *hidden_width);
     }
-    for (int i = 0; i < s->sets; i++) {
+    for (int i = 0; i < s->plan->sets; i++) {
         s->x[i] = MEM_ARRAY(float, (int64_t)s->lane_rows * s->inputs);
         s->dx[i] = MEM_ARRAY(float, (int64_t)s->lanes * s->lane_rows * s->inputs);
     }
-    if (s->sets < s->components)
+    if (s->plan->sets < s->components)
         s->dx_more = MEM_ARRAY(float, (int64_t)s->lane_rows * s->inputs);
 }
 
-status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards, step_t **out)
+status_t step_create(const config_t *config, const table_plan_t *plan, const dataset_info_t *info, int lanes, int lane_rows,
+                     int shards, step_t **out)
 {
     step_t *s = MEM_NEW(step_t);
     s->config = config;
+    s->plan = plan;
     const int n = s->components = (int)config->model.components;
-    s->sets = (int)config_tables(config);
     config_deploy(config, &s->deploy_first, &s->deploy_last);
     s->own_end = n;
-    s->dim = (int)config->embedding.dim;
-    s->inputs = embedding_inputs(info, s->dim);
+    s->inputs = embedding_inputs(plan, info->numeric);
     s->lanes = lanes;
     s->lane_rows = lane_rows;
     s->shards = shards;
@@ -79,15 +80,15 @@ status_t step_create(const config_t *config, const dataset_info_t *info, int lan
     s->p = MEM_ARRAY(float *, n);
     s->dz = MEM_ARRAY(float *, n);
     s->dhidden = MEM_ARRAY(float *, n);
-    s->x = MEM_ARRAY(float *, s->sets);
-    s->dx = MEM_ARRAY(float *, s->sets);
-    s->row = MEM_ARRAY(const float **, s->sets);
-    s->row_cap = MEM_ARRAY(size_t, s->sets);
+    s->x = MEM_ARRAY(float *, plan->sets);
+    s->dx = MEM_ARRAY(float *, plan->sets);
+    s->row = MEM_ARRAY(const float **, plan->sets);
+    s->row_cap = MEM_ARRAY(size_t, plan->sets);
     s->logits = MEM_ARRAY(float, (int64_t)lanes *lane_rows *n);
     s->probability = MEM_ARRAY(float, (int64_t)lanes *lane_rows);
     s->component_p = MEM_ARRAY(float, lane_rows);
     s->targets = MEM_ARRAY(float, lane_rows);
-    s->embedding_scratch = MEM_ARRAY(float, (int64_t)s->dim *(tree_levels((uint32_t)lanes) + 1));
+    s->embedding_scratch = MEM_ARRAY(float, (int64_t)plan->widest *(tree_levels((uint32_t)lanes) + 1));
     status_t status = ST_OK;
     for (int k = 0; k < n && status == ST_OK; k++)
         status = model_create(config, k, s->inputs, lane_rows, &s->models[k]);
@@ -106,7 +107,7 @@ status_t step_create(const config_t *config, const dataset_info_t *info, int lan
 
 void step_train_only(step_t *s, int first, int end)
 {
-    ASSERT(first >= 0 && first < end && end <= s->components && s->sets == s->components);
+    ASSERT(first >= 0 && first < end && end <= s->components && s->plan->sets == s->components);
     s->own_first = first;
     s->own_end = end;
 }
@@ -123,7 +124,7 @@ void step_destroy(step_t **step)
         mem_free(s->dz[k]);
         mem_free(s->dhidden[k]);
     }
-    for (int i = 0; i < s->sets; i++) {
+    for (int i = 0; i < s->plan->sets; i++) {
         mem_free(s->x[i]);
         mem_free(s->dx[i]);
         mem_free(s->row[i]);
@@ -192,7 +193,7 @@ static void combine(step_t *s, int rows)
 
 static void find_rows(step_t *s, const batch_t *batch, const step_io_t *io)
 {
-    for (int i = 0; i < s->sets; i++) {
+    for (int i = 0; i < s->plan->sets; i++) {
         MEM_GROW(s->row[i], s->row_cap[i], (size_t)batch->uniques);
         io->rows(io->context, batch, i, s->row[i]);
     }
@@ -202,9 +203,9 @@ static void find_rows(step_t *s, const batch_t *batch, const step_io_t *io)
 static void forward(step_t *s, const batch_t *batch, int lane, int rows, int first, int last)
 {
     for (int k = first; k < last; k++) {
-        const int set = s->sets > 1 ? k : 0;
-        if (s->sets > 1 || k == first)
-            embedding_gather(s->x[set], batch, lane * s->lane_rows, rows, (const float *const *)s->row[set], s->dim);
+        const int set = table_plan_set(s->plan, k);
+        if (set == k || k == first)
+            embedding_gather(s->x[set], batch, lane * s->lane_rows, rows, (const float *const *)s->row[set], s->plan);
         model_forward(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
     }
 }
@@ -213,7 +214,7 @@ static void backward(step_t *s, int lane, int rows)
 {
     const int64_t at = (int64_t)lane * s->lane_rows * s->inputs;
     for (int k = s->own_first; k < s->own_end; k++) {
-        float *dx = s->dx[s->sets > 1 ? k : 0] + at;
+        float *dx = s->dx[table_plan_set(s->plan, k)] + at;
         const bool more = s->dx_more && k > 0;
         model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)lane), more ? s->dx_more : dx, s->dz[k],
                               s->dhidden[k], rows);
@@ -271,12 +272,11 @@ status_t step_train(step_t *s, const batch_t *batch, int64_t divisor, const step
             tree_clear(s->dense[k], model_parameters(s->models[k]));
         }
     }
-    const int end = s->sets > 1 ? s->own_end : 1;
+    const int end = s->plan->sets > 1 ? s->own_end : 1;
     for (int i = s->own_first; i < end; i++)
         for (int shard = 0; shard < s->shards; shard++) {
-            int64_t keys = batch->shard_first[shard + 1] - batch->shard_first[shard];
-            embedding_reduce(gradient[shard] + (i - s->own_first) * keys * s->dim, batch, shard, s->dx[i], s->dim, s->lane_rows,
-                             s->embedding_scratch);
+            float *out = gradient[shard] + (i - s->own_first) * batch_weights(batch, s->plan, shard);
+            embedding_reduce(out, batch, shard, s->dx[i], s->plan, s->lane_rows, s->embedding_scratch);
         }
     combine(s, batch->rows);
     return ST_OK;

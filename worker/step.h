@@ -13,17 +13,16 @@ typedef struct step step_t;
 /* Where a step gets its rows from and what it does between lanes. */
 typedef struct step_io {
     void *context;
-    /* row[u] := pointer to the [dim] weights of unique u in set k of tables (one per component, or one for all: config_tables),
-     * valid until the step is over. */
+    /* row[u] := pointer to the weights of unique u in a set of tables (table_plan_t), valid until the step is over. */
     void (*rows)(void *context, const batch_t *batch, int set, const float **row);
     /* Called between lanes; anything but ST_OK ends the step. May be NULL. */
     status_t (*poll)(void *context);
 } step_io_t;
 
-/* step_create - models of all components with their initial values. lanes: lanes of this worker; lane_rows: rows of a full
- * lane. */
-WARN_UNUSED status_t step_create(const config_t *config, const dataset_info_t *info, int lanes, int lane_rows, int shards,
-                                 step_t **out);
+/* step_create - models of all components with their initial values. config, plan: of the run, borrowed until step_destroy;
+ * lanes: lanes of this worker; lane_rows: rows of a full lane. */
+WARN_UNUSED status_t step_create(const config_t *config, const table_plan_t *plan, const dataset_info_t *info, int lanes,
+                                 int lane_rows, int shards, step_t **out);
 void step_destroy(step_t **step);
 
 /* step_train_only - train components [first, end), which have tables of their own, and leave the others as they are: those go
@@ -32,7 +31,8 @@ void step_train_only(step_t *step, int first, int end);
 
 /* step_train - forward, objective and backward of a batch. divisor: what the sum of its examples' losses is divided by
  * (lanes_divisor). Where batch->taught, batch->teacher has the teacher's probabilities.
- * gradient  [shards] where the embedding gradients of each shard go: [sets of tables that are trained][keys of the shard][dim]
+ * gradient  [shards] where the embedding gradients of each shard go: [sets of tables that are trained][batch_weights of the
+ *           shard]
  * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
 WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t divisor, const step_io_t *io,
                                 float *const *gradient);

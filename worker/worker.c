@@ -26,6 +26,7 @@ static void end_run(worker_run_t *r)
     step_destroy(&r->step);
     teacher_predictions_destroy(&r->teacher);
     step_batch_end(&r->digests);
+    table_plan_fini(&r->plan);
     config_destroy(&r->config);
 }
 
@@ -69,12 +70,12 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
     r->cuts = checkpoint_schedule_of(steps, steps, 0, 1, 0); /* nothing to save until TRAIN */
     const int at = r->worker - r->group.first_worker;
     int lanes = lanes_first(&r->lanes, at + 1, r->group.workers) - lanes_first(&r->lanes, at, r->group.workers);
-    TRY(step_create(r->config, info, lanes, r->lane_rows, w->o.shards, &r->step));
+    table_plan_init(&r->plan, r->config, b.fields);
+    TRY(step_create(r->config, &r->plan, info, lanes, r->lane_rows, w->o.shards, &r->step));
     TRY(loader_create(r->dataset, w->o.shards, w->slot_shard, &r->loader));
     if (*r->config->teacher.variant)
         r->teacher = teacher_predictions_create(info->train_rows);
-    client_begin(r->client, message->header.run_id, message->header.epoch, (int)config_tables(r->config),
-                 (int)r->config->embedding.dim, b.fields);
+    client_begin(r->client, message->header.run_id, message->header.epoch, &r->plan);
     if (r->group.groups > 1) {
         step_train_only(r->step, r->group.first_component, r->group.end_component);
         client_push_only(r->client, r->group.first_component, r->group.end_component);

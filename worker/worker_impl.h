@@ -6,6 +6,7 @@
 #include "common/cluster/cluster.h"
 #include "common/config/group.h"
 #include "common/config/lanes.h"
+#include "common/config/table_plan.h"
 #include "common/net/member.h"
 #include "common/net/step_batch.h"
 #include "worker/checkpoint_schedule.h"
@@ -32,8 +33,9 @@ typedef struct worker_run {
     client_t *client;
     cluster_t *cluster;
 
-    config_t *config; /* **owned**, as are loader, step and teacher; NULL between runs */
-    int workers;      /* that take part in the run */
+    config_t *config; /* **owned**, as are plan, loader, step and teacher; NULL between runs */
+    table_plan_t plan;
+    int workers; /* that take part in the run */
     peer_group_t group;
     bool reports; /* the group's predictions are the run's progressive validation */
     dataset_t *dataset;

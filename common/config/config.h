@@ -110,12 +110,6 @@ bool config_difference(const config_t *found, const config_t *wanted, char *text
  * (CONFIG_FORMER, else their defaults). `origin` names it in errors. */
 WARN_UNUSED status_t config_from_text(const char *text, size_t bytes, const char *origin, config_t **out);
 
-/* config_tables - sets of embedding tables: one per component, or one for all (model.share_embeddings). */
-static inline int64_t config_tables(const config_t *config)
-{
-    return config->model.share_embeddings ? 1 : config->model.components;
-}
-
 /* config_peers - groups of components that predict together: the peers of co-distillation, else every component alone. */
 static inline int64_t config_peers(const config_t *config)
 {

@@ -24,7 +24,7 @@
 typedef struct message_begin {
     int32_t variant; /* -1: the base configuration */
     int32_t replica;
-    int32_t fields;     /* embedding fields of the dataset: tables = components * fields */
+    int32_t fields;     /* embedding fields of the dataset, from which the tables follow (common/config/table_plan.h) */
     int32_t saves;      /* 1: the run trains, and checkpoints may be asked for; 0: it only scores */
     int64_t first_step; /* 0, or the step that a checkpoint comes before */
     uint64_t identity;  /* of the run (common/base/identity.h), for the files that shards write; 0 where it only scores */

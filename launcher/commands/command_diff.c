@@ -5,6 +5,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
+#include "common/config/table_plan.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "launcher/commands/commands.h"
@@ -17,6 +18,7 @@ typedef struct diffed_run {
     const char *dir;
     config_t *config;
     input_fields_t inputs;
+    table_plan_t plan;
     manifest_t manifest; /* where finished */
     bool finished;
     step_digest_reader_t trace;
@@ -40,6 +42,7 @@ static status_t read_run(const char *dir, diffed_run_t *run)
     mem_free(path);
     TRY(status);
     TRY(input_fields_read(dir, &run->inputs));
+    table_plan_init(&run->plan, run->config, run->inputs.single + run->inputs.multi);
     TRY(step_digest_reader_read(dir, &run->trace));
     const int64_t end = step_digest_reader_end(&run->trace) + 1;
     if (!run->finished || run->trace.n == 0 || end == run->manifest.steps)
@@ -54,6 +57,7 @@ static void fini_run(diffed_run_t *run)
 {
     config_destroy(&run->config);
     input_fields_fini(&run->inputs);
+    table_plan_fini(&run->plan);
     if (run->finished)
         manifest_fini(&run->manifest);
     step_digest_reader_fini(&run->trace);
@@ -103,10 +107,11 @@ static void print_settings(const diffed_run_t *a, const diffed_run_t *b)
 /* "table 4 (component 0, video_id)". */
 static void print_table(const diffed_run_t *run, int32_t table)
 {
-    const int32_t fields = run->inputs.single + run->inputs.multi;
     printf("table %d", table);
-    if (fields > 0)
-        printf(" (component %d, field %s)", table / fields, run->inputs.fields[run->inputs.numeric + table % fields].name);
+    if ((uint32_t)table >= run->plan.tables)
+        return;
+    const planned_table_t planned = table_plan_at(&run->plan, (uint32_t)table);
+    printf(" (component %d, field %s)", planned.component, run->inputs.fields[run->inputs.numeric + planned.field].name);
 }
 
 static void print_rows(const diffed_run_t *run, const step_difference_t *d)

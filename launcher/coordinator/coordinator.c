@@ -49,6 +49,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     progressive_destroy(&c->progressive);
     step_digest_writer_destroy(&c->steps);
     drop_clipped(c);
+    table_plan_fini(&c->plan);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
     mem_free(c->stores);
@@ -61,6 +62,7 @@ void coordinator_destroy(coordinator_t **coordinator)
 void coordinator_clear(coordinator_t *c)
 {
     drop_clipped(c);
+    table_plan_fini(&c->plan);
     c->clipped_most = 0;
     checkpointer_destroy(&c->checkpointer);
     c->told_to_stop = false;

@@ -16,6 +16,12 @@ status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
     return dataset_open(config->data.path, 1 << 20, &c->dataset);
 }
 
+void coordinator_plan_tables(coordinator_t *c, const config_t *config)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    table_plan_init(&c->plan, config, info->single + info->multi);
+}
+
 const config_t *coordinator_config(const coordinator_t *c, int variant)
 {
     return variant < 0 ? c->o.experiment->base : c->o.experiment->configs[variant];

@@ -10,6 +10,7 @@
 
 #include "common/base/hash.h"
 #include "common/config/group.h"
+#include "common/config/table_plan.h"
 #include "common/files/jsondoc.h"
 #include "common/net/message.h"
 #include "launcher/checkpoint/checkpointer.h"
@@ -34,6 +35,7 @@ struct coordinator {
     dataset_t *dataset;
 
     /* The run in progress. */
+    table_plan_t plan;
     int workers; /* that take part */
     const char *run_dir;
     peer_group_t reporting;              /* its workers send what progressive takes */
@@ -87,6 +89,10 @@ WARN_UNUSED status_t coordinator_dispatch(coordinator_t *c, net_message_t *messa
  * open. */
 const config_t *coordinator_config(const coordinator_t *c, int variant);
 WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *config);
+
+/* coordinator_plan_tables - c->plan becomes that of the configuration with the dataset that is open; once for a run, after
+ * coordinator_clear. */
+void coordinator_plan_tables(coordinator_t *c, const config_t *config);
 
 /* coordinator_teacher - the variant that teaches this one, or -1; *replica becomes the teacher's.
  * coordinator_is_teacher - is it somebody's teacher, so that its predictions of the training split are wanted? */

@@ -46,10 +46,10 @@ status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *sourc
     TRY_DONE(coordinator_open_dataset(c, config));
     TRY_DONE(check_inputs(c, source, &inputs));
     warn_of_processors(c, source);
+    coordinator_plan_tables(c, config);
     TRY_DONE(send_begin(c, -1, 0, checkpoint ? checkpoint->from.step : 0, false));
     TRY_DONE(checkpoint ? send_checkpoint(c, checkpoint)
-                        : send_finished_run(c, c->run_dir, source->run,
-                                            (int32_t)config_tables(config) * (inputs.single + inputs.multi)));
+                        : send_finished_run(c, c->run_dir, source->run, (int32_t)c->plan.tables));
     TRY_DONE(send_scaling(c, &inputs));
     TRY_DONE(coordinator_score(c, split));
     *out = c->predictions;

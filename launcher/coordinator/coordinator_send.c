@@ -30,11 +30,10 @@ status_t send_shards(coordinator_t *c, const wire_header_t *header, const wire_f
 /* BEGIN to all; shards first, so that no worker pulls from one that has no tables. */
 status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves)
 {
-    const dataset_info_t *info = dataset_info(c->dataset);
     message_begin_t begin = {
         .variant = variant,
         .replica = replica,
-        .fields = info->single + info->multi,
+        .fields = c->plan.fields,
         .saves = saves,
         .first_step = first_step,
         .identity = c->identity,

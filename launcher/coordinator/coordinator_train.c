@@ -188,11 +188,9 @@ static int64_t pipeline_depth(const config_t *config)
 /* Lines about single steps, where results do not depend on time, behind those of the progressive metrics. */
 static status_t open_steps(coordinator_t *c, const config_t *config, const char *path)
 {
-    const dataset_info_t *info = dataset_info(c->dataset);
     if (!config->train.step_digests || config->determinism < DETERMINISM_SYNC)
         return ST_OK;
-    return step_digest_writer_create(path, roster_shards(c->o.roster),
-                                     (uint32_t)(config_tables(config) * (info->single + info->multi)), &c->steps);
+    return step_digest_writer_create(path, roster_shards(c->o.roster), c->plan.tables, &c->steps);
 }
 
 /* The newest checkpoint of the run's folder, checked; *resumed is false where there is none. */
@@ -235,7 +233,6 @@ static status_t open_metrics(coordinator_t *c, const config_t *config, const che
 static status_t open_checkpointer(coordinator_t *c, const config_t *config, const manifest_t *run,
                                   const checkpoint_resume_t *resume, int64_t start_ns)
 {
-    const dataset_info_t *info = dataset_info(c->dataset);
     char *text;
     TRY(config_text(config, &text));
     const checkpoint_manifest_t all = {
@@ -257,7 +254,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .workers = c->workers,
         .servers = run->servers,
         .shards_per_server = run->shards_per_server,
-        .tables = config_tables(config) * (info->single + info->multi),
+        .tables = c->plan.tables,
         .components = c->components,
         .processors = run->processors,
         .config = text,
@@ -413,6 +410,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->reporting = group_reporting(config, c->workers);
     c->components = (int)config->model.components;
     TRY_DONE(coordinator_expected(c, run->variant, run->replica, &manifest));
+    coordinator_plan_tables(c, config);
     manifest.provenance = begin_provenance(c);
     TRY_DONE(check_training_rows(c, config));
     warn_of_lanes(config);

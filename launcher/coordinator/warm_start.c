@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
+#include "common/config/table_plan.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "launcher/run/manifest.h"
@@ -18,6 +19,7 @@ typedef struct donor {
     const char *dir; /* borrowed */
     config_t *config;
     input_fields_t inputs;
+    table_plan_t plan;
     manifest_t manifest;
     bool quiet; /* decide, and say nothing */
 } donor_t;
@@ -35,6 +37,7 @@ static void source_fini(donor_t *s)
 {
     config_destroy(&s->config);
     input_fields_fini(&s->inputs);
+    table_plan_fini(&s->plan);
     manifest_fini(&s->manifest);
 }
 
@@ -65,6 +68,7 @@ static status_t source_read(const char *dir, donor_t *out)
     TRY_DONE(config_read_resolved(path, &out->config));
     TRY_DONE(check_config(out, path));
     TRY_DONE(input_fields_read(dir, &out->inputs));
+    table_plan_init(&out->plan, out->config, out->inputs.single + out->inputs.multi);
 done:
     mem_free(path);
     return status;
@@ -81,11 +85,6 @@ static int field_of(const dataset_info_t *info, const char *name)
     return -1;
 }
 
-static bool same_rows(const config_t *a, const config_t *b)
-{
-    return a->embedding.dim == b->embedding.dim && a->embedding.optimizer == b->embedding.optimizer;
-}
-
 /* Fields of the dataset that the finished run did not have. */
 static void tell_new_fields(const donor_t *s, const dataset_info_t *info)
 {
@@ -99,23 +98,30 @@ static void tell_new_fields(const donor_t *s, const dataset_info_t *info)
     }
 }
 
-static void plan_tables(const donor_t *s, const config_t *config, const dataset_info_t *info, warm_start_t *plan)
+/* Why a table is not taken by that of the same component and field `field`, or NULL where it is. */
+static const char *refuse_table(const planned_table_t *there, const table_plan_t *here, int field)
 {
-    const int fields = s->inputs.single + s->inputs.multi, here = info->single + info->multi;
-    plan->tables = (int32_t)config_tables(s->config) * fields;
+    if (field < 0)
+        return "the dataset has no such field";
+    if (there->component >= here->sets)
+        return "this run has no such component";
+    const planned_field_t *to = &here->field[field];
+    return to->width == there->width && to->optimizer == there->optimizer ? NULL : "its rows have another width or optimizer";
+}
+
+static void plan_tables(const donor_t *s, const table_plan_t *here, const dataset_info_t *info, warm_start_t *plan)
+{
+    plan->tables = (int32_t)s->plan.tables;
     plan->map = MEM_ARRAY(int32_t, plan->tables);
-    const bool fits = same_rows(s->config, config);
     for (int32_t t = 0; t < plan->tables; t++) {
-        const int component = t / fields, field = field_of(info, s->inputs.fields[s->inputs.numeric + t % fields].name);
-        const bool taken = fits && field >= 0 && component < config_tables(config);
-        plan->map[t] = taken ? component * here + field : -1;
-        plan->tables_taken += taken;
-        if (!taken)
-            tell(s, "warm start: table %s of component %d is not taken: %s",
-                 s->inputs.fields[s->inputs.numeric + t % fields].name, component,
-                 !fits       ? "its rows have another width or optimizer"
-                 : field < 0 ? "the dataset has no such field"
-                             : "this run has no such component");
+        const planned_table_t there = table_plan_at(&s->plan, (uint32_t)t);
+        const char *name = s->inputs.fields[s->inputs.numeric + there.field].name;
+        const int field = field_of(info, name);
+        const char *reason = refuse_table(&there, here, field);
+        plan->map[t] = reason ? -1 : (int32_t)table_plan_id(here, there.component, field);
+        plan->tables_taken += !reason;
+        if (reason)
+            tell(s, "warm start: table %s of component %d is not taken: %s", name, there.component, reason);
     }
     tell_new_fields(s, info);
 }
@@ -196,9 +202,9 @@ static status_t read_dense(const donor_t *s, int k, const model_t *there, float 
     return status;
 }
 
-static status_t plan_networks(const donor_t *s, const config_t *config, const dataset_info_t *info, warm_start_t *plan)
+static status_t plan_networks(const donor_t *s, const config_t *config, const table_plan_t *tables, const dataset_info_t *info,
+                              warm_start_t *plan)
 {
-    const dataset_info_t old = {.numeric = s->inputs.numeric, .single = s->inputs.single, .multi = s->inputs.multi};
     plan->components = (int)s->config->model.components;
     plan->dense = MEM_ARRAY(float *, plan->components);
     status_t status = ST_OK;
@@ -208,8 +214,8 @@ static status_t plan_networks(const donor_t *s, const config_t *config, const da
             tell(s, "warm start: component %d starts anew: the run has %d", k, plan->components);
             continue;
         }
-        TRY_DONE(model_create(s->config, k, embedding_inputs(&old, (int)s->config->embedding.dim), 1, &there));
-        TRY_DONE(model_create(config, k, embedding_inputs(info, (int)config->embedding.dim), 1, &here));
+        TRY_DONE(model_create(s->config, k, embedding_inputs(&s->plan, s->inputs.numeric), 1, &there));
+        TRY_DONE(model_create(config, k, embedding_inputs(tables, info->numeric), 1, &here));
         TRY_DONE(read_dense(s, k, there, &plan->dense[k]));
         if (!plan->pieces) {
             model_block_t block;
@@ -252,19 +258,21 @@ static status_t decide(const config_t *config, const dataset_info_t *info, bool 
 {
     donor_t source = {.quiet = quiet};
     warm_start_t plan = {.dir = mem_strdup(config->warm_start)};
+    table_plan_t here;
+    table_plan_init(&here, config, info->single + info->multi);
     status_t status;
     TRY_DONE(source_read(plan.dir, &source));
     TRY_DONE(check_inputs(&source, config, info));
     plan.inputs = inputs_copy(&source.inputs);
-    plan_tables(&source, config, info, &plan);
-    TRY_DONE(plan_networks(&source, config, info, &plan));
-    const int here = (int)config_tables(config) * (info->single + info->multi);
+    plan_tables(&source, &here, info, &plan);
+    TRY_DONE(plan_networks(&source, config, &here, info, &plan));
     tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir,
-         plan.tables_taken, here, plan.blocks_taken, plan.blocks);
+         plan.tables_taken, (int)here.tables, plan.blocks_taken, plan.blocks);
 done:
     plan.run = source.manifest;
     source.manifest = (manifest_t){0};
     source_fini(&source);
+    table_plan_fini(&here);
     if (status == ST_OK)
         *out = plan;
     else

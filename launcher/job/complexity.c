@@ -15,6 +15,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/config/table_plan.h"
+#include "worker/embedding.h"
 
 #define HIDDEN_MAX 64   /* the most that model.hidden may list (config_keys.h) */
 #define WIDTH_MAX 65536 /* and the widest */
@@ -48,10 +50,15 @@ static void put_widths(config_t *config, const widths_t *w)
 
 static double count(const config_t *config, const dataset_info_t *info, const widths_t *w, int measure)
 {
-    double rows = 0.0, products = 0.0, units = 0.0;
-    for (int f = info->numeric; f < info->numeric + info->single + info->multi; f++)
-        rows += (double)info->fields[f].cardinality;
-    double in = (double)(info->single + info->multi) * w->dim + info->numeric;
+    config_t sized = *config;
+    table_plan_t plan;
+    sized.embedding.dim = w->dim;
+    table_plan_init(&plan, &sized, info->single + info->multi);
+    double weights = 0.0, products = 0.0, units = 0.0, in = embedding_inputs(&plan, info->numeric);
+    for (int f = 0; f < plan.fields; f++)
+        weights += (double)info->fields[info->numeric + f].cardinality * plan.field[f].width;
+    weights *= plan.sets;
+    table_plan_fini(&plan);
     for (int l = 0; l <= w->layers; l++) {
         const double out = l < w->layers ? w->hidden[l] : 1;
         products += in * out;
@@ -59,9 +66,7 @@ static double count(const config_t *config, const dataset_info_t *info, const wi
         in = out;
     }
     const double components = (double)config->model.components;
-    if (measure == COMPLEXITY_FLOPS)
-        return 6.0 * components * products;
-    return rows * w->dim * (double)config_tables(config) + components * (products + units);
+    return measure == COMPLEXITY_FLOPS ? 6.0 * components * products : weights + components * (products + units);
 }
 
 double complexity_count(const config_t *config, const dataset_info_t *info, int measure)

@@ -22,7 +22,7 @@
 typedef struct table table_t;
 
 typedef struct table_options {
-    uint32_t id; /* component * fields + field; part of initial values, digests and stored keys */
+    uint32_t id; /* common/config/table_plan.h; part of initial values, digests and stored keys */
     int32_t dim;
     int32_t optimizer; /* optimizer_kind_t */
     optimizer_settings_t settings;

@@ -20,6 +20,7 @@ typedef struct bench {
     const dataset_info_t *info;
     batch_builder_t *builder;
     batch_t batch;
+    table_plan_t plan;
     int dim, rows, lanes;
     int64_t inputs;
     int64_t *positions;
@@ -39,9 +40,9 @@ static status_t pass(bench_t *b, int64_t step, double seconds[4])
     double t1 = bench_seconds();
     for (int32_t u = 0; u < b->batch.uniques; u++)
         b->row[u] = b->table + (int64_t)u * b->dim;
-    embedding_gather(b->x, &b->batch, 0, b->rows, b->row, b->dim);
+    embedding_gather(b->x, &b->batch, 0, b->rows, b->row, &b->plan);
     double t2 = bench_seconds();
-    embedding_reduce(b->sums, &b->batch, 0, b->dx, b->dim, b->rows / b->lanes, b->scratch);
+    embedding_reduce(b->sums, &b->batch, 0, b->dx, &b->plan, b->rows / b->lanes, b->scratch);
     double t3 = bench_seconds();
     memcpy(b->x, b->dx, sizeof *b->x * (size_t)(b->rows * b->inputs));
     __asm__ volatile("" : : "r"(b->x) : "memory");
@@ -91,7 +92,12 @@ int main(int argc, char **argv)
     }
     b.info = dataset_info(b.dataset);
     b.builder = batch_builder_create(b.dataset, 1, slot_shard);
-    b.inputs = embedding_inputs(b.info, b.dim);
+    const int fields = b.info->single + b.info->multi;
+    int32_t *width = MEM_ARRAY(int32_t, fields);
+    for (int f = 0; f < fields; f++)
+        width[f] = b.dim;
+    table_plan_init_widths(&b.plan, 1, fields, width, OPTIMIZER_ADAGRAD);
+    b.inputs = embedding_inputs(&b.plan, b.info->numeric);
     const int64_t uniques_max = (int64_t)b.rows * (b.info->single + 16 * b.info->multi);
     b.positions = MEM_ARRAY(int64_t, b.rows);
     b.table = bench_normal(uniques_max * b.dim);
@@ -104,6 +110,8 @@ int main(int argc, char **argv)
     batch_reset(&b.batch);
     batch_builder_destroy(&b.builder);
     dataset_close(&b.dataset);
+    table_plan_fini(&b.plan);
+    mem_free(width);
     mem_free(b.positions);
     mem_free(b.table);
     mem_free(b.row);

@@ -63,6 +63,7 @@ typedef struct bench {
     net_t *lead, *net; /* the coordinator's side and the worker's */
     member_t member;
     client_t *client;
+    table_plan_t plan;
     uint64_t *keys;         /* [REQUESTS][BENCH_KEYS] */
     float *gradients;       /* [REQUESTS][BENCH_KEYS][DIM] */
     float *rows;            /* [BENCH_KEYS][DIM] */
@@ -92,7 +93,8 @@ static status_t begin(bench_t *b, const char *shard_endpoint)
     TRY(net_receive(b->lead, &ready, 10000));
     ASSERT(ready.header.type == WIRE_READY);
     net_release(b->lead, &ready);
-    client_begin(b->client, run_id, 0, 1, DIM, 1);
+    table_plan_init_widths(&b->plan, 1, 1, (const int32_t[]){DIM}, OPTIMIZER_ADAGRAD);
+    client_begin(b->client, run_id, 0, &b->plan);
     return ST_OK;
 }
 

@@ -32,6 +32,7 @@ typedef struct sim_worker {
     client_t *client;
     dataset_t *dataset;
     loader_t *loader;
+    table_plan_t plan;
     step_t *step;
     batch_t *batch, *next;
 } sim_worker_t;
@@ -112,10 +113,11 @@ static void start_worker(cluster_sim_t *c, int w)
         slot_shard[slot] = (uint16_t)slots_shard(slot, c->shards);
     assert_int_equal(dataset_open(c->config->data.path, 1 << 20, &worker->dataset), ST_OK);
     const dataset_info_t *info = dataset_info(worker->dataset);
+    table_plan_init(&worker->plan, c->config, info->single + info->multi);
     c->lanes = lanes_of(c->config, info->train_rows);
     const int lanes = lanes_first(&c->lanes, w + 1, c->workers) - lanes_first(&c->lanes, w, c->workers);
     const int lane_rows = (int)(c->lanes.batch / c->lanes.lanes);
-    assert_int_equal(step_create(c->config, info, lanes, lane_rows, c->shards, &worker->step), ST_OK);
+    assert_int_equal(step_create(c->config, &worker->plan, info, lanes, lane_rows, c->shards, &worker->step), ST_OK);
     assert_int_equal(loader_create(worker->dataset, c->shards, slot_shard, &worker->loader), ST_OK);
     const int rank = 1 + c->shards + w;
     worker->net = net_sim_attach(c->world, rank);
@@ -124,8 +126,7 @@ static void start_worker(cluster_sim_t *c, int w)
         net_sim_dial(worker->net, PEER_SHARD(s), c->shard[s].net);
     member_init(&worker->member, worker->net, rank, 500, 30);
     worker->client = client_create(&(client_options_t){worker->net, &worker->member, c->shards, shard_names, 2000});
-    client_begin(worker->client, RUN, 1, (int)c->config->model.components, (int)c->config->embedding.dim,
-                 info->single + info->multi);
+    client_begin(worker->client, RUN, 1, &worker->plan);
     const batch_plan_t plan = {
         .split = SPLIT_TRAIN,
         .worker = w,
@@ -168,6 +169,7 @@ static void destroy(cluster_sim_t *c)
         client_destroy(&worker->client);
         loader_destroy(&worker->loader);
         step_destroy(&worker->step);
+        table_plan_fini(&worker->plan);
         dataset_close(&worker->dataset);
         net_close(&worker->net);
     }

@@ -13,10 +13,11 @@
 
 #define SHARDS 3
 #define COMPONENTS 2
-#define DIM 4
 #define RANK 9
 #define RUN 5
 #define EPOCH 2
+
+static const int32_t widths[] = {4, 1, 6}; /* of the fields */
 
 static const char *const shard_names[SHARDS] = {"shard 0 of server 0", "shard 1 of server 0", "shard 2 of server 1"};
 
@@ -29,7 +30,7 @@ typedef struct fixture {
     dataset_t *dataset;
     batch_builder_t *builder;
     batch_t batch[3];
-    int fields;
+    table_plan_t plan;
 } fixture_t;
 
 static void setup(fixture_t *f)
@@ -48,7 +49,7 @@ static void setup(fixture_t *f)
     const sample_options_t options = {
         .path = test_path("data"), .seed = 2, .rows = 60, .single = 2, .multi = 1, .values = 12, .train_fraction = 1};
     f->sample = sample_create(&options);
-    f->fields = 3;
+    table_plan_init_widths(&f->plan, COMPONENTS, 3, widths, OPTIMIZER_SGD);
     assert_int_equal(dataset_open(options.path, 1 << 20, &f->dataset), ST_OK);
     uint16_t slot_shard[HASH_SLOTS];
     for (int slot = 0; slot < HASH_SLOTS; slot++)
@@ -60,7 +61,7 @@ static void setup(fixture_t *f)
             positions[i] = b * 20 + i;
         assert_int_equal(batch_build(f->builder, positions, b == 2 ? 1 : 20, b, &f->batch[b]), ST_OK);
     }
-    client_begin(f->client, RUN, EPOCH, COMPONENTS, DIM, f->fields);
+    client_begin(f->client, RUN, EPOCH, &f->plan);
 }
 
 static void teardown(fixture_t *f)
@@ -70,6 +71,7 @@ static void teardown(fixture_t *f)
     for (int b = 0; b < 3; b++)
         batch_reset(&f->batch[b]);
     batch_builder_destroy(&f->builder);
+    table_plan_fini(&f->plan);
     dataset_close(&f->dataset);
     sample_destroy(&f->sample);
     net_close(&f->net);
@@ -101,7 +103,7 @@ static void check_keys(const fixture_t *f, const batch_t *batch, int s, const ne
     assert_int_equal(message->frame[1].bytes, COMPONENTS * n * 8);
     for (int k = 0; k < COMPONENTS; k++) {
         for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++, segment++) {
-            assert_int_equal(segment->table, k * f->fields + (int)batch->segments[i].table);
+            assert_int_equal(segment->table, k * f->plan.fields + (int)batch->segments[i].table);
             assert_int_equal(segment->count, batch->segments[i].count);
         }
         assert_memory_equal(key, batch->keys + batch->shard_first[s], (size_t)n * sizeof *key);
@@ -110,17 +112,17 @@ static void check_keys(const fixture_t *f, const batch_t *batch, int s, const ne
     assert_ptr_equal(segment, (const char *)message->frame[0].data + message->frame[0].bytes);
 }
 
-/* Row of a key: tells shard, place in the message and position. */
-static float weight(int s, int64_t at, int d)
+/* Tells shard and place in the message. */
+static float weight(int s, int64_t at)
 {
-    return (float)(s * 100000 + at * 10 + d);
+    return (float)(s * 100000 + at);
 }
 
 static void answer(fixture_t *f, int s, int64_t step, uint64_t sequence, int64_t rows, int64_t floats)
 {
     float *w = MEM_ARRAY(float, floats);
     for (int64_t i = 0; i < floats; i++)
-        w[i] = weight(s, i / DIM, (int)(i % DIM));
+        w[i] = weight(s, i);
     wire_header_t header = wire_header(WIRE_ROWS, RUN, EPOCH, 0, step, rows);
     header.sequence = sequence;
     assert_int_equal(net_send(f->shard[s], RANK, &header, &(wire_frame_t){w, floats * 4}, 1), ST_OK);
@@ -143,18 +145,35 @@ static int64_t keys_of(const batch_t *batch, int s)
     return COMPONENTS * (batch->shard_first[s + 1] - batch->shard_first[s]);
 }
 
+static int64_t weights_of(const batch_t *batch, int s)
+{
+    int64_t weights = 0;
+    for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++)
+        weights += COMPONENTS * (int64_t)batch->segments[i].count * widths[batch->segments[i].table];
+    return weights;
+}
+
+/* The whole answer of shard s to the pull of a batch. */
+static void answer_all(fixture_t *f, int s, const batch_t *batch, uint64_t sequence)
+{
+    answer(f, s, batch->step, sequence, keys_of(batch, s), weights_of(batch, s));
+}
+
+/* Rows lie in an answer set after set, field after field, each as wide as its field. */
 static void check_rows(fixture_t *f, const batch_t *batch)
 {
     const float **row = MEM_ARRAY(const float *, batch->uniques);
+    int64_t at[SHARDS] = {0};
     for (int k = 0; k < COMPONENTS; k++) {
         client_rows(f->client, batch, k, row);
-        for (int s = 0; s < SHARDS; s++) {
-            const int32_t n = batch->shard_first[s + 1] - batch->shard_first[s];
-            for (int32_t i = 0; i < n; i++)
-                for (int d = 0; d < DIM; d++)
-                    assert_true(row[batch->shard_first[s] + i][d] == weight(s, k * n + i, d));
-        }
+        for (int s = 0, u = 0; s < SHARDS; s++)
+            for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++)
+                for (uint32_t n = 0; n < batch->segments[i].count; n++, u++)
+                    for (int d = 0; d < widths[batch->segments[i].table]; d++)
+                        assert_true(row[u][d] == weight(s, at[s]++));
     }
+    for (int s = 0; s < SHARDS; s++)
+        assert_int_equal(at[s], weights_of(batch, s));
     mem_free(row);
 }
 
@@ -171,11 +190,11 @@ static void test_pulls(void **state)
     assert_int_equal(client_rows_pulled(f.client), COMPONENTS * (f.batch[0].uniques + f.batch[1].uniques));
     /* Answers of the second come first; those that nobody waits for are dropped. */
     for (int s = SHARDS - 1; s >= 0; s--) {
-        answer(&f, s, 1, second[s] + 7, 1, DIM); /* of another attempt */
-        answer(&f, s, 99, second[s], 1, DIM);    /* of another step */
-        answer(&f, s, 1, second[s], keys_of(&f.batch[1], s), keys_of(&f.batch[1], s) * DIM);
-        answer(&f, s, 1, second[s], keys_of(&f.batch[1], s), keys_of(&f.batch[1], s) * DIM); /* twice */
-        answer(&f, s, 0, first[s], keys_of(&f.batch[0], s), keys_of(&f.batch[0], s) * DIM);
+        answer(&f, s, 1, second[s] + 7, 1, 4); /* of another attempt */
+        answer(&f, s, 99, second[s], 1, 4);    /* of another step */
+        answer_all(&f, s, &f.batch[1], second[s]);
+        answer_all(&f, s, &f.batch[1], second[s]); /* twice */
+        answer_all(&f, s, &f.batch[0], first[s]);
     }
     assert_int_equal(client_wait(f.client, 0), ST_OK);
     assert_int_equal(client_wait(f.client, 1), ST_OK);
@@ -207,10 +226,8 @@ static void test_pushes(void **state)
         client_push_begin(f.client, batch);
         float *const *base = client_push_base(f.client);
         for (int s = 0; s < SHARDS; s++)
-            for (int k = 0; k < COMPONENTS; k++)
-                for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++)
-                    for (int d = 0; d < DIM; d++)
-                        client_gradient(base, batch, s, k, DIM, u)[d] = (float)(k * 10000 + u * 10 + d);
+            for (int64_t i = 0; i < weights_of(batch, s); i++)
+                base[s][i] = weight(s, i);
         assert_int_equal((uintptr_t)base[0] % MEM_ALIGN, 0);
         assert_int_equal(client_push_send(f.client, batch), ST_OK);
     }
@@ -220,17 +237,15 @@ static void test_pushes(void **state)
             net_message_t push = expect(f.shard[s], WIRE_PUSH);
             check_keys(&f, batch, s, &push);
             assert_int_equal(push.header.sequence, b + 1); /* each shard sees 1, 2, 3 .. */
-            assert_int_equal(push.frame[2].bytes, keys_of(batch, s) * DIM * 4);
+            assert_int_equal(push.frame[2].bytes, weights_of(batch, s) * 4);
             const float *g = push.frame[2].data;
-            for (int k = 0; k < COMPONENTS; k++)
-                for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++)
-                    for (int d = 0; d < DIM; d++)
-                        assert_true(*g++ == (float)(k * 10000 + u * 10 + d));
+            for (int64_t i = 0; i < weights_of(batch, s); i++)
+                assert_true(g[i] == weight(s, i));
             net_release(f.shard[s], &push);
         }
     /* A step that failed between begin and send. */
     client_push_begin(f.client, &f.batch[0]);
-    client_begin(f.client, RUN, EPOCH, COMPONENTS, DIM, f.fields);
+    client_begin(f.client, RUN, EPOCH, &f.plan);
     assert_int_equal(client_rows_pushed(f.client), 0);
     client_push_begin(f.client, &f.batch[1]);
     teardown(&f);
@@ -250,9 +265,8 @@ static void test_pushes_of_some_sets(void **state)
     take_pulls(&f, batch, WIRE_PULL, sequence);
     client_push_begin(f.client, batch);
     for (int s = 0; s < SHARDS; s++)
-        for (int32_t u = batch->shard_first[s]; u < batch->shard_first[s + 1]; u++)
-            for (int d = 0; d < DIM; d++)
-                client_gradient(client_push_base(f.client), batch, s, 0, DIM, u)[d] = (float)(u * 10 + d);
+        for (int64_t i = 0; i < weights_of(batch, s) / COMPONENTS; i++)
+            client_push_base(f.client)[s][i] = weight(s, i);
     assert_int_equal(client_push_send(f.client, batch), ST_OK);
     assert_int_equal(client_rows_pushed(f.client), batch->uniques);
     assert_int_equal(client_rows_pulled(f.client), COMPONENTS * batch->uniques);
@@ -264,16 +278,16 @@ static void test_pushes_of_some_sets(void **state)
         assert_int_equal(push.header.count, n);
         assert_int_equal(push.frame[0].bytes, segments * (int64_t)sizeof *segment);
         for (int32_t i = 0; i < segments; i++) {
-            assert_int_equal(segment[i].table, own * f.fields + (int)batch->segments[batch->segment_first[s] + i].table);
+            assert_int_equal(segment[i].table, own * f.plan.fields + (int)batch->segments[batch->segment_first[s] + i].table);
             assert_int_equal(segment[i].count, batch->segments[batch->segment_first[s] + i].count);
         }
         assert_memory_equal(push.frame[1].data, batch->keys + first, (size_t)n * sizeof *batch->keys);
-        assert_int_equal(push.frame[2].bytes, n * DIM * 4);
-        for (int32_t i = 0; i < n * DIM; i++)
-            assert_true(((const float *)push.frame[2].data)[i] == (float)((first + i / DIM) * 10 + i % DIM));
+        assert_int_equal(push.frame[2].bytes, weights_of(batch, s) / COMPONENTS * 4);
+        for (int64_t i = 0; i < weights_of(batch, s) / COMPONENTS; i++)
+            assert_true(((const float *)push.frame[2].data)[i] == weight(s, i));
         net_release(f.shard[s], &push);
     }
-    client_begin(f.client, RUN, EPOCH, COMPONENTS, DIM, f.fields);
+    client_begin(f.client, RUN, EPOCH, &f.plan);
     client_push_begin(f.client, batch);
     assert_int_equal(client_push_send(f.client, batch), ST_OK);
     assert_int_equal(client_rows_pushed(f.client), COMPONENTS * batch->uniques);
@@ -288,7 +302,7 @@ static void test_pushes_of_some_sets(void **state)
 static void test_wrong_answers(void **state)
 {
     (void)state;
-    /* rows, floats: one row too few, one too many, and a width that is not ours */
+    /* one row too few, one too many, and a width that is not ours */
     for (int i = 0; i < 3; i++) {
         fixture_t f;
         setup(&f);
@@ -296,14 +310,15 @@ static void test_wrong_answers(void **state)
         assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
         take_pulls(&f, &f.batch[0], WIRE_PULL, sequence);
         const int64_t n = keys_of(&f.batch[0], 1), rows = i == 0 ? n - 1 : i == 1 ? n + 1 : n;
-        answer(&f, 1, 0, sequence[1], rows, i == 2 ? rows * (DIM + 1) : rows * DIM);
+        const int64_t weights = weights_of(&f.batch[0], 1), floats = weights + (i == 2 ? n : (rows - n) * widths[2]);
+        answer(&f, 1, 0, sequence[1], rows, floats);
         catch_start();
         assert_int_equal(client_wait(f.client, 0), ST_MESSAGE);
         catch_stop();
         char text[200];
         snprintf(text, sizeof text,
-                 "step 0: shard 1 of server 0 answered a pull of %d rows of %d weights with %d rows in %d bytes", (int)n, DIM,
-                 (int)rows, (int)(i == 2 ? rows * (DIM + 1) : rows * DIM) * 4);
+                 "step 0: shard 1 of server 0 answered a pull of %d rows, %d weights in all, with %d rows in %d bytes", (int)n,
+                 (int)weights, (int)rows, (int)floats * 4);
         assert_caught(text);
         teardown(&f);
     }
@@ -333,7 +348,7 @@ static void test_silence_is_named(void **state)
     uint64_t sequence[SHARDS];
     assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
     take_pulls(&f, &f.batch[0], WIRE_PULL, sequence);
-    answer(&f, 1, 0, sequence[1], keys_of(&f.batch[0], 1), keys_of(&f.batch[0], 1) * DIM);
+    answer_all(&f, 1, &f.batch[0], sequence[1]);
     const int64_t start = net_now_ns(f.net);
     catch_start();
     assert_int_equal(client_wait(f.client, 0), ST_TIMEOUT);
@@ -373,7 +388,7 @@ static void test_control_messages_are_kept(void **state)
     while (net_sim_step(f.world))
         ;
     for (int s = 0; s < SHARDS; s++)
-        answer(&f, s, 2, sequence[s], keys_of(&f.batch[2], s), keys_of(&f.batch[2], s) * DIM);
+        answer_all(&f, s, &f.batch[2], sequence[s]);
     assert_int_equal(client_poll(f.client, 2), ST_OK);
     assert_int_equal(client_wait(f.client, 2), ST_OK);
     client_release(f.client, 2);

@@ -40,6 +40,7 @@ typedef struct fixture {
     net_t *net, *coordinator;
     member_t member;
     client_t *client;
+    table_plan_t plan;
     player_t player[SHARDS];
     batch_t batch;
     uint64_t keys[3];
@@ -87,7 +88,8 @@ static void setup(fixture_t *f, int64_t retry_ms)
     }
     member_init(&f->member, f->net, RANK, 500, DEADLINE_S);
     f->client = client_create(&(client_options_t){f->net, &f->member, SHARDS, shard_names, retry_ms});
-    client_begin(f->client, RUN, EPOCH, 1, DIM, 1);
+    table_plan_init_widths(&f->plan, 1, 1, (const int32_t[]){DIM}, OPTIMIZER_SGD);
+    client_begin(f->client, RUN, EPOCH, &f->plan);
     /* Keys 10 and 11 are of shard 0, key 12 is of shard 1. */
     memcpy(f->keys, (uint64_t[]){10, 11, 12}, sizeof f->keys);
     memcpy(f->shard_first, (int32_t[]){0, 2, 3}, sizeof f->shard_first);
@@ -103,6 +105,7 @@ static void setup(fixture_t *f, int64_t retry_ms)
 static void teardown(fixture_t *f)
 {
     client_destroy(&f->client);
+    table_plan_fini(&f->plan);
     net_close(&f->net);
     net_close(&f->coordinator);
     for (int s = 0; s < SHARDS; s++)

@@ -41,9 +41,11 @@ static void test_count(void **state)
         experiment_t *e = load(cases[i]);
         const config_t *c = e->base;
         int64_t dense = 0, flops = 0;
+        table_plan_t plan;
+        table_plan_init(&plan, c, info.single + info.multi);
         for (int k = 0; k < c->model.components; k++) {
             model_t *model = NULL;
-            assert_int_equal(model_create(c, k, embedding_inputs(&info, (int)c->embedding.dim), 1, &model), ST_OK);
+            assert_int_equal(model_create(c, k, embedding_inputs(&plan, info.numeric), 1, &model), ST_OK);
             dense += model_parameters(model);
             flops += model_flops(model);
             model_destroy(&model);
@@ -51,6 +53,7 @@ static void test_count(void **state)
         const int64_t sets = c->model.share_embeddings ? 1 : c->model.components;
         assert_true(complexity_count(c, &info, COMPLEXITY_PARAMETERS) == (double)(dense + sets * 10733 * c->embedding.dim));
         assert_true(complexity_count(c, &info, COMPLEXITY_FLOPS) == (double)flops);
+        table_plan_fini(&plan);
         experiment_destroy(&e);
     }
 }

@@ -115,18 +115,18 @@ static void test_groups(void **state)
     (void)state;
     static const struct {
         const char *yaml;
-        int64_t tables, peers;
+        int64_t peers;
         int first, last;
     } cases[] = {
-        {"model: {components: 1}\n", 1, 1, 0, 1},
-        {"model: {components: 3}\n", 3, 3, 0, 3},
-        {"model: {components: 3, deploy: 1}\n", 3, 3, 1, 2},
-        {"model: {components: 3, share_embeddings: true}\n", 1, 3, 0, 3},
-        {"model: {components: 2}\nobjective: {kind: antidistill}\n", 2, 2, 0, 2},
-        {"model: {components: 2}\nobjective: {kind: codistill}\n", 2, 2, 0, 1},
-        {"model: {components: 2, deploy: mean}\nobjective: {kind: codistill}\n", 2, 2, 0, 2},
-        {"model: {components: 6, deploy: 1}\nobjective: {kind: codistill, peers: 3}\n", 6, 3, 2, 4},
-        {"model: {components: 6}\nobjective: {kind: codistill, peers: 2}\n", 6, 2, 0, 3},
+        {"model: {components: 1}\n", 1, 0, 1},
+        {"model: {components: 3}\n", 3, 0, 3},
+        {"model: {components: 3, deploy: 1}\n", 3, 1, 2},
+        {"model: {components: 3, share_embeddings: true}\n", 3, 0, 3},
+        {"model: {components: 2}\nobjective: {kind: antidistill}\n", 2, 0, 2},
+        {"model: {components: 2}\nobjective: {kind: codistill}\n", 2, 0, 1},
+        {"model: {components: 2, deploy: mean}\nobjective: {kind: codistill}\n", 2, 0, 2},
+        {"model: {components: 6, deploy: 1}\nobjective: {kind: codistill, peers: 3}\n", 3, 2, 4},
+        {"model: {components: 6}\nobjective: {kind: codistill, peers: 2}\n", 2, 0, 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         experiment_t *e = load_ok(cases[i].yaml);
@@ -134,7 +134,6 @@ static void test_groups(void **state)
         config_deploy(e->base, &first, &last);
         assert_int_equal(first, cases[i].first);
         assert_int_equal(last, cases[i].last);
-        assert_int_equal(config_tables(e->base), cases[i].tables);
         assert_int_equal(config_peers(e->base), cases[i].peers);
         experiment_destroy(&e);
     }

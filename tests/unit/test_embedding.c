@@ -23,14 +23,28 @@ typedef struct fixture {
     batch_builder_t *builder;
     batch_t batch;
     int64_t positions[200];
-    int dim, inputs;
-    float *weights; /* [uniques][dim] */
+    table_plan_t plan;
+    int inputs;
+    float *weights; /* of all uniques, one after the other */
+    int64_t n_weights;
     const float **row;
 } fixture_t;
 
+#define UNEVEN 0 /* a width of its own for each field */
+
+static int32_t width_of(int dim, int field)
+{
+    static const int32_t widths[] = {8, 3, 16, 4, 1, DIM_MOST};
+    return dim ? dim : widths[field % 6];
+}
+
 static fixture_t setup(int single, int multi, int numeric, int rows, int dim, uint64_t seed)
 {
-    fixture_t f = {.dim = dim, .inputs = (single + multi) * dim + numeric};
+    fixture_t f = {.inputs = numeric};
+    int32_t width[16];
+    for (int i = 0; i < single + multi; i++)
+        f.inputs += width[i] = width_of(dim, i);
+    table_plan_init_widths(&f.plan, 1, single + multi, width, OPTIMIZER_SGD);
     test_dir();
     const sample_options_t options = {.path = test_path("data"),
                                       .seed = seed,
@@ -50,13 +64,19 @@ static fixture_t setup(int single, int multi, int numeric, int rows, int dim, ui
     for (int r = 0; r < rows; r++)
         f.positions[r] = (int64_t)(rng_u64(seed, 3, (uint64_t)r) % 250);
     assert_int_equal(batch_build(f.builder, f.positions, rows, 0, &f.batch), ST_OK);
-    f.weights = MEM_ARRAY(float, f.batch.uniques *dim);
     f.row = MEM_ARRAY(const float *, f.batch.uniques);
-    for (int i = 0; i < f.batch.uniques * dim; i++)
+    f.weights = MEM_ARRAY(float, f.batch.uniques *DIM_MOST);
+    for (int s = 0, u = 0; s < f.batch.segment_first[SHARDS]; s++)
+        for (uint32_t i = 0; i < f.batch.segments[s].count; i++, u++) {
+            f.row[u] = f.weights + f.n_weights;
+            f.n_weights += width_of(dim, (int)f.batch.segments[s].table);
+        }
+    for (int i = 0; i < f.n_weights; i++)
         f.weights[i] = (float)rng_normal(seed, 4, (uint64_t)i);
-    for (int u = 0; u < f.batch.uniques; u++)
-        f.row[u] = f.weights + u * dim;
-    assert_int_equal(embedding_inputs(dataset_info(f.dataset), dim), f.inputs);
+    assert_int_equal(embedding_inputs(&f.plan, numeric), f.inputs);
+    assert_int_equal(batch_weights(&f.batch, &f.plan, 0) + batch_weights(&f.batch, &f.plan, 1) +
+                         batch_weights(&f.batch, &f.plan, 2),
+                     f.n_weights);
     return f;
 }
 
@@ -64,6 +84,7 @@ static void teardown(fixture_t *f)
 {
     mem_free(f->weights);
     mem_free(f->row);
+    table_plan_fini(&f->plan);
     batch_reset(&f->batch);
     batch_builder_destroy(&f->builder);
     dataset_close(&f->dataset);
@@ -89,11 +110,11 @@ static void naive_inputs(const fixture_t *f, int r, float *x)
     const batch_t *b = &f->batch;
     memset(x, 0, sizeof *x * (size_t)f->inputs);
     for (int field = 0; field < b->single + b->multi; field++) {
-        float *out = x + field * f->dim;
+        float *out = x + f->plan.field[field].column;
         const int m = field - b->single;
         for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
             const float *w = f->row[unique_of(b, field, m < 0 ? row->single[field] : row->key[m][i])];
-            for (int d = 0; d < f->dim; d++)
+            for (int d = 0; d < f->plan.field[field].width; d++)
                 out[d] = m < 0 ? w[d] : out[d] + sample_scale(row, m, i) * w[d];
         }
     }
@@ -104,7 +125,7 @@ static void check_gather(const fixture_t *f, int first, int rows)
 {
     float *x = MEM_ARRAY(float, (rows + 1) * f->inputs), *expected = MEM_ARRAY(float, f->inputs);
     memset(x, 0xff, sizeof *x * (size_t)((rows + 1) * f->inputs)); /* what a larger lane left there */
-    embedding_gather(x, &f->batch, first, rows, f->row, f->dim);
+    embedding_gather(x, &f->batch, first, rows, f->row, &f->plan);
     for (int r = 0; r < rows; r++) {
         naive_inputs(f, first + r, expected);
         assert_memory_equal(x + r * f->inputs, expected, sizeof *x * (size_t)f->inputs);
@@ -116,7 +137,7 @@ static void check_gather(const fixture_t *f, int first, int rows)
 }
 
 static const int shapes[][3] = {{3, 2, 2}, {2, 0, 0}, {0, 2, 1}, {4, 4, 4}};
-static const int dims[] = {1, 3, 4, 8, 16, DIM_MOST};
+static const int dims[] = {1, 3, 4, 8, 16, DIM_MOST, UNEVEN};
 
 static void test_gather(void **state)
 {
@@ -153,43 +174,48 @@ static void naive_gradient(const fixture_t *f, int field, uint64_t key, const fl
     float leaves[LANES_MOST][DIM_MOST];
     bool has[LANES_MOST] = {0};
     const batch_t *b = &f->batch;
-    const int m = field - b->single;
+    const int m = field - b->single, dim = f->plan.field[field].width;
     for (int r = 0; r < b->rows; r++) {
         const sample_row_t *row = &f->sample->row[f->positions[r]];
         float *leaf = leaves[r / lane_rows];
         for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
             if ((m < 0 ? row->single[field] : row->key[m][i]) != key)
                 continue;
-            for (int d = 0; d < f->dim; d++) {
-                const float g = dx[r * f->inputs + field * f->dim + d], use = m < 0 ? g : sample_scale(row, m, i) * g;
+            for (int d = 0; d < dim; d++) {
+                const float g = dx[r * f->inputs + f->plan.field[field].column + d],
+                            use = m < 0 ? g : sample_scale(row, m, i) * g;
                 leaf[d] = has[r / lane_rows] ? leaf[d] + use : use;
             }
             has[r / lane_rows] = true;
         }
     }
-    assert_true(tree_sum(leaves, has, 0, lanes, f->dim, out));
+    assert_true(tree_sum(leaves, has, 0, lanes, dim, out));
 }
 
 static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *order_matters)
 {
     const batch_t *b = &f->batch;
-    float *dx = MEM_ARRAY(float, b->rows * f->inputs), *scratch = MEM_ARRAY(float, (tree_levels((uint32_t)lanes) + 1) * f->dim);
+    float *dx = MEM_ARRAY(float, b->rows * f->inputs),
+          *scratch = MEM_ARRAY(float, (tree_levels((uint32_t)lanes) + 1) * f->plan.widest);
     for (int i = 0; i < b->rows * f->inputs; i++)
         dx[i] = (float)rng_normal(6, (uint64_t)lanes, (uint64_t)i);
     for (int s = 0; s < SHARDS; s++) {
-        const int keys = b->shard_first[s + 1] - b->shard_first[s];
-        float *out = MEM_ARRAY(float, keys * f->dim), *at = out;
-        memset(out, 0xff, sizeof *out * (size_t)(keys * f->dim));
-        embedding_reduce(out, b, s, dx, f->dim, lane_rows, scratch);
+        const int64_t floats = batch_weights(b, &f->plan, s);
+        float *out = MEM_ARRAY(float, floats), *at = out;
+        memset(out, 0xff, sizeof *out * (size_t)floats);
+        embedding_reduce(out, b, s, dx, &f->plan, lane_rows, scratch);
         int u = b->shard_first[s];
         for (int i = b->segment_first[s]; i < b->segment_first[s + 1]; i++)
-            for (uint32_t n = 0; n < b->segments[i].count; n++, u++, at += f->dim) {
+            for (uint32_t n = 0; n < b->segments[i].count; n++, u++) {
                 float expected[DIM_MOST], one_lane[DIM_MOST];
+                const int dim = f->plan.field[b->segments[i].table].width;
                 naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, lanes, lane_rows, expected);
-                assert_memory_equal(at, expected, sizeof *at * (size_t)f->dim);
+                assert_memory_equal(at, expected, sizeof *at * (size_t)dim);
                 naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, 1, b->rows, one_lane);
-                *order_matters |= memcmp(at, one_lane, sizeof *at * (size_t)f->dim) != 0;
+                *order_matters |= memcmp(at, one_lane, sizeof *at * (size_t)dim) != 0;
+                at += dim;
             }
+        assert_ptr_equal(at, out + floats);
         mem_free(out);
     }
     mem_free(dx);
@@ -236,12 +262,12 @@ static void test_gradient_equals_finite_differences(void **state)
     float *c = MEM_ARRAY(float, ROWS *f.inputs), *x = MEM_ARRAY(float, ROWS *f.inputs), scratch[3 * DIM];
     for (int i = 0; i < ROWS * f.inputs; i++)
         c[i] = (float)rng_normal(8, 0, (uint64_t)i);
-    embedding_gather(x, b, 0, ROWS, f.row, DIM);
+    embedding_gather(x, b, 0, ROWS, f.row, &f.plan);
     for (int i = 0; i < ROWS * f.inputs; i++)
         x[i] *= c[i]; /* dloss/dx */
     float *gradient = MEM_ARRAY(float, b->uniques *DIM);
     for (int s = 0; s < SHARDS; s++)
-        embedding_reduce(gradient + b->shard_first[s] * DIM, b, s, x, DIM, 5, scratch);
+        embedding_reduce(gradient + b->shard_first[s] * DIM, b, s, x, &f.plan, 5, scratch);
     double largest = 0.0;
     for (int i = 0; i < b->uniques * DIM; i++) {
         const float value = f.weights[i], h = 0.25f;

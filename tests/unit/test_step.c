@@ -23,6 +23,7 @@
 
 typedef struct fixture {
     experiment_t *experiment;
+    table_plan_t plan;
     sample_t *sample;
     dataset_t *dataset;
     batch_builder_t *builder;
@@ -36,6 +37,7 @@ static void setup(fixture_t *f, const char *settings)
         mem_printf("data: {path: none}\ntrain: {batch: %d, lanes: %d}\nembedding: {dim: %d}\n%s", BATCH, LANES, DIM, settings);
     assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &f->experiment), ST_OK);
     mem_free(text);
+    table_plan_init(&f->plan, f->experiment->base, 3);
     const sample_options_t options = {.path = test_path("data"),
                                       .seed = 8,
                                       .rows = BATCH,
@@ -55,6 +57,7 @@ static void teardown(fixture_t *f)
     batch_builder_destroy(&f->builder);
     dataset_close(&f->dataset);
     sample_destroy(&f->sample);
+    table_plan_fini(&f->plan);
     experiment_destroy(&f->experiment);
 }
 
@@ -99,7 +102,8 @@ static void train_some(fixture_t *f, share_t *share, int first, int rows, int la
     for (int i = 0; i < rows; i++)
         positions[i] = first + i;
     assert_int_equal(batch_build(f->builder, positions, rows, 3, &share->batch), ST_OK);
-    assert_int_equal(step_create(f->experiment->base, dataset_info(f->dataset), lanes, LANE_ROWS, 1, &share->step), ST_OK);
+    assert_int_equal(step_create(f->experiment->base, &f->plan, dataset_info(f->dataset), lanes, LANE_ROWS, 1, &share->step),
+                     ST_OK);
     if (own_end)
         step_train_only(share->step, own_first, own_end);
     share->gradient = MEM_ARRAY(float, COMPONENTS *KEYS_MOST *DIM);
@@ -181,7 +185,8 @@ static void test_components_of_others(void **state)
             assert_int_equal(3 * step_flops(some.step),
                              step_flops(all.step) * (3 * (end - own) + COMPONENTS - (end - own)) / COMPONENTS);
             step_t *still;
-            assert_int_equal(step_create(f.experiment->base, dataset_info(f.dataset), LANES, LANE_ROWS, 1, &still), ST_OK);
+            assert_int_equal(step_create(f.experiment->base, &f.plan, dataset_info(f.dataset), LANES, LANE_ROWS, 1, &still),
+                             ST_OK);
             step_add_noise(some.step, 5, 3);
             step_add_noise(all.step, 5, 3);
             step_apply(some.step);

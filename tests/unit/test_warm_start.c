@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/config/table_plan.h"
 #include "common/files/file.h"
 #include "launcher/coordinator/warm_start.h"
 #include "launcher/run/input_fields.h"
@@ -51,7 +52,10 @@ static config_t *load(const char *const *sets, int n)
 static model_t *network(const config_t *config, const dataset_info_t *info, int k)
 {
     model_t *model = NULL;
-    assert_int_equal(model_create(config, k, embedding_inputs(info, (int)config->embedding.dim), 1, &model), ST_OK);
+    table_plan_t plan;
+    table_plan_init(&plan, config, info->single + info->multi);
+    assert_int_equal(model_create(config, k, embedding_inputs(&plan, info->numeric), 1, &model), ST_OK);
+    table_plan_fini(&plan);
     return model;
 }
 
