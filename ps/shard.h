@@ -4,9 +4,8 @@
  * the net_t, so that tests run shards in a simulated network. Levels (docs/PROTOCOL.md): at sync and invariant a pull of step t
  * is answered when exactly the pushes of steps < t - d are applied, and those of step t - d wait until every pull of step t was
  * answered; at bounded a pull of step t waits for all pushes of steps < t - staleness; at async nothing waits. The cut before a
- * step T (ps/checkpoint/shard_snapshot.h) holds what the pulls of steps < T have created and the pushes of steps < T - d have
- * changed, at bounded and async those of all steps < T, no more and no
- * less. */
+ * step s (ps/checkpoint/shard_snapshot.h) holds what the pulls of steps < s have created and the pushes of steps < s - d have
+ * changed, at bounded and async those of all steps < s, no more and no less. */
 #ifndef SMELTER_SHARD_H
 #define SMELTER_SHARD_H
 

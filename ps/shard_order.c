@@ -10,11 +10,10 @@
  * depend on arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a
  * core.
  *
- * A flagged PULL of step T announces a cut before T. Until the cut is made, pulls of steps >= T are not answered, and at
- * bounded and async pushes of steps >= T are not applied. Whatever overtakes whatever, the flag is here in time: a worker
- * pushes step T when
- * its pull of T was answered, and sync and invariant apply the push of T - d when all pulls of T were. So the cut may wait for
- * its moment, and for the cut before it to be durable, without a word to anybody. */
+ * A flagged PULL of step s announces a cut before s. Until the cut is made, pulls of steps >= s are not answered, and at
+ * bounded and async pushes of steps >= s are not applied. Whatever overtakes whatever, the flag is here in time: a worker
+ * pushes step s when its pull of s was answered, and sync and invariant apply the push of s - d when all pulls of s were. So
+ * the cut may wait for its moment, and for the cut before it to be durable, without any message. */
 #include "common/base/log.h"
 #include "ps/shard_impl.h"
 

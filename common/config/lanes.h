@@ -1,7 +1,7 @@
 /* lanes.h - how a global batch is cut: the arithmetic that makes results independent of the number of workers.
  *
  * Step t covers the global positions [t B, (t+1) B) of the sequence epoch after epoch; only the last batch may be shorter, and
- * train.last_batch says what becomes of it. It is cut into G lanes of L = B / G consecutive examples, the last of which may be
+ * train.last_batch says what becomes of it. It is cut into G lanes of B / G consecutive examples, the last of which may be
  * shorter or empty. Worker w of W owns the lanes [w G / W, (w+1) G / W).
  *
  * Co-distilled peers in groups (common/config/group.h) have global batches of their own, B examples each, from equally long

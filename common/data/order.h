@@ -1,6 +1,6 @@
 /* order.h - the order of visits, a pure function (seed, epoch, position) -> index in the training split.
  *
- * Of S shares, share s is the examples s, s + S, s + 2 S, .. of the split, the same in every epoch, so that each has its part
+ * Of P shares, share g is the examples g, g + P, g + 2 P, .. of the split, the same in every epoch, so that each has its part
  * of all times and no example is in two. */
 #ifndef SMELTER_ORDER_H
 #define SMELTER_ORDER_H

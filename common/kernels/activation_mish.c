@@ -1,7 +1,7 @@
 /* Mish: f(x) = x tanh(log(1 + e^(beta x))) (Misra 2019, beta = 1). A smaller beta is wider.
  *
- * With z = beta x and n = e^z, T = tanh(log(1 + n)) = (n^2 + 2 n) / (n^2 + 2 n + 2), of which both sides are divided by n^2
- * where z > 0: with e = e^-|z| <= 1 nothing overflows. The slope is T + z (1 - T^2) sigma(z), 1 - T^2 = (1 - T)(1 + T) without
+ * With z = beta x and n = e^z, u = tanh(log(1 + n)) = (n^2 + 2 n) / (n^2 + 2 n + 2), of which both sides are divided by n^2
+ * where z > 0: with e = e^-|z| <= 1 nothing overflows. The slope is u + z (1 - u^2) sigma(z), 1 - u^2 = (1 - u)(1 + u) without
  * a difference of equal numbers. */
 #include <math.h>
 

@@ -1,4 +1,4 @@
-/* The derivatives of f = t + c (g- + h c) + G o by its five numbers, with q = c / w (docs/MATH.md section 6): each is one
+/* The derivatives of f = t + c (g- + h c) + g o by its five numbers, with q = c / w (docs/MATH.md section 6): each is one
  * expression for all three pieces, since q is 0 left and 1 right of the joints, and continuous at both. */
 #include "common/kernels/gsmelu.h"
 

@@ -2,7 +2,7 @@
  *
  * With s = x + alpha, w = alpha + beta, c = s cut to [0, w] and o = s - c, the outer part, the three pieces are one:
  *
- *     f(x)  = t + c (g- + h c) + G o ,   h = (g+ - g-) / (2 w) ,   G = g- where o < 0, else g+
+ *     f(x)  = t + c (g- + h c) + g o ,   h = (g+ - g-) / (2 w) ,   g = g- where o < 0, else g+
  *     f'(x) = g- + 2 h c
  *
  * Nothing large cancels anywhere: c and o are 0 in the pieces they do not belong to.                                */

@@ -30,7 +30,7 @@ float norm_weight_forward(float *restrict used, const float *restrict w, int64_t
 void norm_weight_project(float *w, int64_t n, float v, float p);
 
 /* norm_weight_backward - the gradient by w from the gradient by used, in place:
- *   dw := v/N (d - u (d . w) / N),   u_i = sign(w_i) (|w_i| / N)^(p-1),  N = ||w||_p
+ *   dw := v/a (d - u (d . w) / a),   u_i = sign(w_i) (|w_i| / a)^(p-1),  a = ||w||_p
  * dw in/out [n];  w in [n];  norm as forward returned it. Where norm is 0, dw := 0. */
 void norm_weight_backward(float *restrict dw, const float *restrict w, float norm, int64_t n, float v, float p);
 

@@ -125,7 +125,7 @@ void ref_norm_weight_forward(double *used, const double *w, int n, double v, dou
 
 void ref_norm_weight_backward(double *dw, const double *dused, const double *w, int n, double v, double p)
 {
-    /* dw_k = sum_i d_i v ((i == k) / N - w_i / N^2 dN/dw_k),  dN/dw_k = sign(w_k) (|w_k| / N)^(p-1), term by term. */
+    /* dw_k = sum_i d_i v ((i == k) / a - w_i / a^2 da/dw_k),  da/dw_k = sign(w_k) (|w_k| / a)^(p-1), term by term. */
     double norm = norm_of_order(w, n, p);
     for (int k = 0; k < n; k++) {
         double dnorm = copysign(pow(fabs(w[k]) / norm, p - 1.0), w[k]);

@@ -24,7 +24,7 @@ typedef struct tree_stack {
     int8_t join[TREE_LEVELS_MAX + 1];
 } tree_stack_t;
 
-/* tree_levels - levels above the leaves [0, leaves): the smallest L with 2^L >= leaves. */
+/* tree_levels - levels above the leaves [0, leaves): the smallest n with 2^n >= leaves. */
 int tree_levels(uint32_t leaves);
 
 /* tree_start - begin a sum of vectors of `dim` floats.

@@ -2,8 +2,7 @@
  * steps, and the first one is committed once it is complete.
  *
  * Progressive metrics are taken at the moment when the last reporting worker's CUT arrives: each has sent all of the steps
- * before T by then, and what some have already sent of later ones is held back
- * (progressive_limit). */
+ * before s by then, and what some have already sent of later ones is held back (progressive_limit). */
 #include "launcher/checkpoint/checkpointer.h"
 
 #include <inttypes.h>

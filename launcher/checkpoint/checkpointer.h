@@ -1,10 +1,10 @@
 /* checkpointer.h - rank 0's part of checkpoints: asks for a cut, gathers what belongs to it, commits it, and drops old ones.
  *
- * A cut before step T comes about in one of two ways. Every checkpoint.every_steps steps the workers make it by themselves.
+ * A cut before step s comes about in one of two ways. Every checkpoint.every_steps steps the workers make it by themselves.
  * After checkpoint.every_seconds, or on request, SAVE asks the workers from which step on they can, and tells them the latest
  * of their answers. Either way the parts of the cut arrive on their own, in any order between senders:
  *
- *     worker -> CUT         all that it had to say about the steps before T has arrived; counters
+ *     worker -> CUT         all that it had to say about the steps before s has arrived; counters
  *     worker -> CUT_DENSE   dense parameters of a component, from the first worker of its group, before its CUT
  *     shard  -> PREPARED    its delta is durable
  *

@@ -51,7 +51,8 @@ static void print_all(const command_t *commands, int n)
            "usage: smelter COMMAND [ARGUMENT] [OPTIONS]        smelter COMMAND --help\n\n");
     for (int i = 0; i < n; i++)
         printf("  %-18s %s\n", commands[i].name, commands[i].summary);
-    printf("\nUnder mpirun or srun, train and compare take their rank's role; without it they start mpirun themselves.\n");
+    printf("\nUnder mpirun or srun, train, compare and predict take their rank's role; without one they start mpirun, and so "
+           "does tune.\n");
 }
 
 static void print_one(const command_t *command)

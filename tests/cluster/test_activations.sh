@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_activations.sh BUILD - activations in real trainings.
 #
-# Proves: learned gSmeLU is "bit-identical across worker and server counts" (DESIGN 3, L3) in each of its three forms; `inspect` shows
+# Proves: learned gSmeLU is "bit-identical across worker and server counts" (docs/CONFIG.md, L3) in each of its three forms; `inspect` shows
 # its numbers, moved from their start and within their bounds, for every layer; the log warns, once, of a layer that is clipped a
 # lot; weights of projected weight norm train on any cluster alike.
 # shellcheck source=tests/lib/cluster.sh

@@ -2,7 +2,7 @@
 # test_faults_crash.sh BUILD - jobs that die in the middle of a checkpoint, and go on from what is on disk.
 #
 # docs/ERRORS.md: "whatever rank dies, and wherever it was in saving, committing or dropping a checkpoint: the newest committed one is
-# whole"; DESIGN: "a resumed run equals an uninterrupted one", on any cluster size at L3. A rank kills itself by SIGKILL at each named
+# whole"; docs/howto/stop-and-resume.md: "a resumed run equals an uninterrupted one", on any cluster size at L3. A rank kills itself by SIGKILL at each named
 # point (common/process/failpoint.h), another is killed at random times; the final digest is compared with that of a run that nobody
 # disturbed and that saved nothing.
 #

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_interrupted.sh BUILD - a comparison that is killed in the middle and started again.
 #
-# DESIGN: "An interrupted experiment continues where it stopped": finished runs are kept as they are, and the results are those of a
+# README: "An interrupted experiment continues where it stopped": finished runs are kept as they are, and the results are those of a
 # comparison that nobody disturbed, cost aside. manifest.h: "where it is, the run is finished and its predictions are whole".
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_levels.sh BUILD - the determinism levels, by whole jobs under mpirun.
 #
-# DESIGN: "L3: bit-identical across worker and server counts"; "L2: two runs on the same ranks give bit-identical models"; "d = 0 is
+# docs/CONFIG.md: "L3: bit-identical across worker and server counts"; "L2: two runs on the same ranks give bit-identical models"; "d = 0 is
 # strict; d = 1 hides network and server behind the compute and is just as deterministic"; "L1: a worker runs at most `staleness` steps
 # ahead; staleness is measured". The digest is over all parameters and optimizer state, so equal digests are equal models.
 # shellcheck source=tests/lib/cluster.sh

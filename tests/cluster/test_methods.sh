@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_methods.sh BUILD - the methods of configs/quickstart_methods.yaml, trained for real.
 #
-# Proves: every variant is trained and reported; "bit-identical across worker and server counts" (DESIGN 3, L3) holds for every
+# Proves: every variant is trained and reported; "bit-identical across worker and server counts" (docs/CONFIG.md, L3) holds for every
 # objective, for shared embeddings, for solved widths and for distillation, where the teacher's predictions cross the cluster;
 # shared embeddings pull the rows of a single network; a teacher is trained before its student, and an interrupted experiment asks
 # again for the predictions that its students miss; a run starts from another one's parameters on any cluster.

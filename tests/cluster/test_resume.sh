@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_resume.sh BUILD - a run that is killed goes on from its newest checkpoint as if nothing had happened.
 #
-# DESIGN: "Resume on other server or worker counts. A damaged or mismatched checkpoint is an error that names what differs." The digest
+# docs/howto/stop-and-resume.md: "Resume on other server or worker counts. A damaged or mismatched checkpoint is an error that names what differs." The digest
 # and the curve of a run killed on 2 servers and 2 workers and resumed on 1 and 4 are those of one that nobody disturbed; so are those
 # of one that a signal saved and stopped; allowed changes of the configuration are listed, others refused, and so is whatever is damaged.
 # shellcheck source=tests/lib/cluster.sh

@@ -1,6 +1,6 @@
-/* test_gemm - the three products of a dense layer equal their naive double twins within the rounding of f32, for the odd
- * shapes of partial lanes too; and "a worker computes each of its lanes with identical kernel shapes" (DESIGN 3) is enough
- * for identical bits: they do not depend on where the matrices lie.                                                    */
+/* test_gemm - the three products of a dense layer equal their naive double twins within the rounding of f32, for the odd shapes
+ * of partial lanes too; and "a worker computes each of its lanes with identical kernel shapes" (docs/MATH.md section 8) is
+ * enough for identical bits: they do not depend on where the matrices lie. */
 #include <math.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
 /* test_model - the network's gradient, two ways: the double twin of the whole network equals central differences of its loss,
  * and the f32 model equals the twin, for every activation x layer norm x weight norm x activate_inputs x clip. Further: "a
- * worker computes each of its lanes with identical kernel shapes" (DESIGN 3) gives identical bits whatever the buffers held
- * before; initial values are a pure function of seed and component; the optimizer's step is the one of the table; learned
- * gSmeLU stays within its bounds and lowers the loss; weight norm folds into plain weights, and its projection keeps it.     */
+ * worker computes each of its lanes with identical kernel shapes" (docs/MATH.md section 8) gives identical bits whatever the
+ * buffers held before; initial values are a pure function of seed and component; the optimizer's step is the one of the table;
+ * learned gSmeLU stays within its bounds and lowers the loss; weight norm folds into plain weights, and its projection keeps
+ * it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* test_tree - "dense gradients are summed over a fixed binary tree of lanes; sparse gradients are merged per key in the same
- * tree order" (DESIGN 3): the stack gives the bits of a recursive sum over the tree, and summing the lanes of each worker
- * first gives the same bits for every number of workers.                                                                  */
+ * tree order" (docs/MATH.md section 8): the stack gives the bits of a recursive sum over the tree, and summing the lanes of
+ * each worker first gives the same bits for every number of workers. */
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Proves of shard_snapshot.h, load.h and the cut in shard.c: "the cut before a step T holds what the pulls of steps < T have
- * created and the pushes of steps < T - d have changed, no more and no less", while training goes on; and that a checkpoint,
+/* Proves of shard_snapshot.h, load.h and the cut in shard.c: "the cut before a step s holds what the pulls of steps < s have
+ * created and the pushes of steps < s - d have changed, no more and no less", while training goes on; and that a checkpoint,
  * restored into any number of shards, goes on as if nothing had happened: the same answers to every pull, the same rows at the
  * end.
  *

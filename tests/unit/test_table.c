@@ -1,8 +1,8 @@
 /* test_table - "Row = one value {version, count, weight[dim], optimizer state[..]}: weight and state can't part" and "Initial
- * value of a row ... independent of arrival order" (DESIGN 2); "sparse gradients are merged per key in the same tree order"
- * (DESIGN 3).
+ * value of a row ... independent of arrival order" (docs/MATH.md eq. 26); "sparse gradients are merged per key in the same tree
+ * order" (docs/MATH.md section 8).
  *
- * The oracle is a plain array of rows searched from its start, with optimizers and tree sums written out naively.          */
+ * The oracle is a plain array of rows searched from its start, with optimizers and tree sums written out naively. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
