@@ -66,9 +66,10 @@ bench: ## benchmarks, each a ratio within one run; writes out/bench.json
 sim: $(BUILD)/tests/sim/sim ## play SEEDS=1000 scenarios of a cluster with faults, or SEED=N again
 	@$(BUILD)/tests/sim/sim $(if $(SEED),-s $(SEED),-n $(SEEDS))
 
-docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire ## write docs/CONFIG.md and the tables of docs/PROTOCOL.md from the tables of the code
+docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire $(BUILD)/tests/unit/test_metric ## write docs/CONFIG.md, docs/METRICS.md and the tables of docs/PROTOCOL.md from the tables of the code
 	$(BUILD)/smelter config-reference docs/CONFIG.md
 	$(BUILD)/tests/unit/test_wire write
+	$(BUILD)/tests/unit/test_metric write
 
 sanitize: ## unit and kernel tests under the address and the undefined-behaviour sanitizer (a part of .ci/run)
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests

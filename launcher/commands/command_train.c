@@ -14,6 +14,7 @@
 #include "launcher/job/job.h"
 #include "launcher/report/html_report.h"
 #include "launcher/report/report.h"
+#include "launcher/report/report_table.h"
 #include "launcher/report/slices_report.h"
 #include "launcher/run/outdir.h"
 #include "launcher/run/runs.h"

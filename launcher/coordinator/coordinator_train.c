@@ -120,12 +120,7 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     run_totals_add_worker(&t, &c->trained);
     run_totals_add_start(&t, &c->earlier);
     const double examples = (double)t.examples;
-    r->quality.logloss = metrics_logloss(p->p, p->label, p->rows);
-    r->quality.auc_loss = metrics_auc_loss(p->p, p->label, p->rows);
-    r->quality.pqauc_loss = r->quality.pqauc_query_mean = NAN; /* undefined, not 0, without a query column */
-    if (dataset_info(c->dataset)->has_group)
-        r->quality.pqauc_loss = metrics_pqauc_loss(p->p, p->label, p->group, p->rows, &r->quality.pqauc_query_mean);
-    r->quality.calibration = metrics_calibration(p->p, p->label, p->rows);
+    run_result_evaluate(&r->quality, p->p, p->label, dataset_info(c->dataset)->has_group ? p->group : NULL, p->rows);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->quality.training_logloss = progressive_training_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;

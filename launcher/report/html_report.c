@@ -10,6 +10,7 @@
 #include "common/metrics/pd.h"
 #include "launcher/metrics/curve.h"
 #include "launcher/report/html_page.h"
+#include "launcher/report/result.h"
 #include "launcher/report/results_file.h"
 #include "launcher/run/manifest.h"
 
@@ -258,6 +259,25 @@ static void put_variants(jsondoc_t *data, collected_t *variants, int64_t n)
     jsondoc_put(data, "variants", &array);
 }
 
+/* What the page shows of a variant and how: it names few numbers itself. */
+static void put_rows(jsondoc_t *data)
+{
+    static const struct {
+        const char *struct_name;
+        const metric_rows_t *rows;
+    } tables[] = {{"reproducibility", &reproducibility_rows}, {"quality", &quality_rows}, {"cost", &cost_rows}};
+    jsondoc_t *rows = jsondoc_object();
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        jsondoc_t *array = jsondoc_array();
+        for (int i = 0; i < tables[t].rows->n; i++) {
+            jsondoc_t *row = metric_row_object(&tables[t].rows->row[i]);
+            jsondoc_append(array, &row);
+        }
+        jsondoc_put(rows, tables[t].struct_name, &array);
+    }
+    jsondoc_put(data, "rows", &rows);
+}
+
 status_t html_report_collect(const char *dir, jsondoc_t **out)
 {
     char *path = run_path(dir, FILE_RESULTS);
@@ -278,6 +298,7 @@ status_t html_report_collect(const char *dir, jsondoc_t **out)
         TRY_DONE(collect_variant(dir, jsondoc_at(variants, v), path, &collected[v]));
     jsondoc_t *data = jsondoc_object();
     put_variants(data, collected, n);
+    put_rows(data);
     jsondoc_put(data, "results", &results);
     *out = data;
 done:

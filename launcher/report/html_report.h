@@ -8,11 +8,14 @@
  *                    metrics.jsonl     for the curves
  *                    config.yaml       of replica 0: what sets the variant apart
  *
- * The data in the page: {results, histogram: {edge, bins}, variants: [{pd_histogram: [bins + 1 counts], config_text, runs:
- * [{manifest, curve: {step, seconds, logloss, progressive_logloss, training_logloss, first_points}}]}]}, variants and runs in
- * the order of results.json. first_points: the number of points of the first pass, by most of their examples; null where older
- * files do not say.
- * Run folders that were removed leave their parts empty, and the page says so. */
+ * The data in the page:
+ *
+ *     {results, rows: {reproducibility, quality, cost: [metric_row_object]}, histogram: {edge, bins},
+ *      variants: [{pd_histogram: [bins + 1 counts], config_text,
+ *                  runs: [{manifest, curve: {step, seconds, logloss, progressive_logloss, training_logloss, first_points}}]}]}
+ *
+ * Variants and runs are in the order of results.json. first_points: the number of points of the first pass, by most of their
+ * examples; null where older files do not say. Run folders that were removed leave their parts empty, and the page says so. */
 #ifndef SMELTER_HTML_REPORT_H
 #define SMELTER_HTML_REPORT_H
 

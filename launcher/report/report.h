@@ -1,10 +1,8 @@
-/* report.h - an experiment's result as results.json, results.csv, verdict.txt and a table on the terminal.
+/* report.h - an experiment's result as results.json, results.csv and verdict.txt; report_table.h prints it.
  *
  * All functions want a result that went through result_summarise.                                                          */
 #ifndef SMELTER_REPORT_H
 #define SMELTER_REPORT_H
-
-#include <stdio.h>
 
 #include "common/base/status.h"
 #include "launcher/report/result.h"
@@ -33,10 +31,5 @@ WARN_UNUSED status_t report_write_csv(const experiment_result_t *result, const c
 /* report_write_verdict - replaces `path` in one step: the verdict in one line. It is no part of results.csv, whose readers want
  * a head and rows. */
 WARN_UNUSED status_t report_write_verdict(const experiment_result_t *result, const char *path);
-
-/* report_print_table - at most 118 columns, but for the sentences at the end: losses with their difference from the
- * baseline in %, prediction difference as it is and levelled with its error over replicas, swap rates, cost with units, what
- * students cost with their teachers and save, and in words what the tables show. */
-void report_print_table(const experiment_result_t *result, FILE *out);
 
 #endif

@@ -21,9 +21,8 @@
 enum { EXAMPLES, LONGER_THAN_1, LONGER_THAN_K, DENOMINATORS };
 enum { LEVELLED = PD_COUNT, SWAP_TOP1, SWAP_TOPK, NUMERATORS };
 
-#define COUNT_FIELD(name, doc) +1
-_Static_assert((0 REPRODUCIBILITY_FIELDS(COUNT_FIELD)) == NUMERATORS, "a numerator for every field of reproducibility_t");
-_Static_assert(sizeof(reproducibility_t) == NUMERATORS * sizeof(estimate_t), "the fields are an array of estimates");
+_Static_assert(sizeof(reproducibility_t) == NUMERATORS * sizeof(estimate_t),
+               "a numerator for every row of an array of estimates");
 
 static int32_t column_of(int32_t variant, int32_t numerator)
 {

@@ -8,62 +8,26 @@
 #include "launcher/report/distillation_cost.h"
 #include "launcher/report/reproducibility.h"
 
-/* Sums run over replicas in their order, so that a summary of the same runs has the same bits. */
-static void summarise_quality(variant_result_t *variant)
-{
-    quality_t mean = {0};
-    for (int32_t r = 0; r < variant->replicas; r++) {
-        const quality_t *one = &variant->replica[r].quality;
-#define ADD(name, doc) mean.name += one->name;
-        QUALITY_FIELDS(ADD)
-#undef ADD
-    }
-#define DIVIDE(name, doc) mean.name /= variant->replicas;
-    QUALITY_FIELDS(DIVIDE)
-#undef DIVIDE
-    variant->quality = mean;
-}
+#define ROW(type, name, ...) METRIC_ROW(reproducibility_t, type, name, __VA_ARGS__),
+static const metric_t reproducibility[] = {REPRODUCIBILITY_METRICS(ROW)};
+#undef ROW
+#define ROW(type, name, ...) METRIC_ROW(distillation_cost_t, type, name, __VA_ARGS__),
+static const metric_t teaching[] = {TEACHING_METRICS(ROW)};
+#undef ROW
 
-static double combine_mean(double so_far, double value, int32_t n)
-{
-    return so_far + value / n;
-}
-
-static double combine_max(double so_far, double value, int32_t n)
-{
-    (void)n;
-    return fmax(so_far, value);
-}
-
-static double to_double(double value)
-{
-    return value;
-}
-
-static int64_t to_int64_t(double value)
-{
-    return (int64_t)llrint(value);
-}
-
-static void summarise_cost(variant_result_t *variant)
-{
-#define COMBINE(type, name, how, unit) \
-    { \
-        double all = 0.0; \
-        for (int32_t r = 0; r < variant->replicas; r++) \
-            all = combine_##how(all, (double)variant->replica[r].cost.name, variant->replicas); \
-        variant->cost.name = to_##type(all); \
-    }
-    COST_FIELDS(COMBINE)
-#undef COMBINE
-}
+const metric_rows_t reproducibility_rows = {reproducibility, sizeof reproducibility / sizeof *reproducibility, METRIC_NO_BITS};
+const metric_rows_t teaching_rows = {teaching, sizeof teaching / sizeof *teaching, METRIC_NO_BITS};
 
 void result_summarise(experiment_result_t *result)
 {
     for (int32_t v = 0; v < result->variants; v++) {
-        ASSERT(result->variant[v].replicas > 0);
-        summarise_quality(&result->variant[v]);
-        summarise_cost(&result->variant[v]);
+        variant_result_t *variant = &result->variant[v];
+        const replica_result_t *first = variant->replica;
+        ASSERT(variant->replicas > 0);
+        variant->quality = (quality_t){0};
+        variant->cost = (cost_t){0};
+        metric_combine_all(&quality_rows, &first->quality, sizeof *first, variant->replicas, &variant->quality);
+        metric_combine_all(&cost_rows, &first->cost, sizeof *first, variant->replicas, &variant->cost);
     }
     distillation_cost_measure(result);
     distillation_cost_measure_saving(result);
@@ -127,22 +91,33 @@ static void put_interval(jsondoc_t *object, const char *name, estimate_t estimat
     jsondoc_put_number(object, key, estimate.high);
 }
 
+double result_change_percent(const metric_rows_t *rows, int i, const void *numbers, const void *of_base)
+{
+    const double base = metric_value(rows, i, of_base);
+    return 100.0 * (metric_value(rows, i, numbers) - base) / base;
+}
+
+double result_error(const variant_result_t *variant, int i)
+{
+    const size_t offset = reproducibility[i].offset;
+    return offset == offsetof(reproducibility_t, pd_relative)   ? variant->error.pd_relative
+           : offset == offsetof(reproducibility_t, pd_levelled) ? variant->error.pd_levelled
+                                                                : NAN;
+}
+
 /* All values first: a person who reads the file sees numbers before intervals. */
 void result_put_reproducibility(jsondoc_t *object, const variant_result_t *variant)
 {
-    const reproducibility_t *r = &variant->reproducibility;
-#define PUT(name, doc) jsondoc_put_number(object, #name, r->name.value);
-    REPRODUCIBILITY_FIELDS(PUT)
-#undef PUT
+    const estimate_t *estimate = (const estimate_t *)&variant->reproducibility;
+    metric_put_all(object, &reproducibility_rows, &variant->reproducibility);
     jsondoc_put_integer(object, "pd_pairs", variant->pd_pairs);
     jsondoc_put_number(object, "pd_difference", variant->pd_difference.value);
     jsondoc_put_number(object, "pd_levelled_difference", variant->pd_levelled_difference.value);
 #define PUT(name, doc) jsondoc_put_number(object, #name "_se", variant->error.name);
     REPLICA_ERRORS(PUT)
 #undef PUT
-#define PUT(name, doc) put_interval(object, #name, r->name);
-    REPRODUCIBILITY_FIELDS(PUT)
-#undef PUT
+    for (int i = 0; i < reproducibility_rows.n; i++)
+        put_interval(object, reproducibility[i].name, estimate[i]);
     put_interval(object, "pd_difference", variant->pd_difference);
     put_interval(object, "pd_levelled_difference", variant->pd_levelled_difference);
 }

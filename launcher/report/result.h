@@ -1,8 +1,8 @@
 /* result.h - what an experiment found: the numbers of its runs (run_result.h), their means over replicas, and how far replicas
  * differ. results.json, results.csv, the page and the table on the terminal share them.
  *
- * Every number is declared once, in the tables below and in run_result.h: structs, JSON, CSV and means over replicas come from
- * them. A number that is not defined (no pair in any group, one replica) is NaN, and null in JSON. */
+ * Every number is one row of the tables below, or of run_result.h (metric.h). One that is not defined (no pair in any query,
+ * one replica) is NaN, and null in JSON. */
 #ifndef SMELTER_RESULT_H
 #define SMELTER_RESULT_H
 
@@ -16,17 +16,43 @@
 #include "common/metrics/bootstrap.h"
 #include "launcher/run/run_result.h"
 
-/* How far the replicas of a variant differ, each with its interval over queries: X(name, "what it is"). The first PD_COUNT
- * are the measures of common/metrics/pd.h, in that order. */
-#define REPRODUCIBILITY_FIELDS(X) \
-    X(pd_relative, "relative prediction difference, mean over pairs of replicas") \
-    X(pd_l1, "mean distance from the replicas' mean prediction, relative to it") \
-    X(pd_l2, "root mean square distance from the replicas' mean prediction, relative to it") \
-    X(pd_std, "standard deviation over replicas") \
-    X(pd_symkl, "symmetrised Kullback-Leibler divergence, mean over pairs of replicas") \
-    X(pd_levelled, "relative prediction difference once all replicas have the same mean prediction") \
-    X(swap_top1, "share of queries whose highest example differs, mean over pairs of replicas") \
-    X(swap_topk, "share of queries whose RESULT_TOP_K highest examples differ, as a set")
+#define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
+#define RESULT_RESAMPLES 1000    /* the 2.5 % quantile then lies between two of 25 values */
+#define RESULT_MOST_DIFFERENT 10 /* examples listed */
+#define RESULT_WORST_SLICES 10   /* values of columns listed */
+#define RESULT_TEXT_OF(number) #number
+#define RESULT_TEXT(number) RESULT_TEXT_OF(number)
+#define RESULT_TOP_K_TEXT RESULT_TEXT(RESULT_TOP_K)
+
+/* How far the replicas of a variant differ, each with its interval over queries: X(type, name, what else its row says). The
+ * first PD_COUNT are the measures of common/metrics/pd.h, in that order. */
+/* clang-format off */
+#define REPRODUCIBILITY_METRICS(X) \
+    X(ESTIMATE, pd_relative, .meaning = "relative prediction difference, mean over pairs of replicas", \
+      .heading = "relative\nPD", .title = "relative PD", .group = "Reproducibility", .unit = UNIT_SHARE, .digits = 2, \
+      .column = 1, .show = SHOW_INTERVAL | SHOW_ERROR | SHOW_CHANGE) \
+    X(ESTIMATE, pd_l1, .meaning = "mean distance from the replicas' mean prediction, relative to it", \
+      .title = "L1", .unit = UNIT_SHARE, .digits = 2, .detail = 2) \
+    X(ESTIMATE, pd_l2, .meaning = "root mean square distance from the replicas' mean prediction, relative to it", \
+      .title = "L2", .note = "root mean square distance from it, relative to it", \
+      .unit = UNIT_SHARE, .digits = 2, .detail = 3) \
+    X(ESTIMATE, pd_std, .meaning = "standard deviation over replicas", \
+      .title = "standard deviation", .note = "over replicas, of the prediction itself", .digits = 5, .detail = 4) \
+    X(ESTIMATE, pd_symkl, .meaning = "symmetrised Kullback-Leibler divergence, mean over pairs of replicas", \
+      .title = "symmetrised KL", .note = "divergence, mean over pairs", .digits = 6, .detail = 5) \
+    X(ESTIMATE, pd_levelled, .meaning = "relative prediction difference once all replicas have the same mean prediction", \
+      .heading = "levelled\nPD", .title = "levelled PD", \
+      .note = "relative PD once all replicas have the same mean prediction", \
+      .group = "Reproducibility", .unit = UNIT_SHARE, .digits = 2, .column = 2, .detail = 1, \
+      .show = SHOW_ERROR | SHOW_CHANGE | SHOW_IF_KNOWN) \
+    X(ESTIMATE, swap_top1, .meaning = "share of queries whose highest example differs, mean over pairs of replicas", \
+      .heading = "swap at\ntop 1", .title = "swaps at top 1", .note = "queries whose highest example differs", \
+      .unit = UNIT_SHARE, .digits = 1, .column = 3, .is_off_page = true, .detail = 6) \
+    X(ESTIMATE, swap_topk, .meaning = "share of queries whose " RESULT_TOP_K_TEXT " highest examples differ, as a set", \
+      .heading = "swap at\ntop " RESULT_TOP_K_TEXT, .title = "swaps at top " RESULT_TOP_K_TEXT, \
+      .note = "queries whose highest " RESULT_TOP_K_TEXT " differ, as a set", \
+      .unit = UNIT_SHARE, .digits = 1, .column = 4, .is_off_page = true, .detail = 7)
+/* clang-format on */
 
 /* Standard errors over replicas, NaN below three of them: X(name, "of what"). The numbers of above say how sure the replicas
  * that there are make us for other queries; these, for other replicas. */
@@ -36,30 +62,34 @@
     X(pd_difference, "relative prediction difference minus the baseline's") \
     X(pd_levelled_difference, "levelled prediction difference minus the baseline's")
 
-/* What a student costs with its teacher, and what the teacher saves: X(name, "what it is"). */
-#define TEACHING_FIELDS(X) \
-    X(teachers_cpu_seconds, "of all runs that taught: training, and scoring for students") \
-    X(teachers_wall_seconds, "the same") \
-    X(cpu_seconds_with_teacher, "one student's own, and its part of the teachers', which the replicas share equally") \
-    X(wall_seconds_with_teacher, "the same") \
-    X(rows_pulled_per_example_with_teacher, "the same, per example of the student") \
-    X(held_out_logloss_change, \
-      "of the student from the same network without the teacher, on the evaluation split, as a share") \
-    X(held_out_share_of_examples, "of that training, after which one with the teacher ends with as low a loss; NaN: never") \
-    X(held_out_share_of_wall_seconds, "the same")
+/* What a student costs with its teacher, and what the teacher saves, in the form of the rows above. */
+/* clang-format off */
+#define TEACHING_METRICS(X) \
+    X(DOUBLE, teachers_cpu_seconds, .meaning = "CPU time of all runs that taught: training, and scoring for students", \
+      .heading = "their CPU\ntime s", .unit = UNIT_SECONDS, .digits = 1, .column = 1) \
+    X(DOUBLE, teachers_wall_seconds, .meaning = "time of all runs that taught", .unit = UNIT_SECONDS) \
+    X(DOUBLE, cpu_seconds_with_teacher, \
+      .meaning = "one student's own CPU time, and its part of its teachers', which the replicas share equally", \
+      .heading = "CPU time\ns", .unit = UNIT_SECONDS, .digits = 1, .column = 2) \
+    X(DOUBLE, wall_seconds_with_teacher, .meaning = "one student's own time, and its part of its teachers'", \
+      .heading = "wall time\ns", .unit = UNIT_SECONDS, .digits = 1, .column = 3) \
+    X(DOUBLE, rows_pulled_per_example_with_teacher, \
+      .meaning = "one student's own embedding rows, and its part of its teachers', per example of the student", \
+      .heading = "rows pulled\n/ example", .digits = 1, .column = 4) \
+    X(DOUBLE, held_out_logloss_change, .unit = UNIT_SHARE, \
+      .meaning = "change of logloss on the evaluation split from the same network without the teacher") \
+    X(DOUBLE, held_out_share_of_examples, .unit = UNIT_SHARE, \
+      .meaning = "part of that network's training after which one with the teacher ends with as low a loss") \
+    X(DOUBLE, held_out_share_of_wall_seconds, .meaning = "the same part of its time", .unit = UNIT_SHARE)
+/* clang-format on */
 
-#define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
-#define RESULT_RESAMPLES 1000    /* the 2.5 % quantile then lies between two of 25 values */
-#define RESULT_MOST_DIFFERENT 10 /* examples listed */
-#define RESULT_WORST_SLICES 10   /* values of columns listed */
-
-#define REPRODUCIBILITY_MEMBER(name, doc) estimate_t name;
 typedef struct reproducibility {
-    REPRODUCIBILITY_FIELDS(REPRODUCIBILITY_MEMBER)
+    REPRODUCIBILITY_METRICS(METRIC_MEMBER)
 } reproducibility_t;
 
+#define ERROR_MEMBER(name, doc) double name;
 typedef struct replica_errors {
-    REPLICA_ERRORS(QUALITY_MEMBER)
+    REPLICA_ERRORS(ERROR_MEMBER)
 } replica_errors_t;
 
 /* Relative PD over a part of the evaluation split. */
@@ -83,7 +113,7 @@ typedef struct distillation_cost {
     saving_t held_out_saving;
     int32_t held_out_points; /* trainings of the student, of different length, that this is read from */
     bool is_whole;           /* no other variant is a longer training of it */
-    TEACHING_FIELDS(QUALITY_MEMBER)
+    TEACHING_METRICS(METRIC_MEMBER)
 } distillation_cost_t;
 
 typedef struct variant_result {
@@ -124,6 +154,8 @@ typedef struct experiment_result {
     variant_result_t *variant; /* **owned**, [variants] */
 } experiment_result_t;
 
+extern const metric_rows_t reproducibility_rows, teaching_rows;
+
 /* result_summarise - means over replicas, and how far the replicas of every variant differ. Every replica must hold its
  * predictions; swap rates need result->group, and without it examples are resampled in the place of queries.
  * Cannot fail.  Cost: replicas^3 / 2 + 5 replicas^2 passes over the predictions, and RESULT_RESAMPLES over the queries of all
@@ -149,7 +181,13 @@ bool result_beats_constant(const experiment_result_t *result, const variant_resu
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
 
-/* result_put_reproducibility - members of an open JSON object, in the order of the tables. */
+/* result_put_reproducibility - members of an open JSON object, in the order of the rows. */
 void result_put_reproducibility(jsondoc_t *object, const variant_result_t *variant);
+
+/* result_change_percent - by how much the value of row i in `numbers` is above that in `of_base`, in % of it. */
+double result_change_percent(const metric_rows_t *rows, int i, const void *numbers, const void *of_base);
+
+/* result_error - the standard error over replicas of row i of reproducibility; NaN where none is estimated. */
+double result_error(const variant_result_t *variant, int i);
 
 #endif

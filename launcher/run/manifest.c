@@ -104,8 +104,8 @@ static jsondoc_t *encode(const manifest_t *manifest)
     jsondoc_put_integer(doc, "init_seed", run->init_seed);
     jsondoc_put_integer(doc, "order_seed", run->order_seed);
     jsondoc_put_text(doc, "digest", run->digest);
-    run_result_put_quality(quality, &run->quality);
-    run_result_put_cost(cost, &run->cost);
+    metric_put_all(quality, &quality_rows, &run->quality);
+    metric_put_all(cost, &cost_rows, &run->cost);
     jsondoc_put(doc, "metrics", &quality);
     jsondoc_put(doc, "cost", &cost);
     run_files_put(doc, &manifest->files);
@@ -186,8 +186,8 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
     const jsondoc_t *quality, *cost;
     TRY(jsondoc_get_object(doc, where, "metrics", &quality));
     TRY(jsondoc_get_object(doc, where, "cost", &cost));
-    TRY(run_result_get_quality(quality, where, &run->quality));
-    return run_result_get_cost(cost, where, &run->cost);
+    TRY(metric_get_all(quality, where, &quality_rows, &run->quality));
+    return metric_get_all(cost, where, &cost_rows, &run->cost);
 }
 
 /* Older runs took one mean over all epochs and called it progressive, which it is for one epoch alone. */

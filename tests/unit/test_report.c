@@ -11,6 +11,7 @@
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
 #include "launcher/report/report.h"
+#include "launcher/report/report_table.h"
 #include "launcher/report/result.h"
 #include "launcher/run/manifest.h"
 

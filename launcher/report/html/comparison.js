@@ -6,6 +6,21 @@ const results = data.results;
 const variants = results.variants.map((v, index) => ({...v, index, ...data.variants[index]}));
 const base = variants.find(v => v.name === results.baseline) || variants[0];
 
+/* The rows of the metrics (launcher/run/metric.h): heading, title, note, unit, digits, and where the number stands. */
+const byPlace = (rows, place) => rows.filter(row => row[place]).sort((a, b) => a[place] - b[place]);
+const isKnown = row => variants.some(v => isNumber(metric(v, row.name)));
+/* A number as its row says: in a column, whose head holds the unit of what is counted, or alone. */
+const written = (row, x, alone) =>
+    row.unit === "share"
+        ? percent(x, row.digits)
+        : row.unit === "seconds"
+          ? seconds(x)
+          : row.unit === "memory" || (row.unit === "bytes" && alone)
+            ? bytes(x)
+            : row.unit === "number"
+              ? fixed(x, row.digits)
+              : short(x);
+
 /* A change from the baseline's value, as a share of it. */
 const relative = (value, of) => (isNumber(value) && isNumber(of) && of !== 0 ? (value - of) / of : null);
 const metric = (v, name) => v.metrics[name];
@@ -224,22 +239,23 @@ function variantsSection() {
             ? null
             : el("span", {class: "sub" + (!isNumber(x) || Math.abs(x) < 5e-5 ? "" : x < 0 ? " good" : " bad")}, change(x));
     };
-    const loss = (name, head) => ({
-        head,
-        group: "Accuracy",
-        start: name === "logloss",
-        value: v => metric(v, name),
-        cell: v => [fixed(metric(v, name), 5), toned(v, name)],
+    /* A column of a row: its value, and below it the change, the interval and the error that the row asks for. */
+    const columnOf = (row, value, start) => ({
+        head: row.heading,
+        group: row.group,
+        start,
+        value: v => value(v, row.name),
+        cell: v => [
+            written(row, value(v, row.name)),
+            row.change ? toned(v, row.name) : null,
+            row.interval ? sub(interval(v, row.name, row.digits)) : null,
+            row.error ? sub(overReplicas(v, row.name)) : null,
+        ],
     });
-    const costs = [
-        ["examples_per_second", "examples\n/ second", short],
-        ["rows_pulled_per_example", "rows\n/ example", x => fixed(x, 1)],
-        ["bytes_per_example", "bytes\n/ example", short],
-        ["parameters", "para-\nmeters", short],
-        ["flops_per_example", "FLOPs\n/ example", short],
-        ["cpu_seconds", "CPU\ntime", seconds],
-        ["peak_rss_bytes", "peak\nmemory", bytes],
-    ];
+    const columnsOf = (rows, value) =>
+        byPlace(rows, "column")
+            .filter(row => !row.if_known || isKnown(row))
+            .map((row, i) => columnOf(row, value, i === 0));
     const mixed = new Set(variants.map(v => v.determinism)).size > 1;
     const columns = [
         {
@@ -256,48 +272,9 @@ function variantsSection() {
                 ),
             ],
         },
-        {
-            head: "relative\nPD",
-            group: "Reproducibility",
-            start: true,
-            value: v => metric(v, "pd_relative"),
-            cell: v => [
-                percent(metric(v, "pd_relative")),
-                toned(v, "pd_relative"),
-                sub(interval(v, "pd_relative", 2)),
-                sub(overReplicas(v, "pd_relative")),
-            ],
-        },
-        ...(variants.some(v => isNumber(metric(v, "pd_levelled")))
-            ? [
-                  {
-                      head: "levelled\nPD",
-                      group: "Reproducibility",
-                      value: v => metric(v, "pd_levelled"),
-                      cell: v => [
-                          percent(metric(v, "pd_levelled")),
-                          toned(v, "pd_levelled"),
-                          sub(overReplicas(v, "pd_levelled")),
-                      ],
-                  },
-              ]
-            : []),
-        loss("logloss", "logloss"),
-        loss("auc_loss", "AUC\nloss"),
-        ...(variants.some(v => isNumber(metric(v, "pqauc_loss"))) ? [loss("pqauc_loss", "PQAUC\nloss")] : []),
-        {
-            head: "cali-\nbration",
-            group: "Accuracy",
-            value: v => metric(v, "calibration"),
-            cell: v => fixed(metric(v, "calibration"), 3),
-        },
-        ...costs.map(([name, head, text], i) => ({
-            head,
-            group: "Cost",
-            start: i === 0,
-            value: v => v.cost[name],
-            cell: v => text(v.cost[name]),
-        })),
+        ...columnsOf(data.rows.reproducibility, metric),
+        ...columnsOf(data.rows.quality, metric),
+        ...columnsOf(data.rows.cost, (v, name) => v.cost[name]),
         ...(mixed ? [{head: "deter-\nminism", group: " ", start: true, value: v => v.determinism, cell: level}] : []),
     ];
     byId("variants-table").append(sortableTable(columns, variants, v => (v === base ? "base" : null)));
@@ -425,31 +402,21 @@ function pdHistogram() {
 }
 
 function pdMeasures() {
-    const k = results.top_k;
-    const measures = [
-        ["pd_levelled", "levelled PD", "relative PD once all replicas have the same mean prediction", x => percent(x)],
-        ["pd_l1", "L1", "mean distance from the replicas' mean prediction, relative to it", x => percent(x)],
-        ["pd_l2", "L2", "root mean square distance from it, relative to it", x => percent(x)],
-        ["pd_std", "standard deviation", "over replicas, of the prediction itself", x => fixed(x, 5)],
-        ["pd_symkl", "symmetrised KL", "divergence, mean over pairs", x => fixed(x, 6)],
-        ["swap_top1", "swaps at top 1", "queries whose highest example differs", x => percent(x, 1)],
-        [
-            "swap_topk",
-            "swaps at top " + (k || "k"),
-            "queries whose highest " + (k || "k") + " differ, as a set",
-            x => percent(x, 1),
-        ],
-    ].filter(([name]) => variants.some(v => isNumber(metric(v, name))));
+    const measures = byPlace(data.rows.reproducibility, "detail").filter(isKnown);
     if (!measures.length) return drop("pd-more");
     const columns = [
         {head: "variant", value: v => v.name, cell: nameOf},
-        ...measures.map(([name, head, , text]) => ({
-            head,
-            value: v => metric(v, name),
+        ...measures.map(row => ({
+            head: row.title,
+            value: v => metric(v, row.name),
             cell: v => [
-                text(metric(v, name)),
-                hasInterval(v, name)
-                    ? el("span", {class: "sub"}, text(metric(v, name + "_low")) + " to " + text(metric(v, name + "_high")))
+                written(row, metric(v, row.name)),
+                hasInterval(v, row.name)
+                    ? el(
+                          "span",
+                          {class: "sub"},
+                          written(row, metric(v, row.name + "_low")) + " to " + written(row, metric(v, row.name + "_high"))
+                      )
                     : null,
             ],
         })),
@@ -459,7 +426,7 @@ function pdMeasures() {
         el(
             "p",
             {class: "note", style: {marginTop: "10px"}},
-            measures.map(([, head, what]) => head + ": " + what).join("; ") + "."
+            measures.map(row => row.title + ": " + row.note).join("; ") + "."
         )
     );
 }
@@ -596,30 +563,21 @@ function tradeoffSection() {
 /* ---- cost ---------------------------------------------------------------------------------------------------------------- */
 
 function costSection() {
-    const costs = [
-        ["cpu_seconds", "CPU time", "all ranks", seconds],
-        ["rows_pulled_per_example", "Embedding rows pulled", "per example", x => fixed(x, 1)],
-        ["bytes_per_example", "Traffic", "per example, both ways", bytes],
-        ["flops_per_example", "Arithmetic", "FLOPs per example", short],
-        ["parameters", "Parameters", "embedding and dense", short],
-        ["peak_rss_bytes", "Peak memory", "sum over ranks", bytes],
-        ["wall_seconds", "Wall time", "training and evaluation", seconds],
-        ["examples_per_second", "Throughput", "examples per second, longer is better", short],
-    ];
-    for (const [name, head, what, text] of costs) {
+    for (const row of byPlace(data.rows.cost, "detail")) {
+        const name = row.name;
         const most = Math.max(...variants.map(v => v.cost[name]).filter(isNumber));
         if (!(most > 0)) continue;
         byId("cost-bars").append(
             el(
                 "div",
                 {},
-                el("h3", {}, head, " ", el("span", {}, what)),
+                el("h3", {}, row.title, " ", el("span", {}, row.note)),
                 variants.map(v =>
                     el(
                         "div",
                         {class: "bar"},
                         el("span", {class: "name"}, v.name),
-                        el("span", {}, text(v.cost[name])),
+                        el("span", {}, written(row, v.cost[name], true)),
                         el("span", {class: "ratio"}, v === base ? "" : times(ratio(v, name))),
                         el("i", {}, el("b", {style: {width: (100 * (v.cost[name] || 0)) / most + "%", color: colour(v.index)}}))
                     )
