@@ -9,64 +9,39 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "launcher/commands/commands.h"
-#include "launcher/metrics/step_digest_reader.h"
-#include "launcher/run/input_fields.h"
-#include "launcher/run/manifest.h"
 #include "launcher/run/row_diff.h"
+#include "launcher/run/run_reader.h"
 
 typedef struct diffed_run {
-    const char *dir;
-    config_t *config;
-    input_fields_t inputs;
-    table_plan_t plan;
-    manifest_t manifest; /* where finished */
-    bool finished;
-    step_digest_reader_t trace;
+    run_reader_t run;
+    step_digest_reader_t steps;
 } diffed_run_t;
 
-static status_t read_run(const char *dir, diffed_run_t *run)
+static status_t read_run(const char *dir, diffed_run_t *out)
 {
-    run->dir = dir;
     char *path = run_path(dir, FILE_CONFIG);
-    status_t status = file_exists(path) ? ST_OK
-                                        : FAIL(ST_INPUT,
-                                               "%s is no folder of a run (there is no " FILE_CONFIG "); of a comparison, give "
-                                               "DIR/VARIANT/rREPLICA",
-                                               dir);
-    if (status == ST_OK)
-        status = manifest_read(dir, &run->manifest, &run->finished);
-    if (status == ST_OK && run->finished)
-        status = manifest_check_files(&run->manifest, dir, RUN_CONFIG | RUN_INPUTS | RUN_METRICS);
-    if (status == ST_OK)
-        status = config_read_resolved(path, &run->config);
+    const bool is_there = file_exists(path);
     mem_free(path);
-    TRY(status);
-    TRY(input_fields_read(dir, &run->inputs));
-    table_plan_init(&run->plan, run->config, run->inputs.single + run->inputs.multi);
-    TRY(step_digest_reader_read(dir, &run->trace));
-    const int64_t end = step_digest_reader_end(&run->trace) + 1;
-    if (!run->finished || run->trace.n == 0 || end == run->manifest.steps)
-        return ST_OK;
-    return FAIL(ST_CORRUPT,
-                "%s/" FILE_METRICS ": was changed after training: it has digests of %" PRId64 " steps, the run made %" PRId64
-                "; copy it back from where it is whole",
-                dir, end, run->manifest.steps);
+    if (!is_there)
+        return FAIL(ST_INPUT,
+                    "%s is no folder of a run (there is no " FILE_CONFIG "); of a comparison, give DIR/VARIANT/rREPLICA", dir);
+    TRY(run_reader_open(dir, RUN_CONFIG | RUN_INPUTS | RUN_METRICS, &out->run));
+    TRY(run_reader_config(&out->run));
+    TRY(run_reader_inputs(&out->run));
+    run_reader_tables(&out->run);
+    return run_reader_steps(&out->run, &out->steps);
 }
 
 static void fini_run(diffed_run_t *run)
 {
-    config_destroy(&run->config);
-    input_fields_fini(&run->inputs);
-    table_plan_fini(&run->plan);
-    if (run->finished)
-        manifest_fini(&run->manifest);
-    step_digest_reader_fini(&run->trace);
+    run_reader_fini(&run->run);
+    step_digest_reader_fini(&run->steps);
 }
 
-static void print_run(const char *name, const diffed_run_t *run)
+static void print_run(const char *name, const run_reader_t *run)
 {
     printf("%s  %s: determinism %s, ", name, run->dir, config_determinism_word((determinism_t)run->config->determinism));
-    if (run->finished)
+    if (run->is_finished)
         printf("%" PRId64 " workers, %" PRId64 " servers, digest %s\n", run->manifest.workers, run->manifest.servers,
                run->manifest.result.digest);
     else
@@ -84,7 +59,7 @@ static void print_inputs(const input_fields_t *a, const input_fields_t *b)
 }
 
 /* What could explain a difference, before the difference. */
-static void print_settings(const diffed_run_t *a, const diffed_run_t *b)
+static void print_settings(const run_reader_t *a, const run_reader_t *b)
 {
     config_difference_t *differences;
     int n;
@@ -94,7 +69,7 @@ static void print_settings(const diffed_run_t *a, const diffed_run_t *b)
                differences[i].now);
     config_differences_destroy(&differences, n);
     print_inputs(&a->inputs, &b->inputs);
-    if (!a->finished || !b->finished)
+    if (!a->is_finished || !b->is_finished)
         return;
     if (a->manifest.dataset_hash != b->manifest.dataset_hash)
         printf("dataset:       not the same content\n");
@@ -105,7 +80,7 @@ static void print_settings(const diffed_run_t *a, const diffed_run_t *b)
 }
 
 /* "table 4 (component 0, video_id)". */
-static void print_table(const diffed_run_t *run, int32_t table)
+static void print_table(const run_reader_t *run, int32_t table)
 {
     printf("table %d", table);
     if ((uint32_t)table >= run->plan.tables)
@@ -114,7 +89,7 @@ static void print_table(const diffed_run_t *run, int32_t table)
     printf(" (component %d, field %s)", planned.component, run->inputs.fields[run->inputs.numeric + planned.field].name);
 }
 
-static void print_rows(const diffed_run_t *run, const step_difference_t *d)
+static void print_rows(const run_reader_t *run, const step_difference_t *d)
 {
     printf("  rows   ");
     if (d->one_row) {
@@ -139,11 +114,11 @@ static void print_stored(const char *name, const stored_row_t *row)
 
 /* The first key, from what the runs ended with. Rows that differ by then are those that parted first and all that they have led
  * astray since: the rows of the table and the slots where they parted. */
-static status_t print_key(const diffed_run_t *a, const diffed_run_t *b, const step_difference_t *d)
+static status_t print_key(const run_reader_t *a, const run_reader_t *b, const step_difference_t *d)
 {
-    if (!a->finished || !b->finished)
+    if (!a->is_finished || !b->is_finished)
         return FAIL(ST_INPUT, "--deep compares stored rows, and %s is not finished; resume it first",
-                    a->finished ? b->dir : a->dir);
+                    a->is_finished ? b->dir : a->dir);
     key_range_t range = {(uint32_t)d->first_table, d->first_slot, d->last_slot};
     if (d->one_row)
         range.first_slot = range.last_slot = d->first_slot;
@@ -160,17 +135,18 @@ static status_t print_key(const diffed_run_t *a, const diffed_run_t *b, const st
     return ST_OK;
 }
 
-static status_t print_divergence(const diffed_run_t *a, const diffed_run_t *b, const divergence_t *d, bool deep)
+static status_t print_divergence(const run_reader_t *a, const run_reader_t *b, const divergence_t *d, bool deep)
 {
     if (d->step < 0 && d->alone >= 0) {
-        const diffed_run_t *shorter = d->alone_in_b ? a : b;
+        const run_reader_t *shorter = d->alone_in_b ? a : b;
         printf("%" PRId64 " steps from %" PRId64 " on are equal; of step %" PRId64 " %s has no digest%s\n", d->compared,
-               d->first_compared, d->alone, d->alone_in_b ? "A" : "B", shorter->finished ? "" : ", as it is not finished");
+               d->first_compared, d->alone, d->alone_in_b ? "A" : "B", shorter->is_finished ? "" : ", as it is not finished");
         return ST_DIFFERENT;
     }
     if (d->step < 0) {
         printf("all %" PRId64 " steps from %" PRId64 " on are equal\n", d->compared, d->first_compared);
-        const bool same = !a->finished || !b->finished || strcmp(a->manifest.result.digest, b->manifest.result.digest) == 0;
+        const bool same =
+            !a->is_finished || !b->is_finished || strcmp(a->manifest.result.digest, b->manifest.result.digest) == 0;
         if (!same)
             printf("but the final digests differ: rows or dense parameters that no step updated\n");
         return same ? ST_OK : ST_DIFFERENT;
@@ -194,11 +170,11 @@ status_t command_diff(const options_t *options)
     status_t status;
     TRY_DONE(read_run(options->argument, &a));
     TRY_DONE(read_run(options->second, &b));
-    print_run("A", &a);
-    print_run("B", &b);
-    print_settings(&a, &b);
-    TRY_DONE(step_digest_reader_compare(&a.trace, &b.trace, &d));
-    status = print_divergence(&a, &b, &d, options->deep);
+    print_run("A", &a.run);
+    print_run("B", &b.run);
+    print_settings(&a.run, &b.run);
+    TRY_DONE(step_digest_reader_compare(&a.steps, &b.steps, &d));
+    status = print_divergence(&a.run, &b.run, &d, options->deep);
 done:
     fini_run(&a);
     fini_run(&b);

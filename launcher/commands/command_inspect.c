@@ -16,8 +16,7 @@
 #include "launcher/commands/gsmelu_print.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/report/results_file.h"
-#include "launcher/run/input_fields.h"
-#include "launcher/run/manifest.h"
+#include "launcher/run/run_reader.h"
 #include "launcher/run/runs.h"
 #include "ps/checkpoint/store.h"
 
@@ -53,17 +52,34 @@ static status_t visit_row(void *context, uint32_t table, int64_t payload_floats,
     return ST_OK;
 }
 
-/* Read every shard's store and the dense files of a run. Shards that are not on this host are skipped and not counted. */
-static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t *scan)
+static status_t scan_dense(const run_reader_t *run, run_scan_t *scan)
 {
-    for (int64_t s = 0; s < manifest->servers * manifest->shards_per_server; s++) {
-        char *path = run_store_path(dir, (int)s);
+    for (uint32_t k = 0;; k++) {
+        char *path = run_dense_path(run->dir, (int)k);
+        const bool is_there = file_exists(path);
+        float *dense;
+        int64_t n;
+        mem_free(path);
+        if (!is_there)
+            return ST_OK;
+        TRY(run_reader_dense(run, (int)k, &dense, &n));
+        hash_digest_add(&scan->digest, &k, sizeof k, dense, (size_t)n * sizeof *dense);
+        scan->dense += n;
+        mem_free(dense);
+    }
+}
+
+/* Read every shard's store and the dense files of a run. Shards that are not on this host are skipped and not counted. */
+static status_t scan_run(const run_reader_t *run, run_scan_t *scan)
+{
+    for (int64_t s = 0; s < manifest_shards(&run->manifest); s++) {
+        char *path = run_store_path(run->dir, (int)s);
         store_t *store = NULL;
         status_t status = ST_OK;
         if (file_exists(path)) {
             status = store_open(path, false, &store);
             if (status == ST_OK)
-                status = manifest_check_store(manifest, s, store);
+                status = manifest_check_store(&run->manifest, s, store);
             if (status == ST_OK)
                 status = store_scan(store, visit_row, scan);
             if (status == ST_OK) {
@@ -76,49 +92,30 @@ static status_t scan_run(const char *dir, const manifest_t *manifest, run_scan_t
         mem_free(path);
         TRY(status);
     }
-    for (uint32_t k = 0;; k++) {
-        char *path = run_dense_path(dir, (int)k), *data = NULL;
-        size_t bytes = 0;
-        if (!file_exists(path)) {
-            mem_free(path);
-            return ST_OK;
-        }
-        status_t status = file_read(path, &data, &bytes);
-        mem_free(path);
-        TRY(status);
-        hash_digest_add(&scan->digest, &k, sizeof k, data, bytes);
-        scan->dense += (int64_t)(bytes / sizeof(float));
-        mem_free(data);
-    }
+    return scan_dense(run, scan);
 }
 
 /* The parameters that are on this host: are they those of the run? */
-static status_t check_digest(const char *dir, const manifest_t *manifest, const run_scan_t *scan)
+static status_t check_digest(const run_reader_t *run, const run_scan_t *scan)
 {
     char text[33];
     hash_digest_text(&scan->digest, text);
-    if (scan->shards_found < manifest->servers * manifest->shards_per_server || strcmp(text, manifest->result.digest) == 0)
+    if (scan->shards_found < manifest_shards(&run->manifest) || strcmp(text, run->manifest.result.digest) == 0)
         return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", dir, text,
-                manifest->result.digest);
+    return FAIL(ST_CORRUPT, "%s: the files give digest %s, the manifest holds %s; the files changed after training", run->dir,
+                text, run->manifest.result.digest);
 }
 
 /* A finished run, of which the files of these kinds and the parameters are whole. */
-static status_t read_run(const char *dir, uint32_t kinds, manifest_t *manifest, run_scan_t *scan)
+static status_t read_run(const char *dir, uint32_t kinds, run_reader_t *run, run_scan_t *scan)
 {
-    bool found;
-    TRY(manifest_read(dir, manifest, &found));
-    if (!found)
-        return FAIL(ST_INPUT, "%s holds no finished run (there is no " FILE_MANIFEST ")", dir);
-    status_t status = manifest_check_files(manifest, dir, kinds);
+    status_t status = run_reader_open(dir, kinds, run);
     if (status == ST_OK)
-        status = scan_run(dir, manifest, scan);
+        status = run_reader_need_finished(run, "", "");
     if (status == ST_OK)
-        status = check_digest(dir, manifest, scan);
-    if (status != ST_OK) {
-        manifest_fini(manifest);
-        mem_free(scan->tables);
-    }
+        status = scan_run(run, scan);
+    if (status == ST_OK)
+        status = check_digest(run, scan);
     return status;
 }
 
@@ -133,23 +130,23 @@ typedef struct digests {
 static status_t digest_run(void *context, const char *dir)
 {
     digests_t *all = context;
-    manifest_t manifest;
+    run_reader_t run = {0};
     run_scan_t scan = {0};
+    const status_t status = read_run(dir, RUN_WHOLE, &run, &scan);
     all->runs++;
-    const status_t status = read_run(dir, RUN_WHOLE, &manifest, &scan);
-    if (status != ST_OK) {
-        all->status = all->status == ST_OK ? status : all->status;
-        return ST_OK;
+    if (status == ST_OK) {
+        const int64_t shards = manifest_shards(&run.manifest);
+        if (scan.shards_found < shards)
+            log_warn("%s: %lld of %lld shard stores are not on this host; this is the digest that the manifest holds", dir,
+                     (long long)(shards - scan.shards_found), (long long)shards);
+        if (!run.manifest.files.n)
+            log_info("%s: was trained before files had checksums; only its parameters were checked", dir);
+        printf("%s  %s\n", run.manifest.result.digest, dir);
+    } else if (all->status == ST_OK) {
+        all->status = status;
     }
-    const int64_t shards = manifest.servers * manifest.shards_per_server;
-    if (scan.shards_found < shards)
-        log_warn("%s: %lld of %lld shard stores are not on this host; this is the digest that the manifest holds", dir,
-                 (long long)(shards - scan.shards_found), (long long)shards);
-    if (!manifest.files.n)
-        log_info("%s: was trained before files had checksums; only its parameters were checked", dir);
-    printf("%s  %s\n", manifest.result.digest, dir);
     mem_free(scan.tables);
-    manifest_fini(&manifest);
+    run_reader_fini(&run);
     return ST_OK;
 }
 
@@ -184,56 +181,64 @@ status_t command_digest(const options_t *options)
 
 /* ---- inspect ---------------------------------------------------------------------------------------------------------- */
 
-static status_t print_inputs(const char *dir)
+static status_t print_inputs(run_reader_t *run)
 {
-    input_fields_t inputs;
-    if (!inputs_exist(dir)) {
+    if (!(run->kinds & RUN_INPUTS)) {
         printf("  inputs         not recorded\n");
         return ST_OK;
     }
-    TRY(input_fields_read(dir, &inputs));
-    inputs_print(&inputs);
-    input_fields_fini(&inputs);
+    TRY(run_reader_inputs(run));
+    inputs_print(&run->inputs);
     return ST_OK;
 }
 
-static status_t inspect_run(void *context, const char *dir)
+static void print_run(const run_reader_t *run, const run_scan_t *scan)
 {
-    int *runs = context;
-    ++*runs;
-    manifest_t m;
+    const manifest_t *m = &run->manifest;
     char id[IDENTITY_BYTES];
-    run_scan_t scan = {0};
-    TRY(read_run(dir, RUN_CONFIG | RUN_DENSE, &m, &scan));
-    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", dir, m.experiment,
-           m.variant, m.result.replica, (long long)m.result.init_seed, (long long)m.result.order_seed);
-    printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m.workers,
-           (long long)m.servers, (long long)m.shards_per_server, m.determinism, (long long)m.steps);
-    printf("  build          %s, kernels %s\n", m.build, m.kernels);
-    processors_print(stdout, &m.processors);
-    printf("  run id         %s\n", identity_text(m.run_id, id));
-    if (m.provenance.version)
-        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s\n", m.provenance.begun, m.provenance.ended,
-               m.provenance.hosts, m.provenance.cpu, m.provenance.version, m.provenance.commit);
+    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", run->dir,
+           m->experiment, m->variant, m->result.replica, (long long)m->result.init_seed, (long long)m->result.order_seed);
+    printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m->workers,
+           (long long)m->servers, (long long)m->shards_per_server, m->determinism, (long long)m->steps);
+    printf("  build          %s, kernels %s\n", m->build, m->kernels);
+    processors_print(stdout, &m->processors);
+    printf("  run id         %s\n", identity_text(m->run_id, id));
+    if (m->provenance.version)
+        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s\n", m->provenance.begun, m->provenance.ended,
+               m->provenance.hosts, m->provenance.cpu, m->provenance.version, m->provenance.commit);
     printf("  evaluation     ");
-    run_result_print_quality(stdout, &m.result.quality, m.predictions);
+    run_result_print_quality(stdout, &m->result.quality, m->predictions);
     fputc('\n', stdout);
-    printf("  digest         %s\n", m.result.digest);
-    printf("  dense          %lld floats with optimizer state\n", (long long)scan.dense);
-    printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan.rows,
-           (long long)scan.shards_found, (long long)(m.servers * m.shards_per_server), (double)scan.bytes * 1e-6);
+    printf("  digest         %s\n", m->result.digest);
+    printf("  dense          %lld floats with optimizer state\n", (long long)scan->dense);
+    printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan->rows,
+           (long long)scan->shards_found, (long long)(m->servers * m->shards_per_server), (double)scan->bytes * 1e-6);
     printf("    %6s %12s %8s %14s %12s %12s\n", "table", "rows", "floats", "updates/row", "last step", "rms");
-    for (size_t t = 0; t < scan.tables_cap; t++) {
-        const table_sum_t *sum = &scan.tables[t];
+    for (size_t t = 0; t < scan->tables_cap; t++) {
+        const table_sum_t *sum = &scan->tables[t];
         if (sum->rows)
             printf("    %6zu %12lld %8lld %14.2f %12u %12.5f\n", t, (long long)sum->rows, (long long)sum->payload,
                    (double)sum->updates / (double)sum->rows, sum->last_version ? sum->last_version - 1 : 0,
                    sqrt(sum->squares / (double)(sum->rows * sum->payload)));
     }
+}
+
+/* A run of an older version has no record of its inputs. */
+static status_t inspect_run(void *context, const char *dir)
+{
+    int *runs = context;
+    run_reader_t run = {0};
+    run_scan_t scan = {0};
+    status_t status;
+    ++*runs;
+    TRY_DONE(read_run(dir, RUN_CONFIG | RUN_DENSE | (inputs_exist(dir) ? RUN_INPUTS : 0), &run, &scan));
+    print_run(&run, &scan);
+    TRY_DONE(print_inputs(&run));
+    status = gsmelu_print(&run);
+done:
     mem_free(scan.tables);
-    manifest_fini(&m);
-    TRY(print_inputs(dir));
-    return gsmelu_print(dir);
+    run_reader_fini(&run);
+    return status;
 }
 
 status_t command_inspect(const options_t *options)

@@ -18,6 +18,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/ingest/stale.h"
 #include "launcher/job/job.h"
+#include "launcher/run/run_reader.h"
 #include "launcher/run/runs.h"
 
 static const char *const split_words[] = {[SPLIT_TRAIN] = "train", [SPLIT_EVAL] = "eval", [SPLIT_ALL] = "all"};
@@ -35,16 +36,15 @@ static status_t split_of(const options_t *options, split_t *out)
 
 /* What RUN stands for: a finished run; the newest checkpoint of one that is not; a checkpoint, by its folder. */
 typedef struct predict_source {
-    char *run_dir; /* **owned**, as all */
-    bool finished;
-    manifest_t run;                 /* where it is finished, */
+    char *run_dir;                  /* **owned**, as all */
+    run_reader_t run;               /* where it is finished, */
     checkpoint_resume_t checkpoint; /* where it is not */
 } predict_source_t;
 
 static void source_fini(predict_source_t *source)
 {
     mem_free(source->run_dir);
-    manifest_fini(&source->run);
+    run_reader_fini(&source->run);
     checkpoint_resume_fini(&source->checkpoint);
 }
 
@@ -76,10 +76,8 @@ static status_t source_open(const char *argument, predict_source_t *out)
     else if (is_checkpoint(source.run_dir))
         status = checkpoint_resume_open(disk_posix(), source.run_dir, &source.checkpoint);
     else
-        status = manifest_read(source.run_dir, &source.run, &source.finished);
-    if (status == ST_OK && source.finished)
-        status = manifest_check_files(&source.run, source.run_dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE);
-    if (status == ST_OK && !source.finished && !source.checkpoint.folder) {
+        status = run_reader_open(source.run_dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE, &source.run);
+    if (status == ST_OK && !source.run.is_finished && !source.checkpoint.folder) {
         status = checkpoint_resume_find(disk_posix(), source.run_dir, &source.checkpoint, &found);
         if (status == ST_OK && !found)
             status = FAIL(ST_INPUT, "%s holds no finished run (there is no " FILE_MANIFEST ") and no checkpoint", argument);
@@ -151,25 +149,14 @@ done:
     return status;
 }
 
-static status_t check_config(const predict_source_t *source, const config_t *config)
+static status_t check_config(predict_source_t *source, const config_t *config)
 {
-    if (!source->finished)
+    if (!source->run.is_finished)
         return check_checkpoint_config(source, config);
-    char *path = run_path(source->run_dir, FILE_CONFIG);
-    config_t *trained = NULL;
-    status_t status;
-    TRY_DONE(config_read_resolved(path, &trained));
-    if (!manifest_has_config(&source->run, trained)) {
-        status = FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
-        goto done;
-    }
-    const config_t same = trained_parts(config, trained);
-    if (!manifest_has_config(&source->run, &same))
-        status = refuse_set(source);
-done:
-    config_destroy(&trained);
-    mem_free(path);
-    return status;
+    TRY(run_reader_config(&source->run));
+    TRY(run_reader_check_config(&source->run));
+    const config_t same = trained_parts(config, source->run.config);
+    return manifest_has_config(&source->run.manifest, &same) ? ST_OK : refuse_set(source);
 }
 
 /* An empty file of predictions would be taken for an answer. */
@@ -326,11 +313,11 @@ static status_t lead_predict(coordinator_t *coordinator, const experiment_t *exp
     status_t status;
     TRY_DONE(split_of(options, &split));
     TRY_DONE(source_open(options->run, &source));
-    const coordinator_source_t from = {source.run_dir, source.finished ? &source.run : NULL,
-                                       source.finished ? NULL : &source.checkpoint};
+    const coordinator_source_t from = {source.run_dir, source.run.is_finished ? &source.run.manifest : NULL,
+                                       source.run.is_finished ? NULL : &source.checkpoint};
     TRY_DONE(coordinator_predict(coordinator, &from, split, &predictions));
     log_info("%" PRId64 " examples of %s scored by %s", predictions.rows, options->second,
-             source.finished ? source.run_dir : source.checkpoint.folder);
+             source.run.is_finished ? source.run_dir : source.checkpoint.folder);
     dataset_t *dataset;
     TRY_DONE(coordinator_dataset(coordinator, &dataset));
     status = write_predictions(options->out, &predictions, &(rows_t){dataset, split});

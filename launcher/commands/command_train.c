@@ -17,6 +17,7 @@
 #include "launcher/report/report_table.h"
 #include "launcher/report/slices_report.h"
 #include "launcher/run/outdir.h"
+#include "launcher/run/run_reader.h"
 #include "launcher/run/runs.h"
 #include "launcher/run/teacher_file.h"
 
@@ -230,19 +231,21 @@ static char *run_folder(const comparison_t *c, int v, int replica)
 static status_t find_finished(const comparison_t *c, int v, int replica, manifest_t *out, bool *found)
 {
     char *path = run_folder(c, v, replica);
-    manifest_t wanted;
-    status_t status = manifest_read(path, out, found);
-    if (status == ST_OK && *found) {
-        status = coordinator_expected(c->coordinator, variant_index(c, v), replica, &wanted);
-        if (status == ST_OK) {
-            status = manifest_check(out, &wanted, path);
-            manifest_fini(&wanted);
-        }
-        if (status == ST_OK)
-            status = manifest_check_files(out, path, RUN_PUBLISHED);
-        if (status != ST_OK)
-            manifest_fini(out);
-    }
+    manifest_t wanted = {0};
+    run_reader_t run = {0};
+    status_t status;
+    TRY_DONE(run_reader_open(path, 0, &run));
+    *found = run.is_finished;
+    if (!run.is_finished)
+        goto done;
+    TRY_DONE(coordinator_expected(c->coordinator, variant_index(c, v), replica, &wanted));
+    TRY_DONE(manifest_check(&run.manifest, &wanted, path));
+    TRY_DONE(run_reader_want(&run, RUN_PUBLISHED));
+    *out = run.manifest;
+    run.manifest = (manifest_t){0};
+done:
+    manifest_fini(&wanted);
+    run_reader_fini(&run);
     mem_free(path);
     return status;
 }

@@ -6,9 +6,6 @@
 #include <stdio.h>
 
 #include "common/base/memory.h"
-#include "common/config/config.h"
-#include "common/config/config_compare.h"
-#include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/kernels/gsmelu.h"
 #include "worker/model.h"
@@ -23,7 +20,7 @@ static status_t floats_of(const config_t *config, int inputs, int64_t *floats)
     return ST_OK;
 }
 
-static status_t inputs_of(const config_t *config, const char *path, int64_t floats, int *inputs)
+static status_t width_of(const config_t *config, const char *path, int64_t floats, int *inputs)
 {
     int64_t one, two;
     TRY(floats_of(config, 1, &one));
@@ -70,37 +67,31 @@ static void print_set(int component, const gsmelu_set_t *set, const float *param
     printf("%s\n", set->units > 1 ? "  mean (range) over units" : "");
 }
 
-static status_t print_component(const config_t *config, const char *path, int component)
+static status_t print_component(const run_reader_t *run, int component)
 {
-    char *data = NULL;
-    size_t bytes;
-    TRY(file_read(path, &data, &bytes));
+    char *path = run_dense_path(run->dir, component);
+    float *dense = NULL;
+    int64_t floats;
     int inputs = 0;
-    status_t status = inputs_of(config, path, (int64_t)(bytes / sizeof(float)), &inputs);
-    if (status == ST_OK) {
-        gsmelu_set_t sets[GSMELU_SETS_MAX];
-        const int n = model_gsmelu_sets(config, inputs, sets);
-        for (int i = 0; i < n; i++)
-            print_set(component, &sets[i], (const float *)(const void *)data); /* as aligned as any allocation */
-    }
-    mem_free(data);
+    status_t status;
+    TRY_DONE(run_reader_dense(run, component, &dense, &floats));
+    TRY_DONE(width_of(run->config, path, floats, &inputs));
+    gsmelu_set_t sets[GSMELU_SETS_MAX];
+    const int n = model_gsmelu_sets(run->config, inputs, sets);
+    for (int i = 0; i < n; i++)
+        print_set(component, &sets[i], dense);
+done:
+    mem_free(dense);
+    mem_free(path);
     return status;
 }
 
-status_t gsmelu_print(const char *dir)
+status_t gsmelu_print(run_reader_t *run)
 {
-    char *path = run_path(dir, FILE_CONFIG);
-    config_t *config = NULL;
-    status_t status = config_read_resolved(path, &config);
-    mem_free(path);
-    TRY(status);
     gsmelu_set_t sets[GSMELU_SETS_MAX];
-    const bool learned = model_gsmelu_sets(config, 1, sets) > 0;
-    for (int k = 0; k < (int)config->model.components && learned && status == ST_OK; k++) {
-        path = run_dense_path(dir, k);
-        status = print_component(config, path, k);
-        mem_free(path);
-    }
-    config_destroy(&config);
-    return status;
+    TRY(run_reader_config(run));
+    const bool learned = model_gsmelu_sets(run->config, 1, sets) > 0;
+    for (int k = 0; k < (int)run->config->model.components && learned; k++)
+        TRY(print_component(run, k));
+    return ST_OK;
 }

@@ -9,7 +9,7 @@
 #include "common/files/run_paths.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/coordinator/coordinator_impl.h"
-#include "launcher/run/teacher_file.h"
+#include "launcher/run/run_reader.h"
 
 #define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
 
@@ -117,14 +117,15 @@ static status_t send_dense(coordinator_t *c, int component, int64_t first, const
 /* The predictions of a teacher's finished run, [rows], **owned**. */
 static status_t read_teacher(const char *dir, int64_t rows, float **p)
 {
-    manifest_t teacher;
-    bool found;
-    TRY(manifest_read(dir, &teacher, &found));
-    if (!found)
-        return FAIL(ST_INPUT, "teacher: %s holds no finished run (there is no " FILE_MANIFEST "); train it first", dir);
-    status_t status = manifest_check_files(&teacher, dir, RUN_TEACHER);
-    manifest_fini(&teacher);
-    return status == ST_OK ? teacher_file_read(dir, rows, p) : status;
+    run_reader_t teacher;
+    TRY(run_reader_open(dir, 0, &teacher));
+    status_t status = run_reader_need_finished(&teacher, "teacher: ", "; train it first");
+    if (status == ST_OK)
+        status = run_reader_want(&teacher, RUN_TEACHER);
+    if (status == ST_OK)
+        status = run_reader_teacher(&teacher, rows, p);
+    run_reader_fini(&teacher);
+    return status;
 }
 
 /* A student goes on with the predictions that it began with: those of a teacher that was trained again since may be others. */

@@ -1,26 +1,21 @@
 #include "launcher/coordinator/warm_start.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/config/config_compare.h"
 #include "common/config/table_plan.h"
-#include "common/files/file.h"
 #include "common/files/run_paths.h"
-#include "launcher/run/manifest.h"
+#include "launcher/run/run_reader.h"
 #include "worker/embedding.h"
 #include "worker/model.h"
 
 /* The finished run. */
 typedef struct donor {
-    const char *dir; /* borrowed */
-    config_t *config;
-    input_fields_t inputs;
-    table_plan_t plan;
-    manifest_t manifest;
+    run_reader_t run;
     bool quiet; /* decide, and say nothing */
 } donor_t;
 
@@ -33,45 +28,16 @@ static void PRINTF_LIKE(2, 3) tell(const donor_t *s, const char *format, ...)
     va_end(args);
 }
 
-static void source_fini(donor_t *s)
+static status_t source_read(const char *dir, run_reader_t *out)
 {
-    config_destroy(&s->config);
-    input_fields_fini(&s->inputs);
-    table_plan_fini(&s->plan);
-    manifest_fini(&s->manifest);
-}
-
-/* A run of an older version does not say what its files are; that its configuration is its own, its hash says of every run. */
-static status_t check_config(const donor_t *s, const char *path)
-{
-    if (manifest_has_config(&s->manifest, s->config))
-        return ST_OK;
-    return FAIL(ST_CORRUPT, "%s: is not the configuration of the run beside it; it changed after training", path);
-}
-
-static status_t source_read(const char *dir, donor_t *out)
-{
-    char *path = run_path(dir, FILE_CONFIG);
-    bool found;
-    status_t status;
-    out->dir = dir;
-    TRY_DONE(manifest_read(dir, &out->manifest, &found));
-    if (!found) {
-        status =
-            FAIL(ST_INPUT,
-                 "warm_start: %s holds no finished run (there is no " FILE_MANIFEST "); name the folder of one, for example "
-                 "out/NAME or out/NAME/VARIANT/r0",
-                 dir);
-        goto done;
-    }
-    TRY_DONE(manifest_check_files(&out->manifest, dir, RUN_CONFIG | RUN_INPUTS | RUN_DENSE));
-    TRY_DONE(config_read_resolved(path, &out->config));
-    TRY_DONE(check_config(out, path));
-    TRY_DONE(input_fields_read(dir, &out->inputs));
-    table_plan_init(&out->plan, out->config, out->inputs.single + out->inputs.multi);
-done:
-    mem_free(path);
-    return status;
+    TRY(run_reader_open(dir, 0, out));
+    TRY(run_reader_need_finished(out, "warm_start: ", "; name the folder of one, for example out/NAME or out/NAME/VARIANT/r0"));
+    TRY(run_reader_want(out, RUN_CONFIG | RUN_INPUTS | RUN_DENSE));
+    TRY(run_reader_config(out));
+    TRY(run_reader_check_config(out));
+    TRY(run_reader_inputs(out));
+    run_reader_tables(out);
+    return ST_OK;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------------- */
@@ -88,10 +54,10 @@ static int field_of(const dataset_info_t *info, const char *name)
 /* Fields of the dataset that the finished run did not have. */
 static void tell_new_fields(const donor_t *s, const dataset_info_t *info)
 {
-    const int there = s->inputs.single + s->inputs.multi;
+    const int there = s->run.inputs.single + s->run.inputs.multi;
     for (int f = info->numeric; f < info->numeric + info->single + info->multi; f++) {
         int i = 0;
-        while (i < there && strcmp(s->inputs.fields[s->inputs.numeric + i].name, info->fields[f].name) != 0)
+        while (i < there && strcmp(s->run.inputs.fields[s->run.inputs.numeric + i].name, info->fields[f].name) != 0)
             i++;
         if (i == there)
             tell(s, "warm start: the tables of %s start anew: the run has no such field", info->fields[f].name);
@@ -111,11 +77,11 @@ static const char *refuse_table(const planned_table_t *there, const table_plan_t
 
 static void plan_tables(const donor_t *s, const table_plan_t *here, const dataset_info_t *info, warm_start_t *plan)
 {
-    plan->tables = (int32_t)s->plan.tables;
+    plan->tables = (int32_t)s->run.plan.tables;
     plan->map = MEM_ARRAY(int32_t, plan->tables);
     for (int32_t t = 0; t < plan->tables; t++) {
-        const planned_table_t there = table_plan_at(&s->plan, (uint32_t)t);
-        const char *name = s->inputs.fields[s->inputs.numeric + there.field].name;
+        const planned_table_t there = table_plan_at(&s->run.plan, (uint32_t)t);
+        const char *name = s->run.inputs.fields[s->run.inputs.numeric + there.field].name;
         const int field = field_of(info, name);
         const char *reason = refuse_table(&there, here, field);
         plan->map[t] = reason ? -1 : (int32_t)table_plan_id(here, there.component, field);
@@ -167,8 +133,8 @@ static const char *refuse_block(const model_t *there, const model_block_t *to, b
 static void plan_network(const donor_t *s, const config_t *config, const dataset_info_t *info, int k, const model_t *there,
                          const model_t *here, warm_start_t *plan)
 {
-    const bool inputs_match = same_inputs(&s->inputs, info),
-               same_optimizer = s->config->dense.optimizer == config->dense.optimizer;
+    const bool inputs_match = same_inputs(&s->run.inputs, info),
+               same_optimizer = s->run.config->dense.optimizer == config->dense.optimizer;
     model_block_t to, from;
     for (int i = 0; model_block(here, i, &to); i++) {
         const char *reason = refuse_block(there, &to, inputs_match, same_optimizer, &from);
@@ -186,26 +152,26 @@ static void plan_network(const donor_t *s, const config_t *config, const dataset
 
 static status_t read_dense(const donor_t *s, int k, const model_t *there, float **out)
 {
-    char *path = run_dense_path(s->dir, k), *data = NULL;
-    size_t bytes = 0;
-    const size_t wanted = (size_t)(model_parameters(there) + model_state_count(there)) * sizeof(float);
-    status_t status = file_read(path, &data, &bytes);
-    if (status == ST_OK && bytes != wanted)
-        status = FAIL(ST_CORRUPT,
-                      "%s has %zu bytes, and the network of its " FILE_CONFIG " has %zu; the files changed after training",
-                      path, bytes, wanted);
-    mem_free(path);
-    if (status == ST_OK)
-        *out = (float *)(void *)data; /* as aligned as all of mem_alloc */
-    else
-        mem_free(data);
-    return status;
+    const int64_t wanted = model_parameters(there) + model_state_count(there);
+    char name[DENSE_NAME_BYTES];
+    float *dense;
+    int64_t n;
+    TRY(run_reader_dense(&s->run, k, &dense, &n));
+    if (n == wanted) {
+        *out = dense;
+        return ST_OK;
+    }
+    mem_free(dense);
+    return FAIL(ST_CORRUPT,
+                "%s/%s has %" PRId64 " bytes, and the network of its " FILE_CONFIG " has %" PRId64
+                "; the files changed after training",
+                s->run.dir, dense_name(k, name), n * (int64_t)sizeof *dense, wanted * (int64_t)sizeof *dense);
 }
 
 static status_t plan_networks(const donor_t *s, const config_t *config, const table_plan_t *tables, const dataset_info_t *info,
                               warm_start_t *plan)
 {
-    plan->components = (int)s->config->model.components;
+    plan->components = (int)s->run.config->model.components;
     plan->dense = MEM_ARRAY(float *, plan->components);
     status_t status = ST_OK;
     for (int k = 0; k < config->model.components && status == ST_OK; k++) {
@@ -214,7 +180,7 @@ static status_t plan_networks(const donor_t *s, const config_t *config, const ta
             tell(s, "warm start: component %d starts anew: the run has %d", k, plan->components);
             continue;
         }
-        TRY_DONE(model_create(s->config, k, embedding_inputs(&s->plan, s->inputs.numeric), 1, &there));
+        TRY_DONE(model_create(s->run.config, k, embedding_inputs(&s->run.plan, s->run.inputs.numeric), 1, &there));
         TRY_DONE(model_create(config, k, embedding_inputs(tables, info->numeric), 1, &here));
         TRY_DONE(read_dense(s, k, there, &plan->dense[k]));
         if (!plan->pieces) {
@@ -240,16 +206,16 @@ static status_t check_inputs(const donor_t *s, const config_t *config, const dat
     char difference[INPUTS_DIFFERENCE_BYTES];
     input_fields_t own = inputs_of(info);
     status_t status = ST_OK;
-    if (inputs_difference_by_name(&s->inputs, &own, difference))
+    if (inputs_difference_by_name(&s->run.inputs, &own, difference))
         status =
             FAIL(ST_INPUT,
                  "warm_start: dataset %s was imported in another way than the data that %s was trained on: %s; import it by "
                  "the same schema, or give the field another name",
-                 config->data.path, s->dir, difference);
-    else if (!s->quiet && s->manifest.dataset_hash != info->content_hash)
-        inputs_warn_unrecorded(&s->inputs, s->dir, &own, config->data.path);
-    if (status == ST_OK && !inputs_is_scaled_as(&own, &s->inputs))
-        tell(s, "warm start: numeric fields keep the scaling of %s, not that of %s", s->dir, config->data.path);
+                 config->data.path, s->run.dir, difference);
+    else if (!s->quiet && s->run.manifest.dataset_hash != info->content_hash)
+        inputs_warn_unrecorded(&s->run.inputs, s->run.dir, &own, config->data.path);
+    if (status == ST_OK && !inputs_is_scaled_as(&own, &s->run.inputs))
+        tell(s, "warm start: numeric fields keep the scaling of %s, not that of %s", s->run.dir, config->data.path);
     input_fields_fini(&own);
     return status;
 }
@@ -261,17 +227,17 @@ static status_t decide(const config_t *config, const dataset_info_t *info, bool 
     table_plan_t here;
     table_plan_init(&here, config, info->single + info->multi);
     status_t status;
-    TRY_DONE(source_read(plan.dir, &source));
+    TRY_DONE(source_read(plan.dir, &source.run));
     TRY_DONE(check_inputs(&source, config, info));
-    plan.inputs = inputs_copy(&source.inputs);
+    plan.inputs = inputs_copy(&source.run.inputs);
     plan_tables(&source, &here, info, &plan);
     TRY_DONE(plan_networks(&source, config, &here, info, &plan));
     tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir,
          plan.tables_taken, (int)here.tables, plan.blocks_taken, plan.blocks);
 done:
-    plan.run = source.manifest;
-    source.manifest = (manifest_t){0};
-    source_fini(&source);
+    plan.run = source.run.manifest;
+    source.run.manifest = (manifest_t){0};
+    run_reader_fini(&source.run);
     table_plan_fini(&here);
     if (status == ST_OK)
         *out = plan;

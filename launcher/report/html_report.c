@@ -8,11 +8,9 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/metrics/pd.h"
-#include "launcher/metrics/curve.h"
 #include "launcher/report/html_page.h"
 #include "launcher/report/result.h"
 #include "launcher/report/results_file.h"
-#include "launcher/run/manifest.h"
 
 #define LARGEST_PD 2.0    /* one replica says 0, the other does not */
 #define SHARE_INSIDE 0.99 /* of the examples of every variant, left of the histogram's edge */
@@ -81,11 +79,11 @@ static jsondoc_t *curve_object(const curve_t *lines)
     return curve;
 }
 
-static status_t put_curve(const char *folder, jsondoc_t *run)
+static status_t put_curve(const run_reader_t *from, jsondoc_t *run)
 {
     curve_t lines;
     bool found;
-    TRY(curve_read(folder, &lines, &found));
+    TRY(run_reader_curve(from, &lines, &found));
     if (found) {
         jsondoc_t *curve = curve_object(&lines);
         jsondoc_put(run, "curve", &curve);
@@ -98,9 +96,9 @@ static status_t put_curve(const char *folder, jsondoc_t *run)
 
 /* A variant while it is collected. */
 typedef struct collected {
-    jsondoc_t *doc;   /* its object in the page */
-    manifest_t *run;  /* [found], the runs that are there */
-    int32_t replicas; /* of results.json */
+    jsondoc_t *doc;    /* its object in the page */
+    run_reader_t *run; /* [found], the runs that are there */
+    int32_t replicas;  /* of results.json */
     int32_t found;
     double *pd; /* [examples] of those where it is defined; NULL where not all runs are there, or fewer than two */
     int64_t examples;
@@ -109,7 +107,7 @@ typedef struct collected {
 static void collected_fini(collected_t *c)
 {
     for (int32_t r = 0; r < c->found; r++)
-        manifest_fini(&c->run[r]);
+        run_reader_fini(&c->run[r]);
     mem_free(c->run);
     mem_free(c->pd);
     jsondoc_destroy(&c->doc);
@@ -128,7 +126,7 @@ static status_t collect_run(const char *folder, const jsondoc_t *replica, const 
     mem_free(path);
     TRY(status);
     jsondoc_put(run, "manifest", &doc);
-    return put_curve(folder, run);
+    return put_curve(&c->run[c->found - 1], run);
 }
 
 static status_t put_config(const char *folder, jsondoc_t *variant)
@@ -174,12 +172,12 @@ static void measure_pd(collected_t *c)
 {
     if (c->found < c->replicas || c->replicas < 2)
         return;
-    const int64_t n = c->run[0].predictions;
+    const int64_t n = c->run[0].manifest.predictions;
     const float **p = MEM_ARRAY(const float *, c->replicas);
     bool comparable = true;
     for (int32_t r = 0; r < c->replicas; r++) {
-        p[r] = c->run[r].result.predictions;
-        comparable = comparable && c->run[r].predictions == n;
+        p[r] = c->run[r].manifest.result.predictions;
+        comparable = comparable && c->run[r].manifest.predictions == n;
     }
     if (comparable) {
         double *term = MEM_ARRAY(double, n *PD_COUNT);
@@ -239,7 +237,7 @@ static status_t collect_variant(const char *dir, const jsondoc_t *variant, const
     const char *name;
     TRY(results_variant(variant, where, &name, &replicas));
     c->replicas = (int32_t)jsondoc_length(replicas);
-    c->run = MEM_ARRAY(manifest_t, c->replicas);
+    c->run = MEM_ARRAY(run_reader_t, c->replicas);
     TRY(collect_replicas(dir, name, replicas, where, c));
     measure_pd(c);
     return ST_OK;

@@ -82,24 +82,25 @@ static status_t check_same(const jsondoc_t *replica, const char *path, const man
     return ST_OK;
 }
 
-status_t results_run(const jsondoc_t *replica, const char *path, const char *folder, manifest_t *out, bool *found)
+status_t results_run(const jsondoc_t *replica, const char *path, const char *folder, run_reader_t *out, bool *found)
 {
-    manifest_t run;
-    bool is_finished;
+    run_reader_t run;
+    status_t status;
     *found = false;
     if (!file_exists(folder))
         return ST_OK;
-    TRY(manifest_read(folder, &run, &is_finished));
-    if (!is_finished)
-        return FAIL(ST_CORRUPT,
-                    "%s: has changed since %s was written: it holds no finished run (there is no " FILE_MANIFEST
-                    "); " RESULTS_ADVICE ", or remove it",
-                    folder, path);
-    status_t status = check_same(replica, path, &run, folder);
+    TRY(run_reader_open(folder, 0, &run));
+    if (!run.is_finished)
+        status = FAIL(ST_CORRUPT,
+                      "%s: has changed since %s was written: it holds no finished run (there is no " FILE_MANIFEST
+                      "); " RESULTS_ADVICE ", or remove it",
+                      folder, path);
+    else
+        status = check_same(replica, path, &run.manifest, folder);
     if (status == ST_OK)
-        status = manifest_check_files(&run, folder, RUN_PUBLISHED);
+        status = run_reader_want(&run, RUN_PUBLISHED);
     if (status != ST_OK) {
-        manifest_fini(&run);
+        run_reader_fini(&run);
         return status;
     }
     *out = run;
@@ -110,13 +111,13 @@ status_t results_run(const jsondoc_t *replica, const char *path, const char *fol
 static status_t check_replica(const jsondoc_t *replica, const char *path, const char *dir, const char *variant)
 {
     int64_t number;
-    manifest_t run;
+    run_reader_t run;
     bool found;
     TRY(jsondoc_get_integer(replica, path, "replica", 0, INT32_MAX, &number));
     char *folder = replica_path(dir, variant, (int)number);
     status_t status = results_run(replica, path, folder, &run, &found);
     if (status == ST_OK && found)
-        manifest_fini(&run);
+        run_reader_fini(&run);
     mem_free(folder);
     return status;
 }

@@ -6,7 +6,7 @@
 
 #include "common/base/status.h"
 #include "common/files/jsondoc.h"
-#include "launcher/run/manifest.h"
+#include "launcher/run/run_reader.h"
 
 #define RESULTS_ADVICE "run smelter compare again"
 
@@ -27,8 +27,9 @@ WARN_UNUSED status_t results_variant(const jsondoc_t *variant, const char *path,
 /* results_run - the run of a replica in `folder`, which lies beside results.json: *found is false where the folder is gone,
  * which is no error, since results.json holds all numbers. Else it is read, and all of its files are checked.
  * ST_CORRUPT: it is not finished, or another than the results were made from, or its files were changed.  out **owned**,
- * manifest_fini. */
-WARN_UNUSED status_t results_run(const jsondoc_t *replica, const char *path, const char *folder, manifest_t *out, bool *found);
+ * run_reader_fini. */
+WARN_UNUSED status_t results_run(const jsondoc_t *replica, const char *path, const char *folder, run_reader_t *out,
+                                 bool *found);
 
 /* results_check_runs - results_run of all replicas. */
 WARN_UNUSED status_t results_check_runs(const jsondoc_t *results, const char *path);
