@@ -184,7 +184,8 @@ static void set_initial_values(model_t *model, const config_t *config, int compo
         const parameter_block_t *group = &model->group[i];
         const int64_t floats = model->optimizer->state_floats(group->width);
         for (int64_t r = 0; r < group->rows; r++)
-            model->optimizer->init(model->state + group->state + r * floats, group->width, &model->settings);
+            model->optimizer->init(model->state + group->state + r * floats, model->values + group->values + r * group->width,
+                                   group->width, &model->settings);
     }
 }
 
@@ -206,11 +207,7 @@ status_t model_create(const config_t *config, int component, int inputs, int lan
     model->weight_norm_p = (float)config->model.weight_norm_p;
     model->weight_norm_mode = (weight_norm_mode_t)config->model.weight_norm_mode;
     model->optimizer = optimizer_get(config->dense.optimizer);
-    model->settings = (optimizer_settings_t){
-        .learning_rate = (float)config->dense.learning_rate,
-        .initial_accumulator = (float)config->dense.initial_accumulator,
-        .epsilon = (float)config->dense.epsilon,
-    };
+    model->settings = config_dense_optimizer(config);
     model->gsmelu_settings = model->settings;
     model->gsmelu_settings.learning_rate = (float)config->model.gsmelu_learning_rate;
 

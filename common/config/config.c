@@ -483,6 +483,20 @@ done:
     return status;
 }
 
+#define OPTIMIZER_SETTING(kind, name, ...) .name = (float)section->name,
+
+optimizer_settings_t config_embedding_optimizer(const config_t *config)
+{
+    const struct config_embedding *section = &config->embedding;
+    return (optimizer_settings_t){.learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER(OPTIMIZER_SETTING)};
+}
+
+optimizer_settings_t config_dense_optimizer(const config_t *config)
+{
+    const struct config_dense *section = &config->dense;
+    return (optimizer_settings_t){.learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER(OPTIMIZER_SETTING)};
+}
+
 void config_deploy(const config_t *config, int *first, int *last)
 {
     const char *deploy = config->model.deploy;

@@ -124,6 +124,11 @@ static inline int64_t config_groups(const config_t *config)
     return apart ? config_peers(config) : 1;
 }
 
+/* config_embedding_optimizer, config_dense_optimizer - the settings of the optimizer of embedding rows, and of that of dense
+ * parameters, from their sections: the learning rate and the numbers of CONFIG_OPTIMIZER. */
+optimizer_settings_t config_embedding_optimizer(const config_t *config);
+optimizer_settings_t config_dense_optimizer(const config_t *config);
+
 /* config_deploy - the components [*first, *last) whose predictions are combined into the deployed one (model.deploy). */
 void config_deploy(const config_t *config, int *first, int *last);
 

@@ -16,7 +16,9 @@
 #ifndef SMELTER_CONFIG_KEYS_H
 #define SMELTER_CONFIG_KEYS_H
 
-/* Words of enumerations: W(word, CONSTANT, "meaning"). */
+#include "common/kernels/optimizer.h"
+
+/* Words of enumerations: W(word, CONSTANT, "meaning"). Those of kernels stand with their tables: WORDS_OPTIMIZER. */
 #define WORDS_CLASS(W) \
     W(identity, CLASS_IDENTITY, "another value makes another run") \
     W(tunable, CLASS_TUNABLE, "a run may go on with another value, which changes what it learns from there on") \
@@ -66,10 +68,6 @@
     W(none, LAYER_NORM_NONE, "off") \
     W(plain, LAYER_NORM_PLAIN, "without gain and bias") \
     W(affine, LAYER_NORM_AFFINE, "with learned gain and bias")
-#define WORDS_OPTIMIZER(W) \
-    W(adagrad, OPTIMIZER_ADAGRAD, "AdaGrad, one accumulator per weight") \
-    W(adagrad_row, OPTIMIZER_ADAGRAD_ROW, "AdaGrad, one accumulator per row (mean of squares)") \
-    W(sgd, OPTIMIZER_SGD, "plain stochastic gradient descent")
 #define WORDS_COMBINE(W) \
     W(probability, COMBINE_PROBABILITY, "mean of the components' probabilities") \
     W(logit, COMBINE_LOGIT, "mean of the components' logits")
@@ -190,21 +188,24 @@
     X(WORD(WEIGHT_NORM), weight_norm_mode, "reparametrised", 0, 0, IDENTITY, "how weights are kept normalised") \
     X(NUM, init_gain, "2", 0.000001, 1000000, IDENTITY, "weights start as N(0, gain / inputs); 2 is He initialisation")
 
+/* What every optimizer may take, in the sections embedding and dense, beside its learning rate (optimizer_settings_t). */
+#define CONFIG_OPTIMIZER(X) \
+    X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "AdaGrad's accumulator at the start") \
+    X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "AdaGrad's epsilon, added to the square root")
+
 #define CONFIG_EMBEDDING(X) \
     X(INT, dim, "8", 1, 4096, IDENTITY, "D, width of every embedding row") \
     X(NUM, init_std, "0.05", 0, 1000, IDENTITY, "rows start as N(0, init_std^2)") \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of embedding rows, run on the servers") \
     X(NUM, learning_rate, "0.1", 0, 1000000, TUNABLE, "learning rate of embedding rows") \
-    X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "AdaGrad's accumulator at the start") \
-    X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "AdaGrad's epsilon, added to the square root") \
+    CONFIG_OPTIMIZER(X) \
     X(INT, min_count, "0", 0, 1000000000, IDENTITY, "sightings of a key before it gets a row of its own; 0: it has one from the first") \
     X(INT, ttl_steps, "0", 0, 1099511627776, IDENTITY, "steps without a sighting after which a row expires; 0: never")
 
 #define CONFIG_DENSE(X) \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of the dense parameters, run identically on every worker") \
     X(NUM, learning_rate, "0.02", 0, 1000000, TUNABLE, "learning rate of the dense parameters") \
-    X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "AdaGrad's accumulator at the start") \
-    X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "AdaGrad's epsilon, added to the square root")
+    CONFIG_OPTIMIZER(X)
 
 #define CONFIG_OBJECTIVE(X) \
     X(WORD(OBJECTIVE), kind, "independent", 0, 0, IDENTITY, "what components minimise beside their own loss") \

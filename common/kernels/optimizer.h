@@ -1,10 +1,28 @@
-/* optimizer.h - the table of optimizers: one line here and one kernel each. Used by the servers on embedding rows and by the
- * workers on dense parameters. Stateless, vectorised, any thread. */
+/* optimizer.h - the table of optimizers: one line here and one file, optimizer_WORD.c, each. Used by the servers on embedding
+ * rows and by the workers on dense parameters. Stateless, vectorised, any thread.
+ *
+ * Kernels are plain loops over restrict pointers that the compiler turns into vectors. g may be all there is of a row (dim 3
+ * or 8), so there is no set-up before the loop. A zero denominator (no accumulator, no epsilon and a gradient that is zero or
+ * whose square underflows) means no step instead of 0/0.
+ *
+ * All that a row must remember between two steps is in its state, which is stored, hashed, saved and restored with its
+ * weights. That holds for the number of its steps, too, where an optimizer needs it (a correction for a mean that starts at
+ * 0): it is a float of the state. Rejected: to give the number of the training's step. A row that occurs in one batch of ten
+ * has made a tenth of those steps, and at async nobody knows which step it is; a row's own count is right there, too, and at
+ * sync and invariant it is the same however pushes were spread over workers and servers. Of the C library, only sqrtf, whose
+ * bits IEEE fixes, may decide about a weight: a correction by 1 - b^t keeps the product b^t. */
 #ifndef SMELTER_OPTIMIZER_H
 #define SMELTER_OPTIMIZER_H
 
 #include <stdint.h>
 
+/* W(word of embedding.optimizer and dense.optimizer, constant, "meaning"); each is `optimizer_WORD`. */
+#define WORDS_OPTIMIZER(W) \
+    W(adagrad, OPTIMIZER_ADAGRAD, "AdaGrad, one accumulator per weight") \
+    W(adagrad_row, OPTIMIZER_ADAGRAD_ROW, "AdaGrad, one accumulator per row (mean of squares)") \
+    W(sgd, OPTIMIZER_SGD, "plain stochastic gradient descent")
+
+/* The numbers of CONFIG_OPTIMIZER in config_keys.h and the learning rate; each optimizer takes those it knows. */
 typedef struct optimizer_settings {
     float learning_rate, initial_accumulator, epsilon;
 } optimizer_settings_t;
@@ -14,13 +32,19 @@ typedef void optimizer_apply_fn(float *restrict w, float *restrict s, const floa
                                 const optimizer_settings_t *settings);
 
 typedef struct optimizer {
-    const char *name;
-    int64_t (*state_floats)(int64_t n);
-    void (*init)(float *s, int64_t n, const optimizer_settings_t *settings);
+    const char *name;                   /* its word */
+    int64_t (*state_floats)(int64_t n); /* of a row of n weights: a + b n, for some a and b */
+    /* s := the state of a row that has made no step from its first weights w [n] */
+    void (*init)(float *s, const float *w, int64_t n, const optimizer_settings_t *settings);
     optimizer_apply_fn *apply;
+    /* The same step in double, written naively: the oracle of the tests. */
+    void (*exact)(double *w, double *s, const double *g, int64_t n, const optimizer_settings_t *settings);
 } optimizer_t;
 
-/* optimizer_get - by the value of optimizer_kind_t. */
+#define OPTIMIZER_EXTERN(word, constant, meaning) extern const optimizer_t optimizer_##word;
+WORDS_OPTIMIZER(OPTIMIZER_EXTERN)
+
+/* optimizer_get - by the value of optimizer_kind_t (passed as int: kernels do not know the configuration). */
 const optimizer_t *optimizer_get(int kind);
 
 #endif

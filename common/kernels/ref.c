@@ -145,30 +145,6 @@ double ref_loss(double z, double y)
     return fmax(z, 0.0) - y * z + log1p(exp(-fabs(z)));
 }
 
-void ref_adagrad(double *w, double *s, const double *g, int n, double rate, double epsilon)
-{
-    for (int i = 0; i < n; i++) {
-        s[i] += g[i] * g[i];
-        w[i] -= rate * g[i] / (sqrt(s[i]) + epsilon);
-    }
-}
-
-void ref_adagrad_row(double *w, double *s, const double *g, int n, double rate, double epsilon)
-{
-    double squares = 0.0;
-    for (int i = 0; i < n; i++)
-        squares += g[i] * g[i];
-    s[0] += squares / n;
-    for (int i = 0; i < n; i++)
-        w[i] -= rate * g[i] / (sqrt(s[0]) + epsilon);
-}
-
-void ref_sgd(double *w, const double *g, int n, double rate)
-{
-    for (int i = 0; i < n; i++)
-        w[i] -= rate * g[i];
-}
-
 /* ---- the whole network ----------------------------------------------------------------------------------------------- */
 
 typedef struct ref_layer {

@@ -1,7 +1,8 @@
 /* ref.h - naive double-precision twins of all kernels and of the whole network: the oracles of the tests.
  *
  * Written for being obviously right: loops as in docs/MATH.md, nothing shared with the fast versions except the exact
- * activations. Matrices are row-major double. Any thread.                                                            */
+ * activations. The twins of activations and optimizers stand beside their kernels (`exact`). Matrices are row-major double.
+ * Any thread. */
 #ifndef SMELTER_REF_H
 #define SMELTER_REF_H
 
@@ -34,11 +35,6 @@ void ref_norm_weight_backward(double *dw, const double *dused, const double *w, 
 /* ref_probability, ref_loss - sigma(z) and the logistic loss with target y. */
 double ref_probability(double z);
 double ref_loss(double z, double y);
-
-/* ref_adagrad, ref_adagrad_row, ref_sgd - one step; s as in optimizer.h. */
-void ref_adagrad(double *w, double *s, const double *g, int n, double rate, double epsilon);
-void ref_adagrad_row(double *w, double *s, const double *g, int n, double rate, double epsilon);
-void ref_sgd(double *w, const double *g, int n, double rate);
 
 /* A network of `layers` layers; widths[0] is the number of inputs, widths[layers] is 1. Parameters as in worker/model.h. */
 typedef struct ref_network {

@@ -96,7 +96,7 @@ row_t *table_append(table_t *table, uint64_t key)
 void table_reset_row(table_t *table, row_t *row)
 {
     initial_weights(table, row->key, row->payload);
-    table->optimizer->init(row->payload + table->dim, table->dim, &table->options.settings);
+    table->optimizer->init(row->payload + table->dim, row->payload, table->dim, &table->options.settings);
 }
 
 row_t *table_create_row(table_t *table, uint64_t key)

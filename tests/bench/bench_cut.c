@@ -46,7 +46,10 @@
 enum { MEASURES(MEASURE_NUMBER) MEASURE_COUNT };
 
 static const table_options_t rows_options = {
-    .dim = DIM, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.05f};
+    .dim = DIM,
+    .optimizer = OPTIMIZER_ADAGRAD,
+    .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-10f},
+    .init_std = 0.05f};
 
 typedef struct bench {
     const char *scratch;

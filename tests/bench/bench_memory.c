@@ -41,8 +41,11 @@ static int64_t fill_request(uint64_t *keys, int32_t *last, int32_t request)
 
 static table_t *make_table(row_cache_t *row_cache, float *rows)
 {
-    const table_options_t options = {
-        .dim = DIM, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.01f, .seed = 3, .row_cache = row_cache};
+    const table_options_t options = {.dim = DIM,
+                                     .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-10f},
+                                     .init_std = 0.01f,
+                                     .seed = 3,
+                                     .row_cache = row_cache};
     table_t *table;
     if (table_create(&options, &table) != ST_OK)
         exit(1);

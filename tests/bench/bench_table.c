@@ -112,7 +112,10 @@ int main(void)
                     .rows = MEM_ARRAY(float, BENCH_KEYS *DIM),
                     .source = MEM_ARRAY(float, (int64_t)REQUESTS *BENCH_KEYS *DIM)};
     rng_fill_uniform(w.source, (int64_t)REQUESTS * BENCH_KEYS * DIM, 0.01f, 2, 0, 0);
-    const table_options_t options = {.dim = DIM, .settings = {0.1f, 0.01f, 1e-10f}, .init_std = 0.01f, .seed = 3};
+    const table_options_t options = {.dim = DIM,
+                                     .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-10f},
+                                     .init_std = 0.01f,
+                                     .seed = 3};
     if (table_create(&options, &w.table) != ST_OK)
         return 1;
     create_rows(&w);

@@ -459,11 +459,12 @@ static void test_apply_steps_row_by_row(void **state)
         config.dense.optimizer = kind;
         config.model.weight_norm = 2.0;
         const optimizer_t *optimizer = optimizer_get(kind);
-        const optimizer_settings_t settings = {0.02f, 0.01f, 1e-10f};
+        const optimizer_settings_t settings = config_dense_optimizer(&config);
         model_t *model;
         assert_int_equal(model_create(&config, 0, 3, 4, &model), ST_OK);
-        float expected[11], expected_state[16], g[11], x[3] = {1, -2, 3}, logits[1];
+        float expected[11], expected_state[64], g[11], x[3] = {1, -2, 3}, logits[1];
         memcpy(expected, model_values(model), sizeof expected);
+        assert_true(model_state_count(model) <= 64);
         memcpy(expected_state, model_state(model), (size_t)model_state_count(model) * sizeof(float));
         float *w = expected, *s = expected_state;
         rng_fill_normal(g, 11, 1.0f, 1, 1, 0);

@@ -70,8 +70,7 @@ static void init(oracle_t *o, const config_t *config, const sample_t *sample)
         o->total = o->total / o->batch * o->batch;
     o->steps = (o->total + o->batch - 1) / o->batch;
     o->optimizer = optimizer_get(config->embedding.optimizer);
-    o->settings = (optimizer_settings_t){(float)config->embedding.learning_rate, (float)config->embedding.initial_accumulator,
-                                         (float)config->embedding.epsilon};
+    o->settings = config_embedding_optimizer(config);
     assert_true(o->lanes <= LANES_MOST && config->train.pipeline_depth <= DEPTH_MOST && o->batch % o->lanes == 0);
 }
 
@@ -108,16 +107,16 @@ static row_t *find(oracle_t *o, uint32_t table, uint64_t key)
     row->key = key;
     row->payload = MEM_ARRAY(float, o->dim + o->optimizer->state_floats(o->dim));
     row->w = MEM_ARRAY(double, o->dim);
-    row->s = MEM_ARRAY(double, o->dim);
+    row->s = MEM_ARRAY(double, o->optimizer->state_floats(o->dim));
     row->lane_sum = MEM_ARRAY(float, o->lanes * o->dim);
     row->sum = MEM_ARRAY(double, o->dim);
     rng_fill_normal(row->payload, o->dim, (float)o->config->embedding.init_std,
                     hash_mix((uint64_t)o->config->seed ^ 0x726f7773u), key, (uint64_t)table << 32);
-    o->optimizer->init(row->payload + o->dim, o->dim, &o->settings);
-    for (int d = 0; d < o->dim; d++) {
+    o->optimizer->init(row->payload + o->dim, row->payload, o->dim, &o->settings);
+    for (int d = 0; d < o->dim; d++)
         row->w[d] = (double)row->payload[d];
-        row->s[d] = o->config->embedding.initial_accumulator;
-    }
+    for (int64_t i = 0; i < o->optimizer->state_floats(o->dim); i++)
+        row->s[i] = (double)row->payload[o->dim + i];
     return row;
 }
 
@@ -204,8 +203,7 @@ static void apply(oracle_t *o, int64_t step)
     for (int64_t i = 0; i < p->n; i++) {
         row_t *row = p->row[i];
         o->optimizer->apply(row->payload, row->payload + o->dim, p->g + i * o->dim, o->dim, &o->settings);
-        ref_adagrad(row->w, row->s, p->d + i * o->dim, o->dim, o->config->embedding.learning_rate,
-                    o->config->embedding.epsilon);
+        o->optimizer->exact(row->w, row->s, p->d + i * o->dim, o->dim, &o->settings);
     }
     p->n = 0;
 }
@@ -470,7 +468,8 @@ static double train_step_double(oracle_t *o, net_t *net, int64_t step)
         loss += run_example(net, x, row->label, 1.0 / (double)divisor_of_step(o, step), dx);
         for_each_value(o, row, 0, add_gradient_double, &gather);
     }
-    ref_adagrad(net->p, net->s, net->dp, (int)net->parameters, o->config->dense.learning_rate, o->config->dense.epsilon);
+    const optimizer_settings_t settings = config_dense_optimizer(o->config);
+    optimizer_adagrad.exact(net->p, net->s, net->dp, net->parameters, &settings);
     return loss / (double)rows;
 }
 
@@ -480,7 +479,7 @@ void oracle_train_double(const config_t *config, const sample_t *sample, oracle_
     init(&o, config, sample);
     assert_true(o.components == 1 && config->model.clip <= 0 && config->model.layer_norm == LAYER_NORM_NONE &&
                 config->model.weight_norm <= 0 && !config->model.activate_inputs &&
-                config->embedding.optimizer == OPTIMIZER_ADAGRAD && config->dense.optimizer == OPTIMIZER_ADAGRAD);
+                config->dense.optimizer == OPTIMIZER_ADAGRAD);
     *out = (oracle_result_t){.steps = o.steps, .loss = MEM_ARRAY(double, o.steps)};
     net_t net = {.layers = (int)config->model.hidden.count + 1,
                  .smelu = config->model.activation == ACTIVATION_SMELU,

@@ -22,8 +22,8 @@ typedef struct oracle_result {
 } oracle_result_t;
 
 /* The configuration decides as it does for the cluster: train, model, embedding, dense, data.order, seeds. Levels sync and
- * invariant; for oracle_train_double one component, AdaGrad, ReLU or SmeLU on hidden layers, no clipping and no
- * normalisation. */
+ * invariant; for oracle_train_double one component, AdaGrad for dense parameters, ReLU or SmeLU on hidden layers, no clipping
+ * and no normalisation. */
 void oracle_train(const config_t *config, const sample_t *sample, oracle_result_t *out);
 void oracle_train_double(const config_t *config, const sample_t *sample, oracle_result_t *out);
 void oracle_result_fini(oracle_result_t *result);

@@ -16,7 +16,7 @@
 
 enum { DIM = 3, FLOATS = 2 * DIM, RANGE = 400, KEYS_MAX = 60, STEPS = 300, MIN_COUNT = 3, TTL = 12, SHARDS_MAX = 3 };
 
-static const optimizer_settings_t settings = {0.1f, 0.01f, 1e-6f};
+static const optimizer_settings_t settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-6f};
 
 /* ---- the model ------------------------------------------------------------------------------------------------------- */
 

@@ -131,9 +131,7 @@ static const struct {
     /* keys */
     {"\ntrain:\n  bacth: 3\n", "FILE:3: train.bacth: unknown key; did you mean train.batch?"},
     {"batch: 3\n", "FILE:1: batch: unknown key; did you mean train.batch?"},
-    {"dense: {zebra: 3}\n",
-     "FILE:1: dense.zebra: unknown key; allowed in dense: optimizer, learning_rate, initial_accumulator, "
-     "epsilon"},
+    {"complexity: {zebra: 3}\n", "FILE:1: complexity.zebra: unknown key; allowed in complexity: match, by"},
     {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, "
                    "model, embedding, "
                    "dense, objective, complexity, teacher, experiment, tune, checkpoint, variants"},

@@ -22,8 +22,12 @@
 
 static table_t *make_table(uint32_t id, int dim)
 {
-    const table_options_t options = {
-        .id = id, .dim = dim, .optimizer = OPTIMIZER_ADAGRAD, .settings = {0.1f, 0.01f, 1e-6f}, .init_std = 0.05f, .seed = 4};
+    const table_options_t options = {.id = id,
+                                     .dim = dim,
+                                     .optimizer = OPTIMIZER_ADAGRAD,
+                                     .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-6f},
+                                     .init_std = 0.05f,
+                                     .seed = 4};
     table_t *table = NULL;
     assert_int_equal(table_create(&options, &table), ST_OK);
     return table;

@@ -52,7 +52,10 @@ static float value(uint64_t key, uint32_t table, int delta)
 
 static table_t *make_table(uint32_t id, int dim)
 {
-    const table_options_t options = {.id = id, .dim = dim, .optimizer = OPTIMIZER_SGD, .settings = {1, 0, 0}};
+    const table_options_t options = {.id = id,
+                                     .dim = dim,
+                                     .optimizer = OPTIMIZER_SGD,
+                                     .settings = {.learning_rate = 1, .initial_accumulator = 0, .epsilon = 0}};
     table_t *table = NULL;
     assert_int_equal(table_create(&options, &table), ST_OK);
     return table;

@@ -24,7 +24,7 @@ static void make_tables(row_cache_t *row_cache, table_t *tables[TABLES])
         const table_options_t options = {.id = (uint32_t)t,
                                          .dim = dims[t],
                                          .optimizer = OPTIMIZER_ADAGRAD,
-                                         .settings = {0.1f, 0.1f, 1e-8f},
+                                         .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.1f, .epsilon = 1e-8f},
                                          .row_cache = row_cache};
         assert_int_equal(table_create(&options, &tables[t]), ST_OK);
     }

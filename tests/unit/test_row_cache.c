@@ -34,7 +34,7 @@ static table_t *make_table(int t, row_cache_t *row_cache)
     const table_options_t options = {.id = (uint32_t)t * 5,
                                      .dim = shapes[t].dim,
                                      .optimizer = shapes[t].optimizer,
-                                     .settings = {0.1f, 0.01f, 1e-6f},
+                                     .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-6f},
                                      .init_std = 0.05f,
                                      .seed = 7,
                                      .row_cache = row_cache};

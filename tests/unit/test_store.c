@@ -28,7 +28,7 @@ static table_t *make_table(int t, int64_t rows)
     const table_options_t options = {.id = (uint32_t)(300 - 70 * t), /* descending: later tables belong in front */
                                      .dim = dims[t],
                                      .optimizer = optimizers[t],
-                                     .settings = {0.1f, 0.01f, 1e-6f},
+                                     .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-6f},
                                      .init_std = 0.05f,
                                      .seed = 4};
     table_t *table = NULL;

@@ -2,7 +2,7 @@
  * value of a row ... independent of arrival order" (docs/MATH.md eq. 26); "sparse gradients are merged per key in the same tree
  * order" (docs/MATH.md section 8).
  *
- * The oracle is a plain array of rows searched from its start, with optimizers and tree sums written out naively. */
+ * The oracle is a plain array of rows searched from its start, with the optimizers' twins and tree sums written out naively. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +16,9 @@
 #include "tests/lib/testing.h"
 
 #define SENDERS_MAX 8
-#define PAYLOAD_MAX 96
+#define PAYLOAD_MAX 256 /* 48 weights and what any optimizer keeps with them */
 
-static const optimizer_settings_t settings = {0.1f, 0.01f, 1e-6f};
+static const optimizer_settings_t settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-6f};
 static const int dims[] = {1, 3, 8, 16, 48};
 #define N_DIMS 5
 
@@ -101,9 +101,9 @@ static model_row_t *model_row(model_t *m, uint64_t key)
     memset(row, 0, sizeof *row);
     row->key = key;
     model_initial(m, key, row->payload);
-    int64_t states = m->optimizer == OPTIMIZER_ADAGRAD ? m->dim : m->optimizer == OPTIMIZER_ADAGRAD_ROW ? 1 : 0;
-    for (int64_t i = 0; i < states; i++)
-        row->payload[m->dim + i] = settings.initial_accumulator;
+    const optimizer_t *optimizer = optimizer_get(m->optimizer);
+    assert_true(m->dim + optimizer->state_floats(m->dim) <= PAYLOAD_MAX);
+    optimizer->init(row->payload + m->dim, row->payload, m->dim, &settings);
     return row;
 }
 
@@ -111,20 +111,14 @@ static model_row_t *model_row(model_t *m, uint64_t key)
 static void model_step(model_t *m, uint64_t key, const float *g, uint32_t step)
 {
     model_row_t *row = model_row(m, key);
-    float *w = row->payload, *s = row->payload + m->dim;
-    double squares = 0.0;
+    double payload[PAYLOAD_MAX], exact_g[PAYLOAD_MAX];
+    for (int i = 0; i < PAYLOAD_MAX; i++)
+        payload[i] = (double)row->payload[i];
     for (int i = 0; i < m->dim; i++)
-        squares += (double)g[i] * g[i];
-    if (m->optimizer == OPTIMIZER_ADAGRAD_ROW)
-        s[0] = (float)(s[0] + squares / m->dim);
-    for (int i = 0; i < m->dim; i++) {
-        if (m->optimizer == OPTIMIZER_ADAGRAD)
-            s[i] = (float)(s[i] + (double)g[i] * g[i]);
-        double scale = m->optimizer == OPTIMIZER_SGD           ? 1.0
-                       : m->optimizer == OPTIMIZER_ADAGRAD_ROW ? 1.0 / (sqrt(s[0]) + settings.epsilon)
-                                                               : 1.0 / (sqrt(s[i]) + settings.epsilon);
-        w[i] = (float)(w[i] - settings.learning_rate * g[i] * scale);
-    }
+        exact_g[i] = (double)g[i];
+    optimizer_get(m->optimizer)->exact(payload, payload + m->dim, exact_g, m->dim, &settings);
+    for (int i = 0; i < PAYLOAD_MAX; i++)
+        row->payload[i] = (float)payload[i];
     row->version = step + 1;
     row->count++;
 }

@@ -50,7 +50,7 @@ static table_t *make_table(row_cache_t *row_cache)
     const table_options_t options = {.id = 3,
                                      .dim = DIM,
                                      .optimizer = OPTIMIZER_ADAGRAD,
-                                     .settings = {0.1f, 0.01f, 1e-6f},
+                                     .settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-6f},
                                      .init_std = 0.05f,
                                      .seed = 7,
                                      .row_cache = row_cache};
