@@ -16,9 +16,11 @@
 #ifndef SMELTER_CONFIG_KEYS_H
 #define SMELTER_CONFIG_KEYS_H
 
+#include "common/kernels/activation.h"
 #include "common/kernels/optimizer.h"
 
-/* Words of enumerations: W(word, CONSTANT, "meaning"). Those of kernels stand with their tables: WORDS_OPTIMIZER. */
+/* Words of enumerations: W(word, CONSTANT, "meaning"). Those of kernels stand with their tables: WORDS_ACTIVATION,
+ * WORDS_OPTIMIZER. */
 #define WORDS_CLASS(W) \
     W(identity, CLASS_IDENTITY, "another value makes another run") \
     W(tunable, CLASS_TUNABLE, "a run may go on with another value, which changes what it learns from there on") \
@@ -40,22 +42,6 @@
     W(scaled, LAST_BATCH_SCALED, "trained, each of its examples with the weight of an example of a full batch: its sum is divided by train.batch") \
     W(drop, LAST_BATCH_DROP, "not trained") \
     W(own, LAST_BATCH_OWN, "trained with the weight of a full batch: its sum is divided by its own number of examples, however few")
-#define WORDS_ACTIVATION(W) \
-    W(relu, ACTIVATION_RELU, "max(x, 0)") \
-    W(leaky_relu, ACTIVATION_LEAKY_RELU, "x, or model.leak x left of 0") \
-    W(elu, ACTIVATION_ELU, "x, or beta (e^x - 1) left of 0; smooth where beta is 1") \
-    W(selu, ACTIVATION_SELU, "ELU with the self-normalising constants; no beta") \
-    W(celu, ACTIVATION_CELU, "x, or beta (e^(x/beta) - 1) left of 0") \
-    W(softplus, ACTIVATION_SOFTPLUS, "log(1 + e^(beta x)) / beta; a smaller beta is smoother, as in the next five") \
-    W(swish, ACTIVATION_SWISH, "x sigma(beta x)") \
-    W(gelu, ACTIVATION_GELU, "x Phi(beta x), by the error function") \
-    W(gelu_swish, ACTIVATION_GELU_SWISH, "GELU's approximation by Swish, x sigma(sqrt(8/pi) beta x)") \
-    W(mish, ACTIVATION_MISH, "x tanh(log(1 + e^(beta x)))") \
-    W(tanhexp, ACTIVATION_TANHEXP, "x tanh(e^(beta x))") \
-    W(smelu, ACTIVATION_SMELU, "smooth ReLU, half-width model.beta; a larger beta is smoother") \
-    W(gsmelu, ACTIVATION_GSMELU, "generalised SmeLU, joints and slopes by model.gsmelu_*, fixed or learned") \
-    W(rescu, ACTIVATION_RESCU, "piecewise parabolas, slopes at knots by model.rescu_*, in units of model.beta") \
-    W(identity, ACTIVATION_IDENTITY, "no activation")
 #define WORDS_GSMELU(W) \
     W(fixed, GSMELU_FIXED, "the numbers stay as configured") \
     W(network, GSMELU_NETWORK, "one learned set for all gsmelu layers of a network") \

@@ -2,25 +2,8 @@
 
 #include "common/base/status.h"
 
-/* clang-format off */
-static const activation_t *const table[] = {
-    &activation_relu,
-    &activation_leaky_relu,
-    &activation_elu,
-    &activation_selu,
-    &activation_celu,
-    &activation_softplus,
-    &activation_swish,
-    &activation_gelu,
-    &activation_gelu_swish,
-    &activation_mish,
-    &activation_tanhexp,
-    &activation_smelu,
-    &activation_gsmelu,
-    &activation_rescu,
-    &activation_identity,
-};
-/* clang-format on */
+#define ACTIVATION_ENTRY(word, constant, meaning) &activation_##word,
+static const activation_t *const table[] = {WORDS_ACTIVATION(ACTIVATION_ENTRY)};
 
 const activation_t *activation_get(int kind)
 {

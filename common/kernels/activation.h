@@ -1,9 +1,28 @@
-/* activation.h - the table of activations: one line here and one kernel each. Stateless, vectorised, any thread. */
+/* activation.h - the table of activations: one line here and one file, activation_WORD.c, each. Stateless, vectorised, any
+ * thread. */
 #ifndef SMELTER_ACTIVATION_H
 #define SMELTER_ACTIVATION_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* W(word of model.activation, constant, "meaning"); each is `activation_WORD`. Figures show them in this order. */
+#define WORDS_ACTIVATION(W) \
+    W(relu, ACTIVATION_RELU, "max(x, 0)") \
+    W(leaky_relu, ACTIVATION_LEAKY_RELU, "x, or model.leak x left of 0") \
+    W(elu, ACTIVATION_ELU, "x, or beta (e^x - 1) left of 0; smooth where beta is 1") \
+    W(selu, ACTIVATION_SELU, "ELU with the self-normalising constants; no beta") \
+    W(celu, ACTIVATION_CELU, "x, or beta (e^(x/beta) - 1) left of 0") \
+    W(softplus, ACTIVATION_SOFTPLUS, "log(1 + e^(beta x)) / beta; a smaller beta is smoother, as in the next five") \
+    W(swish, ACTIVATION_SWISH, "x sigma(beta x)") \
+    W(gelu, ACTIVATION_GELU, "x Phi(beta x), by the error function") \
+    W(gelu_swish, ACTIVATION_GELU_SWISH, "GELU's approximation by Swish, x sigma(sqrt(8/pi) beta x)") \
+    W(mish, ACTIVATION_MISH, "x tanh(log(1 + e^(beta x)))") \
+    W(tanhexp, ACTIVATION_TANHEXP, "x tanh(e^(beta x))") \
+    W(smelu, ACTIVATION_SMELU, "smooth ReLU, half-width model.beta; a larger beta is smoother") \
+    W(gsmelu, ACTIVATION_GSMELU, "generalised SmeLU, joints and slopes by model.gsmelu_*, fixed or learned") \
+    W(rescu, ACTIVATION_RESCU, "piecewise parabolas, slopes at knots by model.rescu_*, in units of model.beta") \
+    W(identity, ACTIVATION_IDENTITY, "no activation")
 
 /* What a function of the table may depend on; each takes what it knows and ignores the rest (docs/MATH.md section 3).
  * Doubles, so that the exact forms serve as oracles to full precision; the kernels round derived constants to f32 once. */
@@ -34,17 +53,15 @@ typedef void activation_backward_fn(float *dx, const float *dy, const float *x, 
 typedef void activation_exact_fn(double x, const activation_shape_t *shape, double *value, double *slope);
 
 typedef struct activation {
-    const char *name; /* the word of model.activation */
+    const char *name; /* its word */
     bool has_width;   /* beta matters */
     activation_forward_fn *forward;
     activation_backward_fn *backward;
     activation_exact_fn *exact;
 } activation_t;
 
-/* The kernels, one file each; activation.c lists them in the order of activation_kind_t. */
-extern const activation_t activation_relu, activation_leaky_relu, activation_elu, activation_selu, activation_celu,
-    activation_softplus, activation_swish, activation_gelu, activation_gelu_swish, activation_mish, activation_tanhexp,
-    activation_smelu, activation_gsmelu, activation_rescu, activation_identity;
+#define ACTIVATION_EXTERN(word, constant, meaning) extern const activation_t activation_##word;
+WORDS_ACTIVATION(ACTIVATION_EXTERN)
 
 /* activation_get - by the value of activation_kind_t (passed as int: kernels do not know the configuration). */
 const activation_t *activation_get(int kind);
