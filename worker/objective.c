@@ -16,6 +16,7 @@ static const objective_kind_entry_t *const table[] = {
 struct objective {
     const config_t *config; /* borrowed */
     const objective_kind_entry_t *kind;
+    const loss_t *loss; /* to the label */
     int64_t steps;
     int components, hidden_width, lane_rows;
     bool uses_hidden;
@@ -41,6 +42,7 @@ objective_t *objective_create(const config_t *config, int64_t steps, int lane_ro
     objective_t *o = MEM_NEW(objective_t);
     o->config = config;
     o->kind = kind_of(config);
+    o->loss = loss_get(config->train.loss);
     o->steps = steps;
     o->components = (int)config->model.components;
     o->hidden_width = hidden_width;
@@ -76,13 +78,13 @@ double objective_share(double burn_in, double ramp, double until, int64_t step, 
     return at < burn_in + ramp ? (at - burn_in) / ramp : 1.0;
 }
 
-/* The loss to the label, and to the teacher where it has a weight now:
- * dz := scale (l (p - y) + t (p - q)). */
+/* The loss to the label, and the cross-entropy to the teacher where it has a weight now:
+ * dz := scale (l dloss/dz + t (p - q)). */
 static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
 {
     const int n = lane->rows;
     float *dz = lane->dz[k], *p = lane->p[k];
-    loss_logistic(o->losses, lane->z[k], lane->y, n);
+    o->loss->value(o->losses, lane->z[k], lane->y, n);
     double sum = 0.0;
     for (int i = 0; i < n; i++)
         sum += o->losses[i];
@@ -95,12 +97,13 @@ static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
     const struct config_teacher *t = &o->config->teacher;
     const double share = lane->teacher ? objective_share(t->burn_in, t->ramp, t->until, lane->step, o->steps) : 0.0;
     if (share == 0.0) {
-        loss_gradient(dz, p, lane->y, n, lane->scale);
+        o->loss->gradient(dz, lane->z[k], p, lane->y, n, lane->scale);
         return ST_OK;
     }
     const float label = (float)(1.0 + share * (t->label_weight - 1.0)), teacher = (float)(share * t->weight);
+    o->loss->gradient(dz, lane->z[k], p, lane->y, n, label);
     for (int i = 0; i < n; i++)
-        dz[i] = (label * (p[i] - lane->y[i]) + teacher * (p[i] - lane->teacher[i])) * lane->scale;
+        dz[i] = (dz[i] + teacher * (p[i] - lane->teacher[i])) * lane->scale;
     return ST_OK;
 }
 

@@ -24,6 +24,7 @@ typedef enum transport { WORDS_TRANSPORT(CONFIG_WORD) TRANSPORT_COUNT } transpor
 typedef enum data_order { WORDS_ORDER(CONFIG_WORD) ORDER_COUNT } data_order_t;
 typedef enum last_batch { WORDS_LAST_BATCH(CONFIG_WORD) LAST_BATCH_COUNT } last_batch_t;
 typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;
+typedef enum loss_kind { WORDS_LOSS(CONFIG_WORD) LOSS_COUNT } loss_kind_t;
 typedef enum gsmelu_learning { WORDS_GSMELU(CONFIG_WORD) GSMELU_COUNT } gsmelu_learning_t;
 typedef enum weight_norm_mode { WORDS_WEIGHT_NORM(CONFIG_WORD) WEIGHT_NORM_COUNT } weight_norm_mode_t;
 typedef enum layer_norm { WORDS_LAYER_NORM(CONFIG_WORD) LAYER_NORM_COUNT } layer_norm_t;

@@ -17,10 +17,11 @@
 #define SMELTER_CONFIG_KEYS_H
 
 #include "common/kernels/activation.h"
+#include "common/kernels/loss.h"
 #include "common/kernels/optimizer.h"
 
 /* Words of enumerations: W(word, CONSTANT, "meaning"). Those of kernels stand with their tables: WORDS_ACTIVATION,
- * WORDS_OPTIMIZER. */
+ * WORDS_LOSS, WORDS_OPTIMIZER. */
 #define WORDS_CLASS(W) \
     W(identity, CLASS_IDENTITY, "another value makes another run") \
     W(tunable, CLASS_TUNABLE, "a run may go on with another value, which changes what it learns from there on") \
@@ -138,6 +139,7 @@
     X(INT, batch, "1024", 1, 16777216, IDENTITY, "examples in a global batch") \
     X(INT, lanes, "4", 1, 4096, IDENTITY, "fixed pieces of a global batch; gradients are summed over a fixed tree of lanes") \
     X(WORD(LAST_BATCH), last_batch, "scaled", 0, 0, IDENTITY, "what becomes of the end of a training that has fewer examples than train.batch") \
+    X(WORD(LOSS), loss, "logistic", 0, 0, IDENTITY, "loss to the label that components minimise") \
     X(INT, epochs, "1", 1, 100000, TUNABLE, "passes over the training split") \
     X(INT, max_steps, "0", 0, 1099511627776, TUNABLE, "stop after this number of global batches; 0: no limit") \
     X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \

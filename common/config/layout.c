@@ -20,6 +20,7 @@ WORD_TABLE(DETERMINISM)
 WORD_TABLE(TRANSPORT)
 WORD_TABLE(ORDER)
 WORD_TABLE(LAST_BATCH)
+WORD_TABLE(LOSS)
 WORD_TABLE(ACTIVATION)
 WORD_TABLE(GSMELU)
 WORD_TABLE(WEIGHT_NORM)
@@ -208,7 +209,11 @@ char *layout_allowed(const field_t *field)
     case VALUE_WORD:
     case VALUE_WORDS:
         words = word_list(field);
-        text = mem_printf("%s%s", field->kind == VALUE_WORD ? "one of " : "a list of any of ", words);
+        text = mem_printf("%s%s",
+                          field->kind == VALUE_WORDS ? "a list of any of "
+                          : field->words_count > 1   ? "one of "
+                                                     : "",
+                          words);
         mem_free(words);
         return text;
     }

@@ -1,45 +1,15 @@
 #include "common/kernels/loss.h"
 
-#include <string.h>
+#include "common/base/status.h"
+#include "common/kernels/loss_math.h"
 
-/* exp(x) for x <= 0, relative error below 1e-15; 0 below -700; NaN stays NaN.
- * x = k ln 2 + r with |r| <= ln 2 / 2; exp(r) by its Taylor series, 2^k through the exponent bits. Adding 1.5 2^52 rounds
- * to an integer in the low mantissa bits, which are k in two's complement. */
-static inline double exp_of_negative(double x)
-{
-    double in_range = x < -700.0 ? -700.0 : x;
-    double rounded = in_range * 0x1.71547652b82fep0 + 0x1.8p52;
-    double k = rounded - 0x1.8p52;
-    double r = (in_range - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
-    double sum = 1.0 / 6227020800.0;
-    sum = sum * r + 1.0 / 479001600.0;
-    sum = sum * r + 1.0 / 39916800.0;
-    sum = sum * r + 1.0 / 3628800.0;
-    sum = sum * r + 1.0 / 362880.0;
-    sum = sum * r + 1.0 / 40320.0;
-    sum = sum * r + 1.0 / 5040.0;
-    sum = sum * r + 1.0 / 720.0;
-    sum = sum * r + 1.0 / 120.0;
-    sum = sum * r + 1.0 / 24.0;
-    sum = sum * r + 1.0 / 6.0;
-    sum = sum * r + 0.5;
-    sum = sum * r + 1.0;
-    sum = sum * r + 1.0;
-    uint64_t bits;
-    memcpy(&bits, &rounded, sizeof bits);
-    bits = (bits + 1023) << 52;
-    double power;
-    memcpy(&power, &bits, sizeof power);
-    return x < -700.0 ? 0.0 : sum * power;
-}
+#define LOSS_ENTRY(word, constant, meaning) &loss_##word,
+static const loss_t *const table[] = {WORDS_LOSS(LOSS_ENTRY)};
 
-/* log(1 + e) for e in [0, 1]: 2 atanh(t), t = e / (2 + e) <= 1/3, absolute error below 1e-16. */
-static inline double log_of_one_plus(double e)
+const loss_t *loss_get(int kind)
 {
-    double t = e / (2.0 + e), t2 = t * t, sum = 1.0 / 33.0;
-    for (int k = 31; k >= 1; k -= 2)
-        sum = sum * t2 + 1.0 / k;
-    return 2.0 * t * sum;
+    ASSERT(kind >= 0 && kind < (int)(sizeof table / sizeof *table));
+    return table[kind];
 }
 
 void loss_probability(float *p, const float *z, int64_t n)
@@ -49,19 +19,4 @@ void loss_probability(float *p, const float *z, int64_t n)
         double e = exp_of_negative(-__builtin_fabs((double)z[i]));
         p[i] = (float)((z[i] < 0.0f ? e : 1.0) / (1.0 + e));
     }
-}
-
-void loss_logistic(float *restrict loss, const float *restrict z, const float *restrict y, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        double logit = z[i], e = exp_of_negative(-__builtin_fabs(logit));
-        loss[i] = (float)((logit < 0.0 ? 0.0 : logit) - y[i] * logit + log_of_one_plus(e));
-    }
-}
-
-void loss_gradient(float *dz, const float *p, const float *y, int64_t n, float scale)
-{
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; i++)
-        dz[i] = (p[i] - y[i]) * scale;
 }

@@ -140,11 +140,6 @@ double ref_probability(double z)
     return 1.0 / (1.0 + exp(-z));
 }
 
-double ref_loss(double z, double y)
-{
-    return fmax(z, 0.0) - y * z + log1p(exp(-fabs(z)));
-}
-
 /* ---- the whole network ----------------------------------------------------------------------------------------------- */
 
 typedef struct ref_layer {

@@ -1,8 +1,8 @@
 /* ref.h - naive double-precision twins of all kernels and of the whole network: the oracles of the tests.
  *
  * Written for being obviously right: loops as in docs/MATH.md, nothing shared with the fast versions except the exact
- * activations. The twins of activations and optimizers stand beside their kernels (`exact`). Matrices are row-major double.
- * Any thread. */
+ * activations. The twins of activations, losses and optimizers stand beside their kernels (`exact`). Matrices are row-major
+ * double. Any thread. */
 #ifndef SMELTER_REF_H
 #define SMELTER_REF_H
 
@@ -32,9 +32,8 @@ void ref_norm_layer_backward(double *dx, double *dgain, double *dshift, const do
 void ref_norm_weight_forward(double *used, const double *w, int n, double v, double p);
 void ref_norm_weight_backward(double *dw, const double *dused, const double *w, int n, double v, double p);
 
-/* ref_probability, ref_loss - sigma(z) and the logistic loss with target y. */
+/* ref_probability - sigma(z). */
 double ref_probability(double z);
-double ref_loss(double z, double y);
 
 /* A network of `layers` layers; widths[0] is the number of inputs, widths[layers] is 1. Parameters as in worker/model.h. */
 typedef struct ref_network {

@@ -49,7 +49,7 @@ static status_t measure_step(int rows)
         for (int i = 0; i < repeats; i++) {
             model_forward(model, logits, x, rows);
             loss_probability(logits, logits, rows);
-            loss_gradient(logits, logits, targets, rows, 1.0f / (float)rows);
+            loss_logistic.gradient(logits, logits, logits, targets, rows, 1.0f / (float)rows);
             model_backward(model, dparameters, dx, logits, rows);
             model_apply(model, dparameters);
         }

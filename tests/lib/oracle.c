@@ -281,9 +281,9 @@ static double train_lane(oracle_t *o, model_t *model, int component, int64_t ste
         y[r] = row->label;
     }
     model_forward(model, z, x, rows);
-    loss_logistic(loss, z, y, rows);
+    loss_logistic.value(loss, z, y, rows); /* the metric */
     loss_probability(dz, z, rows);
-    loss_gradient(dz, dz, y, rows, (float)(1.0 / (double)divisor_of_step(o, step)));
+    loss_get(o->config->train.loss)->gradient(dz, z, dz, y, rows, (float)(1.0 / (double)divisor_of_step(o, step)));
     model_backward(model, dparameters, dx, dz, rows);
     double sum = 0.0;
     for (int r = 0; r < rows; r++) {
@@ -413,7 +413,9 @@ static double run_example(net_t *net, const double *x, double label, double scal
         at += (int64_t)out * in + out;
     }
     const double z = h[net->layers][0];
-    d[0] = (ref_probability(z) - label) * scale;
+    double loss, loss_slope;
+    loss_logistic.exact(z, label, &loss, &loss_slope);
+    d[0] = loss_slope * scale;
     for (int l = net->layers - 1; l >= 0; l--) {
         const int in = net->width[l], out = net->width[l + 1];
         at -= (int64_t)out * in + out;
@@ -429,7 +431,7 @@ static double run_example(net_t *net, const double *x, double label, double scal
             d[i] = l > 0 ? below[i] * slope[l][i] : below[i];
     }
     memcpy(dx, d, sizeof *dx * (size_t)net->width[0]);
-    return ref_loss(z, label);
+    return loss;
 }
 
 typedef struct gather_double {

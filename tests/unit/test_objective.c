@@ -275,7 +275,7 @@ static void test_plain_bits(void **state)
         for (int k = 0; k < e->base->model.components; k++) {
             float p[ROWS], dz[ROWS];
             loss_probability(p, l.z[k], ROWS);
-            loss_gradient(dz, p, l.y, ROWS, (float)l.scale);
+            loss_logistic.gradient(dz, l.z[k], p, l.y, ROWS, (float)l.scale);
             assert_memory_equal(dz, l.dz[k], sizeof dz);
             assert_memory_equal(p, l.p[k], sizeof p);
         }
@@ -327,7 +327,7 @@ static void test_lane_too_short_for_the_statistic(void **state)
         fill(&l, e->base, cases[i].rows, 3);
         assert_int_equal(apply(&l, 0, 10), ST_OK);
         loss_probability(p, l.z[0], l.rows);
-        loss_gradient(dz, p, l.y, l.rows, (float)l.scale);
+        loss_logistic.gradient(dz, l.z[0], p, l.y, l.rows, (float)l.scale);
         assert_int_equal(memcmp(dz, l.dz[0], sizeof *dz * (size_t)l.rows) == 0, cases[i].plain);
         experiment_destroy(&e);
     }
