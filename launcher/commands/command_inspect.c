@@ -14,6 +14,7 @@
 #include "common/kernels/processor.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/gsmelu_print.h"
+#include "launcher/commands/initial_export.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/report/results_file.h"
 #include "launcher/run/run_reader.h"
@@ -244,6 +245,8 @@ done:
 status_t command_inspect(const options_t *options)
 {
     const char *path = options->argument;
+    if (options->initial)
+        return initial_export(path, options->initial);
     if (dataset_exists(path)) {
         char *end = NULL;
         long rows = options->rows ? strtol(options->rows, &end, 10) : 5;

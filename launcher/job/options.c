@@ -26,6 +26,7 @@ static const option_line_t option_lines[] = {
     {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
     {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
+    {"initial", "DIR", OPTION_TEXT, offsetof(options_t, initial), "write what the run's training started from as plain arrays"},
     {"deep", NULL, OPTION_FLAG, offsetof(options_t, deep), "look up the first row that differs, too"},
     {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
     {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},

@@ -21,6 +21,7 @@ typedef struct options {
     const char *tolerance;    /* --tolerance */
     const char *split;        /* --split */
     const char *restarts;     /* --restarts */
+    const char *initial;      /* --initial */
     bool json;                /* --json */
     bool resume;              /* --resume */
     bool again;               /* --again */
