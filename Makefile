@@ -30,7 +30,7 @@ SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup setup-check demo check test bench sim clean format lint sanitize asan ubsan tsan docs build-tests \
+.PHONY: all help setup setup-check demo check test bench sim verify-numpy clean format lint sanitize asan ubsan tsan docs build-tests \
         build-unit-tests
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
@@ -65,6 +65,11 @@ bench: ## benchmarks, each a ratio within one run; writes out/bench.json
 
 sim: $(BUILD)/tests/sim/sim ## play SEEDS=1000 scenarios of a cluster with faults, or SEED=N again
 	@$(BUILD)/tests/sim/sim $(if $(SEED),-s $(SEED),-n $(SEEDS))
+
+verify-numpy: all ## train small configurations and compute each again from docs/MATH.md, with numpy
+	@rm -rf out/verify-numpy && mkdir -p out
+	@SMELTER_PROGRESS=off SMELTER_LOG=warn $(BUILD)/smelter compare tests/verify_numpy.yaml --out out/verify-numpy >out/verify-numpy.log
+	@SMELTER=$(BUILD)/smelter /usr/bin/python3 tests/verify_numpy.py out/verify-numpy/*/r0
 
 docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire $(BUILD)/tests/unit/test_metric ## write docs/CONFIG.md, docs/METRICS.md and the tables of docs/PROTOCOL.md from the tables of the code
 	$(BUILD)/smelter config-reference docs/CONFIG.md

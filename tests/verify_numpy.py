@@ -1,0 +1,608 @@
+#!/usr/bin/python3
+"""verify_numpy.py RUN... - compute finished runs again, from docs/MATH.md and in double precision, and compare.
+
+Nothing here is the product's code: for every RUN, the folder of a finished training, the binary (SMELTER in the environment, else
+build/smelter) writes initial values, examples and order as plain arrays (`inspect RUN --initial DIR`; docs/FILES.md describes
+them), and the equations, by the numbers that they have in docs/MATH.md, are applied to them with numpy. What the run left is then compared: the logloss of every
+line of metrics.jsonl, the predictions of the evaluation split, the dense parameters at the end, and of a teacher its
+predictions of the training split.
+
+The run computed with 32-bit floats. Its results may differ by what rounding makes of one step after another, and by no more:
+TOLERANCE says how much, and why. One line is printed for each run, at the end "N passed, N failed"; the exit code is 1 where
+one failed, and 2 where none did but one uses what is not covered here, which is said.
+"""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections import deque
+
+import numpy as np
+
+np.seterr(over="ignore", under="ignore")
+
+# A 32-bit float is off by up to 6e-8 of its size, a gradient that sums some tens of products by about 1e-6 of its own. AdaGrad
+# divides a gradient by its usual size, so a step adds errors of about 1e-6 learning rates to a parameter, in any direction:
+# after 100 steps these, and the rounding of the parameter itself, come to 1e-6, and move a logit by as much; the mean loss of
+# a batch by less, since signs differ. The least that is known to be wrong, 1e-5 in (6) as 1e-6, moves logloss by 4e-6. All of
+# it holds while errors do not feed on themselves: an unstable training (a strong anti-distillation, rates that are too high)
+# doubles them every few steps, and no program can follow it for long. And at the corner of a ReLU or of clipping, rounding
+# may decide about a whole example; that happens to about one unit in ten million, and then shows.
+TOLERANCE = {"logloss": 1e-6, "predictions": 1e-5, "parameters": 1e-5, "taught": 1e-5}
+
+
+class NotCovered(Exception):
+    """The run uses what this program does not know, or what does not determine a result."""
+
+
+class Different(Exception):
+    """What the run left has not even the right shape."""
+
+
+# ---- what the run left and started from ----------------------------------------------------------------------------------
+
+
+def read_value(text):
+    """A value of config.yaml: JSON, but that words have no quotes."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [word.strip() for word in text[1:-1].split(",")] if text.startswith("[") else text
+
+
+def read_config(path):
+    config, section = {}, {}
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            key, _, text = line.strip().partition(": ")
+            if line.startswith(" "):
+                section[key] = read_value(text)
+            elif text:
+                config[key] = read_value(text)
+            else:
+                section = config[key.rstrip(":")] = {}
+    return config
+
+
+def read_floats(path):
+    return np.fromfile(path, dtype="<f4").astype(float)
+
+
+class Arrays:
+    """A folder of raw arrays and the JSON document that describes them."""
+
+    TYPES = {"u8": "<u1", "u64": "<u8", "i64": "<i8", "f32": "<f4"}
+
+    def __init__(self, folder):
+        self.folder = folder
+        with open(f"{folder}/initial.json", encoding="utf-8") as file:
+            self.document = json.load(file)
+
+    def __getitem__(self, name):
+        about = self.document["arrays"][name]
+        data = np.fromfile(f"{self.folder}/{name}.{about['type']}", dtype=self.TYPES[about["type"]]).reshape(about["shape"])
+        return data.astype(np.float64) if about["type"] == "f32" else data
+
+    def __contains__(self, name):
+        return name in self.document["arrays"]
+
+
+# ---- activations, section 3 ------------------------------------------------------------------------------------------------
+
+
+def sigma(x):
+    return np.exp(-np.logaddexp(0.0, -x))
+
+
+erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def smelu(x, m, beta):  # (7)
+    inside = np.clip(x + beta, 0.0, 2.0 * beta)
+    return np.where(x >= beta, x, inside**2 / (4.0 * beta)), inside / (2.0 * beta)
+
+
+def gsmelu_of(x, alpha, beta, left, right, level):  # (7a); q is of (18a)
+    w = alpha + beta
+    c = np.clip(x + alpha, 0.0, w)
+    o = x + alpha - c
+    h = (right - left) / (2.0 * w)
+    return level + c * (left + h * c) + np.where(o < 0.0, left, right) * o, left + 2.0 * h * c, c, o, c / w
+
+
+def gsmelu(x, m, beta):
+    alpha = m["gsmelu_alpha"] or beta
+    return gsmelu_of(x, alpha, beta, m["gsmelu_left"], m["gsmelu_right"], m["gsmelu_level"])[:2]
+
+
+def rescu(x, m, beta):  # (7b): the slope is a broken line, f its integral
+    u, knots, slopes = x / beta, np.array(m["rescu_knots"], float), np.array(m["rescu_slopes"], float)
+    at_knots = np.concatenate(([0.0], np.cumsum(np.diff(knots) * (slopes[1:] + slopes[:-1]) / 2.0)))
+    slope = np.interp(u, knots, slopes)
+    i = np.clip(np.searchsorted(knots, u, side="right") - 1, 0, len(knots) - 1)
+    return beta * (m["rescu_rise"] + at_knots[i] + (u - knots[i]) * (slopes[i] + slope) / 2.0), slope
+
+
+def selu(x, m, beta):
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    return scale * np.where(x > 0.0, x, alpha * np.expm1(np.minimum(x, 0.0))), scale * np.where(
+        x > 0.0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+
+
+def swish(x, m, beta):
+    s = sigma(beta * x)
+    return x * s, s + beta * x * s * (1.0 - s)
+
+
+def gelu(x, m, beta):
+    z = beta * x
+    below = 0.5 * erfc(-z / math.sqrt(2.0))
+    return x * below, below + z * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+
+
+def mish(x, m, beta):
+    z = beta * x
+    t = np.tanh(np.logaddexp(0.0, z))
+    return x * t, t + z * (1.0 - t * t) * sigma(z)
+
+
+def tanhexp(x, m, beta):
+    y = np.exp(np.minimum(beta * x, 5.0))
+    t = np.tanh(y)
+    return x * t, t + beta * x * y * (1.0 - t * t)
+
+
+# x, configuration of the model, beta -> f(x), f'(x)
+ACTIVATIONS = {
+    "identity": lambda x, m, beta: (x, np.ones_like(x)),
+    "relu": lambda x, m, beta: (np.maximum(x, 0.0), (x > 0.0).astype(float)),
+    "leaky_relu": lambda x, m, beta: (np.where(x > 0.0, x, m["leak"] * x), np.where(x > 0.0, 1.0, m["leak"])),
+    "elu": lambda x, m, beta: (np.where(x > 0.0, x, beta * np.expm1(np.minimum(x, 0.0))),
+                               np.where(x > 0.0, 1.0, beta * np.exp(np.minimum(x, 0.0)))),
+    "selu": selu,
+    "celu": lambda x, m, beta: (np.where(x > 0.0, x, beta * np.expm1(np.minimum(x, 0.0) / beta)),
+                                np.where(x > 0.0, 1.0, np.exp(np.minimum(x, 0.0) / beta))),
+    "softplus": lambda x, m, beta: (np.logaddexp(0.0, beta * x) / beta, sigma(beta * x)),
+    "swish": swish,
+    "gelu": gelu,
+    "gelu_swish": lambda x, m, beta: swish(x, m, math.sqrt(8.0 / math.pi) * beta),
+    "mish": mish,
+    "tanhexp": tanhexp,
+    "smelu": smelu,
+    "gsmelu": gsmelu,
+    "rescu": rescu,
+}
+
+
+class Activation:
+    """Activation and clipping behind layer l, 0 being the input. `learned` is the name of its set of gSmeLU's numbers."""
+
+    def __init__(self, model, layer, learned=None):
+        at = layer - 1
+        self.m, self.learned = model, learned
+        self.kind = model["layer_activation"][at] if layer and model["layer_activation"] else model["activation"]
+        self.beta = float(model["layer_beta"][at] if layer and model["layer_beta"] else model["beta"])
+        self.clip = model["clip"] or np.inf
+
+    def of(self, a, values):
+        if self.learned:
+            return gsmelu_of(a, *values[self.learned])
+        return ACTIVATIONS[self.kind](a, self.m, self.beta)
+
+    def forward(self, a, values):  # (8)
+        return np.clip(self.of(a, values)[0], -self.clip, self.clip)
+
+    def backward(self, dh, a, values, gradient):  # (8), (18a)
+        f, slope, *rest = self.of(a, values)
+        d = np.where(np.abs(f) < self.clip, dh, 0.0)
+        if self.learned:
+            c, o, q = rest
+            _, _, left, right, _ = values[self.learned]
+            rise = right - left
+            for n, each in enumerate((d * (left + rise * (q - q * q / 2.0)), -d * rise * q * q / 2.0,
+                                      d * (c - q * c / 2.0 + np.minimum(o, 0.0)), d * (q * c / 2.0 + np.maximum(o, 0.0)), d)):
+                units = gradient[self.learned].shape[1]
+                gradient[self.learned][n] += each.sum(axis=0) if units > 1 else each.sum()
+        return d * slope
+
+
+# ---- optimizers, section 7 -------------------------------------------------------------------------------------------------
+
+
+class Optimizer:
+    """Steps on a matrix of rows [rows, n]; a row is what an accumulator of adagrad_row is for."""
+
+    def __init__(self, config, rate=None):
+        self.kind, self.initial = config["optimizer"], config["initial_accumulator"]
+        self.rate, self.epsilon = config["learning_rate"] if rate is None else rate, config["epsilon"]
+
+    def start(self, w):
+        return np.full((len(w), 1) if self.kind == "adagrad_row" else w.shape, self.initial, float)
+
+    def step(self, w, s, g):
+        if self.kind == "sgd":  # (22)
+            w -= self.rate * g
+            return
+        s += (g * g).mean(axis=1, keepdims=True) if self.kind == "adagrad_row" else g * g  # (21), (20)
+        denominator = np.sqrt(s) + self.epsilon
+        w -= np.where(denominator > 0.0, self.rate * g / np.where(denominator > 0.0, denominator, 1.0), 0.0)
+
+
+# ---- a network, sections 2 and 6 -------------------------------------------------------------------------------------------
+
+
+class Network:
+    def __init__(self, config, blocks, flat):
+        self.m, dense = config["model"], config["dense"]
+        self.values = {}
+        for b in blocks:
+            self.values[b["name"]] = flat[b["first"]:b["first"] + b["rows"] * b["width"]].reshape(b["rows"], b["width"]).copy()
+        self.layers = len(self.m["hidden"]) + 1
+        self.optimizer = Optimizer(dense)
+        self.set_optimizer = Optimizer(dense, self.m["gsmelu_learning_rate"])
+        self.state = {name: self.optimizer.start(w) for name, w in self.values.items()}
+        self.sets = [name for name in self.values if not name.startswith("layer ")]
+        self.activation = [self.activation_of(layer) for layer in range(self.layers)]
+
+    def activation_of(self, layer):
+        """Behind a layer; sets of learned numbers are stored for hidden layers first and the input last."""
+        plain = Activation(self.m, layer)
+        if plain.kind != "gsmelu" or self.m["gsmelu"] == "fixed":
+            return plain
+        before = sum(Activation(self.m, l).kind == "gsmelu" for l in range(1, layer or self.layers))
+        number = 0 if self.m["gsmelu"] == "network" else before
+        return Activation(self.m, layer, self.sets[number] if layer or self.m["activate_inputs"] else None)
+
+    def weights(self, layer):
+        """W~ and ||w||_q, (5)."""
+        w, v, q = self.values[f"layer {layer} weights"], self.m["weight_norm"], self.m["weight_norm_p"]
+        if not v or self.m["weight_norm_mode"] != "reparametrised":
+            return w, None
+        norm = (np.abs(w)**q).sum(axis=1, keepdims=True)**(1.0 / q)
+        return np.where(norm > 0.0, v * w / np.where(norm > 0.0, norm, 1.0), 0.0), norm
+
+    def forward(self, a0):
+        self.a, self.h, self.hat, self.r = [a0], [a0], [None], [None]
+        if self.m["activate_inputs"]:
+            self.h[0] = self.activation[0].forward(a0, self.values)  # (1)
+        for l in range(1, self.layers + 1):
+            a = self.h[l - 1] @ self.weights(l)[0].T + self.values[f"layer {l} bias"]  # (2)
+            if l == self.layers:
+                return a[:, 0]
+            hat = r = None
+            if self.m["layer_norm"] != "none":  # (6)
+                r = 1.0 / np.sqrt(a.var(axis=1, keepdims=True) + 1e-5)
+                a = hat = (a - a.mean(axis=1, keepdims=True)) * r
+            if self.m["layer_norm"] == "affine":
+                a = self.values[f"layer {l} gain"] * hat + self.values[f"layer {l} shift"]
+            self.a.append(a)
+            self.hat.append(hat)
+            self.r.append(r)
+            self.h.append(self.activation[l].forward(a, self.values))  # (3)
+
+    def backward(self, dz, dhidden):
+        """Gradients by all parameters and by A_0; dhidden is what an objective adds to that by the last hidden output."""
+        gradient = {name: np.zeros_like(w) for name, w in self.values.items()}
+        da = dz[:, None]
+        for l in range(self.layers, 0, -1):
+            used, norm = self.weights(l)
+            if l < self.layers:
+                da = self.activation[l].backward(dh, self.a[l], self.values, gradient)  # (15)
+                if self.m["layer_norm"] == "affine":  # (18)
+                    gradient[f"layer {l} gain"] += (da * self.hat[l]).sum(axis=0)
+                    gradient[f"layer {l} shift"] += da.sum(axis=0)
+                    da = da * self.values[f"layer {l} gain"]
+                if self.m["layer_norm"] != "none":
+                    hat = self.hat[l]
+                    da = self.r[l] * (da - da.mean(axis=1, keepdims=True) - hat * (da * hat).mean(axis=1, keepdims=True))
+            dw = da.T @ self.h[l - 1]  # (16)
+            if norm is not None:  # (19)
+                w, some = self.values[f"layer {l} weights"], norm > 0.0
+                v, q, norm = self.m["weight_norm"], self.m["weight_norm_p"], np.where(some, norm, 1.0)
+                u = np.sign(w) * (np.abs(w) / norm)**(q - 1.0)
+                dw = np.where(some, v / norm * (dw - u * (dw * w).sum(axis=1, keepdims=True) / norm), 0.0)
+            gradient[f"layer {l} weights"] += dw
+            gradient[f"layer {l} bias"] += da.sum(axis=0)
+            dh = da @ used  # (17)
+            if l == self.layers and dhidden is not None:
+                dh = dh + dhidden
+        if self.m["activate_inputs"]:
+            dh = self.activation[0].backward(dh, self.a[0], self.values, gradient)
+        return gradient, dh
+
+    def step(self, gradient):
+        for name, w in self.values.items():
+            (self.set_optimizer if name in self.sets else self.optimizer).step(w, self.state[name], gradient[name])
+        for name in self.sets:  # (7c)
+            s = self.values[name]
+            s[:2], s[4], s[2:4] = np.maximum(s[:2], 1e-6), np.minimum(s[4], 0.0), np.clip(s[2:4], -100.0, 100.0)
+            middle, flat = (s[2] + s[3]) / 2.0, s[3] - s[2] < 1e-3
+            s[2], s[3] = np.where(flat, middle - 5e-4, s[2]), np.where(flat, middle + 5e-4, s[3])
+        if self.m["weight_norm"] and self.m["weight_norm_mode"] == "projected":
+            for l in range(1, self.layers + 1):
+                w, q = self.values[f"layer {l} weights"], self.m["weight_norm_p"]
+                norm = (np.abs(w)**q).sum(axis=1, keepdims=True)**(1.0 / q)
+                w *= np.where(norm > 0.0, self.m["weight_norm"] / np.where(norm > 0.0, norm, 1.0), 0.0)
+
+    def copy_values(self):
+        return {name: w.copy() for name, w in self.values.items()}
+
+
+# ---- embeddings, section 5 -------------------------------------------------------------------------------------------------
+
+
+class Examples:
+    """A split: for every field the rows of its table that an example uses, with their scales s_i of (13)."""
+
+    def __init__(self, arrays, split):
+        kinds = [field["kind"] for field in arrays.document["fields"]]
+        self.y = arrays[f"{split}-label"].astype(float)
+        self.numeric = arrays[f"{split}-numeric"] if "numeric" in kinds else np.zeros((len(self.y), 0))
+        self.uses = []  # per field: first use of each example and the end, rows, scales
+        for f in range(kinds.count("single")):
+            rows = np.searchsorted(arrays[f"keys-{f}"], arrays[f"{split}-single"][:, f])
+            self.uses.append((np.arange(len(self.y) + 1), rows, np.ones(len(rows))))
+        pooling = [field["pooling"] for field in arrays.document["fields"] if field["kind"] == "multi"]
+        for m, kind in enumerate(pooling):
+            first, weight = arrays[f"{split}-multi-{m}-first"], arrays[f"{split}-multi-{m}-weight"]
+            rows = np.searchsorted(arrays[f"keys-{len(self.uses)}"], arrays[f"{split}-multi-{m}-key"])
+            count = np.diff(first)
+            self.uses.append((first, rows, weight / np.repeat(count, count) if kind == "mean" else weight))
+
+    def batch(self, index):
+        """y, numbers, and for every field (example within the batch, row, scale) of each use."""
+        uses = []
+        for first, rows, scales in self.uses:
+            count = first[index + 1] - first[index]
+            at = np.repeat(first[index] - np.concatenate(([0], np.cumsum(count)[:-1])), count) + np.arange(count.sum())
+            uses.append((np.repeat(np.arange(len(index)), count), rows[at], scales[at]))
+        return self.y[index], self.numeric[index], uses
+
+
+class Tables:
+    """The embedding tables of one component, or the set that all share."""
+
+    def __init__(self, config, arrays, number):
+        self.optimizer = Optimizer(config["embedding"])
+        self.rows, self.pending = [], deque()
+        while f"rows-{number}-{len(self.rows)}" in arrays:
+            self.rows.append(arrays[f"rows-{number}-{len(self.rows)}"])
+        self.state = [self.optimizer.start(w) for w in self.rows]
+
+    def gather(self, n, numeric, uses):  # (13); fields side by side, then numbers
+        columns = []
+        for w, (example, row, scale) in zip(self.rows, uses):
+            a = np.zeros((n, w.shape[1]))
+            np.add.at(a, example, scale[:, None] * w[row])
+            columns.append(a)
+        return np.concatenate(columns + [numeric], axis=1)
+
+    def push(self, da0, uses):  # (14)
+        gradients, column = [], 0
+        for w, (example, row, scale) in zip(self.rows, uses):
+            distinct, at = np.unique(row, return_inverse=True)
+            g = np.zeros((len(distinct), w.shape[1]))
+            np.add.at(g, at, scale[:, None] * da0[example, column:column + w.shape[1]])
+            column += w.shape[1]
+            gradients.append((distinct, g))
+        self.pending.append(gradients)
+
+    def apply(self, depth):
+        """All pushes but those of the last `depth` steps, (28)."""
+        while len(self.pending) > depth:
+            for w, s, (rows, g) in zip(self.rows, self.state, self.pending.popleft()):
+                some_w, some_s = w[rows], s[rows]
+                self.optimizer.step(some_w, some_s, g)
+                w[rows], s[rows] = some_w, some_s
+
+
+# ---- a training, section 4 and (23) to (28) --------------------------------------------------------------------------------
+
+
+def share(schedule, t, steps):
+    """lambda(t) / weight of (12a)."""
+    at = t / steps
+    if at < schedule["burn_in"] or (schedule["until"] < 1.0 and at >= schedule["until"]):
+        return 0.0
+    return min((at - schedule["burn_in"]) / schedule["ramp"], 1.0) if schedule["ramp"] else 1.0
+
+
+class Training:
+    def __init__(self, run, arrays):
+        self.c = c = read_config(f"{run}/config.yaml")
+        if c["determinism"] not in ("sync", "invariant"):
+            raise NotCovered(f"determinism {c['determinism']}, where the order of arrival decides")
+        for section, key in ("train", "noise_seed"), ("embedding", "min_count"), ("embedding", "ttl_steps"):
+            if c[section][key]:
+                raise NotCovered(f"{section}.{key}")
+        self.K = c["model"]["components"]
+        self.train, self.eval = Examples(arrays, "train"), Examples(arrays, "eval")
+        self.networks = [Network(c, arrays.document["blocks"], arrays[f"network-{k}"]) for k in range(self.K)]
+        self.tables = [Tables(c, arrays, s) for s in range(1 if c["model"]["share_embeddings"] else self.K)]
+        self.dense = [None] * self.K  # gradients of the step
+        self.order = arrays["order"]
+        self.B, self.G = c["train"]["batch"], c["train"]["lanes"]
+        self.steps = -(-self.order.shape[1] // self.B)
+        objective = c["objective"]
+        codistilled = objective["kind"] == "codistill"
+        self.peers = objective["peers"] if codistilled and objective["peers"] != "auto" else self.K
+        self.members = self.K // self.peers
+        deploy = c["model"]["deploy"]
+        peer = 0 if codistilled and deploy == "auto" else None if deploy in ("auto", "mean") else int(deploy)
+        self.deployed = range(self.K) if peer is None else range(peer * self.members, (peer + 1) * self.members)
+        self.teacher = None
+        if c["teacher"]["variant"]:
+            number = run.rstrip("/").rsplit("/r", 1)[1] if c["teacher"]["replica"] == "same" else "0"
+            self.teacher = read_floats(f"{run}/../../{c['teacher']['variant']}/r{number}/teacher.f32")
+
+    def predict(self, examples, index):
+        y, numeric, uses = examples.batch(index)
+        return self.combine({k: self.forward(k, len(y), numeric, uses) for k in self.deployed})
+
+    def forward(self, k, n, numeric, uses):
+        return self.networks[k].forward(self.tables[k % len(self.tables)].gather(n, numeric, uses))
+
+    def combine(self, z):  # (11), (12)
+        if self.c["model"]["combine"] == "logit":
+            return sigma(np.mean([z[k] for k in self.deployed], axis=0))
+        return np.mean([sigma(z[k]) for k in self.deployed], axis=0)
+
+    def step(self, t, group, own):
+        """One step of the components `own`; their predictions."""
+        index = self.order[group, t * self.B:(t + 1) * self.B]
+        y, numeric, uses = self.train.batch(index)
+        n, q = len(y), None if self.teacher is None else self.teacher[index]
+        z = {k: self.forward(k, n, numeric, uses) for k in range(self.K)}
+        divisor = n if self.c["train"]["last_batch"] == "own" else self.B  # (10a), (10b)
+        dz, dhidden = self.gradients(t, y, z, q, divisor)
+        shared = len(self.tables) < self.K
+        da0 = {}
+        for k in own:
+            self.dense[k], da0[k] = self.networks[k].backward(dz[k], dhidden.get(k))
+        for s in [0] if shared else own:
+            self.tables[s].push(sum(da0.values()) if shared else da0[s], uses)
+        return self.combine(z), y
+
+    def gradients(self, t, y, z, q, divisor):
+        p = {k: sigma(z[k]) for k in z}
+        dz, dhidden = {k: (p[k] - y) / divisor for k in z}, {}  # (10)
+        if q is not None:  # (12g)
+            teacher = self.c["teacher"]
+            on = share(teacher, t, self.steps)
+            label = 1.0 + (teacher["label_weight"] - 1.0) * on
+            dz = {k: (label * (p[k] - y) + teacher["weight"] * on * (p[k] - q)) / divisor for k in z}
+        objective = self.c["objective"]
+        weight = objective["weight"] * share(objective, t, self.steps)
+        if objective["kind"] == "codistill":
+            for k in z:  # (12b), (12c)
+                of = z if objective["loss"] == "logit" else p
+                others = [of[j] for j in z if j // self.members != k // self.members]
+                dz[k] = dz[k] + weight * (of[k] - np.mean(others, axis=0)) / divisor
+        elif objective["kind"] == "antidistill":
+            hidden = objective["decorrelate"] == "hidden"
+            h = {k: self.networks[k].h[-1] if hidden else z[k][:, None] for k in z}
+            extra = {k: np.zeros_like(h[k]) for k in z}
+            size = self.B // self.G
+            for first in range(0, len(y), size):
+                self.antidistill(h, extra, slice(first, min(first + size, len(y))), size, weight / divisor)
+            if hidden:
+                dhidden = extra
+            else:
+                dz = {k: dz[k] + extra[k][:, 0] for k in z}
+        return dz, dhidden
+
+    def antidistill(self, h, extra, lane, size, scale):
+        """The extra gradient over one lane, (12d) to (12f)."""
+        n, w = lane.stop - lane.start, h[0].shape[1]
+        correlation = self.c["objective"]["statistic"] == "correlation"
+        if n < size and n < (3 if correlation else 2) and self.c["train"]["last_batch"] != "own":
+            return
+        x, s = {}, {}
+        for k in h:
+            x[k] = h[k][lane] - h[k][lane].mean(axis=0)
+            s[k] = np.sqrt((x[k]**2).mean(axis=0) + 1e-6) if correlation else np.ones(w)
+            x[k] = x[k] / s[k]
+        for k in h:
+            d = np.zeros((n, w))
+            for j in h:
+                if j != k:
+                    C = x[k].T @ x[j] / n
+                    d += x[j] @ C.T - (x[k] * (C**2).sum(axis=1) if correlation else 0.0)
+            extra[k][lane] = scale * 4.0 / (self.K * (self.K - 1) * w * w) * d / s[k]
+
+    def run(self):
+        """Train; yields the likelihoods of the labels of every step's examples, as the reporting peer predicts them."""
+        groups = len(self.order)
+        depth, exchange = self.c["train"]["pipeline_depth"], self.c["objective"]["exchange_steps"]
+        per_group = self.K // groups
+        for t in range(self.steps):
+            for tables in self.tables:
+                tables.apply(depth)
+            if groups > 1 and t % exchange == 0:  # (12h)
+                stale = [network.copy_values() for network in self.networks]
+            for g in range(groups):
+                own = range(g * per_group, (g + 1) * per_group)
+                fresh = [network.values for network in self.networks]
+                for k in range(self.K):
+                    if groups > 1 and k not in own:
+                        self.networks[k].values = stale[k]
+                p, y = self.step(t, g, own)
+                for network, values in zip(self.networks, fresh):
+                    network.values = values
+                if self.deployed[0] in own:
+                    yield np.where(y > 0.5, p, 1.0 - p)
+            for k in range(self.K):
+                self.networks[k].step(self.dense[k])
+        for tables in self.tables:
+            tables.apply(0)
+
+    def predict_all(self, examples):
+        return np.concatenate([self.predict(examples, np.arange(first, min(first + 4096, len(examples.y))))
+                               for first in range(0, len(examples.y), 4096)])
+
+
+# ---- the comparison --------------------------------------------------------------------------------------------------------
+
+
+def farthest(name, ours, theirs):
+    if ours.shape != theirs.shape:
+        raise Different(f"{name}: {theirs.size} numbers, {ours.size} expected")
+    return float(np.abs(ours - theirs).max()) if ours.size else 0.0
+
+
+def compare(run, arrays):
+    """Steps, and how far the run is from what it should be, by what is compared."""
+    training, far = Training(run, arrays), {}
+    likelihoods = np.concatenate(list(training.run()))
+    with open(f"{run}/metrics.jsonl", encoding="utf-8") as lines:
+        curve = [line for line in map(json.loads, lines) if "logloss" in line]
+    if not curve or curve[-1]["examples"] != len(likelihoods):
+        raise Different(f"metrics.jsonl is not of {len(likelihoods)} examples")
+    losses = -np.log(np.clip(likelihoods, 1e-7, 1.0 - 1e-7))  # (29)
+    means = [losses[line["examples"] - line["interval_examples"]:line["examples"]].mean() for line in curve]
+    far["logloss"] = farthest("logloss", np.array(means), np.array([line["logloss"] for line in curve]))
+    far["predictions"] = farthest("predictions", training.predict_all(training.eval), read_floats(f"{run}/predictions.f32"))
+    ours = [np.concatenate([w.ravel() for w in network.values.values()]) for network in training.networks]
+    theirs = [read_floats(f"{run}/dense-{k}.f32")[:len(w)] for k, w in enumerate(ours)]  # the optimizer's state follows
+    far["parameters"] = farthest("parameters", np.concatenate(ours), np.concatenate(theirs))
+    if os.path.exists(f"{run}/teacher.f32"):
+        far["taught"] = farthest("teacher.f32", training.predict_all(training.train), read_floats(f"{run}/teacher.f32"))
+    return training.steps, far
+
+
+def verify(smelter, run):
+    """One line about a run; did it pass? None where it is not covered."""
+    name = "/".join(run.rstrip("/").split("/")[-2:])
+    with tempfile.TemporaryDirectory() as folder:
+        inspect = [smelter, "inspect", run, "--initial", f"{folder}/initial"]
+        if subprocess.run(inspect, stdout=subprocess.DEVNULL, check=False).returncode:
+            print(f"FAIL  {name}: smelter inspect fails")
+            return False
+        try:
+            steps, far = compare(run, Arrays(f"{folder}/initial"))
+        except NotCovered as what:
+            print(f"not covered  {name}: {what}")
+            return None
+        except Different as what:
+            print(f"FAIL  {name}: {what}")
+            return False
+    bad = {what for what in far if not far[what] <= TOLERANCE[what]}  # also where it is not a number
+    told = [f"{what} {far[what]:.1e}" + (f" (allowed: {TOLERANCE[what]:.0e})" if what in bad else "") for what in far]
+    print(f"{'FAIL' if bad else 'ok'}  {name}: {steps} steps, farthest: {', '.join(told)}")
+    return not bad
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__.splitlines()[0], file=sys.stderr)
+        sys.exit(2)
+    smelter = os.environ.get("SMELTER", os.path.join(os.path.dirname(__file__), "..", "build", "smelter"))
+    results = [verify(smelter, run) for run in sys.argv[1:]]
+    failed, unknown = results.count(False), results.count(None)
+    print(f"{results.count(True)} passed, {failed} failed" + (f", {unknown} not covered" if unknown else ""))
+    sys.exit(1 if failed else 2 if unknown else 0)
+
+
+main()
