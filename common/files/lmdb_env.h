@@ -1,6 +1,6 @@
-/* lmdb_env.h - what every LMDB environment here needs beside its transactions: stores and bases (ps/checkpoint/store.c), rows
- * out of memory (ps/table/spill.c), datasets (common/data/dataset_file.c). Each keeps the flags, keys and records that its use
- * asks for. */
+/* lmdb_env.h - what every LMDB environment here needs beside its transactions: stores and bases
+ * (ps/checkpoint/store_impl.h), rows out of memory (ps/table/spill.c), datasets (common/data/dataset_file.c). Each keeps the
+ * flags, keys and records that its use asks for. */
 #ifndef SMELTER_LMDB_ENV_H
 #define SMELTER_LMDB_ENV_H
 

@@ -6,8 +6,8 @@
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
+#include "ps/checkpoint/base.h"
 #include "ps/checkpoint/delta.h"
-#include "ps/checkpoint/store.h"
 
 static void keep_first(status_t *first, status_t status)
 {
@@ -52,18 +52,18 @@ typedef struct chain {
 static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, chain_t *chain,
                             checkpoint_verified_t *sum)
 {
-    const store_mark_t wanted = {
+    const base_mark_t wanted = {
         .epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
     store_t *store = NULL;
-    store_mark_t mark;
+    base_mark_t mark;
     status_t status;
     if (!file_exists(path))
         return FAIL(ST_CORRUPT, "%s: is not there, and neither is the first delta of its shard, which it would have taken in",
                     path);
     TRY_DONE(store_open(path, false, &store));
-    TRY_DONE(store_check_mark(store, &wanted, &mark));
+    TRY_DONE(base_check_mark(store, &wanted, &mark));
     if (mark.step == c->from.step)
-        TRY_DONE(store_check_delta(store, &mark, end_of(c, shard)));
+        TRY_DONE(base_check_delta(store, &mark, end_of(c, shard)));
     TRY_DONE(store_scan(store, count_row, sum));
     sum->files++;
     sum->bytes += store_bytes(store);

@@ -15,7 +15,7 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/process/failpoint.h"
-#include "ps/checkpoint/store.h"
+#include "ps/checkpoint/base.h"
 
 #define BATCH_BYTES ((size_t)16 << 20) /* of a transaction, whose pages are held in memory: enough for one wait for the disk */
 #define PASSES_MOST 16                 /* over a delta; a batch is as large as that needs */
@@ -23,8 +23,8 @@
 struct fold {
     compaction_options_t o;
 
-    store_t *base; /* NULL before the first fold */
-    store_mark_t mark;
+    base_t *base; /* NULL before the first fold */
+    base_mark_t mark;
     int64_t *steps; /* [n] still to be taken in; steps[at] is under way when there is a reader */
     size_t steps_capacity;
     int n, at;
@@ -39,7 +39,7 @@ struct fold {
     pool_t *pool;
 
     /* The batch: rows are copied, because the reader's are gone with its next block. */
-    store_change_t *changes;
+    base_change_t *changes;
     size_t n_changes, changes_capacity;
     float *floats;
     size_t n_floats, floats_capacity;
@@ -51,7 +51,7 @@ compaction_t *compaction_create(const compaction_options_t *options)
     fold->o = *options;
     if (fold->o.batch_bytes == 0)
         fold->o.batch_bytes = BATCH_BYTES;
-    fold->mark = (store_mark_t){
+    fold->mark = (base_mark_t){
         .epoch = options->epoch, .shard = options->shard, .step = -1, .folding_to = -1, .identity = options->identity};
     fold->pool = pool_create();
     return fold;
@@ -62,7 +62,7 @@ void compaction_destroy(compaction_t **fold)
     compaction_t *f = *fold;
     if (!f)
         return;
-    store_close(&f->base);
+    base_destroy(&f->base);
     delta_reader_destroy(&f->reader);
     delta_writer_destroy(&f->pending);
     delta_block_destroy(&f->block);
@@ -92,7 +92,7 @@ static status_t open_base(compaction_t *fold)
         floats[t] = fold->o.widths[t].payload_floats;
     char *path = checkpoint_base_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
     char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
-    status_t status = store_open_base(path, floats, fold->o.tables, &fold->mark, &fold->base);
+    status_t status = base_create(path, floats, fold->o.tables, &fold->mark, &fold->base);
     /* LMDB syncs what is in its file; that there is a file is the folders' affair. */
     if (status == ST_OK)
         status = disk_sync_dir(disk_posix(), path);
@@ -171,7 +171,7 @@ static status_t begin_delta(compaction_t *fold)
     }
     TRY(plan_passes(fold));
     fold->mark.folding_to = step;
-    TRY(store_change(fold->base, NULL, 0, &fold->mark));
+    TRY(base_change(fold->base, NULL, 0, &fold->mark));
     failpoint("fold.begun");
     return ST_OK;
 }
@@ -203,7 +203,7 @@ static status_t end_delta(compaction_t *fold)
     }
     fold->mark.step = step;
     fold->mark.folding_to = -1;
-    TRY(store_change(fold->base, NULL, 0, &fold->mark));
+    TRY(base_change(fold->base, NULL, 0, &fold->mark));
     failpoint("fold.done");
     /* Durably, so that files are gone in their order: where the first of an epoch is, all are (ps/checkpoint/load.c). */
     char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
@@ -240,7 +240,7 @@ static status_t take_row(void *context, uint32_t table, int64_t payload_floats, 
     MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
     MEM_GROW(fold->floats, fold->floats_capacity, fold->n_floats + (size_t)payload_floats);
     memcpy(fold->floats + fold->n_floats, row->payload, (size_t)payload_floats * sizeof(float));
-    fold->changes[fold->n_changes++] = (store_change_t){table, *row};
+    fold->changes[fold->n_changes++] = (base_change_t){table, *row};
     fold->n_floats += (size_t)payload_floats;
     return ST_OK;
 }
@@ -251,7 +251,7 @@ static status_t take_removed(void *context, uint32_t table, uint64_t key)
     if (!is_in_pass(fold, key))
         return ST_OK;
     MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
-    fold->changes[fold->n_changes++] = (store_change_t){table, {.key = key}};
+    fold->changes[fold->n_changes++] = (base_change_t){table, {.key = key}};
     return ST_OK;
 }
 
@@ -279,7 +279,7 @@ static status_t take_batch(compaction_t *fold, bool *more)
     while (*more && fold->n_floats > 0 && fold->n_floats * sizeof(float) < fold->batch_bytes);
     if (fold->n_changes > 0) {
         place_rows(fold);
-        TRY(store_change(fold->base, fold->changes, (int64_t)fold->n_changes, &fold->mark));
+        TRY(base_change(fold->base, fold->changes, (int64_t)fold->n_changes, &fold->mark));
         failpoint("fold.batch");
     }
     return ST_OK;

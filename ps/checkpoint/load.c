@@ -7,9 +7,9 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/net/slots.h"
+#include "ps/checkpoint/base.h"
 #include "ps/checkpoint/delta.h"
 #include "ps/checkpoint/row_batch.h"
-#include "ps/checkpoint/store.h"
 #include "ps/table/admission.h"
 
 /* Of the rows that a folder holds of its slots, those that are likely this shard's. */
@@ -162,12 +162,11 @@ static status_t open_base(void *context, store_t *store)
 {
     restore_t *restore = context;
     const restore_plan_t *plan = restore->plan;
-    const store_mark_t wanted = {
-        .epoch = plan->epoch, .shard = restore->folder, .step = plan->step, .identity = plan->identity};
-    store_mark_t mark;
-    TRY(store_check_mark(store, &wanted, &mark));
+    const base_mark_t wanted = {.epoch = plan->epoch, .shard = restore->folder, .step = plan->step, .identity = plan->identity};
+    base_mark_t mark;
+    TRY(base_check_mark(store, &wanted, &mark));
     if (mark.step == plan->step && end_of(restore))
-        TRY(store_check_delta(store, &mark, *end_of(restore)));
+        TRY(base_check_delta(store, &mark, *end_of(restore)));
     for (uint32_t t = 0; t < plan->n_tables; t++)
         expect_rows(restore, t, store_table_rows(store, t));
     restore->held = mark.step;

@@ -7,8 +7,7 @@
  *     meta   "format" -> format version; "table" + big-endian id -> width, number and digest of the table's rows;
  *            "origin" -> which run, start and shard wrote it (of a run's end); "mark" -> which checkpoint it holds (of a base)
  *
- * A store is written once, when a run ends, or it is the base of a run's checkpoints: then rows in it are replaced, a durable
- * transaction at a time, and the tables' records follow exactly.
+ * A store is written once, when a run ends, or it is the base of a run's checkpoints (ps/checkpoint/base.h), of the same form.
  *
  * A table's record in meta is marked unfinished before its first row is written and completed with its last, so that a
  * store whose writer died is told from a whole one; the digest tells damaged numbers. Writes go in large transactions,
@@ -66,40 +65,5 @@ int64_t store_bytes(store_t *store);
 /* store_table_rows - rows that a table should have, as far as the environment has room for them; 0 where it has no such table.
  * For sizing: a scan checks. */
 int64_t store_table_rows(store_t *store, uint32_t table);
-
-/* ---- the base of checkpoints ------------------------------------------------------------------------------------------ */
-
-typedef struct store_mark {
-    uint32_t epoch;
-    int32_t shard;
-    int64_t step;       /* of the checkpoint that the rows are of; -1: of none */
-    int64_t folding_to; /* rows of the next checkpoint, of this step, may be among them; -1: of none */
-    uint64_t identity;  /* of the run; 0: not recorded, and neither is the next */
-    hash128_t delta;    /* checksum of the delta of `step` */
-} store_mark_t;
-
-/* A row to put in the place of the one that is there, if any; payload NULL: to remove. */
-typedef struct store_change {
-    uint32_t table;
-    table_row_t row;
-} store_change_t;
-
-/* store_open_base - make an empty base, folder included, whatever was there before. payload_floats: of the rows of tables
- * 0 .. tables - 1. Errors as store_open. */
-WARN_UNUSED status_t store_open_base(const char *path, const int64_t *payload_floats, uint32_t tables, const store_mark_t *mark,
-                                     store_t **out);
-
-/* store_change - n changes of distinct rows, and the mark, in one transaction that is durable on return; n may be 0.
- * ST_SYSTEM: the disk is full or failing; the base is as it was before then. Reorders changes. */
-WARN_UNUSED status_t store_change(store_t *store, store_change_t *changes, int64_t n, const store_mark_t *mark);
-
-/* store_mark - of a base; ST_CORRUPT where it has none.
- * store_check_mark - the same, and ST_CORRUPT where the base is not of the run, epoch and shard of `wanted`, or has gone past
- * the checkpoint before step wanted->step. */
-WARN_UNUSED status_t store_mark(store_t *store, store_mark_t *out);
-WARN_UNUSED status_t store_check_mark(store_t *store, const store_mark_t *wanted, store_mark_t *out);
-
-/* store_check_delta - ST_CORRUPT where the delta that led to `mark` is recorded and is another than the manifest's. */
-WARN_UNUSED status_t store_check_delta(const store_t *store, const store_mark_t *mark, hash128_t wanted);
 
 #endif

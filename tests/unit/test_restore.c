@@ -18,8 +18,8 @@
 #include "common/files/file.h"
 #include "common/net/slots.h"
 #include "common/process/failpoint.h"
+#include "ps/checkpoint/base.h"
 #include "ps/checkpoint/load.h"
-#include "ps/checkpoint/store.h"
 #include "tests/lib/testing.h"
 
 #define EPOCH 3
@@ -309,9 +309,9 @@ static void test_what_a_fold_leaves(void **state)
     write_deltas();
     fold_deltas(2, 1000);
     store_t *base = NULL;
-    store_mark_t mark;
+    base_mark_t mark;
     assert_int_equal(store_open(test_path("run/checkpoint/epoch-0003/shard-0/base"), false, &base), ST_OK);
-    assert_int_equal(store_mark(base, &mark), ST_OK);
+    assert_int_equal(base_mark(base, &mark), ST_OK);
     assert_int_equal(mark.step, 20);
     assert_int_equal(mark.folding_to, -1);
     assert_int_equal(mark.epoch, EPOCH);
