@@ -218,11 +218,49 @@ static status_t take_name(tree_t *variant, const experiment_t *known, char **out
     return status;
 }
 
+/* Sections that hold for the job and not for a run, and what a variant may set of them all the same. A cluster's size, say, is
+ * the job's: were it taken from a variant it would be in the report, and nowhere else. */
+static const struct common_section {
+    const char *name, *allowed[4];
+} common_sections[] = {
+    {"cluster", {"active_workers", "memory_mb", "mixed_processors"}},
+    {"experiment", {"vary"}},
+    {"synth", {NULL}},
+    {"tune", {NULL}},
+};
+
+static bool is_allowed(const struct common_section *section, const char *key)
+{
+    for (int k = 0; section->allowed[k]; k++)
+        if (strcmp(section->allowed[k], key) == 0)
+            return true;
+    return false;
+}
+
+/* check_common - the number of keys of a variant that hold for all; each an error line. */
+static int check_common(const tree_t *variant)
+{
+    int errors = 0;
+    for (size_t i = 0; i < sizeof common_sections / sizeof *common_sections; i++) {
+        const struct common_section *section = &common_sections[i];
+        const tree_t *found = yaml_child(variant, section->name);
+        for (const tree_t *key = found && found->kind == TREE_MAP ? found->first : NULL; key; key = key->next) {
+            if (is_allowed(section, key->key))
+                continue;
+            const bool workers = strcmp(section->name, "cluster") == 0 && strcmp(key->key, "workers") == 0;
+            yaml_fail(key, "holds for all variants; move it to the top of the file%s",
+                      workers ? ", and say here with cluster.active_workers how many of them train" : "");
+            errors++;
+        }
+    }
+    return errors;
+}
+
 /* add_variant - append the configuration of one entry of `variants:`. Arguments are in `base` already, and win by their
  * layer. */
 static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_t *experiment)
 {
-    tree_t *variant = yaml_copy(entry), *merged = NULL, *common = NULL;
+    tree_t *variant = yaml_copy(entry), *merged = NULL;
     char *name = NULL, *place = yaml_path(entry);
     config_t *config = NULL;
     status_t status;
@@ -233,11 +271,7 @@ static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_
     yaml_set_scope(variant, place);
     merged = yaml_copy(base);
     int errors = yaml_merge(merged, variant);
-    common = yaml_take(variant, "experiment");
-    if (common && (common->kind != TREE_MAP || common->count != 1 || !yaml_child(common, "vary"))) {
-        yaml_fail(common, "experiment holds for all variants, but for experiment.vary; move it to the top of the file");
-        errors++;
-    }
+    errors += check_common(variant);
     TRY_DONE(resolve(merged, true, &config));
     if (errors) {
         status = ST_INPUT;
@@ -251,7 +285,6 @@ done:
     config_destroy(&config);
     yaml_destroy(&variant);
     yaml_destroy(&merged);
-    yaml_destroy(&common);
     mem_free(name);
     mem_free(place);
     return status;

@@ -393,7 +393,20 @@ static void test_refused_variants(void **state)
         {"variants:\n  - name: a\n    train: {lanes: 3}\n", "FILE:3: variants.a.train.lanes: train.lanes 3 is not a power of "
                                                             "two, which determinism sync needs; use 1, 2, 4, 8 ..."},
         {"variants:\n  - name: a\n    experiment: {replicas: 4}\n",
-         "FILE:3: variants.a: experiment holds for all variants, but for experiment.vary; move it to the top of the file"},
+         "FILE:3: variants.a.experiment.replicas: holds for all variants; move it to the top of the file"},
+        {"variants:\n  - name: a\n    cluster: {workers: 2, active_workers: 1}\n",
+         "FILE:3: variants.a.cluster.workers: holds for all variants; move it to the top of the file, and say here with "
+         "cluster.active_workers how many of them train"},
+        {"variants:\n  - {name: a, cluster: {servers: 2}}\n  - {name: b, tune: {goal: loss}, experiment: {vary: [level]}}\n",
+         "FILE:2: variants.a.cluster.servers: holds for all variants; move it to the top of the file\n"
+         "FILE:3: variants.b.tune.goal: holds for all variants; move it to the top of the file"},
+        {"variants:\n  - name: a\n    sweep: {cluster.workers: [1, 2]}\n",
+         "FILE:3: variants.a-workers1.cluster.workers: holds for all variants; move it to the top of the file, and say here "
+         "with "
+         "cluster.active_workers how many of them train\n"
+         "FILE:3: variants.a-workers2.cluster.workers: holds for all variants; move it to the top of the file, and say here "
+         "with "
+         "cluster.active_workers how many of them train"},
         {"experiment:\n  baseline: c\nvariants: [{name: a}, {name: b}]\n",
          "FILE:2: experiment.baseline: 'c' is no variant; allowed: a, b"},
         /* Two variants, an error each. */
