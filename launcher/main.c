@@ -50,9 +50,10 @@ static const command_t commands[] = {
      command_predict},
     {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss",
      " out ",
-     "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's " FILE_RESULTS ": Fig. 4. Pictures "
-     "(.svg, .png), their\n"
-     "data and their gnuplot scripts go to --out (default out/figures).",
+     "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's " FILE_RESULTS
+     ": Fig. 4, and, where\n"
+     "variants differ in the order of their data, their prediction difference against it. Pictures (.svg, .png), their data\n"
+     "and their gnuplot scripts go to --out (default out/figures).",
      command_figures},
     {"import", "INPUT", "make a dataset from a text file: CSV, TSV or libsvm/libfm; plain, .gz or .zst",
      " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.",

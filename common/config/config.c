@@ -600,6 +600,16 @@ const char *config_determinism_word(determinism_t value)
     ASSERT(!"a level of determinism");
 }
 
+const char *config_order_word(data_order_t value)
+{
+    switch (value) {
+        WORDS_ORDER(WORD_CASE)
+    case ORDER_COUNT:
+        break;
+    }
+    ASSERT(!"an order of data");
+}
+
 const char *config_activation_word(activation_kind_t value)
 {
     switch (value) {

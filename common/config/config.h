@@ -157,6 +157,7 @@ WARN_UNUSED status_t config_expand(const char *text, const char *key, char **out
 /* config_word - the YAML word of an enumeration's value; table names as in config_keys.h. */
 const char *config_determinism_word(determinism_t value);
 const char *config_activation_word(activation_kind_t value);
+const char *config_order_word(data_order_t value);
 
 /* config_write_reference - docs/CONFIG.md, generated from config_keys.h; the test suite compares it with the file. */
 WARN_UNUSED status_t config_write_reference(const char *path);

@@ -13,8 +13,12 @@ status_t command_figures(const options_t *options)
     TRY(dir_create(dir));
     TRY(dir_check_writable(dir));
     if (options->argument) {
+        bool local = false;
+        TRY(figures_locality(options->argument, dir, &local));
         TRY(figures_tradeoff(options->argument, dir));
         printf("%s/fig4.svg  %s/fig4.png\n", dir, dir);
+        if (local)
+            printf("%s/locality.svg  %s/locality.png\n", dir, dir);
         return ST_OK;
     }
     TRY(figures_activations(dir));

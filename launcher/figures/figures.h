@@ -3,6 +3,8 @@
 #ifndef SMELTER_FIGURES_H
 #define SMELTER_FIGURES_H
 
+#include <stdbool.h>
+
 #include "common/base/status.h"
 
 /* figures_activations - Fig. 1: every activation of the table and its gradient, for several beta. fig1.tsv: activation,
@@ -21,5 +23,10 @@ WARN_UNUSED status_t figures_landscapes(const char *dir, int networks);
  * ST_INPUT: no such file; no variant with ReLU and neither a baseline to stand for it; less than two replicas; no query column.
  * ST_CORRUPT: not a results.json. */
 WARN_UNUSED status_t figures_tradeoff(const char *results_path, const char *dir);
+
+/* figures_locality - relative PD against the size of the windows that the training data was shuffled in, one line per model:
+ * locality.svg, .png and .tsv, from a results.json in which variants differ in that. *drawn: there are such.
+ * ST_CORRUPT: not a results.json. */
+WARN_UNUSED status_t figures_locality(const char *results_path, const char *dir, bool *drawn);
 
 #endif

@@ -76,6 +76,22 @@ static void put_hash(jsondoc_t *object, const char *key, const config_t *config)
     jsondoc_put_text(object, key, text);
 }
 
+/* What order the training data came in. Variants of one "model" differ in that alone, or in their number of workers. */
+static void put_order(jsondoc_t *object, const config_t *config)
+{
+    jsondoc_put_text(object, "order", config_order_word((data_order_t)config->data.order));
+    if (config->data.order == ORDER_WINDOW)
+        jsondoc_put_integer(object, "window", config->data.window);
+    if (config->experiment.vary & 1u << VARY_LEVEL)
+        jsondoc_put_integer(object, "racing_workers", /* 0: as many as there were */
+                            config->cluster.active_workers ? config->cluster.active_workers : config->cluster.workers);
+    config_t same = *config;
+    same.data.order = ORDER_FULL;
+    same.data.window = 1;
+    same.determinism = DETERMINISM_SYNC;
+    put_hash(object, "model", &same);
+}
+
 /* What a reader of results.json groups variants by; the whole configuration lies in the runs' folders. Variants of one family
  * differ in beta alone, variants of one method in activation and beta. */
 static jsondoc_t *config_object(const config_t *config)
@@ -88,6 +104,7 @@ static jsondoc_t *config_object(const config_t *config)
     jsondoc_put_integer(object, "components", config->model.components);
     jsondoc_put(object, "hidden", &hidden);
     jsondoc_put_integer(object, "embedding_dim", config->embedding.dim);
+    put_order(object, config);
     config_t same = *config;
     same.model.beta = 1;
     put_hash(object, "family", &same);

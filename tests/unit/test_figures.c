@@ -164,6 +164,55 @@ static void test_tradeoff(void **state)
     mem_free(script);
 }
 
+#define ORDERED(name, activation, model, order, pd, se, low, high) \
+    "{\"name\": \"" name "\", \"config\": {\"activation\": \"" activation \
+    "\", \"beta\": 1, \"components\": 1, \"model\": \"" model "\", " order "}, \"metrics\": {\"pd_relative\": " pd \
+    ", \"pd_relative_se\": " se ", \"pd_relative_low\": " low ", \"pd_relative_high\": " high "}, \"replicas\": [{}, {}, {}]}"
+#define WINDOW(n) "\"order\": \"window\", \"window\": " n
+#define RACE(n) "\"order\": \"chronological\", \"racing_workers\": " n
+
+/* Lines by model, points by window, then all, then races, which no line leads to. A bar is the wider one: over replicas
+ * 4.303 standard errors, Student's t of two degrees, or the interval over queries. */
+static void test_locality(void **state)
+{
+    (void)state;
+    if (!have_gnuplot())
+        skip();
+    const char *dir = test_dir();
+    const char *path = test_write(
+        "results.json",
+        "{\"variants\": [" ORDERED("b-race", "relu", "m1", RACE("4"), "0.2", "null", "0.19", "0.21") "," ORDERED(
+            "b-all", "relu", "m1", "\"order\": \"full\"", "0.3", "0.01", "0.29",
+            "0.31") "," ORDERED("b-8", "relu", "m1", WINDOW("8"), "0.1", "0.001", "0.05",
+                                "0.125") "," ORDERED("s-8", "smelu", "m2", WINDOW("8"), "0.01", "0.01", "0.005",
+                                                     "0.02") "," ORDERED("none", "relu", "m3", "\"order\": \"chronological\"",
+                                                                         "0.5", "null", "null", "null") "]}");
+    bool drawn = false;
+    assert_int_equal(figures_locality(path, dir, &drawn), ST_OK);
+    assert_true(drawn);
+    assert_pictures(dir, "locality");
+    char *text, *script;
+    read_text(dir, "locality.tsv", &text);
+    read_text(dir, "locality.gp", &script);
+    assert_string_equal(text, "# variant\tposition\tpd_percent\tlow\thigh\n"
+                              "b-8\t0\t10\t5\t12.5\n"
+                              "b-all\t1\t30\t25.697\t34.303\n"
+                              "\n"
+                              "b-race\t3\t20\t19\t21\n"
+                              "\n\n"
+                              "s-8\t0\t1\t0\t5.303\n");
+    assert_non_null(strstr(script, "set xtics (\"8\" 0, \"all\" 1, \"race of\\n4 workers\" 3)"));
+    assert_non_null(strstr(script, "title \"SmeLU, β = 1\" noenhanced"));
+    mem_free(text);
+    mem_free(script);
+
+    /* Nothing to draw where no model was trained in two orders; an older smelter did not say in which. */
+    path = test_write("other.json",
+                      "{\"variants\": [" ORDERED("a", "relu", "m1", WINDOW("8"), "0.1", "null", "0.1", "0.1") "," RELU "]}");
+    assert_int_equal(figures_locality(path, dir, &drawn), ST_OK);
+    assert_false(drawn);
+}
+
 static void assert_refused(const char *text, status_t wanted, const char *message)
 {
     catch_start();
@@ -231,9 +280,13 @@ static void test_script_with_a_mistake(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations),     cmocka_unit_test(test_landscapes),
-        cmocka_unit_test(test_tradeoff),        cmocka_unit_test(test_results_that_cannot_tell),
-        cmocka_unit_test(test_missing_gnuplot), cmocka_unit_test(test_script_with_a_mistake),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_landscapes),
+        cmocka_unit_test(test_locality),
+        cmocka_unit_test(test_tradeoff),
+        cmocka_unit_test(test_results_that_cannot_tell),
+        cmocka_unit_test(test_missing_gnuplot),
+        cmocka_unit_test(test_script_with_a_mistake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
