@@ -225,7 +225,6 @@ static const struct common_section {
 } common_sections[] = {
     {"cluster", {"active_workers", "memory_mb", "mixed_processors"}},
     {"experiment", {"vary"}},
-    {"synth", {NULL}},
     {"tune", {NULL}},
 };
 

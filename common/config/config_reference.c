@@ -60,7 +60,7 @@ static const char between[] =
     "\n"
     "`smelter compare` trains every variant `experiment.replicas` times. A variant is a name, which becomes the name\n"
     "of a folder, and any keys that differ from the rest of the file. All variants run on one cluster: of `cluster` a\n"
-    "variant may set `active_workers`, `memory_mb` and `mixed_processors`, of `experiment` `vary`, of `synth` and `tune`\n"
+    "variant may set `active_workers`, `memory_mb` and `mixed_processors`, of `experiment` `vary`, of `tune`\n"
     "nothing. An entry with `sweep` stands for one variant per value, or per combination of values, named like\n"
     "smelu-beta0.5:\n"
     "\n"
