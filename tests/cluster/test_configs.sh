@@ -30,11 +30,13 @@ few_steps() {
 
 # The first experiment that imports it stands for a schema: two steps of its baseline.
 imported() {
+    local baseline
+    baseline=$(sed -n 's/^  baseline: //p' "configs/$name.yaml")
     run "$T/$name.log" "$SMELTER" compare "configs/$name.yaml" --out "$T/$name" --set data.path="$T/$name.data" --set train.max_steps=2 \
-        --set experiment.replicas=1 --set 'experiment.vary=[]' --set experiment.only=relu
+        --set experiment.replicas=1 --set 'experiment.vary=[]' --set experiment.only="$baseline"
     expect "compare ended with code $CODE" [ $CODE = 0 ]
     expect_errors 0 "$T/$name.log"
-    expect "no evaluation" [ -s "$T/$name/relu/r0/predictions.f32" ]
+    expect "no evaluation" [ -s "$T/$name/$baseline/r0/predictions.f32" ]
     rm -rf "${T:?}/$name" "$T/$name.data"
 }
 
