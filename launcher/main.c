@@ -20,8 +20,8 @@ static const char commit[PROVENANCE_COMMIT_BYTES] = SMELTER_COMMIT;
 static const command_t commands[] = {
     {"train", "CONFIG", "train the configuration's base network once on the cluster",
      " out set reimport resume again restarts ",
-     "Writes " FILE_CONFIG ", " FILE_METRICS ", " FILE_MANIFEST ", " FILE_PREDICTIONS ", " FILE_DENSE "K.f32 and " DIR_STORE
-     "/ to --out (default out/NAME).\n"
+     "Writes " FILE_CONFIG ", " FILE_METRICS ", " FILE_STEPS ", " FILE_MANIFEST ", " FILE_PREDICTIONS ", " FILE_DENSE
+     "K.f32 and " DIR_STORE "/ to --out (default out/NAME).\n"
      "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew.",
      command_train},
     {"compare", "CONFIG",
@@ -72,7 +72,7 @@ static const command_t commands[] = {
     {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "",
      command_digest},
     {"diff", "RUN_A RUN_B", "say at which step, table and slot two runs part", " deep ",
-     "Compares the digests of single steps in " FILE_METRICS " (determinism sync and invariant). The exit code is 0 where all "
+     "Compares the digests of single steps in " FILE_STEPS " (determinism sync and invariant). The exit code is 0 where all "
      "steps are\n"
      "equal and 1 where they part. --deep looks the first row that differs up in what the runs have stored.",
      command_diff},

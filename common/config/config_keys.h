@@ -145,7 +145,7 @@
     X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
     X(INT, staleness, "4", 0, 1000000, TUNABLE, "steps that a worker may run ahead of the slowest (bounded)") \
     X(INT, noise_seed, "0", 0, 9007199254740991, IDENTITY, "not 0: dense gradients are multiplied by 1 + r 2^-23, r of -1, 0, 1 drawn by this seed") \
-    X(BOOL, step_digests, "true", 0, 0, FREE, "at sync and invariant: a digest of what each step did, in " FILE_METRICS ", for smelter diff") \
+    X(BOOL, step_digests, "true", 0, 0, FREE, "at sync and invariant: a digest of what each step did, in " FILE_STEPS ", for smelter diff") \
     X(INT, report_steps, "50", 1, 1000000000, FREE, "steps between two lines of " FILE_METRICS)
 
 #define CONFIG_MODEL(X) \

@@ -2,7 +2,8 @@
  * (tests/unit/test_tidy.sh), for those who write a file, those who read it, and the texts that name it.
  *
  *     RUN/config.yaml inputs.json                      when the run begins
- *     RUN/metrics.jsonl checkpoint/ work/shard-N/      while it trains; checkpoint_paths.h
+ *     RUN/metrics.jsonl steps.jsonl                    while it trains
+ *     RUN/checkpoint/ work/shard-N/                    likewise; checkpoint_paths.h
  *     RUN/dense-K.f32 store/shard-N/ clipped.json teacher.f32 predictions.f32
  *                                                      at its end
  *     RUN/manifest.json                                last
@@ -26,6 +27,7 @@
 #define FILE_CONFIG "config.yaml"
 #define FILE_INPUTS "inputs.json"
 #define FILE_METRICS "metrics.jsonl"
+#define FILE_STEPS "steps.jsonl"
 #define FILE_CLIPPED "clipped.json"
 #define FILE_TEACHER "teacher.f32"
 #define FILE_PREDICTIONS "predictions.f32"

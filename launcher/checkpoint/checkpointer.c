@@ -352,6 +352,8 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
     }
     if (c->o.progressive)
         TRY(progressive_sync(c->o.progressive));
+    if (c->o.steps)
+        TRY(step_digest_writer_sync(c->o.steps));
     TRY(checkpoint_file_write(c->o.disk, folder, FILE_PROGRESS, cut->progress, cut->progress_bytes, &m->progress));
     TRY(disk_sync_dir(c->o.disk, folder));
     failpoint("commit.dense");

@@ -25,6 +25,7 @@
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/checkpoint/checkpoint_manifest.h"
 #include "launcher/metrics/progressive.h"
+#include "launcher/metrics/step_digest_writer.h"
 
 typedef struct checkpointer checkpointer_t;
 
@@ -34,7 +35,8 @@ typedef struct checkpointer_options {
     const char *run_dir; /* exists */
     const checkpoint_manifest_t
         *run; /* what all manifests of this start share: texts but time, hashes, counts but step, config; copied */
-    progressive_t *progressive; /* NULL: the run has none */
+    progressive_t *progressive;  /* NULL: the run has none */
+    step_digest_writer_t *steps; /* likewise */
     uint64_t run_id;
     int first_worker;       /* the peer that worker 0 is */
     int workers;            /* that take part */

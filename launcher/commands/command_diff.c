@@ -25,7 +25,7 @@ static status_t read_run(const char *dir, diffed_run_t *out)
     if (!is_there)
         return FAIL(ST_INPUT,
                     "%s is no folder of a run (there is no " FILE_CONFIG "); of a comparison, give DIR/VARIANT/rREPLICA", dir);
-    TRY(run_reader_open(dir, RUN_CONFIG | RUN_INPUTS | RUN_METRICS, &out->run));
+    TRY(run_reader_open(dir, RUN_CONFIG | RUN_INPUTS | RUN_METRICS | RUN_STEPS, &out->run));
     TRY(run_reader_config(&out->run));
     TRY(run_reader_inputs(&out->run));
     run_reader_tables(&out->run);

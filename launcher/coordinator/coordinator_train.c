@@ -56,22 +56,29 @@ static status_t remove_checkpoints(const char *run_dir, uint32_t epoch)
     return status == ST_OK ? sweep.status : status;
 }
 
+static status_t remove_named(const char *run_dir, const char *name)
+{
+    char *path = run_path(run_dir, name);
+    const status_t status = dir_remove_tree(path);
+    mem_free(path);
+    return status;
+}
+
 /* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished.
  * All else that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and
- * the checkpoints, unless one is what the run goes on from. */
+ * the checkpoints and the digests of steps, unless one is what the run goes on from. */
 static status_t remove_earlier(const char *run_dir, uint32_t epoch, bool resumed)
 {
     static const char *const names[] = {FILE_MANIFEST, DIR_STORE, FILE_PREDICTIONS, FILE_TEACHER, FILE_CLIPPED};
     sweep_t sweep = {run_dir, epoch, ST_OK};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = run_path(run_dir, names[i]);
-        const status_t status = dir_remove_tree(path);
-        mem_free(path);
-        TRY(status);
-    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        TRY(remove_named(run_dir, names[i]));
     TRY(disk_list(disk_posix(), run_dir, remove_dense, &sweep));
     TRY(sweep.status);
-    return resumed ? ST_OK : remove_checkpoints(run_dir, epoch);
+    if (resumed)
+        return ST_OK;
+    TRY(remove_named(run_dir, FILE_STEPS));
+    return remove_checkpoints(run_dir, epoch);
 }
 
 static status_t write_config(const config_t *config, const char *run_dir)
@@ -180,12 +187,15 @@ static int64_t pipeline_depth(const config_t *config)
     return config->determinism >= DETERMINISM_SYNC ? config->train.pipeline_depth : 0;
 }
 
-/* Lines about single steps, where results do not depend on time, behind those of the progressive metrics. */
-static status_t open_steps(coordinator_t *c, const config_t *config, const char *path)
+/* Lines about single steps, where results do not depend on time. Those of earlier starts stay where this one writes none. */
+static status_t open_steps(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume)
 {
-    if (!config->train.step_digests || config->determinism < DETERMINISM_SYNC)
-        return ST_OK;
-    return step_digest_writer_create(path, roster_shards(c->o.roster), c->plan.tables, &c->steps);
+    char *path = run_path(c->run_dir, FILE_STEPS);
+    status_t status = resume ? step_digest_writer_cut(path, resume->from.step, pipeline_depth(config)) : ST_OK;
+    if (status == ST_OK && config->train.step_digests && config->determinism >= DETERMINISM_SYNC)
+        status = step_digest_writer_create(path, roster_shards(c->o.roster), c->plan.tables, &c->steps);
+    mem_free(path);
+    return status;
 }
 
 /* The newest checkpoint of the run's folder, checked; *resumed is false where there is none. */
@@ -218,7 +228,7 @@ static status_t open_metrics(coordinator_t *c, const config_t *config, const che
     if (status == ST_OK && resume)
         status = progressive_resume(&o, saved, resume->from.progress.bytes, resume->folder, &c->progressive);
     if (status == ST_OK)
-        status = open_steps(c, config, path);
+        status = open_steps(c, config, resume);
     mem_free(saved);
     mem_free(path);
     return status;
@@ -261,6 +271,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .run_dir = c->run_dir,
         .run = &all,
         .progressive = c->progressive,
+        .steps = c->steps,
         .run_id = c->run_id,
         .first_worker = roster_first_worker(c->o.roster),
         .workers = c->workers,

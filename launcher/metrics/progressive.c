@@ -13,7 +13,7 @@
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
 #include "common/metrics/metrics.h"
-#include "launcher/metrics/step_line.h"
+#include "launcher/metrics/metrics_lines.h"
 
 /* Messages of one worker that wait for those of the others. Dense gradients keep workers within one step of each other, but not
  * what has arrived of them: after a pause the coordinator reads what one connection has gathered, and then what the next one
@@ -60,8 +60,8 @@ struct progressive {
     int64_t limit;                         /* ... and of this step none are taken in yet */
     int64_t examples;                      /* in complete intervals */
     double first_loss_sum, later_loss_sum; /* over first visits, and over all others */
-    uint64_t lines; /* a checksum of the lines written so far, those about steps aside: the sum of their hashes */
-    double seconds; /* of the run before start_ns */
+    uint64_t lines;                        /* a checksum of the lines written so far: the sum of their hashes */
+    double seconds;                        /* of the run before start_ns */
     int64_t start_ns;
     /* The examples of the current interval. */
     int64_t n;
@@ -98,7 +98,6 @@ static status_t open_lines(const progressive_options_t *options, progressive_t *
     return ST_OK;
 }
 
-/* Opened to append, since the digests of steps go to the same file. */
 status_t progressive_create(const progressive_options_t *options, progressive_t **out)
 {
     ASSERT(options->interval > 0);
@@ -186,54 +185,6 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
     return ST_OK;
 }
 
-/* Of progressive metrics, and not of a step's digests? */
-static bool is_of_metrics(const char *line, const char *end)
-{
-    return memmem(line, (size_t)(end - line), "\"logloss\"", 9) != NULL;
-}
-
-/* Does a line tell of something that came before the cut before `step`? A line of progressive metrics ends with its step; one
- * of a step's rows (step_digest_writer.h) is written when the step is applied. */
-static bool is_before(const char *line, const char *end, int64_t step, int64_t depth)
-{
-    const char *key = memmem(line, (size_t)(end - line), "\"step\":", 7);
-    if (!key)
-        return false;
-    const int64_t of = strtoll(key + 7, NULL, 10);
-    if (is_of_metrics(line, end))
-        return of <= step;
-    return memmem(line, (size_t)(end - line), "\"rows\"", 6) ? of < step - depth : of < step;
-}
-
-/* Leave the lines of before the cut in the text; one that was cut off by a crash goes too. *lines becomes the checksum of those
- * of metrics, *end_of_text the end of what is left. A line about a step that is not whole is an error where lines of before the
- * cut follow, and else what a crash has left. */
-static status_t keep_lines(const progressive_options_t *o, int64_t step, char *text, uint64_t *lines, char **end_of_text)
-{
-    char *to = text;
-    long long number = 0, changed = 0;
-    *lines = 0;
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        const size_t bytes = (size_t)(end + 1 - line);
-        number++;
-        if (!changed && !is_of_metrics(line, end) && !step_line_is_whole(line, bytes - 1))
-            changed = number;
-        if (!is_before(line, end, step, o->depth))
-            continue;
-        if (changed)
-            return FAIL(ST_CORRUPT,
-                        "%s: line %lld was changed after it was written: its check is that of another line; put the run's own "
-                        "file in its place",
-                        o->path, changed);
-        if (is_of_metrics(line, end))
-            *lines += hash64(line, bytes, 0);
-        memmove(to, line, bytes);
-        to += bytes;
-    }
-    *end_of_text = to;
-    return ST_OK;
-}
-
 /* The file as it was at the cut, unless it is not the run's: then it stays as it is. */
 static status_t cut_lines(const progressive_options_t *o, const saved_t *head, const char *where, uint64_t *lines)
 {
@@ -242,7 +193,7 @@ static status_t cut_lines(const progressive_options_t *o, const saved_t *head, c
         TRY(file_read(o->path, &text, NULL));
     else
         text = mem_strdup("");
-    status_t status = keep_lines(o, head->step, text, lines, &end);
+    status_t status = metrics_lines_keep(o->path, head->step, o->depth, text, lines, &end);
     if (status == ST_OK && head->version >= 3 && *lines != head->lines && !file_exists(o->path))
         status = FAIL(
             ST_CORRUPT,

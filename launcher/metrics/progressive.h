@@ -24,7 +24,7 @@ typedef struct progressive_options {
     lanes_t lanes;
     int64_t interval;     /* steps from line to line: lanes_interval */
     int64_t first_visits; /* positions of the first pass: examples of an epoch, of the reporting group's share */
-    int64_t depth; /* of the pipeline: this many steps before a cut are applied and reported after it (step_digest_writer.h) */
+    int64_t depth;        /* of the pipeline (metrics_lines.h) */
 } progressive_options_t;
 
 /* progressive_create - the file of the lines is replaced.  **owned**; progressive_destroy closes the file. */

@@ -126,27 +126,39 @@ static void keep_last_of_equals(step_digest_reader_t *trace)
     trace->n = kept;
 }
 
-status_t step_digest_reader_read(const char *run_dir, step_digest_reader_t *out)
+/* The digest lines of one file, behind those that are there. */
+static status_t read_lines(const char *path, step_digest_reader_t *trace, size_t *capacity)
 {
-    char *path = run_path(run_dir, FILE_METRICS), *text = NULL, *buffer = NULL;
-    size_t bytes = 0, capacity = 0;
-    step_digest_reader_t trace = {0};
-    status_t status = file_read(path, &text, &bytes);
-    if (status == ST_OK)
-        buffer = MEM_ARRAY(char, bytes + 1);
+    char *text = NULL;
+    size_t bytes = 0;
     int64_t number = 0;
-    for (char *line = text; status == ST_OK && line && *line;) {
+    TRY(file_read(path, &text, &bytes));
+    char *buffer = MEM_ARRAY(char, bytes + 1);
+    status_t status = ST_OK;
+    for (char *line = text; status == ST_OK && *line;) {
         char *newline = strchr(line, '\n');
         number++;
         if (!newline)
             break; /* the run is writing it, or died while it did */
         *newline = 0;
-        status = parse_line(path, number, line, buffer, bytes + 1, &trace, &capacity);
+        status = parse_line(path, number, line, buffer, bytes + 1, trace, capacity);
         line = newline + 1;
     }
     mem_free(buffer);
     mem_free(text);
-    mem_free(path);
+    return status;
+}
+
+status_t step_digest_reader_read(const char *run_dir, step_digest_reader_t *out)
+{
+    char *metrics = run_path(run_dir, FILE_METRICS), *steps = run_path(run_dir, FILE_STEPS);
+    step_digest_reader_t trace = {0};
+    size_t capacity = 0;
+    status_t status = read_lines(metrics, &trace, &capacity);
+    if (status == ST_OK && file_exists(steps))
+        status = read_lines(steps, &trace, &capacity);
+    mem_free(metrics);
+    mem_free(steps);
     if (status != ST_OK) {
         step_digest_reader_fini(&trace);
         return status;

@@ -1,4 +1,4 @@
-/* step_digest_reader.h - the digests of a run's steps, read back from its metrics.jsonl, and where two runs part. */
+/* step_digest_reader.h - the digests of a run's steps, read back, and where two runs part. */
 #ifndef SMELTER_STEP_DIGEST_READER_H
 #define SMELTER_STEP_DIGEST_READER_H
 
@@ -18,9 +18,10 @@ typedef struct step_trace {
     int64_t n;
 } step_digest_reader_t;
 
-/* step_digest_reader_read - the digest lines of RUN/metrics.jsonl; of two lines about the same the later one counts, since a
- * run that was taken up from a checkpoint has made those steps again.  out **owned**, step_digest_reader_fini; without records
- * where there are none. ST_INPUT: there is no such file; ST_CORRUPT: a line is not what a run writes. */
+/* step_digest_reader_read - the digest lines of RUN/metrics.jsonl, where older programs put them, and of RUN/steps.jsonl, if
+ * it is there; of two lines about the same the later one counts, since a run that was taken up from a checkpoint has made
+ * those steps again.  out **owned**, step_digest_reader_fini; without records
+ * where there are none. ST_INPUT: there is no metrics.jsonl; ST_CORRUPT: a line is not what a run writes. */
 WARN_UNUSED status_t step_digest_reader_read(const char *run_dir, step_digest_reader_t *out);
 void step_digest_reader_fini(step_digest_reader_t *trace);
 

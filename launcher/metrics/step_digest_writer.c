@@ -7,11 +7,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/step_digest.h"
 #include "common/files/file.h"
 #include "common/net/step_batch.h"
+#include "launcher/metrics/metrics_lines.h"
 #include "launcher/metrics/step_line.h"
 
 #define RING_LEAST (STEP_BATCH_STEPS * 4) /* steps between the first incomplete one and the last that a shard has told of */
@@ -29,8 +31,24 @@ struct step_lines {
     uint64_t *merged; /* [ring][words] */
 };
 
+status_t step_digest_writer_cut(const char *path, int64_t step, int64_t depth)
+{
+    char *text = NULL, *end;
+    uint64_t intervals;
+    if (!file_exists(path))
+        return ST_OK;
+    TRY(file_read(path, &text, NULL));
+    status_t status = metrics_lines_keep(path, step, depth, text, &intervals, &end);
+    if (status == ST_OK)
+        status = file_write_atomic(path, text, (size_t)(end - text));
+    mem_free(text);
+    return status;
+}
+
 status_t step_digest_writer_create(const char *path, int shards, uint32_t tables, step_digest_writer_t **out)
 {
+    if (!file_exists(path))
+        TRY(file_write_atomic(path, "", 0));
     FILE *file = fopen(path, "a");
     if (!file)
         return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out", path);
@@ -102,6 +120,13 @@ static status_t check_written(const step_digest_writer_t *l)
     return fflush(l->file) == 0 && !ferror(l->file) ? ST_OK
                                                     : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", l->path,
                                                            file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
+}
+
+status_t step_digest_writer_sync(step_digest_writer_t *l)
+{
+    if (fflush(l->file) == 0 && fdatasync(fileno(l->file)) == 0)
+        return ST_OK;
+    return FAIL(ST_SYSTEM, "%s: cannot be synced: %m; is the disk full?", l->path);
 }
 
 /* Write the steps that are complete. */

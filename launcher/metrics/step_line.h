@@ -1,4 +1,4 @@
-/* step_line.h - the check that a line about one step ends with in metrics.jsonl. Where a checkpoint is cut, which of these
+/* step_line.h - the check that a line about one step ends with in steps.jsonl. Where a checkpoint is cut, which of these
  * lines are in the file depends on time, so that no checksum of the checkpoint's can cover them; and a digit that was flipped
  * would be a difference of two runs that are equal. Lines of older versions have none. */
 #ifndef SMELTER_STEP_LINE_H

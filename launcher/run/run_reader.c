@@ -117,7 +117,7 @@ status_t run_reader_curve(const run_reader_t *run, curve_t *out, bool *found)
 
 status_t run_reader_steps(const run_reader_t *run, step_digest_reader_t *out)
 {
-    assert_wanted(run, RUN_METRICS);
+    assert_wanted(run, RUN_METRICS | RUN_STEPS);
     step_digest_reader_t steps;
     TRY(step_digest_reader_read(run->dir, &steps));
     const int64_t end = step_digest_reader_end(&steps) + 1;
@@ -126,8 +126,11 @@ status_t run_reader_steps(const run_reader_t *run, step_digest_reader_t *out)
         return ST_OK;
     }
     step_digest_reader_fini(&steps);
+    char *path = run_path(run->dir, FILE_STEPS);
+    const bool is_older = !file_exists(path);
+    mem_free(path);
     return FAIL(ST_CORRUPT,
-                "%s/" FILE_METRICS ": was changed after training: it has digests of %" PRId64 " steps, the run made %" PRId64
+                "%s/%s: was changed after training: it has digests of %" PRId64 " steps, the run made %" PRId64
                 "; copy it back from where it is whole",
-                run->dir, end, run->manifest.steps);
+                run->dir, is_older ? FILE_METRICS : FILE_STEPS, end, run->manifest.steps);
 }

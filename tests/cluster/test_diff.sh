@@ -42,21 +42,21 @@ in_dense_parameters() {
 that_end_early() {
     cp -r "$T/a" "$T/unfinished"
     rm "$T/unfinished/manifest.json"
-    sed -i '/"step": 1[5-9], \|"step": 2[0-9], /d' "$T/unfinished/metrics.jsonl"
+    sed -i '/"step": 1[5-9], \|"step": 2[0-9], /d' "$T/unfinished/steps.jsonl"
     diff_runs "$T/a" "$T/unfinished"
     expect "exit code $CODE" [ "$CODE" = 1 ]
     expect_line "$T/log" "15 steps from 0 on are equal; of step 15 B has no digest, as it is not finished"
     cp -r "$T/a" "$T/cut"
-    head -c -5 "$T/a/metrics.jsonl" >"$T/cut/metrics.jsonl"
+    head -c -5 "$T/a/steps.jsonl" >"$T/cut/steps.jsonl"
     diff_runs "$T/b" "$T/cut"
     expect "exit code $CODE" [ "$CODE" = 1 ]
-    expect_line "$T/log" "$T/cut/metrics.jsonl: was changed after training: it holds "
+    expect_line "$T/log" "$T/cut/steps.jsonl: was changed after training: it holds "
     # A manifest of before there were checksums tells by its number of steps.
     make_older "$T/cut"
-    grep -v '"step": 24, ' "$T/a/metrics.jsonl" >"$T/cut/metrics.jsonl"
+    grep -v '"step": 24, ' "$T/a/steps.jsonl" >"$T/cut/steps.jsonl"
     diff_runs "$T/a" "$T/cut"
     expect "exit code $CODE" [ "$CODE" = 1 ]
-    expect_line "$T/log" "$T/cut/metrics.jsonl: was changed after training: it has digests of 24 steps, the run made 25"
+    expect_line "$T/log" "$T/cut/steps.jsonl: was changed after training: it has digests of 24 steps, the run made 25"
 }
 
 what_cannot_be_compared() {

@@ -69,12 +69,12 @@ other_metrics() {
 # The digits of one step's digest: the run would end as it should, and diff would say that it parts from itself.
 other_step() {
     local line
-    line=$(grep -n '"step": 9, "rows"' "$T/unfinished/metrics.jsonl" | cut -d: -f1)
+    line=$(grep -n '"step": 9, "rows"' "$T/unfinished/steps.jsonl" | cut -d: -f1)
     rm -rf "$T/hurt"
     cp -r "$T/unfinished" "$T/hurt"
-    sed -i "${line}y/0123456789/1234567890/;${line}s/\"step\": [0-9]*/\"step\": 9/" "$T/hurt/metrics.jsonl"
+    sed -i "${line}y/0123456789/1234567890/;${line}s/\"step\": [0-9]*/\"step\": 9/" "$T/hurt/steps.jsonl"
     go_on "$T/log" "$T/hurt"
-    refused "$T/log" "metrics.jsonl: line $line was changed after it was written"
+    refused "$T/log" "steps.jsonl: line $line was changed after it was written"
 }
 
 # use_run WORD - predict, warm_start or digest of $T/hurt.

@@ -59,12 +59,12 @@ make_whole() {
 
 every_file() {
     local file change changes='flip cut_short longer taken_away'
-    for file in config.yaml inputs.json metrics.jsonl predictions.f32 clipped.json dense-0.f32; do
+    for file in config.yaml inputs.json metrics.jsonl steps.jsonl predictions.f32 clipped.json dense-0.f32; do
         for change in $changes cut_line of_another; do
             cmp -s "$WHOLE/relu/r0/$file" "$WHOLE/relu/r1/$file" && [ $change = of_another ] && continue
             damage $file $change
             refused $file "$SMELTER" digest "$T/bad"
-            [[ $change = taken_away && $file =~ inputs|clipped|dense ]] && continue # the page is not made of them
+            [[ $change = taken_away && $file =~ steps|inputs|clipped|dense ]] && continue # the page is not made of them
             refused $file "$SMELTER" report "$T/bad"
         done
     done
@@ -104,6 +104,9 @@ each_reader() {
     damage metrics.jsonl cut_line
     refused metrics.jsonl "$SMELTER" compare "$T/c.yaml" --out "$T/bad"
     refused metrics.jsonl "$SMELTER" diff "$WHOLE/relu/r0" "$T/bad/relu/r0"
+    damage steps.jsonl cut_line
+    refused steps.jsonl "$SMELTER" diff "$WHOLE/relu/r0" "$T/bad/relu/r0"
+    damage metrics.jsonl cut_line
     run "$T/log" "$SMELTER" predict "$T/bad/relu/r0" "$T/data" --out "$T/p" # reads no metrics
     expect "predict: exit code $CODE" [ "$CODE" = 0 ]
     damage dense-0.f32 of_another

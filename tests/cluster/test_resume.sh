@@ -34,7 +34,7 @@ refused() {
 }
 
 # The lines of a run, without time; those of steps' digests come when they come.
-lines_of() { sed 's/, "seconds.*//' "$1/metrics.jsonl" | sort; }
+lines_of() { cat "$1"/metrics.jsonl "$1"/steps.jsonl | sed 's/, "seconds.*//' | sort; }
 
 expect_same() {
     expect "digest of $1" [ "$(digest_of "$1")" = "$(digest_of "$2")" ]

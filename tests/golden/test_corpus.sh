@@ -47,10 +47,16 @@ predict_checkpoint() {
     expect "exit code 0" [ "$CODE" = 0 ]
     expect "a score for each of 1,600 rows" [ "$(stat -c %s early.f32)" = 6400 ]
 }
+intervals() { grep '"logloss"' "$1" | grep -oE '"(step|logloss|calibration)": [0-9.]+'; }
 resume_run() {
     run "$T/log" "$SMELTER" train run.yaml --out unfinished --resume
     expect "exit code 0" [ "$CODE" = 0 ]
     expect "the digest of the run that was never stopped" [ "$(digest_of unfinished)" = "$(wanted finished)" ]
+    # The digests of the first steps are in metrics.jsonl, where the older build put them, those of the others in steps.jsonl.
+    expect "older and newer digests of steps" [ "$(grep -hc '"rows"' unfinished/metrics.jsonl unfinished/steps.jsonl | grep -cvx 0)" = 2 ]
+    run "$T/log" "$SMELTER" diff finished unfinished
+    expect "the steps of the run that was never stopped" [ "$CODE" = 0 ]
+    expect "its metrics" cmp <(intervals finished/metrics.jsonl) <(intervals unfinished/metrics.jsonl)
 }
 warm_start() {
     run "$T/log" "$SMELTER" train run.yaml --out warm --set warm_start="$T/corpus/finished" --set dense.learning_rate=0 --set embedding.learning_rate=0

@@ -8,6 +8,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 #include "common/kernels/gemm.h"
 #include "common/net/wire.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
@@ -70,7 +71,7 @@ typedef struct golden {
     bool known;
     char digest[33];
     double loss, progressive;
-    lines_t lines;    /* of metrics.jsonl */
+    lines_t lines;    /* of metrics.jsonl and steps.jsonl */
     int64_t ended_ns; /* how long the undisturbed job took */
 } golden_t;
 
@@ -119,12 +120,9 @@ static int compare_lines(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/* The metrics of the run in `dir`: losses of intervals, digests of steps. Those of a step come from several ranks, in any
- * order. */
-static lines_t read_lines(const char *dir)
+static void add_lines(const char *dir, const char *name, lines_t *lines)
 {
-    lines_t lines = {0};
-    char *path = mem_printf("%s/metrics.jsonl", dir), *text, *rest;
+    char *path = run_path(dir, name), *text, *rest;
     size_t bytes;
     if (file_read(path, &text, &bytes) != ST_OK)
         abort();
@@ -132,12 +130,21 @@ static lines_t read_lines(const char *dir)
         char *clock = strstr(line, ", \"seconds\":");
         if (clock)
             *clock = 0;
-        MEM_GROW(lines.at, lines.capacity, lines.n + 1);
-        lines.at[lines.n++] = mem_strdup(line);
+        MEM_GROW(lines->at, lines->capacity, lines->n + 1);
+        lines->at[lines->n++] = mem_strdup(line);
     }
-    qsort(lines.at, lines.n, sizeof *lines.at, compare_lines);
     mem_free(text);
     mem_free(path);
+}
+
+/* The metrics of the run in `dir`: losses of intervals, digests of steps. Those of a step come from several ranks, in any
+ * order. */
+static lines_t read_lines(const char *dir)
+{
+    lines_t lines = {0};
+    add_lines(dir, FILE_METRICS, &lines);
+    add_lines(dir, FILE_STEPS, &lines);
+    qsort(lines.at, lines.n, sizeof *lines.at, compare_lines);
     return lines;
 }
 
@@ -329,7 +336,7 @@ static bool check_lines(scenario_t *s)
     for (size_t i = 0; good && (i < lines.n || i < g->n); i++) {
         const char *line = i < lines.n ? lines.at[i] : "nothing", *wanted = i < g->n ? g->at[i] : "nothing";
         if (strcmp(line, wanted) != 0)
-            good = violated(s, "metrics.jsonl has %.160s, undisturbed %.160s", line, wanted);
+            good = violated(s, "metrics or steps have %.160s, undisturbed %.160s", line, wanted);
     }
     lines_fini(&lines);
     return good;

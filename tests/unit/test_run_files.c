@@ -16,7 +16,7 @@ static const struct {
 } files[] = {
     {"config.yaml", RUN_CONFIG},          {"inputs.json", RUN_INPUTS},   {"metrics.jsonl", RUN_METRICS},
     {"predictions.f32", RUN_PREDICTIONS}, {"clipped.json", RUN_CLIPPED}, {"teacher.f32", RUN_TEACHER},
-    {"dense-0.f32", RUN_DENSE},           {"dense-1.f32", RUN_DENSE},
+    {"steps.jsonl", RUN_STEPS},           {"dense-0.f32", RUN_DENSE},    {"dense-1.f32", RUN_DENSE},
 };
 enum { FILES = sizeof files / sizeof *files };
 

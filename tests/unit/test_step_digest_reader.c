@@ -1,10 +1,13 @@
 /* test_step_trace - what shards and workers say of their steps is what a reader finds (launcher/metrics/step_digest_writer.h,
  * step_digest_reader.h): lines of several shards merge whatever the order of messages, a resumed run's later lines count, and
  * of two runs the first step that differs is named, and in it what does. */
+#include "common/files/run_paths.h"
+#include "launcher/metrics/metrics_lines.h"
 #include "launcher/metrics/step_digest_reader.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
@@ -71,9 +74,9 @@ static void put_dense(step_digest_writer_t *lines, int64_t from, int64_t to, int
 static const char *make_run(const char *name, int64_t piece, fault_t fault, int64_t wrong_dense)
 {
     const char *dir = test_path("%s", name);
-    char *path = mem_printf("%s/metrics.jsonl", dir);
+    char *metrics = run_path(dir, FILE_METRICS), *path = run_path(dir, FILE_STEPS);
     assert_int_equal(dir_create(dir), ST_OK);
-    assert_int_equal(file_write_atomic(path, "{\"step\": 50, \"logloss\": 0.5}\n", 29), ST_OK);
+    assert_int_equal(file_write_atomic(metrics, "{\"step\": 50, \"logloss\": 0.5}\n", 29), ST_OK);
     step_digest_writer_t *lines;
     assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
     put_dense(lines, 0, STEPS, wrong_dense);
@@ -81,6 +84,7 @@ static const char *make_run(const char *name, int64_t piece, fault_t fault, int6
         for (int s = 0; s < SHARDS; s++)
             put(lines, (s + (int)from) % SHARDS, from, from + piece < STEPS ? from + piece : STEPS, fault);
     step_digest_writer_destroy(&lines);
+    mem_free(metrics);
     mem_free(path);
     return dir;
 }
@@ -131,7 +135,7 @@ static void assert_alone(const char *a, const char *b, bool in_b, int64_t step)
 /* Removes the first line with this text, or its second half; `rest`: and what comes after it. */
 static void lose_line(const char *dir, const char *with, bool half, bool rest)
 {
-    char *path = mem_printf("%s/metrics.jsonl", dir), *text;
+    char *path = run_path(dir, FILE_STEPS), *text;
     assert_int_equal(file_read(path, &text, NULL), ST_OK);
     char *line = strstr(text, with);
     assert_non_null(line);
@@ -200,7 +204,7 @@ static void test_a_resumed_run(void **state)
     snprintf(a, sizeof a, "%s", make_run("a2", 7, none, INT64_MAX));
     snprintf(b, sizeof b, "%s", make_run("b2", 8, (fault_t){30, 1}, 30));
     assert_int_equal(compare(a, b).step, 30);
-    char *path = mem_printf("%s/metrics.jsonl", b);
+    char *path = run_path(b, FILE_STEPS);
     step_digest_writer_t *lines;
     assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
     for (int s = SHARDS - 1; s >= 0; s--)
@@ -213,6 +217,81 @@ static void test_a_resumed_run(void **state)
     fclose(file);
     mem_free(path);
     assert_int_equal(compare(a, b).step, -1);
+}
+
+/* Leaves the lines of `from` that come before the cut in it, and puts all others into `to`. */
+static void split_lines(const char *from, const char *to, int64_t cut)
+{
+    char *whole, *end;
+    uint64_t intervals;
+    assert_int_equal(file_read(from, &whole, NULL), ST_OK);
+    char *kept = mem_strdup(whole);
+    assert_int_equal(metrics_lines_keep(from, cut, 0, kept, &intervals, &end), ST_OK);
+    *end = 0;
+    FILE *others = fopen(to, "a");
+    assert_non_null(others);
+    for (char *line = whole, *next; *line; line = next) {
+        next = strchr(line, '\n') + 1;
+        char *text = mem_printf("%.*s", (int)(next - line), line);
+        if (!strstr(kept, text))
+            fputs(text, others);
+        mem_free(text);
+    }
+    fclose(others);
+    assert_int_equal(file_write_atomic(from, kept, strlen(kept)), ST_OK);
+    mem_free(whole);
+    mem_free(kept);
+}
+
+/* "metrics.jsonl, where older programs put them": all lines there, or those of before a resume. */
+static void test_lines_of_an_older_smelter(void **state)
+{
+    (void)state;
+    char a[256], b[256];
+    snprintf(a, sizeof a, "%s", make_run("a7", 7, none, INT64_MAX));
+    for (int whole = 0; whole < 2; whole++) {
+        snprintf(b, sizeof b, "%s", make_run(whole ? "b7" : "b8", 8, none, INT64_MAX));
+        char *metrics = run_path(b, FILE_METRICS), *steps = run_path(b, FILE_STEPS);
+        split_lines(steps, metrics, 0);
+        if (whole)
+            assert_int_equal(unlink(steps), 0);
+        else
+            split_lines(metrics, steps, 25);
+        assert_int_equal(compare(a, b).compared, STEPS);
+        mem_free(metrics);
+        mem_free(steps);
+    }
+}
+
+/* "lines of later steps leave the file, and one that was cut off": of rows those of the last `depth` steps too, which come
+ * again. */
+static void test_lines_are_cut_where_a_run_goes_on(void **state)
+{
+    (void)state;
+    const char *dir = make_run("a9", 7, none, INT64_MAX);
+    char *path = run_path(dir, FILE_STEPS), *text;
+    FILE *file = fopen(path, "a");
+    fputs("{\"step\": 3, \"rows\": \"00", file);
+    fclose(file);
+    assert_int_equal(step_digest_writer_cut(path, 25, 1), ST_OK);
+    assert_int_equal(file_read(path, &text, NULL), ST_OK);
+    assert_true(text[strlen(text) - 1] == '\n');
+    assert_non_null(strstr(text, "{\"step\": 24, \"component\""));
+    assert_null(strstr(text, "{\"step\": 25, "));
+    assert_non_null(strstr(text, "{\"step\": 23, \"rows\""));
+    assert_null(strstr(text, "{\"step\": 24, \"rows\""));
+    char *at = strstr(text, "\"rows\": \"") + 9;
+    *at = *at == '0' ? '1' : '0';
+    assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
+    catch_start();
+    assert_int_equal(step_digest_writer_cut(path, 25, 1), ST_CORRUPT);
+    catch_stop();
+    assert_caught("was changed after it was written");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(step_digest_writer_cut(path, 25, 1), ST_OK);
+    assert_false(file_exists(path));
+    mem_free(text);
+    mem_free(path);
 }
 
 static void test_bad_files_are_named(void **state)
@@ -231,7 +310,7 @@ static void test_bad_files_are_named(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *dir = test_path("bad%zu", i);
-        char *path = mem_printf("%s/metrics.jsonl", dir);
+        char *path = run_path(dir, FILE_METRICS);
         step_digest_reader_t trace;
         assert_int_equal(dir_create(dir), ST_OK);
         assert_int_equal(file_write_atomic(path, bad[i].line, strlen(bad[i].line)), ST_OK);
@@ -303,6 +382,8 @@ int main(void)
         cmocka_unit_test(test_a_run_that_ends_early),
         cmocka_unit_test(test_a_line_that_is_lost),
         cmocka_unit_test(test_a_resumed_run),
+        cmocka_unit_test(test_lines_of_an_older_smelter),
+        cmocka_unit_test(test_lines_are_cut_where_a_run_goes_on),
         cmocka_unit_test(test_bad_files_are_named),
         cmocka_unit_test(test_shards_may_arrive_one_after_the_other),
         cmocka_unit_test(test_bad_messages_are_refused),

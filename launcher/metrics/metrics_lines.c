@@ -1,0 +1,50 @@
+#include "launcher/metrics/metrics_lines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/hash.h"
+#include "launcher/metrics/step_line.h"
+
+/* Of progressive metrics, and not of a step's digests? */
+static bool is_of_metrics(const char *line, const char *end)
+{
+    return memmem(line, (size_t)(end - line), "\"logloss\"", 9) != NULL;
+}
+
+static bool is_before(const char *line, const char *end, int64_t step, int64_t depth)
+{
+    const char *key = memmem(line, (size_t)(end - line), "\"step\":", 7);
+    if (!key)
+        return false;
+    const int64_t of = strtoll(key + 7, NULL, 10);
+    if (is_of_metrics(line, end))
+        return of <= step;
+    return memmem(line, (size_t)(end - line), "\"rows\"", 6) ? of < step - depth : of < step;
+}
+
+status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char *text, uint64_t *lines, char **end_of_text)
+{
+    char *to = text;
+    long long number = 0, changed = 0;
+    *lines = 0;
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        const size_t bytes = (size_t)(end + 1 - line);
+        number++;
+        if (!changed && !is_of_metrics(line, end) && !step_line_is_whole(line, bytes - 1))
+            changed = number;
+        if (!is_before(line, end, step, depth))
+            continue;
+        if (changed)
+            return FAIL(ST_CORRUPT,
+                        "%s: line %lld was changed after it was written: its check is that of another line; put the run's own "
+                        "file in its place",
+                        path, changed);
+        if (is_of_metrics(line, end))
+            *lines += hash64(line, bytes, 0);
+        memmove(to, line, bytes);
+        to += bytes;
+    }
+    *end_of_text = to;
+    return ST_OK;
+}

@@ -1,0 +1,23 @@
+/* metrics_lines.h - what is in the two files of lines that grow while a run trains, when the run goes on from a checkpoint.
+ *
+ *     RUN/metrics.jsonl    a line for each interval (progressive.h)
+ *     RUN/steps.jsonl      lines about single steps (step_digest_writer.h)
+ *
+ * Runs of an older smelter have both kinds in metrics.jsonl, and one that goes on has its older lines there and its newer ones
+ * in steps.jsonl. A line about an interval is told by its member "logloss". */
+#ifndef SMELTER_METRICS_LINES_H
+#define SMELTER_METRICS_LINES_H
+
+#include "common/base/status.h"
+
+/* metrics_lines_keep - leave the lines of before the cut before `step` in the text, which ends at *end then; a line that was
+ * cut off by a crash goes too. A line about an interval ends with its step; what a step did is told by the shards when the
+ * step is applied, `depth` steps later.
+ *
+ * path   names the text in errors
+ * lines  out  the checksum of those about intervals: the sum of their hashes
+ * ST_CORRUPT: a line about a step is not as it was written, and lines of before the cut follow, so that no crash has left
+ * it. */
+WARN_UNUSED status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char *text, uint64_t *lines, char **end);
+
+#endif
