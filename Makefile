@@ -17,7 +17,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isyste
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LDLIBS_OWN = $(PKG_LIBS) -lpthread -lm
 
-SOURCES  := $(filter-out launcher/main.c,$(wildcard common/*/*.c ps/*.c ps/*/*.c worker/*.c launcher/*.c launcher/*/*.c))
+SOURCES  := $(filter-out launcher/main.c,$(wildcard common/*/*.c ps/*.c ps/*/*.c worker/*.c worker/*/*.c launcher/*.c launcher/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/sim/test_*.c tests/cluster/test_*.c)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)

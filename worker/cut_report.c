@@ -27,15 +27,15 @@ static void watch_clipping(worker_run_t *r, int64_t step)
 {
     for (int k = r->group.first_component; k < r->group.end_component && !r->warned_of_clipping; k++) {
         const model_t *model = step_model(r->step, k);
-        for (int l = 0; l < model_layers(model) && !r->warned_of_clipping; l++) {
-            const double share = model_clipped_share(model, l);
-            if (share <= CLIPPED_HIGH)
+        model_activated_t layer;
+        for (int l = 0; model_activated(model, l, &layer) && !r->warned_of_clipping; l++) {
+            if (layer.clipped_share <= CLIPPED_HIGH)
                 continue;
             r->warned_of_clipping = true;
-            log_warn("step %lld: %.0f %% of the values of %s %d (component %d) are clipped at model.clip %g, where gradients "
+            log_warn("step %lld: %.0f %% of the values of %s (component %d) are clipped at model.clip %g, where gradients "
                      "jump and "
                      "stop; raise it, or use model.layer_norm or model.weight_norm",
-                     (long long)step, 100.0 * share, l ? "hidden layer" : "input layer", l, k, r->config->model.clip);
+                     (long long)step, 100.0 * layer.clipped_share, layer.name, k, r->config->model.clip);
         }
     }
 }
@@ -139,10 +139,13 @@ status_t tell_clipped(const worker_run_t *r)
 {
     for (int k = r->group.first_component; run_leads(r) && k < r->group.end_component; k++) {
         const model_t *model = step_model(r->step, k);
-        const int layers = model_layers(model);
+        model_activated_t layer;
+        int layers = 0;
+        while (model_activated(model, layers, &layer))
+            layers++;
         float *share = MEM_ARRAY(float, layers);
-        for (int l = 0; l < layers; l++)
-            share[l] = (float)model_clipped_share(model, l);
+        for (int l = 0; l < layers && model_activated(model, l, &layer); l++)
+            share[l] = (float)layer.clipped_share;
         wire_header_t header = run_header(r, WIRE_CLIPPED, r->now_step, layers);
         wire_set_component(&header, k);
         const wire_frame_t frame = {share, layers * (int64_t)sizeof *share};

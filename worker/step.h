@@ -6,7 +6,7 @@
 #define SMELTER_STEP_H
 
 #include "worker/batch.h"
-#include "worker/model.h"
+#include "worker/network/model.h"
 
 typedef struct step step_t;
 

@@ -35,7 +35,8 @@ void ref_norm_weight_backward(double *dw, const double *dused, const double *w, 
 /* ref_probability - sigma(z). */
 double ref_probability(double z);
 
-/* A network of `layers` layers; widths[0] is the number of inputs, widths[layers] is 1. Parameters as in worker/model.h. */
+/* An MLP of `layers` layers; widths[0] is the number of inputs, widths[layers] is 1. Parameters as in
+ * worker/network/model.h. */
 typedef struct ref_network {
     int layers;
     const int *widths; /* [layers + 1] */

@@ -1,6 +1,5 @@
 /* The width of the network's input is not in the run's configuration, since it follows from the dataset, which may be elsewhere
- * by now. But parameters and optimizer state grow by the same number of floats with every input, so two networks with 1 and 2
- * inputs and the size of the file tell it. */
+ * by now. But a network grows with every input, so the size of the file tells it. */
 #include "launcher/commands/gsmelu_print.h"
 
 #include <stdio.h>
@@ -8,30 +7,34 @@
 #include "common/base/memory.h"
 #include "common/files/run_paths.h"
 #include "common/kernels/gsmelu.h"
-#include "worker/model.h"
-#include "worker/model_activation.h"
+#include "worker/network/model.h"
 
-static status_t floats_of(const config_t *config, int inputs, int64_t *floats)
+#define INPUTS_MOST (1 << 24) /* wider networks are not looked for */
+
+static int64_t floats_of(const config_t *config, int inputs)
 {
-    model_t *model;
-    TRY(model_create(config, 0, inputs, 1, &model));
-    *floats = model_parameters(model) + model_state_count(model);
-    model_destroy(&model);
-    return ST_OK;
+    const model_size_t size = model_size(config, inputs);
+    return size.parameters + size.state;
 }
 
 static status_t width_of(const config_t *config, const char *path, int64_t floats, int *inputs)
 {
-    int64_t one, two;
-    TRY(floats_of(config, 1, &one));
-    TRY(floats_of(config, 2, &two));
-    const int64_t more = floats - one;
-    if (more < 0 || more % (two - one) || more / (two - one) >= INT32_MAX)
+    int low = 1, high = 1;
+    while (high < INPUTS_MOST && floats_of(config, high) < floats)
+        high *= 2;
+    while (low < high) { /* the least width that has as many floats */
+        const int middle = low + (high - low) / 2;
+        if (floats_of(config, middle) < floats)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (floats_of(config, low) != floats)
         return FAIL(ST_CORRUPT,
-                    "%s: %lld floats do not fit the network of " FILE_CONFIG " beside it, which has %lld and %lld for each "
-                    "input beyond the first; one of the two files is of another run",
-                    path, (long long)floats, (long long)one, (long long)(two - one));
-    *inputs = (int)(1 + more / (two - one));
+                    "%s: %lld floats do not fit the network of " FILE_CONFIG " beside it, whatever the number of its inputs; "
+                    "one of the two files is of another run",
+                    path, (long long)floats);
+    *inputs = low;
     return ST_OK;
 }
 

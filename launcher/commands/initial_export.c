@@ -17,7 +17,7 @@
 #include "launcher/run/plain_arrays.h"
 #include "ps/table/table.h"
 #include "worker/embedding.h"
-#include "worker/model.h"
+#include "worker/network/model.h"
 
 #define FORMAT 1
 #define DOCUMENT "initial.json"

@@ -11,7 +11,7 @@
 #include "common/files/run_paths.h"
 #include "launcher/run/run_reader.h"
 #include "worker/embedding.h"
-#include "worker/model.h"
+#include "worker/network/model.h"
 
 /* The finished run. */
 typedef struct donor {
@@ -124,7 +124,7 @@ static const char *refuse_block(const model_t *there, const model_block_t *to, b
         return "the run has no such block";
     if (from->rows != to->rows || from->width != to->width)
         return "it has another shape there";
-    if (!inputs_match && strcmp(to->name, "layer 1 weights") == 0)
+    if (!inputs_match && to->of_inputs)
         return "the inputs have other names or another order";
     return same_optimizer ? NULL : "it was trained by another optimizer";
 }

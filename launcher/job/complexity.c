@@ -17,6 +17,7 @@
 #include "common/base/text.h"
 #include "common/config/table_plan.h"
 #include "worker/embedding.h"
+#include "worker/network/model.h"
 
 #define HIDDEN_MAX 64   /* the most that model.hidden may list (config_keys.h) */
 #define WIDTH_MAX 65536 /* and the widest */
@@ -51,22 +52,20 @@ static void put_widths(config_t *config, const widths_t *w)
 static double count(const config_t *config, const dataset_info_t *info, const widths_t *w, int measure)
 {
     config_t sized = *config;
+    int64_t hidden[HIDDEN_MAX];
+    sized.model.hidden.at = hidden;
+    put_widths(&sized, w);
     table_plan_t plan;
-    sized.embedding.dim = w->dim;
     table_plan_init(&plan, &sized, info->single + info->multi);
-    double weights = 0.0, products = 0.0, units = 0.0, in = embedding_inputs(&plan, info->numeric);
+    const int inputs = embedding_inputs(&plan, info->numeric);
+    double weights = 0.0;
     for (int f = 0; f < plan.fields; f++)
         weights += (double)info->fields[info->numeric + f].cardinality * plan.field[f].width;
     weights *= plan.sets;
     table_plan_fini(&plan);
-    for (int l = 0; l <= w->layers; l++) {
-        const double out = l < w->layers ? w->hidden[l] : 1;
-        products += in * out;
-        units += out * (l < w->layers && config->model.layer_norm == LAYER_NORM_AFFINE ? 3 : 1);
-        in = out;
-    }
+    const model_size_t network = model_size(&sized, inputs);
     const double components = (double)config->model.components;
-    return measure == COMPLEXITY_FLOPS ? 6.0 * components * products : weights + components * (products + units);
+    return measure == COMPLEXITY_FLOPS ? components * (double)network.flops : weights + components * (double)network.weights;
 }
 
 double complexity_count(const config_t *config, const dataset_info_t *info, int measure)

@@ -10,9 +10,9 @@
 #include "common/data/dataset.h"
 
 /* complexity_count - size of a model: of all components, for complexity_measure_t.
- *   parameters  rows D (sets of tables) + K (sum of n_l n_{l-1} + n_l [+ 2 n_l with affine layer norm]); rows: distinct values
- * of all fields
- *   flops       6 K sum of n_l n_{l-1} per example, as model_flops */
+ *   parameters  rows D (sets of tables) + K (the network's, without learned numbers of activations); rows: distinct values of
+ *               all fields
+ *   flops       K (the network's per example); both of a network as model_size */
 double complexity_count(const config_t *config, const dataset_info_t *info, int measure);
 
 /* complexity_scale - the embedding width and hidden widths of `config`, scaled by about one factor so that its size comes as

@@ -8,7 +8,7 @@
 
 #include "common/kernels/loss.h"
 #include "tests/bench/bench.h"
-#include "worker/model.h"
+#include "worker/network/model.h"
 
 #define ROUNDS 11
 

@@ -17,8 +17,7 @@
 #include "common/kernels/optimizer.h"
 #include "common/kernels/ref.h"
 #include "tests/lib/testing.h"
-#include "worker/model.h"
-#include "worker/model_activation.h"
+#include "worker/network/model.h"
 
 #define LAYERS_MAX 8
 
@@ -65,7 +64,7 @@ typedef struct twin {
     int64_t set[LAYERS_MAX];
 } twin_t;
 
-/* Spelled out once more from the contract, without the help of model_activation.c. */
+/* Spelled out once more from the contract, without the help of layer_activation.c. */
 static const ref_network_t *twin_of(const config_t *config, int inputs, twin_t *twin)
 {
     const struct config_model *m = &config->model;
@@ -647,24 +646,28 @@ static void test_share_of_clipped_values(void **state)
     config.model.clip = 0.25;
     model_t *model;
     assert_int_equal(model_create(&config, 0, 4, 8, &model), ST_OK);
-    assert_int_equal(model_layers(model), 2);
     float x[32], logits[8], dlogits[8] = {0}, dparameters[64];
     for (int i = 0; i < 32; i++)
         x[i] = i % 4 == 0 ? -1.0f : 0.0f; /* a quarter of the inputs */
+    model_activated_t input, hidden;
     model_forward(model, logits, x, 8);
-    assert_true(model_clipped_share(model, 0) == 0.0); /* forward alone, as in scoring, does not count */
+    assert_true(model_activated(model, 0, &input) &&
+                input.clipped_share == 0.0); /* forward alone, as in scoring, does not count */
     model_backward(model, dparameters, NULL, dlogits, 8);
-    assert_true(model_clipped_share(model, 0) == 0.25);
+    assert_true(model_activated(model, 0, &input) && model_activated(model, 1, &hidden) && !model_activated(model, 2, &input));
+    assert_string_equal(input.name, "input layer 0");
+    assert_string_equal(hidden.name, "hidden layer 1");
+    assert_true(input.clipped_share == 0.25);
     /* All rows are alike, so hidden unit j is clipped for all or none: count from the weights. */
     int clipped = 0;
     for (int j = 0; j < 3; j++)
         clipped += fabsf(-0.25f * model_values(model)[4 * j]) >= 0.25f;
-    assert_true(fabs(model_clipped_share(model, 1) - clipped / 3.0) < 1e-12);
+    assert_true(fabs(hidden.clipped_share - clipped / 3.0) < 1e-12);
     for (int i = 0; i < 32; i++)
         x[i] = 0.0f;
     model_forward(model, logits, x, 8);
     model_backward(model, dparameters, NULL, dlogits, 8);
-    assert_true(model_clipped_share(model, 0) == 0.125); /* over both lanes */
+    assert_true(model_activated(model, 0, &input) && input.clipped_share == 0.125); /* over both lanes */
     model_destroy(&model);
 }
 

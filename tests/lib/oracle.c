@@ -10,7 +10,7 @@
 #include "common/kernels/optimizer.h"
 #include "common/kernels/ref.h"
 #include "tests/lib/testing.h"
-#include "worker/model.h"
+#include "worker/network/model.h"
 
 #define LANES_MOST 16
 #define DEPTH_MOST 4
@@ -370,7 +370,7 @@ void oracle_train(const config_t *config, const sample_t *sample, oracle_result_
 #define WIDTH_MOST 64
 #define LAYERS_MOST 4
 
-/* Weights [out][in] row-major, then bias [out], layer after layer, as in worker/model.h. */
+/* Weights [out][in] row-major, then bias [out], layer after layer, as in worker/network/model.h. */
 typedef struct net {
     int layers, width[LAYERS_MOST + 1];
     int64_t parameters;

@@ -9,7 +9,7 @@
 #include "common/base/memory.h"
 #include "launcher/job/complexity.h"
 #include "worker/embedding.h"
-#include "worker/model.h"
+#include "worker/network/model.h"
 
 static const dataset_field_t fields[] = {
     {.name = "n0", .kind = COLUMN_NUMERIC},
@@ -36,6 +36,7 @@ static void test_count(void **state)
         "model: {hidden: [7], components: 3}\nembedding: {dim: 3}\n",
         "model: {hidden: [7, 6, 5], components: 2, layer_norm: affine}\nembedding: {dim: 5}\n",
         "model: {hidden: [7, 6, 5], components: 4, layer_norm: plain, weight_norm: 2, share_embeddings: true}\n",
+        "model: {hidden: [7, 6], components: 2, activation: gsmelu, gsmelu: layer}\n",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         experiment_t *e = load(cases[i]);
@@ -48,6 +49,11 @@ static void test_count(void **state)
             assert_int_equal(model_create(c, k, embedding_inputs(&plan, info.numeric), 1, &model), ST_OK);
             dense += model_parameters(model);
             flops += model_flops(model);
+            const model_size_t size = model_size(c, embedding_inputs(&plan, info.numeric));
+            assert_true(size.parameters == model_parameters(model) && size.state == model_state_count(model));
+            assert_true(size.flops == model_flops(model));
+            gsmelu_set_t sets[GSMELU_SETS_MAX]; /* learned numbers do not make a variant larger */
+            dense -= 5 * model_gsmelu_sets(c, embedding_inputs(&plan, info.numeric), sets);
             model_destroy(&model);
         }
         const int64_t sets = c->model.share_embeddings ? 1 : c->model.components;

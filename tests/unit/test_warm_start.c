@@ -13,7 +13,7 @@
 #include "launcher/run/input_fields.h"
 #include "launcher/run/manifest.h"
 #include "worker/embedding.h"
-#include "worker/model.h"
+#include "worker/network/model.h"
 
 static const dataset_field_t old_fields[] = {
     {.name = "age", .kind = COLUMN_NUMERIC, .scale = 1},

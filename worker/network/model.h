@@ -1,4 +1,5 @@
-/* model.h - one network (a component): the MLP of docs/MATH.md section 2, forward and backward on one lane.
+/* model.h - one network (a component): the sum of its parts (part.h), of which the MLP of docs/MATH.md section 2 is one;
+ * forward and backward on one lane.
  *
  * Not here: embeddings (they live on the servers; the caller gathers them into the input matrix), the optimizer's step
  * over the cluster, threads. A model_t holds parameters, optimizer state and gradients in one arena each, so that the
@@ -11,18 +12,19 @@
 
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "worker/network/layer_activation.h"
 
 typedef struct model model_t;
 
-/* model_create - network for inputs of width `inputs`; lane_rows is the most rows that one call may pass. Initial values are
- * a pure function of (config->seed, component).  **owned**; model_destroy. */
+/* model_create - the network that config asks for, for inputs of width `inputs`; lane_rows is the most rows that one call may
+ * pass. Initial values are a pure function of (config->seed, component).  **owned**; model_destroy. */
 WARN_UNUSED status_t model_create(const config_t *config, int component, int inputs, int lane_rows, model_t **out);
 void model_destroy(model_t **model);
 
 /* model_forward - logits of a lane.
  * logits out [rows] f32;  x in [rows][inputs] f32, borrowed until model_backward of the same lane returns (kept by reference).
  * rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without examples is not passed at all.
- * Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: 2 rows sum(n_l n_{l-1}) flop. */
+ * Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: a third of model_flops a row. */
 void model_forward(model_t *model, float *logits, const float *x, int rows);
 
 /* model_backward - gradients of the lane passed to the last model_forward.
@@ -31,7 +33,7 @@ void model_forward(model_t *model, float *logits, const float *x, int rows);
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
 
 /* model_hidden - the last hidden layer's outputs of the lane in flight, [rows][*width], borrowed until model_backward; NULL and
- * width 0 where the network has no hidden layer. */
+ * width 0 where the network has none. */
 const float *model_hidden(const model_t *model, int *width);
 
 /* model_backward_hidden - as model_backward, for an objective that also depends on the last hidden outputs: dhidden in
@@ -44,18 +46,20 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
  * are part of the step. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* Flat views, row-major per layer: [learned gSmeLU, see model_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the
- * accumulators in the same order. */
+/* Flat views, part after part, each block row-major. Of an MLP: [learned gSmeLU, see layer_activation.h] W_1 b_1 [gain_1
+ * shift_1] W_2 ...; state has the accumulators in the same order. */
 int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */
 int64_t model_state_count(const model_t *model);
+
 /* A block of a network's parameters by name, for a network that starts from another's: "layer 1 weights", "layer 2 bias",
  * ... */
 typedef struct model_block {
     char name[32];
     int64_t values, rows, width; /* [rows][width] from this offset of model_values on */
     int64_t state, state_floats; /* its optimizer state, from this offset of model_state on */
+    bool of_inputs;              /* its columns belong to the inputs, so that it means something else for other ones */
 } model_block_t;
 
 /* model_block - block i of the network, in order of offsets; false where there are no more. */
@@ -68,15 +72,30 @@ void model_refresh(model_t *model);
  * values out [model_parameters]. A network with model.weight_norm 0 and these values gives the same logits, bit for bit. */
 void model_fold(const model_t *model, float *values);
 
-/* model_layers - L, layers of weights; there are as many activated layers: 0, the input, and the hidden ones 1 .. L-1. */
-int model_layers(const model_t *model);
+/* An activated layer, for reports. */
+typedef struct model_activated {
+    char name[32];        /* "hidden layer 1" */
+    double clipped_share; /* of its values, in a sample of all lanes trained so far; 0 where it is not clipped or nothing was
+                             seen */
+} model_activated_t;
 
-/* model_clipped_share - share of an activated layer's values that were clipped, in a sample of all lanes trained so far; 0
- * where the layer is not clipped or nothing was seen. */
-double model_clipped_share(const model_t *model, int layer);
+/* model_activated - activated layer i of the network, "input layer 0" of the MLP first; false where there are no more. */
+bool model_activated(const model_t *model, int i, model_activated_t *out);
 
 /* model_flops - floating point operations of forward and backward per example (matrix products only). */
 int64_t model_flops(const model_t *model);
+
+/* What a network has, without making it. */
+typedef struct model_size {
+    int64_t parameters, state; /* floats, as model_parameters and model_state_count */
+    int64_t weights;           /* parameters without the learned numbers of activations, which do not make a network larger */
+    int64_t flops;             /* as model_flops */
+} model_size_t;
+
+model_size_t model_size(const config_t *config, int inputs);
+
+/* model_gsmelu_sets - layer_activation_sets of the network's MLP, with offsets into model_values. */
+int model_gsmelu_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX]);
 
 /* model_describe - "208 -> 128 -> 64 -> 32 -> 1, smelu(1), layer norm" for logs; **owned**. */
 char *model_describe(const model_t *model);

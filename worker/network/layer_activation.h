@@ -1,19 +1,19 @@
-/* model_activation.h - the activations of a network: which function with which numbers behind each layer, and the numbers that
+/* layer_activation.h - the activations of an MLP: which function with which numbers behind each layer, and the numbers that
  * are learned (gSmeLU, docs/MATH.md section 3).
  *
- * Activated layer 0 is the network's input, 1 .. L-1 are its hidden layers. Learned sets are the first parameters of a network,
- * so that their place follows from the configuration alone: the sets of the hidden layers in order, then that of the
- * input layer; a set is five numbers (gsmelu_number_t) of `units` values each. Used by model.c only, but for the listing of
- * sets. One thread.                                                                                                    */
-#ifndef SMELTER_MODEL_ACTIVATION_H
-#define SMELTER_MODEL_ACTIVATION_H
+ * Activated layer 0 is the MLP's input, 1 .. L-1 are its hidden layers. Learned sets are the first parameters of an MLP, so
+ * that their place follows from the configuration alone: the sets of the hidden layers in order, then that of the input
+ * layer; a set is five numbers (gsmelu_number_t) of `units` values each. Parameters are counted from the MLP's first, here
+ * and below. Used by part_mlp.c only, but for the listing of sets. One thread.                                          */
+#ifndef SMELTER_LAYER_ACTIVATION_H
+#define SMELTER_LAYER_ACTIVATION_H
 
 #include <stdint.h>
 
 #include "common/config/config.h"
 #include "common/kernels/activation.h"
 
-/* A learned set of gSmeLU in a network's parameters. */
+/* A learned set of gSmeLU in an MLP's parameters. */
 typedef struct gsmelu_set {
     int layer;      /* activated layer that uses it; -1: all that are gsmelu */
     int units;      /* values of each number: 1, or the layer's width */
@@ -22,9 +22,9 @@ typedef struct gsmelu_set {
 
 #define GSMELU_SETS_MAX 65 /* a set for each of the most hidden layers that a configuration may have, and the input */
 
-/* model_gsmelu_sets - the learned sets of a network, in order of their offsets; returns how many.
+/* layer_activation_sets - the learned sets of an MLP, in order of their offsets; returns how many.
  * inputs is the width of layer 0; where it is not known, 0 leaves out a set that has a value per input. */
-int model_gsmelu_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX]);
+int layer_activation_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX]);
 
 typedef struct layer_activation {
     const activation_t *function;
@@ -41,7 +41,7 @@ typedef struct layer_activation {
 void layer_activation_init(layer_activation_t *a, const config_t *config, int layer, int width, int inputs);
 void layer_activation_fini(layer_activation_t *a);
 
-/* layer_activation_start - write the initial numbers of a learned set into the network's parameters. */
+/* layer_activation_start - write the initial numbers of a learned set into the parameters. */
 void layer_activation_start(const layer_activation_t *a, float *parameters);
 
 /* layer_activation_refresh - take over the learned numbers after the parameters have changed. */
@@ -51,7 +51,7 @@ void layer_activation_refresh(layer_activation_t *a, const float *parameters);
 void layer_activation_forward(const layer_activation_t *a, float *y, const float *x, int rows);
 
 /* layer_activation_clear, _backward, _add - the gradient of one lane: clear what was summed, pass all rows in order, in any
- * number of calls (dx := ; may be dy), then add that of a learned set to the network's: dparameters += . */
+ * number of calls (dx := ; may be dy), then add that of a learned set to the parameters': dparameters += . */
 void layer_activation_clear(layer_activation_t *a);
 void layer_activation_backward(layer_activation_t *a, float *dx, const float *dy, const float *x, int rows);
 void layer_activation_add(const layer_activation_t *a, float *dparameters);

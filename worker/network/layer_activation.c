@@ -1,7 +1,7 @@
 /* The kernel for learned sets wants a set per unit, so shared ones are spread over the units after every step and their
  * gradients summed over them after every lane. That costs a pass over five rows per layer and step; the kernel itself reads
  * numbers that stay in the first-level cache for a block of rows. */
-#include "worker/model_activation.h"
+#include "worker/network/layer_activation.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static double beta_of(const config_t *config, int layer)
     return layer > 0 && list->count ? list->at[layer - 1] : config->model.beta;
 }
 
-int model_gsmelu_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX])
+int layer_activation_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX])
 {
     const int hidden = (int)config->model.hidden.count;
     const gsmelu_learning_t learning = (gsmelu_learning_t)config->model.gsmelu;
@@ -80,7 +80,7 @@ void layer_activation_init(layer_activation_t *a, const config_t *config, int la
     if (kind_of(config, layer) != ACTIVATION_GSMELU)
         return;
     gsmelu_set_t sets[GSMELU_SETS_MAX];
-    const int n = model_gsmelu_sets(config, inputs, sets);
+    const int n = layer_activation_sets(config, inputs, sets);
     for (int i = 0; i < n; i++) {
         if (sets[i].layer != layer && sets[i].layer != -1)
             continue;

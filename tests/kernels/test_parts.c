@@ -1,0 +1,352 @@
+/* test_parts - what a network is put together from (worker/network/part.h). For networks that have every part of the table: the
+ * gradient is that of the logits, by differences; what is written does not depend on what was there; blocks have names of their
+ * own and cover all parameters; what is planned is what is made. For parts together: their logits add up, a part that hands a
+ * matrix on makes the input of those behind it, and gradients find their way back, bit for bit what the parts give one by one.
+ */
+#include "tests/lib/testing.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/rng.h"
+#include "worker/network/part.h"
+
+#define INPUTS 6
+#define ROWS 9
+
+/* Configurations whose networks together have all parts of the table, smooth enough for differences. A new part has a line
+ * here. */
+static const char *const configs[] = {
+    "model: {hidden: [7, 4], activation: softplus, clip: 0}\n",
+    "model: {hidden: [5], activation: swish, activate_inputs: false, layer_norm: affine, clip: 0}\n",
+};
+#define CONFIGS ((int)(sizeof configs / sizeof *configs))
+
+static experiment_t *load(const char *yaml)
+{
+    experiment_t *e = NULL;
+    assert_int_equal(experiment_load(test_write("c.yaml", yaml), NULL, 0, &e), ST_OK);
+    return e;
+}
+
+/* ---- a made-up part that hands on a matrix: y = g x, column by column, with one learned g for each --------------------- */
+
+typedef struct scale_part {
+    part_t part;
+    const float *x;
+} scale_part_t;
+
+static void scale_plan(part_plan_t *plan, const config_t *config, int inputs)
+{
+    (void)config;
+    part_plan_add(plan, 1, inputs, "scale %lld", (long long)plan->parameters);
+    plan->outputs = inputs;
+}
+
+static part_t *scale_create(const part_setup_t *setup)
+{
+    scale_part_t *scale = MEM_NEW(scale_part_t);
+    scale->part = (part_t){setup->inputs, setup->lane_rows, setup->values};
+    for (int i = 0; i < setup->inputs; i++)
+        setup->values[i] = 0.5f + 0.25f * (float)i;
+    return &scale->part;
+}
+
+static void scale_destroy(part_t *part)
+{
+    mem_free(part);
+}
+
+static void scale_forward(part_t *part, float *out, const float *x, int rows)
+{
+    ((scale_part_t *)part)->x = x;
+    for (int i = 0; i < rows * part->inputs; i++)
+        out[i] = part->values[i % part->inputs] * x[i];
+}
+
+static void scale_backward(part_t *part, float *dparameters, float *dx, const float *dout, const float *dhidden, int rows)
+{
+    const float *x = ((scale_part_t *)part)->x;
+    assert_null(dhidden);
+    memset(dparameters, 0, sizeof *dparameters * (size_t)part->inputs);
+    for (int i = 0; i < rows * part->inputs; i++) {
+        dparameters[i % part->inputs] += dout[i] * x[i];
+        if (dx)
+            dx[i] = part->values[i % part->inputs] * dout[i];
+    }
+}
+
+static const part_ops_t part_scale = {
+    .name = "scale",
+    .plan = scale_plan,
+    .create = scale_create,
+    .destroy = scale_destroy,
+    .forward = scale_forward,
+    .backward = scale_backward,
+};
+
+/* ---- one network and its gradients ------------------------------------------------------------------------------------ */
+
+typedef struct trial {
+    model_t *model;
+    int64_t n;
+    float x[ROWS * INPUTS], logits[ROWS], dlogits[ROWS], dx[ROWS * INPUTS], *dparameters;
+} trial_t;
+
+static void start(trial_t *t, const part_ops_t *const *list, const config_t *config)
+{
+    *t = (trial_t){0};
+    assert_int_equal(model_create_of(list, config, 0, INPUTS, ROWS, &t->model), ST_OK);
+    t->n = model_parameters(t->model);
+    t->dparameters = MEM_ARRAY(float, t->n);
+    rng_fill_normal(t->x, ROWS * INPUTS, 1.0f, 1, 1, 0);
+    rng_fill_normal(t->dlogits, ROWS, 1.0f, 1, 2, 0);
+}
+
+/* Everything that is written is NAN before. */
+static void run(trial_t *t, bool wants_dx)
+{
+    for (int64_t i = 0; i < t->n; i++)
+        t->dparameters[i] = NAN;
+    for (int i = 0; i < ROWS * INPUTS; i++)
+        t->dx[i] = NAN;
+    for (int r = 0; r < ROWS; r++)
+        t->logits[r] = NAN;
+    model_forward(t->model, t->logits, t->x, ROWS);
+    model_backward(t->model, t->dparameters, wants_dx ? t->dx : NULL, t->dlogits, ROWS);
+}
+
+static void stop(trial_t *t)
+{
+    model_destroy(&t->model);
+    mem_free(t->dparameters);
+}
+
+/* sum of dlogits times logits, of which the gradients are those that backward gives. */
+static double total(trial_t *t)
+{
+    double sum = 0.0;
+    model_refresh(t->model);
+    model_forward(t->model, t->logits, t->x, ROWS);
+    for (int r = 0; r < ROWS; r++)
+        sum += (double)t->dlogits[r] * (double)t->logits[r];
+    return sum;
+}
+
+/* By the five-point rule: with steps this wide the noise of f32 logits stays far below the tolerance. */
+static double difference(trial_t *t, float *at)
+{
+    static const double weight[] = {1.0 / 12, -8.0 / 12, 0.0, 8.0 / 12, -1.0 / 12};
+    const float h = 0x1p-7f, value = *at;
+    double sum = 0.0;
+    for (int i = 0; i < 5; i++) {
+        *at = value + (float)(i - 2) * h;
+        sum += i == 2 ? 0.0 : weight[i] * total(t);
+    }
+    *at = value;
+    return sum / (double)h;
+}
+
+static void check_gradients(trial_t *t, const char *what)
+{
+    const int64_t n = t->n + ROWS * INPUTS;
+    double *expected = MEM_ARRAY(double, n), square = 0.0;
+    for (int64_t i = 0; i < t->n; i++) /* away from the zeros at which biases start */
+        model_values(t->model)[i] += 0.1f * (float)rng_normal(2, 3, (uint64_t)i);
+    for (int64_t i = 0; i < n; i++) {
+        expected[i] = difference(t, i < t->n ? &model_values(t->model)[i] : &t->x[i - t->n]);
+        square += expected[i] * expected[i] / (double)n;
+    }
+    model_refresh(t->model);
+    run(t, true);
+    assert_true(square > 1e-6);
+    for (int64_t i = 0; i < n; i++) {
+        const double got = (double)(i < t->n ? t->dparameters[i] : t->dx[i - t->n]);
+        if (!(fabs(got - expected[i]) < 2e-3 * sqrt(square)))
+            fail_msg("%s: %s %d: gradient %.9g, difference %.9g", what, i < t->n ? "parameter" : "input", (int)i, got,
+                     expected[i]);
+    }
+    float *with = t->dparameters;
+    t->dparameters = MEM_ARRAY(float, t->n);
+    run(t, false); /* nobody wants dx */
+    assert_memory_equal(t->dparameters, with, sizeof *with * (size_t)t->n);
+    assert_true(isnan(t->dx[0]));
+    mem_free(with);
+    mem_free(expected);
+}
+
+static void test_gradients_of_every_part(void **state)
+{
+    (void)state;
+    bool has[PARTS_MOST] = {0};
+    for (int c = 0; c < CONFIGS; c++) {
+        experiment_t *e = load(configs[c]);
+        const part_ops_t *list[PARTS_MOST + 1];
+        part_list(e->base, list);
+        trial_t t;
+        start(&t, list, e->base);
+        check_gradients(&t, configs[c]);
+        stop(&t);
+        for (int i = 0; part_get(i); i++)
+            for (int j = 0; list[j]; j++)
+                has[i] |= list[j] == part_get(i);
+        experiment_destroy(&e);
+    }
+    for (int i = 0; part_get(i); i++)
+        if (!has[i])
+            fail_msg("part %s is in none of this test's configurations", part_get(i)->name);
+}
+
+static void test_blocks_of_every_part(void **state)
+{
+    (void)state;
+    for (int c = 0; c < CONFIGS; c++) {
+        experiment_t *e = load(configs[c]);
+        model_t *model, *sibling;
+        assert_int_equal(model_create(e->base, 0, INPUTS, ROWS, &model), ST_OK);
+        assert_int_equal(model_create(e->base, 1, INPUTS, ROWS, &sibling), ST_OK);
+        model_block_t block, other;
+        int64_t values = 0, floats = 0;
+        for (int i = 0; model_block(model, i, &block); i++) {
+            assert_true(block.values == values && block.state == floats);
+            values += block.rows * block.width;
+            floats += block.state_floats;
+            for (int j = 0; j < i && model_block(model, j, &other); j++)
+                assert_string_not_equal(block.name, other.name);
+        }
+        assert_true(values == model_parameters(model) && floats == model_state_count(model));
+        const size_t bytes = sizeof(float) * (size_t)values;
+        assert_memory_not_equal(model_values(model), model_values(sibling), bytes);
+        const model_size_t size = model_size(e->base, INPUTS);
+        assert_true(size.parameters == values && size.state == floats && size.flops == model_flops(model) && size.flops > 0);
+        char *text = model_describe(model);
+        assert_true(strlen(text) > 0);
+        mem_free(text);
+        model_destroy(&model);
+        model_destroy(&sibling);
+        experiment_destroy(&e);
+    }
+}
+
+/* ---- parts together --------------------------------------------------------------------------------------------------- */
+
+static const part_ops_t *const alone[] = {&part_mlp, NULL};
+
+static void test_logits_add_up(void **state)
+{
+    (void)state;
+    static const part_ops_t *const pair[] = {&part_mlp, &part_mlp, NULL};
+    experiment_t *e = load(configs[0]);
+    trial_t one, two;
+    start(&one, alone, e->base);
+    start(&two, pair, e->base);
+    assert_true(two.n == 2 * one.n);
+    run(&one, true);
+    run(&two, true);
+    /* Twins, since initial values know neither place nor neighbours: twice what one of them says. */
+    const size_t bytes = sizeof(float) * (size_t)one.n;
+    assert_memory_equal(two.dparameters, one.dparameters, bytes);
+    assert_memory_equal(two.dparameters + one.n, one.dparameters, bytes);
+    for (int r = 0; r < ROWS; r++)
+        assert_true(two.logits[r] == 2.0f * one.logits[r]);
+    for (int i = 0; i < ROWS * INPUTS; i++)
+        assert_true(two.dx[i] == 2.0f * one.dx[i]);
+    assert_true(model_flops(two.model) == 2 * model_flops(one.model));
+    char *text = model_describe(two.model);
+    assert_string_equal(text, "6 -> 7 -> 4 -> 1, softplus(1) + 6 -> 7 -> 4 -> 1, softplus(1)");
+    mem_free(text);
+    stop(&one);
+    stop(&two);
+    experiment_destroy(&e);
+}
+
+static void test_a_part_behind_another(void **state)
+{
+    (void)state;
+    static const part_ops_t *const stack[] = {&part_scale, &part_mlp, NULL};
+    experiment_t *e = load(configs[0]);
+    trial_t one, two;
+    start(&one, alone, e->base);
+    start(&two, stack, e->base);
+    assert_true(two.n == INPUTS + one.n);
+    const float *g = model_values(two.model);
+    float x[ROWS * INPUTS];
+    memcpy(x, one.x, sizeof x);
+    for (int i = 0; i < ROWS * INPUTS; i++)
+        one.x[i] *= g[i % INPUTS];
+    run(&one, true);
+    run(&two, true);
+    assert_memory_equal(two.logits, one.logits, sizeof one.logits);
+    assert_memory_equal(two.dparameters + INPUTS, one.dparameters, sizeof(float) * (size_t)one.n);
+    float dg[INPUTS] = {0};
+    for (int i = 0; i < ROWS * INPUTS; i++) {
+        assert_true(two.dx[i] == g[i % INPUTS] * one.dx[i]);
+        dg[i % INPUTS] += one.dx[i] * x[i];
+    }
+    assert_memory_equal(two.dparameters, dg, sizeof dg);
+    stop(&one);
+    stop(&two);
+    experiment_destroy(&e);
+}
+
+static void test_gradients_of_parts_together(void **state)
+{
+    (void)state;
+    static const part_ops_t *const lists[][6] = {
+        {&part_mlp, &part_scale, &part_mlp, &part_mlp, NULL},
+        {&part_scale, &part_scale, &part_mlp, NULL},
+        {&part_scale, &part_mlp, &part_scale, &part_mlp, NULL},
+    };
+    experiment_t *e = load(configs[0]);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        trial_t t;
+        start(&t, lists[i], e->base);
+        check_gradients(&t, "parts together");
+        stop(&t);
+    }
+    experiment_destroy(&e);
+}
+
+/* Objectives that look at hidden outputs see those of the first part that has some, and it alone gets their gradient. */
+static void test_hidden_outputs(void **state)
+{
+    (void)state;
+    static const part_ops_t *const three[] = {&part_scale, &part_mlp, &part_mlp, NULL};
+    experiment_t *e = load(configs[0]);
+    trial_t t;
+    start(&t, three, e->base);
+    for (int i = 0; i < INPUTS; i++)
+        model_values(t.model)[i] = 1.0f; /* so that x is what the MLPs see */
+    trial_t one;
+    start(&one, alone, e->base);
+    int width, width_one;
+    float dhidden[ROWS * 4], nothing[ROWS] = {0};
+    rng_fill_normal(dhidden, ROWS * 4, 1.0f, 1, 3, 0);
+    model_forward(t.model, t.logits, t.x, ROWS);
+    model_forward(one.model, one.logits, one.x, ROWS);
+    const float *hidden = model_hidden(t.model, &width), *expected = model_hidden(one.model, &width_one);
+    assert_true(width == 4 && width_one == 4);
+    assert_memory_equal(hidden, expected, sizeof dhidden);
+    model_backward_hidden(t.model, t.dparameters, NULL, nothing, dhidden, ROWS);
+    model_backward_hidden(one.model, one.dparameters, NULL, nothing, dhidden, ROWS);
+    assert_memory_equal(t.dparameters + INPUTS, one.dparameters, sizeof(float) * (size_t)one.n);
+    for (int64_t i = INPUTS + one.n; i < t.n; i++)
+        assert_true(t.dparameters[i] == 0.0f);
+    stop(&t);
+    stop(&one);
+    experiment_destroy(&e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients_of_every_part),
+        cmocka_unit_test(test_blocks_of_every_part),
+        cmocka_unit_test(test_logits_add_up),
+        cmocka_unit_test(test_a_part_behind_another),
+        cmocka_unit_test(test_gradients_of_parts_together),
+        cmocka_unit_test(test_hidden_outputs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

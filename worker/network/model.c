@@ -1,0 +1,337 @@
+/* Parts are evaluated in order. A part that hands a matrix on makes the input of those behind it, up to the next that does:
+ *
+ *     x --+-- part 0 ----------------------------- logits --+
+ *         +-- part 1, hands on --+-- part 2 ------ logits --+-- sum
+ *                                +-- part 3 ------ logits --+
+ *
+ * Backward runs from the last to the first. Of the parts that share an input the first to come writes its gradient and the
+ * others add theirs, so that it is whole when the part that made the input comes. A network of one part hands the caller's
+ * arrays on as they are. */
+#include "worker/network/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/kernels/gemm.h"
+#include "common/kernels/tree.h"
+#include "worker/network/part.h"
+
+typedef struct network_part {
+    const part_ops_t *ops;
+    part_t *part;
+    int64_t first;           /* of its parameters */
+    int inputs, outputs;     /* widths; outputs is 0 where it ends in logits */
+    float *output, *doutput; /* [lane_rows][outputs] the matrix that it hands on, and its gradient; else NULL */
+} network_part_t;
+
+struct model {
+    int lane_rows, parts;
+    network_part_t part[PARTS_MOST];
+    part_plan_t plan;
+    float *values, *state;
+    float *logits_more; /* [lane_rows] of parts behind the first one that ends in logits */
+    float *dx_more;     /* [lane_rows][inputs] of parts that come late to the gradient of their input */
+    int forward_rows;   /* rows of a forward that has had no backward yet, else 0 */
+};
+
+/* ---- creation -------------------------------------------------------------------------------------------------------- */
+
+/* Widths, offsets and blocks of the parts of a list; returns how many there are. */
+static int plan_parts(const part_ops_t *const *list, const config_t *config, int inputs, part_plan_t *plan,
+                      network_part_t part[PARTS_MOST])
+{
+    int n = 0;
+    part_plan_init(plan, config);
+    for (; list[n]; n++) {
+        plan->outputs = 0;
+        part[n] = (network_part_t){.ops = list[n], .first = plan->parameters, .inputs = inputs};
+        list[n]->plan(plan, config, inputs);
+        part[n].outputs = plan->outputs;
+        inputs = plan->outputs ? plan->outputs : inputs;
+    }
+    ASSERT(n > 0 && n <= PARTS_MOST && !part[n - 1].outputs);
+    return n;
+}
+
+static void create_parts(model_t *model, const config_t *config, int component)
+{
+    int widest = 0, ends = 0;
+    for (int i = 0; i < model->parts; i++) {
+        network_part_t *p = &model->part[i];
+        const part_setup_t setup = {config, component, p->inputs, model->lane_rows, model->values + p->first};
+        p->part = p->ops->create(&setup);
+        ends += !p->outputs;
+        widest = p->inputs > widest ? p->inputs : widest;
+        if (p->outputs) {
+            p->output = MEM_ARRAY(float, (int64_t)model->lane_rows * p->outputs);
+            p->doutput = MEM_ARRAY(float, (int64_t)model->lane_rows * p->outputs);
+        }
+    }
+    if (ends > 1) {
+        model->logits_more = MEM_ARRAY(float, model->lane_rows);
+        model->dx_more = MEM_ARRAY(float, (int64_t)model->lane_rows *widest);
+    }
+}
+
+status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, int inputs, int lane_rows,
+                         model_t **out)
+{
+    if (inputs < 1)
+        return FAIL(ST_INPUT, "%s: the network has %d inputs; the dataset must have at least one column", config->name, inputs);
+    ASSERT(lane_rows >= 1 && component >= 0);
+    gemm_init();
+
+    model_t *model = MEM_NEW(model_t);
+    model->lane_rows = lane_rows;
+    model->parts = plan_parts(list, config, inputs, &model->plan, model->part);
+    model->values = MEM_ARRAY(float, model->plan.parameters);
+    model->state = MEM_ARRAY(float, model->plan.state);
+    create_parts(model, config, component);
+    const optimizer_t *optimizer = model->plan.optimizer;
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const part_block_t *block = &model->plan.block[i];
+        const int64_t width = block->place.width, floats = optimizer->state_floats(width);
+        for (int64_t r = 0; r < block->place.rows; r++)
+            optimizer->init(model->state + block->place.state + r * floats, model->values + block->place.values + r * width,
+                            width, &block->settings);
+    }
+    model_refresh(model);
+    *out = model;
+    return ST_OK;
+}
+
+status_t model_create(const config_t *config, int component, int inputs, int lane_rows, model_t **out)
+{
+    const part_ops_t *list[PARTS_MOST + 1];
+    part_list(config, list);
+    return model_create_of(list, config, component, inputs, lane_rows, out);
+}
+
+void model_destroy(model_t **model_ref)
+{
+    model_t *model = *model_ref;
+    if (!model)
+        return;
+    for (int i = 0; i < model->parts; i++) {
+        model->part[i].ops->destroy(model->part[i].part);
+        mem_free(model->part[i].output);
+        mem_free(model->part[i].doutput);
+    }
+    part_plan_fini(&model->plan);
+    mem_free(model->values);
+    mem_free(model->state);
+    mem_free(model->logits_more);
+    mem_free(model->dx_more);
+    mem_free(model);
+    *model_ref = NULL;
+}
+
+/* ---- one lane -------------------------------------------------------------------------------------------------------- */
+
+void model_forward(model_t *model, float *logits, const float *x, int rows)
+{
+    ASSERT(rows >= 1 && rows <= model->lane_rows);
+    model->forward_rows = rows;
+    float *out = logits;
+    for (int i = 0; i < model->parts; i++) {
+        const network_part_t *p = &model->part[i];
+        p->ops->forward(p->part, p->outputs ? p->output : out, x, rows);
+        if (p->outputs) {
+            x = p->output;
+        } else {
+            if (out != logits)
+                tree_add(logits, out, rows);
+            out = model->logits_more;
+        }
+    }
+}
+
+/* The first part that has hidden outputs, or NULL. */
+static const network_part_t *hidden_part(const model_t *model)
+{
+    for (int i = 0; i < model->parts; i++)
+        if (model->part[i].ops->hidden)
+            return &model->part[i];
+    return NULL;
+}
+
+const float *model_hidden(const model_t *model, int *width)
+{
+    const network_part_t *p = hidden_part(model);
+    *width = 0;
+    return p ? p->ops->hidden(p->part, width) : NULL;
+}
+
+void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows)
+{
+    model_backward_hidden(model, dparameters, dx, dlogits, NULL, rows);
+}
+
+/* Where the gradient of part i's input belongs: to the part before it that made it, or to the caller. */
+static float *gradient_of_input(const model_t *model, int i, float *dx)
+{
+    while (i-- > 0)
+        if (model->part[i].outputs)
+            return model->part[i].doutput;
+    return dx;
+}
+
+void model_backward_hidden(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
+{
+    ASSERT(rows == model->forward_rows);
+    model->forward_rows = 0;
+    const network_part_t *hidden = dhidden ? hidden_part(model) : NULL;
+    const float *written = NULL; /* the gradient that has something already */
+    for (int i = model->parts - 1; i >= 0; i--) {
+        const network_part_t *p = &model->part[i];
+        float *dinput = gradient_of_input(model, i, dx), *own = dinput && dinput == written ? model->dx_more : dinput;
+        p->ops->backward(p->part, dparameters + p->first, own, p->outputs ? p->doutput : dlogits, p == hidden ? dhidden : NULL,
+                         rows);
+        if (own != dinput)
+            tree_add(dinput, own, (int64_t)rows * p->inputs);
+        written = dinput;
+    }
+}
+
+/* ---- parameters ------------------------------------------------------------------------------------------------------ */
+
+void model_apply(model_t *model, const float *dparameters)
+{
+    const optimizer_t *optimizer = model->plan.optimizer;
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const part_block_t *block = &model->plan.block[i];
+        const int64_t width = block->place.width, floats = optimizer->state_floats(width);
+        for (int64_t r = 0; r < block->place.rows; r++) {
+            const int64_t at = block->place.values + r * width;
+            optimizer->apply(model->values + at, model->state + block->place.state + r * floats, dparameters + at, width,
+                             &block->settings);
+        }
+    }
+    for (int i = 0; i < model->parts; i++)
+        if (model->part[i].ops->project)
+            model->part[i].ops->project(model->part[i].part);
+    model_refresh(model);
+}
+
+void model_refresh(model_t *model)
+{
+    for (int i = 0; i < model->parts; i++)
+        if (model->part[i].ops->refresh)
+            model->part[i].ops->refresh(model->part[i].part);
+}
+
+void model_fold(const model_t *model, float *values)
+{
+    memcpy(values, model->values, (size_t)model->plan.parameters * sizeof *values);
+    for (int i = 0; i < model->parts; i++)
+        if (model->part[i].ops->fold)
+            model->part[i].ops->fold(model->part[i].part, values + model->part[i].first);
+}
+
+bool model_activated(const model_t *model, int i, model_activated_t *out)
+{
+    model_activated_t layer;
+    for (int p = 0; p < model->parts; p++) {
+        const network_part_t *part = &model->part[p];
+        for (int l = 0; part->ops->activated && part->ops->activated(part->part, l, &layer); l++)
+            if (i-- == 0) {
+                *out = layer;
+                return true;
+            }
+    }
+    return false;
+}
+
+int64_t model_parameters(const model_t *model)
+{
+    return model->plan.parameters;
+}
+
+float *model_values(model_t *model)
+{
+    return model->values;
+}
+
+float *model_state(model_t *model)
+{
+    return model->state;
+}
+
+int64_t model_state_count(const model_t *model)
+{
+    return model->plan.state;
+}
+
+bool model_block(const model_t *model, int i, model_block_t *out)
+{
+    if (i >= model->plan.blocks)
+        return false;
+    *out = model->plan.block[i].place;
+    return true;
+}
+
+/* ---- sizes and words ------------------------------------------------------------------------------------------------- */
+
+/* Forward, weight gradient, input gradient; a multiplication and an addition each. */
+static int64_t flops_of(const part_plan_t *plan)
+{
+    return 3 * 2 * plan->products;
+}
+
+int64_t model_flops(const model_t *model)
+{
+    return flops_of(&model->plan);
+}
+
+model_size_t model_size(const config_t *config, int inputs)
+{
+    const part_ops_t *list[PARTS_MOST + 1];
+    network_part_t part[PARTS_MOST];
+    part_plan_t plan;
+    part_list(config, list);
+    plan_parts(list, config, inputs, &plan, part);
+    model_size_t size = {plan.parameters, plan.state, plan.parameters, flops_of(&plan)};
+    for (int i = 0; i < plan.blocks; i++)
+        if (plan.block[i].of_activation)
+            size.weights -= plan.block[i].place.rows * plan.block[i].place.width;
+    part_plan_fini(&plan);
+    return size;
+}
+
+int model_gsmelu_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX])
+{
+    const part_ops_t *list[PARTS_MOST + 1];
+    network_part_t part[PARTS_MOST];
+    part_plan_t plan;
+    part_list(config, list);
+    const int parts = plan_parts(list, config, inputs, &plan, part);
+    part_plan_fini(&plan);
+    for (int i = 0; i < parts; i++) {
+        if (part[i].ops != &part_mlp)
+            continue;
+        const int n = layer_activation_sets(config, part[i].inputs, sets);
+        for (int s = 0; s < n; s++)
+            sets[s].offset += part[i].first;
+        return n;
+    }
+    return 0;
+}
+
+char *model_describe(const model_t *model)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    ASSERT(stream);
+    for (int i = 0; i < model->parts; i++) {
+        if (i)
+            fputs(model->part[i - 1].outputs ? ", then " : " + ", stream);
+        model->part[i].ops->describe(model->part[i].part, stream);
+    }
+    ASSERT(fclose(stream) == 0);
+    char *owned = mem_strdup(text);
+    free(text);
+    return owned;
+}

@@ -1,0 +1,482 @@
+/* The MLP of docs/MATH.md section 2. A layer's way through memory, for one lane of rows:
+ *
+ *     forward     pre := H_{l-1} W~^T          one product
+ *                 pre += b                     \
+ *                 pre := (pre - mean) rstd      | one pass over blocks of rows that stay in the first-level cache;
+ *                 H_l := clip(f(gain pre + s)) /  normalisation is on hidden layers only
+ *     backward    dH -> dA                     the same kind of pass, backwards, in place; db, dgain, ds on the way
+ *                 dW := dA^T H_{l-1}           then through the weight normalisation, in place
+ *                 dH_{l-1} := dA W~            over H_{l-1}, which nobody needs any more
+ *
+ * Two floats per unit and example are kept for backward: what the activation saw (or its normalised form) and H. The buffer of
+ * H becomes the buffer of its gradient, so backward touches no other memory, and may run only once per forward.
+ * W~ is W itself, or v w / ||w||_p row by row, recomputed after every change of the parameters; where weights are projected
+ * instead, each step of the optimizer ends with w := v w / ||w||_p, and W~ is W.
+ * Every pass works row by row in ascending order: which rows share a block does not change any bit.                       */
+#include <math.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/kernels/gemm.h"
+#include "common/kernels/gsmelu.h"
+#include "common/kernels/norm.h"
+#include "worker/network/layer_activation.h"
+#include "worker/network/part.h"
+
+#define BLOCK_FLOATS 2048 /* floats of one matrix in a fused pass: three of them fit a first-level cache of 32 KiB */
+
+#define CLIP_SAMPLE_ROWS 8 /* of a lane, for the share of clipped values: next to nothing beside the lane's products */
+
+#define STREAM_OF_DENSE 0x64656e7365u /* "dense": keeps these streams apart from those of embedding tables */
+
+typedef struct layer {
+    int in, out;
+    int64_t weights, bias, gain, shift; /* offsets into the parameters; gain and shift only where affine */
+    float *used;                        /* [out][in] W~ */
+    float *norms;                       /* [out] ||w||_p, or NULL without weight norm */
+    layer_activation_t activation;      /* behind this layer; hidden layers only, as the rest */
+    float *pre;                         /* [lane_rows][out] */
+    float *activated;                   /* [lane_rows][out] H_l, later its gradient */
+    float *rstd;                        /* [lane_rows], or NULL without layer norm */
+} layer_t;
+
+/* Values of an activated layer that were looked at in backward, and those of them that were clipped. */
+typedef struct clip_count {
+    int64_t seen, clipped;
+} clip_count_t;
+
+typedef struct mlp {
+    part_t part;
+    int layers; /* counts the output layer */
+    layer_t *layer;
+    gsmelu_set_t sets[GSMELU_SETS_MAX]; /* learned numbers, the first parameters */
+    int n_sets;
+    int64_t set_parameters;
+
+    layer_activation_t input_activation; /* where activate_inputs */
+    float clip;                          /* INFINITY where clipping is off */
+    clip_count_t *clipped;               /* [layers] of layer 0, the inputs, and the hidden layers */
+    bool activate_inputs;
+    layer_norm_t layer_norm;
+    float weight_norm, weight_norm_p; /* weight_norm is 0 where off */
+    weight_norm_mode_t weight_norm_mode;
+
+    const float *x;         /* borrowed from forward to backward */
+    float *activated_input; /* [lane_rows][inputs], or NULL */
+    float *block;           /* [rows of a block][widest layer] scratch of the affine layer norm */
+} mlp_t;
+
+/* ---- creation -------------------------------------------------------------------------------------------------------- */
+
+/* The blocks in order; their offsets, counted from the plan's start, go into layers where that is not NULL. Normalising weights
+ * adds none. */
+static void lay_out(part_plan_t *plan, const config_t *config, int inputs, layer_t *layers)
+{
+    const int hidden = (int)config->model.hidden.count;
+    gsmelu_set_t sets[GSMELU_SETS_MAX];
+    const int n = layer_activation_sets(config, inputs, sets);
+    for (int i = 0; i < n; i++) {
+        part_block_t *block = part_plan_add(plan, GSMELU_NUMBERS, sets[i].units, "block %d", i);
+        block->settings.learning_rate = (float)config->model.gsmelu_learning_rate;
+        block->of_activation = true;
+    }
+    for (int l = 0, in = inputs; l <= hidden; l++) {
+        layer_t layer = {.in = in, .out = l < hidden ? (int)config->model.hidden.at[l] : 1};
+        part_block_t *weights = part_plan_add(plan, layer.out, layer.in, "layer %d weights", l + 1);
+        weights->place.of_inputs = l == 0;
+        layer.weights = weights->place.values;
+        layer.bias = part_plan_add(plan, 1, layer.out, "layer %d bias", l + 1)->place.values;
+        if (l < hidden && config->model.layer_norm == LAYER_NORM_AFFINE) {
+            layer.gain = part_plan_add(plan, 1, layer.out, "layer %d gain", l + 1)->place.values;
+            layer.shift = part_plan_add(plan, 1, layer.out, "layer %d shift", l + 1)->place.values;
+        }
+        plan->products += (int64_t)layer.out * layer.in;
+        in = layer.out;
+        if (layers)
+            layers[l] = layer;
+    }
+}
+
+static void mlp_plan(part_plan_t *plan, const config_t *config, int inputs)
+{
+    lay_out(plan, config, inputs, NULL);
+}
+
+static int rows_per_block(int width)
+{
+    return width >= BLOCK_FLOATS ? 1 : BLOCK_FLOATS / width;
+}
+
+static bool is_reparametrised(const mlp_t *mlp)
+{
+    return mlp->weight_norm > 0.0f && mlp->weight_norm_mode == WEIGHT_NORM_REPARAMETRISED;
+}
+
+static bool is_projected(const mlp_t *mlp)
+{
+    return mlp->weight_norm > 0.0f && mlp->weight_norm_mode == WEIGHT_NORM_PROJECTED;
+}
+
+static void create_layers(mlp_t *mlp, const config_t *config)
+{
+    const int64_t rows = mlp->part.lane_rows;
+    int widest = 1;
+    for (int l = 0; l < mlp->layers; l++) {
+        layer_t *layer = &mlp->layer[l];
+        layer->used = mlp->part.values + layer->weights;
+        if (is_reparametrised(mlp)) {
+            layer->used = MEM_ARRAY(float, (int64_t)layer->out * layer->in);
+            layer->norms = MEM_ARRAY(float, layer->out);
+        }
+        if (l == mlp->layers - 1)
+            continue;
+        layer_activation_init(&layer->activation, config, l + 1, layer->out, mlp->part.inputs);
+        layer->pre = MEM_ARRAY(float, rows * layer->out);
+        layer->activated = MEM_ARRAY(float, rows * layer->out);
+        if (mlp->layer_norm != LAYER_NORM_NONE)
+            layer->rstd = MEM_ARRAY(float, rows);
+        widest = layer->out > widest ? layer->out : widest;
+    }
+    mlp->block = MEM_ARRAY(float, widest > BLOCK_FLOATS ? widest : BLOCK_FLOATS);
+}
+
+/* w := v w / ||w||_p for the weights into every unit. */
+static void project_weights(mlp_t *mlp)
+{
+    for (int l = 0; l < mlp->layers; l++) {
+        const layer_t *layer = &mlp->layer[l];
+        for (int64_t j = 0; j < layer->out; j++)
+            norm_weight_project(mlp->part.values + layer->weights + j * layer->in, layer->in, mlp->weight_norm,
+                                mlp->weight_norm_p);
+    }
+}
+
+static void set_initial_values(mlp_t *mlp, const part_setup_t *setup)
+{
+    float *values = mlp->part.values;
+    for (int l = 0; l < mlp->layers; l++) {
+        const layer_t *layer = &mlp->layer[l];
+        const float scale = (float)sqrt(setup->config->model.init_gain / layer->in);
+        part_fill(setup, values + layer->weights, (int64_t)layer->out * layer->in, scale, STREAM_OF_DENSE, l);
+        for (int j = 0; layer->gain && j < layer->out; j++)
+            values[layer->gain + j] = 1.0f;
+        layer_activation_start(&layer->activation, values);
+    }
+    layer_activation_start(&mlp->input_activation, values);
+    if (is_projected(mlp))
+        project_weights(mlp);
+}
+
+static part_t *mlp_create(const part_setup_t *setup)
+{
+    const config_t *config = setup->config;
+    mlp_t *mlp = MEM_NEW(mlp_t);
+    mlp->part = (part_t){setup->inputs, setup->lane_rows, setup->values};
+    mlp->layers = (int)config->model.hidden.count + 1;
+    mlp->clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY;
+    mlp->activate_inputs = config->model.activate_inputs;
+    mlp->layer_norm = (layer_norm_t)config->model.layer_norm;
+    mlp->weight_norm = (float)config->model.weight_norm;
+    mlp->weight_norm_p = (float)config->model.weight_norm_p;
+    mlp->weight_norm_mode = (weight_norm_mode_t)config->model.weight_norm_mode;
+
+    mlp->layer = MEM_ARRAY(layer_t, mlp->layers);
+    mlp->clipped = MEM_ARRAY(clip_count_t, mlp->layers);
+    part_plan_t plan;
+    part_plan_init(&plan, config);
+    lay_out(&plan, config, setup->inputs, mlp->layer);
+    part_plan_fini(&plan);
+    mlp->n_sets = layer_activation_sets(config, setup->inputs, mlp->sets);
+    mlp->set_parameters = mlp->layer[0].weights;
+    if (mlp->activate_inputs) {
+        layer_activation_init(&mlp->input_activation, config, 0, setup->inputs, setup->inputs);
+        mlp->activated_input = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
+    }
+    create_layers(mlp, config);
+    set_initial_values(mlp, setup);
+    return &mlp->part;
+}
+
+static void mlp_destroy(part_t *part)
+{
+    mlp_t *mlp = (mlp_t *)part;
+    for (int l = 0; l < mlp->layers; l++) {
+        layer_t *layer = &mlp->layer[l];
+        if (layer->norms)
+            mem_free(layer->used);
+        mem_free(layer->norms);
+        layer_activation_fini(&layer->activation);
+        mem_free(layer->pre);
+        mem_free(layer->activated);
+        mem_free(layer->rstd);
+    }
+    layer_activation_fini(&mlp->input_activation);
+    mem_free(mlp->layer);
+    mem_free(mlp->clipped);
+    mem_free(mlp->activated_input);
+    mem_free(mlp->block);
+    mem_free(mlp);
+}
+
+/* ---- one lane -------------------------------------------------------------------------------------------------------- */
+
+static void add_row(float *restrict sum, const float *restrict row, int n)
+{
+    for (int j = 0; j < n; j++)
+        sum[j] += row[j];
+}
+
+/* The input of layer l. */
+static float *activated_below(const mlp_t *mlp, int l)
+{
+    return l > 0 ? mlp->layer[l - 1].activated : mlp->activated_input;
+}
+
+/* From the bare product to the activated output. */
+static void finish_forward(const mlp_t *mlp, const layer_t *layer, int rows)
+{
+    const float *bias = mlp->part.values + layer->bias;
+    const bool affine = mlp->layer_norm == LAYER_NORM_AFFINE;
+    const int step = rows_per_block(layer->out);
+    for (int first = 0; first < rows; first += step) {
+        const int n = rows - first < step ? rows - first : step;
+        float *pre = layer->pre + (int64_t)first * layer->out;
+        float *activated = layer->activated + (int64_t)first * layer->out;
+        for (int r = 0; r < n; r++) {
+            float *row = pre + (int64_t)r * layer->out;
+            add_row(row, bias, layer->out);
+            if (layer->rstd)
+                layer->rstd[first + r] = norm_layer_forward(row, row, layer->out);
+            if (affine)
+                norm_affine_forward(activated + (int64_t)r * layer->out, row, mlp->part.values + layer->gain,
+                                    mlp->part.values + layer->shift, layer->out);
+        }
+        layer_activation_forward(&layer->activation, activated, affine ? activated : pre, n);
+    }
+}
+
+static void mlp_forward(part_t *part, float *logits, const float *x, int rows)
+{
+    mlp_t *mlp = (mlp_t *)part;
+    mlp->x = x;
+    if (mlp->activate_inputs)
+        layer_activation_forward(&mlp->input_activation, mlp->activated_input, x, rows);
+
+    for (int l = 0; l < mlp->layers; l++) {
+        const layer_t *layer = &mlp->layer[l];
+        const float *below = activated_below(mlp, l);
+        const bool hidden = l < mlp->layers - 1;
+        gemm_forward(hidden ? layer->pre : logits, below ? below : x, layer->used, rows, layer->in, layer->out);
+        if (hidden)
+            finish_forward(mlp, layer, rows);
+    }
+    const float bias = mlp->part.values[mlp->layer[mlp->layers - 1].bias];
+    for (int r = 0; r < rows; r++)
+        logits[r] += bias;
+}
+
+/* From the gradient of the activated output to that of the bare product, in place; bias, gain and shift on the way. */
+static void start_backward(const mlp_t *mlp, layer_t *layer, float *dparameters, int rows)
+{
+    float *dbias = dparameters + layer->bias;
+    float *dgain = dparameters + layer->gain, *dshift = dparameters + layer->shift;
+    const float *gain = mlp->part.values + layer->gain, *shift = mlp->part.values + layer->shift;
+    const bool affine = mlp->layer_norm == LAYER_NORM_AFFINE;
+    const size_t bytes = (size_t)layer->out * sizeof(float);
+    memset(dbias, 0, bytes);
+    if (affine) {
+        memset(dgain, 0, bytes);
+        memset(dshift, 0, bytes);
+    }
+    layer_activation_clear(&layer->activation);
+
+    const int step = rows_per_block(layer->out);
+    for (int first = 0; first < rows; first += step) {
+        const int n = rows - first < step ? rows - first : step;
+        const float *pre = layer->pre + (int64_t)first * layer->out;
+        float *d = layer->activated + (int64_t)first * layer->out;
+        for (int r = 0; affine && r < n; r++)
+            norm_affine_forward(mlp->block + (int64_t)r * layer->out, pre + (int64_t)r * layer->out, gain, shift, layer->out);
+        layer_activation_backward(&layer->activation, d, d, affine ? mlp->block : pre, n);
+        for (int r = 0; r < n; r++) {
+            const float *xhat = pre + (int64_t)r * layer->out;
+            float *row = d + (int64_t)r * layer->out;
+            if (affine)
+                norm_affine_backward(row, dgain, dshift, row, xhat, gain, layer->out);
+            if (layer->rstd)
+                norm_layer_backward(row, row, xhat, layer->rstd[first + r], layer->out);
+            add_row(dbias, row, layer->out);
+        }
+    }
+    layer_activation_add(&layer->activation, dparameters);
+}
+
+/* Look at a few rows of an activated layer before its buffer becomes that of its gradient. */
+static void count_clipped(mlp_t *mlp, int layer, const float *activated, int rows, int width)
+{
+    if (!activated || isinf(mlp->clip))
+        return;
+    const int64_t n = (int64_t)(rows < CLIP_SAMPLE_ROWS ? rows : CLIP_SAMPLE_ROWS) * width;
+    int64_t clipped = 0;
+    for (int64_t i = 0; i < n; i++)
+        clipped += fabsf(activated[i]) >= mlp->clip;
+    mlp->clipped[layer].seen += n;
+    mlp->clipped[layer].clipped += clipped;
+}
+
+static const float *mlp_hidden(const part_t *part, int *width)
+{
+    const mlp_t *mlp = (const mlp_t *)part;
+    const layer_t *last = mlp->layers > 1 ? &mlp->layer[mlp->layers - 2] : NULL;
+    *width = last ? last->out : 0;
+    return last ? last->activated : NULL;
+}
+
+static void mlp_backward(part_t *part, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
+{
+    mlp_t *mlp = (mlp_t *)part;
+    memset(dparameters, 0, (size_t)mlp->set_parameters * sizeof *dparameters);
+    /* Numbers learned at the input want its gradient even where the caller does not; the activated input is done with by
+     * then. */
+    float *dinput = !dx && mlp->input_activation.numbers ? mlp->activated_input : dx;
+    const float *da = dlogits;
+    for (int l = mlp->layers - 1; l >= 0; l--) {
+        layer_t *layer = &mlp->layer[l];
+        if (l < mlp->layers - 1) {
+            start_backward(mlp, layer, dparameters, rows);
+            da = layer->activated;
+        } else {
+            float sum = 0.0f;
+            for (int r = 0; r < rows; r++)
+                sum += dlogits[r];
+            dparameters[layer->bias] = sum;
+        }
+
+        float *below = activated_below(mlp, l), *dweights = dparameters + layer->weights;
+        gemm_weight_gradient(dweights, da, below ? below : mlp->x, rows, layer->in, layer->out);
+        for (int j = 0; layer->norms && j < layer->out; j++)
+            norm_weight_backward(dweights + (int64_t)j * layer->in, mlp->part.values + layer->weights + (int64_t)j * layer->in,
+                                 layer->norms[j], layer->in, mlp->weight_norm, mlp->weight_norm_p);
+
+        count_clipped(mlp, l, below, rows, layer->in);
+        float *dbelow = l > 0 ? below : dinput;
+        if (dbelow)
+            gemm_input_gradient(dbelow, da, layer->used, rows, layer->in, layer->out);
+        if (dhidden && l > 0 && l == mlp->layers - 1)
+            add_row(dbelow, dhidden, rows * layer->in);
+    }
+    if (dinput && mlp->activate_inputs) {
+        layer_activation_clear(&mlp->input_activation);
+        layer_activation_backward(&mlp->input_activation, dinput, dinput, mlp->x, rows);
+        layer_activation_add(&mlp->input_activation, dparameters);
+    }
+}
+
+/* ---- parameters ------------------------------------------------------------------------------------------------------ */
+
+static void mlp_project(part_t *part)
+{
+    mlp_t *mlp = (mlp_t *)part;
+    for (int i = 0; i < mlp->n_sets; i++)
+        gsmelu_project(mlp->part.values + mlp->sets[i].offset, mlp->sets[i].units);
+    if (is_projected(mlp))
+        project_weights(mlp);
+}
+
+static void mlp_refresh(part_t *part)
+{
+    mlp_t *mlp = (mlp_t *)part;
+    layer_activation_refresh(&mlp->input_activation, mlp->part.values);
+    for (int l = 0; l < mlp->layers; l++) {
+        layer_t *layer = &mlp->layer[l];
+        layer_activation_refresh(&layer->activation, mlp->part.values);
+        for (int j = 0; layer->norms && j < layer->out; j++)
+            layer->norms[j] = norm_weight_forward(layer->used + (int64_t)j * layer->in,
+                                                  mlp->part.values + layer->weights + (int64_t)j * layer->in, layer->in,
+                                                  mlp->weight_norm, mlp->weight_norm_p);
+    }
+}
+
+static void mlp_fold(const part_t *part, float *values)
+{
+    const mlp_t *mlp = (const mlp_t *)part;
+    for (int l = 0; l < mlp->layers; l++) {
+        const layer_t *layer = &mlp->layer[l];
+        memcpy(values + layer->weights, layer->used, (size_t)layer->out * (size_t)layer->in * sizeof *values);
+    }
+}
+
+static bool mlp_activated(const part_t *part, int i, model_activated_t *out)
+{
+    const mlp_t *mlp = (const mlp_t *)part;
+    if (i >= mlp->layers)
+        return false;
+    const clip_count_t *count = &mlp->clipped[i];
+    out->clipped_share = count->seen ? (double)count->clipped / (double)count->seen : 0.0;
+    snprintf(out->name, sizeof out->name, "%s layer %d", i ? "hidden" : "input", i);
+    return true;
+}
+
+/* ---- words ----------------------------------------------------------------------------------------------------------- */
+
+static void describe_activation(FILE *stream, const layer_activation_t *a)
+{
+    fputs(a->function->name, stream);
+    if (a->numbers)
+        fputs("(learned)", stream);
+    else if (a->function->has_width)
+        fprintf(stream, "(%g)", a->shape.beta);
+}
+
+static bool is_same(const layer_activation_t *a, const layer_activation_t *b)
+{
+    return a->function == b->function && (a->shape.beta == b->shape.beta || !a->function->has_width);
+}
+
+/* One activation where all activated layers have the same, else one for each, from the input on. */
+static void describe_activations(FILE *stream, const mlp_t *mlp)
+{
+    const layer_activation_t *all[GSMELU_SETS_MAX];
+    int n = 0;
+    if (mlp->activate_inputs)
+        all[n++] = &mlp->input_activation;
+    for (int l = 0; l < mlp->layers - 1; l++)
+        all[n++] = &mlp->layer[l].activation;
+    bool same = true;
+    for (int i = 1; i < n; i++)
+        same &= is_same(all[0], all[i]);
+    for (int i = 0; i < (same && n ? 1 : n); i++) {
+        fputs(i ? " " : ", ", stream);
+        describe_activation(stream, all[i]);
+    }
+}
+
+static void mlp_describe(const part_t *part, FILE *stream)
+{
+    const mlp_t *mlp = (const mlp_t *)part;
+    fprintf(stream, "%d", part->inputs);
+    for (int l = 0; l < mlp->layers; l++)
+        fprintf(stream, " -> %d", mlp->layer[l].out);
+    describe_activations(stream, mlp);
+    if (mlp->layer_norm != LAYER_NORM_NONE)
+        fprintf(stream, ", layer norm%s", mlp->layer_norm == LAYER_NORM_AFFINE ? " with gain" : "");
+    if (mlp->weight_norm > 0.0f)
+        fprintf(stream, ", weight norm %g%s", (double)mlp->weight_norm, is_projected(mlp) ? " by projection" : "");
+    if (isfinite(mlp->clip))
+        fprintf(stream, ", clip %g", (double)mlp->clip);
+}
+
+const part_ops_t part_mlp = {
+    .name = "mlp",
+    .plan = mlp_plan,
+    .create = mlp_create,
+    .destroy = mlp_destroy,
+    .forward = mlp_forward,
+    .backward = mlp_backward,
+    .refresh = mlp_refresh,
+    .project = mlp_project,
+    .hidden = mlp_hidden,
+    .activated = mlp_activated,
+    .fold = mlp_fold,
+    .describe = mlp_describe,
+};
