@@ -172,7 +172,16 @@ typedef enum column_transform {
     TRANSFORM_LOG2_BUCKET, /* categorical: round(log2(x + 1)), the value as a category */
 } column_transform_t;
 typedef enum pooling { POOLING_SUM, POOLING_MEAN } pooling_t;
-typedef enum text_format { FORMAT_CSV, FORMAT_TSV, FORMAT_LIBSVM } text_format_t;
+
+/* Input formats: F(word, constant, what rows have, "meaning"). COLUMNS are named by the schema; FEATURES are all inputs.
+ * Each has a file: see launcher/ingest/input_format.h. */
+#define TEXT_FORMATS(F) \
+    F(csv, FORMAT_CSV, COLUMNS, "comma-separated, quoted as RFC 4180 says") \
+    F(tsv, FORMAT_TSV, COLUMNS, "tab-separated") \
+    F(libsvm, FORMAT_LIBSVM, FEATURES, "LABEL ID:VALUE ..., also libfm")
+#define TEXT_FORMAT_CONSTANT(word, constant, rows, meaning) constant,
+typedef enum text_format { TEXT_FORMATS(TEXT_FORMAT_CONSTANT) TEXT_FORMAT_COUNT } text_format_t;
+typedef enum text_rows { ROWS_OF_COLUMNS, ROWS_OF_FEATURES } text_rows_t;
 
 typedef struct schema_column {
     char *name;   /* of the column in the dataset, unique */
@@ -204,6 +213,7 @@ typedef struct schema {
 WARN_UNUSED status_t schema_load(const char *path_or_preset, schema_t **out);
 void schema_destroy(schema_t **schema);
 const char *schema_transform_word(column_transform_t value);
+text_rows_t schema_rows(text_format_t format);
 
 /* schema_text - everything in a schema that decides about the dataset, one setting or column a line; **owned**, mem_free. Two
  * that mean the same have the same text, however they are written. */

@@ -14,9 +14,8 @@
 
 /* ---- layouts ----------------------------------------------------------------------------------------------------- */
 
-static const word_t format_words[] = {{"csv", FORMAT_CSV, "comma-separated, quoted as RFC 4180 says"},
-                                      {"tsv", FORMAT_TSV, "tab-separated"},
-                                      {"libsvm", FORMAT_LIBSVM, "LABEL ID:VALUE ..., also libfm"}};
+#define FORMAT_WORD(word, constant, rows, meaning) {#word, constant, meaning},
+static const word_t format_words[] = {TEXT_FORMATS(FORMAT_WORD)};
 static const word_t kind_words[] = {{"categorical", COLUMN_CATEGORICAL, "one category; empty is a category, too"},
                                     {"numeric", COLUMN_NUMERIC, "one number"},
                                     {"multi", COLUMN_MULTI, "any number of categories, pooled into one vector"}};
@@ -38,6 +37,13 @@ const char *schema_transform_word(column_transform_t value)
         if (transform_words[i].value == (int)value)
             return transform_words[i].word;
     ASSERT(!"a transform");
+}
+
+text_rows_t schema_rows(text_format_t format)
+{
+#define FORMAT_ROWS(word, constant, rows, meaning) [constant] = ROWS_OF_##rows,
+    static const text_rows_t rows_of[] = {TEXT_FORMATS(FORMAT_ROWS)};
+    return rows_of[format];
 }
 
 #define WORDS(table) .words = table, .words_count = sizeof(table) / sizeof *(table)
@@ -281,9 +287,10 @@ static status_t check_whole(const schema_t *schema, const tree_t *tree, const tr
                          schema->split_column);
     if (!*schema->split_column && most->layer != LAYER_DEFAULT)
         return yaml_fail(most, "split.train_max needs split.column, the column it is compared with");
-    if (schema->format == FORMAT_LIBSVM)
+    if (schema_rows(schema->format) == ROWS_OF_FEATURES)
         return list->kind != TREE_LIST || list->count
-                   ? yaml_fail(list, "every feature id of a libsvm file is an input; remove columns:")
+                   ? yaml_fail(list,
+                               "every feature id of a %s file is an input; remove columns:", format_words[schema->format].word)
                    : ST_OK;
     if (!*schema->label)
         return yaml_fail(yaml_find(tree, "label"), "empty; name the column that holds 0 or 1");

@@ -18,11 +18,11 @@ void csv_fini(csv_t *csv)
     *csv = (csv_t){0};
 }
 
-static csv_field_t *add_field(csv_t *csv, char *text, size_t bytes)
+static text_field_t *add_field(csv_t *csv, char *text, size_t bytes)
 {
     MEM_GROW(csv->fields, csv->fields_capacity, (size_t)csv->count + 1);
-    csv_field_t *field = &csv->fields[csv->count++];
-    *field = (csv_field_t){text, (int)bytes};
+    text_field_t *field = &csv->fields[csv->count++];
+    *field = (text_field_t){text, (int)bytes};
     text[bytes] = 0;
     return field;
 }
@@ -139,3 +139,85 @@ status_t csv_next(csv_t *csv, bool *end)
     split_quoted(csv, text, text + bytes);
     return ST_OK;
 }
+
+/* ---- the formats --------------------------------------------------------------------------------------------------------- */
+
+typedef struct csv_rows {
+    csv_t csv;
+    char **names;
+    int columns;
+    bool has_first; /* the first record is a row, and has been read */
+} csv_rows_t;
+
+static void close_rows(void **state)
+{
+    csv_rows_t *rows = *state;
+    if (!rows)
+        return;
+    for (int c = 0; c < rows->columns; c++)
+        mem_free(rows->names[c]);
+    mem_free(rows->names);
+    csv_fini(&rows->csv);
+    mem_free(rows);
+    *state = NULL;
+}
+
+/* Names from the header, or c1, c2 ... for a first record that is already data. */
+static status_t read_names(csv_rows_t *rows, bool header)
+{
+    csv_t *csv = &rows->csv;
+    bool end;
+    TRY(csv_next(csv, &end));
+    if (end)
+        return FAIL(ST_INPUT, "%s: there is no row in it", text_reader_path(csv->reader));
+    if (header && csv->fault)
+        return FAIL(ST_INPUT, "%s:%lld: the header has %s", text_reader_path(csv->reader), (long long)csv->line, csv->fault);
+    rows->names = MEM_ARRAY(char *, csv->count);
+    rows->columns = csv->count;
+    for (int c = 0; c < csv->count; c++)
+        rows->names[c] = header ? mem_strdup(csv->fields[c].text) : mem_printf("c%d", c + 1);
+    rows->has_first = !header;
+    return ST_OK;
+}
+
+static status_t open_rows(text_reader_t *reader, const schema_t *schema, void **state, char *const **names, int *count,
+                          char separator, bool quotes)
+{
+    csv_rows_t *rows = MEM_NEW(csv_rows_t);
+    void *opened = rows;
+    csv_init(&rows->csv, reader, separator, quotes);
+    status_t status = read_names(rows, schema->header);
+    if (status != ST_OK) {
+        close_rows(&opened);
+        return status;
+    }
+    *state = rows;
+    *names = rows->names;
+    *count = rows->columns;
+    return ST_OK;
+}
+
+static status_t open_csv(text_reader_t *reader, const schema_t *schema, void **state, char *const **names, int *count)
+{
+    return open_rows(reader, schema, state, names, count, ',', true);
+}
+
+static status_t open_tsv(text_reader_t *reader, const schema_t *schema, void **state, char *const **names, int *count)
+{
+    return open_rows(reader, schema, state, names, count, '\t', false);
+}
+
+static status_t next_row(void *state, text_row_t *row, bool *end)
+{
+    csv_rows_t *rows = state;
+    csv_t *csv = &rows->csv;
+    *end = false;
+    if (!rows->has_first)
+        TRY(csv_next(csv, end));
+    rows->has_first = false;
+    *row = (text_row_t){csv->line, csv->fields, csv->count, csv->fault, csv->fault_field};
+    return ST_OK;
+}
+
+const input_format_t input_format_csv = {.name = "csv", .columns = {open_csv, next_row, close_rows}};
+const input_format_t input_format_tsv = {.name = "tsv", .columns = {open_tsv, next_row, close_rows}};

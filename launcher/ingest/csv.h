@@ -1,20 +1,15 @@
-/* csv.h - records of CSV (RFC 4180) and TSV (no quoting: a quote is a character like any other). */
+/* csv.h - records of CSV (RFC 4180) and TSV (no quoting: a quote is a character like any other): two input formats. */
 #ifndef SMELTER_CSV_H
 #define SMELTER_CSV_H
 
-#include "launcher/ingest/text_reader.h"
-
-typedef struct csv_field {
-    char *text; /* NUL-terminated, unquoted */
-    int bytes;
-} csv_field_t;
+#include "launcher/ingest/input_format.h"
 
 typedef struct csv {
     text_reader_t *reader; /* borrowed */
     char separator;
     bool quotes;
-    int64_t line;        /* first line of the record */
-    csv_field_t *fields; /* valid until the next csv_next */
+    int64_t line;         /* first line of the record */
+    text_field_t *fields; /* valid until the next csv_next */
     int count;
     const char *fault; /* NULL, or what is wrong with the record's form; then fields are incomplete */
     int fault_field;   /* from 0 */

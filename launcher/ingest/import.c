@@ -1,4 +1,4 @@
-/* Import: a reader of rows (CSV and TSV by columns, libsvm) feeds a dataset_writer.
+/* Import: an input format's rows, of columns or of features, feed a dataset_writer.
  *
  * A row is read whole into `row` before it is put, so a bad row leaves no trace but its message and its count. Numeric
  * fields come first, then single, then multi, as in the dataset; `slots` maps each to its column of the text.            */
@@ -16,8 +16,7 @@
 #include "common/data/field_text.h"
 #include "common/data/remarks.h"
 #include "common/data/time_text.h"
-#include "launcher/ingest/csv.h"
-#include "launcher/ingest/libsvm.h"
+#include "launcher/ingest/input_format.h"
 
 #define PROGRESS_NS 3000000000ll
 #define PROGRESS_ROWS 1024 /* rows between two looks at the clock */
@@ -30,12 +29,14 @@ typedef struct slot {
 typedef struct import {
     const char *input;
     const schema_t *schema;
+    const input_format_t *format;
     text_reader_t *reader;
+    void *opened; /* the format's state, where it has columns */
     dataset_writer_t *writer;
 
     /* Columns of the text; -1: not used. */
     int label, group, time, split;
-    char **names;
+    char *const *names; /* the format's */
     int columns;
     slot_t *slots; /* [numeric + single + multi] */
     int numeric, single, multi;
@@ -92,7 +93,7 @@ static void show_progress(import_t *im)
              100.0 * text_reader_share(im->reader), (double)im->rows / ((double)(now - im->started_ns) * 1e-9));
 }
 
-/* ---- columns of CSV and TSV ---- */
+/* ---- columns ---- */
 
 /* Levenshtein distance of two names, up to 64 bytes of each, without regard to case. */
 static int name_distance(const char *a, const char *b)
@@ -147,15 +148,6 @@ static status_t find_optional(const import_t *im, const char *name, const char *
     return name && *name ? find_column(im, name, role, at) : ST_OK;
 }
 
-/* Names from the header, or c1, c2 ... for a first record that is already data. */
-static void name_columns(import_t *im, const csv_t *csv)
-{
-    im->columns = csv->count;
-    im->names = MEM_ARRAY(char *, csv->count);
-    for (int c = 0; c < csv->count; c++)
-        im->names[c] = im->schema->header ? mem_strdup(csv->fields[c].text) : mem_printf("c%d", c + 1);
-}
-
 static status_t map_columns(import_t *im)
 {
     const schema_t *schema = im->schema;
@@ -200,7 +192,7 @@ static status_t create_writer(import_t *im, const char *path, bool compress)
         strcpy(fields[f].name, column->name);
         fields[f].kind = column->kind;
         fields[f].pooling = column->pooling;
-        fields[f].rules = im->schema->format == FORMAT_LIBSVM ? field_rules_libsvm() : field_rules_of(column);
+        fields[f].rules = im->format->features.rules ? im->format->features.rules() : field_rules_of(column);
         standardise[f] = column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_STANDARDISE;
     }
     status = dataset_writer_create(path, fields, n, standardise, im->group >= 0, im->time >= 0, compress, &im->writer);
@@ -212,7 +204,7 @@ done:
 
 /* ---- fields ---- */
 
-static const char *read_numeric(const schema_column_t *column, const csv_field_t *field, float *out)
+static const char *read_numeric(const schema_column_t *column, const text_field_t *field, float *out)
 {
     if (field->bytes == 0) {
         *out = NAN; /* the dataset's missing value */
@@ -230,7 +222,7 @@ static const char *read_numeric(const schema_column_t *column, const csv_field_t
     return NULL;
 }
 
-static const char *read_single(import_t *im, int f, const csv_field_t *field, uint64_t *out)
+static const char *read_single(import_t *im, int f, const text_field_t *field, uint64_t *out)
 {
     const char *text = field->text;
     int bytes = field->bytes;
@@ -250,7 +242,7 @@ static const char *read_single(import_t *im, int f, const csv_field_t *field, ui
     return NULL;
 }
 
-static void read_multi(import_t *im, int f, const csv_field_t *field, int32_t *count, size_t *total)
+static void read_multi(import_t *im, int f, const text_field_t *field, int32_t *count, size_t *total)
 {
     const char *separator = im->slots[f].column->separator;
     const char *text = field->text, *end = text + field->bytes;
@@ -273,14 +265,14 @@ static void read_multi(import_t *im, int f, const csv_field_t *field, int32_t *c
 }
 
 /* Blanks alone name no query either. */
-static uint64_t read_group(const csv_field_t *field)
+static uint64_t read_group(const text_field_t *field)
 {
     const bool is_blank = strspn(field->text, " \t") == (size_t)field->bytes;
     return dataset_key(field->text, is_blank ? 0 : field->bytes);
 }
 
 /* What other programs write where there is nothing. Any of them may be an id, so it is one, but of all rows together. */
-static void count_word_group(import_t *im, const csv_field_t *field)
+static void count_word_group(import_t *im, const text_field_t *field)
 {
     static const char *const words[] = {"NA", "N/A", "NaN", "nan", "null", "NULL", "None", "\\N"};
     for (size_t i = 0; field->bytes <= 4 && i < sizeof words / sizeof *words; i++)
@@ -310,9 +302,8 @@ static const char *settle_time(import_t *im)
 }
 
 /* Read a record into im->row: NULL, or what is wrong, and with which column. */
-static const char *read_record(import_t *im, const csv_t *csv, int *at)
+static const char *read_record(import_t *im, const text_field_t *fields, int *at)
 {
-    const csv_field_t *fields = csv->fields;
     *at = im->label;
     im->time_form = TIME_MISSING;
     const char *fault = field_label(fields[*at].text, fields[*at].bytes, 0, &im->row.label);
@@ -333,7 +324,7 @@ static const char *read_record(import_t *im, const csv_t *csv, int *at)
         return fault;
     size_t total = 0;
     for (int f = 0; f < im->numeric + im->single + im->multi; f++) {
-        const csv_field_t *field = &fields[ *at = im->slots[f].at];
+        const text_field_t *field = &fields[ *at = im->slots[f].at];
         if (f < im->numeric)
             fault = read_numeric(im->slots[f].column, field, &im->numeric_values[f]);
         else if (f < im->numeric + im->single)
@@ -362,57 +353,55 @@ static status_t put_row(import_t *im)
     return ST_OK;
 }
 
-static status_t import_record(import_t *im, const csv_t *csv)
+static status_t import_row(import_t *im, const text_row_t *row)
 {
     char what[96];
-    if (csv->fault) {
-        const char *name = csv->fault_field < im->columns ? im->names[csv->fault_field] : NULL;
-        const csv_field_t *field = &csv->fields[csv->fault_field];
-        return report_bad(im, csv->line, name, csv->fault, field->text, field->bytes);
+    if (row->fault && row->fault_field < 0)
+        return report_bad(im, row->line, NULL, row->fault, NULL, 0);
+    if (row->fault) {
+        const char *name = row->fault_field < im->columns ? im->names[row->fault_field] : NULL;
+        const text_field_t *field = &row->fields[row->fault_field];
+        return report_bad(im, row->line, name, row->fault, field->text, field->bytes);
     }
-    if (csv->count != im->columns) {
-        snprintf(what, sizeof what, "too %s columns: %d, %s %d", csv->count < im->columns ? "few" : "many", csv->count,
+    if (row->count != im->columns) {
+        snprintf(what, sizeof what, "too %s columns: %d, %s %d", row->count < im->columns ? "few" : "many", row->count,
                  im->schema->header ? "the header has" : "the first row has", im->columns);
-        return report_bad(im, csv->line, NULL, what, NULL, 0);
+        return report_bad(im, row->line, NULL, what, NULL, 0);
     }
     int at = 0;
-    const char *fault = read_record(im, csv, &at);
+    const char *fault = read_record(im, row->fields, &at);
     if (fault)
-        return report_bad(im, csv->line, im->names[at], fault, csv->fields[at].text, csv->fields[at].bytes);
+        return report_bad(im, row->line, im->names[at], fault, row->fields[at].text, row->fields[at].bytes);
     if (im->group >= 0)
-        count_word_group(im, &csv->fields[im->group]);
+        count_word_group(im, &row->fields[im->group]);
     return put_row(im);
 }
 
-static status_t import_columns(import_t *im, csv_t *csv, const char *path, bool compress)
+static status_t import_columns(import_t *im, const char *path, bool compress)
 {
-    bool end;
-    TRY(csv_next(csv, &end));
-    if (end)
-        return FAIL(ST_INPUT, "%s: there is no row in it", im->input);
-    if (im->schema->header && csv->fault)
-        return FAIL(ST_INPUT, "%s:%lld: the header has %s", im->input, (long long)csv->line, csv->fault);
-    name_columns(im, csv);
+    const column_format_t *format = &im->format->columns;
+    TRY(format->open(im->reader, im->schema, &im->opened, &im->names, &im->columns));
     TRY(map_columns(im));
     TRY(create_writer(im, path, compress));
     im->numeric_values = MEM_ARRAY(float, im->numeric);
     im->single_keys = MEM_ARRAY(uint64_t, im->single);
     im->multi_count = MEM_ARRAY(int32_t, im->multi);
-    if (im->schema->header)
-        TRY(csv_next(csv, &end));
-    for (; !end;) {
-        TRY(import_record(im, csv));
-        TRY(csv_next(csv, &end));
+    text_row_t row;
+    bool end;
+    TRY(format->next(im->opened, &row, &end));
+    while (!end) {
+        TRY(import_row(im, &row));
+        TRY(format->next(im->opened, &row, &end));
     }
     return ST_OK;
 }
 
-/* ---- libsvm ---- */
+/* ---- features ---- */
 
-static status_t import_libsvm_line(import_t *im, libsvm_row_t *row, char *line, size_t bytes)
+static status_t import_feature_row(import_t *im, feature_row_t *row, char *line, size_t bytes)
 {
     const int64_t number = text_reader_number(im->reader);
-    if (!libsvm_parse(line, bytes, im->schema->feature_limit, row))
+    if (!im->format->features.parse(line, bytes, im->schema, row))
         return report_bad(im, number, row->fault_column, row->fault, row->fault_text, row->fault_bytes);
     if (row->has_group != (im->group >= 0))
         return report_bad(
@@ -435,7 +424,7 @@ static status_t import_libsvm_line(import_t *im, libsvm_row_t *row, char *line, 
     return ST_OK;
 }
 
-static status_t import_libsvm(import_t *im, libsvm_row_t *row, const char *path, bool compress)
+static status_t import_features(import_t *im, feature_row_t *row, const char *path, bool compress)
 {
     static const schema_column_t features = {.name = "features", .kind = COLUMN_MULTI, .pooling = POOLING_SUM};
     slot_t slot = {.column = &features};
@@ -446,18 +435,17 @@ static status_t import_libsvm(import_t *im, libsvm_row_t *row, const char *path,
         TRY(text_reader_line(im->reader, &line, &bytes));
         if (!line)
             return ST_OK;
-        const size_t blank = strspn(line, " \t");
-        if (blank == bytes || line[blank] == '#')
+        if (!im->format->features.is_row(line, bytes))
             continue;
         if (!im->writer) {
-            im->group = libsvm_has_group(line, bytes) ? 0 : -1;
+            im->group = im->format->features.has_group(line, bytes) ? 0 : -1;
             im->multi = 1;
             im->slots = &slot;
             status_t status = create_writer(im, path, compress);
             im->slots = NULL;
             TRY(status);
         }
-        TRY(import_libsvm_line(im, row, line, bytes));
+        TRY(import_feature_row(im, row, line, bytes));
     }
 }
 
@@ -526,26 +514,23 @@ static status_t finish(import_t *im, const char *path)
 
 status_t import_text(const char *input, const schema_t *schema, const char *path, bool compress, bool progress)
 {
-    import_t im = {.input = input, .schema = schema, .progress = progress, .label = -1};
-    csv_t csv = {0};
-    libsvm_row_t libsvm = {0};
+    import_t im = {
+        .input = input, .schema = schema, .format = input_format_get(schema->format), .progress = progress, .label = -1};
+    feature_row_t features = {0};
     im.started_ns = im.shown_ns = clock_now_ns();
     status_t status;
     TRY_DONE(text_reader_open(input, &im.reader));
-    csv_init(&csv, im.reader, schema->format == FORMAT_TSV ? '\t' : ',', schema->format == FORMAT_CSV);
-    if (schema->format == FORMAT_LIBSVM)
-        TRY_DONE(import_libsvm(&im, &libsvm, path, compress));
+    if (im.format->features.parse)
+        TRY_DONE(import_features(&im, &features, path, compress));
     else
-        TRY_DONE(import_columns(&im, &csv, path, compress));
+        TRY_DONE(import_columns(&im, path, compress));
     TRY_DONE(finish(&im, path));
 done:
     dataset_writer_abort(&im.writer);
-    csv_fini(&csv);
-    libsvm_fini(&libsvm);
+    if (im.format->columns.close)
+        im.format->columns.close(&im.opened);
+    feature_row_fini(&features);
     text_reader_close(&im.reader);
-    for (int c = 0; c < im.columns; c++)
-        mem_free(im.names[c]);
-    mem_free(im.names);
     mem_free(im.slots);
     mem_free(im.numeric_values);
     mem_free(im.single_keys);

@@ -1,20 +1,12 @@
-#include "launcher/ingest/libsvm.h"
-
+/* A line of libsvm or libfm text: LABEL [qid:GROUP] ID:VALUE ... [# comment]. Ids up to schema->feature_limit; the key of an
+ * id is dataset_key of its decimal text. Labels 0 and 1, or -1 and +1. */
 #include <math.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/data/dataset.h"
 #include "common/data/field_text.h"
-
-void libsvm_fini(libsvm_row_t *row)
-{
-    mem_free(row->ids);
-    mem_free(row->id_bytes);
-    mem_free(row->keys);
-    mem_free(row->weights);
-    *row = (libsvm_row_t){0};
-}
+#include "launcher/ingest/input_format.h"
 
 static bool is_space(char c)
 {
@@ -37,7 +29,7 @@ static char *next_word(char **at, char *end, int *bytes)
     return start;
 }
 
-static bool set_fault(libsvm_row_t *row, const char *column, const char *fault, const char *text, int bytes)
+static bool set_fault(feature_row_t *row, const char *column, const char *fault, const char *text, int bytes)
 {
     row->fault = fault;
     row->fault_column = column;
@@ -61,7 +53,7 @@ static const char *parse_id(const char *text, int bytes, int64_t limit)
     return id > limit ? "feature id overflow (see feature_limit)" : NULL;
 }
 
-static bool parse_feature(libsvm_row_t *row, char *word, int bytes, int64_t limit)
+static bool parse_feature(feature_row_t *row, char *word, int bytes, int64_t limit)
 {
     static const char column[] = "features";
     char *colon = memchr(word, ':', (size_t)bytes);
@@ -93,7 +85,7 @@ static bool parse_feature(libsvm_row_t *row, char *word, int bytes, int64_t limi
     return true;
 }
 
-bool libsvm_parse(char *line, size_t bytes, int64_t feature_limit, libsvm_row_t *row)
+static bool parse(char *line, size_t bytes, const schema_t *schema, feature_row_t *row)
 {
     char *at = line, *end = line + bytes, *word;
     int length = 0;
@@ -111,14 +103,14 @@ bool libsvm_parse(char *line, size_t bytes, int64_t feature_limit, libsvm_row_t 
         if (length > 4 && memcmp(word, "qid:", 4) == 0 && !row->has_group && row->count == 0) {
             row->has_group = true;
             row->group = dataset_key(word + 4, length - 4);
-        } else if (!parse_feature(row, word, length, feature_limit)) {
+        } else if (!parse_feature(row, word, length, schema->feature_limit)) {
             return false;
         }
     }
     return true;
 }
 
-bool libsvm_has_group(const char *line, size_t bytes)
+static bool has_group(const char *line, size_t bytes)
 {
     const char *at = line, *end = line + bytes;
     while (at < end && is_space(*at))
@@ -129,3 +121,11 @@ bool libsvm_has_group(const char *line, size_t bytes)
         at++;
     return end - at > 4 && memcmp(at, "qid:", 4) == 0;
 }
+
+static bool is_row(const char *line, size_t bytes)
+{
+    const size_t blank = strspn(line, " \t");
+    return blank < bytes && line[blank] != '#';
+}
+
+const input_format_t input_format_libsvm = {.name = "libsvm", .features = {is_row, has_group, parse, field_rules_libsvm}};

@@ -1,5 +1,5 @@
 /* Proves the parts under the import one by one: numbers are strtod's to the last bit and nothing else is a number; lines of any
- * length and ending; records against a naive splitter. */
+ * length and ending; records against a naive splitter; every input format has the functions for the rows it is said to have. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -127,6 +127,22 @@ static void test_records(void **state)
     text_reader_close(&reader);
 }
 
+static void test_formats_are_what_the_schema_says(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+#define FORMAT_WORD(word, constant, rows, meaning) #word,
+        TEXT_FORMATS(FORMAT_WORD)};
+    for (int i = 0; i < TEXT_FORMAT_COUNT; i++) {
+        const input_format_t *format = input_format_get((text_format_t)i);
+        const bool columns = schema_rows((text_format_t)i) == ROWS_OF_COLUMNS;
+        assert_string_equal(format->name, words[i]);
+        assert_true(columns == (format->columns.open && format->columns.next && format->columns.close));
+        assert_true(columns != (format->features.is_row && format->features.has_group && format->features.parse &&
+                                format->features.rules));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_quotes_of_values),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_records),
+        cmocka_unit_test(test_formats_are_what_the_schema_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
