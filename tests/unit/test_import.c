@@ -699,9 +699,11 @@ static void test_garbage(void **state)
 {
     (void)state;
     static const char alphabet[] = "01,\t:\"\n\r -+.eqidn#|xy\x80\x01";
-    schema_column_t inputs[] = {{.name = "c2", .kind = COLUMN_NUMERIC},
-                                {.name = "c3", .kind = COLUMN_CATEGORICAL},
-                                {.name = "c3", .kind = COLUMN_MULTI, .separator = "|"}};
+    static const char *const first[TEXT_FORMAT_COUNT] = {
+        [FORMAT_CSV] = "1,2,3\n", [FORMAT_TSV] = "1\t2\t3\n", [FORMAT_LIBSVM] = "1 1:1\n"};
+    schema_column_t inputs[] = {{.name = "c2", .column = "c2", .kind = COLUMN_NUMERIC, .separator = "|"},
+                                {.name = "c3", .column = "c3", .kind = COLUMN_CATEGORICAL, .separator = "|"},
+                                {.name = "c3", .column = "c3", .kind = COLUMN_MULTI, .separator = "|"}};
     catch_start();
     int good = 0, bad = 0;
     for (uint64_t i = 0; i < 400; i++) {
@@ -710,7 +712,8 @@ static void test_garbage(void **state)
         for (uint64_t j = 0; j < bytes; j++)
             text[j] = alphabet[rng_u64(7, i, j) % (sizeof alphabet - 1)];
         text[bytes] = 0;
-        schema_t schema = {.format = (text_format_t)(i % 3),
+        const text_format_t format = (text_format_t)(i % TEXT_FORMAT_COUNT);
+        schema_t schema = {.format = format,
                            .label = "c1",
                            .group = "",
                            .time = "",
@@ -720,10 +723,8 @@ static void test_garbage(void **state)
                            .feature_limit = 100,
                            .columns = inputs,
                            .columns_count = 3};
-        if (i % 4 != 0) { /* a first row that fits, so that the others are looked at */
-            static const char *const first[] = {"1,2,3\n", "1\t2\t3\n", "1 1:1\n"};
-            memcpy(text, first[i % 3], strlen(first[i % 3]) < bytes ? strlen(first[i % 3]) : 0);
-        }
+        if (i / TEXT_FORMAT_COUNT % 4 != 0 && first[format]) /* a first row that fits, so that the others are looked at */
+            memcpy(text, first[format], strlen(first[format]) < bytes ? strlen(first[format]) : 0);
         const char *path = test_path("garbage-%llu", (unsigned long long)i);
         const status_t status = import_text(test_write("garbage", text), &schema, path, i % 2 == 0, false);
         assert_true(status == ST_OK || status == ST_INPUT);
