@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """verify_numpy.py RUN... - compute finished runs again, from docs/MATH.md and in double precision, and compare.
 
-Nothing here is the product's code: for every RUN, the folder of a finished training, the binary (SMELTER in the environment, else
-build/smelter) writes initial values, examples and order as plain arrays (`inspect RUN --initial DIR`; docs/FILES.md describes
-them), and the equations, by the numbers that they have in docs/MATH.md, are applied to them with numpy. What the run left is then compared: the logloss of every
-line of metrics.jsonl, the predictions of the evaluation split, the dense parameters at the end, and of a teacher its
-predictions of the training split.
+Nothing here is the product's code. For every RUN, the folder of a finished training, the binary (SMELTER in the environment,
+else build/smelter) writes initial values, examples and order as plain arrays (`inspect RUN --initial DIR`; docs/FILES.md
+describes them), and the equations, by the numbers that they have in docs/MATH.md, are applied to them with numpy. Compared
+are: initial values and order, with what the run's seeds make of them; the logloss of every line of metrics.jsonl; the
+predictions of the evaluation split; the dense parameters at the end; and of a teacher its predictions of the training split.
 
 The run computed with 32-bit floats. Its results may differ by what rounding makes of one step after another, and by no more:
 TOLERANCE says how much, and why. One line is printed for each run, at the end "N passed, N failed"; the exit code is 1 where
@@ -30,7 +30,7 @@ np.seterr(over="ignore", under="ignore")
 # it holds while errors do not feed on themselves: an unstable training (a strong anti-distillation, rates that are too high)
 # doubles them every few steps, and no program can follow it for long. And at the corner of a ReLU or of clipping, rounding
 # may decide about a whole example; that happens to about one unit in ten million, and then shows.
-TOLERANCE = {"logloss": 1e-6, "predictions": 1e-5, "parameters": 1e-5, "taught": 1e-5}
+TOLERANCE = {"start": 1e-6, "logloss": 1e-6, "predictions": 1e-5, "parameters": 1e-5, "taught": 1e-5}
 
 
 class NotCovered(Exception):
@@ -233,6 +233,16 @@ class Optimizer:
 # ---- a network, sections 2 and 6 -------------------------------------------------------------------------------------------
 
 
+def norms(w, m):
+    """||w||_q of the weights into each unit."""
+    return (np.abs(w)**m["weight_norm_p"]).sum(axis=1, keepdims=True)**(1.0 / m["weight_norm_p"])
+
+
+def project(w, m):  # (5)
+    norm = norms(w, m)
+    return np.where(norm > 0.0, m["weight_norm"] * w / np.where(norm > 0.0, norm, 1.0), 0.0)
+
+
 class Network:
     def __init__(self, config, blocks, flat):
         self.m, dense = config["model"], config["dense"]
@@ -256,12 +266,11 @@ class Network:
         return Activation(self.m, layer, self.sets[number] if layer or self.m["activate_inputs"] else None)
 
     def weights(self, layer):
-        """W~ and ||w||_q, (5)."""
-        w, v, q = self.values[f"layer {layer} weights"], self.m["weight_norm"], self.m["weight_norm_p"]
-        if not v or self.m["weight_norm_mode"] != "reparametrised":
+        """W~ and, where weights are trained through (5), ||w||_q."""
+        w = self.values[f"layer {layer} weights"]
+        if not self.m["weight_norm"] or self.m["weight_norm_mode"] != "reparametrised":
             return w, None
-        norm = (np.abs(w)**q).sum(axis=1, keepdims=True)**(1.0 / q)
-        return np.where(norm > 0.0, v * w / np.where(norm > 0.0, norm, 1.0), 0.0), norm
+        return project(w, self.m), norms(w, self.m)
 
     def forward(self, a0):
         self.a, self.h, self.hat, self.r = [a0], [a0], [None], [None]
@@ -322,9 +331,8 @@ class Network:
             s[2], s[3] = np.where(flat, middle - 5e-4, s[2]), np.where(flat, middle + 5e-4, s[3])
         if self.m["weight_norm"] and self.m["weight_norm_mode"] == "projected":
             for l in range(1, self.layers + 1):
-                w, q = self.values[f"layer {l} weights"], self.m["weight_norm_p"]
-                norm = (np.abs(w)**q).sum(axis=1, keepdims=True)**(1.0 / q)
-                w *= np.where(norm > 0.0, self.m["weight_norm"] / np.where(norm > 0.0, norm, 1.0), 0.0)
+                w = self.values[f"layer {l} weights"]
+                w[:] = project(w, self.m)
 
     def copy_values(self):
         return {name: w.copy() for name, w in self.values.items()}
@@ -396,6 +404,118 @@ class Tables:
                 some_w, some_s = w[rows], s[rows]
                 self.optimizer.step(some_w, some_s, g)
                 w[rows], s[rows] = some_w, some_s
+
+
+# ---- order and initial values, section 8 ----------------------------------------------------------------------------------
+
+U64 = np.uint64
+LOW = U64(0xFFFFFFFF)
+
+
+def mix(x):
+    """The finaliser of SplitMix64."""
+    x = np.asarray(x, U64) + U64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> U64(30))) * U64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> U64(27))) * U64(0x94D049BB133111EB)
+    return x ^ (x >> U64(31))
+
+
+def philox(seed, stream, block):
+    """Four words of 32 bits for every block: Philox 4x32-10 with its published constants."""
+    block, stream = np.broadcast_arrays(np.asarray(block, U64), np.asarray(stream, U64))
+    c = [block & LOW, block >> U64(32), stream & LOW, stream >> U64(32)]
+    k = [U64(seed & 0xFFFFFFFF), U64(seed >> 32)]
+    for _ in range(10):
+        p0, p1 = U64(0xD2511F53) * c[0], U64(0xCD9E8D57) * c[2]
+        c = [(p1 >> U64(32)) ^ c[1] ^ k[0], p1 & LOW, (p0 >> U64(32)) ^ c[3] ^ k[1], p0 & LOW]
+        k = [(k[0] + U64(0x9E3779B9)) & LOW, (k[1] + U64(0xBB67AE85)) & LOW]
+    return np.stack(c, axis=-1)
+
+
+def normals(seed, stream, first, n):
+    """Normal variates first .. first + n - 1 of each stream, [streams, n]: AS 241, PPND7."""
+    blocks = U64(first // 4) + np.arange((n + 3) // 4, dtype=U64)
+    words = philox(seed, np.asarray(stream, U64)[:, None], blocks).reshape(len(stream), -1)[:, :n]
+    p = (words.astype(float) + 0.5) / 2.0**32
+    q = p - 0.5
+    r = 0.180625 - q * q
+    middle = q * np.polyval([59.10937472, 159.29113202, 50.434271938, 3.3871327179], r) / np.polyval(
+        [67.187563600, 78.757757664, 17.895169469, 1.0], r)
+    r = np.sqrt(-np.log(np.minimum(p, 1.0 - p))) - 1.6  # below 5 - 1.6, the end of its second piece, for words of 32 bits
+    outer = np.polyval([0.17023821103, 1.3067284816, 2.7568153900, 1.4234372777], r) / np.polyval(
+        [0.12021132975, 0.73700164250, 1.0], r)
+    return np.where(np.abs(q) <= 0.425, middle, np.sign(q) * outer)
+
+
+def xxh3_of_pair(a, b, seed):
+    """XXH3-64 of two 32-bit numbers."""
+    everything = 0xFFFFFFFFFFFFFFFF
+    seed ^= int.from_bytes((seed & 0xFFFFFFFF).to_bytes(4, "little"), "big") << 32
+    h = ((a << 32) + b) ^ (((0x1CAD21F72C81017C ^ 0xDB979083E96DD4DE) - seed) & everything)
+    h ^= (h << 49 | h >> 15) & everything ^ (h << 24 | h >> 40) & everything
+    h = h * 0x9FB21C651E98DF25 & everything
+    h ^= (h >> 35) + 8
+    h = h * 0x9FB21C651E98DF25 & everything
+    return h ^ h >> 28
+
+
+def permuted(key, n, i):
+    """P_key of a window of n examples, (23): six Feistel rounds on the next power of four, again where that leaves [0, n)."""
+    bits = next(b for b in range(1, 33) if 4**b >= n)
+    half, mask = U64(bits), U64(2**bits - 1)
+    i, outside = i.astype(U64), np.ones(len(i), bool)
+    while outside.any():
+        left, right = i[outside] >> half, i[outside] & mask
+        for rounds in range(6):
+            left, right = right, left ^ (mix(right ^ mix(key + U64(rounds))) & mask)
+        i[outside] = left << half | right
+        outside = i >= U64(n)
+    return i.astype(np.int64)
+
+
+def order_of(c, rows, groups, total):
+    """The example of each position of each group, (23) and (23a)."""
+    rows //= groups
+    result = np.empty(total, np.int64)
+    for first in range(0, total, rows):
+        at = np.arange(min(rows, total - first))
+        window = {"chronological": 1, "window": c["data"]["window"], "full": rows}[c["data"]["order"]]
+        for start in range(0, len(at), window) if c["data"]["order"] != "chronological" else ():
+            words = philox(c["data"]["order_seed"], first // rows, start // window)
+            key, size = words[0] << U64(32) | words[1], min(window, rows - start)
+            some = at[start:start + size] - start
+            at[start:start + size] = start + permuted(key, size, some)
+        result[first:first + len(at)] = at
+    return np.stack([groups * result + g for g in range(groups)])
+
+
+def start_of(training, c, arrays):
+    """Initial values as seeds make them, (26) and (27), and as they were exported."""
+    ours, theirs, seed, fields = [], [], c["seed"], 0
+    row_seed = int(mix(U64(seed ^ 0x726F7773)))
+    while f"keys-{fields}" in arrays:
+        fields += 1
+    for s, tables in enumerate(training.tables):
+        for f, rows in enumerate(tables.rows):
+            theirs.append(rows)
+            drawn = normals(row_seed, arrays[f"keys-{f}"], (s * fields + f) * 2**32, rows.shape[1])
+            ours.append(c["embedding"]["init_std"] * drawn)
+    for k, network in enumerate(training.networks):
+        for name, w in network.values.items():
+            theirs.append(w)
+            if name.endswith("weights"):
+                stream = xxh3_of_pair(k, int(name.split()[1]) - 1, 0x64656E7365)
+                drawn = normals(seed, [stream], 0, w.size).reshape(w.shape)
+                ours.append(math.sqrt(c["model"]["init_gain"] / w.shape[1]) * drawn)
+                if c["model"]["weight_norm"] and c["model"]["weight_norm_mode"] == "projected":
+                    ours[-1] = project(ours[-1], c["model"])
+            elif name in network.sets:
+                m = c["model"]
+                start = [m["gsmelu_alpha"] or m["beta"], m["beta"], m["gsmelu_left"], m["gsmelu_right"], m["gsmelu_level"]]
+                ours.append(np.repeat(np.array(start, float)[:, None], w.shape[1], axis=1))
+            else:
+                ours.append(np.full(w.shape, float(name.endswith("gain"))))
+    return np.concatenate([w.ravel() for w in ours]), np.concatenate([w.ravel() for w in theirs])
 
 
 # ---- a training, section 4 and (23) to (28) --------------------------------------------------------------------------------
@@ -554,22 +674,27 @@ def farthest(name, ours, theirs):
 
 def compare(run, arrays):
     """Steps, and how far the run is from what it should be, by what is compared."""
-    training, far = Training(run, arrays), {}
+    training = Training(run, arrays)
+    if not np.array_equal(training.order, order_of(training.c, len(training.train.y), *training.order.shape)):
+        raise Different("the examples are not visited in the order of (23)")
+    far = {"start": farthest("start", *start_of(training, training.c, arrays))}
     likelihoods = np.concatenate(list(training.run()))
     with open(f"{run}/metrics.jsonl", encoding="utf-8") as lines:
         curve = [line for line in map(json.loads, lines) if "logloss" in line]
     if not curve or curve[-1]["examples"] != len(likelihoods):
         raise Different(f"metrics.jsonl is not of {len(likelihoods)} examples")
     losses = -np.log(np.clip(likelihoods, 1e-7, 1.0 - 1e-7))  # (29)
-    means = [losses[line["examples"] - line["interval_examples"]:line["examples"]].mean() for line in curve]
-    far["logloss"] = farthest("logloss", np.array(means), np.array([line["logloss"] for line in curve]))
+    means = np.array([losses[line["examples"] - line["interval_examples"]:line["examples"]].mean() for line in curve])
+    theirs = np.array([line["logloss"] for line in curve])
+    far["logloss"] = farthest("logloss", means, theirs)
+    parted = [line["step"] for line, apart in zip(curve, np.abs(means - theirs)) if not apart <= TOLERANCE["logloss"]]
     far["predictions"] = farthest("predictions", training.predict_all(training.eval), read_floats(f"{run}/predictions.f32"))
     ours = [np.concatenate([w.ravel() for w in network.values.values()]) for network in training.networks]
     theirs = [read_floats(f"{run}/dense-{k}.f32")[:len(w)] for k, w in enumerate(ours)]  # the optimizer's state follows
     far["parameters"] = farthest("parameters", np.concatenate(ours), np.concatenate(theirs))
     if os.path.exists(f"{run}/teacher.f32"):
         far["taught"] = farthest("teacher.f32", training.predict_all(training.train), read_floats(f"{run}/teacher.f32"))
-    return training.steps, far
+    return training.steps, far, f", parted by step {parted[0]}" if parted else ""
 
 
 def verify(smelter, run):
@@ -581,7 +706,7 @@ def verify(smelter, run):
             print(f"FAIL  {name}: smelter inspect fails")
             return False
         try:
-            steps, far = compare(run, Arrays(f"{folder}/initial"))
+            steps, far, parted = compare(run, Arrays(f"{folder}/initial"))
         except NotCovered as what:
             print(f"not covered  {name}: {what}")
             return None
@@ -590,7 +715,7 @@ def verify(smelter, run):
             return False
     bad = {what for what in far if not far[what] <= TOLERANCE[what]}  # also where it is not a number
     told = [f"{what} {far[what]:.1e}" + (f" (allowed: {TOLERANCE[what]:.0e})" if what in bad else "") for what in far]
-    print(f"{'FAIL' if bad else 'ok'}  {name}: {steps} steps, farthest: {', '.join(told)}")
+    print(f"{'FAIL' if bad else 'ok'}  {name}: {steps} steps{parted}, farthest: {', '.join(told)}")
     return not bad
 
 

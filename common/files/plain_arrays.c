@@ -1,4 +1,4 @@
-#include "launcher/run/plain_arrays.h"
+#include "common/files/plain_arrays.h"
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
