@@ -152,7 +152,7 @@ status_t shard_handle(shard_t *shard, net_message_t *message)
 
 bool shard_has_work(const shard_t *shard)
 {
-    return shard->cut && shard_snapshot_has_work(shard->cut);
+    return shard->snapshot && shard_snapshot_has_work(shard->snapshot);
 }
 
 status_t shard_work(shard_t *shard, bool *again)
@@ -162,17 +162,17 @@ status_t shard_work(shard_t *shard, bool *again)
     *again = false;
     if (!shard_has_work(shard))
         return ST_OK;
-    TRY(shard_snapshot_work(shard->cut, again));
+    TRY(shard_snapshot_work(shard->snapshot, again));
     if (!shard_rows_are_sound(shard))
         return row_cache_status(shard->row_cache);
-    if (shard_snapshot_prepared(shard->cut, net_now_ns(shard->o.net), &step, &body)) {
+    if (shard_snapshot_prepared(shard->snapshot, net_now_ns(shard->o.net), &step, &body)) {
         TRY(shard_send_digests(shard));
         wire_header_t header = shard_header(shard, WIRE_PREPARED, step, 0);
         wire_frame_t frame = {&body, sizeof body};
         TRY(net_send(shard->o.net, PEER_COORDINATOR, &header, &frame, 1));
         TRY(shard_advance(shard)); /* the next cut may have waited */
     }
-    if (shard_snapshot_folded(shard->cut, &step)) {
+    if (shard_snapshot_compacted(shard->snapshot, &step)) {
         wire_header_t header = shard_header(shard, WIRE_FOLDED, step, 0);
         TRY(net_send(shard->o.net, PEER_COORDINATOR, &header, NULL, 0));
     }

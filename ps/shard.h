@@ -38,9 +38,9 @@ void shard_destroy(shard_t **shard);
  * STOP, else a fatal error that was logged. */
 WARN_UNUSED status_t shard_handle(shard_t *shard, net_message_t *message);
 
-/* shard_work - a slice of what a shard does beside messages, which is to save a checkpoint or to fold one: at most some hundred
- * microseconds. For the time between messages. *again: false when there is nothing to do, or nothing but to wait for the disk.
- * Anything but ST_OK ends the shard. shard_has_work - whether it should be called soon; cheap. */
+/* shard_work - a slice of what a shard does beside messages, which is to save a checkpoint or to compact one: at most some
+ * hundred microseconds. For the time between messages. *again: false when there is nothing to do, or nothing but to wait for
+ * the disk. Anything but ST_OK ends the shard. shard_has_work - whether it should be called soon; cheap. */
 WARN_UNUSED status_t shard_work(shard_t *shard, bool *again);
 bool shard_has_work(const shard_t *shard);
 

@@ -48,7 +48,7 @@ struct shard {
     row_cache_t *row_cache; /* of the tables; NULL: they stay in memory */
     table_plan_t plan;
     table_t **tables;      /* [plan.tables + n_companions] */
-    uint32_t n_companions; /* behind them in `tables`: those of ps/table/admission.h, which no message names */
+    uint32_t n_companions; /* behind them in `tables`: those of ps/table/frequency_filter.h, which no message names */
 
     int64_t first_step;    /* of the run: what is before came from a checkpoint */
     int64_t first_applied; /* `applied` at the start */
@@ -66,7 +66,7 @@ struct shard {
     int64_t *cursor_key;
     int64_t *cursor_float;
 
-    shard_snapshot_t *cut;        /* NULL: nothing is saved in this run */
+    shard_snapshot_t *snapshot;   /* NULL: nothing is saved in this run */
     pending_gradients_t *pending; /* pushes of steps before first_step; NULL where there are none */
     int64_t cuts[SHARD_RING];     /* [n_cuts] steps before which a cut was asked for and not made, ascending */
     int n_cuts;

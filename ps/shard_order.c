@@ -61,7 +61,7 @@ static bool is_cut_due(const shard_t *shard, int64_t step)
 static void save_push(shard_t *shard, const net_message_t *push, int worker)
 {
     const int64_t step = push->header.step;
-    if (!shard->cut || !shard_snapshot_takes_push(shard->cut, step))
+    if (!shard->snapshot || !shard_snapshot_takes_push(shard->snapshot, step))
         return;
     const wire_segment_t *segments = push->frame[0].data;
     const uint64_t *keys = push->frame[1].data;
@@ -69,9 +69,9 @@ static void save_push(shard_t *shard, const net_message_t *push, int worker)
     for (int64_t i = 0; i < push->frame[0].bytes / (int64_t)sizeof *segments; i++) {
         const int dim = table_options(shard->tables[segments[i].table])->dim;
         for (uint32_t k = 0; k < segments[i].count; k++, keys++, g += dim)
-            shard_snapshot_push(shard->cut, step, worker, segments[i].table, *keys, g);
+            shard_snapshot_push(shard->snapshot, step, worker, segments[i].table, *keys, g);
     }
-    shard_snapshot_pushed(shard->cut);
+    shard_snapshot_pushed(shard->snapshot);
 }
 
 static void save_restored_push(void *context, int64_t step, int sender, uint32_t table, uint64_t key, const float *g)
@@ -88,13 +88,13 @@ static void freeze(shard_t *shard, int64_t step)
     const int64_t own = shard->applied > shard->first_step ? shard->applied : shard->first_step; /* first push of this run */
     const int64_t restored =
         end > shard->applied && shard->first_step > shard->applied ? shard->first_step - shard->applied : 0;
-    shard_snapshot_freeze(shard->cut, step, restored + (end > own ? (end - own) * shard->workers : 0),
+    shard_snapshot_freeze(shard->snapshot, step, restored + (end > own ? (end - own) * shard->workers : 0),
                           net_now_ns(shard->o.net));
     for (int64_t t = shard->applied; t < end; t++)
         if (t < shard->first_step) {
             if (shard->pending)
-                pending_gradients_visit(shard->pending, t, save_restored_push, shard->cut);
-            shard_snapshot_pushed(shard->cut);
+                pending_gradients_visit(shard->pending, t, save_restored_push, shard->snapshot);
+            shard_snapshot_pushed(shard->snapshot);
         } else {
             for (int w = 0; w < shard->workers; w++) {
                 const held_t *push = shard_place(shard, shard->pushes, t, w);
@@ -109,7 +109,7 @@ static bool make_cut(shard_t *shard)
 {
     if (shard->n_cuts == 0 || !is_cut_due(shard, shard->cuts[0]))
         return false;
-    if (shard_snapshot_is_saving(shard->cut)) {
+    if (shard_snapshot_is_saving(shard->snapshot)) {
         if (!shard->is_stalled)
             log_info(
                 "shard %d waits before step %lld: the checkpoint before is not on disk yet; checkpoints are asked for faster "
@@ -129,7 +129,7 @@ static bool make_cut(shard_t *shard)
 static const char *ask_cut(shard_t *shard, int64_t step)
 {
     int at = shard->n_cuts;
-    if (!shard->cut || step <= shard->first_step)
+    if (!shard->snapshot || step <= shard->first_step)
         return "there can be no cut before its step";
     if (step <= shard->last_cut)
         return NULL; /* made when another worker's came */

@@ -53,7 +53,7 @@ status_t shard_send_rows(shard_t *shard, int peer, const reply_t *reply)
 {
     wire_header_t header = shard_header(shard, WIRE_ROWS, reply->step, reply->rows);
     header.sequence = reply->sequence;
-    wire_set_pushes_taken(&header, window_floor(&shard->windows[shard_worker_of(shard, peer)]));
+    wire_set_pushes_taken(&header, replay_window_floor(&shard->windows[shard_worker_of(shard, peer)]));
     wire_frame_t frame = {reply->weights, reply->bytes};
     return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, reply->weights);
 }

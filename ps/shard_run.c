@@ -9,10 +9,10 @@
 #include "ps/checkpoint/load.h"
 #include "ps/checkpoint/store.h"
 #include "ps/shard_impl.h"
-#include "ps/table/admission.h"
+#include "ps/table/frequency_filter.h"
 
 /* The last shard of the run on this host takes the folder with it. */
-static void end_residency(shard_t *shard)
+static void end_row_cache(shard_t *shard)
 {
     if (!shard->row_cache)
         return;
@@ -25,7 +25,7 @@ static void end_residency(shard_t *shard)
 void shard_end(shard_t *shard)
 {
     shard_drop_held(shard);
-    shard_snapshot_destroy(&shard->cut);
+    shard_snapshot_destroy(&shard->snapshot);
     pending_gradients_destroy(&shard->pending);
     for (uint32_t i = 0; i < shard->plan.tables + shard->n_companions; i++)
         table_destroy(&shard->tables[i]);
@@ -33,13 +33,13 @@ void shard_end(shard_t *shard)
     shard->tables = NULL;
     table_plan_fini(&shard->plan);
     shard->n_companions = 0;
-    end_residency(shard);
+    end_row_cache(shard);
     step_batch_end(&shard->digests);
     config_destroy(&shard->config);
 }
 
 /* Memory for the run's rows, and disk for those beyond it. */
-static status_t begin_residency(shard_t *shard)
+static status_t begin_row_cache(shard_t *shard)
 {
     const int64_t bytes = shard->config->cluster.memory_mb << 20;
     if (bytes == 0)
@@ -53,20 +53,20 @@ static status_t begin_residency(shard_t *shard)
 static status_t make_companions(shard_t *shard, table_options_t *options)
 {
     const uint32_t t = options->id, n = shard->plan.tables;
-    const table_options_t sightings = admission_sightings(options, n), defaults = admission_defaults(options, n);
-    TRY(table_create(&sightings, &shard->tables[sightings.id]));
+    const table_options_t counts = frequency_filter_counts(options, n), defaults = frequency_filter_defaults(options, n);
+    TRY(table_create(&counts, &shard->tables[counts.id]));
     TRY(table_create(&defaults, &shard->tables[defaults.id]));
-    options->sightings = shard->tables[n + t];
+    options->counts = shard->tables[n + t];
     options->defaults = shard->tables[2 * n + t];
     return ST_OK;
 }
 
-/* Empty tables, one for each field and component, and with each its companions where rows must be seen often to be admitted. */
+/* Empty tables, one for each field and component, and with each its companions where keys pass a frequency filter. */
 static status_t make_tables(shard_t *shard, int fields)
 {
     const config_t *c = shard->config;
     table_plan_init(&shard->plan, c, fields);
-    shard->n_companions = c->embedding.min_count > 0 ? (ADMISSION_KINDS - 1) * shard->plan.tables : 0;
+    shard->n_companions = c->embedding.min_count > 0 ? (FREQUENCY_FILTER_KINDS - 1) * shard->plan.tables : 0;
     shard->tables = MEM_ARRAY(table_t *, shard->plan.tables + shard->n_companions);
     for (uint32_t t = 0; t < shard->plan.tables; t++) {
         const planned_table_t planned = table_plan_at(&shard->plan, t);
@@ -103,7 +103,7 @@ static status_t begin_snapshots(shard_t *shard)
         .tables = shard->tables,
         .n_tables = shard->plan.tables + shard->n_companions,
     };
-    return shard_snapshot_create(&options, &shard->cut);
+    return shard_snapshot_create(&options, &shard->snapshot);
 }
 
 static bool is_begin(const shard_t *shard, const message_begin_t *begin)
@@ -130,7 +130,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica,
                            &shard->config));
     shard->workers = config_active_workers(shard->config, shard->o.workers);
-    TRY(begin_residency(shard));
+    TRY(begin_row_cache(shard));
     TRY(make_tables(shard, begin.fields));
     shard_begin_digests(shard);
     const int64_t depth = shard_cut_depth(shard);
@@ -155,7 +155,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     return net_send(shard->o.net, peer, &header, NULL, 0);
 }
 
-/* All tables but those that count sightings, which matter for further training alone. */
+/* All tables but those that count the pushes of keys without a row, which matter for further training alone. */
 static bool is_part_of_model(const shard_t *shard, uint32_t table)
 {
     return table < shard->plan.tables || table >= 2 * shard->plan.tables;
@@ -255,7 +255,7 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
     net_release(shard->o.net, message);
     TRY(status);
     /* A run that saves nothing only scores: no pulls will come that must not see the pending pushes. */
-    for (; !shard->cut && shard->applied < shard->first_step; shard->applied++)
+    for (; !shard->snapshot && shard->applied < shard->first_step; shard->applied++)
         TRY(shard_take_step(shard));
     message_counters_t body = {0};
     for (uint32_t t = 0; t < shard->plan.tables + shard->n_companions; t++) {
@@ -271,14 +271,15 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
 /* FOLD: what is older than the oldest checkpoint kept goes into the base, in the background. */
 status_t shard_on_fold(shard_t *shard, net_message_t *message)
 {
-    const char *reason = shard->cut ? shard_snapshot_fold(shard->cut, message->header.step) : "nothing is saved in this run";
+    const char *reason =
+        shard->snapshot ? shard_snapshot_compact(shard->snapshot, message->header.step) : "nothing is saved in this run";
     if (reason)
         return shard_refuse(shard, message, reason);
     net_release(shard->o.net, message);
     return ST_OK;
 }
 
-static void tell_residency(const shard_t *shard)
+static void log_row_cache(const shard_t *shard)
 {
     if (!shard->row_cache)
         return;
@@ -334,7 +335,7 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
         c->cpu_seconds = clock_cpu_seconds() - shard->cpu_start;
         c->peak_rss_bytes = clock_peak_rss_bytes();
     }
-    tell_residency(shard);
+    log_row_cache(shard);
     wire_header_t header = shard_header(shard, WIRE_FLUSHED, shard->applied, c->rows);
     wire_frame_t frame = {c, sizeof *c};
     return net_send(shard->o.net, peer, &header, &frame, 1);

@@ -15,8 +15,8 @@ typedef struct window {
     uint64_t seen; /* bit i: top - i was accepted */
 } replay_window_t;
 
-/* window_floor - all numbers up to it were accepted, and the next one was not. */
-static inline uint64_t window_floor(const replay_window_t *window)
+/* replay_window_floor - all numbers up to it were accepted, and the next one was not. */
+static inline uint64_t replay_window_floor(const replay_window_t *window)
 {
     const uint64_t in_reach = window->top < WINDOW_NUMBERS ? (1ull << window->top) - 1 : ~0ull;
     const uint64_t missing = ~window->seen & in_reach;
@@ -27,7 +27,7 @@ static inline uint64_t window_floor(const replay_window_t *window)
  * number that is still missing would fall out of the window and count as a duplicate, or 0, is not. */
 static inline bool replay_window_reaches(const replay_window_t *window, uint64_t sequence)
 {
-    return sequence > 0 && (sequence <= window->top || sequence - window_floor(window) <= WINDOW_NUMBERS);
+    return sequence > 0 && (sequence <= window->top || sequence - replay_window_floor(window) <= WINDOW_NUMBERS);
 }
 
 /* replay_window_has - was the number accepted before, or is it below the window? */

@@ -25,9 +25,9 @@
     X("commit.manifest_synced")  /* it is on disk under that name */ \
     X("commit.renamed")          /* it has its own name: the checkpoint is committed */ \
     X("drop.manifest_removed")   /* the oldest checkpoint counts no more; its files are still there */ \
-    X("fold.begun")              /* a shard's base says that it is taking in a delta */ \
-    X("fold.batch")              /* it has taken in a part of it */ \
-    X("fold.done")               /* it has taken in all; the coordinator does not know */ \
+    X("compaction.begun")        /* a shard's base says that it is taking in a delta */ \
+    X("compaction.batch")        /* it has taken in a part of it */ \
+    X("compaction.done")         /* it has taken in all; the coordinator does not know */ \
     X("drop.done")               /* the dropped checkpoint's folder is gone */
 
 extern bool crash_armed; /* read by failpoint alone */

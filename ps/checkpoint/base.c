@@ -209,7 +209,7 @@ status_t base_check_mark(store_t *store, const base_mark_t *wanted, base_mark_t 
         return FAIL(ST_CORRUPT,
                     "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up; put that one in its place",
                     store->path, mark.epoch, mark.shard, wanted->epoch, wanted->shard);
-    const int64_t newest = mark.folding_to > mark.step ? mark.folding_to : mark.step;
+    const int64_t newest = mark.compacting_to > mark.step ? mark.compacting_to : mark.step;
     if (newest > wanted->step)
         return FAIL(ST_CORRUPT,
                     "%s: has rows of the checkpoint before step %lld, and that before step %lld is wanted: it was dropped; "

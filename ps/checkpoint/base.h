@@ -11,10 +11,10 @@
 typedef struct base_mark {
     uint32_t epoch;
     int32_t shard;
-    int64_t step;       /* of the checkpoint that the rows are of; -1: of none */
-    int64_t folding_to; /* rows of the next checkpoint, of this step, may be among them; -1: of none */
-    uint64_t identity;  /* of the run; 0: not recorded, and neither is the next */
-    hash128_t delta;    /* checksum of the delta of `step` */
+    int64_t step;          /* of the checkpoint that the rows are of; -1: of none */
+    int64_t compacting_to; /* rows of the next checkpoint, of this step, may be among them; -1: of none */
+    uint64_t identity;     /* of the run; 0: not recorded, and neither is the next */
+    hash128_t delta;       /* checksum of the delta of `step` */
 } base_mark_t;
 
 /* A row to put in the place of the one that is there, if any; payload NULL: to remove. */

@@ -20,10 +20,10 @@
 #define BATCH_BYTES ((size_t)16 << 20) /* of a transaction, whose pages are held in memory: enough for one wait for the disk */
 #define PASSES_MOST 16                 /* over a delta; a batch is as large as that needs */
 
-struct fold {
+struct compaction {
     compaction_options_t o;
 
-    base_t *base; /* NULL before the first fold */
+    base_t *base; /* NULL before the first delta */
     base_mark_t mark;
     int64_t *steps; /* [n] still to be taken in; steps[at] is under way when there is a reader */
     size_t steps_capacity;
@@ -47,52 +47,52 @@ struct fold {
 
 compaction_t *compaction_create(const compaction_options_t *options)
 {
-    compaction_t *fold = MEM_NEW(compaction_t);
-    fold->o = *options;
-    if (fold->o.batch_bytes == 0)
-        fold->o.batch_bytes = BATCH_BYTES;
-    fold->mark = (base_mark_t){
-        .epoch = options->epoch, .shard = options->shard, .step = -1, .folding_to = -1, .identity = options->identity};
-    fold->pool = pool_create();
-    return fold;
+    compaction_t *c = MEM_NEW(compaction_t);
+    c->o = *options;
+    if (c->o.batch_bytes == 0)
+        c->o.batch_bytes = BATCH_BYTES;
+    c->mark = (base_mark_t){
+        .epoch = options->epoch, .shard = options->shard, .step = -1, .compacting_to = -1, .identity = options->identity};
+    c->pool = pool_create();
+    return c;
 }
 
-void compaction_destroy(compaction_t **fold)
+void compaction_destroy(compaction_t **compaction)
 {
-    compaction_t *f = *fold;
-    if (!f)
+    compaction_t *c = *compaction;
+    if (!c)
         return;
-    base_destroy(&f->base);
-    delta_reader_destroy(&f->reader);
-    delta_writer_destroy(&f->pending);
-    delta_block_destroy(&f->block);
-    pool_destroy(&f->pool);
-    mem_free(f->steps);
-    mem_free(f->changes);
-    mem_free(f->floats);
-    mem_free(f);
-    *fold = NULL;
+    base_destroy(&c->base);
+    delta_reader_destroy(&c->reader);
+    delta_writer_destroy(&c->pending);
+    delta_block_destroy(&c->block);
+    pool_destroy(&c->pool);
+    mem_free(c->steps);
+    mem_free(c->changes);
+    mem_free(c->floats);
+    mem_free(c);
+    *compaction = NULL;
 }
 
-void compaction_begin(compaction_t *fold, const int64_t *steps, int n)
+void compaction_begin(compaction_t *c, const int64_t *steps, int n)
 {
-    ASSERT(fold->at == fold->n);
-    MEM_GROW(fold->steps, fold->steps_capacity, (size_t)n);
-    memcpy(fold->steps, steps, (size_t)n * sizeof *steps);
-    fold->n = n;
-    fold->at = 0;
+    ASSERT(c->at == c->n);
+    MEM_GROW(c->steps, c->steps_capacity, (size_t)n);
+    memcpy(c->steps, steps, (size_t)n * sizeof *steps);
+    c->n = n;
+    c->at = 0;
 }
 
 /* ---- one delta ---------------------------------------------------------------------------------------------------------- */
 
-static status_t open_base(compaction_t *fold)
+static status_t open_base(compaction_t *c)
 {
-    int64_t *floats = MEM_ARRAY(int64_t, fold->o.tables);
-    for (uint32_t t = 0; t < fold->o.tables; t++)
-        floats[t] = fold->o.widths[t].payload_floats;
-    char *path = checkpoint_base_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
-    char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
-    status_t status = base_create(path, floats, fold->o.tables, &fold->mark, &fold->base);
+    int64_t *floats = MEM_ARRAY(int64_t, c->o.tables);
+    for (uint32_t t = 0; t < c->o.tables; t++)
+        floats[t] = c->o.widths[t].payload_floats;
+    char *path = checkpoint_base_path(c->o.run_dir, c->o.epoch, c->o.shard);
+    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.epoch, c->o.shard);
+    status_t status = base_create(path, floats, c->o.tables, &c->mark, &c->base);
     /* LMDB syncs what is in its file; that there is a file is the folders' affair. */
     if (status == ST_OK)
         status = disk_sync_dir(disk_posix(), path);
@@ -106,43 +106,43 @@ static status_t open_base(compaction_t *fold)
 
 static status_t weigh_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
 {
-    compaction_t *fold = context;
+    compaction_t *c = context;
     (void)table;
-    fold->slot_bytes[hash_slot(row->key)] += payload_floats * (int64_t)sizeof(float);
+    c->slot_bytes[hash_slot(row->key)] += payload_floats * (int64_t)sizeof(float);
     return ST_OK;
 }
 
 /* Find the slots of the next pass, whose rows fit into a batch, and begin it. */
-static void begin_pass(compaction_t *fold)
+static void begin_pass(compaction_t *c)
 {
     int64_t bytes = 0;
-    fold->slot = fold->end_slot;
+    c->slot = c->end_slot;
     do
-        bytes += fold->slot_bytes[fold->end_slot++];
-    while (fold->end_slot < HASH_SLOTS && (size_t)(bytes + fold->slot_bytes[fold->end_slot]) <= fold->batch_bytes);
-    delta_reader_rewind(fold->reader);
+        bytes += c->slot_bytes[c->end_slot++];
+    while (c->end_slot < HASH_SLOTS && (size_t)(bytes + c->slot_bytes[c->end_slot]) <= c->batch_bytes);
+    delta_reader_rewind(c->reader);
 }
 
 /* Cut the delta's rows into passes. */
-static status_t plan_passes(compaction_t *fold)
+static status_t plan_passes(compaction_t *c)
 {
-    const delta_visitor_t rows = {.row = weigh_row, .context = fold};
-    memset(fold->slot_bytes, 0, sizeof fold->slot_bytes);
-    TRY(delta_reader_visit(fold->reader, &rows));
+    const delta_visitor_t rows = {.row = weigh_row, .context = c};
+    memset(c->slot_bytes, 0, sizeof c->slot_bytes);
+    TRY(delta_reader_visit(c->reader, &rows));
     int64_t bytes = 0;
     for (int slot = 0; slot < HASH_SLOTS; slot++)
-        bytes += fold->slot_bytes[slot];
+        bytes += c->slot_bytes[slot];
     const size_t share = (size_t)bytes / PASSES_MOST;
-    fold->batch_bytes = share > fold->o.batch_bytes ? share : fold->o.batch_bytes;
-    fold->end_slot = 0;
-    begin_pass(fold);
+    c->batch_bytes = share > c->o.batch_bytes ? share : c->o.batch_bytes;
+    c->end_slot = 0;
+    begin_pass(c);
     return ST_OK;
 }
 
-static bool is_in_pass(const compaction_t *fold, uint64_t key)
+static bool is_in_pass(const compaction_t *c, uint64_t key)
 {
     const uint32_t slot = hash_slot(key);
-    return slot >= fold->slot && slot < fold->end_slot;
+    return slot >= c->slot && slot < c->end_slot;
 }
 
 static hash128_t checksum_of(const delta_reader_t *reader)
@@ -151,160 +151,159 @@ static hash128_t checksum_of(const delta_reader_t *reader)
     return (hash128_t){totals->checksum_low, totals->checksum_high};
 }
 
-static status_t begin_delta(compaction_t *fold)
+static status_t begin_delta(compaction_t *c)
 {
-    const int64_t step = fold->steps[fold->at];
-    const delta_head_t expected = {.epoch = fold->o.epoch, .shard = fold->o.shard, .step = step, .identity = fold->o.identity};
-    if (!fold->base)
-        TRY(open_base(fold));
-    char *path = checkpoint_delta_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step);
-    status_t status = delta_reader_create(fold->o.disk, path, &expected, &fold->reader);
+    const int64_t step = c->steps[c->at];
+    const delta_head_t expected = {.epoch = c->o.epoch, .shard = c->o.shard, .step = step, .identity = c->o.identity};
+    if (!c->base)
+        TRY(open_base(c));
+    char *path = checkpoint_delta_path(c->o.run_dir, c->o.epoch, c->o.shard, step);
+    status_t status = delta_reader_create(c->o.disk, path, &expected, &c->reader);
     mem_free(path);
     TRY(status);
-    delta_head_t head = *delta_reader_head(fold->reader);
-    head.follows = checksum_of(fold->reader);
-    if (head.depth > 0 && fold->at + 1 == fold->n) {
-        path = checkpoint_pending_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step);
-        status = delta_writer_create(fold->o.disk, path, &head, &fold->pending);
+    delta_head_t head = *delta_reader_head(c->reader);
+    head.follows = checksum_of(c->reader);
+    if (head.depth > 0 && c->at + 1 == c->n) {
+        path = checkpoint_pending_path(c->o.run_dir, c->o.epoch, c->o.shard, step);
+        status = delta_writer_create(c->o.disk, path, &head, &c->pending);
         mem_free(path);
         TRY(status);
     }
-    TRY(plan_passes(fold));
-    fold->mark.folding_to = step;
-    TRY(base_change(fold->base, NULL, 0, &fold->mark));
-    failpoint("fold.begun");
+    TRY(plan_passes(c));
+    c->mark.compacting_to = step;
+    TRY(base_change(c->base, NULL, 0, &c->mark));
+    failpoint("compaction.begun");
     return ST_OK;
 }
 
-static status_t remove_file(compaction_t *fold, char *path)
+static status_t remove_file(compaction_t *c, char *path)
 {
-    status_t status = disk_remove(fold->o.disk, path);
+    status_t status = disk_remove(c->o.disk, path);
     mem_free(path);
     return status;
 }
 
-static status_t put_block(compaction_t *fold)
+static status_t put_block(compaction_t *c)
 {
-    status_t status = fold->block ? delta_writer_put(fold->pending, fold->block) : ST_OK;
-    delta_block_destroy(&fold->block);
+    status_t status = c->block ? delta_writer_put(c->pending, c->block) : ST_OK;
+    delta_block_destroy(&c->block);
     return status;
 }
 
-static status_t end_delta(compaction_t *fold)
+static status_t end_delta(compaction_t *c)
 {
-    const int64_t step = fold->steps[fold->at], before = fold->mark.step;
-    fold->mark.delta = checksum_of(fold->reader);
-    delta_reader_destroy(&fold->reader);
-    if (fold->pending) {
+    const int64_t step = c->steps[c->at], before = c->mark.step;
+    c->mark.delta = checksum_of(c->reader);
+    delta_reader_destroy(&c->reader);
+    if (c->pending) {
         delta_totals_t totals;
-        TRY(put_block(fold));
-        TRY(delta_writer_finish(fold->pending, &totals));
-        delta_writer_destroy(&fold->pending);
+        TRY(put_block(c));
+        TRY(delta_writer_finish(c->pending, &totals));
+        delta_writer_destroy(&c->pending);
     }
-    fold->mark.step = step;
-    fold->mark.folding_to = -1;
-    TRY(base_change(fold->base, NULL, 0, &fold->mark));
-    failpoint("fold.done");
+    c->mark.step = step;
+    c->mark.compacting_to = -1;
+    TRY(base_change(c->base, NULL, 0, &c->mark));
+    failpoint("compaction.done");
     /* Durably, so that files are gone in their order: where the first of an epoch is, all are (ps/checkpoint/load.c). */
-    char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
-    status_t status = remove_file(fold, checkpoint_delta_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, step));
+    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.epoch, c->o.shard);
+    status_t status = remove_file(c, checkpoint_delta_path(c->o.run_dir, c->o.epoch, c->o.shard, step));
     if (status == ST_OK && before >= 0)
-        status = remove_file(fold, checkpoint_pending_path(fold->o.run_dir, fold->o.epoch, fold->o.shard, before));
+        status = remove_file(c, checkpoint_pending_path(c->o.run_dir, c->o.epoch, c->o.shard, before));
     if (status == ST_OK)
-        status = disk_sync_dir(fold->o.disk, folder);
+        status = disk_sync_dir(c->o.disk, folder);
     mem_free(folder);
     TRY(status);
-    fold->at++;
+    c->at++;
     return ST_OK;
 }
 
 static status_t take_pending(void *context, int64_t step, int sender, uint32_t table, int64_t dim, uint64_t key, const float *g)
 {
-    compaction_t *fold = context;
-    if (fold->block && fold->block_step == step && fold->block_sender == sender &&
-        delta_block_pending(fold->block, table, dim, key, g))
+    compaction_t *c = context;
+    if (c->block && c->block_step == step && c->block_sender == sender && delta_block_pending(c->block, table, dim, key, g))
         return ST_OK;
-    TRY(put_block(fold));
-    fold->block = delta_block_create(fold->pool, DELTA_PENDING, step, sender);
-    fold->block_step = step;
-    fold->block_sender = sender;
-    ASSERT(delta_block_pending(fold->block, table, dim, key, g));
+    TRY(put_block(c));
+    c->block = delta_block_create(c->pool, DELTA_PENDING, step, sender);
+    c->block_step = step;
+    c->block_sender = sender;
+    ASSERT(delta_block_pending(c->block, table, dim, key, g));
     return ST_OK;
 }
 
 static status_t take_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
 {
-    compaction_t *fold = context;
-    if (!is_in_pass(fold, row->key))
+    compaction_t *c = context;
+    if (!is_in_pass(c, row->key))
         return ST_OK;
-    MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
-    MEM_GROW(fold->floats, fold->floats_capacity, fold->n_floats + (size_t)payload_floats);
-    memcpy(fold->floats + fold->n_floats, row->payload, (size_t)payload_floats * sizeof(float));
-    fold->changes[fold->n_changes++] = (base_change_t){table, *row};
-    fold->n_floats += (size_t)payload_floats;
+    MEM_GROW(c->changes, c->changes_capacity, c->n_changes + 1);
+    MEM_GROW(c->floats, c->floats_capacity, c->n_floats + (size_t)payload_floats);
+    memcpy(c->floats + c->n_floats, row->payload, (size_t)payload_floats * sizeof(float));
+    c->changes[c->n_changes++] = (base_change_t){table, *row};
+    c->n_floats += (size_t)payload_floats;
     return ST_OK;
 }
 
 static status_t take_removed(void *context, uint32_t table, uint64_t key)
 {
-    compaction_t *fold = context;
-    if (!is_in_pass(fold, key))
+    compaction_t *c = context;
+    if (!is_in_pass(c, key))
         return ST_OK;
-    MEM_GROW(fold->changes, fold->changes_capacity, fold->n_changes + 1);
-    fold->changes[fold->n_changes++] = (base_change_t){table, {.key = key}};
+    MEM_GROW(c->changes, c->changes_capacity, c->n_changes + 1);
+    c->changes[c->n_changes++] = (base_change_t){table, {.key = key}};
     return ST_OK;
 }
 
 /* The copies have come to rest: let the changes point at them. */
-static void place_rows(compaction_t *fold)
+static void place_rows(compaction_t *c)
 {
-    const float *at = fold->floats;
-    for (size_t i = 0; i < fold->n_changes; i++)
-        if (fold->changes[i].row.payload) {
-            fold->changes[i].row.payload = at;
-            at += fold->o.widths[fold->changes[i].table].payload_floats;
+    const float *at = c->floats;
+    for (size_t i = 0; i < c->n_changes; i++)
+        if (c->changes[i].row.payload) {
+            c->changes[i].row.payload = at;
+            at += c->o.widths[c->changes[i].table].payload_floats;
         }
 }
 
 /* The removed keys of a delta come before its rows, and a key may be among both: they are never of one batch. The first pass
  * sees the pending pushes. */
-static status_t take_batch(compaction_t *fold, bool *more)
+static status_t take_batch(compaction_t *c, bool *more)
 {
-    const bool copies_pending = fold->pending && fold->slot == 0;
+    const bool copies_pending = c->pending && c->slot == 0;
     const delta_visitor_t rows = {
-        .row = take_row, .pending = copies_pending ? take_pending : NULL, .removed = take_removed, .context = fold};
-    fold->n_changes = fold->n_floats = 0;
+        .row = take_row, .pending = copies_pending ? take_pending : NULL, .removed = take_removed, .context = c};
+    c->n_changes = c->n_floats = 0;
     do
-        TRY(delta_reader_next(fold->reader, &rows, more));
-    while (*more && fold->n_floats > 0 && fold->n_floats * sizeof(float) < fold->batch_bytes);
-    if (fold->n_changes > 0) {
-        place_rows(fold);
-        TRY(base_change(fold->base, fold->changes, (int64_t)fold->n_changes, &fold->mark));
-        failpoint("fold.batch");
+        TRY(delta_reader_next(c->reader, &rows, more));
+    while (*more && c->n_floats > 0 && c->n_floats * sizeof(float) < c->batch_bytes);
+    if (c->n_changes > 0) {
+        place_rows(c);
+        TRY(base_change(c->base, c->changes, (int64_t)c->n_changes, &c->mark));
+        failpoint("compaction.batch");
     }
     return ST_OK;
 }
 
-status_t compaction_some(compaction_t *fold, bool *more)
+status_t compaction_some(compaction_t *c, bool *more)
 {
     bool goes_on = true;
-    if (fold->at < fold->n) {
-        if (!fold->reader)
-            TRY(begin_delta(fold));
-        TRY(take_batch(fold, &goes_on));
-        if (!goes_on && fold->end_slot < HASH_SLOTS)
-            begin_pass(fold);
+    if (c->at < c->n) {
+        if (!c->reader)
+            TRY(begin_delta(c));
+        TRY(take_batch(c, &goes_on));
+        if (!goes_on && c->end_slot < HASH_SLOTS)
+            begin_pass(c);
         else if (!goes_on)
-            TRY(end_delta(fold));
+            TRY(end_delta(c));
     }
-    *more = fold->at < fold->n;
+    *more = c->at < c->n;
     return ST_OK;
 }
 
 /* ---- removal ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct compaction_sweep {
-    compaction_t *fold;
+    compaction_t *c;
     const char *folder;
     status_t status;
 } compaction_sweep_t;
@@ -314,19 +313,19 @@ static void remove_entry(void *context, const char *name)
     compaction_sweep_t *sweep = context;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     if (sweep->status == ST_OK)
-        sweep->status = strcmp(name, DIR_BASE) == 0 ? dir_remove_tree(path) : disk_remove(sweep->fold->o.disk, path);
+        sweep->status = strcmp(name, DIR_BASE) == 0 ? dir_remove_tree(path) : disk_remove(sweep->c->o.disk, path);
     mem_free(path);
 }
 
 /* A shard's folder: the base, which LMDB keeps on the system's own disk, and plain files. */
-static status_t remove_shard(compaction_t *fold, const char *folder)
+static status_t remove_shard(compaction_t *c, const char *folder)
 {
-    compaction_sweep_t sweep = {fold, folder, ST_OK};
+    compaction_sweep_t sweep = {c, folder, ST_OK};
     char *base = run_path(folder, DIR_BASE);
     status_t status = dir_remove_tree(base);
     mem_free(base);
     TRY(status);
-    TRY(disk_list(fold->o.disk, folder, remove_entry, &sweep));
+    TRY(disk_list(c->o.disk, folder, remove_entry, &sweep));
     return sweep.status;
 }
 
@@ -336,9 +335,9 @@ static void remove_shard_of_epoch(void *context, const char *name)
     if (sweep->status != ST_OK || strncmp(name, DIR_SHARD, strlen(DIR_SHARD)) != 0)
         return;
     char *path = mem_printf("%s/%s", sweep->folder, name);
-    sweep->status = remove_shard(sweep->fold, path);
+    sweep->status = remove_shard(sweep->c, path);
     if (sweep->status == ST_OK)
-        sweep->status = disk_remove(sweep->fold->o.disk, path);
+        sweep->status = disk_remove(sweep->c->o.disk, path);
     mem_free(path);
 }
 
@@ -346,32 +345,32 @@ static void remove_epoch(void *context, const char *name)
 {
     compaction_sweep_t *sweep = context;
     uint32_t epoch;
-    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch >= sweep->fold->o.epoch)
+    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch >= sweep->c->o.epoch)
         return;
     char *path = mem_printf("%s/%s", sweep->folder, name);
-    compaction_sweep_t inside = {sweep->fold, path, ST_OK};
-    sweep->status = disk_list(sweep->fold->o.disk, path, remove_shard_of_epoch, &inside);
+    compaction_sweep_t inside = {sweep->c, path, ST_OK};
+    sweep->status = disk_list(sweep->c->o.disk, path, remove_shard_of_epoch, &inside);
     if (sweep->status == ST_OK)
         sweep->status = inside.status;
     mem_free(path);
 }
 
-status_t compaction_remove_older(compaction_t *fold)
+status_t compaction_remove_older(compaction_t *c)
 {
-    char *folder = checkpoint_path(fold->o.run_dir);
-    compaction_sweep_t sweep = {fold, folder, ST_OK};
-    status_t status = disk_list(fold->o.disk, folder, remove_epoch, &sweep);
+    char *folder = checkpoint_path(c->o.run_dir);
+    compaction_sweep_t sweep = {c, folder, ST_OK};
+    status_t status = disk_list(c->o.disk, folder, remove_epoch, &sweep);
     mem_free(folder);
     TRY(status);
     return sweep.status;
 }
 
-status_t compaction_remove_own(compaction_t *fold)
+status_t compaction_remove_own(compaction_t *c)
 {
-    char *folder = checkpoint_shard_path(fold->o.run_dir, fold->o.epoch, fold->o.shard);
-    status_t status = remove_shard(fold, folder);
+    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.epoch, c->o.shard);
+    status_t status = remove_shard(c, folder);
     if (status == ST_OK)
-        status = disk_make_dir(fold->o.disk, folder);
+        status = disk_make_dir(c->o.disk, folder);
     mem_free(folder);
     return status;
 }

@@ -15,7 +15,7 @@
 #include "common/files/disk.h"
 #include "ps/checkpoint/delta.h"
 
-typedef struct fold compaction_t;
+typedef struct compaction compaction_t;
 
 typedef struct fold_options {
     disk_t *disk;        /* borrowed, as all that follows */
@@ -30,20 +30,20 @@ typedef struct fold_options {
 
 /* compaction_create - opens nothing yet. **owned**: compaction_destroy. */
 compaction_t *compaction_create(const compaction_options_t *options);
-void compaction_destroy(compaction_t **fold);
+void compaction_destroy(compaction_t **compaction);
 
 /* compaction_begin - take in the deltas of these steps, ascending, from now on. None must be under way. */
-void compaction_begin(compaction_t *fold, const int64_t *steps, int n);
+void compaction_begin(compaction_t *compaction, const int64_t *steps, int n);
 
 /* compaction_some - one piece: the next batch. *more: false when all is done. ST_CORRUPT: a delta is damaged; ST_SYSTEM:
  * the disk is full or failing. The base stays usable then, and the deltas are there. */
-WARN_UNUSED status_t compaction_some(compaction_t *fold, bool *more);
+WARN_UNUSED status_t compaction_some(compaction_t *compaction, bool *more);
 
 /* compaction_remove_older - delete what shards have left in epochs before this one, of which nothing is kept. */
-WARN_UNUSED status_t compaction_remove_older(compaction_t *fold);
+WARN_UNUSED status_t compaction_remove_older(compaction_t *compaction);
 
 /* compaction_remove_own - delete what is in the shard's folder of this epoch, an attempt that came to nothing, and make the
  * folder. */
-WARN_UNUSED status_t compaction_remove_own(compaction_t *fold);
+WARN_UNUSED status_t compaction_remove_own(compaction_t *compaction);
 
 #endif

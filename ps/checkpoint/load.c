@@ -10,7 +10,7 @@
 #include "ps/checkpoint/base.h"
 #include "ps/checkpoint/delta.h"
 #include "ps/checkpoint/row_batch.h"
-#include "ps/table/admission.h"
+#include "ps/table/frequency_filter.h"
 
 /* Of the rows that a folder holds of its slots, those that are likely this shard's. */
 static int64_t share(int64_t rows, int folder, int folders, int shard, int shards)
@@ -42,7 +42,7 @@ static status_t open_stored(void *context, store_t *store)
     const load_plan_t *plan = load->plan;
     const store_origin_t wanted = {plan->identity, plan->epoch, load->folder};
     TRY(store_check(store, &wanted, plan->stores ? &plan->stores[load->folder] : NULL));
-    const uint32_t kinds = plan->n_companions > 0 ? ADMISSION_KINDS : 1;
+    const uint32_t kinds = plan->n_companions > 0 ? FREQUENCY_FILTER_KINDS : 1;
     for (uint32_t from = 0; from < kinds * (uint32_t)plan->maps; from++) {
         const int64_t to = table_for(plan, from);
         if (to >= 0)
@@ -59,7 +59,7 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
     if (slots_shard((int)hash_slot(row->key), plan->shards) != plan->shard)
         return ST_OK;
     const uint32_t kind = from / (uint32_t)plan->maps; /* 0, or that of a companion */
-    if (kind >= ADMISSION_KINDS || (kind > 0 && plan->n_companions == 0))
+    if (kind >= FREQUENCY_FILTER_KINDS || (kind > 0 && plan->n_companions == 0))
         return FAIL(
             ST_INPUT,
             "%s: holds table %u, and %d tables were expected: the run had other fields or components, or embedding.min_count",
@@ -112,7 +112,7 @@ static status_t read_store(const char *path, open_fn *opened, store_visit_fn *vi
 status_t load_tables(const load_plan_t *plan, load_sum_t *out)
 {
     ASSERT(plan->folders > 0 && plan->shard >= 0 && plan->shard < plan->shards);
-    ASSERT(plan->n_companions == 0 || plan->n_companions == (ADMISSION_KINDS - 1) * plan->n_tables);
+    ASSERT(plan->n_companions == 0 || plan->n_companions == (FREQUENCY_FILTER_KINDS - 1) * plan->n_tables);
     load_t load = {.plan = plan, .batch = row_batch_create(plan->tables, plan->n_tables + plan->n_companions, false)};
     status_t status = ST_OK;
     for (int folder = 0; folder < plan->folders && status == ST_OK; folder++) {

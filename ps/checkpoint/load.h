@@ -21,7 +21,7 @@ typedef struct load_plan {
     int32_t maps;
     table_t *const *tables; /* [n_tables] filled; empty before, or with other keys */
     uint32_t n_tables;
-    uint32_t n_companions;       /* of theirs, behind them (ps/table/admission.h); 0 where the run here has none */
+    uint32_t n_companions;       /* of theirs, behind them (ps/table/frequency_filter.h); 0 where the run here has none */
     uint64_t identity;           /* of the run (common/base/identity.h); 0: not recorded */
     uint32_t epoch;              /* of the start that stored it */
     const hash_digest_t *stores; /* [folders] of the rows that each shard stored, by the run's manifest; NULL: not recorded */
@@ -61,7 +61,7 @@ typedef struct restore_plan {
 
 /* restore_tables - the rows of a checkpoint, and the pushes that they have not seen.
  *
- * A base that was being folded into may hold rows of a delta that is not wholly in it; the delta's file is there then, and its
+ * A base that was taking in a delta may hold rows of a delta that is not wholly in it; the delta's file is there then, and its
  * rows replace them. Rows that come later replace those that came before.
  * Every file is checked before its rows are counted on: run, epoch, shard, step, its own checksums, and, back from the one in
  * the manifest, those by which each file names the one before it.

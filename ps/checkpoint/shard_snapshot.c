@@ -5,8 +5,8 @@
  *     I/O thread                              open | checksum, append | ... | sync, rename -'
  *                                             or: a batch into the base | ... | remove the delta --> FOLDED
  *
- * Both go through one queue. A file that is being written is waited for by a commit; a fold by nobody: it gives way between
- * batches by going to the queue's end.
+ * Both go through one queue. A file that is being written is waited for by a commit; a compaction by nobody: it gives way
+ * between batches by going to the queue's end.
  *
  * When the disk is slower than the slices, slices stop at QUEUE_MOST blocks. Rows that must be handed over because they change
  * do not: in the worst case all frozen rows are in memory twice. */
@@ -47,53 +47,53 @@ struct shard_snapshot {
 
     int64_t *deltas; /* [n_deltas] steps of the files there are, ascending */
     size_t n_deltas, deltas_capacity;
-    bool is_folding;
-    int64_t fold_step;
+    bool is_compacting;
+    int64_t compaction_step;
 
     /* The I/O thread's. */
     delta_writer_t *writer; /* NULL after an error: what follows is dropped */
     delta_totals_t totals;  /* of the last file; the shard's once that is durable */
     int64_t last_bytes;
-    bool was_full;      /* the warning was given */
-    compaction_t *fold; /* the shard's while it is not folding */
-    atomic_bool is_durable, is_folded;
+    bool was_full;            /* the warning was given */
+    compaction_t *compaction; /* the shard's while it is not at work */
+    atomic_bool is_durable, is_compacted;
 
     atomic_bool abandoned; /* jobs have nothing more to do */
 };
 
 status_t shard_snapshot_create(const shard_snapshot_options_t *options, shard_snapshot_t **out)
 {
-    shard_snapshot_t *cut = MEM_NEW(shard_snapshot_t);
-    cut->o = *options;
-    cut->pool = pool_create();
-    cut->step = cut->previous = cut->fold_step = -1;
-    cut->widths = MEM_ARRAY(delta_width_t, options->n_tables);
+    shard_snapshot_t *snapshot = MEM_NEW(shard_snapshot_t);
+    snapshot->o = *options;
+    snapshot->pool = pool_create();
+    snapshot->step = snapshot->previous = snapshot->compaction_step = -1;
+    snapshot->widths = MEM_ARRAY(delta_width_t, options->n_tables);
     for (uint32_t t = 0; t < options->n_tables; t++) {
         const table_t *table = options->tables[t];
-        cut->widths[t] = (delta_width_t){(uint32_t)table_options(table)->dim, (uint32_t)table_payload_floats(table)};
+        snapshot->widths[t] = (delta_width_t){(uint32_t)table_options(table)->dim, (uint32_t)table_payload_floats(table)};
         table_track(options->tables[t]);
     }
-    const compaction_options_t fold = {.disk = options->disk,
-                                       .run_dir = options->run_dir,
-                                       .identity = options->identity,
-                                       .epoch = options->epoch,
-                                       .shard = options->shard,
-                                       .widths = cut->widths,
-                                       .tables = options->n_tables};
-    cut->fold = compaction_create(&fold);
-    status_t status = compaction_remove_own(cut->fold);
+    const compaction_options_t compaction = {.disk = options->disk,
+                                             .run_dir = options->run_dir,
+                                             .identity = options->identity,
+                                             .epoch = options->epoch,
+                                             .shard = options->shard,
+                                             .widths = snapshot->widths,
+                                             .tables = options->n_tables};
+    snapshot->compaction = compaction_create(&compaction);
+    status_t status = compaction_remove_own(snapshot->compaction);
     if (status == ST_OK)
-        status = io_create(options->threaded, &cut->io);
+        status = io_create(options->threaded, &snapshot->io);
     if (status == ST_OK)
-        *out = cut;
+        *out = snapshot;
     else
-        shard_snapshot_destroy(&cut);
+        shard_snapshot_destroy(&snapshot);
     return status;
 }
 
-void shard_snapshot_destroy(shard_snapshot_t **cut)
+void shard_snapshot_destroy(shard_snapshot_t **snapshot)
 {
-    shard_snapshot_t *c = *cut;
+    shard_snapshot_t *c = *snapshot;
     if (!c)
         return;
     atomic_store(&c->abandoned, true);
@@ -101,55 +101,55 @@ void shard_snapshot_destroy(shard_snapshot_t **cut)
     delta_writer_destroy(&c->writer);
     delta_block_destroy(&c->rows);
     delta_block_destroy(&c->pending);
-    compaction_destroy(&c->fold);
+    compaction_destroy(&c->compaction);
     pool_destroy(&c->pool);
     mem_free(c->widths);
     mem_free(c->deltas);
     mem_free(c);
-    *cut = NULL;
+    *snapshot = NULL;
 }
 
-bool shard_snapshot_is_saving(const shard_snapshot_t *cut)
+bool shard_snapshot_is_saving(const shard_snapshot_t *snapshot)
 {
-    return cut->phase != PHASE_IDLE;
+    return snapshot->phase != PHASE_IDLE;
 }
 
-bool shard_snapshot_has_work(const shard_snapshot_t *cut)
+bool shard_snapshot_has_work(const shard_snapshot_t *snapshot)
 {
-    return cut->phase != PHASE_IDLE || cut->is_folding;
+    return snapshot->phase != PHASE_IDLE || snapshot->is_compacting;
 }
 
 /* ---- jobs of the I/O thread --------------------------------------------------------------------------------------------- */
 
-static void warn_of_little_room(shard_snapshot_t *cut, const char *path)
+static void warn_of_little_room(shard_snapshot_t *snapshot, const char *path)
 {
-    const int64_t left = disk_free_bytes(cut->o.disk, path);
-    if (cut->was_full || left < 0 || left >= FREE_FACTOR * cut->last_bytes)
+    const int64_t left = disk_free_bytes(snapshot->o.disk, path);
+    if (snapshot->was_full || left < 0 || left >= FREE_FACTOR * snapshot->last_bytes)
         return;
-    cut->was_full = true;
+    snapshot->was_full = true;
     log_warn("shard %d: %s has room for %.1f MB more, and the last checkpoint took %.1f MB: make room before it is full",
-             cut->o.shard, path, (double)left * 1e-6, (double)cut->last_bytes * 1e-6);
+             snapshot->o.shard, path, (double)left * 1e-6, (double)snapshot->last_bytes * 1e-6);
 }
 
 static status_t open_delta(void *context, void *argument)
 {
-    shard_snapshot_t *cut = context;
+    shard_snapshot_t *snapshot = context;
     (void)argument;
-    if (atomic_load(&cut->abandoned))
+    if (atomic_load(&snapshot->abandoned))
         return ST_OK;
-    const delta_head_t head = {.epoch = cut->o.epoch,
-                               .shard = cut->o.shard,
-                               .step = cut->step,
-                               .previous = cut->previous,
-                               .depth = cut->o.depth,
-                               .tables = cut->o.n_tables,
-                               .widths = cut->widths,
-                               .identity = cut->o.identity,
-                               .follows = {cut->totals.checksum_low, cut->totals.checksum_high}};
-    char *folder = checkpoint_shard_path(cut->o.run_dir, cut->o.epoch, cut->o.shard);
-    char *path = checkpoint_delta_path(cut->o.run_dir, cut->o.epoch, cut->o.shard, cut->step);
-    warn_of_little_room(cut, folder);
-    status_t status = delta_writer_create(cut->o.disk, path, &head, &cut->writer);
+    const delta_head_t head = {.epoch = snapshot->o.epoch,
+                               .shard = snapshot->o.shard,
+                               .step = snapshot->step,
+                               .previous = snapshot->previous,
+                               .depth = snapshot->o.depth,
+                               .tables = snapshot->o.n_tables,
+                               .widths = snapshot->widths,
+                               .identity = snapshot->o.identity,
+                               .follows = {snapshot->totals.checksum_low, snapshot->totals.checksum_high}};
+    char *folder = checkpoint_shard_path(snapshot->o.run_dir, snapshot->o.epoch, snapshot->o.shard);
+    char *path = checkpoint_delta_path(snapshot->o.run_dir, snapshot->o.epoch, snapshot->o.shard, snapshot->step);
+    warn_of_little_room(snapshot, folder);
+    status_t status = delta_writer_create(snapshot->o.disk, path, &head, &snapshot->writer);
     mem_free(path);
     mem_free(folder);
     return status;
@@ -157,192 +157,192 @@ static status_t open_delta(void *context, void *argument)
 
 static status_t write_block(void *context, void *argument)
 {
-    shard_snapshot_t *cut = context;
+    shard_snapshot_t *snapshot = context;
     delta_block_t *block = argument;
     status_t status = ST_OK;
-    if (cut->writer && !atomic_load(&cut->abandoned))
-        status = delta_writer_put(cut->writer, block);
+    if (snapshot->writer && !atomic_load(&snapshot->abandoned))
+        status = delta_writer_put(snapshot->writer, block);
     if (status != ST_OK)
-        delta_writer_destroy(&cut->writer);
+        delta_writer_destroy(&snapshot->writer);
     delta_block_destroy(&block);
     return status;
 }
 
 static status_t finish_delta(void *context, void *argument)
 {
-    shard_snapshot_t *cut = context;
+    shard_snapshot_t *snapshot = context;
     (void)argument;
     status_t status = ST_OK;
-    if (cut->writer && !atomic_load(&cut->abandoned))
-        status = delta_writer_finish(cut->writer, &cut->totals);
-    delta_writer_destroy(&cut->writer);
-    cut->last_bytes = cut->totals.bytes;
+    if (snapshot->writer && !atomic_load(&snapshot->abandoned))
+        status = delta_writer_finish(snapshot->writer, &snapshot->totals);
+    delta_writer_destroy(&snapshot->writer);
+    snapshot->last_bytes = snapshot->totals.bytes;
     if (status == ST_OK)
         failpoint("shard.prepared");
-    atomic_store(&cut->is_durable, status == ST_OK);
+    atomic_store(&snapshot->is_durable, status == ST_OK);
     return status;
 }
 
 static status_t sweep_older(void *context, void *argument)
 {
-    const shard_snapshot_t *cut = context;
+    const shard_snapshot_t *snapshot = context;
     (void)argument;
-    return atomic_load(&cut->abandoned) ? ST_OK : compaction_remove_older(cut->fold);
+    return atomic_load(&snapshot->abandoned) ? ST_OK : compaction_remove_older(snapshot->compaction);
 }
 
 static status_t compaction_piece(void *context, void *argument)
 {
-    shard_snapshot_t *cut = context;
+    shard_snapshot_t *snapshot = context;
     bool more = false;
     (void)argument;
-    if (atomic_load(&cut->abandoned))
+    if (atomic_load(&snapshot->abandoned))
         return ST_OK;
-    TRY(compaction_some(cut->fold, &more));
+    TRY(compaction_some(snapshot->compaction, &more));
     if (more)
-        io_put(cut->io, compaction_piece, cut, NULL);
+        io_put(snapshot->io, compaction_piece, snapshot, NULL);
     else
-        atomic_store(&cut->is_folded, true);
+        atomic_store(&snapshot->is_compacted, true);
     return ST_OK;
 }
 
 /* ---- the shard's thread ------------------------------------------------------------------------------------------------- */
 
 /* Hand a block over to be written. */
-static void send_block(shard_snapshot_t *cut, delta_block_t **block)
+static void send_block(shard_snapshot_t *snapshot, delta_block_t **block)
 {
     if (*block)
-        io_put(cut->io, write_block, cut, *block);
+        io_put(snapshot->io, write_block, snapshot, *block);
     *block = NULL;
 }
 
 static void save_row(void *context, const table_t *table, const table_row_t *row)
 {
-    shard_snapshot_t *cut = context;
+    shard_snapshot_t *snapshot = context;
     const uint32_t id = table_options(table)->id;
     const int64_t floats = table_payload_floats(table);
-    if (cut->rows && delta_block_row(cut->rows, id, floats, row))
+    if (snapshot->rows && delta_block_row(snapshot->rows, id, floats, row))
         return;
-    send_block(cut, &cut->rows);
-    cut->rows = delta_block_create(cut->pool, DELTA_ROWS, 0, 0);
-    ASSERT(delta_block_row(cut->rows, id, floats, row));
+    send_block(snapshot, &snapshot->rows);
+    snapshot->rows = delta_block_create(snapshot->pool, DELTA_ROWS, 0, 0);
+    ASSERT(delta_block_row(snapshot->rows, id, floats, row));
 }
 
-void shard_snapshot_freeze(shard_snapshot_t *cut, int64_t step, int64_t pushes, int64_t now_ns)
+void shard_snapshot_freeze(shard_snapshot_t *snapshot, int64_t step, int64_t pushes, int64_t now_ns)
 {
-    ASSERT(cut->phase == PHASE_IDLE && step > cut->step);
-    cut->previous = cut->step;
-    cut->step = step;
-    cut->freeze_ns = now_ns;
-    cut->phase = PHASE_ROWS;
-    cut->table = 0;
-    cut->pushes_missing = pushes;
-    for (uint32_t t = 0; t < cut->o.n_tables; t++)
-        table_freeze(cut->o.tables[t], save_row, cut);
-    io_put(cut->io, open_delta, cut, NULL);
+    ASSERT(snapshot->phase == PHASE_IDLE && step > snapshot->step);
+    snapshot->previous = snapshot->step;
+    snapshot->step = step;
+    snapshot->freeze_ns = now_ns;
+    snapshot->phase = PHASE_ROWS;
+    snapshot->table = 0;
+    snapshot->pushes_missing = pushes;
+    for (uint32_t t = 0; t < snapshot->o.n_tables; t++)
+        table_freeze(snapshot->o.tables[t], save_row, snapshot);
+    io_put(snapshot->io, open_delta, snapshot, NULL);
     failpoint("shard.freeze");
 }
 
-bool shard_snapshot_takes_push(const shard_snapshot_t *cut, int64_t step)
+bool shard_snapshot_takes_push(const shard_snapshot_t *snapshot, int64_t step)
 {
-    return cut->phase == PHASE_ROWS && step < cut->step && step >= cut->step - cut->o.depth;
+    return snapshot->phase == PHASE_ROWS && step < snapshot->step && step >= snapshot->step - snapshot->o.depth;
 }
 
-void shard_snapshot_push(shard_snapshot_t *cut, int64_t step, int sender, uint32_t table, uint64_t key, const float *g)
+void shard_snapshot_push(shard_snapshot_t *snapshot, int64_t step, int sender, uint32_t table, uint64_t key, const float *g)
 {
-    const int64_t dim = cut->widths[table].dim;
-    ASSERT(shard_snapshot_takes_push(cut, step));
-    const bool goes_on = cut->pending && cut->pending_step == step && cut->pending_sender == sender;
-    if (goes_on && delta_block_pending(cut->pending, table, dim, key, g))
+    const int64_t dim = snapshot->widths[table].dim;
+    ASSERT(shard_snapshot_takes_push(snapshot, step));
+    const bool goes_on = snapshot->pending && snapshot->pending_step == step && snapshot->pending_sender == sender;
+    if (goes_on && delta_block_pending(snapshot->pending, table, dim, key, g))
         return;
-    send_block(cut, &cut->pending);
-    cut->pending_step = step;
-    cut->pending_sender = sender;
-    cut->pending = delta_block_create(cut->pool, DELTA_PENDING, step, sender);
-    ASSERT(delta_block_pending(cut->pending, table, dim, key, g));
+    send_block(snapshot, &snapshot->pending);
+    snapshot->pending_step = step;
+    snapshot->pending_sender = sender;
+    snapshot->pending = delta_block_create(snapshot->pool, DELTA_PENDING, step, sender);
+    ASSERT(delta_block_pending(snapshot->pending, table, dim, key, g));
 }
 
-void shard_snapshot_pushed(shard_snapshot_t *cut)
+void shard_snapshot_pushed(shard_snapshot_t *snapshot)
 {
-    ASSERT(cut->pushes_missing > 0);
-    send_block(cut, &cut->pending);
-    cut->pushes_missing--;
+    ASSERT(snapshot->pushes_missing > 0);
+    send_block(snapshot, &snapshot->pending);
+    snapshot->pushes_missing--;
 }
 
-static void save_slice(shard_snapshot_t *cut)
+static void save_slice(shard_snapshot_t *snapshot)
 {
-    table_t *table = cut->o.tables[cut->table];
-    const int64_t bytes = cut->o.slice_bytes ? cut->o.slice_bytes : SLICE_BYTES;
+    table_t *table = snapshot->o.tables[snapshot->table];
+    const int64_t bytes = snapshot->o.slice_bytes ? snapshot->o.slice_bytes : SLICE_BYTES;
     const int64_t rows = bytes / ((int64_t)sizeof(float) * table_payload_floats(table)) + 1;
     if (table_save_some(table, rows))
-        cut->table++;
+        snapshot->table++;
     failpoint("shard.slice");
 }
 
-status_t shard_snapshot_work(shard_snapshot_t *cut, bool *again)
+status_t shard_snapshot_work(shard_snapshot_t *snapshot, bool *again)
 {
     *again = false;
-    if (!shard_snapshot_has_work(cut))
+    if (!shard_snapshot_has_work(snapshot))
         return ST_OK;
-    io_step(cut->io);
-    TRY(io_status(cut->io));
-    if (cut->phase == PHASE_ROWS && cut->table < cut->o.n_tables && io_waiting(cut->io) < QUEUE_MOST) {
-        save_slice(cut);
+    io_step(snapshot->io);
+    TRY(io_status(snapshot->io));
+    if (snapshot->phase == PHASE_ROWS && snapshot->table < snapshot->o.n_tables && io_waiting(snapshot->io) < QUEUE_MOST) {
+        save_slice(snapshot);
         *again = true;
     }
-    if (cut->phase == PHASE_ROWS && cut->table == cut->o.n_tables && cut->pushes_missing == 0) {
-        send_block(cut, &cut->rows);
-        io_put(cut->io, finish_delta, cut, NULL);
-        cut->phase = PHASE_CLOSING;
+    if (snapshot->phase == PHASE_ROWS && snapshot->table == snapshot->o.n_tables && snapshot->pushes_missing == 0) {
+        send_block(snapshot, &snapshot->rows);
+        io_put(snapshot->io, finish_delta, snapshot, NULL);
+        snapshot->phase = PHASE_CLOSING;
     }
-    if (!cut->o.threaded && io_waiting(cut->io) > 0)
+    if (!snapshot->o.threaded && io_waiting(snapshot->io) > 0)
         *again = true;
     return ST_OK;
 }
 
-bool shard_snapshot_prepared(shard_snapshot_t *cut, int64_t now_ns, int64_t *step, message_prepared_t *out)
+bool shard_snapshot_prepared(shard_snapshot_t *snapshot, int64_t now_ns, int64_t *step, message_prepared_t *out)
 {
-    if (cut->phase != PHASE_CLOSING || !atomic_exchange(&cut->is_durable, false))
+    if (snapshot->phase != PHASE_CLOSING || !atomic_exchange(&snapshot->is_durable, false))
         return false;
-    cut->phase = PHASE_IDLE;
-    MEM_GROW(cut->deltas, cut->deltas_capacity, cut->n_deltas + 1);
-    cut->deltas[cut->n_deltas++] = cut->step;
-    *step = cut->step;
+    snapshot->phase = PHASE_IDLE;
+    MEM_GROW(snapshot->deltas, snapshot->deltas_capacity, snapshot->n_deltas + 1);
+    snapshot->deltas[snapshot->n_deltas++] = snapshot->step;
+    *step = snapshot->step;
     *out = (message_prepared_t){
-        .rows = cut->totals.rows,
-        .pending = cut->totals.pending,
-        .bytes = cut->totals.bytes,
-        .checksum_low = cut->totals.checksum_low,
-        .checksum_high = cut->totals.checksum_high,
-        .seconds = (double)(now_ns - cut->freeze_ns) * 1e-9,
+        .rows = snapshot->totals.rows,
+        .pending = snapshot->totals.pending,
+        .bytes = snapshot->totals.bytes,
+        .checksum_low = snapshot->totals.checksum_low,
+        .checksum_high = snapshot->totals.checksum_high,
+        .seconds = (double)(now_ns - snapshot->freeze_ns) * 1e-9,
     };
     return true;
 }
 
-const char *shard_snapshot_fold(shard_snapshot_t *cut, int64_t step)
+const char *shard_snapshot_compact(shard_snapshot_t *snapshot, int64_t step)
 {
     size_t n = 0;
-    while (n < cut->n_deltas && cut->deltas[n] <= step)
+    while (n < snapshot->n_deltas && snapshot->deltas[n] <= step)
         n++;
-    if (cut->is_folding)
+    if (snapshot->is_compacting)
         return "the fold before is not done";
-    if (cut->fold_step != step && (n == 0 || cut->deltas[n - 1] != step))
+    if (snapshot->compaction_step != step && (n == 0 || snapshot->deltas[n - 1] != step))
         return "there is no checkpoint of this step to fold";
-    cut->is_folding = true;
-    cut->fold_step = step;
-    if (cut->o.sweeps)
-        io_put(cut->io, sweep_older, cut, NULL);
-    compaction_begin(cut->fold, cut->deltas, (int)n);
-    cut->n_deltas -= n;
-    memmove(cut->deltas, cut->deltas + n, cut->n_deltas * sizeof *cut->deltas);
-    io_put(cut->io, compaction_piece, cut, NULL);
+    snapshot->is_compacting = true;
+    snapshot->compaction_step = step;
+    if (snapshot->o.sweeps)
+        io_put(snapshot->io, sweep_older, snapshot, NULL);
+    compaction_begin(snapshot->compaction, snapshot->deltas, (int)n);
+    snapshot->n_deltas -= n;
+    memmove(snapshot->deltas, snapshot->deltas + n, snapshot->n_deltas * sizeof *snapshot->deltas);
+    io_put(snapshot->io, compaction_piece, snapshot, NULL);
     return NULL;
 }
 
-bool shard_snapshot_folded(shard_snapshot_t *cut, int64_t *step)
+bool shard_snapshot_compacted(shard_snapshot_t *snapshot, int64_t *step)
 {
-    if (!cut->is_folding || !atomic_exchange(&cut->is_folded, false))
+    if (!snapshot->is_compacting || !atomic_exchange(&snapshot->is_compacted, false))
         return false;
-    cut->is_folding = false;
-    *step = cut->fold_step;
+    snapshot->is_compacting = false;
+    *step = snapshot->compaction_step;
     return true;
 }

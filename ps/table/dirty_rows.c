@@ -14,106 +14,106 @@ static int parity_of(uint32_t bit)
     return bit == ROW_CHANGED_ODD;
 }
 
-static uint32_t frozen_bit(const dirty_rows_t *changes)
+static uint32_t frozen_bit(const dirty_rows_t *dirty)
 {
-    return changes->mask & ~changes->current;
+    return dirty->mask & ~dirty->current;
 }
 
-void dirty_rows_fini(dirty_rows_t *changes)
+void dirty_rows_fini(dirty_rows_t *dirty)
 {
-    mem_free(changes->groups[0]);
-    mem_free(changes->groups[1]);
-    *changes = (dirty_rows_t){0};
+    mem_free(dirty->groups[0]);
+    mem_free(dirty->groups[1]);
+    *dirty = (dirty_rows_t){0};
 }
 
-void dirty_rows_start(dirty_rows_t *changes, const row_arena_t *arena)
+void dirty_rows_start(dirty_rows_t *dirty, const row_arena_t *arena)
 {
-    ASSERT(changes->mask == 0);
-    changes->mask = ROW_CHANGED_EVEN | ROW_CHANGED_ODD;
-    changes->current = ROW_CHANGED_EVEN;
+    ASSERT(dirty->mask == 0);
+    dirty->mask = ROW_CHANGED_EVEN | ROW_CHANGED_ODD;
+    dirty->current = ROW_CHANGED_EVEN;
     for (int64_t id = 0; id < arena->rows; id++)
-        dirty_rows_note(changes, id, row_arena_at(arena, id));
+        dirty_rows_note(dirty, id, row_arena_at(arena, id));
 }
 
 /* Some row of row number `id`'s group has the bit. */
-static void mark_group(dirty_rows_t *changes, int64_t id, uint32_t bit)
+static void mark_group(dirty_rows_t *dirty, int64_t id, uint32_t bit)
 {
     const int parity = parity_of(bit);
     const size_t group = (size_t)id / GROUP_ROWS, word = group / WORD_GROUPS;
-    if (word >= changes->groups_capacity[parity])
-        MEM_GROW(changes->groups[parity], changes->groups_capacity[parity], word + 1);
-    changes->groups[parity][word] |= (uint64_t)1 << group % WORD_GROUPS;
+    if (word >= dirty->groups_capacity[parity])
+        MEM_GROW(dirty->groups[parity], dirty->groups_capacity[parity], word + 1);
+    dirty->groups[parity][word] |= (uint64_t)1 << group % WORD_GROUPS;
 }
 
-void dirty_rows_note(dirty_rows_t *changes, int64_t id, row_t *row)
+void dirty_rows_note(dirty_rows_t *dirty, int64_t id, row_t *row)
 {
-    mark_group(changes, id, changes->current);
-    row->count |= changes->current;
+    mark_group(dirty, id, dirty->current);
+    row->count |= dirty->current;
 }
 
 /* The search goes back to a row that waits where it has been already. */
-static void search_from(dirty_rows_t *changes, int64_t id)
+static void search_from(dirty_rows_t *dirty, int64_t id)
 {
-    if (id < changes->next)
-        changes->next = id;
+    if (id < dirty->next)
+        dirty->next = id;
 }
 
-void dirty_rows_note_frozen(dirty_rows_t *changes, int64_t id, row_t *row)
+void dirty_rows_note_frozen(dirty_rows_t *dirty, int64_t id, row_t *row)
 {
-    ASSERT(changes->saving);
-    mark_group(changes, id, frozen_bit(changes));
-    row->count |= frozen_bit(changes);
-    search_from(changes, id);
+    ASSERT(dirty->saving);
+    mark_group(dirty, id, frozen_bit(dirty));
+    row->count |= frozen_bit(dirty);
+    search_from(dirty, id);
 }
 
-void dirty_rows_moved(dirty_rows_t *changes, int64_t id, const row_t *row)
+void dirty_rows_moved(dirty_rows_t *dirty, int64_t id, const row_t *row)
 {
-    if (row->count & changes->current)
-        mark_group(changes, id, changes->current);
-    if (dirty_rows_is_frozen(changes, row)) {
-        mark_group(changes, id, frozen_bit(changes));
-        search_from(changes, id);
+    if (row->count & dirty->current)
+        mark_group(dirty, id, dirty->current);
+    if (dirty_rows_is_frozen(dirty, row)) {
+        mark_group(dirty, id, frozen_bit(dirty));
+        search_from(dirty, id);
     }
 }
 
-void dirty_rows_freeze(dirty_rows_t *changes)
+void dirty_rows_freeze(dirty_rows_t *dirty)
 {
-    ASSERT(changes->mask != 0 && !changes->saving);
-    changes->current = frozen_bit(changes);
-    changes->saving = true;
-    changes->next = 0;
+    ASSERT(dirty->mask != 0 && !dirty->saving);
+    dirty->current = frozen_bit(dirty);
+    dirty->saving = true;
+    dirty->next = 0;
 }
 
-int64_t changes_next(dirty_rows_t *changes, const row_arena_t *arena)
+int64_t dirty_rows_next(dirty_rows_t *dirty, const row_arena_t *arena)
 {
-    if (!changes->saving)
+    if (!dirty->saving)
         return -1;
-    const uint32_t frozen = frozen_bit(changes);
+    const uint32_t frozen = frozen_bit(dirty);
     const int parity = parity_of(frozen);
-    uint64_t *words = changes->groups[parity];
-    const int64_t covered = (int64_t)changes->groups_capacity[parity] * WORD_GROUPS * GROUP_ROWS;
+    uint64_t *words = dirty->groups[parity];
+    const int64_t covered = (int64_t)dirty->groups_capacity[parity] * WORD_GROUPS * GROUP_ROWS;
     const int64_t rows = covered < arena->rows ? covered : arena->rows;
-    while (changes->next < rows) {
-        const int64_t group = changes->next / GROUP_ROWS;
+    while (dirty->next < rows) {
+        const int64_t group = dirty->next / GROUP_ROWS;
         const uint64_t ahead = words[group / WORD_GROUPS] >> group % WORD_GROUPS;
         if (!(ahead & 1)) {
-            changes->next = (group + (ahead ? __builtin_ctzll(ahead) : WORD_GROUPS - group % WORD_GROUPS)) * GROUP_ROWS;
+            dirty->next = (group + (ahead ? __builtin_ctzll(ahead) : WORD_GROUPS - group % WORD_GROUPS)) * GROUP_ROWS;
             continue;
         }
         const int64_t behind = (group + 1) * GROUP_ROWS, end = behind < rows ? behind : rows;
-        while (changes->next < end) {
-            const int64_t id = changes->next++;
+        while (dirty->next < end) {
+            const int64_t id = dirty->next++;
             if (row_arena_at(arena, id)->count & frozen)
                 return id;
         }
     }
-    changes->saving = false;
+    dirty->saving = false;
     if (words)
-        memset(words, 0, changes->groups_capacity[parity] * sizeof *words);
+        memset(words, 0, dirty->groups_capacity[parity] * sizeof *words);
     return -1;
 }
 
-int64_t changes_bytes(const dirty_rows_t *changes)
+int64_t dirty_rows_bytes(const dirty_rows_t *dirty)
 {
-    return (int64_t)((changes->groups_capacity[0] + changes->groups_capacity[1]) * sizeof *changes->groups[0]);
+    return (int64_t)((dirty->groups_capacity[0] + dirty->groups_capacity[1]) * sizeof *dirty->groups[0]);
 }

@@ -15,7 +15,7 @@
 
 #include "ps/table/row_arena.h"
 
-typedef struct changes {
+typedef struct dirty_rows {
     uint32_t mask;       /* both bits of `count`; 0 while nothing is tracked */
     uint32_t current;    /* the bit of the interval in progress */
     bool saving;         /* rows of the interval before may still be marked */
@@ -24,45 +24,45 @@ typedef struct changes {
     size_t groups_capacity[2];
 } dirty_rows_t;
 
-void dirty_rows_fini(dirty_rows_t *changes);
+void dirty_rows_fini(dirty_rows_t *dirty);
 
 /* dirty_rows_start - track from now on; all rows of the arena count as changed. */
-void dirty_rows_start(dirty_rows_t *changes, const row_arena_t *arena);
+void dirty_rows_start(dirty_rows_t *dirty, const row_arena_t *arena);
 
 /* dirty_rows_has - the row needs no further note before it changes: it is marked as changed and not waiting to be saved, or
  * nothing is tracked. */
-static inline bool dirty_rows_has(const dirty_rows_t *changes, const row_t *row)
+static inline bool dirty_rows_has(const dirty_rows_t *dirty, const row_t *row)
 {
-    return (row->count & changes->mask) == changes->current;
+    return (row->count & dirty->mask) == dirty->current;
 }
 
 /* dirty_rows_is_frozen - the row is waiting to be saved. */
-static inline bool dirty_rows_is_frozen(const dirty_rows_t *changes, const row_t *row)
+static inline bool dirty_rows_is_frozen(const dirty_rows_t *dirty, const row_t *row)
 {
-    return (row->count & changes->mask & ~changes->current) != 0;
+    return (row->count & dirty->mask & ~dirty->current) != 0;
 }
 
 /* dirty_rows_note - mark row number `id` as changed. */
-void dirty_rows_note(dirty_rows_t *changes, int64_t id, row_t *row);
+void dirty_rows_note(dirty_rows_t *dirty, int64_t id, row_t *row);
 
 /* dirty_rows_note_frozen - mark row number `id`, which has just come into memory, as waiting to be saved. */
-void dirty_rows_note_frozen(dirty_rows_t *changes, int64_t id, row_t *row);
+void dirty_rows_note_frozen(dirty_rows_t *dirty, int64_t id, row_t *row);
 
 /* dirty_rows_moved - a row with its marks is row number `id` now. */
-void dirty_rows_moved(dirty_rows_t *changes, int64_t id, const row_t *row);
+void dirty_rows_moved(dirty_rows_t *dirty, int64_t id, const row_t *row);
 
 /* dirty_rows_freeze - begin a new interval. The rows of the one before it must have been saved. */
-void dirty_rows_freeze(dirty_rows_t *changes);
+void dirty_rows_freeze(dirty_rows_t *dirty);
 
-/* changes_next - the number of a row that waits to be saved, or -1 when there is none left; the caller clears its mark by
+/* dirty_rows_next - the number of a row that waits to be saved, or -1 when there is none left; the caller clears its mark by
  * dirty_rows_saved.  Cost: the rows of groups with changes, one load for 4,096 rows without. */
-int64_t changes_next(dirty_rows_t *changes, const row_arena_t *arena);
+int64_t dirty_rows_next(dirty_rows_t *dirty, const row_arena_t *arena);
 
-static inline void dirty_rows_saved(const dirty_rows_t *changes, row_t *row)
+static inline void dirty_rows_saved(const dirty_rows_t *dirty, row_t *row)
 {
-    row->count &= ~(changes->mask & ~changes->current);
+    row->count &= ~(dirty->mask & ~dirty->current);
 }
 
-int64_t changes_bytes(const dirty_rows_t *changes);
+int64_t dirty_rows_bytes(const dirty_rows_t *dirty);
 
 #endif

@@ -63,7 +63,7 @@ void table_destroy(table_t **table)
         table_leave(t);
     row_arena_fini(&t->arena);
     key_index_fini(&t->index);
-    dirty_rows_fini(&t->changes);
+    dirty_rows_fini(&t->dirty);
     mem_free(t->merge.occurrences);
     mem_free(t->merge.keys);
     mem_free(t->merge.heads);
@@ -119,7 +119,7 @@ static bool pull_creates(const table_t *table)
 static void absent_weights(const table_t *table, uint64_t key, float *w)
 {
     if (table->options.min_count > 0)
-        admission_weights(table, key, w);
+        frequency_filter_weights(table, key, w);
     else
         initial_weights(table, key, w);
 }
@@ -178,9 +178,9 @@ static inline int64_t resolve(const table_t *table, const block_t *block, int i)
 }
 
 /* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
- * where that is NULL or the key has to be admitted first, visited as NULL. Where some rows may be out of memory the keys that
- * are not in memory come last and, to be read and created together, in the order of rows; without create_in they are left to
- * the caller. Always inlined, so that a visit is a piece of the loop and not a call. */
+ * where that is NULL or the key has to pass the frequency filter first, visited as NULL. Where some rows may be out of
+ * memory the keys that are not in memory come last and, to be read and created together, in the order of rows; without
+ * create_in they are left to the caller. Always inlined, so that a visit is a piece of the loop and not a call. */
 typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
 
 static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,
@@ -305,7 +305,7 @@ typedef struct merged_push {
     uint32_t version;
 } merged_push_t;
 
-/* Keep the gradient of a key that has no row for admission_push. */
+/* Keep the gradient of a key that has no row for frequency_filter_push. */
 static void defer(table_t *table, uint64_t key, const float *g)
 {
     deferred_t *d = &table->deferred;
@@ -324,7 +324,7 @@ static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row
             defer(table, key, g);
             return;
         }
-        ASSERT(row); /* only those that are to be admitted are not created */
+        ASSERT(row); /* only keys that the frequency filter holds back are not created */
         table_before_change(table, id, row);
         table_reset_row(table, row);
         row->count &= ~ROW_COUNT_MAX;
@@ -347,15 +347,15 @@ static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
 static void end_push(table_t *table, uint32_t step)
 {
     if (table->deferred.n > 0)
-        admission_push(table, step);
+        frequency_filter_push(table, step);
     table_settle(table);
 }
 
-typedef struct sight {
+typedef struct counting {
     table_t *table;
     uint32_t *counts;
     uint32_t version;
-} sight_t;
+} counting_t;
 
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step)
 {
@@ -364,19 +364,19 @@ void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n,
     end_push(table, step);
 }
 
-static inline void visit_sight(void *context, int64_t i, int64_t id, row_t *row)
+static inline void visit_counted(void *context, int64_t i, int64_t id, row_t *row)
 {
-    const sight_t *sight = context;
+    const counting_t *counting = context;
     static const float none;
-    step_row(sight->table, row->key, id, row, &none, sight->version);
-    sight->counts[i] = row->count & ROW_COUNT_MAX;
+    step_row(counting->table, row->key, id, row, &none, counting->version);
+    counting->counts[i] = row->count & ROW_COUNT_MAX;
 }
 
-void table_sight(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts)
+void table_count_pushes(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts)
 {
     ASSERT(table->dim == 1);
-    sight_t sight = {table, counts, step + 1};
-    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_sight, &sight);
+    counting_t counting = {table, counts, step + 1};
+    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_counted, &counting);
 }
 
 /* Chain the occurrences of each key, lowest sender first: lists are entered from the last sender to the first, each new
@@ -486,7 +486,7 @@ int64_t table_memory_bytes(const table_t *table)
                      m->heads_capacity * sizeof *m->heads + m->map_capacity * sizeof *m->map +
                      m->tree_capacity * sizeof *m->tree;
     return (int64_t)(sizeof *table + scratch) + row_arena_bytes(&table->arena) + key_index_bytes(&table->index) +
-           changes_bytes(&table->changes);
+           dirty_rows_bytes(&table->dirty);
 }
 
 int64_t table_payload_floats(const table_t *table)

@@ -31,9 +31,10 @@ typedef struct table_options {
     int64_t expected_rows;  /* a hint for the first size of the index; 0: unknown */
     row_cache_t *row_cache; /* borrowed, must outlive the table; NULL: all rows stay in memory */
     int64_t ttl_steps;      /* a row not pushed for more steps is as if it had never been; 0: rows stay */
-    int64_t min_count;  /* pushed steps with a key before it has a row (ps/table/admission.h); 0: it has one from the first */
-    table_t *sightings; /* borrowed, where min_count > 0; no pushes but by this table, as for the next */
-    table_t *defaults;  /* the rows that keys share until then, one per slot */
+    int64_t
+        min_count; /* pushed steps with a key before it has a row (ps/table/frequency_filter.h); 0: it has one from the first */
+    table_t *counts;   /* borrowed, where min_count > 0; no pushes but by this table, as for the next */
+    table_t *defaults; /* the rows that keys share until then, one per slot */
 } table_options_t;
 
 /* A row as the store and the digest see it. payload is weight[dim] then state. */
@@ -78,9 +79,9 @@ void table_prefetch(table_t *table, const uint64_t *keys, int64_t n);
  * step + 1. */
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step);
 
-/* table_sight - a push without gradients to a table of one weight: counts[i] becomes the number of pushes of keys[i] so far, in
- * the life of its row. No row leaves memory for it. */
-void table_sight(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts);
+/* table_count_pushes - a push without gradients to a table of one weight: counts[i] becomes the number of pushes of keys[i]
+ * so far, in the life of its row. No row leaves memory for it. */
+void table_count_pushes(table_t *table, const uint64_t *keys, int64_t n, uint32_t step, uint32_t *counts);
 
 /* table_push_merged - one optimizer step per distinct key from the gradients of `workers` senders, merged in the tree order of
  * lanes (common/kernels/tree.h): the binary tree over sender numbers, lower sender always the left operand, absent senders

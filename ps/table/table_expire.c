@@ -23,7 +23,7 @@ void table_remove(table_t *table, const uint64_t *keys, int64_t n)
         if (id == KEY_INDEX_NONE)
             continue;
         row_t *row = row_arena_at(&table->arena, id);
-        if (dirty_rows_is_frozen(&table->changes, row))
+        if (dirty_rows_is_frozen(&table->dirty, row))
             table_hand_over(table, row);
         table_forget_row(table, id);
         table->rows--;
@@ -96,8 +96,8 @@ static bool sweep_memory(table_t *table, int64_t rows)
 void table_set_step(table_t *table, int64_t step)
 {
     table->step = step;
-    if (table->options.sightings) {
-        table_set_step(table->options.sightings, step);
+    if (table->options.counts) {
+        table_set_step(table->options.counts, step);
         table_set_step(table->options.defaults, step);
     }
     if (table->options.ttl_steps == 0)

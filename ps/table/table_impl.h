@@ -3,7 +3,7 @@
  *     table.c           requests: pulls, pushes, puts
  *     table_resident.c  rows that leave memory and come back
  *     table_expire.c    rows that were not used for long
- *     admission.c       keys that have no row yet
+ *     frequency_filter.c       keys that have no row yet
  *     table_save.c      what changed, frozen and handed over in slices
  *     table_scan.c      all rows, in memory or not: order, digest                                                     */
 #ifndef SMELTER_TABLE_IMPL_H
@@ -34,7 +34,7 @@ typedef struct merge {
     size_t tree_capacity;
 } merge_t;
 
-/* Pushed keys that have no row, with their merged gradients, and what admission works with. */
+/* Pushed keys that have no row, with their merged gradients, and what the frequency filter works with. */
 typedef struct deferred {
     uint64_t *keys;
     float *g; /* [n][dim] */
@@ -68,7 +68,7 @@ struct table {
 
     row_arena_t arena; /* those in memory */
     key_index_t index;
-    dirty_rows_t changes;
+    dirty_rows_t dirty;
     merge_t merge;
     deferred_t deferred;
     int64_t step;       /* whose pushes come next, or are coming */
@@ -118,10 +118,10 @@ static inline bool table_has_expired(const table_t *table, uint32_t version)
     return table->options.ttl_steps > 0 && table->step - ((int64_t)version - 1) > table->options.ttl_steps;
 }
 
-/* ---- admission.c ---- */
+/* ---- frequency_filter.c ---- */
 
-void admission_push(table_t *table, uint32_t step);
-void admission_weights(const table_t *table, uint64_t key, float *w);
+void frequency_filter_push(table_t *table, uint32_t step);
+void frequency_filter_weights(const table_t *table, uint64_t key, float *w);
 
 /* ---- table_save.c ---- */
 
@@ -131,7 +131,7 @@ void table_note_change(table_t *table, int64_t id, row_t *row);
 /* To be called before row number `id` changes. */
 static inline void table_before_change(table_t *table, int64_t id, row_t *row)
 {
-    if (__builtin_expect(!dirty_rows_has(&table->changes, row), 0))
+    if (__builtin_expect(!dirty_rows_has(&table->dirty, row), 0))
         table_note_change(table, id, row);
 }
 

@@ -19,7 +19,7 @@
 static int64_t bytes_held(const table_t *table)
 {
     return table->arena.rows * (int64_t)table->arena.row_bytes + key_index_bytes(&table->index) +
-           changes_bytes(&table->changes);
+           dirty_rows_bytes(&table->dirty);
 }
 
 /* ---- coming back ----------------------------------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ void table_forget_row(table_t *table, int64_t id)
         key_index_renumber(&table->index, row_arena_at(&table->arena, last)->key, last, id);
     row_arena_remove(&table->arena, id);
     if (id != last)
-        dirty_rows_moved(&table->changes, id, row_arena_at(&table->arena, id));
+        dirty_rows_moved(&table->dirty, id, row_arena_at(&table->arena, id));
 }
 
 static int64_t evict(void *context, int64_t rows, bool *wrapped)

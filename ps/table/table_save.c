@@ -20,25 +20,25 @@ void table_hand_over(table_t *table, row_t *row)
 {
     const table_row_t seen = table_row_seen(row);
     table->save(table->save_context, table, &seen);
-    dirty_rows_saved(&table->changes, row);
+    dirty_rows_saved(&table->dirty, row);
 }
 
 void table_note_change(table_t *table, int64_t id, row_t *row)
 {
-    if (dirty_rows_is_frozen(&table->changes, row))
+    if (dirty_rows_is_frozen(&table->dirty, row))
         table_hand_over(table, row);
-    dirty_rows_note(&table->changes, id, row);
+    dirty_rows_note(&table->dirty, id, row);
 }
 
 void table_track(table_t *table)
 {
-    dirty_rows_start(&table->changes, &table->arena);
+    dirty_rows_start(&table->dirty, &table->arena);
 }
 
 void table_freeze(table_t *table, table_save_fn *save, void *context)
 {
     const bool is_first = !table->save;
-    dirty_rows_freeze(&table->changes);
+    dirty_rows_freeze(&table->dirty);
     table->save = save;
     table->save_context = context;
     if (!table->row_cache)
@@ -68,22 +68,22 @@ static bool is_waiting(const table_t *table, uint64_t key, uint32_t batch)
 
 uint32_t table_leave_batch(table_t *table, row_t *row)
 {
-    const dirty_rows_t *changes = &table->changes;
-    if (changes->mask == 0)
+    const dirty_rows_t *dirty = &table->dirty;
+    if (dirty->mask == 0)
         return 0;
-    if (dirty_rows_is_frozen(changes, row))
+    if (dirty_rows_is_frozen(dirty, row))
         table_hand_over(table, row);
-    return row->count & changes->current ? row_cache_batch(table->row_cache) : BATCH_UNCHANGED;
+    return row->count & dirty->current ? row_cache_batch(table->row_cache) : BATCH_UNCHANGED;
 }
 
 void table_return_marks(table_t *table, int64_t id, row_t *row, uint32_t batch)
 {
-    if (table->changes.mask == 0 || batch == BATCH_UNCHANGED)
+    if (table->dirty.mask == 0 || batch == BATCH_UNCHANGED)
         return;
     if (batch >= table->spilled.end)
-        dirty_rows_note(&table->changes, id, row);
+        dirty_rows_note(&table->dirty, id, row);
     else if (is_waiting(table, row->key, batch))
-        dirty_rows_note_frozen(&table->changes, id, row);
+        dirty_rows_note_frozen(&table->dirty, id, row);
 }
 
 /* ---- saving rows out of memory --------------------------------------------------------------------------------------- */
@@ -168,10 +168,10 @@ bool table_save_some(table_t *table, int64_t rows)
                             table->spilled.stage == SAVE_SCAN ? save_scan(table, &some) : save_log(table, &some)))
             return true; /* the shard ends */
     for (; some.left > 0; some.left--) {
-        const int64_t id = changes_next(&table->changes, &table->arena);
+        const int64_t id = dirty_rows_next(&table->dirty, &table->arena);
         if (id < 0)
             return true;
         table_hand_over(table, row_arena_at(&table->arena, id));
     }
-    return !table->changes.saving;
+    return !table->dirty.saving;
 }

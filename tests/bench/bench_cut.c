@@ -55,7 +55,7 @@ typedef struct bench {
     const char *scratch;
     char *folder; /* of the run */
     table_t *table;
-    shard_snapshot_t *cut;
+    shard_snapshot_t *snapshot;
     double longest; /* of what the shard's thread has done, seconds */
 } bench_t;
 
@@ -97,9 +97,9 @@ static status_t save(bench_t *b, int64_t step, message_prepared_t *out)
 static status_t fold(bench_t *b, int64_t step)
 {
     int64_t folded;
-    const char *reason = shard_snapshot_fold(b->cut, step);
+    const char *reason = shard_snapshot_compact(b->cut, step);
     ASSERT(!reason);
-    while (!shard_snapshot_folded(b->cut, &folded))
+    while (!shard_snapshot_compacted(b->cut, &folded))
         TRY(work(b));
     return ST_OK;
 }

@@ -16,7 +16,7 @@ sed -i -e "/^train:/r $T/train" -e '/^train:/d' "$T/c.yaml"
 SIZES=("2 2" "1 1" "2 1" "4 3" "1 2")
 POINTS=(worker:worker.cut server:shard.freeze server:shard.slice server:delta.written server:delta.synced server:delta.renamed
     server:shard.prepared coordinator:commit.dense coordinator:commit.manifest_written coordinator:commit.manifest_synced
-    coordinator:commit.renamed coordinator:drop.manifest_removed server:fold.begun server:fold.batch server:fold.done
+    coordinator:commit.renamed coordinator:drop.manifest_removed server:compaction.begun server:compaction.batch server:compaction.done
     coordinator:drop.done)
 
 # size N - the N-th cluster size as settings, round and round.

@@ -18,7 +18,7 @@
 
 static const int64_t widths[TABLES] = {5, 1, WIDEST};
 static const base_mark_t first = {
-    .epoch = 3, .shard = 1, .step = -1, .folding_to = -1, .identity = 77, .delta = {.low = 1, .high = 2}};
+    .epoch = 3, .shard = 1, .step = -1, .compacting_to = -1, .identity = 77, .delta = {.low = 1, .high = 2}};
 
 /* What the base should hold. */
 typedef struct model {
@@ -187,7 +187,7 @@ static void test_marks(void **state)
     base_t *base = NULL;
     base_mark_t mark = first;
     mark.step = 10;
-    mark.folding_to = 20; /* rows of that checkpoint may be there already */
+    mark.compacting_to = 20; /* rows of that checkpoint may be there already */
     assert_int_equal(base_create(test_path("base"), widths, TABLES, &mark, &base), ST_OK);
     base_destroy(&base);
     store_t *store = NULL;

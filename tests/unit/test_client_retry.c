@@ -70,7 +70,7 @@ static void serve(void *context)
     static const float weights[3 * DIM];
     wire_header_t rows = wire_header(WIRE_ROWS, RUN, EPOCH, 0, header.step, header.count);
     rows.sequence = header.sequence;
-    rows.table = (uint32_t)window_floor(&p->window);
+    rows.table = (uint32_t)replay_window_floor(&p->window);
     const wire_frame_t frame = {weights, header.count * DIM * (int64_t)sizeof *weights};
     assert_int_equal(net_send(p->net, RANK, &rows, &frame, 1), ST_OK);
 }
@@ -274,7 +274,7 @@ static void test_a_drain_waits_for_the_pushes(void **state)
     assert_int_equal(client_drain(f.client, 1), ST_OK);
     assert_int_equal(client_wait(f.client, 1), ST_OK);
     assert_int_equal(client_unacknowledged(f.client), 0);
-    assert_int_equal(window_floor(&f.player[0].window), 1);
+    assert_int_equal(replay_window_floor(&f.player[0].window), 1);
     assert_about((net_now_ns(f.net) - start) / 1000000, 1000);
     assert_int_equal(count(&f.player[0], WIRE_PUSH), 3);
     assert_int_equal(count(&f.player[1], WIRE_PUSH), 1);
@@ -300,7 +300,7 @@ static void test_a_long_wait_sends_every_push_again(void **state)
     assert_int_equal(count(&f.player[1], WIRE_PULL), 2);
     assert_int_equal(count(&f.player[1], WIRE_PUSH), 3);
     assert_about(nth(&f.player[1], WIRE_PUSH, 2)->at_ms - nth(&f.player[1], WIRE_PUSH, 1)->at_ms, 1000 - 8);
-    assert_int_equal(window_floor(&f.player[1].window), 2);
+    assert_int_equal(replay_window_floor(&f.player[1].window), 2);
     client_release(f.client, 2);
     teardown(&f);
 }

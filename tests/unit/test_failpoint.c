@@ -23,7 +23,7 @@ static int pass_that_kills(const char *wish)
             if (write(fds[1], ".", 1) != 1)
                 _exit(1);
             failpoint("delta.written");
-            failpoint("fold.batch");
+            failpoint("compaction.batch");
         }
         _exit(0);
     }
@@ -45,13 +45,13 @@ static void test_kills_at_the_wanted_pass(void **state)
 {
     (void)state;
     assert_int_equal(pass_that_kills("server:delta.written"), 1);
-    assert_int_equal(pass_that_kills("server:fold.batch:3"), 3);
-    assert_int_equal(pass_that_kills("server-1:fold.batch:5"), 5);
-    assert_int_equal(pass_that_kills("server:fold.batch:6"), 0);
+    assert_int_equal(pass_that_kills("server:compaction.batch:3"), 3);
+    assert_int_equal(pass_that_kills("server-1:compaction.batch:5"), 5);
+    assert_int_equal(pass_that_kills("server:compaction.batch:6"), 0);
     assert_int_equal(pass_that_kills("server:delta.synced"), 0);
-    assert_int_equal(pass_that_kills("server-0:fold.batch"), 0);
-    assert_int_equal(pass_that_kills("worker-1:fold.batch"), 0);
-    assert_int_equal(pass_that_kills("coordinator:fold.batch"), 0);
+    assert_int_equal(pass_that_kills("server-0:compaction.batch"), 0);
+    assert_int_equal(pass_that_kills("worker-1:compaction.batch"), 0);
+    assert_int_equal(pass_that_kills("coordinator:compaction.batch"), 0);
 }
 
 static void refused(const char *wish, const char *why)
@@ -69,7 +69,7 @@ static void test_refuses_what_cannot_come_true(void **state)
     (void)state;
     unsetenv("SMELTER_CRASH");
     assert_int_equal(failpoint_check_environment(), ST_OK);
-    static const char *const good[] = {"coordinator:commit.renamed", "worker:worker.cut:12", "server-3:fold.begun:1"};
+    static const char *const good[] = {"coordinator:commit.renamed", "worker:worker.cut:12", "server-3:compaction.begun:1"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         setenv("SMELTER_CRASH", good[i], 1);
         assert_int_equal(failpoint_check_environment(), ST_OK);
@@ -77,22 +77,22 @@ static void test_refuses_what_cannot_come_true(void **state)
     static const char *const form[] = {"",
                                        "server",
                                        "delta.written",
-                                       "servers:fold.done",
-                                       "server-:fold.done",
-                                       "server-x:fold.done",
-                                       "server--1:fold.done",
-                                       "coordinator-0:fold.done",
-                                       ":fold.done",
-                                       "Server:fold.done"};
+                                       "servers:compaction.done",
+                                       "server-:compaction.done",
+                                       "server-x:compaction.done",
+                                       "server--1:compaction.done",
+                                       "coordinator-0:compaction.done",
+                                       ":compaction.done",
+                                       "Server:compaction.done"};
     for (size_t i = 0; i < sizeof form / sizeof *form; i++)
         refused(form[i], "expected ROLE:NAME[:NTH] with ROLE coordinator, server[-N] or worker[-N]");
     refused("server:", "there is no such point");
     refused("server:fold", "there is no such point");
     refused("server:fold.done2", "there is no such point");
-    refused("server:fold.done:", "must be a number from 1 on");
-    refused("server:fold.done:0", "must be a number from 1 on");
-    refused("server:fold.done:-1", "must be a number from 1 on");
-    refused("server:fold.done:2x", "must be a number from 1 on");
+    refused("server:compaction.done:", "must be a number from 1 on");
+    refused("server:compaction.done:0", "must be a number from 1 on");
+    refused("server:compaction.done:-1", "must be a number from 1 on");
+    refused("server:compaction.done:2x", "must be a number from 1 on");
     unsetenv("SMELTER_CRASH");
 }
 

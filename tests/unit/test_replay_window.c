@@ -38,7 +38,7 @@ static int histories;
 
 static void check_all(const replay_window_t *window, const model_t *model)
 {
-    assert_int_equal(window_floor(window), model_floor(model));
+    assert_int_equal(replay_window_floor(window), model_floor(model));
     for (int n = 1; n < NUMBERS_MOST; n++) {
         assert_int_equal(replay_window_has(window, (uint64_t)n), model_has(model, n));
         assert_int_equal(replay_window_reaches(window, (uint64_t)n), model_reaches(model, n));

@@ -275,7 +275,8 @@ static void test_a_fold_may_end_anywhere(void **state)
 static void test_a_fold_may_be_killed_anywhere(void **state)
 {
     (void)state;
-    static const char *const points[] = {"fold.begun", "fold.batch", "fold.done", "delta.synced", "delta.renamed"};
+    static const char *const points[] = {"compaction.begun", "compaction.batch", "compaction.done", "delta.synced",
+                                         "delta.renamed"};
     for (size_t p = 0; p < sizeof points / sizeof *points; p++)
         for (int nth = 1, killed = 1; killed; nth++) {
             assert_true(nth < 60); /* two deltas of sixteen passes */
@@ -313,7 +314,7 @@ static void test_what_a_fold_leaves(void **state)
     assert_int_equal(store_open(test_path("run/checkpoint/epoch-0003/shard-0/base"), false, &base), ST_OK);
     assert_int_equal(base_mark(base, &mark), ST_OK);
     assert_int_equal(mark.step, 20);
-    assert_int_equal(mark.folding_to, -1);
+    assert_int_equal(mark.compacting_to, -1);
     assert_int_equal(mark.epoch, EPOCH);
     assert_int_equal(store_rows(base), rows_of(0) + rows_of(1));
     assert_int_equal(store_table_rows(base, 0), rows_of(0));

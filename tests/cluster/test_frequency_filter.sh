@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# test_admission.sh BUILD - embedding.min_count and embedding.ttl_steps, by whole jobs under mpirun.
+# test_frequency_filter.sh BUILD - embedding.min_count and embedding.ttl_steps, by whole jobs under mpirun.
 #
 # "Slots and keys alone decide what is added in which order, so the result is that of any number of workers and shards"
-# (ps/table/admission.h); what is stored at the end is that model, and it scores as it did in the run.
+# (ps/table/frequency_filter.h); what is stored at the end is that model, and it scores as it did in the run.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml"
@@ -55,7 +55,7 @@ resume() {
     expect "resume ended with code $CODE" [ "$CODE" = 0 ]
 }
 
-# Counts of sightings, default rows and ages are part of a checkpoint.
+# Counts of pushes, default rows and ages are part of a checkpoint.
 resumed() {
     local long=("${both[@]}" train.epochs=20 checkpoint.every_steps=60)
     train "$T/whole" "${long[@]}" checkpoint.every_steps=0

@@ -1,6 +1,6 @@
-/* test_admission - "Until a key has come in min_count pushed steps, all keys like it share their slot's default row"
- * (ps/table/admission.h) and "a row not pushed for more steps is as if it had never been" (ps/table/table.h), by a plain model
- * of both; and neither the number of senders, nor that of shards, nor memory, nor when expired rows are removed makes a
+/* test_frequency_filter - "Until a key has come in min_count pushed steps, all keys like it share their slot's default row"
+ * (ps/table/frequency_filter.h) and "a row not pushed for more steps is as if it had never been" (ps/table/table.h), by a plain
+ * model of both; and neither the number of senders, nor that of shards, nor memory, nor when expired rows are removed makes a
  * difference. */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/config/config.h"
-#include "ps/table/admission.h"
+#include "ps/table/frequency_filter.h"
 #include "ps/table/row_cache.h"
 #include "ps/table/table.h"
 #include "tests/lib/testing.h"
@@ -30,7 +30,7 @@ typedef struct model {
     int64_t min_count, ttl, now;
     uint64_t keys[RANGE]; /* ascending by (slot, key) */
     model_row_t rows[RANGE];
-    int64_t sightings[RANGE], sighted[RANGE]; /* how often, and when last */
+    int64_t pushes[RANGE], pushed[RANGE]; /* how often, and when last */
     model_row_t defaults[HASH_SLOTS];
 } model_t;
 
@@ -63,7 +63,7 @@ static void model_weights(const model_t *m, int64_t k, float *w)
     else if (m->defaults[slot].exists)
         memcpy(payload, m->defaults[slot].payload, sizeof payload);
     else
-        initial(payload, 2, admission_default_key(slot));
+        initial(payload, 2, frequency_filter_default_key(slot));
     memcpy(w, payload, DIM * sizeof *w);
 }
 
@@ -91,21 +91,21 @@ static void model_push(model_t *m, const bool *there, float (*g)[DIM], int64_t n
         for (int j = 0; j < DIM; j++)
             sums[slot][j] = has[slot] ? sums[slot][j] + g[k][j] : g[k][j];
         has[slot] = true;
-        if (m->ttl > 0 && now - m->sighted[k] > m->ttl)
-            m->sightings[k] = 0;
-        m->sighted[k] = now;
-        if (++m->sightings[k] >= m->min_count) {
+        if (m->ttl > 0 && now - m->pushed[k] > m->ttl)
+            m->pushes[k] = 0;
+        m->pushed[k] = now;
+        if (++m->pushes[k] >= m->min_count) {
             row->exists = true;
             row->last = now;
             initial(row->payload, 0, m->keys[k]);
-            m->sightings[k] = 0;
+            m->pushes[k] = 0;
         }
     }
     for (uint32_t slot = 0; slot < HASH_SLOTS; slot++)
         if (has[slot]) {
             model_row_t *row = &m->defaults[slot];
             if (!row->exists)
-                initial(row->payload, 2, admission_default_key(slot));
+                initial(row->payload, 2, frequency_filter_default_key(slot));
             row->exists = true;
             step(row->payload, sums[slot]);
         }
@@ -118,7 +118,8 @@ static void model_digest(const model_t *m, hash_digest_t *digest)
             table_digest_row(0, FLOATS, &(table_row_t){m->keys[k], 1, 1, m->rows[k].payload}, digest);
     for (uint32_t slot = 0; slot < HASH_SLOTS; slot++)
         if (m->defaults[slot].exists)
-            table_digest_row(2, FLOATS, &(table_row_t){admission_default_key(slot), 1, 1, m->defaults[slot].payload}, digest);
+            table_digest_row(2, FLOATS, &(table_row_t){frequency_filter_default_key(slot), 1, 1, m->defaults[slot].payload},
+                             digest);
 }
 
 /* ---- the tables ------------------------------------------------------------------------------------------------------ */
@@ -126,7 +127,7 @@ static void model_digest(const model_t *m, hash_digest_t *digest)
 typedef struct shards {
     int n;
     row_cache_t *row_cache;
-    table_t *tables[SHARDS_MAX][ADMISSION_KINDS]; /* rows, sightings, defaults */
+    table_t *tables[SHARDS_MAX][FREQUENCY_FILTER_KINDS]; /* rows, counts, defaults */
 } shards_t;
 
 static void shards_init(shards_t *s, int n, int64_t min_count, int64_t ttl, int64_t budget)
@@ -144,10 +145,11 @@ static void shards_init(shards_t *s, int n, int64_t min_count, int64_t ttl, int6
                                    .ttl_steps = ttl,
                                    .min_count = min_count};
         if (min_count > 0) {
-            const table_options_t sightings = admission_sightings(&options, 1), defaults = admission_defaults(&options, 1);
-            assert_int_equal(table_create(&sightings, &s->tables[i][1]), ST_OK);
+            const table_options_t counts = frequency_filter_counts(&options, 1),
+                                  defaults = frequency_filter_defaults(&options, 1);
+            assert_int_equal(table_create(&counts, &s->tables[i][1]), ST_OK);
             assert_int_equal(table_create(&defaults, &s->tables[i][2]), ST_OK);
-            options.sightings = s->tables[i][1];
+            options.counts = s->tables[i][1];
             options.defaults = s->tables[i][2];
         }
         assert_int_equal(table_create(&options, &s->tables[i][0]), ST_OK);
@@ -158,7 +160,7 @@ static void shards_init(shards_t *s, int n, int64_t min_count, int64_t ttl, int6
 static void shards_fini(shards_t *s)
 {
     for (int i = 0; i < s->n; i++)
-        for (int kind = 0; kind < ADMISSION_KINDS; kind++)
+        for (int kind = 0; kind < FREQUENCY_FILTER_KINDS; kind++)
             table_destroy(&s->tables[i][kind]);
     row_cache_destroy(&s->row_cache);
 }
@@ -264,7 +266,7 @@ static void run(int64_t min_count, int64_t ttl, int shards, int senders, int64_t
     shards_fini(&s);
 }
 
-static void test_admission(void **state)
+static void test_frequency_filter(void **state)
 {
     (void)state;
     run(MIN_COUNT, 0, 1, 1, 0);
@@ -298,7 +300,7 @@ static void test_default_keys_lie_in_their_slots(void **state)
 {
     (void)state;
     for (uint32_t slot = 0; slot < HASH_SLOTS; slot++)
-        assert_int_equal(hash_slot(admission_default_key(slot)), slot);
+        assert_int_equal(hash_slot(frequency_filter_default_key(slot)), slot);
 }
 
 /* Rows that nobody asks for any more are removed while others are pushed. */
@@ -323,7 +325,7 @@ static void test_expired_rows_do_not_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_admission),
+        cmocka_unit_test(test_frequency_filter),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_both_on_any_cluster),
         cmocka_unit_test(test_both_beyond_memory),

@@ -1,4 +1,4 @@
-#include "ps/table/admission.h"
+#include "ps/table/frequency_filter.h"
 
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "common/config/config.h"
 #include "ps/table/table_impl.h"
 
-table_options_t admission_sightings(const table_options_t *options, uint32_t tables)
+table_options_t frequency_filter_counts(const table_options_t *options, uint32_t tables)
 {
     table_options_t o = *options;
     o.id = tables + options->id;
@@ -14,21 +14,21 @@ table_options_t admission_sightings(const table_options_t *options, uint32_t tab
     o.optimizer = OPTIMIZER_SGD;
     o.init_std = 0.0f;
     o.min_count = 0;
-    o.sightings = o.defaults = NULL;
+    o.counts = o.defaults = NULL;
     return o;
 }
 
-table_options_t admission_defaults(const table_options_t *options, uint32_t tables)
+table_options_t frequency_filter_defaults(const table_options_t *options, uint32_t tables)
 {
     table_options_t o = *options;
     o.id = 2 * tables + options->id;
     o.min_count = o.ttl_steps = 0;
-    o.sightings = o.defaults = NULL;
+    o.counts = o.defaults = NULL;
     o.row_cache = NULL;
     return o;
 }
 
-uint64_t admission_default_key(uint32_t slot)
+uint64_t frequency_filter_default_key(uint32_t slot)
 {
     /* The steps of hash_mix undone, the last one first. */
     uint64_t h = (uint64_t)slot << 54;
@@ -40,9 +40,9 @@ uint64_t admission_default_key(uint32_t slot)
     return h - 0x9e3779b97f4a7c15u;
 }
 
-void admission_weights(const table_t *table, uint64_t key, float *w)
+void frequency_filter_weights(const table_t *table, uint64_t key, float *w)
 {
-    const uint64_t shared = admission_default_key(hash_slot(key));
+    const uint64_t shared = frequency_filter_default_key(hash_slot(key));
     table_peek(table->options.defaults, &shared, 1, w);
 }
 
@@ -64,7 +64,7 @@ static void push_defaults(const table_t *table, const spill_key_t *keys, int64_t
                 sum[j] += g[j];
         } else {
             memcpy(sum, g, (size_t)dim * sizeof *g);
-            shared[slots++] = admission_default_key(slot);
+            shared[slots++] = frequency_filter_default_key(slot);
         }
     }
     table_push(table->options.defaults, shared, sums, slots, step);
@@ -73,7 +73,7 @@ static void push_defaults(const table_t *table, const spill_key_t *keys, int64_t
 }
 
 /* A row for a key that has none, or an expired one. */
-static void admit(table_t *table, uint64_t key, uint32_t version)
+static void give_row(table_t *table, uint64_t key, uint32_t version)
 {
     int64_t id = table_find(table, key);
     row_t *row;
@@ -90,7 +90,7 @@ static void admit(table_t *table, uint64_t key, uint32_t version)
 }
 
 /* Called when a push has visited all its rows: those it deferred have none, and expired ones are in memory. */
-void admission_push(table_t *table, uint32_t step)
+void frequency_filter_push(table_t *table, uint32_t step)
 {
     deferred_t *d = &table->deferred;
     spill_key_t *sorted = MEM_ARRAY(spill_key_t, d->n), *scratch = MEM_ARRAY(spill_key_t, d->n);
@@ -98,17 +98,17 @@ void admission_push(table_t *table, uint32_t step)
     for (int64_t i = 0; i < d->n; i++)
         sorted[i] = (spill_key_t){d->keys[i], i};
     spill_sort(sorted, scratch, d->n);
-    int64_t admitted = 0;
+    int64_t passed = 0;
     for (int64_t i = 0; i < d->n; i++)
         d->keys[i] = sorted[i].key;
-    table_sight(table->options.sightings, d->keys, d->n, step, counts);
+    table_count_pushes(table->options.counts, d->keys, d->n, step, counts);
     for (int64_t i = 0; i < d->n; i++)
         if (counts[i] >= table->options.min_count) {
-            admit(table, d->keys[i], step + 1);
-            d->keys[admitted++] = d->keys[i];
+            give_row(table, d->keys[i], step + 1);
+            d->keys[passed++] = d->keys[i];
         }
-    table_settle(table->options.sightings); /* rows may leave from here on */
-    table_remove(table->options.sightings, d->keys, admitted);
+    table_settle(table->options.counts); /* rows may leave from here on */
+    table_remove(table->options.counts, d->keys, passed);
     push_defaults(table, sorted, d->n, step);
     mem_free(sorted);
     mem_free(scratch);
