@@ -16,19 +16,20 @@ status_t shard_create(const shard_options_t *options, shard_t **out)
     if (!shard->o.disk)
         shard->o.disk = disk_posix();
     shard->pool = pool_create();
-    int w = options->workers;
-    shard->pushed = MEM_ARRAY(int64_t, w);
-    shard->windows = MEM_ARRAY(replay_window_t, w);
-    shard->pulls = MEM_ARRAY(held_t, SHARD_RING * w);
-    shard->pushes = MEM_ARRAY(held_t, SHARD_RING * w);
+    const int w = options->workers;
+    arena_t *arena = &shard->arena;
     shard->replies = reply_cache_create(w, SHARD_RING);
-    shard->ready = MEM_ARRAY(net_message_t *, w);
-    shard->keys = MEM_ARRAY(const uint64_t *, w);
-    shard->gradients = MEM_ARRAY(const float *, w);
-    shard->counts = MEM_ARRAY(int64_t, w);
-    shard->cursor_segment = MEM_ARRAY(int64_t, w);
-    shard->cursor_key = MEM_ARRAY(int64_t, w);
-    shard->cursor_float = MEM_ARRAY(int64_t, w);
+    shard->pushed = ARENA_ARRAY(arena, int64_t, w);
+    shard->windows = ARENA_ARRAY(arena, replay_window_t, w);
+    shard->pulls = ARENA_ARRAY(arena, held_t, SHARD_RING * w);
+    shard->pushes = ARENA_ARRAY(arena, held_t, SHARD_RING * w);
+    shard->ready = ARENA_ARRAY(arena, net_message_t *, w);
+    shard->keys = ARENA_ARRAY(arena, const uint64_t *, w);
+    shard->gradients = ARENA_ARRAY(arena, const float *, w);
+    shard->counts = ARENA_ARRAY(arena, int64_t, w);
+    shard->cursor_segment = ARENA_ARRAY(arena, int64_t, w);
+    shard->cursor_key = ARENA_ARRAY(arena, int64_t, w);
+    shard->cursor_float = ARENA_ARRAY(arena, int64_t, w);
     *out = shard;
     return ST_OK;
 }
@@ -39,18 +40,8 @@ void shard_destroy(shard_t **shard)
     if (!s)
         return;
     shard_end(s);
-    mem_free(s->pushed);
-    mem_free(s->windows);
-    mem_free(s->pulls);
-    mem_free(s->pushes);
     reply_cache_destroy(&s->replies);
-    mem_free(s->ready);
-    mem_free(s->keys);
-    mem_free(s->gradients);
-    mem_free(s->counts);
-    mem_free(s->cursor_segment);
-    mem_free(s->cursor_key);
-    mem_free(s->cursor_float);
+    arena_fini(&s->arena);
     pool_destroy(&s->pool);
     mem_free(s);
     *shard = NULL;

@@ -8,6 +8,7 @@
 #ifndef SMELTER_SHARD_IMPL_H
 #define SMELTER_SHARD_IMPL_H
 
+#include "common/base/arena.h"
 #include "common/base/pool.h"
 #include "common/base/step_digest.h"
 #include "common/config/table_plan.h"
@@ -37,6 +38,7 @@ typedef struct held {
 struct shard {
     shard_options_t o;
     pool_t *pool;
+    arena_t arena; /* of the arrays over workers below */
 
     /* The run in progress; tables are NULL between runs. */
     config_t *config;

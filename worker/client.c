@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+#include "common/base/arena.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/pool.h"
@@ -49,6 +50,7 @@ typedef struct sets {
 
 struct client {
     client_options_t o;
+    arena_t arena; /* of all arrays over shards */
     uint64_t run_id;
     uint32_t epoch;
     const table_plan_t *plan; /* borrowed */
@@ -81,13 +83,13 @@ client_t *client_create(const client_options_t *options)
     resend_queue_init(&c->log, options->shards);
     const int64_t quarter = options->member->deadline_ns / 4, retry = options->retry_ms * 1000000;
     c->retry_ns = retry < quarter ? retry : quarter;
-    c->push_buffer = MEM_ARRAY(void *, options->shards);
-    c->push_base = MEM_ARRAY(float *, options->shards);
+    c->push_buffer = ARENA_ARRAY(&c->arena, void *, options->shards);
+    c->push_base = ARENA_ARRAY(&c->arena, float *, options->shards);
     for (int i = 0; i < IN_FLIGHT; i++) {
-        c->flights[i].answered = MEM_ARRAY(bool, options->shards);
-        c->flights[i].asked = MEM_ARRAY(int64_t, options->shards);
-        c->flights[i].weights = MEM_ARRAY(int64_t, options->shards);
-        c->flights[i].messages = MEM_ARRAY(net_message_t, options->shards);
+        c->flights[i].answered = ARENA_ARRAY(&c->arena, bool, options->shards);
+        c->flights[i].asked = ARENA_ARRAY(&c->arena, int64_t, options->shards);
+        c->flights[i].weights = ARENA_ARRAY(&c->arena, int64_t, options->shards);
+        c->flights[i].messages = ARENA_ARRAY(&c->arena, net_message_t, options->shards);
     }
     return c;
 }
@@ -118,19 +120,13 @@ void client_destroy(client_t **client)
     if (!c)
         return;
     drop_push(c);
-    for (int i = 0; i < IN_FLIGHT; i++) {
+    for (int i = 0; i < IN_FLIGHT; i++)
         release_flight(c, &c->flights[i]);
-        mem_free(c->flights[i].answered);
-        mem_free(c->flights[i].asked);
-        mem_free(c->flights[i].weights);
-        mem_free(c->flights[i].messages);
-    }
     for (int i = 0; i < c->n_controls; i++)
         net_release(c->o.net, &c->controls[i]);
     resend_queue_fini(&c->log);
-    mem_free(c->push_buffer);
-    mem_free(c->push_base);
     mem_free(c->pull_scratch);
+    arena_fini(&c->arena);
     pool_destroy(&c->pool);
     mem_free(c);
     *client = NULL;

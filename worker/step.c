@@ -6,6 +6,7 @@
  * that it makes for them are not used. */
 #include "worker/step.h"
 
+#include "common/base/arena.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/config/lanes.h"
@@ -15,6 +16,7 @@
 #include "worker/objective.h"
 
 struct step {
+    arena_t arena;            /* of all arrays, but for those of `row` */
     const config_t *config;   /* borrowed, as is the next */
     const table_plan_t *plan; /* sets: K or 1 */
     int components;           /* K */
@@ -44,18 +46,19 @@ struct step {
 static void create_components(step_t *s, int hidden_width)
 {
     for (int k = 0; k < s->components; k++) {
-        s->dense_scratch[k] = MEM_ARRAY(float, model_parameters(s->models[k]) * (tree_levels((uint32_t)s->lanes) + 1));
-        s->p[k] = MEM_ARRAY(float, s->lane_rows);
-        s->dz[k] = MEM_ARRAY(float, s->lane_rows);
+        s->dense_scratch[k] =
+            ARENA_ARRAY(&s->arena, float, model_parameters(s->models[k]) * (tree_levels((uint32_t)s->lanes) + 1));
+        s->p[k] = ARENA_ARRAY(&s->arena, float, s->lane_rows);
+        s->dz[k] = ARENA_ARRAY(&s->arena, float, s->lane_rows);
         if (objective_uses_hidden(s->objective))
-            s->dhidden[k] = MEM_ARRAY(float, (int64_t)s->lane_rows *hidden_width);
+            s->dhidden[k] = ARENA_ARRAY(&s->arena, float, (int64_t)s->lane_rows *hidden_width);
     }
     for (int i = 0; i < s->plan->sets; i++) {
-        s->x[i] = MEM_ARRAY(float, (int64_t)s->lane_rows * s->inputs);
-        s->dx[i] = MEM_ARRAY(float, (int64_t)s->lanes * s->lane_rows * s->inputs);
+        s->x[i] = ARENA_ARRAY(&s->arena, float, (int64_t)s->lane_rows * s->inputs);
+        s->dx[i] = ARENA_ARRAY(&s->arena, float, (int64_t)s->lanes * s->lane_rows * s->inputs);
     }
     if (s->plan->sets < s->components)
-        s->dx_more = MEM_ARRAY(float, (int64_t)s->lane_rows * s->inputs);
+        s->dx_more = ARENA_ARRAY(&s->arena, float, (int64_t)s->lane_rows * s->inputs);
 }
 
 status_t step_create(const config_t *config, const table_plan_t *plan, const dataset_info_t *info, int lanes, int lane_rows,
@@ -71,24 +74,24 @@ status_t step_create(const config_t *config, const table_plan_t *plan, const dat
     s->lanes = lanes;
     s->lane_rows = lane_rows;
     s->shards = shards;
-    s->models = MEM_ARRAY(model_t *, n);
-    s->trees = MEM_ARRAY(tree_stack_t, n);
-    s->dense_scratch = MEM_ARRAY(float *, n);
-    s->dense = MEM_ARRAY(float *, n);
-    s->z = MEM_ARRAY(const float *, n);
-    s->hidden = MEM_ARRAY(const float *, n);
-    s->p = MEM_ARRAY(float *, n);
-    s->dz = MEM_ARRAY(float *, n);
-    s->dhidden = MEM_ARRAY(float *, n);
-    s->x = MEM_ARRAY(float *, plan->sets);
-    s->dx = MEM_ARRAY(float *, plan->sets);
-    s->row = MEM_ARRAY(const float **, plan->sets);
-    s->row_cap = MEM_ARRAY(size_t, plan->sets);
-    s->logits = MEM_ARRAY(float, (int64_t)lanes *lane_rows *n);
-    s->probability = MEM_ARRAY(float, (int64_t)lanes *lane_rows);
-    s->component_p = MEM_ARRAY(float, lane_rows);
-    s->targets = MEM_ARRAY(float, lane_rows);
-    s->embedding_scratch = MEM_ARRAY(float, (int64_t)plan->widest *(tree_levels((uint32_t)lanes) + 1));
+    s->models = ARENA_ARRAY(&s->arena, model_t *, n);
+    s->trees = ARENA_ARRAY(&s->arena, tree_stack_t, n);
+    s->dense_scratch = ARENA_ARRAY(&s->arena, float *, n);
+    s->dense = ARENA_ARRAY(&s->arena, float *, n);
+    s->z = ARENA_ARRAY(&s->arena, const float *, n);
+    s->hidden = ARENA_ARRAY(&s->arena, const float *, n);
+    s->p = ARENA_ARRAY(&s->arena, float *, n);
+    s->dz = ARENA_ARRAY(&s->arena, float *, n);
+    s->dhidden = ARENA_ARRAY(&s->arena, float *, n);
+    s->x = ARENA_ARRAY(&s->arena, float *, plan->sets);
+    s->dx = ARENA_ARRAY(&s->arena, float *, plan->sets);
+    s->row = ARENA_ARRAY(&s->arena, const float **, plan->sets);
+    s->row_cap = ARENA_ARRAY(&s->arena, size_t, plan->sets);
+    s->logits = ARENA_ARRAY(&s->arena, float, (int64_t)lanes *lane_rows *n);
+    s->probability = ARENA_ARRAY(&s->arena, float, (int64_t)lanes *lane_rows);
+    s->component_p = ARENA_ARRAY(&s->arena, float, lane_rows);
+    s->targets = ARENA_ARRAY(&s->arena, float, lane_rows);
+    s->embedding_scratch = ARENA_ARRAY(&s->arena, float, (int64_t)plan->widest *(tree_levels((uint32_t)lanes) + 1));
     status_t status = ST_OK;
     for (int k = 0; k < n && status == ST_OK; k++)
         status = model_create(config, k, s->inputs, lane_rows, &s->models[k]);
@@ -117,38 +120,12 @@ void step_destroy(step_t **step)
     step_t *s = *step;
     if (!s)
         return;
-    for (int k = 0; k < s->components; k++) {
+    for (int k = 0; k < s->components; k++)
         model_destroy(&s->models[k]);
-        mem_free(s->dense_scratch[k]);
-        mem_free(s->p[k]);
-        mem_free(s->dz[k]);
-        mem_free(s->dhidden[k]);
-    }
-    for (int i = 0; i < s->plan->sets; i++) {
-        mem_free(s->x[i]);
-        mem_free(s->dx[i]);
+    for (int i = 0; i < s->plan->sets; i++)
         mem_free(s->row[i]);
-    }
     objective_destroy(&s->objective);
-    mem_free(s->models);
-    mem_free(s->trees);
-    mem_free(s->dense_scratch);
-    mem_free(s->dense);
-    mem_free(s->z);
-    mem_free(s->hidden);
-    mem_free(s->p);
-    mem_free(s->dz);
-    mem_free(s->dhidden);
-    mem_free(s->x);
-    mem_free(s->dx);
-    mem_free(s->dx_more);
-    mem_free(s->row);
-    mem_free(s->row_cap);
-    mem_free(s->logits);
-    mem_free(s->probability);
-    mem_free(s->component_p);
-    mem_free(s->targets);
-    mem_free(s->embedding_scratch);
+    arena_fini(&s->arena);
     mem_free(s);
     *step = NULL;
 }

@@ -1,4 +1,4 @@
-/* memory.h - allocation that cannot be forgotten and an arena of aligned blocks.
+/* memory.h - allocation that cannot fail, of zeroed and aligned blocks. For an object of many arrays: common/base/arena.h.
  *
  * mem_alloc never returns NULL: running out of memory ends the process with one clear line, because nothing in a
  * training step can go on without its buffers. All blocks are 64-byte aligned and zeroed.                          */
