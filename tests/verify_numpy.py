@@ -554,8 +554,11 @@ class Training:
         self.deployed = range(self.K) if peer is None else range(peer * self.members, (peer + 1) * self.members)
         self.teacher = None
         if c["teacher"]["variant"]:
-            number = run.rstrip("/").rsplit("/r", 1)[1] if c["teacher"]["replica"] == "same" else "0"
-            self.teacher = read_floats(f"{run}/../../{c['teacher']['variant']}/r{number}/teacher.f32")
+            replica = os.path.basename(os.path.abspath(run)) if c["teacher"]["replica"] == "same" else "r0"
+            taught = f"{run}/../../{c['teacher']['variant']}/{replica}/teacher.f32"
+            if not os.path.exists(taught):
+                raise NotCovered(f"a student whose teacher's predictions are not in {taught}")
+            self.teacher = read_floats(taught)
 
     def predict(self, examples, index):
         y, numeric, uses = examples.batch(index)
