@@ -30,7 +30,7 @@ void log_set_sink(log_sink_fn *sink, void *context);
 
 #define LOG_CLEAR_LINE "\r\033[K"
 /* log_line_start - what a line begins with on standard error: LOG_CLEAR_LINE where the job has a live line on a terminal, which
- * every rank knows by SMELTER_PROGRESS (launcher/coordinator/progress.h), so that nothing of it is left; else nothing. */
+ * every rank knows by SMELTER_PROGRESS (launcher/metrics/progress.h), so that nothing of it is left; else nothing. */
 const char *log_line_start(void);
 
 /* log_write - one line; a trailing newline is not wanted. What a terminal would act on is escaped (printable.h). Any thread. */

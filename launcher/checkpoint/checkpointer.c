@@ -12,7 +12,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/base/text.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/run_paths.h"
 #include "common/net/message.h"
@@ -350,10 +349,7 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
         char name[DENSE_NAME_BYTES];
         TRY(checkpoint_file_write(c->o.disk, folder, dense_name(k, name), cut->dense[k], cut->dense_bytes[k], &m->dense[k]));
     }
-    if (c->o.progressive)
-        TRY(progressive_sync(c->o.progressive));
-    if (c->o.steps)
-        TRY(step_digest_writer_sync(c->o.steps));
+    TRY(run_events_emit(c->o.events, &(run_event_t){.kind = EVENT_SYNC}));
     TRY(checkpoint_file_write(c->o.disk, folder, FILE_PROGRESS, cut->progress, cut->progress_bytes, &m->progress));
     TRY(disk_sync_dir(c->o.disk, folder));
     failpoint("commit.dense");
@@ -363,8 +359,7 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
 static status_t commit(checkpointer_t *c, checkpoint_parts_t *cut)
 {
     const checkpoint_id_t id = {(uint32_t)c->o.run->epoch, cut->step};
-    char *folder = checkpoint_step_path(c->o.run_dir, id.epoch, id.step), when[CLOCK_UTC_BYTES], text[TEXT_BYTES],
-         rows[TEXT_BYTES];
+    char *folder = checkpoint_step_path(c->o.run_dir, id.epoch, id.step), when[CLOCK_UTC_BYTES];
     checkpoint_manifest_t m = *c->o.run; /* its texts stay the run's */
     clock_utc(when);
     MEM_GROW(c->deltas, c->deltas_cap, (size_t)c->n_deltas + 1);
@@ -387,9 +382,10 @@ static status_t commit(checkpointer_t *c, checkpoint_parts_t *cut)
     c->kept.at[c->kept.n++] = id;
     c->committed++;
     c->last_step = cut->step;
-    log_info("checkpoint before step %s: %s rows, %.1f MB, %.2f s", text_count(cut->step, text),
-             text_count(checkpoint_manifest_rows(&m), rows), (double)checkpoint_manifest_bytes(&m) * 1e-6,
-             (double)(net_now_ns(c->o.net) - cut->begun_ns) * 1e-9);
+    const int64_t now = net_now_ns(c->o.net);
+    const event_checkpoint_t made = {cut->step, checkpoint_manifest_rows(&m), checkpoint_manifest_bytes(&m),
+                                     (double)(now - cut->begun_ns) * 1e-9};
+    TRY_DONE(run_events_emit(c->o.events, &(run_event_t){EVENT_CHECKPOINT, now, .checkpoint = made}));
     warn_of_space(c, checkpoint_manifest_bytes(&m));
 done:
     mem_free(m.dense);
@@ -596,18 +592,17 @@ void checkpointer_request(checkpointer_t *c, bool stop)
     request_moves(c, stop ? WISH_STOP : WISH_SAVE);
 }
 
-static void name_late(checkpointer_t *c, checkpoint_parts_t *cut)
+static status_t name_late(checkpointer_t *c, checkpoint_parts_t *cut)
 {
     if (cut->said_late || cut->n_workers < c->o.workers || cut->n_shards == c->shards ||
         net_now_ns(c->o.net) - cut->begun_ns < LATE_NS)
-        return;
+        return ST_OK;
     int first = 0;
     while (cut->from_shard[first])
         first++;
     cut->said_late = true;
-    log_warn("the checkpoint before step %" PRId64
-             " waits for %d of %d shards to write their rows, shard %d the first of them; is its disk slow?",
-             cut->step, c->shards - cut->n_shards, c->shards, first);
+    const event_stall_t stall = {cut->step, c->shards - cut->n_shards, c->shards, first};
+    return run_events_emit(c->o.events, &(run_event_t){EVENT_STALL, net_now_ns(c->o.net), .stall = stall});
 }
 
 status_t checkpointer_tick(checkpointer_t *c)
@@ -617,7 +612,7 @@ status_t checkpointer_tick(checkpointer_t *c)
     for (int w = 0; w < c->o.workers; w++)
         is_running = is_running && !c->trained[w];
     if (c->n_cuts)
-        name_late(c, &c->cuts[0]);
+        TRY(name_late(c, &c->cuts[0]));
     check_invariant(c);
     if (!is_running || is_asked(c) || is_told(c))
         return ST_OK;

@@ -25,7 +25,6 @@
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/checkpoint/checkpoint_manifest.h"
 #include "launcher/metrics/progressive.h"
-#include "launcher/metrics/step_digest_writer.h"
 
 typedef struct checkpointer checkpointer_t;
 
@@ -34,9 +33,9 @@ typedef struct checkpointer_options {
     disk_t *disk;
     const char *run_dir; /* exists */
     const checkpoint_manifest_t
-        *run; /* what all manifests of this start share: texts but time, hashes, counts but step, config; copied */
-    progressive_t *progressive;  /* NULL: the run has none */
-    step_digest_writer_t *steps; /* likewise */
+        *run;             /* what all manifests of this start share: texts but time, hashes, counts but step, config; copied */
+    run_events_t *events; /* NULL: nobody is told */
+    progressive_t *progressive; /* NULL: the run has none */
     uint64_t run_id;
     int first_worker;       /* the peer that worker 0 is */
     int workers;            /* that take part */

@@ -24,7 +24,8 @@ status_t coordinator_create(const coordinator_options_t *options, coordinator_t 
 {
     coordinator_t *c = MEM_NEW(coordinator_t);
     c->o = *options;
-    failure_detector_init(&c->detector, options->net, options->roster, options->progress, options->starter_reports,
+    c->events = run_events_create(options->progress);
+    failure_detector_init(&c->detector, options->net, options->roster, c->events, options->starter_reports,
                           options->experiment->base->cluster.deadline_s);
     c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
     c->stores = MEM_ARRAY(hash_digest_t, roster_shards(options->roster));
@@ -47,7 +48,7 @@ void coordinator_destroy(coordinator_t **coordinator)
         return;
     checkpointer_destroy(&c->checkpointer);
     progressive_destroy(&c->progressive);
-    step_digest_writer_destroy(&c->steps);
+    step_digest_merger_destroy(&c->steps);
     drop_clipped(c);
     table_plan_fini(&c->plan);
     dataset_close(&c->dataset);
@@ -55,6 +56,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     mem_free(c->stores);
     failure_detector_fini(&c->detector);
     predictions_fini(&c->predictions);
+    run_events_destroy(&c->events);
     mem_free(c);
     *coordinator = NULL;
 }
@@ -71,7 +73,7 @@ void coordinator_clear(coordinator_t *c)
     c->epoch = 0;
     c->identity = 0;
     progressive_destroy(&c->progressive);
-    step_digest_writer_destroy(&c->steps);
+    step_digest_merger_destroy(&c->steps);
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};
     c->shards = c->trained = c->evaluated = c->loaded = (message_counters_t){0};
@@ -134,9 +136,8 @@ status_t coordinator_wait_trained(coordinator_t *c)
     while (c->n_trained < c->workers || !checkpointer_is_idle(c->checkpointer)) {
         TRY(handle_one(c));
         if (checkpointer_is_stopped(c->checkpointer)) {
-            progress_clear(c->o.progress);
-            log_info("saved before step %lld and stopped, as a signal asked; --resume goes on from there",
-                     (long long)checkpointer_last_step(c->checkpointer));
+            const event_stopped_t stopped = {checkpointer_last_step(c->checkpointer)};
+            TRY(run_events_emit(c->events, &(run_event_t){EVENT_STOPPED, net_now_ns(c->o.net), .stopped = stopped}));
             c->saved_to_stop = true;
             return ST_STOPPED;
         }

@@ -11,7 +11,7 @@
 #include "common/files/disk.h"
 #include "common/net/net.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
-#include "launcher/coordinator/progress.h"
+#include "launcher/metrics/progress.h"
 #include "launcher/ranks/roster.h"
 #include "launcher/run/manifest.h"
 

@@ -17,13 +17,15 @@
 #include "launcher/coordinator/coordinator.h"
 #include "launcher/coordinator/failure_detector.h"
 #include "launcher/metrics/progressive.h"
-#include "launcher/metrics/step_digest_writer.h"
+#include "launcher/metrics/run_events.h"
+#include "launcher/metrics/step_digest_merger.h"
 #include "launcher/run/run_totals.h"
 
 #define COMPONENTS_MOST 64 /* the bound of model.components */
 
 struct coordinator {
     coordinator_options_t o;
+    run_events_t *events;
     failure_detector_t detector;
     uint64_t run_id;   /* of messages */
     uint64_t identity; /* of the run, in all of its files (common/base/identity.h) */
@@ -43,7 +45,7 @@ struct coordinator {
     int components, n_clipped;
     double clipped_most;
     progressive_t *progressive;
-    step_digest_writer_t *steps;  /* NULL where steps are not digested */
+    step_digest_merger_t *steps;  /* NULL where steps are not digested */
     checkpointer_t *checkpointer; /* while it trains */
     bool told_to_stop;            /* the checkpointer was */
     bool saved_to_stop;           /* and it has */

@@ -32,7 +32,7 @@ static status_t coordinator_on_error(coordinator_t *c, net_message_t *message)
         return FAIL(ST_MESSAGE, "an ERROR message is malformed");
     if (!PEER_IS_SHARD(message->peer))
         failure_detector_name(&c->detector, message->peer, text);
-    progress_clear(c->o.progress);
+    run_events_trouble(c->events, text);
     return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %.*s; the job ends",
                 text[0] ? text : "a shard", status_name((status_t)body.status), (int)sizeof body.text, body.text);
 }
@@ -127,7 +127,13 @@ static status_t coordinator_on_flushed(coordinator_t *c, net_message_t *message)
 
 /* ---- what a run learns and predicts ---------------------------------------------------------------------------------- */
 
-/* All groups have made as many steps of as many examples as the one that reports. */
+static status_t emit_number(coordinator_t *c, const char *name, double value)
+{
+    return run_events_emit(c->events, &(run_event_t){EVENT_NUMBER, net_now_ns(c->o.net), .number = {name, value}});
+}
+
+/* All groups have made as many steps of as many examples as the one that reports. Losses are those of first visits; once there
+ * are later ones, of these. */
 static status_t coordinator_on_progress(coordinator_t *c, net_message_t *message)
 {
     const int worker = roster_index(c->o.roster, message->peer), at = worker - c->reporting.first_worker;
@@ -138,12 +144,13 @@ static status_t coordinator_on_progress(coordinator_t *c, net_message_t *message
                     c->reporting.workers, c->reporting.first_worker);
     net_message_t taken = *message;
     message->own = NULL;
-    const status_t status = progressive_put(c->progressive, at, &taken, net_now_ns(c->o.net));
-    const progress_loss_t loss = {progressive_logloss(c->progressive), progressive_training_logloss(c->progressive)};
-    progress_update(c->o.progress, progressive_steps(c->progressive),
-                    progressive_examples(c->progressive) * c->reporting.groups - c->earlier.examples, loss,
-                    net_now_ns(c->o.net));
-    return status;
+    TRY(progressive_put(c->progressive, at, &taken, net_now_ns(c->o.net)));
+    const double later = progressive_training_logloss(c->progressive);
+    TRY(emit_number(c, "progressive logloss", isfinite(later) ? NAN : progressive_logloss(c->progressive)));
+    TRY(emit_number(c, "training logloss", later));
+    const event_progress_t progress = {progressive_steps(c->progressive),
+                                       progressive_examples(c->progressive) * c->reporting.groups - c->earlier.examples};
+    return run_events_emit(c->events, &(run_event_t){EVENT_PROGRESS, net_now_ns(c->o.net), .progress = progress});
 }
 
 static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *message)
@@ -201,8 +208,8 @@ static status_t coordinator_on_digests(coordinator_t *c, net_message_t *message)
 {
     if (!c->steps)
         return ST_OK;
-    return PEER_IS_SHARD(message->peer) ? step_digest_writer_put_rows(c->steps, PEER_SHARD_OF(message->peer), message)
-                                        : step_digest_writer_put_dense(c->steps, message);
+    return PEER_IS_SHARD(message->peer) ? step_digest_merger_put_rows(c->steps, PEER_SHARD_OF(message->peer), message)
+                                        : step_digest_merger_put_dense(c->steps, message);
 }
 
 /* ---- checkpoints ----------------------------------------------------------------------------------------------------- */
@@ -260,7 +267,7 @@ static wire_role_t role_of(const coordinator_t *c, int peer)
 
 static status_t refuse(coordinator_t *c, net_message_t *message, const char *reason)
 {
-    progress_clear(c->o.progress);
+    run_events_trouble(c->events, reason);
     return dispatch_refuse(c->o.net, message, "the coordinator", reason);
 }
 

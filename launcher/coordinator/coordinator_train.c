@@ -66,7 +66,7 @@ static status_t remove_named(const char *run_dir, const char *name)
 
 /* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished.
  * All else that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and
- * the checkpoints and the digests of steps, unless one is what the run goes on from. */
+ * the checkpoints, unless one is what the run goes on from. */
 static status_t remove_earlier(const char *run_dir, uint32_t epoch, bool resumed)
 {
     static const char *const names[] = {FILE_MANIFEST, DIR_STORE, FILE_PREDICTIONS, FILE_TEACHER, FILE_CLIPPED};
@@ -75,10 +75,7 @@ static status_t remove_earlier(const char *run_dir, uint32_t epoch, bool resumed
         TRY(remove_named(run_dir, names[i]));
     TRY(disk_list(disk_posix(), run_dir, remove_dense, &sweep));
     TRY(sweep.status);
-    if (resumed)
-        return ST_OK;
-    TRY(remove_named(run_dir, FILE_STEPS));
-    return remove_checkpoints(run_dir, epoch);
+    return resumed ? ST_OK : remove_checkpoints(run_dir, epoch);
 }
 
 static status_t write_config(const config_t *config, const char *run_dir)
@@ -187,17 +184,6 @@ static int64_t pipeline_depth(const config_t *config)
     return config->determinism >= DETERMINISM_SYNC ? config->train.pipeline_depth : 0;
 }
 
-/* Lines about single steps, where results do not depend on time. Those of earlier starts stay where this one writes none. */
-static status_t open_steps(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume)
-{
-    char *path = run_path(c->run_dir, FILE_STEPS);
-    status_t status = resume ? step_digest_writer_cut(path, resume->from.step, pipeline_depth(config)) : ST_OK;
-    if (status == ST_OK && config->train.step_digests && config->determinism >= DETERMINISM_SYNC)
-        status = step_digest_writer_create(path, roster_shards(c->o.roster), c->plan.tables, &c->steps);
-    mem_free(path);
-    return status;
-}
-
 /* The newest checkpoint of the run's folder, checked; *resumed is false where there is none. */
 static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, checkpoint_resume_t *out, bool *resumed)
 {
@@ -211,27 +197,49 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
     return ST_OK;
 }
 
-/* The metrics of the run, from the beginning or from the checkpoint on. */
+/* The files of the run's metrics are opened, as they were at the checkpoint. */
+static status_t emit_train(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume)
+{
+    uint64_t lines;
+    const bool lines_known = progressive_lines(c->progressive, &lines);
+    const event_train_t train = {
+        .run_dir = c->run_dir,
+        .resumed = resume != NULL,
+        .step = resume ? resume->from.step : 0,
+        .depth = pipeline_depth(config),
+        .where = resume ? resume->folder : "",
+        .lines = &lines,
+        .lines_known = lines_known,
+    };
+    TRY(run_events_emit(c->events, &(run_event_t){EVENT_TRAIN, net_now_ns(c->o.net), .train = train}));
+    if (resume && !lines_known)
+        progressive_set_lines(c->progressive, lines);
+    return ST_OK;
+}
+
+/* The metrics of the run, from the beginning or from the checkpoint on; digests of steps where results do not depend on
+ * time. */
 static status_t open_metrics(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume, const lanes_t *lanes)
 {
-    char *path = run_path(c->run_dir, FILE_METRICS), *saved = NULL;
+    char *saved = NULL;
     const progressive_options_t o = {
-        .path = path,
+        .events = c->events,
         .net = c->o.net,
         .workers = c->reporting.workers,
         .lanes = *lanes,
         .interval = lanes_interval(lanes, config->train.report_steps),
         .first_visits = dataset_info(c->dataset)->train_rows / config_groups(config),
-        .depth = pipeline_depth(config),
     };
-    status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : progressive_create(&o, &c->progressive);
+    status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : ST_OK;
     if (status == ST_OK && resume)
         status = progressive_resume(&o, saved, resume->from.progress.bytes, resume->folder, &c->progressive);
-    if (status == ST_OK)
-        status = open_steps(c, config, resume);
     mem_free(saved);
-    mem_free(path);
-    return status;
+    TRY(status);
+    if (!resume)
+        c->progressive = progressive_create(&o);
+    if (config->train.step_digests && config->determinism >= DETERMINISM_SYNC)
+        c->steps = step_digest_merger_create(c->events, roster_shards(c->o.roster), c->plan.tables);
+    return emit_train(c, config, resume);
 }
 
 /* What all checkpoints of this start are: the run that is wanted, by this cluster. Texts are borrowed. */
@@ -271,7 +279,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .run_dir = c->run_dir,
         .run = &all,
         .progressive = c->progressive,
-        .steps = c->steps,
+        .events = c->events,
         .run_id = c->run_id,
         .first_worker = roster_first_worker(c->o.roster),
         .workers = c->workers,
@@ -380,12 +388,12 @@ static void end_provenance(provenance_t *provenance)
     provenance->ended = mem_strdup(clock_utc(date));
 }
 
-static void begin_progress(coordinator_t *c, const coordinator_run_t *run, const lanes_t *lanes, int64_t first_step)
+static status_t emit_begin(coordinator_t *c, const coordinator_run_t *run, const lanes_t *lanes, int64_t first_step)
 {
     progress_run_t live = *run->line;
     live.steps = lanes_steps(lanes);
     live.first_step = first_step;
-    progress_start(c->o.progress, &live, net_now_ns(c->o.net));
+    return run_events_emit(c->events, &(run_event_t){EVENT_BEGIN, net_now_ns(c->o.net), .begin = {&live}});
 }
 
 /* The manifest comes last: where it is, the run is whole. */
@@ -431,7 +439,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     set_processors(c, from, &manifest);
     const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     const int64_t first_step = resumed ? checkpoint.from.step : 0;
-    begin_progress(c, run, &lanes, first_step);
+    TRY_DONE(emit_begin(c, run, &lanes, first_step));
     TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));
     warm_start_fini(&plan);
     TRY_DONE(replace_earlier(c, config, &manifest, from));
@@ -441,7 +449,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(send_train(c, first_step));
     TRY_DONE(coordinator_wait_trained(c));
     TRY_DONE(finish_run(c));
-    progress_finish(c->o.progress, net_now_ns(c->o.net));
+    TRY_DONE(run_events_emit(c->events, &(run_event_t){EVENT_END, net_now_ns(c->o.net), .nothing = {0}}));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
     if (coordinator_is_teacher(c, run->variant, run->replica))
         TRY_DONE(teach(c, &manifest.result.cost));

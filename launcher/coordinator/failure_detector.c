@@ -10,13 +10,13 @@
 #define LISTENS_NS 500000000 /* longer between two looks: it did something else */
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
 
-void failure_detector_init(failure_detector_t *a, net_t *net, const roster_t *roster, progress_t *progress,
+void failure_detector_init(failure_detector_t *a, net_t *net, const roster_t *roster, run_events_t *events,
                            bool starter_reports, double deadline_s)
 {
     *a = (failure_detector_t){
         .net = net,
         .roster = roster,
-        .progress = progress,
+        .events = events,
         .starter_reports = starter_reports,
         .deadline_ns = (int64_t)(deadline_s * 1e9),
         .seen_ns = MEM_ARRAY(int64_t, roster->size),
@@ -138,7 +138,7 @@ status_t failure_detector_check_gone(failure_detector_t *a)
     name_dead(a, others_too ? a->stopping_ns : 0, names, sizeof names);
     if (!names[0])
         return ST_OK;
-    progress_clear(a->progress);
+    run_events_trouble(a->events, names);
     return a->starter_reports ? ST_PEER : FAIL(ST_PEER, "%s died without a goodbye; the job ends", names);
 }
 
@@ -159,7 +159,7 @@ bool failure_detector_can_be_asked(const failure_detector_t *a)
 status_t failure_detector_interrupted(failure_detector_t *a)
 {
     char names[600], text[ATTENDANCE_NAME_BYTES];
-    progress_clear(a->progress);
+    run_events_trouble(a->events, "");
     if (a->starter_reports && member_interrupted())
         return ST_STOPPED;
     const int64_t start_ns = net_now_ns(a->net);
@@ -181,9 +181,8 @@ static status_t check_left(const failure_detector_t *a)
     char text[ATTENDANCE_NAME_BYTES];
     if (!a->left || net_now_ns(a->net) - a->left_ns < GOODBYE_NS)
         return ST_OK;
-    progress_clear(a->progress);
-    return FAIL(ST_PEER, "%s left the job (%s); the job ends", failure_detector_name(a, a->left, text),
-                status_name(a->left_status));
+    run_events_trouble(a->events, failure_detector_name(a, a->left, text));
+    return FAIL(ST_PEER, "%s left the job (%s); the job ends", text, status_name(a->left_status));
 }
 
 /* No rank may be silent for longer than the deadline. */
@@ -204,7 +203,7 @@ static status_t check_deadline(const failure_detector_t *a)
     }
     if (!silent)
         return ST_OK;
-    progress_clear(a->progress);
+    run_events_trouble(a->events, names);
     return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
 }
 

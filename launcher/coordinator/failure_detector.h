@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "common/net/net.h"
-#include "launcher/coordinator/progress.h"
+#include "launcher/metrics/run_events.h"
 #include "launcher/ranks/roster.h"
 
 #define ATTENDANCE_NAME_BYTES 160
@@ -16,7 +16,7 @@
 typedef struct detector {
     net_t *net; /* borrowed, as the next two */
     const roster_t *roster;
-    progress_t *progress; /* its live line is wiped before an error is said */
+    run_events_t *events; /* told before an error is said */
     bool starter_reports; /* who started the ranks says itself which of them died, and how */
     int64_t deadline_ns;
     int64_t *seen_ns;  /* [ranks] when a rank was last heard of */
@@ -33,7 +33,7 @@ typedef struct detector {
     int64_t left_ns;
 } failure_detector_t;
 
-void failure_detector_init(failure_detector_t *a, net_t *net, const roster_t *roster, progress_t *progress,
+void failure_detector_init(failure_detector_t *a, net_t *net, const roster_t *roster, run_events_t *events,
                            bool starter_reports, double deadline_s);
 void failure_detector_fini(failure_detector_t *a);
 

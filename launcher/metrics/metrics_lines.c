@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/hash.h"
+#include "common/files/jsondoc.h"
 #include "launcher/metrics/step_line.h"
 
 /* Of progressive metrics, and not of a step's digests? */
@@ -47,4 +48,23 @@ status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char 
     }
     *end_of_text = to;
     return ST_OK;
+}
+
+char *metrics_line_text(const event_metrics_t *m)
+{
+    jsondoc_t *doc = jsondoc_object();
+    jsondoc_put_integer(doc, "step", m->step);
+    jsondoc_put_integer(doc, "examples", m->examples);
+    jsondoc_put_integer(doc, "interval_examples", m->interval_examples);
+    jsondoc_put_integer(doc, "first_visits", m->first_visits);
+    jsondoc_put_number(doc, "logloss", m->logloss);
+    jsondoc_put_number(doc, "auc_loss", m->auc_loss);
+    jsondoc_put_number(doc, "pqauc_loss", m->pqauc_loss);
+    jsondoc_put_number(doc, "calibration", m->calibration);
+    jsondoc_put_number(doc, "progressive_logloss", m->progressive_logloss);
+    jsondoc_put_number(doc, "training_logloss", m->training_logloss);
+    jsondoc_put_number(doc, "seconds", m->seconds);
+    char *text = jsondoc_text(doc, false);
+    jsondoc_destroy(&doc);
+    return text;
 }

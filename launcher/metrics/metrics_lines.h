@@ -1,14 +1,14 @@
 /* metrics_lines.h - what is in the two files of lines that grow while a run trains, when the run goes on from a checkpoint.
  *
  *     RUN/metrics.jsonl    a line for each interval (progressive.h)
- *     RUN/steps.jsonl      lines about single steps (step_digest_writer.h)
+ *     RUN/steps.jsonl      lines about single steps (sink_steps_file.c)
  *
  * Runs of an older smelter have both kinds in metrics.jsonl, and one that goes on has its older lines there and its newer ones
  * in steps.jsonl. A line about an interval is told by its member "logloss". */
 #ifndef SMELTER_METRICS_LINES_H
 #define SMELTER_METRICS_LINES_H
 
-#include "common/base/status.h"
+#include "launcher/metrics/run_events.h"
 
 /* metrics_lines_keep - leave the lines of before the cut before `step` in the text, which ends at *end then; a line that was
  * cut off by a crash goes too. A line about an interval ends with its step; what a step did is told by the shards when the
@@ -19,5 +19,8 @@
  * ST_CORRUPT: a line about a step is not as it was written, and lines of before the cut follow, so that no crash has left
  * it. */
 WARN_UNUSED status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char *text, uint64_t *lines, char **end);
+
+/* metrics_line_text - the line of an interval, with its newline; **owned**, mem_free. */
+char *metrics_line_text(const event_metrics_t *metrics);
 
 #endif

@@ -1,19 +1,12 @@
 #include "launcher/metrics/progressive.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
-#include "common/files/file.h"
-#include "common/files/jsondoc.h"
 #include "common/metrics/metrics.h"
-#include "launcher/metrics/metrics_lines.h"
 
 /* Messages of one worker that wait for those of the others. Dense gradients keep workers within one step of each other, but not
  * what has arrived of them: after a pause the coordinator reads what one connection has gathered, and then what the next one
@@ -54,14 +47,14 @@ static void queue_put(queue_t *queue, const net_message_t *message)
 
 struct progressive {
     progressive_options_t o;
-    FILE *file;
     queue_t *queues;                       /* [workers] */
     int64_t step;                          /* comes next: all examples of the steps before are here */
     int64_t limit;                         /* ... and of this step none are taken in yet */
     int64_t examples;                      /* in complete intervals */
     double first_loss_sum, later_loss_sum; /* over first visits, and over all others */
-    uint64_t lines;                        /* a checksum of the lines written so far: the sum of their hashes */
-    double seconds;                        /* of the run before start_ns */
+    uint64_t lines; /* a checksum of the lines of all intervals so far (metrics_lines.h): the sum of their hashes */
+    bool lines_known;
+    double seconds; /* of the run before start_ns */
     int64_t start_ns;
     /* The examples of the current interval. */
     int64_t n;
@@ -81,28 +74,22 @@ typedef struct saved {
     uint64_t lines;        /* since version 3 */
 } saved_t;
 
-static status_t open_lines(const progressive_options_t *options, progressive_t **out)
+static progressive_t *create(const progressive_options_t *options)
 {
-    FILE *file = fopen(options->path, "a");
-    if (!file)
-        return FAIL(ST_INPUT, "%s: cannot be written: %m; make the output folder writable or choose another --out",
-                    options->path);
+    ASSERT(options->interval > 0);
     progressive_t *p = MEM_NEW(progressive_t);
     p->o = *options;
-    p->o.path = mem_strdup(options->path);
-    p->file = file;
     p->queues = MEM_ARRAY(queue_t, options->workers);
     p->limit = INT64_MAX;
     p->start_ns = net_now_ns(options->net);
-    *out = p;
-    return ST_OK;
+    return p;
 }
 
-status_t progressive_create(const progressive_options_t *options, progressive_t **out)
+progressive_t *progressive_create(const progressive_options_t *options)
 {
-    ASSERT(options->interval > 0);
-    TRY(file_write_atomic(options->path, "", 0));
-    return open_lines(options, out);
+    progressive_t *p = create(options);
+    p->lines_known = true;
+    return p;
 }
 
 void progressive_destroy(progressive_t **progressive)
@@ -115,8 +102,6 @@ void progressive_destroy(progressive_t **progressive)
             net_release(p->o.net, queue_at(&p->queues[w], p->queues[w].taken++));
         mem_free(p->queues[w].messages);
     }
-    fclose(p->file);
-    mem_free((char *)p->o.path);
     mem_free(p->queues);
     mem_free(p->p);
     mem_free(p->y);
@@ -185,42 +170,14 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
     return ST_OK;
 }
 
-/* The file as it was at the cut, unless it is not the run's: then it stays as it is. */
-static status_t cut_lines(const progressive_options_t *o, const saved_t *head, const char *where, uint64_t *lines)
-{
-    char *text = NULL, *end = NULL;
-    if (file_exists(o->path))
-        TRY(file_read(o->path, &text, NULL));
-    else
-        text = mem_strdup("");
-    status_t status = metrics_lines_keep(o->path, head->step, o->depth, text, lines, &end);
-    if (status == ST_OK && head->version >= 3 && *lines != head->lines && !file_exists(o->path))
-        status = FAIL(
-            ST_CORRUPT,
-            "%s: is not there, and the run had written lines up to step %lld to it before the checkpoint in %s; put it back",
-            o->path, (long long)head->step, where);
-    else if (status == ST_OK && head->version >= 3 && *lines != head->lines)
-        status = FAIL(
-            ST_CORRUPT,
-            "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "
-            "have %016llx: it is another run's, or was changed; put the run's own in its place",
-            o->path, (long long)head->step, (unsigned long long)*lines, where, (unsigned long long)head->lines);
-    if (status == ST_OK)
-        status = file_write_atomic(o->path, text, (size_t)(end - text));
-    mem_free(text);
-    return status;
-}
-
 status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes, const char *where,
                             progressive_t **out)
 {
     saved_t head;
-    progressive_t *p = NULL;
-    uint64_t lines;
     TRY(check_saved(options, saved, bytes, where, &head));
-    TRY(cut_lines(options, &head, where, &lines));
-    TRY(open_lines(options, &p));
-    p->lines = lines;
+    progressive_t *p = create(options);
+    p->lines = head.lines;
+    p->lines_known = head.version >= 3;
     p->step = head.step;
     p->examples = head.examples;
     p->first_loss_sum = head.first_loss_sum;
@@ -247,11 +204,16 @@ status_t progressive_resume(const progressive_options_t *options, const void *sa
     return ST_OK;
 }
 
-status_t progressive_sync(progressive_t *p)
+bool progressive_lines(const progressive_t *p, uint64_t *lines)
 {
-    if (fflush(p->file) == 0 && fdatasync(fileno(p->file)) == 0)
-        return ST_OK;
-    return FAIL(ST_SYSTEM, "%s: cannot be synced: %m; is the disk full?", p->o.path);
+    *lines = p->lines;
+    return p->lines_known;
+}
+
+void progressive_set_lines(progressive_t *p, uint64_t lines)
+{
+    p->lines = lines;
+    p->lines_known = true;
 }
 
 /* ---- examples -------------------------------------------------------------------------------------------------------- */
@@ -291,32 +253,34 @@ static void add_losses(progressive_t *p)
     p->examples += p->n;
 }
 
-/* The line of the interval that ends before the next step. */
-static status_t write_line(progressive_t *p, int64_t now_ns)
+/* The interval that ends before the next step is told of. */
+static status_t emit_interval(progressive_t *p, int64_t now_ns)
 {
     const int64_t n = p->n;
     add_losses(p);
     p->n = 0;
-    jsondoc_t *doc = jsondoc_object();
-    jsondoc_put_integer(doc, "step", p->step);
-    jsondoc_put_integer(doc, "examples", p->examples);
-    jsondoc_put_integer(doc, "interval_examples", n);
-    jsondoc_put_integer(doc, "first_visits", least(p->examples, p->o.first_visits));
-    jsondoc_put_number(doc, "logloss", metrics_logloss(p->p, p->y, n));
-    jsondoc_put_number(doc, "auc_loss", metrics_auc_loss(p->p, p->y, n));
-    jsondoc_put_number(doc, "pqauc_loss", has_queries(p->group, n) ? metrics_pqauc_loss(p->p, p->y, p->group, n, NULL) : NAN);
-    jsondoc_put_number(doc, "calibration", metrics_calibration(p->p, p->y, n));
-    jsondoc_put_number(doc, "progressive_logloss", progressive_logloss(p));
-    jsondoc_put_number(doc, "training_logloss", progressive_training_logloss(p));
-    jsondoc_put_number(doc, "seconds", p->seconds + (double)(now_ns - p->start_ns) * 1e-9);
-    char *text = jsondoc_text(doc, false);
-    jsondoc_destroy(&doc);
+    const run_event_t event = {
+        .kind = EVENT_METRICS,
+        .now_ns = now_ns,
+        .metrics =
+            {
+                .step = p->step,
+                .examples = p->examples,
+                .interval_examples = n,
+                .first_visits = least(p->examples, p->o.first_visits),
+                .logloss = metrics_logloss(p->p, p->y, n),
+                .auc_loss = metrics_auc_loss(p->p, p->y, n),
+                .pqauc_loss = has_queries(p->group, n) ? metrics_pqauc_loss(p->p, p->y, p->group, n, NULL) : NAN,
+                .calibration = metrics_calibration(p->p, p->y, n),
+                .progressive_logloss = progressive_logloss(p),
+                .training_logloss = progressive_training_logloss(p),
+                .seconds = p->seconds + (double)(now_ns - p->start_ns) * 1e-9,
+            },
+    };
+    char *text = metrics_line_text(&event.metrics);
     p->lines += hash64(text, strlen(text), 0);
-    bool good = fputs(text, p->file) >= 0 && fflush(p->file) == 0;
     mem_free(text);
-    return good ? ST_OK
-                : FAIL(ST_SYSTEM, "%s: cannot be written: %s; is the disk full?", p->o.path,
-                       file_error_text(errno, (char[FILE_ERROR_TEXT]){0}));
+    return run_events_emit(p->o.events, &event);
 }
 
 /* Are all examples of the next step here? */
@@ -363,7 +327,7 @@ static status_t merge(progressive_t *p, int64_t now_ns)
     while (is_complete(p)) {
         merge_step(p);
         if (p->step % p->o.interval == 0 || p->step == lanes_steps(&p->o.lanes))
-            TRY(write_line(p, now_ns));
+            TRY(emit_interval(p, now_ns));
     }
     return ST_OK;
 }

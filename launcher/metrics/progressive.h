@@ -1,5 +1,5 @@
 /* progressive.h - what training examples were predicted as, each before the step that learns from it, as it comes from the
- * workers; one line of metrics.jsonl per interval.
+ * workers; an EVENT_METRICS per interval.
  *
  * The first visit of an example is progressive validation: nothing of it was known. On later visits, in the epochs after the
  * first, its label has been learned from, and its loss is training loss. Every example's loss is in one of the two means, in an
@@ -14,33 +14,32 @@
 
 #include "common/config/lanes.h"
 #include "common/net/net.h"
+#include "launcher/metrics/metrics_lines.h"
+#include "launcher/metrics/run_events.h"
 
 typedef struct progressive progressive_t;
 
 typedef struct progressive_options {
-    const char *path; /* of the lines; copied */
-    net_t *net;       /* borrowed */
-    int workers;      /* that report */
+    run_events_t *events; /* borrowed, as the next */
+    net_t *net;
+    int workers; /* that report */
     lanes_t lanes;
     int64_t interval;     /* steps from line to line: lanes_interval */
     int64_t first_visits; /* positions of the first pass: examples of an epoch, of the reporting group's share */
-    int64_t depth;        /* of the pipeline (metrics_lines.h) */
 } progressive_options_t;
 
-/* progressive_create - the file of the lines is replaced.  **owned**; progressive_destroy closes the file. */
-WARN_UNUSED status_t progressive_create(const progressive_options_t *options, progressive_t **out);
+/* progressive_create - **owned**, progressive_destroy. */
+progressive_t *progressive_create(const progressive_options_t *options);
 
-/* progressive_resume - go on from what progressive_save gave, in a run with any number of workers. Lines of steps after the
- * save, and one that was cut off, leave the file.
+/* progressive_resume - go on from what progressive_save gave, in a run with any number of workers.
  * where   names the origin of `saved` in errors
- * ST_CORRUPT: not what progressive_save gives for this run; or the lines of before the save are not in the file as they were
- * written (which what older programs have saved does not say): the file stays as it is then. */
+ * ST_CORRUPT: not what progressive_save gives for this run. */
 WARN_UNUSED status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes,
                                         const char *where, progressive_t **out);
 void progressive_destroy(progressive_t **progressive);
 
 /* progressive_put - take over a PROGRESS message of `worker`: its examples of whole steps, the first one `step` in the header.
- * Writes the lines of all intervals that are complete.  ST_MESSAGE where it does not fit the run. */
+ * Tells of all intervals that are complete.  ST_MESSAGE where it does not fit the run. */
 WARN_UNUSED status_t progressive_put(progressive_t *progressive, int worker, net_message_t *message, int64_t now_ns);
 
 int64_t progressive_steps(const progressive_t *progressive);    /* of which all examples are here */
@@ -54,13 +53,15 @@ double progressive_logloss(const progressive_t *progressive);
 double progressive_training_logloss(const progressive_t *progressive);
 
 /* progressive_limit - take in no examples of `step` and later ones before another limit is set: a save before that step is due.
- * At first there is none (INT64_MAX). Writes lines as progressive_put does. */
+ * At first there is none (INT64_MAX). Tells of intervals as progressive_put does. */
 WARN_UNUSED status_t progressive_limit(progressive_t *progressive, int64_t step, int64_t now_ns);
 
 /* progressive_save - what is known before step progressive_steps, **owned** (mem_free), and how long it is. */
 void *progressive_save(const progressive_t *progressive, int64_t now_ns, int64_t *bytes);
 
-/* progressive_sync - return when the lines written so far survive a power cut. */
-WARN_UNUSED status_t progressive_sync(progressive_t *progressive);
+/* progressive_lines - the checksum of the lines of all intervals so far (metrics_lines.h), which is saved too; false where
+ * an older program has saved none: then progressive_set_lines says what it was. */
+bool progressive_lines(const progressive_t *progressive, uint64_t *lines);
+void progressive_set_lines(progressive_t *progressive, uint64_t lines);
 
 #endif

@@ -44,7 +44,7 @@ static status_t parse_words(const char *path, int64_t line, const char *text, st
 }
 
 /* The member `key` of a line, of digits, as a text that ends; NULL where the line has none. Lines are written by
- * step_digest_writer.c, of which there may be millions, so no document is built of each. */
+ * step_digest_merger.c, of which there may be millions, so no document is built of each. */
 static char *member(const char *line, const char *key, char *buffer, size_t bytes)
 {
     const char *at = strstr(line, key);

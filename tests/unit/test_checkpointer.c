@@ -20,6 +20,7 @@ enum { WORKERS = 2, SHARDS = 2, COMPONENTS = 2, STEPS = 100 };
 typedef struct fixture {
     net_sim_world_t *world;
     net_t *net, *worker[WORKERS], *shard[SHARDS];
+    run_events_t *events;
     checkpoint_manifest_t run;
     checkpointer_t *checkpointer;
     const char *dir;
@@ -77,6 +78,7 @@ static checkpointer_options_t options_of(fixture_t *f)
 {
     return (checkpointer_options_t){
         .net = f->net,
+        .events = f->events,
         .disk = quick_disk(),
         .run_dir = f->dir,
         .run = &f->run,
@@ -128,6 +130,7 @@ static void connect_all(fixture_t *f)
 static void setup(fixture_t *f)
 {
     connect_all(f);
+    f->events = run_events_create(NULL);
     const checkpointer_options_t options = options_of(f);
     assert_int_equal(checkpointer_create(&options, &f->checkpointer), ST_OK);
 }
@@ -136,6 +139,7 @@ static void teardown(fixture_t *f)
 {
     checkpointer_destroy(&f->checkpointer);
     assert_null(f->checkpointer);
+    run_events_destroy(&f->events);
     for (int w = 0; w < WORKERS; w++)
         net_close(&f->worker[w]);
     for (int s = 0; s < SHARDS; s++)

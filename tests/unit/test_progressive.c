@@ -61,12 +61,16 @@ typedef struct fixture {
     net_t *net, *worker[8];
     int workers;
     progressive_t *progressive;
+    run_events_t *events;
     const char *path;
 } fixture_t;
 
 static void connect_all(fixture_t *f, int workers, uint64_t seed)
 {
-    *f = (fixture_t){.world = net_sim_world_create(seed, 5), .workers = workers, .path = test_path("metrics.jsonl")};
+    *f = (fixture_t){.world = net_sim_world_create(seed, 5),
+                     .workers = workers,
+                     .events = run_events_create(NULL),
+                     .path = test_path("metrics.jsonl")};
     f->net = net_sim_attach(f->world, 0);
     for (int w = 0; w < workers; w++) {
         f->worker[w] = net_sim_attach(f->world, w + 1);
@@ -76,7 +80,7 @@ static void connect_all(fixture_t *f, int workers, uint64_t seed)
 
 static progressive_options_t options_of(const fixture_t *f, const truth_t *t, int64_t interval)
 {
-    return (progressive_options_t){.path = f->path,
+    return (progressive_options_t){.events = f->events,
                                    .net = f->net,
                                    .workers = f->workers,
                                    .lanes = t->lanes,
@@ -84,11 +88,41 @@ static progressive_options_t options_of(const fixture_t *f, const truth_t *t, in
                                    .first_visits = t->first_visits};
 }
 
+/* The file of the lines is made, or cut where a run goes on. */
+static status_t open_lines(run_events_t *events, progressive_t *progressive, const char *where)
+{
+    uint64_t lines;
+    char *dir = mem_strdup(test_path("%s", ""));
+    const bool known = progressive_lines(progressive, &lines);
+    const event_train_t train = {.run_dir = dir,
+                                 .resumed = where != NULL,
+                                 .step = progressive_steps(progressive),
+                                 .where = where,
+                                 .lines = &lines,
+                                 .lines_known = known};
+    const status_t status = run_events_emit(events, &(run_event_t){.kind = EVENT_TRAIN, .train = train});
+    if (status == ST_OK && !known)
+        progressive_set_lines(progressive, lines);
+    mem_free(dir);
+    return status;
+}
+
+static status_t resume(const progressive_options_t *options, const void *saved, int64_t bytes, const char *where,
+                       progressive_t **out)
+{
+    TRY(progressive_resume(options, saved, bytes, where, out));
+    const status_t status = open_lines(options->events, *out, where);
+    if (status != ST_OK)
+        progressive_destroy(out);
+    return status;
+}
+
 static void setup(fixture_t *f, const truth_t *t, int workers, int64_t interval, uint64_t seed)
 {
     connect_all(f, workers, seed);
     const progressive_options_t options = options_of(f, t, interval);
-    assert_int_equal(progressive_create(&options, &f->progressive), ST_OK);
+    f->progressive = progressive_create(&options);
+    assert_int_equal(open_lines(f->events, f->progressive, NULL), ST_OK);
     assert_true(isnan(progressive_logloss(f->progressive)));
 }
 
@@ -96,6 +130,7 @@ static void teardown(fixture_t *f)
 {
     progressive_destroy(&f->progressive);
     assert_null(f->progressive);
+    run_events_destroy(&f->events);
     for (int w = 0; w < f->workers; w++)
         net_close(&f->worker[w]);
     net_close(&f->net);
@@ -258,7 +293,7 @@ static void check_resume(const truth_t *t, int64_t interval, int64_t cut, int be
     assert_int_equal(progressive_steps(f.progressive), cut);
     int64_t bytes;
     void *saved = progressive_save(f.progressive, 0, &bytes);
-    assert_int_equal(progressive_sync(f.progressive), ST_OK);
+    assert_int_equal(run_events_emit(f.events, &(run_event_t){.kind = EVENT_SYNC}), ST_OK);
     post_steps(&f, t, cut, lost, 0);
     assert_int_equal(take_all(&f), ST_OK);
     teardown(&f);
@@ -268,7 +303,7 @@ static void check_resume(const truth_t *t, int64_t interval, int64_t cut, int be
 
     connect_all(&f, after, 2);
     const progressive_options_t options = options_of(&f, t, interval);
-    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &f.progressive), ST_OK);
+    assert_int_equal(resume(&options, saved, bytes, "progress.bin", &f.progressive), ST_OK);
     assert_int_equal(progressive_steps(f.progressive), cut);
     assert_int_equal(progressive_examples(f.progressive),
                      cut * t->lanes.batch < t->lanes.total ? cut * t->lanes.batch : t->lanes.total);
@@ -314,17 +349,17 @@ static void test_saves_that_do_not_fit(void **state)
     char *saved = progressive_save(f.progressive, 0, &bytes);
     const progressive_options_t options = options_of(&f, &t, 4), other = options_of(&f, &shorter, 4);
     catch_start();
-    assert_int_equal(progressive_resume(&options, saved, 10, "progress.bin", &none), ST_CORRUPT);
+    assert_int_equal(resume(&options, saved, 10, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: has 10 bytes, too few for progressive metrics");
-    assert_int_equal(progressive_resume(&options, saved, bytes - 1, "progress.bin", &none), ST_CORRUPT);
+    assert_int_equal(resume(&options, saved, bytes - 1, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: holds 128 and 64 examples before step 6 in");
-    assert_int_equal(progressive_resume(&other, saved, bytes, "progress.bin", &none), ST_CORRUPT);
+    assert_int_equal(resume(&other, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("which do not fit the run");
     saved[8] = 4;
-    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
+    assert_int_equal(resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: has format 4, this program reads 3; use the smelter that wrote it, or a newer one");
     saved[0] ^= 1;
-    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
+    assert_int_equal(resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: does not hold progressive metrics");
     catch_stop();
     assert_null(none);
@@ -355,7 +390,7 @@ static void test_lines_of_another_run(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(file_write_atomic(f.path, wrong[i], strlen(wrong[i])), ST_OK);
         catch_start();
-        assert_int_equal(progressive_resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_CORRUPT);
+        assert_int_equal(resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_CORRUPT);
         catch_stop();
         assert_caught("metrics.jsonl: its lines up to step 6 have checksum ");
         assert_caught("those that the run had written before the checkpoint in step-6/progress.bin have ");
@@ -365,12 +400,12 @@ static void test_lines_of_another_run(void **state)
     }
     assert_int_equal(dir_remove_tree(f.path), ST_OK);
     catch_start();
-    assert_int_equal(progressive_resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_CORRUPT);
+    assert_int_equal(resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_CORRUPT);
     catch_stop();
     assert_caught("metrics.jsonl: is not there, and the run had written lines up to step 6 to it");
     assert_false(file_exists(f.path));
     assert_int_equal(file_write_atomic(f.path, own, strlen(own)), ST_OK);
-    assert_int_equal(progressive_resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_OK);
+    assert_int_equal(resume(&options, saved, bytes, "step-6/progress.bin", &none), ST_OK);
     progressive_destroy(&none);
     teardown(&f);
     mem_free(saved);
@@ -398,7 +433,7 @@ static void check_older(int64_t first_visits, bool is_known)
     t.first_visits = first_visits;
     connect_all(&f, 1, 2);
     const progressive_options_t options = options_of(&f, &t, 5);
-    assert_int_equal(progressive_resume(&options, saved, bytes, "progress.bin", &f.progressive), ST_OK);
+    assert_int_equal(resume(&options, saved, bytes, "progress.bin", &f.progressive), ST_OK);
     post_part(&f, &t, 0, 12, 20);
     assert_int_equal(take_all(&f), ST_OK);
     if (is_known)
@@ -468,13 +503,13 @@ static void test_messages_that_do_not_fit(void **state)
     assert_int_equal(progressive_steps(f.progressive), 300);
     teardown(&f);
 
-    progressive_t *none = NULL;
-    const progressive_options_t nowhere = {.path = "/nowhere/metrics.jsonl", .lanes = t.lanes, .workers = 1, .interval = 1};
-    assert_int_equal(progressive_create(&nowhere, &none), ST_INPUT);
+    uint64_t lines = 0;
+    const run_event_t nowhere = {.kind = EVENT_TRAIN, .train = {.run_dir = "/nowhere", .lines = &lines, .lines_known = true}};
+    run_events_t *events = run_events_create(NULL);
+    assert_int_equal(run_events_emit(events, &nowhere), ST_INPUT);
     catch_stop();
     assert_caught("/nowhere/metrics.jsonl");
-    assert_null(none);
-    progressive_destroy(&none);
+    run_events_destroy(&events);
 }
 
 int main(void)

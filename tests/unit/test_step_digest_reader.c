@@ -1,6 +1,6 @@
-/* test_step_trace - what shards and workers say of their steps is what a reader finds (launcher/metrics/step_digest_writer.h,
- * step_digest_reader.h): lines of several shards merge whatever the order of messages, a resumed run's later lines count, and
- * of two runs the first step that differs is named, and in it what does. */
+/* test_step_trace - what shards and workers say of their steps is what a reader finds (launcher/metrics/step_digest_merger.h,
+ * sink_steps_file.c, step_digest_reader.h): lines of several shards merge whatever the order of messages, a resumed run's
+ * later lines count, and of two runs the first step that differs is named, and in it what does. */
 #include "common/files/run_paths.h"
 #include "launcher/metrics/metrics_lines.h"
 #include "launcher/metrics/step_digest_reader.h"
@@ -14,7 +14,7 @@
 #include "common/base/rng.h"
 #include "common/files/file.h"
 #include "common/net/step_batch.h"
-#include "launcher/metrics/step_digest_writer.h"
+#include "launcher/metrics/step_digest_merger.h"
 #include "tests/lib/testing.h"
 
 #define TABLES 3
@@ -46,7 +46,34 @@ static void digest_step(uint64_t *words, int64_t step, int shard, fault_t fault)
     step_digest_end(&d);
 }
 
-static void put(step_digest_writer_t *lines, int shard, int64_t from, int64_t to, fault_t fault)
+/* The lines of a run's folder while it trains. */
+typedef struct training {
+    run_events_t *events;
+    step_digest_merger_t *merger;
+} training_t;
+
+static void training_end(training_t *t)
+{
+    step_digest_merger_destroy(&t->merger);
+    run_events_destroy(&t->events);
+}
+
+/* From the beginning, or from the checkpoint before `step` on where that is not 0. */
+static status_t training_begin(training_t *t, const char *dir, int64_t step, int64_t depth)
+{
+    uint64_t lines = 0;
+    *t = (training_t){.events = run_events_create(NULL)};
+    t->merger = step_digest_merger_create(t->events, SHARDS, TABLES);
+    const run_event_t event = {
+        .kind = EVENT_TRAIN,
+        .train = {.run_dir = dir, .resumed = step > 0, .step = step, .depth = depth, .where = "here", .lines = &lines}};
+    const status_t status = run_events_emit(t->events, &event);
+    if (status != ST_OK)
+        training_end(t);
+    return status;
+}
+
+static void put(step_digest_merger_t *lines, int shard, int64_t from, int64_t to, fault_t fault)
 {
     const int64_t of_step = step_digest_words(TABLES);
     uint64_t words[STEP_BATCH_STEPS * 64] = {0};
@@ -55,10 +82,10 @@ static void put(step_digest_writer_t *lines, int shard, int64_t from, int64_t to
     net_message_t message = {.header = {.type = WIRE_DIGESTS, .step = from, .count = to - from},
                              .frames = 1,
                              .frame = {{words, (to - from) * of_step * 8}}};
-    assert_int_equal(step_digest_writer_put_rows(lines, shard, &message), ST_OK);
+    assert_int_equal(step_digest_merger_put_rows(lines, shard, &message), ST_OK);
 }
 
-static void put_dense(step_digest_writer_t *lines, int64_t from, int64_t to, int64_t wrong)
+static void put_dense(step_digest_merger_t *lines, int64_t from, int64_t to, int64_t wrong)
 {
     uint64_t words[2 * STEPS];
     for (int64_t step = from; step < to; step++)
@@ -67,25 +94,24 @@ static void put_dense(step_digest_writer_t *lines, int64_t from, int64_t to, int
     net_message_t message = {.header = {.type = WIRE_DIGESTS, .step = from, .count = to - from},
                              .frames = 1,
                              .frame = {{words, (to - from) * 2 * 8}}};
-    assert_int_equal(step_digest_writer_put_dense(lines, &message), ST_OK);
+    assert_int_equal(step_digest_merger_put_dense(lines, &message), ST_OK);
 }
 
 /* A run's folder with its lines; shards speak in pieces of `piece` steps. */
 static const char *make_run(const char *name, int64_t piece, fault_t fault, int64_t wrong_dense)
 {
     const char *dir = test_path("%s", name);
-    char *metrics = run_path(dir, FILE_METRICS), *path = run_path(dir, FILE_STEPS);
+    char *metrics = run_path(dir, FILE_METRICS);
+    training_t t;
     assert_int_equal(dir_create(dir), ST_OK);
+    assert_int_equal(training_begin(&t, dir, 0, 0), ST_OK);
     assert_int_equal(file_write_atomic(metrics, "{\"step\": 50, \"logloss\": 0.5}\n", 29), ST_OK);
-    step_digest_writer_t *lines;
-    assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
-    put_dense(lines, 0, STEPS, wrong_dense);
+    put_dense(t.merger, 0, STEPS, wrong_dense);
     for (int64_t from = 0; from < STEPS; from += piece)
         for (int s = 0; s < SHARDS; s++)
-            put(lines, (s + (int)from) % SHARDS, from, from + piece < STEPS ? from + piece : STEPS, fault);
-    step_digest_writer_destroy(&lines);
+            put(t.merger, (s + (int)from) % SHARDS, from, from + piece < STEPS ? from + piece : STEPS, fault);
+    training_end(&t);
     mem_free(metrics);
-    mem_free(path);
     return dir;
 }
 
@@ -205,12 +231,12 @@ static void test_a_resumed_run(void **state)
     snprintf(b, sizeof b, "%s", make_run("b2", 8, (fault_t){30, 1}, 30));
     assert_int_equal(compare(a, b).step, 30);
     char *path = run_path(b, FILE_STEPS);
-    step_digest_writer_t *lines;
-    assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
+    training_t t;
+    assert_int_equal(training_begin(&t, b, 2 * STEPS, 0), ST_OK); /* a cut that leaves all of them */
     for (int s = SHARDS - 1; s >= 0; s--)
-        put(lines, s, 25, STEPS, none);
-    put_dense(lines, 25, STEPS, INT64_MAX);
-    step_digest_writer_destroy(&lines);
+        put(t.merger, s, 25, STEPS, none);
+    put_dense(t.merger, 25, STEPS, INT64_MAX);
+    training_end(&t);
     FILE *file = fopen(path, "a");
     assert_non_null(file);
     fputs("{\"step\": 3, \"rows\": \"00", file); /* cut off by a crash */
@@ -273,7 +299,9 @@ static void test_lines_are_cut_where_a_run_goes_on(void **state)
     FILE *file = fopen(path, "a");
     fputs("{\"step\": 3, \"rows\": \"00", file);
     fclose(file);
-    assert_int_equal(step_digest_writer_cut(path, 25, 1), ST_OK);
+    training_t t;
+    assert_int_equal(training_begin(&t, dir, 25, 1), ST_OK);
+    training_end(&t);
     assert_int_equal(file_read(path, &text, NULL), ST_OK);
     assert_true(text[strlen(text) - 1] == '\n');
     assert_non_null(strstr(text, "{\"step\": 24, \"component\""));
@@ -284,11 +312,12 @@ static void test_lines_are_cut_where_a_run_goes_on(void **state)
     *at = *at == '0' ? '1' : '0';
     assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
     catch_start();
-    assert_int_equal(step_digest_writer_cut(path, 25, 1), ST_CORRUPT);
+    assert_int_equal(training_begin(&t, dir, 25, 1), ST_CORRUPT);
     catch_stop();
     assert_caught("was changed after it was written");
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(step_digest_writer_cut(path, 25, 1), ST_OK);
+    assert_int_equal(training_begin(&t, dir, 25, 1), ST_OK);
+    training_end(&t);
     assert_false(file_exists(path));
     mem_free(text);
     mem_free(path);
@@ -336,16 +365,19 @@ static void test_shards_may_arrive_one_after_the_other(void **state)
     enum { MANY = 20 * STEP_BATCH_STEPS };
     char *text[2];
     for (int late = 0; late < 2; late++) {
-        const char *path = test_path("late%d.jsonl", late);
-        step_digest_writer_t *lines;
-        assert_int_equal(step_digest_writer_create(path, SHARDS, TABLES, &lines), ST_OK);
+        const char *dir = test_path("late%d", late);
+        char *path = run_path(dir, FILE_STEPS);
+        training_t t;
+        assert_int_equal(dir_create(dir), ST_OK);
+        assert_int_equal(training_begin(&t, dir, 0, 0), ST_OK);
         for (int n = 0; n < MANY / STEP_BATCH_STEPS * SHARDS; n++) {
             const int shard = late ? n * STEP_BATCH_STEPS / MANY : n % SHARDS;
             const int64_t from = 5 + (late ? n * STEP_BATCH_STEPS % MANY : n / SHARDS * STEP_BATCH_STEPS);
-            put(lines, shard, from, from + STEP_BATCH_STEPS, none);
+            put(t.merger, shard, from, from + STEP_BATCH_STEPS, none);
         }
-        step_digest_writer_destroy(&lines);
+        training_end(&t);
         assert_int_equal(file_read(path, &text[late], NULL), ST_OK);
+        mem_free(path);
     }
     assert_non_null(strstr(text[0], "\"step\": 1284"));
     assert_string_equal(text[0], text[1]);
@@ -356,22 +388,21 @@ static void test_shards_may_arrive_one_after_the_other(void **state)
 static void test_bad_messages_are_refused(void **state)
 {
     (void)state;
-    step_digest_writer_t *lines;
+    step_digest_merger_t *lines = step_digest_merger_create(NULL, SHARDS, TABLES);
     uint64_t words[64] = {0};
-    assert_int_equal(step_digest_writer_create(test_path("x.jsonl"), SHARDS, TABLES, &lines), ST_OK);
     put(lines, 1, 10, 12, none);
     catch_start();
     net_message_t message = {
         .header = {.step = 13, .count = 1}, .frames = 1, .frame = {{words, step_digest_words(TABLES) * 8}}};
-    assert_int_equal(step_digest_writer_put_rows(lines, 1, &message), ST_MESSAGE);
+    assert_int_equal(step_digest_merger_put_rows(lines, 1, &message), ST_MESSAGE);
     assert_caught("those from 12 on come next");
     message.header.step = 12;
     message.frame[0].bytes -= 8;
-    assert_int_equal(step_digest_writer_put_rows(lines, 1, &message), ST_MESSAGE);
+    assert_int_equal(step_digest_merger_put_rows(lines, 1, &message), ST_MESSAGE);
     message.header.count = 0;
-    assert_int_equal(step_digest_writer_put_dense(lines, &message), ST_MESSAGE);
+    assert_int_equal(step_digest_merger_put_dense(lines, &message), ST_MESSAGE);
     catch_stop();
-    step_digest_writer_destroy(&lines);
+    step_digest_merger_destroy(&lines);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "launcher/coordinator/progress.h"
+#include "launcher/metrics/progress.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -20,6 +20,11 @@
 typedef enum progress_mode { MODE_TTY, MODE_LINES, MODE_OFF, MODE_COUNT } progress_mode_t;
 static const char *const mode_names[MODE_COUNT] = {"tty", "lines", "off"};
 
+typedef struct shown_number {
+    const char *name;
+    double value; /* NaN: not shown */
+} shown_number_t;
+
 struct progress {
     int fd;
     progress_mode_t mode;
@@ -28,7 +33,8 @@ struct progress {
     bool is_running, is_drawn;
     int64_t start_ns, drawn_ns;
     int64_t step, examples;
-    progress_loss_t loss;
+    shown_number_t number[PROGRESS_NUMBERS];
+    int numbers;
     int64_t mark_ns, mark_examples; /* where the window of the shown speed began */
     double examples_per_second;
     double seconds_done; /* of the runs finished so far */
@@ -80,6 +86,17 @@ static void emit(progress_t *progress, const char *text)
     }
 }
 
+/* "  progressive logloss 0.6123", of each number. */
+static void print_numbers(const progress_t *progress, char *text, size_t bytes)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; i < progress->numbers && used < bytes; i++)
+        if (isfinite(progress->number[i].value))
+            used +=
+                (size_t)snprintf(text + used, bytes - used, "  %s %.4f", progress->number[i].name, progress->number[i].value);
+}
+
 /* On a terminal the cursor is left at the start of the line, which a log line of any rank clears first. A line that is longer
  * than the terminal is wide is cut by it (DECAWM off): wrapped, its first rows could not be cleared. */
 static void draw(progress_t *progress, int64_t now_ns, bool is_final)
@@ -92,7 +109,7 @@ static void draw(progress_t *progress, int64_t now_ns, bool is_final)
     double left_in_all = left + per_run * (run->runs - run->run - 1);
 
     char step[TEXT_BYTES], steps[TEXT_BYTES], rate[TEXT_BYTES], clock[TEXT_BYTES], clock_in_all[TEXT_BYTES];
-    char what[192], when[112], loss[64] = "";
+    char what[192], when[112], numbers[256];
     int named = snprintf(what, sizeof what, "%s", progress->variant);
     if (run->replicas > 1)
         named += snprintf(what + named, sizeof what - (size_t)named, ", replica %d of %d", run->replica + 1, run->replicas);
@@ -104,15 +121,12 @@ static void draw(progress_t *progress, int64_t now_ns, bool is_final)
         snprintf(when, sizeof when, "%s left, %s in all", text_duration(left, clock), text_duration(left_in_all, clock_in_all));
     else
         snprintf(when, sizeof when, "%s left", text_duration(left, clock));
-    if (isfinite(progress->loss.training))
-        snprintf(loss, sizeof loss, "  training logloss %.4f", progress->loss.training);
-    else if (isfinite(progress->loss.progressive))
-        snprintf(loss, sizeof loss, "  progressive logloss %.4f", progress->loss.progressive);
+    print_numbers(progress, numbers, sizeof numbers);
 
-    char line[512];
+    char line[768];
     snprintf(line, sizeof line, "%s: step %s of %s  %s examples/s  %s%s", what, text_count(progress->step, step),
-             text_count(run->steps, steps), text_count((int64_t)llrint(progress->examples_per_second), rate), when, loss);
-    char whole[560];
+             text_count(run->steps, steps), text_count((int64_t)llrint(progress->examples_per_second), rate), when, numbers);
+    char whole[816];
     if (progress->mode == MODE_TTY)
         snprintf(whole, sizeof whole, "\r\033[?7l%s\033[K\033[?7h%s", line, is_final ? "\n" : "\r");
     else
@@ -132,7 +146,7 @@ void progress_start(progress_t *progress, const progress_run_t *run, int64_t now
     progress->step = run->first_step;
     progress->examples = progress->mark_examples = 0;
     progress->examples_per_second = 0.0;
-    progress->loss = (progress_loss_t){NAN, NAN};
+    progress->numbers = 0;
     progress->is_running = true;
 }
 
@@ -150,12 +164,22 @@ static void measure_speed(progress_t *progress, int64_t now_ns)
     }
 }
 
-void progress_update(progress_t *progress, int64_t step, int64_t examples, progress_loss_t loss, int64_t now_ns)
+void progress_number(progress_t *progress, const char *name, double value)
+{
+    int i = 0;
+    while (i < progress->numbers && strcmp(progress->number[i].name, name) != 0)
+        i++;
+    if (i == PROGRESS_NUMBERS)
+        return;
+    progress->numbers += i == progress->numbers;
+    progress->number[i] = (shown_number_t){name, value};
+}
+
+void progress_update(progress_t *progress, int64_t step, int64_t examples, int64_t now_ns)
 {
     ASSERT(progress->is_running);
     progress->step = step;
     progress->examples = examples;
-    progress->loss = loss;
     measure_speed(progress, now_ns);
     int64_t period = progress->mode == MODE_TTY ? TTY_PERIOD_NS : LINES_PERIOD_NS;
     if (progress->mode != MODE_OFF && now_ns - progress->drawn_ns >= period)

@@ -36,16 +36,15 @@ void progress_destroy(progress_t **progress);
 /* progress_mode - the word to pass to a child whose descriptors are pipes: "tty", "lines" or "off". */
 const char *progress_mode(const progress_t *progress);
 
-/* Mean logistic losses so far; NaN: none yet. */
-typedef struct progress_loss {
-    double progressive; /* of first visits */
-    double training;    /* of later ones; shown where there are any */
-} progress_loss_t;
-
-/* progress_start - a run begins. progress_update - where it stands: steps, examples since this start, losses. Draws where it is
- * time to.  progress_finish - it is done: draws the final state once. */
+/* progress_start - a run begins.
+ * progress_number - a number of the training, shown behind its name from the next drawing on; of a name that it had before, the
+ * new value. NaN: it is not shown. At most PROGRESS_NUMBERS names of a run, each a constant, in the order in which they came.
+ * progress_update - where it stands: steps, examples since this start. Draws where it is time to.
+ * progress_finish - it is done: draws the final state once. */
+#define PROGRESS_NUMBERS 6
 void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns);
-void progress_update(progress_t *progress, int64_t step, int64_t examples, progress_loss_t loss, int64_t now_ns);
+void progress_number(progress_t *progress, const char *name, double value);
+void progress_update(progress_t *progress, int64_t step, int64_t examples, int64_t now_ns);
 void progress_finish(progress_t *progress, int64_t now_ns);
 
 /* progress_clear - wipe the live line before something else is printed; nothing to do outside of a terminal. */
