@@ -6,9 +6,8 @@
  *     push[w]         held          held                   -               <- applied when all W are held and every
  *                                                                             pull of step applied + d was answered
  *
- * Rejected: copying held pushes into a merge buffer on arrival. It would touch the gradients once more and make the sum
- * depend on arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a
- * core.
+ * Rejected: copying held pushes into a merge buffer on arrival. It would touch the gradients once more and make the sum depend
+ * on arrival order. Rejected: one thread per table. Tables of a step are small; a thread per shard already fills a core.
  *
  * A flagged PULL of step s announces a cut before s. Until the cut is made, pulls of steps >= s are not answered, and at
  * bounded and async pushes of steps >= s are not applied. Whatever overtakes whatever, the flag is here in time: a worker
@@ -280,7 +279,7 @@ static status_t drop_duplicate(shard_t *shard, net_message_t *message)
     return ST_OK;
 }
 
-/* Did this worker's pull of the step, which is none of the future, come before? */
+/* Did this worker's pull of the step, which is not a future one, come before? */
 static bool was_pulled(const shard_t *shard, int64_t step, int worker)
 {
     if (step < (shard_is_ordered(shard) ? first_unanswered(shard) : shard->pushed[worker]) ||

@@ -30,7 +30,7 @@ static bool is_apart(int64_t last, int64_t step, int64_t depth)
     return last < 0 || step - last > depth;
 }
 
-/* Does a cut come before the step by itself? `last` is the one before. */
+/* Does checkpoint.every_steps cut before the step? `last` is the cut before. */
 static bool is_periodic(const checkpoint_schedule_t *plan, int64_t step, int64_t last)
 {
     return plan->period && step > plan->first && step < plan->end && step % plan->period == 0 &&
@@ -47,7 +47,7 @@ bool checkpoint_schedule_pull(checkpoint_schedule_t *plan, int64_t step)
     return true;
 }
 
-/* What is pulled until the word comes is less than the promise, so no cut comes by itself between `last` below and the step
+/* What is pulled until the word comes is less than the promise, so no cut of checkpoint.every_steps comes between `last` below and the step
  * told. */
 int64_t checkpoint_schedule_ask(checkpoint_schedule_t *plan)
 {

@@ -1,6 +1,6 @@
 /* checkpoint_schedule.h - before which steps a worker's training is cut for a checkpoint, and how far it may pull meanwhile.
  *
- * All workers must mark the same steps. Those of checkpoint.every_steps each knows by itself. Others the coordinator agrees on
+ * All workers must mark the same steps. Each knows those of checkpoint.every_steps. Others the coordinator agrees on
  * with all of them (docs/PROTOCOL.md, "Checkpoints"): a worker that is asked promises not to pull from a step on, and is told a
  * step that no worker has pulled yet. Two cuts are more than `depth` steps apart, so that a push is pending at one cut at
  * most, and written once. Pure arithmetic, no messages. One thread. */
@@ -17,7 +17,7 @@ typedef struct checkpoint_schedule {
     int64_t depth;
     int64_t next;     /* the first step that is not pulled */
     int64_t last;     /* the last cut; -1: none yet */
-    int64_t promised; /* no step from here on is pulled until told; INT64_MAX: nobody asked */
+    int64_t promised; /* no step from here on is pulled until told; INT64_MAX: not asked */
     int64_t told;     /* agreed with the coordinator; -1: none yet */
 } checkpoint_schedule_t;
 

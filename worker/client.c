@@ -7,9 +7,9 @@
  *     all that a wait is for, and all pushes not acknowledged, when the wait takes too long: the missing push of one worker may
  * be what
  *                the answers to all others wait for, so none stands back.
- * A wait ends only when all pushes but the last UNACKNOWLEDGED are acknowledged, so that few are kept and the shard's window,
- * 64 numbers, is never left. Rejected: timers of their own for pushes. A push that nobody misses can wait for the next
- * answer. */
+ * A wait ends only when all pushes but the last UNACKNOWLEDGED are acknowledged, so that few are kept and the shard's
+ * window, 64 numbers, is never left. Rejected: timers of their own for pushes. A push that is not missed can wait for the
+ * next answer. */
 #include "worker/client.h"
 
 #include <stdio.h>
@@ -344,7 +344,7 @@ static status_t client_on_rows(client_t *c, net_message_t *message)
     }
     flight_t *flight = find_flight(c, header->step);
     if (!flight || flight->answered[shard] || flight->sequence != header->sequence)
-        return drop(c, message, "an answer that nobody waits for");
+        return drop(c, message, "an answer that no request waits for");
     if (header->count != flight->asked[shard] || message->frame[0].bytes != flight->weights[shard] * (int64_t)sizeof(float))
         return refuse_rows(c, message, flight->asked[shard], flight->weights[shard]);
     flight->answered[shard] = true;

@@ -1,6 +1,6 @@
 /* resend_queue.h - the pushes of a worker that shards have not acknowledged, kept to be sent again.
  *
- * Pushes are numbered from 1, the same number at every shard. Buffers are pooled and never copied: the log is one of their
+ * Pushes are numbered from 1, the same number at every shard. Buffers are pooled and never copied: the queue is one of their
  * holders, the transport another. One thread. */
 #ifndef SMELTER_RESEND_QUEUE_H
 #define SMELTER_RESEND_QUEUE_H

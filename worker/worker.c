@@ -110,7 +110,7 @@ static status_t worker_on_teacher(worker_t *w, const net_message_t *message)
     return teacher_predictions_put(r->teacher, wire_first_example(&message->header), message->frame[0].data, n);
 }
 
-/* The coordinator gives parameters of a finished run in the place of initial ones. */
+/* The coordinator gives parameters of a finished run in place of initial ones. */
 static status_t worker_on_dense(worker_t *w, const net_message_t *message)
 {
     const worker_run_t *r = &w->run;

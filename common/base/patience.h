@@ -1,9 +1,8 @@
-/* patience.h - how long somebody has waited, in time in which the end of it could have been noticed.
+/* patience.h - how long a wait has lasted, in time in which its end could have been noticed.
  *
  * A process that is stopped (Ctrl-Z, a debugger, a batch system that suspends a job) or that does something else for long has
  * not waited meanwhile: what it waits for may have come long ago and lies unread. So a wait looks at the clock again and again,
- * and of the time between two looks counts a second at most. Looks must come more often than that for the count to be
- * exact. */
+ * and of the time between two looks counts a second at most. Looks must come more often than that for the count to be exact. */
 #ifndef SMELTER_PATIENCE_H
 #define SMELTER_PATIENCE_H
 

@@ -97,7 +97,7 @@ typedef struct stream {
     size_t held_bytes;
 } stream_t;
 
-static int first_error; /* of any stream: there is one, in the place of stdout */
+static int first_error; /* of any stream: there is one, in place of stdout */
 
 int printable_stream_error(void)
 {

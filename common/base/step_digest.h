@@ -1,8 +1,8 @@
 /* step_digest.h - what one training step did to embedding rows, in a few hundred bytes: equal for equal steps, whatever the
  * cluster, and able to say where two unequal ones part.
  *
- * Every row that a step updates is hashed (table, key, new weights and optimizer state) to h < P = 2^61 - 1, and four sums
- * are kept, which do not depend on the order of rows or on the shard that holds them:
+ * Every row that a step updates is hashed (table, key, new weights and optimizer state) to h < P = 2^61 - 1, and four sums are
+ * kept, which do not depend on the order of rows or on the shard that holds them:
  *
  *     sum   = sum of h                 mod P
  *     low   = sum of h * (key mod 2^32) mod P      high  = sum of h * (key div 2^32) mod P
@@ -12,7 +12,7 @@
  * upper one: two 61-bit numbers name the key among all 2^64. Where more rows differ the quotients are no 32-bit numbers, but
  * once in 2^29, and the groups of slots and the tables say where to look.
  *
- * Rejected: a digest per slot (8 KB a step); hashing gradients in the place of rows (blind to whatever is wrong with the
+ * Rejected: a digest per slot (8 KB a step); hashing gradients in place of rows (blind to whatever is wrong with the
  * update). */
 #ifndef SMELTER_STEP_DIGEST_H
 #define SMELTER_STEP_DIGEST_H

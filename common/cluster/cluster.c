@@ -1,21 +1,21 @@
 /* cluster.c - MPI for launch, roster, the dense all-reduce and the exchange of dense parameters.
  *
- * MPI's own waits spin, which on a machine with more ranks than cores takes the core from the rank everybody waits for. So
+ * MPI's own waits spin, which on a machine with more ranks than cores takes the core from the rank that all others wait for. So
  * every wait here is a nonblocking call, tested for a moment and then between short sleeps, with a deadline.
  *
- * The tree sum is recursive doubling in chunks. A member's work is one line of tasks, task t = (round t / chunks, chunk
- * t % chunks), taken strictly in order with up to WINDOW of them under way:
+ * The tree sum is recursive doubling in chunks. A member's work is one line of tasks, task t = (round t / chunks, chunk t %
+ * chunks), taken strictly in order with up to WINDOW of them under way:
  *
  *     round 0: chunk 0 1 2 3 | round 1: chunk 0 1 2 3 | ...
  *              done->^   ^<-started: chunks in flight while chunk `done` is being added
  *
- * WINDOW <= chunks, so a chunk's task of the round before is done when the next one starts: no other bookkeeping is
- * needed, and the next round of chunk 0 overlaps the end of this one. n = 2^k + e members: the e extra members first
- * send their values to member r - 2^k, and get the result from it at the end.
+ * WINDOW <= chunks, so a chunk's task of the round before is done when the next one starts: no other bookkeeping is needed, and
+ * the next round of chunk 0 overlaps the end of this one. n = 2^k + e members: the e extra members first send their values to
+ * member r - 2^k, and get the result from it at the end.
  *
- * Rejected: MPI_Allreduce (its order of summation is the library's choice and depends on sizes and topology); a ring
- * (fewer bytes at large counts, but an order that depends on the member count, which level L3 forbids); MPI_Comm_split
- * for groups (blocks while spinning, and ranks with tags suffice).                                                         */
+ * Rejected: MPI_Allreduce (its order of summation is the library's choice and depends on sizes and topology); a ring (fewer
+ * bytes at large counts, but an order that depends on the member count, which level L3 forbids); MPI_Comm_split for groups
+ * (blocks while spinning, and ranks with tags suffice). */
 #include "common/cluster/cluster.h"
 
 #include <mpi.h>
@@ -189,7 +189,7 @@ static void abort_hook(void)
 }
 
 /* begin_mpi - MPI_Init returns when all ranks have come to it. Rank 0 comes last, because it looks for mistakes and makes
- * missing datasets first; so its patience bounds everybody's. Where a smelter has started the ranks there is nothing to
+ * missing datasets first; so its patience bounds that of all. Where a smelter has started the ranks there is nothing to
  * make. */
 static status_t begin_mpi(const launch_t *launch, double start_most_s, int *provided)
 {
@@ -377,8 +377,8 @@ static int plan(int me, int n, round_t rounds[MAX_ROUNDS])
     return n_rounds;
 }
 
-/* add - out[i] := left[i] + right[i]; out is left or right. One function for both sides of an exchange, so that both
- * round, and carry a NaN's bits, alike. */
+/* add - out[i] := left[i] + right[i]; out is left or right. One function for both sides of an exchange, so that both round, and
+ * carry a NaN's bits, alike. */
 static __attribute__((noinline)) void add(float *out, const float *left, const float *right, int n)
 {
 #pragma GCC ivdep

@@ -2,8 +2,8 @@
  *
  * Belongs to the main thread; cluster_abort may be called from any. Collective calls say so. After a collective call failed,
  * ranks and MPI no longer agree on what comes next: only cluster_abort is left. Waits inside this module test and sleep in
- * turn, so an idle rank does not spin; every wait has the deadline given at open and ends with a line that says who is
- * missing where that can be known.                                                                                      */
+ * turn, so an idle rank does not spin; every wait has the deadline given at open and ends with a line that says who is missing
+ * where that can be known. */
 #ifndef SMELTER_CLUSTER_H
 #define SMELTER_CLUSTER_H
 
@@ -20,12 +20,12 @@ typedef struct cluster cluster_t;
 bool cluster_is_launched(void);
 
 /* cluster_open - MPI_Init_thread(FUNNELED). Collective over all ranks. Sets the ASSERT hook to abort the job. Rank 0 ends the
- * process, after a line that says so, where the others have not come within start_most_s.
- * ST_INPUT: launcher and MPI do not know the same ranks (launch.h); said by the launcher's rank 0 alone. */
+ * process, after a line that says so, where the others have not come within start_most_s. ST_INPUT: launcher and MPI do not
+ * know the same ranks (launch.h); said by the launcher's rank 0 alone. */
 WARN_UNUSED status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out);
-/* cluster_close - the ranks leave together, after success or, as long as no collective call has failed, after an error: whoever
- * started them has nothing to add then. Waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole job
- * with exit code 1, after a line that names who is missing, where some rank does not come. */
+/* cluster_close - the ranks leave together, after success or, as long as no collective call has failed, after an error: one
+ * that started them has nothing to add then. Waits for all ranks (deadline) and finalises. Collective. Destroys. Ends the whole
+ * job with exit code 1, after a line that names who is missing, where some rank does not come. */
 void cluster_close(cluster_t **cluster);
 /* cluster_abort - end the whole job at once with this exit code, from any rank. Does not return. */
 void cluster_abort(int exit_code) __attribute__((noreturn));
@@ -40,7 +40,7 @@ const char *cluster_host(const cluster_t *cluster); /* host name of this rank */
 const char *cluster_host_of(const cluster_t *cluster, int rank);
 
 /* cluster_set_poll - what a rank does besides while it waits inside a collective call: poll(context) is called between two
- * looks, and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: whoever polls sends heartbeats
+ * looks, and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: a rank that polls sends heartbeats
  * and hears the coordinator, who sees more and speaks first. NULL: nothing besides. */
 void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context);
 
@@ -56,14 +56,14 @@ WARN_UNUSED status_t cluster_gather_all(cluster_t *cluster, const void *mine, in
 WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
 
 /* cluster_tree_sum - values := sum over the group in the fixed tree order, nearest partner first, the lower rank's value always
- * the left operand; the same bits on every member.  n members must be a power of two for the tree of lanes; other
- * counts are summed in a fixed order of their own.  Collective over the group. values [count] f32, in/out.
- * ST_TIMEOUT: names the partner that is missing.  Cost: log2(n) * count f32 sent, received and added. */
+ * the left operand; the same bits on every member.  n members must be a power of two for the tree of lanes; other counts are
+ * summed in a fixed order of their own.  Collective over the group. values [count] f32, in/out. ST_TIMEOUT: names the partner
+ * that is missing.  Cost: log2(n) * count f32 sent, received and added. */
 WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count);
 
 /* cluster_share - values := those of the group's member `owner` (0 for its first), on every member; handed on along a binary
- * tree. Collective over the group. values [count] f32, in at the owner, out at the others.
- * ST_TIMEOUT: names the member that is missing.  Cost: count f32 received once, and sent up to log2(n) times. */
+ * tree. Collective over the group. values [count] f32, in at the owner, out at the others. ST_TIMEOUT: names the member that is
+ * missing.  Cost: count f32 received once, and sent up to log2(n) times. */
 WARN_UNUSED status_t cluster_share(cluster_t *cluster, float *values, int64_t count, int owner);
 
 #endif

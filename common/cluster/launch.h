@@ -17,9 +17,9 @@
 #define LAUNCH_BY_SMELTER "SMELTER_STARTED_MPIRUN"
 
 typedef enum launch_kind {
-    LAUNCH_NONE,  /* nobody: this is no rank */
-    LAUNCH_MPI,   /* Open MPI's mpirun, or anybody who speaks PMIx */
-    LAUNCH_PMI,   /* somebody who speaks an older PMI, which Open MPI may or may not understand */
+    LAUNCH_NONE,  /* no launcher: this is no rank */
+    LAUNCH_MPI,   /* Open MPI's mpirun, or another launcher that speaks PMIx */
+    LAUNCH_PMI,   /* a launcher that speaks an older PMI, which Open MPI may or may not understand */
     LAUNCH_BARE,  /* srun without any PMI */
     LAUNCH_OTHER, /* the mpiexec of MPICH, Intel MPI or MVAPICH */
 } launch_kind_t;
@@ -37,16 +37,15 @@ launch_t launch_read(void);
 WARN_UNUSED status_t launch_check(const launch_t *launch);
 WARN_UNUSED status_t launch_check_world(const launch_t *launch, int world);
 
-/* launch_let_first_speak - before this rank ends without a word, because rank 0 says the same: give it the time. A launcher
- * ends all ranks as soon as one has ended with another code than 0. */
+/* launch_let_first_speak - before this rank ends in silence, because rank 0 says the same: give it the time. A launcher ends
+ * all ranks as soon as one has ended with another code than 0. */
 void launch_let_first_speak(const launch_t *launch);
 
 /* What ranks tell the smelter that started mpirun, one line each on standard error, which mpirun brings there. */
 typedef enum launch_news { LAUNCH_NEWS_NONE, LAUNCH_NEWS_HERE, LAUNCH_NEWS_TOGETHER } launch_news_t;
 
 /* launch_tell - a rank: it is there; or, rank 0: all have found each other, and understand signals. Nothing where no smelter
- * listens.
- * launch_heard - the starter: what a line of mpirun's standard error says of that. */
+ * listens. launch_heard - the starter: what a line of mpirun's standard error says of that. */
 void launch_tell(launch_news_t news);
 launch_news_t launch_heard(const char *line, size_t bytes);
 

@@ -205,7 +205,7 @@ static status_t take_name(tree_t *variant, const experiment_t *known, char **out
     if (node->kind != TREE_SCALAR || !is_file_name(node->text)) {
         status =
             yaml_fail(variant,
-                      "name '%s' cannot name a folder; use 1 to %d letters, digits, '_', '-' or '.', beginning with none of "
+                      "name '%s' cannot name a folder; use 1 to %d letters, digits, '_', '-' or '.', not beginning with one of "
                       "the last two",
                       node->text ? node->text : "(not a word)", VARIANT_NAME_MAX);
     }

@@ -1,11 +1,11 @@
-/* libcyaml reads text, so the merged tree is written as JSON with one node per line and decoded from there. When
- * libcyaml refuses a value it logs a backtrace that starts with the line of the innermost node; that line leads to the
- * tree's node, and the node to the file and line a person wrote. What is allowed there comes from the layout, not from
- * libcyaml's own message, which does not know ranges and words. libcyaml stops at the first error, so the node is
- * replaced by its default and decoding starts over.
+/* libcyaml reads text, so the merged tree is written as JSON with one node per line and decoded from there. When libcyaml
+ * refuses a value it logs a backtrace that starts with the line of the innermost node; that line leads to the tree's node, and
+ * the node to the file and line a person wrote. What is allowed there comes from the layout, not from libcyaml's own message,
+ * which does not know ranges and words. libcyaml stops at the first error, so the node is replaced by its default and decoding
+ * starts over.
  *
- * Two habits of libcyaml 1.3 shape the schema: its booleans are true for every word it does not know, so a boolean is
- * an enumeration here; and its integers ignore what follows the digits, so numbers are checked before. */
+ * Two habits of libcyaml 1.3 shape the schema: its booleans are true for every word it does not know, so a boolean is an
+ * enumeration here; and its integers ignore what follows the digits, so numbers are checked before. */
 #include "common/config/decode.h"
 
 #include <cyaml/cyaml.h>
@@ -181,8 +181,8 @@ static const field_t *find_field(const layout_t *layout, const tree_t *tree, tre
     return NULL;
 }
 
-/* blame - turn a refusal into an error line and put the default in the place of the value, so that the next attempt
- * gets further. */
+/* blame - turn a refusal into an error line and put the default in place of the value, so that the next attempt gets
+ * further. */
 static status_t blame(const layout_t *layout, const tree_t *tree, const refusal_t *refusal, tree_t *const *nodes, int lines)
 {
     tree_t *node = refusal->line >= 1 && refusal->line <= lines ? nodes[refusal->line - 1] : NULL, *owner = NULL;

@@ -68,8 +68,8 @@ static inline int64_t lanes_rows(const lanes_t *l, int64_t step, int lane)
     return left < 0 ? 0 : left < size ? left : size;
 }
 
-/* Steps from one line of metrics.jsonl to the next: train.report_steps, or fewer, so that nobody keeps the predictions of more
- * than LANES_INTERVAL_EXAMPLES examples. */
+/* Steps from one line of metrics.jsonl to the next: train.report_steps, or fewer, so that no worker keeps the predictions of
+ * more than LANES_INTERVAL_EXAMPLES examples. */
 #define LANES_INTERVAL_EXAMPLES (1 << 21)
 static inline int64_t lanes_interval(const lanes_t *l, int64_t report_steps)
 {

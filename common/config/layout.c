@@ -297,7 +297,7 @@ status_t layout_fail_value(const tree_t *at, const field_t *field)
     return status;
 }
 
-/* is_good_number - also true for what decoding will refuse with a better reason: a list or map in the place of a number. */
+/* is_good_number - also true for what decoding will refuse with a better reason: a list or map in place of a number. */
 static bool is_good_number(const field_t *field, const tree_t *node)
 {
     double number;

@@ -69,8 +69,8 @@ typedef struct layout {
 /* layout_config - of config_t, made from config_keys.h.  Static.  Any thread. */
 const layout_t *layout_config(void);
 
-/* layout_defaults - a tree with every key at its default; **owned**. origin names the whole in messages: the file laid
- * over it. */
+/* layout_defaults - a tree with every key at its default; **owned**. origin names the whole in messages: the file laid over
+ * it. */
 tree_t *layout_defaults(const layout_t *layout, const char *origin);
 
 /* layout_former - the same, but that keys of CONFIG_FORMER have the value that says what was done before they came: what a
@@ -85,7 +85,7 @@ tree_t *layout_take_list(tree_t *tree, const char *key);
 /* layout_node - where a merged tree holds a field. */
 tree_t *layout_node(const tree_t *tree, const config_record_t *record, const field_t *field);
 
-/* layout_reset - put the default in the place of a field's node, which is destroyed. */
+/* layout_reset - put the default in place of a field's node, which is destroyed. */
 void layout_reset(tree_t *node, const field_t *field);
 
 /* layout_is_list - the field takes a list. */

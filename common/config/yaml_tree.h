@@ -1,8 +1,8 @@
 /* yaml_tree.h - a YAML document as a tree whose every node remembers where a person wrote it. The only user of libyaml.
  *
  * Trees come from files, from --set arguments and from tables of defaults, and are laid over one another. Nodes keep their
- * place and the layer they came from, so an error found in the merged tree still points at the line to mend.
- * Aliases and merge keys are refused: a configuration says everything where it applies.  Not thread-safe per tree.  */
+ * place and the layer they came from, so an error found in the merged tree still points at the line to mend. Aliases and merge
+ * keys are refused: a configuration says everything where it applies.  Not thread-safe per tree. */
 #ifndef SMELTER_YAML_TREE_H
 #define SMELTER_YAML_TREE_H
 
@@ -36,8 +36,8 @@ tree_t *yaml_copy(const tree_t *tree); /* **owned**, without parent */
 /* yaml_parse - one YAML document.
  *
  * text     [bytes]; line numbers count from first_line, or all are 0 where first_line is 0
- * ST_INPUT with one line per error: syntax, several documents, aliases, a key given twice.
- * An empty document is an empty scalar. */
+ * ST_INPUT with one line per error: syntax, several documents, aliases, a key given twice. An empty document is an empty
+ * scalar. */
 WARN_UNUSED status_t yaml_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer,
                                 tree_t **out);
 
@@ -59,13 +59,12 @@ void yaml_set_scope(tree_t *tree, const char *scope);
 
 /* yaml_merge - lay `over` on `base`: maps key by key, all else as a whole; a node never replaces one of a later layer.
  *
- * base  in/out; it holds every key that is known
- * Every key of `over` that base does not know, and every map in the place of a value or the reverse, is an error line of its
- * own and leaves base's node as it is. Returns the number of errors. */
+ * base  in/out; it holds every key that is known Every key of `over` that base does not know, and every map in place of a value
+ * or the reverse, is an error line of its own and leaves base's node as it is. Returns the number of errors. */
 int yaml_merge(tree_t *base, const tree_t *over);
 
-/* yaml_json - the tree as JSON, which is YAML too, with one node per line.
- * nodes out [lines] the node that starts on each line, or NULL for a closing bracket.  Both **owned**, mem_free. */
+/* yaml_json - the tree as JSON, which is YAML too, with one node per line. nodes out [lines] the node that starts on each line,
+ * or NULL for a closing bracket.  Both **owned**, mem_free. */
 void yaml_json(tree_t *tree, char **text, tree_t ***nodes, int *lines);
 
 /* yaml_write_string - text as a double-quoted YAML scalar. */

@@ -2,9 +2,9 @@
  *
  *     u32 magic, u32 compressed, u64 raw_bytes, u64 stored_bytes, u64 hash of the raw bytes, u64 hash of the 32 bytes before
  *
- * The head has its own hash, so that a damaged length is never believed. Keys are texts that sort in the order of writing,
- * so LMDB fills its pages from left to right and a scan reads the file in order. The environment is opened without LMDB's
- * locks: it is written by one process in a folder that nobody else knows, and never changes after that.                 */
+ * The head has its own hash, so that a damaged length is never believed. Keys are texts that sort in the order of writing, so
+ * LMDB fills its pages from left to right and a scan reads the file in order. The environment is opened without LMDB's locks:
+ * it is written by one process in a folder that no other process knows, and never changes after that. */
 #include "common/data/dataset_file.h"
 
 #include <errno.h>
@@ -153,8 +153,8 @@ status_t dataset_file_open(const char *path, dataset_file_t **out)
     return ST_OK;
 }
 
-/* One transaction per record: without a sync it costs a few microseconds, and only the current record is repeated when
- * the map is full. */
+/* One transaction per record: without a sync it costs a few microseconds, and only the current record is repeated when the map
+ * is full. */
 static int put_once(dataset_file_t *file, MDB_val *key, MDB_val *value)
 {
     MDB_txn *txn;

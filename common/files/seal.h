@@ -6,8 +6,7 @@
  *     }
  *
  * The checksum is XXH3-128 of the bytes up to the comma before the last line but one. It protects against disks, copies and
- * editors, not against somebody who means harm, who can compute it too. Any
- * thread. */
+ * editors, not against people who mean harm, who can compute it too. Any thread. */
 #ifndef SMELTER_SEAL_H
 #define SMELTER_SEAL_H
 

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define NORM_LAYER_EPSILON 1e-5f /* added to the variance, as everybody does; a constant row becomes zeros */
+#define NORM_LAYER_EPSILON 1e-5f /* added to the variance, as is usual; a constant row becomes zeros */
 
 /* norm_layer_forward - xhat := (x - mean) rstd,  rstd := 1 / sqrt(var + 1e-5)      (Ba et al. 2016)
  * xhat out [n], may be x;  x in [n].  Returns rstd, which backward needs; the mean it does not. */
@@ -22,8 +22,8 @@ void norm_affine_forward(float *y, const float *xhat, const float *gain, const f
 void norm_affine_backward(float *dxhat, float *restrict dgain, float *restrict dbias, const float *dy,
                           const float *restrict xhat, const float *restrict gain, int64_t n);
 
-/* norm_weight_forward - used := v w / ||w||_p, the weights into one unit, p >= 1.
- * used out [n];  w in [n].  Returns ||w||_p. A row of zeros stays zero. */
+/* norm_weight_forward - used := v w / ||w||_p, the weights into one unit, p >= 1. used out [n];  w in [n].  Returns ||w||_p. A
+ * row of zeros stays zero. */
 float norm_weight_forward(float *restrict used, const float *restrict w, int64_t n, float v, float p);
 
 /* norm_weight_project - w := v w / ||w||_p in place, the same bits as norm_weight_forward. A row of zeros stays zero. */

@@ -2,8 +2,7 @@
  *
  * A host has many: bridges of containers and virtual machines, a network for management, one for storage, one that is fast.
  * What is wanted is a network that all hosts have, with an address of its own on each: a bridge that has 172.17.0.1 everywhere
- * is none. So the choice is made once, by a function of all hosts' lists that gives the same result on all of
- * them. */
+ * is none. So the choice is made once, by a function of all hosts' lists that gives the same result on all of them. */
 #ifndef SMELTER_ADDRESSES_H
 #define SMELTER_ADDRESSES_H
 
@@ -38,7 +37,7 @@ WARN_UNUSED status_t addresses_here(const char *host, addresses_t *out);
  * Without a wish: one host takes its first address that is not loopback, or loopback. Several take the first network of the
  * first host on which all have addresses, all different; else, because networks may be joined by routers, each its first
  * address that no other host has, with a warning. Loopback joins no hosts; an interface without a carrier is the last choice.
- * ST_INPUT: nothing fits the wish on some host, or two hosts have the same address there, or none of its own; with all
+ * ST_INPUT: nothing fits what is wanted on some host, or two hosts have the same address there, or none of its own; with all
  * addresses. Only where `speak` is anything logged. */
 WARN_UNUSED status_t addresses_choose(const addresses_t *hosts, int n, const char *wanted, bool speak, int *chosen);
 

@@ -267,9 +267,9 @@ static bool wait_writable(void *socket, bool router, int64_t until_ns, int64_t *
     return true;
 }
 
-/* send_first - the frame that decides whether the message goes at all; the frames after it never wait, because ZeroMQ
- * counts whole messages. Returns 0, or the last errno when the deadline passed or the socket failed; ECANCELED where the
- * process is to end now, which does not wait for somebody who may be dead. */
+/* send_first - the frame that decides whether the message goes at all; the frames after it never wait, because ZeroMQ counts
+ * whole messages. Returns 0, or the last errno when the deadline passed or the socket failed; ECANCELED where the process is to
+ * end now, which does not wait for a peer that may be dead. */
 static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, int64_t deadline_ms)
 {
     int64_t until_ns = 0, pause_ns = 20000;

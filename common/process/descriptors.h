@@ -10,8 +10,8 @@
 
 #include "common/base/status.h"
 
-/* descriptors_prepare - /dev/null in the place of each of 0, 1 and 2 that is closed; the limit on open files (RLIMIT_NOFILE,
- * soft) as high as it may be, up to 65,536. First thing in main; children inherit both. Cannot fail. */
+/* descriptors_prepare - /dev/null in place of each of 0, 1 and 2 that is closed; the limit on open files (RLIMIT_NOFILE, soft)
+ * as high as it may be, up to 65,536. First thing in main; children inherit both. Cannot fail. */
 void descriptors_prepare(void);
 
 /* descriptors_limit - how many files this process may have open. */

@@ -13,7 +13,7 @@
 
 /* Every point there is, in the order in which a checkpoint comes to them. */
 #define CRASH_POINTS(X) \
-    X("worker.cut")              /* a worker has come to the cut, and has told nobody */ \
+    X("worker.cut")              /* a worker has come to the cut, and has told no other rank */ \
     X("shard.freeze")            /* a shard's rows are frozen */ \
     X("shard.slice")             /* some of them are handed over */ \
     X("delta.written")           /* the delta is whole under its temporary name, perhaps not on disk */ \

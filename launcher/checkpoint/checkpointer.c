@@ -156,7 +156,7 @@ static bool catalog_has(const checkpoint_catalog_t *catalog, uint32_t epoch)
     return false;
 }
 
-/* A start that died before its first checkpoint left an epoch that nobody needs. */
+/* A start that died before its first checkpoint left an epoch that is not needed. */
 static status_t remove_empty_epochs(disk_t *disk, const char *run_dir, const checkpoint_catalog_t *kept, uint32_t before)
 {
     status_t status = ST_OK;
@@ -314,7 +314,7 @@ static status_t drop_old(checkpointer_t *c)
 static status_t take_folded(checkpointer_t *c, int shard, const net_message_t *message)
 {
     if (message->header.step != c->fold_step || c->folded[shard])
-        return FAIL(ST_MESSAGE, "shard %d says that it folded up to step %" PRId64 ", which nobody asked for", shard,
+        return FAIL(ST_MESSAGE, "shard %d says that it folded up to step %" PRId64 ", which was not asked for", shard,
                     message->header.step);
     c->folded[shard] = true;
     if (++c->n_folded < c->shards)
@@ -427,7 +427,7 @@ static status_t commit_complete(checkpointer_t *c)
             request_moves(c, STEP_COMMITTED);
         cut_fini(c, &c->cuts[0]);
         memmove(c->cuts, c->cuts + 1, (size_t)--c->n_cuts * sizeof *c->cuts);
-        if (c->request != REQUEST_STOPPED) /* else what is too many waits for the next start: nobody is there to fold */
+        if (c->request != REQUEST_STOPPED) /* else what is too many waits for the next start: no shard is there to fold */
             TRY(drop_old(c));
     }
     return ST_OK;
@@ -577,7 +577,7 @@ static status_t take_answer(checkpointer_t *c, int worker, const net_message_t *
     if (c->trained[worker])
         return ST_OK; /* it had its answer on the way to the end */
     if (!is_asked(c) || c->answered[worker] || step < 0)
-        return FAIL(ST_MESSAGE, "worker %d can save from step %" PRId64 " on, which nobody asked", worker, step);
+        return FAIL(ST_MESSAGE, "worker %d can save from step %" PRId64 " on, but was not asked", worker, step);
     if (step <= c->last_cut[worker])
         return FAIL(ST_MESSAGE, "worker %d can save from step %" PRId64 " on, and is past step %" PRId64, worker, step,
                     c->last_cut[worker]);
@@ -640,7 +640,7 @@ status_t checkpointer_put_worker(checkpointer_t *c, int worker, const net_messag
         TRY(take_dense(c, worker, message));
         break;
     default:
-        return FAIL(ST_MESSAGE, "%s of a worker is none of a checkpoint's", wire_type_name(message->header.type));
+        return FAIL(ST_MESSAGE, "%s of a worker does not belong to a checkpoint", wire_type_name(message->header.type));
     }
     TRY(commit_complete(c));
     check_invariant(c);
@@ -658,7 +658,7 @@ status_t checkpointer_put_shard(checkpointer_t *c, int shard, const net_message_
         TRY(take_folded(c, shard, message));
         break;
     default:
-        return FAIL(ST_MESSAGE, "%s of a shard is none of a checkpoint's", wire_type_name(message->header.type));
+        return FAIL(ST_MESSAGE, "%s of a shard does not belong to a checkpoint", wire_type_name(message->header.type));
     }
     TRY(commit_complete(c));
     check_invariant(c);

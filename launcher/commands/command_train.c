@@ -71,7 +71,7 @@ static status_t check_finished(coordinator_t *coordinator, const char *dir, cons
     return status;
 }
 
-/* Hours of somebody's work may lie in the checkpoints of a run that was cut off. */
+/* Hours of work may lie in the checkpoints of a run that was cut off. */
 static status_t check_unfinished(const char *dir, const options_t *options)
 {
     checkpoint_catalog_t catalog;

@@ -158,7 +158,7 @@ static char *line_text(const tune_search_t *t, const tuned_point_t *p)
     return line;
 }
 
-/* Rewrite the log after every value, so that it is whole whenever somebody looks. */
+/* Rewrite the log after every value, so that it is whole whenever it is looked at. */
 static status_t write_log(const tune_search_t *t)
 {
     char *path = mem_printf("%s/curve.tsv", t->dir);

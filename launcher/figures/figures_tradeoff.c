@@ -1,7 +1,7 @@
 /* Fig. 4. A variant is a point: how much PQAUC loss it costs or saves against ReLU, and how much its replicas differ.
- * Horizontal bars come from the replicas: replica r of a variant is compared with replica r of ReLU, which shares its
- * seeds, and the bar is the 95 % interval of the mean of these changes, by Student's t, as in report.html. Vertical bars are
- * the interval of relative PD that results.json holds. */
+ * Horizontal bars come from the replicas: replica r of a variant is compared with replica r of ReLU, which shares its seeds,
+ * and the bar is the 95 % interval of the mean of these changes, by Student's t, as in report.html. Vertical bars are the
+ * interval of relative PD that results.json holds. */
 #include "launcher/figures/figures.h"
 
 #include <inttypes.h>
@@ -88,7 +88,7 @@ static status_t find_base(const jsondoc_t *doc, const char *path, const tradeoff
     while (base < n && strcmp(points[base].name, baseline) != 0)
         base++;
     if (base == n)
-        return FAIL(ST_CORRUPT, "%s: the baseline %s is none of the variants", path, baseline);
+        return FAIL(ST_CORRUPT, "%s: the baseline %s is not one of the variants", path, baseline);
     *out = base;
     for (int i = 0; i < n && !is_relu(&points[*out]); i++)
         if (is_relu(&points[i]) && strcmp(points[i].method, points[base].method) == 0)

@@ -1,7 +1,7 @@
 /* gnuplot.h - pictures by gnuplot, the only place that runs it.
  *
  * A picture is a script in its folder, beside the data that it draws: DIR/NAME.gp, run once for DIR/NAME.svg and once for
- * DIR/NAME.png. Whoever wants other colours edits the script and runs it again; its first lines say how.                 */
+ * DIR/NAME.png. For other colours, edit the script and run it again; its first lines say how.                 */
 #ifndef SMELTER_GNUPLOT_H
 #define SMELTER_GNUPLOT_H
 

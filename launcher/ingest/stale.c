@@ -136,8 +136,8 @@ status_t stale_check(const config_t *config, char **difference, char **note)
     return status;
 }
 
-/* The schema of then, which nobody asks for now: of one that is no file any more nothing is known, and that it cannot be read
- * is a change like any other. **Owned**, or NULL. */
+/* The schema that the dataset was imported by, which is not asked for now: of one that is no file any more nothing is known,
+ * and that it cannot be read is a change like any other. **Owned**, or NULL. */
 static char *own_schema_difference(const origin_t *origin)
 {
     struct stat facts;
@@ -147,7 +147,7 @@ static char *own_schema_difference(const origin_t *origin)
     const log_level_t level = log_level();
     log_set_level(LOG_NONE);
     if (check_schema(origin, origin->schema, &difference, &note) != ST_OK)
-        difference = mem_printf("it was imported by the schema %s, which is none any more", origin->schema);
+        difference = mem_printf("it was imported by the schema %s, which is no longer there", origin->schema);
     log_set_level(level);
     mem_free(note);
     return difference;

@@ -28,7 +28,7 @@
 
 #define LEAST_FILE_BYTES (4 << 20)
 
-/* ---- nobody started us: start mpirun ---------------------------------------------------------------------------------- */
+/* ---- no launcher: start mpirun ---------------------------------------------------------------------------------------- */
 
 /* It ended before its ranks had found each other. */
 static status_t report_start(const mpirun_death_t *death, int ranks, int exit_code, int64_t seconds)
@@ -40,7 +40,7 @@ static status_t report_start(const mpirun_death_t *death, int ranks, int exit_co
         return FAIL(
             ST_TIMEOUT,
             "mpirun has started %d of %d ranks within %lld s (cluster.start_deadline_s), and was ended; does the line above, "
-            "typed in, work with the program hostname in the place of smelter?",
+            "typed in, work with the program hostname in place of smelter?",
             death->here, ranks, (long long)seconds);
     if (death->timed_out)
         return FAIL(
@@ -122,7 +122,7 @@ typedef struct start {
     const experiment_t *experiment;
 } start_t;
 
-/* The command line, and --resume in the place of --again where it goes on from a checkpoint. */
+/* The command line, and --resume in place of --again where it goes on from a checkpoint. */
 static status_t start_job(void *context, bool resume)
 {
     static char word[] = "--resume";
@@ -158,7 +158,7 @@ static status_t start_supervised(const options_t *options, const experiment_t *e
     return status;
 }
 
-/* ---- somebody did: take the rank's role --------------------------------------------------------------------------------- */
+/* ---- a launcher: take the rank's role ---------------------------------------------------------------------------------- */
 
 static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster,
                                 net_t *control, job_lead_fn *lead, bool *together)
@@ -202,7 +202,7 @@ static status_t run_server(const experiment_t *experiment, const roster_t *roste
     };
     status_t status = server_run(&o);
     if (status == ST_STOPPED && roster->rank == 1 && roster_is_gone(roster, 0) && !getenv(LAUNCH_BY_SMELTER)) {
-        char name[160]; /* the coordinator names everybody else who died */
+        char name[160]; /* the coordinator names all others that died */
         log_error("%s died without a goodbye; the job ends", roster_full_name(roster, 0, name, sizeof name));
     }
     return status;
@@ -275,10 +275,10 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     return status;
 }
 
-/* Ranks leave MPI together where they can, after a failure too, because the launcher would bury our line under words of
- * its own about MPI_Abort. Rank 0 knows whether all are there; the others come, and it ends them where not. Who has failed
- * inside of MPI cannot come: it waits for that. After a signal the launcher ends all of them, and a rank just
- * goes; not before the coordinator could say who died, though, because mpirun kills it as soon as another rank has gone. */
+/* Ranks leave MPI together where they can, after a failure too, because the launcher would bury our line under words of its own
+ * about MPI_Abort. Rank 0 knows whether all are there; the others come, and it ends them where not. Who has failed inside of
+ * MPI cannot come: it waits for that. After a signal the launcher ends all of them, and a rank just goes; not before the
+ * coordinator could say who died, though, because mpirun kills it as soon as another rank has gone. */
 static void leave(cluster_t **cluster, status_t status, bool together)
 {
     const bool first = cluster_rank(*cluster) == 0;
@@ -351,7 +351,7 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     }
     leave(&cluster, status, together);
     if (roster.rank > 0 && !together && !member_interrupted())
-        status = ST_OK; /* the job's exit code is the first that is not 0, and that is to be rank 0's, who knows why */
+        status = ST_OK; /* the job's exit code is the first that is not 0, and that is to be that of rank 0, which knows why */
     roster_fini(&roster);
     experiment_destroy(&experiment);
     return status;

@@ -1,11 +1,11 @@
-/* job.h - a rank's life: join the cluster, take the role, run, leave; and starting such a job where nobody did.  */
+/* job.h - a rank's life: join the cluster, take the role, run, leave; and starting such a job where no launcher has.  */
 #ifndef SMELTER_JOB_H
 #define SMELTER_JOB_H
 
 #include "launcher/coordinator/coordinator.h"
 #include "launcher/job/options.h"
 
-/* What rank 0 does once everybody is connected. */
+/* What rank 0 does once all ranks are connected. */
 typedef status_t job_lead_fn(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
                              progress_t *progress);
 

@@ -3,8 +3,7 @@
  *     HOST BOOT NAMESPACE PID START PARENT START JOB
  *
  * PID and start time name a process for good on one boot of one machine, within one namespace of process numbers (containers
- * may share
- * /tmp); the parent is the mpirun, or its daemon. JOB is Open MPI's number of the job, in the names of its files in
+ * may share /tmp); the parent is the mpirun, or its daemon. JOB is Open MPI's number of the job, in the names of its files in
  * /dev/shm. */
 #include "launcher/job/leftovers.h"
 
@@ -85,7 +84,7 @@ static bool parse(const char *line, mark_t *out)
                   out->place.space, &out->pid, &out->start, &out->parent, &out->parent_start, &out->job) == 8;
 }
 
-/* Has nobody of whom this line tells any use for the folder? Of another host's or namespace's processes nothing is known
+/* Is the folder of no use to any process that this line names? Of another host's or namespace's processes nothing is known
  * here. */
 static bool is_dead(const mark_t *mark, const place_t *here)
 {

@@ -47,8 +47,8 @@ static void free_words(words_t *words)
     mem_free(words->word);
 }
 
-/* can_read_other_memory - Open MPI's single-copy mechanism needs process_vm_readv, which container runtimes often forbid;
- * then it would complain at every message. */
+/* can_read_other_memory - Open MPI's single-copy mechanism needs process_vm_readv, which container runtimes often forbid; then
+ * it would complain at every message. */
 static bool can_read_other_memory(void)
 {
     char from = 1, to = 0;
@@ -114,7 +114,7 @@ static void log_line(const words_t *words)
 #define START_GRACE_NS 3000000000 /* an mpirun without ranks needs a moment to remove its files, no more */
 #define END_GRACE_NS \
     10000000000 /* it warns its ranks, waits a second, and kills them; of hosts that are cut off it may wait for ever */
-#define HOLDER_NS 1000000000 /* a process that outlives mpirun may hold its standard error open; nobody waits for that one */
+#define HOLDER_NS 1000000000 /* a process that outlives mpirun may hold its standard error open; that one is not waited for */
 
 /* One wish may come as two signals: `timeout` tells a process and then its group, a shell that hangs up and then the kernel
  * tell its jobs, a service manager sends SIGTERM and SIGHUP. A person who presses Ctrl-C twice means it, and is not faster than
@@ -295,15 +295,15 @@ static bool pass_messages(int fd, mpirun_sieve_t *sieve)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
-/* A pipe whose reader went, and a terminal that hung up, have nobody who misses anything. */
+/* A pipe whose reader went, and a terminal that hung up, miss nothing. */
 static bool has_reader(int fd)
 {
     struct pollfd item = {.fd = fd, .events = POLLOUT};
     return poll(&item, 1, 0) < 0 || !(item.revents & (POLLERR | POLLHUP));
 }
 
-/* The results, which rank 0 prints; false at their end. They go through the process's own standard output, because mpirun
- * ends well where it cannot write (a full disk). The live line is wiped before them. */
+/* The results, which rank 0 prints; false at their end. They go through the process's own standard output, because mpirun ends
+ * well where it cannot write (a full disk). The live line is wiped before them. */
 static bool pass_output(int fd, mpirun_sieve_t *sieve)
 {
     char text[4096];

@@ -1,6 +1,6 @@
 /* mpirun.h - start the job on this machine and turn mpirun's words about a failure into facts.
  *
- * Used where nobody started the ranks: the launcher runs mpirun on its own binary, waits, and reports. Belongs to the main
+ * Used where no launcher has started the ranks: smelter runs mpirun on its own binary, waits, and reports. Belongs to the main
  * thread; installs handlers for SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGTSTP while it waits and puts the former ones
  * back. */
 #ifndef SMELTER_MPIRUN_H
@@ -17,7 +17,7 @@ typedef struct mpirun_death {
     bool seen;
     int rank;      /* -1: not told */
     char node[64]; /* "": not told */
-    int signal;    /* 0: it exited by itself */
+    int signal;    /* 0: it exited */
     int exit_code;
     int interrupted; /* the signal that asked this process to stop or to end and was handed on; 0: none did */
     bool ended;      /* it was a second one, which did not wait for what could be saved */
@@ -42,10 +42,9 @@ typedef struct mpirun_limits {
  * unchanged, while mpirun's own messages about ranks that failed are kept back and told in *death. SIGUSR1 is handed on to the
  * ranks; the first SIGINT, SIGTERM, SIGHUP or SIGUSR2 as SIGUSR2, which asks them to save and stop (common/net/member.h); any
  * later one, and any before the ranks are together make mpirun end, and kill it and what it has started where it does not.
- * SIGTSTP stops the job with this process, and it goes on when this process does. SIGHUP stays ignored where it was.
- * exit_code  out  mpirun's, which is that of the first rank that failed; 128 + n for signal n.
- * ST_INPUT: there is no mpirun in PATH, it is not Open MPI's, or too few files may be open.  ST_SYSTEM: it could not be
- * started. */
+ * SIGTSTP stops the job with this process, and it goes on when this process does. SIGHUP stays ignored where it was. exit_code
+ * out  mpirun's, which is that of the first rank that failed; 128 + n for signal n. ST_INPUT: there is no mpirun in PATH, it is
+ * not Open MPI's, or too few files may be open.  ST_SYSTEM: it could not be started. */
 WARN_UNUSED status_t mpirun_spawn(int np, char *const argv[], const mpirun_limits_t *limits, mpirun_death_t *death,
                                   int *exit_code);
 

@@ -138,7 +138,7 @@ static bool is_noise(const char *line, size_t n)
 }
 
 /* is_last_word - "[node1:4711] *** Process received signal ***", and the frames below it: Open MPI's mpirun now and then
- * crashes where it is told to end while its ranks do, which nobody needs to know. */
+ * crashes where it is told to end while its ranks do, which is of no interest. */
 static bool is_last_word(const mpirun_death_t *death, const char *line, size_t n)
 {
     char copy[LINE_BYTES + 1], mark[24];

@@ -2,8 +2,7 @@
  * ends is to be ended by it.
  *
  * Ranks notice each other's silence themselves (common/net/member.h, detector.h). What is left is a job of which all ranks are
- * stopped, and an mpirun that waits for ranks on a host that is cut off, or is stopped itself. Belongs to the main
- * thread. */
+ * stopped, and an mpirun that waits for ranks on a host that is cut off, or is stopped itself. Belongs to the main thread. */
 #ifndef SMELTER_RANK_WATCH_H
 #define SMELTER_RANK_WATCH_H
 
@@ -15,7 +14,7 @@
 typedef struct rank_watch {
     pid_t mpirun;
     int64_t stopped_most_ns, looked_ns;
-    bool seen, is_stopped, is_alone; /* ranks were there; somebody is stopped; mpirun is there without them */
+    bool seen, is_stopped, is_alone; /* ranks were there; a process is stopped; mpirun is there without them */
     patience_t stopped, alone;
 } rank_watch_t;
 

@@ -150,7 +150,7 @@ static status_t decode_field(const jsondoc_t *one, const char *path, dataset_fie
     while (i < WORDS && strcmp(words[i].word, word) != 0)
         i++;
     if (i == WORDS || strlen(name) >= sizeof field->name)
-        return FAIL(ST_CORRUPT, "%s: field \"%s\" of kind \"%s\" is none that smelter writes", path, name, word);
+        return FAIL(ST_CORRUPT, "%s: field \"%s\" of kind \"%s\" is not one that smelter writes", path, name, word);
     *field = (dataset_field_t){.kind = words[i].kind, .pooling = words[i].pooling, .scale = 1};
     memcpy(field->name, name, strlen(name) + 1);
     TRY(decode_rules(one, path, &field->rules));
@@ -202,10 +202,11 @@ status_t input_fields_read(const char *run_dir, input_fields_t *out)
     char *path = path_of(run_dir);
     status_t status = ST_OK;
     if (!file_exists(path)) {
-        status = FAIL(ST_INPUT,
-                      "%s is not there: without it nobody knows which fields the model's parameters belong to and how they are "
-                      "scaled; copy it from where the run was made, or train again",
-                      path);
+        status = FAIL(
+            ST_INPUT,
+            "%s is not there: without it there is no telling which fields the model's parameters belong to and how they are "
+            "scaled; copy it from where the run was made, or train again",
+            path);
         goto done;
     }
     TRY_DONE(jsondoc_read(path, &doc));

@@ -131,7 +131,7 @@ done:
     return status;
 }
 
-/* The list of files came with the manifest's own checksum. A format that says otherwise was changed by somebody. */
+/* The list of files came with the manifest's own checksum. A format that says otherwise was changed by hand. */
 static status_t decode_files(const jsondoc_t *doc, const char *where, int64_t format, bool sealed, run_files_t *out)
 {
     if (sealed != (format >= FORMAT_SEALED) || jsondoc_has(doc, "files") != sealed)
@@ -378,10 +378,11 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
 /* One line for two replicas that must not be compared. */
 static status_t replicas_differ(const manifest_t *a, const manifest_t *b, const char *what, const char *in_a, const char *in_b)
 {
-    return FAIL(ST_INPUT,
-                "%s: replicas %d and %d differ in their %s (%s and %s), which is none of the variant's experiment.vary; their "
-                "prediction difference would mean nothing: train them again in another --out",
-                a->variant, a->result.replica, b->result.replica, what, in_a, in_b);
+    return FAIL(
+        ST_INPUT,
+        "%s: replicas %d and %d differ in their %s (%s and %s), which the variant's experiment.vary does not name; their "
+        "prediction difference would mean nothing: train them again in another --out",
+        a->variant, a->result.replica, b->result.replica, what, in_a, in_b);
 }
 
 static status_t same_number(const manifest_t *a, const manifest_t *b, const char *what, int64_t in_a, int64_t in_b)

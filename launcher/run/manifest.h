@@ -5,9 +5,8 @@
  * checksum
  *
  * The manifest is written last and in one step: where it is, the run is finished and its files are whole. Whoever reads one of
- * them asks manifest_check_files first: what was changed since then is refused, not used. Manifests of before format 6 have no
- * checksums, and theirs
- * pass. */
+ * them asks manifest_check_files first: what was changed since then is refused, not used. Manifests from before format 6 have
+ * no checksums, and theirs pass. */
 #ifndef SMELTER_MANIFEST_H
 #define SMELTER_MANIFEST_H
 
@@ -54,14 +53,14 @@ typedef struct manifest {
 } manifest_t;
 
 /* manifest_write - predictions, then the manifest with the checksums of all files that are in the folder by now; they are in
- * manifest->files then, and the manifest's own in manifest->result.
- * ST_INPUT, ST_SYSTEM: not writable; there is no manifest then unless an older one was there. */
+ * manifest->files then, and the manifest's own in manifest->result. ST_INPUT, ST_SYSTEM: not writable; there is no manifest
+ * then unless an older one was there. */
 WARN_UNUSED status_t manifest_write(const char *folder, manifest_t *manifest);
 
 /* manifest_read - *found is false, and out untouched, where the folder has no manifest. Else out is **owned**, predictions
- * included, which are those that the run wrote; manifest_fini.
- * ST_CORRUPT: the manifest or the predictions were changed after training, as their checksums show; or, of older formats, it is
- * not JSON, a member is missing, or the predictions do not have the stated length. */
+ * included, which are those that the run wrote; manifest_fini. ST_CORRUPT: the manifest or the predictions were changed after
+ * training, as their checksums show; or, of older formats, it is not JSON, a member is missing, or the predictions do not have
+ * the stated length. */
 WARN_UNUSED status_t manifest_read(const char *folder, manifest_t *out, bool *found);
 
 /* manifest_shards - how many shards stored the run's tables. */
@@ -82,13 +81,13 @@ bool manifest_has_config(const manifest_t *manifest, const config_t *config);
 WARN_UNUSED status_t manifest_check_files(const manifest_t *manifest, const char *folder, uint32_t kinds);
 
 /* manifest_check - may the run found in `folder` stand for the run wanted? Compares variant, replica, seeds, determinism,
- * configuration and dataset, and workers and servers at every level but invariant.
- * ST_INPUT names the first thing that differs, and both values. Build and kernels that differ are warned about. */
+ * configuration and dataset, and workers and servers at every level but invariant. ST_INPUT names the first thing that differs,
+ * and both values. Build and kernels that differ are warned about. */
 WARN_UNUSED status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder);
 
 /* manifest_check_replicas - may the prediction difference of two replicas of a variant be taken? They may differ in the sources
- * that are said to vary and in nothing else: dataset, build, level, steps, seeds, cluster (any at invariant).
- * ST_INPUT names the first other difference, and both values. */
+ * that are said to vary and in nothing else: dataset, build, level, steps, seeds, cluster (any at invariant). ST_INPUT names
+ * the first other difference, and both values. */
 WARN_UNUSED status_t manifest_check_replicas(const manifest_t *a, const manifest_t *b, bool vary_init, bool vary_order,
                                              bool vary_workers);
 

@@ -5,12 +5,11 @@
  *     end      totals, and a 128-bit checksum of all that is before
  *
  * A pending push is one that a worker sent in one of the last steps before the checkpoint's and that no row has seen yet
- * (train.pipeline_depth).
- * Written under a temporary name, synced, renamed: a file that has its name is whole. A reader checks all of it before it hands
- * anything over. Within a file keys are removed first, and a row comes once.
+ * (train.pipeline_depth). Written under a temporary name, synced, renamed: a file that has its name is whole. A reader checks
+ * all of it before it hands anything over. Within a file keys are removed first, and a row comes once.
  *
  * Each delta has the checksum of the one before it in its head, and the checkpoint's manifest has that of the last one: so the
- * manifest holds the whole chain, whatever files of the same name there are.                                             */
+ * manifest holds the whole chain, whatever files of the same name there are. */
 #ifndef SMELTER_DELTA_H
 #define SMELTER_DELTA_H
 
@@ -91,21 +90,21 @@ typedef struct delta_visitor {
 
 typedef struct delta_reader delta_reader_t;
 
-/* delta_reader_create - open and check the whole file: every checksum, every number, every key's table.
- * expected: NULL, or run, epoch, shard and step that it must be of (the rest is not looked at).
- * ST_INPUT: it is not there, or cannot be read; ST_CORRUPT: damaged or cut short (with the place), of another format, or of
- * another checkpoint. Cost: one pass over the file. **owned**: delta_reader_destroy. */
+/* delta_reader_create - open and check the whole file: every checksum, every number, every key's table. expected: NULL, or run,
+ * epoch, shard and step that it must be of (the rest is not looked at). ST_INPUT: it is not there, or cannot be read;
+ * ST_CORRUPT: damaged or cut short (with the place), of another format, or of another checkpoint. Cost: one pass over the file.
+ * **owned**: delta_reader_destroy. */
 WARN_UNUSED status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t *expected, delta_reader_t **out);
 void delta_reader_destroy(delta_reader_t **reader);
 
-/* delta_reader_check - is it the file that those around it were written with?
- * before: NULL, or checksum of the delta that comes before it (format 1 does not say).  own: NULL, or its own checksum by the
- * manifest.  ST_CORRUPT names the file and both checksums. */
+/* delta_reader_check - is it the file that those around it were written with? before: NULL, or checksum of the delta that comes
+ * before it (format 1 does not say).  own: NULL, or its own checksum by the manifest.  ST_CORRUPT names the file and both
+ * checksums. */
 WARN_UNUSED status_t delta_reader_check(const delta_reader_t *reader, const hash128_t *before, const hash128_t *own);
 
 const delta_head_t *delta_reader_head(const delta_reader_t *reader);
 const delta_totals_t *delta_reader_totals(const delta_reader_t *reader);
-int64_t delta_reader_rows(const delta_reader_t *reader, uint32_t table); /* of one table; 0 where it is none of the file's */
+int64_t delta_reader_rows(const delta_reader_t *reader, uint32_t table); /* of one table; 0 where the file does not have it */
 
 /* delta_reader_visit - all records. delta_reader_next - those of the next block, about a megabyte; *more becomes false with
  * the last. delta_reader_rewind - to the first block. */

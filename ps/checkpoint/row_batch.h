@@ -2,9 +2,8 @@
  *
  * Files hold rows in the order of slots, that is in no order of an index, and change from table to table. A table that is
  * handed one row waits for memory once or twice; handed many, it waits for all of them together (ps/table/table.c). So a row is
- * copied to the others of its table, and they are put when there are ROW_BATCH_MOST, or fewer where there are so many tables
- * that the copies would leave the cache. Rows of a table are put in the order they came. One
- * thread. */
+ * copied to the others of its table, and they are put when there are ROW_BATCH_MOST, or fewer where there are more tables that
+ * the copies would leave the cache. Rows of a table are put in the order they came. One thread. */
 #ifndef SMELTER_ROW_BATCH_H
 #define SMELTER_ROW_BATCH_H
 

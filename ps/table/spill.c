@@ -357,7 +357,7 @@ static spilled_t row_of(spill_t *spill, uint64_t key, const MDB_val *v, int64_t 
 {
     spilled_head_t head;
     const size_t payload_bytes = (size_t)payload_floats * sizeof *spill->payload;
-    ASSERT(v->mv_size == sizeof head + payload_bytes); /* nobody else writes here */
+    ASSERT(v->mv_size == sizeof head + payload_bytes); /* no other process writes here */
     memcpy(&head, v->mv_data, sizeof head);
     MEM_GROW(spill->payload, spill->payload_capacity, (size_t)payload_floats);
     memcpy(spill->payload, (const char *)v->mv_data + sizeof head, payload_bytes);

@@ -53,14 +53,14 @@ void table_destroy(table_t **table);
  *
  *   w[j] := init_std * normal j of the generator at (hash_mix(seed ^ "rows"), stream = key, first = id * 2^32)
  *
- * which depends on seed, table, key and position alone; state as the optimizer initialises it. With min_count or ttl_steps it
- * creates nothing, but is as table_peek: rows begin with pushes then, and a key without one has the weights of its slot's
+ * which depends on seed, table, key and position alone; state as the optimizer initialises it. With min_count or ttl_steps
+ * it creates nothing, but is as table_peek: rows begin with pushes then, and a key without one has the weights of its slot's
  * default row. out [n][dim] f32.  Cannot fail.  Cost: two cache misses per row, overlapped; a new row about 25 ns per
  * weight. */
 void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out);
 
 /* table_set_step - the step whose pushes come next: what is older than ttl_steps then has expired. Some of it is removed now,
- * the rest later, which nobody can tell. */
+ * the rest later, which cannot be noticed. */
 void table_set_step(table_t *table, int64_t step);
 
 /* table_expire - remove all that has expired. Until then table_rows, table_scan and table_digest count some of it. */
@@ -75,8 +75,8 @@ void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *ou
 /* table_prefetch - bring those of n rows that are out of memory into it, for a pull that is held back. Creates nothing. */
 void table_prefetch(table_t *table, const uint64_t *keys, int64_t n);
 
-/* table_push - one optimizer step on n distinct rows, g [n][dim]; missing rows are created first. Their version becomes
- * step + 1. */
+/* table_push - one optimizer step on n distinct rows, g [n][dim]; missing rows are created first. Their version becomes step +
+ * 1. */
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step);
 
 /* table_count_pushes - a push without gradients to a table of one weight: counts[i] becomes the number of pushes of keys[i]
@@ -85,8 +85,7 @@ void table_count_pushes(table_t *table, const uint64_t *keys, int64_t n, uint32_
 
 /* table_push_merged - one optimizer step per distinct key from the gradients of `workers` senders, merged in the tree order of
  * lanes (common/kernels/tree.h): the binary tree over sender numbers, lower sender always the left operand, absent senders
- * skipped.
- * keys[w], g[w], n[w]: the distinct keys and gradients of sender w, borrowed until return. */
+ * skipped. keys[w], g[w], n[w]: the distinct keys and gradients of sender w, borrowed until return. */
 void table_push_merged(table_t *table, const uint64_t *const *keys, const float *const *g, const int64_t *n, int workers,
                        uint32_t step);
 

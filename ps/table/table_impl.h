@@ -1,4 +1,4 @@
-/* table_impl.h - the inside of a table, for the files that it is made of and nobody else:
+/* table_impl.h - the inside of a table, for the files that it is made of and for no other:
  *
  *     table.c           requests: pulls, pushes, puts
  *     table_resident.c  rows that leave memory and come back
@@ -85,7 +85,7 @@ struct table {
 
     row_cache_t *row_cache; /* NULL: all rows stay in memory; then so do those below */
     int place;              /* in the row_cache */
-    uint32_t heat;          /* what a push adds to a row's count: ROW_HEAT_ONE or, where nobody asks, 0 */
+    uint32_t heat;          /* what a push adds to a row's count: ROW_HEAT_ONE or, where it is not asked for, 0 */
     int64_t hand;           /* of the clock: the next row to look at */
     int64_t missing;        /* keys of the request in progress that are not in memory: in the row_cache's keys */
 };

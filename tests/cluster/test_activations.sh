@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../lib/cluster.sh"
 export OMP_NUM_THREADS=1
 
-# train OUT [--set ...] - the quickstart's network, in the place of the small one
+# train OUT [--set ...] - the quickstart's network, in place of the small one
 train() {
     local out=$1
     shift

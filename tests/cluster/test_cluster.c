@@ -1,9 +1,9 @@
 /* test_cluster - MPI under real mpirun: roster, exchange, tree sum, deadlines, and how a rank's end is reported.
  *
- * Proves "the same bits on every member" and the fixed order of the tree against a sum that every rank works out alone, for
- * 1, 2, 3, 4 and 8 ranks and across two hosts; "every wait has a deadline and says who is missing"; and that a killed,
- * failing or aborting rank ends the job within 10 s with its rank, node and signal or exit code known to the launcher.
- * The program starts itself under mpirun with the argument `rank MODE`.                                                  */
+ * Proves "the same bits on every member" and the fixed order of the tree against a sum that every rank works out alone, for 1,
+ * 2, 3, 4 and 8 ranks and across two hosts; "every wait has a deadline and says who is missing"; and that a killed, failing or
+ * aborting rank ends the job within 10 s with its rank, node and signal or exit code known to the launcher. The program starts
+ * itself under mpirun with the argument `rank MODE`. */
 #include "common/cluster/cluster.h"
 
 #include <errno.h>
@@ -38,8 +38,8 @@ static float value_of(int member, int64_t i)
     return (float)(rng_normal(7, (uint64_t)member, (uint64_t)i) * 1000.0);
 }
 
-/* tree - the sum that the text of cluster.h prescribes, by recursion: halves of the group, lower half the left operand.
- * Extra members are folded into the first ones before. */
+/* tree - the sum that the text of cluster.h prescribes, by recursion: halves of the group, lower half the left operand. Extra
+ * members are folded into the first ones before. */
 static float tree(const float *leaf, int n)
 {
     return n == 1 ? leaf[0] : tree(leaf, n / 2) + tree(leaf + n / 2, n / 2);
@@ -409,7 +409,7 @@ static void test_progress_and_interrupt(void **state)
     outcome_t *o = launch(2, "progress", 0);
     assert_int_equal(o->exit_code, 0);
     assert_in(o->err, "\rstep 1  12 %\rstep 2  24 %");
-    o = launch(2, "killed", 1500); /* two ranks, so nobody is killed: they sleep for a minute */
+    o = launch(2, "killed", 1500); /* two ranks, so none is killed: they sleep for a minute */
     assert_true(o->seconds < 10);
     assert_int_not_equal(o->exit_code, 0);
     assert_quiet(o);

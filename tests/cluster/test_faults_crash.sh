@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # test_faults_crash.sh BUILD - jobs that die in the middle of a checkpoint, and go on from what is on disk.
 #
-# docs/ERRORS.md: "whatever rank dies, and wherever it was in saving, committing or dropping a checkpoint: the newest committed one is
-# whole"; docs/howto/stop-and-resume.md: "a resumed run equals an uninterrupted one", on any cluster size at L3. A rank kills itself by SIGKILL at each named
-# point (common/process/failpoint.h), another is killed at random times; the final digest is compared with that of a run that nobody
-# disturbed and that saved nothing.
+# docs/ERRORS.md: "whatever rank dies, and wherever it was in saving, committing or dropping a checkpoint: the newest committed one
+# is whole"; docs/howto/stop-and-resume.md: "a resumed run equals an uninterrupted one", on any cluster size at L3. A rank kills
+# itself by SIGKILL at each named point (common/process/failpoint.h), another is killed at random times; the final digest is compared
+# with that of an undisturbed run that saved nothing.
 #
 # FULL=1 dies at every point, the first times that it is reached, from the same beginning; and at 20 random times.
 # shellcheck source=tests/lib/cluster.sh
@@ -57,7 +57,7 @@ verify() {
     "$SMELTER" checkpoint verify "$1" >"$T/verify.log" 2>&1 || NOTES+=("verify of $1: $(tail -n 3 "$T/verify.log")")
 }
 
-# ends_as_ever DIR N - the run goes on to its end, and ends as if nobody had disturbed it.
+# ends_as_ever DIR N - the run goes on to its end, and ends as if it had not been disturbed.
 ends_as_ever() {
     # shellcheck disable=SC2046
     go_on "$T/log" "$1" $(size "$2")

@@ -157,7 +157,7 @@ flip_base() {
 
 MOUNTED=''
 trap '[ -z "$MOUNTED" ] || umount -l "$MOUNTED"; cleanup' EXIT
-case_of "the run that nobody disturbs" undisturbed
+case_of "the undisturbed run" undisturbed
 case_of "a server that is silent for longer than the deadline: named, and the run goes on" silent_server
 case_of "a full disk: a clean error, the last checkpoint whole, and the run goes on" full_disk
 case_of "a second job on the folder is refused, and not after the first one was killed" second_job

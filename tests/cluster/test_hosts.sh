@@ -35,7 +35,7 @@ named_interface() {
     expect_errors 1 "$T/log"
 }
 
-# A bridge that is the same on both hosts, and comes first, joins nobody.
+# A bridge that is the same on both hosts, and comes first, joins no hosts.
 bridge_on_both() {
     local bridge=(env NETNS_BRIDGE=docker0 "$TWO_HOSTS" 2 3 -- "$SMELTER" train "$T/c.yaml" --out "$T/bridge")
     run "$T/log" "${bridge[@]}"

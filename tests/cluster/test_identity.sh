@@ -17,7 +17,7 @@ refused() {
     [ -n "$lines" ] || NOTES+=("no error with: ${*:2}")
 }
 
-# A run that was cut off after step 24, with the file of another one in the place of its own.
+# A run that was cut off after step 24, with the file of another one in place of its own.
 resume_with() {
     rm -rf "$T/hurt"
     cp -r "$T/unfinished" "$T/hurt"

@@ -2,7 +2,7 @@
 # test_interrupted.sh BUILD - a comparison that is killed in the middle and started again.
 #
 # README: "An interrupted experiment continues where it stopped": finished runs are kept as they are, and the results are those of a
-# comparison that nobody disturbed, cost aside. manifest.h: "where it is, the run is finished and its predictions are whole".
+# undisturbed comparison, cost aside. manifest.h: "where it is, the run is finished and its predictions are whole".
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 2}' 'experiment: {replicas: 2, vary: [init, order], baseline: relu}' 'variants:' \
@@ -58,7 +58,7 @@ changed() {
     expect "the refusal has changed files" [ "$before" = "$(cd "$T/whole" && stat -c '%n %y' ./*/r*/manifest.json results.json)" ]
 }
 
-case_of "a comparison that nobody disturbs has the documented results" undisturbed
+case_of "an undisturbed comparison has the documented results" undisturbed
 case_of "a comparison whose rank is killed continues, with the same results" continued
 case_of "a changed configuration is refused, and what differs is named" changed
 finish_tests

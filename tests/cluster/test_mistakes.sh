@@ -191,7 +191,7 @@ if [ "$(id -u)" = 0 ] && ! unshare --mount true 2>/dev/null; then
 else
     case_of "output on a read-only file system" out_read_only
 fi
-case_of "output among somebody's files" out_of_others
+case_of "output among other files" out_of_others
 case_of "output of another run" out_of_another_run
 case_of "output in use by another job" out_in_use
 finish_tests

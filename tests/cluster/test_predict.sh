@@ -120,7 +120,7 @@ full_output() {
     expect "the reason is not the last line" grep -q "standard output cannot be written: No space left" <(tail -1 "$T/log")
     "$SMELTER" predict "$T/run" "$T/data" --out "$T/full" 2>"$T/log" | true
     code=${PIPESTATUS[0]}
-    expect "code $code where nobody reads" [ "$code" = 0 ]
+    expect "code $code without a reader" [ "$code" = 0 ]
 }
 
 # Where there is room for one of the two files alone, none is left.

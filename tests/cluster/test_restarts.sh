@@ -10,7 +10,7 @@ HOST=$(hostname)
 
 starts() { grep -c 'smelter: start: mpirun' "$T/log"; }
 
-# Killed twice, as fast as it can be found, the job still ends with the result of one that nobody disturbed.
+# Killed twice, as fast as it can be found, the job still ends with the result of an undisturbed one.
 killed_and_restarted() {
     local sets=(--set train.epochs=60) digest rank
     train "$T/whole" train.epochs=60

@@ -2,7 +2,7 @@
 # test_resume.sh BUILD - a run that is killed goes on from its newest checkpoint as if nothing had happened.
 #
 # docs/howto/stop-and-resume.md: "Resume on other server or worker counts. A damaged or mismatched checkpoint is an error that names what differs." The digest
-# and the curve of a run killed on 2 servers and 2 workers and resumed on 1 and 4 are those of one that nobody disturbed; so are those
+# and the curve of a run killed on 2 servers and 2 workers and resumed on 1 and 4 are those of an undisturbed one; so are those
 # of one that a signal saved and stopped; allowed changes of the configuration are listed, others refused, and so is whatever is damaged.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
@@ -206,7 +206,7 @@ predictions() {
     expect_line "$T/log" "--set changes the run in $T/copy; scoring takes only cluster.* and data.cache_mb"
 }
 
-# A comparison resumes by itself.
+# A comparison resumes without an option.
 comparison() {
     sed 's/^name: small/name: pair/' "$T/c.yaml" >"$T/pair.yaml"
     printf '%s\n' 'experiment: {replicas: 2, vary: [init]}' >>"$T/pair.yaml"
@@ -219,7 +219,7 @@ comparison() {
     expect "digest" [ "$(digest_of "$T/pair/pair/r0")" = "$(digest_of "$T/whole")" ]
 }
 
-case_of "killed on 2 servers and 2 workers, resumed on 1 and 4: the digest and the curve of a run that nobody disturbed" other_cluster
+case_of "killed on 2 servers and 2 workers, resumed on 1 and 4: the digest and the curve of an undisturbed run" other_cluster
 case_of "killed in every start, resumed every time" killed_again_and_again
 case_of "SIGUSR1 saves and goes on, SIGTERM saves and stops" signals
 case_of "changes of the configuration are listed or refused" changed_configuration
@@ -228,5 +228,5 @@ case_of "without a checkpoint there is nothing to resume" nothing_there
 case_of "what is damaged is named" damaged
 case_of "checkpoints are listed, shown and verified, and what is damaged is named" commands
 case_of "a checkpoint predicts what a run of as many steps does" predictions
-case_of "a comparison resumes by itself" comparison
+case_of "a comparison resumes without an option" comparison
 finish_tests

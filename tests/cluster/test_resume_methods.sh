@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_resume_methods.sh BUILD - whatever the method, "a step is all that training has of state": a run that is killed and goes on from
-# a checkpoint ends with the digest of one that nobody disturbed. Peers in groups, whose checkpoints come after an exchange;
+# a checkpoint ends with the digest of an undisturbed one. Peers in groups, whose checkpoints come after an exchange;
 # schedules, noise and a teacher, which are functions of the step; deep pipelines, whose last pushes are not applied yet.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"

@@ -46,7 +46,7 @@ save_and_go_on() {
     kill -USR1 "$JOB"
     wait_for_checkpoint "$T/run"
     kill -USR1 "$(rank_pid 0)"
-    kill -USR1 "$(rank_pid 4)" # a worker, which nobody asked
+    kill -USR1 "$(rank_pid 4)" # a worker, which takes no such wish
     finish
     expect "exit code $CODE" [ "$CODE" = 0 ]
     expect_errors 0 "$T/log"
@@ -98,7 +98,7 @@ hang_up() {
     expect "there is no checkpoint" [ "$(newest "$T/run")" != 0 ]
 }
 
-# A run with a checkpoint is nobody's to remove but by --again; nor is a finished one.
+# Only --again removes a run with a checkpoint; nor is a finished one.
 kept() {
     local before
     before=$(newest "$T/run")
@@ -174,12 +174,12 @@ twice() {
     expect_nothing_left
 }
 
-case_of "the run that nobody disturbs" undisturbed
+case_of "the undisturbed run" undisturbed
 case_of "SIGUSR1 to smelter and to the coordinator: saved, and the run goes on" save_and_go_on
 case_of "SIGUSR1 to mpirun: saved, and the run goes on" save_by_mpirun
 case_of "SIGTERM to smelter: saved and stopped, and resumed" stop_by_smelter
 case_of "Ctrl-C at its terminal: saved and stopped, and resumed" stop_by_key
-case_of "SIGHUP, with nobody left to read what it says: saved" hang_up
+case_of "SIGHUP, with no reader left: saved" hang_up
 case_of "a run that is there is refused, and removed by --again alone" kept
 case_of "SIGTERM to smelter under supervision: saved, stopped, not started again" stop_supervised
 case_of "SIGUSR2 to mpirun: saved and stopped, and resumed" stop_by_mpirun

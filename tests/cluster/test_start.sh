@@ -57,7 +57,7 @@ signal_at_start() {
     expect_line "$T/log" "interrupted by signal 15 (Terminated) before the job had started"
     expect_nothing_left
 }
-# mpirun is to hear a signal from its first moment on; and its crash at an end that was asked for is nobody's business.
+# mpirun is to hear a signal from its first moment on; and its crash at an end that was asked for does not matter.
 signal_crashes_mpirun() {
     stand_in 'trap "echo [$(hostname):$$] \\*\\*\\* Process received signal \\*\\*\\* >&2; exit 139" TERM' 'grep "^SigBlk" /proc/self/status >&2' \
         'while :; do sleep 0.1; done'

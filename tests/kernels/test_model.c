@@ -397,7 +397,7 @@ static void test_same_rows_same_bits(void **state)
             assert_memory_equal(moved_dparameters + offset, dparameters, (size_t)n * sizeof *dparameters);
             assert_memory_equal(moved_dx + offset, dx, (size_t)n_x * sizeof *dx);
             model_forward(other, moved_logits, x + offset, 60);
-            model_backward(other, moved_dparameters, NULL, dlogits, 60); /* nobody wants dx */
+            model_backward(other, moved_dparameters, NULL, dlogits, 60); /* dx is not wanted */
             assert_memory_equal(moved_dparameters, dparameters, (size_t)n * sizeof *dparameters);
         }
         void *blocks[] = {x, junk, dx, dparameters, moved_dx, moved_dparameters};
@@ -550,7 +550,7 @@ static void test_learned_numbers_keep_their_bounds(void **state)
         }
 }
 
-/* Numbers that are learned at the input get their gradient also where nobody wants dx. */
+/* Numbers that are learned at the input get their gradient also where dx is not wanted. */
 static void test_input_set_without_dx(void **state)
 {
     (void)state;

@@ -3,8 +3,7 @@
  * What was appended is durable after sync, a name after sync_dir of its folder; a crash keeps, of everything else, what the
  * seed says: any length of the unsynced end of a file, with holes of zeros in it, and any of the names' changes. Several nodes
  * use a disk, each through a disk_t of its own, so that one of them can die: its calls then fail, unlogged, and change nothing.
- * Every call takes virtual
- * time. */
+ * Every call takes virtual time. */
 #ifndef SMELTER_DISK_SIM_H
 #define SMELTER_DISK_SIM_H
 
@@ -33,7 +32,7 @@ void disk_sim_detach(disk_t **node);
 /* disk_sim_set_room, disk_sim_set_mistake - from now on. disk_sim_set_speed - ns for each call and for each sync; the time of a
  * call is drawn between 0 and twice that. */
 void disk_sim_set_room(disk_sim_t *disk, int64_t room);
-void disk_sim_fill(disk_sim_t *disk, int64_t left); /* but for so many bytes */
+void disk_sim_fill(disk_sim_t *disk, int64_t left); /* but for this many bytes */
 void disk_sim_set_mistake(disk_sim_t *disk, disk_sim_mistake_t mistake);
 void disk_sim_set_speed(disk_sim_t *disk, int64_t call_ns, int64_t sync_ns);
 

@@ -56,7 +56,7 @@ typedef struct sim_job_options {
 typedef struct sim_job_result {
     status_t status;     /* of coordinator_train; ST_PEER where the coordinator died */
     manifest_t manifest; /* ST_OK: **owned**, manifest_fini */
-    bool stuck;          /* somebody waited past every deadline: */
+    bool stuck;          /* a rank waited past every deadline: */
     int stuck_rank;      /* the first of them */
     bool killed;         /* some rank died */
     int64_t ended_ns;    /* virtual */

@@ -120,7 +120,7 @@ status_t cluster_group(cluster_t *cluster, int first, int n)
     return ST_OK;
 }
 
-/* Put values on the board of this call and wait for everybody's. */
+/* Put values on the board of this call and wait for those of all. */
 static status_t meet(cluster_t *cluster, const float *values, int64_t count, board_t **out)
 {
     peer_group_t *group = cluster->group;

@@ -1,5 +1,5 @@
-/* sim_mpi.h - common/cluster/cluster.h for tasks of a simulated network, in the place of MPI: programs that link sim_mpi.c get
- * it instead of cluster.c. Sums follow the same tree, members come and go as their tasks do, and one that is dead is waited for
+/* sim_mpi.h - common/cluster/cluster.h for tasks of a simulated network, in place of MPI: programs that link sim_mpi.c get it
+ * instead of cluster.c. Sums follow the same tree, members come and go as their tasks do, and one that is dead is waited for
  * until the deadline. */
 #ifndef SMELTER_SIM_MPI_H
 #define SMELTER_SIM_MPI_H

@@ -386,7 +386,7 @@ static const char *happened(const sim_job_options_t *o)
     return text;
 }
 
-/* Was this rank disturbed, or everybody by the coordinator's being cut off? */
+/* Was this rank disturbed, or all by the coordinator's being cut off? */
 static bool is_disturbed(const sim_job_options_t *o, int rank)
 {
     for (int i = 0; i < o->n_events; i++)
@@ -395,7 +395,7 @@ static bool is_disturbed(const sim_job_options_t *o, int rank)
     return false;
 }
 
-/* Who is said to be missing must be somebody whom the scenario disturbed. */
+/* A rank that is said to be missing must be one that the scenario disturbed. */
 static bool check_names(scenario_t *s, const sim_job_options_t *o, int start)
 {
     const char *line = strstr(s->lines, "waiting for ");
@@ -461,7 +461,7 @@ static bool start_job(scenario_t *s, int start)
                         (long long)s->resumed_at, (long long)before.step);
     if (result.status == ST_OK) {
         if (result.stuck)
-            violated(s, "start %d: the result is there, but somebody waits on", start);
+            violated(s, "start %d: the result is there, but a rank still waits", start);
         else
             check_result(s, &result.manifest);
         manifest_fini(&result.manifest);
@@ -470,7 +470,7 @@ static bool start_job(scenario_t *s, int start)
     if (result.stuck)
         return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result.stuck_rank, happened(&o));
     if (o.n_events == 0)
-        return violated(s, "start %d: nobody was disturbed (%s), and it ended with \"%s\": %.300s", start, happened(&o),
+        return violated(s, "start %d: no rank was disturbed (%s), and it ended with \"%s\": %.300s", start, happened(&o),
                         status_name(result.status), s->lines);
     if (!check_names(s, &o, start))
         return false;

@@ -6,7 +6,7 @@
  *
  * - the digest of the model, its losses and its lines of progress are those of a run that nothing disturbed and that saved
  * nothing; - a checkpoint that was announced is found again after every loss of power, unless a newer one took its place;
- * - nobody waits past the deadlines, and who is named as missing is who was disturbed;
+ * - no rank waits past the deadlines, and who is named as missing is who was disturbed;
  * - a job that is left alone ends well.                                                                                     */
 #ifndef SMELTER_SIM_SCENARIO_H
 #define SMELTER_SIM_SCENARIO_H

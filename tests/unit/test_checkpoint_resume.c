@@ -1,5 +1,5 @@
 /* test_checkpoint_resume - which checkpoint a run goes on from, and whether it may (launcher/checkpoint/checkpoint_resume.h):
- * the newest by epoch and step; an older one is never taken in the place of a damaged one; "ST_INPUT names all that differs and
+ * the newest by epoch and step; an older one is never taken in place of a damaged one; "ST_INPUT names all that differs and
  * must not". */
 #include "launcher/checkpoint/checkpoint_resume.h"
 

@@ -583,16 +583,16 @@ static void test_parts_that_fit_no_cut(void **state)
     assert_int_equal(put_dense(&f, COMPONENTS, 20), ST_MESSAGE);
     assert_caught("of component 2 before step 20: there can be no such cut");
     assert_int_equal(put_folded(&f, 1, 10), ST_MESSAGE);
-    assert_caught("shard 1 says that it folded up to step 10, which nobody asked for");
+    assert_caught("shard 1 says that it folded up to step 10, which was not asked for");
     assert_int_equal(put_answer(&f, 1, 10), ST_MESSAGE);
-    assert_caught("worker 1 can save from step 10 on, which nobody asked");
+    assert_caught("worker 1 can save from step 10 on, but was not asked");
     const net_message_t short_body = message_of(WIRE_CUT, 20, 0, "x", 1), other = message_of(WIRE_BYE, 0, 0, NULL, 0);
     assert_int_equal(checkpointer_put_worker(f.checkpointer, 0, &short_body), ST_MESSAGE);
     assert_caught("CUT without its counters");
     assert_int_equal(checkpointer_put_worker(f.checkpointer, WORKERS, &short_body), ST_MESSAGE);
     assert_caught("CUT came from worker 2, which takes no part in the run");
     assert_int_equal(checkpointer_put_shard(f.checkpointer, 0, &other), ST_MESSAGE);
-    assert_caught("BYE of a shard is none of a checkpoint's");
+    assert_caught("BYE of a shard does not belong to a checkpoint");
     catch_stop();
     for (int part = 0; part < PARTS; part++) /* nothing of it did harm */
         if (part != 2 && part != 4)

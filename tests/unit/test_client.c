@@ -188,7 +188,7 @@ static void test_pulls(void **state)
     take_pulls(&f, &f.batch[0], WIRE_PULL, first);
     take_pulls(&f, &f.batch[1], WIRE_PEEK, second);
     assert_int_equal(client_rows_pulled(f.client), COMPONENTS * (f.batch[0].uniques + f.batch[1].uniques));
-    /* Answers of the second come first; those that nobody waits for are dropped. */
+    /* Answers of the second come first; those that are not waited for are dropped. */
     for (int s = SHARDS - 1; s >= 0; s--) {
         answer(&f, s, 1, second[s] + 7, 1, 4); /* of another attempt */
         answer(&f, s, 99, second[s], 1, 4);    /* of another step */
@@ -400,15 +400,15 @@ static void test_control_messages_are_kept(void **state)
     assert_int_equal(message.header.type, WIRE_BEGIN);
     assert_int_equal(((const message_begin_t *)message.frame[0].data)->variant, 4);
     net_release(f.net, &message);
-    send_control(&f, WIRE_BEGIN, 0); /* one that nobody fetches before the end */
+    send_control(&f, WIRE_BEGIN, 0); /* one that is not fetched before the end */
     while (net_sim_step(f.world))
         ;
     assert_int_equal(client_poll(f.client, 2), ST_OK);
     teardown(&f);
 }
 
-/* "A bad message gets an ERROR reply with its reason and a counter, and never changes state": what a worker does not take,
- * or not from this sender. */
+/* "A bad message gets an ERROR reply with its reason and a counter, and never changes state": what a worker does not take, or
+ * not from this sender. */
 static void test_what_is_not_a_workers_is_refused(void **state)
 {
     (void)state;

@@ -367,7 +367,7 @@ static void test_ready_does_not_wait(void **state)
         if (ready)
             break;
         calls++;
-        net_message_t message; /* somebody else's turn */
+        net_message_t message; /* another task's turn */
         if (net_receive(f.coordinator, &message, 100) == ST_OK)
             net_release(f.coordinator, &message);
     }

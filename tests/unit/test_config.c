@@ -380,13 +380,13 @@ static void test_refused_variants(void **state)
          "own"},
         {"variants: [{name: a/b}]\n",
          "FILE:1: variants[1]: name 'a/b' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or "
-         "'.', beginning with none of the last two"},
+         "'.', not beginning with one of the last two"},
         {"variants: [{name: ..}]\n",
          "FILE:1: variants[1]: name '..' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or '.', "
-         "beginning with none of the last two"},
+         "not beginning with one of the last two"},
         {"variants: [{name: ''}]\n",
          "FILE:1: variants[1]: name '' cannot name a folder; use 1 to 64 letters, digits, '_', '-' or '.', "
-         "beginning with none of the last two"},
+         "not beginning with one of the last two"},
         {"variants:\n  - name: a\n    modle: {beta: 2}\n", "FILE:3: variants.a.modle: unknown key; did you mean model?"},
         {"variants:\n  - name: a\n    model:\n      beta: x\n",
          "FILE:4: variants.a.model.beta: 'x' is not a number; allowed: a number from 1e-06 to 1000000"},

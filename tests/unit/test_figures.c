@@ -230,7 +230,7 @@ static void test_results_that_cannot_tell(void **state)
     assert_refused("{}", ST_CORRUPT, "\"variants\" is missing");
     assert_refused("{\"variants\": []}", ST_CORRUPT, "has 0 variants");
     assert_refused("{\"variants\": [{\"name\": \"a\"}]}", ST_CORRUPT, "\"config\" is missing");
-    assert_refused(RESULTS("else", RELU), ST_CORRUPT, "the baseline else is none of the variants");
+    assert_refused(RESULTS("else", RELU), ST_CORRUPT, "the baseline else is not one of the variants");
     assert_refused(RESULTS("a", VARIANT("a", "relu", "1", "f", "m", "null", "0.4", "0.5")), ST_INPUT,
                    "variant a has no relative PD");
     assert_refused(RESULTS("a", VARIANT("a", "relu", "1", "f", "m", "0.1", "null", "null")), ST_INPUT,

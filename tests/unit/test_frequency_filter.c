@@ -303,7 +303,7 @@ static void test_default_keys_lie_in_their_slots(void **state)
         assert_int_equal(hash_slot(frequency_filter_default_key(slot)), slot);
 }
 
-/* Rows that nobody asks for any more are removed while others are pushed. */
+/* Rows that are not asked for any more are removed while others are pushed. */
 static void test_expired_rows_do_not_stay(void **state)
 {
     (void)state;

@@ -667,7 +667,7 @@ static void test_quoting_round_trip(void **state)
     mem_free(text);
 }
 
-/* A word for nothing is an id, because it may be one; but whoever exported the table may not have meant it. */
+/* A word for nothing is an id, because it may be one; but the program that exported the table may not have meant it. */
 static void test_query_ids_that_are_words_for_nothing(void **state)
 {
     (void)state;

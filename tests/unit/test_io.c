@@ -12,7 +12,7 @@
 typedef struct record {
     io_t *io;
     int done[JOBS + 10], n;
-    int first_bad, again; /* jobs from first_bad on fail, each in its own way; so many more are put by jobs */
+    int first_bad, again; /* jobs from first_bad on fail, each in its own way; as many more are put by jobs */
 } record_t;
 
 static status_t run(void *context, void *argument)

@@ -1,7 +1,6 @@
-/* test_loader - "global batch t is the same set of examples for every worker count, by construction of the data order":
- * over all workers and steps, every position of every epoch comes once and in the order of common/data/order.h;
- * scoring covers a split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its
- * error. */
+/* test_loader - "global batch t is the same set of examples for every worker count, by construction of the data order": over
+ * all workers and steps, every position of every epoch comes once and in the order of common/data/order.h; scoring covers a
+ * split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its error. */
 #include "worker/loader.h"
 
 #include <stdio.h>
@@ -76,7 +75,7 @@ static int64_t place_examples(fixture_t *f, const batch_plan_t *plan, uint64_t *
         const int64_t first = t * plan->lanes.batch + first_lane * (plan->lanes.batch / plan->lanes.lanes);
         for (int r = 0; r < batch->rows; r++) {
             assert_true(first + r < plan->lanes.total);
-            assert_int_equal(sequence[first + r], 0); /* nobody was there before */
+            assert_int_equal(sequence[first + r], 0); /* it was not visited before */
             sequence[first + r] = batch->group[r];
         }
         examples += batch->rows;

@@ -1,6 +1,6 @@
 /* Proves the metrics of docs/MATH.md section 9 against their definitions, written out as loops over all pairs in long double:
- * logistic loss, calibration, AUC loss and PQAUC loss (pair-weighted and per-query mean), with ties, with groups without
- * pairs and where nothing is defined. */
+ * logistic loss, calibration, AUC loss and PQAUC loss (pair-weighted and per-query mean), with ties, with groups without pairs
+ * and where nothing is defined. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -134,7 +134,7 @@ static void test_pqauc_ignores_pairs_across_groups(void **state)
     assert_true(isnan(mean));
 }
 
-/* A missing query id is not a query: such examples pair with nobody, not with one another either. */
+/* A missing query id is not a query: such examples pair with none, not with one another either. */
 static void test_pqauc_leaves_out_examples_without_query(void **state)
 {
     (void)state;

@@ -260,7 +260,7 @@ static void test_schedules(void **state)
     assert_true(objective_share(1, 0, 1, 4, 5) == 0.0 && objective_share(0, 1, 1, 0, 5) == 0.0);
 }
 
-/* "gradients never meet": a component of a plain ensemble gets the bits of the loss kernel, whoever sits beside it; so does
+/* "gradients never meet": a component of a plain ensemble gets the bits of the loss kernel, whatever sits beside it; so does
  * every component before the burn-in is over. */
 static void test_plain_bits(void **state)
 {

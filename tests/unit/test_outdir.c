@@ -116,7 +116,7 @@ static void test_a_look_ahead_makes_nothing(void **state)
     assert_int_equal(outdir_check(test_path("not/yet/there"), "train", "one"), ST_OK);
     assert_false(file_exists(test_path("not")));
     assert_int_equal(outdir_open(test_path("run"), "train", "one", &outdir), ST_OK);
-    assert_int_equal(outdir_check(test_path("run"), "train", "one"), ST_OK); /* whoever holds the lock */
+    assert_int_equal(outdir_check(test_path("run"), "train", "one"), ST_OK); /* even while it is locked */
     outdir_close(&outdir);
     assert_int_equal(mkdir(test_path("mine"), 0755), 0);
     test_write("mine/thesis.tex", "years of work");

@@ -1,5 +1,5 @@
-/* test_progressive - "examples are put back into the order of the training data, so the numbers depend neither on the number of
- * workers nor on how they cut the run into messages" and "the lines of a run that was resumed are those of one that never
+/* test_progressive - "examples are put back into the order of the training data, so the numbers depend neither on the number
+ * of workers nor on how they cut the run into messages" and "the lines of a run that was resumed are those of one that never
  * stopped" (launcher/metrics/progressive.h): the same lines, byte for byte, from 1 to 4 workers with their messages cut
  * anywhere and in any order, saved and resumed before any step with other workers; and what does not fit the run is an
  * error. */
@@ -367,8 +367,8 @@ static void test_saves_that_do_not_fit(void **state)
     teardown(&f);
 }
 
-/* The lines of before the save must be those that the run wrote: not another's, not fewer, not changed. Else the file is as it
- * was. */
+/* The lines from before the save must be those that the run wrote: not another's, not fewer, not changed. Else the file is as
+ * it was. */
 static void test_lines_of_another_run(void **state)
 {
     (void)state;

@@ -17,7 +17,7 @@ static void test_commit_is_no_part_of_a_program(void **state)
     assert_string_equal(provenance_commit(), "unknown");
     memset(program, 'x', sizeof program);
     memcpy(blank, program, sizeof blank);
-    provenance_blank_commit(program, sizeof program); /* before anybody said which it is */
+    provenance_blank_commit(program, sizeof program); /* before it was said which it is */
     assert_memory_equal(program, blank, sizeof program);
 
     provenance_set_commit(commit);

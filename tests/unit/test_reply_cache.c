@@ -51,7 +51,7 @@ static void test_replies_are_kept_until_dropped(void **state)
     reply_cache_drop(replies, 1, 6);
     assert_null(reply_cache_get(replies, 1, 6));
     assert_non_null(reply_cache_get(replies, 0, 6));
-    assert_ptr_equal(pool_take(pool, 100), weights); /* nobody else holds it */
+    assert_ptr_equal(pool_take(pool, 100), weights); /* it is not held any more */
     put(replies, pool, 1, 6 + STEPS, 77);
     assert_int_equal(reply_cache_get(replies, 1, 6 + STEPS)->sequence, 77);
     reply_cache_clear(replies);

@@ -1,6 +1,6 @@
 /* Proves that what a run was worth and what it cost reaches the reader unchanged: means over replicas, results.json with the
- * members that report.h lists, results.csv, the table and its sentence; and that an interrupted experiment
- * recognises a finished run by its manifest, and refuses one of another experiment. */
+ * members that report.h lists, results.csv, the table and its sentence; and that an interrupted experiment recognises a
+ * finished run by its manifest, and refuses one of another experiment. */
 #include "tests/lib/testing.h"
 
 #include <math.h>
@@ -105,7 +105,7 @@ static void set_reproducibility(variant_result_t *variant, double pd)
         (replica_errors_t){.pd_relative = pd / 2, .pd_levelled = pd / 4, .pd_difference = pd, .pd_levelled_difference = NAN};
 }
 
-/* smelu learned from relu, and reaches it at 7/8 of its examples; nobody knows when. */
+/* smelu learned from relu, and reaches it at 7/8 of its examples; when is not known. */
 static distillation_cost_t make_teaching(void)
 {
     return (distillation_cost_t){
@@ -508,7 +508,7 @@ static void damage(const char *path, const char *from, const char *to, bool forg
     mem_free(changed);
 }
 
-/* What the checksums of a manifest's files and its own cannot see: that somebody made them right again. */
+/* What the checksums of a manifest's files and its own cannot see: that they were made right again. */
 
 static void test_damaged_manifest_is_named(void **state)
 {
@@ -572,7 +572,7 @@ static void test_changed_manifest_is_noticed(void **state)
     manifest_fini(&m);
 }
 
-/* Manifests of before format 6 have no checksums; they are read without a word. */
+/* Manifests from before format 6 have no checksums; they are read without a word. */
 static void test_older_manifest_is_read(void **state)
 {
     (void)state;

@@ -238,7 +238,7 @@ static compaction_t *open_fold(const char *run, uint32_t epoch, int shard)
     return compaction_create(&options);
 }
 
-/* Fold so many deltas, but at most `most` pieces of it; how many pieces it took. */
+/* Fold this many deltas, but at most `most` pieces of it; how many pieces it took. */
 static int fold_deltas(int deltas, int most)
 {
     char *run = mem_strdup(test_path("run"));

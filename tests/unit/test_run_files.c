@@ -70,7 +70,7 @@ static void test_every_change_of_every_kind(void **state)
     run_files_fini(&sealed);
 }
 
-/* Students that are yet to be trained need their teacher's predictions; nobody else does. */
+/* Students that are yet to be trained need their teacher's predictions; nothing else does. */
 static void test_removed_files(void **state)
 {
     (void)state;

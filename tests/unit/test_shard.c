@@ -1,9 +1,9 @@
-/* test_shard - one shard among simulated workers: the order of docs/PROTOCOL.md, "a PULL of step t sees exactly the pushes
- * of steps < t - d, no more and no fewer", the bound of L1, L0 that never waits; and "a bad message gets an ERROR reply with
- * its reason and a counter, and never changes state", for every kind of bad message.
+/* test_shard - one shard among simulated workers: the order of docs/PROTOCOL.md, "a PULL of step t sees exactly the pushes of
+ * steps < t - d, no more and no fewer", the bound of L1, L0 that never waits; and "a bad message gets an ERROR reply with its
+ * reason and a counter, and never changes state", for every kind of bad message.
  *
- * Rows are counters: they start at zero, and a push of worker w takes a gradient of -1 at position w with learning rate 1,
- * so a row says how many pushes of each worker it has seen. */
+ * Rows are counters: they start at zero, and a push of worker w takes a gradient of -1 at position w with learning rate 1, so a
+ * row says how many pushes of each worker it has seen. */
 #include "ps/shard.h"
 
 #include <stdio.h>
@@ -271,7 +271,7 @@ static void test_ordered_pulls_see_exactly_the_pushes_before(void **state)
                 if (seed == 0)
                     first = c;
                 assert_true(c.digest_low == first.digest_low && c.digest_high == first.digest_high);
-                post_pull(f.worker[0], steps + depth + 1); /* a pull that is never answered belongs to nobody's memory */
+                post_pull(f.worker[0], steps + depth + 1); /* a pull that is never answered belongs to no worker's memory */
                 settle(&f);
                 teardown(&f);
             }
@@ -286,7 +286,7 @@ static void check_bounded(const fixture_t *f, const player_t *players, int worke
     for (int w = 0; w < f->workers; w++) {
         assert_true(seen[w] >= step - check_staleness);
         assert_true(seen[w] <= players[w].pushed);
-        /* nobody is further ahead of the slowest than allowed, the push of the step under way counted */
+        /* no worker is further ahead of the slowest than allowed, the push of the step under way counted */
         assert_true(players[w].pushed <= players[worker].pushed + check_staleness + 1);
         if (step - seen[w] > check_most)
             check_most = step - seen[w];
@@ -349,7 +349,7 @@ static void test_peek_sees_what_is_applied_and_creates_nothing(void **state)
     fixture_t f;
     setup(&f, "sync", 0, 0, 2, 1);
     begin(&f, RUN);
-    for (int round = 0; round < 2; round++) { /* nobody has pushed: the pulls of step 1 wait, the peek does not */
+    for (int round = 0; round < 2; round++) { /* nothing was pushed: the pulls of step 1 wait, the peek does not */
         post_pull(f.worker[0], round);
         if (round == 0) {
             net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);

@@ -483,7 +483,7 @@ static void test_ordered_cuts(void **state)
         }
 }
 
-/* The I/O thread in the place of turns. */
+/* The I/O thread in place of turns. */
 static void test_cuts_with_a_thread(void **state)
 {
     (void)state;

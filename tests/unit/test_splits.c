@@ -47,7 +47,7 @@ static void test_what_is_missing_is_said(void **state)
         const char *words;
     } cases[] = {
         {true, {"t11", "t02", "e11", "e01"}, NULL},
-        {false, {"t10", "t00", "e10", "e00"}, NULL}, /* no query column: nobody expects its metrics */
+        {false, {"t10", "t00", "e10", "e00"}, NULL}, /* no query column: its metrics are not expected */
         {true, {"t11", "t02", "e11", "e02", "e13", "e03"}, NULL},
         {true,
          {"t11", "t02"},

@@ -1,5 +1,5 @@
 /* Proves: "is the dataset at data.path still what the configuration asks for?": a changed input, schema or setting is an error
- * that names both sides before anything is trained, --reimport makes the dataset again in the place of the old one, and what
+ * that names both sides before anything is trained, --reimport makes the dataset again in place of the old one, and what
  * cannot be compared is no error. */
 #include "tests/lib/testing.h"
 
@@ -190,9 +190,9 @@ static void test_the_schema_of_a_dataset_to_score(void **state)
     assert_caught("in which there was 'split.train_fraction: 0.5', and here it is 'split.train_fraction: 0.25'");
     test_write("own.yaml", "colums: [k]\n");
     assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
-    assert_caught("own.yaml, which is none any more");
+    assert_caught("own.yaml, which is no longer there");
     assert_int_equal(unlink(test_path("own.yaml")), 0);
-    assert_int_equal(mkfifo(test_path("own.yaml"), 0600), 0); /* nobody writes to it */
+    assert_int_equal(mkfifo(test_path("own.yaml"), 0600), 0); /* it has no writer */
     assert_int_equal(prepare("data: {path: own}\n", false), ST_OK);
     assert_string_equal(catch_text(), "");
     assert_int_equal(unlink(test_path("own.yaml")), 0);

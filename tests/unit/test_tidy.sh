@@ -70,7 +70,7 @@ check_rooms() {
         awk -v most=$MODULES_MOST '$1 > most { print $2 ": " $1 " modules, at most " most }'
 }
 
-# Only main ends the process: what is below returns a status. Where memory is refused there is nobody to return it to.
+# Only main ends the process: what is below returns a status. Where memory is refused there is no caller that could go on.
 check_exits() {
     product | grep -vxE 'launcher/main.c|common/base/memory.c' | xargs grep -nE '(^|[^_a-zA-Z])exit\(' | sed 's/$/   (return a status)/'
 }
