@@ -3,7 +3,7 @@
 #include "common/base/memory.h"
 #include "common/base/pool.h"
 
-struct replies {
+struct reply_cache {
     int workers, steps;
     reply_t *places; /* [workers][steps]; weights NULL: free */
 };

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-typedef struct replies reply_cache_t;
+typedef struct reply_cache reply_cache_t;
 
 typedef struct reply {
     int64_t step, rows, bytes;

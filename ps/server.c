@@ -7,7 +7,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/net/dispatch.h"
-#include "common/net/member.h"
+#include "common/net/heartbeat.h"
+#include "common/process/rank_signals.h"
 #include "ps/shard.h"
 
 typedef struct shard_thread {
@@ -27,16 +28,16 @@ static void *run_shard(void *argument)
 }
 
 /* Watch the shards and listen to the coordinator until one of them ends the job. */
-static status_t watch(const server_options_t *options, member_t *member, shard_thread_t *threads)
+static status_t watch(const server_options_t *options, heartbeat_t *heartbeat, shard_thread_t *threads)
 {
     for (;;) {
         for (int i = 0; i < options->shards; i++)
             if (atomic_load(&threads[i].ended) && threads[i].status != ST_OK)
                 return threads[i].status;
-        if (member_interrupted())
+        if (rank_signals_interrupted())
             return ST_STOPPED;
         net_message_t message;
-        status_t status = member_receive(member, 0, member->heartbeat_ns / 1000000, &message);
+        status_t status = heartbeat_receive(heartbeat, 0, heartbeat->period_ns / 1000000, &message);
         if (status == ST_TIMEOUT)
             continue;
         TRY(status);
@@ -59,10 +60,10 @@ status_t server_run(const server_options_t *options)
     int started = 0;
     shard_thread_t *threads = MEM_ARRAY(shard_thread_t, options->shards);
     const config_t *config = options->experiment->base;
-    member_t member;
-    member_init(&member, options->control, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    heartbeat_t heartbeat;
+    heartbeat_init(&heartbeat, options->control, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
     if (options->coordinator)
-        member_expect_pulse(&member, options->coordinator, options->rank == 1);
+        heartbeat_expect_pulse(&heartbeat, options->coordinator, options->rank == 1);
     status_t status = ST_OK;
     for (int i = 0; i < options->shards && status == ST_OK; i++) {
         const shard_options_t shard_options = {
@@ -82,15 +83,15 @@ status_t server_run(const server_options_t *options)
         started += status == ST_OK;
     }
     if (status == ST_OK)
-        status = watch(options, &member, threads);
+        status = watch(options, &heartbeat, threads);
     char reason[STATUS_REASON_BYTES];
     status_reason(reason); /* before other shards, which are told to end, can have one of their own */
     atomic_store(&stop, true);
     for (int i = 0; i < started; i++)
         pthread_join(threads[i].thread, NULL);
     if (status != ST_OK && status != ST_STOPPED && status != ST_PEER)
-        member_fail(&member, status, reason);
-    member_bye(&member, status);
+        heartbeat_fail(&heartbeat, status, reason);
+    heartbeat_bye(&heartbeat, status);
     for (int i = 0; i < options->shards; i++)
         shard_destroy(&threads[i].shard);
     mem_free(threads);

@@ -1,4 +1,4 @@
-#include "common/config/group.h"
+#include "common/config/peer_group.h"
 #include "ps/shard_impl.h"
 
 /* Tables that a worker's group trains: all, but for co-distilled peers in groups. */
@@ -8,7 +8,7 @@ typedef struct tables {
 
 static tables_t tables_of(const shard_t *shard, int worker)
 {
-    const peer_group_t group = group_of(shard->config, worker, shard->workers);
+    const peer_group_t group = peer_group_of(shard->config, worker, shard->workers);
     if (group.groups == 1)
         return (tables_t){0, shard->plan.tables};
     return (tables_t){table_plan_id(&shard->plan, group.first_component, 0),

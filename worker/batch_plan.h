@@ -7,7 +7,7 @@
 #include "common/data/order.h"
 #include "worker/batch.h"
 
-typedef struct loader_plan {
+typedef struct batch_plan {
     split_t split; /* scoring; training is of the training split */
     int worker, workers;
     lanes_t lanes;      /* training: steps and the worker's rows in each */

@@ -47,8 +47,8 @@ bool checkpoint_schedule_pull(checkpoint_schedule_t *plan, int64_t step)
     return true;
 }
 
-/* What is pulled until the word comes is less than the promise, so no cut of checkpoint.every_steps comes between `last` below and the step
- * told. */
+/* What is pulled until the word comes is less than the promise, so no cut of checkpoint.every_steps comes between `last` below
+ * and the step told. */
 int64_t checkpoint_schedule_ask(checkpoint_schedule_t *plan)
 {
     int64_t last = plan->last, step = plan->next + STEPS_AHEAD;

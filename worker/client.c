@@ -19,6 +19,7 @@
 #include "common/base/memory.h"
 #include "common/base/pool.h"
 #include "common/net/dispatch.h"
+#include "common/process/rank_signals.h"
 #include "worker/resend_queue.h"
 
 #define IN_FLIGHT 4
@@ -81,7 +82,7 @@ client_t *client_create(const client_options_t *options)
     c->o = *options;
     c->pool = pool_create();
     resend_queue_init(&c->log, options->shards);
-    const int64_t quarter = options->member->deadline_ns / 4, retry = options->retry_ms * 1000000;
+    const int64_t quarter = options->heartbeat->deadline_ns / 4, retry = options->retry_ms * 1000000;
     c->retry_ns = retry < quarter ? retry : quarter;
     c->push_buffer = ARENA_ARRAY(&c->arena, void *, options->shards);
     c->push_base = ARENA_ARRAY(&c->arena, float *, options->shards);
@@ -144,8 +145,8 @@ void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, const table_plan
     c->cut = -1;
     resend_queue_clear(&c->log);
     c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = c->sent_again = 0;
-    c->o.member->run_id = run_id;
-    c->o.member->epoch = epoch;
+    c->o.heartbeat->run_id = run_id;
+    c->o.heartbeat->epoch = epoch;
 }
 
 void client_push_only(client_t *c, int first, int end)
@@ -193,7 +194,7 @@ static flight_t *new_flight(client_t *c, int64_t step, const batch_t *batch, boo
 
 static wire_header_t header_of(const client_t *c, wire_type_t type, int64_t step, int64_t count)
 {
-    return wire_header(type, c->run_id, c->epoch, (uint32_t)c->o.member->rank, step, count);
+    return wire_header(type, c->run_id, c->epoch, (uint32_t)c->o.heartbeat->rank, step, count);
 }
 
 /* Segments and keys of one shard for some sets of tables; written to `segments` and `keys`, which have room for them. */
@@ -302,7 +303,7 @@ static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pul
 status_t client_refuse(client_t *c, net_message_t *message, const char *reason)
 {
     char who[32];
-    snprintf(who, sizeof who, "rank %d, a worker,", c->o.member->rank);
+    snprintf(who, sizeof who, "rank %d, a worker,", c->o.heartbeat->rank);
     return dispatch_refuse(c->o.net, message, who, reason);
 }
 
@@ -380,7 +381,7 @@ static status_t client_on_save(client_t *c, net_message_t *message)
     return c->save && is_of_run(c, &save) ? c->save(c->save_context, &save) : ST_OK;
 }
 
-/* It has done its work: whatever comes from the coordinator ends its silence (member_receive). */
+/* It has done its work: whatever comes from the coordinator ends its silence (heartbeat_receive). */
 static status_t client_on_heartbeat(client_t *c, net_message_t *message)
 {
     net_release(c->o.net, message);
@@ -415,12 +416,12 @@ static status_t handle(client_t *c, net_message_t *message)
 /* Receive for up to timeout_ms and handle what came; ST_TIMEOUT where nothing did. */
 static status_t pump(client_t *c, int64_t timeout_ms, int64_t step)
 {
-    if (member_interrupted())
+    if (rank_signals_interrupted())
         return ST_PEER;
     if (c->stopped)
         return c->stop_status;
     net_message_t message;
-    TRY(member_receive(c->o.member, step, timeout_ms, &message));
+    TRY(heartbeat_receive(c->o.heartbeat, step, timeout_ms, &message));
     return handle(c, &message);
 }
 
@@ -453,7 +454,7 @@ static status_t wait_failed(client_t *c, const flight_t *flight)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->o.shard_names[s]);
     }
     return FAIL(ST_TIMEOUT, "step %lld: waiting for %d of %d shards for %.0f s: %s", (long long)flight->step, missing,
-                c->o.shards, (double)c->o.member->deadline_ns * 2e-9, names);
+                c->o.shards, (double)c->o.heartbeat->deadline_ns * 2e-9, names);
 }
 
 static void start_waiting(client_t *c, flight_t *flight)
@@ -491,7 +492,7 @@ static status_t look_at_clock(client_t *c, flight_t *flight)
 {
     const int64_t now = net_now_ns(c->o.net);
     if (patience_spend(&flight->waited, now) >
-        2 * c->o.member->deadline_ns) /* the coordinator sees who is silent, and speaks first */
+        2 * c->o.heartbeat->deadline_ns) /* the coordinator sees who is silent, and speaks first */
         return wait_failed(c, flight);
     if (now < flight->retry_ns)
         return ST_OK;
@@ -518,7 +519,7 @@ status_t client_wait(client_t *c, int64_t step)
     ASSERT(flight);
     start_waiting(c, flight);
     while (!is_complete(c, flight)) {
-        int64_t patience = c->o.member->heartbeat_ns;
+        int64_t patience = c->o.heartbeat->period_ns;
         if (flight->retry_ns < INT64_MAX) {
             const int64_t left = flight->retry_ns - net_now_ns(c->o.net);
             patience = left < patience ? left : patience;
@@ -596,7 +597,7 @@ status_t client_push_send(client_t *c, const batch_t *batch)
 status_t client_control(client_t *c, net_message_t *message)
 {
     while (!c->n_controls) {
-        status_t status = pump(c, c->o.member->heartbeat_ns / 1000000, 0);
+        status_t status = pump(c, c->o.heartbeat->period_ns / 1000000, 0);
         if (status != ST_TIMEOUT)
             TRY(status);
     }

@@ -6,14 +6,14 @@
 #ifndef SMELTER_CLIENT_H
 #define SMELTER_CLIENT_H
 
-#include "common/net/member.h"
+#include "common/net/heartbeat.h"
 #include "worker/batch.h"
 
 typedef struct client client_t;
 
 typedef struct client_options {
-    net_t *net;       /* borrowed */
-    member_t *member; /* borrowed; its deadline bounds every wait */
+    net_t *net;             /* borrowed */
+    heartbeat_t *heartbeat; /* borrowed; its deadline bounds every wait */
     int shards;
     const char *const *shard_names; /* [shards] "server 1 on node2", borrowed */
     int64_t retry_ms; /* rows that are awaited this long, or a quarter of the deadline, are asked for again; 0: never */
@@ -57,9 +57,9 @@ WARN_UNUSED status_t client_ready(client_t *client, int64_t step, bool *ready);
 void client_rows(const client_t *client, const batch_t *batch, int set, const float **row);
 void client_release(client_t *client, int64_t step);
 
-/* client_push_begin - room for the gradients of a batch.
- * client_push_base - [shards] where each shard's go: [sets that are pushed][batch_weights of the shard] f32.
- * client_push_send - send to every shard without a copy. The buffer is kept until the shard acknowledges the push. */
+/* client_push_begin - room for the gradients of a batch. client_push_base - [shards] where each shard's go: [sets that are
+ * pushed][batch_weights of the shard] f32. client_push_send - send to every shard without a copy. The buffer is kept until the
+ * shard acknowledges the push. */
 void client_push_begin(client_t *client, const batch_t *batch);
 float *const *client_push_base(const client_t *client);
 WARN_UNUSED status_t client_push_send(client_t *client, const batch_t *batch);

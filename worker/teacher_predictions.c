@@ -4,7 +4,7 @@
 
 #include "common/base/memory.h"
 
-struct teacher {
+struct teacher_predictions {
     int64_t rows, known;
     float *p;
 };

@@ -7,7 +7,7 @@
 
 #include "common/base/status.h"
 
-typedef struct teacher teacher_predictions_t;
+typedef struct teacher_predictions teacher_predictions_t;
 
 teacher_predictions_t *teacher_predictions_create(int64_t rows); /* **owned**; teacher_predictions_destroy */
 void teacher_predictions_destroy(teacher_predictions_t **teacher);

@@ -9,7 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/process/failpoint.h"
-#include "worker/cut_report.h"
+#include "worker/worker_send.h"
 
 #define STEPS_WARMING_UP 2 /* of a start: libraries, caches and buffers that grow make them longer than the others */
 
@@ -36,7 +36,7 @@ static status_t exchange(worker_run_t *r)
 {
     TRY(cluster_group(r->cluster, run_first_rank(r), r->workers));
     for (int g = 0; g < r->group.groups; g++) {
-        const peer_group_t from = group_at(r->config, g, r->workers);
+        const peer_group_t from = peer_group_at(r->config, g, r->workers);
         for (int k = from.first_component; k < from.end_component; k++) {
             model_t *model = step_model(r->step, k);
             TRY(cluster_share(r->cluster, model_values(model), model_parameters(model), from.first_worker));
@@ -116,9 +116,9 @@ static status_t pull(worker_run_t *r, int64_t step, batch_t **out)
 static status_t cut(worker_run_t *r, int64_t step, int64_t examples, int64_t start_ns)
 {
     failpoint("worker.cut");
-    TRY(tell_progress(r, step));
-    TRY(tell_dense(r, WIRE_CUT_DENSE, step));
-    return tell_counters(r, WIRE_CUT, step, examples, start_ns);
+    TRY(worker_send_progress(r, step));
+    TRY(worker_send_dense(r, WIRE_CUT_DENSE, step));
+    return worker_send_counters(r, WIRE_CUT, step, examples, start_ns);
 }
 
 static status_t train_batch(worker_run_t *r, batch_t *batch)
@@ -135,10 +135,10 @@ static status_t train_batch(worker_run_t *r, batch_t *batch)
     if (r->config->train.noise_seed)
         step_add_noise(r->step, (uint64_t)r->config->train.noise_seed, t);
     step_apply(r->step);
-    TRY(tell_step(r, t));
+    TRY(worker_send_step(r, t));
     if (r->group.groups > 1 && ((t + 1) % r->config->objective.exchange_steps == 0 || t + 1 == lanes_steps(&r->lanes)))
         TRY(exchange(r));
-    return tell_trained(r, batch);
+    return worker_send_trained(r, batch);
 }
 
 /* Empty pulls until the last push has been applied: the pull of step t + depth is answered before that of t is. */
@@ -171,7 +171,7 @@ status_t train_all(worker_run_t *r)
         examples += batch->rows;
         loader_recycle(r->loader, batch);
         while (!ahead && !checkpoint_schedule_may_pull(&r->cuts, t + 1))
-            TRY(client_poll_for(r->client, t, r->member->heartbeat_ns / 1000000));
+            TRY(client_poll_for(r->client, t, r->heartbeat->period_ns / 1000000));
         if (!ahead)
             TRY(pull(r, t + 1, &next));
         const int64_t now_ns = clock_now_ns();
@@ -188,7 +188,7 @@ status_t train_all(worker_run_t *r)
     TRY(drain(r, end));
     if (early)
         return ST_OK;
-    TRY(tell_dense(r, WIRE_DENSE, r->now_step));
-    TRY(tell_clipped(r));
-    return tell_counters(r, WIRE_TRAINED, r->now_step, examples, start_ns);
+    TRY(worker_send_dense(r, WIRE_DENSE, r->now_step));
+    TRY(worker_send_clipped(r));
+    return worker_send_counters(r, WIRE_TRAINED, r->now_step, examples, start_ns);
 }

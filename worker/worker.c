@@ -9,12 +9,12 @@
 #include "common/base/memory.h"
 #include "common/net/dispatch.h"
 #include "common/net/slots.h"
-#include "worker/cut_report.h"
 #include "worker/train.h"
+#include "worker/worker_send.h"
 
 typedef struct worker {
     worker_options_t o;
-    member_t member;
+    heartbeat_t heartbeat;
     uint16_t slot_shard[HASH_SLOTS];
     char *dataset_path;
     worker_run_t run;
@@ -54,8 +54,8 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
     r->workers = config_active_workers(r->config, w->o.workers);
     if (r->worker >= r->workers)
         return FAIL(ST_MESSAGE, "told to begin a run of %d workers", r->workers);
-    r->group = group_of(r->config, r->worker, r->workers);
-    r->reports = group_reporting(r->config, r->workers).number == r->group.number;
+    r->group = peer_group_of(r->config, r->worker, r->workers);
+    r->reports = peer_group_reporting(r->config, r->workers).number == r->group.number;
     TRY(cluster_group(r->cluster, run_first_rank(r) + r->group.first_worker, r->group.workers));
     TRY(open_dataset(w));
     dataset_standardise(r->dataset, NULL);
@@ -164,11 +164,11 @@ static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
         TRY(client_wait(r->client, batch->step));
         TRY(step_predict(r->step, batch, &io));
         client_release(r->client, batch->step);
-        TRY(tell_batch(r, batch));
+        TRY(worker_send_batch(r, batch));
         examples += batch->rows;
         loader_recycle(r->loader, batch);
     }
-    return tell_counters(r, WIRE_EVALUATED, r->now_step, examples, start);
+    return worker_send_counters(r, WIRE_EVALUATED, r->now_step, examples, start);
 }
 
 static status_t worker_on_train(worker_t *w, const net_message_t *message)
@@ -183,7 +183,7 @@ static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_WORKE
 
 static status_t serve(worker_t *w)
 {
-    const member_t *now = &w->member;
+    const heartbeat_t *now = &w->heartbeat;
     for (;;) {
         net_message_t message;
         TRY(client_control(w->run.client, &message));
@@ -220,17 +220,17 @@ status_t worker_run(const worker_options_t *options)
     const config_t *config = options->experiment->base;
     worker_t *w = MEM_NEW(worker_t);
     w->o = *options;
-    member_init(&w->member, options->net, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    heartbeat_init(&w->heartbeat, options->net, options->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
     if (options->coordinator)
-        member_expect_pulse(&w->member, options->coordinator, false);
+        heartbeat_expect_pulse(&w->heartbeat, options->coordinator, false);
     for (int slot = 0; slot < HASH_SLOTS; slot++)
         w->slot_shard[slot] = (uint16_t)slots_shard(slot, options->shards);
-    const client_options_t client_options = {options->net, &w->member, options->shards, options->shard_names,
+    const client_options_t client_options = {options->net, &w->heartbeat, options->shards, options->shard_names,
                                              config->cluster.retry_ms};
     w->run = (worker_run_t){.rank = options->rank,
                             .worker = options->worker,
                             .net = options->net,
-                            .member = &w->member,
+                            .heartbeat = &w->heartbeat,
                             .client = client_create(&client_options),
                             .cluster = options->cluster};
     client_set_save(w->run.client, on_save, &w->run);
@@ -242,10 +242,10 @@ status_t worker_run(const worker_options_t *options)
     else if (status != ST_PEER) {
         char reason[STATUS_REASON_BYTES];
         status_reason(reason);
-        member_fail(&w->member, status, reason);
+        heartbeat_fail(&w->heartbeat, status, reason);
     }
-    w->member.stuck = !cluster_is_whole(options->cluster);
-    member_bye(&w->member, status);
+    w->heartbeat.stuck = !cluster_is_whole(options->cluster);
+    heartbeat_bye(&w->heartbeat, status);
     destroy(w);
     return status;
 }

@@ -1,13 +1,13 @@
-/* worker_impl.h - the run that a worker is in: what its parts (worker.c, train.c, cut_report.c) share. Belongs to worker.c,
+/* worker_impl.h - the run that a worker is in: what its parts (worker.c, train.c, worker_send.c) share. Belongs to worker.c,
  * which makes and ends it. */
 #ifndef SMELTER_WORKER_IMPL_H
 #define SMELTER_WORKER_IMPL_H
 
 #include "common/cluster/cluster.h"
-#include "common/config/group.h"
 #include "common/config/lanes.h"
+#include "common/config/peer_group.h"
 #include "common/config/table_plan.h"
-#include "common/net/member.h"
+#include "common/net/heartbeat.h"
 #include "common/net/step_batch.h"
 #include "worker/checkpoint_schedule.h"
 #include "worker/client.h"
@@ -29,7 +29,7 @@ typedef struct worker_run {
     /* Of the worker, in all of its runs. */
     int rank, worker;
     net_t *net;
-    member_t *member;
+    heartbeat_t *heartbeat;
     client_t *client;
     cluster_t *cluster;
 
@@ -57,7 +57,7 @@ typedef struct worker_run {
 /* run_header - a message of the run to the coordinator. */
 static inline wire_header_t run_header(const worker_run_t *run, wire_type_t type, int64_t step, int64_t count)
 {
-    return wire_header(type, run->member->run_id, run->member->epoch, (uint32_t)run->rank, step, count);
+    return wire_header(type, run->heartbeat->run_id, run->heartbeat->epoch, (uint32_t)run->rank, step, count);
 }
 
 /* run_leads - one worker speaks for all of its group where they hold the same. */

@@ -40,8 +40,8 @@ const char *cluster_host(const cluster_t *cluster); /* host name of this rank */
 const char *cluster_host_of(const cluster_t *cluster, int rank);
 
 /* cluster_set_poll - what a rank does besides while it waits inside a collective call: poll(context) is called between two
- * looks, and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: a rank that polls sends heartbeats
- * and hears the coordinator, who sees more and speaks first. NULL: nothing besides. */
+ * looks, and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: a rank that polls sends
+ * heartbeats and hears the coordinator, who sees more and speaks first. NULL: nothing besides. */
 void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context);
 
 /* cluster_is_whole - no collective call of this rank has failed, so that it may come to cluster_close. */

@@ -74,15 +74,15 @@ status_t config_expand(const char *text, const char *key, char **out)
 
 /* expand_texts - all text keys of a tree, in place. data.input keeps what cannot be replaced: config_expand reports it if it is
  * ever needed. Returns the number of errors. */
-static int expand_texts(tree_t *tree)
+static int expand_texts(yaml_t *tree)
 {
     const layout_t *layout = layout_config();
     int errors = 0;
     for (int r = 0; r < layout->count; r++) {
         for (int f = 0; f < layout->records[r].count; f++) {
             const field_t *field = &layout->records[r].fields[f];
-            tree_t *node = layout_node(tree, &layout->records[r], field);
-            if (field->kind != VALUE_TEXT || node->kind != TREE_SCALAR)
+            yaml_t *node = layout_node(tree, &layout->records[r], field);
+            if (field->kind != VALUE_TEXT || node->kind != YAML_SCALAR)
                 continue;
             char *problem, *expanded;
             expand(node->text, &expanded, &problem);
@@ -102,11 +102,11 @@ static int expand_texts(tree_t *tree)
 /* ---- from trees to configurations -------------------------------------------------------------------------------- */
 
 /* latest - of the nodes of these keys, the one that was said last, which is the one to blame. */
-static const tree_t *latest(const tree_t *tree, const char *const *keys)
+static const yaml_t *latest(const yaml_t *tree, const char *const *keys)
 {
-    const tree_t *node = NULL;
+    const yaml_t *node = NULL;
     for (int i = 0; i < COMPLAINT_KEYS && keys[i]; i++) {
-        const tree_t *other = yaml_find(tree, keys[i]);
+        const yaml_t *other = yaml_find(tree, keys[i]);
         ASSERT(other);
         if (!node || other->layer > node->layer)
             node = other;
@@ -115,7 +115,7 @@ static const tree_t *latest(const tree_t *tree, const char *const *keys)
 }
 
 /* resolve - decode and check a merged tree. is_file: it is what a person wrote, and its paths are yet to be found. */
-static status_t resolve(tree_t *tree, bool is_file, config_t **out)
+static status_t resolve(yaml_t *tree, bool is_file, config_t **out)
 {
     int errors = expand_texts(tree);
     if (is_file)
@@ -137,10 +137,10 @@ static status_t resolve(tree_t *tree, bool is_file, config_t **out)
 }
 
 /* parse_argument - "key.path=value" as a tree of maps around the value; **owned**. */
-static status_t parse_argument(const char *argument, tree_t **out)
+static status_t parse_argument(const char *argument, yaml_t **out)
 {
     char *origin = mem_printf("--set %s", argument), *path = NULL;
-    tree_t *value = NULL;
+    yaml_t *value = NULL;
     const char *equals = strchr(argument, '=');
     status_t status;
     if (!equals || equals == argument) {
@@ -150,11 +150,11 @@ static status_t parse_argument(const char *argument, tree_t **out)
     TRY_DONE(yaml_parse(equals + 1, strlen(equals + 1), origin, 0, LAYER_ARGUMENT, &value));
     path = mem_printf("%.*s", (int)(equals - argument), argument);
     for (char *dot; (dot = strrchr(path, '.')); *dot = 0) {
-        tree_t *map = yaml_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
+        yaml_t *map = yaml_create(YAML_MAP, NULL, LAYER_ARGUMENT, origin, 0);
         yaml_append(map, dot + 1, &value);
         value = map;
     }
-    *out = yaml_create(TREE_MAP, NULL, LAYER_ARGUMENT, origin, 0);
+    *out = yaml_create(YAML_MAP, NULL, LAYER_ARGUMENT, origin, 0);
     yaml_append(*out, path, &value);
 done:
     yaml_destroy(&value);
@@ -164,11 +164,11 @@ done:
 }
 
 /* merge_arguments - returns the number of errors. */
-static int merge_arguments(tree_t *tree, const char *const *arguments, int n)
+static int merge_arguments(yaml_t *tree, const char *const *arguments, int n)
 {
     int errors = 0;
     for (int i = 0; i < n; i++) {
-        tree_t *argument;
+        yaml_t *argument;
         if (parse_argument(arguments[i], &argument) != ST_OK) {
             errors++;
             continue;
@@ -193,16 +193,16 @@ static bool is_file_name(const char *name)
 }
 
 /* take_name - check and remove the name of a variant; **owned**. */
-static status_t take_name(tree_t *variant, const experiment_t *known, char **out)
+static status_t take_name(yaml_t *variant, const experiment_t *known, char **out)
 {
-    if (variant->kind != TREE_MAP)
+    if (variant->kind != YAML_MAP)
         return yaml_fail(
             variant, "a variant is a map with a name and overrides, for example {name: smelu1, model: {activation: smelu}}");
-    tree_t *node = yaml_take(variant, "name");
+    yaml_t *node = yaml_take(variant, "name");
     if (!node)
         return yaml_fail(variant, "the variant has no name; add name: NAME");
     status_t status = ST_OK;
-    if (node->kind != TREE_SCALAR || !is_file_name(node->text)) {
+    if (node->kind != YAML_SCALAR || !is_file_name(node->text)) {
         status =
             yaml_fail(variant,
                       "name '%s' cannot name a folder; use 1 to %d letters, digits, '_', '-' or '.', not beginning with one of "
@@ -237,13 +237,13 @@ static bool is_allowed(const struct common_section *section, const char *key)
 }
 
 /* check_common - the number of keys of a variant that hold for all; each an error line. */
-static int check_common(const tree_t *variant)
+static int check_common(const yaml_t *variant)
 {
     int errors = 0;
     for (size_t i = 0; i < sizeof common_sections / sizeof *common_sections; i++) {
         const struct common_section *section = &common_sections[i];
-        const tree_t *found = yaml_child(variant, section->name);
-        for (const tree_t *key = found && found->kind == TREE_MAP ? found->first : NULL; key; key = key->next) {
+        const yaml_t *found = yaml_child(variant, section->name);
+        for (const yaml_t *key = found && found->kind == YAML_MAP ? found->first : NULL; key; key = key->next) {
             if (is_allowed(section, key->key))
                 continue;
             const bool workers = strcmp(section->name, "cluster") == 0 && strcmp(key->key, "workers") == 0;
@@ -257,9 +257,9 @@ static int check_common(const tree_t *variant)
 
 /* add_variant - append the configuration of one entry of `variants:`. Arguments are in `base` already, and win by their
  * layer. */
-static status_t add_variant(const tree_t *base, const tree_t *entry, experiment_t *experiment)
+static status_t add_variant(const yaml_t *base, const yaml_t *entry, experiment_t *experiment)
 {
-    tree_t *variant = yaml_copy(entry), *merged = NULL;
+    yaml_t *variant = yaml_copy(entry), *merged = NULL;
     char *name = NULL, *place = yaml_path(entry);
     config_t *config = NULL;
     status_t status;
@@ -290,16 +290,16 @@ done:
 }
 
 /* add_variants - all entries, each error of each reported. */
-static status_t add_variants(const tree_t *base, const tree_t *list, experiment_t *experiment)
+static status_t add_variants(const yaml_t *base, const yaml_t *list, experiment_t *experiment)
 {
-    if (list->kind == TREE_SCALAR && !*list->text)
+    if (list->kind == YAML_SCALAR && !*list->text)
         return ST_OK;
-    if (list->kind != TREE_LIST)
+    if (list->kind != YAML_LIST)
         return yaml_fail(list, "a list of variants is wanted, each beginning with '- name: NAME'");
     experiment->names = MEM_ARRAY(char *, list->count);
     experiment->configs = MEM_ARRAY(config_t *, list->count);
     status_t status = ST_OK;
-    for (const tree_t *entry = list->first; entry; entry = entry->next)
+    for (const yaml_t *entry = list->first; entry; entry = entry->next)
         if (add_variant(base, entry, experiment) != ST_OK)
             status = ST_INPUT;
     return status;
@@ -317,7 +317,7 @@ static char *variants_text(const experiment_t *experiment)
     return known;
 }
 
-static status_t check_baseline(const tree_t *base, const experiment_t *experiment)
+static status_t check_baseline(const yaml_t *base, const experiment_t *experiment)
 {
     const char *baseline = experiment->base->experiment.baseline;
     if (!experiment->variants || !*baseline || config_variant(experiment, baseline) >= 0)
@@ -329,17 +329,17 @@ static status_t check_baseline(const tree_t *base, const experiment_t *experimen
 }
 
 /* said_at - the node to blame for a key of a variant: its entry in the list where that has the key, else the base. */
-static const tree_t *said_at(const tree_t *base, const tree_t *list, int variant, const char *key)
+static const yaml_t *said_at(const yaml_t *base, const yaml_t *list, int variant, const char *key)
 {
-    const tree_t *entry = list->first;
+    const yaml_t *entry = list->first;
     for (int i = 0; i < variant; i++)
         entry = entry->next;
-    const tree_t *node = yaml_find(base, key), *own = yaml_find(entry, key);
+    const yaml_t *node = yaml_find(base, key), *own = yaml_find(entry, key);
     return own && node->layer != LAYER_ARGUMENT ? own : node;
 }
 
 /* check_reference - a key of a variant that names another variant. */
-static status_t check_reference(const tree_t *place, const experiment_t *experiment, int variant, const char *key,
+static status_t check_reference(const yaml_t *place, const experiment_t *experiment, int variant, const char *key,
                                 const char *name)
 {
     if (!*name)
@@ -357,7 +357,7 @@ static status_t check_reference(const tree_t *place, const experiment_t *experim
 }
 
 /* check_teachers - no variant may be its own teacher's teacher, however far up. */
-static status_t check_teachers(const tree_t *place, const experiment_t *experiment, int variant)
+static status_t check_teachers(const yaml_t *place, const experiment_t *experiment, int variant)
 {
     char *path = mem_strdup(experiment->names[variant]);
     status_t status = ST_OK;
@@ -377,7 +377,7 @@ static status_t check_teachers(const tree_t *place, const experiment_t *experime
 }
 
 /* check_references - what variants say about one another. */
-static status_t check_references(const tree_t *base, const tree_t *list, const experiment_t *e)
+static status_t check_references(const yaml_t *base, const yaml_t *list, const experiment_t *e)
 {
     static const char *const match = "complexity.match", *const teacher = "teacher.variant";
     status_t status = ST_OK;
@@ -387,7 +387,7 @@ static status_t check_references(const tree_t *base, const tree_t *list, const e
     }
     for (int v = 0; v < e->variants; v++) {
         const config_t *c = e->configs[v];
-        const tree_t *place = said_at(base, list, v, match);
+        const yaml_t *place = said_at(base, list, v, match);
         if (check_reference(place, e, v, match, c->complexity.match) != ST_OK ||
             check_reference(said_at(base, list, v, teacher), e, v, teacher, c->teacher.variant) != ST_OK)
             status = ST_INPUT;
@@ -403,7 +403,7 @@ static status_t check_references(const tree_t *base, const tree_t *list, const e
 /* ---- interface --------------------------------------------------------------------------------------------------- */
 
 /* keep_only - leave the variant of experiment.only, its teachers and those that give them their size; drop the others. */
-static status_t keep_only(const tree_t *base, experiment_t *experiment)
+static status_t keep_only(const yaml_t *base, experiment_t *experiment)
 {
     const char *only = experiment->base->experiment.only;
     if (!*only || !experiment->variants)
@@ -440,7 +440,7 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
 {
     char *text = NULL;
     size_t bytes;
-    tree_t *file = NULL, *tree = NULL, *variants = NULL;
+    yaml_t *file = NULL, *tree = NULL, *variants = NULL;
     experiment_t *experiment = MEM_NEW(experiment_t);
     status_t status;
     TRY_DONE(file_read(path, &text, &bytes));
@@ -501,7 +501,7 @@ status_t config_text(const config_t *config, char **text)
 
 status_t config_from_text(const char *text, size_t bytes, const char *origin, config_t **out)
 {
-    tree_t *file = NULL, *tree = NULL;
+    yaml_t *file = NULL, *tree = NULL;
     status_t status;
     TRY_DONE(yaml_parse(text, bytes, origin, 1, LAYER_FILE, &file));
     tree = layout_former(layout_config(), origin);

@@ -45,7 +45,7 @@ static int by_name(const void *a, const void *b)
 
 uint64_t layout_hash(const layout_t *layout, const void *value)
 {
-    tree_t *tree = layout_former(layout, "(defaults)");
+    yaml_t *tree = layout_former(layout, "(defaults)");
     void *defaults = NULL;
     config_difference_t *differences;
     int n;

@@ -50,7 +50,7 @@ static char *join(const char *folder, const char *path)
 }
 
 /* The path that was meant once is there, and the one that is meant now is not. */
-static int check_old_meaning(const tree_t *node, const char *key, const char *whole, const char *current)
+static int check_old_meaning(const yaml_t *node, const char *key, const char *whole, const char *current)
 {
     char *other = join(current, node->text);
     int errors = 0;
@@ -66,10 +66,10 @@ static int check_old_meaning(const tree_t *node, const char *key, const char *wh
     return errors;
 }
 
-static int resolve(tree_t *node, const path_key_t *key, const char *current)
+static int resolve(yaml_t *node, const path_key_t *key, const char *current)
 {
     const bool is_argument = node->layer == LAYER_ARGUMENT;
-    if (node->kind != TREE_SCALAR || !*node->text || *node->text == '/' || strncmp(node->text, "${", 2) == 0)
+    if (node->kind != YAML_SCALAR || !*node->text || *node->text == '/' || strncmp(node->text, "${", 2) == 0)
         return 0;
     if ((is_argument && key->is_identity) || (strcmp(key->key, "data.schema") == 0 && schema_preset(node->text)))
         return 0;
@@ -85,7 +85,7 @@ static int resolve(tree_t *node, const path_key_t *key, const char *current)
     return errors;
 }
 
-int config_paths_resolve(tree_t *tree)
+int config_paths_resolve(yaml_t *tree)
 {
     char *current = folder_of("");
     int errors = 0;

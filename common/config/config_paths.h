@@ -7,9 +7,9 @@
 
 /* config_paths_resolve - make data.path, data.input, data.schema and warm_start of a merged tree absolute.
  *
- * A warm_start that was given as an argument stays as it is written, because it is part of what a run is (config_hash).
- * Once paths in a file were relative to the current folder: one that names nothing beside the file and something in the current
+ * A warm_start that was given as an argument stays as it is written, because it is part of what a run is (config_hash). Once
+ * paths in a file were relative to the current folder: one that names nothing beside the file and something in the current
  * folder is an error that names both. Returns the number of errors. */
-int config_paths_resolve(tree_t *tree);
+int config_paths_resolve(yaml_t *tree);
 
 #endif

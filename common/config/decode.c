@@ -165,7 +165,7 @@ static void *cyaml_memory(void *context, void *block, size_t bytes)
 }
 
 /* find_field - the field whose value is this node or holds it as an element; *owner becomes the node of the whole value. */
-static const field_t *find_field(const layout_t *layout, const tree_t *tree, tree_t *node, tree_t **owner)
+static const field_t *find_field(const layout_t *layout, const yaml_t *tree, yaml_t *node, yaml_t **owner)
 {
     for (; node; node = node->parent) {
         for (int r = 0; r < layout->count; r++) {
@@ -183,15 +183,15 @@ static const field_t *find_field(const layout_t *layout, const tree_t *tree, tre
 
 /* blame - turn a refusal into an error line and put the default in place of the value, so that the next attempt gets
  * further. */
-static status_t blame(const layout_t *layout, const tree_t *tree, const refusal_t *refusal, tree_t *const *nodes, int lines)
+static status_t blame(const layout_t *layout, const yaml_t *tree, const refusal_t *refusal, yaml_t *const *nodes, int lines)
 {
-    tree_t *node = refusal->line >= 1 && refusal->line <= lines ? nodes[refusal->line - 1] : NULL, *owner = NULL;
+    yaml_t *node = refusal->line >= 1 && refusal->line <= lines ? nodes[refusal->line - 1] : NULL, *owner = NULL;
     const field_t *field = find_field(layout, tree, node, &owner);
     if (!field || owner->layer == LAYER_DEFAULT)
         return FAIL(ST_INPUT, "%s: refused by libcyaml: %s (line %d of the merged text)", tree->origin, refusal->first,
                     refusal->line);
     /* Of a list that may be one, the element is to blame; of anything else, the whole value. */
-    bool in_list = layout_is_list(field) && owner->kind == TREE_LIST;
+    bool in_list = layout_is_list(field) && owner->kind == YAML_LIST;
     while (in_list && node != owner && node->parent != owner)
         node = node->parent;
     if (in_list && node == owner && field->kind == VALUE_WORDS) /* libcyaml's line for a set of words is that of the set */
@@ -202,7 +202,7 @@ static status_t blame(const layout_t *layout, const tree_t *tree, const refusal_
     return ST_OK;
 }
 
-status_t decode_tree(const layout_t *layout, tree_t *tree, void **out)
+status_t decode_tree(const layout_t *layout, yaml_t *tree, void **out)
 {
     int errors = layout_check_numbers(layout, tree);
     schema_maker_t maker;
@@ -211,7 +211,7 @@ status_t decode_tree(const layout_t *layout, tree_t *tree, void **out)
     void *value = NULL;
     while (status == ST_OK && !value) {
         char *text;
-        tree_t **nodes;
+        yaml_t **nodes;
         int lines;
         refusal_t refusal = {0};
         cyaml_config_t cyaml = {.log_fn = listen,

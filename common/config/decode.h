@@ -11,6 +11,6 @@
  *       place, and its node is replaced by the default, so that one call reports everything
  * out   **owned**; layout_destroy. Written only where there were no errors.
  * ST_INPUT where a person's value is wrong. */
-WARN_UNUSED status_t decode_tree(const layout_t *layout, tree_t *tree, void **out);
+WARN_UNUSED status_t decode_tree(const layout_t *layout, yaml_t *tree, void **out);
 
 #endif

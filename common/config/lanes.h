@@ -4,8 +4,8 @@
  * train.last_batch says what becomes of it. It is cut into G lanes of B / G consecutive examples, the last of which may be
  * shorter or empty. Worker w of W owns the lanes [w G / W, (w+1) G / W).
  *
- * Co-distilled peers in groups (common/config/group.h) have global batches of their own, B examples each, from equally long
- * shares of the data, so that all groups make the same steps: what is left of the split, fewer examples than groups, is in
+ * Co-distilled peers in groups (common/config/peer_group.h) have global batches of their own, B examples each, from equally
+ * long shares of the data, so that all groups make the same steps: what is left of the split, fewer examples than groups, is in
  * none. W is then the workers of a group. */
 #ifndef SMELTER_LANES_H
 #define SMELTER_LANES_H

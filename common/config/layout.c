@@ -85,41 +85,41 @@ const layout_t *layout_config(void)
 
 /* ---- trees ------------------------------------------------------------------------------------------------------- */
 
-static tree_t *default_node(const field_t *field)
+static yaml_t *default_node(const field_t *field)
 {
-    tree_t *node;
+    yaml_t *node;
     status_t status = yaml_parse(field->initial, strlen(field->initial), "(default)", 0, LAYER_DEFAULT, &node);
     ASSERT(status == ST_OK);
     return node;
 }
 
-tree_t *layout_defaults(const layout_t *of, const char *origin)
+yaml_t *layout_defaults(const layout_t *of, const char *origin)
 {
-    tree_t *root = yaml_create(TREE_MAP, NULL, LAYER_DEFAULT, origin, 0);
+    yaml_t *root = yaml_create(YAML_MAP, NULL, LAYER_DEFAULT, origin, 0);
     for (int r = 0; r < of->count; r++) {
         const config_record_t *record = &of->records[r];
-        tree_t *map = root;
+        yaml_t *map = root;
         if (*record->name) {
-            tree_t *section = yaml_create(TREE_MAP, NULL, LAYER_DEFAULT, "(default)", 0);
+            yaml_t *section = yaml_create(YAML_MAP, NULL, LAYER_DEFAULT, "(default)", 0);
             yaml_append(root, record->name, &section);
             map = root->last;
         }
         for (int f = 0; f < record->count; f++) {
-            tree_t *node = default_node(&record->fields[f]);
+            yaml_t *node = default_node(&record->fields[f]);
             yaml_append(map, record->fields[f].name, &node);
         }
     }
     return root;
 }
 
-tree_t *layout_former(const layout_t *of, const char *origin)
+yaml_t *layout_former(const layout_t *of, const char *origin)
 {
 #define FORMER(key, value) {key, value},
     static const char *const formers[][2] = {CONFIG_FORMER(FORMER)};
 #undef FORMER
-    tree_t *root = layout_defaults(of, origin);
+    yaml_t *root = layout_defaults(of, origin);
     for (int i = 0; of == layout_config() && i < COUNT(formers); i++) {
-        tree_t *node = yaml_find(root, formers[i][0]), *value;
+        yaml_t *node = yaml_find(root, formers[i][0]), *value;
         status_t status = yaml_parse(formers[i][1], strlen(formers[i][1]), "(former)", 0, LAYER_DEFAULT, &value);
         ASSERT(node && status == ST_OK);
         yaml_replace(node, &value);
@@ -127,30 +127,30 @@ tree_t *layout_former(const layout_t *of, const char *origin)
     return root;
 }
 
-void layout_add_list(tree_t *tree, const char *key)
+void layout_add_list(yaml_t *tree, const char *key)
 {
-    tree_t *list = yaml_create(TREE_LIST, NULL, LAYER_DEFAULT, "(default)", 0);
+    yaml_t *list = yaml_create(YAML_LIST, NULL, LAYER_DEFAULT, "(default)", 0);
     yaml_append(tree, key, &list);
 }
 
-tree_t *layout_take_list(tree_t *tree, const char *key)
+yaml_t *layout_take_list(yaml_t *tree, const char *key)
 {
-    tree_t *list = yaml_take(tree, key);
+    yaml_t *list = yaml_take(tree, key);
     ASSERT(list);
     yaml_set_scope(list, key); /* Cut off from the root, its path gets its name back. */
     return list;
 }
 
-void layout_reset(tree_t *node, const field_t *field)
+void layout_reset(yaml_t *node, const field_t *field)
 {
-    tree_t *initial = default_node(field);
+    yaml_t *initial = default_node(field);
     yaml_replace(node, &initial);
 }
 
-tree_t *layout_node(const tree_t *tree, const config_record_t *record, const field_t *field)
+yaml_t *layout_node(const yaml_t *tree, const config_record_t *record, const field_t *field)
 {
-    const tree_t *map = *record->name ? yaml_child(tree, record->name) : tree;
-    tree_t *node = map ? yaml_child(map, field->name) : NULL;
+    const yaml_t *map = *record->name ? yaml_child(tree, record->name) : tree;
+    yaml_t *node = map ? yaml_child(map, field->name) : NULL;
     ASSERT(node);
     return node;
 }
@@ -230,9 +230,9 @@ int layout_list_least(const field_t *field)
     return strcmp(field->initial, "[]") == 0 ? 0 : 1;
 }
 
-bool layout_has_word(const field_t *field, const tree_t *node)
+bool layout_has_word(const field_t *field, const yaml_t *node)
 {
-    for (int i = 0; node->kind == TREE_SCALAR && i < field->words_count; i++)
+    for (int i = 0; node->kind == YAML_SCALAR && i < field->words_count; i++)
         if (strcmp(node->text, field->words[i].word) == 0)
             return true;
     return false;
@@ -266,15 +266,15 @@ static bool read_number(const field_t *field, const char *text, double *out)
     return !*end && isfinite(*out);
 }
 
-status_t layout_fail_value(const tree_t *at, const field_t *field)
+status_t layout_fail_value(const yaml_t *at, const field_t *field)
 {
     char *allowed = layout_allowed(field);
     bool element = !at->key;
     double number;
     status_t status;
-    if (at->kind != TREE_SCALAR && (element || !layout_is_list(field) || at->kind == TREE_MAP)) {
-        status = yaml_fail(at, "a %s is given; allowed: %s", at->kind == TREE_MAP ? "map of keys to values" : "list", allowed);
-    } else if (at->kind == TREE_LIST) {
+    if (at->kind != YAML_SCALAR && (element || !layout_is_list(field) || at->kind == YAML_MAP)) {
+        status = yaml_fail(at, "a %s is given; allowed: %s", at->kind == YAML_MAP ? "map of keys to values" : "list", allowed);
+    } else if (at->kind == YAML_LIST) {
         status = yaml_fail(at, "the list has %d elements; allowed: %s", at->count, allowed);
     } else if (layout_is_list(field) && !element) {
         status = yaml_fail(at, "'%s' is not a list; allowed: %s", at->text, allowed);
@@ -298,16 +298,16 @@ status_t layout_fail_value(const tree_t *at, const field_t *field)
 }
 
 /* is_good_number - also true for what decoding will refuse with a better reason: a list or map in place of a number. */
-static bool is_good_number(const field_t *field, const tree_t *node)
+static bool is_good_number(const field_t *field, const yaml_t *node)
 {
     double number;
-    if (node->kind != TREE_SCALAR || (field->kind == VALUE_AUTO && strcmp(node->text, "auto") == 0))
+    if (node->kind != YAML_SCALAR || (field->kind == VALUE_AUTO && strcmp(node->text, "auto") == 0))
         return true;
     double least = field->kind == VALUE_AUTO && field->least < 1 ? 1 : field->least;
     return read_number(field, node->text, &number) && number >= least && number <= field->most;
 }
 
-int layout_check_numbers(const layout_t *of, tree_t *tree)
+int layout_check_numbers(const layout_t *of, yaml_t *tree)
 {
     int errors = 0;
     for (int r = 0; r < of->count; r++) {
@@ -315,13 +315,13 @@ int layout_check_numbers(const layout_t *of, tree_t *tree)
             const field_t *field = &of->records[r].fields[f];
             if (!is_number(field))
                 continue;
-            tree_t *node = layout_node(tree, &of->records[r], field);
+            yaml_t *node = layout_node(tree, &of->records[r], field);
             int before = errors;
             if (!layout_is_list(field) && !is_good_number(field, node)) {
                 layout_fail_value(node, field);
                 errors++;
             }
-            for (const tree_t *element = layout_is_list(field) ? node->first : NULL; element; element = element->next) {
+            for (const yaml_t *element = layout_is_list(field) ? node->first : NULL; element; element = element->next) {
                 if (!is_good_number(field, element)) {
                     layout_fail_value(element, field);
                     errors++;

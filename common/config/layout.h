@@ -71,22 +71,22 @@ const layout_t *layout_config(void);
 
 /* layout_defaults - a tree with every key at its default; **owned**. origin names the whole in messages: the file laid over
  * it. */
-tree_t *layout_defaults(const layout_t *layout, const char *origin);
+yaml_t *layout_defaults(const layout_t *layout, const char *origin);
 
 /* layout_former - the same, but that keys of CONFIG_FORMER have the value that says what was done before they came: what a
  * configuration means that an earlier version resolved. */
-tree_t *layout_former(const layout_t *layout, const char *origin);
+yaml_t *layout_former(const layout_t *layout, const char *origin);
 
 /* layout_add_list - make a list known that is not part of the struct (the variants, the columns), before trees are merged;
  * layout_take_list - cut it out again, before the tree is decoded; **owned**. */
-void layout_add_list(tree_t *tree, const char *key);
-tree_t *layout_take_list(tree_t *tree, const char *key);
+void layout_add_list(yaml_t *tree, const char *key);
+yaml_t *layout_take_list(yaml_t *tree, const char *key);
 
 /* layout_node - where a merged tree holds a field. */
-tree_t *layout_node(const tree_t *tree, const config_record_t *record, const field_t *field);
+yaml_t *layout_node(const yaml_t *tree, const config_record_t *record, const field_t *field);
 
 /* layout_reset - put the default in place of a field's node, which is destroyed. */
-void layout_reset(tree_t *node, const field_t *field);
+void layout_reset(yaml_t *node, const field_t *field);
 
 /* layout_is_list - the field takes a list. */
 bool layout_is_list(const field_t *field);
@@ -95,19 +95,19 @@ bool layout_is_list(const field_t *field);
 int layout_list_least(const field_t *field);
 
 /* layout_has_word - the node is one of the field's words. */
-bool layout_has_word(const field_t *field, const tree_t *node);
+bool layout_has_word(const field_t *field, const yaml_t *node);
 
 /* layout_allowed - "a whole number from 1 to 64", "one of relu, smelu, identity"; **owned**, mem_free. */
 char *layout_allowed(const field_t *field);
 
 /* layout_fail_value - the error line for a value that a field does not take: what is seen and what is allowed. */
-status_t layout_fail_value(const tree_t *at, const field_t *field);
+status_t layout_fail_value(const yaml_t *at, const field_t *field);
 
 /* layout_check_numbers - every number is one from its first to its last character, and in range.
  *
  * Each that is not is an error line, and its node is replaced by the default, so that later checks find what else is wrong.
  * Returns the number of errors. */
-int layout_check_numbers(const layout_t *layout, tree_t *tree);
+int layout_check_numbers(const layout_t *layout, yaml_t *tree);
 
 /* layout_value - the value of a field as YAML on one line, from the struct's place of it; **owned**, mem_free. */
 char *layout_value(const field_t *field, const void *at);

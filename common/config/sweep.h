@@ -10,8 +10,8 @@
 
 #include "common/config/yaml_tree.h"
 
-/* sweep_expand - replace every entry of the list that has a `sweep` by its variants, in the order of the values.
- * list  in/out, **owned**; anything but a list is left alone (its reader reports it).  ST_INPUT with one line per error. */
-WARN_UNUSED status_t sweep_expand(tree_t **list);
+/* sweep_expand - replace every entry of the list that has a `sweep` by its variants, in the order of the values. list  in/out,
+ * **owned**; anything but a list is left alone (its reader reports it).  ST_INPUT with one line per error. */
+WARN_UNUSED status_t sweep_expand(yaml_t **list);
 
 #endif

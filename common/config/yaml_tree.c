@@ -1,5 +1,5 @@
-/* A recursive-descent reader over libyaml's events. The document interface of libyaml was rejected: it resolves aliases
- * to shared nodes, so that a few lines can stand for gigabytes or for themselves, and it accepts a key given twice. */
+/* A recursive-descent reader over libyaml's events. The document interface of libyaml was rejected: it resolves aliases to
+ * shared nodes, so that a few lines can stand for gigabytes or for themselves, and it accepts a key given twice. */
 #include "common/config/yaml_tree.h"
 
 #include <stdarg.h>
@@ -18,10 +18,10 @@ static char *dup_or_null(const char *text)
     return text ? mem_strdup(text) : NULL;
 }
 
-tree_t *yaml_create(tree_kind_t kind, const char *text, tree_layer_t layer, const char *origin, int line)
+yaml_t *yaml_create(yaml_kind_t kind, const char *text, yaml_layer_t layer, const char *origin, int line)
 {
-    ASSERT((kind == TREE_SCALAR) == (text != NULL));
-    tree_t *tree = MEM_NEW(tree_t);
+    ASSERT((kind == YAML_SCALAR) == (text != NULL));
+    yaml_t *tree = MEM_NEW(yaml_t);
     tree->kind = kind;
     tree->layer = layer;
     tree->origin = mem_strdup(origin);
@@ -30,13 +30,13 @@ tree_t *yaml_create(tree_kind_t kind, const char *text, tree_layer_t layer, cons
     return tree;
 }
 
-void yaml_destroy(tree_t **tree)
+void yaml_destroy(yaml_t **tree)
 {
-    tree_t *t = *tree;
+    yaml_t *t = *tree;
     *tree = NULL;
     if (!t)
         return;
-    for (tree_t *child = t->first, *next; child; child = next) {
+    for (yaml_t *child = t->first, *next; child; child = next) {
         next = child->next;
         yaml_destroy(&child);
     }
@@ -47,42 +47,42 @@ void yaml_destroy(tree_t **tree)
     mem_free(t);
 }
 
-tree_t *yaml_copy(const tree_t *tree)
+yaml_t *yaml_copy(const yaml_t *tree)
 {
-    tree_t *copy = yaml_create(tree->kind, tree->text, tree->layer, tree->origin, tree->line);
+    yaml_t *copy = yaml_create(tree->kind, tree->text, tree->layer, tree->origin, tree->line);
     copy->scope = dup_or_null(tree->scope);
-    for (const tree_t *child = tree->first; child; child = child->next) {
-        tree_t *child_copy = yaml_copy(child);
+    for (const yaml_t *child = tree->first; child; child = child->next) {
+        yaml_t *child_copy = yaml_copy(child);
         yaml_append(copy, child->key, &child_copy);
     }
     return copy;
 }
 
-tree_t *yaml_child(const tree_t *map, const char *key)
+yaml_t *yaml_child(const yaml_t *map, const char *key)
 {
-    if (map->kind != TREE_MAP)
+    if (map->kind != YAML_MAP)
         return NULL;
-    for (tree_t *child = map->first; child; child = child->next)
+    for (yaml_t *child = map->first; child; child = child->next)
         if (strcmp(child->key, key) == 0)
             return child;
     return NULL;
 }
 
-tree_t *yaml_find(const tree_t *tree, const char *path)
+yaml_t *yaml_find(const yaml_t *tree, const char *path)
 {
     const char *dot = strchr(path, '.');
     if (!dot)
         return yaml_child(tree, path);
     char *head = mem_printf("%.*s", (int)(dot - path), path);
-    const tree_t *child = yaml_child(tree, head);
+    const yaml_t *child = yaml_child(tree, head);
     mem_free(head);
     return child ? yaml_find(child, dot + 1) : NULL;
 }
 
-void yaml_append(tree_t *parent, const char *key, tree_t **child)
+void yaml_append(yaml_t *parent, const char *key, yaml_t **child)
 {
-    ASSERT(parent->kind != TREE_SCALAR && (parent->kind == TREE_MAP) == (key != NULL));
-    tree_t *c = *child;
+    ASSERT(parent->kind != YAML_SCALAR && (parent->kind == YAML_MAP) == (key != NULL));
+    yaml_t *c = *child;
     *child = NULL;
     ASSERT(!c->parent && !c->next);
     char *own_key = dup_or_null(key);
@@ -98,10 +98,10 @@ void yaml_append(tree_t *parent, const char *key, tree_t **child)
 }
 
 /* link_to - the pointer that holds `child` in its parent's chain, and the child before it. */
-static tree_t **link_to(tree_t *child, tree_t **before)
+static yaml_t **link_to(yaml_t *child, yaml_t **before)
 {
     *before = NULL;
-    tree_t **link = &child->parent->first;
+    yaml_t **link = &child->parent->first;
     while (*link != child) {
         ASSERT(*link);
         *before = *link;
@@ -110,12 +110,12 @@ static tree_t **link_to(tree_t *child, tree_t **before)
     return link;
 }
 
-tree_t *yaml_take(tree_t *map, const char *key)
+yaml_t *yaml_take(yaml_t *map, const char *key)
 {
-    tree_t *child = yaml_child(map, key);
+    yaml_t *child = yaml_child(map, key);
     if (!child)
         return NULL;
-    tree_t *before;
+    yaml_t *before;
     *link_to(child, &before) = child->next;
     if (map->last == child)
         map->last = before;
@@ -124,9 +124,9 @@ tree_t *yaml_take(tree_t *map, const char *key)
     return child;
 }
 
-void yaml_replace(tree_t *old, tree_t **by)
+void yaml_replace(yaml_t *old, yaml_t **by)
 {
-    tree_t *b = *by, *before;
+    yaml_t *b = *by, *before;
     *by = NULL;
     ASSERT(!b->parent && !b->next);
     mem_free(b->key);
@@ -140,18 +140,18 @@ void yaml_replace(tree_t *old, tree_t **by)
     yaml_destroy(&old);
 }
 
-void yaml_set_scope(tree_t *tree, const char *scope)
+void yaml_set_scope(yaml_t *tree, const char *scope)
 {
     mem_free(tree->scope);
     tree->scope = mem_strdup(scope);
-    for (tree_t *child = tree->first; child; child = child->next)
+    for (yaml_t *child = tree->first; child; child = child->next)
         yaml_set_scope(child, scope);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 /* path_below_root - without the scope; **owned**. The path of a list's element is the list's with the position, from 1. */
-static char *path_below_root(const tree_t *tree)
+static char *path_below_root(const yaml_t *tree)
 {
     if (!tree->parent)
         return mem_strdup("");
@@ -160,7 +160,7 @@ static char *path_below_root(const tree_t *tree)
         path = mem_printf("%s%s%s", above, *above ? "." : "", tree->key);
     } else {
         int position = 1;
-        for (const tree_t *sibling = tree->parent->first; sibling != tree; sibling = sibling->next)
+        for (const yaml_t *sibling = tree->parent->first; sibling != tree; sibling = sibling->next)
             position++;
         path = mem_printf("%s[%d]", above, position);
     }
@@ -168,7 +168,7 @@ static char *path_below_root(const tree_t *tree)
     return path;
 }
 
-char *yaml_path(const tree_t *tree)
+char *yaml_path(const yaml_t *tree)
 {
     char *below = path_below_root(tree), *path = mem_printf("%s%s", tree->scope ? tree->scope : "", below);
     mem_free(below);
@@ -178,7 +178,7 @@ char *yaml_path(const tree_t *tree)
     return path;
 }
 
-status_t yaml_fail(const tree_t *at, const char *format, ...)
+status_t yaml_fail(const yaml_t *at, const char *format, ...)
 {
     char message[2048];
     va_list args;
@@ -235,23 +235,23 @@ const char *yaml_nearest(const char *text, const char *const *words, int n)
 /* ---- merging ----------------------------------------------------------------------------------------------------- */
 
 /* fail_unknown - name the key that is meant, or the section where a key of this name lives, or else all keys known here. */
-static void fail_unknown(const tree_t *base, const tree_t *over)
+static void fail_unknown(const yaml_t *base, const yaml_t *over)
 {
     char *above = path_below_root(base), *known = mem_strdup("");
     const char *dot = *above ? "." : "";
     const char **keys = MEM_ARRAY(const char *, base->count);
     int n = 0;
-    for (const tree_t *child = base->first; child; child = child->next) {
+    for (const yaml_t *child = base->first; child; child = child->next) {
         char *longer = mem_printf("%s%s%s", known, n ? ", " : "", child->key);
         mem_free(known);
         known = longer;
         keys[n++] = child->key;
     }
-    const tree_t *root = base;
+    const yaml_t *root = base;
     while (root->parent)
         root = root->parent;
-    const tree_t *elsewhere = yaml_child(root, over->key);
-    for (const tree_t *section = root->first; section && !elsewhere; section = section->next)
+    const yaml_t *elsewhere = yaml_child(root, over->key);
+    for (const yaml_t *section = root->first; section && !elsewhere; section = section->next)
         elsewhere = yaml_child(section, over->key);
 
     const char *near = yaml_nearest(over->key, keys, n);
@@ -269,31 +269,31 @@ static void fail_unknown(const tree_t *base, const tree_t *over)
     mem_free(above);
 }
 
-int yaml_merge(tree_t *base, const tree_t *over)
+int yaml_merge(yaml_t *base, const yaml_t *over)
 {
     /* A section whose keys are all commented out reads as an empty scalar and says nothing. */
-    if (over->kind == TREE_SCALAR && !*over->text)
+    if (over->kind == YAML_SCALAR && !*over->text)
         return 0;
-    if (over->kind != TREE_MAP) {
+    if (over->kind != YAML_MAP) {
         const char *text = over->text ? over->text : "a list", *quote = over->text ? "'" : "";
         yaml_fail(over, "%s%.60s%s%s is given; a map of keys to values (key: value) is wanted", quote, text,
                   strlen(text) > 60 ? ".." : "", quote); /* another file than one of keys is one long text */
         return 1;
     }
     int errors = 0;
-    for (const tree_t *child = over->first; child; child = child->next) {
-        tree_t *known = yaml_child(base, child->key);
+    for (const yaml_t *child = over->first; child; child = child->next) {
+        yaml_t *known = yaml_child(base, child->key);
         if (!known) {
             fail_unknown(base, child);
             errors++;
-        } else if (known->kind == TREE_MAP) {
+        } else if (known->kind == YAML_MAP) {
             errors += yaml_merge(known, child);
-        } else if (child->kind == TREE_MAP) {
+        } else if (child->kind == YAML_MAP) {
             yaml_fail(child, "a map of keys to values is given; a single %s is wanted",
-                      known->kind == TREE_LIST ? "list" : "value");
+                      known->kind == YAML_LIST ? "list" : "value");
             errors++;
         } else if (child->layer >= known->layer) {
-            tree_t *copy = yaml_copy(child);
+            yaml_t *copy = yaml_copy(child);
             yaml_replace(known, &copy);
         }
     }
@@ -308,7 +308,7 @@ typedef struct reader {
     const char *text, *origin;
     size_t bytes;
     int first_line;
-    tree_layer_t layer;
+    yaml_layer_t layer;
     int errors;
 } reader_t;
 
@@ -374,15 +374,15 @@ static status_t read_scalar(reader_t *reader, char **out)
     return ST_OK;
 }
 
-static status_t read_node(reader_t *reader, int depth, tree_t **out);
+static status_t read_node(reader_t *reader, int depth, yaml_t **out);
 
-static status_t read_children(reader_t *reader, tree_t *node, int depth)
+static status_t read_children(reader_t *reader, yaml_t *node, int depth)
 {
     status_t status = ST_OK;
-    bool is_map = node->kind == TREE_MAP;
+    bool is_map = node->kind == YAML_MAP;
     yaml_event_type_t end = is_map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
     char *key = NULL;
-    tree_t *child = NULL;
+    yaml_t *child = NULL;
     for (;;) {
         TRY_DONE(next_event(reader));
         if (reader->event.type == end)
@@ -409,7 +409,7 @@ done:
 }
 
 /* read_node - the node that the current event starts. */
-static status_t read_node(reader_t *reader, int depth, tree_t **out)
+static status_t read_node(reader_t *reader, int depth, yaml_t **out)
 {
     int line = line_of(reader, reader->event.start_mark.line);
     if (depth > DEPTH_MAX)
@@ -417,13 +417,13 @@ static status_t read_node(reader_t *reader, int depth, tree_t **out)
     if (reader->event.type == YAML_SCALAR_EVENT) {
         char *text = NULL;
         TRY(read_scalar(reader, &text));
-        *out = yaml_create(TREE_SCALAR, text, reader->layer, reader->origin, line);
+        *out = yaml_create(YAML_SCALAR, text, reader->layer, reader->origin, line);
         mem_free(text);
         return ST_OK;
     }
     ASSERT(reader->event.type == YAML_MAPPING_START_EVENT || reader->event.type == YAML_SEQUENCE_START_EVENT);
-    tree_kind_t kind = reader->event.type == YAML_MAPPING_START_EVENT ? TREE_MAP : TREE_LIST;
-    tree_t *node = yaml_create(kind, NULL, reader->layer, reader->origin, line);
+    yaml_kind_t kind = reader->event.type == YAML_MAPPING_START_EVENT ? YAML_MAP : YAML_LIST;
+    yaml_t *node = yaml_create(kind, NULL, reader->layer, reader->origin, line);
     status_t status = read_children(reader, node, depth);
     if (status == ST_OK)
         *out = node;
@@ -433,10 +433,10 @@ static status_t read_node(reader_t *reader, int depth, tree_t **out)
 }
 
 /* report_twins - an error line per key given twice. After reading, when all paths are known. */
-static void report_twins(reader_t *reader, const tree_t *tree)
+static void report_twins(reader_t *reader, const yaml_t *tree)
 {
-    for (const tree_t *child = tree->first; child; child = child->next) {
-        const tree_t *first = child->key ? yaml_child(tree, child->key) : child;
+    for (const yaml_t *child = tree->first; child; child = child->next) {
+        const yaml_t *first = child->key ? yaml_child(tree, child->key) : child;
         if (first != child && first->line) {
             reader->errors++;
             yaml_fail(child, "given twice, first in line %d; remove one", first->line);
@@ -448,10 +448,10 @@ static void report_twins(reader_t *reader, const tree_t *tree)
     }
 }
 
-status_t yaml_parse(const char *text, size_t bytes, const char *origin, int first_line, tree_layer_t layer, tree_t **out)
+status_t yaml_parse(const char *text, size_t bytes, const char *origin, int first_line, yaml_layer_t layer, yaml_t **out)
 {
     reader_t reader = {.text = text, .origin = origin, .bytes = bytes, .first_line = first_line, .layer = layer};
-    tree_t *tree = NULL;
+    yaml_t *tree = NULL;
     if (!yaml_parser_initialize(&reader.parser))
         return FAIL(ST_SYSTEM, "%s: libyaml has no memory", origin);
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, bytes);
@@ -461,7 +461,7 @@ status_t yaml_parse(const char *text, size_t bytes, const char *origin, int firs
     ASSERT(reader.event.type == YAML_STREAM_START_EVENT);
     TRY_DONE(next_event(&reader));
     if (reader.event.type == YAML_STREAM_END_EVENT) {
-        tree = yaml_create(TREE_SCALAR, "", layer, origin, first_line);
+        tree = yaml_create(YAML_SCALAR, "", layer, origin, first_line);
     } else {
         ASSERT(reader.event.type == YAML_DOCUMENT_START_EVENT);
         TRY_DONE(next_event(&reader));
@@ -489,20 +489,20 @@ done:
 
 typedef struct writer {
     FILE *stream;
-    tree_t **nodes;
+    yaml_t **nodes;
     size_t capacity;
     int lines;
 } writer_t;
 
-static void end_line(writer_t *writer, tree_t *node)
+static void end_line(writer_t *writer, yaml_t *node)
 {
     fputc('\n', writer->stream);
     MEM_GROW(writer->nodes, writer->capacity, (size_t)writer->lines + 1);
     writer->nodes[writer->lines++] = node;
 }
 
-/* only_escaped - bytes of the character at `c` that YAML takes as an escape only, beyond ASCII: U+0080 to U+009F, the
- * byte order mark and the two that are no characters; 0 for all others. */
+/* only_escaped - bytes of the character at `c` that YAML takes as an escape only, beyond ASCII: U+0080 to U+009F, the byte
+ * order mark and the two that are no characters; 0 for all others. */
 static int only_escaped(const unsigned char *c)
 {
     if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
@@ -534,27 +534,27 @@ void yaml_write_string(FILE *stream, const char *text)
     fputc('"', stream);
 }
 
-static void write_node(writer_t *writer, tree_t *tree)
+static void write_node(writer_t *writer, yaml_t *tree)
 {
     if (tree->key) {
         yaml_write_string(writer->stream, tree->key);
         fputs(": ", writer->stream);
     }
-    if (tree->kind == TREE_SCALAR) {
+    if (tree->kind == YAML_SCALAR) {
         yaml_write_string(writer->stream, tree->text);
     } else {
-        fputc(tree->kind == TREE_MAP ? '{' : '[', writer->stream);
+        fputc(tree->kind == YAML_MAP ? '{' : '[', writer->stream);
         end_line(writer, tree);
-        for (tree_t *child = tree->first; child; child = child->next)
+        for (yaml_t *child = tree->first; child; child = child->next)
             write_node(writer, child);
-        fputc(tree->kind == TREE_MAP ? '}' : ']', writer->stream);
+        fputc(tree->kind == YAML_MAP ? '}' : ']', writer->stream);
     }
     if (tree->next)
         fputc(',', writer->stream);
-    end_line(writer, tree->kind == TREE_SCALAR ? tree : NULL);
+    end_line(writer, tree->kind == YAML_SCALAR ? tree : NULL);
 }
 
-void yaml_json(tree_t *tree, char **text, tree_t ***nodes, int *lines)
+void yaml_json(yaml_t *tree, char **text, yaml_t ***nodes, int *lines)
 {
     writer_t writer = {0};
     char *buffer = NULL;

@@ -28,7 +28,7 @@ typedef struct net_ops {
      * release(context) from any thread once, when all frames of the message have left; also when the send fails. The transport
      * fills in the header's sender and payload_bytes. Blocks at most the deadline given at create, then ST_TIMEOUT with a line
      * that names the peer; nothing of the message was sent then. ST_STOPPED, not logged, where it would block and the process
-     * is to end now (member_interrupted). */
+     * is to end now (rank_signals_interrupted). */
     status_t (*send)(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *frames, int n,
                      void (*release)(void *context), void *context);
     /* receive - next valid message; ST_TIMEOUT, not logged, after timeout_ms (0: poll). Bad messages are answered with ERROR,

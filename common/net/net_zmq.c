@@ -31,7 +31,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "common/net/member.h"
+#include "common/net/message.h"
+#include "common/process/rank_signals.h"
 
 #define IDENTITY_BYTES 9   /* "r%08x" of the rank */
 #define HIGH_WATER 4096    /* messages queued per peer; the protocol has a handful in flight: more means a stuck peer */
@@ -281,7 +282,7 @@ static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, in
             return error;
         if (until_ns == 0)
             until_ns = clock_now_ns() + deadline_ms * 1000000;
-        if (member_interrupted())
+        if (rank_signals_interrupted())
             return ECANCELED;
         if (!wait_writable(socket, router, until_ns, &pause_ns))
             return error;

@@ -2,7 +2,7 @@
  *
  * A thread of its own does it, on a net_t of its own, so that hours over a report, a checkpoint on a slow disk or the import of
  * a dataset do not count as silence; while a process that is stopped, gone or cut off does not answer. The ranks that ask are
- * in common/net/member.h. */
+ * in common/net/heartbeat.h. */
 #ifndef SMELTER_PULSE_H
 #define SMELTER_PULSE_H
 

@@ -155,7 +155,7 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
     jsondoc_put(doc, "progress", &progress);
     jsondoc_put(doc, "totals", &totals);
     if (m->inputs.fields) {
-        jsondoc_t *inputs = inputs_json(&m->inputs);
+        jsondoc_t *inputs = input_fields_json(&m->inputs);
         jsondoc_put(doc, "inputs", &inputs);
     }
     jsondoc_put_text(doc, "sync", "every file is synced before this one is, and this one is renamed after");

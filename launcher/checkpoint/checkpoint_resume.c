@@ -166,12 +166,12 @@ done:
 
 status_t checkpoint_resume_inputs(const checkpoint_resume_t *r, input_fields_t *out, bool *found)
 {
-    *found = r->from.inputs.fields || inputs_exist(r->run_dir);
+    *found = r->from.inputs.fields || input_fields_exist(r->run_dir);
     if (!*found)
         return ST_OK;
     if (!r->from.inputs.fields)
         return input_fields_read(r->run_dir, out);
-    *out = inputs_copy(&r->from.inputs);
+    *out = input_fields_copy(&r->from.inputs);
     return ST_OK;
 }
 
@@ -179,10 +179,10 @@ status_t checkpoint_resume_inputs(const checkpoint_resume_t *r, input_fields_t *
 static status_t check_inputs(const checkpoint_resume_t *r, const manifest_t *wanted)
 {
     input_fields_t inputs = {0};
-    char difference[INPUTS_DIFFERENCE_BYTES];
+    char difference[INPUT_FIELDS_DIFFERENCE_BYTES];
     bool found;
     TRY(checkpoint_resume_inputs(r, &inputs, &found));
-    const bool differ = found && inputs_difference(&inputs, &wanted->inputs, difference);
+    const bool differ = found && input_fields_difference(&inputs, &wanted->inputs, difference);
     input_fields_fini(&inputs);
     if (differ)
         return FAIL(

@@ -205,7 +205,7 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
 #define COPY(name) c->run.name = mem_strdup(options->run->name);
     RUN_TEXTS(COPY)
 #undef COPY
-    c->run.inputs = inputs_copy(&options->run->inputs);
+    c->run.inputs = input_fields_copy(&options->run->inputs);
     c->run.processors = processors_copy(&options->run->processors);
     c->shards = (int)checkpoint_manifest_shards(options->run);
     c->components = (int)options->run->components;

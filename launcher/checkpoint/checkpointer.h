@@ -13,14 +13,13 @@
  * have FOLDED its folder goes. Until then no other cut is committed; training waits for none of this. Cuts are committed in the
  * order of their steps.
  *
- * Pure: messages and time come in by calls, SAVE and FOLD leave through a net_t, files through a disk_t. One
- * thread. */
+ * Pure: messages and time come in by calls, SAVE and FOLD leave through a net_t, files through a disk_t. One thread. */
 #ifndef SMELTER_CHECKPOINTER_H
 #define SMELTER_CHECKPOINTER_H
 
 #include <stdbool.h>
 
-#include "common/config/group.h"
+#include "common/config/peer_group.h"
 #include "common/net/net.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/checkpoint/checkpoint_manifest.h"
@@ -54,8 +53,8 @@ WARN_UNUSED status_t checkpointer_create(const checkpointer_options_t *options, 
 void checkpointer_destroy(checkpointer_t **checkpointer);
 
 /* checkpointer_put_worker - a SAVE, CUT or CUT_DENSE of a worker; checkpointer_put_shard - a PREPARED or FOLDED of a shard; of
- * this run and epoch. The message stays the caller's. May write files and send.
- * ST_MESSAGE: it does not fit;  others: the disk refused: what was committed before stays as it is. */
+ * this run and epoch. The message stays the caller's. May write files and send. ST_MESSAGE: it does not fit;  others: the disk
+ * refused: what was committed before stays as it is. */
 WARN_UNUSED status_t checkpointer_put_worker(checkpointer_t *checkpointer, int worker, const net_message_t *message);
 WARN_UNUSED status_t checkpointer_put_shard(checkpointer_t *checkpointer, int shard, const net_message_t *message);
 

@@ -51,10 +51,10 @@ static void print_run(const char *name, const run_reader_t *run)
 /* The first difference of the fields, and numbers that are scaled otherwise. */
 static void print_inputs(const input_fields_t *a, const input_fields_t *b)
 {
-    char difference[INPUTS_DIFFERENCE_BYTES];
-    if (inputs_difference(b, a, difference))
+    char difference[INPUT_FIELDS_DIFFERENCE_BYTES];
+    if (input_fields_difference(b, a, difference))
         printf("inputs:        %s (is: A, wanted: B)\n", difference);
-    else if (!inputs_is_scaled_as(a, b))
+    else if (!input_fields_is_scaled_as(a, b))
         printf("inputs:        numeric fields are scaled by other numbers\n");
 }
 

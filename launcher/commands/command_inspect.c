@@ -189,7 +189,7 @@ static status_t print_inputs(run_reader_t *run)
         return ST_OK;
     }
     TRY(run_reader_inputs(run));
-    inputs_print(&run->inputs);
+    input_fields_print(&run->inputs);
     return ST_OK;
 }
 
@@ -232,7 +232,7 @@ static status_t inspect_run(void *context, const char *dir)
     run_scan_t scan = {0};
     status_t status;
     ++*runs;
-    TRY_DONE(read_run(dir, RUN_CONFIG | RUN_DENSE | (inputs_exist(dir) ? RUN_INPUTS : 0), &run, &scan));
+    TRY_DONE(read_run(dir, RUN_CONFIG | RUN_DENSE | (input_fields_exist(dir) ? RUN_INPUTS : 0), &run, &scan));
     print_run(&run, &scan);
     TRY_DONE(print_inputs(&run));
     status = gsmelu_print(&run);

@@ -416,8 +416,8 @@ static status_t check_datasets(const comparison_t *c)
         status = coordinator_expected(c->coordinator, variant_index(c, v), 0, &other);
         if (status != ST_OK)
             break;
-        char difference[INPUTS_DIFFERENCE_BYTES] = "they have other examples";
-        inputs_difference(&first.inputs, &other.inputs, difference);
+        char difference[INPUT_FIELDS_DIFFERENCE_BYTES] = "they have other examples";
+        input_fields_difference(&first.inputs, &other.inputs, difference);
         if (other.dataset_hash != first.dataset_hash)
             status = FAIL(
                 ST_INPUT,

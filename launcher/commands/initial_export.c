@@ -72,7 +72,7 @@ static status_t read_config(initial_t *e, const char *run_dir)
 static status_t scale_as_run(dataset_t *dataset, const char *run_dir)
 {
     input_fields_t inputs;
-    if (!inputs_exist(run_dir))
+    if (!input_fields_exist(run_dir))
         return ST_OK;
     TRY(input_fields_read(run_dir, &inputs));
     double *scaling = MEM_ARRAY(double, 2 * inputs.numeric);

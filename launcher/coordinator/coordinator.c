@@ -8,7 +8,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/files/file.h"
-#include "common/net/member.h"
+#include "common/process/rank_signals.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/coordinator_send.h"
 
@@ -90,9 +90,9 @@ wire_header_t coordinator_header(const coordinator_t *c, wire_type_t type, int64
 /* What signals ask for: to save and go on, to save and stop, to end now. Where nothing is trained nothing can be saved. */
 static status_t follow_signals(coordinator_t *c)
 {
-    if (member_interrupted())
+    if (rank_signals_interrupted())
         return failure_detector_interrupted(&c->detector);
-    if (member_save_asked() && c->checkpointer)
+    if (rank_signals_save_asked() && c->checkpointer)
         checkpointer_request(c->checkpointer, false);
     if (!failure_detector_is_stopping(&c->detector))
         return ST_OK;
@@ -172,5 +172,5 @@ bool coordinator_stop(coordinator_t *c, status_t status)
         if (net_send(c->o.net, PEER_SHARD(s), &header, NULL, 0) != ST_OK)
             log_debug("shard %d could not be told to stop", s);
     failure_detector_stop(&c->detector, &header, failed);
-    return !failed || (failure_detector_all_left(&c->detector) && !member_interrupted());
+    return !failed || (failure_detector_all_left(&c->detector) && !rank_signals_interrupted());
 }

@@ -40,11 +40,10 @@ typedef struct coordinator_run {
 
 /* coordinator_train - one run on the whole cluster: train, write the tables, score the evaluation split.
  *
- * Checkpoints are made as the configuration says, and when a signal asks (common/net/member.h). A variant that is a teacher
- * leaves teacher.f32 in its folder too; a student's teacher must have finished and lie beside it, where the folder is
- * OUT/VARIANT/rREPLICA. out  **owned**, manifest_fini
- * ST_STOPPED: a signal asked for the end; what could be saved was.  Any error is fatal for the job: coordinator_stop
- * follows. */
+ * Checkpoints are made as the configuration says, and when a signal asks (common/process/rank_signals.h). A variant that is a
+ * teacher leaves teacher.f32 in its folder too; a student's teacher must have finished and lie beside it, where the folder is
+ * OUT/VARIANT/rREPLICA. out  **owned**, manifest_fini ST_STOPPED: a signal asked for the end; what could be saved was.  Any
+ * error is fatal for the job: coordinator_stop follows. */
 WARN_UNUSED status_t coordinator_train(coordinator_t *coordinator, const coordinator_run_t *run, manifest_t *out);
 
 /* What the cluster predicts for the examples of a split, by their number in it. */
@@ -66,9 +65,8 @@ typedef struct coordinator_source {
 
 /* coordinator_predict - score a split of the base configuration's dataset with the parameters of a run of the same network.
  * Numeric fields are standardised as in the run. Where dataset and split are those of a finished run's own evaluation, the
- * result is its predictions.f32, bit for bit.
- * ST_INPUT: the dataset's fields are not the run's (launcher/run/input_fields.h);  ST_CORRUPT: the run's files are not what it
- * wrote. out **owned**, predictions_fini. */
+ * result is its predictions.f32, bit for bit. ST_INPUT: the dataset's fields are not the run's (launcher/run/input_fields.h);
+ * ST_CORRUPT: the run's files are not what it wrote. out **owned**, predictions_fini. */
 WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const coordinator_source_t *source, split_t split,
                                          predictions_t *out);
 

@@ -58,8 +58,8 @@ static status_t mix_teacher(coordinator_t *c, const config_t *config, int replic
     TRY(coordinator_expected(c, variant, replica, &teacher));
     const uint64_t hashes[] = {teacher.config_hash, teacher.teacher_hash};
     const bool same = teacher.dataset_hash == student->dataset_hash;
-    char difference[INPUTS_DIFFERENCE_BYTES] = "they have other examples";
-    inputs_difference(&student->inputs, &teacher.inputs, difference);
+    char difference[INPUT_FIELDS_DIFFERENCE_BYTES] = "they have other examples";
+    input_fields_difference(&student->inputs, &teacher.inputs, difference);
     manifest_fini(&teacher);
     if (!same)
         return FAIL(
@@ -121,7 +121,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
             .left_over = left_over > 0,
             .processors = processors_of(roster, 0),
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
-            .inputs = inputs_of(dataset_info(c->dataset)),
+            .inputs = input_fields_of(dataset_info(c->dataset)),
         };
         status = check_dropped(config, out->variant, left_over, &lanes);
         if (status == ST_OK)

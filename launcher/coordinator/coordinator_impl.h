@@ -9,7 +9,7 @@
 #define SMELTER_COORDINATOR_IMPL_H
 
 #include "common/base/hash.h"
-#include "common/config/group.h"
+#include "common/config/peer_group.h"
 #include "common/config/table_plan.h"
 #include "common/files/jsondoc.h"
 #include "common/net/message.h"
@@ -68,9 +68,9 @@ void coordinator_clear(coordinator_t *c);
 
 wire_header_t coordinator_header(const coordinator_t *c, wire_type_t type, int64_t count);
 
-/* coordinator_wait - handle messages until *count, one of the coordinator's, reaches `wanted`.
- * coordinator_wait_trained - until all workers have trained and what they saved meanwhile is committed; ST_STOPPED, said, where
- * they saved to stop.  Errors: a rank failed, is silent or gone; a message does not fit; a signal asked for the end. */
+/* coordinator_wait - handle messages until *count, one of the coordinator's, reaches `wanted`. coordinator_wait_trained - until
+ * all workers have trained and what they saved meanwhile is committed; ST_STOPPED, said, where they saved to stop.  Errors: a
+ * rank failed, is silent or gone; a message does not fit; a signal asked for the end. */
 WARN_UNUSED status_t coordinator_wait(coordinator_t *c, const int *count, int wanted);
 WARN_UNUSED status_t coordinator_wait_trained(coordinator_t *c);
 
@@ -79,9 +79,9 @@ WARN_UNUSED status_t coordinator_score(coordinator_t *c, split_t split);
 
 /* ---- coordinator_messages.c -------------------------------------------------------------------------------------------- */
 
-/* coordinator_dispatch - to the function that takes the message, and release it. What does not fit a sender's role or the
- * run is answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message is for, or a message that
- * was refused and the rank cannot go on; logged, and fatal for the job. */
+/* coordinator_dispatch - to the function that takes the message, and release it. What does not fit a sender's role or the run
+ * is answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message is for, or a message that was
+ * refused and the rank cannot go on; logged, and fatal for the job. */
 WARN_UNUSED status_t coordinator_dispatch(coordinator_t *c, net_message_t *message);
 
 /* ---- coordinator_expected.c
@@ -96,8 +96,8 @@ WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *
  * coordinator_clear. */
 void coordinator_plan_tables(coordinator_t *c, const config_t *config);
 
-/* coordinator_teacher - the variant that teaches this one, or -1; *replica becomes the teacher's.
- * coordinator_is_teacher - is it somebody's teacher, so that its predictions of the training split are wanted? */
+/* coordinator_teacher - the variant that teaches this one, or -1; *replica becomes the teacher's. coordinator_is_teacher - is
+ * it somebody's teacher, so that its predictions of the training split are wanted? */
 int coordinator_teacher(const coordinator_t *c, const config_t *config, int *replica);
 bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica);
 

@@ -10,7 +10,7 @@ static status_t check_inputs(coordinator_t *c, const coordinator_source_t *sourc
     const checkpoint_resume_t *checkpoint = source->checkpoint;
     const dataset_info_t *info = dataset_info(c->dataset);
     const char *who = checkpoint ? checkpoint->folder : c->run_dir;
-    input_fields_t data = inputs_of(info);
+    input_fields_t data = input_fields_of(info);
     bool found = false;
     status_t status = checkpoint ? checkpoint_resume_inputs(checkpoint, inputs, &found) : ST_OK;
     if (status == ST_OK && !found)
@@ -18,7 +18,7 @@ static status_t check_inputs(coordinator_t *c, const coordinator_source_t *sourc
     if (status == ST_OK)
         status = input_fields_check(inputs, who, &data, c->dataset_path);
     if (status == ST_OK && info->content_hash != (checkpoint ? checkpoint->from.dataset_hash : source->run->dataset_hash))
-        inputs_warn_unrecorded(inputs, who, &data, c->dataset_path);
+        input_fields_warn_unrecorded(inputs, who, &data, c->dataset_path);
     input_fields_fini(&data);
     return status;
 }

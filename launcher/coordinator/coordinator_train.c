@@ -316,8 +316,8 @@ static status_t settle_scaling(const checkpoint_resume_t *resume, const warm_sta
     if (resume)
         TRY(checkpoint_resume_inputs(resume, &before, &found));
     else if (plan->dir)
-        before = inputs_copy(&plan->inputs);
-    inputs_scale_as(inputs, &before);
+        before = input_fields_copy(&plan->inputs);
+    input_fields_scale_as(inputs, &before);
     input_fields_fini(&before);
     return ST_OK;
 }
@@ -325,8 +325,8 @@ static status_t settle_scaling(const checkpoint_resume_t *resume, const warm_sta
 /* Workers scale by the dataset's own numbers unless they are told others. */
 static status_t tell_other_scaling(coordinator_t *c, const input_fields_t *inputs)
 {
-    input_fields_t own = inputs_of(dataset_info(c->dataset));
-    const bool same = inputs_is_scaled_as(&own, inputs);
+    input_fields_t own = input_fields_of(dataset_info(c->dataset));
+    const bool same = input_fields_is_scaled_as(&own, inputs);
     input_fields_fini(&own);
     return same ? ST_OK : send_scaling(c, inputs);
 }
@@ -421,7 +421,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->run_dir = run->dir;
     TRY_DONE(config_for_replica(coordinator_config(c, run->variant), run->replica, &config));
     c->workers = config_active_workers(config, c->o.roster->workers);
-    c->reporting = group_reporting(config, c->workers);
+    c->reporting = peer_group_reporting(config, c->workers);
     c->components = (int)config->model.components;
     TRY_DONE(coordinator_expected(c, run->variant, run->replica, &manifest));
     coordinator_plan_tables(c, config);

@@ -1,7 +1,6 @@
 /* detector.h - who of a job's ranks is there: when each was last heard of, who said goodbye, who died, who is silent.
  *
- * Rank 0 tells it of every message; it names the ranks that are missing. It belongs to the coordinator's
- * thread. */
+ * Rank 0 tells it of every message; it names the ranks that are missing. It belongs to the coordinator's thread. */
 #ifndef SMELTER_FAILURE_DETECTOR_H
 #define SMELTER_FAILURE_DETECTOR_H
 
@@ -13,7 +12,7 @@
 
 #define ATTENDANCE_NAME_BYTES 160
 
-typedef struct detector {
+typedef struct failure_detector {
     net_t *net; /* borrowed, as the next two */
     const roster_t *roster;
     run_events_t *events; /* told before an error is said */
@@ -40,8 +39,8 @@ void failure_detector_fini(failure_detector_t *a);
 /* failure_detector_name - "worker 1 (rank 3 on node2, pid 4711)"; returns text. */
 const char *failure_detector_name(const failure_detector_t *a, int rank, char text[ATTENDANCE_NAME_BYTES]);
 
-/* failure_detector_put - a rank spoke.  failure_detector_told - it was told to end by SIGTERM.
- * failure_detector_bye - it left before it was told to; stuck: not to leave MPI with the others. */
+/* failure_detector_put - a rank spoke.  failure_detector_told - it was told to end by SIGTERM. failure_detector_bye - it left
+ * before it was told to; stuck: not to leave MPI with the others. */
 void failure_detector_put(failure_detector_t *a, int rank);
 void failure_detector_told(failure_detector_t *a, int rank);
 void failure_detector_bye(failure_detector_t *a, int rank, status_t status, bool stuck);

@@ -203,18 +203,18 @@ static status_t plan_networks(const donor_t *s, const config_t *config, const ta
 /* Fields that both have are made alike; numbers are scaled as there. */
 static status_t check_inputs(const donor_t *s, const config_t *config, const dataset_info_t *info)
 {
-    char difference[INPUTS_DIFFERENCE_BYTES];
-    input_fields_t own = inputs_of(info);
+    char difference[INPUT_FIELDS_DIFFERENCE_BYTES];
+    input_fields_t own = input_fields_of(info);
     status_t status = ST_OK;
-    if (inputs_difference_by_name(&s->run.inputs, &own, difference))
+    if (input_fields_difference_by_name(&s->run.inputs, &own, difference))
         status =
             FAIL(ST_INPUT,
                  "warm_start: dataset %s was imported in another way than the data that %s was trained on: %s; import it by "
                  "the same schema, or give the field another name",
                  config->data.path, s->run.dir, difference);
     else if (!s->quiet && s->run.manifest.dataset_hash != info->content_hash)
-        inputs_warn_unrecorded(&s->run.inputs, s->run.dir, &own, config->data.path);
-    if (status == ST_OK && !inputs_is_scaled_as(&own, &s->run.inputs))
+        input_fields_warn_unrecorded(&s->run.inputs, s->run.dir, &own, config->data.path);
+    if (status == ST_OK && !input_fields_is_scaled_as(&own, &s->run.inputs))
         tell(s, "warm start: numeric fields keep the scaling of %s, not that of %s", s->run.dir, config->data.path);
     input_fields_fini(&own);
     return status;
@@ -229,7 +229,7 @@ static status_t decide(const config_t *config, const dataset_info_t *info, bool 
     status_t status;
     TRY_DONE(source_read(plan.dir, &source.run));
     TRY_DONE(check_inputs(&source, config, info));
-    plan.inputs = inputs_copy(&source.run.inputs);
+    plan.inputs = input_fields_copy(&source.run.inputs);
     plan_tables(&source, &here, info, &plan);
     TRY_DONE(plan_networks(&source, config, &here, info, &plan));
     tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir,

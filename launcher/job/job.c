@@ -13,10 +13,11 @@
 #include "common/cluster/cluster.h"
 #include "common/cluster/launch.h"
 #include "common/kernels/gemm.h"
-#include "common/net/member.h"
+#include "common/net/heartbeat.h"
 #include "common/net/net_zmq.h"
 #include "common/net/pulse.h"
 #include "common/process/failpoint.h"
+#include "common/process/rank_signals.h"
 #include "launcher/job/complexity.h"
 #include "launcher/job/leftovers.h"
 #include "launcher/job/mpirun.h"
@@ -247,8 +248,8 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
     if (status == ST_OK) {
         const roster_entry_t *own = &roster->entries[roster->rank], *first = &roster->entries[0];
         const bool beside = roster->rank > 0 && strcmp(own->host, first->host) == 0;
-        member_watch_signals(
-            &(member_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(LAUNCH_BY_SMELTER) != NULL});
+        rank_signals_watch(
+            &(rank_signals_t){.coordinator = beside ? first->pid : 0, .starter_ends = getenv(LAUNCH_BY_SMELTER) != NULL});
         gemm_init();
         switch (roster_role(roster, roster->rank)) {
         case ROLE_COORDINATOR:
@@ -282,7 +283,8 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
 static void leave(cluster_t **cluster, status_t status, bool together)
 {
     const bool first = cluster_rank(*cluster) == 0;
-    if (status == ST_OK || together || (!first && cluster_is_whole(*cluster) && !member_interrupted() && !member_is_orphan())) {
+    if (status == ST_OK || together ||
+        (!first && cluster_is_whole(*cluster) && !rank_signals_interrupted() && !heartbeat_is_orphan())) {
         if (status != ST_OK && !first)
             log_set_level(LOG_NONE); /* that others do not come is rank 0's to say, who ends this one */
         cluster_close(cluster);
@@ -290,10 +292,10 @@ static void leave(cluster_t **cluster, status_t status, bool together)
     }
     const struct timespec after_failure = {4, 0}, after_signal = {0, 700000000};
     if (!first)
-        nanosleep(member_interrupted() ? &after_signal : &after_failure, NULL);
-    if (member_interrupted())
+        nanosleep(rank_signals_interrupted() ? &after_signal : &after_failure, NULL);
+    if (rank_signals_interrupted())
         return;
-    if (member_is_orphan())
+    if (heartbeat_is_orphan())
         cluster_end_daemon();
     cluster_abort(status_exit_code(status));
 }
@@ -317,7 +319,7 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     if (met != ST_OK)
         launch_let_first_speak(&launch);
     TRY(met);
-    member_watch_early();
+    rank_signals_watch_early();
     if (getenv("OMPI_COMM_WORLD_LOCAL_RANK") && atoi(getenv("OMPI_COMM_WORLD_LOCAL_RANK")) == 0)
         leftovers_remove();
     leftovers_mark();
@@ -350,7 +352,7 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
         status = run_role(options, experiment, cluster, &roster, lead, &together);
     }
     leave(&cluster, status, together);
-    if (roster.rank > 0 && !together && !member_interrupted())
+    if (roster.rank > 0 && !together && !rank_signals_interrupted())
         status = ST_OK; /* the job's exit code is the first that is not 0, and that is to be that of rank 0, which knows why */
     roster_fini(&roster);
     experiment_destroy(&experiment);

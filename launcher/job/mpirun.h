@@ -40,11 +40,12 @@ typedef struct mpirun_limits {
  * argv is a full command, NULL-terminated; argv[0] is replaced by this binary's own path. The exact line is logged before it
  * runs, quoted for a shell. Ranks inherit standard output; standard input is empty. Their standard error passes through
  * unchanged, while mpirun's own messages about ranks that failed are kept back and told in *death. SIGUSR1 is handed on to the
- * ranks; the first SIGINT, SIGTERM, SIGHUP or SIGUSR2 as SIGUSR2, which asks them to save and stop (common/net/member.h); any
- * later one, and any before the ranks are together make mpirun end, and kill it and what it has started where it does not.
- * SIGTSTP stops the job with this process, and it goes on when this process does. SIGHUP stays ignored where it was. exit_code
- * out  mpirun's, which is that of the first rank that failed; 128 + n for signal n. ST_INPUT: there is no mpirun in PATH, it is
- * not Open MPI's, or too few files may be open.  ST_SYSTEM: it could not be started. */
+ * ranks; the first SIGINT, SIGTERM, SIGHUP or SIGUSR2 as SIGUSR2, which asks them to save and stop
+ * (common/process/rank_signals.h); any later one, and any before the ranks are together make mpirun end, and kill it and what
+ * it has started where it does not. SIGTSTP stops the job with this process, and it goes on when this process does. SIGHUP
+ * stays ignored where it was. exit_code out  mpirun's, which is that of the first rank that failed; 128 + n for signal n.
+ * ST_INPUT: there is no mpirun in PATH, it is not Open MPI's, or too few files may be open.  ST_SYSTEM: it could not be
+ * started. */
 WARN_UNUSED status_t mpirun_spawn(int np, char *const argv[], const mpirun_limits_t *limits, mpirun_death_t *death,
                                   int *exit_code);
 

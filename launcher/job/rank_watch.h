@@ -1,8 +1,9 @@
 /* rank_watch.h - what a smelter that has started mpirun sees of the ranks on its host: whether a job that neither goes on nor
  * ends is to be ended by it.
  *
- * Ranks notice each other's silence themselves (common/net/member.h, detector.h). What is left is a job of which all ranks are
- * stopped, and an mpirun that waits for ranks on a host that is cut off, or is stopped itself. Belongs to the main thread. */
+ * Ranks notice each other's silence themselves (common/net/heartbeat.h, failure_detector.h). What is left is a job of which all
+ * ranks are stopped, and an mpirun that waits for ranks on a host that is cut off, or is stopped itself. Belongs to the main
+ * thread. */
 #ifndef SMELTER_RANK_WATCH_H
 #define SMELTER_RANK_WATCH_H
 

@@ -13,7 +13,7 @@ typedef struct step_record {
     uint64_t *words; /* **owned**, [n] */
 } step_record_t;
 
-typedef struct step_trace {
+typedef struct step_digest_reader {
     step_record_t *records; /* **owned**, by step, then component; one each */
     int64_t n;
 } step_digest_reader_t;

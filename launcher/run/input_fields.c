@@ -35,7 +35,7 @@ static int32_t fields_of(const input_fields_t *inputs)
     return inputs->numeric + inputs->single + inputs->multi;
 }
 
-input_fields_t inputs_copy(const input_fields_t *inputs)
+input_fields_t input_fields_copy(const input_fields_t *inputs)
 {
     input_fields_t copy = *inputs;
     const int32_t n = fields_of(inputs);
@@ -45,10 +45,10 @@ input_fields_t inputs_copy(const input_fields_t *inputs)
     return copy;
 }
 
-input_fields_t inputs_of(const dataset_info_t *info)
+input_fields_t input_fields_of(const dataset_info_t *info)
 {
     const input_fields_t borrowed = {info->numeric, info->single, info->multi, (dataset_field_t *)(uintptr_t)info->fields};
-    return inputs_copy(&borrowed);
+    return input_fields_copy(&borrowed);
 }
 
 void input_fields_fini(input_fields_t *inputs)
@@ -68,7 +68,7 @@ static const dataset_field_t *find(const input_fields_t *inputs, const char *nam
 
 /* ---- scaling --------------------------------------------------------------------------------------------------------- */
 
-void inputs_scale_as(input_fields_t *inputs, const input_fields_t *model)
+void input_fields_scale_as(input_fields_t *inputs, const input_fields_t *model)
 {
     for (int32_t f = 0; f < inputs->numeric; f++) {
         const dataset_field_t *like = find(model, inputs->fields[f].name);
@@ -79,7 +79,7 @@ void inputs_scale_as(input_fields_t *inputs, const input_fields_t *model)
     }
 }
 
-bool inputs_is_scaled_as(const input_fields_t *inputs, const input_fields_t *model)
+bool input_fields_is_scaled_as(const input_fields_t *inputs, const input_fields_t *model)
 {
     bool same = true;
     for (int32_t f = 0; f < inputs->numeric; f++) {
@@ -92,7 +92,7 @@ bool inputs_is_scaled_as(const input_fields_t *inputs, const input_fields_t *mod
 
 /* ---- file ------------------------------------------------------------------------------------------------------------ */
 
-jsondoc_t *inputs_json(const input_fields_t *inputs)
+jsondoc_t *input_fields_json(const input_fields_t *inputs)
 {
     jsondoc_t *doc = jsondoc_object(), *list = jsondoc_array();
     for (int32_t f = 0; f < fields_of(inputs); f++) {
@@ -120,7 +120,7 @@ static char *path_of(const char *run_dir)
 
 status_t input_fields_write(const char *run_dir, const input_fields_t *inputs)
 {
-    jsondoc_t *doc = inputs_json(inputs);
+    jsondoc_t *doc = input_fields_json(inputs);
     char *path = path_of(run_dir);
     status_t status = jsondoc_write(doc, path);
     mem_free(path);
@@ -188,7 +188,7 @@ status_t inputs_decode(const jsondoc_t *doc, const char *where, input_fields_t *
     return status;
 }
 
-bool inputs_exist(const char *run_dir)
+bool input_fields_exist(const char *run_dir)
 {
     char *path = path_of(run_dir);
     const bool exist = file_exists(path);
@@ -220,17 +220,17 @@ done:
 /* ---- model and data -------------------------------------------------------------------------------------------------- */
 
 /* The first rule of two fields of one name that is not the same. */
-static bool rule_difference(const dataset_field_t *model, const dataset_field_t *data, char text[INPUTS_DIFFERENCE_BYTES])
+static bool rule_difference(const dataset_field_t *model, const dataset_field_t *data, char text[INPUT_FIELDS_DIFFERENCE_BYTES])
 {
     const int i = field_rules_difference(&model->rules, &data->rules);
     if (i >= 0)
-        snprintf(text, INPUTS_DIFFERENCE_BYTES, "%s of field %s is '%s', wanted is '%s'", field_rules_noun(i), model->name,
-                 field_rules_get(&data->rules, i), field_rules_get(&model->rules, i));
+        snprintf(text, INPUT_FIELDS_DIFFERENCE_BYTES, "%s of field %s is '%s', wanted is '%s'", field_rules_noun(i),
+                 model->name, field_rules_get(&data->rules, i), field_rules_get(&model->rules, i));
     return i >= 0;
 }
 
 /* The first field that is missing, in another place or of another kind. */
-static bool field_difference(const input_fields_t *model, const input_fields_t *data, char text[INPUTS_DIFFERENCE_BYTES])
+static bool field_difference(const input_fields_t *model, const input_fields_t *data, char text[INPUT_FIELDS_DIFFERENCE_BYTES])
 {
     const int32_t wanted = fields_of(model), found = fields_of(data);
     for (int32_t f = 0; f < wanted || f < found; f++) {
@@ -242,13 +242,13 @@ static bool field_difference(const input_fields_t *model, const input_fields_t *
             snprintf(want, sizeof want, "%s (%s)", w->name, word_of(w));
         if (d)
             snprintf(have, sizeof have, "%s (%s)", d->name, word_of(d));
-        snprintf(text, INPUTS_DIFFERENCE_BYTES, "field %d is %s, wanted is %s", f + 1, have, want);
+        snprintf(text, INPUT_FIELDS_DIFFERENCE_BYTES, "field %d is %s, wanted is %s", f + 1, have, want);
         return true;
     }
     return false;
 }
 
-bool inputs_difference(const input_fields_t *model, const input_fields_t *data, char text[INPUTS_DIFFERENCE_BYTES])
+bool input_fields_difference(const input_fields_t *model, const input_fields_t *data, char text[INPUT_FIELDS_DIFFERENCE_BYTES])
 {
     if (field_difference(model, data, text))
         return true;
@@ -258,12 +258,13 @@ bool inputs_difference(const input_fields_t *model, const input_fields_t *data, 
     return false;
 }
 
-bool inputs_difference_by_name(const input_fields_t *model, const input_fields_t *data, char text[INPUTS_DIFFERENCE_BYTES])
+bool input_fields_difference_by_name(const input_fields_t *model, const input_fields_t *data,
+                                     char text[INPUT_FIELDS_DIFFERENCE_BYTES])
 {
     for (int32_t f = 0; f < fields_of(model); f++) {
         const dataset_field_t *w = &model->fields[f], *d = find(data, w->name);
         if (d && word_of(w) != word_of(d)) {
-            snprintf(text, INPUTS_DIFFERENCE_BYTES, "field %s is %s, wanted is %s", w->name, word_of(d), word_of(w));
+            snprintf(text, INPUT_FIELDS_DIFFERENCE_BYTES, "field %s is %s, wanted is %s", w->name, word_of(d), word_of(w));
             return true;
         }
         if (d && rule_difference(w, d, text))
@@ -274,11 +275,11 @@ bool inputs_difference_by_name(const input_fields_t *model, const input_fields_t
 
 status_t input_fields_check(const input_fields_t *model, const char *run, const input_fields_t *data, const char *dataset)
 {
-    char difference[INPUTS_DIFFERENCE_BYTES];
+    char difference[INPUT_FIELDS_DIFFERENCE_BYTES];
     if (field_difference(model, data, difference))
         return FAIL(ST_INPUT, "dataset %s does not have the fields that %s was trained on: %s; import it by the same schema",
                     dataset, run, difference);
-    if (inputs_difference(model, data, difference))
+    if (input_fields_difference(model, data, difference))
         return FAIL(
             ST_INPUT,
             "dataset %s was imported in another way than the data that %s was trained on: %s; import it by the same schema",
@@ -286,7 +287,7 @@ status_t input_fields_check(const input_fields_t *model, const char *run, const 
     return ST_OK;
 }
 
-void inputs_warn_unrecorded(const input_fields_t *model, const char *run, const input_fields_t *data, const char *dataset)
+void input_fields_warn_unrecorded(const input_fields_t *model, const char *run, const input_fields_t *data, const char *dataset)
 {
     bool run_lacks = false, dataset_lacks = false;
     for (int32_t f = 0; f < fields_of(model); f++) {
@@ -303,7 +304,7 @@ void inputs_warn_unrecorded(const input_fields_t *model, const char *run, const 
 
 /* ---- print ----------------------------------------------------------------------------------------------------------- */
 
-void inputs_print(const input_fields_t *inputs)
+void input_fields_print(const input_fields_t *inputs)
 {
     printf("  inputs\n");
     for (int32_t f = 0; f < fields_of(inputs); f++) {

@@ -14,51 +14,53 @@
 #include "common/data/dataset.h"
 #include "common/files/jsondoc.h"
 
-typedef struct inputs {
+typedef struct input_fields {
     int32_t numeric, single, multi;
     dataset_field_t
         *fields; /* **owned**, [numeric + single + multi], in this order of kinds: name, kind, pooling, mean, scale, rules */
 } input_fields_t;
 
-/* inputs_of - the fields of a dataset, scaled by its own numbers; **owned**, input_fields_fini.  inputs_copy - likewise. */
-input_fields_t inputs_of(const dataset_info_t *info);
-input_fields_t inputs_copy(const input_fields_t *inputs);
+/* input_fields_of - the fields of a dataset, scaled by its own numbers; **owned**, input_fields_fini.
+ * input_fields_copy - likewise. */
+input_fields_t input_fields_of(const dataset_info_t *info);
+input_fields_t input_fields_copy(const input_fields_t *inputs);
 void input_fields_fini(input_fields_t *inputs);
 
-/* inputs_scale_as - numeric fields take mean and scale of the numeric field of that name in `model`, if there is one.
- * inputs_is_scaled_as - would nothing change? */
-void inputs_scale_as(input_fields_t *inputs, const input_fields_t *model);
-bool inputs_is_scaled_as(const input_fields_t *inputs, const input_fields_t *model);
+/* input_fields_scale_as - numeric fields take mean and scale of the numeric field of that name in `model`, if there is one.
+ * input_fields_is_scaled_as - would nothing change? */
+void input_fields_scale_as(input_fields_t *inputs, const input_fields_t *model);
+bool input_fields_is_scaled_as(const input_fields_t *inputs, const input_fields_t *model);
 
-/* input_fields_write - into the run folder, in one step.
- * input_fields_read - ST_INPUT: there is no such file;  ST_CORRUPT: it is not what input_fields_write wrote.  out **owned**.
- * inputs_exist - is there such a file? */
+/* input_fields_write - into the run folder, in one step. input_fields_read - ST_INPUT: there is no such file;  ST_CORRUPT: it
+ * is not what input_fields_write wrote.  out **owned**. input_fields_exist - is there such a file? */
 WARN_UNUSED status_t input_fields_write(const char *run_dir, const input_fields_t *inputs);
 WARN_UNUSED status_t input_fields_read(const char *run_dir, input_fields_t *out);
-bool inputs_exist(const char *run_dir);
+bool input_fields_exist(const char *run_dir);
 
-/* inputs_json - the same as a document, **owned**.  inputs_decode - from one; `where` names it in errors. */
-jsondoc_t *inputs_json(const input_fields_t *inputs);
+/* input_fields_json - the same as a document, **owned**.  inputs_decode - from one; `where` names it in errors. */
+jsondoc_t *input_fields_json(const input_fields_t *inputs);
 WARN_UNUSED status_t inputs_decode(const jsondoc_t *doc, const char *where, input_fields_t *out);
 
-/* inputs_difference - false where the data can be used as inputs of the model as they are, but for the scaling. Else the first
- * field that is missing, in another place, of another kind, or with another rule, as words:
+/* input_fields_difference - false where the data can be used as inputs of the model as they are, but for the scaling. Else the
+ * first field that is missing, in another place, of another kind, or with another rule, as words:
  *     field 3 is video (categorical), wanted is item (categorical)
  *     transform of field price is none, wanted is log1p
- * inputs_difference_by_name - the same for fields that both have, wherever they are. */
-#define INPUTS_DIFFERENCE_BYTES 400
-bool inputs_difference(const input_fields_t *model, const input_fields_t *data, char text[INPUTS_DIFFERENCE_BYTES]);
-bool inputs_difference_by_name(const input_fields_t *model, const input_fields_t *data, char text[INPUTS_DIFFERENCE_BYTES]);
+ * input_fields_difference_by_name - the same for fields that both have, wherever they are. */
+#define INPUT_FIELDS_DIFFERENCE_BYTES 400
+bool input_fields_difference(const input_fields_t *model, const input_fields_t *data, char text[INPUT_FIELDS_DIFFERENCE_BYTES]);
+bool input_fields_difference_by_name(const input_fields_t *model, const input_fields_t *data,
+                                     char text[INPUT_FIELDS_DIFFERENCE_BYTES]);
 
-/* input_fields_check - ST_INPUT where a dataset is none for the model of a run (inputs_difference). */
+/* input_fields_check - ST_INPUT where a dataset is none for the model of a run (input_fields_difference). */
 WARN_UNUSED status_t input_fields_check(const input_fields_t *model, const char *run, const input_fields_t *data,
                                         const char *dataset);
 
-/* inputs_warn_unrecorded - one line where the run or the dataset does not say what import made of a field that both have, so
- * that nothing could be checked. For datasets that are not known to be the run's own by their content. */
-void inputs_warn_unrecorded(const input_fields_t *model, const char *run, const input_fields_t *data, const char *dataset);
+/* input_fields_warn_unrecorded - one line where the run or the dataset does not say what import made of a field that both have,
+ * so that nothing could be checked. For datasets that are not known to be the run's own by their content. */
+void input_fields_warn_unrecorded(const input_fields_t *model, const char *run, const input_fields_t *data,
+                                  const char *dataset);
 
-/* inputs_print - the fields with their scaling, and what was made of their values. To standard output. */
-void inputs_print(const input_fields_t *inputs);
+/* input_fields_print - the fields with their scaling, and what was made of their values. To standard output. */
+void input_fields_print(const input_fields_t *inputs);
 
 #endif

@@ -338,11 +338,11 @@ static status_t check_config(const char *folder, const manifest_t *wanted)
 static status_t check_inputs(const char *folder, const manifest_t *wanted)
 {
     input_fields_t inputs = {0};
-    char difference[INPUTS_DIFFERENCE_BYTES];
-    if (!wanted->config || !inputs_exist(folder))
+    char difference[INPUT_FIELDS_DIFFERENCE_BYTES];
+    if (!wanted->config || !input_fields_exist(folder))
         return ST_OK;
     TRY(input_fields_read(folder, &inputs));
-    const bool differ = inputs_difference(&wanted->inputs, &inputs, difference);
+    const bool differ = input_fields_difference(&wanted->inputs, &inputs, difference);
     input_fields_fini(&inputs);
     return differ ? FAIL(ST_INPUT,
                          "%s: holds a finished run of data that were imported in another way than dataset %s: %s; choose "

@@ -19,7 +19,7 @@ typedef struct stored_row {
     double norm; /* of the weights and the optimizer state together */
 } stored_row_t;
 
-typedef struct first_key {
+typedef struct row_diff {
     int64_t rows, different; /* rows looked at, of either run, and how many of them differ */
     uint64_t key;            /* of the first that does, by slot and key */
     stored_row_t a, b;

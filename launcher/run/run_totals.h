@@ -19,7 +19,7 @@
     X(number, double, cpu_seconds, "of all ranks")
 
 #define TOTALS_MEMBER(kind, type, name, doc) type name;
-typedef struct totals {
+typedef struct run_totals {
     TOTALS_FIELDS(TOTALS_MEMBER)
 } run_totals_t;
 

@@ -11,7 +11,7 @@ typedef struct pushes {
     size_t n, keys_capacity, g_capacity;
 } pushes_t;
 
-struct pending {
+struct pending_gradients {
     int64_t first, end;
     table_t *const *tables;
     uint32_t n_tables;

@@ -5,7 +5,7 @@
 
 #include "ps/table/table.h"
 
-typedef struct pending pending_gradients_t;
+typedef struct pending_gradients pending_gradients_t;
 
 /* pending_gradients_create - none yet, of steps first .. end - 1, for these tables (borrowed). **owned**:
  * pending_gradients_destroy. */

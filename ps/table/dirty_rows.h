@@ -6,8 +6,8 @@
  * are rows is the work of one more bit for each group of 64 rows and interval: some row of the group may be marked.
  *
  * A change looks at the row's two bits, which are in the line being written anyway; only the first change of an interval goes
- * further. Rejected: lists of changed rows (8 bytes a row where all change), a copy of the table's pages by fork or
- * mprotect (a page of 4 KB copied for a row of 100 bytes, a fault for each).                                          */
+ * further. Rejected: lists of changed rows (8 bytes a row where all change), a copy of the table's pages by fork or mprotect (a
+ * page of 4 KB copied for a row of 100 bytes, a fault for each). */
 #ifndef SMELTER_DIRTY_ROWS_H
 #define SMELTER_DIRTY_ROWS_H
 

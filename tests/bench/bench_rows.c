@@ -61,7 +61,7 @@ done:
 
 typedef struct bench {
     net_t *lead, *net; /* the coordinator's side and the worker's */
-    member_t member;
+    heartbeat_t heartbeat;
     client_t *client;
     table_plan_t plan;
     uint64_t *keys;         /* [REQUESTS][BENCH_KEYS] */
@@ -80,8 +80,8 @@ static status_t begin(bench_t *b, const char *shard_endpoint)
     TRY(net_zmq_create(RANK_WORKER, 30, &b->net));
     TRY(net_zmq_dial(b->net, PEER_COORDINATOR, lead_endpoint));
     TRY(net_zmq_dial(b->net, PEER_SHARD(0), shard_endpoint));
-    member_init(&b->member, b->net, RANK_WORKER, 1000, 30);
-    const client_options_t options = {.net = b->net, .member = &b->member, .shards = 1, .shard_names = names};
+    heartbeat_init(&b->heartbeat, b->net, RANK_WORKER, 1000, 30);
+    const client_options_t options = {.net = b->net, .heartbeat = &b->heartbeat, .shards = 1, .shard_names = names};
     b->client = client_create(&options);
 
     const uint64_t run_id = 1;

@@ -8,8 +8,9 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/net/member.h"
+#include "common/net/heartbeat.h"
 #include "common/net/pulse.h"
+#include "common/process/rank_signals.h"
 #include "launcher/coordinator/coordinator.h"
 #include "ps/shard.h"
 #include "tests/sim/sim_io.h"
@@ -130,13 +131,13 @@ static void run_shard(void *context)
 }
 
 /* As ps/server.c watches its shards' threads. */
-static status_t watch(rank_t *r, member_t *member)
+static status_t watch(rank_t *r, heartbeat_t *heartbeat)
 {
     for (;;) {
         if (r->shard_ended && r->shard_status != ST_OK)
             return r->shard_status;
         net_message_t message;
-        status_t status = member_receive(member, 0, member->heartbeat_ns / 1000000, &message);
+        status_t status = heartbeat_receive(heartbeat, 0, heartbeat->period_ns / 1000000, &message);
         if (status == ST_TIMEOUT)
             continue;
         TRY(status);
@@ -152,14 +153,14 @@ static void run_server(void *context)
 {
     rank_t *r = context;
     const config_t *config = r->job->o->experiment->base;
-    member_t member;
-    member_init(&member, r->net, r->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
-    member_expect_pulse(&member, "coordinator", r->rank == 1);
-    const status_t status = watch(r, &member);
+    heartbeat_t heartbeat;
+    heartbeat_init(&heartbeat, r->net, r->rank, config->cluster.heartbeat_ms, config->cluster.deadline_s);
+    heartbeat_expect_pulse(&heartbeat, "coordinator", r->rank == 1);
+    const status_t status = watch(r, &heartbeat);
     atomic_store(&r->stop, true);
     if (status != ST_OK && status != ST_STOPPED && status != ST_PEER)
-        member_fail(&member, status, "a shard failed; its own line says why");
-    member_bye(&member, status);
+        heartbeat_fail(&heartbeat, status, "a shard failed; its own line says why");
+    heartbeat_bye(&heartbeat, status);
 }
 
 static void run_worker(void *context)
@@ -352,8 +353,8 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
 {
     job_t *job = MEM_NEW(job_t);
     *result = (sim_job_result_t){0};
-    member_watch_early();
-    member_forget_signals();
+    rank_signals_watch_early();
+    rank_signals_forget();
     job->o = options;
     job->result = result;
     job->world = net_sim_world_create(options->seed, SIM_DEADLINE_S);

@@ -1,5 +1,5 @@
-/* test_cluster_sim - a cluster in one process: real shards, clients, loaders and steps over the simulated network, with
- * delays drawn from many seeds. "L3: bit-identical across worker and server counts" and "L2: two runs on the same ranks give
+/* test_cluster_sim - a cluster in one process: real shards, clients, loaders and steps over the simulated network, with delays
+ * drawn from many seeds. "L3: bit-identical across worker and server counts" and "L2: two runs on the same ranks give
  * bit-identical models", and both equal the single-process trainer of tests/lib/oracle.h bit for bit. */
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,7 @@ typedef struct sim_shard {
 
 typedef struct sim_worker {
     net_t *net;
-    member_t member;
+    heartbeat_t heartbeat;
     client_t *client;
     dataset_t *dataset;
     loader_t *loader;
@@ -124,8 +124,8 @@ static void start_worker(cluster_sim_t *c, int w)
     net_sim_dial(worker->net, PEER_COORDINATOR, c->coordinator);
     for (int s = 0; s < c->shards; s++)
         net_sim_dial(worker->net, PEER_SHARD(s), c->shard[s].net);
-    member_init(&worker->member, worker->net, rank, 500, 30);
-    worker->client = client_create(&(client_options_t){worker->net, &worker->member, c->shards, shard_names, 2000});
+    heartbeat_init(&worker->heartbeat, worker->net, rank, 500, 30);
+    worker->client = client_create(&(client_options_t){worker->net, &worker->heartbeat, c->shards, shard_names, 2000});
     client_begin(worker->client, RUN, 1, &worker->plan);
     const batch_plan_t plan = {
         .split = SPLIT_TRAIN,

@@ -24,7 +24,7 @@ static const char *const shard_names[SHARDS] = {"shard 0 of server 0", "shard 1 
 typedef struct fixture {
     net_sim_world_t *world;
     net_t *net, *coordinator, *shard[SHARDS];
-    member_t member;
+    heartbeat_t heartbeat;
     client_t *client;
     sample_t *sample;
     dataset_t *dataset;
@@ -43,8 +43,8 @@ static void setup(fixture_t *f)
         f->shard[s] = net_sim_attach(f->world, 1 + s);
         net_sim_dial(f->net, PEER_SHARD(s), f->shard[s]);
     }
-    member_init(&f->member, f->net, RANK, 500, 10);
-    f->client = client_create(&(client_options_t){f->net, &f->member, SHARDS, shard_names, 0});
+    heartbeat_init(&f->heartbeat, f->net, RANK, 500, 10);
+    f->client = client_create(&(client_options_t){f->net, &f->heartbeat, SHARDS, shard_names, 0});
     test_dir();
     const sample_options_t options = {
         .path = test_path("data"), .seed = 2, .rows = 60, .single = 2, .multi = 1, .values = 12, .train_fraction = 1};

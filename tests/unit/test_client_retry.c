@@ -38,7 +38,7 @@ typedef struct player {
 typedef struct fixture {
     net_sim_world_t *world;
     net_t *net, *coordinator;
-    member_t member;
+    heartbeat_t heartbeat;
     client_t *client;
     table_plan_t plan;
     player_t player[SHARDS];
@@ -86,8 +86,8 @@ static void setup(fixture_t *f, int64_t retry_ms)
         net_sim_dial(f->net, PEER_SHARD(s), f->player[s].net);
         net_sim_serve(f->player[s].net, serve, &f->player[s]);
     }
-    member_init(&f->member, f->net, RANK, 500, DEADLINE_S);
-    f->client = client_create(&(client_options_t){f->net, &f->member, SHARDS, shard_names, retry_ms});
+    heartbeat_init(&f->heartbeat, f->net, RANK, 500, DEADLINE_S);
+    f->client = client_create(&(client_options_t){f->net, &f->heartbeat, SHARDS, shard_names, retry_ms});
     table_plan_init_widths(&f->plan, 1, 1, (const int32_t[]){DIM}, OPTIMIZER_SGD);
     client_begin(f->client, RUN, EPOCH, &f->plan);
     /* Keys 10 and 11 are of shard 0, key 12 is of shard 1. */

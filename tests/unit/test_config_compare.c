@@ -250,7 +250,7 @@ static const layout_t first = {&first_record, 1, sizeof(made_up_t)}, later = {&l
 /* What each version makes of the same file. */
 static uint64_t hash_of(const layout_t *layout, const char *text)
 {
-    tree_t *file, *tree = layout_defaults(layout, "test");
+    yaml_t *file, *tree = layout_defaults(layout, "test");
     void *value;
     assert_int_equal(yaml_parse(text, strlen(text), "test", 1, LAYER_FILE, &file), ST_OK);
     assert_int_equal(yaml_merge(tree, file), 0);

@@ -6,7 +6,7 @@
 
 #include "common/base/memory.h"
 #include "common/config/config.h"
-#include "common/config/group.h"
+#include "common/config/peer_group.h"
 
 static experiment_t *load_ok(const char *yaml)
 {
@@ -139,8 +139,8 @@ static void test_groups(void **state)
     }
 }
 
-/* Groups cover the workers and the components once, in their order; a number of workers that the file does not give is
- * checked too. */
+/* Groups cover the workers and the components once, in their order; a number of workers that the file does not give is checked
+ * too. */
 static void test_worker_groups(void **state)
 {
     (void)state;
@@ -150,7 +150,7 @@ static void test_worker_groups(void **state)
     for (int workers = 3; workers <= 12; workers *= 2) {
         assert_int_equal(config_check_workers(e->base, workers), ST_OK);
         for (int w = 0; w < workers; w++) {
-            const peer_group_t g = group_of(e->base, w, workers);
+            const peer_group_t g = peer_group_of(e->base, w, workers);
             assert_int_equal(g.groups, 3);
             assert_int_equal(g.workers, workers / 3);
             assert_int_equal(g.number, w / (workers / 3));
@@ -158,7 +158,7 @@ static void test_worker_groups(void **state)
             assert_int_equal(g.first_component, 2 * g.number);
             assert_int_equal(g.end_component, 2 * g.number + 2);
         }
-        assert_int_equal(group_reporting(e->base, workers).number, 2); /* the deployed peer's */
+        assert_int_equal(peer_group_reporting(e->base, workers).number, 2); /* the deployed peer's */
     }
     static const int wrong[] = {1, 4, 9, 24}; /* no multiple; 3 and 8 for each, of 4 lanes */
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -169,10 +169,10 @@ static void test_worker_groups(void **state)
     }
     experiment_destroy(&e);
     e = load_ok("model: {components: 2, deploy: mean}\nobjective: {kind: codistill, form: groups}\n");
-    assert_int_equal(group_reporting(e->base, 4).number, 0);
+    assert_int_equal(peer_group_reporting(e->base, 4).number, 0);
     experiment_destroy(&e);
     e = load_ok("model: {components: 3}\nobjective: {kind: codistill}\n"); /* joint: one group of all */
-    const peer_group_t all = group_of(e->base, 1, 2);
+    const peer_group_t all = peer_group_of(e->base, 1, 2);
     assert_int_equal(all.groups, 1);
     assert_int_equal(all.workers, 2);
     assert_int_equal(all.first_component, 0);

@@ -1,5 +1,5 @@
-/* test_inputs - a run remembers the fields it was trained on; a dataset with others is refused, naming the first that
- * differs, and one with the same fields is read by the run's mean and scale where it is told so. */
+/* test_inputs - a run remembers the fields it was trained on; a dataset with others is refused, naming the first that differs,
+ * and one with the same fields is read by the run's mean and scale where it is told so. */
 #include "launcher/run/input_fields.h"
 
 #include <math.h>
@@ -28,12 +28,12 @@ static void test_reads_back(void **state)
     (void)state;
     const char *dir = test_dir();
     const dataset_info_t info = info_of(fields);
-    input_fields_t own = inputs_of(&info), back;
+    input_fields_t own = input_fields_of(&info), back;
     own.fields[0].rules = field_rules_synth(COLUMN_NUMERIC);
     own.fields[3].rules = field_rules_libsvm();
-    assert_false(inputs_exist(dir));
+    assert_false(input_fields_exist(dir));
     assert_int_equal(input_fields_write(dir, &own), ST_OK);
-    assert_true(inputs_exist(dir));
+    assert_true(input_fields_exist(dir));
     assert_int_equal(input_fields_read(dir, &back), ST_OK);
     assert_int_equal(back.numeric, 1);
     assert_int_equal(back.single, 2);
@@ -104,7 +104,7 @@ static void test_other_rules_are_named(void **state)
         {4, "weights", "given", "weight of field seen is 'given', wanted is '1'"},
     };
     strcpy(there[3].rules.separator, "|");
-    char text[INPUTS_DIFFERENCE_BYTES];
+    char text[INPUT_FIELDS_DIFFERENCE_BYTES];
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const struct other *o = &others[i];
         memcpy(here, there, sizeof there);
@@ -115,15 +115,15 @@ static void test_other_rules_are_named(void **state)
         catch_stop();
         assert_caught("dataset DATA was imported in another way than the data that RUN was trained on");
         assert_caught(o->message);
-        assert_true(inputs_difference_by_name(&model, &data, text) && strstr(text, o->message));
+        assert_true(input_fields_difference_by_name(&model, &data, text) && strstr(text, o->message));
     }
     memcpy(here, there, sizeof there);
     catch_start();
-    inputs_warn_unrecorded(&model, "RUN", &data, "DATA");
+    input_fields_warn_unrecorded(&model, "RUN", &data, "DATA");
     assert_string_equal(catch_text(), "");
     here[2].rules = (field_rules_t){0};
     assert_int_equal(input_fields_check(&model, "RUN", &data, "DATA"), ST_OK);
-    inputs_warn_unrecorded(&model, "RUN", &data, "DATA");
+    input_fields_warn_unrecorded(&model, "RUN", &data, "DATA");
     catch_stop();
     assert_caught("DATA does not record how import made the values of the fields");
 }
@@ -138,14 +138,14 @@ static void test_by_name(void **state)
     };
     const input_fields_t model = {1, 2, 2, (dataset_field_t *)fields};
     input_fields_t data = {2, 1, 0, here};
-    char text[INPUTS_DIFFERENCE_BYTES];
-    assert_false(inputs_difference_by_name(&model, &data, text)); /* other places, and fields that one side has */
-    assert_false(inputs_is_scaled_as(&data, &model));
-    inputs_scale_as(&data, &model);
+    char text[INPUT_FIELDS_DIFFERENCE_BYTES];
+    assert_false(input_fields_difference_by_name(&model, &data, text)); /* other places, and fields that one side has */
+    assert_false(input_fields_is_scaled_as(&data, &model));
+    input_fields_scale_as(&data, &model);
     assert_true(here[1].mean == 1.0 / 3 && here[1].scale == 0.7 && here[0].mean == 7 && here[0].scale == 8);
-    assert_true(inputs_is_scaled_as(&data, &model));
+    assert_true(input_fields_is_scaled_as(&data, &model));
     here[2].kind = COLUMN_MULTI;
-    assert_true(inputs_difference_by_name(&model, &data, text));
+    assert_true(input_fields_difference_by_name(&model, &data, text));
     assert_string_equal(text, "field item is multi-valued, summed, wanted is categorical");
 }
 

@@ -17,12 +17,12 @@ typedef struct model {
 
 static bool model_has(const model_t *m, int n)
 {
-    return n <= m->top && (n <= m->top - WINDOW_NUMBERS || m->accepted[n]);
+    return n <= m->top && (n <= m->top - REPLAY_WINDOW_NUMBERS || m->accepted[n]);
 }
 
 static int model_floor(const model_t *m)
 {
-    int n = m->top > WINDOW_NUMBERS ? m->top - WINDOW_NUMBERS : 0;
+    int n = m->top > REPLAY_WINDOW_NUMBERS ? m->top - REPLAY_WINDOW_NUMBERS : 0;
     while (n < m->top && m->accepted[n + 1])
         n++;
     return n;
@@ -31,7 +31,7 @@ static int model_floor(const model_t *m)
 /* Whatever is in reach takes no number that is still missing out of the window. */
 static bool model_reaches(const model_t *m, int n)
 {
-    return n >= 1 && (n <= m->top || n <= model_floor(m) + WINDOW_NUMBERS);
+    return n >= 1 && (n <= m->top || n <= model_floor(m) + REPLAY_WINDOW_NUMBERS);
 }
 
 static int histories;

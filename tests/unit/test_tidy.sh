@@ -64,6 +64,20 @@ check_types() {
         grep -v '^constants_t:' | grep -vE '^([a-z_0-9]+): (\S+)\.[ch]:[0-9]+ \2\.[ch]:[0-9]+$' | sort
 }
 
+# A struct has one name: what stands behind the word struct is the name of its type, without _t.
+check_tags() {
+    product | xargs awk '
+        function compare(tag, type) {
+            match(type, /[a-z_0-9]+_t;/)
+            type = substr(type, RSTART, RLENGTH - 3)
+            if (tag != type)
+                print FILENAME ":" FNR ": struct " tag " is " type "_t"
+        }
+        /^typedef (struct|enum|union) [a-z_0-9]+ [a-z_0-9]+_t;/ { compare($3, $4) }
+        /^typedef (struct|enum|union) [a-z_0-9]+ \{/ { tag = $3 }
+        /^\} .*[a-z_0-9]+_t;/ && tag != "" { compare(tag, $0); tag = "" }'
+}
+
 # The activations are a row of files in one room, each as small as the next.
 check_rooms() {
     product | grep '\.c$' | grep -v /activation_ | sed 's|/[^/]*$|/|' | sort | uniq -c |
@@ -268,6 +282,9 @@ fi
 
 passes "a type name has one meaning" check_types
 catches check_types "thing_t: ps/thing.h:3 worker/other.c:3"
+
+passes "a struct and its type have one name" check_tags
+catches check_tags "worker/other.c:3: struct other is thing_t"
 
 passes "no room has more than $MODULES_MOST modules" check_rooms
 catches check_rooms "common/base/: 21 modules, at most 20"

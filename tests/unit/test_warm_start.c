@@ -75,7 +75,7 @@ static char *finished_run(void)
     assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
     mem_free(path);
     mem_free(text);
-    input_fields_t inputs = inputs_of(&old_info);
+    input_fields_t inputs = input_fields_of(&old_info);
     assert_int_equal(input_fields_write(dir, &inputs), ST_OK);
     input_fields_fini(&inputs);
     for (int k = 0; k < 2; k++) {
@@ -336,8 +336,8 @@ static void test_contract(void **state)
     config_t *config = load(NULL, 0);
     char *dir = finished_run();
     warm_start_t plan = plan_ok(config, dir, &info);
-    input_fields_t own = inputs_of(&info);
-    inputs_scale_as(&own, &plan.inputs);
+    input_fields_t own = input_fields_of(&info);
+    input_fields_scale_as(&own, &plan.inputs);
     assert_true(own.fields[0].mean == 5 && own.fields[0].scale == 6 && own.fields[1].mean == 0 && own.fields[1].scale == 1);
     assert_caught("numeric fields keep the scaling of");
     input_fields_fini(&own);

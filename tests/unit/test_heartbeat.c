@@ -1,7 +1,7 @@
-/* test_member - how long a rank goes on without its coordinator: "A server or worker whose coordinator is silent for
+/* test_heartbeat - how long a rank goes on without its coordinator: "A server or worker whose coordinator is silent for
  * cluster.deadline_s ends itself. ... A pause of its own is not the other's silence." The coordinator's pulse and a rank that
  * listens run side by side on a virtual clock. Times are written out, not worked out. */
-#include "common/net/member.h"
+#include "common/net/heartbeat.h"
 
 #include <stdatomic.h>
 
@@ -16,7 +16,7 @@ typedef struct fixture {
     net_sim_world_t *world;
     net_t *coordinator, *pulse, *net;
     atomic_bool stop;
-    member_t member;
+    heartbeat_t heartbeat;
     bool answered; /* a message came for the rank */
     status_t status;
     int64_t ended_ns; /* 0: it goes on */
@@ -33,7 +33,7 @@ static void run_member_task(void *context)
     fixture_t *f = context;
     while (!atomic_load(&f->stop)) {
         net_message_t message;
-        f->status = member_receive(&f->member, 7, 60000, &message);
+        f->status = heartbeat_receive(&f->heartbeat, 7, 60000, &message);
         if (f->status == ST_TIMEOUT)
             continue;
         if (f->status != ST_OK) {
@@ -55,8 +55,8 @@ static void setup(fixture_t *f, bool speaks)
     f->net = net_sim_attach(f->world, RANK);
     net_sim_dial(f->net, PEER_COORDINATOR, f->coordinator);
     net_sim_dial(f->net, PEER_PULSE, f->pulse);
-    member_init(&f->member, f->net, RANK, 500, 3);
-    member_expect_pulse(&f->member, "coordinator (rank 0 on node1, pid 4711)", speaks);
+    heartbeat_init(&f->heartbeat, f->net, RANK, 500, 3);
+    heartbeat_expect_pulse(&f->heartbeat, "coordinator (rank 0 on node1, pid 4711)", speaks);
     net_sim_spawn(f->world, f->pulse, run_pulse_task, f);
     net_sim_spawn(f->world, f->net, run_member_task, f);
 }
@@ -148,7 +148,7 @@ static void test_a_pause_of_its_own_is_not_the_others_silence(void **state)
 static void run_failing_task(void *context)
 {
     fixture_t *f = context;
-    member_fail(&f->member, ST_INPUT, "no dataset");
+    heartbeat_fail(&f->heartbeat, ST_INPUT, "no dataset");
     f->ended_ns = net_sim_now_ns(f->world);
 }
 
@@ -180,7 +180,7 @@ static void test_a_rank_that_failed_takes_messages_until_the_job_ends(void **sta
         f.coordinator = net_sim_attach(f.world, 0);
         f.net = net_sim_attach(f.world, RANK);
         net_sim_dial(f.net, PEER_COORDINATOR, f.coordinator);
-        member_init(&f.member, f.net, RANK, 500, cases[i].deadline_s);
+        heartbeat_init(&f.heartbeat, f.net, RANK, 500, cases[i].deadline_s);
         net_sim_spawn(f.world, f.coordinator, run_ending_task, &f);
         net_sim_spawn(f.world, f.net, run_failing_task, &f);
         assert_false(net_sim_run(f.world, 60 * SECOND));

@@ -1,4 +1,4 @@
-#include "worker/cut_report.h"
+#include "worker/worker_send.h"
 
 #include <string.h>
 
@@ -17,7 +17,7 @@ static status_t send_examples(const worker_run_t *r, wire_type_t type, int64_t s
     return net_send(r->net, PEER_COORDINATOR, &header, frames, 3);
 }
 
-status_t tell_batch(const worker_run_t *r, const batch_t *batch)
+status_t worker_send_batch(const worker_run_t *r, const batch_t *batch)
 {
     return send_examples(r, WIRE_PREDICTIONS, batch->step, step_predictions(r->step), batch->label, batch->group, batch->rows);
 }
@@ -53,13 +53,13 @@ static void keep_predictions(worker_run_t *r, const batch_t *batch)
     k->examples += n;
 }
 
-status_t tell_trained(worker_run_t *r, const batch_t *batch)
+status_t worker_send_trained(worker_run_t *r, const batch_t *batch)
 {
     if (r->reports)
         keep_predictions(r, batch);
     const int64_t interval = lanes_interval(&r->lanes, r->config->train.report_steps);
     const int64_t next = batch->step + 1;
-    return next % interval && next != lanes_steps(&r->lanes) ? ST_OK : tell_progress(r, next);
+    return next % interval && next != lanes_steps(&r->lanes) ? ST_OK : worker_send_progress(r, next);
 }
 
 static status_t send_digests(worker_run_t *r)
@@ -69,7 +69,7 @@ static status_t send_digests(worker_run_t *r)
     return step_batch_send(&r->digests, r->net, PEER_COORDINATOR, &header);
 }
 
-status_t tell_step(worker_run_t *r, int64_t step)
+status_t worker_send_step(worker_run_t *r, int64_t step)
 {
     if (!step_batch_is_on(&r->digests))
         return ST_OK;
@@ -82,7 +82,7 @@ status_t tell_step(worker_run_t *r, int64_t step)
 }
 
 /* An interval may have no examples of this worker (a short last batch); it is sent all the same, to be complete. */
-status_t tell_progress(worker_run_t *r, int64_t step)
+status_t worker_send_progress(worker_run_t *r, int64_t step)
 {
     kept_t *k = &r->kept;
     if (step == k->first_step)
@@ -97,7 +97,7 @@ status_t tell_progress(worker_run_t *r, int64_t step)
     return ST_OK;
 }
 
-status_t tell_counters(const worker_run_t *r, wire_type_t type, int64_t step, int64_t examples, int64_t start_ns)
+status_t worker_send_counters(const worker_run_t *r, wire_type_t type, int64_t step, int64_t examples, int64_t start_ns)
 {
     const message_counters_t counters = {
         .seconds = (double)(clock_now_ns() - start_ns) * 1e-9,
@@ -119,7 +119,7 @@ status_t tell_counters(const worker_run_t *r, wire_type_t type, int64_t step, in
     return net_send(r->net, PEER_COORDINATOR, &header, &frame, 1);
 }
 
-status_t tell_dense(const worker_run_t *r, wire_type_t type, int64_t step)
+status_t worker_send_dense(const worker_run_t *r, wire_type_t type, int64_t step)
 {
     for (int k = r->group.first_component; run_leads(r) && k < r->group.end_component; k++) {
         model_t *model = step_model(r->step, k);
@@ -135,7 +135,7 @@ status_t tell_dense(const worker_run_t *r, wire_type_t type, int64_t step)
     return ST_OK;
 }
 
-status_t tell_clipped(const worker_run_t *r)
+status_t worker_send_clipped(const worker_run_t *r)
 {
     for (int k = r->group.first_component; run_leads(r) && k < r->group.end_component; k++) {
         const model_t *model = step_model(r->step, k);
