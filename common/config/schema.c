@@ -106,7 +106,7 @@ static bool is_positional(const char *name)
 }
 
 /* check_column - rules between the fields of a column and with the columns before it. */
-static status_t check_column(const schema_t *schema, const schema_column_t *column, const tree_t *at)
+static status_t check_column(const schema_t *schema, const schema_column_t *column, const yaml_t *at)
 {
     const char *name = column->name;
     if (!*name)
@@ -139,9 +139,9 @@ static status_t check_column(const schema_t *schema, const schema_column_t *colu
 }
 
 /* add_column - one column from a tree with the keys of schema_column_layout. */
-static status_t add_column(schema_t *schema, const tree_t *entry)
+static status_t add_column(schema_t *schema, const yaml_t *entry)
 {
-    tree_t *tree = layout_defaults(&schema_column_layout, entry->origin);
+    yaml_t *tree = layout_defaults(&schema_column_layout, entry->origin);
     void *decoded = NULL;
     int errors = yaml_merge(tree, entry);
     status_t status = decode_tree(&schema_column_layout, tree, &decoded);
@@ -166,43 +166,43 @@ static status_t add_column(schema_t *schema, const tree_t *entry)
 }
 
 /* put_text - give a map this key, in place of any it has. */
-static void put_text(tree_t *map, const char *key, const tree_t *like)
+static void put_text(yaml_t *map, const char *key, const yaml_t *like)
 {
-    tree_t *old = yaml_take(map, key);
+    yaml_t *old = yaml_take(map, key);
     yaml_destroy(&old);
-    tree_t *node = yaml_copy(like);
+    yaml_t *node = yaml_copy(like);
     yaml_append(map, key, &node);
 }
 
-static bool is_word_list(const tree_t *list)
+static bool is_word_list(const yaml_t *list)
 {
-    for (const tree_t *child = list->first; child; child = child->next)
-        if (child->kind != TREE_SCALAR)
+    for (const yaml_t *child = list->first; child; child = child->next)
+        if (child->kind != YAML_SCALAR)
             return false;
-    return list->kind == TREE_LIST && list->count > 0;
+    return list->kind == YAML_LIST && list->count > 0;
 }
 
 /* count_columns - how many columns the entries describe at most, to allocate once. */
-static int count_columns(const tree_t *list)
+static int count_columns(const yaml_t *list)
 {
     int count = 0;
-    for (const tree_t *entry = list->first; entry; entry = entry->next) {
-        const tree_t *names = yaml_child(entry, "names");
+    for (const yaml_t *entry = list->first; entry; entry = entry->next) {
+        const yaml_t *names = yaml_child(entry, "names");
         count += names ? names->count : 1;
     }
     return count;
 }
 
 /* add_alike - a column per name, each with what the rest of the entry says. */
-static status_t add_alike(schema_t *schema, const tree_t *entry, const tree_t *names, const tree_t *columns)
+static status_t add_alike(schema_t *schema, const yaml_t *entry, const yaml_t *names, const yaml_t *columns)
 {
-    tree_t *alike = yaml_copy(entry), *taken = yaml_take(alike, "names");
+    yaml_t *alike = yaml_copy(entry), *taken = yaml_take(alike, "names");
     yaml_destroy(&taken);
     taken = yaml_take(alike, "columns");
     yaml_destroy(&taken);
     status_t status = ST_OK;
-    const tree_t *column = columns ? columns->first : NULL;
-    for (const tree_t *name = names->first; name && status == ST_OK; name = name->next) {
+    const yaml_t *column = columns ? columns->first : NULL;
+    for (const yaml_t *name = names->first; name && status == ST_OK; name = name->next) {
         put_text(alike, "name", name);
         if (column) {
             put_text(alike, "column", column);
@@ -215,19 +215,19 @@ static status_t add_alike(schema_t *schema, const tree_t *entry, const tree_t *n
 }
 
 /* add_entry - the column or columns of one entry. */
-static status_t add_entry(schema_t *schema, const tree_t *entry)
+static status_t add_entry(schema_t *schema, const yaml_t *entry)
 {
-    if (entry->kind == TREE_LIST)
+    if (entry->kind == YAML_LIST)
         return yaml_fail(entry, "a list is given; a column's name or a map such as {name: age, kind: numeric} is wanted");
-    if (entry->kind == TREE_SCALAR) {
-        tree_t *map = yaml_create(TREE_MAP, NULL, entry->layer, entry->origin, entry->line);
+    if (entry->kind == YAML_SCALAR) {
+        yaml_t *map = yaml_create(YAML_MAP, NULL, entry->layer, entry->origin, entry->line);
         yaml_set_scope(map, entry->scope);
         put_text(map, "name", entry);
         status_t status = add_column(schema, map);
         yaml_destroy(&map);
         return status;
     }
-    const tree_t *names = yaml_child(entry, "names"), *columns = yaml_child(entry, "columns");
+    const yaml_t *names = yaml_child(entry, "names"), *columns = yaml_child(entry, "columns");
     if (!names && !columns)
         return add_column(schema, entry);
     if (!names)
@@ -241,15 +241,15 @@ static status_t add_entry(schema_t *schema, const tree_t *entry)
     return add_alike(schema, entry, names, columns);
 }
 
-static status_t add_columns(schema_t *schema, const tree_t *list)
+static status_t add_columns(schema_t *schema, const yaml_t *list)
 {
-    if (list->kind != TREE_LIST)
+    if (list->kind != YAML_LIST)
         return yaml_fail(list, "a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]");
     schema->columns = MEM_ARRAY(schema_column_t, count_columns(list));
     status_t status = ST_OK;
-    for (const tree_t *entry = list->first; entry; entry = entry->next) {
+    for (const yaml_t *entry = list->first; entry; entry = entry->next) {
         char *place = yaml_path(entry), *scope = mem_printf("%s.", place);
-        tree_t *copy = yaml_copy(entry);
+        yaml_t *copy = yaml_copy(entry);
         yaml_set_scope(copy, scope);
         if (add_entry(schema, copy) != ST_OK)
             status = ST_INPUT;
@@ -263,12 +263,12 @@ static status_t add_columns(schema_t *schema, const tree_t *list)
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 /* check_names - without a header, columns are named by position. A default that does not fit is the header key's fault. */
-static status_t check_names(const schema_t *schema, const tree_t *tree)
+static status_t check_names(const schema_t *schema, const yaml_t *tree)
 {
     const char *const keys[] = {"label", "group", "time", "split.column"};
     status_t status = ST_OK;
     for (int i = 0; i < COUNT(keys) && !schema->header; i++) {
-        const tree_t *node = yaml_find(tree, keys[i]);
+        const yaml_t *node = yaml_find(tree, keys[i]);
         if (*node->text && !is_positional(node->text))
             status = yaml_fail(node->layer == LAYER_DEFAULT ? yaml_find(tree, "header") : node,
                                "%s '%s' names no column: with header: false columns are called c1, c2 ... by position", keys[i],
@@ -277,9 +277,9 @@ static status_t check_names(const schema_t *schema, const tree_t *tree)
     return status;
 }
 
-static status_t check_whole(const schema_t *schema, const tree_t *tree, const tree_t *list)
+static status_t check_whole(const schema_t *schema, const yaml_t *tree, const yaml_t *list)
 {
-    const tree_t *fraction = yaml_find(tree, "split.train_fraction"), *most = yaml_find(tree, "split.train_max");
+    const yaml_t *fraction = yaml_find(tree, "split.train_fraction"), *most = yaml_find(tree, "split.train_max");
     if (*schema->split_column && fraction->layer != LAYER_DEFAULT)
         return yaml_fail(fraction, "split.column and split.train_fraction both say which rows train; remove one");
     if (*schema->split_column && most->layer == LAYER_DEFAULT)
@@ -288,14 +288,14 @@ static status_t check_whole(const schema_t *schema, const tree_t *tree, const tr
     if (!*schema->split_column && most->layer != LAYER_DEFAULT)
         return yaml_fail(most, "split.train_max needs split.column, the column it is compared with");
     if (schema_rows(schema->format) == ROWS_OF_FEATURES)
-        return list->kind != TREE_LIST || list->count
+        return list->kind != YAML_LIST || list->count
                    ? yaml_fail(list,
                                "every feature id of a %s file is an input; remove columns:", format_words[schema->format].word)
                    : ST_OK;
     if (!*schema->label)
         return yaml_fail(yaml_find(tree, "label"), "empty; name the column that holds 0 or 1");
     TRY(check_names(schema, tree));
-    if (list->kind == TREE_LIST && !list->count)
+    if (list->kind == YAML_LIST && !list->count)
         return yaml_fail(tree, "no columns are given; list the inputs under columns:");
     return ST_OK;
 }
@@ -312,7 +312,7 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     const schema_preset_t *preset = schema_preset(path_or_preset);
     char *text = NULL, *origin = preset ? mem_printf("preset %s", preset->name) : mem_strdup(path_or_preset);
     size_t bytes;
-    tree_t *file = NULL, *tree = NULL, *columns = NULL;
+    yaml_t *file = NULL, *tree = NULL, *columns = NULL;
     void *decoded = NULL;
     status_t status;
     if (preset) {

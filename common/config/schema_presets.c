@@ -5,8 +5,8 @@
 
 const schema_preset_t schema_presets[] = {
     {.name = "criteo",
-     .doc = "Criteo display advertising (train.txt of Kaggle 2014, or a day of the terabyte log): tab-separated, no header, a "
-            "label, 13 counts, 26 categories; the last tenth of the rows evaluates",
+     .doc = "Criteo display advertising (train.txt of Kaggle 2014, or a day of the terabyte log): tab-separated, no header,\n"
+            "a label, 13 counts, 26 categories; the last tenth of the rows evaluates",
      .text = "format: tsv\n"
              "header: false\n"
              "label: c1\n"
@@ -24,9 +24,8 @@ const schema_preset_t schema_presets[] = {
              "      [c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34,\n"
              "       c35, c36, c37, c38, c39, c40]\n"},
     {.name = "avazu",
-     .doc =
-         "Avazu click-through rate prediction (train of Kaggle 2014): CSV with a header; the last of the ten days, 30 October "
-         "2014, evaluates",
+     .doc = "Avazu click-through rate prediction (train of Kaggle 2014): CSV with a header; the last of the ten days,\n"
+            "30 October 2014, evaluates",
      .text = "format: csv\n"
              "label: click\n"
              "time: hour\n"

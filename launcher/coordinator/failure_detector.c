@@ -5,7 +5,8 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/net/member.h"
+#include "common/net/message.h"
+#include "common/process/rank_signals.h"
 
 #define LISTENS_NS 500000000 /* longer between two looks: it did something else */
 #define GOODBYE_NS 600000000 /* below the second that mpirun gives ranks between SIGTERM and SIGKILL */
@@ -109,7 +110,7 @@ static void hear_goodbyes(failure_detector_t *a, int64_t patience_ns, const wire
 
 bool failure_detector_is_stopping(const failure_detector_t *a)
 {
-    return member_stop_asked() || a->told;
+    return rank_signals_stop_asked() || a->told;
 }
 
 /* Names of the ranks on this host that have ended, and of those on others that were not heard of since since_ns nor have said
@@ -134,7 +135,7 @@ status_t failure_detector_check_gone(failure_detector_t *a)
     const int64_t now = net_now_ns(a->net);
     if (!a->stopping_ns)
         a->stopping_ns = now;
-    const bool others_too = member_launcher_ends() && now - a->stopping_ns > GOODBYE_NS;
+    const bool others_too = rank_signals_launcher_ends() && now - a->stopping_ns > GOODBYE_NS;
     name_dead(a, others_too ? a->stopping_ns : 0, names, sizeof names);
     if (!names[0])
         return ST_OK;
@@ -144,7 +145,7 @@ status_t failure_detector_check_gone(failure_detector_t *a)
 
 bool failure_detector_can_be_asked(const failure_detector_t *a)
 {
-    if (!member_launcher_ends() || net_now_ns(a->net) - a->stopping_ns > GOODBYE_NS)
+    if (!rank_signals_launcher_ends() || net_now_ns(a->net) - a->stopping_ns > GOODBYE_NS)
         return true;
     for (int r = 1; r < a->roster->size; r++)
         if (!a->was_told[r] && a->seen_ns[r] < a->stopping_ns)
@@ -154,20 +155,19 @@ bool failure_detector_can_be_asked(const failure_detector_t *a)
 
 /* A signal asked for the end: a person's, or mpirun's because a rank died. mpirun kills what is left a second later. So before
  * that, who died first is gone from this host, or neither says goodbye nor sends heartbeats any more from another one, whose
- * other ranks may get the signal
- * later. */
+ * other ranks may get the signal later. */
 status_t failure_detector_interrupted(failure_detector_t *a)
 {
     char names[600], text[ATTENDANCE_NAME_BYTES];
     run_events_trouble(a->events, "");
-    if (a->starter_reports && member_interrupted())
+    if (a->starter_reports && rank_signals_interrupted())
         return ST_STOPPED;
     const int64_t start_ns = net_now_ns(a->net);
     hear_goodbyes(a, GOODBYE_NS, NULL);
     name_dead(a, start_ns, names, sizeof names);
     if (names[0])
         log_error("%s died without a goodbye; the job ends", names);
-    else if (a->told && !member_stop_asked())
+    else if (a->told && !rank_signals_stop_asked())
         log_error("%s was told to end by a signal; the job ends", failure_detector_name(a, a->told, text));
     else
         log_error("interrupted by a signal; the job ends");

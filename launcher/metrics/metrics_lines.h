@@ -10,14 +10,13 @@
 
 #include "launcher/metrics/run_events.h"
 
-/* metrics_lines_keep - leave the lines of before the cut before `step` in the text, which ends at *end then; a line that was
+/* metrics_lines_keep - leave the lines from before the cut before `step` in the text, which ends at *end then; a line that was
  * cut off by a crash goes too. A line about an interval ends with its step; what a step did is told by the shards when the
  * step is applied, `depth` steps later.
  *
  * path   names the text in errors
- * lines  out  the checksum of those about intervals: the sum of their hashes
- * ST_CORRUPT: a line about a step is not as it was written, and lines of before the cut follow, so that no crash has left
- * it. */
+ * lines  out  the checksum of those about intervals: the sum of their hashes ST_CORRUPT: a line about a step is not as it was
+ * written, and lines from before the cut follow, so that no crash has left it. */
 WARN_UNUSED status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char *text, uint64_t *lines, char **end);
 
 /* metrics_line_text - the line of an interval, with its newline; **owned**, mem_free. */

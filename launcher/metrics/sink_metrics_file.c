@@ -1,4 +1,4 @@
-/* RUN/metrics.jsonl: a line for each interval. Of a run that goes on, the file begins with the lines of before the cut, which
+/* RUN/metrics.jsonl: a line for each interval. Of a run that goes on, the file begins with the lines from before the cut, which
  * must be those that the run wrote. */
 #include <errno.h>
 #include <stdio.h>

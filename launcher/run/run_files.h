@@ -33,7 +33,7 @@ typedef enum run_file_kind {
         1u << 31, /* of all others, also those that a newer program lists, the files that are there */
     /* What published numbers are made of; the rest may have been left behind where a run was copied for its numbers. */
     RUN_PUBLISHED = RUN_CONFIG | RUN_METRICS | RUN_PREDICTIONS | RUN_REST,
-    /* All; only that a teacher's predictions may be gone, since nobody but its students needs them. */
+    /* All; only that a teacher's predictions may be gone, since only its students need them. */
     RUN_WHOLE = RUN_PUBLISHED | RUN_STEPS | RUN_INPUTS | RUN_CLIPPED | RUN_DENSE,
 } run_file_kind_t;
 
@@ -47,7 +47,7 @@ typedef struct run_file {
 
 typedef struct run_files {
     run_file_t *file; /* **owned**, [n] */
-    int n;            /* 0: not recorded, as in manifests of before format 6 */
+    int n;            /* 0: not recorded, as in manifests from before format 6 */
 } run_files_t;
 
 /* run_files_seal - of what lies in the run's folder now, each made durable first.  out **owned**, run_files_fini.

@@ -17,7 +17,7 @@ typedef struct base_mark {
     hash128_t delta;       /* checksum of the delta of `step` */
 } base_mark_t;
 
-/* A row to put in the place of the one that is there, if any; payload NULL: to remove. */
+/* A row to put in place of the one that is there, if any; payload NULL: to remove. */
 typedef struct base_change {
     uint32_t table;
     table_row_t row;
@@ -25,19 +25,18 @@ typedef struct base_change {
 
 typedef struct base base_t;
 
-/* base_create - make an empty base, folder included, whatever was there before. payload_floats: of the rows of tables
- * 0 .. tables - 1. Errors as store_open. */
+/* base_create - make an empty base, folder included, whatever was there before. payload_floats: of the rows of tables 0 ..
+ * tables - 1. Errors as store_open. */
 WARN_UNUSED status_t base_create(const char *path, const int64_t *payload_floats, uint32_t tables, const base_mark_t *mark,
                                  base_t **out);
 void base_destroy(base_t **base);
 
-/* base_change - n changes of distinct rows, and the mark, in one transaction that is durable on return; n may be 0.
- * ST_SYSTEM: the disk is full or failing; the base is as it was before then. Reorders changes. */
+/* base_change - n changes of distinct rows, and the mark, in one transaction that is durable on return; n may be 0. ST_SYSTEM:
+ * the disk is full or failing; the base is as it was before then. Reorders changes. */
 WARN_UNUSED status_t base_change(base_t *base, base_change_t *changes, int64_t n, const base_mark_t *mark);
 
-/* base_mark - of a base that was opened to be read; ST_CORRUPT where it has none.
- * base_check_mark - the same, and ST_CORRUPT where the base is not of the run, epoch and shard of `wanted`, or has gone past
- * the checkpoint before step wanted->step. */
+/* base_mark - of a base that was opened to be read; ST_CORRUPT where it has none. base_check_mark - the same, and ST_CORRUPT
+ * where the base is not of the run, epoch and shard of `wanted`, or has gone past the checkpoint before step wanted->step. */
 WARN_UNUSED status_t base_mark(store_t *store, base_mark_t *out);
 WARN_UNUSED status_t base_check_mark(store_t *store, const base_mark_t *wanted, base_mark_t *out);
 

@@ -5,8 +5,7 @@
  * A delta is taken in by batches, each a durable transaction of the rows of some slots. While that goes on the base's mark says
  * so, and the delta is removed only after the mark says that it is in: at any moment base and files together are every
  * checkpoint from f on. The pending pushes of f, which are no rows, go to a file of their own, in the form of a delta without
- * rows. Work comes in pieces, for a thread that has other things to do between
- * them. */
+ * rows. Work comes in pieces, for a thread that has other things to do between them. */
 #ifndef SMELTER_COMPACTION_H
 #define SMELTER_COMPACTION_H
 
@@ -17,7 +16,7 @@
 
 typedef struct compaction compaction_t;
 
-typedef struct fold_options {
+typedef struct compaction_options {
     disk_t *disk;        /* borrowed, as all that follows */
     const char *run_dir; /* the folder is that of one shard in one epoch */
     uint64_t identity;   /* of the run */
@@ -35,8 +34,8 @@ void compaction_destroy(compaction_t **compaction);
 /* compaction_begin - take in the deltas of these steps, ascending, from now on. None must be under way. */
 void compaction_begin(compaction_t *compaction, const int64_t *steps, int n);
 
-/* compaction_some - one piece: the next batch. *more: false when all is done. ST_CORRUPT: a delta is damaged; ST_SYSTEM:
- * the disk is full or failing. The base stays usable then, and the deltas are there. */
+/* compaction_some - one piece: the next batch. *more: false when all is done. ST_CORRUPT: a delta is damaged; ST_SYSTEM: the
+ * disk is full or failing. The base stays usable then, and the deltas are there. */
 WARN_UNUSED status_t compaction_some(compaction_t *compaction, bool *more);
 
 /* compaction_remove_older - delete what shards have left in epochs before this one, of which nothing is kept. */

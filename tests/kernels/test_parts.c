@@ -169,7 +169,7 @@ static void check_gradients(trial_t *t, const char *what)
     }
     float *with = t->dparameters;
     t->dparameters = MEM_ARRAY(float, t->n);
-    run(t, false); /* nobody wants dx */
+    run(t, false); /* dx is not wanted */
     assert_memory_equal(t->dparameters, with, sizeof *with * (size_t)t->n);
     assert_true(isnan(t->dx[0]));
     mem_free(with);

@@ -1,7 +1,7 @@
-/* Proves: defaults, file, variant and --set are laid over one another in this order; every kind of wrong configuration
- * is one line that names file, line (or --set argument), key, value and what is allowed; the resolved text loads back
- * to itself; what does not determine a result does not change the hash; every file in configs/ loads; docs/CONFIG.md is
- * what the key table says. */
+/* Proves: defaults, file, variant and --set are laid over one another in this order; every kind of wrong configuration is one
+ * line that names file, line (or --set argument), key, value and what is allowed; the resolved text loads back to itself; what
+ * does not determine a result does not change the hash; every file in configs/ loads; docs/CONFIG.md is what the key table
+ * says. */
 #include "tests/lib/testing.h"
 
 #include <dirent.h>
@@ -24,7 +24,7 @@ static experiment_t *load_ok(const char *yaml, const char *const *sets, int n)
     return experiment;
 }
 
-/* replace - put b in the place of every a in text, which is **owned**. */
+/* replace - put b in place of every a in text, which is **owned**. */
 static void replace(char **text, const char *a, const char *b)
 {
     char *out = mem_strdup("");

@@ -124,6 +124,14 @@ check_howtos() {
     done
 }
 
+# Paragraphs of documents are as wide as the code at most; tables, pictures and what is printed may be wider.
+check_prose() {
+    find README.md docs -name '*.md' | sort | xargs awk -v most=$COLUMNS_MOST '
+        FNR == 1 { is_printed = 0 }
+        /^```/ { is_printed = !is_printed }
+        !is_printed && !/^(\||    |#)/ && length($0) > most { print FILENAME ":" FNR ": " length($0) " columns, at most " most }'
+}
+
 # Functions and types that ARCHITECTURE names, between backticks.
 check_words() {
     sources | xargs cat | grep -oE '[a-zA-Z_][a-zA-Z0-9_]*' | sort -u >"$T/words"
@@ -148,7 +156,7 @@ check_pictures() {
 check_commands() {
     local commands where word options option
     commands=$("$smelter" --help 2>&1)
-    documents | xargs grep -noE '(build/|^ *|`)smelter [a-z][a-z-]+[^`#|]*' |
+    documents | xargs grep -noE '(build/|^ {4,}|`)smelter [a-z][a-z-]+[^`#|]*' |
         sed -E 's/^([^:]*:[0-9]+):.*smelter ([a-z-]+)(.*)/\1 \2 \3/' | while read -r where word options; do
         if ! grep -qE "^  $word " <<<"$commands"; then
             echo "$where: smelter has no command $word"
@@ -261,7 +269,7 @@ make_made_up_tree() {
     printf 'all:\n' >Makefile
     printf 'See [it](howto/listed.md).\n' >docs/OPERATIONS.md
     { echo '# Listed'; seq 50; } >docs/howto/listed.md
-    echo 'No title' >docs/howto/lost.md
+    { echo 'No title'; echo; printf 'word %.0s' {1..30}; echo; } >docs/howto/lost.md
     cd "$OLDPWD" || exit 2
 }
 
@@ -302,6 +310,9 @@ catches check_files "ps/thing.h:4: docs/GONE.md is not there" "docs/ARCHITECTURE
 passes "a how-to fits on a screen, and OPERATIONS lists it" check_howtos
 catches check_howtos "docs/howto/listed.md: 51 lines, at most 50" "docs/howto/lost.md: does not begin with a title" \
     "docs/howto/lost.md: docs/OPERATIONS.md does not list it"
+
+passes "no paragraph of a document is wider than $COLUMNS_MOST columns" check_prose
+catches check_prose "docs/howto/lost.md:3: 150 columns, at most 128"
 
 passes "functions and types that ARCHITECTURE names are there" check_words
 catches check_words "docs/ARCHITECTURE.md:3: the sources have no no_such_function"

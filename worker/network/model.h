@@ -1,9 +1,9 @@
 /* model.h - one network (a component): the sum of its parts (part.h), of which the MLP of docs/MATH.md section 2 is one;
  * forward and backward on one lane.
  *
- * Not here: embeddings (they live on the servers; the caller gathers them into the input matrix), the optimizer's step
- * over the cluster, threads. A model_t holds parameters, optimizer state and gradients in one arena each, so that the
- * all-reduce, the checkpoint and the digest see flat arrays.                                                           */
+ * Not here: embeddings (they live on the servers; the caller gathers them into the input matrix), the optimizer's step over the
+ * cluster, threads. A model_t holds parameters, optimizer state and gradients in one arena each, so that the all-reduce, the
+ * checkpoint and the digest see flat arrays. */
 #ifndef SMELTER_MODEL_H
 #define SMELTER_MODEL_H
 
@@ -21,15 +21,15 @@ typedef struct model model_t;
 WARN_UNUSED status_t model_create(const config_t *config, int component, int inputs, int lane_rows, model_t **out);
 void model_destroy(model_t **model);
 
-/* model_forward - logits of a lane.
- * logits out [rows] f32;  x in [rows][inputs] f32, borrowed until model_backward of the same lane returns (kept by reference).
- * rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without examples is not passed at all.
- * Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: a third of model_flops a row. */
+/* model_forward - logits of a lane. logits out [rows] f32;  x in [rows][inputs] f32, borrowed until model_backward of the same
+ * lane returns (kept by reference). rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without examples
+ * is not passed at all. Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: a third of
+ * model_flops a row. */
 void model_forward(model_t *model, float *logits, const float *x, int rows);
 
-/* model_backward - gradients of the lane passed to the last model_forward.
- * dparameters out [model_parameters] f32, := (not +=);  dx out [rows][inputs] f32, := ;  dlogits in [rows] f32
- * dx may be NULL where nobody wants it. Once per forward: the activations are overwritten by their gradients on the way. */
+/* model_backward - gradients of the lane passed to the last model_forward. dparameters out [model_parameters] f32, := (not +=);
+ * dx out [rows][inputs] f32, := ;  dlogits in [rows] f32 dx may be NULL where it is not wanted. Once per forward: the
+ * activations are overwritten by their gradients on the way. */
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
 
 /* model_hidden - the last hidden layer's outputs of the lane in flight, [rows][*width], borrowed until model_backward; NULL and
@@ -68,8 +68,8 @@ bool model_block(const model_t *model, int i, model_block_t *out);
 /* model_refresh - recompute derived values after the caller changed model_values. */
 void model_refresh(model_t *model);
 
-/* model_fold - the parameters of the same function without weight norm, for serving: W~ in the place of W.
- * values out [model_parameters]. A network with model.weight_norm 0 and these values gives the same logits, bit for bit. */
+/* model_fold - the parameters of the same function without weight norm, for serving: W~ in place of W. values out
+ * [model_parameters]. A network with model.weight_norm 0 and these values gives the same logits, bit for bit. */
 void model_fold(const model_t *model, float *values);
 
 /* An activated layer, for reports. */

@@ -6,13 +6,13 @@
  *                 H_l := clip(f(gain pre + s)) /  normalisation is on hidden layers only
  *     backward    dH -> dA                     the same kind of pass, backwards, in place; db, dgain, ds on the way
  *                 dW := dA^T H_{l-1}           then through the weight normalisation, in place
- *                 dH_{l-1} := dA W~            over H_{l-1}, which nobody needs any more
+ *                 dH_{l-1} := dA W~            over H_{l-1}, which is not needed any more
  *
  * Two floats per unit and example are kept for backward: what the activation saw (or its normalised form) and H. The buffer of
- * H becomes the buffer of its gradient, so backward touches no other memory, and may run only once per forward.
- * W~ is W itself, or v w / ||w||_p row by row, recomputed after every change of the parameters; where weights are projected
- * instead, each step of the optimizer ends with w := v w / ||w||_p, and W~ is W.
- * Every pass works row by row in ascending order: which rows share a block does not change any bit.                       */
+ * H becomes the buffer of its gradient, so backward touches no other memory, and may run only once per forward. W~ is W itself,
+ * or v w / ||w||_p row by row, recomputed after every change of the parameters; where weights are projected instead, each step
+ * of the optimizer ends with w := v w / ||w||_p, and W~ is W. Every pass works row by row in ascending order: which rows share
+ * a block does not change any bit. */
 #include <math.h>
 #include <string.h>
 
