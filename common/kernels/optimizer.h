@@ -5,12 +5,12 @@
  * or 8), so there is no set-up before the loop. A zero denominator (no accumulator, no epsilon and a gradient that is zero or
  * whose square underflows) means no step instead of 0/0.
  *
- * All that a row must remember between two steps is in its state, which is stored, hashed, saved and restored with its
- * weights. That holds for the number of its steps, too, where an optimizer needs it (a correction for a mean that starts at
- * 0): it is a float of the state. Rejected: to give the number of the training's step. A row that occurs in one batch of ten
- * has made a tenth of those steps, and at async nobody knows which step it is; a row's own count is right there, too, and at
- * sync and invariant it is the same however pushes were spread over workers and servers. Of the C library, only sqrtf, whose
- * bits IEEE fixes, may decide about a weight: a correction by 1 - b^t keeps the product b^t. */
+ * All that a row must remember between two steps is in its state, which is stored, hashed, saved and restored with its weights.
+ * That holds for the number of its steps, too, where an optimizer needs it (a correction for a mean that starts at 0): it is a
+ * float of the state. Rejected: to give the number of the training's step. A row that occurs in one batch of ten has made a
+ * tenth of those steps, and at async no step is known; a row's own count is right there, too, and at sync and invariant it is
+ * the same however pushes were spread over workers and servers. Of the C library, only sqrtf, whose bits IEEE fixes, may decide
+ * about a weight: a correction by 1 - b^t keeps the product b^t. */
 #ifndef SMELTER_OPTIMIZER_H
 #define SMELTER_OPTIMIZER_H
 

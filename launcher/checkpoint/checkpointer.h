@@ -33,7 +33,7 @@ typedef struct checkpointer_options {
     const char *run_dir; /* exists */
     const checkpoint_manifest_t
         *run;             /* what all manifests of this start share: texts but time, hashes, counts but step, config; copied */
-    run_events_t *events; /* NULL: nobody is told */
+    run_events_t *events; /* NULL: no event is told */
     progressive_t *progressive; /* NULL: the run has none */
     uint64_t run_id;
     int first_worker;       /* the peer that worker 0 is */

@@ -78,7 +78,7 @@ WARN_UNUSED status_t coordinator_expected(coordinator_t *coordinator, int varian
  * coordinator_expected.  Errors are those of dataset_open. */
 WARN_UNUSED status_t coordinator_dataset(coordinator_t *coordinator, dataset_t **out);
 
-/* coordinator_stop - tell everybody to stop and wait until they said goodbye (at most 2 s after a failure). True where all have
+/* coordinator_stop - tell all ranks to stop and wait until they said goodbye (at most 2 s after a failure). True where all have
  * said it, and can leave MPI together. */
 bool coordinator_stop(coordinator_t *coordinator, status_t status);
 

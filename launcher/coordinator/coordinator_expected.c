@@ -35,7 +35,7 @@ int coordinator_teacher(const coordinator_t *c, const config_t *config, int *rep
     return *config->teacher.variant ? config_variant(c->o.experiment, config->teacher.variant) : -1;
 }
 
-/* Is it somebody's teacher, so that its predictions of the training split are wanted? */
+/* Is it a teacher, so that its predictions of the training split are wanted? */
 bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica)
 {
     const experiment_t *e = c->o.experiment;

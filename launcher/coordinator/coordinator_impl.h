@@ -97,7 +97,7 @@ WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *
 void coordinator_plan_tables(coordinator_t *c, const config_t *config);
 
 /* coordinator_teacher - the variant that teaches this one, or -1; *replica becomes the teacher's. coordinator_is_teacher - is
- * it somebody's teacher, so that its predictions of the training split are wanted? */
+ * it a teacher, so that its predictions of the training split are wanted? */
 int coordinator_teacher(const coordinator_t *c, const config_t *config, int *replica);
 bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica);
 

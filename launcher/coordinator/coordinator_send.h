@@ -15,9 +15,8 @@ WARN_UNUSED status_t send_shards(coordinator_t *c, const wire_header_t *header, 
  * message_begin_t. */
 WARN_UNUSED status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves);
 
-/* Where parameters come from, in the place of initial ones:
- * send_warm_start - those of a finished run that fit; nothing where the plan is empty
- * send_checkpoint - a checkpoint's, with optimizer state, and the pushes that its rows have not seen
+/* Where parameters come from, in the place of initial ones: send_warm_start - those of a finished run that fit; nothing where
+ * the plan is empty send_checkpoint - a checkpoint's, with optimizer state, and the pushes that its rows have not seen
  * send_finished_run - a finished run's, all of `tables`, checked by its digest; to score with */
 WARN_UNUSED status_t send_warm_start(coordinator_t *c, const warm_start_t *plan);
 WARN_UNUSED status_t send_checkpoint(coordinator_t *c, const checkpoint_resume_t *checkpoint);

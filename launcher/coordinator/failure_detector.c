@@ -207,7 +207,7 @@ static status_t check_deadline(const failure_detector_t *a)
     return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
 }
 
-/* Time in which this rank did not listen, because its disk was slow or somebody stopped it, does not count as silence: what the
+/* Time in which this rank did not listen, because its disk was slow or it was stopped, does not count as silence: what the
  * others said meanwhile is still on its way in. */
 static void forgive_own_absence(failure_detector_t *a)
 {

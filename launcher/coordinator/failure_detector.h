@@ -46,7 +46,8 @@ void failure_detector_told(failure_detector_t *a, int rank);
 void failure_detector_bye(failure_detector_t *a, int rank, status_t status, bool stuck);
 
 /* failure_detector_check - ST_TIMEOUT where a rank was silent for longer than the deadline, ST_PEER where one left and gave no
- * error; logged, with everybody's name. Call it often: while it is not called nobody listens, and that is no rank's silence. */
+ * error; logged, with the names of all. Call it often: while it is not called this rank does not listen, and that is no rank's
+ * silence. */
 WARN_UNUSED status_t failure_detector_check(failure_detector_t *a);
 
 /* failure_detector_is_stopping - a signal asked the coordinator, or SIGTERM another rank, to save and stop; stays true.
@@ -64,7 +65,7 @@ WARN_UNUSED status_t failure_detector_check_gone(failure_detector_t *a);
  * before it came, and name them; always ST_STOPPED. */
 status_t failure_detector_interrupted(failure_detector_t *a);
 
-/* failure_detector_stop - tell everybody who can hear it to stop, as `header` (STOP) says, and wait for goodbyes: to the
+/* failure_detector_stop - tell all ranks that can hear it to stop, as `header` (STOP) says, and wait for goodbyes: to the
  * deadline after success, 2 s after a failure. */
 void failure_detector_stop(failure_detector_t *a, const wire_header_t *header, bool failed);
 

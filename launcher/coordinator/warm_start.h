@@ -6,8 +6,7 @@
  * with their optimizer state. What is not taken starts as in any run.
  *
  * What is taken means something only for values made as those of the finished run: a field of both must have the same kind and
- * rules, and a numeric field of both keeps the scaling of the finished run
- * (launcher/run/input_fields.h). */
+ * rules, and a numeric field of both keeps the scaling of the finished run (launcher/run/input_fields.h). */
 #ifndef SMELTER_WARM_START_H
 #define SMELTER_WARM_START_H
 
@@ -36,9 +35,9 @@ typedef struct warm_start {
     input_fields_t inputs;    /* of the finished run */
 } warm_start_t;
 
-/* warm_start_plan - read the run in config->warm_start and decide; one log line per part that is taken or not.
- * ST_INPUT: there is no finished run, nothing of it fits, or a field's values were made in another way;  ST_CORRUPT: its files
- * are not what a run writes. */
+/* warm_start_plan - read the run in config->warm_start and decide; one log line per part that is taken or not. ST_INPUT: there
+ * is no finished run, nothing of it fits, or a field's values were made in another way;  ST_CORRUPT: its files are not what a
+ * run writes. */
 WARN_UNUSED status_t warm_start_plan(const config_t *config, const dataset_info_t *info, warm_start_t *out);
 
 /* warm_start_check - would warm_start_plan succeed? Says nothing where it would; errors are the same. For jobs that train other

@@ -13,8 +13,8 @@ void distillation_cost_measure(experiment_result_t *result);
 /* distillation_cost_measure_saving - the rest of `teaching`: after which share of the examples of a training without the
  * teacher a student ends with a held-out logloss that is no higher. Its held-out curve has a point for every variant that
  * differs from it in train.max_steps alone and is no longer than it: what a shorter training with that teacher ends with.
- * SAVING_UNKNOWN where the training without the teacher is no better than a constant: a loss that nobody need train for.
- * For result_summarise, after distillation_cost_measure. */
+ * SAVING_UNKNOWN where the training without the teacher is no better than a constant: a loss that needs no training. For
+ * result_summarise, after distillation_cost_measure. */
 void distillation_cost_measure_saving(experiment_result_t *result);
 
 /* A point of a held-out curve. */

@@ -5,8 +5,8 @@
  *     I/O thread                              open | checksum, append | ... | sync, rename -'
  *                                             or: a batch into the base | ... | remove the delta --> FOLDED
  *
- * Both go through one queue. A file that is being written is waited for by a commit; a compaction by nobody: it gives way
- * between batches by going to the queue's end.
+ * Both go through one queue. A file that is being written is waited for by a commit; nothing waits for a compaction: it gives
+ * way between batches by going to the queue's end.
  *
  * When the disk is slower than the slices, slices stop at QUEUE_MOST blocks. Rows that must be handed over because they change
  * do not: in the worst case all frozen rows are in memory twice. */

@@ -171,7 +171,7 @@ static status_t open_present(store_t *store)
     if (rc == 0)
         rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0644);
     if (rc == EACCES || rc == EROFS || rc == ENOSPC ||
-        rc == EDQUOT) { /* no right or room for a lock file; then nobody writes here either */
+        rc == EDQUOT) { /* no right or room for a lock file; then no process writes here either */
         mdb_env_close(store->env);
         store->env = NULL;
         TRY_MDB(store, doing, mdb_env_create(&store->env));

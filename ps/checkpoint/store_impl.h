@@ -1,5 +1,5 @@
-/* store_impl.h - the LMDB environment of stored rows from inside: what store.c, store_scan.c and base.c share, and nobody else
- * includes. */
+/* store_impl.h - the LMDB environment of stored rows from inside: what store.c, store_scan.c and base.c share, and no other
+ * file includes. */
 #ifndef SMELTER_STORE_IMPL_H
 #define SMELTER_STORE_IMPL_H
 

@@ -11,7 +11,7 @@
  *     counts    a row of one weight, 0, for each key without a row: its count and version are what matters
  *     defaults  a row for each slot, under a key of that slot; always in memory
  *
- * A key's count is forgotten when it gets its row; should it come back with an older checkpoint, nobody looks at it while the
+ * A key's count is forgotten when it gets its row; should it come back with an older checkpoint, it is not looked at while the
  * row is there, and once that has expired so has the count.                                                            */
 #ifndef SMELTER_FREQUENCY_FILTER_H
 #define SMELTER_FREQUENCY_FILTER_H
