@@ -149,6 +149,23 @@ double metrics_logloss(const float *p, const uint8_t *y, int64_t n)
     return n ? sum / (double)n : NAN;
 }
 
+double metrics_base_rate_logloss(const uint8_t *y, int64_t n)
+{
+    int64_t positives = 0;
+    if (n == 0)
+        return NAN;
+    for (int64_t i = 0; i < n; i++)
+        positives += y[i];
+    const double q = (double)positives / (double)n;
+    return positives == 0 || positives == n ? 0.0 : -q * log(q) - (1.0 - q) * log1p(-q);
+}
+
+double metrics_normalised_entropy(const float *p, const uint8_t *y, int64_t n)
+{
+    const double base_rate = metrics_base_rate_logloss(y, n);
+    return base_rate > 0.0 ? metrics_logloss(p, y, n) / base_rate : NAN;
+}
+
 double metrics_calibration(const float *p, const uint8_t *y, int64_t n)
 {
     double predicted = 0.0;

@@ -12,6 +12,14 @@
  * probability rounds to 0 or 1 long before its logit is infinite. */
 double metrics_logloss(const float *p, const uint8_t *y, int64_t n);
 
+/* metrics_base_rate_logloss - of predicting the share of positives for every example (eq. 44); 0 where all labels are equal,
+ * NaN without an example. */
+double metrics_base_rate_logloss(const uint8_t *y, int64_t n);
+
+/* metrics_normalised_entropy - logloss as a share of the base rate's (eq. 45): 1 is a model that has learned nothing. NaN where
+ * all labels are equal. */
+double metrics_normalised_entropy(const float *p, const uint8_t *y, int64_t n);
+
 /* metrics_calibration - sum p / sum y (eq. 30). NaN without a positive. */
 double metrics_calibration(const float *p, const uint8_t *y, int64_t n);
 

@@ -1,7 +1,7 @@
 /* Fig. 4. A variant is a point: how much PQAUC loss it costs or saves against ReLU, and how much its replicas differ.
- * Horizontal bars come from the replicas: replica r of a variant is compared with replica r of ReLU, which shares its seeds,
- * and the bar is the 95 % interval of the mean of these changes, by Student's t, as in report.html. Vertical bars are the
- * interval of relative PD that results.json holds. */
+ * Horizontal bars come from the replicas: replica r of a variant is compared with replica r of ReLU, which shares its
+ * seeds, and the bar is the 95 % interval of the mean of these changes, by Student's t, as in report.html. Vertical bars are
+ * the wider interval of relative PD that results.json holds, over replicas or over queries; the figure says which. */
 #include "launcher/figures/figures.h"
 
 #include <inttypes.h>
@@ -21,6 +21,7 @@ typedef struct tradeoff_point {
     const char *name, *activation;   /* borrowed from the document, as the next two */
     const char *family_key, *method; /* equal among variants that differ in beta alone; in activation and beta alone */
     double beta, pd, pd_low, pd_high;
+    bool over_replicas; /* the interval of PD */
     int64_t replicas;
     double *pqauc; /* [replicas] **owned** */
     double change, change_bar;
@@ -66,8 +67,15 @@ static status_t read_point(const jsondoc_t *variant, const char *path, tradeoff_
     TRY(read_replicas(variant, path, point));
     TRY(jsondoc_get_object(variant, path, "metrics", &metrics));
     TRY(jsondoc_get_number(metrics, path, "pd_relative", &point->pd));
-    TRY(jsondoc_get_number(metrics, path, "pd_relative_low", &point->pd_low));
-    TRY(jsondoc_get_number(metrics, path, "pd_relative_high", &point->pd_high));
+    const bool has_bar = jsondoc_has(metrics, "pd_relative_bar_low"); /* older results know the interval over queries only */
+    TRY(jsondoc_get_number(metrics, path, has_bar ? "pd_relative_bar_low" : "pd_relative_low", &point->pd_low));
+    TRY(jsondoc_get_number(metrics, path, has_bar ? "pd_relative_bar_high" : "pd_relative_high", &point->pd_high));
+    point->over_replicas = false;
+    if (has_bar) {
+        const char *over;
+        TRY(jsondoc_get_text(metrics, path, "pd_relative_bar_over", &over));
+        point->over_replicas = strcmp(over, "replicas") == 0;
+    }
     if (!isfinite(point->pd))
         return FAIL(ST_INPUT, "%s: variant %s has no relative PD: its predictions are not all numbers", path, point->name);
     return ST_OK;
@@ -206,6 +214,15 @@ static void put_family(script_t *s, const tradeoff_point_t *first, const char *m
                 index, rgb, more ? ", " : "");
 }
 
+/* Whose error the bars of PD are. */
+static const char *bars_over(const tradeoff_point_t *points, int n)
+{
+    int over_replicas = 0;
+    for (int i = 0; i < n; i++)
+        over_replicas += points[i].over_replicas;
+    return over_replicas == n ? "replicas" : over_replicas ? "replicas or queries, the wider" : "queries";
+}
+
 static status_t draw(const tradeoff_point_t *points, int n, int families, const tradeoff_point_t *base, const char *dir)
 {
     script_t s;
@@ -214,8 +231,10 @@ static status_t draw(const tradeoff_point_t *points, int n, int families, const 
     script_panel(&s, (panel_t){74, 26, WIDTH - 74 - 190, HEIGHT - 26 - 62}, WIDTH, HEIGHT);
     fprintf(s.out,
             "set key at screen %.4f,%.4f left top Left reverse spacing 1.3\n"
-            "set label 1 'numbers: β' at screen %.4f,%.4f font ',9' tc rgb '#606060'\n",
-            (WIDTH - 174.0) / WIDTH, 1 - 20.0 / HEIGHT, (WIDTH - 165.0) / WIDTH, 1 - (48.0 + 20 * families) / HEIGHT);
+            "set label 1 'numbers: β' at screen %.4f,%.4f font ',9' tc rgb '#606060'\n"
+            "set label 2 'bars: 95 %%, of PD over\\n%s' at screen %.4f,%.4f font ',9' tc rgb '#606060'\n",
+            (WIDTH - 174.0) / WIDTH, 1 - 20.0 / HEIGHT, (WIDTH - 165.0) / WIDTH, 1 - (48.0 + 20 * families) / HEIGHT,
+            bars_over(points, n), (WIDTH - 165.0) / WIDTH, 1 - (66.0 + 20 * families) / HEIGHT);
     fprintf(s.out,
             "set xlabel 'change of PQAUC loss from %s [%%]   (← more accurate)' font ',11'\n"
             "set ylabel 'relative prediction difference [%%]   (← more reproducible)' font ',11'\n",

@@ -9,7 +9,9 @@
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
 #include "common/files/seal.h"
+#include "common/metrics/t_test.h"
 #include "launcher/ranks/provenance.h"
+#include "launcher/report/differences.h"
 #include "launcher/report/results_file.h"
 #include "launcher/report/summary.h"
 
@@ -128,6 +130,62 @@ static jsondoc_t *teaching_object(const experiment_result_t *result, const disti
     return object;
 }
 
+/* What a chart shows of relative PD, and whose error that is. */
+static void put_bar(jsondoc_t *metrics, const experiment_result_t *result, const variant_result_t *variant)
+{
+    const char *of;
+    const estimate_t bar = result_bar(result, variant, &of);
+    jsondoc_put_number(metrics, "pd_relative_bar_low", bar.low);
+    jsondoc_put_number(metrics, "pd_relative_bar_high", bar.high);
+    jsondoc_put_text(metrics, "pd_relative_bar_over", of ? of : "");
+}
+
+static jsondoc_t *difference_object(const difference_t *d, bool is_loss)
+{
+    jsondoc_t *object = jsondoc_object();
+    jsondoc_put_number(object, "difference", d->value);
+    jsondoc_put_number(object, "se", d->error);
+    jsondoc_put_number(object, "p", d->p);
+    jsondoc_put_number(object, "p_holm", d->p_holm);
+    if (is_loss) {
+        jsondoc_put_number(object, "change", d->change);
+        jsondoc_put_number(object, "change_se", d->change_error);
+        jsondoc_put_number(object, "replicas_to_decide", d->replicas);
+    }
+    return object;
+}
+
+/* Of every variant from every other: a matrix, row by row. */
+static jsondoc_t *differences_array(const experiment_result_t *result)
+{
+    jsondoc_t *array = jsondoc_array();
+    compared_t compared;
+    for (int32_t b = 0; b < result->variants; b++)
+        for (int32_t a = 0; a < result->variants; a++) {
+            if (a == b)
+                continue;
+            jsondoc_t *pair = jsondoc_object();
+            jsondoc_put_text(pair, "variant", result->variant[a].name);
+            jsondoc_put_text(pair, "from", result->variant[b].name);
+            for (int n = 0; differences_compared(n, &compared); n++) {
+                jsondoc_t *one = difference_object(differences_of(result, a, b, n), differences_is_loss(&compared));
+                jsondoc_put(pair, differences_metric(&compared)->name, &one);
+            }
+            jsondoc_append(array, &pair);
+        }
+    return array;
+}
+
+static jsondoc_t *significance_object(void)
+{
+    jsondoc_t *object = jsondoc_object();
+    jsondoc_put_number(object, "level", T_TEST_LEVEL);
+    jsondoc_put_text(object, "correction", "Holm");
+    jsondoc_put_number(object, "power", T_TEST_POWER);
+    jsondoc_put_number(object, "decide", DIFFERENCES_DECIDE);
+    return object;
+}
+
 static jsondoc_t *variant_object(const experiment_result_t *result, const variant_result_t *variant)
 {
     jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&variant->cost);
@@ -136,6 +194,7 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
     jsondoc_t *different = most_different_array(result, variant), *replicas = jsondoc_array();
     metric_put_all(metrics, &quality_rows, &variant->quality);
     result_put_reproducibility(metrics, variant);
+    put_bar(metrics, result, variant);
     for (int32_t r = 0; r < variant->replicas; r++) {
         jsondoc_t *replica = replica_object(&variant->replica[r]);
         jsondoc_append(replicas, &replica);
@@ -162,6 +221,8 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
 status_t report_write_json(const experiment_result_t *result, const char *path)
 {
     jsondoc_t *doc = jsondoc_object(), *variants = jsondoc_array();
+    jsondoc_t *differences = differences_array(result), *significance = significance_object();
+    const variant_result_t *ensemble = summary_ensemble(result);
     char *verdict = summary_text(result);
     for (int32_t v = 0; v < result->variants; v++) {
         jsondoc_t *variant = variant_object(result, &result->variant[v]);
@@ -169,6 +230,8 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     }
     jsondoc_put_text(doc, "experiment", result->name);
     jsondoc_put_text(doc, "baseline", result_baseline(result)->name);
+    if (ensemble)
+        jsondoc_put_text(doc, "ensemble", ensemble->name);
     jsondoc_put_text(doc, "verdict", verdict);
     jsondoc_put_text(doc, "verdict_variant", summary_best(result)->name);
     jsondoc_put_text(doc, "command", result->command ? result->command : "");
@@ -180,6 +243,8 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put_integer(doc, "resamples", RESULT_RESAMPLES);
     jsondoc_put_number(doc, "confidence", BOOTSTRAP_CONFIDENCE);
     jsondoc_put(doc, "variants", &variants);
+    jsondoc_put(doc, "significance", &significance);
+    jsondoc_put(doc, "differences", &differences);
     provenance_put_here(doc);
     status_t status = results_put_files(doc, path);
     if (status == ST_OK)
@@ -245,13 +310,33 @@ static void csv_names(FILE *out, const metric_rows_t *rows)
         fprintf(out, ",%s", rows->row[i].name);
 }
 
+/* Errors over replicas: of a number of quality, and of a loss' difference from the baseline's. */
+static void csv_error_heads(FILE *out, const compared_t *compared)
+{
+    const char *name = differences_metric(compared)->name;
+    fprintf(out, ",%s_se", name);
+    if (differences_is_loss(compared))
+        fprintf(out, ",%s_vs_baseline_percent_se", name);
+}
+
+static void csv_errors(FILE *out, const experiment_result_t *result, int32_t v, int n, const compared_t *compared)
+{
+    csv_double(out, result_error(&result->variant[v], compared->rows, compared->i));
+    if (differences_is_loss(compared))
+        csv_double(out, 100.0 * differences_of(result, v, result->baseline, n)->change_error);
+}
+
 static void csv_head(FILE *out)
 {
+    compared_t compared;
     fputs("name,determinism,replicas", out);
     csv_names(out, &quality_rows);
     for (int i = 0; i < quality_rows.n; i++)
         if (quality_rows.row[i].show & SHOW_CHANGE)
             fprintf(out, ",%s_vs_baseline_percent", quality_rows.row[i].name);
+    for (int n = 0; differences_compared(n, &compared); n++)
+        if (compared.rows == &quality_rows)
+            csv_error_heads(out, &compared);
     for (int i = 0; i < reproducibility_rows.n; i++) {
         const char *name = reproducibility_rows.row[i].name;
         fprintf(out, ",%s,%s_low,%s_high", name, name, name);
@@ -268,8 +353,10 @@ static void csv_head(FILE *out)
     fputc('\n', out);
 }
 
-static void csv_row(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
+static void csv_row(FILE *out, const experiment_result_t *result, int32_t v)
 {
+    compared_t compared;
+    const variant_result_t *variant = &result->variant[v];
     const variant_result_t *base = result_baseline(result);
     const estimate_t *estimate = (const estimate_t *)&variant->reproducibility;
     csv_text(out, variant->name);
@@ -280,6 +367,9 @@ static void csv_row(FILE *out, const experiment_result_t *result, const variant_
     for (int i = 0; i < quality_rows.n; i++)
         if (quality_rows.row[i].show & SHOW_CHANGE)
             csv_double(out, result_change_percent(&quality_rows, i, &variant->quality, &base->quality));
+    for (int n = 0; differences_compared(n, &compared); n++)
+        if (compared.rows == &quality_rows)
+            csv_errors(out, result, v, n, &compared);
     for (int i = 0; i < reproducibility_rows.n; i++)
         csv_estimate(out, estimate[i]);
     csv_double(out, variant->pd_pairs);
@@ -302,7 +392,7 @@ status_t report_write_csv(const experiment_result_t *result, const char *path)
         return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     csv_head(out);
     for (int32_t v = 0; v < result->variants; v++)
-        csv_row(out, result, &result->variant[v]);
+        csv_row(out, result, v);
     status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
                                        : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     free(text);

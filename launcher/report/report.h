@@ -11,18 +11,22 @@
  * is in "provenance" alone, and "manifest" is the checksum of a run's manifest.json (hash128_text); "files" are results.csv and
  * verdict.txt beside it, which are written first; the last member is seal.h's checksum.
  *
- *     {experiment, baseline, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k, resamples,
- * confidence,
+ *     {experiment, baseline, ensemble, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k,
+ *      resamples, confidence,
  *      variants: [{name, config {activation, beta, components, hidden, embedding_dim, family, method},
  *                  cost {..}, determinism,
  *                  metrics {quality.., reproducibility.. and pd_difference, pd_levelled_difference (each NAME, NAME_low,
  * NAME_high),
- *                           pd_pairs, standard errors over replicas (NAME_se)},
+ *                           pd_pairs, standard errors over replicas (NAME_se), and what a chart shows of relative PD
+ *                           (pd_relative_bar_low, _high, and _over: queries, examples or replicas)},
  *                  teaching {teacher, runs, costs with the teacher.., held_out_saving: unknown, never, reached or at_most,
  * held_out_points, without, shares..},
  *                  replicas: [{replica, init_seed, order_seed, digest, manifest, metrics, cost}],
  *                  slices, worst_slices: [{column, value, examples, pd_relative}],
- *                  most_different: [{index, label, pd_relative, predictions: [one per replica]}]}]}                         */
+ *                  most_different: [{index, label, pd_relative, predictions: [one per replica]}]}],
+ *      significance {level, correction, power, decide},
+ *      differences, of any variant from any other: [{variant, from, NAME {difference, se, p, p_holm; and of a loss: change,
+ *                                                    change_se, replicas_to_decide}}]}                                     */
 WARN_UNUSED status_t report_write_json(const experiment_result_t *result, const char *path);
 
 /* report_write_csv - replaces `path` in one step: one header line, one line per variant; undefined numbers are empty. */

@@ -9,6 +9,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/metrics/t_test.h"
+#include "launcher/report/differences.h"
 #include "launcher/report/summary.h"
 
 #define MOST_COLUMNS 24
@@ -46,8 +48,11 @@ static void grid_print(const text_grid_t *grid, FILE *out)
                 width[column] = length;
         }
     for (int row = 0; row < grid->rows; row++) {
+        int last = grid->columns - 1;
+        while (last > 0 && !*grid->cell[row][last])
+            last--;
         fprintf(out, "%-*s", width[0], grid->cell[row][0]);
-        for (int column = 1; column < grid->columns; column++)
+        for (int column = 1; column <= last; column++)
             fprintf(out, "  %*s", width[column], grid->cell[row][column]);
         fputc('\n', out);
     }
@@ -85,7 +90,8 @@ static void set_heading(text_grid_t *grid, int column, const char *heading)
 /* One part of the table: the rows that have a column, of the struct that `numbers` finds in a variant. */
 typedef struct table_part {
     const metric_rows_t *rows;
-    size_t numbers; /* in variant_result_t */
+    size_t numbers;    /* in variant_result_t */
+    bool with_changes; /* of quality they stand in a part of their own, with their errors */
 } table_part_t;
 
 static const void *numbers_of(const table_part_t *part, const variant_result_t *variant)
@@ -93,14 +99,14 @@ static const void *numbers_of(const table_part_t *part, const variant_result_t *
     return (const char *)variant + part->numbers;
 }
 
-static int set_metric_headings(text_grid_t *grid, int column, const metric_t *metric, bool has_queries)
+static int set_metric_headings(text_grid_t *grid, int column, const metric_t *metric, bool has_queries, bool with_changes)
 {
     set_heading(grid, column++, metric->heading);
     if (metric->show & SHOW_INTERVAL)
         set_heading(grid, column++, has_queries ? "95 % interval\nover queries" : "95 % interval\nover examples");
     if (metric->show & SHOW_ERROR)
-        set_heading(grid, column++, "+- over\nreplicas");
-    if (metric->show & SHOW_CHANGE)
+        set_heading(grid, column++, "+-");
+    if (metric->show & SHOW_CHANGE && with_changes)
         set_heading(grid, column++, "");
     return column;
 }
@@ -121,13 +127,13 @@ static int set_metric(text_grid_t *grid, int row, int column, const table_part_t
             grid_set(grid, row, column++, "-");
     }
     if (metric->show & SHOW_ERROR) {
-        const double error = result_error(variant, i);
+        const double error = result_error(variant, part->rows, i);
         if (isfinite(error))
-            grid_set(grid, row, column++, "+- %.2f", 100.0 * error);
+            grid_set(grid, row, column++, "%.*f", metric->digits, error * (metric->unit == UNIT_SHARE ? 100.0 : 1.0));
         else
             grid_set(grid, row, column++, "-");
     }
-    if (metric->show & SHOW_CHANGE)
+    if (metric->show & SHOW_CHANGE && part->with_changes)
         set_change(grid, row, column++, result_change_percent(part->rows, i, numbers, of_base), variant == base,
                    isfinite(metric_value(part->rows, i, of_base)));
     return column;
@@ -139,7 +145,7 @@ static text_grid_t part_grid(const experiment_result_t *result, const table_part
     const variant_result_t *base = result_baseline(result);
     set_heading(&grid, 0, "variant");
     for (int at = 1, column = 1, i; (i = metric_at_column(part->rows, at)) >= 0; at++)
-        column = set_metric_headings(&grid, column, &part->rows->row[i], result->queries > 0);
+        column = set_metric_headings(&grid, column, &part->rows->row[i], result->queries > 0, part->with_changes);
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         grid_set(&grid, v + 2, 0, "%s", variant->name);
@@ -151,7 +157,7 @@ static text_grid_t part_grid(const experiment_result_t *result, const table_part
 
 static void print_quality(const experiment_result_t *result, FILE *out)
 {
-    static const table_part_t part = {&quality_rows, offsetof(variant_result_t, quality)};
+    static const table_part_t part = {&quality_rows, offsetof(variant_result_t, quality), false};
     text_grid_t grid = part_grid(result, &part);
     const int column = grid.columns;
     set_heading(&grid, column, "determinism\nlevel");
@@ -168,6 +174,108 @@ static void print_part(const experiment_result_t *result, table_part_t part, FIL
     mem_free(grid.cell);
 }
 
+/* ---- differences between variants ------------------------------------------------------------------------------------ */
+
+/* Its change where it is a loss, else the difference, of a share in points; a star where it is significant. */
+static int set_one_difference(text_grid_t *grid, int row, int column, const compared_t *compared, const difference_t *d)
+{
+    const metric_t *metric = differences_metric(compared);
+    const bool is_loss = differences_is_loss(compared), as_percent = is_loss || metric->unit == UNIT_SHARE;
+    const double value = is_loss ? d->change : d->value, error = is_loss ? d->change_error : d->error;
+    const double scale = as_percent ? 100.0 : 1.0;
+    const int digits = as_percent ? 2 : metric->digits;
+    if (isfinite(value))
+        grid_set(grid, row, column, "%+.*f%s%s", digits, scale * value, is_loss ? " %" : "",
+                 d->p_holm <= T_TEST_LEVEL ? "*" : " ");
+    else
+        grid_set(grid, row, column, "- ");
+    if (isfinite(error))
+        grid_set(grid, row, column + 1, "%.*f", digits, scale * error);
+    else
+        grid_set(grid, row, column + 1, "-");
+    return column + 2;
+}
+
+static void set_replicas(text_grid_t *grid, int row, int column, double replicas)
+{
+    char text[TEXT_BYTES];
+    if (isinf(replicas))
+        grid_set(grid, row, column, "no number");
+    else
+        grid_set(grid, row, column, "%s", isnan(replicas) ? "-" : text_count((int64_t)replicas, text));
+}
+
+/* What fits into a line; the others are in the files. */
+static bool is_told(const compared_t *compared)
+{
+    return differences_is_loss(compared) || differences_metric(compared)->show & SHOW_INTERVAL;
+}
+
+/* The loss that comes last is the headline: the one of queries, where there are any. */
+static bool is_headline(const experiment_result_t *result, const compared_t *compared)
+{
+    const quality_t *quality = &result_baseline(result)->quality;
+    const double *headline = isfinite(quality->pqauc_loss) ? &quality->pqauc_loss : &quality->auc_loss;
+    return compared->rows == &quality_rows &&
+           (const char *)quality + differences_metric(compared)->offset == (const char *)headline;
+}
+
+static void set_differences(text_grid_t *grid, int row, const experiment_result_t *result, int32_t a, int32_t b)
+{
+    compared_t compared;
+    grid_set(grid, row, 0, "%s - %s", result->variant[a].name, result->variant[b].name);
+    for (int n = 0, column = 1; differences_compared(n, &compared); n++) {
+        if (!is_told(&compared))
+            continue;
+        const difference_t *d = differences_of(result, a, b, n);
+        column = set_one_difference(grid, row, column, &compared, d);
+        if (is_headline(result, &compared))
+            set_replicas(grid, row, column++, d->replicas);
+    }
+}
+
+static void set_replicas_heading(text_grid_t *grid, int column)
+{
+    grid_set(grid, 0, column, "replicas");
+    grid_set(grid, 1, column, "for %.1f %%", 100.0 * DIFFERENCES_DECIDE);
+}
+
+static void set_difference_headings(text_grid_t *grid, const experiment_result_t *result)
+{
+    compared_t compared;
+    set_heading(grid, 0, "difference");
+    for (int n = 0, column = 1; differences_compared(n, &compared); n++) {
+        if (!is_told(&compared))
+            continue;
+        set_heading(grid, column++, differences_is_loss(&compared) ? differences_metric(&compared)->heading : "PD in\npoints");
+        set_heading(grid, column++, "+-");
+        if (is_headline(result, &compared))
+            set_replicas_heading(grid, column++);
+    }
+}
+
+/* From the baseline, and of single networks from the ensemble, where there is one. */
+static void print_differences(const experiment_result_t *result, FILE *out)
+{
+    const variant_result_t *ensemble = summary_ensemble(result);
+    text_grid_t grid = grid_make(2 * result->variants + 2);
+    int row = 2;
+    set_difference_headings(&grid, result);
+    for (int32_t v = 0; v < result->variants; v++)
+        if (v != result->baseline)
+            set_differences(&grid, row++, result, v, result->baseline);
+    for (int32_t v = 0; v < result->variants && ensemble; v++)
+        if (v != result->baseline && !summary_is_ensemble(&result->variant[v]))
+            set_differences(&grid, row++, result, v, (int32_t)(ensemble - result->variant));
+    grid.rows = row;
+    grid_print(&grid, out);
+    fprintf(out,
+            "+-: standard error over replicas. *: significant over replicas at %.0f %%, corrected (Holm) for all variants set\n"
+            "against the same one. replicas for %.1f %%: so many find a change of that size with a power of %.0f %%\n",
+            100.0 * T_TEST_LEVEL, 100.0 * DIFFERENCES_DECIDE, 100.0 * T_TEST_POWER);
+    mem_free(grid.cell);
+}
+
 static bool has_students(const experiment_result_t *result)
 {
     for (int32_t v = 0; v < result->variants; v++)
@@ -179,7 +287,7 @@ static bool has_students(const experiment_result_t *result)
 /* What students cost with their part of their teachers' runs; alone they are in the table above. */
 static void print_students(const experiment_result_t *result, FILE *out)
 {
-    static const table_part_t part = {&teaching_rows, offsetof(variant_result_t, teaching)};
+    static const table_part_t part = {&teaching_rows, offsetof(variant_result_t, teaching), false};
     enum { TEXTS = 3 };
     static const char *const heads[TEXTS] = {"student with\nits teacher", "taught\nby", "teacher\nruns"};
     text_grid_t grid = grid_make(result->variants + 2);
@@ -294,9 +402,13 @@ void report_print_table(const experiment_result_t *result, FILE *out)
     fputc('\n', out);
     print_quality(result, out);
     fputc('\n', out);
-    print_part(result, (table_part_t){&reproducibility_rows, offsetof(variant_result_t, reproducibility)}, out);
+    if (result->variants > 1) {
+        print_differences(result, out);
+        fputc('\n', out);
+    }
+    print_part(result, (table_part_t){&reproducibility_rows, offsetof(variant_result_t, reproducibility), true}, out);
     fputc('\n', out);
-    print_part(result, (table_part_t){&cost_rows, offsetof(variant_result_t, cost)}, out);
+    print_part(result, (table_part_t){&cost_rows, offsetof(variant_result_t, cost), false}, out);
     if (has_students(result)) {
         fputc('\n', out);
         print_students(result, out);

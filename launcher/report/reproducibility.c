@@ -4,7 +4,7 @@
  *     examples | queries of more than 1 | queries of more than k | variant 0: PD_COUNT measures, levelled, top 1, top k | ..
  *     --------- denominators ---------   ------------------------- numerators ------------------------------------------
  *
- * For the errors over replicas every variant also has its PD without each of them, as it is and levelled.                  */
+ * For the errors over replicas (differences.h) every variant also has its PD without each of them, as it is and levelled. */
 #include "launcher/report/reproducibility.h"
 
 #include <math.h>
@@ -41,11 +41,6 @@ typedef struct score_table {
     int32_t columns;
     double *sums; /* [queries][columns] */
 } score_table_t;
-
-/* PD of a variant without one replica after the other, each [replicas]. */
-typedef struct without {
-    double *as_is, *levelled;
-} without_t;
 
 static void put_denominators(score_table_t *table)
 {
@@ -122,7 +117,7 @@ static void put_swaps(score_table_t *table, int32_t v, const float *const *p, in
     mem_free(share);
 }
 
-static void put_variant(score_table_t *table, int32_t v, variant_result_t *variant, int64_t n, without_t *without)
+static void put_variant(score_table_t *table, int32_t v, variant_result_t *variant, int64_t n)
 {
     const float **p = MEM_ARRAY(const float *, variant->replicas);
     for (int32_t r = 0; r < variant->replicas; r++) {
@@ -142,37 +137,17 @@ static void put_variant(score_table_t *table, int32_t v, variant_result_t *varia
         put_swaps(table, v, p, variant->replicas, RESULT_TOP_K, SWAP_TOPK);
     }
     put_levelled(table, v, p, variant->replicas, n);
-    without->as_is = MEM_ARRAY(double, variant->replicas);
-    without->levelled = MEM_ARRAY(double, variant->replicas);
+    pd_without_t *without = &variant->without;
+    without->pd_relative = MEM_ARRAY(double, variant->replicas);
+    without->pd_levelled = MEM_ARRAY(double, variant->replicas);
+    for (int32_t r = 0; r < variant->replicas; r++)
+        without->pd_relative[r] = without->pd_levelled[r] = NAN;
     if (variant->replicas >= JACKKNIFE_LEAST_REPLICAS) {
-        leave_out(p, variant->replicas, n, without->as_is);
-        leave_out_and_level(p, variant->replicas, n, without->levelled);
+        leave_out(p, variant->replicas, n, without->pd_relative);
+        leave_out_and_level(p, variant->replicas, n, without->pd_levelled);
     }
     mem_free(term);
     mem_free(p);
-}
-
-/* Replica r of both variants is left out together. */
-static double error_of_difference(const double *without, const double *base, int32_t replicas)
-{
-    double *difference = MEM_ARRAY(double, replicas);
-    for (int32_t r = 0; r < replicas; r++)
-        difference[r] = without[r] - base[r];
-    const double error = jackknife_error(difference, replicas);
-    mem_free(difference);
-    return error;
-}
-
-static void measure_errors(variant_result_t *variant, const without_t *without, int32_t base_replicas, const without_t *base)
-{
-    const int32_t replicas = variant->replicas;
-    const bool is_paired = replicas == base_replicas;
-    variant->error = (replica_errors_t){
-        .pd_relative = jackknife_error(without->as_is, replicas),
-        .pd_levelled = jackknife_error(without->levelled, replicas),
-        .pd_difference = is_paired ? error_of_difference(without->as_is, base->as_is, replicas) : NAN,
-        .pd_levelled_difference = is_paired ? error_of_difference(without->levelled, base->levelled, replicas) : NAN,
-    };
 }
 
 static void measure_variant(const bootstrap_t *bootstrap, int32_t v, int32_t baseline, variant_result_t *variant)
@@ -198,23 +173,15 @@ void reproducibility_measure(experiment_result_t *result)
     };
     table.sums = MEM_ARRAY(double, queries->count *table.columns);
     put_denominators(&table);
-    without_t *without = MEM_ARRAY(without_t, result->variants);
     for (int32_t v = 0; v < result->variants; v++)
-        put_variant(&table, v, &result->variant[v], result->eval_examples, &without[v]);
+        put_variant(&table, v, &result->variant[v], result->eval_examples);
 
     const int32_t base = result->baseline;
     bootstrap_t *bootstrap = bootstrap_create(table.sums, queries->count, table.columns, SEED, RESULT_RESAMPLES);
-    for (int32_t v = 0; v < result->variants; v++) {
+    for (int32_t v = 0; v < result->variants; v++)
         measure_variant(bootstrap, v, base, &result->variant[v]);
-        measure_errors(&result->variant[v], &without[v], result->variant[base].replicas, &without[base]);
-    }
     result->queries = result->group ? queries->count - result->without_query : 0;
     bootstrap_destroy(&bootstrap);
-    for (int32_t v = 0; v < result->variants; v++) {
-        mem_free(without[v].as_is);
-        mem_free(without[v].levelled);
-    }
-    mem_free(without);
     mem_free(table.sums);
     queries_destroy(&queries);
 }

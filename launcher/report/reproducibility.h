@@ -4,7 +4,7 @@
 
 #include "launcher/report/result.h"
 
-/* reproducibility_measure - fills, in every variant: reproducibility, pd_difference, pd_levelled_difference, error,
+/* reproducibility_measure - fills, in every variant: reproducibility, pd_difference, pd_levelled_difference, without,
  * pd_pairs, pd_of_example, most_different; and result->queries. All variants are measured over the same resamples of the same
  * queries. For result_summarise. */
 void reproducibility_measure(experiment_result_t *result);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/metrics/jackknife.h"
+#include "launcher/report/differences.h"
 #include "launcher/report/distillation_cost.h"
 #include "launcher/report/reproducibility.h"
 
@@ -24,6 +26,9 @@ void result_summarise(experiment_result_t *result)
         variant_result_t *variant = &result->variant[v];
         const replica_result_t *first = variant->replica;
         ASSERT(variant->replicas > 0);
+        for (int32_t r = 0; r < variant->replicas && result->label; r++)
+            run_result_complete(&variant->replica[r].quality, variant->replica[r].predictions, result->label,
+                                result->eval_examples);
         variant->quality = (quality_t){0};
         variant->cost = (cost_t){0};
         metric_combine_all(&quality_rows, &first->quality, sizeof *first, variant->replicas, &variant->quality);
@@ -32,17 +37,17 @@ void result_summarise(experiment_result_t *result)
     distillation_cost_measure(result);
     distillation_cost_measure_saving(result);
     reproducibility_measure(result);
+    differences_measure(result);
+}
+
+bool result_is_comparable(const variant_result_t *a, const variant_result_t *b)
+{
+    return !a->config || !b->config || a->config->experiment.vary == b->config->experiment.vary;
 }
 
 double result_base_rate_logloss(const experiment_result_t *result)
 {
-    int64_t positives = 0;
-    if (!result->label || result->eval_examples == 0)
-        return NAN;
-    for (int64_t i = 0; i < result->eval_examples; i++)
-        positives += result->label[i];
-    const double q = (double)positives / (double)result->eval_examples;
-    return positives == 0 || positives == result->eval_examples ? 0.0 : -q * log(q) - (1.0 - q) * log1p(-q);
+    return result->label ? metrics_base_rate_logloss(result->label, result->eval_examples) : NAN;
 }
 
 bool result_beats_constant(const experiment_result_t *result, const variant_result_t *variant)
@@ -68,13 +73,17 @@ void result_fini(experiment_result_t *result)
             mem_free(variant->replica[r].predictions);
         mem_free(variant->replica);
         mem_free(variant->pd_of_example);
+        mem_free(variant->without.pd_relative);
+        mem_free(variant->without.pd_levelled);
         free_slices(variant->slice, variant->slices);
         free_slices(variant->worst, variant->worst_slices);
     }
+    mem_free(result->difference);
     mem_free(result->variant);
     mem_free(result->command);
     mem_free(result->label);
     mem_free(result->group);
+    result->difference = NULL;
     result->variant = NULL;
     result->variants = 0;
     result->command = NULL;
@@ -82,13 +91,17 @@ void result_fini(experiment_result_t *result)
     result->group = NULL;
 }
 
-static void put_interval(jsondoc_t *object, const char *name, estimate_t estimate)
+static void put_suffixed(jsondoc_t *object, const char *name, const char *suffix, double value)
 {
     char key[64];
-    snprintf(key, sizeof key, "%s_low", name);
-    jsondoc_put_number(object, key, estimate.low);
-    snprintf(key, sizeof key, "%s_high", name);
-    jsondoc_put_number(object, key, estimate.high);
+    snprintf(key, sizeof key, "%s_%s", name, suffix);
+    jsondoc_put_number(object, key, value);
+}
+
+static void put_interval(jsondoc_t *object, const char *name, estimate_t estimate)
+{
+    put_suffixed(object, name, "low", estimate.low);
+    put_suffixed(object, name, "high", estimate.high);
 }
 
 double result_change_percent(const metric_rows_t *rows, int i, const void *numbers, const void *of_base)
@@ -97,12 +110,27 @@ double result_change_percent(const metric_rows_t *rows, int i, const void *numbe
     return 100.0 * (metric_value(rows, i, numbers) - base) / base;
 }
 
-double result_error(const variant_result_t *variant, int i)
+double result_error(const variant_result_t *variant, const metric_rows_t *rows, int i)
 {
-    const size_t offset = reproducibility[i].offset;
-    return offset == offsetof(reproducibility_t, pd_relative)   ? variant->error.pd_relative
-           : offset == offsetof(reproducibility_t, pd_levelled) ? variant->error.pd_levelled
-                                                                : NAN;
+    const metric_t *metric = &rows->row[i];
+    if (!(metric->show & SHOW_ERROR))
+        return NAN;
+    if (rows == &quality_rows)
+        return metric_value(rows, i, &variant->quality_error);
+    return metric->offset == offsetof(reproducibility_t, pd_relative) ? variant->error.pd_relative : variant->error.pd_levelled;
+}
+
+estimate_t result_bar(const experiment_result_t *result, const variant_result_t *variant, const char **of)
+{
+    estimate_t bar = variant->reproducibility.pd_relative;
+    const double half = jackknife_quantile(variant->replicas) * variant->error.pd_relative;
+    *of = !isfinite(bar.low) || !isfinite(bar.high) ? NULL : result->queries ? "queries" : "examples";
+    if (isfinite(half) && (!*of || 2.0 * half > bar.high - bar.low)) {
+        *of = "replicas";
+        bar.low = fmax(0.0, bar.value - half);
+        bar.high = bar.value + half;
+    }
+    return bar;
 }
 
 /* All values first: a person who reads the file sees numbers before intervals. */
@@ -116,6 +144,9 @@ void result_put_reproducibility(jsondoc_t *object, const variant_result_t *varia
 #define PUT(name, doc) jsondoc_put_number(object, #name "_se", variant->error.name);
     REPLICA_ERRORS(PUT)
 #undef PUT
+    for (int i = 0; i < quality_rows.n; i++)
+        if (quality_rows.row[i].show & SHOW_ERROR)
+            put_suffixed(object, quality_rows.row[i].name, "se", result_error(variant, &quality_rows, i));
     for (int i = 0; i < reproducibility_rows.n; i++)
         put_interval(object, reproducibility[i].name, estimate[i]);
     put_interval(object, "pd_difference", variant->pd_difference);

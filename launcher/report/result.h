@@ -92,6 +92,19 @@ typedef struct replica_errors {
     REPLICA_ERRORS(ERROR_MEMBER)
 } replica_errors_t;
 
+/* PD of the replicas of a variant without one after the other, each [replicas]; NaN below three. */
+typedef struct pd_without {
+    double *pd_relative, *pd_levelled; /* **owned** */
+} pd_without_t;
+
+/* Of a number of one variant from another's, paired by replica (differences.h). NaN: not known. */
+typedef struct difference {
+    double value, error;         /* one minus the other, and its standard error over replicas */
+    double change, change_error; /* of a loss: the same as a share of the other's */
+    double p, p_holm;            /* that it is chance of replicas; among all that are set against the same variant */
+    double replicas;             /* it takes so many to find a change of DIFFERENCES_DECIDE; of a loss */
+} difference_t;
+
 /* Relative PD over a part of the evaluation split. */
 typedef struct pd_slice {
     char *column; /* **owned** */
@@ -125,10 +138,12 @@ typedef struct variant_result {
     /* Filled by result_summarise: */
     quality_t quality; /* means over replicas */
     cost_t cost;
+    quality_t quality_error;           /* standard errors over replicas, of those rows that have one */
     reproducibility_t reproducibility; /* NaN below two replicas */
     estimate_t pd_difference;          /* relative PD minus the baseline's, over the same resamples */
     estimate_t pd_levelled_difference; /* the same of levelled PD */
     replica_errors_t error;
+    pd_without_t without;
     int32_t pd_pairs;
     distillation_cost_t teaching;
     double *pd_of_example; /* **owned**, [eval_examples]: each example's term of the relative PD */
@@ -152,6 +167,8 @@ typedef struct experiment_result {
     int32_t baseline;      /* index of the variant that losses are compared with */
     int32_t variants;
     variant_result_t *variant; /* **owned**, [variants] */
+    int compared;              /* numbers that have an error over replicas */
+    difference_t *difference; /* **owned**, [variants][variants][compared], of the first from the second, by result_summarise */
 } experiment_result_t;
 
 extern const metric_rows_t reproducibility_rows, teaching_rows;
@@ -168,6 +185,10 @@ static inline const variant_result_t *result_baseline(const experiment_result_t 
     ASSERT(result->baseline >= 0 && result->baseline < result->variants);
     return &result->variant[result->baseline];
 }
+
+/* result_is_comparable - do the replicas of both differ in the same sources? If not, their PD answers another question, and the
+ * seeds of their replicas are no pairs. */
+bool result_is_comparable(const variant_result_t *a, const variant_result_t *b);
 
 /* result_base_rate_logloss - what a model must be better than to have learned anything: the logloss of predicting the
  * evaluation split's share of positives for every example (docs/MATH.md, eq. 44). NaN where labels are not known, or there are
@@ -187,7 +208,11 @@ void result_put_reproducibility(jsondoc_t *object, const variant_result_t *varia
 /* result_change_percent - by how much the value of row i in `numbers` is above that in `of_base`, in % of it. */
 double result_change_percent(const metric_rows_t *rows, int i, const void *numbers, const void *of_base);
 
-/* result_error - the standard error over replicas of row i of reproducibility; NaN where none is estimated. */
-double result_error(const variant_result_t *variant, int i);
+/* result_error - the standard error over replicas of a row of quality or reproducibility; NaN where none is estimated. */
+double result_error(const variant_result_t *variant, const metric_rows_t *rows, int i);
+
+/* result_bar - the 95 % interval of relative PD for a chart: over queries or over replicas,
+ * whichever is wider. *of: "queries", "examples" or "replicas"; NULL, and no number, where neither is known. */
+estimate_t result_bar(const experiment_result_t *result, const variant_result_t *variant, const char **of);
 
 #endif

@@ -4,7 +4,8 @@
  *
  * Whether a difference is more than chance has two sides: other queries (an interval, by bootstrap) and other replicas (a
  * standard error, by jackknife). It is called significant where both agree, and of two replicas it is said that the second is
- * not known. */
+ * not known. A verdict is about the best of all variants, which is the one that chance favours most: so its difference is
+ * tested as one of all that are set against the baseline, by Holm's correction. */
 #include "launcher/report/summary.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@
 
 #include "common/base/memory.h"
 #include "common/metrics/jackknife.h"
+#include "common/metrics/t_test.h"
 
 #define DEARER_ROWS 1.05 /* rows pulled are counted, so a few per cent are real */
 #define DEARER_CPU 1.25  /* CPU time is measured on a machine that others use as well */
@@ -20,12 +22,6 @@
 static double pd_of(const variant_result_t *variant)
 {
     return variant->reproducibility.pd_relative.value;
-}
-
-/* PD of replicas that differ in other sources answers another question. */
-static bool is_comparable(const variant_result_t *variant, const variant_result_t *base)
-{
-    return !variant->config || !base->config || variant->config->experiment.vary == base->config->experiment.vary;
 }
 
 /* The share by which its logloss is above the baseline's. */
@@ -43,7 +39,7 @@ static bool is_affordable(const variant_result_t *variant, const variant_result_
 static bool is_candidate(const experiment_result_t *result, const variant_result_t *variant)
 {
     const variant_result_t *base = result_baseline(result);
-    return is_comparable(variant, base) && is_affordable(variant, base) && result_beats_constant(result, variant);
+    return result_is_comparable(variant, base) && is_affordable(variant, base) && result_beats_constant(result, variant);
 }
 
 static double ratio(double a, double b)
@@ -88,8 +84,7 @@ const variant_result_t *summary_best(const experiment_result_t *result)
     return best;
 }
 
-/* More than one component predicts. */
-static bool is_ensemble(const variant_result_t *variant)
+bool summary_is_ensemble(const variant_result_t *variant)
 {
     int first, last;
     if (!variant->config)
@@ -98,18 +93,23 @@ static bool is_ensemble(const variant_result_t *variant)
     return last - first > 1;
 }
 
-/* The largest of the ensembles that are no peers of each other; NULL where there is none, or for an ensemble. */
-static const variant_result_t *full_ensemble(const experiment_result_t *result, const variant_result_t *best)
+const variant_result_t *summary_ensemble(const experiment_result_t *result)
 {
     const variant_result_t *base = result_baseline(result), *full = NULL;
-    for (int32_t v = 0; v < result->variants && !is_ensemble(best); v++) {
+    for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL && isfinite(pd_of(variant)) &&
-            variant != base && is_comparable(variant, base) && result_beats_constant(result, variant) &&
-            (!full || variant->cost.parameters > full->cost.parameters))
+        if (summary_is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL &&
+            isfinite(pd_of(variant)) && variant != base && result_is_comparable(variant, base) &&
+            result_beats_constant(result, variant) && (!full || variant->cost.parameters > full->cost.parameters))
             full = variant;
     }
     return full;
+}
+
+/* What `best` is set against; NULL for an ensemble. */
+static const variant_result_t *full_ensemble(const experiment_result_t *result, const variant_result_t *best)
+{
+    return summary_is_ensemble(best) ? NULL : summary_ensemble(result);
 }
 
 /* The lowest PD of the affordable variants that lower it and are cheaper than `best`; NULL where there is none. */
@@ -131,7 +131,7 @@ static const variant_result_t *lossy_road(const experiment_result_t *result, con
     const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (is_comparable(variant, base) && !is_affordable(variant, base) && result_beats_constant(result, variant) &&
+        if (result_is_comparable(variant, base) && !is_affordable(variant, base) && result_beats_constant(result, variant) &&
             pd_of(variant) < pd_of(lowest ? lowest : best))
             lowest = variant;
     }
@@ -143,16 +143,53 @@ static const variant_result_t *lossy_road(const experiment_result_t *result, con
 /* What is known of a difference from the baseline. */
 typedef enum finding { UNKNOWN, CHANCE_OF_QUERIES, CHANCE_OF_REPLICAS, SURE_OF_QUERIES, SURE_OF_BOTH } finding_t;
 
-static finding_t finding_of(estimate_t difference, double error, int32_t replicas)
+/* The difference from the baseline that is asked about: of PD as it is, or of levelled PD. */
+typedef struct question {
+    const experiment_result_t *result;
+    bool is_levelled;
+} question_t;
+
+static estimate_t difference_of(question_t q, const variant_result_t *variant)
+{
+    return q.is_levelled ? variant->pd_levelled_difference : variant->pd_difference;
+}
+
+static double error_of(question_t q, const variant_result_t *variant)
+{
+    return q.is_levelled ? variant->error.pd_levelled_difference : variant->error.pd_difference;
+}
+
+/* Corrected for the *variants differences that are known. */
+static double p_of(question_t q, const variant_result_t *variant, int32_t *variants)
+{
+    const experiment_result_t *result = q.result;
+    const variant_result_t *base = result_baseline(result);
+    double *p = MEM_ARRAY(double, result->variants);
+    *variants = 0;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *other = &result->variant[v];
+        p[v] = other != base && result_is_comparable(other, base)
+                   ? t_test_p(difference_of(q, other).value, error_of(q, other), other->replicas)
+                   : NAN;
+        *variants += !isnan(p[v]);
+    }
+    t_test_holm(p, result->variants, p);
+    const double corrected = p[variant - result->variant];
+    mem_free(p);
+    return corrected;
+}
+
+/* p: that it is chance of replicas. */
+static finding_t finding_of(estimate_t difference, double p)
 {
     const bool has_interval = isfinite(difference.low) && isfinite(difference.high);
     if (!has_interval)
         return UNKNOWN;
     if (difference.low <= 0.0 && difference.high >= 0.0)
         return CHANCE_OF_QUERIES;
-    if (!isfinite(error))
+    if (isnan(p))
         return SURE_OF_QUERIES;
-    return jackknife_is_distinct(difference.value, error, replicas) ? SURE_OF_BOTH : CHANCE_OF_REPLICAS;
+    return p <= T_TEST_LEVEL ? SURE_OF_BOTH : CHANCE_OF_REPLICAS;
 }
 
 static const char *finding_words(finding_t finding)
@@ -167,9 +204,10 @@ static const char *finding_words(finding_t finding)
     return words[finding];
 }
 
-static finding_t finding_as_is(const variant_result_t *variant)
+static finding_t finding(question_t q, const variant_result_t *variant)
 {
-    return finding_of(variant->pd_difference, variant->error.pd_difference, variant->replicas);
+    int32_t variants;
+    return finding_of(difference_of(q, variant), p_of(q, variant, &variants));
 }
 
 static void put_percent(FILE *out, double share)
@@ -221,15 +259,20 @@ static void put_points(FILE *out, estimate_t difference, double error)
 
 static void put_difference(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
 {
-    const finding_t finding = finding_as_is(variant);
+    const question_t as_is = {result, false};
+    const finding_t found = finding(as_is, variant);
     const double error = variant->error.pd_difference;
-    if (finding == UNKNOWN)
+    int32_t variants;
+    const double p = p_of(as_is, variant, &variants);
+    if (found == UNKNOWN)
         return;
-    fprintf(out, " The difference is %s: ", finding_words(finding));
+    fprintf(out, " The difference is %s: ", finding_words(found));
     put_points(out, variant->pd_difference, error);
     fputs(" (", out);
     if (isfinite(error))
         fprintf(out, "standard error over %d replicas; ", variant->replicas);
+    if (isfinite(p) && variants > 1)
+        fprintf(out, "p = %.2g by Holm's correction for %d variants; ", p, variants);
     fprintf(out, "%+.2f to %+.2f at 95 %% over %s)", 100.0 * variant->pd_difference.low, 100.0 * variant->pd_difference.high,
             result->queries ? "queries" : "examples");
     if (variant->replicas < JACKKNIFE_LEAST_REPLICAS)
@@ -248,17 +291,17 @@ static bool is_levelled_known(const variant_result_t *variant)
     return isfinite(levelled_of(variant)) && isfinite(variant->pd_levelled_difference.value);
 }
 
-static void put_levelled_points(FILE *out, const variant_result_t *variant)
+static void put_levelled_points(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
 {
-    const finding_t finding =
-        finding_of(variant->pd_levelled_difference, variant->error.pd_levelled_difference, variant->replicas);
+    const finding_t found = finding((question_t){result, true}, variant);
     put_points(out, variant->pd_levelled_difference, variant->error.pd_levelled_difference);
-    if (finding != UNKNOWN)
-        fprintf(out, ", %s", finding_words(finding));
+    if (found != UNKNOWN)
+        fprintf(out, ", %s", finding_words(found));
 }
 
-static void put_levelled(FILE *out, const variant_result_t *variant, const variant_result_t *base)
+static void put_levelled(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
 {
+    const variant_result_t *base = result_baseline(result);
     if (!is_levelled_known(variant))
         return;
     fputs(" With levels made equal, PD goes from ", out);
@@ -266,7 +309,7 @@ static void put_levelled(FILE *out, const variant_result_t *variant, const varia
     fputs(" to ", out);
     put_percent(out, levelled_of(variant));
     fputs(": ", out);
-    put_levelled_points(out, variant);
+    put_levelled_points(out, result, variant);
     fputs(".", out);
 }
 
@@ -286,7 +329,7 @@ static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
     fprintf(out, " instead of %s's ", base->name);
     put_percent(out, levelled_of(base));
     fputs(": ", out);
-    put_levelled_points(out, lowest);
+    put_levelled_points(out, result, lowest);
     fputs(", ", out);
     put_loss(out, lowest, base);
     fputs(".", out);
@@ -296,8 +339,8 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
 {
     const variant_result_t *base = result_baseline(result), *dear = full_ensemble(result, best),
                            *cheap = cheap_road(result, best);
-    const finding_t finding = finding_as_is(best);
-    const bool may_be_chance = finding == CHANCE_OF_QUERIES || finding == CHANCE_OF_REPLICAS;
+    const finding_t found = finding((question_t){result, false}, best);
+    const bool may_be_chance = found == CHANCE_OF_QUERIES || found == CHANCE_OF_REPLICAS;
     fprintf(out, "%s %s relative PD from %s's ", best->name, may_be_chance ? "may cut" : "cuts", base->name);
     put_percent(out, pd_of(base));
     fputs(" to ", out);
@@ -308,7 +351,7 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
     put_cost(out, best, dear ? dear : base);
     fputs(".", out);
     put_difference(out, result, best);
-    put_levelled(out, best, base);
+    put_levelled(out, result, best);
     if (dear) {
         fprintf(out, " %s reaches ", dear->name);
         put_percent(out, pd_of(dear));
@@ -336,7 +379,7 @@ static void put_sources(FILE *out, const experiment_result_t *result)
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
         const double pd = pd_of(variant);
-        if (is_comparable(variant, base) || !isfinite(pd))
+        if (result_is_comparable(variant, base) || !isfinite(pd))
             continue;
         fprintf(out, "%s %s ", n++ ? "," : " Replicas that differ in other sources have:", variant->name);
         if (pd == 0.0)
@@ -386,7 +429,8 @@ static others_t count_others(const experiment_result_t *result)
     others_t n = {0, 0, 0, 0};
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        const bool is_other = variant != base && is_comparable(variant, base), is_known = is_other && isfinite(pd_of(variant));
+        const bool is_other = variant != base && result_is_comparable(variant, base),
+                   is_known = is_other && isfinite(pd_of(variant));
         n.comparable += is_other;
         n.known += is_known;
         n.candidates += is_known && is_candidate(result, variant);

@@ -33,9 +33,13 @@ double metric_value(const metric_rows_t *rows, int i, const void *numbers)
     return *(const double *)member_of(metric, numbers);
 }
 
-void metric_set(const metric_rows_t *rows, int i, void *numbers, double value)
+static uint64_t *bits_of(const metric_rows_t *rows, void *numbers)
 {
-    const metric_t *metric = &rows->row[i];
+    return rows->not_recorded == METRIC_NO_BITS ? NULL : (void *)((char *)numbers + rows->not_recorded);
+}
+
+static void set_member(const metric_t *metric, void *numbers, double value)
+{
     void *member = (char *)numbers + metric->offset;
     ASSERT(metric->type != METRIC_ESTIMATE);
     if (metric->type == METRIC_INT64)
@@ -44,13 +48,21 @@ void metric_set(const metric_rows_t *rows, int i, void *numbers, double value)
         *(double *)member = value;
 }
 
+void metric_set(const metric_rows_t *rows, int i, void *numbers, double value)
+{
+    uint64_t *lacking = bits_of(rows, numbers);
+    set_member(&rows->row[i], numbers, value);
+    if (lacking)
+        *lacking &= ~(UINT64_C(1) << i);
+}
+
 /* For those who read the member itself it is NaN too, where it can be. */
 static void set_not_recorded(const metric_rows_t *rows, int i, void *numbers)
 {
-    ASSERT(rows->not_recorded != METRIC_NO_BITS);
-    uint64_t *lacking = (void *)((char *)numbers + rows->not_recorded);
+    uint64_t *lacking = bits_of(rows, numbers);
+    ASSERT(lacking);
     *lacking |= UINT64_C(1) << i;
-    metric_set(rows, i, numbers, rows->row[i].type == METRIC_INT64 ? 0.0 : NAN);
+    set_member(&rows->row[i], numbers, rows->row[i].type == METRIC_INT64 ? 0.0 : NAN);
 }
 
 int metric_find(const metric_rows_t *rows, const char *name)
@@ -94,11 +106,13 @@ status_t metric_get_all(const jsondoc_t *object, const char *where, const metric
     for (int i = 0; i < rows->n; i++) {
         const metric_t *metric = &rows->row[i];
         double number;
-        if (metric->since && !jsondoc_has(object, metric->name)) {
+        if (metric->derive && !jsondoc_has(object, metric->name))
+            metric_set(rows, i, out, metric->derive(out));
+        else if (metric->since && !jsondoc_has(object, metric->name))
             set_not_recorded(rows, i, out);
-        } else if (metric->type == METRIC_INT64) {
+        else if (metric->type == METRIC_INT64)
             TRY(jsondoc_get_integer(object, where, metric->name, 0, INT64_MAX, (void *)((char *)out + metric->offset)));
-        } else {
+        else {
             TRY(jsondoc_get_number(object, where, metric->name, &number));
             metric_set(rows, i, out, number);
         }

@@ -49,6 +49,7 @@ typedef struct metric {
     const char *group; /* of the page's columns */
     metric_combine_t combine;
     double (*measure)(const float *p, const uint8_t *y, int64_t n); /* of the evaluation split (metrics.h); or NULL */
+    double (*derive)(const void *numbers);                          /* from members of rows above it; or NULL */
     const char *undefined;                                          /* why it may have no value */
     bool needs_both_labels;                                         /* and that a single kind of them may be why */
 
@@ -88,7 +89,7 @@ typedef struct metric_rows {
 double metric_value(const metric_rows_t *rows, int i, const void *numbers);
 bool metric_is_recorded(const metric_rows_t *rows, int i, const void *numbers);
 
-/* metric_set - the number of row i, which is no estimate. */
+/* metric_set - the number of row i, which is no estimate; it is recorded then. */
 void metric_set(const metric_rows_t *rows, int i, void *numbers, double value);
 
 /* metric_find - the row of a member; there must be one. */

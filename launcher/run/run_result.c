@@ -2,6 +2,11 @@
 
 #include <math.h>
 
+double quality_auc(const void *numbers)
+{
+    return 1.0 - ((const quality_t *)numbers)->auc_loss;
+}
+
 #define ROW(type, name, ...) METRIC_ROW(quality_t, type, name, __VA_ARGS__),
 static const metric_t quality[] = {QUALITY_METRICS(ROW)};
 #undef ROW
@@ -20,6 +25,16 @@ void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, const
     out->pqauc_loss = out->pqauc_query_mean = NAN; /* undefined, not 0, without a query column */
     if (group)
         out->pqauc_loss = metrics_pqauc_loss(p, y, group, n, &out->pqauc_query_mean);
+    for (int i = 0; i < quality_rows.n; i++)
+        if (quality[i].derive)
+            metric_set(&quality_rows, i, out, quality[i].derive(out));
+}
+
+void run_result_complete(quality_t *out, const float *p, const uint8_t *y, int64_t n)
+{
+    for (int i = 0; i < quality_rows.n; i++)
+        if (quality[i].measure && !metric_is_recorded(&quality_rows, i, out))
+            metric_set(&quality_rows, i, out, quality[i].measure(p, y, n));
 }
 
 static void print_told(FILE *out, const quality_t *numbers, int i, bool one_class, const char *separator)

@@ -20,19 +20,25 @@
 #define QUALITY_METRICS(X) \
     X(DOUBLE, logloss, .meaning = "mean logistic loss", .measure = metrics_logloss, \
       .heading = "logloss", .title = "logloss", .group = "Accuracy", \
-      .digits = 5, .told_digits = 5, .column = 1, .show = SHOW_CHANGE | SHOW_TOLD) \
+      .digits = 5, .told_digits = 5, .column = 1, .show = SHOW_ERROR | SHOW_CHANGE | SHOW_TOLD) \
     X(DOUBLE, auc_loss, .meaning = "share of wrongly ordered pairs", .measure = metrics_auc_loss, \
       .undefined = "all labels are equal", .needs_both_labels = true, \
       .heading = "AUC\nloss", .title = "AUC loss", .group = "Accuracy", \
-      .digits = 5, .told_digits = 5, .column = 2, .show = SHOW_CHANGE | SHOW_TOLD) \
+      .digits = 5, .told_digits = 5, .column = 4, .show = SHOW_ERROR | SHOW_CHANGE | SHOW_TOLD) \
     X(DOUBLE, pqauc_loss, .meaning = "share of wrongly ordered pairs inside a query, all pairs equal", \
       .undefined = "no query column, or no query with both labels", .needs_both_labels = true, \
       .heading = "PQAUC\nloss", .title = "PQAUC loss", .group = "Accuracy", \
-      .digits = 5, .told_digits = 5, .column = 3, .show = SHOW_CHANGE | SHOW_TOLD | SHOW_IF_KNOWN) \
+      .digits = 5, .told_digits = 5, .column = 5, .show = SHOW_ERROR | SHOW_CHANGE | SHOW_TOLD | SHOW_IF_KNOWN) \
     X(DOUBLE, calibration, .meaning = "sum of predictions / sum of labels", .measure = metrics_calibration, \
       .undefined = "no label is 1", \
       .heading = "cali-\nbration", .title = "calibration", .group = "Accuracy", \
-      .digits = 3, .told_digits = 4, .column = 4, .show = SHOW_TOLD) \
+      .digits = 3, .told_digits = 4, .column = 6, .show = SHOW_ERROR | SHOW_TOLD) \
+    X(DOUBLE, auc, .meaning = "share of rightly ordered pairs, 1 - AUC loss", .derive = quality_auc, .since = 6, \
+      .heading = "AUC", .title = "AUC", .group = "Accuracy", .digits = 5, .column = 3) \
+    X(DOUBLE, normalised_entropy, .meaning = "logloss / the logloss of predicting the share of positives for all", \
+      .measure = metrics_normalised_entropy, .since = 6, \
+      .heading = "norm.\nentropy", .title = "normalised entropy", .group = "Accuracy", \
+      .digits = 4, .column = 2, .show = SHOW_IF_KNOWN) \
     X(DOUBLE, pqauc_query_mean, .meaning = "share of wrongly ordered pairs per query, all queries equal") \
     X(DOUBLE, progressive_logloss, \
       .meaning = "mean logistic loss of training examples, each predicted before it was seen for the first time") \
@@ -88,6 +94,9 @@ typedef struct cost {
 } cost_t;
 extern const metric_rows_t quality_rows, cost_rows;
 
+/* quality_auc - 1 - AUC loss, of a quality_t. */
+double quality_auc(const void *numbers);
+
 typedef struct replica_result {
     int32_t replica; /* from 0 */
     int64_t init_seed, order_seed;
@@ -101,6 +110,9 @@ typedef struct replica_result {
 /* run_result_evaluate - what the predictions of an evaluation split are worth: every row of quality that has a measure, and
  * those over queries; group: [n] the query of each example, or NULL. Of `out` nothing else is touched. */
 void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, const uint64_t *group, int64_t n);
+
+/* run_result_complete - measures what the run's build did not record. */
+void run_result_complete(quality_t *quality, const float *p, const uint8_t *y, int64_t n);
 
 /* run_result_print_quality - evaluation over a number of examples in words, without a newline: "logloss 0.5, AUC loss 0.3 ..
  * over 100 examples"; what is not defined, or not recorded, says so. */

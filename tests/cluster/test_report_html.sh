@@ -83,6 +83,10 @@ frame.onload = () => setTimeout(() => {
     number.click();
     const values = [...d.querySelectorAll("#variants tbody tr")].map(r => parseFloat(r.children[1].textContent));
     say("by_pd", values.every((x, i) => i === 0 || values[i - 1] <= x) && values.every(isFinite));
+    const choices = [...d.querySelectorAll("#pairs-choice button")];
+    say("from", choices.filter(b => b.getAttribute("aria-pressed") === "true").map(b => b.textContent).join(","));
+    choices[0].click();
+    say("pairs", [...d.querySelectorAll("#pairs-table tbody .name")].map(n => n.textContent).join(","));
     say("students", [...d.querySelectorAll("#cost-students tbody .name")].map(n => n.textContent).join(","));
     say("marked", number.parentNode.getAttribute("aria-sort") + "," + d.querySelectorAll("[aria-sort]").length);
     d.querySelectorAll("details").forEach(e => { e.open = true; });
@@ -115,7 +119,7 @@ check_page() {
     expect title 'small &lt;b&gt;&amp;amp; "quoted" - Smelter report'
     expect scroll "$1"
     expect opened "$1"
-    expect sections variants,difference,tradeoff,cost,learning,slices,examples,runs,reproduce
+    expect sections variants,difference,pairs,tradeoff,cost,learning,slices,examples,runs,reproduce
     expect empty ""
     expect charts 4
     expect bad ""
@@ -126,6 +130,8 @@ check_page() {
     expect by_pd true
     expect marked ascending,1
     expect students smelu3
+    expect from "from ensemble-of-two-components"
+    expect pairs smelu1,smelu3,ensemble-of-two-components,swish-beta1,swish-beta10
     expect paper "$2"
 }
 
@@ -143,7 +149,7 @@ probe 390 1
 check_remains() {
     expect done yes
     cat "$dir/console"
-    expect sections variants,difference,tradeoff,cost,slices,examples,runs,reproduce
+    expect sections variants,difference,pairs,tradeoff,cost,slices,examples,runs,reproduce
     expect charts 1
     expect scroll 390
     expect bad ""

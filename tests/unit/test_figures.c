@@ -147,6 +147,20 @@ static void test_tradeoff(void **state)
     assert_non_null(strstr(script, "from ReLU"));
     assert_non_null(strstr(script, "title 'SmeLU' noenhanced"));
     assert_non_null(strstr(script, "title 'ens' noenhanced"));
+    assert_non_null(strstr(script, "of PD over\\nqueries'")); /* which is all that older results know */
+    mem_free(text);
+    mem_free(script);
+
+    assert_int_equal(tradeoff("{\"baseline\": \"a\", \"variants\": [{\"name\": \"a\", \"config\": {\"activation\": \"relu\", "
+                              "\"beta\": 1, \"family\": \"f\", \"method\": \"m\"}, \"metrics\": {\"pd_relative\": 0.125, "
+                              "\"pd_relative_low\": 0.12, \"pd_relative_high\": 0.13, \"pd_relative_bar_low\": 0.0625, "
+                              "\"pd_relative_bar_high\": 0.1875, \"pd_relative_bar_over\": \"replicas\"}, \"replicas\": "
+                              "[{\"metrics\": {\"pqauc_loss\": 0.4}}, {\"metrics\": {\"pqauc_loss\": 0.5}}]}]}"),
+                     ST_OK);
+    read_text(dir, "fig4.tsv", &text);
+    read_text(dir, "fig4.gp", &script);
+    assert_non_null(strstr(text, "\na\trelu\t1\t0\t0\t0\t12.5\t6.25\t18.75\n"));
+    assert_non_null(strstr(script, "of PD over\\nreplicas'"));
     mem_free(text);
     mem_free(script);
 
@@ -196,11 +210,11 @@ static void test_locality(void **state)
     read_text(dir, "locality.gp", &script);
     assert_string_equal(text, "# variant\tposition\tpd_percent\tlow\thigh\n"
                               "b-8\t0\t10\t5\t12.5\n"
-                              "b-all\t1\t30\t25.697\t34.303\n"
+                              "b-all\t1\t30\t25.6973\t34.3027\n"
                               "\n"
                               "b-race\t3\t20\t19\t21\n"
                               "\n\n"
-                              "s-8\t0\t1\t0\t5.303\n");
+                              "s-8\t0\t1\t0\t5.30265\n");
     assert_non_null(strstr(script, "set xtics (\"8\" 0, \"all\" 1, \"race of\\n4 workers\" 3)"));
     assert_non_null(strstr(script, "title \"SmeLU, β = 1\" noenhanced"));
     mem_free(text);

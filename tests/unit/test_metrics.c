@@ -181,6 +181,9 @@ static void test_logloss_and_calibration(void **state)
     }
     assert_near(metrics_logloss(s.p, s.y, s.n), (double)(loss / s.n), 1e-12);
     assert_near(metrics_calibration(s.p, s.y, s.n), (double)(sum_p / sum_y), 1e-12);
+    const long double q = sum_y / s.n, constant = -q * logl(q) - (1 - q) * logl(1 - q);
+    assert_near(metrics_base_rate_logloss(s.y, s.n), (double)constant, 1e-12);
+    assert_near(metrics_normalised_entropy(s.p, s.y, s.n), (double)(loss / s.n / constant), 1e-12);
 
     const float sure[] = {0.0f, 1.0f};
     const uint8_t right[] = {0, 1}, wrong[] = {1, 0};
@@ -188,6 +191,7 @@ static void test_logloss_and_calibration(void **state)
     assert_near(metrics_logloss(sure, wrong, 2), -log(1e-7), 1e-12);
     const uint8_t no_positive[] = {0, 0};
     assert_true(isnan(metrics_calibration(sure, no_positive, 2)));
+    assert_true(metrics_base_rate_logloss(no_positive, 2) == 0.0 && isnan(metrics_normalised_entropy(sure, no_positive, 2)));
 }
 
 static void test_undefined_is_nan(void **state)
@@ -201,12 +205,14 @@ static void test_undefined_is_nan(void **state)
     assert_true(isnan(metrics_calibration(none, y, 0)));
     assert_true(isnan(metrics_auc_loss(none, y, 0)));
     assert_true(isnan(metrics_auc_loss(none, y, 1)));
+    assert_true(isnan(metrics_base_rate_logloss(y, 0)) && isnan(metrics_normalised_entropy(none, y, 0)));
 
     const float bad[][2] = {{NAN, 0.5f}, {0.5f, 1.5f}, {-0.5f, 0.5f}, {0.5f, INFINITY}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_true(isnan(metrics_logloss(bad[i], y, 2)));
         assert_true(isnan(metrics_calibration(bad[i], y, 2)));
         assert_true(isnan(metrics_auc_loss(bad[i], y, 2)));
+        assert_true(isnan(metrics_normalised_entropy(bad[i], y, 2)));
         assert_true(isnan(metrics_pqauc_loss(bad[i], y, g, 2, &mean)));
     }
 }

@@ -28,6 +28,8 @@ static replica_result_t make_replica(int replica, double loss, float p0, float p
                     .auc_loss = 0.25,
                     .pqauc_loss = NAN,
                     .calibration = 1.0,
+                    .auc = 0.75,
+                    .normalised_entropy = 0.875,
                     .pqauc_query_mean = NAN,
                     .progressive_logloss = 0.75,
                     .training_logloss = NAN,
@@ -102,7 +104,16 @@ static void set_reproducibility(variant_result_t *variant, double pd)
     variant->pd_difference = (estimate_t){pd - 0.375, pd - 0.5, NAN};
     variant->pd_levelled_difference = (estimate_t){pd, pd - 0.125, pd + 0.125};
     variant->error =
-        (replica_errors_t){.pd_relative = pd / 2, .pd_levelled = pd / 4, .pd_difference = pd, .pd_levelled_difference = NAN};
+        (replica_errors_t){.pd_relative = pd / 64, .pd_levelled = pd / 4, .pd_difference = pd, .pd_levelled_difference = NAN};
+}
+
+static void set_errors(experiment_result_t *e)
+{
+    for (int v = 0; v < 2; v++) {
+        e->variant[v].quality_error.logloss = 0.0625;
+        for (int i = 0; i < 2 * e->compared; i++)
+            e->difference[v * 2 * e->compared + i] = (difference_t){0.25, 0.125, -0.25, NAN, 0.0625, 0.5, 31};
+    }
 }
 
 /* smelu learned from relu, and reaches it at 7/8 of its examples; when is not known. */
@@ -138,7 +149,8 @@ static void read_text(const char *path, char **text)
     "\"wall_seconds\": 1.5, \"rows_pushed_per_example\": 25.0, \"examples\": 4000, " \
     "\"teaching_cpu_seconds\": " teaching ", \"teaching_wall_seconds\": 0.25, \"teaching_rows_pulled\": 7000}"
 #define METRICS_JSON(loss) \
-    "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"pqauc_query_mean\": null, " \
+    "{\"logloss\": " loss ", \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1.0, \"auc\": 0.75, " \
+    "\"normalised_entropy\": 0.875, \"pqauc_query_mean\": null, " \
     "\"progressive_logloss\": 0.75, \"training_logloss\": null, \"clipped_share\": 0.5"
 #define NO_INTERVAL(name) "\"" name "_low\": null, \"" name "_high\": null, "
 #define PD_JSON(pd, low, high, difference, difference_low, levelled, levelled_low, half, quarter) \
@@ -146,12 +158,21 @@ static void read_text(const char *path, char **text)
     "\"pd_levelled\": " levelled ", \"swap_top1\": null, \"swap_topk\": null, \"pd_pairs\": 1, " \
     "\"pd_difference\": " difference ", \"pd_levelled_difference\": " pd ", \"pd_relative_se\": " half ", " \
     "\"pd_levelled_se\": " quarter ", \"pd_difference_se\": " pd ", \"pd_levelled_difference_se\": null, " \
+    "\"logloss_se\": 0.0625, \"auc_loss_se\": null, \"pqauc_loss_se\": null, \"calibration_se\": null, " \
     "\"pd_relative_low\": " low ", \"pd_relative_high\": " high ", " NO_INTERVAL("pd_l1") NO_INTERVAL("pd_l2") \
     NO_INTERVAL("pd_std") NO_INTERVAL("pd_symkl") \
     "\"pd_levelled_low\": " levelled_low ", \"pd_levelled_high\": " pd ", " \
     NO_INTERVAL("swap_top1") NO_INTERVAL("swap_topk") \
     "\"pd_difference_low\": " difference_low ", \"pd_difference_high\": null, " \
-    "\"pd_levelled_difference_low\": " low ", \"pd_levelled_difference_high\": " high
+    "\"pd_levelled_difference_low\": " low ", \"pd_levelled_difference_high\": " high ", "
+#define BAR_JSON(low, high, over) \
+    "\"pd_relative_bar_low\": " low ", \"pd_relative_bar_high\": " high ", \"pd_relative_bar_over\": \"" over "\""
+#define DIFFERENCE_JSON "\"difference\": 0.25, \"se\": 0.125, \"p\": 0.0625, \"p_holm\": 0.5"
+#define LOSS_JSON(name) \
+    "\"" name "\": {" DIFFERENCE_JSON ", \"change\": -0.25, \"change_se\": null, \"replicas_to_decide\": 31.0}, "
+#define PAIR_JSON(a, b) \
+    "{\"variant\": \"" a "\", \"from\": \"" b "\", " LOSS_JSON("logloss") LOSS_JSON("auc_loss") LOSS_JSON("pqauc_loss") \
+    "\"calibration\": {" DIFFERENCE_JSON "}, \"pd_relative\": {" DIFFERENCE_JSON "}, \"pd_levelled\": {" DIFFERENCE_JSON "}}"
 #define REPLICA_JSON(n, loss, cost) \
     "{\"replica\": " n ", \"init_seed\": 1, \"order_seed\": 1" n ", \"digest\": \"00112233445566778899aabbccddeeff\", " \
     "\"metrics\": " METRICS_JSON(loss) "}, \"cost\": " cost "}"
@@ -162,13 +183,15 @@ static const char expected_json[] =
     "\"command\": \"smelter compare 'a b'\", \"eval_examples\": 2, \"queries\": 0, \"examples_without_query\": 0, \"base_rate_logloss\": 0.69314718055994529, \"top_k\": 3, "
     "\"resamples\": 1000, "
     "\"confidence\": 0.94999999999999996, \"variants\": ["
-    "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", " PD_JSON("0.375", "0.25", "0.5", "0.0", "-0.125", "0.25", "0.1875", "0.1875", "0.09375") "}, "
+    "{\"name\": \"relu\", \"metrics\": " METRICS_JSON("0.625") ", " PD_JSON("0.375", "0.25", "0.5", "0.0", "-0.125", "0.25", "0.1875", "0.005859375", "0.09375")
+    BAR_JSON("0.25", "0.5", "examples") "}, "
     "\"cost\": " COST_JSON("1250.0", "2.5", "125829120", "0.5") ", \"determinism\": \"sync\", \"replicas\": ["
     REPLICA_JSON("0", "0.5", COST_JSON("1000.0", "2.0", "104857600", "0.0")) ", "
     REPLICA_JSON("1", "0.75", COST_JSON("1500.0", "3.0", "125829120", "0.5")) "], "
     "\"slices\": [{\"column\": \"label\", \"value\": \"1\", \"examples\": 1, \"pd_relative\": 0.5}], \"worst_slices\": [], "
     "\"most_different\": [{\"index\": 0, \"label\": 1, \"pd_relative\": 0.75, \"predictions\": [0.25, 0.5]}]}, "
-    "{\"name\": \"smelu, 1\", \"metrics\": " METRICS_JSON("0.5") ", " PD_JSON("null", "null", "null", "null", "null", "null", "null", "null", "null") "}, "
+    "{\"name\": \"smelu, 1\", \"metrics\": " METRICS_JSON("0.5") ", " PD_JSON("null", "null", "null", "null", "null", "null", "null", "null", "null")
+    BAR_JSON("null", "null", "") "}, "
     "\"cost\": " COST_JSON("1250.0", "2.5", "125829120", "0.5") ", "
     "\"teaching\": {\"teacher\": \"relu\", \"runs\": 1, \"teachers_cpu_seconds\": 3.0, \"teachers_wall_seconds\": 2.5, "
     "\"cpu_seconds_with_teacher\": 4.0, \"wall_seconds_with_teacher\": 3.5, \"rows_pulled_per_example_with_teacher\": 31.5, "
@@ -179,7 +202,9 @@ static const char expected_json[] =
     REPLICA_JSON("1", "0.5", COST_JSON("1500.0", "3.0", "125829120", "0.5")) "], "
     "\"slices\": [], "
     "\"worst_slices\": [{\"column\": \"hour\", \"value\": \"23\", \"examples\": 40, \"pd_relative\": 0.25}], "
-    "\"most_different\": []}]}\n";
+    "\"most_different\": []}], "
+    "\"significance\": {\"level\": 0.050000000000000003, \"correction\": \"Holm\", \"power\": 0.80000000000000004, "
+    "\"decide\": 0.002}, \"differences\": [" PAIR_JSON("smelu, 1", "relu") ", " PAIR_JSON("relu", "smelu, 1") "]}\n";
 /* clang-format on */
 
 static void test_json(void **state)
@@ -190,6 +215,7 @@ static void test_json(void **state)
     result_summarise(&e);
     set_reproducibility(&e.variant[0], 0.375);
     set_reproducibility(&e.variant[1], NAN);
+    set_errors(&e);
     e.label = MEM_ARRAY(uint8_t, EXAMPLES);
     e.label[0] = 1;
     e.variant[0].slices = 1;
@@ -231,6 +257,7 @@ static void test_csv(void **state)
     result_summarise(&e);
     set_reproducibility(&e.variant[0], 0.375);
     set_reproducibility(&e.variant[1], NAN);
+    set_errors(&e);
     e.variant[1].teaching = make_teaching();
     const char *path = test_path("results.csv");
     assert_int_equal(report_write_csv(&e, path), ST_OK);
@@ -238,9 +265,11 @@ static void test_csv(void **state)
     read_text(path, &text);
     assert_string_equal(
         text,
-        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,pqauc_query_mean,progressive_logloss,training_"
-        "logloss,"
+        "name,determinism,replicas,logloss,auc_loss,pqauc_loss,calibration,auc,normalised_entropy,pqauc_query_mean,"
+        "progressive_logloss,training_logloss,"
         "clipped_share,logloss_vs_baseline_percent,auc_loss_vs_baseline_percent,pqauc_loss_vs_baseline_percent,"
+        "logloss_se,logloss_vs_baseline_percent_se,auc_loss_se,auc_loss_vs_baseline_percent_se,pqauc_loss_se,"
+        "pqauc_loss_vs_baseline_percent_se,calibration_se,"
         "pd_relative,pd_relative_low,pd_relative_high,pd_l1,pd_l1_low,pd_l1_high,pd_l2,pd_l2_low,pd_l2_high,"
         "pd_std,pd_std_low,pd_std_high,pd_symkl,pd_symkl_low,pd_symkl_high,pd_levelled,pd_levelled_low,pd_levelled_high,"
         "swap_top1,swap_top1_low,swap_top1_high,swap_topk,swap_topk_low,swap_topk_high,"
@@ -252,11 +281,13 @@ static void test_csv(void **state)
         "teaching_rows_pulled,teacher,teacher_runs,teachers_cpu_seconds,teachers_wall_seconds,cpu_seconds_with_teacher,"
         "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,held_out_logloss_change,"
         "held_out_share_of_examples,held_out_share_of_wall_seconds\n"
-        "relu,sync,2,0.625,0.25,,1,,0.75,,0.5,0,0,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,1,0,-0.125,,0.375,0.25,0."
+        "relu,sync,2,0.625,0.25,,1,0.75,0.875,,0.75,,0.5,0,0,,0.0625,,,,,,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,"
+        "1,0,-0.125,,0.375,0.25,0."
         "5,"
-        "0.1875,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,,\n"
+        "0.005859375,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,,\n"
         "\"smelu, "
-        "1\",async,2,0.5,0.25,,1,,0.75,,0.5,-20,0,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,1234567,2000,2.5,"
+        "1\",async,2,0.5,0.25,,1,0.75,0.875,,0.75,,0.5,-20,0,,0.0625,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,"
+        "1234567,2000,2.5,"
         "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,-0.125,0.875,\n");
     mem_free(text);
     result_fini(&e);
@@ -288,9 +319,9 @@ static void print_table(const experiment_result_t *e, char **text)
     fclose(out);
 }
 
-static void test_table(void **state)
+/* The experiment of test_table. */
+static experiment_result_t make_known(void)
 {
-    (void)state;
     experiment_result_t e = make_experiment();
     e.group = MEM_ARRAY(uint64_t, EXAMPLES); /* one query: relu's second replica holds a tie, and its first example wins */
     result_summarise(&e);
@@ -305,6 +336,18 @@ static void test_table(void **state)
     e.variant[1].worst = MEM_ARRAY(pd_slice_t, 2);
     e.variant[1].worst[0] = (pd_slice_t){mem_strdup("hour"), mem_strdup("23"), 1040, 0.25};
     e.variant[1].worst[1] = (pd_slice_t){mem_strdup("score"), mem_strdup("up to 0.1"), 40, 0.125};
+    e.variant[1].quality_error.logloss = 0.0625;
+    const difference_t known = {-0.0625, 0.015625, -0.125, 0.03125, 0.03, 0.04, 1234};
+    e.difference[1 * 2 * e.compared] = known; /* of smelu from relu: logloss */
+    e.difference[1 * 2 * e.compared + 1].p_holm = 0.051;
+    e.difference[1 * 2 * e.compared + 1].replicas = 1234;
+    return e;
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    experiment_result_t e = make_known();
     char *text;
     print_table(&e, &text);
     assert_string_equal(
@@ -312,15 +355,21 @@ static void test_table(void **state)
         "toy: 2 variants, 2 evaluation examples in 1 query, means over 2 replicas; differences are in % of relu's\n"
         "no query has both labels: there is no PQAUC loss\n"
         "\n"
-        "                                 AUC           PQAUC       cali-  determinism\n"
-        "variant   logloss               loss            loss     bration        level\n"
-        "relu      0.62500       (=)  0.25000      (=)      -  -    1.000      L2 sync\n"
-        "smelu, 1  0.50000  -20.00 %  0.25000  +0.00 %      -  -    1.000     L0 async\n"
+        "                              norm.               AUC      PQAUC        cali-      determinism\n"
+        "variant   logloss       +-  entropy      AUC     loss  +-   loss  +-  bration  +-        level\n"
+        "relu      0.62500        -   0.8750  0.75000  0.25000   -      -   -    1.000   -      L2 sync\n"
+        "smelu, 1  0.50000  0.06250   0.8750  0.75000  0.25000   -      -   -    1.000   -     L0 async\n"
         "\n"
-        "          relative     95 % interval   +- over            levelled   +- over           swap at  swap at\n"
-        "variant         PD      over queries  replicas                  PD  replicas             top 1    top 3\n"
-        "relu       33.33 %  31.25 to 37.50 %   +- 2.34       (=)   30.81 %         -      (=)  100.0 %        -\n"
-        "smelu, 1   20.00 %                 -         -  -40.00 %   31.73 %         -  +2.99 %    0.0 %        -\n"
+        "                                       AUC       replicas  PQAUC        PD in\n"
+        "difference         logloss    +-      loss  +-  for 0.2 %   loss  +-   points  +-\n"
+        "smelu, 1 - relu  -12.50 %*  3.12  +0.00 %    -      1,234     -    -  -13.33    -\n"
+        "+-: standard error over replicas. *: significant over replicas at 5 %, corrected (Holm) for all variants set\n"
+        "against the same one. replicas for 0.2 %: so many find a change of that size with a power of 80 %\n"
+        "\n"
+        "          relative     95 % interval                  levelled               swap at  swap at\n"
+        "variant         PD      over queries    +-                  PD  +-             top 1    top 3\n"
+        "relu       33.33 %  31.25 to 37.50 %  2.34       (=)   30.81 %   -      (=)  100.0 %        -\n"
+        "smelu, 1   20.00 %                 -     -  -40.00 %   31.73 %   -  +2.99 %    0.0 %        -\n"
         "\n"
         "          examples  rows pulled      bytes                  FLOPs  CPU time  wall time  peak memory\n"
         "variant        / s    / example  / example  parameters  / example         s          s          MiB\n"
@@ -376,7 +425,7 @@ static void test_table_fits(void **state)
         lines++;
     }
     assert_non_null(strstr(text, "\nno query column: there is no PQAUC loss and no swap rate\n"));
-    assert_int_equal(lines, 18); /* all but the sentence at the end */
+    assert_int_equal(lines, 24); /* all but the sentence at the end */
     free(text);
     result_fini(&e);
 }

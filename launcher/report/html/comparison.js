@@ -31,9 +31,35 @@ const interval = (v, name, digits) =>
     hasInterval(v, name)
         ? fixed(100 * metric(v, name + "_low"), digits) + " to " + percent(metric(v, name + "_high"), digits)
         : null;
-/* Standard error over replicas, in points; null where it is not known (two replicas). */
+/* Standard error over replicas, of a share in points; null where it is not known (two replicas). */
+const plusMinus = (row, error) =>
+    isNumber(error)
+        ? "\u00b1 " + fixed(row.unit === "share" ? 100 * error : error, row.unit === "share" ? 2 : row.digits)
+        : null;
 const overReplicas = (v, name) =>
-    isNumber(metric(v, name + "_se")) ? "\u00b1 " + fixed(100 * metric(v, name + "_se"), 2) : null;
+    plusMinus(
+        [...data.rows.reproducibility, ...data.rows.quality].find(row => row.name === name) || {unit: "share"},
+        metric(v, name + "_se")
+    );
+/* The 95 % interval that a chart shows of relative PD: the wider of that over queries and that over replicas. */
+const bar = v =>
+    isNumber(metric(v, "pd_relative_bar_low"))
+        ? {
+              low: metric(v, "pd_relative_bar_low"),
+              high: metric(v, "pd_relative_bar_high"),
+              over: metric(v, "pd_relative_bar_over"),
+          }
+        : hasInterval(v, "pd_relative")
+          ? {
+                low: metric(v, "pd_relative_low"),
+                high: metric(v, "pd_relative_high"),
+                over: results.queries ? "queries" : "examples",
+            }
+          : null;
+const barText = v =>
+    bar(v) ? fixed(100 * bar(v).low, 2) + " to " + percent(bar(v).high, 2) + " over " + bar(v).over : NONE;
+/* Whose errors the bars are, as a caption says it. */
+const barsOver = shown => [...new Set(shown.map(bar).filter(Boolean).map(b => b.over))].join(" or ");
 /* What a training costs; a student's with its part of its teacher's, where it is asked for. */
 const taughtCost = (v, name) => (v.teaching ? v.teaching[name + "_with_teacher"] : v.cost[name]);
 const taughtRatio = (v, name) =>
@@ -286,21 +312,27 @@ function pdIntervals() {
     const known = variants.filter(v => isNumber(metric(v, "pd_relative")));
     const most =
         Math.max(
-            ...known.map(v => (hasInterval(v, "pd_relative") ? metric(v, "pd_relative_high") : metric(v, "pd_relative"))),
+            ...known.map(v => (bar(v) ? bar(v).high : metric(v, "pd_relative"))),
             ...known.map(v => metric(v, "pd_levelled")).filter(isNumber)
         ) * 1.04;
     const {list, digits} = ticks(0, 100 * most, 5),
         at = x => (100 * x) / most + "%";
-    const confidence = results.confidence
-        ? percent(results.confidence, 0) + " interval over " + (results.queries ? "queries" : "examples")
-        : "";
+    const over = barsOver(known);
+    const confidence =
+        results.confidence && over
+            ? percent(results.confidence, 0) + " interval over " + over + (/ or /.test(over) ? ", the wider" : "")
+            : "";
     const rings = known.some(v => isNumber(metric(v, "pd_levelled"))) ? "; rings: levelled" : "";
     const rows = known.flatMap(v => {
         const dot = key(v.index, "dot");
         dot.style.left = at(metric(v, "pd_relative"));
         const facts = [
             ["relative PD", percent(metric(v, "pd_relative"))],
-            ["interval", interval(v, "pd_relative", 2) || NONE],
+            ["bar", barText(v)],
+            [
+                "interval over " + (results.queries ? "queries" : "examples"),
+                interval(v, "pd_relative", 2) || NONE,
+            ],
             ["standard error over replicas", overReplicas(v, "pd_relative") || "needs 3 replicas"],
         ];
         if (isNumber(metric(v, "pd_levelled"))) facts.push(["levelled PD", percent(metric(v, "pd_levelled"))]);
@@ -317,14 +349,10 @@ function pdIntervals() {
             {class: "track"},
             list.map(t => el("span", {class: "rule", style: {left: at(t / 100)}})),
             el("span", {class: "base", style: {left: at(metric(base, "pd_relative"))}}),
-            hasInterval(v, "pd_relative")
+            bar(v)
                 ? el("span", {
                       class: "whisker",
-                      style: {
-                          color: colour(v.index),
-                          left: at(metric(v, "pd_relative_low")),
-                          width: at(metric(v, "pd_relative_high") - metric(v, "pd_relative_low")),
-                      },
+                      style: {color: colour(v.index), left: at(bar(v).low), width: at(bar(v).high - bar(v).low)},
                   })
                 : null,
             isNumber(metric(v, "pd_levelled"))
@@ -450,6 +478,83 @@ function differenceSection() {
     pdMeasures();
 }
 
+/* ---- any two variants --------------------------------------------------------------------------------------------------- */
+
+/* From one variant that is chosen: the ensemble, where there is one, because that is what a single network replaces. */
+function pairsSection() {
+    const differences = results.differences || [];
+    if (!differences.length) return drop("pairs");
+    const significance = results.significance;
+    const rows = [...byPlace(data.rows.reproducibility, "column"), ...byPlace(data.rows.quality, "column")].filter(
+        row => row.error && differences.some(d => d[row.name] && isNumber(d[row.name].difference))
+    );
+    const isLoss = row => differences.some(d => "change" in (d[row.name] || {}));
+    const headline = ["pqauc_loss", "auc_loss"].find(name => rows.some(row => row.name === name));
+    const inUnit = (row, x) =>
+        !isNumber(x)
+            ? NONE
+            : (x > 0 ? "+" : "") +
+              (isLoss(row)
+                  ? percent(x)
+                  : row.unit === "share"
+                    ? fixed(100 * x, 2)
+                    : fixed(x, row.digits));
+    const cell = (row, d) => {
+        const x = isLoss(row) ? d.change : d.difference,
+            error = isLoss(row) ? d.change_se : d.se;
+        const sure = isNumber(d.p_holm) && d.p_holm <= significance.level;
+        const tone = !sure || row.name === "calibration" ? "" : x < 0 ? "good" : "bad";
+        return [
+            el("span", {class: tone}, inUnit(row, x), sure ? "*" : ""),
+            el("span", {class: "sub"}, plusMinus(isLoss(row) ? {unit: "share"} : row, error) || "\u00b1 " + NONE),
+            isNumber(d.p_holm) ? el("span", {class: "sub"}, "p " + (d.p_holm < 0.001 ? "< 0.001" : fixed(d.p_holm, 3))) : null,
+        ];
+    };
+    const choose = from => {
+        const shown = variants
+            .filter(v => v !== from)
+            .map(v => ({v, d: differences.find(d => d.variant === v.name && d.from === from.name)}));
+        const columns = [
+            {head: "variant", value: s => s.v.name, cell: s => nameOf(s.v)},
+            ...rows.map(row => ({
+                head: row.heading + (isLoss(row) ? "" : row.unit === "share" ? ",\npoints" : ""),
+                value: s => s.d[row.name][isLoss(row) ? "change" : "difference"],
+                cell: s => cell(row, s.d[row.name]),
+            })),
+        ];
+        if (headline)
+            columns.push({
+                head: "replicas for\n" + percent(significance.decide, 1),
+                value: s => s.d[headline].replicas_to_decide,
+                cell: s => count(s.d[headline].replicas_to_decide),
+            });
+        byId("pairs-table").replaceChildren(sortableTable(columns, shown, s => (s.v === base ? "base" : null)));
+        [...byId("pairs-choice").children].forEach((button, i) =>
+            button.setAttribute("aria-pressed", String(variants[i] === from))
+        );
+    };
+    byId("pairs-choice").append(
+        ...variants.map(v => el("button", {type: "button", onclick: () => choose(v)}, "from " + v.name))
+    );
+    byId("pairs-lead").append(
+        "Replica by replica, because replicas of all variants share their seeds: each variant minus the one that is chosen, " +
+            "losses in % of its. \u00b1 is the standard error over replicas; p, how likely chance of replicas alone makes " +
+            `such a difference, by ${significance.correction}'s correction for all variants in the table; * marks those below ` +
+            percent(significance.level, 0) +
+            "." +
+            (headline
+                ? " The last column: of how many replicas a change of " +
+                  percent(significance.decide, 1) +
+                  " of " +
+                  (headline === "pqauc_loss" ? "PQAUC loss" : "AUC loss") +
+                  " is found with a power of " +
+                  percent(significance.power, 0) +
+                  "."
+                : "")
+    );
+    choose(variants.find(v => v.name === results.ensemble) || base);
+}
+
 /* ---- accuracy against reproducibility ---------------------------------------------------------------------------------- */
 
 /* Student's t at 97.5 %, by degrees of freedom from 1. */
@@ -512,11 +617,11 @@ function tradeoffSection() {
         x: 100 * metric(v, "pd_relative"),
         y: 100 * versus(v, name),
         ys: changeInterval(v, name),
-        xs: hasInterval(v, "pd_relative") ? [100 * metric(v, "pd_relative_low"), 100 * metric(v, "pd_relative_high")] : [],
+        xs: bar(v) ? [100 * bar(v).low, 100 * bar(v).high] : [],
         head: v.name,
         rows: [
             ["relative PD", percent(metric(v, "pd_relative"))],
-            ["interval", interval(v, "pd_relative", 2) || NONE],
+            ["interval", barText(v)],
             [word + ", change", change(versus(v, name))],
             [
                 "interval",
@@ -547,7 +652,8 @@ function tradeoffSection() {
             "Bars are 95" +
             THIN +
             "% intervals: of PD over " +
-            (results.queries ? "queries" : "examples") +
+            (barsOver(shown) || "queries") +
+            (/ or /.test(barsOver(shown)) ? ", whichever is wider" : "") +
             ", of the loss over replicas." +
             (lines.length ? " Lines join one activation over its betas, which are the numbers." : "")
     );

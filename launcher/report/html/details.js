@@ -384,6 +384,7 @@ function reproduceSection() {
 
 variantsSection();
 differenceSection();
+pairsSection();
 tradeoffSection();
 costSection();
 studentsTable();

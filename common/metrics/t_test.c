@@ -1,0 +1,126 @@
+/* Student's distribution is an incomplete beta function, which is a continued fraction that a dozen terms of give all digits
+ * (Abramowitz and Stegun 26.5.8, by Lentz' method). Its quantile is a bisection of it: it is asked for a few times a report. */
+#include "common/metrics/t_test.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+
+#include "common/base/memory.h"
+#include "common/base/status.h"
+
+#define MOST_TERMS 10000
+
+static double away_from_zero(double x)
+{
+    return fabs(x) < DBL_MIN ? DBL_MIN : x;
+}
+
+/* The fraction of I_x(a, b), for x below (a + 1) / (a + b + 2), where it converges fast. */
+static double beta_fraction(double a, double b, double x)
+{
+    double c = 1.0, d = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0)), h = d;
+    for (int m = 1; m < MOST_TERMS; m++) {
+        const double even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m)),
+                     odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0));
+        d = 1.0 / away_from_zero(1.0 + even * d);
+        c = away_from_zero(1.0 + even / c);
+        h *= d * c;
+        d = 1.0 / away_from_zero(1.0 + odd * d);
+        c = away_from_zero(1.0 + odd / c);
+        h *= d * c;
+        if (fabs(d * c - 1.0) < 1e-15)
+            break;
+    }
+    return h;
+}
+
+static double log_gamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
+static double incomplete_beta(double a, double b, double x)
+{
+    if (x <= 0.0 || x >= 1.0)
+        return x >= 1.0;
+    const double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
+    return x < (a + 1.0) / (a + b + 2.0) ? front * beta_fraction(a, b, x) / a : 1.0 - front * beta_fraction(b, a, 1.0 - x) / b;
+}
+
+/* P(|T| > t). */
+static double both_tails(double t, double degrees)
+{
+    return incomplete_beta(degrees / 2.0, 0.5, degrees / (degrees + t * t));
+}
+
+double t_test_p(double value, double error, int32_t replicas)
+{
+    if (replicas < 2 || !isfinite(value) || !isfinite(error))
+        return NAN;
+    if (error == 0.0)
+        return value == 0.0 ? 1.0 : 0.0;
+    return both_tails(value / error, replicas - 1.0);
+}
+
+double t_test_quantile(double p, double degrees)
+{
+    ASSERT(p > 0.0 && p < 1.0 && degrees >= 1.0);
+    const double tails = 2.0 * fmin(p, 1.0 - p);
+    double low = 0.0, high = 1.0;
+    while (both_tails(high, degrees) > tails)
+        high *= 2.0;
+    for (int i = 0; i < 100 && low < high; i++) {
+        const double middle = 0.5 * (low + high);
+        if (both_tails(middle, degrees) > tails)
+            low = middle;
+        else
+            high = middle;
+    }
+    return p < 0.5 ? -high : high;
+}
+
+/* Is p[i] before p[j] in ascending order, ties by index? */
+static bool is_before(const double *p, int32_t i, int32_t j)
+{
+    const double a = p[i], b = p[j];
+    return a < b || (a == b && i < j);
+}
+
+void t_test_holm(const double *p, int32_t n, double *adjusted)
+{
+    double *out = MEM_ARRAY(double, n);
+    int32_t known = 0;
+    for (int32_t i = 0; i < n; i++)
+        known += !isnan(p[i]);
+    for (int32_t i = 0; i < n; i++) {
+        out[i] = isnan(p[i]) ? NAN : 0.0;
+        for (int32_t j = 0; j < n && !isnan(p[i]); j++) {
+            if (isnan(p[j]) || is_before(p, i, j))
+                continue; /* i itself, and all before it */
+            int32_t before = 0;
+            for (int32_t k = 0; k < n; k++)
+                before += is_before(p, k, j);
+            out[i] = fmax(out[i], fmin(1.0, (known - before) * p[j]));
+        }
+    }
+    for (int32_t i = 0; i < n; i++)
+        adjusted[i] = out[i];
+    mem_free(out);
+}
+
+double t_test_replicas(double deviation, double difference)
+{
+    if (!isfinite(deviation) || !(difference > 0.0))
+        return NAN;
+    const double ratio = deviation / difference, normal = t_test_quantile(1.0 - T_TEST_LEVEL / 2.0, T_TEST_MOST_REPLICAS) +
+                                                          t_test_quantile(T_TEST_POWER, T_TEST_MOST_REPLICAS);
+    double n = fmax(2.0, floor(normal * normal * ratio * ratio)); /* of infinite degrees of freedom: never too many */
+    for (; n <= T_TEST_MOST_REPLICAS; n++) {
+        const double needed = t_test_quantile(1.0 - T_TEST_LEVEL / 2.0, n - 1.0) + t_test_quantile(T_TEST_POWER, n - 1.0);
+        if (needed * ratio <= sqrt(n))
+            return n;
+    }
+    return INFINITY;
+}
