@@ -40,6 +40,7 @@ void shard_destroy(shard_t **shard)
     if (!s)
         return;
     shard_end(s);
+    config_destroy(&s->told);
     reply_cache_destroy(&s->replies);
     arena_fini(&s->arena);
     pool_destroy(&s->pool);

@@ -42,6 +42,7 @@ struct shard {
 
     /* The run in progress; tables are NULL between runs. */
     config_t *config;
+    config_t *told;    /* what CONFIG brought, for the next BEGIN; or NULL */
     int workers;       /* W: those that take part in the run; the first ones */
     uint64_t run_id;   /* of messages */
     uint64_t identity; /* of the run, in its files (common/base/identity.h) */
@@ -163,6 +164,7 @@ WARN_UNUSED status_t shard_send_digests(shard_t *shard);
 /* The handlers of the coordinator's messages (shard.c); each takes over its message. shard_end - release what belongs to the
  * run. */
 WARN_UNUSED status_t shard_on_begin(shard_t *shard, net_message_t *message);
+WARN_UNUSED status_t shard_on_config(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_load(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_restore(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_fold(shard_t *shard, net_message_t *message);

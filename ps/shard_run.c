@@ -106,9 +106,32 @@ static status_t begin_snapshots(shard_t *shard)
     return shard_snapshot_create(&options, &shard->snapshot);
 }
 
+/* CONFIG: kept for the BEGIN that follows. */
+status_t shard_on_config(shard_t *shard, net_message_t *message)
+{
+    config_destroy(&shard->told);
+    const wire_frame_t text = message->frame[0];
+    status_t status = config_from_text(text.data, (size_t)text.bytes, "the coordinator's CONFIG", &shard->told);
+    net_release(shard->o.net, message);
+    return status;
+}
+
+/* The configuration of the run that begins; **owned**. */
+static status_t config_of(shard_t *shard, const message_begin_t *begin, config_t **out)
+{
+    const experiment_t *experiment = shard->o.experiment;
+    if (begin->variant != MESSAGE_VARIANT_TOLD)
+        return config_for_replica(begin->variant < 0 ? experiment->base : experiment->configs[begin->variant], begin->replica,
+                                  out);
+    *out = shard->told;
+    shard->told = NULL;
+    return ST_OK;
+}
+
 static bool is_begin(const shard_t *shard, const message_begin_t *begin)
 {
-    return begin->variant >= -1 && begin->variant < shard->o.experiment->variants && begin->replica >= 0 &&
+    const bool is_told = begin->variant == MESSAGE_VARIANT_TOLD && shard->told;
+    return (begin->variant >= -1 || is_told) && begin->variant < shard->o.experiment->variants && begin->replica >= 0 &&
            begin->fields >= 0 && begin->fields <= 65536 && begin->first_step >= 0 &&
            memchr(begin->run_dir, 0, sizeof begin->run_dir);
 }
@@ -117,7 +140,6 @@ static bool is_begin(const shard_t *shard, const message_begin_t *begin)
 status_t shard_on_begin(shard_t *shard, net_message_t *message)
 {
     message_begin_t begin;
-    const experiment_t *experiment = shard->o.experiment;
     if (!message_body(message, &begin, sizeof begin) || !is_begin(shard, &begin))
         return shard_refuse(shard, message, "its body is malformed");
     shard_end(shard);
@@ -127,8 +149,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     const int peer = message->peer;
     net_release(shard->o.net, message);
     memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
-    TRY(config_for_replica(begin.variant < 0 ? experiment->base : experiment->configs[begin.variant], begin.replica,
-                           &shard->config));
+    TRY(config_of(shard, &begin, &shard->config));
     shard->workers = config_active_workers(shard->config, shard->o.workers);
     TRY(begin_row_cache(shard));
     TRY(make_tables(shard, begin.fields));

@@ -537,6 +537,8 @@ class Training:
         for section, key in ("train", "noise_seed"), ("embedding", "min_count"), ("embedding", "ttl_steps"):
             if c[section][key]:
                 raise NotCovered(f"{section}.{key}")
+        if c["teacher"].get("run"):
+            raise NotCovered("teacher.run")
         self.K = c["model"]["components"]
         self.train, self.eval = Examples(arrays, "train"), Examples(arrays, "eval")
         self.networks = [Network(c, arrays.document["blocks"], arrays[f"network-{k}"]) for k in range(self.K)]

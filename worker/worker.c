@@ -17,6 +17,7 @@ typedef struct worker {
     heartbeat_t heartbeat;
     uint16_t slot_shard[HASH_SLOTS];
     char *dataset_path;
+    config_t *told; /* what CONFIG brought, for the next BEGIN; **owned**, or NULL */
     worker_run_t run;
 } worker_t;
 
@@ -42,15 +43,36 @@ static status_t open_dataset(worker_t *w)
     return dataset_open(path, w->run.config->data.cache_mb << 20, &w->run.dataset);
 }
 
-static status_t worker_on_begin(worker_t *w, const net_message_t *message)
+static status_t worker_on_config(worker_t *w, const net_message_t *message)
+{
+    const wire_frame_t text = message->frame[0];
+    config_destroy(&w->told);
+    return config_from_text(text.data, (size_t)text.bytes, "the coordinator's CONFIG", &w->told);
+}
+
+/* The configuration of the run that begins; **owned**. */
+static status_t config_of(worker_t *w, const message_begin_t *begin, config_t **out)
 {
     const experiment_t *e = w->o.experiment;
+    const bool is_told = begin->variant == MESSAGE_VARIANT_TOLD && w->told;
+    if ((begin->variant < -1 && !is_told) || begin->variant >= e->variants || begin->replica < 0)
+        return FAIL(ST_MESSAGE, "the coordinator's BEGIN is of variant %d and replica %d, which the experiment does not have",
+                    begin->variant, begin->replica);
+    if (!is_told)
+        return config_for_replica(begin->variant < 0 ? e->base : e->configs[begin->variant], begin->replica, out);
+    *out = w->told;
+    w->told = NULL;
+    return ST_OK;
+}
+
+static status_t worker_on_begin(worker_t *w, const net_message_t *message)
+{
     worker_run_t *r = &w->run;
     message_begin_t b;
-    if (!message_body(message, &b, sizeof b) || b.variant < -1 || b.variant >= e->variants || b.replica < 0)
+    if (!message_body(message, &b, sizeof b))
         return FAIL(ST_MESSAGE, "the coordinator's BEGIN is malformed");
     end_run(r);
-    TRY(config_for_replica(b.variant < 0 ? e->base : e->configs[b.variant], b.replica, &r->config));
+    TRY(config_of(w, &b, &r->config));
     r->workers = config_active_workers(r->config, w->o.workers);
     if (r->worker >= r->workers)
         return FAIL(ST_MESSAGE, "told to begin a run of %d workers", r->workers);
@@ -73,7 +95,7 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
     table_plan_init(&r->plan, r->config, b.fields);
     TRY(step_create(r->config, &r->plan, info, lanes, r->lane_rows, w->o.shards, &r->step));
     TRY(loader_create(r->dataset, w->o.shards, w->slot_shard, &r->loader));
-    if (*r->config->teacher.variant)
+    if (config_is_taught(r->config))
         r->teacher = teacher_predictions_create(info->train_rows);
     client_begin(r->client, message->header.run_id, message->header.epoch, &r->plan);
     if (r->group.groups > 1) {
@@ -209,6 +231,7 @@ static void destroy(worker_t *w)
     dataset_close(&r->dataset);
     client_destroy(&r->client);
     mem_free(w->dataset_path);
+    config_destroy(&w->told);
     mem_free(r->kept.p);
     mem_free(r->kept.y);
     mem_free(r->kept.query);

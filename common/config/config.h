@@ -125,6 +125,12 @@ static inline int64_t config_groups(const config_t *config)
     return apart ? config_peers(config) : 1;
 }
 
+/* config_is_taught - has a run of this configuration a teacher, a variant or another run? */
+static inline bool config_is_taught(const config_t *config)
+{
+    return *config->teacher.variant || *config->teacher.run;
+}
+
 /* config_embedding_optimizer, config_dense_optimizer - the settings of the optimizer of embedding rows, and of that of dense
  * parameters, from their sections: the learning rate and the numbers of CONFIG_OPTIMIZER. */
 optimizer_settings_t config_embedding_optimizer(const config_t *config);

@@ -125,6 +125,25 @@ static char *schedule_complaint(const char *section, double burn_in, double unti
                       section, until, section, burn_in);
 }
 
+/* add_teacher - what is wrong with the teacher, where there is one. */
+static int add_teacher(const config_t *config, complaint_t *out, int n)
+{
+    if (!config_is_taught(config))
+        return n;
+    char *late = schedule_complaint("teacher", config->teacher.burn_in, config->teacher.until);
+    if (late)
+        n = add(out, n, "teacher.until", "teacher.burn_in", NULL, late);
+    if (*config->teacher.variant && *config->teacher.run)
+        n = add(out, n, "teacher.run", "teacher.variant", NULL,
+                mem_printf("teacher.run '%s' and teacher.variant '%s' both name a teacher; keep one of them",
+                           config->teacher.run, config->teacher.variant));
+    if (config->teacher.weight == 0.0 && config->teacher.label_weight == 0.0)
+        n = add(out, n, "teacher.weight", "teacher.label_weight", NULL,
+                mem_strdup(
+                    "teacher.weight and teacher.label_weight are both 0, so nothing would be learned; use a weight above 0"));
+    return n;
+}
+
 /* add_methods - what is wrong with objective and teacher. */
 static int add_methods(const config_t *config, complaint_t *out, int n)
 {
@@ -159,14 +178,7 @@ static int add_methods(const config_t *config, complaint_t *out, int n)
                      : schedule_complaint("objective", config->objective.burn_in, config->objective.until);
     if (late)
         n = add(out, n, "objective.until", "objective.burn_in", NULL, late);
-    late = *config->teacher.variant ? schedule_complaint("teacher", config->teacher.burn_in, config->teacher.until) : NULL;
-    if (late)
-        n = add(out, n, "teacher.until", "teacher.burn_in", NULL, late);
-    if (*config->teacher.variant && config->teacher.weight == 0.0 && config->teacher.label_weight == 0.0)
-        n = add(out, n, "teacher.weight", "teacher.label_weight", NULL,
-                mem_strdup(
-                    "teacher.weight and teacher.label_weight are both 0, so nothing would be learned; use a weight above 0"));
-    return n;
+    return add_teacher(config, out, n);
 }
 
 /* add_per_layer - a list that gives something for each hidden layer must have as many elements. */

@@ -214,7 +214,8 @@
 
 #define CONFIG_TEACHER(X) \
     X(TEXT, variant, "", 0, 0, IDENTITY, "variant that is trained first and whose predictions of the training split are learned; empty: none") \
-    X(WORD(TEACHER_REPLICA), replica, "same", 0, 0, IDENTITY, "which of the teacher's replicas") \
+    X(TEXT, run, "", 0, 0, IDENTITY, "folder of a finished run that teaches in the place of a variant, also one that was trained on another dataset of the same fields; relative to this file; empty: none") \
+    X(WORD(TEACHER_REPLICA), replica, "same", 0, 0, IDENTITY, "which of the replicas of teacher.variant") \
     X(NUM, weight, "1", 0, 1000000, TUNABLE, "weight of the cross-entropy to the teacher, once it is fully on") \
     X(NUM, label_weight, "1", 0, 1000000, TUNABLE, "weight of the loss to the label while there is a teacher's") \
     X(NUM, burn_in, "0", 0, 1, TUNABLE, "share of all steps before the teacher's loss begins") \
@@ -257,7 +258,7 @@
     S(dense, CONFIG_DENSE, "dense parameters") \
     S(objective, CONFIG_OBJECTIVE, "what binds components together: co-distillation, anti-distillation") \
     S(complexity, CONFIG_COMPLEXITY, "variants of equal size") \
-    S(teacher, CONFIG_TEACHER, "distillation from another variant") \
+    S(teacher, CONFIG_TEACHER, "distillation from another variant, or from a run of another experiment") \
     S(experiment, CONFIG_EXPERIMENT, "replicas and variants of smelter compare") \
     S(tune, CONFIG_TUNE, "the search of smelter tune") \
     S(checkpoint, CONFIG_CHECKPOINT, "what a run saves while it trains")

@@ -14,7 +14,7 @@ typedef struct path_key {
 } path_key_t;
 
 static const path_key_t path_keys[] = {
-    {"data.path", false}, {"data.input", false}, {"data.schema", false}, {"warm_start", true}};
+    {"data.path", false}, {"data.input", false}, {"data.schema", false}, {"warm_start", true}, {"teacher.run", true}};
 
 /* The folder of the file that says it, absolute and without links; **owned**, NULL where there is no such folder. */
 static char *folder_of(const char *file)

@@ -5,11 +5,11 @@
 
 #include "common/config/yaml_tree.h"
 
-/* config_paths_resolve - make data.path, data.input, data.schema and warm_start of a merged tree absolute.
+/* config_paths_resolve - make data.path, data.input, data.schema, warm_start and teacher.run of a merged tree absolute.
  *
- * A warm_start that was given as an argument stays as it is written, because it is part of what a run is (config_hash). Once
- * paths in a file were relative to the current folder: one that names nothing beside the file and something in the current
- * folder is an error that names both. Returns the number of errors. */
+ * A warm_start or teacher.run that was given as an argument stays as it is written, because it is part of what a run is
+ * (config_hash). Once paths in a file were relative to the current folder: one that names nothing beside the file and
+ * something in the current folder is an error that names both. Returns the number of errors. */
 int config_paths_resolve(yaml_t *tree);
 
 #endif

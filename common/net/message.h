@@ -20,9 +20,10 @@
 
 #define MESSAGE_DIR_BYTES 1024
 
-/* BEGIN: which run of the experiment comes now. */
+/* BEGIN: which run of the experiment comes now, or what run of another. */
+#define MESSAGE_VARIANT_TOLD (-2) /* of the configuration that CONFIG has brought, as it is: replica is 0 */
 typedef struct message_begin {
-    int32_t variant; /* -1: the base configuration */
+    int32_t variant; /* -1: the base configuration; or MESSAGE_VARIANT_TOLD */
     int32_t replica;
     int32_t fields;     /* embedding fields of the dataset, from which the tables follow (common/config/table_plan.h) */
     int32_t saves;      /* 1: the run trains, and checkpoints may be asked for; 0: it only scores */

@@ -51,6 +51,7 @@ typedef enum wire_fit {
     B(DELTAS, 8, ANY, "", "steps of the deltas i64[count]") \
     B(CHECKSUMS, 8, ANY, "", "checksums {low, high} u64[] of the last one") \
     B(DIGESTS, 8, ANY, "", "u64[]") \
+    B(CONFIG, 1, ANY, "", "text of a resolved configuration") \
     B(BEGIN, 0, ANY, "", "`message_begin_t`: variant, replica, fields, folder") \
     B(COUNTERS, 0, ANY, "", "`message_counters_t`") \
     B(ERROR, 0, ANY, "", "`message_error_t`: status, fatal, text") \
@@ -189,7 +190,11 @@ typedef enum wire_fit {
     T(DIGESTS, 32, DIGESTS, NONE, NONE, RUN, FIRST_STEP, STEPS, FIRST_COMPONENT, NOTHING) \
     R(DIGESTS, digests, SHARD, COORDINATOR, \
       "what steps did: a digest of the rows that each has updated (`common/base/step_digest.h`)") \
-    R(DIGESTS, digests, LEADER, COORDINATOR, "a hash of the dense parameters of each component, after each of the steps")
+    R(DIGESTS, digests, LEADER, COORDINATOR, "a hash of the dense parameters of each component, after each of the steps") \
+    T(CONFIG, 33, CONFIG, NONE, NONE, JOB, NOTHING, NOTHING, NOTHING, NOTHING) \
+    R(CONFIG, config, COORDINATOR, SHARD, \
+      "the configuration of the run that the next BEGIN is of, where that is no run of the experiment: a teacher's") \
+    R(CONFIG, config, COORDINATOR, WORKER_IN_TURN, "likewise")
 
 #define WIRE_NOTHING(...)
 #define WIRE_BODY_ENUM(name, ...) WIRE_BODY_##name,

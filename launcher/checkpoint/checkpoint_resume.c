@@ -211,7 +211,8 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
     TRY(check_inputs(r, wanted));
     TRY(check_hash(r, "dataset", from->dataset_hash, wanted->dataset_hash));
     TRY(check_config(r, wanted));
-    TRY(check_hash(r, "teacher's configuration", from->teacher_hash, wanted->teacher_hash));
+    TRY(check_hash(r, *wanted->config->teacher.run ? "teacher" : "teacher's configuration", from->teacher_hash,
+                   wanted->teacher_hash));
     if (strcmp(wanted->determinism, "sync") == 0 && from->workers != wanted->workers)
         return FAIL(ST_INPUT,
                     "%s: was made by %" PRId64 " workers, this job has %" PRId64

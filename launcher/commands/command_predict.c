@@ -367,8 +367,8 @@ status_t command_predict(const options_t *options)
         TRY(source_open(options->argument, &source));
         source_fini(&source);
     }
-    if (o.n_sets + 8 > OPTIONS_MOST)
-        return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 8);
+    if (o.n_sets + 9 > OPTIONS_MOST)
+        return FAIL(ST_INPUT, "more than %d --set arguments", OPTIONS_MOST - 9);
     char *run_dir = run_of(options->argument), *config = run_path(run_dir, FILE_CONFIG),
          *path = set_text("data.path", options->second);
     char *warm_start = warm_start_of(config);
@@ -379,6 +379,7 @@ status_t command_predict(const options_t *options)
     o.sets[o.n_sets++] = "data.schema=\"\"";
     o.sets[o.n_sets++] = warm_start;
     o.sets[o.n_sets++] = "teacher.variant=\"\"";
+    o.sets[o.n_sets++] = "teacher.run=\"\"";
     o.sets[o.n_sets++] = "objective.form=joint";
     o.sets[o.n_sets++] = "complexity.match=\"\"";
     o.sets[o.n_sets++] = "experiment.baseline=\"\"";

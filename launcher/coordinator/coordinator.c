@@ -57,6 +57,8 @@ void coordinator_destroy(coordinator_t **coordinator)
     failure_detector_fini(&c->detector);
     predictions_fini(&c->predictions);
     run_events_destroy(&c->events);
+    mem_free(c->asked);
+    mem_free(c->answers);
     mem_free(c);
     *coordinator = NULL;
 }

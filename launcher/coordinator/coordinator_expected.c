@@ -1,4 +1,4 @@
-/* What a run of this job would be, before it runs: its configuration, its dataset, its teacher. */
+/* What a run of this job would be, before it runs: its configuration and its dataset. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,51 +25,6 @@ void coordinator_plan_tables(coordinator_t *c, const config_t *config)
 const config_t *coordinator_config(const coordinator_t *c, int variant)
 {
     return variant < 0 ? c->o.experiment->base : c->o.experiment->configs[variant];
-}
-
-/* The variant that teaches this one, or -1; *replica becomes the teacher's. */
-int coordinator_teacher(const coordinator_t *c, const config_t *config, int *replica)
-{
-    if (config->teacher.replica == TEACHER_REPLICA_FIRST)
-        *replica = 0;
-    return *config->teacher.variant ? config_variant(c->o.experiment, config->teacher.variant) : -1;
-}
-
-/* Is it a teacher, so that its predictions of the training split are wanted? */
-bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica)
-{
-    const experiment_t *e = c->o.experiment;
-    for (int v = 0; v < e->variants; v++) {
-        int taught_by = replica;
-        if (coordinator_teacher(c, e->configs[v], &taught_by) == variant && variant >= 0 && taught_by == replica)
-            return true;
-    }
-    return false;
-}
-
-/* What a student ends with depends on its teacher's configuration too, and both must know the same examples by the same
- * numbers. */
-static status_t mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student)
-{
-    manifest_t teacher;
-    const int variant = coordinator_teacher(c, config, &replica);
-    if (variant < 0)
-        return ST_OK;
-    TRY(coordinator_expected(c, variant, replica, &teacher));
-    const uint64_t hashes[] = {teacher.config_hash, teacher.teacher_hash};
-    const bool same = teacher.dataset_hash == student->dataset_hash;
-    char difference[INPUT_FIELDS_DIFFERENCE_BYTES] = "they have other examples";
-    input_fields_difference(&student->inputs, &teacher.inputs, difference);
-    manifest_fini(&teacher);
-    if (!same)
-        return FAIL(
-            ST_INPUT,
-            "variant %s: its teacher %s was trained on another dataset (%s, not %s: %s); a teacher's predictions are those "
-            "of the student's own training examples",
-            student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path,
-            difference);
-    student->teacher_hash = hash64(hashes, sizeof hashes, 0);
-    return coordinator_open_dataset(c, config);
 }
 
 /* The hash of what a run computes: where no batch is short, train.last_batch is no part of it, and runs of versions without
@@ -125,7 +80,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
         };
         status = check_dropped(config, out->variant, left_over, &lanes);
         if (status == ST_OK)
-            status = mix_teacher(c, config, replica, out);
+            status = coordinator_mix_teacher(c, config, replica, out);
         if (status == ST_OK) {
             out->config = config;
             config = NULL;

@@ -3,6 +3,7 @@
  *     coordinator.c           its life, and waiting for messages
  *     coordinator_messages.c  messages as they come
  *     coordinator_expected.c  what a run would be, before it runs
+ *     coordinator_teacher.c   who teaches a run, and what it predicts
  *     coordinator_send.c      what workers and shards are told before they begin
  *     coordinator_train.c     a run;   coordinator_predict.c  scoring with an earlier one */
 #ifndef SMELTER_COORDINATOR_IMPL_H
@@ -59,6 +60,11 @@ struct coordinator {
     int ready, n_trained, n_evaluated, n_flushed, n_loaded;
     predictions_t predictions; /* of the split being scored */
     int64_t scored;
+
+    /* What the run in `asked` predicts for the training split of the dataset `asked_of`, for all students of it in this job. */
+    char *asked;
+    uint64_t asked_of;
+    float *answers; /* [train_rows] */
 };
 
 /* ---- coordinator.c ----------------------------------------------------------------------------------------------------- */
@@ -96,9 +102,22 @@ WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *
  * coordinator_clear. */
 void coordinator_plan_tables(coordinator_t *c, const config_t *config);
 
-/* coordinator_teacher - the variant that teaches this one, or -1; *replica becomes the teacher's. coordinator_is_teacher - is
- * it a teacher, so that its predictions of the training split are wanted? */
-int coordinator_teacher(const coordinator_t *c, const config_t *config, int *replica);
+/* ---- coordinator_teacher.c ----------------------------------------------------------------------------------------------- */
+
+/* coordinator_is_teacher - is it somebody's teacher in this experiment, so that its predictions of the training split are
+ * wanted?  coordinator_teach - a teacher's last duty, while its tables are live: to write them. */
 bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica);
+WARN_UNUSED status_t coordinator_teach(coordinator_t *c, cost_t *cost);
+
+/* coordinator_mix_teacher - what a student ends with depends on its teacher: student->teacher_hash.  ST_INPUT: a variant that
+ * was trained on other examples; a run that is not finished, or whose inputs are not the dataset's fields. */
+WARN_UNUSED status_t coordinator_mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student);
+
+/* coordinator_ask_teacher - before the run of `config` begins: its teacher, where that is another experiment's run, scores the
+ * training split on this cluster, unless it has for another run of this job.  Errors of coordinator_predict.
+ * coordinator_send_teacher - what the teacher of the run in progress, if it has one, predicts, to every worker.  ST_CORRUPT
+ * also: not what the run began with. */
+WARN_UNUSED status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config);
+WARN_UNUSED status_t coordinator_send_teacher(coordinator_t *c, const config_t *config, int replica);
 
 #endif

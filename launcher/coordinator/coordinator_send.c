@@ -9,9 +9,6 @@
 #include "common/files/run_paths.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/coordinator/coordinator_impl.h"
-#include "launcher/run/run_reader.h"
-
-#define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
 
 status_t send_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame)
 {
@@ -112,59 +109,6 @@ static status_t send_dense(coordinator_t *c, int component, int64_t first, const
     header.step = first;
     const wire_frame_t frame = {floats, n * (int64_t)sizeof *floats};
     return send_workers(c, &header, &frame);
-}
-
-/* The predictions of a teacher's finished run, [rows], **owned**. */
-static status_t read_teacher(const char *dir, int64_t rows, float **p)
-{
-    run_reader_t teacher;
-    TRY(run_reader_open(dir, 0, &teacher));
-    status_t status = run_reader_need_finished(&teacher, "teacher: ", "; train it first");
-    if (status == ST_OK)
-        status = run_reader_want(&teacher, RUN_TEACHER);
-    if (status == ST_OK)
-        status = run_reader_teacher(&teacher, rows, p);
-    run_reader_fini(&teacher);
-    return status;
-}
-
-/* A student goes on with the predictions that it began with: those of a teacher that was trained again since may be others. */
-static status_t check_teacher(coordinator_t *c, const char *dir, const float *p, int64_t rows)
-{
-    const uint64_t checksum = hash64(p, (size_t)rows * sizeof *p, 0);
-    c->teacher_checksum = checksum ? checksum : 1;
-    if (!c->teacher_before || c->teacher_checksum == c->teacher_before)
-        return ST_OK;
-    return FAIL(ST_CORRUPT,
-                "%s/" FILE_TEACHER
-                ": its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again "
-                "since the "
-                "student began; put back the predictions that it began with, or train the student anew",
-                dir, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
-}
-
-/* The predictions of the teacher's finished run, which lies beside the student's, to every worker. */
-status_t send_teacher(coordinator_t *c, const config_t *config, int replica)
-{
-    if (coordinator_teacher(c, config, &replica) < 0)
-        return ST_OK;
-    const int64_t rows = dataset_info(c->dataset)->train_rows;
-    char *experiment_dir = run_path(c->run_dir, "../.."), *dir = replica_path(experiment_dir, config->teacher.variant, replica);
-    mem_free(experiment_dir);
-    float *p = NULL;
-    status_t status = read_teacher(dir, rows, &p);
-    if (status == ST_OK)
-        status = check_teacher(c, dir, p, rows);
-    mem_free(dir);
-    for (int64_t first = 0; first < rows && status == ST_OK; first += TEACHER_EXAMPLES) {
-        const int64_t n = rows - first < TEACHER_EXAMPLES ? rows - first : TEACHER_EXAMPLES;
-        wire_header_t header = coordinator_header(c, WIRE_TEACHER, n);
-        header.step = first;
-        const wire_frame_t frame = {p + first, n * (int64_t)sizeof *p};
-        status = send_workers(c, &header, &frame);
-    }
-    mem_free(p);
-    return status;
 }
 
 /* Parameters of a finished run, where there is a plan for them, in the place of initial ones. */

@@ -22,10 +22,8 @@ WARN_UNUSED status_t send_warm_start(coordinator_t *c, const warm_start_t *plan)
 WARN_UNUSED status_t send_checkpoint(coordinator_t *c, const checkpoint_resume_t *checkpoint);
 WARN_UNUSED status_t send_finished_run(coordinator_t *c, const char *run_dir, const manifest_t *run, int32_t tables);
 
-/* send_scaling - the run's mean and scale of every numeric field.  send_teacher - what the run's teacher, if it has one,
- * predicts. */
+/* send_scaling - the run's mean and scale of every numeric field. */
 WARN_UNUSED status_t send_scaling(coordinator_t *c, const input_fields_t *inputs);
-WARN_UNUSED status_t send_teacher(coordinator_t *c, const config_t *config, int replica);
 
 /* send_train - begin to train, with this step. */
 WARN_UNUSED status_t send_train(coordinator_t *c, int64_t first_step);

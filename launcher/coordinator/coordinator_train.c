@@ -15,7 +15,6 @@
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/coordinator_send.h"
 #include "launcher/run/input_fields.h"
-#include "launcher/run/teacher_file.h"
 #include "worker/objective.h"
 
 /* Of components beyond this run's, too. */
@@ -97,22 +96,6 @@ static status_t finish_run(coordinator_t *c)
     TRY(send_shards(c, &flush, NULL, 0));
     TRY(coordinator_score(c, SPLIT_EVAL));
     return coordinator_wait(c, &c->n_flushed, roster_shards(roster));
-}
-
-/* A teacher's last duty, while its tables are live: the predictions that its students learn from. */
-static status_t teach(coordinator_t *c, cost_t *cost)
-{
-    const int64_t start = net_now_ns(c->o.net);
-    const double cpu_start = clock_cpu_seconds();
-    const message_counters_t before = c->evaluated; /* workers count from the start of the run */
-    c->evaluated = (message_counters_t){0};
-    TRY(coordinator_score(c, SPLIT_TRAIN));
-    TRY(teacher_file_write(c->run_dir, c->predictions.p, c->predictions.rows));
-    cost->teaching_cpu_seconds = c->evaluated.cpu_seconds - before.cpu_seconds + clock_cpu_seconds() - cpu_start;
-    cost->teaching_wall_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
-    cost->teaching_rows_pulled = c->evaluated.rows_pulled - before.rows_pulled;
-    log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows, cost->teaching_wall_seconds);
-    return ST_OK;
 }
 
 static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
@@ -345,7 +328,7 @@ static status_t begin_run(coordinator_t *c, const coordinator_run_t *run, const 
     } else {
         TRY(send_warm_start(c, plan));
     }
-    return send_teacher(c, config, run->replica);
+    return coordinator_send_teacher(c, config, run->replica);
 }
 
 /* All ranks have begun, and training comes next: what is there of an earlier run, which --again is to remove, is not needed any
@@ -413,13 +396,14 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     checkpoint_resume_t checkpoint = {0};
     warm_start_t plan = {0};
     bool resumed = false;
+    status_t status;
+    TRY(config_for_replica(coordinator_config(c, run->variant), run->replica, &config));
+    TRY_DONE(coordinator_ask_teacher(c, config));
     const int64_t start = net_now_ns(c->o.net);
     const double cpu_start = clock_cpu_seconds();
-    status_t status;
     coordinator_clear(c);
     c->run_id++;
     c->run_dir = run->dir;
-    TRY_DONE(config_for_replica(coordinator_config(c, run->variant), run->replica, &config));
     c->workers = config_active_workers(config, c->o.roster->workers);
     c->reporting = peer_group_reporting(config, c->workers);
     c->components = (int)config->model.components;
@@ -452,7 +436,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(run_events_emit(c->events, &(run_event_t){EVENT_END, net_now_ns(c->o.net), .nothing = {0}}));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
     if (coordinator_is_teacher(c, run->variant, run->replica))
-        TRY_DONE(teach(c, &manifest.result.cost));
+        TRY_DONE(coordinator_teach(c, &manifest.result.cost));
     TRY_DONE(end_run(c, config, from, &manifest));
 done:
     checkpointer_destroy(&c->checkpointer);

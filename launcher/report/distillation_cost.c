@@ -130,7 +130,7 @@ static bool is_same_but_taught(const config_t *a, const config_t *b)
 static int32_t without_teacher(const experiment_result_t *result, int32_t student)
 {
     for (int32_t v = 0; v < result->variants; v++)
-        if (result->variant[v].config && !*result->variant[v].config->teacher.variant &&
+        if (result->variant[v].config && !config_is_taught(result->variant[v].config) &&
             is_same_but_taught(result->variant[student].config, result->variant[v].config))
             return v;
     return result->baseline == student ? -1 : result->baseline;

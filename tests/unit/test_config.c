@@ -477,18 +477,22 @@ static void test_paths_are_beside_the_file(void **state)
     assert_non_null(getcwd(here, sizeof here));
     char *above = mem_strdup(beside);
     *strrchr(above, '/') = 0;
-    static const char text[] = "warm_start: runs/a\ndata: {path: ../no.such.d, input: ./x/in.csv, schema: s.yaml}\n";
+    static const char text[] =
+        "warm_start: runs/a\nteacher: {run: runs/c}\ndata: {path: ../no.such.d, input: ./x/in.csv, schema: s.yaml}\n";
     experiment_t *e = load_ok(text, NULL, 0);
     expect_path(e->base->data.path, above, "no.such.d");
     expect_path(e->base->data.input, beside, "x/in.csv");
     expect_path(e->base->data.schema, beside, "s.yaml");
     expect_path(e->base->warm_start, beside, "runs/a");
+    expect_path(e->base->teacher.run, beside, "runs/c");
     experiment_destroy(&e);
-    const char *arguments[] = {"data.schema=t.yaml", "data.path=d", "data.input=../in.csv", "warm_start=runs/b"};
-    e = load_ok(text, arguments, 4);
+    const char *arguments[] = {"data.schema=t.yaml", "data.path=d", "data.input=../in.csv", "warm_start=runs/b",
+                               "teacher.run=d"};
+    e = load_ok(text, arguments, 5);
     expect_path(e->base->data.schema, here, "t.yaml");
     expect_path(e->base->data.path, here, "d");
     assert_string_equal(e->base->warm_start, "runs/b"); /* as it is written, which is part of the run's hash */
+    assert_string_equal(e->base->teacher.run, "d");
     experiment_destroy(&e);
     const char *preset[] = {"data.schema=criteo"};
     e = load_ok(text, preset, 1);

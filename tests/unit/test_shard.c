@@ -961,6 +961,35 @@ static void test_nothing_is_taken_before_a_run(void **state)
     teardown(&f);
 }
 
+/* The configuration of a BEGIN may be one that the coordinator has sent; it is good for one. */
+static void test_a_run_of_another_experiment(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f, "sync", 0, 0, 1, 1);
+    static const char text[] = "determinism: sync\nmodel: {components: 2}\nembedding: {dim: 3, init_std: 0}\n";
+    wire_header_t config = wire_header(WIRE_CONFIG, 0, 0, 0, 0, 0), begins = wire_header(WIRE_BEGIN, RUN, EPOCH, 0, 0, 0);
+    message_begin_t body = {.variant = MESSAGE_VARIANT_TOLD, .fields = FIELDS};
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &config, &(wire_frame_t){text, sizeof text - 1}, 1), ST_OK);
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &begins, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
+    net_message_t ready = expect_message(f.coordinator, WIRE_READY);
+    net_release(f.coordinator, &ready);
+    const wire_segment_t segment = {2 * FIELDS - 1, 1}; /* the last table of the second component */
+    const uint64_t key = 7;
+    const wire_frame_t frames[] = {{&segment, sizeof segment}, {&key, sizeof key}};
+    wire_header_t pull = wire_header(WIRE_PULL, RUN, EPOCH, FIRST_WORKER, 0, 1);
+    assert_int_equal(net_send(f.worker[0], PEER_SHARD(0), &pull, frames, 2), ST_OK);
+    net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
+    assert_int_equal(rows.frame[0].bytes, 3 * sizeof(float));
+    net_release(f.worker[0], &rows);
+    catch_start();
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &begins, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
+    const letter_t l = {.header = begins};
+    expect_refusal(&f, f.coordinator, &l, "its body is malformed");
+    catch_stop();
+    teardown(&f);
+}
+
 static void test_a_new_run_starts_from_nothing(void **state)
 {
     (void)state;
@@ -1024,6 +1053,7 @@ int main(void)
         cmocka_unit_test(test_a_sequence_number_counts_once),
         cmocka_unit_test(test_repeated_keys_are_steps_of_their_own),
         cmocka_unit_test(test_nothing_is_taken_before_a_run),
+        cmocka_unit_test(test_a_run_of_another_experiment),
         cmocka_unit_test(test_a_new_run_starts_from_nothing),
         cmocka_unit_test(test_run_ends_at_stop),
     };

@@ -1,0 +1,279 @@
+/* Who teaches a run, and what the teacher predicts for the training split. A teacher is a variant of the experiment, trained
+ * before its students, whose run lies beside theirs and holds teacher.f32; or a finished run of another experiment, that scores
+ * the students' training split here, as smelter predict would. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/files/run_paths.h"
+#include "launcher/coordinator/coordinator_impl.h"
+#include "launcher/coordinator/coordinator_send.h"
+#include "launcher/run/run_reader.h"
+#include "launcher/run/teacher_file.h"
+
+#define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
+
+/* The variant that teaches this one, or -1; *replica becomes the teacher's. */
+static int teacher_of(const coordinator_t *c, const config_t *config, int *replica)
+{
+    if (config->teacher.replica == TEACHER_REPLICA_FIRST)
+        *replica = 0;
+    return *config->teacher.variant ? config_variant(c->o.experiment, config->teacher.variant) : -1;
+}
+
+bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica)
+{
+    const experiment_t *e = c->o.experiment;
+    for (int v = 0; v < e->variants; v++) {
+        int taught_by = replica;
+        if (teacher_of(c, e->configs[v], &taught_by) == variant && variant >= 0 && taught_by == replica)
+            return true;
+    }
+    return false;
+}
+
+status_t coordinator_teach(coordinator_t *c, cost_t *cost)
+{
+    const int64_t start = net_now_ns(c->o.net);
+    const double cpu_start = clock_cpu_seconds();
+    const message_counters_t before = c->evaluated; /* workers count from the start of the run */
+    c->evaluated = (message_counters_t){0};
+    TRY(coordinator_score(c, SPLIT_TRAIN));
+    TRY(teacher_file_write(c->run_dir, c->predictions.p, c->predictions.rows));
+    cost->teaching_cpu_seconds = c->evaluated.cpu_seconds - before.cpu_seconds + clock_cpu_seconds() - cpu_start;
+    cost->teaching_wall_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
+    cost->teaching_rows_pulled = c->evaluated.rows_pulled - before.rows_pulled;
+    log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows, cost->teaching_wall_seconds);
+    return ST_OK;
+}
+
+/* ---- what a student is expected to be --------------------------------------------------------------------------------- */
+
+/* By its teacher's configuration, which says what it predicts; and both must know the same examples by the same numbers. */
+static status_t mix_variant(coordinator_t *c, const config_t *config, int replica, manifest_t *student)
+{
+    manifest_t teacher;
+    const int variant = teacher_of(c, config, &replica);
+    TRY(coordinator_expected(c, variant, replica, &teacher));
+    const uint64_t hashes[] = {teacher.config_hash, teacher.teacher_hash};
+    const bool same = teacher.dataset_hash == student->dataset_hash;
+    char difference[INPUT_FIELDS_DIFFERENCE_BYTES] = "they have other examples";
+    input_fields_difference(&student->inputs, &teacher.inputs, difference);
+    manifest_fini(&teacher);
+    if (!same)
+        return FAIL(
+            ST_INPUT,
+            "variant %s: its teacher %s was trained on another dataset (%s, not %s: %s); a teacher's predictions are those "
+            "of the student's own training examples",
+            student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path,
+            difference);
+    student->teacher_hash = hash64(hashes, sizeof hashes, 0);
+    return coordinator_open_dataset(c, config);
+}
+
+/* The finished run that teaches, with its inputs, which must be the dataset's fields. out  **owned**, run_reader_fini. */
+static status_t open_run(const coordinator_t *c, const config_t *config, run_reader_t *out)
+{
+    run_reader_t run = {0};
+    input_fields_t data = input_fields_of(dataset_info(c->dataset));
+    status_t status;
+    TRY_DONE(run_reader_open(config->teacher.run, 0, &run));
+    TRY_DONE(run_reader_need_finished(
+        &run, "teacher.run: ", "; name the folder of one, for example out/NAME or out/NAME/VARIANT/r0"));
+    TRY_DONE(run_reader_want(&run, RUN_INPUTS));
+    TRY_DONE(run_reader_inputs(&run));
+    TRY_DONE(input_fields_check(&run.inputs, run.dir, &data, c->dataset_path));
+done:
+    input_fields_fini(&data);
+    if (status == ST_OK)
+        *out = run;
+    else
+        run_reader_fini(&run);
+    return status;
+}
+
+/* By the parameters that it ended with, since a run that is there already needs not to be reproducible. */
+static status_t mix_run(const coordinator_t *c, const config_t *config, manifest_t *student)
+{
+    run_reader_t run;
+    TRY(open_run(c, config, &run));
+    const char *digest = run.manifest.result.digest;
+    const uint64_t hashes[] = {run.manifest.config_hash, run.manifest.teacher_hash, hash64(digest, strlen(digest), 0)};
+    student->teacher_hash = hash64(hashes, sizeof hashes, 0);
+    run_reader_fini(&run);
+    return ST_OK;
+}
+
+status_t coordinator_mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student)
+{
+    if (*config->teacher.run)
+        return mix_run(c, config, student);
+    return teacher_of(c, config, &replica) < 0 ? ST_OK : mix_variant(c, config, replica, student);
+}
+
+/* ---- another experiment's run scores the training split --------------------------------------------------------------- */
+
+/* What the run is scored with: its own network, on the student's dataset and cluster. Lanes, which cut a batch for training
+ * alone, are the student's, so that they fit its workers. Texts stay their owners'. */
+static config_t scoring_config(const config_t *teacher, const config_t *student)
+{
+    static char none[] = "";
+    config_t scoring = *teacher;
+    scoring.cluster = student->cluster;
+    scoring.data = student->data;
+    scoring.determinism = student->determinism;
+    scoring.train.batch = student->train.batch;
+    scoring.train.lanes = student->train.lanes;
+    scoring.objective.form = FORM_JOINT;
+    scoring.teacher.variant = scoring.teacher.run = none;
+    return scoring;
+}
+
+/* Shards and workers are told of a configuration that is none of the experiment's. */
+static status_t send_config(coordinator_t *c, const config_t *config)
+{
+    char *text;
+    TRY(config_text(config, &text));
+    const wire_header_t header = coordinator_header(c, WIRE_CONFIG, 0);
+    const wire_frame_t frame = {text, (int64_t)strlen(text)};
+    TRY(coordinator_wait(c, &c->detector.n_heard, c->o.roster->size - 1));
+    status_t status = send_shards(c, &header, &frame, 1);
+    if (status == ST_OK)
+        status = send_workers(c, &header, &frame);
+    mem_free(text);
+    return status;
+}
+
+static status_t score_run(coordinator_t *c, const config_t *config, const run_reader_t *run)
+{
+    const config_t scoring = scoring_config(run->config, config);
+    const int64_t start = net_now_ns(c->o.net);
+    coordinator_clear(c);
+    c->run_id++;
+    c->run_dir = run->dir;
+    c->workers = config_active_workers(&scoring, c->o.roster->workers);
+    c->components = (int)scoring.model.components;
+    coordinator_plan_tables(c, &scoring);
+    TRY(send_config(c, &scoring));
+    TRY(send_begin(c, MESSAGE_VARIANT_TOLD, 0, 0, false));
+    TRY(send_finished_run(c, run->dir, &run->manifest, (int32_t)c->plan.tables));
+    TRY(send_scaling(c, &run->inputs));
+    TRY(coordinator_score(c, SPLIT_TRAIN));
+    log_info("teacher: %lld training examples of %s scored by %s in %.1f s", (long long)c->predictions.rows, c->dataset_path,
+             run->dir, (double)(net_now_ns(c->o.net) - start) * 1e-9);
+    c->answers = c->predictions.p;
+    c->predictions.p = NULL;
+    return ST_OK;
+}
+
+/* Scores of a run that other processors have trained; or of data of which less is recorded than could be checked. */
+static void warn_of_origin(const coordinator_t *c, const run_reader_t *run)
+{
+    processors_t now = processors_of(c->o.roster, 0);
+    processors_warn_scores(run->dir, &run->manifest.processors, &now);
+    processors_fini(&now);
+    input_fields_t data = input_fields_of(dataset_info(c->dataset));
+    if (run->manifest.dataset_hash != dataset_info(c->dataset)->content_hash)
+        input_fields_warn_unrecorded(&run->inputs, run->dir, &data, c->dataset_path);
+    input_fields_fini(&data);
+}
+
+status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config)
+{
+    run_reader_t run = {0};
+    status_t status;
+    if (!*config->teacher.run)
+        return ST_OK;
+    TRY(coordinator_open_dataset(c, config));
+    const uint64_t dataset = dataset_info(c->dataset)->content_hash;
+    if (c->asked && strcmp(c->asked, config->teacher.run) == 0 && c->asked_of == dataset)
+        return ST_OK;
+    mem_free(c->asked);
+    mem_free(c->answers);
+    c->asked = NULL;
+    c->answers = NULL;
+    TRY_DONE(open_run(c, config, &run));
+    TRY_DONE(run_reader_want(&run, RUN_CONFIG | RUN_DENSE));
+    TRY_DONE(run_reader_config(&run));
+    TRY_DONE(run_reader_check_config(&run));
+    warn_of_origin(c, &run);
+    TRY_DONE(score_run(c, config, &run));
+    c->asked = mem_strdup(config->teacher.run);
+    c->asked_of = dataset;
+done:
+    run_reader_fini(&run);
+    return status;
+}
+
+/* ---- what the teacher predicts goes to the workers -------------------------------------------------------------------- */
+
+/* The folder of the teacher's run, beside the student's: OUT/VARIANT/rREPLICA; **owned**. */
+static char *variant_dir(const coordinator_t *c, const config_t *config, int replica)
+{
+    char *experiment_dir = run_path(c->run_dir, "../.."), *dir = replica_path(experiment_dir, config->teacher.variant, replica);
+    mem_free(experiment_dir);
+    return dir;
+}
+
+/* The predictions of a teacher's finished run, [rows], **owned**. */
+static status_t read_teacher(const char *dir, int64_t rows, float **p)
+{
+    run_reader_t teacher;
+    TRY(run_reader_open(dir, 0, &teacher));
+    status_t status = run_reader_need_finished(&teacher, "teacher: ", "; train it first");
+    if (status == ST_OK)
+        status = run_reader_want(&teacher, RUN_TEACHER);
+    if (status == ST_OK)
+        status = run_reader_teacher(&teacher, rows, p);
+    run_reader_fini(&teacher);
+    return status;
+}
+
+/* A student goes on with the predictions that it began with: those of a teacher that was trained again since may be others.
+ * where  names the predictions in the error */
+static status_t check_teacher(coordinator_t *c, const char *where, const float *p, int64_t rows)
+{
+    const uint64_t checksum = hash64(p, (size_t)rows * sizeof *p, 0);
+    c->teacher_checksum = checksum ? checksum : 1;
+    if (!c->teacher_before || c->teacher_checksum == c->teacher_before)
+        return ST_OK;
+    return FAIL(ST_CORRUPT,
+                "%s: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again "
+                "since the student began; put back the predictions that it began with, or train the student anew",
+                where, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
+}
+
+static status_t send_predictions(coordinator_t *c, const float *p, int64_t rows)
+{
+    for (int64_t first = 0; first < rows; first += TEACHER_EXAMPLES) {
+        const int64_t n = rows - first < TEACHER_EXAMPLES ? rows - first : TEACHER_EXAMPLES;
+        wire_header_t header = coordinator_header(c, WIRE_TEACHER, n);
+        header.step = first;
+        const wire_frame_t frame = {p + first, n * (int64_t)sizeof *p};
+        TRY(send_workers(c, &header, &frame));
+    }
+    return ST_OK;
+}
+
+status_t coordinator_send_teacher(coordinator_t *c, const config_t *config, int replica)
+{
+    const int64_t rows = dataset_info(c->dataset)->train_rows;
+    const bool is_run = *config->teacher.run;
+    float *read = NULL;
+    if (!is_run && teacher_of(c, config, &replica) < 0)
+        return ST_OK;
+    char *dir = is_run ? NULL : variant_dir(c, config, replica);
+    char *where = is_run ? mem_printf("the predictions of %s", config->teacher.run) : run_path(dir, FILE_TEACHER);
+    status_t status = is_run ? ST_OK : read_teacher(dir, rows, &read);
+    const float *p = is_run ? c->answers : read;
+    if (status == ST_OK)
+        status = check_teacher(c, where, p, rows);
+    if (status == ST_OK)
+        status = send_predictions(c, p, rows);
+    mem_free(read);
+    mem_free(where);
+    mem_free(dir);
+    return status;
+}
