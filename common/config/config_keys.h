@@ -226,7 +226,8 @@
     X(INT, replicas, "2", 1, 1000, FREE, "trainings per variant of smelter compare; at least 2 where experiment.vary is not empty") \
     X(WORDS(VARY), vary, "[order]", 0, 0, FREE, "what differs between the replicas of a variant") \
     X(TEXT, only, "", 0, 0, FREE, "train and report this variant alone, with those it needs as teachers or for its size; empty: all") \
-    X(TEXT, baseline, "", 0, 0, FREE, "variant that losses are compared with; empty: the first")
+    X(TEXT, baseline, "", 0, 0, FREE, "variant that losses are compared with; empty: the first") \
+    X(NUM, tolerance, "0.005", 0, 10, FREE, "by what share a loss may be above the baseline's: for the verdict and for tune")
 
 #define CONFIG_TUNE(X) \
     X(TEXT, variant, "", 0, 0, FREE, "variant that is tuned; empty: the first one that is not the baseline") \
@@ -234,7 +235,7 @@
     X(NUM, low, "0.25", 0.000000001, 1000000000, FREE, "smallest value") \
     X(NUM, high, "8", 0.000000001, 1000000000, FREE, "largest value") \
     X(WORD(TUNE_GOAL), goal, "pd", 0, 0, FREE, "what is looked for") \
-    X(NUM, tolerance, "0.0005", 0, 10, FREE, "goal pd: by how much the logloss may exceed the baseline's") \
+    X(NUM, tolerance, "0", 0, 10, FREE, "goal pd: by how much the logloss may exceed the baseline's; 0: the share experiment.tolerance of it") \
     X(NUM, pd, "0.1", 0, 2, FREE, "goal loss: the relative prediction difference that is allowed") \
     X(INT, values, "8", 2, 100, FREE, "most values to try, each with experiment.replicas trainings")
 

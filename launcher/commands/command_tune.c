@@ -114,12 +114,19 @@ done:
     return status;
 }
 
+/* What the verdict of compare tolerates, unless tune has a number of its own. */
+static double highest_logloss(const tune_search_t *t)
+{
+    const double tolerance = t->settings->tolerance;
+    return tolerance > 0.0 ? t->baseline_logloss + tolerance
+                           : t->baseline_logloss * (1.0 + t->experiment->base->experiment.tolerance);
+}
+
 static bool is_good(const tune_search_t *t, const tuned_point_t *p)
 {
     if (!(p->logloss < t->constant_logloss) || !isfinite(p->pd))
         return false;
-    return t->settings->goal == TUNE_GOAL_PD ? p->logloss <= t->baseline_logloss + t->settings->tolerance
-                                             : p->pd <= t->settings->pd;
+    return t->settings->goal == TUNE_GOAL_PD ? p->logloss <= highest_logloss(t) : p->pd <= t->settings->pd;
 }
 
 /* Is a better than b, among good points? */
@@ -234,8 +241,7 @@ static void print_unmet(const tune_search_t *t)
     if (!near)
         puts("no training gave a model that is better than a constant");
     else if (by_loss)
-        printf("the logloss is %.5f at best, at %.6g, and may be %.5f\n", near->logloss, near->value,
-               t->baseline_logloss + t->settings->tolerance);
+        printf("the logloss is %.5f at best, at %.6g, and may be %.5f\n", near->logloss, near->value, highest_logloss(t));
     else
         printf("the PD is %.2f %% at best, at %.6g, and may be %.2f %%\n", 100.0 * near->pd, near->value,
                100.0 * t->settings->pd);

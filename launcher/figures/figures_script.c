@@ -82,6 +82,22 @@ const char *script_colour(int i)
     return colours[i % (int)(sizeof colours / sizeof *colours)];
 }
 
+enum { KEY_COLOURS = 9 };
+
+const char *script_key_colour(int i)
+{
+    static const char *const colours[KEY_COLOURS] = {"#5f6872", "#0069a8", "#c14a06", "#0b7a5a", "#95398a",
+                                                     "#836200", "#b82e52", "#4a55b8", "#2c7382"}; /* html/style.css */
+    return colours[i % KEY_COLOURS];
+}
+
+/* Circle, square, triangle, diamond, the triangle upside down, cross, hexagon: html/charts.js, as near as gnuplot comes. */
+int script_key_type(int i)
+{
+    static const int types[] = {7, 5, 9, 13, 11, 2, 15};
+    return types[(i + i / KEY_COLOURS) % (int)(sizeof types / sizeof *types)];
+}
+
 const char *script_name(const char *activation)
 {
     static const char *const names[][2] = {{"relu", "ReLU"},

@@ -37,6 +37,11 @@ void script_panel(script_t *script, panel_t panel, int width, int height);
 const char *script_ramp(int i, int n);
 const char *script_colour(int i);
 
+/* script_key_colour / script_key_type - colour, and type of point, of the variant at place i of results.json: those that
+ * report.html gives it on white paper. */
+const char *script_key_colour(int i);
+int script_key_type(int i);
+
 /* script_name - an activation's name as people write it: "smelu" -> "SmeLU". */
 const char *script_name(const char *activation);
 

@@ -26,6 +26,7 @@ typedef struct tradeoff_point {
     double *pqauc; /* [replicas] **owned** */
     double change, change_bar;
     int family;
+    int key; /* place among the variants of results.json: its colour and symbol, as in report.html */
 } tradeoff_point_t;
 
 static status_t read_replicas(const jsondoc_t *variant, const char *path, tradeoff_point_t *point)
@@ -130,7 +131,7 @@ static int compare_points(const void *left, const void *right)
     return a->family != b->family ? a->family - b->family : (a->beta > b->beta) - (a->beta < b->beta);
 }
 
-static int number_families(tradeoff_point_t *points, int n)
+static void number_families(tradeoff_point_t *points, int n)
 {
     int families = 0;
     for (int i = 0; i < n; i++) {
@@ -142,7 +143,6 @@ static int number_families(tradeoff_point_t *points, int n)
             points[i].family = families++;
     }
     qsort(points, (size_t)n, sizeof *points, compare_points);
-    return families;
 }
 
 static status_t write_points(const tradeoff_point_t *points, int n, const char *dir)
@@ -162,56 +162,23 @@ static status_t write_points(const tradeoff_point_t *points, int n, const char *
 }
 
 enum { WIDTH = 900, HEIGHT = 600 };
-enum { COLOURS = 8, BLACK = 6 }; /* of script_colour; black is for what the others are compared with */
 
-static bool are_numbers(const tradeoff_point_t *first, int members, size_t from)
+/* A family's line, and its variants: each with its own key, so that it is found again in every chart. */
+static void put_family(script_t *s, const tradeoff_point_t *first, int members, bool more)
 {
-    static const char digits[] = "0123456789.";
-    bool numbers = true;
-    for (int i = 0; i < members; i++)
-        numbers = numbers && !first[i].name[from + strspn(first[i].name + from, digits)];
-    return numbers;
-}
-
-/* What the names of a family have in common, without the key and the number that a sweep appends: gsmelu of gsmelu-beta1 and
- * gsmelu-beta10, as in report.html. Of one variant, or of names that share nothing, the first one's. **owned** */
-static char *common_name(const tradeoff_point_t *first, int members)
-{
-    static const char swept[] = "-beta";
-    const size_t tail = sizeof swept - 1;
-    const char *name = first->name;
-    size_t length = strlen(name);
-    for (int i = 1; i < members; i++)
-        while (strncmp(name, first[i].name, length) != 0)
-            length--;
-    if (members > 1) {
-        if (are_numbers(first, members, length))
-            while (length && strchr("0123456789.", name[length - 1]))
-                length--;
-        if (length >= tail && strncmp(name + length - tail, swept, tail) == 0)
-            length -= tail;
-        else if (length && strchr("-_.", name[length - 1]))
-            length--;
-    }
-    return length ? mem_printf("%.*s", (int)length, name) : mem_strdup(name);
-}
-
-/* A family is called by its activation where it differs from the base in nothing else, else by what its variants' names
- * share. */
-static void put_family(script_t *s, const tradeoff_point_t *first, const char *method, int members, int colour, bool more)
-{
-    static const int types[COLOURS] = {7, 5, 9, 11, 13, 6, 4, 8}; /* filled shapes, then open ones */
-    const bool plain = strcmp(first->method, method) == 0;
-    const char *rgb = script_colour(colour);
     const int index = first->family;
-    char *name = common_name(first, members);
-    fprintf(s->out, "'fig4.tsv' index %d using 4:7:5:6:8:9 with xyerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', ", index, rgb);
-    fprintf(s->out, "'' index %d using 4:7 with linespoints lw 1.8 pt %d ps 0.8 lc rgb '%s' title '%s' noenhanced%s", index,
-            types[colour % COLOURS], rgb, plain ? script_name(first->activation) : name, members > 1 || more ? ", " : "");
-    mem_free(name);
     if (members > 1)
-        fprintf(s->out, "'' index %d using 4:7:(sprintf('%%g', column(3))) with labels offset 0.9,0.7 font ',9' tc rgb '%s'%s",
-                index, rgb, more ? ", " : "");
+        fprintf(s->out,
+                "'fig4.tsv' index %d using 4:7 with lines lw 1.2 lc rgb '#b0b0b0', '' index %d using "
+                "4:7:(sprintf('%%g', column(3))) with labels offset 0.9,0.7 font ',9' tc rgb '#404040', ",
+                index, index);
+    for (int i = 0; i < members; i++) {
+        const char *rgb = script_key_colour(first[i].key);
+        fprintf(s->out, "'fig4.tsv' index %d every ::%d::%d using 4:7:5:6:8:9 with xyerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', ",
+                index, i, i, rgb);
+        fprintf(s->out, "'' index %d every ::%d::%d using 4:7 with points pt %d ps 0.9 lc rgb '%s' title '%s' noenhanced%s",
+                index, i, i, script_key_type(first[i].key), rgb, first[i].name, i + 1 < members || more ? ", " : "");
+    }
 }
 
 /* Whose error the bars of PD are. */
@@ -220,21 +187,31 @@ static const char *bars_over(const tradeoff_point_t *points, int n)
     int over_replicas = 0;
     for (int i = 0; i < n; i++)
         over_replicas += points[i].over_replicas;
-    return over_replicas == n ? "replicas" : over_replicas ? "replicas or queries, the wider" : "queries";
+    return over_replicas == n ? "replicas" : over_replicas ? "replicas or queries,\\nwhichever is wider" : "queries";
 }
 
-static status_t draw(const tradeoff_point_t *points, int n, int families, const tradeoff_point_t *base, const char *dir)
+/* The key's width in pixels: what the longest name takes. */
+static int key_width(const tradeoff_point_t *points, int n)
 {
+    size_t longest = 0;
+    for (int i = 0; i < n; i++)
+        longest = strlen(points[i].name) > longest ? strlen(points[i].name) : longest;
+    const int width = 60 + 8 * (int)longest;
+    return width < 190 ? 190 : width > 400 ? 400 : width;
+}
+
+static status_t draw(const tradeoff_point_t *points, int n, const tradeoff_point_t *base, const char *dir)
+{
+    const int right = key_width(points, n);
     script_t s;
     script_begin(&s);
     script_style(&s);
-    script_panel(&s, (panel_t){74, 26, WIDTH - 74 - 190, HEIGHT - 26 - 62}, WIDTH, HEIGHT);
+    script_panel(&s, (panel_t){74, 26, WIDTH - 74 - right, HEIGHT - 26 - 62}, WIDTH, HEIGHT);
     fprintf(s.out,
             "set key at screen %.4f,%.4f left top Left reverse spacing 1.3\n"
-            "set label 1 'numbers: β' at screen %.4f,%.4f font ',9' tc rgb '#606060'\n"
-            "set label 2 'bars: 95 %%, of PD over\\n%s' at screen %.4f,%.4f font ',9' tc rgb '#606060'\n",
-            (WIDTH - 174.0) / WIDTH, 1 - 20.0 / HEIGHT, (WIDTH - 165.0) / WIDTH, 1 - (48.0 + 20 * families) / HEIGHT,
-            bars_over(points, n), (WIDTH - 165.0) / WIDTH, 1 - (66.0 + 20 * families) / HEIGHT);
+            "set label 1 \"numbers: β\\nbars: 95 %%, of PD over\\n%s\" at screen %.4f,%.4f font ',9' tc rgb '#606060'\n",
+            (double)(WIDTH - right + 16) / WIDTH, 1 - 20.0 / HEIGHT, bars_over(points, n), (double)(WIDTH - right + 25) / WIDTH,
+            1 - (48.0 + 20 * n) / HEIGHT);
     fprintf(s.out,
             "set xlabel 'change of PQAUC loss from %s [%%]   (← more accurate)' font ',11'\n"
             "set ylabel 'relative prediction difference [%%]   (← more reproducible)' font ',11'\n",
@@ -243,13 +220,11 @@ static status_t draw(const tradeoff_point_t *points, int n, int families, const 
         s.out,
         "set offsets graph 0.06, graph 0.08, graph 0.08, graph 0.06\nset arrow 1 from 0, graph 0 to 0, graph 1 nohead lc rgb "
         "'#a0a0a0' dt 2 lw 0.8\nplot ");
-    for (int i = 0, colour = 0; i < n;) {
+    for (int i = 0; i < n;) {
         int members = 1;
         while (i + members < n && points[i + members].family == points[i].family)
             members++;
-        colour += colour % COLOURS == BLACK;
-        const bool is_base = points[i].family == base->family;
-        put_family(&s, &points[i], base->method, members, is_base ? BLACK : colour++, i + members < n);
+        put_family(&s, &points[i], members, i + members < n);
         i += members;
     }
     fprintf(s.out, "\n");
@@ -261,19 +236,21 @@ static status_t make(const jsondoc_t *doc, const char *path, const char *dir, tr
     const jsondoc_t *variants;
     int base = 0;
     TRY(jsondoc_get_array(doc, path, "variants", &variants));
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         TRY(read_point(jsondoc_at(variants, i), path, &points[i]));
+        points[i].key = i;
+    }
     TRY(results_check_runs(doc, path));
     TRY(find_base(doc, path, points, n, &base));
     for (int i = 0; i < n; i++)
         TRY(compare(path, &points[base], &points[i]));
     const char *base_name = points[base].name;
-    const int families = number_families(points, n);
+    number_families(points, n);
     for (int i = 0; i < n; i++) /* they were sorted */
         if (points[i].name == base_name)
             base = i;
     TRY(write_points(points, n, dir));
-    return draw(points, n, families, &points[base], dir);
+    return draw(points, n, &points[base], dir);
 }
 
 /* An older smelter compared variants over no examples. */

@@ -51,7 +51,7 @@ static void measure_student(const experiment_result_t *result, int32_t v, varian
                                     .held_out_logloss_change = NAN,
                                     .held_out_share_of_examples = NAN,
                                     .held_out_share_of_wall_seconds = NAN};
-    double rows = 0.0;
+    double rows = 0.0, flops = 0.0;
     for (int32_t r = 0; r < replicas; r++)
         mark_teachers(result, v, r, used);
     for (int32_t i = 0; i < result->variants * replicas; i++) {
@@ -61,12 +61,15 @@ static void measure_student(const experiment_result_t *result, int32_t v, varian
         teaching.runs++;
         teaching.teachers_cpu_seconds += cost->cpu_seconds + cost->teaching_cpu_seconds;
         teaching.teachers_wall_seconds += cost->wall_seconds + cost->teaching_wall_seconds;
+        flops += (double)cost->flops_per_example * (double)cost->examples;
         rows += cost->rows_pulled_per_example * (double)cost->examples + (double)cost->teaching_rows_pulled;
     }
     teaching.cpu_seconds_with_teacher = student->cost.cpu_seconds + teaching.teachers_cpu_seconds / replicas;
     teaching.wall_seconds_with_teacher = student->cost.wall_seconds + teaching.teachers_wall_seconds / replicas;
     teaching.rows_pulled_per_example_with_teacher =
         student->cost.rows_pulled_per_example + rows / replicas / (double)student->cost.examples;
+    teaching.flops_per_example_with_teacher =
+        (double)student->cost.flops_per_example + flops / replicas / (double)student->cost.examples;
     student->teaching = teaching;
     mem_free(used);
 }

@@ -76,6 +76,9 @@
     X(DOUBLE, rows_pulled_per_example_with_teacher, \
       .meaning = "one student's own embedding rows, and its part of its teachers', per example of the student", \
       .heading = "rows pulled\n/ example", .digits = 1, .column = 4) \
+    X(DOUBLE, flops_per_example_with_teacher, \
+      .meaning = "one student's own FLOPs, and its part of its teachers' trainings, per example of the student", \
+      .heading = "FLOPs\n/ example", .unit = UNIT_COUNT, .column = 5) \
     X(DOUBLE, held_out_logloss_change, .unit = UNIT_SHARE, \
       .meaning = "change of logloss on the evaluation split from the same network without the teacher") \
     X(DOUBLE, held_out_share_of_examples, .unit = UNIT_SHARE, \

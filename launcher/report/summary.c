@@ -1,6 +1,7 @@
 /* Whose cost a variant's is set against: a reader wants to know what the cheap road saves over the dear one. A single network
  * is set against the full ensemble, where there is one; an ensemble against the baseline. A student's cost is that with its
- * teacher.
+ * teacher. Cost is what can be counted, embedding rows and FLOPs; CPU time is in the table, and is of a machine that others
+ * use as well. Accuracy is judged as a whole: logloss, AUC loss and PQAUC loss in one sentence.
  *
  * Whether a difference is more than chance has two sides: other queries (an interval, by bootstrap) and other replicas (a
  * standard error, by jackknife). It is called significant where both agree, and of two replicas it is said that the second is
@@ -15,31 +16,65 @@
 #include "common/base/memory.h"
 #include "common/metrics/jackknife.h"
 #include "common/metrics/t_test.h"
+#include "launcher/report/differences.h"
 
-#define DEARER_ROWS 1.05 /* rows pulled are counted, so a few per cent are real */
-#define DEARER_CPU 1.25  /* CPU time is measured on a machine that others use as well */
+#define DEARER 1.05  /* rows and FLOPs are counted, so a few per cent are real */
+#define NO_MORE 1.01 /* but not the last digit, where what is pulled depends on time */
 
 static double pd_of(const variant_result_t *variant)
 {
     return variant->reproducibility.pd_relative.value;
 }
 
-/* The share by which its logloss is above the baseline's. */
-static double loss_change(const variant_result_t *variant, const variant_result_t *base)
+static double tolerance_of(const experiment_result_t *result)
 {
-    return (variant->quality.logloss - base->quality.logloss) / base->quality.logloss;
+    const config_t *config = result_baseline(result)->config;
+    return config ? config->experiment.tolerance : VERDICT_LOSS_TOLERANCE;
 }
 
-static bool is_affordable(const variant_result_t *variant, const variant_result_t *base)
+/* The n-th number that is judged: what is compared, and its difference from another variant; false behind the last. */
+static bool judged(const experiment_result_t *result, const variant_result_t *a, const variant_result_t *b, int n,
+                   compared_t *compared, difference_t *difference)
 {
-    return variant == base || loss_change(variant, base) <= VERDICT_LOSS_TOLERANCE;
+    static const difference_t unknown = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    if (!differences_compared(n, compared))
+        return false;
+    *difference = unknown;
+    if (result->difference)
+        *difference = *differences_of(result, (int32_t)(a - result->variant), (int32_t)(b - result->variant), n);
+    return true;
+}
+
+/* How a loss has changed, as a share of the baseline's: NaN where either has none. */
+static double change_of(const compared_t *compared, const variant_result_t *variant, const variant_result_t *base)
+{
+    return differences_value(compared, variant) / differences_value(compared, base) - 1.0;
+}
+
+static bool is_significant(const difference_t *difference)
+{
+    return difference->p_holm <= T_TEST_LEVEL; /* false for NaN */
+}
+
+/* Logloss within the tolerance, and no other loss above it by more than chance. */
+static bool is_affordable(const experiment_result_t *result, const variant_result_t *variant)
+{
+    const variant_result_t *base = result_baseline(result);
+    compared_t compared;
+    difference_t d;
+    for (int n = 0; variant != base && judged(result, variant, base, n, &compared, &d); n++) {
+        const bool counts = differences_metric(&compared)->offset == offsetof(quality_t, logloss) || is_significant(&d);
+        if (differences_is_loss(&compared) && counts && change_of(&compared, variant, base) > tolerance_of(result))
+            return false;
+    }
+    return variant == base || isfinite(variant->quality.logloss);
 }
 
 /* May the verdict be about it? */
 static bool is_candidate(const experiment_result_t *result, const variant_result_t *variant)
 {
-    const variant_result_t *base = result_baseline(result);
-    return result_is_comparable(variant, base) && is_affordable(variant, base) && result_beats_constant(result, variant);
+    return result_is_comparable(variant, result_baseline(result)) && is_affordable(result, variant) &&
+           result_beats_constant(result, variant);
 }
 
 static double ratio(double a, double b)
@@ -53,9 +88,9 @@ static double rows_of(const variant_result_t *variant)
                                   : variant->cost.rows_pulled_per_example;
 }
 
-static double cpu_of(const variant_result_t *variant)
+static double flops_of(const variant_result_t *variant)
 {
-    return variant->teaching.runs ? variant->teaching.cpu_seconds_with_teacher : variant->cost.cpu_seconds;
+    return variant->teaching.runs ? variant->teaching.flops_per_example_with_teacher : (double)variant->cost.flops_per_example;
 }
 
 static double rows_ratio(const variant_result_t *a, const variant_result_t *b)
@@ -63,14 +98,15 @@ static double rows_ratio(const variant_result_t *a, const variant_result_t *b)
     return ratio(rows_of(a), rows_of(b));
 }
 
-static double cpu_ratio(const variant_result_t *a, const variant_result_t *b)
+static double flops_ratio(const variant_result_t *a, const variant_result_t *b)
 {
-    return ratio(cpu_of(a), cpu_of(b));
+    return ratio(flops_of(a), flops_of(b));
 }
 
+/* Rows are what a recommender's machines are bought for. */
 static bool is_dearer(const variant_result_t *a, const variant_result_t *b)
 {
-    return rows_ratio(a, b) > DEARER_ROWS || (rows_ratio(b, a) <= DEARER_ROWS && cpu_ratio(a, b) > DEARER_CPU);
+    return rows_ratio(a, b) > DEARER || (rows_ratio(b, a) <= DEARER && flops_ratio(a, b) > DEARER);
 }
 
 const variant_result_t *summary_best(const experiment_result_t *result)
@@ -131,7 +167,7 @@ static const variant_result_t *lossy_road(const experiment_result_t *result, con
     const variant_result_t *base = result_baseline(result), *lowest = NULL;
     for (int32_t v = 0; v < result->variants; v++) {
         const variant_result_t *variant = &result->variant[v];
-        if (result_is_comparable(variant, base) && !is_affordable(variant, base) && result_beats_constant(result, variant) &&
+        if (result_is_comparable(variant, base) && !is_affordable(result, variant) && result_beats_constant(result, variant) &&
             pd_of(variant) < pd_of(lowest ? lowest : best))
             lowest = variant;
     }
@@ -235,17 +271,48 @@ static void put_share(FILE *out, double share)
 
 static void put_cost(FILE *out, const variant_result_t *variant, const variant_result_t *other)
 {
-    put_share(out, cpu_ratio(variant, other));
-    fprintf(out, " %s's CPU time and ", other->name);
     put_share(out, rows_ratio(variant, other));
-    fputs(" its embedding rows", out);
+    fprintf(out, " %s's embedding rows and ", other->name);
+    put_share(out, flops_ratio(variant, other));
+    fputs(" its FLOPs", out);
     if (variant->teaching.runs)
         fputs(", its part of the teacher's included", out);
 }
 
-static void put_loss(FILE *out, const variant_result_t *variant, const variant_result_t *base)
+/* ", significantly worse in AUC loss and PQAUC loss", or better; nothing where there is no such loss. Returns how many. */
+static int put_significant(FILE *out, const experiment_result_t *result, const variant_result_t *variant, int sign,
+                           const char *words)
 {
-    fprintf(out, "at logloss %+.2f %%", 100.0 * loss_change(variant, base));
+    const variant_result_t *base = result_baseline(result);
+    compared_t compared;
+    difference_t d;
+    int count = 0;
+    for (int n = 0; judged(result, variant, base, n, &compared, &d); n++) {
+        if (!differences_is_loss(&compared) || !is_significant(&d) || sign * d.change <= 0.0)
+            continue;
+        fprintf(out, "%s%s", count++ ? " and " : words, differences_metric(&compared)->title);
+    }
+    return count;
+}
+
+/* What it costs in accuracy, all of it: "at logloss +0.24 %, AUC loss +0.66 %, PQAUC loss +1.22 % (significantly ..)". */
+static void put_loss(FILE *out, const experiment_result_t *result, const variant_result_t *variant)
+{
+    const variant_result_t *base = result_baseline(result);
+    compared_t compared;
+    difference_t d;
+    const char *separator = "at ";
+    for (int n = 0; judged(result, variant, base, n, &compared, &d); n++) {
+        const double change = change_of(&compared, variant, base);
+        if (!differences_is_loss(&compared) || !isfinite(change))
+            continue;
+        fprintf(out, "%s%s %+.2f %%", separator, differences_metric(&compared)->title, 100.0 * change);
+        separator = ", ";
+    }
+    const int worse = put_significant(out, result, variant, 1, " (significantly worse in ");
+    const int better = put_significant(out, result, variant, -1, worse ? "; better in " : " (significantly better in ");
+    if (worse || better)
+        fputs(")", out);
 }
 
 /* In points: as far as it is known, with its standard error. */
@@ -331,7 +398,7 @@ static void put_lowest_levelled(FILE *out, const experiment_result_t *result)
     fputs(": ", out);
     put_levelled_points(out, result, lowest);
     fputs(", ", out);
-    put_loss(out, lowest, base);
+    put_loss(out, result, lowest);
     fputs(".", out);
 }
 
@@ -346,7 +413,7 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
     fputs(" to ", out);
     put_percent(out, pd_of(best));
     fputs(", ", out);
-    put_loss(out, best, base);
+    put_loss(out, result, best);
     fputs(", for ", out);
     put_cost(out, best, dear ? dear : base);
     fputs(".", out);
@@ -356,7 +423,7 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
         fprintf(out, " %s reaches ", dear->name);
         put_percent(out, pd_of(dear));
         fputs(" ", out);
-        put_loss(out, dear, base);
+        put_loss(out, result, dear);
         fprintf(out, ". Next to %s, %s takes ", base->name, best->name);
         put_cost(out, best, base);
         fputs(".", out);
@@ -364,7 +431,7 @@ static void put_change(FILE *out, const experiment_result_t *result, const varia
         fprintf(out, " %s reaches ", cheap->name);
         put_percent(out, pd_of(cheap));
         fputs(" ", out);
-        put_loss(out, cheap, base);
+        put_loss(out, result, cheap);
         fputs(", for ", out);
         put_cost(out, cheap, best);
         fputs(".", out);
@@ -444,7 +511,7 @@ static void put_baseline(FILE *out, const experiment_result_t *result, bool has_
 {
     const variant_result_t *base = result_baseline(result);
     const others_t others = count_others(result);
-    const double pd = 100.0 * pd_of(base), tolerance = 100.0 * VERDICT_LOSS_TOLERANCE;
+    const double pd = 100.0 * pd_of(base), tolerance = 100.0 * tolerance_of(result);
     if (pd == 0.0)
         fprintf(out, "No verdict: all replicas of %s make the same predictions, and there is no difference to lower.",
                 base->name);
@@ -457,15 +524,63 @@ static void put_baseline(FILE *out, const experiment_result_t *result, bool has_
         fprintf(out, "No verdict: not all predictions of the other variants are numbers. The relative PD of %s is %.1f %%.",
                 base->name, pd);
     else if (others.candidates == 0)
-        fprintf(out, "No verdict: no other variant has a logloss of at most %.1f %% above %s's. Its relative PD is %.1f %%.",
+        fprintf(out, "No verdict: no other variant's losses are at most %.1f %% above %s's. Its relative PD is %.1f %%.",
                 tolerance, base->name, pd);
     else if (others.equal == others.candidates)
-        fprintf(out, "No verdict: %s and all variants with such a logloss have the same relative PD, %.1f %%.", base->name, pd);
+        fprintf(out, "No verdict: %s and all variants with such losses have the same relative PD, %.1f %%.", base->name, pd);
     else if (has_lossy)
-        fprintf(out, "%s has the lowest relative PD, %.1f %%, of those with a logloss of at most %.1f %% above its own.",
+        fprintf(out, "%s has the lowest relative PD, %.1f %%, of those with losses of at most %.1f %% above its own.",
                 base->name, pd, tolerance);
     else
         fprintf(out, "%s has the lowest relative PD, %.1f %%; no other variant lowers it.", base->name, pd);
+}
+
+/* ---- dominated ------------------------------------------------------------------------------------------------------- */
+
+/* Is a no worse than b in PD, in all losses, in rows and in FLOPs, and better in one of the former by more than chance? */
+static bool dominates(const experiment_result_t *result, const variant_result_t *a, const variant_result_t *b)
+{
+    compared_t compared;
+    difference_t d;
+    bool is_surely_better = false;
+    if (!result_is_comparable(a, b) || !isfinite(pd_of(a)) || rows_ratio(a, b) > NO_MORE || flops_ratio(a, b) > NO_MORE)
+        return false;
+    for (int n = 0; judged(result, a, b, n, &compared, &d); n++) {
+        const bool is_pd = differences_metric(&compared)->offset == offsetof(reproducibility_t, pd_relative) &&
+                           compared.rows == &reproducibility_rows;
+        if (!is_pd && !differences_is_loss(&compared))
+            continue;
+        if (d.value > 0.0)
+            return false;
+        is_surely_better = is_surely_better || is_significant(&d);
+    }
+    return is_surely_better;
+}
+
+/* That of the lowest PD; NULL where none does. */
+static const variant_result_t *dominator(const experiment_result_t *result, const variant_result_t *variant)
+{
+    const variant_result_t *lowest = NULL;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *other = &result->variant[v];
+        if (other != variant && dominates(result, other, variant) && (!lowest || pd_of(other) < pd_of(lowest)))
+            lowest = other;
+    }
+    return lowest;
+}
+
+/* What nobody should launch: another variant is as good or better in everything, and costs no more. */
+static void put_dominated(FILE *out, const experiment_result_t *result)
+{
+    int n = 0;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *by = dominator(result, &result->variant[v]);
+        if (by)
+            fprintf(out, "%s%s by %s", n++ ? ", " : " Dominated in PD, all losses, rows and FLOPs: ", result->variant[v].name,
+                    by->name);
+    }
+    if (n)
+        fputs(".", out);
 }
 
 /* Variants that are no better than a constant are left out, and named. */
@@ -496,9 +611,10 @@ static void put_verdict(FILE *out, const experiment_result_t *result)
         fprintf(out, " Lower still is %s, ", lossy->name);
         put_percent(out, pd_of(lossy));
         fputs(", but ", out);
-        put_loss(out, lossy, base);
+        put_loss(out, result, lossy);
         fputs(".", out);
     }
+    put_dominated(out, result);
     put_worthless(out, result);
     put_sources(out, result);
 }

@@ -6,11 +6,12 @@
 
 #include "launcher/report/result.h"
 
-#define VERDICT_LOSS_TOLERANCE 0.005 /* a logloss above the baseline's by a larger share is too high a price */
+#define VERDICT_LOSS_TOLERANCE 0.005 /* where a result has no configuration to say it (experiment.tolerance) */
 
-/* summary_best - the variant that the verdict is about: the lowest relative PD among those whose logloss is within the
- * tolerance and better than a constant's (result_base_rate_logloss), and whose replicas differ in the same sources as the
- * baseline's; the baseline where none lowers it, and where no verdict can be drawn. Borrowed. A PD that is not a number is
+/* summary_best - the variant that the verdict is about: the lowest relative PD among those whose logloss is within
+ * experiment.tolerance of the baseline's and better than a constant's (result_base_rate_logloss), whose AUC loss and PQAUC
+ * loss are not significantly beyond that tolerance, and whose replicas differ in the same sources as the baseline's; the
+ * baseline where none lowers it, and where no verdict can be drawn. Borrowed. A PD that is not a number is
  * never the lowest. */
 const variant_result_t *summary_best(const experiment_result_t *result);
 

@@ -34,7 +34,7 @@
       .heading = "cali-\nbration", .title = "calibration", .group = "Accuracy", \
       .digits = 3, .told_digits = 4, .column = 6, .show = SHOW_ERROR | SHOW_TOLD) \
     X(DOUBLE, auc, .meaning = "share of rightly ordered pairs, 1 - AUC loss", .derive = quality_auc, .since = 6, \
-      .heading = "AUC", .title = "AUC", .group = "Accuracy", .digits = 5, .column = 3) \
+      .heading = "AUC", .title = "AUC", .group = "Accuracy", .digits = 5, .column = 3, .show = SHOW_IF_KNOWN) \
     X(DOUBLE, normalised_entropy, .meaning = "logloss / the logloss of predicting the share of positives for all", \
       .measure = metrics_normalised_entropy, .since = 6, \
       .heading = "norm.\nentropy", .title = "normalised entropy", .group = "Accuracy", \

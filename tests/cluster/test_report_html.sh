@@ -78,6 +78,10 @@ frame.onload = () => setTimeout(() => {
     say("ascending", names());
     head.click();
     say("descending", names());
+    const drawing = node => node.querySelector("path").getAttribute("d") + node.querySelector("path").style.fill;
+    const inTable = [...d.querySelectorAll("#pd-intervals .rows .name svg")].map(drawing).join();
+    const inChart = [...d.querySelectorAll("#tradeoff-chart .legend svg")].map(drawing).join();
+    say("keys", inTable === inChart ? "same" : inTable + " " + inChart);
     say("lines", [...d.querySelectorAll("#tradeoff-chart .legend span")].map(n => n.textContent).join(","));
     const number = [...d.querySelectorAll("#variants thead button")].find(b => b.textContent.startsWith("relative"));
     number.click();
@@ -126,7 +130,8 @@ check_page() {
     expect unsorted relu,smelu1,smelu3,ensemble-of-two-components,swish-beta1,swish-beta10
     expect ascending ensemble-of-two-components,relu,smelu1,smelu3,swish-beta1,swish-beta10
     expect descending swish-beta10,swish-beta1,smelu3,smelu1,relu,ensemble-of-two-components
-    expect lines relu,smelu1,smelu3,ensemble-of-two-components,swish
+    expect lines relu,smelu1,smelu3,ensemble-of-two-components,swish-beta1,swish-beta10
+    expect keys same
     expect by_pd true
     expect marked ascending,1
     expect students smelu3

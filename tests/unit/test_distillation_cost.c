@@ -52,6 +52,7 @@ static experiment_result_t make_result(const experiment_t *experiment)
                                                      .cost = {.cpu_seconds = 10 * v + r + 1,
                                                               .wall_seconds = 2 * (10 * v + r + 1),
                                                               .rows_pulled_per_example = v,
+                                                              .flops_per_example = 1000 * v,
                                                               .examples = 100,
                                                               .teaching_cpu_seconds = 0.5,
                                                               .teaching_wall_seconds = 0.25,
@@ -80,6 +81,7 @@ static void test_a_teacher_is_paid_once(void **state)
     assert_true(one->teachers_cpu_seconds == 11.5 && one->teachers_wall_seconds == 22.25);
     assert_true(one->cpu_seconds_with_teacher == 21.5 + 11.5 / 2 && one->wall_seconds_with_teacher == 43 + 22.25 / 2);
     assert_near(one->rows_pulled_per_example_with_teacher, 2 + (1 * 100 + 50) / 2.0 / 100, 1e-12);
+    assert_near(one->flops_per_example_with_teacher, 2000 + 1000 / 2.0, 1e-12);
 
     /* Both students, and the one run above them. */
     const distillation_cost_t *chain = &result.variant[SMOOTH_STUDENT].teaching;

@@ -1,6 +1,7 @@
 /* test_figures - every figure leaves its data, script and both pictures; the data is what the formulas say; Fig. 4 is
  * computed from results.json and refuses one that cannot tell; a missing gnuplot is one line that names its package. */
 #include "launcher/figures/figures.h"
+#include "launcher/figures/figures_script.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -145,12 +146,39 @@ static void test_tradeoff(void **state)
     /* The baseline has no ReLU, so changes are from the variant that has; one that differs in more goes by its own name. */
     assert_non_null(strstr(text, "\nplain_relu\trelu\t1\t0\t0\t0\t12.5"));
     assert_non_null(strstr(script, "from ReLU"));
-    assert_non_null(strstr(script, "title 'SmeLU' noenhanced"));
-    assert_non_null(strstr(script, "title 'ens' noenhanced"));
-    assert_non_null(strstr(script, "of PD over\\nqueries'")); /* which is all that older results know */
+    /* A variant has the colour and the symbol that report.html gives it; a line joins those that differ in beta alone. */
+    assert_non_null(strstr(script, "pt 7 ps 0.9 lc rgb '#5f6872' title 'wide' noenhanced"));
+    assert_non_null(strstr(script, "pt 5 ps 0.9 lc rgb '#0069a8' title 'plain_relu' noenhanced"));
+    assert_non_null(strstr(script, "pt 9 ps 0.9 lc rgb '#c14a06' title 'ens' noenhanced"));
+    assert_non_null(strstr(script, "pt 13 ps 0.9 lc rgb '#0b7a5a' title 'narrow' noenhanced"));
+    assert_non_null(strstr(script, " with lines "));
+    assert_non_null(strstr(script, "of PD over\\nqueries\"")); /* which is all that older results know */
     mem_free(text);
     mem_free(script);
 
+    /* Two sweeps are two lines. */
+    assert_int_equal(
+        tradeoff(RESULTS("plain_relu",
+                         RELU "," VARIANT("e-beta1", "gelu", "1", "f4", "x", "0.1", "0.4", "0.5") "," VARIANT(
+                             "e-beta10", "gelu", "10", "f4", "x", "0.1", "0.4",
+                             "0.5") "," VARIANT("ens3_0.25", "relu", "1", "f5", "y", "0.1", "0.4",
+                                                "0.5") "," VARIANT("ens3_0.5", "relu", "1", "f5", "y", "0.1", "0.4", "0.5"))),
+        ST_OK);
+    read_text(dir, "fig4.gp", &script);
+    const char *line = strstr(script, " with lines ");
+    assert_non_null(line);
+    line = strstr(line + 1, " with lines ");
+    assert_true(line && !strstr(line + 1, " with lines "));
+    mem_free(script);
+}
+
+static void test_bars(void **state)
+{
+    (void)state;
+    if (!have_gnuplot())
+        skip();
+    char *text, *script;
+    const char *dir = test_dir();
     assert_int_equal(tradeoff("{\"baseline\": \"a\", \"variants\": [{\"name\": \"a\", \"config\": {\"activation\": \"relu\", "
                               "\"beta\": 1, \"family\": \"f\", \"method\": \"m\"}, \"metrics\": {\"pd_relative\": 0.125, "
                               "\"pd_relative_low\": 0.12, \"pd_relative_high\": 0.13, \"pd_relative_bar_low\": 0.0625, "
@@ -160,21 +188,8 @@ static void test_tradeoff(void **state)
     read_text(dir, "fig4.tsv", &text);
     read_text(dir, "fig4.gp", &script);
     assert_non_null(strstr(text, "\na\trelu\t1\t0\t0\t0\t12.5\t6.25\t18.75\n"));
-    assert_non_null(strstr(script, "of PD over\\nreplicas'"));
+    assert_non_null(strstr(script, "of PD over\\nreplicas\""));
     mem_free(text);
-    mem_free(script);
-
-    /* A sweep goes by what its variants' names share, without numbers that begin alike. */
-    assert_int_equal(
-        tradeoff(RESULTS("plain_relu",
-                         RELU "," VARIANT("e-beta1", "gelu", "1", "f4", "x", "0.1", "0.4", "0.5") "," VARIANT(
-                             "e-beta10", "gelu", "10", "f4", "x", "0.1", "0.4",
-                             "0.5") "," VARIANT("ens3_0.25", "relu", "1", "f5", "y", "0.1", "0.4",
-                                                "0.5") "," VARIANT("ens3_0.5", "relu", "1", "f5", "y", "0.1", "0.4", "0.5"))),
-        ST_OK);
-    read_text(dir, "fig4.gp", &script);
-    assert_non_null(strstr(script, "title 'e' noenhanced"));
-    assert_non_null(strstr(script, "title 'ens3' noenhanced"));
     mem_free(script);
 }
 
@@ -225,6 +240,22 @@ static void test_locality(void **state)
                       "{\"variants\": [" ORDERED("a", "relu", "m1", WINDOW("8"), "0.1", "null", "0.1", "0.1") "," RELU "]}");
     assert_int_equal(figures_locality(path, dir, &drawn), ST_OK);
     assert_false(drawn);
+}
+
+static void test_keys_are_those_of_the_page(void **state)
+{
+    (void)state;
+    char *style;
+    assert_int_equal(file_read("launcher/report/html/style.css", &style, NULL), ST_OK); /* tests run in the root */
+    for (int i = 0; i < 9; i++) {
+        char *rule = mem_printf("--c%d: %s;", i, script_key_colour(i));
+        if (!strstr(style, rule))
+            fail_msg("style.css does not say %s", rule);
+        mem_free(rule);
+    }
+    assert_string_equal(script_key_colour(9), script_key_colour(0));
+    assert_true(script_key_type(9) != script_key_type(0)); /* of one colour, another symbol */
+    mem_free(style);
 }
 
 static void assert_refused(const char *text, status_t wanted, const char *message)
@@ -298,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_landscapes),
         cmocka_unit_test(test_locality),
         cmocka_unit_test(test_tradeoff),
+        cmocka_unit_test(test_bars),
+        cmocka_unit_test(test_keys_are_those_of_the_page),
         cmocka_unit_test(test_results_that_cannot_tell),
         cmocka_unit_test(test_missing_gnuplot),
         cmocka_unit_test(test_script_with_a_mistake),

@@ -132,6 +132,7 @@ static distillation_cost_t make_teaching(void)
         .cpu_seconds_with_teacher = 4,
         .wall_seconds_with_teacher = 3.5,
         .rows_pulled_per_example_with_teacher = 31.5,
+        .flops_per_example_with_teacher = 2500,
         .held_out_share_of_examples = 0.875,
         .held_out_share_of_wall_seconds = NAN,
     };
@@ -195,6 +196,7 @@ static const char expected_json[] =
     "\"cost\": " COST_JSON("1250.0", "2.5", "125829120", "0.5") ", "
     "\"teaching\": {\"teacher\": \"relu\", \"runs\": 1, \"teachers_cpu_seconds\": 3.0, \"teachers_wall_seconds\": 2.5, "
     "\"cpu_seconds_with_teacher\": 4.0, \"wall_seconds_with_teacher\": 3.5, \"rows_pulled_per_example_with_teacher\": 31.5, "
+    "\"flops_per_example_with_teacher\": 2500.0, "
     "\"held_out_logloss_change\": -0.125, \"held_out_share_of_examples\": 0.875, \"held_out_share_of_wall_seconds\": null, "
     "\"held_out_saving\": \"reached\", \"held_out_points\": 3, "
     "\"without\": \"relu\"}, \"determinism\": \"async\", \"replicas\": ["
@@ -279,16 +281,16 @@ static void test_csv(void **state)
         "example,parameters,flops_per_example,"
         "cpu_seconds,peak_rss_bytes,wall_seconds,rows_pushed_per_example,examples,teaching_cpu_seconds,teaching_wall_seconds,"
         "teaching_rows_pulled,teacher,teacher_runs,teachers_cpu_seconds,teachers_wall_seconds,cpu_seconds_with_teacher,"
-        "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,held_out_logloss_change,"
+        "wall_seconds_with_teacher,rows_pulled_per_example_with_teacher,flops_per_example_with_teacher,held_out_logloss_change,"
         "held_out_share_of_examples,held_out_share_of_wall_seconds\n"
         "relu,sync,2,0.625,0.25,,1,0.75,0.875,,0.75,,0.5,0,0,,0.0625,,,,,,,0.375,0.25,0.5,,,,,,,,,,,,,0.25,0.1875,0.375,,,,,,,"
         "1,0,-0.125,,0.375,0.25,0."
         "5,"
-        "0.005859375,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,,\n"
+        "0.005859375,0.09375,0.375,,1250,26,1000.5,1234567,2000,2.5,125829120,1.5,25,4000,0.5,0.25,7000,,,,,,,,,,,\n"
         "\"smelu, "
         "1\",async,2,0.5,0.25,,1,0.75,0.875,,0.75,,0.5,-20,0,,0.0625,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,1,,,,,,,,,,,1250,26,1000.5,"
         "1234567,2000,2.5,"
-        "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,-0.125,0.875,\n");
+        "125829120,1.5,25,4000,0.5,0.25,7000,relu,1,3,2.5,4,3.5,31.5,2500,-0.125,0.875,\n");
     mem_free(text);
     result_fini(&e);
 }
@@ -376,15 +378,17 @@ static void test_table(void **state)
         "relu         1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
         "smelu, 1     1,250         26.0      1,000   1,234,567      2,000       2.5        1.5          120\n"
         "\n"
-        "student with  taught  teacher  their CPU  CPU time  wall time  rows pulled\n"
-        "its teacher       by     runs     time s         s          s    / example\n"
-        "smelu, 1        relu        1        3.0       4.0        3.5         31.5\n"
+        "student with  taught  teacher  their CPU  CPU time  wall time  rows pulled      FLOPs\n"
+        "its teacher       by     runs     time s         s          s    / example  / example\n"
+        "smelu, 1        relu        1        3.0       4.0        3.5         31.5      2,500\n"
         "smelu, 1 reaches relu's held-out logloss after 87.5 % of its examples, 85.1 % of its wall time (by 3 trainings of "
         "different "
         "length)\n"
         "\n"
-        "smelu, 1 cuts relative PD from relu's 33.3 % to 20.0 %, at logloss -20.00 %, for 1.60 times relu's CPU time and "
-        "1.21 times its embedding rows, its part of the teacher's included. The difference is significant over queries: -12.50 "
+        "smelu, 1 cuts relative PD from relu's 33.3 % to 20.0 %, at logloss -20.00 %, AUC loss +0.00 % (significantly better "
+        "in "
+        "logloss), for 1.21 times relu's embedding rows and 1.25 times its FLOPs, its part of the teacher's included. The "
+        "difference is significant over queries: -12.50 "
         "points "
         "(-25.00 to -6.25 at 95 % over queries); how far other replicas would move it cannot be estimated from 2, it takes "
         "3.\n"

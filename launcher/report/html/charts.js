@@ -330,10 +330,10 @@ function place(label, px, py, area, taken) {
     return box;
 }
 
-/* Points with error bars on both axes: points {index, label, x, y, xs: [low, high], ys, head, rows}, and families {index, name,
- * members: [positions of points in the order of the line that joins them]}, one entry of the legend each. Nothing of the chart is
- * left out of its domain. */
-function scatterChart(figure, points, families, options) {
+/* Points with error bars on both axes: points {index, name, label, x, y, xs: [low, high], ys, head, rows}, each with its key in
+ * the legend, and lines: [positions of points in the order in which a line joins them]. Nothing of the chart is left out of its
+ * domain. */
+function scatterChart(figure, points, lines, options) {
     responsive(figure, options.label, width => {
         const area = {x0: 58, x1: width - 10, y0: width < 500 ? 330 : 400, y1: 12};
         const domain = (values, includeZero) => {
@@ -346,13 +346,13 @@ function scatterChart(figure, points, families, options) {
             const pad = 0.09 * (high - low) || 0.1 * Math.abs(high) || 1;
             return [low - pad, high + pad];
         };
-        const x = domain(points.map(p => [p.x, ...p.xs])),
-            y = domain(
-                points.map(p => [p.y, ...p.ys]),
+        const x = domain(
+                points.map(p => [p.x, ...p.xs]),
                 true
-            );
+            ),
+            y = domain(points.map(p => [p.y, ...p.ys]));
         const {sx, sy, out} = axes(area, x, y, {...options, gridX: true});
-        out.push(svg("line", {class: "zero", x1: area.x0, x2: area.x1, y1: sy(0), y2: sy(0)}));
+        out.push(svg("line", {class: "zero", x1: sx(0), x2: sx(0), y1: area.y0, y2: area.y1}));
         out.push(svg("text", {class: "title", x: area.x0 + 4, y: area.y1 + 6}, options.titleY));
         out.push(svg("text", {x: area.x0 + 6, y: area.y0 - 9}, "\u2199 better"));
         const taken = [
@@ -360,9 +360,9 @@ function scatterChart(figure, points, families, options) {
             {x: area.x0, y: area.y0 - 24, w: 62, h: 24},
             ...points.map(p => ({x: sx(p.x) - 6, y: sy(p.y) - 6, w: 12, h: 12})),
         ];
-        for (const family of families.filter(f => f.members.length > 1)) {
-            const d = "M" + family.members.map(i => sx(points[i].x).toFixed(1) + " " + sy(points[i].y).toFixed(1)).join("L");
-            out.push(svg("path", {class: "line", d, style: {stroke: colour(family.index), opacity: 0.6}}));
+        for (const line of lines) {
+            const d = "M" + line.map(i => sx(points[i].x).toFixed(1) + " " + sy(points[i].y).toFixed(1)).join("L");
+            out.push(svg("path", {class: "line", d, style: {stroke: "var(--faint)", opacity: 0.6}}));
         }
         for (const p of points) {
             const style = {stroke: colour(p.index)};
@@ -388,7 +388,7 @@ function scatterChart(figure, points, families, options) {
         el(
             "div",
             {class: "legend"},
-            families.map(f => el("span", {style: {padding: "3px 8px"}}, key(f.index), f.name))
+            points.map(p => el("span", {style: {padding: "3px 8px"}}, key(p.index), p.name))
         )
     );
 }

@@ -161,9 +161,12 @@ function headSection() {
                             lower(versus(best, "auc_loss"))
                         ),
                   figure(
-                      "CPU time" + withTeacher + ", next to " + base.name,
-                      times(taughtRatio(best, "cpu_seconds")),
-                      seconds(base.cost.cpu_seconds) + " \u2192 " + seconds(taughtCost(best, "cpu_seconds"))
+                      "FLOPs" + withTeacher + ", next to " + base.name,
+                      times(taughtRatio(best, "flops_per_example")),
+                      short(base.cost.flops_per_example) +
+                          " \u2192 " +
+                          short(taughtCost(best, "flops_per_example")) +
+                          " an example"
                   ),
                   figure(
                       "Rows pulled" + withTeacher + ", next to " + base.name,
@@ -576,18 +579,8 @@ function changeInterval(v, name) {
     return [100 * (centre - half), 100 * (centre + half)];
 }
 
-/* What the names of a family share, without the key and the number that a sweep appends: gsmelu of gsmelu-beta1 and
- * gsmelu-beta10, as in `smelter figures`. */
-function commonName(names) {
-    let n = names[0].length;
-    for (const name of names) while (!name.startsWith(names[0].slice(0, n))) n--;
-    const shared = names[0].slice(0, n),
-        numbers = names.every(name => /^[0-9.]*$/.test(name.slice(n)));
-    return (numbers ? shared.replace(/[0-9.]+$/, "") : shared).replace(/(-beta|[-_.])$/, "") || names[0];
-}
-
-/* One per activation over its betas: variants that are the same but for model.beta, named by what they share. */
-function familiesOf(shown) {
+/* One per activation over its betas: positions of variants that are the same but for model.beta. */
+function linesOf(shown) {
     const groups = new Map();
     shown.forEach((v, i) => {
         const rest = [...v.settings]
@@ -597,11 +590,9 @@ function familiesOf(shown) {
         const same = v.settings.has("model.beta") ? rest : v.name;
         groups.set(same, [...(groups.get(same) || []), i]);
     });
-    return [...groups.values()].map(members => ({
-        index: shown[members[0]].index,
-        name: members.length > 1 ? commonName(members.map(i => shown[i].name)) : shown[members[0]].name,
-        members: members.sort((a, b) => betaOf(shown[a]) - betaOf(shown[b])),
-    }));
+    return [...groups.values()]
+        .filter(members => members.length > 1)
+        .map(members => members.sort((a, b) => betaOf(shown[a]) - betaOf(shown[b])));
 }
 
 const betaOf = v => parseFloat(v.settings.get("model.beta"));
@@ -613,11 +604,12 @@ function tradeoffSection() {
     if (shown.length < 2) return drop("tradeoff");
     const points = shown.map(v => ({
         index: v.index,
+        name: v.name,
         label: v.name,
-        x: 100 * metric(v, "pd_relative"),
-        y: 100 * versus(v, name),
-        ys: changeInterval(v, name),
-        xs: bar(v) ? [100 * bar(v).low, 100 * bar(v).high] : [],
+        x: 100 * versus(v, name),
+        y: 100 * metric(v, "pd_relative"),
+        xs: changeInterval(v, name),
+        ys: bar(v) ? [100 * bar(v).low, 100 * bar(v).high] : [],
         head: v.name,
         rows: [
             ["relative PD", percent(metric(v, "pd_relative"))],
@@ -635,20 +627,14 @@ function tradeoffSection() {
             ],
         ],
     }));
-    const families = familiesOf(shown),
-        lines = families.filter(f => f.members.length > 1);
-    /* A line has one colour. There are fewer lines than variants, so families are counted anew. */
-    families.forEach((f, n) => {
-        if (lines.length) f.index = n;
-        for (const i of f.members) points[i].index = f.index;
-    });
-    for (const f of lines) for (const i of f.members) points[i].label = String(betaOf(shown[i]));
+    const lines = linesOf(shown);
+    for (const line of lines) for (const i of line) points[i].label = String(betaOf(shown[i]));
     byId("tradeoff-lead").append(
-        "Each point is a variant: PD to the right, change of " +
+        "Each point is a variant: change of " +
             word +
             " from " +
             base.name +
-            " upwards, so the lower left is better. " +
+            " to the right, PD upwards, so the lower left is better. " +
             "Bars are 95" +
             THIN +
             "% intervals: of PD over " +
@@ -657,12 +643,12 @@ function tradeoffSection() {
             ", of the loss over replicas." +
             (lines.length ? " Lines join one activation over its betas, which are the numbers." : "")
     );
-    scatterChart(byId("tradeoff-chart"), points, families, {
-        label: word + " change against prediction difference, by variant",
-        titleX: "relative PD",
-        titleY: word + ", change from " + base.name,
-        x: (t, digits) => fixed(t, digits) + THIN + "%",
-        y: (t, digits) => (t > 0 ? "+" : "") + fixed(t, digits) + THIN + "%",
+    scatterChart(byId("tradeoff-chart"), points, lines, {
+        label: "Prediction difference against change of " + word + ", by variant",
+        titleX: word + ", change from " + base.name,
+        titleY: "relative PD",
+        x: (t, digits) => (t > 0 ? "+" : "") + fixed(t, digits) + THIN + "%",
+        y: (t, digits) => fixed(t, digits) + THIN + "%",
     });
 }
 
