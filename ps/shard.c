@@ -50,7 +50,7 @@ void shard_destroy(shard_t **shard)
 
 wire_header_t shard_header(const shard_t *shard, wire_type_t type, int64_t step, int64_t count)
 {
-    return wire_header(type, shard->run_id, shard->epoch, (uint32_t)shard->o.rank, step, count);
+    return wire_header(type, shard->run_id, shard->incarnation, (uint32_t)shard->o.rank, step, count);
 }
 
 /* Answer a bad message with its reason; state is unchanged. */
@@ -130,8 +130,8 @@ static status_t handle(shard_t *shard, net_message_t *message)
     if (wire_is_of_run(header->type)) {
         if (!shard->tables)
             return shard_refuse(shard, message, "no run has begun");
-        if (header->run_id != shard->run_id || header->epoch != shard->epoch)
-            return shard_refuse(shard, message, "it belongs to another run or epoch");
+        if (header->run_id != shard->run_id || header->incarnation != shard->incarnation)
+            return shard_refuse(shard, message, "it belongs to another run or incarnation");
     }
     return handler(shard, message);
 }

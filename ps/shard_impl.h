@@ -46,7 +46,7 @@ struct shard {
     int workers;       /* W: those that take part in the run; the first ones */
     uint64_t run_id;   /* of messages */
     uint64_t identity; /* of the run, in its files (common/base/identity.h) */
-    uint32_t epoch;
+    uint32_t incarnation;
     char run_dir[MESSAGE_DIR_BYTES];
     row_cache_t *row_cache; /* of the tables; NULL: they stay in memory */
     table_plan_t plan;

@@ -97,7 +97,7 @@ static status_t begin_snapshots(shard_t *shard)
         .sweeps = shard->o.first_of_process,
         .run_dir = shard->run_dir,
         .identity = shard->identity,
-        .epoch = shard->epoch,
+        .incarnation = shard->incarnation,
         .shard = shard->o.shard,
         .depth = shard_cut_depth(shard),
         .tables = shard->tables,
@@ -144,7 +144,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
         return shard_refuse(shard, message, "its body is malformed");
     shard_end(shard);
     shard->run_id = message->header.run_id;
-    shard->epoch = message->header.epoch;
+    shard->incarnation = message->header.incarnation;
     shard->identity = begin.identity;
     const int peer = message->peer;
     net_release(shard->o.net, message);
@@ -209,7 +209,7 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
         .n_tables = shard->plan.tables,
         .n_companions = shard->n_companions,
         .identity = load.identity,
-        .epoch = (uint32_t)load.epoch,
+        .incarnation = (uint32_t)load.incarnation,
         .stores = message->frame[2].bytes ? message->frame[2].data : NULL,
     };
     load_sum_t sum;
@@ -228,8 +228,8 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
 static const char *wrong_with_restore(const shard_t *shard, const message_restore_t *r, const int64_t *deltas, int64_t n,
                                       int64_t ends_bytes)
 {
-    if (r->folders < 1 || r->folders > HASH_SLOTS || r->shards > HASH_SLOTS || shard->o.shard >= r->shards || r->epoch < 0 ||
-        n < 1 || n > INT32_MAX || deltas[n - 1] != r->step ||
+    if (r->folders < 1 || r->folders > HASH_SLOTS || r->shards > HASH_SLOTS || shard->o.shard >= r->shards ||
+        r->incarnation < 0 || n < 1 || n > INT32_MAX || deltas[n - 1] != r->step ||
         (ends_bytes && ends_bytes != r->folders * (int64_t)sizeof(hash128_t)) || !memchr(r->run_dir, 0, sizeof r->run_dir))
         return "its body is malformed";
     for (int64_t i = 0; i < n; i++)
@@ -257,7 +257,7 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
     const restore_plan_t plan = {
         .disk = shard->o.disk,
         .run_dir = r.run_dir,
-        .epoch = (uint32_t)r.epoch,
+        .incarnation = (uint32_t)r.incarnation,
         .step = r.step,
         .depth = shard_cut_depth(shard),
         .folders = r.folders,
@@ -332,7 +332,7 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
     store_t *store = NULL;
     status_t status = create_store(shard, &store);
     if (status == ST_OK)
-        status = store_put_origin(store, &(store_origin_t){shard->identity, shard->epoch, shard->o.shard});
+        status = store_put_origin(store, &(store_origin_t){shard->identity, shard->incarnation, shard->o.shard});
     c->rows = c->parameters = 0;
     for (uint32_t t = 0; t < shard->plan.tables + shard->n_companions && status == ST_OK; t++) {
         if (!is_part_of_model(shard, t))

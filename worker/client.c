@@ -53,7 +53,7 @@ struct client {
     client_options_t o;
     arena_t arena; /* of all arrays over shards */
     uint64_t run_id;
-    uint32_t epoch;
+    uint32_t incarnation;
     const table_plan_t *plan; /* borrowed */
     sets_t pulled, pushed;
     int64_t cut; /* the step whose pull says that the cluster is cut before it; -1: none */
@@ -133,20 +133,20 @@ void client_destroy(client_t **client)
     *client = NULL;
 }
 
-void client_begin(client_t *c, uint64_t run_id, uint32_t epoch, const table_plan_t *plan)
+void client_begin(client_t *c, uint64_t run_id, uint32_t incarnation, const table_plan_t *plan)
 {
     for (int i = 0; i < IN_FLIGHT; i++)
         release_flight(c, &c->flights[i]);
     drop_push(c);
     c->run_id = run_id;
-    c->epoch = epoch;
+    c->incarnation = incarnation;
     c->plan = plan;
     c->pulled = c->pushed = (sets_t){0, plan->sets};
     c->cut = -1;
     resend_queue_clear(&c->log);
     c->rows_pulled = c->rows_pushed = c->bytes_sent = c->bytes_received = c->sent_again = 0;
     c->o.heartbeat->run_id = run_id;
-    c->o.heartbeat->epoch = epoch;
+    c->o.heartbeat->incarnation = incarnation;
 }
 
 void client_push_only(client_t *c, int first, int end)
@@ -194,7 +194,7 @@ static flight_t *new_flight(client_t *c, int64_t step, const batch_t *batch, boo
 
 static wire_header_t header_of(const client_t *c, wire_type_t type, int64_t step, int64_t count)
 {
-    return wire_header(type, c->run_id, c->epoch, (uint32_t)c->o.heartbeat->rank, step, count);
+    return wire_header(type, c->run_id, c->incarnation, (uint32_t)c->o.heartbeat->rank, step, count);
 }
 
 /* Segments and keys of one shard for some sets of tables; written to `segments` and `keys`, which have room for them. */
@@ -319,7 +319,7 @@ static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked, 
 
 static bool is_of_run(const client_t *c, const wire_header_t *header)
 {
-    return header->run_id == c->run_id && header->epoch == c->epoch;
+    return header->run_id == c->run_id && header->incarnation == c->incarnation;
 }
 
 static status_t drop(client_t *c, net_message_t *message, const char *what)

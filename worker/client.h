@@ -23,7 +23,7 @@ client_t *client_create(const client_options_t *options);
 void client_destroy(client_t **client);
 
 /* client_begin - forget the run before; the tables are those of `plan`, borrowed until the next client_begin. */
-void client_begin(client_t *client, uint64_t run_id, uint32_t epoch, const table_plan_t *plan);
+void client_begin(client_t *client, uint64_t run_id, uint32_t incarnation, const table_plan_t *plan);
 
 /* client_push_only - pushes carry the gradients of sets [first, end) of tables alone, 0 <= first < end <= plan->sets, until the
  * next client_begin; pulls are still of all. */

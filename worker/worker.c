@@ -97,7 +97,7 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
     TRY(loader_create(r->dataset, w->o.shards, w->slot_shard, &r->loader));
     if (config_is_taught(r->config))
         r->teacher = teacher_predictions_create(info->train_rows);
-    client_begin(r->client, message->header.run_id, message->header.epoch, &r->plan);
+    client_begin(r->client, message->header.run_id, message->header.incarnation, &r->plan);
     if (r->group.groups > 1) {
         step_train_only(r->step, r->group.first_component, r->group.end_component);
         client_push_only(r->client, r->group.first_component, r->group.end_component);
@@ -211,9 +211,9 @@ static status_t serve(worker_t *w)
         TRY(client_control(w->run.client, &message));
         const wire_header_t *header = &message.header;
         const bool is_of_run = wire_is_of_run(header->type);
-        if (is_of_run && (!w->run.step || header->run_id != now->run_id || header->epoch != now->epoch)) {
+        if (is_of_run && (!w->run.step || header->run_id != now->run_id || header->incarnation != now->incarnation)) {
             TRY(client_refuse(w->run.client, &message,
-                              w->run.step ? "it belongs to another run or epoch" : "no run has begun"));
+                              w->run.step ? "it belongs to another run or incarnation" : "no run has begun"));
             continue;
         }
         handler_t *handler = handlers[header->type][WIRE_ROLE_COORDINATOR];

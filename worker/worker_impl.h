@@ -57,7 +57,7 @@ typedef struct worker_run {
 /* run_header - a message of the run to the coordinator. */
 static inline wire_header_t run_header(const worker_run_t *run, wire_type_t type, int64_t step, int64_t count)
 {
-    return wire_header(type, run->heartbeat->run_id, run->heartbeat->epoch, (uint32_t)run->rank, step, count);
+    return wire_header(type, run->heartbeat->run_id, run->heartbeat->incarnation, (uint32_t)run->rank, step, count);
 }
 
 /* run_leads - one worker speaks for all of its group where they hold the same. */

@@ -17,7 +17,7 @@ status_t dispatch_refuse(net_t *net, net_message_t *message, const char *who, co
     net_release(net, message);
     if (of.type == WIRE_ERROR)
         return ST_OK;
-    wire_header_t header = wire_header(WIRE_ERROR, of.run_id, of.epoch, 0, of.step, 0);
+    wire_header_t header = wire_header(WIRE_ERROR, of.run_id, of.incarnation, 0, of.step, 0);
     header.sequence = of.sequence;
     wire_frame_t frame = {&body, sizeof body};
     return net_send(net, peer, &header, &frame, 1);

@@ -73,8 +73,8 @@
 #define DISPATCH_WORKER WIRE_TYPES(WIRE_NOTHING, DISPATCH_WORKER_R)
 
 /* dispatch_refuse - a message that is not taken: count it, say so in the log and to its sender, and release it. `who`
- * refuses it ("shard 3") for this reason. The ERROR carries run, epoch, step and sequence of the message, for the sender may
- * have moved on; an ERROR is never answered, or two peers could go on for ever. Errors are those of net_send. */
+ * refuses it ("shard 3") for this reason. The ERROR carries run, incarnation, step and sequence of the message, for the sender
+ * may have moved on; an ERROR is never answered, or two peers could go on for ever. Errors are those of net_send. */
 WARN_UNUSED status_t dispatch_refuse(net_t *net, net_message_t *message, const char *who, const char *reason);
 
 #endif

@@ -29,8 +29,8 @@ status_t heartbeat_send(heartbeat_t *heartbeat, int64_t step)
         return ST_OK;
     heartbeat->sent_ns = now;
     heartbeat->told = rank_signals_end_told();
-    wire_header_t header =
-        wire_header(WIRE_HEARTBEAT, heartbeat->run_id, heartbeat->epoch, (uint32_t)heartbeat->rank, step, heartbeat->told);
+    wire_header_t header = wire_header(WIRE_HEARTBEAT, heartbeat->run_id, heartbeat->incarnation, (uint32_t)heartbeat->rank,
+                                       step, heartbeat->told);
     TRY(net_send(heartbeat->net, PEER_COORDINATOR, &header, NULL, 0));
     return heartbeat->expects_pulse ? net_send(heartbeat->net, PEER_PULSE, &header, NULL, 0) : ST_OK;
 }
@@ -87,7 +87,7 @@ void heartbeat_fail(heartbeat_t *heartbeat, status_t status, const char *reason)
 {
     message_error_t body = {.status = (int32_t)status, .fatal = 1};
     snprintf(body.text, sizeof body.text, "%s", reason);
-    wire_header_t header = wire_header(WIRE_ERROR, heartbeat->run_id, heartbeat->epoch, (uint32_t)heartbeat->rank, 0, 0);
+    wire_header_t header = wire_header(WIRE_ERROR, heartbeat->run_id, heartbeat->incarnation, (uint32_t)heartbeat->rank, 0, 0);
     wire_frame_t frame = {&body, sizeof body};
     if (net_send(heartbeat->net, PEER_COORDINATOR, &header, &frame, 1) != ST_OK)
         log_debug("the coordinator could not be told of the failure");
@@ -99,7 +99,7 @@ void heartbeat_bye(heartbeat_t *heartbeat, status_t status)
 {
     if (rank_signals_interrupted())
         status = ST_STOPPED;
-    wire_header_t header = wire_header(WIRE_BYE, heartbeat->run_id, heartbeat->epoch, (uint32_t)heartbeat->rank,
+    wire_header_t header = wire_header(WIRE_BYE, heartbeat->run_id, heartbeat->incarnation, (uint32_t)heartbeat->rank,
                                        heartbeat->stuck, (int64_t)status);
     if (net_send(heartbeat->net, PEER_COORDINATOR, &header, NULL, 0) != ST_OK)
         log_debug("the coordinator could not be told goodbye");

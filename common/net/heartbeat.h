@@ -22,7 +22,7 @@ typedef struct heartbeat {
     bool stuck;      /* it has left a meeting of ranks over MPI that others wait in, and cannot leave MPI with them */
     bool told;       /* the coordinator knows that this rank was told to end by a signal */
     uint64_t run_id;
-    uint32_t epoch;
+    uint32_t incarnation;
     bool expects_pulse;
     char coordinator[HEARTBEAT_NAME_BYTES];
     bool speaks;        /* of the coordinator's silence, which all notice */

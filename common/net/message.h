@@ -39,22 +39,22 @@ typedef struct message_load {
     int32_t folders;                 /* shards that stored it: run_dir/store/shard-0 .. */
     int32_t shards;                  /* of this job: a shard takes the slots that are its own among them */
     int32_t tables;                  /* of the finished run */
-    int32_t epoch;                   /* of its start that stored them */
+    int32_t incarnation;             /* of its start that stored them */
     uint64_t identity;               /* of the finished run; 0: not recorded */
     char run_dir[MESSAGE_DIR_BYTES]; /* of the finished run, the same on every host */
 } message_load_t;
 
-/* RESTORE: which checkpoint a shard takes its rows from. The second frame lists the steps of the epoch's deltas that lead to
- * it, ascending, the checkpoint's own last, int64[]. The third has the checksum of that one for each shard that wrote it, {low,
- * high} u64[folders], or nothing where that is not known. */
+/* RESTORE: which checkpoint a shard takes its rows from. The second frame lists the steps of the incarnation's deltas that lead
+ * to it, ascending, the checkpoint's own last, int64[]. The third has the checksum of that one for each shard that wrote it,
+ * {low, high} u64[folders], or nothing where that is not known. */
 typedef struct message_restore {
-    int64_t step;      /* of the checkpoint */
-    int64_t depth;     /* pending pushes are those of steps step - depth .. step - 1 */
-    int32_t epoch;     /* that wrote it: its files are in run_dir/checkpoint/epoch-EPOCH */
-    int32_t folders;   /* shards that wrote it */
-    int32_t shards;    /* of this job */
-    int32_t tables;    /* of the run; the same here */
-    uint64_t identity; /* of the run; 0: not recorded */
+    int64_t step;        /* of the checkpoint */
+    int64_t depth;       /* pending pushes are those of steps step - depth .. step - 1 */
+    int32_t incarnation; /* that wrote it: its files are in run_dir/checkpoint/epoch-EEEE */
+    int32_t folders;     /* shards that wrote it */
+    int32_t shards;      /* of this job */
+    int32_t tables;      /* of the run; the same here */
+    uint64_t identity;   /* of the run; 0: not recorded */
     char run_dir[MESSAGE_DIR_BYTES];
 } message_restore_t;
 

@@ -30,7 +30,7 @@ void pulse_run(net_t *net, const atomic_bool *stop)
             continue;
         }
         const wire_header_t answer =
-            wire_header(WIRE_HEARTBEAT, message.header.run_id, message.header.epoch, 0, message.header.step, 0);
+            wire_header(WIRE_HEARTBEAT, message.header.run_id, message.header.incarnation, 0, message.header.step, 0);
         const int peer = message.peer;
         net_release(net, &message);
         if (net_send(net, peer, &answer, NULL, 0) != ST_OK)

@@ -35,7 +35,7 @@ static inline bool step_batch_is_full(const step_batch_t *batch)
 /* step_batch_add - the record of a step, zeros, to be filled at once; steps come one after the other. */
 uint64_t *step_batch_add(step_batch_t *batch, int64_t step);
 
-/* step_batch_send - the records so far, with run, epoch, sender and table of `header`; nothing where there are none. */
+/* step_batch_send - the records so far, with run, incarnation, sender and table of `header`; nothing where there are none. */
 WARN_UNUSED status_t step_batch_send(step_batch_t *batch, net_t *net, int peer, const wire_header_t *header);
 
 #endif

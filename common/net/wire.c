@@ -87,13 +87,13 @@ bool wire_may_send(int type, wire_role_t from, wire_role_t to)
     return false;
 }
 
-wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uint32_t sender, int64_t step, int64_t count)
+wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t incarnation, uint32_t sender, int64_t step, int64_t count)
 {
     return (wire_header_t){.magic = WIRE_MAGIC,
                            .version = WIRE_VERSION,
                            .type = (uint16_t)type,
                            .run_id = run_id,
-                           .epoch = epoch,
+                           .incarnation = incarnation,
                            .sender = sender,
                            .step = step,
                            .dtype = WIRE_F32,
@@ -222,7 +222,7 @@ void wire_encode(const wire_header_t *header, uint8_t out[64])
     put(out + 4, header->version, 2);
     put(out + 6, header->type, 2);
     put(out + 8, header->run_id, 8);
-    put(out + 16, header->epoch, 4);
+    put(out + 16, header->incarnation, 4);
     put(out + 20, header->sender, 4);
     put(out + 24, (uint64_t)header->step, 8);
     put(out + 32, header->sequence, 8);
@@ -238,7 +238,7 @@ static wire_header_t decode_header(const uint8_t *in)
                            .version = (uint16_t)get(in + 4, 2),
                            .type = (uint16_t)get(in + 6, 2),
                            .run_id = get(in + 8, 8),
-                           .epoch = (uint32_t)get(in + 16, 4),
+                           .incarnation = (uint32_t)get(in + 16, 4),
                            .sender = (uint32_t)get(in + 20, 4),
                            .step = (int64_t)get(in + 24, 8),
                            .sequence = get(in + 32, 8),

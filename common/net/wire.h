@@ -101,8 +101,8 @@ typedef enum wire_fit {
  *
  *     T(NAME, value, body frames a, b, c, scope, step, count, table, sequence)
  *
- * where scope is RUN, if the message belongs to the run and epoch in its header and no other may take it, or JOB. The rows R
- * below it say who sends it to whom, what the receiver does with it and which of its functions (on_name) takes it:
+ * where scope is RUN, if the message belongs to the run and incarnation in its header and no other may take it, or JOB. The
+ * rows R below it say who sends it to whom, what the receiver does with it and which of its functions (on_name) takes it:
  *
  *     R(NAME, name, from, to, "meaning")
  *
@@ -214,8 +214,8 @@ typedef struct wire_header {
     uint16_t version;
     uint16_t type;
     uint64_t run_id; /* of one start of a run, drawn anew each time; not the id in the run's files (common/base/identity.h) */
-    uint32_t epoch;  /* of the run; increases at every restart */
-    uint32_t sender; /* rank */
+    uint32_t incarnation; /* of the run; increases at every restart */
+    uint32_t sender;      /* rank */
     int64_t step;
     uint64_t sequence; /* of the sender, per receiver; the server applies a PUSH sequence once */
     uint32_t table;    /* no table: segments name those. What it and the other fields mean is in WIRE_TYPES */
@@ -237,7 +237,8 @@ typedef struct wire_frame {
 } wire_frame_t;
 
 /* wire_header - a header of our version with the given type; the rest is zero. */
-wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t epoch, uint32_t sender, int64_t step, int64_t count);
+wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t incarnation, uint32_t sender, int64_t step,
+                          int64_t count);
 
 /* wire_encode / wire_decode - header to and from its 64 bytes. decode checks magic, version, type, frame count, payload size,
  * element sizes and count; ST_MESSAGE with *reason set to a static text, header untouched. Logs nothing: the caller counts and
@@ -246,7 +247,7 @@ void wire_encode(const wire_header_t *header, uint8_t out[64]);
 WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason);
 
 /* wire_may_send - may a `from` send this type to a `to`? False for an unknown type. wire_is_of_run - does the type belong to
- * the run and epoch in its header? */
+ * the run and incarnation in its header? */
 bool wire_may_send(int type, wire_role_t from, wire_role_t to);
 bool wire_is_of_run(int type);
 

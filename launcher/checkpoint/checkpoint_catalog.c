@@ -28,9 +28,10 @@ static void names_fini(names_t *names)
     *names = (names_t){0};
 }
 
-static status_t read_epoch(disk_t *disk, const char *run_dir, uint32_t epoch, checkpoint_catalog_t *catalog, size_t *capacity)
+static status_t read_incarnation(disk_t *disk, const char *run_dir, uint32_t incarnation, checkpoint_catalog_t *catalog,
+                                 size_t *capacity)
 {
-    char *folder = checkpoint_epoch_path(run_dir, epoch);
+    char *folder = checkpoint_incarnation_path(run_dir, incarnation);
     names_t names = {0};
     status_t status = disk_list(disk, folder, add_name, &names);
     for (size_t i = 0; i < names.n && status == ST_OK; i++) {
@@ -40,7 +41,7 @@ static status_t read_epoch(disk_t *disk, const char *run_dir, uint32_t epoch, ch
         char *manifest = mem_printf("%s/%s/" FILE_MANIFEST, folder, names.at[i]);
         if (disk_exists(disk, manifest)) {
             MEM_GROW(catalog->at, *capacity, (size_t)catalog->n + 1);
-            catalog->at[catalog->n++] = (checkpoint_id_t){epoch, step};
+            catalog->at[catalog->n++] = (checkpoint_id_t){incarnation, step};
         }
         mem_free(manifest);
     }
@@ -49,12 +50,12 @@ static status_t read_epoch(disk_t *disk, const char *run_dir, uint32_t epoch, ch
     return status;
 }
 
-/* Names sort by number up to 9999 epochs; beyond, this does. */
+/* Names sort by number up to 9999 incarnations; beyond, this does. */
 static int by_age(const void *left, const void *right)
 {
     const checkpoint_id_t *a = left, *b = right;
-    if (a->epoch != b->epoch)
-        return a->epoch < b->epoch ? -1 : 1;
+    if (a->incarnation != b->incarnation)
+        return a->incarnation < b->incarnation ? -1 : 1;
     return a->step < b->step ? -1 : a->step > b->step;
 }
 
@@ -66,12 +67,12 @@ status_t checkpoint_catalog_read(disk_t *disk, const char *run_dir, checkpoint_c
     names_t names = {0};
     status_t status = disk_list(disk, folder, add_name, &names);
     for (size_t i = 0; i < names.n && status == ST_OK; i++) {
-        uint32_t epoch;
-        if (!checkpoint_epoch_of(names.at[i], &epoch))
+        uint32_t incarnation;
+        if (!checkpoint_incarnation_of(names.at[i], &incarnation))
             continue;
-        if (epoch >= catalog.epochs)
-            catalog.epochs = epoch + 1;
-        status = read_epoch(disk, run_dir, epoch, &catalog, &capacity);
+        if (incarnation >= catalog.incarnations)
+            catalog.incarnations = incarnation + 1;
+        status = read_incarnation(disk, run_dir, incarnation, &catalog, &capacity);
     }
     names_fini(&names);
     mem_free(folder);
@@ -93,7 +94,7 @@ void checkpoint_catalog_fini(checkpoint_catalog_t *catalog)
 
 status_t checkpoint_revoke(disk_t *disk, const char *run_dir, checkpoint_id_t id)
 {
-    char *folder = checkpoint_step_path(run_dir, id.epoch, id.step), *manifest = run_path(folder, FILE_MANIFEST);
+    char *folder = checkpoint_step_path(run_dir, id.incarnation, id.step), *manifest = run_path(folder, FILE_MANIFEST);
     status_t status = disk_remove(disk, manifest);
     if (status == ST_OK)
         status = disk_sync_dir(disk, folder);
@@ -118,15 +119,15 @@ static status_t remove_folder(disk_t *disk, const char *folder, const char *inne
 
 status_t checkpoint_remove_step(disk_t *disk, const char *run_dir, checkpoint_id_t id)
 {
-    char *folder = checkpoint_step_path(run_dir, id.epoch, id.step);
+    char *folder = checkpoint_step_path(run_dir, id.incarnation, id.step);
     status_t status = remove_folder(disk, folder, NULL);
     mem_free(folder);
     return status;
 }
 
-status_t checkpoint_remove_epoch(disk_t *disk, const char *run_dir, uint32_t epoch)
+status_t checkpoint_remove_incarnation(disk_t *disk, const char *run_dir, uint32_t incarnation)
 {
-    char *folder = checkpoint_epoch_path(run_dir, epoch);
+    char *folder = checkpoint_incarnation_path(run_dir, incarnation);
     names_t names = {0};
     status_t status = disk_list(disk, folder, add_name, &names);
     for (size_t i = 0; i < names.n && status == ST_OK; i++) {

@@ -130,7 +130,7 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
 #define PUT(name) jsondoc_put_hash(doc, #name, m->name);
     CHECKPOINT_HASHES(PUT)
 #undef PUT
-#define PUT(name) jsondoc_put_integer(doc, #name, m->name);
+#define PUT(name, member) jsondoc_put_integer(doc, member, m->name);
     CHECKPOINT_COUNTS(PUT)
 #undef PUT
     if (m->run_id)
@@ -277,7 +277,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
 #define GET(name) TRY(jsondoc_get_hash(doc, where, #name, &m->name));
     CHECKPOINT_HASHES(GET)
 #undef GET
-#define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &m->name));
+#define GET(name, member) TRY(jsondoc_get_integer(doc, where, member, 0, MOST_COUNT, &m->name));
     CHECKPOINT_COUNTS(GET)
 #undef GET
     if (jsondoc_has(doc, "run_id"))

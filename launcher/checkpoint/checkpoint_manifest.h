@@ -31,23 +31,32 @@ typedef struct checkpoint_file {
     uint64_t checksum; /* hash64 */
 } checkpoint_file_t;
 
-/* Members that are plain texts, hashes and counts; the order is that of the file. */
+/* Members that are plain texts, hashes and counts (and their names in the file); the order is that of the file. */
 #define CHECKPOINT_TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels) X(time)
 #define CHECKPOINT_HASHES(X) X(config_hash) X(dataset_hash) X(teacher_hash)
 #define CHECKPOINT_COUNTS(X) \
-    X(replica) X(epoch) X(step) X(steps) X(depth) X(resumed) X(workers) X(servers) X(shards_per_server) X(tables)
+    X(replica, "replica") \
+    X(incarnation, "epoch") \
+    X(step, "step") \
+    X(steps, "steps") \
+    X(depth, "depth") \
+    X(resumed, "resumed") \
+    X(workers, "workers") \
+    X(servers, "servers") \
+    X(shards_per_server, "shards_per_server") \
+    X(tables, "tables")
 
 typedef struct checkpoint_manifest {
 #define CHECKPOINT_TEXT(name) char *name;
 #define CHECKPOINT_HASH(name) uint64_t name;
-#define CHECKPOINT_COUNT(name) int64_t name;
+#define CHECKPOINT_COUNT(name, member) int64_t name;
     CHECKPOINT_TEXTS(CHECKPOINT_TEXT)  /* **owned**; time: when it was committed, UTC */
     CHECKPOINT_HASHES(CHECKPOINT_HASH) /* of the run, as in its manifest.h */
     CHECKPOINT_COUNTS(
         CHECKPOINT_COUNT)      /* step comes next; steps: of the whole run; depth: train.pipeline_depth; resumed: so often */
     uint64_t run_id;           /* common/base/identity.h; 0: not recorded */
     uint64_t teacher_checksum; /* hash64 of what its teacher predicts for the training split; 0: none, or not recorded */
-    int64_t *deltas;           /* **owned**, [n_deltas], ascending: steps of all cuts of this epoch; the last is step */
+    int64_t *deltas;           /* **owned**, [n_deltas], ascending: steps of all cuts of this incarnation; the last is step */
     int64_t n_deltas;
     checkpoint_shard_t *shards; /* **owned**, [servers * shards_per_server] */
     checkpoint_file_t *dense;   /* **owned**, [components] */

@@ -32,21 +32,21 @@ static void go_up(char *path, int n)
 status_t checkpoint_resume_open(disk_t *disk, const char *folder, checkpoint_resume_t *out)
 {
     checkpoint_resume_t resume = {.run_dir = mem_strdup(folder), .folder = mem_strdup(folder)};
-    uint32_t epoch = 0;
+    uint32_t incarnation = 0;
     int64_t step = -1;
     status_t status = checkpoint_manifest_read(disk, folder, &resume.from);
     go_up(resume.run_dir, 3);
     const char *name = strrchr(folder, '/');
     char *above = mem_strdup(folder);
     go_up(above, 1);
-    const char *epoch_name = strrchr(above, '/');
-    if (status == ST_OK &&
-        (!name || !epoch_name || !checkpoint_step_of(name + 1, &step) || !checkpoint_epoch_of(epoch_name + 1, &epoch) ||
-         step != resume.from.step || epoch != resume.from.epoch))
+    const char *incarnation_name = strrchr(above, '/');
+    if (status == ST_OK && (!name || !incarnation_name || !checkpoint_step_of(name + 1, &step) ||
+                            !checkpoint_incarnation_of(incarnation_name + 1, &incarnation) || step != resume.from.step ||
+                            incarnation != resume.from.incarnation))
         status = FAIL(ST_CORRUPT,
-                      "%s: its manifest is that of the checkpoint before step %" PRId64 " of epoch %" PRId64
+                      "%s: its manifest is that of the checkpoint before step %" PRId64 " of incarnation %" PRId64
                       "; the folder was moved",
-                      folder, resume.from.step, resume.from.epoch);
+                      folder, resume.from.step, resume.from.incarnation);
     mem_free(above);
     if (status == ST_OK)
         *out = resume;
@@ -62,12 +62,12 @@ void checkpoint_resume_hint(disk_t *disk, const char *run_dir)
         return; /* logged */
     if (catalog.n > 1) {
         const checkpoint_id_t newest = catalog.at[catalog.n - 1], older = catalog.at[catalog.n - 2];
-        char *folder = checkpoint_step_path(run_dir, newest.epoch, newest.step);
+        char *folder = checkpoint_step_path(run_dir, newest.incarnation, newest.step);
         char reason[STATUS_REASON_BYTES];
         status_reason(reason);
         log_info("if files of the newest checkpoint are damaged: the checkpoint before it is that of step %" PRId64
-                 " of epoch %u; to go on from there, remove %s/" FILE_MANIFEST "; what is wrong: %s",
-                 older.step, older.epoch, folder, reason);
+                 " of incarnation %u; to go on from there, remove %s/" FILE_MANIFEST "; what is wrong: %s",
+                 older.step, older.incarnation, folder, reason);
         mem_free(folder);
     }
     checkpoint_catalog_fini(&catalog);
@@ -80,7 +80,7 @@ status_t checkpoint_resume_find(disk_t *disk, const char *run_dir, checkpoint_re
     status_t status = ST_OK;
     if (catalog.n) {
         const checkpoint_id_t newest = catalog.at[catalog.n - 1];
-        char *folder = checkpoint_step_path(run_dir, newest.epoch, newest.step);
+        char *folder = checkpoint_step_path(run_dir, newest.incarnation, newest.step);
         status = checkpoint_resume_open(disk, folder, out);
         mem_free(folder);
         if (status == ST_CORRUPT)
@@ -92,11 +92,11 @@ status_t checkpoint_resume_find(disk_t *disk, const char *run_dir, checkpoint_re
     return status;
 }
 
-status_t checkpoint_resume_epoch(disk_t *disk, const char *run_dir, uint32_t *epoch)
+status_t checkpoint_resume_incarnation(disk_t *disk, const char *run_dir, uint32_t *incarnation)
 {
     checkpoint_catalog_t catalog;
     TRY(checkpoint_catalog_read(disk, run_dir, &catalog));
-    *epoch = catalog.epochs ? catalog.epochs : 1;
+    *incarnation = catalog.incarnations ? catalog.incarnations : 1;
     checkpoint_catalog_fini(&catalog);
     return ST_OK;
 }

@@ -27,8 +27,9 @@ void checkpoint_resume_fini(checkpoint_resume_t *resume);
  * newest, if there is one: for whom the newest fails. */
 void checkpoint_resume_hint(disk_t *disk, const char *run_dir);
 
-/* checkpoint_resume_epoch - of the next start in this folder: higher than that of any before, committed or not; 1 at first. */
-WARN_UNUSED status_t checkpoint_resume_epoch(disk_t *disk, const char *run_dir, uint32_t *epoch);
+/* checkpoint_resume_incarnation - of the next start in this folder: higher than that of any before, committed or not; 1 at
+ * first. */
+WARN_UNUSED status_t checkpoint_resume_incarnation(disk_t *disk, const char *run_dir, uint32_t *incarnation);
 
 /* checkpoint_resume_inputs - the input contract of the run: that which the checkpoint records, or else that of RUN/inputs.json;
  * *found is false, and out untouched, where there is neither.  ST_CORRUPT: inputs.json is not what a run writes. out

@@ -53,7 +53,7 @@ static status_t verify_base(const checkpoint_resume_t *c, int shard, const char 
                             checkpoint_verified_t *sum)
 {
     const base_mark_t wanted = {
-        .epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
+        .incarnation = (uint32_t)c->from.incarnation, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
     store_t *store = NULL;
     base_mark_t mark;
     status_t status;
@@ -90,7 +90,8 @@ static status_t check_totals(const char *path, const delta_totals_t *found, cons
 static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int shard, int64_t step, const char *path,
                              chain_t *chain, checkpoint_verified_t *sum)
 {
-    const delta_head_t expected = {.epoch = (uint32_t)c->from.epoch, .shard = shard, .step = step, .identity = c->from.run_id};
+    const delta_head_t expected = {
+        .incarnation = (uint32_t)c->from.incarnation, .shard = shard, .step = step, .identity = c->from.run_id};
     delta_reader_t *reader = NULL;
     const bool has_last = chain->has_last;
     chain->has_last = false;
@@ -118,9 +119,9 @@ static status_t verify_delta(disk_t *disk, const checkpoint_resume_t *c, int sha
 /* What the base's checkpoint still has to apply; the delta that had it is gone. */
 static status_t verify_pending(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
 {
-    char *path = checkpoint_pending_path(c->run_dir, (uint32_t)c->from.epoch, shard, c->from.step);
+    char *path = checkpoint_pending_path(c->run_dir, (uint32_t)c->from.incarnation, shard, c->from.step);
     const delta_head_t expected = {
-        .epoch = (uint32_t)c->from.epoch, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
+        .incarnation = (uint32_t)c->from.incarnation, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
     const hash128_t end = end_of(c, shard);
     delta_reader_t *reader = NULL;
     status_t status;
@@ -140,14 +141,14 @@ done:
     return status;
 }
 
-/* The base and what it does not hold yet: as a shard restores it (ps/checkpoint/load.c), where the epoch's first delta is
+/* The base and what it does not hold yet: as a shard restores it (ps/checkpoint/load.c), where the incarnation's first delta is
  * there, the base, which may be only half made, is not part of the checkpoint. */
 static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
 {
-    const uint32_t epoch = (uint32_t)c->from.epoch;
+    const uint32_t incarnation = (uint32_t)c->from.incarnation;
     chain_t chain = {.held = -1, .is_known = true, .has_last = true};
-    char *base = checkpoint_base_path(c->run_dir, epoch, shard);
-    char *first = checkpoint_delta_path(c->run_dir, epoch, shard, c->from.deltas[0]);
+    char *base = checkpoint_base_path(c->run_dir, incarnation, shard);
+    char *first = checkpoint_delta_path(c->run_dir, incarnation, shard, c->from.deltas[0]);
     status_t status = ST_OK;
     if (!disk_exists(disk, first)) {
         status = verify_base(c, shard, base, &chain, sum);
@@ -161,7 +162,7 @@ static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int sha
         const int64_t step = c->from.deltas[i];
         if (step <= chain.held)
             continue;
-        char *path = checkpoint_delta_path(c->run_dir, epoch, shard, step);
+        char *path = checkpoint_delta_path(c->run_dir, incarnation, shard, step);
         if (chain.is_known || disk_exists(disk, path))
             keep_first(&status, verify_delta(disk, c, shard, step, path, &chain, sum));
         mem_free(path);

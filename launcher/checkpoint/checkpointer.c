@@ -98,7 +98,7 @@ struct checkpointer {
 
     checkpoint_catalog_t kept; /* committed, oldest first */
     size_t kept_cap;
-    int64_t *deltas; /* steps of this epoch, ascending: the one that bases hold, if any, and all after it */
+    int64_t *deltas; /* steps of this incarnation, ascending: the one that bases hold, if any, and all after it */
     int64_t n_deltas;
     size_t deltas_cap;
     bool said_crowded;
@@ -148,32 +148,32 @@ static void request_moves(checkpointer_t *c, request_event_t event)
     ASSERT(c->request != REQUEST_NEVER);
 }
 
-static bool catalog_has(const checkpoint_catalog_t *catalog, uint32_t epoch)
+static bool catalog_has(const checkpoint_catalog_t *catalog, uint32_t incarnation)
 {
     for (int64_t i = 0; i < catalog->n; i++)
-        if (catalog->at[i].epoch == epoch)
+        if (catalog->at[i].incarnation == incarnation)
             return true;
     return false;
 }
 
-/* A start that died before its first checkpoint left an epoch that is not needed. */
-static status_t remove_empty_epochs(disk_t *disk, const char *run_dir, const checkpoint_catalog_t *kept, uint32_t before)
+/* A start that died before its first checkpoint left an incarnation that is not needed. */
+static status_t remove_empty_incarnations(disk_t *disk, const char *run_dir, const checkpoint_catalog_t *kept, uint32_t before)
 {
     status_t status = ST_OK;
-    for (uint32_t epoch = 0; epoch < before && status == ST_OK; epoch++) {
-        char *folder = checkpoint_epoch_path(run_dir, epoch);
-        if (!catalog_has(kept, epoch) && disk_exists(disk, folder))
-            status = checkpoint_remove_epoch(disk, run_dir, epoch);
+    for (uint32_t incarnation = 0; incarnation < before && status == ST_OK; incarnation++) {
+        char *folder = checkpoint_incarnation_path(run_dir, incarnation);
+        if (!catalog_has(kept, incarnation) && disk_exists(disk, folder))
+            status = checkpoint_remove_incarnation(disk, run_dir, incarnation);
         mem_free(folder);
     }
     return status;
 }
 
-/* Where no shard is on this host the epoch would leave nothing here before its first checkpoint, and the next start would take
- * its number again, with which parts of checkpoints that came to nothing lie on other hosts. */
-static status_t make_epoch(disk_t *disk, const char *run_dir, uint32_t epoch)
+/* Where no shard is on this host the incarnation would leave nothing here before its first checkpoint, and the next start would
+ * take its number again, with which parts of checkpoints that came to nothing lie on other hosts. */
+static status_t make_incarnation(disk_t *disk, const char *run_dir, uint32_t incarnation)
 {
-    char *folder = checkpoint_epoch_path(run_dir, epoch);
+    char *folder = checkpoint_incarnation_path(run_dir, incarnation);
     const status_t status = disk_make_dir(disk, folder);
     mem_free(folder);
     return status;
@@ -184,16 +184,17 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
     checkpoint_catalog_t kept = {0};
     TRY(checkpoint_catalog_read(options->disk, options->run_dir, &kept));
     ASSERT(options->boundary > 0 && options->keep > 0);
-    const uint32_t newest = kept.n ? kept.at[kept.n - 1].epoch : 0;
+    const uint32_t newest = kept.n ? kept.at[kept.n - 1].incarnation : 0;
     status_t status = ST_OK;
-    if (kept.n && newest >= options->run->epoch)
+    if (kept.n && newest >= options->run->incarnation)
         status =
-            FAIL(ST_INPUT, "%s holds checkpoints of epoch %u, this start is epoch %" PRId64 "; is another job writing there?",
-                 options->run_dir, newest, options->run->epoch);
+            FAIL(ST_INPUT,
+                 "%s holds checkpoints of incarnation %u, this start is incarnation %" PRId64 "; is another job writing there?",
+                 options->run_dir, newest, options->run->incarnation);
     if (status == ST_OK)
-        status = remove_empty_epochs(options->disk, options->run_dir, &kept, (uint32_t)options->run->epoch);
+        status = remove_empty_incarnations(options->disk, options->run_dir, &kept, (uint32_t)options->run->incarnation);
     if (status == ST_OK)
-        status = make_epoch(options->disk, options->run_dir, (uint32_t)options->run->epoch);
+        status = make_incarnation(options->disk, options->run_dir, (uint32_t)options->run->incarnation);
     if (status != ST_OK) {
         checkpoint_catalog_fini(&kept);
         return status;
@@ -262,7 +263,7 @@ void checkpointer_destroy(checkpointer_t **checkpointer)
 
 static wire_header_t header_of(const checkpointer_t *c, wire_type_t type, int64_t step, int64_t count)
 {
-    return wire_header(type, c->o.run_id, (uint32_t)c->o.run->epoch, WIRE_SENDER_COORDINATOR, step, count);
+    return wire_header(type, c->o.run_id, (uint32_t)c->o.run->incarnation, WIRE_SENDER_COORDINATOR, step, count);
 }
 
 /* ---- drop ------------------------------------------------------------------------------------------------------------ */
@@ -270,13 +271,13 @@ static wire_header_t header_of(const checkpointer_t *c, wire_type_t type, int64_
 /* No base needs the dropped checkpoints' deltas any more. */
 static status_t remove_dropped(checkpointer_t *c)
 {
-    const uint32_t now = (uint32_t)c->o.run->epoch;
+    const uint32_t now = (uint32_t)c->o.run->incarnation;
     for (int64_t i = 0; i < c->n_dropped; i++) {
         const checkpoint_id_t id = c->dropped[i];
-        if (id.epoch == now || catalog_has(&c->kept, id.epoch))
+        if (id.incarnation == now || catalog_has(&c->kept, id.incarnation))
             TRY(checkpoint_remove_step(c->o.disk, c->o.run_dir, id));
         else
-            TRY(checkpoint_remove_epoch(c->o.disk, c->o.run_dir, id.epoch));
+            TRY(checkpoint_remove_incarnation(c->o.disk, c->o.run_dir, id.incarnation));
     }
     if (c->n_dropped)
         failpoint("drop.done");
@@ -295,7 +296,7 @@ static status_t send_fold(checkpointer_t *c, int64_t step)
     return ST_OK;
 }
 
-/* Revoke the oldest checkpoints above `keep`. The files of earlier epochs are never folded: they go as they are. */
+/* Revoke the oldest checkpoints above `keep`. The files of earlier incarnations are never folded: they go as they are. */
 static status_t drop_old(checkpointer_t *c)
 {
     bool fold = false;
@@ -306,7 +307,7 @@ static status_t drop_old(checkpointer_t *c)
         memmove(c->kept.at, c->kept.at + 1, (size_t)--c->kept.n * sizeof *c->kept.at);
         MEM_GROW(c->dropped, c->dropped_cap, (size_t)c->n_dropped + 1);
         c->dropped[c->n_dropped++] = id;
-        fold = fold || id.epoch == (uint32_t)c->o.run->epoch;
+        fold = fold || id.incarnation == (uint32_t)c->o.run->incarnation;
     }
     return fold ? send_fold(c, c->kept.at[0].step) : remove_dropped(c);
 }
@@ -358,8 +359,8 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
 
 static status_t commit(checkpointer_t *c, checkpoint_parts_t *cut)
 {
-    const checkpoint_id_t id = {(uint32_t)c->o.run->epoch, cut->step};
-    char *folder = checkpoint_step_path(c->o.run_dir, id.epoch, id.step), when[CLOCK_UTC_BYTES];
+    const checkpoint_id_t id = {(uint32_t)c->o.run->incarnation, cut->step};
+    char *folder = checkpoint_step_path(c->o.run_dir, id.incarnation, id.step), when[CLOCK_UTC_BYTES];
     checkpoint_manifest_t m = *c->o.run; /* its texts stay the run's */
     clock_utc(when);
     MEM_GROW(c->deltas, c->deltas_cap, (size_t)c->n_deltas + 1);

@@ -47,14 +47,14 @@ typedef struct checkpointer_options {
     int64_t start_ns;     /* of this start */
 } checkpointer_options_t;
 
-/* checkpointer_create - run->epoch must be higher than that of any checkpoint in run_dir, else ST_INPUT. Folders of earlier
- * epochs without checkpoints are removed, and that of this one is made.  **owned**, checkpointer_destroy. */
+/* checkpointer_create - run->incarnation must be higher than that of any checkpoint in run_dir, else ST_INPUT. Folders of
+ * earlier incarnations without checkpoints are removed, and that of this one is made.  **owned**, checkpointer_destroy. */
 WARN_UNUSED status_t checkpointer_create(const checkpointer_options_t *options, checkpointer_t **out);
 void checkpointer_destroy(checkpointer_t **checkpointer);
 
 /* checkpointer_put_worker - a SAVE, CUT or CUT_DENSE of a worker; checkpointer_put_shard - a PREPARED or FOLDED of a shard; of
- * this run and epoch. The message stays the caller's. May write files and send. ST_MESSAGE: it does not fit;  others: the disk
- * refused: what was committed before stays as it is. */
+ * this run and incarnation. The message stays the caller's. May write files and send. ST_MESSAGE: it does not fit;  others: the
+ * disk refused: what was committed before stays as it is. */
 WARN_UNUSED status_t checkpointer_put_worker(checkpointer_t *checkpointer, int worker, const net_message_t *message);
 WARN_UNUSED status_t checkpointer_put_shard(checkpointer_t *checkpointer, int shard, const net_message_t *message);
 

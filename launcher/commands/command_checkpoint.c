@@ -48,7 +48,7 @@ static status_t visit_run(void *context, const char *run_dir)
     TRY(checkpoint_catalog_read(disk_posix(), run_dir, &catalog));
     walk->run = NULL;
     for (int64_t i = 0; i < catalog.n; i++) {
-        char *folder = checkpoint_step_path(run_dir, catalog.at[i].epoch, catalog.at[i].step);
+        char *folder = checkpoint_step_path(run_dir, catalog.at[i].incarnation, catalog.at[i].step);
         visit_folder(walk, folder);
         mem_free(folder);
     }
@@ -69,11 +69,11 @@ static status_t list_one(checkpoint_walk_t *walk, const checkpoint_resume_t *c)
         return ST_OK;
     }
     if (!walk->run)
-        printf("%s\n  %15s  %5s  %-20s  %10s  %15s  %-16s  %s\n", c->run_dir, "step", "epoch", "time", "MB", "changed rows",
-               "run id", "cluster");
+        printf("%s\n  %15s  %11s  %-20s  %10s  %15s  %-16s  %s\n", c->run_dir, "step", "incarnation", "time", "MB",
+               "changed rows", "run id", "cluster");
     walk->run = "";
-    printf("  %15s  %5" PRId64 "  %-20s  %10.3f  %15s  %-16s  %" PRId64 " workers, %" PRId64 " shards\n",
-           text_count(m->step, step), m->epoch, m->time, (double)checkpoint_manifest_bytes(m) * 1e-6,
+    printf("  %15s  %11" PRId64 "  %-20s  %10.3f  %15s  %-16s  %" PRId64 " workers, %" PRId64 " shards\n",
+           text_count(m->step, step), m->incarnation, m->time, (double)checkpoint_manifest_bytes(m) * 1e-6,
            text_count(checkpoint_manifest_rows(m), rows), identity_text(m->run_id, id), m->workers,
            checkpoint_manifest_shards(m));
     return ST_OK;
@@ -102,8 +102,8 @@ static status_t show_one(checkpoint_walk_t *walk, const checkpoint_resume_t *c)
     printf("checkpoint   %s\n", c->folder);
     printf("run          %s, variant %s, replica %" PRId64 ", id %s\n", m->experiment, m->variant, m->replica,
            identity_text(m->run_id, id));
-    printf("step         %s of %s comes next; epoch %" PRId64 ", resumed %" PRId64 " times\n", text_count(m->step, step),
-           text_count(m->steps, steps), m->epoch, m->resumed);
+    printf("step         %s of %s comes next; incarnation %" PRId64 ", resumed %" PRId64 " times\n", text_count(m->step, step),
+           text_count(m->steps, steps), m->incarnation, m->resumed);
     printf("saved        %s by build %s, kernels %s\n", m->time, m->build, m->kernels);
     printf("determinism  %s, %" PRId64 " workers, %" PRId64 " servers with %" PRId64 " shards each\n", m->determinism,
            m->workers, m->servers, m->shards_per_server);
@@ -114,7 +114,7 @@ static status_t show_one(checkpoint_walk_t *walk, const checkpoint_resume_t *c)
         printf(FILE_DENSE "%-6" PRId64 " %s bytes, checksum %016" PRIx64 "\n", k, text_count(m->dense[k].bytes, bytes),
                m->dense[k].checksum);
     printf("progress     %s bytes, checksum %016" PRIx64 "\n", text_count(m->progress.bytes, bytes), m->progress.checksum);
-    printf("deltas       %" PRId64 " of this epoch, from step %" PRId64 " on\n", m->n_deltas, m->deltas[0]);
+    printf("deltas       %" PRId64 " of this incarnation, from step %" PRId64 " on\n", m->n_deltas, m->deltas[0]);
     show_shards(m);
     return ST_OK;
 }

@@ -72,7 +72,7 @@ void coordinator_clear(coordinator_t *c)
     c->told_to_stop = false;
     c->earlier = (run_totals_t){0};
     c->teacher_checksum = c->teacher_before = 0;
-    c->epoch = 0;
+    c->incarnation = 0;
     c->identity = 0;
     progressive_destroy(&c->progressive);
     step_digest_merger_destroy(&c->steps);
@@ -84,7 +84,7 @@ void coordinator_clear(coordinator_t *c)
 
 wire_header_t coordinator_header(const coordinator_t *c, wire_type_t type, int64_t count)
 {
-    return wire_header(type, c->run_id, c->epoch, WIRE_SENDER_COORDINATOR, 0, count);
+    return wire_header(type, c->run_id, c->incarnation, WIRE_SENDER_COORDINATOR, 0, count);
 }
 
 /* ---- waiting for messages -------------------------------------------------------------------------------------------- */

@@ -28,9 +28,9 @@ struct coordinator {
     coordinator_options_t o;
     run_events_t *events;
     failure_detector_t detector;
-    uint64_t run_id;   /* of messages */
-    uint64_t identity; /* of the run, in all of its files (common/base/identity.h) */
-    uint32_t epoch;    /* which start of the run this is; 0 where nothing is trained */
+    uint64_t run_id;      /* of messages */
+    uint64_t identity;    /* of the run, in all of its files (common/base/identity.h) */
+    uint32_t incarnation; /* which start of the run this is; 0 where nothing is trained */
     disk_t *disk;
 
     /* The dataset of the runs so far. */

@@ -285,8 +285,8 @@ status_t coordinator_dispatch(coordinator_t *c, net_message_t *message)
         failure_detector_put(&c->detector, message->peer);
     if (!handler)
         return refuse(c, message, "the coordinator does not take this type from this sender");
-    if (wire_is_of_run(header->type) && (header->run_id != c->run_id || header->epoch != c->epoch))
-        return refuse(c, message, "it belongs to another run or epoch");
+    if (wire_is_of_run(header->type) && (header->run_id != c->run_id || header->incarnation != c->incarnation))
+        return refuse(c, message, "it belongs to another run or incarnation");
     const status_t status = handler(c, message);
     net_release(c->o.net, message);
     return status;

@@ -56,7 +56,7 @@ static status_t load_shards(coordinator_t *c, const char *run_dir, const manifes
         .folders = (int32_t)manifest_shards(run),
         .shards = roster_shards(roster),
         .tables = tables,
-        .epoch = (int32_t)run->epoch,
+        .incarnation = (int32_t)run->incarnation,
         .identity = run->run_id,
     };
     if (snprintf(load.run_dir, sizeof load.run_dir, "%s", run_dir) >= (int)sizeof load.run_dir)
@@ -77,7 +77,7 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
     message_restore_t restore = {
         .step = from->step,
         .depth = from->depth,
-        .epoch = (int32_t)from->epoch,
+        .incarnation = (int32_t)from->incarnation,
         .folders = (int32_t)checkpoint_manifest_shards(from),
         .shards = roster_shards(c->o.roster),
         .tables = (int32_t)from->tables,

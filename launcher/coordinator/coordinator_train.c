@@ -20,7 +20,7 @@
 /* Of components beyond this run's, too. */
 typedef struct sweep {
     const char *folder;
-    uint32_t epoch; /* this start's */
+    uint32_t incarnation; /* this start's */
     status_t status;
 } sweep_t;
 
@@ -34,11 +34,11 @@ static void remove_dense(void *context, const char *name)
     mem_free(path);
 }
 
-static void remove_other_epoch(void *context, const char *name)
+static void remove_other_incarnation(void *context, const char *name)
 {
     sweep_t *sweep = context;
-    uint32_t epoch;
-    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch == sweep->epoch)
+    uint32_t incarnation;
+    if (sweep->status != ST_OK || !checkpoint_incarnation_of(name, &incarnation) || incarnation == sweep->incarnation)
         return;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     sweep->status = dir_remove_tree(path);
@@ -46,11 +46,11 @@ static void remove_other_epoch(void *context, const char *name)
 }
 
 /* Shards have their folders of this start already. */
-static status_t remove_checkpoints(const char *run_dir, uint32_t epoch)
+static status_t remove_checkpoints(const char *run_dir, uint32_t incarnation)
 {
     char *folder = checkpoint_path(run_dir);
-    sweep_t sweep = {folder, epoch, ST_OK};
-    status_t status = disk_list(disk_posix(), folder, remove_other_epoch, &sweep);
+    sweep_t sweep = {folder, incarnation, ST_OK};
+    status_t status = disk_list(disk_posix(), folder, remove_other_incarnation, &sweep);
     mem_free(folder);
     return status == ST_OK ? sweep.status : status;
 }
@@ -66,15 +66,15 @@ static status_t remove_named(const char *run_dir, const char *name)
 /* The manifest of an earlier run of the same configuration goes first: without it, nothing in the folder counts as finished.
  * All else that a run writes when it ends goes too, because this one may have fewer shards, fewer components or no student; and
  * the checkpoints, unless one is what the run goes on from. */
-static status_t remove_earlier(const char *run_dir, uint32_t epoch, bool resumed)
+static status_t remove_earlier(const char *run_dir, uint32_t incarnation, bool resumed)
 {
     static const char *const names[] = {FILE_MANIFEST, DIR_STORE, FILE_PREDICTIONS, FILE_TEACHER, FILE_CLIPPED};
-    sweep_t sweep = {run_dir, epoch, ST_OK};
+    sweep_t sweep = {run_dir, incarnation, ST_OK};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         TRY(remove_named(run_dir, names[i]));
     TRY(disk_list(disk_posix(), run_dir, remove_dense, &sweep));
     TRY(sweep.status);
-    return resumed ? ST_OK : remove_checkpoints(run_dir, epoch);
+    return resumed ? ST_OK : remove_checkpoints(run_dir, incarnation);
 }
 
 static status_t write_config(const config_t *config, const char *run_dir)
@@ -131,7 +131,7 @@ static void fill_starts(const coordinator_t *c, const checkpoint_resume_t *resum
 {
     manifest->step_seconds_median = c->trained.step_seconds_median;
     manifest->step_seconds_longest = c->trained.step_seconds_longest;
-    manifest->epoch = c->epoch;
+    manifest->incarnation = c->incarnation;
     manifest->stores = MEM_ARRAY(hash_digest_t, manifest_shards(manifest));
     memcpy(manifest->stores, c->stores, (size_t)manifest_shards(manifest) * sizeof *manifest->stores);
     manifest->resumed = resume ? resume->from.resumed + 1 : 0;
@@ -243,7 +243,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .run_id = run->run_id,
         .teacher_checksum = c->teacher_checksum,
         .replica = run->result.replica,
-        .epoch = c->epoch,
+        .incarnation = c->incarnation,
         .steps = run->steps,
         .depth = pipeline_depth(config),
         .resumed = resume ? resume->from.resumed + 1 : 0,
@@ -282,7 +282,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
 /* What computes the run: this start's ranks, after those of the starts before. */
 static void set_processors(coordinator_t *c, const checkpoint_resume_t *resume, manifest_t *manifest)
 {
-    processors_t now = processors_of(c->o.roster, c->epoch);
+    processors_t now = processors_of(c->o.roster, c->incarnation);
     processors_fini(&manifest->processors);
     if (resume)
         manifest->processors = processors_copy(&resume->from.processors);
@@ -336,7 +336,7 @@ static status_t begin_run(coordinator_t *c, const coordinator_run_t *run, const 
 static status_t replace_earlier(coordinator_t *c, const config_t *config, const manifest_t *manifest,
                                 const checkpoint_resume_t *resume)
 {
-    TRY(remove_earlier(c->run_dir, c->epoch, resume != NULL));
+    TRY(remove_earlier(c->run_dir, c->incarnation, resume != NULL));
     TRY(write_config(config, c->run_dir));
     return input_fields_write(c->run_dir, &manifest->inputs);
 }
@@ -419,7 +419,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     if (!resumed && *config->warm_start)
         TRY_DONE(warm_start_plan(config, dataset_info(c->dataset), &plan));
     TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
-    TRY_DONE(checkpoint_resume_epoch(c->disk, run->dir, &c->epoch));
+    TRY_DONE(checkpoint_resume_incarnation(c->disk, run->dir, &c->incarnation));
     set_processors(c, from, &manifest);
     const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     const int64_t first_step = resumed ? checkpoint.from.step : 0;

@@ -132,8 +132,8 @@ static void look_for_step(void *context, const char *name)
 static void look_for_epoch(void *context, const char *name)
 {
     supervise_look_t *look = context;
-    uint32_t epoch;
-    if (!checkpoint_epoch_of(name, &epoch))
+    uint32_t incarnation;
+    if (!checkpoint_incarnation_of(name, &incarnation))
         return;
     char *path = mem_printf("%s/%s", look->dir, name);
     supervise_look_t inner = {.dir = path, .newest = look->newest};

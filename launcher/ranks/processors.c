@@ -36,7 +36,7 @@ static void add_host(processors_kind_t *kind, const char *host)
         snprintf(kind->hosts + used, sizeof kind->hosts - used, ", ...");
 }
 
-processors_t processors_of(const roster_t *roster, int64_t epoch)
+processors_t processors_of(const roster_t *roster, int64_t incarnation)
 {
     processors_t all = {0};
     for (int r = 0; r < roster->size; r++) {
@@ -45,7 +45,7 @@ processors_t processors_of(const roster_t *roster, int64_t epoch)
         while (k < all.n && !processor_is_same(&all.kind[k].processor, &entry->processor))
             k++;
         if (k == all.n)
-            append(&all, &(processors_kind_t){.processor = entry->processor, .epoch = epoch, .first = r});
+            append(&all, &(processors_kind_t){.processor = entry->processor, .incarnation = incarnation, .first = r});
         all.kind[k].ranks++;
         add_host(&all.kind[k], entry->host);
     }
@@ -182,7 +182,7 @@ void processors_print(FILE *out, const processors_t *processors)
         const processors_kind_t *kind = &processors->kind[k];
         fprintf(out, "  computed by    %s; %d rank%s from %d on, on %s, in start %lld\n",
                 processor_text(&kind->processor, text), kind->ranks, kind->ranks == 1 ? "" : "s", kind->first, kind->hosts,
-                (long long)kind->epoch);
+                (long long)kind->incarnation);
     }
 }
 
@@ -196,7 +196,7 @@ void processors_put(jsondoc_t *manifest, const processors_t *processors)
         jsondoc_t *one = jsondoc_object();
         jsondoc_put_text(one, "name", kind->processor.name);
         jsondoc_put_hash(one, "probe", kind->processor.probe);
-        jsondoc_put_integer(one, "epoch", kind->epoch);
+        jsondoc_put_integer(one, "epoch", kind->incarnation);
         jsondoc_put_integer(one, "ranks", kind->ranks);
         jsondoc_put_integer(one, "first_rank", kind->first);
         jsondoc_put_text(one, "hosts", kind->hosts);
@@ -214,7 +214,7 @@ static status_t get_kind(const jsondoc_t *doc, const char *where, processors_kin
     *out = (processors_kind_t){0};
     TRY(jsondoc_get_text(doc, where, "name", &name));
     TRY(jsondoc_get_hash(doc, where, "probe", &out->processor.probe));
-    TRY(jsondoc_get_integer(doc, where, "epoch", 0, UINT32_MAX, &out->epoch));
+    TRY(jsondoc_get_integer(doc, where, "epoch", 0, UINT32_MAX, &out->incarnation));
     TRY(jsondoc_get_integer(doc, where, "ranks", 1, INT32_MAX, &ranks));
     TRY(jsondoc_get_integer(doc, where, "first_rank", 0, INT32_MAX, &first));
     TRY(jsondoc_get_text(doc, where, "hosts", &hosts));

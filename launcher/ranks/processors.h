@@ -19,7 +19,7 @@
 /* Ranks of one start that compute alike. */
 typedef struct processors_kind {
     processor_t processor;
-    int64_t epoch;                      /* the start (manifest.h) */
+    int64_t incarnation;                /* the start (manifest.h) */
     int32_t ranks;                      /* their number, */
     int32_t first;                      /* this one and others */
     char hosts[PROCESSORS_HOSTS_BYTES]; /* "node1, node2", cut short where they are many */
@@ -34,7 +34,7 @@ void processors_fini(processors_t *processors);
 
 /* processors_of - the kinds of a job's ranks.  processors_copy - of another list.  Both **owned**, processors_fini.
  * processors_add - those of a later start behind; one that took part with the same hosts and ranks before is not repeated. */
-processors_t processors_of(const roster_t *roster, int64_t epoch);
+processors_t processors_of(const roster_t *roster, int64_t incarnation);
 processors_t processors_copy(const processors_t *from);
 void processors_add(processors_t *to, const processors_t *later);
 

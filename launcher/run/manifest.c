@@ -31,7 +31,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, FILE_PREDICTIONS " is 
 #define TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels)
 #define HASHES(X) X(config_hash) X(dataset_hash) X(teacher_hash)
 #define COUNTS(X) X(workers) X(servers) X(shards_per_server) X(steps) X(predictions)
-#define CHECKPOINTS(X) X(epoch) X(resumed) X(checkpoints)                        /* since format 4 */
+#define CHECKPOINTS(X) X(resumed) X(checkpoints) /* since format 4, as the next */
+#define MEMBER_INCARNATION "epoch"
 #define TIMES(X) X(begin_seconds) X(step_seconds_median) X(step_seconds_longest) /* since format 5 */
 
 static void hash_text(uint64_t hash, char text[17])
@@ -87,6 +88,7 @@ static jsondoc_t *encode(const manifest_t *manifest)
 #undef PUT
 #define PUT(name) jsondoc_put_integer(doc, #name, manifest->name);
     COUNTS(PUT)
+    jsondoc_put_integer(doc, MEMBER_INCARNATION, manifest->incarnation);
     CHECKPOINTS(PUT)
 #undef PUT
 #define PUT(name) jsondoc_put_number(doc, #name, manifest->name);
@@ -159,6 +161,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
 #define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &out->name));
     COUNTS(GET)
     if (format >= 4) {
+        TRY(jsondoc_get_integer(doc, where, MEMBER_INCARNATION, 0, MOST_COUNT, &out->incarnation));
         CHECKPOINTS(GET)
     }
 #undef GET
@@ -256,7 +259,7 @@ bool manifest_has_config(const manifest_t *manifest, const config_t *config)
 
 status_t manifest_check_store(const manifest_t *manifest, int64_t shard, store_t *store)
 {
-    const store_origin_t wanted = {manifest->run_id, (uint32_t)manifest->epoch, (int32_t)shard};
+    const store_origin_t wanted = {manifest->run_id, (uint32_t)manifest->incarnation, (int32_t)shard};
     return store_check(store, &wanted, manifest->stores ? &manifest->stores[shard] : NULL);
 }
 

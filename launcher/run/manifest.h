@@ -36,7 +36,7 @@ typedef struct manifest {
     int64_t workers, servers, shards_per_server;
     hash_digest_t *stores; /* **owned**, [servers * shards_per_server]: the rows that each shard stored; NULL: not recorded */
     int64_t steps;
-    int64_t epoch;        /* of its last start */
+    int64_t incarnation;  /* of its last start */
     int64_t resumed;      /* so often it went on from a checkpoint */
     int64_t checkpoints;  /* committed on the way */
     double begin_seconds; /* from the start to the first step; of the last start, as the next two */

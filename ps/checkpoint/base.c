@@ -205,10 +205,11 @@ status_t base_check_mark(store_t *store, const base_mark_t *wanted, base_mark_t 
     base_mark_t mark;
     TRY(base_mark(store, &mark));
     TRY(identity_check(store->path, mark.identity, wanted->identity));
-    if (mark.epoch != wanted->epoch || mark.shard != wanted->shard)
+    if (mark.incarnation != wanted->incarnation || mark.shard != wanted->shard)
         return FAIL(ST_CORRUPT,
-                    "%s: is of epoch %u, shard %d, not of epoch %u, shard %d: files were mixed up; put that one in its place",
-                    store->path, mark.epoch, mark.shard, wanted->epoch, wanted->shard);
+                    "%s: is of incarnation %u, shard %d, not of incarnation %u, shard %d: files were mixed up; put that one in "
+                    "its place",
+                    store->path, mark.incarnation, mark.shard, wanted->incarnation, wanted->shard);
     const int64_t newest = mark.compacting_to > mark.step ? mark.compacting_to : mark.step;
     if (newest > wanted->step)
         return FAIL(ST_CORRUPT,

@@ -9,7 +9,7 @@
 #include "ps/checkpoint/store.h"
 
 typedef struct base_mark {
-    uint32_t epoch;
+    uint32_t incarnation;
     int32_t shard;
     int64_t step;          /* of the checkpoint that the rows are of; -1: of none */
     int64_t compacting_to; /* rows of the next checkpoint, of this step, may be among them; -1: of none */
@@ -36,7 +36,8 @@ void base_destroy(base_t **base);
 WARN_UNUSED status_t base_change(base_t *base, base_change_t *changes, int64_t n, const base_mark_t *mark);
 
 /* base_mark - of a base that was opened to be read; ST_CORRUPT where it has none. base_check_mark - the same, and ST_CORRUPT
- * where the base is not of the run, epoch and shard of `wanted`, or has gone past the checkpoint before step wanted->step. */
+ * where the base is not of the run, incarnation and shard of `wanted`, or has gone past the checkpoint before step
+ * wanted->step. */
 WARN_UNUSED status_t base_mark(store_t *store, base_mark_t *out);
 WARN_UNUSED status_t base_check_mark(store_t *store, const base_mark_t *wanted, base_mark_t *out);
 

@@ -51,8 +51,11 @@ compaction_t *compaction_create(const compaction_options_t *options)
     c->o = *options;
     if (c->o.batch_bytes == 0)
         c->o.batch_bytes = BATCH_BYTES;
-    c->mark = (base_mark_t){
-        .epoch = options->epoch, .shard = options->shard, .step = -1, .compacting_to = -1, .identity = options->identity};
+    c->mark = (base_mark_t){.incarnation = options->incarnation,
+                            .shard = options->shard,
+                            .step = -1,
+                            .compacting_to = -1,
+                            .identity = options->identity};
     c->pool = pool_create();
     return c;
 }
@@ -90,8 +93,8 @@ static status_t open_base(compaction_t *c)
     int64_t *floats = MEM_ARRAY(int64_t, c->o.tables);
     for (uint32_t t = 0; t < c->o.tables; t++)
         floats[t] = c->o.widths[t].payload_floats;
-    char *path = checkpoint_base_path(c->o.run_dir, c->o.epoch, c->o.shard);
-    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.epoch, c->o.shard);
+    char *path = checkpoint_base_path(c->o.run_dir, c->o.incarnation, c->o.shard);
+    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.incarnation, c->o.shard);
     status_t status = base_create(path, floats, c->o.tables, &c->mark, &c->base);
     /* LMDB syncs what is in its file; that there is a file is the folders' affair. */
     if (status == ST_OK)
@@ -154,17 +157,18 @@ static hash128_t checksum_of(const delta_reader_t *reader)
 static status_t begin_delta(compaction_t *c)
 {
     const int64_t step = c->steps[c->at];
-    const delta_head_t expected = {.epoch = c->o.epoch, .shard = c->o.shard, .step = step, .identity = c->o.identity};
+    const delta_head_t expected = {
+        .incarnation = c->o.incarnation, .shard = c->o.shard, .step = step, .identity = c->o.identity};
     if (!c->base)
         TRY(open_base(c));
-    char *path = checkpoint_delta_path(c->o.run_dir, c->o.epoch, c->o.shard, step);
+    char *path = checkpoint_delta_path(c->o.run_dir, c->o.incarnation, c->o.shard, step);
     status_t status = delta_reader_create(c->o.disk, path, &expected, &c->reader);
     mem_free(path);
     TRY(status);
     delta_head_t head = *delta_reader_head(c->reader);
     head.follows = checksum_of(c->reader);
     if (head.depth > 0 && c->at + 1 == c->n) {
-        path = checkpoint_pending_path(c->o.run_dir, c->o.epoch, c->o.shard, step);
+        path = checkpoint_pending_path(c->o.run_dir, c->o.incarnation, c->o.shard, step);
         status = delta_writer_create(c->o.disk, path, &head, &c->pending);
         mem_free(path);
         TRY(status);
@@ -205,11 +209,11 @@ static status_t end_delta(compaction_t *c)
     c->mark.compacting_to = -1;
     TRY(base_change(c->base, NULL, 0, &c->mark));
     failpoint("compaction.done");
-    /* Durably, so that files are gone in their order: where the first of an epoch is, all are (ps/checkpoint/load.c). */
-    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.epoch, c->o.shard);
-    status_t status = remove_file(c, checkpoint_delta_path(c->o.run_dir, c->o.epoch, c->o.shard, step));
+    /* Durably, so that files are gone in their order: where the first of an incarnation is, all are (ps/checkpoint/load.c). */
+    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.incarnation, c->o.shard);
+    status_t status = remove_file(c, checkpoint_delta_path(c->o.run_dir, c->o.incarnation, c->o.shard, step));
     if (status == ST_OK && before >= 0)
-        status = remove_file(c, checkpoint_pending_path(c->o.run_dir, c->o.epoch, c->o.shard, before));
+        status = remove_file(c, checkpoint_pending_path(c->o.run_dir, c->o.incarnation, c->o.shard, before));
     if (status == ST_OK)
         status = disk_sync_dir(c->o.disk, folder);
     mem_free(folder);
@@ -329,7 +333,7 @@ static status_t remove_shard(compaction_t *c, const char *folder)
     return sweep.status;
 }
 
-static void remove_shard_of_epoch(void *context, const char *name)
+static void remove_shard_of_incarnation(void *context, const char *name)
 {
     compaction_sweep_t *sweep = context;
     if (sweep->status != ST_OK || strncmp(name, DIR_SHARD, strlen(DIR_SHARD)) != 0)
@@ -341,15 +345,15 @@ static void remove_shard_of_epoch(void *context, const char *name)
     mem_free(path);
 }
 
-static void remove_epoch(void *context, const char *name)
+static void remove_incarnation(void *context, const char *name)
 {
     compaction_sweep_t *sweep = context;
-    uint32_t epoch;
-    if (sweep->status != ST_OK || !checkpoint_epoch_of(name, &epoch) || epoch >= sweep->c->o.epoch)
+    uint32_t incarnation;
+    if (sweep->status != ST_OK || !checkpoint_incarnation_of(name, &incarnation) || incarnation >= sweep->c->o.incarnation)
         return;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     compaction_sweep_t inside = {sweep->c, path, ST_OK};
-    sweep->status = disk_list(sweep->c->o.disk, path, remove_shard_of_epoch, &inside);
+    sweep->status = disk_list(sweep->c->o.disk, path, remove_shard_of_incarnation, &inside);
     if (sweep->status == ST_OK)
         sweep->status = inside.status;
     mem_free(path);
@@ -359,7 +363,7 @@ status_t compaction_remove_older(compaction_t *c)
 {
     char *folder = checkpoint_path(c->o.run_dir);
     compaction_sweep_t sweep = {c, folder, ST_OK};
-    status_t status = disk_list(c->o.disk, folder, remove_epoch, &sweep);
+    status_t status = disk_list(c->o.disk, folder, remove_incarnation, &sweep);
     mem_free(folder);
     TRY(status);
     return sweep.status;
@@ -367,7 +371,7 @@ status_t compaction_remove_older(compaction_t *c)
 
 status_t compaction_remove_own(compaction_t *c)
 {
-    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.epoch, c->o.shard);
+    char *folder = checkpoint_shard_path(c->o.run_dir, c->o.incarnation, c->o.shard);
     status_t status = remove_shard(c, folder);
     if (status == ST_OK)
         status = disk_make_dir(c->o.disk, folder);

@@ -18,9 +18,9 @@ typedef struct compaction compaction_t;
 
 typedef struct compaction_options {
     disk_t *disk;        /* borrowed, as all that follows */
-    const char *run_dir; /* the folder is that of one shard in one epoch */
+    const char *run_dir; /* the folder is that of one shard in one incarnation */
     uint64_t identity;   /* of the run */
-    uint32_t epoch;
+    uint32_t incarnation;
     int shard;
     const delta_width_t *widths; /* [tables] */
     uint32_t tables;
@@ -38,11 +38,11 @@ void compaction_begin(compaction_t *compaction, const int64_t *steps, int n);
  * disk is full or failing. The base stays usable then, and the deltas are there. */
 WARN_UNUSED status_t compaction_some(compaction_t *compaction, bool *more);
 
-/* compaction_remove_older - delete what shards have left in epochs before this one, of which nothing is kept. */
+/* compaction_remove_older - delete what shards have left in incarnations before this one, of which nothing is kept. */
 WARN_UNUSED status_t compaction_remove_older(compaction_t *compaction);
 
-/* compaction_remove_own - delete what is in the shard's folder of this epoch, an attempt that came to nothing, and make the
- * folder. */
+/* compaction_remove_own - delete what is in the shard's folder of this incarnation, an attempt that came to nothing, and make
+ * the folder. */
 WARN_UNUSED status_t compaction_remove_own(compaction_t *compaction);
 
 #endif

@@ -1,6 +1,6 @@
 /* Numbers are little-endian, as on the wire. Records have no padding:
  *
- *     head       "SMLDELTA", format u32, tables u32, epoch u32, shard i32, step i64, previous i64, depth i64, run id u64,
+ *     head       "SMLDELTA", format u32, tables u32, incarnation u32, shard i32, step i64, previous i64, depth i64, run id u64,
  *                follows low u64, high u64, checksum u64; {dim u32, payload floats u32}[tables]
  *                (format 1: without run id and follows)
  *     block      kind u32, count u32, step i64, sender u32, bytes u32, checksum u64; records:
@@ -27,7 +27,7 @@ static const char magic[8] = "SMLDELTA";
 
 typedef struct file_head {
     char magic[8];
-    uint32_t format, tables, epoch;
+    uint32_t format, tables, incarnation;
     int32_t shard;
     int64_t step, previous, depth;
     uint64_t identity, follows_low, follows_high;
@@ -167,7 +167,7 @@ status_t delta_writer_create(disk_t *disk, const char *path, const delta_head_t 
     writer->hash = hash_stream_create();
     file_head_t fixed = {.format = DELTA_FORMAT,
                          .tables = head->tables,
-                         .epoch = head->epoch,
+                         .incarnation = head->incarnation,
                          .shard = head->shard,
                          .step = head->step,
                          .previous = head->previous,
@@ -193,7 +193,7 @@ void delta_writer_destroy(delta_writer_t **writer)
     delta_writer_t *w = *writer;
     if (!w)
         return;
-    if (w->file) { /* unfinished; should it stay, the next epoch's sweep finds it */
+    if (w->file) { /* unfinished; should it stay, the next incarnation's sweep finds it */
         disk_close(&w->file);
         status_t status = disk_remove(w->disk, w->temporary);
         (void)status;
@@ -370,7 +370,7 @@ static status_t read_head(delta_reader_t *r)
     r->first = r->at = fixed_bytes + widths_bytes;
     r->format = fixed.format;
     r->head = (delta_head_t){
-        .epoch = fixed.epoch,
+        .incarnation = fixed.incarnation,
         .shard = fixed.shard,
         .step = fixed.step,
         .previous = fixed.previous,
@@ -466,12 +466,14 @@ status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t 
     TRY_DONE(check_file(r));
     if (expected)
         TRY_DONE(identity_check(path, r->head.identity, expected->identity));
-    if (expected && (r->head.epoch != expected->epoch || r->head.shard != expected->shard || r->head.step != expected->step)) {
+    if (expected &&
+        (r->head.incarnation != expected->incarnation || r->head.shard != expected->shard || r->head.step != expected->step)) {
         status = FAIL(ST_CORRUPT,
-                      "%s: is of epoch %u, shard %d, step %lld; epoch %u, shard %d, step %lld is wanted: files were mixed up; "
+                      "%s: is of incarnation %u, shard %d, step %lld; incarnation %u, shard %d, step %lld is wanted: files "
+                      "were mixed up; "
                       "put that one in "
                       "its place",
-                      path, r->head.epoch, r->head.shard, (long long)r->head.step, expected->epoch, expected->shard,
+                      path, r->head.incarnation, r->head.shard, (long long)r->head.step, expected->incarnation, expected->shard,
                       (long long)expected->step);
         goto done;
     }

@@ -28,10 +28,10 @@ typedef struct delta_width {
 } delta_width_t;
 
 typedef struct delta_head {
-    uint32_t epoch;
+    uint32_t incarnation;
     int32_t shard;
     int64_t step;     /* of the checkpoint */
-    int64_t previous; /* step of the epoch's checkpoint before; -1: this is its first, and full */
+    int64_t previous; /* step of the incarnation's checkpoint before; -1: this is its first, and full */
     int64_t depth;    /* pending pushes are of steps step - depth .. step - 1 */
     uint32_t tables;
     const delta_width_t *widths; /* [tables]; borrowed */
@@ -91,7 +91,7 @@ typedef struct delta_visitor {
 typedef struct delta_reader delta_reader_t;
 
 /* delta_reader_create - open and check the whole file: every checksum, every number, every key's table. expected: NULL, or run,
- * epoch, shard and step that it must be of (the rest is not looked at). ST_INPUT: it is not there, or cannot be read;
+ * incarnation, shard and step that it must be of (the rest is not looked at). ST_INPUT: it is not there, or cannot be read;
  * ST_CORRUPT: damaged or cut short (with the place), of another format, or of another checkpoint. Cost: one pass over the file.
  * **owned**: delta_reader_destroy. */
 WARN_UNUSED status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t *expected, delta_reader_t **out);

@@ -40,7 +40,7 @@ static status_t open_stored(void *context, store_t *store)
 {
     const load_t *load = context;
     const load_plan_t *plan = load->plan;
-    const store_origin_t wanted = {plan->identity, plan->epoch, load->folder};
+    const store_origin_t wanted = {plan->identity, plan->incarnation, load->folder};
     TRY(store_check(store, &wanted, plan->stores ? &plan->stores[load->folder] : NULL));
     const uint32_t kinds = plan->n_companions > 0 ? FREQUENCY_FILTER_KINDS : 1;
     for (uint32_t from = 0; from < kinds * (uint32_t)plan->maps; from++) {
@@ -162,7 +162,8 @@ static status_t open_base(void *context, store_t *store)
 {
     restore_t *restore = context;
     const restore_plan_t *plan = restore->plan;
-    const base_mark_t wanted = {.epoch = plan->epoch, .shard = restore->folder, .step = plan->step, .identity = plan->identity};
+    const base_mark_t wanted = {
+        .incarnation = plan->incarnation, .shard = restore->folder, .step = plan->step, .identity = plan->identity};
     base_mark_t mark;
     TRY(base_check_mark(store, &wanted, &mark));
     if (mark.step == plan->step && end_of(restore))
@@ -214,7 +215,8 @@ static status_t restore_pending(void *context, int64_t step, int sender, uint32_
 static status_t open_delta(const restore_t *restore, int64_t step, delta_reader_t **out)
 {
     const restore_plan_t *plan = restore->plan;
-    const delta_head_t expected = {.epoch = plan->epoch, .shard = restore->folder, .step = step, .identity = plan->identity};
+    const delta_head_t expected = {
+        .incarnation = plan->incarnation, .shard = restore->folder, .step = step, .identity = plan->identity};
     if (!disk_exists(plan->disk, restore->path))
         return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server",
                     restore->path);
@@ -257,13 +259,13 @@ static status_t restore_delta(restore_t *restore, int64_t step)
     return status;
 }
 
-/* Deltas are deleted oldest first, when they are in the base. So where the epoch's first one is, all are, and the base, which
- * may be only half made, adds nothing. */
+/* Deltas are deleted oldest first, when they are in the base. So where the incarnation's first one is, all are, and the base,
+ * which may be only half made, adds nothing. */
 static status_t restore_base(restore_t *restore)
 {
     const restore_plan_t *plan = restore->plan;
-    char *first = checkpoint_delta_path(plan->run_dir, plan->epoch, restore->folder, plan->deltas[0]);
-    char *base = checkpoint_base_path(plan->run_dir, plan->epoch, restore->folder);
+    char *first = checkpoint_delta_path(plan->run_dir, plan->incarnation, restore->folder, plan->deltas[0]);
+    char *base = checkpoint_base_path(plan->run_dir, plan->incarnation, restore->folder);
     status_t status = ST_OK;
     restore->held = -1;
     restore->last = (hash128_t){0};
@@ -283,7 +285,7 @@ static status_t restore_folder(restore_t *restore)
         restore->before[t] = table_rows(plan->tables[t]);
     TRY(restore_base(restore));
     if (restore->held == plan->step && plan->depth > 0) {
-        char *path = checkpoint_pending_path(plan->run_dir, plan->epoch, restore->folder, plan->step);
+        char *path = checkpoint_pending_path(plan->run_dir, plan->incarnation, restore->folder, plan->step);
         restore->path = path;
         status_t status = restore_delta(restore, plan->step);
         mem_free(path);
@@ -292,7 +294,7 @@ static status_t restore_folder(restore_t *restore)
     for (int i = 0; i < plan->n_deltas; i++) {
         if (plan->deltas[i] <= restore->held)
             continue;
-        char *path = checkpoint_delta_path(plan->run_dir, plan->epoch, restore->folder, plan->deltas[i]);
+        char *path = checkpoint_delta_path(plan->run_dir, plan->incarnation, restore->folder, plan->deltas[i]);
         restore->path = path;
         status_t status = restore_delta(restore, plan->deltas[i]);
         mem_free(path);

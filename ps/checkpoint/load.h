@@ -23,7 +23,7 @@ typedef struct load_plan {
     uint32_t n_tables;
     uint32_t n_companions;       /* of theirs, behind them (ps/table/frequency_filter.h); 0 where the run here has none */
     uint64_t identity;           /* of the run (common/base/identity.h); 0: not recorded */
-    uint32_t epoch;              /* of the start that stored it */
+    uint32_t incarnation;        /* of the start that stored it */
     const hash_digest_t *stores; /* [folders] of the rows that each shard stored, by the run's manifest; NULL: not recorded */
 } load_plan_t;
 
@@ -45,12 +45,12 @@ WARN_UNUSED status_t load_tables(const load_plan_t *plan, load_sum_t *out);
 typedef struct restore_plan {
     disk_t *disk;
     const char *run_dir;
-    uint32_t epoch; /* that wrote the checkpoint */
+    uint32_t incarnation; /* that wrote the checkpoint */
     int64_t step;
     int64_t depth;
     int folders;           /* shards that wrote it */
     int shard, shards;     /* which shard restores, and how many there are */
-    const int64_t *deltas; /* [n_deltas] ascending steps of the epoch's checkpoints, the one to restore last */
+    const int64_t *deltas; /* [n_deltas] ascending steps of the incarnation's checkpoints, the one to restore last */
     int n_deltas;
     table_t *const *tables; /* [n_tables] filled; empty before */
     uint32_t n_tables;
@@ -63,8 +63,8 @@ typedef struct restore_plan {
  *
  * A base that was taking in a delta may hold rows of a delta that is not wholly in it; the delta's file is there then, and its
  * rows replace them. Rows that come later replace those that came before.
- * Every file is checked before its rows are counted on: run, epoch, shard, step, its own checksums, and, back from the one in
- * the manifest, those by which each file names the one before it.
+ * Every file is checked before its rows are counted on: run, incarnation, shard, step, its own checksums, and, back from the
+ * one in the manifest, those by which each file names the one before it.
  * ST_INPUT: a file is not on this host; ST_CORRUPT: one is damaged, of another format, run or checkpoint, missing in the
  * chain of deltas, or the base has gone past the checkpoint. The tables hold a part of the rows then. Thread: any. Cost: two
  * passes over the deltas and one over the bases of folders with slots of this shard. */

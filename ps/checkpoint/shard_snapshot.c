@@ -76,7 +76,7 @@ status_t shard_snapshot_create(const shard_snapshot_options_t *options, shard_sn
     const compaction_options_t compaction = {.disk = options->disk,
                                              .run_dir = options->run_dir,
                                              .identity = options->identity,
-                                             .epoch = options->epoch,
+                                             .incarnation = options->incarnation,
                                              .shard = options->shard,
                                              .widths = snapshot->widths,
                                              .tables = options->n_tables};
@@ -137,7 +137,7 @@ static status_t open_delta(void *context, void *argument)
     (void)argument;
     if (atomic_load(&snapshot->abandoned))
         return ST_OK;
-    const delta_head_t head = {.epoch = snapshot->o.epoch,
+    const delta_head_t head = {.incarnation = snapshot->o.incarnation,
                                .shard = snapshot->o.shard,
                                .step = snapshot->step,
                                .previous = snapshot->previous,
@@ -146,8 +146,8 @@ static status_t open_delta(void *context, void *argument)
                                .widths = snapshot->widths,
                                .identity = snapshot->o.identity,
                                .follows = {snapshot->totals.checksum_low, snapshot->totals.checksum_high}};
-    char *folder = checkpoint_shard_path(snapshot->o.run_dir, snapshot->o.epoch, snapshot->o.shard);
-    char *path = checkpoint_delta_path(snapshot->o.run_dir, snapshot->o.epoch, snapshot->o.shard, snapshot->step);
+    char *folder = checkpoint_shard_path(snapshot->o.run_dir, snapshot->o.incarnation, snapshot->o.shard);
+    char *path = checkpoint_delta_path(snapshot->o.run_dir, snapshot->o.incarnation, snapshot->o.shard, snapshot->step);
     warn_of_little_room(snapshot, folder);
     status_t status = delta_writer_create(snapshot->o.disk, path, &head, &snapshot->writer);
     mem_free(path);

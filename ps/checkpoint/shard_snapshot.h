@@ -24,17 +24,17 @@ typedef struct shard_snapshot_options {
     disk_t *disk;        /* borrowed */
     bool threaded;       /* false: files are written inside shard_snapshot_work */
     int64_t slice_bytes; /* of rows that a call of shard_snapshot_work saves; 0: what costs some tens of microseconds */
-    bool sweeps;         /* removes what all shards of older epochs have left on this host, once nothing of it is kept */
+    bool sweeps;         /* removes what all shards of older incarnations have left on this host, once nothing of it is kept */
     const char *run_dir; /* borrowed */
     uint64_t identity;   /* of the run */
-    uint32_t epoch;
+    uint32_t incarnation;
     int shard;
     int64_t depth;          /* steps whose pushes are pending at a cut */
     table_t *const *tables; /* [n_tables] borrowed; tracked from now on */
     uint32_t n_tables;
 } shard_snapshot_options_t;
 
-/* shard_snapshot_create - make the shard's folder of this epoch, and empty it. Errors as disk.h. **owned**:
+/* shard_snapshot_create - make the shard's folder of this incarnation, and empty it. Errors as disk.h. **owned**:
  * shard_snapshot_destroy, which gives up what is under way and waits for the disk. */
 WARN_UNUSED status_t shard_snapshot_create(const shard_snapshot_options_t *options, shard_snapshot_t **out);
 void shard_snapshot_destroy(shard_snapshot_t **snapshot);

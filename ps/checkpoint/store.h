@@ -39,8 +39,8 @@ WARN_UNUSED status_t store_sync(store_t *store);
 
 /* Which of a run's stores it is. */
 typedef struct store_origin {
-    uint64_t identity; /* of the run (common/base/identity.h); 0: not recorded, and neither is the rest */
-    uint32_t epoch;    /* of the start that wrote it */
+    uint64_t identity;    /* of the run (common/base/identity.h); 0: not recorded, and neither is the rest */
+    uint32_t incarnation; /* of the start that wrote it */
     int32_t shard;
 } store_origin_t;
 

@@ -66,7 +66,9 @@ static inline stored_key_t store_row_key(uint32_t table, uint64_t key)
 static inline meta_key_t store_meta_key(const char *name, uint32_t table)
 {
     meta_key_t key = {.table = htobe32(table)};
-    memcpy(key.name, name, strnlen(name, sizeof key.name));
+    const size_t letters = strlen(name);
+    ASSERT(letters <= sizeof key.name);
+    memcpy(key.name, name, letters);
     return key;
 }
 

@@ -44,11 +44,11 @@ status_t store_check(store_t *store, const store_origin_t *wanted, const hash_di
     mdb_txn_abort(txn);
     TRY_MDB(store, "find where it comes from", rc);
     TRY(identity_check(store->path, origin.identity, wanted->identity));
-    if (wanted->identity && (origin.epoch != wanted->epoch || origin.shard != wanted->shard))
+    if (wanted->identity && (origin.incarnation != wanted->incarnation || origin.shard != wanted->shard))
         return FAIL(ST_CORRUPT,
                     "%s: is of shard %d, written by start %u of the run; shard %d of start %u is wanted: files were mixed up; "
                     "put that one in its place",
-                    store->path, origin.shard, origin.epoch, wanted->shard, wanted->epoch);
+                    store->path, origin.shard, origin.incarnation, wanted->shard, wanted->incarnation);
     char found[33], should[33];
     hash_digest_text(&sum, found);
     if (!digest || (sum.low == digest->low && sum.high == digest->high && sum.elements == digest->elements))

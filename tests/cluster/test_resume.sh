@@ -148,7 +148,7 @@ damaged() {
     fresh
     rm "$T/copy/checkpoint/epoch-0001/shard-1/step-000000000400.delta"
     refused "$T/copy" "shard-1/step-000000000400.delta: is not on this host"
-    expect_line "$T/log" "the checkpoint before it is that of step 300 of epoch 1; to go on from there, remove $STEP/manifest.json"
+    expect_line "$T/log" "the checkpoint before it is that of step 300 of incarnation 1; to go on from there, remove $STEP/manifest.json"
     run "$T/log" "$SMELTER" checkpoint verify "$STEP"
     expect "verify where a delta is missing: exit code $CODE" [ "$CODE" = 1 ]
     expect_line "$T/log" "damaged $STEP"

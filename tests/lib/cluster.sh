@@ -8,7 +8,7 @@
 #   train DIR [SET...]       `smelter train` of $T/c.yaml with --set SET...; expects that it succeeds
 #   digest_of DIR            the digest that the run's manifest states
 #   make_older DIR           the run's manifest as of format 5, which has no checksums: its files may be changed
-#   newest DIR               epoch and step of the newest committed checkpoint of the run in DIR, as one number that grows; 0: none
+#   newest DIR               incarnation and step of the newest committed checkpoint of the run in DIR, as one number that grows; 0: none
 #   wait_for_checkpoint DIR  until the run in DIR has committed one
 #   go_on LOG DIR SET...      `smelter train --resume` of $T/c.yaml, or without where DIR holds no checkpoint, to its end
 #   wait_for_training DIR    until the run in DIR has done some steps
@@ -99,12 +99,12 @@ make_older() {
 }
 
 newest() {
-    local path best=0 epoch step
+    local path best=0 incarnation step
     for path in "$1"/checkpoint/epoch-*/step-*/manifest.json; do
         [ -f "$path" ] || continue
-        epoch=${path%/step-*} step=${path%/manifest.json}
-        epoch=$((10#${epoch##*epoch-})) step=$((10#${step##*step-}))
-        [ $((epoch * 1000000000 + step)) -le "$best" ] || best=$((epoch * 1000000000 + step))
+        incarnation=${path%/step-*} step=${path%/manifest.json}
+        incarnation=$((10#${incarnation##*epoch-})) step=$((10#${step##*step-}))
+        [ $((incarnation * 1000000000 + step)) -le "$best" ] || best=$((incarnation * 1000000000 + step))
     done
     echo "$best"
 }

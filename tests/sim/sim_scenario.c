@@ -220,8 +220,8 @@ typedef struct scenario {
     sim_verdict_t *verdict;
     char lines[4096]; /* what the job said was wrong */
     size_t used;
-    uint32_t epoch;            /* of the start that is under way */
-    checkpoint_id_t announced; /* the newest one that was; epoch 0: none */
+    uint32_t incarnation;      /* of the start that is under way */
+    checkpoint_id_t announced; /* the newest one that was; incarnation 0: none */
     int64_t resumed_at;        /* the step that this start goes on from; 0: from scratch */
 } scenario_t;
 
@@ -301,7 +301,7 @@ static void keep_line(void *context, log_level_t level, const char *text)
         s->used = sizeof s->lines - 1;
     const char *said;
     if ((said = strstr(text, "checkpoint before step ")) && strstr(said, " rows, ")) {
-        s->announced = (checkpoint_id_t){s->epoch, atoll(said + strlen("checkpoint before step "))};
+        s->announced = (checkpoint_id_t){s->incarnation, atoll(said + strlen("checkpoint before step "))};
         s->verdict->checkpoints++;
     }
     if ((said = strstr(text, " goes on before step "))) {
@@ -417,14 +417,14 @@ static bool check_checkpoints(scenario_t *s, int start)
     if (checkpoint_catalog_read(node, s->run_dir, &found) != ST_OK)
         abort();
     const checkpoint_id_t a = s->announced;
-    bool kept = a.epoch == 0;
+    bool kept = a.incarnation == 0;
     for (int64_t i = 0; i < found.n; i++)
-        kept |= found.at[i].epoch == a.epoch && found.at[i].step == a.step;
-    s->epoch = found.epochs ? found.epochs : 1;
+        kept |= found.at[i].incarnation == a.incarnation && found.at[i].step == a.step;
+    s->incarnation = found.incarnations ? found.incarnations : 1;
     checkpoint_catalog_fini(&found);
     disk_sim_detach(&node);
-    return kept || violated(s, "start %d: the checkpoint before step %lld of epoch %u was announced and is lost", start,
-                            (long long)a.step, a.epoch);
+    return kept || violated(s, "start %d: the checkpoint before step %lld of incarnation %u was announced and is lost", start,
+                            (long long)a.step, a.incarnation);
 }
 
 /* One start of the job. True: go on with another one. */
@@ -491,7 +491,7 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     scenario_t s = {.seed = seed, .mistake = mistake, .verdict = &verdict};
     s.shape = pick(&s, SHAPES);
     s.period = 1 + pick(&s, PERIODS - 1);
-    s.epoch = 1;
+    s.incarnation = 1;
     s.slice_bytes = 1 + pick(&s, 200);
     log_set_sink(keep_line, &s);
     draw_cluster(&s);

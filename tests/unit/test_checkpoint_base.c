@@ -18,7 +18,7 @@
 
 static const int64_t widths[TABLES] = {5, 1, WIDEST};
 static const base_mark_t first = {
-    .epoch = 3, .shard = 1, .step = -1, .compacting_to = -1, .identity = 77, .delta = {.low = 1, .high = 2}};
+    .incarnation = 3, .shard = 1, .step = -1, .compacting_to = -1, .identity = 77, .delta = {.low = 1, .high = 2}};
 
 /* What the base should hold. */
 typedef struct model {
@@ -176,11 +176,13 @@ static void test_marks(void **state)
         base_mark_t wanted;
         const char *text; /* NULL: it is the one */
     } cases[] = {
-        {{.epoch = 3, .shard = 1, .step = 20, .identity = 77}, NULL},
-        {{.epoch = 3, .shard = 1, .step = 20, .identity = 78}, "its run id is "},
-        {{.epoch = 4, .shard = 1, .step = 20, .identity = 77}, "is of epoch 3, shard 1, not of epoch 4, shard 1"},
-        {{.epoch = 3, .shard = 0, .step = 20, .identity = 77}, "is of epoch 3, shard 1, not of epoch 3, shard 0"},
-        {{.epoch = 3, .shard = 1, .step = 19, .identity = 77},
+        {{.incarnation = 3, .shard = 1, .step = 20, .identity = 77}, NULL},
+        {{.incarnation = 3, .shard = 1, .step = 20, .identity = 78}, "its run id is "},
+        {{.incarnation = 4, .shard = 1, .step = 20, .identity = 77},
+         "is of incarnation 3, shard 1, not of incarnation 4, shard 1"},
+        {{.incarnation = 3, .shard = 0, .step = 20, .identity = 77},
+         "is of incarnation 3, shard 1, not of incarnation 3, shard 0"},
+        {{.incarnation = 3, .shard = 1, .step = 19, .identity = 77},
          "has rows of the checkpoint before step 20, and that before step 19"},
     };
     test_dir();

@@ -37,7 +37,7 @@ static checkpoint_manifest_t sample(void)
         .run_id = 0xabc,
         .teacher_checksum = 0xdef,
         .replica = 1,
-        .epoch = 3,
+        .incarnation = 3,
         .step = 10,
         .steps = 100,
         .depth = 1,
@@ -80,6 +80,8 @@ static void test_what_is_committed_reads_back(void **state)
 #undef SAME
 #define SAME(name) assert_true(r.name == m.name);
     CHECKPOINT_HASHES(SAME)
+#undef SAME
+#define SAME(name, member) assert_true(r.name == m.name);
     CHECKPOINT_COUNTS(SAME)
 #undef SAME
     assert_true(r.run_id == 0xabc && r.teacher_checksum == 0xdef);

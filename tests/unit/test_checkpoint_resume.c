@@ -1,6 +1,6 @@
 /* test_checkpoint_resume - which checkpoint a run goes on from, and whether it may (launcher/checkpoint/checkpoint_resume.h):
- * the newest by epoch and step; an older one is never taken in place of a damaged one; "ST_INPUT names all that differs and
- * must not". */
+ * the newest by incarnation and step; an older one is never taken in place of a damaged one; "ST_INPUT names all that differs
+ * and must not". */
 #include "launcher/checkpoint/checkpoint_resume.h"
 
 #include <stdio.h>
@@ -20,12 +20,12 @@ static config_t *config_of(const char *text)
 
 static const char *const plain = "name: e\ndata: {path: d}\ndeterminism: invariant\n";
 
-static void commit(const char *run_dir, uint32_t epoch, int64_t step)
+static void commit(const char *run_dir, uint32_t incarnation, int64_t step)
 {
     checkpoint_shard_t shard = {0};
     checkpoint_file_t dense = {0};
     config_t *config = config_of(plain);
-    char *text, *folder = checkpoint_step_path(run_dir, epoch, step);
+    char *text, *folder = checkpoint_step_path(run_dir, incarnation, step);
     assert_int_equal(config_text(config, &text), ST_OK);
     const checkpoint_manifest_t m = {
         .experiment = (char *)"e",
@@ -38,7 +38,7 @@ static void commit(const char *run_dir, uint32_t epoch, int64_t step)
         .config_hash = 1,
         .dataset_hash = 2,
         .teacher_hash = 3,
-        .epoch = epoch,
+        .incarnation = incarnation,
         .step = step,
         .steps = 100,
         .workers = 2,
@@ -80,11 +80,11 @@ static void test_the_newest_is_found(void **state)
     char *dir = mem_strdup(test_path("run"));
     checkpoint_resume_t r;
     bool found = true;
-    uint32_t epoch;
+    uint32_t incarnation;
     assert_int_equal(checkpoint_resume_find(disk_posix(), dir, &r, &found), ST_OK);
     assert_false(found);
-    assert_int_equal(checkpoint_resume_epoch(disk_posix(), dir, &epoch), ST_OK);
-    assert_int_equal(epoch, 1);
+    assert_int_equal(checkpoint_resume_incarnation(disk_posix(), dir, &incarnation), ST_OK);
+    assert_int_equal(incarnation, 1);
     commit(dir, 1, 90);
     commit(dir, 2, 30);
     commit(dir, 2, 40);
@@ -93,12 +93,12 @@ static void test_the_newest_is_found(void **state)
     assert_int_equal(file_write_atomic(path, "x", 1), ST_OK);
     assert_int_equal(checkpoint_resume_find(disk_posix(), dir, &r, &found), ST_OK);
     assert_true(found);
-    assert_int_equal(r.from.epoch, 2);
+    assert_int_equal(r.from.incarnation, 2);
     assert_int_equal(r.from.step, 40);
     assert_string_equal(r.run_dir, dir);
     checkpoint_resume_fini(&r);
-    assert_int_equal(checkpoint_resume_epoch(disk_posix(), dir, &epoch), ST_OK);
-    assert_int_equal(epoch, 4); /* that of the attempt is not used again */
+    assert_int_equal(checkpoint_resume_incarnation(disk_posix(), dir, &incarnation), ST_OK);
+    assert_int_equal(incarnation, 4); /* that of the attempt is not used again */
     mem_free(path);
     mem_free(attempt);
 
@@ -109,13 +109,13 @@ static void test_the_newest_is_found(void **state)
     found = false;
     assert_int_equal(checkpoint_resume_find(disk_posix(), dir, &r, &found), ST_CORRUPT);
     assert_caught("manifest.json: \"format\" is missing");
-    assert_caught("the checkpoint before it is that of step 30 of epoch 2; to go on from there, remove");
+    assert_caught("the checkpoint before it is that of step 30 of incarnation 2; to go on from there, remove");
     assert_false(found);
     char *older = checkpoint_step_path(dir, 2, 30), *moved = checkpoint_step_path(dir, 2, 31);
     assert_int_equal(rename(older, moved), 0);
     assert_int_equal(checkpoint_resume_open(disk_posix(), moved, &r), ST_CORRUPT);
     catch_stop();
-    assert_caught("its manifest is that of the checkpoint before step 30 of epoch 2; the folder was moved");
+    assert_caught("its manifest is that of the checkpoint before step 30 of incarnation 2; the folder was moved");
     mem_free(path);
     mem_free(newest);
     mem_free(older);

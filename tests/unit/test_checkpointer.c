@@ -110,7 +110,7 @@ static void connect_all(fixture_t *f)
                 .shards_per_server = 1,
                 .tables = 3,
                 .components = COMPONENTS,
-                .epoch = 1,
+                .incarnation = 1,
                 .config_hash = 77},
         .dir = test_path("run"),
     };
@@ -223,7 +223,7 @@ static void expect_message(net_t *net, wire_type_t type, int64_t step, int64_t c
     assert_int_equal(m.header.type, type);
     assert_int_equal(m.header.step, step);
     assert_int_equal(m.header.count, count);
-    assert_int_equal(m.header.epoch, 1);
+    assert_int_equal(m.header.incarnation, 1);
     assert_int_equal(m.header.run_id, 9);
     net_release(net, &m);
 }
@@ -240,7 +240,7 @@ static void check_manifest(const fixture_t *f, int64_t step)
     char *folder = checkpoint_step_path(f->dir, 1, step), *dense;
     assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
     assert_int_equal(m.step, step);
-    assert_int_equal(m.epoch, 1);
+    assert_int_equal(m.incarnation, 1);
     assert_int_equal(m.config_hash, 77);
     assert_string_equal(m.config, "name: x\n");
     assert_int_equal(checkpoint_manifest_rows(&m), 21);
@@ -382,8 +382,8 @@ static void test_cuts_that_come_too_fast_are_passed_over(void **state)
     teardown(&f);
 }
 
-/* A start after a crash: what it resumed from is dropped when `keep` newer ones are there, and its epoch with it. */
-static void test_earlier_epochs_go_oldest_first(void **state)
+/* A start after a crash: what it resumed from is dropped when `keep` newer ones are there, and its incarnation with it. */
+static void test_earlier_incarnations_go_oldest_first(void **state)
 {
     (void)state;
     test_dir();
@@ -392,27 +392,27 @@ static void test_earlier_epochs_go_oldest_first(void **state)
     put_all(&f, 10);
     put_all(&f, 20);
     checkpointer_destroy(&f.checkpointer);
-    char *empty = checkpoint_shard_path(f.dir, 2, 0), *first = checkpoint_epoch_path(f.dir, 1);
+    char *empty = checkpoint_shard_path(f.dir, 2, 0), *first = checkpoint_incarnation_path(f.dir, 1);
     assert_int_equal(dir_create(empty), ST_OK); /* a start that died before its first checkpoint */
-    f.run.epoch = 3;
+    f.run.incarnation = 3;
     checkpointer_options_t options = options_of(&f);
     options.first_step = 20;
     options.earlier.examples = 5000;
     assert_int_equal(checkpointer_create(&options, &f.checkpointer), ST_OK);
     assert_false(file_exists(empty));
     uint32_t next;
-    assert_int_equal(checkpoint_resume_epoch(disk_posix(), f.dir, &next), ST_OK);
+    assert_int_equal(checkpoint_resume_incarnation(disk_posix(), f.dir, &next), ST_OK);
     assert_int_equal(next, 4); /* even if this start dies now, and no shard is on this host */
     put_all(&f, 25);
     assert_false(is_committed(&f, 10));
     assert_true(is_committed(&f, 20));
-    expect_nothing(f.shard[0]); /* an earlier epoch is not folded */
+    expect_nothing(f.shard[0]); /* an earlier incarnation is not folded */
     put_all(&f, 30);
     assert_false(file_exists(first));
     checkpoint_catalog_t catalog;
     assert_int_equal(checkpoint_catalog_read(disk_posix(), f.dir, &catalog), ST_OK);
     assert_int_equal(catalog.n, 2);
-    assert_int_equal(catalog.epochs, 4);
+    assert_int_equal(catalog.incarnations, 4);
     assert_int_equal(catalog.at[1].step, 30);
     checkpoint_catalog_fini(&catalog);
     checkpoint_manifest_t m;
@@ -424,11 +424,11 @@ static void test_earlier_epochs_go_oldest_first(void **state)
     mem_free(empty);
     mem_free(first);
     checkpointer_t *second = NULL;
-    f.run.epoch = 2;
+    f.run.incarnation = 2;
     catch_start();
     assert_int_equal(checkpointer_create(&options, &second), ST_INPUT);
     catch_stop();
-    assert_caught("holds checkpoints of epoch 3, this start is epoch 2");
+    assert_caught("holds checkpoints of incarnation 3, this start is incarnation 2");
     teardown(&f);
 }
 
@@ -671,7 +671,7 @@ int main(void)
         cmocka_unit_test(test_cuts_are_committed_in_the_order_of_steps),
         cmocka_unit_test(test_the_oldest_is_revoked_folded_and_removed),
         cmocka_unit_test(test_cuts_that_come_too_fast_are_passed_over),
-        cmocka_unit_test(test_earlier_epochs_go_oldest_first),
+        cmocka_unit_test(test_earlier_incarnations_go_oldest_first),
         cmocka_unit_test(test_a_request_takes_the_latest_answer),
         cmocka_unit_test(test_a_stop_joins_a_save),
         cmocka_unit_test(test_a_request_near_the_end),

@@ -88,7 +88,7 @@ static net_message_t expect(net_t *net, wire_type_t type)
     assert_int_equal(message.header.type, type);
     assert_int_equal(message.peer, RANK);
     assert_int_equal(message.header.run_id, RUN);
-    assert_int_equal(message.header.epoch, EPOCH);
+    assert_int_equal(message.header.incarnation, EPOCH);
     return message;
 }
 
@@ -330,13 +330,14 @@ static void test_a_refusal_is_fatal(void **state)
     fixture_t f;
     setup(&f);
     assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
-    message_error_t body = {.status = ST_MESSAGE, .text = "shard 2 refused PULL step 0: it belongs to another run or epoch"};
+    message_error_t body = {.status = ST_MESSAGE,
+                            .text = "shard 2 refused PULL step 0: it belongs to another run or incarnation"};
     wire_header_t header = wire_header(WIRE_ERROR, RUN, EPOCH, 0, 0, 0);
     assert_int_equal(net_send(f.shard[2], RANK, &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
     catch_start();
     assert_int_equal(client_wait(f.client, 0), ST_MESSAGE);
     catch_stop();
-    assert_caught("a message was refused: shard 2 refused PULL step 0: it belongs to another run or epoch");
+    assert_caught("a message was refused: shard 2 refused PULL step 0: it belongs to another run or incarnation");
     teardown(&f);
 }
 
@@ -438,7 +439,7 @@ static void test_what_is_not_a_workers_is_refused(void **state)
         while (answer.header.type == WIRE_HEARTBEAT);
         message_error_t body;
         assert_int_equal(answer.header.type, WIRE_ERROR);
-        assert_true(answer.header.run_id == RUN && answer.header.epoch == EPOCH);
+        assert_true(answer.header.run_id == RUN && answer.header.incarnation == EPOCH);
         assert_true(answer.header.step == 7 && answer.header.sequence == 20);
         assert_true(message_body(&answer, &body, sizeof body));
         assert_non_null(strstr(body.text, "rank 9, a worker, refused "));

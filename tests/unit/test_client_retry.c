@@ -399,13 +399,13 @@ static void test_wrong_acknowledgements(void **state)
     teardown(&f);
 }
 
-/* "The ERROR names the run and epoch of what it refuses, so that a worker that has moved on takes no notice." */
+/* "The ERROR names the run and incarnation of what it refuses, so that a worker that has moved on takes no notice." */
 static void test_refusals_of_old_messages_are_not_ours(void **state)
 {
     (void)state;
     static const struct {
         uint64_t run;
-        uint32_t epoch;
+        uint32_t incarnation;
         bool ours;
     } cases[] = {{RUN - 1, EPOCH, false}, {RUN, EPOCH - 1, false}, {RUN, EPOCH, true}, {0, 0, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -413,7 +413,7 @@ static void test_refusals_of_old_messages_are_not_ours(void **state)
         setup(&f, 0);
         pull(&f, 0);
         const message_error_t body = {.status = ST_MESSAGE, .text = "no"};
-        const wire_header_t error = wire_header(WIRE_ERROR, cases[i].run, cases[i].epoch, 0, 0, 0);
+        const wire_header_t error = wire_header(WIRE_ERROR, cases[i].run, cases[i].incarnation, 0, 0, 0);
         assert_int_equal(net_send(f.player[0].net, RANK, &error, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
         catch_start();
         assert_int_equal(client_wait(f.client, 0), cases[i].ours ? ST_MESSAGE : ST_OK);

@@ -43,7 +43,7 @@ static void setup(fixture_t *f)
     const coordinator_options_t options = {
         .net = f->net, .roster = &f->roster, .experiment = f->experiment, .progress = f->progress};
     assert_int_equal(coordinator_create(&options, &f->coordinator), ST_OK);
-    f->coordinator->epoch = EPOCH;
+    f->coordinator->incarnation = EPOCH;
 }
 
 static void teardown(fixture_t *f)
@@ -77,7 +77,7 @@ static void expect_refusal(net_t *net, wire_type_t type, uint64_t run_id, const 
     char what[64];
     message_error_t body;
     net_message_t answer = expect_message(net, WIRE_ERROR);
-    assert_true(answer.header.run_id == run_id && answer.header.epoch == EPOCH);
+    assert_true(answer.header.run_id == run_id && answer.header.incarnation == EPOCH);
     assert_true(answer.header.step == 4 && answer.header.sequence == 20);
     assert_true(message_body(&answer, &body, sizeof body));
     snprintf(what, sizeof what, "the coordinator refused %s", wire_type_name((int)type));
@@ -123,9 +123,9 @@ static void test_another_run_is_refused(void **state)
     const uint64_t run = f.coordinator->run_id;
     catch_start();
     assert_int_equal(deliver(&f, f.rank[WORKER], WIRE_TRAINED, run + 1), ST_OK);
-    expect_refusal(f.rank[WORKER], WIRE_TRAINED, run + 1, "it belongs to another run or epoch");
+    expect_refusal(f.rank[WORKER], WIRE_TRAINED, run + 1, "it belongs to another run or incarnation");
     assert_int_equal(deliver(&f, f.shard, WIRE_FLUSHED, run - 1), ST_OK);
-    expect_refusal(f.shard, WIRE_FLUSHED, run - 1, "it belongs to another run or epoch");
+    expect_refusal(f.shard, WIRE_FLUSHED, run - 1, "it belongs to another run or incarnation");
     catch_stop();
     assert_true(f.coordinator->n_trained == 0 && f.coordinator->n_flushed == 0);
     assert_int_equal(f.net->bad_messages, 2);

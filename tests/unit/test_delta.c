@@ -16,7 +16,7 @@
 #define ROWS 700 /* of each table; enough for several blocks */
 
 static const delta_width_t widths[TABLES] = {{1, 2}, {4, 9}, {500, 1000}};
-static const delta_head_t head = {.epoch = 5,
+static const delta_head_t head = {.incarnation = 5,
                                   .shard = 2,
                                   .step = 120,
                                   .previous = 100,
@@ -238,16 +238,16 @@ static void test_files_are_not_mixed_up(void **state)
     delta_reader_t *reader = NULL;
     for (int i = 0; i < 4; i++) {
         delta_head_t expected = head;
-        expected.epoch += i == 0;
+        expected.incarnation += i == 0;
         expected.shard += i == 1;
         expected.step += i == 2;
         expected.identity += i == 3;
         catch_start();
         assert_int_equal(delta_reader_create(disk_posix(), path, &expected, &reader), ST_CORRUPT);
         catch_stop();
-        assert_caught(i == 0   ? "is of epoch 5, shard 2, step 120; epoch 6, shard 2, step 120 is wanted"
-                      : i == 1 ? "epoch 5, shard 3, step 120 is wanted"
-                      : i == 2 ? "epoch 5, shard 2, step 121 is wanted"
+        assert_caught(i == 0   ? "is of incarnation 5, shard 2, step 120; incarnation 6, shard 2, step 120 is wanted"
+                      : i == 1 ? "incarnation 5, shard 3, step 120 is wanted"
+                      : i == 2 ? "incarnation 5, shard 2, step 121 is wanted"
                                : "a.delta: its run id is 0000000000000abc, that of the run is 0000000000000abd");
         assert_null(reader);
     }

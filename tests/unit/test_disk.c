@@ -139,16 +139,16 @@ static void test_names(void **state)
     char *path = checkpoint_step_path("run", 7, 120), *delta = checkpoint_delta_path("run", 7, 3, 120);
     assert_string_equal(path, "run/checkpoint/epoch-0007/step-000000000120");
     assert_string_equal(delta, "run/checkpoint/epoch-0007/shard-3/step-000000000120.delta");
-    uint32_t epoch = 0;
+    uint32_t incarnation = 0;
     int64_t step = 0;
-    assert_true(checkpoint_epoch_of("epoch-0007", &epoch));
-    assert_int_equal(epoch, 7);
+    assert_true(checkpoint_incarnation_of("epoch-0007", &incarnation));
+    assert_int_equal(incarnation, 7);
     assert_true(checkpoint_step_of("step-000000000120", &step));
     assert_int_equal(step, 120);
     assert_false(checkpoint_step_of("step-000000000120.delta", &step));
     assert_false(checkpoint_step_of("step--12", &step));
-    assert_false(checkpoint_epoch_of("epoch-7x", &epoch));
-    assert_false(checkpoint_epoch_of("shard-1", &epoch));
+    assert_false(checkpoint_incarnation_of("epoch-7x", &incarnation));
+    assert_false(checkpoint_incarnation_of("shard-1", &incarnation));
     mem_free(path);
     mem_free(delta);
 }

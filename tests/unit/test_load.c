@@ -73,7 +73,7 @@ static load_plan_t plan_of(const char *dir, int folders, int shard, int shards, 
         .tables = tables,
         .n_tables = n,
         .identity = RUN,
-        .epoch = EPOCH,
+        .incarnation = EPOCH,
         .stores = stored,
     };
 }
@@ -244,10 +244,10 @@ static void test_stores_are_not_mixed_up(void **state)
     plan.identity = 0; /* a run from before there were ids has none of these */
     assert_refused(&plan, ST_CORRUPT, "store/shard-0: its run id is 0000000000000abc, that of the run is not recorded");
     plan.identity = RUN;
-    plan.epoch = EPOCH + 1;
+    plan.incarnation = EPOCH + 1;
     assert_refused(&plan, ST_CORRUPT,
                    "store/shard-0: is of shard 0, written by start 2 of the run; shard 0 of start 3 is wanted");
-    plan.epoch = EPOCH;
+    plan.incarnation = EPOCH;
     stored[0].low++;
     assert_refused(&plan, ST_CORRUPT, "store/shard-0: holds ");
     stored[0].low--;

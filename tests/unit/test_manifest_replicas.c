@@ -94,7 +94,7 @@ static void test_what_may_differ(void **state)
     assert_int_equal(manifest_check_replicas(&a, &b, false, false, false), ST_OK);
 }
 
-/* An older smelter took the mean over all epochs and called it progressive, which it is for a single epoch. */
+/* An older smelter took the mean over all epochs and called it progressive, which it is for a single incarnation. */
 static void check_older(const char *epochs, bool is_progressive)
 {
     manifest_t m = sample(0), read;

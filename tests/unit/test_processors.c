@@ -33,7 +33,7 @@ static void test_ranks_are_grouped(void **state)
     assert_int_equal(all.n, 2);
     assert_string_equal(all.kind[0].processor.name, "haswell");
     assert_string_equal(all.kind[0].hosts, "node1, node2");
-    assert_true(all.kind[0].ranks == 3 && all.kind[0].first == 0 && all.kind[0].epoch == 3);
+    assert_true(all.kind[0].ranks == 3 && all.kind[0].first == 0 && all.kind[0].incarnation == 3);
     assert_string_equal(all.kind[1].hosts, "node10");
     assert_true(all.kind[1].ranks == 1 && all.kind[1].first == 2);
     processors_fini(&all);

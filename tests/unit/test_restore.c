@@ -87,7 +87,7 @@ static void write_delta(int delta)
     delta_width_t widths[TABLES];
     widths_of(widths);
     const delta_head_t head = {
-        .epoch = EPOCH,
+        .incarnation = EPOCH,
         .shard = SHARD,
         .step = steps[delta],
         .previous = delta > 0 ? steps[delta - 1] : -1,
@@ -154,7 +154,7 @@ static status_t restore(model_t *model, int delta, int shard, int shards)
     model->pending = pending_gradients_create(steps[delta] - DEPTH, steps[delta], model->tables, TABLES);
     const restore_plan_t plan = {.disk = disk_posix(),
                                  .run_dir = test_path("run"),
-                                 .epoch = EPOCH,
+                                 .incarnation = EPOCH,
                                  .step = steps[delta],
                                  .depth = DEPTH,
                                  .folders = 1,
@@ -223,14 +223,14 @@ static void assert_restored(int delta, int shard, int shards)
 /* ---- fold ------------------------------------------------------------------------------------------------------------- */
 
 /* A block of a delta is a batch. */
-static compaction_t *open_fold(const char *run, uint32_t epoch, int shard)
+static compaction_t *open_fold(const char *run, uint32_t incarnation, int shard)
 {
     static delta_width_t widths[TABLES];
     widths_of(widths);
     const compaction_options_t options = {.disk = disk_posix(),
                                           .run_dir = run,
                                           .identity = writer_now->identity,
-                                          .epoch = epoch,
+                                          .incarnation = incarnation,
                                           .shard = shard,
                                           .widths = widths,
                                           .tables = TABLES,
@@ -315,7 +315,7 @@ static void test_what_a_fold_leaves(void **state)
     assert_int_equal(base_mark(base, &mark), ST_OK);
     assert_int_equal(mark.step, 20);
     assert_int_equal(mark.compacting_to, -1);
-    assert_int_equal(mark.epoch, EPOCH);
+    assert_int_equal(mark.incarnation, EPOCH);
     assert_int_equal(store_rows(base), rows_of(0) + rows_of(1));
     assert_int_equal(store_table_rows(base, 0), rows_of(0));
     assert_int_equal(store_table_rows(base, 1), rows_of(1));
@@ -332,7 +332,7 @@ static void test_what_a_fold_leaves(void **state)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         assert_int_equal(file_exists(test_path("run/checkpoint/epoch-0003/shard-0/%s", files[i].name)), files[i].is_there);
 
-    /* A later epoch sweeps it away; another shard's run of the same epoch does not. */
+    /* A later incarnation sweeps it away; another shard's run of the same incarnation does not. */
     char *run = mem_strdup(test_path("run"));
     compaction_t *fold = open_fold(run, EPOCH, SHARD + 1);
     assert_int_equal(compaction_remove_older(fold), ST_OK);
@@ -419,7 +419,8 @@ static void test_what_is_wrong_is_named(void **state)
     char *from = mem_strdup(test_path("%s/step-000000000010.delta", shard));
     assert_int_equal(rename(from, test_path("%s/step-000000000020.delta", shard)), 0);
     write_delta(0);
-    expect_refusal(2, ST_CORRUPT, "is of epoch 3, shard 0, step 10; epoch 3, shard 0, step 20 is wanted: files were mixed up");
+    expect_refusal(2, ST_CORRUPT,
+                   "is of incarnation 3, shard 0, step 10; incarnation 3, shard 0, step 20 is wanted: files were mixed up");
     mem_free(from);
 }
 
@@ -436,7 +437,7 @@ static void test_a_gap_is_named(void **state)
     int64_t chain[] = {10, 30};
     restore_plan_t plan = {.disk = disk_posix(),
                            .run_dir = test_path("run"),
-                           .epoch = EPOCH,
+                           .incarnation = EPOCH,
                            .step = 30,
                            .depth = DEPTH,
                            .folders = 1,
@@ -509,8 +510,8 @@ static void copy_file(const char *from, const char *to)
     mem_free(data);
 }
 
-/* A delta under the right name, of the right epoch, shard and step, and whole: refused where another run wrote it, or the same
- * run in another copy of its folder, whichever of the chain it is. */
+/* A delta under the right name, of the right incarnation, shard and step, and whole: refused where another run wrote it, or the
+ * same run in another copy of its folder, whichever of the chain it is. */
 static void test_deltas_of_other_runs(void **state)
 {
     (void)state;

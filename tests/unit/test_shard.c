@@ -55,7 +55,7 @@ static void begin(fixture_t *f, uint64_t run_id)
     assert_int_equal(net_send(f->coordinator, PEER_SHARD(0), &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
     net_message_t ready = expect_message(f->coordinator, WIRE_READY);
     assert_int_equal(ready.header.run_id, run_id);
-    assert_int_equal(ready.header.epoch, EPOCH);
+    assert_int_equal(ready.header.incarnation, EPOCH);
     net_release(f->coordinator, &ready);
 }
 
@@ -603,13 +603,13 @@ static void spoil_gradient_long(letter_t *l)
 {
     l->gradient_bytes += 4;
 }
-static void spoil_epoch_old(letter_t *l)
+static void spoil_incarnation_old(letter_t *l)
 {
-    l->header.epoch = EPOCH - 1;
+    l->header.incarnation = EPOCH - 1;
 }
-static void spoil_epoch_new(letter_t *l)
+static void spoil_incarnation_new(letter_t *l)
 {
-    l->header.epoch = EPOCH + 1;
+    l->header.incarnation = EPOCH + 1;
 }
 static void spoil_run(letter_t *l)
 {
@@ -652,7 +652,7 @@ static void spoil_nothing(letter_t *l)
 #define NO_ORDER "segments are not in ascending order of tables"
 #define NO_COUNT "segment counts, key count and key bytes disagree"
 #define NO_BYTES "gradient bytes do not match keys and embedding width"
-#define NO_RUN "it belongs to another run or epoch"
+#define NO_RUN "it belongs to another run or incarnation"
 #define NO_STEP "its step is not among those in flight"
 #define NO_TYPE "a shard does not take this type from this sender"
 
@@ -667,10 +667,10 @@ static const offence_t offences[] = {
     {NO_COUNT, WIRE_PEEK, FROM_WORKER, spoil_no_segment, DETERMINISM_ASYNC},
     {NO_BYTES, WIRE_PUSH, FROM_WORKER, spoil_gradient_short, DETERMINISM_ASYNC},
     {NO_BYTES, WIRE_PUSH, FROM_WORKER, spoil_gradient_long, DETERMINISM_ASYNC},
-    {NO_RUN, WIRE_PUSH, FROM_WORKER, spoil_epoch_old, DETERMINISM_ASYNC},
-    {NO_RUN, WIRE_PULL, FROM_WORKER, spoil_epoch_new, DETERMINISM_ASYNC},
+    {NO_RUN, WIRE_PUSH, FROM_WORKER, spoil_incarnation_old, DETERMINISM_ASYNC},
+    {NO_RUN, WIRE_PULL, FROM_WORKER, spoil_incarnation_new, DETERMINISM_ASYNC},
     {NO_RUN, WIRE_PEEK, FROM_WORKER, spoil_run, DETERMINISM_ASYNC},
-    {NO_RUN, WIRE_FLUSH, FROM_COORDINATOR, spoil_epoch_old, DETERMINISM_ASYNC},
+    {NO_RUN, WIRE_FLUSH, FROM_COORDINATOR, spoil_incarnation_old, DETERMINISM_ASYNC},
     {"its step is negative", WIRE_PUSH, FROM_WORKER, spoil_step_negative, DETERMINISM_ASYNC},
     {"its step is negative", WIRE_PEEK, FROM_WORKER, spoil_step_negative, DETERMINISM_ASYNC},
     {NO_STEP, WIRE_PUSH, FROM_WORKER, spoil_step_past, DETERMINISM_ASYNC},

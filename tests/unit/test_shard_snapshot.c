@@ -64,7 +64,7 @@ typedef struct cluster {
     int dim;
     seat_t seats[SHARDS_MOST];
     int shards;
-    uint32_t epoch;
+    uint32_t incarnation;
     experiment_t *experiment;
     net_sim_world_t *world;
     net_t *coordinator, *worker[WORKERS_MOST], *net[SHARDS_MOST];
@@ -88,13 +88,13 @@ static void settle(cluster_t *c)
         ;
 }
 
-static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t epoch, int64_t first_step, bool saves)
+static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t incarnation, int64_t first_step, bool saves)
 {
     memset(c, 0, sizeof *c);
     c->o = setting;
     c->dim = setting->dim ? setting->dim : DIM;
     c->shards = shards;
-    c->epoch = epoch;
+    c->incarnation = incarnation;
     char text[512];
     snprintf(text, sizeof text,
              "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d, step_digests: false}\n"
@@ -125,7 +125,7 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t e
         net_sim_serve(c->net[s], serve_shard, &c->seats[s]);
         message_begin_t body = {.variant = -1, .fields = FIELDS, .saves = saves, .first_step = first_step};
         snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
-        wire_header_t header = wire_header(WIRE_BEGIN, RUN, epoch, 0, 0, 0);
+        wire_header_t header = wire_header(WIRE_BEGIN, RUN, incarnation, 0, 0, 0);
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
         net_message_t ready = expect_message(c->coordinator, WIRE_READY);
         net_release(c->coordinator, &ready);
@@ -193,7 +193,7 @@ static void post(cluster_t *c, wire_type_t type, int worker, int64_t step, bool 
         letter_t l = letter(c, worker, step, s);
         if (empty)
             l.segments_n = l.keys_n = 0;
-        wire_header_t header = wire_header(type, RUN, c->epoch, 0, step, l.keys_n);
+        wire_header_t header = wire_header(type, RUN, c->incarnation, 0, step, l.keys_n);
         header.sequence = (uint64_t)step + 1;
         header.table = is_cut;
         const wire_frame_t frames[] = {{l.segments, l.segments_n * (int64_t)sizeof *l.segments},
@@ -216,7 +216,7 @@ static void hear_shards(cluster_t *c)
             assert_true(message.header.step > c->prepared[s]);
             c->prepared[s] = message.header.step;
             c->outcome.pending += body.pending;
-            char *path = checkpoint_delta_path(test_path("run"), c->epoch, s, message.header.step);
+            char *path = checkpoint_delta_path(test_path("run"), c->incarnation, s, message.header.step);
             disk_file_t *file = NULL;
             int64_t bytes;
             assert_int_equal(disk_open(c->o->disk ? c->o->disk : disk_posix(), path, &file, &bytes), ST_OK);
@@ -284,7 +284,7 @@ static void play(cluster_t *c, int64_t first, int64_t end, const int64_t *cuts, 
 {
     player_t players[WORKERS_MOST];
     const int workers = c->o->workers;
-    const uint64_t seed = c->o->seed * 1000 + c->epoch;
+    const uint64_t seed = c->o->seed * 1000 + c->incarnation;
     const int64_t ahead = 1 + c->o->depth + (int64_t)(seed % 2);
     int done = 0;
     memset(players, 0, sizeof players);
@@ -360,7 +360,7 @@ static status_t add_head(void *context, uint32_t table, int64_t payload_floats, 
 static void flush(cluster_t *c)
 {
     for (int s = 0; s < c->shards; s++) {
-        wire_header_t header = wire_header(WIRE_FLUSH, RUN, c->epoch, 0, 0, 0);
+        wire_header_t header = wire_header(WIRE_FLUSH, RUN, c->incarnation, 0, 0, 0);
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, NULL, 0), ST_OK);
         net_message_t message = expect_message(c->coordinator, WIRE_FLUSHED);
         message_counters_t counters;
@@ -378,24 +378,24 @@ static void flush(cluster_t *c)
 
 static void fold(cluster_t *c, int64_t step)
 {
-    wire_header_t header = wire_header(WIRE_FOLD, RUN, c->epoch, 0, step, 0);
+    wire_header_t header = wire_header(WIRE_FOLD, RUN, c->incarnation, 0, step, 0);
     for (int s = 0; s < c->shards; s++)
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, NULL, 0), ST_OK);
     settle(c);
 }
 
-/* Restore the checkpoint before cuts[n - 1], which `folders` shards of this epoch wrote. */
-static void restore(cluster_t *c, uint32_t epoch, int folders, const int64_t *cuts, int n)
+/* Restore the checkpoint before cuts[n - 1], which `folders` shards of this incarnation wrote. */
+static void restore(cluster_t *c, uint32_t incarnation, int folders, const int64_t *cuts, int n)
 {
     message_restore_t body = {.step = cuts[n - 1],
                               .depth = c->o->ordered ? c->o->depth : 0,
-                              .epoch = (int32_t)epoch,
+                              .incarnation = (int32_t)incarnation,
                               .folders = folders,
                               .shards = c->shards,
                               .tables = FIELDS};
     snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
     const wire_frame_t frames[] = {{&body, sizeof body}, {cuts, n * (int64_t)sizeof *cuts}, {NULL, 0}};
-    wire_header_t header = wire_header(WIRE_RESTORE, RUN, c->epoch, 0, 0, 0);
+    wire_header_t header = wire_header(WIRE_RESTORE, RUN, c->incarnation, 0, 0, 0);
     for (int s = 0; s < c->shards; s++) {
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, frames, 3), ST_OK);
         net_message_t message = expect_message(c->coordinator, WIRE_LOADED);
@@ -751,7 +751,7 @@ static void test_what_is_refused(void **state)
     start(&c, &setting, 1, 3, 9, true);
     for (int i = 0; i < 7; i++) {
         int64_t deltas[] = {3, 9};
-        message_restore_t body = {.step = 9, .depth = 1, .epoch = 1, .folders = 1, .shards = 1, .tables = FIELDS};
+        message_restore_t body = {.step = 9, .depth = 1, .incarnation = 1, .folders = 1, .shards = 1, .tables = FIELDS};
         body.step -= i == 0;
         deltas[0] = i == 1 ? 9 : i == 2 ? 2 : 3;
         deltas[1] = body.step = i == 2 ? 8 : body.step + (i == 0);
