@@ -224,6 +224,8 @@ static status_t train_lane(step_t *s, const batch_t *batch, int lane, int rows, 
         .dhidden = s->dhidden,
     };
     TRY(objective_apply(s->objective, &view));
+    for (int k = s->own_first; k < s->own_end && lane == 0; k++)
+        model_observe(s->models[k], rows);
     backward(s, lane, rows);
     return ST_OK;
 }

@@ -143,13 +143,19 @@ status_t worker_send_clipped(const worker_run_t *r)
         int layers = 0;
         while (model_activated(model, layers, &layer))
             layers++;
-        float *share = MEM_ARRAY(float, layers);
-        for (int l = 0; l < layers && model_activated(model, l, &layer); l++)
+        float *share = MEM_ARRAY(float, (int64_t)3 * layers), *spread = share + layers, *inside = spread + layers;
+        for (int l = 0; l < layers && model_activated(model, l, &layer); l++) {
             share[l] = (float)layer.clipped_share;
+            spread[l] = (float)layer.spread;
+            inside[l] = (float)layer.inside_share;
+        }
         wire_header_t header = run_header(r, WIRE_CLIPPED, r->now_step, layers);
         wire_set_component(&header, k);
-        const wire_frame_t frame = {share, layers * (int64_t)sizeof *share};
-        TRY(net_send_owned(r->net, PEER_COORDINATOR, &header, &frame, 1, mem_free, share));
+        const int64_t bytes = layers * (int64_t)sizeof *share;
+        const wire_frame_t frames[] = {{share, bytes}, {spread, bytes}, {inside, bytes}};
+        status_t status = net_send(r->net, PEER_COORDINATOR, &header, frames, 3);
+        mem_free(share);
+        TRY(status);
     }
     return ST_OK;
 }

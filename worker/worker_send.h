@@ -27,7 +27,8 @@ WARN_UNUSED status_t worker_send_counters(const worker_run_t *run, wire_type_t t
  * trains, if it leads its group. */
 WARN_UNUSED status_t worker_send_dense(const worker_run_t *run, wire_type_t type, int64_t step);
 
-/* worker_send_clipped - CLIPPED: how much of each activated layer was clipped in training, if it leads its group. */
+/* worker_send_clipped - CLIPPED: how much of each activated layer was clipped in training, and how far what went into it
+ * spread, if it leads its group. */
 WARN_UNUSED status_t worker_send_clipped(const worker_run_t *run);
 
 #endif

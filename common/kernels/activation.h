@@ -52,9 +52,15 @@ typedef void activation_backward_fn(float *dx, const float *dy, const float *x, 
 /* The same in double for one element, the oracle: value and derivative (without clipping). */
 typedef void activation_exact_fn(double x, const activation_shape_t *shape, double *value, double *slope);
 
+typedef enum beta_meaning {
+    BETA_NONE,      /* it does not matter */
+    BETA_WIDTH,     /* the bend reaches from -beta to beta */
+    BETA_SHARPNESS, /* it reaches from -1/beta to 1/beta, on its scale */
+} beta_meaning_t;
+
 typedef struct activation {
     const char *name; /* its word */
-    bool has_width;   /* beta matters */
+    beta_meaning_t beta;
     activation_forward_fn *forward;
     activation_backward_fn *backward;
     activation_exact_fn *exact;

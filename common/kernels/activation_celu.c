@@ -25,4 +25,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = x > 0.0 ? 1.0 : exp(x / shape->beta);
 }
 
-ACTIVATION_DEFINE(celu, true);
+ACTIVATION_DEFINE(celu, BETA_WIDTH);

@@ -26,4 +26,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = x > 0.0 ? 1.0 : shape->beta * exp(x);
 }
 
-ACTIVATION_DEFINE(elu, true);
+ACTIVATION_DEFINE(elu, BETA_WIDTH);

@@ -41,4 +41,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     }
 }
 
-ACTIVATION_DEFINE(gsmelu, true);
+ACTIVATION_DEFINE(gsmelu, BETA_WIDTH);

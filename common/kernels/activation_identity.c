@@ -24,4 +24,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = 1.0;
 }
 
-ACTIVATION_DEFINE(identity, false);
+ACTIVATION_DEFINE(identity, BETA_NONE);

@@ -21,4 +21,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = x > 0.0 ? 1.0 : shape->leak;
 }
 
-ACTIVATION_DEFINE(leaky_relu, false);
+ACTIVATION_DEFINE(leaky_relu, BETA_NONE);

@@ -27,7 +27,7 @@ static inline float clamp(float x, float least, float most)
     return above > most ? most : above;
 }
 
-#define ACTIVATION_DEFINE(word, has_width) \
+#define ACTIVATION_DEFINE(word, beta_meaning) \
     static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape) \
     { \
         const constants_t constants = prepare(shape); \
@@ -46,6 +46,6 @@ static inline float clamp(float x, float least, float most)
         } \
     } \
 \
-    const activation_t activation_##word = {#word, has_width, forward, backward, exact}
+    const activation_t activation_##word = {#word, beta_meaning, forward, backward, exact}
 
 #endif

@@ -34,4 +34,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = t + z / (cosine * cosine) * (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
-ACTIVATION_DEFINE(mish, true);
+ACTIVATION_DEFINE(mish, BETA_SHARPNESS);

@@ -31,4 +31,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = x > 0.0 ? LAMBDA : LAMBDA * ALPHA * exp(x);
 }
 
-ACTIVATION_DEFINE(selu, false);
+ACTIVATION_DEFINE(selu, BETA_NONE);

@@ -212,6 +212,7 @@ static void print_run(const run_reader_t *run, const run_scan_t *scan)
     fputc('\n', stdout);
     printf("  digest         %s\n", m->result.digest);
     printf("  dense          %lld floats with optimizer state\n", (long long)scan->dense);
+    activated_layers_print(&m->result.layers);
     printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan->rows,
            (long long)scan->shards_found, (long long)(m->servers * m->shards_per_server), (double)scan->bytes * 1e-6);
     printf("    %6s %12s %8s %14s %12s %12s\n", "table", "rows", "floats", "updates/row", "last step", "rms");

@@ -399,6 +399,7 @@ static status_t train_all(comparison_t *c, experiment_result_t *result)
             result->eval_examples = done[i].predictions;
             result->variant[i / c->replicas].replica[i % c->replicas] = done[i].result;
             done[i].result.predictions = NULL;
+            done[i].result.layers = (activated_layers_t){0};
             manifest_fini(&done[i]);
         }
     mem_free(done);

@@ -38,6 +38,7 @@ static void drop_clipped(coordinator_t *c)
 {
     for (int k = 0; k < COMPONENTS_MOST; k++)
         jsondoc_destroy(&c->clipped[k]);
+    activated_layers_fini(&c->layers);
     c->n_clipped = 0;
 }
 

@@ -43,6 +43,7 @@ struct coordinator {
     const char *run_dir;
     peer_group_t reporting;              /* its workers send what progressive takes */
     jsondoc_t *clipped[COMPONENTS_MOST]; /* the share of clipped values of each layer */
+    activated_layers_t layers;           /* and what else was seen of them */
     int components, n_clipped;
     double clipped_most;
     progressive_t *progressive;

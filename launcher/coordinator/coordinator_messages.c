@@ -178,7 +178,8 @@ static status_t coordinator_on_dense(coordinator_t *c, net_message_t *message)
     return status;
 }
 
-/* Shares of clipped values: the most into the run's numbers, all of them, once they are here, into clipped.json. */
+/* Shares of clipped values: the most into the run's numbers, all of them, once they are here, into clipped.json. With them come
+ * the other numbers of activated layers, which the manifest takes. */
 static status_t coordinator_on_clipped(coordinator_t *c, net_message_t *message)
 {
     const float *share = message->frame[0].data;
@@ -192,6 +193,7 @@ static status_t coordinator_on_clipped(coordinator_t *c, net_message_t *message)
         jsondoc_append_number(of_component, (double)share[l]);
         c->clipped_most = fmax(c->clipped_most, (double)share[l]);
     }
+    activated_layers_add(&c->layers, (int)component, message->frame[1].data, message->frame[2].data, share, (int)layers);
     if (++c->n_clipped < c->components)
         return ST_OK;
     jsondoc_t *all = jsondoc_array();

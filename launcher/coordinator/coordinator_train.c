@@ -111,6 +111,8 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->quality.training_logloss = progressive_training_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;
+    r->layers = c->layers;
+    c->layers = (activated_layers_t){0};
     r->cost.examples = t.examples;
     r->cost.examples_per_second = examples / t.train_seconds;
     r->cost.rows_pulled_per_example = (double)t.rows_pulled / examples;

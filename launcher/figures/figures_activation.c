@@ -89,7 +89,7 @@ static void fill_place(plot_place_t *place, int kind)
         add_leaks(place);
     else if (kind == ACTIVATION_GSMELU)
         add_generalised(place);
-    else if (place->activation->has_width)
+    else if (place->activation->beta != BETA_NONE)
         add_betas(place);
     else
         place->curve[place->curves++].shape = plain;

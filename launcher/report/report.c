@@ -36,6 +36,7 @@ static jsondoc_t *replica_object(const replica_result_t *replica)
         jsondoc_put_text(object, "manifest", replica->manifest);
     jsondoc_put(object, "metrics", &metrics);
     jsondoc_put(object, "cost", &cost);
+    activated_layers_put(object, &replica->layers);
     return object;
 }
 

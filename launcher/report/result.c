@@ -69,8 +69,10 @@ void result_fini(experiment_result_t *result)
 {
     for (int32_t v = 0; v < result->variants; v++) {
         variant_result_t *variant = &result->variant[v];
-        for (int32_t r = 0; r < variant->replicas; r++)
+        for (int32_t r = 0; r < variant->replicas; r++) {
             mem_free(variant->replica[r].predictions);
+            activated_layers_fini(&variant->replica[r].layers);
+        }
         mem_free(variant->replica);
         mem_free(variant->pd_of_example);
         mem_free(variant->without.pd_relative);

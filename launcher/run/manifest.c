@@ -110,6 +110,7 @@ static jsondoc_t *encode(const manifest_t *manifest)
     metric_put_all(cost, &cost_rows, &run->cost);
     jsondoc_put(doc, "metrics", &quality);
     jsondoc_put(doc, "cost", &cost);
+    activated_layers_put(doc, &run->layers);
     run_files_put(doc, &manifest->files);
     return doc;
 }
@@ -189,6 +190,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
     const jsondoc_t *quality, *cost;
     TRY(jsondoc_get_object(doc, where, "metrics", &quality));
     TRY(jsondoc_get_object(doc, where, "cost", &cost));
+    TRY(activated_layers_get(doc, where, &run->layers));
     TRY(metric_get_all(quality, where, &quality_rows, &run->quality));
     return metric_get_all(cost, where, &cost_rows, &run->cost);
 }
@@ -440,6 +442,7 @@ void manifest_fini(manifest_t *manifest)
     processors_fini(&manifest->processors);
     provenance_fini(&manifest->provenance);
     run_files_fini(&manifest->files);
+    activated_layers_fini(&manifest->result.layers);
     mem_free(manifest->result.predictions);
     mem_free(manifest->stores);
     config_destroy(&manifest->config);

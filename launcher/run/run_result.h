@@ -12,6 +12,7 @@
 #include "common/base/hash.h"
 #include "common/base/status.h"
 #include "common/metrics/metrics.h"
+#include "launcher/run/activated_layers.h"
 #include "launcher/run/metric.h"
 
 /* Quality on the evaluation split, and during training: X(type, name, what else its row says). What has a `measure` is computed
@@ -104,7 +105,8 @@ typedef struct replica_result {
     char manifest[HASH_TEXT_BYTES]; /* hash128_text of its manifest.json; "" where there is none yet */
     quality_t quality;
     cost_t cost;
-    float *predictions; /* **owned**, [eval_examples] of the experiment, by example index */
+    activated_layers_t layers; /* **owned** */
+    float *predictions;        /* **owned**, [eval_examples] of the experiment, by example index */
 } replica_result_t;
 
 /* run_result_evaluate - what the predictions of an evaluation split are worth: every row of quality that has a measure, and

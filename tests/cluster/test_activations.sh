@@ -3,7 +3,7 @@
 #
 # Proves: learned gSmeLU is "bit-identical across worker and server counts" (docs/CONFIG.md, L3) in each of its three forms; `inspect` shows
 # its numbers, moved from their start and within their bounds, for every layer; the log warns, once, of a layer that is clipped a
-# lot; weights of projected weight norm train on any cluster alike.
+# lot; what is observed of its layers does not depend on the number of workers either; weights of projected weight norm train on any cluster alike.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 export OMP_NUM_THREADS=1
@@ -24,11 +24,16 @@ for form in network layer unit; do
     report "and on four workers and two servers" $? "$T/two_$form.log"
     [ -n "$(digest_of "$T/one_$form")" ] && [ "$(digest_of "$T/one_$form")" = "$(digest_of "$T/two_$form")" ]
     report "with the same digest" $?
+    layers_of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["activated_layers"])' "$T/$1/manifest.json"; }
+    [ "$(layers_of one_$form)" = "$(layers_of two_$form)" ] && cmp -s "$T/one_$form/clipped.json" "$T/two_$form/clipped.json"
+    report "and the same spread and shares of every layer" $? "$T/two_$form.log"
 
     "$SMELTER" inspect "$T/one_$form" >"$T/inspect_$form.log" 2>&1
     case $form in network) lines=1 ;; *) lines=3 ;; esac # the input and two hidden layers
     [ "$(grep -c '^  gsmelu ' "$T/inspect_$form.log")" = $lines ]
     report "inspect shows $lines set(s)" $? "$T/inspect_$form.log"
+    grep -Eq '^ +0 +hidden 2 +[0-9.]+ +[0-9.]+ % +[0-9.]+ %$' "$T/inspect_$form.log"
+    report "and the spread of what comes in" $? "$T/inspect_$form.log"
     # alpha and beta stay above 0, g- below g+, t at most 0; and something was learned
     grep '^  gsmelu ' "$T/inspect_$form.log" | sed 's/([^)]*)//g' | awk '
         { for (i = 1; i < NF; i++) value[$i] = $(i + 1)

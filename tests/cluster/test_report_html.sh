@@ -123,7 +123,7 @@ check_page() {
     expect title 'small &lt;b&gt;&amp;amp; "quoted" - Smelter report'
     expect scroll "$1"
     expect opened "$1"
-    expect sections variants,difference,pairs,tradeoff,cost,learning,slices,examples,runs,reproduce
+    expect sections variants,difference,pairs,tradeoff,cost,learning,activations,slices,examples,runs,reproduce
     expect empty ""
     expect charts 4
     expect bad ""
@@ -154,7 +154,7 @@ probe 390 1
 check_remains() {
     expect done yes
     cat "$dir/console"
-    expect sections variants,difference,pairs,tradeoff,cost,slices,examples,runs,reproduce
+    expect sections variants,difference,pairs,tradeoff,cost,activations,slices,examples,runs,reproduce
     expect charts 1
     expect scroll 390
     expect bad ""

@@ -653,6 +653,7 @@ static void test_share_of_clipped_values(void **state)
     model_forward(model, logits, x, 8);
     assert_true(model_activated(model, 0, &input) &&
                 input.clipped_share == 0.0); /* forward alone, as in scoring, does not count */
+    model_observe(model, 8);
     model_backward(model, dparameters, NULL, dlogits, 8);
     assert_true(model_activated(model, 0, &input) && model_activated(model, 1, &hidden) && !model_activated(model, 2, &input));
     assert_string_equal(input.name, "input layer 0");
@@ -666,9 +667,95 @@ static void test_share_of_clipped_values(void **state)
     for (int i = 0; i < 32; i++)
         x[i] = 0.0f;
     model_forward(model, logits, x, 8);
+    model_observe(model, 8);
     model_backward(model, dparameters, NULL, dlogits, 8);
     assert_true(model_activated(model, 0, &input) && input.clipped_share == 0.125); /* over both lanes */
     model_destroy(&model);
+}
+
+/* The spread of n numbers and their share in [-left, right], by definition. */
+static void expect_seen(const model_activated_t *layer, const double *x, int n, double left, double right)
+{
+    double mean = 0.0, square = 0.0;
+    int inside = 0;
+    for (int i = 0; i < n; i++) {
+        mean += x[i] / n;
+        inside += x[i] >= -left && x[i] <= right;
+    }
+    for (int i = 0; i < n; i++)
+        square += (x[i] - mean) * (x[i] - mean) / n;
+    assert_true(fabs(layer->spread - sqrt(square)) < 1e-5 * (1.0 + sqrt(square)));
+    assert_true(fabs(layer->inside_share - (double)inside / n) < 1e-12);
+}
+
+/* What the activation of the only hidden layer sees of a row, written down from docs/MATH.md, section 2. */
+static void pre_of_row(const config_t *config, model_t *model, const float *x, int inputs, int width, double *pre)
+{
+    const activation_t *f = activation_get((int)config->model.activation);
+    const activation_shape_t shape = {.beta = config->model.beta,
+                                      .alpha = config->model.gsmelu_alpha,
+                                      .left = config->model.gsmelu_left,
+                                      .right = config->model.gsmelu_right,
+                                      .level = config->model.gsmelu_level};
+    const float *w = model_values(model), *b = w + width * inputs, *gain = b + width, *shift = gain + width;
+    double mean = 0.0, square = 0.0;
+    for (int j = 0; j < width; j++) {
+        pre[j] = (double)b[j];
+        for (int i = 0; i < inputs; i++) {
+            double value, slope;
+            f->exact((double)x[i], &shape, &value, &slope);
+            pre[j] += (double)w[j * inputs + i] * value;
+        }
+        mean += pre[j] / width;
+    }
+    for (int j = 0; j < width; j++)
+        square += (pre[j] - mean) * (pre[j] - mean) / width;
+    for (int j = 0; j < width && config->model.layer_norm != LAYER_NORM_NONE; j++) {
+        pre[j] = (pre[j] - mean) / sqrt(square + NORM_LAYER_EPSILON);
+        if (config->model.layer_norm == LAYER_NORM_AFFINE)
+            pre[j] = (double)gain[j] * pre[j] + (double)shift[j];
+    }
+}
+
+static void test_spread_of_pre_activations(void **state)
+{
+    (void)state;
+    enum { INPUTS = 4, ROWS = 8, WIDTH = 5 };
+    static const struct {
+        activation_kind_t kind;
+        double left, right;
+    } kinds[] = {{ACTIVATION_SMELU, 0.75, 0.75}, {ACTIVATION_SWISH, 1 / 0.75, 1 / 0.75}, {ACTIVATION_GSMELU, 0.25, 0.75}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds * LAYER_NORM_COUNT; i++) {
+        shape_t shape = {INPUTS, ROWS, 2, {WIDTH}};
+        config_t config = config_of(&shape);
+        config.model.activation = kinds[i / LAYER_NORM_COUNT].kind;
+        config.model.beta = 0.75;
+        config.model.gsmelu_alpha = 0.25;
+        config.model.layer_norm = (int64_t)(i % LAYER_NORM_COUNT);
+        config.model.activate_inputs = true;
+        model_t *model;
+        assert_int_equal(model_create(&config, 0, INPUTS, ROWS, &model), ST_OK);
+        float x[ROWS * INPUTS], logits[ROWS];
+        rng_fill_normal(x, ROWS * INPUTS, 1.0f, 7, i, 0);
+        model_block_t block;
+        for (int b = 0; model_block(model, b, &block); b++) /* gain and shift other than 1 and 0 */
+            rng_fill_normal(model_values(model) + block.values, block.rows * block.width, 0.5f, 8, (uint64_t)b, 0);
+        model_refresh(model);
+        model_activated_t layer;
+        assert_true(model_activated(model, 1, &layer) && isnan(layer.spread) && isnan(layer.inside_share));
+        model_forward(model, logits, x, ROWS);
+        model_observe(model, ROWS);
+        double seen[ROWS * WIDTH], input[ROWS * INPUTS];
+        for (int j = 0; j < ROWS * INPUTS; j++)
+            input[j] = (double)x[j];
+        for (int r = 0; r < ROWS; r++)
+            pre_of_row(&config, model, x + r * INPUTS, INPUTS, WIDTH, seen + r * WIDTH);
+        assert_true(model_activated(model, 0, &layer));
+        expect_seen(&layer, input, ROWS * INPUTS, kinds[i / LAYER_NORM_COUNT].left, kinds[i / LAYER_NORM_COUNT].right);
+        assert_true(model_activated(model, 1, &layer));
+        expect_seen(&layer, seen, ROWS * WIDTH, kinds[i / LAYER_NORM_COUNT].left, kinds[i / LAYER_NORM_COUNT].right);
+        model_destroy(&model);
+    }
 }
 
 /* Exclusive or, which no network without a working hidden layer learns. */
@@ -780,6 +867,7 @@ int main(void)
         cmocka_unit_test(test_folded_weights_give_the_same_logits),
         cmocka_unit_test(test_projection_keeps_the_norm),
         cmocka_unit_test(test_share_of_clipped_values),
+        cmocka_unit_test(test_spread_of_pre_activations),
         cmocka_unit_test(test_model_learns),
         cmocka_unit_test(test_description),
         cmocka_unit_test(test_no_inputs_is_an_error),

@@ -65,6 +65,9 @@ static void make(sample_t *s, int type)
         bytes[1] = 6;
         bytes[2] = 48;
         break;
+    case WIRE_CLIPPED:
+        bytes[0] = bytes[1] = bytes[2] = 24;
+        break;
     }
     s->frames = 1 + wire_type_frames(type);
     for (int i = 1; i < s->frames; i++)
@@ -144,6 +147,7 @@ static void test_every_inconsistency_is_named(void **state)
         wire_encode(&s.header, s.head); \
         assert_refused(&s, WHY); \
     } while (0)
+    REFUSED(WIRE_CLIPPED, s.header.count = 5, "shares do not fit the count of layers");
     REFUSED(WIRE_PULL, s.header.magic ^= 1, "bad magic: not a smelter message");
     REFUSED(WIRE_PULL, s.header.version = 1, "another protocol version");
     REFUSED(WIRE_PULL, s.header.type = 0, "unknown message type");

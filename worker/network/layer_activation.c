@@ -134,6 +134,23 @@ void layer_activation_forward(const layer_activation_t *a, float *y, const float
     }
 }
 
+int layer_activation_inside(const layer_activation_t *a, const float *x)
+{
+    const activation_shape_t *shape = &a->shape;
+    const bool is_sharp = a->function->beta == BETA_SHARPNESS;
+    float right = (float)(is_sharp ? 1.0 / shape->beta : shape->beta);
+    float left = a->function == &activation_gsmelu ? (float)shape->alpha : right;
+    int inside = 0;
+    for (int j = 0; j < a->width && a->function->beta != BETA_NONE; j++) {
+        if (a->numbers) {
+            left = a->numbers[GSMELU_ALPHA * a->width + j];
+            right = a->numbers[GSMELU_BETA * a->width + j];
+        }
+        inside += x[j] >= -left && x[j] <= right;
+    }
+    return inside;
+}
+
 void layer_activation_clear(layer_activation_t *a)
 {
     if (a->dnumbers)

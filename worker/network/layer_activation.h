@@ -50,6 +50,10 @@ void layer_activation_refresh(layer_activation_t *a, const float *parameters);
 /* layer_activation_forward - y := clip(f(x)) of rows x width values; y may be x. */
 void layer_activation_forward(const layer_activation_t *a, float *y, const float *x, int rows);
 
+/* layer_activation_inside - how many of a row's values x [width] are in the bend: [-beta, beta], or what gsmelu's numbers or a
+ * sharpness make of it (docs/MATH.md, section 3); 0 where the function has no beta. */
+int layer_activation_inside(const layer_activation_t *a, const float *x);
+
 /* layer_activation_clear, _backward, _add - the gradient of one lane: clear what was summed, pass all rows in order, in any
  * number of calls (dx := ; may be dy), then add that of a learned set to the parameters': dparameters += . */
 void layer_activation_clear(layer_activation_t *a);

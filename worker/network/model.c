@@ -148,6 +148,14 @@ void model_forward(model_t *model, float *logits, const float *x, int rows)
     }
 }
 
+void model_observe(model_t *model, int rows)
+{
+    ASSERT(rows == model->forward_rows);
+    for (int i = 0; i < model->parts; i++)
+        if (model->part[i].ops->observe)
+            model->part[i].ops->observe(model->part[i].part, rows);
+}
+
 /* The first part that has hidden outputs, or NULL. */
 static const network_part_t *hidden_part(const model_t *model)
 {

@@ -32,6 +32,10 @@ void model_forward(model_t *model, float *logits, const float *x, int rows);
  * activations are overwritten by their gradients on the way. */
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
 
+/* model_observe - look at the first few rows of the lane in flight, for model_activated; before its backward.
+ * rows: as passed to forward.  Cost: next to nothing. */
+void model_observe(model_t *model, int rows);
+
 /* model_hidden - the last hidden layer's outputs of the lane in flight, [rows][*width], borrowed until model_backward; NULL and
  * width 0 where the network has none. */
 const float *model_hidden(const model_t *model, int *width);
@@ -72,11 +76,12 @@ void model_refresh(model_t *model);
  * [model_parameters]. A network with model.weight_norm 0 and these values gives the same logits, bit for bit. */
 void model_fold(const model_t *model, float *values);
 
-/* An activated layer, for reports. */
+/* An activated layer, for reports: what was seen of it in all observed lanes so far. */
 typedef struct model_activated {
     char name[32];        /* "hidden layer 1" */
-    double clipped_share; /* of its values, in a sample of all lanes trained so far; 0 where it is not clipped or nothing was
-                             seen */
+    double clipped_share; /* of its values; 0 where it is not clipped or nothing was seen */
+    double spread;        /* standard deviation of what went into the activation; NaN where nothing was seen */
+    double inside_share;  /* of that, in the bend (layer_activation_inside); NaN where there is none, too */
 } model_activated_t;
 
 /* model_activated - activated layer i of the network, "input layer 0" of the MLP first; false where there are no more. */

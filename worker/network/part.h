@@ -66,6 +66,8 @@ typedef struct part_ops {
     void (*forward)(part_t *part, float *out, const float *x, int rows);
     /* dparameters := [of the part]; dx := , may be NULL; dhidden as in model_backward_hidden, NULL for a part without. */
     void (*backward)(part_t *part, float *dparameters, float *dx, const float *dout, const float *dhidden, int rows);
+    /* As model_observe. */
+    void (*observe)(part_t *part, int rows);
     /* Recompute what is derived from the parameters, which changed. */
     void (*refresh)(part_t *part);
     /* Project the parameters back to where they may be, after a step of the optimizer and before refresh. */

@@ -25,7 +25,7 @@
 
 #define BLOCK_FLOATS 2048 /* floats of one matrix in a fused pass: three of them fit a first-level cache of 32 KiB */
 
-#define CLIP_SAMPLE_ROWS 8 /* of a lane, for the share of clipped values: next to nothing beside the lane's products */
+#define OBSERVED_ROWS 8 /* of a lane that is observed: next to nothing beside the lane's products */
 
 #define STREAM_OF_DENSE 0x64656e7365u /* "dense": keeps these streams apart from those of embedding tables */
 
@@ -40,10 +40,11 @@ typedef struct layer {
     float *rstd;                        /* [lane_rows], or NULL without layer norm */
 } layer_t;
 
-/* Values of an activated layer that were looked at in backward, and those of them that were clipped. */
-typedef struct clip_count {
-    int64_t seen, clipped;
-} clip_count_t;
+/* Units of an activated layer that were looked at: what went into the activation, and what came out of it. */
+typedef struct observed {
+    int64_t seen, inside, clipped;
+    double sum, squares; /* of the pre-activations */
+} observed_t;
 
 typedef struct mlp {
     part_t part;
@@ -55,7 +56,7 @@ typedef struct mlp {
 
     layer_activation_t input_activation; /* where activate_inputs */
     float clip;                          /* INFINITY where clipping is off */
-    clip_count_t *clipped;               /* [layers] of layer 0, the inputs, and the hidden layers */
+    observed_t *observed;                /* [layers] of layer 0, the inputs, and the hidden layers */
     bool activate_inputs;
     layer_norm_t layer_norm;
     float weight_norm, weight_norm_p; /* weight_norm is 0 where off */
@@ -181,7 +182,7 @@ static part_t *mlp_create(const part_setup_t *setup)
     mlp->weight_norm_mode = (weight_norm_mode_t)config->model.weight_norm_mode;
 
     mlp->layer = MEM_ARRAY(layer_t, mlp->layers);
-    mlp->clipped = MEM_ARRAY(clip_count_t, mlp->layers);
+    mlp->observed = MEM_ARRAY(observed_t, mlp->layers);
     part_plan_t plan;
     part_plan_init(&plan, config);
     lay_out(&plan, config, setup->inputs, mlp->layer);
@@ -212,7 +213,7 @@ static void mlp_destroy(part_t *part)
     }
     layer_activation_fini(&mlp->input_activation);
     mem_free(mlp->layer);
-    mem_free(mlp->clipped);
+    mem_free(mlp->observed);
     mem_free(mlp->activated_input);
     mem_free(mlp->block);
     mem_free(mlp);
@@ -311,17 +312,42 @@ static void start_backward(const mlp_t *mlp, layer_t *layer, float *dparameters,
     layer_activation_add(&layer->activation, dparameters);
 }
 
-/* Look at a few rows of an activated layer before its buffer becomes that of its gradient. */
-static void count_clipped(mlp_t *mlp, int layer, const float *activated, int rows, int width)
+static void observe_row(observed_t *o, const layer_activation_t *a, const float *pre, const float *activated, float clip)
 {
-    if (!activated || isinf(mlp->clip))
-        return;
-    const int64_t n = (int64_t)(rows < CLIP_SAMPLE_ROWS ? rows : CLIP_SAMPLE_ROWS) * width;
-    int64_t clipped = 0;
-    for (int64_t i = 0; i < n; i++)
-        clipped += fabsf(activated[i]) >= mlp->clip;
-    mlp->clipped[layer].seen += n;
-    mlp->clipped[layer].clipped += clipped;
+    for (int j = 0; j < a->width; j++) {
+        const double x = pre[j];
+        o->sum += x;
+        o->squares += x * x;
+        o->clipped += fabsf(activated[j]) >= clip;
+    }
+    o->inside += layer_activation_inside(a, pre);
+    o->seen += a->width;
+}
+
+/* What the activation of a hidden layer saw of a row; behind an affine normalisation it is computed again. */
+static const float *seen_row(const mlp_t *mlp, const layer_t *layer, int row)
+{
+    const float *pre = layer->pre + (int64_t)row * layer->out;
+    if (mlp->layer_norm != LAYER_NORM_AFFINE)
+        return pre;
+    norm_affine_forward(mlp->block, pre, mlp->part.values + layer->gain, mlp->part.values + layer->shift, layer->out);
+    return mlp->block;
+}
+
+static void mlp_observe(part_t *part, int rows)
+{
+    mlp_t *mlp = (mlp_t *)part;
+    for (int r = 0; r < rows && r < OBSERVED_ROWS; r++) {
+        const int64_t inputs = part->inputs;
+        if (mlp->activate_inputs)
+            observe_row(&mlp->observed[0], &mlp->input_activation, mlp->x + r * inputs, mlp->activated_input + r * inputs,
+                        mlp->clip);
+        for (int l = 1; l < mlp->layers; l++) {
+            const layer_t *layer = &mlp->layer[l - 1];
+            observe_row(&mlp->observed[l], &layer->activation, seen_row(mlp, layer, r),
+                        layer->activated + (int64_t)r * layer->out, mlp->clip);
+        }
+    }
 }
 
 static const float *mlp_hidden(const part_t *part, int *width)
@@ -358,7 +384,6 @@ static void mlp_backward(part_t *part, float *dparameters, float *dx, const floa
             norm_weight_backward(dweights + (int64_t)j * layer->in, mlp->part.values + layer->weights + (int64_t)j * layer->in,
                                  layer->norms[j], layer->in, mlp->weight_norm, mlp->weight_norm_p);
 
-        count_clipped(mlp, l, below, rows, layer->in);
         float *dbelow = l > 0 ? below : dinput;
         if (dbelow)
             gemm_input_gradient(dbelow, da, layer->used, rows, layer->in, layer->out);
@@ -411,8 +436,12 @@ static bool mlp_activated(const part_t *part, int i, model_activated_t *out)
     const mlp_t *mlp = (const mlp_t *)part;
     if (i >= mlp->layers)
         return false;
-    const clip_count_t *count = &mlp->clipped[i];
-    out->clipped_share = count->seen ? (double)count->clipped / (double)count->seen : 0.0;
+    const observed_t *o = &mlp->observed[i];
+    const layer_activation_t *a = i ? &mlp->layer[i - 1].activation : &mlp->input_activation;
+    const double n = (double)o->seen, mean = o->sum / n;
+    out->clipped_share = o->seen ? (double)o->clipped / n : 0.0;
+    out->spread = o->seen ? sqrt(fmax(o->squares / n - mean * mean, 0.0)) : NAN;
+    out->inside_share = o->seen && a->function->beta != BETA_NONE ? (double)o->inside / n : NAN;
     snprintf(out->name, sizeof out->name, "%s layer %d", i ? "hidden" : "input", i);
     return true;
 }
@@ -424,13 +453,13 @@ static void describe_activation(FILE *stream, const layer_activation_t *a)
     fputs(a->function->name, stream);
     if (a->numbers)
         fputs("(learned)", stream);
-    else if (a->function->has_width)
+    else if (a->function->beta != BETA_NONE)
         fprintf(stream, "(%g)", a->shape.beta);
 }
 
 static bool is_same(const layer_activation_t *a, const layer_activation_t *b)
 {
-    return a->function == b->function && (a->shape.beta == b->shape.beta || !a->function->has_width);
+    return a->function == b->function && (a->shape.beta == b->shape.beta || a->function->beta == BETA_NONE);
 }
 
 /* One activation where all activated layers have the same, else one for each, from the input on. */
@@ -473,6 +502,7 @@ const part_ops_t part_mlp = {
     .destroy = mlp_destroy,
     .forward = mlp_forward,
     .backward = mlp_backward,
+    .observe = mlp_observe,
     .refresh = mlp_refresh,
     .project = mlp_project,
     .hidden = mlp_hidden,

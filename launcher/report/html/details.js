@@ -97,6 +97,43 @@ function learningSection() {
     draw(fields[0][0]);
 }
 
+/* ---- activations --------------------------------------------------------------------------------------------------------- */
+
+/* One row per variant and layer; older runs have no record of them. */
+function activationsSection() {
+    const seen = v => v.replicas.flatMap(r => r.activated_layers || []);
+    const rows = variants.flatMap(v =>
+        [...new Set(seen(v).map(l => l.layer))].map(layer => {
+            const of = name =>
+                seen(v)
+                    .filter(l => l.layer === layer)
+                    .map(l => l[name])
+                    .filter(isNumber);
+            const average = name => (of(name).length ? mean(of(name)) : null);
+            return {
+                v,
+                layer,
+                spread: average("spread"),
+                inside: average("inside_share"),
+                clipped: average("clipped_share"),
+            };
+        })
+    );
+    if (!rows.length) return drop("activations");
+    byId("activations-table").append(
+        sortableTable(
+            [
+                {head: "variant", value: r => r.v.index, cell: r => nameOf(r.v)},
+                {head: "layer", value: r => r.layer, cell: r => (r.layer ? "hidden " + r.layer : "inputs")},
+                {head: "spread", value: r => r.spread, cell: r => (isNumber(r.spread) ? minus(r.spread.toPrecision(3)) : NONE)},
+                {head: "inside", value: r => r.inside, cell: r => percent(r.inside, 1)},
+                {head: "clipped", value: r => r.clipped, cell: r => percent(r.clipped, 2)},
+            ],
+            rows
+        )
+    );
+}
+
 /* ---- slices -------------------------------------------------------------------------------------------------------------- */
 
 function slicesSection() {
@@ -389,6 +426,7 @@ tradeoffSection();
 costSection();
 studentsTable();
 learningSection();
+activationsSection();
 slicesSection();
 examplesSection();
 runsSection();
