@@ -90,23 +90,22 @@ static bool is_before(const double *p, int32_t i, int32_t j)
 
 void t_test_holm(const double *p, int32_t n, double *adjusted)
 {
-    double *out = MEM_ARRAY(double, n);
-    int32_t known = 0;
-    for (int32_t i = 0; i < n; i++)
-        known += !isnan(p[i]);
+    double *own = MEM_ARRAY(double, n), *out = MEM_ARRAY(double, n); /* times those that are left when it is its turn */
+    for (int32_t j = 0; j < n; j++) {
+        int32_t left = 0;
+        for (int32_t k = 0; k < n; k++)
+            left += !isnan(p[k]) && !is_before(p, k, j);
+        own[j] = fmin(1.0, left * p[j]);
+    }
     for (int32_t i = 0; i < n; i++) {
         out[i] = isnan(p[i]) ? NAN : 0.0;
-        for (int32_t j = 0; j < n && !isnan(p[i]); j++) {
-            if (isnan(p[j]) || is_before(p, i, j))
-                continue; /* i itself, and all before it */
-            int32_t before = 0;
-            for (int32_t k = 0; k < n; k++)
-                before += is_before(p, k, j);
-            out[i] = fmax(out[i], fmin(1.0, (known - before) * p[j]));
-        }
+        for (int32_t j = 0; j < n && !isnan(p[i]); j++)
+            if (!isnan(p[j]) && !is_before(p, i, j)) /* itself, and all before it */
+                out[i] = fmax(out[i], own[j]);
     }
     for (int32_t i = 0; i < n; i++)
         adjusted[i] = out[i];
+    mem_free(own);
     mem_free(out);
 }
 

@@ -36,10 +36,34 @@ double differences_value(const compared_t *compared, const variant_result_t *var
     return metric_value(compared->rows, compared->i, (const char *)variant + compared->numbers);
 }
 
+bool differences_has_reference(const experiment_result_t *result, int32_t b)
+{
+    return result->difference && (!result->reference || result->reference[b] >= 0);
+}
+
+static difference_t *difference_at(const experiment_result_t *result, int32_t a, int32_t b, int n)
+{
+    ASSERT(differences_has_reference(result, b) && n < result->compared);
+    const int64_t row = result->reference ? result->reference[b] : b;
+    return &result->difference[(row * result->variants + a) * result->compared + n];
+}
+
 const difference_t *differences_of(const experiment_result_t *result, int32_t a, int32_t b, int n)
 {
-    ASSERT(result->difference && n < result->compared);
-    return &result->difference[((int64_t)a * result->variants + b) * result->compared + n];
+    return difference_at(result, a, b, n);
+}
+
+/* All of them, unless they are too many for a matrix. Returns how many. */
+static int32_t choose_references(experiment_result_t *result)
+{
+    const bool all = result->variants <= DIFFERENCES_MOST_VARIANTS;
+    const variant_result_t *ensemble = result_ensemble(result);
+    int32_t count = 0;
+    mem_free(result->reference);
+    result->reference = MEM_ARRAY(int32_t, result->variants);
+    for (int32_t v = 0; v < result->variants; v++)
+        result->reference[v] = all || v == result->baseline || &result->variant[v] == ensemble ? count++ : -1;
+    return count;
 }
 
 /* A number of quality is a mean over replicas; without one of them it is that of the others. */
@@ -103,14 +127,16 @@ static void measure_number(experiment_result_t *result, int n, const compared_t 
     const int32_t variants = result->variants;
     double *p = MEM_ARRAY(double, variants);
     for (int32_t b = 0; b < variants; b++) {
+        if (!differences_has_reference(result, b))
+            continue;
         for (int32_t a = 0; a < variants; a++) {
-            difference_t *d = &result->difference[((int64_t)a * variants + b) * result->compared + n];
+            difference_t *d = difference_at(result, a, b, n);
             *d = measure(compared, &result->variant[a], &result->variant[b], without[a], without[b]);
             p[a] = a == b ? NAN : d->p;
         }
         t_test_holm(p, variants, p);
         for (int32_t a = 0; a < variants; a++)
-            result->difference[((int64_t)a * variants + b) * result->compared + n].p_holm = p[a];
+            difference_at(result, a, b, n)->p_holm = p[a];
     }
     mem_free(p);
 }
@@ -146,7 +172,8 @@ void differences_measure(experiment_result_t *result)
     while (differences_compared(result->compared, &compared))
         result->compared++;
     mem_free(result->difference);
-    result->difference = MEM_ARRAY(difference_t, (int64_t)result->variants * result->variants * result->compared);
+    const int64_t rows = choose_references(result);
+    result->difference = MEM_ARRAY(difference_t, rows * result->variants * result->compared);
     double **without = MEM_ARRAY(double *, result->variants);
     for (int n = 0; differences_compared(n, &compared); n++) {
         for (int32_t v = 0; v < result->variants; v++) {

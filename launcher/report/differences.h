@@ -8,7 +8,8 @@
 
 #include "launcher/report/result.h"
 
-#define DIFFERENCES_DECIDE 0.002 /* of a loss: a change that is asked for how many replicas decide it */
+#define DIFFERENCES_MOST_VARIANTS 64 /* of more, others are set against the baseline and the ensemble alone */
+#define DIFFERENCES_DECIDE 0.002     /* of a loss: a change that is asked for how many replicas decide it */
 
 /* A number that is compared: a row of quality or of reproducibility. */
 typedef struct compared {
@@ -30,7 +31,9 @@ double differences_value(const compared_t *compared, const variant_result_t *var
  * where they are not known. */
 void differences_measure(experiment_result_t *result);
 
-/* differences_of - of variant a from variant b, of the n-th number. Borrowed. */
+/* differences_has_reference - are there differences from variant b? differences_of - of variant a from it, of the n-th number.
+ * Borrowed. */
+bool differences_has_reference(const experiment_result_t *result, int32_t b);
 const difference_t *differences_of(const experiment_result_t *result, int32_t a, int32_t b, int n);
 
 #endif

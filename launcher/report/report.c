@@ -163,7 +163,7 @@ static jsondoc_t *differences_array(const experiment_result_t *result)
     compared_t compared;
     for (int32_t b = 0; b < result->variants; b++)
         for (int32_t a = 0; a < result->variants; a++) {
-            if (a == b)
+            if (a == b || !differences_has_reference(result, b))
                 continue;
             jsondoc_t *pair = jsondoc_object();
             jsondoc_put_text(pair, "variant", result->variant[a].name);
@@ -223,7 +223,7 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
 {
     jsondoc_t *doc = jsondoc_object(), *variants = jsondoc_array();
     jsondoc_t *differences = differences_array(result), *significance = significance_object();
-    const variant_result_t *ensemble = summary_ensemble(result);
+    const variant_result_t *ensemble = result_ensemble(result);
     char *verdict = summary_text(result);
     for (int32_t v = 0; v < result->variants; v++) {
         jsondoc_t *variant = variant_object(result, &result->variant[v]);

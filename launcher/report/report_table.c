@@ -257,7 +257,7 @@ static void set_difference_headings(text_grid_t *grid, const experiment_result_t
 /* From the baseline, and of single networks from the ensemble, where there is one. */
 static void print_differences(const experiment_result_t *result, FILE *out)
 {
-    const variant_result_t *ensemble = summary_ensemble(result);
+    const variant_result_t *ensemble = result_ensemble(result);
     text_grid_t grid = grid_make(2 * result->variants + 2);
     int row = 2;
     set_difference_headings(&grid, result);
@@ -265,7 +265,7 @@ static void print_differences(const experiment_result_t *result, FILE *out)
         if (v != result->baseline)
             set_differences(&grid, row++, result, v, result->baseline);
     for (int32_t v = 0; v < result->variants && ensemble; v++)
-        if (v != result->baseline && !summary_is_ensemble(&result->variant[v]))
+        if (v != result->baseline && !result_is_ensemble(&result->variant[v]))
             set_differences(&grid, row++, result, v, (int32_t)(ensemble - result->variant));
     grid.rows = row;
     grid_print(&grid, out);

@@ -56,6 +56,28 @@ bool result_beats_constant(const experiment_result_t *result, const variant_resu
     return isnan(constant) || variant->quality.logloss < constant;
 }
 
+bool result_is_ensemble(const variant_result_t *variant)
+{
+    int first, last;
+    if (!variant->config)
+        return false;
+    config_deploy(variant->config, &first, &last);
+    return last - first > 1;
+}
+
+const variant_result_t *result_ensemble(const experiment_result_t *result)
+{
+    const variant_result_t *base = result_baseline(result), *full = NULL;
+    for (int32_t v = 0; v < result->variants; v++) {
+        const variant_result_t *variant = &result->variant[v];
+        if (result_is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL &&
+            isfinite(variant->reproducibility.pd_relative.value) && variant != base && result_is_comparable(variant, base) &&
+            result_beats_constant(result, variant) && (!full || variant->cost.parameters > full->cost.parameters))
+            full = variant;
+    }
+    return full;
+}
+
 static void free_slices(pd_slice_t *slice, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
@@ -80,11 +102,13 @@ void result_fini(experiment_result_t *result)
         free_slices(variant->slice, variant->slices);
         free_slices(variant->worst, variant->worst_slices);
     }
+    mem_free(result->reference);
     mem_free(result->difference);
     mem_free(result->variant);
     mem_free(result->command);
     mem_free(result->label);
     mem_free(result->group);
+    result->reference = NULL;
     result->difference = NULL;
     result->variant = NULL;
     result->variants = 0;

@@ -171,7 +171,8 @@ typedef struct experiment_result {
     int32_t variants;
     variant_result_t *variant; /* **owned**, [variants] */
     int compared;              /* numbers that have an error over replicas */
-    difference_t *difference; /* **owned**, [variants][variants][compared], of the first from the second, by result_summarise */
+    int32_t *reference;        /* **owned**, [variants]: its row in `difference`, -1: none is set against it; NULL: all are */
+    difference_t *difference;  /* **owned**, [rows][variants][compared], by result_summarise */
 } experiment_result_t;
 
 extern const metric_rows_t reproducibility_rows, teaching_rows;
@@ -201,6 +202,13 @@ double result_base_rate_logloss(const experiment_result_t *result);
 /* result_beats_constant - is its logloss below that? True where that is not known. A model that is not is of no use, and
  * nothing is concluded from it, however small its prediction difference. */
 bool result_beats_constant(const experiment_result_t *result, const variant_result_t *variant);
+
+/* result_is_ensemble - do several components of it predict together? */
+bool result_is_ensemble(const variant_result_t *variant);
+
+/* result_ensemble - the ensemble that single networks are set against: the largest of those that are no peers of each other,
+ * and not the baseline; NULL where there is none. Borrowed. */
+const variant_result_t *result_ensemble(const experiment_result_t *result);
 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);

@@ -40,8 +40,9 @@ static bool judged(const experiment_result_t *result, const variant_result_t *a,
     if (!differences_compared(n, compared))
         return false;
     *difference = unknown;
-    if (result->difference)
-        *difference = *differences_of(result, (int32_t)(a - result->variant), (int32_t)(b - result->variant), n);
+    const int32_t reference = (int32_t)(b - result->variant);
+    if (differences_has_reference(result, reference))
+        *difference = *differences_of(result, (int32_t)(a - result->variant), reference, n);
     return true;
 }
 
@@ -120,32 +121,10 @@ const variant_result_t *summary_best(const experiment_result_t *result)
     return best;
 }
 
-bool summary_is_ensemble(const variant_result_t *variant)
-{
-    int first, last;
-    if (!variant->config)
-        return false;
-    config_deploy(variant->config, &first, &last);
-    return last - first > 1;
-}
-
-const variant_result_t *summary_ensemble(const experiment_result_t *result)
-{
-    const variant_result_t *base = result_baseline(result), *full = NULL;
-    for (int32_t v = 0; v < result->variants; v++) {
-        const variant_result_t *variant = &result->variant[v];
-        if (summary_is_ensemble(variant) && variant->config->objective.kind != OBJECTIVE_CODISTILL &&
-            isfinite(pd_of(variant)) && variant != base && result_is_comparable(variant, base) &&
-            result_beats_constant(result, variant) && (!full || variant->cost.parameters > full->cost.parameters))
-            full = variant;
-    }
-    return full;
-}
-
 /* What `best` is set against; NULL for an ensemble. */
 static const variant_result_t *full_ensemble(const experiment_result_t *result, const variant_result_t *best)
 {
-    return summary_is_ensemble(best) ? NULL : summary_ensemble(result);
+    return result_is_ensemble(best) ? NULL : result_ensemble(result);
 }
 
 /* The lowest PD of the affordable variants that lower it and are cheaper than `best`; NULL where there is none. */

@@ -15,13 +15,6 @@
  * never the lowest. */
 const variant_result_t *summary_best(const experiment_result_t *result);
 
-/* summary_is_ensemble - do several components of it predict together? */
-bool summary_is_ensemble(const variant_result_t *variant);
-
-/* summary_ensemble - the ensemble that single networks are set against: the largest of those that are no peers of each other,
- * and not the baseline; NULL where there is none. Borrowed. */
-const variant_result_t *summary_ensemble(const experiment_result_t *result);
-
 /* summary_text - the verdict; **owned**, mem_free. Its first sentence says what the variant changes, at what loss and for what
  * share of whose cost; the others whether the change is more than chance, of queries and of replicas, what is left of it at
  * equal levels, and what the alternatives are. Where there is nothing to draw a verdict from it begins with "No verdict" and

@@ -169,6 +169,26 @@ static void test_what_is_not_known(void **state)
     result_fini(&e);
 }
 
+/* A matrix of very many variants is nothing that anybody reads. */
+static void test_many_variants(void **state)
+{
+    (void)state;
+    enum { MANY = DIFFERENCES_MOST_VARIANTS + 1 };
+    experiment_result_t e = {.variants = MANY, .baseline = 3, .variant = MEM_ARRAY(variant_result_t, MANY)};
+    for (int v = 0; v < MANY; v++) {
+        e.variant[v] = (variant_result_t){.name = "v", .replicas = 3, .replica = MEM_ARRAY(replica_result_t, 3)};
+        for (int r = 0; r < 3; r++)
+            e.variant[v].replica[r].quality.logloss = number(v, r, 0);
+    }
+    result_summarise(&e);
+    for (int v = 0; v < MANY; v++)
+        assert_int_equal(differences_has_reference(&e, v), v == 3);
+    const difference_t *d = differences_of(&e, MANY - 1, 3, 0);
+    assert_near(d->value, e.variant[MANY - 1].quality.logloss - e.variant[3].quality.logloss, 1e-12);
+    assert_true(d->p_holm >= d->p);
+    result_fini(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_errors_are_those_of_leaving_replicas_out),
         cmocka_unit_test(test_means),
         cmocka_unit_test(test_what_is_not_known),
+        cmocka_unit_test(test_many_variants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -340,9 +340,9 @@ static experiment_result_t make_known(void)
     e.variant[1].worst[1] = (pd_slice_t){mem_strdup("score"), mem_strdup("up to 0.1"), 40, 0.125};
     e.variant[1].quality_error.logloss = 0.0625;
     const difference_t known = {-0.0625, 0.015625, -0.125, 0.03125, 0.03, 0.04, 1234};
-    e.difference[1 * 2 * e.compared] = known; /* of smelu from relu: logloss */
-    e.difference[1 * 2 * e.compared + 1].p_holm = 0.051;
-    e.difference[1 * 2 * e.compared + 1].replicas = 1234;
+    e.difference[1 * e.compared] = known; /* of smelu from relu: logloss */
+    e.difference[1 * e.compared + 1].p_holm = 0.051;
+    e.difference[1 * e.compared + 1].replicas = 1234;
     return e;
 }
 

@@ -267,7 +267,7 @@ static void test_the_best_of_several_is_corrected_for(void **state)
 /* Three variants, each set against each: what is known of a loss is its change and whether that is more than chance. */
 static void set_loss(experiment_result_t *e, int a, int b, int which, double change, double p_holm)
 {
-    e->difference[(a * e->variants + b) * e->compared + which] =
+    e->difference[(b * e->variants + a) * e->compared + which] =
         (difference_t){.value = change, .change = change, .p = p_holm, .p_holm = p_holm};
 }
 
@@ -349,9 +349,9 @@ static void test_what_is_dominated_is_named(void **state)
             set_loss(&e, a, b, PD, v[a].reproducibility.pd_relative.value - v[b].reproducibility.pd_relative.value, 0.3);
         }
     assert_text(&e, "smelu3", verdict); /* all of it may be chance */
-    differences[(2 * 3 + 0) * COMPARED + PD].p_holm = 0.01;
-    differences[(1 * 3 + 0) * COMPARED + PD].p_holm = 0.01;
-    differences[(2 * 3 + 1) * COMPARED + PD].p_holm = 0.01;
+    differences[(0 * 3 + 2) * COMPARED + PD].p_holm = 0.01;
+    differences[(0 * 3 + 1) * COMPARED + PD].p_holm = 0.01;
+    differences[(1 * 3 + 2) * COMPARED + PD].p_holm = 0.01;
     char *text = mem_printf("%s Dominated in PD, all losses, rows and FLOPs: relu by smelu3, smelu1 by smelu3.", verdict);
     assert_text(&e, "smelu3", text);
     mem_free(text);

@@ -488,6 +488,7 @@ function pairsSection() {
     const differences = results.differences || [];
     if (!differences.length) return drop("pairs");
     const significance = results.significance;
+    const references = variants.filter(v => differences.some(d => d.from === v.name)); /* not all, where they are many */
     const rows = [...byPlace(data.rows.reproducibility, "column"), ...byPlace(data.rows.quality, "column")].filter(
         row => row.error && differences.some(d => d[row.name] && isNumber(d[row.name].difference))
     );
@@ -533,11 +534,11 @@ function pairsSection() {
             });
         byId("pairs-table").replaceChildren(sortableTable(columns, shown, s => (s.v === base ? "base" : null)));
         [...byId("pairs-choice").children].forEach((button, i) =>
-            button.setAttribute("aria-pressed", String(variants[i] === from))
+            button.setAttribute("aria-pressed", String(references[i] === from))
         );
     };
     byId("pairs-choice").append(
-        ...variants.map(v => el("button", {type: "button", onclick: () => choose(v)}, "from " + v.name))
+        ...references.map(v => el("button", {type: "button", onclick: () => choose(v)}, "from " + v.name))
     );
     byId("pairs-lead").append(
         "Replica by replica, because replicas of all variants share their seeds: each variant minus the one that is chosen, " +
