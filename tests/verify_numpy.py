@@ -557,7 +557,8 @@ class Training:
         self.teacher = None
         if c["teacher"]["variant"]:
             replica = os.path.basename(os.path.abspath(run)) if c["teacher"]["replica"] == "same" else "r0"
-            taught = f"{run}/../../{c['teacher']['variant']}/{replica}/teacher.f32"
+            kept = "progressive.f32" if c["teacher"].get("predictions") == "progressive" else "teacher.f32"
+            taught = f"{run}/../../{c['teacher']['variant']}/{replica}/{kept}"
             if not os.path.exists(taught):
                 raise NotCovered(f"a student whose teacher's predictions are not in {taught}")
             self.teacher = read_floats(taught)
@@ -597,7 +598,9 @@ class Training:
             teacher = self.c["teacher"]
             on = share(teacher, t, self.steps)
             label = 1.0 + (teacher["label_weight"] - 1.0) * on
-            dz = {k: (label * (p[k] - y) + teacher["weight"] * on * (p[k] - q)) / divisor for k in z}
+            none = np.isnan(q)  # the teacher never visited these
+            label, pull = np.where(none, 1.0, label), np.where(none, 0.0, teacher["weight"] * on)
+            dz = {k: (label * (p[k] - y) + pull * (p[k] - np.where(none, 0.0, q))) / divisor for k in z}
         objective = self.c["objective"]
         weight = objective["weight"] * share(objective, t, self.steps)
         if objective["kind"] == "codistill":

@@ -22,7 +22,7 @@ typedef struct batch {
     uint64_t *group; /* [rows] */
     float *values;   /* [rows][numeric] */
     bool taught;     /* the plan has a teacher */
-    float *teacher;  /* [rows] its probabilities, where taught; filled by the loader */
+    float *teacher;  /* [rows] its probabilities (NaN: none), where taught; filled by the loader */
 
     int32_t uniques;
     uint64_t *keys;           /* [uniques] */

@@ -79,7 +79,7 @@ double objective_share(double burn_in, double ramp, double until, int64_t step, 
 }
 
 /* The loss to the label, and the cross-entropy to the teacher where it has a weight now:
- * dz := scale (l dloss/dz + t (p - q)). */
+ * dz := scale (l dloss/dz + t (p - q)), and as without a teacher where it has predicted nothing. */
 static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
 {
     const int n = lane->rows;
@@ -103,7 +103,10 @@ static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
     const float label = (float)(1.0 + share * (t->label_weight - 1.0)), teacher = (float)(share * t->weight);
     o->loss->gradient(dz, lane->z[k], p, lane->y, n, label);
     for (int i = 0; i < n; i++)
-        dz[i] = (dz[i] + teacher * (p[i] - lane->teacher[i])) * lane->scale;
+        if (isnan(lane->teacher[i]))
+            o->loss->gradient(dz + i, lane->z[k] + i, p + i, lane->y + i, 1, lane->scale);
+        else
+            dz[i] = (dz[i] + teacher * (p[i] - lane->teacher[i])) * lane->scale;
     return ST_OK;
 }
 

@@ -20,7 +20,7 @@ typedef struct objective_lane {
     int64_t step;
     float scale;                /* 1 / what the sum over the batch's examples is divided by: lanes_divisor */
     const float *y;             /* [rows] labels */
-    const float *teacher;       /* [rows] probabilities, or NULL */
+    const float *teacher;       /* [rows] probabilities, NaN: of this example there is none; or NULL */
     const float *const *z;      /* [K][rows] logits */
     const float *const *hidden; /* [K][rows][hidden_width] last hidden outputs; read where objective_uses_hidden */
     float *const *p;            /* [K][rows] out: sigma(z) */

@@ -3,13 +3,15 @@
 #ifndef SMELTER_TEACHER_PREDICTIONS_H
 #define SMELTER_TEACHER_PREDICTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
 
 typedef struct teacher_predictions teacher_predictions_t;
 
-teacher_predictions_t *teacher_predictions_create(int64_t rows); /* **owned**; teacher_predictions_destroy */
+/* teacher_predictions_create - with_gaps: examples may have none, NaN.  **owned**; teacher_predictions_destroy */
+teacher_predictions_t *teacher_predictions_create(int64_t rows, bool with_gaps);
 void teacher_predictions_destroy(teacher_predictions_t **teacher);
 
 /* teacher_predictions_put - the next piece: probabilities of examples first .. first + n - 1, in order and without gaps.

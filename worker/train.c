@@ -78,8 +78,7 @@ status_t train_begin(worker_run_t *r, int64_t first)
         .worker = r->worker - r->group.first_worker,
         .workers = r->group.workers,
         .lanes = r->lanes,
-        .order = {c->data.order, (uint64_t)c->data.order_seed, dataset_info(r->dataset)->train_rows / r->group.groups,
-                  c->data.window, r->group.number, r->group.groups},
+        .order = order_of(c, dataset_info(r->dataset)->train_rows, r->group.number, r->group.groups),
         .first_step = first,
     };
     if (r->teacher)

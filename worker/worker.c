@@ -96,7 +96,7 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
     TRY(step_create(r->config, &r->plan, info, lanes, r->lane_rows, w->o.shards, &r->step));
     TRY(loader_create(r->dataset, w->o.shards, w->slot_shard, &r->loader));
     if (config_is_taught(r->config))
-        r->teacher = teacher_predictions_create(info->train_rows);
+        r->teacher = teacher_predictions_create(info->train_rows, r->config->teacher.predictions == SOFT_LABELS_PROGRESSIVE);
     client_begin(r->client, message->header.run_id, message->header.incarnation, &r->plan);
     if (r->group.groups > 1) {
         step_train_only(r->step, r->group.first_component, r->group.end_component);

@@ -36,6 +36,7 @@ typedef enum distance { WORDS_DISTANCE(CONFIG_WORD) DISTANCE_COUNT } distance_t;
 typedef enum decorrelate { WORDS_DECORRELATE(CONFIG_WORD) DECORRELATE_COUNT } decorrelate_t;
 typedef enum statistic { WORDS_STATISTIC(CONFIG_WORD) STATISTIC_COUNT } statistic_t;
 typedef enum complexity_measure { WORDS_COMPLEXITY(CONFIG_WORD) COMPLEXITY_COUNT } complexity_measure_t;
+typedef enum soft_labels { WORDS_SOFT_LABELS(CONFIG_WORD) SOFT_LABELS_COUNT } soft_labels_t;
 typedef enum teacher_replica { WORDS_TEACHER_REPLICA(CONFIG_WORD) TEACHER_REPLICA_COUNT } teacher_replica_t;
 typedef enum tune_goal { WORDS_TUNE_GOAL(CONFIG_WORD) TUNE_GOAL_COUNT } tune_goal_t;
 typedef enum vary { WORDS_VARY(CONFIG_WORD) VARY_COUNT } vary_t; /* a set holds bit 1 << word */

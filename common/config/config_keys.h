@@ -80,6 +80,9 @@
 #define WORDS_TEACHER_REPLICA(W) \
     W(same, TEACHER_REPLICA_SAME, "replica r learns from the teacher's replica r") \
     W(first, TEACHER_REPLICA_FIRST, "all replicas learn from the teacher's first")
+#define WORDS_SOFT_LABELS(W) \
+    W(final, SOFT_LABELS_FINAL, "by the finished model, which has learned from the labels of these very examples") \
+    W(progressive, SOFT_LABELS_PROGRESSIVE, "each at the teacher's first visit, before it learned from the example; what it never visited has none")
 #define WORDS_VARY(W) \
     W(init, VARY_INIT, "another initialisation seed per replica") \
     W(order, VARY_ORDER, "another order of the training data per replica") \
@@ -146,7 +149,8 @@
     X(INT, staleness, "4", 0, 1000000, TUNABLE, "steps that a worker may run ahead of the slowest (bounded)") \
     X(INT, noise_seed, "0", 0, 9007199254740991, IDENTITY, "not 0: dense gradients are multiplied by 1 + r 2^-23, r of -1, 0, 1 drawn by this seed") \
     X(BOOL, step_digests, "true", 0, 0, FREE, "at sync and invariant: a digest of what each step did, in " FILE_STEPS ", for smelter diff") \
-    X(INT, report_steps, "50", 1, 1000000000, FREE, "steps between two lines of " FILE_METRICS)
+    X(INT, report_steps, "50", 1, 1000000000, FREE, "steps between two lines of " FILE_METRICS) \
+    X(BOOL, keep_progressive, "false", 0, 0, FREE, "leave " FILE_PROGRESSIVE ", what each training example was predicted as at its first visit, for students in other experiments; a teacher of progressive predictions in its own does so anyway")
 
 #define CONFIG_MODEL(X) \
     X(INT, components, "1", 1, 64, IDENTITY, "K, networks trained side by side, each with its own embeddings and initialisation") \
@@ -216,6 +220,7 @@
     X(TEXT, variant, "", 0, 0, IDENTITY, "variant that is trained first and whose predictions of the training split are learned; empty: none") \
     X(TEXT, run, "", 0, 0, IDENTITY, "folder of a finished run that teaches in the place of a variant, also one that was trained on another dataset of the same fields; relative to this file; empty: none") \
     X(WORD(TEACHER_REPLICA), replica, "same", 0, 0, IDENTITY, "which of the replicas of teacher.variant") \
+    X(WORD(SOFT_LABELS), predictions, "final", 0, 0, IDENTITY, "when the teacher predicted what its students learn") \
     X(NUM, weight, "1", 0, 1000000, TUNABLE, "weight of the cross-entropy to the teacher, once it is fully on") \
     X(NUM, label_weight, "1", 0, 1000000, TUNABLE, "weight of the loss to the label while there is a teacher's") \
     X(NUM, burn_in, "0", 0, 1, TUNABLE, "share of all steps before the teacher's loss begins") \

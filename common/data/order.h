@@ -17,6 +17,13 @@ typedef struct order {
     int share, shares; /* which of how many shares of the split; shares 0 or 1: all of it */
 } order_t;
 
+/* order_of - that of a run's training, in its share of `rows` training examples. */
+static inline order_t order_of(const config_t *config, int64_t rows, int share, int shares)
+{
+    return (order_t){
+        (data_order_t)config->data.order, (uint64_t)config->data.order_seed, rows / shares, config->data.window, share, shares};
+}
+
 /* order_index - which training example is visited at `position` (0 .. rows-1) of `epoch`. A bijection per epoch. */
 int64_t order_index(const order_t *order, int64_t epoch, int64_t position);
 

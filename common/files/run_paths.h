@@ -4,7 +4,7 @@
  *     RUN/config.yaml inputs.json                      when the run begins
  *     RUN/metrics.jsonl steps.jsonl                    while it trains
  *     RUN/checkpoint/ work/shard-N/                    likewise; checkpoint_paths.h
- *     RUN/dense-K.f32 store/shard-N/ clipped.json teacher.f32 predictions.f32
+ *     RUN/dense-K.f32 store/shard-N/ clipped.json teacher.f32 progressive.f32 predictions.f32
  *                                                      at its end
  *     RUN/manifest.json                                last
  *
@@ -30,6 +30,7 @@
 #define FILE_STEPS "steps.jsonl"
 #define FILE_CLIPPED "clipped.json"
 #define FILE_TEACHER "teacher.f32"
+#define FILE_PROGRESSIVE "progressive.f32"
 #define FILE_PREDICTIONS "predictions.f32"
 #define FILE_MANIFEST "manifest.json"
 #define FILE_DENSE "dense-" /* how the names of a component's parameters begin; dense_name has the whole */

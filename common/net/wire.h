@@ -43,7 +43,7 @@ typedef enum wire_fit {
     B(LABELS, 1, EACH, "labels do not fit the count of examples", "labels u8[count]") \
     B(QUERIES, 8, EACH_OR_NONE, "groups do not fit the count of examples", "groups u64[count] or none") \
     B(PARAMETERS, 4, AT_LEAST, "parameters do not fit the count", "f32[count]") \
-    B(TEACHER, 4, ANY, "", "probabilities f32[count]") \
+    B(TEACHER, 4, ANY, "", "probabilities f32[count], NaN: none") \
     B(SHARES, 4, EACH, "shares do not fit the count of layers", "shares f32[count]") \
     B(SPREADS, 4, EACH, "spreads do not fit the count of layers", "spreads f32[count]") \
     B(SCALES, 8, ANY, "", "{mean f64, scale f64}[]") \

@@ -297,7 +297,7 @@ static void recall_teachers(const comparison_t *c, manifest_t *done, bool *have)
                 continue;
             const int t = teacher * c->replicas + (config->teacher.replica == TEACHER_REPLICA_FIRST ? 0 : r);
             char *path = run_folder(c, teacher, t % c->replicas);
-            if (have[t] && !teacher_file_exists(path)) {
+            if (have[t] && !teacher_file_exists(path, (soft_labels_t)config->teacher.predictions)) {
                 log_info("%s has no predictions for its student %s; it is trained again", path, variant_name(c, v));
                 manifest_fini(&done[t]);
                 have[t] = false;

@@ -65,6 +65,7 @@ struct coordinator {
     /* What the run in `asked` predicts for the training split of the dataset `asked_of`, for all students of it in this job. */
     char *asked;
     uint64_t asked_of;
+    soft_labels_t asked_for;
     float *answers; /* [train_rows] */
 };
 
@@ -105,17 +106,18 @@ void coordinator_plan_tables(coordinator_t *c, const config_t *config);
 
 /* ---- coordinator_teacher.c ----------------------------------------------------------------------------------------------- */
 
-/* coordinator_is_teacher - is it somebody's teacher in this experiment, so that its predictions of the training split are
- * wanted?  coordinator_teach - a teacher's last duty, while its tables are live: to write them. */
-bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica);
-WARN_UNUSED status_t coordinator_teach(coordinator_t *c, cost_t *cost);
+/* coordinator_is_teacher - are its predictions of this kind wanted, by students in this experiment or, by its configuration, in
+ * others?  coordinator_teach - a teacher's last duty, while its tables are live: to write those that are. */
+bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica, soft_labels_t kind);
+WARN_UNUSED status_t coordinator_teach(coordinator_t *c, int variant, int replica, const config_t *config, cost_t *cost);
 
 /* coordinator_mix_teacher - what a student ends with depends on its teacher: student->teacher_hash.  ST_INPUT: a variant that
  * was trained on other examples; a run that is not finished, or whose inputs are not the dataset's fields. */
 WARN_UNUSED status_t coordinator_mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student);
 
 /* coordinator_ask_teacher - before the run of `config` begins: its teacher, where that is another experiment's run, scores the
- * training split on this cluster, unless it has for another run of this job.  Errors of coordinator_predict.
+ * training split on this cluster, or has left what is wanted, unless it has for another run of this job.  Errors of
+ * coordinator_predict.
  * coordinator_send_teacher - what the teacher of the run in progress, if it has one, predicts, to every worker.  ST_CORRUPT
  * also: not what the run began with. */
 WARN_UNUSED status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config);

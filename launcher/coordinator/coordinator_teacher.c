@@ -1,12 +1,14 @@
 /* Who teaches a run, and what the teacher predicts for the training split. A teacher is a variant of the experiment, trained
- * before its students, whose run lies beside theirs and holds teacher.f32; or a finished run of another experiment, that scores
- * the students' training split here, as smelter predict would. */
+ * before its students, whose run lies beside theirs and holds its predictions; or a finished run of another experiment, that
+ * scores the students' training split here, as smelter predict would, or has left what it predicted while it learned. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/data/order.h"
 #include "common/files/run_paths.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/coordinator_send.h"
@@ -14,6 +16,7 @@
 #include "launcher/run/teacher_file.h"
 
 #define TEACHER_EXAMPLES (1 << 20) /* predictions in one TEACHER message: 4 MiB */
+#define VISITS 4096                /* whose examples are looked up at a time */
 
 /* The variant that teaches this one, or -1; *replica becomes the teacher's. */
 static int teacher_of(const coordinator_t *c, const config_t *config, int *replica)
@@ -23,30 +26,68 @@ static int teacher_of(const coordinator_t *c, const config_t *config, int *repli
     return *config->teacher.variant ? config_variant(c->o.experiment, config->teacher.variant) : -1;
 }
 
-bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica)
+bool coordinator_is_teacher(const coordinator_t *c, int variant, int replica, soft_labels_t kind)
 {
     const experiment_t *e = c->o.experiment;
+    if (kind == SOFT_LABELS_PROGRESSIVE && coordinator_config(c, variant)->train.keep_progressive)
+        return true;
     for (int v = 0; v < e->variants; v++) {
+        const config_t *config = e->configs[v];
         int taught_by = replica;
-        if (teacher_of(c, e->configs[v], &taught_by) == variant && variant >= 0 && taught_by == replica)
+        if (teacher_of(c, config, &taught_by) == variant && variant >= 0 && taught_by == replica &&
+            (soft_labels_t)config->teacher.predictions == kind)
             return true;
     }
     return false;
 }
 
-status_t coordinator_teach(coordinator_t *c, cost_t *cost)
+/* What the finished model predicts. */
+static status_t teach_final(coordinator_t *c, cost_t *cost)
 {
     const int64_t start = net_now_ns(c->o.net);
     const double cpu_start = clock_cpu_seconds();
     const message_counters_t before = c->evaluated; /* workers count from the start of the run */
     c->evaluated = (message_counters_t){0};
     TRY(coordinator_score(c, SPLIT_TRAIN));
-    TRY(teacher_file_write(c->run_dir, c->predictions.p, c->predictions.rows));
+    TRY(teacher_file_write(c->run_dir, SOFT_LABELS_FINAL, c->predictions.p, c->predictions.rows));
     cost->teaching_cpu_seconds = c->evaluated.cpu_seconds - before.cpu_seconds + clock_cpu_seconds() - cpu_start;
     cost->teaching_wall_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     cost->teaching_rows_pulled = c->evaluated.rows_pulled - before.rows_pulled;
     log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows, cost->teaching_wall_seconds);
     return ST_OK;
+}
+
+/* What was predicted while it trained, from the order of visits into that of the examples. What it never visited (a last batch
+ * that is dropped, all after train.max_steps, other peers' shares) has no prediction. */
+static status_t teach_progressive(coordinator_t *c, const config_t *config)
+{
+    const int64_t rows = dataset_info(c->dataset)->train_rows;
+    const order_t order = order_of(config, rows, c->reporting.number, c->reporting.groups);
+    int64_t visited, index[VISITS];
+    const float *first = progressive_first(c->progressive, &visited);
+    float *p = MEM_ARRAY(float, rows);
+    for (int64_t i = 0; i < rows; i++)
+        p[i] = NAN;
+    for (int64_t at = 0; at < visited; at += VISITS) {
+        const int n = visited - at < VISITS ? (int)(visited - at) : VISITS;
+        order_indices(&order, at, n, index);
+        for (int i = 0; i < n; i++)
+            p[index[i]] = first[at + i];
+    }
+    status_t status = teacher_file_write(c->run_dir, SOFT_LABELS_PROGRESSIVE, p, rows);
+    mem_free(p);
+    if (status == ST_OK)
+        log_info(
+            "teacher: %lld of %lld training examples were predicted before they were learned; the others have no soft label",
+            (long long)visited, (long long)rows);
+    return status;
+}
+
+status_t coordinator_teach(coordinator_t *c, int variant, int replica, const config_t *config, cost_t *cost)
+{
+    if (coordinator_is_teacher(c, variant, replica, SOFT_LABELS_PROGRESSIVE))
+        TRY(teach_progressive(c, config));
+    return coordinator_is_teacher(c, variant, replica, SOFT_LABELS_FINAL) ? teach_final(c, cost) : ST_OK;
 }
 
 /* ---- what a student is expected to be --------------------------------------------------------------------------------- */
@@ -73,6 +114,22 @@ static status_t mix_variant(coordinator_t *c, const config_t *config, int replic
     return coordinator_open_dataset(c, config);
 }
 
+/* A run knows what it predicted at first visits of its own examples alone, and where it was told to keep it. */
+static status_t check_progressive(const coordinator_t *c, const run_reader_t *run)
+{
+    if (run->manifest.dataset_hash != dataset_info(c->dataset)->content_hash)
+        return FAIL(ST_INPUT,
+                    "teacher.run: %s was not trained on the examples of %s, so it has no progressive predictions of them; use "
+                    "teacher.predictions final",
+                    run->dir, c->dataset_path);
+    if (!teacher_file_exists(run->dir, SOFT_LABELS_PROGRESSIVE))
+        return FAIL(ST_INPUT,
+                    "teacher.run: %s has no " FILE_PROGRESSIVE "; train it with train.keep_progressive true, or use "
+                    "teacher.predictions final",
+                    run->dir);
+    return ST_OK;
+}
+
 /* The finished run that teaches, with its inputs, which must be the dataset's fields. out  **owned**, run_reader_fini. */
 static status_t open_run(const coordinator_t *c, const config_t *config, run_reader_t *out)
 {
@@ -85,6 +142,8 @@ static status_t open_run(const coordinator_t *c, const config_t *config, run_rea
     TRY_DONE(run_reader_want(&run, RUN_INPUTS));
     TRY_DONE(run_reader_inputs(&run));
     TRY_DONE(input_fields_check(&run.inputs, run.dir, &data, c->dataset_path));
+    if (config->teacher.predictions == SOFT_LABELS_PROGRESSIVE)
+        TRY_DONE(check_progressive(c, &run));
 done:
     input_fields_fini(&data);
     if (status == ST_OK)
@@ -180,6 +239,15 @@ static void warn_of_origin(const coordinator_t *c, const run_reader_t *run)
     input_fields_fini(&data);
 }
 
+static status_t ask_run(coordinator_t *c, const config_t *config, run_reader_t *run)
+{
+    TRY(run_reader_want(run, RUN_CONFIG | RUN_DENSE));
+    TRY(run_reader_config(run));
+    TRY(run_reader_check_config(run));
+    warn_of_origin(c, run);
+    return score_run(c, config, run);
+}
+
 status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config)
 {
     run_reader_t run = {0};
@@ -188,20 +256,23 @@ status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config)
         return ST_OK;
     TRY(coordinator_open_dataset(c, config));
     const uint64_t dataset = dataset_info(c->dataset)->content_hash;
-    if (c->asked && strcmp(c->asked, config->teacher.run) == 0 && c->asked_of == dataset)
+    const soft_labels_t kind = (soft_labels_t)config->teacher.predictions;
+    if (c->asked && strcmp(c->asked, config->teacher.run) == 0 && c->asked_of == dataset && c->asked_for == kind)
         return ST_OK;
     mem_free(c->asked);
     mem_free(c->answers);
     c->asked = NULL;
     c->answers = NULL;
     TRY_DONE(open_run(c, config, &run));
-    TRY_DONE(run_reader_want(&run, RUN_CONFIG | RUN_DENSE));
-    TRY_DONE(run_reader_config(&run));
-    TRY_DONE(run_reader_check_config(&run));
-    warn_of_origin(c, &run);
-    TRY_DONE(score_run(c, config, &run));
+    if (kind == SOFT_LABELS_PROGRESSIVE) {
+        TRY_DONE(run_reader_want(&run, RUN_PROGRESSIVE));
+        TRY_DONE(run_reader_teacher(&run, kind, dataset_info(c->dataset)->train_rows, &c->answers));
+    } else {
+        TRY_DONE(ask_run(c, config, &run));
+    }
     c->asked = mem_strdup(config->teacher.run);
     c->asked_of = dataset;
+    c->asked_for = kind;
 done:
     run_reader_fini(&run);
     return status;
@@ -218,15 +289,15 @@ static char *variant_dir(const coordinator_t *c, const config_t *config, int rep
 }
 
 /* The predictions of a teacher's finished run, [rows], **owned**. */
-static status_t read_teacher(const char *dir, int64_t rows, float **p)
+static status_t read_teacher(const char *dir, soft_labels_t kind, int64_t rows, float **p)
 {
     run_reader_t teacher;
     TRY(run_reader_open(dir, 0, &teacher));
     status_t status = run_reader_need_finished(&teacher, "teacher: ", "; train it first");
     if (status == ST_OK)
-        status = run_reader_want(&teacher, RUN_TEACHER);
+        status = run_reader_want(&teacher, kind == SOFT_LABELS_PROGRESSIVE ? RUN_PROGRESSIVE : RUN_TEACHER);
     if (status == ST_OK)
-        status = run_reader_teacher(&teacher, rows, p);
+        status = run_reader_teacher(&teacher, kind, rows, p);
     run_reader_fini(&teacher);
     return status;
 }
@@ -261,12 +332,13 @@ status_t coordinator_send_teacher(coordinator_t *c, const config_t *config, int 
 {
     const int64_t rows = dataset_info(c->dataset)->train_rows;
     const bool is_run = *config->teacher.run;
+    const soft_labels_t kind = (soft_labels_t)config->teacher.predictions;
     float *read = NULL;
     if (!is_run && teacher_of(c, config, &replica) < 0)
         return ST_OK;
     char *dir = is_run ? NULL : variant_dir(c, config, replica);
-    char *where = is_run ? mem_printf("the predictions of %s", config->teacher.run) : run_path(dir, FILE_TEACHER);
-    status_t status = is_run ? ST_OK : read_teacher(dir, rows, &read);
+    char *where = is_run ? mem_printf("the predictions of %s", config->teacher.run) : run_path(dir, teacher_file_name(kind));
+    status_t status = is_run ? ST_OK : read_teacher(dir, kind, rows, &read);
     const float *p = is_run ? c->answers : read;
     if (status == ST_OK)
         status = check_teacher(c, where, p, rows);

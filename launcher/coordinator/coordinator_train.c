@@ -68,7 +68,8 @@ static status_t remove_named(const char *run_dir, const char *name)
  * the checkpoints, unless one is what the run goes on from. */
 static status_t remove_earlier(const char *run_dir, uint32_t incarnation, bool resumed)
 {
-    static const char *const names[] = {FILE_MANIFEST, DIR_STORE, FILE_PREDICTIONS, FILE_TEACHER, FILE_CLIPPED};
+    static const char *const names[] = {FILE_MANIFEST, DIR_STORE,        FILE_PREDICTIONS,
+                                        FILE_TEACHER,  FILE_PROGRESSIVE, FILE_CLIPPED};
     sweep_t sweep = {run_dir, incarnation, ST_OK};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         TRY(remove_named(run_dir, names[i]));
@@ -204,7 +205,8 @@ static status_t emit_train(coordinator_t *c, const config_t *config, const check
 
 /* The metrics of the run, from the beginning or from the checkpoint on; digests of steps where results do not depend on
  * time. */
-static status_t open_metrics(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume, const lanes_t *lanes)
+static status_t open_metrics(coordinator_t *c, const coordinator_run_t *run, const config_t *config,
+                             const checkpoint_resume_t *resume, const lanes_t *lanes)
 {
     char *saved = NULL;
     const progressive_options_t o = {
@@ -214,6 +216,7 @@ static status_t open_metrics(coordinator_t *c, const config_t *config, const che
         .lanes = *lanes,
         .interval = lanes_interval(lanes, config->train.report_steps),
         .first_visits = dataset_info(c->dataset)->train_rows / config_groups(config),
+        .keeps = coordinator_is_teacher(c, run->variant, run->replica, SOFT_LABELS_PROGRESSIVE),
     };
     status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : ST_OK;
     if (status == ST_OK && resume)
@@ -429,7 +432,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));
     warm_start_fini(&plan);
     TRY_DONE(replace_earlier(c, config, &manifest, from));
-    TRY_DONE(open_metrics(c, config, from, &lanes));
+    TRY_DONE(open_metrics(c, run, config, from, &lanes));
     TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
     manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     TRY_DONE(send_train(c, first_step));
@@ -437,8 +440,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(finish_run(c));
     TRY_DONE(run_events_emit(c->events, &(run_event_t){EVENT_END, net_now_ns(c->o.net), .nothing = {0}}));
     fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
-    if (coordinator_is_teacher(c, run->variant, run->replica))
-        TRY_DONE(coordinator_teach(c, &manifest.result.cost));
+    TRY_DONE(coordinator_teach(c, run->variant, run->replica, config, &manifest.result.cost));
     TRY_DONE(end_run(c, config, from, &manifest));
 done:
     checkpointer_destroy(&c->checkpointer);

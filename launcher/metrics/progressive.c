@@ -15,7 +15,8 @@
 #define QUEUE_MOST 65536
 
 #define SAVED_MAGIC 0x474f5250544c4d53u /* "SMLTPROG" */
-#define SAVED_VERSION 3
+#define SAVED_VERSION 4
+#define SAVED_USUAL 3  /* where first visits are not kept */
 #define SAVED_OLDEST 1 /* one sum over all visits, and no sum of later ones; 2: no checksum of the lines */
 
 /* What a worker sent and the others have not yet. */
@@ -62,9 +63,12 @@ struct progressive {
     uint8_t *y;
     uint64_t *group;
     size_t p_cap, y_cap, group_cap;
+    float *first; /* [first_visits] of the first pass, [n_first] are known; NULL where they are not kept */
+    int64_t n_first;
 };
 
-/* The head of what is saved; the examples of the current interval follow: p f32[n], group u64[n], y u8[n]. */
+/* The head of what is saved; the examples of the current interval follow, p f32[n], group u64[n], y u8[n]; and those of the
+ * first pass, f32[kept]. */
 typedef struct saved {
     uint64_t magic;
     int64_t version;
@@ -72,7 +76,13 @@ typedef struct saved {
     double first_loss_sum, seconds;
     double later_loss_sum; /* since version 2 */
     uint64_t lines;        /* since version 3 */
+    int64_t kept;          /* since version 4 */
 } saved_t;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static progressive_t *create(const progressive_options_t *options)
 {
@@ -82,6 +92,8 @@ static progressive_t *create(const progressive_options_t *options)
     p->queues = MEM_ARRAY(queue_t, options->workers);
     p->limit = INT64_MAX;
     p->start_ns = net_now_ns(options->net);
+    if (options->keeps)
+        p->first = MEM_ARRAY(float, options->first_visits);
     return p;
 }
 
@@ -106,17 +118,27 @@ void progressive_destroy(progressive_t **progressive)
     mem_free(p->p);
     mem_free(p->y);
     mem_free(p->group);
+    mem_free(p->first);
     mem_free(p);
     *progressive = NULL;
 }
 
 /* ---- save and resume ------------------------------------------------------------------------------------------------- */
 
+static size_t head_bytes(int64_t version)
+{
+    static const size_t bytes[] = {[1] = offsetof(saved_t, later_loss_sum),
+                                   [2] = offsetof(saved_t, lines),
+                                   [3] = offsetof(saved_t, kept),
+                                   [4] = sizeof(saved_t)};
+    return bytes[version < SAVED_OLDEST ? SAVED_OLDEST : version > SAVED_VERSION ? SAVED_VERSION : version];
+}
+
 void *progressive_save(const progressive_t *p, int64_t now_ns, int64_t *bytes)
 {
     const saved_t head = {
         .magic = SAVED_MAGIC,
-        .version = SAVED_VERSION,
+        .version = p->first ? SAVED_VERSION : SAVED_USUAL,
         .step = p->step,
         .examples = p->examples,
         .n = p->n,
@@ -124,30 +146,30 @@ void *progressive_save(const progressive_t *p, int64_t now_ns, int64_t *bytes)
         .later_loss_sum = p->later_loss_sum,
         .seconds = p->seconds + (double)(now_ns - p->start_ns) * 1e-9,
         .lines = p->lines,
+        .kept = p->n_first,
     };
-    const size_t n = (size_t)p->n;
-    *bytes = (int64_t)(sizeof head + n * (sizeof *p->p + sizeof *p->group + sizeof *p->y));
+    const size_t n = (size_t)p->n, kept = (size_t)p->n_first;
+    *bytes =
+        (int64_t)(head_bytes(head.version) + n * (sizeof *p->p + sizeof *p->group + sizeof *p->y) + kept * sizeof *p->first);
     char *saved = MEM_ARRAY(char, *bytes), *at = saved;
-    memcpy(at, &head, sizeof head);
-    at += sizeof head;
+    memcpy(at, &head, head_bytes(head.version));
+    at += head_bytes(head.version);
     if (n) {
         memcpy(at, p->p, n * sizeof *p->p);
         at += n * sizeof *p->p;
         memcpy(at, p->group, n * sizeof *p->group);
         at += n * sizeof *p->group;
         memcpy(at, p->y, n * sizeof *p->y);
+        at += n * sizeof *p->y;
     }
+    if (kept)
+        memcpy(at, p->first, kept * sizeof *p->first);
     return saved;
 }
 
 static int64_t positions_before(const lanes_t *lanes, int64_t step)
 {
     return step * lanes->batch < lanes->total ? step * lanes->batch : lanes->total;
-}
-
-static size_t head_bytes(int64_t version)
-{
-    return version < 2 ? offsetof(saved_t, later_loss_sum) : version < 3 ? offsetof(saved_t, lines) : sizeof(saved_t);
 }
 
 static status_t check_saved(const progressive_options_t *o, const void *saved, int64_t bytes, const char *where, saved_t *head)
@@ -162,11 +184,22 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
         return FAIL(ST_CORRUPT, "%s: has format %lld, this program reads %d; use the smelter that wrote it, or a newer one",
                     where, (long long)head->version, SAVED_VERSION);
     memcpy(head, saved, head_bytes(head->version));
-    const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t), left = bytes - (int64_t)head_bytes(head->version);
-    if (head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
+    const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t);
+    const int64_t first = least(positions_before(&o->lanes, head->step), o->first_visits);
+    const bool is_kept = head->version >= 4;
+    if (is_kept && head->kept != first)
+        return FAIL(ST_CORRUPT, "%s: holds %lld predictions of the first pass, and not the %lld before step %lld", where,
+                    (long long)head->kept, (long long)first, (long long)head->step);
+    const int64_t left = bytes - (int64_t)head_bytes(head->version) - head->kept * (int64_t)sizeof(float);
+    if (left < 0 || head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
         head->n != left / each || head->examples != positions_before(&o->lanes, head->step) - head->n)
         return FAIL(ST_CORRUPT, "%s: holds %lld and %lld examples before step %lld in %lld bytes, which do not fit the run",
                     where, (long long)head->examples, (long long)head->n, (long long)head->step, (long long)bytes);
+    if (o->keeps && !is_kept && first > 0)
+        return FAIL(ST_INPUT,
+                    "%s: does not hold what the first %lld examples were predicted as, which students are to learn: the run "
+                    "began without train.keep_progressive and such students; train it anew",
+                    where, (long long)first);
     return ST_OK;
 }
 
@@ -199,6 +232,11 @@ status_t progressive_resume(const progressive_options_t *options, const void *sa
         memcpy(p->group, at, n * sizeof *p->group);
         at += n * sizeof *p->group;
         memcpy(p->y, at, n * sizeof *p->y);
+        at += n * sizeof *p->y;
+    }
+    if (p->first && head.kept) {
+        memcpy(p->first, at, (size_t)head.kept * sizeof *p->first);
+        p->n_first = head.kept;
     }
     *out = p;
     return ST_OK;
@@ -234,11 +272,6 @@ static bool has_queries(const uint64_t *group, int64_t n)
         if (group[i])
             return true;
     return false;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* The interval's examples are in the order of the data: first visits, then others. */
@@ -294,10 +327,21 @@ static bool is_complete(const progressive_t *p)
     return true;
 }
 
+/* Of the interval's examples, those from number `from` on, `rows` of them, are new. */
+static void keep_first(progressive_t *p, int64_t from, int64_t rows)
+{
+    const int64_t n = p->first ? least(rows, p->o.first_visits - p->n_first) : 0;
+    if (n <= 0)
+        return;
+    memcpy(p->first + p->n_first, p->p + from, (size_t)n * sizeof *p->first);
+    p->n_first += n;
+}
+
 /* Put the examples of the next step behind those of the interval, in the order of the data: worker after worker. */
 static void merge_step(progressive_t *p)
 {
-    const size_t total = (size_t)(p->n + lanes_step_rows(&p->o.lanes, p->step));
+    const int64_t merged = lanes_step_rows(&p->o.lanes, p->step);
+    const size_t total = (size_t)(p->n + merged);
     MEM_GROW(p->p, p->p_cap, total);
     MEM_GROW(p->y, p->y_cap, total);
     MEM_GROW(p->group, p->group_cap, total);
@@ -319,6 +363,7 @@ static void merge_step(progressive_t *p)
         }
     }
     p->step++;
+    keep_first(p, p->n - merged, merged);
 }
 
 /* Take in all steps that are complete; a line where an interval ends. */
@@ -395,4 +440,11 @@ double progressive_training_logloss(const progressive_t *p)
 {
     const int64_t later = p->examples - p->o.first_visits;
     return later > 0 ? p->later_loss_sum / (double)later : NAN;
+}
+
+const float *progressive_first(const progressive_t *p, int64_t *n)
+{
+    ASSERT(p->first);
+    *n = p->n_first;
+    return p->first;
 }

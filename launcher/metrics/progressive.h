@@ -8,7 +8,7 @@
  * Examples are put back into the order of the training data, step by step, so the numbers depend neither on the number of
  * workers nor on how they cut the run into messages. For a checkpoint what is known before a step is saved, the examples of the
  * interval that has just begun among it, so that the lines of a run that was resumed are those of one that never
- * stopped. */
+ * stopped; and all first visits, where they are kept. */
 #ifndef SMELTER_PROGRESSIVE_H
 #define SMELTER_PROGRESSIVE_H
 
@@ -26,6 +26,7 @@ typedef struct progressive_options {
     lanes_t lanes;
     int64_t interval;     /* steps from line to line: lanes_interval */
     int64_t first_visits; /* positions of the first pass: examples of an epoch, of the reporting group's share */
+    bool keeps;           /* all predictions of the first pass, 4 bytes each, in memory and in what is saved */
 } progressive_options_t;
 
 /* progressive_create - **owned**, progressive_destroy. */
@@ -33,7 +34,8 @@ progressive_t *progressive_create(const progressive_options_t *options);
 
 /* progressive_resume - go on from what progressive_save gave, in a run with any number of workers.
  * where   names the origin of `saved` in errors
- * ST_CORRUPT: not what progressive_save gives for this run. */
+ * ST_CORRUPT: not what progressive_save gives for this run.  ST_INPUT: first visits are to be kept, and were not before the
+ * save. */
 WARN_UNUSED status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes,
                                         const char *where, progressive_t **out);
 void progressive_destroy(progressive_t **progressive);
@@ -41,6 +43,10 @@ void progressive_destroy(progressive_t **progressive);
 /* progressive_put - take over a PROGRESS message of `worker`: its examples of whole steps, the first one `step` in the header.
  * Tells of all intervals that are complete.  ST_MESSAGE where it does not fit the run. */
 WARN_UNUSED status_t progressive_put(progressive_t *progressive, int worker, net_message_t *message, int64_t now_ns);
+
+/* progressive_first - what the examples at positions 0 .. *n - 1 of the first pass were predicted as, those of the steps that
+ * are here; borrowed until the next progressive_put. For one that keeps them. */
+const float *progressive_first(const progressive_t *progressive, int64_t *n);
 
 int64_t progressive_steps(const progressive_t *progressive);    /* of which all examples are here */
 int64_t progressive_examples(const progressive_t *progressive); /* of these steps */

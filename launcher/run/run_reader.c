@@ -103,10 +103,10 @@ status_t run_reader_dense(const run_reader_t *run, int component, float **out, i
     return ST_OK;
 }
 
-status_t run_reader_teacher(const run_reader_t *run, int64_t rows, float **out)
+status_t run_reader_teacher(const run_reader_t *run, soft_labels_t kind, int64_t rows, float **out)
 {
-    assert_wanted(run, RUN_TEACHER);
-    return teacher_file_read(run->dir, rows, out);
+    assert_wanted(run, kind == SOFT_LABELS_PROGRESSIVE ? RUN_PROGRESSIVE : RUN_TEACHER);
+    return teacher_file_read(run->dir, kind, rows, out);
 }
 
 status_t run_reader_curve(const run_reader_t *run, curve_t *out, bool *found)

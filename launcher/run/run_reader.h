@@ -46,9 +46,10 @@ WARN_UNUSED status_t run_reader_inputs(run_reader_t *run);
 void run_reader_tables(run_reader_t *run);
 
 /* run_reader_dense - parameters and optimizer state of a component, [n], **owned**.
- * run_reader_teacher - what it predicts for [rows] training examples, **owned**. */
+ * run_reader_teacher - what it predicts, or has predicted at their first visits, for [rows] training examples, **owned**;
+ * RUN_TEACHER, or RUN_PROGRESSIVE. */
 WARN_UNUSED status_t run_reader_dense(const run_reader_t *run, int component, float **out, int64_t *n);
-WARN_UNUSED status_t run_reader_teacher(const run_reader_t *run, int64_t rows, float **out);
+WARN_UNUSED status_t run_reader_teacher(const run_reader_t *run, soft_labels_t kind, int64_t rows, float **out);
 
 /* run_reader_curve - curve_read.  run_reader_steps - step_digest_reader_read; ST_CORRUPT also where digests of a finished run
  * do not end with its last step. */

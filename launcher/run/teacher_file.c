@@ -4,30 +4,35 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 
-static char *path_of(const char *run_dir)
+const char *teacher_file_name(soft_labels_t kind)
 {
-    return run_path(run_dir, FILE_TEACHER);
+    return kind == SOFT_LABELS_PROGRESSIVE ? FILE_PROGRESSIVE : FILE_TEACHER;
 }
 
-status_t teacher_file_write(const char *run_dir, const float *p, int64_t rows)
+static char *path_of(const char *run_dir, soft_labels_t kind)
 {
-    char *path = path_of(run_dir);
+    return run_path(run_dir, teacher_file_name(kind));
+}
+
+status_t teacher_file_write(const char *run_dir, soft_labels_t kind, const float *p, int64_t rows)
+{
+    char *path = path_of(run_dir, kind);
     status_t status = file_write_atomic(path, p, (size_t)rows * sizeof *p);
     mem_free(path);
     return status;
 }
 
-bool teacher_file_exists(const char *run_dir)
+bool teacher_file_exists(const char *run_dir, soft_labels_t kind)
 {
-    char *path = path_of(run_dir);
+    char *path = path_of(run_dir, kind);
     const bool found = file_exists(path);
     mem_free(path);
     return found;
 }
 
-status_t teacher_file_read(const char *run_dir, int64_t rows, float **p)
+status_t teacher_file_read(const char *run_dir, soft_labels_t kind, int64_t rows, float **p)
 {
-    char *path = path_of(run_dir), *data = NULL;
+    char *path = path_of(run_dir, kind), *data = NULL;
     size_t bytes = 0;
     status_t status = file_read(path, &data, &bytes);
     if (status == ST_OK && bytes != (size_t)rows * sizeof(float))

@@ -22,6 +22,7 @@
 typedef struct truth {
     lanes_t lanes;
     int64_t first_visits;
+    bool keeps; /* first visits */
     float p[MOST];
     uint8_t y[MOST];
     uint64_t group[MOST];
@@ -85,7 +86,8 @@ static progressive_options_t options_of(const fixture_t *f, const truth_t *t, in
                                    .workers = f->workers,
                                    .lanes = t->lanes,
                                    .interval = interval,
-                                   .first_visits = t->first_visits};
+                                   .first_visits = t->first_visits,
+                                   .keeps = t->keeps};
 }
 
 /* The file of the lines is made, or cut where a run goes on. */
@@ -175,6 +177,12 @@ static void check_losses(const progressive_t *progressive, const truth_t *t)
     const int64_t first = least(t->first_visits, t->lanes.total);
     assert_loss(progressive_logloss(progressive), loss_of(t, 0, first));
     assert_loss(progressive_training_logloss(progressive), loss_of(t, first, t->lanes.total));
+    if (!t->keeps)
+        return;
+    int64_t n;
+    const float *kept = progressive_first(progressive, &n);
+    assert_int_equal(n, first);
+    assert_memory_equal(kept, t->p, (size_t)n * sizeof *kept);
 }
 
 /* Take every message there is; the status of the first that was not taken. */
@@ -329,8 +337,10 @@ static void test_a_resumed_run_has_the_lines_of_one_that_never_stopped(void **st
         t.first_visits = shapes[i][4];
         char *expected = lines_of(&t, 1, shapes[i][3], 0, 0);
         for (int64_t cut = 0; cut < lanes_steps(&t.lanes); cut++)
-            for (int after = 1; after <= 4; after += after)
+            for (int after = 1; after <= 4; after += after) {
+                t.keeps = (cut + after / 2) % 2;
                 check_resume(&t, shapes[i][3], cut, 2, after, expected);
+            }
         mem_free(expected);
     }
 }
@@ -355,14 +365,37 @@ static void test_saves_that_do_not_fit(void **state)
     assert_caught("progress.bin: holds 128 and 64 examples before step 6 in");
     assert_int_equal(resume(&other, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("which do not fit the run");
-    saved[8] = 4;
+    progressive_options_t keeping = options;
+    keeping.keeps = true;
+    assert_int_equal(resume(&keeping, saved, bytes, "progress.bin", &none), ST_INPUT);
+    assert_caught("progress.bin: does not hold what the first 192 examples were predicted as, which students are to learn");
+    saved[8] = 5;
     assert_int_equal(resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
-    assert_caught("progress.bin: has format 4, this program reads 3; use the smelter that wrote it, or a newer one");
+    assert_caught("progress.bin: has format 5, this program reads 4; use the smelter that wrote it, or a newer one");
     saved[0] ^= 1;
     assert_int_equal(resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: does not hold progressive metrics");
     catch_stop();
     assert_null(none);
+    mem_free(saved);
+    teardown(&f);
+
+    truth_t kept = t; /* one that was kept and is not wanted is passed over; one too few is an error */
+    kept.keeps = true;
+    setup(&f, &kept, 1, 4, 1);
+    post_part(&f, &kept, 0, 0, 6);
+    assert_int_equal(take_all(&f), ST_OK);
+    saved = progressive_save(f.progressive, 0, &bytes);
+    const progressive_options_t plain = options_of(&f, &t, 4);
+    assert_int_equal(resume(&plain, saved, bytes, "progress.bin", &none), ST_OK);
+    progressive_destroy(&none);
+    catch_start();
+    saved[9 * 8]--;
+    assert_int_equal(resume(&plain, saved, bytes, "progress.bin", &none), ST_CORRUPT);
+    assert_caught("progress.bin: holds 191 predictions of the first pass, and not the 192 before step 6");
+    saved[9 * 8]++;
+    assert_int_equal(resume(&plain, saved, bytes - 4, "progress.bin", &none), ST_CORRUPT);
+    catch_stop();
     mem_free(saved);
     teardown(&f);
 }

@@ -17,6 +17,7 @@ static const struct {
     {"config.yaml", RUN_CONFIG},          {"inputs.json", RUN_INPUTS},   {"metrics.jsonl", RUN_METRICS},
     {"predictions.f32", RUN_PREDICTIONS}, {"clipped.json", RUN_CLIPPED}, {"teacher.f32", RUN_TEACHER},
     {"steps.jsonl", RUN_STEPS},           {"dense-0.f32", RUN_DENSE},    {"dense-1.f32", RUN_DENSE},
+    {"progressive.f32", RUN_PROGRESSIVE},
 };
 enum { FILES = sizeof files / sizeof *files };
 
@@ -44,7 +45,8 @@ static void assert_refused(const run_files_t *sealed, int i, const char *message
         assert_caught(line);
         assert_caught("remove");
     }
-    assert_int_equal(run_files_check(sealed, folder, (RUN_WHOLE | RUN_TEACHER) & ~files[i].kind & ~RUN_REST), ST_OK);
+    assert_int_equal(run_files_check(sealed, folder, (RUN_WHOLE | RUN_TEACHER | RUN_PROGRESSIVE) & ~files[i].kind & ~RUN_REST),
+                     ST_OK);
     test_write(files[i].name, CONTENT);
     mem_free(line);
     mem_free(folder);
@@ -77,17 +79,18 @@ static void test_removed_files(void **state)
     run_files_t sealed = sealed_run();
     for (int i = 0; i < FILES; i++) {
         assert_int_equal(unlink(test_path("%s", files[i].name)), 0);
-        if (files[i].kind != RUN_TEACHER) {
+        if (!(files[i].kind & (RUN_TEACHER | RUN_PROGRESSIVE))) {
             assert_refused(&sealed, i, "is missing; the run wrote 23 bytes");
             continue;
         }
         char *folder = mem_strdup(test_path("%s", ""));
         catch_start();
         assert_int_equal(run_files_check(&sealed, folder, RUN_WHOLE), ST_OK);
-        assert_caught("teacher.f32 was removed; nothing that is done here needs it");
-        assert_int_equal(run_files_check(&sealed, folder, RUN_TEACHER), ST_CORRUPT);
+        assert_caught(files[i].name);
+        assert_caught(" was removed; nothing that is done here needs it");
+        assert_int_equal(run_files_check(&sealed, folder, files[i].kind), ST_CORRUPT);
         catch_stop();
-        assert_caught("teacher.f32: is missing; the run wrote 23 bytes");
+        assert_caught(": is missing; the run wrote 23 bytes");
         test_write(files[i].name, CONTENT);
         mem_free(folder);
     }

@@ -61,7 +61,7 @@ static void test_what_is_asked_for_is_checked_and_read(void **state)
     assert_true(found && curve.points == 1);
     curve_fini(&curve);
     assert_int_equal(run_reader_want(&run, RUN_TEACHER), ST_OK);
-    assert_int_equal(run_reader_teacher(&run, 3, &floats), ST_OK);
+    assert_int_equal(run_reader_teacher(&run, SOFT_LABELS_FINAL, 3, &floats), ST_OK);
     assert_memory_equal(floats, "abcdefghijkl", 12);
     mem_free(floats);
     run_reader_fini(&run);

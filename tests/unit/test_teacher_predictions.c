@@ -19,7 +19,7 @@ static void test_pieces(void **state)
     (void)state;
     float p[10] = {0, 1, 0.25f, 0.5f, 0.75f, 0.1f, 0.2f, 0.3f, 0.4f, 0.6f};
     const float *all = NULL;
-    teacher_predictions_t *t = teacher_predictions_create(10);
+    teacher_predictions_t *t = teacher_predictions_create(10, false);
     catch_start();
     assert_int_equal(teacher_predictions_put(t, 4, p, 2), ST_MESSAGE); /* a gap */
     assert_caught("predictions of examples 4 to 6 do not follow the 0 of 10 that are here");
@@ -44,6 +44,16 @@ static void test_pieces(void **state)
     assert_memory_equal(all, p, sizeof p);
     teacher_predictions_destroy(&t);
     assert_null(t);
+    t = teacher_predictions_create(10, true); /* of first visits: some examples may have none, and all others one */
+    p[5] = NAN;
+    assert_int_equal(teacher_predictions_put(t, 0, p, 10), ST_OK);
+    teacher_predictions_destroy(&t);
+    t = teacher_predictions_create(10, true);
+    p[5] = 1.1f;
+    catch_start();
+    assert_int_equal(teacher_predictions_put(t, 0, p, 10), ST_MESSAGE);
+    catch_stop();
+    teacher_predictions_destroy(&t);
 }
 
 static float prediction_of(uint64_t group)
@@ -101,19 +111,20 @@ static void test_file(void **state)
     const float p[] = {0.5f, 0.25f, 0.125f};
     float *got = NULL;
     const char *dir = test_dir();
-    assert_false(teacher_file_exists(dir));
+    assert_false(teacher_file_exists(dir, SOFT_LABELS_FINAL));
     catch_start();
-    assert_int_equal(teacher_file_read(dir, 3, &got), ST_INPUT);
+    assert_int_equal(teacher_file_read(dir, SOFT_LABELS_FINAL, 3, &got), ST_INPUT);
     catch_stop();
     assert_caught("teacher.f32");
-    assert_int_equal(teacher_file_write(dir, p, 3), ST_OK);
-    assert_true(teacher_file_exists(dir));
-    assert_int_equal(teacher_file_read(dir, 3, &got), ST_OK);
+    assert_int_equal(teacher_file_write(dir, SOFT_LABELS_FINAL, p, 3), ST_OK);
+    assert_true(teacher_file_exists(dir, SOFT_LABELS_FINAL));
+    assert_false(teacher_file_exists(dir, SOFT_LABELS_PROGRESSIVE));
+    assert_int_equal(teacher_file_read(dir, SOFT_LABELS_FINAL, 3, &got), ST_OK);
     assert_memory_equal(got, p, sizeof p);
     mem_free(got);
     got = NULL;
     catch_start();
-    assert_int_equal(teacher_file_read(dir, 4, &got), ST_INPUT);
+    assert_int_equal(teacher_file_read(dir, SOFT_LABELS_FINAL, 4, &got), ST_INPUT);
     catch_stop();
     assert_caught(
         "teacher.f32 has 12 bytes and not the 16 of 4 training examples; remove the folder to train the teacher again");
