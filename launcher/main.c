@@ -48,6 +48,16 @@ static const command_t commands[] = {
      "unless\n"
      "--set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},
+    {"churn", "RUN_A RUN_B DATASET", "say what changes from one version of a model to the next, and for whom",
+     " out set dataset-a ",
+     "Prediction difference, swaps, losses, wins and losses over the dataset's evaluation split, and where they are. A run "
+     "without\n"
+     "predictions of these examples is scored first, as by smelter predict. Of two VARIANT folders of smelter compare, with "
+     "r0, "
+     "r1, ..\n"
+     "in each, replica r is set against replica r, and the difference against that of replicas of one version.\n"
+     "With --out DIR also " FILE_CHURN " and " FILE_CHURN_CSV ".",
+     command_churn},
     {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss",
      " out ",
      "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's " FILE_RESULTS

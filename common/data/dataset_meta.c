@@ -1,6 +1,7 @@
 #include "common/data/dataset_meta.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "common/base/hash.h"
@@ -240,6 +241,13 @@ bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
 void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block)
 {
     snprintf(out, DATASET_KEY_BYTES, "block %012lld", (long long)block);
+}
+
+double dataset_meta_number(const dataset_field_t *field, float number)
+{
+    const double x = number / field->scale + field->mean;
+    const bool is_log = strcmp(field->rules.transform, schema_transform_word(TRANSFORM_LOG1P)) == 0;
+    return is_log ? copysign(expm1(fabs(x)), x) : x;
 }
 
 void dataset_meta_value_text(const dataset_meta_t *meta, int f, uint64_t key, char *text, size_t bytes)

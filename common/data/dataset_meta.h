@@ -55,6 +55,9 @@ void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block);
  * frequent ones, "(missing)", or else #KEY in hex; as printable.h has it. */
 void dataset_meta_value_text(const dataset_meta_t *meta, int f, uint64_t key, char *text, size_t bytes);
 
+/* dataset_meta_number - the number of the text of which a number that networks see was made. */
+double dataset_meta_number(const dataset_field_t *field, float number);
+
 /* dataset_meta - of an open dataset, borrowed. */
 const dataset_meta_t *dataset_meta(const dataset_t *dataset);
 

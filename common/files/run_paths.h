@@ -12,6 +12,8 @@
  *     DIR/VARIANT/rREPLICA/                            and ends with
  *     DIR/results.json results.csv verdict.txt report.html
  *
+ *     DIR/churn.json churn.csv                         of two runs, or two variants
+ *
  * A checkpoint's folder has a manifest.json and dense-K.f32 too. Every function's result is **owned**: mem_free.           */
 #ifndef SMELTER_RUN_PATHS_H
 #define SMELTER_RUN_PATHS_H
@@ -43,6 +45,9 @@
 #define FILE_RESULTS_CSV "results.csv"
 #define FILE_VERDICT "verdict.txt"
 #define FILE_REPORT "report.html"
+
+#define FILE_CHURN "churn.json"
+#define FILE_CHURN_CSV "churn.csv"
 
 /* run_path - of a file or folder of one of these names, in the folder of a run, an experiment or a checkpoint. */
 static inline char *run_path(const char *dir, const char *name)

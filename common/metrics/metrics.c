@@ -88,6 +88,44 @@ static pairs_t count_pairs(const item_t *items, int64_t n)
     return pairs;
 }
 
+static bool are_probabilities(const float *p, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!is_probability(p[i]))
+            return false;
+    return true;
+}
+
+static uint32_t bits_of(float p)
+{
+    const float positive_zero = p + 0.0f; /* -0 has a sign bit */
+    uint32_t bits;
+    memcpy(&bits, &positive_zero, sizeof bits);
+    return bits;
+}
+
+/* All examples by (group, p), **owned**; group NULL: all are one. */
+static item_t *sorted_items(const float *p, const uint8_t *y, const uint64_t *group, int64_t n)
+{
+    item_t *items = MEM_ARRAY(item_t, n), *spare = MEM_ARRAY(item_t, n);
+    for (int64_t i = 0; i < n; i++) {
+        ASSERT(y[i] <= 1);
+        items[i] = (item_t){.group = group ? group[i] : 0, .score = bits_of(p[i]) << 1 | y[i]};
+    }
+    sort_items(&items, &spare, n);
+    mem_free(spare);
+    return items;
+}
+
+/* The end of the group that begins at `begin`. */
+static int64_t end_of_group(const item_t *items, int64_t begin, int64_t n)
+{
+    int64_t end = begin + 1;
+    while (end < n && items[end].group == items[begin].group)
+        end++;
+    return end;
+}
+
 static double loss_of(pairs_t pairs)
 {
     return pairs.total ? (double)pairs.half_wrong / (2.0 * (double)pairs.total) : NAN;
@@ -98,28 +136,15 @@ static double pair_loss(const float *p, const uint8_t *y, const uint64_t *group,
 {
     if (per_group_mean)
         *per_group_mean = NAN;
-    for (int64_t i = 0; i < n; i++)
-        if (!is_probability(p[i]))
-            return NAN;
-    if (n == 0)
+    if (n == 0 || !are_probabilities(p, n))
         return NAN;
 
-    item_t *items = MEM_ARRAY(item_t, n), *spare = MEM_ARRAY(item_t, n);
-    for (int64_t i = 0; i < n; i++) {
-        ASSERT(y[i] <= 1);
-        float positive_zero = p[i] + 0.0f; /* -0 has a sign bit */
-        uint32_t bits;
-        memcpy(&bits, &positive_zero, sizeof bits);
-        items[i] = (item_t){.group = group ? group[i] : 0, .score = bits << 1 | y[i]};
-    }
-    sort_items(&items, &spare, n);
-
+    item_t *items = sorted_items(p, y, group, n);
     pairs_t all = {0, 0};
     double sum_of_losses = 0.0;
     int64_t groups_with_pairs = 0;
     for (int64_t begin = 0, end; begin < n; begin = end) {
-        for (end = begin + 1; end < n && items[end].group == items[begin].group; end++)
-            ;
+        end = end_of_group(items, begin, n);
         if (group && items[begin].group == QUERY_NONE)
             continue; /* examples whose query is not known make no pairs with one another */
         pairs_t pairs = count_pairs(items + begin, end - begin);
@@ -131,21 +156,24 @@ static double pair_loss(const float *p, const uint8_t *y, const uint64_t *group,
         groups_with_pairs++;
     }
     mem_free(items);
-    mem_free(spare);
     if (per_group_mean && groups_with_pairs)
         *per_group_mean = sum_of_losses / (double)groups_with_pairs;
     return loss_of(all);
 }
 
+double metrics_logloss_example(float p, uint8_t y)
+{
+    if (!is_probability(p))
+        return NAN;
+    const double likelihood = y ? (double)p : 1.0 - (double)p;
+    return -log(fmin(fmax(likelihood, P_FLOOR), 1.0 - P_FLOOR));
+}
+
 double metrics_logloss(const float *p, const uint8_t *y, int64_t n)
 {
     double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        if (!is_probability(p[i]))
-            return NAN;
-        double likelihood = y[i] ? (double)p[i] : 1.0 - (double)p[i];
-        sum -= log(fmin(fmax(likelihood, P_FLOOR), 1.0 - P_FLOOR));
-    }
+    for (int64_t i = 0; i < n; i++)
+        sum += metrics_logloss_example(p[i], y[i]);
     return n ? sum / (double)n : NAN;
 }
 
@@ -188,4 +216,64 @@ double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *grou
 {
     ASSERT(group || n == 0);
     return pair_loss(p, y, group, n, per_query_mean);
+}
+
+/* The first of the sorted items whose score is not below `score`. */
+static int64_t lower_bound(const item_t *items, int64_t n, uint32_t score)
+{
+    int64_t low = 0;
+    for (int64_t high = n; low < high;) {
+        const int64_t middle = low + (high - low) / 2;
+        if (items[middle].score < score)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Items of one p are neighbours, negatives first, so three bounds of a p say how many there are of each label below, at and
+ * above it. */
+void metrics_auc_examples(const float *p, const uint8_t *y, int64_t n, double *wrong)
+{
+    item_t *items = are_probabilities(p, n) && n > 0 ? sorted_items(p, y, NULL, n) : NULL;
+    int64_t *positives = MEM_ARRAY(int64_t, n + 1); /* [i]: among the first i items */
+    for (int64_t i = 0; items && i < n; i++)
+        positives[i + 1] = positives[i] + (items[i].score & 1);
+    const double label[2] = {(double)(n - positives[n]), (double)positives[n]};
+    for (int64_t i = 0; i < n; i++) {
+        wrong[i] = NAN;
+        if (!items || label[0] == 0.0 || label[1] == 0.0)
+            continue;
+        const uint32_t score = bits_of(p[i]) << 1;
+        const int64_t begin = lower_bound(items, n, score), middle = lower_bound(items, n, score | 1),
+                      end = lower_bound(items, n, score + 2);
+        const double below = (double)positives[begin], above = (double)(n - end - (positives[n] - positives[end]));
+        wrong[i] =
+            y[i] ? (above + 0.5 * (double)(middle - begin)) / label[0] : (below + 0.5 * (double)(end - middle)) / label[1];
+    }
+    mem_free(positives);
+    mem_free(items);
+}
+
+void metrics_pqauc_queries(const float *p, const uint8_t *y, const queries_t *queries, double *wrong, double *pairs)
+{
+    const int64_t n = queries->begin[queries->count];
+    uint64_t *query = MEM_ARRAY(uint64_t, n);
+    for (int64_t q = 0; q < queries->count; q++) {
+        int64_t of_label[2] = {0, 0};
+        for (int64_t i = queries->begin[q]; i < queries->begin[q + 1]; i++) {
+            query[queries->example[i]] = (uint64_t)q;
+            of_label[y[queries->example[i]]]++;
+        }
+        wrong[q] = NAN;
+        pairs[q] = (double)of_label[0] * (double)of_label[1];
+    }
+    item_t *items = n > 0 && are_probabilities(p, n) ? sorted_items(p, y, query, n) : NULL;
+    for (int64_t begin = 0, end; items && begin < n; begin = end) {
+        end = end_of_group(items, begin, n);
+        wrong[items[begin].group] = (double)count_pairs(items + begin, end - begin).half_wrong / 2.0;
+    }
+    mem_free(items);
+    mem_free(query);
 }

@@ -8,9 +8,14 @@
 
 #include <stdint.h>
 
+#include "common/metrics/queries.h"
+
 /* metrics_logloss - mean of -y log p - (1-y) log(1-p) (eq. 29); p is kept away from 0 and 1 by 1e-7, because an f32
  * probability rounds to 0 or 1 long before its logit is infinite. */
 double metrics_logloss(const float *p, const uint8_t *y, int64_t n);
+
+/* metrics_logloss_example - the term of one example, of which that is the mean. */
+double metrics_logloss_example(float p, uint8_t y);
 
 /* metrics_base_rate_logloss - of predicting the share of positives for every example (eq. 44); 0 where all labels are equal,
  * NaN without an example. */
@@ -31,5 +36,16 @@ double metrics_auc_loss(const float *p, const uint8_t *y, int64_t n);
  * (may be NULL) gets the mean of the per-group losses over groups that have a pair (eq. 33). Examples of group QUERY_NONE
  * (queries.h) are left out. */
 double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_query_mean);
+
+/* The parts of the two, for who resamples queries:
+ *
+ * metrics_auc_examples - of each example the share of the examples of the other label that it is wrongly ordered with; over the
+ * positives alone, and over the negatives alone, their mean is the AUC loss.  wrong  out [n]; all NaN where AUC loss is.
+ * Cost: a sort, and a binary search an example.
+ *
+ * metrics_pqauc_queries - of each query the number of its pairs, and of those that are wrongly ordered, ties counting 1/2; sum
+ * over sum is the PQAUC loss.  wrong, pairs  out [queries->count]; all wrong NaN where a prediction is not in [0, 1]. */
+void metrics_auc_examples(const float *p, const uint8_t *y, int64_t n, double *wrong);
+void metrics_pqauc_queries(const float *p, const uint8_t *y, const queries_t *queries, double *wrong, double *pairs);
 
 #endif

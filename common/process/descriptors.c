@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -54,4 +56,27 @@ status_t descriptors_check(int64_t limit, int64_t needed, const char *who)
         "%s may need %lld open files, and the limit is %lld; raise it (ulimit -n %d; DefaultLimitNOFILE= or LimitNOFILE= of "
         "systemd; the limits of the batch system)",
         who, (long long)needed, (long long)limit, needed < 1024 ? 1024 : ENOUGH);
+}
+
+status_t descriptors_divert(const char *path, int *saved)
+{
+    fflush(stdout);
+    const int file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644), before = dup(STDOUT_FILENO);
+    const bool is_done = file >= 0 && before >= 0 && dup2(file, STDOUT_FILENO) >= 0;
+    const status_t status =
+        is_done ? ST_OK : FAIL(ST_INPUT, "%s: cannot be written: %m; make the folder writable or choose another --out", path);
+    if (file >= 0)
+        close(file);
+    if (is_done)
+        *saved = before;
+    else if (before >= 0)
+        close(before);
+    return status;
+}
+
+void descriptors_restore(int saved)
+{
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
 }

@@ -21,4 +21,10 @@ int64_t descriptors_limit(void);
  * with 3 ranks", "server 1 (rank 2 on node3)". */
 WARN_UNUSED status_t descriptors_check(int64_t limit, int64_t needed, const char *who);
 
+/* descriptors_divert - standard output, and that of children, goes to the file at `path`, which is made or emptied; *saved is
+ * what it was.  ST_INPUT: not writable; nothing has changed then.
+ * descriptors_restore - back to that. */
+WARN_UNUSED status_t descriptors_divert(const char *path, int *saved);
+void descriptors_restore(int saved);
+
 #endif

@@ -4,18 +4,17 @@
  * search that was interrupted finds its finished trainings again, and any cluster will do. Prediction difference falls with
  * the width, the loss stays low until the width is too large: the ends of the range are tried first, the end with the smaller
  * difference is the wide one, and bisection on a logarithmic scale finds the last acceptable value between them. */
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
 #include "common/files/run_paths.h"
+#include "common/process/descriptors.h"
 #include "launcher/commands/commands.h"
 #include "launcher/ingest/splits.h"
 #include "launcher/job/job.h"
@@ -44,19 +43,12 @@ typedef struct tune_search {
 static status_t start_quietly(char *const argv[], const experiment_t *experiment, const char *dir)
 {
     char *path = mem_printf("%s.txt", dir);
-    fflush(stdout);
-    const int file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644), saved = dup(STDOUT_FILENO);
-    status_t status = ST_OK;
-    if (file < 0 || saved < 0 || dup2(file, STDOUT_FILENO) < 0)
-        status = FAIL(ST_INPUT, "%s: cannot be written: %m; make the folder writable or choose another --out", path);
+    int saved;
+    status_t status = descriptors_divert(path, &saved);
     if (status == ST_OK) {
         status = job_start(argv, experiment);
-        dup2(saved, STDOUT_FILENO);
+        descriptors_restore(saved);
     }
-    if (file >= 0)
-        close(file);
-    if (saved >= 0)
-        close(saved);
     mem_free(path);
     return status;
 }

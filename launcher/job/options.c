@@ -26,6 +26,8 @@ static const option_line_t option_lines[] = {
     {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
     {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
+    {"dataset-a", "DATASET", OPTION_TEXT, offsetof(options_t, dataset_a),
+     "the same examples with the fields that RUN_A knows (default: DATASET)"},
     {"initial", "DIR", OPTION_TEXT, offsetof(options_t, initial), "write what the run's training started from as plain arrays"},
     {"deep", NULL, OPTION_FLAG, offsetof(options_t, deep), "look up the first row that differs, too"},
     {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
@@ -53,7 +55,7 @@ static void print_all(const command_t *commands, int n)
     for (int i = 0; i < n; i++)
         printf("  %-18s %s\n", commands[i].name, commands[i].summary);
     printf("\nUnder mpirun or srun, train, compare and predict take their rank's role; without one they start mpirun, and so "
-           "does tune.\n");
+           "do tune and churn.\n");
 }
 
 static void print_one(const command_t *command)
@@ -101,6 +103,15 @@ static status_t parse_option(const command_t *command, char **argv, int argc, in
                 command->name);
 }
 
+/* How many arguments a command takes. */
+static int words_of(const command_t *command)
+{
+    int words = *command->argument != 0;
+    for (const char *at = command->argument; *at; at++)
+        words += *at == ' ';
+    return words;
+}
+
 static status_t parse(const command_t *command, int argc, char **argv, options_t *out, bool *helped)
 {
     for (int i = 2; i < argc; i++) {
@@ -111,13 +122,16 @@ static status_t parse(const command_t *command, int argc, char **argv, options_t
             TRY(parse_option(command, argv, argc, &i, out));
         else if (!out->argument && *command->argument)
             out->argument = argv[i];
-        else if (!out->second && strchr(command->argument, ' '))
+        else if (!out->second && words_of(command) > 1)
             out->second = argv[i];
+        else if (!out->third && words_of(command) > 2)
+            out->third = argv[i];
         else
             return FAIL(ST_INPUT, "smelter %s: \"%s\" is one argument too many; see smelter %s --help", command->name, argv[i],
                         command->name);
     }
-    if (*command->argument && *command->argument != '[' && (!out->argument || (strchr(command->argument, ' ') && !out->second)))
+    const int given = !out->argument ? 0 : !out->second ? 1 : !out->third ? 2 : 3;
+    if (*command->argument != '[' && given < words_of(command))
         return FAIL(ST_INPUT, "smelter %s needs %s; see smelter %s --help", command->name, command->argument, command->name);
     return ST_OK;
 }

@@ -11,6 +11,7 @@
 typedef struct options {
     const char *argument;           /* the command's main argument, or NULL */
     const char *second;             /* the one after it, of commands that take two */
+    const char *third;              /* and after that, of commands that take three */
     const char *sets[OPTIONS_MOST]; /* --set key=value */
     int n_sets;
     const char *out;          /* --out */
@@ -20,6 +21,7 @@ typedef struct options {
     const char *baseline;     /* --baseline */
     const char *tolerance;    /* --tolerance */
     const char *split;        /* --split */
+    const char *dataset_a;    /* --dataset-a */
     const char *restarts;     /* --restarts */
     const char *initial;      /* --initial */
     bool json;                /* --json */
@@ -34,8 +36,8 @@ typedef struct options {
 
 typedef struct command {
     const char *name;
-    const char *
-        argument; /* how --help calls the main argument; "" where there is none; [X] where it may be left out; two words: two */
+    const char
+        *argument;       /* how --help calls the arguments, a word each; "" where there is none; [X] where it may be left out */
     const char *summary; /* one line */
     const char *options; /* the options it takes, without dashes, between spaces */
     const char *help;    /* further text of --help */

@@ -78,7 +78,7 @@ const variant_result_t *result_ensemble(const experiment_result_t *result)
     return full;
 }
 
-static void free_slices(pd_slice_t *slice, int32_t n)
+void result_free_slices(pd_slice_t *slice, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         mem_free(slice[i].column);
@@ -99,8 +99,8 @@ void result_fini(experiment_result_t *result)
         mem_free(variant->pd_of_example);
         mem_free(variant->without.pd_relative);
         mem_free(variant->without.pd_levelled);
-        free_slices(variant->slice, variant->slices);
-        free_slices(variant->worst, variant->worst_slices);
+        result_free_slices(variant->slice, variant->slices);
+        result_free_slices(variant->worst, variant->worst_slices);
     }
     mem_free(result->reference);
     mem_free(result->difference);
@@ -117,17 +117,10 @@ void result_fini(experiment_result_t *result)
     result->group = NULL;
 }
 
-static void put_suffixed(jsondoc_t *object, const char *name, const char *suffix, double value)
-{
-    char key[64];
-    snprintf(key, sizeof key, "%s_%s", name, suffix);
-    jsondoc_put_number(object, key, value);
-}
-
 static void put_interval(jsondoc_t *object, const char *name, estimate_t estimate)
 {
-    put_suffixed(object, name, "low", estimate.low);
-    put_suffixed(object, name, "high", estimate.high);
+    metric_put_beside(object, name, "low", estimate.low);
+    metric_put_beside(object, name, "high", estimate.high);
 }
 
 double result_change_percent(const metric_rows_t *rows, int i, const void *numbers, const void *of_base)
@@ -172,7 +165,7 @@ void result_put_reproducibility(jsondoc_t *object, const variant_result_t *varia
 #undef PUT
     for (int i = 0; i < quality_rows.n; i++)
         if (quality_rows.row[i].show & SHOW_ERROR)
-            put_suffixed(object, quality_rows.row[i].name, "se", result_error(variant, &quality_rows, i));
+            metric_put_beside(object, quality_rows.row[i].name, "se", result_error(variant, &quality_rows, i));
     for (int i = 0; i < reproducibility_rows.n; i++)
         put_interval(object, reproducibility[i].name, estimate[i]);
     put_interval(object, "pd_difference", variant->pd_difference);

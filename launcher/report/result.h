@@ -213,6 +213,9 @@ const variant_result_t *result_ensemble(const experiment_result_t *result);
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
 
+/* result_free_slices - an array of n slices, **owned**; NULL where n is 0. */
+void result_free_slices(pd_slice_t *slice, int32_t n);
+
 /* result_put_reproducibility - members of an open JSON object, in the order of the rows. */
 void result_put_reproducibility(jsondoc_t *object, const variant_result_t *variant);
 

@@ -257,20 +257,12 @@ static status_t walk(slicing_t *s, dataset_t *dataset)
 
 /* ---- slices as a person reads them ----------------------------------------------------------------------------------- */
 
-/* The number of the text of which a number that networks see was made. */
-static double as_in_text(const dataset_field_t *field, float number)
-{
-    const double x = number / field->scale + field->mean;
-    const bool is_log = strcmp(field->rules.transform, schema_transform_word(TRANSFORM_LOG1P)) == 0;
-    return is_log ? copysign(expm1(fabs(x)), x) : x;
-}
-
 /* Deciles: above the edge below, up to and with the edge above. */
 static void decile_text(const float edge[SLICES_DECILES - 1], uint64_t bucket, const dataset_field_t *field,
                         char text[VALUE_BYTES])
 {
-    const double below = bucket > 0 ? as_in_text(field, edge[bucket - 1]) : -INFINITY;
-    const double above = bucket < SLICES_DECILES - 1 ? as_in_text(field, edge[bucket]) : INFINITY;
+    const double below = bucket > 0 ? dataset_meta_number(field, edge[bucket - 1]) : -INFINITY;
+    const double above = bucket < SLICES_DECILES - 1 ? dataset_meta_number(field, edge[bucket]) : INFINITY;
     if (isinf(below))
         snprintf(text, VALUE_BYTES, "up to %.4g", above);
     else if (isinf(above))

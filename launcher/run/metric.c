@@ -101,6 +101,13 @@ void metric_put_all(jsondoc_t *object, const metric_rows_t *rows, const void *nu
     }
 }
 
+void metric_put_beside(jsondoc_t *object, const char *name, const char *suffix, double value)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s_%s", name, suffix);
+    jsondoc_put_number(object, key, value);
+}
+
 status_t metric_get_all(const jsondoc_t *object, const char *where, const metric_rows_t *rows, void *out)
 {
     for (int i = 0; i < rows->n; i++) {

@@ -105,6 +105,9 @@ int metric_at_detail(const metric_rows_t *rows, int detail);
 void metric_put_all(jsondoc_t *object, const metric_rows_t *rows, const void *numbers);
 WARN_UNUSED status_t metric_get_all(const jsondoc_t *object, const char *where, const metric_rows_t *rows, void *out);
 
+/* metric_put_beside - the member NAME_SUFFIX: what stands beside a number, such as its interval or its error. */
+void metric_put_beside(jsondoc_t *object, const char *name, const char *suffix, double value);
+
 /* metric_combine_all - what n structs, `stride` bytes apart, become as one. In their order, so that the same runs give the same
  * bits. */
 void metric_combine_all(const metric_rows_t *rows, const void *first, size_t stride, int32_t n, void *out);

@@ -10,7 +10,7 @@
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
-#include "launcher/report/result.h"
+#include "launcher/report/churn.h"
 #include "tests/lib/testing.h"
 
 #define DOCUMENT "docs/METRICS.md"
@@ -110,6 +110,7 @@ static const struct {
     {"How far replicas differ", &reproducibility_rows},
     {"Cost of a run", &cost_rows},
     {"Students and their teachers", &teaching_rows},
+    {"From one version to the next (churn.json, churn.csv)", &churn_rows},
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 

@@ -150,6 +150,47 @@ static void test_pqauc_leaves_out_examples_without_query(void **state)
     assert_int_equal(queries_without(NULL, 5), 0);
 }
 
+/* What the two losses are put together from: an example's share of wrong pairs, over the other label; a query's pairs. */
+static void test_parts_of_examples_and_queries(void **state)
+{
+    (void)state;
+    static sample_t s;
+    static double wrong[MOST], pairs[MOST];
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        make_sample(&s, seed, 2 + (int64_t)(seed * 13 % 300), seed % 2 ? 7 : 1 << 20, 1 + (int)(seed * 5 % 60));
+        if (seed % 4 == 0)
+            s.group[s.n / 2] = s.group[0] = QUERY_NONE;
+        const double loss = metrics_auc_loss(s.p, s.y, s.n);
+        metrics_auc_examples(s.p, s.y, s.n, wrong);
+        for (int64_t i = 0; i < s.n; i++) {
+            double own = 0, others = 0;
+            for (int64_t j = 0; j < s.n; j++)
+                if (s.y[j] != s.y[i]) {
+                    const float positive = s.y[i] ? s.p[i] : s.p[j], negative = s.y[i] ? s.p[j] : s.p[i];
+                    own += negative > positive ? 1.0 : negative == positive ? 0.5 : 0.0;
+                    others += 1;
+                }
+            if (isnan(loss))
+                assert_true(isnan(wrong[i]));
+            else
+                assert_near(wrong[i], own / others, 1e-15);
+        }
+        queries_t *queries = queries_create(s.group, s.n);
+        metrics_pqauc_queries(s.p, s.y, queries, wrong, pairs);
+        double sum = 0, total = 0;
+        for (int64_t q = 0; q < queries->count; q++) {
+            sum += wrong[q];
+            total += pairs[q];
+        }
+        const double whole = metrics_pqauc_loss(s.p, s.y, s.group, s.n, NULL);
+        assert_true(isnan(whole) ? total == 0 : whole == sum / total);
+        s.p[0] = 2.0f;
+        metrics_pqauc_queries(s.p, s.y, queries, wrong, pairs);
+        assert_true(isnan(wrong[0]));
+        queries_destroy(&queries);
+    }
+}
+
 static void test_order_of_examples_does_not_matter(void **state)
 {
     (void)state;
@@ -251,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_pqauc_equals_all_pairs),
         cmocka_unit_test(test_pqauc_ignores_pairs_across_groups),
         cmocka_unit_test(test_pqauc_leaves_out_examples_without_query),
+        cmocka_unit_test(test_parts_of_examples_and_queries),
         cmocka_unit_test(test_order_of_examples_does_not_matter),
         cmocka_unit_test(test_logloss_and_calibration),
         cmocka_unit_test(test_undefined_is_nan),
