@@ -14,7 +14,9 @@
  * pushes step s when its pull of s was answered, and sync and invariant apply the push of s - d when all pulls of s were. So
  * the cut may wait for its moment, and for the cut before it to be durable, without any message. */
 #include "common/base/log.h"
+
 #include "ps/shard_impl.h"
+#include <inttypes.h>
 
 /* Of how many steps before a cut the pushes are pending. */
 int64_t shard_cut_depth(const shard_t *shard)
@@ -110,10 +112,10 @@ static bool make_cut(shard_t *shard)
         return false;
     if (shard_snapshot_is_saving(shard->snapshot)) {
         if (!shard->is_stalled)
-            log_info(
-                "shard %d waits before step %lld: the checkpoint before is not on disk yet; checkpoints are asked for faster "
-                "than this disk takes them",
-                shard->o.shard, (long long)shard->cuts[0]);
+            log_info("shard %d waits before step %" PRId64
+                     ": the checkpoint before is not on disk yet; checkpoints are asked for faster "
+                     "than this disk takes them",
+                     shard->o.shard, shard->cuts[0]);
         shard->is_stalled = true;
         return false;
     }

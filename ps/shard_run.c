@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -305,8 +306,8 @@ static void log_row_cache(const shard_t *shard)
     if (!shard->row_cache)
         return;
     const row_cache_counters_t c = row_cache_counters(shard->row_cache);
-    log_info("shard %d: %lld rows left memory for disk and %lld came back; %lld MB there", shard->o.shard, (long long)c.evicted,
-             (long long)c.loaded, (long long)(c.disk_bytes >> 20));
+    log_info("shard %d: %" PRId64 " rows left memory for disk and %" PRId64 " came back; %" PRId64 " MB there", shard->o.shard,
+             c.evicted, c.loaded, (c.disk_bytes >> 20));
 }
 
 /* The store of this shard below the run's folder, which is another on every host. */

@@ -12,6 +12,7 @@
  * next answer. */
 #include "worker/client.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/arena.h"
@@ -288,8 +289,8 @@ static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pul
 {
     const uint64_t beyond = resend_queue_acknowledge(&c->log, shard, taken);
     if (beyond)
-        return FAIL(ST_MESSAGE, "%s acknowledges push %llu, and %llu were sent", c->o.shard_names[shard],
-                    (unsigned long long)(c->log.last + beyond), (unsigned long long)c->log.last);
+        return FAIL(ST_MESSAGE, "%s acknowledges push %" PRIu64 ", and %" PRIu64 " were sent", c->o.shard_names[shard],
+                    (c->log.last + beyond), c->log.last);
     for (uint64_t n = c->log.acknowledged[shard] + 1; n <= c->log.last; n++) {
         sent_push_t *push = resend_queue_get(&c->log, shard, n);
         if (push && push->pulls < pull) {
@@ -312,9 +313,10 @@ static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked, 
     const int64_t step = message->header.step, count = message->header.count, bytes = message->frame[0].bytes;
     const int shard = PEER_SHARD_OF(message->peer);
     net_release(c->o.net, message);
-    return FAIL(ST_MESSAGE, "step %lld: %s answered a pull of %lld rows, %lld weights in all, with %lld rows in %lld bytes",
-                (long long)step, c->o.shard_names[shard], (long long)asked, (long long)weights, (long long)count,
-                (long long)bytes);
+    return FAIL(ST_MESSAGE,
+                "step %" PRId64 ": %s answered a pull of %" PRId64 " rows, %" PRId64 " weights in all, with %" PRId64
+                " rows in %" PRId64 " bytes",
+                step, c->o.shard_names[shard], asked, weights, count, bytes);
 }
 
 static bool is_of_run(const client_t *c, const wire_header_t *header)
@@ -453,8 +455,8 @@ static status_t wait_failed(client_t *c, const flight_t *flight)
         if (used < sizeof names)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->o.shard_names[s]);
     }
-    return FAIL(ST_TIMEOUT, "step %lld: waiting for %d of %d shards for %.0f s: %s", (long long)flight->step, missing,
-                c->o.shards, (double)c->o.heartbeat->deadline_ns * 2e-9, names);
+    return FAIL(ST_TIMEOUT, "step %" PRId64 ": waiting for %d of %d shards for %.0f s: %s", flight->step, missing, c->o.shards,
+                (double)c->o.heartbeat->deadline_ns * 2e-9, names);
 }
 
 static void start_waiting(client_t *c, flight_t *flight)
@@ -496,7 +498,7 @@ static status_t look_at_clock(client_t *c, flight_t *flight)
         return wait_failed(c, flight);
     if (now < flight->retry_ns)
         return ST_OK;
-    log_debug("step %lld: no rows for %.1f s; asking again", (long long)flight->step, (double)flight->pause_ns * 1e-9);
+    log_debug("step %" PRId64 ": no rows for %.1f s; asking again", flight->step, (double)flight->pause_ns * 1e-9);
     if (flight->pause_ns < RETRY_STRETCH * c->retry_ns)
         flight->pause_ns *= 2;
     flight->retry_ns = now + flight->pause_ns;

@@ -1,5 +1,6 @@
 #include "worker/objective.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -90,9 +91,9 @@ static status_t own_loss(objective_t *o, const objective_lane_t *lane, int k)
         sum += o->losses[i];
     if (!isfinite(sum))
         return FAIL(ST_INPUT,
-                    "step %lld: the loss of component %d is %f: the training diverged; lower the learning rates or add "
+                    "step %" PRId64 ": the loss of component %d is %f: the training diverged; lower the learning rates or add "
                     "clipping and normalisation",
-                    (long long)lane->step, k, fabs(sum)); /* a NaN has a sign that says nothing */
+                    lane->step, k, fabs(sum)); /* a NaN has a sign that says nothing */
     loss_probability(p, lane->z[k], n);
     const struct config_teacher *t = &o->config->teacher;
     const double share = lane->teacher ? objective_share(t->burn_in, t->ramp, t->until, lane->step, o->steps) : 0.0;

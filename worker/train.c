@@ -7,6 +7,8 @@
  * never ended. */
 #include "worker/train.h"
 
+#include <inttypes.h>
+
 #include "common/base/clock.h"
 #include "common/process/failpoint.h"
 #include "worker/worker_send.h"
@@ -65,7 +67,7 @@ status_t train_begin(worker_run_t *r, int64_t first)
     if (r->lanes.total == 0)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->data.path);
     if (first < 0 || first >= lanes_steps(&r->lanes) || first % rounding(r))
-        return FAIL(ST_MESSAGE, "told to train from step %lld of %lld", (long long)first, (long long)lanes_steps(&r->lanes));
+        return FAIL(ST_MESSAGE, "told to train from step %" PRId64 " of %" PRId64, first, lanes_steps(&r->lanes));
     r->cuts = checkpoint_schedule_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r), depth_of(r));
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
@@ -94,8 +96,8 @@ status_t train_save(worker_run_t *r, const wire_header_t *save)
         return net_send(r->net, PEER_COORDINATOR, &answer, NULL, 0);
     }
     if (!checkpoint_schedule_tell(&r->cuts, save->step, wire_save_stops(save)))
-        return FAIL(ST_MESSAGE, "told to save before step %lld when step %lld was to be pulled next", (long long)save->step,
-                    (long long)r->cuts.next);
+        return FAIL(ST_MESSAGE, "told to save before step %" PRId64 " when step %" PRId64 " was to be pulled next", save->step,
+                    r->cuts.next);
     return ST_OK;
 }
 

@@ -1,6 +1,7 @@
 /* A worker does what the coordinator says, one thing after the other: begin a run, take parameters, train, score. */
 #include "worker/worker.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -127,8 +128,8 @@ static status_t worker_on_teacher(worker_t *w, const net_message_t *message)
     const worker_run_t *r = &w->run;
     const int64_t n = message->header.count;
     if (!r->teacher || message->frame[0].bytes != n * (int64_t)sizeof(float))
-        return FAIL(ST_MESSAGE, "%lld predictions of a teacher in %lld bytes came for a run with%s teacher", (long long)n,
-                    (long long)message->frame[0].bytes, r->teacher ? " a" : "out a");
+        return FAIL(ST_MESSAGE, "%" PRId64 " predictions of a teacher in %" PRId64 " bytes came for a run with%s teacher", n,
+                    message->frame[0].bytes, r->teacher ? " a" : "out a");
     return teacher_predictions_put(r->teacher, wire_first_example(&message->header), message->frame[0].data, n);
 }
 
@@ -141,8 +142,8 @@ static status_t worker_on_dense(worker_t *w, const net_message_t *message)
     model_t *model = k < (uint32_t)step_components(r->step) ? step_model(r->step, (int)k) : NULL;
     const int64_t values = model ? model_parameters(model) : 0, all = model ? values + model_state_count(model) : 0;
     if (first < 0 || first > all || n > all - first || message->frame[0].bytes != n * (int64_t)sizeof(float))
-        return FAIL(ST_MESSAGE, "dense parameters %lld to %lld of component %u do not fit its %lld", (long long)first,
-                    (long long)(first + n), k, (long long)all);
+        return FAIL(ST_MESSAGE, "dense parameters %" PRId64 " to %" PRId64 " of component %u do not fit its %" PRId64, first,
+                    (first + n), k, all);
     const float *from = message->frame[0].data;
     for (int64_t i = 0; i < n; i++)
         *(first + i < values ? &model_values(model)[first + i] : &model_state(model)[first + i - values]) = from[i];
@@ -156,7 +157,7 @@ static status_t worker_on_scaling(worker_t *w, const net_message_t *message)
     const worker_run_t *r = &w->run;
     const int32_t numeric = dataset_info(r->dataset)->numeric;
     if (message->frame[0].bytes != numeric * 2 * (int64_t)sizeof(double))
-        return FAIL(ST_MESSAGE, "scaling of %lld bytes for %d numeric fields", (long long)message->frame[0].bytes, numeric);
+        return FAIL(ST_MESSAGE, "scaling of %" PRId64 " bytes for %d numeric fields", message->frame[0].bytes, numeric);
     dataset_standardise(r->dataset, message->frame[0].data);
     return ST_OK;
 }
@@ -167,7 +168,7 @@ static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
     worker_run_t *r = &w->run;
     const int64_t split = wire_split(&message->header);
     if (split < SPLIT_TRAIN || split > SPLIT_ALL)
-        return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %lld", (long long)split);
+        return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %" PRId64, split);
     const step_io_t io = run_io(r);
     const batch_plan_t plan = {
         .split = (split_t)split, .worker = r->worker, .workers = r->workers, .lanes = r->lanes, .chunk = r->lane_rows};

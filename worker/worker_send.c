@@ -1,5 +1,6 @@
 #include "worker/worker_send.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -32,10 +33,11 @@ static void watch_clipping(worker_run_t *r, int64_t step)
             if (layer.clipped_share <= CLIPPED_HIGH)
                 continue;
             r->warned_of_clipping = true;
-            log_warn("step %lld: %.0f %% of the values of %s (component %d) are clipped at model.clip %g, where gradients "
+            log_warn("step %" PRId64
+                     ": %.0f %% of the values of %s (component %d) are clipped at model.clip %g, where gradients "
                      "jump and "
                      "stop; raise it, or use model.layer_norm or model.weight_norm",
-                     (long long)step, 100.0 * layer.clipped_share, layer.name, k, r->config->model.clip);
+                     step, 100.0 * layer.clipped_share, layer.name, k, r->config->model.clip);
         }
     }
 }

@@ -1,5 +1,6 @@
 #include "common/base/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -34,9 +35,9 @@ int64_t clock_peak_rss_bytes(void)
     FILE *f = fopen("/proc/self/status", "r");
     if (f) {
         char line[256];
-        long long kib;
+        int64_t kib;
         while (fgets(line, sizeof line, f))
-            if (sscanf(line, "VmHWM: %lld kB", &kib) == 1) {
+            if (sscanf(line, "VmHWM: %" SCNd64 " kB", &kib) == 1) {
                 fclose(f);
                 return kib * 1024;
             }

@@ -1,5 +1,6 @@
 #include "common/base/hash.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ void hash_stream_value(const hash_stream_t *stream, uint64_t *low, uint64_t *hig
 
 static void put_text(XXH128_hash_t h, char text[HASH_TEXT_BYTES])
 {
-    snprintf(text, HASH_TEXT_BYTES, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    snprintf(text, HASH_TEXT_BYTES, "%016" PRIx64 "%016" PRIx64, h.high64, h.low64);
 }
 
 void hash128_text(const void *data, size_t bytes, char text[HASH_TEXT_BYTES])
@@ -81,7 +82,7 @@ void hash_digest_subtract(hash_digest_t *from, const hash_digest_t *what)
 
 void hash_digest_text(const hash_digest_t *digest, char text[33])
 {
-    snprintf(text, 33, "%016llx%016llx", (unsigned long long)digest->high, (unsigned long long)digest->low);
+    snprintf(text, 33, "%016" PRIx64 "%016" PRIx64, digest->high, digest->low);
 }
 
 bool hash_digest_parse(const char *text, hash_digest_t *digest)

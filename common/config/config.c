@@ -1,6 +1,7 @@
 #include "common/config/config.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -558,8 +559,8 @@ status_t config_for_replica(const config_t *config, int replica, config_t **out)
     int64_t seed = config->seed + (config->experiment.vary & 1u << VARY_INIT ? replica : 0);
     int64_t order_seed = config->data.order_seed + (config->experiment.vary & 1u << VARY_ORDER ? replica : 0);
     if (seed > SEED_MAX || order_seed > SEED_MAX)
-        return FAIL(ST_INPUT, "replica %d: its seed is above %lld; use a smaller seed or data.order_seed", replica,
-                    (long long)SEED_MAX);
+        return FAIL(ST_INPUT, "replica %d: its seed is above %" PRId64 "; use a smaller seed or data.order_seed", replica,
+                    SEED_MAX);
     config_t *copy = layout_copy(layout_config(), config);
     copy->seed = seed;
     copy->data.order_seed = order_seed;

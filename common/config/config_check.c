@@ -3,6 +3,7 @@
  * examples as the others, and at L3 each worker holds one whole subtree. */
 #include "common/config/config_check.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static char *powers_text(int64_t most)
 {
     char *text = mem_strdup("1");
     for (int64_t n = 2; n <= most; n *= 2) {
-        char *longer = mem_printf("%s%s%lld", text, n * 2 > most ? " or " : ", ", (long long)n);
+        char *longer = mem_printf("%s%s%" PRId64, text, n * 2 > most ? " or " : ", ", n);
         mem_free(text);
         text = longer;
     }
@@ -36,18 +37,18 @@ static char *groups_complaint(const config_t *config, int64_t workers)
     const int64_t lanes = config->train.lanes, groups = config_groups(config);
     const bool invariant = config->determinism == DETERMINISM_INVARIANT;
     if (workers % groups)
-        return mem_printf(
-            "objective.form groups needs as many workers for each of its %lld peers, but cluster.workers is %lld; use %lld, "
-            "%lld, ... workers",
-            (long long)groups, (long long)workers, (long long)groups, 2 * (long long)groups);
+        return mem_printf("objective.form groups needs as many workers for each of its %" PRId64
+                          " peers, but cluster.workers is %" PRId64 "; use %" PRId64 ", "
+                          "%" PRId64 ", ... workers",
+                          groups, workers, groups, 2 * groups);
     const int64_t each = workers / groups;
     if (each <= lanes && (!invariant || lanes % each == 0))
         return NULL;
-    char *allowed = invariant ? powers_text(lanes) : mem_printf("at most %lld", (long long)lanes);
-    char *text = mem_printf(
-        "train.lanes %lld cannot be divided among the %lld workers that each of %lld peers has of cluster.workers %lld; use "
-        "%s for each peer",
-        (long long)lanes, (long long)each, (long long)groups, (long long)workers, allowed);
+    char *allowed = invariant ? powers_text(lanes) : mem_printf("at most %" PRId64, lanes);
+    char *text = mem_printf("train.lanes %" PRId64 " cannot be divided among the %" PRId64 " workers that each of %" PRId64
+                            " peers has of cluster.workers %" PRId64 "; use "
+                            "%s for each peer",
+                            lanes, each, groups, workers, allowed);
     mem_free(allowed);
     return text;
 }
@@ -62,14 +63,14 @@ static char *workers_complaint(const config_t *config, int64_t workers)
     if (workers <= lanes && (!invariant || lanes % workers == 0))
         return NULL;
     if (!invariant)
-        return mem_printf(
-            "cluster.workers %lld are more than train.lanes %lld, so some would have nothing to do; use at most %lld "
-            "workers or more lanes",
-            (long long)workers, (long long)lanes, (long long)lanes);
+        return mem_printf("cluster.workers %" PRId64 " are more than train.lanes %" PRId64
+                          ", so some would have nothing to do; use at most %" PRId64 " "
+                          "workers or more lanes",
+                          workers, lanes, lanes);
     char *allowed = powers_text(lanes);
-    char *text =
-        mem_printf("train.lanes %lld cannot be divided among cluster.workers %lld at determinism invariant; use %s worker%s",
-                   (long long)lanes, (long long)workers, allowed, lanes == 1 ? "" : "s");
+    char *text = mem_printf("train.lanes %" PRId64 " cannot be divided among cluster.workers %" PRId64
+                            " at determinism invariant; use %s worker%s",
+                            lanes, workers, allowed, lanes == 1 ? "" : "s");
     mem_free(allowed);
     return text;
 }
@@ -78,8 +79,8 @@ status_t config_check_workers(const config_t *config, int workers)
 {
     ASSERT(workers > 0);
     if (config->cluster.active_workers > workers)
-        return FAIL(ST_INPUT, "cluster.active_workers is %lld, but there are %d workers; use a smaller number or auto",
-                    (long long)config->cluster.active_workers, workers);
+        return FAIL(ST_INPUT, "cluster.active_workers is %" PRId64 ", but there are %d workers; use a smaller number or auto",
+                    config->cluster.active_workers, workers);
     const bool around = config->experiment.vary & 1u << VARY_WORKERS;
     char *text = NULL;
     for (int active = around ? 1 : config_active_workers(config, workers); !text && active <= workers; active++) {
@@ -109,11 +110,11 @@ static char *deploy_complaint(const config_t *config)
     if (strcmp(deploy, "auto") == 0 || strcmp(deploy, "mean") == 0)
         return NULL;
     char *end;
-    long long number = strtoll(deploy, &end, 10);
+    int64_t number = strtoll(deploy, &end, 10);
     if (*deploy >= '0' && *deploy <= '9' && !*end && number < peers)
         return NULL;
-    return mem_printf("model.deploy '%s' is no component; allowed: auto, mean, or a number from 0 to %lld", deploy,
-                      (long long)peers - 1);
+    return mem_printf("model.deploy '%s' is no component; allowed: auto, mean, or a number from 0 to %" PRId64, deploy,
+                      peers - 1);
 }
 
 /* schedule_complaint - a scheduled loss that never acts; **owned**, or NULL. */
@@ -147,16 +148,16 @@ static int add_teacher(const config_t *config, complaint_t *out, int n)
 /* add_methods - what is wrong with objective and teacher. */
 static int add_methods(const config_t *config, complaint_t *out, int n)
 {
-    const long long components = config->model.components, peers = config->objective.peers;
+    const int64_t components = config->model.components, peers = config->objective.peers;
     const int kind = config->objective.kind;
     if (kind != OBJECTIVE_INDEPENDENT && components < 2)
         n = add(out, n, "objective.kind", "model.components", NULL,
-                mem_printf("objective.kind %s binds components together, but model.components is %lld; use 2 or more",
+                mem_printf("objective.kind %s binds components together, but model.components is %" PRId64 "; use 2 or more",
                            kind == OBJECTIVE_CODISTILL ? "codistill" : "antidistill", components));
     else if (kind == OBJECTIVE_CODISTILL && peers && (peers < 2 || components % peers))
         n = add(out, n, "objective.peers", "model.components", NULL,
-                mem_printf("objective.peers %lld cannot divide model.components %lld into 2 or more equal peers", peers,
-                           components));
+                mem_printf("objective.peers %" PRId64 " cannot divide model.components %" PRId64 " into 2 or more equal peers",
+                           peers, components));
     else if (config->objective.form == FORM_GROUPS && kind != OBJECTIVE_CODISTILL)
         n = add(
             out, n, "objective.form", "objective.kind", NULL,
@@ -230,22 +231,24 @@ static int add_activations(const config_t *config, complaint_t *out, int n)
 
 int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
 {
-    long long lanes = config->train.lanes, batch = config->train.batch;
+    int64_t lanes = config->train.lanes, batch = config->train.batch;
     const char *level = config_determinism_word((determinism_t)config->determinism);
     bool ordered = config->determinism == DETERMINISM_SYNC || config->determinism == DETERMINISM_INVARIANT;
     int n = 0;
     bool lanes_fit = true;
     if (ordered && !is_power_of_two(lanes)) {
         lanes_fit = false;
-        n = add(
-            out, n, "train.lanes", "determinism", NULL,
-            mem_printf("train.lanes %lld is not a power of two, which determinism %s needs; use 1, 2, 4, 8 ...", lanes, level));
+        n = add(out, n, "train.lanes", "determinism", NULL,
+                mem_printf("train.lanes %" PRId64 " is not a power of two, which determinism %s needs; use 1, 2, 4, 8 ...",
+                           lanes, level));
     } else if (lanes > batch) {
         n = add(out, n, "train.lanes", "train.batch", NULL,
-                mem_printf("train.lanes %lld are more than train.batch %lld; use at most one lane per example", lanes, batch));
+                mem_printf("train.lanes %" PRId64 " are more than train.batch %" PRId64 "; use at most one lane per example",
+                           lanes, batch));
     } else if (batch % lanes) {
         n = add(out, n, "train.batch", "train.lanes", NULL,
-                mem_printf("train.batch %lld cannot be divided into train.lanes %lld equal lanes; use a batch of %lld or %lld",
+                mem_printf("train.batch %" PRId64 " cannot be divided into train.lanes %" PRId64
+                           " equal lanes; use a batch of %" PRId64 " or %" PRId64,
                            batch, lanes, batch / lanes * lanes, (batch / lanes + 1) * lanes));
     }
     const int active = config->cluster.workers ? config_active_workers(config, (int)config->cluster.workers) : 0;
@@ -255,8 +258,8 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
                 workers);
     if (*config->data.input && config->synth.rows)
         n = add(out, n, "synth.rows", "data.input", NULL,
-                mem_printf("synth.rows %lld and data.input '%s' both say where the dataset comes from; remove one",
-                           (long long)config->synth.rows, config->data.input));
+                mem_printf("synth.rows %" PRId64 " and data.input '%s' both say where the dataset comes from; remove one",
+                           config->synth.rows, config->data.input));
     else if (*config->data.input && !*config->data.schema)
         n = add(
             out, n, "data.input", "data.schema", NULL,

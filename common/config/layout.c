@@ -1,6 +1,7 @@
 #include "common/config/layout.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -351,11 +352,11 @@ static void write_value(FILE *stream, const field_t *field, const void *at)
     const char *comma = "";
     switch (field->kind) {
     case VALUE_INT:
-        fprintf(stream, "%lld", (long long)*(const int64_t *)at);
+        fprintf(stream, "%" PRId64, *(const int64_t *)at);
         break;
     case VALUE_AUTO:
         if (*(const int64_t *)at)
-            fprintf(stream, "%lld", (long long)*(const int64_t *)at);
+            fprintf(stream, "%" PRId64, *(const int64_t *)at);
         else
             fputs("auto", stream);
         break;
@@ -375,7 +376,7 @@ static void write_value(FILE *stream, const field_t *field, const void *at)
     case VALUE_INTS:
         fputc('[', stream);
         for (unsigned i = 0; i < ((const config_ints_t *)at)->count; i++, comma = ", ")
-            fprintf(stream, "%s%lld", comma, (long long)((const config_ints_t *)at)->at[i]);
+            fprintf(stream, "%s%" PRId64, comma, ((const config_ints_t *)at)->at[i]);
         fputc(']', stream);
         break;
     case VALUE_NUMS:

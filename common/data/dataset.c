@@ -4,6 +4,7 @@
  * by block number: a hit costs one load, and moves the block to the front of the list once per fetch, not once per example. */
 #include "common/data/dataset.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -165,8 +166,8 @@ static status_t read_split(dataset_t *dataset)
         }
     }
     if (!good)
-        return FAIL(ST_CORRUPT, "dataset %s: record %s does not have %lld training rows; import or generate it again",
-                    dataset->path, DATASET_SPLIT, (long long)info->train_rows);
+        return FAIL(ST_CORRUPT, "dataset %s: record %s does not have %" PRId64 " training rows; import or generate it again",
+                    dataset->path, DATASET_SPLIT, info->train_rows);
     return ST_OK;
 }
 

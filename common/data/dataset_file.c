@@ -8,6 +8,7 @@
 #include "common/data/dataset_file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -42,7 +43,7 @@ static status_t disk_failed(const dataset_file_t *file, const char *what, int co
     struct statvfs fs;
     char text[FILE_ERROR_TEXT];
     const bool is_known = statvfs(file->path, &fs) == 0;
-    const unsigned long long left = is_known ? (unsigned long long)fs.f_bavail * fs.f_frsize : ~0ull;
+    const uint64_t left = is_known ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
     struct rlimit limit;
     struct stat st;
     char *data = mem_printf("%s/data.mdb", file->path);
@@ -52,10 +53,10 @@ static status_t disk_failed(const dataset_file_t *file, const char *what, int co
         (rlim_t)st.st_size + FULL_BYTES > limit.rlim_cur)
         code = EFBIG;
     mem_free(data);
-    return FAIL(
-        ST_SYSTEM,
-        "dataset %s: %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose another place",
-        file->path, what, file_error_text(code, text), is_known ? left >> 20 : 0);
+    return FAIL(ST_SYSTEM,
+                "dataset %s: %s: %s; %" PRIu64
+                " MB are free there, less a quota or a limit of file size: make room, or choose another place",
+                file->path, what, file_error_text(code, text), is_known ? left >> 20 : 0);
 }
 
 static status_t lmdb_failed(const dataset_file_t *file, const char *what, int code)
@@ -143,8 +144,9 @@ status_t dataset_file_open(const char *path, dataset_file_t **out)
     if (failed)
         status = lmdb_failed(file, "cannot be read", failed);
     else if (bytes < wanted)
-        status = FAIL(ST_CORRUPT, "dataset %s is cut short: data.mdb has %lld bytes of %lld; import or generate it again", path,
-                      (long long)bytes, (long long)wanted);
+        status = FAIL(ST_CORRUPT,
+                      "dataset %s is cut short: data.mdb has %" PRId64 " bytes of %" PRId64 "; import or generate it again",
+                      path, bytes, wanted);
     if (status != ST_OK) {
         dataset_file_close(&file);
         return status;

@@ -240,7 +240,7 @@ bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
 
 void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block)
 {
-    snprintf(out, DATASET_KEY_BYTES, "block %012lld", (long long)block);
+    snprintf(out, DATASET_KEY_BYTES, "block %012" PRId64, block);
 }
 
 double dataset_meta_number(const dataset_field_t *field, float number)

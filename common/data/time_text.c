@@ -226,7 +226,8 @@ const char *time_write(int64_t value, time_unit_t unit, char text[TIME_TEXT])
     }
     if (unit == TIME_MILLIONTHS) {
         put_millionths(fraction, sizeof fraction, llabs(value % MILLION));
-        snprintf(text, TIME_TEXT, "%s%lld%s", value < 0 ? "-" : "", llabs(value / MILLION), fraction);
+        snprintf(text, TIME_TEXT, "%s%" PRId64 "%s", value < 0 ? "-" : "", value < 0 ? -(value / MILLION) : value / MILLION,
+                 fraction);
         return text;
     }
     const int64_t seconds = value / MILLION - (value % MILLION < 0),

@@ -10,6 +10,7 @@
 #ifndef SMELTER_CHECKPOINT_PATHS_H
 #define SMELTER_CHECKPOINT_PATHS_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 
 #define CHECKPOINT_INCARNATION "%s/" DIR_CHECKPOINTS "/epoch-%04u"
 #define CHECKPOINT_SHARD CHECKPOINT_INCARNATION "/" DIR_SHARD "%d"
-#define CHECKPOINT_STEP "step-%012lld"
+#define CHECKPOINT_STEP "step-%012" PRId64
 
 static inline char *checkpoint_path(const char *run_dir)
 {
@@ -37,7 +38,7 @@ static inline char *checkpoint_incarnation_path(const char *run_dir, uint32_t in
 /* checkpoint_step_path - the folder of one checkpoint. */
 static inline char *checkpoint_step_path(const char *run_dir, uint32_t incarnation, int64_t step)
 {
-    return mem_printf(CHECKPOINT_INCARNATION "/" CHECKPOINT_STEP, run_dir, incarnation, (long long)step);
+    return mem_printf(CHECKPOINT_INCARNATION "/" CHECKPOINT_STEP, run_dir, incarnation, step);
 }
 static inline char *checkpoint_shard_path(const char *run_dir, uint32_t incarnation, int shard)
 {
@@ -49,11 +50,11 @@ static inline char *checkpoint_base_path(const char *run_dir, uint32_t incarnati
 }
 static inline char *checkpoint_delta_path(const char *run_dir, uint32_t incarnation, int shard, int64_t step)
 {
-    return mem_printf(CHECKPOINT_SHARD "/" CHECKPOINT_STEP ".delta", run_dir, incarnation, shard, (long long)step);
+    return mem_printf(CHECKPOINT_SHARD "/" CHECKPOINT_STEP ".delta", run_dir, incarnation, shard, step);
 }
 static inline char *checkpoint_pending_path(const char *run_dir, uint32_t incarnation, int shard, int64_t step)
 {
-    return mem_printf(CHECKPOINT_SHARD "/" CHECKPOINT_STEP ".pending", run_dir, incarnation, shard, (long long)step);
+    return mem_printf(CHECKPOINT_SHARD "/" CHECKPOINT_STEP ".pending", run_dir, incarnation, shard, step);
 }
 
 /* checkpoint_incarnation_of, checkpoint_step_of - the number in a name of checkpoint/ or of an incarnation's folder; false for
@@ -66,8 +67,8 @@ static inline bool checkpoint_incarnation_of(const char *name, uint32_t *incarna
 static inline bool checkpoint_step_of(const char *name, int64_t *step)
 {
     int end = 0;
-    long long number;
-    if (sscanf(name, "step-%18lld%n", &number, &end) != 1 || name[end] != 0 || number < 0)
+    int64_t number;
+    if (sscanf(name, "step-%18" SCNd64 "%n", &number, &end) != 1 || name[end] != 0 || number < 0)
         return false;
     *step = number;
     return true;

@@ -1,5 +1,7 @@
 #include "common/files/disk.h"
 
+#include <inttypes.h>
+
 #include "common/base/memory.h"
 
 status_t disk_read_whole(disk_t *disk, const char *path, int64_t most, char **data, int64_t *bytes)
@@ -10,8 +12,8 @@ status_t disk_read_whole(disk_t *disk, const char *path, int64_t most, char **da
     status_t status;
     TRY_DONE(disk_open(disk, path, &file, &length));
     if (length > most) {
-        status = FAIL(ST_CORRUPT, "%s: %lld bytes, at most %lld were expected; it is another file, or damaged", path,
-                      (long long)length, (long long)most);
+        status = FAIL(ST_CORRUPT, "%s: %" PRId64 " bytes, at most %" PRId64 " were expected; it is another file, or damaged",
+                      path, length, most);
         goto done;
     }
     text = mem_alloc((size_t)length + 1, 1);

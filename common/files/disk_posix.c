@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,9 @@ static status_t refused(const char *path, const char *doing, int error)
     struct statvfs fs;
     char text[FILE_ERROR_TEXT];
     if ((error == ENOSPC || error == EDQUOT || error == EFBIG) && statvfs(path, &fs) == 0)
-        return FAIL(ST_SYSTEM, "%s: cannot %s: %s; %llu MB are free there, less a quota or a limit of file size: make room",
-                    path, doing, file_error_text(error, text), ((unsigned long long)fs.f_bavail * fs.f_frsize) >> 20);
+        return FAIL(ST_SYSTEM,
+                    "%s: cannot %s: %s; %" PRIu64 " MB are free there, less a quota or a limit of file size: make room", path,
+                    doing, file_error_text(error, text), (fs.f_bavail * fs.f_frsize) >> 20);
     return FAIL(file_blame(error), "%s: cannot %s: %s", path, doing, strerror(error));
 }
 
@@ -96,8 +98,8 @@ static status_t posix_read(disk_file_t *file, int64_t offset, void *data, size_t
         if (n < 0)
             return refused(f->path, "read", errno);
         if (n == 0)
-            return FAIL(ST_CORRUPT, "%s: ends at byte %lld, %zu bytes before it should; it was cut short", f->path,
-                        (long long)offset, bytes);
+            return FAIL(ST_CORRUPT, "%s: ends at byte %" PRId64 ", %zu bytes before it should; it was cut short", f->path,
+                        offset, bytes);
         at += n;
         offset += n;
         bytes -= (size_t)n;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -66,8 +67,8 @@ const char *file_error_text(int error, char text[FILE_ERROR_TEXT])
 {
     struct rlimit limit;
     if (error == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        snprintf(text, FILE_ERROR_TEXT, "%s: files are limited to %llu bytes (ulimit -f)", strerror(error),
-                 (unsigned long long)limit.rlim_cur);
+        snprintf(text, FILE_ERROR_TEXT, "%s: files are limited to %" PRIu64 " bytes (ulimit -f)", strerror(error),
+                 limit.rlim_cur);
     else
         snprintf(text, FILE_ERROR_TEXT, "%s", strerror(error));
     return text;

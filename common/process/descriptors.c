@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -51,11 +52,11 @@ status_t descriptors_check(int64_t limit, int64_t needed, const char *who)
 {
     if (limit >= needed)
         return ST_OK;
-    return FAIL(
-        ST_INPUT,
-        "%s may need %lld open files, and the limit is %lld; raise it (ulimit -n %d; DefaultLimitNOFILE= or LimitNOFILE= of "
-        "systemd; the limits of the batch system)",
-        who, (long long)needed, (long long)limit, needed < 1024 ? 1024 : ENOUGH);
+    return FAIL(ST_INPUT,
+                "%s may need %" PRId64 " open files, and the limit is %" PRId64
+                "; raise it (ulimit -n %d; DefaultLimitNOFILE= or LimitNOFILE= of "
+                "systemd; the limits of the batch system)",
+                who, needed, limit, needed < 1024 ? 1024 : ENOUGH);
 }
 
 status_t descriptors_divert(const char *path, int *saved)

@@ -1,6 +1,7 @@
 #include "common/process/process.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +22,9 @@ bool process_read(pid_t pid, process_t *out)
     text[n] = 0;
     const char *end = strrchr(text, ')');
     int parent;
-    unsigned long long start;
+    uint64_t start;
     char state;
-    if (!end || sscanf(end + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &state,
+    if (!end || sscanf(end + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &state,
                        &parent, &start) != 3)
         return false;
     *out = (process_t){pid, (pid_t)parent, state, start};

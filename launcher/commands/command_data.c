@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static status_t parse_count(const char *option, const char *text, int64_t *out)
 {
     char *end;
     errno = 0;
-    long long value = strtoll(text, &end, 10);
+    int64_t value = strtoll(text, &end, 10);
     if (errno || *end || end == text || value < 0)
         return FAIL(ST_INPUT, "--%s is \"%s\"; it must be a whole number, 0 or more", option, text);
     *out = value;
@@ -50,7 +51,7 @@ done:
 static status_t make_dataset(const config_t *config, const char *config_path, const char *path)
 {
     if (config->synth.rows) {
-        log_info("dataset %s: generating %lld synthetic rows", config->data.path, (long long)config->synth.rows);
+        log_info("dataset %s: generating %" PRId64 " synthetic rows", config->data.path, config->synth.rows);
         return synth_dataset(&config->synth, path, true);
     }
     if (*config->data.input)
@@ -90,10 +91,10 @@ static status_t check_order(const config_t *config)
     TRY(dataset_open(config->data.path, 0, &dataset));
     const int64_t descents = dataset_census(dataset)->descents;
     if (config->data.order == ORDER_CHRONOLOGICAL && descents > 0 && !getenv("SMELTER_STARTED_MPIRUN"))
-        log_warn(
-            "dataset %s: data.order is chronological, but %lld row%s earlier than the row before (smelter inspect names the "
-            "first); rows are visited as they are stored",
-            config->data.path, (long long)descents, descents == 1 ? " is" : "s are");
+        log_warn("dataset %s: data.order is chronological, but %" PRId64
+                 " row%s earlier than the row before (smelter inspect names the "
+                 "first); rows are visited as they are stored",
+                 config->data.path, descents, descents == 1 ? " is" : "s are");
     dataset_close(&dataset);
     return ST_OK;
 }

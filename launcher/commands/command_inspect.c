@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,8 +139,9 @@ static status_t digest_run(void *context, const char *dir)
     if (status == ST_OK) {
         const int64_t shards = manifest_shards(&run.manifest);
         if (scan.shards_found < shards)
-            log_warn("%s: %lld of %lld shard stores are not on this host; this is the digest that the manifest holds", dir,
-                     (long long)(shards - scan.shards_found), (long long)shards);
+            log_warn("%s: %" PRId64 " of %" PRId64
+                     " shard stores are not on this host; this is the digest that the manifest holds",
+                     dir, (shards - scan.shards_found), shards);
         if (!run.manifest.files.n)
             log_info("%s: was trained before files had checksums; only its parameters were checked", dir);
         printf("%s  %s\n", run.manifest.result.digest, dir);
@@ -197,10 +199,11 @@ static void print_run(const run_reader_t *run, const run_scan_t *scan)
 {
     const manifest_t *m = &run->manifest;
     char id[IDENTITY_BYTES];
-    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %lld, order %lld)\n", run->dir,
-           m->experiment, m->variant, m->result.replica, (long long)m->result.init_seed, (long long)m->result.order_seed);
-    printf("  cluster        %lld workers, %lld servers of %lld shards; determinism %s; %lld steps\n", (long long)m->workers,
-           (long long)m->servers, (long long)m->shards_per_server, m->determinism, (long long)m->steps);
+    printf("%s\n  experiment     %s, variant %s, replica %d (seeds: initialisation %" PRId64 ", order %" PRId64 ")\n", run->dir,
+           m->experiment, m->variant, m->result.replica, m->result.init_seed, m->result.order_seed);
+    printf("  cluster        %" PRId64 " workers, %" PRId64 " servers of %" PRId64 " shards; determinism %s; %" PRId64
+           " steps\n",
+           m->workers, m->servers, m->shards_per_server, m->determinism, m->steps);
     printf("  build          %s, kernels %s\n", m->build, m->kernels);
     processors_print(stdout, &m->processors);
     printf("  run id         %s\n", identity_text(m->run_id, id));
@@ -211,15 +214,15 @@ static void print_run(const run_reader_t *run, const run_scan_t *scan)
     run_result_print_quality(stdout, &m->result.quality, m->predictions);
     fputc('\n', stdout);
     printf("  digest         %s\n", m->result.digest);
-    printf("  dense          %lld floats with optimizer state\n", (long long)scan->dense);
+    printf("  dense          %" PRId64 " floats with optimizer state\n", scan->dense);
     activated_layers_print(&m->result.layers);
-    printf("  tables         %lld rows in %lld of %lld shards, %.1f MB on disk\n", (long long)scan->rows,
-           (long long)scan->shards_found, (long long)(m->servers * m->shards_per_server), (double)scan->bytes * 1e-6);
+    printf("  tables         %" PRId64 " rows in %" PRId64 " of %" PRId64 " shards, %.1f MB on disk\n", scan->rows,
+           scan->shards_found, (m->servers * m->shards_per_server), (double)scan->bytes * 1e-6);
     printf("    %6s %12s %8s %14s %12s %12s\n", "table", "rows", "floats", "updates/row", "last step", "rms");
     for (size_t t = 0; t < scan->tables_cap; t++) {
         const table_sum_t *sum = &scan->tables[t];
         if (sum->rows)
-            printf("    %6zu %12lld %8lld %14.2f %12u %12.5f\n", t, (long long)sum->rows, (long long)sum->payload,
+            printf("    %6zu %12" PRId64 " %8" PRId64 " %14.2f %12u %12.5f\n", t, sum->rows, sum->payload,
                    (double)sum->updates / (double)sum->rows, sum->last_version ? sum->last_version - 1 : 0,
                    sqrt(sum->squares / (double)(sum->rows * sum->payload)));
     }

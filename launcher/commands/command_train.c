@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static void print_run(const manifest_t *m, const char *dir)
     print_training(&m->result.quality);
     printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n",
            c->examples_per_second, c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
-    printf("determinism    %s, %lld workers, %lld servers\n", m->determinism, (long long)m->workers, (long long)m->servers);
+    printf("determinism    %s, %" PRId64 " workers, %" PRId64 " servers\n", m->determinism, m->workers, m->servers);
     printf("digest         %s\n", m->result.digest);
 }
 
@@ -81,16 +82,17 @@ static status_t check_unfinished(const char *dir, const options_t *options)
     if (finished || options->resume)
         return ST_OK;
     TRY(checkpoint_catalog_read(disk_posix(), dir, &catalog));
-    const long long step = catalog.n ? catalog.at[catalog.n - 1].step : 0;
+    const int64_t step = catalog.n ? catalog.at[catalog.n - 1].step : 0;
     status_t status = ST_OK;
     if (catalog.n && options->again)
-        log_warn("--again: the unfinished run in %s is removed, with its checkpoints up to step %lld", dir, step);
+        log_warn("--again: the unfinished run in %s is removed, with its checkpoints up to step %" PRId64, dir, step);
     else if (catalog.n)
-        status = FAIL(ST_INPUT,
-                      "%s holds an unfinished run, saved before step %lld; give --resume to go on from there, --again to "
-                      "remove it and begin anew, "
-                      "or choose another --out",
-                      dir, step);
+        status =
+            FAIL(ST_INPUT,
+                 "%s holds an unfinished run, saved before step %" PRId64 "; give --resume to go on from there, --again to "
+                 "remove it and begin anew, "
+                 "or choose another --out",
+                 dir, step);
     checkpoint_catalog_fini(&catalog);
     return status;
 }
@@ -544,12 +546,12 @@ static status_t check_pd_possible(const experiment_t *experiment, const char *co
     const int variants = experiment->variants ? experiment->variants : 1;
     for (int v = 0; v < variants && experiment->base->experiment.replicas < 2; v++)
         if ((experiment->variants ? experiment->configs[v] : experiment->base)->experiment.vary)
-            return FAIL(
-                ST_INPUT,
-                "%s: experiment.replicas is %lld, but the prediction difference that experiment.vary of %s asks for needs 2 or "
-                "more; raise it, or compare single runs by --set experiment.vary=[]",
-                config_path, (long long)experiment->base->experiment.replicas,
-                experiment->variants ? experiment->names[v] : experiment->base->name);
+            return FAIL(ST_INPUT,
+                        "%s: experiment.replicas is %" PRId64
+                        ", but the prediction difference that experiment.vary of %s asks for needs 2 or "
+                        "more; raise it, or compare single runs by --set experiment.vary=[]",
+                        config_path, experiment->base->experiment.replicas,
+                        experiment->variants ? experiment->names[v] : experiment->base->name);
     return ST_OK;
 }
 

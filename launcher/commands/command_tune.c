@@ -4,6 +4,7 @@
  * search that was interrupted finds its finished trainings again, and any cluster will do. Prediction difference falls with
  * the width, the loss stays low until the width is too large: the ends of the range are tried first, the end with the smaller
  * difference is the wide one, and bisection on a logarithmic scale finds the last acceptable value between them. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,10 +269,11 @@ static status_t conclude(tune_search_t *t)
         print_unmet(t);
         return ST_DIFFERENT;
     }
-    printf("\n%s %.6g: PD %.2f %% against %.2f %% of %s%s, logloss %+.3f %%; %d values of %lld trainings each; %s/curve.tsv\n",
+    printf("\n%s %.6g: PD %.2f %% against %.2f %% of %s%s, logloss %+.3f %%; %d values of %" PRId64
+           " trainings each; %s/curve.tsv\n",
            t->settings->key, best->value, 100.0 * best->pd, 100.0 * t->baseline_pd, t->baseline,
            best->pd < t->baseline_pd ? "" : " (no lower)", 100.0 * (best->logloss / t->baseline_logloss - 1.0), t->n,
-           (long long)t->experiment->base->experiment.replicas, t->dir);
+           t->experiment->base->experiment.replicas, t->dir);
     return ST_OK;
 }
 
@@ -294,8 +296,8 @@ static status_t choose_variants(tune_search_t *t)
     if (t->settings->low >= t->settings->high)
         return FAIL(ST_INPUT, "tune.low is %g and tune.high %g; low must be smaller", t->settings->low, t->settings->high);
     if (e->base->experiment.replicas < 2)
-        return FAIL(ST_INPUT, "%s: experiment.replicas is %lld, but prediction difference needs at least 2; raise it",
-                    t->options->argument, (long long)e->base->experiment.replicas);
+        return FAIL(ST_INPUT, "%s: experiment.replicas is %" PRId64 ", but prediction difference needs at least 2; raise it",
+                    t->options->argument, e->base->experiment.replicas);
     return ST_OK;
 }
 

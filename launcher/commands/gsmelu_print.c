@@ -2,6 +2,7 @@
  * by now. But a network grows with every input, so the size of the file tells it. */
 #include "launcher/commands/gsmelu_print.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/memory.h"
@@ -31,9 +32,10 @@ static status_t width_of(const config_t *config, const char *path, int64_t float
     }
     if (floats_of(config, low) != floats)
         return FAIL(ST_CORRUPT,
-                    "%s: %lld floats do not fit the network of " FILE_CONFIG " beside it, whatever the number of its inputs; "
+                    "%s: %" PRId64 " floats do not fit the network of " FILE_CONFIG
+                    " beside it, whatever the number of its inputs; "
                     "one of the two files is of another run",
-                    path, (long long)floats);
+                    path, floats);
     *inputs = low;
     return ST_OK;
 }

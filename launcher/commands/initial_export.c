@@ -3,6 +3,7 @@
  * is told twice. */
 #include "launcher/commands/initial_export.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,9 +98,10 @@ static status_t open_run(initial_t *e, const char *run_dir)
     TRY(dataset_open(e->config->data.path, e->config->data.cache_mb << 20, &e->dataset));
     e->info = dataset_info(e->dataset);
     if (e->info->content_hash != e->run.dataset_hash)
-        return FAIL(
-            ST_INPUT, "dataset %s is not the one that %s was trained on: its content has hash %016llx, the run's %016llx",
-            e->config->data.path, run_dir, (unsigned long long)e->info->content_hash, (unsigned long long)e->run.dataset_hash);
+        return FAIL(ST_INPUT,
+                    "dataset %s is not the one that %s was trained on: its content has hash %016" PRIx64
+                    ", the run's %016" PRIx64,
+                    e->config->data.path, run_dir, e->info->content_hash, e->run.dataset_hash);
     table_plan_init(&e->plan, e->config, e->info->single + e->info->multi);
     return scale_as_run(e->dataset, run_dir);
 }

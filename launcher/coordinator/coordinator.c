@@ -1,5 +1,6 @@
 #include "launcher/coordinator/coordinator.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -162,7 +163,7 @@ status_t coordinator_score(coordinator_t *c, split_t split)
     TRY(send_workers(c, &header, NULL));
     TRY(coordinator_wait(c, &c->n_evaluated, c->workers));
     if (c->scored != rows)
-        return FAIL(ST_MESSAGE, "%lld of %lld examples of the split were scored", (long long)c->scored, (long long)rows);
+        return FAIL(ST_MESSAGE, "%" PRId64 " of %" PRId64 " examples of the split were scored", c->scored, rows);
     return ST_OK;
 }
 

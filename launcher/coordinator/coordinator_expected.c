@@ -1,4 +1,5 @@
 /* What a run of this job would be, before it runs: its configuration and its dataset. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,11 +43,11 @@ static status_t check_dropped(const config_t *config, const char *variant, int64
 {
     if (config->train.last_batch != LAST_BATCH_DROP || !left_over || lanes->total > 0)
         return ST_OK;
-    return FAIL(
-        ST_INPUT,
-        "%s: train.last_batch drop leaves nothing to train: all epochs have %lld examples%s, fewer than train.batch %lld; "
-        "use a smaller batch or train.last_batch scaled",
-        variant, (long long)left_over, config_groups(config) > 1 ? " for each peer" : "", (long long)lanes->batch);
+    return FAIL(ST_INPUT,
+                "%s: train.last_batch drop leaves nothing to train: all epochs have %" PRId64
+                " examples%s, fewer than train.batch %" PRId64 "; "
+                "use a smaller batch or train.last_batch scaled",
+                variant, left_over, config_groups(config) > 1 ? " for each peer" : "", lanes->batch);
 }
 
 status_t coordinator_expected(coordinator_t *c, int variant, int replica, manifest_t *out)
@@ -57,7 +58,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
     if (status == ST_OK) {
         const roster_t *roster = c->o.roster;
         char build[32];
-        snprintf(build, sizeof build, "%016llx", (unsigned long long)roster->entries[0].build);
+        snprintf(build, sizeof build, "%016" PRIx64, roster->entries[0].build);
         const int64_t train_rows = dataset_info(c->dataset)->train_rows, left_over = lanes_left_over(config, train_rows);
         const lanes_t lanes = lanes_of(config, train_rows);
         *out = (manifest_t){

@@ -1,5 +1,6 @@
 /* One function for each message that the coordinator receives, by its row in WIRE_TYPES. The table finds it by type and by the
  * sender's role, so that a function knows who sent what it gets: a worker, a shard, or a rank of either kind. */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -159,8 +160,8 @@ static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *mess
     predictions_t *p = &c->predictions;
     if (first < 0 || n < 0 || first > p->rows || n > p->rows - first || message->frame[0].bytes != n * 4 ||
         message->frame[1].bytes != n || message->frame[2].bytes != n * 8)
-        return FAIL(ST_MESSAGE, "predictions of examples %lld to %lld do not fit the split of %lld", (long long)first,
-                    (long long)(first + n), (long long)p->rows);
+        return FAIL(ST_MESSAGE, "predictions of examples %" PRId64 " to %" PRId64 " do not fit the split of %" PRId64, first,
+                    (first + n), p->rows);
     memcpy(p->p + first, message->frame[0].data, (size_t)n * sizeof *p->p);
     memcpy(p->label + first, message->frame[1].data, (size_t)n);
     memcpy(p->group + first, message->frame[2].data, (size_t)n * sizeof *p->group);

@@ -1,5 +1,6 @@
 #include "launcher/coordinator/coordinator_send.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,7 +122,7 @@ status_t send_warm_start(coordinator_t *c, const warm_start_t *plan)
     c->digest = (hash_digest_t){0}; /* that of the rows taken; this run's is made from what it ends with */
     for (int i = 0; i < plan->n_pieces; i++)
         TRY(send_dense(c, plan->pieces[i].component, plan->pieces[i].first, plan->pieces[i].floats, plan->pieces[i].n));
-    log_info("warm start: %lld rows were taken", (long long)c->loaded.rows);
+    log_info("warm start: %" PRId64 " rows were taken", c->loaded.rows);
     return ST_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Who teaches a run, and what the teacher predicts for the training split. A teacher is a variant of the experiment, trained
  * before its students, whose run lies beside theirs and holds its predictions; or a finished run of another experiment, that
  * scores the students' training split here, as smelter predict would, or has left what it predicted while it learned. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static status_t teach_final(coordinator_t *c, cost_t *cost)
     cost->teaching_cpu_seconds = c->evaluated.cpu_seconds - before.cpu_seconds + clock_cpu_seconds() - cpu_start;
     cost->teaching_wall_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     cost->teaching_rows_pulled = c->evaluated.rows_pulled - before.rows_pulled;
-    log_info("teacher: %lld training examples scored in %.1f s", (long long)c->predictions.rows, cost->teaching_wall_seconds);
+    log_info("teacher: %" PRId64 " training examples scored in %.1f s", c->predictions.rows, cost->teaching_wall_seconds);
     return ST_OK;
 }
 
@@ -77,9 +78,9 @@ static status_t teach_progressive(coordinator_t *c, const config_t *config)
     status_t status = teacher_file_write(c->run_dir, SOFT_LABELS_PROGRESSIVE, p, rows);
     mem_free(p);
     if (status == ST_OK)
-        log_info(
-            "teacher: %lld of %lld training examples were predicted before they were learned; the others have no soft label",
-            (long long)visited, (long long)rows);
+        log_info("teacher: %" PRId64 " of %" PRId64
+                 " training examples were predicted before they were learned; the others have no soft label",
+                 visited, rows);
     return status;
 }
 
@@ -220,7 +221,7 @@ static status_t score_run(coordinator_t *c, const config_t *config, const run_re
     TRY(send_finished_run(c, run->dir, &run->manifest, (int32_t)c->plan.tables));
     TRY(send_scaling(c, &run->inputs));
     TRY(coordinator_score(c, SPLIT_TRAIN));
-    log_info("teacher: %lld training examples of %s scored by %s in %.1f s", (long long)c->predictions.rows, c->dataset_path,
+    log_info("teacher: %" PRId64 " training examples of %s scored by %s in %.1f s", c->predictions.rows, c->dataset_path,
              run->dir, (double)(net_now_ns(c->o.net) - start) * 1e-9);
     c->answers = c->predictions.p;
     c->predictions.p = NULL;
@@ -311,9 +312,10 @@ static status_t check_teacher(coordinator_t *c, const char *where, const float *
     if (!c->teacher_before || c->teacher_checksum == c->teacher_before)
         return ST_OK;
     return FAIL(ST_CORRUPT,
-                "%s: its checksum is %016llx, the student's checkpoint says %016llx: the teacher was trained again "
+                "%s: its checksum is %016" PRIx64 ", the student's checkpoint says %016" PRIx64
+                ": the teacher was trained again "
                 "since the student began; put back the predictions that it began with, or train the student anew",
-                where, (unsigned long long)c->teacher_checksum, (unsigned long long)c->teacher_before);
+                where, c->teacher_checksum, c->teacher_before);
 }
 
 static status_t send_predictions(coordinator_t *c, const float *p, int64_t rows)

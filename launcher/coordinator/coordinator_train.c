@@ -1,4 +1,5 @@
 /* A run from BEGIN to its manifest: from initial parameters, from those of a finished run, or from a checkpoint. */
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -148,8 +149,9 @@ static status_t check_training_rows(const coordinator_t *c, const config_t *conf
         return ST_OK;
     if (rows > 0)
         return FAIL(ST_INPUT,
-                    "dataset %s has %lld training examples, too few for the shares of %lld peers (objective.form groups)",
-                    c->dataset_path, (long long)rows, (long long)groups);
+                    "dataset %s has %" PRId64 " training examples, too few for the shares of %" PRId64
+                    " peers (objective.form groups)",
+                    c->dataset_path, rows, groups);
     return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
 }
 
@@ -159,9 +161,10 @@ static void warn_of_lanes(const config_t *config)
     const int64_t rows = config->train.batch / config->train.lanes;
     const int least = objective_least_rows(config);
     if (rows < least)
-        log_warn("a lane has %lld example%s (train.batch / train.lanes), and the objective's statistic over fewer than %d says "
+        log_warn("a lane has %" PRId64
+                 " example%s (train.batch / train.lanes), and the objective's statistic over fewer than %d says "
                  "nothing about the components; use fewer lanes or a larger batch",
-                 (long long)rows, rows == 1 ? "" : "s", least);
+                 rows, rows == 1 ? "" : "s", least);
 }
 
 /* Steps by which the tables that a pull sees lag behind. */
@@ -179,7 +182,7 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
     TRY(checkpoint_resume_check(out, wanted));
     c->earlier = out->from.totals;
     c->teacher_before = out->from.teacher_checksum;
-    log_info("%s goes on before step %lld, from %s", c->run_dir, (long long)out->from.step, out->folder);
+    log_info("%s goes on before step %" PRId64 ", from %s", c->run_dir, out->from.step, out->folder);
     return ST_OK;
 }
 
@@ -349,12 +352,13 @@ static status_t replace_earlier(coordinator_t *c, const config_t *config, const 
 static void report_run(const coordinator_t *c, const config_t *config, const manifest_t *manifest)
 {
     if (config->determinism <= DETERMINISM_BOUNDED)
-        log_info("staleness of pulls: mean %.2f steps, most %lld",
+        log_info("staleness of pulls: mean %.2f steps, most %" PRId64,
                  (double)c->shards.staleness_sum / (double)(c->shards.staleness_count + !c->shards.staleness_count),
-                 (long long)c->shards.staleness_max);
+                 c->shards.staleness_max);
     if (manifest->resumed)
-        log_info("the run was resumed %lld time%s; its cost is that of all starts, up to the checkpoints they ended with",
-                 (long long)manifest->resumed, manifest->resumed == 1 ? "" : "s");
+        log_info("the run was resumed %" PRId64
+                 " time%s; its cost is that of all starts, up to the checkpoints they ended with",
+                 manifest->resumed, manifest->resumed == 1 ? "" : "s");
 }
 
 /* Of a run that begins now. */

@@ -1,5 +1,6 @@
 #include "launcher/ingest/csv.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/memory.h"
@@ -104,8 +105,9 @@ static status_t join_lines(csv_t *csv, char **text, size_t *bytes)
         if (joined <= RECORD_MOST)
             TRY(text_reader_line(csv->reader, &line, &more));
         if (!line)
-            return FAIL(ST_INPUT, "%s:%lld: a quote is opened in this row and not closed %s", text_reader_path(csv->reader),
-                        (long long)csv->line, joined > RECORD_MOST ? "within 16 MiB" : "before the end of the file");
+            return FAIL(ST_INPUT, "%s:%" PRId64 ": a quote is opened in this row and not closed %s",
+                        text_reader_path(csv->reader), csv->line,
+                        joined > RECORD_MOST ? "within 16 MiB" : "before the end of the file");
         MEM_GROW(csv->joined, csv->joined_capacity, joined + 1 + more + 1);
         csv->joined[joined] = '\n';
         memcpy(csv->joined + joined + 1, line, more + 1);
@@ -171,7 +173,7 @@ static status_t read_names(csv_rows_t *rows, bool header)
     if (end)
         return FAIL(ST_INPUT, "%s: there is no row in it", text_reader_path(csv->reader));
     if (header && csv->fault)
-        return FAIL(ST_INPUT, "%s:%lld: the header has %s", text_reader_path(csv->reader), (long long)csv->line, csv->fault);
+        return FAIL(ST_INPUT, "%s:%" PRId64 ": the header has %s", text_reader_path(csv->reader), csv->line, csv->fault);
     rows->names = MEM_ARRAY(char *, csv->count);
     rows->columns = csv->count;
     for (int c = 0; c < csv->count; c++)

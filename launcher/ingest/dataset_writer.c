@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,8 +296,8 @@ static status_t put_multi(dataset_writer_t *w, const dataset_row_t *row)
         const int32_t count = row->multi_count[m];
         ASSERT(count >= 0);
         if (total + (size_t)count > UINT32_MAX)
-            return FAIL(ST_INPUT, "dataset %s: field %s has more than 2^32 values in the %d rows from row %lld", w->path,
-                        w->meta.fields[(size_t)(w->shape.numeric + w->shape.single) + m].name, BLOCK_ROWS, (long long)w->first);
+            return FAIL(ST_INPUT, "dataset %s: field %s has more than 2^32 values in the %d rows from row %" PRId64, w->path,
+                        w->meta.fields[(size_t)(w->shape.numeric + w->shape.single) + m].name, BLOCK_ROWS, w->first);
         MEM_GROW(w->multi_key, w->multi_key_capacity, total + (size_t)count);
         MEM_GROW(w->multi_weight, w->multi_weight_capacity, total + (size_t)count);
         for (int32_t v = 0; v < count; v++, next++, total++) {

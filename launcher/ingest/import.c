@@ -4,6 +4,7 @@
  * fields come first, then single, then multi, as in the dataset; `slots` maps each to its column of the text.            */
 #include "launcher/ingest/import.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,16 +70,16 @@ static status_t report_bad(import_t *im, int64_t line, const char *column, const
     char quoted[FIELD_QUOTE_BYTES];
     im->bad_rows++;
     const bool over = im->bad_rows > im->schema->max_bad_rows;
-    log_write(over ? LOG_ERROR : LOG_WARN, "%s:%lld: %s%s%s%s%s%s", im->input, (long long)line, column ? "column " : "",
+    log_write(over ? LOG_ERROR : LOG_WARN, "%s:%" PRId64 ": %s%s%s%s%s%s", im->input, line, column ? "column " : "",
               column ? column : "", column ? ": " : "", what, text ? ", value seen " : "",
               text ? field_quote(quoted, text, bytes) : "");
     if (!over)
         return ST_OK;
     return FAIL(ST_INPUT,
-                "%s: %lld bad row%s after %lld good ones, more than max_bad_rows (%lld) allows; correct the input, or raise "
+                "%s: %" PRId64 " bad row%s after %" PRId64 " good ones, more than max_bad_rows (%" PRId64
+                ") allows; correct the input, or raise "
                 "max_bad_rows in the schema to leave bad rows out",
-                im->input, (long long)im->bad_rows, im->bad_rows == 1 ? "" : "s", (long long)im->rows,
-                (long long)im->schema->max_bad_rows);
+                im->input, im->bad_rows, im->bad_rows == 1 ? "" : "s", im->rows, im->schema->max_bad_rows);
 }
 
 static void show_progress(import_t *im)
@@ -89,8 +90,8 @@ static void show_progress(import_t *im)
     if (now - im->shown_ns < PROGRESS_NS)
         return;
     im->shown_ns = now;
-    log_info("import %s: %lld rows, %.0f %%, %.0f rows/s", im->input, (long long)im->rows,
-             100.0 * text_reader_share(im->reader), (double)im->rows / ((double)(now - im->started_ns) * 1e-9));
+    log_info("import %s: %" PRId64 " rows, %.0f %%, %.0f rows/s", im->input, im->rows, 100.0 * text_reader_share(im->reader),
+             (double)im->rows / ((double)(now - im->started_ns) * 1e-9));
 }
 
 /* ---- columns ---- */
@@ -491,23 +492,23 @@ static status_t finish(import_t *im, const char *path)
     if (im->split < 0) {
         const int64_t train = (int64_t)floor((double)im->rows * schema->train_fraction);
         if (train <= 0)
-            return FAIL(ST_INPUT, "%s: train_fraction %g of %lld rows leaves no training row", im->input,
-                        schema->train_fraction, (long long)im->rows);
+            return FAIL(ST_INPUT, "%s: train_fraction %g of %" PRId64 " rows leaves no training row", im->input,
+                        schema->train_fraction, im->rows);
         dataset_writer_split(im->writer, train);
     }
     const int64_t rows = im->rows;
     put_origin(im);
     TRY(dataset_writer_commit(&im->writer, im->bad_rows));
     if (im->bad_rows > 0)
-        log_warn("%s: %lld bad row%s left out (max_bad_rows is %lld)", im->input, (long long)im->bad_rows,
-                 im->bad_rows == 1 ? "" : "s", (long long)schema->max_bad_rows);
+        log_warn("%s: %" PRId64 " bad row%s left out (max_bad_rows is %" PRId64 ")", im->input, im->bad_rows,
+                 im->bad_rows == 1 ? "" : "s", schema->max_bad_rows);
     if (im->word_groups > 0)
-        log_warn(
-            "%s: %lld row%s the query id '%s', which is a query like any other; leave the cell empty where a row belongs to "
-            "none",
-            im->input, (long long)im->word_groups, im->word_groups == 1 ? " has" : "s have", im->word_group);
+        log_warn("%s: %" PRId64
+                 " row%s the query id '%s', which is a query like any other; leave the cell empty where a row belongs to "
+                 "none",
+                 im->input, im->word_groups, im->word_groups == 1 ? " has" : "s have", im->word_group);
     if (im->progress)
-        log_info("import %s: %lld rows into %s in %.1f s", im->input, (long long)rows, path,
+        log_info("import %s: %" PRId64 " rows into %s in %.1f s", im->input, rows, path,
                  (double)(clock_now_ns() - im->started_ns) * 1e-9);
     return make_remarks(im, path);
 }

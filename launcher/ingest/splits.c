@@ -1,5 +1,6 @@
 #include "launcher/ingest/splits.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,7 +103,7 @@ static const char *all_examples(int64_t n, const char *split, char text[WORDS_BY
     if (n == 1)
         snprintf(text, WORDS_BYTES, "the only %s example has", split);
     else
-        snprintf(text, WORDS_BYTES, "all %lld %s examples have", (long long)n, split);
+        snprintf(text, WORDS_BYTES, "all %" PRId64 " %s examples have", n, split);
     return text;
 }
 

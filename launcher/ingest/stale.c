@@ -1,5 +1,6 @@
 #include "launcher/ingest/stale.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -81,8 +82,9 @@ static status_t check_import(const origin_t *origin, const config_t *config, cha
 {
     const char *input = config->data.input;
     if (config->synth.rows)
-        *difference = mem_printf("it was imported from %s, and the configuration asks for generated data (synth.rows %lld)",
-                                 origin->input, (long long)config->synth.rows);
+        *difference =
+            mem_printf("it was imported from %s, and the configuration asks for generated data (synth.rows %" PRId64 ")",
+                       origin->input, config->synth.rows);
     if (!*difference && *input && strstr(input, "${"))
         *note = mem_printf("data.input %s, a variable of which is not set, is not compared with it", input);
     else if (!*difference && *input)

@@ -24,6 +24,7 @@
  * between machines in the last bit.                                                                                      */
 #include "launcher/ingest/synth.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,13 +220,13 @@ static double sigmoid(double z)
 static status_t check(const struct config_synth *c)
 {
     if (c->rows < 1)
-        return FAIL(ST_INPUT, "synth.rows has to be at least 1 to generate a dataset, value seen %lld", (long long)c->rows);
+        return FAIL(ST_INPUT, "synth.rows has to be at least 1 to generate a dataset, value seen %" PRId64, c->rows);
     if (c->fields < 1 || c->values < 2 || c->numeric < 0 || c->multi < 0 || c->factors < 1 || c->group_size < 1)
         return FAIL(ST_INPUT,
                     "synth: fields, factors and group_size have to be at least 1, values at least 2, numeric and multi at "
-                    "least 0; seen fields %lld, factors %lld, group_size %lld, values %lld, numeric %lld, multi %lld",
-                    (long long)c->fields, (long long)c->factors, (long long)c->group_size, (long long)c->values,
-                    (long long)c->numeric, (long long)c->multi);
+                    "least 0; seen fields %" PRId64 ", factors %" PRId64 ", group_size %" PRId64 ", values %" PRId64
+                    ", numeric %" PRId64 ", multi %" PRId64,
+                    c->fields, c->factors, c->group_size, c->values, c->numeric, c->multi);
     if (!(c->positive_rate > 0.0 && c->positive_rate < 1.0))
         return FAIL(ST_INPUT, "synth.positive_rate has to be between 0 and 1, value seen %g", c->positive_rate);
     if (!(c->train_fraction > 0.0 && c->train_fraction <= 1.0))
@@ -234,8 +235,7 @@ static status_t check(const struct config_synth *c)
         return FAIL(ST_INPUT, "synth.exponent and synth.drift must not be negative, values seen %g and %g", c->exponent,
                     c->drift);
     if (floor((double)c->rows * c->train_fraction) < 1.0)
-        return FAIL(ST_INPUT, "synth.train_fraction %g of %lld rows leaves no training row", c->train_fraction,
-                    (long long)c->rows);
+        return FAIL(ST_INPUT, "synth.train_fraction %g of %" PRId64 " rows leaves no training row", c->train_fraction, c->rows);
     return ST_OK;
 }
 
@@ -386,12 +386,12 @@ static status_t write_rows(synth_t *s, dataset_writer_t *writer, const char *pat
         TRY_DONE(dataset_writer_put(writer, &out));
         if (progress && row % PROGRESS_ROWS == 0 && clock_now_ns() - shown > PROGRESS_NS) {
             shown = clock_now_ns();
-            log_info("synth %s: %lld of %lld rows, %.0f rows/s", path, (long long)row, (long long)c->rows,
+            log_info("synth %s: %" PRId64 " of %" PRId64 " rows, %.0f rows/s", path, row, c->rows,
                      (double)row / ((double)(shown - started) * 1e-9));
         }
     }
     if (progress)
-        log_info("synth %s: %lld rows in %.1f s", path, (long long)c->rows, (double)(clock_now_ns() - started) * 1e-9);
+        log_info("synth %s: %" PRId64 " rows in %.1f s", path, c->rows, (double)(clock_now_ns() - started) * 1e-9);
 done:
     mem_free(keys);
     mem_free(weights);

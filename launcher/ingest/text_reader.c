@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,15 +63,15 @@ static status_t read_more(text_reader_t *r)
 
 static status_t cut_short(const text_reader_t *r, const char *what)
 {
-    return FAIL(ST_INPUT, "%s:%lld: the %s data is cut short after byte %lld of the file; fetch or write it again", r->path,
-                (long long)r->number + 1, what, (long long)r->read_bytes);
+    return FAIL(ST_INPUT,
+                "%s:%" PRId64 ": the %s data is cut short after byte %" PRId64 " of the file; fetch or write it again", r->path,
+                r->number + 1, what, r->read_bytes);
 }
 
 static status_t damaged(const text_reader_t *r, const char *what, const char *why)
 {
-    return FAIL(ST_INPUT, "%s:%lld: damaged %s data near byte %lld of the file: %s; fetch or write it again", r->path,
-                (long long)r->number + 1, what, (long long)(r->read_bytes - (int64_t)(r->in_end - r->in_next)),
-                why ? why : "unknown error");
+    return FAIL(ST_INPUT, "%s:%" PRId64 ": damaged %s data near byte %" PRId64 " of the file: %s; fetch or write it again",
+                r->path, r->number + 1, what, (r->read_bytes - (int64_t)(r->in_end - r->in_next)), why ? why : "unknown error");
 }
 
 /* ---- decoders: out[capacity] gets *produced bytes, 0 at the end ---- */
@@ -89,10 +90,11 @@ static status_t decode_plain(text_reader_t *r, char *out, size_t capacity, size_
 static status_t trailing(const text_reader_t *r, const char *what, const char *program)
 {
     return FAIL(ST_INPUT,
-                "%s: bytes that are no %s data follow the %s data, at byte %lld of the file; if what comes before is all, cut "
+                "%s: bytes that are no %s data follow the %s data, at byte %" PRId64
+                " of the file; if what comes before is all, cut "
                 "them off, or "
                 "give it through a pipe: %s FILE | smelter import /dev/stdin",
-                r->path, what, what, (long long)(r->read_bytes - (int64_t)(r->in_end - r->in_next)), program);
+                r->path, what, what, (r->read_bytes - (int64_t)(r->in_end - r->in_next)), program);
 }
 
 /* Pass over zero bytes behind a member or frame, which fill the block of a tape or an object store; true where nothing else is
@@ -291,8 +293,8 @@ static status_t more_text(text_reader_t *r)
         r->text_next = 0;
     }
     if (r->text_end > LINE_MOST)
-        return FAIL(ST_INPUT, "%s:%lld: the line is longer than %u bytes; this is not a text file", r->path,
-                    (long long)r->number + 1, LINE_MOST);
+        return FAIL(ST_INPUT, "%s:%" PRId64 ": the line is longer than %u bytes; this is not a text file", r->path,
+                    r->number + 1, LINE_MOST);
     MEM_GROW(r->text, r->text_capacity, r->text_end + IN_BYTES + 1);
     size_t produced;
     TRY(decode(r, r->text + r->text_end, r->text_capacity - r->text_end - 1, &produced));

@@ -9,6 +9,7 @@
  * any price. It makes hidden layers of 5 and 3 units of [64, 32], where the next embedding width is just a little too large. */
 #include "launcher/job/complexity.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -163,12 +164,11 @@ static void report(const experiment_t *e, int v, const dataset_info_t *info, dou
     char hidden[HIDDEN_MAX * 8] = "", got[TEXT_BYTES], wanted[TEXT_BYTES];
     size_t used = 0;
     for (unsigned i = 0; i < c->model.hidden.count && used < sizeof hidden; i++)
-        used +=
-            (size_t)snprintf(hidden + used, sizeof hidden - used, "%s%lld", i ? ", " : "", (long long)c->model.hidden.at[i]);
+        used += (size_t)snprintf(hidden + used, sizeof hidden - used, "%s%" PRId64, i ? ", " : "", c->model.hidden.at[i]);
     const double size = complexity_count(c, info, c->complexity.by), error = size / target - 1.0;
     const char *const unit = c->complexity.by == COMPLEXITY_FLOPS ? "flops per example" : "parameters";
-    log_info("variant %s matches %s: embedding.dim %lld, model.hidden [%s]: %s %s for %s (%+.2f %%)", e->names[v],
-             c->complexity.match, (long long)c->embedding.dim, hidden, text_count((int64_t)size, got), unit,
+    log_info("variant %s matches %s: embedding.dim %" PRId64 ", model.hidden [%s]: %s %s for %s (%+.2f %%)", e->names[v],
+             c->complexity.match, c->embedding.dim, hidden, text_count((int64_t)size, got), unit,
              text_count((int64_t)target, wanted), 100.0 * error);
     if (fabs(error) > GOOD)
         log_warn("variant %s: no widths come nearer to %s than %+.1f %%", e->names[v], c->complexity.match, 100.0 * error);

@@ -1,5 +1,6 @@
 #include "launcher/job/job.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,17 +39,17 @@ static status_t report_start(const mpirun_death_t *death, int ranks, int exit_co
         return FAIL(ST_STOPPED, "interrupted by signal %d (%s) before the job had started", death->interrupted,
                     strsignal(death->interrupted));
     if (death->timed_out && death->here < ranks)
-        return FAIL(
-            ST_TIMEOUT,
-            "mpirun has started %d of %d ranks within %lld s (cluster.start_deadline_s), and was ended; does the line above, "
-            "typed in, work with the program hostname in place of smelter?",
-            death->here, ranks, (long long)seconds);
+        return FAIL(ST_TIMEOUT,
+                    "mpirun has started %d of %d ranks within %" PRId64
+                    " s (cluster.start_deadline_s), and was ended; does the line above, "
+                    "typed in, work with the program hostname in place of smelter?",
+                    death->here, ranks, seconds);
     if (death->timed_out)
-        return FAIL(
-            ST_TIMEOUT,
-            "all %d ranks have started, but have not found each other within %lld s (cluster.start_deadline_s), and were "
-            "ended; is MPI allowed to use the network between them?",
-            ranks, (long long)seconds);
+        return FAIL(ST_TIMEOUT,
+                    "all %d ranks have started, but have not found each other within %" PRId64
+                    " s (cluster.start_deadline_s), and were "
+                    "ended; is MPI allowed to use the network between them?",
+                    ranks, seconds);
     if (death->here == 0)
         return FAIL(ST_PEER, "mpirun ended with exit code %d before a rank had started; what it said is above", exit_code);
     return ST_OK;
@@ -88,8 +89,8 @@ static status_t check_file_limit(void)
     if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= LEAST_FILE_BYTES)
         return ST_OK;
     return FAIL(ST_INPUT,
-                "files are limited to %llu bytes (ulimit -f), and the ranks of a job share files of %d; raise the limit",
-                (unsigned long long)limit.rlim_cur, LEAST_FILE_BYTES);
+                "files are limited to %" PRIu64 " bytes (ulimit -f), and the ranks of a job share files of %d; raise the limit",
+                limit.rlim_cur, LEAST_FILE_BYTES);
 }
 
 status_t job_start(char *const argv[], const experiment_t *experiment)

@@ -5,6 +5,7 @@
 #include "launcher/job/supervise.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,10 +75,10 @@ static void look_into(void *context, const char *name)
 }
 
 /* The step of the last interval that is whole, or 0. Lines of single steps do not count: they come in batches. */
-static long long last_step(const char *path)
+static int64_t last_step(const char *path)
 {
     char *text;
-    long long step = 0;
+    int64_t step = 0;
     if (file_read(path, &text, NULL) != ST_OK)
         return 0;
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
@@ -92,7 +93,7 @@ static long long last_step(const char *path)
 
 typedef struct run_place {
     char run[RUN_BYTES]; /* "relu/r0/", or "" for the folder's own */
-    long long step;      /* 0: before the first line */
+    int64_t step;        /* 0: before the first line */
 } run_place_t;
 
 static void find_place(const char *dir, run_place_t *out)
@@ -113,7 +114,7 @@ static const char *place_text(const run_place_t *place, char text[RUN_BYTES + 64
     const int run = (int)strlen(place->run);
     char step[32] = "the start";
     if (place->step)
-        snprintf(step, sizeof step, "step %lld", place->step);
+        snprintf(step, sizeof step, "step %" PRId64, place->step);
     snprintf(text, RUN_BYTES + 64, "%s%s%.*s", step, run ? " of " : "", run - (run > 0), place->run);
     return text;
 }
@@ -183,10 +184,11 @@ status_t supervise_run(const supervise_options_t *o)
                 same, place_text(&furthest, text));
         if (n == o->restarts)
             return FAIL(status,
-                        "the job has failed %lld times, the last time at %s, and is not started again: --restarts is %lld",
-                        (long long)n + 1, place_text(&now, text), (long long)o->restarts);
-        log_warn("the job failed at %s; it starts again in %d s (restart %lld of %lld)", place_text(&now, text), seconds,
-                 (long long)n + 1, (long long)o->restarts);
+                        "the job has failed %" PRId64
+                        " times, the last time at %s, and is not started again: --restarts is %" PRId64,
+                        n + 1, place_text(&now, text), o->restarts);
+        log_warn("the job failed at %s; it starts again in %d s (restart %" PRId64 " of %" PRId64 ")", place_text(&now, text),
+                 seconds, n + 1, o->restarts);
         TRY(o->pause(o->context, seconds));
         seconds = seconds < PAUSE_MOST_S ? seconds * 2 : PAUSE_MOST_S;
     }
@@ -219,7 +221,7 @@ status_t supervise_parse(const char *text, int64_t *out)
         return ST_OK;
     char *end;
     errno = 0;
-    const long long value = strtoll(text, &end, 10);
+    const int64_t value = strtoll(text, &end, 10);
     if (end == text || *end || errno || value < 0 || value > 1000000)
         return FAIL(ST_INPUT, "--restarts %s: must be a number from 0 to 1,000,000", text);
     *out = value;

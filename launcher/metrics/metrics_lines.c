@@ -1,5 +1,6 @@
 #include "launcher/metrics/metrics_lines.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ static bool is_before(const char *line, const char *end, int64_t step, int64_t d
 status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char *text, uint64_t *lines, char **end_of_text)
 {
     char *to = text;
-    long long number = 0, changed = 0;
+    int64_t number = 0, changed = 0;
     *lines = 0;
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         const size_t bytes = (size_t)(end + 1 - line);
@@ -38,7 +39,8 @@ status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char 
             continue;
         if (changed)
             return FAIL(ST_CORRUPT,
-                        "%s: line %lld was changed after it was written: its check is that of another line; put the run's own "
+                        "%s: line %" PRId64
+                        " was changed after it was written: its check is that of another line; put the run's own "
                         "file in its place",
                         path, changed);
         if (is_of_metrics(line, end))

@@ -1,5 +1,6 @@
 #include "launcher/metrics/progressive.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -177,29 +178,34 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
     *head = (saved_t){0};
     memcpy(head, saved, (size_t)bytes < head_bytes(SAVED_OLDEST) ? 0 : head_bytes(SAVED_OLDEST));
     if (bytes < (int64_t)head_bytes(head->version))
-        return FAIL(ST_CORRUPT, "%s: has %lld bytes, too few for progressive metrics", where, (long long)bytes);
+        return FAIL(ST_CORRUPT, "%s: has %" PRId64 " bytes, too few for progressive metrics", where, bytes);
     if (head->magic != SAVED_MAGIC)
         return FAIL(ST_CORRUPT, "%s: does not hold progressive metrics", where);
     if (head->version < SAVED_OLDEST || head->version > SAVED_VERSION)
-        return FAIL(ST_CORRUPT, "%s: has format %lld, this program reads %d; use the smelter that wrote it, or a newer one",
-                    where, (long long)head->version, SAVED_VERSION);
+        return FAIL(ST_CORRUPT,
+                    "%s: has format %" PRId64 ", this program reads %d; use the smelter that wrote it, or a newer one", where,
+                    head->version, SAVED_VERSION);
     memcpy(head, saved, head_bytes(head->version));
     const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t);
     const int64_t first = least(positions_before(&o->lanes, head->step), o->first_visits);
     const bool is_kept = head->version >= 4;
     if (is_kept && head->kept != first)
-        return FAIL(ST_CORRUPT, "%s: holds %lld predictions of the first pass, and not the %lld before step %lld", where,
-                    (long long)head->kept, (long long)first, (long long)head->step);
+        return FAIL(ST_CORRUPT,
+                    "%s: holds %" PRId64 " predictions of the first pass, and not the %" PRId64 " before step %" PRId64, where,
+                    head->kept, first, head->step);
     const int64_t left = bytes - (int64_t)head_bytes(head->version) - head->kept * (int64_t)sizeof(float);
     if (left < 0 || head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
         head->n != left / each || head->examples != positions_before(&o->lanes, head->step) - head->n)
-        return FAIL(ST_CORRUPT, "%s: holds %lld and %lld examples before step %lld in %lld bytes, which do not fit the run",
-                    where, (long long)head->examples, (long long)head->n, (long long)head->step, (long long)bytes);
+        return FAIL(ST_CORRUPT,
+                    "%s: holds %" PRId64 " and %" PRId64 " examples before step %" PRId64 " in %" PRId64
+                    " bytes, which do not fit the run",
+                    where, head->examples, head->n, head->step, bytes);
     if (o->keeps && !is_kept && first > 0)
         return FAIL(ST_INPUT,
-                    "%s: does not hold what the first %lld examples were predicted as, which students are to learn: the run "
+                    "%s: does not hold what the first %" PRId64
+                    " examples were predicted as, which students are to learn: the run "
                     "began without train.keep_progressive and such students; train it anew",
-                    where, (long long)first);
+                    where, first);
     return ST_OK;
 }
 
@@ -408,9 +414,10 @@ status_t progressive_put(progressive_t *p, int worker, net_message_t *message, i
         status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
     else if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
         status = FAIL(ST_MESSAGE,
-                      "worker %d sent %lld progressive predictions from step %lld on, which are not those of whole steps from "
-                      "step %lld on",
-                      worker, (long long)h.count, (long long)h.step, (long long)queue->next);
+                      "worker %d sent %" PRId64 " progressive predictions from step %" PRId64
+                      " on, which are not those of whole steps from "
+                      "step %" PRId64 " on",
+                      worker, h.count, h.step, queue->next);
     if (status != ST_OK || h.count == 0) {
         net_release(p->o.net, message);
         return status;

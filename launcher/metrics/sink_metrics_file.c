@@ -1,6 +1,7 @@
 /* RUN/metrics.jsonl: a line for each interval. Of a run that goes on, the file begins with the lines from before the cut, which
  * must be those that the run wrote. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,14 +43,15 @@ static status_t check_lines(const char *path, const event_train_t *train, uint64
         return ST_OK;
     if (!file_exists(path))
         return FAIL(ST_CORRUPT,
-                    "%s: is not there, and the run had written lines up to step %lld to it before the checkpoint in %s; put it "
+                    "%s: is not there, and the run had written lines up to step %" PRId64
+                    " to it before the checkpoint in %s; put it "
                     "back",
-                    path, (long long)train->step, train->where);
-    return FAIL(
-        ST_CORRUPT,
-        "%s: its lines up to step %lld have checksum %016llx, those that the run had written before the checkpoint in %s "
-        "have %016llx: it is another run's, or was changed; put the run's own in its place",
-        path, (long long)train->step, (unsigned long long)lines, train->where, (unsigned long long)*train->lines);
+                    path, train->step, train->where);
+    return FAIL(ST_CORRUPT,
+                "%s: its lines up to step %" PRId64 " have checksum %016" PRIx64
+                ", those that the run had written before the checkpoint in %s "
+                "have %016" PRIx64 ": it is another run's, or was changed; put the run's own in its place",
+                path, train->step, lines, train->where, *train->lines);
 }
 
 /* The file as it was at the cut, unless it is not the run's: then it stays as it is. */

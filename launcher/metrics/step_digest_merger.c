@@ -3,6 +3,7 @@
  * what one connection has gathered, and then what the next one has. So the ring grows. */
 #include "launcher/metrics/step_digest_merger.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/memory.h"
@@ -101,16 +102,17 @@ status_t step_digest_merger_put_rows(step_digest_merger_t *l, int shard, const n
     ASSERT(shard >= 0 && shard < l->shards);
     if (step < 0 || steps < 0 || steps > STEP_BATCH_STEPS ||
         message->frame[0].bytes != steps * l->words * (int64_t)sizeof(uint64_t))
-        return FAIL(ST_MESSAGE, "shard %d sent digests of %lld steps in %lld bytes; a step has %lld", shard, (long long)steps,
-                    (long long)message->frame[0].bytes, (long long)(l->words * (int64_t)sizeof(uint64_t)));
+        return FAIL(ST_MESSAGE, "shard %d sent digests of %" PRId64 " steps in %" PRId64 " bytes; a step has %" PRId64, shard,
+                    steps, message->frame[0].bytes, (l->words * (int64_t)sizeof(uint64_t)));
     if (l->first < 0) {
         l->first = step; /* 0, or where a checkpoint was taken up */
         for (int s = 0; s < l->shards; s++)
             l->next[s] = step;
     }
     if (step != l->next[shard])
-        return FAIL(ST_MESSAGE, "shard %d sent digests of steps %lld to %lld; those from %lld on come next", shard,
-                    (long long)step, (long long)(step + steps - 1), (long long)l->next[shard]);
+        return FAIL(ST_MESSAGE,
+                    "shard %d sent digests of steps %" PRId64 " to %" PRId64 "; those from %" PRId64 " on come next", shard,
+                    step, (step + steps - 1), l->next[shard]);
     make_room(l, step + steps);
     for (int64_t i = 0; i < steps; i++) {
         step_digest_merge(l->merged + (step + i) % l->ring * l->words, (const uint64_t *)message->frame[0].data + i * l->words,
@@ -126,8 +128,7 @@ status_t step_digest_merger_put_dense(step_digest_merger_t *l, const net_message
     const int64_t step = message->header.step, steps = message->header.count;
     const int64_t words = message->frame[0].bytes / (int64_t)sizeof(uint64_t);
     if (step < 0 || steps < 1 || words % steps)
-        return FAIL(ST_MESSAGE, "digests of the dense parameters of %lld steps came in %lld words", (long long)steps,
-                    (long long)words);
+        return FAIL(ST_MESSAGE, "digests of the dense parameters of %" PRId64 " steps came in %" PRId64 " words", steps, words);
     for (int64_t i = 0; i < steps; i++)
         TRY(emit(l, step + i, wire_component(&message->header), (const uint64_t *)message->frame[0].data + i * (words / steps),
                  words / steps, i + 1 < steps));

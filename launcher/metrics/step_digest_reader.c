@@ -1,5 +1,6 @@
 #include "launcher/metrics/step_digest_reader.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 
 static status_t bad_line(const char *path, int64_t line, const char *what)
 {
-    return FAIL(ST_CORRUPT, "%s: line %lld: %s", path, (long long)line, what);
+    return FAIL(ST_CORRUPT, "%s: line %" PRId64 ": %s", path, line, what);
 }
 
 static bool parse_word(const char *text, uint64_t *out)
@@ -192,8 +193,9 @@ static status_t compare_one(const step_record_t *a, const step_record_t *b, dive
 {
     if (a->n != b->n)
         return FAIL(ST_INPUT,
-                    "step %lld: one run has %d words of digest and the other %d; the runs have other tables or components",
-                    (long long)a->step, a->n, b->n);
+                    "step %" PRId64
+                    ": one run has %d words of digest and the other %d; the runs have other tables or components",
+                    a->step, a->n, b->n);
     const size_t bytes = sizeof *a->words * (size_t)a->n;
     if (memcmp(a->words, b->words, bytes) == 0)
         return ST_OK;
@@ -201,8 +203,8 @@ static status_t compare_one(const step_record_t *a, const step_record_t *b, dive
     if (a->component < 0) {
         const int64_t counters = 2 * (a->n - step_digest_words(0));
         if (counters < 0)
-            return FAIL(ST_CORRUPT, "step %lld: a digest of rows of %d words; it has at least %lld", (long long)a->step, a->n,
-                        (long long)step_digest_words(0));
+            return FAIL(ST_CORRUPT, "step %" PRId64 ": a digest of rows of %d words; it has at least %" PRId64, a->step, a->n,
+                        step_digest_words(0));
         out->rows = step_digest_compare(a->words, b->words, (uint32_t)counters, &out->in_rows);
         return ST_OK;
     }

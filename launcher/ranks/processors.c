@@ -1,5 +1,6 @@
 #include "launcher/ranks/processors.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -180,9 +181,9 @@ void processors_print(FILE *out, const processors_t *processors)
     char text[PROCESSOR_TEXT_BYTES];
     for (int64_t k = 0; k < processors->n; k++) {
         const processors_kind_t *kind = &processors->kind[k];
-        fprintf(out, "  computed by    %s; %d rank%s from %d on, on %s, in start %lld\n",
+        fprintf(out, "  computed by    %s; %d rank%s from %d on, on %s, in start %" PRId64 "\n",
                 processor_text(&kind->processor, text), kind->ranks, kind->ranks == 1 ? "" : "s", kind->first, kind->hosts,
-                (long long)kind->incarnation);
+                kind->incarnation);
     }
 }
 

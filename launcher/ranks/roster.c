@@ -1,6 +1,7 @@
 #include "launcher/ranks/roster.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,11 +70,11 @@ static status_t check_sizes(roster_t *roster, const config_t *config, bool speak
     if (workers < 1 || (config->cluster.workers && workers != config->cluster.workers)) {
         char text[64] = "any number of workers";
         if (config->cluster.workers)
-            snprintf(text, sizeof text, "%lld worker%s", (long long)config->cluster.workers,
+            snprintf(text, sizeof text, "%" PRId64 " worker%s", config->cluster.workers,
                      config->cluster.workers == 1 ? "" : "s");
-        return speak ? FAIL(ST_INPUT, "-np %d does not fit: the configuration wants 1 coordinator, %lld server%s and %s; %s",
-                            roster->size, (long long)config->cluster.servers, config->cluster.servers == 1 ? "" : "s", text,
-                            advice)
+        return speak ? FAIL(ST_INPUT,
+                            "-np %d does not fit: the configuration wants 1 coordinator, %" PRId64 " server%s and %s; %s",
+                            roster->size, config->cluster.servers, config->cluster.servers == 1 ? "" : "s", text, advice)
                      : ST_INPUT;
     }
     roster->servers = (int)config->cluster.servers;
@@ -128,15 +129,16 @@ static status_t check_identities(const roster_t *roster, bool speak)
                 "rank %d on %s could not load the configuration that rank 0 on %s loaded; put the same files on every host", r,
                 e->host, zero->host);
         if (e->build != zero->build)
-            return FAIL(
-                status,
-                "rank 0 on %s and rank %d on %s run different builds of smelter (%016llx and %016llx); install the same "
-                "binary on every host",
-                zero->host, r, e->host, (unsigned long long)zero->build, (unsigned long long)e->build);
+            return FAIL(status,
+                        "rank 0 on %s and rank %d on %s run different builds of smelter (%016" PRIx64 " and %016" PRIx64
+                        "); install the same "
+                        "binary on every host",
+                        zero->host, r, e->host, zero->build, e->build);
         return FAIL(status,
-                    "rank 0 on %s and rank %d on %s have different configurations (%016llx and %016llx); put the same file "
+                    "rank 0 on %s and rank %d on %s have different configurations (%016" PRIx64 " and %016" PRIx64
+                    "); put the same file "
                     "on every host and give all ranks the same --set",
-                    zero->host, r, e->host, (unsigned long long)zero->config, (unsigned long long)e->config);
+                    zero->host, r, e->host, zero->config, e->config);
     }
     return ST_OK;
 }
@@ -225,8 +227,8 @@ char *roster_hosts(const roster_t *roster)
 const char *roster_full_name(const roster_t *roster, int rank, char *text, int size)
 {
     char name[32];
-    snprintf(text, (size_t)size, "%s (rank %d on %s, pid %lld)", roster_name(rank, roster->servers, name, sizeof name), rank,
-             roster->entries[rank].host, (long long)roster->entries[rank].pid);
+    snprintf(text, (size_t)size, "%s (rank %d on %s, pid %" PRId64 ")", roster_name(rank, roster->servers, name, sizeof name),
+             rank, roster->entries[rank].host, roster->entries[rank].pid);
     return text;
 }
 

@@ -1,5 +1,6 @@
 #include "launcher/run/run_result.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 double quality_auc(const void *numbers)
@@ -57,7 +58,7 @@ void run_result_print_quality(FILE *out, const quality_t *numbers, int64_t examp
         return;
     }
     if (!isfinite(numbers->logloss)) {
-        fprintf(out, "no metrics (not all predictions are numbers) over %lld example%s", (long long)examples,
+        fprintf(out, "no metrics (not all predictions are numbers) over %" PRId64 " example%s", examples,
                 examples == 1 ? "" : "s");
         return;
     }
@@ -68,5 +69,5 @@ void run_result_print_quality(FILE *out, const quality_t *numbers, int64_t examp
             print_told(out, numbers, i, one_class, separator);
             separator = ", ";
         }
-    fprintf(out, " over %lld example%s", (long long)examples, examples == 1 ? "" : "s");
+    fprintf(out, " over %" PRId64 " example%s", examples, examples == 1 ? "" : "s");
 }

@@ -1,5 +1,7 @@
 #include "launcher/run/teacher_file.h"
 
+#include <inttypes.h>
+
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
@@ -36,10 +38,10 @@ status_t teacher_file_read(const char *run_dir, soft_labels_t kind, int64_t rows
     size_t bytes = 0;
     status_t status = file_read(path, &data, &bytes);
     if (status == ST_OK && bytes != (size_t)rows * sizeof(float))
-        status =
-            FAIL(ST_INPUT,
-                 "%s has %zu bytes and not the %lld of %lld training examples; remove the folder to train the teacher again",
-                 path, bytes, (long long)rows * (long long)sizeof(float), (long long)rows);
+        status = FAIL(ST_INPUT,
+                      "%s has %zu bytes and not the %" PRId64 " of %" PRId64
+                      " training examples; remove the folder to train the teacher again",
+                      path, bytes, rows * sizeof(float), rows);
     mem_free(path);
     if (status == ST_OK)
         *p = (float *)(void *)data; /* as aligned as all of mem_alloc */

@@ -3,6 +3,7 @@
  * every transaction, at the cost of the rows that change. */
 #include "ps/checkpoint/base.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -213,9 +214,10 @@ status_t base_check_mark(store_t *store, const base_mark_t *wanted, base_mark_t 
     const int64_t newest = mark.compacting_to > mark.step ? mark.compacting_to : mark.step;
     if (newest > wanted->step)
         return FAIL(ST_CORRUPT,
-                    "%s: has rows of the checkpoint before step %lld, and that before step %lld is wanted: it was dropped; "
+                    "%s: has rows of the checkpoint before step %" PRId64 ", and that before step %" PRId64
+                    " is wanted: it was dropped; "
                     "resume from a newer one",
-                    store->path, (long long)newest, (long long)wanted->step);
+                    store->path, newest, wanted->step);
     *out = mark;
     return ST_OK;
 }
@@ -224,10 +226,9 @@ status_t base_check_delta(const store_t *store, const base_mark_t *mark, hash128
 {
     if (!mark->identity || hash128_same(mark->delta, wanted))
         return ST_OK;
-    return FAIL(
-        ST_CORRUPT,
-        "%s: took in a delta of step %lld with checksum %016llx%016llx, the manifest says %016llx%016llx: it is not the base "
-        "that the checkpoint was made with; put that one in its place",
-        store->path, (long long)mark->step, (unsigned long long)mark->delta.high, (unsigned long long)mark->delta.low,
-        (unsigned long long)wanted.high, (unsigned long long)wanted.low);
+    return FAIL(ST_CORRUPT,
+                "%s: took in a delta of step %" PRId64 " with checksum %016" PRIx64 "%016" PRIx64
+                ", the manifest says %016" PRIx64 "%016" PRIx64 ": it is not the base "
+                "that the checkpoint was made with; put that one in its place",
+                store->path, mark->step, mark->delta.high, mark->delta.low, wanted.high, wanted.low);
 }

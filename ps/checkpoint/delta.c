@@ -13,6 +13,7 @@
  * by the block's offset. The end's 128 bits see what blocks cannot: one that is missing, doubled or out of place.        */
 #include "ps/checkpoint/delta.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/identity.h"
@@ -259,19 +260,19 @@ static status_t read_block(delta_reader_t *r, block_head_t *head)
 {
     const int64_t left = r->bytes - r->at;
     if (left < (int64_t)sizeof *head)
-        return FAIL(ST_CORRUPT, "%s: ends at byte %lld, before its end block: it was cut short", r->path, (long long)r->bytes);
+        return FAIL(ST_CORRUPT, "%s: ends at byte %" PRId64 ", before its end block: it was cut short", r->path, r->bytes);
     TRY(disk_read(r->file, r->at, head, sizeof *head));
     if (head->kind < DELTA_ROWS || head->kind > DELTA_END || head->bytes > BLOCK_BYTES)
-        return FAIL(ST_CORRUPT, "%s: there is no block at byte %lld, where one should begin: the file is damaged", r->path,
-                    (long long)r->at);
+        return FAIL(ST_CORRUPT, "%s: there is no block at byte %" PRId64 ", where one should begin: the file is damaged",
+                    r->path, r->at);
     if ((uint64_t)left - sizeof *head < head->bytes)
-        return FAIL(ST_CORRUPT, "%s: ends at byte %lld, inside the block at byte %lld: it was cut short", r->path,
-                    (long long)r->bytes, (long long)r->at);
+        return FAIL(ST_CORRUPT, "%s: ends at byte %" PRId64 ", inside the block at byte %" PRId64 ": it was cut short", r->path,
+                    r->bytes, r->at);
     MEM_GROW(r->records, r->capacity, head->bytes + 1);
     TRY(disk_read(r->file, r->at + (int64_t)sizeof *head, r->records, head->bytes));
     if (block_checksum(head, r->records) != head->checksum)
-        return FAIL(ST_CORRUPT, "%s: the block of %u bytes at byte %lld differs from its checksum: the file is damaged",
-                    r->path, head->bytes, (long long)r->at);
+        return FAIL(ST_CORRUPT, "%s: the block of %u bytes at byte %" PRId64 " differs from its checksum: the file is damaged",
+                    r->path, head->bytes, r->at);
     r->at += (int64_t)(sizeof *head + head->bytes);
     return ST_OK;
 }
@@ -319,14 +320,14 @@ static status_t visit_block(const delta_reader_t *r, const block_head_t *head, c
     for (uint32_t i = 0; i < head->count; i++) {
         const size_t bytes = record_bytes(r, head->kind, at, (size_t)(end - at));
         if (bytes == 0)
-            return FAIL(ST_CORRUPT, "%s: record %u of the block before byte %lld is of no table, or of another width", r->path,
-                        i, (long long)r->at);
+            return FAIL(ST_CORRUPT, "%s: record %u of the block before byte %" PRId64 " is of no table, or of another width",
+                        r->path, i, r->at);
         TRY(visit_record(r, head, at, visitor));
         at += bytes;
     }
     return at == end ? ST_OK
-                     : FAIL(ST_CORRUPT, "%s: %lld bytes too many in the block before byte %lld", r->path, (long long)(end - at),
-                            (long long)r->at);
+                     : FAIL(ST_CORRUPT, "%s: %" PRId64 " bytes too many in the block before byte %" PRId64, r->path, (end - at),
+                            r->at);
 }
 
 /* The part of the head before the widths, of any format there is; what older ones do not say is zero. */
@@ -341,8 +342,7 @@ static status_t read_fixed(delta_reader_t *r, file_head_t *out)
         return FAIL(ST_CORRUPT, "%s: is of format %u; this build reads formats %u to %u: use the build that wrote it", r->path,
                     fixed.format, DELTA_FORMAT_OLDEST, DELTA_FORMAT);
     if (r->bytes < (int64_t)head_bytes(fixed.format))
-        return FAIL(ST_CORRUPT, "%s: %lld bytes are too few for a file of rows: it was cut short", r->path,
-                    (long long)r->bytes);
+        return FAIL(ST_CORRUPT, "%s: %" PRId64 " bytes are too few for a file of rows: it was cut short", r->path, r->bytes);
     if (fixed.format == 1) {
         fixed.checksum = fixed.identity; /* where it is in format 1 */
         fixed.identity = 0;
@@ -360,8 +360,8 @@ static status_t read_head(delta_reader_t *r)
     const int64_t fixed_bytes = (int64_t)head_bytes(fixed.format);
     const int64_t widths_bytes = (int64_t)fixed.tables * (int64_t)sizeof *r->widths;
     if (fixed.tables > TABLES_MOST || r->bytes - fixed_bytes < widths_bytes)
-        return FAIL(ST_CORRUPT, "%s: is damaged or cut short in the head: %u tables in %lld bytes", r->path, fixed.tables,
-                    (long long)r->bytes);
+        return FAIL(ST_CORRUPT, "%s: is damaged or cut short in the head: %u tables in %" PRId64 " bytes", r->path,
+                    fixed.tables, r->bytes);
     r->widths = MEM_ARRAY(delta_width_t, fixed.tables);
     TRY(disk_read(r->file, fixed_bytes, r->widths, (size_t)widths_bytes));
     if (head_checksum(&fixed, r->widths) != fixed.checksum)
@@ -390,15 +390,16 @@ static status_t check_end(delta_reader_t *r, hash_stream_t *hash, const delta_to
     memcpy(&end, r->records, sizeof end);
     hash_stream_value(hash, &low, &high);
     if (r->at != r->bytes)
-        return FAIL(ST_CORRUPT, "%s: goes on for %lld bytes behind its end block at byte %lld: the file is damaged", r->path,
-                    (long long)(r->bytes - r->at), (long long)r->at);
+        return FAIL(ST_CORRUPT,
+                    "%s: goes on for %" PRId64 " bytes behind its end block at byte %" PRId64 ": the file is damaged", r->path,
+                    (r->bytes - r->at), r->at);
     if (end.checksum_low != low || end.checksum_high != high || end.rows != seen->rows || end.pending != seen->pending ||
         end.removed != seen->removed)
-        return FAIL(
-            ST_CORRUPT,
-            "%s: its %lld rows and %lld pending pushes are not the %lld and %lld that were written: blocks are missing, "
-            "doubled or out of place",
-            r->path, (long long)seen->rows, (long long)seen->pending, (long long)end.rows, (long long)end.pending);
+        return FAIL(ST_CORRUPT,
+                    "%s: its %" PRId64 " rows and %" PRId64 " pending pushes are not the %" PRId64 " and %" PRId64
+                    " that were written: blocks are missing, "
+                    "doubled or out of place",
+                    r->path, seen->rows, seen->pending, end.rows, end.pending);
     r->totals = *seen;
     r->totals.bytes = r->bytes;
     r->totals.checksum_low = low;
@@ -426,13 +427,15 @@ static status_t check_blocks(delta_reader_t *r, hash_stream_t *hash)
         TRY(read_block(r, &head));
         if (head.kind == DELTA_END) {
             if (head.bytes != sizeof(end_record_t))
-                return FAIL(ST_CORRUPT, "%s: the end block at byte %lld is damaged", r->path, (long long)at);
+                return FAIL(ST_CORRUPT, "%s: the end block at byte %" PRId64 " is damaged", r->path, at);
             return check_end(r, hash, &seen);
         }
         if (head.kind == DELTA_PENDING && (head.step < 0 || head.step < r->head.step - r->head.depth ||
                                            head.step >= r->head.step || head.sender >= SENDERS_MOST))
-            return FAIL(ST_CORRUPT, "%s: pending pushes of step %lld by worker %u in a checkpoint before step %lld, depth %lld",
-                        r->path, (long long)head.step, head.sender, (long long)r->head.step, (long long)r->head.depth);
+            return FAIL(ST_CORRUPT,
+                        "%s: pending pushes of step %" PRId64 " by worker %u in a checkpoint before step %" PRId64
+                        ", depth %" PRId64,
+                        r->path, head.step, head.sender, r->head.step, r->head.depth);
         hash_stream_add(hash, &head, sizeof head);
         hash_stream_add(hash, r->records, head.bytes);
         TRY(visit_block(r, &head, &counting));
@@ -468,13 +471,13 @@ status_t delta_reader_create(disk_t *disk, const char *path, const delta_head_t 
         TRY_DONE(identity_check(path, r->head.identity, expected->identity));
     if (expected &&
         (r->head.incarnation != expected->incarnation || r->head.shard != expected->shard || r->head.step != expected->step)) {
-        status = FAIL(ST_CORRUPT,
-                      "%s: is of incarnation %u, shard %d, step %lld; incarnation %u, shard %d, step %lld is wanted: files "
-                      "were mixed up; "
-                      "put that one in "
-                      "its place",
-                      path, r->head.incarnation, r->head.shard, (long long)r->head.step, expected->incarnation, expected->shard,
-                      (long long)expected->step);
+        status = FAIL(
+            ST_CORRUPT,
+            "%s: is of incarnation %u, shard %d, step %" PRId64 "; incarnation %u, shard %d, step %" PRId64 " is wanted: files "
+            "were mixed up; "
+            "put that one in "
+            "its place",
+            path, r->head.incarnation, r->head.shard, r->head.step, expected->incarnation, expected->shard, expected->step);
         goto done;
     }
     *out = r;
@@ -498,8 +501,8 @@ void delta_reader_destroy(delta_reader_t **reader)
     *reader = NULL;
 }
 
-#define CHECKSUM "%016llx%016llx"
-#define CHECKSUM_OF(sum) (unsigned long long)(sum).high, (unsigned long long)(sum).low
+#define CHECKSUM "%016" PRIx64 "%016" PRIx64
+#define CHECKSUM_OF(sum) (sum).high, (sum).low
 
 status_t delta_reader_check(const delta_reader_t *r, const hash128_t *before, const hash128_t *own)
 {

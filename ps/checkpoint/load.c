@@ -1,5 +1,6 @@
 #include "ps/checkpoint/load.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 
 #include "common/base/memory.h"
@@ -69,11 +70,11 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
         return ST_OK;
     const int64_t wanted = table_payload_floats(plan->tables[to]);
     if (payload_floats != wanted)
-        return FAIL(
-            ST_INPUT,
-            "%s: rows of table %u have %lld floats with optimizer state, %lld are wanted: the run had another embedding.dim "
-            "or embedding.optimizer",
-            load->path, from, (long long)payload_floats, (long long)wanted);
+        return FAIL(ST_INPUT,
+                    "%s: rows of table %u have %" PRId64 " floats with optimizer state, %" PRId64
+                    " are wanted: the run had another embedding.dim "
+                    "or embedding.optimizer",
+                    load->path, from, payload_floats, wanted);
     table_row_t mine = *row;
     mine.version = 0; /* a step of that run; here it was last used before the first */
     TRY(row_batch_put(load->batch, (uint32_t)to, &mine));
@@ -231,11 +232,13 @@ static status_t check_delta(const restore_t *restore, const delta_reader_t *read
     const delta_head_t *head = delta_reader_head(reader);
     const bool is_pending = restore->held == plan->step, is_last = head->step == plan->step;
     if (!is_pending && head->previous != restore->held)
-        return FAIL(ST_CORRUPT, "%s: leads from step %lld, and the files before it lead to step %lld: one is missing between",
-                    restore->path, (long long)head->previous, (long long)restore->held);
+        return FAIL(ST_CORRUPT,
+                    "%s: leads from step %" PRId64 ", and the files before it lead to step %" PRId64 ": one is missing between",
+                    restore->path, head->previous, restore->held);
     if (is_last && head->depth != plan->depth)
-        return FAIL(ST_CORRUPT, "%s: was written with pipeline_depth %lld, and the checkpoint's is %lld: files were mixed up",
-                    restore->path, (long long)head->depth, (long long)plan->depth);
+        return FAIL(ST_CORRUPT,
+                    "%s: was written with pipeline_depth %" PRId64 ", and the checkpoint's is %" PRId64 ": files were mixed up",
+                    restore->path, head->depth, plan->depth);
     return delta_reader_check(reader, &restore->last, is_last && !is_pending ? end_of(restore) : NULL);
 }
 

@@ -13,6 +13,7 @@
 #include "ps/checkpoint/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -42,9 +43,10 @@ status_t store_failed(const store_t *store, const char *doing, int rc)
     case LMDB_NO_ROOM:
         if (statvfs(store->path, &fs) == 0)
             return FAIL(ST_SYSTEM,
-                        "%s: cannot %s: %s; %llu MB are free there, less a quota or a limit of file size: make room, or choose "
+                        "%s: cannot %s: %s; %" PRIu64
+                        " MB are free there, less a quota or a limit of file size: make room, or choose "
                         "another place with --out",
-                        store->path, doing, file_error_text(rc, text), (unsigned long long)fs.f_bavail * fs.f_frsize >> 20);
+                        store->path, doing, file_error_text(rc, text), fs.f_bavail * fs.f_frsize >> 20);
         break;
     case LMDB_OTHER:
         break;
@@ -133,8 +135,8 @@ static status_t check_length(store_t *store)
     int64_t bytes, wanted;
     TRY_MDB(store, "read the store", lmdb_length(store->env, &bytes, &wanted));
     if (bytes < wanted)
-        return FAIL(ST_CORRUPT, "%s: data.mdb was cut short: %lld bytes of %lld; write the store again", store->path,
-                    (long long)bytes, (long long)wanted);
+        return FAIL(ST_CORRUPT, "%s: data.mdb was cut short: %" PRId64 " bytes of %" PRId64 "; write the store again",
+                    store->path, bytes, wanted);
     return ST_OK;
 }
 

@@ -5,6 +5,8 @@
  * table's rows. */
 #include "ps/checkpoint/store.h"
 
+#include <inttypes.h>
+
 #include "common/base/identity.h"
 #include "common/base/memory.h"
 #include "ps/checkpoint/store_impl.h"
@@ -55,8 +57,9 @@ status_t store_check(store_t *store, const store_origin_t *wanted, const hash_di
         return ST_OK;
     hash_digest_text(digest, should);
     return FAIL(ST_CORRUPT,
-                "%s: holds %lld rows with digest %s, the run's manifest says %lld with %s: it is not what the run ended with",
-                store->path, (long long)sum.elements, found, (long long)digest->elements, should);
+                "%s: holds %" PRId64 " rows with digest %s, the run's manifest says %" PRId64
+                " with %s: it is not what the run ended with",
+                store->path, sum.elements, found, digest->elements, should);
 }
 
 /* What a table should have, and what has been seen of it. */
@@ -132,14 +135,14 @@ static status_t scan_row(stored_scan_t *scan, const MDB_val *k, const MDB_val *v
     const uint64_t row_number = be64toh(key.key);
     scanned_table_t *table = find_table(scan, be32toh(key.table));
     if (!table)
-        return FAIL(ST_CORRUPT, "%s: row %llu is of table %u, which the store does not have; write the store again",
-                    scan->store->path, (unsigned long long)row_number, be32toh(key.table));
+        return FAIL(ST_CORRUPT, "%s: row %" PRIu64 " is of table %u, which the store does not have; write the store again",
+                    scan->store->path, row_number, be32toh(key.table));
     const size_t payload_bytes = (size_t)table->record.payload_floats * sizeof(float);
     if (be16toh(key.slot) != hash_slot(row_number) || v->mv_size != sizeof head + payload_bytes)
         return FAIL(ST_CORRUPT,
-                    "%s: table %u: row %llu has slot %u, %zu bytes; wanted slot %u, %zu bytes: write the store again",
-                    scan->store->path, table->id, (unsigned long long)row_number, be16toh(key.slot), v->mv_size,
-                    hash_slot(row_number), sizeof head + payload_bytes);
+                    "%s: table %u: row %" PRIu64 " has slot %u, %zu bytes; wanted slot %u, %zu bytes: write the store again",
+                    scan->store->path, table->id, row_number, be16toh(key.slot), v->mv_size, hash_slot(row_number),
+                    sizeof head + payload_bytes);
     memcpy(&head, v->mv_data, sizeof head);
     memcpy(scan->payload, (const char *)v->mv_data + sizeof head, payload_bytes);
     table_row_t row = {row_number, head.version, head.count, scan->payload};
@@ -188,8 +191,9 @@ static status_t scan_all(stored_scan_t *scan, store_visit_fn *visit, void *conte
         if (t->digest.elements != t->record.rows || t->digest.low != t->record.digest_low ||
             t->digest.high != t->record.digest_high)
             return FAIL(ST_CORRUPT,
-                        "%s: table %u: %lld rows that differ from the %lld rows written; the file is damaged: write it again",
-                        store->path, t->id, (long long)t->digest.elements, (long long)t->record.rows);
+                        "%s: table %u: %" PRId64 " rows that differ from the %" PRId64
+                        " rows written; the file is damaged: write it again",
+                        store->path, t->id, t->digest.elements, t->record.rows);
     }
     return ST_OK;
 }

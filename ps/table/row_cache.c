@@ -1,5 +1,7 @@
 #include "ps/table/row_cache.h"
 
+#include <inttypes.h>
+
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
@@ -151,9 +153,10 @@ static status_t evict_batch(row_cache_t *row_cache, int64_t wanted, int64_t rows
     TRY(spill_commit(row_cache->spill));
     ASSERT(spill_is_idle(row_cache->spill)); /* else each batch would leave the pages behind that it replaced */
     if (row_cache->evicted == before && !row_cache->warned) {
-        log_warn("cluster.memory_mb: %lld MB are too little for %d tables, which hold %lld MB without large ones; going on "
+        log_warn("cluster.memory_mb: %" PRId64 " MB are too little for %d tables, which hold %" PRId64
+                 " MB without large ones; going on "
                  "with those",
-                 (long long)(row_cache->budget >> 20), row_cache->n_members, (long long)(row_cache->used >> 20));
+                 (row_cache->budget >> 20), row_cache->n_members, (row_cache->used >> 20));
         row_cache->warned = true;
     }
     return ST_OK;

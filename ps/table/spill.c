@@ -16,6 +16,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -100,10 +101,11 @@ static void warn_of_little_room(spill_t *spill, size_t growth)
     const uint64_t left = free_mb(spill);
     if (left >= (uint64_t)growth >> 18 || (spill->warned_mb && left > spill->warned_mb / 2))
         return;
-    log_warn("%s: the disk is getting full: %llu MB are left there, and the rows that do not fit into cluster.memory_mb take "
-             "%llu MB "
+    log_warn("%s: the disk is getting full: %" PRIu64
+             " MB are left there, and the rows that do not fit into cluster.memory_mb take "
+             "%" PRIu64 " MB "
              "and grow; make room or raise memory_mb",
-             spill->path, (unsigned long long)left, (unsigned long long)spill->map_bytes >> 20);
+             spill->path, left, spill->map_bytes >> 20);
     spill->warned_mb = left ? left : 1;
 }
 
@@ -116,10 +118,11 @@ static status_t set_size(spill_t *spill, size_t bytes)
     char text[FILE_ERROR_TEXT];
     if (rc != 0)
         return FAIL(ST_SYSTEM,
-                    "%s: no room for %zu MB of rows that do not fit into cluster.memory_mb: %s; %llu MB are free there, less a "
+                    "%s: no room for %zu MB of rows that do not fit into cluster.memory_mb: %s; %" PRIu64
+                    " MB are free there, less a "
                     "quota or "
                     "a limit of file size: make room, or choose another place with --out",
-                    spill->path, bytes >> 20, file_error_text(rc, text), (unsigned long long)free_mb(spill));
+                    spill->path, bytes >> 20, file_error_text(rc, text), free_mb(spill));
     TRY_MDB(spill, "enlarge the map", mdb_env_set_mapsize(spill->env, bytes));
     spill->map_bytes = bytes;
     return ST_OK;

@@ -15,6 +15,7 @@
  * union of the lists (several times the cost of hashing).                                                             */
 #include "ps/table/table_impl.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/memory.h"
@@ -36,8 +37,9 @@ status_t table_create(const table_options_t *options, table_t **out)
         return FAIL(ST_INPUT, "table %u: rows of %d weights; a row has 1 to %d", options->id, options->dim, DIM_MAX);
     if (options->expected_rows < 0 || options->expected_rows > KEY_INDEX_ROWS_MAX)
         return FAIL(ST_INPUT,
-                    "table %u: %lld expected rows; a shard's table has at most %lld, more need more servers or shards",
-                    options->id, (long long)options->expected_rows, (long long)KEY_INDEX_ROWS_MAX);
+                    "table %u: %" PRId64 " expected rows; a shard's table has at most %" PRId64
+                    ", more need more servers or shards",
+                    options->id, options->expected_rows, KEY_INDEX_ROWS_MAX);
     table_t *table = MEM_NEW(table_t);
     table->options = *options;
     if (options->min_count > ROW_COUNT_MAX) /* a row cannot count further */
@@ -538,8 +540,8 @@ static status_t put_row(table_t *table, int64_t id, const table_row_t *row, bool
     } else if (replaces) {
         place = row_arena_at(&table->arena, id);
     } else {
-        return FAIL(ST_CORRUPT, "table %u: row %llu is there twice; the stored rows are damaged or belong to two models",
-                    table->options.id, (unsigned long long)row->key);
+        return FAIL(ST_CORRUPT, "table %u: row %" PRIu64 " is there twice; the stored rows are damaged or belong to two models",
+                    table->options.id, row->key);
     }
     fill_row(table, id, place, row);
     return ST_OK;

@@ -14,6 +14,7 @@
  * Prints `name value` lines: medians of several runs, taken in turns.
  *
  * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|kuairand|save */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -235,7 +236,7 @@ static status_t resume(bench_t *b, const char *folder, const char *data, double 
     if (!found)
         return FAIL(ST_PEER, "%s left no checkpoint in %s", b->smelter, folder);
     *bytes = (double)checkpoint_manifest_bytes(&checkpoint.from);
-    snprintf(steps, sizeof steps, "train.max_steps=%lld", (long long)checkpoint.from.step + 2);
+    snprintf(steps, sizeof steps, "train.max_steps=%" PRId64, checkpoint.from.step + 2);
     checkpoint_resume_fini(&checkpoint);
     snprintf(path, sizeof path, "%s/manifest.json", folder); /* says that the run is finished */
     TRY(disk_remove(disk_posix(), path));

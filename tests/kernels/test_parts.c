@@ -5,6 +5,7 @@
  */
 #include "tests/lib/testing.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -40,7 +41,7 @@ typedef struct scale_part {
 static void scale_plan(part_plan_t *plan, const config_t *config, int inputs)
 {
     (void)config;
-    part_plan_add(plan, 1, inputs, "scale %lld", (long long)plan->parameters);
+    part_plan_add(plan, 1, inputs, "scale %" PRId64, plan->parameters);
     plan->outputs = inputs;
 }
 

@@ -3,6 +3,7 @@
  *     sim [-n SEEDS] [-f FIRST] [-s SEED] [-m MISTAKE]
  *
  * One line per violation, with the command that replays it; a summary at the end. Exit code 1 where there was one.          */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +15,14 @@
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_scenario.h"
 
-static volatile unsigned long long now_playing;
+static volatile uint64_t now_playing;
 
 /* An assertion or a crash inside of a scenario ends the process, not without the line that replays it. */
 static void on_crash(int number)
 {
     char line[96];
-    const int n =
-        snprintf(line, sizeof line, "seed %llu: signal %d; again: make sim SEED=%llu\n", now_playing, number, now_playing);
+    const int n = snprintf(line, sizeof line, "seed %" PRIu64 ": signal %d; again: make sim SEED=%" PRIu64 "\n", now_playing,
+                           number, now_playing);
     if (write(STDOUT_FILENO, line, (size_t)n) != n)
         _exit(2);
     signal(number, SIG_DFL);
@@ -41,17 +42,16 @@ static void play(uint64_t seed, sim_mistake_t mistake, bool verbose, sim_verdict
     sum->late += v.late;
     if (!v.good) {
         sum->good = false;
-        printf("seed %llu: %s; %s; again: make sim SEED=%llu\n", (unsigned long long)seed, v.violation, v.summary,
-               (unsigned long long)seed);
+        printf("seed %" PRIu64 ": %s; %s; again: make sim SEED=%" PRIu64 "\n", seed, v.violation, v.summary, seed);
     } else if (verbose) {
-        printf("seed %llu: good; %s; %d starts\n", (unsigned long long)seed, v.summary, v.starts);
+        printf("seed %" PRIu64 ": good; %s; %d starts\n", seed, v.summary, v.starts);
     }
     fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
-    unsigned long long seeds = 100, first = 1, one = 0;
+    uint64_t seeds = 100, first = 1, one = 0;
     int mistake = SIM_NO_MISTAKE, option, violations = 0;
     while ((option = getopt(argc, argv, "n:f:s:m:")) != -1)
         switch (option) {
@@ -91,11 +91,12 @@ int main(int argc, char **argv)
         violations += !sum.good;
         sum.good &= before;
     }
-    printf("%llu seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints; %lld messages dropped, %lld "
+    printf("%" PRIu64 " seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints; %" PRId64
+           " messages dropped, %" PRId64 " "
            "duplicated, "
-           "%lld late; %.1f s\n",
-           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, (long long)sum.dropped,
-           (long long)sum.duplicated, (long long)sum.late, (double)(clock_now_ns() - start) * 1e-9);
+           "%" PRId64 " late; %.1f s\n",
+           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, sum.dropped, sum.duplicated, sum.late,
+           (double)(clock_now_ns() - start) * 1e-9);
     sim_end();
     return violations ? 1 : 0;
 }

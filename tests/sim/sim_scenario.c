@@ -1,5 +1,6 @@
 #include "tests/sim/sim_scenario.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -379,7 +380,7 @@ static const char *happened(const sim_job_options_t *o)
         used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank,
                                  kinds[e->kind], (double)e->at_ns * 1e-6);
         if (e->kind >= SIM_BOMB && e->kind <= SIM_FULL && used < sizeof text)
-            used += (size_t)snprintf(text + used, sizeof text - used, " (%lld)", (long long)e->n);
+            used += (size_t)snprintf(text + used, sizeof text - used, " (%" PRId64 ")", e->n);
         if ((e->kind == SIM_PAUSE || e->kind == SIM_PARTITION) && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " for %.0f ms", (double)e->ns * 1e-6);
     }
@@ -423,8 +424,8 @@ static bool check_checkpoints(scenario_t *s, int start)
     s->incarnation = found.incarnations ? found.incarnations : 1;
     checkpoint_catalog_fini(&found);
     disk_sim_detach(&node);
-    return kept || violated(s, "start %d: the checkpoint before step %lld of incarnation %u was announced and is lost", start,
-                            (long long)a.step, a.incarnation);
+    return kept || violated(s, "start %d: the checkpoint before step %" PRId64 " of incarnation %u was announced and is lost",
+                            start, a.step, a.incarnation);
 }
 
 /* One start of the job. True: go on with another one. */
@@ -457,8 +458,9 @@ static bool start_job(scenario_t *s, int start)
     s->verdict->duplicated += result.counts.duplicated;
     s->verdict->late += result.counts.late;
     if (s->resumed_at < before.step && result.status == ST_OK)
-        return violated(s, "start %d: goes on before step %lld, when the checkpoint before step %lld was announced", start,
-                        (long long)s->resumed_at, (long long)before.step);
+        return violated(s,
+                        "start %d: goes on before step %" PRId64 ", when the checkpoint before step %" PRId64 " was announced",
+                        start, s->resumed_at, before.step);
     if (result.status == ST_OK) {
         if (result.stuck)
             violated(s, "start %d: the result is there, but a rank still waits", start);

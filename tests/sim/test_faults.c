@@ -4,7 +4,9 @@
  * and not without it. A seed that fails is played again by `make sim
  * SEED=N`. */
 #include "tests/lib/testing.h"
+
 #include "tests/sim/sim_scenario.h"
+#include <inttypes.h>
 
 #define SEEDS 200
 
@@ -15,8 +17,7 @@ static void test_seeds(void **state)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         const sim_verdict_t v = sim_scenario_run(seed, SIM_NO_MISTAKE);
         if (!v.good)
-            fail_msg("seed %llu: %s; %s; again: make sim SEED=%llu", (unsigned long long)seed, v.violation, v.summary,
-                     (unsigned long long)seed);
+            fail_msg("seed %" PRIu64 ": %s; %s; again: make sim SEED=%" PRIu64, seed, v.violation, v.summary, seed);
         sum.starts += v.starts;
         sum.kills += v.kills;
         sum.resumes += v.resumes;

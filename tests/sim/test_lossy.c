@@ -1,6 +1,7 @@
 /* test_lossy - "so at L2 and L3 no dropped, duplicated or reordered message between workers and shards changes a result"
  * (docs/PROTOCOL.md, Exactly once), with a network that loses up to every third message: whole jobs end with the digest of
  * undisturbed ones. At L0 and L1, where results depend on timing, they end, with all rows and all examples. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ static sim_job_result_t play(const experiment_t *experiment, int shards, int wor
     sim_job_run(&options, &result);
     catch_stop();
     if (result.status != ST_OK || result.stuck)
-        fail_msg("seed %llu of %d shards, %d workers: %s", (unsigned long long)seed, shards, workers, catch_text());
+        fail_msg("seed %" PRIu64 " of %d shards, %d workers: %s", seed, shards, workers, catch_text());
     assert_int_equal(dir_remove_tree(dir), ST_OK);
     disk_sim_destroy(&disk);
     mem_free(dir);

@@ -1,6 +1,7 @@
 /* test_oracle - the real cluster, `smelter train` under mpirun, against the trainers of tests/lib/oracle.h: its digest and
  * its dense parameters are those of the single-process trainer bit for bit, and its losses are those of a double-precision
  * trainer that shares nothing with it but the initial values. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,8 +151,7 @@ static void test_losses_equal_those_in_double_precision(void **state)
         double first = 0.0, last = 0.0;
         for (int64_t t = 0; t < single.steps; t++) {
             if (fabs(single.loss[t] - twice.loss[t]) > 1e-4)
-                fail_msg("run %d, step %lld: loss %.9g, in double precision %.9g", i, (long long)t, single.loss[t],
-                         twice.loss[t]);
+                fail_msg("run %d, step %" PRId64 ": loss %.9g, in double precision %.9g", i, t, single.loss[t], twice.loss[t]);
             first += t < 50 ? twice.loss[t] / 50 : 0.0;
             last += t >= twice.steps - 50 ? twice.loss[t] / 50 : 0.0;
         }

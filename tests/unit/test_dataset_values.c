@@ -2,6 +2,7 @@
  * number and are still there for every frequent value. */
 #include "tests/lib/testing.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,7 @@ static void test_late_but_frequent_values_are_named(void **state)
     value_count_t *counts = value_count_create();
     char text[32];
     for (uint64_t i = 1; i <= 200000; i++) {
-        value_count_name(counts, key_of(i), text, sprintf(text, "rare %llu", (unsigned long long)i));
+        value_count_name(counts, key_of(i), text, sprintf(text, "rare %" PRIu64, i));
         value_count_add(counts, key_of(i), 1);
     }
     for (int i = 0; i < 3000; i++) {

@@ -3,6 +3,7 @@
  * gradient equals central differences of a loss of the pooled inputs. */
 #include "worker/embedding.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -99,7 +100,7 @@ static int unique_of(const batch_t *batch, int field, uint64_t key)
         for (uint32_t i = 0; i < batch->segments[s].count; i++, u++)
             if ((int)batch->segments[s].table == field && batch->keys[u] == key)
                 return u;
-    fail_msg("key %llu of field %d is not in the batch", (unsigned long long)key, field);
+    fail_msg("key %" PRIu64 " of field %d is not in the batch", key, field);
     return -1;
 }
 

@@ -3,6 +3,7 @@
  * independent encoder wrote them; and, where the data is at hand, the known numbers of a real log. */
 #include "tests/lib/testing.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -725,7 +726,7 @@ static void test_garbage(void **state)
                            .columns_count = 3};
         if (i / TEXT_FORMAT_COUNT % 4 != 0 && first[format]) /* a first row that fits, so that the others are looked at */
             memcpy(text, first[format], strlen(first[format]) < bytes ? strlen(first[format]) : 0);
-        const char *path = test_path("garbage-%llu", (unsigned long long)i);
+        const char *path = test_path("garbage-%" PRIu64, i);
         const status_t status = import_text(test_write("garbage", text), &schema, path, i % 2 == 0, false);
         assert_true(status == ST_OK || status == ST_INPUT);
         assert_int_equal(dataset_exists(path), status == ST_OK);

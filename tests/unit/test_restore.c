@@ -5,6 +5,7 @@
  * The model of a checkpoint is a plain array: each row's last value. */
 #include "ps/checkpoint/compaction.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,7 +208,7 @@ static void assert_restored(int delta, int shard, int shards)
             table_peek(model.tables[t], &key, 1, w);
             for (int i = 0; i < dims[t]; i++)
                 if (w[i] != value(key, t, delta))
-                    fail_msg("table %u, row %llu: %g, wanted %g", t, (unsigned long long)key, w[i], value(key, t, delta));
+                    fail_msg("table %u, row %" PRIu64 ": %g, wanted %g", t, key, w[i], value(key, t, delta));
         }
         assert_int_equal(table_rows(model.tables[t]), own);
     }

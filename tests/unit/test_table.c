@@ -3,6 +3,7 @@
  * order" (docs/MATH.md section 8).
  *
  * The oracle is a plain array of rows searched from its start, with the optimizers' twins and tree sums written out naively. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,7 +128,7 @@ static void assert_close(const float *got, const float *wanted, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         if (!(fabs((double)got[i] - wanted[i]) <= 2e-5 * (1.0 + fabs((double)wanted[i]))))
-            fail_msg("element %lld is %.9g, wanted %.9g", (long long)i, got[i], wanted[i]);
+            fail_msg("element %" PRId64 " is %.9g, wanted %.9g", i, got[i], wanted[i]);
 }
 
 static void assert_table_is_model(const table_t *table, const model_t *m)
@@ -426,9 +427,9 @@ static void test_repeated_key_is_a_step_of_its_own(void **state)
 static int64_t resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
-    long long pages = 0;
+    int64_t pages = 0;
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*d %lld", &pages), 1);
+    assert_int_equal(fscanf(file, "%*d %" SCNd64, &pages), 1);
     fclose(file);
     return pages * sysconf(_SC_PAGESIZE);
 }

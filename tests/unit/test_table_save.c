@@ -6,6 +6,7 @@
  *
  * The oracle is a second table that runs the same operations and tracks nothing: at each freeze its rows are copied, and a
  * plain list of the keys touched since the freeze before says which of them are wanted.                                 */
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/hash.h"
@@ -41,7 +42,7 @@ static int64_t number_of(uint64_t key)
     for (int64_t i = 0; i < RANGE; i++)
         if (key_of(i) == key)
             return i;
-    fail_msg("key %llu was never used", (unsigned long long)key);
+    fail_msg("key %" PRIu64 " was never used", key);
     return -1;
 }
 

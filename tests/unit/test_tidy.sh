@@ -89,6 +89,11 @@ check_exits() {
     product | grep -vxE 'launcher/main.c|common/base/memory.c' | xargs grep -nE '(^|[^_a-zA-Z])exit\(' | sed 's/$/   (return a status)/'
 }
 
+# A 64-bit number is printed, and read, by the macros of inttypes.h, without a cast.
+check_prints() {
+    sources | xargs grep -nE '%[-+ #0-9.*]*ll[dioux]|\((unsigned )?long long\)' | sed 's/$/   (PRId64, or its like)/'
+}
+
 check_format() {
     sources | grep -v /config_keys.h | xargs clang-format --dry-run 2>&1 | sed -nE 's/^([^:]+):[0-9]+:.*warning.*/\1/p' |
         sort | uniq -c | awk '{ print $2 ": " $1 " places differ from what make format writes" }'
@@ -251,6 +256,7 @@ make_made_up_tree() {
         echo 'int  badly_set;'
         echo 'const char *a = "%s/manifest.json";'
         echo 'const char *b = "%s/store/shard-%d", *c = "store", *d = "restore/x";'
+        echo 'const char *e = "%6lld";'
     } >worker/other.c
     echo '#define FILE_MANIFEST "manifest.json"' >common/base/run_paths.h
     echo '#define DIR_STORE "store"' >common/base/checkpoint_paths.h
@@ -299,6 +305,9 @@ catches check_rooms "common/base/: 21 modules, at most 20"
 
 passes "nothing below main ends the process" check_exits
 catches check_exits "worker/other.c:112:    exit(1);"
+
+passes "a 64-bit number is printed in one way" check_prints
+catches check_prints 'worker/other.c:118:const char *e = "%6lld";'
 
 passes "a file of a run's folder has its name in one place" check_names
 catches check_names 'worker/other.c:116: "%s/manifest.json"' 'worker/other.c:117: "%s/store/shard-%d"'

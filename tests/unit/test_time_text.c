@@ -2,6 +2,7 @@
  * dates are those of an independent calendar (GNU date). */
 #include "tests/lib/testing.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/data/time_text.h"
@@ -44,7 +45,7 @@ static void test_what_is_read(void **state)
         int64_t value = 7;
         const char *why = time_read(good[i].text, (int)strlen(good[i].text), &form, &value);
         if (why || form != good[i].form || value != good[i].value)
-            fail_msg("\"%s\": %s, form %d, value %lld", good[i].text, why ? why : "read", (int)form, (long long)value);
+            fail_msg("\"%s\": %s, form %d, value %" PRId64, good[i].text, why ? why : "read", (int)form, value);
     }
 }
 
@@ -78,7 +79,7 @@ static void test_what_is_refused(void **state)
         int64_t value = 7;
         const char *why = time_read(bad[i], (int)strlen(bad[i]), &form, &value);
         if (!why || value != 7)
-            fail_msg("\"%s\" was read as %lld", bad[i], (long long)value);
+            fail_msg("\"%s\" was read as %" PRId64, bad[i], value);
         assert_non_null(strstr(why, "2016-06-14 04:06:19.061"));
     }
     time_form_t form;
