@@ -30,22 +30,26 @@ static int32_t teacher_of(const experiment_result_t *result, int32_t v)
     return config && *config->teacher.variant ? find_variant(result, config->teacher.variant) : -1;
 }
 
-/* All runs that stand above one of a student; used [variants][replicas] of the student's number of replicas. */
-static void mark_teachers(const experiment_result_t *result, int32_t v, int32_t r, bool *used)
+/* What of a run a student's account has. Progressive predictions come with the training, and are not scored for. */
+typedef enum part_paid { TRAINING_PAID = 1, SCORING_PAID = 2 } part_paid_t;
+
+/* All runs that stand above one of a student; paid [variants][replicas] of the student's number of replicas. */
+static void mark_teachers(const experiment_result_t *result, int32_t v, int32_t r, unsigned *paid)
 {
     const int32_t replicas = result->variant[v].replicas;
     for (int32_t t = teacher_of(result, v); t >= 0; v = t, t = teacher_of(result, v)) {
         if (result->variant[v].config->teacher.replica == TEACHER_REPLICA_FIRST)
             r = 0;
         if (r < result->variant[t].replicas)
-            used[t * replicas + r] = true;
+            paid[t * replicas + r] |=
+                TRAINING_PAID | (result->variant[v].config->teacher.predictions == SOFT_LABELS_FINAL ? SCORING_PAID : 0);
     }
 }
 
 static void measure_student(const experiment_result_t *result, int32_t v, variant_result_t *student)
 {
     const int32_t replicas = student->replicas;
-    bool *used = MEM_ARRAY(bool, result->variants *replicas);
+    unsigned *paid = MEM_ARRAY(unsigned, result->variants *replicas);
     distillation_cost_t teaching = {.teacher = teacher_of(result, v),
                                     .without = -1,
                                     .held_out_logloss_change = NAN,
@@ -53,16 +57,17 @@ static void measure_student(const experiment_result_t *result, int32_t v, varian
                                     .held_out_share_of_wall_seconds = NAN};
     double rows = 0.0, flops = 0.0;
     for (int32_t r = 0; r < replicas; r++)
-        mark_teachers(result, v, r, used);
+        mark_teachers(result, v, r, paid);
     for (int32_t i = 0; i < result->variants * replicas; i++) {
-        if (!used[i])
+        if (!paid[i])
             continue;
         const cost_t *cost = &result->variant[i / replicas].replica[i % replicas].cost;
+        const int scored = (paid[i] & SCORING_PAID) != 0;
         teaching.runs++;
-        teaching.teachers_cpu_seconds += cost->cpu_seconds + cost->teaching_cpu_seconds;
-        teaching.teachers_wall_seconds += cost->wall_seconds + cost->teaching_wall_seconds;
+        teaching.teachers_cpu_seconds += cost->cpu_seconds + scored * cost->teaching_cpu_seconds;
+        teaching.teachers_wall_seconds += cost->wall_seconds + scored * cost->teaching_wall_seconds;
         flops += (double)cost->flops_per_example * (double)cost->examples;
-        rows += cost->rows_pulled_per_example * (double)cost->examples + (double)cost->teaching_rows_pulled;
+        rows += cost->rows_pulled_per_example * (double)cost->examples + scored * (double)cost->teaching_rows_pulled;
     }
     teaching.cpu_seconds_with_teacher = student->cost.cpu_seconds + teaching.teachers_cpu_seconds / replicas;
     teaching.wall_seconds_with_teacher = student->cost.wall_seconds + teaching.teachers_wall_seconds / replicas;
@@ -71,7 +76,7 @@ static void measure_student(const experiment_result_t *result, int32_t v, varian
     teaching.flops_per_example_with_teacher =
         (double)student->cost.flops_per_example + flops / replicas / (double)student->cost.examples;
     student->teaching = teaching;
-    mem_free(used);
+    mem_free(paid);
 }
 
 void distillation_cost_measure(experiment_result_t *result)

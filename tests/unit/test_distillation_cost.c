@@ -26,9 +26,10 @@ static const char experiment_text[] =
     "  - {name: short_student, train: {max_steps: 3}, teacher: {variant: wide, replica: same}}\n"
     "  - {name: half, train: {max_steps: 5}, teacher: {variant: wide, replica: first}}\n"
     "  - {name: most, train: {max_steps: 8}, teacher: {variant: wide, replica: first}}\n"
-    "  - {name: relu_half, train: {max_steps: 5}}\n";
+    "  - {name: relu_half, train: {max_steps: 5}}\n"
+    "  - {name: early, teacher: {variant: wide, replica: first, predictions: progressive}}\n";
 
-enum { RELU, WIDE, STUDENT, SMOOTH, SMOOTH_STUDENT, SHORT_STUDENT, HALF, MOST_OF_IT, RELU_HALF, VARIANTS };
+enum { RELU, WIDE, STUDENT, SMOOTH, SMOOTH_STUDENT, SHORT_STUDENT, HALF, MOST_OF_IT, RELU_HALF, EARLY, VARIANTS };
 enum { REPLICAS = 2 };
 
 static experiment_t *load(void)
@@ -95,6 +96,12 @@ static void test_a_teacher_is_paid_once(void **state)
     assert_int_equal(each->runs, 2);
     assert_true(each->teachers_cpu_seconds == 11.5 + 12.5);
     assert_true(each->cpu_seconds_with_teacher == 51.5 + 12);
+
+    /* Predictions from before the teacher learned are there without scoring. */
+    const distillation_cost_t *early = &result.variant[EARLY].teaching;
+    assert_int_equal(early->runs, 1);
+    assert_true(early->teachers_cpu_seconds == 11 && early->teachers_wall_seconds == 22);
+    assert_near(early->rows_pulled_per_example_with_teacher, EARLY + 1 * 100 / 2.0 / 100, 1e-12);
     result_fini(&result);
     experiment_destroy(&experiment);
 }
