@@ -287,7 +287,8 @@ static void print_alone(const churn_t *churn, FILE *out)
                   out);
         return;
     }
-    fprintf(out, "Of the relative PD of %.2f %%, replicas alone would make %.2f %%", 100.0 * pd, 100.0 * alone);
+    fprintf(out, "Of the relative PD of %.2f %%, replicas alone would make %.2f %% (%.0f %% of it)", 100.0 * pd, 100.0 * alone,
+            100.0 * alone / pd);
     if (!isfinite(error))
         fputs(".\n", out);
     else if (!jackknife_is_distinct(beyond, error, churn->replicas))
