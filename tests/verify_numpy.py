@@ -185,17 +185,20 @@ class Activation:
         self.kind = model["layer_activation"][at] if layer and model["layer_activation"] else model["activation"]
         self.beta = float(model["layer_beta"][at] if layer and model["layer_beta"] else model["beta"])
         self.clip = model["clip"] or np.inf
+        self.found = None  # the name of the numbers from which a width is found
 
     def of(self, a, values):
         if self.learned:
             return gsmelu_of(a, *values[self.learned])
-        return ACTIVATIONS[self.kind](a, self.m, self.beta)
+        return ACTIVATIONS[self.kind](a, self.m, values[self.found][0, 0] if self.found else self.beta)
 
     def forward(self, a, values):  # (8)
         return np.clip(self.of(a, values)[0], -self.clip, self.clip)
 
     def backward(self, dh, a, values, gradient):  # (8), (18a)
         f, slope, *rest = self.of(a, values)
+        if self.found and values[self.found][0, 1] < self.m["beta_warmup"]:
+            gradient[self.found][0, 1:] = 1, a.size, a.sum(), (a * a).sum()
         d = np.where(np.abs(f) < self.clip, dh, 0.0)
         if self.learned:
             c, o, q = rest
@@ -253,12 +256,14 @@ class Network:
         self.optimizer = Optimizer(dense)
         self.set_optimizer = Optimizer(dense, self.m["gsmelu_learning_rate"])
         self.state = {name: self.optimizer.start(w) for name, w in self.values.items()}
-        self.sets = [name for name in self.values if not name.startswith("layer ")]
+        self.sets = [name for name in self.values if name.startswith("block ")]
+        self.found = [name for name in self.values if name.startswith("beta ")]
         self.activation = [self.activation_of(layer) for layer in range(self.layers)]
 
     def activation_of(self, layer):
         """Behind a layer; sets of learned numbers are stored for hidden layers first and the input last."""
         plain = Activation(self.m, layer)
+        plain.found = f"beta of layer {layer}" if f"beta of layer {layer}" in self.values else None
         if plain.kind != "gsmelu" or self.m["gsmelu"] == "fixed":
             return plain
         before = sum(Activation(self.m, l).kind == "gsmelu" for l in range(1, layer or self.layers))
@@ -323,6 +328,9 @@ class Network:
 
     def step(self, gradient):
         for name, w in self.values.items():
+            if name in self.found:
+                self.find(w[0], gradient[name][0], Activation(self.m, int(name.split()[-1])).kind)
+                continue
             (self.set_optimizer if name in self.sets else self.optimizer).step(w, self.state[name], gradient[name])
         for name in self.sets:  # (7c)
             s = self.values[name]
@@ -333,6 +341,14 @@ class Network:
             for l in range(1, self.layers + 1):
                 w = self.values[f"layer {l} weights"]
                 w[:] = project(w, self.m)
+
+    def find(self, number, seen, kind):  # (8b): beta, steps, how many, then sum and sum of squares, at the end mean and spread
+        number += seen
+        if seen[1] and number[1] == self.m["beta_warmup"]:
+            number[3:] /= number[2]
+            number[4] = np.sqrt(number[4] - number[3]**2)
+            width = self.m["beta_spread"] * number[4]
+            number[0] = 1.0 / width if kind in ("softplus", "swish", "gelu", "gelu_swish", "mish", "tanhexp") else width
 
     def copy_values(self):
         return {name: w.copy() for name, w in self.values.items()}
@@ -509,6 +525,8 @@ def start_of(training, c, arrays):
                 ours.append(math.sqrt(c["model"]["init_gain"] / w.shape[1]) * drawn)
                 if c["model"]["weight_norm"] and c["model"]["weight_norm_mode"] == "projected":
                     ours[-1] = project(ours[-1], c["model"])
+            elif name in network.found:
+                ours.append(np.array([c["model"]["beta"]] + [0.0] * 4))
             elif name in network.sets:
                 m = c["model"]
                 start = [m["gsmelu_alpha"] or m["beta"], m["beta"], m["gsmelu_left"], m["gsmelu_right"], m["gsmelu_level"]]

@@ -145,18 +145,18 @@ status_t worker_send_clipped(const worker_run_t *r)
         int layers = 0;
         while (model_activated(model, layers, &layer))
             layers++;
-        float *share = MEM_ARRAY(float, (int64_t)3 * layers), *spread = share + layers, *inside = spread + layers;
+        float *share = MEM_ARRAY(float, layers);
+        message_activated_t *seen = MEM_ARRAY(message_activated_t, layers);
         for (int l = 0; l < layers && model_activated(model, l, &layer); l++) {
             share[l] = (float)layer.clipped_share;
-            spread[l] = (float)layer.spread;
-            inside[l] = (float)layer.inside_share;
+            seen[l] = (message_activated_t){(float)layer.spread, (float)layer.inside_share, (float)layer.beta};
         }
         wire_header_t header = run_header(r, WIRE_CLIPPED, r->now_step, layers);
         wire_set_component(&header, k);
-        const int64_t bytes = layers * (int64_t)sizeof *share;
-        const wire_frame_t frames[] = {{share, bytes}, {spread, bytes}, {inside, bytes}};
-        status_t status = net_send(r->net, PEER_COORDINATOR, &header, frames, 3);
+        const wire_frame_t frames[] = {{share, layers * (int64_t)sizeof *share}, {seen, layers * (int64_t)sizeof *seen}};
+        status_t status = net_send(r->net, PEER_COORDINATOR, &header, frames, 2);
         mem_free(share);
+        mem_free(seen);
         TRY(status);
     }
     return ST_OK;

@@ -211,6 +211,14 @@ static int add_activations(const config_t *config, complaint_t *out, int n)
         n = add(out, n, "model.gsmelu_right", "model.gsmelu_left", NULL,
                 mem_printf("model.gsmelu_right %g must be above model.gsmelu_left %g, by %g at least", m->gsmelu_right,
                            m->gsmelu_left, GSMELU_LEAST_RISE));
+    if (m->beta_spread > 0.0 && m->layer_beta.count)
+        n = add(
+            out, n, "model.beta_spread", "model.layer_beta", NULL,
+            mem_strdup("model.beta_spread finds each layer's width, and model.layer_beta gives it; leave out one of the two"));
+    if (m->beta_spread > 0.0 && has_gsmelu(config))
+        n = add(out, n, "model.beta_spread", "model.activation", NULL,
+                mem_strdup("model.beta_spread finds one width for each layer, and gsmelu has two; use smelu, or model.gsmelu "
+                           "layer, which learns them"));
     if (m->gsmelu == GSMELU_NETWORK && m->layer_beta.count && has_gsmelu(config))
         n = add(out, n, "model.gsmelu", "model.layer_beta", NULL,
                 mem_strdup(

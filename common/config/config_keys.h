@@ -161,6 +161,8 @@
     X(WORD(ACTIVATION), activation, "relu", 0, 0, IDENTITY, "activation of all layers") \
     X(SERIES(ACTIVATION), layer_activation, "[]", 0, 0, IDENTITY, "activation of each hidden layer, from input to output; empty: model.activation") \
     X(NUM, beta, "1", 0.000001, 1000000, IDENTITY, "width of a smooth activation") \
+    X(NUM, beta_spread, "0", 0, 1000000, IDENTITY, "not 0: the width becomes this many times the spread of what comes into a layer's activation, for each layer its own, after model.beta_warmup steps of model.beta, and stays") \
+    X(INT, beta_warmup, "200", 1, 10000000, IDENTITY, "steps at the start whose examples the spread of model.beta_spread is taken over") \
     X(NUMS, layer_beta, "[]", 0.000001, 1000000, IDENTITY, "width of each hidden layer's activation, from input to output; empty: model.beta") \
     X(NUM, leak, "0.01", 0, 1, IDENTITY, "slope of leaky_relu left of 0") \
     X(WORD(GSMELU), gsmelu, "fixed", 0, 0, IDENTITY, "who shares a learned set of gsmelu's five numbers; they start as configured") \

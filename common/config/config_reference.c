@@ -86,6 +86,7 @@ static const char between[] =
     "* `data.input` needs `data.schema` and excludes `synth.rows`: a dataset has one source.\n"
     "* `model.layer_activation` and `model.layer_beta`, where given, have an element for each layer of `model.hidden`.\n"
     "* `model.gsmelu_right` is above `model.gsmelu_left`; `model.gsmelu: network` excludes `model.layer_beta`.\n"
+    "* `model.beta_spread` excludes `model.layer_beta` and the activation `gsmelu`.\n"
     "* `model.rescu_knots` ascend, and `model.rescu_slopes` has as many elements.\n"
     "* `experiment.baseline` names a variant.\n"
     "* `smelter compare` wants two or more `experiment.replicas`, since one has nothing to differ from. Single runs are "

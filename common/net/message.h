@@ -32,6 +32,12 @@ typedef struct message_begin {
     char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
 } message_begin_t;
 
+/* An activated layer, for CLIPPED: as model_activated_t (worker/network/model.h) has it. */
+typedef struct message_activated {
+    float spread, inside, beta;
+} message_activated_t;
+_Static_assert(sizeof(message_activated_t) == 12, "three floats on the wire");
+
 /* LOAD: which finished run a shard takes its rows from. The second frame says for each of the run's tables which table of this
  * run gets its rows, int32[tables], -1: none. The third has what each of the run's shards stored, {digest low, digest high,
  * rows} u64[folders], or nothing where the run's manifest does not say. */

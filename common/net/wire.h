@@ -45,7 +45,7 @@ typedef enum wire_fit {
     B(PARAMETERS, 4, AT_LEAST, "parameters do not fit the count", "f32[count]") \
     B(TEACHER, 4, ANY, "", "probabilities f32[count], NaN: none") \
     B(SHARES, 4, EACH, "shares do not fit the count of layers", "shares f32[count]") \
-    B(SPREADS, 4, EACH, "spreads do not fit the count of layers", "spreads f32[count]") \
+    B(ACTIVATED, 12, EACH, "numbers do not fit the count of layers", "{spread f32, inside f32, beta f32}[count]") \
     B(SCALES, 8, ANY, "", "{mean f64, scale f64}[]") \
     B(TABLE_MAP, 4, ANY, "", "table map i32[count]") \
     B(STORED, 8, ANY, "", "what each shard stored {digest low, high, rows} u64[]") \
@@ -166,10 +166,10 @@ typedef enum wire_fit {
     T(TEACHER, 23, TEACHER, NONE, NONE, RUN, FIRST_EXAMPLE, EXAMPLES, NOTHING, NOTHING) \
     R(TEACHER, teacher, COORDINATOR, WORKER_IN_TURN, \
       "what the teacher predicts for training examples; pieces come in order, before TRAIN") \
-    T(CLIPPED, 24, SHARES, SPREADS, SHARES, RUN, LAST_STEP, LAYERS, COMPONENT, NOTHING) \
+    T(CLIPPED, 24, SHARES, ACTIVATED, NONE, RUN, LAST_STEP, LAYERS, COMPONENT, NOTHING) \
     R(CLIPPED, clipped, LEADER, COORDINATOR, \
       "of each activated layer, inputs first: the share of clipped values, the spread of pre-activations, the share of them " \
-      "inside [-beta, beta]") \
+      "inside [-beta, beta], and beta") \
     T(SAVE, 25, NONE, NONE, NONE, RUN, SAVE_STEP, STOPS, NOTHING, NOTHING) \
     R(SAVE, save, COORDINATOR, WORKER, "from which step on can you save? or: save before this one") \
     R(SAVE, save, WORKER, COORDINATOR, \

@@ -194,7 +194,7 @@ static status_t coordinator_on_clipped(coordinator_t *c, net_message_t *message)
         jsondoc_append_number(of_component, (double)share[l]);
         c->clipped_most = fmax(c->clipped_most, (double)share[l]);
     }
-    activated_layers_add(&c->layers, (int)component, message->frame[1].data, message->frame[2].data, share, (int)layers);
+    activated_layers_add(&c->layers, (int)component, message->frame[1].data, share, (int)layers);
     if (++c->n_clipped < c->components)
         return ST_OK;
     jsondoc_t *all = jsondoc_array();

@@ -21,6 +21,7 @@ enum { WIDTH = 900, HEIGHT = 520 };
 typedef struct locality_point {
     const char *name, *activation, *model; /* borrowed; model: equal where nothing but the order differs */
     double beta;
+    bool is_of_spread; /* it is beta_spread */
     int64_t components;
     int64_t place; /* the window; ALL; RACE + workers */
     double pd, low, high;
@@ -56,7 +57,8 @@ static status_t read_point(const jsondoc_t *variant, const char *path, locality_
     TRY(jsondoc_get_text(variant, path, "name", &p->name));
     TRY(jsondoc_get_text(config, path, "activation", &p->activation));
     TRY(jsondoc_get_text(config, path, "model", &p->model));
-    TRY(jsondoc_get_number(config, path, "beta", &p->beta));
+    p->is_of_spread = jsondoc_has(config, "beta_spread");
+    TRY(jsondoc_get_number(config, path, p->is_of_spread ? "beta_spread" : "beta", &p->beta));
     TRY(jsondoc_get_integer(config, path, "components", 1, INT32_MAX, &p->components));
     TRY(jsondoc_get_object(variant, path, "metrics", &metrics));
     TRY(jsondoc_get_array(variant, path, "replicas", &replicas));
@@ -138,7 +140,7 @@ static void model_name(const locality_point_t *p, char *text, size_t bytes)
     const bool has_beta = strcmp(p->activation, "relu") != 0 && strcmp(p->activation, "identity") != 0;
     char beta[40] = "";
     if (has_beta)
-        snprintf(beta, sizeof beta, ", β = %g", p->beta);
+        snprintf(beta, sizeof beta, p->is_of_spread ? ", β = %g spreads" : ", β = %g", p->beta);
     if (p->components > 1)
         snprintf(text, bytes, "%" PRId64 " networks, %s%s", p->components, activation, beta);
     else

@@ -104,6 +104,8 @@ static jsondoc_t *config_object(const config_t *config)
         jsondoc_append_integer(hidden, config->model.hidden.at[l]);
     jsondoc_put_text(object, "activation", config_activation_word((activation_kind_t)config->model.activation));
     jsondoc_put_number(object, "beta", config->model.beta);
+    if (config->model.beta_spread > 0.0)
+        jsondoc_put_number(object, "beta_spread", config->model.beta_spread);
     jsondoc_put_integer(object, "components", config->model.components);
     jsondoc_put(object, "hidden", &hidden);
     jsondoc_put_integer(object, "embedding_dim", config->embedding.dim);

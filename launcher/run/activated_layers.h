@@ -8,9 +8,11 @@
 
 #include "common/base/status.h"
 #include "common/files/jsondoc.h"
+#include "common/net/message.h"
 
 typedef struct activated_layer {
     int component, layer; /* layer 0 is that of the inputs */
+    double beta;          /* that it ended with; NaN where it has none, or units have learned their own */
     double spread;        /* standard deviation of pre-activations */
     double inside_share;  /* of them, inside [-beta, beta]; NaN where the activation has no beta */
     double clipped_share; /* of values */
@@ -24,8 +26,8 @@ typedef struct activated_layers {
 
 /* activated_layers_add - of one component, its layers from 0 on; components come in any order. A layer whose spread is NaN is
  * not activated, and is left out. */
-void activated_layers_add(activated_layers_t *layers, int component, const float *spread, const float *inside,
-                          const float *clipped, int n);
+void activated_layers_add(activated_layers_t *layers, int component, const message_activated_t *seen, const float *clipped,
+                          int n);
 
 /* activated_layers_put / activated_layers_get - as the member "activated_layers"; nothing where there are none. get: out is
  * empty where the member is missing, as in what older programs wrote; ST_CORRUPT names `where` and what is wrong.  **owned** */

@@ -32,7 +32,7 @@ for form in network layer unit; do
     case $form in network) lines=1 ;; *) lines=3 ;; esac # the input and two hidden layers
     [ "$(grep -c '^  gsmelu ' "$T/inspect_$form.log")" = $lines ]
     report "inspect shows $lines set(s)" $? "$T/inspect_$form.log"
-    grep -Eq '^ +0 +hidden 2 +[0-9.]+ +[0-9.]+ % +[0-9.]+ %$' "$T/inspect_$form.log"
+    grep -Eq '^ +0 +hidden 2 +[-0-9.]+ +[0-9.]+ +[0-9.]+ % +[0-9.]+ %$' "$T/inspect_$form.log"
     report "and the spread of what comes in" $? "$T/inspect_$form.log"
     # alpha and beta stay above 0, g- below g+, t at most 0; and something was learned
     grep '^  gsmelu ' "$T/inspect_$form.log" | sed 's/([^)]*)//g' | awk '

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_resume_methods.sh BUILD - whatever the method, "a step is all that training has of state": a run that is killed and goes on from
 # a checkpoint ends with the digest of an undisturbed one. Peers in groups, whose checkpoints come after an exchange;
-# schedules, noise and a teacher, which are functions of the step; deep pipelines, whose last pushes are not applied yet.
+# widths that are being found; schedules, noise and a teacher, which are functions of the step; deep pipelines, whose last pushes are not applied yet.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
 small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 2}' 'checkpoint: {every_steps: 30}'
@@ -35,6 +35,12 @@ schedules() {
     kill_and_resume schedules 60 "cluster.workers=1 cluster.servers=3" model.components=3 objective.kind=codistill objective.burn_in=0.3 \
         objective.ramp=0.4 train.noise_seed=5 data.order=window model.weight_norm=2 model.activation=gsmelu
 }
+widths() { # the second checkpoint comes before the widths are found, the third after
+    kill_and_resume widths 60 "cluster.workers=4 cluster.servers=1" model.activation=smelu model.beta_spread=1.5 model.beta_warmup=70
+    run "$T/log" "$SMELTER" inspect "$T/widths"
+    expect "no width was found" [ "$(grep -cE '^ +0 +(inputs|hidden [0-9]) +[0-9.]+ ' "$T/log")" -ge 2 ]
+    expect "a width is the first one" [ "$(grep -cE '^ +0 +(inputs|hidden [0-9]) +1 ' "$T/log")" = 0 ]
+}
 depths() {
     kill_and_resume depth0 60 "cluster.workers=4" train.pipeline_depth=0
     # As often as can be: a period of 2 is made one of 9.
@@ -54,6 +60,7 @@ unordered() { # nothing is promised of the result, but that it ends well
 
 case_of "peers in groups go on after an exchange, on other workers" groups
 case_of "schedules, noise, norms and trained activations go on where they were" schedules
+case_of "widths that are found are those of an undisturbed run, on other workers" widths
 case_of "without and with a deep pipeline, saved as often as can be" depths
 case_of "levels 0 and 1 are saved and go on" unordered
 finish_tests

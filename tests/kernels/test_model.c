@@ -16,6 +16,7 @@
 #include "common/kernels/norm.h"
 #include "common/kernels/optimizer.h"
 #include "common/kernels/ref.h"
+#include "common/kernels/tree.h"
 #include "tests/lib/testing.h"
 #include "worker/network/model.h"
 
@@ -673,18 +674,25 @@ static void test_share_of_clipped_values(void **state)
     model_destroy(&model);
 }
 
-/* The spread of n numbers and their share in [-left, right], by definition. */
-static void expect_seen(const model_activated_t *layer, const double *x, int n, double left, double right)
+/* The spread of n numbers, by definition. */
+static double spread_of(const double *x, int n)
 {
     double mean = 0.0, square = 0.0;
-    int inside = 0;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         mean += x[i] / n;
-        inside += x[i] >= -left && x[i] <= right;
-    }
     for (int i = 0; i < n; i++)
         square += (x[i] - mean) * (x[i] - mean) / n;
-    assert_true(fabs(layer->spread - sqrt(square)) < 1e-5 * (1.0 + sqrt(square)));
+    return sqrt(square);
+}
+
+/* And their share in [-left, right]. */
+static void expect_seen(const model_activated_t *layer, const double *x, int n, double left, double right)
+{
+    const double spread = spread_of(x, n);
+    int inside = 0;
+    for (int i = 0; i < n; i++)
+        inside += x[i] >= -left && x[i] <= right;
+    assert_true(fabs(layer->spread - spread) < 1e-5 * (1.0 + spread));
     assert_true(fabs(layer->inside_share - (double)inside / n) < 1e-12);
 }
 
@@ -697,7 +705,11 @@ static void pre_of_row(const config_t *config, model_t *model, const float *x, i
                                       .left = config->model.gsmelu_left,
                                       .right = config->model.gsmelu_right,
                                       .level = config->model.gsmelu_level};
-    const float *w = model_values(model), *b = w + width * inputs, *gain = b + width, *shift = gain + width;
+    model_block_t first; /* behind widths that are found */
+    int block = 0;
+    while (model_block(model, block, &first) && strcmp(first.name, "layer 1 weights") != 0)
+        block++;
+    const float *w = model_values(model) + first.values, *b = w + width * inputs, *gain = b + width, *shift = gain + width;
     double mean = 0.0, square = 0.0;
     for (int j = 0; j < width; j++) {
         pre[j] = (double)b[j];
@@ -754,6 +766,52 @@ static void test_spread_of_pre_activations(void **state)
         expect_seen(&layer, input, ROWS * INPUTS, kinds[i / LAYER_NORM_COUNT].left, kinds[i / LAYER_NORM_COUNT].right);
         assert_true(model_activated(model, 1, &layer));
         expect_seen(&layer, seen, ROWS * WIDTH, kinds[i / LAYER_NORM_COUNT].left, kinds[i / LAYER_NORM_COUNT].right);
+        model_destroy(&model);
+    }
+}
+
+/* Widths that are found: over two lanes a step and two steps, by definition; then they stay. */
+static void test_found_widths(void **state)
+{
+    (void)state;
+    enum { INPUTS = 4, ROWS = 8, WIDTH = 5, LANES = 2, STEPS = 2, X = ROWS * INPUTS };
+    for (int i = 0; i < 2 * LAYER_NORM_COUNT; i++) {
+        shape_t shape = {INPUTS, ROWS, 2, {WIDTH}};
+        config_t config = config_of(&shape);
+        const bool is_sharp = i >= LAYER_NORM_COUNT;
+        config.model.activation = is_sharp ? ACTIVATION_SWISH : ACTIVATION_SMELU;
+        config.model.layer_norm = i % LAYER_NORM_COUNT;
+        config.model.beta_spread = 1.5;
+        config.model.beta_warmup = STEPS;
+        model_t *model;
+        assert_int_equal(model_create(&config, 0, INPUTS, ROWS, &model), ST_OK);
+        const int n = (int)model_parameters(model);
+        float x[X], logits[ROWS], dlogits[ROWS], *lane = MEM_ARRAY(float, n), *sum = MEM_ARRAY(float, n);
+        double seen[STEPS * LANES * ROWS * WIDTH], input[STEPS * LANES * X];
+        model_activated_t layer[2];
+        for (int step = 0; step <= STEPS; step++) { /* one more than the warm-up */
+            memset(sum, 0, (size_t)n * sizeof *sum);
+            for (int g = 0; g < LANES; g++) {
+                const int at = step * LANES + g;
+                rng_fill_normal(x, X, 1.0f, 7, (uint64_t)at, 0);
+                rng_fill_normal(dlogits, ROWS, 0.1f, 9, (uint64_t)at, 0);
+                for (int j = 0; j < X && step < STEPS; j++)
+                    input[at * X + j] = (double)x[j];
+                for (int r = 0; r < ROWS && step < STEPS; r++)
+                    pre_of_row(&config, model, x + r * INPUTS, INPUTS, WIDTH, seen + (at * ROWS + r) * WIDTH);
+                model_forward(model, logits, x, ROWS);
+                model_backward(model, lane, NULL, dlogits, ROWS);
+                tree_add(sum, lane, n);
+            }
+            model_apply(model, sum);
+            for (int l = 0; l < 2; l++)
+                assert_true(model_activated(model, l, &layer[l]) && (step + 1 < STEPS) == (layer[l].beta == 0.5));
+        }
+        const double found[] = {1.5 * spread_of(input, STEPS * LANES * X), 1.5 * spread_of(seen, STEPS * LANES * ROWS * WIDTH)};
+        for (int l = 0; l < 2; l++)
+            assert_true(fabs(layer[l].beta - (is_sharp ? 1.0 / found[l] : found[l])) < 1e-5);
+        mem_free(lane);
+        mem_free(sum);
         model_destroy(&model);
     }
 }
@@ -868,6 +926,7 @@ int main(void)
         cmocka_unit_test(test_projection_keeps_the_norm),
         cmocka_unit_test(test_share_of_clipped_values),
         cmocka_unit_test(test_spread_of_pre_activations),
+        cmocka_unit_test(test_found_widths),
         cmocka_unit_test(test_model_learns),
         cmocka_unit_test(test_description),
         cmocka_unit_test(test_no_inputs_is_an_error),

@@ -9,10 +9,11 @@
 static void test_round_trip(void **state)
 {
     (void)state;
-    const float spread[] = {NAN, 0.5f, 2.0f}, inside[] = {NAN, 0.25f, NAN}, clipped[] = {0.0f, 0.0f, 0.125f};
+    const message_activated_t seen[] = {{NAN, NAN, NAN}, {0.5f, 0.25f, 3.0f}, {2.0f, NAN, NAN}};
+    const float clipped[] = {0.0f, 0.0f, 0.125f};
     activated_layers_t layers = {0}, read = {0};
-    activated_layers_add(&layers, 1, spread + 1, inside + 1, clipped + 1, 2);
-    activated_layers_add(&layers, 0, spread, inside, clipped, 3);
+    activated_layers_add(&layers, 1, seen + 1, clipped + 1, 2);
+    activated_layers_add(&layers, 0, seen, clipped, 3);
     jsondoc_t *doc = jsondoc_object();
     activated_layers_put(doc, &layers);
     assert_int_equal(activated_layers_get(doc, "here", &read), ST_OK);
@@ -23,6 +24,7 @@ static void test_round_trip(void **state)
         assert_int_equal(l->layer, i < 2 ? i + 1 : i - 2);
         assert_true(l->spread == (i % 2 ? 2.0 : 0.5) && l->clipped_share == (i % 2 ? 0.125 : 0.0));
         assert_true(i % 2 ? isnan(l->inside_share) : l->inside_share == 0.25);
+        assert_true(i % 2 ? isnan(l->beta) : l->beta == 3.0);
     }
     jsondoc_destroy(&doc);
     activated_layers_fini(&layers);

@@ -220,6 +220,12 @@ static const struct {
      "FILE:1: model.gsmelu: model.gsmelu network learns one set for all layers, so model.layer_beta cannot give each its "
      "own "
      "start; use model.beta or model.gsmelu layer"},
+    {"model: {beta_spread: 2, layer_beta: [1, 2, 3]}\n",
+     "FILE:1: model.beta_spread: model.beta_spread finds each layer's width, and model.layer_beta gives it; leave out one of "
+     "the two"},
+    {"model: {beta_spread: 2, activation: gsmelu}\n",
+     "FILE:1: model.beta_spread: model.beta_spread finds one width for each layer, and gsmelu has two; use smelu, or "
+     "model.gsmelu layer, which learns them"},
     {"model: {rescu_knots: [0, 2, 1], rescu_slopes: [0, 1, 2]}\n",
      "FILE:1: model.rescu_knots: model.rescu_knots[3] 1 is not above the knot before it, 2; write knots in ascending "
      "order"},

@@ -66,7 +66,8 @@ static void make(sample_t *s, int type)
         bytes[2] = 48;
         break;
     case WIRE_CLIPPED:
-        bytes[0] = bytes[1] = bytes[2] = 24;
+        bytes[0] = 24;
+        bytes[1] = 72;
         break;
     }
     s->frames = 1 + wire_type_frames(type);

@@ -11,6 +11,8 @@
 #include "common/kernels/gsmelu.h"
 #include "common/kernels/reduce.h"
 
+#define LEAST_FOUND_WIDTH 1e-6 /* the least model.beta */
+
 static activation_kind_t kind_of(const config_t *config, int layer)
 {
     const config_ints_t *list = &config->model.layer_activation;
@@ -47,6 +49,21 @@ int layer_activation_sets(const config_t *config, int inputs, gsmelu_set_t sets[
     return n;
 }
 
+int64_t layer_activation_found(const config_t *config, int layer)
+{
+    const int hidden = (int)config->model.hidden.count;
+    int64_t offset = 0;
+    for (int i = 0; i <= hidden && config->model.beta_spread > 0.0; i++) {
+        const int l = i < hidden ? i + 1 : 0;
+        if ((l == 0 && !config->model.activate_inputs) || activation_get(kind_of(config, l))->beta == BETA_NONE)
+            continue;
+        if (l == layer)
+            return offset;
+        offset += FOUND_NUMBERS;
+    }
+    return -1;
+}
+
 static double *copy_of(const config_nums_t *list)
 {
     double *copy = MEM_ARRAY(double, list->count);
@@ -74,6 +91,9 @@ void layer_activation_init(layer_activation_t *a, const config_t *config, int la
         .slopes = copy_of(&m->rescu_slopes),
         .width = width,
         .set = -1,
+        .found = layer_activation_found(config, layer),
+        .spreads = m->beta_spread,
+        .warmup = layer_activation_found(config, layer) >= 0 ? m->beta_warmup : 0,
     };
     a->shape.knot = a->knots;
     a->shape.slope = a->slopes;
@@ -102,6 +122,8 @@ void layer_activation_fini(layer_activation_t *a)
 
 void layer_activation_start(const layer_activation_t *a, float *parameters)
 {
+    if (a->warmup)
+        parameters[a->found + FOUND_BETA] = (float)a->shape.beta;
     if (!a->numbers)
         return;
     const double start[GSMELU_NUMBERS] = {
@@ -115,6 +137,10 @@ void layer_activation_start(const layer_activation_t *a, float *parameters)
 
 void layer_activation_refresh(layer_activation_t *a, const float *parameters)
 {
+    if (a->warmup) {
+        a->shape.beta = (double)parameters[a->found + FOUND_BETA];
+        a->is_searching = parameters[a->found + FOUND_STEPS] < (float)a->warmup;
+    }
     for (int k = 0; a->numbers && k < GSMELU_NUMBERS; k++) {
         const float *number = parameters + a->set + (int64_t)k * a->set_units;
         for (int j = 0; j < a->width; j++)
@@ -149,6 +175,33 @@ int layer_activation_inside(const layer_activation_t *a, const float *x)
         inside += x[j] >= -left && x[j] <= right;
     }
     return inside;
+}
+
+void layer_activation_see(const layer_activation_t *a, float *dparameters, const float *x, int rows)
+{
+    double sum = 0.0, squares = 0.0;
+    for (int64_t i = 0; i < (int64_t)rows * a->width; i++) {
+        sum += (double)x[i];
+        squares += (double)x[i] * (double)x[i];
+    }
+    dparameters[a->found + FOUND_SEEN] += (float)(rows * a->width);
+    dparameters[a->found + FOUND_SUM] += (float)sum;
+    dparameters[a->found + FOUND_SQUARES] += (float)squares;
+}
+
+/* Numbers that are no numbers, or a layer of one value, leave the width as it was. */
+void layer_activation_find(const layer_activation_t *a, float *parameters)
+{
+    float *number = parameters + a->found;
+    number[FOUND_STEPS] += 1.0f;
+    if (number[FOUND_STEPS] < (float)a->warmup)
+        return;
+    const double n = (double)number[FOUND_SEEN], mean = (double)number[FOUND_SUM] / n;
+    const double spread = sqrt((double)number[FOUND_SQUARES] / n - mean * mean), width = a->spreads * spread;
+    number[FOUND_MEAN] = (float)mean;
+    number[FOUND_SPREAD] = (float)spread;
+    if (isfinite(width) && width > LEAST_FOUND_WIDTH)
+        number[FOUND_BETA] = (float)(a->function->beta == BETA_SHARPNESS ? 1.0 / width : width);
 }
 
 void layer_activation_clear(layer_activation_t *a)

@@ -211,7 +211,9 @@ void model_apply(model_t *model, const float *dparameters)
     for (int i = 0; i < model->plan.blocks; i++) {
         const part_block_t *block = &model->plan.block[i];
         const int64_t width = block->place.width, floats = optimizer->state_floats(width);
-        for (int64_t r = 0; r < block->place.rows; r++) {
+        if (block->is_sum)
+            tree_add(model->values + block->place.values, dparameters + block->place.values, block->place.rows * width);
+        for (int64_t r = 0; r < block->place.rows && !block->is_sum; r++) {
             const int64_t at = block->place.values + r * width;
             optimizer->apply(model->values + at, model->state + block->place.state + r * floats, dparameters + at, width,
                              &block->settings);

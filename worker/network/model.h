@@ -47,11 +47,11 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
 /* model_apply - one optimizer step on all parameters from a gradient of the whole global batch, then refresh what is derived
  * from the parameters (normalised weights). The weights into one unit are a row of the optimizer; so is each bias, gain and
  * shift as a whole, and each number of a learned gSmeLU. Projections (weight norm in that mode, the bounds of learned numbers)
- * are part of the step. */
+ * are part of the step. What lanes have seen for a width that is found (layer_activation.h) is added as it is. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* Flat views, part after part, each block row-major. Of an MLP: [learned gSmeLU, see layer_activation.h] W_1 b_1 [gain_1
- * shift_1] W_2 ...; state has the accumulators in the same order. */
+/* Flat views, part after part, each block row-major. Of an MLP: [learned gSmeLU or found widths, see
+ * layer_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order. */
 int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */
@@ -80,6 +80,7 @@ void model_fold(const model_t *model, float *values);
 typedef struct model_activated {
     char name[32];        /* "hidden layer 1" */
     double clipped_share; /* of its values; 0 where it is not clipped or nothing was seen */
+    double beta;          /* now; NaN where there is none, or units have learned their own */
     double spread;        /* standard deviation of what went into the activation; NaN where nothing was seen */
     double inside_share;  /* of that, in the bend (layer_activation_inside); NaN where there is none, too */
 } model_activated_t;

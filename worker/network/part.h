@@ -17,7 +17,8 @@
 typedef struct part_block {
     model_block_t place;           /* offsets are the network's */
     optimizer_settings_t settings; /* of its optimizer */
-    bool of_activation;            /* learned numbers of an activation, which model_size leaves out of the weights */
+    bool of_activation;            /* numbers of an activation, which model_size leaves out of the weights */
+    bool is_sum;                   /* a step adds the gradient's place to it, as it is; no optimizer */
 } part_block_t;
 
 /* What a part would be like, and those before it. */

@@ -52,7 +52,7 @@ typedef struct mlp {
     layer_t *layer;
     gsmelu_set_t sets[GSMELU_SETS_MAX]; /* learned numbers, the first parameters */
     int n_sets;
-    int64_t set_parameters;
+    int64_t set_parameters; /* of these, or of found widths */
 
     layer_activation_t input_activation; /* where activate_inputs */
     float clip;                          /* INFINITY where clipping is off */
@@ -80,6 +80,13 @@ static void lay_out(part_plan_t *plan, const config_t *config, int inputs, layer
         part_block_t *block = part_plan_add(plan, GSMELU_NUMBERS, sets[i].units, "block %d", i);
         block->settings.learning_rate = (float)config->model.gsmelu_learning_rate;
         block->of_activation = true;
+    }
+    for (int i = 0; i <= hidden; i++) {
+        const int layer = i < hidden ? i + 1 : 0;
+        if (layer_activation_found(config, layer) < 0)
+            continue;
+        part_block_t *block = part_plan_add(plan, 1, FOUND_NUMBERS, "beta of layer %d", layer);
+        block->of_activation = block->is_sum = true;
     }
     for (int l = 0, in = inputs; l <= hidden; l++) {
         layer_t layer = {.in = in, .out = l < hidden ? (int)config->model.hidden.at[l] : 1};
@@ -362,6 +369,8 @@ static void mlp_backward(part_t *part, float *dparameters, float *dx, const floa
 {
     mlp_t *mlp = (mlp_t *)part;
     memset(dparameters, 0, (size_t)mlp->set_parameters * sizeof *dparameters);
+    if (mlp->input_activation.is_searching)
+        layer_activation_see(&mlp->input_activation, dparameters, mlp->x, rows);
     /* Numbers learned at the input want its gradient even where the caller does not; the activated input is done with by
      * then. */
     float *dinput = !dx && mlp->input_activation.numbers ? mlp->activated_input : dx;
@@ -369,6 +378,8 @@ static void mlp_backward(part_t *part, float *dparameters, float *dx, const floa
     for (int l = mlp->layers - 1; l >= 0; l--) {
         layer_t *layer = &mlp->layer[l];
         if (l < mlp->layers - 1) {
+            for (int r = 0; layer->activation.is_searching && r < rows; r++)
+                layer_activation_see(&layer->activation, dparameters, seen_row(mlp, layer, r), 1);
             start_backward(mlp, layer, dparameters, rows);
             da = layer->activated;
         } else {
@@ -404,6 +415,11 @@ static void mlp_project(part_t *part)
     mlp_t *mlp = (mlp_t *)part;
     for (int i = 0; i < mlp->n_sets; i++)
         gsmelu_project(mlp->part.values + mlp->sets[i].offset, mlp->sets[i].units);
+    if (mlp->input_activation.is_searching)
+        layer_activation_find(&mlp->input_activation, part->values);
+    for (int l = 0; l < mlp->layers; l++)
+        if (mlp->layer[l].activation.is_searching)
+            layer_activation_find(&mlp->layer[l].activation, part->values);
     if (is_projected(mlp))
         project_weights(mlp);
 }
@@ -438,10 +454,12 @@ static bool mlp_activated(const part_t *part, int i, model_activated_t *out)
         return false;
     const observed_t *o = &mlp->observed[i];
     const layer_activation_t *a = i ? &mlp->layer[i - 1].activation : &mlp->input_activation;
+    const bool has_beta = a->function && a->function->beta != BETA_NONE;
     const double n = (double)o->seen, mean = o->sum / n;
     out->clipped_share = o->seen ? (double)o->clipped / n : 0.0;
     out->spread = o->seen ? sqrt(fmax(o->squares / n - mean * mean, 0.0)) : NAN;
-    out->inside_share = o->seen && a->function->beta != BETA_NONE ? (double)o->inside / n : NAN;
+    out->beta = has_beta && !a->numbers ? a->shape.beta : NAN;
+    out->inside_share = o->seen && has_beta ? (double)o->inside / n : NAN;
     snprintf(out->name, sizeof out->name, "%s layer %d", i ? "hidden" : "input", i);
     return true;
 }
@@ -453,6 +471,8 @@ static void describe_activation(FILE *stream, const layer_activation_t *a)
     fputs(a->function->name, stream);
     if (a->numbers)
         fputs("(learned)", stream);
+    else if (a->warmup)
+        fprintf(stream, "(%g spreads)", a->spreads);
     else if (a->function->beta != BETA_NONE)
         fprintf(stream, "(%g)", a->shape.beta);
 }

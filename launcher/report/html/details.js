@@ -113,6 +113,7 @@ function activationsSection() {
             return {
                 v,
                 layer,
+                beta: average("beta"),
                 spread: average("spread"),
                 inside: average("inside_share"),
                 clipped: average("clipped_share"),
@@ -125,6 +126,7 @@ function activationsSection() {
             [
                 {head: "variant", value: r => r.v.index, cell: r => nameOf(r.v)},
                 {head: "layer", value: r => r.layer, cell: r => (r.layer ? "hidden " + r.layer : "inputs")},
+                {head: "beta", value: r => r.beta, cell: r => (isNumber(r.beta) ? minus(r.beta.toPrecision(3)) : NONE)},
                 {head: "spread", value: r => r.spread, cell: r => (isNumber(r.spread) ? minus(r.spread.toPrecision(3)) : NONE)},
                 {head: "inside", value: r => r.inside, cell: r => percent(r.inside, 1)},
                 {head: "clipped", value: r => r.clipped, cell: r => percent(r.clipped, 2)},
