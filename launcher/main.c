@@ -91,17 +91,20 @@ static const command_t commands[] = {
     {"version", "", "show version, commit and matrix kernels", " ", "", command_version},
 };
 
+static status_t run(int argc, char **argv)
+{
+    TRY(log_level_from_environment());
+    TRY(failpoint_check_environment());
+    return options_run(argc, argv, commands, (int)(sizeof commands / sizeof *commands));
+}
+
 int main(int argc, char **argv)
 {
     descriptors_prepare();
     provenance_set_commit(commit);
     stdout = printable_stream(STDOUT_FILENO); /* whatever a command prints of data and names of files */
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) is an error of the write, which names it */
-    status_t status = log_level_from_environment();
-    if (status == ST_OK)
-        status = failpoint_check_environment();
-    if (status == ST_OK)
-        status = options_run(argc, argv, commands, (int)(sizeof commands / sizeof *commands));
+    status_t status = run(argc, argv);
     fclose(stdout);
     if (printable_stream_error() && status == ST_OK)
         status = FAIL(ST_SYSTEM, "standard output cannot be written: %s", strerror(printable_stream_error()));

@@ -2,6 +2,8 @@
  *
  * Every function that can fail returns status_t. An operating error is logged once, where it is detected, by FAIL(),
  * with the value seen and what to do; callers forward it with TRY(). Outputs are written only on success.
+ * Steps in a row, of which each needs the one before it, are one TRY() each, or one TRY_DONE() each where something is to
+ * be cleaned up at the end: no chain of `if (status == ST_OK) status = ...`.
  * ASSERT() is for our own bugs: always on, names the place, and ends the process through a hook, so that a run
  * under MPI stops on all ranks.                                                                                  */
 #ifndef SMELTER_STATUS_H

@@ -148,14 +148,14 @@ static status_t wait_all(cluster_t *cluster, const char *what, MPI_Request *requ
     return status;
 }
 
-/* gather_named - blocks of all ranks to rank 0 one by one, so that it can name who is missing, and from there to everyone. */
+/* gather_named - blocks of all ranks to rank 0 one by one, so that it can name who is missing, and from there to everyone.
+ * Where it fails, MPI may still hold the requests: they are not freed. */
 static status_t gather_named(cluster_t *cluster, const char *what, const void *mine, int64_t bytes, void *all)
 {
     ASSERT(bytes >= 0 && bytes < INT32_MAX / cluster->size);
     int n = cluster->rank == 0 ? cluster->size : 1;
     MPI_Request *requests = MEM_ARRAY(MPI_Request, n);
     int *ranks = MEM_ARRAY(int, n);
-    status_t status = ST_OK;
     int code = MPI_SUCCESS;
     if (cluster->rank == 0) {
         if (bytes > 0)
@@ -169,18 +169,13 @@ static status_t gather_named(cluster_t *cluster, const char *what, const void *m
         code = MPI_Isend(mine, (int)bytes, MPI_BYTE, 0, TAG_GATHER, MPI_COMM_WORLD, &requests[0]);
     }
     if (code != MPI_SUCCESS)
-        status = mpi_failed(what, code);
-    if (status == ST_OK)
-        status = wait_all(cluster, what, requests, ranks, n);
-    if (status == ST_OK) {
-        code = MPI_Ibcast(all, (int)(bytes * cluster->size), MPI_BYTE, 0, MPI_COMM_WORLD, &requests[0]);
-        status = code == MPI_SUCCESS ? wait_all(cluster, what, requests, ranks, 1) : mpi_failed(what, code);
-    }
-    if (status == ST_OK) { /* otherwise MPI may still hold them */
-        mem_free(requests);
-        mem_free(ranks);
-    }
-    return status;
+        return mpi_failed(what, code);
+    TRY(wait_all(cluster, what, requests, ranks, n));
+    code = MPI_Ibcast(all, (int)(bytes * cluster->size), MPI_BYTE, 0, MPI_COMM_WORLD, &requests[0]);
+    TRY(code == MPI_SUCCESS ? wait_all(cluster, what, requests, ranks, 1) : mpi_failed(what, code));
+    mem_free(requests);
+    mem_free(ranks);
+    return ST_OK;
 }
 
 static void abort_hook(void)

@@ -453,22 +453,15 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
     errors += merge_arguments(tree, overrides, n);
     variants = layout_take_list(tree, "variants");
     TRY_DONE(sweep_expand(&variants));
-    status = resolve(tree, true, &experiment->base);
+    TRY_DONE(resolve(tree, true, &experiment->base));
     /* Where the base does not decode, its errors would be those of every variant once more. */
-    if (status == ST_OK)
-        status = add_variants(tree, variants, experiment);
-    if (status == ST_OK && errors)
-        status = ST_INPUT;
-    if (status == ST_OK)
-        status = check_baseline(tree, experiment);
-    if (status == ST_OK)
-        status = check_references(tree, variants, experiment);
-    if (status == ST_OK)
-        status = keep_only(tree, experiment);
-    if (status == ST_OK) {
-        *out = experiment;
-        experiment = NULL;
-    }
+    TRY_DONE(add_variants(tree, variants, experiment));
+    TRY_DONE(errors ? ST_INPUT : ST_OK);
+    TRY_DONE(check_baseline(tree, experiment));
+    TRY_DONE(check_references(tree, variants, experiment));
+    TRY_DONE(keep_only(tree, experiment));
+    *out = experiment;
+    experiment = NULL;
 done:
     experiment_destroy(&experiment);
     yaml_destroy(&file);

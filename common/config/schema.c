@@ -144,22 +144,19 @@ static status_t add_column(schema_t *schema, const yaml_t *entry)
     yaml_t *tree = layout_defaults(&schema_column_layout, entry->origin);
     void *decoded = NULL;
     int errors = yaml_merge(tree, entry);
-    status_t status = decode_tree(&schema_column_layout, tree, &decoded);
-    if (status == ST_OK && errors)
-        status = ST_INPUT;
-    if (status == ST_OK) {
-        schema_column_t *column = decoded;
-        if (!*column->column) {
-            mem_free(column->column);
-            column->column = mem_strdup(column->name);
-        }
-        status = check_column(schema, column, entry);
-        if (status == ST_OK) {
-            schema->columns[schema->columns_count++] = *column;
-            mem_free(column); /* its strings live on in the array */
-            decoded = NULL;
-        }
+    status_t status;
+    TRY_DONE(decode_tree(&schema_column_layout, tree, &decoded));
+    TRY_DONE(errors ? ST_INPUT : ST_OK);
+    schema_column_t *column = decoded;
+    if (!*column->column) {
+        mem_free(column->column);
+        column->column = mem_strdup(column->name);
     }
+    TRY_DONE(check_column(schema, column, entry));
+    schema->columns[schema->columns_count++] = *column;
+    mem_free(column); /* its strings live on in the array */
+    decoded = NULL;
+done:
     layout_destroy(&schema_column_layout, decoded);
     yaml_destroy(&tree);
     return status;

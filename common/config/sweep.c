@@ -58,22 +58,20 @@ static status_t expand(yaml_t **entry, const yaml_t *key, yaml_t *out)
         yaml_append(out, NULL, entry);
         return out->count <= SWEEP_MOST ? ST_OK : yaml_fail(out, "the sweeps ask for more than %d variants", SWEEP_MOST);
     }
+    yaml_t *one = NULL;
     status_t status = ST_OK;
     if (key->kind != YAML_LIST || key->count == 0)
-        status = yaml_fail(key, "a list of values is wanted, for instance [0.5, 1, 2]");
-    for (const yaml_t *value = key->kind == YAML_LIST ? key->first : NULL; value && status == ST_OK; value = value->next) {
-        if (value->kind != YAML_SCALAR) {
-            status = yaml_fail(value, "a sweep's values are words or numbers, not lists");
-            break;
-        }
-        yaml_t *one = yaml_copy(*entry);
-        status = set_path(one, key->key, value);
-        if (status == ST_OK)
-            status = add_suffix(one, key->key, value);
-        if (status == ST_OK)
-            status = expand(&one, key->next, out);
-        yaml_destroy(&one);
+        TRY_DONE(yaml_fail(key, "a list of values is wanted, for instance [0.5, 1, 2]"));
+    for (const yaml_t *value = key->first; value; value = value->next) {
+        if (value->kind != YAML_SCALAR)
+            TRY_DONE(yaml_fail(value, "a sweep's values are words or numbers, not lists"));
+        one = yaml_copy(*entry);
+        TRY_DONE(set_path(one, key->key, value));
+        TRY_DONE(add_suffix(one, key->key, value));
+        TRY_DONE(expand(&one, key->next, out));
     }
+done:
+    yaml_destroy(&one);
     yaml_destroy(entry);
     return status;
 }

@@ -152,11 +152,11 @@ static status_t posix_make_dir(disk_t *disk, const char *path)
     if (slash)
         slash[slash == above] = 0;
     const char *folder = slash ? above : ".";
-    status_t status = disk->ops->exists(disk, folder) ? ST_OK : posix_make_dir(disk, folder);
-    if (status == ST_OK)
-        status = dir_create(path);
-    if (status == ST_OK)
-        status = posix_sync_dir(disk, folder);
+    status_t status;
+    TRY_DONE(disk->ops->exists(disk, folder) ? ST_OK : posix_make_dir(disk, folder));
+    TRY_DONE(dir_create(path));
+    TRY_DONE(posix_sync_dir(disk, folder));
+done:
     mem_free(above);
     return status;
 }

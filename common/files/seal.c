@@ -55,18 +55,17 @@ status_t seal_read(const char *path, const char *advice, jsondoc_t **out, bool *
     jsondoc_t *doc = NULL;
     TRY(file_read(path, &text, &bytes));
     const char *checksum = find_checksum(text, bytes);
-    status_t status = checksum ? check(path, advice, text, checksum) : ST_OK;
-    if (status == ST_OK)
-        status = jsondoc_parse(text, bytes, path, &doc);
-    if (status == ST_OK && !checksum && jsondoc_has(doc, "checksum"))
-        status = FAIL(ST_CORRUPT, "%s: was changed after it was written: it does not end with its checksum; %s", path, advice);
-    if (status == ST_OK) {
-        hash128_text(text, bytes, hash);
-        *sealed = checksum != NULL;
-        *out = doc;
-    } else {
-        jsondoc_destroy(&doc);
-    }
+    status_t status;
+    TRY_DONE(checksum ? check(path, advice, text, checksum) : ST_OK);
+    TRY_DONE(jsondoc_parse(text, bytes, path, &doc));
+    if (!checksum && jsondoc_has(doc, "checksum"))
+        TRY_DONE(FAIL(ST_CORRUPT, "%s: was changed after it was written: it does not end with its checksum; %s", path, advice));
+    hash128_text(text, bytes, hash);
+    *sealed = checksum != NULL;
+    *out = doc;
+    doc = NULL;
+done:
+    jsondoc_destroy(&doc);
     mem_free(text);
     return status;
 }

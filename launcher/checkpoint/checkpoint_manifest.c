@@ -54,11 +54,11 @@ int64_t checkpoint_manifest_rows(const checkpoint_manifest_t *m)
 static status_t write_synced(disk_t *disk, const char *path, const void *data, size_t bytes)
 {
     disk_file_t *file = NULL;
-    status_t status = disk_create(disk, path, &file);
-    if (status == ST_OK)
-        status = disk_append(file, data, bytes);
-    if (status == ST_OK)
-        status = disk_sync(file);
+    status_t status;
+    TRY_DONE(disk_create(disk, path, &file));
+    TRY_DONE(disk_append(file, data, bytes));
+    TRY_DONE(disk_sync(file));
+done:
     disk_close(&file);
     return status;
 }
@@ -77,19 +77,20 @@ status_t checkpoint_file_read(disk_t *disk, const char *folder, const char *name
 {
     char *path = mem_printf("%s/%s", folder, name), *data = NULL;
     int64_t bytes;
-    status_t status = disk_read_whole(disk, path, written->bytes, &data, &bytes);
-    if (status == ST_OK && bytes != written->bytes)
-        status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " bytes, the manifest says %" PRId64 "; it was cut short", path, bytes,
-                      written->bytes);
-    if (status == ST_OK && hash64(data, (size_t)bytes, 0) != written->checksum)
-        status = FAIL(ST_CORRUPT,
+    status_t status;
+    TRY_DONE(disk_read_whole(disk, path, written->bytes, &data, &bytes));
+    if (bytes != written->bytes)
+        TRY_DONE(FAIL(ST_CORRUPT, "%s: has %" PRId64 " bytes, the manifest says %" PRId64 "; it was cut short", path, bytes,
+                      written->bytes));
+    if (hash64(data, (size_t)bytes, 0) != written->checksum)
+        TRY_DONE(FAIL(ST_CORRUPT,
                       "%s: its checksum is %016" PRIx64 ", the manifest says %016" PRIx64
                       "; it is damaged, or that of another checkpoint: put the right one in its place",
-                      path, hash64(data, (size_t)bytes, 0), written->checksum);
-    if (status == ST_OK)
-        *out = data;
-    else
-        mem_free(data);
+                      path, hash64(data, (size_t)bytes, 0), written->checksum));
+    *out = data;
+    data = NULL;
+done:
+    mem_free(data);
     mem_free(path);
     return status;
 }

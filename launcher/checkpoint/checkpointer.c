@@ -179,22 +179,25 @@ static status_t make_incarnation(disk_t *disk, const char *run_dir, uint32_t inc
     return status;
 }
 
+/* Room for the checkpoints of this start, which must be newer than all that are kept. */
+static status_t begin_incarnation(const checkpointer_options_t *options, const checkpoint_catalog_t *kept)
+{
+    const uint32_t newest = kept->n ? kept->at[kept->n - 1].incarnation : 0;
+    if (kept->n && newest >= options->run->incarnation)
+        return FAIL(ST_INPUT,
+                    "%s holds checkpoints of incarnation %u, this start is incarnation %" PRId64
+                    "; is another job writing there?",
+                    options->run_dir, newest, options->run->incarnation);
+    TRY(remove_empty_incarnations(options->disk, options->run_dir, kept, (uint32_t)options->run->incarnation));
+    return make_incarnation(options->disk, options->run_dir, (uint32_t)options->run->incarnation);
+}
+
 status_t checkpointer_create(const checkpointer_options_t *options, checkpointer_t **out)
 {
     checkpoint_catalog_t kept = {0};
     TRY(checkpoint_catalog_read(options->disk, options->run_dir, &kept));
     ASSERT(options->boundary > 0 && options->keep > 0);
-    const uint32_t newest = kept.n ? kept.at[kept.n - 1].incarnation : 0;
-    status_t status = ST_OK;
-    if (kept.n && newest >= options->run->incarnation)
-        status =
-            FAIL(ST_INPUT,
-                 "%s holds checkpoints of incarnation %u, this start is incarnation %" PRId64 "; is another job writing there?",
-                 options->run_dir, newest, options->run->incarnation);
-    if (status == ST_OK)
-        status = remove_empty_incarnations(options->disk, options->run_dir, &kept, (uint32_t)options->run->incarnation);
-    if (status == ST_OK)
-        status = make_incarnation(options->disk, options->run_dir, (uint32_t)options->run->incarnation);
+    status_t status = begin_incarnation(options, &kept);
     if (status != ST_OK) {
         checkpoint_catalog_fini(&kept);
         return status;

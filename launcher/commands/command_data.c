@@ -68,12 +68,13 @@ static status_t make_again(const config_t *config, const char *config_path)
 {
     char *path = path_absolute(config->data.path); /* where a link leads */
     char *fresh = mem_printf("%s.again.%ld", path, (long)getpid());
-    status_t status = make_dataset(config, config_path, fresh);
-    if (status == ST_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
-        status = FAIL(ST_SYSTEM, "the new dataset %s cannot take the place of %s: %s; the old one is as it was", fresh, path,
-                      strerror(errno));
-    if (status == ST_OK)
-        status = dir_remove_tree(fresh);
+    status_t status;
+    TRY_DONE(make_dataset(config, config_path, fresh));
+    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
+        TRY_DONE(FAIL(ST_SYSTEM, "the new dataset %s cannot take the place of %s: %s; the old one is as it was", fresh, path,
+                      strerror(errno)));
+    TRY_DONE(dir_remove_tree(fresh));
+done:
     mem_free(fresh);
     mem_free(path);
     return status;
@@ -202,13 +203,14 @@ status_t command_synth(const options_t *options)
     TRY(experiment_load(options->argument ? options->argument : "/dev/null", options->sets, options->n_sets, &experiment));
     struct config_synth *settings = &experiment->base->synth;
     const char *path = options->out ? options->out : experiment->base->data.path;
-    status_t status = options->rows ? parse_count("rows", options->rows, &settings->rows) : ST_OK;
-    if (status == ST_OK && settings->rows == 0)
-        status = FAIL(ST_INPUT, "no rows asked for; give --rows N or synth.rows");
-    if (status == ST_OK && !*path)
-        status = FAIL(ST_INPUT, "smelter synth needs --out DIR, where the dataset goes, or data.path in the configuration");
-    if (status == ST_OK)
-        status = synth_dataset(settings, path, true);
+    status_t status;
+    TRY_DONE(options->rows ? parse_count("rows", options->rows, &settings->rows) : ST_OK);
+    if (settings->rows == 0)
+        TRY_DONE(FAIL(ST_INPUT, "no rows asked for; give --rows N or synth.rows"));
+    if (!*path)
+        TRY_DONE(FAIL(ST_INPUT, "smelter synth needs --out DIR, where the dataset goes, or data.path in the configuration"));
+    TRY_DONE(synth_dataset(settings, path, true));
+done:
     experiment_destroy(&experiment);
     return status;
 }

@@ -71,33 +71,34 @@ static status_t scan_dense(const run_reader_t *run, run_scan_t *scan)
     }
 }
 
+/* One shard's store, if it is on this host. */
+static status_t scan_shard(const run_reader_t *run, int64_t s, run_scan_t *scan)
+{
+    char *path = run_store_path(run->dir, (int)s);
+    store_t *store = NULL;
+    status_t status = ST_OK;
+    if (!file_exists(path))
+        goto done;
+    TRY_DONE(store_open(path, false, &store));
+    TRY_DONE(manifest_check_store(&run->manifest, s, store));
+    TRY_DONE(store_scan(store, visit_row, scan));
+    scan->shards_found++;
+    scan->rows += store_rows(store);
+    scan->bytes += store_bytes(store);
+done:
+    store_close(&store);
+    mem_free(path);
+    return status;
+}
+
 /* Read every shard's store and the dense files of a run. Shards that are not on this host are skipped and not counted. */
 static status_t scan_run(const run_reader_t *run, run_scan_t *scan)
 {
-    for (int64_t s = 0; s < manifest_shards(&run->manifest); s++) {
-        char *path = run_store_path(run->dir, (int)s);
-        store_t *store = NULL;
-        status_t status = ST_OK;
-        if (file_exists(path)) {
-            status = store_open(path, false, &store);
-            if (status == ST_OK)
-                status = manifest_check_store(&run->manifest, s, store);
-            if (status == ST_OK)
-                status = store_scan(store, visit_row, scan);
-            if (status == ST_OK) {
-                scan->shards_found++;
-                scan->rows += store_rows(store);
-                scan->bytes += store_bytes(store);
-            }
-            store_close(&store);
-        }
-        mem_free(path);
-        TRY(status);
-    }
+    for (int64_t s = 0; s < manifest_shards(&run->manifest); s++)
+        TRY(scan_shard(run, s, scan));
     return scan_dense(run, scan);
 }
 
-/* The parameters that are on this host: are they those of the run? */
 static status_t check_digest(const run_reader_t *run, const run_scan_t *scan)
 {
     char text[33];
@@ -111,14 +112,10 @@ static status_t check_digest(const run_reader_t *run, const run_scan_t *scan)
 /* A finished run, of which the files of these kinds and the parameters are whole. */
 static status_t read_run(const char *dir, uint32_t kinds, run_reader_t *run, run_scan_t *scan)
 {
-    status_t status = run_reader_open(dir, kinds, run);
-    if (status == ST_OK)
-        status = run_reader_need_finished(run, "", "");
-    if (status == ST_OK)
-        status = scan_run(run, scan);
-    if (status == ST_OK)
-        status = check_digest(run, scan);
-    return status;
+    TRY(run_reader_open(dir, kinds, run));
+    TRY(run_reader_need_finished(run, "", ""));
+    TRY(scan_run(run, scan));
+    return check_digest(run, scan);
 }
 
 /* ---- digest ----------------------------------------------------------------------------------------------------------- */

@@ -204,15 +204,15 @@ static status_t prepare_out(const char *out)
 {
     char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem),
          *slash = strrchr(stem, '/');
-    status_t status = check_replaced(raw, tsv);
-    if (status == ST_OK && (!*stem || (slash && !slash[1])))
-        status = FAIL(ST_INPUT, "--out %s: name a file, to which .f32 and .tsv are added, and not a folder", out);
+    status_t status;
+    TRY_DONE(check_replaced(raw, tsv));
+    if (!*stem || (slash && !slash[1]))
+        TRY_DONE(FAIL(ST_INPUT, "--out %s: name a file, to which .f32 and .tsv are added, and not a folder", out));
     if (slash)
         slash[slash == stem] = 0;
-    if (status == ST_OK)
-        status = dir_create(slash ? stem : ".");
-    if (status == ST_OK)
-        status = dir_check_writable(slash ? stem : ".");
+    TRY_DONE(dir_create(slash ? stem : "."));
+    TRY_DONE(dir_check_writable(slash ? stem : "."));
+done:
     mem_free(stem);
     mem_free(raw);
     mem_free(tsv);
@@ -239,15 +239,12 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
     TRY_DONE(source_open(options->run, &source));
     TRY_DONE(check_config(&source, experiment->base));
     if (!dataset_exists(options->second))
-        status = FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the schema of the run's",
+        TRY_DONE(FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the schema of the run's",
                       file_exists(options->second) ? "" : "dataset ", options->second,
-                      file_exists(options->second) ? "is no dataset" : "does not exist");
-    else
-        status = check_split(options->second, split);
-    if (status == ST_OK)
-        status = warn_of_stale_input(options->second);
-    if (status == ST_OK)
-        status = prepare_out(options->out);
+                      file_exists(options->second) ? "is no dataset" : "does not exist"));
+    TRY_DONE(check_split(options->second, split));
+    TRY_DONE(warn_of_stale_input(options->second));
+    TRY_DONE(prepare_out(options->out));
 done:
     source_fini(&source);
     return status;
@@ -286,14 +283,14 @@ static status_t write_predictions(const char *out, const predictions_t *p, const
 {
     char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem),
          *part = mem_printf("%s.tsv.part", stem);
-    status_t status = write_tsv(part, p, rows);
-    if (status == ST_OK)
-        status = file_write_atomic(raw, p->p, (size_t)p->rows * sizeof *p->p);
-    if (status == ST_OK && rename(part, tsv) != 0)
-        status = FAIL(ST_SYSTEM, "%s: cannot be renamed to %s: %s", part, tsv, strerror(errno));
-    if (status == ST_OK)
-        printf("%s  %s\n", raw, tsv);
-    else
+    status_t status;
+    TRY_DONE(write_tsv(part, p, rows));
+    TRY_DONE(file_write_atomic(raw, p->p, (size_t)p->rows * sizeof *p->p));
+    if (rename(part, tsv) != 0)
+        TRY_DONE(FAIL(ST_SYSTEM, "%s: cannot be renamed to %s: %s", part, tsv, strerror(errno)));
+    printf("%s  %s\n", raw, tsv);
+done:
+    if (status != ST_OK)
         unlink(part);
     mem_free(part);
     mem_free(stem);

@@ -363,6 +363,16 @@ static status_t check_kept_processors(const comparison_t *c, const manifest_t *d
     return status;
 }
 
+static status_t find_all_finished(const comparison_t *c, manifest_t *done, bool *have)
+{
+    for (int i = 0; i < c->variants * c->replicas; i++) {
+        const status_t status = find_finished(c, i / c->replicas, i % c->replicas, &done[i], &have[i]);
+        have[i] = have[i] && status == ST_OK;
+        TRY(status);
+    }
+    return ST_OK;
+}
+
 /* Train what is missing; every replica's result moves into `result`. */
 static status_t train_all(comparison_t *c, experiment_result_t *result)
 {
@@ -370,22 +380,16 @@ static status_t train_all(comparison_t *c, experiment_result_t *result)
     bool *have = MEM_ARRAY(bool, c->variants * c->replicas);
     int *order = MEM_ARRAY(int, c->variants);
     training_order(c, order);
-    status_t status = ST_OK;
+    status_t status;
     int kept = 0;
-    for (int i = 0; i < c->variants * c->replicas && status == ST_OK; i++) {
-        status = find_finished(c, i / c->replicas, i % c->replicas, &done[i], &have[i]);
-        have[i] = have[i] && status == ST_OK;
-    }
-    if (status == ST_OK)
-        recall_teachers(c, done, have);
+    TRY_DONE(find_all_finished(c, done, have));
+    recall_teachers(c, done, have);
     for (int i = 0; i < c->variants * c->replicas; i++)
         kept += have[i];
     c->to_train = c->variants * c->replicas - kept;
-    if (status == ST_OK)
-        status = check_kept_processors(c, done, have);
-    if (status == ST_OK)
-        status = check_replicas(c, done, have);
-    if (kept && status == ST_OK)
+    TRY_DONE(check_kept_processors(c, done, have));
+    TRY_DONE(check_replicas(c, done, have));
+    if (kept)
         log_info("%d of %d runs are finished in %s and kept", kept, c->variants * c->replicas, c->dir);
     /* Replicas outside, variants inside: an interrupted experiment has seen every variant as early as it can. */
     for (int r = 0; r < c->replicas && status == ST_OK; r++)
@@ -396,6 +400,7 @@ static status_t train_all(comparison_t *c, experiment_result_t *result)
             status = train_one(c, v, r, &done[i]);
             have[i] = status == ST_OK;
         }
+done:
     for (int i = 0; i < c->variants * c->replicas; i++)
         if (have[i]) {
             result->eval_examples = done[i].predictions;
@@ -473,19 +478,15 @@ static status_t write_report(const comparison_t *c, experiment_result_t *result)
 {
     char *json = run_path(c->dir, FILE_RESULTS), *csv = run_path(c->dir, FILE_RESULTS_CSV);
     char *verdict = run_path(c->dir, FILE_VERDICT);
-    status_t status = summarise(c, result);
-    if (status == ST_OK)
-        status = report_write_csv(result, csv);
-    if (status == ST_OK)
-        status = report_write_verdict(result, verdict);
-    if (status == ST_OK)
-        status = report_write_json(result, json); /* holds the checksums of the others */
-    if (status == ST_OK)
-        status = html_report_write(c->dir);
-    if (status == ST_OK) {
-        report_print_table(result, stdout);
-        printf("\n%s  %s  %s  %s/" FILE_REPORT "\n", json, csv, verdict, c->dir);
-    }
+    status_t status;
+    TRY_DONE(summarise(c, result));
+    TRY_DONE(report_write_csv(result, csv));
+    TRY_DONE(report_write_verdict(result, verdict));
+    TRY_DONE(report_write_json(result, json)); /* holds the checksums of the others */
+    TRY_DONE(html_report_write(c->dir));
+    report_print_table(result, stdout);
+    printf("\n%s  %s  %s  %s/" FILE_REPORT "\n", json, csv, verdict, c->dir);
+done:
     mem_free(json);
     mem_free(csv);
     mem_free(verdict);

@@ -407,11 +407,11 @@ status_t command_tune(const options_t *options)
 {
     options_t all = *options;
     char *baseline, *tolerance = NULL;
-    status_t status = add_set(&all, "experiment.baseline", options->baseline, &baseline);
-    if (status == ST_OK)
-        status = add_set(&all, "tune.tolerance", options->tolerance, &tolerance);
-    if (status == ST_OK)
-        status = tune(&all);
+    status_t status;
+    TRY_DONE(add_set(&all, "experiment.baseline", options->baseline, &baseline));
+    TRY_DONE(add_set(&all, "tune.tolerance", options->tolerance, &tolerance));
+    TRY_DONE(tune(&all));
+done:
     mem_free(baseline);
     mem_free(tolerance);
     return status;

@@ -12,13 +12,14 @@ static status_t check_inputs(coordinator_t *c, const coordinator_source_t *sourc
     const char *who = checkpoint ? checkpoint->folder : c->run_dir;
     input_fields_t data = input_fields_of(info);
     bool found = false;
-    status_t status = checkpoint ? checkpoint_resume_inputs(checkpoint, inputs, &found) : ST_OK;
-    if (status == ST_OK && !found)
-        status = input_fields_read(c->run_dir, inputs);
-    if (status == ST_OK)
-        status = input_fields_check(inputs, who, &data, c->dataset_path);
-    if (status == ST_OK && info->content_hash != (checkpoint ? checkpoint->from.dataset_hash : source->run->dataset_hash))
+    status_t status;
+    TRY_DONE(checkpoint ? checkpoint_resume_inputs(checkpoint, inputs, &found) : ST_OK);
+    if (!found)
+        TRY_DONE(input_fields_read(c->run_dir, inputs));
+    TRY_DONE(input_fields_check(inputs, who, &data, c->dataset_path));
+    if (info->content_hash != (checkpoint ? checkpoint->from.dataset_hash : source->run->dataset_hash))
         input_fields_warn_unrecorded(inputs, who, &data, c->dataset_path);
+done:
     input_fields_fini(&data);
     return status;
 }

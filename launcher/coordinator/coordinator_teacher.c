@@ -294,11 +294,11 @@ static status_t read_teacher(const char *dir, soft_labels_t kind, int64_t rows, 
 {
     run_reader_t teacher;
     TRY(run_reader_open(dir, 0, &teacher));
-    status_t status = run_reader_need_finished(&teacher, "teacher: ", "; train it first");
-    if (status == ST_OK)
-        status = run_reader_want(&teacher, kind == SOFT_LABELS_PROGRESSIVE ? RUN_PROGRESSIVE : RUN_TEACHER);
-    if (status == ST_OK)
-        status = run_reader_teacher(&teacher, kind, rows, p);
+    status_t status;
+    TRY_DONE(run_reader_need_finished(&teacher, "teacher: ", "; train it first"));
+    TRY_DONE(run_reader_want(&teacher, kind == SOFT_LABELS_PROGRESSIVE ? RUN_PROGRESSIVE : RUN_TEACHER));
+    TRY_DONE(run_reader_teacher(&teacher, kind, rows, p));
+done:
     run_reader_fini(&teacher);
     return status;
 }
@@ -340,12 +340,12 @@ status_t coordinator_send_teacher(coordinator_t *c, const config_t *config, int 
         return ST_OK;
     char *dir = is_run ? NULL : variant_dir(c, config, replica);
     char *where = is_run ? mem_printf("the predictions of %s", config->teacher.run) : run_path(dir, teacher_file_name(kind));
-    status_t status = is_run ? ST_OK : read_teacher(dir, kind, rows, &read);
+    status_t status;
+    TRY_DONE(is_run ? ST_OK : read_teacher(dir, kind, rows, &read));
     const float *p = is_run ? c->answers : read;
-    if (status == ST_OK)
-        status = check_teacher(c, where, p, rows);
-    if (status == ST_OK)
-        status = send_predictions(c, p, rows);
+    TRY_DONE(check_teacher(c, where, p, rows));
+    TRY_DONE(send_predictions(c, p, rows));
+done:
     mem_free(read);
     mem_free(where);
     mem_free(dir);

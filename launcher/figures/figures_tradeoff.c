@@ -269,19 +269,18 @@ status_t figures_tradeoff(const char *results_path, const char *dir)
     jsondoc_t *doc;
     const jsondoc_t *variants;
     TRY(results_read(results_path, &doc));
-    status_t status = jsondoc_get_array(doc, results_path, "variants", &variants);
-    const int64_t n = status == ST_OK ? jsondoc_length(variants) : 0;
-    if (status == ST_OK)
-        status = check_evaluated(doc, results_path);
-    if (status == ST_OK && (n < 1 || n > MOST))
-        status = FAIL(ST_CORRUPT, "%s: has %" PRId64 " variants; it must have 1 to %d", results_path, n, MOST);
-    if (status == ST_OK) {
-        tradeoff_point_t *points = MEM_ARRAY(tradeoff_point_t, n);
-        status = make(doc, results_path, dir, points, (int)n);
-        for (int64_t i = 0; i < n; i++)
-            mem_free(points[i].pqauc);
-        mem_free(points);
-    }
+    status_t status;
+    TRY_DONE(jsondoc_get_array(doc, results_path, "variants", &variants));
+    const int64_t n = jsondoc_length(variants);
+    TRY_DONE(check_evaluated(doc, results_path));
+    if (n < 1 || n > MOST)
+        TRY_DONE(FAIL(ST_CORRUPT, "%s: has %" PRId64 " variants; it must have 1 to %d", results_path, n, MOST));
+    tradeoff_point_t *points = MEM_ARRAY(tradeoff_point_t, n);
+    status = make(doc, results_path, dir, points, (int)n);
+    for (int64_t i = 0; i < n; i++)
+        mem_free(points[i].pqauc);
+    mem_free(points);
+done:
     jsondoc_destroy(&doc);
     return status;
 }

@@ -312,6 +312,30 @@ static status_t check_processors(const roster_t *roster, const experiment_t *exp
     return status;
 }
 
+/* What is wrong with the configuration is said once, by rank 0. *out may be there where another check fails. */
+static status_t load_experiment(const options_t *options, job_prepare_fn *prepare, int rank, experiment_t **out)
+{
+    const log_level_t level = log_level();
+    if (rank > 0)
+        log_set_level(LOG_NONE);
+    const status_t status = experiment_load(options->argument, options->sets, options->n_sets, out);
+    log_set_level(level);
+    TRY(status);
+    if (rank > 0)
+        return ST_OK;
+    if (options->restarts && !getenv(LAUNCH_BY_SMELTER))
+        return FAIL(ST_INPUT, "--restarts works only where smelter itself starts the ranks; leave it out, or leave out mpirun");
+    return prepare(*out, options);
+}
+
+/* What is the same on all ranks, or else they do not train. `loaded` is how this rank's configuration was read. Collective. */
+static status_t agree(cluster_t *cluster, experiment_t *experiment, status_t loaded, roster_t *roster)
+{
+    TRY(roster_exchange(cluster, experiment, loaded, roster));
+    TRY(check_processors(roster, experiment));
+    return complexity_agree(cluster, experiment);
+}
+
 static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
 {
     const launch_t launch = launch_read();
@@ -327,23 +351,10 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     experiment_t *experiment = NULL;
     cluster_t *cluster;
     roster_t roster = {0};
-    const log_level_t level = log_level();
-    if (rank > 0)
-        log_set_level(LOG_NONE); /* what is wrong with the configuration is said once, by rank 0 */
-    status_t status = experiment_load(options->argument, options->sets, options->n_sets, &experiment);
-    log_set_level(level);
-    if (status == ST_OK && rank == 0 && options->restarts && !getenv(LAUNCH_BY_SMELTER))
-        status =
-            FAIL(ST_INPUT, "--restarts works only where smelter itself starts the ranks; leave it out, or leave out mpirun");
-    if (status == ST_OK && rank == 0)
-        status = prepare(experiment, options);
+    status_t status = load_experiment(options, prepare, rank, &experiment);
     const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;
     TRY(cluster_open(deadline_s, experiment ? experiment->base->cluster.start_deadline_s : 60, &cluster));
-    status = roster_exchange(cluster, experiment, status, &roster);
-    if (status == ST_OK)
-        status = check_processors(&roster, experiment);
-    if (status == ST_OK)
-        status = complexity_agree(cluster, experiment);
+    status = agree(cluster, experiment, status, &roster);
     bool together = status != ST_OK; /* all ranks came to the same conclusion */
     if (status == ST_OK) {
         char name[64], text[96];

@@ -63,13 +63,12 @@ static status_t cut_lines(const char *path, const event_train_t *train)
         TRY(file_read(path, &text, NULL));
     else
         text = mem_strdup("");
-    status_t status = metrics_lines_keep(path, train->step, train->depth, text, &lines, &end);
-    if (status == ST_OK)
-        status = check_lines(path, train, lines);
-    if (status == ST_OK)
-        status = file_write_atomic(path, text, (size_t)(end - text));
-    if (status == ST_OK)
-        *train->lines = lines;
+    status_t status;
+    TRY_DONE(metrics_lines_keep(path, train->step, train->depth, text, &lines, &end));
+    TRY_DONE(check_lines(path, train, lines));
+    TRY_DONE(file_write_atomic(path, text, (size_t)(end - text)));
+    *train->lines = lines;
+done:
     mem_free(text);
     return status;
 }

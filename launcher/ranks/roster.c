@@ -153,13 +153,11 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, sta
     if (loaded == ST_OK)
         loaded = experiment_hash(experiment, &mine.config);
     mine.status = (int32_t)loaded;
-    status_t status = cluster_gather_all(cluster, &mine, sizeof mine, out->entries);
-    if (status == ST_OK)
-        status = check_identities(out, out->rank == 0);
-    if (status == ST_OK)
-        status = check_sizes(out, experiment->base, out->rank == 0);
-    if (status == ST_OK)
-        status = check_files(out, out->rank == 0);
+    status_t status;
+    TRY_DONE(cluster_gather_all(cluster, &mine, sizeof mine, out->entries));
+    TRY_DONE(check_identities(out, out->rank == 0));
+    TRY_DONE(check_sizes(out, experiment->base, out->rank == 0));
+    TRY_DONE(check_files(out, out->rank == 0));
     for (int v = -1; status == ST_OK && v < experiment->variants; v++) {
         log_level_t level = log_level();
         if (out->rank)
@@ -167,6 +165,7 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, sta
         status = config_check_workers(v < 0 ? experiment->base : experiment->configs[v], out->workers);
         log_set_level(level);
     }
+done:
     if (status != ST_OK)
         roster_fini(out);
     return status;
@@ -264,21 +263,20 @@ static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, con
     addresses_t mine = {0}, *all = mem_alloc((size_t)roster->size, sizeof *all);
     int *chosen = MEM_ARRAY(int, roster->size), hosts = 0;
     status_t listed = addresses_here(roster->entries[roster->rank].host, &mine), status;
-    status = cluster_gather_all(cluster, &mine, sizeof mine, all);
-    for (int r = 0; r < roster->size && status == ST_OK; r++) {
+    TRY_DONE(cluster_gather_all(cluster, &mine, sizeof mine, all));
+    for (int r = 0; r < roster->size; r++) {
         int h = 0;
         while (h < hosts && strcmp(all[h].host, roster->entries[r].host) != 0)
             h++;
         if (h == hosts)
             memmove(&all[hosts++], &all[r], sizeof *all);
     }
-    if (status == ST_OK)
-        status = addresses_choose(all, hosts, interface, roster->rank == 0, chosen);
-    if (status == ST_OK)
-        status = listed;
-    for (int h = 0; h < hosts && status == ST_OK; h++)
+    TRY_DONE(addresses_choose(all, hosts, interface, roster->rank == 0, chosen));
+    TRY_DONE(listed);
+    for (int h = 0; h < hosts; h++)
         if (strcmp(all[h].host, mine.host) == 0)
             address_text(&all[h].at[chosen[h]], own);
+done:
     mem_free(all);
     mem_free(chosen);
     return status;

@@ -20,12 +20,13 @@ static status_t check_owner(const char *path, const char *marker, const char *ki
     jsondoc_t *doc;
     const char *its_kind, *its_name;
     TRY(jsondoc_read(marker, &doc));
-    status_t status = jsondoc_get_text(doc, marker, "kind", &its_kind);
-    if (status == ST_OK)
-        status = jsondoc_get_text(doc, marker, "name", &its_name);
-    if (status == ST_OK && (strcmp(its_kind, kind) != 0 || strcmp(its_name, name) != 0))
-        status = FAIL(ST_INPUT, "%s holds another %s (%s \"%s\", this is %s \"%s\"); choose another --out or remove the folder",
-                      path, strcmp(its_kind, "compare") == 0 ? "experiment" : "run", its_kind, its_name, kind, name);
+    status_t status;
+    TRY_DONE(jsondoc_get_text(doc, marker, "kind", &its_kind));
+    TRY_DONE(jsondoc_get_text(doc, marker, "name", &its_name));
+    if (strcmp(its_kind, kind) != 0 || strcmp(its_name, name) != 0)
+        TRY_DONE(FAIL(ST_INPUT, "%s holds another %s (%s \"%s\", this is %s \"%s\"); choose another --out or remove the folder",
+                      path, strcmp(its_kind, "compare") == 0 ? "experiment" : "run", its_kind, its_name, kind, name));
+done:
     jsondoc_destroy(&doc);
     return status;
 }
@@ -60,19 +61,20 @@ status_t outdir_open(const char *path, const char *kind, const char *name, outdi
     TRY(dir_create(path));
     TRY(dir_check_writable(path));
     char *marker = run_path(path, FILE_OWNER), *lock_path = run_path(path, FILE_LOCK);
-    status_t status = ST_OK;
+    status_t status;
     const bool was_empty = dir_is_empty(path), marked = file_exists(marker), left = file_exists(lock_path);
     int lock = -1;
     if (!was_empty && !marked && !left)
-        status = write_marker(path, marker, kind, name, false);
-    if (status == ST_OK && (lock = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0644)) < 0)
-        status = FAIL(ST_INPUT, "%s: cannot be opened: %m; make the folder writable or choose another --out", lock_path);
-    if (status == ST_OK && flock(lock, LOCK_EX | LOCK_NB) != 0)
-        status = errno == EWOULDBLOCK
+        TRY_DONE(write_marker(path, marker, kind, name, false));
+    lock = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    if (lock < 0)
+        TRY_DONE(FAIL(ST_INPUT, "%s: cannot be opened: %m; make the folder writable or choose another --out", lock_path));
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0)
+        TRY_DONE(errno == EWOULDBLOCK
                      ? FAIL(ST_INPUT, "%s is in use by another smelter job; wait for it or choose another --out", path)
-                     : FAIL(ST_SYSTEM, "%s: cannot be locked: %m", lock_path);
-    if (status == ST_OK)
-        status = file_exists(marker) ? check_owner(path, marker, kind, name) : write_marker(path, marker, kind, name, true);
+                     : FAIL(ST_SYSTEM, "%s: cannot be locked: %m", lock_path));
+    TRY_DONE(file_exists(marker) ? check_owner(path, marker, kind, name) : write_marker(path, marker, kind, name, true));
+done:
     mem_free(marker);
     mem_free(lock_path);
     if (status != ST_OK) {

@@ -41,23 +41,26 @@ static status_t keep(void *context, uint32_t table, int64_t payload_floats, cons
     return ST_OK;
 }
 
+static status_t read_shard(const char *dir, const manifest_t *run, int shard, kept_rows_t *kept)
+{
+    char *path = run_store_path(dir, shard);
+    store_t *store = NULL;
+    status_t status;
+    TRY_DONE(store_open(path, false, &store));
+    TRY_DONE(manifest_check_store(run, shard, store));
+    TRY_DONE(store_scan(store, keep, kept));
+done:
+    store_close(&store);
+    mem_free(path);
+    return status;
+}
+
 static status_t read_rows(const char *dir, const manifest_t *run, kept_rows_t *kept)
 {
     const int shards = (int)manifest_shards(run);
-    for (int s = 0; s < shards; s++) {
-        if (slots_first(s, shards) > kept->range->last_slot || slots_first(s + 1, shards) <= kept->range->first_slot)
-            continue;
-        char *path = run_store_path(dir, s);
-        store_t *store = NULL;
-        status_t status = store_open(path, false, &store);
-        if (status == ST_OK)
-            status = manifest_check_store(run, s, store);
-        if (status == ST_OK)
-            status = store_scan(store, keep, kept);
-        store_close(&store);
-        mem_free(path);
-        TRY(status);
-    }
+    for (int s = 0; s < shards; s++)
+        if (slots_first(s, shards) <= kept->range->last_slot && slots_first(s + 1, shards) > kept->range->first_slot)
+            TRY(read_shard(dir, run, s, kept));
     return ST_OK;
 }
 

@@ -95,12 +95,12 @@ static status_t open_base(compaction_t *c)
         floats[t] = c->o.widths[t].payload_floats;
     char *path = checkpoint_base_path(c->o.run_dir, c->o.incarnation, c->o.shard);
     char *folder = checkpoint_shard_path(c->o.run_dir, c->o.incarnation, c->o.shard);
-    status_t status = base_create(path, floats, c->o.tables, &c->mark, &c->base);
+    status_t status;
+    TRY_DONE(base_create(path, floats, c->o.tables, &c->mark, &c->base));
     /* LMDB syncs what is in its file; that there is a file is the folders' affair. */
-    if (status == ST_OK)
-        status = disk_sync_dir(disk_posix(), path);
-    if (status == ST_OK)
-        status = disk_sync_dir(disk_posix(), folder);
+    TRY_DONE(disk_sync_dir(disk_posix(), path));
+    TRY_DONE(disk_sync_dir(disk_posix(), folder));
+done:
     mem_free(path);
     mem_free(folder);
     mem_free(floats);
@@ -211,11 +211,12 @@ static status_t end_delta(compaction_t *c)
     failpoint("compaction.done");
     /* Durably, so that files are gone in their order: where the first of an incarnation is, all are (ps/checkpoint/load.c). */
     char *folder = checkpoint_shard_path(c->o.run_dir, c->o.incarnation, c->o.shard);
-    status_t status = remove_file(c, checkpoint_delta_path(c->o.run_dir, c->o.incarnation, c->o.shard, step));
-    if (status == ST_OK && before >= 0)
-        status = remove_file(c, checkpoint_pending_path(c->o.run_dir, c->o.incarnation, c->o.shard, before));
-    if (status == ST_OK)
-        status = disk_sync_dir(c->o.disk, folder);
+    status_t status;
+    TRY_DONE(remove_file(c, checkpoint_delta_path(c->o.run_dir, c->o.incarnation, c->o.shard, step)));
+    if (before >= 0)
+        TRY_DONE(remove_file(c, checkpoint_pending_path(c->o.run_dir, c->o.incarnation, c->o.shard, before)));
+    TRY_DONE(disk_sync_dir(c->o.disk, folder));
+done:
     mem_free(folder);
     TRY(status);
     c->at++;

@@ -100,11 +100,11 @@ static status_t read_store(const char *path, open_fn *opened, store_visit_fn *vi
         return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server", path);
     store_t *store = NULL;
     pthread_mutex_lock(&one_at_a_time);
-    status_t status = store_open(path, false, &store);
-    if (status == ST_OK)
-        status = opened(context, store);
-    if (status == ST_OK)
-        status = store_scan(store, visit, context);
+    status_t status;
+    TRY_DONE(store_open(path, false, &store));
+    TRY_DONE(opened(context, store));
+    TRY_DONE(store_scan(store, visit, context));
+done:
     store_close(&store);
     pthread_mutex_unlock(&one_at_a_time);
     return status;

@@ -7,6 +7,18 @@
 #define SWEEP_MOST 4096 /* rows that are looked at, and removed, together */
 #define SWEEP_LEAST 256 /* rows that are worth a transaction */
 
+static status_t remove_spilled(table_t *table, const uint64_t *keys, int64_t n)
+{
+    const row_cache_keys_t all = row_cache_keys(table->row_cache, n);
+    for (int64_t i = 0; i < n; i++)
+        all.keys[i] = (spill_key_t){keys[i], i};
+    spill_sort(all.keys, all.scratch, n);
+    spill_t *spill = row_cache_spill(table->row_cache);
+    TRY(spill_begin(spill, n, table->payload_floats));
+    TRY(spill_remove(spill, table->options.id, all.keys, n));
+    return spill_commit(spill);
+}
+
 void table_remove(table_t *table, const uint64_t *keys, int64_t n)
 {
     if (n == 0)
@@ -28,19 +40,8 @@ void table_remove(table_t *table, const uint64_t *keys, int64_t n)
         table_forget_row(table, id);
         table->rows--;
     }
-    if (table->row_cache && row_cache_batch(table->row_cache) > 0 && row_cache_status(table->row_cache) == ST_OK) {
-        const row_cache_keys_t all = row_cache_keys(table->row_cache, n);
-        for (int64_t i = 0; i < n; i++)
-            all.keys[i] = (spill_key_t){keys[i], i};
-        spill_sort(all.keys, all.scratch, n);
-        spill_t *spill = row_cache_spill(table->row_cache);
-        status_t status = spill_begin(spill, n, table->payload_floats);
-        if (status == ST_OK)
-            status = spill_remove(spill, table->options.id, all.keys, n);
-        if (status == ST_OK)
-            status = spill_commit(spill);
-        row_cache_note(table->row_cache, status);
-    }
+    if (table->row_cache && row_cache_batch(table->row_cache) > 0 && row_cache_status(table->row_cache) == ST_OK)
+        row_cache_note(table->row_cache, remove_spilled(table, keys, n));
     table_settle(table);
 }
 

@@ -235,13 +235,12 @@ static status_t work(int endpoint_from)
     bench_t b = {.keys = bench_requests(REQUESTS), .rows = MEM_ARRAY(float, BENCH_KEYS *DIM)};
     b.gradients = MEM_ARRAY(float, (int64_t)REQUESTS *BENCH_KEYS *DIM);
     rng_fill_uniform(b.gradients, (int64_t)REQUESTS * BENCH_KEYS * DIM, 0.01f, 2, 0, 0);
-    status_t status = begin(&b, endpoint);
-    if (status == ST_OK)
-        status = measure(&b);
-    if (status == ST_OK) {
-        wire_header_t stop = wire_header(WIRE_STOP, 1, 0, WIRE_SENDER_COORDINATOR, 0, 0);
-        status = net_send(b.lead, PEER_SHARD(0), &stop, NULL, 0);
-    }
+    status_t status;
+    TRY_DONE(begin(&b, endpoint));
+    TRY_DONE(measure(&b));
+    const wire_header_t stop = wire_header(WIRE_STOP, 1, 0, WIRE_SENDER_COORDINATOR, 0, 0);
+    TRY_DONE(net_send(b.lead, PEER_SHARD(0), &stop, NULL, 0));
+done:
     client_destroy(&b.client);
     net_close(&b.net);
     net_close(&b.lead);

@@ -87,14 +87,14 @@ static void run_coordinator(void *context)
     coordinator_t *coordinator = NULL;
     const progress_run_t line = {.variant = "sim", .replicas = 1, .runs = 1};
     const int silent = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    status_t status = progress_create(silent, &progress);
+    status_t status;
+    TRY_DONE(progress_create(silent, &progress));
     const coordinator_options_t options = {
         .net = r->net, .roster = &job->roster, .experiment = job->o->experiment, .progress = progress, .disk = r->disk};
     const coordinator_run_t run = {.variant = -1, .dir = job->o->run_dir, .resume = job->o->resume, .line = &line};
-    if (status == ST_OK)
-        status = coordinator_create(&options, &coordinator);
-    if (status == ST_OK)
-        status = coordinator_train(coordinator, &run, &job->result->manifest);
+    TRY_DONE(coordinator_create(&options, &coordinator));
+    TRY_DONE(coordinator_train(coordinator, &run, &job->result->manifest));
+done:
     if (coordinator && !net_sim_is_dead(r->net))
         coordinator_stop(coordinator, status);
     job->result->status = status;

@@ -94,6 +94,34 @@ check_prints() {
     sources | xargs grep -nE '%[-+ #0-9.*]*ll[dioux]|\((unsigned )?long long\)' | sed 's/$/   (PRId64, or its like)/'
 }
 
+# Two steps in a row, each `if (status == ST_OK ...)` around one that sets the status again: a TRY or a TRY_DONE each is meant.
+check_chains() {
+    sources | xargs awk '
+        function open(line,   closed) { closed = line; return gsub(/\(/, "", line) - gsub(/\)/, "", closed) }
+        FNR == 1 { chained = part = "" }
+        { match($0, /^ */); indent = RLENGTH }
+        part == "" && /^ *if \([a-z_.>-]+ == ST_OK/ {
+            variable = substr($2, 2); step_indent = indent; start = FNR; unclosed = 0; is_step = 0; part = "condition"
+        }
+        part == "condition" {
+            unclosed += open($0)
+            if (unclosed == 0) { part = "body"; has_braces = /\{( *\/\*.*)?$/ }
+            next
+        }
+        part == "body" {
+            if (indent == step_indent + 4 && $1 == variable && $2 == "=")
+                is_step = 1
+            if (has_braces ? indent == step_indent && /^ *\}/ : /;( *\/\*.*)?$/) {
+                part = ""
+                if (is_step && chained == variable " " step_indent)
+                    print FILENAME ":" start ": a second step behind " variable " == ST_OK; use TRY or TRY_DONE"
+                chained = is_step && !/else/ ? variable " " step_indent : ""
+            }
+            next
+        }
+        !/^ *\/?\*/ && NF { chained = "" }'
+}
+
 check_format() {
     sources | grep -v /config_keys.h | xargs clang-format --dry-run 2>&1 | sed -nE 's/^([^:]+):[0-9]+:.*warning.*/\1/p' |
         sort | uniq -c | awk '{ print $2 ": " $1 " places differ from what make format writes" }'
@@ -257,6 +285,23 @@ make_made_up_tree() {
         echo 'const char *a = "%s/manifest.json";'
         echo 'const char *b = "%s/store/shard-%d", *c = "store", *d = "restore/x";'
         echo 'const char *e = "%6lld";'
+        echo
+        echo 'status_t chain(status_t status)'
+        echo '{'
+        echo '    if (status == ST_OK)'
+        echo '        status = first(1);'
+        echo '    /* Why it may not be. */'
+        echo '    if (status == ST_OK && may_be_with_a_long_name_indeed(1) &&'
+        echo '        (may_be_with_a_long_name_indeed(2) || may_be_with_a_long_name_indeed(3) || is_not(4))) {'
+        echo '        log_info("a");'
+        echo '        status = second();'
+        echo '    }'
+        echo '    if (status == ST_OK)'
+        echo '        *out = 1;'
+        echo '    if (status == ST_OK)'
+        echo '        status = last();'
+        echo '    return status;'
+        echo '}'
     } >worker/other.c
     echo '#define FILE_MANIFEST "manifest.json"' >common/base/run_paths.h
     echo '#define DIR_STORE "store"' >common/base/checkpoint_paths.h
@@ -308,6 +353,9 @@ catches check_exits "worker/other.c:112:    exit(1);"
 
 passes "a 64-bit number is printed in one way" check_prints
 catches check_prints 'worker/other.c:118:const char *e = "%6lld";'
+
+passes "steps in a row forward their errors by TRY or TRY_DONE" check_chains
+catches check_chains "worker/other.c:125: a second step behind status == ST_OK"
 
 passes "a file of a run's folder has its name in one place" check_names
 catches check_names 'worker/other.c:116: "%s/manifest.json"' 'worker/other.c:117: "%s/store/shard-%d"'
