@@ -2,6 +2,13 @@
 
 #include "common/base/memory.h"
 
+/* Examples that are scored. */
+static int64_t scored(const batch_plan_t *plan, const dataset_info_t *info)
+{
+    const int64_t all = dataset_split_rows(info, plan->split);
+    return plan->examples && plan->examples < all ? plan->examples : all;
+}
+
 /* Positions of batch number `index` of the plan; returns their count. What a teacher says of them goes into the batch. */
 static int positions_of(const batch_plan_t *plan, int64_t index, const dataset_t *dataset, loader_scratch_t *l, int64_t *step,
                         batch_t *batch)
@@ -17,7 +24,7 @@ static int positions_of(const batch_plan_t *plan, int64_t index, const dataset_t
         MEM_GROW(l->positions, l->capacity, (size_t)rows);
         order_indices(&plan->order, first, (int)rows, l->positions);
     } else {
-        int64_t all = dataset_split_rows(dataset_info(dataset), plan->split);
+        const int64_t all = scored(plan, dataset_info(dataset));
         first = (plan->worker + index * plan->workers) * plan->chunk;
         *step = first;
         rows = all - first < plan->chunk ? all - first : plan->chunk;
@@ -47,6 +54,6 @@ int64_t batch_plan_batches(const batch_plan_t *plan, const dataset_info_t *info)
 {
     if (plan->chunk == 0)
         return lanes_steps(&plan->lanes) - plan->first_step;
-    int64_t chunks = (dataset_split_rows(info, plan->split) + plan->chunk - 1) / plan->chunk;
+    const int64_t chunks = (scored(plan, info) + plan->chunk - 1) / plan->chunk;
     return (chunks - plan->worker + plan->workers - 1) / plan->workers;
 }

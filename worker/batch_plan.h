@@ -15,7 +15,8 @@ typedef struct batch_plan {
     int64_t first_step; /* training: where to begin */
     const float
         *teacher; /* training: [train_rows] probabilities by number in the split, borrowed until the plan is over; or NULL */
-    int chunk;    /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
+    int64_t examples; /* scoring: the first ones of the split, at most; 0: all */
+    int chunk;        /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
 } batch_plan_t;
 
 /* batch_plan_batches - how many there are. */

@@ -262,13 +262,23 @@ status_t client_pull(client_t *c, const batch_t *batch, bool peek)
     return ST_OK;
 }
 
-status_t client_drain(client_t *c, int64_t step)
+static status_t pull_nothing(client_t *c, int64_t step, bool peek)
 {
-    flight_t *flight = new_flight(c, step, NULL, false);
+    flight_t *flight = new_flight(c, step, NULL, peek);
     flight->pushes = c->log.last;
     for (int s = 0; s < c->o.shards; s++)
         TRY(send_pull(c, flight, s));
     return ST_OK;
+}
+
+status_t client_drain(client_t *c, int64_t step)
+{
+    return pull_nothing(c, step, false);
+}
+
+status_t client_fence(client_t *c, int64_t step)
+{
+    return pull_nothing(c, step, true);
 }
 
 /* Send a push that is kept, for the first time or again. */

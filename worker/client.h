@@ -45,6 +45,9 @@ WARN_UNUSED status_t client_pull(client_t *client, const batch_t *batch, bool pe
  * waiting for it is waiting until every push so far was taken. */
 WARN_UNUSED status_t client_drain(client_t *client, int64_t step);
 
+/* client_fence - send an empty peek of `step` to every shard: waiting for it is waiting until every push so far was taken. */
+WARN_UNUSED status_t client_fence(client_t *client, int64_t step);
+
 /* client_wait - until every shard has answered the pull of `step`. Sends heartbeats, and pulls and pushes again that were lost.
  * ST_STOPPED or ST_PEER when told to stop, ST_TIMEOUT past the deadline (logged, naming the shards that are missing). */
 WARN_UNUSED status_t client_wait(client_t *client, int64_t step);

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/process/failpoint.h"
+#include "worker/probe.h"
 #include "worker/worker_send.h"
 
 #define STEPS_WARMING_UP 2 /* of a start: libraries, caches and buffers that grow make them longer than the others */
@@ -49,12 +50,6 @@ static status_t exchange(worker_run_t *r)
     return cluster_group(r->cluster, run_first_rank(r) + r->group.first_worker, r->group.workers);
 }
 
-/* Checkpoints of groups come where all copies of peers are fresh. */
-static int64_t rounding(const worker_run_t *r)
-{
-    return r->group.groups > 1 ? r->config->objective.exchange_steps : 1;
-}
-
 /* Steps whose pushes a pull does not see, where that is a fixed number. */
 static int64_t depth_of(const worker_run_t *r)
 {
@@ -66,9 +61,10 @@ status_t train_begin(worker_run_t *r, int64_t first)
     const config_t *c = r->config;
     if (r->lanes.total == 0)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->data.path);
-    if (first < 0 || first >= lanes_steps(&r->lanes) || first % rounding(r))
+    if (first < 0 || first >= lanes_steps(&r->lanes) || first % peer_group_round(c))
         return FAIL(ST_MESSAGE, "told to train from step %" PRId64 " of %" PRId64, first, lanes_steps(&r->lanes));
-    r->cuts = checkpoint_schedule_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, rounding(r), depth_of(r));
+    r->cuts =
+        checkpoint_schedule_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, peer_group_round(c), depth_of(r));
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
     r->times = (step_times_t){0};
@@ -165,6 +161,11 @@ status_t train_all(worker_run_t *r)
         r->now_step = t;
         if (t == r->cuts.last)
             TRY(cut(r, t, examples, start_ns));
+        if (probe_is_due(r->probe, t)) {
+            const int64_t begun_ns = clock_now_ns();
+            TRY(probe_take(r, t));
+            last_ns += clock_now_ns() - begun_ns; /* no part of any step */
+        }
         const bool ahead = checkpoint_schedule_may_pull(&r->cuts, t + 1);
         if (ahead)
             TRY(pull(r, t + 1, &next));

@@ -10,6 +10,7 @@
 #include "common/base/memory.h"
 #include "common/net/dispatch.h"
 #include "common/net/slots.h"
+#include "worker/probe.h"
 #include "worker/train.h"
 #include "worker/worker_send.h"
 
@@ -27,6 +28,8 @@ static void end_run(worker_run_t *r)
     loader_destroy(&r->loader);
     step_destroy(&r->step);
     teacher_predictions_destroy(&r->teacher);
+    probe_destroy(&r->probe);
+    r->probed = (traffic_t){0};
     step_batch_end(&r->digests);
     table_plan_fini(&r->plan);
     config_destroy(&r->config);
@@ -196,6 +199,8 @@ static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
 
 static status_t worker_on_train(worker_t *w, const net_message_t *message)
 {
+    probe_destroy(&w->run.probe);
+    TRY(probe_create(&w->run, w->o.shards, w->slot_shard, &w->run.probe));
     TRY(train_begin(&w->run, message->header.step));
     return train_all(&w->run);
 }

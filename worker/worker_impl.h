@@ -25,6 +25,13 @@ typedef struct kept {
     int64_t first_step; /* of the interval */
 } kept_t;
 
+/* What pulls have cost. */
+typedef struct traffic {
+    int64_t rows_pulled, bytes_sent, bytes_received;
+} traffic_t;
+
+typedef struct probe probe_t; /* worker/probe.h */
+
 typedef struct worker_run {
     /* Of the worker, in all of its runs. */
     int rank, worker;
@@ -45,6 +52,8 @@ typedef struct worker_run {
     lanes_t lanes;
     int lane_rows;
     int64_t now_step;
+    probe_t *probe;   /* **owned**; NULL where there are none */
+    traffic_t probed; /* by probes: no cost of the training's steps */
     step_times_t times;
     double cpu_start;
 

@@ -251,6 +251,10 @@
     X(NUM, every_seconds, "600", 0, 31536000, FREE, "seconds from one checkpoint to the next; 0: off") \
     X(INT, keep, "2", 1, 1000000, FREE, "the newest checkpoints of a run that are kept")
 
+#define CONFIG_EVALUATE(X) \
+    X(INT, probe_every, "0", 0, 1099511627776, FREE, "steps between two looks at what the model predicts for the probe set while it trains, in " FILE_PROBES "; 0: off") \
+    X(INT, probe_examples, "2000", 1, 10000000, FREE, "size of the probe set: the first examples of the evaluation split, at most all; workers keep their shares in memory")
+
 /* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks
  * the key means this value, and the hash of a configuration covers what differs from it. */
 #define CONFIG_FORMER(F) F("train.last_batch", "own")
@@ -269,6 +273,7 @@
     S(teacher, CONFIG_TEACHER, "distillation from another variant, or from a run of another experiment") \
     S(experiment, CONFIG_EXPERIMENT, "replicas and variants of smelter compare") \
     S(tune, CONFIG_TUNE, "the search of smelter tune") \
-    S(checkpoint, CONFIG_CHECKPOINT, "what a run saves while it trains")
+    S(checkpoint, CONFIG_CHECKPOINT, "what a run saves while it trains") \
+    S(evaluate, CONFIG_EVALUATE, "what is predicted while a run trains")
 
 #endif

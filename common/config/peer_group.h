@@ -39,4 +39,11 @@ static inline peer_group_t peer_group_reporting(const config_t *config, int work
     return peer_group_at(config, first / (int)(config->model.components / config_groups(config)), workers);
 }
 
+/* peer_group_round - all copies of peers are fresh before the multiples of this step, and there is nothing else to a training
+ * than rows and dense parameters then. */
+static inline int64_t peer_group_round(const config_t *config)
+{
+    return config_groups(config) > 1 ? config->objective.exchange_steps : 1;
+}
+
 #endif

@@ -2,7 +2,8 @@
  * (tests/unit/test_tidy.sh), for those who write a file, those who read it, and the texts that name it.
  *
  *     RUN/config.yaml inputs.json                      when the run begins
- *     RUN/metrics.jsonl steps.jsonl                    while it trains
+ *     RUN/metrics.jsonl steps.jsonl probes.f32 probes.jsonl
+ *                                                      while it trains
  *     RUN/checkpoint/ work/shard-N/                    likewise; checkpoint_paths.h
  *     RUN/dense-K.f32 store/shard-N/ clipped.json teacher.f32 progressive.f32 predictions.f32
  *                                                      at its end
@@ -30,6 +31,8 @@
 #define FILE_INPUTS "inputs.json"
 #define FILE_METRICS "metrics.jsonl"
 #define FILE_STEPS "steps.jsonl"
+#define FILE_PROBES "probes.f32"
+#define FILE_PROBE_STEPS "probes.jsonl"
 #define FILE_CLIPPED "clipped.json"
 #define FILE_TEACHER "teacher.f32"
 #define FILE_PROGRESSIVE "progressive.f32"

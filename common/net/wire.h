@@ -46,6 +46,8 @@ typedef enum wire_fit {
     B(TEACHER, 4, ANY, "", "probabilities f32[count], NaN: none") \
     B(SHARES, 4, EACH, "shares do not fit the count of layers", "shares f32[count]") \
     B(ACTIVATED, 12, EACH, "numbers do not fit the count of layers", "{spread f32, inside f32, beta f32}[count]") \
+    B(SCORES, 4, EACH, "predictions do not fit the count of examples", "predictions f32[count]") \
+    B(NUMBERS, 8, EACH, "numbers of examples do not fit their count", "their numbers in the evaluation split i64[count]") \
     B(SCALES, 8, ANY, "", "{mean f64, scale f64}[]") \
     B(TABLE_MAP, 4, ANY, "", "table map i32[count]") \
     B(STORED, 8, ANY, "", "what each shard stored {digest low, high, rows} u64[]") \
@@ -197,7 +199,9 @@ typedef enum wire_fit {
     T(CONFIG, 33, CONFIG, NONE, NONE, JOB, NOTHING, NOTHING, NOTHING, NOTHING) \
     R(CONFIG, config, COORDINATOR, SHARD, \
       "the configuration of the run that the next BEGIN is of, where that is no run of the experiment: a teacher's") \
-    R(CONFIG, config, COORDINATOR, WORKER_IN_TURN, "likewise")
+    R(CONFIG, config, COORDINATOR, WORKER_IN_TURN, "likewise") \
+    T(PROBED, 34, SCORES, NUMBERS, NONE, RUN, NEXT_STEP, EXAMPLES, NOTHING, NOTHING) \
+    R(PROBED, probed, WORKER, COORDINATOR, "what is predicted for the worker's share of the probe set, before the step")
 
 #define WIRE_NOTHING(...)
 #define WIRE_BODY_ENUM(name, ...) WIRE_BODY_##name,

@@ -51,6 +51,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     checkpointer_destroy(&c->checkpointer);
     progressive_destroy(&c->progressive);
     step_digest_merger_destroy(&c->steps);
+    probe_merger_destroy(&c->probes);
     drop_clipped(c);
     table_plan_fini(&c->plan);
     dataset_close(&c->dataset);
@@ -78,6 +79,7 @@ void coordinator_clear(coordinator_t *c)
     c->identity = 0;
     progressive_destroy(&c->progressive);
     step_digest_merger_destroy(&c->steps);
+    probe_merger_destroy(&c->probes);
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};
     c->shards = c->trained = c->evaluated = c->loaded = (message_counters_t){0};

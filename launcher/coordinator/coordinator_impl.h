@@ -17,6 +17,7 @@
 #include "launcher/checkpoint/checkpointer.h"
 #include "launcher/coordinator/coordinator.h"
 #include "launcher/coordinator/failure_detector.h"
+#include "launcher/metrics/probe_merger.h"
 #include "launcher/metrics/progressive.h"
 #include "launcher/metrics/run_events.h"
 #include "launcher/metrics/step_digest_merger.h"
@@ -48,6 +49,7 @@ struct coordinator {
     double clipped_most;
     progressive_t *progressive;
     step_digest_merger_t *steps;  /* NULL where steps are not digested */
+    probe_merger_t *probes;       /* NULL where there are none */
     checkpointer_t *checkpointer; /* while it trains */
     bool told_to_stop;            /* the checkpointer was */
     bool saved_to_stop;           /* and it has */

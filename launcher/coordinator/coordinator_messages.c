@@ -215,6 +215,15 @@ static status_t coordinator_on_digests(coordinator_t *c, net_message_t *message)
                                         : step_digest_merger_put_dense(c->steps, message);
 }
 
+static status_t coordinator_on_probed(coordinator_t *c, net_message_t *message)
+{
+    const int worker = roster_index(c->o.roster, message->peer);
+    if (!c->probes || worker >= c->workers)
+        return FAIL(ST_MESSAGE, "worker %d sent a probe, and %s", worker,
+                    c->probes ? "takes no part in the run" : "none is wanted");
+    return probe_merger_put(c->probes, worker, message);
+}
+
 /* ---- checkpoints ----------------------------------------------------------------------------------------------------- */
 
 static status_t put_worker(coordinator_t *c, const net_message_t *message)

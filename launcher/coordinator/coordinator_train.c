@@ -230,6 +230,9 @@ static status_t open_metrics(coordinator_t *c, const coordinator_run_t *run, con
         c->progressive = progressive_create(&o);
     if (config->train.step_digests && config->determinism >= DETERMINISM_SYNC)
         c->steps = step_digest_merger_create(c->events, roster_shards(c->o.roster), c->plan.tables);
+    const int64_t eval_rows = dataset_info(c->dataset)->eval_rows, most = config->evaluate.probe_examples;
+    if (config->evaluate.probe_every && eval_rows)
+        c->probes = probe_merger_create(c->events, c->workers, eval_rows < most ? eval_rows : most);
     return emit_train(c, config, resume);
 }
 
@@ -276,7 +279,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .workers = c->workers,
         .reporting = c->reporting,
         .first_step = resume ? resume->from.step : 0,
-        .boundary = config_groups(config) > 1 ? config->objective.exchange_steps : 1,
+        .boundary = peer_group_round(config),
         .every_seconds = config->checkpoint.every_seconds,
         .keep = config->checkpoint.keep,
         .earlier = c->earlier,

@@ -20,6 +20,7 @@
     X(NUMBER, number, "a number of the training as it stands, by its name") \
     X(METRICS, metrics, "the metrics of an interval") \
     X(DIGEST, digest, "what a step did") \
+    X(PROBE, probe, "what is predicted for the probe set before a step") \
     X(SYNC, nothing, "a checkpoint is made: what was said so far has to survive a power cut") \
     X(CHECKPOINT, checkpoint, "a checkpoint is committed") \
     X(STALL, stall, "shards make a checkpoint wait") \
@@ -67,6 +68,12 @@ typedef struct event_digest {
     bool more; /* another one follows at once */
 } event_digest_t;
 
+typedef struct event_probe {
+    int64_t step;
+    const float *p; /* [n], by number in the evaluation split */
+    int64_t n;
+} event_probe_t;
+
 typedef struct event_checkpoint {
     int64_t step, rows, bytes;
     double seconds;
@@ -103,6 +110,7 @@ typedef struct run_event {
         event_number_t number;
         event_metrics_t metrics;
         event_digest_t digest;
+        event_probe_t probe;
         event_checkpoint_t checkpoint;
         event_stall_t stall;
         event_trouble_t trouble;
@@ -112,7 +120,7 @@ typedef struct run_event {
 } run_event_t;
 
 /* The live line comes first: it gives way to what the log says. */
-#define EVENT_SINKS(X) X(progress_line) X(metrics_file) X(steps_file) X(log)
+#define EVENT_SINKS(X) X(progress_line) X(metrics_file) X(steps_file) X(probe_file) X(log)
 
 typedef struct event_sink {
     void *(*create)(progress_t *line); /* **owned**, destroy; of a job */

@@ -134,3 +134,9 @@ status_t run_reader_steps(const run_reader_t *run, step_digest_reader_t *out)
                 "; copy it back from where it is whole",
                 run->dir, is_older ? FILE_METRICS : FILE_STEPS, end, run->manifest.steps);
 }
+
+status_t run_reader_probes(const run_reader_t *run, probe_reader_t *out)
+{
+    assert_wanted(run, RUN_PROBES | RUN_PROBE_STEPS);
+    return probe_reader_read(run->dir, INT64_MAX, out);
+}

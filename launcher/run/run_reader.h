@@ -13,6 +13,7 @@
 
 #include "common/config/table_plan.h"
 #include "launcher/metrics/curve.h"
+#include "launcher/metrics/probe_reader.h"
 #include "launcher/metrics/step_digest_reader.h"
 #include "launcher/run/manifest.h"
 
@@ -55,5 +56,8 @@ WARN_UNUSED status_t run_reader_teacher(const run_reader_t *run, soft_labels_t k
  * do not end with its last step. */
 WARN_UNUSED status_t run_reader_curve(const run_reader_t *run, curve_t *out, bool *found);
 WARN_UNUSED status_t run_reader_steps(const run_reader_t *run, step_digest_reader_t *out);
+
+/* run_reader_probes - all that it has, or has until now (probe_reader_read). */
+WARN_UNUSED status_t run_reader_probes(const run_reader_t *run, probe_reader_t *out);
 
 #endif

@@ -134,7 +134,8 @@ static const struct {
     {CLASS_FREE,
      {"name", "cluster.workers", "cluster.servers", "cluster.shards_per_server", "cluster.deadline_s", "cluster.memory_mb",
       "data.path", "data.input", "data.schema", "data.cache_mb", "train.report_steps", "checkpoint.every_steps",
-      "checkpoint.every_seconds", "checkpoint.keep", "complexity.match", "experiment.replicas", "tune.key"}},
+      "checkpoint.every_seconds", "checkpoint.keep", "evaluate.probe_every", "evaluate.probe_examples", "complexity.match",
+      "experiment.replicas", "tune.key"}},
 };
 
 static void test_classes(void **state)

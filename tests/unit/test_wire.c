@@ -69,6 +69,10 @@ static void make(sample_t *s, int type)
         bytes[0] = 24;
         bytes[1] = 72;
         break;
+    case WIRE_PROBED:
+        bytes[0] = 24;
+        bytes[1] = 48;
+        break;
     }
     s->frames = 1 + wire_type_frames(type);
     for (int i = 1; i < s->frames; i++)
