@@ -4,8 +4,9 @@
  * With d > 0 the last push may still be on its way to a shard, or wait for another worker's pull of s: so each worker waits
  * until every shard has taken all of its pushes, and then for the others.
  *
- * Batches are built once, before the training, whose loader reads the dataset from then on. Their numbers, which answers are
- * told apart by, are beyond those of all steps. */
+ * A batch has as many examples as a training step's, in the same lanes, so that there are few round trips; lanes are the same
+ * pieces of the probe set whatever the number of workers. Batches are built once, before the training, whose loader reads the
+ * dataset from then on. Their numbers, which answers are told apart by, are beyond those of all steps. */
 #include "worker/probe.h"
 
 #include <string.h>
@@ -44,18 +45,19 @@ status_t probe_create(const worker_run_t *r, int shards, const uint16_t *slot_sh
     *out = NULL;
     if (!every || !dataset_info(r->dataset)->eval_rows)
         return ST_OK;
+    const int lanes = r->lanes.lanes / r->group.workers; /* that each worker has, at least */
     const batch_plan_t plan = {.split = SPLIT_EVAL,
                                .worker = r->worker,
                                .workers = r->workers,
                                .lanes = r->lanes,
                                .examples = c->evaluate.probe_examples,
-                               .chunk = r->lane_rows};
+                               .chunk = r->lane_rows * lanes};
     probe_t *probe = MEM_NEW(probe_t);
     probe->every = (every + round - 1) / round * round;
     probe->batches = batch_plan_batches(&plan, dataset_info(r->dataset));
     probe->batch = MEM_ARRAY(batch_t, probe->batches);
-    probe->number = MEM_ARRAY(int64_t, probe->batches * r->lane_rows);
-    probe->p = MEM_ARRAY(float, probe->batches * r->lane_rows);
+    probe->number = MEM_ARRAY(int64_t, probe->batches * plan.chunk);
+    probe->p = MEM_ARRAY(float, probe->batches *plan.chunk);
     batch_builder_t *builder = batch_builder_create(r->dataset, shards, slot_shard);
     const status_t status = build(probe, &plan, r->dataset, builder);
     batch_builder_destroy(&builder);

@@ -8,13 +8,17 @@
 #include "common/config/table_plan.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
+#include "common/metrics/spread.h"
 #include "launcher/commands/commands.h"
 #include "launcher/run/row_diff.h"
 #include "launcher/run/run_reader.h"
 
+#define PROBES_AFTER 3 /* shown of those after the runs part, beside the last one */
+
 typedef struct diffed_run {
     run_reader_t run;
     step_digest_reader_t steps;
+    probe_reader_t probes;
 } diffed_run_t;
 
 static status_t read_run(const char *dir, diffed_run_t *out)
@@ -29,6 +33,7 @@ static status_t read_run(const char *dir, diffed_run_t *out)
     TRY(run_reader_config(&out->run));
     TRY(run_reader_inputs(&out->run));
     run_reader_tables(&out->run);
+    TRY(run_reader_probes(&out->run, &out->probes));
     return run_reader_steps(&out->run, &out->steps);
 }
 
@@ -36,6 +41,7 @@ static void fini_run(diffed_run_t *run)
 {
     run_reader_fini(&run->run);
     step_digest_reader_fini(&run->steps);
+    probe_reader_fini(&run->probes);
 }
 
 static void print_run(const char *name, const run_reader_t *run)
@@ -112,6 +118,39 @@ static void print_stored(const char *name, const stored_row_t *row)
         printf("         %s  has no such row\n", name);
 }
 
+/* Did both make this probe, of the same examples? */
+static const probe_point_t *probe_of_both(const diffed_run_t *a, const diffed_run_t *b, int64_t i)
+{
+    const probe_point_t *mine = &a->probes.point[i], *other = probe_reader_find(&b->probes, mine->step);
+    return other && other->examples == mine->examples ? other : NULL;
+}
+
+static void print_probe(const probe_point_t *a, const probe_point_t *b)
+{
+    spread_t spread;
+    spread_measure((const float *const[]){a->p, b->p}, 2, a->examples, NULL, &spread);
+    printf("  probe  before step %" PRId64 ": PD %.4g %%, levelled %.4g %%, of %" PRId64 " examples\n", a->step,
+           100.0 * spread.pd_relative.value, 100.0 * spread.pd_levelled.value, a->examples);
+}
+
+/* How far apart predictions are: the last probe before the runs part, the first ones after it, and the last. A probe before the
+ * step at which they part has seen nothing of it. */
+static void print_probes(const diffed_run_t *a, const diffed_run_t *b, int64_t parted)
+{
+    int64_t before = -1, last = -1;
+    int after = 0;
+    for (int64_t i = 0; i < a->probes.n; i++)
+        if (probe_of_both(a, b, i)) {
+            before = a->probes.point[i].step <= parted ? i : before;
+            last = i;
+        }
+    for (int64_t i = before < 0 ? 0 : before; i <= last; i++) {
+        const probe_point_t *other = probe_of_both(a, b, i);
+        if (other && (i == before || i == last || after++ < PROBES_AFTER))
+            print_probe(&a->probes.point[i], other);
+    }
+}
+
 /* The first key, from what the runs ended with. Rows that differ by then are those that parted first and all that they have led
  * astray since: the rows of the table and the slots where they parted. */
 static status_t print_key(const run_reader_t *a, const run_reader_t *b, const step_difference_t *d)
@@ -135,8 +174,9 @@ static status_t print_key(const run_reader_t *a, const run_reader_t *b, const st
     return ST_OK;
 }
 
-static status_t print_divergence(const run_reader_t *a, const run_reader_t *b, const divergence_t *d, bool deep)
+static status_t print_divergence(const diffed_run_t *diffed_a, const diffed_run_t *diffed_b, const divergence_t *d, bool deep)
 {
+    const run_reader_t *a = &diffed_a->run, *b = &diffed_b->run;
     if (d->step < 0 && d->alone >= 0) {
         const run_reader_t *shorter = d->alone_in_b ? a : b;
         printf("%" PRId64 " steps from %" PRId64 " on are equal; of step %" PRId64 " %s has no digest%s\n", d->compared,
@@ -158,6 +198,7 @@ static status_t print_divergence(const run_reader_t *a, const run_reader_t *b, c
         print_rows(a, &d->in_rows);
     if (d->dense)
         printf("  dense  component %d\n", d->component);
+    print_probes(diffed_a, diffed_b, d->step);
     if (deep && d->rows)
         TRY(print_key(a, b, &d->in_rows));
     return ST_DIFFERENT;
@@ -174,7 +215,7 @@ status_t command_diff(const options_t *options)
     print_run("B", &b.run);
     print_settings(&a.run, &b.run);
     TRY_DONE(step_digest_reader_compare(&a.steps, &b.steps, &d));
-    status = print_divergence(&a.run, &b.run, &d, options->deep);
+    status = print_divergence(&a, &b, &d, options->deep);
 done:
     fini_run(&a);
     fini_run(&b);

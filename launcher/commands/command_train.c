@@ -14,6 +14,7 @@
 #include "launcher/ingest/splits.h"
 #include "launcher/job/job.h"
 #include "launcher/report/html_report.h"
+#include "launcher/report/probe_curve.h"
 #include "launcher/report/report.h"
 #include "launcher/report/report_table.h"
 #include "launcher/report/slices_report.h"
@@ -470,6 +471,7 @@ static status_t summarise(const comparison_t *c, experiment_result_t *result)
     dataset_t *dataset;
     TRY(coordinator_dataset(c->coordinator, &dataset));
     TRY(slices_report_read(dataset, result));
+    TRY(probe_curve_read(c->dir, result));
     result_summarise(result);
     return slices_report_make(dataset, result);
 }

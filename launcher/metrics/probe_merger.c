@@ -1,5 +1,6 @@
 #include "launcher/metrics/probe_merger.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/memory.h"
@@ -76,8 +77,9 @@ static status_t take(const probe_merger_t *m, open_probe_t *probe, int worker, c
     const int64_t *number = message->frame[1].data;
     for (int64_t i = 0; i < message->header.count; i++) {
         if (number[i] < 0 || number[i] >= m->examples || probe->taken_at[number[i]])
-            return FAIL(ST_MESSAGE, "worker %d predicted example %lld of a probe set of %lld before step %lld%s", worker,
-                        (long long)number[i], (long long)m->examples, (long long)probe->step,
+            return FAIL(ST_MESSAGE,
+                        "worker %d predicted example %" PRId64 " of a probe set of %" PRId64 " before step %" PRId64 "%s",
+                        worker, number[i], m->examples, probe->step,
                         number[i] < 0 || number[i] >= m->examples ? "" : ", as another has");
         probe->p[number[i]] = p[i];
         probe->taken_at[number[i]] = true;
@@ -92,8 +94,8 @@ static status_t emit_complete(probe_merger_t *m)
     while (m->n && m->open[0].heard == m->workers) {
         const open_probe_t *probe = &m->open[0];
         if (probe->taken != m->examples)
-            return FAIL(ST_MESSAGE, "%lld of %lld examples of the probe set were predicted before step %lld",
-                        (long long)probe->taken, (long long)m->examples, (long long)probe->step);
+            return FAIL(ST_MESSAGE, "%" PRId64 " of %" PRId64 " examples of the probe set were predicted before step %" PRId64,
+                        probe->taken, m->examples, probe->step);
         TRY(run_events_emit(m->events, &(run_event_t){.kind = EVENT_PROBE, .probe = {probe->step, probe->p, m->examples}}));
         close_first(m);
     }
@@ -105,8 +107,8 @@ status_t probe_merger_put(probe_merger_t *m, int worker, const net_message_t *me
     const int64_t step = message->header.step;
     ASSERT(worker >= 0 && worker < m->workers);
     if (step <= m->last[worker])
-        return FAIL(ST_MESSAGE, "worker %d sent a probe before step %lld, after one before step %lld", worker, (long long)step,
-                    (long long)m->last[worker]);
+        return FAIL(ST_MESSAGE, "worker %d sent a probe before step %" PRId64 ", after one before step %" PRId64, worker, step,
+                    m->last[worker]);
     m->last[worker] = step;
     TRY(take(m, place_of(m, step), worker, message));
     return emit_complete(m);

@@ -1,5 +1,6 @@
 #include "launcher/metrics/probe_reader.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/hash.h"
@@ -21,7 +22,7 @@ static status_t read_line(const char *path, const char *line, size_t bytes, int6
     status_t status;
     *keep = false;
     if (!step_line_is_whole(line, bytes))
-        return FAIL(ST_CORRUPT, "%s: line %lld " CHANGED, path, (long long)probes->n + 1);
+        return FAIL(ST_CORRUPT, "%s: line %" PRId64 " " CHANGED, path, probes->n + 1);
     TRY_DONE(jsondoc_parse(line, bytes, path, &doc));
     TRY_DONE(jsondoc_get_integer(doc, path, "step", before + 1, INT64_MAX, &point->step));
     TRY_DONE(jsondoc_get_integer(doc, path, "examples", 1, INT64_MAX / 8, &point->examples));
@@ -48,8 +49,8 @@ static status_t read_points(const char *lines_path, const char *floats_path, siz
         const size_t size = (size_t)point->examples * sizeof *point->p;
         point->p = probes->floats + probes->n_floats;
         if (size > bytes - (size_t)probes->n_floats * sizeof *point->p || hash64(point->p, size, 0) != wanted)
-            return FAIL(ST_CORRUPT, "%s: the predictions before step %lld are not those that %s speaks of: it " CHANGED,
-                        floats_path, (long long)point->step, lines_path);
+            return FAIL(ST_CORRUPT, "%s: the predictions before step %" PRId64 " are not those that %s speaks of: it " CHANGED,
+                        floats_path, point->step, lines_path);
         probes->n_floats += point->examples;
         probes->n++;
     }

@@ -189,6 +189,27 @@ static jsondoc_t *significance_object(void)
     return object;
 }
 
+/* Arrays of equal length: the steps that were made, and each number after them with its error. */
+static jsondoc_t *probes_object(const probe_curve_t *curve)
+{
+    jsondoc_t *object = jsondoc_object(), *step = jsondoc_array();
+    for (int64_t i = 0; i < curve->points; i++)
+        jsondoc_append_integer(step, curve->step[i]);
+    jsondoc_put_integer(object, "examples", curve->examples);
+    jsondoc_put(object, "step", &step);
+#define NUMBER(name, doc) \
+    jsondoc_t *name = jsondoc_array(), *name##_se = jsondoc_array(); \
+    for (int64_t i = 0; i < curve->points; i++) { \
+        jsondoc_append_number(name, curve->spread[i].name.value); \
+        jsondoc_append_number(name##_se, curve->spread[i].name.error); \
+    } \
+    jsondoc_put(object, #name, &name); \
+    jsondoc_put(object, #name "_se", &name##_se);
+    SPREAD_NUMBERS(NUMBER)
+#undef NUMBER
+    return object;
+}
+
 static jsondoc_t *variant_object(const experiment_result_t *result, const variant_result_t *variant)
 {
     jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&variant->cost);
@@ -212,6 +233,10 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
     if (variant->teaching.runs) {
         jsondoc_t *teaching = teaching_object(result, &variant->teaching);
         jsondoc_put(object, "teaching", &teaching);
+    }
+    if (variant->probes.points) {
+        jsondoc_t *probes = probes_object(&variant->probes);
+        jsondoc_put(object, "probes", &probes);
     }
     jsondoc_put_text(object, "determinism", variant->determinism);
     jsondoc_put(object, "replicas", &replicas);

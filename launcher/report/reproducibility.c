@@ -14,6 +14,7 @@
 #include "common/metrics/level.h"
 #include "common/metrics/pd.h"
 #include "common/metrics/queries.h"
+#include "common/metrics/spread.h"
 #include "common/metrics/swap.h"
 
 #define SEED 1 /* intervals are part of the report: the same runs give the same ones */
@@ -77,37 +78,6 @@ static void put_levelled(score_table_t *table, int32_t v, const float *const *p,
     mem_free(levelled);
 }
 
-/* Relative PD as it is: what is left of the pairs. */
-static void leave_out(const float *const *p, int32_t replicas, int64_t n, double *without)
-{
-    double *pair = MEM_ARRAY(double, replicas *replicas);
-    for (int32_t i = 0; i < replicas; i++)
-        for (int32_t j = i + 1; j < replicas; j++)
-            pair[i * replicas + j] = pd_of_pair(p[i], p[j], n);
-    jackknife_pairs(pair, replicas, without);
-    mem_free(pair);
-}
-
-/* Levelled PD: those that are left are levelled anew, because a level that one of them moved moves PD. */
-static void leave_out_and_level(const float *const *p, int32_t replicas, int64_t n, double *without)
-{
-    const int32_t left = replicas - 1;
-    const float **kept = MEM_ARRAY(const float *, replicas);
-    float *levelled = MEM_ARRAY(float, replicas *n);
-    for (int32_t out = 0; out < replicas; out++) {
-        double sum = 0.0;
-        for (int32_t r = 0; r < left; r++)
-            kept[r] = p[r < out ? r : r + 1];
-        level_predictions(kept, left, n, levelled);
-        for (int32_t i = 0; i < left; i++)
-            for (int32_t j = i + 1; j < left; j++)
-                sum += pd_of_pair(levelled + i * n, levelled + j * n, n);
-        without[out] = sum / pd_pairs(left);
-    }
-    mem_free(levelled);
-    mem_free(kept);
-}
-
 static void put_swaps(score_table_t *table, int32_t v, const float *const *p, int32_t replicas, int32_t k, int32_t numerator)
 {
     double *share = MEM_ARRAY(double, table->queries->count);
@@ -143,8 +113,8 @@ static void put_variant(score_table_t *table, int32_t v, variant_result_t *varia
     for (int32_t r = 0; r < variant->replicas; r++)
         without->pd_relative[r] = without->pd_levelled[r] = NAN;
     if (variant->replicas >= JACKKNIFE_LEAST_REPLICAS) {
-        leave_out(p, variant->replicas, n, without->pd_relative);
-        leave_out_and_level(p, variant->replicas, n, without->pd_levelled);
+        spread_without(p, variant->replicas, n, without->pd_relative);
+        spread_without_levelled(p, variant->replicas, n, without->pd_levelled);
     }
     mem_free(term);
     mem_free(p);

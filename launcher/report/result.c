@@ -8,6 +8,7 @@
 #include "common/metrics/jackknife.h"
 #include "launcher/report/differences.h"
 #include "launcher/report/distillation_cost.h"
+#include "launcher/report/probe_curve.h"
 #include "launcher/report/reproducibility.h"
 
 #define ROW(type, name, ...) METRIC_ROW(reproducibility_t, type, name, __VA_ARGS__),
@@ -101,6 +102,7 @@ void result_fini(experiment_result_t *result)
         mem_free(variant->without.pd_levelled);
         result_free_slices(variant->slice, variant->slices);
         result_free_slices(variant->worst, variant->worst_slices);
+        probe_curve_fini(&variant->probes);
     }
     mem_free(result->reference);
     mem_free(result->difference);

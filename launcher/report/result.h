@@ -14,6 +14,7 @@
 #include "common/config/config.h"
 #include "common/files/jsondoc.h"
 #include "common/metrics/bootstrap.h"
+#include "common/metrics/spread.h"
 #include "launcher/run/run_result.h"
 
 #define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
@@ -116,6 +117,13 @@ typedef struct pd_slice {
     double pd_relative;
 } pd_slice_t;
 
+/* How far replicas lie apart on the probe set while they train (probe_curve.h). */
+typedef struct probe_curve {
+    int64_t points, examples; /* 0 points: none */
+    int64_t *step;            /* **owned**, [points], ascending: steps that were made */
+    spread_t *spread;         /* **owned**, [points] */
+} probe_curve_t;
+
 /* Does a student's held-out logloss come down to what the same network ends with without a teacher? At most: it is there at the
  * first point that is known. */
 typedef enum saving { SAVING_UNKNOWN, SAVING_NEVER, SAVING_REACHED, SAVING_AT_MOST } saving_t;
@@ -156,6 +164,7 @@ typedef struct variant_result {
     pd_slice_t *slice; /* **owned**, [slices]: every label, score decile and frequency of the rarest feature, in order */
     pd_slice_t *worst; /* **owned**, [worst_slices]: of all slices of any column, those of the highest PD, highest first */
     int32_t slices, worst_slices;
+    probe_curve_t probes; /* filled by probe_curve_read */
 } variant_result_t;
 
 typedef struct experiment_result {

@@ -57,7 +57,8 @@ WARN_UNUSED status_t run_reader_teacher(const run_reader_t *run, soft_labels_t k
 WARN_UNUSED status_t run_reader_curve(const run_reader_t *run, curve_t *out, bool *found);
 WARN_UNUSED status_t run_reader_steps(const run_reader_t *run, step_digest_reader_t *out);
 
-/* run_reader_probes - all that it has, or has until now (probe_reader_read). */
-WARN_UNUSED status_t run_reader_probes(const run_reader_t *run, probe_reader_t *out);
+/* run_reader_probes - what it predicted for the probe set, until now or in all (probe_reader_read); nothing where there are no
+ * such files: nobody needs them, and they may have been removed. Wants the kinds itself. */
+WARN_UNUSED status_t run_reader_probes(run_reader_t *run, probe_reader_t *out);
 
 #endif

@@ -4,7 +4,8 @@
 # replica has no prediction difference: asked for, that is refused; "single runs are compared where that is said".
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
-small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 1}' 'experiment: {replicas: 2, vary: [order], baseline: relu}' 'variants:' \
+small_config "$T/c.yaml" 'cluster: {workers: 2, servers: 1}' 'experiment: {replicas: 2, vary: [order], baseline: relu}' \
+    'evaluate: {probe_every: 7, probe_examples: 100000}' 'variants:' \
     '  - name: relu' '  - {name: smelu, model: {activation: smelu, beta: 2}}'
 
 # results.json without when, where and by what it was written, and its checksum, which are at its end.
@@ -17,6 +18,16 @@ compare() {
     expect "compare ended with code $CODE" [ $CODE = 0 ]
 }
 
+# ends_alike NAME - the probe set is the whole evaluation split here, so the last point of its curve is the number of the report, twice.
+ends_alike() {
+    [ "$(awk -v name="\"$1\":" '
+        $1 == name && /^        "/ && !/\[/ { of_report = $2 + 0 }
+        $1 == name && /^        ".*\[$/ { inside = 1; next }
+        inside && /\]/ { inside = 0; good += of_report > 0.001 && (last - of_report) ^ 2 < 1e-24 }
+        inside { last = $1 + 0 }
+        END { print good }' "$T/one/results.json")" = 2 ]
+}
+
 fresh() {
     compare one
     expect_line "$T/compare.log" ' relative PD'
@@ -24,6 +35,9 @@ fresh() {
     local member
     for member in pd_relative_low pd_symkl_high swap_top1 swap_topk_low pd_difference_high worst_slices most_different; do
         expect "results.json has no number of $member" grep -qE "\"$member\": (-?[0-9.e-]+|\[)" "$T/one/results.json"
+    done
+    for member in pd_relative pd_levelled swap_top1; do
+        expect "the curve of probes does not end with $member" ends_alike "$member"
     done
 }
 

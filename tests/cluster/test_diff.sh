@@ -3,7 +3,7 @@
 # runs on different clusters; another learning rate from a checkpoint on; noise in the dense gradients; what cannot be compared.
 # shellcheck source=tests/lib/cluster.sh
 . "$(dirname "$0")/../lib/cluster.sh"
-small_config "$T/c.yaml" 'checkpoint: {every_steps: 10}'
+small_config "$T/c.yaml" 'checkpoint: {every_steps: 10}' 'evaluate: {probe_every: 4}'
 
 diff_runs() { run "$T/log" "$SMELTER" diff "$@"; }
 
@@ -26,15 +26,19 @@ from_a_checkpoint_on() {
     expect_line "$T/log" "19 steps from 0 on are equal; the runs part at step 19"
     expect_line "$T/log" "rows   4 tables, the first is table 0 (component 0, field c1); "
     expect_line "$T/log" "rows there differ, the first is slot "
+    expect_line "$T/log" "  probe  before step 16: PD 0 %, levelled 0 %, of 800 examples"
+    expect "probes after: $(grep -c '^  probe' "$T/log")" [ "$(grep -c '^  probe  before step 2[04]: PD [0-9.e-]* %, levelled' "$T/log")" = 2 ]
+    expect "no probe shows that the runs have parted" grep -qE '^  probe  before step 24: PD (0\.[0-9]*[1-9]|[1-9])' "$T/log"
     expect "dense parameters are named too" [ "$(grep -c '^  dense' "$T/log")" = 0 ]
 }
 
 in_dense_parameters() {
-    train "$T/d" train.noise_seed=5
+    train "$T/d" train.noise_seed=5 evaluate.probe_every=8
     diff_runs "$T/a" "$T/d"
     expect "exit code $CODE" [ "$CODE" = 1 ]
     expect_line "$T/log" "the runs part at step 0"
     expect_line "$T/log" "dense  component 0"
+    expect "probes of both: $(grep -c '^  probe' "$T/log")" [ "$(grep '^  probe' "$T/log" | sed -E 's/.*step ([0-9]+):.*/\1/' | xargs)" = "8 16 24" ]
     expect "rows of the first step differ" [ "$(grep -c '^  rows' "$T/log")" = 0 ]
 }
 

@@ -35,6 +35,7 @@ synth: {rows: 8000, fields: 3, values: 200, numeric: 1, multi: 0, train_fraction
 train: {batch: 64, lanes: 1, report_steps: 10}
 model: {hidden: [8]}
 embedding: {dim: 2}
+evaluate: {probe_every: 20}
 experiment: {replicas: 2, vary: [order], baseline: relu}
 variants:
   - {name: relu}
@@ -123,9 +124,9 @@ check_page() {
     expect title 'small &lt;b&gt;&amp;amp; "quoted" - Smelter report'
     expect scroll "$1"
     expect opened "$1"
-    expect sections variants,difference,pairs,tradeoff,cost,learning,activations,slices,examples,runs,reproduce
+    expect sections variants,difference,pairs,tradeoff,cost,learning,probes,activations,slices,examples,runs,reproduce
     expect empty ""
-    expect charts 4
+    expect charts 5
     expect bad ""
     expect unsorted relu,smelu1,smelu3,ensemble-of-two-components,swish-beta1,swish-beta10
     expect ascending ensemble-of-two-components,relu,smelu1,smelu3,swish-beta1,swish-beta10
@@ -154,8 +155,8 @@ probe 390 1
 check_remains() {
     expect done yes
     cat "$dir/console"
-    expect sections variants,difference,pairs,tradeoff,cost,activations,slices,examples,runs,reproduce
-    expect charts 1
+    expect sections variants,difference,pairs,tradeoff,cost,probes,activations,slices,examples,runs,reproduce
+    expect charts 2
     expect scroll 390
     expect bad ""
 }

@@ -1,4 +1,4 @@
-/* details.js - the sections behind the comparison: learning, slices, examples, runs; and the order in which all are filled. */
+/* details.js - the sections behind the comparison: learning, probes, slices, examples, runs; and the order in which all are filled. */
 
 /* ---- learning ------------------------------------------------------------------------------------------------------------ */
 
@@ -95,6 +95,56 @@ function learningSection() {
         )
     );
     draw(fields[0][0]);
+}
+
+/* ---- probes -------------------------------------------------------------------------------------------------------------- */
+
+const PROBED = [
+    ["pd_relative", "Relative PD"],
+    ["pd_levelled", "Levelled PD"],
+    ["swap_top1", "Swaps at top 1"],
+];
+
+function probesSection() {
+    const probed = variants.filter(v => v.probes && v.probes.step.length > 1);
+    const points = (v, field) =>
+        v.probes.step
+            .map((x, i) => ({x, y: v.probes[field][i], error: v.probes[field + "_se"][i]}))
+            .filter(p => isNumber(p.y))
+            .map(p => ({...p, low: Math.max(0, p.y - (p.error || 0)), high: p.y + (p.error || 0)}));
+    const fields = PROBED.filter(([field]) => probed.some(v => points(v, field).length > 1));
+    if (!fields.length) return drop("probes");
+    const sizes = [...new Set(probed.map(v => count(v.probes.examples)))];
+    byId("probes-lead").append(
+        `the first ${sizes.join(" or ")} examples of the evaluation split, step by step, and at the end. Bands are one standard ` +
+            "error over replicas, which needs three of them. A curve that is flat at its end has settled; where two variants " +
+            "part early, their difference does not come from the end of training."
+    );
+    const draw = (field, title) => {
+        const series = probed
+            .map(v => ({index: v.index, name: v.name, points: points(v, field)}))
+            .filter(s => s.points.length > 1);
+        const figure = byId("probes-chart").cloneNode(false);
+        byId("probes-chart").replaceWith(figure);
+        figure.append(el("figcaption", {}, title + " against steps"));
+        lineChart(figure, series, {
+            label: title + " against steps",
+            titleX: "steps made",
+            domainX: [0, Math.max(...series.flatMap(s => s.points.map(p => p.x)))],
+            domainY: visible => [0, 1.05 * Math.max(1e-6, ...visible.flatMap(s => s.points.map(p => p.high)))],
+            x: t => short(t),
+            y: (t, digits) => percent(t, Math.max(0, digits - 2)),
+            value: p => percent(p.y) + (isNumber(p.error) ? " \u00b1 " + fixed(100 * p.error, 2) : ""),
+            head: p => "about step " + count(p.x),
+        });
+        [...byId("probes-mode").children].forEach((button, i) =>
+            button.setAttribute("aria-pressed", String(fields[i][0] === field))
+        );
+    };
+    byId("probes-mode").append(
+        ...fields.map(([field, title]) => el("button", {type: "button", onclick: () => draw(field, title)}, title))
+    );
+    draw(...fields[0]);
 }
 
 /* ---- activations --------------------------------------------------------------------------------------------------------- */
@@ -428,6 +478,7 @@ tradeoffSection();
 costSection();
 studentsTable();
 learningSection();
+probesSection();
 activationsSection();
 slicesSection();
 examplesSection();
