@@ -30,7 +30,7 @@ SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup setup-check demo check test bench sim verify-numpy clean format lint sanitize asan ubsan tsan docs build-tests \
+.PHONY: all help setup setup-check demo check test bench sim verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
         build-unit-tests
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
@@ -75,6 +75,9 @@ docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire $(BUILD)/tests/unit/test_me
 	$(BUILD)/smelter config-reference docs/CONFIG.md
 	$(BUILD)/tests/unit/test_wire write
 	$(BUILD)/tests/unit/test_metric write
+
+readme: all ## run the demo, and put its table into README.md and its picture into docs/tradeoff.svg
+	@tests/readme.sh $(BUILD)
 
 sanitize: ## unit and kernel tests under the address and the undefined-behaviour sanitizer (a part of .ci/run)
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests

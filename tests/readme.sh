@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# tests/readme_table.sh BUILD - run the demo and put what it prints between the <!-- table --> marks of README.md.
+# tests/readme.sh BUILD - run the demo, put what it prints between the <!-- table --> marks of README.md, and draw its picture,
+# docs/tradeoff.svg.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 tests/demo.sh "${1:-build}" | awk '/^quickstart: /{on = 1} /^out\/demo\/results/{on = 0} on' | fold -s -w 112 | sed 's/ *$//; s/^\(.\)/    \1/' >"$table"
-grep -q '^    relu ' "$table" || { echo "readme_table: the demo printed no table" >&2; exit 1; }
+grep -q '^    relu ' "$table" || { echo "readme: the demo printed no table" >&2; exit 1; }
 awk -v table="$table" '
     /^<!-- \/table -->/ { inside = 0 }
     !inside { print }
@@ -18,3 +19,7 @@ awk -v table="$table" '
     }' README.md >"$table.new"
 cat "$table.new" >README.md
 rm -f "$table.new"
+figures=$(mktemp -d)
+"${1:-build}/smelter" figures out/demo/results.json --out "$figures"
+cp "$figures/fig4.svg" docs/tradeoff.svg
+rm -rf "$figures"
