@@ -73,13 +73,6 @@ void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from)
     into->elements += from->elements;
 }
 
-void hash_digest_subtract(hash_digest_t *from, const hash_digest_t *what)
-{
-    from->low -= what->low;
-    from->high -= what->high;
-    from->elements -= what->elements;
-}
-
 void hash_digest_text(const hash_digest_t *digest, char text[33])
 {
     snprintf(text, 33, "%016" PRIx64 "%016" PRIx64, digest->high, digest->low);

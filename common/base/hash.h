@@ -60,8 +60,6 @@ _Static_assert(sizeof(hash_digest_t) == 24 && sizeof(hash128_t) == 16, "as they 
 
 void hash_digest_add(hash_digest_t *digest, const void *head, size_t head_bytes, const void *data, size_t bytes);
 void hash_digest_merge(hash_digest_t *into, const hash_digest_t *from);
-/* hash_digest_subtract - take elements out that were added before. */
-void hash_digest_subtract(hash_digest_t *from, const hash_digest_t *what);
 /* hash_digest_text - 32 hex digits and a NUL. */
 void hash_digest_text(const hash_digest_t *digest, char text[33]);
 /* hash_digest_parse - what hash_digest_text gave, but for the number of elements, which stays; false: it is not that. */

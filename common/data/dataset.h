@@ -122,9 +122,6 @@ void dataset_writer_origin(dataset_writer_t *writer, const origin_t *origin);
 /* dataset_writer_time_unit - what the times count, TIME_AS_GIVEN until it is said. A change from whole numbers to millionths
  * scales the times that were put so far; false, and nothing done, once there are too many of them, or one is too large. */
 WARN_UNUSED bool dataset_writer_time_unit(dataset_writer_t *writer, time_unit_t unit);
-/* dataset_writer_census - what was counted so far; positives of the training split once the split is settled, by commit.
- * Borrowed. */
-const census_t *dataset_writer_census(const dataset_writer_t *writer);
 /* dataset_writer_commit - finish, fsync and rename.  ST_INPUT where no row was written.  Destroys the writer. */
 WARN_UNUSED status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows);
 void dataset_writer_abort(dataset_writer_t **writer);

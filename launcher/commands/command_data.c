@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/cluster/launch.h"
 #include "common/data/dataset.h"
 #include "common/files/file.h"
 #include "launcher/commands/commands.h"
@@ -83,7 +84,7 @@ done:
 /* What a person should know, once: where smelter has started the ranks, it has said so itself. */
 static void note(const char *path, const char *text)
 {
-    log_write(getenv("SMELTER_STARTED_MPIRUN") ? LOG_DEBUG : LOG_INFO, "dataset %s: %s", path, text);
+    log_write(getenv(LAUNCH_BY_SMELTER) ? LOG_DEBUG : LOG_INFO, "dataset %s: %s", path, text);
 }
 
 static status_t check_order(const config_t *config)
@@ -91,7 +92,7 @@ static status_t check_order(const config_t *config)
     dataset_t *dataset;
     TRY(dataset_open(config->data.path, 0, &dataset));
     const int64_t descents = dataset_census(dataset)->descents;
-    if (config->data.order == ORDER_CHRONOLOGICAL && descents > 0 && !getenv("SMELTER_STARTED_MPIRUN"))
+    if (config->data.order == ORDER_CHRONOLOGICAL && descents > 0 && !getenv(LAUNCH_BY_SMELTER))
         log_warn("dataset %s: data.order is chronological, but %" PRId64
                  " row%s earlier than the row before (smelter inspect names the "
                  "first); rows are visited as they are stored",
@@ -109,7 +110,7 @@ static status_t check_own_input(const config_t *config, const char *config_path,
     status_t status = ST_OK;
     if (difference && reimport)
         status = make_again(config, config_path);
-    else if (difference && !getenv("SMELTER_STARTED_MPIRUN"))
+    else if (difference && !getenv(LAUNCH_BY_SMELTER))
         log_warn("dataset %s: %s; it is used as it was imported (with data.input and data.schema in the configuration, such a "
                  "change stops the job, and --reimport follows it)",
                  config->data.path, difference);

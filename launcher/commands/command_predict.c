@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
+#include "common/cluster/launch.h"
 #include "common/config/config_compare.h"
 #include "common/config/yaml_tree.h"
 #include "common/files/checkpoint_paths.h"
@@ -224,7 +225,7 @@ static status_t warn_of_stale_input(const char *dataset)
 {
     char *difference;
     TRY(stale_input(dataset, &difference));
-    if (difference && !getenv("SMELTER_STARTED_MPIRUN"))
+    if (difference && !getenv(LAUNCH_BY_SMELTER))
         log_warn("dataset %s: %s; what is scored is the dataset as it was imported", dataset, difference);
     mem_free(difference);
     return ST_OK;

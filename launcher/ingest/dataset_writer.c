@@ -392,11 +392,6 @@ bool dataset_writer_time_unit(dataset_writer_t *w, time_unit_t unit)
     return true;
 }
 
-const census_t *dataset_writer_census(const dataset_writer_t *w)
-{
-    return &w->census;
-}
-
 /* ---- commit ---- */
 
 static bool is_train(const dataset_writer_t *w, int64_t position)
