@@ -15,6 +15,7 @@
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
 #include "common/files/run_paths.h"
+#include "common/metrics/t_test.h"
 #include "common/process/descriptors.h"
 #include "launcher/commands/commands.h"
 #include "launcher/ingest/splits.h"
@@ -25,6 +26,7 @@
 
 typedef struct tuned_point {
     double value, logloss, pd; /* the latter two NaN where the training diverged */
+    double pd_error;           /* standard error over replicas; NaN below three of them */
     bool good;                 /* fulfils the goal's condition, and is better than a constant */
 } tuned_point_t;
 
@@ -34,7 +36,7 @@ typedef struct tune_search {
     const struct config_tune *settings;
     const char *variant, *baseline;
     char *dir;
-    double baseline_logloss, baseline_pd;
+    double baseline_logloss, baseline_pd, baseline_pd_error;
     double constant_logloss; /* of predicting the share of positives for every example */
     tuned_point_t points[100];
     int n;
@@ -55,8 +57,7 @@ static status_t start_quietly(char *const argv[], const experiment_t *experiment
 }
 
 /* One compare of one variant; key_value is "model.beta=2", or NULL for the variant as it is. */
-static status_t measure(tune_search_t *t, const char *variant, const char *key_value, const char *dir, double *logloss,
-                        double *pd)
+static status_t measure(tune_search_t *t, const char *variant, const char *key_value, const char *dir, tuned_point_t *out)
 {
     const options_t *o = t->options;
     char *only = mem_printf("experiment.only=%s", variant), *path = run_path(dir, FILE_RESULTS);
@@ -97,8 +98,11 @@ static status_t measure(tune_search_t *t, const char *variant, const char *key_v
         goto done;
     }
     TRY_DONE(jsondoc_get_object(one, path, "metrics", &metrics));
-    TRY_DONE(jsondoc_get_number(metrics, path, "logloss", logloss));
-    TRY_DONE(jsondoc_get_number(metrics, path, "pd_relative", pd));
+    TRY_DONE(jsondoc_get_number(metrics, path, "logloss", &out->logloss));
+    TRY_DONE(jsondoc_get_number(metrics, path, "pd_relative", &out->pd));
+    out->pd_error = NAN; /* not recorded by older versions */
+    if (jsondoc_has(metrics, "pd_relative_se"))
+        TRY_DONE(jsondoc_get_number(metrics, path, "pd_relative_se", &out->pd_error));
 done:
     jsondoc_destroy(&doc);
     mem_free(argv);
@@ -179,7 +183,7 @@ static status_t try_value(tune_search_t *t, double value, const tuned_point_t **
 {
     char *key_value = mem_printf("%s=%.6g", t->settings->key, value), *dir = mem_printf("%s/%.6g", t->dir, value);
     tuned_point_t p = {.value = value};
-    status_t status = measure(t, t->variant, key_value, dir, &p.logloss, &p.pd);
+    status_t status = measure(t, t->variant, key_value, dir, &p);
     mem_free(key_value);
     mem_free(dir);
     TRY(status);
@@ -252,6 +256,26 @@ static void print_point(const tune_search_t *t, const tuned_point_t *p)
                                                   : "  no better than a constant");
 }
 
+/* The pick is the best of all values that were tried, which chance alone makes look good: its p-value is corrected for all of
+ * them. The error of the difference is taken as that of two independent numbers. */
+static void print_significance(const tune_search_t *t, const tuned_point_t *best)
+{
+    const int64_t replicas = t->experiment->base->experiment.replicas;
+    double p[sizeof t->points / sizeof *t->points];
+    for (int i = 0; i < t->n; i++)
+        p[i] =
+            t_test_p(t->points[i].pd - t->baseline_pd, hypot(t->points[i].pd_error, t->baseline_pd_error), (int32_t)replicas);
+    t_test_holm(p, t->n, p);
+    const double chance = p[best - t->points];
+    if (isnan(chance))
+        printf("whether its difference from %s is more than the chance of replicas cannot be told from %" PRId64
+               " of them, it takes 3\n",
+               t->baseline, replicas);
+    else
+        printf("its difference from %s is %ssignificant over replicas: p = %.2g by Holm's correction for the %d values tried\n",
+               t->baseline, chance < T_TEST_LEVEL ? "" : "not ", chance, t->n);
+}
+
 static status_t conclude(tune_search_t *t)
 {
     qsort(t->points, (size_t)t->n, sizeof *t->points, by_value);
@@ -274,6 +298,7 @@ static status_t conclude(tune_search_t *t)
            t->settings->key, best->value, 100.0 * best->pd, 100.0 * t->baseline_pd, t->baseline,
            best->pd < t->baseline_pd ? "" : " (no lower)", 100.0 * (best->logloss / t->baseline_logloss - 1.0), t->n,
            t->experiment->base->experiment.replicas, t->dir);
+    print_significance(t, best);
     return ST_OK;
 }
 
@@ -382,6 +407,7 @@ static status_t tune(const options_t *options)
     TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
     tune_search_t t = {.options = options, .experiment = experiment, .settings = &experiment->base->tune};
     t.dir = options->out ? mem_strdup(options->out) : mem_printf("out/%s-tune", experiment->base->name);
+    tuned_point_t base = {0};
     char *baseline_dir = mem_printf("%s/baseline", t.dir);
     status_t status;
     TRY_DONE(check_dir(t.dir));
@@ -392,7 +418,10 @@ static status_t tune(const options_t *options)
     TRY_DONE(dir_create(t.dir));
     log_info("tuning %s of %s between %.6g and %.6g against %s", t.settings->key, t.variant, t.settings->low, t.settings->high,
              t.baseline);
-    TRY_DONE(measure(&t, t.baseline, NULL, baseline_dir, &t.baseline_logloss, &t.baseline_pd));
+    TRY_DONE(measure(&t, t.baseline, NULL, baseline_dir, &base));
+    t.baseline_logloss = base.logloss;
+    t.baseline_pd = base.pd;
+    t.baseline_pd_error = base.pd_error;
     TRY_DONE(check_baseline(&t));
     TRY_DONE(bisect(&t));
     TRY_DONE(conclude(&t));

@@ -31,6 +31,7 @@ check "one value is chosen, or none is said to be acceptable" grep -qE "^model.b
 # The chosen value is the one with the smallest difference among the acceptable ones.
 best=$(tail -n +2 "$T/out/curve.tsv" | awk -F'\t' '$5 == "yes" && (b == "" || $4 < p) { b = $1; p = $4 } END { print b }')
 check "it is the acceptable one with the smallest difference" test "$(sed -nE 's/^model.beta ([0-9.]+): PD.*/\1/p' "$T/table")" = "$best"
+check "two replicas do not tell whether the pick is chance" grep -q "cannot be told from 2 of them, it takes 3" "$T/table"
 
 cp "$T/out/curve.tsv" "$T/before"
 timeout 100 "$SMELTER" tune "$T/t.yaml" --out "$T/out" >"$T/table" 2>"$T/log"
@@ -55,6 +56,8 @@ timeout 20 "$SMELTER" tune "$T/t.yaml" --set tune.variant=relu --out "$T/o2" 2>"
 check "the baseline cannot be tuned" grep -q "tune.variant is 'relu'; it must be a variant" "$T/log"
 timeout 20 "$SMELTER" tune "$T/t.yaml" --baseline relu --tolerance 0.001 --set tune.low=9 --set tune.high=3 --out "$T/o2" 2>"$T/log"
 check "an empty range is refused" grep -q "tune.low is 9 and tune.high 3" "$T/log"
+timeout 60 "$SMELTER" tune "$T/t.yaml" --set experiment.replicas=3 --set tune.values=2 --set train.epochs=1 --out "$T/o4" >"$T/table" 2>"$T/log"
+check "the pick is judged by all values that were tried" grep -q "significant over replicas: p = .* by Holm's correction for the 2 values tried" "$T/table"
 timeout 20 "$SMELTER" tune "$T/t.yaml" --set experiment.replicas=1 --out "$T/o2" 2>"$T/log"
 check "one replica is refused" grep -q "t.yaml: experiment.replicas is 1, but prediction difference needs at least 2; raise it" "$T/log"
 finish_tests
