@@ -55,7 +55,7 @@ check: setup-check ## from a bare machine to a tested one: set up, build, run al
 test: all build-tests ## run all tests (no set-up)
 	@tests/run.sh $(BUILD)
 
-build-tests: $(TESTS)
+build-tests: $(TESTS) $(BENCHES) # benchmarks are no part of the tests, but that they build is
 
 build-unit-tests: $(filter $(BUILD)/tests/unit/% $(BUILD)/tests/kernels/%,$(TESTS))
 

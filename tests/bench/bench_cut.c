@@ -75,7 +75,7 @@ static status_t work(bench_t *b)
 {
     bool again;
     const double start = bench_seconds();
-    TRY(shard_snapshot_work(b->cut, &again));
+    TRY(shard_snapshot_work(b->snapshot, &again));
     const double seconds = bench_seconds() - start;
     b->longest = seconds > b->longest ? seconds : b->longest;
     if (!again)
@@ -87,9 +87,9 @@ static status_t save(bench_t *b, int64_t step, message_prepared_t *out)
 {
     int64_t prepared;
     const double start = bench_seconds();
-    shard_snapshot_freeze(b->cut, step, 0, clock_now_ns());
+    shard_snapshot_freeze(b->snapshot, step, 0, clock_now_ns());
     b->longest = bench_seconds() - start;
-    while (!shard_snapshot_prepared(b->cut, clock_now_ns(), &prepared, out))
+    while (!shard_snapshot_prepared(b->snapshot, clock_now_ns(), &prepared, out))
         TRY(work(b));
     return ST_OK;
 }
@@ -97,9 +97,9 @@ static status_t save(bench_t *b, int64_t step, message_prepared_t *out)
 static status_t fold(bench_t *b, int64_t step)
 {
     int64_t folded;
-    const char *reason = shard_snapshot_compact(b->cut, step);
+    const char *reason = shard_snapshot_compact(b->snapshot, step);
     ASSERT(!reason);
-    while (!shard_snapshot_compacted(b->cut, &folded))
+    while (!shard_snapshot_compacted(b->snapshot, &folded))
         TRY(work(b));
     return ST_OK;
 }
@@ -205,10 +205,10 @@ static status_t run(bench_t *b, const uint64_t *keys, const float *g, double *m)
     create_rows(b);
     const shard_snapshot_options_t options = {
         .disk = disk_posix(), .threaded = true, .run_dir = b->folder, .tables = &b->table, .n_tables = 1};
-    TRY_DONE(shard_snapshot_create(&options, &b->cut));
+    TRY_DONE(shard_snapshot_create(&options, &b->snapshot));
     status = measure(b, keys, g, m);
 done:
-    shard_snapshot_destroy(&b->cut);
+    shard_snapshot_destroy(&b->snapshot);
     table_destroy(&b->table);
     if (status == ST_OK)
         status = dir_remove_tree(b->folder);
