@@ -184,7 +184,6 @@ static void put_places(script_t *s, const int64_t *places, int n)
 
 static status_t draw(const locality_point_t *points, int n, const int64_t *places, int n_places, const char *dir)
 {
-    static const int types[] = {7, 5, 9, 11, 13, 6, 4, 8};
     script_t s;
     script_begin(&s);
     script_style(&s);
@@ -204,7 +203,7 @@ static status_t draw(const locality_point_t *points, int n, const int64_t *place
         fprintf(s.out,
                 "%s'locality.tsv' index %d using 2:3:4:5 with yerrorbars lw 0.8 pt 0 ps 0 lc rgb '%s', "
                 "'' index %d using 2:3 with linespoints lw 1.8 pt %d ps 0.8 lc rgb '%s' title \"%s\" noenhanced",
-                i ? ", " : "", line, script_colour(line), line, types[line % 8], script_colour(line), name);
+                i ? ", " : "", line, script_colour(line), line, script_key_type(line), script_colour(line), name);
     }
     fprintf(s.out, "\n");
     return script_draw(&s, dir, "locality", WIDTH, HEIGHT);
