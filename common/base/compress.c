@@ -15,10 +15,31 @@ size_t compress_bound(size_t bytes)
     return ZSTD_compressBound(bytes);
 }
 
-size_t compress_block(const void *raw, size_t bytes, void *out, size_t capacity)
+struct compressor {
+    ZSTD_CCtx *zstd;
+};
+
+compressor_t *compressor_create(void)
+{
+    compressor_t *compressor = MEM_NEW(compressor_t);
+    compressor->zstd = ZSTD_createCCtx();
+    ASSERT(compressor->zstd);
+    return compressor;
+}
+
+void compressor_destroy(compressor_t **compressor)
+{
+    if (!*compressor)
+        return;
+    ZSTD_freeCCtx((*compressor)->zstd);
+    mem_free(*compressor);
+    *compressor = NULL;
+}
+
+size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity)
 {
     ASSERT(capacity >= ZSTD_compressBound(bytes));
-    size_t written = ZSTD_compress(out, capacity, raw, bytes, LEVEL);
+    size_t written = ZSTD_compressCCtx(compressor->zstd, out, capacity, raw, bytes, LEVEL);
     ASSERT(!ZSTD_isError(written));
     return written;
 }

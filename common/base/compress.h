@@ -8,8 +8,14 @@
 /* compress_bound - room that compress_block needs for `bytes` of input in the worst case. */
 size_t compress_bound(size_t bytes);
 
+/* What a thread that compresses many blocks keeps between them: a megabyte of tables, which take longer to get from the system
+ * than a small block takes to compress. No part of the result. */
+typedef struct compressor compressor_t;
+compressor_t *compressor_create(void); /* **owned**; cannot fail */
+void compressor_destroy(compressor_t **compressor);
+
 /* compress_block - zstd level 3 of a block; returns the bytes written. capacity >= compress_bound(bytes).  Cannot fail. */
-size_t compress_block(const void *raw, size_t bytes, void *out, size_t capacity);
+size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity);
 
 /* decompress_block - the inverse; false where the input is damaged or does not yield exactly raw_bytes. */
 bool decompress_block(const void *in, size_t bytes, void *raw, size_t raw_bytes);

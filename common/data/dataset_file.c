@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "common/base/compress.h"
 #include "common/base/hash.h"
 #include "common/files/file.h"
 #include "common/files/lmdb_env.h"
@@ -34,7 +33,7 @@ struct dataset_file {
     MDB_dbi dbi;
     size_t map_bytes;
     bool compress, writable;
-    record_t scratch;
+    dataset_packed_t packed; /* dataset_file_put's */
 };
 
 /* The disk refused a write. One that it took in part is EIO in LMDB's words. */
@@ -78,7 +77,7 @@ void dataset_file_close(dataset_file_t **file)
         mdb_txn_abort(f->read);
     if (f->env)
         mdb_env_close(f->env);
-    record_fini(&f->scratch);
+    dataset_packed_fini(&f->packed);
     mem_free(f->path);
     mem_free(f);
     *file = NULL;
@@ -171,32 +170,50 @@ static int put_once(dataset_file_t *file, MDB_val *key, MDB_val *value)
     return mdb_txn_commit(txn);
 }
 
-status_t dataset_file_put(dataset_file_t *file, const char *key, const record_t *raw, uint64_t *hash)
+void dataset_file_pack(const dataset_file_t *file, const record_t *raw, dataset_packed_t *out)
 {
-    ASSERT(file->writable);
     head_t head = {.magic = MAGIC, .compressed = file->compress, .raw_bytes = raw->bytes};
     head.hash = hash64(raw->at, raw->bytes, 0);
     const size_t room = file->compress ? compress_bound(raw->bytes) : raw->bytes;
-    record_t *scratch = &file->scratch;
-    MEM_GROW(scratch->at, scratch->capacity, sizeof head + room);
+    record_t *stored = &out->stored;
+    MEM_GROW(stored->at, stored->capacity, sizeof head + room);
     head.stored_bytes = raw->bytes;
-    if (file->compress)
-        head.stored_bytes = compress_block(raw->at, raw->bytes, scratch->at + sizeof head, room);
-    else
-        memcpy(scratch->at + sizeof head, raw->at, raw->bytes);
+    if (file->compress) {
+        if (!out->compressor)
+            out->compressor = compressor_create();
+        head.stored_bytes = compress_block(out->compressor, raw->at, raw->bytes, stored->at + sizeof head, room);
+    } else
+        memcpy(stored->at + sizeof head, raw->at, raw->bytes);
     head.head_hash = hash64(&head, offsetof(head_t, head_hash), 0);
-    memcpy(scratch->at, &head, sizeof head);
+    memcpy(stored->at, &head, sizeof head);
+    stored->bytes = sizeof head + head.stored_bytes;
+    out->hash = head.hash;
+}
 
-    MDB_val k = {strlen(key), (void *)key}, v = {sizeof head + head.stored_bytes, scratch->at};
+void dataset_packed_fini(dataset_packed_t *packed)
+{
+    record_fini(&packed->stored);
+    compressor_destroy(&packed->compressor);
+}
+
+status_t dataset_file_put_packed(dataset_file_t *file, const char *key, const dataset_packed_t *packed)
+{
+    ASSERT(file->writable);
+    MDB_val k = {strlen(key), (void *)key}, v = {packed->stored.bytes, packed->stored.at};
     int code;
     while ((code = put_once(file, &k, &v)) == MDB_MAP_FULL) {
         code = lmdb_double_map(file->env, &file->map_bytes);
         if (code != 0)
             break;
     }
-    if (code != 0)
-        return lmdb_failed(file, "cannot write", code);
-    *hash = head.hash;
+    return code == 0 ? ST_OK : lmdb_failed(file, "cannot write", code);
+}
+
+status_t dataset_file_put(dataset_file_t *file, const char *key, const record_t *raw, uint64_t *hash)
+{
+    dataset_file_pack(file, raw, &file->packed);
+    TRY(dataset_file_put_packed(file, key, &file->packed));
+    *hash = file->packed.hash;
     return ST_OK;
 }
 

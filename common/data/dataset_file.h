@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "common/base/compress.h"
 #include "common/base/status.h"
 #include "common/data/record.h"
 
@@ -19,6 +20,20 @@ void dataset_file_close(dataset_file_t **file);
 
 /* dataset_file_put - store a record; the map grows as needed.  hash  of the raw bytes, whatever the compression. */
 WARN_UNUSED status_t dataset_file_put(dataset_file_t *file, const char *key, const record_t *raw, uint64_t *hash);
+
+/* A record as it is stored, hashed and compressed: dataset_file_put is pack and put_packed, and takes far longer for the first
+ * than for the second. Empty at first (all zero), and may be used again; dataset_packed_fini. */
+typedef struct dataset_packed {
+    record_t stored;
+    uint64_t hash; /* of the raw bytes */
+    compressor_t *compressor;
+} dataset_packed_t;
+
+/* dataset_file_pack - any thread, at any time.  Cannot fail.
+ * dataset_file_put_packed - one thread at a time. */
+void dataset_file_pack(const dataset_file_t *file, const record_t *raw, dataset_packed_t *out);
+WARN_UNUSED status_t dataset_file_put_packed(dataset_file_t *file, const char *key, const dataset_packed_t *packed);
+void dataset_packed_fini(dataset_packed_t *packed);
 
 /* dataset_file_get - read a record into `raw` (its storage is reused) and verify it.  Readers see the records of the time
  * of opening; the creator sees all that it has put.  ST_CORRUPT where it is missing or fails its checksum. */

@@ -224,7 +224,9 @@ static size_t write_zstd(const char *path, const char *text, size_t bytes, bool 
 {
     const size_t room = compress_bound(bytes);
     char *packed = mem_alloc(room, 1);
-    const size_t n = compress_block(text, bytes, packed, room);
+    compressor_t *compressor = compressor_create();
+    const size_t n = compress_block(compressor, text, bytes, packed, room);
+    compressor_destroy(&compressor);
     write_bytes(path, append ? "ab" : "wb", packed, n);
     mem_free(packed);
     return n;
