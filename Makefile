@@ -72,7 +72,7 @@ verify-numpy: all ## train small configurations and compute each again from docs
 	@SMELTER=$(BUILD)/smelter /usr/bin/python3 tests/verify_numpy.py out/verify-numpy/*/r0
 
 docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire $(BUILD)/tests/unit/test_metric ## write docs/CONFIG.md, docs/METRICS.md and the tables of docs/PROTOCOL.md from the tables of the code
-	$(BUILD)/smelter config-reference docs/CONFIG.md
+	$(BUILD)/smelter config-reference docs/CONFIG.md --mode 0755
 	$(BUILD)/tests/unit/test_wire write
 	$(BUILD)/tests/unit/test_metric write
 

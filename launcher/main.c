@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/printable.h"
+#include "common/files/file_mode.h"
 #include "common/files/run_paths.h"
 #include "common/process/descriptors.h"
 #include "common/process/failpoint.h"
@@ -19,29 +20,30 @@ static const char commit[PROVENANCE_COMMIT_BYTES] = SMELTER_COMMIT;
 
 static const command_t commands[] = {
     {"train", "CONFIG", "train the configuration's base network once on the cluster",
-     " out set reimport resume again restarts ",
+     " out set reimport resume again restarts mode ",
      "Writes " FILE_CONFIG ", " FILE_METRICS ", " FILE_STEPS ", " FILE_MANIFEST ", " FILE_PREDICTIONS ", " FILE_DENSE
      "K.f32 and " DIR_STORE "/ to --out (default out/NAME).\n"
      "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew.",
      command_train},
     {"compare", "CONFIG",
      "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
-     " out set reimport restarts ",
+     " out set reimport restarts mode ",
      "Writes " FILE_REPORT ", " FILE_RESULTS ", " FILE_RESULTS_CSV
      " and one folder per run to --out (default out/NAME). Runs that are "
      "finished\n"
      "there are kept, so an interrupted experiment goes on where it stopped.",
      command_compare},
-    {"report", "DIR", "write an experiment's " FILE_REPORT " again, from its " FILE_RESULTS " and the folders of its runs", " ",
-     "", command_report},
+    {"report", "DIR", "write an experiment's " FILE_REPORT " again, from its " FILE_RESULTS " and the folders of its runs",
+     " mode ", "", command_report},
     {"tune", "CONFIG", "find the value of a key (model.beta) with the smallest prediction difference at no worse loss",
-     " out set reimport baseline tolerance ",
+     " out set reimport baseline tolerance mode ",
      "The tune.* keys of the configuration say which variant, key, range and goal. Every value is a compare of its own below "
      "--out\n"
      "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.\n"
      "The exit code is 1 where no value is acceptable.",
      command_tune},
-    {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a run or a checkpoint", " out split set ",
+    {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a run or a checkpoint",
+     " out split set mode ",
      "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction, row of the\n"
      "input file, from 1) for --out FILE. RUN is a finished run, or one\n"
      "that is not, which is scored as its newest checkpoint has it, or a checkpoint's folder. The cluster's size is the run's "
@@ -49,7 +51,7 @@ static const command_t commands[] = {
      "--set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},
     {"churn", "RUN_A RUN_B DATASET", "say what changes from one version of a model to the next, and for whom",
-     " out set dataset-a ",
+     " out set dataset-a mode ",
      "Prediction difference, swaps, losses, wins and losses over the dataset's evaluation split, and where they are. A run "
      "without\n"
      "predictions of these examples is scored first, as by smelter predict. Of two VARIANT folders of smelter compare, with "
@@ -59,23 +61,24 @@ static const command_t commands[] = {
      "With --out DIR also " FILE_CHURN " and " FILE_CHURN_CSV ".",
      command_churn},
     {"figures", "[RESULTS.json]", "draw the paper's figures: activations, losses of random networks; or PD against PQAUC loss",
-     " out ",
+     " out mode ",
      "Without an argument: Figs. 1 to 3 and a count of local minima. With an experiment's " FILE_RESULTS
      ": Fig. 4, and, where\n"
      "variants differ in the order of their data, their prediction difference against it. Pictures (.svg, .png), their data\n"
      "and their gnuplot scripts go to --out (default out/figures).",
      command_figures},
     {"import", "INPUT", "make a dataset from a text file: CSV, TSV or libsvm/libfm; plain, .gz or .zst",
-     " out schema max-bad-rows no-compress ", "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.",
-     command_import},
-    {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set ",
+     " out schema max-bad-rows no-compress mode ",
+     "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.", command_import},
+    {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set mode ",
      "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},
     {"checkpoint", "ACTION DIR", "list the checkpoints of a run, show one in full, or verify that they are whole", " json ",
      "ACTION is list, show or verify; DIR is a run, an experiment, or one checkpoint's folder. verify computes every checksum "
      "again and\n"
      "names what is damaged.",
      command_checkpoint},
-    {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)", " rows initial ",
+    {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)",
+     " rows initial mode ",
      "With --initial DIR: initial values, examples and order of a finished run as raw arrays and a JSON that describes them\n"
      "(docs/FILES.md), for a program that computes the training again, as tests/verify_numpy.py does.",
      command_inspect},
@@ -86,7 +89,7 @@ static const command_t commands[] = {
      "steps are\n"
      "equal and 1 where they part. --deep looks the first row that differs up in what the runs have stored.",
      command_diff},
-    {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " ", "",
+    {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " mode ", "",
      command_config_reference},
     {"version", "", "show version, commit and matrix kernels", " ", "", command_version},
 };
@@ -100,6 +103,7 @@ static status_t run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    file_mode_restrict();
     descriptors_prepare();
     provenance_set_commit(commit);
     stdout = printable_stream(STDOUT_FILENO); /* whatever a command prints of data and names of files */

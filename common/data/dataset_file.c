@@ -96,7 +96,7 @@ static status_t open_env(const char *path, bool writable, bool compress, dataset
     if (code == 0)
         code = mdb_env_set_mapsize(file->env, file->map_bytes);
     if (code == 0)
-        code = mdb_env_open(file->env, path, flags, 0644);
+        code = mdb_env_open(file->env, path, flags, 0666);
     if (code == 0)
         code = mdb_txn_begin(file->env, NULL, writable ? 0 : MDB_RDONLY, &txn);
     if (code == 0)

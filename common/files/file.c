@@ -141,7 +141,7 @@ status_t file_read(const char *path, char **data, size_t *bytes)
 
 int file_reserve(const char *path, int64_t bytes)
 {
-    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
     if (fd < 0)
         return errno;
     const int rc = posix_fallocate(fd, 0, (off_t)bytes);

@@ -62,7 +62,7 @@ status_t descriptors_check(int64_t limit, int64_t needed, const char *who)
 status_t descriptors_divert(const char *path, int *saved)
 {
     fflush(stdout);
-    const int file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644), before = dup(STDOUT_FILENO);
+    const int file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666), before = dup(STDOUT_FILENO);
     const bool is_done = file >= 0 && before >= 0 && dup2(file, STDOUT_FILENO) >= 0;
     const status_t status =
         is_done ? ST_OK : FAIL(ST_INPUT, "%s: cannot be written: %m; make the folder writable or choose another --out", path);

@@ -125,7 +125,7 @@ static status_t own_predictions(const char *dir, const dataset_info_t *info, flo
 static status_t predict(const char *run, const char *dataset, const char *stem, const options_t *options)
 {
     options_t o = {.argument = run, .second = dataset, .out = stem, .n_sets = options->n_sets};
-    char **argv = MEM_ARRAY(char *, 2 * options->n_sets + 7);
+    char **argv = MEM_ARRAY(char *, 2 * options->n_sets + 9);
     int n = 0;
     argv[n++] = options->argv[0];
     argv[n++] = "predict";
@@ -133,6 +133,10 @@ static status_t predict(const char *run, const char *dataset, const char *stem, 
     argv[n++] = (char *)(uintptr_t)dataset;
     argv[n++] = "--out";
     argv[n++] = (char *)(uintptr_t)stem;
+    if (options->mode) {
+        argv[n++] = "--mode";
+        argv[n++] = (char *)(uintptr_t)options->mode;
+    }
     for (int i = 0; i < options->n_sets; i++) {
         o.sets[i] = options->sets[i];
         argv[n++] = "--set";

@@ -61,7 +61,7 @@ static status_t measure(tune_search_t *t, const char *variant, const char *key_v
 {
     const options_t *o = t->options;
     char *only = mem_printf("experiment.only=%s", variant), *path = run_path(dir, FILE_RESULTS);
-    char **argv = MEM_ARRAY(char *, 2 * o->n_sets + 12);
+    char **argv = MEM_ARRAY(char *, 2 * o->n_sets + 14);
     int n = 0;
     argv[n++] = o->argv[0];
     argv[n++] = "compare";
@@ -78,6 +78,10 @@ static status_t measure(tune_search_t *t, const char *variant, const char *key_v
     }
     argv[n++] = "--out";
     argv[n++] = (char *)dir;
+    if (o->mode) {
+        argv[n++] = "--mode";
+        argv[n++] = (char *)o->mode;
+    }
     jsondoc_t *doc = NULL;
     const jsondoc_t *variants, *one = NULL, *metrics;
     int64_t at = -1;

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/launch.h"
+#include "common/files/file_mode.h"
 
 typedef enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_LIST } option_kind_t;
 
@@ -31,6 +32,7 @@ static const option_line_t option_lines[] = {
     {"initial", "DIR", OPTION_TEXT, offsetof(options_t, initial), "write what the run's training started from as plain arrays"},
     {"deep", NULL, OPTION_FLAG, offsetof(options_t, deep), "look up the first row that differs, too"},
     {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
+    {"mode", "MODE", OPTION_TEXT, offsetof(options_t, mode), "who may read what is written, such as 0750 (default: 0700)"},
     {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},
     {"resume", NULL, OPTION_FLAG, offsetof(options_t, resume), "go on from the newest checkpoint in --out"},
     {"again", NULL, OPTION_FLAG, offsetof(options_t, again), "remove the run in --out and train anew"},
@@ -133,7 +135,7 @@ static status_t parse(const command_t *command, int argc, char **argv, options_t
     const int given = !out->argument ? 0 : !out->second ? 1 : !out->third ? 2 : 3;
     if (*command->argument != '[' && given < words_of(command))
         return FAIL(ST_INPUT, "smelter %s needs %s; see smelter %s --help", command->name, command->argument, command->name);
-    return ST_OK;
+    return file_mode_apply(out->mode);
 }
 
 static status_t find(const char *name, const command_t *commands, int n, const command_t **out)

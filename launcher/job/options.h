@@ -24,6 +24,7 @@ typedef struct options {
     const char *dataset_a;    /* --dataset-a */
     const char *restarts;     /* --restarts */
     const char *initial;      /* --initial */
+    const char *mode;         /* --mode, which is in force when the command runs */
     bool json;                /* --json */
     bool resume;              /* --resume */
     bool again;               /* --again */

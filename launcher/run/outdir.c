@@ -66,7 +66,7 @@ status_t outdir_open(const char *path, const char *kind, const char *name, outdi
     int lock = -1;
     if (!was_empty && !marked && !left)
         TRY_DONE(write_marker(path, marker, kind, name, false));
-    lock = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    lock = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
     if (lock < 0)
         TRY_DONE(FAIL(ST_INPUT, "%s: cannot be opened: %m; make the folder writable or choose another --out", lock_path));
     if (flock(lock, LOCK_EX | LOCK_NB) != 0)

@@ -116,7 +116,7 @@ static status_t open_new(store_t *store, unsigned flags)
     store->map_bytes = MAP_BYTES_FIRST;
     TRY_MDB(store, doing, mdb_env_set_mapsize(store->env, store->map_bytes));
     TRY_MDB(store, doing, lmdb_reserve_lock(store->path));
-    TRY_MDB(store, doing, mdb_env_open(store->env, store->path, flags | MDB_NOTLS, 0644));
+    TRY_MDB(store, doing, mdb_env_open(store->env, store->path, flags | MDB_NOTLS, 0666));
     MDB_txn *txn;
     TRY_MDB(store, doing, mdb_txn_begin(store->env, NULL, 0, &txn));
     int rc = make_databases(store, txn);
@@ -171,14 +171,14 @@ static status_t open_present(store_t *store)
         return FAIL(ST_CORRUPT, "%s: data.mdb is empty; write the store again", store->path);
     int rc = lmdb_reserve_lock(store->path);
     if (rc == 0)
-        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0644);
+        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0666);
     if (rc == EACCES || rc == EROFS || rc == ENOSPC ||
         rc == EDQUOT) { /* no right or room for a lock file; then no process writes here either */
         mdb_env_close(store->env);
         store->env = NULL;
         TRY_MDB(store, doing, mdb_env_create(&store->env));
         TRY_MDB(store, doing, mdb_env_set_maxdbs(store->env, 2));
-        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS | MDB_NOLOCK, 0644);
+        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS | MDB_NOLOCK, 0666);
     }
     if (rc != MDB_SUCCESS)
         return store_failed(store, doing, rc);

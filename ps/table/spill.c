@@ -172,7 +172,7 @@ static status_t open_empty(spill_t *spill)
     TRY_MDB(spill, doing, mdb_env_set_maxdbs(spill->env, 2));
     TRY_MDB(spill, doing, mdb_env_set_mapsize(spill->env, MAP_BYTES_FIRST));
     TRY_MDB(spill, doing,
-            mdb_env_open(spill->env, spill->path, MDB_NOSYNC | MDB_WRITEMAP | MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0644));
+            mdb_env_open(spill->env, spill->path, MDB_NOSYNC | MDB_WRITEMAP | MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0666));
     MDB_stat stat;
     TRY_MDB(spill, doing, mdb_env_stat(spill->env, &stat));
     spill->page_bytes = stat.ms_psize;
