@@ -26,12 +26,22 @@ BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 SANITIZED:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-format-truncation
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 SIM_LIB  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/sim/sim_main.c,$(wildcard tests/sim/sim_*.c)))
+# Fuzz targets (tests/fuzz/harness.h): with FUZZ_ENGINE, libFuzzer's main and mutations; without, a replay of inputs.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
+FUZZ_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(FUZZ_SRC) tests/fuzz/harness_main.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_ENGINE ?=
+FUZZ_CC  ?= clang
+FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DTEXT_READER_BYTES=512 \
+            -Wno-unknown-warning-option -Wno-unknown-pragmas
+SECONDS  ?= 60
+FUZZ_WRAP:= -Wl,--wrap=file_read,--wrap=file_exists
 SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup setup-check demo check test bench sim verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
-        build-unit-tests
+.PHONY: all help setup setup-check demo check test bench sim fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
+        build-unit-tests build-fuzzers
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
 
@@ -55,7 +65,7 @@ check: setup-check ## from a bare machine to a tested one: set up, build, run al
 test: all build-tests ## run all tests (no set-up)
 	@tests/run.sh $(BUILD)
 
-build-tests: $(TESTS) $(BENCHES) # benchmarks are no part of the tests, but that they build is
+build-tests: $(TESTS) $(FUZZERS) $(BENCHES) # benchmarks are no part of the tests, but that they build is
 
 build-unit-tests: $(filter $(BUILD)/tests/unit/% $(BUILD)/tests/kernels/%,$(TESTS))
 
@@ -65,6 +75,13 @@ bench: ## benchmarks, each a ratio within one run; writes out/bench.json
 
 sim: $(BUILD)/tests/sim/sim ## play SEEDS=1000 scenarios of a cluster with faults, or SEED=N again
 	@$(BUILD)/tests/sim/sim $(if $(SEED),-s $(SEED),-n $(SEEDS))
+
+fuzz: ## look for inputs that break what reads them, for SECONDS=60 in all (libFuzzer; installs clang where it is missing)
+	@.ci/setup fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz CC="$(FUZZ_CC)" OPT=-O1 SAN="$(FUZZ_SAN)" FUZZ_ENGINE=-fsanitize=fuzzer build-fuzzers
+	@tests/fuzz/run.sh build-fuzz $(SECONDS)
+
+build-fuzzers: $(FUZZERS)
 
 verify-numpy: all ## train small configurations and compute each again from docs/MATH.md, with numpy
 	@rm -rf out/verify-numpy && mkdir -p out
@@ -79,9 +96,9 @@ docs: $(BUILD)/smelter $(BUILD)/tests/unit/test_wire $(BUILD)/tests/unit/test_me
 readme: all ## run the demo, and put its table into README.md and its picture into docs/tradeoff.svg
 	@tests/readme.sh $(BUILD)
 
-sanitize: ## unit and kernel tests under the address and the undefined-behaviour sanitizer (a part of .ci/run)
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests
-	@ASAN_OPTIONS=detect_leaks=0 TEST_TIMEOUT=600 tests/run.sh build-sanitize unit kernels
+sanitize: ## unit and kernel tests, and the replay of fuzz targets, under the address and the undefined-behaviour sanitizer (a part of .ci/run)
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests build-fuzzers
+	@ASAN_OPTIONS=detect_leaks=0 TEST_TIMEOUT=600 tests/run.sh build-sanitize unit kernels fuzz
 
 asan: ## all tests under the address sanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan OPT=-O1 SAN="-fsanitize=address -fno-omit-frame-pointer" all build-tests
@@ -102,7 +119,7 @@ format: ## clang-format all sources in place
 	clang-format -i $(shell git ls-files '*.c' '*.h' | grep -v config_keys.h)
 
 clean: ## remove all build folders
-	rm -rf build build-sanitize build-asan build-ubsan build-tsan
+	rm -rf build build-sanitize build-asan build-ubsan build-tsan build-fuzz
 
 $(BUILD)/libsmelter.a: $(OBJECTS)
 	@rm -f $@
@@ -134,6 +151,10 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
 	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN) -lcmocka
 
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_LIB) $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/harness_main.o) $(TEST_LIB) $(BUILD)/libsmelter.a
+	@echo "link  $@"
+	@$(CC) $(SAN) $(FUZZ_ENGINE) $(FUZZ_WRAP) -o $@ $^ $(LDLIBS_OWN) -lcmocka
+
 # Simulated jobs bring their own cluster.h and loader.h, which must come before those of the library.
 $(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_faults $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/%: $(SIM_LIB) $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
@@ -145,4 +166,4 @@ $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/test_lossy.o
 FORCE:
 .PHONY: FORCE
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(SIM_LIB:.o=.d) $(BUILD)/tests/sim/sim_main.d $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)
+-include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(FUZZERS:%=%.d) $(FUZZ_LIB:.o=.d) $(BUILD)/tests/fuzz/harness_main.d $(SIM_LIB:.o=.d) $(BUILD)/tests/sim/sim_main.d $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/run.sh BUILD [KIND...] - run all test programs of the given kinds (default: unit kernels sim golden cluster).
+# tests/run.sh BUILD [KIND...] - run all test programs of the given kinds (default: unit kernels sim fuzz golden cluster).
 #
 # A test is a cmocka program BUILD/tests/KIND/test_* or an executable script tests/KIND/test_*.sh, which is called with BUILD and
 # prints "ok - name", "not ok - name" or "skip - name: reason" per test. cmocka is asked for its TAP output, which is the same
@@ -9,13 +9,13 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 if [ $# -lt 1 ]; then
-    echo "usage: tests/run.sh BUILD [unit|kernels|sim|golden|cluster]..." >&2
+    echo "usage: tests/run.sh BUILD [unit|kernels|sim|fuzz|golden|cluster]..." >&2
     exit 2
 fi
 build=$1
 shift
 kinds=("$@")
-[ ${#kinds[@]} -gt 0 ] || kinds=(unit kernels sim golden cluster)
+[ ${#kinds[@]} -gt 0 ] || kinds=(unit kernels sim fuzz golden cluster)
 limit=${TEST_TIMEOUT:-300}
 
 passed=0 failed=0 skipped=0

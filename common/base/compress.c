@@ -1,5 +1,6 @@
 #include "common/base/compress.h"
 
+#include <stdint.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -8,6 +9,7 @@
 
 #define WINDOW_LOG \
     31 /* what zstd --long=31 writes, the most that the format allows a 64-bit machine; memory is taken as it is used */
+#define BLOCK_RATIO ((size_t)(128 << 10) / 4)
 #define LEVEL 3 /* zstd's default: several hundred MB/s in, over 1 GB/s out; higher levels gain a few percent of size */
 
 size_t compress_bound(size_t bytes)
@@ -42,6 +44,13 @@ size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, v
     size_t written = ZSTD_compressCCtx(compressor->zstd, out, capacity, raw, bytes, LEVEL);
     ASSERT(!ZSTD_isError(written));
     return written;
+}
+
+/* A block of a frame becomes at most 128 KiB, and takes at least 4 bytes (RFC 8878, 3.1.1.2: a head of 3, and the byte that is
+ * repeated). */
+size_t decompress_bound(size_t bytes)
+{
+    return bytes > SIZE_MAX / BLOCK_RATIO ? SIZE_MAX : bytes * BLOCK_RATIO;
 }
 
 bool decompress_block(const void *in, size_t bytes, void *raw, size_t raw_bytes)

@@ -17,6 +17,9 @@ void compressor_destroy(compressor_t **compressor);
 /* compress_block - zstd level 3 of a block; returns the bytes written. capacity >= compress_bound(bytes).  Cannot fail. */
 size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity);
 
+/* decompress_bound - the most that this many compressed bytes can become, whatever they say of themselves. */
+size_t decompress_bound(size_t bytes);
+
 /* decompress_block - the inverse; false where the input is damaged or does not yield exactly raw_bytes. */
 bool decompress_block(const void *in, size_t bytes, void *raw, size_t raw_bytes);
 

@@ -16,6 +16,7 @@
 #include "common/data/block.h"
 
 #include "common/base/hash.h"
+#include "common/metrics/metrics.h"
 
 #define MAGIC 0x314b434f4c424d53u /* "SMBLOCK1" */
 
@@ -346,7 +347,8 @@ static bool columns_take(const block_shape_t *shape, record_reader_t *in, size_t
             in->bad = true;
         columns->values += total;
     }
-    return !in->bad && in->next == in->bytes && columns->values <= UINT32_MAX;
+    return !in->bad && in->next == in->bytes && columns->values <= UINT32_MAX &&
+           metrics_are_labels(columns->label, (int64_t)rows);
 }
 
 static void columns_fini(block_columns_t *columns)

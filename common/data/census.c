@@ -3,6 +3,7 @@
 #include "common/data/dataset_meta.h"
 
 #define MAGIC 0x31534e45434d53ull /* "SMCENS1" */
+#define ROWS_MOST (INT64_C(1) << 53)
 
 void census_fini(census_t *census)
 {
@@ -49,6 +50,18 @@ void census_encode(const census_t *census, record_t *out)
     record_put(out, census->runs, census->runs_count * sizeof *census->runs);
 }
 
+/* Positions ascend, and no sum of one and a row overflows. */
+static bool are_runs(const census_run_t *runs, uint64_t count)
+{
+    int64_t before = -1;
+    for (uint64_t i = 0; i < count; i++) {
+        if (runs[i].position <= before || runs[i].position > ROWS_MOST || runs[i].row < 0 || runs[i].row > ROWS_MOST)
+            return false;
+        before = runs[i].position;
+    }
+    return true;
+}
+
 /* What comes after the last member is a later version's, and is passed over. */
 bool census_decode(const record_t *raw, census_t *out)
 {
@@ -62,7 +75,7 @@ bool census_decode(const record_t *raw, census_t *out)
     const uint64_t unit = record_take_u64(&in), count = record_take_u64(&in);
     const census_run_t *runs = record_take(&in, count, sizeof *runs);
     *out = (census_t){0};
-    if (!is_one || in.bad || unit >= TIME_UNITS)
+    if (!is_one || in.bad || unit >= TIME_UNITS || !are_runs(runs, count))
         return false;
     census.unit = (time_unit_t)unit;
     MEM_GROW(census.runs, census.runs_capacity, count);

@@ -11,6 +11,7 @@
 #include "common/base/hash.h"
 #include "common/data/dataset_file.h"
 #include "common/data/dataset_meta.h"
+#include "common/data/stored_record.h"
 
 typedef struct cached {
     dataset_block_t *block; /* **owned**, one allocation */
@@ -151,19 +152,15 @@ static status_t read_split(dataset_t *dataset)
 {
     const dataset_info_t *info = &dataset->meta.info;
     TRY(dataset_file_get(dataset->file, DATASET_SPLIT, &dataset->raw));
-    dataset->positions = MEM_ARRAY(int64_t, info->rows);
     int64_t train = 0, eval = 0;
     bool good = dataset->raw.bytes >= (size_t)(info->rows + 7) / 8;
+    if (good)
+        dataset->positions = MEM_ARRAY(int64_t, info->rows);
     for (int64_t row = 0; good && row < info->rows; row++) {
-        if (dataset->raw.at[row / 8] >> (row % 8) & 1) {
-            good = train < info->train_rows;
-            dataset->positions[train] = row;
-            train += good;
-        } else {
-            good = eval < info->eval_rows;
-            dataset->positions[info->train_rows + eval] = row;
-            eval += good;
-        }
+        const bool trains = dataset->raw.at[row / 8] >> (row % 8) & 1;
+        good = trains ? train < info->train_rows : eval < info->eval_rows;
+        if (good)
+            dataset->positions[trains ? train++ : info->train_rows + eval++] = row;
     }
     if (!good)
         return FAIL(ST_CORRUPT, "dataset %s: record %s does not have %" PRId64 " training rows; import or generate it again",
@@ -208,6 +205,21 @@ void dataset_close(dataset_t **dataset)
     *dataset = NULL;
 }
 
+/* What the record says of itself, against the room there is for it: each block is a record with a head. */
+static status_t check_rows(const dataset_t *dataset)
+{
+    char *data = mem_printf("%s/data.mdb", dataset->path);
+    struct stat st;
+    const int64_t bytes = stat(data, &st) == 0 ? (int64_t)st.st_size : 0;
+    mem_free(data);
+    if (dataset_meta_blocks(&dataset->meta) <= bytes / STORED_RECORD_HEAD_BYTES)
+        return ST_OK;
+    return FAIL(ST_CORRUPT,
+                "dataset %s: record %s says %" PRId64 " rows, and data.mdb of %" PRId64
+                " bytes has no room for their blocks; import or generate it again",
+                dataset->path, DATASET_META, dataset->meta.info.rows, bytes);
+}
+
 /* The records that older datasets lack. */
 static status_t read_optional(dataset_t *dataset)
 {
@@ -236,6 +248,7 @@ status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
                  path, DATASET_META);
         goto done;
     }
+    TRY_DONE(check_rows(dataset));
     dataset->shape = dataset_meta_shape(&dataset->meta);
     dataset->own_scaling = MEM_ARRAY(double, 2 * dataset->meta.info.numeric);
     for (int32_t f = 0; f < dataset->meta.info.numeric; f++) {

@@ -1,8 +1,4 @@
-/* Records in LMDB. A record is a 40-byte head and its bytes, as they are or as one zstd frame:
- *
- *     u32 magic, u32 compressed, u64 raw_bytes, u64 stored_bytes, u64 hash of the raw bytes, u64 hash of the 32 bytes before
- *
- * The head has its own hash, so that a damaged length is never believed. Keys are texts that sort in the order of writing, so
+/* Records in LMDB, each in its stored form (stored_record.h). Keys are texts that sort in the order of writing, so
  * LMDB fills its pages from left to right and a scan reads the file in order. The environment is opened without LMDB's locks:
  * it is written by one process in a folder that no other process knows, and never changes after that. */
 #include "common/data/dataset_file.h"
@@ -13,18 +9,12 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "common/base/hash.h"
+#include "common/data/stored_record.h"
 #include "common/files/file.h"
 #include "common/files/lmdb_env.h"
 
-#define MAGIC 0x31524d53u     /* "SMR1" */
 #define FULL_BYTES (1u << 20) /* a disk with less than this left is full: a record of a block is larger */
 #define FIRST_MAP (1u << 20)  /* a writer doubles the map when it is full; for a reader LMDB raises it to the file's size */
-
-typedef struct head {
-    uint32_t magic, compressed;
-    uint64_t raw_bytes, stored_bytes, hash, head_hash;
-} head_t;
 
 struct dataset_file {
     char *path;
@@ -172,22 +162,9 @@ static int put_once(dataset_file_t *file, MDB_val *key, MDB_val *value)
 
 void dataset_file_pack(const dataset_file_t *file, const record_t *raw, dataset_packed_t *out)
 {
-    head_t head = {.magic = MAGIC, .compressed = file->compress, .raw_bytes = raw->bytes};
-    head.hash = hash64(raw->at, raw->bytes, 0);
-    const size_t room = file->compress ? compress_bound(raw->bytes) : raw->bytes;
-    record_t *stored = &out->stored;
-    MEM_GROW(stored->at, stored->capacity, sizeof head + room);
-    head.stored_bytes = raw->bytes;
-    if (file->compress) {
-        if (!out->compressor)
-            out->compressor = compressor_create();
-        head.stored_bytes = compress_block(out->compressor, raw->at, raw->bytes, stored->at + sizeof head, room);
-    } else
-        memcpy(stored->at + sizeof head, raw->at, raw->bytes);
-    head.head_hash = hash64(&head, offsetof(head_t, head_hash), 0);
-    memcpy(stored->at, &head, sizeof head);
-    stored->bytes = sizeof head + head.stored_bytes;
-    out->hash = head.hash;
+    if (file->compress && !out->compressor)
+        out->compressor = compressor_create();
+    out->hash = stored_record_pack(raw, out->compressor, &out->stored);
 }
 
 void dataset_packed_fini(dataset_packed_t *packed)
@@ -219,26 +196,15 @@ status_t dataset_file_put(dataset_file_t *file, const char *key, const record_t 
 
 static status_t verify_value(dataset_file_t *file, const char *key, const MDB_val *value, record_t *raw)
 {
-    head_t head = {0};
-    if (value->mv_size >= sizeof head)
-        memcpy(&head, value->mv_data, sizeof head);
-    if (head.magic != MAGIC || head.head_hash != hash64(&head, offsetof(head_t, head_hash), 0) ||
-        value->mv_size != sizeof head + head.stored_bytes)
+    switch (stored_record_unpack(value->mv_data, value->mv_size, raw)) {
+    case STORED_RECORD_HEAD:
         return FAIL(ST_CORRUPT, "dataset %s: the head of record %s is damaged; import or generate it again", file->path, key);
-    const uint8_t *body = (const uint8_t *)value->mv_data + sizeof head;
-    MEM_GROW(raw->at, raw->capacity, head.raw_bytes);
-    raw->bytes = head.raw_bytes;
-    bool good;
-    if (head.compressed) {
-        good = decompress_block(body, head.stored_bytes, raw->at, raw->bytes);
-    } else {
-        good = head.stored_bytes == raw->bytes;
-        if (good)
-            memcpy(raw->at, body, raw->bytes);
-    }
-    if (!good || hash64(raw->at, raw->bytes, 0) != head.hash)
+    case STORED_RECORD_BODY:
         return FAIL(ST_CORRUPT, "dataset %s: record %s fails its checksum; the file is damaged, import or generate it again",
                     file->path, key);
+    case STORED_RECORD_GOOD:
+        break;
+    }
     return ST_OK;
 }
 

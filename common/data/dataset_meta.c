@@ -9,8 +9,10 @@
 
 #define MAGIC 0x314154454d4d53ull /* "SMMETA1" */
 #define VERSION 1
-#define SECTION_RULES 0x53454c5552ull /* "RULES" */
-#define RULES_MOST 64                 /* kinds of rules that any version has */
+#define SECTION_RULES 0x53454c5552ull       /* "RULES" */
+#define RULES_MOST 64                       /* kinds of rules that any version has */
+#define FIELD_LEAST (11 * sizeof(uint64_t)) /* a field takes this many bytes of the record or more */
+#define ROWS_MOST (UINT64_C(1) << 53)
 
 void dataset_meta_init(dataset_meta_t *meta, const dataset_field_t *fields, int n)
 {
@@ -214,19 +216,21 @@ bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
 {
     record_reader_t in = {.at = raw->at, .bytes = raw->bytes};
     const uint64_t magic = record_take_u64(&in), version = record_take_u64(&in), count = record_take_u64(&in);
-    if (magic != MAGIC || version != VERSION || count > raw->bytes / sizeof(uint64_t))
+    const uint64_t rows = record_take_u64(&in), train_rows = record_take_u64(&in);
+    if (magic != MAGIC || version != VERSION || count > raw->bytes / FIELD_LEAST || rows == 0 || rows > ROWS_MOST ||
+        train_rows > rows)
         return false;
     dataset_meta_init(meta, NULL, (int)count);
     dataset_info_t *info = &meta->info;
-    info->rows = (int64_t)record_take_u64(&in);
-    info->train_rows = (int64_t)record_take_u64(&in);
+    info->rows = (int64_t)rows;
+    info->train_rows = (int64_t)train_rows;
+    info->eval_rows = (int64_t)(rows - train_rows);
     info->positives = (int64_t)record_take_u64(&in);
-    info->eval_rows = info->rows - info->train_rows;
     info->has_group = record_take_u64(&in) != 0;
     info->has_time = record_take_u64(&in) != 0;
     meta->prefix_split = record_take_u64(&in) != 0;
     meta->blocks_hash = record_take_u64(&in);
-    bool good = info->rows > 0 && info->train_rows >= 0 && info->eval_rows >= 0 && decode_fields(&in, meta);
+    bool good = decode_fields(&in, meta);
     if (good) {
         info->content_hash = record_take_u64(&in);
         info->bad_rows = (int64_t)record_take_u64(&in);

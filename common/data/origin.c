@@ -45,7 +45,11 @@ static char *take_text(record_reader_t *in)
 {
     const uint64_t bytes = record_take_u64(in);
     const char *text = record_take(in, bytes, 1);
-    return text ? mem_printf("%.*s", (int)bytes, text) : NULL;
+    if (!text)
+        return NULL;
+    char *copy = MEM_ARRAY(char, bytes + 1);
+    memcpy(copy, text, bytes);
+    return copy;
 }
 
 /* What comes after the last member is a later version's, and is passed over. */

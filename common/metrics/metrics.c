@@ -169,6 +169,14 @@ double metrics_logloss_example(float p, uint8_t y)
     return -log(fmin(fmax(likelihood, P_FLOOR), 1.0 - P_FLOOR));
 }
 
+bool metrics_are_labels(const uint8_t *y, int64_t n)
+{
+    uint8_t all = 0;
+    for (int64_t i = 0; i < n; i++)
+        all |= y[i];
+    return all <= 1;
+}
+
 double metrics_logloss(const float *p, const uint8_t *y, int64_t n)
 {
     double sum = 0.0;

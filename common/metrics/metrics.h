@@ -6,9 +6,13 @@
 #ifndef SMELTER_METRICS_H
 #define SMELTER_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/metrics/queries.h"
+
+/* metrics_are_labels - is every y 0 or 1? To be asked of numbers that come from a file or a message. */
+bool metrics_are_labels(const uint8_t *y, int64_t n);
 
 /* metrics_logloss - mean of -y log p - (1-y) log(1-p) (eq. 29); p is kept away from 0 and 1 by 1e-7, because an f32
  * probability rounds to 0 or 1 long before its logit is infinite. */

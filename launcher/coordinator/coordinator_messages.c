@@ -7,6 +7,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
+#include "common/metrics/metrics.h"
 #include "common/net/dispatch.h"
 #include "launcher/coordinator/coordinator_impl.h"
 
@@ -162,6 +163,9 @@ static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *mess
         message->frame[1].bytes != n || message->frame[2].bytes != n * 8)
         return FAIL(ST_MESSAGE, "predictions of examples %" PRId64 " to %" PRId64 " do not fit the split of %" PRId64, first,
                     (first + n), p->rows);
+    if (!metrics_are_labels(message->frame[1].data, n))
+        return FAIL(ST_MESSAGE, "predictions of examples %" PRId64 " to %" PRId64 " have labels other than 0 and 1", first,
+                    (first + n));
     memcpy(p->p + first, message->frame[0].data, (size_t)n * sizeof *p->p);
     memcpy(p->label + first, message->frame[1].data, (size_t)n);
     memcpy(p->group + first, message->frame[2].data, (size_t)n * sizeof *p->group);

@@ -15,7 +15,11 @@
 #include "common/base/memory.h"
 #include "launcher/ingest/file_kind.h"
 
-#define IN_BYTES (256u << 10)
+#ifndef TEXT_READER_BYTES /* a fuzzer's are few, so that small inputs cross the ends of buffers */
+#define TEXT_READER_BYTES (256u << 10)
+#endif
+#define IN_BYTES TEXT_READER_BYTES
+_Static_assert(IN_BYTES >= FILE_KIND_BYTES, "the kind of a file is told by what is read first");
 #define LINE_MOST (256u << 20) /* a longer line is no text; without a bound a binary file would fill the memory */
 
 typedef enum text_kind { TEXT_PLAIN, TEXT_GZIP, TEXT_ZSTD } text_kind_t;

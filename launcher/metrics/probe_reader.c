@@ -47,8 +47,9 @@ static status_t read_points(const char *lines_path, const char *floats_path, siz
             break;
         probe_point_t *point = &probes->point[probes->n];
         const size_t size = (size_t)point->examples * sizeof *point->p;
-        point->p = probes->floats + probes->n_floats;
-        if (size > bytes - (size_t)probes->n_floats * sizeof *point->p || hash64(point->p, size, 0) != wanted)
+        const bool is_there = size <= bytes - (size_t)probes->n_floats * sizeof *point->p;
+        point->p = is_there ? probes->floats + probes->n_floats : NULL;
+        if (!is_there || hash64(point->p, size, 0) != wanted)
             return FAIL(ST_CORRUPT, "%s: the predictions before step %" PRId64 " are not those that %s speaks of: it " CHANGED,
                         floats_path, point->step, lines_path);
         probes->n_floats += point->examples;

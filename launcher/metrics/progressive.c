@@ -168,9 +168,18 @@ void *progressive_save(const progressive_t *p, int64_t now_ns, int64_t *bytes)
     return saved;
 }
 
+/* Of a step from 0 to the run's last and one more. */
 static int64_t positions_before(const lanes_t *lanes, int64_t step)
 {
-    return step * lanes->batch < lanes->total ? step * lanes->batch : lanes->total;
+    return step < lanes_steps(lanes) ? step * lanes->batch : lanes->total;
+}
+
+static status_t does_not_fit(const saved_t *head, int64_t bytes, const char *where)
+{
+    return FAIL(ST_CORRUPT,
+                "%s: holds %" PRId64 " and %" PRId64 " examples before step %" PRId64 " in %" PRId64
+                " bytes, which do not fit the run",
+                where, head->examples, head->n, head->step, bytes);
 }
 
 static status_t check_saved(const progressive_options_t *o, const void *saved, int64_t bytes, const char *where, saved_t *head)
@@ -186,6 +195,8 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
                     "%s: has format %" PRId64 ", this program reads %d; use the smelter that wrote it, or a newer one", where,
                     head->version, SAVED_VERSION);
     memcpy(head, saved, head_bytes(head->version));
+    if (head->step < 0 || head->step > lanes_steps(&o->lanes))
+        return does_not_fit(head, bytes, where);
     const int64_t each = sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t);
     const int64_t first = least(positions_before(&o->lanes, head->step), o->first_visits);
     const bool is_kept = head->version >= 4;
@@ -194,12 +205,12 @@ static status_t check_saved(const progressive_options_t *o, const void *saved, i
                     "%s: holds %" PRId64 " predictions of the first pass, and not the %" PRId64 " before step %" PRId64, where,
                     head->kept, first, head->step);
     const int64_t left = bytes - (int64_t)head_bytes(head->version) - head->kept * (int64_t)sizeof(float);
-    if (left < 0 || head->step < 0 || head->step > lanes_steps(&o->lanes) || head->n < 0 || head->examples < 0 || left % each ||
-        head->n != left / each || head->examples != positions_before(&o->lanes, head->step) - head->n)
-        return FAIL(ST_CORRUPT,
-                    "%s: holds %" PRId64 " and %" PRId64 " examples before step %" PRId64 " in %" PRId64
-                    " bytes, which do not fit the run",
-                    where, head->examples, head->n, head->step, bytes);
+    if (left < 0 || head->examples < 0 || left % each || head->n != left / each ||
+        head->examples != positions_before(&o->lanes, head->step) - head->n)
+        return does_not_fit(head, bytes, where);
+    const size_t labels_at = head_bytes(head->version) + (size_t)head->n * (sizeof(float) + sizeof(uint64_t));
+    if (!metrics_are_labels((const uint8_t *)saved + labels_at, head->n))
+        return FAIL(ST_CORRUPT, "%s: holds labels other than 0 and 1", where);
     if (o->keeps && !is_kept && first > 0)
         return FAIL(ST_INPUT,
                     "%s: does not hold what the first %" PRId64
@@ -412,6 +423,8 @@ status_t progressive_put(progressive_t *p, int worker, net_message_t *message, i
     if (queue->put - queue->taken == QUEUE_MOST || message->frame[0].bytes != h.count * 4 ||
         message->frame[1].bytes != h.count || message->frame[2].bytes != h.count * 8)
         status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
+    else if (!metrics_are_labels(message->frame[1].data, h.count))
+        status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions of labels other than 0 and 1", worker);
     else if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
         status = FAIL(ST_MESSAGE,
                       "worker %d sent %" PRId64 " progressive predictions from step %" PRId64

@@ -11,6 +11,8 @@
 #include "launcher/metrics/step_line.h"
 
 #define DIGITS 16 /* of a word */
+#define WORDS_MOST (1 << 24)
+#define COMPONENTS_MOST 64 /* the bound of model.components */
 
 static status_t bad_line(const char *path, int64_t line, const char *what)
 {
@@ -36,11 +38,15 @@ static status_t parse_words(const char *path, int64_t line, const char *text, st
     const size_t length = strlen(text);
     if (length == 0 || length % DIGITS)
         return bad_line(path, line, "its digest is not a whole number of 16 digits");
+    if (length / DIGITS > WORDS_MOST)
+        return bad_line(path, line, "its digest is longer than any that a run writes");
     record->n = (int32_t)(length / DIGITS);
     record->words = MEM_ARRAY(uint64_t, record->n);
     for (int32_t i = 0; i < record->n; i++)
-        if (!parse_word(text + (size_t)i * DIGITS, &record->words[i]))
+        if (!parse_word(text + (size_t)i * DIGITS, &record->words[i])) {
+            mem_free(record->words);
             return bad_line(path, line, "its digest has characters that are no hexadecimal digits");
+        }
     return ST_OK;
 }
 
@@ -72,9 +78,10 @@ static status_t parse_line(const char *path, int64_t number, const char *line, c
             return ST_OK; /* a line of progressive validation */
         if (!member(line, "\"component\": ", small, sizeof small))
             return bad_line(path, number, "a digest of dense parameters without a component");
-        record.component = (int32_t)strtol(small, &end, 10);
-        if (*end || record.component < 0)
+        const long component = strtol(small, &end, 10);
+        if (*end || component < 0 || component >= COMPONENTS_MOST)
             return bad_line(path, number, "its component is not a number");
+        record.component = (int32_t)component;
     }
     if (!member(line, "\"step\": ", small, sizeof small))
         return bad_line(path, number, "a digest without a step");

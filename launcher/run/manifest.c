@@ -24,6 +24,7 @@
     "tables and all files that are listed are synced before this one is, which is renamed after; LMDB writes " \
     "without syncing (MDB_NOSYNC) and is synced at the end of a store, and after every transaction of a checkpoint's base"
 #define MOST_COUNT (INT64_C(1) << 53)
+#define MOST_SHARDS 65536
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, FILE_PREDICTIONS " is written as it lies in memory");
 
@@ -161,6 +162,9 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
 #undef GET
 #define GET(name) TRY(jsondoc_get_integer(doc, where, #name, 0, MOST_COUNT, &out->name));
     COUNTS(GET)
+    if (out->shards_per_server && out->servers > MOST_SHARDS / out->shards_per_server)
+        return FAIL(ST_CORRUPT, "%s: %" PRId64 " servers with %" PRId64 " shards each cannot be", where, out->servers,
+                    out->shards_per_server);
     if (format >= 4) {
         TRY(jsondoc_get_integer(doc, where, MEMBER_INCARNATION, 0, MOST_COUNT, &out->incarnation));
         CHECKPOINTS(GET)
