@@ -14,6 +14,27 @@ uint64_t hash64(const void *data, size_t bytes, uint64_t seed)
     return XXH3_64bits_withSeed(data, bytes, seed);
 }
 
+static inline __attribute__((always_inline)) void each(uint64_t *hashes, const void *const *data, size_t bytes,
+                                                       const uint64_t *seeds, int n)
+{
+    for (int i = 0; i < n; i++)
+        hashes[i] = XXH3_64bits_withSeed(data[i], bytes, seeds[i]);
+}
+
+void hash64_each(uint64_t *hashes, const void *const *data, size_t bytes, const uint64_t *seeds, int n)
+{
+    switch (bytes) { /* with a constant length nothing of it but multiplications is left */
+    case 64:
+        each(hashes, data, 64, seeds, n);
+        break;
+    case 128:
+        each(hashes, data, 128, seeds, n);
+        break;
+    default:
+        each(hashes, data, bytes, seeds, n);
+    }
+}
+
 struct hash_stream {
     XXH3_state_t state; /* wants 64-byte alignment, which memory blocks have */
 };

@@ -11,6 +11,10 @@
 /* hash64 - XXH3 of a byte string; checksums and the key of a categorical value. */
 uint64_t hash64(const void *data, size_t bytes, uint64_t seed);
 
+/* hash64_each - hashes[i] := hash64(data[i], bytes, seeds[i]) for n byte strings of one length. Cheaper than as many calls: the
+ * length is looked at once, and the multiplications of one string do not wait for those of another. */
+void hash64_each(uint64_t *hashes, const void *const *data, size_t bytes, const uint64_t *seeds, int n);
+
 /* hash_mix - a cheap bijective mix of 64 bits (the finaliser of SplitMix64), for open-addressing indexes. */
 static inline uint64_t hash_mix(uint64_t x)
 {

@@ -1,11 +1,13 @@
 /* A server digests every row that it steps, so a row must cost little: one hash of the payload, one mix of the key. What is
- * summed modulo P is summed in 128 bits, and reduced once a step. Rejected: a hash of our own, of multiplications that do not
- * wait for each other, inlined; XXH3 behind its call is still faster at all widths. */
+ * summed modulo P is summed in 128 bits, and reduced once a step. Rows come some at a time, so that their hashes do not wait
+ * for each other. Rejected: a hash of our own, of multiplications that do not wait for each other, inlined; XXH3 behind its
+ * call is still faster at all widths. */
 #include "common/base/step_digest.h"
 
 #include <string.h>
 
 #include "common/base/hash.h"
+#include "common/base/status.h"
 
 #define P ((UINT64_C(1) << 61) - 1) /* a Mersenne prime: reduction is a shift and an addition */
 #define SLOTS_OF_GROUP (HASH_SLOTS / STEP_DIGEST_GROUPS)
@@ -61,17 +63,31 @@ static const counter_t *counters_in(const uint64_t *words)
     return (const counter_t *)(words + STEP_DIGEST_SUMS);
 }
 
-void step_digest_row(step_digest_t *digest, uint32_t table, uint64_t key, const void *payload, size_t bytes)
+void step_digest_rows(step_digest_t *digest, uint32_t table, const uint64_t *keys, const void *const *payloads, int n,
+                      size_t bytes)
 {
-    const uint64_t mixed_key = hash_mix(key), hash = hash64(payload, bytes, mixed_key + table * 0xd6e8feb86659fd93u);
-    const uint64_t h = (hash & P) + (hash >> 61);
-    digest->sum += h;
-    digest->low += (unsigned __int128)h * (key & UINT32_MAX);
-    digest->high += (unsigned __int128)h * (key >> 32);
+    ASSERT(n > 0 && n <= STEP_DIGEST_ROWS);
+    uint64_t mixed[STEP_DIGEST_ROWS], seeds[STEP_DIGEST_ROWS], hashes[STEP_DIGEST_ROWS];
+    for (int i = 0; i < n; i++) {
+        mixed[i] = hash_mix(keys[i]);
+        seeds[i] = mixed[i] + table * 0xd6e8feb86659fd93u;
+    }
+    hash64_each(hashes, payloads, bytes, seeds, n);
+    unsigned __int128 sum = 0, low = 0, high = 0;
     counter_t *count = counters(digest->words);
-    const uint32_t slot = (uint32_t)(mixed_key >> 54); /* hash_slot(key) */
-    count[slot / SLOTS_OF_GROUP] += (uint32_t)((hash * 0x9fb21c651e98df25u) >> 32);
-    count[STEP_DIGEST_GROUPS + table] += (uint32_t)((hash * 0xc2b2ae3d27d4eb4fu) >> 32);
+    uint32_t table_count = 0;
+    for (int i = 0; i < n; i++) {
+        const uint64_t h = (hashes[i] & P) + (hashes[i] >> 61);
+        sum += h;
+        low += (unsigned __int128)h * (keys[i] & UINT32_MAX);
+        high += (unsigned __int128)h * (keys[i] >> 32);
+        count[(mixed[i] >> 54) / SLOTS_OF_GROUP] += (uint32_t)((hashes[i] * 0x9fb21c651e98df25u) >> 32);
+        table_count += (uint32_t)((hashes[i] * 0xc2b2ae3d27d4eb4fu) >> 32);
+    }
+    count[STEP_DIGEST_GROUPS + table] += table_count;
+    digest->sum += sum;
+    digest->low += low;
+    digest->high += high;
 }
 
 void step_digest_end(step_digest_t *digest)

@@ -10,6 +10,8 @@
  * (65,530): 16,384 chunks of at least 32 MB are half a terabyte of rows. Small enough for hundreds of little tables. */
 #define CHUNK_BYTES_MAX ((size_t)64 << 20)
 
+#define FETCH_LINES_MAX 8 /* the hardware sees a longer run by itself */
+
 /* A table's first bytes stay on small pages: a field with ten values must not cost a huge page. */
 #define SMALL_BYTES PAGE_HUGE_BYTES
 
@@ -73,6 +75,15 @@ void row_arena_trim(row_arena_t *arena)
 {
     for (size_t i = (size_t)arena->rows >> arena->chunk_shift; i < arena->chunks_used; i++)
         pages_release(arena->chunks[i], chunk_bytes(arena), small_bytes(arena, i), used_bytes(arena, i));
+}
+
+row_extent_t row_arena_extent(const row_arena_t *arena, int64_t floats)
+{
+    const int64_t bytes = (int64_t)sizeof(row_t) + floats * (int64_t)sizeof(float);
+    const int64_t step = (int64_t)(arena->row_bytes & -arena->row_bytes); /* rows begin at multiples of it */
+    const int64_t latest = step < ROW_LINE_BYTES ? ROW_LINE_BYTES - step : 0;
+    const int64_t lines = (latest + bytes + ROW_LINE_BYTES - 1) / ROW_LINE_BYTES - 1;
+    return (row_extent_t){lines < FETCH_LINES_MAX ? (int)lines : FETCH_LINES_MAX, bytes - 1};
 }
 
 int64_t row_arena_bytes(const row_arena_t *arena)

@@ -25,6 +25,8 @@
     ((uint32_t)1 << 30) /* 0 to 3 in the top two bits: how often it was used of late (ps/table/table_resident.c) */
 #define ROW_HEAT_MAX ((uint32_t)3 << 30)
 
+#define ROW_LINE_BYTES 64 /* of the cache */
+
 typedef struct row {
     uint64_t key;
     uint32_t version; /* as in table_row_t */
@@ -62,6 +64,27 @@ static inline row_t *row_arena_at(const row_arena_t *arena, int64_t id)
     uint64_t i = (uint64_t)id;
     return (row_t *)(arena->chunks[i >> arena->chunk_shift] +
                      (i & (((uint64_t)1 << arena->chunk_shift) - 1)) * arena->row_bytes);
+}
+
+/* The lines of the cache that a row touches with its head and the first floats of its payload: those at 0, 64, .. from its
+ * beginning, `lines` of them, and that of its last byte. */
+typedef struct row_extent {
+    int lines;
+    ptrdiff_t last;
+} row_extent_t;
+
+/* row_arena_extent - of the head and `floats` of the payload, for row_arena_fetch. Not one line more than some row of the arena
+ * needs, by where rows can begin in a line. */
+row_extent_t row_arena_extent(const row_arena_t *arena, int64_t floats);
+
+/* row_arena_fetch - let the lines of row number `id` come into the cache. Always inlined: to the compiler a function of
+ * prefetches alone does nothing, and its calls can go. */
+static inline __attribute__((always_inline)) void row_arena_fetch(const row_arena_t *arena, int64_t id, row_extent_t extent)
+{
+    const char *row = (const char *)row_arena_at(arena, id);
+    for (int line = 0; line < extent.lines; line++)
+        __builtin_prefetch(row + line * ROW_LINE_BYTES);
+    __builtin_prefetch(row + extent.last);
 }
 
 /* row_arena_bytes - memory in use, whole pages counted. */

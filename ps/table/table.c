@@ -1,13 +1,14 @@
 /* How a request goes through a table. Each key costs two cache misses, its bucket of the index and its row, and the only
- * way to be fast is to have many of them under way at once. Keys are handled in blocks of BLOCK, and each block passes three
- * stations, with the next block's first station ahead of the current one's last:
+ * way to be fast is to have many of them under way at once. Keys pass three stations, each some keys ahead of the next:
  *
- *     prepare   hash the keys, fetch their buckets
- *     locate    let the bucket guess the row (by tag), fetch the row's lines
- *     resolve   check the key in the row; on a wrong guess look properly; if there is none, create it     -> row pointers
+ *     prepare   key i + 24: hash it, fetch its bucket
+ *     locate    key i + 12: let the bucket guess the row (by tag), fetch the lines of the row that the request needs
+ *     resolve   key i: check the key in the row; on a wrong guess look properly; if there is none, create it     -> the row
  *
  * A guess is only a hint: rows created meanwhile, or an index that has grown, make it stale but never wrong, because resolve
- * checks. What is then done with the rows (copy, step) is a plain loop over pointers to lines that are on their way.
+ * checks. What is then done with the row (copy, step) meets lines that have arrived, while those of the next keys are on their
+ * way. Rejected: blocks of 32 keys that pass a station together (a burst of misses, more than can be outstanding, and then none
+ * while the block's rows are worked on: 0.8 of the speed).
  *
  * A merged push first chains the occurrences of each key in a small hash map that lives for one request and stays in the
  * cache; so the big table is visited once per distinct key, and its rows are stepped once, however many senders name them.
@@ -22,9 +23,12 @@
 #include "common/base/rng.h"
 #include "common/kernels/tree.h"
 
-#define BLOCK 32 /* keys under way: more than the misses a core can have outstanding (16 - 48), few enough for L1 */
-#define CACHE_LINE 64
-#define FETCH_LINES_MAX 8  /* the hardware sees a longer run by itself */
+/* How many keys ahead buckets and rows are fetched: some more than keep as many lines on their way as a core can have
+ * outstanding (16 - 48); few enough for L1. */
+#define BUCKETS_AHEAD 24
+#define ROWS_AHEAD 12
+#define WINDOW 32 /* a power of two above both */
+
 #define GRADIENTS_AHEAD 12 /* keys whose gradients are under way in a merged push */
 #define DIM_MAX 65536
 
@@ -128,55 +132,26 @@ static void absent_weights(const table_t *table, uint64_t key, float *w)
 
 /* ---- the stations of a request --------------------------------------------------------------------------------------- */
 
-typedef struct block {
-    const uint64_t *keys;
-    int n;
-    uint64_t hash[BLOCK];
-    int64_t guess[BLOCK];
-} block_t;
+/* The keys under way, by the lower bits of their places in the request. */
+typedef struct window {
+    uint64_t hash[WINDOW];
+    int64_t guess[WINDOW];
+} window_t;
 
-static inline int block_size(int64_t left)
+static inline __attribute__((always_inline)) void prepare(const table_t *table, window_t *window, const uint64_t *keys,
+                                                          int64_t i)
 {
-    return left < BLOCK ? (int)left : BLOCK;
+    const uint64_t hash = key_index_hash(keys[i]);
+    window->hash[i % WINDOW] = hash;
+    __builtin_prefetch(table->index.slots + key_index_bucket(&table->index, hash) * KEY_INDEX_WAYS);
 }
 
-static inline void prepare(const table_t *table, block_t *block, const uint64_t *keys, int n)
+static inline __attribute__((always_inline)) void locate(const table_t *table, window_t *window, row_extent_t extent, int64_t i)
 {
-    block->keys = keys;
-    block->n = n;
-    for (int i = 0; i < n; i++) {
-        block->hash[i] = key_index_hash(keys[i]);
-        __builtin_prefetch(table->index.slots + key_index_bucket(&table->index, block->hash[i]) * KEY_INDEX_WAYS);
-    }
-}
-
-/* Number of lines to fetch for the first `floats` of a payload; a row may start anywhere in a line. */
-static inline int lines_of(int64_t floats)
-{
-    int64_t bytes = (int64_t)sizeof(row_t) + floats * (int64_t)sizeof(float);
-    int64_t lines = (bytes + CACHE_LINE - 2) / CACHE_LINE + 1;
-    return lines < FETCH_LINES_MAX ? (int)lines : FETCH_LINES_MAX;
-}
-
-static inline void locate(const table_t *table, block_t *block, int lines)
-{
-    for (int i = 0; i < block->n; i++) {
-        block->guess[i] = key_index_guess(&table->index, block->hash[i]);
-        if (block->guess[i] == KEY_INDEX_NONE)
-            continue;
-        const char *row = (const char *)row_arena_at(&table->arena, block->guess[i]);
-        for (int line = 0; line < lines; line++)
-            __builtin_prefetch(row + line * CACHE_LINE);
-    }
-}
-
-/* The number of the row of the block's i-th key, or KEY_INDEX_NONE. */
-static inline int64_t resolve(const table_t *table, const block_t *block, int i)
-{
-    const int64_t id = block->guess[i];
-    if (id != KEY_INDEX_NONE && __builtin_expect(row_arena_at(&table->arena, id)->key == block->keys[i], 1))
-        return id;
-    return key_index_find(&table->index, &table->arena, block->keys[i], block->hash[i]);
+    const int64_t guess = key_index_guess(&table->index, window->hash[i % WINDOW]);
+    window->guess[i % WINDOW] = guess;
+    if (__builtin_expect(guess != KEY_INDEX_NONE, 1))
+        row_arena_fetch(&table->arena, guess, extent);
 }
 
 /* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
@@ -186,29 +161,30 @@ static inline int64_t resolve(const table_t *table, const block_t *block, int i)
 typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
 
 static inline __attribute__((always_inline)) void for_each_row(const table_t *table, table_t *create_in, const uint64_t *keys,
-                                                               int64_t n, int lines, visit_fn *visit, void *context)
+                                                               int64_t n, row_extent_t extent, visit_fn *visit, void *context)
 {
-    block_t blocks[2];
-    if (n > 0)
-        prepare(table, &blocks[0], keys, block_size(n));
-    for (int64_t done = 0, b = 0; done < n; done += BLOCK, b ^= 1) {
-        locate(table, &blocks[b], lines);
-        if (done + BLOCK < n)
-            prepare(table, &blocks[b ^ 1], keys + done + BLOCK, block_size(n - done - BLOCK));
-        for (int i = 0; i < blocks[b].n; i++) {
-            int64_t id = resolve(table, &blocks[b], i);
-            row_t *row = NULL;
-            if (__builtin_expect(id != KEY_INDEX_NONE, 1)) {
-                row = row_arena_at(&table->arena, id);
-            } else if (table->row_cache) {
-                table_note_missing(table, keys[done + i], done + i);
-                continue;
-            } else if (create_in && create_in->options.min_count == 0) {
-                id = create_in->arena.rows;
-                row = table_create_row(create_in, keys[done + i]);
-            }
-            visit(context, done + i, id, row);
+    window_t window;
+    for (int64_t i = 0; i < BUCKETS_AHEAD && i < n; i++)
+        prepare(table, &window, keys, i);
+    for (int64_t i = 0; i < ROWS_AHEAD && i < n; i++)
+        locate(table, &window, extent, i);
+    for (int64_t i = 0; i < n; i++) {
+        if (i + BUCKETS_AHEAD < n)
+            prepare(table, &window, keys, i + BUCKETS_AHEAD);
+        if (i + ROWS_AHEAD < n)
+            locate(table, &window, extent, i + ROWS_AHEAD);
+        int64_t id = table_resolve(table, keys[i], window.hash[i % WINDOW], window.guess[i % WINDOW]);
+        row_t *row = NULL;
+        if (__builtin_expect(id != KEY_INDEX_NONE, 1)) {
+            row = row_arena_at(&table->arena, id);
+        } else if (table->row_cache) {
+            table_note_missing(table, keys[i], i);
+            continue;
+        } else if (create_in && create_in->options.min_count == 0) {
+            id = create_in->arena.rows;
+            row = table_create_row(create_in, keys[i]);
         }
+        visit(context, i, id, row);
     }
     if (create_in && create_in->missing > 0) {
         table_load_missing(create_in);
@@ -275,7 +251,7 @@ void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out)
         return;
     }
     pull_t pull = {table, keys, out};
-    for_each_row(table, table, keys, n, lines_of(table->dim), visit_pull, &pull);
+    for_each_row(table, table, keys, n, row_arena_extent(&table->arena, table->dim), visit_pull, &pull);
     table_settle(table);
 }
 
@@ -293,7 +269,7 @@ static inline void visit_peek(void *context, int64_t i, int64_t id, row_t *row)
 void table_peek(const table_t *table, const uint64_t *keys, int64_t n, float *out)
 {
     pull_t pull = {table, keys, out};
-    for_each_row(table, NULL, keys, n, lines_of(table->dim), visit_peek, &pull);
+    for_each_row(table, NULL, keys, n, row_arena_extent(&table->arena, table->dim), visit_peek, &pull);
     if (table->row_cache)
         table_peek_missing(table, out, absent_weights);
 }
@@ -319,6 +295,23 @@ static void defer(table_t *table, uint64_t key, const float *g)
     d->n++;
 }
 
+/* Rows that were stepped go to the digest some at a time, at the latest at the end of the request: until then they stay as they
+ * are, but for one whose key is named again, which step_row sees by its version. */
+static void watch_rows(table_t *table)
+{
+    step_digest_rows(table->watch, table->options.id, table->watched_keys, table->watched_payloads, table->watched,
+                     (size_t)table->payload_floats * sizeof(float));
+    table->watched = 0;
+}
+
+static inline void watch_row(table_t *table, const row_t *row)
+{
+    table->watched_keys[table->watched] = row->key;
+    table->watched_payloads[table->watched] = row->payload;
+    if (++table->watched == STEP_DIGEST_ROWS)
+        watch_rows(table);
+}
+
 static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row, const float *g, uint32_t version)
 {
     if (__builtin_expect(!row || table_has_expired(table, row->version), 0)) {
@@ -332,12 +325,14 @@ static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row
         row->count &= ~ROW_COUNT_MAX;
     }
     table_before_change(table, id, row);
+    if (__builtin_expect(row->version == version && table->watched > 0, 0))
+        watch_rows(table); /* a key that is named again */
     row->version = version;
     row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
     row->count += row->count < ROW_HEAT_MAX ? table->heat : 0;
     table->optimizer->apply(row->payload, row->payload + table->dim, g, table->dim, &table->options.settings);
     if (table->watch)
-        step_digest_row(table->watch, table->options.id, row->key, row->payload, (size_t)table->payload_floats * sizeof(float));
+        watch_row(table, row);
 }
 
 static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
@@ -348,6 +343,8 @@ static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
 
 static void end_push(table_t *table, uint32_t step)
 {
+    if (table->watched > 0)
+        watch_rows(table);
     if (table->deferred.n > 0)
         frequency_filter_push(table, step);
     table_settle(table);
@@ -362,7 +359,7 @@ typedef struct counting {
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step)
 {
     merged_push_t push = {table, keys, g, step + 1};
-    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_push, &push);
+    for_each_row(table, table, keys, n, row_arena_extent(&table->arena, table->payload_floats), visit_push, &push);
     end_push(table, step);
 }
 
@@ -378,7 +375,7 @@ void table_count_pushes(table_t *table, const uint64_t *keys, int64_t n, uint32_
 {
     ASSERT(table->dim == 1);
     counting_t counting = {table, counts, step + 1};
-    for_each_row(table, table, keys, n, lines_of(table->payload_floats), visit_counted, &counting);
+    for_each_row(table, table, keys, n, row_arena_extent(&table->arena, table->payload_floats), visit_counted, &counting);
 }
 
 /* Chain the occurrences of each key, lowest sender first: lists are entered from the last sender to the first, each new
@@ -465,12 +462,14 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
     MEM_GROW(merge->tree, merge->tree_capacity, (size_t)(tree_levels((uint32_t)workers) * table->dim));
     chain(merge, keys, g, n, workers, table->dim);
     merged_push_t push = {table, merge->keys, NULL, step + 1};
-    for_each_row(table, table, merge->keys, merge->distinct, lines_of(table->payload_floats), visit_merged, &push);
+    for_each_row(table, table, merge->keys, merge->distinct, row_arena_extent(&table->arena, table->payload_floats),
+                 visit_merged, &push);
     end_push(table, step);
 }
 
 void table_watch(table_t *table, step_digest_t *digest)
 {
+    ASSERT(table->watched == 0);
     table->watch = digest;
 }
 
@@ -505,91 +504,4 @@ table_row_t table_row_at(const table_t *table, int64_t i)
 {
     ASSERT(i >= 0 && i < table->arena.rows);
     return table_row_seen(row_arena_at(&table->arena, i));
-}
-
-/* row := what was stored, whose count is 2^28 - 1 at most where we wrote it, and is cut down to that where we did not. */
-static void fill_row(table_t *table, int64_t id, row_t *row, const table_row_t *stored)
-{
-    table_before_change(table, id, row);
-    row->version = stored->version;
-    row->count &= ~ROW_COUNT_MAX;
-    row->count |= stored->count < ROW_COUNT_MAX ? stored->count : ROW_COUNT_MAX;
-    memcpy(row->payload, stored->payload, (size_t)table->payload_floats * sizeof *row->payload);
-}
-
-/* The keys of a block that lie out of memory, into memory. Rows may move and come: what was guessed before is stale, not
- * wrong. */
-static void load_block(table_t *table, const block_t *block)
-{
-    if (!table->row_cache || !table_has_spilled(table))
-        return;
-    for (int i = 0; i < block->n; i++)
-        if (resolve(table, block, i) == KEY_INDEX_NONE)
-            table_note_missing(table, block->keys[i], i);
-    table_load_missing(table);
-    table->missing = 0;
-}
-
-static status_t put_row(table_t *table, int64_t id, const table_row_t *row, bool replaces)
-{
-    row_t *place;
-    if (id == KEY_INDEX_NONE) {
-        id = table->arena.rows;
-        place = table_append(table, row->key);
-        table->rows++;
-    } else if (replaces) {
-        place = row_arena_at(&table->arena, id);
-    } else {
-        return FAIL(ST_CORRUPT, "table %u: row %" PRIu64 " is there twice; the stored rows are damaged or belong to two models",
-                    table->options.id, row->key);
-    }
-    fill_row(table, id, place, row);
-    return ST_OK;
-}
-
-/* As prepare, of rows. Most are new, so that a place for each is looked for, in the next bucket where its own is full. */
-static void prepare_rows(const table_t *table, block_t *block, uint64_t keys[BLOCK], const table_row_t *rows, int n)
-{
-    for (int i = 0; i < n; i++)
-        keys[i] = rows[i].key;
-    prepare(table, block, keys, n);
-    for (int i = 0; i < n; i++)
-        __builtin_prefetch(table->index.slots + (key_index_bucket(&table->index, block->hash[i]) + 1) * KEY_INDEX_WAYS);
-}
-
-/* The stations of a pull. */
-static status_t put_rows(table_t *table, const table_row_t *rows, int64_t n, bool replaces)
-{
-    block_t blocks[2];
-    uint64_t keys[2][BLOCK];
-    status_t status = ST_OK;
-    if (n > 0)
-        prepare_rows(table, &blocks[0], keys[0], rows, block_size(n));
-    for (int64_t done = 0, b = 0; done < n && status == ST_OK; done += BLOCK, b ^= 1) {
-        block_t *block = &blocks[b];
-        locate(table, block, lines_of(table->payload_floats));
-        if (done + BLOCK < n)
-            prepare_rows(table, &blocks[b ^ 1], keys[b ^ 1], rows + done + BLOCK, block_size(n - done - BLOCK));
-        load_block(table, block);
-        for (int i = 0; i < block->n && status == ST_OK; i++)
-            status = put_row(table, resolve(table, block, i), &rows[done + i], replaces);
-        table_settle(table);
-    }
-    return status == ST_OK && table->row_cache ? row_cache_status(table->row_cache) : status;
-}
-
-void table_expect(table_t *table, int64_t rows)
-{
-    if (!table->row_cache) /* else their number in memory is the budget's matter */
-        key_index_reserve(&table->index, &table->arena, rows < KEY_INDEX_ROWS_MAX ? rows : KEY_INDEX_ROWS_MAX);
-}
-
-status_t table_put(table_t *table, const table_row_t *rows, int64_t n)
-{
-    return put_rows(table, rows, n, false);
-}
-
-status_t table_put_latest(table_t *table, const table_row_t *rows, int64_t n)
-{
-    return put_rows(table, rows, n, true);
 }

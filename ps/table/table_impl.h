@@ -1,6 +1,7 @@
 /* table_impl.h - the inside of a table, for the files that it is made of and for no other:
  *
- *     table.c           requests: pulls, pushes, puts
+ *     table.c           requests: pulls, pushes
+ *     table_put.c       rows as they were stored
  *     table_resident.c  rows that leave memory and come back
  *     table_expire.c    rows that were not used for long
  *     frequency_filter.c       keys that have no row yet
@@ -78,6 +79,9 @@ struct table {
     bool has_swept_to;  /* in the spill, up to the key swept_to */
     uint64_t swept_to;
     step_digest_t *watch;
+    int watched; /* rows that this request has stepped and `watch` has not taken yet */
+    uint64_t watched_keys[STEP_DIGEST_ROWS];
+    const void *watched_payloads[STEP_DIGEST_ROWS];
 
     table_save_fn *save; /* of the last freeze */
     void *save_context;
@@ -103,6 +107,15 @@ row_t *table_append(table_t *table, uint64_t key);
 static inline int64_t table_find(const table_t *table, uint64_t key)
 {
     return key_index_find(&table->index, &table->arena, key, key_index_hash(key));
+}
+
+/* The number of a key's row, or KEY_INDEX_NONE; `guess` is what the index said of it before, which rows that have come or gone
+ * since make stale, not wrong. */
+static inline int64_t table_resolve(const table_t *table, uint64_t key, uint64_t hash, int64_t guess)
+{
+    if (__builtin_expect(guess != KEY_INDEX_NONE && row_arena_at(&table->arena, guess)->key == key, 1))
+        return guess;
+    return key_index_find(&table->index, &table->arena, key, hash);
 }
 
 /* Weights and state of a row as if it had never been used. */

@@ -1,6 +1,7 @@
 /* test_step_digest - "equal for equal steps, whatever the cluster, and able to say where two unequal ones part": order and
  * spreading over shards do not matter, a single row that differs is named by table, slot and key, whatever key it is, and
- * rows that differ in numbers are never mistaken for one. */
+ * rows that differ in numbers are never mistaken for one. The digests of runs are kept and compared for years: their words are
+ * computed again from the definition in the header, for rows of all widths. */
 #include "common/base/step_digest.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ static void digest_of(const row_t *rows, int first, int end, uint64_t *words)
 {
     step_digest_t d = {.words = words, .tables = TABLES};
     for (int i = first; i < end; i++)
-        step_digest_row(&d, rows[i].table, rows[i].key, rows[i].payload, sizeof rows[i].payload);
+        step_digest_rows(&d, rows[i].table, &rows[i].key, &(const void *){rows[i].payload}, 1, sizeof rows[i].payload);
     step_digest_end(&d);
 }
 
@@ -139,6 +140,45 @@ static void test_more_rows_are_ranged(void **state)
     }
 }
 
+/* The words by their definition, a row at a time. */
+static void add_by_definition(uint64_t *words, uint32_t table, uint64_t key, const void *payload, size_t bytes)
+{
+    const uint64_t prime = (UINT64_C(1) << 61) - 1;
+    const uint64_t hash = hash64(payload, bytes, hash_mix(key) + table * 0xd6e8feb86659fd93u);
+    const uint64_t h = (hash & prime) + (hash >> 61);
+    words[0] = (uint64_t)((words[0] + (unsigned __int128)h) % prime);
+    words[1] = (uint64_t)((words[1] + (unsigned __int128)h * (key & UINT32_MAX)) % prime);
+    words[2] = (uint64_t)((words[2] + (unsigned __int128)h * (key >> 32)) % prime);
+    uint32_t counters[STEP_DIGEST_GROUPS + TABLES];
+    memcpy(counters, words + STEP_DIGEST_SUMS, sizeof counters);
+    counters[hash_slot(key) / 32] += (uint32_t)((hash * 0x9fb21c651e98df25u) >> 32);
+    counters[STEP_DIGEST_GROUPS + table] += (uint32_t)((hash * 0xc2b2ae3d27d4eb4fu) >> 32);
+    memcpy(words + STEP_DIGEST_SUMS, counters, sizeof counters);
+}
+
+static void test_words_are_those_of_the_definition(void **state)
+{
+    (void)state;
+    float payloads[STEP_DIGEST_ROWS][100];
+    for (size_t floats = 1; floats <= 100; floats++) {
+        uint64_t words[WORDS_MOST] = {0}, wanted[WORDS_MOST] = {0}, keys[STEP_DIGEST_ROWS];
+        step_digest_t d = {.words = words, .tables = TABLES};
+        for (int n = 1; n <= STEP_DIGEST_ROWS; n++) {
+            const uint32_t table = (uint32_t)((size_t)n + floats) % TABLES;
+            const void *at[STEP_DIGEST_ROWS];
+            for (int i = 0; i < n; i++) {
+                keys[i] = rng_u64(floats, (uint64_t)n, (uint64_t)i) >> (i * 9);
+                rng_fill_normal(payloads[i], (int64_t)floats, 1.0F, floats, (uint64_t)(n * 16 + i), 0);
+                at[i] = payloads[i];
+                add_by_definition(wanted, table, keys[i], payloads[i], floats * sizeof(float));
+            }
+            step_digest_rows(&d, table, keys, at, n, floats * sizeof(float));
+        }
+        step_digest_end(&d);
+        assert_memory_equal(words, wanted, sizeof words);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_one_row_is_named),
         cmocka_unit_test(test_a_missing_row_is_named),
         cmocka_unit_test(test_more_rows_are_ranged),
+        cmocka_unit_test(test_words_are_those_of_the_definition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ static void digest_step(uint64_t *words, int64_t step, int shard, fault_t fault)
         if ((int)(hash_slot(key) * SHARDS / HASH_SLOTS) != shard)
             continue;
         const float payload[2] = {(float)i, step == fault.step && i == fault.key ? 1.0F : 0.0F};
-        step_digest_row(&d, (uint32_t)(i % TABLES), key, payload, sizeof payload);
+        step_digest_rows(&d, (uint32_t)(i % TABLES), &key, &(const void *){payload}, 1, sizeof payload);
     }
     step_digest_end(&d);
 }

@@ -436,6 +436,31 @@ static int64_t resident_bytes(void)
 
 /* "at most 24 bytes" a row over its payload, at every size on the way to a million, and every row still found; the system
  * agrees about the memory. Keys of a range of slots only, as a shard has them. */
+/* "add every row that a push updates to `digest`, with its new values": also of one whose key comes twice, with both. */
+static void test_digest_of_a_push_is_that_of_its_rows(void **state)
+{
+    (void)state;
+    enum { N = 100, DIM = 16 };
+    uint64_t keys[N], words[2][64] = {{0}};
+    float g[N * DIM];
+    draw_keys(keys, N, 1000, 5, 1);
+    for (int i = 10; i < N; i += 7)
+        keys[i] = keys[i - i % 10]; /* in the same push, near and far */
+    fill_gradient(g, N * DIM, 5, 2);
+    for (int one_by_one = 0; one_by_one < 2; one_by_one++) {
+        table_t *table = make_table(2, DIM, OPTIMIZER_ADAGRAD);
+        step_digest_t digest = {.words = words[one_by_one], .tables = 3};
+        table_watch(table, &digest);
+        for (int i = 0; i < N; i += one_by_one ? 1 : N)
+            table_push(table, keys + i, g + i * DIM, one_by_one ? 1 : N, 7);
+        table_watch(table, NULL);
+        step_digest_end(&digest);
+        table_destroy(&table);
+    }
+    assert_memory_equal(words[0], words[1], sizeof words[0]);
+    assert_true(words[0][0] != 0);
+}
+
 static void test_growth_and_memory(void **state)
 {
     (void)state;
@@ -576,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_merged_push_equals_the_naive_tree),
         cmocka_unit_test(test_worker_count_does_not_matter),
         cmocka_unit_test(test_repeated_key_is_a_step_of_its_own),
+        cmocka_unit_test(test_digest_of_a_push_is_that_of_its_rows),
         cmocka_unit_test(test_growth_and_memory),
         cmocka_unit_test(test_small_table_is_small),
         cmocka_unit_test(test_put_gives_back_the_table),
