@@ -11,6 +11,7 @@
 #include "common/process/descriptors.h"
 #include "common/process/failpoint.h"
 #include "launcher/commands/commands.h"
+#include "launcher/job/mpirun_guard.h"
 #include "launcher/ranks/provenance.h"
 
 #ifndef SMELTER_COMMIT /* the Makefile's */
@@ -103,6 +104,8 @@ static status_t run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], MPIRUN_GUARD_DAEMON) == 0)
+        return mpirun_guard_daemon(argv + 1);
     file_mode_restrict();
     descriptors_prepare();
     provenance_set_commit(commit);

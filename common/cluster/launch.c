@@ -48,6 +48,12 @@ launch_t launch_read(void)
     return launch;
 }
 
+bool launch_is_local(void)
+{
+    const int size = NUMBER_OF(0, "OMPI_COMM_WORLD_SIZE"), here = NUMBER_OF(0, "OMPI_COMM_WORLD_LOCAL_SIZE");
+    return size > 0 ? here == size : NUMBER_OF(0, "SLURM_STEP_NUM_NODES") == 1;
+}
+
 status_t launch_check(const launch_t *launch)
 {
     if (launch->kind != LAUNCH_BARE && launch->kind != LAUNCH_OTHER)

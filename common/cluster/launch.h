@@ -32,6 +32,10 @@ typedef struct launch {
 /* launch_read - from the environment. */
 launch_t launch_read(void);
 
+/* launch_is_local - whether the launcher has started all ranks of the job on this host, as the environment tells; false where
+ * it does not. */
+bool launch_is_local(void);
+
 /* launch_check - ST_INPUT where ranks that were started so can never find each other; said by rank 0 alone, with what to do.
  * launch_check_world - the same once MPI is up, by the number of ranks that it knows. */
 WARN_UNUSED status_t launch_check(const launch_t *launch);

@@ -232,3 +232,23 @@ status_t addresses_choose(const addresses_t *hosts, int n, const char *wanted, b
     }
     return choose_routed(hosts, n, speak, chosen);
 }
+
+bool addresses_find(const char *wanted, address_t *out)
+{
+    addresses_t here;
+    int chosen;
+    if (!*wanted || addresses_here("", &here) != ST_OK || addresses_choose(&here, 1, wanted, false, &chosen) != ST_OK)
+        return false;
+    *out = here.at[chosen];
+    return true;
+}
+
+const char *address_network(const address_t *address, char text[ADDRESS_NETWORK_BYTES])
+{
+    char ip[ADDRESS_TEXT_BYTES];
+    if (address->mask == UINT32_MAX || address->mask == 0)
+        snprintf(text, ADDRESS_NETWORK_BYTES, "%s", address->interface);
+    else
+        snprintf(text, ADDRESS_NETWORK_BYTES, "%s/%d", address_text(address, ip), __builtin_popcount(address->mask));
+    return text;
+}

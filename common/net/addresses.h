@@ -41,6 +41,14 @@ WARN_UNUSED status_t addresses_here(const char *host, addresses_t *out);
  * addresses. Only where `speak` is anything logged. */
 WARN_UNUSED status_t addresses_choose(const addresses_t *hosts, int n, const char *wanted, bool speak, int *chosen);
 
+/* addresses_find - the address on this host of an interface, address or network that was named; false where there is none. Logs
+ * nothing. */
+bool addresses_find(const char *wanted, address_t *out);
+
+#define ADDRESS_NETWORK_BYTES 20
+/* address_network - "10.0.0.1/24", or the name of the interface where it is no part of a network. Returns text. */
+const char *address_network(const address_t *address, char text[ADDRESS_NETWORK_BYTES]);
+
 /* address_text - "10.0.0.1"; returns text. */
 const char *address_text(const address_t *address, char text[ADDRESS_TEXT_BYTES]);
 

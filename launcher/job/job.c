@@ -13,7 +13,9 @@
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
 #include "common/cluster/launch.h"
+#include "common/cluster/mpi_sockets.h"
 #include "common/kernels/gemm.h"
+#include "common/net/addresses.h"
 #include "common/net/heartbeat.h"
 #include "common/net/net_zmq.h"
 #include "common/net/pulse.h"
@@ -22,6 +24,7 @@
 #include "launcher/job/complexity.h"
 #include "launcher/job/leftovers.h"
 #include "launcher/job/mpirun.h"
+#include "launcher/job/mpirun_guard.h"
 #include "launcher/job/supervise.h"
 #include "launcher/ranks/processors.h"
 #include "launcher/ranks/roster.h"
@@ -109,7 +112,16 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     int exit_code = 0;
     const int ranks = roster_ranks(experiment->base);
     const int64_t start_s = (int64_t)experiment->base->cluster.start_deadline_s;
-    const mpirun_limits_t limits = {(int)start_s, experiment->base->cluster.deadline_s};
+    char ip[ADDRESS_TEXT_BYTES];
+    address_t address;
+    const char *interface = experiment->base->cluster.interface;
+    const bool is_local = mpirun_is_local(), named = !is_local && addresses_find(interface, &address);
+    if (named)
+        mpirun_guard_settings(interface, &address);
+    const mpirun_limits_t limits = {(int)start_s, experiment->base->cluster.deadline_s,
+                                    is_local ? "127.0.0.1"
+                                    : named  ? address_text(&address, ip)
+                                             : MPIRUN_GUARD_ALL};
     leftovers_remove();
     TRY(mpirun_spawn(ranks, argv, &limits, &death, &exit_code));
     if (exit_code != 0 && !death.together)
@@ -336,6 +348,15 @@ static status_t agree(cluster_t *cluster, experiment_t *experiment, status_t loa
     return complexity_agree(cluster, experiment);
 }
 
+/* MPI's sockets follow cluster.interface. That nothing has this name is said later, when all hosts' lists are there. */
+static void confine_mpi(const experiment_t *experiment)
+{
+    char ip[ADDRESS_TEXT_BYTES], network[ADDRESS_NETWORK_BYTES];
+    address_t address;
+    const bool named = experiment && addresses_find(experiment->base->cluster.interface, &address);
+    mpi_sockets_confine(named ? address_text(&address, ip) : NULL, named ? address_network(&address, network) : NULL);
+}
+
 static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
 {
     const launch_t launch = launch_read();
@@ -353,6 +374,7 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     roster_t roster = {0};
     status_t status = load_experiment(options, prepare, rank, &experiment);
     const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;
+    confine_mpi(experiment);
     TRY(cluster_open(deadline_s, experiment ? experiment->base->cluster.start_deadline_s : 60, &cluster));
     status = agree(cluster, experiment, status, &roster);
     bool together = status != ST_OK; /* all ranks came to the same conclusion */

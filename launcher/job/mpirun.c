@@ -21,6 +21,7 @@
 #include "common/cluster/launch.h"
 #include "common/process/descriptors.h"
 #include "common/process/process.h"
+#include "launcher/job/mpirun_guard.h"
 #include "launcher/job/mpirun_sieve.h"
 #include "launcher/job/rank_watch.h"
 
@@ -439,7 +440,9 @@ status_t mpirun_spawn(int np, char *const argv[], const mpirun_limits_t *limits,
     log_line(&words);
     *death = (mpirun_death_t){.rank = -1};
     setenv(LAUNCH_BY_SMELTER, "1", 1);
+    mpirun_guard_t guard = mpirun_guard_arm(limits->listen);
     status_t status = run(mpirun, &words, limits, death, exit_code);
+    mpirun_guard_disarm(&guard);
     free_words(&words);
     if (status == ST_OK && *exit_code != 0 && death->here == 0 && !death->interrupted)
         status = check_kind(mpirun);

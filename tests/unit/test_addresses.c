@@ -122,12 +122,27 @@ static void test_this_host(void **state)
     CHOOSES(&here, 1, "127.0.0.0/8", "127.0.0.1");
 }
 
+static void test_networks_as_open_mpi_takes_them(void **state)
+{
+    (void)state;
+    char text[ADDRESS_NETWORK_BYTES];
+    const addresses_t h = HOST("a", "eth0 10.1.2.3 16", "ppp0 10.9.9.9 32");
+    assert_string_equal(address_network(&h.at[0], text), "127.0.0.1/8");
+    assert_string_equal(address_network(&h.at[1], text), "10.1.2.3/16");
+    assert_string_equal(address_network(&h.at[2], text), "ppp0");
+    address_t found;
+    assert_true(addresses_find("lo", &found));
+    assert_int_equal(found.ip, 0x7f000001);
+    assert_true(addresses_find("127.0.0.0/8", &found) && found.ip == 0x7f000001);
+    assert_false(addresses_find("eth77", &found) || addresses_find("", &found));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_shared_network), cmocka_unit_test(test_networks_joined_by_routers),
         cmocka_unit_test(test_one_host),         cmocka_unit_test(test_a_wish),
-        cmocka_unit_test(test_this_host),
+        cmocka_unit_test(test_this_host),        cmocka_unit_test(test_networks_as_open_mpi_takes_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,27 @@ static void test_who_started_us(void **state)
     assert_true(l.kind == LAUNCH_MPI && l.size == 3);
 }
 
+static void test_whether_all_are_here(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_NUM_NODES"};
+    static const struct {
+        const char *value[3];
+        bool local;
+    } cases[] = {{{NULL, NULL, NULL}, false}, {{"4", "4", NULL}, true},   {{"4", "3", NULL}, false}, {{"4", NULL, NULL}, false},
+                 {{NULL, NULL, "1"}, true},   {{NULL, NULL, "2"}, false}, {{"4", "2", "1"}, false}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        for (int i = 0; i < 3; i++)
+            if (cases[c].value[i])
+                setenv(names[i], cases[c].value[i], 1);
+            else
+                unsetenv(names[i]);
+        assert_int_equal(launch_is_local(), cases[c].local);
+    }
+    for (int i = 0; i < 3; i++)
+        unsetenv(names[i]);
+}
+
 static void test_ranks_that_cannot_find_each_other(void **state)
 {
     (void)state;
@@ -156,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_time_limit),
         cmocka_unit_test(test_what_the_starter_hears),
         cmocka_unit_test(test_who_started_us),
+        cmocka_unit_test(test_whether_all_are_here),
         cmocka_unit_test(test_ranks_that_cannot_find_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

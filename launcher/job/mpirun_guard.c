@@ -1,0 +1,138 @@
+#include "launcher/job/mpirun_guard.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "launcher/job/guard/guard_names.h"
+
+/* The assembler takes the library in as it is; the Makefile names it as a prerequisite of this object. */
+__asm__(".pushsection .rodata\n"
+        "mpirun_guard_library:\n"
+        ".incbin \"" SMELTER_BUILD_DIR "/launcher/job/guard.so\"\n"
+        "mpirun_guard_library_end:\n"
+        ".balign 8\n"
+        "mpirun_guard_library_bytes:\n"
+        ".quad mpirun_guard_library_end - mpirun_guard_library\n"
+        ".popsection");
+extern const char mpirun_guard_library[];
+extern const uint64_t mpirun_guard_library_bytes;
+
+/* A file without a name: there is nothing to install beside the binary, and nothing that somebody could put in its place. */
+static int library_file(void)
+{
+    const int fd = memfd_create("smelter-guard", 0); /* stays open in mpirun, which opens it again by its number */
+    if (fd >= 0 && write(fd, mpirun_guard_library, mpirun_guard_library_bytes) == (ssize_t)mpirun_guard_library_bytes)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    log_debug("no file in memory for the guard: %m; mpirun listens on all addresses");
+    return -1;
+}
+
+mpirun_guard_t mpirun_guard_arm(const char *address)
+{
+    const char *before = getenv("LD_PRELOAD"), *wish = getenv(GUARD_ADDRESS);
+    const bool is_off = !address || (wish && strcmp(wish, "off") == 0);
+    mpirun_guard_t guard = {.fd = is_off ? -1 : library_file()};
+    if (guard.fd < 0)
+        return guard;
+    guard.before = before ? mem_strdup(before) : NULL;
+    char *all = mem_printf("/proc/self/fd/%d%s%s", guard.fd, before ? ":" : "", before ? before : "");
+    setenv("LD_PRELOAD", all, 1);
+    setenv(GUARD_ADDRESS, address, 1);
+    if (before)
+        setenv(GUARD_PRELOAD_BEFORE, before, 1);
+    mem_free(all);
+    return guard;
+}
+
+void mpirun_guard_disarm(mpirun_guard_t *guard)
+{
+    if (guard->fd < 0)
+        return;
+    close(guard->fd);
+    if (guard->before)
+        setenv("LD_PRELOAD", guard->before, 1);
+    else
+        unsetenv("LD_PRELOAD");
+    unsetenv(GUARD_ADDRESS);
+    unsetenv(GUARD_PRELOAD_BEFORE);
+    mem_free(guard->before);
+    *guard = (mpirun_guard_t){.fd = -1};
+}
+
+/* ---- several hosts ----------------------------------------------------------------------------------------------------- */
+
+void mpirun_guard_settings(const char *interface, const address_t *address)
+{
+    char path[4096], ip[ADDRESS_TEXT_BYTES], network[ADDRESS_NETWORK_BYTES];
+    const bool is_address = strcmp(interface, address_text(address, ip)) == 0; /* Open MPI knows names and networks */
+    if (!getenv("OMPI_MCA_oob_tcp_if_exclude"))
+        setenv("OMPI_MCA_oob_tcp_if_include", is_address ? address_network(address, network) : interface, 0);
+    const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    if (n <= 0 || strpbrk(path, " \t"))
+        return; /* mpirun cuts the line at blanks */
+    char *agent = mem_printf("%s " MPIRUN_GUARD_DAEMON " %s orted", path, interface);
+    setenv("OMPI_MCA_orte_launch_agent", agent, 0);
+    mem_free(agent);
+}
+
+int mpirun_guard_daemon(char *const words[])
+{
+    char ip[ADDRESS_TEXT_BYTES];
+    address_t address;
+    if (!words[1] || !words[2])
+        return 2;
+    const bool found = addresses_find(words[1], &address);
+    mpirun_guard_t guard = mpirun_guard_arm(found ? address_text(&address, ip) : MPIRUN_GUARD_ALL);
+    execvp(words[2], words + 2);
+    log_error("%s cannot be executed: %m; is Open MPI installed on this host, and in PATH?", words[2]);
+    mpirun_guard_disarm(&guard);
+    return 127;
+}
+
+/* A file has a line that is no comment, and, where a word is given, has the word. */
+static bool says(const char *path, const char *word)
+{
+    char line[1024];
+    bool found = false;
+    FILE *file = fopen(path, "re");
+    while (file && !found && fgets(line, sizeof line, file)) {
+        const char *at = line + strspn(line, " \t\r\n");
+        found = *at && *at != '#' && (!word || strstr(at, word));
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+bool mpirun_is_local(void)
+{
+    static const char *const others[] = {"PBS_NODEFILE",
+                                         "LSB_HOSTS",
+                                         "LSB_MCPU_HOSTS",
+                                         "LSB_DJOB_HOSTFILE",
+                                         "PE_HOSTFILE",
+                                         "FLUX_JOB_ID",
+                                         "OMPI_MCA_orte_default_hostfile",
+                                         "OMPI_MCA_orte_rankfile"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (getenv(others[i]))
+            return false;
+    const char *nodes = getenv("SLURM_JOB_NUM_NODES") ? getenv("SLURM_JOB_NUM_NODES") : getenv("SLURM_NNODES");
+    if (getenv("SLURM_JOB_ID") && (!nodes || atoi(nodes) != 1))
+        return false;
+    const char *home = getenv("HOME");
+    char *own = mem_printf("%s/.openmpi/mca-params.conf", home ? home : "");
+    const bool is_own = says(own, "hostfile");
+    mem_free(own);
+    return !is_own && !says("/etc/openmpi/openmpi-mca-params.conf", "hostfile") &&
+           !says("/etc/openmpi/openmpi-default-hostfile", NULL);
+}

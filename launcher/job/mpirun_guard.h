@@ -1,0 +1,37 @@
+/* mpirun_guard.h - keeps mpirun's sockets from strangers, by a library that is loaded into it (guard/guard.c, which says why
+ * and how). */
+#ifndef SMELTER_MPIRUN_GUARD_H
+#define SMELTER_MPIRUN_GUARD_H
+
+#include <stdbool.h>
+
+#include "common/net/addresses.h"
+
+/* The library, while mpirun starts. */
+typedef struct mpirun_guard {
+    int fd;       /* its bytes, which mpirun opens as a file; -1: there is no guard */
+    char *before; /* LD_PRELOAD as it was; NULL: it was not there. **owned** */
+} mpirun_guard_t;
+
+#define MPIRUN_GUARD_ALL "0.0.0.0" /* listen wherever mpirun likes */
+
+/* mpirun_guard_arm - from now on programs that this process starts and that are mpirun listen on this IPv4 address alone; on
+ * loopback, they hand over no connection of another user. NULL, SMELTER_GUARD=off in the environment, or a system that has no
+ * files in memory: no guard. mpirun_guard_disarm - the environment is as before. */
+mpirun_guard_t mpirun_guard_arm(const char *address);
+void mpirun_guard_disarm(mpirun_guard_t *guard);
+
+/* mpirun_guard_settings - before mpirun starts ranks on several hosts, where cluster.interface was named: Open MPI's settings
+ * in the environment, so that it uses that interface, and that mpirun starts its daemons on other hosts by this binary,
+ * guarded. What the user has set stays. address  that of the interface on this host.
+ * mpirun_guard_daemon - on another host: become that daemon. words are MPIRUN_GUARD_DAEMON, the interface, the daemon and its
+ * arguments, NULL. Returns where there is no such daemon, with an exit code. */
+#define MPIRUN_GUARD_DAEMON "mpi-daemon"
+void mpirun_guard_settings(const char *interface, const address_t *address);
+int mpirun_guard_daemon(char *const words[]);
+
+/* mpirun_is_local - an mpirun that is started now starts all ranks on this host: neither a batch system nor a file of the
+ * user's names others. */
+bool mpirun_is_local(void);
+
+#endif
