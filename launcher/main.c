@@ -79,9 +79,10 @@ static const command_t commands[] = {
      "names what is damaged.",
      command_checkpoint},
     {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)",
-     " rows initial mode ",
+     " rows initial verify mode ",
      "With --initial DIR: initial values, examples and order of a finished run as raw arrays and a JSON that describes them\n"
-     "(docs/FILES.md), for a program that computes the training again, as tests/verify_numpy.py does.",
+     "(docs/FILES.md), for a program that computes the training again, as tests/verify_numpy.py does.\n"
+     "With --verify: checks all of its files against their checksums, also what is not shown.",
      command_inspect},
     {"digest", "DIR", "print one hash over all parameters and optimizer state of a run, recomputed from its files", " ", "",
      command_digest},

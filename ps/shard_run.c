@@ -345,7 +345,7 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
         c->parameters += table_rows(shard->tables[t]) * table_options(shard->tables[t])->dim;
     }
     if (status == ST_OK)
-        status = store_sync(store);
+        status = store_finish(&store);
     store_close(&store);
     TRY(status);
     c->digest_low = digest.low;

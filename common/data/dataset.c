@@ -266,6 +266,16 @@ done:
     return status;
 }
 
+status_t dataset_verify(dataset_t *dataset)
+{
+    TRY(dataset_file_verify(dataset->file));
+    for (int64_t row = 0; row < dataset->meta.info.rows; row += BLOCK_ROWS) {
+        dataset_example_t first;
+        TRY(dataset_fetch(dataset, &row, 1, &first));
+    }
+    return ST_OK;
+}
+
 const dataset_info_t *dataset_info(const dataset_t *dataset)
 {
     return &dataset->meta.info;

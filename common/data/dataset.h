@@ -70,6 +70,10 @@ void dataset_close(dataset_t **dataset);
 bool dataset_exists(const char *path);
 const dataset_info_t *dataset_info(const dataset_t *dataset);
 
+/* dataset_verify - check every page of its file, also those that hold no record, and decode every block. ST_CORRUPT names the
+ * first one that is damaged. */
+WARN_UNUSED status_t dataset_verify(dataset_t *dataset);
+
 /* dataset_standardise - use numeric field f as (x - mean_scale[2 f]) * mean_scale[2 f + 1] from now on; NULL: by the dataset's
  * own numbers again. Decoded blocks are forgotten where that changes anything. */
 void dataset_standardise(dataset_t *dataset, const double *mean_scale);

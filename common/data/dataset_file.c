@@ -1,6 +1,10 @@
-/* Records in LMDB, each in its stored form (stored_record.h). Keys are texts that sort in the order of writing, so
- * LMDB fills its pages from left to right and a scan reads the file in order. The environment is opened without LMDB's locks:
- * it is written by one process in a folder that no other process knows, and never changes after that. */
+/* Records in LMDB, each in its stored form (stored_record.h). Keys are texts that sort in the order of writing, so that LMDB
+ * fills its pages from left to right and a scan reads the file in order. LMDB writes it, without locks: one process does,
+ * in a folder that no other process knows. It never changes after that, and is read without LMDB, page by page against the
+ * checksums of all pages that were written when it was finished (common/files/lmdb_pages.h). A record "sums" says that there
+ * are some: a finished dataset whose checksums are gone is none.
+ *
+ * A record's own checksum stays: it is there for datasets without the others, and it goes with the record into memory. */
 #include "common/data/dataset_file.h"
 
 #include <errno.h>
@@ -12,17 +16,23 @@
 #include "common/data/stored_record.h"
 #include "common/files/file.h"
 #include "common/files/lmdb_env.h"
+#include "common/files/lmdb_pages.h"
 
 #define FULL_BYTES (1u << 20) /* a disk with less than this left is full: a record of a block is larger */
-#define FIRST_MAP (1u << 20)  /* a writer doubles the map when it is full; for a reader LMDB raises it to the file's size */
+#define FIRST_MAP (1u << 20)  /* doubled when it is full */
+#define SUMS "sums"           /* key of the record that says that there are checksums of pages */
+#define SUMS_VERSION 1
+#define ADVICE "import or generate it again"
+
+const char *const dataset_file_names[DATASET_FILES] = {LMDB_DATA, LMDB_SUMS, LMDB_SUMS ".tmp"};
 
 struct dataset_file {
     char *path;
+    lmdb_pages_t *pages; /* to be read; NULL in a writer's hands, and what follows is 0 in a reader's */
     MDB_env *env;
-    MDB_txn *read; /* readers: one snapshot for life */
     MDB_dbi dbi;
     size_t map_bytes;
-    bool compress, writable;
+    bool compress;
     dataset_packed_t packed; /* dataset_file_put's */
 };
 
@@ -63,8 +73,7 @@ void dataset_file_close(dataset_file_t **file)
     dataset_file_t *f = *file;
     if (!f)
         return;
-    if (f->read)
-        mdb_txn_abort(f->read);
+    lmdb_pages_close(&f->pages);
     if (f->env)
         mdb_env_close(f->env);
     dataset_packed_fini(&f->packed);
@@ -73,33 +82,32 @@ void dataset_file_close(dataset_file_t **file)
     *file = NULL;
 }
 
-static status_t open_env(const char *path, bool writable, bool compress, dataset_file_t **out)
+static int open_env(dataset_file_t *file)
 {
-    dataset_file_t *file = MEM_NEW(dataset_file_t);
-    file->path = mem_strdup(path);
-    file->compress = compress;
-    file->writable = writable;
-    file->map_bytes = FIRST_MAP;
-    const unsigned flags = MDB_NOLOCK | (writable ? MDB_NOSYNC : MDB_RDONLY);
     MDB_txn *txn = NULL;
     int code = mdb_env_create(&file->env);
     if (code == 0)
         code = mdb_env_set_mapsize(file->env, file->map_bytes);
     if (code == 0)
-        code = mdb_env_open(file->env, path, flags, 0666);
+        code = mdb_env_open(file->env, file->path, MDB_NOLOCK | MDB_NOSYNC, 0666);
     if (code == 0)
-        code = mdb_txn_begin(file->env, NULL, writable ? 0 : MDB_RDONLY, &txn);
+        code = mdb_txn_begin(file->env, NULL, 0, &txn);
     if (code == 0)
         code = mdb_dbi_open(txn, NULL, 0, &file->dbi);
-    if (code == 0 && !writable) {
-        file->read = txn;
-        txn = NULL;
-    } else if (code == 0) {
-        code = mdb_txn_commit(txn);
-        txn = NULL;
-    }
+    if (code == 0)
+        return mdb_txn_commit(txn);
     if (txn)
         mdb_txn_abort(txn);
+    return code;
+}
+
+status_t dataset_file_create(const char *path, bool compress, dataset_file_t **out)
+{
+    dataset_file_t *file = MEM_NEW(dataset_file_t);
+    file->path = mem_strdup(path);
+    file->compress = compress;
+    file->map_bytes = FIRST_MAP;
+    const int code = open_env(file);
     if (code != 0) {
         status_t status = lmdb_failed(file, "cannot open the environment", code);
         dataset_file_close(&file);
@@ -109,14 +117,22 @@ static status_t open_env(const char *path, bool writable, bool compress, dataset
     return ST_OK;
 }
 
-status_t dataset_file_create(const char *path, bool compress, dataset_file_t **out)
+static status_t open_pages(dataset_file_t *file)
 {
-    return open_env(path, true, compress, out);
+    lmdb_bytes_t value;
+    bool found;
+    char *name = mem_printf("dataset %s", file->path);
+    status_t status = lmdb_pages_open(disk_posix(), file->path, name, ADVICE, &file->pages);
+    mem_free(name);
+    TRY(status);
+    TRY(lmdb_pages_get(file->pages, &lmdb_pages_meta(file->pages)->main, (lmdb_bytes_t){(const uint8_t *)SUMS, strlen(SUMS)},
+                       &value, &found));
+    return found ? lmdb_pages_need_sums(file->pages) : ST_OK;
 }
 
 status_t dataset_file_open(const char *path, dataset_file_t **out)
 {
-    char *data = mem_printf("%s/data.mdb", path);
+    char *data = mem_printf("%s/" LMDB_DATA, path);
     struct stat os;
     const int code = stat(data, &os) == 0 ? 0 : errno;
     mem_free(data);
@@ -124,24 +140,14 @@ status_t dataset_file_open(const char *path, dataset_file_t **out)
         return FAIL(ST_INPUT, "no dataset at %s; make one with smelter import or smelter synth", path);
     if (code != 0)
         return FAIL(ST_INPUT, "dataset %s cannot be read: %s", path, strerror(code));
-    dataset_file_t *file = NULL;
-    TRY(open_env(path, false, false, &file));
-    /* Touching a mapped page behind the end of the file would end the process. */
-    int64_t bytes, wanted;
-    const int failed = lmdb_length(file->env, &bytes, &wanted);
-    status_t status = ST_OK;
-    if (failed)
-        status = lmdb_failed(file, "cannot be read", failed);
-    else if (bytes < wanted)
-        status = FAIL(ST_CORRUPT,
-                      "dataset %s is cut short: data.mdb has %" PRId64 " bytes of %" PRId64 "; import or generate it again",
-                      path, bytes, wanted);
-    if (status != ST_OK) {
+    dataset_file_t *file = MEM_NEW(dataset_file_t);
+    file->path = mem_strdup(path);
+    const status_t status = open_pages(file);
+    if (status == ST_OK)
+        *out = file;
+    else
         dataset_file_close(&file);
-        return status;
-    }
-    *out = file;
-    return ST_OK;
+    return status;
 }
 
 /* One transaction per record: without a sync it costs a few microseconds, and only the current record is repeated when the map
@@ -175,7 +181,7 @@ void dataset_packed_fini(dataset_packed_t *packed)
 
 status_t dataset_file_put_packed(dataset_file_t *file, const char *key, const dataset_packed_t *packed)
 {
-    ASSERT(file->writable);
+    ASSERT(file->env);
     MDB_val k = {strlen(key), (void *)key}, v = {packed->stored.bytes, packed->stored.at};
     int code;
     while ((code = put_once(file, &k, &v)) == MDB_MAP_FULL) {
@@ -194,24 +200,24 @@ status_t dataset_file_put(dataset_file_t *file, const char *key, const record_t 
     return ST_OK;
 }
 
-static status_t verify_value(dataset_file_t *file, const char *key, const MDB_val *value, record_t *raw)
+static status_t verify_value(dataset_file_t *file, const char *key, lmdb_bytes_t value, record_t *raw)
 {
-    switch (stored_record_unpack(value->mv_data, value->mv_size, raw)) {
+    switch (stored_record_unpack(value.at, value.bytes, raw)) {
     case STORED_RECORD_HEAD:
-        return FAIL(ST_CORRUPT, "dataset %s: the head of record %s is damaged; import or generate it again", file->path, key);
+        return FAIL(ST_CORRUPT, "dataset %s: the head of record %s is damaged; " ADVICE, file->path, key);
     case STORED_RECORD_BODY:
-        return FAIL(ST_CORRUPT, "dataset %s: record %s fails its checksum; the file is damaged, import or generate it again",
-                    file->path, key);
+        return FAIL(ST_CORRUPT, "dataset %s: record %s fails its checksum; the file is damaged, " ADVICE, file->path, key);
     case STORED_RECORD_GOOD:
         break;
     }
     return ST_OK;
 }
 
-status_t dataset_file_find(dataset_file_t *file, const char *key, record_t *raw, bool *found)
+/* What the creator has put; the value is in the map until the transaction ends. */
+static status_t find_written(dataset_file_t *file, const char *key, record_t *raw, bool *found)
 {
-    MDB_txn *txn = file->read;
-    int code = txn ? 0 : mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
+    MDB_txn *txn;
+    int code = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
     if (code != 0)
         return lmdb_failed(file, "cannot read", code);
     MDB_val k = {strlen(key), (void *)key}, v;
@@ -219,23 +225,52 @@ status_t dataset_file_find(dataset_file_t *file, const char *key, record_t *raw,
     status_t status = ST_OK;
     *found = code == 0;
     if (*found)
-        status = verify_value(file, key, &v, raw);
+        status = verify_value(file, key, (lmdb_bytes_t){v.mv_data, v.mv_size}, raw);
     else if (code != MDB_NOTFOUND)
         status = lmdb_failed(file, "cannot read", code);
-    if (!file->read)
-        mdb_txn_abort(txn);
+    mdb_txn_abort(txn);
     return status;
+}
+
+status_t dataset_file_find(dataset_file_t *file, const char *key, record_t *raw, bool *found)
+{
+    if (!file->pages)
+        return find_written(file, key, raw, found);
+    lmdb_bytes_t value;
+    TRY(lmdb_pages_get(file->pages, &lmdb_pages_meta(file->pages)->main, (lmdb_bytes_t){(const uint8_t *)key, strlen(key)},
+                       &value, found));
+    return *found ? verify_value(file, key, value, raw) : ST_OK;
 }
 
 status_t dataset_file_get(dataset_file_t *file, const char *key, record_t *raw)
 {
     bool found = false;
     TRY(dataset_file_find(file, key, raw, &found));
-    return found ? ST_OK : FAIL(ST_CORRUPT, "dataset %s: record %s is missing; import or generate it again", file->path, key);
+    return found ? ST_OK : FAIL(ST_CORRUPT, "dataset %s: record %s is missing; " ADVICE, file->path, key);
 }
 
-status_t dataset_file_sync(dataset_file_t *file)
+status_t dataset_file_verify(dataset_file_t *file)
 {
-    int code = mdb_env_sync(file->env, 1);
-    return code == 0 ? ST_OK : lmdb_failed(file, "cannot sync", code);
+    return lmdb_pages_verify(file->pages);
+}
+
+status_t dataset_file_finish(dataset_file_t **file)
+{
+    dataset_file_t *f = *file;
+    record_t sums = {0};
+    char *path = mem_strdup(f->path), *name = mem_printf("dataset %s", path);
+    uint64_t hash;
+    int code;
+    status_t status;
+    record_put_u64(&sums, SUMS_VERSION);
+    TRY_DONE(dataset_file_put(f, SUMS, &sums, &hash));
+    code = mdb_env_sync(f->env, 1);
+    TRY_DONE(code == 0 ? ST_OK : lmdb_failed(f, "cannot sync", code));
+    dataset_file_close(file);
+    TRY_DONE(lmdb_pages_seal(disk_posix(), path, name));
+done:
+    record_fini(&sums);
+    mem_free(path);
+    mem_free(name);
+    return status;
 }

@@ -1,7 +1,6 @@
 #include "common/files/lmdb_env.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
@@ -36,26 +35,6 @@ int lmdb_reserve_lock(const char *folder)
     const int rc = file_reserve(file, LOCK_BYTES);
     mem_free(file);
     return rc;
-}
-
-int lmdb_length(MDB_env *env, int64_t *bytes, int64_t *needed)
-{
-    MDB_envinfo info;
-    MDB_stat pages;
-    mdb_filehandle_t fd;
-    struct stat st;
-    int rc = mdb_env_info(env, &info);
-    if (rc == MDB_SUCCESS)
-        rc = mdb_env_stat(env, &pages);
-    if (rc == MDB_SUCCESS)
-        rc = mdb_env_get_fd(env, &fd);
-    if (rc == MDB_SUCCESS && fstat(fd, &st) != 0)
-        rc = errno;
-    if (rc != MDB_SUCCESS)
-        return rc;
-    *bytes = (int64_t)st.st_size;
-    *needed = ((int64_t)info.me_last_pgno + 1) * pages.ms_psize;
-    return MDB_SUCCESS;
 }
 
 int lmdb_double_map(MDB_env *env, size_t *map_bytes)

@@ -1,6 +1,6 @@
-/* lmdb_env.h - what every LMDB environment here needs beside its transactions: stores and bases
+/* lmdb_env.h - what every LMDB environment here that is written needs beside its transactions: stores and bases
  * (ps/checkpoint/store_impl.h), rows out of memory (ps/table/spill.c), datasets (common/data/dataset_file.c). Each keeps the
- * flags, keys and records that its use asks for. */
+ * flags, keys and records that its use asks for. What is finished is read without LMDB (common/files/lmdb_pages.h). */
 #ifndef SMELTER_LMDB_ENV_H
 #define SMELTER_LMDB_ENV_H
 
@@ -22,10 +22,6 @@ lmdb_error_t lmdb_error_of(int rc);
 /* lmdb_reserve_lock - give the lock file of an LMDB folder its bytes on the disk before LMDB maps it unasked, which on a full
  * disk is a SIGBUS. Returns 0 or errno. */
 WARN_UNUSED int lmdb_reserve_lock(const char *folder);
-
-/* lmdb_length - of an open environment's file, and what its pages need. LMDB reads through a map and would end the process
- * behind the end of a file that was cut short. Returns LMDB's code, or errno. */
-WARN_UNUSED int lmdb_length(MDB_env *env, int64_t *bytes, int64_t *needed);
 
 /* lmdb_double_map - after MDB_MAP_FULL, outside of any transaction. Returns LMDB's code. */
 WARN_UNUSED int lmdb_double_map(MDB_env *env, size_t *map_bytes);

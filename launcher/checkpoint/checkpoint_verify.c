@@ -65,6 +65,7 @@ static status_t verify_base(const checkpoint_resume_t *c, int shard, const char 
     if (mark.step == c->from.step)
         TRY_DONE(base_check_delta(store, &mark, end_of(c, shard)));
     TRY_DONE(store_scan(store, count_row, sum));
+    TRY_DONE(store_verify(store));
     sum->files++;
     sum->bytes += store_bytes(store);
     chain->held = mark.step;

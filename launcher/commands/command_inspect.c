@@ -36,6 +36,7 @@ typedef struct run_scan {
     table_sum_t *tables;
     size_t tables_cap;
     int64_t shards_found, rows, bytes, dense;
+    bool verifies; /* pages without rows, too */
 } run_scan_t;
 
 static status_t visit_row(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
@@ -82,6 +83,8 @@ static status_t scan_shard(const run_reader_t *run, int64_t s, run_scan_t *scan)
     TRY_DONE(store_open(path, false, &store));
     TRY_DONE(manifest_check_store(&run->manifest, s, store));
     TRY_DONE(store_scan(store, visit_row, scan));
+    if (scan->verifies)
+        TRY_DONE(store_verify(store));
     scan->shards_found++;
     scan->rows += store_rows(store);
     scan->bytes += store_bytes(store);
@@ -130,7 +133,7 @@ static status_t digest_run(void *context, const char *dir)
 {
     digests_t *all = context;
     run_reader_t run = {0};
-    run_scan_t scan = {0};
+    run_scan_t scan = {.verifies = true};
     const status_t status = read_run(dir, RUN_WHOLE, &run, &scan);
     all->runs++;
     if (status == ST_OK) {
@@ -225,21 +228,38 @@ static void print_run(const run_reader_t *run, const run_scan_t *scan)
     }
 }
 
+typedef struct inspection {
+    int runs;
+    bool verifies;
+} inspection_t;
+
 /* A run of an older version has no record of its inputs. */
 static status_t inspect_run(void *context, const char *dir)
 {
-    int *runs = context;
+    inspection_t *inspection = context;
     run_reader_t run = {0};
-    run_scan_t scan = {0};
+    run_scan_t scan = {.verifies = inspection->verifies};
+    const uint32_t kinds = inspection->verifies ? RUN_WHOLE : RUN_CONFIG | RUN_DENSE;
     status_t status;
-    ++*runs;
-    TRY_DONE(read_run(dir, RUN_CONFIG | RUN_DENSE | (input_fields_exist(dir) ? RUN_INPUTS : 0), &run, &scan));
+    inspection->runs++;
+    TRY_DONE(read_run(dir, kinds | (input_fields_exist(dir) ? RUN_INPUTS : 0), &run, &scan));
     print_run(&run, &scan);
     TRY_DONE(print_inputs(&run));
     status = gsmelu_print(&run);
 done:
     mem_free(scan.tables);
     run_reader_fini(&run);
+    return status;
+}
+
+static status_t verify_dataset(const char *path)
+{
+    dataset_t *dataset = NULL;
+    status_t status;
+    TRY_DONE(dataset_open(path, 1, &dataset));
+    status = dataset_verify(dataset);
+done:
+    dataset_close(&dataset);
     return status;
 }
 
@@ -253,13 +273,15 @@ status_t command_inspect(const options_t *options)
         long rows = options->rows ? strtol(options->rows, &end, 10) : 5;
         if (options->rows && (*end || rows < 0 || rows > 1000000))
             return FAIL(ST_INPUT, "--rows is \"%s\"; it must be a whole number from 0 to 1000000", options->rows);
+        if (options->verify)
+            TRY(verify_dataset(path));
         return dataset_print(path, (int)rows);
     }
     if (!file_exists(path))
         return FAIL(ST_INPUT, "%s does not exist", path);
-    int runs = 0;
-    TRY(runs_visit(path, FILE_MANIFEST, inspect_run, &runs));
-    return runs ? ST_OK : FAIL(ST_INPUT, "%s is neither a dataset nor a folder with a finished run", path);
+    inspection_t inspection = {.verifies = options->verify};
+    TRY(runs_visit(path, FILE_MANIFEST, inspect_run, &inspection));
+    return inspection.runs ? ST_OK : FAIL(ST_INPUT, "%s is neither a dataset nor a folder with a finished run", path);
 }
 
 /* ---- version ---------------------------------------------------------------------------------------------------------- */

@@ -146,9 +146,11 @@ void dataset_writer_abort(dataset_writer_t **writer)
     if (!w)
         return;
     dataset_file_close(&w->file);
-    char *data = mem_printf("%s/data.mdb", w->partial);
-    unlink(data);
-    mem_free(data);
+    for (int i = 0; i < DATASET_FILES; i++) {
+        char *file = mem_printf("%s/%s", w->partial, dataset_file_names[i]);
+        unlink(file);
+        mem_free(file);
+    }
     rmdir(w->partial);
     remove_parents(w->path, w->existing);
     writer_free(writer);
@@ -523,8 +525,7 @@ static status_t commit(dataset_writer_t *w, int64_t bad_rows)
     dataset_meta_encode(&w->meta, &w->raw);
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_META, &w->raw, &hash));
-    TRY(dataset_file_sync(w->file));
-    dataset_file_close(&w->file);
+    TRY(dataset_file_finish(&w->file));
     sync_folder(w->partial);
     if (rename(w->partial, w->path) != 0)
         return FAIL(errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR ? ST_INPUT : ST_SYSTEM,

@@ -30,6 +30,7 @@ static const option_line_t option_lines[] = {
     {"dataset-a", "DATASET", OPTION_TEXT, offsetof(options_t, dataset_a),
      "the same examples with the fields that RUN_A knows (default: DATASET)"},
     {"initial", "DIR", OPTION_TEXT, offsetof(options_t, initial), "write what the run's training started from as plain arrays"},
+    {"verify", NULL, OPTION_FLAG, offsetof(options_t, verify), "check every byte of its files first"},
     {"deep", NULL, OPTION_FLAG, offsetof(options_t, deep), "look up the first row that differs, too"},
     {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
     {"mode", "MODE", OPTION_TEXT, offsetof(options_t, mode), "who may read what is written, such as 0750 (default: 0700)"},

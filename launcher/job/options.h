@@ -30,6 +30,7 @@ typedef struct options {
     bool again;               /* --again */
     bool no_compress;         /* --no-compress */
     bool deep;                /* --deep */
+    bool verify;              /* --verify */
     bool reimport;            /* --reimport */
     const char *run;          /* predict: RUN, where argument has become its configuration */
     char **argv;              /* the whole command line, for mpirun */

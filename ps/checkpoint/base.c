@@ -191,12 +191,11 @@ status_t base_change(base_t *base, base_change_t *changes, int64_t n, const base
 
 status_t base_mark(store_t *store, base_mark_t *out)
 {
-    MDB_txn *txn;
     base_mark_t mark = {0};
-    TRY_MDB(store, "read the store", mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
-    const int rc = store_meta_get(store, txn, store_meta_key("mark", 0), &mark, MARK_BYTES_FIRST, sizeof mark);
-    mdb_txn_abort(txn);
-    TRY_MDB(store, "find which checkpoint it holds", rc);
+    bool found;
+    TRY(store_meta_get(store, store_meta_key("mark", 0), &mark, MARK_BYTES_FIRST, sizeof mark, &found));
+    if (!found)
+        return FAIL(ST_CORRUPT, "%s: does not say which checkpoint it holds; " STORE_ADVICE, store->path);
     *out = mark;
     return ST_OK;
 }

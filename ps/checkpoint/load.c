@@ -1,7 +1,6 @@
 #include "ps/checkpoint/load.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
@@ -92,21 +91,17 @@ static bool holds_slots(int folder, int folders, int shard, int shards)
 /* Told of a store before its rows are visited: is it the one that is wanted, and how much is in it? */
 typedef status_t open_fn(void *context, store_t *store);
 
-/* Scan one store after the other inside a process. */
 static status_t read_store(const char *path, open_fn *opened, store_visit_fn *visit, void *context)
 {
-    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     if (!file_exists(path))
         return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server", path);
     store_t *store = NULL;
-    pthread_mutex_lock(&one_at_a_time);
     status_t status;
     TRY_DONE(store_open(path, false, &store));
     TRY_DONE(opened(context, store));
     TRY_DONE(store_scan(store, visit, context));
 done:
     store_close(&store);
-    pthread_mutex_unlock(&one_at_a_time);
     return status;
 }
 

@@ -37,9 +37,8 @@ typedef struct load_sum {
  *
  * ST_INPUT: a store is not on this host; the run has a table that the map does not know, or rows of another width.
  * ST_CORRUPT: a store is damaged, is not the one of this run, start and shard, does not hold the rows that the manifest says,
- * or a key comes twice. The tables hold a part of the rows then. Thread: any, one after
- * the other inside a process (LMDB allows an environment once per process). Cost: one pass over the stores that hold
- * slots of this shard. */
+ * or a key comes twice. The tables hold a part of the rows then. Thread: any. Cost: one pass over the stores that hold slots
+ * of this shard. */
 WARN_UNUSED status_t load_tables(const load_plan_t *plan, load_sum_t *out);
 
 typedef struct restore_plan {

@@ -1,11 +1,10 @@
-/* Choices of LMDB's flags.
+/* Writing a store. Choices of LMDB's flags:
  *
  * MDB_NOSYNC     a commit does not wait for the disk. Rows are worth something only when the last of them is there, and
  *                store_sync waits for that; a machine that loses power before leaves a store that its run never finished.
  *                Not for a base of checkpoints: there every commit waits, because the delta it takes in is deleted then.
  * no WRITEMAP    with it a full disk is a SIGBUS on touching a page of the sparse file; without it, an error code from a write.
  *                It would save one copy of each page, a few per cent of writing a table.
- * MDB_NOTLS      a read transaction belongs to its object, not to its thread: a server's threads own one store each.
  *
  * Rows are written in key order, which is that of table_scan: neighbours land on the same page, a page is written once, and the
  * first table of a store is appended without any search. Rows that are out of memory go from the spill to the store one by
@@ -14,8 +13,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -23,14 +20,9 @@
 #include "common/files/file.h"
 #include "ps/checkpoint/store_impl.h"
 
-#define FORMAT_VERSION 1u
 #define MAP_BYTES_FIRST ((size_t)16 << 20) /* doubles whenever it is full */
 #define SPARE_PAGES 128                    /* of a transaction: meta, branches, LMDB's list of free pages */
 #define BATCH_BYTES ((int64_t)64 << 20)    /* of a transaction, at most: its pages are held in memory */
-
-typedef struct format_record {
-    uint32_t version, slots;
-} format_record_t;
 
 status_t store_failed(const store_t *store, const char *doing, int rc)
 {
@@ -60,15 +52,10 @@ int store_meta_put(store_t *store, MDB_txn *txn, meta_key_t key, const void *rec
     return mdb_put(txn, store->meta, &k, &v, 0);
 }
 
-int store_meta_get(const store_t *store, MDB_txn *txn, meta_key_t key, void *record, size_t least, size_t most)
+int store_put_sums(store_t *store, MDB_txn *txn)
 {
-    MDB_val k = {sizeof key, &key}, v;
-    int rc = mdb_get(txn, store->meta, &k, &v);
-    if (rc == MDB_SUCCESS && v.mv_size != least && v.mv_size != most)
-        rc = MDB_CORRUPTED;
-    if (rc == MDB_SUCCESS)
-        memcpy(record, v.mv_data, v.mv_size);
-    return rc;
+    const uint32_t version = STORE_SUMS_VERSION;
+    return store_meta_put(store, txn, store_meta_key("sums", 0), &version, sizeof version);
 }
 
 int store_commit(MDB_txn *txn, int rc)
@@ -84,8 +71,8 @@ int store_commit(MDB_txn *txn, int rc)
 /* Remove what an earlier run left, whatever its state. */
 static status_t remove_files(const store_t *store)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {LMDB_SUMS ".tmp", LMDB_SUMS, LMDB_DATA, "lock.mdb"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *file = mem_printf("%s/%s", store->path, names[i]);
         int rc = unlink(file) == 0 || errno == ENOENT ? 0 : errno;
         mem_free(file);
@@ -98,7 +85,7 @@ static status_t remove_files(const store_t *store)
 
 static int make_databases(store_t *store, MDB_txn *txn)
 {
-    format_record_t format = {FORMAT_VERSION, HASH_SLOTS};
+    store_format_t format = {STORE_FORMAT, HASH_SLOTS};
     int rc = mdb_dbi_open(txn, "rows", MDB_CREATE, &store->rows);
     if (rc == MDB_SUCCESS)
         rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &store->meta);
@@ -114,9 +101,11 @@ static status_t open_new(store_t *store, unsigned flags)
     TRY(dir_check_writable(store->path));
     TRY(remove_files(store));
     store->map_bytes = MAP_BYTES_FIRST;
+    TRY_MDB(store, doing, mdb_env_create(&store->env));
+    TRY_MDB(store, doing, mdb_env_set_maxdbs(store->env, 2));
     TRY_MDB(store, doing, mdb_env_set_mapsize(store->env, store->map_bytes));
     TRY_MDB(store, doing, lmdb_reserve_lock(store->path));
-    TRY_MDB(store, doing, mdb_env_open(store->env, store->path, flags | MDB_NOTLS, 0666));
+    TRY_MDB(store, doing, mdb_env_open(store->env, store->path, flags, 0666));
     MDB_txn *txn;
     TRY_MDB(store, doing, mdb_txn_begin(store->env, NULL, 0, &txn));
     int rc = make_databases(store, txn);
@@ -125,96 +114,15 @@ static status_t open_new(store_t *store, unsigned flags)
         return store_failed(store, doing, rc);
     }
     TRY_MDB(store, doing, mdb_txn_commit(txn));
-    store->writable = true;
-    return ST_OK;
-}
-
-/* LMDB reads through the map and would crash behind the end of a file that was cut. */
-static status_t check_length(store_t *store)
-{
-    int64_t bytes, wanted;
-    TRY_MDB(store, "read the store", lmdb_length(store->env, &bytes, &wanted));
-    if (bytes < wanted)
-        return FAIL(ST_CORRUPT, "%s: data.mdb was cut short: %" PRId64 " bytes of %" PRId64 "; write the store again",
-                    store->path, bytes, wanted);
-    return ST_OK;
-}
-
-static int open_databases(store_t *store, MDB_txn *txn, format_record_t *format)
-{
-    int rc = mdb_dbi_open(txn, "rows", 0, &store->rows);
-    if (rc == MDB_SUCCESS)
-        rc = mdb_dbi_open(txn, "meta", 0, &store->meta);
-    if (rc != MDB_SUCCESS)
-        return rc;
-    meta_key_t key = store_meta_key("format", 0);
-    MDB_val k = {sizeof key, &key}, v;
-    rc = mdb_get(txn, store->meta, &k, &v);
-    if (rc != MDB_SUCCESS)
-        return rc;
-    if (v.mv_size != sizeof *format)
-        return MDB_INVALID;
-    memcpy(format, v.mv_data, sizeof *format);
-    return MDB_SUCCESS;
-}
-
-static status_t open_present(store_t *store)
-{
-    static const char doing[] = "open the store";
-    char *file = mem_printf("%s/data.mdb", store->path);
-    struct stat st;
-    int missing = stat(file, &st) == 0 ? 0 : errno;
-    mem_free(file);
-    if (missing)
-        return FAIL(ST_INPUT, "%s: no stored rows there: %s; a run writes them when it ends", store->path, strerror(missing));
-    if (st.st_size == 0) /* which LMDB would take for a new store */
-        return FAIL(ST_CORRUPT, "%s: data.mdb is empty; write the store again", store->path);
-    int rc = lmdb_reserve_lock(store->path);
-    if (rc == 0)
-        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS, 0666);
-    if (rc == EACCES || rc == EROFS || rc == ENOSPC ||
-        rc == EDQUOT) { /* no right or room for a lock file; then no process writes here either */
-        mdb_env_close(store->env);
-        store->env = NULL;
-        TRY_MDB(store, doing, mdb_env_create(&store->env));
-        TRY_MDB(store, doing, mdb_env_set_maxdbs(store->env, 2));
-        rc = mdb_env_open(store->env, store->path, MDB_RDONLY | MDB_NOTLS | MDB_NOLOCK, 0666);
-    }
-    if (rc != MDB_SUCCESS)
-        return store_failed(store, doing, rc);
-    TRY(check_length(store));
-    MDB_txn *txn;
-    TRY_MDB(store, doing, mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
-    format_record_t format = {0};
-    rc = open_databases(store, txn, &format);
-    if (rc != MDB_SUCCESS) {
-        mdb_txn_abort(txn);
-        return store_failed(store, doing, rc);
-    }
-    TRY_MDB(store, doing, mdb_txn_commit(txn)); /* keeps the handles of the databases */
-    if (format.version != FORMAT_VERSION || format.slots != HASH_SLOTS)
-        return FAIL(ST_CORRUPT,
-                    "%s: rows of format %u with %u slots; this build reads format %u with %d: use the build that wrote them",
-                    store->path, format.version, format.slots, FORMAT_VERSION, HASH_SLOTS);
-    return ST_OK;
-}
-
-static status_t create_env(const char *path, store_t **out)
-{
-    store_t *store = *out = MEM_NEW(store_t);
-    store->path = mem_strdup(path);
-    TRY_MDB(store, "open the store", mdb_env_create(&store->env));
-    TRY_MDB(store, "open the store", mdb_env_set_maxdbs(store->env, 2));
     return ST_OK;
 }
 
 /* A new environment, or the one that is there. */
-static status_t open_env(const char *path, bool create, unsigned flags, store_t **out)
+static status_t open_store(const char *path, bool create, unsigned flags, store_t **out)
 {
-    store_t *store;
-    status_t status = create_env(path, &store);
-    if (status == ST_OK)
-        status = create ? open_new(store, flags) : open_present(store);
+    store_t *store = MEM_NEW(store_t);
+    store->path = mem_strdup(path);
+    const status_t status = create ? open_new(store, flags) : store_open_pages(store);
     if (status == ST_OK)
         *out = store;
     else
@@ -224,12 +132,12 @@ static status_t open_env(const char *path, bool create, unsigned flags, store_t 
 
 status_t store_open(const char *path, bool create, store_t **out)
 {
-    return open_env(path, create, MDB_NOSYNC, out);
+    return open_store(path, create, MDB_NOSYNC, out);
 }
 
 status_t store_create(const char *path, unsigned flags, store_t **out)
 {
-    return open_env(path, true, flags, out);
+    return open_store(path, true, flags, out);
 }
 
 void store_close(store_t **store)
@@ -237,6 +145,7 @@ void store_close(store_t **store)
     store_t *s = *store;
     if (!s)
         return;
+    lmdb_pages_close(&s->pages);
     if (s->env)
         mdb_env_close(s->env);
     mem_free(s->path);
@@ -341,7 +250,7 @@ static status_t put_all(put_t *put, const table_t *table)
 
 status_t store_put_table(store_t *store, const table_t *table)
 {
-    ASSERT(store->writable);
+    ASSERT(store->env);
     const int64_t payload_floats = table_payload_floats(table);
     int64_t batch = BATCH_BYTES / (int64_t)(payload_floats * (int64_t)sizeof(float)) + 1;
     batch = batch < STORE_BATCH_ROWS ? batch : STORE_BATCH_ROWS;
@@ -361,16 +270,33 @@ status_t store_put_table(store_t *store, const table_t *table)
     return status;
 }
 
-status_t store_sync(store_t *store)
+static status_t put_sums(store_t *store)
 {
-    ASSERT(store->writable);
-    TRY_MDB(store, "sync the store", mdb_env_sync(store->env, 1));
+    MDB_txn *txn;
+    TRY_MDB(store, "write rows", mdb_txn_begin(store->env, NULL, 0, &txn));
+    TRY_MDB(store, "write rows", store_commit(txn, store_put_sums(store, txn)));
     return ST_OK;
+}
+
+status_t store_finish(store_t **store)
+{
+    store_t *s = *store;
+    ASSERT(s->env);
+    status_t status;
+    TRY_DONE(put_sums(s));
+    const int rc = mdb_env_sync(s->env, 1);
+    TRY_DONE(rc == MDB_SUCCESS ? ST_OK : store_failed(s, "sync the store", rc));
+    mdb_env_close(s->env);
+    s->env = NULL;
+    TRY_DONE(lmdb_pages_seal(disk_posix(), s->path, s->path));
+done:
+    store_close(store);
+    return status;
 }
 
 status_t store_put_origin(store_t *store, const store_origin_t *origin)
 {
-    ASSERT(store->writable);
+    ASSERT(store->env);
     MDB_txn *txn;
     store_origin_t copy = *origin;
     TRY_MDB(store, "write rows", mdb_txn_begin(store->env, NULL, 0, &txn));

@@ -1,50 +1,98 @@
-/* Reading a store: every row in key order, what it says of itself, and its size.
- *
- * LMDB keeps no checksums of its pages. What is checked: magic and version (LMDB), the file's length against its last page (a
- * shorter file would be a SIGBUS), the place and width of every row, and at the end of a scan the number and the digest of each
- * table's rows. */
+/* Reading a store: every row in key order, what it says of itself, and its size. Pages are checked as they are read
+ * (common/files/lmdb_pages.h); here, the place and width of every row, and at the end of a scan the number and the digest of
+ * each table's rows. */
 #include "ps/checkpoint/store.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #include "common/base/identity.h"
 #include "common/base/memory.h"
 #include "ps/checkpoint/store_impl.h"
 
-/* What the store says of all of its tables' rows. */
-static int sum_records(const store_t *store, MDB_txn *txn, hash_digest_t *sum)
+status_t store_meta_get(const store_t *store, meta_key_t key, void *record, size_t least, size_t most, bool *found)
 {
-    MDB_cursor *cursor;
-    MDB_val k, v;
-    int rc = mdb_cursor_open(txn, store->meta, &cursor);
-    if (rc != MDB_SUCCESS)
-        return rc;
-    for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == MDB_SUCCESS; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
-        table_record_t record;
-        if (!store_is_table_key(&k))
-            continue;
-        if (v.mv_size != sizeof record) {
-            rc = MDB_CORRUPTED;
-            break;
-        }
-        memcpy(&record, v.mv_data, sizeof record);
-        hash_digest_merge(sum, &(hash_digest_t){record.digest_low, record.digest_high, record.rows});
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
+    lmdb_bytes_t value;
+    TRY(lmdb_pages_get(store->pages, &store->meta_tree, (lmdb_bytes_t){(const uint8_t *)&key, sizeof key}, &value, found));
+    if (*found && value.bytes != least && value.bytes != most)
+        return FAIL(ST_CORRUPT, "%s: the record \"%.8s\" has %zu bytes, wanted are %zu; " STORE_ADVICE, store->path, key.name,
+                    value.bytes, most);
+    if (*found)
+        memcpy(record, value.at, value.bytes);
+    return ST_OK;
+}
+
+static status_t check_format(store_t *store)
+{
+    store_format_t format = {0};
+    uint32_t version = 0;
+    bool found;
+    TRY(store_meta_get(store, store_meta_key("format", 0), &format, sizeof format, sizeof format, &found));
+    if (format.version != STORE_FORMAT || format.slots != HASH_SLOTS)
+        return FAIL(ST_CORRUPT,
+                    "%s: rows of format %u with %u slots; this build reads format %u with %d: use the build that wrote them",
+                    store->path, format.version, format.slots, STORE_FORMAT, HASH_SLOTS);
+    TRY(store_meta_get(store, store_meta_key("sums", 0), &version, sizeof version, sizeof version, &found));
+    return found ? lmdb_pages_need_sums(store->pages) : ST_OK;
+}
+
+status_t store_open_pages(store_t *store)
+{
+    char *file = mem_printf("%s/" LMDB_DATA, store->path);
+    struct stat st;
+    const int missing = stat(file, &st) == 0 ? 0 : errno;
+    mem_free(file);
+    if (missing)
+        return FAIL(ST_INPUT, "%s: no stored rows there: %s; a run writes them when it ends", store->path, strerror(missing));
+    TRY(lmdb_pages_open(disk_posix(), store->path, store->path, STORE_ADVICE, &store->pages));
+    TRY(lmdb_pages_find_tree(store->pages, "rows", &store->row_tree));
+    TRY(lmdb_pages_find_tree(store->pages, "meta", &store->meta_tree));
+    return check_format(store);
+}
+
+/* What the store says of all of its tables' rows. */
+typedef struct record_sum {
+    const store_t *store;
+    hash_digest_t digest;
+} record_sum_t;
+
+/* The record of a table, or nothing of another one. */
+static status_t take_record(const store_t *store, const lmdb_node_t *node, uint32_t *id, table_record_t *record, bool *found)
+{
+    meta_key_t key;
+    *found = store_is_table_key(node->key);
+    if (!*found)
+        return ST_OK;
+    memcpy(&key, node->key.at, sizeof key);
+    *id = be32toh(key.table);
+    if (node->data.bytes != sizeof *record)
+        return FAIL(ST_CORRUPT, "%s: the record of table %u has %zu bytes, wanted are %zu; " STORE_ADVICE, store->path, *id,
+                    node->data.bytes, sizeof *record);
+    memcpy(record, node->data.at, sizeof *record);
+    return ST_OK;
+}
+
+static status_t sum_record(void *context, const lmdb_node_t *node)
+{
+    record_sum_t *sum = context;
+    table_record_t record;
+    uint32_t id;
+    bool found;
+    TRY(take_record(sum->store, node, &id, &record, &found));
+    if (found)
+        hash_digest_merge(&sum->digest, &(hash_digest_t){record.digest_low, record.digest_high, record.rows});
+    return ST_OK;
 }
 
 status_t store_check(store_t *store, const store_origin_t *wanted, const hash_digest_t *digest)
 {
-    MDB_txn *txn;
     store_origin_t origin = {0};
-    hash_digest_t sum = {0};
-    TRY_MDB(store, "read the store", mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
-    int rc = store_meta_get(store, txn, store_meta_key("origin", 0), &origin, sizeof origin, sizeof origin);
-    if (rc == MDB_SUCCESS || rc == MDB_NOTFOUND)
-        rc = sum_records(store, txn, &sum);
-    mdb_txn_abort(txn);
-    TRY_MDB(store, "find where it comes from", rc);
+    record_sum_t records = {.store = store};
+    bool found_origin;
+    TRY(store_meta_get(store, store_meta_key("origin", 0), &origin, sizeof origin, sizeof origin, &found_origin));
+    TRY(lmdb_pages_scan(store->pages, &store->meta_tree, sum_record, &records));
+    const hash_digest_t sum = records.digest;
     TRY(identity_check(store->path, origin.identity, wanted->identity));
     if (wanted->identity && (origin.incarnation != wanted->incarnation || origin.shard != wanted->shard))
         return FAIL(ST_CORRUPT,
@@ -70,44 +118,28 @@ typedef struct scanned_table {
 } scanned_table_t;
 
 typedef struct stored_scan {
-    store_t *store;
-    MDB_txn *txn;
-    MDB_cursor *cursor;
+    const store_t *store;
     scanned_table_t *tables; /* by ascending id */
     size_t n_tables, tables_capacity;
     float *payload; /* an aligned copy: LMDB aligns values to 2 bytes */
     size_t payload_capacity;
+    store_visit_fn *visit;
+    void *context;
 } stored_scan_t;
 
-static status_t scan_tables(stored_scan_t *scan)
+static status_t scan_table(void *context, const lmdb_node_t *node)
 {
-    const store_t *store = scan->store;
-    MDB_cursor *cursor;
-    MDB_val k, v;
-    TRY_MDB(store, "read the store", mdb_cursor_open(scan->txn, store->meta, &cursor));
-    int rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
-    for (; rc == MDB_SUCCESS; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
-        meta_key_t key;
-        if (!store_is_table_key(&k))
-            continue;
-        if (v.mv_size != sizeof(table_record_t)) {
-            rc = MDB_CORRUPTED;
-            break;
-        }
+    stored_scan_t *scan = context;
+    scanned_table_t table = {0};
+    bool found;
+    TRY(take_record(scan->store, node, &table.id, &table.record, &found));
+    if (found && !table.record.is_complete)
+        return FAIL(ST_CORRUPT, "%s: table %u was not written to its end; its run was cut off, or is still writing",
+                    scan->store->path, table.id);
+    if (found) {
         MEM_GROW(scan->tables, scan->tables_capacity, scan->n_tables + 1);
-        scanned_table_t *table = &scan->tables[scan->n_tables++];
-        memcpy(&key, k.mv_data, sizeof key);
-        *table = (scanned_table_t){.id = be32toh(key.table)};
-        memcpy(&table->record, v.mv_data, sizeof table->record);
-        MEM_GROW(scan->payload, scan->payload_capacity, table->record.payload_floats);
+        scan->tables[scan->n_tables++] = table;
     }
-    mdb_cursor_close(cursor);
-    if (rc != MDB_NOTFOUND)
-        return store_failed(store, "read the store", rc);
-    for (size_t i = 0; i < scan->n_tables; i++)
-        if (!scan->tables[i].record.is_complete)
-            return FAIL(ST_CORRUPT, "%s: table %u was not written to its end; its run was cut off, or is still writing",
-                        store->path, scan->tables[i].id);
     return ST_OK;
 }
 
@@ -124,68 +156,40 @@ static scanned_table_t *find_table(stored_scan_t *scan, uint32_t id)
     return low < scan->n_tables && scan->tables[low].id == id ? &scan->tables[low] : NULL;
 }
 
-static status_t scan_row(stored_scan_t *scan, const MDB_val *k, const MDB_val *v, store_visit_fn *visit, void *context)
+static status_t scan_row(void *context, const lmdb_node_t *node)
 {
+    stored_scan_t *scan = context;
+    const lmdb_bytes_t k = node->key, v = node->data;
     stored_key_t key;
     stored_head_t head;
-    if (k->mv_size != sizeof key)
-        return FAIL(ST_CORRUPT, "%s: a key of %zu bytes, wanted %zu; write the store again", scan->store->path, k->mv_size,
+    if (k.bytes != sizeof key)
+        return FAIL(ST_CORRUPT, "%s: a key of %zu bytes, wanted %zu; write the store again", scan->store->path, k.bytes,
                     sizeof key);
-    memcpy(&key, k->mv_data, sizeof key);
+    memcpy(&key, k.at, sizeof key);
     const uint64_t row_number = be64toh(key.key);
     scanned_table_t *table = find_table(scan, be32toh(key.table));
     if (!table)
         return FAIL(ST_CORRUPT, "%s: row %" PRIu64 " is of table %u, which the store does not have; write the store again",
                     scan->store->path, row_number, be32toh(key.table));
     const size_t payload_bytes = (size_t)table->record.payload_floats * sizeof(float);
-    if (be16toh(key.slot) != hash_slot(row_number) || v->mv_size != sizeof head + payload_bytes)
+    if (be16toh(key.slot) != hash_slot(row_number) || v.bytes != sizeof head + payload_bytes)
         return FAIL(ST_CORRUPT,
                     "%s: table %u: row %" PRIu64 " has slot %u, %zu bytes; wanted slot %u, %zu bytes: write the store again",
-                    scan->store->path, table->id, row_number, be16toh(key.slot), v->mv_size, hash_slot(row_number),
+                    scan->store->path, table->id, row_number, be16toh(key.slot), v.bytes, hash_slot(row_number),
                     sizeof head + payload_bytes);
-    memcpy(&head, v->mv_data, sizeof head);
-    memcpy(scan->payload, (const char *)v->mv_data + sizeof head, payload_bytes);
+    MEM_GROW(scan->payload, scan->payload_capacity, table->record.payload_floats);
+    memcpy(&head, v.at, sizeof head);
+    memcpy(scan->payload, v.at + sizeof head, payload_bytes);
     table_row_t row = {row_number, head.version, head.count, scan->payload};
     table_digest_row(table->id, table->record.payload_floats, &row, &table->digest);
-    return visit(context, table->id, table->record.payload_floats, &row);
+    return scan->visit(scan->context, table->id, table->record.payload_floats, &row);
 }
 
-/* Between stretches the snapshot is renewed, so that a long scan beside a writer does not keep all replaced pages alive. */
-static int scan_renew(stored_scan_t *scan, MDB_val *k, MDB_val *v)
-{
-    stored_key_t last;
-    ASSERT(k->mv_size == sizeof last);
-    memcpy(&last, k->mv_data, sizeof last);
-    mdb_txn_reset(scan->txn);
-    int rc = mdb_txn_renew(scan->txn);
-    if (rc == MDB_SUCCESS)
-        rc = mdb_cursor_renew(scan->txn, scan->cursor);
-    if (rc != MDB_SUCCESS)
-        return rc;
-    *k = (MDB_val){sizeof last, &last};
-    rc = mdb_cursor_get(scan->cursor, k, v, MDB_SET_RANGE);
-    if (rc == MDB_SUCCESS && k->mv_size == sizeof last && memcmp(k->mv_data, &last, sizeof last) == 0)
-        rc = mdb_cursor_get(scan->cursor, k, v, MDB_NEXT);
-    return rc;
-}
-
-static status_t scan_all(stored_scan_t *scan, store_visit_fn *visit, void *context)
+static status_t scan_all(stored_scan_t *scan)
 {
     const store_t *store = scan->store;
-    MDB_val k, v;
-    int64_t rows = 0;
-    TRY(scan_tables(scan));
-    TRY_MDB(store, "read rows", mdb_cursor_open(scan->txn, store->rows, &scan->cursor));
-    int rc = mdb_cursor_get(scan->cursor, &k, &v, MDB_FIRST);
-    while (rc == MDB_SUCCESS) {
-        TRY(scan_row(scan, &k, &v, visit, context));
-        if (++rows % STORE_BATCH_ROWS == 0)
-            rc = scan_renew(scan, &k, &v);
-        else
-            rc = mdb_cursor_get(scan->cursor, &k, &v, MDB_NEXT);
-    }
-    if (rc != MDB_NOTFOUND)
-        return store_failed(store, "read rows", rc);
+    TRY(lmdb_pages_scan(store->pages, &store->meta_tree, scan_table, scan));
+    TRY(lmdb_pages_scan(store->pages, &store->row_tree, scan_row, scan));
     for (size_t i = 0; i < scan->n_tables; i++) {
         const scanned_table_t *t = &scan->tables[i];
         if (t->digest.elements != t->record.rows || t->digest.low != t->record.digest_low ||
@@ -200,56 +204,36 @@ static status_t scan_all(stored_scan_t *scan, store_visit_fn *visit, void *conte
 
 status_t store_scan(store_t *store, store_visit_fn *visit, void *context)
 {
-    stored_scan_t scan = {.store = store};
-    TRY_MDB(store, "read the store", mdb_txn_begin(store->env, NULL, MDB_RDONLY, &scan.txn));
-    status_t status = scan_all(&scan, visit, context);
-    if (scan.cursor)
-        mdb_cursor_close(scan.cursor);
-    mdb_txn_abort(scan.txn);
+    stored_scan_t scan = {.store = store, .visit = visit, .context = context};
+    ASSERT(store->pages);
+    const status_t status = scan_all(&scan);
     mem_free(scan.tables);
     mem_free(scan.payload);
     return status;
 }
 
-int64_t store_rows(store_t *store)
+status_t store_verify(store_t *store)
 {
-    MDB_txn *txn;
-    MDB_stat stat = {0};
-    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
-    if (rc == MDB_SUCCESS) {
-        rc = mdb_stat(txn, store->rows, &stat);
-        mdb_txn_abort(txn);
-    }
-    if (rc != MDB_SUCCESS) {
-        store_failed(store, "count rows", rc);
-        return -1;
-    }
-    return (int64_t)stat.ms_entries;
+    return lmdb_pages_verify(store->pages);
 }
 
-int64_t store_bytes(store_t *store)
+int64_t store_rows(const store_t *store)
 {
-    int64_t bytes, needed;
-    const int rc = lmdb_length(store->env, &bytes, &needed);
-    if (rc != MDB_SUCCESS) {
-        store_failed(store, "measure the store", rc);
-        return -1;
-    }
-    return bytes;
+    return (int64_t)store->row_tree.entries;
+}
+
+int64_t store_bytes(const store_t *store)
+{
+    return lmdb_pages_bytes(store->pages);
 }
 
 int64_t store_table_rows(store_t *store, uint32_t table)
 {
-    MDB_txn *txn;
     table_record_t record = {0};
-    meta_key_t key = store_meta_key("table", table);
-    MDB_val k = {sizeof key, &key}, v;
-    if (mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS)
+    bool found;
+    if (store_meta_get(store, store_meta_key("table", table), &record, sizeof record, sizeof record, &found) != ST_OK || !found)
         return 0;
-    if (mdb_get(txn, store->meta, &k, &v) == MDB_SUCCESS && v.mv_size == sizeof record)
-        memcpy(&record, v.mv_data, sizeof record);
-    mdb_txn_abort(txn);
     const int64_t row_bytes = (int64_t)(sizeof(stored_key_t) + sizeof(stored_head_t) + record.payload_floats * sizeof(float));
-    const int64_t most = store_bytes(store) / row_bytes; /* LMDB's pages have no checksums: the number may be any */
-    return record.rows < 0 || most < 0 ? 0 : record.rows < most ? record.rows : most;
+    const int64_t most = store_bytes(store) / row_bytes; /* of a store without checksums the number may be any */
+    return record.rows < 0 ? 0 : record.rows < most ? record.rows : most;
 }

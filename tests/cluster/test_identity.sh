@@ -90,17 +90,17 @@ other_store() {
     local word
     rm -rf "$T/hurt"
     cp -r "$T/run" "$T/hurt"
-    cp "$T/other/store/shard-1/data.mdb" "$T/hurt/store/shard-1/"
+    cp "$T/other/store/shard-1/"data.* "$T/hurt/store/shard-1/"
     for word in predict warm_start digest; do
         use_run $word
         refused "$T/log" "store/shard-1: its run id is $OTHER, that of the run is $RUN"
     done
-    cp "$T/run/store/shard-0/data.mdb" "$T/hurt/store/shard-1/"
+    cp "$T/run/store/shard-0/"data.* "$T/hurt/store/shard-1/"
     use_run digest
     refused "$T/log" "store/shard-1: is of shard 0, written by start 1 of the run; shard 1 of start 1 is wanted"
     rm -rf "$T/hurt"
     cp -r "$T/resumed" "$T/hurt"
-    cp "$T/run/store/shard-1/data.mdb" "$T/hurt/store/shard-1/"
+    cp "$T/run/store/shard-1/"data.* "$T/hurt/store/shard-1/"
     use_run digest
     refused "$T/log" "store/shard-1: is of shard 1, written by start 1 of the run; shard 1 of start 2 is wanted"
 }

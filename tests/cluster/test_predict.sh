@@ -168,6 +168,8 @@ inputs.json|:|inputs.json
 config.yaml|sed 's/  beta: 1/  beta: 2/'|config.yaml: was changed after training: its checksum is 
 store/shard-3/data.mdb|:|shard-3: no stored rows there
 store/shard-0/data.mdb|head -c 9000|cut short
+store/shard-1/data.mdb|tr x y|shard-1: page 
+store/shard-2/data.sums|:|shard-2: data.sums is missing, the checksums of the pages of data.mdb
 END
 }
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
@@ -434,19 +433,6 @@ done:
     return status;
 }
 
-/* In a child of its own, because LMDB may end the process on a damaged page of its tree. */
-static int read_all_apart(const plan_t *plan, const char *path)
-{
-    fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-        _exit((int)read_all(plan, path));
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
 static void test_damage_is_found(void **state)
 {
     (void)state;
@@ -464,36 +450,20 @@ static void test_damage_is_found(void **state)
         spit(file, bad, bytes);
         catch_start();
         assert_int_equal(read_all(&plan, path), ST_CORRUPT);
-        assert_caught("fails its checksum; the file is damaged, import or generate it again");
+        assert_caught(" of data.mdb has checksum ");
+        assert_caught("the disk or a copy changed one of them; import or generate it again");
         catch_stop();
-
-        /* Any byte: found, or without meaning; never other rows. */
-        catch_start();
-        int found = 0;
-        for (uint64_t i = 0; i < 60; i++) {
-            const size_t at = rng_u64(1, 77, i) % bytes;
-            memcpy(bad, good, bytes);
-            bad[at] ^= (char)(1 << rng_u64(1, 78, i) % 8);
-            spit(file, bad, bytes);
-            const int code = read_all_apart(&plan, path);
-            if (code != ST_OK && code != ST_CORRUPT)
-                print_error("byte %zu of %zu: exit %d\n", at, bytes, code);
-            assert_true(code == ST_OK || code == ST_CORRUPT);
-            found += code == ST_CORRUPT;
-        }
-        catch_stop();
-        assert_true(found > 30);
 
         /* Cut short. */
         spit(file, good, bytes - 8192);
         catch_start();
         assert_int_equal(read_all(&plan, path), ST_CORRUPT);
-        assert_caught("is cut short: data.mdb has");
+        assert_caught("data.mdb was cut short: ");
         catch_stop();
         spit(file, good, 100);
         catch_start();
         assert_int_not_equal(read_all(&plan, path), ST_OK);
-        assert_caught("cannot open the environment");
+        assert_caught("page 0 of data.mdb has 100 bytes, too few for the head of an LMDB file");
         catch_stop();
         mem_free(good);
         mem_free(bad);
