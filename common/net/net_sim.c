@@ -18,6 +18,9 @@
 #define DELAY_NS_MIN 20000
 #define DELAY_NS_MAX 2000000
 #define LOOK_NS 2000 /* a task's look for a message */
+#define LETTERS 64   /* of a node that may be answered yet */
+#define RUN_AT 8     /* of a header: where run and incarnation are */
+#define RUN_BYTES 12
 
 typedef struct sim_parcel {
     int64_t due_ns;
@@ -29,6 +32,7 @@ typedef struct sim_parcel {
     void *copy[WIRE_FRAMES];
     void (*release)(void *context);
     void *context;
+    bool is_letter, has_key;
     struct sim_parcel *next;
 } sim_parcel_t;
 
@@ -37,7 +41,15 @@ typedef struct link {
     struct sim_node *far; /* NULL: closed */
     int far_peer;         /* what the far node calls this one */
     int64_t last_due_ns;
+    bool is_dialled; /* by the far node */
 } link_t;
+
+/* What an ERROR repeats of the letter that it answers. */
+typedef struct taken_letter {
+    int peer;
+    uint64_t run_id, sequence;
+    int64_t step;
+} taken_letter_t;
 
 /* A node's loop. */
 typedef struct sim_task {
@@ -65,6 +77,9 @@ typedef struct sim_node {
     sim_task_t *task;
     void (*tamper)(void *context, net_message_t *message);
     void *tamper_context;
+    taken_letter_t letters[LETTERS]; /* a ring of those that came last */
+    int64_t n_letters;
+    uint8_t run[RUN_BYTES]; /* of the node's last message of a run */
     uint64_t draws;
 } sim_node_t;
 
@@ -77,6 +92,9 @@ struct net_sim_world {
     net_sim_faults_t faults;
     uint64_t apart; /* ranks on the one side of a partition */
     int64_t apart_until_ns;
+    net_sim_see_fn *see;
+    void *see_context;
+    net_sim_mistake_t mistake;
     net_sim_counts_t counts;
 };
 
@@ -95,11 +113,11 @@ static link_t *link_find(sim_node_t *node, int peer)
     return NULL;
 }
 
-static void link_add(sim_node_t *node, int peer, sim_node_t *far, int far_peer)
+static void link_add(sim_node_t *node, int peer, sim_node_t *far, int far_peer, bool is_dialled)
 {
     ASSERT(!link_find(node, peer));
     MEM_GROW(node->links, node->links_capacity, (size_t)node->n_links + 1);
-    node->links[node->n_links++] = (link_t){.peer = peer, .far = far, .far_peer = far_peer};
+    node->links[node->n_links++] = (link_t){.peer = peer, .far = far, .far_peer = far_peer, .is_dialled = is_dialled};
 }
 
 static void copy_frames(sim_parcel_t *parcel)
@@ -175,6 +193,26 @@ static status_t not_connected(sim_node_t *node, int peer, const wire_header_t *h
                 1e-9 * (double)node->world->deadline_ns, what);
 }
 
+/* Is it the refusal of a letter, whose sender is gone? */
+static bool answers_letter(sim_node_t *node, int peer, const wire_header_t *header)
+{
+    for (int i = 0; i < LETTERS && i < node->n_letters && header->type == WIRE_ERROR; i++) {
+        taken_letter_t *letter = &node->letters[i];
+        if (letter->peer == peer && letter->run_id == header->run_id && letter->sequence == header->sequence &&
+            letter->step == header->step) {
+            *letter = (taken_letter_t){.peer = -1};
+            node->world->counts.refused++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_open(const sim_node_t *node, const link_t *link)
+{
+    return !node->dead && link && link->far;
+}
+
 static status_t op_send(net_t *base, int peer, const wire_header_t *header, const wire_frame_t *frames, int n,
                         void (*release)(void *context), void *context)
 {
@@ -189,13 +227,11 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
         full.payload_bytes += frames[i].bytes;
     const bool faulty = world->faults.types >> full.type & 1;
     const bool lost = faulty && world->faults.drop > 0 && draw(world) < world->faults.drop;
-    if (node->dead || !link || !link->far || link->far->dead || lost) {
+    if (node->dead || !link || !link->far || link->far->dead || lost || answers_letter(node, peer, &full)) {
         if (release)
             release(context);
-        if (!node->dead && (!link || !link->far))
-            return not_connected(node, peer, &full);
-        world->counts.dropped += lost;
-        return node->dead ? ST_PEER : ST_OK;
+        world->counts.dropped += lost && is_open(node, link);
+        return node->dead ? ST_PEER : is_open(node, link) ? ST_OK : not_connected(node, peer, &full);
     }
     sim_parcel_t *parcel = MEM_NEW(sim_parcel_t);
     *parcel = (sim_parcel_t){.to = link->far, .peer = link->far_peer, .frames = n, .release = release, .context = context};
@@ -214,6 +250,42 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
     return ST_OK;
 }
 
+static void frames_of(const sim_parcel_t *parcel, wire_frame_t frames[1 + WIRE_FRAMES])
+{
+    frames[0] = (wire_frame_t){parcel->head, sizeof parcel->head};
+    memcpy(frames + 1, parcel->frame, sizeof parcel->frame);
+}
+
+/* What net_zmq does with what comes from outside: does the letter reach its receiver? */
+static bool admit(sim_node_t *node, sim_parcel_t *parcel)
+{
+    net_sim_world_t *world = node->world;
+    const link_t *link = link_find(node, parcel->peer);
+    wire_frame_t frames[1 + WIRE_FRAMES];
+    wire_header_t header;
+    const char *wrong;
+    frames_of(parcel, frames);
+    world->counts.strangers += !parcel->has_key;
+    if (!link || (!parcel->has_key && world->mistake != NET_SIM_BELIEVES_STRANGERS))
+        return false;
+    bool is_sound = wire_decode(frames, 1 + parcel->frames, &header, &wrong) == ST_OK;
+    if (is_sound && link->is_dialled && header.sender != (uint32_t)parcel->peer) {
+        is_sound = world->mistake == NET_SIM_BELIEVES_HEADERS && link_find(node, (int)header.sender);
+        parcel->peer = (int)header.sender;
+    }
+    if (!is_sound) {
+        node->base.bad_messages++;
+        world->counts.misshapen++;
+        return false;
+    }
+    node->letters[node->n_letters++ % LETTERS] = (taken_letter_t){parcel->peer, header.run_id, header.sequence, header.step};
+    if (world->mistake == NET_SIM_FORGETS_RUNS && wire_is_of_run(header.type)) {
+        memcpy(parcel->head + RUN_AT, node->run, RUN_BYTES);
+        memcpy(&node->letters[(node->n_letters - 1) % LETTERS].run_id, node->run, sizeof header.run_id);
+    }
+    return true;
+}
+
 /* arrive - the next message reaches its receiver's inbox; the clock follows. */
 static sim_node_t *arrive(net_sim_world_t *world)
 {
@@ -230,6 +302,15 @@ static sim_node_t *arrive(net_sim_world_t *world)
     if (parcel->release) {
         copy_frames(parcel);
         let_go(parcel);
+    }
+    if (parcel->is_letter && !admit(to, parcel)) {
+        parcel_free(parcel);
+        return NULL;
+    }
+    if (world->see && !parcel->is_letter) {
+        net_sim_letter_t seen = {parcel->peer, true, parcel->head, {{0}}, parcel->frames};
+        memcpy(seen.frame, parcel->frame, sizeof seen.frame);
+        world->see(world->see_context, &to->base, &seen);
     }
     *to->inbox_end = parcel;
     to->inbox_end = &parcel->next;
@@ -257,13 +338,15 @@ static bool take(sim_node_t *node, net_message_t *message)
     node->inbox = parcel->next;
     if (!node->inbox)
         node->inbox_end = &node->inbox;
-    wire_frame_t frames[1 + WIRE_FRAMES] = {{parcel->head, sizeof parcel->head}};
-    memcpy(frames + 1, parcel->frame, sizeof parcel->frame);
+    wire_frame_t frames[1 + WIRE_FRAMES];
+    frames_of(parcel, frames);
     const char *wrong = "";
     status_t status = wire_decode(frames, 1 + parcel->frames, &message->header, &wrong);
     if (status != ST_OK)
         log_error("a node sent a malformed message: %s", wrong);
     ASSERT(status == ST_OK);
+    if (!parcel->is_letter && wire_is_of_run(message->header.type))
+        memcpy(node->run, parcel->head + RUN_AT, RUN_BYTES);
     message->peer = parcel->peer;
     message->frames = parcel->frames;
     memcpy(message->frame, parcel->frame, sizeof message->frame);
@@ -406,8 +489,8 @@ void net_sim_dial(net_t *net, int peer, net_t *listener)
 {
     sim_node_t *from = (sim_node_t *)net, *to = (sim_node_t *)listener;
     ASSERT(net->ops == &sim_ops && listener->ops == &sim_ops && from->world == to->world);
-    link_add(from, peer, to, from->self);
-    link_add(to, from->self, from, peer);
+    link_add(from, peer, to, from->self, false);
+    link_add(to, from->self, from, peer, true);
 }
 
 void net_sim_serve(net_t *net, void (*function)(void *context), void *context)
@@ -582,6 +665,44 @@ void net_sim_tamper(net_t *net, void (*tamper)(void *context, net_message_t *mes
     sim_node_t *node = (sim_node_t *)net;
     node->tamper = tamper;
     node->tamper_context = context;
+}
+
+/* ---- malice ---- */
+
+void net_sim_post(net_t *net, const net_sim_letter_t *letter, int64_t delay_ns)
+{
+    sim_node_t *to = (sim_node_t *)net;
+    net_sim_world_t *world = to->world;
+    sim_parcel_t *parcel = MEM_NEW(sim_parcel_t);
+    ASSERT(net->ops == &sim_ops && letter->frames <= WIRE_FRAMES);
+    *parcel =
+        (sim_parcel_t){.to = to, .peer = letter->peer, .frames = letter->frames, .is_letter = true, .has_key = letter->has_key};
+    memcpy(parcel->head, letter->head, sizeof parcel->head);
+    memcpy(parcel->frame, letter->frame, sizeof parcel->frame);
+    copy_frames(parcel);
+    parcel->due_ns = world->now_ns + DELAY_NS_MIN + delay_ns;
+    put_on_the_way(world, parcel);
+}
+
+bool net_sim_peer(const net_t *net, int i, net_sim_peer_t *out)
+{
+    const sim_node_t *node = (const sim_node_t *)net;
+    if (i >= node->n_links)
+        return false;
+    const link_t *link = &node->links[i];
+    *out = (net_sim_peer_t){link->peer, link->far ? link->far->self : -1, link->is_dialled};
+    return true;
+}
+
+void net_sim_overhear(net_sim_world_t *world, net_sim_see_fn *see, void *context)
+{
+    world->see = see;
+    world->see_context = context;
+}
+
+void net_sim_set_mistake(net_sim_world_t *world, net_sim_mistake_t mistake)
+{
+    world->mistake = mistake;
 }
 
 net_sim_counts_t net_sim_counts(const net_sim_world_t *world)

@@ -80,9 +80,49 @@ void net_sim_pause(net_t *net, int64_t until_ns);
 /* net_sim_tamper - a mistake on purpose: `tamper` may change each message that the node receives before the node sees it. */
 void net_sim_tamper(net_t *net, void (*tamper)(void *context, net_message_t *message), void *context);
 
-/* What the faults did so far. */
+/* ---- malice ---- */
+
+/* A message that no node sends. It comes by the connection of a rank of the job, whose key it has, or from a stranger without
+ * one, who claims to be that rank. The transport does with it what net_zmq does: a stranger's is dropped; one that is
+ * malformed, or that names another sender than its connection, is refused with an ERROR; the others reach the receiver. Whoever
+ * posts letters is gone before any answer comes: an ERROR that answers a letter is counted, and reaches nobody. */
+typedef struct net_sim_letter {
+    int peer; /* the connection, or whom the stranger claims to be: as the receiver numbers its peers */
+    bool has_key;
+    const uint8_t *head; /* 64 bytes */
+    wire_frame_t frame[WIRE_FRAMES];
+    int frames;
+} net_sim_letter_t;
+
+/* net_sim_post - a letter that arrives delay_ns later than a message would; what it points to is copied. */
+void net_sim_post(net_t *to, const net_sim_letter_t *letter, int64_t delay_ns);
+
+/* net_sim_peer - the i-th connection of a node; false: it has fewer. */
+typedef struct net_sim_peer {
+    int peer, rank; /* as the node numbers it; who is at the far end */
+    bool dials;     /* the far end dialled, so that the transport knows it by its rank */
+} net_sim_peer_t;
+bool net_sim_peer(const net_t *net, int i, net_sim_peer_t *out);
+
+/* net_sim_overhear - see(context, receiver, message) for each message of a node that arrives. The letter is borrowed. */
+typedef void net_sim_see_fn(void *context, net_t *to, const net_sim_letter_t *message);
+void net_sim_overhear(net_sim_world_t *world, net_sim_see_fn *see, void *context);
+
+/* Mistakes on purpose of the transport and of those who receive by it. */
+typedef enum net_sim_mistake {
+    NET_SIM_CORRECT,
+    NET_SIM_BELIEVES_STRANGERS, /* who has no key is who he claims to be */
+    NET_SIM_BELIEVES_HEADERS,   /* the sender is the one that the header names */
+    NET_SIM_FORGETS_RUNS,       /* a letter of any run is one of the run that the receiver is in */
+} net_sim_mistake_t;
+void net_sim_set_mistake(net_sim_world_t *world, net_sim_mistake_t mistake);
+
+/* What faults and malice did so far. */
 typedef struct net_sim_counts {
     int64_t sent, dropped, duplicated, late, held;
+    int64_t strangers; /* letters without a key */
+    int64_t misshapen; /* letters that the transport refused */
+    int64_t refused;   /* letters that a receiver refused */
 } net_sim_counts_t;
 net_sim_counts_t net_sim_counts(const net_sim_world_t *world);
 

@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/net/dispatch.h"
 #include "common/net/heartbeat.h"
 #include "common/net/pulse.h"
 #include "common/process/rank_signals.h"
@@ -51,6 +52,7 @@ struct job {
     rank_t ranks[RANKS_MOST];
     atomic_bool pulse_stop;
     int64_t doomed_ns; /* when the launcher kills what is left; 0: not decided */
+    malice_target_t targets[2 * RANKS_MOST];
     char names[SIM_SHARDS_MOST][48];
     const char *shard_names[SIM_SHARDS_MOST];
 };
@@ -142,6 +144,10 @@ static status_t watch(rank_t *r, heartbeat_t *heartbeat)
             continue;
         TRY(status);
         const int type = message.header.type;
+        if (!wire_may_send(type, message.peer == PEER_PULSE ? WIRE_ROLE_PULSE : WIRE_ROLE_COORDINATOR, WIRE_ROLE_SERVER)) {
+            TRY(dispatch_refuse(r->net, &message, "a server", "a server does not take this type from this sender"));
+            continue;
+        }
         status = message.header.count ? ST_PEER : ST_OK;
         net_release(r->net, &message);
         if (type == WIRE_STOP)
@@ -196,7 +202,7 @@ typedef struct arrivals {
 static void number_by_arrival(void *context, net_message_t *message)
 {
     arrivals_t *a = context;
-    if (message->header.type != WIRE_PUSH)
+    if (message->header.type != WIRE_PUSH || message->peer < a->first_worker || message->header.step < 0)
         return;
     const int slot = (int)(message->header.step % STEPS_KEPT);
     if (a->of[slot].step != message->header.step)
@@ -269,6 +275,23 @@ static void start_ranks(job_t *job)
     }
 }
 
+static void let_malice_in(job_t *job)
+{
+    int n = 0;
+    for (int i = 0; i < job->roster.size; i++) {
+        const rank_t *r = &job->ranks[i];
+        const wire_role_t role = i == 0 ? WIRE_ROLE_COORDINATOR : i <= job->o->shards ? WIRE_ROLE_SERVER : WIRE_ROLE_WORKER;
+        job->targets[n++] = (malice_target_t){r->net, role, i};
+        if (r->shard_net)
+            job->targets[n++] = (malice_target_t){r->shard_net, WIRE_ROLE_SHARD, i};
+        if (r->pulse_net)
+            job->targets[n++] = (malice_target_t){r->pulse_net, WIRE_ROLE_PULSE, i};
+    }
+    net_sim_set_mistake(job->world, job->o->net_mistake);
+    if (job->o->malice)
+        malice_enter(job->o->malice, job->world, job->targets, n, job->o->shards, job->o->takes_wild);
+}
+
 static void happen(job_t *job, const sim_event_t *event)
 {
     rank_t *r = &job->ranks[event->rank];
@@ -302,6 +325,18 @@ static void happen(job_t *job, const sim_event_t *event)
         break;
     case SIM_STOP:
         raise(SIGUSR2);
+        break;
+    case SIM_STRANGER:
+        malice_speak(job->o->malice, MALICE_STRANGER, event->n, event->ns);
+        break;
+    case SIM_REPLAY:
+        malice_speak(job->o->malice, MALICE_REPLAY, event->n, event->ns);
+        break;
+    case SIM_ROLE:
+        malice_speak(job->o->malice, MALICE_ROLE, event->n, event->ns);
+        break;
+    case SIM_WILD:
+        malice_speak(job->o->malice, MALICE_WILD, event->n, event->ns);
         break;
     case SIM_KIND_COUNT:
         break;
@@ -362,6 +397,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     sim_io_enter(job->world);
     job->mpi = sim_mpi_create(job->world, 1 + options->shards + options->workers, SIM_DEADLINE_S);
     create_ranks(job);
+    let_malice_in(job);
     start_ranks(job);
     bool running = true;
     for (int e = 0; e < options->n_events && running; e++) {

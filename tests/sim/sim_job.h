@@ -11,6 +11,7 @@
 #include "common/net/net_sim.h"
 #include "launcher/run/manifest.h"
 #include "tests/lib/disk_sim.h"
+#include "tests/sim/sim_malice.h"
 
 #define SIM_SHARDS_MOST 4
 #define SIM_WORKERS_MOST 8
@@ -26,6 +27,10 @@ typedef enum sim_kind {
     SIM_FULL,      /* the disk has room for n bytes more, to the end of this start */
     SIM_SAVE,      /* a signal asks to save and go on */
     SIM_STOP,      /* a signal asks to save and stop */
+    SIM_STRANGER,  /* n letters of each malice_kind_t, within ns */
+    SIM_REPLAY,
+    SIM_ROLE,
+    SIM_WILD,
     SIM_KIND_COUNT
 } sim_kind_t;
 
@@ -50,7 +55,11 @@ typedef struct sim_job_options {
     /* A moment after a rank died the launcher kills the others, as mpirun does; else they find out, unless it was the
      * coordinator. Where that ends without a result, it always does, as MPI_Abort does. */
     bool launcher_kills;
-    bool merges_by_arrival; /* a mistake on purpose: shards number the senders of a step's pushes as they come */
+    malice_t *malice; /* who speaks; NULL: nobody */
+    /* Mistakes on purpose. */
+    bool merges_by_arrival; /* shards number the senders of a step's pushes as they come */
+    bool takes_wild;        /* as malice_enter has it */
+    net_sim_mistake_t net_mistake;
 } sim_job_options_t;
 
 typedef struct sim_job_result {

@@ -33,13 +33,7 @@ static void play(uint64_t seed, sim_mistake_t mistake, bool verbose, sim_verdict
 {
     now_playing = seed;
     const sim_verdict_t v = sim_scenario_run(seed, mistake);
-    sum->starts += v.starts;
-    sum->kills += v.kills;
-    sum->resumes += v.resumes;
-    sum->checkpoints += v.checkpoints;
-    sum->dropped += v.dropped;
-    sum->duplicated += v.duplicated;
-    sum->late += v.late;
+    sim_verdict_add(sum, &v);
     if (!v.good) {
         sum->good = false;
         printf("seed %" PRIu64 ": %s; %s; again: make sim SEED=%" PRIu64 "\n", seed, v.violation, v.summary, seed);
@@ -91,12 +85,12 @@ int main(int argc, char **argv)
         violations += !sum.good;
         sum.good &= before;
     }
+    const net_sim_counts_t *c = &sum.counts;
     printf("%" PRIu64 " seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints; %" PRId64
-           " messages dropped, %" PRId64 " "
-           "duplicated, "
-           "%" PRId64 " late; %.1f s\n",
-           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, sum.dropped, sum.duplicated, sum.late,
-           (double)(clock_now_ns() - start) * 1e-9);
+           " messages dropped, %" PRId64 " duplicated, %" PRId64 " late; %" PRId64 " of strangers, %" PRId64
+           " malformed, %" PRId64 " refused; %.1f s\n",
+           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, c->dropped, c->duplicated, c->late,
+           c->strangers, c->misshapen, c->refused, (double)(clock_now_ns() - start) * 1e-9);
     sim_end();
     return violations ? 1 : 0;
 }

@@ -19,6 +19,7 @@
 
 #define STARTS_MOST 6
 #define EVENTS_MOST 3
+#define MALICE_MOST 3
 #define ROOM INT64_C(1000000000)
 #define MS INT64_C(1000000)
 
@@ -224,8 +225,9 @@ typedef struct scenario {
     const golden_t *golden;
     char *run_dir;
     disk_sim_t *disk;
+    malice_t *malice; /* NULL: nobody speaks who has no part in the job */
     sim_verdict_t *verdict;
-    char lines[4096]; /* what the job said was wrong */
+    char lines[32768]; /* what the job said was wrong */
     size_t used;
     uint32_t incarnation;      /* of the start that is under way */
     checkpoint_id_t announced; /* the newest one that was; incarnation 0: none */
@@ -271,23 +273,42 @@ static void draw_event(scenario_t *s, const sim_job_options_t *o, sim_event_t *e
     e->ns = (int64_t)(length < 0.8 ? length * 1000 * MS : 3.0 * SIM_DEADLINE_S * 1e9);
 }
 
+static void put_event(sim_job_options_t *o, sim_event_t *events, const sim_event_t *event)
+{
+    int at = o->n_events++;
+    for (; at > 0 && event->at_ns < events[at - 1].at_ns; at--)
+        events[at] = events[at - 1];
+    events[at] = *event;
+}
+
+/* Letters of those who have no part in the job. They disturb nothing, so no start is spared. */
+static void draw_malice(scenario_t *s, int start, sim_job_options_t *o, sim_event_t *events)
+{
+    static const sim_kind_t first[] = {SIM_STRANGER, SIM_ROLE, SIM_WILD},
+                            later[] = {SIM_STRANGER, SIM_ROLE, SIM_WILD, SIM_REPLAY, SIM_REPLAY};
+    for (int i = 1 + pick(s, MALICE_MOST); s->malice && i > 0; i--) {
+        const sim_event_t event = {.at_ns = (int64_t)(uniform(s) * (double)s->golden->ended_ns),
+                                   .kind = start == 0 ? first[pick(s, 3)] : later[pick(s, 5)],
+                                   .ns = (int64_t)(uniform(s) * 200 * MS),
+                                   .n = 1 + pick(s, 12)};
+        put_event(o, events, &event);
+    }
+}
+
 /* Faults that a start of the job has to stand; none from some start on. */
 static void draw_faults(scenario_t *s, int start, sim_job_options_t *o, sim_event_t *events)
 {
     disk_sim_set_room(s->disk, ROOM);
     if (start >= STARTS_MOST - 2)
         return;
-    o->n_events = pick(s, start == 0 ? EVENTS_MOST + 1 : 2);
+    const int n = pick(s, start == 0 ? EVENTS_MOST + 1 : 2);
     o->launcher_kills = uniform(s) < 0.7;
-    for (int i = 0; i < o->n_events; i++) {
+    for (int i = 0; i < n; i++) {
+        sim_event_t event;
         const double early = start ? uniform(s) : 1; /* what goes wrong again soon finds what was just restored */
-        events[i].at_ns = (int64_t)(early * uniform(s) * (double)s->golden->ended_ns);
-        draw_event(s, o, &events[i]);
-        for (int j = i; j > 0 && events[j].at_ns < events[j - 1].at_ns; j--) {
-            const sim_event_t later = events[j - 1];
-            events[j - 1] = events[j];
-            events[j] = later;
-        }
+        event.at_ns = (int64_t)(early * uniform(s) * (double)s->golden->ended_ns);
+        draw_event(s, o, &event);
+        put_event(o, events, &event);
     }
     if (uniform(s) < 0.5)
         o->faults = (net_sim_faults_t){.types = 1ull << WIRE_PULL | 1ull << WIRE_PEEK | 1ull << WIRE_ROWS | 1ull << WIRE_PUSH,
@@ -373,8 +394,12 @@ static const char *happened(const sim_job_options_t *o)
                                                       "dies at a sync_dir",
                                                       "sees a full disk",
                                                       "is asked to save",
-                                                      "is asked to stop"};
-    static char text[256];
+                                                      "is asked to stop",
+                                                      "and all others hear strangers",
+                                                      "and all others hear an earlier start",
+                                                      "and all others hear what nobody may send",
+                                                      "and all others hear what cannot be"};
+    static char text[512];
     size_t used = 0;
     text[0] = 0;
     if (o->faults.types)
@@ -385,7 +410,7 @@ static const char *happened(const sim_job_options_t *o)
         const sim_event_t *e = &o->events[i];
         used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank,
                                  kinds[e->kind], (double)e->at_ns * 1e-6);
-        if (e->kind >= SIM_BOMB && e->kind <= SIM_FULL && used < sizeof text)
+        if (((e->kind >= SIM_BOMB && e->kind <= SIM_FULL) || e->kind >= SIM_STRANGER) && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " (%" PRId64 ")", e->n);
         if ((e->kind == SIM_PAUSE || e->kind == SIM_PARTITION) && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " for %.0f ms", (double)e->ns * 1e-6);
@@ -393,11 +418,26 @@ static const char *happened(const sim_job_options_t *o)
     return text;
 }
 
+/* May a job end without a result because of it? */
+static bool disturbs(const sim_event_t *e)
+{
+    return e->kind < SIM_SAVE || e->kind == SIM_STOP;
+}
+
 /* Was this rank disturbed, or all by the coordinator's being cut off? */
 static bool is_disturbed(const sim_job_options_t *o, int rank)
 {
     for (int i = 0; i < o->n_events; i++)
-        if (o->events[i].rank == rank || (o->events[i].rank == 0 && o->events[i].kind == SIM_PARTITION))
+        if (disturbs(&o->events[i]) &&
+            (o->events[i].rank == rank || (o->events[i].rank == 0 && o->events[i].kind == SIM_PARTITION)))
+            return true;
+    return false;
+}
+
+static bool is_any_disturbed(const sim_job_options_t *o)
+{
+    for (int i = 0; i < o->n_events; i++)
+        if (disturbs(&o->events[i]))
             return true;
     return false;
 }
@@ -434,11 +474,35 @@ static bool check_checkpoints(scenario_t *s, int start)
                             start, a.step, a.incarnation);
 }
 
+static void add_counts(net_sim_counts_t *sum, const net_sim_counts_t *one)
+{
+    sum->sent += one->sent;
+    sum->dropped += one->dropped;
+    sum->duplicated += one->duplicated;
+    sum->late += one->late;
+    sum->held += one->held;
+    sum->strangers += one->strangers;
+    sum->misshapen += one->misshapen;
+    sum->refused += one->refused;
+}
+
+void sim_verdict_add(sim_verdict_t *sum, const sim_verdict_t *one)
+{
+    sum->starts += one->starts;
+    sum->kills += one->kills;
+    sum->resumes += one->resumes;
+    sum->checkpoints += one->checkpoints;
+    add_counts(&sum->counts, &one->counts);
+}
+
 /* One start of the job. True: go on with another one. */
 static bool start_job(scenario_t *s, int start)
 {
     const checkpoint_id_t before = s->announced;
-    sim_event_t events[EVENTS_MOST];
+    static const net_sim_mistake_t net_mistakes[SIM_MISTAKE_COUNT] = {[SIM_BELIEVES_STRANGERS] = NET_SIM_BELIEVES_STRANGERS,
+                                                                      [SIM_BELIEVES_HEADERS] = NET_SIM_BELIEVES_HEADERS,
+                                                                      [SIM_FORGETS_STARTS] = NET_SIM_FORGETS_RUNS};
+    sim_event_t events[EVENTS_MOST + MALICE_MOST];
     sim_job_result_t result;
     sim_job_options_t o = {.experiment = experiment_of(s->shape, s->period),
                            .shards = s->shards,
@@ -449,8 +513,12 @@ static bool start_job(scenario_t *s, int start)
                            .resume = start > 0,
                            .slice_bytes = s->slice_bytes,
                            .events = events,
-                           .merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL};
+                           .malice = s->malice,
+                           .merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL,
+                           .takes_wild = s->mistake == SIM_TAKES_WILD,
+                           .net_mistake = net_mistakes[s->mistake]};
     draw_faults(s, start, &o, events);
+    draw_malice(s, start, &o, events);
     s->resumed_at = 0;
     s->used = 0;
     s->lines[0] = 0;
@@ -460,9 +528,7 @@ static bool start_job(scenario_t *s, int start)
     sim_job_run(&o, &result);
     s->verdict->starts++;
     s->verdict->kills += result.killed;
-    s->verdict->dropped += result.counts.dropped;
-    s->verdict->duplicated += result.counts.duplicated;
-    s->verdict->late += result.counts.late;
+    add_counts(&s->verdict->counts, &result.counts);
     if (s->resumed_at < before.step && result.status == ST_OK)
         return violated(s,
                         "start %d: goes on before step %" PRId64 ", when the checkpoint before step %" PRId64 " was announced",
@@ -477,7 +543,7 @@ static bool start_job(scenario_t *s, int start)
     }
     if (result.stuck)
         return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result.stuck_rank, happened(&o));
-    if (o.n_events == 0)
+    if (!is_any_disturbed(&o))
         return violated(s, "start %d: no rank was disturbed (%s), and it ended with \"%s\": %.300s", start, happened(&o),
                         status_name(result.status), s->lines);
     if (!check_names(s, &o, start))
@@ -506,6 +572,8 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     s.golden = golden_of(s.shape, s.shards, s.workers);
     s.disk = disk_sim_create(rng_u64(seed, 102, 0), ROOM);
     s.run_dir = mem_printf("%s-run", root);
+    if (pick(&s, 2))
+        s.malice = malice_create(rng_u64(seed, 103, 0));
     snprintf(verdict.summary, sizeof verdict.summary, "%s, every %d steps, %d shards, %d workers", shapes[s.shape].overrides,
              periods[s.period], s.shards, s.workers);
     if (dir_create(s.run_dir) != ST_OK)
@@ -517,6 +585,7 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     if (dir_remove_tree(s.run_dir) != ST_OK)
         abort();
     mem_free(s.run_dir);
+    malice_destroy(&s.malice);
     disk_sim_destroy(&s.disk);
     return verdict;
 }

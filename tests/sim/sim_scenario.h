@@ -1,11 +1,13 @@
 /* sim_scenario.h - what may happen to a training, drawn from one seed, and whether the training stood it.
  *
- * A scenario is a configuration, a cluster and, for each start of the job, faults of the network and of disks, and ranks that
- * die, stand still or are cut off. When a job has ended without a result, power is lost, and it is started again from what is
- * durable, at the level `invariant` on another cluster. What must hold whatever happens:
+ * A scenario is a configuration, a cluster and, for each start of the job, faults of the network and of disks, ranks that die,
+ * stand still or are cut off, and letters of somebody who has no part in the job (sim_malice.h). When a job has ended without a
+ * result, power is lost, and it is started again from what is durable, at the level `invariant` on another cluster. What must
+ * hold whatever happens:
  *
  * - the digest of the model, its losses and its lines of progress are those of a run that nothing disturbed and that saved
- * nothing; - a checkpoint that was announced is found again after every loss of power, unless a newer one took its place;
+ * nothing;
+ * - a checkpoint that was announced is found again after every loss of power, unless a newer one took its place;
  * - no rank waits past the deadlines, and who is named as missing is who was disturbed;
  * - a job that is left alone ends well.                                                                                     */
 #ifndef SMELTER_SIM_SCENARIO_H
@@ -14,11 +16,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/net/net_sim.h"
+
 typedef enum sim_mistake {
     SIM_NO_MISTAKE,
     SIM_MERGES_BY_ARRIVAL,
     SIM_RENAMES_BEFORE_SYNC,
     SIM_ACKNOWLEDGES_EARLY,
+    SIM_BELIEVES_STRANGERS, /* whoever speaks is the rank that he says he is */
+    SIM_BELIEVES_HEADERS,   /* so is a rank of the job */
+    SIM_FORGETS_STARTS,     /* messages of an earlier start are taken for ones of this start */
+    SIM_TAKES_WILD,         /* what cannot be is cut to size, and taken */
     SIM_MISTAKE_COUNT
 } sim_mistake_t;
 
@@ -27,8 +35,11 @@ typedef struct sim_verdict {
     char violation[512]; /* what did not hold */
     char summary[256];   /* what the scenario was */
     int starts, kills, resumes, checkpoints;
-    int64_t dropped, duplicated, late;
+    net_sim_counts_t counts; /* sums over starts */
 } sim_verdict_t;
+
+/* sim_verdict_add - what one verdict counted, to a sum. */
+void sim_verdict_add(sim_verdict_t *sum, const sim_verdict_t *one);
 
 /* sim_begin - data and folders for scenarios, once per process; they go at exit. Ends the test where that fails. */
 void sim_begin(void);

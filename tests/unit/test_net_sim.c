@@ -2,13 +2,14 @@
  *
  * Proves in-order delivery per pair with different orders between senders, exact repetition for one seed, waits that move
  * the virtual clock and nothing else, served nodes that answer a client that blocks, memory read at arrival and
- * released once, sends to a closed node that end at the deadline, loops as tasks, each fault by itself, and that a dead node's
- * loop ends while the others go on.                                                                                       */
+ * released once, sends to a closed node that end at the deadline, loops as tasks, each fault by itself, that a dead node's
+ * loop ends while the others go on, and that letters come as far as their key, shape and sender let them.                 */
 #include "common/net/net_sim.h"
 
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/net/message.h"
 #include "tests/lib/testing.h"
 
 static wire_header_t beat(int64_t step)
@@ -342,6 +343,123 @@ static void test_nodes_that_are_cut_off(void **state)
     assert_int_equal(p.served, PINGS);
 }
 
+/* ---- letters ---- */
+
+typedef struct post {
+    net_sim_world_t *world;
+    net_t *to, *one, *two; /* `to` is dialled by ranks 1 and 2 */
+    int overheard;
+} post_t;
+
+static void overhear(void *context, net_t *to, const net_sim_letter_t *message)
+{
+    post_t *p = context;
+    assert_ptr_equal(to, p->to);
+    assert_true(message->has_key);
+    p->overheard++;
+}
+
+static void post_open(post_t *p, net_sim_mistake_t mistake)
+{
+    *p = (post_t){.world = net_sim_world_create(9, 1)};
+    p->to = net_sim_attach(p->world, 0);
+    p->one = net_sim_attach(p->world, 1);
+    p->two = net_sim_attach(p->world, 2);
+    net_sim_dial(p->one, 50, p->to);
+    net_sim_dial(p->two, 50, p->to);
+    net_sim_overhear(p->world, overhear, p);
+    net_sim_set_mistake(p->world, mistake);
+}
+
+static void post_close(post_t *p)
+{
+    net_close(&p->to);
+    net_close(&p->one);
+    net_close(&p->two);
+    net_sim_world_destroy(&p->world);
+}
+
+/* Who is believed to have sent the letter; -1: it did not come. */
+static int post_letter(post_t *p, int peer, bool has_key, const wire_header_t *header)
+{
+    uint8_t head[64];
+    net_message_t m;
+    wire_encode(header, head);
+    const net_sim_letter_t letter = {.peer = peer, .has_key = has_key, .head = head};
+    net_sim_post(p->to, &letter, 1000000);
+    if (net_receive(p->to, &m, 1000) != ST_OK)
+        return -1;
+    const int from = m.peer;
+    assert_int_equal(m.header.step, header->step);
+    net_release(p->to, &m);
+    return from;
+}
+
+static void test_letters(void **state)
+{
+    (void)state;
+    post_t p;
+    net_message_t m;
+    net_sim_peer_t peer;
+    wire_header_t good = wire_header(WIRE_HEARTBEAT, 7, 1, 1, 3, 0), bad = good, refusal;
+    good.sequence = 5;
+    bad.magic++;
+    post_open(&p, NET_SIM_CORRECT);
+    assert_true(net_sim_peer(p.to, 1, &peer) && peer.peer == 2 && peer.rank == 2 && peer.dials);
+    assert_true(net_sim_peer(p.one, 0, &peer) && peer.peer == 50 && peer.rank == 0 && !peer.dials);
+    assert_false(net_sim_peer(p.one, 1, &peer));
+    assert_int_equal(post_letter(&p, 1, false, &good), -1); /* no key */
+    assert_int_equal(post_letter(&p, 2, true, &good), -1);  /* another's name */
+    assert_int_equal(post_letter(&p, 1, true, &bad), -1);
+    assert_int_equal(post_letter(&p, 7, true, &good), -1); /* no such connection */
+    assert_int_equal(post_letter(&p, 1, true, &good), 1);
+    net_sim_counts_t counts = net_sim_counts(p.world);
+    assert_true(counts.strangers == 1 && counts.misshapen == 2 && counts.refused == 0 && p.overheard == 0);
+    assert_int_equal(p.to->bad_messages, 2);
+
+    /* The refusal of the letter reaches nobody, once; what looks like one and is none arrives. */
+    const message_error_t body = {.status = ST_MESSAGE};
+    const wire_frame_t frame = {&body, sizeof body};
+    refusal = wire_header(WIRE_ERROR, 7, 1, 0, 3, 0);
+    refusal.sequence = 5;
+    p.to->bad_messages = 0;
+    assert_int_equal(net_send(p.to, 1, &refusal, &frame, 1), ST_OK);
+    assert_int_equal(net_receive(p.one, &m, 100), ST_TIMEOUT);
+    assert_int_equal(net_sim_counts(p.world).refused, 1);
+    net_sim_overhear(p.world, NULL, NULL);
+    assert_int_equal(net_send(p.to, 1, &refusal, &frame, 1), ST_OK);
+    assert_int_equal(net_receive(p.one, &m, 100), ST_OK);
+    net_release(p.one, &m);
+    post_close(&p);
+}
+
+static void test_mistakes_let_letters_in(void **state)
+{
+    (void)state;
+    post_t p;
+    net_message_t m;
+    uint8_t head[64];
+    const wire_header_t beat_of_one = wire_header(WIRE_HEARTBEAT, 7, 1, 1, 3, 0), old = wire_header(WIRE_TRAIN, 7, 1, 1, 3, 0),
+                        now = wire_header(WIRE_TRAIN, 8, 2, 1, 4, 0);
+    post_open(&p, NET_SIM_BELIEVES_STRANGERS);
+    assert_int_equal(post_letter(&p, 1, false, &beat_of_one), 1);
+    post_close(&p);
+    post_open(&p, NET_SIM_BELIEVES_HEADERS);
+    assert_int_equal(post_letter(&p, 2, true, &beat_of_one), 1);
+    post_close(&p);
+    post_open(&p, NET_SIM_FORGETS_RUNS);
+    assert_int_equal(net_send(p.one, 50, &now, NULL, 0), ST_OK);
+    assert_int_equal(net_receive(p.to, &m, 100), ST_OK);
+    net_release(p.to, &m);
+    assert_int_equal(p.overheard, 1);
+    wire_encode(&old, head);
+    net_sim_post(p.to, &(net_sim_letter_t){.peer = 1, .has_key = true, .head = head}, 0);
+    assert_int_equal(net_receive(p.to, &m, 100), ST_OK);
+    assert_true(m.header.run_id == 8 && m.header.incarnation == 2 && m.header.step == 3);
+    net_release(p.to, &m);
+    post_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +470,8 @@ int main(void)
         cmocka_unit_test(test_tasks),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_nodes_that_are_cut_off),
+        cmocka_unit_test(test_letters),
+        cmocka_unit_test(test_mistakes_let_letters_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
