@@ -162,10 +162,16 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_LIB) $(if $(FUZZ
 	@echo "link  $@"
 	@$(CC) $(SAN) $(FUZZ_ENGINE) $(FUZZ_WRAP) -o $@ $^ $(LDLIBS_OWN) -lcmocka
 
-# Simulated jobs bring their own cluster.h and loader.h, which must come before those of the library.
-$(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_faults $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/%: $(SIM_LIB) $(TEST_LIB) $(BUILD)/libsmelter.a
+# Simulated jobs bring their own cluster.h and loader.h, which must come before those of the library, count allocations, and read
+# checkpoints with checksums that can be made blind (tests/sim/sim_hash.h).
+SIM_BLIND := $(patsubst %.c,$(BUILD)/tests/sim/blind/%.o,ps/checkpoint/delta.c launcher/checkpoint/checkpoint_manifest.c)
+SIM_LINK  := -Wl,--wrap=mem_alloc,--wrap=mem_grow,--wrap=mem_strdup
+$(SIM_BLIND): $(BUILD)/tests/sim/blind/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_OWN) $(PKG_CFLAGS) -Dhash64=sim_hash64 -Dhash_stream_value=sim_hash_stream_value -c -o $@ $<
+$(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_faults $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/%: $(SIM_LIB) $(SIM_BLIND) $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
-	@$(CC) $(SAN) -o $@ $(filter %.o,$^) $(BUILD)/libsmelter.a $(LDLIBS_OWN) -lcmocka
+	@$(CC) $(SAN) $(SIM_LINK) -o $@ $(filter %.o,$^) $(BUILD)/libsmelter.a $(LDLIBS_OWN) -lcmocka
 $(BUILD)/tests/sim/sim: $(BUILD)/tests/sim/sim_main.o
 $(BUILD)/tests/sim/test_faults: $(BUILD)/tests/sim/test_faults.o
 $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/test_lossy.o
@@ -173,4 +179,4 @@ $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/test_lossy.o
 FORCE:
 .PHONY: FORCE
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(FUZZERS:%=%.d) $(FUZZ_LIB:.o=.d) $(BUILD)/tests/fuzz/harness_main.d $(SIM_LIB:.o=.d) $(BUILD)/tests/sim/sim_main.d $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)
+-include $(OBJECTS:.o=.d) $(TESTS:%=%.d) $(BENCHES:%=%.d) $(FUZZERS:%=%.d) $(FUZZ_LIB:.o=.d) $(BUILD)/tests/fuzz/harness_main.d $(SIM_LIB:.o=.d) $(SIM_BLIND:.o=.d) $(BUILD)/tests/sim/sim_main.d $(BUILD)/launcher/main.d $(TEST_LIB:.o=.d)

@@ -538,6 +538,11 @@ void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context
     *end = task;
 }
 
+net_t *net_sim_running(const net_sim_world_t *world)
+{
+    return world->running && world->running->node ? &world->running->node->base : NULL;
+}
+
 void net_sim_sleep(net_sim_world_t *world, int64_t ns)
 {
     const sim_task_t *task = world->running;

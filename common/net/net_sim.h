@@ -47,6 +47,9 @@ bool net_sim_step(net_sim_world_t *world);
  * the world is destroyed. */
 void net_sim_spawn(net_sim_world_t *world, net_t *net, void (*run)(void *context), void *context);
 
+/* net_sim_running - the node whose task runs; NULL: none, or one without a node. */
+net_t *net_sim_running(const net_sim_world_t *world);
+
 /* net_sim_sleep - a task waits for this long; not at all where its node is dead. net_sim_wait - in any case. Without a task the
  * clock just moves. */
 void net_sim_sleep(net_sim_world_t *world, int64_t ns);

@@ -40,13 +40,23 @@ typedef struct change {
     int64_t durable_at;
 } change_t;
 
+/* Bytes of a file that are not what they should be. */
+typedef struct wound {
+    file_t *file; /* held */
+    char *path;   /* that it had then */
+    size_t at, bytes;
+    char *good;
+} wound_t;
+
 struct disk_sim {
-    uint64_t seed, draws;
+    uint64_t seed, draws, damages;
     int64_t room, used, calls, call_ns, sync_ns, last_promise;
     disk_sim_mistake_t mistake;
     names_t names, durable;
     change_t *changes;
     size_t n_changes, changes_capacity;
+    wound_t *wounds; /* in the order in which they came */
+    size_t n_wounds, wounds_capacity;
     int nodes;
 };
 
@@ -55,7 +65,9 @@ typedef struct node {
     disk_sim_t *disk;
     disk_sim_wait_fn *wait;
     void *context;
-    bool dead;
+    bool dead, loses;
+    int64_t fails_in, fails; /* calls until some fail, and how many do; 0: none */
+    int64_t misdirects_in;   /* likewise of appends */
 } node_t;
 
 typedef struct open_file {
@@ -178,10 +190,72 @@ static void keep_promises(disk_sim_t *disk)
     }
 }
 
+/* ---- damage ---- */
+
+/* The disk's own numbers go on as they would have without any damage. */
+static double draw_damage(disk_sim_t *disk)
+{
+    return rng_uniform(disk->seed, 5, disk->damages++);
+}
+
+/* From now on these bytes of a file are not what they should be; *good is what they were, and is taken over. */
+static void wound(disk_sim_t *disk, file_t *file, const char *path, size_t at, size_t bytes, char *good)
+{
+    hold(file);
+    MEM_GROW(disk->wounds, disk->wounds_capacity, disk->n_wounds + 1);
+    disk->wounds[disk->n_wounds++] = (wound_t){file, mem_strdup(path), at, bytes, good};
+}
+
+static char *copy_of(const file_t *file, size_t at, size_t bytes)
+{
+    char *copy = MEM_ARRAY(char, bytes);
+    if (bytes)
+        memcpy(copy, file->data + at, bytes);
+    return copy;
+}
+
+/* Any file with bytes in it; NULL: there is none. */
+static const name_t *any_file(disk_sim_t *disk)
+{
+    const size_t n = disk->names.n, first = (size_t)(draw_damage(disk) * (double)n);
+    for (size_t i = 0; i < n; i++) {
+        const name_t *name = &disk->names.at[(first + i) % n];
+        if (!name->file->is_dir && name->file->bytes > 0)
+            return name;
+    }
+    return NULL;
+}
+
+/* What was just appended has gone elsewhere. */
+static void misdirect(disk_sim_t *disk, file_t *file, const char *path, size_t bytes)
+{
+    const name_t *other = any_file(disk);
+    char *written = copy_of(file, file->bytes - bytes, bytes);
+    if (other && bytes) {
+        const size_t at = (size_t)(draw_damage(disk) * (double)other->file->bytes), room = other->file->bytes - at;
+        const size_t n = bytes < room ? bytes : room;
+        memset(file->data + file->bytes - bytes, 0, bytes);
+        wound(disk, file, path, file->bytes - bytes, bytes, copy_of(&(file_t){.data = written}, 0, bytes));
+        wound(disk, other->file, other->path, at, n, copy_of(other->file, at, n));
+        memcpy(other->file->data + at, written, n);
+    }
+    mem_free(written);
+}
+
 /* ---- calls ---- */
 
-/* Every call begins here: it takes its time, and its node may be dead after that. */
-static status_t begin(disk_t *base, const char *call, int64_t ns)
+/* Is it the turn of a call to fail? */
+static bool is_failing(node_t *node)
+{
+    if (node->fails == 0 || --node->fails_in > 0)
+        return false;
+    node->fails--;
+    node->fails_in = 1;
+    return true;
+}
+
+/* Every call begins here: it takes its time, its node may be dead after that, and it may be its turn to fail. */
+static status_t begin(disk_t *base, const char *call, const char *path, int64_t ns)
 {
     node_t *node = (node_t *)base;
     if (node->wait && !node->dead)
@@ -191,7 +265,21 @@ static status_t begin(disk_t *base, const char *call, int64_t ns)
     node->disk->calls++;
     if (node->disk->mistake == DISK_SIM_SAYS_DONE_BEFORE)
         keep_promises(node->disk);
-    return ST_OK;
+    return is_failing(node) ? FAIL(ST_SYSTEM, "%s: cannot %s: Input/output error", path, call) : ST_OK;
+}
+
+/* The same for a call that changes something; *hidden where it failed and does not say so. */
+static status_t begin_change(disk_t *base, const char *call, const char *path, int64_t ns, bool *hidden)
+{
+    const int64_t fails = ((node_t *)base)->fails;
+    *hidden = false;
+    if (((node_t *)base)->disk->mistake != DISK_SIM_HIDES_ERRORS)
+        return begin(base, call, path, ns);
+    ((node_t *)base)->fails = 0;
+    const status_t status = begin(base, call, path, ns);
+    ((node_t *)base)->fails = fails;
+    *hidden = status == ST_OK && is_failing((node_t *)base);
+    return status;
 }
 
 static disk_sim_t *disk_of(disk_t *base)
@@ -219,7 +307,7 @@ static disk_file_t *open_of(disk_t *base, file_t *file, const char *path)
 static status_t sim_create(disk_t *base, const char *path, disk_file_t **out)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, "create", disk->call_ns));
+    TRY(begin(base, "create", path, disk->call_ns));
     if (!folder_exists(disk, path))
         return FAIL(ST_INPUT, "%s: cannot create: No such file or directory", path);
     file_t *file = MEM_NEW(file_t);
@@ -231,7 +319,7 @@ static status_t sim_create(disk_t *base, const char *path, disk_file_t **out)
 static status_t sim_open(disk_t *base, const char *path, disk_file_t **out, int64_t *bytes)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, "open", disk->call_ns));
+    TRY(begin(base, "open", path, disk->call_ns));
     file_t *file = find(&disk->names, path);
     if (!file || file->is_dir)
         return FAIL(ST_INPUT, "%s: cannot open: %s", path, file ? "Is a directory" : "No such file or directory");
@@ -240,19 +328,35 @@ static status_t sim_open(disk_t *base, const char *path, disk_file_t **out, int6
     return ST_OK;
 }
 
+static void put_bytes(disk_sim_t *disk, file_t *file, const void *data, size_t bytes)
+{
+    MEM_GROW(file->data, file->capacity, file->bytes + bytes);
+    if (bytes)
+        memcpy(file->data + file->bytes, data, bytes);
+    file->bytes += bytes;
+    disk->used += (int64_t)bytes;
+}
+
 static status_t sim_append(disk_file_t *base, const void *data, size_t bytes)
 {
     open_file_t *open = (open_file_t *)base;
     disk_sim_t *disk = disk_of(base->disk);
-    TRY(begin(base->disk, "append", disk->call_ns));
+    node_t *node = (node_t *)base->disk;
+    bool hidden;
+    const status_t status = begin_change(base->disk, "append", open->path, disk->call_ns, &hidden);
+    if (status == ST_SYSTEM && bytes > 0)
+        put_bytes(disk, open->file, data, (size_t)(draw(disk) * (double)bytes));
+    TRY(status);
+    if (hidden || node->loses) {
+        node->loses = false;
+        return ST_OK;
+    }
     file_t *file = open->file;
     const int64_t left = disk->room - disk->used;
     const size_t fits = left <= 0 ? 0 : (int64_t)bytes <= left ? bytes : (size_t)left;
-    MEM_GROW(file->data, file->capacity, file->bytes + fits);
-    if (fits)
-        memcpy(file->data + file->bytes, data, fits);
-    file->bytes += fits;
-    disk->used += (int64_t)fits;
+    put_bytes(disk, file, data, fits);
+    if (node->misdirects_in > 0 && --node->misdirects_in == 0)
+        misdirect(disk, file, open->path, fits);
     if (fits < bytes)
         return FAIL(ST_SYSTEM, "%s: cannot write: No space left on device", open->path);
     return ST_OK;
@@ -261,7 +365,7 @@ static status_t sim_append(disk_file_t *base, const void *data, size_t bytes)
 static status_t sim_read(disk_file_t *base, int64_t offset, void *data, size_t bytes)
 {
     open_file_t *open = (open_file_t *)base;
-    TRY(begin(base->disk, "read", disk_of(base->disk)->call_ns));
+    TRY(begin(base->disk, "read", open->path, disk_of(base->disk)->call_ns));
     const file_t *file = open->file;
     if (offset < 0 || (size_t)offset > file->bytes || bytes > file->bytes - (size_t)offset)
         return FAIL(ST_CORRUPT, "%s: ends at byte %zu, before byte %zu; it was cut short", open->path, file->bytes,
@@ -275,7 +379,10 @@ static status_t sim_sync(disk_file_t *base)
 {
     file_t *file = ((open_file_t *)base)->file;
     disk_sim_t *disk = disk_of(base->disk);
-    TRY(begin(base->disk, "sync", disk->sync_ns));
+    bool hidden;
+    TRY(begin_change(base->disk, "sync", ((open_file_t *)base)->path, disk->sync_ns, &hidden));
+    if (hidden)
+        return ST_OK;
     file->said_synced = file->bytes;
     file->synced_at = disk->calls + 1 + (int64_t)(draw(disk) * LAG_CALLS);
     if (disk->mistake == DISK_SIM_CORRECT)
@@ -295,7 +402,10 @@ static void sim_close(disk_file_t **base)
 static status_t sim_rename(disk_t *base, const char *from, const char *to)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, "rename", disk->call_ns));
+    bool hidden;
+    TRY(begin_change(base, "rename", from, disk->call_ns, &hidden));
+    if (hidden)
+        return ST_OK;
     file_t *file = find(&disk->names, from);
     if (!file || !folder_exists(disk, to))
         return FAIL(ST_INPUT, "%s: cannot rename to %s: No such file or directory", from, to);
@@ -307,7 +417,10 @@ static status_t sim_rename(disk_t *base, const char *from, const char *to)
 static status_t sim_remove(disk_t *base, const char *path)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, "remove", disk->call_ns));
+    bool hidden;
+    TRY(begin_change(base, "remove", path, disk->call_ns, &hidden));
+    if (hidden)
+        return ST_OK;
     const file_t *file = find(&disk->names, path);
     for (size_t i = 0; file && file->is_dir && i < disk->names.n; i++)
         if (is_in(disk->names.at[i].path, path))
@@ -336,7 +449,7 @@ static void make_dirs(disk_sim_t *disk, const char *path)
 
 static status_t sim_make_dir(disk_t *base, const char *path)
 {
-    TRY(begin(base, "make_dir", disk_of(base)->sync_ns));
+    TRY(begin(base, "make_dir", path, disk_of(base)->sync_ns));
     make_dirs(disk_of(base), path);
     return ST_OK;
 }
@@ -344,7 +457,10 @@ static status_t sim_make_dir(disk_t *base, const char *path)
 static status_t sim_sync_dir(disk_t *base, const char *path)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, "sync_dir", disk->sync_ns));
+    bool hidden;
+    TRY(begin_change(base, "sync_dir", path, disk->sync_ns, &hidden));
+    if (hidden)
+        return ST_OK;
     if (!find(&disk->names, path))
         return FAIL(ST_INPUT, "%s: cannot sync the folder: No such file or directory", path);
     const int64_t promise = disk->calls + 1 + (int64_t)(draw(disk) * LAG_CALLS);
@@ -374,7 +490,7 @@ static int compare_paths(const void *left, const void *right)
 static status_t sim_list(disk_t *base, const char *path, disk_visit_fn *visit, void *context)
 {
     disk_sim_t *disk = disk_of(base);
-    TRY(begin(base, "list", disk->call_ns));
+    TRY(begin(base, "list", path, disk->call_ns));
     const size_t skip = strlen(path) + 1;
     char **found = MEM_ARRAY(char *, disk->names.n + 1);
     size_t n = 0;
@@ -432,6 +548,8 @@ void disk_sim_destroy(disk_sim_t **out)
     if (!disk)
         return;
     ASSERT(disk->nodes == 0);
+    disk_sim_heal(disk);
+    mem_free(disk->wounds);
     for (size_t i = 0; i < disk->n_changes; i++)
         settle(disk, i, false);
     clear_names(disk, &disk->names);
@@ -445,7 +563,7 @@ void disk_sim_destroy(disk_sim_t **out)
 disk_t *disk_sim_attach(disk_sim_t *disk, disk_sim_wait_fn *wait, void *context)
 {
     node_t *node = MEM_NEW(node_t);
-    *node = (node_t){{&sim_ops}, disk, wait, context, false};
+    *node = (node_t){.base = {&sim_ops}, .disk = disk, .wait = wait, .context = context};
     disk->nodes++;
     return &node->base;
 }
@@ -532,6 +650,73 @@ void disk_sim_crash(disk_sim_t *disk)
     for (size_t i = 0; i < disk->durable.n; i++) {
         tear(disk, disk->durable.at[i].file);
         set_name(disk, &disk->names, disk->durable.at[i].path, disk->durable.at[i].file);
+    }
+}
+
+void disk_sim_fail(disk_t *base, int64_t n, int64_t times)
+{
+    node_t *node = (node_t *)base;
+    node->fails_in = n;
+    node->fails = times;
+}
+
+void disk_sim_lose(disk_t *base)
+{
+    ((node_t *)base)->loses = true;
+}
+
+void disk_sim_rot(disk_sim_t *disk)
+{
+    const name_t *name = any_file(disk);
+    if (!name)
+        return;
+    const size_t at = (size_t)(draw_damage(disk) * (double)name->file->bytes);
+    wound(disk, name->file, name->path, at, 1, copy_of(name->file, at, 1));
+    name->file->data[at] ^= (char)(1 << (int)(draw_damage(disk) * 8));
+}
+
+void disk_sim_misdirect(disk_t *base, int64_t n)
+{
+    ((node_t *)base)->misdirects_in = n;
+}
+
+bool disk_sim_is_damaged(const disk_sim_t *disk)
+{
+    return disk->n_wounds > 0;
+}
+
+/* A temporary file has its own name by now, or will have. */
+static bool is_named(const char *path, const char *text)
+{
+    const char *end = strstr(path, ".tmp");
+    char *name = mem_printf("%.*s", end ? (int)(end - path) : (int)strlen(path), path);
+    const bool found = strstr(text, name);
+    mem_free(name);
+    return found;
+}
+
+bool disk_sim_is_named(const disk_sim_t *disk, const char *text)
+{
+    for (size_t w = 0; w < disk->n_wounds; w++) {
+        if (is_named(disk->wounds[w].path, text))
+            return true;
+        for (size_t i = 0; i < disk->names.n; i++)
+            if (disk->names.at[i].file == disk->wounds[w].file && is_named(disk->names.at[i].path, text))
+                return true;
+    }
+    return false;
+}
+
+/* What came last is mended first; what a crash has cut off is gone. */
+void disk_sim_heal(disk_sim_t *disk)
+{
+    while (disk->n_wounds > 0) {
+        const wound_t *w = &disk->wounds[--disk->n_wounds];
+        if (w->at < w->file->bytes)
+            memcpy(w->file->data + w->at, w->good, w->bytes < w->file->bytes - w->at ? w->bytes : w->file->bytes - w->at);
+        let_go(disk, w->file);
+        mem_free(w->path);
+        mem_free(w->good);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "launcher/coordinator/coordinator.h"
 #include "ps/shard.h"
 #include "tests/sim/sim_io.h"
+#include "tests/sim/sim_memory.h"
 #include "tests/sim/sim_mpi.h"
 #include "worker/worker.h"
 
@@ -39,6 +40,7 @@ typedef struct rank {
     /* Its disk's calls until it dies; 0: no bomb. */
     int64_t bomb;
     bool bomb_counts_syncs;
+    int64_t allocations; /* that it may still make; 0: any number */
     /* Of a worker. */
     cluster_t *cluster;
 } rank_t;
@@ -77,6 +79,25 @@ static void wait_for_disk(void *context, const char *call, int64_t ns)
     }
     if (ns > 0)
         net_sim_sleep(r->job->world, ns);
+}
+
+/* Out of memory, a process ends. */
+static void count_allocation(void *context)
+{
+    job_t *job = context;
+    const net_t *running = net_sim_running(job->world);
+    for (int i = 0; running && i < job->roster.size; i++) {
+        rank_t *r = &job->ranks[i];
+        if ((running != r->net && running != r->shard_net && running != r->pulse_net) || !r->allocations ||
+            --r->allocations > 0)
+            continue;
+        if (job->o->loses_refused) {
+            disk_sim_lose(r->disk);
+        } else {
+            kill_rank(r);
+            job->result->killed = true;
+        }
+    }
 }
 
 /* ---- the loops of the ranks ---- */
@@ -292,6 +313,33 @@ static void let_malice_in(job_t *job)
         malice_enter(job->o->malice, job->world, job->targets, n, job->o->shards, job->o->takes_wild);
 }
 
+static void happen_to_disk(job_t *job, const sim_event_t *event)
+{
+    rank_t *r = &job->ranks[event->rank];
+    switch (event->kind) {
+    case SIM_BOMB:
+    case SIM_SYNC_BOMB:
+        r->bomb = event->n;
+        r->bomb_counts_syncs = event->kind == SIM_SYNC_BOMB;
+        break;
+    case SIM_FULL:
+        disk_sim_fill(job->o->disk, event->n);
+        break;
+    case SIM_ERROR:
+        disk_sim_fail(r->disk, event->n, 1 + event->ns);
+        break;
+    case SIM_ROT:
+        for (int64_t i = 0; i < event->n; i++)
+            disk_sim_rot(job->o->disk);
+        break;
+    case SIM_MISDIRECT:
+        disk_sim_misdirect(r->disk, event->n);
+        break;
+    default:
+        break;
+    }
+}
+
 static void happen(job_t *job, const sim_event_t *event)
 {
     rank_t *r = &job->ranks[event->rank];
@@ -312,13 +360,9 @@ static void happen(job_t *job, const sim_event_t *event)
     case SIM_PARTITION:
         net_sim_partition(job->world, 1ull << event->rank, until_ns);
         break;
-    case SIM_BOMB:
-    case SIM_SYNC_BOMB:
-        r->bomb = event->n;
-        r->bomb_counts_syncs = event->kind == SIM_SYNC_BOMB;
-        break;
-    case SIM_FULL:
-        disk_sim_fill(job->o->disk, event->n);
+    case SIM_MEMORY:
+        r->allocations = event->n;
+        sim_memory_watch(count_allocation, job);
         break;
     case SIM_SAVE:
         raise(SIGUSR1);
@@ -327,18 +371,13 @@ static void happen(job_t *job, const sim_event_t *event)
         raise(SIGUSR2);
         break;
     case SIM_STRANGER:
-        malice_speak(job->o->malice, MALICE_STRANGER, event->n, event->ns);
-        break;
     case SIM_REPLAY:
-        malice_speak(job->o->malice, MALICE_REPLAY, event->n, event->ns);
-        break;
     case SIM_ROLE:
-        malice_speak(job->o->malice, MALICE_ROLE, event->n, event->ns);
-        break;
     case SIM_WILD:
-        malice_speak(job->o->malice, MALICE_WILD, event->n, event->ns);
+        malice_speak(job->o->malice, (malice_kind_t)(MALICE_STRANGER + event->kind - SIM_STRANGER), event->n, event->ns);
         break;
-    case SIM_KIND_COUNT:
+    default:
+        happen_to_disk(job, event);
         break;
     }
 }
@@ -417,6 +456,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     running = net_sim_run(job->world, INT64_MAX);
     ASSERT(!running);
     result->counts = net_sim_counts(job->world);
+    sim_memory_watch(NULL, NULL);
     destroy_ranks(job);
     sim_mpi_destroy(&job->mpi);
     sim_io_enter(NULL);

@@ -25,9 +25,13 @@ typedef enum sim_kind {
     SIM_BOMB,      /* rank dies in its n-th call of its disk from now on, before the call has its effect */
     SIM_SYNC_BOMB, /* the same, counting calls of sync_dir alone: a name has changed and is not durable yet */
     SIM_FULL,      /* the disk has room for n bytes more, to the end of this start */
-    SIM_SAVE,      /* a signal asks to save and go on */
+    SIM_ERROR,     /* the n-th call of rank's disk from now on fails, and the ns calls after it */
+    SIM_MEMORY,    /* rank is out of memory at its n-th allocation from now on, which ends a process (common/base/memory.h) */
     SIM_STOP,      /* a signal asks to save and stop */
-    SIM_STRANGER,  /* n letters of each malice_kind_t, within ns */
+    SIM_SAVE,      /* a signal asks to save and go on */
+    SIM_ROT,       /* n bits of the disk flip */
+    SIM_MISDIRECT, /* rank's n-th append from now on lands elsewhere */
+    SIM_STRANGER,  /* n letters of a malice_kind_t, in its order, within ns */
     SIM_REPLAY,
     SIM_ROLE,
     SIM_WILD,
@@ -59,6 +63,7 @@ typedef struct sim_job_options {
     /* Mistakes on purpose. */
     bool merges_by_arrival; /* shards number the senders of a step's pushes as they come */
     bool takes_wild;        /* as malice_enter has it */
+    bool loses_refused;     /* where memory is refused, what was to be written next is left out */
     net_sim_mistake_t net_mistake;
 } sim_job_options_t;
 

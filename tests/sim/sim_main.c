@@ -67,8 +67,6 @@ int main(int argc, char **argv)
         }
     if (mistake < 0 || mistake >= SIM_MISTAKE_COUNT)
         return 2;
-    setenv("TMPDIR", "/dev/shm", 0);
-    setenv("SMELTER_PROGRESS", "off", 1);
     signal(SIGSEGV, on_crash);
     signal(SIGABRT, on_crash);
     sim_begin();
@@ -86,11 +84,11 @@ int main(int argc, char **argv)
         sum.good &= before;
     }
     const net_sim_counts_t *c = &sum.counts;
-    printf("%" PRIu64 " seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints; %" PRId64
+    printf("%" PRIu64 " seeds, %d violations; %d starts, %d with deaths, %d resumed, %d checkpoints, %d damaged; %" PRId64
            " messages dropped, %" PRId64 " duplicated, %" PRId64 " late; %" PRId64 " of strangers, %" PRId64
            " malformed, %" PRId64 " refused; %.1f s\n",
-           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, c->dropped, c->duplicated, c->late,
-           c->strangers, c->misshapen, c->refused, (double)(clock_now_ns() - start) * 1e-9);
+           seeds, violations, sum.starts, sum.kills, sum.resumes, sum.checkpoints, sum.damaged, c->dropped, c->duplicated,
+           c->late, c->strangers, c->misshapen, c->refused, (double)(clock_now_ns() - start) * 1e-9);
     sim_end();
     return violations ? 1 : 0;
 }

@@ -15,11 +15,13 @@
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
+#include "tests/sim/sim_hash.h"
 #include "tests/sim/sim_job.h"
 
 #define STARTS_MOST 6
 #define EVENTS_MOST 3
 #define MALICE_MOST 3
+#define DAMAGES_MOST 4
 #define ROOM INT64_C(1000000000)
 #define MS INT64_C(1000000)
 
@@ -84,6 +86,7 @@ static golden_t goldens[SHAPES][SIM_SHARDS_MOST + 1][SIM_WORKERS_MOST + 1];
 
 void sim_begin(void)
 {
+    setenv("TMPDIR", "/dev/shm", 0); /* LMDB waits for a disk, often */
     setenv("SMELTER_PROGRESS", "off", 1);
     gemm_init();
     test_dir();
@@ -226,6 +229,7 @@ typedef struct scenario {
     char *run_dir;
     disk_sim_t *disk;
     malice_t *malice; /* NULL: nobody speaks who has no part in the job */
+    bool rots;        /* the disk does worse than to lose what was not synced */
     sim_verdict_t *verdict;
     char lines[32768]; /* what the job said was wrong */
     size_t used;
@@ -262,15 +266,21 @@ static double rare(scenario_t *s)
 
 static void draw_event(scenario_t *s, const sim_job_options_t *o, sim_event_t *e)
 {
-    static const sim_kind_t kinds[] = {SIM_KILL,  SIM_KILL,      SIM_KILL, SIM_KILL, SIM_BOMB, SIM_BOMB, SIM_SYNC_BOMB,
-                                       SIM_PAUSE, SIM_PARTITION, SIM_FULL, SIM_SAVE, SIM_SAVE, SIM_STOP};
+    static const sim_kind_t kinds[] = {SIM_KILL,      SIM_KILL,  SIM_KILL,      SIM_KILL, SIM_BOMB,  SIM_BOMB,
+                                       SIM_SYNC_BOMB, SIM_PAUSE, SIM_PARTITION, SIM_FULL, SIM_ERROR, SIM_ERROR,
+                                       SIM_MEMORY,    SIM_SAVE,  SIM_SAVE,      SIM_STOP};
     e->kind = kinds[pick(s, (int)(sizeof kinds / sizeof *kinds))];
     e->rank = pick(s, 1 + o->shards + o->workers);
-    if ((e->kind == SIM_BOMB && e->rank > o->shards) || (e->kind == SIM_SYNC_BOMB && uniform(s) < 0.7))
+    if (((e->kind == SIM_BOMB || e->kind == SIM_ERROR) && e->rank > o->shards) ||
+        (e->kind == SIM_SYNC_BOMB && uniform(s) < 0.7))
         e->rank = 0; /* workers have no disk, and the coordinator's has the manifests */
-    e->n = e->kind == SIM_FULL ? pick(s, 40000) : 1 + pick(s, e->kind == SIM_BOMB ? 120 : 12);
+    e->n = e->kind == SIM_FULL     ? pick(s, 40000)
+           : e->kind == SIM_MEMORY ? 1 + (int64_t)exp(uniform(s) * log(3000))
+                                   : 1 + pick(s, e->kind == SIM_BOMB || e->kind == SIM_ERROR ? 120 : 12);
     const double length = uniform(s);
     e->ns = (int64_t)(length < 0.8 ? length * 1000 * MS : 3.0 * SIM_DEADLINE_S * 1e9);
+    if (e->kind == SIM_ERROR)
+        e->ns = length < 0.5 ? 0 : (int64_t)(length * 30); /* more calls that fail */
 }
 
 static void put_event(sim_job_options_t *o, sim_event_t *events, const sim_event_t *event)
@@ -291,6 +301,21 @@ static void draw_malice(scenario_t *s, int start, sim_job_options_t *o, sim_even
                                    .kind = start == 0 ? first[pick(s, 3)] : later[pick(s, 5)],
                                    .ns = (int64_t)(uniform(s) * 200 * MS),
                                    .n = 1 + pick(s, 12)};
+        put_event(o, events, &event);
+    }
+}
+
+/* Bits flip, before the start or while it runs, and writes go astray. */
+static void draw_damage(scenario_t *s, int start, sim_job_options_t *o, sim_event_t *events)
+{
+    for (int i = pick(s, DAMAGES_MOST + 1); s->rots && start < STARTS_MOST - 2 && i > 0; i--) {
+        const bool astray = uniform(s) < 0.4;
+        sim_event_t event = {.at_ns = uniform(s) < 0.5 ? 0 : (int64_t)(uniform(s) * (double)s->golden->ended_ns),
+                             .kind = SIM_ROT,
+                             .n = 1 + pick(s, 4)};
+        if (s->mistake == SIM_OVERLOOKS_PLACES || (astray && s->mistake != SIM_OVERLOOKS_ROT))
+            event = (sim_event_t){
+                .at_ns = event.at_ns, .kind = SIM_MISDIRECT, .rank = pick(s, 1 + o->shards), .n = 1 + pick(s, 12)};
         put_event(o, events, &event);
     }
 }
@@ -393,8 +418,12 @@ static const char *happened(const sim_job_options_t *o)
                                                       "dies at a call of its disk",
                                                       "dies at a sync_dir",
                                                       "sees a full disk",
-                                                      "is asked to save",
+                                                      "has a disk with errors",
+                                                      "is out of memory",
                                                       "is asked to stop",
+                                                      "is asked to save",
+                                                      "and all others have a disk that rots",
+                                                      "has a write that goes elsewhere",
                                                       "and all others hear strangers",
                                                       "and all others hear an earlier start",
                                                       "and all others hear what nobody may send",
@@ -410,7 +439,7 @@ static const char *happened(const sim_job_options_t *o)
         const sim_event_t *e = &o->events[i];
         used += (size_t)snprintf(text + used, sizeof text - used, "%srank %d %s at %.0f ms", i ? ", " : "", e->rank,
                                  kinds[e->kind], (double)e->at_ns * 1e-6);
-        if (((e->kind >= SIM_BOMB && e->kind <= SIM_FULL) || e->kind >= SIM_STRANGER) && used < sizeof text)
+        if (e->n && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " (%" PRId64 ")", e->n);
         if ((e->kind == SIM_PAUSE || e->kind == SIM_PARTITION) && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, " for %.0f ms", (double)e->ns * 1e-6);
@@ -421,7 +450,7 @@ static const char *happened(const sim_job_options_t *o)
 /* May a job end without a result because of it? */
 static bool disturbs(const sim_event_t *e)
 {
-    return e->kind < SIM_SAVE || e->kind == SIM_STOP;
+    return e->kind < SIM_SAVE;
 }
 
 /* Was this rank disturbed, or all by the coordinator's being cut off? */
@@ -492,17 +521,58 @@ void sim_verdict_add(sim_verdict_t *sum, const sim_verdict_t *one)
     sum->kills += one->kills;
     sum->resumes += one->resumes;
     sum->checkpoints += one->checkpoints;
+    sum->damaged += one->damaged;
     add_counts(&sum->counts, &one->counts);
+}
+
+/* A start that ended without a result. */
+static bool check_failure(scenario_t *s, const sim_job_options_t *o, const sim_job_result_t *result, int start)
+{
+    const bool is_damaged = disk_sim_is_named(s->disk, s->lines);
+    if (result->stuck)
+        return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result->stuck_rank, happened(o));
+    if (!is_any_disturbed(o) && !is_damaged)
+        return violated(s, "start %d: no rank was disturbed (%s), and it ended with \"%s\": %.300s", start, happened(o),
+                        status_name(result->status), s->lines);
+    if (is_damaged) {
+        s->verdict->damaged++;
+        disk_sim_heal(s->disk);
+    }
+    return check_names(s, o, start);
+}
+
+/* A start that has a result. */
+static bool check_success(scenario_t *s, const sim_job_result_t *result, int64_t announced, int start)
+{
+    if (s->resumed_at < announced)
+        return violated(s,
+                        "start %d: goes on before step %" PRId64 ", when the checkpoint before step %" PRId64 " was announced",
+                        start, s->resumed_at, announced);
+    if (result->stuck)
+        return violated(s, "start %d: the result is there, but a rank still waits", start);
+    return check_result(s, &result->manifest);
+}
+
+static void set_mistakes(scenario_t *s, sim_job_options_t *o)
+{
+    static const net_sim_mistake_t of_net[SIM_MISTAKE_COUNT] = {[SIM_BELIEVES_STRANGERS] = NET_SIM_BELIEVES_STRANGERS,
+                                                                [SIM_BELIEVES_HEADERS] = NET_SIM_BELIEVES_HEADERS,
+                                                                [SIM_FORGETS_STARTS] = NET_SIM_FORGETS_RUNS};
+    static const disk_sim_mistake_t of_disk[SIM_MISTAKE_COUNT] = {[SIM_RENAMES_BEFORE_SYNC] = DISK_SIM_SYNCS_AFTER_RENAME,
+                                                                  [SIM_ACKNOWLEDGES_EARLY] = DISK_SIM_SAYS_DONE_BEFORE,
+                                                                  [SIM_HIDES_ERRORS] = DISK_SIM_HIDES_ERRORS};
+    o->merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL;
+    o->takes_wild = s->mistake == SIM_TAKES_WILD;
+    o->loses_refused = s->mistake == SIM_LOSES_REFUSED;
+    o->net_mistake = of_net[s->mistake];
+    disk_sim_set_mistake(s->disk, of_disk[s->mistake]);
 }
 
 /* One start of the job. True: go on with another one. */
 static bool start_job(scenario_t *s, int start)
 {
-    const checkpoint_id_t before = s->announced;
-    static const net_sim_mistake_t net_mistakes[SIM_MISTAKE_COUNT] = {[SIM_BELIEVES_STRANGERS] = NET_SIM_BELIEVES_STRANGERS,
-                                                                      [SIM_BELIEVES_HEADERS] = NET_SIM_BELIEVES_HEADERS,
-                                                                      [SIM_FORGETS_STARTS] = NET_SIM_FORGETS_RUNS};
-    sim_event_t events[EVENTS_MOST + MALICE_MOST];
+    const int64_t announced = s->announced.step;
+    sim_event_t events[EVENTS_MOST + MALICE_MOST + DAMAGES_MOST];
     sim_job_result_t result;
     sim_job_options_t o = {.experiment = experiment_of(s->shape, s->period),
                            .shards = s->shards,
@@ -513,40 +583,24 @@ static bool start_job(scenario_t *s, int start)
                            .resume = start > 0,
                            .slice_bytes = s->slice_bytes,
                            .events = events,
-                           .malice = s->malice,
-                           .merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL,
-                           .takes_wild = s->mistake == SIM_TAKES_WILD,
-                           .net_mistake = net_mistakes[s->mistake]};
+                           .malice = s->malice};
     draw_faults(s, start, &o, events);
     draw_malice(s, start, &o, events);
+    draw_damage(s, start, &o, events);
+    set_mistakes(s, &o);
     s->resumed_at = 0;
     s->used = 0;
     s->lines[0] = 0;
-    disk_sim_set_mistake(s->disk, s->mistake == SIM_RENAMES_BEFORE_SYNC  ? DISK_SIM_SYNCS_AFTER_RENAME
-                                  : s->mistake == SIM_ACKNOWLEDGES_EARLY ? DISK_SIM_SAYS_DONE_BEFORE
-                                                                         : DISK_SIM_CORRECT);
     sim_job_run(&o, &result);
     s->verdict->starts++;
     s->verdict->kills += result.killed;
     add_counts(&s->verdict->counts, &result.counts);
-    if (s->resumed_at < before.step && result.status == ST_OK)
-        return violated(s,
-                        "start %d: goes on before step %" PRId64 ", when the checkpoint before step %" PRId64 " was announced",
-                        start, s->resumed_at, before.step);
     if (result.status == ST_OK) {
-        if (result.stuck)
-            violated(s, "start %d: the result is there, but a rank still waits", start);
-        else
-            check_result(s, &result.manifest);
+        check_success(s, &result, announced, start);
         manifest_fini(&result.manifest);
         return false;
     }
-    if (result.stuck)
-        return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result.stuck_rank, happened(&o));
-    if (!is_any_disturbed(&o))
-        return violated(s, "start %d: no rank was disturbed (%s), and it ended with \"%s\": %.300s", start, happened(&o),
-                        status_name(result.status), s->lines);
-    if (!check_names(s, &o, start))
+    if (!check_failure(s, &o, &result, start))
         return false;
     if (uniform(s) < 0.75) /* else processes died, and what they wrote is still in the system's memory */
         disk_sim_crash(s->disk);
@@ -574,6 +628,8 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     s.run_dir = mem_printf("%s-run", root);
     if (pick(&s, 2))
         s.malice = malice_create(rng_u64(seed, 103, 0));
+    s.rots = pick(&s, 2);
+    sim_hash_blind(mistake == SIM_OVERLOOKS_ROT || mistake == SIM_OVERLOOKS_PLACES);
     snprintf(verdict.summary, sizeof verdict.summary, "%s, every %d steps, %d shards, %d workers", shapes[s.shape].overrides,
              periods[s.period], s.shards, s.workers);
     if (dir_create(s.run_dir) != ST_OK)

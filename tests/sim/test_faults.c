@@ -23,6 +23,7 @@ static void test_seeds(void **state)
     assert_true(sum.starts > SEEDS && sum.kills > SEEDS / 10 && sum.resumes > SEEDS / 10); /* something happened */
     assert_true(sum.checkpoints > SEEDS && sum.counts.dropped > SEEDS && sum.counts.late > SEEDS);
     assert_true(sum.counts.strangers > SEEDS && sum.counts.misshapen > SEEDS / 2 && sum.counts.refused > SEEDS);
+    assert_true(sum.damaged > SEEDS / 20);
 }
 
 /* Some seed catches the mistake, and passes without it. */

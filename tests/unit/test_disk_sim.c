@@ -2,8 +2,8 @@
  *
  * Proves that synced bytes under synced names survive every crash, that each unsynced one is lost in some crash and kept in
  * another, that a rename is whole, that tmp-sync-rename-sync_dir leaves the old or the new file in every crash at every call
- * and that this test sees both mistakes that the disk can make, that a full disk and a dead node end calls, and that calls take
- * time. */
+ * and that this test sees both mistakes that the disk can make, that a full disk and a dead node end calls, that calls take
+ * time, that the n-th call fails and no other, and that damage is where it is said to be, and can be mended. */
 #include "tests/lib/disk_sim.h"
 
 #include <string.h>
@@ -237,13 +237,107 @@ static void test_full_and_dead(void **state)
     disk_sim_destroy(&disk);
 }
 
+/* The n-th call of the careful replacement fails, for every n, and then it is done again. */
+static void test_nth_call_fails(void **state)
+{
+    (void)state;
+    for (int hides = 0; hides < 2; hides++)
+        for (int64_t n = 1; n <= 6; n++) {
+            disk_sim_t *disk = disk_sim_create((uint64_t)n, 1 << 20);
+            disk_t *node = disk_sim_attach(disk, NULL, NULL);
+            assert_int_equal(disk_make_dir(node, "/run"), ST_OK);
+            put(node, "/run/m", "old", true);
+            assert_int_equal(disk_sync_dir(node, "/run"), ST_OK);
+            disk_sim_set_mistake(disk, hides ? DISK_SIM_HIDES_ERRORS : DISK_SIM_CORRECT);
+            disk_sim_fail(node, n, 1);
+            catch_start();
+            const status_t status = replace(node);
+            disk_sim_fail(node, 0, 0); /* the sixth call does not come */
+            catch_stop();
+            assert_int_equal(status, n == 6 || (hides && n > 1) ? ST_OK : ST_SYSTEM);
+            if (status != ST_OK)
+                assert_caught("Input/output error");
+            char *text = get(node, "/run/m");
+            assert_string_equal(text, n > 4 || (hides && n > 4) ? "new"
+                                      : hides && n == 2         ? ""
+                                      : hides && n == 3         ? "new"
+                                                                : "old");
+            mem_free(text);
+            disk_sim_fail(node, 2, 2);
+            disk_sim_set_mistake(disk, DISK_SIM_CORRECT);
+            catch_start();
+            assert_int_equal(replace(node), ST_SYSTEM);
+            assert_int_equal(disk_remove(node, "/run/m"), ST_SYSTEM);
+            catch_stop();
+            assert_int_equal(replace(node), ST_OK);
+            disk_sim_lose(node);
+            put(node, "/run/lost", "0", true);
+            text = get(node, "/run/lost");
+            assert_string_equal(text, "");
+            mem_free(text);
+            disk_sim_detach(&node);
+            disk_sim_destroy(&disk);
+        }
+}
+
+static void test_damage_and_healing(void **state)
+{
+    (void)state;
+    int rotten = 0, elsewhere = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        disk_sim_t *disk = disk_sim_create(seed, 1 << 20);
+        disk_t *node = disk_sim_attach(disk, NULL, NULL);
+        disk_sim_rot(disk);
+        assert_false(disk_sim_is_damaged(disk)); /* there is nothing */
+        assert_int_equal(disk_make_dir(node, "/run"), ST_OK);
+        put(node, "/run/a.tmp", "0123456789", true);
+        put(node, "/run/b", "0123456789", true);
+        assert_int_equal(disk_rename(node, "/run/a.tmp", "/run/a"), ST_OK);
+        if (seed % 2)
+            disk_sim_rot(disk);
+        else
+            disk_sim_misdirect(node, 2);
+        put(node, "/run/c.tmp", "abc", true);
+        put(node, "/run/d.tmp", "xyz", true);
+        assert_true(disk_sim_is_damaged(disk));
+        assert_int_equal(disk_rename(node, "/run/d.tmp", "/run/d"), ST_OK);
+        const char *const names[] = {"/run/a", "/run/b", "/run/d"}, *const good[] = {"0123456789", "0123456789", "xyz"};
+        for (int i = 0; i < 3; i++) {
+            char *text = MEM_ARRAY(char, 20), *line = mem_printf("so %s: is damaged", names[i]);
+            int64_t bytes;
+            disk_file_t *file;
+            assert_int_equal(disk_open(node, names[i], &file, &bytes), ST_OK);
+            assert_int_equal(bytes, strlen(good[i]));
+            assert_int_equal(disk_read(file, 0, text, (size_t)bytes), ST_OK);
+            disk_close(&file);
+            const bool differs = memcmp(text, good[i], (size_t)bytes) != 0;
+            if (differs)
+                assert_true(disk_sim_is_named(disk, line));
+            rotten += differs && seed % 2;
+            elsewhere += differs && seed % 2 == 0;
+            mem_free(text);
+            mem_free(line);
+        }
+        assert_false(disk_sim_is_named(disk, "so /run/none: is damaged"));
+        disk_sim_heal(disk);
+        assert_false(disk_sim_is_damaged(disk));
+        for (int i = 0; i < 3; i++) {
+            char *text = get(node, names[i]);
+            assert_string_equal(text, good[i]);
+            mem_free(text);
+        }
+        disk_sim_detach(&node);
+        disk_sim_destroy(&disk);
+    }
+    assert_int_equal(rotten, 25);
+    assert_in_range(elsewhere, 26, 50); /* where it should be, and mostly where it went */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_survives),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_careful_replacement),
-        cmocka_unit_test(test_full_and_dead),
+        cmocka_unit_test(test_what_survives), cmocka_unit_test(test_names),          cmocka_unit_test(test_careful_replacement),
+        cmocka_unit_test(test_full_and_dead), cmocka_unit_test(test_nth_call_fails), cmocka_unit_test(test_damage_and_healing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
