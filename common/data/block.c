@@ -27,10 +27,13 @@ struct block_encoder {
     size_t slot_count;
     uint64_t *keys;
     uint32_t *counts;
+    uint32_t *places; /* of a key, where its value is the first */
     uint32_t *codes;
     uint64_t *values;
     float *weights;
-    size_t keys_capacity, counts_capacity, codes_capacity, values_capacity, weights_capacity;
+    uint32_t *value_places;
+    size_t keys_capacity, counts_capacity, places_capacity, codes_capacity, values_capacity, weights_capacity,
+        value_places_capacity;
     uint32_t distinct;
 };
 
@@ -47,9 +50,11 @@ void block_encoder_destroy(block_encoder_t **encoder)
     mem_free(e->slots);
     mem_free(e->keys);
     mem_free(e->counts);
+    mem_free(e->places);
     mem_free(e->codes);
     mem_free(e->values);
     mem_free(e->weights);
+    mem_free(e->value_places);
     mem_free(e);
     *encoder = NULL;
 }
@@ -68,6 +73,7 @@ static void dictionary_build(block_encoder_t *e, const uint64_t *values, size_t 
     }
     MEM_GROW(e->keys, e->keys_capacity, n);
     MEM_GROW(e->counts, e->counts_capacity, n);
+    MEM_GROW(e->places, e->places_capacity, n);
     MEM_GROW(e->codes, e->codes_capacity, n);
     e->distinct = 0;
     const uint64_t mask = e->slot_count - 1;
@@ -79,6 +85,7 @@ static void dictionary_build(block_encoder_t *e, const uint64_t *values, size_t 
         if (e->slots[s] == 0) {
             e->keys[e->distinct] = key;
             e->counts[e->distinct] = 0;
+            e->places[e->distinct] = (uint32_t)i;
             e->slots[s] = ++e->distinct;
         }
         e->codes[i] = e->slots[s] - 1;
@@ -178,7 +185,9 @@ void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_
         dictionary_put(e, block->group, 1, rows, out);
     for (int32_t f = 0; f < shape->single; f++) {
         dictionary_put(e, block->single + f, (size_t)shape->single, rows, out);
-        seen(context, f, e->keys, e->counts, e->distinct);
+        for (uint32_t i = 0; i < e->distinct; i++)
+            e->places[i] = e->places[i] * (uint32_t)shape->single + (uint32_t)f;
+        seen(context, f, e->keys, e->counts, e->places, e->distinct);
     }
     for (int32_t f = 0; f < shape->multi; f++) {
         size_t total = 0;
@@ -189,9 +198,11 @@ void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_
             counts[r] = at[1] - at[0];
             MEM_GROW(e->values, e->values_capacity, total + counts[r]);
             MEM_GROW(e->weights, e->weights_capacity, total + counts[r]);
+            MEM_GROW(e->value_places, e->value_places_capacity, total + counts[r]);
             for (uint32_t v = at[0]; v < at[1]; v++, total++) {
                 e->values[total] = block->multi_key[v];
                 e->weights[total] = block->multi_weight[v];
+                e->value_places[total] = v;
                 weighted |= block->multi_weight[v] != 1.0f;
             }
         }
@@ -202,7 +213,9 @@ void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_
         dictionary_put(e, e->values, 1, total, out);
         if (weighted)
             record_put(out, e->weights, total * sizeof *e->weights);
-        seen(context, shape->single + f, e->keys, e->counts, e->distinct);
+        for (uint32_t i = 0; i < e->distinct; i++)
+            e->places[i] = e->value_places[e->places[i]];
+        seen(context, shape->single + f, e->keys, e->counts, e->places, e->distinct);
     }
 }
 

@@ -12,9 +12,10 @@ typedef struct block_shape {
     bool has_group, has_time;
 } block_shape_t;
 
-/* block_seen_fn - called once per categorical column of an encoded block with its distinct keys and how often each occurs;
- * `field` counts the single fields, then the multi fields. */
-typedef void block_seen_fn(void *context, int field, const uint64_t *keys, const uint32_t *counts, uint32_t distinct);
+/* block_seen_fn - called once per categorical column of an encoded block with its distinct keys, how often each occurs, and
+ * where in block->single or block->multi_key it occurs first; `field` counts the single fields, then the multi fields. */
+typedef void block_seen_fn(void *context, int field, const uint64_t *keys, const uint32_t *counts, const uint32_t *places,
+                           uint32_t distinct);
 
 typedef struct block_encoder block_encoder_t;
 block_encoder_t *block_encoder_create(void);

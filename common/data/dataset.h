@@ -95,6 +95,11 @@ WARN_UNUSED status_t dataset_fetch(dataset_t *dataset, const int64_t *positions,
 
 /* ---- writing ---- */
 
+typedef struct dataset_text {
+    const char *at; /* NULL: not known */
+    int bytes;
+} dataset_text_t;
+
 typedef struct dataset_row {
     uint8_t label;
     bool train;
@@ -106,6 +111,10 @@ typedef struct dataset_row {
     const uint64_t *multi_key;  /* all values, field after field */
     const float *multi_weight;
     int64_t input_row; /* census_input_row; 0: as many rows were put before, plus one */
+    /* What the values read as, for `inspect` (kept for the most frequent ones only), or NULL; [single], and as multi_key. */
+    const dataset_text_t *single_text, *multi_text;
+    const char *line; /* NULL, or where most of these texts lie, which are copied faster for it */
+    size_t line_bytes;
 } dataset_row_t;
 
 typedef struct dataset_writer dataset_writer_t;
@@ -115,9 +124,9 @@ typedef struct dataset_writer dataset_writer_t;
  * over the training split.  compress  zstd (level 3) per block, or none.  ST_INPUT where path exists or is not writable. */
 WARN_UNUSED status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
                                            bool has_group, bool has_time, bool compress, dataset_writer_t **out);
+/* dataset_writer_put - add a row, which is copied. Rows are encoded and compressed by other threads while more are put; what
+ * cannot be stored is said by a later put, or by commit. */
 WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_row_t *row);
-/* dataset_writer_name - remember the text of a categorical value for `inspect` (kept for the most frequent ones only). */
-void dataset_writer_name(dataset_writer_t *writer, int field, uint64_t key, const char *text, int bytes);
 /* dataset_writer_split - the first train_rows rows are the training split, whatever dataset_row.train said; for splits that
  * are known only after the last row.  0 <= train_rows <= rows put so far. */
 void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows);

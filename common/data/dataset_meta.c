@@ -69,6 +69,12 @@ static void encode_content(const dataset_meta_t *meta, record_t *out)
     }
 }
 
+uint64_t dataset_meta_chain(uint64_t blocks_hash, uint64_t next)
+{
+    const uint64_t both[2] = {blocks_hash, next};
+    return hash64(both, sizeof both, 0);
+}
+
 uint64_t dataset_meta_hash(const dataset_meta_t *meta)
 {
     record_t content = {0};

@@ -30,6 +30,9 @@ void dataset_meta_fini(dataset_meta_t *meta);
 block_shape_t dataset_meta_shape(const dataset_meta_t *meta);
 int64_t dataset_meta_blocks(const dataset_meta_t *meta);
 
+/* dataset_meta_chain - blocks_hash with the hash of one record more. */
+uint64_t dataset_meta_chain(uint64_t blocks_hash, uint64_t next);
+
 /* dataset_meta_hash - the content hash: blocks_hash and everything of the schema that changes what a reader gets. */
 uint64_t dataset_meta_hash(const dataset_meta_t *meta);
 

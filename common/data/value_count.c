@@ -1,7 +1,7 @@
 /* An open-addressing table of (key, count, text). Counts are exact, 24 bytes per distinct value at a load of at most 1/2.
  * Texts are not kept for all values of a large field: the first NAMES_FREE values get theirs, later ones only once they
  * make up 1/NAMES_SHARE of what was seen so far. At most NAMES_SHARE values can do so at a time, so texts stay small, and a
- * value that ends that frequent gets its text at its last occurrence at the latest.                                     */
+ * value that ends that frequent gets its text the last time that it is added at the latest.                             */
 #include "common/data/value_count.h"
 
 #include <stdio.h>
@@ -9,9 +9,11 @@
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/base/pages.h"
 
 #define NAMES_FREE 65536
 #define NAMES_SHARE 1024
+#define AHEAD 16 /* values whose entries are on their way from memory: a table of millions is in no cache */
 
 typedef struct count_entry {
     uint64_t key;
@@ -23,18 +25,28 @@ typedef struct count_entry {
 struct value_count {
     count_entry_t *entries;
     uint64_t mask;
-    int64_t distinct, total; /* distinct counts values that were seen, used also those that were only named */
+    int64_t distinct, total; /* distinct counts values that were seen, used also those that were seen no times */
     int64_t used;
     int64_t named;
     char *texts;
     size_t texts_bytes, texts_capacity;
 };
 
+static size_t entries_bytes(uint64_t mask)
+{
+    return (mask + 1) * sizeof(count_entry_t);
+}
+
+static count_entry_t *map_entries(uint64_t mask)
+{
+    return pages_map(entries_bytes(mask), 0);
+}
+
 value_count_t *value_count_create(void)
 {
     value_count_t *counts = MEM_NEW(value_count_t);
     counts->mask = 255;
-    counts->entries = MEM_ARRAY(count_entry_t, counts->mask + 1);
+    counts->entries = map_entries(counts->mask);
     return counts;
 }
 
@@ -42,7 +54,7 @@ void value_count_destroy(value_count_t **counts)
 {
     if (!*counts)
         return;
-    mem_free((*counts)->entries);
+    pages_unmap((*counts)->entries, entries_bytes((*counts)->mask));
     mem_free((*counts)->texts);
     mem_free(*counts);
     *counts = NULL;
@@ -56,20 +68,37 @@ static count_entry_t *find(const value_count_t *counts, uint64_t key)
     return &counts->entries[s];
 }
 
+/* An entry may lie across two cache lines. */
+static void fetch_ahead(const value_count_t *counts, uint64_t key)
+{
+    const count_entry_t *entry = &counts->entries[hash_mix(key) & counts->mask];
+    __builtin_prefetch(&entry->key, 1);
+    __builtin_prefetch(&entry->used, 1);
+}
+
+static void grow(value_count_t *counts)
+{
+    count_entry_t *old = counts->entries;
+    const uint64_t old_mask = counts->mask;
+    counts->mask = counts->mask * 2 + 1;
+    counts->entries = map_entries(counts->mask);
+    for (uint64_t s = 0; s <= old_mask; s++) {
+        const uint64_t ahead = (s + AHEAD) & old_mask;
+        if (old[ahead].used)
+            fetch_ahead(counts, old[ahead].key);
+        if (old[s].used)
+            *find(counts, old[s].key) = old[s];
+    }
+    pages_unmap(old, entries_bytes(old_mask));
+}
+
 static count_entry_t *find_or_insert(value_count_t *counts, uint64_t key)
 {
     count_entry_t *entry = find(counts, key);
     if (entry->used)
         return entry;
     if ((uint64_t)counts->used * 2 >= counts->mask) {
-        count_entry_t *old = counts->entries;
-        const uint64_t old_mask = counts->mask;
-        counts->mask = counts->mask * 2 + 1;
-        counts->entries = MEM_ARRAY(count_entry_t, counts->mask + 1);
-        for (uint64_t s = 0; s <= old_mask; s++)
-            if (old[s].used)
-                *find(counts, old[s].key) = old[s];
-        mem_free(old);
+        grow(counts);
         entry = find(counts, key);
     }
     entry->key = key;
@@ -78,23 +107,11 @@ static count_entry_t *find_or_insert(value_count_t *counts, uint64_t key)
     return entry;
 }
 
-void value_count_add(value_count_t *counts, uint64_t key, int64_t times)
+static void keep_text(value_count_t *counts, count_entry_t *entry, const char *text, size_t bytes)
 {
-    ASSERT(times >= 0);
-    count_entry_t *entry = find_or_insert(counts, key);
-    counts->distinct += entry->count == 0 && times > 0;
-    entry->count += times;
-    counts->total += times;
-}
-
-void value_count_name(value_count_t *counts, uint64_t key, const char *text, int bytes)
-{
-    count_entry_t *entry = find_or_insert(counts, key);
-    if (entry->name != 0 || (counts->named >= NAMES_FREE && entry->count * NAMES_SHARE < counts->total))
-        return;
     const size_t most = sizeof((value_top_t *)0)->text - 1;
-    size_t kept = (size_t)bytes < most ? (size_t)bytes : most;
-    while (kept < (size_t)bytes && kept > most - 4 && (text[kept] & 0xc0) == 0x80)
+    size_t kept = bytes < most ? bytes : most;
+    while (kept < bytes && kept > most - 4 && (text[kept] & 0xc0) == 0x80)
         kept--; /* not inside a character of UTF-8 */
     if (counts->texts_bytes + kept + 1 > UINT32_MAX / 2)
         return;
@@ -104,6 +121,25 @@ void value_count_name(value_count_t *counts, uint64_t key, const char *text, int
     entry->name = (uint32_t)counts->texts_bytes + 1;
     counts->texts_bytes += kept + 1;
     counts->named++;
+}
+
+void value_count_add(value_count_t *counts, uint32_t n, const uint64_t *keys, const uint32_t *times, const value_text_t *texts,
+                     const char *memory)
+{
+    const int64_t total = counts->total; /* a text is as frequent as its value was before these */
+    for (uint32_t i = 0; i < n && i < AHEAD; i++)
+        fetch_ahead(counts, keys[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            fetch_ahead(counts, keys[i + AHEAD]);
+        count_entry_t *entry = find_or_insert(counts, keys[i]);
+        const bool is_text = texts[i].at != VALUE_TEXT_NONE.at;
+        if (is_text && entry->name == 0 && (counts->named < NAMES_FREE || entry->count * NAMES_SHARE >= total))
+            keep_text(counts, entry, memory + texts[i].at, texts[i].bytes);
+        counts->distinct += entry->count == 0 && times[i] > 0;
+        entry->count += times[i];
+        counts->total += times[i];
+    }
 }
 
 int64_t value_count_distinct(const value_count_t *counts)

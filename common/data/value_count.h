@@ -5,16 +5,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define VALUE_TEXT_MOST 255 /* bytes of a text that are handed over; fewer are kept */
+
+/* A text among others in one piece of memory, or none. */
+typedef struct value_text {
+    uint64_t at : 56, bytes : 8;
+} value_text_t;
+
+#define VALUE_TEXT_NONE ((value_text_t){(UINT64_C(1) << 56) - 1, 0})
+
 typedef struct value_count value_count_t;
 
 value_count_t *value_count_create(void);
 void value_count_destroy(value_count_t **counts);
 
-/* value_count_add - the value was seen `times` times more. */
-void value_count_add(value_count_t *counts, uint64_t key, int64_t times);
-
-/* value_count_name - remember the text of a value, where it may still become one of the most frequent. Cut at 47 bytes. */
-void value_count_name(value_count_t *counts, uint64_t key, const char *text, int bytes);
+/* value_count_add - `n` different values were seen times[i] times more.
+ *
+ * texts  [n] in `memory`; remembered where the value may still become one of the most frequent, cut at 47 bytes
+ * Cost: the cache misses of a value overlap with those of the next 16, so many values at once are cheaper than one by one. */
+void value_count_add(value_count_t *counts, uint32_t n, const uint64_t *keys, const uint32_t *times, const value_text_t *texts,
+                     const char *memory);
 
 int64_t value_count_distinct(const value_count_t *counts);
 int64_t value_count_total(const value_count_t *counts);

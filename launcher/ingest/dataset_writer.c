@@ -1,4 +1,5 @@
-/* The writer: rows are collected into a block in the reader's own layout, and every full block is encoded and stored.
+/* The writer: rows are collected into a block in the reader's own layout (block_draft.h), and every full block is encoded and
+ * stored by other threads (block_queue.h).
  *
  * What is only known at the end - the split by a share of the rows, mean and scale over the training rows - is settled in
  * commit, so that the input is read once. A crash leaves the folder PATH.partial.PID behind and never a half PATH.        */
@@ -13,10 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/hash.h"
 #include "common/data/dataset_file.h"
 #include "common/data/dataset_meta.h"
 #include "common/metrics/queries.h"
+#include "launcher/ingest/block_queue.h"
 
 struct dataset_writer {
     char *path, *partial;
@@ -26,20 +27,8 @@ struct dataset_writer {
     block_shape_t shape;
     bool *standardise;      /* [count] */
     value_count_t **counts; /* [count], NULL for numeric fields */
-    block_encoder_t *encoder;
+    block_queue_t *queue;   /* NULL once all blocks are stored */
     record_t raw;
-
-    int64_t first; /* position of the first row of the block that is being collected */
-    int32_t rows;
-    uint8_t *label;
-    uint64_t *group;
-    int64_t *time;
-    float *numeric;
-    uint64_t *single;
-    uint32_t *multi_at;
-    uint64_t *multi_key;
-    float *multi_weight;
-    size_t multi_key_capacity, multi_weight_capacity;
 
     uint8_t *split, *positive; /* bit per row */
     size_t split_capacity, positive_capacity;
@@ -114,22 +103,14 @@ static void sync_parent(const char *path)
 static void writer_free(dataset_writer_t **writer)
 {
     dataset_writer_t *w = *writer;
+    block_queue_destroy(&w->queue);
     dataset_file_close(&w->file);
     for (int f = 0; f < w->meta.count; f++)
         value_count_destroy(&w->counts[f]);
     mem_free(w->counts);
     mem_free(w->standardise);
     dataset_meta_fini(&w->meta);
-    block_encoder_destroy(&w->encoder);
     record_fini(&w->raw);
-    mem_free(w->label);
-    mem_free(w->group);
-    mem_free(w->time);
-    mem_free(w->numeric);
-    mem_free(w->single);
-    mem_free(w->multi_at);
-    mem_free(w->multi_key);
-    mem_free(w->multi_weight);
     mem_free(w->split);
     mem_free(w->positive);
     origin_fini(&w->origin);
@@ -145,6 +126,7 @@ void dataset_writer_abort(dataset_writer_t **writer)
     dataset_writer_t *w = *writer;
     if (!w)
         return;
+    block_queue_destroy(&w->queue);
     dataset_file_close(&w->file);
     for (int i = 0; i < DATASET_FILES; i++) {
         char *file = mem_printf("%s/%s", w->partial, dataset_file_names[i]);
@@ -199,13 +181,6 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
         ASSERT(!w->standardise[f] || fields[f].kind == COLUMN_NUMERIC);
         w->counts[f] = fields[f].kind == COLUMN_NUMERIC ? NULL : value_count_create();
     }
-    w->encoder = block_encoder_create();
-    w->label = MEM_ARRAY(uint8_t, BLOCK_ROWS);
-    w->group = MEM_ARRAY(uint64_t, BLOCK_ROWS);
-    w->time = MEM_ARRAY(int64_t, BLOCK_ROWS);
-    w->numeric = MEM_ARRAY(float, (size_t)BLOCK_ROWS *(size_t)w->shape.numeric);
-    w->single = MEM_ARRAY(uint64_t, (size_t)BLOCK_ROWS * (size_t)w->shape.single);
-    w->multi_at = MEM_ARRAY(uint32_t, (size_t)BLOCK_ROWS * (size_t)w->shape.multi + 1);
     w->train_prefix = -1;
     w->prefix = true;
     w->census.first_descent = -1;
@@ -220,6 +195,8 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
         return status;
     }
     status_t status = dataset_file_create(w->partial, compress, &w->file);
+    if (status == ST_OK)
+        status = block_queue_create(w->file, &w->shape, w->meta.fields, w->counts, &w->queue);
     if (status != ST_OK) {
         dataset_writer_abort(&w);
         return status;
@@ -229,88 +206,6 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
 }
 
 /* ---- rows ---- */
-
-static void count_values(void *context, int field, const uint64_t *keys, const uint32_t *counts, uint32_t distinct)
-{
-    dataset_writer_t *w = context;
-    value_count_t *into = w->counts[w->shape.numeric + field];
-    for (uint32_t i = 0; i < distinct; i++)
-        value_count_add(into, keys[i], counts[i]);
-}
-
-static void chain(uint64_t *hash, uint64_t next)
-{
-    const uint64_t both[2] = {*hash, next};
-    *hash = hash64(both, sizeof both, 0);
-}
-
-static status_t flush_block(dataset_writer_t *w)
-{
-    if (w->rows == 0)
-        return ST_OK;
-    const dataset_block_t block = {.first = w->first,
-                                   .rows = w->rows,
-                                   .label = w->label,
-                                   .group = w->group,
-                                   .time = w->time,
-                                   .numeric = w->numeric,
-                                   .single = w->single,
-                                   .multi_at = w->multi_at,
-                                   .multi_key = w->multi_key,
-                                   .multi_weight = w->multi_weight};
-    w->raw.bytes = 0;
-    block_encode(w->encoder, &w->shape, &block, &w->raw, count_values, w);
-    char key[DATASET_KEY_BYTES];
-    dataset_block_key(key, w->first / BLOCK_ROWS);
-    uint64_t hash;
-    TRY(dataset_file_put(w->file, key, &w->raw, &hash));
-    chain(&w->meta.blocks_hash, hash);
-    w->first += w->rows;
-    w->rows = 0;
-    w->multi_at[0] = 0;
-    return ST_OK;
-}
-
-static void put_numeric(dataset_writer_t *w, const float *values)
-{
-    float *into = w->numeric + (size_t)w->rows * (size_t)w->shape.numeric;
-    for (int32_t f = 0; f < w->shape.numeric; f++) {
-        dataset_field_t *field = &w->meta.fields[f];
-        into[f] = values[f];
-        if (isnan(values[f])) {
-            into[f] = NAN; /* one bit pattern, so that equal rows are equal bytes */
-            field->missing++;
-            continue;
-        }
-        if (field->values == 0 || values[f] < field->low)
-            field->low = values[f];
-        if (field->values == 0 || values[f] > field->high)
-            field->high = values[f];
-        field->values++;
-    }
-}
-
-static status_t put_multi(dataset_writer_t *w, const dataset_row_t *row)
-{
-    const size_t multi = (size_t)w->shape.multi, cell = (size_t)w->rows * multi;
-    size_t total = w->multi_at[cell], next = 0;
-    for (size_t m = 0; m < multi; m++) {
-        const int32_t count = row->multi_count[m];
-        ASSERT(count >= 0);
-        if (total + (size_t)count > UINT32_MAX)
-            return FAIL(ST_INPUT, "dataset %s: field %s has more than 2^32 values in the %d rows from row %" PRId64, w->path,
-                        w->meta.fields[(size_t)(w->shape.numeric + w->shape.single) + m].name, BLOCK_ROWS, w->first);
-        MEM_GROW(w->multi_key, w->multi_key_capacity, total + (size_t)count);
-        MEM_GROW(w->multi_weight, w->multi_weight_capacity, total + (size_t)count);
-        for (int32_t v = 0; v < count; v++, next++, total++) {
-            w->multi_key[total] = row->multi_key[next];
-            w->multi_weight[total] = row->multi_weight[next];
-        }
-        w->multi_at[cell + m + 1] = (uint32_t)total;
-        w->meta.fields[(size_t)(w->shape.numeric + w->shape.single) + m].missing += count == 0;
-    }
-    return ST_OK;
-}
 
 static void count_row(dataset_writer_t *w, const dataset_row_t *row)
 {
@@ -337,14 +232,11 @@ static void count_row(dataset_writer_t *w, const dataset_row_t *row)
 status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
 {
     ASSERT(row->label <= 1);
-    const size_t r = (size_t)w->rows, singles = (size_t)w->shape.single;
-    TRY(put_multi(w, row));
-    w->label[r] = row->label;
-    w->group[r] = w->shape.has_group ? row->group : 0;
-    w->time[r] = w->shape.has_time ? row->time : 0;
-    put_numeric(w, row->numeric);
-    if (singles > 0)
-        memcpy(w->single + r * singles, row->single, singles * sizeof *row->single);
+    block_draft_t *draft = block_queue_draft(w->queue);
+    int32_t field;
+    if (!block_draft_put(draft, row, &field))
+        return FAIL(ST_INPUT, "dataset %s: field %s has more than 2^32 values in the %d rows from row %" PRId64, w->path,
+                    w->meta.fields[w->shape.numeric + w->shape.single + field].name, BLOCK_ROWS, draft->first);
 
     dataset_info_t *info = &w->meta.info;
     count_row(w, row);
@@ -356,13 +248,7 @@ status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
     w->seen_eval |= !row->train;
     info->positives += row->label;
     info->rows++;
-    return ++w->rows == BLOCK_ROWS ? flush_block(w) : ST_OK;
-}
-
-void dataset_writer_name(dataset_writer_t *w, int field, uint64_t key, const char *text, int bytes)
-{
-    ASSERT(field >= w->shape.numeric && field < w->meta.count);
-    value_count_name(w->counts[field], key, text, bytes);
+    return draft->rows == BLOCK_ROWS ? block_queue_put(w->queue) : ST_OK;
 }
 
 void dataset_writer_split(dataset_writer_t *w, int64_t train_rows)
@@ -379,15 +265,16 @@ void dataset_writer_origin(dataset_writer_t *w, const origin_t *origin)
 
 bool dataset_writer_time_unit(dataset_writer_t *w, time_unit_t unit)
 {
+    const block_draft_t *draft = block_queue_draft(w->queue);
     const bool scales = unit == TIME_MILLIONTHS && w->census.unit == TIME_AS_GIVEN && w->last_time != DATASET_NO_TIME;
-    if (scales && w->first > 0)
+    if (scales && draft->first > 0)
         return false; /* blocks of whole numbers are stored already */
-    for (int32_t r = 0; scales && r < w->rows; r++)
-        if (w->time[r] != DATASET_NO_TIME && llabs(w->time[r]) > INT64_MAX / 1000000)
+    for (int32_t r = 0; scales && r < draft->rows; r++)
+        if (draft->time[r] != DATASET_NO_TIME && llabs(draft->time[r]) > INT64_MAX / 1000000)
             return false;
-    for (int32_t r = 0; scales && r < w->rows; r++)
-        if (w->time[r] != DATASET_NO_TIME)
-            w->time[r] *= 1000000;
+    for (int32_t r = 0; scales && r < draft->rows; r++)
+        if (draft->time[r] != DATASET_NO_TIME)
+            draft->time[r] *= 1000000;
     if (scales)
         w->last_time *= 1000000;
     w->census.unit = unit;
@@ -475,7 +362,7 @@ static status_t settle_split(dataset_writer_t *w)
     record_put(&w->raw, w->split, (size_t)(info->rows + 7) / 8);
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_SPLIT, &w->raw, &hash));
-    chain(&w->meta.blocks_hash, hash);
+    w->meta.blocks_hash = dataset_meta_chain(w->meta.blocks_hash, hash);
     return ST_OK;
 }
 
@@ -511,9 +398,19 @@ static status_t put_optional(dataset_writer_t *w)
     return dataset_file_put(w->file, DATASET_ORIGIN, &w->raw, &hash);
 }
 
+/* The last block, and all others; the file is the writer's own again. */
+static status_t finish_blocks(dataset_writer_t *w)
+{
+    if (block_queue_draft(w->queue)->rows > 0)
+        TRY(block_queue_put(w->queue));
+    TRY(block_queue_finish(w->queue, &w->meta.blocks_hash));
+    block_queue_destroy(&w->queue);
+    return ST_OK;
+}
+
 static status_t commit(dataset_writer_t *w, int64_t bad_rows)
 {
-    TRY(flush_block(w));
+    TRY(finish_blocks(w));
     TRY(settle_split(w));
     TRY(standardise_fields(w));
     settle_values(w);

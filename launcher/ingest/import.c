@@ -20,6 +20,8 @@
 #include "launcher/ingest/input_format.h"
 
 #define PROGRESS_NS 3000000000ll
+#define BUCKET_BYTES 16
+#define LOGS 1024          /* whole numbers whose logarithms are kept: 8 KB */
 #define PROGRESS_ROWS 1024 /* rows between two looks at the clock */
 
 typedef struct slot {
@@ -45,11 +47,15 @@ typedef struct import {
     /* The row that is being read. */
     dataset_row_t row;
     float *numeric_values;
+    double logs[LOGS]; /* of the first counts */
     uint64_t *single_keys;
+    dataset_text_t *single_text;
+    char (*bucket)[BUCKET_BYTES]; /* [single] texts that are in no line */
     int32_t *multi_count;
     uint64_t *multi_key;
     float *multi_weight;
-    size_t multi_key_capacity, multi_weight_capacity;
+    dataset_text_t *multi_text;
+    size_t multi_key_capacity, multi_weight_capacity, multi_text_capacity;
 
     time_form_t time_form; /* of the row that is being read; its value is in row.time */
     time_unit_t unit;      /* what the times so far count, */
@@ -205,7 +211,14 @@ done:
 
 /* ---- fields ---- */
 
-static const char *read_numeric(const schema_column_t *column, const text_field_t *field, float *out)
+/* Counts, which most such numbers are, are looked up. */
+static double log_of(const import_t *im, double value)
+{
+    return value >= 0.0 && value < LOGS && value == (double)(int)value && !signbit(value) ? im->logs[(int)value]
+                                                                                          : copysign(log1p(fabs(value)), value);
+}
+
+static const char *read_numeric(const import_t *im, const schema_column_t *column, const text_field_t *field, float *out)
 {
     if (field->bytes == 0) {
         *out = NAN; /* the dataset's missing value */
@@ -216,36 +229,34 @@ static const char *read_numeric(const schema_column_t *column, const text_field_
     if (fault)
         return fault;
     if (column->transform == TRANSFORM_LOG1P)
-        value = copysign(log1p(fabs(value)), value);
+        value = log_of(im, value);
     if (!isfinite((float)value))
         return "out of the range of 32-bit floating point";
     *out = (float)value;
     return NULL;
 }
 
-static const char *read_single(import_t *im, int f, const text_field_t *field, uint64_t *out)
+static const char *read_single(import_t *im, int single, const schema_column_t *column, const text_field_t *field)
 {
-    const char *text = field->text;
-    int bytes = field->bytes;
-    char bucket[16];
-    if (im->slots[f].column->transform == TRANSFORM_LOG2_BUCKET && bytes > 0) {
+    dataset_text_t text = {field->text, field->bytes};
+    if (column->transform == TRANSFORM_LOG2_BUCKET && text.bytes > 0) {
         double value;
-        const char *fault = field_number(text, bytes, &value);
+        const char *fault = field_number(text.at, text.bytes, &value);
         if (fault)
             return fault;
         if (value < 0.0)
             return "a negative number has no logarithm bucket";
-        bytes = snprintf(bucket, sizeof bucket, "%.0f", round(log2(value + 1.0)));
-        text = bucket;
+        text.at = im->bucket[single];
+        text.bytes = snprintf(im->bucket[single], BUCKET_BYTES, "%.0f", round(log2(value + 1.0)));
     }
-    *out = dataset_key(text, bytes);
-    dataset_writer_name(im->writer, f, *out, text, bytes);
+    im->single_keys[single] = dataset_key(text.at, text.bytes);
+    im->single_text[single] = text;
     return NULL;
 }
 
-static void read_multi(import_t *im, int f, const text_field_t *field, int32_t *count, size_t *total)
+static void read_multi(import_t *im, const schema_column_t *column, const text_field_t *field, int32_t *count, size_t *total)
 {
-    const char *separator = im->slots[f].column->separator;
+    const char *separator = column->separator;
     const char *text = field->text, *end = text + field->bytes;
     const char mark = separator && *separator ? *separator : '|';
     *count = 0;
@@ -255,10 +266,10 @@ static void read_multi(import_t *im, int f, const text_field_t *field, int32_t *
         if (bytes > 0) { /* nothing between two separators is no value */
             MEM_GROW(im->multi_key, im->multi_key_capacity, *total + 1);
             MEM_GROW(im->multi_weight, im->multi_weight_capacity, *total + 1);
-            const uint64_t key = dataset_key(text, bytes);
-            im->multi_key[*total] = key;
+            MEM_GROW(im->multi_text, im->multi_text_capacity, *total + 1);
+            im->multi_key[*total] = dataset_key(text, bytes);
+            im->multi_text[*total] = (dataset_text_t){text, bytes};
             im->multi_weight[(*total)++] = 1.0f;
-            dataset_writer_name(im->writer, f, key, text, bytes);
             (*count)++;
         }
         text += bytes + 1;
@@ -325,13 +336,14 @@ static const char *read_record(import_t *im, const text_field_t *fields, int *at
         return fault;
     size_t total = 0;
     for (int f = 0; f < im->numeric + im->single + im->multi; f++) {
+        const schema_column_t *column = im->slots[f].column;
         const text_field_t *field = &fields[ *at = im->slots[f].at];
         if (f < im->numeric)
-            fault = read_numeric(im->slots[f].column, field, &im->numeric_values[f]);
+            fault = read_numeric(im, column, field, &im->numeric_values[f]);
         else if (f < im->numeric + im->single)
-            fault = read_single(im, f, field, &im->single_keys[f - im->numeric]);
+            fault = read_single(im, f - im->numeric, column, field);
         else
-            read_multi(im, f, field, &im->multi_count[f - im->numeric - im->single], &total);
+            read_multi(im, column, field, &im->multi_count[f - im->numeric - im->single], &total);
         if (fault)
             return fault;
     }
@@ -339,8 +351,13 @@ static const char *read_record(import_t *im, const text_field_t *fields, int *at
     return settle_time(im);
 }
 
-static status_t put_row(import_t *im)
+static status_t put_row(import_t *im, const text_row_t *row)
 {
+    const text_field_t *last = &row->fields[row->count - 1];
+    im->row.line = row->fields[0].text;
+    im->row.line_bytes = (size_t)(last->text + last->bytes - row->fields[0].text);
+    im->row.single_text = im->single_text;
+    im->row.multi_text = im->multi_text;
     im->row.input_row = im->rows + im->bad_rows + 1;
     im->row.numeric = im->numeric_values;
     im->row.single = im->single_keys;
@@ -375,7 +392,7 @@ static status_t import_row(import_t *im, const text_row_t *row)
         return report_bad(im, row->line, im->names[at], fault, row->fields[at].text, row->fields[at].bytes);
     if (im->group >= 0)
         count_word_group(im, &row->fields[im->group]);
-    return put_row(im);
+    return put_row(im, row);
 }
 
 static status_t import_columns(import_t *im, const char *path, bool compress)
@@ -385,7 +402,11 @@ static status_t import_columns(import_t *im, const char *path, bool compress)
     TRY(map_columns(im));
     TRY(create_writer(im, path, compress));
     im->numeric_values = MEM_ARRAY(float, im->numeric);
+    for (int i = 0; i < LOGS; i++)
+        im->logs[i] = log1p((double)i);
     im->single_keys = MEM_ARRAY(uint64_t, im->single);
+    im->single_text = MEM_ARRAY(dataset_text_t, im->single);
+    im->bucket = mem_alloc((size_t)im->single, sizeof *im->bucket);
     im->multi_count = MEM_ARRAY(int32_t, im->multi);
     text_row_t row;
     bool end;
@@ -408,8 +429,6 @@ static status_t import_feature_row(import_t *im, feature_row_t *row, char *line,
         return report_bad(
             im, number, "qid",
             row->has_group ? "there is one, but the first row has none" : "there is none, but the first row has one", NULL, 0);
-    for (int v = 0; v < row->count; v++)
-        dataset_writer_name(im->writer, 0, row->keys[v], row->ids[v], row->id_bytes[v]);
     const int32_t count = row->count;
     im->row = (dataset_row_t){.label = row->label,
                               .train = true,
@@ -417,7 +436,10 @@ static status_t import_feature_row(import_t *im, feature_row_t *row, char *line,
                               .group = row->group,
                               .multi_count = &count,
                               .multi_key = row->keys,
-                              .multi_weight = row->weights};
+                              .multi_weight = row->weights,
+                              .multi_text = row->ids,
+                              .line = line,
+                              .line_bytes = bytes};
     TRY(dataset_writer_put(im->writer, &im->row));
     im->rows++;
     im->train_rows += im->row.train;
@@ -535,8 +557,11 @@ done:
     mem_free(im.slots);
     mem_free(im.numeric_values);
     mem_free(im.single_keys);
+    mem_free(im.single_text);
+    mem_free(im.bucket);
     mem_free(im.multi_count);
     mem_free(im.multi_key);
     mem_free(im.multi_weight);
+    mem_free(im.multi_text);
     return status;
 }

@@ -14,7 +14,6 @@ const input_format_t *input_format_get(text_format_t format)
 void feature_row_fini(feature_row_t *row)
 {
     mem_free(row->ids);
-    mem_free(row->id_bytes);
     mem_free(row->keys);
     mem_free(row->weights);
     *row = (feature_row_t){0};

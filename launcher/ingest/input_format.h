@@ -15,6 +15,7 @@
 
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "common/data/dataset.h"
 #include "common/data/field_rules.h"
 #include "launcher/ingest/text_reader.h"
 
@@ -51,11 +52,10 @@ typedef struct feature_row {
     bool has_group;
     uint64_t group;
     int count;
-    char **ids; /* [count] text of the ids, NUL-terminated or not */
-    int *id_bytes;
+    dataset_text_t *ids; /* [count] */
     uint64_t *keys;
     float *weights;
-    size_t ids_capacity, id_bytes_capacity, keys_capacity, weights_capacity;
+    size_t ids_capacity, keys_capacity, weights_capacity;
     /* What is wrong, where parse returns false: the text is in the line, or NULL where nothing is there. */
     const char *fault, *fault_column, *fault_text;
     int fault_bytes;

@@ -74,11 +74,9 @@ static bool parse_feature(feature_row_t *row, char *word, int bytes, int64_t lim
         id++;
     const size_t n = (size_t)row->count + 1;
     MEM_GROW(row->ids, row->ids_capacity, n);
-    MEM_GROW(row->id_bytes, row->id_bytes_capacity, n);
     MEM_GROW(row->keys, row->keys_capacity, n);
     MEM_GROW(row->weights, row->weights_capacity, n);
-    row->ids[row->count] = id;
-    row->id_bytes[row->count] = (int)(colon - id);
+    row->ids[row->count] = (dataset_text_t){id, (int)(colon - id)};
     row->keys[row->count] = dataset_key(id, (int)(colon - id));
     row->weights[row->count] = (float)value;
     row->count++;

@@ -42,6 +42,7 @@
 #define WEIGHT_BIAS 1.4
 #define WEIGHT_PAIRS 0.8
 #define WEIGHT_NUMERIC 0.6
+#define NUMBER_BYTES 24       /* room for a number of 64 bits in decimal */
 #define START_TIME 1600000000 /* of the first query, seconds; one query a second */
 #define PROGRESS_NS 3000000000ll
 #define PROGRESS_ROWS 1024
@@ -316,17 +317,16 @@ static void calibrate(synth_t *s)
 
 /* ---- writing ---- */
 
-/* key_of - the key of a value: of its decimal number, as if it had been imported from text. */
-static uint64_t key_of(dataset_writer_t *writer, int field, int64_t value)
+/* key_of - the key of a value: of its decimal number, as if it had been imported from text, which is written to the end of
+ * `room`. */
+static uint64_t key_of(int64_t value, char room[NUMBER_BYTES], dataset_text_t *text)
 {
-    char text[24], *at = text + sizeof text;
+    char *at = room + NUMBER_BYTES;
     do
         *--at = (char)('0' + value % 10);
     while ((value /= 10) > 0);
-    const int bytes = (int)(text + sizeof text - at);
-    const uint64_t key = dataset_key(at, bytes);
-    dataset_writer_name(writer, field, key, at, bytes);
-    return key;
+    *text = (dataset_text_t){at, (int)(room + NUMBER_BYTES - at)};
+    return dataset_key(at, text->bytes);
 }
 
 static status_t create_writer(const synth_t *s, const char *path, dataset_writer_t **out)
@@ -361,6 +361,8 @@ static status_t write_rows(synth_t *s, dataset_writer_t *writer, const char *pat
     const int values = s->fields + s->multi * MULTI_MOST;
     uint64_t *keys = MEM_ARRAY(uint64_t, values);
     float *weights = MEM_ARRAY(float, values);
+    dataset_text_t *texts = MEM_ARRAY(dataset_text_t, values);
+    char(*room)[NUMBER_BYTES] = mem_alloc((size_t)values, sizeof *room);
     for (int v = 0; v < values; v++)
         weights[v] = 1.0f;
     status_t status = ST_OK;
@@ -368,11 +370,11 @@ static status_t write_rows(synth_t *s, dataset_writer_t *writer, const char *pat
         draw_inputs(s, row);
         const double p = sigmoid(s->intercept + row_logit(s, row));
         for (int f = 0; f < s->fields; f++)
-            keys[f] = key_of(writer, s->numeric + f, s->value[f]);
+            keys[f] = key_of(s->value[f], room[f], &texts[f]);
         int at = s->fields;
         for (int m = 0; m < s->multi; m++)
-            for (int v = 0; v < s->count[m]; v++)
-                keys[at++] = key_of(writer, s->numeric + s->fields + m, s->value[s->fields + m * MULTI_MOST + v]);
+            for (int v = 0; v < s->count[m]; v++, at++)
+                keys[at] = key_of(s->value[s->fields + m * MULTI_MOST + v], room[at], &texts[at]);
         const int64_t query = row / c->group_size;
         const dataset_row_t out = {.label = rng_uniform((uint64_t)c->seed, stream(DRAW_LABEL, 0), (uint64_t)row) < p,
                                    .train = row < train,
@@ -382,7 +384,11 @@ static status_t write_rows(synth_t *s, dataset_writer_t *writer, const char *pat
                                    .single = keys,
                                    .multi_count = s->count,
                                    .multi_key = keys + s->fields,
-                                   .multi_weight = weights};
+                                   .multi_weight = weights,
+                                   .single_text = texts,
+                                   .multi_text = texts + s->fields,
+                                   .line = room[0],
+                                   .line_bytes = (size_t)at * NUMBER_BYTES};
         TRY_DONE(dataset_writer_put(writer, &out));
         if (progress && row % PROGRESS_ROWS == 0 && clock_now_ns() - shown > PROGRESS_NS) {
             shown = clock_now_ns();
@@ -395,6 +401,8 @@ static status_t write_rows(synth_t *s, dataset_writer_t *writer, const char *pat
 done:
     mem_free(keys);
     mem_free(weights);
+    mem_free(texts);
+    mem_free(room);
     return status;
 }
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/pages.h"
 #include "common/base/status.h"
-#include "ps/table/pages.h"
 
 /* A page of buckets: the unit of the index's size. */
 #define UNIT_BUCKETS (PAGE_BYTES / (KEY_INDEX_WAYS * sizeof(uint32_t)))

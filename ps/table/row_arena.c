@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/pages.h"
 #include "common/base/status.h"
-#include "ps/table/pages.h"
 
 /* Address space of a chunk, most of it untouched until rows come. Large, because the kernel limits the number of mappings
  * (65,530): 16,384 chunks of at least 32 MB are half a terabyte of rows. Small enough for hundreds of little tables. */

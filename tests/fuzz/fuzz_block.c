@@ -66,12 +66,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-static void see(void *context, int field, const uint64_t *keys, const uint32_t *counts, uint32_t distinct)
+static void see(void *context, int field, const uint64_t *keys, const uint32_t *counts, const uint32_t *places,
+                uint32_t distinct)
 {
     (void)context;
     (void)field;
     (void)keys;
     (void)counts;
+    (void)places;
     (void)distinct;
 }
 

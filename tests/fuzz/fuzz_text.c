@@ -47,7 +47,7 @@ static void read_features(const input_format_t *format, text_reader_t *reader, c
         if (format->features.parse(line, bytes, schema, &row)) {
             ASSERT(row.label <= 1 && (!has_group || row.has_group));
             for (int i = 0; i < row.count; i++)
-                ASSERT(row.ids[i] >= line && row.ids[i] + row.id_bytes[i] <= line + bytes);
+                ASSERT(row.ids[i].at >= line && row.ids[i].at + row.ids[i].bytes <= line + bytes);
         } else {
             ASSERT(row.fault && row.fault_column);
             ASSERT(!row.fault_text || (row.fault_text >= line && row.fault_text + row.fault_bytes <= line + bytes));

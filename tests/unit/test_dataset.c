@@ -1,12 +1,16 @@
 /* Proves the dataset store against a naive copy in memory: every kind of field, blocks that are cached, evicted and decoded
- * again, splits of all forms, standardisation, equal content whatever the compression; and that damage is found. */
+ * again, splits of all forms, standardisation, equal content whatever the compression, equal bytes whatever the cores; and that
+ * damage is found. */
 #include "tests/lib/testing.h"
 
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,7 +65,7 @@ static copy_t make_row(const plan_t *plan, int64_t row)
     return c;
 }
 
-static status_t put_copy(dataset_writer_t *writer, const plan_t *plan, const copy_t *c)
+static status_t put_copy(dataset_writer_t *writer, const plan_t *plan, const copy_t *c, const dataset_text_t *single_text)
 {
     uint64_t keys[MOST_FIELDS * MOST_VALUES];
     float weights[MOST_FIELDS * MOST_VALUES];
@@ -71,7 +75,16 @@ static status_t put_copy(dataset_writer_t *writer, const plan_t *plan, const cop
             keys[n] = c->key[f][v];
             weights[n] = c->weight[f][v];
         }
-    const dataset_row_t row = {c->label, c->train, c->group, c->time, c->numeric, c->single, c->count, keys, weights, 0};
+    const dataset_row_t row = {.label = c->label,
+                               .train = c->train,
+                               .group = c->group,
+                               .time = c->time,
+                               .numeric = c->numeric,
+                               .single = c->single,
+                               .multi_count = c->count,
+                               .multi_key = keys,
+                               .multi_weight = weights,
+                               .single_text = single_text};
     return dataset_writer_put(writer, &row);
 }
 
@@ -105,7 +118,7 @@ static void build(const plan_t *plan, const char *path)
     dataset_writer_t *writer = start(plan, path);
     for (int64_t row = 0; row < plan->rows; row++) {
         const copy_t c = make_row(plan, row);
-        assert_int_equal(put_copy(writer, plan, &c), ST_OK);
+        assert_int_equal(put_copy(writer, plan, &c, NULL), ST_OK);
     }
     assert_int_equal(dataset_writer_commit(&writer, 3), ST_OK);
     assert_null(writer);
@@ -356,7 +369,7 @@ static void test_late_split(void **state)
     dataset_writer_t *writer = start(&plan, path);
     for (int64_t row = 0; row < plan.rows; row++) {
         const copy_t c = make_row(&plan, row);
-        assert_int_equal(put_copy(writer, &plan, &c), ST_OK);
+        assert_int_equal(put_copy(writer, &plan, &c, NULL), ST_OK);
     }
     dataset_writer_split(writer, 7500);
     assert_int_equal(dataset_writer_commit(&writer, 3), ST_OK);
@@ -470,6 +483,62 @@ static void test_damage_is_found(void **state)
     }
 }
 
+/* Blocks are encoded side by side and stored in order: with one core as with several, the same bytes. */
+static void test_cores_change_nothing(void **state)
+{
+    (void)state;
+    const plan_t plan = {60000, 2, 2, 1, true, true, true, true, true, true};
+    const char *several = test_path("several-cores"), *one = test_path("one-core");
+    cpu_set_t all, first;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    build(&plan, several);
+    CPU_ZERO(&first);
+    for (int core = 0; core < CPU_SETSIZE && CPU_COUNT(&first) == 0; core++)
+        if (CPU_ISSET(core, &all))
+            CPU_SET(core, &first);
+    assert_int_equal(sched_setaffinity(0, sizeof first, &first), 0);
+    build(&plan, one);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    char *files[] = {mem_printf("%s/data.mdb", several), mem_printf("%s/data.mdb", one)};
+    size_t bytes[2];
+    char *data[] = {slurp(files[0], &bytes[0]), slurp(files[1], &bytes[1])};
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(data[0], data[1], bytes[0]);
+    for (int i = 0; i < 2; i++) {
+        mem_free(files[i]);
+        mem_free(data[i]);
+    }
+}
+
+/* A block that cannot be stored, by another thread and while later rows are put, is an error of the writer, said once. */
+static void test_a_refused_block_ends_the_writing(void **state)
+{
+    (void)state;
+    const plan_t plan = {200000, 2, 2, 1, true, true, true, false, true, false};
+    const char *path = test_path("refused");
+    struct rlimit old;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    struct rlimit low = {3 << 20, old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    catch_start();
+    dataset_writer_t *writer = start(&plan, path);
+    status_t status = ST_OK;
+    int64_t row = 0;
+    for (; row < plan.rows && status == ST_OK; row++) {
+        const copy_t c = make_row(&plan, row);
+        status = put_copy(writer, &plan, &c, NULL);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(status, ST_SYSTEM);
+    assert_true(row < plan.rows);
+    assert_caught("cannot write");
+    assert_ptr_equal(strchr(catch_text(), '\n'), catch_text() + strlen(catch_text()) - 1); /* one line */
+    catch_stop();
+    dataset_writer_abort(&writer);
+    assert_false(dataset_exists(path));
+}
+
 static void test_print_shows_what_is_there(void **state)
 {
     (void)state;
@@ -479,9 +548,8 @@ static void test_print_shows_what_is_there(void **state)
     for (int64_t row = 0; row < plan.rows; row++) {
         const copy_t c = make_row(&plan, row);
         char text[8];
-        const int bytes = snprintf(text, sizeof text, "name%d", (int)c.single[0]);
-        dataset_writer_name(writer, 1, c.single[0], text, bytes);
-        assert_int_equal(put_copy(writer, &plan, &c), ST_OK);
+        const dataset_text_t name = {text, snprintf(text, sizeof text, "name%d", (int)c.single[0])};
+        assert_int_equal(put_copy(writer, &plan, &c, &name), ST_OK);
     }
     assert_int_equal(dataset_writer_commit(&writer, 1234), ST_OK);
 
@@ -518,6 +586,8 @@ int main(void)
         cmocka_unit_test(test_late_split),
         cmocka_unit_test(test_input_errors),
         cmocka_unit_test(test_damage_is_found),
+        cmocka_unit_test(test_cores_change_nothing),
+        cmocka_unit_test(test_a_refused_block_ends_the_writing),
         cmocka_unit_test(test_print_shows_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,8 @@
 
 enum { VALUES = 5000 };
 
+static const value_text_t no_text = VALUE_TEXT_NONE;
+
 static uint64_t key_of(uint64_t value)
 {
     return value * 0x9e3779b97f4a7c15u; /* 0 is a key too */
@@ -26,8 +28,9 @@ static void test_counts_are_exact(void **state)
     for (uint64_t i = 0; i < 100000; i++) {
         const double u = rng_uniform(1, 1, i);
         const uint64_t value = (uint64_t)(u * u * u * VALUES); /* skewed to small values */
-        const int64_t times = (int64_t)(rng_u64(1, 2, i) % 3);
-        value_count_add(counts, key_of(value), times);
+        const uint32_t times = (uint32_t)(rng_u64(1, 2, i) % 3);
+        const uint64_t key = key_of(value);
+        value_count_add(counts, 1, &key, &times, &no_text, NULL);
         plain[value] += times;
         total += times;
     }
@@ -56,17 +59,48 @@ static void test_counts_are_exact(void **state)
     value_count_destroy(&counts);
 }
 
-static void test_names_without_counts_are_no_values(void **state)
+/* Values at once are counted as they are one by one, also while the table grows. */
+static void test_many_values_at_once(void **state)
+{
+    (void)state;
+    enum { BLOCK = 700 };
+    value_count_t *counts = value_count_create(), *plain = value_count_create();
+    uint64_t keys[BLOCK];
+    uint32_t times[BLOCK];
+    value_text_t texts[BLOCK];
+    for (uint64_t block = 0; block < 20; block++) {
+        for (uint64_t i = 0; i < BLOCK; i++) {
+            keys[i] = key_of(block * 300 + i);
+            times[i] = (uint32_t)(rng_u64(2, block, i) % 4);
+            texts[i] = no_text;
+            value_count_add(plain, 1, &keys[i], &times[i], &no_text, NULL);
+        }
+        value_count_add(counts, BLOCK, keys, times, texts, NULL);
+    }
+    assert_int_equal(value_count_total(counts), value_count_total(plain));
+    assert_int_equal(value_count_distinct(counts), value_count_distinct(plain));
+    for (uint64_t value = 0; value < 20 * 300 + BLOCK; value++)
+        assert_int_equal(value_count_of(counts, key_of(value)), value_count_of(plain, key_of(value)));
+    value_count_destroy(&counts);
+    value_count_destroy(&plain);
+}
+
+static void add_text(value_count_t *counts, uint64_t key, uint32_t times, const char *text)
+{
+    const value_text_t at = {0, strlen(text)};
+    value_count_add(counts, 1, &key, &times, &at, text);
+}
+
+static void test_texts_are_cut(void **state)
 {
     (void)state;
     value_count_t *counts = value_count_create();
-    value_count_name(counts, 5, "five", 4);
+    add_text(counts, 5, 0, "five");
     assert_int_equal(value_count_distinct(counts), 0);
     value_top_t top[2];
     assert_int_equal(value_count_top(counts, top, 2), 0);
-    value_count_add(counts, 5, 2);
-    value_count_add(counts, 6, 1);
-    value_count_name(counts, 6, "a text that is longer than what is kept of any text, by far", 59);
+    add_text(counts, 5, 2, "five");
+    add_text(counts, 6, 1, "a text that is longer than what is kept of any text, by far");
     assert_int_equal(value_count_top(counts, top, 2), 2);
     assert_string_equal(top[0].text, "five");
     assert_string_equal(top[1].text, "a text that is longer than what is kept of any ");
@@ -80,13 +114,11 @@ static void test_late_but_frequent_values_are_named(void **state)
     value_count_t *counts = value_count_create();
     char text[32];
     for (uint64_t i = 1; i <= 200000; i++) {
-        value_count_name(counts, key_of(i), text, sprintf(text, "rare %" PRIu64, i));
-        value_count_add(counts, key_of(i), 1);
+        sprintf(text, "rare %" PRIu64, i);
+        add_text(counts, key_of(i), 1, text);
     }
-    for (int i = 0; i < 3000; i++) {
-        value_count_name(counts, key_of(1000000), "late", 4);
-        value_count_add(counts, key_of(1000000), 1);
-    }
+    for (int i = 0; i < 3000; i++)
+        add_text(counts, key_of(1000000), 1, "late");
     value_top_t top[1];
     assert_int_equal(value_count_top(counts, top, 1), 1);
     assert_int_equal(top[0].count, 3000);
@@ -99,7 +131,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_are_exact),
-        cmocka_unit_test(test_names_without_counts_are_no_values),
+        cmocka_unit_test(test_many_values_at_once),
+        cmocka_unit_test(test_texts_are_cut),
         cmocka_unit_test(test_late_but_frequent_values_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

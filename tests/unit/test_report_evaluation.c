@@ -62,6 +62,8 @@ static void write_dataset(const char *path, bool is_log)
         const uint64_t words[] = {key_of("w", (int)(i % 3)), key_of("w", (int)(i % 3))}; /* the same one twice */
         const int32_t count = i % 2 ? 2 : 0;
         const float weights[] = {1.0f, 1.0f};
+        char text[32];
+        const dataset_text_t texts[] = {{text, snprintf(text, sizeof text, "t%d", tag_of(i))}, {NULL, 0}};
         dataset_row_t row = {.label = i % 5 == 0,
                              .train = is_train(i),
                              .group = (uint64_t)(i / 8),
@@ -69,10 +71,9 @@ static void write_dataset(const char *path, bool is_log)
                              .single = tags,
                              .multi_count = &count,
                              .multi_key = words,
-                             .multi_weight = weights};
+                             .multi_weight = weights,
+                             .single_text = texts};
         assert_int_equal(dataset_writer_put(writer, &row), ST_OK);
-        char text[32];
-        dataset_writer_name(writer, 1, tag, text, snprintf(text, sizeof text, "t%d", tag_of(i)));
     }
     assert_int_equal(dataset_writer_commit(&writer, 0), ST_OK);
 }

@@ -1,4 +1,4 @@
-#include "ps/table/pages.h"
+#include "common/base/pages.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -36,8 +36,8 @@ void *pages_map(size_t bytes, size_t small_bytes)
     char *base = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         mem_refused(
-            "%zu bytes for embedding rows were refused: %s; give the process more memory or spread the tables over more "
-            "servers",
+            "%zu bytes for a table were refused: %s; give the process more memory or, where it is a server, spread the tables "
+            "over more servers",
             mapped, strerror(errno));
     char *block = (char *)round_up((uintptr_t)base, PAGE_HUGE_BYTES);
     if (block > base)
