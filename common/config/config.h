@@ -21,6 +21,7 @@
 #define CONFIG_WORD(word, constant, doc) constant,
 typedef enum determinism { WORDS_DETERMINISM(CONFIG_WORD) DETERMINISM_COUNT } determinism_t;
 typedef enum transport { WORDS_TRANSPORT(CONFIG_WORD) TRANSPORT_COUNT } transport_t;
+typedef enum encryption { WORDS_ENCRYPTION(CONFIG_WORD) ENCRYPTION_COUNT } encryption_t;
 typedef enum data_order { WORDS_ORDER(CONFIG_WORD) ORDER_COUNT } data_order_t;
 typedef enum last_batch { WORDS_LAST_BATCH(CONFIG_WORD) LAST_BATCH_COUNT } last_batch_t;
 typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;

@@ -35,6 +35,10 @@
     W(auto, TRANSPORT_AUTO, "ipc on one host, tcp across hosts") \
     W(ipc, TRANSPORT_IPC, "Unix sockets; all ranks on one host") \
     W(tcp, TRANSPORT_TCP, "TCP on cluster.interface")
+#define WORDS_ENCRYPTION(W) \
+    W(auto, ENCRYPTION_AUTO, "on over tcp, off over ipc, which stays within one host and one user") \
+    W(on, ENCRYPTION_ON, "everything is encrypted, and ranks show a certificate of this start of the job") \
+    W(off, ENCRYPTION_OFF, "nothing is encrypted; ranks show a token of this start of the job, which who listens on the wire can read and use")
 #define WORDS_ORDER(W) \
     W(chronological, ORDER_CHRONOLOGICAL, "as stored") \
     W(window, ORDER_WINDOW, "shuffled inside windows of data.window examples") \
@@ -107,6 +111,7 @@
     X(INT, servers, "1", 1, 1024, FREE, "server ranks") \
     X(INT, shards_per_server, "1", 1, 64, FREE, "shard threads per server, each with its own socket, tables and LMDB environment") \
     X(WORD(TRANSPORT), transport, "auto", 0, 0, FREE, "what carries pulls, pushes and control") \
+    X(WORD(ENCRYPTION), encryption, "auto", 0, 0, FREE, "whether they are encrypted (docs/SECURITY.md)") \
     X(TEXT, interface, "", 0, 0, FREE, "for tcp: an interface's name, an address, or a network such as 10.0.0.0/8; empty takes the first network that all hosts share") \
     X(NUM, deadline_s, "30", 0.5, 86400, FREE, "longest silence of a rank, in seconds, before it is named and the job ends") \
     X(NUM, start_deadline_s, "60", 1, 86400, FREE, "longest time from the start of the ranks until all have found each other, in seconds") \

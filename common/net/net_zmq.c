@@ -1,23 +1,28 @@
 /* net_zmq.c - ZeroMQ behind net_ops.
  *
- *     net_t ── socket 0: ROUTER (if listening)   <──  DEALER "r00000003" of rank 3
- *           │                                    <──  DEALER "r00000004" of rank 4
- *           ├─ socket 1: DEALER "r<self>"  ──>  the ROUTER of peer a
- *           └─ socket 2: DEALER "r<self>"  ──>  the ROUTER of peer b
+ *     net_t ── socket 0: ROUTER (if listening)   <──  DEALER of rank 3
+ *           │                                    <──  DEALER of rank 4
+ *           ├─ socket 1: DEALER  ──>  the ROUTER of peer a
+ *           └─ socket 2: DEALER  ──>  the ROUTER of peer b
  *
- *     message = [identity, ROUTER only] [header, 64 bytes] [body]...
+ *     message = [connection, ROUTER only] [header, 64 bytes] [body]...
  *
- * A DEALER's identity is its owner's rank, so a ROUTER knows every peer as a small integer before the first message is
- * decoded, and a message that claims another sender is refused. ROUTER_MANDATORY turns silent loss into an error that the send
- * waits out; ROUTER_HANDOVER lets a peer that reconnects take its place at once, although the cut connection still lingers.
+ * A ROUTER gives each connection a number. The first message of a connection says whose it is by its User-Id, which comes
+ * from what was shown at the door (door.h) and not from the peer; from then on its number is looked up, and a message that
+ * claims another sender is refused. So nobody can take another's place: a DEALER that brings a routing id of its own is
+ * refused, and numbers are not chosen by peers. A DEALER's first message is an empty one (ZMQ_PROBE_ROUTER), so that a
+ * listener knows a peer before it has anything to say. One that reconnects comes by another number, and the higher one of a
+ * peer is in use, although the cut connection may still linger. ROUTER_MANDATORY turns silent loss into an error that the
+ * send waits out; while it does, it takes what arrives, for the next receives, because the peer's new number may be among
+ * that.
  *
- * Rejected: one ROUTER-ROUTER socket per process for all directions (no back-pressure per peer, and a dialler must know the
- * listener's identity first); PUB/SUB for control (drops silently); draft sockets (Debian's libzmq has none).            */
+ * Rejected: identities of the DEALERs' own with ROUTER_HANDOVER, by which whoever is let in takes any other's connection. One
+ * ROUTER-ROUTER socket per process for all directions (no back-pressure per peer, and a dialler must know the listener's
+ * identity first); PUB/SUB for control (drops silently); draft sockets (Debian's libzmq has none). */
 #include "common/net/net_zmq.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,16 +30,18 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/net/door.h"
 #include "common/net/message.h"
+#include "common/net/zeromq.h"
 #include "common/process/rank_signals.h"
 
-#define IDENTITY_BYTES 9   /* "r%08x" of the rank */
+#define CONNECTION_BYTES 5 /* a zero, and the number that a ROUTER gave */
+#define EARLY_MOST 4096    /* messages taken while a send waits */
 #define HIGH_WATER 4096    /* messages queued per peer; the protocol has a handful in flight: more means a stuck peer */
 #define LINGER_MS 2000     /* what a closed socket may still take to send its last messages */
 #define HANDSHAKE_MS 10000 /* a port scanner is dropped after this */
@@ -42,9 +49,8 @@
 #define HEARTBEAT_TIMEOUT_MS 8000
 #define RECONNECT_MS 50
 #define RECONNECT_MAX_MS 1000
-#define WAIT_PIECE_MS 100      /* a waiting sender looks this often whether it is to end now */
-#define BAD_LINES 8            /* bad messages logged one by one; afterwards only each power of two */
-#define RANK_MAX PEER_SHARD(0) /* ranks that dial in lie below the numbers of dialled shards */
+#define WAIT_PIECE_MS 100 /* a waiting sender looks this often whether it is to end now */
+#define BAD_LINES 8       /* bad messages logged one by one; afterwards only each power of two */
 #define PEER_NAME_BYTES 80
 
 /* The storage behind a received message; kept in a free list, so that steady traffic does not allocate. */
@@ -60,11 +66,19 @@ typedef struct peer {
     char name[PEER_NAME_BYTES];
 } peer_t;
 
+/* Who is connected to the ROUTER: a rank, and the number of its latest connection. */
+typedef struct visitor {
+    int rank;
+    uint32_t number;
+} visitor_t;
+
 typedef struct net_zmq {
     net_t base;
     int self;
-    int64_t deadline_ms;
+    const net_keys_t *keys;
+    int64_t deadline_ms, frame_bytes_max;
     void *router; /* also in sockets, or NULL */
+    int router_index;
     void **sockets;
     int *socket_peer; /* the peer of a DEALER, -1 for the ROUTER */
     zmq_pollitem_t *items;
@@ -74,57 +88,23 @@ typedef struct net_zmq {
     peer_t *peers;     /* [n_peers], dialled or named */
     size_t peer_numbers_capacity, peers_capacity;
     int n_peers;
+    visitor_t *visitors; /* likewise */
+    size_t visitors_capacity;
+    int n_visitors;
+    net_message_t *early; /* [n_early] from first_early on; received while a send waited */
+    size_t early_capacity;
+    int n_early, first_early;
     zmq_parcel_t *free_parcels;
     int64_t parcels_out;
     uint64_t seed, draws;
 } net_zmq_t;
 
-static void *process_context;
-static pthread_mutex_t context_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint ipc_paths;
-
-static void *context_get(void)
-{
-    pthread_mutex_lock(&context_lock);
-    if (!process_context) {
-        process_context = zmq_ctx_new();
-        ASSERT(process_context);
-        zmq_ctx_set(process_context, ZMQ_MAX_SOCKETS, 16384);
-    }
-    void *context = process_context;
-    pthread_mutex_unlock(&context_lock);
-    return context;
-}
 
 void net_zmq_shutdown(void)
 {
-    pthread_mutex_lock(&context_lock);
-    while (process_context && zmq_ctx_term(process_context) != 0 && errno == EINTR)
-        ;
-    process_context = NULL;
-    pthread_mutex_unlock(&context_lock);
-}
-
-static void identity_of(int rank, char text[IDENTITY_BYTES + 1])
-{
-    snprintf(text, IDENTITY_BYTES + 1, "r%08x", (unsigned)rank);
-}
-
-/* identity_parse - the rank of an identity frame, -1 for a stranger's. */
-static int identity_parse(const zmq_msg_t *frame)
-{
-    const char *text = zmq_msg_data((zmq_msg_t *)frame);
-    if (zmq_msg_size(frame) != IDENTITY_BYTES || text[0] != 'r')
-        return -1;
-    int rank = 0;
-    for (int i = 1; i < IDENTITY_BYTES; i++) {
-        static const char digits[] = "0123456789abcdef";
-        const char *digit = memchr(digits, text[i], 16);
-        if (!digit || rank >= RANK_MAX)
-            return -1;
-        rank = rank * 16 + (int)(digit - digits);
-    }
-    return rank < RANK_MAX ? rank : -1;
+    door_close();
+    zeromq_end();
 }
 
 static peer_t *peer_find(const net_zmq_t *net, int peer)
@@ -157,39 +137,34 @@ static const char *peer_name(const net_zmq_t *net, int peer, char text[PEER_NAME
     return text;
 }
 
-static status_t set_option(void *socket, int option, int value, const char *name)
+static status_t set_options(const net_zmq_t *net, void *socket, bool tcp)
 {
-    if (zmq_setsockopt(socket, option, &value, sizeof value) == 0)
-        return ST_OK;
-    return FAIL(ST_SYSTEM, "zeromq refused the socket option %s = %d: %s", name, value, zmq_strerror(errno));
-}
-#define SET(socket, option, value) TRY(set_option((socket), (option), (value), #option))
-
-static status_t set_options(void *socket, bool tcp)
-{
-    SET(socket, ZMQ_LINGER, LINGER_MS);
-    SET(socket, ZMQ_SNDHWM, HIGH_WATER);
-    SET(socket, ZMQ_RCVHWM, HIGH_WATER);
-    SET(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
-    SET(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
-    SET(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    ZEROMQ_SET(socket, ZMQ_LINGER, LINGER_MS);
+    ZEROMQ_SET(socket, ZMQ_SNDHWM, HIGH_WATER);
+    ZEROMQ_SET(socket, ZMQ_RCVHWM, HIGH_WATER);
+    ZEROMQ_SET(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    ZEROMQ_SET(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    ZEROMQ_SET(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    if (net->frame_bytes_max > 0 &&
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &net->frame_bytes_max, sizeof net->frame_bytes_max) != 0)
+        return FAIL(ST_SYSTEM, "zeromq refused to bound frames to %" PRId64 " bytes: %s", net->frame_bytes_max,
+                    zmq_strerror(errno));
     if (tcp) {
-        SET(socket, ZMQ_TCP_KEEPALIVE, 1);
-        SET(socket, ZMQ_TCP_KEEPALIVE_IDLE, 10);
-        SET(socket, ZMQ_TCP_KEEPALIVE_INTVL, 5);
-        SET(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
-        SET(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
-        SET(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+        ZEROMQ_SET(socket, ZMQ_TCP_KEEPALIVE, 1);
+        ZEROMQ_SET(socket, ZMQ_TCP_KEEPALIVE_IDLE, 10);
+        ZEROMQ_SET(socket, ZMQ_TCP_KEEPALIVE_INTVL, 5);
+        ZEROMQ_SET(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+        ZEROMQ_SET(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+        ZEROMQ_SET(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     }
     return ST_OK;
 }
 
-static status_t open_socket(int type, bool tcp, void **out)
+static status_t open_socket(const net_zmq_t *net, int type, bool tcp, void **out)
 {
-    void *socket = zmq_socket(context_get(), type);
-    if (!socket)
-        return FAIL(ST_SYSTEM, "zeromq cannot open a socket: %s; `ulimit -n` may be too small", zmq_strerror(errno));
-    status_t status = set_options(socket, tcp);
+    void *socket;
+    TRY(zeromq_socket(type, &socket));
+    const status_t status = set_options(net, socket, tcp);
     if (status != ST_OK) {
         zmq_close(socket);
         return status;
@@ -208,6 +183,48 @@ static void add_socket(net_zmq_t *net, void *socket, int peer)
     net->socket_peer[net->n_sockets] = peer;
     net->items[net->n_sockets] = (zmq_pollitem_t){.socket = socket, .events = ZMQ_POLLIN};
     net->n_sockets++;
+}
+
+/* ---- who is who ---- */
+
+static visitor_t *visitor_of_rank(const net_zmq_t *net, int rank)
+{
+    for (int i = 0; i < net->n_visitors; i++)
+        if (net->visitors[i].rank == rank)
+            return &net->visitors[i];
+    return NULL;
+}
+
+/* A connection that is not known yet: whose it is; -1 where it has no rank, which only a socket without a door allows.
+ * Numbers are given in ascending order, so that what still comes by a connection that was cut does not bring it back. */
+static int visitor_welcome(net_zmq_t *net, uint32_t number, zmq_msg_t *message)
+{
+    const char *name = zmq_msg_gets(message, "User-Id");
+    const int rank = name ? net_keys_rank(name, strlen(name)) : -1;
+    if (rank < 0)
+        return -1;
+    visitor_t *known = visitor_of_rank(net, rank);
+    if (!known) {
+        MEM_GROW(net->visitors, net->visitors_capacity, (size_t)net->n_visitors + 1);
+        net->visitors[net->n_visitors++] = (visitor_t){rank, number};
+    } else if ((int32_t)(number - known->number) > 0) {
+        known->number = number;
+    }
+    return rank;
+}
+
+/* The rank behind the ROUTER's frame `connection` of the message `first`; -1: nobody's. */
+static int visitor_rank(net_zmq_t *net, zmq_msg_t *connection, zmq_msg_t *first)
+{
+    const uint8_t *bytes = zmq_msg_data(connection);
+    uint32_t number;
+    if (zmq_msg_size(connection) != CONNECTION_BYTES || bytes[0] != 0)
+        return -1;
+    number = (uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 8 | bytes[4];
+    for (int i = 0; i < net->n_visitors; i++)
+        if (net->visitors[i].number == number)
+            return net->visitors[i].rank;
+    return visitor_welcome(net, number, first);
 }
 
 /* ---- sending ---- */
@@ -268,14 +285,40 @@ static bool wait_writable(void *socket, bool router, int64_t until_ns, int64_t *
     return true;
 }
 
-/* send_first - the frame that decides whether the message goes at all; the frames after it never wait, because ZeroMQ counts
- * whole messages. Returns 0, or the last errno when the deadline passed or the socket failed; ECANCELED where the process is to
- * end now, which does not wait for a peer that may be dead. */
-static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, int64_t deadline_ms)
+/* The ROUTER's frame for a rank; false: it is not connected. */
+static bool visitor_connection(const net_zmq_t *net, int rank, uint8_t bytes[CONNECTION_BYTES])
+{
+    const visitor_t *visitor = visitor_of_rank(net, rank);
+    if (!visitor)
+        return false;
+    const uint32_t number = visitor->number;
+    bytes[0] = 0;
+    for (int i = 0; i < 4; i++)
+        bytes[1 + i] = (uint8_t)(number >> (24 - 8 * i));
+    return true;
+}
+
+static void gather_early(net_zmq_t *net);
+
+/* try_first - the frame that decides whether the message goes at all: the header to a DEALER, the peer's connection to a
+ * ROUTER. The frames after it never wait, because ZeroMQ counts whole messages. */
+static int try_first(const net_zmq_t *net, void *dealer, int peer, const uint8_t head[64], int more)
+{
+    uint8_t connection[CONNECTION_BYTES];
+    if (dealer)
+        return zmq_send(dealer, head, 64, more | ZMQ_DONTWAIT) < 0 ? errno : 0;
+    if (!visitor_connection(net, peer, connection))
+        return EHOSTUNREACH;
+    return zmq_send(net->router, connection, sizeof connection, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ? errno : 0;
+}
+
+/* send_first - try until it goes. Returns 0, or the last errno when the deadline passed or the socket failed; ECANCELED where
+ * the process is to end now, which does not wait for a peer that may be dead. */
+static int send_first(net_zmq_t *net, void *dealer, int peer, const uint8_t head[64], int more, int64_t deadline_ms)
 {
     int64_t until_ns = 0, pause_ns = 20000;
-    while (zmq_msg_send(frame, socket, flags | ZMQ_DONTWAIT) < 0) {
-        int error = errno;
+    int error;
+    while ((error = try_first(net, dealer, peer, head, more)) != 0) {
         if (error == EINTR)
             continue;
         if (error != EAGAIN && error != EHOSTUNREACH)
@@ -284,42 +327,30 @@ static int send_first(void *socket, bool router, zmq_msg_t *frame, int flags, in
             until_ns = clock_now_ns() + deadline_ms * 1000000;
         if (rank_signals_interrupted())
             return ECANCELED;
-        if (!wait_writable(socket, router, until_ns, &pause_ns))
+        if (!wait_writable(dealer ? dealer : net->router, !dealer, until_ns, &pause_ns))
             return error;
+        if (!dealer)
+            gather_early(net);
     }
     return 0;
 }
 
-/* send_parts - identity (ROUTER), header, body. On failure nothing of the message has left. Consumes parts. */
+/* send_parts - connection (ROUTER), header, body. On failure nothing of the message has left. Consumes parts. */
 static int send_parts(net_zmq_t *net, int peer, const uint8_t head[64], zmq_msg_t *parts, int n, int64_t deadline_ms)
 {
     const peer_t *known = peer_find(net, peer);
-    bool dialled = known && known->socket;
-    void *socket = dialled ? known->socket : net->router;
+    void *dealer = known ? known->socket : NULL, *socket = dealer ? dealer : net->router;
     ASSERT(socket); /* neither dialled nor listening: the caller's bug */
-    zmq_msg_t first;
-    int error, more = n > 0 ? ZMQ_SNDMORE : 0;
-    if (dialled) {
-        ASSERT(zmq_msg_init_size(&first, 64) == 0);
-        memcpy(zmq_msg_data(&first), head, 64);
-        error = send_first(socket, false, &first, more, deadline_ms);
-    } else {
-        char identity[IDENTITY_BYTES + 1];
-        identity_of(peer, identity);
-        ASSERT(zmq_msg_init_size(&first, IDENTITY_BYTES) == 0);
-        memcpy(zmq_msg_data(&first), identity, IDENTITY_BYTES);
-        error = send_first(socket, true, &first, ZMQ_SNDMORE, deadline_ms);
-        while (error == 0 && zmq_send(socket, head, 64, more) < 0)
-            error = errno == EINTR ? 0 : errno;
-    }
+    const int more = n > 0 ? ZMQ_SNDMORE : 0;
+    int error = send_first(net, dealer, peer, head, more, deadline_ms);
+    while (!dealer && error == 0 && zmq_send(socket, head, 64, more) < 0)
+        error = errno == EINTR ? 0 : errno;
     for (int i = 0; i < n; i++) {
         while (error == 0 && zmq_msg_send(&parts[i], socket, i + 1 < n ? ZMQ_SNDMORE : 0) < 0)
             error = errno == EINTR ? 0 : errno;
         if (error != 0)
             zmq_msg_close(&parts[i]);
     }
-    if (error != 0)
-        zmq_msg_close(&first);
     return error;
 }
 
@@ -453,47 +484,9 @@ static void refuse(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, 
     }
 }
 
-/* take_message - one message of a socket: 1 delivered, 0 nothing there, -1 something bad was there and is gone. */
-static int take_message(net_zmq_t *net, int index, net_message_t *message)
+/* deliver - the message is sound; the parcel is the caller's until net_release. */
+static void deliver(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, zmq_parcel_t *parcel, net_message_t *message)
 {
-    void *socket = net->sockets[index];
-    int peer = net->socket_peer[index];
-    zmq_msg_t first;
-    zmq_msg_init(&first);
-    if (zmq_msg_recv(&first, socket, ZMQ_DONTWAIT) < 0) {
-        ASSERT(errno == EAGAIN || errno == EINTR);
-        zmq_msg_close(&first);
-        return 0;
-    }
-    if (peer < 0) {
-        peer = identity_parse(&first);
-        bool more = zmq_msg_more(&first);
-        zmq_msg_close(&first);
-        zmq_msg_init(&first);
-        while (more && zmq_msg_recv(&first, socket, 0) < 0)
-            ASSERT(errno == EINTR);
-    }
-    zmq_parcel_t *parcel = parcel_take(net);
-    int n = receive_parts(socket, &first, parcel);
-    zmq_msg_close(&first);
-    wire_frame_t frames[1 + WIRE_FRAMES];
-    int64_t bytes = 0;
-    for (int i = 0; i < parcel->parts; i++) {
-        frames[i] = (wire_frame_t){zmq_msg_data(&parcel->part[i]), (int64_t)zmq_msg_size(&parcel->part[i])};
-        bytes += frames[i].bytes;
-    }
-    net->base.bytes_received += bytes;
-    const char *reason = "its sender is no rank of this job";
-    bool good = peer >= 0 && wire_decode(frames, n, &message->header, &reason) == ST_OK;
-    if (good && net->socket_peer[index] < 0 && message->header.sender != (uint32_t)peer) {
-        reason = "the header names another sender than the connection";
-        good = false;
-    }
-    if (!good) {
-        refuse(net, peer, frames, parcel->parts, reason);
-        parcel_give_back(net, parcel);
-        return -1;
-    }
     message->peer = peer;
     message->frames = n - 1;
     message->own = parcel;
@@ -512,13 +505,94 @@ static int take_message(net_zmq_t *net, int index, net_message_t *message)
         wire_describe(&message->header, what, sizeof what);
         log_trace("from %s: %s", peer_name(net, peer, name), what);
     }
+}
+
+/* is_sound - the checks of the transport, with the reason where it is not. */
+static bool is_sound(int peer, bool dialled_us, const wire_frame_t *frames, int n, wire_header_t *header, const char **reason)
+{
+    *reason = "its connection has a routing id of its own, which no rank of this job has";
+    if (peer < 0 || wire_decode(frames, n, header, reason) != ST_OK)
+        return false;
+    *reason = "the header names another sender than the connection";
+    return !dialled_us || header->sender == (uint32_t)peer;
+}
+
+/* take_message - one message of a socket: 1 delivered, 0 nothing there, -1 something was there that is for nobody, and is
+ * gone. */
+static int take_message(net_zmq_t *net, int index, net_message_t *message)
+{
+    void *socket = net->sockets[index];
+    int peer = net->socket_peer[index];
+    const bool dialled_us = peer < 0;
+    zmq_msg_t first, connection;
+    zmq_msg_init(&first);
+    if (zmq_msg_recv(&first, socket, ZMQ_DONTWAIT) < 0) {
+        ASSERT(errno == EAGAIN || errno == EINTR);
+        zmq_msg_close(&first);
+        return 0;
+    }
+    if (dialled_us) {
+        zmq_msg_init(&connection);
+        zmq_msg_move(&connection, &first);
+        while (zmq_msg_recv(&first, socket, 0) < 0)
+            ASSERT(errno == EINTR);
+        peer = visitor_rank(net, &connection, &first);
+        zmq_msg_close(&connection);
+    }
+    zmq_parcel_t *parcel = parcel_take(net);
+    int n = receive_parts(socket, &first, parcel);
+    zmq_msg_close(&first);
+    wire_frame_t frames[1 + WIRE_FRAMES];
+    int64_t bytes = 0;
+    for (int i = 0; i < parcel->parts; i++) {
+        frames[i] = (wire_frame_t){zmq_msg_data(&parcel->part[i]), (int64_t)zmq_msg_size(&parcel->part[i])};
+        bytes += frames[i].bytes;
+    }
+    net->base.bytes_received += bytes;
+    const char *reason;
+    const bool is_probe = dialled_us && peer >= 0 && n == 1 && bytes == 0;
+    if (is_probe || !is_sound(peer, dialled_us, frames, n, &message->header, &reason)) {
+        if (!is_probe)
+            refuse(net, peer, frames, parcel->parts, reason);
+        parcel_give_back(net, parcel);
+        return -1;
+    }
+    deliver(net, peer, frames, n, parcel, message);
     return 1;
+}
+
+/* What has arrived at the ROUTER, in its order, for the receives to come. */
+static void gather_early(net_zmq_t *net)
+{
+    net_message_t message;
+    int got;
+    if (net->first_early > 0)
+        memmove(net->early, net->early + net->first_early, (size_t)net->n_early * sizeof *net->early);
+    net->first_early = 0;
+    while (net->n_early < EARLY_MOST && (got = take_message(net, net->router_index, &message)) != 0) {
+        if (got < 0)
+            continue;
+        MEM_GROW(net->early, net->early_capacity, (size_t)net->n_early + 1);
+        net->early[net->n_early++] = message;
+    }
+}
+
+static bool take_early(net_zmq_t *net, net_message_t *message)
+{
+    if (net->n_early == 0)
+        return false;
+    *message = net->early[net->first_early++];
+    if (--net->n_early == 0)
+        net->first_early = 0;
+    return true;
 }
 
 static status_t op_receive(net_t *base, net_message_t *message, int64_t timeout_ms)
 {
     net_zmq_t *net = (net_zmq_t *)base;
     ASSERT(net->n_sockets > 0);
+    if (take_early(net, message))
+        return ST_OK;
     int64_t until_ns = timeout_ms > 0 ? clock_now_ns() + timeout_ms * 1000000 : 0;
     for (;;) {
         /* Start behind the socket served last, so that no talkative peer starves the others. */
@@ -564,6 +638,9 @@ static void op_close(net_t **out)
     if (!*out)
         return;
     net_zmq_t *net = (net_zmq_t *)*out;
+    net_message_t unread;
+    while (take_early(net, &unread))
+        op_release(*out, &unread);
     ASSERT(net->parcels_out == 0); /* a message outlives its transport */
     for (int i = 0; i < net->n_sockets; i++)
         zmq_close(net->sockets[i]);
@@ -577,6 +654,8 @@ static void op_close(net_t **out)
     mem_free(net->items);
     mem_free(net->peer_numbers);
     mem_free(net->peers);
+    mem_free(net->visitors);
+    mem_free(net->early);
     mem_free(net);
     *out = NULL;
 }
@@ -584,17 +663,19 @@ static void op_close(net_t **out)
 static const net_ops_t zmq_ops = {
     .send = op_send, .receive = op_receive, .release = op_release, .now_ns = op_now_ns, .random = op_random, .close = op_close};
 
-status_t net_zmq_create(int self, double deadline_s, net_t **out)
+status_t net_zmq_create(const net_zmq_options_t *options, net_t **out)
 {
-    ASSERT(self >= 0 && self < RANK_MAX && deadline_s >= 0);
+    ASSERT(options->keys && options->deadline_s >= 0);
     net_zmq_t *net = MEM_NEW(net_zmq_t);
     if (getrandom(&net->seed, sizeof net->seed, 0) != sizeof net->seed) {
         mem_free(net);
         return FAIL(ST_SYSTEM, "no random numbers from the kernel: %s", strerror(errno));
     }
     net->base.ops = &zmq_ops;
-    net->self = self;
-    net->deadline_ms = (int64_t)(deadline_s * 1000 + 0.5);
+    net->self = net_keys_self(options->keys);
+    net->keys = options->keys;
+    net->frame_bytes_max = options->frame_bytes_max;
+    net->deadline_ms = (int64_t)(options->deadline_s * 1000 + 0.5);
     *out = &net->base;
     return ST_OK;
 }
@@ -611,16 +692,27 @@ static status_t bind_endpoint(void *socket, const char *wanted, char endpoint[NE
     return ST_OK;
 }
 
+/* Of processes that can look into the socket's folder, root's are left. */
+static status_t admit_own_user(void *socket)
+{
+    const uid_t user = geteuid();
+    if (zmq_setsockopt(socket, ZMQ_IPC_FILTER_UID, &user, sizeof user) == 0)
+        return ST_OK;
+    return FAIL(ST_SYSTEM, "zeromq refused to look at the users of ipc's peers: %s", zmq_strerror(errno));
+}
+
 static status_t listen_on(net_zmq_t *net, bool tcp, const char *wanted, char endpoint[NET_ENDPOINT_BYTES])
 {
     void *router;
-    TRY(open_socket(ZMQ_ROUTER, tcp, &router));
+    TRY(open_socket(net, ZMQ_ROUTER, tcp, &router));
     status_t status;
     char bound[NET_ENDPOINT_BYTES];
-    TRY_DONE(set_option(router, ZMQ_ROUTER_MANDATORY, 1, "ZMQ_ROUTER_MANDATORY"));
-    TRY_DONE(set_option(router, ZMQ_ROUTER_HANDOVER, 1, "ZMQ_ROUTER_HANDOVER"));
+    TRY_DONE(zeromq_set(router, ZMQ_ROUTER_MANDATORY, 1, "ZMQ_ROUTER_MANDATORY"));
+    TRY_DONE(tcp ? ST_OK : admit_own_user(router));
+    TRY_DONE(door_keep(router, net->keys));
     TRY_DONE(bind_endpoint(router, wanted, bound));
     net->router = router;
+    net->router_index = net->n_sockets;
     add_socket(net, router, -1);
     memcpy(endpoint, bound, sizeof bound);
 done:
@@ -629,38 +721,61 @@ done:
     return status;
 }
 
-status_t net_zmq_listen(net_t *base, const char *address, char endpoint[NET_ENDPOINT_BYTES])
+status_t net_zmq_listen(net_t *base, const char *where, char endpoint[NET_ENDPOINT_BYTES])
 {
     net_zmq_t *net = (net_zmq_t *)base;
     ASSERT(base->ops == &zmq_ops && !net->router);
+    const bool tcp = *where != '/';
     char wanted[NET_ENDPOINT_BYTES];
-    if (address) {
-        snprintf(wanted, sizeof wanted, "tcp://%s:*", address);
-    } else {
-        /* Abstract names vanish with the process. The random part keeps containers apart that share a network but not pids. */
-        snprintf(wanted, sizeof wanted, "ipc://@smelter-%d-%u-%08x", (int)getpid(), atomic_fetch_add(&ipc_paths, 1),
-                 (unsigned)(net->seed & 0xffffffffu));
-    }
-    return listen_on(net, address != NULL, wanted, endpoint);
+    if (tcp)
+        snprintf(wanted, sizeof wanted, "tcp://%s:*", where);
+    else
+        snprintf(wanted, sizeof wanted, "ipc://%s/%x-%x", where, (unsigned)net->self,
+                 (unsigned)(atomic_fetch_add(&ipc_paths, 1) & 0xffff));
+    return listen_on(net, tcp, wanted, endpoint);
 }
 
-status_t net_zmq_dial(net_t *base, int peer, const char *endpoint)
+status_t net_zmq_dial(net_t *base, int peer, int rank, const char *endpoint)
 {
     net_zmq_t *net = (net_zmq_t *)base;
     ASSERT(base->ops == &zmq_ops);
     peer_t *entry = peer_get(net, peer);
     ASSERT(!entry->socket); /* one connection per peer */
     void *socket;
-    TRY(open_socket(ZMQ_DEALER, strncmp(endpoint, "tcp:", 4) == 0, &socket));
-    char identity[IDENTITY_BYTES + 1];
-    identity_of(net->self, identity);
-    if (zmq_setsockopt(socket, ZMQ_ROUTING_ID, identity, IDENTITY_BYTES) != 0 || zmq_connect(socket, endpoint) != 0) {
-        int error = errno;
-        zmq_close(socket);
-        return FAIL(ST_INPUT, "cannot connect to \"%s\": %s", endpoint, zmq_strerror(error));
+    TRY(open_socket(net, ZMQ_DEALER, strncmp(endpoint, "tcp:", 4) == 0, &socket));
+    status_t status;
+    TRY_DONE(zeromq_set(socket, ZMQ_PROBE_ROUTER, 1, "ZMQ_PROBE_ROUTER"));
+    TRY_DONE(door_knock(socket, net->keys, rank));
+    if (zmq_connect(socket, endpoint) != 0) {
+        status = FAIL(ST_INPUT, "cannot connect to \"%s\": %s", endpoint, zmq_strerror(errno));
+        goto done;
     }
     add_socket(net, socket, peer);
     entry->socket = socket;
+done:
+    if (status != ST_OK)
+        zmq_close(socket);
+    return status;
+}
+
+status_t net_zmq_await(net_t *base, const int *ranks, int n, double most_s, int *missing)
+{
+    net_zmq_t *net = (net_zmq_t *)base;
+    ASSERT(base->ops == &zmq_ops && net->router);
+    const int64_t until_ns = clock_now_ns() + (int64_t)(most_s * 1e9);
+    zmq_pollitem_t item = {.socket = net->router, .events = ZMQ_POLLIN};
+    for (int i = 0; i < n;) {
+        if (visitor_of_rank(net, ranks[i])) {
+            i++;
+            continue;
+        }
+        *missing = ranks[i];
+        if (clock_now_ns() >= until_ns)
+            return ST_TIMEOUT;
+        if (zmq_poll(&item, 1, WAIT_PIECE_MS) < 0)
+            ASSERT(errno == EINTR);
+        gather_early(net);
+    }
     return ST_OK;
 }
 

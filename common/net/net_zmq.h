@@ -1,35 +1,46 @@
-/* net_zmq.h - the production transport (the only user of zmq.h).
+/* net_zmq.h - the production transport.
  *
- * A listening net_t is a ROUTER socket bound to a free port or path; its endpoint is read back and handed around over MPI.
- * A dialling net_t has one DEALER per peer. One net_t may do both (the coordinator listens and dials the shards). ipc:// lives
- * in an abstract or temporary path; tcp:// binds a named interface. A process has one ZeroMQ context.                     */
+ * A listening net_t is a ROUTER socket bound to a free port or path; its endpoint is read back and handed around over MPI. A
+ * dialling net_t has one DEALER per peer. One net_t may do both (the coordinator listens and dials the shards). ipc:// lies
+ * in a folder of the job's own (ipc_folder.h); tcp:// binds an address of a named interface. Who connects shows that it is a
+ * rank of this job, and which (net_keys.h, door.h); with keys that encrypt, all that follows is encrypted, too. */
 #ifndef SMELTER_NET_ZMQ_H
 #define SMELTER_NET_ZMQ_H
 
-#include <stdbool.h>
-
 #include "common/net/net.h"
+#include "common/net/net_keys.h"
 
 #define NET_ENDPOINT_BYTES 128
 
-/* net_zmq_create - a transport for rank `self`; **owned**, net->ops->close. `self` is the peer number that others see on their
- * listening net_t, so two net_t that dial the same listener need different ones. deadline_s bounds every send; with 0
- * none waits, and one that would have to is dropped: ST_TIMEOUT, not logged. */
-WARN_UNUSED status_t net_zmq_create(int self, double deadline_s, net_t **out);
+typedef struct net_zmq_options {
+    const net_keys_t *keys;  /* borrowed until the net_t is closed; its rank is the peer number that others see on their
+                              * listening net_t, so two net_t that dial the same listener need different ones */
+    double deadline_s;       /* bounds every send; with 0 none waits, and one that would have to is dropped: ST_TIMEOUT, not
+                              * logged */
+    int64_t frame_bytes_max; /* who sends a longer frame is disconnected before anything is allocated for it; 0: any length */
+} net_zmq_options_t;
 
-/* net_zmq_listen - bind: to an IPv4 address of this host (addresses.h) and a free port, or, NULL, to a Unix socket. The
- * endpoint is written to endpoint. */
-WARN_UNUSED status_t net_zmq_listen(net_t *net, const char *address, char endpoint[NET_ENDPOINT_BYTES]);
+/* net_zmq_create - a transport for the rank of `keys`; **owned**, net->ops->close. */
+WARN_UNUSED status_t net_zmq_create(const net_zmq_options_t *options, net_t **out);
 
-/* net_zmq_dial - connect to a listening net_t and call it `peer`. Does not wait for it. Where the net_t listens too, choose
- * a number that no dialling rank has (message.h numbers shards so).  ST_INPUT: the endpoint is malformed. */
-WARN_UNUSED status_t net_zmq_dial(net_t *net, int peer, const char *endpoint);
+/* net_zmq_listen - bind: to an IPv4 address of this host (addresses.h) and a free port, or to a Unix socket in the folder of
+ * that absolute path (ipc_folder.h). The endpoint is written to endpoint. net_keys_meet has come before. */
+WARN_UNUSED status_t net_zmq_listen(net_t *net, const char *where, char endpoint[NET_ENDPOINT_BYTES]);
+
+/* net_zmq_dial - connect to a listening net_t of rank `rank` and call it `peer`. Does not wait for it. Where the net_t
+ * listens too, choose a number that no dialling rank has (message.h numbers shards so).  ST_INPUT: the endpoint is
+ * malformed. */
+WARN_UNUSED status_t net_zmq_dial(net_t *net, int peer, int rank, const char *endpoint);
+
+/* net_zmq_await - until all of these n ranks are connected to this listening net_t, for most_s at most; what they send
+ * meanwhile is kept for the receives to come. ST_TIMEOUT, not logged: *missing is not. */
+WARN_UNUSED status_t net_zmq_await(net_t *net, const int *ranks, int n, double most_s, int *missing);
 
 /* net_zmq_name_peer - what messages call this peer ("server 2 on node3"); copied, at most 79 bytes. Without: "peer 2". */
 void net_zmq_name_peer(net_t *net, int peer, const char *name);
 
-/* net_zmq_shutdown - destroy the process's context after every net_t was closed. Waits at most 2 s for messages still on their
- * way; memory given to net_send_owned must live until then or until its release, whichever is first. */
+/* net_zmq_shutdown - close the door and destroy the process's context after every net_t was closed. Waits at most 2 s for
+ * messages still on their way; memory given to net_send_owned must live until then or until its release, whichever is first. */
 void net_zmq_shutdown(void);
 
 #endif

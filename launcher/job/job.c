@@ -17,7 +17,6 @@
 #include "common/kernels/gemm.h"
 #include "common/net/addresses.h"
 #include "common/net/heartbeat.h"
-#include "common/net/net_zmq.h"
 #include "common/net/pulse.h"
 #include "common/process/failpoint.h"
 #include "common/process/rank_signals.h"
@@ -26,6 +25,7 @@
 #include "launcher/job/mpirun.h"
 #include "launcher/job/mpirun_guard.h"
 #include "launcher/job/supervise.h"
+#include "launcher/ranks/connections.h"
 #include "launcher/ranks/processors.h"
 #include "launcher/ranks/roster.h"
 #include "ps/server.h"
@@ -253,9 +253,9 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
 static status_t run_role(const options_t *options, const experiment_t *experiment, cluster_t *cluster, const roster_t *roster,
                          job_lead_fn *lead, bool *together)
 {
-    net_t **shard_nets = MEM_ARRAY(net_t *, roster->shards_per_server), *control = NULL, *pulse_net = NULL;
+    connections_t connections;
     pulse_t *pulse = NULL;
-    status_t status = roster_connect(roster, cluster, experiment->base, shard_nets, &control, &pulse_net);
+    status_t status = connections_open(roster, cluster, experiment->base, &connections);
     if (status == ST_OK)
         status = cluster_group(cluster, roster_first_worker(roster), roster->workers);
     if (status == ST_OK) {
@@ -266,26 +266,20 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
         gemm_init();
         switch (roster_role(roster, roster->rank)) {
         case ROLE_COORDINATOR:
-            status = pulse_start(pulse_net, &pulse);
+            status = pulse_start(connections.pulse, &pulse);
             if (status == ST_OK)
-                status = run_coordinator(options, experiment, roster, control, lead, together);
+                status = run_coordinator(options, experiment, roster, connections.control, lead, together);
             pulse_stop(&pulse);
             break;
         case ROLE_SERVER:
-            status = run_server(experiment, roster, shard_nets, control);
+            status = run_server(experiment, roster, connections.shards, connections.control);
             break;
         case ROLE_WORKER:
-            status = run_worker(experiment, roster, cluster, control);
+            status = run_worker(experiment, roster, cluster, connections.control);
             break;
         }
     }
-    for (int i = 0; i < roster->shards_per_server; i++)
-        if (shard_nets[i])
-            shard_nets[i]->ops->close(&shard_nets[i]);
-    net_close(&control);
-    net_close(&pulse_net);
-    net_zmq_shutdown();
-    mem_free(shard_nets);
+    connections_close(&connections);
     return status;
 }
 

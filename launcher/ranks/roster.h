@@ -1,4 +1,4 @@
-/* roster.h - who is who in a job: roles by rank, hosts, processes and endpoints, exchanged once over MPI.
+/* roster.h - who is who in a job: roles by rank, hosts and processes, exchanged once over MPI.
  *
  * Rank 0 is the coordinator, ranks 1 .. S are the servers, the rest are the workers. Every rank brings the identity of its
  * program and of its configuration; ranks that differ from rank 0 are named and the job does not start.                   */
@@ -10,7 +10,6 @@
 #include "common/cluster/cluster.h"
 #include "common/config/config.h"
 #include "common/kernels/processor.h"
-#include "common/net/net.h"
 
 typedef enum role { ROLE_COORDINATOR, ROLE_SERVER, ROLE_WORKER } role_t;
 
@@ -54,15 +53,5 @@ char *roster_hosts(const roster_t *roster);
 
 /* roster_is_gone - the rank's process has ended. False where that cannot be seen, because it is on another host. */
 bool roster_is_gone(const roster_t *roster, int rank);
-
-/* roster_connect - open this rank's sockets, exchange endpoints and dial. Collective.
- * shard_nets  [shards_per_server] out on servers: listening, one per shard thread;  NULL elsewhere
- * control     out: the coordinator's net_t listens and is dialled to all shards; a worker's is dialled to both; a server's to
- *             the coordinator.
- * pulse       out at the coordinator: listens to the ranks that ask for its sign of life (common/net/pulse.h); the others dial
- * it as
- *             PEER_PULSE of `control`;  NULL elsewhere.  All **owned**. */
-WARN_UNUSED status_t roster_connect(const roster_t *roster, cluster_t *cluster, const config_t *config, net_t **shard_nets,
-                                    net_t **control, net_t **pulse);
 
 #endif

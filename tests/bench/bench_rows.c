@@ -1,23 +1,26 @@
-/* bench_rows - pulls and pushes through the whole stack: the worker's client in one process, a shard in another, ZeroMQ over
- * ipc between them. 20,000 distinct keys a request, power-law out of 2,000,000 rows, dim 16, AdaGrad, one request in flight.
+/* bench_rows - pulls and pushes through the whole stack: the worker's client in one process, a shard in another, ZeroMQ between
+ * them. 20,000 distinct keys a request, power-law out of 2,000,000 rows, dim 16, AdaGrad, one request in flight.
  *
  *     pull   from sending the keys until every row can be read in the worker's memory, and its release
  *     push   from laying out the keys until the shard has applied the gradients, which the answer to an empty pull sent behind
  *            them confirms; writing the gradients into the message is not counted, because a training step computes them there
  *     copy   memcpy of the same bytes of rows from memory, at the same time
  *
- * Prints `name value` lines: rows/s, bytes/s, and how much of the copy's speed the rows have.
+ * Prints `name value` lines: rows/s over ipc, bytes/s, and how much of the copy's speed the rows have. With "tcp" it has two
+ * servers, one that encrypts and one that does not, takes turns between them, and prints rows/s of each and the ratio.
  *
- * usage: bench_rows CONFIG */
+ * usage: bench_rows CONFIG [tcp] */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/net/ipc_folder.h"
 #include "common/net/net_zmq.h"
 #include "ps/shard.h"
 #include "tests/bench/bench.h"
+#include "tests/lib/job_keys.h"
 #include "worker/client.h"
 
 #define DIM 16
@@ -25,20 +28,29 @@
 #define TURN 10     /* requests of a kind in a row */
 #define TURNS 40
 
-enum { RANK_SERVER = 1, RANK_WORKER = 2 };
+enum { RANK_SERVER = 1, RANK_WORKER = 2, RANKS };
+
+/* How a server is reached. */
+typedef struct way {
+    const char *where; /* as net_zmq_listen has it */
+    net_keys_t *keys[RANKS];
+    int from, to; /* of a pipe that its endpoint comes by */
+    pid_t server;
+} way_t;
 
 /* ---- the server's process -------------------------------------------------------------------------------------------- */
 
-static status_t serve(const experiment_t *experiment, int endpoint_to)
+static status_t serve(const experiment_t *experiment, const way_t *way)
 {
+    const net_zmq_options_t listening = {.keys = way->keys[RANK_SERVER], .deadline_s = 30};
     net_t *net = NULL;
     shard_t *shard = NULL;
     char endpoint[NET_ENDPOINT_BYTES] = "";
     atomic_bool stop = false;
     status_t status;
-    TRY_DONE(net_zmq_create(RANK_SERVER, 30, &net));
-    TRY_DONE(net_zmq_listen(net, NULL, endpoint));
-    if (write(endpoint_to, endpoint, sizeof endpoint) != sizeof endpoint) {
+    TRY_DONE(net_zmq_create(&listening, &net));
+    TRY_DONE(net_zmq_listen(net, way->where, endpoint));
+    if (write(way->to, endpoint, sizeof endpoint) != sizeof endpoint) {
         status = FAIL(ST_SYSTEM, "the endpoint cannot be handed to the worker");
         goto done;
     }
@@ -70,16 +82,20 @@ typedef struct bench {
     int64_t pulled, pushed; /* the next step of each: a step is pulled once, and pushed once after that */
 } bench_t;
 
-static status_t begin(bench_t *b, const char *shard_endpoint)
+static status_t begin(bench_t *b, const way_t *way)
 {
-    char lead_endpoint[NET_ENDPOINT_BYTES];
+    char lead_endpoint[NET_ENDPOINT_BYTES], shard_endpoint[NET_ENDPOINT_BYTES];
     static const char *const names[] = {"the shard"};
-    TRY(net_zmq_create(WIRE_SENDER_COORDINATOR, 30, &b->lead));
-    TRY(net_zmq_listen(b->lead, NULL, lead_endpoint));
-    TRY(net_zmq_dial(b->lead, PEER_SHARD(0), shard_endpoint));
-    TRY(net_zmq_create(RANK_WORKER, 30, &b->net));
-    TRY(net_zmq_dial(b->net, PEER_COORDINATOR, lead_endpoint));
-    TRY(net_zmq_dial(b->net, PEER_SHARD(0), shard_endpoint));
+    const net_zmq_options_t leading = {.keys = way->keys[WIRE_SENDER_COORDINATOR], .deadline_s = 30},
+                            working = {.keys = way->keys[RANK_WORKER], .deadline_s = 30};
+    if (read(way->from, shard_endpoint, sizeof shard_endpoint) != sizeof shard_endpoint)
+        return FAIL(ST_PEER, "the server's process gave no endpoint");
+    TRY(net_zmq_create(&leading, &b->lead));
+    TRY(net_zmq_listen(b->lead, way->where, lead_endpoint));
+    TRY(net_zmq_dial(b->lead, PEER_SHARD(0), RANK_SERVER, shard_endpoint));
+    TRY(net_zmq_create(&working, &b->net));
+    TRY(net_zmq_dial(b->net, PEER_COORDINATOR, WIRE_SENDER_COORDINATOR, lead_endpoint));
+    TRY(net_zmq_dial(b->net, PEER_SHARD(0), RANK_SERVER, shard_endpoint));
     heartbeat_init(&b->heartbeat, b->net, RANK_WORKER, 1000, 30);
     const client_options_t options = {.net = b->net, .heartbeat = &b->heartbeat, .shards = 1, .shard_names = names};
     b->client = client_create(&options);
@@ -189,37 +205,53 @@ static status_t create_rows(bench_t *b, const float **row)
     return status;
 }
 
+/* What a server was measured to do. */
+typedef struct speeds {
+    double pulled[TURNS], pushed[TURNS]; /* rows per second */
+} speeds_t;
+
+/* A turn: TURN pulls, then TURN pushes. */
+static status_t take_turn(bench_t *b, int turn, const float **row, speeds_t *out)
+{
+    const double rows = (double)TURN * BENCH_KEYS;
+    const int64_t first = (turn + 2) * TURN;
+    double start = bench_seconds();
+    for (int i = 0; i < TURN; i++)
+        TRY(pull(b, b->keys + (first + i) % REQUESTS * BENCH_KEYS, row));
+    double pull_seconds = bench_seconds() - start, push_seconds = 0.0;
+    for (int i = 0; i < TURN; i++) {
+        int64_t request = (first + i) % REQUESTS;
+        TRY(push(b, b->keys + request * BENCH_KEYS, b->gradients + request * BENCH_KEYS * DIM, &push_seconds));
+    }
+    TRY(catch_up(b));
+    if (turn >= 0) { /* the first two warm up */
+        out->pulled[turn] = rows / pull_seconds;
+        out->pushed[turn] = rows / push_seconds;
+    }
+    return ST_OK;
+}
+
 static status_t measure(bench_t *b)
 {
-    const double rows = (double)TURN * BENCH_KEYS, row_bytes = DIM * sizeof(float);
+    const double bytes = (double)TURN * BENCH_KEYS * DIM * sizeof(float);
     const float **row = MEM_ARRAY(const float *, BENCH_KEYS);
-    double pulled[TURNS], pushed[TURNS], copied[TURNS], pull_share[TURNS], push_share[TURNS];
+    speeds_t speeds = {.pulled = {0}};
+    double copied[TURNS], pull_share[TURNS], push_share[TURNS];
     TRY(create_rows(b, row));
-    for (int turn = -2; turn < TURNS; turn++) { /* the first two warm up */
-        const int64_t first = (turn + 2) * TURN;
-        double start = bench_seconds();
+    for (int turn = -2; turn < TURNS; turn++) {
+        TRY(take_turn(b, turn, row, &speeds));
+        const double start = bench_seconds();
         for (int i = 0; i < TURN; i++)
-            TRY(pull(b, b->keys + (first + i) % REQUESTS * BENCH_KEYS, row));
-        double pull_seconds = bench_seconds() - start, push_seconds = 0.0;
-        for (int i = 0; i < TURN; i++) {
-            int64_t request = (first + i) % REQUESTS;
-            TRY(push(b, b->keys + request * BENCH_KEYS, b->gradients + request * BENCH_KEYS * DIM, &push_seconds));
-        }
-        TRY(catch_up(b));
-        start = bench_seconds();
-        for (int i = 0; i < TURN; i++)
-            copy(b, (first + i) % REQUESTS);
-        double copy_seconds = bench_seconds() - start;
+            copy(b, ((turn + 2) * TURN + i) % REQUESTS);
+        const double copy_seconds = bench_seconds() - start;
         if (turn < 0)
             continue;
-        pulled[turn] = rows / pull_seconds;
-        pushed[turn] = rows / push_seconds;
-        copied[turn] = rows * row_bytes / copy_seconds;
-        pull_share[turn] = copy_seconds / pull_seconds;
-        push_share[turn] = copy_seconds / push_seconds;
+        copied[turn] = bytes / copy_seconds;
+        pull_share[turn] = speeds.pulled[turn] * DIM * sizeof(float) / copied[turn];
+        push_share[turn] = speeds.pushed[turn] * DIM * sizeof(float) / copied[turn];
     }
-    printf("pull_rows_per_second %.0f\n", bench_median(pulled, TURNS));
-    printf("push_rows_per_second %.0f\n", bench_median(pushed, TURNS));
+    printf("pull_rows_per_second %.0f\n", bench_median(speeds.pulled, TURNS));
+    printf("push_rows_per_second %.0f\n", bench_median(speeds.pushed, TURNS));
     printf("copy_bytes_per_second %.0f\n", bench_median(copied, TURNS));
     printf("pull_over_copy %.4f\n", bench_median(pull_share, TURNS));
     printf("push_over_copy %.4f\n", bench_median(push_share, TURNS));
@@ -227,47 +259,102 @@ static status_t measure(bench_t *b)
     return ST_OK;
 }
 
-static status_t work(int endpoint_from)
+/* b[0] encrypts, b[1] does not. */
+static status_t measure_encryption(bench_t *b)
 {
-    char endpoint[NET_ENDPOINT_BYTES];
-    if (read(endpoint_from, endpoint, sizeof endpoint) != sizeof endpoint)
-        return FAIL(ST_PEER, "the server's process gave no endpoint");
-    bench_t b = {.keys = bench_requests(REQUESTS), .rows = MEM_ARRAY(float, BENCH_KEYS *DIM)};
-    b.gradients = MEM_ARRAY(float, (int64_t)REQUESTS *BENCH_KEYS *DIM);
-    rng_fill_uniform(b.gradients, (int64_t)REQUESTS * BENCH_KEYS * DIM, 0.01f, 2, 0, 0);
-    status_t status;
-    TRY_DONE(begin(&b, endpoint));
-    TRY_DONE(measure(&b));
+    const float **row = MEM_ARRAY(const float *, BENCH_KEYS);
+    speeds_t speeds[2] = {{.pulled = {0}}};
+    double pull_ratio[TURNS], push_ratio[TURNS];
+    for (int i = 0; i < 2; i++)
+        TRY(create_rows(&b[i], row));
+    for (int turn = -2; turn < TURNS; turn++) {
+        for (int i = 0; i < 2; i++)
+            TRY(take_turn(&b[(turn + i) & 1], turn, row, &speeds[(turn + i) & 1]));
+        if (turn < 0)
+            continue;
+        pull_ratio[turn] = speeds[0].pulled[turn] / speeds[1].pulled[turn];
+        push_ratio[turn] = speeds[0].pushed[turn] / speeds[1].pushed[turn];
+    }
+    printf("pull_rows_per_second_encrypted %.0f\n", bench_median(speeds[0].pulled, TURNS));
+    printf("pull_rows_per_second_tcp %.0f\n", bench_median(speeds[1].pulled, TURNS));
+    printf("pull_encrypted_over_tcp %.4f\n", bench_median(pull_ratio, TURNS));
+    printf("push_rows_per_second_encrypted %.0f\n", bench_median(speeds[0].pushed, TURNS));
+    printf("push_rows_per_second_tcp %.0f\n", bench_median(speeds[1].pushed, TURNS));
+    printf("push_encrypted_over_tcp %.4f\n", bench_median(push_ratio, TURNS));
+    mem_free(row);
+    return ST_OK;
+}
+
+static status_t work(const way_t *ways, int n)
+{
+    bench_t b[2] = {{.lead = NULL}};
+    status_t status = ST_OK;
+    for (int i = 0; i < n && status == ST_OK; i++) {
+        b[i] = (bench_t){.keys = i ? b[0].keys : bench_requests(REQUESTS),
+                         .rows = i ? b[0].rows : MEM_ARRAY(float, BENCH_KEYS *DIM),
+                         .gradients = i ? b[0].gradients : MEM_ARRAY(float, (int64_t)REQUESTS *BENCH_KEYS *DIM)};
+        status = begin(&b[i], &ways[i]);
+    }
+    rng_fill_uniform(b[0].gradients, (int64_t)REQUESTS * BENCH_KEYS * DIM, 0.01f, 2, 0, 0);
+    if (status == ST_OK)
+        status = n > 1 ? measure_encryption(b) : measure(b);
     const wire_header_t stop = wire_header(WIRE_STOP, 1, 0, WIRE_SENDER_COORDINATOR, 0, 0);
-    TRY_DONE(net_send(b.lead, PEER_SHARD(0), &stop, NULL, 0));
-done:
-    client_destroy(&b.client);
-    net_close(&b.net);
-    net_close(&b.lead);
+    for (int i = 0; i < n; i++) {
+        if (b[i].client && net_send(b[i].lead, PEER_SHARD(0), &stop, NULL, 0) != ST_OK)
+            status = ST_PEER;
+        client_destroy(&b[i].client);
+        net_close(&b[i].net);
+        net_close(&b[i].lead);
+    }
     net_zmq_shutdown();
-    mem_free(b.keys);
-    mem_free(b.rows);
-    mem_free(b.gradients);
+    mem_free(b[0].keys);
+    mem_free(b[0].rows);
+    mem_free(b[0].gradients);
     return status;
+}
+
+/* All keys are made before the first process is split off, so that all have them. */
+static bool make_ways(bool tcp, const char *folder, way_t ways[2])
+{
+    for (int i = 0; i < (tcp ? 2 : 1); i++) {
+        int ends[2];
+        if (pipe(ends) != 0)
+            return false;
+        ways[i] = (way_t){.where = tcp ? "127.0.0.1" : folder, .from = ends[0], .to = ends[1]};
+        job_keys_make(RANKS, tcp && i == 0, ways[i].keys);
+    }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
+    const bool tcp = argc == 3 && strcmp(argv[2], "tcp") == 0;
+    const int n = tcp ? 2 : 1;
     experiment_t *experiment;
-    int ends[2];
-    if (argc != 2 || experiment_load(argv[1], NULL, 0, &experiment) != ST_OK || pipe(ends) != 0) {
-        fprintf(stderr, "usage: bench_rows CONFIG\n");
+    ipc_folder_t folder;
+    way_t ways[2];
+    if ((argc != 2 && !tcp) || experiment_load(argv[1], NULL, 0, &experiment) != ST_OK || ipc_folder_create(&folder) != ST_OK ||
+        !make_ways(tcp, folder.path, ways)) {
+        fprintf(stderr, "usage: bench_rows CONFIG [tcp]\n");
         return 2;
     }
-    pid_t server = fork();
-    status_t status = server < 0    ? FAIL(ST_SYSTEM, "no second process")
-                      : server == 0 ? serve(experiment, ends[1])
-                                    : work(ends[0]);
-    if (server > 0) {
-        int end = 0;
-        if (status != ST_OK || waitpid(server, &end, 0) != server || end != 0)
-            status = status != ST_OK ? status : FAIL(ST_PEER, "the server's process failed");
+    status_t status = ST_OK;
+    for (int i = 0; i < n && status == ST_OK; i++) {
+        ways[i].server = fork();
+        if (ways[i].server == 0)
+            return status_exit_code(serve(experiment, &ways[i]));
+        if (ways[i].server < 0)
+            status = FAIL(ST_SYSTEM, "no second process");
     }
+    if (status == ST_OK)
+        status = work(ways, n);
+    for (int i = 0; i < n; i++) {
+        int end = 0;
+        if (status == ST_OK && (waitpid(ways[i].server, &end, 0) != ways[i].server || end != 0))
+            status = FAIL(ST_PEER, "the server's process failed");
+        job_keys_drop(RANKS, ways[i].keys);
+    }
+    ipc_folder_remove(&folder);
     experiment_destroy(&experiment);
     return status_exit_code(status);
 }

@@ -1,8 +1,9 @@
-/* test_net_zmq - the production transport over ipc and tcp, in one process with threads, and with a raw ZeroMQ peer that lies.
+/* test_net_zmq - the production transport over ipc and tcp, in one process with threads, and with a raw ZeroMQ peer that
+ * lies.
  *
  * Proves what net.h promises: messages arrive whole, in order, from the right peer, with aligned frames; zero-copy memory is
  * released once, after the peer could read it, also when a send fails; waits end at their deadline and name the peer;
- * "a bad message gets an error reply with its reason and a counter, and never changes state" (docs/PROTOCOL.md).          */
+ * "a bad message gets an error reply with its reason and a counter, and never changes state" (docs/PROTOCOL.md). */
 #include "common/net/net_zmq.h"
 
 #include <pthread.h>
@@ -10,26 +11,54 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "common/base/clock.h"
 #include "common/base/memory.h"
+#include "common/net/door.h"
+#include "common/net/ipc_folder.h"
 #include "common/net/message.h"
+#include "common/net/zeromq.h"
+#include "tests/lib/job_keys.h"
 #include "tests/lib/testing.h"
+
+#define RANKS 12
+
+static net_keys_t *ranks[RANKS];
+static ipc_folder_t folder;
+
+static int set_up(void **state)
+{
+    (void)state;
+    job_keys_make(RANKS, false, ranks);
+    return ipc_folder_create(&folder) != ST_OK;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    ipc_folder_remove(&folder);
+    return 0;
+}
+
+static net_t *make_net(int self, double deadline_s)
+{
+    net_t *net;
+    const net_zmq_options_t options = {.keys = ranks[self], .deadline_s = deadline_s};
+    assert_int_equal(net_zmq_create(&options, &net), ST_OK);
+    return net;
+}
 
 static net_t *make_listener(int self, bool tcp, char endpoint[NET_ENDPOINT_BYTES])
 {
-    net_t *net;
-    assert_int_equal(net_zmq_create(self, 0.3, &net), ST_OK);
-    assert_int_equal(net_zmq_listen(net, tcp ? "127.0.0.1" : NULL, endpoint), ST_OK);
+    net_t *net = make_net(self, 0.3);
+    assert_int_equal(net_zmq_listen(net, tcp ? "127.0.0.1" : folder.path, endpoint), ST_OK);
     return net;
 }
 
 static net_t *make_dialler(int self, int peer, const char *endpoint)
 {
-    net_t *net;
-    assert_int_equal(net_zmq_create(self, 0.3, &net), ST_OK);
-    assert_int_equal(net_zmq_dial(net, peer, endpoint), ST_OK);
+    net_t *net = make_net(self, 0.3);
+    assert_int_equal(net_zmq_dial(net, peer, 0, endpoint), ST_OK);
     return net;
 }
 
@@ -179,7 +208,7 @@ static void test_deadlines_name_the_peer(void **state)
     assert_int_equal(net_send(server, 3, &header, &(wire_frame_t){rows, 8}, 1), ST_TIMEOUT);
     assert_caught("worker 1 on node2 is not connected after 0.3 s");
     /* Nobody listens: messages queue up to the limit, then the send times out. */
-    net_t *client = make_dialler(4, 0, "ipc://@smelter-test-nobody");
+    net_t *client = make_dialler(4, 0, "ipc:///nonexistent/nobody");
     net_zmq_name_peer(client, 0, "server 0 on node1");
     wire_header_t beat = wire_header(WIRE_HEARTBEAT, 1, 0, 4, 1, 0);
     status_t status = ST_OK;
@@ -210,9 +239,8 @@ static void test_send_waits_for_a_late_peer(void **state)
 {
     (void)state;
     char endpoint[NET_ENDPOINT_BYTES];
-    net_t *server;
-    assert_int_equal(net_zmq_create(0, 10, &server), ST_OK);
-    assert_int_equal(net_zmq_listen(server, NULL, endpoint), ST_OK);
+    net_t *server = make_net(0, 10);
+    assert_int_equal(net_zmq_listen(server, folder.path, endpoint), ST_OK);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, dial_late, endpoint), 0);
     wire_header_t header = wire_header(WIRE_EVALUATE, 1, 0, 0, 0, 0);
@@ -233,15 +261,18 @@ static void raw_send(void *socket, const uint8_t *head, size_t head_bytes, int b
         assert_true(zmq_send(socket, body, 16, i + 1 < body_frames ? ZMQ_SNDMORE : 0) >= 0);
 }
 
-/* A socket that is no net_t; with an identity it passes for a rank. */
-static void *raw_dialler(void *context, const char *identity, const char *endpoint)
+/* A socket that is no net_t; with a token it passes for a rank. */
+static void *raw_dialler(void *context, int rank, const char *token)
 {
     void *raw = zmq_socket(context, ZMQ_DEALER);
     int zero = 0;
     zmq_setsockopt(raw, ZMQ_LINGER, &zero, sizeof zero);
-    if (identity)
-        zmq_setsockopt(raw, ZMQ_ROUTING_ID, identity, strlen(identity));
-    assert_int_equal(zmq_connect(raw, endpoint), 0);
+    if (token) {
+        char name[NET_NAME_TEXT];
+        net_keys_name(rank, name);
+        zmq_setsockopt(raw, ZMQ_PLAIN_USERNAME, name, strlen(name));
+        zmq_setsockopt(raw, ZMQ_PLAIN_PASSWORD, token, strlen(token));
+    }
     return raw;
 }
 
@@ -294,7 +325,8 @@ static void test_bad_messages_are_answered_and_skipped(void **state)
     char endpoint[NET_ENDPOINT_BYTES];
     net_t *server = make_listener(0, false, endpoint);
     void *context = zmq_ctx_new();
-    void *raw = raw_dialler(context, "r00000009", endpoint), *stranger = raw_dialler(context, NULL, endpoint);
+    void *raw = raw_dialler(context, 9, net_keys_card(ranks[9])->token);
+    assert_int_equal(zmq_connect(raw, endpoint), 0);
     uint8_t good[64];
     wire_header_t header = wire_header(WIRE_FLUSH, 1, 0, 9, 0, 0);
     wire_encode(&header, good);
@@ -310,15 +342,8 @@ static void test_bad_messages_are_answered_and_skipped(void **state)
     assert_caught("refused a message from peer 9: the header is not 64 bytes (1 bad messages so far)");
     assert_caught("refused a message from peer 9: the header names another sender than the connection (5 bad messages so far)");
     assert_raw_answers(raw);
-    /* A well-formed message from a socket that is no rank of the job. */
-    raw_send(stranger, good, 64, 0);
-    for (int i = 0; i < 100 && server->bad_messages < 7; i++)
-        assert_int_equal(net_receive(server, &m, 50), ST_TIMEOUT);
-    assert_int_equal(server->bad_messages, 7);
-    assert_caught("refused a message from a stranger: its sender is no rank of this job");
     catch_stop();
     zmq_close(raw);
-    zmq_close(stranger);
     zmq_ctx_term(context);
     net_close(&server);
 }
@@ -329,12 +354,11 @@ static void test_receive_is_fair(void **state)
     (void)state;
     enum { PEERS = 4, EACH = 50 };
     char endpoint[PEERS][NET_ENDPOINT_BYTES];
-    net_t *far[PEERS], *near;
-    assert_int_equal(net_zmq_create(1, 1, &near), ST_OK);
+    net_t *far[PEERS], *near = make_net(1, 1);
     wire_header_t header = wire_header(WIRE_HEARTBEAT, 1, 0, 1, 0, 0);
     for (int p = 0; p < PEERS; p++) {
         far[p] = make_listener(p + 2, false, endpoint[p]);
-        assert_int_equal(net_zmq_dial(near, PEER_SHARD(p), endpoint[p]), ST_OK);
+        assert_int_equal(net_zmq_dial(near, PEER_SHARD(p), p + 2, endpoint[p]), ST_OK);
         assert_int_equal(net_send(near, PEER_SHARD(p), &header, NULL, 0), ST_OK);
         net_message_t m;
         assert_int_equal(net_receive(far[p], &m, 5000), ST_OK);
@@ -362,26 +386,191 @@ static void test_endpoints(void **state)
     (void)state;
     char endpoint[NET_ENDPOINT_BYTES], other[NET_ENDPOINT_BYTES];
     net_t *a = make_listener(1, false, endpoint), *b = make_listener(2, false, other);
-    assert_memory_equal(endpoint, "ipc://@smelter-", 15);
+    assert_memory_equal(endpoint, "ipc:///", 7);
+    assert_memory_equal(endpoint + 6, folder.path, strlen(folder.path));
     assert_string_not_equal(endpoint, other);
     net_close(&a);
     net_close(&b);
-    assert_int_equal(net_zmq_create(1, 1, &a), ST_OK);
+    a = make_net(1, 1);
     assert_int_equal(net_zmq_listen(a, "127.0.0.1", endpoint), ST_OK);
     int port = 0;
     assert_int_equal(sscanf(endpoint, "tcp://127.0.0.1:%d", &port), 1);
     assert_in_range(port, 1024, 65535);
     net_close(&a);
-    assert_int_equal(net_zmq_create(1, 1, &a), ST_OK);
+    a = make_net(1, 1);
     catch_start();
     assert_int_equal(net_zmq_listen(a, "203.0.113.9", endpoint), ST_SYSTEM);
     assert_caught("cannot listen on tcp://203.0.113.9:*");
-    assert_int_equal(net_zmq_dial(a, 0, "carrier pigeon"), ST_INPUT);
+    assert_int_equal(net_zmq_dial(a, 0, 0, "carrier pigeon"), ST_INPUT);
     catch_stop();
     assert_caught("cannot connect to \"carrier pigeon\": Invalid argument");
     net_close(&a);
     assert_null(a);
     net_close(&a);
+}
+
+/* ---- strangers ---- */
+
+/* Nothing comes of what the stranger sends, and he hears nothing. */
+static void assert_refused(net_t *server, const char *endpoint, void *raw)
+{
+    uint8_t good[64], answer[256];
+    wire_header_t header = wire_header(WIRE_STOP, 1, 0, 0, 0, 0);
+    const int64_t before = door_refusals();
+    net_message_t m;
+    int timeout = 50;
+    wire_encode(&header, good);
+    assert_int_equal(zmq_connect(raw, endpoint), 0);
+    raw_send(raw, good, 64, 0);
+    for (int i = 0; i < 500 && door_refusals() == before; i++)
+        assert_int_equal(net_receive(server, &m, 20), ST_TIMEOUT);
+    assert_true(door_refusals() > before);
+    zmq_setsockopt(raw, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
+    assert_int_equal(zmq_recv(raw, answer, sizeof answer, 0), -1);
+    assert_int_equal(server->messages_received, 0);
+    assert_int_equal(server->bad_messages, 0);
+    zmq_close(raw);
+}
+
+/* Without a token, with one of another start, with another rank's, and with a certificate where tokens are asked for. */
+static void test_strangers_have_no_token(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server = make_listener(0, false, endpoint);
+    net_keys_t *older[1];
+    job_keys_make(1, false, older);
+    void *context = zmq_ctx_new();
+    catch_start();
+    assert_refused(server, endpoint, raw_dialler(context, 0, NULL));
+    assert_refused(server, endpoint, raw_dialler(context, 0, net_keys_card(older[0])->token));
+    assert_refused(server, endpoint, raw_dialler(context, 0, net_keys_card(ranks[3])->token));
+    assert_refused(server, endpoint, raw_dialler(context, RANKS, net_keys_card(ranks[3])->token));
+    assert_refused(server, endpoint, raw_dialler(context, -1, ""));
+    catch_stop();
+    zmq_ctx_term(context);
+    job_keys_drop(1, older);
+    net_close(&server);
+}
+
+static void *raw_certified(void *context, const char *server_key, const char *public_key, const char *secret_key)
+{
+    void *raw = zmq_socket(context, ZMQ_DEALER);
+    int zero = 0;
+    zmq_setsockopt(raw, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(raw, ZMQ_CURVE_SERVERKEY, server_key, NET_KEY_TEXT);
+    zmq_setsockopt(raw, ZMQ_CURVE_PUBLICKEY, public_key, NET_KEY_TEXT);
+    zmq_setsockopt(raw, ZMQ_CURVE_SECRETKEY, secret_key, NET_KEY_TEXT);
+    return raw;
+}
+
+/* A certificate of another start, one that is a rank's without its secret, one of the right job for another's door. */
+static void test_strangers_have_no_certificate(void **state)
+{
+    (void)state;
+    enum { N = 3 };
+    net_keys_t *job[N], *older[N];
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server;
+    job_keys_make(N, true, job);
+    job_keys_make(N, true, older);
+    assert_string_equal(net_keys_card(job[0])->token, "");
+    const net_zmq_options_t options = {.keys = job[0], .deadline_s = 0.3};
+    assert_int_equal(net_zmq_create(&options, &server), ST_OK);
+    assert_int_equal(net_zmq_listen(server, "127.0.0.1", endpoint), ST_OK);
+    void *context = zmq_ctx_new();
+    const char *server_key = net_keys_card(job[0])->public_key;
+    catch_start();
+    assert_refused(server, endpoint, raw_dialler(context, 0, NULL));
+    assert_refused(server, endpoint, raw_dialler(context, 0, net_keys_card(ranks[0])->token));
+    assert_refused(server, endpoint,
+                   raw_certified(context, server_key, net_keys_card(older[1])->public_key, net_keys_secret(older[1])));
+    assert_refused(server, endpoint,
+                   raw_certified(context, server_key, net_keys_card(job[1])->public_key, net_keys_secret(older[1])));
+    assert_refused(server, endpoint,
+                   raw_certified(context, net_keys_card(older[0])->public_key, net_keys_card(job[1])->public_key,
+                                 net_keys_secret(job[1])));
+    catch_stop();
+    /* A rank of the job, meanwhile. */
+    net_t *client;
+    const net_zmq_options_t of_client = {.keys = job[2], .deadline_s = 0.3};
+    assert_int_equal(net_zmq_create(&of_client, &client), ST_OK);
+    assert_int_equal(net_zmq_dial(client, PEER_SHARD(0), 0, endpoint), ST_OK);
+    const uint64_t key = 7;
+    send_pull(client, PEER_SHARD(0), 1, &key, 1);
+    net_message_t m;
+    assert_int_equal(net_receive(server, &m, 5000), ST_OK);
+    assert_int_equal(m.peer, 2);
+    net_release(server, &m);
+    net_close(&client);
+    zmq_ctx_term(context);
+    net_close(&server);
+    net_zmq_shutdown();
+    job_keys_drop(N, job);
+    job_keys_drop(N, older);
+}
+
+/* A rank that says it is another, in the header and by a routing id, whether its own number or what an older version called a
+ * rank: the other's connection stays, and what comes to it goes to it. */
+static void test_nobody_takes_anothers_place(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server = make_listener(0, false, endpoint), *victim = make_dialler(3, 0, endpoint);
+    const int victim_only[] = {3};
+    int missing;
+    assert_int_equal(net_zmq_await(server, victim_only, 1, 5, &missing), ST_OK);
+    void *context = zmq_ctx_new(), *thief = zmq_socket(context, ZMQ_DEALER);
+    int zero = 0;
+    char name[NET_NAME_TEXT];
+    zmq_setsockopt(thief, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(thief, ZMQ_ROUTING_ID, net_keys_name(3, name), NET_NAME_TEXT - 1);
+    zmq_setsockopt(thief, ZMQ_PLAIN_USERNAME, net_keys_name(4, name), NET_NAME_TEXT - 1);
+    zmq_setsockopt(thief, ZMQ_PLAIN_PASSWORD, net_keys_card(ranks[4])->token, NET_TOKEN_TEXT - 1);
+    assert_int_equal(zmq_connect(thief, endpoint), 0);
+    uint8_t head[64];
+    wire_header_t header = wire_header(WIRE_FLUSH, 1, 0, 3, 0, 0);
+    wire_encode(&header, head);
+    raw_send(thief, head, 64, 0);
+    catch_start();
+    net_message_t m;
+    for (int i = 0; i < 100 && server->bad_messages == 0; i++)
+        assert_int_equal(net_receive(server, &m, 50), ST_TIMEOUT);
+    catch_stop();
+    assert_int_equal(server->bad_messages, 1);
+    assert_caught("refused a message from a stranger: its connection has a routing id of its own");
+    float weight = 1;
+    wire_header_t rows = wire_header(WIRE_ROWS, 5, 0, 0, 9, 1);
+    assert_int_equal(net_send(server, 3, &rows, &(wire_frame_t){&weight, 4}, 1), ST_OK);
+    assert_int_equal(net_receive(victim, &m, 5000), ST_OK);
+    net_release(victim, &m);
+    zmq_close(thief);
+    zmq_ctx_term(context);
+    net_close(&victim);
+    net_close(&server);
+}
+
+/* A frame that nobody can have reason to send is not allocated: the connection is closed, others go on. */
+static void test_frames_are_bounded(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server;
+    const net_zmq_options_t options = {.keys = ranks[0], .deadline_s = 0.3, .frame_bytes_max = 1000};
+    assert_int_equal(net_zmq_create(&options, &server), ST_OK);
+    assert_int_equal(net_zmq_listen(server, "127.0.0.1", endpoint), ST_OK);
+    net_t *big = make_dialler(1, 0, endpoint), *small = make_dialler(2, 0, endpoint);
+    static const uint64_t many[126];
+    send_pull(small, 0, 1, many, 125);
+    send_pull(big, 0, 2, many, 126);
+    net_message_t m;
+    assert_int_equal(net_receive(server, &m, 5000), ST_OK);
+    assert_int_equal(m.header.step, 1);
+    net_release(server, &m);
+    assert_int_equal(net_receive(server, &m, 200), ST_TIMEOUT);
+    net_close(&big);
+    net_close(&small);
+    net_close(&server);
 }
 
 int main(void)
@@ -395,9 +584,15 @@ int main(void)
         cmocka_unit_test(test_bad_messages_are_answered_and_skipped),
         cmocka_unit_test(test_receive_is_fair),
         cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_strangers_have_no_token),
+        cmocka_unit_test(test_strangers_have_no_certificate),
+        cmocka_unit_test(test_nobody_takes_anothers_place),
+        cmocka_unit_test(test_frames_are_bounded),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    if (!failed) /* a test that failed has left sockets open, for which shutdown would wait for ever */
-        net_zmq_shutdown();
-    return failed;
+    int failed = cmocka_run_group_tests(tests, set_up, tear_down);
+    if (failed) /* a test that failed has left sockets open, for which shutdown would wait for ever */
+        return failed;
+    net_zmq_shutdown();
+    job_keys_drop(RANKS, ranks);
+    return 0;
 }
