@@ -11,6 +11,24 @@
 /* rng_philox - four 32-bit words for a 128-bit counter and a 64-bit key. */
 void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
+/* The same in pieces, for loops over many counters side by side: a round is applied to all, then the key to the next round. */
+#define RNG_PHILOX_ROUNDS 10
+static inline void rng_philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, const uint32_t key[2])
+{
+    const uint64_t p0 = (uint64_t)0xD2511F53u * *c0, p1 = (uint64_t)0xCD9E8D57u * *c2;
+    const uint32_t n0 = (uint32_t)(p1 >> 32) ^ *c1 ^ key[0], n2 = (uint32_t)(p0 >> 32) ^ *c3 ^ key[1];
+    *c1 = (uint32_t)p1;
+    *c3 = (uint32_t)p0;
+    *c0 = n0;
+    *c2 = n2;
+}
+
+static inline void rng_philox_next_key(uint32_t key[2])
+{
+    key[0] += 0x9E3779B9u;
+    key[1] += 0xBB67AE85u;
+}
+
 /* rng_u64 - 64 uniform bits for (seed, stream, index). */
 uint64_t rng_u64(uint64_t seed, uint64_t stream, uint64_t index);
 

@@ -5,15 +5,18 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
 
 #define STREAM UINT64_C(0x626f6f7473747261) /* "bootstra": apart from every other use of the seed */
-#define BLOCK_UNITS 256                     /* times some tens of columns: the sums of a block fit a first-level cache */
+#define BLOCK_UNITS 64                      /* times some tens of columns: the sums of a block fit a first-level cache */
+#define LANES 16                            /* resamples side by side: a vector of 32-bit words, two of doubles */
 #define PHILOX_WORDS 4
-#define MOST_COUNT 12 /* P(c > 12) < 2^-33: no 32-bit word asks for more */
+#define MOST_COUNT 12  /* P(c > 12) < 2^-33: no 32-bit word asks for more */
+#define COMMON_COUNT 5 /* of 64 words drawn together, one in five times any asks for more */
 
 /* threshold[j] = 2^32 P(c <= j), rounded: a uniform word has count j where it is below threshold[j] and no lower one. Written
  * out, so that no machine's libm decides about a draw. */
@@ -22,43 +25,104 @@ static const uint32_t threshold[MOST_COUNT] = {
     4294609778, 4294923276, 4294962463, 4294966817, 4294967253, 4294967292,
 };
 
-static int32_t count_of_word(uint32_t word)
+typedef double double8_t __attribute__((vector_size(64), aligned(64)));
+
+/* A double for each of LANES resamples. */
+typedef struct resample_lanes {
+    double8_t part[LANES / 8];
+} resample_lanes_t;
+
+static void count_words(const uint32_t *restrict word, int32_t *restrict count)
 {
-    int32_t count = 0;
-    for (int j = 0; j < MOST_COUNT; j++)
-        count += word >= threshold[j];
-    return count;
+    enum { WORDS = PHILOX_WORDS * LANES };
+    uint32_t largest = 0;
+    for (int i = 0; i < WORDS; i++) {
+        int32_t n = 0;
+        for (int j = 0; j < COMMON_COUNT; j++)
+            n += word[i] >= threshold[j];
+        count[i] = n;
+        largest = word[i] > largest ? word[i] : largest;
+    }
+    if (largest >= threshold[COMMON_COUNT])
+        for (int i = 0; i < WORDS; i++)
+            for (int j = COMMON_COUNT; j < MOST_COUNT; j++)
+                count[i] += word[i] >= threshold[j];
 }
 
-/* Counts of units [first, first + n) in resample b; first is a multiple of PHILOX_WORDS. */
-static void draw_counts(uint64_t seed, int64_t b, int64_t first, int64_t n, double *count)
+/* rng_philox of (group, b), (group, b + 1) ..: word[w][lane]. */
+static void philox_lanes(uint64_t seed, uint64_t group, uint64_t b, uint32_t *restrict word)
 {
     const uint64_t key_bits = seed ^ STREAM;
-    const uint32_t key[2] = {(uint32_t)key_bits, (uint32_t)(key_bits >> 32)};
+    uint32_t key[2] = {(uint32_t)key_bits, (uint32_t)(key_bits >> 32)};
+    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+    for (int l = 0; l < LANES; l++) {
+        c0[l] = (uint32_t)group;
+        c1[l] = (uint32_t)(group >> 32);
+        c2[l] = (uint32_t)(b + (uint64_t)l);
+        c3[l] = (uint32_t)((b + (uint64_t)l) >> 32);
+    }
+    for (int round = 0; round < RNG_PHILOX_ROUNDS; round++) {
+        for (int l = 0; l < LANES; l++)
+            rng_philox_round(&c0[l], &c1[l], &c2[l], &c3[l], key);
+        rng_philox_next_key(key);
+    }
+    memcpy(word, c0, sizeof c0);
+    memcpy(word + LANES, c1, sizeof c1);
+    memcpy(word + 2 * LANES, c2, sizeof c2);
+    memcpy(word + 3 * LANES, c3, sizeof c3);
+}
+
+/* Counts of units [first, first + n) in resamples b .. b + LANES - 1; first is a multiple of PHILOX_WORDS, and room for the
+ * next multiple is there. */
+static void draw_counts(uint64_t seed, int64_t b, int64_t first, int64_t n, resample_lanes_t *count)
+{
+    uint32_t word[PHILOX_WORDS * LANES];
+    int32_t drawn[PHILOX_WORDS * LANES];
     for (int64_t i = 0; i < n; i += PHILOX_WORDS) {
-        const uint64_t group = (uint64_t)(first + i) / PHILOX_WORDS;
-        const uint32_t counter[4] = {(uint32_t)group, (uint32_t)(group >> 32), (uint32_t)b, (uint32_t)((uint64_t)b >> 32)};
-        uint32_t word[PHILOX_WORDS];
-        rng_philox(counter, key, word);
-        for (int64_t j = 0; j < PHILOX_WORDS && i + j < n; j++)
-            count[i + j] = count_of_word(word[j]);
+        philox_lanes(seed, (uint64_t)(first + i) / PHILOX_WORDS, (uint64_t)b, word);
+        count_words(word, drawn);
+        double *into = (double *)&count[i];
+        for (int k = 0; k < PHILOX_WORDS * LANES; k++)
+            into[k] = (double)drawn[k];
     }
 }
 
 int32_t bootstrap_count(uint64_t seed, int64_t b, int64_t u)
 {
-    double count[PHILOX_WORDS];
+    resample_lanes_t count[PHILOX_WORDS];
     draw_counts(seed, b, u - u % PHILOX_WORDS, PHILOX_WORDS, count);
-    return (int32_t)count[u % PHILOX_WORDS];
+    return (int32_t)count[u % PHILOX_WORDS].part[0][0];
 }
 
-/* total += sum over units of count * row. */
-static void add_rows(double *restrict total, const double *restrict row, const double *restrict count, int64_t units,
-                     int32_t columns)
+/* total[c] += sum over units of count * row, for `n` neighbouring columns of all; unit after unit, so that the sums round as
+ * they would one by one. */
+static inline __attribute__((always_inline)) void add_columns(resample_lanes_t *restrict total, const double *restrict row,
+                                                              const resample_lanes_t *restrict count, int64_t units,
+                                                              int32_t columns, int n)
 {
+    resample_lanes_t sum[4];
+    for (int c = 0; c < n; c++)
+        sum[c] = total[c];
     for (int64_t u = 0; u < units; u++)
-        for (int32_t c = 0; c < columns; c++)
-            total[c] += count[u] * row[u * columns + c];
+        for (int c = 0; c < n; c++)
+            for (int p = 0; p < LANES / 8; p++)
+                sum[c].part[p] += count[u].part[p] * row[u * columns + c];
+    for (int c = 0; c < n; c++)
+        total[c] = sum[c];
+}
+
+static void add_rows(resample_lanes_t *restrict total, const double *restrict row, const resample_lanes_t *restrict count,
+                     int64_t units, int32_t columns)
+{
+    int32_t c = 0;
+    for (; c + 4 <= columns; c += 4)
+        add_columns(total + c, row + c, count, units, columns, 4);
+    if (columns - c == 3)
+        add_columns(total + c, row + c, count, units, columns, 3);
+    else if (columns - c == 2)
+        add_columns(total + c, row + c, count, units, columns, 2);
+    else if (columns - c == 1)
+        add_columns(total + c, row + c, count, units, columns, 1);
 }
 
 bootstrap_t *bootstrap_create(const double *sums, int64_t units, int32_t columns, uint64_t seed, int32_t resamples)
@@ -67,18 +131,24 @@ bootstrap_t *bootstrap_create(const double *sums, int64_t units, int32_t columns
     bootstrap_t *bootstrap = MEM_NEW(bootstrap_t);
     *bootstrap = (bootstrap_t){.resamples = resamples, .columns = columns, .units = units};
     bootstrap->total = MEM_ARRAY(double, ((int64_t)resamples + 1) * columns);
-    double drawn[BLOCK_UNITS], once[BLOCK_UNITS];
-    for (int i = 0; i < BLOCK_UNITS; i++)
-        once[i] = 1.0;
+    double *own = bootstrap->total + (int64_t)resamples * columns;
+    resample_lanes_t *total =
+        MEM_ARRAY(resample_lanes_t, (int64_t)(resamples + LANES - 1) / LANES * columns); /* [resamples / LANES][columns] */
+    resample_lanes_t drawn[BLOCK_UNITS];
     for (int64_t first = 0; first < units; first += BLOCK_UNITS) {
         const int64_t n = units - first < BLOCK_UNITS ? units - first : BLOCK_UNITS;
         const double *row = sums + first * columns;
-        for (int32_t b = 0; b < resamples; b++) {
+        for (int32_t b = 0; b < resamples; b += LANES) {
             draw_counts(seed, b, first, n, drawn);
-            add_rows(bootstrap->total + (int64_t)b * columns, row, drawn, n, columns);
+            add_rows(total + (int64_t)(b / LANES) * columns, row, drawn, n, columns);
         }
-        add_rows(bootstrap->total + (int64_t)resamples * columns, row, once, n, columns);
+        for (int64_t i = 0; i < n * columns; i++)
+            own[i % columns] += row[i];
     }
+    for (int32_t b = 0; b < resamples; b++)
+        for (int32_t c = 0; c < columns; c++)
+            bootstrap->total[(int64_t)b * columns + c] = total[(int64_t)(b / LANES) * columns + c].part[b % LANES / 8][b % 8];
+    mem_free(total);
     return bootstrap;
 }
 

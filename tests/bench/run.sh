@@ -44,6 +44,7 @@ cores=$(nproc)
 awk -v load="$load" -v cores="$cores" 'BEGIN { if (load > 0.5 * cores)
     printf "bench: other work is running here (load %.1f on %d cores); expect noise\n", load, cores }' >&2
 
+bench "importing a text" bench_import "$scratch"
 bench "pulls and pushes through the whole stack" bench_rows tests/bench/rows.yaml
 bench "a table alone" bench_table
 bench "a table ten times larger than its memory" bench_memory "$scratch/spill"
@@ -64,6 +65,10 @@ else
 fi
 
 printf '\n%-52s %14s   %s\n' "what" "measured" "wanted"
+row import_bytes_per_second '"%.0f MB/s", v / 1e6' "text imported" "at least 150 MB/s on two cores"
+row import_floor_bytes_per_second '"%.0f MB/s", v / 1e6' "    split and hashed, one thread" ""
+row import_cpu_seconds_per_gb '"%.1f s", v' "    CPU time of a gigabyte imported" ""
+row import_floor_cpu_seconds_per_gb '"%.1f s", v' "    split and hashed" ""
 row worker_step_over_sgemm '"%.3f", v' "training step, speed over its bare sgemm calls" "at least 0.80"
 row pull_rows_per_second '"%.1f M/s", v / 1e6' "rows pulled, 1 worker, 1 server, dim 16" "at least 8 M/s"
 row push_rows_per_second '"%.1f M/s", v / 1e6' "rows pushed, AdaGrad" "at least 5 M/s"
