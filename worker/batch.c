@@ -245,17 +245,22 @@ static void grow(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
     MEM_GROW(b->singles, b->singles_cap, rows * (size_t)info->single);
 }
 
-status_t batch_build(batch_builder_t *b, const int64_t *positions, int rows, int64_t step, batch_t *batch)
+static void begin(batch_builder_t *b, int rows, int64_t step, batch_t *batch)
 {
     const dataset_info_t *info = dataset_info(b->dataset);
-    const int fields = info->single + info->multi;
     batch->rows = rows;
     batch->step = step;
     batch->single = info->single;
     batch->multi = info->multi;
     batch->numeric = info->numeric;
     grow(b, batch, info);
-    TRY(dataset_fetch(b->dataset, positions, rows, b->examples));
+}
+
+/* From b->examples. */
+static void build(batch_builder_t *b, batch_t *batch)
+{
+    const dataset_info_t *info = dataset_info(b->dataset);
+    const int fields = info->single + info->multi, rows = batch->rows;
     copy_rows(b, batch, info);
 
     int32_t found = 0;
@@ -274,7 +279,22 @@ status_t batch_build(batch_builder_t *b, const int64_t *positions, int rows, int
     MEM_GROW(batch->use_scale, batch->uses_cap, uses);
     partition(b, batch, fields);
     list_uses(b, batch);
+}
+
+status_t batch_build(batch_builder_t *b, const int64_t *positions, int rows, int64_t step, batch_t *batch)
+{
+    begin(b, rows, step, batch);
+    TRY(dataset_fetch(b->dataset, positions, rows, b->examples));
+    build(b, batch);
     return ST_OK;
+}
+
+void batch_build_examples(batch_builder_t *b, const dataset_example_t *examples, int rows, int64_t step, batch_t *batch)
+{
+    begin(b, rows, step, batch);
+    for (int r = 0; r < rows; r++)
+        b->examples[r] = examples[r];
+    build(b, batch);
 }
 
 void batch_reset(batch_t *batch)

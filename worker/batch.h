@@ -53,6 +53,8 @@ void batch_builder_destroy(batch_builder_t **builder);
 /* batch_build - fill `batch` with the examples at `positions` [rows] of the dataset. The batch's buffers grow and are kept for
  * the next use; batch_reset frees them. */
 WARN_UNUSED status_t batch_build(batch_builder_t *builder, const int64_t *positions, int rows, int64_t step, batch_t *batch);
+/* batch_build_examples - the same of examples that have been fetched, or come from elsewhere. */
+void batch_build_examples(batch_builder_t *builder, const dataset_example_t *examples, int rows, int64_t step, batch_t *batch);
 void batch_reset(batch_t *batch);
 
 /* batch_weights - weights of the rows of a shard's keys in one set of tables. */

@@ -1,6 +1,7 @@
 #include "worker/batch_plan.h"
 
 #include "common/base/memory.h"
+#include "worker/visit_store.h"
 
 /* Examples that are scored. */
 static int64_t scored(const batch_plan_t *plan, const dataset_info_t *info)
@@ -47,7 +48,19 @@ status_t batch_plan_build(const batch_plan_t *plan, int64_t index, dataset_t *da
 {
     int64_t step;
     const int rows = positions_of(plan, index, dataset, scratch, &step, out);
-    return batch_build(builder, scratch->positions, rows, step, out);
+    if (!scratch->visits)
+        return batch_build(builder, scratch->positions, rows, step, out);
+    MEM_GROW(scratch->examples, scratch->examples_capacity, (size_t)rows);
+    TRY(visit_store_fetch(scratch->visits, index, rows, scratch->examples));
+    batch_build_examples(builder, scratch->examples, rows, step, out);
+    return ST_OK;
+}
+
+void loader_scratch_fini(loader_scratch_t *scratch)
+{
+    mem_free(scratch->positions);
+    mem_free(scratch->examples);
+    *scratch = (loader_scratch_t){0};
 }
 
 int64_t batch_plan_batches(const batch_plan_t *plan, const dataset_info_t *info)

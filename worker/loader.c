@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "common/base/memory.h"
+#include "worker/visit_store.h"
 
 #define SLOTS 5 /* 3 with the owner, 1 ready, 1 being built */
 
@@ -16,7 +17,7 @@ struct loader {
 
     /* guarded by lock */
     batch_plan_t plan;
-    bool quit, busy;
+    bool quit, busy, begun;         /* begun: what the plan needs for its first batch is there */
     int64_t built, given, recycled; /* batches of this plan */
     int64_t end;                    /* batches in this plan */
     status_t status;
@@ -24,6 +25,23 @@ struct loader {
     batch_t slots[SLOTS];
     loader_scratch_t scratch;
 };
+
+/* Make ready for batch `index`, piece by piece, so that the loader can be stopped in between, and build it: *built. */
+static status_t go_on(loader_t *l, int64_t index, int64_t end, bool *built)
+{
+    *built = false;
+    if (!l->begun) {
+        l->begun = true;
+        return visit_store_create(&l->plan, l->dataset, &l->scratch.visits);
+    }
+    if (l->scratch.visits && visit_store_has_work(l->scratch.visits, index))
+        return visit_store_work(l->scratch.visits);
+    TRY(batch_plan_build(&l->plan, index, l->dataset, l->builder, &l->scratch, &l->slots[index % SLOTS]));
+    if (index + 1 == end)
+        visit_store_destroy(&l->scratch.visits); /* the dataset is its owner's again */
+    *built = true;
+    return ST_OK;
+}
 
 static void *run(void *argument)
 {
@@ -34,15 +52,15 @@ static void *run(void *argument)
             pthread_cond_wait(&l->changed, &l->lock);
             continue;
         }
-        const batch_plan_t plan = l->plan;
-        const int64_t index = l->built;
+        const int64_t index = l->built, end = l->end;
+        bool built;
         l->busy = true;
         pthread_mutex_unlock(&l->lock);
-        status_t status = batch_plan_build(&plan, index, l->dataset, l->builder, &l->scratch, &l->slots[index % SLOTS]);
+        status_t status = go_on(l, index, end, &built);
         pthread_mutex_lock(&l->lock);
         l->busy = false;
         l->status = status;
-        l->built += status == ST_OK;
+        l->built += built;
         pthread_cond_broadcast(&l->changed);
     }
     pthread_mutex_unlock(&l->lock);
@@ -84,7 +102,8 @@ void loader_destroy(loader_t **loader)
     batch_builder_destroy(&l->builder);
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
-    mem_free(l->scratch.positions);
+    visit_store_destroy(&l->scratch.visits);
+    loader_scratch_fini(&l->scratch);
     mem_free(l);
     *loader = NULL;
 }
@@ -95,6 +114,8 @@ void loader_start(loader_t *l, const batch_plan_t *plan)
     l->end = 0; /* nothing more of the plan before is begun */
     while (l->busy)
         pthread_cond_wait(&l->changed, &l->lock);
+    visit_store_destroy(&l->scratch.visits);
+    l->begun = false;
     l->plan = *plan;
     l->built = l->given = l->recycled = 0;
     l->end = batch_plan_batches(plan, dataset_info(l->dataset));

@@ -34,7 +34,7 @@ static status_t build(probe_t *probe, const batch_plan_t *plan, dataset_t *datas
             probe->number[probe->examples++] = batch->step + k;
         batch->step += BEYOND;
     }
-    mem_free(scratch.positions);
+    loader_scratch_fini(&scratch);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "worker/train.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "common/base/clock.h"
 #include "common/process/failpoint.h"
@@ -56,6 +57,13 @@ static int64_t depth_of(const worker_run_t *r)
     return r->config->determinism >= DETERMINISM_SYNC ? r->config->train.pipeline_depth : 0;
 }
 
+/* Where examples in the order of visits may be put: not /tmp, which on many systems is memory. */
+static const char *scratch_of(const config_t *config)
+{
+    const char *tmp = getenv("TMPDIR");
+    return *config->data.scratch ? config->data.scratch : tmp && *tmp ? tmp : "/var/tmp";
+}
+
 status_t train_begin(worker_run_t *r, int64_t first)
 {
     const config_t *c = r->config;
@@ -78,6 +86,7 @@ status_t train_begin(worker_run_t *r, int64_t first)
         .lanes = r->lanes,
         .order = order_of(c, dataset_info(r->dataset)->train_rows, r->group.number, r->group.groups),
         .first_step = first,
+        .scratch = scratch_of(c),
     };
     if (r->teacher)
         TRY(teacher_predictions_all(r->teacher, &plan.teacher));

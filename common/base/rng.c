@@ -99,16 +99,25 @@ void rng_fill_uniform(float *out, int64_t n, float scale, uint64_t seed, uint64_
     }
 }
 
-uint64_t rng_permute(uint64_t seed, uint64_t n, uint64_t i)
+#define PERMUTE_ROUNDS 6
+
+/* Bits of one half of the block that is permuted: the smallest that holds n. */
+static int half_bits_of(uint64_t n)
 {
-    ASSERT(i < n);
     int half_bits = 1;
     while (half_bits < 32 && (1ull << (2 * half_bits)) < n)
         half_bits++;
+    return half_bits;
+}
+
+uint64_t rng_permute(uint64_t seed, uint64_t n, uint64_t i)
+{
+    ASSERT(i < n);
+    const int half_bits = half_bits_of(n);
     const uint64_t mask = (1ull << half_bits) - 1;
     do {
         uint64_t left = i >> half_bits, right = i & mask;
-        for (uint64_t round = 0; round < 6; round++) {
+        for (uint64_t round = 0; round < PERMUTE_ROUNDS; round++) {
             uint64_t f = hash_mix(right ^ hash_mix(seed + round)) & mask;
             uint64_t next = left ^ f;
             left = right;
@@ -117,4 +126,21 @@ uint64_t rng_permute(uint64_t seed, uint64_t n, uint64_t i)
         i = left << half_bits | right;
     } while (i >= n);
     return i;
+}
+
+uint64_t rng_unpermute(uint64_t seed, uint64_t n, uint64_t image)
+{
+    ASSERT(image < n);
+    const int half_bits = half_bits_of(n);
+    const uint64_t mask = (1ull << half_bits) - 1;
+    do {
+        uint64_t left = image >> half_bits, right = image & mask;
+        for (uint64_t round = PERMUTE_ROUNDS; round-- > 0;) {
+            const uint64_t before = right ^ (hash_mix(left ^ hash_mix(seed + round)) & mask);
+            right = left;
+            left = before;
+        }
+        image = left << half_bits | right;
+    } while (image >= n);
+    return image;
 }

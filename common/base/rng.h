@@ -50,4 +50,7 @@ double rng_normal_quantile(double p);
  * even power of two with cycle walking. Pure function of (seed, n, i); expected cost below 4 rounds of walking. */
 uint64_t rng_permute(uint64_t seed, uint64_t n, uint64_t i);
 
+/* rng_unpermute - its inverse, at the same cost. */
+uint64_t rng_unpermute(uint64_t seed, uint64_t n, uint64_t image);
+
 #endif

@@ -86,6 +86,18 @@ static void make_room(dataset_t *dataset)
         evict(dataset, dataset->oldest);
 }
 
+void dataset_limit_cache(dataset_t *dataset, int64_t cache_bytes)
+{
+    dataset->cache_bytes = cache_bytes;
+    dataset->fetch++; /* what the last fetch gave out is given up */
+    make_room(dataset);
+}
+
+int64_t dataset_cache_bytes(const dataset_t *dataset)
+{
+    return dataset->cache_bytes;
+}
+
 static status_t load_block(dataset_t *dataset, int64_t number)
 {
     char key[DATASET_KEY_BYTES];

@@ -78,6 +78,10 @@ WARN_UNUSED status_t dataset_verify(dataset_t *dataset);
  * own numbers again. Decoded blocks are forgotten where that changes anything. */
 void dataset_standardise(dataset_t *dataset, const double *mean_scale);
 
+/* dataset_limit_cache - keep at most so many bytes of decoded blocks from now on.  dataset_cache_bytes - the bound. */
+void dataset_limit_cache(dataset_t *dataset, int64_t cache_bytes);
+int64_t dataset_cache_bytes(const dataset_t *dataset);
+
 /* dataset_origin, dataset_census - what the dataset was made of and what was counted; borrowed. Of kind ORIGIN_UNKNOWN, and not
  * is_recorded, for a dataset that was made before they were kept. */
 const origin_t *dataset_origin(const dataset_t *dataset);

@@ -14,12 +14,16 @@ static int64_t within_split(const order_t *order, int64_t within_share)
     return order->shares > 1 ? within_share * order->shares + order->share : within_share;
 }
 
-static int64_t within_epoch(const order_t *order, int64_t epoch, int64_t position)
+/* The examples among which the one at `position` is shuffled; a permutation of them leaves them where they are. */
+typedef struct shuffled {
+    int64_t start, size;
+    uint64_t key;
+} shuffled_t;
+
+static shuffled_t piece_of(const order_t *order, int64_t epoch, int64_t position)
 {
     int64_t start = 0, size = order->rows, window = 0;
     switch (order->kind) {
-    case ORDER_CHRONOLOGICAL:
-        return position;
     case ORDER_WINDOW:
         ASSERT(order->window > 0);
         window = position / order->window;
@@ -29,10 +33,32 @@ static int64_t within_epoch(const order_t *order, int64_t epoch, int64_t positio
     case ORDER_FULL:
         break;
     default:
-        ASSERT(!"a known order");
+        ASSERT(!"an order that shuffles");
     }
-    const uint64_t key = rng_u64(order->seed, (uint64_t)epoch, (uint64_t)window);
-    return start + (int64_t)rng_permute(key, (uint64_t)size, (uint64_t)(position - start));
+    return (shuffled_t){start, size, rng_u64(order->seed, (uint64_t)epoch, (uint64_t)window)};
+}
+
+static int64_t within_epoch(const order_t *order, int64_t epoch, int64_t position)
+{
+    if (order->kind == ORDER_CHRONOLOGICAL)
+        return position;
+    const shuffled_t piece = piece_of(order, epoch, position);
+    return piece.start + (int64_t)rng_permute(piece.key, (uint64_t)piece.size, (uint64_t)(position - piece.start));
+}
+
+int64_t order_example(const order_t *order, int64_t i)
+{
+    ASSERT(i >= 0 && i < order->rows);
+    return within_split(order, i);
+}
+
+int64_t order_position(const order_t *order, int64_t epoch, int64_t i)
+{
+    ASSERT(epoch >= 0 && i >= 0 && i < order->rows);
+    if (order->kind == ORDER_CHRONOLOGICAL)
+        return i;
+    const shuffled_t piece = piece_of(order, epoch, i);
+    return piece.start + (int64_t)rng_unpermute(piece.key, (uint64_t)piece.size, (uint64_t)(i - piece.start));
 }
 
 int64_t order_index(const order_t *order, int64_t epoch, int64_t position)

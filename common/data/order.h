@@ -30,4 +30,10 @@ int64_t order_index(const order_t *order, int64_t epoch, int64_t position);
 /* order_indices - n consecutive global positions `first ..` (position = epoch * rows + within), as order_index. */
 void order_indices(const order_t *order, int64_t first, int n, int64_t *out);
 
+/* The inverse, for a pass over the examples as they are stored. order_example - the i-th example of the share, 0 <= i < rows.
+ * order_position - where in `epoch` it is visited: order_index(order, epoch, order_position(order, epoch, i)) is
+ * order_example(order, i). */
+int64_t order_example(const order_t *order, int64_t i);
+int64_t order_position(const order_t *order, int64_t epoch, int64_t i);
+
 #endif

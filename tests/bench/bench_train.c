@@ -6,6 +6,7 @@
  *     workers   CPU-seconds of all ranks per example for 1, 2 and 4 workers
  *     ensemble  examples/s of a single network, of three such networks, and of three with its parameters in all
  *     memory    examples/s with a tenth of the memory that the tables want, over examples/s with all of it
+ *     beyond    examples/s of a full shuffle with a cache of a tenth of the dataset, over examples/s with one that holds it
  *     kuairand  examples/s of configs/kuairand.yaml, its base variant (a single ReLU network)
  *     save      seconds of training without checkpoints, with a few, with one after the other, and without digests of steps;
  * the
@@ -13,7 +14,7 @@
  *
  * Prints `name value` lines: medians of several runs, taken in turns.
  *
- * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|kuairand|save */
+ * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|beyond|kuairand|save */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -187,24 +188,44 @@ static status_t ensemble(bench_t *b)
 
 /* ---- memory ---------------------------------------------------------------------------------------------------------- */
 
-static status_t memory(bench_t *b)
+/* examples/s of a configuration without and with something that makes it slower, in turns. */
+static status_t compare_rates(bench_t *b, const char *config, const char *plain, const char *slower,
+                              double rate[2][MEMORY_RUNS], double ratio[MEMORY_RUNS])
 {
-    double rate[2][MEMORY_RUNS], ratio[MEMORY_RUNS];
     char data[512];
-    snprintf(data, sizeof data, "data.path=%s/data-memory", b->scratch);
-    const char *const sets[] = {data, "cluster.memory_mb=1"};
+    snprintf(data, sizeof data, "data.path=%s/data-%s", b->scratch, b->part);
     for (int i = 0; i < MEMORY_RUNS; i++) {
-        for (int bounded = 0; bounded < 2; bounded++) {
+        for (int is_slower = 0; is_slower < 2; is_slower++) {
             manifest_t manifest;
-            TRY(train(b, "tests/bench/memory.yaml", sets, 1 + bounded, &manifest));
-            rate[bounded][i] = manifest.result.cost.examples_per_second;
+            const char *const sets[] = {data, is_slower ? slower : plain};
+            TRY(train(b, config, sets, 2, &manifest));
+            rate[is_slower][i] = manifest.result.cost.examples_per_second;
             manifest_fini(&manifest);
         }
         ratio[i] = rate[1][i] / rate[0][i];
     }
+    return ST_OK;
+}
+
+static status_t memory(bench_t *b)
+{
+    double rate[2][MEMORY_RUNS], ratio[MEMORY_RUNS];
+    TRY(compare_rates(b, "tests/bench/memory.yaml", "cluster.memory_mb=0", "cluster.memory_mb=1", rate, ratio));
     printf("memory_all_examples_per_second %.0f\n", bench_median(rate[0], MEMORY_RUNS));
     printf("memory_tenth_examples_per_second %.0f\n", bench_median(rate[1], MEMORY_RUNS));
     printf("memory_tenth_training_over_all %.3f\n", bench_median(ratio, MEMORY_RUNS));
+    return ST_OK;
+}
+
+/* ---- beyond ---------------------------------------------------------------------------------------------------------- */
+
+static status_t beyond(bench_t *b)
+{
+    double rate[2][MEMORY_RUNS], ratio[MEMORY_RUNS];
+    TRY(compare_rates(b, "tests/bench/beyond.yaml", "data.cache_mb=1024", "data.cache_mb=11", rate, ratio));
+    printf("shuffle_cached_examples_per_second %.0f\n", bench_median(rate[0], MEMORY_RUNS));
+    printf("shuffle_beyond_examples_per_second %.0f\n", bench_median(rate[1], MEMORY_RUNS));
+    printf("shuffle_beyond_over_cached %.3f\n", bench_median(ratio, MEMORY_RUNS));
     return ST_OK;
 }
 
@@ -310,13 +331,13 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         status_t (*run)(bench_t *b);
-    } parts[] = {{"toy", toy},       {"workers", workers},   {"ensemble", ensemble},
-                 {"memory", memory}, {"kuairand", kuairand}, {"save", save}};
+    } parts[] = {{"toy", toy},       {"workers", workers},   {"ensemble", ensemble}, {"memory", memory},
+                 {"beyond", beyond}, {"kuairand", kuairand}, {"save", save}};
     for (size_t i = 0; argc == 4 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[3], parts[i].name) == 0) {
             bench_t b = {argv[1], argv[2], argv[3], 0};
             return status_exit_code(parts[i].run(&b));
         }
-    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|kuairand|save\n");
+    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|beyond|kuairand|save\n");
     return 2;
 }

@@ -49,6 +49,7 @@ bench "pulls and pushes through the whole stack" bench_rows tests/bench/rows.yam
 bench "a table alone" bench_table
 bench "a table ten times larger than its memory" bench_memory "$scratch/spill"
 bench "training with tables ten times larger than their memory" bench_train "$build/smelter" "$scratch" memory
+bench "a full shuffle of ten times the cache" bench_train "$build/smelter" "$scratch" beyond
 bench "the model alone" bench_model
 bench "the activations alone" bench_activation
 bench "training steps of the paper's toy net" bench_train "$build/smelter" "$scratch" toy
@@ -97,6 +98,7 @@ row resume_seconds_per_gb '"%.2f s", v' "resuming, per GB of checkpoint" ""
 row memory_tenth_training_over_all '"%.2f", v' "training with a tenth of the rows in memory over all" "over 0.5"
 row memory_tenth_over_whole '"%.2f", v' "    the table alone, which does nothing but wait" ""
 row memory_overhead_bytes_per_row '"%.1f", v' "bytes of memory of a row over its payload" "at most 24"
+row shuffle_beyond_over_cached '"%.2f", v' "a full shuffle with a tenth of the examples in memory over all" "at least 0.5"
 row activation_smelu_over_relu '"%.2f", v' "SmeLU, time over ReLU's, forward and backward" "at most 1.15"
 row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
 row activation_swish_over_relu '"%.2f", v' "Swish" ""

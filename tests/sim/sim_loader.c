@@ -32,7 +32,7 @@ void loader_destroy(loader_t **loader)
     for (int i = 0; i < SLOTS; i++)
         batch_reset(&l->slots[i]);
     batch_builder_destroy(&l->builder);
-    mem_free(l->scratch.positions);
+    loader_scratch_fini(&l->scratch);
     mem_free(l);
     *loader = NULL;
 }

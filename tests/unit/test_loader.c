@@ -3,8 +3,10 @@
  * split once; plans can be dropped and started anew; a dataset that cannot be read ends the plan with its error. */
 #include "worker/loader.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
@@ -19,7 +21,10 @@ typedef struct fixture {
     sample_t *sample;
     dataset_t *dataset;
     loader_t *loader;
+    const char *scratch;
 } fixture_t;
+
+static bool is_beyond_cache; /* the dataset is larger than its cache, and examples are put in the order of visits */
 
 static fixture_t setup(double train_fraction)
 {
@@ -34,7 +39,8 @@ static fixture_t setup(double train_fraction)
                                       .values = 30,
                                       .train_fraction = train_fraction};
     f.sample = sample_create(&options);
-    assert_int_equal(dataset_open(options.path, 1 << 20, &f.dataset), ST_OK);
+    assert_int_equal(dataset_open(options.path, is_beyond_cache ? 4000 : 1 << 20, &f.dataset), ST_OK);
+    f.scratch = is_beyond_cache ? test_path(".") : NULL;
     uint16_t slot_shard[HASH_SLOTS] = {0};
     assert_int_equal(loader_create(f.dataset, 1, slot_shard, &f.loader), ST_OK);
     return f;
@@ -61,6 +67,7 @@ static batch_plan_t training(const fixture_t *f, lanes_t lanes, int worker, int 
                           .worker = worker,
                           .workers = workers,
                           .lanes = lanes,
+                          .scratch = f->scratch,
                           .order = {order, 7, f->sample->train_rows, 32, 0, 1}};
 }
 
@@ -285,12 +292,103 @@ static void test_damaged_data_ends_the_plan(void **state)
     teardown(&f);
 }
 
+/* ---- examples in the order of visits --------------------------------------------------------------------------------- */
+
+static int go_beyond_cache(void **state)
+{
+    (void)state;
+    is_beyond_cache = true;
+    return 0;
+}
+
+static int stay_in_cache(void **state)
+{
+    (void)state;
+    is_beyond_cache = false;
+    return 0;
+}
+
+/* Everything proved above is proved again with a dataset that is larger than its cache; this says that it is another way. */
+static void test_a_shuffle_beyond_the_cache_says_what_it_costs(void **state)
+{
+    (void)state;
+    fixture_t f = setup(0.8);
+    const int64_t n = f.sample->train_rows;
+    batch_plan_t plan = training(&f, (lanes_t){.batch = 16, .total = 2 * n, .lanes = 4}, 0, 1, ORDER_FULL);
+    uint64_t *sequence = MEM_ARRAY(uint64_t, plan.lanes.total);
+    log_set_level(LOG_INFO);
+    catch_start();
+    place_examples(&f, &plan, sequence);
+    catch_stop();
+    assert_caught("are put in the order of visits in");
+    assert_caught("data.order window");
+    assert_int_equal(dataset_cache_bytes(f.dataset), 4000); /* lent for the time of the training */
+
+    catch_start();
+    dataset_limit_cache(f.dataset, 1 << 20);
+    memset(sequence, 0, sizeof *sequence * (size_t)plan.lanes.total);
+    place_examples(&f, &plan, sequence); /* it fits */
+    dataset_limit_cache(f.dataset, 4000);
+    plan.order.kind = ORDER_CHRONOLOGICAL;
+    memset(sequence, 0, sizeof *sequence * (size_t)plan.lanes.total);
+    place_examples(&f, &plan, sequence); /* each block is decoded once */
+    catch_stop();
+    assert_string_equal(catch_text(), "");
+    log_set_level(LOG_WARN);
+    mem_free(sequence);
+    teardown(&f);
+}
+
+static void test_scratch_that_is_no_help(void **state)
+{
+    (void)state;
+    fixture_t f = setup(0.8);
+    const int64_t n = f.sample->train_rows;
+    batch_plan_t plan = training(&f, (lanes_t){.batch = 16, .total = 2 * n, .lanes = 4}, 0, 1, ORDER_FULL);
+    uint64_t *sequence = MEM_ARRAY(uint64_t, plan.lanes.total);
+    batch_t *batch = NULL;
+
+    plan.scratch = "/proc"; /* which has no room: as if there were no scratch */
+    catch_start();
+    assert_int_equal(place_examples(&f, &plan, sequence), 2 * n);
+    catch_stop();
+    assert_caught("/proc has no room");
+
+    plan.scratch = test_path("nowhere");
+    catch_start();
+    loader_start(f.loader, &plan);
+    assert_int_equal(loader_next(f.loader, PATIENCE_MS, &batch), ST_INPUT);
+    catch_stop();
+    assert_caught("data.scratch");
+
+    struct rlimit old;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    struct rlimit low = {4096, old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    plan.scratch = f.scratch;
+    catch_start();
+    loader_start(f.loader, &plan);
+    const status_t status = loader_next(f.loader, PATIENCE_MS, &batch);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(status, ST_SYSTEM);
+    catch_stop();
+    assert_caught("cannot be written in");
+    mem_free(sequence);
+    teardown(&f);
+}
+
+#define EVERY_TEST \
+    cmocka_unit_test(test_training_covers_every_epoch_once), cmocka_unit_test(test_a_plan_begins_at_any_step), \
+        cmocka_unit_test(test_scoring_covers_a_split_once), cmocka_unit_test(test_plans_are_dropped_and_started_anew), \
+        cmocka_unit_test(test_batches_that_are_out_are_left_alone), cmocka_unit_test(test_damaged_data_ends_the_plan)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training_covers_every_epoch_once),    cmocka_unit_test(test_a_plan_begins_at_any_step),
-        cmocka_unit_test(test_scoring_covers_a_split_once),         cmocka_unit_test(test_plans_are_dropped_and_started_anew),
-        cmocka_unit_test(test_batches_that_are_out_are_left_alone), cmocka_unit_test(test_damaged_data_ends_the_plan),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {EVERY_TEST};
+    const struct CMUnitTest beyond_tests[] = {EVERY_TEST, cmocka_unit_test(test_a_shuffle_beyond_the_cache_says_what_it_costs),
+                                              cmocka_unit_test(test_scratch_that_is_no_help)};
+    log_set_level(LOG_WARN);
+    const int failed = cmocka_run_group_tests_name("in the cache", tests, stay_in_cache, NULL);
+    return failed + cmocka_run_group_tests_name("beyond the cache", beyond_tests, go_beyond_cache, NULL);
 }

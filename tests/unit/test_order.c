@@ -16,6 +16,7 @@ static void assert_bijection(const order_t *order, int64_t epoch)
         assert_true(i >= 0 && i < order->rows);
         assert_int_equal(seen[i], 0);
         seen[i] = 1;
+        assert_int_equal(order_position(order, epoch, i), p);
         if (order->kind == ORDER_WINDOW)
             assert_int_equal(i / order->window, p / order->window);
         if (order->kind == ORDER_CHRONOLOGICAL)
