@@ -177,7 +177,8 @@ void progress_number(progress_t *progress, const char *name, double value)
 
 void progress_update(progress_t *progress, int64_t step, int64_t examples, int64_t now_ns)
 {
-    ASSERT(progress->is_running);
+    if (!progress->is_running)
+        return;
     progress->step = step;
     progress->examples = examples;
     measure_speed(progress, now_ns);

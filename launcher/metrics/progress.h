@@ -39,7 +39,8 @@ const char *progress_mode(const progress_t *progress);
 /* progress_start - a run begins.
  * progress_number - a number of the training, shown behind its name from the next drawing on; of a name that it had before, the
  * new value. NaN: it is not shown. At most PROGRESS_NUMBERS names of a run, each a constant, in the order in which they came.
- * progress_update - where it stands: steps, examples since this start. Draws where it is time to.
+ * progress_update - where it stands: steps, examples since this start. Draws where it is time to. Nothing where no run goes on:
+ * a worker may speak late.
  * progress_finish - it is done: draws the final state once. */
 #define PROGRESS_NUMBERS 6
 void progress_start(progress_t *progress, const progress_run_t *run, int64_t now_ns);

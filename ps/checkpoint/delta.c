@@ -430,8 +430,8 @@ static status_t check_blocks(delta_reader_t *r, hash_stream_t *hash)
                 return FAIL(ST_CORRUPT, "%s: the end block at byte %" PRId64 " is damaged", r->path, at);
             return check_end(r, hash, &seen);
         }
-        if (head.kind == DELTA_PENDING && (head.step < 0 || head.step < r->head.step - r->head.depth ||
-                                           head.step >= r->head.step || head.sender >= SENDERS_MOST))
+        if (head.kind == DELTA_PENDING && (head.step < 0 || head.step >= r->head.step ||
+                                           r->head.step - head.step > r->head.depth || head.sender >= SENDERS_MOST))
             return FAIL(ST_CORRUPT,
                         "%s: pending pushes of step %" PRId64 " by worker %u in a checkpoint before step %" PRId64
                         ", depth %" PRId64,

@@ -103,7 +103,8 @@ static status_t append(disk_file_t *file, const void *data, size_t bytes)
 {
     ASSERT(!((fuzz_open_t *)file)->file);
     MEM_GROW(written, written_capacity, written_bytes + bytes);
-    memcpy(written + written_bytes, data, bytes);
+    if (bytes)
+        memcpy(written + written_bytes, data, bytes);
     written_bytes += bytes;
     return ST_OK;
 }

@@ -35,7 +35,7 @@ static void note_sent(void *context, int peer, const wire_header_t *header, cons
         stage->digest = hash64(frames[i].data, (size_t)frames[i].bytes, stage->digest);
 }
 
-static experiment_t *experiment_of(const stage_options_t *o)
+experiment_t *stage_experiment(const stage_options_t *o)
 {
     experiment_t *experiment = NULL;
     char *path = mem_printf("%s/stage.yaml", o->dir);
@@ -56,7 +56,7 @@ static stage_t *create(const stage_options_t *options, int rank)
 {
     stage_t *stage = MEM_NEW(stage_t);
     stage->o = *options;
-    stage->experiment = experiment_of(options);
+    stage->experiment = options->experiment ? options->experiment : stage_experiment(options);
     stage->net = net_fake_create(rank, note_sent, stage);
     stage->run_id = RUN;
     stage->incarnation = INCARNATION;
@@ -230,7 +230,8 @@ void stage_destroy(stage_t **stage)
     mem_free(s->roster);
     ASSERT(net_fake_held(s->net) == 0); /* whoever took a message has released it */
     net_close(&s->net);
-    experiment_destroy(&s->experiment);
+    if (!s->o.experiment)
+        experiment_destroy(&s->experiment);
     mem_free(s);
     *stage = NULL;
 }

@@ -28,9 +28,10 @@ struct roster;
 typedef struct stage_options {
     const char *level; /* async, bounded, sync or invariant */
     int depth, staleness, workers, shards;
-    const char *dir;  /* of the job; what a receiver writes goes below it */
-    const char *more; /* further lines of the configuration; or NULL */
-    disk_t *disk;     /* for checkpoints; NULL: the system's */
+    const char *dir;          /* of the job; what a receiver writes goes below it */
+    const char *more;         /* further lines of the configuration; or NULL */
+    disk_t *disk;             /* for checkpoints; NULL: the system's */
+    experiment_t *experiment; /* borrowed, of stage_experiment, for stages that are many; or NULL */
 } stage_options_t;
 
 typedef struct stage {
@@ -51,6 +52,9 @@ typedef struct stage {
     message_counters_t counters;      /* of the last FLUSHED or LOADED */
     int64_t refused;                  /* messages that the transport would have refused */
 } stage_t;
+
+/* stage_experiment - what a stage of these options trains; **owned**, experiment_destroy. */
+experiment_t *stage_experiment(const stage_options_t *options);
 
 /* stage_shard - shard 0 of o.shards, without a run.  stage_coordinator - rank 0 while it waits for the workers to train run
  * stage->run_id, with checkpoints, digests of steps and probes.  **owned**; stage_destroy. */
