@@ -160,7 +160,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(BUILD)/libsmelter.a
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_LIB) $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/harness_main.o) $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
-	@$(CC) $(SAN) $(FUZZ_ENGINE) $(FUZZ_WRAP) -o $@ $^ $(LDLIBS_OWN) -lcmocka
+	@$(CC) $(SAN) $(FUZZ_ENGINE) $(FUZZ_WRAP) -o $@ $(filter %.o,$^) $(BUILD)/libsmelter.a $(LDLIBS_OWN) -lcmocka
+
+$(BUILD)/tests/fuzz/fuzz_worker: $(BUILD)/tests/sim/sim_mpi.o $(BUILD)/tests/sim/sim_loader.o
 
 # Simulated jobs bring their own cluster.h and loader.h, which must come before those of the library, count allocations, and read
 # checkpoints with checksums that can be made blind (tests/sim/sim_hash.h).

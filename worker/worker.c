@@ -144,7 +144,7 @@ static status_t worker_on_dense(worker_t *w, const net_message_t *message)
     const int64_t first = wire_first_element(&message->header), n = message->header.count;
     model_t *model = k < (uint32_t)step_components(r->step) ? step_model(r->step, (int)k) : NULL;
     const int64_t values = model ? model_parameters(model) : 0, all = model ? values + model_state_count(model) : 0;
-    if (first < 0 || first > all || n > all - first || message->frame[0].bytes != n * (int64_t)sizeof(float))
+    if (!model || first < 0 || first > all || n > all - first || message->frame[0].bytes != n * (int64_t)sizeof(float))
         return FAIL(ST_MESSAGE, "dense parameters %" PRId64 " to %" PRId64 " of component %u do not fit its %" PRId64, first,
                     (first + n), k, all);
     const float *from = message->frame[0].data;

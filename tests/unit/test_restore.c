@@ -221,6 +221,26 @@ static void assert_restored(int delta, int shard, int shards)
     mem_free(w);
 }
 
+/* A delta may say any number of a worker; memory is taken for those that have pushed. */
+static void test_a_sender_of_a_high_number(void **state)
+{
+    (void)state;
+    enum { SENDER = 65535, AT = 400 };
+    static const float g[4096] = {0.5f};
+    gradients_t sum = {0};
+    model_t model;
+    for (uint32_t t = 0; t < TABLES; t++)
+        model.tables[t] = make_table(t, dims[t]);
+    model.pending = pending_gradients_create(0, 1000, model.tables, TABLES);
+    pending_gradients_put(model.pending, AT, SENDER, 0, 7, g);
+    pending_gradients_put(model.pending, AT, 3, 0, 7, g);
+    pending_gradients_visit(model.pending, AT, add_gradient, &sum);
+    assert_int_equal(sum.n, 2);
+    pending_gradients_apply(model.pending, AT);
+    assert_int_equal(table_rows(model.tables[0]), 1);
+    model_fini(&model);
+}
+
 /* ---- fold ------------------------------------------------------------------------------------------------------------- */
 
 /* A block of a delta is a batch. */
@@ -587,10 +607,15 @@ static void test_bases_of_other_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_fold_may_end_anywhere), cmocka_unit_test(test_a_fold_may_be_killed_anywhere),
-        cmocka_unit_test(test_what_a_fold_leaves),      cmocka_unit_test(test_what_is_wrong_is_named),
-        cmocka_unit_test(test_a_gap_is_named),          cmocka_unit_test(test_what_is_wrong_with_a_base_is_named),
-        cmocka_unit_test(test_deltas_of_other_runs),    cmocka_unit_test(test_bases_of_other_runs),
+        cmocka_unit_test(test_a_fold_may_end_anywhere),
+        cmocka_unit_test(test_a_fold_may_be_killed_anywhere),
+        cmocka_unit_test(test_what_a_fold_leaves),
+        cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_a_gap_is_named),
+        cmocka_unit_test(test_what_is_wrong_with_a_base_is_named),
+        cmocka_unit_test(test_deltas_of_other_runs),
+        cmocka_unit_test(test_bases_of_other_runs),
+        cmocka_unit_test(test_a_sender_of_a_high_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
