@@ -158,7 +158,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
 	@$(CC) $(SAN) -o $@ $^ $(LDLIBS_OWN) -lcmocka
 
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_LIB) $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/harness_main.o) $(TEST_LIB) $(BUILD)/libsmelter.a
+$(FUZZERS): $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_LIB) $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/harness_main.o) $(TEST_LIB) $(BUILD)/libsmelter.a
 	@echo "link  $@"
 	@$(CC) $(SAN) $(FUZZ_ENGINE) $(FUZZ_WRAP) -o $@ $(filter %.o,$^) $(BUILD)/libsmelter.a $(LDLIBS_OWN) -lcmocka
 
