@@ -29,7 +29,8 @@
 #define ROWS_AHEAD 12
 #define WINDOW 32 /* a power of two above both */
 
-#define GRADIENTS_AHEAD 12 /* keys whose gradients are under way in a merged push */
+#define GRADIENTS_AHEAD 12 /* keys whose gradients are under way in a push */
+#define LINE_FLOATS (ROW_LINE_BYTES / (int64_t)sizeof(float))
 #define DIM_MAX 65536
 
 /* Separates the numbers of rows from those drawn elsewhere from the same seed. */
@@ -338,7 +339,11 @@ static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row
 static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
 {
     const merged_push_t *push = context;
-    step_row(push->table, push->keys[i], id, row, push->g + i * push->table->dim, push->version);
+    const int64_t dim = push->table->dim;
+    const float *ahead = push->g + (i + GRADIENTS_AHEAD) * dim; /* the last ones fetch what is behind the last key */
+    for (int64_t j = 0; j < dim; j += LINE_FLOATS)
+        __builtin_prefetch(ahead + j);
+    step_row(push->table, push->keys[i], id, row, push->g + i * dim, push->version);
 }
 
 static void end_push(table_t *table, uint32_t step)
