@@ -24,7 +24,8 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC:= $(wildcard tests/bench/bench_*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 SANITIZED:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-format-truncation
-TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
+TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failing_calls.c,$(wildcard tests/lib/*.c)))
+FAILING  := $(BUILD)/tests/lib/failing_calls.so
 SIM_LIB  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/sim/sim_main.c,$(wildcard tests/sim/sim_*.c)))
 # Fuzz targets (tests/fuzz/harness.h): with FUZZ_ENGINE, libFuzzer's main and mutations; without, a replay of inputs.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -40,7 +41,7 @@ SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup setup-check demo check test bench sim fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
+.PHONY: all help setup setup-check demo check test bench sim faults fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
         build-unit-tests build-fuzzers
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
@@ -65,7 +66,7 @@ check: setup-check ## from a bare machine to a tested one: set up, build, run al
 test: all build-tests ## run all tests (no set-up)
 	@tests/run.sh $(BUILD)
 
-build-tests: $(TESTS) $(FUZZERS) $(BENCHES) # benchmarks are no part of the tests, but that they build is
+build-tests: $(TESTS) $(FUZZERS) $(BENCHES) $(FAILING) # benchmarks are no part of the tests, but that they build is
 
 build-unit-tests: $(filter $(BUILD)/tests/unit/% $(BUILD)/tests/kernels/%,$(TESTS))
 
@@ -82,6 +83,9 @@ fuzz: ## look for inputs that break what reads them, for SECONDS=60 in all (libF
 	@tests/fuzz/run.sh build-fuzz $(SECONDS)
 
 build-fuzzers: $(FUZZERS)
+
+faults: all $(FAILING) ## fail every system call of a job on its files in turn, and start it again (hours; RANKS, KINDS, SCENES choose)
+	@FULL=1 tests/cluster/test_failing_calls.sh $(BUILD)
 
 verify-numpy: all ## train small configurations and compute each again from docs/MATH.md, with numpy
 	@rm -rf out/verify-numpy && mkdir -p out
@@ -148,6 +152,11 @@ $(BUILD)/launcher/job/guard.so: $(wildcard launcher/job/guard/*) Makefile
 	@echo "cc    launcher/job/guard/guard.c"
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wshadow -fPIC -shared -s -Wl,--build-id=none -I. -o $@ launcher/job/guard/guard.c -ldl
 $(BUILD)/launcher/job/mpirun_guard.o: $(BUILD)/launcher/job/guard.so
+
+$(FAILING): tests/lib/failing_calls.c Makefile
+	@mkdir -p $(@D)
+	@echo "cc    $<"
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Wshadow -fPIC -shared -o $@ $< -ldl
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)

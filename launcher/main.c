@@ -105,9 +105,9 @@ static status_t run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    file_mode_restrict();
     if (argc > 2 && strcmp(argv[1], MPIRUN_GUARD_DAEMON) == 0)
         return mpirun_guard_daemon(argv + 1);
-    file_mode_restrict();
     descriptors_prepare();
     provenance_set_commit(commit);
     stdout = printable_stream(STDOUT_FILENO); /* whatever a command prints of data and names of files */

@@ -187,28 +187,47 @@ status_t dir_create(const char *path)
     return status;
 }
 
-bool dir_is_empty(const char *path)
+status_t dir_look(const char *path, bool *is_empty)
 {
     DIR *dir = opendir(path);
-    if (!dir)
-        return errno == ENOENT;
     bool empty = true;
-    for (struct dirent *entry; empty && (entry = readdir(dir));)
+    int error = dir || errno == ENOENT ? 0 : errno;
+    errno = 0;
+    for (struct dirent *entry; dir && empty && (entry = readdir(dir));)
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-    closedir(dir);
-    return empty;
+    if (dir && empty)
+        error = errno;
+    if (dir)
+        closedir(dir);
+    if (error)
+        return FAIL(file_blame(error), "%s: cannot be read as a folder: %s; make it readable, or name another one", path,
+                    strerror(error));
+    *is_empty = empty;
+    return ST_OK;
+}
+
+/* A file that has no name leaves nothing behind, whatever happens. Where a file system has none of these, or the kernel, a file
+ * with one is made and removed. Returns 0 or errno. */
+static int try_writing(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd < 0 ? errno : 0;
+    char *probe = mem_printf("%s/.writable.%ld", path, (long)getpid());
+    fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const bool good = fd >= 0 && unlink(probe) == 0;
+    const int error = good ? 0 : errno;
+    if (fd >= 0)
+        close(fd);
+    mem_free(probe);
+    return error;
 }
 
 status_t dir_check_writable(const char *path)
 {
-    char *probe = mem_printf("%s/.writable.%ld", path, (long)getpid());
-    int fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int error = fd < 0 ? errno : 0;
-    if (fd >= 0) {
-        close(fd);
-        unlink(probe);
-    }
-    mem_free(probe);
+    const int error = try_writing(path);
     if (error)
         return FAIL(file_blame(error), "%s: not writable: %s; choose another output folder", path, strerror(error));
     return ST_OK;
@@ -237,11 +256,13 @@ static int remove_entry(const char *path, const struct stat *st, int flag, struc
     return remove(path) == 0 || errno == ENOENT ? 0 : -1;
 }
 
+int dir_discard_tree(const char *path)
+{
+    return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 && errno != ENOENT ? errno : 0;
+}
+
 status_t dir_remove_tree(const char *path)
 {
-    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 && errno != ENOENT) {
-        int error = errno;
-        return FAIL(file_blame(error), "%s: cannot remove: %s", path, strerror(error));
-    }
-    return ST_OK;
+    const int error = dir_discard_tree(path);
+    return error ? FAIL(file_blame(error), "%s: cannot remove: %s", path, strerror(error)) : ST_OK;
 }

@@ -40,8 +40,8 @@ bool file_exists(const char *path);
  * ST_INPUT: something on the way is not a folder, or no right to write there. */
 WARN_UNUSED status_t dir_create(const char *path);
 
-/* dir_is_empty - true for a folder without entries and for one that does not exist. */
-bool dir_is_empty(const char *path);
+/* dir_look - whether a folder has no entries, or does not exist. ST_INPUT, ST_SYSTEM: it cannot be read, or is no folder. */
+WARN_UNUSED status_t dir_look(const char *path, bool *is_empty);
 
 /* dir_check_writable - ST_INPUT with the reason where no file can be made in an existing folder. Tries it: permission bits
  * alone say nothing about read-only file systems, and root passes all of them. */
@@ -54,5 +54,8 @@ WARN_UNUSED status_t dir_check_creatable(const char *path);
 /* dir_remove_tree - delete a file or a folder with all that is in it; symbolic links are not followed, other file systems are
  * not entered. Nothing there is success. */
 WARN_UNUSED status_t dir_remove_tree(const char *path);
+/* dir_discard_tree - the same, by what gives up a thing of its own, perhaps because of an error that is to remain the one that
+ * was said last. Returns 0 or errno; logs nothing. */
+WARN_UNUSED int dir_discard_tree(const char *path);
 
 #endif

@@ -1,5 +1,6 @@
 #include "common/files/plain_arrays.h"
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/files/file.h"
 
@@ -18,11 +19,14 @@ struct plain_arrays {
     jsondoc_t *described; /* the member "arrays" */
     int count;
     int64_t bytes;
+    bool is_whole;
 };
 
 status_t plain_arrays_create(const char *folder, plain_arrays_t **out)
 {
-    if (!dir_is_empty(folder))
+    bool is_empty;
+    TRY(dir_look(folder, &is_empty));
+    if (!is_empty)
         return FAIL(ST_INPUT, "%s is not an empty folder; name one that is empty or not there yet", folder);
     TRY(dir_create(folder));
     plain_arrays_t *arrays = MEM_NEW(plain_arrays_t);
@@ -37,6 +41,8 @@ void plain_arrays_destroy(plain_arrays_t **arrays)
     plain_arrays_t *a = *arrays;
     if (!a)
         return;
+    if (!a->is_whole && dir_discard_tree(a->folder) != 0)
+        log_warn("%s holds a part of what was to be written; remove it", a->folder);
     mem_free(a->folder);
     jsondoc_destroy(&a->described);
     mem_free(a);
@@ -70,6 +76,7 @@ status_t plain_arrays_finish(plain_arrays_t *a, jsondoc_t *document, const char 
     char *path = mem_printf("%s/%s", a->folder, name);
     const status_t status = jsondoc_write(document, path);
     mem_free(path);
+    a->is_whole = status == ST_OK;
     return status;
 }
 

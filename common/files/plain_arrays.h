@@ -19,6 +19,7 @@ typedef enum plain_type { PLAIN_U8, PLAIN_U64, PLAIN_I64, PLAIN_F32, PLAIN_TYPES
 /* plain_arrays_create - into a folder that is empty or not there yet; **owned**. ST_INPUT: it holds something, or nothing can
  * be made there. */
 WARN_UNUSED status_t plain_arrays_create(const char *folder, plain_arrays_t **out);
+/* plain_arrays_destroy - where it was not finished, the folder is removed with what is in it: half of it is of no use. */
 void plain_arrays_destroy(plain_arrays_t **arrays);
 
 /* plain_arrays_put - write an array of [rows][columns] numbers, or of [rows] where columns is 0. `name` is unique.

@@ -184,6 +184,10 @@ status_t checkpoint_manifest_commit(disk_t *disk, const char *folder, const chec
     failpoint("commit.renamed");
 done:
     disk_close(&file);
+    if (status != ST_OK) {
+        const status_t removed = disk_remove(disk, temporary); /* nothing, where it has its name by now */
+        (void)removed;
+    }
     mem_free(body);
     mem_free(text);
     mem_free(path);

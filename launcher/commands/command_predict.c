@@ -192,6 +192,8 @@ static status_t check_replaced(const char *raw, const char *tsv)
     if (!has_raw && !has_tsv)
         return ST_OK;
     FILE *file = has_raw && has_tsv ? fopen(tsv, "r") : NULL;
+    if (has_raw && has_tsv && !file)
+        return FAIL(file_blame(errno), "%s: cannot be read: %m; make it readable, or choose another --out", tsv);
     const bool ours = file && fgets(line, sizeof line, file) && strstr(line, "\tprediction");
     if (file)
         fclose(file);

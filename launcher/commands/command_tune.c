@@ -397,8 +397,10 @@ static status_t check_baseline(const tune_search_t *t)
 /* A folder that is not empty is that of an earlier search. */
 static status_t check_dir(const char *dir)
 {
+    bool is_empty;
+    TRY(dir_look(dir, &is_empty));
     char *log = mem_printf("%s/curve.tsv", dir), *baseline = mem_printf("%s/baseline", dir);
-    const bool ours = dir_is_empty(dir) || file_exists(log) || file_exists(baseline);
+    const bool ours = is_empty || file_exists(log) || file_exists(baseline);
     mem_free(log);
     mem_free(baseline);
     return ours ? dir_check_creatable(dir)

@@ -77,16 +77,17 @@ static void remove_parents(const char *path, size_t existing)
     mem_free(copy);
 }
 
-static void sync_folder(const char *path)
+/* Returns 0 or errno. File systems that cannot sync a folder say EINVAL. */
+static int sync_folder(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY);
-    if (fd >= 0) {
-        fsync(fd);
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int error = fd < 0 || (fsync(fd) != 0 && errno != EINVAL) ? errno : 0;
+    if (fd >= 0)
         close(fd);
-    }
+    return error;
 }
 
-static void sync_parent(const char *path)
+static int sync_parent(const char *path)
 {
     char *copy = mem_strdup(path);
     char *slash = strrchr(copy, '/');
@@ -94,8 +95,9 @@ static void sync_parent(const char *path)
         slash[1] = 0;
     else if (slash)
         *slash = 0;
-    sync_folder(slash ? copy : ".");
+    const int error = sync_folder(slash ? copy : ".");
     mem_free(copy);
+    return error;
 }
 
 /* ---- create ---- */
@@ -423,11 +425,17 @@ static status_t commit(dataset_writer_t *w, int64_t bad_rows)
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_META, &w->raw, &hash));
     TRY(dataset_file_finish(&w->file));
-    sync_folder(w->partial);
+    int error = sync_folder(w->partial);
+    if (error)
+        return FAIL(ST_SYSTEM, "%s: cannot sync the folder: %s", w->partial, strerror(error));
     if (rename(w->partial, w->path) != 0)
         return FAIL(errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR ? ST_INPUT : ST_SYSTEM,
                     "the finished dataset cannot be moved to %s: %s", w->path, strerror(errno));
-    sync_parent(w->path);
+    error = sync_parent(w->path);
+    if (error)
+        return FAIL(ST_SYSTEM,
+                    "the dataset %s is there, but its name cannot be synced: %s; a power cut may lose it: look at that disk",
+                    w->path, strerror(error));
     return ST_OK;
 }
 

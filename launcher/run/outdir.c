@@ -46,11 +46,15 @@ static status_t write_marker(const char *path, const char *marker, const char *k
 status_t outdir_check(const char *path, const char *kind, const char *name)
 {
     char *marker = run_path(path, FILE_OWNER), *lock_path = run_path(path, FILE_LOCK);
-    status_t status = dir_check_creatable(path);
-    if (status == ST_OK && file_exists(marker))
+    bool is_empty;
+    status_t status;
+    TRY_DONE(dir_check_creatable(path));
+    TRY_DONE(dir_look(path, &is_empty));
+    if (file_exists(marker))
         status = check_owner(path, marker, kind, name);
-    else if (status == ST_OK && !file_exists(lock_path) && !dir_is_empty(path))
+    else if (!file_exists(lock_path) && !is_empty)
         status = write_marker(path, marker, kind, name, false);
+done:
     mem_free(marker);
     mem_free(lock_path);
     return status;
@@ -60,9 +64,11 @@ status_t outdir_open(const char *path, const char *kind, const char *name, outdi
 {
     TRY(dir_create(path));
     TRY(dir_check_writable(path));
+    bool was_empty;
+    TRY(dir_look(path, &was_empty));
     char *marker = run_path(path, FILE_OWNER), *lock_path = run_path(path, FILE_LOCK);
     status_t status;
-    const bool was_empty = dir_is_empty(path), marked = file_exists(marker), left = file_exists(lock_path);
+    const bool marked = file_exists(marker), left = file_exists(lock_path);
     int lock = -1;
     if (!was_empty && !marked && !left)
         TRY_DONE(write_marker(path, marker, kind, name, false));

@@ -147,6 +147,7 @@ struct delta_writer {
     char *path, *temporary, *folder;
     hash_stream_t *hash;
     delta_totals_t totals;
+    bool is_renamed;
 };
 
 static status_t put_bytes(delta_writer_t *writer, const void *data, size_t bytes)
@@ -194,8 +195,8 @@ void delta_writer_destroy(delta_writer_t **writer)
     delta_writer_t *w = *writer;
     if (!w)
         return;
-    if (w->file) { /* unfinished; should it stay, the next incarnation's sweep finds it */
-        disk_close(&w->file);
+    disk_close(&w->file);
+    if (!w->is_renamed) { /* should it stay, the next incarnation's sweep finds it */
         status_t status = disk_remove(w->disk, w->temporary);
         (void)status;
     }
@@ -233,6 +234,7 @@ status_t delta_writer_finish(delta_writer_t *writer, delta_totals_t *totals)
     disk_close(&writer->file);
     failpoint("delta.synced");
     TRY(disk_rename(writer->disk, writer->temporary, writer->path));
+    writer->is_renamed = true;
     TRY(disk_sync_dir(writer->disk, writer->folder));
     failpoint("delta.renamed");
     *totals = *sum;

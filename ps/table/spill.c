@@ -208,8 +208,9 @@ void spill_close(spill_t **spill)
         mdb_txn_abort(s->reading);
     if (s->env)
         mdb_env_close(s->env);
-    if (dir_remove_tree(s->path) != ST_OK)
-        log_warn("%s: left behind; nothing reads it, and it may be removed", s->path);
+    const int error = dir_discard_tree(s->path);
+    if (error)
+        log_warn("%s: left behind: %s; nothing reads it, and it may be removed", s->path, strerror(error));
     mem_free(s->logged);
     mem_free(s->payload);
     mem_free(s->path);

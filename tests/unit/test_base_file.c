@@ -83,19 +83,26 @@ static void test_read_names_what_is_wrong(void **state)
     mem_free(data);
 }
 
+static bool is_empty(const char *path)
+{
+    bool empty;
+    assert_int_equal(dir_look(path, &empty), ST_OK);
+    return empty;
+}
+
 static void test_folders(void **state)
 {
     (void)state;
     test_dir();
     const char *deep = test_path("a/b//c/");
-    assert_true(dir_is_empty(deep));
+    assert_true(is_empty(deep));
     assert_int_equal(dir_create(deep), ST_OK);
     assert_int_equal(dir_create(deep), ST_OK);
-    assert_true(dir_is_empty(deep));
+    assert_true(is_empty(deep));
     assert_int_equal(dir_check_writable(deep), ST_OK);
-    assert_true(dir_is_empty(deep));
+    assert_true(is_empty(deep));
     test_write("a/b/file", "x");
-    assert_false(dir_is_empty(test_path("a/b")));
+    assert_false(is_empty(test_path("a/b")));
 
     catch_start();
     assert_int_equal(dir_create(test_path("a/b/file/d")), ST_INPUT);
@@ -110,6 +117,12 @@ static void test_folders(void **state)
     assert_caught("the name of a folder to create is empty");
     assert_caught("/proc/none/of/this: cannot create the folder /proc/none: ");
     assert_caught("/proc/self: not writable: ");
+    bool untouched = true;
+    catch_start();
+    assert_int_equal(dir_look(test_path("a/b/file"), &untouched), ST_INPUT);
+    catch_stop();
+    assert_caught("a/b/file: cannot be read as a folder: Not a directory; make it readable, or name another one");
+    assert_true(untouched);
 
     assert_int_equal(dir_remove_tree(test_path("a")), ST_OK);
     assert_false(file_exists(test_path("a")));

@@ -272,13 +272,29 @@ static void test_a_full_disk_is_an_error(void **state)
     assert_false(file_exists(test_path("a.delta")));
 }
 
+/* A folder has the name that the file is to get. */
+static void test_a_name_that_is_taken(void **state)
+{
+    (void)state;
+    test_dir();
+    delta_writer_t *writer;
+    delta_totals_t totals;
+    assert_int_equal(dir_create(test_path("taken.delta")), ST_OK);
+    assert_int_equal(delta_writer_create(disk_posix(), test_path("taken.delta"), &head, &writer), ST_OK);
+    catch_start();
+    assert_int_equal(delta_writer_finish(writer, &totals), ST_INPUT);
+    catch_stop();
+    assert_caught("taken.delta.tmp: cannot rename to ");
+    delta_writer_destroy(&writer);
+    assert_false(file_exists(test_path("taken.delta.tmp")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_written_reads_back),
-        cmocka_unit_test(test_damage_is_found_and_named),
-        cmocka_unit_test(test_files_are_not_mixed_up),
-        cmocka_unit_test(test_a_full_disk_is_an_error),
+        cmocka_unit_test(test_what_is_written_reads_back), cmocka_unit_test(test_damage_is_found_and_named),
+        cmocka_unit_test(test_files_are_not_mixed_up),     cmocka_unit_test(test_a_full_disk_is_an_error),
+        cmocka_unit_test(test_a_name_that_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
