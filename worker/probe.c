@@ -45,13 +45,12 @@ status_t probe_create(const worker_run_t *r, int shards, const uint16_t *slot_sh
     *out = NULL;
     if (!every || !dataset_info(r->dataset)->eval_rows)
         return ST_OK;
-    const int lanes = r->lanes.lanes / r->group.workers; /* that each worker has, at least */
     const batch_plan_t plan = {.split = SPLIT_EVAL,
                                .worker = r->worker,
                                .workers = r->workers,
                                .lanes = r->lanes,
                                .examples = c->evaluate.probe_examples,
-                               .chunk = r->lane_rows * lanes};
+                               .chunk = r->lane_rows * run_lanes(r)};
     probe_t *probe = MEM_NEW(probe_t);
     probe->every = (every + round - 1) / round * round;
     probe->batches = batch_plan_batches(&plan, dataset_info(r->dataset));

@@ -173,8 +173,11 @@ static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
     if (split < SPLIT_TRAIN || split > SPLIT_ALL)
         return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %" PRId64, split);
     const step_io_t io = run_io(r);
-    const batch_plan_t plan = {
-        .split = (split_t)split, .worker = r->worker, .workers = r->workers, .lanes = r->lanes, .chunk = r->lane_rows};
+    const batch_plan_t plan = {.split = (split_t)split,
+                               .worker = r->worker,
+                               .workers = r->workers,
+                               .lanes = r->lanes,
+                               .chunk = r->lane_rows * run_lanes(r)};
     loader_start(r->loader, &plan);
     const int64_t start = clock_now_ns();
     int64_t examples = 0;

@@ -75,6 +75,13 @@ static inline bool run_leads(const worker_run_t *run)
     return run->worker == run->group.first_worker;
 }
 
+/* run_lanes - lanes that each worker of the run has, at least: so many are scored at once, because a batch has fewer different
+ * rows than its lanes have one by one, and costs as many messages as one of them. */
+static inline int run_lanes(const worker_run_t *run)
+{
+    return run->lanes.lanes / run->group.workers;
+}
+
 /* MPI's rank of worker 0. */
 static inline int run_first_rank(const worker_run_t *run)
 {
