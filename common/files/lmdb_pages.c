@@ -13,9 +13,9 @@
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
-#include "common/files/page_sums.h"
 
 #define WINDOW_PAGES 64 /* 256 KB: as much as a disk gives at once */
+#define NEIGHBOURS 2    /* on each side, of a page that LMDB may find nearly empty */
 #define WINDOW_GAP 8    /* pages of branches and such between leaves that still come one after the other */
 
 typedef struct tree_level {
@@ -25,11 +25,13 @@ typedef struct tree_level {
 } tree_level_t;
 
 struct lmdb_pages {
-    char *name, *advice;
+    disk_t *disk;
+    char *name, *advice, *sums_path;
     disk_file_t *file;
     int64_t bytes;
     lmdb_meta_t meta;
     page_sums_t *sums; /* NULL: none */
+    bool owns_sums;
     tree_level_t level[LMDB_DEPTH_MOST];
 
     uint8_t *window; /* [WINDOW_PAGES][page_bytes] */
@@ -47,6 +49,19 @@ static status_t damaged(const lmdb_pages_t *pages, uint64_t page, const char *wh
 
 /* ---- pages ----------------------------------------------------------------------------------------------------------- */
 
+/* Has the process that changes the file, if there is one, gone on so far that the state which is read may be gone? */
+static bool has_gone_on(const lmdb_pages_t *pages)
+{
+    page_sums_t *now = NULL;
+    if (!pages->owns_sums || page_sums_state(pages->sums)->has_all)
+        return false;
+    if (page_sums_open(pages->disk, pages->sums_path, pages->advice, &now) != ST_OK)
+        return false;
+    const bool is_gone = page_sums_state(now)->txn > pages->meta.txn + 1;
+    page_sums_close(&now);
+    return is_gone;
+}
+
 /* Hold a page against its checksum. */
 static status_t check_sum(lmdb_pages_t *pages, uint64_t page, const uint8_t *at)
 {
@@ -57,6 +72,9 @@ static status_t check_sum(lmdb_pages_t *pages, uint64_t page, const uint8_t *at)
     const uint64_t found = hash64(at, pages->meta.page_bytes, 0);
     if (found == wanted)
         return ST_OK;
+    if (has_gone_on(pages))
+        return FAIL(ST_TIMEOUT, "%s: a running job has changed " LMDB_DATA " while it was read; start again when it has ended",
+                    pages->name);
     return FAIL(ST_CORRUPT,
                 "%s: page %" PRIu64 " of " LMDB_DATA " has checksum %016" PRIx64 ", " LMDB_SUMS " beside it says %016" PRIx64
                 ": the disk or a copy changed one of them; %s",
@@ -79,20 +97,32 @@ static status_t check_number(const lmdb_pages_t *pages, uint64_t page, uint64_t 
                 pages->name, n, page, end, pages->advice);
 }
 
+/* Read pages around this one: more than before where it goes on, upwards or, as LMDB takes free pages, downwards. */
+static status_t move_window(lmdb_pages_t *pages, uint64_t page)
+{
+    const uint64_t begin = pages->window_first, end = begin + pages->window_n;
+    const uint64_t grown = 2 * pages->window_n > WINDOW_PAGES ? WINDOW_PAGES : 2 * pages->window_n;
+    uint64_t first = page, n = 1;
+    if (page >= end && page - end <= WINDOW_GAP && grown > 0) {
+        const uint64_t left = pages->meta.pages - page;
+        n = grown < left ? grown : left;
+    } else if (page < begin && begin - page <= WINDOW_GAP && grown > 0) {
+        n = grown < page + 1 ? grown : page + 1;
+        first = page + 1 - n;
+    }
+    pages->window_n = 0;
+    TRY(read_pages(pages, first, n, pages->window));
+    pages->window_first = first;
+    pages->window_n = n;
+    pages->window_checked = 0;
+    return ST_OK;
+}
+
 /* A page through the window; borrowed until the next one. */
 static status_t get_page(lmdb_pages_t *pages, uint64_t page, const uint8_t **out)
 {
-    if (page < pages->window_first || page >= pages->window_first + pages->window_n) {
-        const uint64_t end = pages->window_first + pages->window_n, left = pages->meta.pages - page;
-        const bool goes_on = page >= end && page - end <= WINDOW_GAP;
-        const uint64_t grown = 2 * pages->window_n > WINDOW_PAGES ? WINDOW_PAGES : 2 * pages->window_n;
-        const uint64_t n = !goes_on || grown == 0 ? 1 : grown;
-        pages->window_n = 0;
-        TRY(read_pages(pages, page, n < left ? n : left, pages->window));
-        pages->window_first = page;
-        pages->window_n = n < left ? n : left;
-        pages->window_checked = 0;
-    }
+    if (page < pages->window_first || page >= pages->window_first + pages->window_n)
+        TRY(move_window(pages, page));
     const uint64_t at = page - pages->window_first, bit = (uint64_t)1 << at;
     const uint8_t *found = pages->window + at * pages->meta.page_bytes;
     if (!(pages->window_checked & bit))
@@ -137,11 +167,17 @@ static status_t get_node(const lmdb_pages_t *pages, uint64_t page, const uint8_t
     return damaged(pages, page, "has a node that reaches outside of it, or of a form that is not used here");
 }
 
+/* How many pages of its own a value of this length has. */
+static uint64_t big_pages(const lmdb_pages_t *pages, size_t bytes)
+{
+    return (LMDB_PAGE_HEAD + bytes + pages->meta.page_bytes - 1) / pages->meta.page_bytes;
+}
+
 /* A value that has pages of its own; borrowed until the next one. */
 static status_t read_big(lmdb_pages_t *pages, uint64_t page, size_t bytes, lmdb_bytes_t *out)
 {
     const size_t page_bytes = pages->meta.page_bytes;
-    const uint64_t n = (LMDB_PAGE_HEAD + bytes + page_bytes - 1) / page_bytes;
+    const uint64_t n = big_pages(pages, bytes);
     TRY(check_number(pages, page, n));
     MEM_GROW(pages->big, pages->big_capacity, n * page_bytes);
     TRY(read_pages(pages, page, n, pages->big));
@@ -170,15 +206,22 @@ void lmdb_pages_close(lmdb_pages_t **pages)
     if (!p)
         return;
     disk_close(&p->file);
-    page_sums_close(&p->sums);
+    if (p->owns_sums)
+        page_sums_close(&p->sums);
     for (int i = 0; i < LMDB_DEPTH_MOST; i++)
         mem_free(p->level[i].at);
     mem_free(p->window);
     mem_free(p->big);
     mem_free(p->name);
     mem_free(p->advice);
+    mem_free(p->sums_path);
     mem_free(p);
     *pages = NULL;
+}
+
+status_t lmdb_pages_head(lmdb_pages_t *pages, const uint8_t **out)
+{
+    return get_page(pages, pages->meta.txn & 1, out);
 }
 
 /* The two heads: each transaction writes the one that the transaction before did not. */
@@ -233,31 +276,47 @@ static status_t open_state(lmdb_pages_t *pages)
                     pages->bytes, wanted, pages->advice);
     pages->window = mem_alloc(WINDOW_PAGES, pages->meta.page_bytes);
     /* The head that was chosen, held against its checksum. */
-    const uint64_t page = pages->meta.txn & 1;
     const uint8_t *head;
     char why[LMDB_WHY];
-    TRY(get_page(pages, page, &head));
-    return lmdb_meta_decode(head, pages->meta.page_bytes, &pages->meta, why) ? ST_OK : damaged(pages, page, why);
+    TRY(lmdb_pages_head(pages, &head));
+    if (lmdb_meta_decode(head, pages->meta.page_bytes, &pages->meta, why))
+        return ST_OK;
+    return damaged(pages, pages->meta.txn & 1, why);
 }
 
-status_t lmdb_pages_open(disk_t *disk, const char *folder, const char *name, const char *advice, lmdb_pages_t **out)
+static status_t open_file(disk_t *disk, const char *folder, const char *name, const char *advice, page_sums_t *sums,
+                          bool stored, lmdb_pages_t **out)
 {
     lmdb_pages_t *pages = MEM_NEW(lmdb_pages_t);
-    char *data = mem_printf("%s/" LMDB_DATA, folder), *sums = mem_printf("%s/" LMDB_SUMS, folder);
+    char *data = mem_printf("%s/" LMDB_DATA, folder);
     status_t status;
+    pages->disk = disk;
     pages->name = mem_strdup(name);
     pages->advice = mem_strdup(advice);
+    pages->sums_path = mem_printf("%s/" LMDB_SUMS, folder);
+    pages->sums = sums;
+    pages->owns_sums = stored && disk_exists(disk, pages->sums_path);
     TRY_DONE(disk_open(disk, data, &pages->file, &pages->bytes));
-    if (disk_exists(disk, sums))
-        TRY_DONE(page_sums_open(disk, sums, pages->advice, &pages->sums));
+    if (pages->owns_sums)
+        TRY_DONE(page_sums_open(disk, pages->sums_path, pages->advice, &pages->sums));
     TRY_DONE(open_state(pages));
     *out = pages;
     pages = NULL;
 done:
     lmdb_pages_close(&pages);
     mem_free(data);
-    mem_free(sums);
     return status;
+}
+
+status_t lmdb_pages_open(disk_t *disk, const char *folder, const char *name, const char *advice, lmdb_pages_t **out)
+{
+    return open_file(disk, folder, name, advice, NULL, true, out);
+}
+
+status_t lmdb_pages_open_with(disk_t *disk, const char *folder, const char *name, const char *advice, page_sums_t *sums,
+                              lmdb_pages_t **out)
+{
+    return open_file(disk, folder, name, advice, sums, false, out);
 }
 
 const lmdb_meta_t *lmdb_pages_meta(const lmdb_pages_t *pages)
@@ -392,19 +451,25 @@ static bool next_branch(lmdb_pages_t *pages, int *depth)
     return false;
 }
 
+/* Down from `page` at *depth to the first leaf below it. */
+static status_t first_leaf(lmdb_pages_t *pages, const lmdb_tree_t *tree, int *depth, uint64_t *page, const uint8_t **at)
+{
+    for (;; ++*depth) {
+        TRY(enter(pages, tree, *depth, *page, at));
+        if (*depth == tree->depth - 1)
+            return ST_OK;
+        pages->level[*depth].index = 0;
+        TRY(get_child(pages, *depth, page));
+    }
+}
+
 status_t lmdb_pages_scan(lmdb_pages_t *pages, const lmdb_tree_t *tree, lmdb_visit_fn *visit, void *context)
 {
     int depth = 0;
     uint64_t page = tree->root, leaves = 0;
     while (tree->depth > 0) {
         const uint8_t *at;
-        for (;; depth++) {
-            TRY(enter(pages, tree, depth, page, &at));
-            if (depth == tree->depth - 1)
-                break;
-            pages->level[depth].index = 0;
-            TRY(get_child(pages, depth, &page));
-        }
+        TRY(first_leaf(pages, tree, &depth, &page, &at));
         if (++leaves > pages->meta.pages)
             return damaged(pages, page, "is met more often than a tree can have it");
         TRY(scan_leaf(pages, page, at, visit, context));
@@ -440,18 +505,121 @@ static status_t take_tree(void *context, const lmdb_node_t *node)
     return ST_OK;
 }
 
-status_t lmdb_pages_verify(lmdb_pages_t *pages)
+/* The named databases; **owned**: mem_free(out->tree). */
+static status_t find_trees(lmdb_pages_t *pages, found_trees_t *out)
 {
     found_trees_t found = {0};
-    status_t status = ST_OK;
+    const status_t status = lmdb_pages_scan(pages, &pages->meta.main, take_tree, &found);
+    if (status == ST_OK)
+        *out = found;
+    else
+        mem_free(found.tree);
+    return status;
+}
+
+status_t lmdb_pages_check_others(lmdb_pages_t *pages, const lmdb_tree_t *tree)
+{
+    found_trees_t found = {0};
+    status_t status;
+    TRY_DONE(lmdb_pages_scan(pages, &pages->meta.free, pass_over, NULL));
+    TRY_DONE(find_trees(pages, &found));
+    for (size_t i = 0; i < found.n; i++)
+        if (!tree || found.tree[i].root != tree->root)
+            TRY_DONE(lmdb_pages_scan(pages, &found.tree[i], pass_over, NULL));
+done:
+    mem_free(found.tree);
+    return status;
+}
+
+status_t lmdb_pages_verify(lmdb_pages_t *pages)
+{
     const uint8_t *at;
     if (pages->sums && page_sums_state(pages->sums)->has_all)
         for (uint64_t page = 0; page < pages->meta.pages; page++)
             TRY(get_page(pages, page, &at));
-    TRY_DONE(lmdb_pages_scan(pages, &pages->meta.free, pass_over, NULL));
-    TRY_DONE(lmdb_pages_scan(pages, &pages->meta.main, take_tree, &found));
+    return lmdb_pages_check_others(pages, NULL);
+}
+
+/* A page by its number alone, which the page above says the kind of. */
+static status_t check_child(lmdb_pages_t *pages, const lmdb_tree_t *tree, int depth, uint64_t page)
+{
+    const uint8_t *at;
+    TRY(check_number(pages, page, 1));
+    TRY(get_page(pages, page, &at));
+    return check_kind(pages, page, at, depth == tree->depth - 1 ? LMDB_LEAF : LMDB_BRANCH);
+}
+
+/* LMDB fills a page that has become nearly empty from one beside it, on every level, and goes on to the next leaf. */
+status_t lmdb_pages_check_around(lmdb_pages_t *pages, const lmdb_tree_t *tree, lmdb_bytes_t key)
+{
+    uint64_t page;
+    const uint8_t *at;
+    TRY(find_leaf(pages, tree, key, &page, &at));
+    for (int depth = 0; depth < tree->depth - 1; depth++) {
+        const tree_level_t *level = &pages->level[depth];
+        const int nodes = lmdb_page_nodes(level->at);
+        for (int i = level->index - NEIGHBOURS; i <= level->index + NEIGHBOURS; i++) {
+            lmdb_node_t node;
+            if (i < 0 || i >= nodes)
+                continue;
+            TRY(get_node(pages, level->page, level->at, i, &node));
+            TRY(check_child(pages, tree, depth + 1, node.child));
+        }
+    }
+    int depth = tree->depth - 1;
+    if (!next_branch(pages, &depth))
+        return ST_OK;
+    TRY(get_child(pages, depth - 1, &page));
+    return first_leaf(pages, tree, &depth, &page, &at);
+}
+
+static status_t walk_leaf(lmdb_pages_t *pages, const lmdb_walk_t *walk, uint64_t page, const uint8_t *at)
+{
+    const int nodes = lmdb_page_nodes(at);
+    for (int i = 0; i < nodes; i++) {
+        lmdb_node_t node;
+        TRY(get_node(pages, page, at, i, &node));
+        if (!node.child || !walk->enters(walk->context, node.child))
+            continue;
+        TRY(get_value(pages, &node, &node.data));
+        walk->entered(walk->context, node.child, big_pages(pages, node.data.bytes), pages->big);
+    }
+    return ST_OK;
+}
+
+/* As deep as the tree. */
+static status_t walk_tree(lmdb_pages_t *pages, const lmdb_tree_t *tree, const lmdb_walk_t *walk, int depth, uint64_t page)
+{
+    const uint8_t *at;
+    if (!walk->enters(walk->context, page))
+        return ST_OK;
+    TRY(enter(pages, tree, depth, page, &at));
+    walk->entered(walk->context, page, 1, at);
+    if (depth == tree->depth - 1)
+        return walk_leaf(pages, walk, page, at);
+    const int nodes = lmdb_page_nodes(at);
+    for (int i = 0; i < nodes; i++) {
+        lmdb_node_t node;
+        TRY(get_node(pages, page, at, i, &node));
+        TRY(walk_tree(pages, tree, walk, depth + 1, node.child));
+    }
+    return ST_OK;
+}
+
+static status_t walk_one(lmdb_pages_t *pages, const lmdb_tree_t *tree, const lmdb_walk_t *walk)
+{
+    return tree->depth ? walk_tree(pages, tree, walk, 0, tree->root) : ST_OK;
+}
+
+status_t lmdb_pages_walk(lmdb_pages_t *pages, const lmdb_walk_t *walk)
+{
+    found_trees_t found = {0};
+    status_t status;
+    TRY_DONE(walk_one(pages, &pages->meta.free, walk));
+    TRY_DONE(walk_one(pages, &pages->meta.main, walk));
+    TRY_DONE(find_trees(pages, &found));
     for (size_t i = 0; i < found.n; i++)
-        TRY_DONE(lmdb_pages_scan(pages, &found.tree[i], pass_over, NULL));
+        TRY_DONE(walk_one(pages, &found.tree[i], walk));
 done:
     mem_free(found.tree);
     return status;

@@ -6,13 +6,15 @@
  * that names the file and the page; a file that is cut or a disk that fails while it is read are errors too, and no signal. A
  * file without checksums, of an older version, is checked in its structure alone.
  *
- * What is read is one state of the file, that of its last transaction, or of the one that its checksums are of. LMDB must not
- * write meanwhile more than one other transaction. Any number of readers of one file in a process, each of one thread. */
+ * What is read is one state of the file, that of its last transaction, or of the one that its checksums are of. LMDB leaves the
+ * pages of that state alone for two further transactions (common/files/live_sums.h); a reader that is slower gets ST_TIMEOUT.
+ * Any number of readers of one file in a process, each of one thread. */
 #ifndef SMELTER_LMDB_PAGES_H
 #define SMELTER_LMDB_PAGES_H
 
 #include "common/files/disk.h"
 #include "common/files/lmdb_page.h"
+#include "common/files/page_sums.h"
 
 #define LMDB_DATA "data.mdb"
 #define LMDB_SUMS "data.sums"
@@ -24,6 +26,10 @@ typedef struct lmdb_pages lmdb_pages_t;
  * **owned**; lmdb_pages_close. */
 WARN_UNUSED status_t lmdb_pages_open(disk_t *disk, const char *folder, const char *name, const char *advice,
                                      lmdb_pages_t **out);
+
+/* lmdb_pages_open_with - the same against other checksums than those that are stored, borrowed; NULL: against none. */
+WARN_UNUSED status_t lmdb_pages_open_with(disk_t *disk, const char *folder, const char *name, const char *advice,
+                                          page_sums_t *sums, lmdb_pages_t **out);
 void lmdb_pages_close(lmdb_pages_t **pages);
 
 /* lmdb_pages_meta - of the state that is read.  lmdb_pages_bytes - length of the file.
@@ -43,6 +49,23 @@ WARN_UNUSED status_t lmdb_pages_get(lmdb_pages_t *pages, const lmdb_tree_t *tree
  * the scan by returning anything but ST_OK, which is returned then. */
 typedef status_t lmdb_visit_fn(void *context, const lmdb_node_t *node);
 WARN_UNUSED status_t lmdb_pages_scan(lmdb_pages_t *pages, const lmdb_tree_t *tree, lmdb_visit_fn *visit, void *context);
+
+/* lmdb_pages_walk - every page of every tree, those of values with pages of their own included: `enters` says whether a page is
+ * read at all, and with it what is below it; `entered` gets what was read, n pages, borrowed until it returns. */
+typedef struct lmdb_walk {
+    bool (*enters)(void *context, uint64_t page);
+    void (*entered)(void *context, uint64_t page, uint64_t n, const uint8_t *at);
+    void *context;
+} lmdb_walk_t;
+WARN_UNUSED status_t lmdb_pages_walk(lmdb_pages_t *pages, const lmdb_walk_t *walk);
+
+/* lmdb_pages_head - the page that says where the trees are; borrowed until the next call. */
+WARN_UNUSED status_t lmdb_pages_head(lmdb_pages_t *pages, const uint8_t **out);
+
+/* lmdb_pages_check_others - all trees but this one.  lmdb_pages_check_around - the pages of this tree that are beside the way
+ * to a key, which LMDB looks at when it has removed the key. ST_CORRUPT names one that is damaged. */
+WARN_UNUSED status_t lmdb_pages_check_others(lmdb_pages_t *pages, const lmdb_tree_t *tree);
+WARN_UNUSED status_t lmdb_pages_check_around(lmdb_pages_t *pages, const lmdb_tree_t *tree, lmdb_bytes_t key);
 
 /* lmdb_pages_verify - all of the file: every page that has a checksum, and the structure of all trees. */
 WARN_UNUSED status_t lmdb_pages_verify(lmdb_pages_t *pages);

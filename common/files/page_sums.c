@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/hash.h"
+#include "common/base/log.h"
 #include "common/base/memory.h"
 
 #define MAGIC 0x31534d5553504d53u /* "SMPSUMS1" */
@@ -161,8 +162,8 @@ done:
     return status;
 }
 
-/* Changes up to the first that is not whole: it was being written when its writer died, or is damaged, and then the file has
- * gone on to a state that no sums are of. */
+/* Changes up to the first that is not whole: it was being written when its writer died. Where it is damaged instead, what was
+ * built on its state does not fit the one before: the reader of the file's content finds that out, and this says why. */
 static status_t read_changes(page_sums_t *sums, int64_t at, int64_t bytes)
 {
     for (bool found = true; found;) {
@@ -171,6 +172,8 @@ static status_t read_changes(page_sums_t *sums, int64_t at, int64_t bytes)
         found = found && record.kind == RECORD_CHANGE && record.txn > sums->state.txn;
         if (found)
             TRY(read_change(sums, at + (int64_t)sizeof record, &record, &found));
+        if (!found && at < bytes)
+            log_warn("%s: its last record is not whole, by a crash or by damage: the state before it counts", sums->path);
         at += (int64_t)(sizeof record + record.n * sizeof(changed_sum_t));
     }
     return ST_OK;

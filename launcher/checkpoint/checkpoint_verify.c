@@ -9,6 +9,8 @@
 #include "ps/checkpoint/base.h"
 #include "ps/checkpoint/delta.h"
 
+#define BASE_TRIES 5
+
 static void keep_first(status_t *first, status_t status)
 {
     if (*first == ST_OK)
@@ -48,9 +50,8 @@ typedef struct chain {
     bool is_known, has_last; /* false after damage: what comes next cannot be held against it */
 } chain_t;
 
-/* The base of a shard. */
-static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, chain_t *chain,
-                            checkpoint_verified_t *sum)
+/* The base of a shard. ST_TIMEOUT: a running job changed it meanwhile. */
+static status_t read_base(const checkpoint_resume_t *c, int shard, const char *path, chain_t *chain, checkpoint_verified_t *sum)
 {
     const base_mark_t wanted = {
         .incarnation = (uint32_t)c->from.incarnation, .shard = shard, .step = c->from.step, .identity = c->from.run_id};
@@ -72,6 +73,20 @@ static status_t verify_base(const checkpoint_resume_t *c, int shard, const char 
     chain->last = mark.delta;
 done:
     store_close(&store);
+    return status;
+}
+
+/* Of a job that runs the base may be changed faster than it is read. */
+static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, chain_t *chain,
+                            checkpoint_verified_t *sum)
+{
+    status_t status = ST_TIMEOUT;
+    for (int i = 0; i < BASE_TRIES && status == ST_TIMEOUT; i++) {
+        checkpoint_verified_t with_base = *sum;
+        status = read_base(c, shard, path, chain, &with_base);
+        if (status == ST_OK)
+            *sum = with_base;
+    }
     return status;
 }
 

@@ -1,6 +1,9 @@
 /* A base's tables have records of their own number and digest of rows, as any store's. A change brings them up to date by
  * subtracting the row that it replaces and adding the new one, in the transaction that changes the row: so they are exact after
- * every transaction, at the cost of the rows that change. */
+ * every transaction, at the cost of the rows that change.
+ *
+ * Of a transaction the pages that LMDB will read are checked before, and the checksums of those that it wrote are stored after
+ * (common/files/live_sums.h). So a change is durable when its sums are: until then a reader finds the base as it was before. */
 #include "ps/checkpoint/base.h"
 
 #include <inttypes.h>
@@ -9,12 +12,14 @@
 
 #include "common/base/identity.h"
 #include "common/base/memory.h"
+#include "common/files/live_sums.h"
 #include "ps/checkpoint/store_impl.h"
 
 #define MARK_BYTES_FIRST offsetof(base_mark_t, identity) /* of a mark before runs had ids */
 
 struct base {
     store_t *store;
+    live_sums_t *sums;
     uint32_t tables;
     table_record_t *records; /* [tables] as of the last commit */
     float *payload;          /* an aligned copy of a row that is replaced */
@@ -35,7 +40,7 @@ static int put_records(const base_t *base, MDB_txn *txn, const table_record_t *r
     return rc;
 }
 
-/* The records of tables without rows, and the mark. */
+/* The records of tables without rows, that there are checksums, and the mark. */
 static int put_first(const base_t *base, const base_mark_t *mark)
 {
     MDB_txn *txn;
@@ -43,6 +48,8 @@ static int put_first(const base_t *base, const base_mark_t *mark)
     if (rc != MDB_SUCCESS)
         return rc;
     rc = put_records(base, txn, base->records, NULL);
+    if (rc == MDB_SUCCESS)
+        rc = store_put_sums(base->store, txn);
     if (rc == MDB_SUCCESS)
         rc = put_mark(base->store, txn, mark);
     return store_commit(txn, rc);
@@ -60,8 +67,11 @@ status_t base_create(const char *path, const int64_t *payload_floats, uint32_t t
         widest = payload_floats[t] > widest ? payload_floats[t] : widest;
     }
     base->payload = MEM_ARRAY(float, widest);
+    base->sums = live_sums_create(disk_posix(), path, path, STORE_ADVICE);
     const int rc = put_first(base, mark);
-    const status_t status = rc == MDB_SUCCESS ? ST_OK : store_failed(store, "create the base", rc);
+    status_t status = rc == MDB_SUCCESS ? ST_OK : store_failed(store, "create the base", rc);
+    if (status == ST_OK)
+        status = live_sums_commit(base->sums);
     if (status == ST_OK)
         *out = base;
     else
@@ -74,6 +84,7 @@ void base_destroy(base_t **base)
     base_t *b = *base;
     if (!b)
         return;
+    live_sums_destroy(&b->sums);
     store_close(&b->store);
     mem_free(b->records);
     mem_free(b->payload);
@@ -167,23 +178,40 @@ static int try_change(base_t *base, const base_change_t *changes, int64_t n, con
     return store_commit(txn, rc);
 }
 
+/* The pages that the changes will need; `changes` are in order. */
+static status_t check_pages(base_t *base, const base_change_t *changes, int64_t n)
+{
+    status_t status;
+    TRY_DONE(live_sums_begin(base->sums, "rows"));
+    for (int64_t i = 0; i < n; i++) {
+        const stored_key_t key = store_row_key(changes[i].table, changes[i].row.key);
+        TRY_DONE(live_sums_check(base->sums, (lmdb_bytes_t){(const uint8_t *)&key, sizeof key}, !changes[i].row.payload));
+    }
+done:
+    live_sums_end(base->sums);
+    return status;
+}
+
 status_t base_change(base_t *base, base_change_t *changes, int64_t n, const base_mark_t *mark)
 {
     if (n > 0)
         qsort(changes, (size_t)n, sizeof *changes, compare_changes);
+    TRY(check_pages(base, changes, n));
     table_record_t *records = MEM_ARRAY(table_record_t, base->tables);
     bool *touched = MEM_ARRAY(bool, base->tables);
-    status_t status = ST_OK;
+    status_t status;
     int rc;
     while ((rc = try_change(base, changes, n, mark, records, touched)) == MDB_MAP_FULL) {
         rc = lmdb_double_map(base->store->env, &base->store->map_bytes);
         if (rc != MDB_SUCCESS)
             break;
     }
-    if (rc == MDB_SUCCESS)
+    if (rc == MDB_SUCCESS) {
         memcpy(base->records, records, base->tables * sizeof *records);
-    else
+        status = live_sums_commit(base->sums);
+    } else {
         status = store_failed(base->store, "take in rows", rc);
+    }
     mem_free(records);
     mem_free(touched);
     return status;

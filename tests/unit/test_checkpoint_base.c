@@ -1,15 +1,20 @@
 /* test_checkpoint_base - ps/checkpoint/base.h: "rows are replaced and removed, a durable transaction at a time; the tables'
  * numbers and digests follow exactly": a scan, which checks both, finds the rows of a model after every change; a base that
  * grows doubles its map; a change that the disk refuses leaves the base as it was; a base of another run, start, shard, step or
- * delta is refused by name. */
+ * delta is refused by name.
+ *
+ * And common/files/live_sums.h: a crash between a transaction and its checksums, or while these are written, leaves the base as
+ * it was before; a page that is damaged is refused before a change copies from it; a reader that is too slow is told so. */
 #include "ps/checkpoint/base.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/files/file.h"
 #include "tests/lib/testing.h"
 
 #define TABLES 3
@@ -73,6 +78,163 @@ static int64_t change_some(model_t *m, int round, base_change_t *changes)
                 (base_change_t){t, {.key = k, .version = (uint32_t)round + 1, .payload = draw > 0 ? m->payload[t][k] : NULL}};
         }
     return n;
+}
+
+/* A file's content; **owned**. */
+static char *content(const char *folder, const char *name, size_t *bytes)
+{
+    char *path = mem_printf("%s/%s", folder, name), *data;
+    assert_int_equal(file_read(path, &data, bytes), ST_OK);
+    mem_free(path);
+    return data;
+}
+
+static void put_content(const char *folder, const char *name, const char *data, size_t bytes)
+{
+    char *path = mem_printf("%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+    assert_int_equal(fclose(file), 0);
+    mem_free(path);
+}
+
+/* What a crash after the transaction leaves: the base's file as it is now, and of its checksums as much as a disk may keep. */
+static void check_crashes(const char *path, const char *sums, size_t bytes, model_t *m, const base_mark_t *mark)
+{
+    size_t now_bytes, data_bytes;
+    char *now = content(path, "data.sums", &now_bytes), *data = content(path, "data.mdb", &data_bytes);
+    assert_int_equal(dir_create(test_path("crash")), ST_OK);
+    put_content(test_path("crash"), "data.mdb", data, data_bytes);
+    assert_true(now_bytes > bytes && memcmp(now, sums, bytes) == 0);
+    catch_start();
+    for (int i = 0; i < 5; i++) {
+        const size_t kept = i == 0 ? bytes : i == 4 ? now_bytes - 1 : bytes + (now_bytes - bytes) * (size_t)i / 4;
+        put_content(test_path("crash"), "data.sums", now, kept);
+        check(test_path("crash"), m, mark);
+    }
+    memset(now + bytes + 48, 0, now_bytes - bytes - 48); /* a hole */
+    put_content(test_path("crash"), "data.sums", now, now_bytes);
+    check(test_path("crash"), m, mark);
+    catch_stop();
+    assert_caught("crash/data.sums: its last record is not whole");
+    mem_free(now);
+    mem_free(data);
+}
+
+static void test_crashes(void **state)
+{
+    (void)state;
+    test_dir();
+    const char *path = test_path("base");
+    model_t *m = MEM_NEW(model_t), *before = MEM_NEW(model_t);
+    base_change_t changes[TABLES * KEYS];
+    base_t *base = NULL;
+    base_mark_t mark = first;
+    assert_int_equal(base_create(path, widths, TABLES, &mark, &base), ST_OK);
+    for (int round = 0; round < 8; round++) {
+        size_t bytes;
+        const base_mark_t mark_before = mark;
+        char *sums = content(test_path("base"), "data.sums", &bytes);
+        *before = *m;
+        const int64_t n = round == 5 ? 0 : change_some(m, round, changes);
+        mark.step = round;
+        assert_int_equal(base_change(base, changes, n, &mark), ST_OK);
+        check(test_path("base"), m, &mark);
+        check_crashes(test_path("base"), sums, bytes, before, &mark_before);
+        mem_free(sums);
+    }
+    base_destroy(&base);
+    mem_free(m);
+    mem_free(before);
+}
+
+/* A reader that sleeps through many changes. */
+static void test_slow_reader(void **state)
+{
+    (void)state;
+    test_dir();
+    model_t *m = MEM_NEW(model_t);
+    base_change_t changes[TABLES * KEYS];
+    base_t *base = NULL;
+    store_t *store = NULL;
+    assert_int_equal(base_create(test_path("base"), widths, TABLES, &first, &base), ST_OK);
+    assert_int_equal(base_change(base, changes, change_some(m, 0, changes), &first), ST_OK);
+    assert_int_equal(store_open(test_path("base"), false, &store), ST_OK);
+    model_t *seen = MEM_NEW(model_t);
+    *seen = *m;
+    assert_int_equal(base_change(base, changes, change_some(m, 1, changes), &first), ST_OK);
+    assert_int_equal(store_scan(store, see, seen), ST_OK); /* of the state that was opened */
+    for (int round = 2; round < 9; round++)
+        assert_int_equal(base_change(base, changes, change_some(m, round, changes), &first), ST_OK);
+    catch_start();
+    assert_int_equal(store_verify(store), ST_TIMEOUT);
+    catch_stop();
+    assert_caught("a running job has changed data.mdb while it was read");
+    store_close(&store);
+    base_destroy(&base);
+    mem_free(seen);
+    mem_free(m);
+}
+
+/* Turn a byte of the base's file round, and back. */
+static void turn(size_t at)
+{
+    FILE *file = fopen(test_path("base/data.mdb"), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+    const int byte = fgetc(file);
+    assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+    assert_int_equal(fputc(byte ^ 255, file), byte ^ 255);
+    assert_int_equal(fclose(file), 0);
+}
+
+static status_t try_read(model_t *m)
+{
+    store_t *store = NULL;
+    catch_start();
+    status_t status = store_open(test_path("base"), false, &store);
+    if (status == ST_OK)
+        status = store_scan(store, see, m);
+    store_close(&store);
+    catch_stop();
+    return status;
+}
+
+/* Of a damaged page nothing is copied: a change that needs it is refused and leaves the base as it was. */
+static void test_damaged_pages(void **state)
+{
+    (void)state;
+    test_dir();
+    model_t *m = MEM_NEW(model_t), *before = MEM_NEW(model_t);
+    base_change_t changes[TABLES * KEYS];
+    base_t *base = NULL;
+    int refused = 0;
+    assert_int_equal(base_create(test_path("base"), widths, TABLES, &first, &base), ST_OK);
+    for (int round = 0; round < 90; round++) {
+        size_t bytes;
+        mem_free(content(test_path("base"), "data.mdb", &bytes));
+        const size_t at = rng_u64(12, 1, (uint64_t)round) % bytes;
+        *before = *m;
+        const int64_t n = change_some(m, round, changes);
+        turn(at);
+        catch_start();
+        const status_t status = base_change(base, changes, n, &first);
+        catch_stop();
+        assert_true(status == ST_OK || (status == ST_CORRUPT && catch_has("page ")));
+        if (status != ST_OK) {
+            refused++;
+            turn(at);
+            *m = *before;
+        } else if (try_read(m) != ST_OK) { /* the page is still there, and was not needed */
+            turn(at);
+        }
+        check(test_path("base"), m, &first);
+    }
+    assert_true(refused > 20);
+    base_destroy(&base);
+    mem_free(m);
+    mem_free(before);
 }
 
 static void test_changes(void **state)
@@ -222,9 +384,8 @@ static void test_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_growing_map),
-        cmocka_unit_test(test_limit_of_file_size),
+        cmocka_unit_test(test_changes),       cmocka_unit_test(test_crashes),     cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_damaged_pages), cmocka_unit_test(test_growing_map), cmocka_unit_test(test_limit_of_file_size),
         cmocka_unit_test(test_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -505,10 +505,10 @@ static void test_what_is_wrong_with_a_base_is_named(void **state)
     mem_free(pending);
     mem_free(away);
 
-    /* A bit of a row, wherever LMDB has a copy of it; LMDB has no checksums, the tables' digests see it. */
+    /* A bit of a row, wherever LMDB has a copy of it. */
     char *data = mem_strdup(test_path("%s/base/data.mdb", shard));
     change_row(data, 1);
-    expect_refusal(1, ST_CORRUPT, "rows that differ from the ");
+    expect_refusal(1, ST_CORRUPT, " of data.mdb has checksum ");
     change_row(data, -1);
     assert_restored(1, 0, 1);
     assert_int_equal(truncate(data, 4096L * 500), 0);

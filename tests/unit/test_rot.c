@@ -224,9 +224,13 @@ done:
 }
 
 static const victim_t victims[] = {
-    {"store", make_store, read_store, false},     {"store of an older version", make_store, read_store, true},
-    {"base", make_base, read_base, true},         {"compressed dataset", make_packed, read_dataset, false},
-    {"dataset", make_plain, read_dataset, false}, {"dataset of an older version", make_plain, read_dataset, true},
+    {"store", make_store, read_store, false},
+    {"store of an older version", make_store, read_store, true},
+    {"base", make_base, read_base, false},
+    {"base of an older version", make_base, read_base, true},
+    {"compressed dataset", make_packed, read_dataset, false},
+    {"dataset", make_plain, read_dataset, false},
+    {"dataset of an older version", make_plain, read_dataset, true},
 };
 #define VICTIMS (sizeof victims / sizeof *victims)
 
@@ -255,10 +259,10 @@ static void make_older(const char *folder, bool is_store)
     assert_int_equal(mdb_env_open(env, folder, MDB_NOLOCK, 0644), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, is_store ? "meta" : NULL, 0, &dbi), 0);
-    (void)mdb_del(txn, dbi, &k, NULL);
+    assert_int_equal(mdb_del(txn, dbi, &k, NULL), 0);
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
-    unlink(sums);
+    assert_int_equal(unlink(sums), 0);
     mem_free(sums);
 }
 
@@ -301,6 +305,8 @@ static void look(wound_t *w, const char *what, size_t at)
     const status_t status = w->victim->read(w->folder, &values);
     catch_stop();
     const char *text = catch_text(), *line_end = strchr(text, '\n');
+    if (line_end && strstr(text, "its last record is not whole")) /* a warning before it */
+        line_end = strchr(line_end + 1, '\n');
     const bool one_line = line_end && !line_end[1], named = strstr(text, w->folder) != NULL;
     const bool same = status == ST_OK && values == w->values;
     const bool refused = status == ST_CORRUPT && one_line && named;
