@@ -14,6 +14,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 
+#define HEAD_BYTES 256  /* as much of a page as holds what LMDB writes into its heads */
 #define WINDOW_PAGES 64 /* 256 KB: as much as a disk gives at once */
 #define NEIGHBOURS 2    /* on each side, of a page that LMDB may find nearly empty */
 #define WINDOW_GAP 8    /* pages of branches and such between leaves that still come one after the other */
@@ -34,7 +35,8 @@ struct lmdb_pages {
     bool owns_sums;
     tree_level_t level[LMDB_DEPTH_MOST];
 
-    uint8_t *window; /* [WINDOW_PAGES][page_bytes] */
+    uint8_t *window; /* [window_n][page_bytes] */
+    size_t window_capacity;
     uint64_t window_first, window_n;
     uint64_t window_checked; /* a bit for each page */
 
@@ -111,6 +113,7 @@ static status_t move_window(lmdb_pages_t *pages, uint64_t page)
         first = page + 1 - n;
     }
     pages->window_n = 0;
+    MEM_GROW(pages->window, pages->window_capacity, n * pages->meta.page_bytes);
     TRY(read_pages(pages, first, n, pages->window));
     pages->window_first = first;
     pages->window_n = n;
@@ -224,24 +227,23 @@ status_t lmdb_pages_head(lmdb_pages_t *pages, const uint8_t **out)
     return get_page(pages, pages->meta.txn & 1, out);
 }
 
+/* The head at `offset`, which is a page's first bytes. */
+static status_t read_meta(const lmdb_pages_t *pages, uint64_t page, int64_t offset, lmdb_meta_t *out)
+{
+    uint8_t head[HEAD_BYTES];
+    const int64_t left = pages->bytes - offset;
+    const size_t n = left <= 0 ? 0 : left < HEAD_BYTES ? (size_t)left : HEAD_BYTES;
+    char why[LMDB_WHY];
+    TRY(disk_read(pages->file, offset, head, n));
+    return lmdb_meta_decode(head, n, out, why) ? ST_OK : damaged(pages, page, why);
+}
+
 /* The two heads: each transaction writes the one that the transaction before did not. */
 static status_t read_metas(const lmdb_pages_t *pages, lmdb_meta_t metas[2])
 {
-    const size_t most = 2 * LMDB_PAGE_BYTES_MOST, n = (size_t)pages->bytes < most ? (size_t)pages->bytes : most;
-    uint8_t *head = mem_alloc(n, 1);
-    char why[LMDB_WHY];
-    status_t status;
-    TRY_DONE(disk_read(pages->file, 0, head, n));
-    if (!lmdb_meta_decode(head, n, &metas[0], why))
-        TRY_DONE(damaged(pages, 0, why));
-    const size_t second = metas[0].page_bytes;
-    if (!lmdb_meta_decode(head + (second < n ? second : n), n - (second < n ? second : n), &metas[1], why))
-        TRY_DONE(damaged(pages, 1, why));
-    if (metas[1].page_bytes != second)
-        TRY_DONE(damaged(pages, 1, "says another size of pages than page 0"));
-done:
-    mem_free(head);
-    return status;
+    TRY(read_meta(pages, 0, 0, &metas[0]));
+    TRY(read_meta(pages, 1, (int64_t)metas[0].page_bytes, &metas[1]));
+    return metas[1].page_bytes == metas[0].page_bytes ? ST_OK : damaged(pages, 1, "says another size of pages than page 0");
 }
 
 /* The state that the checksums are of, or without them the last one. */
@@ -274,7 +276,6 @@ static status_t open_state(lmdb_pages_t *pages)
     if (pages->bytes < wanted)
         return FAIL(ST_CORRUPT, "%s: " LMDB_DATA " was cut short: %" PRId64 " bytes of %" PRId64 "; %s", pages->name,
                     pages->bytes, wanted, pages->advice);
-    pages->window = mem_alloc(WINDOW_PAGES, pages->meta.page_bytes);
     /* The head that was chosen, held against its checksum. */
     const uint8_t *head;
     char why[LMDB_WHY];
