@@ -123,7 +123,12 @@ static status_t set_size(spill_t *spill, size_t bytes)
                     "quota or "
                     "a limit of file size: make room, or choose another place with --out",
                     spill->path, bytes >> 20, file_error_text(rc, text), free_mb(spill));
-    TRY_MDB(spill, "enlarge the map", mdb_env_set_mapsize(spill->env, bytes));
+    const int mapped = mdb_env_set_mapsize(spill->env, bytes);
+    /* LMDB has given the old map back by then, and forgets that where it cannot set the file's length: to close it would take
+     * memory from whom it belongs to now. So it stays open until the process ends, which is soon. */
+    if (mapped != MDB_SUCCESS)
+        spill->env = NULL;
+    TRY_MDB(spill, "enlarge the map", mapped);
     spill->map_bytes = bytes;
     return ST_OK;
 }

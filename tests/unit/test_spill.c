@@ -5,8 +5,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
@@ -278,6 +281,48 @@ static void test_full_disk(void **state)
     assert_int_equal(umount(test_path("disk")), 0);
 }
 
+static bool ftruncate_fails;
+
+/* In the place of the C library's, for LMDB. */
+int ftruncate(int fd, off_t bytes)
+{
+    if (ftruncate_fails) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_ftruncate, fd, bytes);
+}
+
+/* LMDB gives its map back before it sets the file's length. What others map there meanwhile is not to be taken from them. */
+static void test_a_length_that_cannot_be_set(void **state)
+{
+    (void)state;
+    enum { PIECES = 400, PIECE = 1 << 20 };
+    test_dir();
+    spill_t *spill;
+    char *piece[PIECES];
+    uint32_t latest[100] = {0};
+    assert_int_equal(spill_open(test_path("spill"), &spill), ST_OK);
+    put_batch(spill, 0, 1, 50, 100, latest);
+    ftruncate_fails = true;
+    catch_start();
+    assert_int_equal(spill_begin(spill, 1 << 20, FLOATS), ST_SYSTEM);
+    catch_stop();
+    ftruncate_fails = false;
+    assert_caught("cannot enlarge the map: No space left on device");
+    for (int i = 0; i < PIECES; i++) {
+        piece[i] = mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_true(piece[i] != MAP_FAILED);
+    }
+    spill_close(&spill);
+    for (int i = 0; i < PIECES; i++) {
+        unsigned char resident;
+        assert_int_equal(mincore(piece[i], 1, &resident), 0);
+        munmap(piece[i], PIECE);
+    }
+    assert_false(file_exists(test_path("spill")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_the_file_does_not_grow_without_rows),
         cmocka_unit_test(test_what_another_run_left_is_gone),
         cmocka_unit_test(test_limit_of_file_size),
+        cmocka_unit_test(test_a_length_that_cannot_be_set),
         cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
