@@ -131,7 +131,7 @@ sweep() {
 sample() {
     local calls=("0 write 1-30" "1 write 1-45" "0 sync 1-50" "1 sync 1-22" "0 open 1-86" "1 open 1-46" "0 rename 1-13" "1 map 1-7" "1 reserve 1-2" "1 remove 1-9")
     local i place
-    RANDOM=$(date +%j) SCENE=new STICKY=''
+    RANDOM=$((10#$(date +%j))) SCENE=new STICKY=''
     for i in $(seq "${SAMPLES:-2}"); do
         read -r RANK KIND place <<<"${calls[RANDOM % ${#calls[@]}]}"
         N=$((${place%-*} + RANDOM % (${place#*-} - ${place%-*} + 1)))
