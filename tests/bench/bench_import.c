@@ -12,6 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/config/config.h"
+#include "common/files/file.h"
 #include "launcher/ingest/import.h"
 #include "tests/bench/bench.h"
 
@@ -87,14 +88,6 @@ static status_t pass_over(const char *path, double *bytes, double *seconds)
     return ST_OK;
 }
 
-static void forget(const char *dataset)
-{
-    char *data = mem_printf("%s/data.mdb", dataset);
-    unlink(data);
-    rmdir(dataset);
-    mem_free(data);
-}
-
 static status_t measure(const char *text, const char *dataset)
 {
     double seconds[TURNS], cpu[TURNS], floors[TURNS], floor_cpu[TURNS], bytes = 0.0;
@@ -109,7 +102,7 @@ static status_t measure(const char *text, const char *dataset)
         TRY_DONE(import_text(text, schema, dataset, true, false));
         seconds[turn] = bench_seconds() - start;
         cpu[turn] = cpu_seconds() - used;
-        forget(dataset);
+        TRY_DONE(dir_remove_tree(dataset));
     }
     const double rate = bytes / bench_median(seconds, TURNS), least = bytes / bench_median(floors, TURNS);
     printf("import_bytes_per_second %.0f\n", rate);
@@ -118,7 +111,6 @@ static status_t measure(const char *text, const char *dataset)
     printf("import_floor_bytes_per_second %.0f\n", least);
     printf("import_over_floor %.3f\n", rate / least);
 done:
-    forget(dataset);
     schema_destroy(&schema);
     return status;
 }
@@ -134,6 +126,8 @@ int main(int argc, char **argv)
     status_t status = write_text(text);
     if (status == ST_OK)
         status = measure(text, dataset);
+    if (dir_remove_tree(dataset) != ST_OK)
+        status = ST_SYSTEM;
     unlink(text);
     mem_free(text);
     mem_free(dataset);
