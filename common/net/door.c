@@ -44,7 +44,8 @@
 typedef struct threshold {
     void *monitor;
     int64_t undecided; /* connections that have neither shown who they are nor failed to */
-    bool said;         /* ZeroMQ has said of a connection that it failed, and will say that it ended */
+    bool failed;       /* ZeroMQ has said of a connection that it failed, and says next that it ended, */
+    bool counted;      /* which answer() has counted */
     char address[REMEMBERED][ADDRESS_BYTES];
 } threshold_t;
 
@@ -181,26 +182,25 @@ static void see(threshold_t *t, int event, int value)
         remember(t, value);
         return;
     case ZMQ_EVENT_ACCEPT_FAILED:
-        refuse("", value == EMFILE || value == ENFILE ? "no more files can be opened"
-                                                      : "it is another user's, or was gone at once");
+        refuse("",
+               value == EMFILE || value == ENFILE ? "no more files can be opened" : "it is of no host or no user of this job");
         return;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         decide(t);
         return;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: /* answer() has counted it */
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         decide(t);
-        t->said = true;
-        if (event != ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-            refuse("", "it does not speak as ranks of this job do");
+        t->failed = true;
+        t->counted = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
         return;
     case ZMQ_EVENT_DISCONNECTED:
-        if (!t->said && t->undecided > 0) {
-            decide(t);
+        if (!t->counted && (t->failed || t->undecided > 0))
             refuse(from, "it does not speak as ranks of this job do");
-        }
-        t->said = false;
+        if (!t->failed)
+            decide(t);
+        t->failed = t->counted = false;
         return;
     }
 }

@@ -37,10 +37,11 @@
 #include "common/base/rng.h"
 #include "common/net/door.h"
 #include "common/net/message.h"
+#include "common/net/parcels.h"
+#include "common/net/visitors.h"
 #include "common/net/zeromq.h"
 #include "common/process/rank_signals.h"
 
-#define CONNECTION_BYTES 5 /* a zero, and the number that a ROUTER gave */
 #define EARLY_MOST 4096    /* messages taken while a send waits */
 #define HIGH_WATER 4096    /* messages queued per peer; the protocol has a handful in flight: more means a stuck peer */
 #define LINGER_MS 2000     /* what a closed socket may still take to send its last messages */
@@ -53,30 +54,19 @@
 #define BAD_LINES 8       /* bad messages logged one by one; afterwards only each power of two */
 #define PEER_NAME_BYTES 80
 
-/* The storage behind a received message; kept in a free list, so that steady traffic does not allocate. */
-typedef struct zmq_parcel {
-    zmq_msg_t part[1 + WIRE_FRAMES];
-    int parts;
-    void *aligned[WIRE_FRAMES]; /* copies of frames that arrived at odd addresses */
-    struct zmq_parcel *next;
-} zmq_parcel_t;
-
 typedef struct peer {
     void *socket; /* DEALER; NULL: reached through the ROUTER */
     char name[PEER_NAME_BYTES];
 } peer_t;
 
-/* Who is connected to the ROUTER: a rank, and the number of its latest connection. */
-typedef struct visitor {
-    int rank;
-    uint32_t number;
-} visitor_t;
-
 typedef struct net_zmq {
     net_t base;
     int self;
     const net_keys_t *keys;
-    int64_t deadline_ms, frame_bytes_max;
+    bool in_pieces; /* frames travel so (parcels.h) */
+    int64_t deadline_ms;
+    const char *const *hosts; /* [n_hosts] that may connect over tcp */
+    int n_hosts;
     void *router; /* also in sockets, or NULL */
     int router_index;
     void **sockets;
@@ -88,14 +78,11 @@ typedef struct net_zmq {
     peer_t *peers;     /* [n_peers], dialled or named */
     size_t peer_numbers_capacity, peers_capacity;
     int n_peers;
-    visitor_t *visitors; /* likewise */
-    size_t visitors_capacity;
-    int n_visitors;
+    visitors_t visitors;  /* of the ROUTER */
     net_message_t *early; /* [n_early] from first_early on; received while a send waited */
     size_t early_capacity;
     int n_early, first_early;
-    zmq_parcel_t *free_parcels;
-    int64_t parcels_out;
+    parcels_t parcels;
     uint64_t seed, draws;
 } net_zmq_t;
 
@@ -145,10 +132,9 @@ static status_t set_options(const net_zmq_t *net, void *socket, bool tcp)
     ZEROMQ_SET(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     ZEROMQ_SET(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
     ZEROMQ_SET(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
-    if (net->frame_bytes_max > 0 &&
-        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &net->frame_bytes_max, sizeof net->frame_bytes_max) != 0)
-        return FAIL(ST_SYSTEM, "zeromq refused to bound frames to %" PRId64 " bytes: %s", net->frame_bytes_max,
-                    zmq_strerror(errno));
+    const int64_t most = PARCEL_PIECE_MOST;
+    if (net->in_pieces && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most) != 0)
+        return FAIL(ST_SYSTEM, "zeromq refused to bound frames to %" PRId64 " bytes: %s", most, zmq_strerror(errno));
     if (tcp) {
         ZEROMQ_SET(socket, ZMQ_TCP_KEEPALIVE, 1);
         ZEROMQ_SET(socket, ZMQ_TCP_KEEPALIVE_IDLE, 10);
@@ -185,87 +171,7 @@ static void add_socket(net_zmq_t *net, void *socket, int peer)
     net->n_sockets++;
 }
 
-/* ---- who is who ---- */
-
-static visitor_t *visitor_of_rank(const net_zmq_t *net, int rank)
-{
-    for (int i = 0; i < net->n_visitors; i++)
-        if (net->visitors[i].rank == rank)
-            return &net->visitors[i];
-    return NULL;
-}
-
-/* A connection that is not known yet: whose it is; -1 where it has no rank, which only a socket without a door allows.
- * Numbers are given in ascending order, so that what still comes by a connection that was cut does not bring it back. */
-static int visitor_welcome(net_zmq_t *net, uint32_t number, zmq_msg_t *message)
-{
-    const char *name = zmq_msg_gets(message, "User-Id");
-    const int rank = name ? net_keys_rank(name, strlen(name)) : -1;
-    if (rank < 0)
-        return -1;
-    visitor_t *known = visitor_of_rank(net, rank);
-    if (!known) {
-        MEM_GROW(net->visitors, net->visitors_capacity, (size_t)net->n_visitors + 1);
-        net->visitors[net->n_visitors++] = (visitor_t){rank, number};
-    } else if ((int32_t)(number - known->number) > 0) {
-        known->number = number;
-    }
-    return rank;
-}
-
-/* The rank behind the ROUTER's frame `connection` of the message `first`; -1: nobody's. */
-static int visitor_rank(net_zmq_t *net, zmq_msg_t *connection, zmq_msg_t *first)
-{
-    const uint8_t *bytes = zmq_msg_data(connection);
-    uint32_t number;
-    if (zmq_msg_size(connection) != CONNECTION_BYTES || bytes[0] != 0)
-        return -1;
-    number = (uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 8 | bytes[4];
-    for (int i = 0; i < net->n_visitors; i++)
-        if (net->visitors[i].number == number)
-            return net->visitors[i].rank;
-    return visitor_welcome(net, number, first);
-}
-
 /* ---- sending ---- */
-
-typedef struct shipment {
-    atomic_int left;
-    void (*release)(void *context);
-    void *context;
-} shipment_t;
-
-static void shipment_part_left(void *data, void *hint)
-{
-    (void)data;
-    shipment_t *shipment = hint;
-    if (atomic_fetch_sub_explicit(&shipment->left, 1, memory_order_acq_rel) > 1)
-        return;
-    shipment->release(shipment->context);
-    mem_free(shipment);
-}
-
-/* pack - frames as ZeroMQ messages; with release, they point at the caller's memory until the last of them has left. */
-static void pack(zmq_msg_t *parts, const wire_frame_t *frames, int n, void (*release)(void *), void *context)
-{
-    shipment_t *shipment = NULL;
-    if (release && n > 0) {
-        shipment = MEM_NEW(shipment_t);
-        atomic_init(&shipment->left, n);
-        shipment->release = release;
-        shipment->context = context;
-    } else if (release) {
-        release(context);
-    }
-    for (int i = 0; i < n; i++) {
-        size_t bytes = (size_t)frames[i].bytes;
-        int rc = shipment ? zmq_msg_init_data(&parts[i], (void *)frames[i].data, bytes, shipment_part_left, shipment)
-                          : zmq_msg_init_size(&parts[i], bytes);
-        ASSERT(rc == 0); /* only memory can be missing here */
-        if (!shipment && bytes > 0)
-            memcpy(zmq_msg_data(&parts[i]), frames[i].data, bytes);
-    }
-}
 
 /* wait_writable - after EAGAIN or EHOSTUNREACH of a first frame. A DEALER is polled; a ROUTER's POLLOUT speaks for any of its
  * peers, so it is asked again after a growing pause. False when the deadline has passed. */
@@ -285,29 +191,16 @@ static bool wait_writable(void *socket, bool router, int64_t until_ns, int64_t *
     return true;
 }
 
-/* The ROUTER's frame for a rank; false: it is not connected. */
-static bool visitor_connection(const net_zmq_t *net, int rank, uint8_t bytes[CONNECTION_BYTES])
-{
-    const visitor_t *visitor = visitor_of_rank(net, rank);
-    if (!visitor)
-        return false;
-    const uint32_t number = visitor->number;
-    bytes[0] = 0;
-    for (int i = 0; i < 4; i++)
-        bytes[1 + i] = (uint8_t)(number >> (24 - 8 * i));
-    return true;
-}
-
 static void gather_early(net_zmq_t *net);
 
 /* try_first - the frame that decides whether the message goes at all: the header to a DEALER, the peer's connection to a
  * ROUTER. The frames after it never wait, because ZeroMQ counts whole messages. */
 static int try_first(const net_zmq_t *net, void *dealer, int peer, const uint8_t head[64], int more)
 {
-    uint8_t connection[CONNECTION_BYTES];
+    uint8_t connection[VISITOR_BYTES];
     if (dealer)
         return zmq_send(dealer, head, 64, more | ZMQ_DONTWAIT) < 0 ? errno : 0;
-    if (!visitor_connection(net, peer, connection))
+    if (!visitors_connection(&net->visitors, peer, connection))
         return EHOSTUNREACH;
     return zmq_send(net->router, connection, sizeof connection, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ? errno : 0;
 }
@@ -335,8 +228,9 @@ static int send_first(net_zmq_t *net, void *dealer, int peer, const uint8_t head
     return 0;
 }
 
-/* send_parts - connection (ROUTER), header, body. On failure nothing of the message has left. Consumes parts. */
-static int send_parts(net_zmq_t *net, int peer, const uint8_t head[64], zmq_msg_t *parts, int n, int64_t deadline_ms)
+/* send_parts - connection (ROUTER), header, body. On failure nothing of the message has left. */
+static int send_parts(net_zmq_t *net, int peer, const uint8_t head[64], const wire_frame_t *frames, int n,
+                      void (*release)(void *context), void *context, int64_t deadline_ms)
 {
     const peer_t *known = peer_find(net, peer);
     void *dealer = known ? known->socket : NULL, *socket = dealer ? dealer : net->router;
@@ -345,13 +239,7 @@ static int send_parts(net_zmq_t *net, int peer, const uint8_t head[64], zmq_msg_
     int error = send_first(net, dealer, peer, head, more, deadline_ms);
     while (!dealer && error == 0 && zmq_send(socket, head, 64, more) < 0)
         error = errno == EINTR ? 0 : errno;
-    for (int i = 0; i < n; i++) {
-        while (error == 0 && zmq_msg_send(&parts[i], socket, i + 1 < n ? ZMQ_SNDMORE : 0) < 0)
-            error = errno == EINTR ? 0 : errno;
-        if (error != 0)
-            zmq_msg_close(&parts[i]);
-    }
-    return error;
+    return parcels_send(socket, frames, n, net->in_pieces, release, context, error);
 }
 
 static status_t op_send(net_t *base, int peer, const wire_header_t *header, const wire_frame_t *frames, int n,
@@ -377,9 +265,7 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
         log_error("a %s about to be sent is malformed: %s", wire_type_name(full.type), wrong);
     ASSERT(sound); /* pairs with the check in receive: what the peer would refuse is our bug */
 
-    zmq_msg_t parts[WIRE_FRAMES];
-    pack(parts, frames, n, release, context);
-    int error = send_parts(net, peer, head, parts, n, net->deadline_ms);
+    int error = send_parts(net, peer, head, frames, n, release, context, net->deadline_ms);
     if (error == ECANCELED)
         return ST_STOPPED;
     if (error != 0) {
@@ -407,56 +293,6 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
 
 /* ---- receiving ---- */
 
-static zmq_parcel_t *parcel_take(net_zmq_t *net)
-{
-    zmq_parcel_t *parcel = net->free_parcels;
-    if (parcel)
-        net->free_parcels = parcel->next;
-    else
-        parcel = MEM_NEW(zmq_parcel_t);
-    parcel->parts = 0;
-    net->parcels_out++;
-    return parcel;
-}
-
-static void parcel_give_back(net_zmq_t *net, zmq_parcel_t *parcel)
-{
-    for (int i = 0; i < parcel->parts; i++)
-        zmq_msg_close(&parcel->part[i]);
-    for (int i = 0; i < WIRE_FRAMES; i++) {
-        mem_free(parcel->aligned[i]);
-        parcel->aligned[i] = NULL;
-    }
-    parcel->next = net->free_parcels;
-    net->free_parcels = parcel;
-    net->parcels_out--;
-}
-
-/* receive_parts - the frames of one message that has begun to arrive (ZeroMQ delivers whole messages, so this never waits).
- * Returns how many there were; more than fit are read and dropped. */
-static int receive_parts(void *socket, zmq_msg_t *first, zmq_parcel_t *parcel)
-{
-    int n = 0;
-    zmq_msg_t rest, *frame = first;
-    for (;;) {
-        if (n < 1 + WIRE_FRAMES) {
-            zmq_msg_init(&parcel->part[n]);
-            zmq_msg_move(&parcel->part[n], frame);
-            parcel->parts = n + 1;
-        }
-        n++;
-        bool more = n <= 1 + WIRE_FRAMES ? zmq_msg_more(&parcel->part[n - 1]) : zmq_msg_more(frame);
-        if (frame == &rest)
-            zmq_msg_close(&rest);
-        if (!more)
-            return n;
-        zmq_msg_init(&rest);
-        frame = &rest;
-        while (zmq_msg_recv(frame, socket, 0) < 0)
-            ASSERT(errno == EINTR);
-    }
-}
-
 /* refuse - count a bad message, say so, and tell its sender why. An ERROR is never answered, or two peers could go on for
  * ever. */
 static void refuse(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, const char *reason)
@@ -476,29 +312,20 @@ static void refuse(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, 
     header.payload_bytes = sizeof body;
     uint8_t head[64];
     wire_encode(&header, head);
-    zmq_msg_t part;
-    pack(&part, &(wire_frame_t){&body, sizeof body}, 1, NULL, NULL);
-    if (send_parts(net, peer, head, &part, 1, 0) == 0) {
+    if (send_parts(net, peer, head, &(wire_frame_t){&body, sizeof body}, 1, NULL, NULL, 0) == 0) {
         net->base.messages_sent++;
         net->base.bytes_sent += 64 + header.payload_bytes;
     }
 }
 
 /* deliver - the message is sound; the parcel is the caller's until net_release. */
-static void deliver(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, zmq_parcel_t *parcel, net_message_t *message)
+static void deliver(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, parcel_t *parcel, net_message_t *message)
 {
     message->peer = peer;
     message->frames = n - 1;
     message->own = parcel;
-    for (int i = 0; i < n - 1; i++) {
+    for (int i = 0; i < n - 1; i++)
         message->frame[i] = frames[1 + i];
-        /* ZeroMQ points small frames into its receive buffer, at any address; arrays of u64 want better. */
-        if ((uintptr_t)frames[1 + i].data % 8 != 0) {
-            parcel->aligned[i] = MEM_ARRAY(uint8_t, frames[1 + i].bytes);
-            memcpy(parcel->aligned[i], frames[1 + i].data, (size_t)frames[1 + i].bytes);
-            message->frame[i].data = parcel->aligned[i];
-        }
-    }
     net->base.messages_received++;
     if (log_enabled(LOG_TRACE)) {
         char what[128], name[PEER_NAME_BYTES];
@@ -536,25 +363,22 @@ static int take_message(net_zmq_t *net, int index, net_message_t *message)
         zmq_msg_move(&connection, &first);
         while (zmq_msg_recv(&first, socket, 0) < 0)
             ASSERT(errno == EINTR);
-        peer = visitor_rank(net, &connection, &first);
+        peer = visitors_rank(&net->visitors, &connection, &first);
         zmq_msg_close(&connection);
     }
-    zmq_parcel_t *parcel = parcel_take(net);
-    int n = receive_parts(socket, &first, parcel);
-    zmq_msg_close(&first);
+    parcel_t *parcel = parcels_take(&net->parcels);
     wire_frame_t frames[1 + WIRE_FRAMES];
+    int n = parcels_receive(&net->parcels, socket, &first, net->in_pieces, parcel, frames);
     int64_t bytes = 0;
-    for (int i = 0; i < parcel->parts; i++) {
-        frames[i] = (wire_frame_t){zmq_msg_data(&parcel->part[i]), (int64_t)zmq_msg_size(&parcel->part[i])};
+    for (int i = 0; i < parcel->parts; i++)
         bytes += frames[i].bytes;
-    }
     net->base.bytes_received += bytes;
     const char *reason;
     const bool is_probe = dialled_us && peer >= 0 && n == 1 && bytes == 0;
     if (is_probe || !is_sound(peer, dialled_us, frames, n, &message->header, &reason)) {
         if (!is_probe)
             refuse(net, peer, frames, parcel->parts, reason);
-        parcel_give_back(net, parcel);
+        parcels_give_back(&net->parcels, parcel);
         return -1;
     }
     deliver(net, peer, frames, n, parcel, message);
@@ -617,7 +441,7 @@ static status_t op_receive(net_t *base, net_message_t *message, int64_t timeout_
 static void op_release(net_t *base, net_message_t *message)
 {
     if (message->own)
-        parcel_give_back((net_zmq_t *)base, message->own);
+        parcels_give_back(&((net_zmq_t *)base)->parcels, message->own);
     message->own = NULL;
 }
 
@@ -641,20 +465,15 @@ static void op_close(net_t **out)
     net_message_t unread;
     while (take_early(net, &unread))
         op_release(*out, &unread);
-    ASSERT(net->parcels_out == 0); /* a message outlives its transport */
     for (int i = 0; i < net->n_sockets; i++)
         zmq_close(net->sockets[i]);
-    while (net->free_parcels) {
-        zmq_parcel_t *parcel = net->free_parcels;
-        net->free_parcels = parcel->next;
-        mem_free(parcel);
-    }
+    parcels_fini(&net->parcels);
+    visitors_fini(&net->visitors);
     mem_free(net->sockets);
     mem_free(net->socket_peer);
     mem_free(net->items);
     mem_free(net->peer_numbers);
     mem_free(net->peers);
-    mem_free(net->visitors);
     mem_free(net->early);
     mem_free(net);
     *out = NULL;
@@ -674,7 +493,9 @@ status_t net_zmq_create(const net_zmq_options_t *options, net_t **out)
     net->base.ops = &zmq_ops;
     net->self = net_keys_self(options->keys);
     net->keys = options->keys;
-    net->frame_bytes_max = options->frame_bytes_max;
+    net->in_pieces = options->in_pieces;
+    net->hosts = options->hosts;
+    net->n_hosts = options->n_hosts;
     net->deadline_ms = (int64_t)(options->deadline_s * 1000 + 0.5);
     *out = &net->base;
     return ST_OK;
@@ -701,6 +522,13 @@ static status_t admit_own_user(void *socket)
     return FAIL(ST_SYSTEM, "zeromq refused to look at the users of ipc's peers: %s", zmq_strerror(errno));
 }
 
+static status_t admit_hosts(const net_zmq_t *net, void *socket)
+{
+    for (int i = 0; i < net->n_hosts; i++)
+        ZEROMQ_SET_TEXT(socket, ZMQ_TCP_ACCEPT_FILTER, net->hosts[i]);
+    return ST_OK;
+}
+
 static status_t listen_on(net_zmq_t *net, bool tcp, const char *wanted, char endpoint[NET_ENDPOINT_BYTES])
 {
     void *router;
@@ -708,7 +536,7 @@ static status_t listen_on(net_zmq_t *net, bool tcp, const char *wanted, char end
     status_t status;
     char bound[NET_ENDPOINT_BYTES];
     TRY_DONE(zeromq_set(router, ZMQ_ROUTER_MANDATORY, 1, "ZMQ_ROUTER_MANDATORY"));
-    TRY_DONE(tcp ? ST_OK : admit_own_user(router));
+    TRY_DONE(tcp ? admit_hosts(net, router) : admit_own_user(router));
     TRY_DONE(door_keep(router, net->keys));
     TRY_DONE(bind_endpoint(router, wanted, bound));
     net->router = router;
@@ -765,7 +593,7 @@ status_t net_zmq_await(net_t *base, const int *ranks, int n, double most_s, int 
     const int64_t until_ns = clock_now_ns() + (int64_t)(most_s * 1e9);
     zmq_pollitem_t item = {.socket = net->router, .events = ZMQ_POLLIN};
     for (int i = 0; i < n;) {
-        if (visitor_of_rank(net, ranks[i])) {
+        if (visitors_has(&net->visitors, ranks[i])) {
             i++;
             continue;
         }

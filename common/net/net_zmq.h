@@ -7,17 +7,22 @@
 #ifndef SMELTER_NET_ZMQ_H
 #define SMELTER_NET_ZMQ_H
 
+#include <stdbool.h>
+
 #include "common/net/net.h"
 #include "common/net/net_keys.h"
 
 #define NET_ENDPOINT_BYTES 128
 
 typedef struct net_zmq_options {
-    const net_keys_t *keys;  /* borrowed until the net_t is closed; its rank is the peer number that others see on their
+    const net_keys_t *keys;   /* borrowed until the net_t is closed; its rank is the peer number that others see on their
                               * listening net_t, so two net_t that dial the same listener need different ones */
-    double deadline_s;       /* bounds every send; with 0 none waits, and one that would have to is dropped: ST_TIMEOUT, not
+    double deadline_s;        /* bounds every send; with 0 none waits, and one that would have to is dropped: ST_TIMEOUT, not
                               * logged */
-    int64_t frame_bytes_max; /* who sends a longer frame is disconnected before anything is allocated for it; 0: any length */
+    bool in_pieces;           /* frames travel in pieces (parcels.h), and who sends more than one at once is disconnected before
+                              * anything is allocated for it; at both ends alike, and wherever strangers can connect */
+    const char *const *hosts; /* [n_hosts] IPv4 addresses that may connect over tcp; n_hosts 0: all.  Borrowed until listen */
+    int n_hosts;
 } net_zmq_options_t;
 
 /* net_zmq_create - a transport for the rank of `keys`; **owned**, net->ops->close. */

@@ -17,7 +17,9 @@
 typedef struct meeting_place {
     bool tcp, encrypt;
     char address[ADDRESS_TEXT_BYTES]; /* of this host, for tcp */
-    ipc_folder_t folder;              /* rank 0's; the others know its path */
+    char **hosts;                     /* [n_hosts] all addresses of all hosts of the job, likewise */
+    int n_hosts;
+    ipc_folder_t folder; /* rank 0's; the others know its path */
 } meeting_place_t;
 
 /* What travels: plain bytes. */
@@ -57,10 +59,20 @@ static status_t gather_status(cluster_t *cluster, status_t own, int *first, stat
 
 /* ---- where ------------------------------------------------------------------------------------------------------------- */
 
-/* The hosts of the job, and the addresses that they listen on; *own is this host's. The same on all ranks, so that rank 0
+/* Whichever of its addresses a host dials from. */
+static void list_addresses(const addresses_t *all, int hosts, meeting_place_t *place)
+{
+    place->hosts = MEM_ARRAY(char *, (int64_t)hosts *ADDRESSES_MOST);
+    for (int h = 0; h < hosts; h++)
+        for (int i = 0; i < all[h].n; i++) {
+            char text[ADDRESS_TEXT_BYTES];
+            place->hosts[place->n_hosts++] = mem_strdup(address_text(&all[h].at[i], text));
+        }
+}
+
+/* The hosts of the job, and the addresses that they have and listen on. The same on all ranks, so that rank 0
  * says what is wrong for all. Collective. */
-static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, const char *interface,
-                                 char own[ADDRESS_TEXT_BYTES])
+static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, const char *interface, meeting_place_t *place)
 {
     addresses_t mine = {0}, *all = mem_alloc((size_t)roster->size, sizeof *all);
     int *chosen = MEM_ARRAY(int, roster->size), hosts = 0;
@@ -77,7 +89,8 @@ static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, con
     TRY_DONE(listed);
     for (int h = 0; h < hosts; h++)
         if (strcmp(all[h].host, mine.host) == 0)
-            address_text(&all[h].at[chosen[h]], own);
+            address_text(&all[h].at[chosen[h]], place->address);
+    list_addresses(all, hosts, place);
 done:
     mem_free(all);
     mem_free(chosen);
@@ -138,7 +151,7 @@ static status_t choose_place(const roster_t *roster, cluster_t *cluster, const c
     if (!place->tcp)
         TRY(choose_ipc(roster, cluster, ipc, place));
     if (place->tcp)
-        TRY(agree_on_address(roster, cluster, config->cluster.interface, place->address));
+        TRY(agree_on_address(roster, cluster, config->cluster.interface, place));
     place->encrypt = config->cluster.encryption == ENCRYPTION_AUTO ? place->tcp : config->cluster.encryption == ENCRYPTION_ON;
     return ST_OK;
 }
@@ -298,7 +311,11 @@ static status_t all_connected(const roster_t *roster, cluster_t *cluster, double
 static status_t connect_all(const roster_t *roster, cluster_t *cluster, const config_t *config, const meeting_place_t *place,
                             connections_t *c)
 {
-    const net_zmq_options_t options = {.keys = c->keys, .deadline_s = config->cluster.deadline_s};
+    const net_zmq_options_t options = {.keys = c->keys,
+                                       .deadline_s = config->cluster.deadline_s,
+                                       .in_pieces = place->tcp || place->encrypt,
+                                       .hosts = (const char *const *)place->hosts,
+                                       .n_hosts = place->n_hosts};
     const int64_t block = endpoints_bytes(roster);
     const char *where = place->tcp ? place->address : place->folder.path;
     char *mine = MEM_ARRAY(char, block), *all = MEM_ARRAY(char, block * roster->size);
@@ -328,6 +345,9 @@ status_t connections_open(const roster_t *roster, cluster_t *cluster, const conf
 done:
     if (roster->rank == 0)
         ipc_folder_remove(&place.folder);
+    for (int i = 0; i < place.n_hosts; i++)
+        mem_free(place.hosts[i]);
+    mem_free(place.hosts);
     return status;
 }
 

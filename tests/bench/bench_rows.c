@@ -33,6 +33,7 @@ enum { RANK_SERVER = 1, RANK_WORKER = 2, RANKS };
 /* How a server is reached. */
 typedef struct way {
     const char *where; /* as net_zmq_listen has it */
+    bool tcp;
     net_keys_t *keys[RANKS];
     int from, to; /* of a pipe that its endpoint comes by */
     pid_t server;
@@ -42,7 +43,7 @@ typedef struct way {
 
 static status_t serve(const experiment_t *experiment, const way_t *way)
 {
-    const net_zmq_options_t listening = {.keys = way->keys[RANK_SERVER], .deadline_s = 30};
+    const net_zmq_options_t listening = {.keys = way->keys[RANK_SERVER], .deadline_s = 30, .in_pieces = way->tcp};
     net_t *net = NULL;
     shard_t *shard = NULL;
     char endpoint[NET_ENDPOINT_BYTES] = "";
@@ -86,8 +87,8 @@ static status_t begin(bench_t *b, const way_t *way)
 {
     char lead_endpoint[NET_ENDPOINT_BYTES], shard_endpoint[NET_ENDPOINT_BYTES];
     static const char *const names[] = {"the shard"};
-    const net_zmq_options_t leading = {.keys = way->keys[WIRE_SENDER_COORDINATOR], .deadline_s = 30},
-                            working = {.keys = way->keys[RANK_WORKER], .deadline_s = 30};
+    const net_zmq_options_t leading = {.keys = way->keys[WIRE_SENDER_COORDINATOR], .deadline_s = 30, .in_pieces = way->tcp},
+                            working = {.keys = way->keys[RANK_WORKER], .deadline_s = 30, .in_pieces = way->tcp};
     if (read(way->from, shard_endpoint, sizeof shard_endpoint) != sizeof shard_endpoint)
         return FAIL(ST_PEER, "the server's process gave no endpoint");
     TRY(net_zmq_create(&leading, &b->lead));
@@ -320,7 +321,7 @@ static bool make_ways(bool tcp, const char *folder, way_t ways[2])
         int ends[2];
         if (pipe(ends) != 0)
             return false;
-        ways[i] = (way_t){.where = tcp ? "127.0.0.1" : folder, .from = ends[0], .to = ends[1]};
+        ways[i] = (way_t){.where = tcp ? "127.0.0.1" : folder, .tcp = tcp, .from = ends[0], .to = ends[1]};
         job_keys_make(RANKS, tcp && i == 0, ways[i].keys);
     }
     return true;

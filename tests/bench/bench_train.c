@@ -8,13 +8,14 @@
  *     memory    examples/s with a tenth of the memory that the tables want, over examples/s with all of it
  *     beyond    examples/s of a full shuffle with a cache of a tenth of the dataset, over examples/s with one that holds it
  *     kuairand  examples/s of configs/kuairand.yaml, its base variant (a single ReLU network)
+ *     encrypted examples/s of that with its messages over tcp on one host, encrypted, over those with nothing encrypted
  *     save      seconds of training without checkpoints, with a few, with one after the other, and without digests of steps;
  * the
  *               longest step over the median one; seconds from the start of a resumed run to its first step
  *
  * Prints `name value` lines: medians of several runs, taken in turns.
  *
- * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|beyond|kuairand|save */
+ * usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|beyond|kuairand|encrypted|save */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -244,6 +245,26 @@ static status_t kuairand(bench_t *b)
     return ST_OK;
 }
 
+static status_t encrypted(bench_t *b)
+{
+    static const char *const sets[2][3] = {{"cluster.transport=tcp", "cluster.interface=lo", "cluster.encryption=on"},
+                                           {"cluster.transport=tcp", "cluster.interface=lo", "cluster.encryption=off"}};
+    double rate[2][KUAIRAND_RUNS], ratio[KUAIRAND_RUNS];
+    for (int i = 0; i < KUAIRAND_RUNS; i++) {
+        for (int k = 0; k < 2; k++) {
+            manifest_t manifest;
+            TRY(train(b, "configs/kuairand.yaml", sets[(i + k) & 1], 3, &manifest));
+            rate[(i + k) & 1][i] = manifest.result.cost.examples_per_second;
+            manifest_fini(&manifest);
+        }
+        ratio[i] = rate[0][i] / rate[1][i];
+    }
+    printf("kuairand_examples_per_second_encrypted %.0f\n", bench_median(rate[0], KUAIRAND_RUNS));
+    printf("kuairand_examples_per_second_tcp %.0f\n", bench_median(rate[1], KUAIRAND_RUNS));
+    printf("kuairand_encrypted_over_tcp %.4f\n", bench_median(ratio, KUAIRAND_RUNS));
+    return ST_OK;
+}
+
 /* ---- save ------------------------------------------------------------------------------------------------------------ */
 
 /* Go on from the last checkpoint of a run that is over, for two steps: how long it takes to begin, in seconds and per byte. */
@@ -331,13 +352,13 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         status_t (*run)(bench_t *b);
-    } parts[] = {{"toy", toy},       {"workers", workers},   {"ensemble", ensemble}, {"memory", memory},
-                 {"beyond", beyond}, {"kuairand", kuairand}, {"save", save}};
+    } parts[] = {{"toy", toy},       {"workers", workers},   {"ensemble", ensemble},   {"memory", memory},
+                 {"beyond", beyond}, {"kuairand", kuairand}, {"encrypted", encrypted}, {"save", save}};
     for (size_t i = 0; argc == 4 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[3], parts[i].name) == 0) {
             bench_t b = {argv[1], argv[2], argv[3], 0};
             return status_exit_code(parts[i].run(&b));
         }
-    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|beyond|kuairand|save\n");
+    fprintf(stderr, "usage: bench_train SMELTER SCRATCH toy|workers|ensemble|memory|beyond|kuairand|encrypted|save\n");
     return 2;
 }

@@ -46,6 +46,7 @@ awk -v load="$load" -v cores="$cores" 'BEGIN { if (load > 0.5 * cores)
 
 bench "importing a text" bench_import "$scratch"
 bench "pulls and pushes through the whole stack" bench_rows tests/bench/rows.yaml
+bench "the same over tcp, encrypted and not" bench_rows tests/bench/rows.yaml tcp
 bench "a table alone" bench_table
 bench "a table ten times larger than its memory" bench_memory "$scratch/spill"
 bench "training with tables ten times larger than their memory" bench_train "$build/smelter" "$scratch" memory
@@ -60,9 +61,11 @@ bench "a shard's part of checkpoints" bench_cut "$scratch"
 bench "batches and embeddings alone" bench_batch "$scratch/data-workers" 8 1024 4
 if [ -n "${SMELTER_DATA:-}" ]; then
     bench "configs/kuairand.yaml" bench_train "$build/smelter" "$scratch" kuairand
+    bench "configs/kuairand.yaml over tcp, encrypted and not" bench_train "$build/smelter" "$scratch" encrypted
 else
     echo "bench: SMELTER_DATA is not set: configs/kuairand.yaml is skipped (the file says where its data comes from)" >&2
     echo "kuairand_examples_per_second null" >>"$numbers"
+    echo "kuairand_encrypted_over_tcp null" >>"$numbers"
 fi
 
 printf '\n%-52s %14s   %s\n' "what" "measured" "wanted"
@@ -76,6 +79,8 @@ row push_rows_per_second '"%.1f M/s", v / 1e6' "rows pushed, AdaGrad" "at least 
 row copy_bytes_per_second '"%.1f GB/s", v / 1e9' "copying the bytes of the same rows" "(over 5 GB/s)"
 row pull_over_copy '"%.3f", v' "pull, speed over the copy" ""
 row push_over_copy '"%.3f", v' "push, speed over the copy" ""
+row pull_encrypted_over_tcp '"%.3f", v' "pull over tcp, speed encrypted over not" ""
+row push_encrypted_over_tcp '"%.3f", v' "push over tcp, speed encrypted over not" ""
 row cpu_seconds_per_example_w1 '"%.2f us", v * 1e6' "CPU time of an example, 1 worker" ""
 row cpu_seconds_per_example_w2 '"%.2f us", v * 1e6' "                        2 workers" ""
 row cpu_seconds_per_example_w4 '"%.2f us", v * 1e6' "                        4 workers" ""
@@ -104,6 +109,7 @@ row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
 row activation_swish_over_relu '"%.2f", v' "Swish" ""
 row activation_softplus_over_relu '"%.2f", v' "SoftPlus" ""
 row kuairand_examples_per_second '"%.0f /s", v' "examples of configs/kuairand.yaml, single ReLU" "over 103,000 /s"
+row kuairand_encrypted_over_tcp '"%.3f", v' "    over tcp, speed encrypted over not" "at least 0.90"
 
 mkdir -p out
 awk 'BEGIN { printf "{" } { printf "%s\n  \"%s\": %s", (NR > 1 ? "," : ""), $1, $2 } END { print "\n}" }' \

@@ -17,6 +17,7 @@
 #include "common/net/door.h"
 #include "common/net/ipc_folder.h"
 #include "common/net/message.h"
+#include "common/net/parcels.h"
 #include "common/net/zeromq.h"
 #include "tests/lib/job_keys.h"
 #include "tests/lib/testing.h"
@@ -40,12 +41,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-static net_t *make_net(int self, double deadline_s)
+static net_t *make_net_of(net_keys_t *keys, double deadline_s)
 {
     net_t *net;
-    const net_zmq_options_t options = {.keys = ranks[self], .deadline_s = deadline_s};
+    const net_zmq_options_t options = {.keys = keys, .deadline_s = deadline_s, .in_pieces = net_keys_encrypt(keys)};
     assert_int_equal(net_zmq_create(&options, &net), ST_OK);
     return net;
+}
+
+static net_t *make_net(int self, double deadline_s)
+{
+    return make_net_of(ranks[self], deadline_s);
 }
 
 static net_t *make_listener(int self, bool tcp, char endpoint[NET_ENDPOINT_BYTES])
@@ -66,17 +72,23 @@ static void send_pull(net_t *net, int peer, int64_t step, const uint64_t *keys, 
 {
     wire_segment_t segment = {3, (uint32_t)count};
     wire_header_t header = wire_header(WIRE_PULL, 5, 0, 0, step, count);
-    wire_frame_t frames[] = {{&segment, sizeof segment}, {keys, count * 8}};
+    wire_frame_t frames[] = {{&segment, count ? sizeof segment : 0}, {keys, count * 8}};
     assert_int_equal(net_send(net, peer, &header, frames, 2), ST_OK);
 }
 
-static void exchange(bool tcp)
+/* job[0] listens, job[1] and job[2] dial. */
+static void exchange(bool tcp, net_keys_t **job)
 {
     char endpoint[NET_ENDPOINT_BYTES];
-    net_t *server = make_listener(0, tcp, endpoint);
-    net_t *client[2] = {make_dialler(1, PEER_SHARD(7), endpoint), make_dialler(2, PEER_SHARD(7), endpoint)};
-    /* From messages that ZeroMQ keeps in its receive buffer to ones it allocates; sizes at odd offsets. */
-    static const int64_t counts[] = {1, 2, 5, 100, 1001, 100000};
+    net_t *server = make_net_of(job[0], 0.3), *client[2];
+    assert_int_equal(net_zmq_listen(server, tcp ? "127.0.0.1" : folder.path, endpoint), ST_OK);
+    for (int c = 0; c < 2; c++) {
+        client[c] = make_net_of(job[1 + c], 0.3);
+        assert_int_equal(net_zmq_dial(client[c], PEER_SHARD(7), 0, endpoint), ST_OK);
+    }
+    /* From messages that ZeroMQ keeps in its receive buffer to ones it allocates; odd offsets; pieces that are full. */
+    enum { FULL = PARCEL_PIECE / 8 };
+    static const int64_t counts[] = {1, 2, 5, 100, 1001, FULL - 1, FULL, FULL + 1, 2 * FULL, 3 * FULL + 5, 0, 100000};
     enum { N = sizeof counts / sizeof *counts };
     uint64_t *keys = MEM_ARRAY(uint64_t, 100000);
     for (int i = 0; i < 100000; i++)
@@ -124,13 +136,24 @@ static void exchange(bool tcp)
 static void test_exchange_ipc(void **state)
 {
     (void)state;
-    exchange(false);
+    exchange(false, ranks);
 }
 
 static void test_exchange_tcp(void **state)
 {
     (void)state;
-    exchange(true);
+    exchange(true, ranks);
+}
+
+static void test_exchange_encrypted(void **state)
+{
+    (void)state;
+    net_keys_t *job[3];
+    job_keys_make(3, true, job);
+    exchange(true, job);
+    exchange(false, job);
+    net_zmq_shutdown();
+    job_keys_drop(3, job);
 }
 
 static atomic_int released;
@@ -550,26 +573,57 @@ static void test_nobody_takes_anothers_place(void **state)
     net_close(&server);
 }
 
-/* A frame that nobody can have reason to send is not allocated: the connection is closed, others go on. */
+/* A frame longer than a piece is not allocated: the connection is closed, others go on. */
 static void test_frames_are_bounded(void **state)
 {
     (void)state;
     char endpoint[NET_ENDPOINT_BYTES];
-    net_t *server;
-    const net_zmq_options_t options = {.keys = ranks[0], .deadline_s = 0.3, .frame_bytes_max = 1000};
+    net_t *server, *client;
+    const net_zmq_options_t options = {.keys = ranks[0], .deadline_s = 0.3, .in_pieces = true},
+                            of_client = {.keys = ranks[2], .deadline_s = 0.3, .in_pieces = true};
     assert_int_equal(net_zmq_create(&options, &server), ST_OK);
+    assert_int_equal(net_zmq_create(&of_client, &client), ST_OK);
     assert_int_equal(net_zmq_listen(server, "127.0.0.1", endpoint), ST_OK);
-    net_t *big = make_dialler(1, 0, endpoint), *small = make_dialler(2, 0, endpoint);
-    static const uint64_t many[126];
-    send_pull(small, 0, 1, many, 125);
-    send_pull(big, 0, 2, many, 126);
+    assert_int_equal(net_zmq_dial(client, 0, 0, endpoint), ST_OK);
+    void *context = zmq_ctx_new(), *raw = raw_dialler(context, 1, net_keys_card(ranks[1])->token);
+    const int one_only[] = {1};
+    int missing, probes = 1;
+    zmq_setsockopt(raw, ZMQ_PROBE_ROUTER, &probes, sizeof probes);
+    assert_int_equal(zmq_connect(raw, endpoint), 0);
+    assert_int_equal(net_zmq_await(server, one_only, 1, 5, &missing), ST_OK);
+    uint8_t *long_frame = MEM_ARRAY(uint8_t, PARCEL_PIECE_MOST + 1);
+    assert_true(zmq_send(raw, long_frame, PARCEL_PIECE_MOST + 1, 0) > 0);
+    static const uint64_t many[PARCEL_PIECE];
+    send_pull(client, 0, 1, many, PARCEL_PIECE);
     net_message_t m;
     assert_int_equal(net_receive(server, &m, 5000), ST_OK);
-    assert_int_equal(m.header.step, 1);
+    assert_int_equal(m.peer, 2);
+    assert_int_equal(m.frame[1].bytes, 8 * PARCEL_PIECE);
     net_release(server, &m);
     assert_int_equal(net_receive(server, &m, 200), ST_TIMEOUT);
-    net_close(&big);
-    net_close(&small);
+    assert_int_equal(server->bad_messages, 0);
+    mem_free(long_frame);
+    zmq_close(raw);
+    zmq_ctx_term(context);
+    net_close(&client);
+    net_close(&server);
+}
+
+/* Who comes from another host is disconnected before he has said anything. */
+static void test_other_hosts(void **state)
+{
+    (void)state;
+    char endpoint[NET_ENDPOINT_BYTES];
+    net_t *server;
+    static const char *const hosts[] = {"127.0.0.2", "10.1.2.3"};
+    const net_zmq_options_t options = {.keys = ranks[0], .deadline_s = 0.3, .hosts = hosts, .n_hosts = 2};
+    assert_int_equal(net_zmq_create(&options, &server), ST_OK);
+    assert_int_equal(net_zmq_listen(server, "127.0.0.1", endpoint), ST_OK);
+    void *context = zmq_ctx_new();
+    catch_start();
+    assert_refused(server, endpoint, raw_dialler(context, 3, net_keys_card(ranks[3])->token));
+    catch_stop();
+    zmq_ctx_term(context);
     net_close(&server);
 }
 
@@ -578,6 +632,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exchange_ipc),
         cmocka_unit_test(test_exchange_tcp),
+        cmocka_unit_test(test_exchange_encrypted),
         cmocka_unit_test(test_zero_copy),
         cmocka_unit_test(test_deadlines_name_the_peer),
         cmocka_unit_test(test_send_waits_for_a_late_peer),
@@ -588,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_strangers_have_no_certificate),
         cmocka_unit_test(test_nobody_takes_anothers_place),
         cmocka_unit_test(test_frames_are_bounded),
+        cmocka_unit_test(test_other_hosts),
     };
     int failed = cmocka_run_group_tests(tests, set_up, tear_down);
     if (failed) /* a test that failed has left sockets open, for which shutdown would wait for ever */
