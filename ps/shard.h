@@ -28,6 +28,7 @@ typedef struct shard_options {
     disk_t *disk;                   /* borrowed; for checkpoints. NULL: the system's */
     bool single_threaded;           /* files of checkpoints are written in shard_work, not by a thread (simulations) */
     int64_t slice_bytes; /* of rows saved for a checkpoint between two looks for messages; 0: the usual (simulations: few) */
+    int64_t row_bytes;   /* of rows in memory; 0: cluster.memory_mb (simulations: few) */
 } shard_options_t;
 
 WARN_UNUSED status_t shard_create(const shard_options_t *options, shard_t **out);

@@ -42,7 +42,7 @@ void shard_end(shard_t *shard)
 /* Memory for the run's rows, and disk for those beyond it. */
 static status_t begin_row_cache(shard_t *shard)
 {
-    const int64_t bytes = shard->config->cluster.memory_mb << 20;
+    const int64_t bytes = shard->o.row_bytes ? shard->o.row_bytes : shard->config->cluster.memory_mb << 20;
     if (bytes == 0)
         return ST_OK;
     char *path = run_work_path(shard->run_dir, shard->o.shard);

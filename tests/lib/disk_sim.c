@@ -665,6 +665,11 @@ void disk_sim_lose(disk_t *base)
     ((node_t *)base)->loses = true;
 }
 
+status_t disk_sim_call(disk_t *node, const char *call, const char *path, bool waits)
+{
+    return begin(node, call, path, waits ? disk_of(node)->sync_ns : disk_of(node)->call_ns);
+}
+
 void disk_sim_rot(disk_sim_t *disk)
 {
     const name_t *name = any_file(disk);

@@ -55,6 +55,10 @@ bool disk_sim_damage(disk_sim_t *disk, const char *path);
 void disk_sim_fail(disk_t *node, int64_t n, int64_t times);
 void disk_sim_lose(disk_t *node);
 
+/* disk_sim_call - a call of somebody who keeps files of his own on the node's disk: it takes its time, that of a sync where it
+ * waits, and is one of those at which the node may die and which may fail. */
+status_t disk_sim_call(disk_t *node, const char *call, const char *path, bool waits) WARN_UNUSED;
+
 /* disk_sim_rot - a bit flips, in any file. disk_sim_misdirect - the node's n-th append from now on overwrites another place of
  * the disk, and its own has zeros. */
 void disk_sim_rot(disk_sim_t *disk);

@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* sim_hash_blind - from now on; files that were written by one kind are damaged to the other. */
-void sim_hash_blind(bool blind);
+/* sim_hash_blind - from now on: those of deltas and manifests, and those of LMDB's pages; files that were written by one kind
+ * are damaged to the other. */
+void sim_hash_blind(bool checkpoints, bool pages);
 
 #endif

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/files/run_paths.h"
 #include "common/net/dispatch.h"
 #include "common/net/heartbeat.h"
 #include "common/net/pulse.h"
@@ -15,6 +17,7 @@
 #include "launcher/coordinator/coordinator.h"
 #include "ps/shard.h"
 #include "tests/sim/sim_io.h"
+#include "tests/sim/sim_lmdb.h"
 #include "tests/sim/sim_memory.h"
 #include "tests/sim/sim_mpi.h"
 #include "worker/worker.h"
@@ -81,6 +84,19 @@ static void wait_for_disk(void *context, const char *call, int64_t ns)
         net_sim_sleep(r->job->world, ns);
 }
 
+/* LMDB's folders have the number of their shard in their paths. */
+static disk_t *disk_of_folder(void *context, const char *folder)
+{
+    static const char mark[] = "/" DIR_SHARD;
+    const job_t *job = context;
+    const char *at = NULL;
+    if (strncmp(folder, job->o->run_dir, strlen(job->o->run_dir)) == 0)
+        for (const char *next = folder; (next = strstr(next, mark)); next++)
+            at = next;
+    const int shard = at ? atoi(at + strlen(mark)) : -1;
+    return shard >= 0 && shard < job->o->shards ? job->ranks[1 + shard].disk : NULL;
+}
+
 /* Out of memory, a process ends. */
 static void count_allocation(void *context)
 {
@@ -145,7 +161,8 @@ static void run_shard(void *context)
                                      .experiment = o->experiment,
                                      .net = r->shard_net,
                                      .disk = r->disk,
-                                     .slice_bytes = o->slice_bytes};
+                                     .slice_bytes = o->slice_bytes,
+                                     .row_bytes = o->row_bytes};
     r->shard_status = shard_create(&options, &shard);
     if (r->shard_status == ST_OK)
         r->shard_status = shard_run(shard, &r->stop);
@@ -436,6 +453,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     sim_io_enter(job->world);
     job->mpi = sim_mpi_create(job->world, 1 + options->shards + options->workers, SIM_DEADLINE_S);
     create_ranks(job);
+    sim_lmdb_enter(disk_of_folder, job, !options->folds_unsynced);
     let_malice_in(job);
     start_ranks(job);
     bool running = true;
@@ -457,6 +475,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     ASSERT(!running);
     result->counts = net_sim_counts(job->world);
     sim_memory_watch(NULL, NULL);
+    sim_lmdb_leave();
     destroy_ranks(job);
     sim_mpi_destroy(&job->mpi);
     sim_io_enter(NULL);

@@ -51,8 +51,8 @@ typedef struct sim_job_options {
     uint64_t seed; /* of delays and faults */
     const char *run_dir;
     disk_sim_t *disk;
-    bool resume;         /* from the last checkpoint */
-    int64_t slice_bytes; /* as of shard_options_t */
+    bool resume;                    /* from the last checkpoint */
+    int64_t slice_bytes, row_bytes; /* as of shard_options_t */
     net_sim_faults_t faults;
     const sim_event_t *events; /* [n_events] by time */
     int n_events;
@@ -64,6 +64,7 @@ typedef struct sim_job_options {
     bool merges_by_arrival; /* shards number the senders of a step's pushes as they come */
     bool takes_wild;        /* as malice_enter has it */
     bool loses_refused;     /* where memory is refused, what was to be written next is left out */
+    bool folds_unsynced;    /* LMDB's commits do not wait for the disk */
     net_sim_mistake_t net_mistake;
 } sim_job_options_t;
 

@@ -17,6 +17,8 @@
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_hash.h"
 #include "tests/sim/sim_job.h"
+#include "tests/sim/sim_lmdb.h"
+#include "tests/sim/sim_rot.h"
 
 #define STARTS_MOST 6
 #define EVENTS_MOST 3
@@ -224,7 +226,7 @@ typedef struct scenario {
     uint64_t seed, draws;
     sim_mistake_t mistake;
     int shape, period, shards, workers;
-    int64_t slice_bytes;
+    int64_t slice_bytes, row_bytes;
     const golden_t *golden;
     char *run_dir;
     disk_sim_t *disk;
@@ -241,6 +243,11 @@ typedef struct scenario {
 static double uniform(scenario_t *s)
 {
     return rng_uniform(s->seed, 100, s->draws++);
+}
+
+static double draw(void *scenario)
+{
+    return uniform(scenario);
 }
 
 static int pick(scenario_t *s, int n)
@@ -528,7 +535,7 @@ void sim_verdict_add(sim_verdict_t *sum, const sim_verdict_t *one)
 /* A start that ended without a result. */
 static bool check_failure(scenario_t *s, const sim_job_options_t *o, const sim_job_result_t *result, int start)
 {
-    const bool is_damaged = disk_sim_is_named(s->disk, s->lines);
+    const bool is_damaged = disk_sim_is_named(s->disk, s->lines) || sim_rot_is_named(s->lines);
     if (result->stuck)
         return violated(s, "start %d: rank %d waits past every deadline (%s)", start, result->stuck_rank, happened(o));
     if (!is_any_disturbed(o) && !is_damaged)
@@ -537,8 +544,60 @@ static bool check_failure(scenario_t *s, const sim_job_options_t *o, const sim_j
     if (is_damaged) {
         s->verdict->damaged++;
         disk_sim_heal(s->disk);
+        sim_rot_heal();
     }
     return check_names(s, o, start);
+}
+
+static status_t count_stored(void *context, uint32_t table, int64_t payload_floats, const table_row_t *row)
+{
+    (void)table, (void)payload_floats, (void)row;
+    ++*(int64_t *)context;
+    return ST_OK;
+}
+
+static status_t scan_store(const manifest_t *m, int64_t shard, const char *path, int64_t *rows)
+{
+    store_t *store = NULL;
+    status_t status;
+    TRY_DONE(store_open(path, false, &store));
+    TRY_DONE(manifest_check_store(m, shard, store));
+    TRY_DONE(store_scan(store, count_stored, rows));
+done:
+    store_close(&store);
+    return status;
+}
+
+/* The stores of the run are there, with the rows that its digest is of. */
+static bool check_stores(scenario_t *s, const manifest_t *m)
+{
+    for (int64_t shard = 0; shard < manifest_shards(m); shard++) {
+        int64_t rows = 0;
+        char *path = run_store_path(s->run_dir, (int)shard);
+        const status_t status = scan_store(m, shard, path, &rows);
+        mem_free(path);
+        if (status != ST_OK || rows != m->stores[shard].elements)
+            return violated(s, "store %" PRId64 ": %s, %" PRId64 " rows of %" PRId64 " are there: %.300s", shard,
+                            status_name(status), rows, m->stores[shard].elements, s->lines);
+    }
+    return true;
+}
+
+/* A bit flips in a store that is whole: whoever reads it finds that out. */
+static bool check_rot_is_seen(scenario_t *s, const manifest_t *m)
+{
+    store_t *store = NULL;
+    char *path = run_store_path(s->run_dir, pick(s, (int)manifest_shards(m)));
+    sim_rot_flip(path, draw, s);
+    status_t status;
+    TRY_DONE(store_open(path, false, &store));
+    TRY_DONE(store_verify(store));
+done:
+    store_close(&store);
+    mem_free(path);
+    sim_rot_heal();
+    return status == ST_CORRUPT ||
+           violated(s, "a bit of a store flipped, and to read it ended with \"%s\"", status_name(status));
 }
 
 /* A start that has a result. */
@@ -550,7 +609,7 @@ static bool check_success(scenario_t *s, const sim_job_result_t *result, int64_t
                         start, s->resumed_at, announced);
     if (result->stuck)
         return violated(s, "start %d: the result is there, but a rank still waits", start);
-    return check_result(s, &result->manifest);
+    return check_stores(s, &result->manifest) && check_rot_is_seen(s, &result->manifest) && check_result(s, &result->manifest);
 }
 
 static void set_mistakes(scenario_t *s, sim_job_options_t *o)
@@ -564,6 +623,7 @@ static void set_mistakes(scenario_t *s, sim_job_options_t *o)
     o->merges_by_arrival = s->mistake == SIM_MERGES_BY_ARRIVAL;
     o->takes_wild = s->mistake == SIM_TAKES_WILD;
     o->loses_refused = s->mistake == SIM_LOSES_REFUSED;
+    o->folds_unsynced = s->mistake == SIM_FOLDS_UNSYNCED;
     o->net_mistake = of_net[s->mistake];
     disk_sim_set_mistake(s->disk, of_disk[s->mistake]);
 }
@@ -582,12 +642,15 @@ static bool start_job(scenario_t *s, int start)
                            .disk = s->disk,
                            .resume = start > 0,
                            .slice_bytes = s->slice_bytes,
+                           .row_bytes = s->row_bytes,
                            .events = events,
                            .malice = s->malice};
     draw_faults(s, start, &o, events);
     draw_malice(s, start, &o, events);
     draw_damage(s, start, &o, events);
     set_mistakes(s, &o);
+    if (s->rots && start > 0 && start < STARTS_MOST - 2 && uniform(s) < 0.3)
+        sim_rot_flip(s->run_dir, draw, s);
     s->resumed_at = 0;
     s->used = 0;
     s->lines[0] = 0;
@@ -602,8 +665,10 @@ static bool start_job(scenario_t *s, int start)
     }
     if (!check_failure(s, &o, &result, start))
         return false;
-    if (uniform(s) < 0.75) /* else processes died, and what they wrote is still in the system's memory */
+    if (uniform(s) < 0.75) { /* else processes died, and what they wrote is still in the system's memory */
         disk_sim_crash(s->disk);
+        sim_lmdb_crash(draw, s);
+    }
     if (!check_checkpoints(s, start))
         return false;
     if (shapes[s->shape].invariant)
@@ -621,6 +686,7 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     s.period = 1 + pick(&s, PERIODS - 1);
     s.incarnation = 1;
     s.slice_bytes = 1 + pick(&s, 200);
+    s.row_bytes = pick(&s, 4) ? 0 : 1000 + pick(&s, 6000); /* the others are in the spill */
     log_set_sink(keep_line, &s);
     draw_cluster(&s);
     s.golden = golden_of(s.shape, s.shards, s.workers);
@@ -629,7 +695,7 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     if (pick(&s, 2))
         s.malice = malice_create(rng_u64(seed, 103, 0));
     s.rots = pick(&s, 2);
-    sim_hash_blind(mistake == SIM_OVERLOOKS_ROT || mistake == SIM_OVERLOOKS_PLACES);
+    sim_hash_blind(mistake == SIM_OVERLOOKS_ROT || mistake == SIM_OVERLOOKS_PLACES, mistake == SIM_OVERLOOKS_PAGES);
     snprintf(verdict.summary, sizeof verdict.summary, "%s, every %d steps, %d shards, %d workers", shapes[s.shape].overrides,
              periods[s.period], s.shards, s.workers);
     if (dir_create(s.run_dir) != ST_OK)
@@ -640,6 +706,8 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     log_set_sink(NULL, NULL);
     if (dir_remove_tree(s.run_dir) != ST_OK)
         abort();
+    sim_lmdb_crash(draw, &s); /* files are gone, and are forgotten */
+    sim_rot_forget();
     mem_free(s.run_dir);
     malice_destroy(&s.malice);
     disk_sim_destroy(&s.disk);

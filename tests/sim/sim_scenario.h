@@ -33,6 +33,8 @@ typedef enum sim_mistake {
     SIM_LOSES_REFUSED,      /* where memory is refused, what was to be written is left out */
     SIM_OVERLOOKS_ROT,      /* nobody looks at the checksums of checkpoints; bits flip, */
     SIM_OVERLOOKS_PLACES,   /* or what was written is elsewhere */
+    SIM_OVERLOOKS_PAGES,    /* nobody looks at those of LMDB's pages */
+    SIM_FOLDS_UNSYNCED,     /* the base does not wait for the disk */
     SIM_MISTAKE_COUNT
 } sim_mistake_t;
 

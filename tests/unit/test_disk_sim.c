@@ -280,6 +280,25 @@ static void test_nth_call_fails(void **state)
         }
 }
 
+/* The calls of others on the node's disk are its calls. */
+static void test_calls_of_others(void **state)
+{
+    (void)state;
+    disk_sim_t *disk = disk_sim_create(1, 100);
+    bomb_t bomb = {.left = 3};
+    disk_t *node = bomb.node = disk_sim_attach(disk, tick, &bomb);
+    disk_sim_fail(node, 2, 1);
+    assert_int_equal(disk_sim_call(node, "commit", "/lmdb", true), ST_OK);
+    catch_start();
+    assert_int_equal(disk_sim_call(node, "commit", "/lmdb", true), ST_SYSTEM);
+    catch_stop();
+    assert_caught("/lmdb: cannot commit: Input/output error");
+    assert_int_equal(disk_sim_call(node, "begin", "/lmdb", false), ST_OK);
+    assert_int_equal(disk_sim_call(node, "begin", "/lmdb", false), ST_PEER);
+    disk_sim_detach(&node);
+    disk_sim_destroy(&disk);
+}
+
 static void test_damage_and_healing(void **state)
 {
     (void)state;
@@ -336,8 +355,10 @@ static void test_damage_and_healing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_survives), cmocka_unit_test(test_names),          cmocka_unit_test(test_careful_replacement),
-        cmocka_unit_test(test_full_and_dead), cmocka_unit_test(test_nth_call_fails), cmocka_unit_test(test_damage_and_healing),
+        cmocka_unit_test(test_what_survives),       cmocka_unit_test(test_names),
+        cmocka_unit_test(test_careful_replacement), cmocka_unit_test(test_full_and_dead),
+        cmocka_unit_test(test_nth_call_fails),      cmocka_unit_test(test_calls_of_others),
+        cmocka_unit_test(test_damage_and_healing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
