@@ -5,6 +5,7 @@
 #include "launcher/metrics/metrics_lines.h"
 #include "launcher/metrics/step_digest_reader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -405,6 +406,34 @@ static void test_bad_messages_are_refused(void **state)
     step_digest_merger_destroy(&lines);
 }
 
+static bool fdatasync_fails;
+
+/* In the place of the C library's. */
+int fdatasync(int fd)
+{
+    errno = EIO;
+    return fdatasync_fails ? -1 : fsync(fd);
+}
+
+static void test_a_disk_that_fails_is_said_once(void **state)
+{
+    (void)state;
+    training_t t;
+    assert_int_equal(training_begin(&t, test_dir(), 0, 1), ST_OK);
+    put_dense(t.merger, 0, 1, STEPS);
+    for (int shard = 0; shard < SHARDS; shard++)
+        put(t.merger, shard, 0, 1, none);
+    assert_true(file_exists(test_path(FILE_METRICS)) && file_exists(test_path(FILE_STEPS)));
+    fdatasync_fails = true;
+    catch_start();
+    assert_int_equal(run_events_emit(t.events, &(run_event_t){.kind = EVENT_SYNC}), ST_SYSTEM);
+    catch_stop();
+    fdatasync_fails = false;
+    assert_caught("cannot be synced: Input/output error");
+    assert_ptr_equal(strchr(catch_text(), '\n') + 1, catch_text() + strlen(catch_text()));
+    training_end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_bad_files_are_named),
         cmocka_unit_test(test_shards_may_arrive_one_after_the_other),
         cmocka_unit_test(test_bad_messages_are_refused),
+        cmocka_unit_test(test_a_disk_that_fails_is_said_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
