@@ -172,9 +172,10 @@ static status_t read_changes(page_sums_t *sums, int64_t at, int64_t bytes)
         found = found && record.kind == RECORD_CHANGE && record.txn > sums->state.txn;
         if (found)
             TRY(read_change(sums, at + (int64_t)sizeof record, &record, &found));
-        if (!found && at < bytes)
+        if (found)
+            at += (int64_t)(sizeof record + record.n * sizeof(changed_sum_t));
+        else if (at < bytes)
             log_warn("%s: its last record is not whole, by a crash or by damage: the state before it counts", sums->path);
-        at += (int64_t)(sizeof record + record.n * sizeof(changed_sum_t));
     }
     return ST_OK;
 }
