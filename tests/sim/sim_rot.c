@@ -27,7 +27,7 @@ static int n_flips;
 static char **found;
 static size_t n_found, found_capacity;
 
-/* LMDB's files have no checksums while they are written to; lock files have nothing to say. */
+/* LMDB's files without checksums are those of a store that was cut off; lock files have nothing to say. */
 static bool is_spared(const char *path)
 {
     const char *end = strstr(path, "/data.mdb");
