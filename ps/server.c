@@ -44,7 +44,7 @@ static status_t watch(const server_options_t *options, heartbeat_t *heartbeat, s
         const int type = message.header.type;
         const wire_role_t from = message.peer == PEER_PULSE ? WIRE_ROLE_PULSE : WIRE_ROLE_COORDINATOR; /* it dialled no other */
         if (!wire_may_send(type, from, WIRE_ROLE_SERVER)) {
-            TRY(dispatch_refuse(options->control, &message, "a server", "a server does not take this type from this sender"));
+            dispatch_refuse(options->control, &message, "a server", "a server does not take this type from this sender");
             continue;
         }
         const wire_header_t header = message.header;

@@ -59,7 +59,8 @@ status_t shard_refuse(shard_t *shard, net_message_t *message, const char *reason
     char who[32];
     shard->counters.bad_messages++;
     snprintf(who, sizeof who, "shard %d", shard->o.shard);
-    return dispatch_refuse(shard->o.net, message, who, reason);
+    dispatch_refuse(shard->o.net, message, who, reason);
+    return ST_OK;
 }
 
 /* ---- one function for each message that a shard takes (WIRE_TYPES); all take over the message ---------------------------- */

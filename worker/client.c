@@ -315,7 +315,8 @@ status_t client_refuse(client_t *c, net_message_t *message, const char *reason)
 {
     char who[32];
     snprintf(who, sizeof who, "rank %d, a worker,", c->o.heartbeat->rank);
-    return dispatch_refuse(c->o.net, message, who, reason);
+    dispatch_refuse(c->o.net, message, who, reason);
+    return ST_OK;
 }
 
 static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked, int64_t weights)

@@ -177,7 +177,7 @@ static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
                                .worker = r->worker,
                                .workers = r->workers,
                                .lanes = r->lanes,
-                               .chunk = r->lane_rows * run_lanes(r)};
+                               .chunk = (int)peer_group_chunk(r->config, r->workers)};
     loader_start(r->loader, &plan);
     const int64_t start = clock_now_ns();
     int64_t examples = 0;

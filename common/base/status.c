@@ -10,6 +10,7 @@
 static void (*abort_hook)(void);
 static pthread_mutex_t reason_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_reason[STATUS_REASON_BYTES];
+static _Thread_local char refusal[STATUS_REASON_BYTES];
 
 status_t status_fail(status_t status, const char *format, ...)
 {
@@ -30,6 +31,20 @@ void status_reason(char out[STATUS_REASON_BYTES])
     pthread_mutex_lock(&reason_lock);
     snprintf(out, STATUS_REASON_BYTES, "%s", last_reason);
     pthread_mutex_unlock(&reason_lock);
+}
+
+status_t status_refuse(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(refusal, sizeof refusal, format, args);
+    va_end(args);
+    return ST_MESSAGE;
+}
+
+const char *status_refusal(void)
+{
+    return refusal;
 }
 
 const char *status_name(status_t status)

@@ -53,6 +53,13 @@ status_t status_fail(status_t status, const char *format, ...) PRINTF_LIKE(2, 3)
 #define STATUS_REASON_BYTES 480
 void status_reason(char out[STATUS_REASON_BYTES]);
 
+/* Yield ST_MESSAGE for a message that does not fit, with the reason: `return REFUSE("worker %d ...", worker);` Nothing is
+ * logged and nothing has changed: who gave the message to be looked at refuses it with status_refusal, what this thread said
+ * last. */
+#define REFUSE(...) status_refuse(__VA_ARGS__)
+status_t status_refuse(const char *format, ...) PRINTF_LIKE(1, 2);
+const char *status_refusal(void);
+
 /* status_name - short lower-case word for a status. */
 const char *status_name(status_t status);
 

@@ -30,6 +30,13 @@ static inline peer_group_t peer_group_of(const config_t *config, int worker, int
     return peer_group_at(config, worker / (workers / (int)config_groups(config)), workers);
 }
 
+/* peer_group_chunk - examples that a worker scores at a time: those of the lanes that each worker of a group has, at least. */
+static inline int64_t peer_group_chunk(const config_t *config, int workers)
+{
+    const int64_t each = workers / config_groups(config);
+    return config->train.batch / config->train.lanes * (config->train.lanes / each);
+}
+
 /* peer_group_reporting - the group whose predictions of training examples are the run's progressive validation: that of the
  * deployed peer; the first where all peers are deployed. */
 static inline peer_group_t peer_group_reporting(const config_t *config, int workers)

@@ -73,8 +73,11 @@
 #define DISPATCH_WORKER WIRE_TYPES(WIRE_NOTHING, DISPATCH_WORKER_R)
 
 /* dispatch_refuse - a message that is not taken: count it, say so in the log and to its sender, and release it. `who`
- * refuses it ("shard 3") for this reason. The ERROR carries run, incarnation, step and sequence of the message, for the sender
- * may have moved on; an ERROR is never answered, or two peers could go on for ever. Errors are those of net_send. */
-WARN_UNUSED status_t dispatch_refuse(net_t *net, net_message_t *message, const char *who, const char *reason);
+ * refuses it ("shard 3") for this reason. The log has the first few of a net_t, then those whose number is a power of two. The
+ * ERROR carries run, incarnation, step and sequence of the message, for the sender may have moved on; it is dropped where the
+ * sender does not take it at once. An ERROR is never answered, or two peers could go on for ever.
+ * dispatch_drop - one of a stranger, who is not answered: count and release it. */
+void dispatch_refuse(net_t *net, net_message_t *message, const char *who, const char *reason);
+void dispatch_drop(net_t *net, net_message_t *message);
 
 #endif

@@ -99,6 +99,16 @@ typedef struct message_error {
     char text[STATUS_REASON_BYTES];
 } message_error_t;
 
+_Static_assert(sizeof(message_counters_t) == 168 && sizeof(message_error_t) == 488 && sizeof(message_prepared_t) == 56,
+               "the sizes of WIRE_BODIES");
+_Static_assert(sizeof(message_begin_t) == 1056 && sizeof(message_load_t) == 1048 && sizeof(message_restore_t) == 1064,
+               "the sizes of WIRE_BODIES");
+
+/* message_counters_are_sound, message_prepared_is_sound - no number in it is negative, none is so large that the sum over all
+ * ranks of a job, some thousands at most, would overflow, and times are finite. */
+bool message_counters_are_sound(const message_counters_t *counters);
+bool message_prepared_is_sound(const message_prepared_t *prepared);
+
 /* message_body - copy the fixed body of `message` out; false where its size is wrong. */
 static inline bool message_body(const net_message_t *message, void *body, int64_t bytes)
 {

@@ -31,6 +31,9 @@ typedef struct net_ops {
      * is to end now (rank_signals_interrupted). */
     status_t (*send)(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *frames, int n,
                      void (*release)(void *context), void *context);
+    /* offer - as send, but what cannot leave at once is dropped, and nobody is told: for answers that their receiver may have
+     * to do without, so that one who does not listen keeps nobody waiting. */
+    void (*offer)(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *frames, int n);
     /* receive - next valid message; ST_TIMEOUT, not logged, after timeout_ms (0: poll). Bad messages are answered with ERROR,
      * counted and skipped inside. Frames are aligned to 8 bytes. Several messages may be held before net_release. */
     status_t (*receive)(net_t *net, net_message_t *message, int64_t timeout_ms);
@@ -57,6 +60,10 @@ static inline WARN_UNUSED status_t net_send_owned(net_t *net, int peer, const wi
                                                   int n, void (*release)(void *), void *context)
 {
     return net->ops->send(net, peer, header, frames, n, release, context);
+}
+static inline void net_offer(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *frames, int n)
+{
+    net->ops->offer(net, peer, header, frames, n);
 }
 static inline WARN_UNUSED status_t net_receive(net_t *net, net_message_t *message, int64_t timeout_ms)
 {

@@ -286,6 +286,13 @@ static bool admit(sim_node_t *node, sim_parcel_t *parcel)
     return true;
 }
 
+static void op_offer(net_t *base, int peer, const wire_header_t *header, const wire_frame_t *frames, int n)
+{
+    const link_t *link = link_find((sim_node_t *)base, peer);
+    if (link && link->far && op_send(base, peer, header, frames, n, NULL, NULL) != ST_OK)
+        log_debug("a dead node offers nothing");
+}
+
 /* arrive - the next message reaches its receiver's inbox; the clock follows. */
 static sim_node_t *arrive(net_sim_world_t *world)
 {
@@ -448,8 +455,13 @@ static void op_close(net_t **out)
     *out = NULL;
 }
 
-static const net_ops_t sim_ops = {
-    .send = op_send, .receive = op_receive, .release = op_release, .now_ns = op_now_ns, .random = op_random, .close = op_close};
+static const net_ops_t sim_ops = {.send = op_send,
+                                  .offer = op_offer,
+                                  .receive = op_receive,
+                                  .release = op_release,
+                                  .now_ns = op_now_ns,
+                                  .random = op_random,
+                                  .close = op_close};
 
 net_sim_world_t *net_sim_world_create(uint64_t seed, double deadline_s)
 {

@@ -291,6 +291,23 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
     return ST_OK;
 }
 
+/* What cannot leave at once is dropped. */
+static void op_offer(net_t *base, int peer, const wire_header_t *header, const wire_frame_t *frames, int n)
+{
+    net_zmq_t *net = (net_zmq_t *)base;
+    wire_header_t full = *header;
+    uint8_t head[64];
+    full.sender = (uint32_t)net->self;
+    full.payload_bytes = 0;
+    for (int i = 0; i < n; i++)
+        full.payload_bytes += frames[i].bytes;
+    wire_encode(&full, head);
+    if (send_parts(net, peer, head, frames, n, NULL, NULL, 0) != 0)
+        return;
+    base->messages_sent++;
+    base->bytes_sent += 64 + full.payload_bytes;
+}
+
 /* ---- receiving ---- */
 
 /* refuse - count a bad message, say so, and tell its sender why. An ERROR is never answered, or two peers could go on for
@@ -308,14 +325,8 @@ static void refuse(net_zmq_t *net, int peer, const wire_frame_t *frames, int n, 
         return;
     message_error_t body = {.status = ST_MESSAGE};
     snprintf(body.text, sizeof body.text, "%s", reason);
-    wire_header_t header = wire_header(WIRE_ERROR, 0, 0, (uint32_t)net->self, 0, 0);
-    header.payload_bytes = sizeof body;
-    uint8_t head[64];
-    wire_encode(&header, head);
-    if (send_parts(net, peer, head, &(wire_frame_t){&body, sizeof body}, 1, NULL, NULL, 0) == 0) {
-        net->base.messages_sent++;
-        net->base.bytes_sent += 64 + header.payload_bytes;
-    }
+    const wire_header_t header = wire_header(WIRE_ERROR, 0, 0, 0, 0, 0);
+    op_offer(&net->base, peer, &header, &(wire_frame_t){&body, sizeof body}, 1);
 }
 
 /* deliver - the message is sound; the parcel is the caller's until net_release. */
@@ -479,8 +490,13 @@ static void op_close(net_t **out)
     *out = NULL;
 }
 
-static const net_ops_t zmq_ops = {
-    .send = op_send, .receive = op_receive, .release = op_release, .now_ns = op_now_ns, .random = op_random, .close = op_close};
+static const net_ops_t zmq_ops = {.send = op_send,
+                                  .offer = op_offer,
+                                  .receive = op_receive,
+                                  .release = op_release,
+                                  .now_ns = op_now_ns,
+                                  .random = op_random,
+                                  .close = op_close};
 
 status_t net_zmq_create(const net_zmq_options_t *options, net_t **out)
 {

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/net/dispatch.h"
 
@@ -25,16 +24,14 @@ void pulse_run(net_t *net, const atomic_bool *stop)
         if (status != ST_OK)
             return;
         if (!wire_may_send(message.header.type, WIRE_ROLE_WORKER, WIRE_ROLE_PULSE)) {
-            if (dispatch_refuse(net, &message, "the coordinator's pulse", "it takes heartbeats alone") != ST_OK)
-                log_debug("the sender of what the coordinator's pulse refused is gone");
+            dispatch_refuse(net, &message, "the coordinator's pulse", "it takes heartbeats alone");
             continue;
         }
         const wire_header_t answer =
             wire_header(WIRE_HEARTBEAT, message.header.run_id, message.header.incarnation, 0, message.header.step, 0);
         const int peer = message.peer;
         net_release(net, &message);
-        if (net_send(net, peer, &answer, NULL, 0) != ST_OK)
-            log_debug("rank %d has asked for a sign of life and is gone", peer);
+        net_offer(net, peer, &answer, NULL, 0);
     }
 }
 

@@ -8,7 +8,7 @@
 
 #include "common/net/net.h"
 
-#define STEP_BATCH_STEPS 64 /* in one message */
+#define STEP_BATCH_STEPS WIRE_DIGESTS_MOST /* in one message */
 
 typedef struct step_batch {
     uint64_t *words; /* **owned**, [STEP_BATCH_STEPS][of_step]; NULL: nothing is recorded */

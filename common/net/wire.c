@@ -17,8 +17,11 @@ static const struct {
     const char *wrong;
 } bodies[] = {WIRE_BODIES(BODY_ROW)};
 
-#define UNIT(name, unit, doc) unit,
-static const char *const units[] = {WIRE_MEANINGS(UNIT)};
+#define MEANING_BOUNDS(name, unit, least, most, doc) {unit, least, most},
+static const struct {
+    const char *unit;
+    int64_t least, most;
+} meanings[] = {WIRE_MEANINGS(MEANING_BOUNDS)};
 
 enum { SCOPE_JOB, SCOPE_RUN };
 #define HOLDS(body) (WIRE_BODY_##body != WIRE_BODY_NONE)
@@ -263,12 +266,12 @@ static bool is_fit(wire_fit_t fit, int64_t n, int64_t count)
         return n == count;
     case WIRE_FIT_EACH_OR_NONE:
         return n == count || n == 0;
-    case WIRE_FIT_AT_LEAST:
-        return n >= count;
     case WIRE_FIT_ROWS:
         return at_least_one_each(n, count);
     case WIRE_FIT_MULTIPLE:
         return at_least_one_each(n, count) && (count == 0 || n % count == 0);
+    case WIRE_FIT_ONE:
+        return n == 1;
     case WIRE_FIT_ANY:
         break;
     }
@@ -279,13 +282,30 @@ static bool is_fit(wire_fit_t fit, int64_t n, int64_t count)
  * rows get a lower bound here. Element sizes were checked before. */
 static const char *check_count(const wire_header_t *header, const wire_frame_t *body)
 {
-    if (header->count < 0)
-        return "count is negative";
     for (int i = 0; i < types[header->type].frames; i++) {
         const wire_body_t kind = types[header->type].body[i];
-        if (bodies[kind].element_bytes && !is_fit(bodies[kind].fit, body[i].bytes / bodies[kind].element_bytes, header->count))
+        if (!is_fit(bodies[kind].fit, body[i].bytes / bodies[kind].element_bytes, header->count))
             return bodies[kind].wrong;
     }
+    return NULL;
+}
+
+static bool is_in(wire_meaning_t meaning, int64_t value)
+{
+    return value >= meanings[meaning].least && value <= meanings[meaning].most;
+}
+
+/* A field that means nothing is 0. Sequence numbers beyond 2^63 are negative here. */
+static const char *check_fields(const wire_header_t *header)
+{
+    if (!is_in(types[header->type].step, header->step))
+        return "its step is out of bounds for the type";
+    if (!is_in(types[header->type].count, header->count))
+        return "its count is out of bounds for the type";
+    if (!is_in(types[header->type].table, header->table))
+        return "its table is out of bounds for the type";
+    if (!is_in(types[header->type].sequence, (int64_t)header->sequence))
+        return "its sequence is out of bounds for the type";
     return NULL;
 }
 
@@ -304,14 +324,15 @@ static const char *check(const wire_header_t *header, const wire_frame_t *body, 
     int64_t payload = 0;
     for (int i = 0; i < n_body; i++) {
         int element = bodies[types[header->type].body[i]].element_bytes;
-        if (body[i].bytes < 0 || (element > 0 && body[i].bytes % element != 0))
+        if (body[i].bytes < 0 || body[i].bytes % element != 0)
             return "a frame is not a whole number of elements";
         if (__builtin_add_overflow(payload, body[i].bytes, &payload))
             return "frames are too large";
     }
     if (payload != header->payload_bytes)
         return "payload size differs from the header";
-    return check_count(header, body);
+    const char *wrong = check_fields(header);
+    return wrong ? wrong : check_count(header, body);
 }
 
 status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason)
@@ -336,7 +357,7 @@ status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *he
 
 void wire_describe(const wire_header_t *header, char *text, int size)
 {
-    const char *unit = is_type(header->type) ? units[types[header->type].count] : NULL;
+    const char *unit = is_type(header->type) ? meanings[types[header->type].count].unit : NULL;
     char tail[48] = "";
     if (unit)
         snprintf(tail, sizeof tail, ", %" PRId64 " %s", header->count, unit);

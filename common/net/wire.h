@@ -16,9 +16,16 @@
 #include "common/base/status.h"
 
 #define WIRE_MAGIC 0x544c4d53u /* "SMLT" */
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_FRAMES 3 /* most body frames of a message */
 #define WIRE_SENDER_COORDINATOR 0
+
+/* Beyond what any run can have; what this run can have is for the receiver to know. Sums of a few do not overflow. */
+#define WIRE_STEP_MOST (INT64_C(1) << 60)
+#define WIRE_COUNT_MOST (INT64_C(1) << 48)
+#define WIRE_COMPONENTS_MOST 64 /* the bound of model.components */
+#define WIRE_FIELDS_MOST 65536  /* embedding fields of a dataset */
+#define WIRE_DIGESTS_MOST 64    /* steps in one message */
 
 /* How `count` bounds a body frame; checked by wire_decode. */
 typedef enum wire_fit {
@@ -26,13 +33,12 @@ typedef enum wire_fit {
     WIRE_FIT_SOME,         /* not empty, where count is not 0 */
     WIRE_FIT_EACH,         /* an element for each */
     WIRE_FIT_EACH_OR_NONE, /* that, or nothing at all */
-    WIRE_FIT_AT_LEAST,     /* an element for each, and perhaps more */
     WIRE_FIT_ROWS,         /* one element or more for each, and none where there are none: only the tables know the width */
     WIRE_FIT_MULTIPLE,     /* that, and equally many for each */
+    WIRE_FIT_ONE,          /* a body of a fixed layout (common/net/message.h), whatever the count */
 } wire_fit_t;
 
-/* What body frames hold: B(NAME, bytes of an element, fit, "what is wrong where it does not fit", "in the document"). Bytes 0:
- * one body of a fixed layout (common/net/message.h), whose size its receiver checks. */
+/* What body frames hold: B(NAME, bytes of an element, fit, "what is wrong where it does not fit", "in the document"). */
 #define WIRE_BODIES(B) \
     B(NONE, 0, ANY, "", "") \
     B(SEGMENTS, 8, SOME, "keys without a segment", "segments {table u32, count u32}[]") \
@@ -42,60 +48,60 @@ typedef enum wire_fit {
     B(PREDICTIONS, 4, MULTIPLE, "predictions do not fit the count of examples", "predictions f32[]") \
     B(LABELS, 1, EACH, "labels do not fit the count of examples", "labels u8[count]") \
     B(QUERIES, 8, EACH_OR_NONE, "groups do not fit the count of examples", "groups u64[count] or none") \
-    B(PARAMETERS, 4, AT_LEAST, "parameters do not fit the count", "f32[count]") \
-    B(TEACHER, 4, ANY, "", "probabilities f32[count], NaN: none") \
+    B(PARAMETERS, 4, EACH, "parameters do not fit the count", "f32[count]") \
+    B(TEACHER, 4, EACH, "probabilities do not fit the count of examples", "probabilities f32[count], NaN: none") \
     B(SHARES, 4, EACH, "shares do not fit the count of layers", "shares f32[count]") \
     B(ACTIVATED, 12, EACH, "numbers do not fit the count of layers", "{spread f32, inside f32, beta f32}[count]") \
     B(SCORES, 4, EACH, "predictions do not fit the count of examples", "predictions f32[count]") \
     B(NUMBERS, 8, EACH, "numbers of examples do not fit their count", "their numbers in the evaluation split i64[count]") \
-    B(SCALES, 8, ANY, "", "{mean f64, scale f64}[]") \
-    B(TABLE_MAP, 4, ANY, "", "table map i32[count]") \
-    B(STORED, 8, ANY, "", "what each shard stored {digest low, high, rows} u64[]") \
-    B(DELTAS, 8, ANY, "", "steps of the deltas i64[count]") \
-    B(CHECKSUMS, 8, ANY, "", "checksums {low, high} u64[] of the last one") \
-    B(DIGESTS, 8, ANY, "", "u64[]") \
+    B(SCALES, 16, ANY, "", "{mean f64, scale f64}[]") \
+    B(TABLE_MAP, 4, EACH, "the map does not fit the count of tables", "table map i32[count]") \
+    B(STORED, 24, ANY, "", "what each shard stored {digest low, high, rows} u64[]") \
+    B(DELTAS, 8, EACH, "steps do not fit the count of deltas", "steps of the deltas i64[count]") \
+    B(CHECKSUMS, 16, ANY, "", "checksums {low, high} u64[] of the last one") \
+    B(DIGESTS, 8, MULTIPLE, "digests do not fit the count of steps", "u64[], equally many for each step") \
     B(CONFIG, 1, ANY, "", "text of a resolved configuration") \
-    B(BEGIN, 0, ANY, "", "`message_begin_t`: variant, replica, fields, folder") \
-    B(COUNTERS, 0, ANY, "", "`message_counters_t`") \
-    B(ERROR, 0, ANY, "", "`message_error_t`: status, fatal, text") \
-    B(LOAD, 0, ANY, "", "`message_load_t`") \
-    B(RESTORE, 0, ANY, "", "`message_restore_t`") \
-    B(PREPARED, 0, ANY, "", "`message_prepared_t`")
+    B(BEGIN, 1056, ONE, "its fixed part has another size", "`message_begin_t`: variant, replica, fields, folder") \
+    B(COUNTERS, 168, ONE, "its fixed part has another size", "`message_counters_t`") \
+    B(ERROR, 488, ONE, "its fixed part has another size", "`message_error_t`: status, fatal, text") \
+    B(LOAD, 1048, ONE, "its fixed part has another size", "`message_load_t`") \
+    B(RESTORE, 1064, ONE, "its fixed part has another size", "`message_restore_t`") \
+    B(PREPARED, 56, ONE, "its fixed part has another size", "`message_prepared_t`")
 
-/* What the header fields step, count, table and sequence of a message mean: F(NAME, unit of a count or NULL, "in the
- * document"). */
+/* What the header fields step, count, table and sequence of a message mean: F(NAME, unit of a count or NULL, least, most, "in
+ * the document"). wire_decode refuses what is not in [least, most]; what the run has less of its receiver refuses. */
 #define WIRE_MEANINGS(F) \
-    F(NOTHING, NULL, "") \
-    F(STEP, NULL, "the step") \
-    F(NOW, NULL, "the step the sender is at") \
-    F(LAST_STEP, NULL, "the last step that was trained") \
-    F(FIRST_STEP, NULL, "the first step") \
-    F(NEXT_STEP, NULL, "the step that comes next") \
-    F(CHECKPOINT, NULL, "the step that the checkpoint comes before") \
-    F(SAVE_STEP, NULL, "the step to save before; -1 asks for it") \
-    F(APPLIED, NULL, "steps that are applied") \
-    F(FIRST_EXAMPLE, NULL, "number of the first example") \
-    F(FIRST_ELEMENT, NULL, "to a worker: number of the first element; from one: its last step") \
-    F(ASKED, NULL, "that of the message it answers") \
-    F(STUCK, NULL, "1: the sender cannot leave MPI with the others") \
-    F(KEYS, "keys", "keys") \
-    F(ROWS, "rows", "rows") \
-    F(EXAMPLES, "examples", "examples") \
-    F(ELEMENTS, "elements", "elements") \
-    F(LAYERS, "layers", "layers") \
-    F(TABLES, "tables", "tables of the finished run") \
-    F(DELTAS, "deltas", "deltas") \
-    F(STEPS, "steps", "steps") \
-    F(SPLIT, NULL, "the split: 0 training, 1 evaluation, 2 all examples") \
-    F(STATUS, NULL, "a status; 0: success") \
-    F(TOLD, NULL, "1 once a signal told the sender to end") \
-    F(STOPS, NULL, "to a worker: 1 stops there") \
-    F(CUT, NULL, "1: the cluster is cut before the step") \
-    F(TAKEN, NULL, "pushes taken without a gap, modulo 2^32") \
-    F(COMPONENT, NULL, "the component") \
-    F(FIRST_COMPONENT, NULL, "from a worker: the first component") \
-    F(NUMBER, NULL, "the sender's own, counted up") \
-    F(DATASET, NULL, "from a worker: hash of its dataset")
+    F(NOTHING, NULL, 0, 0, "") \
+    F(STEP, NULL, 0, WIRE_STEP_MOST, "the step") \
+    F(NOW, NULL, 0, INT64_MAX, "the step the sender is at") \
+    F(LAST_STEP, NULL, 0, WIRE_STEP_MOST, "the last step that was trained") \
+    F(FIRST_STEP, NULL, 0, WIRE_STEP_MOST, "the first step") \
+    F(NEXT_STEP, NULL, 1, WIRE_STEP_MOST, "the step that comes next") \
+    F(CHECKPOINT, NULL, 0, WIRE_STEP_MOST, "the step that the checkpoint comes before") \
+    F(SAVE_STEP, NULL, -1, WIRE_STEP_MOST, "the step to save before; -1 asks for it") \
+    F(APPLIED, NULL, 0, WIRE_STEP_MOST, "steps that are applied") \
+    F(FIRST_EXAMPLE, NULL, 0, INT64_MAX, "number of the first example") \
+    F(FIRST_ELEMENT, NULL, 0, WIRE_STEP_MOST, "to a worker: number of the first element; from one: its last step") \
+    F(ASKED, NULL, INT64_MIN, INT64_MAX, "that of the message it answers") \
+    F(STUCK, NULL, 0, 1, "1: the sender cannot leave MPI with the others") \
+    F(KEYS, "keys", 0, WIRE_COUNT_MOST, "keys") \
+    F(ROWS, "rows", 0, WIRE_COUNT_MOST, "rows") \
+    F(EXAMPLES, "examples", 0, WIRE_STEP_MOST, "examples") \
+    F(ELEMENTS, "elements", 0, WIRE_COUNT_MOST, "elements") \
+    F(LAYERS, "layers", 0, 65536, "layers") \
+    F(TABLES, "tables", 0, WIRE_FIELDS_MOST *WIRE_COMPONENTS_MOST, "tables of the finished run") \
+    F(DELTAS, "deltas", 1, INT32_MAX, "deltas") \
+    F(STEPS, "steps", 1, WIRE_DIGESTS_MOST, "steps") \
+    F(SPLIT, NULL, 0, 2, "the split: 0 training, 1 evaluation, 2 all examples") \
+    F(STATUS, NULL, 0, ST_DIFFERENT, "a status; 0: success") \
+    F(TOLD, NULL, 0, 1, "1 once a signal told the sender to end") \
+    F(STOPS, NULL, 0, 1, "to a worker: 1 stops there") \
+    F(CUT, NULL, 0, 1, "1: the cluster is cut before the step") \
+    F(TAKEN, NULL, 0, UINT32_MAX, "pushes taken without a gap, modulo 2^32") \
+    F(COMPONENT, NULL, 0, WIRE_COMPONENTS_MOST - 1, "the component") \
+    F(FIRST_COMPONENT, NULL, 0, WIRE_COMPONENTS_MOST - 1, "from a worker: the first component") \
+    F(NUMBER, NULL, 1, INT64_MAX, "the sender's own, counted up") \
+    F(DATASET, NULL, INT64_MIN, INT64_MAX, "from a worker: hash of its dataset")
 
 /* Who sends and who receives. A role is told from the connection that a message comes by. */
 #define WIRE_ROLES(P) P(COORDINATOR) P(PULSE) P(SERVER) P(SHARD) P(WORKER) P(STRANGER)
@@ -248,8 +254,8 @@ wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t incarnatio
                           int64_t count);
 
 /* wire_encode / wire_decode - header to and from its 64 bytes. decode checks magic, version, type, frame count, payload size,
- * element sizes and count; ST_MESSAGE with *reason set to a static text, header untouched. Logs nothing: the caller counts and
- * replies. */
+ * element sizes, the bounds of fields, and count; ST_MESSAGE with *reason set to a static text, header untouched. Logs
+ * nothing: the caller counts and replies. */
 void wire_encode(const wire_header_t *header, uint8_t out[64]);
 WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason);
 

@@ -88,8 +88,10 @@ struct checkpointer {
 
     checkpoint_parts_t cuts[CUTS]; /* ascending */
     int n_cuts;
-    int64_t *last_cut; /* [workers] step of its newest CUT */
-    bool *trained;     /* [workers] */
+    int64_t *last_cut;      /* [workers] step of its newest CUT */
+    int64_t *last_prepared; /* [shards] step of its newest PREPARED */
+    int64_t named;          /* the last step that workers were told to save before; -1: none yet */
+    bool *trained;          /* [workers] */
 
     request_state_t request;
     int64_t request_step; /* the latest answer so far; then the step itself */
@@ -196,7 +198,7 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
 {
     checkpoint_catalog_t kept = {0};
     TRY(checkpoint_catalog_read(options->disk, options->run_dir, &kept));
-    ASSERT(options->boundary > 0 && options->keep > 0);
+    ASSERT(options->boundary > 0 && options->keep > 0 && options->groups > 0 && options->dense_floats > 0);
     status_t status = begin_incarnation(options, &kept);
     if (status != ST_OK) {
         checkpoint_catalog_fini(&kept);
@@ -219,6 +221,10 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
     c->last_cut = MEM_ARRAY(int64_t, options->workers);
     for (int w = 0; w < options->workers; w++)
         c->last_cut[w] = options->first_step;
+    c->last_prepared = MEM_ARRAY(int64_t, c->shards);
+    for (int s = 0; s < c->shards; s++)
+        c->last_prepared[s] = options->first_step;
+    c->named = -1;
     c->trained = MEM_ARRAY(bool, options->workers);
     c->answered = MEM_ARRAY(bool, options->workers);
     c->folded = MEM_ARRAY(bool, c->shards);
@@ -255,6 +261,7 @@ void checkpointer_destroy(checkpointer_t **checkpointer)
     input_fields_fini(&c->run.inputs);
     processors_fini(&c->run.processors);
     mem_free(c->last_cut);
+    mem_free(c->last_prepared);
     mem_free(c->trained);
     mem_free(c->answered);
     mem_free(c->deltas);
@@ -318,8 +325,8 @@ static status_t drop_old(checkpointer_t *c)
 static status_t take_folded(checkpointer_t *c, int shard, const net_message_t *message)
 {
     if (message->header.step != c->fold_step || c->folded[shard])
-        return FAIL(ST_MESSAGE, "shard %d says that it folded up to step %" PRId64 ", which was not asked for", shard,
-                    message->header.step);
+        return REFUSE("shard %d says that it folded up to step %" PRId64 ", which was not asked for", shard,
+                      message->header.step);
     c->folded[shard] = true;
     if (++c->n_folded < c->shards)
         return ST_OK;
@@ -439,6 +446,17 @@ static status_t commit_complete(checkpointer_t *c)
 
 /* ---- the parts of a cut ---------------------------------------------------------------------------------------------- */
 
+/* The cut that comes after the one before step `last`, which is first_step where there was none yet: at a step that was named
+ * or one of the period, as the workers' schedules have it; INT64_MAX: none. */
+static int64_t next_cut(const checkpointer_t *c, int64_t last)
+{
+    const int64_t period = c->o.period, apart = last > c->o.first_step ? c->o.run->depth + 1 : 1;
+    int64_t next = period ? (last + apart + period - 1) / period * period : INT64_MAX;
+    if (c->named > last && c->named < next)
+        next = c->named;
+    return next < c->o.run->steps ? next : INT64_MAX;
+}
+
 /* The record of the cut before a step, made where it is the first part that comes; NULL where there can be no such cut. */
 static checkpoint_parts_t *cut_at(checkpointer_t *c, int64_t step)
 {
@@ -447,7 +465,7 @@ static checkpoint_parts_t *cut_at(checkpointer_t *c, int64_t step)
         at++;
     if (at < c->n_cuts && c->cuts[at].step == step)
         return &c->cuts[at];
-    if (c->n_cuts == CUTS || step <= c->o.first_step || step <= c->last_step || step >= c->o.run->steps || step % c->o.boundary)
+    if (c->n_cuts == CUTS || step <= c->last_step)
         return NULL;
     memmove(c->cuts + at + 1, c->cuts + at, (size_t)(c->n_cuts - at) * sizeof *c->cuts);
     c->n_cuts++;
@@ -476,44 +494,61 @@ static status_t limit_progress(checkpointer_t *c)
 static status_t take_progress(checkpointer_t *c, checkpoint_parts_t *cut)
 {
     if (++cut->n_reporting == c->o.reporting.workers) {
-        if (progressive_steps(c->o.progressive) != cut->step)
-            return FAIL(ST_MESSAGE,
-                        "the workers are cut before step %" PRId64 ", with progressive predictions of %" PRId64 " steps",
-                        cut->step, progressive_steps(c->o.progressive));
+        ASSERT(progressive_steps(c->o.progressive) ==
+               cut->step); /* each has sent what is before it, and nothing after it is taken */
         cut->progress = progressive_save(c->o.progressive, net_now_ns(c->o.net), &cut->progress_bytes);
     }
     return limit_progress(c);
 }
 
+/* The worker that sends the dense parameters of a component. */
+static int leader_of(const checkpointer_t *c, int component)
+{
+    return component / (c->components / c->o.groups) * (c->o.workers / c->o.groups);
+}
+
+/* Have the dense parameters come that a worker sends before its CUT, if it leads a group? */
+static bool has_dense(const checkpointer_t *c, const checkpoint_parts_t *cut, int worker)
+{
+    for (int k = 0; k < c->components; k++)
+        if (leader_of(c, k) == worker && !cut->dense[k])
+            return false;
+    return true;
+}
+
 static status_t take_cut(checkpointer_t *c, int worker, const net_message_t *message)
 {
     const int64_t step = message->header.step;
+    const int at = worker - c->o.reporting.first_worker;
+    const bool reports = c->o.progressive && at >= 0 && at < c->o.reporting.workers;
     message_counters_t counters;
-    if (!message_body(message, &counters, sizeof counters))
-        return FAIL(ST_MESSAGE, "CUT without its counters");
-    checkpoint_parts_t *cut = step > c->last_cut[worker] ? cut_at(c, step) : NULL;
-    if (!cut)
-        return FAIL(ST_MESSAGE, "worker %d is cut before step %" PRId64 ", after step %" PRId64 "; there can be no such cut",
-                    worker, step, c->last_cut[worker]);
+    if (!message_body(message, &counters, sizeof counters) || !message_counters_are_sound(&counters))
+        return REFUSE("CUT without sound counters");
+    if (reports && !progressive_has(c->o.progressive, at, step))
+        return REFUSE("worker %d is cut before step %" PRId64 ", and has not sent all that it predicted before", worker, step);
+    checkpoint_parts_t *cut = step == next_cut(c, c->last_cut[worker]) ? cut_at(c, step) : NULL;
+    if (!cut || !has_dense(c, cut, worker))
+        return REFUSE("worker %d is cut before step %" PRId64 ", after step %" PRId64 ": %s", worker, step, c->last_cut[worker],
+                      cut ? "its dense parameters have not come" : "there can be no such cut");
     c->last_cut[worker] = step;
     cut->from_worker[worker] = true;
     cut->n_workers++;
     run_totals_add_worker(&cut->totals, &counters);
-    const int at = worker - c->o.reporting.first_worker;
-    if (c->o.progressive && at >= 0 && at < c->o.reporting.workers)
-        TRY(take_progress(c, cut));
-    return ST_OK;
+    return reports ? take_progress(c, cut) : ST_OK;
 }
 
 static status_t take_dense(checkpointer_t *c, int worker, const net_message_t *message)
 {
     const uint32_t k = wire_component(&message->header);
     const int64_t bytes = message->frame[0].bytes;
-    checkpoint_parts_t *cut = k < (uint32_t)c->components && bytes > 0 ? cut_at(c, message->header.step) : NULL;
+    const bool is_its_own = k < (uint32_t)c->components && leader_of(c, (int)k) == worker;
+    checkpoint_parts_t *cut = is_its_own && bytes == c->o.dense_floats * (int64_t)sizeof(float) &&
+                                      message->header.step == next_cut(c, c->last_cut[worker])
+                                  ? cut_at(c, message->header.step)
+                                  : NULL;
     if (!cut || cut->dense[k])
-        return FAIL(ST_MESSAGE,
-                    "worker %d sent %" PRId64 " bytes of dense parameters of component %u before step %" PRId64 ": %s", worker,
-                    bytes, k, message->header.step, cut ? "they came twice" : "there can be no such cut");
+        return REFUSE("worker %d sent %" PRId64 " bytes of dense parameters of component %u before step %" PRId64 ": %s",
+                      worker, bytes, k, message->header.step, cut ? "they came twice" : "there can be no such cut");
     cut->dense[k] = MEM_ARRAY(float, bytes / (int64_t)sizeof(float));
     memcpy(cut->dense[k], message->frame[0].data, (size_t)bytes);
     cut->dense_bytes[k] = bytes;
@@ -524,12 +559,15 @@ static status_t take_dense(checkpointer_t *c, int worker, const net_message_t *m
 static status_t take_prepared(checkpointer_t *c, int shard, const net_message_t *message)
 {
     message_prepared_t body;
-    if (!message_body(message, &body, sizeof body))
-        return FAIL(ST_MESSAGE, "PREPARED without its body");
-    checkpoint_parts_t *cut = cut_at(c, message->header.step);
-    if (!cut || cut->from_shard[shard])
-        return FAIL(ST_MESSAGE, "shard %d has prepared the checkpoint before step %" PRId64 ": %s", shard, message->header.step,
-                    cut ? "it said so before" : "there can be no such cut");
+    if (!message_body(message, &body, sizeof body) || !message_prepared_is_sound(&body))
+        return REFUSE("PREPARED without sound numbers");
+    const int64_t step = message->header.step;
+    checkpoint_parts_t *cut = step == next_cut(c, c->last_prepared[shard]) ? cut_at(c, step) : NULL;
+    if (!cut)
+        return REFUSE("shard %d has prepared the checkpoint before step %" PRId64 ", after step %" PRId64
+                      ": there can be no such cut",
+                      shard, step, c->last_prepared[shard]);
+    c->last_prepared[shard] = step;
     cut->from_shard[shard] = true;
     cut->n_shards++;
     cut->shards[shard] = (checkpoint_shard_t){body.rows, body.pending, body.bytes, body.checksum_low, body.checksum_high};
@@ -568,6 +606,8 @@ static status_t name_step(checkpointer_t *c)
     }
     step = (step + c->o.boundary - 1) / c->o.boundary * c->o.boundary;
     const bool behind = step >= c->o.run->steps;
+    if (!behind)
+        c->named = step;
     request_moves(c, behind ? END_IS_NEARER : STEP_NAMED);
     c->request_step = step;
     if (behind)
@@ -581,10 +621,10 @@ static status_t take_answer(checkpointer_t *c, int worker, const net_message_t *
     if (c->trained[worker])
         return ST_OK; /* it had its answer on the way to the end */
     if (!is_asked(c) || c->answered[worker] || step < 0)
-        return FAIL(ST_MESSAGE, "worker %d can save from step %" PRId64 " on, but was not asked", worker, step);
-    if (step <= c->last_cut[worker])
-        return FAIL(ST_MESSAGE, "worker %d can save from step %" PRId64 " on, and is past step %" PRId64, worker, step,
-                    c->last_cut[worker]);
+        return REFUSE("worker %d can save from step %" PRId64 " on, but was not asked", worker, step);
+    if (step <= c->last_cut[worker] || step > c->o.run->steps)
+        return REFUSE("worker %d can save from step %" PRId64 " on, is past step %" PRId64 ", and the run has %" PRId64, worker,
+                      step, c->last_cut[worker], c->o.run->steps);
     c->answered[worker] = true;
     if (step > c->request_step)
         c->request_step = step;
@@ -632,8 +672,7 @@ status_t checkpointer_tick(checkpointer_t *c)
 status_t checkpointer_put_worker(checkpointer_t *c, int worker, const net_message_t *message)
 {
     if (worker < 0 || worker >= c->o.workers)
-        return FAIL(ST_MESSAGE, "%s came from worker %d, which takes no part in the run", wire_type_name(message->header.type),
-                    worker);
+        return REFUSE("worker %d takes no part in the run", worker);
     switch (message->header.type) {
     case WIRE_SAVE:
         return take_answer(c, worker, message);
@@ -644,7 +683,7 @@ status_t checkpointer_put_worker(checkpointer_t *c, int worker, const net_messag
         TRY(take_dense(c, worker, message));
         break;
     default:
-        return FAIL(ST_MESSAGE, "%s of a worker does not belong to a checkpoint", wire_type_name(message->header.type));
+        return REFUSE("%s of a worker does not belong to a checkpoint", wire_type_name(message->header.type));
     }
     TRY(commit_complete(c));
     check_invariant(c);
@@ -662,7 +701,7 @@ status_t checkpointer_put_shard(checkpointer_t *c, int shard, const net_message_
         TRY(take_folded(c, shard, message));
         break;
     default:
-        return FAIL(ST_MESSAGE, "%s of a shard does not belong to a checkpoint", wire_type_name(message->header.type));
+        return REFUSE("%s of a shard does not belong to a checkpoint", wire_type_name(message->header.type));
     }
     TRY(commit_complete(c));
     check_invariant(c);

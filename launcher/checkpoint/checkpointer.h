@@ -11,7 +11,8 @@
  * When all are here the dense files and the progressive metrics are written, then the manifest: the checkpoint is committed. Of
  * more than `keep` checkpoints the oldest loses its manifest; shards are told to FOLD its delta into their base, and when all
  * have FOLDED its folder goes. Until then no other cut is committed; training waits for none of this. Cuts are committed in the
- * order of their steps.
+ * order of their steps. Which cuts there are follows from the period and from the steps that SAVE has named, so a part of
+ * another one is refused.
  *
  * Pure: messages and time come in by calls, SAVE and FOLD leave through a net_t, files through a disk_t. One thread. */
 #ifndef SMELTER_CHECKPOINTER_H
@@ -39,6 +40,9 @@ typedef struct checkpointer_options {
     int first_worker;       /* the peer that worker 0 is */
     int workers;            /* that take part */
     peer_group_t reporting; /* those that send what progressive takes */
+    int groups;             /* of workers; the first of each sends the dense parameters of its components */
+    int64_t dense_floats;   /* of a component: parameters and optimizer state */
+    int64_t period;         /* of the cuts that workers make by themselves; 0: none (worker/checkpoint_schedule.h) */
     int64_t first_step;     /* of this start */
     int64_t boundary;       /* cuts are made before multiples of this step: objective.exchange_steps of groups; else 1 */
     double every_seconds;   /* 0: off */
@@ -53,8 +57,9 @@ WARN_UNUSED status_t checkpointer_create(const checkpointer_options_t *options, 
 void checkpointer_destroy(checkpointer_t **checkpointer);
 
 /* checkpointer_put_worker - a SAVE, CUT or CUT_DENSE of a worker; checkpointer_put_shard - a PREPARED or FOLDED of a shard; of
- * this run and incarnation. The message stays the caller's. May write files and send. ST_MESSAGE: it does not fit;  others: the
- * disk refused: what was committed before stays as it is. */
+ * this run and incarnation. The message stays the caller's. May write files and send. REFUSEs what does not fit: every sender
+ * tells of the cuts that there are, in their order, and of each part once;  else the disk refused: what was committed before
+ * stays as it is. */
 WARN_UNUSED status_t checkpointer_put_worker(checkpointer_t *checkpointer, int worker, const net_message_t *message);
 WARN_UNUSED status_t checkpointer_put_shard(checkpointer_t *checkpointer, int shard, const net_message_t *message);
 

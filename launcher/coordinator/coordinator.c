@@ -1,7 +1,7 @@
 #include "launcher/coordinator/coordinator.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -12,6 +12,8 @@
 #include "common/process/rank_signals.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/coordinator_send.h"
+#include "worker/embedding.h"
+#include "worker/network/model.h"
 
 void predictions_fini(predictions_t *predictions)
 {
@@ -30,6 +32,11 @@ status_t coordinator_create(const coordinator_options_t *options, coordinator_t 
                           options->experiment->base->cluster.deadline_s);
     c->run_id = rng_u64((uint64_t)getpid(), (uint64_t)clock_now_ns(), 0);
     c->stores = MEM_ARRAY(hash_digest_t, roster_shards(options->roster));
+    c->scored_by = MEM_ARRAY(int64_t, options->roster->workers);
+#define INIT(call) roll_call_init(&c->call, options->roster->size > shards ? options->roster->size : shards);
+    const int shards = roster_shards(options->roster);
+    ROLL_CALLS(INIT)
+#undef INIT
     c->disk = options->disk ? options->disk : disk_posix();
     *out = c;
     return ST_OK;
@@ -57,6 +64,11 @@ void coordinator_destroy(coordinator_t **coordinator)
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
     mem_free(c->stores);
+    mem_free(c->scored_by);
+    mem_free(c->is_scored);
+#define FINI(call) roll_call_fini(&c->call);
+    ROLL_CALLS(FINI)
+#undef FINI
     failure_detector_fini(&c->detector);
     predictions_fini(&c->predictions);
     run_events_destroy(&c->events);
@@ -83,7 +95,22 @@ void coordinator_clear(coordinator_t *c)
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};
     c->shards = c->trained = c->evaluated = c->loaded = (message_counters_t){0};
-    c->n_trained = c->n_evaluated = c->n_flushed = c->n_loaded = 0;
+    c->config = NULL;
+    memset(c->has_dense, 0, sizeof c->has_dense);
+#define NOBODY(call) roll_call_begin(&c->call, 0);
+    ROLL_CALLS(NOBODY)
+#undef NOBODY
+}
+
+void coordinator_expect(coordinator_t *c, const config_t *config, int64_t train_rows, int numeric)
+{
+    const model_size_t size = model_size(config, embedding_inputs(&c->plan, numeric));
+    c->config = config;
+    c->lanes = lanes_of(config, train_rows);
+    c->chunk = peer_group_chunk(config, c->workers);
+    c->components = (int)config->model.components;
+    c->reporting = peer_group_reporting(config, c->workers);
+    c->dense_floats = size.parameters + size.state;
 }
 
 wire_header_t coordinator_header(const coordinator_t *c, wire_type_t type, int64_t count)
@@ -139,7 +166,7 @@ status_t coordinator_wait(coordinator_t *c, const int *count, int wanted)
  * stop. */
 status_t coordinator_wait_trained(coordinator_t *c)
 {
-    while (c->n_trained < c->workers || !checkpointer_is_idle(c->checkpointer)) {
+    while (c->training.answered < c->workers || !checkpointer_is_idle(c->checkpointer)) {
         TRY(handle_one(c));
         if (checkpointer_is_stopped(c->checkpointer)) {
             const event_stopped_t stopped = {checkpointer_last_step(c->checkpointer)};
@@ -160,12 +187,14 @@ status_t coordinator_score(coordinator_t *c, split_t split)
     const int64_t rows = dataset_split_rows(dataset_info(c->dataset), split);
     predictions_fini(&c->predictions);
     c->predictions = (predictions_t){rows, MEM_ARRAY(float, rows), MEM_ARRAY(uint8_t, rows), MEM_ARRAY(uint64_t, rows)};
+    mem_free(c->is_scored);
+    c->is_scored = MEM_ARRAY(uint8_t, rows);
     c->scored = 0;
-    c->n_evaluated = 0;
+    memset(c->scored_by, 0, sizeof *c->scored_by * (size_t)c->o.roster->workers);
+    roll_call_begin(&c->scoring, c->workers);
     TRY(send_workers(c, &header, NULL));
-    TRY(coordinator_wait(c, &c->n_evaluated, c->workers));
-    if (c->scored != rows)
-        return FAIL(ST_MESSAGE, "%" PRId64 " of %" PRId64 " examples of the split were scored", c->scored, rows);
+    TRY(coordinator_wait(c, &c->scoring.answered, c->workers));
+    ASSERT(c->scored == rows); /* each has sent its share */
     return ST_OK;
 }
 

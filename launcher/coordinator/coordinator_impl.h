@@ -10,6 +10,7 @@
 #define SMELTER_COORDINATOR_IMPL_H
 
 #include "common/base/hash.h"
+#include "common/config/lanes.h"
 #include "common/config/peer_group.h"
 #include "common/config/table_plan.h"
 #include "common/files/jsondoc.h"
@@ -17,13 +18,18 @@
 #include "launcher/checkpoint/checkpointer.h"
 #include "launcher/coordinator/coordinator.h"
 #include "launcher/coordinator/failure_detector.h"
+#include "launcher/coordinator/roll_call.h"
 #include "launcher/metrics/probe_merger.h"
 #include "launcher/metrics/progressive.h"
 #include "launcher/metrics/run_events.h"
 #include "launcher/metrics/step_digest_merger.h"
 #include "launcher/run/run_totals.h"
 
-#define COMPONENTS_MOST 64 /* the bound of model.components */
+#define COMPONENTS_MOST WIRE_COMPONENTS_MOST
+
+/* Who was told to do something and has not said that it is done: READY, FLUSHED, LOADED of shards; READY, TRAINED, EVALUATED of
+ * workers. */
+#define ROLL_CALLS(X) X(shards_ready) X(flushed) X(loading) X(workers_ready) X(training) X(scoring)
 
 struct coordinator {
     coordinator_options_t o;
@@ -40,7 +46,11 @@ struct coordinator {
 
     /* The run in progress. */
     table_plan_t plan;
-    int workers; /* that take part */
+    const config_t *config; /* **owned** by coordinator_train; NULL where nothing is trained */
+    int workers;            /* that take part */
+    lanes_t lanes;          /* of the training */
+    int64_t chunk;          /* examples that a worker scores at a time */
+    int64_t dense_floats;   /* parameters and optimizer state of a component */
     const char *run_dir;
     peer_group_t reporting;              /* its workers send what progressive takes */
     jsondoc_t *clipped[COMPONENTS_MOST]; /* the share of clipped values of each layer */
@@ -60,9 +70,14 @@ struct coordinator {
     hash_digest_t *stores;                                 /* [shards] what each has stored at the end */
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
     int64_t peak_rss_bytes;
-    int ready, n_trained, n_evaluated, n_flushed, n_loaded;
-    predictions_t predictions; /* of the split being scored */
+#define ROLL_CALL(call) roll_call_t call;
+    ROLL_CALLS(ROLL_CALL)
+    int64_t loading_step;            /* the checkpoint's, or 0 */
+    bool has_dense[COMPONENTS_MOST]; /* DENSE has come */
+    predictions_t predictions;       /* of the split being scored */
+    uint8_t *is_scored;              /* [predictions.rows] */
     int64_t scored;
+    int64_t *scored_by; /* [workers of the job] of them */
 
     /* What the run in `asked` predicts for the training split of the dataset `asked_of`, for all students of it in this job. */
     char *asked;
@@ -78,9 +93,12 @@ void coordinator_clear(coordinator_t *c);
 
 wire_header_t coordinator_header(const coordinator_t *c, wire_type_t type, int64_t count);
 
-/* coordinator_wait - handle messages until *count, one of the coordinator's, reaches `wanted`. coordinator_wait_trained - until
+/* coordinator_expect - a training of this many examples by these workers comes next: what they may send. config: borrowed until
+ * coordinator_clear.
+ * coordinator_wait - handle messages until *count, one of the coordinator's, reaches `wanted`. coordinator_wait_trained - until
  * all workers have trained and what they saved meanwhile is committed; ST_STOPPED, said, where they saved to stop.  Errors: a
  * rank failed, is silent or gone; a message does not fit; a signal asked for the end. */
+void coordinator_expect(coordinator_t *c, const config_t *config, int64_t train_rows, int numeric);
 WARN_UNUSED status_t coordinator_wait(coordinator_t *c, const int *count, int wanted);
 WARN_UNUSED status_t coordinator_wait_trained(coordinator_t *c);
 
@@ -89,9 +107,9 @@ WARN_UNUSED status_t coordinator_score(coordinator_t *c, split_t split);
 
 /* ---- coordinator_messages.c -------------------------------------------------------------------------------------------- */
 
-/* coordinator_dispatch - to the function that takes the message, and release it. What does not fit a sender's role or the run
- * is answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message is for, or a message that was
- * refused and the rank cannot go on; logged, and fatal for the job. */
+/* coordinator_dispatch - to the function that takes the message, and release it. What does not fit a sender's role, the run, or
+ * what its sender was asked for is answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message
+ * is for, or that a rank cannot go on or has refused what it was told; logged, and fatal for the job. */
 WARN_UNUSED status_t coordinator_dispatch(coordinator_t *c, net_message_t *message);
 
 /* ---- coordinator_expected.c

@@ -26,25 +26,47 @@ static status_t coordinator_on_bye(coordinator_t *c, net_message_t *message)
     return ST_OK;
 }
 
+/* A rank that cannot go on says so; or one has refused what it was told in this run, and waits for what will not come. A
+ * shard's name is that of its server. */
 static status_t coordinator_on_error(coordinator_t *c, net_message_t *message)
 {
+    const wire_header_t *header = &message->header;
     message_error_t body;
-    char text[ATTENDANCE_NAME_BYTES] = "";
+    char text[ATTENDANCE_NAME_BYTES];
     if (!message_body(message, &body, sizeof body))
-        return FAIL(ST_MESSAGE, "an ERROR message is malformed");
-    if (!PEER_IS_SHARD(message->peer))
-        failure_detector_name(&c->detector, message->peer, text);
+        return REFUSE("it has no body");
+    const bool is_of_another = header->run_id && (header->run_id != c->run_id || header->incarnation != c->incarnation);
+    if (!body.fatal && is_of_another)
+        return REFUSE("it belongs to another run or incarnation");
+    const bool is_shard = PEER_IS_SHARD(message->peer);
+    const int rank = is_shard ? 1 + PEER_SHARD_OF(message->peer) / c->o.roster->shards_per_server : message->peer;
+    failure_detector_name(&c->detector, rank, text);
+    body.text[sizeof body.text - 1] = 0;
     run_events_trouble(c->events, text);
-    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %.*s; the job ends",
-                text[0] ? text : "a shard", status_name((status_t)body.status), (int)sizeof body.text, body.text);
+    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %s; the job ends", text,
+                status_name((status_t)body.status), body.text);
+}
+
+/* The number of a worker of the job, or of a shard, whichever has sent the message. */
+static int number_of(const coordinator_t *c, const net_message_t *message)
+{
+    return PEER_IS_SHARD(message->peer) ? PEER_SHARD_OF(message->peer) : roster_index(c->o.roster, message->peer);
+}
+
+/* Is it asked for, and has it not come before? */
+static status_t check_asked(const coordinator_t *c, const roll_call_t *call, const net_message_t *message)
+{
+    return roll_call_awaits(call, number_of(c, message)) ? ST_OK : REFUSE("it was not asked for, or has come before");
 }
 
 static status_t coordinator_on_ready(coordinator_t *c, net_message_t *message)
 {
     char text[ATTENDANCE_NAME_BYTES];
-    c->ready++;
-    if (PEER_IS_SHARD(message->peer) || !c->dataset ||
-        wire_dataset_hash(&message->header) == dataset_info(c->dataset)->content_hash)
+    const bool is_shard = PEER_IS_SHARD(message->peer);
+    roll_call_t *call = is_shard ? &c->shards_ready : &c->workers_ready;
+    TRY(check_asked(c, call, message));
+    roll_call_take(call, number_of(c, message));
+    if (is_shard || !c->dataset || wire_dataset_hash(&message->header) == dataset_info(c->dataset)->content_hash)
         return ST_OK;
     return FAIL(ST_INPUT, "dataset %s of %s differs from the coordinator's; copy the same dataset to every host",
                 c->dataset_path, failure_detector_name(&c->detector, message->peer, text));
@@ -78,52 +100,88 @@ static void add_counters(message_counters_t *sum, const message_counters_t *one)
         sum->staleness_max = one->staleness_max;
 }
 
-static status_t take_counters(const net_message_t *message, message_counters_t *body)
+/* The counters of who was asked for them. */
+static status_t take_counters(const coordinator_t *c, const roll_call_t *call, const net_message_t *message,
+                              message_counters_t *body)
 {
-    if (message_body(message, body, sizeof *body))
-        return ST_OK;
-    return FAIL(ST_MESSAGE, "%s without its counters", wire_type_name(message->header.type));
+    TRY(check_asked(c, call, message));
+    return message_body(message, body, sizeof *body) && message_counters_are_sound(body) ? ST_OK
+                                                                                         : REFUSE("its counters are unsound");
+}
+
+/* Does a worker of the run speak for the group that trains the component? */
+static bool leads(const coordinator_t *c, int worker, uint32_t component)
+{
+    if (!c->config || worker >= c->workers || component >= (uint32_t)c->components)
+        return false;
+    const peer_group_t group = peer_group_of(c->config, worker, c->workers);
+    return worker == group.first_worker && (int)component >= group.first_component && (int)component < group.end_component;
+}
+
+static int64_t last_step(const coordinator_t *c)
+{
+    return lanes_steps(&c->lanes) - 1;
 }
 
 static status_t coordinator_on_trained(coordinator_t *c, net_message_t *message)
 {
     message_counters_t body;
-    TRY(take_counters(message, &body));
+    const int worker = number_of(c, message);
+    TRY(take_counters(c, &c->training, message, &body));
+    if (message->header.step != last_step(c) || message->header.count != body.examples || body.examples > c->lanes.total)
+        return REFUSE("the run ends with step %" PRId64 ", and has %" PRId64 " examples", last_step(c), c->lanes.total);
+    for (int k = 0; k < c->components; k++)
+        if (leads(c, worker, (uint32_t)k) && !c->has_dense[k])
+            return REFUSE("the dense parameters of component %d have not come", k);
     const int64_t dense = c->trained.parameters;
     add_counters(&c->trained, &body);
     c->trained.parameters = dense > body.parameters ? dense : body.parameters; /* replicated, not summed */
-    c->n_trained++;
-    return c->checkpointer ? checkpointer_trained(c->checkpointer, roster_index(c->o.roster, message->peer)) : ST_OK;
+    roll_call_take(&c->training, worker);
+    return c->checkpointer ? checkpointer_trained(c->checkpointer, worker) : ST_OK;
+}
+
+/* How many examples of the split a worker scores: chunks go round (worker/batch_plan.h). */
+static int64_t share_of(const coordinator_t *c, int worker)
+{
+    const int64_t rows = c->predictions.rows, chunks = (rows + c->chunk - 1) / c->chunk;
+    const int64_t own = (chunks - worker + c->workers - 1) / c->workers, last = worker + (own - 1) * c->workers;
+    return own * c->chunk - (own && last == chunks - 1 ? chunks * c->chunk - rows : 0);
 }
 
 static status_t coordinator_on_evaluated(coordinator_t *c, net_message_t *message)
 {
     message_counters_t body;
-    TRY(take_counters(message, &body));
+    const int worker = number_of(c, message);
+    TRY(take_counters(c, &c->scoring, message, &body));
+    if (c->scored_by[worker] != share_of(c, worker) || message->header.count != c->scored_by[worker])
+        return REFUSE("%" PRId64 " of its predictions of %" PRId64 " examples have come", c->scored_by[worker],
+                      share_of(c, worker));
     add_counters(&c->evaluated, &body);
-    c->n_evaluated++;
+    roll_call_take(&c->scoring, worker);
     return ST_OK;
 }
 
 static status_t coordinator_on_loaded(coordinator_t *c, net_message_t *message)
 {
     message_counters_t body;
-    TRY(take_counters(message, &body));
+    TRY(take_counters(c, &c->loading, message, &body));
+    if (message->header.step != c->loading_step || message->header.count != body.rows)
+        return REFUSE("what was asked for comes before step %" PRId64, c->loading_step);
     add_counters(&c->loaded, &body);
     hash_digest_merge(&c->digest, &(hash_digest_t){body.digest_low, body.digest_high, body.digest_elements});
-    c->n_loaded++;
+    roll_call_take(&c->loading, number_of(c, message));
     return ST_OK;
 }
 
 static status_t coordinator_on_flushed(coordinator_t *c, net_message_t *message)
 {
     message_counters_t body;
-    TRY(take_counters(message, &body));
+    TRY(take_counters(c, &c->flushed, message, &body));
     add_counters(&c->shards, &body);
     const hash_digest_t digest = {body.digest_low, body.digest_high, body.digest_elements};
     hash_digest_merge(&c->digest, &digest);
-    c->stores[PEER_SHARD_OF(message->peer)] = digest;
-    c->n_flushed++;
+    c->stores[number_of(c, message)] = digest;
+    roll_call_take(&c->flushed, number_of(c, message));
     return ST_OK;
 }
 
@@ -138,15 +196,12 @@ static status_t emit_number(coordinator_t *c, const char *name, double value)
  * are later ones, of these. */
 static status_t coordinator_on_progress(coordinator_t *c, net_message_t *message)
 {
-    const int worker = roster_index(c->o.roster, message->peer), at = worker - c->reporting.first_worker;
-    if (!c->progressive)
-        return ST_OK;
-    if (at < 0 || at >= c->reporting.workers)
-        return FAIL(ST_MESSAGE, "worker %d sent progressive predictions, which are those of %d workers from %d on", worker,
-                    c->reporting.workers, c->reporting.first_worker);
-    net_message_t taken = *message;
-    message->own = NULL;
-    TRY(progressive_put(c->progressive, at, &taken, net_now_ns(c->o.net)));
+    const int worker = number_of(c, message), at = worker - c->reporting.first_worker;
+    TRY(check_asked(c, &c->training, message));
+    if (!c->progressive || at < 0 || at >= c->reporting.workers)
+        return REFUSE("progressive predictions are those of %d workers from %d on", c->reporting.workers,
+                      c->reporting.first_worker);
+    TRY(progressive_put(c->progressive, at, message, net_now_ns(c->o.net)));
     const double later = progressive_training_logloss(c->progressive);
     TRY(emit_number(c, "progressive logloss", isfinite(later) ? NAN : progressive_logloss(c->progressive)));
     TRY(emit_number(c, "training logloss", later));
@@ -159,23 +214,39 @@ static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *mess
 {
     const int64_t first = wire_first_example(&message->header), n = message->header.count;
     predictions_t *p = &c->predictions;
-    if (first < 0 || n < 0 || first > p->rows || n > p->rows - first || message->frame[0].bytes != n * 4 ||
-        message->frame[1].bytes != n || message->frame[2].bytes != n * 8)
-        return FAIL(ST_MESSAGE, "predictions of examples %" PRId64 " to %" PRId64 " do not fit the split of %" PRId64, first,
-                    (first + n), p->rows);
+    TRY(check_asked(c, &c->scoring, message));
+    if (first > p->rows || n > p->rows - first || message->frame[0].bytes != n * 4 || message->frame[2].bytes != n * 8)
+        return REFUSE("predictions of %" PRId64 " examples from %" PRId64 " on do not fit the split of %" PRId64, n, first,
+                      p->rows);
+    if (n && memchr(c->is_scored + first, 1, (size_t)n))
+        return REFUSE("examples from %" PRId64 " on are scored already", first);
     if (!metrics_are_labels(message->frame[1].data, n))
-        return FAIL(ST_MESSAGE, "predictions of examples %" PRId64 " to %" PRId64 " have labels other than 0 and 1", first,
-                    (first + n));
+        return REFUSE("a label is neither 0 nor 1");
+    memset(c->is_scored + first, 1, (size_t)n);
     memcpy(p->p + first, message->frame[0].data, (size_t)n * sizeof *p->p);
     memcpy(p->label + first, message->frame[1].data, (size_t)n);
     memcpy(p->group + first, message->frame[2].data, (size_t)n * sizeof *p->group);
     c->scored += n;
+    c->scored_by[number_of(c, message)] += n;
     return ST_OK;
+}
+
+/* What the leader of a component's group sends between its last step and its TRAINED. */
+static status_t check_of_component(const coordinator_t *c, const net_message_t *message)
+{
+    TRY(check_asked(c, &c->training, message));
+    if (!leads(c, number_of(c, message), wire_component(&message->header)))
+        return REFUSE("component %u is none that its sender speaks for", wire_component(&message->header));
+    return message->header.step == last_step(c) ? ST_OK : REFUSE("the run ends with step %" PRId64, last_step(c));
 }
 
 static status_t coordinator_on_dense(coordinator_t *c, net_message_t *message)
 {
-    uint32_t component = wire_component(&message->header);
+    const uint32_t component = wire_component(&message->header);
+    TRY(check_of_component(c, message));
+    if (message->header.count != c->dense_floats || c->has_dense[component])
+        return REFUSE("the dense parameters of a component are %" PRId64 ", and come once", c->dense_floats);
+    c->has_dense[component] = true;
     char *path = run_dense_path(c->run_dir, (int)component);
     hash_digest_add(&c->digest, &component, sizeof component, message->frame[0].data, (size_t)message->frame[0].bytes);
     const status_t status = file_write_atomic(path, message->frame[0].data, (size_t)message->frame[0].bytes);
@@ -183,16 +254,25 @@ static status_t coordinator_on_dense(coordinator_t *c, net_message_t *message)
     return status;
 }
 
+static bool are_shares(const float *share, int64_t n)
+{
+    bool sound = true;
+    for (int64_t i = 0; i < n; i++)
+        sound = sound && share[i] >= 0.0f && share[i] <= 1.0f;
+    return sound;
+}
+
 /* Shares of clipped values: the most into the run's numbers, all of them, once they are here, into clipped.json. With them come
  * the other numbers of activated layers, which the manifest takes. */
 static status_t coordinator_on_clipped(coordinator_t *c, net_message_t *message)
 {
     const float *share = message->frame[0].data;
-    const int64_t layers = message->frame[0].bytes / (int64_t)sizeof *share;
+    const int64_t layers = message->header.count;
     const uint32_t component = wire_component(&message->header);
-    if (c->n_clipped == c->components || component >= (uint32_t)c->components || c->clipped[component])
-        return FAIL(ST_MESSAGE, "shares of clipped values of component %u came twice, or to a run of %d components", component,
-                    c->components);
+    TRY(check_of_component(c, message));
+    const bool came = c->n_clipped == c->components || c->clipped[component];
+    if (came || layers > (int64_t)c->config->model.hidden.count + 1 || !are_shares(share, layers))
+        return REFUSE("shares of clipped values are those of a component's layers, from 0 to 1, and come once");
     jsondoc_t *of_component = c->clipped[component] = jsondoc_array();
     for (int64_t l = 0; l < layers; l++) {
         jsondoc_append_number(of_component, (double)share[l]);
@@ -211,39 +291,45 @@ static status_t coordinator_on_clipped(coordinator_t *c, net_message_t *message)
     return status;
 }
 
+/* Shards tell of the last steps when they are flushed. */
 static status_t coordinator_on_digests(coordinator_t *c, net_message_t *message)
 {
-    if (!c->steps)
-        return ST_OK;
-    return PEER_IS_SHARD(message->peer) ? step_digest_merger_put_rows(c->steps, PEER_SHARD_OF(message->peer), message)
-                                        : step_digest_merger_put_dense(c->steps, message);
+    const int number = number_of(c, message);
+    const bool is_shard = PEER_IS_SHARD(message->peer);
+    if (!c->steps || !c->config)
+        return REFUSE("no digests of steps are wanted");
+    if (is_shard)
+        return step_digest_merger_put_rows(c->steps, number, message);
+    TRY(check_asked(c, &c->training, message));
+    const peer_group_t group = peer_group_of(c->config, number, c->workers);
+    return number == group.first_worker ? step_digest_merger_put_dense(c->steps, group.number, message)
+                                        : REFUSE("its sender does not speak for its group");
 }
 
 static status_t coordinator_on_probed(coordinator_t *c, net_message_t *message)
 {
-    const int worker = roster_index(c->o.roster, message->peer);
-    if (!c->probes || worker >= c->workers)
-        return FAIL(ST_MESSAGE, "worker %d sent a probe, and %s", worker,
-                    c->probes ? "takes no part in the run" : "none is wanted");
-    return probe_merger_put(c->probes, worker, message);
+    TRY(check_asked(c, &c->training, message));
+    return c->probes ? probe_merger_put(c->probes, number_of(c, message), message) : REFUSE("no probe is wanted");
 }
 
 /* ---- checkpoints ----------------------------------------------------------------------------------------------------- */
 
 static status_t put_worker(coordinator_t *c, const net_message_t *message)
 {
-    return c->checkpointer ? checkpointer_put_worker(c->checkpointer, roster_index(c->o.roster, message->peer), message)
-                           : ST_OK;
+    return c->checkpointer ? checkpointer_put_worker(c->checkpointer, number_of(c, message), message)
+                           : REFUSE("nothing is saved now");
 }
 
 static status_t put_shard(coordinator_t *c, const net_message_t *message)
 {
-    return c->checkpointer ? checkpointer_put_shard(c->checkpointer, PEER_SHARD_OF(message->peer), message) : ST_OK;
+    return c->checkpointer ? checkpointer_put_shard(c->checkpointer, number_of(c, message), message)
+                           : REFUSE("nothing is saved now");
 }
 
+/* The answer of a worker that was asked on its way to the end may come when nothing is saved any more. */
 static status_t coordinator_on_save(coordinator_t *c, net_message_t *message)
 {
-    return put_worker(c, message);
+    return c->checkpointer ? put_worker(c, message) : ST_OK;
 }
 
 static status_t coordinator_on_cut(coordinator_t *c, net_message_t *message)
@@ -268,7 +354,8 @@ static status_t coordinator_on_folded(coordinator_t *c, net_message_t *message)
 
 /* ---- dispatch -------------------------------------------------------------------------------------------------------- */
 
-/* The message stays the caller's, unless the function that takes it over clears `own`. */
+/* The message stays the caller's, unless the function that takes it over clears `own`. ST_MESSAGE, by REFUSE: it does not fit,
+ * and has changed nothing. */
 typedef status_t handler_t(coordinator_t *c, net_message_t *message);
 static handler_t *const handlers[WIRE_TYPE_END][WIRE_ROLE_END] = {DISPATCH_COORDINATOR};
 
@@ -284,7 +371,8 @@ static wire_role_t role_of(const coordinator_t *c, int peer)
 static status_t refuse(coordinator_t *c, net_message_t *message, const char *reason)
 {
     run_events_trouble(c->events, reason);
-    return dispatch_refuse(c->o.net, message, "the coordinator", reason);
+    dispatch_refuse(c->o.net, message, "the coordinator", reason);
+    return ST_OK;
 }
 
 status_t coordinator_dispatch(coordinator_t *c, net_message_t *message)
@@ -292,9 +380,8 @@ status_t coordinator_dispatch(coordinator_t *c, net_message_t *message)
     const wire_header_t *header = &message->header;
     const wire_role_t role = role_of(c, message->peer);
     handler_t *handler = handlers[header->type][role];
-    if (role == WIRE_ROLE_STRANGER) { /* it cannot be answered */
-        c->o.net->bad_messages++;
-        net_release(c->o.net, message);
+    if (role == WIRE_ROLE_STRANGER) {
+        dispatch_drop(c->o.net, message);
         return ST_OK;
     }
     if (role != WIRE_ROLE_SHARD)
@@ -304,6 +391,8 @@ status_t coordinator_dispatch(coordinator_t *c, net_message_t *message)
     if (wire_is_of_run(header->type) && (header->run_id != c->run_id || header->incarnation != c->incarnation))
         return refuse(c, message, "it belongs to another run or incarnation");
     const status_t status = handler(c, message);
+    if (status == ST_MESSAGE)
+        return refuse(c, message, status_refusal());
     net_release(c->o.net, message);
     return status;
 }

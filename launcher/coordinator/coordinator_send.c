@@ -43,9 +43,10 @@ status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_st
     wire_frame_t frame = {&begin, sizeof begin};
     const roster_t *roster = c->o.roster;
     TRY(coordinator_wait(c, &c->detector.n_heard, roster->size - 1));
-    c->ready = 0;
+    roll_call_begin(&c->shards_ready, roster_shards(roster));
     TRY(send_shards(c, &header, &frame, 1));
-    TRY(coordinator_wait(c, &c->ready, roster_shards(roster)));
+    TRY(coordinator_wait(c, &c->shards_ready.answered, roster_shards(roster)));
+    roll_call_begin(&c->workers_ready, c->workers);
     return send_workers(c, &header, &frame);
 }
 
@@ -66,9 +67,10 @@ static status_t load_shards(coordinator_t *c, const char *run_dir, const manifes
     const wire_frame_t frames[] = {{&load, sizeof load},
                                    {map, tables * (int64_t)sizeof *map},
                                    {run->stores, run->stores ? load.folders * (int64_t)sizeof *run->stores : 0}};
-    c->n_loaded = 0;
+    c->loading_step = 0;
+    roll_call_begin(&c->loading, roster_shards(roster));
     TRY(send_shards(c, &header, frames, 3));
-    return coordinator_wait(c, &c->n_loaded, roster_shards(roster));
+    return coordinator_wait(c, &c->loading.answered, roster_shards(roster));
 }
 
 /* Rows of a checkpoint, and the pushes they have not seen, into the shards' empty tables. */
@@ -95,11 +97,12 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
     const wire_frame_t frames[] = {{&restore, sizeof restore},
                                    {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas},
                                    {ends, restore.folders * (int64_t)sizeof *ends}};
-    c->n_loaded = 0;
+    c->loading_step = from->step;
+    roll_call_begin(&c->loading, restore.shards);
     status_t status = send_shards(c, &header, frames, 3);
     mem_free(ends);
     TRY(status);
-    return coordinator_wait(c, &c->n_loaded, restore.shards);
+    return coordinator_wait(c, &c->loading.answered, restore.shards);
 }
 
 /* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */
@@ -151,6 +154,7 @@ status_t send_train(coordinator_t *c, int64_t first_step)
 {
     wire_header_t header = coordinator_header(c, WIRE_TRAIN, 0);
     header.step = first_step;
+    roll_call_begin(&c->training, c->workers);
     return send_workers(c, &header, NULL);
 }
 

@@ -215,6 +215,7 @@ static status_t score_run(coordinator_t *c, const config_t *config, const run_re
     c->run_dir = run->dir;
     c->workers = config_active_workers(&scoring, c->o.roster->workers);
     c->components = (int)scoring.model.components;
+    c->chunk = peer_group_chunk(&scoring, c->workers);
     coordinator_plan_tables(c, &scoring);
     TRY(send_config(c, &scoring));
     TRY(send_begin(c, MESSAGE_VARIANT_TOLD, 0, 0, false));

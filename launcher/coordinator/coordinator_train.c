@@ -16,6 +16,7 @@
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/coordinator_send.h"
 #include "launcher/run/input_fields.h"
+#include "worker/checkpoint_schedule.h"
 #include "worker/objective.h"
 
 /* Of components beyond this run's, too. */
@@ -95,9 +96,10 @@ static status_t finish_run(coordinator_t *c)
 {
     const roster_t *roster = c->o.roster;
     wire_header_t flush = coordinator_header(c, WIRE_FLUSH, 0);
+    roll_call_begin(&c->flushed, roster_shards(roster));
     TRY(send_shards(c, &flush, NULL, 0));
     TRY(coordinator_score(c, SPLIT_EVAL));
-    return coordinator_wait(c, &c->n_flushed, roster_shards(roster));
+    return coordinator_wait(c, &c->flushed.answered, roster_shards(roster));
 }
 
 static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
@@ -206,11 +208,37 @@ static status_t emit_train(coordinator_t *c, const config_t *config, const check
     return ST_OK;
 }
 
+/* What shards and workers say of steps and of the probe set, from this step on. */
+static void open_mergers(coordinator_t *c, const config_t *config, int64_t first, int64_t eval_rows)
+{
+    const int64_t depth = pipeline_depth(config), round = peer_group_round(config), steps = lanes_steps(&c->lanes);
+    const int64_t every = (config->evaluate.probe_every + round - 1) / round * round, most = config->evaluate.probe_examples;
+    const step_digest_options_t digests = {.events = c->events,
+                                           .shards = roster_shards(c->o.roster),
+                                           .tables = c->plan.tables,
+                                           .groups = (int)config_groups(config),
+                                           .components = c->components,
+                                           .first_rows = first > depth ? first - depth : 0,
+                                           .first_dense = first,
+                                           .end = steps};
+    const probe_options_t probes = {.events = c->events,
+                                    .workers = c->workers,
+                                    .examples = eval_rows < most ? eval_rows : most,
+                                    .every = every,
+                                    .first = first,
+                                    .end = steps};
+    if (config->train.step_digests && config->determinism >= DETERMINISM_SYNC)
+        c->steps = step_digest_merger_create(&digests);
+    if (every && eval_rows)
+        c->probes = probe_merger_create(&probes);
+}
+
 /* The metrics of the run, from the beginning or from the checkpoint on; digests of steps where results do not depend on
  * time. */
 static status_t open_metrics(coordinator_t *c, const coordinator_run_t *run, const config_t *config,
-                             const checkpoint_resume_t *resume, const lanes_t *lanes)
+                             const checkpoint_resume_t *resume)
 {
+    const lanes_t *lanes = &c->lanes;
     char *saved = NULL;
     const progressive_options_t o = {
         .events = c->events,
@@ -228,11 +256,7 @@ static status_t open_metrics(coordinator_t *c, const coordinator_run_t *run, con
     TRY(status);
     if (!resume)
         c->progressive = progressive_create(&o);
-    if (config->train.step_digests && config->determinism >= DETERMINISM_SYNC)
-        c->steps = step_digest_merger_create(c->events, roster_shards(c->o.roster), c->plan.tables);
-    const int64_t eval_rows = dataset_info(c->dataset)->eval_rows, most = config->evaluate.probe_examples;
-    if (config->evaluate.probe_every && eval_rows)
-        c->probes = probe_merger_create(c->events, c->workers, eval_rows < most ? eval_rows : most);
+    open_mergers(c, config, resume ? resume->from.step : 0, dataset_info(c->dataset)->eval_rows);
     return emit_train(c, config, resume);
 }
 
@@ -267,6 +291,9 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .config = text,
         .inputs = run->inputs,
     };
+    const int64_t first_step = resume ? resume->from.step : 0;
+    const checkpoint_schedule_t schedule = checkpoint_schedule_of(first_step, run->steps, config->checkpoint.every_steps,
+                                                                  peer_group_round(config), pipeline_depth(config));
     const checkpointer_options_t o = {
         .net = c->o.net,
         .disk = c->disk,
@@ -278,7 +305,10 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .first_worker = roster_first_worker(c->o.roster),
         .workers = c->workers,
         .reporting = c->reporting,
-        .first_step = resume ? resume->from.step : 0,
+        .groups = (int)config_groups(config),
+        .dense_floats = c->dense_floats,
+        .first_step = first_step,
+        .period = schedule.period,
         .boundary = peer_group_round(config),
         .every_seconds = config->checkpoint.every_seconds,
         .keep = config->checkpoint.keep,
@@ -417,10 +447,9 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->run_id++;
     c->run_dir = run->dir;
     c->workers = config_active_workers(config, c->o.roster->workers);
-    c->reporting = peer_group_reporting(config, c->workers);
-    c->components = (int)config->model.components;
     TRY_DONE(coordinator_expected(c, run->variant, run->replica, &manifest));
     coordinator_plan_tables(c, config);
+    coordinator_expect(c, config, dataset_info(c->dataset)->train_rows, dataset_info(c->dataset)->numeric);
     manifest.provenance = begin_provenance(c);
     TRY_DONE(check_training_rows(c, config));
     warn_of_lanes(config);
@@ -433,13 +462,12 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
     TRY_DONE(checkpoint_resume_incarnation(c->disk, run->dir, &c->incarnation));
     set_processors(c, from, &manifest);
-    const lanes_t lanes = lanes_of(config, dataset_info(c->dataset)->train_rows);
     const int64_t first_step = resumed ? checkpoint.from.step : 0;
-    TRY_DONE(emit_begin(c, run, &lanes, first_step));
+    TRY_DONE(emit_begin(c, run, &c->lanes, first_step));
     TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));
     warm_start_fini(&plan);
     TRY_DONE(replace_earlier(c, config, &manifest, from));
-    TRY_DONE(open_metrics(c, run, config, from, &lanes));
+    TRY_DONE(open_metrics(c, run, config, from));
     TRY_DONE(open_checkpointer(c, config, &manifest, from, start));
     manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     TRY_DONE(send_train(c, first_step));
@@ -450,6 +478,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(coordinator_teach(c, run->variant, run->replica, config, &manifest.result.cost));
     TRY_DONE(end_run(c, config, from, &manifest));
 done:
+    c->config = NULL;
     checkpointer_destroy(&c->checkpointer);
     checkpoint_resume_fini(&checkpoint);
     warm_start_fini(&plan);

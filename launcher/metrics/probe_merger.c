@@ -14,24 +14,22 @@ typedef struct open_probe {
 } open_probe_t;
 
 struct probe_merger {
-    run_events_t *events;
-    int workers;
-    int64_t examples;
-    int64_t *last;      /* [workers] the step that it told of last; -1: none */
+    probe_options_t o;
+    int64_t *next;      /* [workers] the step that it tells of next */
     open_probe_t *open; /* [n], ascending steps */
     int n;
     size_t capacity;
 };
 
-probe_merger_t *probe_merger_create(run_events_t *events, int workers, int64_t examples)
+probe_merger_t *probe_merger_create(const probe_options_t *options)
 {
     probe_merger_t *m = MEM_NEW(probe_merger_t);
-    m->events = events;
-    m->workers = workers;
-    m->examples = examples;
-    m->last = MEM_ARRAY(int64_t, workers);
-    for (int w = 0; w < workers; w++)
-        m->last[w] = -1;
+    ASSERT(options->every > 0 && options->workers > 0);
+    m->o = *options;
+    m->next = MEM_ARRAY(int64_t, options->workers);
+    const int64_t before = options->first > 0 ? options->first - 1 : 0;
+    for (int w = 0; w < options->workers; w++)
+        m->next[w] = (before / options->every + 1) * options->every;
     return m;
 }
 
@@ -51,7 +49,7 @@ void probe_merger_destroy(probe_merger_t **merger)
     while (m->n)
         close_first(m);
     mem_free(m->open);
-    mem_free(m->last);
+    mem_free(m->next);
     mem_free(m);
     *merger = NULL;
 }
@@ -67,36 +65,56 @@ static open_probe_t *place_of(probe_merger_t *m, int64_t step)
     MEM_GROW(m->open, m->capacity, (size_t)m->n + 1);
     memmove(m->open + at + 1, m->open + at, (size_t)(m->n - at) * sizeof *m->open);
     m->n++;
-    m->open[at] = (open_probe_t){.step = step, .p = MEM_ARRAY(float, m->examples), .taken_at = MEM_ARRAY(bool, m->examples)};
+    m->open[at] =
+        (open_probe_t){.step = step, .p = MEM_ARRAY(float, m->o.examples), .taken_at = MEM_ARRAY(bool, m->o.examples)};
     return &m->open[at];
 }
 
-static status_t take(const probe_merger_t *m, open_probe_t *probe, int worker, const net_message_t *message)
+/* Note which examples the message has: how many, or fewer, and *wrong, where one of them is not of the set or came before. */
+static int64_t mark(const probe_merger_t *m, open_probe_t *probe, const int64_t *number, int64_t n, int64_t *wrong)
 {
-    const float *p = message->frame[0].data;
-    const int64_t *number = message->frame[1].data;
-    for (int64_t i = 0; i < message->header.count; i++) {
-        if (number[i] < 0 || number[i] >= m->examples || probe->taken_at[number[i]])
-            return FAIL(ST_MESSAGE,
-                        "worker %d predicted example %" PRId64 " of a probe set of %" PRId64 " before step %" PRId64 "%s",
-                        worker, number[i], m->examples, probe->step,
-                        number[i] < 0 || number[i] >= m->examples ? "" : ", as another has");
-        probe->p[number[i]] = p[i];
+    for (int64_t i = 0; i < n; i++) {
+        *wrong = number[i];
+        if (number[i] < 0 || number[i] >= m->o.examples || probe->taken_at[number[i]])
+            return i;
         probe->taken_at[number[i]] = true;
     }
-    probe->taken += message->header.count;
+    return n;
+}
+
+static void unmark(open_probe_t *probe, const int64_t *number, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        probe->taken_at[number[i]] = false;
+}
+
+static status_t take(const probe_merger_t *m, open_probe_t *probe, const net_message_t *message)
+{
+    const float *p = message->frame[0].data;
+    const int64_t *number = message->frame[1].data, n = message->header.count;
+    int64_t wrong = 0;
+    const int64_t marked = mark(m, probe, number, n, &wrong);
+    const bool is_last = probe->heard + 1 == m->o.workers;
+    if (marked < n || (is_last && probe->taken + n != m->o.examples)) {
+        unmark(probe, number, marked);
+        if (marked < n)
+            return REFUSE("example %" PRId64 " of a probe set of %" PRId64 " was predicted before step %" PRId64 "%s", wrong,
+                          m->o.examples, probe->step, wrong < 0 || wrong >= m->o.examples ? "" : ", as it was already");
+        return REFUSE("%" PRId64 " of %" PRId64 " examples of the probe set were predicted before step %" PRId64,
+                      probe->taken + n, m->o.examples, probe->step);
+    }
+    for (int64_t i = 0; i < n; i++)
+        probe->p[number[i]] = p[i];
+    probe->taken += n;
     probe->heard++;
     return ST_OK;
 }
 
 static status_t emit_complete(probe_merger_t *m)
 {
-    while (m->n && m->open[0].heard == m->workers) {
+    while (m->n && m->open[0].heard == m->o.workers) {
         const open_probe_t *probe = &m->open[0];
-        if (probe->taken != m->examples)
-            return FAIL(ST_MESSAGE, "%" PRId64 " of %" PRId64 " examples of the probe set were predicted before step %" PRId64,
-                        probe->taken, m->examples, probe->step);
-        TRY(run_events_emit(m->events, &(run_event_t){.kind = EVENT_PROBE, .probe = {probe->step, probe->p, m->examples}}));
+        TRY(run_events_emit(m->o.events, &(run_event_t){.kind = EVENT_PROBE, .probe = {probe->step, probe->p, m->o.examples}}));
         close_first(m);
     }
     return ST_OK;
@@ -105,11 +123,11 @@ static status_t emit_complete(probe_merger_t *m)
 status_t probe_merger_put(probe_merger_t *m, int worker, const net_message_t *message)
 {
     const int64_t step = message->header.step;
-    ASSERT(worker >= 0 && worker < m->workers);
-    if (step <= m->last[worker])
-        return FAIL(ST_MESSAGE, "worker %d sent a probe before step %" PRId64 ", after one before step %" PRId64, worker, step,
-                    m->last[worker]);
-    m->last[worker] = step;
-    TRY(take(m, place_of(m, step), worker, message));
+    ASSERT(worker >= 0 && worker < m->o.workers);
+    if (step != m->next[worker] || step >= m->o.end)
+        return REFUSE("a probe before step %" PRId64 " came; worker %d's next one is before step %" PRId64, step, worker,
+                      m->next[worker]);
+    TRY(take(m, place_of(m, step), message));
+    m->next[worker] += m->o.every;
     return emit_complete(m);
 }

@@ -8,14 +8,21 @@
 
 typedef struct probe_merger probe_merger_t;
 
-/* probe_merger_create - events: borrowed.  workers: of the run.  examples: of the probe set.  **owned**;
- * probe_merger_destroy. */
-probe_merger_t *probe_merger_create(run_events_t *events, int workers, int64_t examples);
+typedef struct probe_options {
+    run_events_t *events; /* borrowed */
+    int workers;          /* of the run */
+    int64_t examples;     /* of the probe set */
+    int64_t every;        /* probes come before its multiples but 0 */
+    int64_t first, end;   /* among the steps [first, end) of this start of the run */
+} probe_options_t;
+
+/* probe_merger_create - **owned**; probe_merger_destroy. */
+probe_merger_t *probe_merger_create(const probe_options_t *options);
 void probe_merger_destroy(probe_merger_t **merger);
 
 /* probe_merger_put - a PROBED message of a worker, borrowed. Workers may be any number of steps apart.
- * ST_MESSAGE where it does not fit the run: an example that is not of the probe set or came before, a step twice; or the error
- * of a sink. */
+ * REFUSEs what does not fit the run: another step than the worker's next, an example that is not of the probe set or came
+ * before, all workers' together not all examples; else the error of a sink. */
 WARN_UNUSED status_t probe_merger_put(probe_merger_t *merger, int worker, const net_message_t *message);
 
 #endif

@@ -414,28 +414,35 @@ static int64_t steps_filled(const progressive_t *p, int worker, int64_t first, i
     return step;
 }
 
+bool progressive_has(const progressive_t *p, int worker, int64_t step)
+{
+    int64_t next = p->queues[worker].next;
+    while (next < step && worker_rows(p, next, worker) == 0)
+        next++;
+    return next >= step;
+}
+
 status_t progressive_put(progressive_t *p, int worker, net_message_t *message, int64_t now_ns)
 {
     queue_t *queue = &p->queues[worker];
     const wire_header_t h = message->header;
-    status_t status = ST_OK;
     int64_t next = -1;
-    if (queue->put - queue->taken == QUEUE_MOST || message->frame[0].bytes != h.count * 4 ||
-        message->frame[1].bytes != h.count || message->frame[2].bytes != h.count * 8)
-        status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions that are malformed or too far ahead", worker);
-    else if (!metrics_are_labels(message->frame[1].data, h.count))
-        status = FAIL(ST_MESSAGE, "worker %d sent progressive predictions of labels other than 0 and 1", worker);
-    else if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
-        status = FAIL(ST_MESSAGE,
-                      "worker %d sent %" PRId64 " progressive predictions from step %" PRId64
-                      " on, which are not those of whole steps from "
-                      "step %" PRId64 " on",
+    if (queue->put - queue->taken == QUEUE_MOST)
+        return REFUSE("worker %d is too far ahead with its progressive predictions", worker);
+    if (message->frame[0].bytes != h.count * 4 || message->frame[2].bytes != h.count * 8)
+        return REFUSE("worker %d sent progressive predictions that are not one for each example, with a query", worker);
+    if (!metrics_are_labels(message->frame[1].data, h.count))
+        return REFUSE("worker %d sent progressive predictions of labels other than 0 and 1", worker);
+    if (h.count > 0 && (h.step != queue->next || (next = steps_filled(p, worker, h.step, h.count)) < 0))
+        return REFUSE("worker %d sent %" PRId64 " progressive predictions from step %" PRId64
+                      " on, which are not those of whole steps from step %" PRId64 " on",
                       worker, h.count, h.step, queue->next);
-    if (status != ST_OK || h.count == 0) {
+    if (h.count == 0) {
         net_release(p->o.net, message);
-        return status;
+        return ST_OK;
     }
     queue_put(queue, message);
+    message->own = NULL;
     queue->next = next;
     return merge(p, now_ns);
 }

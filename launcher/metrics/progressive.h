@@ -41,8 +41,11 @@ WARN_UNUSED status_t progressive_resume(const progressive_options_t *options, co
 void progressive_destroy(progressive_t **progressive);
 
 /* progressive_put - take over a PROGRESS message of `worker`: its examples of whole steps, the first one `step` in the header.
- * Tells of all intervals that are complete.  ST_MESSAGE where it does not fit the run. */
+ * Tells of all intervals that are complete.  REFUSEs what does not fit the run: that stays the caller's. */
 WARN_UNUSED status_t progressive_put(progressive_t *progressive, int worker, net_message_t *message, int64_t now_ns);
+
+/* progressive_has - are all examples of a worker's steps before this one here? */
+bool progressive_has(const progressive_t *progressive, int worker, int64_t step);
 
 /* progressive_first - what the examples at positions 0 .. *n - 1 of the first pass were predicted as, those of the steps that
  * are here; borrowed until the next progressive_put. For one that keeps them. */

@@ -33,6 +33,7 @@ static void put_progress(progressive_t *progressive, int worker, int64_t steps)
     if (net_fake_message(net, worker, frames, 4, &message, &reason)) {
         const status_t status = progressive_put(progressive, worker, &message, net_now_ns(net));
         ASSERT(status == ST_OK || status == ST_MESSAGE);
+        net_release(net, &message); /* where it was refused */
     }
 }
 
@@ -121,7 +122,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                             .first_worker = 2,
                                             .workers = WORKERS,
                                             .reporting = {.groups = 1, .workers = WORKERS},
+                                            .groups = 1,
+                                            .dense_floats = 3,
                                             .first_step = what >> 6 & 1 ? 5 : 0,
+                                            .period = 4 * (int64_t)(1 + (what >> 2 & 3)),
                                             .boundary = 1 + (int64_t)(what >> 2 & 3),
                                             .every_seconds = what >> 4 & 1,
                                             .keep = 1 + (int64_t)(what & 3)};

@@ -66,6 +66,7 @@ static void put_message(progressive_t *p, const progressive_options_t *o, fuzz_i
     held++;
     const status_t status = progressive_put(p, worker, &message, 2000);
     ASSERT(status == ST_OK || status == ST_MESSAGE);
+    net_release(o->net, &message); /* where it was refused */
     ASSERT(progressive_steps(p) <= lanes_steps(&o->lanes));
 }
 

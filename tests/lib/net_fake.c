@@ -57,6 +57,11 @@ static status_t op_send(net_t *base, int peer, const wire_header_t *header, cons
     return ST_OK;
 }
 
+static void op_offer(net_t *base, int peer, const wire_header_t *header, const wire_frame_t *frames, int n)
+{
+    ASSERT(op_send(base, peer, header, frames, n, NULL, NULL) == ST_OK);
+}
+
 static status_t op_receive(net_t *base, net_message_t *message, int64_t timeout_ms)
 {
     net_fake_t *net = (net_fake_t *)base;
@@ -107,7 +112,13 @@ static void op_close(net_t **base)
 
 net_t *net_fake_create(int self, net_fake_sent_fn *sent, void *context)
 {
-    static const net_ops_t ops = {op_send, op_receive, op_release, op_now_ns, op_random, op_close};
+    static const net_ops_t ops = {.send = op_send,
+                                  .offer = op_offer,
+                                  .receive = op_receive,
+                                  .release = op_release,
+                                  .now_ns = op_now_ns,
+                                  .random = op_random,
+                                  .close = op_close};
     net_fake_t *net = MEM_NEW(net_fake_t);
     net->base.ops = &ops;
     net->self = self;

@@ -130,6 +130,8 @@ status_t stage_begin(stage_t *stage, uint64_t run_id, bool trains)
     return stage_deliver(stage, PEER_COORDINATOR, &header, &(wire_frame_t){&body, sizeof body}, 1);
 }
 
+static char word[] = "stage";
+
 /* ---- the coordinator -------------------------------------------------------------------------------------------------- */
 
 static roster_t *roster_of(const stage_options_t *o)
@@ -143,32 +145,9 @@ static roster_t *roster_of(const stage_options_t *o)
     return roster;
 }
 
-/* As coordinator_train has it when it waits for the workers. */
-static void begin_training(coordinator_t *c, const stage_options_t *o)
+static void open_checkpoints(coordinator_t *c, const stage_options_t *o)
 {
     const config_t *config = c->o.experiment->base;
-    static char word[] = "stage";
-    c->incarnation = INCARNATION;
-    c->run_dir = o->dir;
-    c->workers = o->workers;
-    c->components = (int)config->model.components;
-    c->reporting = peer_group_reporting(config, c->workers);
-    table_plan_init(&c->plan, config, STAGE_FIELDS);
-    const lanes_t lanes = lanes_of(config, STAGE_STEPS * STAGE_BATCH);
-    const progressive_options_t progressive = {.events = c->events,
-                                               .net = c->o.net,
-                                               .workers = c->reporting.workers,
-                                               .lanes = lanes,
-                                               .interval = config->train.report_steps,
-                                               .first_visits = lanes.total};
-    c->progressive = progressive_create(&progressive);
-    c->steps = step_digest_merger_create(c->events, o->shards, c->plan.tables);
-    c->probes = probe_merger_create(c->events, c->workers, PROBE_EXAMPLES);
-    c->predictions = (predictions_t){STAGE_STEPS, MEM_ARRAY(float, STAGE_STEPS), MEM_ARRAY(uint8_t, STAGE_STEPS),
-                                     MEM_ARRAY(uint64_t, STAGE_STEPS)};
-    uint64_t lines = 0;
-    const event_train_t train = {.run_dir = o->dir, .where = "", .lines = &lines, .lines_known = true};
-    ASSERT(run_events_emit(c->events, &(run_event_t){.kind = EVENT_TRAIN, .train = train}) == ST_OK);
     const checkpoint_manifest_t all = {.experiment = word,
                                        .variant = word,
                                        .determinism = word,
@@ -176,7 +155,7 @@ static void begin_training(coordinator_t *c, const stage_options_t *o)
                                        .kernels = word,
                                        .config = word,
                                        .incarnation = c->incarnation,
-                                       .steps = lanes_steps(&lanes),
+                                       .steps = STAGE_STEPS,
                                        .depth = config->train.pipeline_depth,
                                        .workers = c->workers,
                                        .servers = 1,
@@ -193,9 +172,51 @@ static void begin_training(coordinator_t *c, const stage_options_t *o)
                                                 .first_worker = STAGE_FIRST_WORKER,
                                                 .workers = c->workers,
                                                 .reporting = c->reporting,
+                                                .groups = (int)config_groups(config),
+                                                .dense_floats = c->dense_floats,
+                                                .period = config->checkpoint.every_steps,
                                                 .boundary = 1,
                                                 .keep = config->checkpoint.keep};
     ASSERT(checkpointer_create(&checkpoints, &c->checkpointer) == ST_OK);
+}
+
+/* As coordinator_train has it when it waits for the workers. */
+static void begin_training(coordinator_t *c, const stage_options_t *o)
+{
+    const config_t *config = c->o.experiment->base;
+    c->incarnation = INCARNATION;
+    c->run_dir = o->dir;
+    c->workers = o->workers;
+    table_plan_init(&c->plan, config, STAGE_FIELDS);
+    coordinator_expect(c, config, STAGE_STEPS * STAGE_BATCH, 0);
+    const lanes_t lanes = c->lanes;
+    const progressive_options_t progressive = {.events = c->events,
+                                               .net = c->o.net,
+                                               .workers = c->reporting.workers,
+                                               .lanes = lanes,
+                                               .interval = config->train.report_steps,
+                                               .first_visits = lanes.total};
+    c->progressive = progressive_create(&progressive);
+    const step_digest_options_t digests = {.events = c->events,
+                                           .shards = o->shards,
+                                           .tables = c->plan.tables,
+                                           .groups = (int)config_groups(config),
+                                           .components = c->components,
+                                           .end = STAGE_STEPS};
+    const probe_options_t probes = {.events = c->events,
+                                    .workers = c->workers,
+                                    .examples = PROBE_EXAMPLES,
+                                    .every = config->evaluate.probe_every,
+                                    .end = STAGE_STEPS};
+    c->steps = step_digest_merger_create(&digests);
+    c->probes = probe_merger_create(&probes);
+    roll_call_begin(&c->training, c->workers);
+    const progress_run_t line = {.variant = word, .replicas = 1, .runs = 1, .steps = STAGE_STEPS};
+    ASSERT(run_events_emit(c->events, &(run_event_t){.kind = EVENT_BEGIN, .begin = {&line}}) == ST_OK);
+    uint64_t lines = 0;
+    const event_train_t train = {.run_dir = o->dir, .where = "", .lines = &lines, .lines_known = true};
+    ASSERT(run_events_emit(c->events, &(run_event_t){.kind = EVENT_TRAIN, .train = train}) == ST_OK);
+    open_checkpoints(c, o);
 }
 
 stage_t *stage_coordinator(const stage_options_t *options)

@@ -55,6 +55,14 @@ void assert_caught_at(const char *text, const char *file, int line)
     _fail(file, line);
 }
 
+void assert_refusal_at(status_t status, const char *text, const char *file, int line)
+{
+    if (status == ST_MESSAGE && strstr(status_refusal(), text))
+        return;
+    print_error("%s, and \"%s\" does not contain \"%s\"\n", status_name(status), status_refusal(), text);
+    _fail(file, line);
+}
+
 static char dir_path[256];
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)

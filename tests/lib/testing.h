@@ -23,6 +23,10 @@ bool catch_has(const char *text);
 #define assert_caught(text) assert_caught_at((text), __FILE__, __LINE__)
 void assert_caught_at(const char *text, const char *file, int line);
 
+/* assert_refusal - fail the test unless the call REFUSEs what it is given, with a reason that has this text. */
+#define assert_refusal(call, text) assert_refusal_at((call), (text), __FILE__, __LINE__)
+void assert_refusal_at(status_t status, const char *text, const char *file, int line);
+
 /* test_dir - a fresh temporary folder, removed at exit; borrowed until the next call. test_path - file name inside it. */
 const char *test_dir(void);
 const char *test_path(const char *format, ...) PRINTF_LIKE(1, 2);

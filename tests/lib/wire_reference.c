@@ -2,6 +2,7 @@
  * fields mean, where they mean anything. */
 #include "tests/lib/wire_reference.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,14 +10,18 @@
 #include "common/files/file.h"
 #include "common/net/wire.h"
 
-#define BODY_ROW(name, element, fit, wrong, doc) {element, doc},
+#define BODY_ROW(name, element, fit, wrong, doc) {element, WIRE_FIT_##fit == WIRE_FIT_ONE, doc},
 static const struct {
     int element_bytes;
+    bool is_fixed;
     const char *doc;
 } bodies[] = {WIRE_BODIES(BODY_ROW)};
 
-#define MEANING_ROW(name, unit, doc) doc,
-static const char *const meanings[] = {WIRE_MEANINGS(MEANING_ROW)};
+#define MEANING_ROW(name, unit, least, most, doc) {least, most, doc},
+static const struct {
+    int64_t least, most;
+    const char *doc;
+} meanings[] = {WIRE_MEANINGS(MEANING_ROW)};
 
 #define TYPE_ROW(name, value, a, b, c, scope, step, count, table, sequence) \
     {value, \
@@ -52,11 +57,8 @@ static void write_parts(FILE *out, size_t type)
         n++;
     fprintf(out, "| %d | `%s` | %d | ", types[type].value, types[type].name, n);
     for (int i = 0; i < n; i++) {
-        const int bytes = bodies[types[type].body[i]].element_bytes;
-        if (bytes)
-            fprintf(out, "%s%d", i ? " " : "", bytes);
-        else
-            fprintf(out, "%s*", i ? " " : "");
+        const wire_body_t body = types[type].body[i];
+        fprintf(out, "%s%d%s", i ? " " : "", bodies[body].element_bytes, bodies[body].is_fixed ? "\\*" : "");
     }
     fputs(" | ", out);
     for (int i = 0; i < n; i++)
@@ -92,8 +94,36 @@ static void write_fields(FILE *out)
             continue;
         fprintf(out, "| `%s` |", types[t].name);
         for (int i = 0; i < 4; i++)
-            fprintf(out, " %s%s|", meanings[field[i]], *meanings[field[i]] ? " " : "");
+            fprintf(out, " %s%s|", meanings[field[i]].doc, *meanings[field[i]].doc ? " " : "");
         fputs("\n", out);
+    }
+}
+
+/* 2^60 - 1, where a number is one more or less than a large power of two. */
+static void write_bound(FILE *out, int64_t bound)
+{
+    for (int power = 16; power < 63; power++)
+        for (int off = -1; off <= 0; off++)
+            if (bound == (INT64_C(1) << power) + off) {
+                fprintf(out, "2^%d%s", power, off ? " - 1" : "");
+                return;
+            }
+    fprintf(out, "%" PRId64, bound);
+}
+
+/* What is bounded at all: names that mean any number are left out. */
+static void write_bounds(FILE *out)
+{
+    fputs("| field | least | most |\n|---|---|---|\n", out);
+    for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
+        if (!*meanings[m].doc || meanings[m].least == INT64_MIN)
+            continue;
+        fprintf(out, "| %s | %" PRId64 " | ", meanings[m].doc, meanings[m].least);
+        if (meanings[m].most == INT64_MAX)
+            fputs("2^63 - 1", out);
+        else
+            write_bound(out, meanings[m].most);
+        fputs(" |\n", out);
     }
 }
 
@@ -111,6 +141,8 @@ char *wire_reference(const char *document)
     write_messages(out);
     fputs("\nHeader fields of each type; an empty one is 0.\n\n", out);
     write_fields(out);
+    fputs("\nWhat a field may be in any run; other messages are refused by the transport.\n\n", out);
+    write_bounds(out);
     fputs("\n", out);
     fputs(end, out);
     ASSERT(fclose(out) == 0);

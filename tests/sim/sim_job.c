@@ -183,7 +183,7 @@ static status_t watch(rank_t *r, heartbeat_t *heartbeat)
         TRY(status);
         const int type = message.header.type;
         if (!wire_may_send(type, message.peer == PEER_PULSE ? WIRE_ROLE_PULSE : WIRE_ROLE_COORDINATOR, WIRE_ROLE_SERVER)) {
-            TRY(dispatch_refuse(r->net, &message, "a server", "a server does not take this type from this sender"));
+            dispatch_refuse(r->net, &message, "a server", "a server does not take this type from this sender");
             continue;
         }
         status = message.header.count ? ST_PEER : ST_OK;

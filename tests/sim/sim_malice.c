@@ -177,6 +177,26 @@ static bool repeat(const malice_t *m, const heard_t *heard, draft_t *d)
     return wire_decode(all, 1 + d->frames, &d->header, &wrong) == ST_OK;
 }
 
+/* Fields that mean nothing in the type are 0 in a letter that a transport takes. */
+static void blank_fields(draft_t *d)
+{
+    const wire_header_t drawn = d->header;
+    uint8_t head[64];
+    wire_header_t back;
+    const char *wrong;
+    wire_frame_t all[1 + WIRE_FRAMES] = {{head, sizeof head}};
+    if (d->frames > 0)
+        memcpy(all + 1, d->frame, sizeof d->frame);
+    for (int blank = 0; blank < 4; blank++) {
+        d->header.step = blank & 1 ? 0 : drawn.step;
+        d->header.sequence = blank & 2 ? 0 : drawn.sequence;
+        wire_encode(&d->header, head);
+        if (wire_decode(all, 1 + d->frames, &back, &wrong) == ST_OK)
+            return;
+    }
+    d->header = drawn;
+}
+
 /* A message of the type with as little in it as there may be, or what somebody sent once, under a peer's name. */
 static bool invent(malice_t *m, int type, const malice_target_t *to, const net_sim_peer_t *peer, draft_t *d)
 {
@@ -194,6 +214,8 @@ static bool invent(malice_t *m, int type, const malice_target_t *to, const net_s
         d->header.payload_bytes += heard->frame[i].bytes;
         memcpy(&d->header.count, heard->head + 48, sizeof d->header.count);
     }
+    if (d->frames >= 0)
+        blank_fields(d);
     return d->frames >= 0;
 }
 

@@ -4,6 +4,7 @@
  * FOLD"; requests from outside and by the clock; parts that fit no cut are refused. */
 #include "launcher/checkpoint/checkpointer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ static status_t make_dir(disk_t *disk, const char *path)
 
 static int64_t disk_room; /* what the disk says is free */
 static int appends_left;  /* before it is full */
+static int64_t period;    /* of the cuts that workers make by themselves; 0: none */
 
 static int64_t free_bytes(disk_t *disk, const char *path)
 {
@@ -86,7 +88,10 @@ static checkpointer_options_t options_of(fixture_t *f)
         .first_worker = 3,
         .workers = WORKERS,
         .reporting = {.workers = WORKERS},
+        .groups = 1,
+        .dense_floats = 3,
         .boundary = 1,
+        .period = period,
         .keep = 2,
     };
 }
@@ -127,9 +132,11 @@ static void connect_all(fixture_t *f)
     }
 }
 
-static void setup(fixture_t *f)
+static void setup(fixture_t *f, int64_t every)
 {
     connect_all(f);
+    period = every;
+    f->run.depth = every == 1 ? 0 : 1;
     f->events = run_events_create(NULL);
     const checkpointer_options_t options = options_of(f);
     assert_int_equal(checkpointer_create(&options, &f->checkpointer), ST_OK);
@@ -192,6 +199,7 @@ static status_t put_answer(fixture_t *f, int worker, int64_t step)
 /* The parts of a cut: 2 CUT, 2 CUT_DENSE, 2 PREPARED. */
 enum { PARTS = 6 };
 
+/* Dense parameters come before the CUT of the worker that sends them. */
 static void put_part(fixture_t *f, int part, int64_t step)
 {
     const status_t status = part < 2   ? put_cut(f, part, step)
@@ -202,7 +210,7 @@ static void put_part(fixture_t *f, int part, int64_t step)
 
 static void put_all(fixture_t *f, int64_t step)
 {
-    for (int part = 0; part < PARTS; part++)
+    for (int part = PARTS - 1; part >= 0; part--)
         put_part(f, part, step);
 }
 
@@ -270,7 +278,12 @@ static void permute(fixture_t *f, int *order, int n)
         }
         return;
     }
-    setup(f);
+    int place[PARTS];
+    for (int i = 0; i < PARTS; i++)
+        place[order[i]] = i;
+    if (place[2] > place[0] || place[3] > place[0])
+        return; /* what a worker sends comes in order */
+    setup(f, 40);
     for (int i = 0; i < PARTS; i++) {
         assert_false(is_committed(f, 40));
         assert_int_equal(checkpointer_is_idle(f->checkpointer), i == 0);
@@ -298,17 +311,18 @@ static void test_cuts_are_committed_in_the_order_of_steps(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
+    setup(&f, 10);
     put_part(&f, 4, 10); /* shard 0 is two cuts ahead of shard 1 */
     put_part(&f, 4, 20);
-    for (int part = 0; part < 4; part++)
+    for (int part = 3; part >= 0; part--)
         put_part(&f, part, 10);
-    for (int part = 0; part < 4; part++)
+    for (int part = 3; part >= 0; part--)
         put_part(&f, part, 20);
-    put_part(&f, 5, 20);
-    assert_false(is_committed(&f, 20));
+    assert_false(is_committed(&f, 10));
     put_part(&f, 5, 10);
     assert_true(is_committed(&f, 10));
+    assert_false(is_committed(&f, 20));
+    put_part(&f, 5, 20);
     assert_true(is_committed(&f, 20));
     assert_int_equal(checkpointer_committed(f.checkpointer), 2);
     assert_int_equal(checkpointer_last_step(f.checkpointer), 20);
@@ -320,7 +334,7 @@ static void test_the_oldest_is_revoked_folded_and_removed(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
+    setup(&f, 10);
     put_all(&f, 10);
     put_all(&f, 20);
     assert_true(is_committed(&f, 10));
@@ -360,23 +374,19 @@ static void test_cuts_that_come_too_fast_are_passed_over(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
-    put_all(&f, 10);
-    put_all(&f, 20);
-    put_all(&f, 30);
-    for (int64_t step = 31; step <= 99; step++) /* shards fold meanwhile */
+    setup(&f, 1);
+    for (int64_t step = 1; step <= 72; step++) /* shards fold from the third on */
         put_all(&f, step);
     for (int s = 0; s < SHARDS; s++)
-        assert_int_equal(put_folded(&f, s, 20), ST_OK);
-    for (int64_t step = 31; step <= 99; step++)
-        assert_int_equal(is_committed(&f, step), step == 68);
+        assert_int_equal(put_folded(&f, s, 2), ST_OK);
+    for (int64_t step = 4; step <= 72; step++)
+        assert_int_equal(is_committed(&f, step), step == 41);
     checkpoint_manifest_t m;
-    char *folder = checkpoint_step_path(f.dir, 1, 68);
+    char *folder = checkpoint_step_path(f.dir, 1, 41);
     assert_int_equal(checkpoint_manifest_read(disk_posix(), folder, &m), ST_OK);
     assert_int_equal(m.n_deltas, 40);
-    assert_int_equal(m.deltas[0], 20);
-    for (int i = 1; i < 40; i++)
-        assert_int_equal(m.deltas[i], 29 + i);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(m.deltas[i], 2 + i);
     checkpoint_manifest_fini(&m);
     mem_free(folder);
     teardown(&f);
@@ -388,13 +398,14 @@ static void test_earlier_incarnations_go_oldest_first(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
+    setup(&f, 10);
     put_all(&f, 10);
     put_all(&f, 20);
     checkpointer_destroy(&f.checkpointer);
     char *empty = checkpoint_shard_path(f.dir, 2, 0), *first = checkpoint_incarnation_path(f.dir, 1);
     assert_int_equal(dir_create(empty), ST_OK); /* a start that died before its first checkpoint */
     f.run.incarnation = 3;
+    period = 5;
     checkpointer_options_t options = options_of(&f);
     options.first_step = 20;
     options.earlier.examples = 5000;
@@ -443,7 +454,7 @@ static void test_a_request_takes_the_latest_answer(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
+    setup(&f, 0);
     assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
     expect_nothing(f.worker[0]);
     checkpointer_request(f.checkpointer, false);
@@ -476,16 +487,14 @@ static void test_a_stop_joins_a_save(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
+    setup(&f, 0);
     checkpointer_request(f.checkpointer, false);
     assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
     expect_save(&f, -1, 0);
     checkpointer_request(f.checkpointer, true);
     checkpointer_request(f.checkpointer, false);
-    catch_start();
-    assert_int_equal(put_answer(&f, 0, 0), ST_MESSAGE);
-    assert_caught("worker 0 can save from step 0 on, and is past step 0");
-    catch_stop();
+    assert_refusal(put_answer(&f, 0, 0), "worker 0 can save from step 0 on, is past step 0, and the run has 100");
+    assert_refusal(put_answer(&f, 0, STEPS + 1), "worker 0 can save from step 101 on");
     for (int w = 0; w < WORKERS; w++)
         assert_int_equal(put_answer(&f, w, 40), ST_OK);
     expect_save(&f, 40, 1);
@@ -505,6 +514,7 @@ static void test_a_request_near_the_end(void **state)
     test_dir();
     fixture_t f;
     connect_all(&f);
+    period = 0;
     checkpointer_options_t options = options_of(&f);
     options.boundary = 30;
     assert_int_equal(checkpointer_create(&options, &f.checkpointer), ST_OK);
@@ -538,6 +548,7 @@ static void test_the_clock_asks(void **state)
     test_dir();
     fixture_t f;
     connect_all(&f);
+    period = 0;
     checkpointer_options_t options = options_of(&f);
     options.every_seconds = 10;
     assert_int_equal(checkpointer_create(&options, &f.checkpointer), ST_OK);
@@ -565,39 +576,69 @@ static void test_parts_that_fit_no_cut(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
+    setup(&f, 10);
+    assert_refusal(put_cut(&f, 0, 10), "worker 0 is cut before step 10, after step 0: its dense parameters have not come");
+    assert_refusal(put_prepared(&f, 0, 20), "shard 0 has prepared the checkpoint before step 20, after step 0");
     put_all(&f, 10);
-    catch_start();
-    assert_int_equal(put_cut(&f, 0, 10), ST_MESSAGE);
-    assert_caught("worker 0 is cut before step 10, after step 10; there can be no such cut");
-    assert_int_equal(put_cut(&f, 1, STEPS), ST_MESSAGE);
-    assert_caught("worker 1 is cut before step 100");
-    assert_int_equal(put_prepared(&f, 0, 10), ST_MESSAGE);
-    assert_caught("shard 0 has prepared the checkpoint before step 10: there can be no such cut");
+    assert_refusal(put_cut(&f, 0, 10), "worker 0 is cut before step 10, after step 10: there can be no such cut");
+    assert_refusal(put_cut(&f, 1, 15), "worker 1 is cut before step 15, after step 10: there can be no such cut");
+    assert_refusal(put_cut(&f, 1, STEPS), "worker 1 is cut before step 100");
+    assert_refusal(put_prepared(&f, 0, 10), "there can be no such cut");
     assert_int_equal(put_prepared(&f, 0, 20), ST_OK);
-    assert_int_equal(put_prepared(&f, 0, 20), ST_MESSAGE);
-    assert_caught("shard 0 has prepared the checkpoint before step 20: it said so before");
+    assert_refusal(put_prepared(&f, 0, 20), "shard 0 has prepared the checkpoint before step 20, after step 20");
     assert_int_equal(put_dense(&f, 0, 20), ST_OK);
-    assert_int_equal(put_dense(&f, 0, 20), ST_MESSAGE);
-    assert_caught("of component 0 before step 20: they came twice");
-    assert_int_equal(put_dense(&f, COMPONENTS, 20), ST_MESSAGE);
-    assert_caught("of component 2 before step 20: there can be no such cut");
-    assert_int_equal(put_folded(&f, 1, 10), ST_MESSAGE);
-    assert_caught("shard 1 says that it folded up to step 10, which was not asked for");
-    assert_int_equal(put_answer(&f, 1, 10), ST_MESSAGE);
-    assert_caught("worker 1 can save from step 10 on, but was not asked");
+    assert_refusal(put_dense(&f, 0, 20), "of component 0 before step 20: they came twice");
+    assert_refusal(put_dense(&f, COMPONENTS, 20), "of component 2 before step 20: there can be no such cut");
+    const float few[] = {1, 2};
+    const net_message_t small = message_of(WIRE_CUT_DENSE, 20, 1, few, sizeof few);
+    assert_refusal(checkpointer_put_worker(f.checkpointer, 0, &small), "sent 8 bytes of dense parameters of component 1");
+    const float whole[] = {1, 2, 3};
+    const net_message_t foreign = message_of(WIRE_CUT_DENSE, 20, 1, whole, sizeof whole);
+    assert_refusal(checkpointer_put_worker(f.checkpointer, 1, &foreign), "worker 1 sent 12 bytes of dense parameters");
+    assert_refusal(put_folded(&f, 1, 10), "shard 1 says that it folded up to step 10, which was not asked for");
+    assert_refusal(put_answer(&f, 1, 10), "worker 1 can save from step 10 on, but was not asked");
+    const message_counters_t wild = {.examples = INT64_MAX};
+    const message_prepared_t endless = {.seconds = INFINITY};
     const net_message_t short_body = message_of(WIRE_CUT, 20, 0, "x", 1), other = message_of(WIRE_BYE, 0, 0, NULL, 0);
-    assert_int_equal(checkpointer_put_worker(f.checkpointer, 0, &short_body), ST_MESSAGE);
-    assert_caught("CUT without its counters");
-    assert_int_equal(checkpointer_put_worker(f.checkpointer, WORKERS, &short_body), ST_MESSAGE);
-    assert_caught("CUT came from worker 2, which takes no part in the run");
-    assert_int_equal(checkpointer_put_shard(f.checkpointer, 0, &other), ST_MESSAGE);
-    assert_caught("BYE of a shard does not belong to a checkpoint");
-    catch_stop();
-    for (int part = 0; part < PARTS; part++) /* nothing of it did harm */
+    const net_message_t wild_body = message_of(WIRE_CUT, 20, 0, &wild, sizeof wild);
+    const net_message_t endless_body = message_of(WIRE_PREPARED, 20, 0, &endless, sizeof endless);
+    assert_refusal(checkpointer_put_worker(f.checkpointer, 0, &short_body), "CUT without sound counters");
+    assert_refusal(checkpointer_put_worker(f.checkpointer, 1, &wild_body), "CUT without sound counters");
+    assert_refusal(checkpointer_put_shard(f.checkpointer, 1, &endless_body), "PREPARED without sound numbers");
+    assert_refusal(checkpointer_put_worker(f.checkpointer, WORKERS, &short_body), "worker 2 takes no part in the run");
+    assert_refusal(checkpointer_put_shard(f.checkpointer, 0, &other), "BYE of a shard does not belong to a checkpoint");
+    for (int part = PARTS - 1; part >= 0; part--) /* nothing of it did harm */
         if (part != 2 && part != 4)
             put_part(&f, part, 20);
     assert_true(is_committed(&f, 20));
+    teardown(&f);
+}
+
+/* Cuts that are named come between those of the period, which keep their distance from them. */
+static void test_which_cuts_there_are(void **state)
+{
+    (void)state;
+    test_dir();
+    fixture_t f;
+    setup(&f, 10);
+    put_all(&f, 10);
+    checkpointer_request(f.checkpointer, false);
+    assert_int_equal(checkpointer_tick(f.checkpointer), ST_OK);
+    expect_save(&f, -1, 0);
+    for (int w = 0; w < WORKERS; w++)
+        assert_int_equal(put_answer(&f, w, 19), ST_OK);
+    expect_save(&f, 19, 0);
+    put_part(&f, 4, 19);                                                 /* shard 0 is ahead */
+    assert_refusal(put_prepared(&f, 0, 20), "there can be no such cut"); /* within the pipeline's depth of 19 */
+    put_part(&f, 4, 30);
+    assert_refusal(put_prepared(&f, 1, 20), "there can be no such cut");
+    for (int part = PARTS - 1; part >= 0; part--)
+        if (part != 4)
+            put_part(&f, part, 19);
+    for (int part = PARTS - 1; part >= 0; part--)
+        if (part != 4)
+            put_part(&f, part, 30);
+    assert_true(is_committed(&f, 30));
     teardown(&f);
 }
 
@@ -607,7 +648,7 @@ static void test_a_full_disk(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
+    setup(&f, 10);
     catch_start();
     disk_room = 5000; /* twice a checkpoint of 2 kB and some bytes */
     put_all(&f, 10);
@@ -619,10 +660,10 @@ static void test_a_full_disk(void **state)
     catch_stop();
     teardown(&f);
     for (int writes = 0; writes < 4; writes++) { /* dense-0, dense-1, progress.bin, manifest.json */
-        setup(&f);
+        setup(&f, 10);
         put_all(&f, 10);
         appends_left = writes;
-        for (int part = 0; part + 1 < PARTS; part++)
+        for (int part = PARTS - 2; part >= 0; part--)
             put_part(&f, part, 20);
         catch_start();
         assert_int_equal(put_prepared(&f, 1, 20), ST_SYSTEM);
@@ -640,8 +681,8 @@ static void test_a_shard_that_takes_long_is_named(void **state)
     (void)state;
     test_dir();
     fixture_t f;
-    setup(&f);
-    for (int part = 0; part + 1 < PARTS; part++)
+    setup(&f, 20);
+    for (int part = PARTS - 2; part >= 0; part--)
         put_part(&f, part, 20);
     catch_start();
     for (int i = 0; i < 29; i++) {
@@ -677,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_a_request_near_the_end),
         cmocka_unit_test(test_the_clock_asks),
         cmocka_unit_test(test_parts_that_fit_no_cut),
+        cmocka_unit_test(test_which_cuts_there_are),
         cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_a_shard_that_takes_long_is_named),
     };

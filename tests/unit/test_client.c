@@ -8,6 +8,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/net/net_sim.h"
+#include "tests/lib/noise.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
 
@@ -423,10 +424,11 @@ static void test_what_is_not_a_workers_is_refused(void **state)
     const int n = sizeof offences / sizeof *offences;
     for (int i = 0; i < n; i++) {
         net_t *net = offences[i].from ? f.shard[0] : f.coordinator;
-        wire_header_t header = wire_header(offences[i].type, RUN, EPOCH, 0, 7, 0);
-        header.sequence = 20;
-        const wire_frame_t frames[3] = {{NULL, 0}};
-        assert_int_equal(net_send(net, RANK, &header, frames, wire_type_frames((int)offences[i].type)), ST_OK);
+        noise_t noise;
+        noise_draw(&noise, offences[i].type, 1, (uint64_t)i, RUN, EPOCH);
+        noise.header.run_id = RUN;
+        noise.header.incarnation = EPOCH;
+        assert_int_equal(net_send(net, RANK, &noise.header, noise.frame, noise.frames), ST_OK);
         while (net_sim_step(f.world))
             ;
         catch_start();
@@ -440,7 +442,7 @@ static void test_what_is_not_a_workers_is_refused(void **state)
         message_error_t body;
         assert_int_equal(answer.header.type, WIRE_ERROR);
         assert_true(answer.header.run_id == RUN && answer.header.incarnation == EPOCH);
-        assert_true(answer.header.step == 7 && answer.header.sequence == 20);
+        assert_true(answer.header.step == noise.header.step && answer.header.sequence == noise.header.sequence);
         assert_true(message_body(&answer, &body, sizeof body));
         assert_non_null(strstr(body.text, "rank 9, a worker, refused "));
         assert_int_equal(body.fatal, 0);

@@ -72,6 +72,7 @@ static void send_pull(net_t *net, int peer, int64_t step, const uint64_t *keys, 
 {
     wire_segment_t segment = {3, (uint32_t)count};
     wire_header_t header = wire_header(WIRE_PULL, 5, 0, 0, step, count);
+    header.sequence = 1;
     wire_frame_t frames[] = {{&segment, count ? sizeof segment : 0}, {keys, count * 8}};
     assert_int_equal(net_send(net, peer, &header, frames, 2), ST_OK);
 }
@@ -178,6 +179,7 @@ static void test_zero_copy(void **state)
         wire_segment_t *segment = (wire_segment_t *)(void *)block[i];
         wire_frame_t frames[] = {{segment, 8}, {block[i] + 8, 8 * 16000}, {block[i] + 8, 4 * 16000}};
         wire_header_t header = wire_header(WIRE_PUSH, 1, 0, 1, i, 16000);
+        header.sequence = 1;
         assert_int_equal(net_send_owned(client, 0, &header, frames, 3, count_release, block[i]), ST_OK);
     }
     for (int i = 0; i < ROUNDS; i++) {

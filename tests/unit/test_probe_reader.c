@@ -39,7 +39,9 @@ static status_t start_begin(start_t *s, const char *dir, int64_t step)
 {
     uint64_t lines = 0;
     *s = (start_t){.events = run_events_create(NULL)};
-    s->merger = probe_merger_create(s->events, WORKERS, EXAMPLES);
+    const probe_options_t o = {
+        .events = s->events, .workers = WORKERS, .examples = EXAMPLES, .every = 10, .first = step, .end = 1000};
+    s->merger = probe_merger_create(&o);
     return run_events_emit(
         s->events,
         &(run_event_t){.kind = EVENT_TRAIN, .train = {.run_dir = dir, .resumed = step > 0, .step = step, .lines = &lines}});
@@ -116,10 +118,16 @@ static void test_what_does_not_fit_is_refused(void **state)
     (void)state;
     start_t s;
     assert_int_equal(start_begin(&s, make_dir("refuse"), 0), ST_OK);
-    EXPECT_FAIL(put(&s, 0, 10, 1 + EXAMPLES), ST_MESSAGE, "of a probe set of 10 before step 10");
-    EXPECT_FAIL(put(&s, 0, 10, 0), ST_MESSAGE, "after one before step 10");
-    assert_int_equal(put(&s, 1, 20, 0), ST_OK);
-    EXPECT_FAIL(put(&s, 2, 20, -1), ST_MESSAGE, "as another has");
+    assert_refusal(put(&s, 0, 10, 1 + EXAMPLES), "of a probe set of 10 was predicted before step 10");
+    assert_refusal(put(&s, 0, 20, 0), "a probe before step 20 came; worker 0's next one is before step 10");
+    assert_refusal(put(&s, 0, 5, 0), "worker 0's next one is before step 10");
+    assert_int_equal(put(&s, 0, 10, 0), ST_OK);
+    assert_refusal(put(&s, 0, 10, 0), "worker 0's next one is before step 20");
+    assert_int_equal(put(&s, 1, 10, 0), ST_OK);
+    assert_refusal(put(&s, 2, 10, -1), "was predicted before step 10, as it was already");
+    const net_message_t empty = {.header = {.type = WIRE_PROBED, .step = 10}, .frames = 2};
+    assert_refusal(probe_merger_put(s.merger, 2, &empty), "7 of 10 examples of the probe set were predicted before step 10");
+    assert_int_equal(put(&s, 2, 10, 0), ST_OK); /* nothing of it did harm */
     start_end(&s);
 }
 

@@ -395,7 +395,7 @@ static void restore(cluster_t *c, uint32_t incarnation, int folders, const int64
                               .tables = FIELDS};
     snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
     const wire_frame_t frames[] = {{&body, sizeof body}, {cuts, n * (int64_t)sizeof *cuts}, {NULL, 0}};
-    wire_header_t header = wire_header(WIRE_RESTORE, RUN, c->incarnation, 0, 0, 0);
+    wire_header_t header = wire_header(WIRE_RESTORE, RUN, c->incarnation, 0, 0, n);
     for (int s = 0; s < c->shards; s++) {
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, frames, 3), ST_OK);
         net_message_t message = expect_message(c->coordinator, WIRE_LOADED);
@@ -762,7 +762,7 @@ static void test_what_is_refused(void **state)
         if (i == 6)
             memset(body.run_dir, 'x', sizeof body.run_dir);
         const wire_frame_t frames[] = {{&body, sizeof body}, {deltas, sizeof deltas}, {NULL, 0}};
-        wire_header_t header = wire_header(WIRE_RESTORE, RUN, 3, 0, 0, 0);
+        wire_header_t header = wire_header(WIRE_RESTORE, RUN, 3, 0, 0, sizeof deltas / sizeof *deltas);
         assert_int_equal(net_send(c.coordinator, PEER_SHARD(0), &header, frames, 3), ST_OK);
         expect_refusal(c.coordinator, reasons[i]);
     }

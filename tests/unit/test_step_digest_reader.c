@@ -59,12 +59,21 @@ static void training_end(training_t *t)
     run_events_destroy(&t->events);
 }
 
-/* From the beginning, or from the checkpoint before `step` on where that is not 0. */
-static status_t training_begin(training_t *t, const char *dir, int64_t step, int64_t depth)
+/* From the beginning, or from the checkpoint before `step` on where that is not 0; shards tell of steps from `first` on. */
+static status_t training_begin(training_t *t, const char *dir, int64_t step, int64_t depth, int64_t first)
 {
+    const step_digest_options_t o = {.shards = SHARDS,
+                                     .tables = TABLES,
+                                     .groups = 1,
+                                     .components = 2,
+                                     .first_rows = first,
+                                     .first_dense = first,
+                                     .end = 1 << 20};
     uint64_t lines = 0;
     *t = (training_t){.events = run_events_create(NULL)};
-    t->merger = step_digest_merger_create(t->events, SHARDS, TABLES);
+    step_digest_options_t merged = o;
+    merged.events = t->events;
+    t->merger = step_digest_merger_create(&merged);
     const run_event_t event = {
         .kind = EVENT_TRAIN,
         .train = {.run_dir = dir, .resumed = step > 0, .step = step, .depth = depth, .where = "here", .lines = &lines}};
@@ -95,7 +104,7 @@ static void put_dense(step_digest_merger_t *lines, int64_t from, int64_t to, int
     net_message_t message = {.header = {.type = WIRE_DIGESTS, .step = from, .count = to - from},
                              .frames = 1,
                              .frame = {{words, (to - from) * 2 * 8}}};
-    assert_int_equal(step_digest_merger_put_dense(lines, &message), ST_OK);
+    assert_int_equal(step_digest_merger_put_dense(lines, 0, &message), ST_OK);
 }
 
 /* A run's folder with its lines; shards speak in pieces of `piece` steps. */
@@ -105,7 +114,7 @@ static const char *make_run(const char *name, int64_t piece, fault_t fault, int6
     char *metrics = run_path(dir, FILE_METRICS);
     training_t t;
     assert_int_equal(dir_create(dir), ST_OK);
-    assert_int_equal(training_begin(&t, dir, 0, 0), ST_OK);
+    assert_int_equal(training_begin(&t, dir, 0, 0, 0), ST_OK);
     assert_int_equal(file_write_atomic(metrics, "{\"step\": 50, \"logloss\": 0.5}\n", 29), ST_OK);
     put_dense(t.merger, 0, STEPS, wrong_dense);
     for (int64_t from = 0; from < STEPS; from += piece)
@@ -233,7 +242,7 @@ static void test_a_resumed_run(void **state)
     assert_int_equal(compare(a, b).step, 30);
     char *path = run_path(b, FILE_STEPS);
     training_t t;
-    assert_int_equal(training_begin(&t, b, 2 * STEPS, 0), ST_OK); /* a cut that leaves all of them */
+    assert_int_equal(training_begin(&t, b, 2 * STEPS, 0, 25), ST_OK); /* a cut that leaves all of them */
     for (int s = SHARDS - 1; s >= 0; s--)
         put(t.merger, s, 25, STEPS, none);
     put_dense(t.merger, 25, STEPS, INT64_MAX);
@@ -301,7 +310,7 @@ static void test_lines_are_cut_where_a_run_goes_on(void **state)
     fputs("{\"step\": 3, \"rows\": \"00", file);
     fclose(file);
     training_t t;
-    assert_int_equal(training_begin(&t, dir, 25, 1), ST_OK);
+    assert_int_equal(training_begin(&t, dir, 25, 1, 25), ST_OK);
     training_end(&t);
     assert_int_equal(file_read(path, &text, NULL), ST_OK);
     assert_true(text[strlen(text) - 1] == '\n');
@@ -313,11 +322,11 @@ static void test_lines_are_cut_where_a_run_goes_on(void **state)
     *at = *at == '0' ? '1' : '0';
     assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
     catch_start();
-    assert_int_equal(training_begin(&t, dir, 25, 1), ST_CORRUPT);
+    assert_int_equal(training_begin(&t, dir, 25, 1, 25), ST_CORRUPT);
     catch_stop();
     assert_caught("was changed after it was written");
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(training_begin(&t, dir, 25, 1), ST_OK);
+    assert_int_equal(training_begin(&t, dir, 25, 1, 25), ST_OK);
     training_end(&t);
     assert_false(file_exists(path));
     mem_free(text);
@@ -370,7 +379,7 @@ static void test_shards_may_arrive_one_after_the_other(void **state)
         char *path = run_path(dir, FILE_STEPS);
         training_t t;
         assert_int_equal(dir_create(dir), ST_OK);
-        assert_int_equal(training_begin(&t, dir, 0, 0), ST_OK);
+        assert_int_equal(training_begin(&t, dir, 0, 0, 5), ST_OK);
         for (int n = 0; n < MANY / STEP_BATCH_STEPS * SHARDS; n++) {
             const int shard = late ? n * STEP_BATCH_STEPS / MANY : n % SHARDS;
             const int64_t from = 5 + (late ? n * STEP_BATCH_STEPS % MANY : n / SHARDS * STEP_BATCH_STEPS);
@@ -389,20 +398,31 @@ static void test_shards_may_arrive_one_after_the_other(void **state)
 static void test_bad_messages_are_refused(void **state)
 {
     (void)state;
-    step_digest_merger_t *lines = step_digest_merger_create(NULL, SHARDS, TABLES);
+    const step_digest_options_t o = {
+        .shards = SHARDS, .tables = TABLES, .groups = 2, .components = 2, .first_rows = 10, .first_dense = 11, .end = 14};
+    step_digest_merger_t *lines = step_digest_merger_create(&o);
     uint64_t words[64] = {0};
-    put(lines, 1, 10, 12, none);
-    catch_start();
+    const int64_t bytes = step_digest_words(TABLES) * 8;
     net_message_t message = {
-        .header = {.step = 13, .count = 1}, .frames = 1, .frame = {{words, step_digest_words(TABLES) * 8}}};
-    assert_int_equal(step_digest_merger_put_rows(lines, 1, &message), ST_MESSAGE);
-    assert_caught("those from 12 on come next");
+        .header = {.type = WIRE_DIGESTS, .step = INT64_C(1) << 60, .count = 1}, .frames = 1, .frame = {{words, bytes}}};
+    assert_refusal(step_digest_merger_put_rows(lines, 0, &message), "those from 10 on come next, up to 13");
+    put(lines, 1, 10, 12, none);
+    message.header.step = 13;
+    assert_refusal(step_digest_merger_put_rows(lines, 1, &message), "those from 12 on come next");
     message.header.step = 12;
     message.frame[0].bytes -= 8;
-    assert_int_equal(step_digest_merger_put_rows(lines, 1, &message), ST_MESSAGE);
-    message.header.count = 0;
-    assert_int_equal(step_digest_merger_put_dense(lines, &message), ST_MESSAGE);
-    catch_stop();
+    assert_refusal(step_digest_merger_put_rows(lines, 1, &message), "digests of 1 steps came in");
+    message.header.count = 3;
+    message.frame[0].bytes = 3 * bytes;
+    assert_refusal(step_digest_merger_put_rows(lines, 1, &message), "digests of steps 12 to 14 came");
+    message.header.step = 11;
+    assert_refusal(step_digest_merger_put_dense(lines, 0, &message), "digests of 3 steps came in");
+    message.frame[0].bytes = 3 * 8;
+    assert_refusal(step_digest_merger_put_dense(lines, 1, &message), "from component 0 on came from group 1");
+    assert_int_equal(step_digest_merger_put_dense(lines, 0, &message), ST_OK);
+    assert_refusal(step_digest_merger_put_dense(lines, 0, &message), "those from 14 on come next");
+    message.header.table = 1;
+    assert_int_equal(step_digest_merger_put_dense(lines, 1, &message), ST_OK);
     step_digest_merger_destroy(&lines);
 }
 
@@ -419,7 +439,7 @@ static void test_a_disk_that_fails_is_said_once(void **state)
 {
     (void)state;
     training_t t;
-    assert_int_equal(training_begin(&t, test_dir(), 0, 1), ST_OK);
+    assert_int_equal(training_begin(&t, test_dir(), 0, 1, 0), ST_OK);
     put_dense(t.merger, 0, 1, STEPS);
     for (int shard = 0; shard < SHARDS; shard++)
         put(t.merger, shard, 0, 1, none);

@@ -17,20 +17,38 @@
 
 #define DOCUMENT "docs/PROTOCOL.md"
 
-#define ELEMENT(name, bytes, ...) ELEMENT_##name = bytes,
+#define ELEMENT(name, bytes, fit, ...) ELEMENT_##name = bytes, FIT_##name = WIRE_FIT_##fit,
 enum { WIRE_BODIES(ELEMENT) };
+#define BOUNDS(name, unit, least, most, doc) static const int64_t least_##name = least, most_##name = most;
+WIRE_MEANINGS(BOUNDS)
 #define IS(body) (WIRE_BODY_##body != WIRE_BODY_NONE)
-#define ROW(name, value, a, b, c, ...) {#name, value, IS(a) + IS(b) + IS(c), {ELEMENT_##a, ELEMENT_##b, ELEMENT_##c}},
+#define ROW(name, value, a, b, c, scope, step, count, table, sequence) \
+    {#name, \
+     value, \
+     IS(a) + IS(b) + IS(c), \
+     {ELEMENT_##a, ELEMENT_##b, ELEMENT_##c}, \
+     {FIT_##a, FIT_##b, FIT_##c}, \
+     {&least_##step, &least_##count, &least_##table, &least_##sequence}, \
+     {&most_##step, &most_##count, &most_##table, &most_##sequence}},
 static const struct {
     const char *name;
-    int value, frames, element[3];
+    int value, frames, element[3], fit[3];
+    const int64_t *least[4], *most[4]; /* step, count, table, sequence */
 } declared[] = {WIRE_TYPES(ROW, WIRE_NOTHING)};
 enum { DECLARED = sizeof declared / sizeof *declared };
 
-/* A well-formed message of the type with 6 countable things. */
+static int row_of(int type)
+{
+    int row = 0;
+    while (row < DECLARED && declared[row].value != type)
+        row++;
+    return row;
+}
+
+/* A well-formed message of the type, with 6 countable things where it counts any. */
 typedef struct sample {
     uint8_t head[64];
-    uint8_t body[3][256];
+    uint8_t body[3][2048];
     wire_frame_t frame[5];
     int frames;
     wire_header_t header;
@@ -44,39 +62,26 @@ static void finish(sample_t *s)
     wire_encode(&s->header, s->head);
 }
 
+/* The field's value, or the next one that it may have. */
+static int64_t allowed(int row, int field, int64_t value)
+{
+    const int64_t least = *declared[row].least[field], most = *declared[row].most[field];
+    return value < least ? least : value > most ? most : value;
+}
+
 static void make(sample_t *s, int type)
 {
+    static const int each[] = {[WIRE_FIT_ANY] = 5,   [WIRE_FIT_SOME] = 2,      [WIRE_FIT_EACH] = 6, [WIRE_FIT_EACH_OR_NONE] = 6,
+                               [WIRE_FIT_ROWS] = 24, [WIRE_FIT_MULTIPLE] = 12, [WIRE_FIT_ONE] = 1};
+    const int row = row_of(type);
     memset(s, 0, sizeof *s);
-    s->header = wire_header((wire_type_t)type, 0x1122334455667788u, 3, 7, 41, 6);
-    s->header.sequence = 99;
+    s->header = wire_header((wire_type_t)type, 0x1122334455667788u, 3, 7, allowed(row, 0, 41), allowed(row, 1, 6));
+    s->header.table = (uint32_t)allowed(row, 2, 1);
+    s->header.sequence = (uint64_t)allowed(row, 3, 99);
     s->frame[0] = (wire_frame_t){s->head, 64};
-    int64_t bytes[3] = {40, 40, 40};
-    switch (type) {
-    case WIRE_PUSH:
-        bytes[2] = 6 * 4 * 4; /* fall through */
-    case WIRE_PULL:
-    case WIRE_PEEK:
-        bytes[0] = 16;
-        bytes[1] = 48;
-        break;
-    case WIRE_PROGRESS:
-    case WIRE_PREDICTIONS:
-        bytes[0] = 24;
-        bytes[1] = 6;
-        bytes[2] = 48;
-        break;
-    case WIRE_CLIPPED:
-        bytes[0] = 24;
-        bytes[1] = 72;
-        break;
-    case WIRE_PROBED:
-        bytes[0] = 24;
-        bytes[1] = 48;
-        break;
-    }
-    s->frames = 1 + wire_type_frames(type);
+    s->frames = 1 + declared[row].frames;
     for (int i = 1; i < s->frames; i++)
-        s->frame[i] = (wire_frame_t){s->body[i - 1], bytes[i - 1]};
+        s->frame[i] = (wire_frame_t){s->body[i - 1], each[declared[row].fit[i - 1]] * declared[row].element[i - 1]};
     finish(s);
 }
 
@@ -100,7 +105,7 @@ static void test_layout(void **state)
     h.sequence = 0x4847464544434241u;
     h.table = 0x54535251u;
     h.payload_bytes = 0x6867666564636261;
-    static const uint8_t expected[64] = {'S',  'M',  'L',  'T',  2,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05,
+    static const uint8_t expected[64] = {'S',  'M',  'L',  'T',  3,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05,
                                          0x06, 0x07, 0x08, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24, 0x31, 0x32,
                                          0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
                                          0x48, 0x51, 0x52, 0x53, 0x54, 1,    0,    0,    0,    0x71, 0x72, 0x73, 0x74,
@@ -163,14 +168,15 @@ static void test_every_inconsistency_is_named(void **state)
     REFUSED(WIRE_PULL, s.header.payload_bytes++, "payload size differs from the header");
     REFUSED(WIRE_PULL, s.header.payload_bytes = -64, "payload size differs from the header");
     REFUSED(WIRE_STOP, s.header.payload_bytes = 1, "payload size differs from the header");
-    REFUSED(WIRE_STOP, s.header.count = -1, "count is negative");
     REFUSED(WIRE_PULL, s.header.count = 7, "keys do not fit the count");
-    REFUSED(WIRE_PULL, s.header.count = INT64_MAX, "keys do not fit the count");
+    REFUSED(WIRE_PULL, s.header.count = INT64_C(1) << 48, "keys do not fit the count");
     REFUSED(WIRE_PUSH, s.header.count = 5, "keys do not fit the count");
     REFUSED(WIRE_PUSH, s.header.count = 0, "keys do not fit the count");
-    REFUSED(WIRE_ROWS, s.header.count = 11, "weights do not fit the count of keys");
+    REFUSED(WIRE_ROWS, s.header.count = 25, "weights do not fit the count of keys");
     REFUSED(WIRE_ROWS, s.header.count = 0, "weights do not fit the count of keys");
-    REFUSED(WIRE_DENSE, s.header.count = 11, "parameters do not fit the count");
+    REFUSED(WIRE_DENSE, s.header.count = 7, "parameters do not fit the count");
+    REFUSED(WIRE_DIGESTS, s.header.count = 5, "digests do not fit the count of steps");
+    REFUSED(WIRE_LOAD, s.header.count = 5, "the map does not fit the count of tables");
     REFUSED(WIRE_PROGRESS, s.header.count = 5, "predictions do not fit the count of examples");
 #undef REFUSED
 }
@@ -187,6 +193,9 @@ static void test_every_inconsistent_size_is_named(void **state)
         assert_refused(&s, WHY); \
     } while (0)
     RESIZED(WIRE_PULL, 1, 15, "a frame is not a whole number of elements");
+    RESIZED(WIRE_BEGIN, 1, 0, "its fixed part has another size");
+    RESIZED(WIRE_ERROR, 1, 2 * 488, "its fixed part has another size");
+    RESIZED(WIRE_TRAINED, 1, 100, "a frame is not a whole number of elements");
     RESIZED(WIRE_PULL, 2, 49, "a frame is not a whole number of elements");
     RESIZED(WIRE_PULL, 1, 0, "keys without a segment");
     RESIZED(WIRE_PUSH, 3, 5, "a frame is not a whole number of elements");
@@ -200,6 +209,43 @@ static void test_every_inconsistent_size_is_named(void **state)
     make(&s, WIRE_PULL);
     s.frame[1].bytes = s.frame[2].bytes = INT64_MAX - 7;
     assert_refused(&s, "frames are too large");
+}
+
+/* Every field of every type at its bounds, and beyond them. */
+static void test_every_field_has_bounds(void **state)
+{
+    (void)state;
+    static const char *const reasons[] = {"its step is out of bounds for the type", "its count is out of bounds for the type",
+                                          "its table is out of bounds for the type",
+                                          "its sequence is out of bounds for the type"};
+    int bounded = 0;
+    for (int row = 0; row < DECLARED; row++)
+        for (int field = 0; field < 4; field++)
+            for (int side = 0; side < 2; side++) {
+                const int64_t bound = side ? *declared[row].most[field] : *declared[row].least[field];
+                sample_t s;
+                make(&s, declared[row].value);
+                if (bound == (side ? INT64_MAX : INT64_MIN) || (field == 2 && (side ? bound == UINT32_MAX : bound == 0)))
+                    continue; /* the field cannot hold more */
+                const int64_t beyond = side ? bound + 1 : bound - 1;
+                switch (field) {
+                case 0:
+                    s.header.step = beyond;
+                    break;
+                case 1:
+                    s.header.count = beyond;
+                    break;
+                case 2:
+                    s.header.table = (uint32_t)beyond;
+                    break;
+                default:
+                    s.header.sequence = (uint64_t)beyond;
+                }
+                finish(&s);
+                assert_refused(&s, reasons[field]);
+                bounded++;
+            }
+    assert_true(bounded > 4 * DECLARED);
 }
 
 static void test_allowed_variants(void **state)
@@ -230,7 +276,7 @@ static void assert_consistent(const sample_t *s, const wire_header_t *h)
 {
     const uint8_t *p = s->head;
     assert_int_equal(s->frame[0].bytes, 64);
-    assert_memory_equal(p, "SMLT\2\0", 6);
+    assert_memory_equal(p, "SMLT\3\0", 6);
     int type = -1;
     for (int i = 0; i < DECLARED; i++)
         if (declared[i].value == p[6] + 256 * p[7])
@@ -244,7 +290,9 @@ static void assert_consistent(const sample_t *s, const wire_header_t *h)
         sum += s->frame[f + 1].bytes;
     }
     assert_int_equal(sum, h->payload_bytes);
-    assert_true(h->count >= 0);
+    const int64_t fields[] = {h->step, h->count, h->table, (int64_t)h->sequence};
+    for (int i = 0; i < 4; i++)
+        assert_true(fields[i] >= *declared[type].least[i] && fields[i] <= *declared[type].most[i]);
     if (h->type == WIRE_PULL || h->type == WIRE_PEEK || h->type == WIRE_PUSH)
         assert_int_equal(s->frame[2].bytes, h->count * 8);
     if (h->type == WIRE_PUSH)
@@ -389,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_type_round_trips),
         cmocka_unit_test(test_every_inconsistency_is_named),
         cmocka_unit_test(test_every_inconsistent_size_is_named),
+        cmocka_unit_test(test_every_field_has_bounds),
         cmocka_unit_test(test_allowed_variants),
         cmocka_unit_test(test_who_may_send_what),
         cmocka_unit_test(test_fuzz),
