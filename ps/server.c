@@ -68,6 +68,8 @@ status_t server_run(const server_options_t *options)
     for (int i = 0; i < options->shards && status == ST_OK; i++) {
         const shard_options_t shard_options = {
             .shard = options->first_shard + i,
+            .shards = options->all_shards,
+            .folders = options->folders,
             .first_of_process = i == 0,
             .rank = options->rank,
             .first_worker = options->first_worker,

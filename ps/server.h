@@ -2,14 +2,16 @@
 #ifndef SMELTER_SERVER_H
 #define SMELTER_SERVER_H
 
-#include "common/config/config.h"
+#include "common/config/run_folders.h"
 #include "common/net/net.h"
 
 typedef struct server_options {
     int rank;
-    int first_shard, shards;        /* numbers of this server's shards in the cluster */
+    int first_shard, shards;        /* numbers of this server's shards in the cluster, */
+    int all_shards;                 /* which has so many */
     int first_worker, workers;      /* ranks of the workers */
     const experiment_t *experiment; /* borrowed */
+    const run_folders_t *folders;   /* of the job's runs, borrowed */
     net_t **shard_nets;             /* [shards] listening, borrowed; each is used by its shard's thread alone */
     const char *coordinator;        /* its name, where its silence ends this rank (PEER_PULSE is dialled); or NULL */
     net_t *control;                 /* dialled to the coordinator, borrowed; used by the calling thread */

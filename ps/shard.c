@@ -82,20 +82,34 @@ static int check_rows(shard_t *shard, net_message_t *message, status_t *status)
 {
     const int worker = shard_worker_of(shard, message->peer);
     int64_t floats;
-    const char *reason = worker < 0                 ? "its sender takes no part in the run"
-                         : message->header.step < 0 ? "its step is negative"
-                                                    : shard_check(shard, message, worker, &floats);
+    const char *reason = worker < 0 ? "its sender takes no part in the run" : shard_check(shard, message, worker, &floats);
     if (!reason)
         return worker;
     *status = shard_refuse(shard, message, reason);
     return -1;
 }
 
+/* Why a run takes no pulls now; NULL: it does. */
+static const char *wrong_with_pulls(const shard_t *shard)
+{
+    if (shard->purpose != RUN_TRAINS)
+        return "a run that only scores trains nothing";
+    if (shard->phase == PHASE_FLUSHED)
+        return "the run is over";
+    return shard->phase == PHASE_BEGUN && shard->first_step > 0 ? "the checkpoint that the run begins with has not come" : NULL;
+}
+
 static status_t shard_on_pull(shard_t *shard, net_message_t *message)
 {
     status_t status;
+    const char *reason = wrong_with_pulls(shard);
+    if (reason)
+        return shard_refuse(shard, message, reason);
     const int worker = check_rows(shard, message, &status);
-    return worker < 0 ? status : shard_take_pull(shard, message, worker);
+    if (worker < 0)
+        return status;
+    shard->phase = PHASE_TRAINS;
+    return shard_take_pull(shard, message, worker);
 }
 
 static status_t shard_on_peek(shard_t *shard, net_message_t *message)
@@ -125,11 +139,17 @@ static wire_role_t role_of(const shard_t *shard, int peer)
 static status_t handle(shard_t *shard, net_message_t *message)
 {
     const wire_header_t *header = &message->header;
-    handler_t *handler = handlers[header->type][role_of(shard, message->peer)];
+    const wire_role_t role = role_of(shard, message->peer);
+    handler_t *handler = handlers[header->type][role];
+    if (role == WIRE_ROLE_STRANGER) {
+        shard->counters.bad_messages++;
+        dispatch_drop(shard->o.net, message);
+        return ST_OK;
+    }
     if (!handler)
         return shard_refuse(shard, message, "a shard does not take this type from this sender");
     if (wire_is_of_run(header->type)) {
-        if (!shard->tables)
+        if (shard->phase == PHASE_NONE)
             return shard_refuse(shard, message, "no run has begun");
         if (header->run_id != shard->run_id || header->incarnation != shard->incarnation)
             return shard_refuse(shard, message, "it belongs to another run or incarnation");

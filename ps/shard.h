@@ -12,18 +12,19 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "common/config/config.h"
+#include "common/config/run_folders.h"
 #include "common/files/disk.h"
 #include "common/net/net.h"
 
 typedef struct shard shard_t;
 
 typedef struct shard_options {
-    int shard;                      /* number in the cluster */
+    int shard, shards;              /* number in the cluster, of so many */
     bool first_of_process;          /* reports the process's CPU time and memory */
     int rank;                       /* of the server */
     int first_worker, workers;      /* ranks of the workers */
     const experiment_t *experiment; /* borrowed; must outlive the shard */
+    const run_folders_t *folders;   /* of the job's runs, borrowed likewise */
     net_t *net;                     /* borrowed; listening; used by this shard's thread alone */
     disk_t *disk;                   /* borrowed; for checkpoints. NULL: the system's */
     bool single_threaded;           /* files of checkpoints are written in shard_work, not by a thread (simulations) */

@@ -35,6 +35,15 @@ typedef struct held {
     net_message_t message;
 } held_t;
 
+/* How far the run is. What comes when is in docs/PROTOCOL.md. */
+typedef enum shard_phase {
+    PHASE_NONE,    /* there is none */
+    PHASE_BEGUN,   /* its tables are empty */
+    PHASE_LOADED,  /* rows came from elsewhere */
+    PHASE_TRAINS,  /* pulls have come */
+    PHASE_FLUSHED, /* its rows are in the store */
+} shard_phase_t;
+
 struct shard {
     shard_options_t o;
     pool_t *pool;
@@ -42,12 +51,15 @@ struct shard {
 
     /* The run in progress; tables are NULL between runs. */
     config_t *config;
-    config_t *told;    /* what CONFIG brought, for the next BEGIN; or NULL */
+    config_t *told; /* what CONFIG brought, a teacher's, for the next BEGIN; or NULL */
+    shard_phase_t phase;
+    run_purpose_t purpose;
+    int64_t steps;     /* of a run that is trained */
     int workers;       /* W: those that take part in the run; the first ones */
     uint64_t run_id;   /* of messages */
     uint64_t identity; /* of the run, in its files (common/base/identity.h) */
     uint32_t incarnation;
-    char run_dir[MESSAGE_DIR_BYTES];
+    char *run_dir;          /* **owned** */
     row_cache_t *row_cache; /* of the tables; NULL: they stay in memory */
     table_plan_t plan;
     table_t **tables;      /* [plan.tables + n_companions] */
@@ -119,6 +131,9 @@ WARN_UNUSED status_t shard_advance(shard_t *shard);
 /* shard_take_step - apply the pushes of step `applied`, which are all here, or came with the checkpoint, and record what they
  * do. */
 WARN_UNUSED status_t shard_take_step(shard_t *shard);
+
+/* shard_is_trained - all pushes of all steps of the run are in the tables. */
+bool shard_is_trained(const shard_t *shard);
 
 /* shard_cut_depth - of how many steps before a cut the pushes are pending. */
 int64_t shard_cut_depth(const shard_t *shard);

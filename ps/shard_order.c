@@ -130,7 +130,7 @@ static bool make_cut(shard_t *shard)
 static const char *ask_cut(shard_t *shard, int64_t step)
 {
     int at = shard->n_cuts;
-    if (!shard->snapshot || step <= shard->first_step)
+    if (!shard->snapshot || step <= shard->first_step || step >= shard->steps)
         return "there can be no cut before its step";
     if (step <= shard->last_cut)
         return NULL; /* made when another worker's came */
@@ -269,6 +269,14 @@ static status_t advance_unordered(shard_t *shard)
     return ST_OK;
 }
 
+bool shard_is_trained(const shard_t *shard)
+{
+    bool all = true;
+    for (int w = 0; w < shard->workers && !shard_is_ordered(shard); w++)
+        all = all && shard->pushed[w] >= shard->steps;
+    return all && (!shard_is_ordered(shard) || shard->applied >= shard->steps);
+}
+
 status_t shard_advance(shard_t *shard)
 {
     return shard_is_ordered(shard) ? advance_ordered(shard) : advance_unordered(shard);
@@ -316,7 +324,8 @@ status_t shard_take_pull(shard_t *shard, net_message_t *message, int worker)
 {
     const int64_t step = message->header.step;
     const bool is_cut = wire_pull_is_cut(&message->header);
-    if (step >= (shard_is_ordered(shard) ? shard->applied : shard->pushed[worker]) + SHARD_RING)
+    if (step >= (shard_is_ordered(shard) ? shard->applied : shard->pushed[worker]) + SHARD_RING ||
+        step > shard->steps + shard_cut_depth(shard)) /* the last ones are to drain */
         return shard_refuse(shard, message, "its step is not among those in flight");
     if (was_pulled(shard, step, worker))
         return handle_pull_again(shard, message, worker);
@@ -345,11 +354,13 @@ status_t shard_take_push(shard_t *shard, net_message_t *message, int worker)
         return shard_refuse(shard, message, "its sequence number does not follow those before");
     if (replay_window_has(window, sequence))
         return drop_duplicate(shard, message);
-    if (step < oldest || step >= oldest + SHARD_RING)
+    if (step < oldest || step >= oldest + SHARD_RING || step >= shard->steps)
         return shard_refuse(shard, message, "its step is not among those in flight");
     held_t *push = shard_place(shard, shard->pushes, step, worker);
     if (push->place != PLACE_EMPTY)
         return shard_refuse(shard, message, "this step was pushed before");
+    if (!reply_cache_get(shard->replies, worker, step))
+        return shard_refuse(shard, message, "its rows were not pulled, or are not answered yet");
     ASSERT(replay_window_accept(window, sequence));
     reply_cache_drop(shard->replies, worker, step);
     if (shard_is_ordered(shard) || step >= cut_limit(shard)) {

@@ -37,6 +37,9 @@ void shard_end(shard_t *shard)
     end_row_cache(shard);
     step_batch_end(&shard->digests);
     config_destroy(&shard->config);
+    mem_free(shard->run_dir);
+    shard->run_dir = NULL;
+    shard->phase = PHASE_NONE;
 }
 
 /* Memory for the run's rows, and disk for those beyond it. */
@@ -107,68 +110,105 @@ static status_t begin_snapshots(shard_t *shard)
     return shard_snapshot_create(&options, &shard->snapshot);
 }
 
+/* What the last FAIL said, to whom it concerns. */
+static status_t refuse_for_last_failure(shard_t *shard, net_message_t *message)
+{
+    char reason[STATUS_REASON_BYTES];
+    status_reason(reason);
+    return shard_refuse(shard, message, reason);
+}
+
 /* CONFIG: kept for the BEGIN that follows. */
 status_t shard_on_config(shard_t *shard, net_message_t *message)
 {
-    config_destroy(&shard->told);
+    config_t *told = NULL;
     const wire_frame_t text = message->frame[0];
-    status_t status = config_from_text(text.data, (size_t)text.bytes, "the coordinator's CONFIG", &shard->told);
+    if (config_from_text(text.data, (size_t)text.bytes, "the coordinator's CONFIG", &told) != ST_OK)
+        return refuse_for_last_failure(shard, message);
+    config_destroy(&shard->told);
+    shard->told = told;
     net_release(shard->o.net, message);
-    return status;
-}
-
-/* The configuration of the run that begins; **owned**. */
-static status_t config_of(shard_t *shard, const message_begin_t *begin, config_t **out)
-{
-    const experiment_t *experiment = shard->o.experiment;
-    if (begin->variant != MESSAGE_VARIANT_TOLD)
-        return config_for_replica(begin->variant < 0 ? experiment->base : experiment->configs[begin->variant], begin->replica,
-                                  out);
-    *out = shard->told;
-    shard->told = NULL;
     return ST_OK;
 }
 
-static bool is_begin(const shard_t *shard, const message_begin_t *begin)
+/* The configuration of the run that begins; **owned**. */
+static status_t config_of(shard_t *shard, run_number_t run, config_t **out)
 {
-    const bool is_told = begin->variant == MESSAGE_VARIANT_TOLD && shard->told;
-    return (begin->variant >= -1 || is_told) && begin->variant < shard->o.experiment->variants && begin->replica >= 0 &&
-           begin->fields >= 0 && begin->fields <= 65536 && begin->first_step >= 0 &&
-           memchr(begin->run_dir, 0, sizeof begin->run_dir);
+    TRY(config_for_replica(run_config(shard->o.experiment, run), run.replica, out));
+    if (run.purpose != RUN_TEACHES)
+        return ST_OK;
+    config_t *scoring = config_to_score(shard->told, *out);
+    config_destroy(out);
+    config_destroy(&shard->told);
+    *out = scoring;
+    return ST_OK;
+}
+
+/* Why a run cannot begin now; NULL: it can. */
+static const char *wrong_with_begin(const shard_t *shard, const message_begin_t *begin)
+{
+    const bool trains = begin->purpose == RUN_TRAINS;
+    if (shard->phase == PHASE_TRAINS)
+        return "a run is being trained";
+    if (begin->fields < 0 || begin->fields > WIRE_FIELDS_MOST)
+        return "no dataset has so many fields";
+    if (begin->first_step < 0 || begin->steps < 0 || begin->steps > WIRE_STEP_MOST || (begin->steps == 0) == trains ||
+        begin->first_step >= (trains ? begin->steps : WIRE_STEP_MOST))
+        return "its steps are none of a run";
+    if ((begin->saves != 0 && begin->saves != 1) || (begin->saves == 1 && !trains))
+        return "only a run that trains saves";
+    return begin->purpose == RUN_TEACHES && !shard->told ? "its configuration has not come" : NULL;
+}
+
+/* The state of a run before its first step. */
+static void begin_steps(shard_t *shard, const message_begin_t *begin)
+{
+    const int64_t depth = shard_cut_depth(shard);
+    shard->steps = begin->steps;
+    shard->first_step = begin->first_step;
+    shard->first_applied = shard->applied = begin->first_step > depth ? begin->first_step - depth : 0;
+    shard->latest_step = INT64_MIN;
+    shard_set_step(shard, shard->applied - 1);
+    for (int w = 0; w < shard->workers; w++)
+        shard->pushed[w] = begin->first_step;
+    shard->n_cuts = 0;
+    shard->last_cut = begin->first_step;
+    shard->is_stalled = false;
+    memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
+    shard->counters = (message_counters_t){0};
 }
 
 /* BEGIN: drop the run before, make empty tables for the next. */
 status_t shard_on_begin(shard_t *shard, net_message_t *message)
 {
     message_begin_t begin;
-    if (!message_body(message, &begin, sizeof begin) || !is_begin(shard, &begin))
+    config_t *config = NULL;
+    if (!message_body(message, &begin, sizeof begin))
         return shard_refuse(shard, message, "its body is malformed");
+    const run_number_t run = {begin.purpose, begin.variant, begin.replica};
+    char *folder = run_folder_of(shard->o.folders, shard->o.experiment, run);
+    const char *reason = folder ? wrong_with_begin(shard, &begin) : "the job has no such run";
+    if (reason || config_of(shard, run, &config) != ST_OK) {
+        mem_free(folder);
+        return reason ? shard_refuse(shard, message, reason) : refuse_for_last_failure(shard, message);
+    }
     shard_end(shard);
     shard->run_id = message->header.run_id;
     shard->incarnation = message->header.incarnation;
     shard->identity = begin.identity;
+    shard->purpose = (run_purpose_t)begin.purpose;
+    shard->run_dir = folder;
+    shard->config = config;
+    shard->phase = PHASE_BEGUN;
     const int peer = message->peer;
     net_release(shard->o.net, message);
-    memcpy(shard->run_dir, begin.run_dir, sizeof shard->run_dir);
-    TRY(config_of(shard, &begin, &shard->config));
     shard->workers = config_active_workers(shard->config, shard->o.workers);
     TRY(begin_row_cache(shard));
     TRY(make_tables(shard, begin.fields));
     shard_begin_digests(shard);
-    const int64_t depth = shard_cut_depth(shard);
-    shard->first_step = begin.first_step;
-    shard->first_applied = shard->applied = begin.first_step > depth ? begin.first_step - depth : 0;
-    shard->latest_step = INT64_MIN;
-    shard_set_step(shard, shard->applied - 1);
-    for (int w = 0; w < shard->workers; w++)
-        shard->pushed[w] = begin.first_step;
-    shard->n_cuts = 0;
-    shard->last_cut = begin.first_step;
-    shard->is_stalled = false;
+    begin_steps(shard, &begin);
     if (begin.saves)
         TRY(begin_snapshots(shard));
-    memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
-    shard->counters = (message_counters_t){0};
     shard->cpu_start = clock_cpu_seconds();
     shard->o.net->bytes_sent = shard->o.net->bytes_received = 0;
     if (shard->o.first_of_process)
@@ -183,27 +223,57 @@ static bool is_part_of_model(const shard_t *shard, uint32_t table)
     return table < shard->plan.tables || table >= 2 * shard->plan.tables;
 }
 
+/* Rows could not be taken from where the coordinator said: the run is over, and it is told why. The shard is not; another run
+ * may begin. */
+static status_t drop_run(shard_t *shard, int peer, status_t status)
+{
+    message_error_t body = {.status = (int32_t)status};
+    status_reason(body.text);
+    const wire_header_t header = shard_header(shard, WIRE_ERROR, 0, 0);
+    shard_end(shard);
+    return net_send(shard->o.net, peer, &header, &(wire_frame_t){&body, sizeof body}, 1);
+}
+
+/* LOADED, with what was taken. */
+static status_t answer_loaded(shard_t *shard, int peer, int64_t step, const message_counters_t *body)
+{
+    const wire_header_t header = shard_header(shard, WIRE_LOADED, step, body->rows);
+    shard->phase = PHASE_LOADED;
+    return net_send(shard->o.net, peer, &header, &(wire_frame_t){body, sizeof *body}, 1);
+}
+
+/* Why a LOAD cannot be taken; NULL: it can. */
+static const char *wrong_with_load(const shard_t *shard, const message_load_t *load, const int32_t *map, int64_t stored_bytes)
+{
+    if (load->folders < 1 || load->folders > HASH_SLOTS || load->incarnation < 0 ||
+        (stored_bytes && stored_bytes != load->folders * (int64_t)sizeof(hash_digest_t)))
+        return "its body is malformed";
+    if (shard->phase != PHASE_BEGUN || shard->first_step > 0)
+        return "rows are taken once, into empty tables";
+    if (load->donor != (shard->purpose == RUN_TRAINS ? MESSAGE_DONOR_WARM_START : MESSAGE_DONOR_SELF) ||
+        (load->donor == MESSAGE_DONOR_WARM_START && !*shard->config->warm_start))
+        return "the run takes no rows from there";
+    for (int32_t t = 0; t < load->tables; t++)
+        if (map[t] < -1 || map[t] >= (int64_t)shard->plan.tables)
+            return "its map names a table that does not exist";
+    return NULL;
+}
+
 /* LOAD: rows of a finished run into the empty tables. */
 status_t shard_on_load(shard_t *shard, net_message_t *message)
 {
     message_load_t load;
     const int32_t *map = message->frame[1].data;
-    if (message->frame[0].bytes != sizeof load)
-        return shard_refuse(shard, message, "its body is malformed");
     memcpy(&load, message->frame[0].data, sizeof load);
-    if (load.folders < 1 || load.folders > HASH_SLOTS || load.shards > HASH_SLOTS || shard->o.shard >= load.shards ||
-        load.tables != message->frame[1].bytes / (int64_t)sizeof *map ||
-        (message->frame[2].bytes && message->frame[2].bytes != load.folders * (int64_t)sizeof(hash_digest_t)) ||
-        !memchr(load.run_dir, 0, sizeof load.run_dir))
-        return shard_refuse(shard, message, "its body is malformed");
-    for (int32_t t = 0; t < load.tables; t++)
-        if (map[t] < -1 || map[t] >= (int64_t)shard->plan.tables)
-            return shard_refuse(shard, message, "its map names a table that does not exist");
+    const char *reason = load.tables != message->header.count ? "its body is malformed"
+                                                              : wrong_with_load(shard, &load, map, message->frame[2].bytes);
+    if (reason)
+        return shard_refuse(shard, message, reason);
     const load_plan_t plan = {
-        .run_dir = load.run_dir,
+        .run_dir = load.donor == MESSAGE_DONOR_WARM_START ? shard->config->warm_start : shard->run_dir,
         .folders = load.folders,
         .shard = shard->o.shard,
-        .shards = load.shards,
+        .shards = shard->o.shards,
         .map = map,
         .maps = load.tables,
         .tables = shard->tables,
@@ -217,25 +287,26 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
     status_t status = load_tables(&plan, &sum);
     const int peer = message->peer;
     net_release(shard->o.net, message);
+    if (status != ST_OK && shard_rows_are_sound(shard))
+        return drop_run(shard, peer, status);
     TRY(status);
     const message_counters_t body = {
         .rows = sum.rows, .digest_low = sum.digest.low, .digest_high = sum.digest.high, .digest_elements = sum.digest.elements};
-    wire_header_t header = shard_header(shard, WIRE_LOADED, 0, sum.rows);
-    wire_frame_t frame = {&body, sizeof body};
-    return net_send(shard->o.net, peer, &header, &frame, 1);
+    return answer_loaded(shard, peer, 0, &body);
 }
 
 /* Why a RESTORE cannot be taken; NULL: it can. */
 static const char *wrong_with_restore(const shard_t *shard, const message_restore_t *r, const int64_t *deltas, int64_t n,
                                       int64_t ends_bytes)
 {
-    if (r->folders < 1 || r->folders > HASH_SLOTS || r->shards > HASH_SLOTS || shard->o.shard >= r->shards ||
-        r->incarnation < 0 || n < 1 || n > INT32_MAX || deltas[n - 1] != r->step ||
-        (ends_bytes && ends_bytes != r->folders * (int64_t)sizeof(hash128_t)) || !memchr(r->run_dir, 0, sizeof r->run_dir))
+    if (r->folders < 1 || r->folders > HASH_SLOTS || r->incarnation < 0 || deltas[n - 1] != r->step ||
+        (ends_bytes && ends_bytes != r->folders * (int64_t)sizeof(hash128_t)))
         return "its body is malformed";
     for (int64_t i = 0; i < n; i++)
         if (deltas[i] <= (i > 0 ? deltas[i - 1] : 0))
             return "its deltas are not in ascending order";
+    if (shard->phase != PHASE_BEGUN)
+        return "rows are taken once, into empty tables";
     if (r->step != shard->first_step || r->tables != (int64_t)shard->plan.tables ||
         (shard_is_ordered(shard) && r->depth != shard_cut_depth(shard)))
         return "its checkpoint is not the one that this run begins with";
@@ -246,9 +317,7 @@ static const char *wrong_with_restore(const shard_t *shard, const message_restor
 status_t shard_on_restore(shard_t *shard, net_message_t *message)
 {
     message_restore_t r;
-    const int64_t *deltas = message->frame[1].data, n = message->frame[1].bytes / (int64_t)sizeof *deltas;
-    if (message->frame[0].bytes != sizeof r)
-        return shard_refuse(shard, message, "its body is malformed");
+    const int64_t *deltas = message->frame[1].data, n = message->header.count;
     memcpy(&r, message->frame[0].data, sizeof r);
     const char *reason = wrong_with_restore(shard, &r, deltas, n, message->frame[2].bytes);
     if (reason)
@@ -257,13 +326,13 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
     shard->pending = pending_gradients_create(shard->first_applied, shard->first_step, shard->tables, shard->plan.tables);
     const restore_plan_t plan = {
         .disk = shard->o.disk,
-        .run_dir = r.run_dir,
+        .run_dir = shard->run_dir,
         .incarnation = (uint32_t)r.incarnation,
         .step = r.step,
         .depth = shard_cut_depth(shard),
         .folders = r.folders,
         .shard = shard->o.shard,
-        .shards = r.shards,
+        .shards = shard->o.shards,
         .deltas = deltas,
         .n_deltas = (int)n,
         .tables = shard->tables,
@@ -275,9 +344,11 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
     status_t status = restore_tables(&plan);
     const int peer = message->peer;
     net_release(shard->o.net, message);
+    if (status != ST_OK && shard_rows_are_sound(shard))
+        return drop_run(shard, peer, status);
     TRY(status);
-    /* A run that saves nothing only scores: no pulls will come that must not see the pending pushes. */
-    for (; !shard->snapshot && shard->applied < shard->first_step; shard->applied++)
+    /* A run that only scores: no pulls will come that must not see the pending pushes. */
+    for (; shard->purpose != RUN_TRAINS && shard->applied < shard->first_step; shard->applied++)
         TRY(shard_take_step(shard));
     message_counters_t body = {0};
     for (uint32_t t = 0; t < shard->plan.tables + shard->n_companions; t++) {
@@ -285,16 +356,15 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
         if (is_part_of_model(shard, t))
             body.rows += table_rows(shard->tables[t]);
     }
-    wire_header_t header = shard_header(shard, WIRE_LOADED, r.step, body.rows);
-    wire_frame_t frame = {&body, sizeof body};
-    return net_send(shard->o.net, peer, &header, &frame, 1);
+    return answer_loaded(shard, peer, r.step, &body);
 }
 
 /* FOLD: what is older than the oldest checkpoint kept goes into the base, in the background. */
 status_t shard_on_fold(shard_t *shard, net_message_t *message)
 {
-    const char *reason =
-        shard->snapshot ? shard_snapshot_compact(shard->snapshot, message->header.step) : "nothing is saved in this run";
+    const char *reason = shard->phase == PHASE_TRAINS && shard->snapshot
+                             ? shard_snapshot_compact(shard->snapshot, message->header.step)
+                             : "nothing is saved now";
     if (reason)
         return shard_refuse(shard, message, reason);
     net_release(shard->o.net, message);
@@ -327,7 +397,10 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
 {
     message_counters_t *c = &shard->counters;
     const int peer = message->peer;
+    if (shard->phase != PHASE_TRAINS || !shard_is_trained(shard))
+        return shard_refuse(shard, message, "the run is not trained to its end");
     net_release(shard->o.net, message);
+    shard->phase = PHASE_FLUSHED;
     TRY(shard_send_digests(shard));
     hash_digest_t digest = {0};
     store_t *store = NULL;

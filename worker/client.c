@@ -73,7 +73,7 @@ struct client {
     char *pull_scratch; /* segments and keys of all sets */
     size_t pull_scratch_cap;
     int64_t rows_pulled, rows_pushed, bytes_sent, bytes_received, sent_again;
-    bool stopped;
+    bool stopped, failed;
     status_t stop_status;
 };
 
@@ -299,8 +299,8 @@ static status_t acknowledge(client_t *c, int shard, uint32_t taken, uint64_t pul
 {
     const uint64_t beyond = resend_queue_acknowledge(&c->log, shard, taken);
     if (beyond)
-        return FAIL(ST_MESSAGE, "%s acknowledges push %" PRIu64 ", and %" PRIu64 " were sent", c->o.shard_names[shard],
-                    (c->log.last + beyond), c->log.last);
+        return REFUSE("%s acknowledges push %" PRIu64 ", and %" PRIu64 " were sent", c->o.shard_names[shard],
+                      c->log.last + beyond, c->log.last);
     for (uint64_t n = c->log.acknowledged[shard] + 1; n <= c->log.last; n++) {
         sent_push_t *push = resend_queue_get(&c->log, shard, n);
         if (push && push->pulls < pull) {
@@ -317,17 +317,6 @@ status_t client_refuse(client_t *c, net_message_t *message, const char *reason)
     snprintf(who, sizeof who, "rank %d, a worker,", c->o.heartbeat->rank);
     dispatch_refuse(c->o.net, message, who, reason);
     return ST_OK;
-}
-
-static status_t refuse_rows(client_t *c, net_message_t *message, int64_t asked, int64_t weights)
-{
-    const int64_t step = message->header.step, count = message->header.count, bytes = message->frame[0].bytes;
-    const int shard = PEER_SHARD_OF(message->peer);
-    net_release(c->o.net, message);
-    return FAIL(ST_MESSAGE,
-                "step %" PRId64 ": %s answered a pull of %" PRId64 " rows, %" PRId64 " weights in all, with %" PRId64
-                " rows in %" PRId64 " bytes",
-                step, c->o.shard_names[shard], asked, weights, count, bytes);
 }
 
 static bool is_of_run(const client_t *c, const wire_header_t *header)
@@ -351,16 +340,22 @@ static status_t client_on_rows(client_t *c, net_message_t *message)
     const int shard = PEER_SHARD_OF(message->peer);
     if (!is_of_run(c, header))
         return drop(c, message, "an answer of another run");
+    flight_t *flight = find_flight(c, header->step);
+    const bool is_awaited = flight && !flight->answered[shard] && flight->sequence == header->sequence;
+    if (is_awaited &&
+        (header->count != flight->asked[shard] || message->frame[0].bytes != flight->weights[shard] * (int64_t)sizeof(float))) {
+        char reason[160];
+        snprintf(reason, sizeof reason, "its pull was of %" PRId64 " rows, %" PRId64 " weights in all, and it has %" PRId64,
+                 flight->asked[shard], flight->weights[shard], message->frame[0].bytes / (int64_t)sizeof(float));
+        return client_refuse(c, message, reason);
+    }
     const status_t status = acknowledge(c, shard, wire_pushes_taken(header), header->sequence);
-    if (status != ST_OK) {
+    if (status == ST_MESSAGE)
+        return client_refuse(c, message, status_refusal());
+    if (status != ST_OK || !is_awaited) {
         net_release(c->o.net, message);
         return status;
     }
-    flight_t *flight = find_flight(c, header->step);
-    if (!flight || flight->answered[shard] || flight->sequence != header->sequence)
-        return drop(c, message, "an answer that no request waits for");
-    if (header->count != flight->asked[shard] || message->frame[0].bytes != flight->weights[shard] * (int64_t)sizeof(float))
-        return refuse_rows(c, message, flight->asked[shard], flight->weights[shard]);
     flight->answered[shard] = true;
     flight->messages[shard] = *message;
     flight->missing--;
@@ -368,15 +363,35 @@ static status_t client_on_rows(client_t *c, net_message_t *message)
     return ST_OK;
 }
 
-/* What this worker sent was refused. That is fatal, unless it has moved on to another run. */
+/* Has the shard something of this worker's that it may refuse: a pull that it has not answered, a push that it has not taken?
+ * */
+static bool waits_for(const client_t *c, int shard, const wire_header_t *refusal)
+{
+    for (int i = 0; i < IN_FLIGHT; i++) {
+        const flight_t *flight = &c->flights[i];
+        if (flight->used && !flight->answered[shard] && flight->step == refusal->step && flight->sequence == refusal->sequence)
+            return true;
+    }
+    const sent_push_t *push = refusal->sequence > c->log.acknowledged[shard] && refusal->sequence <= c->log.last
+                                  ? resend_queue_get(&c->log, shard, refusal->sequence)
+                                  : NULL;
+    return push && push->step == refusal->step;
+}
+
+/* What this worker sent was refused. That is fatal, unless it has moved on to another run, or a shard refuses what it does not
+ * have. */
 static status_t client_on_error(client_t *c, net_message_t *message)
 {
     message_error_t body;
     if (message->header.run_id && !is_of_run(c, &message->header))
         return drop(c, message, "the refusal of a late message of another run");
-    const bool good = message_body(message, &body, sizeof body);
+    if (!message_body(message, &body, sizeof body))
+        return client_refuse(c, message, "it has no body");
+    if (PEER_IS_SHARD(message->peer) && !waits_for(c, PEER_SHARD_OF(message->peer), &message->header))
+        return client_refuse(c, message, "it refuses what was not sent");
     net_release(c->o.net, message);
-    return FAIL(ST_MESSAGE, "a message was refused: %.400s", good ? body.text : "(no reason given)");
+    c->failed = true;
+    return FAIL(ST_MESSAGE, "a message was refused: %.400s", body.text);
 }
 
 static status_t client_on_stop(client_t *c, net_message_t *message)
@@ -390,8 +405,13 @@ static status_t client_on_stop(client_t *c, net_message_t *message)
 static status_t client_on_save(client_t *c, net_message_t *message)
 {
     const wire_header_t save = message->header;
+    if (!c->save || !is_of_run(c, &save))
+        return drop(c, message, "a SAVE of another run");
+    const status_t status = c->save(c->save_context, &save);
+    if (status == ST_MESSAGE)
+        return client_refuse(c, message, status_refusal());
     net_release(c->o.net, message);
-    return c->save && is_of_run(c, &save) ? c->save(c->save_context, &save) : ST_OK;
+    return status;
 }
 
 /* It has done its work: whatever comes from the coordinator ends its silence (heartbeat_receive). */
@@ -605,6 +625,11 @@ status_t client_push_send(client_t *c, const batch_t *batch)
         c->rows_pushed += keys;
     }
     return ST_OK;
+}
+
+bool client_has_failed(const client_t *client)
+{
+    return client->failed;
 }
 
 status_t client_control(client_t *c, net_message_t *message)

@@ -72,6 +72,9 @@ WARN_UNUSED status_t client_push_send(client_t *client, const batch_t *batch);
  * interrupt. */
 WARN_UNUSED status_t client_control(client_t *client, net_message_t *message);
 
+/* client_has_failed - what this worker sent was refused, which has ended the wait that it came in with ST_MESSAGE, logged. */
+bool client_has_failed(const client_t *client);
+
 /* client_refuse - answer a message of client_control that cannot be taken, and release it (common/net/dispatch.h). */
 WARN_UNUSED status_t client_refuse(client_t *client, net_message_t *message, const char *reason);
 

@@ -35,14 +35,13 @@ void teacher_predictions_destroy(teacher_predictions_t **teacher)
 status_t teacher_predictions_put(teacher_predictions_t *t, int64_t first, const float *p, int64_t n)
 {
     if (first != t->known || n < 0 || n > t->rows - first)
-        return FAIL(ST_MESSAGE,
-                    "a teacher's predictions of examples %" PRId64 " to %" PRId64 " do not follow the %" PRId64 " of %" PRId64
-                    " that are here",
-                    first, (first + n), t->known, t->rows);
+        return REFUSE("a teacher's predictions of examples %" PRId64 " to %" PRId64 " do not follow the %" PRId64 " of %" PRId64
+                      " that are here",
+                      first, (first + n), t->known, t->rows);
     for (int64_t i = 0; i < n; i++)
         if (!(p[i] >= 0.0f && p[i] <= 1.0f) && !(t->with_gaps && isnan(p[i])))
-            return FAIL(ST_MESSAGE, "a teacher's prediction of example %" PRId64 " is %g, which is no probability", (first + i),
-                        (double)p[i]);
+            return REFUSE("a teacher's prediction of example %" PRId64 " is %g, which is no probability", (first + i),
+                          (double)p[i]);
     memcpy(t->p + first, p, (size_t)n * sizeof *p);
     t->known += n;
     return ST_OK;
@@ -51,7 +50,7 @@ status_t teacher_predictions_put(teacher_predictions_t *t, int64_t first, const 
 status_t teacher_predictions_all(const teacher_predictions_t *t, const float **out)
 {
     if (t->known < t->rows)
-        return FAIL(ST_MESSAGE, "%" PRId64 " of %" PRId64 " predictions of the teacher have come", t->known, t->rows);
+        return REFUSE("%" PRId64 " of %" PRId64 " predictions of the teacher have come", t->known, t->rows);
     *out = t->p;
     return ST_OK;
 }

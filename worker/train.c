@@ -64,13 +64,19 @@ static const char *scratch_of(const config_t *config)
     return *config->data.scratch ? config->data.scratch : tmp && *tmp ? tmp : "/var/tmp";
 }
 
+status_t train_check(const worker_run_t *r, int64_t first)
+{
+    const float *teacher;
+    if (r->lanes.total && (first >= lanes_steps(&r->lanes) || first % peer_group_round(r->config)))
+        return REFUSE("the run has %" PRId64 " steps", lanes_steps(&r->lanes));
+    return r->teacher ? teacher_predictions_all(r->teacher, &teacher) : ST_OK;
+}
+
 status_t train_begin(worker_run_t *r, int64_t first)
 {
     const config_t *c = r->config;
     if (r->lanes.total == 0)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->data.path);
-    if (first < 0 || first >= lanes_steps(&r->lanes) || first % peer_group_round(c))
-        return FAIL(ST_MESSAGE, "told to train from step %" PRId64 " of %" PRId64, first, lanes_steps(&r->lanes));
     r->cuts =
         checkpoint_schedule_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, peer_group_round(c), depth_of(r));
     r->now_step = r->kept.first_step = first;
@@ -96,13 +102,17 @@ status_t train_begin(worker_run_t *r, int64_t first)
 
 status_t train_save(worker_run_t *r, const wire_header_t *save)
 {
+    if (r->phase == WORKER_IDLE)
+        return REFUSE("no run has begun");
     if (wire_save_asks(save)) {
         wire_header_t answer = run_header(r, WIRE_SAVE, checkpoint_schedule_ask(&r->cuts), 0);
         return net_send(r->net, PEER_COORDINATOR, &answer, NULL, 0);
     }
+    if (r->cuts.promised == INT64_MAX)
+        return REFUSE("nobody has asked from which step on");
     if (!checkpoint_schedule_tell(&r->cuts, save->step, wire_save_stops(save)))
-        return FAIL(ST_MESSAGE, "told to save before step %" PRId64 " when step %" PRId64 " was to be pulled next", save->step,
-                    r->cuts.next);
+        return REFUSE("told to save before step %" PRId64 " when step %" PRId64 " was to be pulled next", save->step,
+                      r->cuts.next);
     return ST_OK;
 }
 

@@ -6,6 +6,8 @@
 
 /* train_begin - steps [first, end of the run) come now. ST_MESSAGE where `first` cannot be a checkpoint's, ST_INPUT without
  * examples. */
+/* train_check - REFUSEs a first step that the run does not have, or a training whose teacher's predictions are not all here. */
+WARN_UNUSED status_t train_check(const worker_run_t *run, int64_t first);
 WARN_UNUSED status_t train_begin(worker_run_t *run, int64_t first);
 
 /* train_all - train them, cut where a checkpoint is due, and tell the coordinator: TRAINED after the last step; only CUT where

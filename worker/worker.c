@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -31,6 +32,7 @@ static void end_run(worker_run_t *r)
     probe_destroy(&r->probe);
     r->probed = (traffic_t){0};
     step_batch_end(&r->digests);
+    r->phase = WORKER_IDLE;
     table_plan_fini(&r->plan);
     config_destroy(&r->config);
 }
@@ -50,36 +52,51 @@ static status_t open_dataset(worker_t *w)
 static status_t worker_on_config(worker_t *w, const net_message_t *message)
 {
     const wire_frame_t text = message->frame[0];
+    config_t *told = NULL;
+    if (config_from_text(text.data, (size_t)text.bytes, "the coordinator's CONFIG", &told) != ST_OK)
+        return REFUSE("it is no configuration");
     config_destroy(&w->told);
-    return config_from_text(text.data, (size_t)text.bytes, "the coordinator's CONFIG", &w->told);
+    w->told = told;
+    return ST_OK;
 }
 
-/* The configuration of the run that begins; **owned**. */
+/* The configuration of the run that begins; **owned**. REFUSEs a run that the job does not have. */
 static status_t config_of(worker_t *w, const message_begin_t *begin, config_t **out)
 {
-    const experiment_t *e = w->o.experiment;
-    const bool is_told = begin->variant == MESSAGE_VARIANT_TOLD && w->told;
-    if ((begin->variant < -1 && !is_told) || begin->variant >= e->variants || begin->replica < 0)
-        return FAIL(ST_MESSAGE, "the coordinator's BEGIN is of variant %d and replica %d, which the experiment does not have",
-                    begin->variant, begin->replica);
-    if (!is_told)
-        return config_for_replica(begin->variant < 0 ? e->base : e->configs[begin->variant], begin->replica, out);
-    *out = w->told;
-    w->told = NULL;
+    const run_number_t run = {begin->purpose, begin->variant, begin->replica};
+    char *folder = run_folder_of(w->o.folders, w->o.experiment, run);
+    if (!folder)
+        return REFUSE("the job has no variant %d, replica %d", begin->variant, begin->replica);
+    mem_free(folder);
+    if (run.purpose == RUN_TEACHES && !w->told)
+        return REFUSE("its configuration has not come");
+    TRY(config_for_replica(run_config(w->o.experiment, run), run.replica, out));
+    if (run.purpose != RUN_TEACHES)
+        return ST_OK;
+    config_t *scoring = config_to_score(w->told, *out);
+    config_destroy(out);
+    config_destroy(&w->told);
+    *out = scoring;
     return ST_OK;
 }
 
 static status_t worker_on_begin(worker_t *w, const net_message_t *message)
 {
     worker_run_t *r = &w->run;
+    config_t *config = NULL;
     message_begin_t b;
     if (!message_body(message, &b, sizeof b))
-        return FAIL(ST_MESSAGE, "the coordinator's BEGIN is malformed");
+        return REFUSE("its body is malformed");
+    TRY(config_of(w, &b, &config));
+    if (r->worker >= config_active_workers(config, w->o.workers)) {
+        config_destroy(&config);
+        return REFUSE("this worker takes no part in the run");
+    }
     end_run(r);
-    TRY(config_of(w, &b, &r->config));
+    r->config = config;
     r->workers = config_active_workers(r->config, w->o.workers);
-    if (r->worker >= r->workers)
-        return FAIL(ST_MESSAGE, "told to begin a run of %d workers", r->workers);
+    r->phase = WORKER_BEGUN;
+    r->purpose = (run_purpose_t)b.purpose;
     r->group = peer_group_of(r->config, r->worker, r->workers);
     r->reports = peer_group_reporting(r->config, r->workers).number == r->group.number;
     TRY(cluster_group(r->cluster, run_first_rank(r) + r->group.first_worker, r->group.workers));
@@ -130,9 +147,8 @@ static status_t worker_on_teacher(worker_t *w, const net_message_t *message)
 {
     const worker_run_t *r = &w->run;
     const int64_t n = message->header.count;
-    if (!r->teacher || message->frame[0].bytes != n * (int64_t)sizeof(float))
-        return FAIL(ST_MESSAGE, "%" PRId64 " predictions of a teacher in %" PRId64 " bytes came for a run with%s teacher", n,
-                    message->frame[0].bytes, r->teacher ? " a" : "out a");
+    if (!r->teacher || r->phase != WORKER_BEGUN)
+        return REFUSE("%" PRId64 " predictions of a teacher came %s", n, r->teacher ? "too late" : "for a run without one");
     return teacher_predictions_put(r->teacher, wire_first_example(&message->header), message->frame[0].data, n);
 }
 
@@ -144,9 +160,10 @@ static status_t worker_on_dense(worker_t *w, const net_message_t *message)
     const int64_t first = wire_first_element(&message->header), n = message->header.count;
     model_t *model = k < (uint32_t)step_components(r->step) ? step_model(r->step, (int)k) : NULL;
     const int64_t values = model ? model_parameters(model) : 0, all = model ? values + model_state_count(model) : 0;
-    if (!model || first < 0 || first > all || n > all - first || message->frame[0].bytes != n * (int64_t)sizeof(float))
-        return FAIL(ST_MESSAGE, "dense parameters %" PRId64 " to %" PRId64 " of component %u do not fit its %" PRId64, first,
-                    (first + n), k, all);
+    if (r->phase != WORKER_BEGUN || !model || first > all || n > all - first)
+        return REFUSE("%" PRId64 " dense parameters from %" PRId64 " on of component %u do not fit its %" PRId64
+                      ", or come too late",
+                      n, first, k, all);
     const float *from = message->frame[0].data;
     for (int64_t i = 0; i < n; i++)
         *(first + i < values ? &model_values(model)[first + i] : &model_state(model)[first + i - values]) = from[i];
@@ -159,8 +176,12 @@ static status_t worker_on_scaling(worker_t *w, const net_message_t *message)
 {
     const worker_run_t *r = &w->run;
     const int32_t numeric = dataset_info(r->dataset)->numeric;
-    if (message->frame[0].bytes != numeric * 2 * (int64_t)sizeof(double))
-        return FAIL(ST_MESSAGE, "scaling of %" PRId64 " bytes for %d numeric fields", message->frame[0].bytes, numeric);
+    const double *scaling = message->frame[0].data;
+    if (r->phase != WORKER_BEGUN || message->frame[0].bytes != numeric * 2 * (int64_t)sizeof(double))
+        return REFUSE("scaling of %" PRId64 " bytes for %d numeric fields, or too late", message->frame[0].bytes, numeric);
+    for (int32_t i = 0; i < 2 * numeric; i++)
+        if (!isfinite(scaling[i]))
+            return REFUSE("scaling of numeric field %d is not finite", i / 2);
     dataset_standardise(r->dataset, message->frame[0].data);
     return ST_OK;
 }
@@ -170,8 +191,8 @@ static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
 {
     worker_run_t *r = &w->run;
     const int64_t split = wire_split(&message->header);
-    if (split < SPLIT_TRAIN || split > SPLIT_ALL)
-        return FAIL(ST_MESSAGE, "told to evaluate a split that does not exist, %" PRId64, split);
+    if (r->purpose == RUN_TRAINS && r->phase != WORKER_TRAINED)
+        return REFUSE("the run is not trained to its end");
     const step_io_t io = run_io(r);
     const batch_plan_t plan = {.split = (split_t)split,
                                .worker = r->worker,
@@ -202,6 +223,10 @@ static status_t worker_on_evaluate(worker_t *w, const net_message_t *message)
 
 static status_t worker_on_train(worker_t *w, const net_message_t *message)
 {
+    if (w->run.purpose != RUN_TRAINS || w->run.phase != WORKER_BEGUN)
+        return REFUSE("the run is not to be trained, or was already");
+    TRY(train_check(&w->run, message->header.step));
+    w->run.phase = WORKER_TRAINED; /* when this returns; what comes meanwhile waits for its turn */
     probe_destroy(&w->run.probe);
     TRY(probe_create(&w->run, w->o.shards, w->slot_shard, &w->run.probe));
     TRY(train_begin(&w->run, message->header.step));
@@ -228,6 +253,10 @@ static status_t serve(worker_t *w)
         handler_t *handler = handlers[header->type][WIRE_ROLE_COORDINATOR];
         ASSERT(handler); /* the client keeps no other */
         const status_t status = handler(w, &message);
+        if (status == ST_MESSAGE && !client_has_failed(w->run.client)) {
+            TRY(client_refuse(w->run.client, &message, status_refusal()));
+            continue;
+        }
         net_release(w->o.net, &message);
         TRY(status);
     }

@@ -4,7 +4,7 @@
 #define SMELTER_WORKER_H
 
 #include "common/cluster/cluster.h"
-#include "common/config/config.h"
+#include "common/config/run_folders.h"
 #include "common/net/net.h"
 
 typedef struct worker_options {
@@ -12,6 +12,7 @@ typedef struct worker_options {
     int shards;
     const char *const *shard_names; /* [shards] "server 1 on node2", borrowed */
     const experiment_t *experiment; /* borrowed */
+    const run_folders_t *folders;   /* of the job's runs, borrowed */
     const char *coordinator;        /* its name, where its silence ends this rank (PEER_PULSE is dialled); or NULL */
     net_t *net;                     /* borrowed; dialled to the coordinator and to every shard */
     cluster_t *cluster;             /* borrowed; its group is the workers */

@@ -6,6 +6,7 @@
 #include "common/cluster/cluster.h"
 #include "common/config/lanes.h"
 #include "common/config/peer_group.h"
+#include "common/config/run_folders.h"
 #include "common/config/table_plan.h"
 #include "common/net/heartbeat.h"
 #include "common/net/step_batch.h"
@@ -32,6 +33,9 @@ typedef struct traffic {
 
 typedef struct probe probe_t; /* worker/probe.h */
 
+/* How far the run is. */
+typedef enum worker_phase { WORKER_IDLE, WORKER_BEGUN, WORKER_TRAINED } worker_phase_t;
+
 typedef struct worker_run {
     /* Of the worker, in all of its runs. */
     int rank, worker;
@@ -42,6 +46,8 @@ typedef struct worker_run {
 
     config_t *config; /* **owned**, as are plan, loader, step and teacher; NULL between runs */
     table_plan_t plan;
+    worker_phase_t phase;
+    run_purpose_t purpose;
     int workers; /* that take part in the run */
     peer_group_t group;
     bool reports; /* the group's predictions are the run's progressive validation */

@@ -567,6 +567,20 @@ status_t config_for_replica(const config_t *config, int replica, config_t **out)
     return ST_OK;
 }
 
+config_t *config_to_score(const config_t *teacher, const config_t *student)
+{
+    static char none[] = "";
+    config_t scoring = *teacher; /* texts stay their owners' */
+    scoring.cluster = student->cluster;
+    scoring.data = student->data;
+    scoring.determinism = student->determinism;
+    scoring.train.batch = student->train.batch;
+    scoring.train.lanes = student->train.lanes;
+    scoring.objective.form = FORM_JOINT;
+    scoring.warm_start = scoring.teacher.variant = scoring.teacher.run = none;
+    return layout_copy(layout_config(), &scoring);
+}
+
 int config_active_workers(const config_t *config, int workers)
 {
     const int64_t active = config->cluster.active_workers;

@@ -148,6 +148,11 @@ int config_variant(const experiment_t *experiment, const char *name);
 WARN_UNUSED status_t config_for_replica(const config_t *config, int replica, config_t **out);
 void config_destroy(config_t **config);
 
+/* config_to_score - what the network of `teacher` scores the training split of `student` with, on that one's cluster:
+ * `student`, but for the network, its embeddings and what else they need. Lanes, which cut a batch for training alone, stay
+ * the student's, so that they fit its workers. No path of the teacher's is left.  **owned**, config_destroy. */
+config_t *config_to_score(const config_t *teacher, const config_t *student);
+
 /* config_active_workers - how many of a job's `workers` take part in a run: all, or cluster.active_workers of them (counted
  * around where replicas differ in their number of workers). */
 int config_active_workers(const config_t *config, int workers);

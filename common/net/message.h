@@ -18,18 +18,17 @@
 #define PEER_IS_SHARD(peer) ((peer) >= (1 << 20))
 #define PEER_SHARD_OF(peer) ((peer) - (1 << 20))
 
-#define MESSAGE_DIR_BYTES 1024
-
-/* BEGIN: which run of the experiment comes now, or what run of another. */
-#define MESSAGE_VARIANT_TOLD (-2) /* of the configuration that CONFIG has brought, as it is: replica is 0 */
+/* BEGIN: which of the runs that the job has comes now (common/config/run_folders.h says which there are, and where). */
 typedef struct message_begin {
-    int32_t variant; /* -1: the base configuration; or MESSAGE_VARIANT_TOLD */
+    int32_t purpose; /* run_purpose_t; RUN_TEACHES: CONFIG has brought the teacher's configuration */
+    int32_t variant; /* of the run; -1: the base configuration */
     int32_t replica;
     int32_t fields;     /* embedding fields of the dataset, from which the tables follow (common/config/table_plan.h) */
-    int32_t saves;      /* 1: the run trains, and checkpoints may be asked for; 0: it only scores */
     int64_t first_step; /* 0, or the step that a checkpoint comes before */
+    int64_t steps;      /* of the whole run; 0 where it only scores */
+    int32_t saves;      /* 1: checkpoints may be asked for, of a run that trains */
+    int32_t reserved;   /* 0 */
     uint64_t identity;  /* of the run (common/base/identity.h), for the files that shards write; 0 where it only scores */
-    char run_dir[MESSAGE_DIR_BYTES]; /* of the coordinator; a shard's store goes to run_dir/store/shard-N on its own host */
 } message_begin_t;
 
 /* An activated layer, for CLIPPED: as model_activated_t (worker/network/model.h) has it. */
@@ -41,27 +40,29 @@ _Static_assert(sizeof(message_activated_t) == 12, "three floats on the wire");
 /* LOAD: which finished run a shard takes its rows from. The second frame says for each of the run's tables which table of this
  * run gets its rows, int32[tables], -1: none. The third has what each of the run's shards stored, {digest low, digest high,
  * rows} u64[folders], or nothing where the run's manifest does not say. */
+typedef enum message_donor {
+    MESSAGE_DONOR_SELF,       /* the run that BEGIN named, which only scores */
+    MESSAGE_DONOR_WARM_START, /* warm_start of the run's configuration */
+} message_donor_t;
 typedef struct message_load {
-    int32_t folders;                 /* shards that stored it: run_dir/store/shard-0 .. */
-    int32_t shards;                  /* of this job: a shard takes the slots that are its own among them */
-    int32_t tables;                  /* of the finished run */
-    int32_t incarnation;             /* of its start that stored them */
-    uint64_t identity;               /* of the finished run; 0: not recorded */
-    char run_dir[MESSAGE_DIR_BYTES]; /* of the finished run, the same on every host */
+    int32_t donor;       /* message_donor_t */
+    int32_t folders;     /* shards that stored it: store/shard-0 .. in its folder, which is the same on every host */
+    int32_t tables;      /* of the finished run */
+    int32_t incarnation; /* of its start that stored them */
+    uint64_t identity;   /* of the finished run; 0: not recorded */
 } message_load_t;
 
-/* RESTORE: which checkpoint a shard takes its rows from. The second frame lists the steps of the incarnation's deltas that lead
- * to it, ascending, the checkpoint's own last, int64[]. The third has the checksum of that one for each shard that wrote it,
- * {low, high} u64[folders], or nothing where that is not known. */
+/* RESTORE: which checkpoint of the run a shard takes its rows from. The second frame lists the steps of the incarnation's
+ * deltas that lead to it, ascending, the checkpoint's own last, int64[]. The third has the checksum of that one for each shard
+ * that wrote it, {low, high} u64[folders], or nothing where that is not known. */
 typedef struct message_restore {
     int64_t step;        /* of the checkpoint */
     int64_t depth;       /* pending pushes are those of steps step - depth .. step - 1 */
-    int32_t incarnation; /* that wrote it: its files are in run_dir/checkpoint/epoch-EEEE */
+    int32_t incarnation; /* that wrote it: its files are in checkpoint/epoch-EEEE of the run's folder */
     int32_t folders;     /* shards that wrote it */
-    int32_t shards;      /* of this job */
     int32_t tables;      /* of the run; the same here */
+    int32_t reserved;    /* 0 */
     uint64_t identity;   /* of the run; 0: not recorded */
-    char run_dir[MESSAGE_DIR_BYTES];
 } message_restore_t;
 
 /* PREPARED: a shard's part of a checkpoint is durable. */
@@ -101,7 +102,7 @@ typedef struct message_error {
 
 _Static_assert(sizeof(message_counters_t) == 168 && sizeof(message_error_t) == 488 && sizeof(message_prepared_t) == 56,
                "the sizes of WIRE_BODIES");
-_Static_assert(sizeof(message_begin_t) == 1056 && sizeof(message_load_t) == 1048 && sizeof(message_restore_t) == 1064,
+_Static_assert(sizeof(message_begin_t) == 48 && sizeof(message_load_t) == 24 && sizeof(message_restore_t) == 40,
                "the sizes of WIRE_BODIES");
 
 /* message_counters_are_sound, message_prepared_is_sound - no number in it is negative, none is so large that the sum over all

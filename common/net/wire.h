@@ -61,11 +61,11 @@ typedef enum wire_fit {
     B(CHECKSUMS, 16, ANY, "", "checksums {low, high} u64[] of the last one") \
     B(DIGESTS, 8, MULTIPLE, "digests do not fit the count of steps", "u64[], equally many for each step") \
     B(CONFIG, 1, ANY, "", "text of a resolved configuration") \
-    B(BEGIN, 1056, ONE, "its fixed part has another size", "`message_begin_t`: variant, replica, fields, folder") \
+    B(BEGIN, 48, ONE, "its fixed part has another size", "`message_begin_t`: purpose, variant, replica, fields, steps") \
     B(COUNTERS, 168, ONE, "its fixed part has another size", "`message_counters_t`") \
     B(ERROR, 488, ONE, "its fixed part has another size", "`message_error_t`: status, fatal, text") \
-    B(LOAD, 1048, ONE, "its fixed part has another size", "`message_load_t`") \
-    B(RESTORE, 1064, ONE, "its fixed part has another size", "`message_restore_t`") \
+    B(LOAD, 24, ONE, "its fixed part has another size", "`message_load_t`") \
+    B(RESTORE, 40, ONE, "its fixed part has another size", "`message_restore_t`") \
     B(PREPARED, 56, ONE, "its fixed part has another size", "`message_prepared_t`")
 
 /* What the header fields step, count, table and sequence of a message mean: F(NAME, unit of a count or NULL, least, most, "in
@@ -204,7 +204,7 @@ typedef enum wire_fit {
     R(DIGESTS, digests, LEADER, COORDINATOR, "a hash of the dense parameters of each component, after each of the steps") \
     T(CONFIG, 33, CONFIG, NONE, NONE, JOB, NOTHING, NOTHING, NOTHING, NOTHING) \
     R(CONFIG, config, COORDINATOR, SHARD, \
-      "the configuration of the run that the next BEGIN is of, where that is no run of the experiment: a teacher's") \
+      "the configuration of the teacher that the next BEGIN is of, where that is no run of the experiment") \
     R(CONFIG, config, COORDINATOR, WORKER_IN_TURN, "likewise") \
     T(PROBED, 34, SCORES, NUMBERS, NONE, RUN, NEXT_STEP, EXAMPLES, NOTHING, NOTHING) \
     R(PROBED, probed, WORKER, COORDINATOR, "what is predicted for the worker's share of the probe set, before the step")

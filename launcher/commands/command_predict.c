@@ -373,6 +373,7 @@ status_t command_predict(const options_t *options)
          *path = set_text("data.path", options->second);
     char *warm_start = warm_start_of(config);
     o.run = options->argument;
+    o.run_dir = run_dir;
     o.argument = config;
     o.sets[o.n_sets++] = path;
     o.sets[o.n_sets++] = "data.input=\"\"";
@@ -383,7 +384,8 @@ status_t command_predict(const options_t *options)
     o.sets[o.n_sets++] = "objective.form=joint";
     o.sets[o.n_sets++] = "complexity.match=\"\"";
     o.sets[o.n_sets++] = "experiment.baseline=\"\"";
-    status_t status = job_run(&o, prepare, lead_predict);
+    static const job_kind_t kind = {prepare, lead_predict, false};
+    const status_t status = job_run(&o, &kind);
     mem_free(run_dir);
     mem_free(config);
     mem_free(path);

@@ -201,7 +201,8 @@ status_t command_train(const options_t *options)
 {
     if (options->resume && options->again)
         return FAIL(ST_INPUT, "--resume goes on with the run in --out and --again removes it; give one of them");
-    return job_run(options, prepare_train, lead_train);
+    static const job_kind_t kind = {prepare_train, lead_train, false};
+    return job_run(options, &kind);
 }
 
 /* ---- compare ---------------------------------------------------------------------------------------------------------- */
@@ -568,5 +569,6 @@ static status_t prepare_compare(const experiment_t *experiment, const options_t 
 
 status_t command_compare(const options_t *options)
 {
-    return job_run(options, prepare_compare, lead_compare);
+    static const job_kind_t kind = {prepare_compare, lead_compare, true};
+    return job_run(options, &kind);
 }

@@ -12,6 +12,7 @@
 #include "common/base/hash.h"
 #include "common/config/lanes.h"
 #include "common/config/peer_group.h"
+#include "common/config/run_folders.h"
 #include "common/config/table_plan.h"
 #include "common/files/jsondoc.h"
 #include "common/net/message.h"
@@ -135,12 +136,11 @@ WARN_UNUSED status_t coordinator_teach(coordinator_t *c, int variant, int replic
  * was trained on other examples; a run that is not finished, or whose inputs are not the dataset's fields. */
 WARN_UNUSED status_t coordinator_mix_teacher(coordinator_t *c, const config_t *config, int replica, manifest_t *student);
 
-/* coordinator_ask_teacher - before the run of `config` begins: its teacher, where that is another experiment's run, scores the
- * training split on this cluster, or has left what is wanted, unless it has for another run of this job.  Errors of
- * coordinator_predict.
- * coordinator_send_teacher - what the teacher of the run in progress, if it has one, predicts, to every worker.  ST_CORRUPT
- * also: not what the run began with. */
-WARN_UNUSED status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config);
+/* coordinator_ask_teacher - before the run of `config`, whose number is this one but for its purpose, begins: its teacher,
+ * where that is another experiment's run, scores the training split on this cluster, or has left what is wanted, unless it has
+ * for another run of this job.  Errors of coordinator_predict. coordinator_send_teacher - what the teacher of the run in
+ * progress, if it has one, predicts, to every worker.  ST_CORRUPT also: not what the run began with. */
+WARN_UNUSED status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config, run_number_t number);
 WARN_UNUSED status_t coordinator_send_teacher(coordinator_t *c, const config_t *config, int replica);
 
 #endif

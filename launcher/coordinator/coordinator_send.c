@@ -26,19 +26,18 @@ status_t send_shards(coordinator_t *c, const wire_header_t *header, const wire_f
 }
 
 /* BEGIN to all; shards first, so that no worker pulls from one that has no tables. */
-status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves)
+status_t send_begin(coordinator_t *c, run_number_t run, int64_t first_step)
 {
-    message_begin_t begin = {
-        .variant = variant,
-        .replica = replica,
+    const message_begin_t begin = {
+        .purpose = run.purpose,
+        .variant = run.variant,
+        .replica = run.replica,
         .fields = c->plan.fields,
-        .saves = saves,
         .first_step = first_step,
+        .steps = run.purpose == RUN_TRAINS ? lanes_steps(&c->lanes) : 0,
+        .saves = run.purpose == RUN_TRAINS,
         .identity = c->identity,
     };
-    if (snprintf(begin.run_dir, sizeof begin.run_dir, "%s", c->run_dir) >= (int)sizeof begin.run_dir)
-        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s; choose a shorter --out",
-                    sizeof begin.run_dir - 1, c->run_dir);
     wire_header_t header = coordinator_header(c, WIRE_BEGIN, 0);
     wire_frame_t frame = {&begin, sizeof begin};
     const roster_t *roster = c->o.roster;
@@ -51,18 +50,16 @@ status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_st
 }
 
 /* Rows of a finished run into the shards' empty tables: map[t] takes the rows of the run's table t. */
-static status_t load_shards(coordinator_t *c, const char *run_dir, const manifest_t *run, const int32_t *map, int32_t tables)
+static status_t load_shards(coordinator_t *c, message_donor_t donor, const manifest_t *run, const int32_t *map, int32_t tables)
 {
     const roster_t *roster = c->o.roster;
-    message_load_t load = {
+    const message_load_t load = {
+        .donor = donor,
         .folders = (int32_t)manifest_shards(run),
-        .shards = roster_shards(roster),
         .tables = tables,
         .incarnation = (int32_t)run->incarnation,
         .identity = run->run_id,
     };
-    if (snprintf(load.run_dir, sizeof load.run_dir, "%s", run_dir) >= (int)sizeof load.run_dir)
-        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof load.run_dir - 1, run_dir);
     wire_header_t header = coordinator_header(c, WIRE_LOAD, tables);
     const wire_frame_t frames[] = {{&load, sizeof load},
                                    {map, tables * (int64_t)sizeof *map},
@@ -77,18 +74,14 @@ static status_t load_shards(coordinator_t *c, const char *run_dir, const manifes
 static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resume)
 {
     const checkpoint_manifest_t *from = &resume->from;
-    message_restore_t restore = {
+    const message_restore_t restore = {
         .step = from->step,
         .depth = from->depth,
         .incarnation = (int32_t)from->incarnation,
         .folders = (int32_t)checkpoint_manifest_shards(from),
-        .shards = roster_shards(c->o.roster),
         .tables = (int32_t)from->tables,
         .identity = from->run_id,
     };
-    if (snprintf(restore.run_dir, sizeof restore.run_dir, "%s", resume->run_dir) >= (int)sizeof restore.run_dir)
-        return FAIL(ST_INPUT, "the run folder's path is longer than %zu bytes: %s", sizeof restore.run_dir - 1,
-                    resume->run_dir);
     wire_header_t header = coordinator_header(c, WIRE_RESTORE, from->n_deltas);
     header.step = from->step;
     hash128_t *ends = MEM_ARRAY(hash128_t, restore.folders);
@@ -98,11 +91,11 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
                                    {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas},
                                    {ends, restore.folders * (int64_t)sizeof *ends}};
     c->loading_step = from->step;
-    roll_call_begin(&c->loading, restore.shards);
+    roll_call_begin(&c->loading, roster_shards(c->o.roster));
     status_t status = send_shards(c, &header, frames, 3);
     mem_free(ends);
     TRY(status);
-    return coordinator_wait(c, &c->loading.answered, restore.shards);
+    return coordinator_wait(c, &c->loading.answered, roster_shards(c->o.roster));
 }
 
 /* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */
@@ -121,7 +114,7 @@ status_t send_warm_start(coordinator_t *c, const warm_start_t *plan)
     if (!plan->dir)
         return ST_OK;
     if (plan->tables_taken)
-        TRY(load_shards(c, plan->dir, &plan->run, plan->map, plan->tables));
+        TRY(load_shards(c, MESSAGE_DONOR_WARM_START, &plan->run, plan->map, plan->tables));
     c->digest = (hash_digest_t){0}; /* that of the rows taken; this run's is made from what it ends with */
     for (int i = 0; i < plan->n_pieces; i++)
         TRY(send_dense(c, plan->pieces[i].component, plan->pieces[i].first, plan->pieces[i].floats, plan->pieces[i].n));
@@ -209,7 +202,7 @@ status_t send_finished_run(coordinator_t *c, const char *run_dir, const manifest
     int32_t *map = MEM_ARRAY(int32_t, tables);
     for (int32_t t = 0; t < tables; t++)
         map[t] = t;
-    status_t status = load_shards(c, run_dir, run, map, tables);
+    status_t status = load_shards(c, MESSAGE_DONOR_SELF, run, map, tables);
     if (status == ST_OK)
         status = load_dense(c, run_dir, c->components);
     mem_free(map);

@@ -11,9 +11,9 @@
 WARN_UNUSED status_t send_workers(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frame);
 WARN_UNUSED status_t send_shards(coordinator_t *c, const wire_header_t *header, const wire_frame_t *frames, int n);
 
-/* send_begin - BEGIN to all; shards first, so that no worker pulls from one that has no tables.  first_step, saves:
+/* send_begin - BEGIN to all; shards first, so that no worker pulls from one that has no tables.  first_step:
  * message_begin_t. */
-WARN_UNUSED status_t send_begin(coordinator_t *c, int variant, int replica, int64_t first_step, bool saves);
+WARN_UNUSED status_t send_begin(coordinator_t *c, run_number_t run, int64_t first_step);
 
 /* Where parameters come from, in the place of initial ones: send_warm_start - those of a finished run that fit; nothing where
  * the plan is empty send_checkpoint - a checkpoint's, with optimizer state, and the pushes that its rows have not seen

@@ -175,23 +175,8 @@ status_t coordinator_mix_teacher(coordinator_t *c, const config_t *config, int r
 
 /* ---- another experiment's run scores the training split --------------------------------------------------------------- */
 
-/* What the run is scored with: its own network, on the student's dataset and cluster. Lanes, which cut a batch for training
- * alone, are the student's, so that they fit its workers. Texts stay their owners'. */
-static config_t scoring_config(const config_t *teacher, const config_t *student)
-{
-    static char none[] = "";
-    config_t scoring = *teacher;
-    scoring.cluster = student->cluster;
-    scoring.data = student->data;
-    scoring.determinism = student->determinism;
-    scoring.train.batch = student->train.batch;
-    scoring.train.lanes = student->train.lanes;
-    scoring.objective.form = FORM_JOINT;
-    scoring.teacher.variant = scoring.teacher.run = none;
-    return scoring;
-}
-
-/* Shards and workers are told of a configuration that is none of the experiment's. */
+/* Shards and workers are told of a configuration that is none of the experiment's; what it is scored with they know themselves
+ * (config_to_score). */
 static status_t send_config(coordinator_t *c, const config_t *config)
 {
     char *text;
@@ -206,27 +191,30 @@ static status_t send_config(coordinator_t *c, const config_t *config)
     return status;
 }
 
-static status_t score_run(coordinator_t *c, const config_t *config, const run_reader_t *run)
+static status_t score_run(coordinator_t *c, const config_t *config, const run_reader_t *run, run_number_t number)
 {
-    const config_t scoring = scoring_config(run->config, config);
+    config_t *scoring = config_to_score(run->config, config);
     const int64_t start = net_now_ns(c->o.net);
+    status_t status;
     coordinator_clear(c);
     c->run_id++;
     c->run_dir = run->dir;
-    c->workers = config_active_workers(&scoring, c->o.roster->workers);
-    c->components = (int)scoring.model.components;
-    c->chunk = peer_group_chunk(&scoring, c->workers);
-    coordinator_plan_tables(c, &scoring);
-    TRY(send_config(c, &scoring));
-    TRY(send_begin(c, MESSAGE_VARIANT_TOLD, 0, 0, false));
-    TRY(send_finished_run(c, run->dir, &run->manifest, (int32_t)c->plan.tables));
-    TRY(send_scaling(c, &run->inputs));
-    TRY(coordinator_score(c, SPLIT_TRAIN));
+    c->workers = config_active_workers(scoring, c->o.roster->workers);
+    c->components = (int)scoring->model.components;
+    c->chunk = peer_group_chunk(scoring, c->workers);
+    coordinator_plan_tables(c, scoring);
+    TRY_DONE(send_config(c, scoring));
+    TRY_DONE(send_begin(c, number, 0));
+    TRY_DONE(send_finished_run(c, run->dir, &run->manifest, (int32_t)c->plan.tables));
+    TRY_DONE(send_scaling(c, &run->inputs));
+    TRY_DONE(coordinator_score(c, SPLIT_TRAIN));
     log_info("teacher: %" PRId64 " training examples of %s scored by %s in %.1f s", c->predictions.rows, c->dataset_path,
              run->dir, (double)(net_now_ns(c->o.net) - start) * 1e-9);
     c->answers = c->predictions.p;
     c->predictions.p = NULL;
-    return ST_OK;
+done:
+    config_destroy(&scoring);
+    return status;
 }
 
 /* Scores of a run that other processors have trained; or of data of which less is recorded than could be checked. */
@@ -241,16 +229,16 @@ static void warn_of_origin(const coordinator_t *c, const run_reader_t *run)
     input_fields_fini(&data);
 }
 
-static status_t ask_run(coordinator_t *c, const config_t *config, run_reader_t *run)
+static status_t ask_run(coordinator_t *c, const config_t *config, run_reader_t *run, run_number_t number)
 {
     TRY(run_reader_want(run, RUN_CONFIG | RUN_DENSE));
     TRY(run_reader_config(run));
     TRY(run_reader_check_config(run));
     warn_of_origin(c, run);
-    return score_run(c, config, run);
+    return score_run(c, config, run, number);
 }
 
-status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config)
+status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config, run_number_t number)
 {
     run_reader_t run = {0};
     status_t status;
@@ -270,7 +258,7 @@ status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config)
         TRY_DONE(run_reader_want(&run, RUN_PROGRESSIVE));
         TRY_DONE(run_reader_teacher(&run, kind, dataset_info(c->dataset)->train_rows, &c->answers));
     } else {
-        TRY_DONE(ask_run(c, config, &run));
+        TRY_DONE(ask_run(c, config, &run, number));
     }
     c->asked = mem_strdup(config->teacher.run);
     c->asked_of = dataset;

@@ -359,7 +359,7 @@ static status_t tell_other_scaling(coordinator_t *c, const input_fields_t *input
 static status_t begin_run(coordinator_t *c, const coordinator_run_t *run, const config_t *config, const manifest_t *manifest,
                           const checkpoint_resume_t *resume, const warm_start_t *plan)
 {
-    TRY(send_begin(c, run->variant, run->replica, resume ? resume->from.step : 0, true));
+    TRY(send_begin(c, (run_number_t){RUN_TRAINS, run->variant, run->replica}, resume ? resume->from.step : 0));
     TRY(tell_other_scaling(c, &manifest->inputs));
     if (resume) {
         const status_t status = send_checkpoint(c, resume);
@@ -440,7 +440,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     bool resumed = false;
     status_t status;
     TRY(config_for_replica(coordinator_config(c, run->variant), run->replica, &config));
-    TRY_DONE(coordinator_ask_teacher(c, config));
+    TRY_DONE(coordinator_ask_teacher(c, config, (run_number_t){RUN_TEACHES, run->variant, run->replica}));
     const int64_t start = net_now_ns(c->o.net);
     const double cpu_start = clock_cpu_seconds();
     coordinator_clear(c);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
@@ -200,16 +201,19 @@ static status_t run_coordinator(const options_t *options, const experiment_t *ex
     return status;
 }
 
-static status_t run_server(const experiment_t *experiment, const roster_t *roster, net_t **shard_nets, net_t *control)
+static status_t run_server(const experiment_t *experiment, const run_folders_t *folders, const roster_t *roster,
+                           net_t **shard_nets, net_t *control)
 {
     char coordinator[160];
     const server_options_t o = {
         .rank = roster->rank,
         .first_shard = roster_index(roster, roster->rank) * roster->shards_per_server,
         .shards = roster->shards_per_server,
+        .all_shards = roster_shards(roster),
         .first_worker = roster_first_worker(roster),
         .workers = roster->workers,
         .experiment = experiment,
+        .folders = folders,
         .shard_nets = shard_nets,
         .coordinator = roster_full_name(roster, 0, coordinator, sizeof coordinator),
         .control = control,
@@ -222,7 +226,8 @@ static status_t run_server(const experiment_t *experiment, const roster_t *roste
     return status;
 }
 
-static status_t run_worker(const experiment_t *experiment, const roster_t *roster, cluster_t *cluster, net_t *control)
+static status_t run_worker(const experiment_t *experiment, const run_folders_t *folders, const roster_t *roster,
+                           cluster_t *cluster, net_t *control)
 {
     const int shards = roster_shards(roster);
     char **names = MEM_ARRAY(char *, shards);
@@ -239,6 +244,7 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
         .shards = shards,
         .shard_names = (const char *const *)names,
         .experiment = experiment,
+        .folders = folders,
         .coordinator = roster_full_name(roster, 0, coordinator, sizeof coordinator),
         .net = control,
         .cluster = cluster,
@@ -250,8 +256,8 @@ static status_t run_worker(const experiment_t *experiment, const roster_t *roste
     return status;
 }
 
-static status_t run_role(const options_t *options, const experiment_t *experiment, cluster_t *cluster, const roster_t *roster,
-                         job_lead_fn *lead, bool *together)
+static status_t run_role(const options_t *options, const experiment_t *experiment, const run_folders_t *folders,
+                         cluster_t *cluster, const roster_t *roster, job_lead_fn *lead, bool *together)
 {
     connections_t connections;
     pulse_t *pulse = NULL;
@@ -272,10 +278,10 @@ static status_t run_role(const options_t *options, const experiment_t *experimen
             pulse_stop(&pulse);
             break;
         case ROLE_SERVER:
-            status = run_server(experiment, roster, connections.shards, connections.control);
+            status = run_server(experiment, folders, roster, connections.shards, connections.control);
             break;
         case ROLE_WORKER:
-            status = run_worker(experiment, roster, cluster, connections.control);
+            status = run_worker(experiment, folders, roster, cluster, connections.control);
             break;
         }
     }
@@ -335,9 +341,9 @@ static status_t load_experiment(const options_t *options, job_prepare_fn *prepar
 }
 
 /* What is the same on all ranks, or else they do not train. `loaded` is how this rank's configuration was read. Collective. */
-static status_t agree(cluster_t *cluster, experiment_t *experiment, status_t loaded, roster_t *roster)
+static status_t agree(cluster_t *cluster, experiment_t *experiment, uint64_t command, status_t loaded, roster_t *roster)
 {
-    TRY(roster_exchange(cluster, experiment, loaded, roster));
+    TRY(roster_exchange(cluster, experiment, command, loaded, roster));
     TRY(check_processors(roster, experiment));
     return complexity_agree(cluster, experiment);
 }
@@ -351,7 +357,15 @@ static void confine_mpi(const experiment_t *experiment)
     mpi_sockets_confine(named ? address_text(&address, ip) : NULL, named ? address_network(&address, network) : NULL);
 }
 
-static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
+/* Of the folders on the command line, as they are given: all ranks must have been given the same. */
+static uint64_t hash_of_folders(const options_t *options, const run_folders_t *folders)
+{
+    const char *scored = options->run ? options->run : "";
+    const uint64_t kind = folders->in_variants;
+    return hash64(scored, strlen(scored), hash64(folders->job, strlen(folders->job), kind));
+}
+
+static status_t run_rank(const options_t *options, const job_kind_t *kind)
 {
     const launch_t launch = launch_read();
     const int rank = launch.rank;
@@ -366,24 +380,27 @@ static status_t run_rank(const options_t *options, job_prepare_fn *prepare, job_
     experiment_t *experiment = NULL;
     cluster_t *cluster;
     roster_t roster = {0};
-    status_t status = load_experiment(options, prepare, rank, &experiment);
+    status_t status = load_experiment(options, kind->prepare, rank, &experiment);
+    char *out = experiment ? job_out_dir(options, experiment) : mem_strdup("");
+    const run_folders_t folders = {.job = out, .in_variants = kind->in_variants, .scored = options->run_dir};
     const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;
     confine_mpi(experiment);
     TRY(cluster_open(deadline_s, experiment ? experiment->base->cluster.start_deadline_s : 60, &cluster));
-    status = agree(cluster, experiment, status, &roster);
+    status = agree(cluster, experiment, hash_of_folders(options, &folders), status, &roster);
     bool together = status != ST_OK; /* all ranks came to the same conclusion */
     if (status == ST_OK) {
         char name[64], text[96];
         snprintf(text, sizeof text, "%s", roster_name(roster.rank, roster.servers, name, sizeof name));
         log_set_role(text);
         failpoint_arm(text);
-        status = run_role(options, experiment, cluster, &roster, lead, &together);
+        status = run_role(options, experiment, &folders, cluster, &roster, kind->lead, &together);
     }
     leave(&cluster, status, together);
     if (roster.rank > 0 && !together && !rank_signals_interrupted())
         status = ST_OK; /* the job's exit code is the first that is not 0, and that is to be that of rank 0, which knows why */
     roster_fini(&roster);
     experiment_destroy(&experiment);
+    mem_free(out);
     return status;
 }
 
@@ -392,15 +409,15 @@ char *job_out_dir(const options_t *options, const experiment_t *experiment)
     return options->out ? mem_strdup(options->out) : mem_printf("out/%s", experiment->base->name);
 }
 
-status_t job_run(const options_t *options, job_prepare_fn *prepare, job_lead_fn *lead)
+status_t job_run(const options_t *options, const job_kind_t *kind)
 {
     if (cluster_is_launched())
-        return run_rank(options, prepare, lead);
+        return run_rank(options, kind);
     experiment_t *experiment;
     int64_t restarts;
     TRY(supervise_parse(options->restarts, &restarts));
     TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
-    status_t status = prepare(experiment, options);
+    status_t status = kind->prepare(experiment, options);
     if (status == ST_OK)
         status = start_supervised(options, experiment, restarts);
     experiment_destroy(&experiment);

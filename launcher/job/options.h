@@ -32,7 +32,8 @@ typedef struct options {
     bool deep;                /* --deep */
     bool verify;              /* --verify */
     bool reimport;            /* --reimport */
-    const char *run;          /* predict: RUN, where argument has become its configuration */
+    const char *run;          /* predict: RUN, where argument has become its configuration, */
+    const char *run_dir;      /* and the folder of that run */
     char **argv;              /* the whole command line, for mpirun */
 } options_t;
 

@@ -107,15 +107,18 @@ static status_t check_files(const roster_t *roster, bool speak)
     return ST_OK;
 }
 
-/* The first rank whose configuration or program is not that of rank 0. */
+static bool is_other(const roster_entry_t *a, const roster_entry_t *b)
+{
+    return a->build != b->build || a->config != b->config || a->command != b->command;
+}
+
+/* The first rank whose configuration, program or command line is not that of rank 0. */
 static status_t check_identities(const roster_t *roster, bool speak)
 {
     const roster_entry_t *zero = &roster->entries[0];
     for (int r = 0; r < roster->size; r++) {
         const roster_entry_t *e = &roster->entries[r];
-        status_t status = e->status != ST_OK                                     ? (status_t)e->status
-                          : e->build != zero->build || e->config != zero->config ? ST_INPUT
-                                                                                 : ST_OK;
+        status_t status = e->status != ST_OK ? (status_t)e->status : is_other(e, zero) ? ST_INPUT : ST_OK;
         if (status == ST_OK)
             continue;
         if (!speak || (e->status != ST_OK && r == 0))
@@ -131,6 +134,11 @@ static status_t check_identities(const roster_t *roster, bool speak)
                         "); install the same "
                         "binary on every host",
                         zero->host, r, e->host, zero->build, e->build);
+        if (e->config == zero->config)
+            return FAIL(status,
+                        "rank 0 on %s and rank %d on %s were given different folders (--out, or the run to score); give all "
+                        "ranks the same command line",
+                        zero->host, r, e->host);
         return FAIL(status,
                     "rank 0 on %s and rank %d on %s have different configurations (%016" PRIx64 " and %016" PRIx64
                     "); put the same file "
@@ -140,12 +148,15 @@ static status_t check_identities(const roster_t *roster, bool speak)
     return ST_OK;
 }
 
-status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, status_t loaded, roster_t *out)
+status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, uint64_t command, status_t loaded, roster_t *out)
 {
     *out = (roster_t){.rank = cluster_rank(cluster), .size = cluster_size(cluster)};
     out->entries = MEM_ARRAY(roster_entry_t, out->size);
-    roster_entry_t mine = {
-        .pid = getpid(), .build = build_hash(), .open_files = descriptors_limit(), .processor = *processor_here()};
+    roster_entry_t mine = {.pid = getpid(),
+                           .build = build_hash(),
+                           .command = command,
+                           .open_files = descriptors_limit(),
+                           .processor = *processor_here()};
     snprintf(mine.host, sizeof mine.host, "%s", cluster_host(cluster));
     if (loaded == ST_OK)
         loaded = experiment_hash(experiment, &mine.config);

@@ -17,6 +17,7 @@ typedef struct roster_entry {
     char host[CLUSTER_HOST_BYTES];
     int64_t pid;
     uint64_t build, config; /* of the program file; of the configuration and its overrides */
+    uint64_t command;       /* of the folders on the command line */
     int32_t status;         /* status_t of loading the configuration */
     int32_t reserved;
     int64_t open_files; /* how many it may have */
@@ -32,10 +33,11 @@ typedef struct roster {
 /* roster_ranks - how many ranks a configuration asks for: 1 + servers + workers (auto: 1 worker). */
 int roster_ranks(const config_t *config);
 
-/* roster_exchange - gather all ranks' identities. Collective. experiment is NULL where loading it failed with `loaded`.
- * Logs, on rank 0 alone, the first rank that failed or differs, or a number of ranks that does not fit (and which does); every
- * rank returns the same status.  *out is filled; roster_fini. */
-WARN_UNUSED status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, status_t loaded, roster_t *out);
+/* roster_exchange - gather all ranks' identities. Collective. experiment is NULL where loading it failed with `loaded`;
+ * command is a hash of the folders on the command line. Logs, on rank 0 alone, the first rank that failed or differs, or a
+ * number of ranks that does not fit (and which does); every rank returns the same status.  *out is filled; roster_fini. */
+WARN_UNUSED status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, uint64_t command, status_t loaded,
+                                     roster_t *out);
 void roster_fini(roster_t *roster);
 
 role_t roster_role(const roster_t *roster, int rank);

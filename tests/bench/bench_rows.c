@@ -55,7 +55,10 @@ static status_t serve(const experiment_t *experiment, const way_t *way)
         status = FAIL(ST_SYSTEM, "the endpoint cannot be handed to the worker");
         goto done;
     }
+    const run_folders_t folders = {.job = "out/bench-rows"}; /* nothing is written */
     const shard_options_t options = {.first_of_process = true,
+                                     .shards = 1,
+                                     .folders = &folders,
                                      .rank = RANK_SERVER,
                                      .first_worker = RANK_WORKER,
                                      .workers = 1,
@@ -102,7 +105,7 @@ static status_t begin(bench_t *b, const way_t *way)
     b->client = client_create(&options);
 
     const uint64_t run_id = 1;
-    const message_begin_t body = {.variant = -1, .fields = 1};
+    const message_begin_t body = {.purpose = RUN_TRAINS, .variant = -1, .fields = 1, .steps = INT64_C(1) << 40};
     wire_header_t header = wire_header(WIRE_BEGIN, run_id, 0, WIRE_SENDER_COORDINATOR, 0, 0);
     wire_frame_t frame = {&body, sizeof body};
     TRY(net_send(b->lead, PEER_SHARD(0), &header, &frame, 1));

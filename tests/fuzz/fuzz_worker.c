@@ -90,7 +90,7 @@ static void put_next(void)
         world->is_over = true;
         return;
     }
-    const message_begin_t begin = {.variant = -1, .fields = FIELDS, .saves = 1};
+    const message_begin_t begin = {.purpose = RUN_TRAINS, .variant = -1, .fields = FIELDS, .steps = 1, .saves = 1};
     wire_header_t header = wire_header(WIRE_BEGIN, RUN, INCARNATION, 0, 0, 0);
     letter_t letter;
     switch (fuzz_byte(in) % (DO_LETTER + 2)) {
@@ -169,11 +169,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     net_sim_world_t *mpi_world = net_sim_world_create(1, 5);
     sim_mpi_t *mpi = sim_mpi_create(mpi_world, 1, 10);
     cluster_t *cluster = sim_mpi_join(mpi, RANK);
+    static const run_folders_t folders = {.job = "fuzz"}; /* nothing is written there */
     const worker_options_t options = {.rank = RANK,
                                       .workers = 1,
                                       .shards = SHARDS,
                                       .shard_names = names,
                                       .experiment = experiment,
+                                      .folders = &folders,
                                       .net = now.net,
                                       .cluster = cluster};
     const status_t status = worker_run(&options);

@@ -11,33 +11,20 @@
 /* What the frames of each type hold. */
 #define BODY_ROW(name, bytes, ...) bytes,
 static const int element_bytes[] = {WIRE_BODIES(BODY_ROW)};
+#define FIT_ROW(name, bytes, fit, ...) WIRE_FIT_##fit,
+static const wire_fit_t fit_of[] = {WIRE_BODIES(FIT_ROW)};
 #define TYPE_ROW(name, value, a, b, c, ...) [value] = {WIRE_BODY_##a, WIRE_BODY_##b, WIRE_BODY_##c},
 static const wire_body_t bodies[WIRE_TYPE_END][WIRE_FRAMES] = {WIRE_TYPES(TYPE_ROW, WIRE_NOTHING)};
 
-/* A body of a fixed layout is one element of its size. */
 static size_t size_of(wire_body_t body)
 {
-    switch (body) {
-    case WIRE_BODY_BEGIN:
-        return sizeof(message_begin_t);
-    case WIRE_BODY_COUNTERS:
-        return sizeof(message_counters_t);
-    case WIRE_BODY_ERROR:
-        return sizeof(message_error_t);
-    case WIRE_BODY_LOAD:
-        return sizeof(message_load_t);
-    case WIRE_BODY_RESTORE:
-        return sizeof(message_restore_t);
-    case WIRE_BODY_PREPARED:
-        return sizeof(message_prepared_t);
-    default:
-        return (size_t)element_bytes[body];
-    }
+    return (size_t)element_bytes[body];
 }
 
+/* A body of a fixed layout is one element of its size. */
 static bool is_fixed(wire_body_t body)
 {
-    return size_of(body) > 32;
+    return fit_of[body] == WIRE_FIT_ONE;
 }
 
 int64_t letter_number(fuzz_input_t *input)

@@ -108,7 +108,10 @@ status_t stage_work(stage_t *stage)
 stage_t *stage_shard(const stage_options_t *options)
 {
     stage_t *stage = create(options, STAGE_SERVER);
+    stage->folders = (run_folders_t){.job = options->dir};
     const shard_options_t o = {.shard = 0,
+                               .shards = options->shards,
+                               .folders = &stage->folders,
                                .rank = STAGE_SERVER,
                                .first_worker = STAGE_FIRST_WORKER,
                                .workers = options->workers,
@@ -123,9 +126,14 @@ stage_t *stage_shard(const stage_options_t *options)
 
 status_t stage_begin(stage_t *stage, uint64_t run_id, bool trains)
 {
-    message_begin_t body = {.variant = -1, .fields = STAGE_FIELDS, .saves = trains, .identity = run_id};
-    snprintf(body.run_dir, sizeof body.run_dir, "%s", stage->o.dir);
+    const message_begin_t body = {.purpose = trains ? RUN_TRAINS : RUN_SCORES,
+                                  .variant = -1,
+                                  .fields = STAGE_FIELDS,
+                                  .steps = trains ? STAGE_STEPS : 0,
+                                  .saves = trains,
+                                  .identity = run_id};
     stage->run_id = run_id;
+    stage->folders.scored = trains ? NULL : stage->o.dir;
     const wire_header_t header = wire_header(WIRE_BEGIN, run_id, stage->incarnation, 0, 0, 0);
     return stage_deliver(stage, PEER_COORDINATOR, &header, &(wire_frame_t){&body, sizeof body}, 1);
 }

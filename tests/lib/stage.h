@@ -6,7 +6,7 @@
 #ifndef SMELTER_STAGE_H
 #define SMELTER_STAGE_H
 
-#include "common/config/config.h"
+#include "common/config/run_folders.h"
 #include "common/files/disk.h"
 #include "common/net/message.h"
 #include "tests/lib/net_fake.h"
@@ -37,6 +37,7 @@ typedef struct stage_options {
 typedef struct stage {
     stage_options_t o;
     experiment_t *experiment;
+    run_folders_t folders;
     net_t *net;
     struct shard *shard;             /* or NULL and */
     struct coordinator *coordinator; /* tests may look inside (coordinator_impl.h) */

@@ -54,6 +54,7 @@ struct job {
     net_sim_world_t *world;
     sim_mpi_t *mpi;
     roster_t roster;
+    run_folders_t folders;
     rank_t ranks[RANKS_MOST];
     atomic_bool pulse_stop;
     int64_t doomed_ns; /* when the launcher kills what is left; 0: not decided */
@@ -155,6 +156,8 @@ static void run_shard(void *context)
     const sim_job_options_t *o = r->job->o;
     shard_t *shard = NULL;
     const shard_options_t options = {.shard = r->rank - 1,
+                                     .shards = o->shards,
+                                     .folders = &r->job->folders,
                                      .rank = r->rank,
                                      .first_worker = 1 + o->shards,
                                      .workers = o->workers,
@@ -217,6 +220,7 @@ static void run_worker(void *context)
                                       .shards = job->o->shards,
                                       .shard_names = job->shard_names,
                                       .experiment = job->o->experiment,
+                                      .folders = &job->folders,
                                       .coordinator = "coordinator",
                                       .net = r->net,
                                       .cluster = r->cluster};
@@ -447,6 +451,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     rank_signals_watch_early();
     rank_signals_forget();
     job->o = options;
+    job->folders.job = options->run_dir;
     job->result = result;
     job->world = net_sim_world_create(options->seed, SIM_DEADLINE_S);
     net_sim_set_faults(job->world, &options->faults);

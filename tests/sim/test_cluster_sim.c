@@ -45,6 +45,7 @@ typedef struct cluster_sim {
     net_sim_world_t *world;
     net_t *coordinator;
     int ready, flushed;
+    run_folders_t folders;
     hash_digest_t digest;
     message_counters_t counters; /* summed over shards where that makes sense */
     sim_shard_t shard[SHARDS_MOST];
@@ -93,10 +94,9 @@ static void serve_coordinator(void *context)
 
 static void send_shards(cluster_sim_t *c, wire_type_t type, const int *answered)
 {
-    message_begin_t body = {.variant = -1};
     const dataset_info_t *info = dataset_info(c->worker[0].dataset);
-    body.fields = info->single + info->multi;
-    snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
+    const message_begin_t body = {
+        .purpose = RUN_TRAINS, .variant = -1, .fields = info->single + info->multi, .steps = lanes_steps(&c->lanes)};
     const wire_frame_t frame = {&body, sizeof body};
     const wire_header_t header = wire_header(type, RUN, 1, 0, 0, 0);
     for (int s = 0; s < c->shards; s++)
@@ -141,6 +141,7 @@ static void create(cluster_sim_t *c, const experiment_t *experiment, int shards,
 {
     *c = (cluster_sim_t){
         .experiment = experiment, .config = experiment->base, .shards = shards, .workers = workers, .seed = seed};
+    c->folders.job = test_path("run");
     c->world = net_sim_world_create(seed, 30);
     c->coordinator = net_sim_attach(c->world, 0);
     net_sim_serve(c->coordinator, serve_coordinator, c);
@@ -149,6 +150,8 @@ static void create(cluster_sim_t *c, const experiment_t *experiment, int shards,
         shard->net = net_sim_attach(c->world, 1 + s);
         net_sim_dial(c->coordinator, PEER_SHARD(s), shard->net);
         const shard_options_t options = {.shard = s,
+                                         .shards = shards,
+                                         .folders = &c->folders,
                                          .rank = 1 + s,
                                          .first_worker = 1 + shards,
                                          .workers = workers,

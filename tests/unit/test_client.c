@@ -313,32 +313,47 @@ static void test_wrong_answers(void **state)
         const int64_t n = keys_of(&f.batch[0], 1), rows = i == 0 ? n - 1 : i == 1 ? n + 1 : n;
         const int64_t weights = weights_of(&f.batch[0], 1), floats = weights + (i == 2 ? n : (rows - n) * widths[2]);
         answer(&f, 1, 0, sequence[1], rows, floats);
+        while (net_sim_step(f.world))
+            ;
         catch_start();
-        assert_int_equal(client_wait(f.client, 0), ST_MESSAGE);
+        assert_int_equal(client_poll(f.client, 0), ST_OK);
         catch_stop();
         char text[200];
-        snprintf(text, sizeof text,
-                 "step 0: shard 1 of server 0 answered a pull of %d rows, %d weights in all, with %d rows in %d bytes", (int)n,
-                 (int)weights, (int)rows, (int)floats * 4);
+        snprintf(text, sizeof text, "its pull was of %d rows, %d weights in all, and it has %d", (int)n, (int)weights,
+                 (int)floats);
         assert_caught(text);
+        for (int s = 0; s < SHARDS; s++) /* the right ones are taken all the same */
+            answer(&f, s, 0, sequence[s], keys_of(&f.batch[0], s), weights_of(&f.batch[0], s));
+        assert_int_equal(client_wait(f.client, 0), ST_OK);
         teardown(&f);
     }
 }
 
+/* A shard refuses what it has: the pull that it has not answered. What it does not have it cannot refuse. */
 static void test_a_refusal_is_fatal(void **state)
 {
     (void)state;
     fixture_t f;
     setup(&f);
+    uint64_t sequence[SHARDS];
     assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
-    message_error_t body = {.status = ST_MESSAGE,
-                            .text = "shard 2 refused PULL step 0: it belongs to another run or incarnation"};
+    take_pulls(&f, &f.batch[0], WIRE_PULL, sequence);
+    const message_error_t body = {.status = ST_MESSAGE,
+                                  .text = "shard 2 refused PULL step 0: it belongs to another run or incarnation"};
     wire_header_t header = wire_header(WIRE_ERROR, RUN, EPOCH, 0, 0, 0);
-    assert_int_equal(net_send(f.shard[2], RANK, &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
-    catch_start();
-    assert_int_equal(client_wait(f.client, 0), ST_MESSAGE);
-    catch_stop();
-    assert_caught("a message was refused: shard 2 refused PULL step 0: it belongs to another run or incarnation");
+    header.sequence = sequence[2] + 1;
+    for (int wrong = 1; wrong >= 0; wrong--) {
+        header.sequence = sequence[2] + (uint64_t)wrong;
+        assert_int_equal(net_send(f.shard[2], RANK, &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
+        while (net_sim_step(f.world))
+            ;
+        catch_start();
+        assert_int_equal(client_poll(f.client, 0), wrong ? ST_OK : ST_MESSAGE);
+        catch_stop();
+        assert_caught(wrong ? "it refuses what was not sent"
+                            : "a message was refused: shard 2 refused PULL step 0: it belongs to another run or incarnation");
+        assert_int_equal(client_has_failed(f.client), !wrong);
+    }
     teardown(&f);
 }
 

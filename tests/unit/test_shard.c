@@ -13,6 +13,7 @@
 #include "common/base/rng.h"
 #include "common/net/message.h"
 #include "common/net/net_sim.h"
+#include "ps/shard_impl.h"
 #include "tests/lib/expect.h"
 #include "tests/lib/testing.h"
 
@@ -22,10 +23,12 @@
 #define FIRST_WORKER 2
 #define RUN 77
 #define EPOCH 3
+#define RUN_STEPS 1000 /* more than any test plays */
 
 typedef struct fixture {
     int workers;
     experiment_t *experiment;
+    run_folders_t folders;
     net_sim_world_t *world;
     net_t *shard_net, *coordinator, *stranger, *worker[WORKERS_MOST];
     shard_t *shard;
@@ -47,16 +50,20 @@ static net_t *dial_shard(fixture_t *f, int rank)
     return net;
 }
 
-static void begin(fixture_t *f, uint64_t run_id)
+static void begin_steps(fixture_t *f, uint64_t run_id, int64_t steps)
 {
-    message_begin_t body = {.variant = -1, .fields = FIELDS};
-    snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
+    const message_begin_t body = {.purpose = RUN_TRAINS, .variant = -1, .fields = FIELDS, .steps = steps};
     wire_header_t header = wire_header(WIRE_BEGIN, run_id, EPOCH, 0, 0, 0);
     assert_int_equal(net_send(f->coordinator, PEER_SHARD(0), &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
     net_message_t ready = expect_message(f->coordinator, WIRE_READY);
     assert_int_equal(ready.header.run_id, run_id);
     assert_int_equal(ready.header.incarnation, EPOCH);
     net_release(f->coordinator, &ready);
+}
+
+static void begin(fixture_t *f, uint64_t run_id)
+{
+    begin_steps(f, run_id, RUN_STEPS);
 }
 
 /* A shard without a run yet. */
@@ -76,8 +83,14 @@ static void setup_more(fixture_t *f, const char *level, int depth, int staleness
     f->stranger = dial_shard(f, FIRST_WORKER + workers);
     for (int w = 0; w < workers; w++)
         f->worker[w] = dial_shard(f, FIRST_WORKER + w);
-    const shard_options_t options = {
-        .rank = 1, .first_worker = FIRST_WORKER, .workers = workers, .experiment = f->experiment, .net = f->shard_net};
+    f->folders.job = test_path("run");
+    const shard_options_t options = {.shards = 1,
+                                     .folders = &f->folders,
+                                     .rank = 1,
+                                     .first_worker = FIRST_WORKER,
+                                     .workers = workers,
+                                     .experiment = f->experiment,
+                                     .net = f->shard_net};
     assert_int_equal(shard_create(&options, &f->shard), ST_OK);
     net_sim_serve(f->shard_net, serve_shard, f);
 }
@@ -100,15 +113,18 @@ static void teardown(fixture_t *f)
     experiment_destroy(&f->experiment);
 }
 
-/* Digest and counters, by FLUSH. */
-static message_counters_t flush(fixture_t *f)
+/* Digest and counters as they are. */
+static message_counters_t look(const fixture_t *f)
 {
-    wire_header_t header = wire_header(WIRE_FLUSH, RUN, EPOCH, 0, 0, 0);
-    assert_int_equal(net_send(f->coordinator, PEER_SHARD(0), &header, NULL, 0), ST_OK);
-    net_message_t message = expect_message(f->coordinator, WIRE_FLUSHED);
-    message_counters_t counters;
-    assert_true(message_body(&message, &counters, sizeof counters));
-    net_release(f->coordinator, &message);
+    const shard_t *shard = f->shard;
+    message_counters_t counters = shard->counters;
+    hash_digest_t digest = {0};
+    for (uint32_t t = 0; t < shard->plan.tables; t++) {
+        table_digest(shard->tables[t], &digest);
+        counters.rows += table_rows(shard->tables[t]);
+    }
+    counters.digest_low = digest.low;
+    counters.digest_high = digest.high;
     return counters;
 }
 
@@ -262,7 +278,7 @@ static void test_ordered_pulls_see_exactly_the_pushes_before(void **state)
                 check_depth = depth;
                 play(&f, steps, 1 + (int)seed % 4, 1 + (int)seed, seed, check_exactly);
                 drain(&f, steps, depth);
-                const message_counters_t c = flush(&f);
+                const message_counters_t c = look(&f);
                 assert_int_equal(c.rows, KEYS);
                 assert_int_equal(c.rows_pushed, steps * workers * KEYS);
                 assert_int_equal(c.rows_pulled, steps * workers * KEYS);
@@ -307,7 +323,7 @@ static void test_bounded_staleness_is_kept_and_reached(void **state)
                 begin(&f, RUN);
                 play(&f, 60, 1, 60, seed, check_bounded);
                 settle(&f);
-                const message_counters_t c = flush(&f);
+                const message_counters_t c = look(&f);
                 assert_true(c.staleness_max <= staleness);
                 reported = c.staleness_max > reported ? c.staleness_max : reported;
                 assert_int_equal(c.staleness_count, 60 * workers);
@@ -325,6 +341,9 @@ static void test_async_never_waits(void **state)
     fixture_t f;
     setup(&f, "async", 1, 0, 3, 1);
     begin(&f, RUN);
+    post_pull(f.worker[1], 0);
+    net_message_t first = expect_message(f.worker[1], WIRE_ROWS);
+    net_release(f.worker[1], &first);
     for (int64_t t = 0; t < 100; t++) { /* the two others are silent */
         post_pull(f.worker[1], t + 1);
         net_message_t rows = expect_message(f.worker[1], WIRE_ROWS);
@@ -337,7 +356,7 @@ static void test_async_never_waits(void **state)
         post_push(f.worker[1], t, 1);
     }
     settle(&f);
-    const message_counters_t c = flush(&f);
+    const message_counters_t c = look(&f);
     assert_int_equal(c.staleness_max, 100);
     assert_int_equal(c.rows_pushed, 300);
     teardown(&f);
@@ -366,7 +385,7 @@ static void test_peek_sees_what_is_applied_and_creates_nothing(void **state)
         read_rows(&rows, seen);
         net_release(f.worker[0], &rows);
     }
-    assert_int_equal(flush(&f).rows, KEYS);
+    assert_int_equal(look(&f).rows, KEYS);
     teardown(&f); /* with a pull that still waits */
 }
 
@@ -375,24 +394,25 @@ static void test_peek_sees_what_is_applied_and_creates_nothing(void **state)
 static void test_pulls_of_the_first_steps(void **state)
 {
     (void)state;
-    static const int64_t pulls[] = {2, 1, 0};
+    static const int64_t pulls[] = {0, 2, 1};
     fixture_t f;
     setup(&f, "sync", 2, 0, 1, 1);
     begin(&f, RUN);
-    post_push(f.worker[0], 0, 0);
     for (int i = 0; i < 3; i++) {
+        if (i == 1)
+            post_push(f.worker[0], 0, 0);
         settle(&f);
-        assert_int_equal(flush(&f).rows_pushed, 0);
+        assert_int_equal(look(&f).rows_pushed, 0);
         post_pull(f.worker[0], pulls[i]);
         net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
         assert_int_equal(rows.header.step, pulls[i]);
         net_release(f.worker[0], &rows);
     }
-    assert_int_equal(flush(&f).rows_pushed, KEYS);
+    assert_int_equal(look(&f).rows_pushed, KEYS);
     for (int i = 0; i < 3; i++)
         post_pull(f.worker[0], pulls[i]);
     settle(&f);
-    const message_counters_t counters = flush(&f);
+    const message_counters_t counters = look(&f);
     assert_int_equal(counters.rows_pulled, 3 * KEYS);
     assert_int_equal(counters.duplicates, 3);
     teardown(&f);
@@ -462,7 +482,7 @@ static void test_a_pull_that_comes_again_gets_the_same_bytes(void **state)
         net_release(f.worker[0], &error);
         catch_stop();
         assert_caught("this step was pulled before");
-        const message_counters_t counters = flush(&f);
+        const message_counters_t counters = look(&f);
         assert_int_equal(counters.rows_pulled, 3 * KEYS);
         assert_int_equal(counters.rows_pushed, 2 * KEYS);
         assert_int_equal(counters.bad_messages, 1);
@@ -473,6 +493,15 @@ static void test_a_pull_that_comes_again_gets_the_same_bytes(void **state)
 
 /* Pushes of one worker that overtake each other: each counts once, the acknowledgement has no gap, and the bound of L1 looks at
  * the steps without a gap too. */
+/* Worker 0 has the rows of a step. */
+static void pull_rows(fixture_t *f, int64_t step)
+{
+    post_pull(f->worker[0], step);
+    net_message_t rows = expect_message(f->worker[0], WIRE_ROWS);
+    assert_int_equal(rows.header.step, step);
+    net_release(f->worker[0], &rows);
+}
+
 static void test_pushes_may_overtake_each_other(void **state)
 {
     (void)state;
@@ -483,6 +512,8 @@ static void test_pushes_may_overtake_each_other(void **state)
         fixture_t f;
         setup(&f, levels[i], 1, 100, 2, 1);
         begin(&f, RUN);
+        for (int n = 0; n < 8; n++)
+            pull_rows(&f, n);
         for (int n = 0; n < 8; n++) {
             post_push(f.worker[0], order[n], 0);
             settle(&f);
@@ -491,7 +522,7 @@ static void test_pushes_may_overtake_each_other(void **state)
             post_pull(f.worker[0], 8 + n);
             expect_rows(&f, 8 + n, n + 1, taken[n]);
         }
-        const message_counters_t counters = flush(&f);
+        const message_counters_t counters = look(&f);
         assert_int_equal(counters.rows_pushed, 8 * KEYS);
         assert_int_equal(counters.duplicates, 8);
         assert_int_equal(counters.bad_messages, 0);
@@ -500,6 +531,8 @@ static void test_pushes_may_overtake_each_other(void **state)
     fixture_t f;
     setup(&f, "bounded", 1, 1, 1, 1);
     begin(&f, RUN);
+    pull_rows(&f, 0);
+    pull_rows(&f, 1);
     post_push(f.worker[0], 1, 0);
     post_pull(f.worker[0], 2); /* waits for the push of step 0 */
     expect_nothing(&f);
@@ -509,6 +542,23 @@ static void test_pushes_may_overtake_each_other(void **state)
 }
 
 /* At the ordered levels whatever comes in whatever order, and however often, has the effect that it has in order. */
+/* What both workers have got of the steps that are not there to drain. */
+static void read_answers(fixture_t *f, bool (*has_rows)[6], int64_t steps, int64_t depth)
+{
+    net_message_t message;
+    for (int w = 0; w < 2; w++)
+        while (net_receive(f->worker[w], &message, 0) == ST_OK) {
+            assert_int_equal(message.header.type, WIRE_ROWS);
+            if (message.header.step < steps) {
+                int64_t seen[DIM];
+                read_rows(&message, seen);
+                assert_int_equal(seen[1], message.header.step < depth ? 0 : message.header.step - depth);
+                has_rows[w][message.header.step] = true;
+            }
+            net_release(f->worker[w], &message);
+        }
+}
+
 static void test_order_of_arrival_does_not_matter(void **state)
 {
     (void)state;
@@ -526,11 +576,17 @@ static void test_order_of_arrival_does_not_matter(void **state)
             order[i] = order[j];
             order[j] = swap;
         }
-        for (int i = 0; i < MESSAGES; i++) {
+        bool has_rows[2][STEPS] = {{false}};
+        for (int sent = 0, i = 0; sent < MESSAGES; i = (i + 1) % MESSAGES) {
             const int w = order[i] % 2, t = order[i] / 2 % STEPS, times = 1 + (int)(rng_u64(seed, 2, (uint64_t)i) % 3);
+            if (order[i] < 0 || (order[i] >= 2 * STEPS && !has_rows[w][t]))
+                continue; /* sent; or a push of a step whose rows are yet to come */
             for (int n = 0; n < times; n++)
                 order[i] < 2 * STEPS ? post_pull(f.worker[w], t) : post_push(f.worker[w], t, w);
             settle(&f);
+            order[i] = -1;
+            sent++;
+            read_answers(&f, has_rows, STEPS, DEPTH);
         }
         for (int64_t t = STEPS; t <= STEPS + DEPTH; t++)
             for (int w = 0; w < 2; w++) {
@@ -539,21 +595,12 @@ static void test_order_of_arrival_does_not_matter(void **state)
                 post(f.worker[w], &l);
             }
         settle(&f);
-        const message_counters_t counters = flush(&f);
+        const message_counters_t counters = look(&f);
         assert_int_equal(counters.rows_pulled, 2 * STEPS * KEYS);
         assert_int_equal(counters.rows_pushed, 2 * STEPS * KEYS);
         assert_int_equal(counters.bad_messages, 0);
         assert_true(counters.duplicates > 0);
-        net_message_t message;
-        while (net_receive(f.worker[0], &message, 0) == ST_OK) {
-            assert_int_equal(message.header.type, WIRE_ROWS);
-            if (message.header.step < STEPS) {
-                int64_t seen[DIM];
-                read_rows(&message, seen);
-                assert_int_equal(seen[1], message.header.step < DEPTH ? 0 : message.header.step - DEPTH);
-            }
-            net_release(f.worker[0], &message);
-        }
+        read_answers(&f, has_rows, STEPS, DEPTH);
         digest = seed ? digest : counters.digest_low;
         assert_true(counters.digest_low == digest);
         teardown(&f);
@@ -619,6 +666,10 @@ static void spoil_step_past(letter_t *l)
 {
     l->header.step = 1;
 }
+static void spoil_step_next(letter_t *l)
+{
+    l->header.step = 4;
+}
 static void spoil_step_far(letter_t *l)
 {
     l->header.step = 2 + 32;
@@ -646,6 +697,7 @@ static void spoil_nothing(letter_t *l)
 #define NO_BYTES "gradient bytes do not match keys and embedding width"
 #define NO_RUN "it belongs to another run or incarnation"
 #define NO_STEP "its step is not among those in flight"
+#define NO_PULL "its rows were not pulled, or are not answered yet"
 #define NO_TYPE "a shard does not take this type from this sender"
 
 static const offence_t offences[] = {
@@ -668,7 +720,8 @@ static const offence_t offences[] = {
     {NO_STEP, WIRE_PULL, FROM_WORKER, spoil_step_far, DETERMINISM_ASYNC},
     {NO_STEP, WIRE_PUSH, FROM_WORKER, spoil_step_huge, DETERMINISM_ASYNC},
     {NO_STEP, WIRE_PULL, FROM_WORKER, spoil_step_huge, DETERMINISM_ASYNC},
-    {"this step was pushed before", WIRE_PUSH, FROM_WORKER, spoil_step_again, DETERMINISM_SYNC},
+    {NO_PULL, WIRE_PUSH, FROM_WORKER, spoil_nothing, DETERMINISM_ASYNC},
+    {NO_PULL, WIRE_PUSH, FROM_WORKER, spoil_step_next, DETERMINISM_ASYNC},
     {"this step was pulled before", WIRE_PULL, FROM_WORKER, spoil_step_again, DETERMINISM_SYNC},
     {"its sequence number does not follow those before", WIRE_PUSH, FROM_WORKER, spoil_sequence_far, DETERMINISM_ASYNC},
     {NO_TYPE, WIRE_PUSH, FROM_STRANGER, spoil_nothing, DETERMINISM_ASYNC},
@@ -711,15 +764,17 @@ static void expect_refusal(fixture_t *f, net_t *net, const letter_t *l, const ch
     assert_int_equal(f->ended, ST_OK); /* the shard goes on */
 }
 
-/* Two workers at step 2: all of steps 0 and 1 is applied; worker 0 has pulled and pushed step 3 too, ahead of its time. */
+/* Two workers at step 2: all of steps 0 and 1 is applied; worker 0 has pulled step 3 too, ahead of its time. */
 static void play_to_the_middle(fixture_t *f, bool ordered)
 {
-    for (int64_t t = 0; t < 2; t++)
-        for (int w = 0; w < 2; w++) {
+    for (int64_t t = 0; t < 2; t++) {
+        for (int w = 0; w < 2; w++)
             post_pull(f->worker[w], t);
+        settle(f);
+        for (int w = 0; w < 2; w++)
             post_push(f->worker[w], t, w);
-        }
-    settle(f);
+        settle(f);
+    }
     for (int w = 0; w < 2; w++)
         for (int t = 0; t < 2; t++) {
             net_message_t rows = expect_message(f->worker[w], WIRE_ROWS);
@@ -727,9 +782,23 @@ static void play_to_the_middle(fixture_t *f, bool ordered)
         }
     if (ordered) {
         post_pull(f->worker[0], 3);
-        post_push(f->worker[0], 3, 0);
         settle(f);
     }
+}
+
+/* Who is no rank of the job is not answered. */
+static void offend(fixture_t *f, net_t *net, letter_t *l, const offence_t *o)
+{
+    net_message_t nothing;
+    catch_start();
+    send_offence(net, l);
+    if (o->from != FROM_STRANGER) {
+        expect_refusal(f, net, l, o->reason);
+    } else {
+        settle(f);
+        assert_int_equal(net_receive(net, &nothing, 0), ST_TIMEOUT);
+    }
+    catch_stop();
 }
 
 static void check_offences(const char *level, determinism_t determinism)
@@ -739,7 +808,7 @@ static void check_offences(const char *level, determinism_t determinism)
     setup(&f, level, 0, 2, 2, 1);
     begin(&f, RUN);
     play_to_the_middle(&f, ordered);
-    const message_counters_t before = flush(&f);
+    const message_counters_t before = look(&f);
     assert_int_equal(before.bad_messages, 0);
     assert_int_equal(before.rows_pushed, 4 * KEYS);
     int64_t offended = 0;
@@ -750,13 +819,10 @@ static void check_offences(const char *level, determinism_t determinism)
         net_t *net = o->from == FROM_WORKER ? f.worker[0] : o->from == FROM_STRANGER ? f.stranger : f.coordinator;
         letter_t l = letter((wire_type_t)o->type, 2, 5, 0);
         o->spoil(&l);
-        catch_start();
-        send_offence(net, &l);
-        expect_refusal(&f, net, &l, o->reason);
-        catch_stop();
+        offend(&f, net, &l, o);
         offended++;
     }
-    const message_counters_t after = flush(&f);
+    const message_counters_t after = look(&f);
     assert_int_equal(after.bad_messages, offended);
     assert_int_equal(after.duplicates, 0);
     assert_int_equal(after.rows, before.rows);
@@ -765,18 +831,18 @@ static void check_offences(const char *level, determinism_t determinism)
     assert_true(after.digest_low == before.digest_low && after.digest_high == before.digest_high);
 
     /* Whoever was refused may still do it right, with the same number; and the run goes on as if nothing had been. */
-    for (int w = 0; w < 2; w++) {
-        letter_t l = letter(WIRE_PUSH, 2, w == 0 ? 5 : 3, w);
-        post_pull(f.worker[w], 2);
-        post(f.worker[w], &l);
-        if (!ordered || w == 1) {
-            post_pull(f.worker[w], 3);
-            l = letter(WIRE_PUSH, 3, w == 0 ? 6 : 4, w);
+    for (int64_t t = 2; t < 4; t++) {
+        for (int w = 0; w < 2; w++)
+            if (!ordered || w == 1 || t == 2)
+                post_pull(f.worker[w], t);
+        settle(&f);
+        for (int w = 0; w < 2; w++) {
+            const letter_t l = letter(WIRE_PUSH, t, (uint64_t)t + (w == 0 ? 3 : 1), w);
             post(f.worker[w], &l);
         }
+        settle(&f);
     }
-    settle(&f);
-    assert_int_equal(flush(&f).rows_pushed, 8 * KEYS);
+    assert_int_equal(look(&f).rows_pushed, 8 * KEYS);
     letter_t last = letter(WIRE_PEEK, 0, 1, 0);
     for (int w = 0; w < 2; w++)
         for (int t = 2; t < 4; t++) {
@@ -792,9 +858,26 @@ static void check_offences(const char *level, determinism_t determinism)
     teardown(&f);
 }
 
+/* A step is pushed once, whatever the number. */
+static void check_second_push(void)
+{
+    fixture_t f;
+    setup(&f, "sync", 0, 0, 2, 1);
+    begin(&f, RUN);
+    pull_rows(&f, 0);
+    post_push(f.worker[0], 0, 0);
+    const letter_t again = letter(WIRE_PUSH, 0, 2, 0);
+    catch_start();
+    post(f.worker[0], &again);
+    expect_refusal(&f, f.worker[0], &again, "this step was pushed before");
+    catch_stop();
+    teardown(&f);
+}
+
 static void test_bad_messages_change_nothing(void **state)
 {
     (void)state;
+    check_second_push();
     check_offences("sync", DETERMINISM_SYNC);
     check_offences("bounded", DETERMINISM_BOUNDED);
     check_offences("async", DETERMINISM_ASYNC);
@@ -811,10 +894,10 @@ static void test_groups_keep_to_their_tables(void **state)
     begin(&f, RUN);
     post_pull(f.worker[1], 0); /* of tables 0 and 1 */
     settle(&f);
-    assert_int_equal(flush(&f).rows, 0);
+    assert_int_equal(look(&f).rows, 0);
     post_pull(f.worker[0], 0);
     settle(&f);
-    assert_int_equal(flush(&f).rows, KEYS);
+    assert_int_equal(look(&f).rows, KEYS);
     int64_t seen[DIM];
     for (int w = 0; w < 2; w++) {
         net_message_t rows = expect_message(f.worker[w], WIRE_ROWS);
@@ -839,7 +922,7 @@ static void test_groups_keep_to_their_tables(void **state)
         assert_int_equal(seen[1], 0);
         net_release(f.worker[w], &rows);
     }
-    const message_counters_t counters = flush(&f);
+    const message_counters_t counters = look(&f);
     assert_int_equal(counters.rows, 2 * KEYS);
     assert_int_equal(counters.bad_messages, 1);
     teardown(&f);
@@ -865,7 +948,7 @@ static void test_a_sequence_number_counts_once(void **state)
         drain(&f, 70, i == 0 ? 1 : 0);
         post_push(f.worker[0], 0, 0); /* below the window of 64 numbers */
         settle(&f);
-        const message_counters_t c = flush(&f);
+        const message_counters_t c = look(&f);
         assert_int_equal(c.rows_pushed, 70 * KEYS);
         assert_int_equal(c.duplicates, 70 + 68 + 1);
         assert_int_equal(c.bad_messages, 0);
@@ -902,7 +985,7 @@ static void test_repeated_keys_are_steps_of_their_own(void **state)
         for (int i = 0; i < KEYS * DIM; i++)
             assert_true(((const float *)rows.frame[0].data)[i] == expected[i]);
         net_release(f.worker[0], &rows);
-        const message_counters_t c = flush(&f);
+        const message_counters_t c = look(&f);
         if (seed == 0)
             first = c;
         assert_true(c.digest_low == first.digest_low && c.digest_high == first.digest_high);
@@ -924,17 +1007,31 @@ static void test_nothing_is_taken_before_a_run(void **state)
         post(f.worker[0], &l);
         expect_refusal(&f, f.worker[0], &l, "no run has begun");
     }
-    /* BEGINs that name what does not exist. */
-    for (int i = 0; i < 5; i++) {
-        message_begin_t body = {.variant = -1, .fields = FIELDS};
-        body.variant = i == 0 ? -2 : i == 1 ? 0 : -1;
-        body.replica = i == 2 ? -1 : 0;
-        body.fields = i == 3 ? -1 : FIELDS;
-        if (i == 4)
-            memset(body.run_dir, 'x', sizeof body.run_dir);
-        letter_t l = {.header = wire_header(WIRE_BEGIN, RUN, EPOCH, 0, 0, 0)};
-        assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &l.header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
-        expect_refusal(&f, f.coordinator, &l, "its body is malformed");
+    /* BEGINs of what the job does not have. */
+    static const struct {
+        message_begin_t body;
+        const char *reason;
+    } wrong[] = {
+        {{.variant = -2, .fields = FIELDS, .steps = RUN_STEPS}, "the job has no such run"},
+        {{.variant = 0, .fields = FIELDS, .steps = RUN_STEPS}, "the job has no such run"},
+        {{.variant = -1, .replica = 1, .fields = FIELDS, .steps = RUN_STEPS}, "the job has no such run"},
+        {{.variant = -1, .replica = -1, .fields = FIELDS, .steps = RUN_STEPS}, "the job has no such run"},
+        {{.variant = -1, .purpose = RUN_SCORES, .fields = FIELDS}, "the job has no such run"},
+        {{.variant = -1, .purpose = RUN_TEACHES, .fields = FIELDS}, "the job has no such run"},
+        {{.variant = -1, .purpose = 77, .fields = FIELDS, .steps = RUN_STEPS}, "the job has no such run"},
+        {{.variant = -1, .fields = -1, .steps = RUN_STEPS}, "no dataset has so many fields"},
+        {{.variant = -1, .fields = 1 << 20, .steps = RUN_STEPS}, "no dataset has so many fields"},
+        {{.variant = -1, .fields = FIELDS}, "its steps are none of a run"},
+        {{.variant = -1, .fields = FIELDS, .steps = -1}, "its steps are none of a run"},
+        {{.variant = -1, .fields = FIELDS, .steps = INT64_MAX}, "its steps are none of a run"},
+        {{.variant = -1, .fields = FIELDS, .steps = RUN_STEPS, .first_step = RUN_STEPS}, "its steps are none of a run"},
+        {{.variant = -1, .fields = FIELDS, .steps = RUN_STEPS, .saves = 2}, "only a run that trains saves"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const letter_t l = {.header = wire_header(WIRE_BEGIN, RUN, EPOCH, 0, 0, 0)};
+        const wire_frame_t frame = {&wrong[i].body, sizeof wrong[i].body};
+        assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &l.header, &frame, 1), ST_OK);
+        expect_refusal(&f, f.coordinator, &l, wrong[i].reason);
     }
     const letter_t l = letter(WIRE_PULL, 0, 1, 0);
     post(f.worker[0], &l);
@@ -944,7 +1041,7 @@ static void test_nothing_is_taken_before_a_run(void **state)
     post_pull(f.worker[0], 0);
     net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
     net_release(f.worker[0], &rows);
-    assert_int_equal(flush(&f).bad_messages, 0); /* counters are those of the run */
+    assert_int_equal(look(&f).bad_messages, 0); /* counters are those of the run */
     teardown(&f);
 }
 
@@ -953,10 +1050,10 @@ static void test_a_run_of_another_experiment(void **state)
 {
     (void)state;
     fixture_t f;
-    setup(&f, "sync", 0, 0, 1, 1);
+    setup_more(&f, "sync", 0, 0, 1, 1, "teacher: {run: there}\n");
     static const char text[] = "determinism: sync\nmodel: {components: 2}\nembedding: {dim: 3, init_std: 0}\n";
     wire_header_t config = wire_header(WIRE_CONFIG, 0, 0, 0, 0, 0), begins = wire_header(WIRE_BEGIN, RUN, EPOCH, 0, 0, 0);
-    message_begin_t body = {.variant = MESSAGE_VARIANT_TOLD, .fields = FIELDS};
+    const message_begin_t body = {.purpose = RUN_TEACHES, .variant = -1, .fields = FIELDS};
     assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &config, &(wire_frame_t){text, sizeof text - 1}, 1), ST_OK);
     assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &begins, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
     net_message_t ready = expect_message(f.coordinator, WIRE_READY);
@@ -964,42 +1061,68 @@ static void test_a_run_of_another_experiment(void **state)
     const wire_segment_t segment = {2 * FIELDS - 1, 1}; /* the last table of the second component */
     const uint64_t key = 7;
     const wire_frame_t frames[] = {{&segment, sizeof segment}, {&key, sizeof key}};
-    wire_header_t pull = wire_header(WIRE_PULL, RUN, EPOCH, FIRST_WORKER, 0, 1);
-    pull.sequence = 1;
-    assert_int_equal(net_send(f.worker[0], PEER_SHARD(0), &pull, frames, 2), ST_OK);
+    wire_header_t peek = wire_header(WIRE_PEEK, RUN, EPOCH, FIRST_WORKER, 0, 1);
+    peek.sequence = 1;
+    assert_int_equal(net_send(f.worker[0], PEER_SHARD(0), &peek, frames, 2), ST_OK);
     net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
     assert_int_equal(rows.frame[0].bytes, 3 * sizeof(float));
     net_release(f.worker[0], &rows);
     catch_start();
     assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &begins, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
-    const letter_t l = {.header = begins};
-    expect_refusal(&f, f.coordinator, &l, "its body is malformed");
+    const letter_t l = {.header = begins}, bad = {.header = config};
+    expect_refusal(&f, f.coordinator, &l, "its configuration has not come");
+    const letter_t pull = letter(WIRE_PULL, 0, 1, 0);
+    post(f.worker[0], &pull);
+    expect_refusal(&f, f.worker[0], &pull, "a run that only scores trains nothing");
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &config, &(wire_frame_t){"model: {hidden: 7", 17}, 1), ST_OK);
+    expect_refusal(&f, f.coordinator, &bad, "the coordinator's CONFIG");
     catch_stop();
+    assert_string_equal(f.shard->run_dir + strlen(f.shard->run_dir) - 6, "/there");
     teardown(&f);
 }
 
+/* A run is trained to its end and flushed, and the next one knows nothing of it; while it is trained it is neither flushed nor
+ * replaced. */
 static void test_a_new_run_starts_from_nothing(void **state)
 {
     (void)state;
     fixture_t f;
     setup(&f, "sync", 0, 0, 2, 1);
-    begin(&f, RUN + 1);
     for (int round = 0; round < 2; round++) {
-        begin(&f, RUN); /* drops what the round before left held: the push of step 0, the pull of step 1 */
-        assert_int_equal(flush(&f).rows, 0);
+        begin_steps(&f, RUN, 2);
+        assert_int_equal(look(&f).rows, 0);
         for (int64_t t = 0; t < 2; t++)
-            post_pull(f.worker[0], t);
-        post_push(f.worker[0], 0, 0); /* the same sequence number as in the run before */
+            for (int w = 0; w < 2; w++) {
+                post_pull(f.worker[w], t);
+                settle(&f);
+                if (t == 0 || w == 0)
+                    post_push(f.worker[w], t, w); /* the same sequence numbers as in the run before */
+            }
         settle(&f);
-        net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
-        int64_t seen[DIM];
-        read_rows(&rows, seen);
-        assert_int_equal(seen[0], 0);
-        net_release(f.worker[0], &rows);
-        const message_counters_t c = flush(&f);
-        assert_int_equal(c.duplicates, 0);
-        assert_int_equal(c.rows_pushed, 0); /* it waits for worker 1 */
-        assert_int_equal(c.rows, KEYS);
+        const message_counters_t c = look(&f);
+        assert_true(c.duplicates == 0 && c.rows_pushed == 2 * KEYS && c.rows == KEYS);
+        const message_begin_t body = {.purpose = RUN_TRAINS, .variant = -1, .fields = FIELDS, .steps = RUN_STEPS};
+        const letter_t begins = {.header = wire_header(WIRE_BEGIN, RUN + 1, EPOCH, 0, 0, 0)};
+        const letter_t flushes = {.header = wire_header(WIRE_FLUSH, RUN, EPOCH, 0, 0, 0)};
+        catch_start();
+        assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &begins.header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
+        expect_refusal(&f, f.coordinator, &begins, "a run is being trained");
+        assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &flushes.header, NULL, 0), ST_OK);
+        expect_refusal(&f, f.coordinator, &flushes, "the run is not trained to its end");
+        catch_stop();
+        post_push(f.worker[1], 1, 1);
+        settle(&f);
+        assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &flushes.header, NULL, 0), ST_OK);
+        net_message_t flushed = expect_message(f.coordinator, WIRE_FLUSHED);
+        net_release(f.coordinator, &flushed);
+        catch_start();
+        assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &flushes.header, NULL, 0), ST_OK);
+        expect_refusal(&f, f.coordinator, &flushes, "the run is not trained to its end");
+        catch_stop();
+        for (int i = 0; i < 4; i++) {
+            net_message_t rows = expect_message(f.worker[i % 2], WIRE_ROWS);
+            net_release(f.worker[i % 2], &rows);
+        }
     }
     teardown(&f);
 }

@@ -19,6 +19,7 @@
 #include "common/net/slots.h"
 #include "ps/checkpoint/store.h"
 #include "ps/shard.h"
+#include "ps/shard_impl.h"
 #include "tests/lib/disk_sim.h"
 #include "tests/lib/expect.h"
 #include "tests/lib/testing.h"
@@ -66,6 +67,7 @@ typedef struct cluster {
     int shards;
     uint32_t incarnation;
     experiment_t *experiment;
+    run_folders_t folders;
     net_sim_world_t *world;
     net_t *coordinator, *worker[WORKERS_MOST], *net[SHARDS_MOST];
     shard_t *shard[SHARDS_MOST];
@@ -102,6 +104,8 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t i
              setting->level, setting->depth, setting->staleness, c->dim, setting->ordered ? "0.1" : "0",
              setting->ordered ? "adagrad" : "sgd", setting->memory_mb);
     assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &c->experiment), ST_OK);
+    c->folders.job = test_path("run");
+    c->folders.scored = !saves && first_step > 0 ? c->folders.job : NULL;
     c->world = net_sim_world_create(setting->seed, 5);
     c->coordinator = net_sim_attach(c->world, 0);
     for (int w = 0; w < setting->workers; w++)
@@ -112,6 +116,8 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t i
         for (int w = 0; w < setting->workers; w++)
             net_sim_dial(c->worker[w], PEER_SHARD(s), c->net[s]);
         const shard_options_t options = {.shard = s,
+                                         .shards = shards,
+                                         .folders = &c->folders,
                                          .first_of_process = s == 0,
                                          .rank = 1 + s,
                                          .first_worker = FIRST_WORKER,
@@ -123,8 +129,13 @@ static void start(cluster_t *c, const setting_t *setting, int shards, uint32_t i
         assert_int_equal(shard_create(&options, &c->shard[s]), ST_OK);
         c->seats[s] = (seat_t){c, s};
         net_sim_serve(c->net[s], serve_shard, &c->seats[s]);
-        message_begin_t body = {.variant = -1, .fields = FIELDS, .saves = saves, .first_step = first_step};
-        snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
+        const bool scores = !saves && first_step > 0;
+        const message_begin_t body = {.purpose = scores ? RUN_SCORES : RUN_TRAINS,
+                                      .variant = -1,
+                                      .fields = FIELDS,
+                                      .saves = saves,
+                                      .first_step = first_step,
+                                      .steps = scores ? 0 : STEPS};
         wire_header_t header = wire_header(WIRE_BEGIN, RUN, incarnation, 0, 0, 0);
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, &(wire_frame_t){&body, sizeof body}, 1), ST_OK);
         net_message_t ready = expect_message(c->coordinator, WIRE_READY);
@@ -360,6 +371,8 @@ static status_t add_head(void *context, uint32_t table, int64_t payload_floats, 
 static void flush(cluster_t *c)
 {
     for (int s = 0; s < c->shards; s++) {
+        c->shard[s]->steps = 0; /* the run ends where the test says */
+        c->shard[s]->phase = PHASE_TRAINS;
         wire_header_t header = wire_header(WIRE_FLUSH, RUN, c->incarnation, 0, 0, 0);
         assert_int_equal(net_send(c->coordinator, PEER_SHARD(s), &header, NULL, 0), ST_OK);
         net_message_t message = expect_message(c->coordinator, WIRE_FLUSHED);
@@ -391,9 +404,7 @@ static void restore(cluster_t *c, uint32_t incarnation, int folders, const int64
                               .depth = c->o->ordered ? c->o->depth : 0,
                               .incarnation = (int32_t)incarnation,
                               .folders = folders,
-                              .shards = c->shards,
                               .tables = FIELDS};
-    snprintf(body.run_dir, sizeof body.run_dir, "%s", test_path("run"));
     const wire_frame_t frames[] = {{&body, sizeof body}, {cuts, n * (int64_t)sizeof *cuts}, {NULL, 0}};
     wire_header_t header = wire_header(WIRE_RESTORE, RUN, c->incarnation, 0, 0, n);
     for (int s = 0; s < c->shards; s++) {
@@ -731,7 +742,7 @@ static void test_what_is_refused(void **state)
     post(&c, WIRE_PULL, 0, 1, false, true);
     expect_refusal(c.worker[0], "there can be no cut before its step");
     fold(&c, 1);
-    expect_refusal(c.coordinator, "nothing is saved in this run");
+    expect_refusal(c.coordinator, "nothing is saved now");
     stop(&c);
 
     start(&c, &setting, 1, 2, 0, true);
@@ -746,12 +757,11 @@ static void test_what_is_refused(void **state)
                                           "is not the one that this run begins with",
                                           "is not the one that this run begins with",
                                           "is not the one that this run begins with",
-                                          "its body is malformed",
                                           "its body is malformed"};
     start(&c, &setting, 1, 3, 9, true);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 6; i++) {
         int64_t deltas[] = {3, 9};
-        message_restore_t body = {.step = 9, .depth = 1, .incarnation = 1, .folders = 1, .shards = 1, .tables = FIELDS};
+        message_restore_t body = {.step = 9, .depth = 1, .incarnation = 1, .folders = 1, .tables = FIELDS};
         body.step -= i == 0;
         deltas[0] = i == 1 ? 9 : i == 2 ? 2 : 3;
         deltas[1] = body.step = i == 2 ? 8 : body.step + (i == 0);
@@ -759,8 +769,6 @@ static void test_what_is_refused(void **state)
         body.depth += i == 3;
         body.tables += i == 4;
         body.folders -= i == 5;
-        if (i == 6)
-            memset(body.run_dir, 'x', sizeof body.run_dir);
         const wire_frame_t frames[] = {{&body, sizeof body}, {deltas, sizeof deltas}, {NULL, 0}};
         wire_header_t header = wire_header(WIRE_RESTORE, RUN, 3, 0, 0, sizeof deltas / sizeof *deltas);
         assert_int_equal(net_send(c.coordinator, PEER_SHARD(0), &header, frames, 3), ST_OK);

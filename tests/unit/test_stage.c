@@ -50,7 +50,7 @@ static void test_what_is_refused(void **state)
     assert_int_equal(stage_begin(stage, 9, true), ST_OK);
     catch_start();
     assert_int_equal(stage_deliver(stage, PEER_COORDINATOR, &early, NULL, 0), ST_OK);
-    assert_int_equal(stage_deliver(stage, STAGE_FIRST_WORKER + 1, &early, NULL, 0), ST_OK);
+    assert_int_equal(stage_deliver(stage, STAGE_FIRST_WORKER, &early, NULL, 0), ST_OK);
     catch_stop();
     assert_int_equal(stage->sent[WIRE_ERROR], 2);
     assert_non_null(strstr(stage->reason, "a shard does not take this type from this sender"));
