@@ -357,6 +357,32 @@ static void test_a_refusal_is_fatal(void **state)
     teardown(&f);
 }
 
+/* Whatever shards say that does not fit, a wait goes on, and ends with the right answers. */
+static void test_wild_messages_end_no_wait(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    uint64_t sequence[SHARDS];
+    noise_t noise;
+    assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
+    take_pulls(&f, &f.batch[0], WIRE_PULL, sequence);
+    catch_start();
+    for (uint64_t n = 0; n < 20 * WIRE_TYPE_END; n++) {
+        noise_draw(&noise, (wire_type_t)(1 + n % (WIRE_TYPE_END - 1)), 5, n, RUN, EPOCH);
+        assert_int_equal(net_send(f.shard[n % SHARDS], RANK, &noise.header, noise.frame, noise.frames), ST_OK);
+        while (net_sim_step(f.world))
+            ;
+        assert_int_equal(client_poll(f.client, 0), ST_OK);
+    }
+    catch_stop();
+    assert_true(f.net->bad_messages > 18 * WIRE_TYPE_END && !client_has_failed(f.client));
+    for (int s = 0; s < SHARDS; s++)
+        answer(&f, s, 0, sequence[s], keys_of(&f.batch[0], s), weights_of(&f.batch[0], s));
+    assert_int_equal(client_wait(f.client, 0), ST_OK);
+    teardown(&f);
+}
+
 static void test_silence_is_named(void **state)
 {
     (void)state;
@@ -498,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_pushes_of_some_sets),
         cmocka_unit_test(test_wrong_answers),
         cmocka_unit_test(test_a_refusal_is_fatal),
+        cmocka_unit_test(test_wild_messages_end_no_wait),
         cmocka_unit_test(test_silence_is_named),
         cmocka_unit_test(test_control_messages_are_kept),
         cmocka_unit_test(test_what_is_not_a_workers_is_refused),
