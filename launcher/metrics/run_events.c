@@ -35,7 +35,7 @@ status_t run_events_emit(run_events_t *events, const run_event_t *event)
     status_t first = ST_OK;
     for (size_t i = 0; events && i < SINKS; i++) {
         const status_t status = sinks[i]->take(events->sink[i], event);
-        if (status != ST_OK && event->kind == EVENT_SYNC)
+        if (status != ST_OK && (event->kind == EVENT_SYNC || event->kind == EVENT_TRAIN))
             return status; /* a disk that fails would be said once for each file */
         first = first == ST_OK ? status : first;
     }

@@ -139,8 +139,8 @@ typedef struct run_events run_events_t;
 run_events_t *run_events_create(progress_t *line);
 void run_events_destroy(run_events_t **events);
 
-/* run_events_emit - to every sink; the first error, if any, after all had it, but for EVENT_SYNC, which ends with the first.
- * Nothing where events is NULL.
+/* run_events_emit - to every sink; the first error, if any, after all had it, but for EVENT_SYNC and EVENT_TRAIN, which end
+ * with the first. Nothing where events is NULL.
  * run_events_trouble - EVENT_TROUBLE, before an error that is going to be said: no sink's own error matters then. */
 WARN_UNUSED status_t run_events_emit(run_events_t *events, const run_event_t *event);
 void run_events_trouble(run_events_t *events, const char *text);

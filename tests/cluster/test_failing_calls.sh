@@ -5,7 +5,7 @@
 # and starts again to the same model". A library (tests/lib/failing_calls.c) fails the call in one rank, or in the smelter that makes
 # the dataset; then the job is started again as a person would, with --resume where a checkpoint was committed.
 #
-# Here every kind of call fails at a few places that differ from day to day. FULL=1 (make faults) fails every one, from the first to
+# Here a few calls fail, SAMPLES of them, which SAMPLE_SEED chooses. FULL=1 (make faults) fails every one, from the first to
 # the one behind the last, in every rank, of a run that is new, of one that goes on, of one with rows that leave memory, and the same
 # with all later writes, too, as on a disk that stays full. RANKS, KINDS and SCENES choose among them.
 # shellcheck source=tests/lib/cluster.sh
@@ -127,11 +127,11 @@ sweep() {
     done
 }
 
-# A few of them: in the day's order of kinds, each at one place.
+# A few of them, each at one place.
 sample() {
     local calls=("0 write 1-30" "1 write 1-45" "0 sync 1-50" "1 sync 1-22" "0 open 1-86" "1 open 1-46" "0 rename 1-13" "1 map 1-7" "1 reserve 1-2" "1 remove 1-9")
     local i place
-    RANDOM=$((10#$(date +%j))) SCENE=new STICKY=''
+    RANDOM=${SAMPLE_SEED:-1} SCENE=new STICKY=''
     for i in $(seq "${SAMPLES:-2}"); do
         read -r RANK KIND place <<<"${calls[RANDOM % ${#calls[@]}]}"
         N=$((${place%-*} + RANDOM % (${place#*-} - ${place%-*} + 1)))
