@@ -319,10 +319,29 @@ static bool tame(draft_t *d)
     return d->header.type == WIRE_PUSH;
 }
 
+/* A report to the coordinator comes once: again it is refused, whatever it says now. */
+static bool make_report(malice_t *m, draft_t *d)
+{
+    static const int types[] = {WIRE_READY,   WIRE_PROGRESS, WIRE_TRAINED,   WIRE_PREDICTIONS, WIRE_EVALUATED,
+                                WIRE_DENSE,   WIRE_FLUSHED,  WIRE_LOADED,    WIRE_CLIPPED,     WIRE_CUT,
+                                WIRE_DIGESTS, WIRE_PROBED,   WIRE_CUT_DENSE, WIRE_PREPARED,    WIRE_FOLDED};
+    if (!repeat(m, recall(m, m->now, types[pick(m, (int)(sizeof types / sizeof *types))]), d) ||
+        d->to->role != WIRE_ROLE_COORDINATOR)
+        return false;
+    const double what = uniform(m);
+    if (what < 0.3)
+        d->header.step = uniform(m) < 0.5 ? -1 - (int64_t)(bits(m) >> (1 + pick(m, 60))) : INT64_MAX >> pick(m, 40);
+    else if (what < 0.5)
+        d->header.table = 1000 + (uint32_t)(bits(m) >> (32 + pick(m, 20)));
+    return true;
+}
+
 static bool make_wild(malice_t *m, draft_t *d)
 {
     static const int types[] = {WIRE_PULL, WIRE_PEEK, WIRE_PUSH};
     const int type = types[pick(m, 3)];
+    if (!m->tames && uniform(m) < 0.5)
+        return make_report(m, d);
     if (!repeat(m, recall(m, m->now, type), d))
         return false;
     if (m->tames)

@@ -15,7 +15,7 @@ typedef enum malice_kind {
     MALICE_STRANGER, /* without a key */
     MALICE_REPLAY,   /* messages of an earlier start */
     MALICE_ROLE,     /* what the sender may not send, or under another's name, or malformed */
-    MALICE_WILD,     /* what the sender may send, with steps, tables and counts that cannot be */
+    MALICE_WILD,     /* what the sender may send, with steps, tables and counts that cannot be, or a second time */
 } malice_kind_t;
 
 /* A node that listens. */
