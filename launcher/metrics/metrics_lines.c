@@ -25,24 +25,32 @@ static bool is_before(const char *line, const char *end, int64_t step, int64_t d
     return memmem(line, (size_t)(end - line), "\"rows\"", 6) ? of < step - depth : of < step;
 }
 
+/* Lines of older versions have no check; they come first. *checked: one with a check came before. */
+static bool is_as_written(const char *line, size_t bytes, bool *checked)
+{
+    const bool has_check = memmem(line, bytes, "\"check\"", 7);
+    const bool is_older = !has_check && !*checked;
+    *checked |= has_check;
+    return is_older || (has_check && step_line_is_whole(line, bytes));
+}
+
 status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char *text, uint64_t *lines, char **end_of_text)
 {
     char *to = text;
-    int64_t number = 0, changed = 0;
+    int64_t number = 0;
+    bool checked = false;
     *lines = 0;
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         const size_t bytes = (size_t)(end + 1 - line);
         number++;
-        if (!changed && !is_of_metrics(line, end) && !step_line_is_whole(line, bytes - 1))
-            changed = number;
-        if (!is_before(line, end, step, depth))
-            continue;
-        if (changed)
+        if (!is_of_metrics(line, end) && !is_as_written(line, bytes - 1, &checked))
             return FAIL(ST_CORRUPT,
                         "%s: line %" PRId64
                         " was changed after it was written: its check is that of another line; put the run's own "
                         "file in its place",
-                        path, changed);
+                        path, number);
+        if (!is_before(line, end, step, depth))
+            continue;
         if (is_of_metrics(line, end))
             *lines += hash64(line, bytes, 0);
         memmove(to, line, bytes);

@@ -15,8 +15,10 @@
  * step is applied, `depth` steps later.
  *
  * path   names the text in errors
- * lines  out  the checksum of those about intervals: the sum of their hashes ST_CORRUPT: a line about a step is not as it was
- * written, and lines from before the cut follow, so that no crash has left it. */
+ * lines  out  the checksum of those about intervals: the sum of their hashes
+ *
+ * ST_CORRUPT: a line about a step is not as it was written. It is none that a crash has cut off, for it has its end; and which
+ * step it was of nobody knows, so that it may be one of those to be kept. */
 WARN_UNUSED status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char *text, uint64_t *lines, char **end);
 
 /* metrics_line_text - the line of an interval, with its newline; **owned**, mem_free. */
