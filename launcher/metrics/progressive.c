@@ -416,10 +416,11 @@ static int64_t steps_filled(const progressive_t *p, int worker, int64_t first, i
 
 bool progressive_has(const progressive_t *p, int worker, int64_t step)
 {
+    const int64_t steps = lanes_steps(&p->o.lanes), end = step < steps ? step : steps;
     int64_t next = p->queues[worker].next;
-    while (next < step && worker_rows(p, next, worker) == 0)
+    while (next < end && worker_rows(p, next, worker) == 0)
         next++;
-    return next >= step;
+    return next >= end;
 }
 
 status_t progressive_put(progressive_t *p, int worker, net_message_t *message, int64_t now_ns)

@@ -26,10 +26,13 @@ static void test_seeds(void **state)
     assert_true(sum.damaged > SEEDS / 20);
 }
 
+/* Mistakes that few seeds catch: where the search for one begins, so that those before it are not played each time. */
+static const uint64_t from_seed[SIM_MISTAKE_COUNT] = {[SIM_BELIEVES_HEADERS] = 347, [SIM_OVERLOOKS_PLACES] = 174};
+
 /* Some seed catches the mistake, and passes without it. */
 static bool caught(sim_mistake_t mistake)
 {
-    for (uint64_t seed = 1; seed <= 10 * SEEDS; seed++)
+    for (uint64_t seed = from_seed[mistake] ? from_seed[mistake] : 1; seed <= 10 * SEEDS; seed++)
         if (!sim_scenario_run(seed, mistake).good)
             return sim_scenario_run(seed, SIM_NO_MISTAKE).good;
     return false;

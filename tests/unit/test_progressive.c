@@ -535,6 +535,14 @@ static void test_messages_that_do_not_fit(void **state)
     assert_int_equal(progressive_steps(f.progressive), 300);
     teardown(&f);
 
+    setup(&f, &longer, 2, 4, 1); /* what is here; and a step that no run has is told at once */
+    post_part(&f, &longer, 0, 0, 7);
+    post_part(&f, &longer, 1, 0, 300);
+    assert_int_equal(take_all(&f), ST_OK);
+    assert_true(progressive_has(f.progressive, 0, 7) && !progressive_has(f.progressive, 0, 8));
+    assert_true(progressive_has(f.progressive, 1, 300) && progressive_has(f.progressive, 1, INT64_MAX));
+    teardown(&f);
+
     uint64_t lines = 0;
     const run_event_t nowhere = {.kind = EVENT_TRAIN, .train = {.run_dir = "/nowhere", .lines = &lines, .lines_known = true}};
     run_events_t *events = run_events_create(NULL);
