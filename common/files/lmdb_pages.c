@@ -234,7 +234,8 @@ static status_t read_meta(const lmdb_pages_t *pages, uint64_t page, int64_t offs
     const int64_t left = pages->bytes - offset;
     const size_t n = left <= 0 ? 0 : left < HEAD_BYTES ? (size_t)left : HEAD_BYTES;
     char why[LMDB_WHY];
-    TRY(disk_read(pages->file, offset, head, n));
+    if (n)
+        TRY(disk_read(pages->file, offset, head, n));
     return lmdb_meta_decode(head, n, out, why) ? ST_OK : damaged(pages, page, why);
 }
 

@@ -430,7 +430,7 @@ status_t progressive_put(progressive_t *p, int worker, net_message_t *message, i
     int64_t next = -1;
     if (queue->put - queue->taken == QUEUE_MOST)
         return REFUSE("worker %d is too far ahead with its progressive predictions", worker);
-    if (message->frame[0].bytes != h.count * 4 || message->frame[2].bytes != h.count * 8)
+    if (message->frame[0].bytes != h.count * 4 || message->frame[1].bytes != h.count || message->frame[2].bytes != h.count * 8)
         return REFUSE("worker %d sent progressive predictions that are not one for each example, with a query", worker);
     if (!metrics_are_labels(message->frame[1].data, h.count))
         return REFUSE("worker %d sent progressive predictions of labels other than 0 and 1", worker);
