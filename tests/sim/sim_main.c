@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,9 +16,11 @@
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_scenario.h"
 
+#define SEED_SECONDS 30 /* of the processor; a seed needs a small part of one */
+
 static volatile uint64_t now_playing;
 
-/* An assertion or a crash inside of a scenario ends the process, not without the line that replays it. */
+/* An assertion, a crash or a loop without an end in a scenario ends the process, not without the line that replays it. */
 static void on_crash(int number)
 {
     char line[96];
@@ -31,7 +34,9 @@ static void on_crash(int number)
 
 static void play(uint64_t seed, sim_mistake_t mistake, bool verbose, sim_verdict_t *sum)
 {
+    const struct itimerval most = {.it_value = {.tv_sec = SEED_SECONDS}};
     now_playing = seed;
+    setitimer(ITIMER_VIRTUAL, &most, NULL);
     const sim_verdict_t v = sim_scenario_run(seed, mistake);
     sim_verdict_add(sum, &v);
     if (!v.good) {
@@ -69,6 +74,7 @@ int main(int argc, char **argv)
         return 2;
     signal(SIGSEGV, on_crash);
     signal(SIGABRT, on_crash);
+    signal(SIGVTALRM, on_crash);
     sim_begin();
     sim_verdict_t sum = {.good = true};
     const int64_t start = clock_now_ns();
