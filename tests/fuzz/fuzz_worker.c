@@ -35,19 +35,7 @@ static experiment_t *experiment;
 
 static void put(int peer, const wire_header_t *header, const wire_frame_t *bodies, int n)
 {
-    wire_frame_t frames[1 + WIRE_FRAMES];
-    wire_header_t full = *header;
-    uint8_t head[64];
-    const char *reason;
-    full.payload_bytes = 0;
-    for (int i = 0; i < n; i++) {
-        frames[1 + i] = bodies[i];
-        full.payload_bytes += bodies[i].bytes;
-    }
-    wire_encode(&full, head);
-    frames[0] = (wire_frame_t){head, sizeof head};
-    const bool good = net_fake_put(world->net, peer, frames, 1 + n, &reason);
-    (void)good;
+    net_fake_put_bodies(world->net, peer, header, bodies, n);
 }
 
 /* ---- shards ------------------------------------------------------------------------------------------------------------ */

@@ -181,3 +181,20 @@ void net_fake_advance(net_t *net, int64_t ns)
 {
     ((net_fake_t *)net)->now_ns += ns;
 }
+
+void net_fake_put_bodies(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *bodies, int n)
+{
+    wire_frame_t frames[1 + WIRE_FRAMES];
+    wire_header_t full = *header;
+    uint8_t head[64];
+    const char *reason;
+    full.payload_bytes = 0;
+    for (int i = 0; i < n; i++) {
+        frames[1 + i] = bodies[i];
+        full.payload_bytes += bodies[i].bytes;
+    }
+    wire_encode(&full, head);
+    frames[0] = (wire_frame_t){head, sizeof head};
+    const bool good = net_fake_put(net, peer, frames, 1 + n, &reason);
+    (void)good;
+}

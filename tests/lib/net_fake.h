@@ -26,4 +26,7 @@ bool net_fake_put(net_t *net, int peer, const wire_frame_t *frames, int n, const
 int64_t net_fake_held(const net_t *net);
 void net_fake_advance(net_t *net, int64_t ns);
 
+/* net_fake_put_bodies - net_fake_put of a header, whose payload_bytes it fills in, and n body frames; a refused one is gone. */
+void net_fake_put_bodies(net_t *net, int peer, const wire_header_t *header, const wire_frame_t *bodies, int n);
+
 #endif
