@@ -185,24 +185,28 @@ static status_t check_left(const failure_detector_t *a)
     return FAIL(ST_PEER, "%s left the job (%s); the job ends", text, status_name(a->left_status));
 }
 
-/* No rank may be silent for longer than the deadline. */
+/* No rank may be silent for longer than the deadline. Ranks of a host that is cut off fall silent within a heartbeat of each
+ * other, not at once: who has been silent for half the deadline when the first is over it is missing too, and is named. */
 static status_t check_deadline(const failure_detector_t *a)
 {
-    int64_t now = net_now_ns(a->net), oldest = now;
-    int silent = 0, ranks = a->roster->size;
+    const int64_t now = net_now_ns(a->net);
+    const int ranks = a->roster->size;
+    int64_t oldest = now;
+    for (int r = 1; r < ranks; r++)
+        oldest = a->seen_ns[r] < oldest ? a->seen_ns[r] : oldest;
+    if (now - oldest <= a->deadline_ns)
+        return ST_OK;
+    int silent = 0;
     char names[600] = "", text[ATTENDANCE_NAME_BYTES];
     size_t used = 0;
     for (int r = 1; r < ranks; r++) {
-        if (now - a->seen_ns[r] <= a->deadline_ns)
+        if (now - a->seen_ns[r] <= a->deadline_ns / 2)
             continue;
         silent++;
-        oldest = a->seen_ns[r] < oldest ? a->seen_ns[r] : oldest;
         if (used < sizeof names)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
                                      failure_detector_name(a, r, text));
     }
-    if (!silent)
-        return ST_OK;
     run_events_trouble(a->events, names);
     return FAIL(ST_TIMEOUT, "waiting for %d of %d ranks: %s, %.0f s", silent, ranks - 1, names, (double)(now - oldest) * 1e-9);
 }

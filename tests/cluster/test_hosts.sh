@@ -83,6 +83,10 @@ cut_off() {
         sleep 0.05
     done
     expect "after 12 s there are on the host that is cut off: $(ip netns pids "$name" | xargs -r ps -o pid=,args= -p)" [ -z "$(ip netns pids "$name")" ]
+    for i in $(seq 100); do # the near side ends at its own deadline, only its mpirun waits for the daemon
+        grep -q 'coordinator: error: ' "$T/log" && break
+        sleep 0.05
+    done
     kill -TERM "$JOB"
     finish
     expect "exit code 0" [ "$CODE" != 0 ]
