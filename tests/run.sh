@@ -5,7 +5,8 @@
 # prints "ok - name", "not ok - name" or "skip - name: reason" per test. cmocka is asked for its TAP output, which is the same
 # with numbers and a plan. One line per program shows its tests and its time; the output of a program that fails is shown. A crash, a
 # test that was planned and not reported, a program without any test and a program over its time (TEST_TIMEOUT seconds,
-# default 300) count as failures. TEST_JOBS of them run at a time. Last line: "N passed, N failed[, N skipped]".
+# default 300) count as failures. TEST_JOBS of them run at a time (default: three for two cores). Last line:
+# "N passed, N failed[, N skipped]".
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 if [ $# -lt 1 ]; then
@@ -75,9 +76,10 @@ show() {
     fi
 }
 
-# Programs mostly wait, for ranks that start and deadlines that pass: so as many run at a time as there are cores, and
-# lines are printed in the order of the names. jobs=1 where a person wants a quiet machine.
-jobs=${TEST_JOBS:-$(nproc)}
+# Programs mostly wait, for ranks that start and deadlines that pass (a script of whole jobs uses a quarter of a core): so more
+# run at a time than there are cores, and lines are printed in the order of the names. TEST_JOBS=1 where a person wants a quiet
+# machine.
+jobs=${TEST_JOBS:-$(($(nproc) * 3 / 2))}
 names=() running=0 shown=0
 
 show_finished() {
