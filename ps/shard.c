@@ -24,12 +24,6 @@ status_t shard_create(const shard_options_t *options, shard_t **out)
     shard->pulls = ARENA_ARRAY(arena, held_t, SHARD_RING * w);
     shard->pushes = ARENA_ARRAY(arena, held_t, SHARD_RING * w);
     shard->ready = ARENA_ARRAY(arena, net_message_t *, w);
-    shard->keys = ARENA_ARRAY(arena, const uint64_t *, w);
-    shard->gradients = ARENA_ARRAY(arena, const float *, w);
-    shard->counts = ARENA_ARRAY(arena, int64_t, w);
-    shard->cursor_segment = ARENA_ARRAY(arena, int64_t, w);
-    shard->cursor_key = ARENA_ARRAY(arena, int64_t, w);
-    shard->cursor_float = ARENA_ARRAY(arena, int64_t, w);
     *out = shard;
     return ST_OK;
 }

@@ -12,6 +12,7 @@
 #include "common/base/pool.h"
 #include "common/base/step_digest.h"
 #include "common/config/table_plan.h"
+#include "common/kernels/tree.h"
 #include "common/net/message.h"
 #include "common/net/replay_window.h"
 #include "common/net/step_batch.h"
@@ -34,6 +35,14 @@ typedef struct held {
     table_place_t place;
     net_message_t message;
 } held_t;
+
+/* Where shard_apply is in one part of a push. */
+typedef struct push_cursor {
+    const wire_segment_t *segment, *end;
+    const uint64_t *keys;
+    const float *g;
+    uint32_t leaf;
+} push_cursor_t;
 
 /* How far the run is. What comes when is in docs/PROTOCOL.md. */
 typedef enum shard_phase {
@@ -74,12 +83,11 @@ struct shard {
     held_t *pulls, *pushes;   /* [SHARD_RING][W] */
     reply_cache_t *replies;   /* to pulls of the last SHARD_RING steps */
     net_message_t **ready;    /* [W] pushes of the step being applied */
-    const uint64_t **keys;    /* [W] arguments of table_push_merged */
-    const float **gradients;  /* [W] */
-    int64_t *counts;          /* [W] */
-    int64_t *cursor_segment;  /* [W] where apply_step is in each push */
-    int64_t *cursor_key;
-    int64_t *cursor_float;
+    tree_shares_t shares;     /* of the run: which parts of the tree of lanes each worker of a group pushes */
+    push_cursor_t *cursors;   /* [parts of all workers] where shard_apply is in each push */
+    const uint64_t **keys;    /* [shares.leaves] arguments of table_push_merged */
+    const float **gradients;  /* [shares.leaves] */
+    int64_t *counts;          /* [shares.leaves] */
 
     shard_snapshot_t *snapshot;   /* NULL: nothing is saved in this run */
     pending_gradients_t *pending; /* pushes of steps before first_step; NULL where there are none */
@@ -155,6 +163,9 @@ WARN_UNUSED status_t shard_send_rows(shard_t *shard, int peer, const reply_t *re
 
 /* shard_prefetch - bring the rows of a pull that must wait into memory. */
 void shard_prefetch(shard_t *shard, const net_message_t *pull);
+
+/* shard_leaf - the number in the tree of lanes of the part that a segment of a worker's push is of. */
+uint32_t shard_leaf(const shard_t *shard, int worker, uint32_t part_table);
 
 /* shard_apply - apply the pushes of one step: all workers' (ordered levels) or one worker's, merged per key in tree order. */
 void shard_apply(shard_t *shard, net_message_t *const *messages, int n, int64_t step);

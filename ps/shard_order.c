@@ -68,9 +68,10 @@ static void save_push(shard_t *shard, const net_message_t *push, int worker)
     const uint64_t *keys = push->frame[1].data;
     const float *g = push->frame[2].data;
     for (int64_t i = 0; i < push->frame[0].bytes / (int64_t)sizeof *segments; i++) {
-        const int dim = table_options(shard->tables[segments[i].table])->dim;
+        const uint32_t table = wire_table(segments[i].table);
+        const int dim = table_options(shard->tables[table])->dim, sender = (int)shard_leaf(shard, worker, segments[i].table);
         for (uint32_t k = 0; k < segments[i].count; k++, keys++, g += dim)
-            shard_snapshot_push(shard->snapshot, step, worker, segments[i].table, *keys, g);
+            shard_snapshot_push(shard->snapshot, step, sender, table, *keys, g);
     }
     shard_snapshot_pushed(shard->snapshot);
 }

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "common/config/peer_group.h"
 #include "ps/shard_impl.h"
 
@@ -15,13 +17,40 @@ static tables_t tables_of(const shard_t *shard, int worker)
                       table_plan_id(&shard->plan, group.end_component, 0)};
 }
 
+/* Parts of the tree that a worker pushes. */
+static int parts_of(const shard_t *shard, int worker)
+{
+    const int member = worker % shard->shares.members; /* of its group */
+    return shard->shares.first[member + 1] - shard->shares.first[member];
+}
+
+uint32_t shard_leaf(const shard_t *shard, int worker, uint32_t part_table)
+{
+    return shard->shares.part[shard->shares.first[worker % shard->shares.members] + wire_part(part_table)];
+}
+
 static bool is_in(const tables_t *tables, uint32_t table)
 {
     return table >= tables->first && table < tables->end;
 }
 
-/* Check the segments of a PULL, PEEK or PUSH: known tables, ascending, counts that add up, a push to the worker's own tables;
- * *floats gets their weights. */
+/* What is wrong with a segment's table, or NULL. */
+static const char *wrong_with_table(const shard_t *shard, const tables_t *own, int worker, wire_type_t type,
+                                    uint32_t part_table)
+{
+    const bool push = type == WIRE_PUSH;
+    const uint32_t table = push ? wire_table(part_table) : part_table;
+    if (table >= shard->plan.tables)
+        return "a segment names a table that does not exist";
+    if (push && wire_part(part_table) >= parts_of(shard, worker))
+        return "a segment names a part of the tree of lanes that its sender does not have";
+    if (push && !is_in(own, table))
+        return "a segment names a table that another group of workers trains";
+    return NULL;
+}
+
+/* Check the segments of a PULL, PEEK or PUSH: known tables, ascending, counts that add up, a push to the worker's own tables
+ * and parts; *floats gets their weights. */
 const char *shard_check(const shard_t *shard, const net_message_t *message, int worker, int64_t *floats)
 {
     const tables_t own = tables_of(shard, worker);
@@ -31,14 +60,13 @@ const char *shard_check(const shard_t *shard, const net_message_t *message, int 
     if (message->frame[1].bytes != count * (int64_t)sizeof(uint64_t))
         return "segment counts, key count and key bytes disagree";
     for (int64_t i = 0; i < n && keys <= count; i++) {
-        if (segments[i].table >= shard->plan.tables)
-            return "a segment names a table that does not exist";
-        if (message->header.type == WIRE_PUSH && !is_in(&own, segments[i].table))
-            return "a segment names a table that another group of workers trains";
+        const char *reason = wrong_with_table(shard, &own, worker, (wire_type_t)message->header.type, segments[i].table);
+        if (reason)
+            return reason;
         if (i > 0 && segments[i].table <= segments[i - 1].table)
             return "segments are not in ascending order of tables";
         keys += segments[i].count;
-        total += (int64_t)segments[i].count * table_options(shard->tables[segments[i].table])->dim;
+        total += (int64_t)segments[i].count * table_options(shard->tables[wire_table(segments[i].table)])->dim;
     }
     if (keys != count)
         return "segment counts, key count and key bytes disagree";
@@ -141,32 +169,55 @@ void shard_set_step(shard_t *shard, int64_t step)
         table_set_step(shard->tables[t], step);
 }
 
-/* Apply the pushes of one step: all workers' (ordered levels) or one worker's, merged per key in tree order. */
+/* A cursor for each part of a message; returns their end. */
+static push_cursor_t *open_message(const shard_t *shard, const net_message_t *message, push_cursor_t *cursor)
+{
+    const int worker = shard_worker_of(shard, message->peer), parts = parts_of(shard, worker);
+    const wire_segment_t *segment = message->frame[0].data, *end = segment + message->frame[0].bytes / (int64_t)sizeof *segment;
+    const uint64_t *keys = message->frame[1].data;
+    const float *g = message->frame[2].data;
+    for (int p = 0; p < parts; p++, cursor++) {
+        *cursor = (push_cursor_t){segment, end, keys, g, shard_leaf(shard, worker, wire_part_table(p, 0))};
+        if (p + 1 == parts)
+            continue;
+        for (; segment < end && wire_part(segment->table) == p; segment++) {
+            keys += segment->count;
+            g += (int64_t)segment->count * table_options(shard->tables[wire_table(segment->table)])->dim;
+        }
+        cursor->end = segment;
+    }
+    return cursor;
+}
+
+/* What the cursors have for table t, which they go beyond; 0: nothing. */
+static int64_t take_table(shard_t *shard, push_cursor_t *end, uint32_t t, int dim)
+{
+    int64_t any = 0;
+    memset(shard->counts, 0, sizeof *shard->counts * shard->shares.leaves);
+    for (push_cursor_t *at = shard->cursors; at < end; at++) {
+        if (at->segment == at->end || wire_table(at->segment->table) != t)
+            continue;
+        const int64_t count = at->segment->count;
+        at->segment++;
+        shard->keys[at->leaf] = at->keys;
+        shard->gradients[at->leaf] = at->g;
+        shard->counts[at->leaf] = count;
+        at->keys += count;
+        at->g += count * dim;
+        any |= count;
+    }
+    return any;
+}
+
 void shard_apply(shard_t *shard, net_message_t *const *messages, int n, int64_t step)
 {
-    for (int w = 0; w < n; w++)
-        shard->cursor_segment[w] = shard->cursor_key[w] = shard->cursor_float[w] = 0;
-    for (uint32_t t = 0; t < shard->plan.tables; t++) {
-        int dim = table_options(shard->tables[t])->dim;
-        int64_t any = 0;
-        for (int w = 0; w < n; w++) {
-            const net_message_t *m = messages[w];
-            const wire_segment_t *segments = m->frame[0].data;
-            int64_t count = 0, i = shard->cursor_segment[w];
-            if (i < m->frame[0].bytes / (int64_t)sizeof *segments && segments[i].table == t) {
-                count = segments[i].count;
-                shard->cursor_segment[w]++;
-            }
-            shard->keys[w] = (const uint64_t *)m->frame[1].data + shard->cursor_key[w];
-            shard->gradients[w] = (const float *)m->frame[2].data + shard->cursor_float[w];
-            shard->counts[w] = count;
-            shard->cursor_key[w] += count;
-            shard->cursor_float[w] += count * dim;
-            any |= count;
-        }
-        if (any)
-            table_push_merged(shard->tables[t], shard->keys, shard->gradients, shard->counts, n, (uint32_t)step);
+    push_cursor_t *end = shard->cursors;
+    for (int i = 0; i < n; i++) {
+        end = open_message(shard, messages[i], end);
+        shard->counters.rows_pushed += messages[i]->header.count;
     }
-    for (int w = 0; w < n; w++)
-        shard->counters.rows_pushed += messages[w]->header.count;
+    for (uint32_t t = 0; t < shard->plan.tables; t++)
+        if (take_table(shard, end, t, table_options(shard->tables[t])->dim))
+            table_push_merged(shard->tables[t], shard->keys, shard->gradients, shard->counts, (int)shard->shares.leaves,
+                              (uint32_t)step);
 }

@@ -5,6 +5,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/config/lanes.h"
+#include "common/config/peer_group.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "ps/checkpoint/load.h"
@@ -23,6 +25,33 @@ static void end_row_cache(shard_t *shard)
     mem_free(path);
 }
 
+/* How pushes come together: those of a step over the tree of lanes, or each on its own. */
+static void begin_merge(shard_t *shard)
+{
+    if (shard_is_ordered(shard))
+        lanes_shares(shard->config, peer_group_at(shard->config, 0, shard->workers).workers, &shard->shares);
+    else
+        tree_shares_init(&shard->shares, 1, 1);
+    const tree_shares_t *shares = &shard->shares;
+    shard->cursors = MEM_ARRAY(push_cursor_t, shard->workers / shares->members * shares->first[shares->members]);
+    shard->keys = MEM_ARRAY(const uint64_t *, shares->leaves);
+    shard->gradients = MEM_ARRAY(const float *, shares->leaves);
+    shard->counts = MEM_ARRAY(int64_t, shares->leaves);
+}
+
+static void end_merge(shard_t *shard)
+{
+    tree_shares_fini(&shard->shares);
+    mem_free(shard->cursors);
+    mem_free(shard->keys);
+    mem_free(shard->gradients);
+    mem_free(shard->counts);
+    shard->cursors = NULL;
+    shard->keys = NULL;
+    shard->gradients = NULL;
+    shard->counts = NULL;
+}
+
 void shard_end(shard_t *shard)
 {
     shard_drop_held(shard);
@@ -36,6 +65,7 @@ void shard_end(shard_t *shard)
     shard->n_companions = 0;
     end_row_cache(shard);
     step_batch_end(&shard->digests);
+    end_merge(shard);
     config_destroy(&shard->config);
     mem_free(shard->run_dir);
     shard->run_dir = NULL;
@@ -203,6 +233,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     const int peer = message->peer;
     net_release(shard->o.net, message);
     shard->workers = config_active_workers(shard->config, shard->o.workers);
+    begin_merge(shard);
     TRY(begin_row_cache(shard));
     TRY(make_tables(shard, begin.fields));
     shard_begin_digests(shard);

@@ -253,6 +253,8 @@ static void begin(batch_builder_t *b, int rows, int64_t step, batch_t *batch)
     batch->single = info->single;
     batch->multi = info->multi;
     batch->numeric = info->numeric;
+    batch->parts = 1;
+    batch->part_row[0] = 0;
     grow(b, batch, info);
 }
 
@@ -314,13 +316,90 @@ void batch_reset(batch_t *batch)
     mem_free(batch->use_first);
     mem_free(batch->use_row);
     mem_free(batch->use_scale);
+    mem_free(batch->push_unique);
+    mem_free(batch->push_use);
+    mem_free(batch->push_first);
+    mem_free(batch->push_segments);
+    mem_free(batch->push_segment_first);
     *batch = (batch_t){0};
 }
 
-int64_t batch_weights(const batch_t *batch, const table_plan_t *plan, int shard)
+batch_slice_t batch_pulled(const batch_t *batch, int shard)
+{
+    const int32_t first = batch->shard_first[shard], segment = batch->segment_first[shard];
+    return (batch_slice_t){.segments = batch->segments + segment,
+                           .n_segments = batch->segment_first[shard + 1] - segment,
+                           .first = first,
+                           .keys = batch->shard_first[shard + 1] - first};
+}
+
+batch_slice_t batch_pushed(const batch_t *batch, int shard, int part)
+{
+    if (batch->parts <= 1)
+        return batch_pulled(batch, shard);
+    const int32_t at = shard * batch->parts + part, first = batch->push_first[at], segment = batch->push_segment_first[at];
+    return (batch_slice_t){.segments = batch->push_segments + segment,
+                           .n_segments = batch->push_segment_first[at + 1] - segment,
+                           .keys = batch->push_first[at + 1] - first,
+                           .unique = batch->push_unique + first,
+                           .use = batch->push_use + first};
+}
+
+int64_t batch_weights(const batch_slice_t *slice, const table_plan_t *plan)
 {
     int64_t weights = 0;
-    for (int32_t s = batch->segment_first[shard]; s < batch->segment_first[shard + 1]; s++)
-        weights += (int64_t)batch->segments[s].count * plan->field[batch->segments[s].table].width;
+    for (int32_t s = 0; s < slice->n_segments; s++)
+        weights += (int64_t)slice->segments[s].count * plan->field[slice->segments[s].table].width;
     return weights;
+}
+
+/* The uniques of one segment that rows before `to` use, and no part before has, appended to the list of pushes; next
+ * [uniques]: the first use that no part before has. Returns the new end of the list. */
+static int32_t push_segment(batch_t *batch, wire_segment_t segment, uint32_t u, int32_t to, uint32_t *next, int32_t end)
+{
+    for (uint32_t last = u + segment.count; u < last; u++) {
+        uint32_t use = next[u];
+        const uint32_t uses = batch->use_first[u + 1];
+        if (use == uses || batch->use_row[use] >= (uint32_t)to)
+            continue;
+        batch->push_unique[end] = u;
+        batch->push_use[end++] = use;
+        while (use < uses && batch->use_row[use] < (uint32_t)to)
+            use++;
+        next[u] = use;
+    }
+    return end;
+}
+
+void batch_split(batch_builder_t *b, batch_t *batch, const int32_t *row, int parts)
+{
+    ASSERT(parts >= 1 && parts <= TREE_PARTS_MAX);
+    batch->parts = parts;
+    memcpy(batch->part_row, row, sizeof *row * (size_t)(parts + 1));
+    if (parts == 1)
+        return;
+    const size_t slices = (size_t)(b->shards * parts) + 1, most = (size_t)batch->use_first[batch->uniques];
+    MEM_GROW(batch->push_first, batch->push_first_cap, slices);
+    MEM_GROW(batch->push_segment_first, batch->push_segment_first_cap, slices);
+    MEM_GROW(batch->push_segments, batch->push_segments_cap, (size_t)batch->segment_first[b->shards] * (size_t)parts + 1);
+    MEM_GROW(batch->push_unique, batch->push_unique_cap, most + 1);
+    MEM_GROW(batch->push_use, batch->push_use_cap, most + 1);
+    MEM_GROW(b->renumber, b->renumber_cap, (size_t)batch->uniques);
+    memcpy(b->renumber, batch->use_first, sizeof *b->renumber * (size_t)batch->uniques);
+    int32_t end = 0, segments = 0;
+    for (int s = 0; s < b->shards; s++)
+        for (int p = 0; p < parts; p++) {
+            batch->push_first[s * parts + p] = end;
+            batch->push_segment_first[s * parts + p] = segments;
+            uint32_t u = (uint32_t)batch->shard_first[s];
+            for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++) {
+                const int32_t before = end;
+                end = push_segment(batch, batch->segments[i], u, row[p + 1], b->renumber, end);
+                if (end > before)
+                    batch->push_segments[segments++] = (wire_segment_t){batch->segments[i].table, (uint32_t)(end - before)};
+                u += batch->segments[i].count;
+            }
+        }
+    batch->push_first[b->shards * parts] = end;
+    batch->push_segment_first[b->shards * parts] = segments;
 }

@@ -2,7 +2,10 @@
  * occurrence mapped to its unique key, and the way back for gradients.
  *
  * Unique keys are numbered 0 .. uniques-1, shard after shard and field after field inside a shard, so that the keys of a pull
- * are a slice of `keys` and its segments a slice of `segments`. Fields are the single-valued ones, then the multi-valued. */
+ * are a slice of `keys` and its segments a slice of `segments`. Fields are the single-valued ones, then the multi-valued.
+ *
+ * Gradients go back by the worker's parts of the tree of lanes, of which it usually has one: then the slices of a push
+ * are those of the pull. With several a key is pushed once for each part that uses it. */
 #ifndef SMELTER_BATCH_H
 #define SMELTER_BATCH_H
 
@@ -12,6 +15,7 @@
 #include "common/base/status.h"
 #include "common/config/table_plan.h"
 #include "common/data/dataset.h"
+#include "common/kernels/tree.h"
 #include "common/net/wire.h"
 
 typedef struct batch {
@@ -39,8 +43,16 @@ typedef struct batch {
     uint32_t *use_row;   /* rows that use it, ascending */
     float *use_scale;    /* scale of each use; 1 for single-valued fields */
 
+    int32_t parts;                        /* P; set by batch_split */
+    int32_t part_row[TREE_PARTS_MAX + 1]; /* rows [part_row[p], part_row[p + 1]) of a full batch are of part p */
+    uint32_t *push_unique, *push_use;     /* where P > 1: the uniques that are pushed, and the first use of each in its part */
+    int32_t *push_first;                  /* [shards * P + 1] first of a shard's and part's, as the next */
+    wire_segment_t *push_segments;        /* as segments */
+    int32_t *push_segment_first;
+
     /* capacities of the arrays above */
     size_t teacher_cap, rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap, uses_cap, firsts_cap;
+    size_t push_unique_cap, push_use_cap, push_first_cap, push_segments_cap, push_segment_first_cap;
 } batch_t;
 
 typedef struct batch_builder batch_builder_t;
@@ -57,7 +69,22 @@ WARN_UNUSED status_t batch_build(batch_builder_t *builder, const int64_t *positi
 void batch_build_examples(batch_builder_t *builder, const dataset_example_t *examples, int rows, int64_t step, batch_t *batch);
 void batch_reset(batch_t *batch);
 
-/* batch_weights - weights of the rows of a shard's keys in one set of tables. */
-int64_t batch_weights(const batch_t *batch, const table_plan_t *plan, int shard);
+/* batch_split - gradients are pushed by these parts, row [parts + 1] as lanes_parts (common/config/lanes.h) gives them; until
+ * it is called, or built anew, a batch has one part. Cost: nothing for one part. */
+void batch_split(batch_builder_t *builder, batch_t *batch, const int32_t *row, int parts);
+
+/* Keys of one shard that are pulled, or pushed for one part: `keys` uniques, the i-th of which is unique[i], or first + i where
+ * that is NULL, by `segments`, whose tables are fields. Borrowed from the batch. */
+typedef struct batch_slice {
+    const wire_segment_t *segments;
+    int32_t n_segments, first, keys;
+    const uint32_t *unique, *use; /* first use of each, or NULL as unique */
+} batch_slice_t;
+
+batch_slice_t batch_pulled(const batch_t *batch, int shard);
+batch_slice_t batch_pushed(const batch_t *batch, int shard, int part);
+
+/* batch_weights - weights of a slice's rows in one set of tables. */
+int64_t batch_weights(const batch_slice_t *slice, const table_plan_t *plan);
 
 #endif

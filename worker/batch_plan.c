@@ -43,16 +43,29 @@ static int positions_of(const batch_plan_t *plan, int64_t index, const dataset_t
     return (int)rows;
 }
 
+/* Which parts of the tree of lanes the batch's gradients are pushed by. */
+static void split(const batch_plan_t *plan, batch_builder_t *builder, batch_t *batch)
+{
+    int32_t row[TREE_PARTS_MAX + 1];
+    if (plan->chunk == 0) {
+        const int parts = lanes_parts(&plan->lanes, plan->worker, plan->workers, row);
+        batch_split(builder, batch, row, parts);
+    }
+}
+
 status_t batch_plan_build(const batch_plan_t *plan, int64_t index, dataset_t *dataset, batch_builder_t *builder,
                           loader_scratch_t *scratch, batch_t *out)
 {
     int64_t step;
     const int rows = positions_of(plan, index, dataset, scratch, &step, out);
-    if (!scratch->visits)
-        return batch_build(builder, scratch->positions, rows, step, out);
-    MEM_GROW(scratch->examples, scratch->examples_capacity, (size_t)rows);
-    TRY(visit_store_fetch(scratch->visits, index, rows, scratch->examples));
-    batch_build_examples(builder, scratch->examples, rows, step, out);
+    if (scratch->visits) {
+        MEM_GROW(scratch->examples, scratch->examples_capacity, (size_t)rows);
+        TRY(visit_store_fetch(scratch->visits, index, rows, scratch->examples));
+        batch_build_examples(builder, scratch->examples, rows, step, out);
+    } else {
+        TRY(batch_build(builder, scratch->positions, rows, step, out));
+    }
+    split(plan, builder, out);
     return ST_OK;
 }
 

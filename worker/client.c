@@ -198,53 +198,64 @@ static wire_header_t header_of(const client_t *c, wire_type_t type, int64_t step
     return wire_header(type, c->run_id, c->incarnation, (uint32_t)c->o.heartbeat->rank, step, count);
 }
 
-/* Segments and keys of one shard for some sets of tables; written to `segments` and `keys`, which have room for them. */
-static void lay_out_keys(const client_t *c, const batch_t *batch, int shard, sets_t sets, wire_segment_t *segments,
-                         uint64_t *keys)
+/* Segments and keys of a slice for some sets of tables, behind those that are there. */
+static void lay_out_keys(const client_t *c, const batch_t *batch, const batch_slice_t *slice, int part, sets_t sets,
+                         wire_segment_t **segments, uint64_t **keys)
 {
-    int32_t first = batch->shard_first[shard], n = batch->shard_first[shard + 1] - first;
-    int32_t from = batch->segment_first[shard], m = batch->segment_first[shard + 1] - from;
     for (int k = sets.first; k < sets.end; k++) {
-        for (int32_t i = 0; i < m; i++)
-            *segments++ = (wire_segment_t){table_plan_id(c->plan, k, (int)batch->segments[from + i].table),
-                                           batch->segments[from + i].count};
-        memcpy(keys + (int64_t)(k - sets.first) * n, batch->keys + first, sizeof *keys * (size_t)n);
+        for (int32_t i = 0; i < slice->n_segments; i++)
+            *(*segments)++ = (wire_segment_t){wire_part_table(part, table_plan_id(c->plan, k, (int)slice->segments[i].table)),
+                                              slice->segments[i].count};
+        if (!slice->unique)
+            memcpy(*keys, batch->keys + slice->first, sizeof **keys * (size_t)slice->keys);
+        for (int32_t i = 0; slice->unique && i < slice->keys; i++)
+            (*keys)[i] = batch->keys[slice->unique[i]];
+        *keys += slice->keys;
     }
 }
 
-static int64_t segment_bytes(const batch_t *batch, int shard, sets_t sets)
+/* What a message of one slice, or of one for each part, has. */
+typedef struct message_extent {
+    int64_t segment_bytes, keys, weights;
+} message_extent_t;
+
+static void add_slice(const client_t *c, const batch_slice_t *slice, sets_t sets, message_extent_t *extent)
 {
-    return (int64_t)sizeof(wire_segment_t) * (sets.end - sets.first) *
-           (batch->segment_first[shard + 1] - batch->segment_first[shard]);
+    const int64_t n = sets.end - sets.first;
+    extent->segment_bytes += (int64_t)sizeof(wire_segment_t) * n * slice->n_segments;
+    extent->keys += n * slice->keys;
+    extent->weights += n * batch_weights(slice, c->plan);
 }
 
-static int64_t shard_keys(const batch_t *batch, int shard, sets_t sets)
+static message_extent_t push_extent(const client_t *c, const batch_t *batch, int shard)
 {
-    return (int64_t)(sets.end - sets.first) * (batch->shard_first[shard + 1] - batch->shard_first[shard]);
-}
-
-static int64_t shard_weights(const client_t *c, const batch_t *batch, int shard, sets_t sets)
-{
-    return (sets.end - sets.first) * batch_weights(batch, c->plan, shard);
+    message_extent_t extent = {0};
+    for (int p = 0; p < batch->parts; p++) {
+        const batch_slice_t slice = batch_pushed(batch, shard, p);
+        add_slice(c, &slice, c->pushed, &extent);
+    }
+    return extent;
 }
 
 /* Send a flight's pull to one shard, for the first time or again. */
 static status_t send_pull(client_t *c, flight_t *flight, int shard)
 {
     const batch_t *batch = flight->batch;
-    const int64_t bytes = batch ? segment_bytes(batch, shard, c->pulled) : 0,
-                  keys = batch ? shard_keys(batch, shard, c->pulled) : 0;
+    const batch_slice_t slice = batch ? batch_pulled(batch, shard) : (batch_slice_t){0};
+    message_extent_t extent = {0};
+    add_slice(c, &slice, c->pulled, &extent);
+    const int64_t bytes = extent.segment_bytes, keys = extent.keys;
     MEM_GROW(c->pull_scratch, c->pull_scratch_cap, (size_t)(bytes + keys * 8));
-    wire_segment_t *segments = (wire_segment_t *)c->pull_scratch;
-    uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes);
+    wire_segment_t *segments = (wire_segment_t *)c->pull_scratch, *segments_end = segments;
+    uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes), *keys_end = key_list;
     if (batch)
-        lay_out_keys(c, batch, shard, c->pulled, segments, key_list);
+        lay_out_keys(c, batch, &slice, 0, c->pulled, &segments_end, &keys_end);
     wire_header_t header = header_of(c, flight->peek ? WIRE_PEEK : WIRE_PULL, flight->step, keys);
     header.sequence = flight->sequence;
     if (!flight->peek)
         wire_set_pull_is_cut(&header, flight->is_cut);
     flight->asked[shard] = keys;
-    flight->weights[shard] = batch ? shard_weights(c, batch, shard, c->pulled) : 0;
+    flight->weights[shard] = extent.weights;
     wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
     TRY(net_send(c->o.net, PEER_SHARD(shard), &header, frames, 2));
     c->bytes_sent += (int64_t)sizeof header + bytes + keys * 8;
@@ -573,11 +584,13 @@ void client_rows(const client_t *c, const batch_t *batch, int set, const float *
             flight = &c->flights[i];
     ASSERT(flight && flight->missing == 0);
     for (int s = 0; s < c->o.shards; s++) {
-        const float *at = (const float *)flight->messages[s].frame[0].data + set * batch_weights(batch, c->plan, s);
-        int32_t u = batch->shard_first[s];
-        ASSERT(flight->messages[s].header.count == shard_keys(batch, s, c->pulled));
-        for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++) {
-            const int32_t end = u + (int32_t)batch->segments[i].count, width = c->plan->field[batch->segments[i].table].width;
+        const batch_slice_t slice = batch_pulled(batch, s);
+        const float *at = (const float *)flight->messages[s].frame[0].data + set * batch_weights(&slice, c->plan);
+        int32_t u = slice.first;
+        ASSERT(flight->messages[s].header.count == (int64_t)(c->pulled.end - c->pulled.first) * slice.keys);
+        for (int32_t i = 0; i < slice.n_segments; i++) {
+            const wire_segment_t segment = slice.segments[i];
+            const int32_t end = u + (int32_t)segment.count, width = c->plan->field[segment.table].width;
             for (; u < end; u++, at += width)
                 row[u] = at;
         }
@@ -594,10 +607,15 @@ void client_release(client_t *c, int64_t step)
 void client_push_begin(client_t *c, const batch_t *batch)
 {
     for (int s = 0; s < c->o.shards; s++) {
-        int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
-        int64_t floats_at = (head + keys * 8 + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
-        char *buffer = pool_take(c->pool, (size_t)(floats_at + shard_weights(c, batch, s, c->pushed) * 4));
-        lay_out_keys(c, batch, s, c->pushed, (wire_segment_t *)buffer, (uint64_t *)(buffer + head));
+        const message_extent_t push = push_extent(c, batch, s);
+        const int64_t floats_at = (push.segment_bytes + push.keys * 8 + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+        char *buffer = pool_take(c->pool, (size_t)(floats_at + push.weights * 4));
+        wire_segment_t *segments = (wire_segment_t *)buffer;
+        uint64_t *keys = (uint64_t *)(buffer + push.segment_bytes);
+        for (int p = 0; p < batch->parts; p++) {
+            const batch_slice_t slice = batch_pushed(batch, s, p);
+            lay_out_keys(c, batch, &slice, p, c->pushed, &segments, &keys);
+        }
         c->push_buffer[s] = buffer;
         c->push_base[s] = (float *)(void *)(buffer + floats_at);
     }
@@ -612,17 +630,17 @@ status_t client_push_send(client_t *c, const batch_t *batch)
 {
     c->log.last++;
     for (int s = 0; s < c->o.shards; s++) {
-        const int64_t head = segment_bytes(batch, s, c->pushed), keys = shard_keys(batch, s, c->pushed);
-        const int64_t weights = shard_weights(c, batch, s, c->pushed);
-        char *buffer = c->push_buffer[s];
-        const sent_push_t push = {.step = batch->step,
-                                  .keys = keys,
-                                  .sequence = c->log.last,
-                                  .buffer = buffer,
-                                  .frame = {{buffer, head}, {buffer + head, keys * 8}, {c->push_base[s], weights * 4}}};
+        const message_extent_t extent = push_extent(c, batch, s);
+        char *buffer = c->push_buffer[s], *keys = buffer + extent.segment_bytes;
+        const sent_push_t push = {
+            .step = batch->step,
+            .keys = extent.keys,
+            .sequence = c->log.last,
+            .buffer = buffer,
+            .frame = {{buffer, extent.segment_bytes}, {keys, extent.keys * 8}, {c->push_base[s], extent.weights * 4}}};
         c->push_buffer[s] = NULL;
         TRY(send_push(c, resend_queue_put(&c->log, s, &push), s));
-        c->rows_pushed += keys;
+        c->rows_pushed += extent.keys;
     }
     return ST_OK;
 }

@@ -60,9 +60,9 @@ WARN_UNUSED status_t client_ready(client_t *client, int64_t step, bool *ready);
 void client_rows(const client_t *client, const batch_t *batch, int set, const float **row);
 void client_release(client_t *client, int64_t step);
 
-/* client_push_begin - room for the gradients of a batch. client_push_base - [shards] where each shard's go: [sets that are
- * pushed][batch_weights of the shard] f32. client_push_send - send to every shard without a copy. The buffer is kept until the
- * shard acknowledges the push. */
+/* client_push_begin - room for the gradients of a batch. client_push_base - [shards] where each shard's go: for each part
+ * of the batch [sets that are pushed][batch_weights of what the part pushes] f32. client_push_send - send to every shard
+ * without a copy. The buffer is kept until the shard acknowledges the push. */
 void client_push_begin(client_t *client, const batch_t *batch);
 float *const *client_push_base(const client_t *client);
 WARN_UNUSED status_t client_push_send(client_t *client, const batch_t *batch);

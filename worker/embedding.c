@@ -111,47 +111,74 @@ static inline __attribute__((always_inline)) void sum_lane(float *restrict out, 
         sum_uses(out, batch, from, to, column, inputs, dim);
 }
 
-/* The keys of one segment, from unique u on. Most keys have all their uses in one lane and need no tree. */
+/* One key's uses [from, end); lanes are counted from row `first_row`. Most keys have all their
+ * uses in one lane and need no tree. */
+static inline __attribute__((always_inline)) void sum_key(float *restrict out, const batch_t *batch, bool scaled, uint32_t from,
+                                                          uint32_t end, uint32_t first_row, const float *restrict column,
+                                                          int64_t inputs, int dim, uint32_t lane_rows, float *scratch)
+{
+    uint32_t lane = (batch->use_row[from] - first_row) / lane_rows, lane_end = first_row + (lane + 1) * lane_rows;
+    if (batch->use_row[end - 1] < lane_end) {
+        sum_lane(out, batch, scaled, from, end, column, inputs, dim);
+        return;
+    }
+    tree_stack_t tree;
+    tree_start(&tree, scratch, dim);
+    for (;;) {
+        uint32_t to = from + 1;
+        while (to < end && batch->use_row[to] < lane_end)
+            to++;
+        sum_lane(tree_place(&tree, lane), batch, scaled, from, to, column, inputs, dim);
+        if (to == end)
+            break;
+        from = to;
+        lane = (batch->use_row[from] - first_row) / lane_rows;
+        lane_end = first_row + (lane + 1) * lane_rows;
+    }
+    tree_finish(&tree, out);
+}
+
+/* The keys of one segment, from unique u on. */
 static inline __attribute__((always_inline)) void reduce(float *restrict out, const batch_t *batch, int32_t u,
                                                          wire_segment_t segment, const float *restrict column, int64_t inputs,
                                                          int dim, int lane_rows, float *scratch)
 {
     const bool scaled = (int)segment.table >= batch->single;
-    for (uint32_t n = segment.count; n > 0; n--, u++, out += dim) {
-        uint32_t from = batch->use_first[u];
-        const uint32_t end = batch->use_first[u + 1];
-        uint32_t lane = batch->use_row[from] / (uint32_t)lane_rows, lane_end = (lane + 1) * (uint32_t)lane_rows;
-        if (batch->use_row[end - 1] < lane_end) {
-            sum_lane(out, batch, scaled, from, end, column, inputs, dim);
-            continue;
-        }
-        tree_stack_t tree;
-        tree_start(&tree, scratch, dim);
-        for (;;) {
-            uint32_t to = from + 1;
-            while (to < end && batch->use_row[to] < lane_end)
-                to++;
-            sum_lane(tree_place(&tree, lane), batch, scaled, from, to, column, inputs, dim);
-            if (to == end)
-                break;
-            from = to;
-            lane = batch->use_row[from] / (uint32_t)lane_rows;
-            lane_end = (lane + 1) * (uint32_t)lane_rows;
-        }
-        tree_finish(&tree, out);
+    for (uint32_t n = segment.count; n > 0; n--, u++, out += dim)
+        sum_key(out, batch, scaled, batch->use_first[u], batch->use_first[u + 1], 0, column, inputs, dim, (uint32_t)lane_rows,
+                scratch);
+}
+
+/* The same of one of several parts, from the slice's key i on. */
+static void reduce_part(float *restrict out, const batch_t *batch, const batch_slice_t *slice, int32_t i,
+                        wire_segment_t segment, int part, const float *restrict column, int64_t inputs, int dim, int lane_rows,
+                        float *scratch)
+{
+    const bool scaled = (int)segment.table >= batch->single;
+    const uint32_t first_row = (uint32_t)batch->part_row[part], end_row = (uint32_t)batch->part_row[part + 1];
+    for (uint32_t n = segment.count; n > 0; n--, i++, out += dim) {
+        const uint32_t from = slice->use[i], uses = batch->use_first[slice->unique[i] + 1];
+        uint32_t end = from + 1;
+        while (end < uses && batch->use_row[end] < end_row)
+            end++;
+        sum_key(out, batch, scaled, from, end, first_row, column, inputs, dim, (uint32_t)lane_rows, scratch);
     }
 }
 
-void embedding_reduce(float *restrict out, const batch_t *batch, int shard, const float *restrict dx, const table_plan_t *plan,
-                      int lane_rows, float *scratch)
+void embedding_reduce(float *restrict out, const batch_t *batch, int shard, int part, const float *restrict dx,
+                      const table_plan_t *plan, int lane_rows, float *scratch)
 {
     const int64_t inputs = embedding_inputs(plan, batch->numeric);
-    int32_t u = batch->shard_first[shard];
-    for (int32_t s = batch->segment_first[shard]; s < batch->segment_first[shard + 1]; s++) {
-        const wire_segment_t segment = batch->segments[s];
+    const batch_slice_t slice = batch_pushed(batch, shard, part);
+    int32_t u = slice.first;
+    for (int32_t s = 0; s < slice.n_segments; s++) {
+        const wire_segment_t segment = slice.segments[s];
         const planned_field_t *field = &plan->field[segment.table];
         const float *column = dx + field->column;
-        switch (field->width) {
+        switch (slice.unique ? 0 : field->width) {
+        case 0:
+            reduce_part(out, batch, &slice, u, segment, part, column, inputs, field->width, lane_rows, scratch);
+            break;
         case 8:
             reduce(out, batch, u, segment, column, inputs, 8, lane_rows, scratch);
             break;

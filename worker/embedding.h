@@ -17,11 +17,11 @@ int embedding_inputs(const table_plan_t *plan, int numeric);
 void embedding_gather(float *restrict x, const batch_t *batch, int first, int rows, const float *const *row,
                       const table_plan_t *plan);
 
-/* embedding_reduce - gradient of every unique key of one shard, summed over its uses: inside a lane in ascending order of rows,
- * across lanes over the fixed tree (common/kernels/tree.h).
- * out out := [batch_weights of the shard], key after key;  dx in [rows][inputs] of the whole batch;  lane_rows: rows of a full
+/* embedding_reduce - gradient of every unique key of one shard, summed over its uses in one of the batch's parts: inside a lane
+ * in ascending order of rows, across lanes over the fixed tree (common/kernels/tree.h).
+ * out out := [batch_weights of the slice], key after key;  dx in [rows][inputs] of the whole batch;  lane_rows: rows of a full
  * lane;  scratch [tree_levels(lanes) + 1][plan->widest].  Cost: one addition of a row per use. */
-void embedding_reduce(float *restrict out, const batch_t *batch, int shard, const float *restrict dx, const table_plan_t *plan,
-                      int lane_rows, float *scratch);
+void embedding_reduce(float *restrict out, const batch_t *batch, int shard, int part, const float *restrict dx,
+                      const table_plan_t *plan, int lane_rows, float *scratch);
 
 #endif

@@ -96,9 +96,8 @@ static status_t settle(worker_run_t *r)
     client_release(r->client, BEYOND - 1);
     if (r->workers == 1)
         return ST_OK;
-    float nothing = 0.0f;
     TRY(cluster_group(r->cluster, run_first_rank(r), r->workers));
-    TRY(cluster_tree_sum(r->cluster, &nothing, 1));
+    TRY(cluster_meet(r->cluster));
     return cluster_group(r->cluster, run_first_rank(r) + r->group.first_worker, r->group.workers);
 }
 

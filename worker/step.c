@@ -1,9 +1,9 @@
-/* Lanes are the outer loop: on each lane all K components go forward, then the objective looks at all their logits, then all go
- * backward, so that components may learn from one another. Dense gradients of lanes are placed on the fixed tree as they come
- * (at most log2(lanes) + 1 buffers per component); input gradients of all lanes are kept, because an embedding's gradient is
- * summed key by key over them. Where components share embeddings they share the input too, and its gradient is their sum in
- * order. Components that are trained elsewhere go forward, and the objective sees them as it sees the others; the gradients
- * that it makes for them are not used. */
+/* Lanes are the outer loop: on each lane all K components go forward, then the objective looks at all their logits, then
+ * all go backward, so that components may learn from one another. Dense gradients of lanes are placed on the fixed tree as
+ * they come (at most log2(lanes) + 1 buffers per component and one for each part of the tree that is done); input
+ * gradients of all lanes are kept, because an embedding's gradient is summed key by key over them. Where components share
+ * embeddings they share the input too, and its gradient is their sum in order. Components that are trained elsewhere go
+ * forward, and the objective sees them as it sees the others; the gradients that it makes for them are not used. */
 #include "worker/step.h"
 
 #include "common/base/arena.h"
@@ -26,8 +26,7 @@ struct step {
     model_t **models;
     objective_t *objective;
     tree_stack_t *trees;          /* [K] of the dense gradients */
-    float **dense_scratch;        /* [K] rows of the lane tree */
-    float **dense;                /* [K] sum of the last step, inside dense_scratch */
+    float **dense;                /* [K] rows of the lane tree; made by the first step, which knows the worker's parts */
     float **x;                    /* [sets] [lane_rows][inputs] */
     float **dx;                   /* [sets] [lanes * lane_rows][inputs] */
     float *dx_more;               /* [lane_rows][inputs], only where K networks share an input */
@@ -46,8 +45,6 @@ struct step {
 static void create_components(step_t *s, int hidden_width)
 {
     for (int k = 0; k < s->components; k++) {
-        s->dense_scratch[k] =
-            ARENA_ARRAY(&s->arena, float, model_parameters(s->models[k]) * (tree_levels((uint32_t)s->lanes) + 1));
         s->p[k] = ARENA_ARRAY(&s->arena, float, s->lane_rows);
         s->dz[k] = ARENA_ARRAY(&s->arena, float, s->lane_rows);
         if (objective_uses_hidden(s->objective))
@@ -76,7 +73,6 @@ status_t step_create(const config_t *config, const table_plan_t *plan, const dat
     s->shards = shards;
     s->models = ARENA_ARRAY(&s->arena, model_t *, n);
     s->trees = ARENA_ARRAY(&s->arena, tree_stack_t, n);
-    s->dense_scratch = ARENA_ARRAY(&s->arena, float *, n);
     s->dense = ARENA_ARRAY(&s->arena, float *, n);
     s->z = ARENA_ARRAY(&s->arena, const float *, n);
     s->hidden = ARENA_ARRAY(&s->arena, const float *, n);
@@ -187,20 +183,21 @@ static void forward(step_t *s, const batch_t *batch, int lane, int rows, int fir
     }
 }
 
-static void backward(step_t *s, int lane, int rows)
+/* leaf: the lane in its part. */
+static void backward(step_t *s, int lane, int leaf, int rows)
 {
     const int64_t at = (int64_t)lane * s->lane_rows * s->inputs;
     for (int k = s->own_first; k < s->own_end; k++) {
         float *dx = s->dx[table_plan_set(s->plan, k)] + at;
         const bool more = s->dx_more && k > 0;
-        model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)lane), more ? s->dx_more : dx, s->dz[k],
+        model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)leaf), more ? s->dx_more : dx, s->dz[k],
                               s->dhidden[k], rows);
         if (more)
             tree_add(dx, s->dx_more, (int64_t)rows * s->inputs);
     }
 }
 
-static status_t train_lane(step_t *s, const batch_t *batch, int lane, int rows, float scale)
+static status_t train_lane(step_t *s, const batch_t *batch, int lane, int leaf, int rows, float scale)
 {
     const int first = lane * s->lane_rows;
     forward(s, batch, lane, rows, 0, s->components);
@@ -226,37 +223,79 @@ static status_t train_lane(step_t *s, const batch_t *batch, int lane, int rows, 
     TRY(objective_apply(s->objective, &view));
     for (int k = s->own_first; k < s->own_end && lane == 0; k++)
         model_observe(s->models[k], rows);
-    backward(s, lane, rows);
+    backward(s, lane, leaf, rows);
     return ST_OK;
+}
+
+/* Where a component's gradients of a part are summed: the result is in row `part`, and those of the parts after it are not
+ * begun. */
+static float *dense_rows(const step_t *s, int component, int part)
+{
+    return s->dense[component] + part * model_parameters(s->models[component]);
+}
+
+static int part_lanes(const step_t *s, const batch_t *batch, int part)
+{
+    return batch->parts == 1 ? s->lanes : (batch->part_row[part + 1] - batch->part_row[part]) / s->lane_rows;
+}
+
+/* Room for the sums of all parts, each on top of those before it. */
+static void make_dense(step_t *s, const batch_t *batch)
+{
+    int rows = 0;
+    for (int p = 0; p < batch->parts; p++) {
+        const int need = p + tree_levels((uint32_t)part_lanes(s, batch, p)) + 1;
+        rows = need > rows ? need : rows;
+    }
+    for (int k = s->own_first; k < s->own_end; k++)
+        s->dense[k] = ARENA_ARRAY(&s->arena, float, model_parameters(s->models[k]) * rows);
+}
+
+/* All lanes of one part of the tree. */
+static status_t train_part(step_t *s, const batch_t *batch, int part, float scale, const step_io_t *io)
+{
+    const int first = batch->part_row[part] / s->lane_rows, lanes = part_lanes(s, batch, part);
+    for (int k = s->own_first; k < s->own_end; k++)
+        tree_start(&s->trees[k], dense_rows(s, k, part), model_parameters(s->models[k]));
+    for (int leaf = 0; leaf < lanes; leaf++) {
+        const int lane = first + leaf, rows = lane_size(s, batch, lane);
+        if (rows > 0)
+            TRY(train_lane(s, batch, lane, leaf, rows, scale));
+        if (io->poll)
+            TRY(io->poll(io->context));
+    }
+    for (int k = s->own_first; k < s->own_end; k++)
+        if (batch->rows > batch->part_row[part])
+            (void)tree_total(&s->trees[k]); /* the first row */
+        else
+            tree_clear(dense_rows(s, k, part), model_parameters(s->models[k]));
+    return ST_OK;
+}
+
+/* Part after part, each with the sets of tables that are trained: the order of a push (worker/client.h). */
+static void reduce(step_t *s, const batch_t *batch, float *const *gradient)
+{
+    const int end = s->plan->sets > 1 ? s->own_end : 1;
+    for (int shard = 0; shard < s->shards; shard++) {
+        float *out = gradient[shard];
+        for (int p = 0; p < batch->parts; p++) {
+            const batch_slice_t slice = batch_pushed(batch, shard, p);
+            const int64_t weights = batch_weights(&slice, s->plan);
+            for (int i = s->own_first; i < end; i++, out += weights)
+                embedding_reduce(out, batch, shard, p, s->dx[i], s->plan, s->lane_rows, s->embedding_scratch);
+        }
+    }
 }
 
 status_t step_train(step_t *s, const batch_t *batch, int64_t divisor, const step_io_t *io, float *const *gradient)
 {
     const float scale = (float)(1.0 / (double)divisor);
     find_rows(s, batch, io);
-    for (int k = s->own_first; k < s->own_end; k++)
-        tree_start(&s->trees[k], s->dense_scratch[k], model_parameters(s->models[k]));
-    for (int lane = 0; lane < s->lanes; lane++) {
-        int rows = lane_size(s, batch, lane);
-        if (rows > 0)
-            TRY(train_lane(s, batch, lane, rows, scale));
-        if (io->poll)
-            TRY(io->poll(io->context));
-    }
-    for (int k = s->own_first; k < s->own_end; k++) {
-        if (batch->rows > 0) {
-            s->dense[k] = (float *)(uintptr_t)tree_total(&s->trees[k]); /* a row of our own scratch */
-        } else {
-            s->dense[k] = s->dense_scratch[k];
-            tree_clear(s->dense[k], model_parameters(s->models[k]));
-        }
-    }
-    const int end = s->plan->sets > 1 ? s->own_end : 1;
-    for (int i = s->own_first; i < end; i++)
-        for (int shard = 0; shard < s->shards; shard++) {
-            float *out = gradient[shard] + (i - s->own_first) * batch_weights(batch, s->plan, shard);
-            embedding_reduce(out, batch, shard, s->dx[i], s->plan, s->lane_rows, s->embedding_scratch);
-        }
+    if (!s->dense[s->own_first])
+        make_dense(s, batch);
+    for (int p = 0; p < batch->parts; p++)
+        TRY(train_part(s, batch, p, scale, io));
+    reduce(s, batch, gradient);
     combine(s, batch->rows);
     return ST_OK;
 }

@@ -31,8 +31,8 @@ void step_train_only(step_t *step, int first, int end);
 
 /* step_train - forward, objective and backward of a batch. divisor: what the sum of its examples' losses is divided by
  * (lanes_divisor). Where batch->taught, batch->teacher has the teacher's probabilities.
- * gradient  [shards] where the embedding gradients of each shard go: [sets of tables that are trained][batch_weights of the
- *           shard]
+ * gradient  [shards] where the embedding gradients of each shard go: for each part of the batch [sets of tables that are
+ *           trained][batch_weights of what the part pushes]
  * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
 WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t divisor, const step_io_t *io,
                                 float *const *gradient);
@@ -43,8 +43,8 @@ WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step
 /* Deployed prediction (model.deploy, model.combine) of every row of the last batch, [rows]. */
 const float *step_predictions(const step_t *step);
 
-/* Dense gradient of component k, one of those that are trained, summed over the worker's lanes: [model_parameters], to be
- * summed over workers in place. */
+/* Dense gradient of component k, one of those that are trained, summed over the lanes of each of the batch's parts: [parts]
+ * [model_parameters], to be summed over workers into the first. */
 float *step_dense(step_t *step, int component);
 
 /* step_add_noise - multiply every dense gradient by 1 + r 2^-23 with r of -1, 0, 1: the size of a rounding error, drawn by

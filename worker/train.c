@@ -147,7 +147,7 @@ static status_t train_batch(worker_run_t *r, batch_t *batch)
     client_release(r->client, t);
     TRY(client_push_send(r->client, batch));
     for (int k = r->group.first_component; k < r->group.end_component && r->group.workers > 1; k++)
-        TRY(cluster_tree_sum(r->cluster, step_dense(r->step, k), model_parameters(step_model(r->step, k))));
+        TRY(cluster_tree_sum(r->cluster, &r->shares, step_dense(r->step, k), model_parameters(step_model(r->step, k))));
     if (r->config->train.noise_seed)
         step_add_noise(r->step, (uint64_t)r->config->train.noise_seed, t);
     step_apply(r->step);

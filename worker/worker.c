@@ -33,6 +33,7 @@ static void end_run(worker_run_t *r)
     r->probed = (traffic_t){0};
     step_batch_end(&r->digests);
     r->phase = WORKER_IDLE;
+    tree_shares_fini(&r->shares);
     table_plan_fini(&r->plan);
     config_destroy(&r->config);
 }
@@ -108,6 +109,7 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
                     "dataset %s has %d categorical fields here and %d at the coordinator; copy the same dataset to every host",
                     w->dataset_path, info->single + info->multi, b.fields);
     r->lanes = lanes_of(r->config, info->train_rows);
+    lanes_shares(r->config, r->group.workers, &r->shares);
     r->lane_rows = (int)(r->lanes.batch / r->lanes.lanes);
     const int64_t steps = lanes_steps(&r->lanes);
     r->cuts = checkpoint_schedule_of(steps, steps, 0, 1, 0); /* nothing to save until TRAIN */

@@ -3,19 +3,18 @@
  * MPI's own waits spin, which on a machine with more ranks than cores takes the core from the rank that all others wait for. So
  * every wait here is a nonblocking call, tested for a moment and then between short sleeps, with a deadline.
  *
- * The tree sum is recursive doubling in chunks. A member's work is one line of tasks, task t = (round t / chunks, chunk t %
- * chunks), taken strictly in order with up to WINDOW of them under way:
+ * The tree sum is recursive doubling in chunks where members and their parts make a whole tree. A member's work is one line of
+ * tasks, task t = (round t / chunks, chunk t % chunks), taken strictly in order with up to WINDOW of them under way:
  *
  *     round 0: chunk 0 1 2 3 | round 1: chunk 0 1 2 3 | ...
  *              done->^   ^<-started: chunks in flight while chunk `done` is being added
  *
  * WINDOW <= chunks, so a chunk's task of the round before is done when the next one starts: no other bookkeeping is needed, and
- * the next round of chunk 0 overlaps the end of this one. n = 2^k + e members: the e extra members first send their values to
- * member r - 2^k, and get the result from it at the end.
+ * the next round of chunk 0 overlaps the end of this one. With other numbers of members or parts each member adds up one slice
+ * of the vector, which it gets from all others part by part, and hands on the result.
  *
- * Rejected: MPI_Allreduce (its order of summation is the library's choice and depends on sizes and topology); a ring (fewer
- * bytes at large counts, but an order that depends on the member count, which level L3 forbids); MPI_Comm_split for groups
- * (blocks while spinning, and ranks with tags suffice). */
+ * Rejected: MPI_Allreduce (its order of summation is the library's choice and depends on sizes and topology); a ring (an order
+ * that depends on the member count); MPI_Comm_split for groups (blocks while spinning, and ranks with tags suffice). */
 #include "common/cluster/cluster.h"
 
 #include <mpi.h>
@@ -39,7 +38,6 @@ enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 #define CHUNK 65536 /* f32 of a tree-sum piece: 256 KiB fills tcp's pipe, and its sum stays in the second-level cache */
 #define WINDOW 4
 #define SHARE_PIECE (1 << 24) /* f32 handed on at once: 64 MiB, far below what MPI counts */
-#define MAX_ROUNDS 34         /* fold, 32 doublings, hand back */
 #define SPIN_NS 20000
 #define SLEEP_NS_MIN 20000
 #define SLEEP_NS_MAX 200000
@@ -345,33 +343,6 @@ status_t cluster_group(cluster_t *cluster, int first, int n)
 
 /* ---- tree sum ---- */
 
-typedef enum sum_part { PART_NONE, PART_EXCHANGE, PART_GIVE, PART_TAKE_AND_ADD, PART_TAKE_RESULT } sum_part_t;
-
-typedef struct round {
-    sum_part_t part;
-    int partner; /* member number in the group */
-} round_t;
-
-/* plan - what member `me` of n does in each round; returns the number of rounds, the same on every member. */
-static int plan(int me, int n, round_t rounds[MAX_ROUNDS])
-{
-    int whole = 1, n_rounds = 0;
-    while (whole * 2 <= n)
-        whole *= 2;
-    int extra = n - whole;
-    if (extra > 0)
-        rounds[n_rounds++] = me >= whole  ? (round_t){PART_GIVE, me - whole}
-                             : me < extra ? (round_t){PART_TAKE_AND_ADD, me + whole}
-                                          : (round_t){PART_NONE, me};
-    for (int distance = 1; distance < whole; distance *= 2)
-        rounds[n_rounds++] = me < whole ? (round_t){PART_EXCHANGE, me ^ distance} : (round_t){PART_NONE, me};
-    if (extra > 0)
-        rounds[n_rounds++] = me >= whole  ? (round_t){PART_TAKE_RESULT, me - whole}
-                             : me < extra ? (round_t){PART_GIVE, me + whole}
-                                          : (round_t){PART_NONE, me};
-    return n_rounds;
-}
-
 /* add - out[i] := left[i] + right[i]; out is left or right. One function for both sides of an exchange, so that both round, and
  * carry a NaN's bits, alike. */
 static __attribute__((noinline)) void add(float *out, const float *left, const float *right, int n)
@@ -381,59 +352,182 @@ static __attribute__((noinline)) void add(float *out, const float *left, const f
         out[i] = left[i] + right[i];
 }
 
+static const char all_reduce[] = "dense all-reduce";
+
 typedef struct sum_task {
     MPI_Request requests[2];
     int ranks[2];
     float *values, *received;
-    int n;
+    int n, partner; /* member number in the group */
 } sum_task_t;
 
-static status_t task_start(const cluster_t *cluster, const round_t *round, sum_task_t *task)
+static status_t task_start(const cluster_t *cluster, sum_task_t *task)
 {
-    static const char what[] = "dense all-reduce";
-    int rank = cluster->group_first + round->partner;
+    const int rank = cluster->group_first + task->partner;
     task->ranks[0] = task->ranks[1] = rank;
-    task->requests[0] = task->requests[1] = MPI_REQUEST_NULL;
-    float *into = round->part == PART_TAKE_RESULT ? task->values : task->received;
-    if (round->part != PART_NONE && round->part != PART_GIVE)
-        TRY_MPI(what, MPI_Irecv(into, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[0]));
-    if (round->part == PART_EXCHANGE || round->part == PART_GIVE)
-        TRY_MPI(what, MPI_Isend(task->values, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[1]));
+    TRY_MPI(all_reduce, MPI_Irecv(task->received, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[0]));
+    TRY_MPI(all_reduce, MPI_Isend(task->values, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[1]));
     return ST_OK;
 }
 
-static status_t task_finish(cluster_t *cluster, const round_t *round, sum_task_t *task, int me)
+static status_t task_finish(cluster_t *cluster, sum_task_t *task, int me)
 {
-    TRY(wait_all(cluster, "dense all-reduce", task->requests, task->ranks, 2));
-    if (round->part != PART_EXCHANGE && round->part != PART_TAKE_AND_ADD)
-        return ST_OK;
-    if (me < round->partner)
+    TRY(wait_all(cluster, all_reduce, task->requests, task->ranks, 2));
+    if (me < task->partner)
         add(task->values, task->values, task->received, task->n);
     else
         add(task->values, task->received, task->values, task->n);
     return ST_OK;
 }
 
-status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count)
+/* A part for each member, and as many as a whole tree has. */
+static status_t sum_by_doubling(cluster_t *cluster, float *values, int64_t count, int me)
 {
-    int me = cluster->rank - cluster->group_first;
-    ASSERT(me >= 0 && me < cluster->group_size && count >= 0);
-    round_t rounds[MAX_ROUNDS];
-    int64_t n_rounds = plan(me, cluster->group_size, rounds);
-    int64_t chunks = (count + CHUNK - 1) / CHUNK;
-    int64_t total = n_rounds * chunks, window = chunks < WINDOW ? chunks : WINDOW;
+    const int64_t chunks = (count + CHUNK - 1) / CHUNK, window = chunks < WINDOW ? chunks : WINDOW;
+    const int64_t total = tree_levels((uint32_t)cluster->group_size) * chunks;
     sum_task_t tasks[WINDOW];
     for (int64_t done = 0, started = 0; done < total; done++) {
         for (; started < total && started < done + window; started++) {
             sum_task_t *task = &tasks[started % WINDOW];
             int64_t first = started % chunks * CHUNK;
+            task->partner = me ^ (1 << started / chunks);
             task->values = values + first;
             task->received = cluster->scratch + started % WINDOW * CHUNK;
             task->n = (int)(count - first < CHUNK ? count - first : CHUNK);
-            TRY(task_start(cluster, &rounds[started / chunks], task));
+            TRY(task_start(cluster, task));
         }
-        TRY(task_finish(cluster, &rounds[done / chunks], &tasks[done % WINDOW], me));
+        TRY(task_finish(cluster, &tasks[done % WINDOW], me));
     }
+    return ST_OK;
+}
+
+/* What a sum of slices needs besides; of one call. */
+typedef struct slice_sum {
+    const tree_shares_t *shares;
+    int me, n_requests;
+    MPI_Request *requests; /* [most of them at a time] */
+    int *ranks;
+    float *received; /* [parts of all][SLICE] of this member's slice */
+    float *tree;     /* [tree_levels][SLICE] */
+} slice_sum_t;
+
+#define SLICE 16384 /* f32 of one member's slice of a round, at most */
+
+/* Slice of a member in a round of `count` values. */
+static int64_t slice_first(const slice_sum_t *s, int64_t count, int member)
+{
+    return member * count / s->shares->members;
+}
+
+static int slice_length(const slice_sum_t *s, int64_t count, int member)
+{
+    return (int)(slice_first(s, count, member + 1) - slice_first(s, count, member));
+}
+
+static status_t slice_recv(const cluster_t *cluster, slice_sum_t *s, int from, float *to, int n)
+{
+    s->ranks[s->n_requests] = cluster->group_first + from;
+    TRY_MPI(all_reduce,
+            MPI_Irecv(to, n, MPI_FLOAT, cluster->group_first + from, TAG_TREE, MPI_COMM_WORLD, &s->requests[s->n_requests++]));
+    return ST_OK;
+}
+
+static status_t slice_send(const cluster_t *cluster, slice_sum_t *s, int to, const float *from, int n)
+{
+    s->ranks[s->n_requests] = cluster->group_first + to;
+    TRY_MPI(all_reduce,
+            MPI_Isend(from, n, MPI_FLOAT, cluster->group_first + to, TAG_TREE, MPI_COMM_WORLD, &s->requests[s->n_requests++]));
+    return ST_OK;
+}
+
+static status_t slices_wait(cluster_t *cluster, slice_sum_t *s)
+{
+    const int n = s->n_requests;
+    s->n_requests = 0;
+    return wait_all(cluster, all_reduce, s->requests, s->ranks, n);
+}
+
+/* Each member gets all parts of its slice, and adds them up in place of its own first part. stride: from part to part. */
+static status_t reduce_slices(cluster_t *cluster, slice_sum_t *s, float *values, int64_t count, int64_t stride)
+{
+    const tree_shares_t *shares = s->shares;
+    const int own = slice_length(s, count, s->me);
+    for (int i = 1; i < shares->members; i++) {
+        const int from = (s->me + shares->members - i) % shares->members, to = (s->me + i) % shares->members;
+        for (int32_t p = shares->first[from]; p < shares->first[from + 1]; p++)
+            TRY(slice_recv(cluster, s, from, s->received + (int64_t)p * SLICE, own));
+        for (int32_t p = 0; p < shares->first[s->me + 1] - shares->first[s->me]; p++)
+            TRY(slice_send(cluster, s, to, values + p * stride + slice_first(s, count, to), slice_length(s, count, to)));
+    }
+    TRY(slices_wait(cluster, s));
+    float *mine = values + slice_first(s, count, s->me);
+    tree_stack_t stack;
+    tree_start(&stack, s->tree, own);
+    for (int32_t p = 0; p < shares->first[shares->members]; p++) {
+        const int32_t part = p - shares->first[s->me];
+        const bool is_mine = part >= 0 && p < shares->first[s->me + 1];
+        tree_push(&stack, shares->part[p], is_mine ? mine + part * stride : s->received + (int64_t)p * SLICE);
+    }
+    tree_finish(&stack, mine);
+    return ST_OK;
+}
+
+/* Each member's slice to all others. */
+static status_t gather_slices(cluster_t *cluster, slice_sum_t *s, float *values, int64_t count)
+{
+    const int members = s->shares->members;
+    for (int i = 1; i < members; i++) {
+        const int from = (s->me + members - i) % members, to = (s->me + i) % members;
+        TRY(slice_recv(cluster, s, from, values + slice_first(s, count, from), slice_length(s, count, from)));
+        TRY(slice_send(cluster, s, to, values + slice_first(s, count, s->me), slice_length(s, count, s->me)));
+    }
+    return slices_wait(cluster, s);
+}
+
+static status_t sum_by_slices(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count, int me)
+{
+    const int members = shares->members, parts = shares->first[members], own = shares->first[me + 1] - shares->first[me];
+    const int64_t requests = 2 * (int64_t)members + parts + (int64_t)own * members, round = (int64_t)members * SLICE;
+    slice_sum_t s = {.shares = shares,
+                     .me = me,
+                     .requests = MEM_ARRAY(MPI_Request, requests),
+                     .ranks = MEM_ARRAY(int, requests),
+                     .received = MEM_ARRAY(float, (int64_t)parts *SLICE),
+                     .tree = MEM_ARRAY(float, (int64_t)tree_levels(shares->leaves) * SLICE)};
+    for (int64_t first = 0; first < count; first += round) {
+        const int64_t n = count - first < round ? count - first : round;
+        TRY(reduce_slices(cluster, &s, values + first, n, count)); /* MPI may hold what is allocated when it fails */
+        TRY(gather_slices(cluster, &s, values + first, n));
+    }
+    mem_free(s.requests);
+    mem_free(s.ranks);
+    mem_free(s.received);
+    mem_free(s.tree);
+    return ST_OK;
+}
+
+static bool is_whole_tree(const tree_shares_t *shares)
+{
+    return shares->first[shares->members] == shares->members && shares->leaves == (uint32_t)shares->members &&
+           (shares->members & (shares->members - 1)) == 0;
+}
+
+status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count)
+{
+    const int me = cluster->rank - cluster->group_first;
+    ASSERT(me >= 0 && me < cluster->group_size && shares->members == cluster->group_size && count >= 0);
+    return is_whole_tree(shares) ? sum_by_doubling(cluster, values, count, me)
+                                 : sum_by_slices(cluster, shares, values, count, me);
+}
+
+status_t cluster_meet(cluster_t *cluster)
+{
+    tree_shares_t shares;
+    tree_shares_init(&shares, cluster->group_size, (uint32_t)cluster->group_size);
+    float *nothing = MEM_ARRAY(float, 1);
+    TRY(cluster_tree_sum(cluster, &shares, nothing, 1)); /* as above */
+    mem_free(nothing);
+    tree_shares_fini(&shares);
     return ST_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
+#include "common/kernels/tree.h"
 
 #define CLUSTER_HOST_BYTES 64
 
@@ -55,11 +56,17 @@ WARN_UNUSED status_t cluster_gather_all(cluster_t *cluster, const void *mine, in
  * group of its own. Sends nothing; all members of a group must name the same one before they meet in it. */
 WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
 
-/* cluster_tree_sum - values := sum over the group in the fixed tree order, nearest partner first, the lower rank's value always
- * the left operand; the same bits on every member.  n members must be a power of two for the tree of lanes; other counts are
- * summed in a fixed order of their own.  Collective over the group. values [count] f32, in/out. ST_TIMEOUT: names the partner
- * that is missing.  Cost: log2(n) * count f32 sent, received and added. */
-WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count);
+/* cluster_tree_sum - values := sum over the group's parts in the order of their tree (common/kernels/tree.h); the
+ * same bits on every member, and for any number of members that share out the same leaves.  Collective over the group.
+ * shares  which parts each of the group's n members has
+ * values  [own parts][count] f32, in; the first [count] out, the others are as they were.
+ * ST_TIMEOUT: names the partner that is missing.  Cost: where n is a power of two and each member has one part, log2(n) * count
+ * f32 sent, received and added; else p * count sent for p own parts, as many received as parts are shared out in the mean, and
+ * about count of results. */
+WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count);
+
+/* cluster_meet - until all members of the group have come. Errors are those of cluster_tree_sum. */
+WARN_UNUSED status_t cluster_meet(cluster_t *cluster);
 
 /* cluster_share - values := those of the group's member `owner` (0 for its first), on every member; handed on along a binary
  * tree. Collective over the group. values [count] f32, in at the owner, out at the others. ST_TIMEOUT: names the member that is

@@ -1,6 +1,6 @@
-/* Lanes are what makes a result independent of the cluster's size: the global batch is always cut into the same lanes, and each
- * worker computes as many of them as the others. Hence the rules here: lanes form a whole binary tree, each lane has as many
- * examples as the others, and at L3 each worker holds one whole subtree. */
+/* Lanes are what makes a result independent of the cluster's size: the global batch is always cut into the same lanes, and
+ * sums are over the tree of lanes, whichever worker computes one. Hence the rules here: lanes form a whole binary tree,
+ * each lane has as many examples as the others, and each worker has a lane. */
 #include "common/config/config_check.h"
 
 #include <inttypes.h>
@@ -18,61 +18,36 @@ static bool is_power_of_two(int64_t n)
     return n > 0 && (n & (n - 1)) == 0;
 }
 
-/* powers_text - "1, 2 or 4": the powers of two up to `most`; **owned**. */
-static char *powers_text(int64_t most)
-{
-    char *text = mem_strdup("1");
-    for (int64_t n = 2; n <= most; n *= 2) {
-        char *longer = mem_printf("%s%s%" PRId64, text, n * 2 > most ? " or " : ", ", n);
-        mem_free(text);
-        text = longer;
-    }
-    return text;
-}
-
 /* groups_complaint - why a group of this many workers for each peer cannot share the lanes of its batches, or why there are no
  * such groups; **owned**, or NULL where they fit. */
 static char *groups_complaint(const config_t *config, int64_t workers)
 {
     const int64_t lanes = config->train.lanes, groups = config_groups(config);
-    const bool invariant = config->determinism == DETERMINISM_INVARIANT;
     if (workers % groups)
         return mem_printf("objective.form groups needs as many workers for each of its %" PRId64
                           " peers, but cluster.workers is %" PRId64 "; use %" PRId64 ", "
                           "%" PRId64 ", ... workers",
                           groups, workers, groups, 2 * groups);
-    const int64_t each = workers / groups;
-    if (each <= lanes && (!invariant || lanes % each == 0))
+    if (workers / groups <= lanes)
         return NULL;
-    char *allowed = invariant ? powers_text(lanes) : mem_printf("at most %" PRId64, lanes);
-    char *text = mem_printf("train.lanes %" PRId64 " cannot be divided among the %" PRId64 " workers that each of %" PRId64
-                            " peers has of cluster.workers %" PRId64 "; use "
-                            "%s for each peer",
-                            lanes, each, groups, workers, allowed);
-    mem_free(allowed);
-    return text;
+    return mem_printf("train.lanes %" PRId64 " cannot be divided among the %" PRId64 " workers that each of %" PRId64
+                      " peers has of cluster.workers %" PRId64 "; use "
+                      "at most %" PRId64 " for each peer",
+                      lanes, workers / groups, groups, workers, lanes);
 }
 
 /* workers_complaint - why the lanes cannot be spread over this many workers; **owned**, or NULL where they can. */
 static char *workers_complaint(const config_t *config, int64_t workers)
 {
-    int64_t lanes = config->train.lanes;
-    bool invariant = config->determinism == DETERMINISM_INVARIANT;
+    const int64_t lanes = config->train.lanes;
     if (config_groups(config) > 1)
         return groups_complaint(config, workers);
-    if (workers <= lanes && (!invariant || lanes % workers == 0))
+    if (workers <= lanes)
         return NULL;
-    if (!invariant)
-        return mem_printf("cluster.workers %" PRId64 " are more than train.lanes %" PRId64
-                          ", so some would have nothing to do; use at most %" PRId64 " "
-                          "workers or more lanes",
-                          workers, lanes, lanes);
-    char *allowed = powers_text(lanes);
-    char *text = mem_printf("train.lanes %" PRId64 " cannot be divided among cluster.workers %" PRId64
-                            " at determinism invariant; use %s worker%s",
-                            lanes, workers, allowed, lanes == 1 ? "" : "s");
-    mem_free(allowed);
-    return text;
+    return mem_printf("cluster.workers %" PRId64 " are more than train.lanes %" PRId64
+                      ", so some would have nothing to do; use at most %" PRId64 " "
+                      "workers or more lanes",
+                      workers, lanes, lanes);
 }
 
 status_t config_check_workers(const config_t *config, int workers)

@@ -13,12 +13,14 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
+#include "common/kernels/tree.h"
 
 typedef struct lanes {
     int64_t batch; /* B */
     int64_t total; /* positions that are trained: all epochs, or fewer where max_steps or last_batch leaves some out */
     int lanes;     /* G */
     last_batch_t last_batch;
+    bool ordered; /* sums are over the tree of lanes, whoever computes them (sync, invariant) */
 } lanes_t;
 
 /* Positions of the training, before train.last_batch drops the last few. */
@@ -37,7 +39,7 @@ static inline int64_t lanes_left_over(const config_t *config, int64_t train_rows
 static inline lanes_t lanes_of(const config_t *config, int64_t train_rows)
 {
     lanes_t l = {config->train.batch, lanes_positions(config, train_rows), (int)config->train.lanes,
-                 (last_batch_t)config->train.last_batch};
+                 (last_batch_t)config->train.last_batch, config->determinism >= DETERMINISM_SYNC};
     if (l.last_batch == LAST_BATCH_DROP)
         l.total -= l.total % l.batch;
     return l;
@@ -81,6 +83,24 @@ static inline int64_t lanes_interval(const lanes_t *l, int64_t report_steps)
 static inline int lanes_first(const lanes_t *l, int worker, int workers)
 {
     return (int)((int64_t)worker * l->lanes / workers);
+}
+
+/* The tree over which the gradients of `workers` workers are summed; tree_shares_fini. At ordered levels a worker hands on a
+ * sum for each whole subtree of its lanes, so that the result is that of one worker with all lanes; elsewhere one for all. */
+static inline void lanes_shares(const config_t *config, int workers, tree_shares_t *out)
+{
+    tree_shares_init(out, workers, config->determinism >= DETERMINISM_SYNC ? (uint32_t)config->train.lanes : (uint32_t)workers);
+}
+
+/* Rows [row[i], row[i + 1]) of a worker's full batch are in the i-th of its parts; returns their number. */
+static inline int lanes_parts(const lanes_t *l, int worker, int workers, int32_t row[TREE_PARTS_MAX + 1])
+{
+    const int from = lanes_first(l, worker, workers), to = lanes_first(l, worker + 1, workers);
+    uint32_t part[TREE_PARTS_MAX + 1] = {(uint32_t)from, (uint32_t)to};
+    const int parts = l->ordered ? tree_parts((uint32_t)from, (uint32_t)to, part) : 1;
+    for (int i = 0; i <= parts; i++)
+        row[i] = (int32_t)((part[i] - (uint32_t)from) * (l->batch / l->lanes));
+    return parts;
 }
 
 #endif

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/base/status.h"
 
 int tree_levels(uint32_t leaves)
@@ -102,4 +103,48 @@ const float *tree_total(tree_stack_t *stack)
 void tree_finish(tree_stack_t *stack, float *out)
 {
     memcpy(out, tree_total(stack), (size_t)stack->dim * sizeof *out);
+}
+
+int tree_parts(uint32_t first, uint32_t end, uint32_t part[TREE_PARTS_MAX + 1])
+{
+    ASSERT(first < end && end <= 1u << TREE_LEVELS_MAX);
+    int n = 0;
+    while (first < end) {
+        uint32_t size = first ? first & -first : 1u << TREE_LEVELS_MAX; /* a subtree begins at a multiple of its size */
+        while (size > end - first)
+            size /= 2;
+        part[n++] = first;
+        first += size;
+    }
+    part[n] = end;
+    return n;
+}
+
+void tree_shares_init(tree_shares_t *shares, int members, uint32_t leaves)
+{
+    ASSERT(members >= 1 && (uint32_t)members <= leaves);
+    *shares = (tree_shares_t){.members = members, .first = MEM_ARRAY(int32_t, members + 1)};
+    uint32_t part[TREE_PARTS_MAX + 1], bits = leaves;
+    size_t capacity = 0;
+    int32_t n = 0;
+    for (int64_t m = 0; m < members; m++) {
+        const int parts = tree_parts((uint32_t)(m * leaves / members), (uint32_t)((m + 1) * leaves / members), part);
+        MEM_GROW(shares->part, capacity, (size_t)(n + parts));
+        for (int i = 0; i < parts; i++) {
+            bits |= part[i];
+            shares->part[n++] = part[i];
+        }
+        shares->first[m + 1] = n;
+    }
+    const int lower = __builtin_ctz(bits); /* levels that no part needs */
+    for (int32_t i = 0; i < n; i++)
+        shares->part[i] >>= lower;
+    shares->leaves = leaves >> lower;
+}
+
+void tree_shares_fini(tree_shares_t *shares)
+{
+    mem_free(shares->first);
+    mem_free(shares->part);
+    *shares = (tree_shares_t){0};
 }

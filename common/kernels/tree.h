@@ -5,13 +5,15 @@
  * leaves is skipped, not added as zero. Hence a worker that owns lanes [4, 8) of 16 may sum them first and hand the
  * result on as leaf 1 of 4: the bits are the same as those of one sum over all 16.
  *
- * Nothing here allocates. A tree_stack_t is owned by its caller and used by one thread.                             */
+ * A sum allocates nothing. A tree_stack_t is owned by its caller and used by one thread.                             */
 #ifndef SMELTER_TREE_H
 #define SMELTER_TREE_H
 
 #include <stdint.h>
 
 #define TREE_LEVELS_MAX 16 /* leaf numbers are below 2^16: lanes and workers are at most 4,096 */
+
+#define TREE_PARTS_MAX (2 * TREE_LEVELS_MAX)
 
 /* An entry is the sum of a finished subtree; entry 0 is the leftmost. join[i] is the level at which entries i - 1 and i meet,
  * strictly falling with i, so entries never outnumber the levels by more than one. */
@@ -45,6 +47,25 @@ const float *tree_total(tree_stack_t *stack);
 
 /* tree_finish - out := the sum; out [dim] must not overlap scratch. */
 void tree_finish(tree_stack_t *stack, float *out);
+
+/* tree_parts - the fewest whole subtrees that leaves [first, end) are made of, first < end: part i is the leaves [part[i],
+ * part[i + 1]). Their sums are all that a member of a group has to tell of its leaves, so that any number of members get the
+ * sum of one. Returns their number. */
+int tree_parts(uint32_t first, uint32_t end, uint32_t part[TREE_PARTS_MAX + 1]);
+
+/* tree_shares - how leaves [0, leaves) are shared out to the members of a group: member m has the leaves [m L / M, (m + 1) L /
+ * M), which are its parts first[m] .. first[m + 1] - 1. A part goes by the number that its first leaf has in a tree as low as
+ * all parts allow: members with one equally large part each are numbered 0, 1, 2 .. */
+typedef struct tree_shares {
+    int members;
+    uint32_t leaves; /* in the lower tree: above all numbers of parts */
+    int32_t *first;  /* [members + 1] */
+    uint32_t *part;  /* [first[members]] numbers, ascending */
+} tree_shares_t;
+
+/* tree_shares_init - at least one leaf for each member. tree_shares_fini frees; a zeroed one is fine. */
+void tree_shares_init(tree_shares_t *shares, int members, uint32_t leaves);
+void tree_shares_fini(tree_shares_t *shares);
 
 /* tree_add - left := left + right, one node of the tree. [n] each, not aliased. */
 void tree_add(float *restrict left, const float *restrict right, int64_t n);

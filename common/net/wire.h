@@ -244,6 +244,26 @@ typedef struct wire_segment {
     uint32_t table, count;
 } wire_segment_t;
 
+/* A segment of a PUSH also says which of its sender's parts of the tree of lanes it is of (common/kernels/tree.h), above the
+ * table. */
+#define WIRE_TABLE_BITS 22
+_Static_assert(WIRE_FIELDS_MOST *WIRE_COMPONENTS_MOST == 1 << WIRE_TABLE_BITS, "a table's number fits");
+
+static inline uint32_t wire_part_table(int part, uint32_t table)
+{
+    return (uint32_t)part << WIRE_TABLE_BITS | table;
+}
+
+static inline uint32_t wire_table(uint32_t part_table)
+{
+    return part_table & ((1u << WIRE_TABLE_BITS) - 1);
+}
+
+static inline int wire_part(uint32_t part_table)
+{
+    return (int)(part_table >> WIRE_TABLE_BITS);
+}
+
 typedef struct wire_frame {
     const void *data;
     int64_t bytes;

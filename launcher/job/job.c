@@ -175,6 +175,16 @@ static status_t start_supervised(const options_t *options, const experiment_t *e
 
 /* ---- a launcher: take the rank's role ---------------------------------------------------------------------------------- */
 
+/* Where lanes do not come out even, some workers wait for others in every step. */
+static void say_how_even(const config_t *config, int workers)
+{
+    const int groups = (int)config_groups(config), each = config_active_workers(config, workers) / groups;
+    const int lanes = (int)config->train.lanes, most = (lanes + each - 1) / each;
+    if (lanes % each)
+        log_info("%d lanes over %d workers%s: %d to %d each, so a step takes as long as with %d workers", lanes, each,
+                 groups > 1 ? " of each peer" : "", lanes / each, most, (lanes + most - 1) / most);
+}
+
 static status_t run_coordinator(const options_t *options, const experiment_t *experiment, const roster_t *roster,
                                 net_t *control, job_lead_fn *lead, bool *together)
 {
@@ -188,6 +198,7 @@ static status_t run_coordinator(const options_t *options, const experiment_t *ex
                  roster->servers, roster->servers == 1 ? "" : "s", roster->shards_per_server,
                  roster->shards_per_server == 1 ? "" : "s", roster->workers, roster->workers == 1 ? "" : "s",
                  config_determinism_word((determinism_t)experiment->base->determinism), gemm_kernel_name());
+        say_how_even(experiment->base, roster->workers);
         for (int r = 0; r < roster->size; r++) {
             char name[160];
             log_debug("%s", roster_full_name(roster, r, name, sizeof name));

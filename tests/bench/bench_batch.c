@@ -42,7 +42,7 @@ static status_t pass(bench_t *b, int64_t step, double seconds[4])
         b->row[u] = b->table + (int64_t)u * b->dim;
     embedding_gather(b->x, &b->batch, 0, b->rows, b->row, &b->plan);
     double t2 = bench_seconds();
-    embedding_reduce(b->sums, &b->batch, 0, b->dx, &b->plan, b->rows / b->lanes, b->scratch);
+    embedding_reduce(b->sums, &b->batch, 0, 0, b->dx, &b->plan, b->rows / b->lanes, b->scratch);
     double t3 = bench_seconds();
     memcpy(b->x, b->dx, sizeof *b->x * (size_t)(b->rows * b->inputs));
     __asm__ volatile("" : : "r"(b->x) : "memory");

@@ -1,9 +1,9 @@
 /* test_cluster - MPI under real mpirun: roster, exchange, tree sum, deadlines, and how a rank's end is reported.
  *
- * Proves "the same bits on every member" and the fixed order of the tree against a sum that every rank works out alone, for 1,
- * 2, 3, 4 and 8 ranks and across two hosts; "every wait has a deadline and says who is missing"; and that a killed, failing or
- * aborting rank ends the job within 10 s with its rank, node and signal or exit code known to the launcher. The program starts
- * itself under mpirun with the argument `rank MODE`. */
+ * Proves "the same bits on every member" and the fixed order of the tree against a sum that every rank works out alone,
+ * for 1, 2, 3, 5, 7 and 8 ranks and across two hosts; "every wait has a deadline and says who is missing"; and that a
+ * killed, failing or aborting rank ends the job within 10 s with its rank, node and signal or exit code known to the
+ * launcher. The program starts itself under mpirun with the argument `rank MODE`. */
 #include "common/cluster/cluster.h"
 
 #include <errno.h>
@@ -38,41 +38,59 @@ static float value_of(int member, int64_t i)
     return (float)(rng_normal(7, (uint64_t)member, (uint64_t)i) * 1000.0);
 }
 
-/* tree - the sum that the text of cluster.h prescribes, by recursion: halves of the group, lower half the left operand. Extra
- * members are folded into the first ones before. */
-static float tree(const float *leaf, int n)
+/* tree - the sum that the text of tree.h prescribes, by recursion: halves, the lower one the left operand, absent leaves left
+ * out. */
+static bool tree(const float *leaf, int low, int high, int n, float *out)
 {
-    return n == 1 ? leaf[0] : tree(leaf, n / 2) + tree(leaf + n / 2, n / 2);
+    float right;
+    if (low >= n)
+        return false;
+    if (high - low == 1) {
+        *out = leaf[low];
+        return true;
+    }
+    tree(leaf, low, (low + high) / 2, n, out);
+    if (tree(leaf, (low + high) / 2, high, n, &right))
+        *out = *out + right;
+    return true;
 }
 
-static float expected_sum(int n, int64_t i)
+/* The sum of leaves [low, high) of `lanes`. */
+static float expected_sum(int low, int high, int lanes, int64_t i)
 {
-    float leaf[64];
-    int whole = 1;
-    while (whole * 2 <= n)
-        whole *= 2;
-    for (int m = 0; m < n; m++)
-        leaf[m] = value_of(m, i);
-    for (int m = whole; m < n; m++)
-        leaf[m - whole] = leaf[m - whole] + leaf[m];
-    return tree(leaf, whole);
+    float leaf[64], sum = 0.0f;
+    int width = 1;
+    while (width < high - low)
+        width *= 2;
+    for (int l = low; l < high && l < lanes; l++)
+        leaf[l - low] = value_of(l, i);
+    CHECK(tree(leaf, 0, width, high - low, &sum));
+    return sum;
 }
 
-static void check_sum(cluster_t *c, int first, int n, int64_t count)
+/* "the same bits on every member, and for any number of members that share out the same leaves" */
+static void check_sum(cluster_t *c, int first, int n, int lanes, int64_t count)
 {
     CHECK(cluster_group(c, first, n) == ST_OK);
     int me = cluster_rank(c) - first;
     uint64_t digest = 0;
     if (me >= 0 && me < n) {
-        float *values = MEM_ARRAY(float, count);
-        for (int64_t i = 0; i < count; i++)
-            values[i] = value_of(me, i);
-        CHECK(cluster_tree_sum(c, values, count) == ST_OK);
+        tree_shares_t shares;
+        tree_shares_init(&shares, n, (uint32_t)lanes);
+        uint32_t part[TREE_PARTS_MAX + 1];
+        const int parts = tree_parts((uint32_t)(me * lanes / n), (uint32_t)((me + 1) * lanes / n), part);
+        float *values = MEM_ARRAY(float, parts *count);
+        for (int p = 0; p < parts; p++)
+            for (int64_t i = 0; i < count; i++)
+                values[p * count + i] = expected_sum((int)part[p], (int)part[p + 1], lanes, i);
+        CHECK(cluster_tree_sum(c, &shares, values, count) == ST_OK);
         for (int64_t i = 0; i < count; i++) {
-            float expected = expected_sum(n, i);
+            float expected = expected_sum(0, lanes, lanes, i);
             CHECK(memcmp(&values[i], &expected, sizeof expected) == 0);
         }
         digest = hash64(values, (size_t)count * sizeof *values, 0);
+        CHECK(cluster_meet(c) == ST_OK);
+        tree_shares_fini(&shares);
         mem_free(values);
     }
     uint64_t all[64];
@@ -112,9 +130,11 @@ static void rank_sum(cluster_t *c)
     /* Below, at and above a chunk, more chunks than the window has, and nothing. */
     static const int64_t counts[] = {0, 1, 1000, 65536, 65537, 270000};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        check_sum(c, 0, size, counts[i]);
+        check_sum(c, 0, size, 8, counts[i]);
+        if (counts[i] == 1000)
+            check_sum(c, 0, size, size, counts[i]); /* no tree of lanes, where size is no power of two */
         if (size > 1 && counts[i] < 100000)
-            check_sum(c, 1, size - 1, counts[i]);
+            check_sum(c, 1, size - 1, 8, counts[i]);
         check_share(c, 0, size, counts[i]);
         if (size > 1)
             check_share(c, 1, size - 1, counts[i]);
@@ -175,7 +195,9 @@ static void rank_missing_sum(cluster_t *c)
     if (cluster_rank(c) == 1)
         sleep(60);
     CHECK(cluster_group(c, 0, 2) == ST_OK);
-    if (cluster_tree_sum(c, value, 4) != ST_OK)
+    tree_shares_t shares;
+    tree_shares_init(&shares, 2, 4);
+    if (cluster_tree_sum(c, &shares, value, 4) != ST_OK)
         cluster_abort(3);
 }
 
@@ -327,7 +349,7 @@ static void assert_quiet(const outcome_t *o)
 static void test_sums(void **state)
 {
     (void)state;
-    static const int sizes[] = {1, 2, 3, 4, 8};
+    static const int sizes[] = {1, 2, 3, 5, 8};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         outcome_t *o = launch(sizes[i], "sum", 0);
         if (o->exit_code != 0)

@@ -31,9 +31,19 @@ depth_0() {
 }
 
 depth_1() {
-    same_on train.pipeline_depth=1 "1 1" "1 2" "1 3" "2 1" "2 2" "2 3" "4 1" "4 2" "4 3"
+    same_on train.pipeline_depth=1 "1 1" "1 2" "2 3" "3 1" "3 3" "4 2" "4 3"
     DEPTH_1=$DIGEST
     expect "depths 0 and 1 give the same model, $DEPTH_0" [ "$DEPTH_0" != "$DEPTH_1" ]
+}
+
+# Eight lanes over any number of workers, and level 2 has the same sums.
+any_workers() {
+    same_on train.lanes=8 "1 1" "2 1" "3 2" "5 1" "6 3"
+    train "$T/r" train.lanes=8 determinism=sync cluster.workers=7 cluster.servers=2 model.components=2
+    expect_line "$T/train.log" "8 lanes over 7 workers: 1 to 2 each, so a step takes as long as with 4 workers"
+    train "$T/r1" train.lanes=8 model.components=2
+    expect "7 workers at level 2, 2 components: $(digest_of "$T/r")" [ "$(digest_of "$T/r")" = "$(digest_of "$T/r1")" ]
+    rm -rf "$T/r" "$T/r1"
 }
 
 shards() {
@@ -55,7 +65,6 @@ ensemble() {
     expect "3 components are 1" [ "$(digest_of "$T/e1")" != "$DEPTH_1" ]
 }
 
-# Three workers do not divide four lanes: only level 3 forbids that.
 sync_repeats() {
     local settings=(determinism=sync cluster.workers=3 cluster.servers=2)
     train "$T/s1" "${settings[@]}"
@@ -110,7 +119,8 @@ startup() {
 }
 
 case_of "level 3, depth 0: 1 to 4 workers and 1 to 3 servers give one model" depth_0
-case_of "level 3, depth 1: 1, 2, 4 workers x 1, 2, 3 servers give one model, another than depth 0" depth_1
+case_of "level 3, depth 1: 1 to 4 workers and 1 to 3 servers give one model, another than depth 0" depth_1
+case_of "levels 2 and 3: 8 lanes on 1, 2, 3, 5, 6 and 7 workers give one model" any_workers
 case_of "level 3: several shards per server give the same model" shards
 case_of "level 3: an ensemble is the same on other clusters" ensemble
 case_of "level 2: a repeat is the same, another seed or order is not" sync_repeats

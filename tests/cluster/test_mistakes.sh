@@ -33,8 +33,8 @@ np_too_large() {
     refused "-np 5 does not fit: the configuration wants 1 coordinator, 1 server and 2 workers; start it with -np 4" mpirun_np 5 "$T/two.yaml"
 }
 np_fits_no_lanes() {
-    refused "train.lanes 4 cannot be divided among cluster.workers 3 at determinism invariant; use 1, 2 or 4 workers" \
-        mpirun_np 5 "$T/c.yaml"
+    refused "cluster.workers 5 are more than train.lanes 4, so some would have nothing to do; use at most 4 workers or more lanes" \
+        mpirun_np 7 "$T/c.yaml"
 }
 np_auto() {
     run "$T/log" mpirun_np 6 "$T/c.yaml"

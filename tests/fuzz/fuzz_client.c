@@ -67,6 +67,12 @@ static void make_batches(void)
     sample_destroy(&sample);
 }
 
+static int64_t weights_of(int b, int shard)
+{
+    const batch_slice_t slice = batch_pulled(&batch[b], shard);
+    return COMPONENTS * batch_weights(&slice, &plan);
+}
+
 /* ---- messages ---------------------------------------------------------------------------------------------------------- */
 
 static void put(client_world_t *w, int peer, const wire_header_t *header, const wire_frame_t *bodies, int n)
@@ -77,7 +83,7 @@ static void put(client_world_t *w, int peer, const wire_header_t *header, const 
 static void put_answer(client_world_t *w, int b, int shard)
 {
     float rows[256] = {0};
-    const int64_t weights = COMPONENTS * batch_weights(&batch[b], &plan, shard);
+    const int64_t weights = weights_of(b, shard);
     ASSERT(weights <= (int64_t)(sizeof rows / sizeof *rows));
     wire_header_t header = wire_header(WIRE_ROWS, RUN, INCARNATION, 1, b, w->keys[b][shard]);
     header.sequence = w->sequence[b][shard];
@@ -110,7 +116,7 @@ static status_t push(client_world_t *w, int b)
         return ST_OK;
     client_push_begin(w->client, &batch[b]);
     for (int s = 0; s < SHARDS; s++)
-        memset(client_push_base(w->client)[s], 0, sizeof(float) * (size_t)(COMPONENTS * batch_weights(&batch[b], &plan, s)));
+        memset(client_push_base(w->client)[s], 0, sizeof(float) * (size_t)weights_of(b, s));
     return client_push_send(w->client, &batch[b]);
 }
 

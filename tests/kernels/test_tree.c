@@ -113,6 +113,48 @@ static void test_any_worker_count_gives_the_same_bits(void **state)
         }
 }
 
+/* "the fewest whole subtrees that leaves [first, end) are made of"; members that share out the leaves, whatever their number,
+ * together make the sum of one. */
+static void test_shares_of_any_number_of_members(void **state)
+{
+    (void)state;
+    static float part_sum[LEAVES_MAX][DIM_MAX], outer_scratch[TREE_LEVELS_MAX * DIM_MAX], scratch[TREE_LEVELS_MAX * DIM_MAX];
+    float expected[DIM_MAX], got[DIM_MAX];
+    for (int lanes = 1; lanes <= LEAVES_MAX; lanes *= 2)
+        for (int members = 1; members <= lanes; members++) {
+            fill_leaves((uint64_t)(100 * lanes + members), lanes);
+            sum_by_recursion(expected, (uint32_t)((UINT64_C(1) << lanes) - 1), 0, lanes, DIM_MAX);
+            tree_shares_t shares;
+            tree_shares_init(&shares, members, (uint32_t)lanes);
+            tree_stack_t outer, inner;
+            tree_start(&outer, outer_scratch, DIM_MAX);
+            int n = 0;
+            for (int m = 0; m < members; m++) {
+                uint32_t part[TREE_PARTS_MAX + 1];
+                const int parts = tree_parts((uint32_t)(m * lanes / members), (uint32_t)((m + 1) * lanes / members), part);
+                assert_int_equal(shares.first[m], n);
+                for (int i = 0; i < parts; i++, n++) {
+                    const uint32_t size = part[i + 1] - part[i];
+                    assert_true((size & (size - 1)) == 0 && part[i] % size == 0);
+                    tree_start(&inner, scratch, DIM_MAX);
+                    for (uint32_t leaf = 0; leaf < size; leaf++)
+                        tree_push(&inner, leaf, leaves[part[i] + leaf]);
+                    tree_finish(&inner, part_sum[n]);
+                    tree_push(&outer, shares.part[n], part_sum[n]);
+                    assert_true(shares.part[n] < shares.leaves);
+                    if (lanes % members == 0) /* as if there were no more leaves than members */
+                        assert_int_equal(shares.part[n], m);
+                }
+            }
+            assert_int_equal(shares.first[members], n);
+            tree_finish(&outer, got);
+            assert_memory_equal(got, expected, sizeof got);
+            tree_shares_fini(&shares);
+        }
+    uint32_t part[TREE_PARTS_MAX + 1];
+    assert_int_equal(tree_parts(1, (1u << TREE_LEVELS_MAX) - 1, part), TREE_PARTS_MAX - 2); /* none has more */
+}
+
 static void test_order_matters_for_these_values(void **state)
 {
     (void)state;
@@ -151,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stack_equals_recursion),
         cmocka_unit_test(test_any_worker_count_gives_the_same_bits),
+        cmocka_unit_test(test_shares_of_any_number_of_members),
         cmocka_unit_test(test_order_matters_for_these_values),
         cmocka_unit_test(test_large_leaf_numbers),
     };

@@ -145,24 +145,48 @@ static status_t meet(cluster_t *cluster, const float *values, int64_t count, boa
     return ST_OK;
 }
 
-status_t cluster_tree_sum(cluster_t *cluster, float *values, int64_t count)
+/* Sum of the parts with numbers in [low, high), as tree.h prescribes; NULL: there are none. */
+static float *sum_of(const tree_shares_t *shares, float *const *leaf, int64_t count, uint32_t low, uint32_t high)
 {
-    const int n = cluster->group->n;
-    float *sum[RANKS_MOST] = {NULL};
+    const int32_t parts = shares->first[shares->members];
+    int32_t first = 0, n = 0;
+    while (first < parts && shares->part[first] < low)
+        first++;
+    while (first + n < parts && shares->part[first + n] < high)
+        n++;
+    if (n <= 1)
+        return n ? leaf[first] : NULL;
+    const uint32_t middle = low + (high - low) / 2;
+    float *left = sum_of(shares, leaf, count, low, middle), *right = sum_of(shares, leaf, count, middle, high);
+    for (int64_t i = 0; left && right && i < count; i++)
+        left[i] = left[i] + right[i];
+    return left ? left : right;
+}
+
+status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count)
+{
+    const int me = cluster->rank - cluster->group->first, n = cluster->group->n;
     board_t *board;
-    TRY(meet(cluster, values, count, &board));
-    for (int r = 0; r < n; r++) {
-        sum[r] = MEM_ARRAY(float, count);
-        memcpy(sum[r], board->values[r], (size_t)count * sizeof *values);
-    }
-    for (int stride = 1; stride < n; stride *= 2)
-        for (int r = 0; r + stride < n; r += 2 * stride)
-            for (int64_t i = 0; i < count; i++)
-                sum[r][i] = sum[r][i] + sum[r + stride][i];
-    memcpy(values, sum[0], (size_t)count * sizeof *values);
+    ASSERT(shares->members == n);
+    TRY(meet(cluster, values, count * (shares->first[me + 1] - shares->first[me]), &board));
+    float **leaf = MEM_ARRAY(float *, shares->first[n]);
     for (int r = 0; r < n; r++)
-        mem_free(sum[r]);
+        for (int32_t p = shares->first[r]; p < shares->first[r + 1]; p++) {
+            leaf[p] = MEM_ARRAY(float, count);
+            memcpy(leaf[p], board->values[r] + (p - shares->first[r]) * count, (size_t)count * sizeof *values);
+        }
+    memcpy(values, sum_of(shares, leaf, count, 0, 1u << tree_levels(shares->leaves)), (size_t)count * sizeof *values);
+    for (int32_t p = 0; p < shares->first[n]; p++)
+        mem_free(leaf[p]);
+    mem_free(leaf);
     return ST_OK;
+}
+
+status_t cluster_meet(cluster_t *cluster)
+{
+    board_t *board;
+    const float nothing = 0.0f;
+    return meet(cluster, &nothing, 1, &board);
 }
 
 status_t cluster_share(cluster_t *cluster, float *values, int64_t count, int owner)

@@ -32,14 +32,14 @@
 typedef struct shape {
     const char *overrides;
     bool invariant;
-    int workers; /* at least; 0: any */
+    int workers; /* at least, and a multiple; 0: any */
     bool loose;  /* no two runs are equal; all else must hold */
 } shape_t;
 
 static const shape_t shapes[] = {
     {"train.pipeline_depth=0", true, 0, false},
     {"train.pipeline_depth=1", true, 0, false},
-    {"train.pipeline_depth=2 train.last_batch=own", true, 0, false},
+    {"train.pipeline_depth=2 train.last_batch=own train.lanes=8", true, 0, false},
     {"train.pipeline_depth=1 model.components=2 objective.kind=codistill", true, 0, false},
     {"train.pipeline_depth=1 train.report_steps=7 embedding.optimizer=adagrad_row checkpoint.every_seconds=0.03", true, 0,
      false},
@@ -257,11 +257,11 @@ static int pick(scenario_t *s, int n)
 
 static void draw_cluster(scenario_t *s)
 {
-    static const int at_invariant[] = {1, 2, 4}, at_sync[] = {1, 2, 3};
+    const int least = shapes[s->shape].workers;
     s->shards = 1 + pick(s, 3);
-    s->workers = (shapes[s->shape].invariant ? at_invariant : at_sync)[pick(s, 3)];
-    if (s->workers < shapes[s->shape].workers)
-        s->workers = shapes[s->shape].workers;
+    s->workers = 1 + pick(s, shapes[s->shape].invariant ? 4 : 3);
+    if (least && s->workers % least)
+        s->workers = least;
 }
 
 /* A probability: often 0, seldom up to a fifth. */

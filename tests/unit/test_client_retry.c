@@ -96,6 +96,7 @@ static void setup(fixture_t *f, int64_t retry_ms)
     memcpy(f->segment_first, (int32_t[]){0, 1, 2}, sizeof f->segment_first);
     memcpy(f->segments, (wire_segment_t[]){{0, 2}, {0, 1}}, sizeof f->segments);
     f->batch = (batch_t){.uniques = 3,
+                         .parts = 1,
                          .keys = f->keys,
                          .shard_first = f->shard_first,
                          .segments = f->segments,

@@ -75,9 +75,12 @@ static fixture_t setup(int single, int multi, int numeric, int rows, int dim, ui
     for (int i = 0; i < f.n_weights; i++)
         f.weights[i] = (float)rng_normal(seed, 4, (uint64_t)i);
     assert_int_equal(embedding_inputs(&f.plan, numeric), f.inputs);
-    assert_int_equal(batch_weights(&f.batch, &f.plan, 0) + batch_weights(&f.batch, &f.plan, 1) +
-                         batch_weights(&f.batch, &f.plan, 2),
-                     f.n_weights);
+    int64_t weights = 0;
+    for (int s = 0; s < SHARDS; s++) {
+        const batch_slice_t slice = batch_pulled(&f.batch, s);
+        weights += batch_weights(&slice, &f.plan);
+    }
+    assert_int_equal(weights, f.n_weights);
     return f;
 }
 
@@ -169,8 +172,9 @@ static bool tree_sum(float leaves[LANES_MOST][DIM_MOST], const bool *has, int lo
     return has_left || has_right;
 }
 
-/* The gradient of one key: a sum per lane in ascending rows, then the tree. */
-static void naive_gradient(const fixture_t *f, int field, uint64_t key, const float *dx, int lanes, int lane_rows, float *out)
+/* The gradient of one key in lanes [low, high): a sum per lane in ascending rows, then the tree; false where no row uses it. */
+static bool gradient_of_lanes(const fixture_t *f, int field, uint64_t key, const float *dx, int low, int high, int lane_rows,
+                              float *out)
 {
     float leaves[LANES_MOST][DIM_MOST];
     bool has[LANES_MOST] = {0};
@@ -190,7 +194,12 @@ static void naive_gradient(const fixture_t *f, int field, uint64_t key, const fl
             has[r / lane_rows] = true;
         }
     }
-    assert_true(tree_sum(leaves, has, 0, lanes, dim, out));
+    return tree_sum(leaves, has, low, high, dim, out);
+}
+
+static void naive_gradient(const fixture_t *f, int field, uint64_t key, const float *dx, int lanes, int lane_rows, float *out)
+{
+    assert_true(gradient_of_lanes(f, field, key, dx, 0, lanes, lane_rows, out));
 }
 
 static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *order_matters)
@@ -201,10 +210,11 @@ static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *ord
     for (int i = 0; i < b->rows * f->inputs; i++)
         dx[i] = (float)rng_normal(6, (uint64_t)lanes, (uint64_t)i);
     for (int s = 0; s < SHARDS; s++) {
-        const int64_t floats = batch_weights(b, &f->plan, s);
+        const batch_slice_t slice = batch_pulled(b, s);
+        const int64_t floats = batch_weights(&slice, &f->plan);
         float *out = MEM_ARRAY(float, floats), *at = out;
         memset(out, 0xff, sizeof *out * (size_t)floats);
-        embedding_reduce(out, b, s, dx, &f->plan, lane_rows, scratch);
+        embedding_reduce(out, b, s, 0, dx, &f->plan, lane_rows, scratch);
         int u = b->shard_first[s];
         for (int i = b->segment_first[s]; i < b->segment_first[s + 1]; i++)
             for (uint32_t n = 0; n < b->segments[i].count; n++, u++) {
@@ -240,6 +250,71 @@ static void test_reduce(void **state)
         }
 }
 
+/* "gradient of every unique key of one shard, summed over its uses in one of the batch's parts": for every way to give a worker
+ * some lanes of a tree, each part has the keys that its rows use, in the order of the pull, and what only its lanes sum to. */
+static void check_parts(const fixture_t *f, batch_t *b, const int32_t *row, int parts, int lane_rows, const float *dx)
+{
+    float *scratch = MEM_ARRAY(float, 4 * f->plan.widest);
+    batch_split(f->builder, b, row, parts);
+    for (int s = 0; s < SHARDS; s++)
+        for (int p = 0; p < parts; p++) {
+            const batch_slice_t slice = batch_pushed(b, s, p);
+            const int64_t floats = batch_weights(&slice, &f->plan);
+            float *out = MEM_ARRAY(float, floats), *at = out;
+            embedding_reduce(out, b, s, p, dx, &f->plan, lane_rows, scratch);
+            int32_t i = 0, u = b->shard_first[s], segment = 0;
+            for (int g = b->segment_first[s]; g < b->segment_first[s + 1]; g++) {
+                uint32_t found = 0;
+                const int field = (int)b->segments[g].table, dim = f->plan.field[field].width;
+                for (uint32_t n = 0; n < b->segments[g].count; n++, u++) {
+                    float expected[DIM_MOST];
+                    if (!gradient_of_lanes(f, field, b->keys[u], dx, row[p] / lane_rows, row[p + 1] / lane_rows, lane_rows,
+                                           expected))
+                        continue;
+                    assert_int_equal(parts > 1 ? slice.unique[i] : (uint32_t)(slice.first + i), u);
+                    assert_memory_equal(at, expected, sizeof *at * (size_t)dim);
+                    at += dim;
+                    i++;
+                    found++;
+                }
+                if (found) {
+                    assert_int_equal(slice.segments[segment].table, field);
+                    assert_int_equal(slice.segments[segment++].count, found);
+                }
+            }
+            assert_int_equal(segment, slice.n_segments);
+            assert_int_equal(i, slice.keys);
+            assert_ptr_equal(at, out + floats);
+            mem_free(out);
+        }
+    mem_free(scratch);
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    enum { LANE_ROWS = 5 };
+    for (int rows = 40; rows > 0; rows -= 13) {
+        fixture_t f = setup(2, 2, 1, rows, 3, (uint64_t)rows);
+        float *dx = MEM_ARRAY(float, rows *f.inputs);
+        for (int i = 0; i < rows * f.inputs; i++)
+            dx[i] = (float)rng_normal(9, (uint64_t)rows, (uint64_t)i);
+        for (uint32_t from = 0; from < LANES_MOST; from++)
+            for (uint32_t to = from + 1; to <= LANES_MOST; to++) {
+                uint32_t part[TREE_PARTS_MAX + 1];
+                int32_t row[TREE_PARTS_MAX + 1];
+                const int parts = tree_parts(from, to, part);
+                if (rows > (int)(to - from) * LANE_ROWS)
+                    continue; /* they would not fit these lanes */
+                for (int i = 0; i <= parts; i++)
+                    row[i] = (int32_t)(part[i] - from) * LANE_ROWS;
+                check_parts(&f, &f.batch, row, parts, LANE_ROWS, dx);
+            }
+        mem_free(dx);
+        teardown(&f);
+    }
+}
+
 /* loss = sum over the inputs of c x^2 / 2, a quadratic of the weights: central differences are exact but for rounding. */
 static double naive_loss(const fixture_t *f, const float *c)
 {
@@ -268,7 +343,7 @@ static void test_gradient_equals_finite_differences(void **state)
         x[i] *= c[i]; /* dloss/dx */
     float *gradient = MEM_ARRAY(float, b->uniques *DIM);
     for (int s = 0; s < SHARDS; s++)
-        embedding_reduce(gradient + b->shard_first[s] * DIM, b, s, x, &f.plan, 5, scratch);
+        embedding_reduce(gradient + b->shard_first[s] * DIM, b, s, 0, x, &f.plan, 5, scratch);
     double largest = 0.0;
     for (int i = 0; i < b->uniques * DIM; i++) {
         const float value = f.weights[i], h = 0.25f;
@@ -294,6 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gather),
         cmocka_unit_test(test_reduce),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_gradient_equals_finite_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

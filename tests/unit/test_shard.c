@@ -622,6 +622,10 @@ static void spoil_table(letter_t *l)
 {
     l->segments[1].table = FIELDS;
 }
+static void spoil_part(letter_t *l)
+{
+    l->segments[1].table = wire_part_table(1, 1); /* each worker has one */
+}
 static void spoil_order(letter_t *l)
 {
     l->segments[0].table = 1, l->segments[1].table = 0;
@@ -704,6 +708,9 @@ static const offence_t offences[] = {
     {NO_TABLE, WIRE_PUSH, FROM_WORKER, spoil_table, DETERMINISM_ASYNC},
     {NO_TABLE, WIRE_PULL, FROM_WORKER, spoil_table, DETERMINISM_ASYNC},
     {NO_TABLE, WIRE_PEEK, FROM_WORKER, spoil_table, DETERMINISM_ASYNC},
+    {"a segment names a part of the tree of lanes that its sender does not have", WIRE_PUSH, FROM_WORKER, spoil_part,
+     DETERMINISM_ASYNC},
+    {NO_TABLE, WIRE_PULL, FROM_WORKER, spoil_part, DETERMINISM_ASYNC},
     {NO_ORDER, WIRE_PUSH, FROM_WORKER, spoil_order, DETERMINISM_ASYNC},
     {NO_ORDER, WIRE_PULL, FROM_WORKER, spoil_repeat, DETERMINISM_ASYNC},
     {NO_COUNT, WIRE_PUSH, FROM_WORKER, spoil_few, DETERMINISM_ASYNC},

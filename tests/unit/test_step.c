@@ -93,8 +93,9 @@ typedef struct share {
     status_t status;
 } share_t;
 
-static void train_some(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source, int own_first,
-                       int own_end)
+/* from: the first of the worker's lanes, where its gradients are to be by parts; 0: they are all of one. */
+static void train_lanes(fixture_t *f, share_t *share, int from, int first, int rows, int lanes, source_t *source, int own_first,
+                        int own_end)
 {
     *share = (share_t){0};
     const step_io_t io = {source, rows_of, poll_between};
@@ -102,12 +103,26 @@ static void train_some(fixture_t *f, share_t *share, int first, int rows, int la
     for (int i = 0; i < rows; i++)
         positions[i] = first + i;
     assert_int_equal(batch_build(f->builder, positions, rows, 3, &share->batch), ST_OK);
+    if (from) {
+        uint32_t part[TREE_PARTS_MAX + 1];
+        int32_t row[TREE_PARTS_MAX + 1];
+        const int parts = tree_parts((uint32_t)from, (uint32_t)(from + lanes), part);
+        for (int i = 0; i <= parts; i++)
+            row[i] = ((int32_t)part[i] - from) * LANE_ROWS;
+        batch_split(f->builder, &share->batch, row, parts);
+    }
     assert_int_equal(step_create(f->experiment->base, &f->plan, dataset_info(f->dataset), lanes, LANE_ROWS, 1, &share->step),
                      ST_OK);
     if (own_end)
         step_train_only(share->step, own_first, own_end);
     share->gradient = MEM_ARRAY(float, COMPONENTS *KEYS_MOST *DIM);
     share->status = step_train(share->step, &share->batch, BATCH, &io, &share->gradient);
+}
+
+static void train_some(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source, int own_first,
+                       int own_end)
+{
+    train_lanes(f, share, 0, first, rows, lanes, source, own_first, own_end);
 }
 
 static void train(fixture_t *f, share_t *share, int first, int rows, int lanes, source_t *source)
@@ -158,6 +173,43 @@ static void test_shares_make_the_whole(void **state)
                 drop(&share[w]);
         }
         drop(&whole);
+        teardown(&f);
+    }
+}
+
+/* "Dense gradient of component k .. summed over the lanes of each of the batch's parts": the parts of two workers,
+ * wherever their border is, are those of the tree of all lanes. */
+static void test_parts_make_the_whole(void **state)
+{
+    (void)state;
+    static source_t source;
+    for (int border = 1; border < LANES; border++) {
+        fixture_t f;
+        setup(&f, "model: {components: 3, hidden: [9, 5]}");
+        share_t whole, low, high;
+        const int rows = BATCH - 3 * LANE_ROWS / 2; /* the last lane is empty, the one before it short */
+        train(&f, &whole, 0, rows, LANES, &source);
+        train(&f, &low, 0, border * LANE_ROWS < rows ? border * LANE_ROWS : rows, border, &source);
+        const int left = rows - border * LANE_ROWS;
+        train_lanes(&f, &high, border, border * LANE_ROWS, left < 0 ? 0 : left, LANES - border, &source, 0, 0);
+        uint32_t part[TREE_PARTS_MAX + 1], own[TREE_PARTS_MAX + 1];
+        const int n_high = tree_parts((uint32_t)border, LANES, part), n_low = tree_parts(0, (uint32_t)border, own);
+        const int64_t n = model_parameters(step_model(whole.step, 0));
+        float *scratch = MEM_ARRAY(float, n *(tree_levels(LANES) + 1)), *sum = MEM_ARRAY(float, n);
+        for (int k = 0; k < COMPONENTS && n_low == 1; k++) { /* low was told of no parts */
+            tree_stack_t tree;
+            tree_start(&tree, scratch, n);
+            tree_push(&tree, 0, step_dense(low.step, k));
+            for (int p = 0; p < n_high; p++)
+                tree_push(&tree, part[p], step_dense(high.step, k) + p * n);
+            tree_finish(&tree, sum);
+            assert_memory_equal(sum, step_dense(whole.step, k), sizeof *sum * (size_t)n);
+        }
+        mem_free(scratch);
+        mem_free(sum);
+        drop(&whole);
+        drop(&low);
+        drop(&high);
         teardown(&f);
     }
 }
@@ -292,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shares_make_the_whole),
+        cmocka_unit_test(test_parts_make_the_whole),
         cmocka_unit_test(test_components_of_others),
         cmocka_unit_test(test_an_empty_share_adds_nothing),
         cmocka_unit_test(test_predictions_are_the_mean_of_the_components),
