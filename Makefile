@@ -36,7 +36,7 @@ FUZZ_CC  ?= clang
 FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DTEXT_READER_BYTES=512 \
             -Wno-unknown-warning-option -Wno-unknown-pragmas
 SECONDS  ?= 60
-FUZZ_WRAP:= -Wl,--wrap=file_read,--wrap=file_exists
+FUZZ_WRAP:= -Wl,--wrap=file_read,--wrap=file_bytes,--wrap=file_exists
 SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 

@@ -149,6 +149,16 @@ int file_reserve(const char *path, int64_t bytes)
     return rc;
 }
 
+status_t file_bytes(const char *path, int64_t *bytes)
+{
+    struct stat st;
+    const int error = stat(path, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+    if (error)
+        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
+    *bytes = (int64_t)st.st_size;
+    return ST_OK;
+}
+
 bool file_exists(const char *path)
 {
     struct stat st;

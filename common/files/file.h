@@ -28,6 +28,9 @@ WARN_UNUSED status_t file_write_atomic(const char *path, const void *data, size_
  * NULL.  ST_INPUT: missing, not readable or a folder. */
 WARN_UNUSED status_t file_read(const char *path, char **data, size_t *bytes);
 
+/* file_bytes - how long a file is.  ST_INPUT: missing, not readable or a folder. */
+WARN_UNUSED status_t file_bytes(const char *path, int64_t *bytes);
+
 /* file_reserve - give a file its first `bytes` bytes on the disk, of zeros where it was shorter; it is made where it is
  * missing. What is reserved may be mapped: a full disk is found here, and not by a SIGBUS.  Returns 0 or errno; logs
  * nothing. */

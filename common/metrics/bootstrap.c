@@ -12,7 +12,6 @@
 #include "common/base/status.h"
 
 #define STREAM UINT64_C(0x626f6f7473747261) /* "bootstra": apart from every other use of the seed */
-#define BLOCK_UNITS 64                      /* times some tens of columns: the sums of a block fit a first-level cache */
 #define LANES 16                            /* resamples side by side: a vector of 32-bit words, two of doubles */
 #define PHILOX_WORDS 4
 #define MOST_COUNT 12  /* P(c > 12) < 2^-33: no 32-bit word asks for more */
@@ -125,30 +124,52 @@ static void add_rows(resample_lanes_t *restrict total, const double *restrict ro
         add_columns(total + c, row + c, count, units, columns, 1);
 }
 
-bootstrap_t *bootstrap_create(const double *sums, int64_t units, int32_t columns, uint64_t seed, int32_t resamples)
+bootstrap_t *bootstrap_open(int32_t columns, uint64_t seed, int32_t resamples)
 {
     ASSERT(resamples >= 0 && columns > 0);
     bootstrap_t *bootstrap = MEM_NEW(bootstrap_t);
-    *bootstrap = (bootstrap_t){.resamples = resamples, .columns = columns, .units = units};
+    *bootstrap = (bootstrap_t){.resamples = resamples, .columns = columns, .seed = seed};
     bootstrap->total = MEM_ARRAY(double, ((int64_t)resamples + 1) * columns);
-    double *own = bootstrap->total + (int64_t)resamples * columns;
-    resample_lanes_t *total =
+    bootstrap->lanes =
         MEM_ARRAY(resample_lanes_t, (int64_t)(resamples + LANES - 1) / LANES * columns); /* [resamples / LANES][columns] */
-    resample_lanes_t drawn[BLOCK_UNITS];
-    for (int64_t first = 0; first < units; first += BLOCK_UNITS) {
-        const int64_t n = units - first < BLOCK_UNITS ? units - first : BLOCK_UNITS;
+    return bootstrap;
+}
+
+void bootstrap_add(bootstrap_t *bootstrap, const double *sums, int64_t units)
+{
+    const int32_t columns = bootstrap->columns;
+    double *own = bootstrap->total + (int64_t)bootstrap->resamples * columns;
+    resample_lanes_t drawn[BOOTSTRAP_UNITS];
+    ASSERT(bootstrap->lanes && bootstrap->units % BOOTSTRAP_UNITS == 0);
+    for (int64_t first = 0; first < units; first += BOOTSTRAP_UNITS) {
+        const int64_t n = units - first < BOOTSTRAP_UNITS ? units - first : BOOTSTRAP_UNITS;
         const double *row = sums + first * columns;
-        for (int32_t b = 0; b < resamples; b += LANES) {
-            draw_counts(seed, b, first, n, drawn);
-            add_rows(total + (int64_t)(b / LANES) * columns, row, drawn, n, columns);
+        for (int32_t b = 0; b < bootstrap->resamples; b += LANES) {
+            draw_counts(bootstrap->seed, b, bootstrap->units, n, drawn);
+            add_rows(bootstrap->lanes + (int64_t)(b / LANES) * columns, row, drawn, n, columns);
         }
         for (int64_t i = 0; i < n * columns; i++)
             own[i % columns] += row[i];
+        bootstrap->units += n;
     }
-    for (int32_t b = 0; b < resamples; b++)
+}
+
+void bootstrap_close(bootstrap_t *bootstrap)
+{
+    const int32_t columns = bootstrap->columns;
+    for (int32_t b = 0; b < bootstrap->resamples; b++)
         for (int32_t c = 0; c < columns; c++)
-            bootstrap->total[(int64_t)b * columns + c] = total[(int64_t)(b / LANES) * columns + c].part[b % LANES / 8][b % 8];
-    mem_free(total);
+            bootstrap->total[(int64_t)b * columns + c] =
+                bootstrap->lanes[(int64_t)(b / LANES) * columns + c].part[b % LANES / 8][b % 8];
+    mem_free(bootstrap->lanes);
+    bootstrap->lanes = NULL;
+}
+
+bootstrap_t *bootstrap_create(const double *sums, int64_t units, int32_t columns, uint64_t seed, int32_t resamples)
+{
+    bootstrap_t *bootstrap = bootstrap_open(columns, seed, resamples);
+    bootstrap_add(bootstrap, sums, units);
+    bootstrap_close(bootstrap);
     return bootstrap;
 }
 
@@ -157,6 +178,7 @@ void bootstrap_destroy(bootstrap_t **bootstrap)
     if (!*bootstrap)
         return;
     mem_free((*bootstrap)->total);
+    mem_free((*bootstrap)->lanes);
     mem_free(*bootstrap);
     *bootstrap = NULL;
 }

@@ -25,6 +25,8 @@ typedef struct bootstrap {
     int32_t resamples, columns;
     int64_t units;
     double *total; /* **owned**, [resamples + 1][columns]: column sums of every resample; the last row is the sample itself */
+    uint64_t seed;
+    struct resample_lanes *lanes; /* **owned**, until bootstrap_close: column sums so far */
 } bootstrap_t;
 
 /* bootstrap_create - the column sums of all resamples: total[b][c] = sum_u c(b, u) sums[u][c].
@@ -33,6 +35,13 @@ typedef struct bootstrap {
  * Cost: resamples * units * (columns + 1/4 Philox block) flop, in blocks that stay in the cache. */
 bootstrap_t *bootstrap_create(const double *sums, int64_t units, int32_t columns, uint64_t seed, int32_t resamples);
 void bootstrap_destroy(bootstrap_t **bootstrap);
+
+/* The same in pieces, the same bits: bootstrap_open, bootstrap_add of the units in their order, bootstrap_close. All pieces but
+ * the last are whole multiples of BOOTSTRAP_UNITS. */
+#define BOOTSTRAP_UNITS 64 /* times some tens of columns: the sums of so many units fit a first-level cache */
+bootstrap_t *bootstrap_open(int32_t columns, uint64_t seed, int32_t resamples);
+void bootstrap_add(bootstrap_t *bootstrap, const double *sums, int64_t units);
+void bootstrap_close(bootstrap_t *bootstrap);
 
 /* bootstrap_ratio - sum of one column / sum of another, with the percentile interval. Resamples in which the ratio is not
  * defined (no unit that counts was drawn) are left out. No interval below two units, two defined resamples, or where the

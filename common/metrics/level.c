@@ -16,30 +16,39 @@ static double moved(double p, double odds_factor)
     return p * odds_factor / (1.0 - p + p * odds_factor);
 }
 
-static double mean_moved(const float *p, int64_t n, double c, double *slope)
+static status_t mean_moved(const scores_t *p, double c, double *mean, double *slope)
 {
     const double odds_factor = exp(c);
     double sum = 0.0, slopes = 0.0;
-    for (int64_t t = 0; t < n; t++) {
-        const double q = moved((double)p[t], odds_factor);
-        sum += q;
-        slopes += q * (1.0 - q);
-    }
-    *slope = slopes / (double)n;
-    return sum / (double)n;
+    score_blocks_t blocks = score_blocks_open(p, 1);
+    status_t status = ST_OK;
+    while (score_blocks_next(&blocks, &status))
+        for (int64_t t = 0; t < blocks.count; t++) {
+            const double q = moved((double)blocks.p[0][t], odds_factor);
+            sum += q;
+            slopes += q * (1.0 - q);
+        }
+    score_blocks_close(&blocks);
+    *slope = slopes / (double)p->n;
+    *mean = sum / (double)p->n;
+    return status;
 }
 
-double level_shift(const float *p, int64_t n, double level)
+status_t level_shift(const scores_t *p, double level, double *shift)
 {
-    double low = -FARTHEST, high = FARTHEST, c = 0.0, slope;
-    if (n == 0)
-        return NAN;
+    double low = -FARTHEST, high = FARTHEST, c = 0.0, mean, slope;
+    *shift = NAN;
+    if (p->n == 0)
+        return ST_OK;
     for (int step = 0; step < MOST_STEPS; step++) {
-        const double above = mean_moved(p, n, c, &slope) - level;
-        if (fabs(above) <= CLOSE_ENOUGH)
-            return c;
+        TRY(mean_moved(p, c, &mean, &slope));
+        const double above = mean - level;
         if (isnan(above))
-            return NAN;
+            return ST_OK;
+        if (fabs(above) <= CLOSE_ENOUGH) {
+            *shift = c;
+            return ST_OK;
+        }
         if (above > 0.0)
             high = c;
         else
@@ -47,37 +56,68 @@ double level_shift(const float *p, int64_t n, double level)
         double next = c - above / slope; /* not a number where the slope is 0 */
         if (!(next > low && next < high))
             next = 0.5 * (low + high);
-        if (fabs(next - c) <= CLOSE_ENOUGH * (1.0 + fabs(c))) /* as near as doubles are, unless the bracket ends here */
-            return FARTHEST - fabs(c) > 1e-6 ? c : NAN;
+        if (fabs(next - c) <= CLOSE_ENOUGH * (1.0 + fabs(c))) { /* as near as doubles are, unless the bracket ends here */
+            *shift = FARTHEST - fabs(c) > 1e-6 ? c : NAN;
+            return ST_OK;
+        }
         c = next;
     }
-    return NAN;
+    return ST_OK;
 }
 
 /* The mean prediction; NaN where one is not in [0, 1]. */
-static double level_of(const float *p, int64_t n)
+static status_t level_of(const scores_t *p, double *level)
 {
     double sum = 0.0;
-    bool good = n > 0;
-    for (int64_t t = 0; t < n; t++) {
-        sum += (double)p[t];
-        good = good && p[t] >= 0.0f && p[t] <= 1.0f; /* false for NaN */
+    bool good = p->n > 0;
+    score_blocks_t blocks = score_blocks_open(p, 1);
+    status_t status = ST_OK;
+    while (score_blocks_next(&blocks, &status))
+        for (int64_t t = 0; t < blocks.count; t++) {
+            const float own = blocks.p[0][t];
+            sum += (double)own;
+            good = good && own >= 0.0f && own <= 1.0f; /* false for NaN */
+        }
+    score_blocks_close(&blocks);
+    *level = good ? sum / (double)p->n : NAN;
+    return status;
+}
+
+status_t level_factors(const scores_t *p, int32_t replicas, double *factor)
+{
+    double level = 0.0, own;
+    for (int32_t r = 0; r < replicas; r++) {
+        TRY(level_of(&p[r], &own));
+        level += own / replicas;
     }
-    return good ? sum / (double)n : NAN;
+    bool reached = !isnan(level);
+    for (int32_t r = 0; r < replicas && reached; r++) {
+        double shift;
+        TRY(level_shift(&p[r], level, &shift));
+        factor[r] = exp(shift);
+        reached = !isnan(factor[r]);
+    }
+    for (int32_t r = 0; r < replicas && !reached; r++)
+        factor[r] = NAN;
+    return ST_OK;
+}
+
+void level_moved(const float *p, int64_t n, double factor, float *out)
+{
+    for (int64_t t = 0; t < n; t++)
+        out[t] = (float)moved((double)p[t], factor);
 }
 
 void level_predictions(const float *const *p, int32_t replicas, int64_t n, float *out)
 {
-    double level = 0.0, *factor = MEM_ARRAY(double, replicas);
+    double *factor = MEM_ARRAY(double, replicas);
+    scores_t *scores = MEM_ARRAY(scores_t, replicas);
     for (int32_t r = 0; r < replicas; r++)
-        level += level_of(p[r], n) / replicas;
-    bool reached = !isnan(level);
-    for (int32_t r = 0; r < replicas && reached; r++) {
-        factor[r] = exp(level_shift(p[r], n, level));
-        reached = !isnan(factor[r]);
-    }
+        scores[r] = scores_in_memory(p[r], n);
+    const status_t status = level_factors(scores, replicas, factor);
+    ASSERT(status == ST_OK); /* nothing is read */
     for (int32_t r = 0; r < replicas; r++)
-        for (int64_t t = 0; t < n; t++)
-            out[r * n + t] = reached ? (float)moved((double)p[r][t], factor[r]) : NAN;
+        level_moved(p[r], n, factor[r], out + r * n);
+    mem_free(scores);
     mem_free(factor);
 }

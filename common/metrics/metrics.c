@@ -2,10 +2,7 @@
  * the positives below it. Counts are whole numbers of half pairs, so a tie adds 1 and an inverted pair 2, nothing rounds, and
  * the order of examples cannot matter. AUC loss is the case of one group.
  *
- * The sort is a least-significant-digit radix sort: bits of a non-negative IEEE float order as the float does, and leave
- * bit 31 free for the label. Digits in which all items agree cost one look at a histogram, so one group, or small group
- * numbers, cost nothing for the unused digits. Rejected: qsort, whose n log n calls of a comparison
- * dominate the evaluation of a large split.                                                                           */
+ * What is sorted is the score of an example: the bits of p, which order as p does, shifted left by one, + y.             */
 #include "common/metrics/metrics.h"
 
 #include <math.h>
@@ -14,55 +11,14 @@
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
+#include "common/metrics/pair_sort.h"
 #include "common/metrics/queries.h"
 
 #define P_FLOOR 1e-7
 
-/* score = bits of p, shifted left by one, + y. */
-typedef struct item {
-    uint64_t group;
-    uint32_t score;
-} item_t;
-
-#define DIGIT_BITS 8
-#define DIGITS (1 << DIGIT_BITS)
-#define SCORE_DIGITS (32 / DIGIT_BITS)
-#define GROUP_DIGITS (64 / DIGIT_BITS)
-
 static bool is_probability(float p)
 {
     return (p >= 0.0f) & (p <= 1.0f); /* false for NaN */
-}
-
-static uint32_t digit_of(const item_t *item, int digit)
-{
-    uint64_t word = digit < SCORE_DIGITS ? (uint64_t)item->score : item->group >> DIGIT_BITS * (digit - SCORE_DIGITS);
-    return (uint32_t)(digit < SCORE_DIGITS ? word >> DIGIT_BITS * digit : word) & (DIGITS - 1);
-}
-
-/* Sort by (group, score); the result is in *items or in *spare, which are swapped as needed. */
-static void sort_items(item_t **items, item_t **spare, int64_t n)
-{
-    int64_t(*count)[DIGITS] = mem_alloc(SCORE_DIGITS + GROUP_DIGITS, sizeof *count);
-    for (int64_t i = 0; i < n; i++)
-        for (int digit = 0; digit < SCORE_DIGITS + GROUP_DIGITS; digit++)
-            count[digit][digit_of(&(*items)[i], digit)]++;
-    for (int digit = 0; digit < SCORE_DIGITS + GROUP_DIGITS; digit++) {
-        if (count[digit][digit_of(&(*items)[0], digit)] == n)
-            continue;
-        int64_t at = 0;
-        for (int value = 0; value < DIGITS; value++) {
-            int64_t size = count[digit][value];
-            count[digit][value] = at;
-            at += size;
-        }
-        for (int64_t i = 0; i < n; i++)
-            (*spare)[count[digit][digit_of(&(*items)[i], digit)]++] = (*items)[i];
-        item_t *sorted = *spare;
-        *spare = *items;
-        *items = sorted;
-    }
-    mem_free(count);
 }
 
 typedef struct pairs {
@@ -70,16 +26,16 @@ typedef struct pairs {
     uint64_t total;
 } pairs_t;
 
-/* Pairs of one group, sorted by score. Items of one p are neighbours, negatives first. */
-static pairs_t count_pairs(const item_t *items, int64_t n)
+/* Pairs of one group, sorted. Scores of one p are neighbours, negatives first. */
+static pairs_t count_pairs(const uint64_t *score, int64_t n)
 {
     pairs_t pairs = {0, 0};
     uint64_t positives_below = 0, negatives = 0;
     for (int64_t i = 0; i < n;) {
-        const uint32_t p = items[i].score >> 1;
+        const uint64_t p = score[i] >> 1;
         uint64_t tied[2] = {0, 0};
-        for (; i < n && items[i].score >> 1 == p; i++)
-            tied[items[i].score & 1]++;
+        for (; i < n && score[i] >> 1 == p; i++)
+            tied[score[i] & 1]++;
         pairs.half_wrong += tied[0] * (2 * positives_below + tied[1]);
         positives_below += tied[1];
         negatives += tied[0];
@@ -104,24 +60,23 @@ static uint32_t bits_of(float p)
     return bits;
 }
 
-/* All examples by (group, p), **owned**; group NULL: all are one. */
-static item_t *sorted_items(const float *p, const uint8_t *y, const uint64_t *group, int64_t n)
+/* All scores by (group, p), **owned**; group: sorted with them, NULL: all are one. */
+static uint64_t *sorted_scores(const float *p, const uint8_t *y, uint64_t *group, int64_t n)
 {
-    item_t *items = MEM_ARRAY(item_t, n), *spare = MEM_ARRAY(item_t, n);
+    uint64_t *score = MEM_ARRAY(uint64_t, n);
     for (int64_t i = 0; i < n; i++) {
         ASSERT(y[i] <= 1);
-        items[i] = (item_t){.group = group ? group[i] : 0, .score = bits_of(p[i]) << 1 | y[i]};
+        score[i] = (uint64_t)bits_of(p[i]) << 1 | y[i];
     }
-    sort_items(&items, &spare, n);
-    mem_free(spare);
-    return items;
+    pair_sort(group, score, n);
+    return score;
 }
 
 /* The end of the group that begins at `begin`. */
-static int64_t end_of_group(const item_t *items, int64_t begin, int64_t n)
+static int64_t end_of_group(const uint64_t *group, int64_t begin, int64_t n)
 {
     int64_t end = begin + 1;
-    while (end < n && items[end].group == items[begin].group)
+    while (end < n && group[end] == group[begin])
         end++;
     return end;
 }
@@ -129,36 +84,6 @@ static int64_t end_of_group(const item_t *items, int64_t begin, int64_t n)
 static double loss_of(pairs_t pairs)
 {
     return pairs.total ? (double)pairs.half_wrong / (2.0 * (double)pairs.total) : NAN;
-}
-
-/* group NULL: all examples are one group. */
-static double pair_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_group_mean)
-{
-    if (per_group_mean)
-        *per_group_mean = NAN;
-    if (n == 0 || !are_probabilities(p, n))
-        return NAN;
-
-    item_t *items = sorted_items(p, y, group, n);
-    pairs_t all = {0, 0};
-    double sum_of_losses = 0.0;
-    int64_t groups_with_pairs = 0;
-    for (int64_t begin = 0, end; begin < n; begin = end) {
-        end = end_of_group(items, begin, n);
-        if (group && items[begin].group == QUERY_NONE)
-            continue; /* examples whose query is not known make no pairs with one another */
-        pairs_t pairs = count_pairs(items + begin, end - begin);
-        if (pairs.total == 0)
-            continue;
-        all.half_wrong += pairs.half_wrong;
-        all.total += pairs.total;
-        sum_of_losses += loss_of(pairs);
-        groups_with_pairs++;
-    }
-    mem_free(items);
-    if (per_group_mean && groups_with_pairs)
-        *per_group_mean = sum_of_losses / (double)groups_with_pairs;
-    return loss_of(all);
 }
 
 /* What is left of the likelihood of an example once it cannot be 0 or 1; p is a probability, so that comparisons will do and no
@@ -245,22 +170,60 @@ double metrics_calibration(const float *p, const uint8_t *y, int64_t n)
 
 double metrics_auc_loss(const float *p, const uint8_t *y, int64_t n)
 {
-    return pair_loss(p, y, NULL, n, NULL);
+    if (n == 0 || !are_probabilities(p, n))
+        return NAN;
+    uint64_t *score = sorted_scores(p, y, NULL, n);
+    const double loss = loss_of(count_pairs(score, n));
+    mem_free(score);
+    return loss;
+}
+
+double metrics_pqauc_loss_sorting(const float *p, const uint8_t *y, uint64_t *group, int64_t n, double *per_query_mean)
+{
+    ASSERT(group || n == 0);
+    if (per_query_mean)
+        *per_query_mean = NAN;
+    if (n == 0 || !are_probabilities(p, n))
+        return NAN;
+    uint64_t *score = sorted_scores(p, y, group, n);
+    pairs_t all = {0, 0};
+    double sum_of_losses = 0.0;
+    int64_t groups_with_pairs = 0;
+    for (int64_t begin = 0, end; begin < n; begin = end) {
+        end = end_of_group(group, begin, n);
+        if (group[begin] == QUERY_NONE)
+            continue; /* examples whose query is not known make no pairs with one another */
+        pairs_t pairs = count_pairs(score + begin, end - begin);
+        if (pairs.total == 0)
+            continue;
+        all.half_wrong += pairs.half_wrong;
+        all.total += pairs.total;
+        sum_of_losses += loss_of(pairs);
+        groups_with_pairs++;
+    }
+    mem_free(score);
+    if (per_query_mean && groups_with_pairs)
+        *per_query_mean = sum_of_losses / (double)groups_with_pairs;
+    return loss_of(all);
 }
 
 double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_query_mean)
 {
-    ASSERT(group || n == 0);
-    return pair_loss(p, y, group, n, per_query_mean);
+    uint64_t *sorted = MEM_ARRAY(uint64_t, n);
+    if (n > 0)
+        memcpy(sorted, group, (size_t)n * sizeof *sorted);
+    const double loss = metrics_pqauc_loss_sorting(p, y, sorted, n, per_query_mean);
+    mem_free(sorted);
+    return loss;
 }
 
-/* The first of the sorted items whose score is not below `score`. */
-static int64_t lower_bound(const item_t *items, int64_t n, uint32_t score)
+/* The first of the sorted scores that is not below `score`. */
+static int64_t lower_bound(const uint64_t *sorted, int64_t n, uint64_t score)
 {
     int64_t low = 0;
     for (int64_t high = n; low < high;) {
         const int64_t middle = low + (high - low) / 2;
-        if (items[middle].score < score)
+        if (sorted[middle] < score)
             low = middle + 1;
         else
             high = middle;
@@ -268,28 +231,28 @@ static int64_t lower_bound(const item_t *items, int64_t n, uint32_t score)
     return low;
 }
 
-/* Items of one p are neighbours, negatives first, so three bounds of a p say how many there are of each label below, at and
+/* Scores of one p are neighbours, negatives first, so three bounds of a p say how many there are of each label below, at and
  * above it. */
 void metrics_auc_examples(const float *p, const uint8_t *y, int64_t n, double *wrong)
 {
-    item_t *items = are_probabilities(p, n) && n > 0 ? sorted_items(p, y, NULL, n) : NULL;
-    int64_t *positives = MEM_ARRAY(int64_t, n + 1); /* [i]: among the first i items */
-    for (int64_t i = 0; items && i < n; i++)
-        positives[i + 1] = positives[i] + (items[i].score & 1);
+    uint64_t *sorted = are_probabilities(p, n) && n > 0 ? sorted_scores(p, y, NULL, n) : NULL;
+    int64_t *positives = MEM_ARRAY(int64_t, n + 1); /* [i]: among the first i scores */
+    for (int64_t i = 0; sorted && i < n; i++)
+        positives[i + 1] = positives[i] + (int64_t)(sorted[i] & 1);
     const double label[2] = {(double)(n - positives[n]), (double)positives[n]};
     for (int64_t i = 0; i < n; i++) {
         wrong[i] = NAN;
-        if (!items || label[0] == 0.0 || label[1] == 0.0)
+        if (!sorted || label[0] == 0.0 || label[1] == 0.0)
             continue;
-        const uint32_t score = bits_of(p[i]) << 1;
-        const int64_t begin = lower_bound(items, n, score), middle = lower_bound(items, n, score | 1),
-                      end = lower_bound(items, n, score + 2);
+        const uint64_t score = (uint64_t)bits_of(p[i]) << 1;
+        const int64_t begin = lower_bound(sorted, n, score), middle = lower_bound(sorted, n, score | 1),
+                      end = lower_bound(sorted, n, score + 2);
         const double below = (double)positives[begin], above = (double)(n - end - (positives[n] - positives[end]));
         wrong[i] =
             y[i] ? (above + 0.5 * (double)(middle - begin)) / label[0] : (below + 0.5 * (double)(end - middle)) / label[1];
     }
     mem_free(positives);
-    mem_free(items);
+    mem_free(sorted);
 }
 
 void metrics_pqauc_queries(const float *p, const uint8_t *y, const queries_t *queries, double *wrong, double *pairs)
@@ -305,11 +268,11 @@ void metrics_pqauc_queries(const float *p, const uint8_t *y, const queries_t *qu
         wrong[q] = NAN;
         pairs[q] = (double)of_label[0] * (double)of_label[1];
     }
-    item_t *items = n > 0 && are_probabilities(p, n) ? sorted_items(p, y, query, n) : NULL;
-    for (int64_t begin = 0, end; items && begin < n; begin = end) {
-        end = end_of_group(items, begin, n);
-        wrong[items[begin].group] = (double)count_pairs(items + begin, end - begin).half_wrong / 2.0;
+    uint64_t *score = n > 0 && are_probabilities(p, n) ? sorted_scores(p, y, query, n) : NULL;
+    for (int64_t begin = 0, end; score && begin < n; begin = end) {
+        end = end_of_group(query, begin, n);
+        wrong[query[begin]] = (double)count_pairs(score + begin, end - begin).half_wrong / 2.0;
     }
-    mem_free(items);
+    mem_free(score);
     mem_free(query);
 }

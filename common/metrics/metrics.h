@@ -33,13 +33,15 @@ double metrics_normalised_entropy(const float *p, const uint8_t *y, int64_t n);
 double metrics_calibration(const float *p, const uint8_t *y, int64_t n);
 
 /* metrics_auc_loss - share of (positive, negative) pairs with p_negative > p_positive, ties count 1/2 (eq. 31). Exact.
- * Cost: a radix sort, linear in n, with 32 bytes of scratch memory per example. */
+ * Cost: a radix sort, linear in n, with 8 bytes of scratch memory per example. */
 double metrics_auc_loss(const float *p, const uint8_t *y, int64_t n);
 
 /* metrics_pqauc_loss - the same over pairs inside one group: sum of wrong pairs / sum of pairs (eq. 32).  per_query_mean
  * (may be NULL) gets the mean of the per-group losses over groups that have a pair (eq. 33). Examples of group QUERY_NONE
- * (queries.h) are left out. */
+ * (queries.h) are left out. Scratch memory: 16 bytes per example; metrics_pqauc_loss_sorting takes 8, and leaves group
+ * sorted. */
 double metrics_pqauc_loss(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, double *per_query_mean);
+double metrics_pqauc_loss_sorting(const float *p, const uint8_t *y, uint64_t *group, int64_t n, double *per_query_mean);
 
 /* The parts of the two, for who resamples queries:
  *

@@ -1,7 +1,6 @@
 #include "common/metrics/pd.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
@@ -64,15 +63,42 @@ void pd_examples(const float *const *p, int32_t replicas, int64_t n, double *ter
     mem_free(logit);
 }
 
-double pd_of_pair(const float *a, const float *b, int64_t n)
+void pd_relative_examples(const float *const *p, int32_t replicas, int64_t n, double *term)
 {
-    double sum = 0.0;
-    bool defined = n > 0;
+    const double pairs = pd_pairs(replicas);
+    for (int64_t t = 0; t < n; t++) {
+        bool defined = replicas >= 2;
+        double relative = 0.0;
+        for (int32_t r = 0; r < replicas; r++) {
+            defined = defined && is_probability((double)p[r][t]);
+            for (int32_t s = r + 1; s < replicas; s++)
+                relative += relative_difference((double)p[r][t], (double)p[s][t]);
+        }
+        term[t] = defined ? relative / pairs : NAN;
+    }
+}
+
+void pd_sum_add(pd_sum_t *sum, const float *a, const float *b, int64_t n)
+{
+    double total = sum->sum;
+    bool defined = true;
     for (int64_t t = 0; t < n; t++) {
         defined = defined && is_probability((double)a[t]) && is_probability((double)b[t]);
-        sum += relative_difference((double)a[t], (double)b[t]);
+        total += relative_difference((double)a[t], (double)b[t]);
     }
-    return defined ? sum / (double)n : NAN;
+    *sum = (pd_sum_t){total, sum->n + n, sum->is_bad || !defined};
+}
+
+double pd_sum_mean(const pd_sum_t *sum)
+{
+    return sum->n > 0 && !sum->is_bad ? sum->sum / (double)sum->n : NAN;
+}
+
+double pd_of_pair(const float *a, const float *b, int64_t n)
+{
+    pd_sum_t sum = {0};
+    pd_sum_add(&sum, a, b, n);
+    return pd_sum_mean(&sum);
 }
 
 double pd_mean(const double *term, int64_t n, pd_measure_t measure)
@@ -85,18 +111,28 @@ double pd_mean(const double *term, int64_t n, pd_measure_t measure)
 }
 
 /* A short sorted list by insertion: after the first few examples almost none enters it. */
-int pd_most_different(const double *term, int64_t n, int64_t *index, int most)
+int pd_most_put(int64_t *index, double *value, int count, int most, const double *number, int stride, int64_t n, int64_t first)
 {
     ASSERT(most > 0);
-    int count = 0;
-    for (int64_t t = 0; t < n; t++) {
-        const double value = term[t * PD_COUNT + PD_RELATIVE];
-        if (!(value > 0.0) || (count == most && value <= term[index[most - 1] * PD_COUNT + PD_RELATIVE]))
+    for (int64_t k = 0; k < n; k++) {
+        const double own = number[k * stride];
+        if (!(own > 0.0) || (count == most && own <= value[most - 1]))
             continue;
         int at = count < most ? count++ : most - 1;
-        for (; at > 0 && term[index[at - 1] * PD_COUNT + PD_RELATIVE] < value; at--)
+        for (; at > 0 && value[at - 1] < own; at--) {
             index[at] = index[at - 1];
-        index[at] = t;
+            value[at] = value[at - 1];
+        }
+        index[at] = first + k;
+        value[at] = own;
     }
+    return count;
+}
+
+int pd_most_different(const double *term, int64_t n, int64_t *index, int most)
+{
+    double *value = MEM_ARRAY(double, most);
+    const int count = pd_most_put(index, value, 0, most, term + PD_RELATIVE, PD_COUNT, n, 0);
+    mem_free(value);
     return count;
 }

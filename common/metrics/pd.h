@@ -5,6 +5,7 @@
 #ifndef SMELTER_PD_H
 #define SMELTER_PD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The measures: X(NAME, name, "what it is"). */
@@ -33,12 +34,32 @@ static inline int32_t pd_pairs(int32_t replicas)
  * Cannot fail.  Cost: replicas logarithms and replicas^2 / 2 divisions an example. */
 void pd_examples(const float *const *p, int32_t replicas, int64_t n, double *term);
 
+/* pd_relative_examples - every example's term of the relative PD alone, [n], the same bits; without a logarithm. */
+void pd_relative_examples(const float *const *p, int32_t replicas, int64_t n, double *term);
+
 /* pd_of_pair - relative PD of two models over n examples (eq. 34); NaN without an example, and where a prediction is not in
  * [0, 1]. Cost: a division an example. */
 double pd_of_pair(const float *a, const float *b, int64_t n);
 
+/* The same in pieces: pd_sum_add the examples in their order, from {0} on, then pd_sum_mean. */
+typedef struct pd_sum {
+    double sum;
+    int64_t n;
+    bool is_bad; /* a prediction was not in [0, 1] */
+} pd_sum_t;
+void pd_sum_add(pd_sum_t *sum, const float *a, const float *b, int64_t n);
+double pd_sum_mean(const pd_sum_t *sum);
+
 /* pd_mean - mean of one measure's terms; NaN without an example. */
 double pd_mean(const double *term, int64_t n, pd_measure_t measure);
+
+/* pd_most_put - the examples with the largest of some number, largest first, ties by index, as they come in their order.
+ * Numbers that are not above 0 are left out.
+ *
+ * index, value  in/out [most], of which `count` are there
+ * number        in number[k * stride] is that of example first + k, k < n
+ * Returns how many are there now.  Cost: one pass; n most at worst. */
+int pd_most_put(int64_t *index, double *value, int count, int most, const double *number, int stride, int64_t n, int64_t first);
 
 /* pd_most_different - the examples with the largest relative PD, largest first, ties by index; examples whose PD is not
  * defined or 0 are left out.  index  out [most].  Returns how many there are.  Cost: one pass; n most at worst. */

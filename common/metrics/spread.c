@@ -8,55 +8,119 @@
 #include "common/metrics/pd.h"
 #include "common/metrics/swap.h"
 
-void spread_without(const float *const *p, int32_t replicas, int64_t n, double *without)
+status_t spread_without(const scores_t *p, int32_t replicas, double *without)
 {
+    pd_sum_t *sum = MEM_ARRAY(pd_sum_t, replicas * replicas);
     double *pair = MEM_ARRAY(double, replicas *replicas);
-    for (int32_t i = 0; i < replicas; i++)
-        for (int32_t j = i + 1; j < replicas; j++)
-            pair[i * replicas + j] = pd_of_pair(p[i], p[j], n);
+    score_blocks_t blocks = score_blocks_open(p, replicas);
+    status_t status = ST_OK;
+    while (score_blocks_next(&blocks, &status))
+        for (int32_t i = 0; i < replicas; i++)
+            for (int32_t j = i + 1; j < replicas; j++)
+                pd_sum_add(&sum[i * replicas + j], blocks.p[i], blocks.p[j], blocks.count);
+    for (int32_t i = 0; i < replicas * replicas; i++)
+        pair[i] = pd_sum_mean(&sum[i]);
     jackknife_pairs(pair, replicas, without);
+    score_blocks_close(&blocks);
     mem_free(pair);
+    mem_free(sum);
+    return status;
 }
 
-void spread_without_levelled(const float *const *p, int32_t replicas, int64_t n, double *without)
+/* factor [replicas][replicas - 1]: what levels the replicas that are left without the first, without the second, .. */
+static status_t factors_without(const scores_t *p, int32_t replicas, double *factor)
 {
     const int32_t left = replicas - 1;
-    const float **kept = MEM_ARRAY(const float *, replicas);
-    float *levelled = MEM_ARRAY(float, replicas *n);
-    for (int32_t out = 0; out < replicas; out++) {
-        double sum = 0.0;
+    scores_t *kept = MEM_ARRAY(scores_t, left);
+    status_t status = ST_OK;
+    for (int32_t out = 0; out < replicas && status == ST_OK; out++) {
         for (int32_t r = 0; r < left; r++)
             kept[r] = p[r < out ? r : r + 1];
-        level_predictions(kept, left, n, levelled);
-        for (int32_t i = 0; i < left; i++)
-            for (int32_t j = i + 1; j < left; j++)
-                sum += pd_of_pair(levelled + i * n, levelled + j * n, n);
-        without[out] = sum / pd_pairs(left);
+        status = level_factors(kept, left, factor + out * left);
     }
-    mem_free(levelled);
     mem_free(kept);
+    return status;
 }
 
-static double relative_pd(const float *const *p, int32_t replicas, int64_t n)
+/* sum [pairs of those that are left] += the block without one replica; levelled is scratch, [replicas - 1][SCORES_BLOCK]. */
+static void add_levelled(const score_blocks_t *blocks, int32_t without, const double *factor, float *levelled, pd_sum_t *sum)
 {
-    double *term = MEM_ARRAY(double, n *PD_COUNT);
-    pd_examples(p, replicas, n, term);
-    const double mean = pd_mean(term, n, PD_RELATIVE);
+    const int32_t left = blocks->models - 1;
+    for (int32_t r = 0; r < left; r++)
+        level_moved(blocks->p[r < without ? r : r + 1], blocks->count, factor[r], levelled + (int64_t)r * SCORES_BLOCK);
+    for (int32_t i = 0; i < left; i++)
+        for (int32_t j = i + 1; j < left; j++)
+            pd_sum_add(sum++, levelled + (int64_t)i * SCORES_BLOCK, levelled + (int64_t)j * SCORES_BLOCK, blocks->count);
+}
+
+status_t spread_without_levelled(const scores_t *p, int32_t replicas, double *without)
+{
+    const int32_t left = replicas - 1, pairs = pd_pairs(left);
+    double *factor = MEM_ARRAY(double, replicas *left);
+    float *levelled = MEM_ARRAY(float, (int64_t)left *SCORES_BLOCK);
+    pd_sum_t *sum = MEM_ARRAY(pd_sum_t, replicas * pairs);
+    score_blocks_t blocks = score_blocks_open(p, replicas);
+    status_t status = factors_without(p, replicas, factor);
+    while (score_blocks_next(&blocks, &status))
+        for (int32_t out = 0; out < replicas; out++)
+            add_levelled(&blocks, out, factor + out * left, levelled, sum + out * pairs);
+    for (int32_t out = 0; out < replicas; out++) {
+        double total = 0.0;
+        for (int32_t pair = 0; pair < pairs; pair++)
+            total += pd_sum_mean(&sum[out * pairs + pair]);
+        without[out] = total / pairs;
+    }
+    score_blocks_close(&blocks);
+    mem_free(sum);
+    mem_free(levelled);
+    mem_free(factor);
+    return status;
+}
+
+/* sum += the relative PD of every example in turn. */
+static double add_relative(double sum, const float *const *p, int32_t replicas, int64_t n, double *term)
+{
+    pd_relative_examples(p, replicas, n, term);
+    for (int64_t t = 0; t < n; t++)
+        sum += term[t];
+    return sum;
+}
+
+static status_t relative_pd(const scores_t *p, int32_t replicas, double *mean)
+{
+    double *term = MEM_ARRAY(double, SCORES_BLOCK), sum = 0.0;
+    score_blocks_t blocks = score_blocks_open(p, replicas);
+    status_t status = ST_OK;
+    while (score_blocks_next(&blocks, &status))
+        sum = add_relative(sum, blocks.p, replicas, blocks.count, term);
+    score_blocks_close(&blocks);
     mem_free(term);
-    return mean;
+    *mean = p->n ? sum / (double)p->n : NAN;
+    return status;
 }
 
-static double levelled_pd(const float *const *p, int32_t replicas, int64_t n)
+static status_t levelled_pd(const scores_t *p, int32_t replicas, double *mean)
 {
-    float *levelled = MEM_ARRAY(float, replicas *n);
+    double *factor = MEM_ARRAY(double, replicas), *term = MEM_ARRAY(double, SCORES_BLOCK), sum = 0.0;
+    float *levelled = MEM_ARRAY(float, (int64_t)replicas *SCORES_BLOCK);
     const float **of_replica = MEM_ARRAY(const float *, replicas);
-    for (int32_t r = 0; r < replicas; r++)
-        of_replica[r] = levelled + r * n;
-    level_predictions(p, replicas, n, levelled);
-    const double mean = relative_pd(of_replica, replicas, n);
+    score_blocks_t blocks = score_blocks_open(p, replicas);
+    status_t status = level_factors(p, replicas, factor);
+    while (score_blocks_next(&blocks, &status)) {
+        for (int32_t r = 0; r < replicas; r++) {
+            float *own = levelled + (int64_t)r * SCORES_BLOCK;
+            level_moved(blocks.p[r], blocks.count, factor[r], own);
+            of_replica[r] = own;
+        }
+        sum = add_relative(sum, of_replica, replicas, blocks.count, term);
+    }
+    score_blocks_close(&blocks);
     mem_free(of_replica);
     mem_free(levelled);
-    return mean;
+    mem_free(term);
+    mem_free(factor);
+    *mean = p->n ? sum / (double)p->n : NAN;
+    return status;
 }
 
 /* Mean over the queries that can swap. */
@@ -85,23 +149,36 @@ static void swaps_without(const queries_t *queries, const float *const *p, int32
     mem_free(pair);
 }
 
-void spread_measure(const float *const *p, int32_t replicas, int64_t n, const queries_t *queries, spread_t *out)
+static status_t measure(const scores_t *scores, const float *const *p, int32_t replicas, const queries_t *queries,
+                        spread_t *out)
 {
-    *out = (spread_t){
-        .pd_relative = {relative_pd(p, replicas, n), NAN},
-        .pd_levelled = {levelled_pd(p, replicas, n), NAN},
-        .swap_top1 = {queries ? swaps(queries, p, replicas) : NAN, NAN},
-    };
-    if (replicas < JACKKNIFE_LEAST_REPLICAS)
-        return;
     double *without = MEM_ARRAY(double, replicas);
-    spread_without(p, replicas, n, without);
+    status_t status;
+    TRY_DONE(relative_pd(scores, replicas, &out->pd_relative.value));
+    TRY_DONE(levelled_pd(scores, replicas, &out->pd_levelled.value));
+    if (replicas < JACKKNIFE_LEAST_REPLICAS)
+        goto done;
+    TRY_DONE(spread_without(scores, replicas, without));
     out->pd_relative.error = jackknife_error(without, replicas);
-    spread_without_levelled(p, replicas, n, without);
+    TRY_DONE(spread_without_levelled(scores, replicas, without));
     out->pd_levelled.error = jackknife_error(without, replicas);
     if (queries) {
         swaps_without(queries, p, replicas, without);
         out->swap_top1.error = jackknife_error(without, replicas);
     }
+done:
     mem_free(without);
+    return status;
+}
+
+void spread_measure(const float *const *p, int32_t replicas, int64_t n, const queries_t *queries, spread_t *out)
+{
+    scores_t *scores = MEM_ARRAY(scores_t, replicas);
+    for (int32_t r = 0; r < replicas; r++)
+        scores[r] = scores_in_memory(p[r], n);
+    *out = (spread_t){
+        .pd_relative = {NAN, NAN}, .pd_levelled = {NAN, NAN}, .swap_top1 = {queries ? swaps(queries, p, replicas) : NAN, NAN}};
+    const status_t status = measure(scores, p, replicas, queries, out);
+    ASSERT(status == ST_OK); /* nothing is read */
+    mem_free(scores);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/metrics/queries.h"
+#include "common/metrics/scores.h"
 
 /* X(name, "what it is"). */
 #define SPREAD_NUMBERS(X) \
@@ -27,10 +28,10 @@ typedef struct spread {
  * prediction is not in [0, 1].  Cost: replicas^3 / 2 passes. */
 void spread_measure(const float *const *p, int32_t replicas, int64_t n, const queries_t *queries, spread_t *out);
 
-/* Without one replica after the other: without [replicas] out. From three replicas on.
+/* Without one replica after the other: without [replicas] out. From three replicas on. Errors of reading p [replicas].
  * spread_without - relative PD of those that are left.
  * spread_without_levelled - levelled PD: they are levelled anew, because a level that one of them moved moves PD. */
-void spread_without(const float *const *p, int32_t replicas, int64_t n, double *without);
-void spread_without_levelled(const float *const *p, int32_t replicas, int64_t n, double *without);
+WARN_UNUSED status_t spread_without(const scores_t *p, int32_t replicas, double *without);
+WARN_UNUSED status_t spread_without_levelled(const scores_t *p, int32_t replicas, double *without);
 
 #endif

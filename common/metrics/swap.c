@@ -1,30 +1,62 @@
 #include "common/metrics/swap.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
 #include "common/metrics/pd.h"
 
-/* Keep the k highest of `size` examples in `top`, sorted by score and then by example; examples come ascending, so a later
- * one of the same score goes behind. False where a score is not a probability. */
-static bool highest(const int64_t *example, int64_t size, const float *p, int32_t k, int64_t *top)
+swap_t *swap_create(int32_t replicas, int32_t most)
 {
-    int32_t count = 0;
-    for (int64_t i = 0; i < size; i++) {
-        const float score = p[example[i]];
-        if (!(score >= 0.0f && score <= 1.0f))
-            return false;
-        if (count == k && p[top[k - 1]] >= score)
+    ASSERT(most >= 1 && replicas >= 1);
+    const int64_t places = (int64_t)replicas * most;
+    swap_t *swap = MEM_NEW(swap_t);
+    *swap = (swap_t){.replicas = replicas,
+                     .most = most,
+                     .top = MEM_ARRAY(int64_t, places),
+                     .score = MEM_ARRAY(float, places),
+                     .sets = MEM_ARRAY(int64_t, places)};
+    return swap;
+}
+
+void swap_destroy(swap_t **swap)
+{
+    if (!*swap)
+        return;
+    mem_free((*swap)->top);
+    mem_free((*swap)->score);
+    mem_free((*swap)->sets);
+    mem_free(*swap);
+    *swap = NULL;
+}
+
+void swap_begin(swap_t *swap)
+{
+    swap->size = 0;
+    swap->is_bad = false;
+}
+
+/* Examples come ascending, so a later one of the same score goes behind. */
+void swap_put(swap_t *swap, const float *const *p, int64_t at, int64_t number)
+{
+    for (int32_t r = 0; r < swap->replicas; r++) {
+        const float own = p[r][at];
+        float *score = swap->score + (int64_t)r * swap->most;
+        int64_t *top = swap->top + (int64_t)r * swap->most;
+        const bool is_full = swap->size >= swap->most;
+        swap->is_bad = swap->is_bad || !(own >= 0.0f && own <= 1.0f);
+        if (is_full && score[swap->most - 1] >= own)
             continue;
-        int32_t at = count < k ? count++ : k - 1;
-        for (; at > 0 && p[top[at - 1]] < score; at--)
-            top[at] = top[at - 1];
-        top[at] = example[i];
+        int64_t place = is_full ? swap->most - 1 : swap->size;
+        for (; place > 0 && score[place - 1] < own; place--) {
+            score[place] = score[place - 1];
+            top[place] = top[place - 1];
+        }
+        score[place] = own;
+        top[place] = number;
     }
-    return true;
+    swap->size++;
 }
 
 /* Sets compare as sorted arrays. k is small. */
@@ -39,29 +71,33 @@ static void sort_ascending(int64_t *index, int32_t k)
     }
 }
 
-static double share_of(const int64_t *example, int64_t size, const float *const *p, int32_t replicas, int32_t k, int64_t *top)
+double swap_share(const swap_t *swap, int32_t k)
 {
-    if (replicas < 2)
+    ASSERT(k >= 1 && k <= swap->most);
+    if (swap->size <= k)
+        return 0.0;
+    if (swap->replicas < 2 || swap->is_bad)
         return NAN;
+    const size_t bytes = (size_t)k * sizeof *swap->sets;
     int32_t swapped = 0;
-    for (int32_t r = 0; r < replicas; r++) {
-        int64_t *own = top + (size_t)r * (size_t)k;
-        if (!highest(example, size, p[r], k, own))
-            return NAN;
+    for (int32_t r = 0; r < swap->replicas; r++) {
+        int64_t *own = swap->sets + (int64_t)r * swap->most;
+        memcpy(own, swap->top + (int64_t)r * swap->most, bytes);
         sort_ascending(own, k);
         for (int32_t other = 0; other < r; other++)
-            swapped += memcmp(own, top + (size_t)other * (size_t)k, (size_t)k * sizeof *top) != 0;
+            swapped += memcmp(own, swap->sets + (int64_t)other * swap->most, bytes) != 0;
     }
-    return (double)swapped / pd_pairs(replicas);
+    return (double)swapped / pd_pairs(swap->replicas);
 }
 
 void swap_queries(const queries_t *queries, const float *const *p, int32_t replicas, int32_t k, double *share)
 {
-    ASSERT(k >= 1 && replicas >= 1);
-    int64_t *top = MEM_ARRAY(int64_t, (size_t)replicas * (size_t)k);
+    swap_t *swap = swap_create(replicas, k);
     for (int64_t q = 0; q < queries->count; q++) {
-        const int64_t size = queries_size(queries, q);
-        share[q] = size > k ? share_of(queries->example + queries->begin[q], size, p, replicas, k, top) : 0.0;
+        swap_begin(swap);
+        for (int64_t i = queries->begin[q]; i < queries->begin[q + 1]; i++)
+            swap_put(swap, p, queries->example[i], queries->example[i]);
+        share[q] = swap_share(swap, k);
     }
-    mem_free(top);
+    swap_destroy(&swap);
 }

@@ -113,13 +113,22 @@ static void fini_version(scored_version_t *version)
 static status_t own_predictions(const char *dir, const dataset_info_t *info, float **out)
 {
     run_reader_t run;
+    status_t status = ST_OK;
     TRY(run_reader_open(dir, 0, &run));
     if (run.is_finished && run.manifest.dataset_hash == info->content_hash && run.manifest.predictions == info->eval_rows) {
-        *out = run.manifest.result.predictions;
-        run.manifest.result.predictions = NULL;
+        status = manifest_open_predictions(&run.manifest, dir);
+        float *p = MEM_ARRAY(float, info->eval_rows);
+        if (status == ST_OK) {
+            const scores_t scores = replica_scores(&run.manifest.result, info->eval_rows);
+            status = scores_load(&scores, p);
+        }
+        if (status == ST_OK)
+            *out = p;
+        else
+            mem_free(p);
     }
     run_reader_fini(&run);
-    return ST_OK;
+    return status;
 }
 
 static status_t predict(const char *run, const char *dataset, const char *stem, const options_t *options)

@@ -245,6 +245,7 @@ static status_t find_finished(const comparison_t *c, int v, int replica, manifes
     TRY_DONE(coordinator_expected(c->coordinator, variant_index(c, v), replica, &wanted));
     TRY_DONE(manifest_check(&run.manifest, &wanted, path));
     TRY_DONE(run_reader_want(&run, RUN_PUBLISHED));
+    TRY_DONE(manifest_open_predictions(&run.manifest, path));
     *out = run.manifest;
     run.manifest = (manifest_t){0};
 done:
@@ -257,13 +258,19 @@ done:
 static status_t train_one(comparison_t *c, int v, int replica, manifest_t *out)
 {
     char *path = run_folder(c, v, replica);
+    manifest_t manifest = {0};
     const progress_run_t line = {
         .variant = variant_name(c, v), .replica = replica, .replicas = c->replicas, .run = c->trained, .runs = c->to_train};
     const coordinator_run_t run = {
         .variant = variant_index(c, v), .replica = replica, .dir = path, .resume = true, .line = &line};
-    status_t status = dir_create(path);
-    if (status == ST_OK)
-        status = coordinator_train(c->coordinator, &run, out);
+    status_t status;
+    TRY_DONE(dir_create(path));
+    TRY_DONE(coordinator_train(c->coordinator, &run, &manifest));
+    TRY_DONE(manifest_open_predictions(&manifest, path));
+    *out = manifest;
+    manifest = (manifest_t){0};
+done:
+    manifest_fini(&manifest);
     c->trained++;
     mem_free(path);
     return status;
@@ -407,7 +414,7 @@ done:
         if (have[i]) {
             result->eval_examples = done[i].predictions;
             result->variant[i / c->replicas].replica[i % c->replicas] = done[i].result;
-            done[i].result.predictions = NULL;
+            done[i].result.predictions_file = NULL;
             done[i].result.layers = (activated_layers_t){0};
             manifest_fini(&done[i]);
         }
@@ -473,7 +480,7 @@ static status_t summarise(const comparison_t *c, experiment_result_t *result)
     TRY(coordinator_dataset(c->coordinator, &dataset));
     TRY(slices_report_read(dataset, result));
     TRY(probe_curve_read(c->dir, result));
-    result_summarise(result);
+    TRY(result_summarise(result));
     return slices_report_make(dataset, result);
 }
 

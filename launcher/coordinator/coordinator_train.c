@@ -130,6 +130,9 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     hash_digest_text(&c->digest, r->digest);
     r->predictions = p->p;
     p->p = NULL;
+    predictions_fini(p); /* the report reads labels and queries from the dataset */
+    mem_free(c->is_scored);
+    c->is_scored = NULL;
 }
 
 /* What the manifest says about its starts: how often, how many checkpoints, the steps and the stores of the last. */
@@ -427,6 +430,8 @@ static status_t end_run(coordinator_t *c, const config_t *config, const checkpoi
     fill_starts(c, from, manifest);
     end_provenance(&manifest->provenance);
     TRY(manifest_write(c->run_dir, manifest));
+    mem_free(manifest->result.predictions); /* who wants them reads the file: there may be many runs */
+    manifest->result.predictions = NULL;
     report_run(c, config, manifest);
     return ST_OK;
 }

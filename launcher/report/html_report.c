@@ -12,7 +12,8 @@
 #include "launcher/report/result.h"
 #include "launcher/report/results_file.h"
 
-#define LARGEST_PD 2.0    /* one replica says 0, the other does not */
+#define LARGEST_PD 2.0 /* one replica says 0, the other does not */
+#define HISTOGRAM_EDGES 17
 #define SHARE_INSIDE 0.99 /* of the examples of every variant, left of the histogram's edge */
 
 /* ---- curves ---------------------------------------------------------------------------------------------------------- */
@@ -100,8 +101,9 @@ typedef struct collected {
     run_reader_t *run; /* [found], the runs that are there */
     int32_t replicas;  /* of results.json */
     int32_t found;
-    double *pd; /* [examples] of those where it is defined; NULL where not all runs are there, or fewer than two */
-    int64_t examples;
+    bool is_comparable;             /* all are there, two or more, and predict the same examples */
+    int64_t examples;               /* those whose relative PD is defined */
+    int64_t below[HISTOGRAM_EDGES]; /* of them, those below each edge */
 } collected_t;
 
 static void collected_fini(collected_t *c)
@@ -109,7 +111,6 @@ static void collected_fini(collected_t *c)
     for (int32_t r = 0; r < c->found; r++)
         run_reader_fini(&c->run[r]);
     mem_free(c->run);
-    mem_free(c->pd);
     jsondoc_destroy(&c->doc);
 }
 
@@ -168,65 +169,90 @@ static status_t collect_replicas(const char *dir, const char *name, const jsondo
 
 /* ---- histogram ------------------------------------------------------------------------------------------------------- */
 
-static void measure_pd(collected_t *c)
-{
-    if (c->found < c->replicas || c->replicas < 2)
-        return;
-    const int64_t n = c->run[0].manifest.predictions;
-    const float **p = MEM_ARRAY(const float *, c->replicas);
-    bool comparable = true;
-    for (int32_t r = 0; r < c->replicas; r++) {
-        p[r] = c->run[r].manifest.result.predictions;
-        comparable = comparable && c->run[r].manifest.predictions == n;
-    }
-    if (comparable) {
-        double *term = MEM_ARRAY(double, n *PD_COUNT);
-        c->pd = MEM_ARRAY(double, n);
-        pd_examples(p, c->replicas, n, term);
-        for (int64_t i = 0; i < n; i++)
-            if (isfinite(term[i * PD_COUNT + PD_RELATIVE]))
-                c->pd[c->examples++] = term[i * PD_COUNT + PD_RELATIVE];
-        mem_free(term);
-    }
-    mem_free(p);
-}
-
-static double share_below(const collected_t *c, double edge)
-{
-    int64_t below = 0;
-    for (int64_t i = 0; i < c->examples; i++)
-        below += c->pd[i] < edge;
-    return c->examples ? (double)below / (double)c->examples : 1.0;
-}
-
 /* The same for all variants, so that bins compare: the smallest round one that leaves little of any variant outside. */
+static const double edges[HISTOGRAM_EDGES] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1,
+                                              0.2,   0.3,   0.4,   0.5,  0.6,  0.8,  1.0,  1.5};
+
+typedef void see_pd_t(collected_t *c, double pd, void *context);
+
+/* Call `see` for every example whose relative PD is defined. */
+static status_t each_pd(collected_t *c, see_pd_t *see, void *context)
+{
+    if (!c->is_comparable)
+        return ST_OK;
+    scores_t *scores = MEM_ARRAY(scores_t, c->replicas);
+    double *term = MEM_ARRAY(double, SCORES_BLOCK);
+    for (int32_t r = 0; r < c->replicas; r++)
+        scores[r] = replica_scores(&c->run[r].manifest.result, c->run[r].manifest.predictions);
+    score_blocks_t blocks = score_blocks_open(scores, c->replicas);
+    status_t status = ST_OK;
+    while (score_blocks_next(&blocks, &status)) {
+        pd_relative_examples(blocks.p, c->replicas, blocks.count, term);
+        for (int64_t i = 0; i < blocks.count; i++)
+            if (isfinite(term[i]))
+                see(c, term[i], context);
+    }
+    score_blocks_close(&blocks);
+    mem_free(term);
+    mem_free(scores);
+    return status;
+}
+
+static void see_below(collected_t *c, double pd, void *context)
+{
+    (void)context;
+    c->examples++;
+    for (int e = HISTOGRAM_EDGES - 1; e >= 0 && pd < edges[e]; e--)
+        c->below[e]++;
+}
+
+static status_t measure_pd(collected_t *c)
+{
+    c->is_comparable = c->found == c->replicas && c->replicas >= 2;
+    for (int32_t r = 0; r < c->found && c->is_comparable; r++)
+        c->is_comparable = c->run[r].manifest.predictions == c->run[0].manifest.predictions;
+    for (int32_t r = 0; r < c->found && c->is_comparable; r++)
+        TRY(manifest_open_predictions(&c->run[r].manifest, c->run[r].dir));
+    return each_pd(c, see_below, NULL);
+}
+
 static double histogram_edge(const collected_t *variants, int64_t n)
 {
-    static const double edges[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1,
-                                   0.2,   0.3,   0.4,   0.5,  0.6,  0.8,  1.0,  1.5};
-    for (size_t e = 0; e < sizeof edges / sizeof *edges; e++) {
+    for (int e = 0; e < HISTOGRAM_EDGES; e++) {
         bool inside = true;
         for (int64_t v = 0; v < n; v++)
-            inside = inside && share_below(&variants[v], edges[e]) >= SHARE_INSIDE;
+            inside = inside &&
+                     (!variants[v].examples || (double)variants[v].below[e] / (double)variants[v].examples >= SHARE_INSIDE);
         if (inside)
             return edges[e];
     }
     return LARGEST_PD;
 }
 
-static void put_histogram(collected_t *c, double edge)
+typedef struct histogram {
+    double edge;
+    int64_t count[HTML_REPORT_BINS + 1];
+} histogram_t;
+
+static void see_bin(collected_t *c, double pd, void *context)
 {
-    int64_t counts[HTML_REPORT_BINS + 1] = {0};
+    (void)c;
+    histogram_t *histogram = context;
+    const double bin = pd / histogram->edge * HTML_REPORT_BINS;
+    histogram->count[bin < HTML_REPORT_BINS ? (int)bin : HTML_REPORT_BINS]++;
+}
+
+static status_t put_histogram(collected_t *c, double edge)
+{
+    histogram_t histogram = {.edge = edge};
     if (!c->examples)
-        return;
-    for (int64_t i = 0; i < c->examples; i++) {
-        const double bin = c->pd[i] / edge * HTML_REPORT_BINS;
-        counts[bin < HTML_REPORT_BINS ? (int)bin : HTML_REPORT_BINS]++;
-    }
-    jsondoc_t *histogram = jsondoc_array();
+        return ST_OK;
+    TRY(each_pd(c, see_bin, &histogram));
+    jsondoc_t *counts = jsondoc_array();
     for (int b = 0; b <= HTML_REPORT_BINS; b++)
-        jsondoc_append_integer(histogram, counts[b]);
-    jsondoc_put(c->doc, "pd_histogram", &histogram);
+        jsondoc_append_integer(counts, histogram.count[b]);
+    jsondoc_put(c->doc, "pd_histogram", &counts);
+    return ST_OK;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------------------------------- */
@@ -239,22 +265,24 @@ static status_t collect_variant(const char *dir, const jsondoc_t *variant, const
     c->replicas = (int32_t)jsondoc_length(replicas);
     c->run = MEM_ARRAY(run_reader_t, c->replicas);
     TRY(collect_replicas(dir, name, replicas, where, c));
-    measure_pd(c);
-    return ST_OK;
+    return measure_pd(c);
 }
 
-static void put_variants(jsondoc_t *data, collected_t *variants, int64_t n)
+static status_t put_variants(jsondoc_t *data, collected_t *variants, int64_t n)
 {
     jsondoc_t *histogram = jsondoc_object(), *array = jsondoc_array();
     const double edge = histogram_edge(variants, n);
+    status_t status = ST_OK;
     for (int64_t v = 0; v < n; v++) {
-        put_histogram(&variants[v], edge);
+        if (status == ST_OK)
+            status = put_histogram(&variants[v], edge);
         jsondoc_append(array, &variants[v].doc);
     }
     jsondoc_put_number(histogram, "edge", edge);
     jsondoc_put_integer(histogram, "bins", HTML_REPORT_BINS);
     jsondoc_put(data, "histogram", &histogram);
     jsondoc_put(data, "variants", &array);
+    return status;
 }
 
 /* What the page shows of a variant and how: it names few numbers itself. */
@@ -279,7 +307,7 @@ static void put_rows(jsondoc_t *data)
 status_t html_report_collect(const char *dir, jsondoc_t **out)
 {
     char *path = run_path(dir, FILE_RESULTS);
-    jsondoc_t *results = NULL;
+    jsondoc_t *results = NULL, *data = NULL;
     const jsondoc_t *variants = NULL;
     collected_t *collected = NULL;
     int64_t n = 0;
@@ -294,15 +322,17 @@ status_t html_report_collect(const char *dir, jsondoc_t **out)
         collected[v].doc = jsondoc_object();
     for (int64_t v = 0; v < n; v++)
         TRY_DONE(collect_variant(dir, jsondoc_at(variants, v), path, &collected[v]));
-    jsondoc_t *data = jsondoc_object();
-    put_variants(data, collected, n);
+    data = jsondoc_object();
+    TRY_DONE(put_variants(data, collected, n));
     put_rows(data);
     jsondoc_put(data, "results", &results);
     *out = data;
+    data = NULL;
 done:
     for (int64_t v = 0; v < n && collected; v++)
         collected_fini(&collected[v]);
     mem_free(collected);
+    jsondoc_destroy(&data);
     jsondoc_destroy(&results);
     mem_free(path);
     return status;

@@ -1,5 +1,7 @@
 #include "launcher/report/probe_curve.h"
 
+#include <string.h>
+
 #include "common/base/memory.h"
 #include "common/files/run_paths.h"
 #include "launcher/run/run_reader.h"
@@ -42,30 +44,53 @@ static bool find_all(const probe_reader_t *probes, int32_t replicas, int64_t ste
     return true;
 }
 
-void probe_curve_make(const experiment_result_t *result, const variant_result_t *variant, const probe_reader_t *probes,
-                      int64_t steps, probe_curve_t *out)
+/* The predictions at the end for the examples of the set, [replicas][examples], and a pointer to each. */
+static status_t load_last(const experiment_result_t *result, const variant_result_t *variant, int64_t examples, float *last,
+                          const float **p)
+{
+    scores_t *scores = result_scores(result, variant);
+    score_blocks_t blocks = score_blocks_open(scores, variant->replicas);
+    status_t status = ST_OK;
+    while (blocks.first + blocks.count < examples && score_blocks_next(&blocks, &status))
+        for (int32_t r = 0; r < variant->replicas; r++) {
+            const int64_t left = examples - blocks.first, n = left < blocks.count ? left : blocks.count;
+            memcpy(last + r * examples + blocks.first, blocks.p[r], (size_t)n * sizeof *last);
+            p[r] = last + r * examples;
+        }
+    score_blocks_close(&blocks);
+    mem_free(scores);
+    return status;
+}
+
+status_t probe_curve_make(const experiment_result_t *result, const variant_result_t *variant, const probe_reader_t *probes,
+                          int64_t steps, probe_curve_t *out)
 {
     const int32_t replicas = variant->replicas;
     const int64_t n = probes[0].n, examples = n ? probes[0].point[n - 1].examples : 0;
     *out = (probe_curve_t){0};
     if (replicas < 2 || !n || examples > result->eval_examples)
-        return;
+        return ST_OK;
     probe_curve_t curve = {.examples = examples, .step = MEM_ARRAY(int64_t, n + 1), .spread = MEM_ARRAY(spread_t, n + 1)};
     probe_set_t set = set_of(result, examples);
     const float **p = MEM_ARRAY(const float *, replicas);
     for (int64_t i = 0; i < n; i++)
         if (find_all(probes, replicas, probes[0].point[i].step, examples, p))
             put_point(&curve, &set, probes[0].point[i].step, p, replicas);
-    for (int32_t r = 0; r < replicas; r++)
-        p[r] = variant->replica[r].predictions;
-    if (curve.points && steps > curve.step[curve.points - 1])
-        put_point(&curve, &set, steps, p, replicas);
+    status_t status = ST_OK;
+    if (curve.points && steps > curve.step[curve.points - 1]) {
+        float *last = MEM_ARRAY(float, replicas *examples);
+        status = load_last(result, variant, examples, last, p);
+        if (status == ST_OK)
+            put_point(&curve, &set, steps, p, replicas);
+        mem_free(last);
+    }
     queries_destroy(&set.queries);
     mem_free(p);
-    if (curve.points)
+    if (curve.points && status == ST_OK)
         *out = curve;
     else
         probe_curve_fini(&curve);
+    return status;
 }
 
 void probe_curve_fini(probe_curve_t *curve)
@@ -99,7 +124,7 @@ static status_t read_variant(const char *dir, const experiment_result_t *result,
     }
     if (status == ST_OK) {
         probe_curve_fini(&variant->probes);
-        probe_curve_make(result, variant, probes, steps, &variant->probes);
+        status = probe_curve_make(result, variant, probes, steps, &variant->probes);
     }
     for (int32_t r = 0; r < variant->replicas; r++)
         probe_reader_fini(&probes[r]);

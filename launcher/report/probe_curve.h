@@ -9,9 +9,10 @@
 /* probe_curve_make - from the probes of all replicas of one variant, [replicas], and its predictions of the evaluation split at
  * the end of training, after `steps` steps; 0: not known, or not the same of all.  A point for each step that all replicas have
  * probed with the same number of examples, and one for the end. A query of which the probe set has a part is no query of it.
- * out **owned**, probe_curve_fini; without points where a replica has no probes, or there are fewer than two. */
-void probe_curve_make(const experiment_result_t *result, const variant_result_t *variant, const probe_reader_t *probes,
-                      int64_t steps, probe_curve_t *out);
+ * out **owned**, probe_curve_fini; without points where a replica has no probes, or there are fewer than two. Errors of
+ * reading predictions. */
+WARN_UNUSED status_t probe_curve_make(const experiment_result_t *result, const variant_result_t *variant,
+                                      const probe_reader_t *probes, int64_t steps, probe_curve_t *out);
 void probe_curve_fini(probe_curve_t *curve);
 
 /* probe_curve_read - that of every variant, from the folders of its runs, DIR/VARIANT/rREPLICA. After slices_report_read. A run

@@ -63,9 +63,9 @@ static jsondoc_t *most_different_array(const experiment_result_t *result, const 
         jsondoc_put_integer(object, "index", index);
         if (result->label)
             jsondoc_put_integer(object, "label", result->label[index]);
-        jsondoc_put_number(object, "pd_relative", variant->pd_of_example[index]);
+        jsondoc_put_number(object, "pd_relative", variant->most_different_pd[i]);
         for (int32_t r = 0; r < variant->replicas; r++)
-            jsondoc_append_number(predictions, (double)variant->replica[r].predictions[index]);
+            jsondoc_append_number(predictions, (double)variant->most_different_p[i * variant->replicas + r]);
         jsondoc_put(object, "predictions", &predictions);
         jsondoc_append(examples, &object);
     }

@@ -374,7 +374,7 @@ static void print_worst_slices(const variant_result_t *variant, FILE *out)
 /* Why columns are empty. */
 static void put_missing(const experiment_result_t *result, FILE *out)
 {
-    if (!result->group)
+    if (!result->has_groups)
         fputs("no query column: there is no PQAUC loss and no swap rate\n", out);
     else if (!result->queries)
         fputs("no evaluation example says its query: there is no PQAUC loss and no swap rate\n", out);

@@ -5,8 +5,8 @@
 #include "launcher/report/result.h"
 
 /* reproducibility_measure - fills, in every variant: reproducibility, pd_difference, pd_levelled_difference, without,
- * pd_pairs, pd_of_example, most_different; and result->queries. All variants are measured over the same resamples of the same
- * queries. For result_summarise. */
-void reproducibility_measure(experiment_result_t *result);
+ * pd_pairs, most_different; and what result says of queries. result->group is given up. All variants are measured over the same
+ * resamples of the same queries. Errors of reading predictions. For result_summarise. */
+WARN_UNUSED status_t reproducibility_measure(experiment_result_t *result);
 
 #endif

@@ -21,15 +21,31 @@ static const metric_t teaching[] = {TEACHING_METRICS(ROW)};
 const metric_rows_t reproducibility_rows = {reproducibility, sizeof reproducibility / sizeof *reproducibility, METRIC_NO_BITS};
 const metric_rows_t teaching_rows = {teaching, sizeof teaching / sizeof *teaching, METRIC_NO_BITS};
 
-void result_summarise(experiment_result_t *result)
+scores_t *result_scores(const experiment_result_t *result, const variant_result_t *variant)
+{
+    scores_t *scores = MEM_ARRAY(scores_t, variant->replicas);
+    for (int32_t r = 0; r < variant->replicas; r++)
+        scores[r] = replica_scores(&variant->replica[r], result->eval_examples);
+    return scores;
+}
+
+/* What builds of earlier runs did not measure. */
+static status_t complete(const experiment_result_t *result, variant_result_t *variant)
+{
+    for (int32_t r = 0; r < variant->replicas && result->label; r++) {
+        const scores_t scores = replica_scores(&variant->replica[r], result->eval_examples);
+        TRY(run_result_complete(&variant->replica[r].quality, &scores, result->label));
+    }
+    return ST_OK;
+}
+
+status_t result_summarise(experiment_result_t *result)
 {
     for (int32_t v = 0; v < result->variants; v++) {
         variant_result_t *variant = &result->variant[v];
         const replica_result_t *first = variant->replica;
         ASSERT(variant->replicas > 0);
-        for (int32_t r = 0; r < variant->replicas && result->label; r++)
-            run_result_complete(&variant->replica[r].quality, variant->replica[r].predictions, result->label,
-                                result->eval_examples);
+        TRY(complete(result, variant));
         variant->quality = (quality_t){0};
         variant->cost = (cost_t){0};
         metric_combine_all(&quality_rows, &first->quality, sizeof *first, variant->replicas, &variant->quality);
@@ -37,8 +53,9 @@ void result_summarise(experiment_result_t *result)
     }
     distillation_cost_measure(result);
     distillation_cost_measure_saving(result);
-    reproducibility_measure(result);
+    TRY(reproducibility_measure(result));
     differences_measure(result);
+    return ST_OK;
 }
 
 bool result_is_comparable(const variant_result_t *a, const variant_result_t *b)
@@ -94,10 +111,11 @@ void result_fini(experiment_result_t *result)
         variant_result_t *variant = &result->variant[v];
         for (int32_t r = 0; r < variant->replicas; r++) {
             mem_free(variant->replica[r].predictions);
+            float_file_close(&variant->replica[r].predictions_file);
             activated_layers_fini(&variant->replica[r].layers);
         }
         mem_free(variant->replica);
-        mem_free(variant->pd_of_example);
+        mem_free(variant->most_different_p);
         mem_free(variant->without.pd_relative);
         mem_free(variant->without.pd_levelled);
         result_free_slices(variant->slice, variant->slices);

@@ -157,9 +157,11 @@ typedef struct variant_result {
     pd_without_t without;
     int32_t pd_pairs;
     distillation_cost_t teaching;
-    double *pd_of_example; /* **owned**, [eval_examples]: each example's term of the relative PD */
+    const double *pd_of_example; /* borrowed, [eval_examples]: what slices are of; NULL: each example's term of relative PD */
     int32_t n_most_different;
-    int64_t most_different[RESULT_MOST_DIFFERENT]; /* indices of the examples with the largest terms, largest first */
+    int64_t most_different[RESULT_MOST_DIFFERENT];   /* indices of the examples with the largest terms, largest first */
+    double most_different_pd[RESULT_MOST_DIFFERENT]; /* and these */
+    float *most_different_p;                         /* **owned**, [n_most_different][replicas]: what is predicted for them */
     /* Filled by slices_report_make: */
     pd_slice_t *slice; /* **owned**, [slices]: every label, score decile and frequency of the rarest feature, in order */
     pd_slice_t *worst; /* **owned**, [worst_slices]: of all slices of any column, those of the highest PD, highest first */
@@ -171,9 +173,10 @@ typedef struct experiment_result {
     const char *name; /* borrowed */
     char *command;    /* **owned**: how the job was started, for a shell; NULL where that is not known */
     int64_t eval_examples;
-    uint8_t *label; /* **owned**, [eval_examples], by slices_report_read */
-    uint64_t
-        *group; /* **owned**, [eval_examples] query of each example, by slices_report_read; NULL where there are no queries */
+    uint8_t *label;        /* **owned**, [eval_examples], by slices_report_read */
+    uint64_t *group;       /* **owned**, [eval_examples] query of each example, by slices_report_read; NULL where there are no
+                         queries, and after result_summarise */
+    bool has_groups;       /* by result_summarise: there were */
     int64_t queries;       /* by result_summarise; 0 where there are none */
     int64_t without_query; /* the same: examples whose query id is missing, which no metric over queries counts */
     int32_t baseline;      /* index of the variant that losses are compared with */
@@ -187,10 +190,13 @@ typedef struct experiment_result {
 extern const metric_rows_t reproducibility_rows, teaching_rows;
 
 /* result_summarise - means over replicas, and how far the replicas of every variant differ. Every replica must hold its
- * predictions; swap rates need result->group, and without it examples are resampled in the place of queries.
- * Cannot fail.  Cost: replicas^3 / 2 + 5 replicas^2 passes over the predictions, and RESULT_RESAMPLES over the queries of all
- * variants. */
-void result_summarise(experiment_result_t *result);
+ * predictions; swap rates need result->group, which is given up, and without it examples are resampled in the place of
+ * queries. Errors of reading predictions.  Cost: replicas^3 / 2 + 5 replicas^2 passes over the predictions, and
+ * RESULT_RESAMPLES over the queries of all variants; at most 24 bytes of memory per example, however many runs there are. */
+WARN_UNUSED status_t result_summarise(experiment_result_t *result);
+
+/* result_scores - the predictions of all replicas of a variant, [replicas], **owned**; they borrow from it. */
+scores_t *result_scores(const experiment_result_t *result, const variant_result_t *variant);
 
 /* result_baseline - the variant that losses are compared with. */
 static inline const variant_result_t *result_baseline(const experiment_result_t *result)

@@ -15,6 +15,7 @@
 #include "common/base/printable.h"
 #include "common/base/text.h"
 #include "common/data/dataset_meta.h"
+#include "common/metrics/pd.h"
 #include "common/metrics/slices.h"
 
 #define CHUNK 8192     /* examples fetched at once: a block's worth, so that a block is decoded at most twice */
@@ -85,6 +86,14 @@ typedef struct column {
     int64_t *seen;                  /* [values], occurrences in the training split, where values are keys */
 } column_t;
 
+/* What slices of a variant are of, for a block of examples. */
+typedef struct numbers {
+    const double *given; /* [eval_examples], borrowed; NULL: relative PD, which is */
+    double *term;        /* [SCORES_BLOCK] of the block that is held */
+    scores_t *scores;    /* [replicas] */
+    score_blocks_t blocks;
+} numbers_t;
+
 typedef struct slicing {
     const dataset_info_t *info;
     const dataset_meta_t *meta;
@@ -92,7 +101,8 @@ typedef struct slicing {
     int columns;
     column_t *column;
     float *score;   /* [eval_examples], or NULL where the baseline's predictions are no numbers */
-    double *number; /* [variants], the relative PD of an example */
+    double *number; /* [variants], what slices are of, of an example */
+    numbers_t *of;  /* [variants] */
     float **sample; /* [numeric][samples] */
     int64_t samples, stride;
 } slicing_t;
@@ -102,22 +112,69 @@ static int fields_of(const dataset_info_t *info)
     return info->numeric + info->single + info->multi;
 }
 
-/* The mean prediction of the baseline's replicas. */
-static float *make_score(const experiment_result_t *result)
+/* The mean prediction of the baseline's replicas. *out: **owned**, or NULL where one is no number. */
+static status_t make_score(const experiment_result_t *result, float **out)
 {
     const variant_result_t *base = &result->variant[result->baseline];
     float *score = MEM_ARRAY(float, result->eval_examples);
-    for (int64_t i = 0; i < result->eval_examples; i++) {
-        double sum = 0.0;
-        for (int32_t r = 0; r < base->replicas; r++)
-            sum += (double)base->replica[r].predictions[i];
-        score[i] = (float)(sum / base->replicas);
-        if (isnan(score[i])) {
-            mem_free(score);
-            return NULL;
+    scores_t *scores = result_scores(result, base);
+    score_blocks_t blocks = score_blocks_open(scores, base->replicas);
+    status_t status = ST_OK;
+    bool is_number = true;
+    while (score_blocks_next(&blocks, &status))
+        for (int64_t i = 0; i < blocks.count; i++) {
+            double sum = 0.0;
+            for (int32_t r = 0; r < base->replicas; r++)
+                sum += (double)blocks.p[r][i];
+            const float mean = (float)(sum / base->replicas);
+            is_number = is_number && !isnan(mean);
+            score[blocks.first + i] = mean;
         }
+    score_blocks_close(&blocks);
+    mem_free(scores);
+    *out = status == ST_OK && is_number ? score : NULL;
+    if (!*out)
+        mem_free(score);
+    return status;
+}
+
+static void open_numbers(slicing_t *s)
+{
+    s->of = MEM_ARRAY(numbers_t, s->result->variants);
+    for (int32_t v = 0; v < s->result->variants; v++) {
+        const variant_result_t *variant = &s->result->variant[v];
+        numbers_t *of = &s->of[v];
+        of->given = variant->pd_of_example;
+        if (of->given)
+            continue;
+        of->term = MEM_ARRAY(double, SCORES_BLOCK);
+        of->scores = result_scores(s->result, variant);
+        of->blocks = score_blocks_open(of->scores, variant->replicas);
     }
-    return score;
+}
+
+static void close_numbers(slicing_t *s)
+{
+    for (int32_t v = 0; v < s->result->variants; v++) {
+        score_blocks_close(&s->of[v].blocks);
+        mem_free(s->of[v].scores);
+        mem_free(s->of[v].term);
+    }
+    mem_free(s->of);
+}
+
+static status_t number_of(numbers_t *of, int64_t i, double *number)
+{
+    if (of->given) {
+        *number = of->given[i];
+        return ST_OK;
+    }
+    if (i < of->blocks.first || i >= of->blocks.first + of->blocks.count) {
+        TRY(score_blocks_at(&of->blocks, i));
+        pd_relative_examples(of->blocks.p, of->blocks.models, of->blocks.count, of->term);
+    }
+    *number = of->term[i - of->blocks.first];
+    return ST_OK;
 }
 
 static status_t take_sample(void *context, int64_t i, const dataset_example_t *example)
@@ -178,16 +235,17 @@ static void put_value(const slicing_t *s, column_t *column, uint64_t key, void *
     slices_put(column->slices, key, s->number);
 }
 
-static void take_number(const slicing_t *s, int64_t i)
+static status_t take_number(const slicing_t *s, int64_t i)
 {
     for (int32_t v = 0; v < s->result->variants; v++)
-        s->number[v] = s->result->variant[v].pd_of_example[i];
+        TRY(number_of(&s->of[v], i, &s->number[v]));
+    return ST_OK;
 }
 
 static status_t put_example(void *context, int64_t i, const dataset_example_t *example)
 {
     slicing_t *s = context;
-    take_number(s, i);
+    TRY(take_number(s, i));
     slices_put(s->column[LABEL].slices, s->result->label[i], s->number);
     if (s->score)
         slices_put(s->column[SCORE].slices, (uint64_t)slices_bucket(s->column[SCORE].edge, s->score[i]), s->number);
@@ -239,7 +297,7 @@ static status_t put_rarest(void *context, int64_t i, const dataset_example_t *ex
     slicing_t *s = context;
     int64_t rarest = INT64_MAX;
     each_value(s, example, find_rarest, &rarest);
-    take_number(s, i);
+    TRY(take_number(s, i));
     if (rarest != INT64_MAX) /* no categorical value at all */
         slices_put(s->column[RAREST].slices, decade_of(rarest), s->number);
     return ST_OK;
@@ -247,6 +305,7 @@ static status_t put_rarest(void *context, int64_t i, const dataset_example_t *ex
 
 static status_t walk(slicing_t *s, dataset_t *dataset)
 {
+    TRY(make_score(s->result, &s->score));
     TRY(find_edges(s, dataset));
     TRY(each_example(dataset, SPLIT_EVAL, 1, put_example, s));
     for (int c = FIRST_FIELD + s->info->numeric; c < s->columns; c++)
@@ -385,7 +444,6 @@ status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
         .meta = dataset_meta(dataset),
         .result = result,
         .columns = FIRST_FIELD + fields_of(info),
-        .score = make_score(result),
         .number = MEM_ARRAY(double, result->variants),
     };
     static const char *const names[FIRST_FIELD] = {"label", "score", "rarest feature"};
@@ -394,6 +452,7 @@ status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
         s.column[c].name = c < FIRST_FIELD ? names[c] : info->fields[c - FIRST_FIELD].name;
         s.column[c].slices = slices_create(result->variants);
     }
+    open_numbers(&s);
     status_t status = walk(&s, dataset);
     for (int32_t v = 0; v < result->variants && status == ST_OK; v++)
         if (result->variant[v].pd_pairs > 0) {
@@ -404,6 +463,7 @@ status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
         slices_destroy(&s.column[c].slices);
         mem_free(s.column[c].seen);
     }
+    close_numbers(&s);
     mem_free(s.column);
     mem_free(s.number);
     mem_free(s.score);

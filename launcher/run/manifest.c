@@ -215,19 +215,33 @@ static status_t forget_mixed_loss(const char *folder, const jsondoc_t *doc, cons
     return status;
 }
 
-static status_t read_predictions(const char *path, manifest_t *out)
+static status_t check_length(const manifest_t *manifest, const char *path, int64_t bytes)
 {
-    char *data;
-    size_t bytes;
-    TRY(file_read(path, &data, &bytes));
-    if (bytes != (size_t)out->predictions * sizeof(float)) {
-        mem_free(data);
-        return FAIL(ST_CORRUPT,
-                    "%s: holds %zu bytes, and %" PRId64 " predictions need %zu; remove the run's folder to train it anew", path,
-                    bytes, out->predictions, (size_t)out->predictions * sizeof(float));
-    }
-    out->result.predictions = (void *)data; /* aligned by mem_alloc */
-    return ST_OK;
+    const int64_t wanted = manifest->predictions * (int64_t)sizeof(float);
+    if (bytes == wanted)
+        return ST_OK;
+    return FAIL(ST_CORRUPT,
+                "%s: holds %" PRId64 " bytes, and %" PRId64 " predictions need %" PRId64
+                "; remove the run's folder to train it anew",
+                path, bytes, manifest->predictions, wanted);
+}
+
+status_t manifest_open_predictions(manifest_t *manifest, const char *folder)
+{
+    char *path = run_path(folder, FILE_PREDICTIONS);
+    float_file_t *file = NULL;
+    int64_t n = 0;
+    status_t status;
+    TRY_DONE(float_file_open(disk_posix(), path, &file, &n));
+    TRY_DONE(check_length(manifest, path, n * (int64_t)sizeof(float)));
+    TRY_DONE(run_files_check_sum(&manifest->files, path, FILE_PREDICTIONS, float_file_checksum(file)));
+    float_file_close(&manifest->result.predictions_file);
+    manifest->result.predictions_file = file;
+    file = NULL;
+done:
+    float_file_close(&file);
+    mem_free(path);
+    return status;
 }
 
 status_t manifest_read(const char *folder, manifest_t *out, bool *found)
@@ -237,13 +251,15 @@ status_t manifest_read(const char *folder, manifest_t *out, bool *found)
     jsondoc_t *doc = NULL;
     char *json_path = run_path(folder, FILE_MANIFEST), *predictions_path = run_path(folder, FILE_PREDICTIONS);
     bool is_there = file_exists(json_path), sealed = false;
+    int64_t bytes = 0;
     if (!is_there)
         goto done;
     TRY_DONE(seal_read(json_path, ADVICE, &doc, &sealed, read.result.manifest));
     TRY_DONE(decode(doc, json_path, sealed, &read));
     TRY_DONE(run_files_check(&read.files, folder, RUN_PREDICTIONS));
     TRY_DONE(forget_mixed_loss(folder, doc, json_path, &read));
-    TRY_DONE(read_predictions(predictions_path, &read));
+    TRY_DONE(file_bytes(predictions_path, &bytes));
+    TRY_DONE(check_length(&read, predictions_path, bytes));
     *out = read;
     read = (manifest_t){0};
 done:
@@ -448,6 +464,7 @@ void manifest_fini(manifest_t *manifest)
     run_files_fini(&manifest->files);
     activated_layers_fini(&manifest->result.layers);
     mem_free(manifest->result.predictions);
+    float_file_close(&manifest->result.predictions_file);
     mem_free(manifest->stores);
     config_destroy(&manifest->config);
     input_fields_fini(&manifest->inputs);

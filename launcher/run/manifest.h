@@ -42,7 +42,7 @@ typedef struct manifest {
     double begin_seconds; /* from the start to the first step; of the last start, as the next two */
     double step_seconds_median,
         step_seconds_longest; /* but for the first two steps, which warm up; 0 where there are no others */
-    int64_t predictions;      /* length of result.predictions */
+    int64_t predictions;      /* how many there are */
     processors_t processors;  /* **owned**; what computed it, in all of its starts */
     provenance_t provenance;  /* **owned** */
     run_files_t files;        /* **owned**; by manifest_write and manifest_read */
@@ -57,11 +57,15 @@ typedef struct manifest {
  * then unless an older one was there. */
 WARN_UNUSED status_t manifest_write(const char *folder, manifest_t *manifest);
 
-/* manifest_read - *found is false, and out untouched, where the folder has no manifest. Else out is **owned**, predictions
- * included, which are those that the run wrote; manifest_fini. ST_CORRUPT: the manifest or the predictions were changed after
+/* manifest_read - *found is false, and out untouched, where the folder has no manifest. Else out is **owned**, but for
+ * predictions, which stay where they are; manifest_fini. ST_CORRUPT: the manifest or the predictions were changed after
  * training, as their checksums show; or, of older formats, it is not JSON, a member is missing, or the predictions do not have
  * the stated length. */
 WARN_UNUSED status_t manifest_read(const char *folder, manifest_t *out, bool *found);
+
+/* manifest_open_predictions - those of the finished run in `folder`, as manifest->result.predictions_file, which float_file.h
+ * keeps an eye on.  ST_CORRUPT: they are not those that the run wrote. */
+WARN_UNUSED status_t manifest_open_predictions(manifest_t *manifest, const char *folder);
 
 /* manifest_shards - how many shards stored the run's tables. */
 static inline int64_t manifest_shards(const manifest_t *manifest)

@@ -124,6 +124,14 @@ typedef struct sealer {
 
 static const sealer_t of_run = {"training", "the run", FILE_MANIFEST, ADVICE};
 
+static status_t check_sum(const char *path, const run_file_t *sealed, const char *checksum, const sealer_t *by)
+{
+    if (strcmp(checksum, sealed->checksum) == 0)
+        return ST_OK;
+    return FAIL(ST_CORRUPT, "%s: was changed after %s: its checksum is %s, %s beside it says %s; %s", path, by->end, checksum,
+                by->list, sealed->checksum, by->advice);
+}
+
 static status_t check_one(const char *path, const run_file_t *sealed, const sealer_t *by)
 {
     run_file_t found;
@@ -137,9 +145,14 @@ static status_t check_one(const char *path, const run_file_t *sealed, const seal
         return FAIL(ST_CORRUPT,
                     "%s: was changed after %s: it holds %" PRId64 " bytes, %s wrote %" PRId64 ", as %s beside it says; %s",
                     path, by->end, found.bytes, by->writer, sealed->bytes, by->list, by->advice);
-    if (strcmp(found.checksum, sealed->checksum) != 0)
-        return FAIL(ST_CORRUPT, "%s: was changed after %s: its checksum is %s, %s beside it says %s; %s", path, by->end,
-                    found.checksum, by->list, sealed->checksum, by->advice);
+    return check_sum(path, sealed, found.checksum, by);
+}
+
+status_t run_files_check_sum(const run_files_t *files, const char *path, const char *name, const char *checksum)
+{
+    for (int i = 0; i < files->n; i++)
+        if (strcmp(files->file[i].name, name) == 0)
+            return check_sum(path, &files->file[i], checksum, &of_run);
     return ST_OK;
 }
 

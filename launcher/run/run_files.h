@@ -65,6 +65,9 @@ WARN_UNUSED status_t run_files_seal_named(const char *folder, const char *const 
  * to do. */
 WARN_UNUSED status_t run_files_check(const run_files_t *files, const char *folder, uint32_t kinds);
 
+/* run_files_check_sum - the same of one file, path, that was read otherwise and has this checksum. */
+WARN_UNUSED status_t run_files_check_sum(const run_files_t *files, const char *path, const char *name, const char *checksum);
+
 /* run_files_check_results - the same of what run_files_seal_named sealed, for an experiment: a file that is gone is not missed,
  * since results.json has its numbers. advice ends the error's line. */
 WARN_UNUSED status_t run_files_check_results(const run_files_t *files, const char *folder, const char *advice);

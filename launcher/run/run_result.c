@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "common/base/memory.h"
+
 double quality_auc(const void *numbers)
 {
     return 1.0 - ((const quality_t *)numbers)->auc_loss;
@@ -18,24 +20,50 @@ static const metric_t cost[] = {COST_METRICS(ROW)};
 const metric_rows_t quality_rows = {quality, sizeof quality / sizeof *quality, offsetof(quality_t, not_recorded)};
 const metric_rows_t cost_rows = {cost, sizeof cost / sizeof *cost, offsetof(cost_t, not_recorded)};
 
-void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, const uint64_t *group, int64_t n)
+_Static_assert(SCORES_BLOCK == FLOAT_FILE_BLOCK, "a block of scores is a block of their file");
+
+static status_t read_file(void *file, int64_t first, int64_t count, float *out)
+{
+    return float_file_read(file, first, count, out);
+}
+
+scores_t replica_scores(const replica_result_t *replica, int64_t n)
+{
+    ASSERT(replica->predictions || replica->predictions_file || n == 0);
+    if (replica->predictions_file)
+        return (scores_t){.n = n, .read = read_file, .file = replica->predictions_file};
+    return scores_in_memory(replica->predictions, n);
+}
+
+void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, uint64_t *group, int64_t n)
 {
     for (int i = 0; i < quality_rows.n; i++)
         if (quality[i].measure)
             metric_set(&quality_rows, i, out, quality[i].measure(p, y, n));
     out->pqauc_loss = out->pqauc_query_mean = NAN; /* undefined, not 0, without a query column */
     if (group)
-        out->pqauc_loss = metrics_pqauc_loss(p, y, group, n, &out->pqauc_query_mean);
+        out->pqauc_loss = metrics_pqauc_loss_sorting(p, y, group, n, &out->pqauc_query_mean);
     for (int i = 0; i < quality_rows.n; i++)
         if (quality[i].derive)
             metric_set(&quality_rows, i, out, quality[i].derive(out));
 }
 
-void run_result_complete(quality_t *out, const float *p, const uint8_t *y, int64_t n)
+status_t run_result_complete(quality_t *out, const scores_t *p, const uint8_t *y)
 {
-    for (int i = 0; i < quality_rows.n; i++)
-        if (quality[i].measure && !metric_is_recorded(&quality_rows, i, out))
-            metric_set(&quality_rows, i, out, quality[i].measure(p, y, n));
+    float *loaded = NULL;
+    status_t status = ST_OK;
+    for (int i = 0; i < quality_rows.n && status == ST_OK; i++) {
+        if (!quality[i].measure || metric_is_recorded(&quality_rows, i, out))
+            continue;
+        if (!loaded) {
+            loaded = MEM_ARRAY(float, p->n);
+            status = scores_load(p, loaded);
+        }
+        if (status == ST_OK)
+            metric_set(&quality_rows, i, out, quality[i].measure(loaded, y, p->n));
+    }
+    mem_free(loaded);
+    return status;
 }
 
 static void print_told(FILE *out, const quality_t *numbers, int i, bool one_class, const char *separator)

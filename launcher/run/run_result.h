@@ -11,7 +11,9 @@
 
 #include "common/base/hash.h"
 #include "common/base/status.h"
+#include "common/files/float_file.h"
 #include "common/metrics/metrics.h"
+#include "common/metrics/scores.h"
 #include "launcher/run/activated_layers.h"
 #include "launcher/run/metric.h"
 
@@ -106,15 +108,21 @@ typedef struct replica_result {
     quality_t quality;
     cost_t cost;
     activated_layers_t layers; /* **owned** */
-    float *predictions;        /* **owned**, [eval_examples] of the experiment, by example index */
+    /* What it predicts for the evaluation split, by example index: one of the two, both **owned**. */
+    float *predictions;             /* of a run that is not written yet */
+    float_file_t *predictions_file; /* of one that is */
 } replica_result_t;
 
-/* run_result_evaluate - what the predictions of an evaluation split are worth: every row of quality that has a measure, and
- * those over queries; group: [n] the query of each example, or NULL. Of `out` nothing else is touched. */
-void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, const uint64_t *group, int64_t n);
+/* replica_scores - its predictions of n examples.  Borrows from it. */
+scores_t replica_scores(const replica_result_t *replica, int64_t n);
 
-/* run_result_complete - measures what the run's build did not record. */
-void run_result_complete(quality_t *quality, const float *p, const uint8_t *y, int64_t n);
+/* run_result_evaluate - what the predictions of an evaluation split are worth: every row of quality that has a measure, and
+ * those over queries; group: [n] the query of each example, sorted on return, or NULL. Of `out` nothing else is touched.
+ * Scratch memory: 8 bytes per example. */
+void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, uint64_t *group, int64_t n);
+
+/* run_result_complete - measures what the run's build did not record; p is loaded for it. Errors of reading p. */
+WARN_UNUSED status_t run_result_complete(quality_t *quality, const scores_t *p, const uint8_t *y);
 
 /* run_result_print_quality - evaluation over a number of examples in words, without a newline: "logloss 0.5, AUC loss 0.3 ..
  * over 100 examples"; what is not defined, or not recorded, says so. */

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool found = false;
     const status_t status = manifest_read("/none/run", &m, &found);
     if (status == ST_OK) {
-        ASSERT(found && m.predictions == PREDICTIONS && m.result.predictions[1] == 0.5f && manifest_shards(&m) >= 0);
+        ASSERT(found && m.predictions == PREDICTIONS && manifest_shards(&m) >= 0);
         ASSERT(strlen(m.result.digest) == 32);
         manifest_t *const same = &m;
         const status_t check = manifest_check(same, &m, "/none/run");

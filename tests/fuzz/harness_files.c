@@ -17,10 +17,12 @@ typedef struct fuzz_named {
 static fuzz_named_t files[FILES_MOST];
 static int files_count;
 
-/* The linker calls these in place of the two, and gives the two the other name (--wrap). */
+/* The linker calls these in place of the three, and gives the three the other name (--wrap). */
 status_t __wrap_file_read(const char *path, char **data, size_t *bytes);
+status_t __wrap_file_bytes(const char *path, int64_t *bytes);
 bool __wrap_file_exists(const char *path);
 status_t __real_file_read(const char *path, char **data, size_t *bytes);
+status_t __real_file_bytes(const char *path, int64_t *bytes);
 bool __real_file_exists(const char *path);
 
 void fuzz_file(const char *name, const void *data, size_t bytes)
@@ -50,13 +52,28 @@ bool __wrap_file_exists(const char *path)
     return files_count ? find(path) != NULL : __real_file_exists(path);
 }
 
+static status_t find_for(const char *path, const fuzz_named_t **file)
+{
+    *file = find(path);
+    return *file ? ST_OK : FAIL(ST_INPUT, "%s: no such file", path);
+}
+
+status_t __wrap_file_bytes(const char *path, int64_t *bytes)
+{
+    const fuzz_named_t *file;
+    if (!files_count)
+        return __real_file_bytes(path, bytes);
+    TRY(find_for(path, &file));
+    *bytes = (int64_t)file->bytes;
+    return ST_OK;
+}
+
 status_t __wrap_file_read(const char *path, char **data, size_t *bytes)
 {
+    const fuzz_named_t *file;
     if (!files_count)
         return __real_file_read(path, data, bytes);
-    const fuzz_named_t *file = find(path);
-    if (!file)
-        return FAIL(ST_INPUT, "%s: no such file", path);
+    TRY(find_for(path, &file));
     *data = mem_alloc(file->bytes + 1, 1);
     if (file->bytes)
         memcpy(*data, file->data, file->bytes);
@@ -92,9 +109,8 @@ static status_t create(disk_t *disk, const char *path, disk_file_t **out)
 
 static status_t open_named(disk_t *disk, const char *path, disk_file_t **out, int64_t *bytes)
 {
-    const fuzz_named_t *file = find(path);
-    if (!file)
-        return FAIL(ST_INPUT, "%s: no such file", path);
+    const fuzz_named_t *file;
+    TRY(find_for(path, &file));
     *bytes = (int64_t)file->bytes;
     return open_on(disk, file, out);
 }

@@ -48,7 +48,7 @@ static experiment_result_t measured(int replicas, int out)
                 replica->predictions[i] = prediction(v, r, i);
         }
     }
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     return e;
 }
 
@@ -180,7 +180,7 @@ static void test_many_variants(void **state)
         for (int r = 0; r < 3; r++)
             e.variant[v].replica[r].quality.logloss = number(v, r, 0);
     }
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     for (int v = 0; v < MANY; v++)
         assert_int_equal(differences_has_reference(&e, v), v == 3);
     const difference_t *d = differences_of(&e, MANY - 1, 3, 0);

@@ -130,7 +130,7 @@ static void test_curve_is_brute_force(void **state)
     for (int replicas = 2; replicas <= MOST; replicas++) {
         probe_curve_t curve;
         setup(&f, replicas);
-        probe_curve_make(&f.result, &f.variant, f.probes, END, &curve);
+        assert_int_equal(probe_curve_make(&f.result, &f.variant, f.probes, END, &curve), ST_OK);
         assert_int_equal(curve.points, POINTS + 1);
         assert_int_equal(curve.examples, EXAMPLES);
         for (int s = 0; s <= POINTS; s++) {
@@ -154,21 +154,21 @@ static void test_only_what_all_have(void **state)
     setup(&f, 3);
     f.point[1][0].step = 101;
     f.point[2][1].examples = EXAMPLES - 1;
-    probe_curve_make(&f.result, &f.variant, f.probes, 0, &curve);
+    assert_int_equal(probe_curve_make(&f.result, &f.variant, f.probes, 0, &curve), ST_OK);
     assert_int_equal(curve.points, 1);
     assert_int_equal(curve.step[0], 300);
     probe_curve_fini(&curve);
     f.result.group = NULL;
-    probe_curve_make(&f.result, &f.variant, f.probes, END, &curve);
+    assert_int_equal(probe_curve_make(&f.result, &f.variant, f.probes, END, &curve), ST_OK);
     assert_int_equal(curve.points, 2);
     assert_true(isnan(curve.spread[0].swap_top1.value) && isnan(curve.spread[0].swap_top1.error));
     probe_curve_fini(&curve);
     f.probes[1].n = 0;
-    probe_curve_make(&f.result, &f.variant, f.probes, END, &curve);
+    assert_int_equal(probe_curve_make(&f.result, &f.variant, f.probes, END, &curve), ST_OK);
     assert_int_equal(curve.points, 0);
     probe_curve_fini(&curve);
     setup(&f, 1);
-    probe_curve_make(&f.result, &f.variant, f.probes, END, &curve);
+    assert_int_equal(probe_curve_make(&f.result, &f.variant, f.probes, END, &curve), ST_OK);
     assert_int_equal(curve.points, 0);
     probe_curve_fini(&curve);
 }

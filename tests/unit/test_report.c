@@ -74,7 +74,7 @@ static void test_summary(void **state)
 {
     (void)state;
     experiment_result_t e = make_experiment();
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     const variant_result_t *relu = &e.variant[0];
     assert_true(relu->quality.logloss == 0.625);
     assert_true(isnan(relu->quality.pqauc_loss));
@@ -214,7 +214,7 @@ static void test_json(void **state)
     (void)state;
     test_dir();
     experiment_result_t e = make_experiment();
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     set_reproducibility(&e.variant[0], 0.375);
     set_reproducibility(&e.variant[1], NAN);
     set_errors(&e);
@@ -223,7 +223,7 @@ static void test_json(void **state)
     e.variant[0].slices = 1;
     e.variant[0].slice = MEM_ARRAY(pd_slice_t, 1);
     e.variant[0].slice[0] = (pd_slice_t){mem_strdup("label"), mem_strdup("1"), 1, 0.5};
-    e.variant[0].pd_of_example[0] = 0.75;
+    e.variant[0].most_different_pd[0] = 0.75;
     e.variant[1].worst_slices = 1;
     e.variant[1].worst = MEM_ARRAY(pd_slice_t, 1);
     e.variant[1].worst[0] = (pd_slice_t){mem_strdup("hour"), mem_strdup("23"), 40, 0.25};
@@ -256,7 +256,7 @@ static void test_csv(void **state)
     (void)state;
     test_dir();
     experiment_result_t e = make_experiment();
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     set_reproducibility(&e.variant[0], 0.375);
     set_reproducibility(&e.variant[1], NAN);
     set_errors(&e);
@@ -300,7 +300,7 @@ static void test_verdict_file(void **state)
     (void)state;
     test_dir();
     experiment_result_t e = make_experiment();
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     set_reproducibility(&e.variant[0], 0.375);
     set_reproducibility(&e.variant[1], NAN);
     assert_int_equal(report_write_verdict(&e, test_path("verdict.txt")), ST_OK);
@@ -326,7 +326,7 @@ static experiment_result_t make_known(void)
 {
     experiment_result_t e = make_experiment();
     e.group = MEM_ARRAY(uint64_t, EXAMPLES); /* one query: relu's second replica holds a tie, and its first example wins */
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     e.variant[0].reproducibility.pd_relative.low = 0.3125;
     e.variant[0].reproducibility.pd_relative.high = 0.375;
     e.variant[0].error.pd_relative = 0.0234;
@@ -405,7 +405,7 @@ static void test_table_fits(void **state)
     experiment_result_t e = make_experiment();
     e.variant[1].name = "ensemble-of-03";
     e.variant[1].determinism = "invariant";
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     for (int v = 0; v < 2; v++) {
         e.variant[v].quality.pqauc_loss = 0.27 + 0.1 * v;
         e.variant[v].reproducibility.pd_relative = (estimate_t){0.1234, 0.1187, 0.1295};
@@ -486,7 +486,12 @@ static void test_manifest_reads_back(void **state)
     assert_true(isnan(back.result.quality.pqauc_loss));
     assert_memory_equal(&back.result.cost, &m.result.cost, sizeof(cost_t));
     assert_int_equal(back.predictions, EXAMPLES);
-    assert_memory_equal(back.result.predictions, m.result.predictions, EXAMPLES * sizeof(float));
+    float p[EXAMPLES];
+    assert_null(back.result.predictions); /* they stay in their file */
+    assert_int_equal(manifest_open_predictions(&back, folder), ST_OK);
+    const scores_t scores = replica_scores(&back.result, EXAMPLES);
+    assert_int_equal(scores_load(&scores, p), ST_OK);
+    assert_memory_equal(p, m.result.predictions, sizeof p);
     assert_int_equal(manifest_check(&back, &m, folder), ST_OK);
     manifest_fini(&back);
     manifest_fini(&m);
@@ -622,6 +627,10 @@ static void test_changed_manifest_is_noticed(void **state)
     catch_stop();
     assert_caught("predictions.f32: was changed after training: its checksum is ");
     assert_false(found);
+    catch_start();
+    assert_int_equal(manifest_open_predictions(&m, folder), ST_CORRUPT);
+    catch_stop();
+    assert_caught("predictions.f32: was changed after training: its checksum is ");
     manifest_fini(&m);
 }
 

@@ -230,7 +230,7 @@ static void test_evaluation_of_a_dataset(void **state)
         assert_int_equal(e.group[at], i / 8);
         at++;
     }
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     assert_int_equal(e.queries, ROWS / 8);
     assert_int_equal(slices_report_make(dataset, &e), ST_OK);
 
@@ -253,7 +253,7 @@ static void test_logarithms_are_shown_as_the_text_has_them(void **state)
     assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
     experiment_result_t e = make_result();
     assert_int_equal(slices_report_read(dataset, &e), ST_OK);
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     assert_int_equal(slices_report_make(dataset, &e), ST_OK);
     const pd_slice_t *cheap = NULL;
     for (int32_t i = 0; i < e.variant[0].worst_slices; i++)
@@ -295,7 +295,7 @@ static void test_slices_of_what_has_none(void **state)
     experiment_result_t e = make_result();
     e.variant[0].replica[1].predictions[3] = NAN;
     assert_int_equal(slices_report_read(dataset, &e), ST_OK);
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     assert_int_equal(slices_report_make(dataset, &e), ST_OK);
     assert_int_equal(e.variant[1].slices, 2 + 4);
     assert_true(isnan(e.variant[0].reproducibility.pd_relative.value));
@@ -308,7 +308,7 @@ static void test_slices_of_what_has_none(void **state)
         mem_free(e.variant[v].replica[1].predictions);
     }
     assert_int_equal(slices_report_read(dataset, &e), ST_OK);
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     assert_int_equal(slices_report_make(dataset, &e), ST_OK);
     assert_int_equal(e.variant[0].slices, 0);
     assert_int_equal(e.variant[0].worst_slices, 0);

@@ -38,7 +38,7 @@ static experiment_result_t measured(int replicas, int out)
                 p[i] = prediction(v, r, i);
         }
     }
-    result_summarise(&e);
+    assert_int_equal(result_summarise(&e), ST_OK);
     return e;
 }
 

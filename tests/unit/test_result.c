@@ -48,7 +48,7 @@ static void test_evaluation(void **state)
     (void)state;
     const float p[] = {0.25f, 0.5f, 0.75f, 0.125f};
     const uint8_t y[] = {0, 1, 0, 0};
-    const uint64_t group[] = {1, 1, 2, 2};
+    uint64_t group[] = {1, 1, 2, 2};
     quality_t quality = {.progressive_logloss = 0.75};
     run_result_evaluate(&quality, p, y, group, 4);
     assert_true(quality.logloss == metrics_logloss(p, y, 4) && quality.calibration == 1.625);
@@ -68,7 +68,8 @@ static void test_evaluation(void **state)
     jsondoc_destroy(&doc);
     const int entropy = metric_find(&quality_rows, "normalised_entropy");
     assert_true(read.auc == 0.75 && !metric_is_recorded(&quality_rows, entropy, &read));
-    run_result_complete(&read, p, y, 4);
+    const scores_t scores = scores_in_memory(p, 4);
+    assert_int_equal(run_result_complete(&read, &scores, y), ST_OK);
     assert_true(read.normalised_entropy == quality.normalised_entropy && metric_is_recorded(&quality_rows, entropy, &read));
     assert_true(read.logloss == 0.5); /* what is recorded stays */
     assert_false(metric_is_recorded(&quality_rows, metric_find(&quality_rows, "training_logloss"), &read));
