@@ -24,15 +24,17 @@ static const command_t commands[] = {
      " out set reimport resume again restarts mode ",
      "Writes " FILE_CONFIG ", " FILE_METRICS ", " FILE_STEPS ", " FILE_MANIFEST ", " FILE_PREDICTIONS ", " FILE_DENSE
      "K.f32 and " DIR_STORE "/ to --out (default out/NAME).\n"
-     "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew.",
+     "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew. With --resume "
+     "auto\n"
+     "one line serves every start of a batch job: the first begins, later ones go on, and a finished run is shown again.",
      command_train},
     {"compare", "CONFIG",
      "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
-     " out set reimport restarts mode ",
+     " out set reimport resume restarts mode ",
      "Writes " FILE_REPORT ", " FILE_RESULTS ", " FILE_RESULTS_CSV
      " and one folder per run to --out (default out/NAME). Runs that are "
      "finished\n"
-     "there are kept, so an interrupted experiment goes on where it stopped.",
+     "there are kept, so an interrupted experiment goes on where it stopped; --resume auto says the same.",
      command_compare},
     {"report", "DIR", "write an experiment's " FILE_REPORT " again, from its " FILE_RESULTS " and the folders of its runs",
      " mode ", "", command_report},

@@ -112,8 +112,8 @@ static status_t check_earlier(coordinator_t *coordinator, const experiment_t *ex
     return check_unfinished(dir, options);
 }
 
-/* --resume: what is there to go on from? A run that is finished needs none. */
-static status_t check_resume(const char *dir, bool *finished)
+/* --resume: what is there to go on from? A run that is finished needs none, and with auto none is asked for. */
+static status_t check_resume(const char *dir, resume_t asked, bool *finished)
 {
     checkpoint_catalog_t catalog;
     char *manifest = run_path(dir, FILE_MANIFEST);
@@ -124,11 +124,14 @@ static status_t check_resume(const char *dir, bool *finished)
     TRY(checkpoint_catalog_read(disk_posix(), dir, &catalog));
     const bool found = catalog.n > 0;
     checkpoint_catalog_fini(&catalog);
-    return found ? ST_OK
-                 : FAIL(ST_INPUT,
-                        "--resume: %s holds no checkpoint; start without --resume, with checkpoint.every_steps or "
-                        "every_seconds set",
-                        dir);
+    if (!found && asked == RESUME_AUTO)
+        log_info("--resume auto: %s holds no checkpoint; the run begins at its beginning", dir);
+    return found || asked == RESUME_AUTO
+               ? ST_OK
+               : FAIL(ST_INPUT,
+                      "--resume: %s holds no checkpoint; start without --resume, with checkpoint.every_steps or "
+                      "every_seconds set",
+                      dir);
 }
 
 static status_t read_finished(const char *dir, manifest_t *out)
@@ -160,13 +163,13 @@ static status_t lead_train(coordinator_t *coordinator, const experiment_t *exper
     const progress_run_t line = {.variant = experiment->base->name, .replicas = 1, .runs = 1};
     const coordinator_run_t run = {.variant = -1, .dir = dir, .resume = options->resume, .line = &line};
     status_t status;
-    if (options->resume && !file_exists(dir))
-        TRY_DONE(check_resume(dir, &finished)); /* refuses, and makes no folder */
+    if (options->resume == RESUME_ALWAYS && !file_exists(dir))
+        TRY_DONE(check_resume(dir, options->resume, &finished)); /* refuses, and makes no folder */
     TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
     TRY_DONE(check_earlier(coordinator, experiment, dir, options));
     TRY_DONE(warn_of_splits(experiment->base));
     if (options->resume)
-        TRY_DONE(check_resume(dir, &finished));
+        TRY_DONE(check_resume(dir, options->resume, &finished));
     if (finished)
         TRY_DONE(read_finished(dir, &manifest));
     else
@@ -576,6 +579,10 @@ static status_t prepare_compare(const experiment_t *experiment, const options_t 
 
 status_t command_compare(const options_t *options)
 {
+    if (options->resume == RESUME_ALWAYS)
+        return FAIL(ST_INPUT,
+                    "smelter compare keeps what is finished in --out and goes on with the rest without being asked; leave "
+                    "--resume out, or give --resume auto, which says the same");
     static const job_kind_t kind = {prepare_compare, lead_compare, true};
     return job_run(options, &kind);
 }

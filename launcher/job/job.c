@@ -137,12 +137,14 @@ typedef struct start {
     const experiment_t *experiment;
 } start_t;
 
-/* The command line, and --resume in place of --again where it goes on from a checkpoint. */
+/* The command line, and --resume in place of --again where it goes on from a checkpoint; --resume auto does so by itself. */
 static status_t start_job(void *context, bool resume)
 {
     static char word[] = "--resume";
     const start_t *start = context;
     char *const *argv = start->options->argv;
+    if (start->options->resume == RESUME_AUTO)
+        return job_start(argv, start->experiment);
     size_t n = 0, words = 0;
     while (argv[words])
         words++;

@@ -8,7 +8,7 @@
 #include "common/cluster/launch.h"
 #include "common/files/file_mode.h"
 
-typedef enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_LIST } option_kind_t;
+typedef enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_LIST, OPTION_RESUME } option_kind_t;
 
 typedef struct option_line {
     const char *name, *value;
@@ -35,7 +35,8 @@ static const option_line_t option_lines[] = {
     {"restarts", "N", OPTION_TEXT, offsetof(options_t, restarts), "start up to N times again where the job fails (default: 0)"},
     {"mode", "MODE", OPTION_TEXT, offsetof(options_t, mode), "who may read what is written, such as 0750 (default: 0700)"},
     {"json", NULL, OPTION_FLAG, offsetof(options_t, json), "print JSON"},
-    {"resume", NULL, OPTION_FLAG, offsetof(options_t, resume), "go on from the newest checkpoint in --out"},
+    {"resume", "[auto]", OPTION_RESUME, offsetof(options_t, resume),
+     "go on from the newest checkpoint in --out; auto: begin where there is none"},
     {"again", NULL, OPTION_FLAG, offsetof(options_t, again), "remove the run in --out and train anew"},
     {"reimport", NULL, OPTION_FLAG, offsetof(options_t, reimport),
      "make the dataset again where its input, schema or settings have changed"},
@@ -78,6 +79,18 @@ static void print_one(const command_t *command)
     printf("  %-22s %s\n", "--help", "this text");
 }
 
+/* A flag that may have one word behind it, auto: any other is the next argument. Given twice, the last counts. */
+static status_t parse_resume(const char *equals, const char *next, int *at, resume_t *out)
+{
+    const char *word = equals ? equals + 1 : next;
+    const bool is_auto = word && strcmp(word, "auto") == 0;
+    if (equals && !is_auto)
+        return FAIL(ST_INPUT, "--resume=%s: --resume takes no value other than auto", word);
+    *at += is_auto && !equals;
+    *out = is_auto ? RESUME_AUTO : RESUME_ALWAYS;
+    return ST_OK;
+}
+
 /* One --option of a command; *at moves over its value. */
 static status_t parse_option(const command_t *command, char **argv, int argc, int *at, options_t *out)
 {
@@ -91,6 +104,8 @@ static status_t parse_option(const command_t *command, char **argv, int argc, in
             *(bool *)((char *)out + line->offset) = true;
             return equals ? FAIL(ST_INPUT, "--%s takes no value", line->name) : ST_OK;
         }
+        if (line->kind == OPTION_RESUME)
+            return parse_resume(equals, *at + 1 < argc ? argv[*at + 1] : NULL, at, &out->resume);
         const char *value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
         if (!value)
             return FAIL(ST_INPUT, "--%s needs a value: --%s %s", line->name, line->name, line->value);

@@ -8,6 +8,9 @@
 
 #define OPTIONS_MOST 64 /* --set arguments, and options that stand for one */
 
+/* --resume: from a checkpoint that must be there, or with the word auto from the beginning where there is none. */
+typedef enum resume { RESUME_NOT, RESUME_ALWAYS, RESUME_AUTO } resume_t;
+
 typedef struct options {
     const char *argument;           /* the command's main argument, or NULL */
     const char *second;             /* the one after it, of commands that take two */
@@ -26,7 +29,7 @@ typedef struct options {
     const char *initial;      /* --initial */
     const char *mode;         /* --mode, which is in force when the command runs */
     bool json;                /* --json */
-    bool resume;              /* --resume */
+    resume_t resume;          /* --resume, --resume auto */
     bool again;               /* --again */
     bool no_compress;         /* --no-compress */
     bool deep;                /* --deep */

@@ -131,6 +131,26 @@ nothing_there() {
     refused "$T/early" "--resume: $T/early holds no checkpoint"
 }
 
+# One command line for every start of a batch job: it begins, fails, goes on by itself, and shows what is finished.
+automatic() {
+    AUTO=("$SMELTER" train "$T/c.yaml" --out "$T/auto" --resume auto)
+    SMELTER_CRASH=coordinator:commit.renamed:2 run "$T/log" "${AUTO[@]}"
+    expect_line "$T/log" "--resume auto: $T/auto holds no checkpoint; the run begins at its beginning"
+    expect "not killed" [ "$CODE" != 0 ]
+    run "$T/log" "${AUTO[@]}" --set embedding.dim=8
+    expect "another configuration: exit code $CODE" [ "$CODE" = 2 ]
+    SMELTER_CRASH=coordinator:commit.renamed:3 run "$T/log" "${AUTO[@]}" --restarts 1
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect_line "$T/log" "$T/auto goes on before step 200"
+    expect_line "$T/log" "it starts again in 1 s (restart 1 of 1)"
+    expect_line "$T/log" "$T/auto goes on before step 500"
+    expect_same "$T/auto" "$T/whole"
+    run "$T/log" "${AUTO[@]}"
+    expect_line "$T/log" "$T/auto is finished; there is nothing to resume"
+    run "$T/log" "${AUTO[@]}" --again
+    expect "--again: exit code $CODE" [ "$CODE" = 2 ]
+}
+
 damaged() {
     fresh
     sed -i 's/"format": 1/"format": 9/' "$STEP/manifest.json"
@@ -212,7 +232,9 @@ comparison() {
     printf '%s\n' 'experiment: {replicas: 2, vary: [init]}' >>"$T/pair.yaml"
     SMELTER_CRASH=coordinator:commit.renamed:9 run "$T/log" "$SMELTER" compare "$T/pair.yaml" --out "$T/pair"
     expect "not killed" [ "$CODE" != 0 ]
-    run "$T/log" "$SMELTER" compare "$T/pair.yaml" --out "$T/pair" --set cluster.workers=4
+    run "$T/log" "$SMELTER" compare "$T/pair.yaml" --out "$T/pair" --set cluster.workers=4 --resume
+    expect "--resume: exit code $CODE" [ "$CODE" = 2 ]
+    run "$T/log" "$SMELTER" compare "$T/pair.yaml" --out "$T/pair" --set cluster.workers=4 --resume=auto
     expect "exit code $CODE" [ "$CODE" = 0 ]
     expect_line "$T/log" "1 of 2 runs are finished"
     expect_line "$T/log" "$T/pair/pair/r1 goes on before step 200"
@@ -225,6 +247,7 @@ case_of "SIGUSR1 saves and goes on, SIGTERM saves and stops" signals
 case_of "changes of the configuration are listed or refused" changed_configuration
 case_of "at determinism sync the same workers, on any servers" sync_needs_its_workers
 case_of "without a checkpoint there is nothing to resume" nothing_there
+case_of "--resume auto begins, goes on and ends by one command line" automatic
 case_of "what is damaged is named" damaged
 case_of "checkpoints are listed, shown and verified, and what is damaged is named" commands
 case_of "a checkpoint predicts what a run of as many steps does" predictions

@@ -41,7 +41,7 @@ static status_t run_failing(const options_t *options)
 }
 
 static const command_t commands[] = {
-    {"train", "CONFIG", "train one model", " set out rows no-compress ", "It prints the result.", run_train},
+    {"train", "CONFIG", "train one model", " set out rows no-compress resume ", "It prints the result.", run_train},
     {"inspect", "[DIR]", "show things", " schema max-bad-rows ", "", run_inspect},
     {"version", "", "say the version", "", "", run_version},
     {"fail", "", "fails", "", "", run_failing},
@@ -85,6 +85,17 @@ static void test_what_reaches_the_command(void **state)
     assert_string_equal(seen.out, "second");
     assert_int_equal(RUN("train", "a.yaml", "--out", "--rows"), ST_OK); /* a value may look like an option */
     assert_string_equal(seen.out, "--rows");
+
+    assert_int_equal(RUN("train", "--resume", "a.yaml"), ST_OK); /* only the word auto belongs to it */
+    assert_int_equal(seen.resume, RESUME_ALWAYS);
+    assert_string_equal(seen.argument, "a.yaml");
+    assert_int_equal(RUN("train", "--resume", "auto", "a.yaml"), ST_OK);
+    assert_int_equal(seen.resume, RESUME_AUTO);
+    assert_string_equal(seen.argument, "a.yaml");
+    assert_int_equal(RUN("train", "a.yaml", "--resume=auto", "--rows", "auto"), ST_OK);
+    assert_int_equal(seen.resume, RESUME_AUTO);
+    assert_int_equal(RUN("train", "a.yaml", "--resume"), ST_OK);
+    assert_int_equal(seen.resume, RESUME_ALWAYS);
 
     assert_int_equal(RUN("inspect"), ST_OK); /* [DIR] may be left out */
     assert_string_equal(ran, "inspect");
@@ -148,6 +159,8 @@ static void test_what_is_wrong(void **state)
     ERROR("smelter version does not know the option --set", "version", "--set", "a=b");
     ERROR("--out needs a value: --out DIR", "train", "a.yaml", "--out");
     ERROR("--set needs a value: --set KEY=VALUE", "train", "a.yaml", "--set");
+    ERROR("--resume=newest: --resume takes no value other than auto", "train", "a.yaml", "--resume=newest");
+    ERROR("smelter train needs CONFIG", "train", "--resume", "auto");
     ERROR("--no-compress takes no value", "train", "a.yaml", "--no-compress=yes");
 }
 
