@@ -8,10 +8,16 @@ CC       ?= gcc
 MARCH    ?= native
 SAN      ?=
 OPT      ?= -O3
+# What runs before smelter has looked whether the processor has what MARCH uses is built for the oldest (common/process/instructions.h).
+OLDEST   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),x86-64,$(MARCH))
+OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c common/base/log.c common/base/printable.c
+MARCH_OF = $(MARCH)
+# What most processors have: the sanitizers' build is of this, so that a portable build is tested, too.
+PORTABLE := $(if $(filter x86-64,$(OLDEST)),x86-64-v3,$(MARCH))
 PKGS     := ompi-c libzmq lmdb openblas libcyaml jansson libxxhash libzstd zlib
 
 # -ffp-contract=off: the same expression gives the same bits in every build and on every vector width.
-CFLAGS_OWN = -std=gnu11 -D_GNU_SOURCE -g $(OPT) -march=$(MARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
+CFLAGS_OWN = -std=gnu11 -D_GNU_SOURCE -g $(OPT) -march=$(MARCH_OF) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
              -Wstrict-prototypes -Wmissing-prototypes -Wvla -I. $(SAN) -MMD -MP -DSMELTER_BUILD_DIR='"$(BUILD)"'
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -101,7 +107,7 @@ readme: all ## run the demo, and put its table into README.md and its picture in
 	@tests/readme.sh $(BUILD)
 
 sanitize: ## unit and kernel tests, and the replay of fuzz targets, under the address and the undefined-behaviour sanitizer (a part of .ci/run)
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests build-fuzzers
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize MARCH=$(PORTABLE) OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests build-fuzzers
 	@ASAN_OPTIONS=detect_leaks=0 TEST_TIMEOUT=600 tests/run.sh build-sanitize unit kernels fuzz
 
 asan: ## all tests under the address sanitizer
@@ -144,6 +150,15 @@ $(BUILD)/commit: FORCE
 $(BUILD)/launcher/main.o: $(BUILD)/commit
 $(BUILD)/launcher/main.o: CFLAGS_OWN += -DSMELTER_COMMIT='"$(shell cat $(BUILD)/commit)"'
 
+$(OLDEST_SRC:%.c=$(BUILD)/%.o): MARCH_OF = $(OLDEST)
+$(BUILD)/common/process/instructions.o: CFLAGS_OWN += -DSMELTER_MARCH='"$(MARCH)$(if $(filter native,$(MARCH)), ($(NATIVE)))"'
+NATIVE = $(or $(shell $(CC) -march=native -Q --help=target 2>/dev/null | awk '$$1 == "-march=" { print $$2 }'),of the machine it was built on)
+
+# Objects that were built with other flags are built again.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(MARCH) $(OPT) $(SAN)' | cmp -s - $@ || echo '$(MARCH) $(OPT) $(SAN)' >$@
+
 $(BUILD)/launcher/report/html_assets.o: $(wildcard launcher/report/html/*)
 
 # A library of its own, which becomes a part of the program as bytes: no sanitizer, no build id.
@@ -158,7 +173,7 @@ $(FAILING): tests/lib/failing_calls.c Makefile
 	@echo "cc    $<"
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Wshadow -fPIC -shared -o $@ $< -ldl
 
-$(BUILD)/%.o: %.c Makefile
+$(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "cc    $<"
 	@$(CC) $(CFLAGS_OWN) $(PKG_CFLAGS) -c -o $@ $<
@@ -180,7 +195,7 @@ SIM_BLIND := $(patsubst %.c,$(BUILD)/tests/sim/blind/%.o,ps/checkpoint/delta.c l
 SIM_LINK  := $(patsubst %,-Wl$(comma)--wrap=%,mem_alloc mem_grow mem_strdup mdb_env_open mdb_txn_begin mdb_txn_commit mdb_env_sync mdb_env_close)
 $(SIM_BLIND): BLIND = -Dhash64=sim_hash64 -Dhash_stream_value=sim_hash_stream_value
 $(BUILD)/tests/sim/blind/common/files/lmdb_pages.o: BLIND = -Dhash64=sim_page_hash64
-$(SIM_BLIND): $(BUILD)/tests/sim/blind/%.o: %.c Makefile
+$(SIM_BLIND): $(BUILD)/tests/sim/blind/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_OWN) $(PKG_CFLAGS) $(BLIND) -c -o $@ $<
 $(BUILD)/tests/sim/sim $(BUILD)/tests/sim/test_faults $(BUILD)/tests/sim/test_lossy: $(BUILD)/tests/sim/%: $(SIM_LIB) $(SIM_BLIND) $(TEST_LIB) $(BUILD)/libsmelter.a

@@ -10,6 +10,7 @@
 #include "common/files/run_paths.h"
 #include "common/process/descriptors.h"
 #include "common/process/failpoint.h"
+#include "common/process/instructions.h"
 #include "launcher/commands/commands.h"
 #include "launcher/job/mpirun_guard.h"
 #include "launcher/ranks/provenance.h"
@@ -107,6 +108,8 @@ static status_t run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (instructions_check(instructions_built(), instructions_here()) != ST_OK) /* before all that is built with more */
+        return status_exit_code(ST_INPUT);
     file_mode_restrict();
     if (argc > 2 && strcmp(argv[1], MPIRUN_GUARD_DAEMON) == 0)
         return mpirun_guard_daemon(argv + 1);

@@ -10,6 +10,9 @@
 #include "common/base/status.h"
 #include "common/kernels/activation_loop.h"
 
+/* Functions of this file hand groups to each other, also where the processor has no register as wide. */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
 #define GROUP 16     /* elements that go through the knots together: one AVX-512 or two AVX registers */
 #define KNOTS_MAX 64 /* no list of a configuration is longer */
 

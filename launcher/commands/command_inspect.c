@@ -13,6 +13,7 @@
 #include "common/files/run_paths.h"
 #include "common/kernels/gemm.h"
 #include "common/kernels/processor.h"
+#include "common/process/instructions.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/gsmelu_print.h"
 #include "launcher/commands/initial_export.h"
@@ -208,8 +209,9 @@ static void print_run(const run_reader_t *run, const run_scan_t *scan)
     processors_print(stdout, &m->processors);
     printf("  run id         %s\n", identity_text(m->run_id, id));
     if (m->provenance.version)
-        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s\n", m->provenance.begun, m->provenance.ended,
-               m->provenance.hosts, m->provenance.cpu, m->provenance.version, m->provenance.commit);
+        printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s%s%s\n", m->provenance.begun, m->provenance.ended,
+               m->provenance.hosts, m->provenance.cpu, m->provenance.version, m->provenance.commit,
+               *m->provenance.march ? ", MARCH=" : "", m->provenance.march);
     printf("  evaluation     ");
     run_result_print_quality(stdout, &m->result.quality, m->predictions);
     fputc('\n', stdout);
@@ -290,7 +292,8 @@ status_t command_version(const options_t *options)
 {
     (void)options;
     char text[PROCESSOR_TEXT_BYTES];
-    printf("smelter %s\ncommit  %s\nkernels %s\n", SMELTER_VERSION, provenance_commit(), gemm_kernel_name());
+    printf("smelter %s\ncommit  %s\nmarch   %s\nkernels %s\n", SMELTER_VERSION, provenance_commit(), instructions_march(),
+           gemm_kernel_name());
     printf("bits    %s\n", processor_text(processor_here(), text));
     return ST_OK;
 }

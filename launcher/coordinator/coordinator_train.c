@@ -11,6 +11,7 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/metrics/metrics.h"
+#include "common/process/instructions.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/coordinator/coordinator_impl.h"
@@ -407,6 +408,7 @@ static provenance_t begin_provenance(const coordinator_t *c)
         .cpu = mem_strdup(provenance_cpu()),
         .version = mem_strdup(SMELTER_VERSION),
         .commit = mem_strdup(provenance_commit()),
+        .march = mem_strdup(instructions_march()),
     };
 }
 

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/kernels/gemm.h"
+#include "common/process/instructions.h"
 
 static const char *commit_field;
 
@@ -70,6 +71,12 @@ void provenance_put(jsondoc_t *manifest, const provenance_t *provenance)
     jsondoc_put(manifest, "provenance", &object);
 }
 
+/* Texts that manifests of the same format may lack. */
+static bool is_younger(const char *name)
+{
+    return strcmp(name, "march") == 0;
+}
+
 status_t provenance_get(const jsondoc_t *manifest, const char *where, provenance_t *out)
 {
     const jsondoc_t *object;
@@ -78,8 +85,9 @@ status_t provenance_get(const jsondoc_t *manifest, const char *where, provenance
     TRY(jsondoc_get_object(manifest, where, "provenance", &object));
 #define GET(name) \
     { \
-        const char *text; \
-        TRY(jsondoc_get_text(object, where, #name, &text)); \
+        const char *text = ""; \
+        if (!is_younger(#name) || jsondoc_has(object, #name)) \
+            TRY(jsondoc_get_text(object, where, #name, &text)); \
         mem_free(out->name); \
         out->name = mem_strdup(text); \
     }
@@ -106,5 +114,6 @@ void provenance_put_here(jsondoc_t *results)
     jsondoc_put_text(object, "kernels", gemm_kernel_name());
     jsondoc_put_text(object, "version", SMELTER_VERSION);
     jsondoc_put_text(object, "commit", provenance_commit());
+    jsondoc_put_text(object, "march", instructions_march());
     jsondoc_put(results, "provenance", &object);
 }

@@ -14,8 +14,9 @@
 
 /* X(name): texts, in the order of the file. begun, ended: clock_utc, of the last start. hosts: of all ranks, each once, in
  * the order of ranks. cpu: the coordinator's model. commit: of the source that the program was built from, "-dirty" where it
- * was changed after that, "unknown" where it was built outside of a repository. */
-#define PROVENANCE_TEXTS(X) X(begun) X(ended) X(hosts) X(cpu) X(version) X(commit)
+ * was changed after that, "unknown" where it was built outside of a repository. march: of instructions_march; empty in older
+ * manifests. */
+#define PROVENANCE_TEXTS(X) X(begun) X(ended) X(hosts) X(cpu) X(version) X(commit) X(march)
 
 typedef struct provenance {
 #define PROVENANCE_TEXT(name) char *name; /* **owned**; NULL: not recorded */

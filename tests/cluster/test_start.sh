@@ -93,6 +93,16 @@ other_launcher() {
 }
 
 # A library's or our own first line must not land in a file that got the number of a closed descriptor.
+# A program that says of itself that it uses what this processor does not have; ranks of a host say it once.
+missing_instructions() {
+    LC_ALL=C sed 's/__FMA4__\x00/1\x00FMA4__\x00/' "$SMELTER" >"$T/elsewhere"
+    chmod +x "$T/elsewhere"
+    refused 2 "lacks what it uses of that: fma4; build it for the oldest processor of the cluster, which for this one is make MARCH=" \
+        "$T/elsewhere" train "$T/c.yaml" --out "$T/run"
+    run "$T/log" "${MPIRUN[@]}" -np 3 "$T/elsewhere" train "$T/c.yaml" --out "$T/run"
+    expect "by mpirun: exit code $CODE" [ "$CODE" = 2 ]
+    expect_errors 1 "$T/log"
+}
 closed_descriptors() {
     train "$T/open"
     "$SMELTER" train "$T/c.yaml" --out "$T/closed" <&- >&- 2>&-
@@ -183,6 +193,11 @@ case_of "a soft limit on file descriptors is raised" soft_limit_is_raised
 case_of "srun without PMIx" srun_without_pmix
 case_of "another MPI's launcher" other_launcher
 case_of "closed descriptors" closed_descriptors
+if grep -qw fma4 /proc/cpuinfo || ! grep -qw avx /proc/cpuinfo; then
+    skip "a processor that lacks what the program was built for" "it needs an x86-64 processor without FMA4"
+else
+    case_of "a processor that lacks what the program was built for" missing_instructions
+fi
 case_of "stopped and continued at a terminal" stopped_at_a_terminal
 if OPENBLAS_CORETYPE=$OTHER_KERNEL "$SMELTER" version | grep -q "kernel $OTHER_KERNEL$"; then
     case_of "ranks on two kinds of processor" mixed_processors

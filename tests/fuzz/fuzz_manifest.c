@@ -100,7 +100,7 @@ void fuzz_seeds(void)
     m.shards_per_server = 1;
     m.stores = stores;
     m.processors = (processors_t){&kind, 1};
-    m.provenance = (provenance_t){word, word, word, word, word, word};
+    m.provenance = (provenance_t){word, word, word, word, word, word, word};
     m.run_id = 7;
     seed("large", &m, false);
     seed("files", &m, true);

@@ -49,7 +49,8 @@ static void test_reads_back(void **state)
                       .hosts = mem_strdup("h, i"),
                       .cpu = mem_strdup(provenance_cpu()),
                       .version = mem_strdup(SMELTER_VERSION),
-                      .commit = mem_strdup("c")};
+                      .commit = mem_strdup("c"),
+                      .march = mem_strdup("x86-64-v3")};
     provenance_t back = {0}, none = {0};
     jsondoc_t *doc = jsondoc_object();
     assert_int_equal(strlen(date), strlen("2026-01-02T03:04:05Z"));
