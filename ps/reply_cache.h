@@ -9,12 +9,15 @@
 
 #include <stdint.h>
 
+#include "common/net/pieces.h"
+
 typedef struct reply_cache reply_cache_t;
 
 typedef struct reply {
-    int64_t step, rows, bytes;
+    int64_t step;
     uint64_t sequence; /* of the pull */
-    void *weights;     /* from a pool; a reply is one of its holders */
+    pieces_t pieces;
+    float *weights; /* of all pieces, from a pool; a reply is one of its holders */
 } reply_t;
 
 /* reply_cache_create - places for the replies of `steps` consecutive steps per worker; **owned**. */

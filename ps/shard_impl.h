@@ -158,7 +158,7 @@ const char *shard_check(const shard_t *shard, const net_message_t *message, int 
 /* shard_answer - answer a PULL or PEEK that was checked, and release it. */
 WARN_UNUSED status_t shard_answer(shard_t *shard, net_message_t *message, bool peek);
 
-/* shard_send_rows - send an answer, or send it again. */
+/* shard_send_rows - send an answer again. */
 WARN_UNUSED status_t shard_send_rows(shard_t *shard, int peer, const reply_t *reply);
 
 /* shard_prefetch - bring the rows of a pull that must wait into memory. */

@@ -317,7 +317,6 @@ static status_t handle_pull_again(shard_t *shard, net_message_t *message, int wo
     TRY(drop_duplicate(shard, message));
     if (!reply)
         return ST_OK;
-    pool_keep(reply->weights);
     return shard_send_rows(shard, peer, reply);
 }
 

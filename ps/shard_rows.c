@@ -76,14 +76,24 @@ const char *shard_check(const shard_t *shard, const net_message_t *message, int 
     return NULL;
 }
 
-/* Send ROWS; one of the weights' holders is the transport from now on. It tells the worker which pushes have arrived. */
+/* Send a piece of an answer; the transport is one more holder of its weights. It tells the worker which pushes have arrived. */
+static status_t send_piece(shard_t *shard, int peer, const reply_t *reply, int piece)
+{
+    wire_header_t header = shard_header(shard, WIRE_ROWS, reply->step, pieces_rows(&reply->pieces, piece));
+    header.sequence = reply->sequence;
+    header.piece = (uint16_t)piece;
+    wire_set_pushes_taken(&header, replay_window_floor(&shard->windows[shard_worker_of(shard, peer)]));
+    const wire_frame_t frame = {reply->weights + pieces_first_weight(&reply->pieces, piece),
+                                pieces_weights(&reply->pieces, piece) * (int64_t)sizeof(float)};
+    pool_keep(reply->weights);
+    return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, reply->weights);
+}
+
 status_t shard_send_rows(shard_t *shard, int peer, const reply_t *reply)
 {
-    wire_header_t header = shard_header(shard, WIRE_ROWS, reply->step, reply->rows);
-    header.sequence = reply->sequence;
-    wire_set_pushes_taken(&header, replay_window_floor(&shard->windows[shard_worker_of(shard, peer)]));
-    wire_frame_t frame = {reply->weights, reply->bytes};
-    return net_send_owned(shard->o.net, peer, &header, &frame, 1, pool_give, reply->weights);
+    for (int piece = 0; piece < reply->pieces.n; piece++)
+        TRY(send_piece(shard, peer, reply, piece));
+    return ST_OK;
 }
 
 /* No row was lost to an error of the disk, so far. */
@@ -106,57 +116,97 @@ void shard_prefetch(shard_t *shard, const net_message_t *pull)
     }
 }
 
+/* Where an answer's gathering is. */
+typedef struct gather {
+    tables_t own; /* whose missing rows are created: none where it is a peek */
+    const wire_segment_t *segment;
+    uint32_t done; /* keys of the segment */
+    const uint64_t *keys;
+    float *at;
+} gather_t;
+
+static void gather(shard_t *shard, gather_t *g, int64_t rows)
+{
+    while (rows > 0) {
+        const int64_t left = g->segment->count - g->done, some = rows < left ? rows : left;
+        table_t *table = shard->tables[g->segment->table];
+        if (is_in(&g->own, g->segment->table))
+            table_pull(table, g->keys, some, g->at);
+        else
+            table_peek(table, g->keys, some, g->at);
+        g->keys += some;
+        g->at += some * table_options(table)->dim;
+        g->done += (uint32_t)some;
+        rows -= some;
+        if (g->done == g->segment->count) {
+            g->segment++;
+            g->done = 0;
+        }
+    }
+}
+
+/* Gather an answer and send it, each piece as soon as it is there. Rows that may lie on disk are gathered before any is sent:
+ * together they are read faster, and none leaves should the disk fail. */
+static status_t gather_and_send(shard_t *shard, gather_t *g, int peer, const reply_t *reply)
+{
+    const pieces_t *pieces = &reply->pieces;
+    if (shard->row_cache) {
+        gather(shard, g, pieces->rows);
+        TRY(row_cache_status(shard->row_cache)); /* which ends the shard */
+        return shard_send_rows(shard, peer, reply);
+    }
+    for (int piece = 0; piece < pieces->n; piece++) {
+        gather(shard, g, pieces_rows(pieces, piece));
+        TRY(send_piece(shard, peer, reply, piece));
+    }
+    return ST_OK;
+}
+
+static void count_pull(shard_t *shard, const wire_header_t *header)
+{
+    int64_t oldest = shard->applied;
+    if (!shard_is_ordered(shard)) {
+        oldest = shard->pushed[0];
+        for (int w = 1; w < shard->workers; w++)
+            oldest = shard->pushed[w] < oldest ? shard->pushed[w] : oldest;
+    }
+    const int64_t staleness = header->step > oldest ? header->step - oldest : 0;
+    shard->counters.rows_pulled += header->count;
+    shard->counters.staleness_sum += staleness;
+    shard->counters.staleness_count++;
+    if (staleness > shard->counters.staleness_max)
+        shard->counters.staleness_max = staleness;
+}
+
 /* Answer a PULL or PEEK and release it. A pull looks at tables that other groups train as a peek does, so that a peer's tables
  * have the rows of its own share of the data alone. */
 status_t shard_answer(shard_t *shard, net_message_t *message, bool peek)
 {
     int64_t floats = 0;
+    const wire_header_t *header = &message->header;
     const int worker = shard_worker_of(shard, message->peer);
-    const tables_t own = tables_of(shard, worker);
     const char *reason = shard_check(shard, message, worker, &floats);
     ASSERT(!reason);
     const wire_segment_t *segments = message->frame[0].data;
-    const uint64_t *keys = message->frame[1].data;
-    int64_t n = message->frame[0].bytes / (int64_t)sizeof *segments;
-    float *rows = pool_take(shard->pool, (size_t)floats * sizeof *rows), *at = rows;
-    for (int64_t i = 0; i < n; i++) {
-        table_t *table = shard->tables[segments[i].table];
-        if (peek || !is_in(&own, segments[i].table))
-            table_peek(table, keys, segments[i].count, at);
-        else
-            table_pull(table, keys, segments[i].count, at);
-        keys += segments[i].count;
-        at += (int64_t)segments[i].count * table_options(table)->dim;
-    }
-    if (!shard_rows_are_sound(shard)) { /* which ends the shard */
-        pool_give(rows);
-        net_release(shard->o.net, message);
-        return row_cache_status(shard->row_cache);
-    }
-    if (!peek) {
-        shard->counters.rows_pulled += message->header.count;
-        int64_t oldest = shard->applied;
-        if (!shard_is_ordered(shard)) {
-            oldest = shard->pushed[0];
-            for (int w = 1; w < shard->workers; w++)
-                oldest = shard->pushed[w] < oldest ? shard->pushed[w] : oldest;
-        }
-        int64_t staleness = message->header.step > oldest ? message->header.step - oldest : 0;
-        shard->counters.staleness_sum += staleness;
-        shard->counters.staleness_count++;
-        if (staleness > shard->counters.staleness_max)
-            shard->counters.staleness_max = staleness;
-    }
-    const reply_t reply = {.step = message->header.step,
-                           .rows = message->header.count,
-                           .bytes = floats * (int64_t)sizeof *rows,
-                           .sequence = message->header.sequence,
-                           .weights = rows};
-    const int peer = message->peer;
-    net_release(shard->o.net, message);
+    const int64_t n = message->frame[0].bytes / (int64_t)sizeof *segments;
+    reply_t reply = {.step = header->step,
+                     .sequence = header->sequence,
+                     .weights = pool_take(shard->pool, (size_t)floats * sizeof *reply.weights)};
+    pieces_begin(&reply.pieces, header->count, floats);
+    for (int64_t i = 0; i < n; i++)
+        pieces_add(&reply.pieces, segments[i].count, table_options(shard->tables[segments[i].table])->dim);
+    gather_t g = {.own = peek ? (tables_t){0, 0} : tables_of(shard, worker),
+                  .segment = segments,
+                  .keys = message->frame[1].data,
+                  .at = reply.weights};
     if (!peek)
+        count_pull(shard, header);
+    const status_t status = gather_and_send(shard, &g, message->peer, &reply);
+    if (!peek && status == ST_OK)
         reply_cache_put(shard->replies, worker, &reply);
-    return shard_send_rows(shard, peer, &reply);
+    pool_give(reply.weights);
+    net_release(shard->o.net, message);
+    return status;
 }
 
 /* Pushes of a step come next; rows that were not pushed for long expire then. Steps may overtake each other at L0 and L1. */

@@ -1,6 +1,7 @@
-/* Replies stay in their transport frames until the step is released: rows are gathered straight from them. A push is one pooled
- * buffer [segments | keys | gradients]; gradients are written in place, and the buffer returns to the pool when it has left and
- * the shard has acknowledged the push: every ROWS says how many pushes the shard has taken without a gap.
+/* Replies, which come in pieces, stay in their transport frames until the step is released: rows are gathered straight from
+ * them. A pull is one pooled buffer [segments | keys], which returns to the pool when it has left. A push is one pooled buffer
+ * [segments | keys | gradients]; gradients are written in place, and the buffer returns to the pool when it has left and the
+ * shard has acknowledged the push: every ROWS says how many pushes the shard has taken without a gap.
  *
  * Something is sent again, with the sequence number of the first time,
  *     a push     when an answer to a pull that was sent after it does not acknowledge it: it was lost, or is late;
@@ -20,26 +21,34 @@
 #include "common/base/memory.h"
 #include "common/base/pool.h"
 #include "common/net/dispatch.h"
+#include "common/net/pieces.h"
 #include "common/process/rank_signals.h"
 #include "worker/resend_queue.h"
 
 #define IN_FLIGHT 4
 #define UNACKNOWLEDGED 16 /* more than pipeline_depth + 2, which is how many wait for answers that the shard holds back */
 #define RETRY_STRETCH 8   /* pauses between retries double up to this multiple of the first one */
-#define CONTROLS 4        /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
+#define PIECE_REASON_BYTES 200
+#define CONTROLS 4 /* control messages kept while a worker is busy; the coordinator then sends at most one ahead */
+
+/* What a shard answers to a pull. */
+typedef struct answer {
+    pieces_t pieces; /* of what was asked for */
+    uint32_t has;    /* of them, a bit each */
+    bool is_whole;
+    net_message_t piece[PIECES_MOST];
+} answer_t;
+_Static_assert(PIECES_MOST <= 32, "a bit for each piece");
 
 typedef struct flight {
     bool used, peek;
     int64_t step;
-    const batch_t *batch;    /* borrowed while answers are missing; NULL: an empty pull */
-    bool is_cut;             /* the cluster is cut before its step */
-    uint64_t sequence;       /* of the pull; answers carry it */
-    int missing;             /* shards that have not answered */
-    bool *answered;          /* [shards] */
-    int64_t *asked;          /* [shards] keys of the pull */
-    int64_t *weights;        /* [shards] of their rows */
-    net_message_t *messages; /* [shards] */
-    uint64_t pushes;         /* that must be acknowledged before the wait is over */
+    const batch_t *batch; /* borrowed while answers are missing; NULL: an empty pull */
+    bool is_cut;          /* the cluster is cut before its step */
+    uint64_t sequence;    /* of the pull; answers carry it */
+    int missing;          /* shards that have not answered in full */
+    answer_t *answers;    /* [shards] */
+    uint64_t pushes;      /* that must be acknowledged before the wait is over */
     bool awaited;
     patience_t waited;
     int64_t retry_ns, pause_ns; /* of the wait */
@@ -70,8 +79,6 @@ struct client {
     pool_t *pool;
     void **push_buffer; /* [shards] */
     float **push_base;  /* [shards] */
-    char *pull_scratch; /* segments and keys of all sets */
-    size_t pull_scratch_cap;
     int64_t rows_pulled, rows_pushed, bytes_sent, bytes_received, sent_again;
     bool stopped, failed;
     status_t stop_status;
@@ -87,22 +94,20 @@ client_t *client_create(const client_options_t *options)
     c->retry_ns = retry < quarter ? retry : quarter;
     c->push_buffer = ARENA_ARRAY(&c->arena, void *, options->shards);
     c->push_base = ARENA_ARRAY(&c->arena, float *, options->shards);
-    for (int i = 0; i < IN_FLIGHT; i++) {
-        c->flights[i].answered = ARENA_ARRAY(&c->arena, bool, options->shards);
-        c->flights[i].asked = ARENA_ARRAY(&c->arena, int64_t, options->shards);
-        c->flights[i].weights = ARENA_ARRAY(&c->arena, int64_t, options->shards);
-        c->flights[i].messages = ARENA_ARRAY(&c->arena, net_message_t, options->shards);
-    }
+    for (int i = 0; i < IN_FLIGHT; i++)
+        c->flights[i].answers = ARENA_ARRAY(&c->arena, answer_t, options->shards);
     return c;
 }
 
 static void release_flight(client_t *c, flight_t *flight)
 {
-    for (int s = 0; s < c->o.shards; s++)
-        if (flight->answered[s]) {
-            net_release(c->o.net, &flight->messages[s]);
-            flight->answered[s] = false;
-        }
+    for (int s = 0; s < c->o.shards; s++) {
+        answer_t *answer = &flight->answers[s];
+        for (int i = 0; answer->has; i++, answer->has >>= 1)
+            if (answer->has & 1)
+                net_release(c->o.net, &answer->piece[i]);
+        answer->is_whole = false;
+    }
     flight->used = false;
 }
 
@@ -127,7 +132,6 @@ void client_destroy(client_t **client)
     for (int i = 0; i < c->n_controls; i++)
         net_release(c->o.net, &c->controls[i]);
     resend_queue_fini(&c->log);
-    mem_free(c->pull_scratch);
     arena_fini(&c->arena);
     pool_destroy(&c->pool);
     mem_free(c);
@@ -237,27 +241,48 @@ static message_extent_t push_extent(const client_t *c, const batch_t *batch, int
     return extent;
 }
 
+static const pieces_t *asked_of(const flight_t *flight, int shard)
+{
+    return &flight->answers[shard].pieces;
+}
+
+/* What is pulled from a shard; nothing where the pull is an empty one. */
+static batch_slice_t pulled_of(const flight_t *flight, int shard)
+{
+    return flight->batch ? batch_pulled(flight->batch, shard) : (batch_slice_t){0};
+}
+
+/* What the answer to a pull will be cut into. */
+static void expect_pieces(const client_t *c, flight_t *flight, int shard)
+{
+    const batch_slice_t slice = pulled_of(flight, shard);
+    pieces_t *pieces = &flight->answers[shard].pieces;
+    message_extent_t extent = {0};
+    add_slice(c, &slice, c->pulled, &extent);
+    pieces_begin(pieces, extent.keys, extent.weights);
+    for (int k = c->pulled.first; k < c->pulled.end; k++)
+        for (int32_t i = 0; i < slice.n_segments; i++)
+            pieces_add(pieces, slice.segments[i].count, c->plan->field[slice.segments[i].table].width);
+}
+
 /* Send a flight's pull to one shard, for the first time or again. */
 static status_t send_pull(client_t *c, flight_t *flight, int shard)
 {
-    const batch_t *batch = flight->batch;
-    const batch_slice_t slice = batch ? batch_pulled(batch, shard) : (batch_slice_t){0};
+    const batch_slice_t slice = pulled_of(flight, shard);
     message_extent_t extent = {0};
     add_slice(c, &slice, c->pulled, &extent);
     const int64_t bytes = extent.segment_bytes, keys = extent.keys;
-    MEM_GROW(c->pull_scratch, c->pull_scratch_cap, (size_t)(bytes + keys * 8));
-    wire_segment_t *segments = (wire_segment_t *)c->pull_scratch, *segments_end = segments;
-    uint64_t *key_list = (uint64_t *)(c->pull_scratch + bytes), *keys_end = key_list;
-    if (batch)
-        lay_out_keys(c, batch, &slice, 0, c->pulled, &segments_end, &keys_end);
+    char *buffer = pool_take(c->pool, (size_t)(bytes + keys * 8));
+    wire_segment_t *segments_end = (wire_segment_t *)buffer;
+    uint64_t *keys_end = (uint64_t *)(buffer + bytes);
+    if (flight->batch)
+        lay_out_keys(c, flight->batch, &slice, 0, c->pulled, &segments_end, &keys_end);
     wire_header_t header = header_of(c, flight->peek ? WIRE_PEEK : WIRE_PULL, flight->step, keys);
     header.sequence = flight->sequence;
     if (!flight->peek)
         wire_set_pull_is_cut(&header, flight->is_cut);
-    flight->asked[shard] = keys;
-    flight->weights[shard] = extent.weights;
-    wire_frame_t frames[] = {{segments, bytes}, {key_list, keys * 8}};
-    TRY(net_send(c->o.net, PEER_SHARD(shard), &header, frames, 2));
+    const wire_frame_t frames[] = {{buffer, bytes}, {buffer + bytes, keys * 8}};
+    TRY(net_send_owned(c->o.net, PEER_SHARD(shard), &header, frames, 2, pool_give, buffer));
     c->bytes_sent += (int64_t)sizeof header + bytes + keys * 8;
     return ST_OK;
 }
@@ -267,8 +292,9 @@ status_t client_pull(client_t *c, const batch_t *batch, bool peek)
     flight_t *flight = new_flight(c, batch->step, batch, peek);
     flight->pushes = c->log.last > UNACKNOWLEDGED ? c->log.last - UNACKNOWLEDGED : 0;
     for (int s = 0; s < c->o.shards; s++) {
+        expect_pieces(c, flight, s);
         TRY(send_pull(c, flight, s));
-        c->rows_pulled += flight->asked[s];
+        c->rows_pulled += asked_of(flight, s)->rows;
     }
     return ST_OK;
 }
@@ -277,8 +303,10 @@ static status_t pull_nothing(client_t *c, int64_t step, bool peek)
 {
     flight_t *flight = new_flight(c, step, NULL, peek);
     flight->pushes = c->log.last;
-    for (int s = 0; s < c->o.shards; s++)
+    for (int s = 0; s < c->o.shards; s++) {
+        expect_pieces(c, flight, s);
         TRY(send_pull(c, flight, s));
+    }
     return ST_OK;
 }
 
@@ -344,7 +372,30 @@ static status_t drop(client_t *c, net_message_t *message, const char *what)
 
 /* ---- one function for each message that a worker takes at once (WIRE_TYPES); all take over the message ------------------- */
 
-/* An answer goes to its flight. */
+/* Why a message that answers what was asked for is no piece of that; NULL: it is. */
+static const char *wrong_with_piece(const pieces_t *asked, const net_message_t *message, char reason[PIECE_REASON_BYTES])
+{
+    const int piece = message->header.piece;
+    const int64_t weights = message->frame[0].bytes / (int64_t)sizeof(float);
+    if (piece < asked->n && message->header.count == pieces_rows(asked, piece) && weights == pieces_weights(asked, piece))
+        return NULL;
+    snprintf(reason, PIECE_REASON_BYTES,
+             "its pull was of %" PRId64 " rows, %" PRId64 " weights, and piece %d of %d has %" PRId64 ", %" PRId64, asked->rows,
+             asked->end[asked->n - 1], piece, asked->n, message->header.count, weights);
+    return reason;
+}
+
+static void take_piece(client_t *c, flight_t *flight, int shard, const net_message_t *message)
+{
+    answer_t *answer = &flight->answers[shard];
+    answer->piece[message->header.piece] = *message;
+    answer->has |= UINT32_C(1) << message->header.piece;
+    answer->is_whole = __builtin_popcount(answer->has) == answer->pieces.n;
+    flight->missing -= answer->is_whole;
+    c->bytes_received += (int64_t)sizeof message->header + message->frame[0].bytes;
+}
+
+/* A piece of an answer goes to its flight. */
 static status_t client_on_rows(client_t *c, net_message_t *message)
 {
     const wire_header_t *header = &message->header;
@@ -352,26 +403,20 @@ static status_t client_on_rows(client_t *c, net_message_t *message)
     if (!is_of_run(c, header))
         return drop(c, message, "an answer of another run");
     flight_t *flight = find_flight(c, header->step);
-    const bool is_awaited = flight && !flight->answered[shard] && flight->sequence == header->sequence;
-    if (is_awaited &&
-        (header->count != flight->asked[shard] || message->frame[0].bytes != flight->weights[shard] * (int64_t)sizeof(float))) {
-        char reason[160];
-        snprintf(reason, sizeof reason, "its pull was of %" PRId64 " rows, %" PRId64 " weights in all, and it has %" PRId64,
-                 flight->asked[shard], flight->weights[shard], message->frame[0].bytes / (int64_t)sizeof(float));
+    const bool is_awaited =
+        flight && flight->sequence == header->sequence && !(flight->answers[shard].has >> header->piece & 1);
+    char text[PIECE_REASON_BYTES];
+    const char *reason = is_awaited ? wrong_with_piece(asked_of(flight, shard), message, text) : NULL;
+    if (reason)
         return client_refuse(c, message, reason);
-    }
     const status_t status = acknowledge(c, shard, wire_pushes_taken(header), header->sequence);
     if (status == ST_MESSAGE)
         return client_refuse(c, message, status_refusal());
-    if (status != ST_OK || !is_awaited) {
+    if (status != ST_OK || !is_awaited)
         net_release(c->o.net, message);
-        return status;
-    }
-    flight->answered[shard] = true;
-    flight->messages[shard] = *message;
-    flight->missing--;
-    c->bytes_received += (int64_t)sizeof *header + message->frame[0].bytes;
-    return ST_OK;
+    else
+        take_piece(c, flight, shard, message);
+    return status;
 }
 
 /* Has the shard something of this worker's that it may refuse: a pull that it has not answered, a push that it has not taken?
@@ -380,7 +425,8 @@ static bool waits_for(const client_t *c, int shard, const wire_header_t *refusal
 {
     for (int i = 0; i < IN_FLIGHT; i++) {
         const flight_t *flight = &c->flights[i];
-        if (flight->used && !flight->answered[shard] && flight->step == refusal->step && flight->sequence == refusal->sequence)
+        if (flight->used && !flight->answers[shard].is_whole && flight->step == refusal->step &&
+            flight->sequence == refusal->sequence)
             return true;
     }
     const sent_push_t *push = refusal->sequence > c->log.acknowledged[shard] && refusal->sequence <= c->log.last
@@ -472,7 +518,7 @@ static status_t pump(client_t *c, int64_t timeout_ms, int64_t step)
 /* Is there nothing more to be had from a shard: rows, and word of the pushes that should have arrived? */
 static bool is_done(const client_t *c, const flight_t *flight, int shard)
 {
-    return flight->answered[shard] && c->log.acknowledged[shard] >= flight->pushes;
+    return flight->answers[shard].is_whole && c->log.acknowledged[shard] >= flight->pushes;
 }
 
 static bool is_complete(const client_t *c, const flight_t *flight)
@@ -576,6 +622,32 @@ status_t client_wait(client_t *c, int64_t step)
     return ST_OK;
 }
 
+/* Where the rows of a set of tables lie in an answer that is whole. */
+static void rows_of_answer(const client_t *c, const batch_slice_t *slice, int set, const answer_t *answer, const float **row)
+{
+    const pieces_t *pieces = &answer->pieces;
+    const int64_t first = (int64_t)set * slice->keys;
+    if (slice->keys == 0)
+        return;
+    int piece = (int)(first / pieces->each);
+    int64_t left = pieces_rows(pieces, piece) - first % pieces->each; /* rows of the piece */
+    const float *at = (const float *)answer->piece[piece].frame[0].data + set * batch_weights(slice, c->plan) -
+                      pieces_first_weight(pieces, piece);
+    for (int32_t i = 0, u = slice->first; i < slice->n_segments; i++) {
+        const int32_t end = u + (int32_t)slice->segments[i].count, width = c->plan->field[slice->segments[i].table].width;
+        while (u < end) {
+            if (left == 0) {
+                left = pieces_rows(pieces, ++piece);
+                at = answer->piece[piece].frame[0].data;
+            }
+            const int32_t to = left < end - u ? u + (int32_t)left : end;
+            left -= to - u;
+            for (; u < to; u++, at += width)
+                row[u] = at;
+        }
+    }
+}
+
 void client_rows(const client_t *c, const batch_t *batch, int set, const float **row)
 {
     const flight_t *flight = NULL;
@@ -585,15 +657,8 @@ void client_rows(const client_t *c, const batch_t *batch, int set, const float *
     ASSERT(flight && flight->missing == 0);
     for (int s = 0; s < c->o.shards; s++) {
         const batch_slice_t slice = batch_pulled(batch, s);
-        const float *at = (const float *)flight->messages[s].frame[0].data + set * batch_weights(&slice, c->plan);
-        int32_t u = slice.first;
-        ASSERT(flight->messages[s].header.count == (int64_t)(c->pulled.end - c->pulled.first) * slice.keys);
-        for (int32_t i = 0; i < slice.n_segments; i++) {
-            const wire_segment_t segment = slice.segments[i];
-            const int32_t end = u + (int32_t)segment.count, width = c->plan->field[segment.table].width;
-            for (; u < end; u++, at += width)
-                row[u] = at;
-        }
+        ASSERT(asked_of(flight, s)->rows == (int64_t)(c->pulled.end - c->pulled.first) * slice.keys);
+        rows_of_answer(c, &slice, set, &flight->answers[s], row);
     }
 }
 

@@ -20,12 +20,12 @@ typedef struct piece {
     float start, value, slope, half_bend; /* knot, v, s, m */
 } piece_t;
 
-typedef struct pieces {
+typedef struct parabola_pieces {
     int count;
     piece_t at[KNOTS_MAX + 1];
-} pieces_t;
+} parabola_pieces_t;
 
-static void prepare(const activation_shape_t *shape, pieces_t *pieces)
+static void prepare(const activation_shape_t *shape, parabola_pieces_t *pieces)
 {
     const int n = shape->knots;
     ASSERT(n >= 1 && n <= KNOTS_MAX);
@@ -54,7 +54,7 @@ typedef struct knot_group {
     floats_t value, slope;
 } knot_group_t;
 
-static inline knot_group_t evaluate(floats_t x, const pieces_t *pieces)
+static inline knot_group_t evaluate(floats_t x, const parabola_pieces_t *pieces)
 {
     floats_t start = pieces->at[0].start - (floats_t){0}, value = pieces->at[0].value - (floats_t){0};
     floats_t slope = pieces->at[0].slope - (floats_t){0}, half_bend = {0};
@@ -92,7 +92,7 @@ static inline void store(float *at, floats_t group, int64_t left)
 
 static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape)
 {
-    pieces_t pieces;
+    parabola_pieces_t pieces;
     prepare(shape, &pieces);
     const floats_t clip = (float)shape->clip - (floats_t){0};
     for (int64_t i = 0; i < n; i += GROUP) {
@@ -104,7 +104,7 @@ static void forward(float *y, const float *x, int64_t n, const activation_shape_
 
 static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape)
 {
-    pieces_t pieces;
+    parabola_pieces_t pieces;
     prepare(shape, &pieces);
     const floats_t clip = (float)shape->clip - (floats_t){0}, zero = {0};
     for (int64_t i = 0; i < n; i += GROUP) {

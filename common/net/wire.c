@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/net/pieces.h"
+
 /* Body arrays travel as they lie in memory; a big-endian port would have to swap them in the transport. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "body frames are little-endian");
 
@@ -230,7 +232,8 @@ void wire_encode(const wire_header_t *header, uint8_t out[64])
     put(out + 24, (uint64_t)header->step, 8);
     put(out + 32, header->sequence, 8);
     put(out + 40, header->table, 4);
-    put(out + 44, header->dtype, 4);
+    put(out + 44, header->dtype, 2);
+    put(out + 46, header->piece, 2);
     put(out + 48, (uint64_t)header->count, 8);
     put(out + 56, (uint64_t)header->payload_bytes, 8);
 }
@@ -246,7 +249,8 @@ static wire_header_t decode_header(const uint8_t *in)
                            .step = (int64_t)get(in + 24, 8),
                            .sequence = get(in + 32, 8),
                            .table = (uint32_t)get(in + 40, 4),
-                           .dtype = (uint32_t)get(in + 44, 4),
+                           .dtype = (uint16_t)get(in + 44, 2),
+                           .piece = (uint16_t)get(in + 46, 2),
                            .count = (int64_t)get(in + 48, 8),
                            .payload_bytes = (int64_t)get(in + 56, 8)};
 }
@@ -306,6 +310,8 @@ static const char *check_fields(const wire_header_t *header)
         return "its table is out of bounds for the type";
     if (!is_in(types[header->type].sequence, (int64_t)header->sequence))
         return "its sequence is out of bounds for the type";
+    if (header->piece >= (header->type == WIRE_ROWS ? PIECES_MOST : 1))
+        return "its piece is out of bounds for the type";
     return NULL;
 }
 

@@ -16,7 +16,7 @@
 #include "common/base/status.h"
 
 #define WIRE_MAGIC 0x544c4d53u /* "SMLT" */
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 #define WIRE_FRAMES 3 /* most body frames of a message */
 #define WIRE_SENDER_COORDINATOR 0
 
@@ -123,7 +123,7 @@ typedef enum wire_fit {
     T(PEEK, 2, SEGMENTS, KEYS, NONE, RUN, FIRST_EXAMPLE, KEYS, NOTHING, NUMBER) \
     R(PEEK, peek, WORKER, SHARD, "as PULL, for evaluation: creates no row, answered at once") \
     T(ROWS, 3, WEIGHTS, NONE, NONE, RUN, ASKED, ROWS, TAKEN, ASKED) \
-    R(ROWS, rows, SHARD, WORKER, "rows of a PULL or PEEK in the order of its keys") \
+    R(ROWS, rows, SHARD, WORKER, "a piece of the rows of a PULL or PEEK, in the order of its keys") \
     T(PUSH, 4, SEGMENTS, KEYS, GRADIENTS, RUN, STEP, KEYS, NOTHING, NUMBER) \
     R(PUSH, push, WORKER, SHARD, "gradients of a step, in the order of keys; not answered") \
     T(BEGIN, 5, BEGIN, NONE, NONE, JOB, NOTHING, NOTHING, NOTHING, NOTHING) \
@@ -232,7 +232,8 @@ typedef struct wire_header {
     int64_t step;
     uint64_t sequence; /* of the sender, per receiver; the server applies a PUSH sequence once */
     uint32_t table;    /* no table: segments name those. What it and the other fields mean is in WIRE_TYPES */
-    uint32_t dtype;    /* WIRE_F32 */
+    uint16_t dtype;    /* WIRE_F32 */
+    uint16_t piece;    /* ROWS: number of this piece of the answer (common/net/pieces.h); 0 elsewhere */
     int64_t count;
     int64_t payload_bytes; /* of all body frames */
 } wire_header_t;
@@ -274,7 +275,7 @@ wire_header_t wire_header(wire_type_t type, uint64_t run_id, uint32_t incarnatio
                           int64_t count);
 
 /* wire_encode / wire_decode - header to and from its 64 bytes. decode checks magic, version, type, frame count, payload size,
- * element sizes, the bounds of fields, and count; ST_MESSAGE with *reason set to a static text, header untouched. Logs
+ * element sizes, the bounds of fields, count, and piece; ST_MESSAGE with *reason set to a static text, header untouched. Logs
  * nothing: the caller counts and replies. */
 void wire_encode(const wire_header_t *header, uint8_t out[64]);
 WARN_UNUSED status_t wire_decode(const wire_frame_t *frames, int n_frames, wire_header_t *header, const char **reason);

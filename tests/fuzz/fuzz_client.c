@@ -6,6 +6,7 @@
 
 #include "common/base/memory.h"
 #include "common/net/message.h"
+#include "common/net/pieces.h"
 #include "common/net/slots.h"
 #include "tests/fuzz/letter.h"
 #include "tests/lib/net_fake.h"
@@ -87,7 +88,16 @@ static void put_answer(client_world_t *w, int b, int shard)
     ASSERT(weights <= (int64_t)(sizeof rows / sizeof *rows));
     wire_header_t header = wire_header(WIRE_ROWS, RUN, INCARNATION, 1, b, w->keys[b][shard]);
     header.sequence = w->sequence[b][shard];
-    put(w, PEER_SHARD(shard), &header, &(wire_frame_t){rows, weights * 4}, 1);
+    pieces_t pieces; /* the last one first */
+    pieces_begin(&pieces, header.count, weights);
+    for (int k = 0; k < COMPONENTS; k++)
+        for (int32_t i = batch[b].segment_first[shard]; i < batch[b].segment_first[shard + 1]; i++)
+            pieces_add(&pieces, batch[b].segments[i].count, plan.field[batch[b].segments[i].table].width);
+    for (int i = pieces.n - 1; i >= 0; i--) {
+        header.count = pieces_rows(&pieces, i);
+        header.piece = (uint16_t)i;
+        put(w, PEER_SHARD(shard), &header, &(wire_frame_t){rows, pieces_weights(&pieces, i) * 4}, 1);
+    }
 }
 
 static void put_letter(client_world_t *w, fuzz_input_t *in)
@@ -175,6 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     client_world_t w = {0};
     if (!plan.tables)
         make_batches();
+    pieces_set_bytes(32); /* several of an answer */
     w.net = net_fake_create(RANK, note, &w);
     heartbeat_init(&w.heartbeat, w.net, RANK, 500, 100);
     w.client = client_create(&(client_options_t){w.net, &w.heartbeat, SHARDS, names, 1000});

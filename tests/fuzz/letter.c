@@ -92,6 +92,7 @@ void letter_read(fuzz_input_t *input, uint64_t run_id, uint32_t incarnation, let
     out->header.count = letter_number(input);
     out->header.sequence = (uint64_t)letter_number(input);
     out->header.table = (uint32_t)letter_number(input);
+    out->header.piece = (uint16_t)(odd >> 4);
     const int frames = wire_type_frames(type);
     out->n = (frames < 0 ? 0 : frames) - (int)(odd >> 2 & 1) + (int)(odd >> 3 & 1);
     out->n = out->n < 0 ? 0 : out->n > WIRE_FRAMES ? WIRE_FRAMES : out->n;

@@ -1,7 +1,9 @@
 /* letter.h - messages made of a fuzz target's input: bytes that choose, so that most of them are well formed, and numbers that
  * are wild now and then. Every target of a receiver reads them alike:
  *
- *     u8 type, u8 who sends it, u8 {bit 0: another run, bit 1: another incarnation, bit 2: a frame less, bit 3: a frame more},
+ *     u8 type, u8 who sends it,
+ *     u8 {bit 0: another run, bit 1: another incarnation, bit 2: a frame less, bit 3: a frame more, bits 4-7: number of
+ *         the piece},
  *     number step, number count, number sequence, number table, and of each body frame:
  *     u8 {bits 0-1: as many elements as count, one more, one less, or as many as a byte says;
  *         bits 2-3: zeros, bytes of the input, a byte each as small numbers, ascending small numbers;

@@ -12,6 +12,7 @@
 #include "common/files/run_paths.h"
 #include "common/net/dispatch.h"
 #include "common/net/heartbeat.h"
+#include "common/net/pieces.h"
 #include "common/net/pulse.h"
 #include "common/process/rank_signals.h"
 #include "launcher/coordinator/coordinator.h"
@@ -454,6 +455,7 @@ void sim_job_run(const sim_job_options_t *options, sim_job_result_t *result)
     job->folders.job = options->run_dir;
     job->result = result;
     job->world = net_sim_world_create(options->seed, SIM_DEADLINE_S);
+    pieces_set_bytes(options->piece_bytes);
     net_sim_set_faults(job->world, &options->faults);
     sim_io_enter(job->world);
     job->mpi = sim_mpi_create(job->world, 1 + options->shards + options->workers, SIM_DEADLINE_S);

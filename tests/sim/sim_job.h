@@ -53,6 +53,7 @@ typedef struct sim_job_options {
     disk_sim_t *disk;
     bool resume;                    /* from the last checkpoint */
     int64_t slice_bytes, row_bytes; /* as of shard_options_t */
+    int64_t piece_bytes;            /* of answers (pieces_set_bytes) */
     net_sim_faults_t faults;
     const sim_event_t *events; /* [n_events] by time */
     int n_events;

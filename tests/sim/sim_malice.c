@@ -248,6 +248,7 @@ static bool make_replay(malice_t *m, draft_t *d)
 static void break_shape(malice_t *m, draft_t *d)
 {
     wire_header_t *h = &d->header;
+    uint64_t both;
     switch (pick(m, 9)) {
     case 0:
         h->magic ^= 1u << pick(m, 32);
@@ -259,7 +260,8 @@ static void break_shape(malice_t *m, draft_t *d)
         h->type = uniform(m) < 0.5 ? (uint16_t)(WIRE_TYPE_END + pick(m, 9)) : (uint16_t)bits(m);
         break;
     case 3:
-        h->dtype = (uint32_t)bits(m);
+        h->dtype = (uint16_t)(both = bits(m));
+        h->piece = (uint16_t)(both >> 16);
         break;
     case 4:
         d->frames = pick(m, WIRE_FRAMES + 1);

@@ -226,7 +226,7 @@ typedef struct scenario {
     uint64_t seed, draws;
     sim_mistake_t mistake;
     int shape, period, shards, workers;
-    int64_t slice_bytes, row_bytes;
+    int64_t slice_bytes, row_bytes, piece_bytes;
     const golden_t *golden;
     char *run_dir;
     disk_sim_t *disk;
@@ -643,6 +643,7 @@ static bool start_job(scenario_t *s, int start)
                            .resume = start > 0,
                            .slice_bytes = s->slice_bytes,
                            .row_bytes = s->row_bytes,
+                           .piece_bytes = s->piece_bytes,
                            .events = events,
                            .malice = s->malice};
     draw_faults(s, start, &o, events);
@@ -687,6 +688,7 @@ sim_verdict_t sim_scenario_run(uint64_t seed, sim_mistake_t mistake)
     s.incarnation = 1;
     s.slice_bytes = 1 + pick(&s, 200);
     s.row_bytes = pick(&s, 4) ? 0 : 1000 + pick(&s, 6000); /* the others are in the spill */
+    s.piece_bytes = s.slice_bytes % 2 ? 0 : s.slice_bytes; /* answers in many pieces, as a rule */
     log_set_sink(keep_line, &s);
     draw_cluster(&s);
     s.golden = golden_of(s.shape, s.shards, s.workers);

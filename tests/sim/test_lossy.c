@@ -14,6 +14,7 @@
 #include "tests/sim/sim_job.h"
 
 #define DISK_BYTES INT64_C(1000000000)
+#define PIECE_BYTES 48 /* answers come in several */
 
 static const uint64_t types = 1ull << WIRE_PULL | 1ull << WIRE_PEEK | 1ull << WIRE_ROWS | 1ull << WIRE_PUSH;
 
@@ -62,8 +63,13 @@ static sim_job_result_t play(const experiment_t *experiment, int shards, int wor
     char *dir = mem_strdup(test_path("run"));
     disk_sim_t *disk = disk_sim_create(seed, DISK_BYTES);
     assert_int_equal(dir_create(dir), ST_OK);
-    sim_job_options_t options = {
-        .experiment = experiment, .shards = shards, .workers = workers, .seed = seed, .run_dir = dir, .disk = disk};
+    sim_job_options_t options = {.experiment = experiment,
+                                 .shards = shards,
+                                 .workers = workers,
+                                 .seed = seed,
+                                 .run_dir = dir,
+                                 .disk = disk,
+                                 .piece_bytes = faults ? PIECE_BYTES : 0};
     if (faults)
         options.faults = *faults;
     sim_job_result_t result;

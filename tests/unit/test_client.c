@@ -8,6 +8,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/net/net_sim.h"
+#include "common/net/pieces.h"
 #include "tests/lib/noise.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
@@ -119,15 +120,23 @@ static float weight(int s, int64_t at)
     return (float)(s * 100000 + at);
 }
 
-static void answer(fixture_t *f, int s, int64_t step, uint64_t sequence, int64_t rows, int64_t floats)
+/* Piece number `piece` of an answer, whose weights are numbered from `first` on. */
+static void answer_piece(fixture_t *f, int s, int64_t step, uint64_t sequence, int piece, int64_t rows, int64_t first,
+                         int64_t floats)
 {
     float *w = MEM_ARRAY(float, floats);
     for (int64_t i = 0; i < floats; i++)
-        w[i] = weight(s, i);
+        w[i] = weight(s, first + i);
     wire_header_t header = wire_header(WIRE_ROWS, RUN, EPOCH, 0, step, rows);
     header.sequence = sequence;
+    header.piece = (uint16_t)piece;
     assert_int_equal(net_send(f->shard[s], RANK, &header, &(wire_frame_t){w, floats * 4}, 1), ST_OK);
     mem_free(w);
+}
+
+static void answer(fixture_t *f, int s, int64_t step, uint64_t sequence, int64_t rows, int64_t floats)
+{
+    answer_piece(f, s, step, sequence, 0, rows, 0, floats);
 }
 
 /* Take the pull of a batch at every shard; sequence [SHARDS] out. */
@@ -319,14 +328,67 @@ static void test_wrong_answers(void **state)
         assert_int_equal(client_poll(f.client, 0), ST_OK);
         catch_stop();
         char text[200];
-        snprintf(text, sizeof text, "its pull was of %d rows, %d weights in all, and it has %d", (int)n, (int)weights,
-                 (int)floats);
+        snprintf(text, sizeof text, "its pull was of %d rows, %d weights, and piece 0 of 1 has %d, %d", (int)n, (int)weights,
+                 (int)rows, (int)floats);
         assert_caught(text);
         for (int s = 0; s < SHARDS; s++) /* the right ones are taken all the same */
             answer(&f, s, 0, sequence[s], keys_of(&f.batch[0], s), weights_of(&f.batch[0], s));
         assert_int_equal(client_wait(f.client, 0), ST_OK);
         teardown(&f);
     }
+}
+
+static void deliver(fixture_t *f, bool *ready)
+{
+    while (net_sim_step(f->world))
+        ;
+    assert_int_equal(client_ready(f->client, 0, ready), ST_OK);
+}
+
+/* "Pieces are taken in any order, each once, and the answer is whole when all are here." */
+static void answer_in_pieces(fixture_t *f, int s, const batch_t *batch, uint64_t sequence)
+{
+    char text[200];
+    bool ready;
+    pieces_t pieces;
+    pieces_begin(&pieces, keys_of(batch, s), weights_of(batch, s));
+    for (int k = 0; k < COMPONENTS; k++)
+        for (int32_t i = batch->segment_first[s]; i < batch->segment_first[s + 1]; i++)
+            pieces_add(&pieces, batch->segments[i].count, widths[batch->segments[i].table]);
+    assert_true(pieces.n > 1);
+    catch_start(); /* what is none of them is refused, and the right one taken all the same */
+    answer_piece(f, s, 0, sequence, pieces.n, 1, 0, 4);
+    answer_piece(f, s, 0, sequence, 0, keys_of(batch, s), 0, weights_of(batch, s));
+    answer_piece(f, s, 0, sequence, 1, pieces_rows(&pieces, 1), 0, pieces_weights(&pieces, 1) + 1);
+    deliver(f, &ready);
+    catch_stop();
+    snprintf(text, sizeof text, "and piece %d of %d has 1, 4", pieces.n, pieces.n);
+    assert_caught(text);
+    for (int i = pieces.n - 1; i >= 0; i--) {
+        deliver(f, &ready);
+        assert_false(ready);
+        for (int twice = 0; twice < 2; twice++)
+            answer_piece(f, s, 0, sequence, i, pieces_rows(&pieces, i), pieces_first_weight(&pieces, i),
+                         pieces_weights(&pieces, i));
+    }
+}
+
+static void test_answers_come_in_pieces(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup(&f);
+    pieces_set_bytes(16);
+    uint64_t sequence[SHARDS];
+    assert_int_equal(client_pull(f.client, &f.batch[0], false), ST_OK);
+    take_pulls(&f, &f.batch[0], WIRE_PULL, sequence);
+    for (int s = 0; s < SHARDS; s++)
+        answer_in_pieces(&f, s, &f.batch[0], sequence[s]);
+    assert_int_equal(client_wait(f.client, 0), ST_OK);
+    check_rows(&f, &f.batch[0]);
+    client_release(f.client, 0);
+    teardown(&f);
+    pieces_set_bytes(0);
 }
 
 /* A shard refuses what it has: the pull that it has not answered. What it does not have it cannot refuse. */
@@ -523,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_pushes),
         cmocka_unit_test(test_pushes_of_some_sets),
         cmocka_unit_test(test_wrong_answers),
+        cmocka_unit_test(test_answers_come_in_pieces),
         cmocka_unit_test(test_a_refusal_is_fatal),
         cmocka_unit_test(test_wild_messages_end_no_wait),
         cmocka_unit_test(test_silence_is_named),

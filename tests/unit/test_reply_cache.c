@@ -12,7 +12,7 @@
 
 static reply_t reply_of(pool_t *pool, int64_t step, uint64_t sequence)
 {
-    reply_t reply = {.step = step, .rows = 2, .bytes = 100, .sequence = sequence, .weights = pool_take(pool, 100)};
+    reply_t reply = {.step = step, .sequence = sequence, .weights = pool_take(pool, 100)};
     memset(reply.weights, (int)sequence, 100);
     return reply;
 }

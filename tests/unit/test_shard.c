@@ -13,6 +13,7 @@
 #include "common/base/rng.h"
 #include "common/net/message.h"
 #include "common/net/net_sim.h"
+#include "common/net/pieces.h"
 #include "ps/shard_impl.h"
 #include "tests/lib/expect.h"
 #include "tests/lib/testing.h"
@@ -500,6 +501,43 @@ static void pull_rows(fixture_t *f, int64_t step)
     net_message_t rows = expect_message(f->worker[0], WIRE_ROWS);
     assert_int_equal(rows.header.step, step);
     net_release(f->worker[0], &rows);
+}
+
+/* "Each piece is a message of its own; they leave in order", the first time and again; missing rows are created once. */
+static void test_answers_go_in_pieces(void **state)
+{
+    (void)state;
+    enum { FIRST = 70, SECOND = 33, ROWS = FIRST + SECOND, EACH = 11, PIECES = 10 };
+    fixture_t f;
+    uint64_t keys[ROWS];
+    for (uint64_t i = 0; i < ROWS; i++)
+        keys[i] = 1000 + i;
+    const wire_segment_t segments[] = {{0, FIRST}, {1, SECOND}};
+    const wire_frame_t frames[] = {{segments, sizeof segments}, {keys, sizeof keys}};
+    setup(&f, "sync", 0, 0, 1, 1);
+    begin(&f, RUN);
+    pieces_set_bytes(10 * DIM * sizeof(float));
+    for (int again = 0; again < 2; again++) {
+        wire_header_t header = wire_header(WIRE_PULL, RUN, EPOCH, 0, 0, ROWS);
+        header.sequence = 1000;
+        assert_int_equal(net_send(f.worker[0], PEER_SHARD(0), &header, frames, 2), ST_OK);
+        for (int i = 0; i < PIECES; i++) {
+            net_message_t rows = expect_message(f.worker[0], WIRE_ROWS);
+            assert_int_equal(rows.header.piece, i);
+            assert_int_equal(rows.header.sequence, 1000);
+            assert_int_equal(rows.header.count, i + 1 < PIECES ? EACH : ROWS - (PIECES - 1) * EACH);
+            assert_int_equal(rows.frame[0].bytes, rows.header.count * DIM * 4);
+            for (int64_t j = 0; j < rows.header.count * DIM; j++)
+                assert_true(((const float *)rows.frame[0].data)[j] == 0.0f);
+            net_release(f.worker[0], &rows);
+        }
+    }
+    expect_nothing(&f);
+    const message_counters_t counters = look(&f);
+    assert_int_equal(counters.rows, ROWS);
+    assert_int_equal(counters.rows_pulled, ROWS);
+    teardown(&f);
+    pieces_set_bytes(0);
 }
 
 static void test_pushes_may_overtake_each_other(void **state)
@@ -1164,6 +1202,7 @@ int main(void)
         cmocka_unit_test(test_peek_sees_what_is_applied_and_creates_nothing),
         cmocka_unit_test(test_pulls_of_the_first_steps),
         cmocka_unit_test(test_a_pull_that_comes_again_gets_the_same_bytes),
+        cmocka_unit_test(test_answers_go_in_pieces),
         cmocka_unit_test(test_pushes_may_overtake_each_other),
         cmocka_unit_test(test_order_of_arrival_does_not_matter),
         cmocka_unit_test(test_bad_messages_change_nothing),

@@ -12,6 +12,7 @@
 #include "common/base/rng.h"
 #include "common/files/file.h"
 #include "common/net/dispatch.h"
+#include "common/net/pieces.h"
 #include "tests/lib/testing.h"
 #include "tests/lib/wire_reference.h"
 
@@ -104,11 +105,12 @@ static void test_layout(void **state)
         wire_header(WIRE_PUSH, 0x0807060504030201u, 0x14131211u, 0x24232221u, 0x3837363534333231, 0x7877767574737271);
     h.sequence = 0x4847464544434241u;
     h.table = 0x54535251u;
+    h.piece = 0x5655;
     h.payload_bytes = 0x6867666564636261;
-    static const uint8_t expected[64] = {'S',  'M',  'L',  'T',  3,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05,
+    static const uint8_t expected[64] = {'S',  'M',  'L',  'T',  4,    0,    4,    0,    0x01, 0x02, 0x03, 0x04, 0x05,
                                          0x06, 0x07, 0x08, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24, 0x31, 0x32,
                                          0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
-                                         0x48, 0x51, 0x52, 0x53, 0x54, 1,    0,    0,    0,    0x71, 0x72, 0x73, 0x74,
+                                         0x48, 0x51, 0x52, 0x53, 0x54, 1,    0,    0x55, 0x56, 0x71, 0x72, 0x73, 0x74,
                                          0x75, 0x76, 0x77, 0x78, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68};
     uint8_t got[64];
     wire_encode(&h, got);
@@ -165,6 +167,8 @@ static void test_every_inconsistency_is_named(void **state)
     REFUSED(WIRE_PULL, s.header.type = 0xffff, "unknown message type");
     REFUSED(WIRE_PULL, s.frames = 2, "wrong number of frames for the type");
     REFUSED(WIRE_PULL, s.header.dtype = 0, "unknown dtype");
+    REFUSED(WIRE_PULL, s.header.piece = 1, "its piece is out of bounds for the type");
+    REFUSED(WIRE_ROWS, s.header.piece = PIECES_MOST, "its piece is out of bounds for the type");
     REFUSED(WIRE_PULL, s.header.payload_bytes++, "payload size differs from the header");
     REFUSED(WIRE_PULL, s.header.payload_bytes = -64, "payload size differs from the header");
     REFUSED(WIRE_STOP, s.header.payload_bytes = 1, "payload size differs from the header");
@@ -260,6 +264,11 @@ static void test_allowed_variants(void **state)
     s.frame[3].bytes = 0;
     finish(&s);
     assert_int_equal(wire_decode(s.frame, s.frames, &back, &reason), ST_OK);
+    make(&s, WIRE_ROWS);
+    s.header.piece = PIECES_MOST - 1;
+    finish(&s);
+    assert_int_equal(wire_decode(s.frame, s.frames, &back, &reason), ST_OK);
+    assert_int_equal(back.piece, PIECES_MOST - 1);
     static const int counted[] = {WIRE_PULL, WIRE_PEEK, WIRE_PUSH, WIRE_ROWS, WIRE_DENSE, WIRE_PROGRESS, WIRE_PREDICTIONS};
     for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
         make(&s, counted[i]);
@@ -276,7 +285,7 @@ static void assert_consistent(const sample_t *s, const wire_header_t *h)
 {
     const uint8_t *p = s->head;
     assert_int_equal(s->frame[0].bytes, 64);
-    assert_memory_equal(p, "SMLT\3\0", 6);
+    assert_memory_equal(p, "SMLT\4\0", 6);
     int type = -1;
     for (int i = 0; i < DECLARED; i++)
         if (declared[i].value == p[6] + 256 * p[7])
@@ -293,6 +302,7 @@ static void assert_consistent(const sample_t *s, const wire_header_t *h)
     const int64_t fields[] = {h->step, h->count, h->table, (int64_t)h->sequence};
     for (int i = 0; i < 4; i++)
         assert_true(fields[i] >= *declared[type].least[i] && fields[i] <= *declared[type].most[i]);
+    assert_true(h->piece < (h->type == WIRE_ROWS ? PIECES_MOST : 1));
     if (h->type == WIRE_PULL || h->type == WIRE_PEEK || h->type == WIRE_PUSH)
         assert_int_equal(s->frame[2].bytes, h->count * 8);
     if (h->type == WIRE_PUSH)
