@@ -105,6 +105,16 @@ static jsondoc_t *file_json(const checkpoint_file_t *file)
     return doc;
 }
 
+static void put_lines(jsondoc_t *doc, const char *member, const line_sum_t *sum)
+{
+    if (!sum->lines)
+        return;
+    jsondoc_t *one = jsondoc_object();
+    jsondoc_put_integer(one, "lines", sum->lines);
+    jsondoc_put_hash(one, "checksum", sum->checksum);
+    jsondoc_put(doc, member, &one);
+}
+
 static jsondoc_t *shard_json(const checkpoint_manifest_t *m, int64_t s)
 {
     const int shards = (int)checkpoint_manifest_shards(m), first = slots_first((int)s, shards);
@@ -154,6 +164,8 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
     jsondoc_put(doc, "shards", &shards);
     jsondoc_put(doc, "dense", &dense);
     jsondoc_put(doc, "progress", &progress);
+    put_lines(doc, "steps_lines", &m->steps_lines);
+    put_lines(doc, "probe_lines", &m->probe_lines);
     jsondoc_put(doc, "totals", &totals);
     if (m->inputs.fields) {
         jsondoc_t *inputs = input_fields_json(&m->inputs);
@@ -202,6 +214,17 @@ static status_t get_file(const jsondoc_t *doc, const char *where, checkpoint_fil
 {
     TRY(jsondoc_get_integer(doc, where, "bytes", 0, MOST_COUNT, &out->bytes));
     return jsondoc_get_hash(doc, where, "checksum", &out->checksum);
+}
+
+/* Checkpoints of older versions know nothing of them. */
+static status_t get_lines(const jsondoc_t *doc, const char *where, const char *member, line_sum_t *out)
+{
+    const jsondoc_t *one;
+    if (!jsondoc_has(doc, member))
+        return ST_OK;
+    TRY(jsondoc_get_object(doc, where, member, &one));
+    TRY(jsondoc_get_integer(one, where, "lines", 1, MOST_COUNT, &out->lines));
+    return jsondoc_get_hash(one, where, "checksum", &out->checksum);
 }
 
 static status_t get_shard(const jsondoc_t *doc, const char *where, int s, int shards, checkpoint_shard_t *out)
@@ -292,6 +315,8 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
     TRY(processors_get(doc, where, &m->processors));
     TRY(get_deltas(doc, where, m));
     TRY(get_inputs(doc, where, m));
+    TRY(get_lines(doc, where, "steps_lines", &m->steps_lines));
+    TRY(get_lines(doc, where, "probe_lines", &m->probe_lines));
     return get_parts(doc, where, m);
 }
 

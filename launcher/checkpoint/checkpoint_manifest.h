@@ -12,6 +12,7 @@
 #define SMELTER_CHECKPOINT_MANIFEST_H
 
 #include "common/files/disk.h"
+#include "launcher/metrics/line_sums.h"
 #include "launcher/ranks/processors.h"
 #include "launcher/run/input_fields.h"
 #include "launcher/run/run_totals.h"
@@ -62,10 +63,11 @@ typedef struct checkpoint_manifest {
     checkpoint_file_t *dense;   /* **owned**, [components] */
     int64_t components;
     checkpoint_file_t progress;
-    processors_t processors; /* **owned**; what computed the run up to the step, in all of its starts */
-    run_totals_t totals;     /* of the run up to the step */
-    char *config;            /* **owned**: the resolved configuration, YAML */
-    input_fields_t inputs;   /* **owned**: of the run; no fields where they are not recorded */
+    line_sum_t steps_lines, probe_lines; /* of steps.jsonl and probes.jsonl beside the checkpoints */
+    processors_t processors;             /* **owned**; what computed the run up to the step, in all of its starts */
+    run_totals_t totals;                 /* of the run up to the step */
+    char *config;                        /* **owned**: the resolved configuration, YAML */
+    input_fields_t inputs;               /* **owned**: of the run; no fields where they are not recorded */
 } checkpoint_manifest_t;
 
 void checkpoint_manifest_fini(checkpoint_manifest_t *manifest);

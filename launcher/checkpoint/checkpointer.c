@@ -360,7 +360,8 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
         char name[DENSE_NAME_BYTES];
         TRY(checkpoint_file_write(c->o.disk, folder, dense_name(k, name), cut->dense[k], cut->dense_bytes[k], &m->dense[k]));
     }
-    TRY(run_events_emit(c->o.events, &(run_event_t){.kind = EVENT_SYNC}));
+    const event_sync_t sync = {m->step, &m->steps_lines, &m->probe_lines};
+    TRY(run_events_emit(c->o.events, &(run_event_t){.kind = EVENT_SYNC, .sync = sync}));
     TRY(checkpoint_file_write(c->o.disk, folder, FILE_PROGRESS, cut->progress, cut->progress_bytes, &m->progress));
     TRY(disk_sync_dir(c->o.disk, folder));
     failpoint("commit.dense");

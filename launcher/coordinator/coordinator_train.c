@@ -197,7 +197,7 @@ static status_t emit_train(coordinator_t *c, const config_t *config, const check
 {
     uint64_t lines;
     const bool lines_known = progressive_lines(c->progressive, &lines);
-    const event_train_t train = {
+    event_train_t train = {
         .run_dir = c->run_dir,
         .resumed = resume != NULL,
         .step = resume ? resume->from.step : 0,
@@ -206,6 +206,10 @@ static status_t emit_train(coordinator_t *c, const config_t *config, const check
         .lines = &lines,
         .lines_known = lines_known,
     };
+    if (resume) {
+        train.steps = resume->from.steps_lines;
+        train.probes = resume->from.probe_lines;
+    }
     TRY(run_events_emit(c->events, &(run_event_t){EVENT_TRAIN, net_now_ns(c->o.net), .train = train}));
     if (resume && !lines_known)
         progressive_set_lines(c->progressive, lines);

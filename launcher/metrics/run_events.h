@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "launcher/metrics/line_sums.h"
 #include "launcher/metrics/progress.h"
 
 /* X(NAME, member, what it says). Texts and arrays are borrowed until the event was taken. */
@@ -21,7 +22,7 @@
     X(METRICS, metrics, "the metrics of an interval") \
     X(DIGEST, digest, "what a step did") \
     X(PROBE, probe, "what is predicted for the probe set before a step") \
-    X(SYNC, nothing, "a checkpoint is made: what was said so far has to survive a power cut") \
+    X(SYNC, sync, "a checkpoint is made: what was said so far has to survive a power cut") \
     X(CHECKPOINT, checkpoint, "a checkpoint is committed") \
     X(STALL, stall, "shards make a checkpoint wait") \
     X(TROUBLE, trouble, "an error or a warning of the job comes next in the log: ranks are missing, a message is refused") \
@@ -34,12 +35,13 @@ typedef struct event_begin {
 
 typedef struct event_train {
     const char *run_dir;
-    bool resumed;      /* from a checkpoint before */
-    int64_t step;      /* this one; else it is 0, and what is there is of an earlier run */
-    int64_t depth;     /* of the pipeline (metrics_lines.h) */
-    const char *where; /* the checkpoint's name in errors */
-    uint64_t *lines;   /* the checksum of the lines of metrics up to that step: in, */
-    bool lines_known;  /* or out, where the checkpoint is of an older program and does not hold it */
+    bool resumed;             /* from a checkpoint before */
+    int64_t step;             /* this one; else it is 0, and what is there is of an earlier run */
+    int64_t depth;            /* of the pipeline (metrics_lines.h) */
+    const char *where;        /* the checkpoint's name in errors */
+    uint64_t *lines;          /* the checksum of the lines of metrics up to that step: in, */
+    bool lines_known;         /* or out, where the checkpoint is of an older program and does not hold it */
+    line_sum_t steps, probes; /* what the checkpoint knows of the lines about steps, and about probes */
 } event_train_t;
 
 typedef struct event_progress {
@@ -73,6 +75,11 @@ typedef struct event_probe {
     const float *p; /* [n], by number in the evaluation split */
     int64_t n;
 } event_probe_t;
+
+typedef struct event_sync {
+    int64_t step;               /* the checkpoint is before it */
+    line_sum_t *steps, *probes; /* out: of the lines about steps, and about probes, that a cut before it leaves */
+} event_sync_t;
 
 typedef struct event_checkpoint {
     int64_t step, rows, bytes;
@@ -111,6 +118,7 @@ typedef struct run_event {
         event_metrics_t metrics;
         event_digest_t digest;
         event_probe_t probe;
+        event_sync_t sync;
         event_checkpoint_t checkpoint;
         event_stall_t stall;
         event_trouble_t trouble;

@@ -16,13 +16,16 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
+#include "launcher/metrics/line_sums.h"
 #include "launcher/metrics/metrics_lines.h"
 #include "launcher/metrics/run_events.h"
 #include "launcher/metrics/step_line.h"
 
 typedef struct steps_file {
     FILE *file; /* NULL before the first line of a run */
-    char *path; /* NULL between two runs */
+    char *path; /* NULL between two runs, as the next */
+    line_sums_t *sums;
+    int64_t depth;
 } steps_file_t;
 
 static void *create(progress_t *line)
@@ -36,6 +39,7 @@ static void close_file(steps_file_t *s)
     if (s->file)
         fclose(s->file);
     mem_free(s->path);
+    line_sums_destroy(&s->sums);
     *s = (steps_file_t){0};
 }
 
@@ -45,17 +49,19 @@ static void destroy(void *sink)
     mem_free(sink);
 }
 
-/* Lines of later steps leave the file, and one that was cut off. */
-static status_t cut_lines(const char *path, int64_t step, int64_t depth)
+/* Lines of later steps leave the file, and one that was cut off; a file that is not the run's stays as it is. */
+static status_t cut_lines(const steps_file_t *s, const event_train_t *train)
 {
     char *text = NULL, *end;
     uint64_t intervals;
-    if (!file_exists(path))
-        return ST_OK;
-    TRY(file_read(path, &text, NULL));
-    status_t status = metrics_lines_keep(path, step, depth, text, &intervals, &end);
-    if (status == ST_OK)
-        status = file_write_atomic(path, text, (size_t)(end - text));
+    if (!file_exists(s->path))
+        return line_sums_resume(s->sums, s->path, "", 0, train->step, train->steps, train->where);
+    TRY(file_read(s->path, &text, NULL));
+    status_t status;
+    TRY_DONE(metrics_lines_keep(s->path, train->step, train->depth, text, &intervals, &end));
+    TRY_DONE(line_sums_resume(s->sums, s->path, text, (size_t)(end - text), train->step, train->steps, train->where));
+    TRY_DONE(file_write_atomic(s->path, text, (size_t)(end - text)));
+done:
     mem_free(text);
     return status;
 }
@@ -64,7 +70,9 @@ static status_t begin(steps_file_t *s, const event_train_t *train)
 {
     close_file(s);
     s->path = run_path(train->run_dir, FILE_STEPS);
-    return train->resumed ? cut_lines(s->path, train->step, train->depth) : dir_remove_tree(s->path);
+    s->sums = line_sums_create();
+    s->depth = train->depth;
+    return train->resumed ? cut_lines(s, train) : dir_remove_tree(s->path);
 }
 
 static status_t open_file(steps_file_t *s)
@@ -92,7 +100,9 @@ static void write_line(const steps_file_t *s, const event_digest_t *digest)
     for (int64_t i = 0; i < digest->n; i++)
         snprintf(line + head + 16 * i, 17, "%016" PRIx64, digest->words[i]);
     line[length - 1] = '"';
-    fprintf(s->file, "%s" STEP_LINE_CHECK "\n", line, step_line_check(line, length));
+    const uint64_t hash = hash64(line, length, 0);
+    fprintf(s->file, "%s" STEP_LINE_CHECK "\n", line, step_line_check(hash));
+    line_sums_put(s->sums, digest->component < 0 ? digest->step + s->depth : digest->step, hash);
     mem_free(line);
 }
 
@@ -116,8 +126,11 @@ static status_t take(void *sink, const run_event_t *event)
         close_file(s);
     if (event->kind == EVENT_DIGEST && s->path)
         return put(s, &event->digest);
-    if (event->kind == EVENT_SYNC && s->file && fdatasync(fileno(s->file)) != 0)
+    if (event->kind != EVENT_SYNC || !s->path)
+        return ST_OK;
+    if (s->file && fdatasync(fileno(s->file)) != 0)
         return FAIL(ST_SYSTEM, "%s: cannot be synced: %m; is the disk full?", s->path);
+    *event->sync.steps = line_sums_at(s->sums, event->sync.step);
     return ST_OK;
 }
 

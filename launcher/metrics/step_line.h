@@ -1,6 +1,6 @@
-/* step_line.h - the check that a line about one step ends with in steps.jsonl. Where a checkpoint is cut, which of these
- * lines are in the file depends on time, so that no checksum of the checkpoint's can cover them; and a digit that was flipped
- * would be a difference of two runs that are equal. Lines of older versions have none. */
+/* step_line.h - the check that a line about one step ends with in steps.jsonl and probes.jsonl: a digit that was flipped would
+ * be a difference of two runs that are equal. Whose lines they are is known by line_sums.h. Lines of older versions have no
+ * check. */
 #ifndef SMELTER_STEP_LINE_H
 #define SMELTER_STEP_LINE_H
 
@@ -14,10 +14,17 @@
 #define STEP_LINE_CHECK ", \"check\": \"%08" PRIx32 "\"}"
 #define STEP_LINE_CHECK_BYTES (sizeof ", \"check\": \"01234567\"}" - 1)
 
-/* step_line_check - of what comes before the check. */
-static inline uint32_t step_line_check(const char *line, size_t bytes)
+/* step_line_check - the check, where `hash` is the hash64 of what comes before it. */
+static inline uint32_t step_line_check(uint64_t hash)
 {
-    return (uint32_t)hash64(line, bytes, 0);
+    return (uint32_t)hash;
+}
+
+/* step_line_hash - the hash64 of what comes before the check, or of all where there is none; `line` without its newline. */
+static inline uint64_t step_line_hash(const char *line, size_t bytes)
+{
+    const bool has_check = bytes > STEP_LINE_CHECK_BYTES && memmem(line + bytes - STEP_LINE_CHECK_BYTES, 9, ", \"check\"", 9);
+    return hash64(line, has_check ? bytes - STEP_LINE_CHECK_BYTES : bytes, 0);
 }
 
 /* step_line_is_whole - `line`, without its newline, is as it was written, or has no check. */
@@ -27,7 +34,7 @@ static inline bool step_line_is_whole(const char *line, size_t bytes)
         return true;
     char wanted[STEP_LINE_CHECK_BYTES + 1];
     const size_t before = bytes > STEP_LINE_CHECK_BYTES ? bytes - STEP_LINE_CHECK_BYTES : 0;
-    snprintf(wanted, sizeof wanted, STEP_LINE_CHECK, step_line_check(line, before));
+    snprintf(wanted, sizeof wanted, STEP_LINE_CHECK, step_line_check(hash64(line, before, 0)));
     return before && memcmp(line + before, wanted, STEP_LINE_CHECK_BYTES) == 0;
 }
 

@@ -3,7 +3,7 @@
 # earlier start of the same run, is refused by --resume, predict, warm_start, digest and checkpoint verify, in a line that says
 # what it is and what is wanted; nothing that an earlier run left in a folder passes for a part of the one that was trained there anew.
 . "$(dirname "$0")/../lib/cluster.sh"
-small_config "$T/c.yaml" 'cluster: {workers: 1, servers: 1, shards_per_server: 2}' 'checkpoint: {every_steps: 8}'
+small_config "$T/c.yaml" 'cluster: {workers: 1, servers: 1, shards_per_server: 2}' 'checkpoint: {every_steps: 8}' 'evaluate: {probe_every: 5}'
 CHECKPOINT=checkpoint/epoch-0001
 
 id_of() { sed -nE 's/^  "run_id": "([0-9a-f]{16})",?$/\1/p' "$1/manifest.json"; }
@@ -64,6 +64,26 @@ other_metrics() {
     resume_with metrics.jsonl
     refused "$T/log" "metrics.jsonl: its lines up to step 24 have checksum"
     expect "the file was changed" cmp "$T/other/metrics.jsonl" "$T/hurt/metrics.jsonl"
+}
+
+# Whole files of lines about steps, each line as it was written: the run would end as it should, and diff would say that it
+# parts from others at the first step.
+other_lines() {
+    local file
+    for file in steps.jsonl probes.jsonl; do
+        rm -rf "$T/hurt"
+        cp -r "$T/unfinished" "$T/hurt"
+        cp "$T/other/$file" "$T/hurt/"
+        [ $file = steps.jsonl ] || cp "$T/other/probes.f32" "$T/hurt/"
+        go_on "$T/log" "$T/hurt"
+        refused "$T/log" "$file: its first " "it is another run's, or was changed"
+        expect "the file was changed" cmp "$T/other/$file" "$T/hurt/$file"
+        rm -rf "$T/hurt"
+        cp -r "$T/unfinished" "$T/hurt"
+        rm "$T/hurt/$file"
+        go_on "$T/log" "$T/hurt"
+        refused "$T/log" "$file: has 0 lines about what was before step 24, and the run had written"
+    done
 }
 
 # The digits of one step's digest: the run would end as it should, and diff would say that it parts from itself.
@@ -146,6 +166,7 @@ case_of "two runs of one configuration have two ids, a resumed run has one" two_
 case_of "another run's delta" other_delta
 case_of "a shard's folder of an earlier run" other_shard_folder
 case_of "another run's metrics" other_metrics
+case_of "another run's digests of steps, and probes" other_lines
 case_of "a digest of a step that was changed" other_step
 case_of "a store of another run, another shard, an earlier start" other_store
 case_of "another run's dense parameters" other_dense

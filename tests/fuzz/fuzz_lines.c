@@ -29,7 +29,7 @@ static void mend(char *text, size_t bytes)
         if (length <= STEP_LINE_CHECK_BYTES || !memmem(line, length, "\"check\"", 7))
             continue;
         const size_t before = length - STEP_LINE_CHECK_BYTES;
-        snprintf(check, sizeof check, STEP_LINE_CHECK, step_line_check(line, before));
+        snprintf(check, sizeof check, STEP_LINE_CHECK, step_line_check(hash64(line, before, 0)));
         memcpy(line + before, check, STEP_LINE_CHECK_BYTES);
     }
 }

@@ -52,6 +52,8 @@ static checkpoint_manifest_t sample(void)
         .dense = dense,
         .components = 2,
         .progress = {56, 9},
+        .steps_lines = {39, 0x1234},
+        .probe_lines = {2, UINT64_MAX},
         .totals = {.examples = 12345, .wall_seconds = 0.1},
         .inputs = {1, 1, 0, fields},
     };
@@ -90,6 +92,8 @@ static void test_what_is_committed_reads_back(void **state)
     assert_memory_equal(r.shards, m.shards, sizeof *m.shards * 4);
     assert_memory_equal(r.dense, m.dense, sizeof *m.dense * 2);
     assert_int_equal(r.progress.checksum, 9);
+    assert_true(r.steps_lines.lines == 39 && r.steps_lines.checksum == 0x1234);
+    assert_true(r.probe_lines.lines == 2 && r.probe_lines.checksum == UINT64_MAX);
     assert_true(r.inputs.numeric == 1 && r.inputs.single == 1 && r.inputs.multi == 0);
     assert_true(r.inputs.fields[0].mean == 1.0 / 3 && r.inputs.fields[0].scale == 0.7); /* all bits */
     assert_string_equal(r.inputs.fields[0].rules.transform, "standardise");

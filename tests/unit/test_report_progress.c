@@ -145,7 +145,7 @@ static void test_the_line_takes_events(void **state)
     const event_train_t train = {.run_dir = "/nowhere", .lines = &lines};
     assert_int_equal(run_events_emit(events, &(run_event_t){EVENT_TRAIN, SECOND, .train = train}), ST_INPUT);
     catch_stop();
-    assert_int_equal(run_events_emit(NULL, &(run_event_t){EVENT_SYNC, 0, .nothing = {0}}), ST_OK);
+    assert_int_equal(run_events_emit(NULL, &(run_event_t){.kind = EVENT_SYNC}), ST_OK);
     run_events_destroy(&events);
     progress_destroy(&progress);
     close(fd);
