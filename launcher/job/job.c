@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@
 #include "worker/worker.h"
 
 #define LEAST_FILE_BYTES (4 << 20)
+#define LEAST_ROOM_BYTES (2 * (uint64_t)LEAST_FILE_BYTES) /* mpirun makes two of them, measured with Open MPI 4.1 */
 
 /* ---- no launcher: start mpirun ---------------------------------------------------------------------------------------- */
 
@@ -97,9 +99,24 @@ static status_t check_file_limit(void)
                 limit.rlim_cur, LEAST_FILE_BYTES);
 }
 
+/* Without room for them, ranks die of a bus error, or mpirun waits for ever. */
+static status_t check_temporary_room(void)
+{
+    const char *base = leftovers_base();
+    struct statvfs fs;
+    if (statvfs(base, &fs) != 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= LEAST_ROOM_BYTES)
+        return ST_OK;
+    return FAIL(ST_SYSTEM,
+                "%s, where mpirun and its ranks share files, has %" PRIu64 " MB free, and they need %" PRIu64
+                "; make room there, or set TMPDIR to another folder",
+                base, ((uint64_t)fs.f_bavail * fs.f_frsize) >> 20, (LEAST_ROOM_BYTES >> 20) + 1);
+}
+
 status_t job_start(char *const argv[], const experiment_t *experiment)
 {
     TRY(check_file_limit());
+    leftovers_remove();
+    TRY(check_temporary_room());
     progress_t *progress;
     TRY(progress_create(STDERR_FILENO, &progress));
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
@@ -123,9 +140,8 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
                                     is_local ? "127.0.0.1"
                                     : named  ? address_text(&address, ip)
                                              : MPIRUN_GUARD_ALL};
-    leftovers_remove();
     TRY(mpirun_spawn(ranks, argv, &limits, &death, &exit_code));
-    if (exit_code != 0 && !death.together)
+    if (!death.together && (exit_code != 0 || death.here == 0))
         TRY(report_start(&death, ranks, exit_code, start_s));
     return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
 }

@@ -173,12 +173,16 @@ void leftovers_remove_below(const char *base, const char *shared)
         closedir(dir);
 }
 
-/* As Open MPI looks for it. */
-void leftovers_remove(void)
+const char *leftovers_base(void)
 {
     static const char *const names[] = {"OMPI_MCA_orte_tmpdir_base", "TMPDIR", "TEMP", "TMP"};
     const char *base = NULL;
     for (size_t i = 0; i < sizeof names / sizeof *names && !base; i++)
         base = getenv(names[i]);
-    leftovers_remove_below(base && *base ? base : "/tmp", SHARED);
+    return base && *base ? base : "/tmp";
+}
+
+void leftovers_remove(void)
+{
+    leftovers_remove_below(leftovers_base(), SHARED);
 }

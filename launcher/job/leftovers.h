@@ -13,6 +13,9 @@
 void leftovers_mark(void);
 void leftovers_remove(void);
 
+/* leftovers_base - the folder below which Open MPI has its session folders on this host, as it looks for it; not owned. */
+const char *leftovers_base(void);
+
 /* leftovers_remove_below - of the session folders in BASE/ompi.HOST.UID and the files in `shared`, for leftovers_remove and
  * tests. */
 void leftovers_remove_below(const char *base, const char *shared);

@@ -444,7 +444,7 @@ status_t mpirun_spawn(int np, char *const argv[], const mpirun_limits_t *limits,
     status_t status = run(mpirun, &words, limits, death, exit_code);
     mpirun_guard_disarm(&guard);
     free_words(&words);
-    if (status == ST_OK && *exit_code != 0 && death->here == 0 && !death->interrupted)
+    if (status == ST_OK && death->here == 0 && !death->interrupted)
         status = check_kind(mpirun);
     return status;
 }

@@ -41,6 +41,20 @@ mpirun_fails() {
     stand_in '[ "$1" = --version ] && echo "mpirun (Open MPI) 4.1.4" && exit' 'exit 213'
     refused 1 "mpirun ended with exit code 213 before a rank had started; what it said is above" by_stand_in
 }
+# A stand-in of somebody's that does something else, and is content with it: nothing was trained.
+mpirun_does_nothing() {
+    stand_in '[ "$1" = --version ] && echo "mpirun (Open MPI) 4.1.4" && exit' 'exit 0'
+    refused 1 "mpirun ended with exit code 0 before a rank had started; what it said is above" by_stand_in
+    stand_in 'echo "Intel(R) MPI Library"' 'exit 0'
+    refused 2 "the first mpirun in PATH, $T/bin/mpirun, is not Open MPI's (to --version it says \"Intel(R) MPI Library\")" by_stand_in
+}
+no_room_for_sessions() {
+    mkdir -p "$T/small"
+    mount -t tmpfs -o size=3m tmpfs "$T/small" 2>"$T/mount" || { skip "no room for mpirun's files" "$(head -1 "$T/mount")" && return; }
+    refused 1 "$T/small, where mpirun and its ranks share files, has 3 MB free, and they need 9; make room there" \
+        env TMPDIR="$T/small" "$SMELTER" train "$T/c.yaml" --out "$T/run"
+    umount "$T/small"
+}
 hangs=('[ "$1" = --version ] && echo "mpirun (Open MPI) 4.1.4" && exit' 'trap "" TERM USR2' 'while :; do sleep 1; done')
 mpirun_hangs() {
     stand_in "${hangs[@]}"
@@ -185,6 +199,8 @@ OTHER_KERNEL=Nehalem
 case_of "another MPI's mpirun is first in PATH" other_mpi
 case_of "there is no mpirun" no_mpirun
 case_of "mpirun fails before there are ranks: its exit code is no signal" mpirun_fails
+case_of "mpirun ends well and has started nothing" mpirun_does_nothing
+case_of "no room for the files that mpirun shares with its ranks" no_room_for_sessions
 case_of "mpirun never starts a rank" mpirun_hangs
 case_of "one SIGTERM ends a start that hangs" signal_at_start
 case_of "an mpirun that crashes where it is told to end" signal_crashes_mpirun
