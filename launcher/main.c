@@ -119,7 +119,9 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) is an error of the write, which names it */
     status_t status = run(argc, argv);
     fclose(stdout);
-    if (printable_stream_error() && status == ST_OK)
+    char said[STATUS_REASON_BYTES];
+    status_reason(said);
+    if (printable_stream_error() && (status == ST_OK || status == ST_DIFFERENT || !said[0]))
         status = FAIL(ST_SYSTEM, "standard output cannot be written: %s", strerror(printable_stream_error()));
     return status_exit_code(status);
 }

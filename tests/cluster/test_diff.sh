@@ -40,6 +40,9 @@ in_dense_parameters() {
     expect_line "$T/log" "dense  component 0"
     expect "probes of both: $(grep -c '^  probe' "$T/log")" [ "$(grep '^  probe' "$T/log" | sed -E 's/.*step ([0-9]+):.*/\1/' | xargs)" = "8 16 24" ]
     expect "rows of the first step differ" [ "$(grep -c '^  rows' "$T/log")" = 0 ]
+    [ -w /dev/full ] || return 0
+    "$SMELTER" diff "$T/a" "$T/d" >/dev/full 2>"$T/log"
+    expect_line "$T/log" "standard output cannot be written: No space left on device"
 }
 
 # A run that is not finished, or whose file lost its end, is not equal to one that went on.

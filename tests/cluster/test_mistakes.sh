@@ -116,6 +116,8 @@ full_output() {
     code=$?
     expect "printing to a full disk ended with code $code" [ "$code" = 1 ]
     expect "the reason" grep -q "standard output cannot be written: No space left on device" "$T/full"
+    "$SMELTER" >/dev/full 2>"$T/full"
+    expect "the reason, without a command" grep -q "standard output cannot be written: No space left on device" "$T/full"
 }
 
 no_warm_start() {
