@@ -76,6 +76,32 @@ static bool is_word(const magic_t *magic)
     return false;
 }
 
+/* Text of two or four bytes a character that has no mark of its order: all bytes but one of each are 0, as long as it is
+ * ASCII, which the names of columns mostly are. */
+typedef struct wide_text {
+    size_t unit, at;
+    file_kind_t kind;
+} wide_text_t;
+
+#define WIDE_CHARACTERS 8 /* that are looked at */
+
+static const wide_text_t wide_texts[] = {
+    {2, 0, {"text in UTF-16", BY_PIPE("iconv -f UTF-16LE -t UTF-8")}},
+    {2, 1, {"text in UTF-16", BY_PIPE("iconv -f UTF-16BE -t UTF-8")}},
+    {4, 0, {"text in UTF-32", BY_PIPE("iconv -f UTF-32LE -t UTF-8")}},
+    {4, 3, {"text in UTF-32", BY_PIPE("iconv -f UTF-32BE -t UTF-8")}},
+};
+
+static bool is_wide(const wide_text_t *wide, const unsigned char *start, size_t bytes)
+{
+    if (bytes < WIDE_CHARACTERS * wide->unit)
+        return false;
+    for (size_t i = 0; i < WIDE_CHARACTERS * wide->unit; i++)
+        if ((i % wide->unit == wide->at) != (start[i] != 0))
+            return false;
+    return true;
+}
+
 const file_kind_t *file_kind(const void *start, size_t bytes)
 {
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
@@ -84,5 +110,8 @@ const file_kind_t *file_kind(const void *start, size_t bytes)
             !(is_word(magic) && is_text(start, bytes)))
             return &magic->kind;
     }
+    for (size_t i = 0; i < sizeof wide_texts / sizeof *wide_texts; i++)
+        if (is_wide(&wide_texts[i], start, bytes))
+            return &wide_texts[i].kind;
     return NULL;
 }

@@ -419,6 +419,9 @@ static void test_files_of_other_kinds(void **state)
         {"\x04\x22\x4d\x18\x64", 5, "this is compressed with lz4"},
         {"PK\x03\x04\x14\0", 6, "this is a zip archive"},
         {"\xff\xfey\0,\0", 6, "this is text in UTF-16"},
+        {"y\0,\0u\0s\0e\0r\0\n\0001\0", 16, "give it through a pipe: iconv -f UTF-16LE -t UTF-8 FILE | smelter import"},
+        {"\0y\0,\0u\0s\0e\0r\0\n\0001", 16, "iconv -f UTF-16BE"},
+        {"y\0\0\0,\0\0\0u\0\0\0s\0\0\0e\0\0\0r\0\0\0\n\0\0\0001\0\0\0", 32, "this is text in UTF-32"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         write_bytes(test_path("kind"), "wb", files[i].start, files[i].bytes);
