@@ -37,20 +37,26 @@ struct dataset_file {
 };
 
 /* The disk refused a write. One that it took in part is EIO in LMDB's words. */
+/* The file could not grow by a write more (ulimit -f). */
+static bool is_at_limit(const char *data)
+{
+    struct rlimit limit;
+    struct stat st;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && stat(data, &st) == 0 && (rlim_t)st.st_size + FULL_BYTES > limit.rlim_cur;
+}
+
 static status_t disk_failed(const dataset_file_t *file, const char *what, int code)
 {
     struct statvfs fs;
     char text[FILE_ERROR_TEXT];
     const bool is_known = statvfs(file->path, &fs) == 0;
     const uint64_t left = is_known ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
-    struct rlimit limit;
-    struct stat st;
     char *data = mem_printf("%s/data.mdb", file->path);
     if (code == EIO && left < FULL_BYTES)
         code = ENOSPC;
-    if (code == EIO && getrlimit(RLIMIT_FSIZE, &limit) == 0 && stat(data, &st) == 0 &&
-        (rlim_t)st.st_size + FULL_BYTES > limit.rlim_cur)
-        code = EFBIG;
+    else if (code == EIO ||
+             (code == ENOSPC && left >= FULL_BYTES)) /* LMDB's words for a write that was cut short: here by a limit */
+        code = is_at_limit(data) ? EFBIG : code;
     mem_free(data);
     return FAIL(ST_SYSTEM,
                 "dataset %s: %s: %s; %" PRIu64

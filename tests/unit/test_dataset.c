@@ -539,6 +539,28 @@ static void test_a_refused_block_ends_the_writing(void **state)
     assert_false(dataset_exists(path));
 }
 
+/* A limit of file size is named, also where LMDB takes the write that it cut short for a full disk. */
+static void test_a_limit_of_file_size_is_named(void **state)
+{
+    (void)state;
+    const dataset_field_t field = {.name = "x", .kind = COLUMN_NUMERIC};
+    const char *path = test_path("limited");
+    struct rlimit old;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t bytes = 0; bytes <= 4096; bytes += 1024) {
+        struct rlimit low = {bytes, old.rlim_max};
+        dataset_writer_t *writer = NULL;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+        catch_start();
+        const status_t status = dataset_writer_create(path, &field, 1, NULL, false, false, true, &writer);
+        catch_stop();
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        assert_int_equal(status, ST_SYSTEM);
+        assert_caught(" bytes (ulimit -f)");
+    }
+}
+
 static void test_print_shows_what_is_there(void **state)
 {
     (void)state;
@@ -588,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_found),
         cmocka_unit_test(test_cores_change_nothing),
         cmocka_unit_test(test_a_refused_block_ends_the_writing),
+        cmocka_unit_test(test_a_limit_of_file_size_is_named),
         cmocka_unit_test(test_print_shows_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
