@@ -189,10 +189,10 @@ $(FUZZERS): $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_LIB)
 $(BUILD)/tests/fuzz/fuzz_worker: $(BUILD)/tests/sim/sim_mpi.o $(BUILD)/tests/sim/sim_loader.o
 
 # Simulated jobs bring their own cluster.h and loader.h, which must come before those of the library, count allocations, have
-# LMDB ask the simulated disk (tests/sim/sim_lmdb.h), and read checkpoints with checksums that can be made blind (tests/sim/sim_hash.h).
+# LMDB and what reserves room ask the simulated disk (tests/sim/sim_lmdb.h), and read checkpoints with checksums that can be made blind (tests/sim/sim_hash.h).
 comma     := ,
 SIM_BLIND := $(patsubst %.c,$(BUILD)/tests/sim/blind/%.o,ps/checkpoint/delta.c launcher/checkpoint/checkpoint_manifest.c common/files/lmdb_pages.c)
-SIM_LINK  := $(patsubst %,-Wl$(comma)--wrap=%,mem_alloc mem_grow mem_strdup mdb_env_open mdb_txn_begin mdb_txn_commit mdb_env_sync mdb_env_close)
+SIM_LINK  := $(patsubst %,-Wl$(comma)--wrap=%,mem_alloc mem_grow mem_strdup mdb_env_open mdb_txn_begin mdb_txn_commit mdb_env_sync mdb_env_close posix_fallocate)
 $(SIM_BLIND): BLIND = -Dhash64=sim_hash64 -Dhash_stream_value=sim_hash_stream_value
 $(BUILD)/tests/sim/blind/common/files/lmdb_pages.o: BLIND = -Dhash64=sim_page_hash64
 $(SIM_BLIND): $(BUILD)/tests/sim/blind/%.o: %.c Makefile $(BUILD)/flags

@@ -1,5 +1,5 @@
 /* lmdb_env.h - what every LMDB environment here that is written needs beside its transactions: stores and bases
- * (ps/checkpoint/store_impl.h), rows out of memory (ps/table/spill.c), datasets (common/data/dataset_file.c). Each keeps the
+ * (ps/checkpoint/store_impl.h), datasets (common/data/dataset_file.c). Each keeps the
  * flags, keys and records that its use asks for. What is finished is read without LMDB (common/files/lmdb_pages.h). */
 #ifndef SMELTER_LMDB_ENV_H
 #define SMELTER_LMDB_ENV_H

@@ -48,7 +48,7 @@ void frequency_filter_weights(const table_t *table, uint64_t key, float *w)
 
 /* Sum the gradients of each slot's keys in order and step the slots' default rows. keys [n] are sorted; at: index of the
  * gradient. */
-static void push_defaults(const table_t *table, const spill_key_t *keys, int64_t n, uint32_t step)
+static void push_defaults(const table_t *table, const placed_key_t *keys, int64_t n, uint32_t step)
 {
     const int64_t dim = table->dim;
     uint64_t *shared = MEM_ARRAY(uint64_t, n);
@@ -93,11 +93,11 @@ static void give_row(table_t *table, uint64_t key, uint32_t version)
 void frequency_filter_push(table_t *table, uint32_t step)
 {
     deferred_t *d = &table->deferred;
-    spill_key_t *sorted = MEM_ARRAY(spill_key_t, d->n), *scratch = MEM_ARRAY(spill_key_t, d->n);
+    placed_key_t *sorted = MEM_ARRAY(placed_key_t, d->n), *scratch = MEM_ARRAY(placed_key_t, d->n);
     uint32_t *counts = MEM_ARRAY(uint32_t, d->n);
     for (int64_t i = 0; i < d->n; i++)
-        sorted[i] = (spill_key_t){d->keys[i], i};
-    spill_sort(sorted, scratch, d->n);
+        sorted[i] = (placed_key_t){d->keys[i], i};
+    key_order_sort_stored(sorted, scratch, d->n);
     int64_t passed = 0;
     for (int64_t i = 0; i < d->n; i++)
         d->keys[i] = sorted[i].key;

@@ -104,6 +104,12 @@ static inline uint32_t key_index_match(const uint32_t *bucket, uint32_t mask, ui
 #endif
 }
 
+/* key_index_fetch - let the home bucket of a key come into the cache. */
+static inline __attribute__((always_inline)) void key_index_fetch(const key_index_t *index, uint64_t key)
+{
+    __builtin_prefetch(index->slots + key_index_bucket(index, key_index_hash(key)) * KEY_INDEX_WAYS, 1);
+}
+
 /* key_index_guess - the row number that the home bucket suggests, or KEY_INDEX_NONE; touches the bucket only. */
 static inline int64_t key_index_guess(const key_index_t *index, uint64_t hash)
 {

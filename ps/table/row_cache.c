@@ -57,9 +57,14 @@ status_t row_cache_status(const row_cache_t *row_cache)
     return row_cache->status;
 }
 
+static int64_t bytes_held(const row_cache_t *row_cache)
+{
+    return row_cache->used + spill_memory(row_cache->spill);
+}
+
 row_cache_counters_t row_cache_counters(const row_cache_t *row_cache)
 {
-    return (row_cache_counters_t){row_cache->evicted, row_cache->loaded, row_cache->used, spill_bytes(row_cache->spill)};
+    return (row_cache_counters_t){row_cache->evicted, row_cache->loaded, bytes_held(row_cache), spill_bytes(row_cache->spill)};
 }
 
 int row_cache_join(row_cache_t *row_cache, const row_cache_member_t *member)
@@ -120,27 +125,26 @@ void row_cache_report(row_cache_t *row_cache, int place, int64_t bytes)
     member->bytes = bytes;
 }
 
-/* Rows of a table that have to go for the tables to hold `wanted` bytes. */
+/* Rows of a table that have to go for all to hold `wanted` bytes. */
 static int64_t rows_over(const row_cache_t *row_cache, int64_t wanted, int64_t payload_floats)
 {
-    const int64_t row_bytes = payload_floats * (int64_t)sizeof(float) + 16;
-    return row_cache->used > wanted ? (row_cache->used - wanted) / row_bytes + 1 : 0;
+    const int64_t row_bytes = payload_floats * (int64_t)sizeof(float) + 16, held = bytes_held(row_cache);
+    return held > wanted ? (held - wanted) / row_bytes + 1 : 0;
 }
 
-/* Let the clock go on until the tables hold `wanted` bytes, `rows` rows are evicted, or it has gone round so often that there
- * is nothing to evict. One batch. */
-static status_t evict_batch(row_cache_t *row_cache, int64_t wanted, int64_t rows, int64_t payload_floats)
+/* Let the clock go on until `wanted` bytes are held, `rows` rows are evicted, or it has gone round so often that there is
+ * nothing to evict. Each table's part is a batch of its own, however often the clock comes to it. */
+static void evict_some(row_cache_t *row_cache, int64_t wanted, int64_t rows)
 {
-    TRY(spill_begin(row_cache->spill, rows, payload_floats));
-    row_cache->batch++;
     const int64_t small = row_cache->budget / SMALL_SHARE / row_cache->n_members, before = row_cache->evicted;
-    for (int tables = 0; rows > 0 && tables < ROUNDS_MAX * row_cache->n_members;) {
+    for (int tables = 0; rows > 0 && tables < ROUNDS_MAX * row_cache->n_members && row_cache->status == ST_OK;) {
         const row_cache_member_t *member = &row_cache->members[row_cache->hand];
         int64_t some = rows_over(row_cache, wanted, member->payload_floats);
         if (some == 0)
             break;
         bool wrapped = true;
         if (member->table && member->bytes > small) {
+            row_cache->batch++;
             some = member->evict(member->table, some < rows ? some : rows, &wrapped);
             row_cache->evicted += some;
             rows -= some;
@@ -150,34 +154,29 @@ static status_t evict_batch(row_cache_t *row_cache, int64_t wanted, int64_t rows
             tables++;
         }
     }
-    TRY(spill_commit(row_cache->spill));
-    ASSERT(spill_is_idle(row_cache->spill)); /* else each batch would leave the pages behind that it replaced */
-    if (row_cache->evicted == before && !row_cache->warned) {
+    if (row_cache->evicted == before && row_cache->status == ST_OK && !row_cache->warned) {
         log_warn("cluster.memory_mb: %" PRId64 " MB are too little for %d tables, which hold %" PRId64
                  " MB without large ones; going on "
                  "with those",
-                 (row_cache->budget >> 20), row_cache->n_members, (row_cache->used >> 20));
+                 (row_cache->budget >> 20), row_cache->n_members, (bytes_held(row_cache) >> 20));
         row_cache->warned = true;
     }
-    return ST_OK;
 }
 
 void row_cache_settle(row_cache_t *row_cache)
 {
-    if (row_cache->used <= row_cache->budget)
+    if (bytes_held(row_cache) <= row_cache->budget)
         return;
     const int64_t wanted = row_cache->budget - row_cache->budget / EVICT_SHARE;
-    int64_t widest = 1, narrowest = INT64_MAX / 8;
+    int64_t narrowest = INT64_MAX / 8;
     for (int i = 0; i < row_cache->n_members; i++) {
         const int64_t floats = row_cache->members[i].payload_floats;
-        if (!row_cache->members[i].table)
-            continue;
-        widest = floats > widest ? floats : widest;
-        narrowest = floats < narrowest ? floats : narrowest;
+        if (row_cache->members[i].table)
+            narrowest = floats < narrowest ? floats : narrowest;
     }
-    for (int64_t before = -1; before != row_cache->evicted && row_cache->used > wanted && row_cache->status == ST_OK;) {
+    for (int64_t before = -1; before != row_cache->evicted && bytes_held(row_cache) > wanted && row_cache->status == ST_OK;) {
         const int64_t rows = rows_over(row_cache, wanted, narrowest);
         before = row_cache->evicted;
-        row_cache_note(row_cache, evict_batch(row_cache, wanted, rows < EVICT_ROWS_MAX ? rows : EVICT_ROWS_MAX, widest));
+        evict_some(row_cache, wanted, rows < EVICT_ROWS_MAX ? rows : EVICT_ROWS_MAX);
     }
 }

@@ -5,8 +5,8 @@
  * the budget at a time. So tables compete row by row, and what a table gets follows from how often its rows are used. Tables of
  * little size are passed over: they would save nothing.
  *
- * The budget covers rows, indexes and the marks of changed rows. While a request is served its rows stay, so that memory may
- * exceed the budget by the rows of one request. One owner thread, the shard's.                                      */
+ * The budget covers rows, indexes, the marks of changed rows and what rows on disk are found by. While a request is served
+ * its rows stay, so that memory may exceed the budget by the rows of one request. One owner thread, the shard's. */
 #ifndef SMELTER_ROW_CACHE_H
 #define SMELTER_ROW_CACHE_H
 
@@ -30,15 +30,15 @@ status_t row_cache_status(const row_cache_t *row_cache);
 
 typedef struct row_cache_counters {
     int64_t evicted, loaded; /* rows written and read so far */
-    int64_t memory_bytes;    /* of all tables' rows and indexes now */
+    int64_t memory_bytes;    /* of all tables' rows and indexes now, and of what rows on disk are found by */
     int64_t disk_bytes;
 } row_cache_counters_t;
 row_cache_counters_t row_cache_counters(const row_cache_t *row_cache);
 
 /* ---- for tables ---- */
 
-/* Put up to `rows` rows that were little used into the batch begun, forget them, and report; from where it stopped the last
- * time. *wrapped: it has come to its end, and the next call begins anew. Returns the number of rows. */
+/* Put up to `rows` rows that were little used into the spill, as a batch, forget them, and report; from where it stopped the
+ * last time. *wrapped: it has come to its end, and the next call begins anew. Returns the number of rows. */
 typedef int64_t row_cache_evict_fn(void *table, int64_t rows, bool *wrapped);
 
 typedef struct row_cache_member {
@@ -58,7 +58,7 @@ void row_cache_report(row_cache_t *row_cache, int place, int64_t bytes);
 /* row_cache_settle - evict where all tables hold more than the budget, from any of them: no row of any table may be in use. */
 void row_cache_settle(row_cache_t *row_cache);
 
-/* row_cache_batch - number of the last batch of rows written; the first is 1. */
+/* row_cache_batch - number of the batch of rows that is being written, or was last; the first is 1. */
 uint32_t row_cache_batch(const row_cache_t *row_cache);
 
 spill_t *row_cache_spill(row_cache_t *row_cache);
@@ -68,7 +68,7 @@ void row_cache_count_loaded(row_cache_t *row_cache, int64_t rows);
 
 /* row_cache_keys - [n] places, twice, for the table that works now; contents are lost at the next call that asks for more. */
 typedef struct row_cache_keys {
-    spill_key_t *keys, *scratch;
+    placed_key_t *keys, *scratch;
 } row_cache_keys_t;
 row_cache_keys_t row_cache_keys(row_cache_t *row_cache, int64_t n);
 

@@ -157,7 +157,7 @@ static inline __attribute__((always_inline)) void locate(const table_t *table, w
 
 /* For each of n keys in turn: visit(context, i, id, row) with the row and its number. A missing row is created in create_in or,
  * where that is NULL or the key has to pass the frequency filter first, visited as NULL. Where some rows may be out of
- * memory the keys that are not in memory come last and, to be read and created together, in the order of rows; without
+ * memory the keys that are not in memory come last, to be read and created together; without
  * create_in they are left to the caller. Always inlined, so that a visit is a piece of the loop and not a call. */
 typedef void visit_fn(void *context, int64_t i, int64_t id, row_t *row);
 
@@ -189,7 +189,7 @@ static inline __attribute__((always_inline)) void for_each_row(const table_t *ta
     }
     if (create_in && create_in->missing > 0) {
         table_load_missing(create_in);
-        const spill_key_t *missing = row_cache_keys(create_in->row_cache, create_in->missing).keys;
+        const placed_key_t *missing = row_cache_keys(create_in->row_cache, create_in->missing).keys;
         for (int64_t m = 0; m < create_in->missing; m++) {
             int64_t id = table_find(create_in, missing[m].key);
             row_t *row = NULL;

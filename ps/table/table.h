@@ -119,7 +119,7 @@ const table_options_t *table_options(const table_t *table);
 table_row_t table_row_at(const table_t *table, int64_t i);
 
 /* table_scan - every row once, in memory or not, in the order of (hash_slot(key), key); borrowed until visit returns. Anything
- * but ST_OK from visit ends the scan and is returned. ST_SYSTEM: rows cannot be read. Scratch: 4 bytes a row in memory. */
+ * but ST_OK from visit ends the scan and is returned. Scratch: 4 bytes a row in memory. */
 typedef status_t table_scan_fn(void *context, const table_row_t *row);
 WARN_UNUSED status_t table_scan(const table_t *table, table_scan_fn *visit, void *context);
 

@@ -7,18 +7,6 @@
 #define SWEEP_MOST 4096 /* rows that are looked at, and removed, together */
 #define SWEEP_LEAST 256 /* rows that are worth a transaction */
 
-static status_t remove_spilled(table_t *table, const uint64_t *keys, int64_t n)
-{
-    const row_cache_keys_t all = row_cache_keys(table->row_cache, n);
-    for (int64_t i = 0; i < n; i++)
-        all.keys[i] = (spill_key_t){keys[i], i};
-    spill_sort(all.keys, all.scratch, n);
-    spill_t *spill = row_cache_spill(table->row_cache);
-    TRY(spill_begin(spill, n, table->payload_floats));
-    TRY(spill_remove(spill, table->options.id, all.keys, n));
-    return spill_commit(spill);
-}
-
 void table_remove(table_t *table, const uint64_t *keys, int64_t n)
 {
     if (n == 0)
@@ -41,7 +29,7 @@ void table_remove(table_t *table, const uint64_t *keys, int64_t n)
         table->rows--;
     }
     if (table->row_cache && row_cache_batch(table->row_cache) > 0 && row_cache_status(table->row_cache) == ST_OK)
-        row_cache_note(table->row_cache, remove_spilled(table, keys, n));
+        row_cache_note(table->row_cache, spill_remove(row_cache_spill(table->row_cache), table->options.id, keys, n));
     table_settle(table);
 }
 
@@ -69,13 +57,12 @@ static bool sweep_spill(table_t *table, int64_t rows)
         return false;
     expiry_sweep_t sweep = {.table = table, .left = rows < SWEEP_MOST ? rows : SWEEP_MOST};
     const uint64_t after = table->swept_to;
-    const bool is_sound =
-        row_cache_note(table->row_cache, spill_scan(row_cache_spill(table->row_cache), table->options.id, table->payload_floats,
-                                                    table->has_swept_to ? &after : NULL, sweep_spilled, &sweep));
+    spill_scan(row_cache_spill(table->row_cache), table->options.id, table->has_swept_to ? &after : NULL, sweep_spilled,
+               &sweep);
     if (sweep.left > 0)
         table->has_swept_to = false;
-    table_remove(table, sweep.keys, is_sound ? sweep.n : 0);
-    return is_sound && sweep.left == 0;
+    table_remove(table, sweep.keys, sweep.n);
+    return sweep.left == 0;
 }
 
 /* Look at up to SWEEP_MOST rows in memory, from the last one down: the row that takes the place of a removed one was looked at.

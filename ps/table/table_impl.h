@@ -48,7 +48,7 @@ typedef struct deferred {
 typedef enum save_stage { SAVE_MEMORY, SAVE_SCAN, SAVE_LOG } save_stage_t;
 
 /* Batches [begin, end) hold rows changed before the last freeze and after the one before it; rows spilled while nothing was
- * tracked count as batch 0. `after` is the last key that was looked at, in the order of rows: of all where stage is SAVE_SCAN,
+ * tracked count as batch 0. `after` is the last key that was looked at, in the mixed order: of all where stage is SAVE_SCAN,
  * of `batch` where it is SAVE_LOG. */
 typedef struct save_spilled {
     save_stage_t stage;
@@ -170,7 +170,7 @@ void table_leave(table_t *table);
 /* Note that the i-th key of the request is not in memory. */
 void table_note_missing(const table_t *table, uint64_t key, int64_t i);
 
-/* Bring those of the missing keys that are in the spill into memory; all are in the order of rows then. */
+/* Bring those of the missing keys that are in the spill into memory. */
 void table_load_missing(table_t *table);
 
 /* The missing keys of a peek: rows of the spill stay there, and the rest have their initial values. */

@@ -14,7 +14,8 @@
 #include "common/base/memory.h"
 #include "ps/table/table_impl.h"
 
-#define FETCH_AHEAD 8 /* rows */
+#define FETCH_AHEAD 8  /* rows */
+#define HEADS_AHEAD 16 /* of rows that the hand passes */
 
 static int64_t bytes_held(const table_t *table)
 {
@@ -28,7 +29,7 @@ void table_note_missing(const table_t *table, uint64_t key, int64_t i)
 {
     /* The number of missing keys belongs to the request, not to the table, which may be const. */
     table_t *own = (table_t *)table;
-    row_cache_keys(table->row_cache, own->missing + 1).keys[own->missing] = (spill_key_t){key, i};
+    row_cache_keys(table->row_cache, own->missing + 1).keys[own->missing] = (placed_key_t){key, i};
     own->missing++;
 }
 
@@ -36,7 +37,7 @@ static void take_spilled(void *context, int64_t i, const spilled_t *spilled)
 {
     table_t *table = context;
     (void)i;
-    if (table->arena.rows > 0 && row_arena_at(&table->arena, table->arena.rows - 1)->key == spilled->key)
+    if (table_find(table, spilled->key) != KEY_INDEX_NONE)
         return; /* a key that a broken peer names twice */
     const int64_t id = table->arena.rows;
     row_t *row = table_append(table, spilled->key);
@@ -46,15 +47,11 @@ static void take_spilled(void *context, int64_t i, const spilled_t *spilled)
     table_return_marks(table, id, row, spilled->batch);
 }
 
-/* Read the missing keys in the order of rows. */
 static void read_missing(const table_t *table, spill_read_fn *visit, void *context)
 {
-    const row_cache_keys_t all = row_cache_keys(table->row_cache, table->missing);
-    if (!table_has_spilled(table) || row_cache_status(table->row_cache) != ST_OK)
-        return;
-    spill_sort(all.keys, all.scratch, table->missing);
-    row_cache_note(table->row_cache, spill_read(row_cache_spill(table->row_cache), table->options.id, table->payload_floats,
-                                                all.keys, table->missing, visit, context));
+    if (table_has_spilled(table) && row_cache_status(table->row_cache) == ST_OK)
+        spill_read(row_cache_spill(table->row_cache), table->options.id, row_cache_keys(table->row_cache, table->missing).keys,
+                   table->missing, visit, context);
 }
 
 void table_load_missing(table_t *table)
@@ -67,7 +64,7 @@ void table_load_missing(table_t *table)
 typedef struct peek {
     const table_t *table;
     float *out;
-    spill_key_t *missing;
+    placed_key_t *missing;
 } peek_t;
 
 static void peek_spilled(void *context, int64_t i, const spilled_t *row)
@@ -107,41 +104,54 @@ void table_prefetch(table_t *table, const uint64_t *keys, int64_t n)
 /* ---- leaving --------------------------------------------------------------------------------------------------------- */
 
 /* Let the hand go on until it has `rows` cold rows or comes to the end. Their keys and numbers, numbers ascending. */
-static int64_t collect_cold(table_t *table, spill_key_t *cold, int64_t rows)
+static int64_t collect_cold(table_t *table, placed_key_t *cold, int64_t rows)
 {
     int64_t n = 0;
     for (; n < rows && table->hand < table->arena.rows; table->hand++) {
         row_t *row = row_arena_at(&table->arena, table->hand);
+        if (table->hand + HEADS_AHEAD < table->arena.rows)
+            __builtin_prefetch(row_arena_at(&table->arena, table->hand + HEADS_AHEAD));
         if (row->count < 2 * ROW_HEAT_ONE)
-            cold[n++] = (spill_key_t){row->key, table->hand};
+            cold[n++] = (placed_key_t){row->key, table->hand};
         else
             row->count -= ROW_HEAT_ONE;
     }
     return n;
 }
 
-/* Put the rows into the batch and note in the log which of them changed. */
-static status_t spill_rows(table_t *table, const spill_key_t *cold, int64_t n)
+typedef struct leaving {
+    table_t *table;
+    const placed_key_t *cold;
+    uint64_t *changed;
+    int64_t n, n_changed;
+    row_extent_t extent;
+} leaving_t;
+
+static spilled_t give_cold(void *context, int64_t i)
+{
+    leaving_t *leaving = context;
+    table_t *table = leaving->table;
+    if (i + FETCH_AHEAD < leaving->n)
+        row_arena_fetch(&table->arena, leaving->cold[i + FETCH_AHEAD].at, leaving->extent);
+    row_t *row = row_arena_at(&table->arena, leaving->cold[i].at);
+    const uint32_t batch = table_leave_batch(table, row);
+    if (batch != 0 && batch != BATCH_UNCHANGED)
+        leaving->changed[leaving->n_changed++] = row->key;
+    return (spilled_t){row->key, batch, row->version, row->count & ROW_COUNT_MAX, row->payload};
+}
+
+/* Put the rows into the spill and note in the log which of them changed. */
+static status_t spill_rows(table_t *table, const placed_key_t *cold, int64_t n)
 {
     spill_t *spill = row_cache_spill(table->row_cache);
     const uint32_t id = table->options.id;
-    uint64_t *changed = MEM_ARRAY(uint64_t, n);
-    int64_t n_changed = 0;
+    leaving_t leaving = {table, cold, MEM_ARRAY(uint64_t, n), n, 0, row_arena_extent(&table->arena, table->payload_floats)};
     status_t status = ST_OK;
-    for (int64_t i = 0; i < n; i++) {
-        if (i + FETCH_AHEAD < n)
-            __builtin_prefetch(row_arena_at(&table->arena, cold[i + FETCH_AHEAD].at));
-        row_t *row = row_arena_at(&table->arena, cold[i].at);
-        const uint32_t batch = table_leave_batch(table, row);
-        const spilled_t spilled = {row->key, batch, row->version, row->count & ROW_COUNT_MAX, row->payload};
-        TRY_DONE(spill_put(spill, id, table->payload_floats, &spilled));
-        if (batch != 0 && batch != BATCH_UNCHANGED)
-            changed[n_changed++] = row->key;
-    }
-    if (n_changed > 0)
-        status = spill_log(spill, id, row_cache_batch(table->row_cache), changed, n_changed);
+    TRY_DONE(spill_put(spill, id, table->payload_floats, cold, n, give_cold, &leaving));
+    if (leaving.n_changed > 0)
+        status = spill_log(spill, id, row_cache_batch(table->row_cache), leaving.changed, leaving.n_changed);
 done:
-    mem_free(changed);
+    mem_free(leaving.changed);
     return status;
 }
 
@@ -163,17 +173,22 @@ static int64_t evict(void *context, int64_t rows, bool *wrapped)
     if (rows > table->arena.rows)
         rows = table->arena.rows;
     const row_cache_keys_t all =
-        row_cache_keys(table->row_cache, 2 * rows); /* sorted by row in the first half, by number in the second */
-    spill_key_t *cold = all.keys, *by_number = all.keys + rows;
+        row_cache_keys(table->row_cache, 2 * rows); /* in the mixed order in the first half, by number in the second */
+    placed_key_t *cold = all.keys, *by_number = all.keys + rows;
     const int64_t n = collect_cold(table, cold, rows);
     memcpy(by_number, cold, (size_t)n * sizeof *cold);
-    spill_sort(cold, all.scratch, n);
+    key_order_sort_mixed(cold, all.scratch, n);
     if (n > 0 && !row_cache_note(table->row_cache, spill_rows(table, cold, n))) {
         *wrapped = true;
         return 0;
     }
-    for (int64_t i = n - 1; i >= 0; i--) /* from the highest number down: so the last row is never one of them */
+    for (int64_t i = n - 1; i >= 0; i--) { /* from the highest number down: so the last row is never one of them */
+        if (i >= FETCH_AHEAD) {
+            key_index_fetch(&table->index, by_number[i - FETCH_AHEAD].key);
+            key_index_fetch(&table->index, row_arena_at(&table->arena, table->arena.rows - 1 - FETCH_AHEAD)->key);
+        }
         table_forget_row(table, by_number[i].at);
+    }
     row_arena_trim(&table->arena);
     *wrapped = table->hand >= table->arena.rows;
     if (*wrapped)

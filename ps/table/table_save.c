@@ -60,7 +60,7 @@ static bool is_waiting(const table_t *table, uint64_t key, uint32_t batch)
     const save_spilled_t *s = &table->spilled;
     if (s->stage == SAVE_MEMORY || batch < s->begin || batch >= s->end)
         return false;
-    const bool behind_after = !s->has_after || spill_compare(key, s->after) > 0;
+    const bool behind_after = !s->has_after || key_order_mixed(key, s->after) > 0;
     if (s->stage == SAVE_SCAN)
         return batch > 0 || behind_after;
     return batch > s->batch || (batch == s->batch && batch > 0 && behind_after);
@@ -109,17 +109,15 @@ static bool save_scanned(void *context, const spilled_t *row)
     return --some->left > 0;
 }
 
-static status_t save_scan(table_t *table, save_some_t *some)
+static void save_scan(table_t *table, save_some_t *some)
 {
     save_spilled_t *s = &table->spilled;
     const uint64_t after = s->after;
-    TRY(spill_scan(row_cache_spill(table->row_cache), table->options.id, table->payload_floats, s->has_after ? &after : NULL,
-                   save_scanned, some));
+    spill_scan(row_cache_spill(table->row_cache), table->options.id, s->has_after ? &after : NULL, save_scanned, some);
     if (some->left > 0) {
         s->stage = SAVE_LOG;
         s->has_after = false;
     }
-    return ST_OK;
 }
 
 static void save_logged(void *context, int64_t i, const spilled_t *row)
@@ -130,24 +128,25 @@ static void save_logged(void *context, int64_t i, const spilled_t *row)
         hand_over_spilled(some->table, row);
 }
 
-static status_t save_log(table_t *table, save_some_t *some)
+static void save_log(table_t *table, save_some_t *some)
 {
     save_spilled_t *s = &table->spilled;
     spill_t *spill = row_cache_spill(table->row_cache);
     const uint64_t *logged;
     int64_t n;
-    TRY(spill_log_next(spill, table->options.id, &s->batch, s->end, &logged, &n));
+    spill_log_next(spill, table->options.id, &s->batch, s->end, &logged, &n);
     if (n == 0) {
         s->stage = SAVE_MEMORY;
-        return spill_log_drop(spill, table->options.id, s->end);
+        spill_log_drop(spill, table->options.id, s->end);
+        return;
     }
     const int64_t behind = s->at + some->left < n ? s->at + some->left : n;
-    spill_key_t *keys = row_cache_keys(table->row_cache, behind - s->at).keys;
+    placed_key_t *keys = row_cache_keys(table->row_cache, behind - s->at).keys;
     int64_t out = 0;
     for (int64_t i = s->at; i < behind; i++)
         if (table_find(table, logged[i]) == KEY_INDEX_NONE)
-            keys[out++] = (spill_key_t){logged[i], i};
-    TRY(spill_read(spill, table->options.id, table->payload_floats, keys, out, save_logged, some));
+            keys[out++] = (placed_key_t){logged[i], i};
+    spill_read(spill, table->options.id, keys, out, save_logged, some);
     some->left -= behind - s->at;
     s->at = behind;
     s->has_after = true;
@@ -157,16 +156,16 @@ static status_t save_log(table_t *table, save_some_t *some)
         s->at = 0;
         s->has_after = false;
     }
-    return ST_OK;
 }
 
 bool table_save_some(table_t *table, int64_t rows)
 {
     save_some_t some = {table, rows};
     while (table->spilled.stage != SAVE_MEMORY && some.left > 0)
-        if (!row_cache_note(table->row_cache,
-                            table->spilled.stage == SAVE_SCAN ? save_scan(table, &some) : save_log(table, &some)))
-            return true; /* the shard ends */
+        if (table->spilled.stage == SAVE_SCAN)
+            save_scan(table, &some);
+        else
+            save_log(table, &some);
     for (; some.left > 0; some.left--) {
         const int64_t id = dirty_rows_next(&table->dirty, &table->arena);
         if (id < 0)

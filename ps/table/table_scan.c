@@ -71,7 +71,7 @@ static void scan_memory(scan_t *scan, const uint64_t *key)
 {
     for (; scan->next < scan->table->arena.rows && scan->status == ST_OK; scan->next++) {
         const row_t *row = row_arena_at(&scan->table->arena, scan->sorted[scan->next]);
-        if (key && spill_compare(row->key, *key) >= 0)
+        if (key && key_order_stored(row->key, *key) >= 0)
             return;
         const table_row_t seen = table_row_seen(row);
         scan->status = scan->visit(scan->context, &seen);
@@ -88,25 +88,15 @@ static bool scan_spilled(void *context, const spilled_t *row)
     return scan->status == ST_OK;
 }
 
-/* An error stays with the row_cache too. */
-static status_t scan_spill(const table_t *table, spill_scan_fn *visit, void *context)
-{
-    if (!table_has_spilled(table))
-        return ST_OK;
-    const status_t status =
-        spill_scan(row_cache_spill(table->row_cache), table->options.id, table->payload_floats, NULL, visit, context);
-    row_cache_note(table->row_cache, status);
-    return status;
-}
-
 status_t table_scan(const table_t *table, table_scan_fn *visit, void *context)
 {
     uint32_t *sorted = sorted_rows(table);
     scan_t scan = {.table = table, .sorted = sorted, .visit = visit, .context = context};
-    const status_t status = scan_spill(table, scan_spilled, &scan);
+    if (table_has_spilled(table))
+        spill_scan_stored(row_cache_spill(table->row_cache), table->options.id, scan_spilled, &scan);
     scan_memory(&scan, NULL);
     mem_free(sorted);
-    return status != ST_OK ? status : scan.status;
+    return scan.status;
 }
 
 /* ---- digest ---------------------------------------------------------------------------------------------------------- */
@@ -131,8 +121,8 @@ void table_digest(const table_t *table, hash_digest_t *digest)
         table_row_t row = table_row_at(table, i);
         table_digest_row(table->options.id, table->payload_floats, &row, digest);
     }
-    if (scan_spill(table, digest_spilled, &(digested_t){table, digest}) != ST_OK)
-        digest->elements = -1; /* like no other; the row_cache's status tells */
+    if (table_has_spilled(table))
+        spill_scan(row_cache_spill(table->row_cache), table->options.id, NULL, digest_spilled, &(digested_t){table, digest});
 }
 
 void table_digest_row(uint32_t table_id, int64_t payload_floats, const table_row_t *row, hash_digest_t *digest)

@@ -1,8 +1,10 @@
-/* sim_lmdb.h - LMDB's files of a simulated job, stores, bases and what does not fit into memory, as calls of its ranks' disks.
+/* sim_lmdb.h - LMDB's files of a simulated job, stores and bases, and the one of what does not fit into memory, as calls of its
+ * ranks' disks.
  *
- * The files are real. Where one is opened for writing, a transaction of it begins or is committed, or it is synced, the rank's
- * disk is asked first (disk_sim_call): that takes its time, it may be the call at which the rank dies or which fails, and then
- * the transaction is none. Programs that link sim_lmdb.c with the linker's --wrap have LMDB's functions behind it. */
+ * The files are real. Where one of LMDB is opened for writing, a transaction of it begins or is committed, or it is synced,
+ * or the other one grows, the rank's disk is asked first (disk_sim_call): that takes its time, it may be the call at which
+ * the rank dies or which fails, and then the transaction or the room is none. Programs that link sim_lmdb.c with the linker's
+ * --wrap have the real functions behind it. */
 #ifndef SMELTER_SIM_LMDB_H
 #define SMELTER_SIM_LMDB_H
 

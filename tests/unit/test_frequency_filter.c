@@ -218,7 +218,7 @@ static void shards_digest(shards_t *s, hash_digest_t *digest)
 
 static int compare_keys(const void *left, const void *right)
 {
-    return spill_compare(*(const uint64_t *)left, *(const uint64_t *)right);
+    return key_order_stored(*(const uint64_t *)left, *(const uint64_t *)right);
 }
 
 /* A run of the model beside one of the tables. */

@@ -193,6 +193,39 @@ static void test_rows_spilled_before_anything_was_tracked(void **state)
     run(BUDGET, 40);
 }
 
+/* The clock has to go round more than once for enough cold rows: what leaves in the first round is saved as what leaves in the
+ * last. */
+static void test_rows_of_several_rounds_of_the_clock(void **state)
+{
+    (void)state;
+    enum { HOT = 2200, COLD = 150, LARGE = (HOT + COLD / 2) * (16 + FLOATS * 4 + 6) };
+    static fixture_t f;
+    static uint64_t keys[HOT + COLD];
+    static float g[(HOT + COLD) * DIM];
+    row_cache_t *row_cache = NULL;
+    assert_int_equal(row_cache_create(test_path("rounds"), LARGE, &row_cache), ST_OK);
+    f = (fixture_t){.table = make_table(row_cache), .shadow = make_table(NULL)};
+    table_track(f.table);
+    for (int64_t i = 0; i < HOT + COLD; i++) {
+        keys[i] = key_of(i);
+        f.touched[i] = true;
+    }
+    for (uint32_t step = 0; step < 5; step++) {
+        const int64_t at = step < 4 ? 0 : HOT, n = step < 4 ? HOT : COLD;
+        assert_int_equal(row_cache_counters(row_cache).evicted, 0);
+        table_push(f.table, keys + at, g, n, step);
+        table_push(f.shadow, keys + at, g, n, step);
+    }
+    const int64_t evicted = row_cache_counters(row_cache).evicted;
+    assert_in_range(evicted, COLD + 1, HOT);
+    freeze(&f);
+    assert_true(table_save_some(f.table, INT64_MAX));
+    assert_int_equal(f.handed_over, HOT + COLD);
+    table_destroy(&f.table);
+    table_destroy(&f.shadow);
+    row_cache_destroy(&row_cache);
+}
+
 static void count_rows(void *context, const table_t *table, const table_row_t *row)
 {
     (void)table;
@@ -259,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_out_of_memory_are_saved_too),
         cmocka_unit_test(test_rows_spilled_before_anything_was_tracked),
+        cmocka_unit_test(test_rows_of_several_rounds_of_the_clock),
         cmocka_unit_test(test_a_save_is_exactly_what_changed_as_it_was),
         cmocka_unit_test(test_only_changed_rows_are_visited),
         cmocka_unit_test(test_the_latest_put_counts),
