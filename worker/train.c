@@ -137,6 +137,16 @@ static status_t cut(worker_run_t *r, int64_t step, int64_t examples, int64_t sta
     return worker_send_counters(r, WIRE_CUT, step, examples, start_ns);
 }
 
+/* The sums of the dense gradients of all components over the workers of the group. */
+static status_t sum_dense(worker_run_t *r)
+{
+    tree_vector_t vectors[WIRE_COMPONENTS_MOST];
+    int n = 0;
+    for (int k = r->group.first_component; k < r->group.end_component; k++)
+        vectors[n++] = (tree_vector_t){step_dense(r->step, k), model_parameters(step_model(r->step, k))};
+    return cluster_tree_sum(r->cluster, &r->shares, vectors, n);
+}
+
 static status_t train_batch(worker_run_t *r, batch_t *batch)
 {
     const step_io_t io = run_io(r);
@@ -146,8 +156,7 @@ static status_t train_batch(worker_run_t *r, batch_t *batch)
     TRY(step_train(r->step, batch, lanes_divisor(&r->lanes, t), &io, client_push_base(r->client)));
     client_release(r->client, t);
     TRY(client_push_send(r->client, batch));
-    for (int k = r->group.first_component; k < r->group.end_component && r->group.workers > 1; k++)
-        TRY(cluster_tree_sum(r->cluster, &r->shares, step_dense(r->step, k), model_parameters(step_model(r->step, k))));
+    TRY(sum_dense(r));
     if (r->config->train.noise_seed)
         step_add_noise(r->step, (uint64_t)r->config->train.noise_seed, t);
     step_apply(r->step);

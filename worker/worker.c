@@ -125,6 +125,7 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
         step_train_only(r->step, r->group.first_component, r->group.end_component);
         client_push_only(r->client, r->group.first_component, r->group.end_component);
     }
+    r->dense_before = cluster_bytes_received(r->cluster);
     r->cpu_start = clock_cpu_seconds();
     clock_reset_peak_rss();
     wire_header_t ready = run_header(r, WIRE_READY, 0, 0);

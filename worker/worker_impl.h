@@ -59,8 +59,9 @@ typedef struct worker_run {
     tree_shares_t shares; /* of the group */
     int lane_rows;
     int64_t now_step;
-    probe_t *probe;   /* **owned**; NULL where there are none */
-    traffic_t probed; /* by probes: no cost of the training's steps */
+    probe_t *probe;       /* **owned**; NULL where there are none */
+    traffic_t probed;     /* by probes: no cost of the training's steps */
+    int64_t dense_before; /* bytes of dense values that had come when the run began */
     step_times_t times;
     double cpu_start;
 

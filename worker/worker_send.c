@@ -111,7 +111,8 @@ status_t worker_send_counters(const worker_run_t *r, wire_type_t type, int64_t s
         .rows_pulled = client_rows_pulled(r->client) - r->probed.rows_pulled,
         .rows_pushed = client_rows_pushed(r->client),
         .bytes_sent = client_bytes_sent(r->client) - r->probed.bytes_sent,
-        .bytes_received = client_bytes_received(r->client) - r->probed.bytes_received,
+        .bytes_received =
+            client_bytes_received(r->client) - r->probed.bytes_received + cluster_bytes_received(r->cluster) - r->dense_before,
         .parameters = step_parameters(r->step),
         .flops_per_example = step_flops(r->step),
         .bad_messages = r->net->bad_messages,

@@ -3,21 +3,20 @@
  * MPI's own waits spin, which on a machine with more ranks than cores takes the core from the rank that all others wait for. So
  * every wait here is a nonblocking call, tested for a moment and then between short sleeps, with a deadline.
  *
- * The tree sum is recursive doubling in chunks where members and their parts make a whole tree. A member's work is one line of
- * tasks, task t = (round t / chunks, chunk t % chunks), taken strictly in order with up to WINDOW of them under way:
- *
- *     round 0: chunk 0 1 2 3 | round 1: chunk 0 1 2 3 | ...
- *              done->^   ^<-started: chunks in flight while chunk `done` is being added
- *
- * WINDOW <= chunks, so a chunk's task of the round before is done when the next one starts: no other bookkeeping is needed, and
- * the next round of chunk 0 overlaps the end of this one. With other numbers of members or parts each member adds up one slice
- * of the vector, which it gets from all others part by part, and hands on the result.
+ * The tree sum of members that are on one host is made in memory that they share (host_memory.h), and they sleep until the
+ * last one has come. Across hosts it goes by MPI. Where members and their parts make a whole tree, that is recursive
+ * halving, nearest partner first: in round r a member exchanges with member ^ 2^r the half of what it still sums that the
+ * partner keeps, so that in the end it has the sum of 1 / n of the vector, by the tree; and the same backwards, to hand on
+ * the results. Pieces of CHUNK go one after the other, WINDOW of them under way. With other numbers of members or parts each
+ * member adds up one slice of the vector, which it gets from all others part by part, and hands on the result.
  *
  * Rejected: MPI_Allreduce (its order of summation is the library's choice and depends on sizes and topology); a ring (an order
- * that depends on the member count); MPI_Comm_split for groups (blocks while spinning, and ranks with tags suffice). */
+ * that depends on the member count); recursive doubling (half as many rounds, but log2(n) vectors instead of two);
+ * MPI_Comm_split for groups (blocks while spinning, and ranks with tags suffice). */
 #include "common/cluster/cluster.h"
 
 #include <mpi.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +29,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/patience.h"
+#include "common/cluster/host_memory.h"
 #include "common/cluster/launch.h"
 #include "common/process/time_limit.h"
 
@@ -41,7 +41,12 @@ enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 #define SPIN_NS 20000
 #define SLEEP_NS_MIN 20000
 #define SLEEP_NS_MAX 200000
-#define TIMER_SLACK_NS 1000 /* the kernel's default of 50 us would double a short sleep */
+#define LOOK_NS 5000000       /* in a meeting: between two looks for messages */
+#define MEETING_SPIN_NS 40000 /* a sleep and a wake-up cost about as much */
+#define TIMER_SLACK_NS 1000   /* the kernel's default of 50 us would double a short sleep */
+
+/* How a group's sums are made. */
+typedef enum sum_way { WAY_UNKNOWN, WAY_MEMORY, WAY_MPI } sum_way_t;
 
 struct cluster {
     int rank, size;
@@ -52,6 +57,12 @@ struct cluster {
     status_t (*poll)(void *context);
     void *poll_context;
     float *scratch; /* [WINDOW][CHUNK] */
+
+    host_memory_t *memory; /* NULL: the system has none */
+    host_card_t *cards;    /* [size] */
+    sum_way_t *ways;       /* [size + 1] by members of a group: this rank is in one group of a number of members at most */
+    int64_t spin_ns;       /* before it sleeps in a meeting */
+    int64_t received;      /* bytes */
 };
 
 bool cluster_is_launched(void)
@@ -96,10 +107,12 @@ static bool rest_a_little(rest_t *rest)
     return true;
 }
 
-static void describe_rank(const cluster_t *cluster, int rank, char *text, size_t size)
+/* The rank's name to the end of a list that has n. */
+static void add_missing(const cluster_t *cluster, int rank, int n, char *text, size_t size)
 {
     const char *host = cluster->hosts[rank];
-    snprintf(text, size, "rank %d%s%s", rank, host[0] ? " on " : "", host);
+    const size_t used = strlen(text);
+    snprintf(text + used, size - used, "%srank %d%s%s", n ? ", " : "", rank, host[0] ? " on " : "", host);
 }
 
 /* missing - the deadline passed: say which of the n requests, each to or from ranks[i], are not done. */
@@ -112,11 +125,7 @@ static status_t missing(const cluster_t *cluster, const char *what, MPI_Request 
         int done = 0;
         if (requests[i] == MPI_REQUEST_NULL || (MPI_Test(&requests[i], &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done))
             continue;
-        char one[CLUSTER_HOST_BYTES + 32];
-        describe_rank(cluster, ranks[i], one, sizeof one);
-        size_t used = strlen(who);
-        snprintf(who + used, sizeof who - used, "%s%s", n_missing ? ", " : "", one);
-        n_missing++;
+        add_missing(cluster, ranks[i], n_missing++, who, sizeof who);
     }
     return FAIL(ST_TIMEOUT, "%s: waiting for %d of %d: %s, %.1f s", what, n_missing, n, who, waited_s);
 }
@@ -204,6 +213,32 @@ static status_t begin_mpi(const launch_t *launch, double start_most_s, int *prov
     return status;
 }
 
+/* gather_roster - host and card of every rank, and whether this host has cores for all of its ranks. */
+static status_t gather_roster(cluster_t *cluster)
+{
+    typedef struct rank_entry {
+        char host[CLUSTER_HOST_BYTES];
+        host_card_t card;
+    } rank_entry_t;
+    rank_entry_t mine = {.card = host_memory_card(cluster->memory)};
+    if (gethostname(mine.host, sizeof mine.host) != 0)
+        snprintf(mine.host, sizeof mine.host, "unknown");
+    mine.host[sizeof mine.host - 1] = 0;
+    /* Until the gather is over, the roster that messages quote stays as it is. */
+    rank_entry_t *all = MEM_ARRAY(rank_entry_t, cluster->size);
+    TRY(gather_named(cluster, "roster of the job", &mine, sizeof mine, all));
+    int here = 0;
+    for (int r = 0; r < cluster->size; r++) {
+        memcpy(cluster->hosts[r], all[r].host, sizeof all[r].host);
+        cluster->cards[r] = all[r].card;
+        here += strcmp(all[r].host, mine.host) == 0;
+    }
+    mem_free(all);
+    cpu_set_t cores;
+    cluster->spin_ns = sched_getaffinity(0, sizeof cores, &cores) == 0 && here <= CPU_COUNT(&cores) ? MEETING_SPIN_NS : 0;
+    return ST_OK;
+}
+
 status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out)
 {
     ASSERT(deadline_s > 0 && start_most_s > 0);
@@ -222,15 +257,10 @@ status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out)
     MPI_Comm_size(MPI_COMM_WORLD, &cluster->size);
     cluster->hosts = mem_alloc((size_t)cluster->size, CLUSTER_HOST_BYTES);
     cluster->scratch = MEM_ARRAY(float, WINDOW *CHUNK);
-    char host[CLUSTER_HOST_BYTES] = "";
-    if (gethostname(host, sizeof host) != 0)
-        snprintf(host, sizeof host, "unknown");
-    host[sizeof host - 1] = 0;
-    /* Into a block of its own: until the gather is over, the roster that messages quote stays as it is. */
-    char(*hosts)[CLUSTER_HOST_BYTES] = mem_alloc((size_t)cluster->size, CLUSTER_HOST_BYTES);
-    TRY(gather_named(cluster, "roster of the job", host, sizeof host, hosts));
-    mem_free(cluster->hosts);
-    cluster->hosts = hosts;
+    cluster->memory = host_memory_create(cluster->size);
+    cluster->cards = MEM_ARRAY(host_card_t, cluster->size);
+    cluster->ways = MEM_ARRAY(sum_way_t, cluster->size + 1);
+    TRY(gather_roster(cluster));
     cluster->group_first = cluster->rank;
     cluster->group_size = 1;
     if (cluster->rank == 0)
@@ -268,6 +298,9 @@ void cluster_close(cluster_t **out)
     time_limit_stop(&limit);
     mem_free(cluster->hosts);
     mem_free(cluster->scratch);
+    mem_free(cluster->cards);
+    mem_free(cluster->ways);
+    host_memory_destroy(&cluster->memory);
     mem_free(cluster);
     *out = NULL;
 }
@@ -354,49 +387,76 @@ static __attribute__((noinline)) void add(float *out, const float *left, const f
 
 static const char all_reduce[] = "dense all-reduce";
 
+/* Elements [first, end) of a vector. */
+typedef struct range {
+    int64_t first, end;
+} range_t;
+
 typedef struct sum_task {
     MPI_Request requests[2];
     int ranks[2];
-    float *values, *received;
-    int n, partner; /* member number in the group */
+    float *received;
 } sum_task_t;
 
-static status_t task_start(const cluster_t *cluster, sum_task_t *task)
+static int piece_of(const range_t *range, int64_t i)
 {
-    const int rank = cluster->group_first + task->partner;
-    task->ranks[0] = task->ranks[1] = rank;
-    TRY_MPI(all_reduce, MPI_Irecv(task->received, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[0]));
-    TRY_MPI(all_reduce, MPI_Isend(task->values, task->n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[1]));
-    return ST_OK;
+    const int64_t left = range->end - range->first - i * CHUNK;
+    return left <= 0 ? 0 : left < CHUNK ? (int)left : CHUNK;
 }
 
-static status_t task_finish(cluster_t *cluster, sum_task_t *task, int me)
+/* What is received: a result, or to be added as the left or the right operand. */
+typedef enum exchange_kind { TAKE_RESULT, ADD_LEFT, ADD_RIGHT } exchange_kind_t;
+
+/* Send one range of values to a partner, and get another. */
+static status_t exchange(cluster_t *cluster, float *values, range_t send, range_t get, int partner, exchange_kind_t kind)
 {
-    TRY(wait_all(cluster, all_reduce, task->requests, task->ranks, 2));
-    if (me < task->partner)
-        add(task->values, task->values, task->received, task->n);
-    else
-        add(task->values, task->received, task->values, task->n);
+    const int64_t longer = send.end - send.first > get.end - get.first ? send.end - send.first : get.end - get.first;
+    const int64_t total = (longer + CHUNK - 1) / CHUNK;
+    const int rank = cluster->group_first + partner;
+    sum_task_t tasks[WINDOW];
+    for (int64_t done = 0, started = 0; done < total; done++) {
+        for (; started < total && started < done + WINDOW; started++) {
+            sum_task_t *task = &tasks[started % WINDOW];
+            float *into = values + get.first + started * CHUNK;
+            const int get_n = piece_of(&get, started), send_n = piece_of(&send, started);
+            task->received = kind == TAKE_RESULT ? into : cluster->scratch + started % WINDOW * CHUNK;
+            task->ranks[0] = task->ranks[1] = rank;
+            task->requests[0] = task->requests[1] = MPI_REQUEST_NULL;
+            if (get_n)
+                TRY_MPI(all_reduce,
+                        MPI_Irecv(task->received, get_n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[0]));
+            if (send_n)
+                TRY_MPI(all_reduce, MPI_Isend(values + send.first + started * CHUNK, send_n, MPI_FLOAT, rank, TAG_TREE,
+                                              MPI_COMM_WORLD, &task->requests[1]));
+        }
+        sum_task_t *task = &tasks[done % WINDOW];
+        TRY(wait_all(cluster, all_reduce, task->requests, task->ranks, 2));
+        float *into = values + get.first + done * CHUNK;
+        if (kind == ADD_LEFT)
+            add(into, task->received, into, piece_of(&get, done));
+        else if (kind == ADD_RIGHT)
+            add(into, into, task->received, piece_of(&get, done));
+    }
+    cluster->received += (get.end - get.first) * (int64_t)sizeof *values;
     return ST_OK;
 }
 
 /* A part for each member, and as many as a whole tree has. */
-static status_t sum_by_doubling(cluster_t *cluster, float *values, int64_t count, int me)
+static status_t sum_by_halving(cluster_t *cluster, float *values, int64_t count, int me)
 {
-    const int64_t chunks = (count + CHUNK - 1) / CHUNK, window = chunks < WINDOW ? chunks : WINDOW;
-    const int64_t total = tree_levels((uint32_t)cluster->group_size) * chunks;
-    sum_task_t tasks[WINDOW];
-    for (int64_t done = 0, started = 0; done < total; done++) {
-        for (; started < total && started < done + window; started++) {
-            sum_task_t *task = &tasks[started % WINDOW];
-            int64_t first = started % chunks * CHUNK;
-            task->partner = me ^ (1 << started / chunks);
-            task->values = values + first;
-            task->received = cluster->scratch + started % WINDOW * CHUNK;
-            task->n = (int)(count - first < CHUNK ? count - first : CHUNK);
-            TRY(task_start(cluster, task));
-        }
-        TRY(task_finish(cluster, &tasks[done % WINDOW], me));
+    const int rounds = tree_levels((uint32_t)cluster->group_size);
+    range_t kept[TREE_LEVELS_MAX + 1] = {{0, count}};
+    for (int r = 0; r < rounds; r++) {
+        const int partner = me ^ 1 << r;
+        const int64_t middle = kept[r].first + (kept[r].end - kept[r].first) / 2;
+        const range_t low = {kept[r].first, middle}, high = {middle, kept[r].end};
+        kept[r + 1] = me < partner ? low : high;
+        TRY(exchange(cluster, values, me < partner ? high : low, kept[r + 1], partner, me < partner ? ADD_RIGHT : ADD_LEFT));
+    }
+    for (int r = rounds; r-- > 0;) {
+        const range_t low = {kept[r].first, kept[r].first + (kept[r].end - kept[r].first) / 2}, high = {low.end, kept[r].end};
+        const int partner = me ^ 1 << r;
+        TRY(exchange(cluster, values, kept[r + 1], me < partner ? high : low, partner, TAKE_RESULT));
     }
     return ST_OK;
 }
@@ -424,7 +484,7 @@ static int slice_length(const slice_sum_t *s, int64_t count, int member)
     return (int)(slice_first(s, count, member + 1) - slice_first(s, count, member));
 }
 
-static status_t slice_recv(const cluster_t *cluster, slice_sum_t *s, int from, float *to, int n)
+static status_t slice_recv(cluster_t *cluster, slice_sum_t *s, int from, float *to, int n)
 {
     s->ranks[s->n_requests] = cluster->group_first + from;
     TRY_MPI(all_reduce,
@@ -512,23 +572,122 @@ static bool is_whole_tree(const tree_shares_t *shares)
            (shares->members & (shares->members - 1)) == 0;
 }
 
-status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count)
+static status_t sum_by_mpi(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
 {
     const int me = cluster->rank - cluster->group_first;
-    ASSERT(me >= 0 && me < cluster->group_size && shares->members == cluster->group_size && count >= 0);
-    return is_whole_tree(shares) ? sum_by_doubling(cluster, values, count, me)
-                                 : sum_by_slices(cluster, shares, values, count, me);
+    for (int i = 0; i < n; i++)
+        TRY(is_whole_tree(shares) ? sum_by_halving(cluster, vectors[i].values, vectors[i].count, me)
+                                  : sum_by_slices(cluster, shares, vectors[i].values, vectors[i].count, me));
+    return ST_OK;
+}
+
+/* ---- tree sum on one host ---- */
+
+static host_group_t host_group(const cluster_t *cluster)
+{
+    return (host_group_t){cluster->group_first, cluster->group_size, cluster->rank - cluster->group_first};
+}
+
+/* find_way - whether the group's sums go through memory. All members must say the same, and they find out together, once. */
+static status_t find_way(cluster_t *cluster, sum_way_t *out)
+{
+    sum_way_t *way = &cluster->ways[cluster->group_size];
+    if (*way == WAY_UNKNOWN) {
+        const host_group_t group = host_group(cluster);
+        bool here = true;
+        for (int m = 0; m < group.n; m++)
+            here = here && strcmp(cluster->hosts[group.first + m], cluster_host(cluster)) == 0;
+        tree_shares_t shares;
+        float *unreached = MEM_ARRAY(float, 1);
+        *unreached = !here || !host_memory_reach(cluster->memory, group, cluster->cards + group.first);
+        tree_shares_init(&shares, group.n, (uint32_t)group.n);
+        TRY(sum_by_mpi(cluster, &shares, &(tree_vector_t){unreached, 1}, 1)); /* MPI may hold what is allocated when it fails */
+        *way = *unreached == 0.0f ? WAY_MEMORY : WAY_MPI;
+        tree_shares_fini(&shares);
+        mem_free(unreached);
+    }
+    *out = *way;
+    return ST_OK;
+}
+
+static status_t missing_here(const cluster_t *cluster, host_group_t group, double waited_s)
+{
+    char who[512] = "";
+    int n_missing = 0;
+    for (int m = 0; m < group.n; m++)
+        if (!host_memory_has_come(cluster->memory, group, m))
+            add_missing(cluster, group.first + m, n_missing++, who, sizeof who);
+    return FAIL(ST_TIMEOUT, "%s: waiting for %d of %d: %s, %.1f s", all_reduce, n_missing, group.n, who, waited_s);
+}
+
+/* wait_here - until all members have come to the meeting that this one has come to. */
+static status_t wait_here(cluster_t *cluster)
+{
+    const double patience_s = cluster->poll ? 2 * cluster->deadline_s : cluster->deadline_s;
+    const host_group_t group = host_group(cluster);
+    patience_t waited = patience_start(clock_now_ns());
+    status_t status = ST_OK;
+    for (int64_t spin_ns = cluster->spin_ns; !host_memory_met(cluster->memory, group, spin_ns, LOOK_NS); spin_ns = 0) {
+        if (cluster->poll)
+            TRY_DONE(cluster->poll(cluster->poll_context));
+        if ((double)patience_spend(&waited, clock_now_ns()) > patience_s * 1e9)
+            TRY_DONE(missing_here(cluster, group, patience_s));
+    }
+done:
+    cluster->broken = cluster->broken || status != ST_OK;
+    return status;
+}
+
+static status_t sum_in_memory(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
+{
+    const host_group_t group = host_group(cluster);
+    const int32_t own = shares->first[group.me + 1] - shares->first[group.me], parts = shares->first[group.n];
+    int64_t count = 0;
+    for (int i = 0; i < n; i++)
+        count += vectors[i].count;
+    TRY(host_memory_publish(cluster->memory, group, own, vectors, n));
+    TRY(wait_here(cluster));
+    TRY(host_memory_reduce(cluster->memory, group, shares));
+    TRY(wait_here(cluster));
+    host_memory_gather(cluster->memory, group, vectors, n);
+    const int64_t slice = host_memory_slice(count, group.me + 1, group.n) - host_memory_slice(count, group.me, group.n);
+    cluster->received += ((parts - own) * slice + count - slice) * (int64_t)sizeof(float);
+    return ST_OK;
+}
+
+status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
+{
+    sum_way_t way;
+    ASSERT(cluster->rank >= cluster->group_first && cluster->rank < cluster->group_first + cluster->group_size);
+    ASSERT(shares->members == cluster->group_size);
+    if (cluster->group_size == 1)
+        return ST_OK;
+    TRY(find_way(cluster, &way));
+    return way == WAY_MEMORY ? sum_in_memory(cluster, shares, vectors, n) : sum_by_mpi(cluster, shares, vectors, n);
 }
 
 status_t cluster_meet(cluster_t *cluster)
 {
+    sum_way_t way;
+    if (cluster->group_size == 1)
+        return ST_OK;
+    TRY(find_way(cluster, &way));
+    if (way == WAY_MEMORY) {
+        host_memory_arrive(cluster->memory, host_group(cluster));
+        return wait_here(cluster);
+    }
     tree_shares_t shares;
     tree_shares_init(&shares, cluster->group_size, (uint32_t)cluster->group_size);
     float *nothing = MEM_ARRAY(float, 1);
-    TRY(cluster_tree_sum(cluster, &shares, nothing, 1)); /* as above */
+    TRY(sum_by_mpi(cluster, &shares, &(tree_vector_t){nothing, 1}, 1)); /* as above */
     mem_free(nothing);
     tree_shares_fini(&shares);
     return ST_OK;
+}
+
+int64_t cluster_bytes_received(const cluster_t *cluster)
+{
+    return cluster->received;
 }
 
 /* ---- share ---- */
@@ -547,6 +706,7 @@ static status_t share_piece(cluster_t *cluster, float *values, int n, int owner)
         rank = cluster->group_first + (me - distance + owner) % size;
         TRY_MPI(what, MPI_Irecv(values, n, MPI_FLOAT, rank, TAG_SHARE, MPI_COMM_WORLD, &request));
         TRY(wait_all(cluster, what, &request, &rank, 1));
+        cluster->received += n * (int64_t)sizeof *values;
     }
     for (distance /= 2; distance > 0; distance /= 2) {
         if (me + distance >= size)

@@ -56,17 +56,19 @@ WARN_UNUSED status_t cluster_gather_all(cluster_t *cluster, const void *mine, in
  * group of its own. Sends nothing; all members of a group must name the same one before they meet in it. */
 WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
 
-/* cluster_tree_sum - values := sum over the group's parts in the order of their tree (common/kernels/tree.h); the
- * same bits on every member, and for any number of members that share out the same leaves.  Collective over the group.
- * shares  which parts each of the group's n members has
- * values  [own parts][count] f32, in; the first [count] out, the others are as they were.
- * ST_TIMEOUT: names the partner that is missing.  Cost: where n is a power of two and each member has one part, log2(n) * count
- * f32 sent, received and added; else p * count sent for p own parts, as many received as parts are shared out in the mean, and
- * about count of results. */
-WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count);
+/* cluster_tree_sum - each of n vectors := its sum over the group's parts in the order of their tree
+ * (common/kernels/tree.h); the same bits on every member, and for any number of members that share out the same leaves.
+ * Collective over the group. shares   which parts each of the group's members has vectors  values [own parts][count] f32,
+ * in; the first [count] out, the others are as they were. ST_TIMEOUT: names the members that are missing.  Cost: about two
+ * vectors received, for each part that a member has more than one in the mean another one; through memory where all
+ * members are on one host. */
+WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n);
 
 /* cluster_meet - until all members of the group have come. Errors are those of cluster_tree_sum. */
 WARN_UNUSED status_t cluster_meet(cluster_t *cluster);
+
+/* cluster_bytes_received - of dense values, since cluster_open. */
+int64_t cluster_bytes_received(const cluster_t *cluster);
 
 /* cluster_share - values := those of the group's member `owner` (0 for its first), on every member; handed on along a binary
  * tree. Collective over the group. values [count] f32, in at the owner, out at the others. ST_TIMEOUT: names the member that is

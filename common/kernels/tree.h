@@ -63,6 +63,12 @@ typedef struct tree_shares {
     uint32_t *part;  /* [first[members]] numbers, ascending */
 } tree_shares_t;
 
+/* A vector that members of a group sum; each has [own parts][count] of it. */
+typedef struct tree_vector {
+    float *values;
+    int64_t count;
+} tree_vector_t;
+
 /* tree_shares_init - at least one leaf for each member. tree_shares_fini frees; a zeroed one is fine. */
 void tree_shares_init(tree_shares_t *shares, int members, uint32_t leaves);
 void tree_shares_fini(tree_shares_t *shares);

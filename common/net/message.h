@@ -83,9 +83,10 @@ typedef struct message_counters {
     double step_seconds_median, step_seconds_longest; /* TRAINED: of the steps of this start but the first two */
     int64_t examples;
     int64_t rows_pulled, rows_pushed;
-    int64_t bytes_sent, bytes_received; /* message payloads, headers included, of pulls, pushes and their answers */
-    int64_t rows;                       /* FLUSHED: rows in the shard's tables; LOADED: rows taken */
-    int64_t parameters;                 /* TRAINED: dense parameters of all components; FLUSHED: embedding weights */
+    /* Message payloads, headers included, of pulls, pushes and their answers; dense values that other workers sent. */
+    int64_t bytes_sent, bytes_received;
+    int64_t rows;       /* FLUSHED: rows in the shard's tables; LOADED: rows taken */
+    int64_t parameters; /* TRAINED: dense parameters of all components; FLUSHED: embedding weights */
     int64_t flops_per_example;
     uint64_t digest_low, digest_high;
     int64_t digest_elements;

@@ -58,7 +58,8 @@
     X(DOUBLE, rows_pulled_per_example, .meaning = "embedding rows that workers pull", .combine = COMBINE_PARTS, \
       .heading = "rows pulled\n/ example", .page_heading = "rows\n/ example", \
       .title = "Embedding rows pulled", .note = "per example", .group = "Cost", .digits = 1, .column = 2, .detail = 2) \
-    X(DOUBLE, bytes_per_example, .meaning = "bytes between workers and servers, both ways", .combine = COMBINE_PARTS, \
+    X(DOUBLE, bytes_per_example, .combine = COMBINE_PARTS, \
+      .meaning = "bytes between workers and servers, both ways, and dense values between workers", \
       .heading = "bytes\n/ example", .title = "Traffic", .note = "per example, both ways", .group = "Cost", \
       .unit = UNIT_BYTES, .column = 3, .detail = 3) \
     X(INT64, parameters, .meaning = "embedding and dense weights at the end, all components", .combine = COMBINE_PARTS, \

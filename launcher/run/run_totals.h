@@ -11,7 +11,7 @@
     X(integer, int64_t, rows_pulled, "by all workers") \
     X(integer, int64_t, rows_pushed, "by all workers") \
     X(integer, int64_t, bytes_sent, "by workers to shards") \
-    X(integer, int64_t, bytes_received, "by workers from shards") \
+    X(integer, int64_t, bytes_received, "by workers from shards and from each other") \
     X(integer, int64_t, peak_rss_bytes, "sum over ranks, of the start where that was largest") \
     X(integer, int64_t, checkpoints, "committed") \
     X(number, double, train_seconds, "in the training loop") \

@@ -83,7 +83,11 @@ static void check_sum(cluster_t *c, int first, int n, int lanes, int64_t count)
         for (int p = 0; p < parts; p++)
             for (int64_t i = 0; i < count; i++)
                 values[p * count + i] = expected_sum((int)part[p], (int)part[p + 1], lanes, i);
-        CHECK(cluster_tree_sum(c, &shares, values, count) == ST_OK);
+        const int64_t before = cluster_bytes_received(c);
+        CHECK(cluster_tree_sum(c, &shares, &(tree_vector_t){values, count}, 1) == ST_OK);
+        const int64_t received = cluster_bytes_received(c) - before, twice = 2 * (n - 1) * count * (int64_t)sizeof(float) / n;
+        if (lanes % n == 0 && count > 1000) /* "about two vectors received" */
+            CHECK(received > twice - 1024 && received < twice + 1024);
         for (int64_t i = 0; i < count; i++) {
             float expected = expected_sum(0, lanes, lanes, i);
             CHECK(memcmp(&values[i], &expected, sizeof expected) == 0);
@@ -197,7 +201,7 @@ static void rank_missing_sum(cluster_t *c)
     CHECK(cluster_group(c, 0, 2) == ST_OK);
     tree_shares_t shares;
     tree_shares_init(&shares, 2, 4);
-    if (cluster_tree_sum(c, &shares, value, 4) != ST_OK)
+    if (cluster_tree_sum(c, &shares, &(tree_vector_t){value, 4}, 1) != ST_OK)
         cluster_abort(3);
 }
 

@@ -163,7 +163,7 @@ static float *sum_of(const tree_shares_t *shares, float *const *leaf, int64_t co
     return left ? left : right;
 }
 
-status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count)
+static status_t sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count)
 {
     const int me = cluster->rank - cluster->group->first, n = cluster->group->n;
     board_t *board;
@@ -180,6 +180,19 @@ status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, float
         mem_free(leaf[p]);
     mem_free(leaf);
     return ST_OK;
+}
+
+status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
+{
+    for (int i = 0; i < n && cluster->group->n > 1; i++)
+        TRY(sum(cluster, shares, vectors[i].values, vectors[i].count));
+    return ST_OK;
+}
+
+int64_t cluster_bytes_received(const cluster_t *cluster)
+{
+    (void)cluster;
+    return 0; /* no run of a simulation tells its costs */
 }
 
 status_t cluster_meet(cluster_t *cluster)
