@@ -38,12 +38,22 @@ void compressor_destroy(compressor_t **compressor)
     *compressor = NULL;
 }
 
-size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity)
+static size_t compress(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity, int level)
 {
     ASSERT(capacity >= ZSTD_compressBound(bytes));
-    size_t written = ZSTD_compressCCtx(compressor->zstd, out, capacity, raw, bytes, LEVEL);
+    size_t written = ZSTD_compressCCtx(compressor->zstd, out, capacity, raw, bytes, level);
     ASSERT(!ZSTD_isError(written));
     return written;
+}
+
+size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity)
+{
+    return compress(compressor, raw, bytes, out, capacity, LEVEL);
+}
+
+size_t compress_not(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity)
+{
+    return compress(compressor, raw, bytes, out, capacity, ZSTD_minCLevel());
 }
 
 /* A block of a frame becomes at most 128 KiB, and takes at least 4 bytes (RFC 8878, 3.1.1.2: a head of 3, and the byte that is

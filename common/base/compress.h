@@ -14,13 +14,16 @@ typedef struct compressor compressor_t;
 compressor_t *compressor_create(void); /* **owned**; cannot fail */
 void compressor_destroy(compressor_t **compressor);
 
-/* compress_block - zstd level 3 of a block; returns the bytes written. capacity >= compress_bound(bytes).  Cannot fail. */
+/* compress_block - zstd level 3 of a block; returns the bytes written. capacity >= compress_bound(bytes).  Cannot fail.
+ * compress_not - the same of bytes that will not shrink: as they are, in the form of a compressed block. */
 size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity);
+size_t compress_not(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity);
 
 /* decompress_bound - the most that this many compressed bytes can become, whatever they say of themselves. */
 size_t decompress_bound(size_t bytes);
 
-/* decompress_block - the inverse; false where the input is damaged or does not yield exactly raw_bytes. */
+/* decompress_block - the inverse, also of several such blocks that lie one behind the other; false where the input is damaged
+ * or does not yield exactly raw_bytes. */
 bool decompress_block(const void *in, size_t bytes, void *raw, size_t raw_bytes);
 
 /* A stream of one or more zstd frames, fed in pieces. */

@@ -11,8 +11,9 @@
  *
  *     dictionary column of n:  u64 distinct, width; u64 key[distinct]; u8|u16|u32 code[n]
  *
- * Keys are 64-bit hashes, which no compressor can shrink: the dictionary stores each once per block, and codes in order of
- * first appearance compress well. Rejected: one dictionary per dataset, which would have to be in memory to read a block. */
+ * Keys are 64-bit hashes, which no compressor can shrink, nor is asked to: the dictionary stores each once per block, and
+ * codes in order of first appearance compress well. Rejected: one dictionary per dataset, which would have to be in memory to
+ * read a block. */
 #include "common/data/block.h"
 
 #include "common/base/hash.h"
@@ -32,7 +33,8 @@ struct block_encoder {
     uint64_t *values;
     float *weights;
     uint32_t *value_places;
-    size_t keys_capacity, counts_capacity, places_capacity, codes_capacity, values_capacity, weights_capacity,
+    uint64_t *columns; /* [single][COLUMN_STRIDE] */
+    size_t columns_capacity, keys_capacity, counts_capacity, places_capacity, codes_capacity, values_capacity, weights_capacity,
         value_places_capacity;
     uint32_t distinct;
 };
@@ -55,11 +57,12 @@ void block_encoder_destroy(block_encoder_t **encoder)
     mem_free(e->values);
     mem_free(e->weights);
     mem_free(e->value_places);
+    mem_free(e->columns);
     mem_free(e);
     *encoder = NULL;
 }
 
-static void dictionary_build(block_encoder_t *e, const uint64_t *values, size_t stride, size_t n)
+static void dictionary_build(block_encoder_t *e, const uint64_t *values, size_t n)
 {
     size_t wanted = 1024;
     while (wanted < 2 * n)
@@ -78,7 +81,7 @@ static void dictionary_build(block_encoder_t *e, const uint64_t *values, size_t 
     e->distinct = 0;
     const uint64_t mask = e->slot_count - 1;
     for (size_t i = 0; i < n; i++) {
-        const uint64_t key = values[i * stride];
+        const uint64_t key = values[i];
         uint64_t s = hash_mix(key) & mask;
         while (e->slots[s] != 0 && e->keys[e->slots[s] - 1] != key)
             s = (s + 1) & mask;
@@ -98,13 +101,13 @@ static size_t code_width(uint64_t distinct)
     return distinct <= 1u << 8 ? 1 : distinct <= 1u << 16 ? 2 : 4;
 }
 
-static void dictionary_put(block_encoder_t *e, const uint64_t *values, size_t stride, size_t n, record_t *out)
+static void dictionary_put(block_encoder_t *e, const uint64_t *values, size_t n, record_t *out)
 {
-    dictionary_build(e, values, stride, n);
+    dictionary_build(e, values, n);
     const size_t width = code_width(e->distinct);
     record_put_u64(out, e->distinct);
     record_put_u64(out, width);
-    record_put(out, e->keys, e->distinct * sizeof *e->keys);
+    record_put_random(out, e->keys, e->distinct * sizeof *e->keys);
     void *codes = record_room(out, n * width);
     for (size_t i = 0; i < n; i++) {
         if (width == 1)
@@ -158,11 +161,23 @@ static bool dictionary_expand(const dictionary_t *d, uint64_t *out, size_t strid
 
 /* ---- encode ---- */
 
+/* Values of a field side by side: a pass over a column of rows would take a cache line for each of them. The stride is not
+ * that of a page, so that what is written for a row does not fall into one set of the cache. */
+#define COLUMN_STRIDE ((size_t)BLOCK_ROWS + 8)
+
+static void turn_singles(block_encoder_t *e, const uint64_t *values, size_t rows, size_t fields)
+{
+    MEM_GROW(e->columns, e->columns_capacity, fields * COLUMN_STRIDE);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t f = 0; f < fields; f++)
+            e->columns[f * COLUMN_STRIDE + r] = values[r * fields + f];
+}
+
 void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_block_t *block, record_t *out,
                   block_seen_fn *seen, void *context)
 {
     const size_t rows = (size_t)block->rows;
-    ASSERT(out->bytes == 0);
+    ASSERT(out->bytes == 0 && out->randoms == 0);
     ASSERT(block->rows > 0 && block->rows <= BLOCK_ROWS);
     const uint64_t head[] = {MAGIC,
                              (uint64_t)block->first,
@@ -182,9 +197,10 @@ void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_
     if (shape->has_time)
         record_put(out, block->time, rows * sizeof *block->time);
     if (shape->has_group)
-        dictionary_put(e, block->group, 1, rows, out);
+        dictionary_put(e, block->group, rows, out);
+    turn_singles(e, block->single, rows, (size_t)shape->single);
     for (int32_t f = 0; f < shape->single; f++) {
-        dictionary_put(e, block->single + f, (size_t)shape->single, rows, out);
+        dictionary_put(e, e->columns + (size_t)f * COLUMN_STRIDE, rows, out);
         for (uint32_t i = 0; i < e->distinct; i++)
             e->places[i] = e->places[i] * (uint32_t)shape->single + (uint32_t)f;
         seen(context, f, e->keys, e->counts, e->places, e->distinct);
@@ -210,7 +226,7 @@ void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_
         record_put_u64(out, weighted);
         record_put(out, counts, rows * sizeof *counts);
         mem_free(counts);
-        dictionary_put(e, e->values, 1, total, out);
+        dictionary_put(e, e->values, total, out);
         if (weighted)
             record_put(out, e->weights, total * sizeof *e->weights);
         for (uint32_t i = 0; i < e->distinct; i++)

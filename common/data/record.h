@@ -13,14 +13,22 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are stored little-endian");
 
+/* Bytes of a record that no compressor can shrink. */
+typedef struct record_part {
+    size_t begin, end;
+} record_part_t;
+
 typedef struct record {
     uint8_t *at; /* **owned**; record_fini */
     size_t bytes, capacity;
+    record_part_t *random; /* **owned**, [randoms], ascending */
+    size_t randoms, randoms_capacity;
 } record_t;
 
 static inline void record_fini(record_t *record)
 {
     mem_free(record->at);
+    mem_free(record->random);
     *record = (record_t){0};
 }
 
@@ -39,6 +47,24 @@ static inline void record_put(record_t *record, const void *data, size_t bytes)
     void *room = record_room(record, bytes);
     if (bytes > 0)
         memcpy(room, data, bytes);
+}
+
+/* record_clear - nothing is in it; its storage is kept. */
+static inline void record_clear(record_t *record)
+{
+    record->bytes = record->randoms = 0;
+}
+
+/* record_put_random - record_put of hashes and the like: a compressor need not try. It is told of parts that are worth it. */
+static inline void record_put_random(record_t *record, const void *data, size_t bytes)
+{
+    enum { LEAST = 4096 };
+    record_put(record, data, bytes);
+    if (bytes < LEAST)
+        return;
+    MEM_GROW(record->random, record->randoms_capacity, record->randoms + 1);
+    const size_t begin = record->bytes - ((bytes + 7) & ~(size_t)7);
+    record->random[record->randoms++] = (record_part_t){begin, begin + bytes};
 }
 
 static inline void record_put_u64(record_t *record, uint64_t value)

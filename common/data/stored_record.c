@@ -18,15 +18,41 @@ typedef struct packed_head {
 } packed_head_t;
 _Static_assert(sizeof(packed_head_t) == STORED_RECORD_HEAD_BYTES, "no padding");
 
+static size_t room_for(const record_t *raw)
+{
+    size_t room = 0, at = 0;
+    for (size_t i = 0; i < raw->randoms; i++) {
+        room += compress_bound(raw->random[i].begin - at) + compress_bound(raw->random[i].end - raw->random[i].begin);
+        at = raw->random[i].end;
+    }
+    return room + compress_bound(raw->bytes - at);
+}
+
+static size_t compress_parts(const record_t *raw, compressor_t *compressor, uint8_t *out, size_t room)
+{
+    size_t at = 0, written = 0;
+    for (size_t i = 0; i < raw->randoms; i++) {
+        const record_part_t *part = &raw->random[i];
+        ASSERT(part->begin >= at && part->end <= raw->bytes);
+        if (part->begin > at)
+            written += compress_block(compressor, raw->at + at, part->begin - at, out + written, room - written);
+        written += compress_not(compressor, raw->at + part->begin, part->end - part->begin, out + written, room - written);
+        at = part->end;
+    }
+    if (at < raw->bytes || raw->randoms == 0)
+        written += compress_block(compressor, raw->at + at, raw->bytes - at, out + written, room - written);
+    return written;
+}
+
 uint64_t stored_record_pack(const record_t *raw, compressor_t *compressor, record_t *out)
 {
     packed_head_t head = {.magic = MAGIC, .compressed = compressor != NULL, .raw_bytes = raw->bytes};
     head.hash = hash64(raw->at, raw->bytes, 0);
-    const size_t room = compressor ? compress_bound(raw->bytes) : raw->bytes;
+    const size_t room = compressor ? room_for(raw) : raw->bytes;
     MEM_GROW(out->at, out->capacity, sizeof head + room);
     head.stored_bytes = raw->bytes;
     if (compressor)
-        head.stored_bytes = compress_block(compressor, raw->at, raw->bytes, out->at + sizeof head, room);
+        head.stored_bytes = compress_parts(raw, compressor, out->at + sizeof head, room);
     else if (raw->bytes > 0)
         memcpy(out->at + sizeof head, raw->at, raw->bytes);
     head.head_hash = hash64(&head, offsetof(packed_head_t, head_hash), 0);

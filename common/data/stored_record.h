@@ -1,5 +1,6 @@
-/* stored_record.h - the stored form of a record: a head with its lengths and hashes, and its bytes, as they are or as a zstd
- * frame. No input or output. */
+/* stored_record.h - the stored form of a record: a head with its lengths and hashes, and its bytes, as they are or as zstd
+ * frames, one behind the other: parts that are said to be random (record.h) have frames of their own, for which nobody has
+ * tried to find what repeats. No input or output. */
 #ifndef SMELTER_STORED_RECORD_H
 #define SMELTER_STORED_RECORD_H
 

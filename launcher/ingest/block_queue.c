@@ -109,7 +109,7 @@ static void prepare(block_worker_t *worker, block_draft_t *draft)
             worker->without[m] += draft->multi_at[r * multi + m] == draft->multi_at[r * multi + m + 1];
     }
     const dataset_block_t block = block_draft_block(draft);
-    worker->raw.bytes = 0;
+    record_clear(&worker->raw);
     block_encode(worker->encoder, &draft->shape, &block, &worker->raw, keep_seen, worker);
     dataset_file_pack(worker->queue->file, &worker->raw, &worker->packed);
 }

@@ -360,7 +360,7 @@ static status_t settle_split(dataset_writer_t *w)
     w->meta.prefix_split = w->prefix;
     if (w->prefix)
         return ST_OK;
-    w->raw.bytes = 0;
+    record_clear(&w->raw);
     record_put(&w->raw, w->split, (size_t)(info->rows + 7) / 8);
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_SPLIT, &w->raw, &hash));
@@ -390,12 +390,12 @@ static void settle_census(dataset_writer_t *w)
 static status_t put_optional(dataset_writer_t *w)
 {
     uint64_t hash;
-    w->raw.bytes = 0;
+    record_clear(&w->raw);
     census_encode(&w->census, &w->raw);
     TRY(dataset_file_put(w->file, DATASET_CENSUS, &w->raw, &hash));
     if (w->origin.kind == ORIGIN_UNKNOWN)
         return ST_OK;
-    w->raw.bytes = 0;
+    record_clear(&w->raw);
     origin_encode(&w->origin, &w->raw);
     return dataset_file_put(w->file, DATASET_ORIGIN, &w->raw, &hash);
 }
@@ -420,7 +420,7 @@ static status_t commit(dataset_writer_t *w, int64_t bad_rows)
     TRY(put_optional(w));
     w->meta.info.bad_rows = bad_rows;
     w->meta.info.content_hash = dataset_meta_hash(&w->meta);
-    w->raw.bytes = 0;
+    record_clear(&w->raw);
     dataset_meta_encode(&w->meta, &w->raw);
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_META, &w->raw, &hash));

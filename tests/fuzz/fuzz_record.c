@@ -121,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const bool mends = fuzz_byte(&in) & 1;
     size_t bytes;
     uint8_t *copy = fuzz_rest(&in, RECORD_MOST, &bytes);
-    const record_t raw = {copy, bytes, bytes};
+    const record_t raw = {.at = copy, .bytes = bytes, .capacity = bytes};
     if (mends && kind == KIND_STORED)
         mend_stored(copy, bytes);
     if (mends && kind == KIND_META)

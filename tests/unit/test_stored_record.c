@@ -49,6 +49,41 @@ static void test_round_trip(void **state)
     compressor_destroy(&compressor);
 }
 
+/* Hashes are stored as they are, what lies around them is compressed; nothing of it shows when it is unpacked. */
+static void test_random_parts(void **state)
+{
+    (void)state;
+    enum { WORDS = 2000 };
+    static uint64_t random[WORDS], even[WORDS];
+    compressor_t *compressor = compressor_create();
+    record_t raw = {0}, stored = {0}, back = {0};
+    for (uint64_t i = 0; i < WORDS; i++)
+        random[i] = hash64(&i, sizeof i, 0);
+    for (int layout = 0; layout < 8; layout++) { /* what lies before, between and behind */
+        record_clear(&raw);
+        for (int part = 0; part < 3; part++) {
+            if (layout & 1 << part)
+                record_put(&raw, even, sizeof even);
+            if (part < 2)
+                record_put_random(&raw, random, sizeof random - 3 * (size_t)part);
+        }
+        assert_int_equal(raw.randoms, 2);
+        stored_record_pack(&raw, compressor, &stored);
+        assert_true(stored.bytes > 2 * sizeof random && stored.bytes < 2 * sizeof random + 400);
+        assert_int_equal(stored_record_unpack(stored.at, stored.bytes, &back), STORED_RECORD_GOOD);
+        assert_int_equal(back.bytes, raw.bytes);
+        assert_memory_equal(back.at, raw.at, raw.bytes);
+        stored.at[stored.bytes / 2] ^= 4;
+        assert_int_equal(stored_record_unpack(stored.at, stored.bytes, &back), STORED_RECORD_BODY);
+    }
+    record_put_random(&raw, random, 1000); /* not worth a frame */
+    assert_int_equal(raw.randoms, 2);
+    record_fini(&raw);
+    record_fini(&stored);
+    record_fini(&back);
+    compressor_destroy(&compressor);
+}
+
 /* Under a right checksum of the head: out of memory would end the process. */
 static void test_wild_lengths(void **state)
 {
@@ -134,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_random_parts),
         cmocka_unit_test(test_wild_lengths),
         cmocka_unit_test(test_records_that_do_not_fit),
     };
