@@ -8,7 +8,10 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -16,6 +19,10 @@
 #include "common/files/file.h"
 
 #define BYTES_STEP ((size_t)256 << 10) /* it begins with one, and grows by an eighth and whole steps */
+
+#define WANTED_MOST 256 /* runs of a call */
+#define COLD_TIMES 64   /* so often pages are named once some were missing; then it is tried without */
+#define COLD_SHARE 16   /* of the pages touched: fewer that are missing are not worth it */
 
 /* ---- room ------------------------------------------------------------------------------------------------------------ */
 
@@ -90,6 +97,7 @@ status_t page_pool_open(const char *path, page_pool_t **out)
     page_pool_t *pool = MEM_NEW(page_pool_t);
     pool->path = mem_strdup(path);
     pool->fd = -1;
+    pool->self = pidfd_open(getpid(), 0);
     const status_t status = open_empty(pool);
     if (status == ST_OK)
         *out = pool;
@@ -107,6 +115,8 @@ void page_pool_close(page_pool_t **pool)
         munmap(p->map, p->bytes);
     if (p->fd >= 0)
         close(p->fd);
+    if (p->self >= 0)
+        close(p->self);
     const int error = dir_discard_tree(p->path);
     if (error)
         log_warn("%s: left behind: %s; nothing reads it, and it may be removed", p->path, strerror(error));
@@ -160,6 +170,42 @@ void page_pool_put(page_pool_t *pool, uint32_t run, uint32_t page)
     page_runs_t *runs = runs_of(pool, run);
     memcpy(page_pool_at(pool, page), &runs->first, sizeof runs->first);
     runs->first = page;
+}
+
+/* ---- pages that are on the disk alone -------------------------------------------------------------------------------- */
+
+/* Pages that this thread had to wait for. */
+static long faults(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_majflt : 0;
+}
+
+bool page_pool_begin(page_pool_t *pool)
+{
+    pool->faults = faults();
+    pool->used_then = pool->used;
+    pool->cold -= pool->cold > 0;
+    return pool->cold > 0;
+}
+
+void page_pool_end(page_pool_t *pool, int64_t n)
+{
+    const long fresh = (long)(pool->used - pool->used_then); /* a page's first touch counts like one that has to be read */
+    if (faults() - pool->faults - fresh > n / COLD_SHARE)
+        pool->cold = COLD_TIMES;
+}
+
+void page_pool_want(const page_pool_t *pool, uint32_t run, const uint32_t *pages, int64_t n)
+{
+    struct iovec wanted[WANTED_MOST];
+    for (int64_t done = 0; done < n && pool->self >= 0;) {
+        size_t some = 0;
+        for (; some < WANTED_MOST && done < n; some++, done++)
+            wanted[some] = (struct iovec){page_pool_at(pool, pages[done]), (size_t)run * PAGE_POOL_PAGE};
+        if (process_madvise(pool->self, wanted, some, MADV_WILLNEED, 0) < 0)
+            return;
+    }
 }
 
 int64_t page_pool_bytes(const page_pool_t *pool)

@@ -339,6 +339,13 @@ void row_buckets_destroy(row_buckets_t **buckets)
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
 
+uint32_t row_buckets_home(const row_buckets_t *buckets, uint64_t key)
+{
+    const uint64_t h = hash_mix(key);
+    const region_t *region = region_of(buckets, h);
+    return region->n > 0 ? region->buckets[home_of(region, h)] : PAGE_POOL_NONE;
+}
+
 void row_buckets_fetch(const row_buckets_t *buckets, uint64_t key)
 {
     const uint64_t h = hash_mix(key);
@@ -443,7 +450,10 @@ static void gather_row(void *context, bucket_row_t *row, uint32_t page, uint32_t
 static uint64_t gather_region(const row_buckets_t *b, gathered_t *g, uint64_t from)
 {
     const region_t *region = region_of(b, from);
+    if (page_pool_begin(b->pool))
+        page_pool_want(b->pool, b->run, region->buckets, region->n);
     for_each_row(b, region->buckets, region->n, gather_row, g);
+    page_pool_end(b->pool, region->n);
     return region->depth ? (first_bits(from, region->depth) + 1) << (64 - region->depth) : 0;
 }
 

@@ -60,6 +60,9 @@ void row_buckets_destroy(row_buckets_t **buckets);
 void row_buckets_fetch(const row_buckets_t *buckets, uint64_t key);
 void row_buckets_fetch_row(const row_buckets_t *buckets, uint64_t key);
 
+/* row_buckets_home - the first page of where the key's row is looked for first; PAGE_POOL_NONE: there is none. */
+uint32_t row_buckets_home(const row_buckets_t *buckets, uint64_t key);
+
 /* row_buckets_find - the key's row, or NULL; good until the next put or remove of any table of the pool. */
 bucket_row_t *row_buckets_find(const row_buckets_t *buckets, uint64_t key);
 

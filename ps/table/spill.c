@@ -35,6 +35,8 @@ struct spill {
     int64_t memory;   /* bytes of what rows and logs are found by */
     uint64_t *logged; /* a copy of a log entry */
     size_t logged_capacity;
+    uint32_t *wanted; /* pages of a request's rows */
+    size_t wanted_capacity;
 };
 
 status_t spill_open(const char *path, spill_t **out)
@@ -58,6 +60,7 @@ void spill_close(spill_t **spill)
     }
     mem_free(s->tables);
     mem_free(s->logged);
+    mem_free(s->wanted);
     page_pool_close(&s->pool);
     mem_free(s);
     *spill = NULL;
@@ -82,6 +85,21 @@ static spilled_t seen(const bucket_row_t *row)
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
+
+/* The rows of some keys are about to be touched, and page_pool_end is to be called then. */
+static void begin(spill_t *spill, const row_buckets_t *rows, const placed_key_t *keys, int64_t n)
+{
+    if (!page_pool_begin(spill->pool))
+        return;
+    int64_t wanted = 0;
+    MEM_GROW(spill->wanted, spill->wanted_capacity, (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t page = row_buckets_home(rows, keys[i].key);
+        if (page != PAGE_POOL_NONE)
+            spill->wanted[wanted++] = page;
+    }
+    page_pool_want(spill->pool, rows->run, spill->wanted, wanted);
+}
 
 static void fetch_first(const row_buckets_t *rows, const placed_key_t *keys, int64_t n)
 {
@@ -126,7 +144,9 @@ status_t spill_put(spill_t *spill, uint32_t table, int64_t payload_floats, const
     }
     ASSERT(t->rows->payload_floats == payload_floats);
     spill->memory -= row_buckets_memory(t->rows);
+    begin(spill, t->rows, keys, n);
     const status_t status = put_rows(t->rows, keys, n, give, context);
+    page_pool_end(spill->pool, n);
     spill->memory += row_buckets_memory(t->rows);
     return status;
 }
@@ -144,11 +164,12 @@ status_t spill_remove(spill_t *spill, uint32_t table, const uint64_t *keys, int6
     return status;
 }
 
-void spill_read(const spill_t *spill, uint32_t table, const placed_key_t *keys, int64_t n, spill_read_fn *visit, void *context)
+void spill_read(spill_t *spill, uint32_t table, const placed_key_t *keys, int64_t n, spill_read_fn *visit, void *context)
 {
     const row_buckets_t *rows = rows_of(spill, table);
     if (!rows)
         return;
+    begin(spill, rows, keys, n);
     fetch_first(rows, keys, n);
     for (int64_t i = 0; i < n; i++) {
         fetch_ahead(rows, keys, n, i);
@@ -158,6 +179,7 @@ void spill_read(const spill_t *spill, uint32_t table, const placed_key_t *keys, 
         const spilled_t spilled = seen(row);
         visit(context, i, &spilled);
     }
+    page_pool_end(spill->pool, n);
 }
 
 typedef struct spill_scanning {

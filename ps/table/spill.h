@@ -46,7 +46,7 @@ WARN_UNUSED status_t spill_remove(spill_t *spill, uint32_t table, const uint64_t
 /* spill_read - those of [n] keys that are there: visit(context, i, row). Cost: a few misses of the cache, overlapped, where the
  * disk's pages are in memory. */
 typedef void spill_read_fn(void *context, int64_t i, const spilled_t *row);
-void spill_read(const spill_t *spill, uint32_t table, const placed_key_t *keys, int64_t n, spill_read_fn *visit, void *context);
+void spill_read(spill_t *spill, uint32_t table, const placed_key_t *keys, int64_t n, spill_read_fn *visit, void *context);
 
 /* spill_scan - a table's rows in the mixed order of keys, those behind `after` only unless it is NULL, until visit returns
  * false. spill_scan_stored - all in the stored order. Nothing may be put meanwhile. */

@@ -3,10 +3,13 @@
 #include "ps/table/page_pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
@@ -53,6 +56,51 @@ static void test_runs_are_apart_and_used_again(void **state)
     assert_in_range(bytes, RUNS * PAGE_POOL_PAGE, RUNS * RUN_MOST * PAGE_POOL_PAGE);
     page_pool_close(&pool);
     assert_false(file_exists(test_path("pool")));
+}
+
+/* Touch pages that are on the disk alone. Returns the number of those that this thread waited for. */
+static long touch_cold(page_pool_t *pool, const uint32_t *pages, int n)
+{
+    struct rusage before, after;
+    madvise(pool->map, pool->bytes, MADV_DONTNEED);
+    assert_int_equal(posix_fadvise(pool->fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &before), 0);
+    if (page_pool_begin(pool))
+        page_pool_want(pool, 1, pages, n);
+    for (int i = 0; i < n; i++)
+        check(pool, pages[i], 1);
+    page_pool_end(pool, n);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &after), 0);
+    return after.ru_majflt - before.ru_majflt;
+}
+
+/* "Once some were missing he is asked to name them first." */
+static void test_pages_that_are_missing_are_read_together(void **state)
+{
+    (void)state;
+    enum { PAGES = 300 };
+    page_pool_t *pool = NULL;
+    uint32_t pages[PAGES];
+    assert_int_equal(page_pool_open(test_path("cold"), &pool), ST_OK);
+    assert_false(page_pool_begin(pool));
+    for (int i = 0; i < PAGES; i++) {
+        assert_int_equal(page_pool_get(pool, 1, &pages[i]), ST_OK);
+        fill(pool, pages[i], 1);
+    }
+    page_pool_end(pool, PAGES);
+    assert_false(page_pool_begin(pool)); /* new pages are not missing ones */
+    page_pool_end(pool, PAGES);
+    assert_int_equal(fdatasync(pool->fd), 0);
+    const long waits = touch_cold(pool, pages, PAGES);
+    if (waits < PAGES / 2)
+        print_message("skipped: this file system keeps files in memory\n");
+    else
+        assert_in_range(touch_cold(pool, pages, PAGES), 0, waits / 2);
+    int times = 0;
+    for (; page_pool_begin(pool); times++)
+        page_pool_end(pool, PAGES);
+    assert_in_range(times, 0, 100); /* not for ever */
+    page_pool_close(&pool);
 }
 
 static void test_what_another_run_left_is_gone(void **state)
@@ -150,11 +198,9 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_runs_are_apart_and_used_again),
-        cmocka_unit_test(test_what_another_run_left_is_gone),
-        cmocka_unit_test(test_limit_of_file_size),
-        cmocka_unit_test(test_limit_of_address_space),
-        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_runs_are_apart_and_used_again), cmocka_unit_test(test_pages_that_are_missing_are_read_together),
+        cmocka_unit_test(test_what_another_run_left_is_gone), cmocka_unit_test(test_limit_of_file_size),
+        cmocka_unit_test(test_limit_of_address_space),        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
