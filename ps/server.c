@@ -56,6 +56,7 @@ static status_t watch(const server_options_t *options, heartbeat_t *heartbeat, s
 
 status_t server_run(const server_options_t *options)
 {
+    mem_keep_messages();
     atomic_bool stop = false;
     int started = 0;
     shard_thread_t *threads = MEM_ARRAY(shard_thread_t, options->shards);

@@ -281,6 +281,7 @@ static void destroy(worker_t *w)
 
 status_t worker_run(const worker_options_t *options)
 {
+    mem_keep_messages();
     const config_t *config = options->experiment->base;
     worker_t *w = MEM_NEW(worker_t);
     w->o = *options;

@@ -1,5 +1,6 @@
 #include "common/base/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,6 +44,15 @@ void *mem_alloc(size_t count, size_t size)
 void mem_free(void *block)
 {
     free(block);
+}
+
+/* glibc would come to these bounds by itself, were a block of 32 MB freed once. Else it gives memory back whenever more is free
+ * than twice the largest block so far, which two messages are, and the kernel clears every page of the next ones. */
+void mem_keep_messages(void)
+{
+    const int block_bytes = 32 << 20;
+    mallopt(M_MMAP_THRESHOLD, block_bytes);
+    mallopt(M_TRIM_THRESHOLD, 2 * block_bytes);
 }
 
 void mem_grow(void **block, size_t *capacity, size_t need, size_t size)

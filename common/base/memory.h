@@ -22,6 +22,10 @@ void mem_free(void *block);
 void mem_grow(void **block, size_t *capacity, size_t need, size_t size);
 #define MEM_GROW(ptr, capacity, need) mem_grow((void **)&(ptr), &(capacity), (need), sizeof *(ptr))
 
+/* mem_keep_messages - from here on, what the process frees of blocks up to 32 MB stays with it, at most 64 MB at the end of
+ * each heap: for ranks that take and free the same messages at every step. Call it before threads. */
+void mem_keep_messages(void);
+
 /* mem_refused - log "out of memory: " and what was refused, for what, and what to do; end the process, the one place below main
  * that does. */
 void mem_refused(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
