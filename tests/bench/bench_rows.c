@@ -128,7 +128,7 @@ typedef struct request {
 static const batch_t *fill(request_t *r, uint64_t *keys, int32_t n, int64_t step)
 {
     *r = (request_t){
-        .batch = {.step = step, .uniques = n, .keys = keys},
+        .batch = {.step = step, .uniques = n, .keys = keys, .parts = 1},
         .shard_first = {0, n},
         .segment_first = {0, n > 0},
         .segment = {0, (uint32_t)n},
@@ -342,6 +342,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_rows CONFIG [tcp]\n");
         return 2;
     }
+    mem_keep_messages(); /* as ranks do */
     status_t status = ST_OK;
     for (int i = 0; i < n && status == ST_OK; i++) {
         ways[i].server = fork();
