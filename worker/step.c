@@ -345,6 +345,17 @@ void step_apply(step_t *s)
         model_apply(s->models[k], s->dense[k]);
 }
 
+bool step_is_elementwise(const step_t *s)
+{
+    return model_is_elementwise(s->models[0]);
+}
+
+void step_end(step_t *s)
+{
+    for (int k = s->own_first; k < s->own_end; k++)
+        model_end_step(s->models[k]);
+}
+
 int step_components(const step_t *step)
 {
     return step->components;

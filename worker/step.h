@@ -55,6 +55,11 @@ void step_add_noise(step_t *step, uint64_t seed, int64_t at_step);
 /* step_apply - one optimizer step of every component that is trained from step_dense. */
 void step_apply(step_t *step);
 
+/* step_is_elementwise - step_apply can be shared out among workers: pieces of each component's step by model_apply_some;
+ * step_end when all parameters of all components that are trained are new. */
+bool step_is_elementwise(const step_t *step);
+void step_end(step_t *step);
+
 int step_components(const step_t *step);
 model_t *step_model(step_t *step, int component);
 int64_t step_flops(

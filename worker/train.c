@@ -9,8 +9,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/memory.h"
 #include "common/process/failpoint.h"
 #include "worker/probe.h"
 #include "worker/worker_send.h"
@@ -85,6 +87,7 @@ status_t train_begin(worker_run_t *r, int64_t first)
     const bool digests = run_leads(r) && c->train.step_digests && c->determinism >= DETERMINISM_SYNC;
     step_batch_begin(&r->digests, digests ? r->group.end_component - r->group.first_component : 0);
     r->warned_of_clipping = false;
+    r->shares_optimizer = r->group.workers > 1 && !c->train.noise_seed && step_is_elementwise(r->step);
     batch_plan_t plan = {
         .split = SPLIT_TRAIN,
         .worker = r->worker - r->group.first_worker,
@@ -128,23 +131,75 @@ static status_t pull(worker_run_t *r, int64_t step, batch_t **out)
     return client_pull(r->client, *out, false);
 }
 
+static void apply_some(void *context, int vector, int64_t first, int64_t n, float *sums)
+{
+    const worker_run_t *r = context;
+    model_apply_some(step_model(r->step, r->group.first_component + vector), first, n, sums);
+}
+
+static void put_own_state(void *context, int vector, int64_t first, int64_t n, float *sums)
+{
+    const worker_run_t *r = context;
+    memcpy(sums, model_state(step_model(r->step, r->group.first_component + vector)) + first, (size_t)n * sizeof *sums);
+}
+
+/* What each worker knows of the optimizer's state, to all of them: that of the parameters whose steps it makes. */
+static status_t gather_state(worker_run_t *r)
+{
+    if (!r->shares_optimizer || model_state_count(step_model(r->step, 0)) == 0)
+        return ST_OK;
+    const int parts =
+        r->shares.first[r->worker - r->group.first_worker + 1] - r->shares.first[r->worker - r->group.first_worker];
+    tree_vector_t vectors[WIRE_COMPONENTS_MOST];
+    int n = 0;
+    for (int k = r->group.first_component; k < r->group.end_component; k++) {
+        model_t *model = step_model(r->step, k);
+        const int64_t count = model_state_count(model);
+        vectors[n++] = (tree_vector_t){MEM_ARRAY(float, parts *count), count, model_state(model)};
+    }
+    TRY(cluster_tree_sum(r->cluster, &r->shares, vectors, n, put_own_state, r)); /* MPI may hold them when it fails */
+    while (n > 0)
+        mem_free(vectors[--n].values);
+    return ST_OK;
+}
+
+/* Dense parameters and their state, of all components, by one worker of the group. */
+static status_t send_dense(worker_run_t *r, wire_type_t type, int64_t step)
+{
+    TRY(gather_state(r));
+    return worker_send_dense(r, type, step);
+}
+
 /* Everything of the steps before is told: what a checkpoint before `step` has of this worker. */
 static status_t cut(worker_run_t *r, int64_t step, int64_t examples, int64_t start_ns)
 {
     failpoint("worker.cut");
     TRY(worker_send_progress(r, step));
-    TRY(worker_send_dense(r, WIRE_CUT_DENSE, step));
+    TRY(send_dense(r, WIRE_CUT_DENSE, step));
     return worker_send_counters(r, WIRE_CUT, step, examples, start_ns);
 }
 
-/* The sums of the dense gradients of all components over the workers of the group. */
-static status_t sum_dense(worker_run_t *r)
+/* Dense parameters of all components that are trained: the sums of their gradients over the workers of the group, and a step of
+ * the optimizer. Where that treats each parameter on its own, each worker makes the step of those that it has summed, and what
+ * the others get are new parameters instead of sums. */
+static status_t step_dense_parameters(worker_run_t *r, int64_t t)
 {
     tree_vector_t vectors[WIRE_COMPONENTS_MOST];
     int n = 0;
-    for (int k = r->group.first_component; k < r->group.end_component; k++)
-        vectors[n++] = (tree_vector_t){step_dense(r->step, k), model_parameters(step_model(r->step, k))};
-    return cluster_tree_sum(r->cluster, &r->shares, vectors, n);
+    for (int k = r->group.first_component; k < r->group.end_component; k++) {
+        model_t *model = step_model(r->step, k);
+        vectors[n++] =
+            (tree_vector_t){step_dense(r->step, k), model_parameters(model), r->shares_optimizer ? model_values(model) : NULL};
+    }
+    TRY(cluster_tree_sum(r->cluster, &r->shares, vectors, n, r->shares_optimizer ? apply_some : NULL, r));
+    if (r->shares_optimizer) {
+        step_end(r->step);
+        return ST_OK;
+    }
+    if (r->config->train.noise_seed)
+        step_add_noise(r->step, (uint64_t)r->config->train.noise_seed, t);
+    step_apply(r->step);
+    return ST_OK;
 }
 
 static status_t train_batch(worker_run_t *r, batch_t *batch)
@@ -156,10 +211,7 @@ static status_t train_batch(worker_run_t *r, batch_t *batch)
     TRY(step_train(r->step, batch, lanes_divisor(&r->lanes, t), &io, client_push_base(r->client)));
     client_release(r->client, t);
     TRY(client_push_send(r->client, batch));
-    TRY(sum_dense(r));
-    if (r->config->train.noise_seed)
-        step_add_noise(r->step, (uint64_t)r->config->train.noise_seed, t);
-    step_apply(r->step);
+    TRY(step_dense_parameters(r, t));
     TRY(worker_send_step(r, t));
     if (r->group.groups > 1 && ((t + 1) % r->config->objective.exchange_steps == 0 || t + 1 == lanes_steps(&r->lanes)))
         TRY(exchange(r));
@@ -218,7 +270,7 @@ status_t train_all(worker_run_t *r)
     TRY(drain(r, end));
     if (early)
         return ST_OK;
-    TRY(worker_send_dense(r, WIRE_DENSE, r->now_step));
+    TRY(send_dense(r, WIRE_DENSE, r->now_step));
     TRY(worker_send_clipped(r));
     return worker_send_counters(r, WIRE_TRAINED, r->now_step, examples, start_ns);
 }

@@ -56,7 +56,8 @@ typedef struct worker_run {
     step_t *step;
     teacher_predictions_t *teacher; /* where the run has one */
     lanes_t lanes;
-    tree_shares_t shares; /* of the group */
+    tree_shares_t shares;  /* of the group */
+    bool shares_optimizer; /* of dense parameters, among the workers of the group */
     int lane_rows;
     int64_t now_step;
     probe_t *probe;       /* **owned**; NULL where there are none */

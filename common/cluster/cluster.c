@@ -387,6 +387,19 @@ static __attribute__((noinline)) void add(float *out, const float *left, const f
 
 static const char all_reduce[] = "dense all-reduce";
 
+/* What becomes of the sums of one vector. */
+typedef struct result {
+    tree_result_fn *fn;
+    void *context;
+    int vector;
+} result_t;
+
+static void tell_result(const result_t *result, int64_t first, int64_t n, float *sums)
+{
+    if (result->fn && n > 0)
+        result->fn(result->context, result->vector, first, n, sums);
+}
+
 /* Elements [first, end) of a vector. */
 typedef struct range {
     int64_t first, end;
@@ -442,7 +455,7 @@ static status_t exchange(cluster_t *cluster, float *values, range_t send, range_
 }
 
 /* A part for each member, and as many as a whole tree has. */
-static status_t sum_by_halving(cluster_t *cluster, float *values, int64_t count, int me)
+static status_t sum_by_halving(cluster_t *cluster, float *values, int64_t count, const result_t *result, int me)
 {
     const int rounds = tree_levels((uint32_t)cluster->group_size);
     range_t kept[TREE_LEVELS_MAX + 1] = {{0, count}};
@@ -453,6 +466,7 @@ static status_t sum_by_halving(cluster_t *cluster, float *values, int64_t count,
         kept[r + 1] = me < partner ? low : high;
         TRY(exchange(cluster, values, me < partner ? high : low, kept[r + 1], partner, me < partner ? ADD_RIGHT : ADD_LEFT));
     }
+    tell_result(result, kept[rounds].first, kept[rounds].end - kept[rounds].first, values + kept[rounds].first);
     for (int r = rounds; r-- > 0;) {
         const range_t low = {kept[r].first, kept[r].first + (kept[r].end - kept[r].first) / 2}, high = {low.end, kept[r].end};
         const int partner = me ^ 1 << r;
@@ -544,7 +558,8 @@ static status_t gather_slices(cluster_t *cluster, slice_sum_t *s, float *values,
     return slices_wait(cluster, s);
 }
 
-static status_t sum_by_slices(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count, int me)
+static status_t sum_by_slices(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count,
+                              const result_t *result, int me)
 {
     const int members = shares->members, parts = shares->first[members], own = shares->first[me + 1] - shares->first[me];
     const int64_t requests = 2 * (int64_t)members + parts + (int64_t)own * members, round = (int64_t)members * SLICE;
@@ -557,6 +572,8 @@ static status_t sum_by_slices(cluster_t *cluster, const tree_shares_t *shares, f
     for (int64_t first = 0; first < count; first += round) {
         const int64_t n = count - first < round ? count - first : round;
         TRY(reduce_slices(cluster, &s, values + first, n, count)); /* MPI may hold what is allocated when it fails */
+        const int64_t at = first + slice_first(&s, n, me);
+        tell_result(result, at, slice_length(&s, n, me), values + at);
         TRY(gather_slices(cluster, &s, values + first, n));
     }
     mem_free(s.requests);
@@ -572,12 +589,18 @@ static bool is_whole_tree(const tree_shares_t *shares)
            (shares->members & (shares->members - 1)) == 0;
 }
 
-static status_t sum_by_mpi(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
+static status_t sum_by_mpi(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n,
+                           tree_result_fn *fn, void *context)
 {
     const int me = cluster->rank - cluster->group_first;
-    for (int i = 0; i < n; i++)
-        TRY(is_whole_tree(shares) ? sum_by_halving(cluster, vectors[i].values, vectors[i].count, me)
-                                  : sum_by_slices(cluster, shares, vectors[i].values, vectors[i].count, me));
+    for (int i = 0; i < n; i++) {
+        const tree_vector_t *v = &vectors[i];
+        const result_t result = {fn, context, i};
+        TRY(is_whole_tree(shares) ? sum_by_halving(cluster, v->values, v->count, &result, me)
+                                  : sum_by_slices(cluster, shares, v->values, v->count, &result, me));
+        if (v->result)
+            memcpy(v->result, v->values, (size_t)v->count * sizeof *v->values);
+    }
     return ST_OK;
 }
 
@@ -601,7 +624,8 @@ static status_t find_way(cluster_t *cluster, sum_way_t *out)
         float *unreached = MEM_ARRAY(float, 1);
         *unreached = !here || !host_memory_reach(cluster->memory, group, cluster->cards + group.first);
         tree_shares_init(&shares, group.n, (uint32_t)group.n);
-        TRY(sum_by_mpi(cluster, &shares, &(tree_vector_t){unreached, 1}, 1)); /* MPI may hold what is allocated when it fails */
+        TRY(sum_by_mpi(cluster, &shares, &(tree_vector_t){unreached, 1, NULL}, 1, NULL,
+                       NULL)); /* MPI may hold what is allocated when it fails */
         *way = *unreached == 0.0f ? WAY_MEMORY : WAY_MPI;
         tree_shares_fini(&shares);
         mem_free(unreached);
@@ -638,7 +662,8 @@ done:
     return status;
 }
 
-static status_t sum_in_memory(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
+static status_t sum_in_memory(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n,
+                              tree_result_fn *result, void *context)
 {
     const host_group_t group = host_group(cluster);
     const int32_t own = shares->first[group.me + 1] - shares->first[group.me], parts = shares->first[group.n];
@@ -647,7 +672,7 @@ static status_t sum_in_memory(cluster_t *cluster, const tree_shares_t *shares, c
         count += vectors[i].count;
     TRY(host_memory_publish(cluster->memory, group, own, vectors, n));
     TRY(wait_here(cluster));
-    TRY(host_memory_reduce(cluster->memory, group, shares));
+    TRY(host_memory_reduce(cluster->memory, group, shares, vectors, n, result, context));
     TRY(wait_here(cluster));
     host_memory_gather(cluster->memory, group, vectors, n);
     const int64_t slice = host_memory_slice(count, group.me + 1, group.n) - host_memory_slice(count, group.me, group.n);
@@ -655,7 +680,8 @@ static status_t sum_in_memory(cluster_t *cluster, const tree_shares_t *shares, c
     return ST_OK;
 }
 
-status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
+status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n,
+                          tree_result_fn *result, void *context)
 {
     sum_way_t way;
     ASSERT(cluster->rank >= cluster->group_first && cluster->rank < cluster->group_first + cluster->group_size);
@@ -663,7 +689,8 @@ status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const
     if (cluster->group_size == 1)
         return ST_OK;
     TRY(find_way(cluster, &way));
-    return way == WAY_MEMORY ? sum_in_memory(cluster, shares, vectors, n) : sum_by_mpi(cluster, shares, vectors, n);
+    return way == WAY_MEMORY ? sum_in_memory(cluster, shares, vectors, n, result, context)
+                             : sum_by_mpi(cluster, shares, vectors, n, result, context);
 }
 
 status_t cluster_meet(cluster_t *cluster)
@@ -679,7 +706,7 @@ status_t cluster_meet(cluster_t *cluster)
     tree_shares_t shares;
     tree_shares_init(&shares, cluster->group_size, (uint32_t)cluster->group_size);
     float *nothing = MEM_ARRAY(float, 1);
-    TRY(sum_by_mpi(cluster, &shares, &(tree_vector_t){nothing, 1}, 1)); /* as above */
+    TRY(sum_by_mpi(cluster, &shares, &(tree_vector_t){nothing, 1, NULL}, 1, NULL, NULL)); /* as above */
     mem_free(nothing);
     tree_shares_fini(&shares);
     return ST_OK;

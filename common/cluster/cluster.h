@@ -62,7 +62,8 @@ WARN_UNUSED status_t cluster_group(cluster_t *cluster, int first, int n);
  * in; the first [count] out, the others are as they were. ST_TIMEOUT: names the members that are missing.  Cost: about two
  * vectors received, for each part that a member has more than one in the mean another one; through memory where all
  * members are on one host. */
-WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n);
+WARN_UNUSED status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n,
+                                      tree_result_fn *result, void *context);
 
 /* cluster_meet - until all members of the group have come. Errors are those of cluster_tree_sum. */
 WARN_UNUSED status_t cluster_meet(cluster_t *cluster);

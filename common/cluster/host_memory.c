@@ -270,7 +270,20 @@ static status_t find_parts(host_memory_t *memory, host_group_t group)
     return ST_OK;
 }
 
-status_t host_memory_reduce(host_memory_t *memory, host_group_t group, const tree_shares_t *shares)
+/* What a member's slice has of a vector that begins with element `from` of all. */
+typedef struct range_in_vector {
+    int64_t first, end;
+} range_in_vector_t;
+
+static range_in_vector_t of_member(const host_memory_t *memory, host_group_t group, int member, int64_t from, int64_t count)
+{
+    const int64_t first = host_memory_slice(memory->total, member, group.n) - from,
+                  end = host_memory_slice(memory->total, member + 1, group.n) - from;
+    return (range_in_vector_t){first > 0 ? first : 0, end < count ? end : count};
+}
+
+status_t host_memory_reduce(host_memory_t *memory, host_group_t group, const tree_shares_t *shares,
+                            const tree_vector_t *vectors, int n, tree_result_fn *result, void *context)
 {
     TRY(find_parts(memory, group));
     const int64_t end = host_memory_slice(memory->total, group.me + 1, group.n);
@@ -282,19 +295,24 @@ status_t host_memory_reduce(host_memory_t *memory, host_group_t group, const tre
                 tree_push(&stack, shares->part[p], memory->at[m] + (p - shares->first[m]) * memory->total + i);
         tree_finish(&stack, memory->own_at + i);
     }
+    int64_t from = 0;
+    for (int i = 0; i < n && result; from += vectors[i++].count) {
+        const range_in_vector_t r = of_member(memory, group, group.me, from, vectors[i].count);
+        if (r.first < r.end)
+            result(context, i, r.first, r.end - r.first, memory->own_at + from + r.first);
+    }
     host_memory_arrive(memory, group);
     return ST_OK;
 }
 
 void host_memory_gather(const host_memory_t *memory, host_group_t group, const tree_vector_t *vectors, int n)
 {
-    int64_t from = 0; /* of the vector, in the whole */
+    int64_t from = 0;
     for (int i = 0; i < n; from += vectors[i++].count)
         for (int m = 0; m < group.n; m++) {
-            const int64_t first = host_memory_slice(memory->total, m, group.n) - from,
-                          end = host_memory_slice(memory->total, m + 1, group.n) - from;
-            const int64_t a = first > 0 ? first : 0, b = end < vectors[i].count ? end : vectors[i].count;
-            if (a < b)
-                memcpy(vectors[i].values + a, memory->at[m] + from + a, (size_t)(b - a) * sizeof *vectors[i].values);
+            const range_in_vector_t r = of_member(memory, group, m, from, vectors[i].count);
+            float *to = vectors[i].result ? vectors[i].result : vectors[i].values;
+            if (r.first < r.end)
+                memcpy(to + r.first, memory->at[m] + from + r.first, (size_t)(r.end - r.first) * sizeof *to);
         }
 }

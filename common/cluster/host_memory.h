@@ -47,9 +47,11 @@ WARN_UNUSED bool host_memory_reach(host_memory_t *memory, host_group_t group, co
  * left. */
 WARN_UNUSED status_t host_memory_publish(host_memory_t *memory, host_group_t group, int parts, const tree_vector_t *vectors,
                                          int n);
-/* host_memory_reduce - sum this member's slice in the order of the tree; then the rank has come to the next meeting. */
-WARN_UNUSED status_t host_memory_reduce(host_memory_t *memory, host_group_t group, const tree_shares_t *shares);
-/* host_memory_gather - the sums to the first [count] of each vector. */
+/* host_memory_reduce - sum this member's slice in the order of the tree; `result`, unless NULL, is called for what it has of
+ * each vector. Then the rank has come to the next meeting. */
+WARN_UNUSED status_t host_memory_reduce(host_memory_t *memory, host_group_t group, const tree_shares_t *shares,
+                                        const tree_vector_t *vectors, int n, tree_result_fn *result, void *context);
+/* host_memory_gather - the results to where the vectors say. */
 void host_memory_gather(const host_memory_t *memory, host_group_t group, const tree_vector_t *vectors, int n);
 
 /* host_memory_arrive - come to the next meeting of the group. host_memory_met - wait up to timeout_ns, for spin_ns of it

@@ -14,6 +14,7 @@
 #ifndef SMELTER_OPTIMIZER_H
 #define SMELTER_OPTIMIZER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* W(word of embedding.optimizer and dense.optimizer, constant, "meaning"); each is `optimizer_WORD`. */
@@ -39,6 +40,7 @@ typedef struct optimizer {
     optimizer_apply_fn *apply;
     /* The same step in double, written naively: the oracle of the tests. */
     void (*exact)(double *w, double *s, const double *g, int64_t n, const optimizer_settings_t *settings);
+    bool elementwise; /* a weight and the float of its state, if it has one, depend on its own gradient alone */
 } optimizer_t;
 
 #define OPTIMIZER_EXTERN(word, constant, meaning) extern const optimizer_t optimizer_##word;

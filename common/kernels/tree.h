@@ -63,11 +63,16 @@ typedef struct tree_shares {
     uint32_t *part;  /* [first[members]] numbers, ascending */
 } tree_shares_t;
 
-/* A vector that members of a group sum; each has [own parts][count] of it. */
+/* A vector that members of a group sum; each has [own parts][count] of it. Where the result goes; NULL: to the first
+ * [count]. */
 typedef struct tree_vector {
     float *values;
     int64_t count;
+    float *result;
 } tree_vector_t;
+
+/* What a member does with the sums of elements [first, first + n) of a vector, in place, before all members get them. */
+typedef void tree_result_fn(void *context, int vector, int64_t first, int64_t n, float *sums);
 
 /* tree_shares_init - at least one leaf for each member. tree_shares_fini frees; a zeroed one is fine. */
 void tree_shares_init(tree_shares_t *shares, int members, uint32_t leaves);

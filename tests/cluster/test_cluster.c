@@ -68,6 +68,40 @@ static float expected_sum(int low, int high, int lanes, int64_t i)
     return sum;
 }
 
+/* "called for the elements that this member has summed, which all then get as it leaves them" */
+static void twice_and_number(void *context, int vector, int64_t first, int64_t n, float *sums)
+{
+    (void)context;
+    for (int64_t i = 0; i < n; i++)
+        sums[i] = 2.0f * sums[i] + (float)(first + i + vector);
+}
+
+static void check_results(cluster_t *c, int n, int lanes, int64_t count)
+{
+    const int me = cluster_rank(c);
+    CHECK(cluster_group(c, 0, n) == ST_OK);
+    if (me >= n || n == 1)
+        return;
+    tree_shares_t shares;
+    tree_shares_init(&shares, n, (uint32_t)lanes);
+    const int parts = shares.first[me + 1] - shares.first[me];
+    tree_vector_t vectors[2];
+    for (int v = 0; v < 2; v++) {
+        vectors[v] = (tree_vector_t){MEM_ARRAY(float, parts *count), count, v ? MEM_ARRAY(float, count) : NULL};
+        for (int64_t i = 0; i < parts * count; i++)
+            vectors[v].values[i] = 1.0f;
+    }
+    CHECK(cluster_tree_sum(c, &shares, vectors, 2, twice_and_number, NULL) == ST_OK);
+    for (int v = 0; v < 2; v++) {
+        const float *got = v ? vectors[v].result : vectors[v].values;
+        for (int64_t i = 0; i < count; i++)
+            CHECK(got[i] == 2.0f * (float)shares.first[n] + (float)(i + v));
+        mem_free(vectors[v].values);
+        mem_free(vectors[v].result);
+    }
+    tree_shares_fini(&shares);
+}
+
 /* "the same bits on every member, and for any number of members that share out the same leaves" */
 static void check_sum(cluster_t *c, int first, int n, int lanes, int64_t count)
 {
@@ -84,7 +118,7 @@ static void check_sum(cluster_t *c, int first, int n, int lanes, int64_t count)
             for (int64_t i = 0; i < count; i++)
                 values[p * count + i] = expected_sum((int)part[p], (int)part[p + 1], lanes, i);
         const int64_t before = cluster_bytes_received(c);
-        CHECK(cluster_tree_sum(c, &shares, &(tree_vector_t){values, count}, 1) == ST_OK);
+        CHECK(cluster_tree_sum(c, &shares, &(tree_vector_t){values, count, NULL}, 1, NULL, NULL) == ST_OK);
         const int64_t received = cluster_bytes_received(c) - before, twice = 2 * (n - 1) * count * (int64_t)sizeof(float) / n;
         if (lanes % n == 0 && count > 1000) /* "about two vectors received" */
             CHECK(received > twice - 1024 && received < twice + 1024);
@@ -139,6 +173,7 @@ static void rank_sum(cluster_t *c)
             check_sum(c, 0, size, size, counts[i]); /* no tree of lanes, where size is no power of two */
         if (size > 1 && counts[i] < 100000)
             check_sum(c, 1, size - 1, 8, counts[i]);
+        check_results(c, size, 8, counts[i]);
         check_share(c, 0, size, counts[i]);
         if (size > 1)
             check_share(c, 1, size - 1, counts[i]);
@@ -201,7 +236,7 @@ static void rank_missing_sum(cluster_t *c)
     CHECK(cluster_group(c, 0, 2) == ST_OK);
     tree_shares_t shares;
     tree_shares_init(&shares, 2, 4);
-    if (cluster_tree_sum(c, &shares, &(tree_vector_t){value, 4}, 1) != ST_OK)
+    if (cluster_tree_sum(c, &shares, &(tree_vector_t){value, 4, NULL}, 1, NULL, NULL) != ST_OK)
         cluster_abort(3);
 }
 

@@ -496,6 +496,54 @@ static void test_apply_steps_row_by_row(void **state)
     }
 }
 
+/* "each of several equal networks makes a piece of it by model_apply_some .. when model_values has all of them, model_end_step
+ * does the rest": parameters, state and what is derived from them are those of a step by one. */
+static void test_a_step_in_pieces(void **state)
+{
+    (void)state;
+    shape_t shape = {3, 4, 3, {5, 2}};
+    for (int kind = 0; kind < OPTIMIZER_COUNT; kind++)
+        for (int64_t cut = 0; cut < 9; cut++) {
+            config_t config = config_of(&shape);
+            config.dense.optimizer = kind;
+            config.model.activation = ACTIVATION_GSMELU;
+            config.model.weight_norm = 2.0;
+            config.model.weight_norm_mode = WEIGHT_NORM_PROJECTED;
+            model_t *whole, *piece[2];
+            assert_int_equal(model_create(&config, 0, 3, 4, &whole), ST_OK);
+            for (int i = 0; i < 2; i++)
+                assert_int_equal(model_create(&config, 0, 3, 4, &piece[i]), ST_OK);
+            const int64_t n = model_parameters(whole), middle = n * cut / 8;
+            const bool elementwise = optimizer_get(kind)->elementwise;
+            assert_int_equal(model_is_elementwise(whole), elementwise);
+            float *g = MEM_ARRAY(float, n), x[12], logits[2][4];
+            rng_fill_normal(x, 12, 1.0f, 1, 2, 0);
+            for (uint64_t step = 0; step < 3 && elementwise; step++) {
+                rng_fill_normal(g, n, 1.0f, 1, 1, step * 1000);
+                model_apply(whole, g);
+                model_apply_some(piece[0], 0, middle, g);
+                model_apply_some(piece[1], middle, n - middle, g + middle);
+                for (int i = 0; i < 2; i++) {
+                    memcpy(model_values(piece[i]), g, sizeof *g * (size_t)n);
+                    model_end_step(piece[i]);
+                    assert_memory_equal(model_values(piece[i]), model_values(whole), sizeof *g * (size_t)n);
+                    if (model_state_count(whole)) { /* of its own piece */
+                        const int64_t first = i ? middle : 0, end = i ? n : middle;
+                        assert_memory_equal(model_state(piece[i]) + first, model_state(whole) + first,
+                                            sizeof *g * (size_t)(end - first));
+                    }
+                    model_forward(piece[i], logits[0], x, 4);
+                    model_forward(whole, logits[1], x, 4);
+                    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+                }
+            }
+            mem_free(g);
+            model_destroy(&whole);
+            model_destroy(&piece[0]);
+            model_destroy(&piece[1]);
+        }
+}
+
 /* Steps with gradients that push every number of every set out of its bounds, at its own learning rate. */
 static void test_learned_numbers_keep_their_bounds(void **state)
 {
@@ -926,6 +974,7 @@ int main(void)
         cmocka_unit_test(test_projection_keeps_the_norm),
         cmocka_unit_test(test_share_of_clipped_values),
         cmocka_unit_test(test_spread_of_pre_activations),
+        cmocka_unit_test(test_a_step_in_pieces),
         cmocka_unit_test(test_found_widths),
         cmocka_unit_test(test_model_learns),
         cmocka_unit_test(test_description),

@@ -163,6 +163,23 @@ static float *sum_of(const tree_shares_t *shares, float *const *leaf, int64_t co
     return left ? left : right;
 }
 
+static int64_t slice(int64_t count, int member, int members)
+{
+    return count * member / members;
+}
+
+/* Where each member has made something of its slice, all take that. */
+static status_t take_results(cluster_t *cluster, float *values, int64_t count)
+{
+    board_t *board;
+    TRY(meet(cluster, values, count, &board));
+    for (int m = 0, n = cluster->group->n; m < n; m++) {
+        const int64_t first = slice(count, m, n);
+        memcpy(values + first, board->values[m] + first, (size_t)(slice(count, m + 1, n) - first) * sizeof *values);
+    }
+    return ST_OK;
+}
+
 static status_t sum(cluster_t *cluster, const tree_shares_t *shares, float *values, int64_t count)
 {
     const int me = cluster->rank - cluster->group->first, n = cluster->group->n;
@@ -182,10 +199,21 @@ static status_t sum(cluster_t *cluster, const tree_shares_t *shares, float *valu
     return ST_OK;
 }
 
-status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n)
+status_t cluster_tree_sum(cluster_t *cluster, const tree_shares_t *shares, const tree_vector_t *vectors, int n,
+                          tree_result_fn *result, void *context)
 {
-    for (int i = 0; i < n && cluster->group->n > 1; i++)
-        TRY(sum(cluster, shares, vectors[i].values, vectors[i].count));
+    const int me = cluster->rank - cluster->group->first, members = cluster->group->n;
+    for (int i = 0; i < n && members > 1; i++) {
+        const tree_vector_t *v = &vectors[i];
+        const int64_t first = slice(v->count, me, members);
+        TRY(sum(cluster, shares, v->values, v->count));
+        if (result) {
+            result(context, i, first, slice(v->count, me + 1, members) - first, v->values + first);
+            TRY(take_results(cluster, v->values, v->count));
+        }
+        if (v->result)
+            memcpy(v->result, v->values, (size_t)v->count * sizeof *v->values);
+    }
     return ST_OK;
 }
 

@@ -54,14 +54,14 @@ static bool sum_once(host_memory_t *own, const member_t *member, const tree_shar
     bool ok = true;
     for (int v = 0; v < VECTORS; v++) {
         const int64_t n = member->counts[v];
-        vectors[v] = (tree_vector_t){MEM_ARRAY(float, parts *n), n};
+        vectors[v] = (tree_vector_t){MEM_ARRAY(float, parts *n), n, NULL};
         for (int p = 0; p < parts; p++)
             for (int64_t i = 0; i < n; i++)
                 vectors[v].values[p * n + i] = subtree((int)part[p], (int)part[p + 1], seed + v + i);
     }
     ok = host_memory_publish(own, group, parts, vectors, VECTORS) == ST_OK;
     wait_for_all(own, group);
-    ok = host_memory_reduce(own, group, shares) == ST_OK && ok;
+    ok = host_memory_reduce(own, group, shares, vectors, VECTORS, NULL, NULL) == ST_OK && ok;
     wait_for_all(own, group);
     host_memory_gather(own, group, vectors, VECTORS);
     for (int v = 0; v < VECTORS; v++) {

@@ -219,6 +219,35 @@ void model_apply(model_t *model, const float *dparameters)
                              &block->settings);
         }
     }
+    model_end_step(model);
+}
+
+bool model_is_elementwise(const model_t *model)
+{
+    return model->plan.optimizer->elementwise;
+}
+
+void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparameters)
+{
+    ASSERT(model_is_elementwise(model) && (model->plan.state == 0 || model->plan.state == model->plan.parameters));
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const part_block_t *block = &model->plan.block[i];
+        const int64_t begin = block->place.values, end = begin + block->place.rows * block->place.width;
+        const int64_t from = begin > first ? begin : first, to = end < first + n ? end : first + n;
+        if (from >= to)
+            continue;
+        const float *g = dparameters + (from - first);
+        if (block->is_sum)
+            tree_add(model->values + from, g, to - from);
+        else
+            model->plan.optimizer->apply(model->values + from, model->state + (model->plan.state ? from : 0), g, to - from,
+                                         &block->settings);
+    }
+    memcpy(dparameters, model->values + first, (size_t)n * sizeof *dparameters);
+}
+
+void model_end_step(model_t *model)
+{
     for (int i = 0; i < model->parts; i++)
         if (model->part[i].ops->project)
             model->part[i].ops->project(model->part[i].part);

@@ -50,6 +50,14 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
  * are part of the step. What lanes have seen for a width that is found (layer_activation.h) is added as it is. */
 void model_apply(model_t *model, const float *dparameters);
 
+/* model_is_elementwise - the optimizer treats each parameter on its own, so that a step can be shared out: each of several
+ * equal networks makes a piece of it by model_apply_some, which puts the new parameters [first, first + n) in place of
+ * their gradients [n]; when model_values has all of them, model_end_step does the rest. The state of a parameter has its
+ * number in model_state, where there is one, and is up to date where the piece was made alone. */
+bool model_is_elementwise(const model_t *model);
+void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparameters);
+void model_end_step(model_t *model);
+
 /* Flat views, part after part, each block row-major. Of an MLP: [learned gSmeLU or found widths, see
  * layer_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order. */
 int64_t model_parameters(const model_t *model);
