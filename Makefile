@@ -30,8 +30,9 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCH_SRC:= $(wildcard tests/bench/bench_*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 SANITIZED:= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-format-truncation
-TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failing_calls.c,$(wildcard tests/lib/*.c)))
+TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_calls.c,$(wildcard tests/lib/*.c)))
 FAILING  := $(BUILD)/tests/lib/failing_calls.so
+PRELOADS := $(FAILING) $(BUILD)/tests/lib/network_calls.so
 SIM_LIB  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/sim/sim_main.c,$(wildcard tests/sim/sim_*.c)))
 # Fuzz targets (tests/fuzz/harness.h): with FUZZ_ENGINE, libFuzzer's main and mutations; without, a replay of inputs.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -72,7 +73,7 @@ check: setup-check ## from a bare machine to a tested one: set up, build, run al
 test: all build-tests ## run all tests (no set-up)
 	@tests/run.sh $(BUILD)
 
-build-tests: $(TESTS) $(FUZZERS) $(BENCHES) $(FAILING) # benchmarks are no part of the tests, but that they build is
+build-tests: $(TESTS) $(FUZZERS) $(BENCHES) $(PRELOADS) # benchmarks are no part of the tests, but that they build is
 
 build-unit-tests: $(filter $(BUILD)/tests/unit/% $(BUILD)/tests/kernels/%,$(TESTS))
 
@@ -168,7 +169,7 @@ $(BUILD)/launcher/job/guard.so: $(wildcard launcher/job/guard/*) Makefile
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wshadow -fPIC -shared -s -Wl,--build-id=none -I. -o $@ launcher/job/guard/guard.c -ldl
 $(BUILD)/launcher/job/mpirun_guard.o: $(BUILD)/launcher/job/guard.so
 
-$(FAILING): tests/lib/failing_calls.c Makefile
+$(PRELOADS): $(BUILD)/%.so: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "cc    $<"
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Wshadow -fPIC -shared -o $@ $< -ldl

@@ -12,6 +12,7 @@
 #include "common/base/pool.h"
 #include "common/base/step_digest.h"
 #include "common/config/table_plan.h"
+#include "common/files/scratch_folder.h"
 #include "common/kernels/tree.h"
 #include "common/net/message.h"
 #include "common/net/replay_window.h"
@@ -68,8 +69,9 @@ struct shard {
     uint64_t run_id;   /* of messages */
     uint64_t identity; /* of the run, in its files (common/base/identity.h) */
     uint32_t incarnation;
-    char *run_dir;          /* **owned** */
-    row_cache_t *row_cache; /* of the tables; NULL: they stay in memory */
+    char *run_dir;             /* **owned** */
+    scratch_folder_t *scratch; /* for what LMDB writes; NULL: it writes in run_dir */
+    row_cache_t *row_cache;    /* of the tables; NULL: they stay in memory */
     table_plan_t plan;
     table_t **tables;      /* [plan.tables + n_companions] */
     uint32_t n_companions; /* behind them in `tables`: those of ps/table/frequency_filter.h, which no message names */

@@ -8,6 +8,9 @@
 #include "common/config/lanes.h"
 #include "common/config/peer_group.h"
 #include "common/files/file.h"
+#include "common/files/file_system.h"
+#include "common/files/folder_copy.h"
+#include "common/files/lmdb_pages.h"
 #include "common/files/run_paths.h"
 #include "ps/checkpoint/load.h"
 #include "ps/checkpoint/store.h"
@@ -20,6 +23,8 @@ static void end_row_cache(shard_t *shard)
     if (!shard->row_cache)
         return;
     row_cache_destroy(&shard->row_cache);
+    if (shard->scratch)
+        return;
     char *path = run_path(shard->run_dir, DIR_WORK);
     rmdir(path);
     mem_free(path);
@@ -64,6 +69,7 @@ void shard_end(shard_t *shard)
     table_plan_fini(&shard->plan);
     shard->n_companions = 0;
     end_row_cache(shard);
+    scratch_folder_destroy(&shard->scratch);
     step_batch_end(&shard->digests);
     end_merge(shard);
     config_destroy(&shard->config);
@@ -72,13 +78,29 @@ void shard_end(shard_t *shard)
     shard->phase = PHASE_NONE;
 }
 
+static int64_t row_bytes(const shard_t *shard)
+{
+    return shard->o.row_bytes ? shard->o.row_bytes : shard->config->cluster.memory_mb << 20;
+}
+
+/* Where LMDB is to write, if it will, for this run on this host. */
+static status_t begin_scratch(shard_t *shard)
+{
+    const char *place = shard->config->cluster.scratch;
+    if (shard->purpose != RUN_TRAINS && row_bytes(shard) == 0)
+        return ST_OK;
+    TRY(file_system_check(shard->run_dir, place));
+    return *place ? scratch_folder_create(place, &shard->scratch) : ST_OK;
+}
+
 /* Memory for the run's rows, and disk for those beyond it. */
 static status_t begin_row_cache(shard_t *shard)
 {
-    const int64_t bytes = shard->o.row_bytes ? shard->o.row_bytes : shard->config->cluster.memory_mb << 20;
+    const int64_t bytes = row_bytes(shard);
     if (bytes == 0)
         return ST_OK;
-    char *path = run_work_path(shard->run_dir, shard->o.shard);
+    char *path = shard->scratch ? run_path(scratch_folder_path(shard->scratch), DIR_WORK)
+                                : run_work_path(shard->run_dir, shard->o.shard);
     const status_t status = row_cache_create(path, bytes, &shard->row_cache);
     mem_free(path);
     return status;
@@ -130,6 +152,7 @@ static status_t begin_snapshots(shard_t *shard)
         .slice_bytes = shard->o.slice_bytes,
         .sweeps = shard->o.first_of_process,
         .run_dir = shard->run_dir,
+        .scratch = shard->scratch ? scratch_folder_path(shard->scratch) : NULL,
         .identity = shard->identity,
         .incarnation = shard->incarnation,
         .shard = shard->o.shard,
@@ -234,6 +257,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     net_release(shard->o.net, message);
     shard->workers = config_active_workers(shard->config, shard->o.workers);
     begin_merge(shard);
+    TRY(begin_scratch(shard));
     TRY(begin_row_cache(shard));
     TRY(make_tables(shard, begin.fields));
     shard_begin_digests(shard);
@@ -411,15 +435,38 @@ static void log_row_cache(const shard_t *shard)
              c.evicted, c.loaded, (c.disk_bytes >> 20));
 }
 
+/* Where the store of this shard is made; **owned**. */
+static char *store_path(const shard_t *shard)
+{
+    return shard->scratch ? run_path(scratch_folder_path(shard->scratch), DIR_STORE)
+                          : run_store_path(shard->run_dir, shard->o.shard);
+}
+
 /* The store of this shard below the run's folder, which is another on every host. */
 static status_t create_store(const shard_t *shard, store_t **store)
 {
-    char *folder = run_path(shard->run_dir, DIR_STORE), *path = run_store_path(shard->run_dir, shard->o.shard);
+    char *folder = run_path(shard->run_dir, DIR_STORE), *path = store_path(shard);
     status_t status = dir_create(folder);
     if (status == ST_OK)
         status = store_open(path, true, store);
     mem_free(folder);
     mem_free(path);
+    return status;
+}
+
+/* What was made elsewhere goes where it belongs. */
+static status_t publish_store(const shard_t *shard)
+{
+    static const char *const names[] = {LMDB_DATA, LMDB_SUMS};
+    if (!shard->scratch)
+        return ST_OK;
+    char *from = store_path(shard), *to = run_store_path(shard->run_dir, shard->o.shard);
+    status_t status;
+    TRY_DONE(folder_copy(from, to, names, sizeof names / sizeof *names));
+    status = dir_remove_tree(from);
+done:
+    mem_free(from);
+    mem_free(to);
     return status;
 }
 
@@ -452,6 +499,7 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
         status = store_finish(&store);
     store_close(&store);
     TRY(status);
+    TRY(publish_store(shard));
     c->digest_low = digest.low;
     c->digest_high = digest.high;
     c->digest_elements = digest.elements;

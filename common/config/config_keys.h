@@ -118,7 +118,8 @@
     X(BOOL, mixed_processors, "false", 0, 0, FREE, "allow ranks whose processors compute with different bits at sync and invariant, and to go on with a run on another kind") \
     X(INT, heartbeat_ms, "500", 10, 60000, FREE, "a rank that has nothing to say reports this often") \
     X(INT, retry_ms, "2000", 10, 3600000, FREE, "a worker that waits for rows this long asks again, at the latest after a quarter of deadline_s") \
-    X(INT, memory_mb, "0", 0, 16777216, FREE, "memory that the rows of a shard may take, MiB; 0: no bound")
+    X(INT, memory_mb, "0", 0, 16777216, FREE, "memory that the rows of a shard may take, MiB; 0: no bound") \
+    X(TEXT, scratch, "", 0, 0, FREE, "folder on a disk of each host, relative to this file, for rows out of memory and tables in the making, which are copied to --out when they are whole; empty: all is made in --out, which must then be on a disk of each host")
 
 #define CONFIG_DATA(X) \
     X(TEXT, path, "", 0, 0, FREE, "the dataset, an LMDB directory made by smelter import or smelter synth, relative to this file") \

@@ -13,8 +13,9 @@ typedef struct path_key {
     bool is_identity; /* part of config_hash: an argument stays as it is written */
 } path_key_t;
 
-static const path_key_t path_keys[] = {{"data.path", false},    {"data.input", false}, {"data.schema", false},
-                                       {"data.scratch", false}, {"warm_start", true},  {"teacher.run", true}};
+static const path_key_t path_keys[] = {{"data.path", false},    {"data.input", false},      {"data.schema", false},
+                                       {"data.scratch", false}, {"cluster.scratch", false}, {"warm_start", true},
+                                       {"teacher.run", true}};
 
 /* The folder of the file that says it, absolute and without links; **owned**, NULL where there is no such folder. */
 static char *folder_of(const char *file)

@@ -12,6 +12,7 @@
 #include "common/data/dataset_file.h"
 #include "common/data/dataset_meta.h"
 #include "common/data/stored_record.h"
+#include "common/files/file.h"
 
 typedef struct cached {
     dataset_block_t *block; /* **owned**, one allocation */
@@ -38,8 +39,7 @@ struct dataset {
 bool dataset_exists(const char *path)
 {
     char *data = mem_printf("%s/data.mdb", path);
-    struct stat st;
-    const bool exists = stat(data, &st) == 0;
+    const bool exists = file_missing(data) == 0;
     mem_free(data);
     return exists;
 }

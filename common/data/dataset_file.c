@@ -139,8 +139,7 @@ static status_t open_pages(dataset_file_t *file)
 status_t dataset_file_open(const char *path, dataset_file_t **out)
 {
     char *data = mem_printf("%s/" LMDB_DATA, path);
-    struct stat os;
-    const int code = stat(data, &os) == 0 ? 0 : errno;
+    const int code = file_missing(data);
     mem_free(data);
     if (code == ENOENT || code == ENOTDIR)
         return FAIL(ST_INPUT, "no dataset at %s; make one with smelter import or smelter synth", path);

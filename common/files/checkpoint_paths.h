@@ -1,6 +1,7 @@
 /* checkpoint_paths.h - where the parts of a checkpoint are, for those who write them and those who read them.
  *
  *     RUN/checkpoint/epoch-EEEE/shard-N/base/data.mdb         rows of the oldest kept checkpoint of the incarnation
+ *     RUN/checkpoint/epoch-EEEE/shard-N/base-S/data.mdb       the same, as of step S; made elsewhere and copied
  *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.delta          rows that changed since the checkpoint before
  *     RUN/checkpoint/epoch-EEEE/shard-N/step-S.pending        pushes that no row of the base, which is at step S, has seen
  *     RUN/checkpoint/epoch-EEEE/step-S/                       dense files, progress, and manifest.json, whose presence commits
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/memory.h"
 #include "common/files/run_paths.h"
@@ -47,6 +49,16 @@ static inline char *checkpoint_shard_path(const char *run_dir, uint32_t incarnat
 static inline char *checkpoint_base_path(const char *run_dir, uint32_t incarnation, int shard)
 {
     return mem_printf(CHECKPOINT_SHARD "/" DIR_BASE, run_dir, incarnation, shard);
+}
+/* checkpoint_copy_path - of a copy of a base, which is as of `step`.  checkpoint_is_base - a name in a shard's folder is that
+ * of a base, also of one that is not whole. */
+static inline char *checkpoint_copy_path(const char *run_dir, uint32_t incarnation, int shard, int64_t step)
+{
+    return mem_printf(CHECKPOINT_SHARD "/" DIR_BASE "-%012" PRId64, run_dir, incarnation, shard, step);
+}
+static inline bool checkpoint_is_base(const char *name)
+{
+    return strncmp(name, DIR_BASE, sizeof DIR_BASE - 1) == 0;
 }
 static inline char *checkpoint_delta_path(const char *run_dir, uint32_t incarnation, int shard, int64_t step)
 {

@@ -33,7 +33,7 @@ static status_t refused(const char *path, const char *doing, int error)
 
 static status_t open_file(disk_t *disk, const char *path, int flags, const char *doing, disk_file_t **out)
 {
-    int fd = open(path, flags | O_CLOEXEC, 0666);
+    int fd = file_open(path, flags, 0666);
     if (fd < 0)
         return refused(path, doing, errno);
     posix_file_t *file = MEM_NEW(posix_file_t);
@@ -88,12 +88,25 @@ static status_t posix_append(disk_file_t *file, const void *data, size_t bytes)
     return ST_OK;
 }
 
+/* Another host has put another file in its place; whether that is what the reader wants, checksums tell. */
+static bool reopen(const posix_file_t *f, int n)
+{
+    const int fd = file_look_again(f->path, n) ? file_open(f->path, O_RDONLY, 0) : -1;
+    const bool is_open = fd >= 0 && dup3(fd, f->fd, O_CLOEXEC) >= 0;
+    if (fd >= 0)
+        close(fd);
+    return is_open;
+}
+
 static status_t posix_read(disk_file_t *file, int64_t offset, void *data, size_t bytes)
 {
     const posix_file_t *f = (posix_file_t *)file;
+    int tries = 0;
     for (char *at = data; bytes > 0;) {
         ssize_t n = pread(f->fd, at, bytes, (off_t)offset);
         if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == ESTALE && reopen(f, tries++))
             continue;
         if (n < 0)
             return refused(f->path, "read", errno);
@@ -116,23 +129,52 @@ static status_t posix_sync(disk_file_t *file)
 static status_t posix_rename(disk_t *disk, const char *from, const char *to)
 {
     (void)disk;
-    if (rename(from, to) == 0)
+    int error;
+    for (int n = 0; (error = rename(from, to) == 0 ? 0 : errno) == ESTALE && file_look_again(to, n);)
+        n++;
+    if (!error)
         return ST_OK;
-    int error = errno;
     return FAIL(file_blame(error), "%s: cannot rename to %s: %s", from, to, strerror(error));
+}
+
+static int is_entry(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+/* A file that was removed while a process of this host had it open is there under such a name until that closes it (NFS). */
+static int is_no_leftover(const struct dirent *entry)
+{
+    return is_entry(entry) && strncmp(entry->d_name, ".nfs", 4) != 0;
+}
+
+/* Nothing is in the folder that will not go by itself. */
+static bool is_going(const char *path)
+{
+    struct dirent **names;
+    const int n = scandir(path, &names, is_no_leftover, NULL);
+    for (int i = 0; i < n; i++)
+        free(names[i]);
+    if (n >= 0)
+        free(names);
+    return n == 0;
 }
 
 static status_t posix_remove(disk_t *disk, const char *path)
 {
     (void)disk;
-    return remove(path) == 0 || errno == ENOENT ? ST_OK : refused(path, "remove", errno);
+    int error;
+    for (int n = 0; (error = remove(path) == 0 ? 0 : errno) == ESTALE && file_look_again(path, n);)
+        n++;
+    const bool is_gone = !error || error == ENOENT || ((error == ENOTEMPTY || error == EEXIST) && is_going(path));
+    return is_gone ? ST_OK : refused(path, "remove", error);
 }
 
 /* File systems that cannot sync a folder say EINVAL. */
 static status_t posix_sync_dir(disk_t *disk, const char *path)
 {
     (void)disk;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = file_open(path, O_RDONLY | O_DIRECTORY, 0);
     int error = fd < 0 ? errno : fsync(fd) != 0 && errno != EINVAL ? errno : 0;
     if (fd >= 0)
         close(fd);
@@ -161,11 +203,6 @@ done:
     return status;
 }
 
-static int is_entry(const struct dirent *entry)
-{
-    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
 static int compare_names(const struct dirent **left, const struct dirent **right)
 {
     return strcmp((*left)->d_name, (*right)->d_name);
@@ -175,7 +212,9 @@ static status_t posix_list(disk_t *disk, const char *path, disk_visit_fn *visit,
 {
     (void)disk;
     struct dirent **names;
-    int n = scandir(path, &names, is_entry, compare_names);
+    int n;
+    for (int tries = 0; (n = scandir(path, &names, is_entry, compare_names)) < 0 && file_look_again(path, tries);)
+        tries++;
     if (n < 0)
         return errno == ENOENT ? ST_OK : refused(path, "list the folder", errno);
     for (int i = 0; i < n; i++) {

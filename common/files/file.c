@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
+#include "common/files/file_system.h"
 
 status_t file_blame(int error)
 {
@@ -31,6 +33,41 @@ status_t file_blame(int error)
     }
 }
 
+#define STALE_TRIES 5
+#define STALE_PAUSE_NS 20000000 /* before the n-th try, n times */
+
+/* That a folder is opened is when a host asks the server what is in it. */
+static void fetch_folder_of(const char *path)
+{
+    char *folder = mem_strdup(path), *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = 0;
+    const int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    mem_free(folder);
+}
+
+bool file_look_again(const char *path, int n)
+{
+    const int error = errno;
+    const bool again = error == ESTALE ? n < STALE_TRIES : error == ENOENT && n == 0 && file_system_network(path);
+    if (again) {
+        nanosleep(&(struct timespec){0, error == ESTALE ? n * STALE_PAUSE_NS : 0}, NULL);
+        fetch_folder_of(path);
+    }
+    errno = error;
+    return again;
+}
+
+int file_open(const char *path, int flags, unsigned mode)
+{
+    int fd;
+    for (int n = 0; (fd = open(path, flags | O_CLOEXEC, mode)) < 0 && file_look_again(path, n);)
+        n++;
+    return fd;
+}
+
 /* Make the entry of a file just created or renamed durable. File systems that cannot sync a folder say EINVAL. */
 static int sync_folder_of(const char *path)
 {
@@ -38,7 +75,7 @@ static int sync_folder_of(const char *path)
     char *slash = strrchr(folder, '/');
     if (slash)
         slash[slash == folder] = 0;
-    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = file_open(slash ? folder : ".", O_RDONLY | O_DIRECTORY, 0);
     int error = fd < 0 ? errno : 0;
     if (fd >= 0) {
         if (fsync(fd) != 0 && errno != EINVAL)
@@ -79,7 +116,7 @@ status_t file_write_atomic(const char *path, const void *data, size_t bytes)
     char text[FILE_ERROR_TEXT];
     char *temporary = mem_printf("%s.tmp", path);
     int error = 0;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = file_open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (fd < 0) {
         error = errno;
         goto done;
@@ -103,13 +140,12 @@ done:
     return ST_OK;
 }
 
-status_t file_read(const char *path, char **data, size_t *bytes)
+/* Returns 0 or errno. */
+static int read_whole(const char *path, char **data, size_t *bytes)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        int error = errno;
-        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
-    }
+    int fd = file_open(path, O_RDONLY, 0);
+    if (fd < 0)
+        return errno;
     struct stat st;
     size_t capacity = fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size + 1 : 4096;
     size_t length = 0;
@@ -130,10 +166,22 @@ status_t file_read(const char *path, char **data, size_t *bytes)
     close(fd);
     if (error) {
         mem_free(text);
-        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
+        return error;
     }
     text[length] = 0;
     *data = text;
+    *bytes = length;
+    return 0;
+}
+
+status_t file_read(const char *path, char **data, size_t *bytes)
+{
+    size_t length = 0;
+    int error;
+    for (int n = 0; (error = errno = read_whole(path, data, &length)) == ESTALE && file_look_again(path, n);)
+        n++; /* another host has put another file in its place */
+    if (error)
+        return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
     if (bytes)
         *bytes = length;
     return ST_OK;
@@ -141,7 +189,7 @@ status_t file_read(const char *path, char **data, size_t *bytes)
 
 int file_reserve(const char *path, int64_t bytes)
 {
-    const int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    const int fd = file_open(path, O_CREAT | O_RDWR, 0666);
     if (fd < 0)
         return errno;
     const int rc = posix_fallocate(fd, 0, (off_t)bytes);
@@ -151,8 +199,11 @@ int file_reserve(const char *path, int64_t bytes)
 
 status_t file_bytes(const char *path, int64_t *bytes)
 {
-    struct stat st;
-    const int error = stat(path, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+    struct stat st = {0};
+    int missing;
+    for (int n = 0; (missing = stat(path, &st) == 0 ? 0 : errno) && file_look_again(path, n);)
+        n++;
+    const int error = missing ? missing : S_ISDIR(st.st_mode) ? EISDIR : 0;
     if (error)
         return FAIL(file_blame(error), "%s: cannot read: %s; give the path of a readable file", path, strerror(error));
     *bytes = (int64_t)st.st_size;
@@ -162,13 +213,28 @@ status_t file_bytes(const char *path, int64_t *bytes)
 bool file_exists(const char *path)
 {
     struct stat st;
-    return lstat(path, &st) == 0;
+    for (int n = 0; lstat(path, &st) != 0; n++)
+        if (!file_look_again(path, n))
+            return false;
+    return true;
+}
+
+int file_missing(const char *path)
+{
+    struct stat st;
+    for (int n = 0; stat(path, &st) != 0; n++)
+        if (!file_look_again(path, n))
+            return errno;
+    return 0;
 }
 
 static bool is_folder(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    for (int n = 0; stat(path, &st) != 0; n++)
+        if (!file_look_again(path, n))
+            return false;
+    return S_ISDIR(st.st_mode);
 }
 
 status_t dir_create(const char *path)
@@ -199,7 +265,9 @@ status_t dir_create(const char *path)
 
 status_t dir_look(const char *path, bool *is_empty)
 {
-    DIR *dir = opendir(path);
+    DIR *dir;
+    for (int n = 0; !(dir = opendir(path)) && file_look_again(path, n);)
+        n++;
     bool empty = true;
     int error = dir || errno == ENOENT ? 0 : errno;
     errno = 0;
@@ -220,13 +288,13 @@ status_t dir_look(const char *path, bool *is_empty)
  * with one is made and removed. Returns 0 or errno. */
 static int try_writing(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    int fd = file_open(path, O_WRONLY | O_TMPFILE, 0600);
     if (fd >= 0)
         close(fd);
     if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
         return fd < 0 ? errno : 0;
     char *probe = mem_printf("%s/.writable.%ld", path, (long)getpid());
-    fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    fd = file_open(probe, O_WRONLY | O_CREAT | O_EXCL, 0600);
     const bool good = fd >= 0 && unlink(probe) == 0;
     const int error = good ? 0 : errno;
     if (fd >= 0)

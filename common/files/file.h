@@ -36,8 +36,18 @@ WARN_UNUSED status_t file_bytes(const char *path, int64_t *bytes);
  * nothing. */
 WARN_UNUSED int file_reserve(const char *path, int64_t bytes);
 
-/* file_exists - anything, file or folder, is there. */
+/* Of a network file system a host remembers for a while which names there are and were, whatever other hosts do meanwhile. So
+ * all that opens, looks up or lists here asks again where it is told that a name is not there (ENOENT, on such a file system)
+ * or that what it knows of it is out of date (ESTALE).
+ *
+ * file_open - open(2), close-on-exec.  file_look_again - after a call on `path` that failed with errno, for the n-th time from
+ * 0 on: whether it is worth another, after the folder's entries were fetched anew. Keeps errno. */
+int file_open(const char *path, int flags, unsigned mode);
+bool file_look_again(const char *path, int n);
+
+/* file_exists - anything, file or folder, is there.  file_missing - likewise, links followed: 0, or why not, an errno. */
 bool file_exists(const char *path);
+int file_missing(const char *path);
 
 /* dir_create - the folder and the ones above it that are missing; content that is there stays.
  * ST_INPUT: something on the way is not a folder, or no right to write there. */

@@ -26,6 +26,7 @@
 
 #define FILE_OWNER "smelter.json"
 #define FILE_LOCK ".lock"
+#define FILE_LEASE ".lease"
 
 #define FILE_CONFIG "config.yaml"
 #define FILE_INPUTS "inputs.json"

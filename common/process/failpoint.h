@@ -28,6 +28,7 @@
     X("compaction.begun")        /* a shard's base says that it is taking in a delta */ \
     X("compaction.batch")        /* it has taken in a part of it */ \
     X("compaction.done")         /* it has taken in all; the coordinator does not know */ \
+    X("compaction.published")    /* a base that is made in cluster.scratch is in the run's folder; the deltas are, too */ \
     X("drop.done")               /* the dropped checkpoint's folder is gone */
 
 extern bool crash_armed; /* read by failpoint alone */

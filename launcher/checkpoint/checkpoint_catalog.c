@@ -103,14 +103,14 @@ status_t checkpoint_revoke(disk_t *disk, const char *run_dir, checkpoint_id_t id
     return status;
 }
 
-/* A folder of files, and of the one folder that is named. */
-static status_t remove_folder(disk_t *disk, const char *folder, const char *inner)
+/* A folder of files, and of bases. */
+static status_t remove_folder(disk_t *disk, const char *folder)
 {
     names_t names = {0};
     status_t status = disk_list(disk, folder, add_name, &names);
     for (size_t i = 0; i < names.n && status == ST_OK; i++) {
         char *path = mem_printf("%s/%s", folder, names.at[i]);
-        status = inner && strcmp(names.at[i], inner) == 0 ? remove_folder(disk, path, NULL) : disk_remove(disk, path);
+        status = checkpoint_is_base(names.at[i]) ? remove_folder(disk, path) : disk_remove(disk, path);
         mem_free(path);
     }
     names_fini(&names);
@@ -120,7 +120,7 @@ static status_t remove_folder(disk_t *disk, const char *folder, const char *inne
 status_t checkpoint_remove_step(disk_t *disk, const char *run_dir, checkpoint_id_t id)
 {
     char *folder = checkpoint_step_path(run_dir, id.incarnation, id.step);
-    status_t status = remove_folder(disk, folder, NULL);
+    status_t status = remove_folder(disk, folder);
     mem_free(folder);
     return status;
 }
@@ -132,7 +132,7 @@ status_t checkpoint_remove_incarnation(disk_t *disk, const char *run_dir, uint32
     status_t status = disk_list(disk, folder, add_name, &names);
     for (size_t i = 0; i < names.n && status == ST_OK; i++) {
         char *path = mem_printf("%s/%s", folder, names.at[i]);
-        status = remove_folder(disk, path, DIR_BASE);
+        status = remove_folder(disk, path);
         mem_free(path);
     }
     names_fini(&names);

@@ -1,6 +1,7 @@
 #include "launcher/checkpoint/checkpoint_verify.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
@@ -76,16 +77,28 @@ done:
     return status;
 }
 
+/* A copy of a base, which was removed for a newer one. */
+static bool is_replaced(const checkpoint_resume_t *c, int shard, const char *path)
+{
+    char *now = base_find(c->run_dir, (uint32_t)c->from.incarnation, shard);
+    const bool differs = strcmp(now, path) != 0;
+    mem_free(now);
+    return differs;
+}
+
 /* Of a job that runs the base may be changed faster than it is read. */
-static status_t verify_base(const checkpoint_resume_t *c, int shard, const char *path, chain_t *chain,
-                            checkpoint_verified_t *sum)
+static status_t verify_base(const checkpoint_resume_t *c, int shard, chain_t *chain, checkpoint_verified_t *sum)
 {
     status_t status = ST_TIMEOUT;
     for (int i = 0; i < BASE_TRIES && status == ST_TIMEOUT; i++) {
         checkpoint_verified_t with_base = *sum;
+        char *path = base_find(c->run_dir, (uint32_t)c->from.incarnation, shard);
         status = read_base(c, shard, path, chain, &with_base);
         if (status == ST_OK)
             *sum = with_base;
+        else if (!file_exists(path) && is_replaced(c, shard, path))
+            status = ST_TIMEOUT;
+        mem_free(path);
     }
     return status;
 }
@@ -163,16 +176,14 @@ static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int sha
 {
     const uint32_t incarnation = (uint32_t)c->from.incarnation;
     chain_t chain = {.held = -1, .is_known = true, .has_last = true};
-    char *base = checkpoint_base_path(c->run_dir, incarnation, shard);
     char *first = checkpoint_delta_path(c->run_dir, incarnation, shard, c->from.deltas[0]);
     status_t status = ST_OK;
     if (!disk_exists(disk, first)) {
-        status = verify_base(c, shard, base, &chain, sum);
+        status = verify_base(c, shard, &chain, sum);
         chain.is_known = chain.has_last = status == ST_OK;
         if (chain.held == c->from.step && c->from.shards[shard].pending > 0)
             keep_first(&status, verify_pending(disk, c, shard, sum));
     }
-    mem_free(base);
     mem_free(first);
     for (int64_t i = 0; i < c->from.n_deltas; i++) {
         const int64_t step = c->from.deltas[i];

@@ -7,6 +7,7 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/files/file.h"
+#include "common/files/file_system.h"
 #include "common/files/run_paths.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/commands/commands.h"
@@ -187,6 +188,8 @@ static status_t check_out(const experiment_t *experiment, const options_t *optio
 {
     char *dir = job_out_dir(options, experiment);
     status_t status = outdir_check(dir, kind, experiment->base->name);
+    if (status == ST_OK)
+        status = file_system_check(dir, experiment->base->cluster.scratch);
     mem_free(dir);
     return status;
 }

@@ -36,7 +36,7 @@ static uint32_t kind_of(const char *name)
 /* Size and checksum of a file that is read piece by piece. Returns 0 or errno. */
 static int read_file(const char *path, bool sync, run_file_t *out)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = file_open(path, O_RDONLY, 0);
     if (fd < 0)
         return errno;
     int error = sync && fsync(fd) != 0 && errno != EINVAL ? errno : 0; /* EINVAL: of a file system that cannot */

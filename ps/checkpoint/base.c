@@ -8,10 +8,13 @@
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/identity.h"
 #include "common/base/memory.h"
+#include "common/files/checkpoint_paths.h"
+#include "common/files/disk.h"
 #include "common/files/live_sums.h"
 #include "ps/checkpoint/store_impl.h"
 
@@ -215,6 +218,29 @@ status_t base_change(base_t *base, base_change_t *changes, int64_t n, const base
     mem_free(records);
     mem_free(touched);
     return status;
+}
+
+/* The names of copies sort by step. */
+static void take_copy(void *context, const char *name)
+{
+    char **newest = context;
+    int64_t step;
+    int end = 0;
+    if (sscanf(name, DIR_BASE "-%18" SCNd64 "%n", &step, &end) != 1 || name[end] != 0)
+        return;
+    mem_free(*newest);
+    *newest = mem_strdup(name);
+}
+
+char *base_find(const char *run_dir, uint32_t incarnation, int shard)
+{
+    char *folder = checkpoint_shard_path(run_dir, incarnation, shard), *newest = NULL;
+    const status_t listed = disk_list(disk_posix(), folder, take_copy, &newest);
+    (void)listed; /* said; whoever opens the base finds out the same */
+    char *path = newest ? run_path(folder, newest) : checkpoint_base_path(run_dir, incarnation, shard);
+    mem_free(newest);
+    mem_free(folder);
+    return path;
 }
 
 status_t base_mark(store_t *store, base_mark_t *out)

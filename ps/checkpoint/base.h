@@ -35,6 +35,10 @@ void base_destroy(base_t **base);
  * the disk is full or failing; the base is as it was before then. Reorders changes. */
 WARN_UNUSED status_t base_change(base_t *base, base_change_t *changes, int64_t n, const base_mark_t *mark);
 
+/* base_find - the path of a shard's base in a run's folder, of its newest copy where it is made elsewhere, perhaps of none that
+ * is there; **owned**, mem_free. */
+char *base_find(const char *run_dir, uint32_t incarnation, int shard);
+
 /* base_mark - of a base that was opened to be read; ST_CORRUPT where it has none. base_check_mark - the same, and ST_CORRUPT
  * where the base is not of the run, incarnation and shard of `wanted`, or has gone past the checkpoint before step
  * wanted->step. */

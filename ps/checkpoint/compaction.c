@@ -13,6 +13,8 @@
 #include "common/base/memory.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
+#include "common/files/folder_copy.h"
+#include "common/files/lmdb_pages.h"
 #include "common/files/run_paths.h"
 #include "common/process/failpoint.h"
 #include "ps/checkpoint/base.h"
@@ -25,9 +27,10 @@ struct compaction {
 
     base_t *base; /* NULL before the first delta */
     base_mark_t mark;
+    int64_t kept;   /* the step of the base that checkpoints rely on; -1: none */
     int64_t *steps; /* [n] still to be taken in; steps[at] is under way when there is a reader */
     size_t steps_capacity;
-    int n, at;
+    int n, at, removed; /* steps[removed] .. steps[at] have their deltas still */
     delta_reader_t *reader;
     int64_t slot_bytes[HASH_SLOTS]; /* of the delta */
     size_t batch_bytes;             /* for the delta */
@@ -56,6 +59,7 @@ compaction_t *compaction_create(const compaction_options_t *options)
                             .step = -1,
                             .compacting_to = -1,
                             .identity = options->identity};
+    c->kept = -1;
     c->pool = pool_create();
     return c;
 }
@@ -83,20 +87,27 @@ void compaction_begin(compaction_t *c, const int64_t *steps, int n)
     MEM_GROW(c->steps, c->steps_capacity, (size_t)n);
     memcpy(c->steps, steps, (size_t)n * sizeof *steps);
     c->n = n;
-    c->at = 0;
+    c->at = c->removed = 0;
 }
 
 /* ---- one delta ---------------------------------------------------------------------------------------------------------- */
+
+static char *base_path(const compaction_t *c)
+{
+    return c->o.scratch ? run_path(c->o.scratch, DIR_BASE) : checkpoint_base_path(c->o.run_dir, c->o.incarnation, c->o.shard);
+}
 
 static status_t open_base(compaction_t *c)
 {
     int64_t *floats = MEM_ARRAY(int64_t, c->o.tables);
     for (uint32_t t = 0; t < c->o.tables; t++)
         floats[t] = c->o.widths[t].payload_floats;
-    char *path = checkpoint_base_path(c->o.run_dir, c->o.incarnation, c->o.shard);
+    char *path = base_path(c);
     char *folder = checkpoint_shard_path(c->o.run_dir, c->o.incarnation, c->o.shard);
     status_t status;
     TRY_DONE(base_create(path, floats, c->o.tables, &c->mark, &c->base));
+    if (c->o.scratch)
+        goto done;
     /* LMDB syncs what is in its file; that there is a file is the folders' affair. */
     TRY_DONE(disk_sync_dir(disk_posix(), path));
     TRY_DONE(disk_sync_dir(disk_posix(), folder));
@@ -194,9 +205,52 @@ static status_t put_block(compaction_t *c)
     return status;
 }
 
+/* Bases but for the one of this path. */
+typedef struct compaction_copies {
+    const char *folder, *kept;
+    status_t status;
+} compaction_copies_t;
+
+static void remove_copy(void *context, const char *name)
+{
+    compaction_copies_t *copies = context;
+    char *path = run_path(copies->folder, name);
+    if (copies->status == ST_OK && checkpoint_is_base(name) && strcmp(path, copies->kept) != 0)
+        copies->status = dir_remove_tree(path);
+    mem_free(path);
+}
+
+/* The base as it is now, to the run's folder, in the place of the copy before. */
+static status_t publish_base(const compaction_t *c, const char *folder)
+{
+    static const char *const names[] = {LMDB_DATA, LMDB_SUMS};
+    char *from = base_path(c), *to = checkpoint_copy_path(c->o.run_dir, c->o.incarnation, c->o.shard, c->mark.step);
+    compaction_copies_t copies = {folder, to, ST_OK};
+    status_t status;
+    TRY_DONE(folder_copy(from, to, names, sizeof names / sizeof *names));
+    failpoint("compaction.published");
+    TRY_DONE(disk_list(c->o.disk, folder, remove_copy, &copies));
+    status = copies.status;
+done:
+    mem_free(from);
+    mem_free(to);
+    return status;
+}
+
+/* What the base has taken in: durably, so that files are gone in their order: where the first of an incarnation is, all are
+ * (ps/checkpoint/load.c). */
+static status_t remove_taken(compaction_t *c, const char *folder)
+{
+    for (; c->removed <= c->at; c->removed++)
+        TRY(remove_file(c, checkpoint_delta_path(c->o.run_dir, c->o.incarnation, c->o.shard, c->steps[c->removed])));
+    if (c->kept >= 0)
+        TRY(remove_file(c, checkpoint_pending_path(c->o.run_dir, c->o.incarnation, c->o.shard, c->kept)));
+    c->kept = c->mark.step;
+    return disk_sync_dir(c->o.disk, folder);
+}
+
 static status_t end_delta(compaction_t *c)
 {
-    const int64_t step = c->steps[c->at], before = c->mark.step;
     c->mark.delta = checksum_of(c->reader);
     delta_reader_destroy(&c->reader);
     if (c->pending) {
@@ -205,17 +259,17 @@ static status_t end_delta(compaction_t *c)
         TRY(delta_writer_finish(c->pending, &totals));
         delta_writer_destroy(&c->pending);
     }
-    c->mark.step = step;
+    c->mark.step = c->steps[c->at];
     c->mark.compacting_to = -1;
     TRY(base_change(c->base, NULL, 0, &c->mark));
     failpoint("compaction.done");
-    /* Durably, so that files are gone in their order: where the first of an incarnation is, all are (ps/checkpoint/load.c). */
     char *folder = checkpoint_shard_path(c->o.run_dir, c->o.incarnation, c->o.shard);
-    status_t status;
-    TRY_DONE(remove_file(c, checkpoint_delta_path(c->o.run_dir, c->o.incarnation, c->o.shard, step)));
-    if (before >= 0)
-        TRY_DONE(remove_file(c, checkpoint_pending_path(c->o.run_dir, c->o.incarnation, c->o.shard, before)));
-    TRY_DONE(disk_sync_dir(c->o.disk, folder));
+    const bool is_last = c->at + 1 == c->n;
+    status_t status = ST_OK;
+    if (c->o.scratch && is_last)
+        TRY_DONE(publish_base(c, folder));
+    if (!c->o.scratch || is_last)
+        TRY_DONE(remove_taken(c, folder));
 done:
     mem_free(folder);
     TRY(status);
@@ -318,7 +372,7 @@ static void remove_entry(void *context, const char *name)
     compaction_sweep_t *sweep = context;
     char *path = mem_printf("%s/%s", sweep->folder, name);
     if (sweep->status == ST_OK)
-        sweep->status = strcmp(name, DIR_BASE) == 0 ? dir_remove_tree(path) : disk_remove(sweep->c->o.disk, path);
+        sweep->status = checkpoint_is_base(name) ? dir_remove_tree(path) : disk_remove(sweep->c->o.disk, path);
     mem_free(path);
 }
 

@@ -5,7 +5,11 @@
  * A delta is taken in by batches, each a durable transaction of the rows of some slots. While that goes on the base's mark says
  * so, and the delta is removed only after the mark says that it is in: at any moment base and files together are every
  * checkpoint from f on. The pending pushes of f, which are no rows, go to a file of their own, in the form of a delta without
- * rows. Work comes in pieces, for a thread that has other things to do between them. */
+ * rows. Work comes in pieces, for a thread that has other things to do between them.
+ *
+ * Where the run's folder is none that LMDB may write in, the base is made in `scratch`, and with each FOLD all of it is copied
+ * to the run's folder, under a name of its own, before deltas and the copy before are removed. It is sequential work, as much
+ * as the base is large: a base of which a tenth of the rows changes has nearly all of its pages changed. */
 #ifndef SMELTER_COMPACTION_H
 #define SMELTER_COMPACTION_H
 
@@ -22,6 +26,7 @@ typedef struct compaction_options {
     uint64_t identity;   /* of the run */
     uint32_t incarnation;
     int shard;
+    const char *scratch; /* folder that the base is made in, and copied from to the run's; NULL: it is made there itself */
     const delta_width_t *widths; /* [tables] */
     uint32_t tables;
     size_t batch_bytes; /* of a transaction, but at least a sixteenth of the delta; 0: 16 MB */

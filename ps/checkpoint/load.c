@@ -263,7 +263,7 @@ static status_t restore_base(restore_t *restore)
 {
     const restore_plan_t *plan = restore->plan;
     char *first = checkpoint_delta_path(plan->run_dir, plan->incarnation, restore->folder, plan->deltas[0]);
-    char *base = checkpoint_base_path(plan->run_dir, plan->incarnation, restore->folder);
+    char *base = base_find(plan->run_dir, plan->incarnation, restore->folder);
     status_t status = ST_OK;
     restore->held = -1;
     restore->last = (hash128_t){0};

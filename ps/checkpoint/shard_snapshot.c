@@ -78,6 +78,7 @@ status_t shard_snapshot_create(const shard_snapshot_options_t *options, shard_sn
                                              .identity = options->identity,
                                              .incarnation = options->incarnation,
                                              .shard = options->shard,
+                                             .scratch = options->scratch,
                                              .widths = snapshot->widths,
                                              .tables = options->n_tables};
     snapshot->compaction = compaction_create(&compaction);

@@ -26,6 +26,7 @@ typedef struct shard_snapshot_options {
     int64_t slice_bytes; /* of rows that a call of shard_snapshot_work saves; 0: what costs some tens of microseconds */
     bool sweeps;         /* removes what all shards of older incarnations have left on this host, once nothing of it is kept */
     const char *run_dir; /* borrowed */
+    const char *scratch; /* where the base is made and copied from (ps/checkpoint/compaction.h), borrowed; NULL: nowhere else */
     uint64_t identity;   /* of the run */
     uint32_t incarnation;
     int shard;

@@ -3,12 +3,11 @@
  * each table's rows. */
 #include "ps/checkpoint/store.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
 #include "common/base/identity.h"
 #include "common/base/memory.h"
+#include "common/files/file.h"
 #include "ps/checkpoint/store_impl.h"
 
 status_t store_meta_get(const store_t *store, meta_key_t key, void *record, size_t least, size_t most, bool *found)
@@ -40,8 +39,7 @@ static status_t check_format(store_t *store)
 status_t store_open_pages(store_t *store)
 {
     char *file = mem_printf("%s/" LMDB_DATA, store->path);
-    struct stat st;
-    const int missing = stat(file, &st) == 0 ? 0 : errno;
+    const int missing = file_missing(file);
     mem_free(file);
     if (missing)
         return FAIL(ST_INPUT, "%s: no stored rows there: %s; a run writes them when it ends", store->path, strerror(missing));
