@@ -81,6 +81,13 @@ static const command_t commands[] = {
      "again and\n"
      "names what is damaged.",
      command_checkpoint},
+    {"gather", "RUN", "bring together the parts of a run that its servers wrote on disks of their own", " from fetch mode ",
+     "RUN is the folder on the host of the coordinator, of a run or an experiment. A part that is missing there is copied from "
+     "a\n"
+     "--from DIR, the same folder as another host has it, or by --fetch 'rsync -a {host}:{path}/ {to}/', which is run by the "
+     "shell\n"
+     "for each part. What is copied is checked before it takes its place. The exit code is 0 where all parts are there.",
+     command_gather},
     {"inspect", "PATH", "show a dataset (rows, fields, frequencies, first rows) or a run (manifest, tables)",
      " rows initial verify mode ",
      "With --initial DIR: initial values, examples and order of a finished run as raw arrays and a JSON that describes them\n"

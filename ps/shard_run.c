@@ -280,11 +280,11 @@ static bool is_part_of_model(const shard_t *shard, uint32_t table)
 
 /* Rows could not be taken from where the coordinator said: the run is over, and it is told why. The shard is not; another run
  * may begin. */
-static status_t drop_run(shard_t *shard, int peer, status_t status)
+static status_t drop_run(shard_t *shard, int peer, status_t status, int64_t missing)
 {
     message_error_t body = {.status = (int32_t)status};
     status_reason(body.text);
-    const wire_header_t header = shard_header(shard, WIRE_ERROR, 0, 0);
+    const wire_header_t header = shard_header(shard, WIRE_ERROR, 0, missing + 1);
     shard_end(shard);
     return net_send(shard->o.net, peer, &header, &(wire_frame_t){&body, sizeof body}, 1);
 }
@@ -324,6 +324,7 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
                                                               : wrong_with_load(shard, &load, map, message->frame[2].bytes);
     if (reason)
         return shard_refuse(shard, message, reason);
+    int64_t missing = -1;
     const load_plan_t plan = {
         .run_dir = load.donor == MESSAGE_DONOR_WARM_START ? shard->config->warm_start : shard->run_dir,
         .folders = load.folders,
@@ -336,6 +337,7 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
         .n_companions = shard->n_companions,
         .identity = load.identity,
         .incarnation = (uint32_t)load.incarnation,
+        .missing = &missing,
         .stores = message->frame[2].bytes ? message->frame[2].data : NULL,
     };
     load_sum_t sum;
@@ -343,7 +345,7 @@ status_t shard_on_load(shard_t *shard, net_message_t *message)
     const int peer = message->peer;
     net_release(shard->o.net, message);
     if (status != ST_OK && shard_rows_are_sound(shard))
-        return drop_run(shard, peer, status);
+        return drop_run(shard, peer, status, missing);
     TRY(status);
     const message_counters_t body = {
         .rows = sum.rows, .digest_low = sum.digest.low, .digest_high = sum.digest.high, .digest_elements = sum.digest.elements};
@@ -379,6 +381,7 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
         return shard_refuse(shard, message, reason);
     pending_gradients_destroy(&shard->pending);
     shard->pending = pending_gradients_create(shard->first_applied, shard->first_step, shard->tables, shard->plan.tables);
+    int64_t missing = -1;
     const restore_plan_t plan = {
         .disk = shard->o.disk,
         .run_dir = shard->run_dir,
@@ -394,13 +397,14 @@ status_t shard_on_restore(shard_t *shard, net_message_t *message)
         .n_tables = shard->plan.tables + shard->n_companions,
         .pending = shard->pending,
         .identity = r.identity,
+        .missing = &missing,
         .ends = message->frame[2].bytes ? message->frame[2].data : NULL,
     };
     status_t status = restore_tables(&plan);
     const int peer = message->peer;
     net_release(shard->o.net, message);
     if (status != ST_OK && shard_rows_are_sound(shard))
-        return drop_run(shard, peer, status);
+        return drop_run(shard, peer, status, missing);
     TRY(status);
     /* A run that only scores: no pulls will come that must not see the pending pushes. */
     for (; shard->purpose != RUN_TRAINS && shard->applied < shard->first_step; shard->applied++)

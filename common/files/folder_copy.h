@@ -14,4 +14,7 @@
  * once. */
 WARN_UNUSED status_t folder_copy(const char *from, const char *to, const char *const *names, int n);
 
+/* folder_copy_all - likewise of everything in `from`, folders in it, too: as deep as a shard's part of a checkpoint is. */
+WARN_UNUSED status_t folder_copy_all(const char *from, const char *to);
+
 #endif

@@ -83,6 +83,7 @@ typedef enum wire_fit {
     F(FIRST_EXAMPLE, NULL, 0, INT64_MAX, "number of the first example") \
     F(FIRST_ELEMENT, NULL, 0, WIRE_STEP_MOST, "to a worker: number of the first element; from one: its last step") \
     F(ASKED, NULL, INT64_MIN, INT64_MAX, "that of the message it answers") \
+    F(PART, NULL, 0, 1024, "1 + the shard whose part of a run is not on the sender's host; 0: another reason") \
     F(STUCK, NULL, 0, 1, "1: the sender cannot leave MPI with the others") \
     F(KEYS, "keys", 0, WIRE_COUNT_MOST, "keys") \
     F(ROWS, "rows", 0, WIRE_COUNT_MOST, "rows") \
@@ -157,7 +158,7 @@ typedef enum wire_fit {
     R(STOP, stop, COORDINATOR, ALL, "the job is over") \
     T(BYE, 17, NONE, NONE, NONE, JOB, STUCK, STATUS, NOTHING, NOTHING) \
     R(BYE, bye, RANK, COORDINATOR, "leaving in good order") \
-    T(ERROR, 18, ERROR, NONE, NONE, JOB, ASKED, NOTHING, NOTHING, ASKED) \
+    T(ERROR, 18, ERROR, NONE, NONE, JOB, ASKED, PART, NOTHING, ASKED) \
     R(ERROR, error, ANY, COORDINATOR, "a message was refused, or (fatal) the sender cannot go on") \
     R(ERROR, error, ANY, ALL, "a message was refused") \
     T(LOAD, 19, LOAD, TABLE_MAP, STORED, RUN, NOTHING, TABLES, NOTHING, NOTHING) \

@@ -27,6 +27,7 @@ void checkpoint_manifest_fini(checkpoint_manifest_t *m)
     mem_free(m->dense);
     mem_free(m->config);
     input_fields_fini(&m->inputs);
+    places_fini(&m->places);
     processors_fini(&m->processors);
     *m = (checkpoint_manifest_t){0};
 }
@@ -158,6 +159,7 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
         jsondoc_t *one = file_json(&m->dense[k]);
         jsondoc_append(dense, &one);
     }
+    places_put(doc, &m->places);
     processors_put(doc, &m->processors);
     run_totals_put(totals, &m->totals);
     jsondoc_put(doc, "deltas", &deltas);
@@ -317,7 +319,8 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
     TRY(get_inputs(doc, where, m));
     TRY(get_lines(doc, where, "steps_lines", &m->steps_lines));
     TRY(get_lines(doc, where, "probe_lines", &m->probe_lines));
-    return get_parts(doc, where, m);
+    TRY(get_parts(doc, where, m));
+    return places_get(doc, where, checkpoint_manifest_shards(m), &m->places);
 }
 
 /* A newer format is said to be one even where its checksum is made in another way. */

@@ -15,6 +15,7 @@
 #include "launcher/metrics/line_sums.h"
 #include "launcher/ranks/processors.h"
 #include "launcher/run/input_fields.h"
+#include "launcher/run/places.h"
 #include "launcher/run/run_totals.h"
 
 #define CHECKPOINT_FORMAT 1
@@ -64,6 +65,7 @@ typedef struct checkpoint_manifest {
     int64_t components;
     checkpoint_file_t progress;
     line_sum_t steps_lines, probe_lines; /* of steps.jsonl and probes.jsonl beside the checkpoints */
+    places_t places;                     /* **owned**; of its shards' parts */
     processors_t processors;             /* **owned**; what computed the run up to the step, in all of its starts */
     run_totals_t totals;                 /* of the run up to the step */
     char *config;                        /* **owned**: the resolved configuration, YAML */

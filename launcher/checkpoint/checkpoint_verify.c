@@ -172,7 +172,7 @@ done:
 
 /* The base and what it does not hold yet: as a shard restores it (ps/checkpoint/load.c), where the incarnation's first delta is
  * there, the base, which may be only half made, is not part of the checkpoint. */
-static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
+static status_t verify_files(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
 {
     const uint32_t incarnation = (uint32_t)c->from.incarnation;
     chain_t chain = {.held = -1, .is_known = true, .has_last = true};
@@ -198,6 +198,22 @@ static status_t verify_shard(disk_t *disk, const checkpoint_resume_t *c, int sha
     return status;
 }
 
+status_t checkpoint_verify_shard(disk_t *disk, const checkpoint_resume_t *c, int shard, checkpoint_verified_t *sum)
+{
+    char *folder = checkpoint_shard_path(c->run_dir, (uint32_t)c->from.incarnation, shard),
+         *place = places_checkpoint(&c->from.places, (uint32_t)c->from.incarnation, shard);
+    status_t status;
+    if (place && !disk_exists(disk, folder))
+        status =
+            FAIL(ST_INPUT, "%s: is not on this host: it was written on %s (smelter gather brings the parts of a run together)",
+                 folder, place);
+    else
+        status = verify_files(disk, c, shard, sum);
+    mem_free(place);
+    mem_free(folder);
+    return status;
+}
+
 status_t checkpoint_verify(disk_t *disk, const checkpoint_resume_t *c, checkpoint_verified_t *out)
 {
     status_t status = ST_OK;
@@ -208,6 +224,6 @@ status_t checkpoint_verify(disk_t *disk, const checkpoint_resume_t *c, checkpoin
     }
     keep_first(&status, verify_file(disk, c, FILE_PROGRESS, &c->from.progress, out));
     for (int64_t s = 0; s < checkpoint_manifest_shards(&c->from); s++)
-        keep_first(&status, verify_shard(disk, c, (int)s, out));
+        keep_first(&status, checkpoint_verify_shard(disk, c, (int)s, out));
     return status;
 }

@@ -212,6 +212,7 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
     RUN_TEXTS(COPY)
 #undef COPY
     c->run.inputs = input_fields_copy(&options->run->inputs);
+    c->run.places = places_copy(&options->run->places);
     c->run.processors = processors_copy(&options->run->processors);
     c->shards = (int)checkpoint_manifest_shards(options->run);
     c->components = (int)options->run->components;
@@ -259,6 +260,7 @@ void checkpointer_destroy(checkpointer_t **checkpointer)
     RUN_TEXTS(FREE)
 #undef FREE
     input_fields_fini(&c->run.inputs);
+    places_fini(&c->run.places);
     processors_fini(&c->run.processors);
     mem_free(c->last_cut);
     mem_free(c->last_prepared);

@@ -15,6 +15,7 @@ WARN_UNUSED status_t command_churn(const options_t *options);
 WARN_UNUSED status_t command_tune(const options_t *options);
 WARN_UNUSED status_t command_figures(const options_t *options);
 WARN_UNUSED status_t command_checkpoint(const options_t *options);
+WARN_UNUSED status_t command_gather(const options_t *options);
 WARN_UNUSED status_t command_inspect(const options_t *options);
 WARN_UNUSED status_t command_digest(const options_t *options);
 WARN_UNUSED status_t command_diff(const options_t *options);

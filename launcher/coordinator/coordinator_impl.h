@@ -74,6 +74,8 @@ struct coordinator {
 #define ROLL_CALL(call) roll_call_t call;
     ROLL_CALLS(ROLL_CALL)
     int64_t loading_step;            /* the checkpoint's, or 0 */
+    const places_t *loading_from;    /* while shards load: where what they load is, borrowed; of a checkpoint, */
+    uint32_t loading_incarnation;    /* of this start */
     bool has_dense[COMPONENTS_MOST]; /* DENSE has come */
     predictions_t predictions;       /* of the split being scored */
     uint8_t *is_scored;              /* [predictions.rows] */

@@ -26,6 +26,19 @@ static status_t coordinator_on_bye(coordinator_t *c, net_message_t *message)
     return ST_OK;
 }
 
+/* A part of what shards load is not on the host of one of them: where it is, as the end of the line; **owned**. */
+static char *where_is(const coordinator_t *c, int64_t part)
+{
+    const places_t *from = c->loading_from;
+    char *place = !part || !from        ? NULL
+                  : c->loading_step > 0 ? places_checkpoint(from, c->loading_incarnation, part - 1)
+                                        : places_store(from, part - 1);
+    char *text = place ? mem_printf("; it was written on %s (smelter gather brings the parts of a run together)", place)
+                       : mem_strdup("");
+    mem_free(place);
+    return text;
+}
+
 /* A rank that cannot go on says so; or one has refused what it was told in this run, and waits for what will not come. A
  * shard's name is that of its server. */
 static status_t coordinator_on_error(coordinator_t *c, net_message_t *message)
@@ -43,8 +56,11 @@ static status_t coordinator_on_error(coordinator_t *c, net_message_t *message)
     failure_detector_name(&c->detector, rank, text);
     body.text[sizeof body.text - 1] = 0;
     run_events_trouble(c->events, text);
-    return FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %s; the job ends", text,
-                status_name((status_t)body.status), body.text);
+    char *where = where_is(c, header->count);
+    const status_t status = FAIL(body.status == ST_INPUT ? ST_INPUT : ST_PEER, "%s cannot go on (%s): %s%s; the job ends", text,
+                                 status_name((status_t)body.status), body.text, where);
+    mem_free(where);
+    return status;
 }
 
 /* The number of a worker of the job, or of a shard, whichever has sent the message. */

@@ -65,9 +65,12 @@ static status_t load_shards(coordinator_t *c, message_donor_t donor, const manif
                                    {map, tables * (int64_t)sizeof *map},
                                    {run->stores, run->stores ? load.folders * (int64_t)sizeof *run->stores : 0}};
     c->loading_step = 0;
+    c->loading_from = &run->places;
     roll_call_begin(&c->loading, roster_shards(roster));
     TRY(send_shards(c, &header, frames, 3));
-    return coordinator_wait(c, &c->loading.answered, roster_shards(roster));
+    TRY(coordinator_wait(c, &c->loading.answered, roster_shards(roster)));
+    c->loading_from = NULL;
+    return ST_OK;
 }
 
 /* Rows of a checkpoint, and the pushes they have not seen, into the shards' empty tables. */
@@ -91,11 +94,15 @@ static status_t restore_shards(coordinator_t *c, const checkpoint_resume_t *resu
                                    {from->deltas, from->n_deltas * (int64_t)sizeof *from->deltas},
                                    {ends, restore.folders * (int64_t)sizeof *ends}};
     c->loading_step = from->step;
+    c->loading_from = &from->places;
+    c->loading_incarnation = (uint32_t)from->incarnation;
     roll_call_begin(&c->loading, roster_shards(c->o.roster));
     status_t status = send_shards(c, &header, frames, 3);
     mem_free(ends);
     TRY(status);
-    return coordinator_wait(c, &c->loading.answered, roster_shards(c->o.roster));
+    TRY(coordinator_wait(c, &c->loading.answered, roster_shards(c->o.roster)));
+    c->loading_from = NULL;
+    return ST_OK;
 }
 
 /* Floats from number `first` on, of all values and then all optimizer state of a component, to every worker. */

@@ -295,6 +295,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .shards_per_server = run->shards_per_server,
         .tables = c->plan.tables,
         .components = c->components,
+        .places = run->places,
         .processors = run->processors,
         .config = text,
         .inputs = run->inputs,
@@ -473,6 +474,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
     TRY_DONE(checkpoint_resume_incarnation(c->disk, run->dir, &c->incarnation));
     set_processors(c, from, &manifest);
+    manifest.places = places_of(c->o.roster, c->run_dir);
     const int64_t first_step = resumed ? checkpoint.from.step : 0;
     TRY_DONE(emit_begin(c, run, &c->lanes, first_step));
     TRY_DONE(begin_run(c, run, config, &manifest, from, &plan));

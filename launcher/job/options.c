@@ -19,7 +19,9 @@ typedef struct option_line {
 
 static const option_line_t option_lines[] = {
     {"out", "DIR", OPTION_TEXT, offsetof(options_t, out), "where results go"},
-    {"set", "KEY=VALUE", OPTION_LIST, 0, "override a key of the configuration; may be repeated"},
+    {"set", "KEY=VALUE", OPTION_LIST, offsetof(options_t, sets), "override a key of the configuration; may be repeated"},
+    {"from", "DIR", OPTION_LIST, offsetof(options_t, from), "the same folder as another host has it; may be repeated"},
+    {"fetch", "COMMAND", OPTION_TEXT, offsetof(options_t, fetch), "how to copy a folder from another host"},
     {"schema", "FILE", OPTION_TEXT, offsetof(options_t, schema), "what the columns are: a YAML file or criteo, avazu, libsvm"},
     {"max-bad-rows", "N", OPTION_TEXT, offsetof(options_t, max_bad_rows),
      "go on with up to N bad rows (default: the schema's)"},
@@ -91,6 +93,17 @@ static status_t parse_resume(const char *equals, const char *next, int *at, resu
     return ST_OK;
 }
 
+static status_t add_to_list(const option_line_t *line, const char *value, options_t *out)
+{
+    const bool is_set = line->offset == offsetof(options_t, sets);
+    int *n = is_set ? &out->n_sets : &out->n_from;
+    if (*n == OPTIONS_MOST)
+        return FAIL(ST_INPUT, "more than %d --%s arguments%s", OPTIONS_MOST, line->name,
+                    is_set ? "; put them into the configuration file" : "");
+    ((const char **)((char *)out + line->offset))[(*n)++] = value;
+    return ST_OK;
+}
+
 /* One --option of a command; *at moves over its value. */
 static status_t parse_option(const command_t *command, char **argv, int argc, int *at, options_t *out)
 {
@@ -111,10 +124,8 @@ static status_t parse_option(const command_t *command, char **argv, int argc, in
             return FAIL(ST_INPUT, "--%s needs a value: --%s %s", line->name, line->name, line->value);
         if (line->kind == OPTION_TEXT)
             *(const char **)((char *)out + line->offset) = value;
-        else if (out->n_sets < OPTIONS_MOST)
-            out->sets[out->n_sets++] = value;
         else
-            return FAIL(ST_INPUT, "more than %d --set arguments; put them into the configuration file", OPTIONS_MOST);
+            return add_to_list(line, value, out);
         return ST_OK;
     }
     return FAIL(ST_INPUT, "smelter %s does not know the option %s; see smelter %s --help", command->name, argv[*at],

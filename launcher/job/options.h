@@ -17,6 +17,9 @@ typedef struct options {
     const char *third;              /* and after that, of commands that take three */
     const char *sets[OPTIONS_MOST]; /* --set key=value */
     int n_sets;
+    const char *from[OPTIONS_MOST]; /* --from */
+    int n_from;
+    const char *fetch;        /* --fetch */
     const char *out;          /* --out */
     const char *schema;       /* --schema */
     const char *max_bad_rows; /* --max-bad-rows */

@@ -99,6 +99,7 @@ static jsondoc_t *encode(const manifest_t *manifest)
         jsondoc_put_hash(doc, "run_id", manifest->run_id);
     if (manifest->stores)
         put_stores(doc, manifest);
+    places_put(doc, &manifest->places);
     processors_put(doc, &manifest->processors);
     if (manifest->provenance.version)
         provenance_put(doc, &manifest->provenance);
@@ -179,6 +180,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
         TRY(jsondoc_get_hash(doc, where, "run_id", &out->run_id));
     if (jsondoc_has(doc, "stores"))
         TRY(get_stores(doc, where, out));
+    TRY(places_get(doc, where, manifest_shards(out), &out->places));
     TRY(processors_get(doc, where, &out->processors));
     TRY(provenance_get(doc, where, &out->provenance));
     replica_result_t *run = &out->result;
@@ -466,6 +468,7 @@ void manifest_fini(manifest_t *manifest)
     mem_free(manifest->result.predictions);
     float_file_close(&manifest->result.predictions_file);
     mem_free(manifest->stores);
+    places_fini(&manifest->places);
     config_destroy(&manifest->config);
     input_fields_fini(&manifest->inputs);
     *manifest = (manifest_t){0};

@@ -19,6 +19,7 @@
 #include "launcher/ranks/processors.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/run/input_fields.h"
+#include "launcher/run/places.h"
 #include "launcher/run/run_files.h"
 #include "launcher/run/run_result.h"
 #include "ps/checkpoint/store.h"
@@ -35,6 +36,7 @@ typedef struct manifest {
     uint64_t run_id;       /* common/base/identity.h; 0: not recorded */
     int64_t workers, servers, shards_per_server;
     hash_digest_t *stores; /* **owned**, [servers * shards_per_server]: the rows that each shard stored; NULL: not recorded */
+    places_t places;       /* **owned**; of the stores */
     int64_t steps;
     int64_t incarnation;  /* of its last start */
     int64_t resumed;      /* so often it went on from a checkpoint */

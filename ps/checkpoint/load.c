@@ -91,10 +91,16 @@ static bool holds_slots(int folder, int folders, int shard, int shards)
 /* Told of a store before its rows are visited: is it the one that is wanted, and how much is in it? */
 typedef status_t open_fn(void *context, store_t *store);
 
+/* A part of a run, or of a checkpoint, that shard `folder` has written. */
+static status_t not_here(const char *path, int folder, int64_t *missing)
+{
+    if (missing)
+        *missing = folder;
+    return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server", path);
+}
+
 static status_t read_store(const char *path, open_fn *opened, store_visit_fn *visit, void *context)
 {
-    if (!file_exists(path))
-        return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server", path);
     store_t *store = NULL;
     status_t status;
     TRY_DONE(store_open(path, false, &store));
@@ -117,7 +123,7 @@ status_t load_tables(const load_plan_t *plan, load_sum_t *out)
         char *path = run_store_path(plan->run_dir, folder);
         load.path = path;
         load.folder = folder;
-        status = read_store(path, open_stored, take_row, &load);
+        status = file_exists(path) ? read_store(path, open_stored, take_row, &load) : not_here(path, folder, plan->missing);
         mem_free(path);
     }
     if (status == ST_OK)
@@ -214,8 +220,7 @@ static status_t open_delta(const restore_t *restore, int64_t step, delta_reader_
     const delta_head_t expected = {
         .incarnation = plan->incarnation, .shard = restore->folder, .step = step, .identity = plan->identity};
     if (!disk_exists(plan->disk, restore->path))
-        return FAIL(ST_INPUT, "%s: is not on this host; copy the run's whole folder to every host that runs a server",
-                    restore->path);
+        return not_here(restore->path, restore->folder, plan->missing);
     return delta_reader_create(plan->disk, restore->path, &expected, out);
 }
 
@@ -269,7 +274,8 @@ static status_t restore_base(restore_t *restore)
     restore->last = (hash128_t){0};
     if (!disk_exists(plan->disk, first)) {
         restore->path = file_exists(base) ? base : first;
-        status = read_store(restore->path, open_base, restore_row, restore);
+        status = file_exists(restore->path) ? read_store(restore->path, open_base, restore_row, restore)
+                                            : not_here(restore->path, restore->folder, plan->missing);
     }
     mem_free(first);
     mem_free(base);

@@ -24,6 +24,7 @@ typedef struct load_plan {
     uint32_t n_companions;       /* of theirs, behind them (ps/table/frequency_filter.h); 0 where the run here has none */
     uint64_t identity;           /* of the run (common/base/identity.h); 0: not recorded */
     uint32_t incarnation;        /* of the start that stored it */
+    int64_t *missing;            /* set to the shard whose part is not on this host, where one is not; or NULL */
     const hash_digest_t *stores; /* [folders] of the rows that each shard stored, by the run's manifest; NULL: not recorded */
 } load_plan_t;
 
@@ -55,6 +56,7 @@ typedef struct restore_plan {
     uint32_t n_tables;
     pending_gradients_t *pending; /* filled: steps max(0, step - depth) .. step - 1 */
     uint64_t identity;            /* of the run (common/base/identity.h); 0: not recorded */
+    int64_t *missing;             /* set to the shard of which a file is not on this host, where one is not; or NULL */
     const hash128_t *ends; /* [folders] checksum of the delta of `step` of each shard, by the manifest; NULL: not known */
 } restore_plan_t;
 

@@ -3,7 +3,8 @@
 #   netns_up              create them; sets NETNS_1 NETNS_2 (namespaces), NETNS_IF_1 NETNS_IF_2 (their interfaces), NETNS_IP_1
 #                         NETNS_IP_2, NETNS_SUBNET and NETNS_DIR (a temporary folder). Returns 77, with the reason in
 #                         NETNS_REASON, where this machine does not allow them. Where NETNS_BRIDGE is set, both have a bridge of
-#                         that name and of one address, as docker makes, before any other interface.
+#                         that name and of one address, as docker makes, before any other interface. Where NETNS_PRIVATE is set,
+#                         that folder is another on each host, as on a disk of its own: $NETNS_PRIVATE-node1, $NETNS_PRIVATE-node2.
 #   netns_run 1|2 CMD...  run a command as host node1 or node2
 #   netns_agent           write an ssh stand-in for mpirun (plm_rsh_agent) that enters the other host; prints its path
 #   netns_down            kill what runs inside and remove everything
@@ -42,6 +43,8 @@ netns_up() {
         ip -n "${!namespace}" link set lo up
     done
     NETNS_DIR=$(mktemp -d "${TMPDIR:-/tmp}/smelter-netns.XXXXXX")
+    [ -z "${NETNS_PRIVATE:-}" ] || mkdir -p "$NETNS_PRIVATE" "$NETNS_PRIVATE-node1" "$NETNS_PRIVATE-node2"
+    NETNS_ENTER='hostname "$0" && { [ -z "$1" ] || mount --bind "$1-$0" "$1"; } && shift && exec'
 }
 
 netns_bridges() {
@@ -56,7 +59,7 @@ netns_bridges() {
 netns_run() {
     local namespace=NETNS_$1 name=node$1
     shift
-    ip netns exec "${!namespace}" unshare --uts sh -c 'hostname "$0" && exec "$@"' "$name" "$@"
+    ip netns exec "${!namespace}" unshare --uts sh -c "$NETNS_ENTER \"\$@\"" "$name" "${NETNS_PRIVATE:-}" "$@"
 }
 
 netns_agent() {
@@ -74,7 +77,7 @@ node2) namespace=$NETNS_2 ;;
     exit 1
     ;;
 esac
-exec ip netns exec \$namespace unshare --uts sh -c 'hostname "\$0" && exec sh -c "\$1"' "\$host" "\$*"
+exec ip netns exec \$namespace unshare --uts sh -c '$NETNS_ENTER sh -c "\$1"' "\$host" "${NETNS_PRIVATE:-}" "\$*"
 END
     chmod +x "$agent"
     echo "$agent"
