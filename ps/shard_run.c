@@ -90,7 +90,7 @@ static status_t begin_scratch(shard_t *shard)
     if (shard->purpose != RUN_TRAINS && row_bytes(shard) == 0)
         return ST_OK;
     TRY(file_system_check(shard->run_dir, place));
-    return *place ? scratch_folder_create(place, &shard->scratch) : ST_OK;
+    return *place ? scratch_folder_create(place, "cluster.scratch", &shard->scratch) : ST_OK;
 }
 
 /* Memory for the run's rows, and disk for those beyond it. */

@@ -76,7 +76,7 @@ static bool make(scratch_folder_t *folder)
     return false;
 }
 
-status_t scratch_folder_create(const char *place, scratch_folder_t **out)
+status_t scratch_folder_create(const char *place, const char *setting, scratch_folder_t **out)
 {
     TRY(dir_create(place));
     sweep(place);
@@ -94,8 +94,8 @@ status_t scratch_folder_create(const char *place, scratch_folder_t **out)
     }
     mem_free(folder->path);
     mem_free(folder);
-    return FAIL(file_blame(error), "%s: no folder can be made there: %s; set cluster.scratch to a folder that is writable",
-                place, strerror(error));
+    return FAIL(file_blame(error), "%s: no folder can be made there: %s; set %s to a folder that is writable", place,
+                strerror(error), setting);
 }
 
 void scratch_folder_destroy(scratch_folder_t **folder)

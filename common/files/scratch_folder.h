@@ -10,9 +10,10 @@
 
 typedef struct scratch_folder scratch_folder_t;
 
-/* scratch_folder_create - in `place`, which is made where it is missing. ST_INPUT, ST_SYSTEM after a line that names it: it
- * cannot be made or written there. **owned**: scratch_folder_destroy, which removes it with all that is in it. Any thread. */
-WARN_UNUSED status_t scratch_folder_create(const char *place, scratch_folder_t **out);
+/* scratch_folder_create - in `place`, which is made where it is missing; `setting` is what chooses another. ST_INPUT, ST_SYSTEM
+ * after a line that names both: it cannot be made or written there. **owned**: scratch_folder_destroy, which removes it with
+ * all that is in it. Any thread. */
+WARN_UNUSED status_t scratch_folder_create(const char *place, const char *setting, scratch_folder_t **out);
 void scratch_folder_destroy(scratch_folder_t **folder);
 
 /* scratch_folder_path - borrowed, as long as the folder. */

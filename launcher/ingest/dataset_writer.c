@@ -14,14 +14,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "common/data/dataset_file.h"
 #include "common/data/dataset_meta.h"
+#include "common/files/file_system.h"
+#include "common/files/folder_copy.h"
+#include "common/files/scratch_folder.h"
 #include "common/metrics/queries.h"
 #include "launcher/ingest/block_queue.h"
 
 struct dataset_writer {
     char *path, *partial;
-    size_t existing; /* parents of `path` up to this length were there before; abort removes the others */
+    scratch_folder_t *scratch; /* on a disk of this host, where LMDB's file is made; NULL: in partial */
+    size_t existing;           /* parents of `path` up to this length were there before; abort removes the others */
     dataset_file_t *file;
     dataset_meta_t meta;
     block_shape_t shape;
@@ -119,6 +124,7 @@ static void writer_free(dataset_writer_t **writer)
     census_fini(&w->census);
     mem_free(w->path);
     mem_free(w->partial);
+    scratch_folder_destroy(&w->scratch);
     mem_free(w);
     *writer = NULL;
 }
@@ -155,6 +161,23 @@ static void count_fields(dataset_meta_t *meta)
         field->cardinality = field->values = field->missing = 0;
         field->low = field->high = 0.0;
     }
+}
+
+/* On a network file system the dataset is made on a disk of this host, and copied when it is whole. */
+static status_t make_scratch(dataset_writer_t *w)
+{
+    const char *kind = file_system_network(w->partial), *tmp = getenv("TMPDIR"), *place = tmp && *tmp ? tmp : "/var/tmp";
+    if (!kind)
+        return ST_OK;
+    if (file_system_network(place))
+        return FAIL(ST_INPUT,
+                    "dataset %s is on a network file system (%s), which LMDB must not write, and so is %s: set TMPDIR to "
+                    "a folder on a disk of this host",
+                    w->path, kind, place);
+    TRY(scratch_folder_create(place, "TMPDIR", &w->scratch));
+    log_info("dataset %s is on a network file system (%s): it is made in %s (TMPDIR) and copied there when it is whole",
+             w->path, kind, place);
+    return ST_OK;
 }
 
 status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise, bool has_group,
@@ -196,15 +219,15 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
         dataset_writer_abort(&w);
         return status;
     }
-    status_t status = dataset_file_create(w->partial, compress, &w->file);
-    if (status == ST_OK)
-        status = block_queue_create(w->file, &w->shape, w->meta.fields, w->counts, &w->queue);
-    if (status != ST_OK) {
-        dataset_writer_abort(&w);
-        return status;
-    }
+    status_t status;
+    TRY_DONE(make_scratch(w));
+    TRY_DONE(dataset_file_create(w->scratch ? scratch_folder_path(w->scratch) : w->partial, compress, &w->file));
+    TRY_DONE(block_queue_create(w->file, &w->shape, w->meta.fields, w->counts, &w->queue));
     *out = w;
     return ST_OK;
+done:
+    dataset_writer_abort(&w);
+    return status;
 }
 
 /* ---- rows ---- */
@@ -425,6 +448,8 @@ static status_t commit(dataset_writer_t *w, int64_t bad_rows)
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_META, &w->raw, &hash));
     TRY(dataset_file_finish(&w->file));
+    if (w->scratch)
+        TRY(folder_copy_all(scratch_folder_path(w->scratch), w->partial));
     int error = sync_folder(w->partial);
     if (error)
         return FAIL(ST_SYSTEM, "%s: cannot sync the folder: %s", w->partial, strerror(error));

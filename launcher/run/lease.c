@@ -55,7 +55,8 @@ static void write_text(const lease_t *lease, char text[TEXT_BYTES + 1])
 {
     const int n = snprintf(text, TEXT_BYTES + 1, "%s %ld %016" PRIx64 " %" PRIu64 " %016" PRIx64 " %" PRIu64 "\n", lease->host,
                            (long)getpid(), lease->origin, lease->start_ticks, lease->nonce, lease->beat);
-    memset(text + n, '\n', (size_t)(TEXT_BYTES - n));
+    memset(text + n - 1, ' ', (size_t)(TEXT_BYTES - n));
+    text[TEXT_BYTES - 1] = '\n';
     text[TEXT_BYTES] = 0;
 }
 

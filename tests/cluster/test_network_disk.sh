@@ -64,7 +64,18 @@ crashed() {
     expect_safe
 }
 
+dataset() {
+    TMPDIR=$T on_network "$T/log" synth "$T/c.yaml" --set synth.rows=500 --out "$T/net/data"
+    expect "exit code $CODE" [ "$CODE" = 0 ]
+    expect_line "$T/log" "dataset $T/net/data is on a network file system (nfs): it is made in $T (TMPDIR)"
+    on_network "$T/log" inspect "$T/net/data" --verify
+    expect "inspect: exit code $CODE" [ "$CODE" = 0 ]
+    expect "left: $(ls -d "$T"/smelter-* "$T"/net/data.* 2>/dev/null)" [ -z "$(ls -d "$T"/smelter-* "$T"/net/data.* 2>/dev/null)" ]
+    expect "calls that the file system cannot do" [ ! -e "$T/calls" ]
+}
+
 case_of "without cluster.scratch a run there is refused, in a line that names it" refused
 case_of "a run there writes no LMDB file there, and is the run of any other place" whole
 case_of "a run there goes on after a crash while a table is copied" crashed
+case_of "a dataset there is made on a disk of the host" dataset
 finish_tests

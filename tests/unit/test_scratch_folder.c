@@ -14,8 +14,8 @@ static void test_a_folder_of_one_owner(void **state)
     test_dir();
     const char *place = test_path("scratch/deep");
     scratch_folder_t *one = NULL, *two = NULL, *three = NULL;
-    assert_int_equal(scratch_folder_create(place, &one), ST_OK);
-    assert_int_equal(scratch_folder_create(place, &two), ST_OK);
+    assert_int_equal(scratch_folder_create(place, "KEY", &one), ST_OK);
+    assert_int_equal(scratch_folder_create(place, "KEY", &two), ST_OK);
     assert_string_not_equal(scratch_folder_path(one), scratch_folder_path(two));
     assert_true(file_exists(scratch_folder_path(one))); /* it has an owner, so the second has left it alone */
 
@@ -23,7 +23,7 @@ static void test_a_folder_of_one_owner(void **state)
          *other = mem_strdup(test_path("scratch/deep/smelter-of-somebody"));
     assert_int_equal(dir_create(inner), ST_OK);
     assert_int_equal(dir_create(other), ST_OK);
-    assert_int_equal(scratch_folder_create(place, &three), ST_OK);
+    assert_int_equal(scratch_folder_create(place, "KEY", &three), ST_OK);
     assert_false(file_exists(left));
     assert_true(file_exists(other)); /* no name that we give */
 
@@ -46,7 +46,7 @@ static void test_a_place_that_cannot_be(void **state)
     test_write("file", "");
     scratch_folder_t *folder = NULL;
     catch_start();
-    assert_int_equal(scratch_folder_create(test_path("file/x"), &folder), ST_INPUT);
+    assert_int_equal(scratch_folder_create(test_path("file/x"), "KEY", &folder), ST_INPUT);
     catch_stop();
     assert_caught("a file is in the way");
 }
