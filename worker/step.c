@@ -172,14 +172,18 @@ static void find_rows(step_t *s, const batch_t *batch, const step_io_t *io)
     }
 }
 
-/* Components [first, last) on one lane; components with tables of their own have an input of their own. */
-static void forward(step_t *s, const batch_t *batch, int lane, int rows, int first, int last)
+/* Components [first, last) on one lane; components with tables of their own have an input of their own. Of those in
+ * [own_first, own_end) a backward follows. */
+static void forward(step_t *s, const batch_t *batch, int lane, int rows, int first, int last, int own_first, int own_end)
 {
     for (int k = first; k < last; k++) {
         const int set = table_plan_set(s->plan, k);
         if (set == k || k == first)
             embedding_gather(s->x[set], batch, lane * s->lane_rows, rows, (const float *const *)s->row[set], s->plan);
-        model_forward(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
+        if (k >= own_first && k < own_end)
+            model_forward(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
+        else
+            model_forward_only(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
     }
 }
 
@@ -200,7 +204,7 @@ static void backward(step_t *s, int lane, int leaf, int rows)
 static status_t train_lane(step_t *s, const batch_t *batch, int lane, int leaf, int rows, float scale)
 {
     const int first = lane * s->lane_rows;
-    forward(s, batch, lane, rows, 0, s->components);
+    forward(s, batch, lane, rows, 0, s->components, s->own_first, s->own_end);
     for (int i = 0; i < rows; i++)
         s->targets[i] = batch->label[first + i];
     for (int k = 0; k < s->components; k++) {
@@ -306,7 +310,7 @@ status_t step_predict(step_t *s, const batch_t *batch, const step_io_t *io)
     for (int lane = 0; lane < s->lanes; lane++) {
         int rows = lane_size(s, batch, lane);
         if (rows > 0)
-            forward(s, batch, lane, rows, s->deploy_first, s->deploy_last);
+            forward(s, batch, lane, rows, s->deploy_first, s->deploy_last, 0, 0);
         if (io->poll)
             TRY(io->poll(io->context));
     }

@@ -4,6 +4,7 @@
 #define SMELTER_ACTIVATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* W(word of model.activation, constant, "meaning"); each is `activation_WORD`. Figures show them in this order. */
@@ -49,6 +50,13 @@ typedef struct activation_shape {
  * in dx, so that a diverged run is seen. The same element gives the same bits at any place and on any vector width. */
 typedef void activation_forward_fn(float *y, const float *x, int64_t n, const activation_shape_t *shape);
 typedef void activation_backward_fn(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape);
+/* The same in two halves, for functions whose slope costs more than a pass over memory:
+ *   forward_keeping           y as of forward, slope := f'(x) where |f(x)| < c, else ACTIVATION_CLIPPED
+ *   activation_backward_kept  dx as of backward, bit for bit, from the slopes
+ * y may be x and dx may be dy; otherwise nothing overlaps. */
+#define ACTIVATION_CLIPPED __builtin_inff() /* no slope is */
+typedef void activation_keeping_fn(float *y, float *slope, const float *x, int64_t n, const activation_shape_t *shape);
+void activation_backward_kept(float *dx, const float *dy, const float *slope, int64_t n);
 /* The same in double for one element, the oracle: value and derivative (without clipping). */
 typedef void activation_exact_fn(double x, const activation_shape_t *shape, double *value, double *slope);
 
@@ -64,6 +72,7 @@ typedef struct activation {
     activation_forward_fn *forward;
     activation_backward_fn *backward;
     activation_exact_fn *exact;
+    activation_keeping_fn *forward_keeping; /* NULL where slopes are not worth keeping */
 } activation_t;
 
 #define ACTIVATION_EXTERN(word, constant, meaning) extern const activation_t activation_##word;

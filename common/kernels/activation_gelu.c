@@ -32,4 +32,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = below + (fabs(z) < 40.0 ? z * exp(-0.5 * z * z) * ONE_OVER_SQRT_2_PI : 0.0);
 }
 
-ACTIVATION_DEFINE(gelu, BETA_SHARPNESS);
+ACTIVATION_DEFINE_KEEPING(gelu, BETA_SHARPNESS);

@@ -22,4 +22,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     swish_exact(x, SQRT_8_OVER_PI * shape->beta, value, slope);
 }
 
-ACTIVATION_DEFINE(gelu_swish, BETA_SHARPNESS);
+ACTIVATION_DEFINE_KEEPING(gelu_swish, BETA_SHARPNESS);

@@ -5,7 +5,8 @@
  *     constants_t prepare(const activation_shape_t *)   made once per call
  *     value_slope_t evaluate(float x, constants_t)      straight-line: f(x) and f'(x), NaN for NaN
  *     exact                                             as in activation.h
- * and ends with ACTIVATION_DEFINE. forward drops the computation of the slope, since nothing uses it there.        */
+ * and ends with ACTIVATION_DEFINE, or ACTIVATION_DEFINE_KEEPING where bench_activation says that slopes are worth keeping.
+ * forward drops the computation of the slope, since nothing uses it there.                                          */
 #ifndef SMELTER_ACTIVATION_LOOP_H
 #define SMELTER_ACTIVATION_LOOP_H
 
@@ -27,7 +28,24 @@ static inline float clamp(float x, float least, float most)
     return above > most ? most : above;
 }
 
-#define ACTIVATION_DEFINE(word, beta_meaning) \
+#define ACTIVATION_DEFINE(word, beta_meaning) ACTIVATION_DEFINE_AS(word, beta_meaning, NULL)
+
+#define ACTIVATION_DEFINE_KEEPING(word, beta_meaning) \
+    static void forward_keeping(float *y, float *slope, const float *x, int64_t n, const activation_shape_t *shape) \
+    { \
+        const constants_t constants = prepare(shape); \
+        const float clip = (float)shape->clip; \
+        _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) \
+        { \
+            const value_slope_t f = evaluate(x[i], constants); \
+            y[i] = clamp(f.value, -clip, clip); \
+            slope[i] = __builtin_fabsf(f.value) >= clip ? ACTIVATION_CLIPPED : f.slope; \
+        } \
+    } \
+\
+    ACTIVATION_DEFINE_AS(word, beta_meaning, forward_keeping)
+
+#define ACTIVATION_DEFINE_AS(word, beta_meaning, keeping) \
     static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape) \
     { \
         const constants_t constants = prepare(shape); \
@@ -46,6 +64,6 @@ static inline float clamp(float x, float least, float most)
         } \
     } \
 \
-    const activation_t activation_##word = {#word, beta_meaning, forward, backward, exact}
+    const activation_t activation_##word = {#word, beta_meaning, forward, backward, exact, keeping}
 
 #endif

@@ -28,4 +28,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = x > 0.0 ? 1.0 : 0.0;
 }
 
-const activation_t activation_relu = {"relu", BETA_NONE, forward, backward, exact};
+const activation_t activation_relu = {"relu", BETA_NONE, forward, backward, exact, NULL};

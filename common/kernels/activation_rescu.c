@@ -132,4 +132,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     }
 }
 
-const activation_t activation_rescu = {"rescu", BETA_WIDTH, forward, backward, exact};
+const activation_t activation_rescu = {"rescu", BETA_WIDTH, forward, backward, exact, NULL};

@@ -63,4 +63,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     }
 }
 
-const activation_t activation_smelu = {"smelu", BETA_WIDTH, forward, backward, exact};
+const activation_t activation_smelu = {"smelu", BETA_WIDTH, forward, backward, exact, NULL};

@@ -28,4 +28,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
-ACTIVATION_DEFINE(softplus, BETA_SHARPNESS);
+ACTIVATION_DEFINE_KEEPING(softplus, BETA_SHARPNESS);

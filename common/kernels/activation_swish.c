@@ -20,4 +20,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     swish_exact(x, shape->beta, value, slope);
 }
 
-ACTIVATION_DEFINE(swish, BETA_SHARPNESS);
+ACTIVATION_DEFINE_KEEPING(swish, BETA_SHARPNESS);

@@ -33,4 +33,4 @@ static void exact(double x, const activation_shape_t *shape, double *value, doub
     *slope = tanh(y) + z * y / (cosine * cosine);
 }
 
-ACTIVATION_DEFINE(tanhexp, BETA_SHARPNESS);
+ACTIVATION_DEFINE_KEEPING(tanhexp, BETA_SHARPNESS);

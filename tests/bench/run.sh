@@ -107,6 +107,7 @@ row shuffle_beyond_over_cached '"%.2f", v' "a full shuffle with a tenth of the e
 row activation_smelu_over_relu '"%.2f", v' "SmeLU, time over ReLU's, forward and backward" "at most 1.15"
 row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
 row activation_swish_over_relu '"%.2f", v' "Swish" ""
+row activation_swish_kept '"%.2f", v' "Swish, slopes kept from forward over slopes computed twice" ""
 row activation_softplus_over_relu '"%.2f", v' "SoftPlus" ""
 row kuairand_examples_per_second '"%.0f /s", v' "examples of configs/kuairand.yaml, single ReLU" "over 103,000 /s"
 row kuairand_encrypted_over_tcp '"%.3f", v' "    over tcp, speed encrypted over not" "at least 0.90"

@@ -1,7 +1,8 @@
 /* test_activation - every kernel of the table equals its exact double form, from the corners of its pieces to +-1e4, huge
  * values and denormals, with clipping on and off; slopes are derivatives; the smooth ones have a continuous gradient at every
- * joint; their limits are what the paper says. SmeLU is ReLU convolved with a box of width 2 beta. Learned gSmeLU computes what
- * the fixed one does, and its gradient by the five numbers equals finite differences.                                 */
+ * joint; slopes kept from forward to backward change no bit; their limits are what the paper says. SmeLU is ReLU convolved
+ * with a box of width 2 beta. Learned gSmeLU computes what the fixed one does, and its gradient by the five numbers equals
+ * finite differences. */
 #include <math.h>
 #include <string.h>
 
@@ -191,6 +192,42 @@ static void test_length_place_and_aliasing_change_no_bit(void **state)
                 assert_memory_equal(moved_dy + offset, dx, (size_t)n * sizeof *dx);
             }
     }
+}
+
+/* Behind an exact form that is right, and at the arguments that it was compared at. */
+static void test_kept_slopes_change_no_bit(void **state)
+{
+    (void)state;
+    static float x[N], dy[N], y[N], dx[N], kept_y[N], kept_dx[N], slope[N + 1];
+    int keeping = 0;
+    rng_fill_normal(dy, N, 1.0f, 1, 1, 0);
+    for (int kind = 0; kind < ACTIVATION_COUNT; kind++) {
+        const activation_t *f = activation_get(kind);
+        keeping += f->forward_keeping != NULL;
+        for (int b = 0; b < LEN(betas) && f->forward_keeping; b++)
+            for (int c = 0; c < LEN(clips); c++) {
+                const activation_shape_t shape = shape_of(betas[b], clips[c]);
+                const int all = fill_arguments(x, kind, &shape);
+                for (int n = all - 20; n <= all; n++) {
+                    const size_t bytes = (size_t)n * sizeof *x;
+                    f->forward(y, x, n, &shape);
+                    f->backward(dx, dy, x, n, &shape);
+                    memcpy(kept_y, x, bytes);
+                    memcpy(kept_dx, dy, bytes);
+                    slope[n] = 77.0f;
+                    f->forward_keeping(kept_y, slope, kept_y, n, &shape); /* both in place */
+                    activation_backward_kept(kept_dx, kept_dx, slope, n);
+                    assert_memory_equal(kept_y, y, bytes);
+                    assert_memory_equal(kept_dx, dx, bytes);
+                    assert_true(slope[n] == 77.0f);
+                }
+                x[0] = NAN;
+                f->forward_keeping(y, slope, x, 1, &shape);
+                activation_backward_kept(dx, dy, slope, 1);
+                assert_true(isnan(y[0]) && isnan(dx[0]));
+            }
+    }
+    assert_int_equal(keeping, 5);
 }
 
 static void test_nan_is_not_hidden(void **state)
@@ -557,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_table_matches_the_configuration),
         cmocka_unit_test(test_kernels_equal_the_exact_form),
         cmocka_unit_test(test_length_place_and_aliasing_change_no_bit),
+        cmocka_unit_test(test_kept_slopes_change_no_bit),
         cmocka_unit_test(test_nan_is_not_hidden),
         cmocka_unit_test(test_exact_slopes_are_derivatives),
         cmocka_unit_test(test_smelu_is_relu_convolved_with_a_box),

@@ -148,8 +148,17 @@ void layer_activation_refresh(layer_activation_t *a, const float *parameters)
     }
 }
 
-void layer_activation_forward(const layer_activation_t *a, float *y, const float *x, int rows)
+bool layer_activation_keeps(const layer_activation_t *a)
 {
+    return a->function->forward_keeping != NULL;
+}
+
+void layer_activation_forward(const layer_activation_t *a, float *y, float *slope, const float *x, int rows)
+{
+    if (slope) {
+        a->function->forward_keeping(y, slope, x, (int64_t)rows * a->width, &a->shape);
+        return;
+    }
     if (!a->numbers) {
         a->function->forward(y, x, (int64_t)rows * a->width, &a->shape);
         return;
@@ -210,8 +219,12 @@ void layer_activation_clear(layer_activation_t *a)
         memset(a->dnumbers, 0, (size_t)GSMELU_NUMBERS * (size_t)a->width * sizeof *a->dnumbers);
 }
 
-void layer_activation_backward(layer_activation_t *a, float *dx, const float *dy, const float *x, int rows)
+void layer_activation_backward(layer_activation_t *a, float *dx, const float *dy, const float *x, const float *slope, int rows)
 {
+    if (slope) {
+        activation_backward_kept(dx, dy, slope, (int64_t)rows * a->width);
+        return;
+    }
     if (!a->numbers) {
         a->function->backward(dx, dy, x, (int64_t)rows * a->width, &a->shape);
         return;

@@ -69,8 +69,11 @@ void layer_activation_start(const layer_activation_t *a, float *parameters);
 /* layer_activation_refresh - take over the learned or found numbers after the parameters have changed. */
 void layer_activation_refresh(layer_activation_t *a, const float *parameters);
 
-/* layer_activation_forward - y := clip(f(x)) of rows x width values; y may be x. */
-void layer_activation_forward(const layer_activation_t *a, float *y, const float *x, int rows);
+/* layer_activation_keeps - is it worth a buffer of slopes, [rows][width], from forward to backward? */
+bool layer_activation_keeps(const layer_activation_t *a);
+
+/* layer_activation_forward - y := clip(f(x)) of rows x width values; y may be x. slope := for backward, or NULL. */
+void layer_activation_forward(const layer_activation_t *a, float *y, float *slope, const float *x, int rows);
 
 /* layer_activation_inside - how many of a row's values x [width] are in the bend: [-beta, beta], or what gsmelu's numbers or a
  * sharpness make of it (docs/MATH.md, section 3); 0 where the function has no beta. */
@@ -84,9 +87,10 @@ void layer_activation_see(const layer_activation_t *a, float *dparameters, const
 void layer_activation_find(const layer_activation_t *a, float *parameters);
 
 /* layer_activation_clear, _backward, _add - the gradient of one lane: clear what was summed, pass all rows in order, in any
- * number of calls (dx := ; may be dy), then add that of a learned set to the parameters': dparameters += . */
+ * number of calls (dx := ; may be dy), then add that of a learned set to the parameters': dparameters += . slope is what
+ * forward kept; where NULL, it is computed again from x, with the same bits, else x is not looked at. */
 void layer_activation_clear(layer_activation_t *a);
-void layer_activation_backward(layer_activation_t *a, float *dx, const float *dy, const float *x, int rows);
+void layer_activation_backward(layer_activation_t *a, float *dx, const float *dy, const float *x, const float *slope, int rows);
 void layer_activation_add(const layer_activation_t *a, float *dparameters);
 
 #endif

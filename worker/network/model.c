@@ -130,13 +130,14 @@ void model_destroy(model_t **model_ref)
 
 /* ---- one lane -------------------------------------------------------------------------------------------------------- */
 
-void model_forward(model_t *model, float *logits, const float *x, int rows)
+static void run_forward(model_t *model, float *logits, const float *x, int rows, bool is_forward_only)
 {
     ASSERT(rows >= 1 && rows <= model->lane_rows);
-    model->forward_rows = rows;
+    model->forward_rows = is_forward_only ? 0 : rows;
     float *out = logits;
     for (int i = 0; i < model->parts; i++) {
         const network_part_t *p = &model->part[i];
+        p->part->is_forward_only = is_forward_only;
         p->ops->forward(p->part, p->outputs ? p->output : out, x, rows);
         if (p->outputs) {
             x = p->output;
@@ -146,6 +147,16 @@ void model_forward(model_t *model, float *logits, const float *x, int rows)
             out = model->logits_more;
         }
     }
+}
+
+void model_forward(model_t *model, float *logits, const float *x, int rows)
+{
+    run_forward(model, logits, x, rows, false);
+}
+
+void model_forward_only(model_t *model, float *logits, const float *x, int rows)
+{
+    run_forward(model, logits, x, rows, true);
 }
 
 void model_observe(model_t *model, int rows)

@@ -24,8 +24,10 @@ void model_destroy(model_t **model);
 /* model_forward - logits of a lane. logits out [rows] f32;  x in [rows][inputs] f32, borrowed until model_backward of the same
  * lane returns (kept by reference). rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without examples
  * is not passed at all. Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: a third of
- * model_flops a row. */
+ * model_flops a row.
+ * model_forward_only - the same bits where no model_backward or model_observe follows; keeps less. */
 void model_forward(model_t *model, float *logits, const float *x, int rows);
+void model_forward_only(model_t *model, float *logits, const float *x, int rows);
 
 /* model_backward - gradients of the lane passed to the last model_forward. dparameters out [model_parameters] f32, := (not +=);
  * dx out [rows][inputs] f32, := ;  dlogits in [rows] f32 dx may be NULL where it is not wanted. Once per forward: the

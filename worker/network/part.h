@@ -50,7 +50,8 @@ typedef struct part_setup {
 /* The head of every part; its first member. */
 typedef struct part {
     int inputs, lane_rows;
-    float *values; /* borrowed; they change between two calls of refresh only */
+    float *values;        /* borrowed; they change between two calls of refresh only */
+    bool is_forward_only; /* no backward follows: what only it wants need not be kept */
 } part_t;
 
 /* Functions that a part does without are NULL. x, dx are [rows][inputs]; out, dout [rows][outputs], or [rows] of logits. */

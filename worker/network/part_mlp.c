@@ -8,11 +8,12 @@
  *                 dW := dA^T H_{l-1}           then through the weight normalisation, in place
  *                 dH_{l-1} := dA W~            over H_{l-1}, which is not needed any more
  *
- * Two floats per unit and example are kept for backward: what the activation saw (or its normalised form) and H. The buffer of
- * H becomes the buffer of its gradient, so backward touches no other memory, and may run only once per forward. W~ is W itself,
- * or v w / ||w||_p row by row, recomputed after every change of the parameters; where weights are projected instead, each step
- * of the optimizer ends with w := v w / ||w||_p, and W~ is W. Every pass works row by row in ascending order: which rows share
- * a block does not change any bit. */
+ * Two floats per unit and example are kept for backward: what the activation saw (or its normalised form) and H, and a third,
+ * the slope of the activation, where that costs more to compute again than to read (activation.h). The buffer of H becomes the
+ * buffer of its gradient, so backward touches no other memory, and may run only once per forward. W~ is W itself, or v w /
+ * ||w||_p row by row, recomputed after every change of the parameters; where weights are projected instead, each step of the
+ * optimizer ends with w := v w / ||w||_p, and W~ is W. Every pass works row by row in ascending order: which rows share a
+ * block does not change any bit. */
 #include <math.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ typedef struct layer {
     layer_activation_t activation;      /* behind this layer; hidden layers only, as the rest */
     float *pre;                         /* [lane_rows][out] */
     float *activated;                   /* [lane_rows][out] H_l, later its gradient */
+    float *slope;                       /* [lane_rows][out] of the activation, or NULL where it is computed again */
     float *rstd;                        /* [lane_rows], or NULL without layer norm */
 } layer_t;
 
@@ -64,6 +66,7 @@ typedef struct mlp {
 
     const float *x;         /* borrowed from forward to backward */
     float *activated_input; /* [lane_rows][inputs], or NULL */
+    float *input_slope;     /* [lane_rows][inputs], or NULL, as of layers */
     float *block;           /* [rows of a block][widest layer] scratch of the affine layer norm */
 } mlp_t;
 
@@ -141,6 +144,8 @@ static void create_layers(mlp_t *mlp, const config_t *config)
         layer_activation_init(&layer->activation, config, l + 1, layer->out, mlp->part.inputs);
         layer->pre = MEM_ARRAY(float, rows * layer->out);
         layer->activated = MEM_ARRAY(float, rows * layer->out);
+        if (layer_activation_keeps(&layer->activation))
+            layer->slope = MEM_ARRAY(float, rows * layer->out);
         if (mlp->layer_norm != LAYER_NORM_NONE)
             layer->rstd = MEM_ARRAY(float, rows);
         widest = layer->out > widest ? layer->out : widest;
@@ -179,7 +184,7 @@ static part_t *mlp_create(const part_setup_t *setup)
 {
     const config_t *config = setup->config;
     mlp_t *mlp = MEM_NEW(mlp_t);
-    mlp->part = (part_t){setup->inputs, setup->lane_rows, setup->values};
+    mlp->part = (part_t){setup->inputs, setup->lane_rows, setup->values, false};
     mlp->layers = (int)config->model.hidden.count + 1;
     mlp->clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY;
     mlp->activate_inputs = config->model.activate_inputs;
@@ -199,6 +204,8 @@ static part_t *mlp_create(const part_setup_t *setup)
     if (mlp->activate_inputs) {
         layer_activation_init(&mlp->input_activation, config, 0, setup->inputs, setup->inputs);
         mlp->activated_input = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
+        if (layer_activation_keeps(&mlp->input_activation))
+            mlp->input_slope = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
     }
     create_layers(mlp, config);
     set_initial_values(mlp, setup);
@@ -216,12 +223,14 @@ static void mlp_destroy(part_t *part)
         layer_activation_fini(&layer->activation);
         mem_free(layer->pre);
         mem_free(layer->activated);
+        mem_free(layer->slope);
         mem_free(layer->rstd);
     }
     layer_activation_fini(&mlp->input_activation);
     mem_free(mlp->layer);
     mem_free(mlp->observed);
     mem_free(mlp->activated_input);
+    mem_free(mlp->input_slope);
     mem_free(mlp->block);
     mem_free(mlp);
 }
@@ -238,6 +247,12 @@ static void add_row(float *restrict sum, const float *restrict row, int n)
 static float *activated_below(const mlp_t *mlp, int l)
 {
     return l > 0 ? mlp->layer[l - 1].activated : mlp->activated_input;
+}
+
+/* The slopes that forward keeps from element `at` on, or NULL. */
+static float *kept(const mlp_t *mlp, float *slope, int64_t at)
+{
+    return slope && !mlp->part.is_forward_only ? slope + at : NULL;
 }
 
 /* From the bare product to the activated output. */
@@ -259,7 +274,8 @@ static void finish_forward(const mlp_t *mlp, const layer_t *layer, int rows)
                 norm_affine_forward(activated + (int64_t)r * layer->out, row, mlp->part.values + layer->gain,
                                     mlp->part.values + layer->shift, layer->out);
         }
-        layer_activation_forward(&layer->activation, activated, affine ? activated : pre, n);
+        layer_activation_forward(&layer->activation, activated, kept(mlp, layer->slope, (int64_t)first * layer->out),
+                                 affine ? activated : pre, n);
     }
 }
 
@@ -268,7 +284,7 @@ static void mlp_forward(part_t *part, float *logits, const float *x, int rows)
     mlp_t *mlp = (mlp_t *)part;
     mlp->x = x;
     if (mlp->activate_inputs)
-        layer_activation_forward(&mlp->input_activation, mlp->activated_input, x, rows);
+        layer_activation_forward(&mlp->input_activation, mlp->activated_input, kept(mlp, mlp->input_slope, 0), x, rows);
 
     for (int l = 0; l < mlp->layers; l++) {
         const layer_t *layer = &mlp->layer[l];
@@ -302,10 +318,11 @@ static void start_backward(const mlp_t *mlp, layer_t *layer, float *dparameters,
     for (int first = 0; first < rows; first += step) {
         const int n = rows - first < step ? rows - first : step;
         const float *pre = layer->pre + (int64_t)first * layer->out;
+        const float *slope = kept(mlp, layer->slope, (int64_t)first * layer->out);
         float *d = layer->activated + (int64_t)first * layer->out;
-        for (int r = 0; affine && r < n; r++)
+        for (int r = 0; affine && !slope && r < n; r++)
             norm_affine_forward(mlp->block + (int64_t)r * layer->out, pre + (int64_t)r * layer->out, gain, shift, layer->out);
-        layer_activation_backward(&layer->activation, d, d, affine ? mlp->block : pre, n);
+        layer_activation_backward(&layer->activation, d, d, affine ? mlp->block : pre, slope, n);
         for (int r = 0; r < n; r++) {
             const float *xhat = pre + (int64_t)r * layer->out;
             float *row = d + (int64_t)r * layer->out;
@@ -403,7 +420,7 @@ static void mlp_backward(part_t *part, float *dparameters, float *dx, const floa
     }
     if (dinput && mlp->activate_inputs) {
         layer_activation_clear(&mlp->input_activation);
-        layer_activation_backward(&mlp->input_activation, dinput, dinput, mlp->x, rows);
+        layer_activation_backward(&mlp->input_activation, dinput, dinput, mlp->x, mlp->input_slope, rows);
         layer_activation_add(&mlp->input_activation, dparameters);
     }
 }
