@@ -48,8 +48,14 @@ enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 /* How a group's sums are made. */
 typedef enum sum_way { WAY_UNKNOWN, WAY_MEMORY, WAY_MPI } sum_way_t;
 
+/* While ranks come together, nothing hurries: of many ranks most would do nothing but look, and take the cores from those that
+ * the others wait for. So sleeps grow with the number of ranks; MPI's own, 0.1 ms long, by the slack that the kernel may add. */
+#define TOGETHER_NS_PER_RANK 50000
+#define TOGETHER_NS_MOST 10000000
+
 struct cluster {
     int rank, size;
+    int64_t sleep_ns_most; /* of a wait */
     double deadline_s;
     bool broken;                       /* a wait has failed */
     char (*hosts)[CLUSTER_HOST_BYTES]; /* [size], empty until gathered */
@@ -88,21 +94,28 @@ static status_t mpi_failed(const char *what, int code)
 
 /* A rest between two looks: none for a moment, then growing sleeps. */
 typedef struct rest {
-    int64_t start_ns, sleep_ns;
+    int64_t start_ns, sleep_ns, most_ns;
 } rest_t;
+
+static int64_t together_ns(int ranks)
+{
+    const int64_t wanted = (int64_t)TOGETHER_NS_PER_RANK * ranks, most = wanted < TOGETHER_NS_MOST ? wanted : TOGETHER_NS_MOST;
+    return most > SLEEP_NS_MAX ? most : SLEEP_NS_MAX;
+}
 
 /* Returns whether there was time to sleep. */
 static bool rest_a_little(rest_t *rest)
 {
     int64_t now = clock_now_ns();
     if (rest->start_ns == 0) {
-        *rest = (rest_t){now, SLEEP_NS_MIN};
+        rest->start_ns = now;
+        rest->sleep_ns = SLEEP_NS_MIN;
         return false;
     }
     if (now - rest->start_ns < SPIN_NS)
         return false;
     nanosleep(&(struct timespec){.tv_nsec = rest->sleep_ns}, NULL);
-    if (rest->sleep_ns < SLEEP_NS_MAX)
+    if (rest->sleep_ns < rest->most_ns)
         rest->sleep_ns += rest->sleep_ns / 4;
     return true;
 }
@@ -134,7 +147,7 @@ static status_t missing(const cluster_t *cluster, const char *what, MPI_Request 
 static status_t try_wait_all(const cluster_t *cluster, const char *what, MPI_Request *requests, const int *ranks, int n)
 {
     const double patience_s = cluster->poll ? 2 * cluster->deadline_s : cluster->deadline_s;
-    rest_t rest = {0};
+    rest_t rest = {.most_ns = cluster->sleep_ns_most};
     patience_t waited = patience_start(clock_now_ns());
     for (;;) {
         int done = 0;
@@ -164,6 +177,7 @@ static status_t gather_named(cluster_t *cluster, const char *what, const void *m
     MPI_Request *requests = MEM_ARRAY(MPI_Request, n);
     int *ranks = MEM_ARRAY(int, n);
     int code = MPI_SUCCESS;
+    cluster->sleep_ns_most = together_ns(cluster->size);
     if (cluster->rank == 0) {
         if (bytes > 0)
             memcpy(all, mine, (size_t)bytes);
@@ -180,6 +194,7 @@ static status_t gather_named(cluster_t *cluster, const char *what, const void *m
     TRY(wait_all(cluster, what, requests, ranks, n));
     code = MPI_Ibcast(all, (int)(bytes * cluster->size), MPI_BYTE, 0, MPI_COMM_WORLD, &requests[0]);
     TRY(code == MPI_SUCCESS ? wait_all(cluster, what, requests, ranks, 1) : mpi_failed(what, code));
+    cluster->sleep_ns_most = SLEEP_NS_MAX;
     mem_free(requests);
     mem_free(ranks);
     return ST_OK;
@@ -200,6 +215,7 @@ static status_t begin_mpi(const launch_t *launch, double start_most_s, int *prov
              "the ranks of the job have not found each other within %.0f s (cluster.start_deadline_s); have all been started?",
              start_most_s);
     time_limit_t *limit = launch->rank <= 0 ? time_limit_start(start_most_s, text) : NULL;
+    prctl(PR_SET_TIMERSLACK, together_ns(launch->size), 0, 0, 0);
     const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, provided);
     time_limit_stop(&limit);
     TRY_MPI("MPI_Init_thread", code);
@@ -252,6 +268,7 @@ status_t cluster_open(double deadline_s, double start_most_s, cluster_t **out)
     TRY_MPI("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
     cluster_t *cluster = MEM_NEW(cluster_t);
+    cluster->sleep_ns_most = SLEEP_NS_MAX;
     cluster->deadline_s = deadline_s;
     MPI_Comm_rank(MPI_COMM_WORLD, &cluster->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &cluster->size);

@@ -54,6 +54,11 @@ bool launch_is_local(void)
     return size > 0 ? here == size : NUMBER_OF(0, "SLURM_STEP_NUM_NODES") == 1;
 }
 
+int launch_local_rank(void)
+{
+    return NUMBER_OF(-1, "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID");
+}
+
 status_t launch_check(const launch_t *launch)
 {
     if (launch->kind != LAUNCH_BARE && launch->kind != LAUNCH_OTHER)

@@ -36,6 +36,9 @@ launch_t launch_read(void);
  * it does not. */
 bool launch_is_local(void);
 
+/* launch_local_rank - number of this rank among those of its host; -1 where the environment does not say. */
+int launch_local_rank(void);
+
 /* launch_check - ST_INPUT where ranks that were started so can never find each other; said by rank 0 alone, with what to do.
  * launch_check_world - the same once MPI is up, by the number of ranks that it knows. */
 WARN_UNUSED status_t launch_check(const launch_t *launch);

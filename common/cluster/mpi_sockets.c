@@ -13,10 +13,22 @@
 
 static in_addr_t own_address; /* in the network's order; 0: wherever it likes */
 
+/* Looking for networks, graphics and files that nobody uses, and at the machine's buses, is a third of what MPI's start takes
+ * of a processor. */
+static void leave_out_devices(void)
+{
+    setenv("OMPI_MCA_pml", "ob1", 0);
+    setenv("OMPI_MCA_osc", "sm", 0);
+    setenv("OMPI_MCA_coll", "basic,libnbc,self", 0);
+    setenv("HWLOC_PLUGINS_PATH", "/nonexistent", 0);
+    setenv("HWLOC_COMPONENTS", "no_os,stop", 0);
+}
+
 void mpi_sockets_confine(const char *address, const char *network)
 {
     if (launch_is_local()) {
         setenv("OMPI_MCA_btl", "self,vader", 0);
+        leave_out_devices();
         return;
     }
     if (!address || getenv("OMPI_MCA_btl_tcp_if_include") || getenv("OMPI_MCA_btl_tcp_if_exclude"))

@@ -2,7 +2,7 @@
  *
  * Left alone it listens on all addresses of the host, in every rank, also where all ranks are on one host and talk through
  * shared memory; btl_tcp_if_include chooses where it is told to be, not where it listens. So ranks of one host do without its
- * TCP, and ranks of several listen on one address, where one was named: a bind to all addresses, which none of our own sockets
+ * TCP and what else no job of one host needs, and ranks of several listen on one address, where one was named: a bind to all addresses, which none of our own sockets
  * asks for, is one to that address. What the user's environment says of Open MPI's transports stays. */
 #ifndef SMELTER_MPI_SOCKETS_H
 #define SMELTER_MPI_SOCKETS_H

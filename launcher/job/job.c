@@ -403,7 +403,7 @@ static status_t run_rank(const options_t *options, const job_kind_t *kind)
         launch_let_first_speak(&launch);
     TRY(met);
     rank_signals_watch_early();
-    if (getenv("OMPI_COMM_WORLD_LOCAL_RANK") && atoi(getenv("OMPI_COMM_WORLD_LOCAL_RANK")) == 0)
+    if (launch_local_rank() == 0)
         leftovers_remove();
     leftovers_mark();
     experiment_t *experiment = NULL;

@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/cluster/launch.h"
 #include "common/files/file.h"
 #include "common/process/descriptors.h"
 #include "launcher/ranks/provenance.h"
@@ -54,6 +56,47 @@ static uint64_t build_hash(void)
     uint64_t hash = hash64(program, bytes, 0);
     mem_free(program);
     return hash;
+}
+
+/* Which file the program is, without reading it. */
+static uint64_t program_file(void)
+{
+    struct stat file;
+    if (stat("/proc/self/exe", &file) != 0)
+        return 0;
+    const uint64_t words[] = {file.st_dev, file.st_ino, (uint64_t)file.st_size, (uint64_t)file.st_mtim.tv_sec,
+                              (uint64_t)file.st_mtim.tv_nsec};
+    return hash64(words, sizeof words, 0);
+}
+
+/* Ranks without a build have that of a rank of their host that runs the same file. Returns whether all have one now. */
+static bool share_builds(roster_t *roster)
+{
+    bool whole = true;
+    for (int r = 0; r < roster->size; r++) {
+        roster_entry_t *e = &roster->entries[r];
+        for (int o = 0; o < roster->size && e->build == 0; o++) {
+            const roster_entry_t *other = &roster->entries[o];
+            if (other->build && other->program == e->program && strcmp(other->host, e->host) == 0)
+                e->build = other->build;
+        }
+        whole = whole && e->build;
+    }
+    return whole;
+}
+
+/* All ranks' entries. To read and hash the program takes longer than all else that a rank says of itself, so one rank of a host
+ * does it for those that run the same file. Collective. */
+static status_t gather_entries(roster_t *roster, cluster_t *cluster, roster_entry_t *mine)
+{
+    mine->program = program_file();
+    mine->build = launch_local_rank() > 0 ? 0 : build_hash();
+    TRY(cluster_gather_all(cluster, mine, sizeof *mine, roster->entries));
+    if (share_builds(roster))
+        return ST_OK;
+    if (mine->build == 0)
+        mine->build = build_hash();
+    return cluster_gather_all(cluster, mine, sizeof *mine, roster->entries);
 }
 
 static status_t check_sizes(roster_t *roster, const config_t *config, bool speak)
@@ -152,17 +195,14 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, uin
 {
     *out = (roster_t){.rank = cluster_rank(cluster), .size = cluster_size(cluster)};
     out->entries = MEM_ARRAY(roster_entry_t, out->size);
-    roster_entry_t mine = {.pid = getpid(),
-                           .build = build_hash(),
-                           .command = command,
-                           .open_files = descriptors_limit(),
-                           .processor = *processor_here()};
+    roster_entry_t mine = {
+        .pid = getpid(), .command = command, .open_files = descriptors_limit(), .processor = *processor_here()};
     snprintf(mine.host, sizeof mine.host, "%s", cluster_host(cluster));
     if (loaded == ST_OK)
         loaded = experiment_hash(experiment, &mine.config);
     mine.status = (int32_t)loaded;
     status_t status;
-    TRY_DONE(cluster_gather_all(cluster, &mine, sizeof mine, out->entries));
+    TRY_DONE(gather_entries(out, cluster, &mine));
     TRY_DONE(check_identities(out, out->rank == 0));
     TRY_DONE(check_sizes(out, experiment->base, out->rank == 0));
     TRY_DONE(check_files(out, out->rank == 0));

@@ -18,6 +18,7 @@ typedef struct roster_entry {
     int64_t pid;
     uint64_t build, config; /* of the program file; of the configuration and its overrides */
     uint64_t command;       /* of the folders on the command line */
+    uint64_t program;       /* which file of its host the program is */
     int32_t status;         /* status_t of loading the configuration */
     int32_t reserved;
     int64_t open_files; /* how many it may have */
