@@ -49,7 +49,8 @@ enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 typedef enum sum_way { WAY_UNKNOWN, WAY_MEMORY, WAY_MPI } sum_way_t;
 
 /* While ranks come together, nothing hurries: of many ranks most would do nothing but look, and take the cores from those that
- * the others wait for. So sleeps grow with the number of ranks; MPI's own, 0.1 ms long, by the slack that the kernel may add. */
+ * the others wait for. So sleeps grow with the number of ranks; MPI's own, 0.1 ms long, by the slack that the kernel may add.
+ * */
 #define TOGETHER_NS_PER_RANK 50000
 #define TOGETHER_NS_MOST 10000000
 

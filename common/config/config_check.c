@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/config/port_range.h"
 #include "common/kernels/gsmelu.h"
 
 static bool is_power_of_two(int64_t n)
@@ -212,6 +213,17 @@ static int add_activations(const config_t *config, complaint_t *out, int n)
     return n;
 }
 
+/* add_cluster - what is wrong with the places of sockets. */
+static int add_cluster(const config_t *config, complaint_t *out, int n)
+{
+    port_range_t ports;
+    const char *why = port_range_parse(config->cluster.ports, &ports);
+    if (!why)
+        return n;
+    return add(out, n, "cluster.ports", NULL, NULL,
+               mem_printf("cluster.ports '%s' %s; write a range such as 20000-20100", config->cluster.ports, why));
+}
+
 int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
 {
     int64_t lanes = config->train.lanes, batch = config->train.batch;
@@ -249,5 +261,5 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
             mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
                        "avazu, libsvm)",
                        config->data.input));
-    return add_activations(config, out, add_methods(config, out, n));
+    return add_activations(config, out, add_methods(config, out, add_cluster(config, out, n)));
 }

@@ -112,7 +112,8 @@
     X(INT, shards_per_server, "1", 1, 64, FREE, "shard threads per server, each with its own socket, tables and LMDB environment") \
     X(WORD(TRANSPORT), transport, "auto", 0, 0, FREE, "what carries pulls, pushes and control") \
     X(WORD(ENCRYPTION), encryption, "auto", 0, 0, FREE, "whether they are encrypted (docs/SECURITY.md)") \
-    X(TEXT, interface, "", 0, 0, FREE, "for tcp: an interface's name, an address, or a network such as 10.0.0.0/8; empty takes the first network that all hosts share") \
+    X(TEXT, interface, "", 0, 0, FREE, "for tcp: names of interfaces, addresses, and networks such as 10.0.0.0/8, between commas, the best first; empty takes the first network that all hosts share and is not blocked") \
+    X(TEXT, ports, "", 0, 0, FREE, "for tcp: the ports that ranks and MPI listen on, such as 20000-20100; empty: any that are free") \
     X(NUM, deadline_s, "30", 0.5, 86400, FREE, "longest silence of a rank, in seconds, before it is named and the job ends") \
     X(NUM, start_deadline_s, "60", 1, 86400, FREE, "longest time from the start of the ranks until all have found each other, in seconds") \
     X(BOOL, mixed_processors, "false", 0, 0, FREE, "allow ranks whose processors compute with different bits at sync and invariant, and to go on with a run on another kind") \

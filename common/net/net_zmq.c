@@ -67,6 +67,7 @@ typedef struct net_zmq {
     int64_t deadline_ms;
     const char *const *hosts; /* [n_hosts] that may connect over tcp */
     int n_hosts;
+    int first_port, last_port;
     void *router; /* also in sockets, or NULL */
     int router_index;
     void **sockets;
@@ -512,6 +513,8 @@ status_t net_zmq_create(const net_zmq_options_t *options, net_t **out)
     net->in_pieces = options->in_pieces;
     net->hosts = options->hosts;
     net->n_hosts = options->n_hosts;
+    net->first_port = options->first_port;
+    net->last_port = options->last_port;
     net->deadline_ms = (int64_t)(options->deadline_s * 1000 + 0.5);
     *out = &net->base;
     return ST_OK;
@@ -519,13 +522,51 @@ status_t net_zmq_create(const net_zmq_options_t *options, net_t **out)
 
 /* ---- endpoints ---- */
 
+static status_t read_back(void *socket, const char *wanted, char endpoint[NET_ENDPOINT_BYTES])
+{
+    size_t bytes = NET_ENDPOINT_BYTES;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &bytes) != 0)
+        return FAIL(ST_SYSTEM, "the endpoint bound for %s cannot be read back: %s", wanted, zmq_strerror(errno));
+    return ST_OK;
+}
+
 static status_t bind_endpoint(void *socket, const char *wanted, char endpoint[NET_ENDPOINT_BYTES])
 {
     if (zmq_bind(socket, wanted) != 0)
         return FAIL(ST_SYSTEM, "cannot listen on %s: %s", wanted, zmq_strerror(errno));
-    size_t bytes = NET_ENDPOINT_BYTES;
-    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &bytes) != 0)
-        return FAIL(ST_SYSTEM, "the endpoint bound for %s cannot be read back: %s", wanted, zmq_strerror(errno));
+    return read_back(socket, wanted, endpoint);
+}
+
+/* To the address and the first of the ports that is free. */
+static status_t bind_port(const net_zmq_t *net, void *socket, const char *address, char endpoint[NET_ENDPOINT_BYTES])
+{
+    char wanted[NET_ENDPOINT_BYTES];
+    for (int port = net->first_port; port <= net->last_port; port++) {
+        snprintf(wanted, sizeof wanted, "tcp://%.100s:%d", address, port);
+        if (zmq_bind(socket, wanted) == 0)
+            return read_back(socket, wanted, endpoint);
+        if (errno != EADDRINUSE)
+            return FAIL(ST_SYSTEM, "cannot listen on %s: %s", wanted, zmq_strerror(errno));
+    }
+    return FAIL(ST_SYSTEM, "cannot listen on %s: the ports %d-%d of cluster.ports are all taken; give a wider range", address,
+                net->first_port, net->last_port);
+}
+
+static status_t bind_all(const net_zmq_t *net, void *socket, const char *where, char endpoints[NET_ENDPOINT_BYTES])
+{
+    char wanted[NET_ENDPOINT_BYTES], one[NET_ENDPOINT_BYTES], address[NET_ENDPOINT_BYTES];
+    size_t used = 0;
+    if (*where == '/') {
+        snprintf(wanted, sizeof wanted, "ipc://%s/%x-%x", where, (unsigned)net->self,
+                 (unsigned)(atomic_fetch_add(&ipc_paths, 1) & 0xffff));
+        return bind_endpoint(socket, wanted, endpoints);
+    }
+    for (int i = 0; net_zmq_endpoint(where, i, address)[0]; i++) {
+        snprintf(wanted, sizeof wanted, "tcp://%.100s:*", address);
+        TRY(net->first_port ? bind_port(net, socket, address, one) : bind_endpoint(socket, wanted, one));
+        used += (size_t)snprintf(endpoints + used, NET_ENDPOINT_BYTES - used, "%s%s", i ? "," : "", one);
+        ASSERT(used < NET_ENDPOINT_BYTES);
+    }
     return ST_OK;
 }
 
@@ -545,8 +586,11 @@ static status_t admit_hosts(const net_zmq_t *net, void *socket)
     return ST_OK;
 }
 
-static status_t listen_on(net_zmq_t *net, bool tcp, const char *wanted, char endpoint[NET_ENDPOINT_BYTES])
+status_t net_zmq_listen(net_t *base, const char *where, char endpoints[NET_ENDPOINT_BYTES])
 {
+    net_zmq_t *net = (net_zmq_t *)base;
+    ASSERT(base->ops == &zmq_ops && !net->router);
+    const bool tcp = *where != '/';
     void *router;
     TRY(open_socket(net, ZMQ_ROUTER, tcp, &router));
     status_t status;
@@ -554,29 +598,27 @@ static status_t listen_on(net_zmq_t *net, bool tcp, const char *wanted, char end
     TRY_DONE(zeromq_set(router, ZMQ_ROUTER_MANDATORY, 1, "ZMQ_ROUTER_MANDATORY"));
     TRY_DONE(tcp ? admit_hosts(net, router) : admit_own_user(router));
     TRY_DONE(door_keep(router, net->keys));
-    TRY_DONE(bind_endpoint(router, wanted, bound));
+    TRY_DONE(bind_all(net, router, where, bound));
     net->router = router;
     net->router_index = net->n_sockets;
     add_socket(net, router, -1);
-    memcpy(endpoint, bound, sizeof bound);
+    memcpy(endpoints, bound, sizeof bound);
 done:
     if (status != ST_OK)
         zmq_close(router);
     return status;
 }
 
-status_t net_zmq_listen(net_t *base, const char *where, char endpoint[NET_ENDPOINT_BYTES])
+char *net_zmq_endpoint(const char *endpoints, int number, char endpoint[NET_ENDPOINT_BYTES])
 {
-    net_zmq_t *net = (net_zmq_t *)base;
-    ASSERT(base->ops == &zmq_ops && !net->router);
-    const bool tcp = *where != '/';
-    char wanted[NET_ENDPOINT_BYTES];
-    if (tcp)
-        snprintf(wanted, sizeof wanted, "tcp://%s:*", where);
-    else
-        snprintf(wanted, sizeof wanted, "ipc://%s/%x-%x", where, (unsigned)net->self,
-                 (unsigned)(atomic_fetch_add(&ipc_paths, 1) & 0xffff));
-    return listen_on(net, tcp, wanted, endpoint);
+    const bool is_list = *endpoints != '/' && strncmp(endpoints, "ipc:", 4) != 0; /* a path may have a comma */
+    for (; is_list && number > 0 && *endpoints; number--) {
+        endpoints += strcspn(endpoints, ",");
+        endpoints += *endpoints == ',';
+    }
+    const size_t bytes = number > 0 ? 0 : is_list ? strcspn(endpoints, ",") : strlen(endpoints);
+    snprintf(endpoint, NET_ENDPOINT_BYTES, "%.*s", (int)bytes, endpoints);
+    return endpoint;
 }
 
 status_t net_zmq_dial(net_t *base, int peer, int rank, const char *endpoint)

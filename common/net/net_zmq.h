@@ -23,14 +23,20 @@ typedef struct net_zmq_options {
                               * anything is allocated for it; at both ends alike, and wherever strangers can connect */
     const char *const *hosts; /* [n_hosts] IPv4 addresses that may connect over tcp; n_hosts 0: all.  Borrowed until listen */
     int n_hosts;
+    int first_port, last_port; /* which a listener over tcp takes the first free one of; 0, 0: any */
 } net_zmq_options_t;
 
 /* net_zmq_create - a transport for the rank of `keys`; **owned**, net->ops->close. */
 WARN_UNUSED status_t net_zmq_create(const net_zmq_options_t *options, net_t **out);
 
-/* net_zmq_listen - bind: to an IPv4 address of this host (addresses.h) and a free port, or to a Unix socket in the folder of
- * that absolute path (ipc_folder.h). The endpoint is written to endpoint. net_keys_meet has come before. */
-WARN_UNUSED status_t net_zmq_listen(net_t *net, const char *where, char endpoint[NET_ENDPOINT_BYTES]);
+/* net_zmq_listen - bind: to IPv4 addresses of this host (addresses.h) with commas between them, each with a free port, or to a
+ * Unix socket in the folder of that absolute path (ipc_folder.h). What it has become is written to endpoints, with commas as
+ * well. net_keys_meet has come before. ST_SYSTEM: none of the ports is free. */
+WARN_UNUSED status_t net_zmq_listen(net_t *net, const char *where, char endpoints[NET_ENDPOINT_BYTES]);
+
+/* net_zmq_endpoint - the endpoint of this number among those of a listener; returns endpoint, "" where there are not so many.
+ * */
+char *net_zmq_endpoint(const char *endpoints, int number, char endpoint[NET_ENDPOINT_BYTES]);
 
 /* net_zmq_dial - connect to a listening net_t of rank `rank` and call it `peer`. Does not wait for it. Where the net_t
  * listens too, choose a number that no dialling rank has (message.h numbers shards so).  ST_INPUT: the endpoint is

@@ -16,6 +16,7 @@
 #include "common/cluster/cluster.h"
 #include "common/cluster/launch.h"
 #include "common/cluster/mpi_sockets.h"
+#include "common/config/port_range.h"
 #include "common/kernels/gemm.h"
 #include "common/net/addresses.h"
 #include "common/net/heartbeat.h"
@@ -54,7 +55,8 @@ static status_t report_start(const mpirun_death_t *death, int ranks, int exit_co
         return FAIL(ST_TIMEOUT,
                     "all %d ranks have started, but have not found each other within %" PRId64
                     " s (cluster.start_deadline_s), and were "
-                    "ended; is MPI allowed to use the network between them?",
+                    "ended; is MPI allowed to use the network between them? cluster.interface names another, cluster.ports the "
+                    "ports that are open",
                     ranks, seconds);
     if (death->here == 0)
         return FAIL(ST_PEER, "mpirun ended with exit code %d before a rank had started; what it said is above", exit_code);
@@ -130,17 +132,13 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     int exit_code = 0;
     const int ranks = roster_ranks(experiment->base);
     const int64_t start_s = (int64_t)experiment->base->cluster.start_deadline_s;
-    char ip[ADDRESS_TEXT_BYTES];
-    address_t address;
-    const char *interface = experiment->base->cluster.interface;
-    const bool is_local = mpirun_is_local(), named = !is_local && addresses_find(interface, &address);
-    if (named)
-        mpirun_guard_settings(interface, &address);
-    const mpirun_limits_t limits = {(int)start_s, experiment->base->cluster.deadline_s,
-                                    is_local ? "127.0.0.1"
-                                    : named  ? address_text(&address, ip)
-                                             : MPIRUN_GUARD_ALL};
-    TRY(mpirun_spawn(ranks, argv, &limits, &death, &exit_code));
+    const bool is_local = mpirun_is_local();
+    char *listen = is_local ? mem_strdup("127.0.0.1") : mpirun_guard_settings(&experiment->base->cluster);
+    const mpirun_limits_t limits = {(int)start_s, experiment->base->cluster.deadline_s, listen,
+                                    is_local ? "" : experiment->base->cluster.ports};
+    const status_t status = mpirun_spawn(ranks, argv, &limits, &death, &exit_code);
+    mem_free(listen);
+    TRY(status);
     if (!death.together && (exit_code != 0 || death.here == 0))
         TRY(report_start(&death, ranks, exit_code, start_s));
     return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
@@ -380,10 +378,17 @@ static status_t agree(cluster_t *cluster, experiment_t *experiment, uint64_t com
 /* MPI's sockets follow cluster.interface. That nothing has this name is said later, when all hosts' lists are there. */
 static void confine_mpi(const experiment_t *experiment)
 {
-    char ip[ADDRESS_TEXT_BYTES], network[ADDRESS_NETWORK_BYTES];
-    address_t address;
-    const bool named = experiment && addresses_find(experiment->base->cluster.interface, &address);
-    mpi_sockets_confine(named ? address_text(&address, ip) : NULL, named ? address_network(&address, network) : NULL);
+    address_t found[ADDRESS_CANDIDATES];
+    port_range_t ports = {0, 0};
+    const int n = experiment ? addresses_find(experiment->base->cluster.interface, found) : 0;
+    char *addresses = address_list(found, n, false), *networks = address_list(found, n, true);
+    char *passed_over = addresses_passed_over();
+    if (experiment && port_range_parse(experiment->base->cluster.ports, &ports))
+        ports = (port_range_t){0, 0};
+    mpi_sockets_confine(&(mpi_sockets_t){addresses, networks, passed_over, ports.first, ports.last});
+    mem_free(addresses);
+    mem_free(networks);
+    mem_free(passed_over);
 }
 
 /* Of the folders on the command line, as they are given: all ranks must have been given the same. */

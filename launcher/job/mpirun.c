@@ -440,7 +440,7 @@ status_t mpirun_spawn(int np, char *const argv[], const mpirun_limits_t *limits,
     log_line(&words);
     *death = (mpirun_death_t){.rank = -1};
     setenv(LAUNCH_BY_SMELTER, "1", 1);
-    mpirun_guard_t guard = mpirun_guard_arm(limits->listen);
+    mpirun_guard_t guard = mpirun_guard_arm(limits->listen, limits->ports);
     status_t status = run(mpirun, &words, limits, death, exit_code);
     mpirun_guard_disarm(&guard);
     free_words(&words);

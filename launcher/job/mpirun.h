@@ -34,6 +34,7 @@ typedef struct mpirun_limits {
     int start_most_s;   /* in which the ranks must be together; 0: any time */
     double deadline_s;  /* after which ranks name each other as silent */
     const char *listen; /* the IPv4 address that mpirun listens on (mpirun_guard.h) */
+    const char *ports;  /* and the ports of which it takes one; "": any */
 } mpirun_limits_t;
 
 /* mpirun_spawn - run `mpirun -np np <this binary> argv[1] argv[2] ...` and wait for its end.

@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/net/addresses.h"
 #include "launcher/job/guard/guard_names.h"
 
 /* The assembler takes the library in as it is; the Makefile names it as a prerequisite of this object. */
@@ -35,17 +36,19 @@ static int library_file(void)
     return -1;
 }
 
-mpirun_guard_t mpirun_guard_arm(const char *address)
+mpirun_guard_t mpirun_guard_arm(const char *addresses, const char *ports)
 {
     const char *before = getenv("LD_PRELOAD"), *wish = getenv(GUARD_ADDRESS);
-    const bool is_off = !address || (wish && strcmp(wish, "off") == 0);
+    const bool is_off = !addresses || (wish && strcmp(wish, "off") == 0);
     mpirun_guard_t guard = {.fd = is_off ? -1 : library_file()};
     if (guard.fd < 0)
         return guard;
     guard.before = before ? mem_strdup(before) : NULL;
     char *all = mem_printf("/proc/self/fd/%d%s%s", guard.fd, before ? ":" : "", before ? before : "");
     setenv("LD_PRELOAD", all, 1);
-    setenv(GUARD_ADDRESS, address, 1);
+    setenv(GUARD_ADDRESS, addresses, 1);
+    if (*ports)
+        setenv(GUARD_PORTS, ports, 1);
     if (before)
         setenv(GUARD_PRELOAD_BEFORE, before, 1);
     mem_free(all);
@@ -62,6 +65,7 @@ void mpirun_guard_disarm(mpirun_guard_t *guard)
     else
         unsetenv("LD_PRELOAD");
     unsetenv(GUARD_ADDRESS);
+    unsetenv(GUARD_PORTS);
     unsetenv(GUARD_PRELOAD_BEFORE);
     mem_free(guard->before);
     *guard = (mpirun_guard_t){.fd = -1};
@@ -69,29 +73,75 @@ void mpirun_guard_disarm(mpirun_guard_t *guard)
 
 /* ---- several hosts ----------------------------------------------------------------------------------------------------- */
 
-void mpirun_guard_settings(const char *interface, const address_t *address)
+/* cluster.interface as Open MPI takes it, which knows names and networks, and no address alone; **owned**. */
+static char *interfaces_for_mpi(const char *wanted)
 {
-    char path[4096], ip[ADDRESS_TEXT_BYTES], network[ADDRESS_NETWORK_BYTES];
-    const bool is_address = strcmp(interface, address_text(address, ip)) == 0; /* Open MPI knows names and networks */
-    if (!getenv("OMPI_MCA_oob_tcp_if_exclude"))
-        setenv("OMPI_MCA_oob_tcp_if_include", is_address ? address_network(address, network) : interface, 0);
+    char *list = mem_strdup(""), *words = mem_strdup(wanted), *rest = words, *word;
+    while ((word = strtok_r(rest, ", \t", &rest))) {
+        address_t found[ADDRESS_CANDIDATES];
+        char network[ADDRESS_NETWORK_BYTES];
+        const bool is_address = strspn(word, "0123456789.") == strlen(word) && addresses_find(word, found) == 1;
+        char *longer = mem_printf("%s%s%s", list, *list ? "," : "", is_address ? address_network(&found[0], network) : word);
+        mem_free(list);
+        list = longer;
+    }
+    mem_free(words);
+    return list;
+}
+
+static void set_launch_agent(const char *interface, const char *ports)
+{
+    char path[4096];
     const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     path[n > 0 ? n : 0] = 0;
     if (n <= 0 || strpbrk(path, " \t"))
         return; /* mpirun cuts the line at blanks */
-    char *agent = mem_printf("%s " MPIRUN_GUARD_DAEMON " %s orted", path, interface);
+    char *words = mem_strdup(interface), *to = words;
+    for (const char *from = interface; *from; from++) {
+        const bool blank = *from == ' ' || *from == '\t';
+        if (!blank || (to > words && to[-1] != ','))
+            *to++ = blank ? ',' : *from;
+    }
+    *to = 0;
+    char *agent = mem_printf("%s " MPIRUN_GUARD_DAEMON " %s@%s orted", path, words, ports);
     setenv("OMPI_MCA_orte_launch_agent", agent, 0);
     mem_free(agent);
+    mem_free(words);
+}
+
+char *mpirun_guard_settings(const struct config_cluster *cluster)
+{
+    address_t found[ADDRESS_CANDIDATES];
+    const int n = addresses_find(cluster->interface, found);
+    const bool is_set = getenv("OMPI_MCA_oob_tcp_if_include") || getenv("OMPI_MCA_oob_tcp_if_exclude");
+    if (n || *cluster->ports)
+        set_launch_agent(cluster->interface, cluster->ports);
+    if (!n) {
+        char *passed_over = addresses_passed_over();
+        if (*passed_over && !is_set)
+            setenv("OMPI_MCA_oob_tcp_if_exclude", passed_over, 0);
+        mem_free(passed_over);
+        return mem_strdup(MPIRUN_GUARD_ALL);
+    }
+    if (!is_set) {
+        char *list = interfaces_for_mpi(cluster->interface);
+        setenv("OMPI_MCA_oob_tcp_if_include", list, 0);
+        mem_free(list);
+    }
+    return address_list(found, n, false);
 }
 
 int mpirun_guard_daemon(char *const words[])
 {
-    char ip[ADDRESS_TEXT_BYTES];
-    address_t address;
-    if (!words[1] || !words[2])
+    address_t found[ADDRESS_CANDIDATES];
+    char *at = words[1] ? strrchr(words[1], '@') : NULL;
+    if (!at || !words[2])
         return 2;
-    const bool found = addresses_find(words[1], &address);
-    mpirun_guard_t guard = mpirun_guard_arm(found ? address_text(&address, ip) : MPIRUN_GUARD_ALL);
+    *at = 0;
+    const int n = addresses_find(words[1], found);
+    char *listen = n ? address_list(found, n, false) : mem_strdup(MPIRUN_GUARD_ALL);
+    mpirun_guard_t guard = mpirun_guard_arm(listen, at + 1);
+    mem_free(listen);
     execvp(words[2], words + 2);
     log_error("%s cannot be executed: %m; is Open MPI installed on this host, and in PATH?", words[2]);
     mpirun_guard_disarm(&guard);

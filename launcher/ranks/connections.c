@@ -8,17 +8,16 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/net/addresses.h"
+#include "common/config/port_range.h"
 #include "common/net/ipc_folder.h"
 #include "common/net/message.h"
 #include "common/net/net_zmq.h"
+#include "launcher/ranks/routes.h"
 
 /* Where the sockets of this job are. */
 typedef struct meeting_place {
     bool tcp, encrypt;
-    char address[ADDRESS_TEXT_BYTES]; /* of this host, for tcp */
-    char **hosts;                     /* [n_hosts] all addresses of all hosts of the job, likewise */
-    int n_hosts;
+    routes_t routes;     /* for tcp */
     ipc_folder_t folder; /* rank 0's; the others know its path */
 } meeting_place_t;
 
@@ -58,44 +57,6 @@ static status_t gather_status(cluster_t *cluster, status_t own, int *first, stat
 }
 
 /* ---- where ------------------------------------------------------------------------------------------------------------- */
-
-/* Whichever of its addresses a host dials from. */
-static void list_addresses(const addresses_t *all, int hosts, meeting_place_t *place)
-{
-    place->hosts = MEM_ARRAY(char *, (int64_t)hosts *ADDRESSES_MOST);
-    for (int h = 0; h < hosts; h++)
-        for (int i = 0; i < all[h].n; i++) {
-            char text[ADDRESS_TEXT_BYTES];
-            place->hosts[place->n_hosts++] = mem_strdup(address_text(&all[h].at[i], text));
-        }
-}
-
-/* The hosts of the job, and the addresses that they have and listen on. The same on all ranks, so that rank 0
- * says what is wrong for all. Collective. */
-static status_t agree_on_address(const roster_t *roster, cluster_t *cluster, const char *interface, meeting_place_t *place)
-{
-    addresses_t mine = {0}, *all = mem_alloc((size_t)roster->size, sizeof *all);
-    int *chosen = MEM_ARRAY(int, roster->size), hosts = 0;
-    status_t listed = addresses_here(roster->entries[roster->rank].host, &mine), status;
-    TRY_DONE(cluster_gather_all(cluster, &mine, sizeof mine, all));
-    for (int r = 0; r < roster->size; r++) {
-        int h = 0;
-        while (h < hosts && strcmp(all[h].host, roster->entries[r].host) != 0)
-            h++;
-        if (h == hosts)
-            memmove(&all[hosts++], &all[r], sizeof *all);
-    }
-    TRY_DONE(addresses_choose(all, hosts, interface, roster->rank == 0, chosen));
-    TRY_DONE(listed);
-    for (int h = 0; h < hosts; h++)
-        if (strcmp(all[h].host, mine.host) == 0)
-            address_text(&all[h].at[chosen[h]], place->address);
-    list_addresses(all, hosts, place);
-done:
-    mem_free(all);
-    mem_free(chosen);
-    return status;
-}
 
 /* Rank 0 has made a folder; *all_see: all ranks have it, too. ST_INPUT: rank 0 could not, and has said why. Collective. */
 static status_t agree_on_folder(const roster_t *roster, cluster_t *cluster, meeting_place_t *place, bool *all_see, int *blind)
@@ -151,7 +112,7 @@ static status_t choose_place(const roster_t *roster, cluster_t *cluster, const c
     if (!place->tcp)
         TRY(choose_ipc(roster, cluster, ipc, place));
     if (place->tcp)
-        TRY(agree_on_address(roster, cluster, config->cluster.interface, place));
+        TRY(routes_agree(roster, cluster, config, &place->routes));
     place->encrypt = config->cluster.encryption == ENCRYPTION_AUTO ? place->tcp : config->cluster.encryption == ENCRYPTION_ON;
     return ST_OK;
 }
@@ -218,24 +179,31 @@ static status_t listen_here(const roster_t *roster, const net_zmq_options_t *opt
     return ST_OK;
 }
 
-static status_t dial_shards(const roster_t *roster, net_t *net, const char *all, int64_t block)
+/* All ranks' endpoints. */
+typedef struct directory {
+    const char *all; /* [ranks][block] */
+    int64_t block;
+    const int *number; /* [ranks] which one of a listener's is dialled; NULL: it has one */
+} directory_t;
+
+/* peer is the i-th listener of the rank. */
+static status_t dial(net_t *net, const directory_t *directory, int peer, int rank, int i)
 {
-    for (int s = 0; s < roster_shards(roster); s++) {
-        const int rank = 1 + s / roster->shards_per_server;
-        TRY(net_zmq_dial(net, PEER_SHARD(s), rank,
-                         all + rank * block + (int64_t)(s % roster->shards_per_server) * NET_ENDPOINT_BYTES));
-    }
-    return ST_OK;
+    char endpoint[NET_ENDPOINT_BYTES];
+    const char *its = directory->all + rank * directory->block + (int64_t)i * NET_ENDPOINT_BYTES;
+    return net_zmq_dial(net, peer, rank, net_zmq_endpoint(its, directory->number ? directory->number[rank] : 0, endpoint));
 }
 
-static status_t dial_others(const roster_t *roster, net_t *control, const char *all, int64_t block)
+static status_t dial_others(const roster_t *roster, net_t *control, const directory_t *directory)
 {
     const role_t role = roster_role(roster, roster->rank);
     if (role != ROLE_COORDINATOR) {
-        TRY(net_zmq_dial(control, PEER_COORDINATOR, 0, all));
-        TRY(net_zmq_dial(control, PEER_PULSE, 0, all + NET_ENDPOINT_BYTES));
+        TRY(dial(control, directory, PEER_COORDINATOR, 0, 0));
+        TRY(dial(control, directory, PEER_PULSE, 0, 1));
     }
-    return role == ROLE_SERVER ? ST_OK : dial_shards(roster, control, all, block);
+    for (int s = 0; role != ROLE_SERVER && s < roster_shards(roster); s++)
+        TRY(dial(control, directory, PEER_SHARD(s), 1 + s / roster->shards_per_server, s % roster->shards_per_server));
+    return ST_OK;
 }
 
 /* Every rank's endpoints to every rank. ST_PEER where the coordinator's or a server's are empty: that rank has logged why.
@@ -268,7 +236,7 @@ static status_t listen_in_turn(const roster_t *roster, cluster_t *cluster, const
 /* ---- everybody there --------------------------------------------------------------------------------------------------- */
 
 /* Who dials a listening net of this rank: all others the coordinator, the coordinator and all workers a shard. */
-static status_t await_on(const roster_t *roster, net_t *net, double most_s)
+static status_t await_on(const roster_t *roster, net_t *net, const char *endpoints, double most_s)
 {
     const bool leads = roster->rank == 0;
     int *ranks = MEM_ARRAY(int, roster->size), n = 0, missing = -1;
@@ -278,31 +246,33 @@ static status_t await_on(const roster_t *roster, net_t *net, double most_s)
     status_t status = net_zmq_await(net, ranks, n, most_s, &missing);
     char name[160];
     if (status != ST_OK)
-        log_error("%s has not connected within %g s; is something between the hosts that lets no connections through?",
-                  roster_full_name(roster, missing, name, sizeof name), most_s);
+        log_error("%s has not connected within %g s to %s; is something between the hosts that lets no connections through? "
+                  "cluster.interface names another network, cluster.ports the ports that are open",
+                  roster_full_name(roster, missing, name, sizeof name), most_s, endpoints);
     mem_free(ranks);
     return status;
 }
 
-static status_t await_others(const roster_t *roster, double deadline_s, const connections_t *c)
+static status_t await_others(const roster_t *roster, double deadline_s, const connections_t *c, const char *endpoints)
 {
     const double most_s = 0.5 * deadline_s; /* the others wait for the deadline, over MPI */
     if (c->pulse) {
-        TRY(await_on(roster, c->control, most_s));
-        TRY(await_on(roster, c->pulse, most_s));
+        TRY(await_on(roster, c->control, endpoints, most_s));
+        TRY(await_on(roster, c->pulse, endpoints + NET_ENDPOINT_BYTES, most_s));
     }
     for (int i = 0; i < c->n_shards; i++)
         if (c->shards[i])
-            TRY(await_on(roster, c->shards[i], most_s));
+            TRY(await_on(roster, c->shards[i], endpoints + (int64_t)i * NET_ENDPOINT_BYTES, most_s));
     return ST_OK;
 }
 
 /* Collective; ST_PEER: another rank has said why not. */
-static status_t all_connected(const roster_t *roster, cluster_t *cluster, double deadline_s, const connections_t *c)
+static status_t all_connected(const roster_t *roster, cluster_t *cluster, double deadline_s, const connections_t *c,
+                              const char *endpoints)
 {
     int first;
     status_t its;
-    const status_t own = await_others(roster, deadline_s, c);
+    const status_t own = await_others(roster, deadline_s, c, endpoints);
     TRY(gather_status(cluster, own, &first, &its));
     TRY(own);
     return first < 0 ? ST_OK : ST_PEER;
@@ -311,13 +281,18 @@ static status_t all_connected(const roster_t *roster, cluster_t *cluster, double
 static status_t connect_all(const roster_t *roster, cluster_t *cluster, const config_t *config, const meeting_place_t *place,
                             connections_t *c)
 {
+    port_range_t ports;
+    const char *wrong = port_range_parse(config->cluster.ports, &ports);
+    ASSERT(!wrong); /* config_complaints has looked */
     const net_zmq_options_t options = {.keys = c->keys,
                                        .deadline_s = config->cluster.deadline_s,
                                        .in_pieces = place->tcp || place->encrypt,
-                                       .hosts = (const char *const *)place->hosts,
-                                       .n_hosts = place->n_hosts};
+                                       .hosts = (const char *const *)place->routes.addresses,
+                                       .n_hosts = place->routes.n_addresses,
+                                       .first_port = ports.first,
+                                       .last_port = ports.last};
     const int64_t block = endpoints_bytes(roster);
-    const char *where = place->tcp ? place->address : place->folder.path;
+    const char *where = place->tcp ? place->routes.listen : place->folder.path;
     char *mine = MEM_ARRAY(char, block), *all = MEM_ARRAY(char, block * roster->size);
     status_t own = net_zmq_create(&options, &c->control), status;
     TRY_DONE(listen_in_turn(roster, cluster, &options, where, c, mine, &own));
@@ -326,8 +301,9 @@ static status_t connect_all(const roster_t *roster, cluster_t *cluster, const co
     const status_t heard = exchange_endpoints(roster, cluster, mine, block, all);
     TRY_DONE(own);
     TRY_DONE(heard);
-    TRY_DONE(dial_others(roster, c->control, all, block));
-    status = all_connected(roster, cluster, config->cluster.deadline_s, c);
+    const directory_t directory = {all, block, place->tcp ? place->routes.number : NULL};
+    TRY_DONE(dial_others(roster, c->control, &directory));
+    status = all_connected(roster, cluster, config->cluster.deadline_s, c, mine);
 done:
     mem_free(mine);
     mem_free(all);
@@ -345,9 +321,7 @@ status_t connections_open(const roster_t *roster, cluster_t *cluster, const conf
 done:
     if (roster->rank == 0)
         ipc_folder_remove(&place.folder);
-    for (int i = 0; i < place.n_hosts; i++)
-        mem_free(place.hosts[i]);
-    mem_free(place.hosts);
+    routes_fini(&place.routes);
     return status;
 }
 

@@ -337,7 +337,7 @@ static outcome_t *launch(int np, const char *mode, int interrupt_ms)
         dup2(ofd, 1);
         dup2(efd, 2);
         char *argv[] = {(char *)"test_cluster", (char *)"rank", (char *)mode, NULL};
-        o.status = mpirun_spawn(np, argv, &(mpirun_limits_t){30, 30, NULL}, &o.death, &o.exit_code);
+        o.status = mpirun_spawn(np, argv, &(mpirun_limits_t){30, 30, NULL, ""}, &o.death, &o.exit_code);
         FILE *f = fopen(facts, "wb");
         bool ok = f && fwrite(&o, sizeof o, 1, f) == 1;
         if (f)
@@ -485,7 +485,7 @@ static void test_no_mpirun(void **state)
     mpirun_death_t death;
     int exit_code = -1;
     catch_start();
-    assert_int_equal(mpirun_spawn(2, argv, &(mpirun_limits_t){30, 30, NULL}, &death, &exit_code), ST_INPUT);
+    assert_int_equal(mpirun_spawn(2, argv, &(mpirun_limits_t){30, 30, NULL, ""}, &death, &exit_code), ST_INPUT);
     catch_stop();
     assert_caught("there is no mpirun in PATH; install Open MPI");
     assert_int_equal(exit_code, -1);

@@ -35,13 +35,18 @@ named_interface() {
     expect_errors 1 "$T/log"
 }
 
-# A bridge that is the same on both hosts, and comes first, joins no hosts.
+# A bridge that is the same on both hosts, and comes first, joins no hosts; nor does a network without a wire, which comes
+# second.
 bridge_on_both() {
-    local bridge=(env NETNS_BRIDGE=docker0 "$TWO_HOSTS" 2 3 -- "$SMELTER" train "$T/c.yaml" --out "$T/bridge")
+    local bridge=(env NETNS_BRIDGE=docker0 NETNS_PARTED=virbr0 "$TWO_HOSTS" 2 3 -- "$SMELTER" train "$T/c.yaml" --out "$T/bridge")
     run "$T/log" "${bridge[@]}"
     expect "exit code $CODE" [ "$CODE" = 0 ]
     expect "$(digest_of "$T/bridge") instead of $ONE" [ "$(digest_of "$T/bridge")" = "$ONE" ]
     expect "something is said of interfaces" [ -z "$(grep interface "$T/log")" ]
+    run "$T/log" "${bridge[@]}" --set cluster.interface=docker0,virbr0
+    expect "exit code $CODE without a wire" [ "$CODE" = 2 ]
+    expect_line "$T/log" 'node2 cannot connect to node1: it has tried 172.18.0.1 for 2.5 s; is something between them that lets no connections'
+    expect_errors 1 "$T/log"
     run "$T/log" "${bridge[@]}" --set cluster.interface=docker0
     expect "exit code $CODE with the bridge" [ "$CODE" = 2 ]
     expect_line "$T/log" 'cluster.interface "docker0": node1 and node2 have the same address there, 172.17.0.1, and cannot reach each other; node1 has lo'

@@ -83,7 +83,7 @@ across_hosts() {
     printf 'node1 slots=2\nnode2 slots=1\n' >"$NETNS_DIR/hosts"
     start "$T/log" netns_run 1 env OMPI_MCA_orte_default_hostfile="$NETNS_DIR/hosts" OMPI_MCA_plm_rsh_agent="$agent" \
         OMPI_MCA_orte_tmpdir_base="$NETNS_DIR" OMPI_MCA_btl=tcp,self "$SMELTER" train "$T/c.yaml" --set $LONG \
-        --set cluster.interface="$NETNS_SUBNET" --out "$T/three"
+        --set cluster.interface="eth77, $NETNS_SUBNET" --set cluster.ports=24000-24063 --out "$T/three"
     wait_for_training "$T/three"
     # shellcheck disable=SC2046
     listeners $(job_processes) >"$T/listeners"
@@ -94,6 +94,8 @@ across_hosts() {
     expect "no rank listens" grep -q "^smelter 0[12]$hex:" "$T/listeners"
     others=$(grep -vE " (0[12]$hex|0100007F|0{24}01000000):" "$T/listeners" | paste -sd' ')
     expect "listening: $others" [ -z "$others" ]
+    others=$(grep -vE ' 0100007F:| 0{24}01000000:|:5D[C-F][0-9A-F]$' "$T/listeners" | paste -sd' ') # 24000 is 5DC0
+    expect "listening outside of cluster.ports: $others" [ -z "$others" ]
     stop "$(rank_pid 0)"
     netns_down
 }

@@ -3,8 +3,10 @@
 #   netns_up              create them; sets NETNS_1 NETNS_2 (namespaces), NETNS_IF_1 NETNS_IF_2 (their interfaces), NETNS_IP_1
 #                         NETNS_IP_2, NETNS_SUBNET and NETNS_DIR (a temporary folder). Returns 77, with the reason in
 #                         NETNS_REASON, where this machine does not allow them. Where NETNS_BRIDGE is set, both have a bridge of
-#                         that name and of one address, as docker makes, before any other interface. Where NETNS_PRIVATE is set,
-#                         that folder is another on each host, as on a disk of its own: $NETNS_PRIVATE-node1, $NETNS_PRIVATE-node2.
+#                         that name and of one address, as docker makes, before any other interface; where NETNS_PARTED is
+#                         set, a bridge of that name and of different addresses of one network, which no wire joins. Where
+#                         NETNS_PRIVATE is set, that folder is another on each host, as on a disk of its own:
+#                         $NETNS_PRIVATE-node1, $NETNS_PRIVATE-node2.
 #   netns_run 1|2 CMD...  run a command as host node1 or node2
 #   netns_agent           write an ssh stand-in for mpirun (plm_rsh_agent) that enters the other host; prints its path
 #   netns_down            kill what runs inside and remove everything
@@ -50,9 +52,16 @@ netns_up() {
 netns_bridges() {
     local namespace
     for namespace in "$NETNS_1" "$NETNS_2"; do
-        [ -z "${NETNS_BRIDGE:-}" ] && return
+        [ -z "${NETNS_BRIDGE:-}" ] && break
         ip -n "$namespace" link add "$NETNS_BRIDGE" type bridge && ip -n "$namespace" addr add 172.17.0.1/16 dev "$NETNS_BRIDGE" &&
             ip -n "$namespace" link set "$NETNS_BRIDGE" up || return
+    done
+    for namespace in 1 2; do
+        [ -z "${NETNS_PARTED:-}" ] && return
+        local name=NETNS_$namespace
+        ip -n "${!name}" link add "$NETNS_PARTED" type bridge &&
+            ip -n "${!name}" addr add "172.18.0.$namespace/16" dev "$NETNS_PARTED" &&
+            ip -n "${!name}" link set "$NETNS_PARTED" up || return
     done
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "tests/lib/testing.h"
 
 static uint32_t ip_of(const char *text)
@@ -34,17 +35,22 @@ static addresses_t host(const char *name, const char *const *entries)
 
 static void chooses(const addresses_t *hosts, int n, const char *wanted, const char *const *expected)
 {
-    int chosen[4];
-    char text[ADDRESS_TEXT_BYTES];
+    candidates_t chosen[4];
     assert_int_equal(addresses_choose(hosts, n, wanted, true, chosen), ST_OK);
-    for (int h = 0; h < n; h++)
-        assert_string_equal(address_text(&hosts[h].at[chosen[h]], text), expected[h]);
+    for (int h = 0; h < n; h++) {
+        address_t list[ADDRESS_CANDIDATES];
+        for (int c = 0; c < chosen[h].n; c++)
+            list[c] = hosts[h].at[chosen[h].at[c]];
+        char *text = address_list(list, chosen[h].n, false);
+        assert_string_equal(text, expected[h]);
+        mem_free(text);
+    }
 }
 #define CHOOSES(hosts, n, wanted, ...) chooses(hosts, n, wanted, (const char *const[]){__VA_ARGS__})
 
 static void refuses(const addresses_t *hosts, int n, const char *wanted, const char *text)
 {
-    int chosen[4];
+    candidates_t chosen[4];
     catch_start();
     assert_int_equal(addresses_choose(hosts, n, wanted, true, chosen), ST_INPUT);
     catch_stop();
@@ -61,11 +67,43 @@ static void test_a_shared_network(void **state)
                                        HOST("node2", "ib0 10.9.0.2 16", "eno7 192.168.2.5 24"),
                                        HOST("node3", "eth3 192.168.1.7 24", "ib0 10.9.1.3 16")};
     CHOOSES(other_order, 3, "", "10.9.0.1", "10.9.0.2", "10.9.1.3");
-    /* One of three has a bridge's network to itself; a cable that is not plugged in counts for nothing. */
+    /* One of three has a bridge's network to itself; a cable that is not plugged in is the last
+     * choice. */
     const addresses_t three[] = {HOST("a", "ETH9 10.5.0.1 24", "eth0 10.0.0.1 24"),
                                  HOST("b", "br0 172.18.0.1 16", "eth9 10.5.0.2 24", "eth0 10.0.0.2 24"),
                                  HOST("c", "eth9 10.5.0.3 24", "eth0 10.0.0.3 24")};
-    CHOOSES(three, 3, "", "10.0.0.1", "10.0.0.2", "10.0.0.3");
+    CHOOSES(three, 3, "", "10.0.0.1,10.5.0.1", "10.0.0.2,10.5.0.2", "10.0.0.3,10.5.0.3");
+}
+
+/* Which of two networks lets connections through is found out later. */
+static void test_two_shared_networks(void **state)
+{
+    (void)state;
+    const addresses_t both[] = {HOST("node1", "eth0 10.0.0.1 24", "ETH9 10.5.0.1 24", "ib0 10.9.0.1 16"),
+                                HOST("node2", "ib0 10.9.0.2 16", "eth9 10.5.0.2 24", "eth0 10.0.0.2 24")};
+    CHOOSES(both, 2, "", "10.0.0.1,10.9.0.1,10.5.0.1", "10.0.0.2,10.9.0.2,10.5.0.2");
+    CHOOSES(both, 2, "ib0 , eth0", "10.9.0.1,10.0.0.1", "10.9.0.2,10.0.0.2");
+    CHOOSES(both, 2, "10.0.0.0/8", "10.0.0.1,10.5.0.1,10.9.0.1", "10.9.0.2,10.5.0.2,10.0.0.2");
+    CHOOSES(both, 2, "10.9.0.2,eth0,eth0", "10.0.0.1", "10.9.0.2,10.0.0.2");
+    CHOOSES(both, 1, "", "10.0.0.1");
+}
+
+/* Of a host in the middle each other one dials the address on its own network. */
+static void test_hosts_in_a_row(void **state)
+{
+    (void)state;
+    const addresses_t row[] = {HOST("a", "eth0 10.1.0.1 24"), HOST("b", "eth0 10.1.0.2 24", "eth1 10.2.0.2 24"),
+                               HOST("c", "eth0 10.2.0.3 24")};
+    catch_start();
+    CHOOSES(row, 3, "", "10.1.0.1", "10.1.0.2,10.2.0.2", "10.2.0.3");
+    catch_stop();
+    assert_caught("they use 10.1.0.1 on a, 10.1.0.2 or 10.2.0.2 on b, 10.2.0.3 on c.");
+    const candidates_t of_b = {.n = 2, .at = {1, 2}};
+    assert_int_equal(addresses_sort(&row[0], &row[1], &of_b).at[0], 1);
+    const candidates_t from_c = addresses_sort(&row[2], &row[1], &of_b);
+    assert_int_equal(from_c.n, 2);
+    assert_int_equal(from_c.at[0], 2);
+    assert_int_equal(from_c.at[1], 1);
 }
 
 static void test_networks_joined_by_routers(void **state)
@@ -99,7 +137,7 @@ static void test_a_wish(void **state)
     const addresses_t hosts[] = {HOST("node1", "docker0 172.17.0.1 16", "eth0 10.0.0.1 24", "ib0 10.9.0.1 16"),
                                  HOST("node2", "docker0 172.17.0.1 16", "ib0 10.9.0.2 16", "eth0 10.0.0.2 24")};
     CHOOSES(hosts, 2, "ib0", "10.9.0.1", "10.9.0.2");
-    CHOOSES(hosts, 2, "10.9.0.0/16", "10.9.0.1", "10.9.0.2");
+    CHOOSES(hosts, 2, "docker0,10.9.0.0/16", "10.9.0.1", "10.9.0.2");
     CHOOSES(hosts, 1, "10.9.0.1", "10.9.0.1");
     CHOOSES(hosts, 1, "lo", "127.0.0.1");
     refuses(
@@ -130,17 +168,21 @@ static void test_networks_as_open_mpi_takes_them(void **state)
     assert_string_equal(address_network(&h.at[0], text), "127.0.0.1/8");
     assert_string_equal(address_network(&h.at[1], text), "10.1.2.3/16");
     assert_string_equal(address_network(&h.at[2], text), "ppp0");
-    address_t found;
-    assert_true(addresses_find("lo", &found));
-    assert_int_equal(found.ip, 0x7f000001);
-    assert_true(addresses_find("127.0.0.0/8", &found) && found.ip == 0x7f000001);
-    assert_false(addresses_find("eth77", &found) || addresses_find("", &found));
+    char *list = address_list(&h.at[0], 3, true);
+    assert_string_equal(list, "127.0.0.1/8,10.1.2.3/16,ppp0");
+    mem_free(list);
+    address_t found[ADDRESS_CANDIDATES];
+    assert_int_equal(addresses_find("eth77,lo", found), 1);
+    assert_int_equal(found[0].ip, 0x7f000001);
+    assert_true(addresses_find("127.0.0.0/8", found) && found[0].ip == 0x7f000001);
+    assert_false(addresses_find("eth77", found) || addresses_find("", found) || addresses_find(" ", found));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_shared_network), cmocka_unit_test(test_networks_joined_by_routers),
+        cmocka_unit_test(test_a_shared_network), cmocka_unit_test(test_two_shared_networks),
+        cmocka_unit_test(test_hosts_in_a_row),   cmocka_unit_test(test_networks_joined_by_routers),
         cmocka_unit_test(test_one_host),         cmocka_unit_test(test_a_wish),
         cmocka_unit_test(test_this_host),        cmocka_unit_test(test_networks_as_open_mpi_takes_them),
     };

@@ -174,6 +174,17 @@ static const struct {
     {"train: {batch: -8}\n", "FILE:1: train.batch: -8 is out of range; allowed: a whole number from 1 to 16777216"},
     {"train: {batch: 99999999999999999999999}\n",
      "FILE:1: train.batch: 99999999999999999999999 is out of range; allowed: a whole number from 1 to 16777216"},
+    {"cluster:\n  ports: 20000\n",
+     "FILE:2: cluster.ports: cluster.ports '20000' is not two numbers with a hyphen between them; write a range such as "
+     "20000-20100"},
+    {"cluster: {ports: 20000-20100-1}\n", "FILE:1: cluster.ports: cluster.ports '20000-20100-1' is not two numbers with a "
+                                          "hyphen between them; write a range such as 20000-20100"},
+    {"cluster: {ports: 0-9}\n", "FILE:1: cluster.ports: cluster.ports '0-9' has a number that is no port, which is 1 to 65535; "
+                                "write a range such as 20000-20100"},
+    {"cluster: {ports: 20000-99999}\n", "FILE:1: cluster.ports: cluster.ports '20000-99999' has a number that is no port, "
+                                        "which is 1 to 65535; write a range such as 20000-20100"},
+    {"cluster: {ports: 300-200}\n",
+     "FILE:1: cluster.ports: cluster.ports '300-200' ends before it begins; write a range such as 20000-20100"},
     {"cluster: {memory_mb: -1}\n", "FILE:1: cluster.memory_mb: -1 is out of range; allowed: a whole number from 0 to 16777216"},
     {"embedding: {min_count: -1}\n",
      "FILE:1: embedding.min_count: -1 is out of range; allowed: a whole number from 0 to 1000000000"},

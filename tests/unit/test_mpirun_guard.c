@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/memory.h"
 #include "common/files/file.h"
 #include "launcher/job/guard/guard_names.h"
 #include "tests/lib/testing.h"
@@ -60,7 +61,7 @@ static void test_the_environment(void **state)
     char file[64], both[96];
     struct stat st;
     unsetenv("LD_PRELOAD");
-    mpirun_guard_t guard = mpirun_guard_arm("127.0.0.1");
+    mpirun_guard_t guard = mpirun_guard_arm("127.0.0.1", "");
     assert_true(guard.fd >= 0);
     snprintf(file, sizeof file, "/proc/self/fd/%d", guard.fd);
     expect_environment("LD_PRELOAD", file);
@@ -73,41 +74,59 @@ static void test_the_environment(void **state)
     expect_environment(GUARD_ADDRESS, NULL);
 
     setenv("LD_PRELOAD", "libtheirs.so", 1);
-    guard = mpirun_guard_arm("10.0.0.1");
+    guard = mpirun_guard_arm("10.0.0.1", "20000-20100");
     snprintf(both, sizeof both, "/proc/self/fd/%d:libtheirs.so", guard.fd);
     expect_environment("LD_PRELOAD", both);
     expect_environment(GUARD_PRELOAD_BEFORE, "libtheirs.so");
+    expect_environment(GUARD_PORTS, "20000-20100");
     mpirun_guard_disarm(&guard);
     expect_environment("LD_PRELOAD", "libtheirs.so");
     expect_environment(GUARD_PRELOAD_BEFORE, NULL);
     unsetenv("LD_PRELOAD");
 
     setenv(GUARD_ADDRESS, "off", 1);
-    guard = mpirun_guard_arm("127.0.0.1");
+    guard = mpirun_guard_arm("127.0.0.1", "");
     assert_int_equal(guard.fd, -1);
     mpirun_guard_disarm(&guard);
     expect_environment("LD_PRELOAD", NULL);
     unsetenv(GUARD_ADDRESS);
 }
 
+/* mpirun_guard_settings where interfaces and ports are named so: the guard is told `listens`. */
+static void settings(char *interface, char *ports, const char *listens)
+{
+    const struct config_cluster cluster = {.interface = interface, .ports = ports};
+    char *listen = mpirun_guard_settings(&cluster);
+    assert_string_equal(listen, listens);
+    mem_free(listen);
+}
+
 static void test_several_hosts(void **state)
 {
     (void)state;
-    const address_t address = {.ip = 0x0a000005, .mask = 0xffffff00, .interface = "eth1"};
+    char none[] = "", lo[] = "lo", address[] = "127.0.0.1", several[] = "eth77, 127.0.0.0/8", ports[] = "20000-20100";
     unsetenv("OMPI_MCA_oob_tcp_if_include");
     unsetenv("OMPI_MCA_oob_tcp_if_exclude");
     unsetenv("OMPI_MCA_orte_launch_agent");
-    mpirun_guard_settings("eth1", &address);
-    expect_environment("OMPI_MCA_oob_tcp_if_include", "eth1");
-    assert_non_null(strstr(getenv("OMPI_MCA_orte_launch_agent"), "/test_mpirun_guard mpi-daemon eth1 orted"));
-    mpirun_guard_settings("10.0.0.5", &address); /* what is there stays */
-    expect_environment("OMPI_MCA_oob_tcp_if_include", "eth1");
+    settings(none, none, MPIRUN_GUARD_ALL);
+    expect_environment("OMPI_MCA_oob_tcp_if_include", NULL);
+    unsetenv("OMPI_MCA_oob_tcp_if_exclude"); /* bridges of this machine */
+    settings(lo, ports, "127.0.0.1");
+    expect_environment("OMPI_MCA_oob_tcp_if_include", "lo");
+    assert_non_null(strstr(getenv("OMPI_MCA_orte_launch_agent"), "/test_mpirun_guard mpi-daemon lo@20000-20100 orted"));
+    settings(address, none, "127.0.0.1"); /* what is there stays */
+    expect_environment("OMPI_MCA_oob_tcp_if_include", "lo");
     unsetenv("OMPI_MCA_oob_tcp_if_include");
-    mpirun_guard_settings("10.0.0.5", &address);
-    expect_environment("OMPI_MCA_oob_tcp_if_include", "10.0.0.5/24");
+    settings(address, none, "127.0.0.1");
+    expect_environment("OMPI_MCA_oob_tcp_if_include", "127.0.0.1/8");
+    unsetenv("OMPI_MCA_oob_tcp_if_include");
+    unsetenv("OMPI_MCA_orte_launch_agent");
+    settings(several, none, "127.0.0.1");
+    expect_environment("OMPI_MCA_oob_tcp_if_include", "eth77,127.0.0.0/8");
+    assert_non_null(strstr(getenv("OMPI_MCA_orte_launch_agent"), " mpi-daemon eth77,127.0.0.0/8@ orted"));
     unsetenv("OMPI_MCA_oob_tcp_if_include");
     setenv("OMPI_MCA_oob_tcp_if_exclude", "docker0", 1);
-    mpirun_guard_settings("10.0.0.0/8", &address);
+    settings(lo, none, "127.0.0.1");
     expect_environment("OMPI_MCA_oob_tcp_if_include", NULL);
     unsetenv("OMPI_MCA_oob_tcp_if_exclude");
 }
@@ -115,12 +134,13 @@ static void test_several_hosts(void **state)
 static void test_a_daemon_that_is_not_there(void **state)
 {
     (void)state;
-    char *words[] = {(char *)(uintptr_t) "mpi-daemon", (char *)(uintptr_t) "lo", (char *)(uintptr_t) "no-such-daemon", NULL};
+    char lo[] = "lo@", *words[] = {(char *)(uintptr_t) "mpi-daemon", lo, (char *)(uintptr_t) "no-such-daemon", NULL};
     catch_start();
     assert_int_equal(mpirun_guard_daemon(words), 127);
     catch_stop();
     assert_caught(
         "no-such-daemon cannot be executed: No such file or directory; is Open MPI installed on this host, and in PATH?");
+    lo[2] = '@';
     words[2] = NULL;
     assert_int_equal(mpirun_guard_daemon(words), 2);
 }

@@ -629,9 +629,43 @@ static void test_other_hosts(void **state)
     net_close(&server);
 }
 
+/* cluster.ports: "the first free one"; several addresses are bound one by one. */
+static void test_a_range_of_ports(void **state)
+{
+    (void)state;
+    char free_one[NET_ENDPOINT_BYTES], both[NET_ENDPOINT_BYTES], none[NET_ENDPOINT_BYTES], one[NET_ENDPOINT_BYTES], text[128];
+    net_t *taken = make_listener(1, true, free_one), *server, *other;
+    int port, first, second;
+    assert_int_equal(sscanf(free_one, "tcp://127.0.0.1:%d", &port), 1);
+    net_zmq_options_t options = {.keys = ranks[0], .deadline_s = 0.3, .first_port = port, .last_port = port};
+    assert_int_equal(net_zmq_create(&options, &other), ST_OK);
+    catch_start();
+    assert_int_equal(net_zmq_listen(other, "127.0.0.1", none), ST_SYSTEM);
+    catch_stop();
+    snprintf(text, sizeof text, "cannot listen on 127.0.0.1: the ports %d-%d of cluster.ports are all taken", port, port);
+    assert_caught(text);
+    options.last_port = port + 20 < 65535 ? port + 20 : 65535;
+    assert_int_equal(net_zmq_create(&options, &server), ST_OK);
+    assert_int_equal(net_zmq_listen(server, "127.0.0.1,127.0.0.2", both), ST_OK);
+    assert_int_equal(sscanf(both, "tcp://127.0.0.1:%d,tcp://127.0.0.2:%d", &first, &second), 2);
+    assert_true(first > port && first <= options.last_port && second >= port && second <= options.last_port);
+    assert_string_equal(net_zmq_endpoint("ipc:///tmp/a,b/1", 0, one), "ipc:///tmp/a,b/1");
+    assert_string_equal(net_zmq_endpoint(both, 2, one), "");
+    net_t *client = make_net(3, 0.3);
+    assert_int_equal(net_zmq_dial(client, 0, 0, net_zmq_endpoint(both, 1, one)), ST_OK);
+    const int rank = 3;
+    int missing;
+    assert_int_equal(net_zmq_await(server, &rank, 1, 5, &missing), ST_OK);
+    net_close(&client);
+    net_close(&server);
+    net_close(&other);
+    net_close(&taken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_range_of_ports),
         cmocka_unit_test(test_exchange_ipc),
         cmocka_unit_test(test_exchange_tcp),
         cmocka_unit_test(test_exchange_encrypted),

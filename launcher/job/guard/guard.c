@@ -6,9 +6,11 @@
  * between mpirun and the C library:
  *
  *     bind    to all IPv4 addresses becomes one to the address in SMELTER_GUARD; to all IPv6 addresses there is none to have.
- *             Where that is 0.0.0.0, bind is left alone
+ *             Where that is 0.0.0.0, or a list, the address is left alone. Any port becomes the first free one of
+ *             SMELTER_GUARD_PORTS, where it is there: oob_tcp_dynamic_ipv4_ports takes all ports that it is given
  *     accept  on loopback hands over only connections of processes of the own user, which the kernel's table of connections
- *             tells; others are closed before a byte of them is read
+ *             tells; others are closed before a byte of them is read. So are those that have come to an address that is
+ *             neither loopback nor on the list, where there is one
  *
  * It is built as a library of its own, is a part of the smelter binary as bytes (mpirun_guard.c), and is loaded by LD_PRELOAD.
  * In mpirun it takes itself out of the environment, which ranks get. Where mpirun is a script, it passes through the shell. */
@@ -27,7 +29,11 @@
 #include "launcher/job/guard/guard_names.h"
 
 static bool is_guarded;
-static in_addr_t guard_address; /* in the network's order; 0: all addresses, as ever */
+#define GUARD_MOST 4
+static in_addr_t guard_address;          /* in the network's order; 0: all addresses, as ever */
+static in_addr_t guard_list[GUARD_MOST]; /* where there are several */
+static int guard_listed;
+static int first_port, last_port; /* 0, 0: any */
 
 /* orted is what mpirun starts on other hosts. */
 static bool is_launcher(void)
@@ -51,13 +57,37 @@ static __attribute__((constructor)) void guard_begin(void)
     if (!address || !is_launcher())
         return;
     is_guarded = true;
-    guard_address = inet_addr(address);
+    guard_address = strchr(address, ',') ? 0 : inet_addr(address);
+    for (const char *at = address; strchr(address, ',') && *at && guard_listed < GUARD_MOST; at += *at == ',') {
+        char one[sizeof "255.255.255.255"];
+        snprintf(one, sizeof one, "%.*s", (int)strcspn(at, ","), at);
+        guard_list[guard_listed++] = inet_addr(one);
+        at += strcspn(at, ",");
+    }
+    if (!getenv(GUARD_PORTS) || sscanf(getenv(GUARD_PORTS), "%d-%d", &first_port, &last_port) != 2)
+        first_port = last_port = 0;
     if (before)
         setenv("LD_PRELOAD", before, 1);
     else
         unsetenv("LD_PRELOAD");
     unsetenv(GUARD_ADDRESS);
+    unsetenv(GUARD_PORTS);
     unsetenv(GUARD_PRELOAD_BEFORE);
+}
+
+static int bind_port(__typeof__(bind) *next, int fd, struct sockaddr_in *own)
+{
+    if (own->sin_port != 0 || first_port == 0)
+        return next(fd, (const struct sockaddr *)own, sizeof *own);
+    for (int port = first_port; port <= last_port; port++) {
+        own->sin_port = htons((uint16_t)port);
+        if (next(fd, (const struct sockaddr *)own, sizeof *own) == 0)
+            return 0;
+        if (errno != EADDRINUSE)
+            break;
+    }
+    fprintf(stderr, "mpirun cannot listen on a port of cluster.ports, %d-%d: %s\n", first_port, last_port, strerror(errno));
+    return -1;
 }
 
 int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
@@ -67,10 +97,11 @@ int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
         next = (__typeof__(bind) *)(uintptr_t)dlsym(RTLD_NEXT, "bind");
     const struct sockaddr_in *four = address.__sockaddr_in__;
     const struct sockaddr_in6 *six = address.__sockaddr_in6__;
-    if (guard_address && four->sin_family == AF_INET && length >= sizeof *four && four->sin_addr.s_addr == INADDR_ANY) {
+    if (is_guarded && four->sin_family == AF_INET && length >= sizeof *four && four->sin_addr.s_addr == INADDR_ANY) {
         struct sockaddr_in own = *four;
-        own.sin_addr.s_addr = guard_address;
-        return next(fd, (const struct sockaddr *)&own, sizeof own);
+        if (guard_address)
+            own.sin_addr.s_addr = guard_address;
+        return bind_port(next, fd, &own);
     }
     if (guard_address && six->sin6_family == AF_INET6 && length >= sizeof *six && IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr)) {
         errno = EADDRNOTAVAIL;
@@ -100,6 +131,15 @@ static bool is_own(const struct sockaddr_in *here, const struct sockaddr_in *the
     return found;
 }
 
+/* Whether a connection has come to one of the addresses that there is a list of. */
+static bool is_listed(const struct sockaddr_in *here)
+{
+    bool found = !guard_listed || here->sin_family != AF_INET;
+    for (int i = 0; i < guard_listed; i++)
+        found = found || guard_list[i] == here->sin_addr.s_addr;
+    return found;
+}
+
 int accept(int fd, __SOCKADDR_ARG address, socklen_t *length)
 {
     static __typeof__(accept) *next;
@@ -112,7 +152,7 @@ int accept(int fd, __SOCKADDR_ARG address, socklen_t *length)
         getpeername(peer, (struct sockaddr *)&there, &there_bytes) != 0)
         return peer;
     const bool is_loopback = here.sin_family == AF_INET && ntohl(here.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    if (!is_loopback || is_own(&here, &there))
+    if (is_loopback ? is_own(&here, &there) : is_listed(&here))
         return peer;
     close(peer);
     errno = EAGAIN;
