@@ -60,6 +60,7 @@ struct cluster {
     double deadline_s;
     bool broken;                       /* a wait has failed */
     char (*hosts)[CLUSTER_HOST_BYTES]; /* [size], empty until gathered */
+    int *order;                        /* [size] MPI's number of each rank; NULL: the same */
     int group_first, group_size;
     status_t (*poll)(void *context);
     void *poll_context;
@@ -121,12 +122,18 @@ static bool rest_a_little(rest_t *rest)
     return true;
 }
 
+/* The number that MPI, and the launcher, know a rank by. */
+static int of_mpi(const cluster_t *cluster, int rank)
+{
+    return cluster->order ? cluster->order[rank] : rank;
+}
+
 /* The rank's name to the end of a list that has n. */
 static void add_missing(const cluster_t *cluster, int rank, int n, char *text, size_t size)
 {
     const char *host = cluster->hosts[rank];
     const size_t used = strlen(text);
-    snprintf(text + used, size - used, "%srank %d%s%s", n ? ", " : "", rank, host[0] ? " on " : "", host);
+    snprintf(text + used, size - used, "%srank %d%s%s", n ? ", " : "", of_mpi(cluster, rank), host[0] ? " on " : "", host);
 }
 
 /* missing - the deadline passed: say which of the n requests, each to or from ranks[i], are not done. */
@@ -185,7 +192,8 @@ static status_t gather_named(cluster_t *cluster, const char *what, const void *m
         requests[0] = MPI_REQUEST_NULL;
         for (int r = 1; r < n && code == MPI_SUCCESS; r++) {
             ranks[r] = r;
-            code = MPI_Irecv((char *)all + r * bytes, (int)bytes, MPI_BYTE, r, TAG_GATHER, MPI_COMM_WORLD, &requests[r]);
+            code = MPI_Irecv((char *)all + r * bytes, (int)bytes, MPI_BYTE, of_mpi(cluster, r), TAG_GATHER, MPI_COMM_WORLD,
+                             &requests[r]);
         }
     } else {
         code = MPI_Isend(mine, (int)bytes, MPI_BYTE, 0, TAG_GATHER, MPI_COMM_WORLD, &requests[0]);
@@ -315,6 +323,7 @@ void cluster_close(cluster_t **out)
     MPI_Finalize();
     time_limit_stop(&limit);
     mem_free(cluster->hosts);
+    mem_free(cluster->order);
     mem_free(cluster->scratch);
     mem_free(cluster->cards);
     mem_free(cluster->ways);
@@ -345,6 +354,28 @@ void cluster_end_daemon(void)
         kill(getppid(), SIGTERM);
     if (file)
         fclose(file);
+}
+
+void cluster_renumber(cluster_t *cluster, const int *order)
+{
+    ASSERT(order[0] == 0 && !cluster->order);
+    char(*hosts)[CLUSTER_HOST_BYTES] = mem_alloc((size_t)cluster->size, CLUSTER_HOST_BYTES);
+    host_card_t *cards = MEM_ARRAY(host_card_t, cluster->size);
+    int rank = -1;
+    cluster->order = MEM_ARRAY(int, cluster->size);
+    for (int r = 0; r < cluster->size; r++) {
+        cluster->order[r] = order[r];
+        memcpy(hosts[r], cluster->hosts[order[r]], CLUSTER_HOST_BYTES);
+        cards[r] = cluster->cards[order[r]];
+        rank = order[r] == cluster->rank ? r : rank;
+    }
+    ASSERT(rank >= 0);
+    mem_free(cluster->hosts);
+    mem_free(cluster->cards);
+    cluster->hosts = hosts;
+    cluster->cards = cards;
+    cluster->group_first = cluster->rank = rank;
+    cluster->group_size = 1;
 }
 
 int cluster_rank(const cluster_t *cluster)
@@ -454,11 +485,11 @@ static status_t exchange(cluster_t *cluster, float *values, range_t send, range_
             task->ranks[0] = task->ranks[1] = rank;
             task->requests[0] = task->requests[1] = MPI_REQUEST_NULL;
             if (get_n)
-                TRY_MPI(all_reduce,
-                        MPI_Irecv(task->received, get_n, MPI_FLOAT, rank, TAG_TREE, MPI_COMM_WORLD, &task->requests[0]));
+                TRY_MPI(all_reduce, MPI_Irecv(task->received, get_n, MPI_FLOAT, of_mpi(cluster, rank), TAG_TREE, MPI_COMM_WORLD,
+                                              &task->requests[0]));
             if (send_n)
-                TRY_MPI(all_reduce, MPI_Isend(values + send.first + started * CHUNK, send_n, MPI_FLOAT, rank, TAG_TREE,
-                                              MPI_COMM_WORLD, &task->requests[1]));
+                TRY_MPI(all_reduce, MPI_Isend(values + send.first + started * CHUNK, send_n, MPI_FLOAT, of_mpi(cluster, rank),
+                                              TAG_TREE, MPI_COMM_WORLD, &task->requests[1]));
         }
         sum_task_t *task = &tasks[done % WINDOW];
         TRY(wait_all(cluster, all_reduce, task->requests, task->ranks, 2));
@@ -519,16 +550,16 @@ static int slice_length(const slice_sum_t *s, int64_t count, int member)
 static status_t slice_recv(cluster_t *cluster, slice_sum_t *s, int from, float *to, int n)
 {
     s->ranks[s->n_requests] = cluster->group_first + from;
-    TRY_MPI(all_reduce,
-            MPI_Irecv(to, n, MPI_FLOAT, cluster->group_first + from, TAG_TREE, MPI_COMM_WORLD, &s->requests[s->n_requests++]));
+    TRY_MPI(all_reduce, MPI_Irecv(to, n, MPI_FLOAT, of_mpi(cluster, cluster->group_first + from), TAG_TREE, MPI_COMM_WORLD,
+                                  &s->requests[s->n_requests++]));
     return ST_OK;
 }
 
 static status_t slice_send(const cluster_t *cluster, slice_sum_t *s, int to, const float *from, int n)
 {
     s->ranks[s->n_requests] = cluster->group_first + to;
-    TRY_MPI(all_reduce,
-            MPI_Isend(from, n, MPI_FLOAT, cluster->group_first + to, TAG_TREE, MPI_COMM_WORLD, &s->requests[s->n_requests++]));
+    TRY_MPI(all_reduce, MPI_Isend(from, n, MPI_FLOAT, of_mpi(cluster, cluster->group_first + to), TAG_TREE, MPI_COMM_WORLD,
+                                  &s->requests[s->n_requests++]));
     return ST_OK;
 }
 
@@ -749,7 +780,7 @@ static status_t share_piece(cluster_t *cluster, float *values, int n, int owner)
         distance *= 2;
     if (me > 0) {
         rank = cluster->group_first + (me - distance + owner) % size;
-        TRY_MPI(what, MPI_Irecv(values, n, MPI_FLOAT, rank, TAG_SHARE, MPI_COMM_WORLD, &request));
+        TRY_MPI(what, MPI_Irecv(values, n, MPI_FLOAT, of_mpi(cluster, rank), TAG_SHARE, MPI_COMM_WORLD, &request));
         TRY(wait_all(cluster, what, &request, &rank, 1));
         cluster->received += n * (int64_t)sizeof *values;
     }
@@ -757,7 +788,7 @@ static status_t share_piece(cluster_t *cluster, float *values, int n, int owner)
         if (me + distance >= size)
             continue;
         rank = cluster->group_first + (me + distance + owner) % size;
-        TRY_MPI(what, MPI_Isend(values, n, MPI_FLOAT, rank, TAG_SHARE, MPI_COMM_WORLD, &request));
+        TRY_MPI(what, MPI_Isend(values, n, MPI_FLOAT, of_mpi(cluster, rank), TAG_SHARE, MPI_COMM_WORLD, &request));
         TRY(wait_all(cluster, what, &request, &rank, 1));
     }
     return ST_OK;

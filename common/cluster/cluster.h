@@ -35,6 +35,10 @@ void cluster_abort(int exit_code) __attribute__((noreturn));
  * that it is cut off from mpirun: tell it to end. It serves this job alone. */
 void cluster_end_daemon(void);
 
+/* cluster_renumber - from now on rank r is the one that MPI and the launcher call order[r], a permutation that leaves 0 in its
+ * place, the same on all ranks; messages go on naming ranks by the launcher's numbers. Once, before any group is named. */
+void cluster_renumber(cluster_t *cluster, const int *order);
+
 int cluster_rank(const cluster_t *cluster);
 int cluster_size(const cluster_t *cluster);
 const char *cluster_host(const cluster_t *cluster); /* host name of this rank */

@@ -1,5 +1,6 @@
 #include "common/cluster/launch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -111,6 +112,33 @@ void launch_tell(launch_news_t news)
         return;
     ssize_t written = write(STDERR_FILENO, lines[news], strlen(lines[news]));
     (void)written; /* without it the starter takes this rank for one that never started */
+}
+
+static const char servers_line[] = "smelter-rank: servers ";
+
+void launch_tell_servers(const int *numbers, int n)
+{
+    char line[LAUNCH_SERVERS_BYTES + sizeof servers_line];
+    size_t used = (size_t)snprintf(line, sizeof line, "%s", servers_line);
+    if (!getenv(LAUNCH_BY_SMELTER))
+        return;
+    for (int i = 0; i < n && used < LAUNCH_SERVERS_BYTES; i++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%d,", numbers[i]);
+    if (used >= LAUNCH_SERVERS_BYTES)
+        used = (size_t)snprintf(line, sizeof line, "%s?,", servers_line);
+    line[used - 1] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, used);
+    (void)written;
+}
+
+bool launch_heard_servers(const char *line, size_t bytes, char list[LAUNCH_SERVERS_BYTES])
+{
+    const char *at = memmem(line, bytes, servers_line, sizeof servers_line - 1);
+    if (!at || line[bytes - 1] != '\n')
+        return false;
+    at += sizeof servers_line - 1;
+    snprintf(list, LAUNCH_SERVERS_BYTES, "%.*s", (int)(line + bytes - 1 - at), at);
+    return true;
 }
 
 /* At the end of a line, because mpirun may be told to put a rank's name or the time before it. */

@@ -56,4 +56,10 @@ typedef enum launch_news { LAUNCH_NEWS_NONE, LAUNCH_NEWS_HERE, LAUNCH_NEWS_TOGET
 void launch_tell(launch_news_t news);
 launch_news_t launch_heard(const char *line, size_t bytes);
 
+/* launch_tell_servers - rank 0, where the servers are not the ranks after it: which they are, by the launcher's numbers.
+ * launch_heard_servers - "1,4", or "?" where that is too long; false where a line does not say so. */
+#define LAUNCH_SERVERS_BYTES 1024
+void launch_tell_servers(const int *numbers, int n);
+bool launch_heard_servers(const char *line, size_t bytes, char list[LAUNCH_SERVERS_BYTES]);
+
 #endif

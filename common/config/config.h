@@ -22,6 +22,7 @@
 typedef enum determinism { WORDS_DETERMINISM(CONFIG_WORD) DETERMINISM_COUNT } determinism_t;
 typedef enum transport { WORDS_TRANSPORT(CONFIG_WORD) TRANSPORT_COUNT } transport_t;
 typedef enum encryption { WORDS_ENCRYPTION(CONFIG_WORD) ENCRYPTION_COUNT } encryption_t;
+typedef enum placement { WORDS_PLACEMENT(CONFIG_WORD) PLACEMENT_COUNT } placement_t;
 typedef enum data_order { WORDS_ORDER(CONFIG_WORD) ORDER_COUNT } data_order_t;
 typedef enum last_batch { WORDS_LAST_BATCH(CONFIG_WORD) LAST_BATCH_COUNT } last_batch_t;
 typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;
@@ -54,6 +55,7 @@ typedef struct config_nums {
 /* The C type of each kind of key. */
 #define CONFIG_C_INT int64_t
 #define CONFIG_C_AUTO int64_t
+#define CONFIG_C_PER_HOST int64_t
 #define CONFIG_C_NUM double
 #define CONFIG_C_BOOL bool
 #define CONFIG_C_TEXT char *

@@ -6,6 +6,7 @@
  *     INT   int64_t            AUTO  int64_t, the word auto is 0       NUM   double       BOOL  bool
  *     TEXT  char *             INTS  list of int64_t                   NUMS  list of double
  *     WORD(enum table)  one of the words of a table in config.h        WORDS(enum table)  a set of such words, as bits
+ *     PER_HOST  int64_t, the word per_host is 0
  *     SERIES(enum table)  list of such words, in order, as int64_t
  *
  * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them. A list may be
@@ -35,6 +36,9 @@
     W(auto, TRANSPORT_AUTO, "ipc on one host, tcp across hosts") \
     W(ipc, TRANSPORT_IPC, "Unix sockets; all ranks on one host") \
     W(tcp, TRANSPORT_TCP, "TCP on cluster.interface")
+#define WORDS_PLACEMENT(W) \
+    W(spread, PLACEMENT_SPREAD, "one on each host in turn, as long as it has ranks left") \
+    W(ranks, PLACEMENT_RANKS, "the first ranks after the coordinator's, wherever they are")
 #define WORDS_ENCRYPTION(W) \
     W(auto, ENCRYPTION_AUTO, "on over tcp, off over ipc, which stays within one host and one user") \
     W(on, ENCRYPTION_ON, "everything is encrypted, and ranks show a certificate of this start of the job") \
@@ -108,7 +112,8 @@
 #define CONFIG_CLUSTER(X) \
     X(AUTO, workers, "auto", 0, 4096, FREE, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
     X(AUTO, active_workers, "auto", 1, 4096, FREE, "workers that take part in a run; auto: all. The others wait") \
-    X(INT, servers, "1", 1, 1024, FREE, "server ranks") \
+    X(PER_HOST, servers, "1", 1, 1024, FREE, "server ranks; per_host: one on each host of the job") \
+    X(WORD(PLACEMENT), placement, "spread", 0, 0, FREE, "which ranks are the servers where the job has several hosts") \
     X(INT, shards_per_server, "1", 1, 64, FREE, "shard threads per server, each with its own socket, tables and LMDB environment") \
     X(WORD(TRANSPORT), transport, "auto", 0, 0, FREE, "what carries pulls, pushes and control") \
     X(WORD(ENCRYPTION), encryption, "auto", 0, 0, FREE, "whether they are encrypted (docs/SECURITY.md)") \
@@ -265,7 +270,7 @@
 
 /* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks
  * the key means this value, and the hash of a configuration covers what differs from it. */
-#define CONFIG_FORMER(F) F("train.last_batch", "own")
+#define CONFIG_FORMER(F) F("train.last_batch", "own") F("cluster.placement", "ranks")
 
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */
 #define CONFIG_SECTIONS(S) \

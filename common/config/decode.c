@@ -19,7 +19,6 @@
 /* ---- libcyaml's schema from a layout ----------------------------------------------------------------------------- */
 
 static const cyaml_strval_t bool_words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}, {"on", 1}, {"off", 0}};
-static const cyaml_strval_t auto_word[] = {{"auto", 0}};
 static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int64_t)};
 static const cyaml_schema_value_t num_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
 
@@ -54,8 +53,9 @@ static void put_field(schema_maker_t *maker, cyaml_schema_field_t *out, const fi
         break;
     case VALUE_AUTO: /* Not strict: a number stands for itself. */
         *value = (cyaml_schema_value_t){.type = CYAML_ENUM, .data_size = sizeof(int64_t)};
-        value->enumeration.strings = auto_word;
-        value->enumeration.count = CYAML_ARRAY_LEN(auto_word);
+        value->enumeration.strings = maker->words + *used;
+        value->enumeration.count = 1;
+        maker->words[(*used)++] = (cyaml_strval_t){field->word, 0};
         break;
     case VALUE_BOOL:
         *value = (cyaml_schema_value_t){.type = CYAML_ENUM, .flags = CYAML_FLAG_STRICT, .data_size = sizeof(bool)};
@@ -102,7 +102,7 @@ static void make_schema(const layout_t *layout, schema_maker_t *maker)
     for (int r = 0; r < layout->count; r++) {
         fields += layout->records[r].count + 1;
         for (int f = 0; f < layout->records[r].count; f++)
-            words += layout->records[r].fields[f].words_count;
+            words += layout->records[r].fields[f].words_count + (layout->records[r].fields[f].kind == VALUE_AUTO);
     }
     maker->fields = MEM_ARRAY(cyaml_schema_field_t, fields);
     maker->words = MEM_ARRAY(cyaml_strval_t, words + 1);

@@ -20,6 +20,7 @@
 WORD_TABLE(DETERMINISM)
 WORD_TABLE(TRANSPORT)
 WORD_TABLE(ENCRYPTION)
+WORD_TABLE(PLACEMENT)
 WORD_TABLE(ORDER)
 WORD_TABLE(LAST_BATCH)
 WORD_TABLE(LOSS)
@@ -42,7 +43,8 @@ WORD_TABLE(VARY)
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define KIND_INT .kind = VALUE_INT
-#define KIND_AUTO .kind = VALUE_AUTO
+#define KIND_AUTO .kind = VALUE_AUTO, .word = "auto"
+#define KIND_PER_HOST .kind = VALUE_AUTO, .word = "per_host"
 #define KIND_NUM .kind = VALUE_NUM
 #define KIND_BOOL .kind = VALUE_BOOL
 #define KIND_TEXT .kind = VALUE_TEXT
@@ -192,7 +194,7 @@ char *layout_allowed(const field_t *field)
     case VALUE_INT:
         return mem_printf("a whole number from %s to %s", least, most);
     case VALUE_AUTO:
-        return mem_printf("auto or a whole number from 1 to %s", most);
+        return mem_printf("%s or a whole number from 1 to %s", field->word, most);
     case VALUE_NUM:
         return mem_printf("a number from %s to %s", least, most);
     case VALUE_BOOL:
@@ -304,7 +306,7 @@ status_t layout_fail_value(const yaml_t *at, const field_t *field)
 static bool is_good_number(const field_t *field, const yaml_t *node)
 {
     double number;
-    if (node->kind != YAML_SCALAR || (field->kind == VALUE_AUTO && strcmp(node->text, "auto") == 0))
+    if (node->kind != YAML_SCALAR || (field->kind == VALUE_AUTO && strcmp(node->text, field->word) == 0))
         return true;
     double least = field->kind == VALUE_AUTO && field->least < 1 ? 1 : field->least;
     return read_number(field, node->text, &number) && number >= least && number <= field->most;
@@ -359,7 +361,7 @@ static void write_value(FILE *stream, const field_t *field, const void *at)
         if (*(const int64_t *)at)
             fprintf(stream, "%" PRId64, *(const int64_t *)at);
         else
-            fputs("auto", stream);
+            fputs(field->word, stream);
         break;
     case VALUE_NUM:
         layout_number(*(const double *)at, text);

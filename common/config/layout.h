@@ -20,7 +20,7 @@ typedef enum key_class { WORDS_CLASS(CLASS_CONSTANT) CLASS_COUNT } key_class_t;
 /* What a field holds in C; the kinds of config_keys.h. */
 typedef enum value_kind {
     VALUE_INT,    /* int64_t */
-    VALUE_AUTO,   /* int64_t; the word auto is 0 */
+    VALUE_AUTO,   /* int64_t; a word (auto, per_host) is 0 */
     VALUE_NUM,    /* double */
     VALUE_BOOL,   /* bool */
     VALUE_TEXT,   /* char *, owned, never NULL */
@@ -48,6 +48,7 @@ typedef struct field {
     size_t offset; /* in the record */
     const word_t *words;
     int words_count;
+    const char *word;   /* of VALUE_AUTO */
     key_class_t change; /* what another value means for a run that has begun; of configuration keys only */
 } field_t;
 

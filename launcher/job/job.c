@@ -63,6 +63,29 @@ static status_t report_start(const mpirun_death_t *death, int ranks, int exit_co
     return ST_OK;
 }
 
+/* "server 1": the role of a rank by the launcher's number. */
+static const char *role_name(const mpirun_death_t *death, int servers, char *text, int size)
+{
+    int before = 0, index = -1;
+    if (!*death->servers)
+        return roster_name(death->rank, servers, text, size);
+    if (*death->servers == '?') {
+        snprintf(text, (size_t)size, "a rank");
+        return text;
+    }
+    for (const char *at = death->servers; *at; at += strcspn(at, ","), at += *at == ',') {
+        const int number = atoi(at);
+        index = number == death->rank ? before : index;
+        before++;
+    }
+    if (index >= 0)
+        return roster_name(1 + index, before, text, size);
+    int rank = death->rank; /* of those that are no servers, in their order */
+    for (const char *at = death->servers; *at; at += strcspn(at, ","), at += *at == ',')
+        rank += atoi(at) > death->rank;
+    return roster_name(rank, before, text, size);
+}
+
 static status_t report_death(const mpirun_death_t *death, int servers, int exit_code)
 {
     char name[64];
@@ -78,7 +101,7 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
                     strsignal(death->launcher_signal));
     if (death->seen && death->signal && death->rank >= 0)
         return FAIL(ST_PEER, "%s (rank %d on %s) was killed by signal %d (%s); the job ended",
-                    roster_name(death->rank, servers, name, sizeof name), death->rank, death->node, death->signal,
+                    role_name(death, servers, name, sizeof name), death->rank, death->node, death->signal,
                     strsignal(death->signal));
     const int signal_number = death->seen                                      ? death->signal
                               : exit_code > 128 && exit_code <= 128 + SIGRTMAX ? exit_code - 128
@@ -86,7 +109,7 @@ static status_t report_death(const mpirun_death_t *death, int servers, int exit_
     if (signal_number)
         return FAIL(ST_PEER, "a rank was killed by signal %d (%s); the job ended", signal_number, strsignal(signal_number));
     if (death->seen && death->rank >= 0)
-        log_debug("%s exited with code %d", roster_name(death->rank, servers, name, sizeof name), death->exit_code);
+        log_debug("%s exited with code %d", role_name(death, servers, name, sizeof name), death->exit_code);
     return exit_code == status_exit_code(ST_INPUT) ? ST_INPUT : exit_code ? ST_PEER : ST_OK;
 }
 
@@ -130,7 +153,14 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     setenv("OPENBLAS_NUM_THREADS", "1", 0); /* the library starts its threads when it is loaded, before gemm_init can say so */
     mpirun_death_t death = {0};
     int exit_code = 0;
-    const int ranks = roster_ranks(experiment->base);
+    const int hosts = mpirun_hosts(), servers = (int)experiment->base->cluster.servers;
+    if (!servers && !hosts)
+        return FAIL(ST_INPUT,
+                    "cluster.servers is per_host, and how many hosts mpirun starts ranks on is known only when it does; "
+                    "start it yourself, or give a number");
+    if (!servers && hosts > 1)
+        setenv("OMPI_MCA_rmaps_base_mapping_policy", "node", 0); /* a rank on each before there is a second one */
+    const int ranks = roster_ranks(experiment->base, hosts);
     const int64_t start_s = (int64_t)experiment->base->cluster.start_deadline_s;
     const bool is_local = mpirun_is_local();
     char *listen = is_local ? mem_strdup("127.0.0.1") : mpirun_guard_settings(&experiment->base->cluster);
@@ -141,7 +171,7 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     TRY(status);
     if (!death.together && (exit_code != 0 || death.here == 0))
         TRY(report_start(&death, ranks, exit_code, start_s));
-    return report_death(&death, (int)experiment->base->cluster.servers, exit_code);
+    return report_death(&death, servers ? servers : hosts, exit_code);
 }
 
 /* ---- and again, while it fails ------------------------------------------------------------------------------------------ */

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "common/base/status.h"
+#include "common/cluster/launch.h"
 
 /* How the first rank that failed ended, as mpirun told it. Not seen: none failed, or a rank ended the job itself by
  * cluster_abort and has logged why. */
@@ -22,11 +23,12 @@ typedef struct mpirun_death {
     int interrupted; /* the signal that asked this process to stop or to end and was handed on; 0: none did */
     bool ended;      /* it was a second one, which did not wait for what could be saved */
     int here;        /* ranks that have started */
-    bool together;   /* and all have found each other (common/cluster/launch.h) */
-    bool timed_out;  /* they had not after the time that they have, and mpirun was told to end */
-    bool lost;       /* they were, but neither went on nor ended (rank_watch.h), which was logged, and mpirun was told to end */
-    pid_t launcher;  /* mpirun */
-    bool ending;     /* it was told to end */
+    char servers[LAUNCH_SERVERS_BYTES]; /* which of them are servers (common/cluster/launch.h); "": those after rank 0 */
+    bool together;                      /* and all have found each other (common/cluster/launch.h) */
+    bool timed_out;                     /* they had not after the time that they have, and mpirun was told to end */
+    bool lost;      /* they were, but neither went on nor ended (rank_watch.h), which was logged, and mpirun was told to end */
+    pid_t launcher; /* mpirun */
+    bool ending;    /* it was told to end */
     int launcher_signal; /* that killed mpirun itself; 0: none */
 } mpirun_death_t;
 

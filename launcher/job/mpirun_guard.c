@@ -186,3 +186,42 @@ bool mpirun_is_local(void)
     return !is_own && !says("/etc/openmpi/openmpi-mca-params.conf", "hostfile") &&
            !says("/etc/openmpi/openmpi-default-hostfile", NULL);
 }
+
+/* The different first words of a file's lines. */
+static int count_hosts(const char *path)
+{
+    char line[1024], *seen = mem_strdup("\n");
+    int n = 0;
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *at = line + strspn(line, " \t\r\n");
+        if (!*at || *at == '#')
+            continue;
+        char *word = mem_printf("\n%.*s\n", (int)strcspn(at, " \t\r\n:"), at);
+        if (!strstr(seen, word)) {
+            char *longer = mem_printf("%s%s", seen, word + 1);
+            mem_free(seen);
+            seen = longer;
+            n++;
+        }
+        mem_free(word);
+    }
+    if (file)
+        fclose(file);
+    mem_free(seen);
+    return n;
+}
+
+int mpirun_hosts(void)
+{
+    static const char *const files[] = {"OMPI_MCA_orte_default_hostfile", "PBS_NODEFILE", "PE_HOSTFILE", "LSB_DJOB_HOSTFILE"};
+    const char *nodes = getenv("SLURM_JOB_NUM_NODES") ? getenv("SLURM_JOB_NUM_NODES") : getenv("SLURM_NNODES");
+    if (mpirun_is_local())
+        return 1;
+    if (getenv("SLURM_JOB_ID") && nodes)
+        return atoi(nodes);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (getenv(files[i]))
+            return count_hosts(getenv(files[i]));
+    return 0;
+}

@@ -36,4 +36,7 @@ int mpirun_guard_daemon(char *const words[]);
  * user's names others. */
 bool mpirun_is_local(void);
 
+/* mpirun_hosts - on how many hosts it may start ranks, as the batch system or a file in the environment tells; 0: unknown. */
+int mpirun_hosts(void);
+
 #endif

@@ -156,7 +156,7 @@ static bool take_news(mpirun_death_t *death, const char *line, size_t n)
     const launch_news_t news = launch_heard(line, n);
     death->here += news == LAUNCH_NEWS_HERE;
     death->together = death->together || news == LAUNCH_NEWS_TOGETHER;
-    return news != LAUNCH_NEWS_NONE;
+    return news != LAUNCH_NEWS_NONE || launch_heard_servers(line, n, death->servers);
 }
 
 static void end_line(mpirun_sieve_t *sieve)

@@ -46,7 +46,8 @@ processors_t processors_of(const roster_t *roster, int64_t incarnation)
         while (k < all.n && !processor_is_same(&all.kind[k].processor, &entry->processor))
             k++;
         if (k == all.n)
-            append(&all, &(processors_kind_t){.processor = entry->processor, .incarnation = incarnation, .first = r});
+            append(&all, &(processors_kind_t){
+                             .processor = entry->processor, .incarnation = incarnation, .first = roster_number(roster, r)});
         all.kind[k].ranks++;
         add_host(&all.kind[k], entry->host);
     }

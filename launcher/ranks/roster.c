@@ -14,11 +14,13 @@
 #include "common/cluster/launch.h"
 #include "common/files/file.h"
 #include "common/process/descriptors.h"
+#include "launcher/ranks/placement.h"
 #include "launcher/ranks/provenance.h"
 
-int roster_ranks(const config_t *config)
+int roster_ranks(const config_t *config, int hosts)
 {
-    return (int)(1 + config->cluster.servers + (config->cluster.workers ? config->cluster.workers : 1));
+    const int64_t servers = config->cluster.servers ? config->cluster.servers : hosts;
+    return (int)(1 + servers + (config->cluster.workers ? config->cluster.workers : 1));
 }
 
 /* The configuration as all ranks must have it, cluster sizes included. Where a host keeps its files is its own affair: the
@@ -99,14 +101,12 @@ static status_t gather_entries(roster_t *roster, cluster_t *cluster, roster_entr
     return cluster_gather_all(cluster, mine, sizeof *mine, roster->entries);
 }
 
-static status_t check_sizes(roster_t *roster, const config_t *config, bool speak)
+static status_t check_sizes(roster_t *roster, const config_t *config, int hosts, bool speak)
 {
     char advice[96];
-    int64_t workers = roster->size - 1 - config->cluster.servers;
-    if (config->cluster.workers)
-        snprintf(advice, sizeof advice, "start it with -np %d", roster_ranks(config));
-    else
-        snprintf(advice, sizeof advice, "start it with -np %d or more", roster_ranks(config));
+    const int64_t servers = config->cluster.servers ? config->cluster.servers : hosts, workers = roster->size - 1 - servers;
+    snprintf(advice, sizeof advice, "start it with -np %d%s", roster_ranks(config, hosts),
+             config->cluster.workers ? "" : " or more");
     if (workers < 1 || (config->cluster.workers && workers != config->cluster.workers)) {
         char text[64] = "any number of workers";
         if (config->cluster.workers)
@@ -114,13 +114,47 @@ static status_t check_sizes(roster_t *roster, const config_t *config, bool speak
                      config->cluster.workers == 1 ? "" : "s");
         return speak ? FAIL(ST_INPUT,
                             "-np %d does not fit: the configuration wants 1 coordinator, %" PRId64 " server%s and %s; %s",
-                            roster->size, config->cluster.servers, config->cluster.servers == 1 ? "" : "s", text, advice)
+                            roster->size, servers, servers == 1 ? "" : "s", text, advice)
                      : ST_INPUT;
     }
-    roster->servers = (int)config->cluster.servers;
+    roster->servers = (int)servers;
     roster->shards_per_server = (int)config->cluster.shards_per_server;
     roster->workers = (int)workers;
     return ST_OK;
+}
+
+/* For each rank the first one of its host; returns how many hosts there are. */
+static int number_hosts(const roster_t *roster, int *host_of)
+{
+    int hosts = 0;
+    for (int r = 0; r < roster->size; r++) {
+        int first = 0;
+        while (strcmp(roster->entries[first].host, roster->entries[r].host) != 0)
+            first++;
+        host_of[r] = first;
+        hosts += first == r;
+    }
+    return hosts;
+}
+
+/* From the launcher's numbers of ranks to the job's own. */
+static void place(roster_t *roster, cluster_t *cluster, placement_t placement, const int *host_of)
+{
+    int *order = MEM_ARRAY(int, roster->size);
+    roster_entry_t *entries = MEM_ARRAY(roster_entry_t, roster->size);
+    placement_order(placement, host_of, roster->size, roster->servers, order);
+    for (int r = 0; r < roster->size; r++)
+        entries[r] = roster->entries[order[r]];
+    mem_free(roster->entries);
+    roster->entries = entries;
+    bool moved = false;
+    for (int r = 0; r < roster->size; r++)
+        moved = moved || order[r] != r;
+    if (moved && roster->rank == 0)
+        launch_tell_servers(order + 1, roster->servers);
+    cluster_renumber(cluster, order);
+    roster->rank = cluster_rank(cluster);
+    roster->numbers = order;
 }
 
 /* Files that a rank may have open: those of MPI and the C library (26 measured, and a connection to each rank over tcp), and of
@@ -201,10 +235,12 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, uin
     if (loaded == ST_OK)
         loaded = experiment_hash(experiment, &mine.config);
     mine.status = (int32_t)loaded;
+    int *host_of = MEM_ARRAY(int, out->size);
     status_t status;
     TRY_DONE(gather_entries(out, cluster, &mine));
     TRY_DONE(check_identities(out, out->rank == 0));
-    TRY_DONE(check_sizes(out, experiment->base, out->rank == 0));
+    TRY_DONE(check_sizes(out, experiment->base, number_hosts(out, host_of), out->rank == 0));
+    place(out, cluster, (placement_t)experiment->base->cluster.placement, host_of);
     TRY_DONE(check_files(out, out->rank == 0));
     for (int v = -1; status == ST_OK && v < experiment->variants; v++) {
         log_level_t level = log_level();
@@ -214,6 +250,7 @@ status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, uin
         log_set_level(level);
     }
 done:
+    mem_free(host_of);
     if (status != ST_OK)
         roster_fini(out);
     return status;
@@ -222,7 +259,14 @@ done:
 void roster_fini(roster_t *roster)
 {
     mem_free(roster->entries);
+    mem_free(roster->numbers);
     roster->entries = NULL;
+    roster->numbers = NULL;
+}
+
+int roster_number(const roster_t *roster, int rank)
+{
+    return roster->numbers ? roster->numbers[rank] : rank;
 }
 
 role_t roster_role(const roster_t *roster, int rank)
@@ -275,7 +319,7 @@ const char *roster_full_name(const roster_t *roster, int rank, char *text, int s
 {
     char name[32];
     snprintf(text, (size_t)size, "%s (rank %d on %s, pid %" PRId64 ")", roster_name(rank, roster->servers, name, sizeof name),
-             rank, roster->entries[rank].host, roster->entries[rank].pid);
+             roster_number(roster, rank), roster->entries[rank].host, roster->entries[rank].pid);
     return text;
 }
 

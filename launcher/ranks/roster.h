@@ -1,7 +1,9 @@
 /* roster.h - who is who in a job: roles by rank, hosts and processes, exchanged once over MPI.
  *
- * Rank 0 is the coordinator, ranks 1 .. S are the servers, the rest are the workers. Every rank brings the identity of its
- * program and of its configuration; ranks that differ from rank 0 are named and the job does not start.                   */
+ * Rank 0 is the coordinator, ranks 1 .. S are the servers, the rest are the workers. The launcher numbers ranks by hosts; these
+ * are the job's own numbers, by which servers lie where cluster.placement wants them (placement.h). Every rank brings the
+ * identity of its program and of its configuration; ranks that differ from rank 0 are named and the job does not start.        
+ *           */
 #ifndef SMELTER_ROSTER_H
 #define SMELTER_ROSTER_H
 
@@ -29,18 +31,22 @@ typedef struct roster {
     int rank, size;
     int servers, shards_per_server, workers;
     roster_entry_t *entries; /* [size] */
+    int *numbers;            /* [size] the launcher's of each rank, which messages name; NULL: the same */
 } roster_t;
 
-/* roster_ranks - how many ranks a configuration asks for: 1 + servers + workers (auto: 1 worker). */
-int roster_ranks(const config_t *config);
+/* roster_ranks - how many ranks a configuration asks for on this number of hosts: 1 + servers + workers (auto: 1 worker). */
+int roster_ranks(const config_t *config, int hosts);
 
 /* roster_exchange - gather all ranks' identities. Collective. experiment is NULL where loading it failed with `loaded`;
  * command is a hash of the folders on the command line. Logs, on rank 0 alone, the first rank that failed or differs, or a
- * number of ranks that does not fit (and which does); every rank returns the same status.  *out is filled; roster_fini. */
+ * number of ranks that does not fit (and which does); every rank returns the same status.  *out is filled; roster_fini. The
+ * cluster's ranks have the roster's numbers from then on. */
 WARN_UNUSED status_t roster_exchange(cluster_t *cluster, const experiment_t *experiment, uint64_t command, status_t loaded,
                                      roster_t *out);
 void roster_fini(roster_t *roster);
 
+/* roster_number - the launcher's number of a rank. */
+int roster_number(const roster_t *roster, int rank);
 role_t roster_role(const roster_t *roster, int rank);
 /* roster_index - number of a rank within its role. */
 int roster_index(const roster_t *roster, int rank);

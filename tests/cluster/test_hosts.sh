@@ -16,12 +16,17 @@ one_host() {
     expect "tcp gives $(digest_of "$T/tcp"), ipc $ONE" [ "$(digest_of "$T/tcp")" = "$ONE" ]
 }
 
-# The coordinator and a server here, a server and both workers there; then everything but the workers here.
+# A server on each host: the second one's is its first rank, not the job's rank 2, and so it is where their number is the hosts'.
+# Workers are the ranks that are left.
 two_hosts() {
-    local here there
+    local here there servers=2
     for here in 2 3; do
         there=$((5 - here))
-        run "$T/log" "$TWO_HOSTS" $here $there -- "$SMELTER" train "$T/c.yaml" --out "$T/net$here"
+        run "$T/log" "$TWO_HOSTS" $here $there -x SMELTER_LOG=debug -- "$SMELTER" train "$T/c.yaml" --out "$T/net$here" \
+            --set cluster.servers=$servers
+        servers=per_host
+        expect_line "$T/log" "server 1 (rank $here on node2, pid "
+        expect_line "$T/log" "worker 1 (rank 4 on node2, pid "
         expect "$here + $there ranks: exit code $CODE" [ "$CODE" = 0 ]
         expect "$here + $there ranks: $(digest_of "$T/net$here") instead of $ONE" [ "$(digest_of "$T/net$here")" = "$ONE" ]
     done
@@ -95,7 +100,7 @@ cut_off() {
     kill -TERM "$JOB"
     finish
     expect "exit code 0" [ "$CODE" != 0 ]
-    expect_line "$T/log" "coordinator: error: waiting for 2 of 4 ranks: worker 0 (rank 3 on node2, pid "
+    expect_line "$T/log" "coordinator: error: waiting for 2 of 4 ranks: server 1 (rank 3 on node2, pid "
 }
 
 case_of "one host: tcp and ipc give one model" one_host

@@ -249,3 +249,9 @@ status_t cluster_gather_all(cluster_t *cluster, const void *mine, int64_t bytes,
     (void)mine, (void)bytes, (void)all;
     return FAIL(ST_SYSTEM, "rank %d gathers, and the ranks of a simulation know each other", cluster->rank);
 }
+
+void cluster_renumber(cluster_t *cluster, const int *order)
+{
+    (void)cluster, (void)order;
+    ASSERT(!"ranks of a simulation have their places");
+}

@@ -195,7 +195,8 @@ static const struct {
     {"checkpoint: {every_seconds: -0.5}\n",
      "FILE:1: checkpoint.every_seconds: -0.5 is out of range; allowed: a number from 0 to 31536000"},
     {"checkpoint: {keep: 0}\n", "FILE:1: checkpoint.keep: 0 is out of range; allowed: a whole number from 1 to 1000000"},
-    {"cluster: {servers: 0}\n", "FILE:1: cluster.servers: 0 is out of range; allowed: a whole number from 1 to 1024"},
+    {"cluster: {servers: 0}\n",
+     "FILE:1: cluster.servers: 0 is out of range; allowed: per_host or a whole number from 1 to 1024"},
     {"cluster: {workers: 0}\n", "FILE:1: cluster.workers: 0 is out of range; allowed: auto or a whole number from 1 to 4096"},
     {"cluster: {workers: all}\n",
      "FILE:1: cluster.workers: 'all' is not a whole number; allowed: auto or a whole number from 1 to "
@@ -264,7 +265,7 @@ static const struct {
     {"seed: x\ncluster:\n  servers: 0\n  sevrers: 2\nmodel: {activation: tanh}\n",
      "FILE:4: cluster.sevrers: unknown key; did you mean cluster.servers?\n"
      "FILE:1: seed: 'x' is not a whole number; allowed: a whole number from 0 to 9007199254740991\n"
-     "FILE:3: cluster.servers: 0 is out of range; allowed: a whole number from 1 to 1024\n"
+     "FILE:3: cluster.servers: 0 is out of range; allowed: per_host or a whole number from 1 to 1024\n"
      "FILE:5: model.activation: 'tanh' is not known here; allowed: one of ACTIVATIONS"},
 };
 

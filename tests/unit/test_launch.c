@@ -108,6 +108,11 @@ static void test_what_the_starter_hears(void **state)
     assert_int_equal(launch_heard(named, sizeof named - 1), LAUNCH_NEWS_TOGETHER);
     assert_int_equal(launch_heard(other, sizeof other - 1), LAUNCH_NEWS_NONE);
     assert_int_equal(launch_heard("", 0), LAUNCH_NEWS_NONE);
+    static const char servers[] = "[1,0]<stderr>:smelter-rank: servers 1,4\n";
+    char list[LAUNCH_SERVERS_BYTES];
+    assert_true(launch_heard_servers(servers, sizeof servers - 1, list));
+    assert_string_equal(list, "1,4");
+    assert_false(launch_heard_servers(servers, sizeof servers - 2, list) || launch_heard_servers(here, sizeof here - 1, list));
 }
 
 /* Runs `act` in a child; its exit code. */

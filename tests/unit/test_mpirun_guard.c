@@ -145,11 +145,35 @@ static void test_a_daemon_that_is_not_there(void **state)
     assert_int_equal(mpirun_guard_daemon(words), 2);
 }
 
+/* cluster.servers per_host: "on how many hosts it may start ranks, as the batch system or a file tells". */
+static void test_how_many_hosts(void **state)
+{
+    (void)state;
+    static const char hosts[] = "# mine\nnode1 slots=4\n\nnode2:2\nnode1\nnode10\n";
+    char path[] = "/tmp/smelter-hosts.XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, hosts, sizeof hosts - 1) == sizeof hosts - 1);
+    close(fd);
+    setenv("OMPI_MCA_orte_default_hostfile", path, 1);
+    assert_int_equal(mpirun_hosts(), 3);
+    setenv("SLURM_JOB_ID", "1", 1);
+    setenv("SLURM_JOB_NUM_NODES", "5", 1);
+    assert_int_equal(mpirun_hosts(), 5);
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_JOB_NUM_NODES");
+    unsetenv("OMPI_MCA_orte_default_hostfile");
+    setenv("FLUX_JOB_ID", "f", 1);
+    assert_int_equal(mpirun_hosts(), 0);
+    unsetenv("FLUX_JOB_ID");
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_is_local),
         cmocka_unit_test(test_the_environment),
+        cmocka_unit_test(test_how_many_hosts),
         cmocka_unit_test(test_several_hosts),
         cmocka_unit_test(test_a_daemon_that_is_not_there),
     };
