@@ -48,7 +48,7 @@ SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup setup-check demo check test bench sim faults fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
+.PHONY: all help setup setup-check demo check test bench scale sim faults fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
         build-unit-tests build-fuzzers
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
@@ -80,6 +80,9 @@ build-unit-tests: $(filter $(BUILD)/tests/unit/% $(BUILD)/tests/kernels/%,$(TEST
 bench: ## benchmarks, each a ratio within one run; writes out/bench.json
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
 	@tests/bench/run.sh $(BUILD)
+
+scale: all ## how a cluster grows: rows, datasets, ranks, workers, servers (ROWS, CACHE, RANKS, DELAY_MS, LOSS, PARTS); writes out/scale.json
+	@ROWS=$(ROWS) CACHE=$(CACHE) RANKS=$(RANKS) DELAY_MS=$(DELAY_MS) LOSS=$(LOSS) PARTS="$(PARTS)" tests/scale.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim/sim ## play SEEDS=1000 scenarios of a cluster with faults, or SEED=N again
 	@$(BUILD)/tests/sim/sim $(if $(SEED),-s $(SEED),-n $(SEEDS))

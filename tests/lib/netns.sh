@@ -6,7 +6,8 @@
 #                         that name and of one address, as docker makes, before any other interface; where NETNS_PARTED is
 #                         set, a bridge of that name and of different addresses of one network, which no wire joins. Where
 #                         NETNS_PRIVATE is set, that folder is another on each host, as on a disk of its own:
-#                         $NETNS_PRIVATE-node1, $NETNS_PRIVATE-node2.
+#                         $NETNS_PRIVATE-node1, $NETNS_PRIVATE-node2. Where NETNS_DELAY_MS is set, what is sent arrives so much later, and
+#                         of a hundred frames NETNS_LOSS (default 0) do not.
 #   netns_run 1|2 CMD...  run a command as host node1 or node2
 #   netns_agent           write an ssh stand-in for mpirun (plm_rsh_agent) that enters the other host; prints its path
 #   netns_down            kill what runs inside and remove everything
@@ -29,11 +30,10 @@ netns_up() {
         NETNS_REASON="network namespaces need root"
         return 77
     fi
-    local error
-    if ! error=$(ip netns add "$NETNS_1" 2>&1 && ip netns add "$NETNS_2" 2>&1 && netns_bridges 2>&1 &&
-        ip link add "$NETNS_IF_1" netns "$NETNS_1" type veth peer name "$NETNS_IF_2" netns "$NETNS_2" 2>&1 &&
-        ip netns exec "$NETNS_1" unshare --uts hostname node1 2>&1); then
-        NETNS_REASON="network namespaces are not allowed here: $error"
+    NETNS_DIR=$(mktemp -d "${TMPDIR:-/tmp}/smelter-netns.XXXXXX")
+    if ! { ip netns add "$NETNS_1" && ip netns add "$NETNS_2" && netns_bridges && netns_wire &&
+        ip netns exec "$NETNS_1" unshare --uts hostname node1; } 2>"$NETNS_DIR/error"; then
+        NETNS_REASON="network namespaces are not allowed here: $(tail -n 1 "$NETNS_DIR/error")"
         netns_down
         return 77
     fi
@@ -44,9 +44,20 @@ netns_up() {
         ip -n "${!namespace}" link set "${!interface}" up
         ip -n "${!namespace}" link set lo up
     done
-    NETNS_DIR=$(mktemp -d "${TMPDIR:-/tmp}/smelter-netns.XXXXXX")
     [ -z "${NETNS_PRIVATE:-}" ] || mkdir -p "$NETNS_PRIVATE" "$NETNS_PRIVATE-node1" "$NETNS_PRIVATE-node2"
     NETNS_ENTER='hostname "$0" && { [ -z "$1" ] || mount --bind "$1-$0" "$1"; } && shift && exec'
+}
+
+# Quick as a veth pair is, or slow: a process that carries frames, which ends with the script that holds its input.
+netns_wire() {
+    if [ -z "${NETNS_DELAY_MS:-}" ]; then
+        ip link add "$NETNS_IF_1" netns "$NETNS_1" type veth peer name "$NETNS_IF_2" netns "$NETNS_2"
+        return
+    fi
+    local up
+    coproc WIRE { exec /usr/bin/python3 "$(dirname "${BASH_SOURCE[0]}")/slow_wire.py" "$NETNS_1" "$NETNS_IF_1" "$NETNS_2" "$NETNS_IF_2" \
+        "$NETNS_DELAY_MS" "${NETNS_LOSS:-0}"; }
+    read -r up <&"${WIRE[0]}" && [ "$up" = up ]
 }
 
 netns_bridges() {
