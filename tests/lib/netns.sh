@@ -6,8 +6,8 @@
 #                         that name and of one address, as docker makes, before any other interface; where NETNS_PARTED is
 #                         set, a bridge of that name and of different addresses of one network, which no wire joins. Where
 #                         NETNS_PRIVATE is set, that folder is another on each host, as on a disk of its own:
-#                         $NETNS_PRIVATE-node1, $NETNS_PRIVATE-node2. Where NETNS_DELAY_MS is set, what is sent arrives so much later, and
-#                         of a hundred frames NETNS_LOSS (default 0) do not.
+#                         $NETNS_PRIVATE-node1, $NETNS_PRIVATE-node2. Where NETNS_DELAY_MS is set, what is sent arrives so
+#                         much later, and of a hundred frames NETNS_LOSS (default 0) do not.
 #   netns_run 1|2 CMD...  run a command as host node1 or node2
 #   netns_agent           write an ssh stand-in for mpirun (plm_rsh_agent) that enters the other host; prints its path
 #   netns_down            kill what runs inside and remove everything
@@ -55,8 +55,10 @@ netns_wire() {
         return
     fi
     local up
-    coproc WIRE { exec /usr/bin/python3 "$(dirname "${BASH_SOURCE[0]}")/slow_wire.py" "$NETNS_1" "$NETNS_IF_1" "$NETNS_2" "$NETNS_IF_2" \
-        "$NETNS_DELAY_MS" "${NETNS_LOSS:-0}"; }
+    coproc WIRE {
+        exec /usr/bin/python3 "$(dirname "${BASH_SOURCE[0]}")/slow_wire.py" "$NETNS_1" "$NETNS_IF_1" "$NETNS_2" \
+            "$NETNS_IF_2" "$NETNS_DELAY_MS" "${NETNS_LOSS:-0}"
+    }
     read -r up <&"${WIRE[0]}" && [ "$up" = up ]
 }
 
