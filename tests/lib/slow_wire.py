@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""slow_wire.py NAMESPACE_1 INTERFACE_1 NAMESPACE_2 INTERFACE_2 DELAY_MS LOSS - a wire with a delay between two network namespaces.
+"""slow_wire.py NAMESPACE_1 INTERFACE_1 NAMESPACE_2 INTERFACE_2 DELAY_MS LOSS - a slow wire between two network namespaces.
 
-Makes a tap device in each, and carries every frame from one to the other DELAY_MS later; of a hundred it drops LOSS, always the same
-ones. Prints "up" as soon as both are there; runs until its input ends. Nothing but the standard library; needs root and /dev/net/tun.
+Makes a tap device in each, and carries every frame from one to the other DELAY_MS later; of a hundred it drops LOSS. Prints
+"up" as soon as both are there; runs until its input ends. Nothing but the standard library; needs root and /dev/net/tun.
 """
 import collections
 import ctypes
