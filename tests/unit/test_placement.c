@@ -8,7 +8,7 @@
 /* hosts: one letter for each of the launcher's ranks; expected: its number of each rank of the job. */
 static void places(placement_t placement, const char *hosts, int servers, const char *expected)
 {
-    int host_of[16], order[16], size = (int)strlen(hosts);
+    int host_of[16] = {0}, order[16], size = (int)strlen(hosts);
     char text[17] = "";
     for (int r = 0; r < size; r++)
         host_of[r] = hosts[r];
