@@ -41,17 +41,19 @@ state() { slurm_run squeue -h -t all -j "$1" -o %T 2>/dev/null | head -n 1; }
 # wait_for STATE [SECONDS] - until the job is in it.
 wait_for() {
     local i
-    for i in $(seq $((${2:-40} * 5))); do
+    for i in $(seq $((${2:-75} * 5))); do
         [[ $(state "$ID") = $1 ]] && return 0
         sleep 0.2
     done
     NOTES+=("job $ID is $(state "$ID") instead of $1")
 }
 
-# A job that is queued again would begin two minutes later; and its last step is to be gone from the nodes.
+# A job that is queued again would begin two minutes later; its last step is to be gone from the nodes, and a node tells the
+# credentials of two starts apart by whole seconds.
 hurry() {
     wait_for PENDING "$@"
     while pgrep -f "slurmstepd: \[$ID\." >/dev/null; do sleep 0.2; done
+    sleep 2
     slurm_run scontrol update JobId="$ID" StartTime=now
 }
 
