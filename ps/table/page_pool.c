@@ -80,7 +80,7 @@ static status_t open_empty(page_pool_t *pool)
     TRY(dir_remove_tree(pool->path));
     TRY(dir_create(pool->path));
     char *name = mem_printf("%s/rows", pool->path), text[FILE_ERROR_TEXT];
-    pool->fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    pool->fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     const int error = errno;
     mem_free(name);
     if (pool->fd < 0)
