@@ -30,17 +30,19 @@ static size_t room_for(const record_t *raw)
 
 static size_t compress_parts(const record_t *raw, compressor_t *compressor, uint8_t *out, size_t room)
 {
+    static const uint8_t nothing = 0;
+    const uint8_t *from = raw->bytes > 0 ? raw->at : &nothing; /* an empty record may have no memory */
     size_t at = 0, written = 0;
     for (size_t i = 0; i < raw->randoms; i++) {
         const record_part_t *part = &raw->random[i];
         ASSERT(part->begin >= at && part->end <= raw->bytes);
         if (part->begin > at)
-            written += compress_block(compressor, raw->at + at, part->begin - at, out + written, room - written);
-        written += compress_not(compressor, raw->at + part->begin, part->end - part->begin, out + written, room - written);
+            written += compress_block(compressor, from + at, part->begin - at, out + written, room - written);
+        written += compress_not(compressor, from + part->begin, part->end - part->begin, out + written, room - written);
         at = part->end;
     }
     if (at < raw->bytes || raw->randoms == 0)
-        written += compress_block(compressor, raw->at + at, raw->bytes - at, out + written, room - written);
+        written += compress_block(compressor, from + at, raw->bytes - at, out + written, room - written);
     return written;
 }
 
