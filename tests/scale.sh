@@ -41,6 +41,7 @@ export SMELTER_PROGRESS=off SMELTER_LOG=warn
 number() { echo "$1 $2" >>"$numbers"; }
 value() { awk -v name="$1" '$1 == name { print $2 }' "$numbers"; }
 of_manifest() { sed -nE "s/^ *\"$2\": ([0-9.e+-]+),?\$/\\1/p" "$1/manifest.json" | head -n 1; }
+digest_of() { sed -nE 's/^  "digest": "([0-9a-f]{32})",$/\1/p' "$1/manifest.json"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.4f", a / b }'; }
 median() { sort -g | awk '{ v[NR] = $1 } END { printf "%.6g", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 say() { printf 'scale: %s\n' "$*" >&2; }
@@ -113,8 +114,8 @@ cache_part() {
 }
 
 ranks_part() {
-    local servers=$((RANKS / 4)) workers here digest name where lanes=1
-    workers=$((RANKS - 1 - servers)) here=$((RANKS / 2))
+    local servers=$((RANKS / 4)) workers near=$((RANKS / 2)) here there where lanes=1
+    workers=$((RANKS - 1 - servers))
     while [ $lanes -lt "$workers" ]; do lanes=$((2 * lanes)); done
     say "a job of $RANKS ranks ($servers servers, $workers workers), on one host and on two with $DELAY_MS ms and $LOSS % loss between them"
     cat >"$scratch/ranks.yaml" <<END
@@ -128,21 +129,20 @@ model: {hidden: [32, 16]}
 embedding: {dim: 8}
 END
     train ranks-here "$scratch/ranks.yaml"
-    if ! NETNS_DELAY_MS=$DELAY_MS NETNS_LOSS=$LOSS tests/cluster/two_hosts.sh "$here" $((RANKS - here)) --oversubscribe -- \
+    if ! NETNS_DELAY_MS=$DELAY_MS NETNS_LOSS=$LOSS tests/cluster/two_hosts.sh "$near" $((RANKS - near)) --oversubscribe -- \
         "$smelter" train "$scratch/ranks.yaml" --out "$scratch/ranks-there" >"$scratch/log" 2>&1; then
         cat "$scratch/log" >&2
         echo "scale: the job on two hosts failed" >&2
         return 1
     fi
-    digest=$(sed -nE 's/^  "digest": "([0-9a-f]{32})",$/\1/p' "$scratch/ranks-here/manifest.json")
+    here=$(digest_of "$scratch/ranks-here") there=$(digest_of "$scratch/ranks-there")
     number scale_ranks "$RANKS"
     for where in here there; do
         number "scale_ranks_${where}_examples_per_second" "$(of_manifest "$scratch/ranks-$where" examples_per_second)"
         number "scale_ranks_${where}_cpu_seconds" "$(of_manifest "$scratch/ranks-$where" cpu_seconds)"
     done
-    name=$(sed -nE 's/^  "digest": "([0-9a-f]{32})",$/\1/p' "$scratch/ranks-there/manifest.json")
-    if [ -z "$digest" ] || [ "$digest" != "$name" ]; then
-        echo "scale: $RANKS ranks on two hosts: digest $name instead of $digest" >&2
+    if [ -z "$here" ] || [ "$here" != "$there" ]; then
+        echo "scale: $RANKS ranks on two hosts: digest $there instead of $here" >&2
         return 1
     fi
 }
