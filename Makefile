@@ -14,7 +14,7 @@ OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c
 MARCH_OF = $(MARCH)
 # What most processors have: the sanitizers' build is of this, so that a portable build is tested, too.
 PORTABLE := $(if $(filter x86-64,$(OLDEST)),x86-64-v3,$(MARCH))
-PKGS     := ompi-c libzmq lmdb openblas libcyaml jansson libxxhash libzstd zlib
+PKGS     := ompi-c libzmq lmdb openblas yaml-0.1 jansson libxxhash libzstd zlib
 
 # -ffp-contract=off: the same expression gives the same bits in every build and on every vector width.
 CFLAGS_OWN = -std=gnu11 -D_GNU_SOURCE -g $(OPT) -march=$(MARCH_OF) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \

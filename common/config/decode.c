@@ -1,14 +1,8 @@
-/* libcyaml reads text, so the merged tree is written as JSON with one node per line and decoded from there. When libcyaml
- * refuses a value it logs a backtrace that starts with the line of the innermost node; that line leads to the tree's node, and
- * the node to the file and line a person wrote. What is allowed there comes from the layout, not from libcyaml's own message,
- * which does not know ranges and words. libcyaml stops at the first error, so the node is replaced by its default and decoding
- * starts over.
- *
- * Two habits of libcyaml 1.3 shape the schema: its booleans are true for every word it does not know, so a boolean is an
- * enumeration here; and its integers ignore what follows the digits, so numbers are checked before. */
+/* A walk over the fields of the layout. All values are texts: what a text means depends on the key that it stands at and not
+ * on how YAML would type it, so `name: 010` is a name and `batch: 010` an error. */
 #include "common/config/decode.h"
 
-#include <cyaml/cyaml.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,228 +10,174 @@
 #include "common/base/memory.h"
 #include "common/config/config.h"
 
-/* ---- libcyaml's schema from a layout ----------------------------------------------------------------------------- */
+static const word_t bool_words[] = {{"true", 1, ""}, {"false", 0, ""}, {"yes", 1, ""},
+                                    {"no", 0, ""},   {"on", 1, ""},    {"off", 0, ""}};
 
-static const cyaml_strval_t bool_words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}, {"on", 1}, {"off", 0}};
-static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int64_t)};
-static const cyaml_schema_value_t num_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
-
-typedef struct schema_maker {
-    cyaml_schema_field_t *fields; /* [fields_count + records + 1] all maps, one after another, each ended by a NULL key */
-    cyaml_strval_t *words;        /* [words_count] */
-    cyaml_schema_value_t *series; /* [fields] the elements of lists of words */
-    cyaml_schema_value_t root;
-} schema_maker_t;
-
-static void put_words(schema_maker_t *maker, cyaml_schema_value_t *value, const field_t *field, int *used)
+static bool is_whole(const field_t *field)
 {
-    value->enumeration.strings = maker->words + *used;
-    value->enumeration.count = (uint32_t)field->words_count;
-    for (int i = 0; i < field->words_count; i++) {
-        int64_t v = field->words[i].value;
-        maker->words[(*used)++] = (cyaml_strval_t){field->words[i].word, field->kind == VALUE_WORDS ? INT64_C(1) << v : v};
-    }
+    return field->kind == VALUE_INT || field->kind == VALUE_AUTO || field->kind == VALUE_INTS;
 }
 
-static void put_field(schema_maker_t *maker, cyaml_schema_field_t *out, const field_t *field, size_t offset, int *used)
+static bool is_number(const field_t *field)
 {
-    cyaml_schema_value_t *value = &out->value;
-    out->key = field->name;
-    out->data_offset = (uint32_t)offset;
-    switch (field->kind) {
-    case VALUE_INT:
-        *value = int_entry;
-        break;
-    case VALUE_NUM:
-        *value = num_entry;
-        break;
-    case VALUE_AUTO: /* Not strict: a number stands for itself. */
-        *value = (cyaml_schema_value_t){.type = CYAML_ENUM, .data_size = sizeof(int64_t)};
-        value->enumeration.strings = maker->words + *used;
-        value->enumeration.count = 1;
-        maker->words[(*used)++] = (cyaml_strval_t){field->word, 0};
-        break;
-    case VALUE_BOOL:
-        *value = (cyaml_schema_value_t){.type = CYAML_ENUM, .flags = CYAML_FLAG_STRICT, .data_size = sizeof(bool)};
-        value->enumeration.strings = bool_words;
-        value->enumeration.count = CYAML_ARRAY_LEN(bool_words);
-        break;
-    case VALUE_WORD:
-    case VALUE_WORDS:
-        *value = (cyaml_schema_value_t){.type = field->kind == VALUE_WORD ? CYAML_ENUM : CYAML_FLAGS,
-                                        .flags = CYAML_FLAG_STRICT,
-                                        .data_size = sizeof(int32_t)};
-        put_words(maker, value, field, used);
-        break;
-    case VALUE_TEXT:
-        *value = (cyaml_schema_value_t){.type = CYAML_STRING, .flags = CYAML_FLAG_POINTER, .data_size = sizeof(char)};
-        value->string.max = CYAML_UNLIMITED;
-        break;
-    case VALUE_SERIES:
-    case VALUE_INTS:
-    case VALUE_NUMS:
-        *value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE, .flags = CYAML_FLAG_POINTER, .data_size = sizeof(int64_t)};
-        value->sequence.entry = field->kind == VALUE_INTS ? &int_entry : &num_entry;
-        if (field->kind == VALUE_SERIES) {
-            cyaml_schema_value_t *word = &maker->series[out - maker->fields];
-            *word = (cyaml_schema_value_t){.type = CYAML_ENUM, .flags = CYAML_FLAG_STRICT, .data_size = sizeof(int64_t)};
-            put_words(maker, word, field, used);
-            value->sequence.entry = word;
-        }
-        value->sequence.min = (unsigned)layout_list_least(field);
-        value->sequence.max = LAYOUT_LIST_MAX;
-        out->data_offset += (uint32_t)offsetof(config_ints_t, at);
-        out->count_offset = (uint32_t)(offset + offsetof(config_ints_t, count));
-        out->count_size = sizeof(unsigned);
-        break;
+    return is_whole(field) || field->kind == VALUE_NUM || field->kind == VALUE_NUMS;
+}
+
+/* read_number - a number and nothing else: no 1k, and no 010, which is 8 to some and 10 to others. */
+static bool read_number(const field_t *field, const char *text, double *out)
+{
+    char *end;
+    if (is_whole(field)) {
+        const char *digits = text + (*text == '-' || *text == '+');
+        if (!*digits || digits[strspn(digits, "0123456789")] || (digits[0] == '0' && digits[1]))
+            return false;
+        *out = strtod(text, &end);
+        return true;
     }
+    if (!*text || text[strspn(text, "0123456789+-.eE")])
+        return false;
+    *out = strtod(text, &end);
+    return !*end && isfinite(*out);
+}
+
+/* ---- what is wrong ----------------------------------------------------------------------------------------------- */
+
+/* fail_word - the line for a text that is none of the field's words, with the one that is likely meant. */
+static status_t fail_word(const yaml_t *at, const field_t *field, const char *allowed)
+{
+    const char **words = MEM_ARRAY(const char *, field->words_count);
+    for (int i = 0; i < field->words_count; i++)
+        words[i] = field->words[i].word;
+    const char *near = yaml_nearest(at->text, words, field->words_count);
+    mem_free(words);
+    return yaml_fail(at, "'%s' is not known here%s%s%s; allowed: %s", at->text, near ? " (did you mean " : "", near ? near : "",
+                     near ? "?)" : "", allowed);
+}
+
+/* fail_value - the line for a value that a field does not take: what is seen and what is allowed. */
+static status_t fail_value(const yaml_t *at, const field_t *field)
+{
+    char *allowed = layout_allowed(field);
+    const bool element = !at->key;
+    double number;
+    status_t status;
+    if (at->kind != YAML_SCALAR && (element || !layout_is_list(field) || at->kind == YAML_MAP))
+        status = yaml_fail(at, "a %s is given; allowed: %s", at->kind == YAML_MAP ? "map of keys to values" : "list", allowed);
+    else if (at->kind == YAML_LIST)
+        status = yaml_fail(at, "the list has %d elements; allowed: %s", at->count, allowed);
+    else if (layout_is_list(field) && !element)
+        status = yaml_fail(at, "'%s' is not a list; allowed: %s", at->text, allowed);
+    else if (is_number(field) && read_number(field, at->text, &number))
+        status = yaml_fail(at, "%s is out of range; allowed: %s", at->text, allowed);
+    else if (is_number(field))
+        status = yaml_fail(at, "'%s' is not a %snumber; allowed: %s", at->text, is_whole(field) ? "whole " : "", allowed);
+    else if (field->words_count)
+        status = fail_word(at, field, allowed);
+    else
+        status = yaml_fail(at, "'%s' is given; allowed: %s", at->text, allowed);
+    mem_free(allowed);
+    return status;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static bool read_word(const word_t *words, int n, const char *text, int *out)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(text, words[i].word) == 0) {
+            *out = words[i].value;
+            return true;
+        }
+    return false;
+}
+
+/* read_scalar - a single value, or an element of a list, at its place; false where the field does not take it. */
+static bool read_scalar(const field_t *field, const yaml_t *node, void *at)
+{
+    double number = 0;
+    int word = 0;
+    if (node->kind != YAML_SCALAR)
+        return false;
+    if (field->kind == VALUE_TEXT) {
+        *(char **)at = mem_strdup(node->text);
+        return true;
+    }
+    if (field->kind == VALUE_AUTO && strcmp(node->text, field->word) == 0) {
+        *(int64_t *)at = 0;
+        return true;
+    }
+    if (is_number(field)) {
+        const double least = field->kind == VALUE_AUTO && field->least < 1 ? 1 : field->least;
+        if (!read_number(field, node->text, &number) || number < least || number > field->most)
+            return false;
+        if (is_whole(field))
+            *(int64_t *)at = strtoll(node->text, NULL, 10);
+        else
+            *(double *)at = number;
+        return true;
+    }
+    const bool is_bool = field->kind == VALUE_BOOL;
+    if (!read_word(is_bool ? bool_words : field->words,
+                   is_bool ? (int)(sizeof bool_words / sizeof *bool_words) : field->words_count, node->text, &word))
+        return false;
+    if (is_bool)
+        *(bool *)at = word;
+    else if (field->kind == VALUE_WORD)
+        *(int32_t *)at = word;
+    else if (field->kind == VALUE_WORDS)
+        *(uint32_t *)at |= UINT32_C(1) << word;
+    else
+        *(int64_t *)at = word;
+    return true;
 }
 
 _Static_assert(offsetof(config_ints_t, count) == offsetof(config_nums_t, count) && sizeof(int64_t) == sizeof(double),
-               "one schema serves lists of whole numbers and lists of numbers");
+               "lists of whole numbers and lists of numbers are filled alike");
 
-static void make_schema(const layout_t *layout, schema_maker_t *maker)
+/* read_list - number of errors. A set of words is bits of one number, which all its elements go to. */
+static int read_list(const field_t *field, const yaml_t *node, void *at)
 {
-    int fields = layout->count + 1, words = 0, used = 0;
-    for (int r = 0; r < layout->count; r++) {
-        fields += layout->records[r].count + 1;
-        for (int f = 0; f < layout->records[r].count; f++)
-            words += layout->records[r].fields[f].words_count + (layout->records[r].fields[f].kind == VALUE_AUTO);
+    const bool is_set = field->kind == VALUE_WORDS;
+    if (node->kind != YAML_LIST || (!is_set && (node->count < layout_list_least(field) || node->count > LAYOUT_LIST_MAX))) {
+        fail_value(node, field);
+        return 1;
     }
-    maker->fields = MEM_ARRAY(cyaml_schema_field_t, fields);
-    maker->words = MEM_ARRAY(cyaml_strval_t, words + 1);
-    maker->series = MEM_ARRAY(cyaml_schema_value_t, fields);
+    config_ints_t *list = at;
+    if (!is_set) {
+        list->at = MEM_ARRAY(int64_t, node->count);
+        list->count = (unsigned)node->count;
+    }
+    int errors = 0, i = 0;
+    for (const yaml_t *element = node->first; element; element = element->next, i++)
+        if (!read_scalar(field, element, is_set ? at : &list->at[i])) {
+            fail_value(element, field);
+            errors++;
+        }
+    return errors;
+}
 
-    /* The root's map first, then a map per named record; arrays are zeroed, so each ends with a NULL key. */
-    int root_fields = 1;
-    for (int r = 0; r < layout->count; r++)
-        root_fields += *layout->records[r].name ? 1 : layout->records[r].count;
-    cyaml_schema_field_t *root = maker->fields, *next = maker->fields + root_fields;
+status_t decode_tree(const layout_t *layout, const yaml_t *tree, void **out)
+{
+    char *value = mem_alloc(layout->bytes, 1);
+    int errors = 0;
     for (int r = 0; r < layout->count; r++) {
         const config_record_t *record = &layout->records[r];
-        bool named = *record->name;
-        if (named) {
-            *root = (cyaml_schema_field_t){.key = record->name, .data_offset = (uint32_t)record->offset};
-            root->value = (cyaml_schema_value_t){.type = CYAML_MAPPING, .data_size = (uint32_t)record->bytes};
-            root->value.mapping.fields = next;
-            root++;
-        }
         for (int f = 0; f < record->count; f++) {
             const field_t *field = &record->fields[f];
-            put_field(maker, named ? next++ : root++, field, field->offset + (named ? 0 : record->offset), &used);
-        }
-        next += named;
-    }
-    maker->root =
-        (cyaml_schema_value_t){.type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER, .data_size = (uint32_t)layout->bytes};
-    maker->root.mapping.fields = maker->fields;
-}
-
-/* ---- one attempt ------------------------------------------------------------------------------------------------- */
-
-typedef struct refusal {
-    int line;        /* of the innermost node in the backtrace, from 1; 0: none seen yet */
-    char first[256]; /* libcyaml's own first words */
-} refusal_t;
-
-static void listen(cyaml_log_t level, void *context, const char *format, va_list args)
-{
-    refusal_t *refusal = context;
-    char text[256];
-    (void)level;
-    vsnprintf(text, sizeof text, format, args);
-    text[strcspn(text, "\n")] = 0;
-    if (!refusal->first[0])
-        memcpy(refusal->first, text, sizeof text);
-    const char *line = strstr(text, "(line: ");
-    if (line && !refusal->line)
-        refusal->line = atoi(line + strlen("(line: "));
-}
-
-/* cyaml_memory - blocks that mem_free releases, so that a decoded struct is like any other. */
-static void *cyaml_memory(void *context, void *block, size_t bytes)
-{
-    (void)context;
-    if (bytes)
-        return realloc(block, bytes);
-    mem_free(block);
-    return NULL;
-}
-
-/* find_field - the field whose value is this node or holds it as an element; *owner becomes the node of the whole value. */
-static const field_t *find_field(const layout_t *layout, const yaml_t *tree, yaml_t *node, yaml_t **owner)
-{
-    for (; node; node = node->parent) {
-        for (int r = 0; r < layout->count; r++) {
-            for (int f = 0; f < layout->records[r].count; f++) {
-                const field_t *field = &layout->records[r].fields[f];
-                if (layout_node(tree, &layout->records[r], field) == node) {
-                    *owner = node;
-                    return field;
-                }
+            const yaml_t *node = layout_node(tree, record, field);
+            void *at = value + record->offset + field->offset;
+            if (layout_is_list(field)) {
+                errors += read_list(field, node, at);
+            } else if (!read_scalar(field, node, at)) {
+                fail_value(node, field);
+                errors++;
             }
         }
     }
-    return NULL;
-}
-
-/* blame - turn a refusal into an error line and put the default in place of the value, so that the next attempt gets
- * further. */
-static status_t blame(const layout_t *layout, const yaml_t *tree, const refusal_t *refusal, yaml_t *const *nodes, int lines)
-{
-    yaml_t *node = refusal->line >= 1 && refusal->line <= lines ? nodes[refusal->line - 1] : NULL, *owner = NULL;
-    const field_t *field = find_field(layout, tree, node, &owner);
-    if (!field || owner->layer == LAYER_DEFAULT)
-        return FAIL(ST_INPUT, "%s: refused by libcyaml: %s (line %d of the merged text)", tree->origin, refusal->first,
-                    refusal->line);
-    /* Of a list that may be one, the element is to blame; of anything else, the whole value. */
-    bool in_list = layout_is_list(field) && owner->kind == YAML_LIST;
-    while (in_list && node != owner && node->parent != owner)
-        node = node->parent;
-    if (in_list && node == owner && field->kind == VALUE_WORDS) /* libcyaml's line for a set of words is that of the set */
-        for (node = owner->first; node && layout_has_word(field, node); node = node->next)
-            ;
-    layout_fail_value(in_list && node ? node : owner, field);
-    layout_reset(owner, field);
-    return ST_OK;
-}
-
-status_t decode_tree(const layout_t *layout, yaml_t *tree, void **out)
-{
-    int errors = layout_check_numbers(layout, tree);
-    schema_maker_t maker;
-    make_schema(layout, &maker);
-    status_t status = ST_OK;
-    void *value = NULL;
-    while (status == ST_OK && !value) {
-        char *text;
-        yaml_t **nodes;
-        int lines;
-        refusal_t refusal = {0};
-        cyaml_config_t cyaml = {.log_fn = listen,
-                                .log_ctx = &refusal,
-                                .mem_fn = cyaml_memory,
-                                .log_level = CYAML_LOG_ERROR,
-                                .flags = CYAML_CFG_NO_ALIAS};
-        yaml_json(tree, &text, &nodes, &lines);
-        cyaml_err_t error = cyaml_load_data((const uint8_t *)text, strlen(text), &cyaml, &maker.root, &value, NULL);
-        if (error == CYAML_ERR_OOM) {
-            status = FAIL(ST_SYSTEM, "out of memory while decoding %s", tree->origin);
-        } else if (error != CYAML_OK) {
-            errors++;
-            status = blame(layout, tree, &refusal, nodes, lines);
-        }
-        mem_free(text);
-        mem_free(nodes);
-    }
-    mem_free(maker.fields);
-    mem_free(maker.words);
-    mem_free(maker.series);
-    if (status == ST_OK && errors)
-        status = ST_INPUT;
-    if (status == ST_OK)
-        *out = value;
-    else
+    if (errors) {
         layout_destroy(layout, value);
-    return status;
+        return ST_INPUT;
+    }
+    *out = value;
+    return ST_OK;
 }

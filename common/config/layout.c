@@ -1,6 +1,5 @@
 #include "common/config/layout.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -146,12 +145,6 @@ yaml_t *layout_take_list(yaml_t *tree, const char *key)
     return list;
 }
 
-void layout_reset(yaml_t *node, const field_t *field)
-{
-    yaml_t *initial = default_node(field);
-    yaml_replace(node, &initial);
-}
-
 yaml_t *layout_node(const yaml_t *tree, const config_record_t *record, const field_t *field)
 {
     const yaml_t *map = *record->name ? yaml_child(tree, record->name) : tree;
@@ -233,110 +226,6 @@ bool layout_is_list(const field_t *field)
 int layout_list_least(const field_t *field)
 {
     return strcmp(field->initial, "[]") == 0 ? 0 : 1;
-}
-
-bool layout_has_word(const field_t *field, const yaml_t *node)
-{
-    for (int i = 0; node->kind == YAML_SCALAR && i < field->words_count; i++)
-        if (strcmp(node->text, field->words[i].word) == 0)
-            return true;
-    return false;
-}
-
-static bool is_whole(const field_t *field)
-{
-    return field->kind == VALUE_INT || field->kind == VALUE_AUTO || field->kind == VALUE_INTS;
-}
-
-static bool is_number(const field_t *field)
-{
-    return is_whole(field) || field->kind == VALUE_NUM || field->kind == VALUE_NUMS;
-}
-
-/* read_number - a number and nothing else: libcyaml takes 1k for 1, and 010 for 8. */
-static bool read_number(const field_t *field, const char *text, double *out)
-{
-    char *end;
-    errno = 0;
-    if (is_whole(field)) {
-        const char *digits = text + (*text == '-' || *text == '+');
-        if (!*digits || digits[strspn(digits, "0123456789")] || (digits[0] == '0' && digits[1]))
-            return false;
-        *out = strtod(text, &end);
-        return true;
-    }
-    if (!*text || text[strspn(text, "0123456789+-.eE")])
-        return false;
-    *out = strtod(text, &end);
-    return !*end && isfinite(*out);
-}
-
-status_t layout_fail_value(const yaml_t *at, const field_t *field)
-{
-    char *allowed = layout_allowed(field);
-    bool element = !at->key;
-    double number;
-    status_t status;
-    if (at->kind != YAML_SCALAR && (element || !layout_is_list(field) || at->kind == YAML_MAP)) {
-        status = yaml_fail(at, "a %s is given; allowed: %s", at->kind == YAML_MAP ? "map of keys to values" : "list", allowed);
-    } else if (at->kind == YAML_LIST) {
-        status = yaml_fail(at, "the list has %d elements; allowed: %s", at->count, allowed);
-    } else if (layout_is_list(field) && !element) {
-        status = yaml_fail(at, "'%s' is not a list; allowed: %s", at->text, allowed);
-    } else if (is_number(field) && read_number(field, at->text, &number)) {
-        status = yaml_fail(at, "%s is out of range; allowed: %s", at->text, allowed);
-    } else if (is_number(field)) {
-        status = yaml_fail(at, "'%s' is not a %snumber; allowed: %s", at->text, is_whole(field) ? "whole " : "", allowed);
-    } else if (field->words_count) {
-        const char *words[64];
-        ASSERT(field->words_count <= COUNT(words));
-        for (int i = 0; i < field->words_count; i++)
-            words[i] = field->words[i].word;
-        const char *near = yaml_nearest(at->text, words, field->words_count);
-        status = yaml_fail(at, "'%s' is not known here%s%s%s; allowed: %s", at->text, near ? " (did you mean " : "",
-                           near ? near : "", near ? "?)" : "", allowed);
-    } else {
-        status = yaml_fail(at, "'%s' is given; allowed: %s", at->text, allowed);
-    }
-    mem_free(allowed);
-    return status;
-}
-
-/* is_good_number - also true for what decoding will refuse with a better reason: a list or map in place of a number. */
-static bool is_good_number(const field_t *field, const yaml_t *node)
-{
-    double number;
-    if (node->kind != YAML_SCALAR || (field->kind == VALUE_AUTO && strcmp(node->text, field->word) == 0))
-        return true;
-    double least = field->kind == VALUE_AUTO && field->least < 1 ? 1 : field->least;
-    return read_number(field, node->text, &number) && number >= least && number <= field->most;
-}
-
-int layout_check_numbers(const layout_t *of, yaml_t *tree)
-{
-    int errors = 0;
-    for (int r = 0; r < of->count; r++) {
-        for (int f = 0; f < of->records[r].count; f++) {
-            const field_t *field = &of->records[r].fields[f];
-            if (!is_number(field))
-                continue;
-            yaml_t *node = layout_node(tree, &of->records[r], field);
-            int before = errors;
-            if (!layout_is_list(field) && !is_good_number(field, node)) {
-                layout_fail_value(node, field);
-                errors++;
-            }
-            for (const yaml_t *element = layout_is_list(field) ? node->first : NULL; element; element = element->next) {
-                if (!is_good_number(field, element)) {
-                    layout_fail_value(element, field);
-                    errors++;
-                }
-            }
-            if (errors > before)
-                layout_reset(node, field);
-        }
-    }
-    return errors;
 }
 
 /* ---- structs ----------------------------------------------------------------------------------------------------- */
@@ -449,7 +338,7 @@ static void for_owned(const layout_t *of, void *value, void (*call)(void **point
             const field_t *field = &of->records[r].fields[f];
             void *at = (char *)value + of->records[r].offset + field->offset;
             if (field->kind == VALUE_TEXT)
-                call((void **)at, strlen(*(char **)at) + 1);
+                call((void **)at, *(char **)at ? strlen(*(char **)at) + 1 : 0);
             else if (field->kind == VALUE_INTS || field->kind == VALUE_SERIES)
                 call((void **)&((config_ints_t *)at)->at, ((config_ints_t *)at)->count * sizeof(int64_t));
             else if (field->kind == VALUE_NUMS)

@@ -86,29 +86,14 @@ yaml_t *layout_take_list(yaml_t *tree, const char *key);
 /* layout_node - where a merged tree holds a field. */
 yaml_t *layout_node(const yaml_t *tree, const config_record_t *record, const field_t *field);
 
-/* layout_reset - put the default in place of a field's node, which is destroyed. */
-void layout_reset(yaml_t *node, const field_t *field);
-
 /* layout_is_list - the field takes a list. */
 bool layout_is_list(const field_t *field);
 
 /* layout_list_least - elements that a list of this field must have: 0 where its default is empty, else 1. */
 int layout_list_least(const field_t *field);
 
-/* layout_has_word - the node is one of the field's words. */
-bool layout_has_word(const field_t *field, const yaml_t *node);
-
 /* layout_allowed - "a whole number from 1 to 64", "one of relu, smelu, identity"; **owned**, mem_free. */
 char *layout_allowed(const field_t *field);
-
-/* layout_fail_value - the error line for a value that a field does not take: what is seen and what is allowed. */
-status_t layout_fail_value(const yaml_t *at, const field_t *field);
-
-/* layout_check_numbers - every number is one from its first to its last character, and in range.
- *
- * Each that is not is an error line, and its node is replaced by the default, so that later checks find what else is wrong.
- * Returns the number of errors. */
-int layout_check_numbers(const layout_t *layout, yaml_t *tree);
 
 /* layout_value - the value of a field as YAML on one line, from the struct's place of it; **owned**, mem_free. */
 char *layout_value(const field_t *field, const void *at);
@@ -116,7 +101,8 @@ char *layout_value(const field_t *field, const void *at);
 /* layout_text - a filled struct as YAML that decodes to the same struct; **owned**, mem_free. */
 char *layout_text(const layout_t *layout, const void *value);
 
-/* layout_copy - a deep copy;  layout_destroy - release a struct that layout_decode or layout_copy made. */
+/* layout_copy - a deep copy;  layout_destroy - release a struct that decode_tree or layout_copy made; NULL is
+ * nothing. */
 void *layout_copy(const layout_t *layout, const void *value);
 void layout_destroy(const layout_t *layout, void *value);
 

@@ -331,6 +331,18 @@ static status_t fail_at(reader_t *reader, int line, const char *format, ...)
     return FAIL(ST_INPUT, "%s%s: %s", reader->origin, place, message);
 }
 
+/* is_tab_indented - is a tab in front of this line's first word? It is the one cause that cannot be seen in an editor. */
+static bool is_tab_indented(const reader_t *reader, size_t line)
+{
+    const char *at = reader->text, *end = at + reader->bytes;
+    for (; line && at; line--)
+        if ((at = memchr(at, '\n', (size_t)(end - at))))
+            at++;
+    while (at && at < end && *at == ' ')
+        at++;
+    return at && at < end && *at == '\t';
+}
+
 static status_t fail_syntax(reader_t *reader)
 {
     const yaml_parser_t *p = &reader->parser;
@@ -342,14 +354,41 @@ static status_t fail_syntax(reader_t *reader)
         return fail_at(reader, line_of(reader, line), "not valid YAML: %s (byte 0x%02x); save the file as UTF-8", problem,
                        (unsigned)p->problem_value);
     }
-    /* The byte at the mark: a tab is the one cause that cannot be seen in an editor. */
-    size_t at = p->problem_mark.index;
-    const char *hint = at < reader->bytes && reader->text[at] == '\t' ? "; indent with spaces, not tabs" : "";
+    const char *hint = is_tab_indented(reader, p->problem_mark.line) ? "; indent with spaces, not tabs" : "";
     int line = line_of(reader, p->problem_mark.line), begin = line_of(reader, p->context_mark.line);
     if (p->context && begin && begin != line)
         return fail_at(reader, line, "not valid YAML: %s, %s that begins in line %d%s", problem, p->context, begin, hint);
     return fail_at(reader, line, "not valid YAML: %s%s%s%s", problem, p->context ? ", " : "", p->context ? p->context : "",
                    hint);
+}
+
+/* check_tag - a tag that says what a plain value, list or map is anyway is passed over; any other would change what the value
+ * means, and nothing here knows how. */
+static status_t check_tag(reader_t *reader)
+{
+#define CORE "tag:yaml.org,2002:"
+    static const char *const scalars[] = {CORE "str", CORE "int", CORE "float", CORE "bool", NULL},
+                             *const lists[] = {CORE "seq", NULL}, *const maps[] = {CORE "map", NULL};
+    const yaml_event_t *event = &reader->event;
+    const char *const *known = scalars, *tag = NULL;
+    if (event->type == YAML_SCALAR_EVENT) {
+        tag = (const char *)event->data.scalar.tag;
+    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
+        tag = (const char *)event->data.sequence_start.tag;
+        known = lists;
+    } else if (event->type == YAML_MAPPING_START_EVENT) {
+        tag = (const char *)event->data.mapping_start.tag;
+        known = maps;
+    }
+    if (!tag || strcmp(tag, "!") == 0)
+        return ST_OK;
+    for (; *known; known++)
+        if (strcmp(tag, *known) == 0)
+            return ST_OK;
+    const bool core = strncmp(tag, CORE, strlen(CORE)) == 0;
+    return fail_at(reader, line_of(reader, event->start_mark.line), "tag %s%.80s: not supported here; remove the tag",
+                   core ? "!!" : "", core ? tag + strlen(CORE) : tag);
+#undef CORE
 }
 
 static status_t next_event(reader_t *reader)
@@ -361,7 +400,7 @@ static status_t next_event(reader_t *reader)
         return fail_at(reader, line_of(reader, reader->event.start_mark.line),
                        "alias *%s: aliases are not supported; write the value out",
                        (const char *)reader->event.data.alias.anchor);
-    return ST_OK;
+    return check_tag(reader);
 }
 
 /* read_scalar - the text of the current scalar event; **owned**. */
@@ -389,11 +428,11 @@ static status_t read_children(reader_t *reader, yaml_t *node, int depth)
             break;
         int line = line_of(reader, reader->event.start_mark.line);
         if (is_map) {
-            if (reader->event.type != YAML_SCALAR_EVENT) {
-                status = fail_at(reader, line, "a key must be a plain word");
-                goto done;
-            }
+            if (reader->event.type != YAML_SCALAR_EVENT)
+                TRY_DONE(fail_at(reader, line, "a key must be a plain word"));
             TRY_DONE(read_scalar(reader, &key));
+            if (strcmp(key, "<<") == 0)
+                TRY_DONE(fail_at(reader, line, "merge key <<: merge keys are not supported; write the keys out"));
             TRY_DONE(next_event(reader));
         }
         TRY_DONE(read_node(reader, depth + 1, &child));
@@ -487,20 +526,6 @@ done:
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-typedef struct writer {
-    FILE *stream;
-    yaml_t **nodes;
-    size_t capacity;
-    int lines;
-} writer_t;
-
-static void end_line(writer_t *writer, yaml_t *node)
-{
-    fputc('\n', writer->stream);
-    MEM_GROW(writer->nodes, writer->capacity, (size_t)writer->lines + 1);
-    writer->nodes[writer->lines++] = node;
-}
-
 /* only_escaped - bytes of the character at `c` that YAML takes as an escape only, beyond ASCII: U+0080 to U+009F, the byte
  * order mark and the two that are no characters; 0 for all others. */
 static int only_escaped(const unsigned char *c)
@@ -532,38 +557,4 @@ void yaml_write_string(FILE *stream, const char *text)
         }
     }
     fputc('"', stream);
-}
-
-static void write_node(writer_t *writer, yaml_t *tree)
-{
-    if (tree->key) {
-        yaml_write_string(writer->stream, tree->key);
-        fputs(": ", writer->stream);
-    }
-    if (tree->kind == YAML_SCALAR) {
-        yaml_write_string(writer->stream, tree->text);
-    } else {
-        fputc(tree->kind == YAML_MAP ? '{' : '[', writer->stream);
-        end_line(writer, tree);
-        for (yaml_t *child = tree->first; child; child = child->next)
-            write_node(writer, child);
-        fputc(tree->kind == YAML_MAP ? '}' : ']', writer->stream);
-    }
-    if (tree->next)
-        fputc(',', writer->stream);
-    end_line(writer, tree->kind == YAML_SCALAR ? tree : NULL);
-}
-
-void yaml_json(yaml_t *tree, char **text, yaml_t ***nodes, int *lines)
-{
-    writer_t writer = {0};
-    char *buffer = NULL;
-    size_t bytes = 0;
-    writer.stream = open_memstream(&buffer, &bytes);
-    ASSERT(writer.stream);
-    write_node(&writer, tree);
-    ASSERT(fclose(writer.stream) == 0);
-    *text = buffer;
-    *nodes = writer.nodes;
-    *lines = writer.lines;
 }

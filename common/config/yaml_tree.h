@@ -63,10 +63,6 @@ void yaml_set_scope(yaml_t *tree, const char *scope);
  * or the reverse, is an error line of its own and leaves base's node as it is. Returns the number of errors. */
 int yaml_merge(yaml_t *base, const yaml_t *over);
 
-/* yaml_json - the tree as JSON, which is YAML too, with one node per line. nodes out [lines] the node that starts on each line,
- * or NULL for a closing bracket.  Both **owned**, mem_free. */
-void yaml_json(yaml_t *tree, char **text, yaml_t ***nodes, int *lines);
-
 /* yaml_write_string - text as a double-quoted YAML scalar. */
 void yaml_write_string(FILE *stream, const char *text);
 

@@ -251,6 +251,10 @@ static const struct {
      "order, level, workers, noise"},
     {"experiment: {vary: init}\n",
      "FILE:1: experiment.vary: 'init' is not a list; allowed: a list of any of init, order, level, workers, noise"},
+    {"experiment: {vary: [order, {init: 1}, dice]}\n",
+     "FILE:1: experiment.vary[2]: a map of keys to values is given; allowed: a list of any of init, order, level, workers, "
+     "noise\n"
+     "FILE:1: experiment.vary[3]: 'dice' is not known here; allowed: a list of any of init, order, level, workers, noise"},
     /* YAML */
     {"seed: [1\n",
      "FILE:2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
@@ -260,6 +264,16 @@ static const struct {
     {"name: a\nname2: \xff\n", "FILE:2: not valid YAML: invalid leading UTF-8 octet (byte 0xff); save the file as UTF-8"},
     {"seed: 1\n---\nseed: 2\n", "FILE:2: a second YAML document begins here; one is allowed"},
     {"train: &t {batch: 4}\nmodel: *t\n", "FILE:2: alias *t: aliases are not supported; write the value out"},
+    {"a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n", "FILE:2: alias *a: aliases are not supported; write the value out"},
+    {"train:\n  <<: {batch: 4}\n", "FILE:2: merge key <<: merge keys are not supported; write the keys out"},
+    {"seed: 1\nname: !secret x\n", "FILE:2: tag !secret: not supported here; remove the tag"},
+    {"name: !!binary eA==\n", "FILE:1: tag !!binary: not supported here; remove the tag"},
+    {"model: {hidden: !!set {8}}\n", "FILE:1: tag !!set: not supported here; remove the tag"},
+    {"model: {hidden: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[8]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}\n",
+     "FILE:1: nested more than 32 deep"},
+    {"n\xc3\xa4me: \"\xc3\xa4\xc3\xb6\"\ntrain:\n  \tbatch: 3\n",
+     "FILE:3: not valid YAML: found character that cannot start any token, while scanning for the next token; "
+     "indent with spaces, not tabs"},
     {"name: \"a\\0b\"\n", "FILE:1: a NUL character inside a value"},
     /* several at once */
     {"seed: x\ncluster:\n  servers: 0\n  sevrers: 2\nmodel: {activation: tanh}\n",
@@ -268,6 +282,33 @@ static const struct {
      "FILE:3: cluster.servers: 0 is out of range; allowed: per_host or a whole number from 1 to 1024\n"
      "FILE:5: model.activation: 'tanh' is not known here; allowed: one of ACTIVATIONS"},
 };
+
+/* What YAML allows and says no more than the keys do: tags of plain values, an anchor that nothing points to, JSON, UTF-16. */
+static void test_other_spellings(void **state)
+{
+    (void)state;
+    experiment_t *e = load_ok("%YAML 1.1\n---\nname: !!str 010\nseed: !!int \"7\"\n"
+                              "model: !!map {\"hidden\": !!seq [8, 4,], clip: &c !!float 2, activate_inputs: off}\n...\n",
+                              NULL, 0);
+    assert_string_equal(e->base->name, "010");
+    assert_int_equal(e->base->seed, 7);
+    assert_int_equal(e->base->model.hidden.count, 2);
+    assert_int_equal(e->base->model.hidden.at[1], 4);
+    assert_true(e->base->model.clip == 2);
+    assert_false(e->base->model.activate_inputs);
+    experiment_destroy(&e);
+
+    char path[256];
+    snprintf(path, sizeof path, "%s", test_write("c.yaml", ""));
+    FILE *file = fopen(path, "w");
+    static const char text[] = "\xff\xfen\0a\0m\0e\0:\0 \0\xe4\0\n\0s\0e\0e\0d\0:\0 \0\x39\0\n\0";
+    assert_int_equal(fwrite(text, sizeof text - 1, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(experiment_load(path, NULL, 0, &e), ST_OK);
+    assert_string_equal(e->base->name, "\xc3\xa4");
+    assert_int_equal(e->base->seed, 9);
+    experiment_destroy(&e);
+}
 
 static void test_refused_in_files(void **state)
 {
@@ -920,6 +961,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_merge_order),
         cmocka_unit_test(test_words_and_numbers),
+        cmocka_unit_test(test_other_spellings),
         cmocka_unit_test(test_refused_in_files),
         cmocka_unit_test(test_refused_arguments),
         cmocka_unit_test(test_impossible_combinations),

@@ -51,11 +51,11 @@ static const struct arrow {
 static const struct foreign {
     const char *header, *user;
 } foreign[] = {
-    {"mpi.h", "common/cluster/cluster.c"},       {"zmq.h", "common/net/zeromq.h"},
-    {"cblas.h", "common/kernels/gemm.c"},        {"cyaml/cyaml.h", "common/config/decode.c"},
-    {"yaml.h", "common/config/yaml_tree.c"},     {"jansson.h", "common/files/jsondoc.c"},
-    {"xxhash.h", "common/base/hash.c"},          {"zstd.h", "common/base/compress.c"},
-    {"zlib.h", "launcher/ingest/text_reader.c"}, {"lmdb.h", "common/files/lmdb_env.h"},
+    {"mpi.h", "common/cluster/cluster.c"},   {"zmq.h", "common/net/zeromq.h"},
+    {"cblas.h", "common/kernels/gemm.c"},    {"yaml.h", "common/config/yaml_tree.c"},
+    {"jansson.h", "common/files/jsondoc.c"}, {"xxhash.h", "common/base/hash.c"},
+    {"zstd.h", "common/base/compress.c"},    {"zlib.h", "launcher/ingest/text_reader.c"},
+    {"lmdb.h", "common/files/lmdb_env.h"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
