@@ -27,6 +27,9 @@ struct step {
     objective_t *objective;
     tree_stack_t *trees;          /* [K] of the dense gradients */
     float **dense;                /* [K] rows of the lane tree; made by the first step, which knows the worker's parts */
+    bool leaves_weights;          /* gradients of the last lane's weights are left to step_train_weights */
+    float **late;                 /* [K] that lane's gradients */
+    int late_rows;                /* and its rows; 0: nothing is left */
     float **x;                    /* [sets] [lane_rows][inputs] */
     float **dx;                   /* [sets] [lanes * lane_rows][inputs] */
     float *dx_more;               /* [lane_rows][inputs], only where K networks share an input */
@@ -67,6 +70,7 @@ status_t step_create(const config_t *config, const table_plan_t *plan, const dat
     const int n = s->components = (int)config->model.components;
     config_deploy(config, &s->deploy_first, &s->deploy_last);
     s->own_end = n;
+    s->leaves_weights = config->determinism >= DETERMINISM_SYNC && config->train.pipeline_depth == 0;
     s->inputs = embedding_inputs(plan, info->numeric);
     s->lanes = lanes;
     s->lane_rows = lane_rows;
@@ -74,6 +78,7 @@ status_t step_create(const config_t *config, const table_plan_t *plan, const dat
     s->models = ARENA_ARRAY(&s->arena, model_t *, n);
     s->trees = ARENA_ARRAY(&s->arena, tree_stack_t, n);
     s->dense = ARENA_ARRAY(&s->arena, float *, n);
+    s->late = ARENA_ARRAY(&s->arena, float *, n);
     s->z = ARENA_ARRAY(&s->arena, const float *, n);
     s->hidden = ARENA_ARRAY(&s->arena, const float *, n);
     s->p = ARENA_ARRAY(&s->arena, float *, n);
@@ -187,15 +192,16 @@ static void forward(step_t *s, const batch_t *batch, int lane, int rows, int fir
     }
 }
 
-/* leaf: the lane in its part. */
-static void backward(step_t *s, int lane, int leaf, int rows)
+/* leaf: the lane in its part. is_late: the gradients of its weights are left to step_train_weights. */
+static void backward(step_t *s, int lane, int leaf, int rows, bool is_late)
 {
     const int64_t at = (int64_t)lane * s->lane_rows * s->inputs;
     for (int k = s->own_first; k < s->own_end; k++) {
         float *dx = s->dx[table_plan_set(s->plan, k)] + at;
         const bool more = s->dx_more && k > 0;
-        model_backward_hidden(s->models[k], tree_place(&s->trees[k], (uint32_t)leaf), more ? s->dx_more : dx, s->dz[k],
-                              s->dhidden[k], rows);
+        float *dparameters = s->late[k] = tree_place(&s->trees[k], (uint32_t)leaf);
+        (is_late ? model_backward_inputs : model_backward_hidden)(s->models[k], dparameters, more ? s->dx_more : dx, s->dz[k],
+                                                                  s->dhidden[k], rows);
         if (more)
             tree_add(dx, s->dx_more, (int64_t)rows * s->inputs);
     }
@@ -227,7 +233,9 @@ static status_t train_lane(step_t *s, const batch_t *batch, int lane, int leaf, 
     TRY(objective_apply(s->objective, &view));
     for (int k = s->own_first; k < s->own_end && lane == 0; k++)
         model_observe(s->models[k], rows);
-    backward(s, lane, leaf, rows);
+    const bool is_late = s->leaves_weights && first + rows == batch->rows;
+    s->late_rows = is_late ? rows : 0;
+    backward(s, lane, leaf, rows, is_late);
     return ST_OK;
 }
 
@@ -255,12 +263,15 @@ static void make_dense(step_t *s, const batch_t *batch)
         s->dense[k] = ARENA_ARRAY(&s->arena, float, model_parameters(s->models[k]) * rows);
 }
 
-/* All lanes of one part of the tree. */
+/* All lanes of one part of the tree. The sum of the part with a late lane waits for step_train_weights. */
 static status_t train_part(step_t *s, const batch_t *batch, int part, float scale, const step_io_t *io)
 {
     const int first = batch->part_row[part] / s->lane_rows, lanes = part_lanes(s, batch, part);
     for (int k = s->own_first; k < s->own_end; k++)
-        tree_start(&s->trees[k], dense_rows(s, k, part), model_parameters(s->models[k]));
+        if (batch->rows > batch->part_row[part])
+            tree_start(&s->trees[k], dense_rows(s, k, part), model_parameters(s->models[k]));
+        else
+            tree_clear(dense_rows(s, k, part), model_parameters(s->models[k]));
     for (int leaf = 0; leaf < lanes; leaf++) {
         const int lane = first + leaf, rows = lane_size(s, batch, lane);
         if (rows > 0)
@@ -268,12 +279,19 @@ static status_t train_part(step_t *s, const batch_t *batch, int part, float scal
         if (io->poll)
             TRY(io->poll(io->context));
     }
-    for (int k = s->own_first; k < s->own_end; k++)
-        if (batch->rows > batch->part_row[part])
-            (void)tree_total(&s->trees[k]); /* the first row */
-        else
-            tree_clear(dense_rows(s, k, part), model_parameters(s->models[k]));
+    const bool is_whole = batch->rows > batch->part_row[part] && s->late_rows == 0;
+    for (int k = s->own_first; k < s->own_end && is_whole; k++)
+        (void)tree_total(&s->trees[k]); /* the first row */
     return ST_OK;
+}
+
+void step_train_weights(step_t *s)
+{
+    for (int k = s->own_first; k < s->own_end && s->late_rows > 0; k++) {
+        model_backward_weights(s->models[k], s->late[k], s->dz[k], s->late_rows);
+        (void)tree_total(&s->trees[k]);
+    }
+    s->late_rows = 0;
 }
 
 /* Part after part, each with the sets of tables that are trained: the order of a push (worker/client.h). */

@@ -33,9 +33,14 @@ void step_train_only(step_t *step, int first, int end);
  * (lanes_divisor). Where batch->taught, batch->teacher has the teacher's probabilities.
  * gradient  [shards] where the embedding gradients of each shard go: for each part of the batch [sets of tables that are
  *           trained][batch_weights of what the part pushes]
- * After it: step_predictions, step_dense.  ST_INPUT where the loss is not finite (the training diverged). */
+ * After it: step_predictions, step_train_weights.  ST_INPUT where the loss is not finite (the training diverged). */
 WARN_UNUSED status_t step_train(step_t *step, const batch_t *batch, int64_t divisor, const step_io_t *io,
                                 float *const *gradient);
+
+/* step_train_weights - the rest of the backward pass. Where the next step waits for this one's push (pipeline_depth 0),
+ * that is the gradients of weights for the batch's last lane, to be computed while the push and the answer are on their way;
+ * else nothing. After it: step_dense. */
+void step_train_weights(step_t *step);
 
 /* step_predict - forward of the deployed components only; lanes of at most lane_rows rows. */
 WARN_UNUSED status_t step_predict(step_t *step, const batch_t *batch, const step_io_t *io);

@@ -1,6 +1,7 @@
 /* The loop of a step, in order: the pull of the next batch goes out, the rows of this one are awaited, the lanes are computed,
- * the gradients are pushed, dense gradients are summed over the workers, the dense step is applied. Network and servers work on
- * the next pull and the last push while the lanes are computed.
+ * the gradients of rows are pushed, those of the last lane's weights are computed, dense gradients are summed over the workers,
+ * the dense step is applied. Network and servers work on the next pull and the last push while the worker computes: where the
+ * next pull has to see this push (pipeline_depth 0), during all that comes behind it.
  *
  * A step is all that training has of state: data, noise and schedules are functions of its number, the rest is in the rows and
  * the dense parameters with their optimizer's state. So a training that begins at a checkpoint's step goes on as if it had
@@ -211,6 +212,7 @@ static status_t train_batch(worker_run_t *r, batch_t *batch)
     TRY(step_train(r->step, batch, lanes_divisor(&r->lanes, t), &io, client_push_base(r->client)));
     client_release(r->client, t);
     TRY(client_push_send(r->client, batch));
+    step_train_weights(r->step);
     TRY(step_dense_parameters(r, t));
     TRY(worker_send_step(r, t));
     if (r->group.groups > 1 && ((t + 1) % r->config->objective.exchange_steps == 0 || t + 1 == lanes_steps(&r->lanes)))

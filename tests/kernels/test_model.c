@@ -404,6 +404,12 @@ static void test_same_rows_same_bits(void **state)
             model_forward(other, moved_logits, x + offset, 60);
             model_backward(other, moved_dparameters, NULL, dlogits, 60); /* dx is not wanted */
             assert_memory_equal(moved_dparameters, dparameters, (size_t)n * sizeof *dparameters);
+            model_forward(other, moved_logits, x + offset, 60);
+            model_backward_inputs(other, moved_dparameters, offset ? moved_dx : NULL, dlogits, NULL, 60);
+            if (offset)
+                assert_memory_equal(moved_dx, dx, (size_t)n_x * sizeof *dx);
+            model_backward_weights(other, moved_dparameters, dlogits, 60); /* "the same in two halves" */
+            assert_memory_equal(moved_dparameters, dparameters, (size_t)n * sizeof *dparameters);
         }
         void *blocks[] = {x, junk, dx, dparameters, moved_dx, moved_dparameters};
         for (int i = 0; i < 6; i++)

@@ -48,7 +48,7 @@ static void scale_plan(part_plan_t *plan, const config_t *config, int inputs)
 static part_t *scale_create(const part_setup_t *setup)
 {
     scale_part_t *scale = MEM_NEW(scale_part_t);
-    scale->part = (part_t){setup->inputs, setup->lane_rows, setup->values, false};
+    scale->part = (part_t){.inputs = setup->inputs, .lane_rows = setup->lane_rows, .values = setup->values};
     for (int i = 0; i < setup->inputs; i++)
         setup->values[i] = 0.5f + 0.25f * (float)i;
     return &scale->part;

@@ -225,6 +225,7 @@ static void compute(cluster_sim_t *c, sim_worker_t *worker, int64_t t)
         step_train(worker->step, worker->batch, lanes_divisor(&c->lanes, t), &io, client_push_base(worker->client)), ST_OK);
     client_release(worker->client, t);
     assert_int_equal(client_push_send(worker->client, worker->batch), ST_OK);
+    step_train_weights(worker->step);
 }
 
 /* The all-reduce of dense gradients: by doubling, nearest first, the lower worker's the left operand. */

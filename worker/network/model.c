@@ -34,6 +34,7 @@ struct model {
     float *logits_more; /* [lane_rows] of parts behind the first one that ends in logits */
     float *dx_more;     /* [lane_rows][inputs] of parts that come late to the gradient of their input */
     int forward_rows;   /* rows of a forward that has had no backward yet, else 0 */
+    int backward_rows;  /* of a backward that is half done, else 0 */
 };
 
 /* ---- creation -------------------------------------------------------------------------------------------------------- */
@@ -134,6 +135,7 @@ static void run_forward(model_t *model, float *logits, const float *x, int rows,
 {
     ASSERT(rows >= 1 && rows <= model->lane_rows);
     model->forward_rows = is_forward_only ? 0 : rows;
+    model->backward_rows = 0;
     float *out = logits;
     for (int i = 0; i < model->parts; i++) {
         const network_part_t *p = &model->part[i];
@@ -197,20 +199,44 @@ static float *gradient_of_input(const model_t *model, int i, float *dx)
     return dx;
 }
 
-void model_backward_hidden(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
+static void run_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows,
+                         bool is_inputs_first)
 {
     ASSERT(rows == model->forward_rows);
     model->forward_rows = 0;
+    model->backward_rows = is_inputs_first ? rows : 0;
     const network_part_t *hidden = dhidden ? hidden_part(model) : NULL;
     const float *written = NULL; /* the gradient that has something already */
     for (int i = model->parts - 1; i >= 0; i--) {
         const network_part_t *p = &model->part[i];
+        p->part->is_inputs_first = is_inputs_first;
         float *dinput = gradient_of_input(model, i, dx), *own = dinput && dinput == written ? model->dx_more : dinput;
         p->ops->backward(p->part, dparameters + p->first, own, p->outputs ? p->doutput : dlogits, p == hidden ? dhidden : NULL,
                          rows);
         if (own != dinput)
             tree_add(dinput, own, (int64_t)rows * p->inputs);
         written = dinput;
+    }
+}
+
+void model_backward_hidden(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
+{
+    run_backward(model, dparameters, dx, dlogits, dhidden, rows, false);
+}
+
+void model_backward_inputs(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
+{
+    run_backward(model, dparameters, dx, dlogits, dhidden, rows, true);
+}
+
+void model_backward_weights(model_t *model, float *dparameters, const float *dlogits, int rows)
+{
+    ASSERT(rows == model->backward_rows);
+    model->backward_rows = 0;
+    for (int i = model->parts - 1; i >= 0; i--) {
+        const network_part_t *p = &model->part[i];
+        if (p->ops->weights)
+            p->ops->weights(p->part, dparameters + p->first, p->outputs ? p->doutput : dlogits, rows);
     }
 }
 

@@ -21,30 +21,35 @@ typedef struct model model_t;
 WARN_UNUSED status_t model_create(const config_t *config, int component, int inputs, int lane_rows, model_t **out);
 void model_destroy(model_t **model);
 
-/* model_forward - logits of a lane. logits out [rows] f32;  x in [rows][inputs] f32, borrowed until model_backward of the same
- * lane returns (kept by reference). rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without examples
- * is not passed at all. Activations stay inside the model for the next model_backward.  Cannot fail.  Cost: a third of
+/* model_forward - logits of a lane. logits out [rows] f32; x in [rows][inputs] f32, borrowed until the backward pass of the
+ * same lane is over (kept by reference). rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without
+ * examples is not passed at all. Activations stay inside the model for the next model_backward. Cannot fail. Cost: a third of
  * model_flops a row.
  * model_forward_only - the same bits where no model_backward or model_observe follows; keeps less. */
 void model_forward(model_t *model, float *logits, const float *x, int rows);
 void model_forward_only(model_t *model, float *logits, const float *x, int rows);
 
 /* model_backward - gradients of the lane passed to the last model_forward. dparameters out [model_parameters] f32, := (not +=);
- * dx out [rows][inputs] f32, := ;  dlogits in [rows] f32 dx may be NULL where it is not wanted. Once per forward: the
- * activations are overwritten by their gradients on the way. */
+ * dx out [rows][inputs] f32, := ;  dlogits in [rows] f32 dx may be NULL where it is not wanted. Once per forward. */
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
 
 /* model_observe - look at the first few rows of the lane in flight, for model_activated; before its backward.
  * rows: as passed to forward.  Cost: next to nothing. */
 void model_observe(model_t *model, int rows);
 
-/* model_hidden - the last hidden layer's outputs of the lane in flight, [rows][*width], borrowed until model_backward; NULL and
- * width 0 where the network has none. */
+/* model_hidden - the last hidden layer's outputs of the lane in flight, [rows][*width], borrowed until model_backward; NULL
+ * and width 0 where the network has none. */
 const float *model_hidden(const model_t *model, int *width);
 
 /* model_backward_hidden - as model_backward, for an objective that also depends on the last hidden outputs: dhidden in
  * [rows][width] is its gradient by them, added to what comes from the logits; NULL: none. */
 void model_backward_hidden(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows);
+
+/* model_backward_inputs, model_backward_weights - the same in two halves: first dx and what is on the way to it, which others
+ * wait for; then the products that give the gradients of weights, a third of model_flops. What went into the first is borrowed
+ * until the second returns, and there is no forward between them. */
+void model_backward_inputs(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows);
+void model_backward_weights(model_t *model, float *dparameters, const float *dlogits, int rows);
 
 /* model_apply - one optimizer step on all parameters from a gradient of the whole global batch, then refresh what is derived
  * from the parameters (normalised weights). The weights into one unit are a row of the optimizer; so is each bias, gain and

@@ -52,6 +52,7 @@ typedef struct part {
     int inputs, lane_rows;
     float *values;        /* borrowed; they change between two calls of refresh only */
     bool is_forward_only; /* no backward follows: what only it wants need not be kept */
+    bool is_inputs_first; /* backward leaves to `weights` what that can do as well */
 } part_t;
 
 /* Functions that a part does without are NULL. x, dx are [rows][inputs]; out, dout [rows][outputs], or [rows] of logits. */
@@ -68,6 +69,8 @@ typedef struct part_ops {
     void (*forward)(part_t *part, float *out, const float *x, int rows);
     /* dparameters := [of the part]; dx := , may be NULL; dhidden as in model_backward_hidden, NULL for a part without. */
     void (*backward)(part_t *part, float *dparameters, float *dx, const float *dout, const float *dhidden, int rows);
+    /* What backward has left where is_inputs_first: those of dparameters that no other gradient waits for. */
+    void (*weights)(part_t *part, float *dparameters, const float *dout, int rows);
     /* As model_observe. */
     void (*observe)(part_t *part, int rows);
     /* Recompute what is derived from the parameters, which changed. */

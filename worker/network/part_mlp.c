@@ -10,7 +10,8 @@
  *
  * Two floats per unit and example are kept for backward: what the activation saw (or its normalised form) and H, and a third,
  * the slope of the activation, where that costs more to compute again than to read (activation.h). The buffer of H becomes the
- * buffer of its gradient, so backward touches no other memory, and may run only once per forward. W~ is W itself, or v w /
+ * buffer of its gradient, so backward touches no other memory, and may run only once per forward. Where others wait for the
+ * gradient of the input, all dW come last, and gradients have buffers of their own. W~ is W itself, or v w /
  * ||w||_p row by row, recomputed after every change of the parameters; where weights are projected instead, each step of the
  * optimizer ends with w := v w / ||w||_p, and W~ is W. Every pass works row by row in ascending order: which rows share a
  * block does not change any bit. */
@@ -38,6 +39,7 @@ typedef struct layer {
     layer_activation_t activation;      /* behind this layer; hidden layers only, as the rest */
     float *pre;                         /* [lane_rows][out] */
     float *activated;                   /* [lane_rows][out] H_l, later its gradient */
+    float *gradient;                    /* [lane_rows][out] that, where dW come last */
     float *slope;                       /* [lane_rows][out] of the activation, or NULL where it is computed again */
     float *rstd;                        /* [lane_rows], or NULL without layer norm */
 } layer_t;
@@ -67,6 +69,7 @@ typedef struct mlp {
     const float *x;         /* borrowed from forward to backward */
     float *activated_input; /* [lane_rows][inputs], or NULL */
     float *input_slope;     /* [lane_rows][inputs], or NULL, as of layers */
+    float *input_gradient;  /* [lane_rows][inputs], or NULL: where numbers are learned at the input */
     float *block;           /* [rows of a block][widest layer] scratch of the affine layer norm */
 } mlp_t;
 
@@ -144,6 +147,7 @@ static void create_layers(mlp_t *mlp, const config_t *config)
         layer_activation_init(&layer->activation, config, l + 1, layer->out, mlp->part.inputs);
         layer->pre = MEM_ARRAY(float, rows * layer->out);
         layer->activated = MEM_ARRAY(float, rows * layer->out);
+        layer->gradient = MEM_ARRAY(float, rows * layer->out);
         if (layer_activation_keeps(&layer->activation))
             layer->slope = MEM_ARRAY(float, rows * layer->out);
         if (mlp->layer_norm != LAYER_NORM_NONE)
@@ -184,7 +188,7 @@ static part_t *mlp_create(const part_setup_t *setup)
 {
     const config_t *config = setup->config;
     mlp_t *mlp = MEM_NEW(mlp_t);
-    mlp->part = (part_t){setup->inputs, setup->lane_rows, setup->values, false};
+    mlp->part = (part_t){.inputs = setup->inputs, .lane_rows = setup->lane_rows, .values = setup->values};
     mlp->layers = (int)config->model.hidden.count + 1;
     mlp->clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY;
     mlp->activate_inputs = config->model.activate_inputs;
@@ -206,6 +210,8 @@ static part_t *mlp_create(const part_setup_t *setup)
         mlp->activated_input = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
         if (layer_activation_keeps(&mlp->input_activation))
             mlp->input_slope = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
+        if (mlp->input_activation.numbers)
+            mlp->input_gradient = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
     }
     create_layers(mlp, config);
     set_initial_values(mlp, setup);
@@ -223,6 +229,7 @@ static void mlp_destroy(part_t *part)
         layer_activation_fini(&layer->activation);
         mem_free(layer->pre);
         mem_free(layer->activated);
+        mem_free(layer->gradient);
         mem_free(layer->slope);
         mem_free(layer->rstd);
     }
@@ -231,6 +238,7 @@ static void mlp_destroy(part_t *part)
     mem_free(mlp->observed);
     mem_free(mlp->activated_input);
     mem_free(mlp->input_slope);
+    mem_free(mlp->input_gradient);
     mem_free(mlp->block);
     mem_free(mlp);
 }
@@ -244,7 +252,7 @@ static void add_row(float *restrict sum, const float *restrict row, int n)
 }
 
 /* The input of layer l. */
-static float *activated_below(const mlp_t *mlp, int l)
+static const float *activated_below(const mlp_t *mlp, int l)
 {
     return l > 0 ? mlp->layer[l - 1].activated : mlp->activated_input;
 }
@@ -299,9 +307,16 @@ static void mlp_forward(part_t *part, float *logits, const float *x, int rows)
         logits[r] += bias;
 }
 
-/* From the gradient of the activated output to that of the bare product, in place; bias, gain and shift on the way. */
-static void start_backward(const mlp_t *mlp, layer_t *layer, float *dparameters, int rows)
+/* Where the gradient of the output of layer l goes, and becomes that of the bare product. */
+static float *gradient_of(const mlp_t *mlp, int l)
 {
+    return mlp->part.is_inputs_first ? mlp->layer[l].gradient : mlp->layer[l].activated;
+}
+
+/* From the gradient of the activated output to that of the bare product, in place; bias, gain and shift on the way. */
+static void start_backward(const mlp_t *mlp, int l, float *dparameters, int rows)
+{
+    layer_t *layer = &mlp->layer[l];
     float *dbias = dparameters + layer->bias;
     float *dgain = dparameters + layer->gain, *dshift = dparameters + layer->shift;
     const float *gain = mlp->part.values + layer->gain, *shift = mlp->part.values + layer->shift;
@@ -319,7 +334,7 @@ static void start_backward(const mlp_t *mlp, layer_t *layer, float *dparameters,
         const int n = rows - first < step ? rows - first : step;
         const float *pre = layer->pre + (int64_t)first * layer->out;
         const float *slope = kept(mlp, layer->slope, (int64_t)first * layer->out);
-        float *d = layer->activated + (int64_t)first * layer->out;
+        float *d = gradient_of(mlp, l) + (int64_t)first * layer->out;
         for (int r = 0; affine && !slope && r < n; r++)
             norm_affine_forward(mlp->block + (int64_t)r * layer->out, pre + (int64_t)r * layer->out, gain, shift, layer->out);
         layer_activation_backward(&layer->activation, d, d, affine ? mlp->block : pre, slope, n);
@@ -382,37 +397,49 @@ static const float *mlp_hidden(const part_t *part, int *width)
     return last ? last->activated : NULL;
 }
 
+static void weigh(const mlp_t *mlp, int l, float *dparameters, const float *da, int rows)
+{
+    const layer_t *layer = &mlp->layer[l];
+    const float *below = activated_below(mlp, l);
+    float *dweights = dparameters + layer->weights;
+    gemm_weight_gradient(dweights, da, below ? below : mlp->x, rows, layer->in, layer->out);
+    for (int j = 0; layer->norms && j < layer->out; j++)
+        norm_weight_backward(dweights + (int64_t)j * layer->in, mlp->part.values + layer->weights + (int64_t)j * layer->in,
+                             layer->norms[j], layer->in, mlp->weight_norm, mlp->weight_norm_p);
+}
+
+static void mlp_weights(part_t *part, float *dparameters, const float *dlogits, int rows)
+{
+    const mlp_t *mlp = (const mlp_t *)part;
+    for (int l = mlp->layers - 1; l >= 0; l--)
+        weigh(mlp, l, dparameters, l < mlp->layers - 1 ? gradient_of(mlp, l) : dlogits, rows);
+}
+
 static void mlp_backward(part_t *part, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
 {
     mlp_t *mlp = (mlp_t *)part;
     memset(dparameters, 0, (size_t)mlp->set_parameters * sizeof *dparameters);
     if (mlp->input_activation.is_searching)
         layer_activation_see(&mlp->input_activation, dparameters, mlp->x, rows);
-    /* Numbers learned at the input want its gradient even where the caller does not; the activated input is done with by
-     * then. */
-    float *dinput = !dx && mlp->input_activation.numbers ? mlp->activated_input : dx;
+    /* Numbers learned at the input want its gradient even where the caller does not. */
+    float *dinput = dx ? dx : mlp->input_gradient;
     const float *da = dlogits;
     for (int l = mlp->layers - 1; l >= 0; l--) {
         layer_t *layer = &mlp->layer[l];
         if (l < mlp->layers - 1) {
             for (int r = 0; layer->activation.is_searching && r < rows; r++)
                 layer_activation_see(&layer->activation, dparameters, seen_row(mlp, layer, r), 1);
-            start_backward(mlp, layer, dparameters, rows);
-            da = layer->activated;
+            start_backward(mlp, l, dparameters, rows);
+            da = gradient_of(mlp, l);
         } else {
             float sum = 0.0f;
             for (int r = 0; r < rows; r++)
                 sum += dlogits[r];
             dparameters[layer->bias] = sum;
         }
-
-        float *below = activated_below(mlp, l), *dweights = dparameters + layer->weights;
-        gemm_weight_gradient(dweights, da, below ? below : mlp->x, rows, layer->in, layer->out);
-        for (int j = 0; layer->norms && j < layer->out; j++)
-            norm_weight_backward(dweights + (int64_t)j * layer->in, mlp->part.values + layer->weights + (int64_t)j * layer->in,
-                                 layer->norms[j], layer->in, mlp->weight_norm, mlp->weight_norm_p);
-
-        float *dbelow = l > 0 ? below : dinput;
+        if (!part->is_inputs_first)
+            weigh(mlp, l, dparameters, da, rows);
+        float *dbelow = l > 0 ? gradient_of(mlp, l - 1) : dinput;
         if (dbelow)
             gemm_input_gradient(dbelow, da, layer->used, rows, layer->in, layer->out);
         if (dhidden && l > 0 && l == mlp->layers - 1)
@@ -539,6 +566,7 @@ const part_ops_t part_mlp = {
     .destroy = mlp_destroy,
     .forward = mlp_forward,
     .backward = mlp_backward,
+    .weights = mlp_weights,
     .observe = mlp_observe,
     .refresh = mlp_refresh,
     .project = mlp_project,
