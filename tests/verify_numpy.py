@@ -247,18 +247,50 @@ def project(w, m):  # (5)
 
 
 class Network:
-    def __init__(self, config, blocks, flat):
-        self.m, dense = config["model"], config["dense"]
+    """The sum of its parts, section 2a."""
+
+    def __init__(self, config, document, flat):
+        self.m, self.parts = config["model"], config["model"]["parts"]
+        kinds = [field["kind"] for field in document["fields"]]
+        self.numbers = kinds.count("numeric")
         self.values = {}
-        for b in blocks:
+        for b in document["blocks"]:
             self.values[b["name"]] = flat[b["first"]:b["first"] + b["rows"] * b["width"]].reshape(b["rows"], b["width"]).copy()
         self.layers = len(self.m["hidden"]) + 1
-        self.optimizer = Optimizer(dense)
+        dense = config["dense"]
+        self.optimizer, self.linear_optimizer = Optimizer(dense), Optimizer(config["linear"])
         self.set_optimizer = Optimizer(dense, self.m["gsmelu_learning_rate"])
-        self.state = {name: self.optimizer.start(w) for name, w in self.values.items()}
+        self.state = {name: self.optimizer_of(name).start(w) for name, w in self.values.items()}
         self.sets = [name for name in self.values if name.startswith("block ")]
         self.found = [name for name in self.values if name.startswith("beta ")]
         self.activation = [self.activation_of(layer) for layer in range(self.layers)]
+
+    def optimizer_of(self, name):
+        return self.set_optimizer if name.startswith("block ") else self.linear_optimizer if name.startswith("linear ") \
+            else self.optimizer
+
+    def forward(self, a0):
+        self.a0, self.x = a0, a0[:, a0.shape[1] - self.numbers:]
+        z = np.zeros(len(a0))
+        if "linear" in self.parts:
+            z = z + self.values["linear bias"][0, 0]  # (4a)
+            if self.numbers:
+                z = z + self.x @ self.values["linear weights"][0]
+        if "mlp" in self.parts:
+            z = z + self.mlp_forward(a0)
+        return z
+
+    def backward(self, dz, dhidden):
+        """Gradients by all parameters and by A_0; dhidden is what an objective adds to that by the last hidden output."""
+        gradient = {name: np.zeros_like(w) for name, w in self.values.items()}
+        da0 = np.zeros_like(self.a0)
+        if "linear" in self.parts:  # (4b)
+            gradient["linear bias"] += dz.sum()
+            if self.numbers:
+                gradient["linear weights"] += dz @ self.x
+        if "mlp" in self.parts:
+            da0 += self.mlp_backward(dz, dhidden, gradient)
+        return gradient, da0
 
     def activation_of(self, layer):
         """Behind a layer; sets of learned numbers are stored for hidden layers first and the input last."""
@@ -277,7 +309,7 @@ class Network:
             return w, None
         return project(w, self.m), norms(w, self.m)
 
-    def forward(self, a0):
+    def mlp_forward(self, a0):
         self.a, self.h, self.hat, self.r = [a0], [a0], [None], [None]
         if self.m["activate_inputs"]:
             self.h[0] = self.activation[0].forward(a0, self.values)  # (1)
@@ -296,9 +328,7 @@ class Network:
             self.r.append(r)
             self.h.append(self.activation[l].forward(a, self.values))  # (3)
 
-    def backward(self, dz, dhidden):
-        """Gradients by all parameters and by A_0; dhidden is what an objective adds to that by the last hidden output."""
-        gradient = {name: np.zeros_like(w) for name, w in self.values.items()}
+    def mlp_backward(self, dz, dhidden, gradient):
         da = dz[:, None]
         for l in range(self.layers, 0, -1):
             used, norm = self.weights(l)
@@ -324,14 +354,14 @@ class Network:
                 dh = dh + dhidden
         if self.m["activate_inputs"]:
             dh = self.activation[0].backward(dh, self.a[0], self.values, gradient)
-        return gradient, dh
+        return dh
 
     def step(self, gradient):
         for name, w in self.values.items():
             if name in self.found:
                 self.find(w[0], gradient[name][0], Activation(self.m, int(name.split()[-1])).kind)
                 continue
-            (self.set_optimizer if name in self.sets else self.optimizer).step(w, self.state[name], gradient[name])
+            self.optimizer_of(name).step(w, self.state[name], gradient[name])
         for name in self.sets:  # (7c)
             s = self.values[name]
             s[:2], s[4], s[2:4] = np.maximum(s[:2], 1e-6), np.minimum(s[4], 0.0), np.clip(s[2:4], -100.0, 100.0)
@@ -386,30 +416,39 @@ class Examples:
 
 
 class Tables:
-    """The embedding tables of one component, or the set that all share."""
+    """The embedding tables of one component, or the set that all share; first-order weights are the last of their rows."""
 
     def __init__(self, config, arrays, number):
-        self.optimizer = Optimizer(config["embedding"])
+        self.linear = int("linear" in config["model"]["parts"])
+        self.optimizer, self.linear_optimizer = Optimizer(config["embedding"]), Optimizer(config["linear"])
         self.rows, self.pending = [], deque()
         while f"rows-{number}-{len(self.rows)}" in arrays:
             self.rows.append(arrays[f"rows-{number}-{len(self.rows)}"])
-        self.state = [self.optimizer.start(w) for w in self.rows]
+        self.state = [[o.start(w) for o, w in self.segments(w)] for w in self.rows]
 
-    def gather(self, n, numeric, uses):  # (13); fields side by side, then numbers
-        columns = []
+    def segments(self, w):
+        """The parts of a row that have optimizers of their own, which may be empty."""
+        dim = w.shape[1] - self.linear
+        return (self.optimizer, w[:, :dim]), (self.linear_optimizer, w[:, dim:])
+
+    def gather(self, n, numeric, uses):  # (13); fields side by side, then numbers; and the sum of (4a)
+        columns, wide = [], np.zeros(n)
         for w, (example, row, scale) in zip(self.rows, uses):
             a = np.zeros((n, w.shape[1]))
             np.add.at(a, example, scale[:, None] * w[row])
-            columns.append(a)
-        return np.concatenate(columns + [numeric], axis=1)
+            columns.append(a[:, :a.shape[1] - self.linear])
+            wide += a[:, a.shape[1] - self.linear:].sum(axis=1)
+        return np.concatenate(columns + [numeric], axis=1), wide
 
-    def push(self, da0, uses):  # (14)
+    def push(self, da0, dz, uses):  # (14), (4b)
         gradients, column = [], 0
         for w, (example, row, scale) in zip(self.rows, uses):
             distinct, at = np.unique(row, return_inverse=True)
             g = np.zeros((len(distinct), w.shape[1]))
-            np.add.at(g, at, scale[:, None] * da0[example, column:column + w.shape[1]])
-            column += w.shape[1]
+            dim = w.shape[1] - self.linear
+            np.add.at(g[:, :dim], at, scale[:, None] * da0[example, column:column + dim])
+            np.add.at(g[:, dim:], at, (scale * dz[example])[:, None])
+            column += dim
             gradients.append((distinct, g))
         self.pending.append(gradients)
 
@@ -417,9 +456,11 @@ class Tables:
         """All pushes but those of the last `depth` steps, (28)."""
         while len(self.pending) > depth:
             for w, s, (rows, g) in zip(self.rows, self.state, self.pending.popleft()):
-                some_w, some_s = w[rows], s[rows]
-                self.optimizer.step(some_w, some_s, g)
-                w[rows], s[rows] = some_w, some_s
+                for (optimizer, part), state, (_, part_g) in zip(self.segments(w), s, self.segments(g)):
+                    some_w, some_s = part[rows], state[rows]
+                    if part_g.shape[1]:
+                        optimizer.step(some_w, some_s, part_g)
+                    part[rows], state[rows] = some_w, some_s
 
 
 # ---- order and initial values, section 8 ----------------------------------------------------------------------------------
@@ -514,12 +555,13 @@ def start_of(training, c, arrays):
     for s, tables in enumerate(training.tables):
         for f, rows in enumerate(tables.rows):
             theirs.append(rows)
-            drawn = normals(row_seed, arrays[f"keys-{f}"], (s * fields + f) * 2**32, rows.shape[1])
-            ours.append(c["embedding"]["init_std"] * drawn)
+            drawn = normals(row_seed, arrays[f"keys-{f}"], (s * fields + f) * 2**32, rows.shape[1] - tables.linear)
+            drawn = np.concatenate([c["embedding"]["init_std"] * drawn, np.zeros((len(rows), tables.linear))], axis=1)
+            ours.append(drawn)
     for k, network in enumerate(training.networks):
         for name, w in network.values.items():
             theirs.append(w)
-            if name.endswith("weights"):
+            if name.startswith("layer ") and name.endswith("weights"):
                 stream = xxh3_of_pair(k, int(name.split()[1]) - 1, 0x64656E7365)
                 drawn = normals(seed, [stream], 0, w.size).reshape(w.shape)
                 ours.append(math.sqrt(c["model"]["init_gain"] / w.shape[1]) * drawn)
@@ -559,7 +601,7 @@ class Training:
             raise NotCovered("teacher.run")
         self.K = c["model"]["components"]
         self.train, self.eval = Examples(arrays, "train"), Examples(arrays, "eval")
-        self.networks = [Network(c, arrays.document["blocks"], arrays[f"network-{k}"]) for k in range(self.K)]
+        self.networks = [Network(c, arrays.document, arrays[f"network-{k}"]) for k in range(self.K)]
         self.tables = [Tables(c, arrays, s) for s in range(1 if c["model"]["share_embeddings"] else self.K)]
         self.dense = [None] * self.K  # gradients of the step
         self.order = arrays["order"]
@@ -586,7 +628,8 @@ class Training:
         return self.combine({k: self.forward(k, len(y), numeric, uses) for k in self.deployed})
 
     def forward(self, k, n, numeric, uses):
-        return self.networks[k].forward(self.tables[k % len(self.tables)].gather(n, numeric, uses))
+        a0, wide = self.tables[k % len(self.tables)].gather(n, numeric, uses)
+        return self.networks[k].forward(a0) + wide
 
     def combine(self, z):  # (11), (12)
         if self.c["model"]["combine"] == "logit":
@@ -606,7 +649,7 @@ class Training:
         for k in own:
             self.dense[k], da0[k] = self.networks[k].backward(dz[k], dhidden.get(k))
         for s in [0] if shared else own:
-            self.tables[s].push(sum(da0.values()) if shared else da0[s], uses)
+            self.tables[s].push(sum(da0.values()) if shared else da0[s], sum(dz.values()) if shared else dz[s], uses)
         return self.combine(z), y
 
     def gradients(self, t, y, z, q, divisor):

@@ -9,6 +9,14 @@ int embedding_inputs(const table_plan_t *plan, int numeric)
     return plan->columns + numeric;
 }
 
+input_shape_t embedding_shape(const table_plan_t *plan, int numeric)
+{
+    return (input_shape_t){.columns = embedding_inputs(plan, numeric),
+                           .fields = plan->fields,
+                           .dim = plan->width ? plan->width - plan->linear : 0,
+                           .numeric = numeric};
+}
+
 /* The constant widths let the compiler turn a copy into a few register moves. */
 static inline void copy_row(float *restrict to, const float *restrict from, int dim)
 {
@@ -39,96 +47,123 @@ static inline void add_scaled(float *restrict to, const float *restrict from, fl
         to[i] += scale * from[i];
 }
 
-/* dim: the width of every field; 0: each has its own. */
-static inline __attribute__((always_inline)) void gather(float *restrict x, const batch_t *batch, int first, int rows,
-                                                         const float *const *row, const table_plan_t *plan, int dim)
+/* dim: what every field has in an input row; 0: each has its own. */
+static inline __attribute__((always_inline)) void gather(float *restrict x, float *restrict wide, const batch_t *batch,
+                                                         int first, int rows, const float *const *row, const table_plan_t *plan,
+                                                         int dim)
 {
     const int64_t inputs = embedding_inputs(plan, batch->numeric);
     for (int r = 0; r < rows; r++) {
-        float *to = x + r * inputs;
+        float *to = x + r * inputs, sum = 0.0f;
         const uint32_t *unique = batch->single_unique + (int64_t)(first + r) * batch->single;
         for (int f = 0; f < batch->single; f++) {
-            const int width = dim ? dim : plan->field[f].width;
+            const int width = dim ? dim : table_plan_dim(plan, f);
             copy_row(to, row[unique[f]], width);
+            sum += wide ? row[unique[f]][width] : 0.0f;
             to += width;
         }
         for (int m = 0; m < batch->multi; m++) {
-            const int width = dim ? dim : plan->field[batch->single + m].width;
+            const int width = dim ? dim : table_plan_dim(plan, batch->single + m);
             const uint32_t *at = batch->multi_at + (int64_t)m * batch->rows + first + r;
+            float pooled = 0.0f;
             memset(to, 0, (size_t)width * sizeof *to);
-            for (uint32_t i = at[0]; i < at[1]; i++)
+            for (uint32_t i = at[0]; i < at[1]; i++) {
                 add_scaled(to, row[batch->multi_unique[i]], batch->multi_scale[i], width);
+                pooled += wide ? batch->multi_scale[i] * row[batch->multi_unique[i]][width] : 0.0f;
+            }
+            sum += pooled;
             to += width;
         }
         if (batch->numeric)
             memcpy(to, batch->values + (int64_t)(first + r) * batch->numeric, (size_t)batch->numeric * sizeof *to);
+        if (wide)
+            wide[r] = sum;
     }
 }
 
-void embedding_gather(float *restrict x, const batch_t *batch, int first, int rows, const float *const *row,
-                      const table_plan_t *plan)
+void embedding_gather(float *restrict x, float *restrict wide, const batch_t *batch, int first, int rows,
+                      const float *const *row, const table_plan_t *plan)
 {
-    switch (plan->width) {
-    case 8:
-        gather(x, batch, first, rows, row, plan, 8);
-        break;
-    case 16:
-        gather(x, batch, first, rows, row, plan, 16);
-        break;
-    default:
-        gather(x, batch, first, rows, row, plan, plan->width);
-    }
+    const int dim = plan->width ? plan->width - plan->linear : 0;
+    ASSERT(!plan->linear == !wide);
+    if (wide && dim == 8)
+        gather(x, wide, batch, first, rows, row, plan, 8);
+    else if (wide && dim == 16)
+        gather(x, wide, batch, first, rows, row, plan, 16);
+    else if (wide)
+        gather(x, wide, batch, first, rows, row, plan, dim);
+    else if (dim == 8)
+        gather(x, NULL, batch, first, rows, row, plan, 8);
+    else if (dim == 16)
+        gather(x, NULL, batch, first, rows, row, plan, 16);
+    else
+        gather(x, NULL, batch, first, rows, row, plan, dim);
 }
+
+/* Gradients of one field's part of all input rows: column [rows of inputs], and those of the logits, or NULL. */
+typedef struct field_gradient {
+    const float *column, *wide;
+    int64_t inputs;
+} field_gradient_t;
 
 /* Sum of uses [from, to) of a single-valued field. */
-static inline void sum_uses(float *restrict out, const batch_t *batch, uint32_t from, uint32_t to, const float *restrict column,
-                            int64_t inputs, int dim)
+static inline __attribute__((always_inline)) void sum_uses(float *restrict out, const batch_t *batch, uint32_t from,
+                                                           uint32_t to, field_gradient_t d, int dim)
 {
-    copy_row(out, column + batch->use_row[from] * inputs, dim);
+    copy_row(out, d.column + batch->use_row[from] * d.inputs, dim);
     for (uint32_t i = from + 1; i < to; i++)
-        add_row(out, column + batch->use_row[i] * inputs, dim);
+        add_row(out, d.column + batch->use_row[i] * d.inputs, dim);
+    if (!d.wide)
+        return;
+    out[dim] = d.wide[batch->use_row[from]];
+    for (uint32_t i = from + 1; i < to; i++)
+        out[dim] += d.wide[batch->use_row[i]];
 }
 
 /* The same for a multi-valued field, whose uses have scales. */
-static inline void sum_scaled(float *restrict out, const batch_t *batch, uint32_t from, uint32_t to,
-                              const float *restrict column, int64_t inputs, int dim)
+static inline __attribute__((always_inline)) void sum_scaled(float *restrict out, const batch_t *batch, uint32_t from,
+                                                             uint32_t to, field_gradient_t d, int dim)
 {
-    const float *first = column + batch->use_row[from] * inputs;
+    const float *first = d.column + batch->use_row[from] * d.inputs;
     for (int i = 0; i < dim; i++)
         out[i] = batch->use_scale[from] * first[i];
     for (uint32_t i = from + 1; i < to; i++)
-        add_scaled(out, column + batch->use_row[i] * inputs, batch->use_scale[i], dim);
+        add_scaled(out, d.column + batch->use_row[i] * d.inputs, batch->use_scale[i], dim);
+    if (!d.wide)
+        return;
+    out[dim] = batch->use_scale[from] * d.wide[batch->use_row[from]];
+    for (uint32_t i = from + 1; i < to; i++)
+        out[dim] += batch->use_scale[i] * d.wide[batch->use_row[i]];
 }
 
 /* Uses [from, to) of one key, all in one lane. */
 static inline __attribute__((always_inline)) void sum_lane(float *restrict out, const batch_t *batch, bool scaled,
-                                                           uint32_t from, uint32_t to, const float *restrict column,
-                                                           int64_t inputs, int dim)
+                                                           uint32_t from, uint32_t to, field_gradient_t d, int dim)
 {
     if (scaled)
-        sum_scaled(out, batch, from, to, column, inputs, dim);
+        sum_scaled(out, batch, from, to, d, dim);
     else
-        sum_uses(out, batch, from, to, column, inputs, dim);
+        sum_uses(out, batch, from, to, d, dim);
 }
 
 /* One key's uses [from, end); lanes are counted from row `first_row`. Most keys have all their
  * uses in one lane and need no tree. */
 static inline __attribute__((always_inline)) void sum_key(float *restrict out, const batch_t *batch, bool scaled, uint32_t from,
-                                                          uint32_t end, uint32_t first_row, const float *restrict column,
-                                                          int64_t inputs, int dim, uint32_t lane_rows, float *scratch)
+                                                          uint32_t end, uint32_t first_row, field_gradient_t d, int dim,
+                                                          uint32_t lane_rows, float *scratch)
 {
     uint32_t lane = (batch->use_row[from] - first_row) / lane_rows, lane_end = first_row + (lane + 1) * lane_rows;
     if (batch->use_row[end - 1] < lane_end) {
-        sum_lane(out, batch, scaled, from, end, column, inputs, dim);
+        sum_lane(out, batch, scaled, from, end, d, dim);
         return;
     }
     tree_stack_t tree;
-    tree_start(&tree, scratch, dim);
+    tree_start(&tree, scratch, dim + !!d.wide);
     for (;;) {
         uint32_t to = from + 1;
         while (to < end && batch->use_row[to] < lane_end)
             to++;
-        sum_lane(tree_place(&tree, lane), batch, scaled, from, to, column, inputs, dim);
+        sum_lane(tree_place(&tree, lane), batch, scaled, from, to, d, dim);
         if (to == end)
             break;
         from = to;
@@ -140,57 +175,70 @@ static inline __attribute__((always_inline)) void sum_key(float *restrict out, c
 
 /* The keys of one segment, from unique u on. */
 static inline __attribute__((always_inline)) void reduce(float *restrict out, const batch_t *batch, int32_t u,
-                                                         wire_segment_t segment, const float *restrict column, int64_t inputs,
-                                                         int dim, int lane_rows, float *scratch)
+                                                         wire_segment_t segment, field_gradient_t d, int dim, int lane_rows,
+                                                         float *scratch)
 {
     const bool scaled = (int)segment.table >= batch->single;
-    for (uint32_t n = segment.count; n > 0; n--, u++, out += dim)
-        sum_key(out, batch, scaled, batch->use_first[u], batch->use_first[u + 1], 0, column, inputs, dim, (uint32_t)lane_rows,
-                scratch);
+    for (uint32_t n = segment.count; n > 0; n--, u++, out += dim + !!d.wide)
+        sum_key(out, batch, scaled, batch->use_first[u], batch->use_first[u + 1], 0, d, dim, (uint32_t)lane_rows, scratch);
+}
+
+/* The same for the widths that most have; without first-order weights as if there were none in the world. */
+static void reduce_some(float *restrict out, const batch_t *batch, int32_t u, wire_segment_t segment, field_gradient_t d,
+                        int dim, int lane_rows, float *scratch)
+{
+    if (dim == 8)
+        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, 8, lane_rows, scratch);
+    else if (dim == 16)
+        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, 16, lane_rows, scratch);
+    else if (dim == 48)
+        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, 48, lane_rows, scratch);
+    else
+        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, dim, lane_rows, scratch);
+}
+
+static void reduce_wide(float *restrict out, const batch_t *batch, int32_t u, wire_segment_t segment, field_gradient_t d,
+                        int dim, int lane_rows, float *scratch)
+{
+    if (dim == 8)
+        reduce(out, batch, u, segment, d, 8, lane_rows, scratch);
+    else if (dim == 16)
+        reduce(out, batch, u, segment, d, 16, lane_rows, scratch);
+    else
+        reduce(out, batch, u, segment, d, dim, lane_rows, scratch);
 }
 
 /* The same of one of several parts, from the slice's key i on. */
 static void reduce_part(float *restrict out, const batch_t *batch, const batch_slice_t *slice, int32_t i,
-                        wire_segment_t segment, int part, const float *restrict column, int64_t inputs, int dim, int lane_rows,
-                        float *scratch)
+                        wire_segment_t segment, int part, field_gradient_t d, int dim, int lane_rows, float *scratch)
 {
     const bool scaled = (int)segment.table >= batch->single;
     const uint32_t first_row = (uint32_t)batch->part_row[part], end_row = (uint32_t)batch->part_row[part + 1];
-    for (uint32_t n = segment.count; n > 0; n--, i++, out += dim) {
+    for (uint32_t n = segment.count; n > 0; n--, i++, out += dim + !!d.wide) {
         const uint32_t from = slice->use[i], uses = batch->use_first[slice->unique[i] + 1];
         uint32_t end = from + 1;
         while (end < uses && batch->use_row[end] < end_row)
             end++;
-        sum_key(out, batch, scaled, from, end, first_row, column, inputs, dim, (uint32_t)lane_rows, scratch);
+        sum_key(out, batch, scaled, from, end, first_row, d, dim, (uint32_t)lane_rows, scratch);
     }
 }
 
 void embedding_reduce(float *restrict out, const batch_t *batch, int shard, int part, const float *restrict dx,
-                      const table_plan_t *plan, int lane_rows, float *scratch)
+                      const float *restrict dwide, const table_plan_t *plan, int lane_rows, float *scratch)
 {
     const int64_t inputs = embedding_inputs(plan, batch->numeric);
     const batch_slice_t slice = batch_pushed(batch, shard, part);
     int32_t u = slice.first;
+    ASSERT(!plan->linear == !dwide);
     for (int32_t s = 0; s < slice.n_segments; s++) {
         const wire_segment_t segment = slice.segments[s];
         const planned_field_t *field = &plan->field[segment.table];
-        const float *column = dx + field->column;
-        switch (slice.unique ? 0 : field->width) {
-        case 0:
-            reduce_part(out, batch, &slice, u, segment, part, column, inputs, field->width, lane_rows, scratch);
-            break;
-        case 8:
-            reduce(out, batch, u, segment, column, inputs, 8, lane_rows, scratch);
-            break;
-        case 16:
-            reduce(out, batch, u, segment, column, inputs, 16, lane_rows, scratch);
-            break;
-        case 48:
-            reduce(out, batch, u, segment, column, inputs, 48, lane_rows, scratch);
-            break;
-        default:
-            reduce(out, batch, u, segment, column, inputs, field->width, lane_rows, scratch);
-        }
+        const field_gradient_t d = {dx + field->column, dwide, inputs};
+        const int dim = table_plan_dim(plan, (int)segment.table);
+        if (slice.unique)
+            reduce_part(out, batch, &slice, u, segment, part, d, dim, lane_rows, scratch);
+        else
+            (dwide ? reduce_wide : reduce_some)(out, batch, u, segment, d, dim, lane_rows, scratch);
         u += (int32_t)segment.count;
         out += (int64_t)segment.count * field->width;
     }

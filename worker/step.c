@@ -6,6 +6,8 @@
  * forward, and the objective sees them as it sees the others; the gradients that it makes for them are not used. */
 #include "worker/step.h"
 
+#include <string.h>
+
 #include "common/base/arena.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
@@ -32,6 +34,7 @@ struct step {
     int late_rows;                /* and its rows; 0: nothing is left */
     float **x;                    /* [sets] [lane_rows][inputs] */
     float **dx;                   /* [sets] [lanes * lane_rows][inputs] */
+    float **wide, **dwide;        /* [sets] [lane_rows] and [lanes * lane_rows], where rows have first-order weights */
     float *dx_more;               /* [lane_rows][inputs], only where K networks share an input */
     float *logits;                /* [K][lanes * lane_rows] */
     float *probability;           /* scratch and result, [lanes * lane_rows] */
@@ -56,6 +59,10 @@ static void create_components(step_t *s, int hidden_width)
     for (int i = 0; i < s->plan->sets; i++) {
         s->x[i] = ARENA_ARRAY(&s->arena, float, (int64_t)s->lane_rows * s->inputs);
         s->dx[i] = ARENA_ARRAY(&s->arena, float, (int64_t)s->lanes * s->lane_rows * s->inputs);
+        if (!s->plan->linear)
+            continue;
+        s->wide[i] = ARENA_ARRAY(&s->arena, float, s->lane_rows);
+        s->dwide[i] = ARENA_ARRAY(&s->arena, float, (int64_t)s->lanes * s->lane_rows);
     }
     if (s->plan->sets < s->components)
         s->dx_more = ARENA_ARRAY(&s->arena, float, (int64_t)s->lane_rows * s->inputs);
@@ -86,6 +93,8 @@ status_t step_create(const config_t *config, const table_plan_t *plan, const dat
     s->dhidden = ARENA_ARRAY(&s->arena, float *, n);
     s->x = ARENA_ARRAY(&s->arena, float *, plan->sets);
     s->dx = ARENA_ARRAY(&s->arena, float *, plan->sets);
+    s->wide = ARENA_ARRAY(&s->arena, float *, plan->sets);
+    s->dwide = ARENA_ARRAY(&s->arena, float *, plan->sets);
     s->row = ARENA_ARRAY(&s->arena, const float **, plan->sets);
     s->row_cap = ARENA_ARRAY(&s->arena, size_t, plan->sets);
     s->logits = ARENA_ARRAY(&s->arena, float, (int64_t)lanes *lane_rows *n);
@@ -95,7 +104,7 @@ status_t step_create(const config_t *config, const table_plan_t *plan, const dat
     s->embedding_scratch = ARENA_ARRAY(&s->arena, float, (int64_t)plan->widest *(tree_levels((uint32_t)lanes) + 1));
     status_t status = ST_OK;
     for (int k = 0; k < n && status == ST_OK; k++)
-        status = model_create(config, k, s->inputs, lane_rows, &s->models[k]);
+        status = model_create(config, k, embedding_shape(plan, info->numeric), lane_rows, &s->models[k]);
     if (status != ST_OK) {
         step_destroy(&s);
         return status;
@@ -184,11 +193,14 @@ static void forward(step_t *s, const batch_t *batch, int lane, int rows, int fir
     for (int k = first; k < last; k++) {
         const int set = table_plan_set(s->plan, k);
         if (set == k || k == first)
-            embedding_gather(s->x[set], batch, lane * s->lane_rows, rows, (const float *const *)s->row[set], s->plan);
+            embedding_gather(s->x[set], s->wide[set], batch, lane * s->lane_rows, rows, (const float *const *)s->row[set],
+                             s->plan);
         if (k >= own_first && k < own_end)
             model_forward(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
         else
             model_forward_only(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
+        if (s->wide[set])
+            tree_add(lane_logits(s, k, lane), s->wide[set], rows);
     }
 }
 
@@ -197,13 +209,18 @@ static void backward(step_t *s, int lane, int leaf, int rows, bool is_late)
 {
     const int64_t at = (int64_t)lane * s->lane_rows * s->inputs;
     for (int k = s->own_first; k < s->own_end; k++) {
-        float *dx = s->dx[table_plan_set(s->plan, k)] + at;
+        const int set = table_plan_set(s->plan, k);
+        float *dx = s->dx[set] + at, *dwide = s->dwide[set] ? s->dwide[set] + (int64_t)lane * s->lane_rows : NULL;
         const bool more = s->dx_more && k > 0;
         float *dparameters = s->late[k] = tree_place(&s->trees[k], (uint32_t)leaf);
         (is_late ? model_backward_inputs : model_backward_hidden)(s->models[k], dparameters, more ? s->dx_more : dx, s->dz[k],
                                                                   s->dhidden[k], rows);
         if (more)
             tree_add(dx, s->dx_more, (int64_t)rows * s->inputs);
+        if (dwide && more)
+            tree_add(dwide, s->dz[k], rows);
+        else if (dwide)
+            memcpy(dwide, s->dz[k], (size_t)rows * sizeof *dwide);
     }
 }
 
@@ -304,7 +321,7 @@ static void reduce(step_t *s, const batch_t *batch, float *const *gradient)
             const batch_slice_t slice = batch_pushed(batch, shard, p);
             const int64_t weights = batch_weights(&slice, s->plan);
             for (int i = s->own_first; i < end; i++, out += weights)
-                embedding_reduce(out, batch, shard, p, s->dx[i], s->plan, s->lane_rows, s->embedding_scratch);
+                embedding_reduce(out, batch, shard, p, s->dx[i], s->dwide[i], s->plan, s->lane_rows, s->embedding_scratch);
         }
     }
 }

@@ -523,6 +523,12 @@ optimizer_settings_t config_dense_optimizer(const config_t *config)
     return (optimizer_settings_t){.learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER(OPTIMIZER_SETTING)};
 }
 
+optimizer_settings_t config_linear_optimizer(const config_t *config)
+{
+    const struct config_linear *section = &config->linear;
+    return (optimizer_settings_t){.learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER(OPTIMIZER_SETTING)};
+}
+
 void config_deploy(const config_t *config, int *first, int *last)
 {
     const char *deploy = config->model.deploy;

@@ -27,6 +27,7 @@ typedef enum data_order { WORDS_ORDER(CONFIG_WORD) ORDER_COUNT } data_order_t;
 typedef enum last_batch { WORDS_LAST_BATCH(CONFIG_WORD) LAST_BATCH_COUNT } last_batch_t;
 typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;
 typedef enum loss_kind { WORDS_LOSS(CONFIG_WORD) LOSS_COUNT } loss_kind_t;
+typedef enum network_part_kind { WORDS_PART(CONFIG_WORD) PART_COUNT } network_part_kind_t;
 typedef enum gsmelu_learning { WORDS_GSMELU(CONFIG_WORD) GSMELU_COUNT } gsmelu_learning_t;
 typedef enum weight_norm_mode { WORDS_WEIGHT_NORM(CONFIG_WORD) WEIGHT_NORM_COUNT } weight_norm_mode_t;
 typedef enum layer_norm { WORDS_LAYER_NORM(CONFIG_WORD) LAYER_NORM_COUNT } layer_norm_t;
@@ -135,10 +136,24 @@ static inline bool config_is_taught(const config_t *config)
     return *config->teacher.variant || *config->teacher.run;
 }
 
-/* config_embedding_optimizer, config_dense_optimizer - the settings of the optimizer of embedding rows, and of that of dense
- * parameters, from their sections: the learning rate and the numbers of CONFIG_OPTIMIZER. */
+/* config_has_part - is a network made with this part (model.parts)? */
+static inline bool config_has_part(const config_t *config, network_part_kind_t part)
+{
+    return config->model.parts & 1u << part;
+}
+
+/* config_embedding_dim - columns of an embedding row that the network sees: embedding.dim, or 0 where all parts do without. */
+static inline int64_t config_embedding_dim(const config_t *config)
+{
+    return config->model.parts == 1u << PART_LINEAR ? 0 : config->embedding.dim;
+}
+
+/* config_embedding_optimizer, config_dense_optimizer, config_linear_optimizer - the settings of the optimizer of embedding
+ * rows, of that of dense parameters, and of that of first-order weights, from their sections: the learning rate and the numbers
+ * of CONFIG_OPTIMIZER. */
 optimizer_settings_t config_embedding_optimizer(const config_t *config);
 optimizer_settings_t config_dense_optimizer(const config_t *config);
+optimizer_settings_t config_linear_optimizer(const config_t *config);
 
 /* config_deploy - the components [*first, *last) whose predictions are combined into the deployed one (model.deploy). */
 void config_deploy(const config_t *config, int *first, int *last);

@@ -213,6 +213,26 @@ static int add_activations(const config_t *config, complaint_t *out, int n)
     return n;
 }
 
+/* add_parts - what is wrong with the parts of the network. */
+static int add_parts(const config_t *config, complaint_t *out, int n)
+{
+    if (!config->model.parts)
+        return add(
+            out, n, "model.parts", NULL, NULL,
+            mem_strdup("model.parts is empty, so there would be no network; name one part or more, such as [linear, mlp]"));
+    if (config->objective.kind == OBJECTIVE_ANTIDISTILL && config->objective.decorrelate == DECORRELATE_HIDDEN &&
+        !config_has_part(config, PART_MLP))
+        n = add(
+            out, n, "objective.decorrelate", "model.parts", NULL,
+            mem_strdup("objective.decorrelate hidden looks at hidden layers, and model.parts has no mlp; use logits, or add "
+                       "mlp"));
+    if (*config->complexity.match && config->model.parts == 1u << PART_LINEAR)
+        n = add(out, n, "complexity.match", "model.parts", NULL,
+                mem_strdup("complexity.match scales embedding.dim and model.hidden, and a network of model.parts [linear] has "
+                           "neither; leave it out"));
+    return n;
+}
+
 /* add_cluster - what is wrong with the places of sockets. */
 static int add_cluster(const config_t *config, complaint_t *out, int n)
 {
@@ -261,5 +281,5 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
             mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
                        "avazu, libsvm)",
                        config->data.input));
-    return add_activations(config, out, add_methods(config, out, add_cluster(config, out, n)));
+    return add_activations(config, out, add_methods(config, out, add_parts(config, out, add_cluster(config, out, n))));
 }

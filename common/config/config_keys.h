@@ -51,6 +51,9 @@
     W(scaled, LAST_BATCH_SCALED, "trained, each of its examples with the weight of an example of a full batch: its sum is divided by train.batch") \
     W(drop, LAST_BATCH_DROP, "not trained") \
     W(own, LAST_BATCH_OWN, "trained with the weight of a full batch: its sum is divided by its own number of examples, however few")
+#define WORDS_PART(W) \
+    W(linear, PART_LINEAR, "a weight for each categorical value and each number, and a bias: alone a logistic regression, else the wide part") \
+    W(mlp, PART_MLP, "hidden layers")
 #define WORDS_GSMELU(W) \
     W(fixed, GSMELU_FIXED, "the numbers stay as configured") \
     W(network, GSMELU_NETWORK, "one learned set for all gsmelu layers of a network") \
@@ -170,6 +173,7 @@
     X(WORD(COMBINE), combine, "probability", 0, 0, IDENTITY, "how the components' predictions become one") \
     X(TEXT, deploy, "auto", 0, 0, IDENTITY, "whose prediction counts: mean (of all components), a peer's number from 0, or auto: peer 0 of co-distilled ones, else mean") \
     X(BOOL, share_embeddings, "false", 0, 0, IDENTITY, "all components use the embeddings of the first; a shared row gets the sum of their gradients") \
+    X(WORDS(PART), parts, "[mlp]", 0, 0, IDENTITY, "what a network is put together from; the logits of its parts add up") \
     X(INTS, hidden, "[128, 64, 32]", 1, 65536, IDENTITY, "widths of the hidden layers, from input to output") \
     X(WORD(ACTIVATION), activation, "relu", 0, 0, IDENTITY, "activation of all layers") \
     X(SERIES(ACTIVATION), layer_activation, "[]", 0, 0, IDENTITY, "activation of each hidden layer, from input to output; empty: model.activation") \
@@ -195,7 +199,7 @@
     X(WORD(WEIGHT_NORM), weight_norm_mode, "reparametrised", 0, 0, IDENTITY, "how weights are kept normalised") \
     X(NUM, init_gain, "2", 0.000001, 1000000, IDENTITY, "weights start as N(0, gain / inputs); 2 is He initialisation")
 
-/* What every optimizer may take, in the sections embedding and dense, beside its learning rate (optimizer_settings_t). */
+/* What every optimizer may take, in the sections embedding, dense and linear, beside its learning rate (optimizer_settings_t). */
 #define CONFIG_OPTIMIZER(X) \
     X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "AdaGrad's accumulator at the start") \
     X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "AdaGrad's epsilon, added to the square root")
@@ -212,6 +216,11 @@
 #define CONFIG_DENSE(X) \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of the dense parameters, run identically on every worker") \
     X(NUM, learning_rate, "0.02", 0, 1000000, TUNABLE, "learning rate of the dense parameters") \
+    CONFIG_OPTIMIZER(X)
+
+#define CONFIG_LINEAR(X) \
+    X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of first-order weights; those of categorical values lie in the embedding rows, on the servers") \
+    X(NUM, learning_rate, "0.1", 0, 1000000, TUNABLE, "learning rate of first-order weights") \
     CONFIG_OPTIMIZER(X)
 
 #define CONFIG_OBJECTIVE(X) \
@@ -281,6 +290,7 @@
     S(model, CONFIG_MODEL, "the network") \
     S(embedding, CONFIG_EMBEDDING, "embedding tables") \
     S(dense, CONFIG_DENSE, "dense parameters") \
+    S(linear, CONFIG_LINEAR, "first-order weights, of model.parts linear") \
     S(objective, CONFIG_OBJECTIVE, "what binds components together: co-distillation, anti-distillation") \
     S(complexity, CONFIG_COMPLEXITY, "variants of equal size") \
     S(teacher, CONFIG_TEACHER, "distillation from another variant, or from a run of another experiment") \

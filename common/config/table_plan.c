@@ -22,13 +22,26 @@ void table_plan_init_widths(table_plan_t *plan, int sets, int fields, const int3
     }
 }
 
+void table_plan_add_linear(table_plan_t *plan, int optimizer)
+{
+    ASSERT(!plan->linear);
+    plan->linear = 1;
+    plan->linear_optimizer = optimizer;
+    plan->width += plan->fields > 0 && plan->width == plan->field[0].width;
+    plan->widest += plan->fields > 0;
+    for (int f = 0; f < plan->fields; f++)
+        plan->field[f].width++;
+}
+
 void table_plan_init(table_plan_t *plan, const config_t *config, int fields)
 {
     const int sets = config->model.share_embeddings ? 1 : (int)config->model.components;
     int32_t *width = MEM_ARRAY(int32_t, fields);
     for (int f = 0; f < fields; f++)
-        width[f] = (int32_t)config->embedding.dim;
+        width[f] = (int32_t)config_embedding_dim(config);
     table_plan_init_widths(plan, sets, fields, width, config->embedding.optimizer);
+    if (config_has_part(config, PART_LINEAR))
+        table_plan_add_linear(plan, config->linear.optimizer);
     mem_free(width);
 }
 

@@ -6,7 +6,10 @@
  * fields (single-valued, then multi-valued); all arithmetic with table numbers is here.
  *
  * All fields have embedding.dim weights a row today, but only table_plan.c knows that: shards, clients, embeddings, sizes and
- * warm starts ask for the width of a field, which is the same in all components. */
+ * warm starts ask for the width of a field, which is the same in all components.
+ *
+ * With model.parts linear a row is [embedding | first-order weight]: its last weight has an optimizer of its own and goes into
+ * the logit, not into the network's input. */
 #ifndef SMELTER_TABLE_PLAN_H
 #define SMELTER_TABLE_PLAN_H
 
@@ -14,18 +17,20 @@
 #include "common/config/config.h"
 
 typedef struct planned_field {
-    int32_t width;     /* D: weights of a row */
-    int32_t column;    /* of an input row, where they begin */
-    int32_t optimizer; /* optimizer_kind_t */
+    int32_t width;     /* weights of a row: D, and the first-order weight where there is one */
+    int32_t column;    /* of an input row, where the embedding begins */
+    int32_t optimizer; /* optimizer_kind_t, of the embedding */
 } planned_field_t;
 
 typedef struct table_plan {
-    int32_t sets;           /* of tables: one per component, or one for all (model.share_embeddings) */
-    int32_t fields;         /* tables of a set */
-    uint32_t tables;        /* in all */
-    int32_t width;          /* of every field; 0 where fields differ */
-    int32_t widest;         /* the largest width */
-    int32_t columns;        /* all widths together */
+    int32_t sets;    /* of tables: one per component, or one for all (model.share_embeddings) */
+    int32_t fields;  /* tables of a set */
+    uint32_t tables; /* in all */
+    int32_t width;   /* of every field; 0 where fields differ */
+    int32_t widest;  /* the largest width */
+    int32_t columns; /* of an input row: all embeddings together */
+    int32_t linear;  /* first-order weights of a row, 0 or 1: its last weight */
+    int32_t linear_optimizer;
     planned_field_t *field; /* [fields], **owned** */
 } table_plan_t;
 
@@ -33,6 +38,7 @@ typedef struct planned_table {
     int32_t component; /* number of its set; 0 where components share their tables */
     int32_t field;     /* number among the embedding fields */
     int32_t width, optimizer;
+    int32_t linear, linear_optimizer; /* as of the plan */
 } planned_table_t;
 
 /* table_plan_init - the plan of a run; table_plan_fini releases it, and does nothing to one that is all zero. */
@@ -41,6 +47,15 @@ void table_plan_fini(table_plan_t *plan);
 
 /* table_plan_init_widths - a plan of any widths: width [fields]. */
 void table_plan_init_widths(table_plan_t *plan, int sets, int fields, const int32_t *width, int optimizer);
+
+/* table_plan_add_linear - give every row a first-order weight with this optimizer. Once. */
+void table_plan_add_linear(table_plan_t *plan, int optimizer);
+
+/* table_plan_dim - columns that a field has in an input row. */
+static inline int32_t table_plan_dim(const table_plan_t *plan, int field)
+{
+    return plan->field[field].width - plan->linear;
+}
 
 /* table_plan_set - the set of tables that a component has its rows from. */
 static inline int table_plan_set(const table_plan_t *plan, int component)
@@ -60,8 +75,12 @@ static inline planned_table_t table_plan_at(const table_plan_t *plan, uint32_t i
 {
     ASSERT(id < plan->tables);
     const int32_t field = (int32_t)(id % (uint32_t)plan->fields);
-    return (planned_table_t){(int32_t)(id / (uint32_t)plan->fields), field, plan->field[field].width,
-                             plan->field[field].optimizer};
+    return (planned_table_t){.component = (int32_t)(id / (uint32_t)plan->fields),
+                             .field = field,
+                             .width = plan->field[field].width,
+                             .optimizer = plan->field[field].optimizer,
+                             .linear = plan->linear,
+                             .linear_optimizer = plan->linear_optimizer};
 }
 
 #endif

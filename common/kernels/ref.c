@@ -37,6 +37,30 @@ void ref_gemm_weight_gradient(double *dw, const double *da, const double *x, int
         }
 }
 
+void ref_linear_forward(double *z, const double *x, const double *w, double bias, int rows, int columns)
+{
+    for (int r = 0; r < rows; r++) {
+        z[r] = bias;
+        for (int i = 0; i < columns; i++)
+            z[r] += x[r * columns + i] * w[i];
+    }
+}
+
+void ref_linear_backward(double *dw, double *dbias, double *dx, const double *dz, const double *x, const double *w, int rows,
+                         int columns)
+{
+    *dbias = 0.0;
+    for (int i = 0; i < columns; i++)
+        dw[i] = 0.0;
+    for (int r = 0; r < rows; r++) {
+        *dbias += dz[r];
+        for (int i = 0; i < columns; i++) {
+            dw[i] += dz[r] * x[r * columns + i];
+            dx[r * columns + i] = dz[r] * w[i];
+        }
+    }
+}
+
 void ref_activate(double *y, double *slope, double x, const activation_t *function, const activation_shape_t *shape)
 {
     function->exact(x, shape, y, slope);

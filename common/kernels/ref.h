@@ -16,6 +16,11 @@ void ref_gemm_forward(double *a, const double *x, const double *w, int rows, int
 void ref_gemm_input_gradient(double *dx, const double *da, const double *w, int rows, int in, int out);
 void ref_gemm_weight_gradient(double *dw, const double *da, const double *x, int rows, int in, int out);
 
+/* ref_linear_* - as in linear.h, of rows without a gap; dx := . */
+void ref_linear_forward(double *z, const double *x, const double *w, double bias, int rows, int columns);
+void ref_linear_backward(double *dw, double *dbias, double *dx, const double *dz, const double *x, const double *w, int rows,
+                         int columns);
+
 /* ref_activate - y := clip(f(x));  slope := dy/dx, 0 where |f(x)| >= clip. */
 void ref_activate(double *y, double *slope, double x, const activation_t *function, const activation_shape_t *shape);
 

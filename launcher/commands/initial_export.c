@@ -249,6 +249,8 @@ static status_t put_rows(const initial_t *e, int set, int field, const uint64_t 
         .id = table_plan_id(&e->plan, set, field),
         .dim = e->plan.field[field].width,
         .optimizer = e->plan.field[field].optimizer,
+        .linear = e->plan.linear,
+        .linear_optimizer = e->plan.linear_optimizer,
         .init_std = (float)e->config->embedding.init_std,
         .seed = (uint64_t)e->config->seed,
     };
@@ -298,11 +300,11 @@ static void describe_blocks(const initial_t *e, const model_t *model)
 
 static status_t put_networks(const initial_t *e)
 {
-    const int inputs = embedding_inputs(&e->plan, e->info->numeric);
+    const input_shape_t input = embedding_shape(&e->plan, e->info->numeric);
     for (int k = 0; k < e->config->model.components; k++) {
         model_t *model;
         char name[NAME_BYTES];
-        TRY(model_create(e->config, k, inputs, 1, &model));
+        TRY(model_create(e->config, k, input, 1, &model));
         snprintf(name, sizeof name, "network-%d", k);
         const status_t status = plain_arrays_put(e->arrays, name, PLAIN_F32, model_values(model), model_parameters(model), 0);
         if (k == 0)

@@ -104,7 +104,7 @@ void coordinator_clear(coordinator_t *c)
 
 void coordinator_expect(coordinator_t *c, const config_t *config, int64_t train_rows, int numeric)
 {
-    const model_size_t size = model_size(config, embedding_inputs(&c->plan, numeric));
+    const model_size_t size = model_size(config, embedding_shape(&c->plan, numeric));
     c->config = config;
     c->lanes = lanes_of(config, train_rows);
     c->chunk = peer_group_chunk(config, c->workers);

@@ -72,7 +72,12 @@ static const char *refuse_table(const planned_table_t *there, const table_plan_t
     if (there->component >= here->sets)
         return "this run has no such component";
     const planned_field_t *to = &here->field[field];
-    return to->width == there->width && to->optimizer == there->optimizer ? NULL : "its rows have another width or optimizer";
+    if (here->linear != there->linear)
+        return there->linear ? "its rows have first-order weights, and those here have none"
+                             : "its rows have no first-order weights, and those here have";
+    const bool same = to->width == there->width && to->optimizer == there->optimizer &&
+                      (!here->linear || here->linear_optimizer == there->linear_optimizer);
+    return same ? NULL : "its rows have another width or optimizer";
 }
 
 static void plan_tables(const donor_t *s, const table_plan_t *here, const dataset_info_t *info, warm_start_t *plan)
@@ -117,8 +122,7 @@ static void add_piece(warm_start_t *plan, int component, int64_t first, const fl
 }
 
 /* Why a block is not taken, or NULL where it is; *from becomes the block of the finished run. */
-static const char *refuse_block(const model_t *there, const model_block_t *to, bool inputs_match, bool same_optimizer,
-                                model_block_t *from)
+static const char *refuse_block(const model_t *there, const model_block_t *to, bool inputs_match, model_block_t *from)
 {
     if (!find_block(there, to->name, from))
         return "the run has no such block";
@@ -126,18 +130,17 @@ static const char *refuse_block(const model_t *there, const model_block_t *to, b
         return "it has another shape there";
     if (!inputs_match && to->of_inputs)
         return "the inputs have other names or another order";
-    return same_optimizer ? NULL : "it was trained by another optimizer";
+    return from->optimizer == to->optimizer ? NULL : "it was trained by another optimizer";
 }
 
 /* Component k: compare the two networks block by block. */
-static void plan_network(const donor_t *s, const config_t *config, const dataset_info_t *info, int k, const model_t *there,
-                         const model_t *here, warm_start_t *plan)
+static void plan_network(const donor_t *s, const dataset_info_t *info, int k, const model_t *there, const model_t *here,
+                         warm_start_t *plan)
 {
-    const bool inputs_match = same_inputs(&s->run.inputs, info),
-               same_optimizer = s->run.config->dense.optimizer == config->dense.optimizer;
+    const bool inputs_match = same_inputs(&s->run.inputs, info);
     model_block_t to, from;
     for (int i = 0; model_block(here, i, &to); i++) {
-        const char *reason = refuse_block(there, &to, inputs_match, same_optimizer, &from);
+        const char *reason = refuse_block(there, &to, inputs_match, &from);
         plan->blocks++;
         if (reason) {
             tell(s, "warm start: %s of component %d is not taken: %s", to.name, k, reason);
@@ -180,8 +183,8 @@ static status_t plan_networks(const donor_t *s, const config_t *config, const ta
             tell(s, "warm start: component %d starts anew: the run has %d", k, plan->components);
             continue;
         }
-        TRY_DONE(model_create(s->run.config, k, embedding_inputs(&s->run.plan, s->run.inputs.numeric), 1, &there));
-        TRY_DONE(model_create(config, k, embedding_inputs(tables, info->numeric), 1, &here));
+        TRY_DONE(model_create(s->run.config, k, embedding_shape(&s->run.plan, s->run.inputs.numeric), 1, &there));
+        TRY_DONE(model_create(config, k, embedding_shape(tables, info->numeric), 1, &here));
         TRY_DONE(read_dense(s, k, there, &plan->dense[k]));
         if (!plan->pieces) {
             model_block_t block;
@@ -190,7 +193,7 @@ static status_t plan_networks(const donor_t *s, const config_t *config, const ta
                 blocks++;
             plan->pieces = MEM_ARRAY(warm_piece_t, 2 * blocks * config->model.components);
         }
-        plan_network(s, config, info, k, there, here, plan);
+        plan_network(s, info, k, there, here, plan);
     done:
         model_destroy(&there);
         model_destroy(&here);

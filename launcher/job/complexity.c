@@ -58,13 +58,13 @@ static double count(const config_t *config, const dataset_info_t *info, const wi
     put_widths(&sized, w);
     table_plan_t plan;
     table_plan_init(&plan, &sized, info->single + info->multi);
-    const int inputs = embedding_inputs(&plan, info->numeric);
+    const input_shape_t input = embedding_shape(&plan, info->numeric);
     double weights = 0.0;
     for (int f = 0; f < plan.fields; f++)
         weights += (double)info->fields[info->numeric + f].cardinality * plan.field[f].width;
     weights *= plan.sets;
     table_plan_fini(&plan);
-    const model_size_t network = model_size(&sized, inputs);
+    const model_size_t network = model_size(&sized, input);
     const double components = (double)config->model.components;
     return measure == COMPLEXITY_FLOPS ? components * (double)network.flops : weights + components * (double)network.weights;
 }

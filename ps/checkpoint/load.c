@@ -72,7 +72,7 @@ static status_t take_row(void *context, uint32_t from, int64_t payload_floats, c
         return FAIL(ST_INPUT,
                     "%s: rows of table %u have %" PRId64 " floats with optimizer state, %" PRId64
                     " are wanted: the run had another embedding.dim "
-                    "or embedding.optimizer",
+                    "or embedding.optimizer, or other model.parts",
                     load->path, from, payload_floats, wanted);
     table_row_t mine = *row;
     mine.version = 0; /* a step of that run; here it was last used before the first */

@@ -11,6 +11,7 @@ table_options_t frequency_filter_counts(const table_options_t *options, uint32_t
     table_options_t o = *options;
     o.id = tables + options->id;
     o.dim = 1;
+    o.linear = 0;
     o.optimizer = OPTIMIZER_SGD;
     o.init_std = 0.0f;
     o.min_count = 0;

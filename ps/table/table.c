@@ -51,7 +51,13 @@ status_t table_create(const table_options_t *options, table_t **out)
         table->options.min_count = ROW_COUNT_MAX;
     table->optimizer = optimizer_get(options->optimizer);
     table->dim = options->dim;
-    table->payload_floats = table->dim + table->optimizer->state_floats(table->dim);
+    table->embedded = table->dim - options->linear;
+    table->linear_state = table->dim + (table->embedded ? table->optimizer->state_floats(table->embedded) : 0);
+    table->payload_floats = table->linear_state;
+    if (options->linear) {
+        table->linear = optimizer_get(options->linear_optimizer);
+        table->payload_floats += table->linear->state_floats(options->linear);
+    }
     table->seed = hash_mix(options->seed ^ SEED_DOMAIN);
     row_arena_init(&table->arena, table->payload_floats, options->row_cache != NULL);
     key_index_init(&table->index, options->row_cache ? 0 : options->expected_rows);
@@ -88,7 +94,9 @@ void table_destroy(table_t **table)
  * rows of any two tables share a counter. */
 static void initial_weights(const table_t *table, uint64_t key, float *w)
 {
-    rng_fill_normal(w, table->dim, table->options.init_std, table->seed, key, (uint64_t)table->options.id << 32);
+    rng_fill_normal(w, table->embedded, table->options.init_std, table->seed, key, (uint64_t)table->options.id << 32);
+    for (int64_t i = table->embedded; i < table->dim; i++)
+        w[i] = 0.0f;
 }
 
 row_t *table_append(table_t *table, uint64_t key)
@@ -103,7 +111,12 @@ row_t *table_append(table_t *table, uint64_t key)
 void table_reset_row(table_t *table, row_t *row)
 {
     initial_weights(table, row->key, row->payload);
-    table->optimizer->init(row->payload + table->dim, row->payload, table->dim, &table->options.settings);
+    float *w = row->payload;
+    if (table->embedded)
+        table->optimizer->init(w + table->dim, w, table->embedded, &table->options.settings);
+    if (table->linear)
+        table->linear->init(w + table->linear_state, w + table->embedded, table->options.linear,
+                            &table->options.linear_settings);
 }
 
 row_t *table_create_row(table_t *table, uint64_t key)
@@ -331,7 +344,12 @@ static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row
     row->version = version;
     row->count += (row->count & ROW_COUNT_MAX) != ROW_COUNT_MAX;
     row->count += row->count < ROW_HEAT_MAX ? table->heat : 0;
-    table->optimizer->apply(row->payload, row->payload + table->dim, g, table->dim, &table->options.settings);
+    float *w = row->payload;
+    if (table->embedded)
+        table->optimizer->apply(w, w + table->dim, g, table->embedded, &table->options.settings);
+    if (table->linear)
+        table->linear->apply(w + table->embedded, w + table->linear_state, g + table->embedded, table->options.linear,
+                             &table->options.linear_settings);
     if (table->watch)
         watch_row(table, row);
 }

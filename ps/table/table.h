@@ -22,10 +22,13 @@
 typedef struct table table_t;
 
 typedef struct table_options {
-    uint32_t id; /* common/config/table_plan.h; part of initial values, digests and stored keys */
-    int32_t dim;
+    uint32_t id;       /* common/config/table_plan.h; part of initial values, digests and stored keys */
+    int32_t dim;       /* weights of a row */
     int32_t optimizer; /* optimizer_kind_t */
     optimizer_settings_t settings;
+    int32_t linear; /* of the weights the last 0 or 1, first-order: it starts at 0 and has an optimizer of its own */
+    int32_t linear_optimizer;
+    optimizer_settings_t linear_settings;
     float init_std;
     uint64_t seed;
     int64_t expected_rows;  /* a hint for the first size of the index; 0: unknown */
@@ -37,7 +40,8 @@ typedef struct table_options {
     table_t *defaults; /* the rows that keys share until then, one per slot */
 } table_options_t;
 
-/* A row as the store and the digest see it. payload is weight[dim] then state. */
+/* A row as the store and the digest see it. payload is weight[dim] then state: of the embedding,
+ * then of the first-order weight. */
 typedef struct table_row {
     uint64_t key;
     uint32_t version; /* step of the last update + 1; 0: never updated */
@@ -53,10 +57,10 @@ void table_destroy(table_t **table);
  *
  *   w[j] := init_std * normal j of the generator at (hash_mix(seed ^ "rows"), stream = key, first = id * 2^32)
  *
- * which depends on seed, table, key and position alone; state as the optimizer initialises it. With min_count or ttl_steps
- * it creates nothing, but is as table_peek: rows begin with pushes then, and a key without one has the weights of its slot's
- * default row. out [n][dim] f32.  Cannot fail.  Cost: two cache misses per row, overlapped; a new row about 25 ns per
- * weight. */
+ * (a first-order weight: 0), which depends on seed, table, key and position alone; state as the optimizer initialises it. With
+ * min_count or ttl_steps it creates nothing, but is as table_peek: rows begin with pushes then, and a key without one has the
+ * weights of its slot's default row. out [n][dim] f32.  Cannot fail.  Cost: two cache misses per row, overlapped; a new row
+ * about 25 ns per weight. */
 void table_pull(table_t *table, const uint64_t *keys, int64_t n, float *out);
 
 /* table_set_step - the step whose pushes come next: what is older than ttl_steps then has expired. Some of it is removed now,

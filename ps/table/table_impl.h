@@ -64,8 +64,11 @@ struct table {
     table_options_t options;
     const optimizer_t *optimizer;
     int64_t dim, payload_floats;
-    uint64_t seed; /* of initial values */
-    int64_t rows;  /* in memory or not */
+    int64_t embedded;          /* weights of the embedding: dim, or dim - 1 */
+    int64_t linear_state;      /* where a payload has the state of its first-order weight */
+    const optimizer_t *linear; /* of that weight; NULL: rows have none */
+    uint64_t seed;             /* of initial values */
+    int64_t rows;              /* in memory or not */
 
     row_arena_t arena; /* those in memory */
     key_index_t index;

@@ -40,9 +40,9 @@ static status_t pass(bench_t *b, int64_t step, double seconds[4])
     double t1 = bench_seconds();
     for (int32_t u = 0; u < b->batch.uniques; u++)
         b->row[u] = b->table + (int64_t)u * b->dim;
-    embedding_gather(b->x, &b->batch, 0, b->rows, b->row, &b->plan);
+    embedding_gather(b->x, NULL, &b->batch, 0, b->rows, b->row, &b->plan);
     double t2 = bench_seconds();
-    embedding_reduce(b->sums, &b->batch, 0, 0, b->dx, &b->plan, b->rows / b->lanes, b->scratch);
+    embedding_reduce(b->sums, &b->batch, 0, 0, b->dx, NULL, &b->plan, b->rows / b->lanes, b->scratch);
     double t3 = bench_seconds();
     memcpy(b->x, b->dx, sizeof *b->x * (size_t)(b->rows * b->inputs));
     __asm__ volatile("" : : "r"(b->x) : "memory");

@@ -23,6 +23,7 @@ static status_t measure_step(int rows)
     config.model.activation = ACTIVATION_SMELU;
     config.model.beta = 1.0;
     config.model.clip = 6.0;
+    config.model.parts = 1u << PART_MLP;
     config.model.activate_inputs = true;
     config.model.init_gain = 2.0;
     config.dense.optimizer = OPTIMIZER_ADAGRAD;
@@ -30,7 +31,7 @@ static status_t measure_step(int rows)
     config.dense.initial_accumulator = 0.01;
     config.dense.epsilon = 1e-10;
     model_t *model;
-    TRY(model_create(&config, 0, bench_widths[0], rows, &model));
+    TRY(model_create(&config, 0, input_of_numbers(bench_widths[0]), rows, &model));
 
     float *x = bench_normal((int64_t)rows * bench_widths[0]), *dx = bench_normal((int64_t)rows * bench_widths[0]);
     float *logits = bench_normal(rows), *targets = MEM_ARRAY(float, rows), *dparameters = bench_normal(model_parameters(model));

@@ -31,7 +31,7 @@ static double knots[] = {-1.25, -0.25, 0.5, 1.5}, knot_slopes[] = {-0.125, 0.5, 
 
 static config_t config_of(shape_t *shape)
 {
-    config_t config = {.name = "test", .seed = 5};
+    config_t config = {.name = "test", .seed = 5, .model.parts = 1u << PART_MLP};
     config.model.leak = 0.125;
     config.model.gsmelu_alpha = 0.375;
     config.model.gsmelu_left = -0.25;
@@ -300,7 +300,7 @@ static void check_against_twin(shape_t *shape, int combination, config_t *config
 {
     model_t *model;
     pair_t pair;
-    assert_int_equal(model_create(config, 0, shape->inputs, shape->rows + 3, &model), ST_OK);
+    assert_int_equal(model_create(config, 0, input_of_numbers(shape->inputs), shape->rows + 3, &model), ST_OK);
     /* Biases, gains and learned numbers away from their start, so that a forgotten one shows. */
     twin_t twin;
     const int64_t sets = twin_of(config, shape->inputs, &twin)->set_parameters;
@@ -356,7 +356,7 @@ static void test_clip_cuts_gradients(void **state)
     config_t config = config_of(&shape);
     config.model.clip = 0.25;
     model_t *model;
-    assert_int_equal(model_create(&config, 0, 4, 2, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(4), 2, &model), ST_OK);
     const float x[8] = {9, 9, 9, 9, 0.1f, 9, 0.1f, 9}, dlogits[2] = {1, 1};
     float logits[2], dx[8], dparameters[64];
     model_forward(model, logits, x, 2);
@@ -377,8 +377,8 @@ static void test_same_rows_same_bits(void **state)
         if (norm != LAYER_NORM_PLAIN)
             config.model.activation = ACTIVATION_SWISH; /* keeps slopes */
         model_t *model, *other;
-        assert_int_equal(model_create(&config, 0, shape.inputs, 60, &model), ST_OK);
-        assert_int_equal(model_create(&config, 0, shape.inputs, 256, &other), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(shape.inputs), 60, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(shape.inputs), 256, &other), ST_OK);
         const int64_t n = model_parameters(model), n_x = 60 * 29;
         float *x = MEM_ARRAY(float, n_x + 16), *junk = MEM_ARRAY(float, 256 * 29), *dx = MEM_ARRAY(float, n_x);
         float *dparameters = MEM_ARRAY(float, n), *moved_dx = MEM_ARRAY(float, 256 * 29 + 16);
@@ -426,11 +426,11 @@ static void test_initial_values(void **state)
     config_t config = config_of(&shape);
     config.model.layer_norm = LAYER_NORM_AFFINE;
     model_t *model, *again, *sibling, *reseeded;
-    assert_int_equal(model_create(&config, 0, 200, 8, &model), ST_OK);
-    assert_int_equal(model_create(&config, 0, 200, 99, &again), ST_OK);
-    assert_int_equal(model_create(&config, 1, 200, 8, &sibling), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(200), 8, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(200), 99, &again), ST_OK);
+    assert_int_equal(model_create(&config, 1, input_of_numbers(200), 8, &sibling), ST_OK);
     config.seed = 6;
-    assert_int_equal(model_create(&config, 0, 200, 8, &reseeded), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(200), 8, &reseeded), ST_OK);
 
     const int64_t n = model_parameters(model);
     assert_int_equal(n, 200 * 200 + 3 * 200 + 200 * 100 + 3 * 100 + 100 + 1);
@@ -474,7 +474,7 @@ static void test_apply_steps_row_by_row(void **state)
         const optimizer_t *optimizer = optimizer_get(kind);
         const optimizer_settings_t settings = config_dense_optimizer(&config);
         model_t *model;
-        assert_int_equal(model_create(&config, 0, 3, 4, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(3), 4, &model), ST_OK);
         float expected[11], expected_state[64], g[11], x[3] = {1, -2, 3}, logits[1];
         memcpy(expected, model_values(model), sizeof expected);
         assert_true(model_state_count(model) <= 64);
@@ -520,9 +520,9 @@ static void test_a_step_in_pieces(void **state)
             config.model.weight_norm = 2.0;
             config.model.weight_norm_mode = WEIGHT_NORM_PROJECTED;
             model_t *whole, *piece[2];
-            assert_int_equal(model_create(&config, 0, 3, 4, &whole), ST_OK);
+            assert_int_equal(model_create(&config, 0, input_of_numbers(3), 4, &whole), ST_OK);
             for (int i = 0; i < 2; i++)
-                assert_int_equal(model_create(&config, 0, 3, 4, &piece[i]), ST_OK);
+                assert_int_equal(model_create(&config, 0, input_of_numbers(3), 4, &piece[i]), ST_OK);
             const int64_t n = model_parameters(whole), middle = n * cut / 8;
             const bool elementwise = optimizer_get(kind)->elementwise;
             assert_int_equal(model_is_elementwise(whole), elementwise);
@@ -568,9 +568,9 @@ static void test_learned_numbers_keep_their_bounds(void **state)
             config.dense.learning_rate = 0.0;
             config.dense.optimizer = kind;
             model_t *model;
-            assert_int_equal(model_create(&config, 0, 5, 4, &model), ST_OK);
+            assert_int_equal(model_create(&config, 0, input_of_numbers(5), 4, &model), ST_OK);
             gsmelu_set_t sets[GSMELU_SETS_MAX];
-            const int n = model_gsmelu_sets(&config, 5, sets), most = (int)model_parameters(model);
+            const int n = model_gsmelu_sets(&config, input_of_numbers(5), sets), most = (int)model_parameters(model);
             assert_int_equal(n, learning == GSMELU_NETWORK ? 1 : 3);
             float *g = MEM_ARRAY(float, most), *start = MEM_ARRAY(float, most);
             memcpy(start, model_values(model), (size_t)most * sizeof *start);
@@ -618,7 +618,7 @@ static void test_input_set_without_dx(void **state)
     config.model.activation = ACTIVATION_GSMELU;
     config.model.gsmelu = GSMELU_UNIT;
     model_t *model;
-    assert_int_equal(model_create(&config, 0, 9, 20, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(9), 20, &model), ST_OK);
     float x[180], dx[180], logits[20], dlogits[20], with[512], without[512];
     const int64_t n = model_parameters(model);
     assert_true(n <= 512);
@@ -642,10 +642,10 @@ static void test_folded_weights_give_the_same_logits(void **state)
         config.model.weight_norm = 1.5;
         config.model.weight_norm_p = norm == LAYER_NORM_PLAIN ? 3.0 : 2.0;
         model_t *model, *plain;
-        assert_int_equal(model_create(&config, 0, 21, 33, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(21), 33, &model), ST_OK);
         config.model.weight_norm = 0.0;
         config.seed = 77;
-        assert_int_equal(model_create(&config, 0, 21, 33, &plain), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(21), 33, &plain), ST_OK);
         float x[21 * 33], logits[33], folded[33];
         rng_fill_normal(x, 21 * 33, 1.0f, 1, 1, 0);
         model_forward(model, logits, x, 33);
@@ -672,7 +672,7 @@ static void test_projection_keeps_the_norm(void **state)
         config.model.weight_norm_p = orders[o];
         config.model.weight_norm_mode = WEIGHT_NORM_PROJECTED;
         model_t *model;
-        assert_int_equal(model_create(&config, 0, 6, 4, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(6), 4, &model), ST_OK);
         float g[64], folded[64];
         assert_true(model_parameters(model) <= 64);
         for (int step = 0; step < 5; step++) {
@@ -704,7 +704,7 @@ static void test_share_of_clipped_values(void **state)
     config.model.activation = ACTIVATION_IDENTITY;
     config.model.clip = 0.25;
     model_t *model;
-    assert_int_equal(model_create(&config, 0, 4, 8, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(4), 8, &model), ST_OK);
     float x[32], logits[8], dlogits[8] = {0}, dparameters[64];
     for (int i = 0; i < 32; i++)
         x[i] = i % 4 == 0 ? -1.0f : 0.0f; /* a quarter of the inputs */
@@ -804,7 +804,7 @@ static void test_spread_of_pre_activations(void **state)
         config.model.layer_norm = (int64_t)(i % LAYER_NORM_COUNT);
         config.model.activate_inputs = true;
         model_t *model;
-        assert_int_equal(model_create(&config, 0, INPUTS, ROWS, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(INPUTS), ROWS, &model), ST_OK);
         float x[ROWS * INPUTS], logits[ROWS];
         rng_fill_normal(x, ROWS * INPUTS, 1.0f, 7, i, 0);
         model_block_t block;
@@ -842,7 +842,7 @@ static void test_found_widths(void **state)
         config.model.beta_spread = 1.5;
         config.model.beta_warmup = STEPS;
         model_t *model;
-        assert_int_equal(model_create(&config, 0, INPUTS, ROWS, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(INPUTS), ROWS, &model), ST_OK);
         const int n = (int)model_parameters(model);
         float x[X], logits[ROWS], dlogits[ROWS], *lane = MEM_ARRAY(float, n), *sum = MEM_ARRAY(float, n);
         double seen[STEPS * LANES * ROWS * WIDTH], input[STEPS * LANES * X];
@@ -891,7 +891,7 @@ static void test_model_learns(void **state)
         config.model.clip = 6.0;
         config.dense.learning_rate = 0.1;
         model_t *model;
-        assert_int_equal(model_create(&config, 0, 2, ROWS, &model), ST_OK);
+        assert_int_equal(model_create(&config, 0, input_of_numbers(2), ROWS, &model), ST_OK);
         float x[ROWS * 2], y[ROWS], logits[ROWS], losses[ROWS], dparameters[512];
         assert_true(model_parameters(model) <= 512);
         for (int r = 0; r < ROWS; r++) {
@@ -923,7 +923,7 @@ static void test_description(void **state)
     shape_t shape = {208, 4, 4, {128, 64, 32}};
     config_t config = config_of(&shape);
     model_t *model;
-    assert_int_equal(model_create(&config, 0, 208, 4, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(208), 4, &model), ST_OK);
     char *text = model_describe(model);
     assert_string_equal(text, "208 -> 128 -> 64 -> 32 -> 1, smelu(0.5)");
     assert_int_equal(model_flops(model), 6 * (208 * 128 + 128 * 64 + 64 * 32 + 32));
@@ -934,7 +934,7 @@ static void test_description(void **state)
     config.model.layer_norm = LAYER_NORM_PLAIN;
     config.model.weight_norm = 1.5;
     config.model.clip = 6.0;
-    assert_int_equal(model_create(&config, 0, 208, 4, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(208), 4, &model), ST_OK);
     text = model_describe(model);
     assert_string_equal(text, "208 -> 128 -> 64 -> 32 -> 1, relu, layer norm, weight norm 1.5, clip 6");
     mem_free(text);
@@ -946,7 +946,7 @@ static void test_description(void **state)
     config.model.weight_norm_mode = WEIGHT_NORM_PROJECTED;
     config.model.layer_norm = LAYER_NORM_NONE;
     config.model.clip = 0.0;
-    assert_int_equal(model_create(&config, 0, 208, 4, &model), ST_OK);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(208), 4, &model), ST_OK);
     text = model_describe(model);
     assert_string_equal(text, "208 -> 128 -> 64 -> 32 -> 1, relu gsmelu(learned) swish(2) gsmelu(learned), weight norm 1.5 by "
                               "projection");
@@ -961,7 +961,7 @@ static void test_no_inputs_is_an_error(void **state)
     config_t config = config_of(&shape);
     model_t *model = NULL;
     catch_start();
-    assert_int_equal(model_create(&config, 0, 0, 4, &model), ST_INPUT);
+    assert_int_equal(model_create(&config, 0, input_of_numbers(0), 4, &model), ST_INPUT);
     catch_stop();
     assert_caught("test: the network has 0 inputs; the dataset must have at least one column");
     assert_null(model);

@@ -16,10 +16,13 @@
 #define INPUTS 6
 #define ROWS 9
 
+static const input_shape_t shape = {.columns = INPUTS, .fields = 2, .dim = 2, .numeric = 2};
+
 /* Configurations whose networks together have all parts of the table, smooth enough for differences. A new part has a line
  * here. */
 static const char *const configs[] = {
     "model: {hidden: [7, 4], activation: softplus, clip: 0}\n",
+    "model: {hidden: [5], activation: softplus, clip: 0, parts: [mlp, linear]}\nlinear: {optimizer: sgd}\n",
     "model: {hidden: [5], activation: swish, activate_inputs: false, layer_norm: affine, clip: 0}\n",
 };
 #define CONFIGS ((int)(sizeof configs / sizeof *configs))
@@ -38,18 +41,18 @@ typedef struct scale_part {
     const float *x;
 } scale_part_t;
 
-static void scale_plan(part_plan_t *plan, const config_t *config, int inputs)
+static void scale_plan(part_plan_t *plan, const config_t *config, input_shape_t input)
 {
     (void)config;
-    part_plan_add(plan, 1, inputs, "scale %" PRId64, plan->parameters);
-    plan->outputs = inputs;
+    part_plan_add(plan, 1, input.columns, "scale %" PRId64, plan->parameters);
+    plan->outputs = input.columns;
 }
 
 static part_t *scale_create(const part_setup_t *setup)
 {
     scale_part_t *scale = MEM_NEW(scale_part_t);
-    scale->part = (part_t){.inputs = setup->inputs, .lane_rows = setup->lane_rows, .values = setup->values};
-    for (int i = 0; i < setup->inputs; i++)
+    scale->part = (part_t){.inputs = setup->input.columns, .lane_rows = setup->lane_rows, .values = setup->values};
+    for (int i = 0; i < setup->input.columns; i++)
         setup->values[i] = 0.5f + 0.25f * (float)i;
     return &scale->part;
 }
@@ -98,7 +101,7 @@ typedef struct trial {
 static void start(trial_t *t, const part_ops_t *const *list, const config_t *config)
 {
     *t = (trial_t){0};
-    assert_int_equal(model_create_of(list, config, 0, INPUTS, ROWS, &t->model), ST_OK);
+    assert_int_equal(model_create_of(list, config, 0, shape, ROWS, &t->model), ST_OK);
     t->n = model_parameters(t->model);
     t->dparameters = MEM_ARRAY(float, t->n);
     rng_fill_normal(t->x, ROWS * INPUTS, 1.0f, 1, 1, 0);
@@ -205,8 +208,8 @@ static void test_blocks_of_every_part(void **state)
     for (int c = 0; c < CONFIGS; c++) {
         experiment_t *e = load(configs[c]);
         model_t *model, *sibling;
-        assert_int_equal(model_create(e->base, 0, INPUTS, ROWS, &model), ST_OK);
-        assert_int_equal(model_create(e->base, 1, INPUTS, ROWS, &sibling), ST_OK);
+        assert_int_equal(model_create(e->base, 0, shape, ROWS, &model), ST_OK);
+        assert_int_equal(model_create(e->base, 1, shape, ROWS, &sibling), ST_OK);
         model_block_t block, other;
         int64_t values = 0, floats = 0;
         for (int i = 0; model_block(model, i, &block); i++) {
@@ -219,7 +222,7 @@ static void test_blocks_of_every_part(void **state)
         assert_true(values == model_parameters(model) && floats == model_state_count(model));
         const size_t bytes = sizeof(float) * (size_t)values;
         assert_memory_not_equal(model_values(model), model_values(sibling), bytes);
-        const model_size_t size = model_size(e->base, INPUTS);
+        const model_size_t size = model_size(e->base, shape);
         assert_true(size.parameters == values && size.state == floats && size.flops == model_flops(model) && size.flops > 0);
         char *text = model_describe(model);
         assert_true(strlen(text) > 0);
@@ -298,6 +301,8 @@ static void test_gradients_of_parts_together(void **state)
         {&part_mlp, &part_scale, &part_mlp, &part_mlp, NULL},
         {&part_scale, &part_scale, &part_mlp, NULL},
         {&part_scale, &part_mlp, &part_scale, &part_mlp, NULL},
+        {&part_linear, &part_scale, &part_linear, &part_mlp, NULL},
+        {&part_linear, &part_linear, NULL},
     };
     experiment_t *e = load(configs[0]);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
@@ -305,6 +310,29 @@ static void test_gradients_of_parts_together(void **state)
         start(&t, lists[i], e->base);
         check_gradients(&t, "parts together");
         stop(&t);
+    }
+    experiment_destroy(&e);
+}
+
+/* Blocks have their own optimizers, and a network without columns is one where there are fields: a bias. */
+static void test_linear_part(void **state)
+{
+    (void)state;
+    experiment_t *e = load("model: {parts: [linear]}\nlinear: {optimizer: sgd, learning_rate: 0.5}\n");
+    model_t *model;
+    float z[2], dz[2] = {0.25f, 0.5f}, d[3], x[2] = {2.0f, -1.0f};
+    for (int numeric = 0; numeric < 2; numeric++) {
+        assert_int_equal(model_create(e->base, 0, (input_shape_t){numeric, 3, 0, numeric}, 2, &model), ST_OK);
+        assert_int_equal(model_parameters(model), 1 + numeric);
+        assert_int_equal(model_state_count(model), 0);
+        model_forward(model, z, x, 2);
+        assert_true(z[0] == 0.0f && z[1] == 0.0f);
+        model_backward(model, d, NULL, dz, 2);
+        model_apply(model, d);
+        model_forward_only(model, z, x, 2);
+        const float bias = -0.5f * 0.75f, w = numeric ? -0.5f * (2.0f * 0.25f - 0.5f) : 0.0f;
+        assert_true(z[0] == bias + 2.0f * w && z[1] == bias - w);
+        model_destroy(&model);
     }
     experiment_destroy(&e);
 }
@@ -347,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_logits_add_up),
         cmocka_unit_test(test_a_part_behind_another),
         cmocka_unit_test(test_gradients_of_parts_together),
+        cmocka_unit_test(test_linear_part),
         cmocka_unit_test(test_hidden_outputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,10 +21,10 @@
 typedef struct row {
     uint32_t table;
     uint64_t key;
-    float *payload;       /* [dim + state]: weights and optimizer state */
+    float *payload;       /* [width + state]: weights and optimizer state */
     double *w, *s;        /* the same in double precision, for the double trainer */
-    float *lane_sum;      /* [lanes][dim] gradient of the step under way */
-    double *sum;          /* [dim] of the double trainer */
+    float *lane_sum;      /* [lanes][width] gradient of the step under way */
+    double *sum;          /* [width] of the double trainer */
     bool has[LANES_MOST]; /* which lanes have one */
     bool touched;
     struct row *next; /* in the bucket */
@@ -34,18 +34,20 @@ typedef struct row {
 typedef struct pushes {
     int64_t n;
     row_t **row;
-    float *g;  /* [n][dim] */
-    double *d; /* [n][dim] */
+    float *g;  /* [n][width] */
+    double *d; /* [n][width] */
     size_t row_cap, g_cap, d_cap;
 } pushes_t;
 
 typedef struct oracle {
     const config_t *config;
     const sample_t *sample;
-    int dim, fields, inputs, lanes, lane_rows, components;
+    int dim, linear, width; /* of a row: of its embedding, 0 or 1 first-order weights, both together */
+    int fields, inputs, lanes, lane_rows, components;
     int64_t batch, total, steps;
-    const optimizer_t *optimizer;
-    optimizer_settings_t settings;
+    const optimizer_t *optimizer, *linear_optimizer;
+    optimizer_settings_t settings, linear_settings;
+    int64_t state; /* floats of the embedding's state; that of the first-order weight is behind it */
     row_t *bucket[BUCKETS];
     row_t **touched; /* rows of the step under way, in order of appearance */
     int64_t n_touched;
@@ -56,7 +58,9 @@ typedef struct oracle {
 static void init(oracle_t *o, const config_t *config, const sample_t *sample)
 {
     *o = (oracle_t){.config = config, .sample = sample};
-    o->dim = (int)config->embedding.dim;
+    o->linear = config_has_part(config, PART_LINEAR);
+    o->dim = config->model.parts == 1u << PART_LINEAR ? 0 : (int)config->embedding.dim;
+    o->width = o->dim + o->linear;
     o->fields = sample->o.single + sample->o.multi;
     o->inputs = o->fields * o->dim + sample->o.numeric;
     o->lanes = (int)config->train.lanes;
@@ -71,6 +75,9 @@ static void init(oracle_t *o, const config_t *config, const sample_t *sample)
     o->steps = (o->total + o->batch - 1) / o->batch;
     o->optimizer = optimizer_get(config->embedding.optimizer);
     o->settings = config_embedding_optimizer(config);
+    o->linear_optimizer = optimizer_get(config->linear.optimizer);
+    o->linear_settings = config_linear_optimizer(config);
+    o->state = o->dim ? o->optimizer->state_floats(o->dim) : 0;
     assert_true(o->lanes <= LANES_MOST && config->train.pipeline_depth <= DEPTH_MOST && o->batch % o->lanes == 0);
 }
 
@@ -95,6 +102,25 @@ static void fini(oracle_t *o)
     mem_free(o->touched);
 }
 
+static int64_t state_floats(const oracle_t *o)
+{
+    return o->state + (o->linear ? o->linear_optimizer->state_floats(1) : 0);
+}
+
+/* One step of a row, in both precisions. */
+static void step_row(const oracle_t *o, row_t *row, const float *g, const double *d)
+{
+    float *w = row->payload, *s = w + o->width;
+    if (o->dim) {
+        o->optimizer->apply(w, s, g, o->dim, &o->settings);
+        o->optimizer->exact(row->w, row->s, d, o->dim, &o->settings);
+    }
+    if (o->linear) {
+        o->linear_optimizer->apply(w + o->dim, s + o->state, g + o->dim, 1, &o->linear_settings);
+        o->linear_optimizer->exact(row->w + o->dim, row->s + o->state, d + o->dim, 1, &o->linear_settings);
+    }
+}
+
 /* The row of a key, made where it does not exist (ps/table/table.h: initial values). */
 static row_t *find(oracle_t *o, uint32_t table, uint64_t key)
 {
@@ -105,18 +131,22 @@ static row_t *find(oracle_t *o, uint32_t table, uint64_t key)
     row_t *row = *at = MEM_NEW(row_t);
     row->table = table;
     row->key = key;
-    row->payload = MEM_ARRAY(float, o->dim + o->optimizer->state_floats(o->dim));
-    row->w = MEM_ARRAY(double, o->dim);
-    row->s = MEM_ARRAY(double, o->optimizer->state_floats(o->dim));
-    row->lane_sum = MEM_ARRAY(float, o->lanes * o->dim);
-    row->sum = MEM_ARRAY(double, o->dim);
+    row->payload = MEM_ARRAY(float, o->width + state_floats(o));
+    row->w = MEM_ARRAY(double, o->width);
+    row->s = MEM_ARRAY(double, state_floats(o));
+    row->lane_sum = MEM_ARRAY(float, o->lanes * o->width);
+    row->sum = MEM_ARRAY(double, o->width);
     rng_fill_normal(row->payload, o->dim, (float)o->config->embedding.init_std,
                     hash_mix((uint64_t)o->config->seed ^ 0x726f7773u), key, (uint64_t)table << 32);
-    o->optimizer->init(row->payload + o->dim, row->payload, o->dim, &o->settings);
-    for (int d = 0; d < o->dim; d++)
+    float *state = row->payload + o->width;
+    if (o->dim)
+        o->optimizer->init(state, row->payload, o->dim, &o->settings);
+    if (o->linear)
+        o->linear_optimizer->init(state + o->state, row->payload + o->dim, 1, &o->linear_settings);
+    for (int d = 0; d < o->width; d++)
         row->w[d] = (double)row->payload[d];
-    for (int64_t i = 0; i < o->optimizer->state_floats(o->dim); i++)
-        row->s[i] = (double)row->payload[o->dim + i];
+    for (int64_t i = 0; i < state_floats(o); i++)
+        row->s[i] = (double)state[i];
     return row;
 }
 
@@ -167,7 +197,7 @@ static void touch(oracle_t *o, row_t *row)
     o->touched[o->n_touched++] = row;
     row->touched = true;
     memset(row->has, 0, sizeof row->has);
-    memset(row->sum, 0, sizeof *row->sum * (size_t)o->dim);
+    memset(row->sum, 0, sizeof *row->sum * (size_t)o->width);
 }
 
 /* ---- the fixed tree -------------------------------------------------------------------------------------------------- */
@@ -200,11 +230,8 @@ static pushes_t *place_of(oracle_t *o, int64_t step)
 static void apply(oracle_t *o, int64_t step)
 {
     pushes_t *p = place_of(o, step);
-    for (int64_t i = 0; i < p->n; i++) {
-        row_t *row = p->row[i];
-        o->optimizer->apply(row->payload, row->payload + o->dim, p->g + i * o->dim, o->dim, &o->settings);
-        o->optimizer->exact(row->w, row->s, p->d + i * o->dim, o->dim, &o->settings);
-    }
+    for (int64_t i = 0; i < p->n; i++)
+        step_row(o, p->row[i], p->g + i * o->width, p->d + i * o->width);
     p->n = 0;
 }
 
@@ -222,13 +249,13 @@ static void end_step(oracle_t *o, int64_t step)
     assert_int_equal(p->n, 0);
     p->n = o->n_touched;
     MEM_GROW(p->row, p->row_cap, (size_t)p->n);
-    MEM_GROW(p->g, p->g_cap, (size_t)(p->n * o->dim));
-    MEM_GROW(p->d, p->d_cap, (size_t)(p->n * o->dim));
+    MEM_GROW(p->g, p->g_cap, (size_t)(p->n * o->width));
+    MEM_GROW(p->d, p->d_cap, (size_t)(p->n * o->width));
     for (int64_t i = 0; i < p->n; i++) {
         row_t *row = p->row[i] = o->touched[i];
         row->touched = false;
-        (void)tree_sum(row->lane_sum, row->has, 0, o->lanes, o->dim, p->g + i * o->dim);
-        memcpy(p->d + i * o->dim, row->sum, sizeof *p->d * (size_t)o->dim);
+        (void)tree_sum(row->lane_sum, row->has, 0, o->lanes, o->width, p->g + i * o->width);
+        memcpy(p->d + i * o->width, row->sum, sizeof *p->d * (size_t)o->width);
     }
 }
 
@@ -244,23 +271,28 @@ static void apply_the_rest(oracle_t *o)
 typedef struct gather {
     float *x;        /* inputs of the example */
     const float *dx; /* its gradients */
+    float dz;        /* and that of its logit */
     int lane;
+    float wide[2 * SAMPLE_FIELDS_MOST]; /* first-order terms of its fields */
 } gather_t;
 
 static void add_input(oracle_t *o, row_t *row, int field, bool pooled, float scale, void *context)
 {
-    float *x = ((gather_t *)context)->x + field * o->dim;
+    gather_t *gather = context;
+    float *x = gather->x + field * o->dim;
     for (int d = 0; d < o->dim; d++)
         x[d] = pooled ? x[d] + scale * row->payload[d] : row->payload[d];
+    if (o->linear)
+        gather->wide[field] += pooled ? scale * row->payload[o->dim] : row->payload[o->dim];
 }
 
 static void add_gradient(oracle_t *o, row_t *row, int field, bool pooled, float scale, void *context)
 {
     const gather_t *gather = context;
     touch(o, row);
-    float *sum = row->lane_sum + gather->lane * o->dim;
-    for (int d = 0; d < o->dim; d++) {
-        const float g = gather->dx[field * o->dim + d], use = pooled ? scale * g : g;
+    float *sum = row->lane_sum + gather->lane * o->width;
+    for (int d = 0; d < o->width; d++) {
+        const float g = d < o->dim ? gather->dx[field * o->dim + d] : gather->dz, use = pooled ? scale * g : g;
         sum[d] = row->has[gather->lane] ? sum[d] + use : use;
     }
     row->has[gather->lane] = true;
@@ -271,7 +303,7 @@ static double train_lane(oracle_t *o, model_t *model, int component, int64_t ste
 {
     float *x = MEM_ARRAY(float, rows * o->inputs), *dx = MEM_ARRAY(float, rows * o->inputs);
     float *z = MEM_ARRAY(float, rows), *dz = MEM_ARRAY(float, rows), *y = MEM_ARRAY(float, rows),
-          *loss = MEM_ARRAY(float, rows);
+          *loss = MEM_ARRAY(float, rows), *wide = MEM_ARRAY(float, rows);
     const int64_t first = (int64_t)lane * o->lane_rows;
     for (int r = 0; r < rows; r++) {
         const sample_row_t *row = example(o, step, first + r);
@@ -279,15 +311,19 @@ static double train_lane(oracle_t *o, model_t *model, int component, int64_t ste
         for_each_value(o, row, component, add_input, &gather);
         memcpy(gather.x + o->fields * o->dim, row->numeric, sizeof *x * (size_t)o->sample->o.numeric);
         y[r] = row->label;
+        for (int f = 0; f < o->fields; f++)
+            wide[r] += gather.wide[f];
     }
     model_forward(model, z, x, rows);
+    for (int r = 0; r < rows && o->linear; r++)
+        z[r] += wide[r];
     loss_logistic.value(loss, z, y, rows); /* the metric */
     loss_probability(dz, z, rows);
     loss_get(o->config->train.loss)->gradient(dz, z, dz, y, rows, (float)(1.0 / (double)divisor_of_step(o, step)));
     model_backward(model, dparameters, dx, dz, rows);
     double sum = 0.0;
     for (int r = 0; r < rows; r++) {
-        gather_t gather = {.dx = dx + r * o->inputs, .lane = lane};
+        gather_t gather = {.dx = dx + r * o->inputs, .dz = dz[r], .lane = lane};
         for_each_value(o, example(o, step, first + r), component, add_gradient, &gather);
         sum += (double)loss[r];
     }
@@ -297,6 +333,7 @@ static double train_lane(oracle_t *o, model_t *model, int component, int64_t ste
     mem_free(dz);
     mem_free(y);
     mem_free(loss);
+    mem_free(wide);
     return sum;
 }
 
@@ -321,9 +358,14 @@ static double train_component(oracle_t *o, model_t *model, int component, int64_
     return loss / (double)rows_of_step(o, step);
 }
 
+static input_shape_t shape_of(const oracle_t *o)
+{
+    return (input_shape_t){.columns = o->inputs, .fields = o->fields, .dim = o->dim, .numeric = o->sample->o.numeric};
+}
+
 static void digest_rows(const oracle_t *o, hash_digest_t *digest)
 {
-    const size_t bytes = sizeof(float) * (size_t)(o->dim + o->optimizer->state_floats(o->dim));
+    const size_t bytes = sizeof(float) * (size_t)(o->width + state_floats(o));
     for (int b = 0; b < BUCKETS; b++)
         for (const row_t *row = o->bucket[b]; row; row = row->next) {
             unsigned char head[12];
@@ -342,7 +384,7 @@ void oracle_train(const config_t *config, const sample_t *sample, oracle_result_
     out->dense = MEM_ARRAY(float *, o.components);
     model_t **models = MEM_ARRAY(model_t *, o.components);
     for (int k = 0; k < o.components; k++)
-        assert_int_equal(model_create(config, k, o.inputs, o.lane_rows, &models[k]), ST_OK);
+        assert_int_equal(model_create(config, k, shape_of(&o), o.lane_rows, &models[k]), ST_OK);
     for (int64_t t = 0; t < o.steps; t++) {
         start_step(&o, t);
         for (int k = 0; k < o.components; k++)
@@ -479,9 +521,9 @@ void oracle_train_double(const config_t *config, const sample_t *sample, oracle_
 {
     oracle_t o;
     init(&o, config, sample);
-    assert_true(o.components == 1 && config->model.clip <= 0 && config->model.layer_norm == LAYER_NORM_NONE &&
-                config->model.weight_norm <= 0 && !config->model.activate_inputs &&
-                config->dense.optimizer == OPTIMIZER_ADAGRAD);
+    assert_true(o.components == 1 && config->model.parts == 1u << PART_MLP && config->model.clip <= 0 &&
+                config->model.layer_norm == LAYER_NORM_NONE && config->model.weight_norm <= 0 &&
+                !config->model.activate_inputs && config->dense.optimizer == OPTIMIZER_ADAGRAD);
     *out = (oracle_result_t){.steps = o.steps, .loss = MEM_ARRAY(double, o.steps)};
     net_t net = {.layers = (int)config->model.hidden.count + 1,
                  .smelu = config->model.activation == ACTIVATION_SMELU,
@@ -493,7 +535,7 @@ void oracle_train_double(const config_t *config, const sample_t *sample, oracle_
         assert_true(net.width[l] <= WIDTH_MOST);
     }
     model_t *model; /* for its initial values */
-    assert_int_equal(model_create(config, 0, o.inputs, 1, &model), ST_OK);
+    assert_int_equal(model_create(config, 0, shape_of(&o), 1, &model), ST_OK);
     net.parameters = model_parameters(model);
     net.p = MEM_ARRAY(double, net.parameters);
     net.s = MEM_ARRAY(double, net.parameters);

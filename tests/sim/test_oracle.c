@@ -89,17 +89,17 @@ static void test_digest_equals_the_single_process(void **state)
         "train: {batch: 48, lanes: 4, epochs: 2}\nmodel: {hidden: [12, 7]}\nembedding: {dim: 5}";
     static const struct {
         int components, depth, workers, servers, shards;
-        const char *activation, *level, *last_batch;
+        const char *activation, *level, *last_batch, *parts;
     } runs[] = {
-        {1, 0, 1, 1, 1, "relu", "sync", "scaled"},      {1, 1, 2, 1, 2, "smelu", "invariant", "own"},
-        {3, 1, 4, 2, 1, "relu", "invariant", "scaled"}, {3, 0, 2, 3, 1, "smelu", "sync", "drop"},
-        {1, 0, 4, 1, 1, "smelu", "invariant", "drop"},  {1, 1, 1, 2, 2, "relu", "invariant", "scaled"},
+        {1, 0, 1, 1, 1, "relu", "sync", "scaled", "mlp"},      {1, 1, 2, 1, 2, "smelu", "invariant", "own", "linear,mlp"},
+        {3, 1, 4, 2, 1, "relu", "invariant", "scaled", "mlp"}, {3, 0, 2, 3, 1, "smelu", "sync", "drop", "linear"},
+        {1, 0, 4, 1, 1, "smelu", "invariant", "drop", "mlp"},  {1, 1, 1, 2, 2, "relu", "invariant", "scaled", "linear,mlp"},
     };
     sample_t *sample = make_sample(700, 0.8);
     assert_int_not_equal(2 * sample->train_rows % 48, 0); /* the last batch is partial */
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        char words[7][64];
-        const char *overrides[7];
+        char words[8][64];
+        const char *overrides[8];
         snprintf(words[0], sizeof words[0], "model.components=%d", runs[i].components);
         snprintf(words[1], sizeof words[1], "train.pipeline_depth=%d", runs[i].depth);
         snprintf(words[2], sizeof words[2], "model.activation=%s", runs[i].activation);
@@ -107,8 +107,9 @@ static void test_digest_equals_the_single_process(void **state)
         snprintf(words[4], sizeof words[4], "cluster.workers=%d", runs[i].workers);
         snprintf(words[5], sizeof words[5], "cluster.servers=%d", runs[i].servers);
         snprintf(words[6], sizeof words[6], "train.last_batch=%s", runs[i].last_batch);
+        snprintf(words[7], sizeof words[7], "model.parts=[%s]", runs[i].parts);
         char *command = mem_printf("--set cluster.shards_per_server=%d", runs[i].shards);
-        for (int j = 0; j < 7; j++) {
+        for (int j = 0; j < 8; j++) {
             overrides[j] = words[j];
             char *longer = mem_printf("%s --set %s", command, words[j]);
             mem_free(command);
@@ -116,7 +117,7 @@ static void test_digest_equals_the_single_process(void **state)
         }
         const char *config = write_config(sample, settings), *out = test_path("run-%zu", i);
         experiment_t *experiment;
-        assert_int_equal(experiment_load(config, overrides, 7, &experiment), ST_OK);
+        assert_int_equal(experiment_load(config, overrides, 8, &experiment), ST_OK);
         oracle_result_t oracle;
         oracle_train(experiment->base, sample, &oracle);
         train(config, command, out);

@@ -36,6 +36,8 @@ static void test_count(void **state)
         "model: {hidden: [7], components: 3}\nembedding: {dim: 3}\n",
         "model: {hidden: [7, 6, 5], components: 2, layer_norm: affine}\nembedding: {dim: 5}\n",
         "model: {hidden: [7, 6, 5], components: 4, layer_norm: plain, weight_norm: 2, share_embeddings: true}\n",
+        "model: {hidden: [7, 6], components: 2, parts: [mlp, linear]}\n",
+        "model: {parts: [linear], share_embeddings: true, components: 2}\n",
         "model: {hidden: [7, 6], components: 2, activation: gsmelu, gsmelu: layer}\n",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -46,18 +48,18 @@ static void test_count(void **state)
         table_plan_init(&plan, c, info.single + info.multi);
         for (int k = 0; k < c->model.components; k++) {
             model_t *model = NULL;
-            assert_int_equal(model_create(c, k, embedding_inputs(&plan, info.numeric), 1, &model), ST_OK);
+            assert_int_equal(model_create(c, k, embedding_shape(&plan, info.numeric), 1, &model), ST_OK);
             dense += model_parameters(model);
             flops += model_flops(model);
-            const model_size_t size = model_size(c, embedding_inputs(&plan, info.numeric));
+            const model_size_t size = model_size(c, embedding_shape(&plan, info.numeric));
             assert_true(size.parameters == model_parameters(model) && size.state == model_state_count(model));
             assert_true(size.flops == model_flops(model));
             gsmelu_set_t sets[GSMELU_SETS_MAX]; /* learned numbers do not make a variant larger */
-            dense -= 5 * model_gsmelu_sets(c, embedding_inputs(&plan, info.numeric), sets);
+            dense -= 5 * model_gsmelu_sets(c, embedding_shape(&plan, info.numeric), sets);
             model_destroy(&model);
         }
         const int64_t sets = c->model.share_embeddings ? 1 : c->model.components;
-        assert_true(complexity_count(c, &info, COMPLEXITY_PARAMETERS) == (double)(dense + sets * 10733 * c->embedding.dim));
+        assert_true(complexity_count(c, &info, COMPLEXITY_PARAMETERS) == (double)(dense + sets * 10733 * plan.width));
         assert_true(complexity_count(c, &info, COMPLEXITY_FLOPS) == (double)flops);
         table_plan_fini(&plan);
         experiment_destroy(&e);

@@ -143,7 +143,7 @@ static const struct {
     {"complexity: {zebra: 3}\n", "FILE:1: complexity.zebra: unknown key; allowed in complexity: match, by"},
     {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, "
                    "model, embedding, "
-                   "dense, objective, complexity, teacher, experiment, tune, checkpoint, evaluate, variants"},
+                   "dense, linear, objective, complexity, teacher, experiment, tune, checkpoint, evaluate, variants"},
     {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n", "FILE:5: train.batch: given twice, first in line 3; remove one"},
     {"[a]: 1\n", "FILE:1: a key must be a plain word"},
     /* kinds */
@@ -232,6 +232,16 @@ static const struct {
      "FILE:1: model.gsmelu: model.gsmelu network learns one set for all layers, so model.layer_beta cannot give each its "
      "own "
      "start; use model.beta or model.gsmelu layer"},
+    {"model: {parts: []}\n",
+     "FILE:1: model.parts: model.parts is empty, so there would be no network; name one part or more, such as "
+     "[linear, mlp]"},
+    {"model: {parts: [linear], components: 2}\nobjective: {kind: antidistill, decorrelate: hidden}\n",
+     "FILE:2: objective.decorrelate: objective.decorrelate hidden looks at hidden layers, and model.parts has no mlp; "
+     "use logits, or add mlp"},
+    {"model: {parts: [linear]}\nvariants: [{name: a}, {name: b, complexity: {match: a}}]\n",
+     "FILE:2: variants.b.complexity.match: complexity.match scales embedding.dim and model.hidden, and a network of "
+     "model.parts [linear] "
+     "has neither; leave it out"},
     {"model: {beta_spread: 2, layer_beta: [1, 2, 3]}\n",
      "FILE:1: model.beta_spread: model.beta_spread finds each layer's width, and model.layer_beta gives it; leave out one of "
      "the two"},

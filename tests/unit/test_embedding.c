@@ -16,6 +16,7 @@
 
 #define SHARDS 3
 #define DIM_MOST 24
+#define ROW_MOST (DIM_MOST + 1) /* with its first-order weight */
 #define LANES_MOST 8
 
 typedef struct fixture {
@@ -39,13 +40,15 @@ static int32_t width_of(int dim, int field)
     return dim ? dim : widths[field % 6];
 }
 
-static fixture_t setup(int single, int multi, int numeric, int rows, int dim, uint64_t seed)
+static fixture_t setup(int single, int multi, int numeric, int rows, int dim, bool linear, uint64_t seed)
 {
     fixture_t f = {.inputs = numeric};
     int32_t width[16];
     for (int i = 0; i < single + multi; i++)
         f.inputs += width[i] = width_of(dim, i);
     table_plan_init_widths(&f.plan, 1, single + multi, width, OPTIMIZER_SGD);
+    if (linear)
+        table_plan_add_linear(&f.plan, OPTIMIZER_SGD);
     test_dir();
     const sample_options_t options = {.path = test_path("data"),
                                       .seed = seed,
@@ -66,11 +69,11 @@ static fixture_t setup(int single, int multi, int numeric, int rows, int dim, ui
         f.positions[r] = (int64_t)(rng_u64(seed, 3, (uint64_t)r) % 250);
     assert_int_equal(batch_build(f.builder, f.positions, rows, 0, &f.batch), ST_OK);
     f.row = MEM_ARRAY(const float *, f.batch.uniques);
-    f.weights = MEM_ARRAY(float, f.batch.uniques *DIM_MOST);
+    f.weights = MEM_ARRAY(float, f.batch.uniques *ROW_MOST);
     for (int s = 0, u = 0; s < f.batch.segment_first[SHARDS]; s++)
         for (uint32_t i = 0; i < f.batch.segments[s].count; i++, u++) {
             f.row[u] = f.weights + f.n_weights;
-            f.n_weights += width_of(dim, (int)f.batch.segments[s].table);
+            f.n_weights += width_of(dim, (int)f.batch.segments[s].table) + linear;
         }
     for (int i = 0; i < f.n_weights; i++)
         f.weights[i] = (float)rng_normal(seed, 4, (uint64_t)i);
@@ -108,19 +111,24 @@ static int unique_of(const batch_t *batch, int field, uint64_t key)
 }
 
 /* x of one example, from the dataset and the weights of its keys. */
-static void naive_inputs(const fixture_t *f, int r, float *x)
+static void naive_inputs(const fixture_t *f, int r, float *x, float *wide)
 {
     const sample_row_t *row = &f->sample->row[f->positions[r]];
     const batch_t *b = &f->batch;
     memset(x, 0, sizeof *x * (size_t)f->inputs);
+    *wide = 0.0f;
     for (int field = 0; field < b->single + b->multi; field++) {
         float *out = x + f->plan.field[field].column;
-        const int m = field - b->single;
+        const int m = field - b->single, dim = table_plan_dim(&f->plan, field);
+        float first_order = 0.0f;
         for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
             const float *w = f->row[unique_of(b, field, m < 0 ? row->single[field] : row->key[m][i])];
-            for (int d = 0; d < f->plan.field[field].width; d++)
+            for (int d = 0; d < dim; d++)
                 out[d] = m < 0 ? w[d] : out[d] + sample_scale(row, m, i) * w[d];
+            if (f->plan.linear)
+                first_order += m < 0 ? w[dim] : sample_scale(row, m, i) * w[dim];
         }
+        *wide += first_order;
     }
     memcpy(x + f->inputs - b->numeric, row->numeric, sizeof *x * (size_t)b->numeric);
 }
@@ -128,15 +136,19 @@ static void naive_inputs(const fixture_t *f, int r, float *x)
 static void check_gather(const fixture_t *f, int first, int rows)
 {
     float *x = MEM_ARRAY(float, (rows + 1) * f->inputs), *expected = MEM_ARRAY(float, f->inputs);
+    float *wide = f->plan.linear ? MEM_ARRAY(float, rows + 1) : NULL, expected_wide;
     memset(x, 0xff, sizeof *x * (size_t)((rows + 1) * f->inputs)); /* what a larger lane left there */
-    embedding_gather(x, &f->batch, first, rows, f->row, &f->plan);
+    embedding_gather(x, wide, &f->batch, first, rows, f->row, &f->plan);
     for (int r = 0; r < rows; r++) {
-        naive_inputs(f, first + r, expected);
+        naive_inputs(f, first + r, expected, &expected_wide);
+        assert_true(!wide || wide[r] == expected_wide);
         assert_memory_equal(x + r * f->inputs, expected, sizeof *x * (size_t)f->inputs);
     }
+    assert_true(!wide || wide[rows] == 0.0f);
     for (int i = 0; i < f->inputs; i++)
         assert_true(isnan(x[rows * f->inputs + i])); /* nothing was written behind the lane */
     mem_free(x);
+    mem_free(wide);
     mem_free(expected);
 }
 
@@ -147,8 +159,8 @@ static void test_gather(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
-            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d], 10 * i + d);
+        for (size_t d = 0; d < 2 * sizeof dims / sizeof *dims; d++) {
+            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d / 2], d % 2, 10 * i + d);
             check_gather(&f, 0, 61);
             check_gather(&f, 16, 16);
             check_gather(&f, 48, 13);
@@ -157,13 +169,13 @@ static void test_gather(void **state)
 }
 
 /* Sum of the leaves [low, high) that are there; false where none is. */
-static bool tree_sum(float leaves[LANES_MOST][DIM_MOST], const bool *has, int low, int high, int dim, float *out)
+static bool tree_sum(float leaves[LANES_MOST][ROW_MOST], const bool *has, int low, int high, int dim, float *out)
 {
     if (high - low == 1) {
         memcpy(out, leaves[low], sizeof *out * (size_t)dim);
         return has[low];
     }
-    float right[DIM_MOST];
+    float right[ROW_MOST];
     const int middle = (low + high) / 2;
     const bool has_left = tree_sum(leaves, has, low, middle, dim, out);
     const bool has_right = tree_sum(leaves, has, middle, high, dim, right);
@@ -173,10 +185,10 @@ static bool tree_sum(float leaves[LANES_MOST][DIM_MOST], const bool *has, int lo
 }
 
 /* The gradient of one key in lanes [low, high): a sum per lane in ascending rows, then the tree; false where no row uses it. */
-static bool gradient_of_lanes(const fixture_t *f, int field, uint64_t key, const float *dx, int low, int high, int lane_rows,
-                              float *out)
+static bool gradient_of_lanes(const fixture_t *f, int field, uint64_t key, const float *dx, const float *dwide, int low,
+                              int high, int lane_rows, float *out)
 {
-    float leaves[LANES_MOST][DIM_MOST];
+    float leaves[LANES_MOST][ROW_MOST];
     bool has[LANES_MOST] = {0};
     const batch_t *b = &f->batch;
     const int m = field - b->single, dim = f->plan.field[field].width;
@@ -187,7 +199,8 @@ static bool gradient_of_lanes(const fixture_t *f, int field, uint64_t key, const
             if ((m < 0 ? row->single[field] : row->key[m][i]) != key)
                 continue;
             for (int d = 0; d < dim; d++) {
-                const float g = dx[r * f->inputs + f->plan.field[field].column + d],
+                const bool is_wide = f->plan.linear && d == dim - 1;
+                const float g = is_wide ? dwide[r] : dx[r * f->inputs + f->plan.field[field].column + d],
                             use = m < 0 ? g : sample_scale(row, m, i) * g;
                 leaf[d] = has[r / lane_rows] ? leaf[d] + use : use;
             }
@@ -197,9 +210,19 @@ static bool gradient_of_lanes(const fixture_t *f, int field, uint64_t key, const
     return tree_sum(leaves, has, low, high, dim, out);
 }
 
-static void naive_gradient(const fixture_t *f, int field, uint64_t key, const float *dx, int lanes, int lane_rows, float *out)
+static void naive_gradient(const fixture_t *f, int field, uint64_t key, const float *dx, const float *dwide, int lanes,
+                           int lane_rows, float *out)
 {
-    assert_true(gradient_of_lanes(f, field, key, dx, 0, lanes, lane_rows, out));
+    assert_true(gradient_of_lanes(f, field, key, dx, dwide, 0, lanes, lane_rows, out));
+}
+
+/* Gradients of logits; NULL where rows have no first-order weights. */
+static float *make_wide(const fixture_t *f)
+{
+    float *dwide = f->plan.linear ? MEM_ARRAY(float, f->batch.rows) : NULL;
+    for (int r = 0; dwide && r < f->batch.rows; r++)
+        dwide[r] = (float)rng_normal(7, 1, (uint64_t)r);
+    return dwide;
 }
 
 static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *order_matters)
@@ -209,20 +232,21 @@ static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *ord
           *scratch = MEM_ARRAY(float, (tree_levels((uint32_t)lanes) + 1) * f->plan.widest);
     for (int i = 0; i < b->rows * f->inputs; i++)
         dx[i] = (float)rng_normal(6, (uint64_t)lanes, (uint64_t)i);
+    float *dwide = make_wide(f);
     for (int s = 0; s < SHARDS; s++) {
         const batch_slice_t slice = batch_pulled(b, s);
         const int64_t floats = batch_weights(&slice, &f->plan);
         float *out = MEM_ARRAY(float, floats), *at = out;
         memset(out, 0xff, sizeof *out * (size_t)floats);
-        embedding_reduce(out, b, s, 0, dx, &f->plan, lane_rows, scratch);
+        embedding_reduce(out, b, s, 0, dx, dwide, &f->plan, lane_rows, scratch);
         int u = b->shard_first[s];
         for (int i = b->segment_first[s]; i < b->segment_first[s + 1]; i++)
             for (uint32_t n = 0; n < b->segments[i].count; n++, u++) {
-                float expected[DIM_MOST], one_lane[DIM_MOST];
+                float expected[ROW_MOST], one_lane[ROW_MOST];
                 const int dim = f->plan.field[b->segments[i].table].width;
-                naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, lanes, lane_rows, expected);
+                naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, dwide, lanes, lane_rows, expected);
                 assert_memory_equal(at, expected, sizeof *at * (size_t)dim);
-                naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, 1, b->rows, one_lane);
+                naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, dwide, 1, b->rows, one_lane);
                 *order_matters |= memcmp(at, one_lane, sizeof *at * (size_t)dim) != 0;
                 at += dim;
             }
@@ -230,6 +254,7 @@ static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *ord
         mem_free(out);
     }
     mem_free(dx);
+    mem_free(dwide);
     mem_free(scratch);
 }
 
@@ -237,8 +262,8 @@ static void test_reduce(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
-            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d], 100 + 10 * i + d);
+        for (size_t d = 0; d < 2 * sizeof dims / sizeof *dims; d++) {
+            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d / 2], d % 2, 100 + 20 * i + d);
             for (int lanes = 1; lanes <= LANES_MOST; lanes *= 2) {
                 bool order_matters = false;
                 check_reduce(&f, lanes, 64 / lanes, &order_matters);  /* the last lane has 3 rows fewer */
@@ -252,7 +277,8 @@ static void test_reduce(void **state)
 
 /* "gradient of every unique key of one shard, summed over its uses in one of the batch's parts": for every way to give a worker
  * some lanes of a tree, each part has the keys that its rows use, in the order of the pull, and what only its lanes sum to. */
-static void check_parts(const fixture_t *f, batch_t *b, const int32_t *row, int parts, int lane_rows, const float *dx)
+static void check_parts(const fixture_t *f, batch_t *b, const int32_t *row, int parts, int lane_rows, const float *dx,
+                        const float *dwide)
 {
     float *scratch = MEM_ARRAY(float, 4 * f->plan.widest);
     batch_split(f->builder, b, row, parts);
@@ -261,15 +287,15 @@ static void check_parts(const fixture_t *f, batch_t *b, const int32_t *row, int 
             const batch_slice_t slice = batch_pushed(b, s, p);
             const int64_t floats = batch_weights(&slice, &f->plan);
             float *out = MEM_ARRAY(float, floats), *at = out;
-            embedding_reduce(out, b, s, p, dx, &f->plan, lane_rows, scratch);
+            embedding_reduce(out, b, s, p, dx, dwide, &f->plan, lane_rows, scratch);
             int32_t i = 0, u = b->shard_first[s], segment = 0;
             for (int g = b->segment_first[s]; g < b->segment_first[s + 1]; g++) {
                 uint32_t found = 0;
                 const int field = (int)b->segments[g].table, dim = f->plan.field[field].width;
                 for (uint32_t n = 0; n < b->segments[g].count; n++, u++) {
-                    float expected[DIM_MOST];
-                    if (!gradient_of_lanes(f, field, b->keys[u], dx, row[p] / lane_rows, row[p + 1] / lane_rows, lane_rows,
-                                           expected))
+                    float expected[ROW_MOST];
+                    if (!gradient_of_lanes(f, field, b->keys[u], dx, dwide, row[p] / lane_rows, row[p + 1] / lane_rows,
+                                           lane_rows, expected))
                         continue;
                     assert_int_equal(parts > 1 ? slice.unique[i] : (uint32_t)(slice.first + i), u);
                     assert_memory_equal(at, expected, sizeof *at * (size_t)dim);
@@ -295,7 +321,8 @@ static void test_parts(void **state)
     (void)state;
     enum { LANE_ROWS = 5 };
     for (int rows = 40; rows > 0; rows -= 13) {
-        fixture_t f = setup(2, 2, 1, rows, 3, (uint64_t)rows);
+        fixture_t f = setup(2, 2, 1, rows, 3, rows % 2, (uint64_t)rows);
+        float *dwide = make_wide(&f);
         float *dx = MEM_ARRAY(float, rows *f.inputs);
         for (int i = 0; i < rows * f.inputs; i++)
             dx[i] = (float)rng_normal(9, (uint64_t)rows, (uint64_t)i);
@@ -308,20 +335,24 @@ static void test_parts(void **state)
                     continue; /* they would not fit these lanes */
                 for (int i = 0; i <= parts; i++)
                     row[i] = (int32_t)(part[i] - from) * LANE_ROWS;
-                check_parts(&f, &f.batch, row, parts, LANE_ROWS, dx);
+                check_parts(&f, &f.batch, row, parts, LANE_ROWS, dx, dwide);
             }
         mem_free(dx);
+        mem_free(dwide);
         teardown(&f);
     }
 }
 
-/* loss = sum over the inputs of c x^2 / 2, a quadratic of the weights: central differences are exact but for rounding. */
+/* loss = sum over the inputs and the first-order sums of c x^2 / 2, a quadratic of the weights: central differences are exact
+ * but for rounding. */
 static double naive_loss(const fixture_t *f, const float *c)
 {
     double loss = 0.0;
     float *x = MEM_ARRAY(float, f->inputs);
     for (int r = 0; r < f->batch.rows; r++) {
-        naive_inputs(f, r, x);
+        float wide;
+        naive_inputs(f, r, x, &wide);
+        loss += 0.5 * (double)c[r] * (double)wide * (double)wide;
         for (int i = 0; i < f->inputs; i++)
             loss += 0.5 * (double)c[r * f->inputs + i] * (double)x[i] * (double)x[i];
     }
@@ -332,20 +363,22 @@ static double naive_loss(const fixture_t *f, const float *c)
 static void test_gradient_equals_finite_differences(void **state)
 {
     (void)state;
-    enum { ROWS = 20, DIM = 3 };
-    fixture_t f = setup(2, 2, 1, ROWS, DIM, 7);
+    enum { ROWS = 20, DIM = 3, WIDTH = DIM + 1 };
+    fixture_t f = setup(2, 2, 1, ROWS, DIM, true, 7);
     const batch_t *b = &f.batch;
-    float *c = MEM_ARRAY(float, ROWS *f.inputs), *x = MEM_ARRAY(float, ROWS *f.inputs), scratch[3 * DIM];
+    float *c = MEM_ARRAY(float, ROWS *f.inputs), *x = MEM_ARRAY(float, ROWS *f.inputs), scratch[3 * WIDTH], wide[ROWS];
     for (int i = 0; i < ROWS * f.inputs; i++)
         c[i] = (float)rng_normal(8, 0, (uint64_t)i);
-    embedding_gather(x, b, 0, ROWS, f.row, &f.plan);
+    embedding_gather(x, wide, b, 0, ROWS, f.row, &f.plan);
     for (int i = 0; i < ROWS * f.inputs; i++)
         x[i] *= c[i]; /* dloss/dx */
-    float *gradient = MEM_ARRAY(float, b->uniques *DIM);
+    for (int r = 0; r < ROWS; r++)
+        wide[r] *= c[r];
+    float *gradient = MEM_ARRAY(float, b->uniques *WIDTH);
     for (int s = 0; s < SHARDS; s++)
-        embedding_reduce(gradient + b->shard_first[s] * DIM, b, s, 0, x, &f.plan, 5, scratch);
+        embedding_reduce(gradient + b->shard_first[s] * WIDTH, b, s, 0, x, wide, &f.plan, 5, scratch);
     double largest = 0.0;
-    for (int i = 0; i < b->uniques * DIM; i++) {
+    for (int i = 0; i < b->uniques * WIDTH; i++) {
         const float value = f.weights[i], h = 0.25f;
         f.weights[i] = value + h;
         const double right = naive_loss(&f, c), width_right = f.weights[i];

@@ -22,11 +22,32 @@
 static const optimizer_settings_t settings = {.learning_rate = 0.1f, .initial_accumulator = 0.01f, .epsilon = 1e-6f};
 static const int dims[] = {1, 3, 8, 16, 48};
 #define N_DIMS 5
+static const optimizer_settings_t linear_settings = {.learning_rate = 0.3f, .initial_accumulator = 0.1f, .epsilon = 1e-6f};
+
+/* Every third table has first-order weights, the last ones of its rows, of another optimizer. */
+static bool has_linear(uint32_t id)
+{
+    return id % 3 == 2;
+}
+
+static int linear_optimizer(int optimizer)
+{
+    return (optimizer + 1) % OPTIMIZER_COUNT;
+}
 
 static table_t *make_table(uint32_t id, int dim, int optimizer)
 {
     const table_options_t options = {
-        .id = id, .dim = dim, .optimizer = optimizer, .settings = settings, .init_std = 0.05f, .seed = 11};
+        .id = id,
+        .dim = dim,
+        .optimizer = optimizer,
+        .settings = settings,
+        .linear = has_linear(id),
+        .linear_optimizer = linear_optimizer(optimizer),
+        .linear_settings = linear_settings,
+        .init_std = 0.05f,
+        .seed = 11,
+    };
     table_t *table = NULL;
     assert_int_equal(table_create(&options, &table), ST_OK);
     return table;
@@ -81,7 +102,17 @@ typedef struct model {
 
 static void model_initial(const model_t *m, uint64_t key, float *w)
 {
-    rng_fill_normal(w, m->dim, 0.05f, hash_mix(11 ^ 0x726f7773u), key, (uint64_t)m->id << 32);
+    const int dim = m->dim - has_linear(m->id);
+    rng_fill_normal(w, dim, 0.05f, hash_mix(11 ^ 0x726f7773u), key, (uint64_t)m->id << 32);
+    if (has_linear(m->id))
+        w[dim] = 0.0f;
+}
+
+/* Where the state of the first-order weight is. */
+static int64_t model_linear_state(const model_t *m)
+{
+    const int dim = m->dim - has_linear(m->id);
+    return m->dim + (dim ? optimizer_get(m->optimizer)->state_floats(dim) : 0);
 }
 
 static model_row_t *model_find(const model_t *m, uint64_t key)
@@ -102,9 +133,14 @@ static model_row_t *model_row(model_t *m, uint64_t key)
     memset(row, 0, sizeof *row);
     row->key = key;
     model_initial(m, key, row->payload);
-    const optimizer_t *optimizer = optimizer_get(m->optimizer);
-    assert_true(m->dim + optimizer->state_floats(m->dim) <= PAYLOAD_MAX);
-    optimizer->init(row->payload + m->dim, row->payload, m->dim, &settings);
+    const int dim = m->dim - has_linear(m->id);
+    float *w = row->payload;
+    const optimizer_t *linear = optimizer_get(linear_optimizer(m->optimizer));
+    assert_true(model_linear_state(m) + linear->state_floats(1) <= PAYLOAD_MAX);
+    if (dim)
+        optimizer_get(m->optimizer)->init(w + m->dim, w, dim, &settings);
+    if (has_linear(m->id))
+        linear->init(w + model_linear_state(m), w + dim, 1, &linear_settings);
     return row;
 }
 
@@ -117,7 +153,12 @@ static void model_step(model_t *m, uint64_t key, const float *g, uint32_t step)
         payload[i] = (double)row->payload[i];
     for (int i = 0; i < m->dim; i++)
         exact_g[i] = (double)g[i];
-    optimizer_get(m->optimizer)->exact(payload, payload + m->dim, exact_g, m->dim, &settings);
+    const int dim = m->dim - has_linear(m->id);
+    if (dim)
+        optimizer_get(m->optimizer)->exact(payload, payload + m->dim, exact_g, dim, &settings);
+    if (has_linear(m->id))
+        optimizer_get(linear_optimizer(m->optimizer))
+            ->exact(payload + dim, payload + model_linear_state(m), exact_g + dim, 1, &linear_settings);
     for (int i = 0; i < PAYLOAD_MAX; i++)
         row->payload[i] = (float)payload[i];
     row->version = step + 1;

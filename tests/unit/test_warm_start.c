@@ -54,7 +54,7 @@ static model_t *network(const config_t *config, const dataset_info_t *info, int 
     model_t *model = NULL;
     table_plan_t plan;
     table_plan_init(&plan, config, info->single + info->multi);
-    assert_int_equal(model_create(config, k, embedding_inputs(&plan, info->numeric), 1, &model), ST_OK);
+    assert_int_equal(model_create(config, k, embedding_shape(&plan, info->numeric), 1, &model), ST_OK);
     table_plan_fini(&plan);
     return model;
 }
@@ -211,6 +211,16 @@ static void test_shapes(void **state)
     }
     assert_caught("layer 2 weights of component 1 is not taken: it has another shape there");
     assert_caught("component 2 starts anew: the run has 2");
+    warm_start_fini(&plan);
+    config_destroy(&config);
+
+    const char *wide[] = {"model.parts=[mlp,linear]", "embedding.dim=3"};
+    config = load(wide, 2);
+    plan = plan_ok(config, dir, &old_info);
+    assert_int_equal(plan.tables_taken, 0);
+    assert_caught("table user of component 0 is not taken: its rows have no first-order weights, and those here have");
+    check_block(&plan, config, &old_info, 0, "layer 1 bias", true);
+    check_block(&plan, config, &old_info, 0, "linear bias", false);
     warm_start_fini(&plan);
     config_destroy(&config);
 

@@ -6,7 +6,8 @@
  *
  * Backward runs from the last to the first. Of the parts that share an input the first to come writes its gradient and the
  * others add theirs, so that it is whole when the part that made the input comes. A network of one part hands the caller's
- * arrays on as they are. */
+ * arrays on as they are. Parts that add to the gradient of their input by themselves need no buffer for it: where such a part
+ * is the first to come, zeros are written before. */
 #include "worker/network/model.h"
 
 #include <stdio.h>
@@ -21,8 +22,9 @@
 typedef struct network_part {
     const part_ops_t *ops;
     part_t *part;
-    int64_t first;           /* of its parameters */
-    int inputs, outputs;     /* widths; outputs is 0 where it ends in logits */
+    int64_t first; /* of its parameters */
+    input_shape_t input;
+    int outputs;             /* width of what it hands on; 0 where it ends in logits */
     float *output, *doutput; /* [lane_rows][outputs] the matrix that it hands on, and its gradient; else NULL */
 } network_part_t;
 
@@ -40,17 +42,18 @@ struct model {
 /* ---- creation -------------------------------------------------------------------------------------------------------- */
 
 /* Widths, offsets and blocks of the parts of a list; returns how many there are. */
-static int plan_parts(const part_ops_t *const *list, const config_t *config, int inputs, part_plan_t *plan,
+static int plan_parts(const part_ops_t *const *list, const config_t *config, input_shape_t input, part_plan_t *plan,
                       network_part_t part[PARTS_MOST])
 {
     int n = 0;
-    part_plan_init(plan, config);
+    part_plan_init(plan);
     for (; list[n]; n++) {
         plan->outputs = 0;
-        part[n] = (network_part_t){.ops = list[n], .first = plan->parameters, .inputs = inputs};
-        list[n]->plan(plan, config, inputs);
+        part_plan_use_dense(plan, config);
+        part[n] = (network_part_t){.ops = list[n], .first = plan->parameters, .input = input};
+        list[n]->plan(plan, config, input);
         part[n].outputs = plan->outputs;
-        inputs = plan->outputs ? plan->outputs : inputs;
+        input = plan->outputs ? input_of_numbers(plan->outputs) : input;
     }
     ASSERT(n > 0 && n <= PARTS_MOST && !part[n - 1].outputs);
     return n;
@@ -61,10 +64,10 @@ static void create_parts(model_t *model, const config_t *config, int component)
     int widest = 0, ends = 0;
     for (int i = 0; i < model->parts; i++) {
         network_part_t *p = &model->part[i];
-        const part_setup_t setup = {config, component, p->inputs, model->lane_rows, model->values + p->first};
+        const part_setup_t setup = {config, component, model->lane_rows, p->input, model->values + p->first};
         p->part = p->ops->create(&setup);
         ends += !p->outputs;
-        widest = p->inputs > widest ? p->inputs : widest;
+        widest = p->input.columns > widest ? p->input.columns : widest;
         if (p->outputs) {
             p->output = MEM_ARRAY(float, (int64_t)model->lane_rows * p->outputs);
             p->doutput = MEM_ARRAY(float, (int64_t)model->lane_rows * p->outputs);
@@ -76,23 +79,24 @@ static void create_parts(model_t *model, const config_t *config, int component)
     }
 }
 
-status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, int inputs, int lane_rows,
-                         model_t **out)
+status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, input_shape_t input,
+                         int lane_rows, model_t **out)
 {
-    if (inputs < 1)
-        return FAIL(ST_INPUT, "%s: the network has %d inputs; the dataset must have at least one column", config->name, inputs);
+    if (input.columns + input.fields < 1)
+        return FAIL(ST_INPUT, "%s: the network has %d inputs; the dataset must have at least one column", config->name,
+                    input.columns);
     ASSERT(lane_rows >= 1 && component >= 0);
     gemm_init();
 
     model_t *model = MEM_NEW(model_t);
     model->lane_rows = lane_rows;
-    model->parts = plan_parts(list, config, inputs, &model->plan, model->part);
+    model->parts = plan_parts(list, config, input, &model->plan, model->part);
     model->values = MEM_ARRAY(float, model->plan.parameters);
     model->state = MEM_ARRAY(float, model->plan.state);
     create_parts(model, config, component);
-    const optimizer_t *optimizer = model->plan.optimizer;
     for (int i = 0; i < model->plan.blocks; i++) {
         const part_block_t *block = &model->plan.block[i];
+        const optimizer_t *optimizer = block->optimizer;
         const int64_t width = block->place.width, floats = optimizer->state_floats(width);
         for (int64_t r = 0; r < block->place.rows; r++)
             optimizer->init(model->state + block->place.state + r * floats, model->values + block->place.values + r * width,
@@ -103,11 +107,11 @@ status_t model_create_of(const part_ops_t *const *list, const config_t *config, 
     return ST_OK;
 }
 
-status_t model_create(const config_t *config, int component, int inputs, int lane_rows, model_t **out)
+status_t model_create(const config_t *config, int component, input_shape_t input, int lane_rows, model_t **out)
 {
     const part_ops_t *list[PARTS_MOST + 1];
     part_list(config, list);
-    return model_create_of(list, config, component, inputs, lane_rows, out);
+    return model_create_of(list, config, component, input, lane_rows, out);
 }
 
 void model_destroy(model_t **model_ref)
@@ -209,12 +213,17 @@ static void run_backward(model_t *model, float *dparameters, float *dx, const fl
     const float *written = NULL; /* the gradient that has something already */
     for (int i = model->parts - 1; i >= 0; i--) {
         const network_part_t *p = &model->part[i];
+        const int64_t floats = (int64_t)rows * p->input.columns;
+        float *dinput = gradient_of_input(model, i, dx), *own = dinput;
         p->part->is_inputs_first = is_inputs_first;
-        float *dinput = gradient_of_input(model, i, dx), *own = dinput && dinput == written ? model->dx_more : dinput;
+        if (dinput && p->ops->adds_to_dx && dinput != written)
+            tree_clear(dinput, floats);
+        else if (dinput && !p->ops->adds_to_dx && dinput == written)
+            own = model->dx_more;
         p->ops->backward(p->part, dparameters + p->first, own, p->outputs ? p->doutput : dlogits, p == hidden ? dhidden : NULL,
                          rows);
         if (own != dinput)
-            tree_add(dinput, own, (int64_t)rows * p->inputs);
+            tree_add(dinput, own, floats);
         written = dinput;
     }
 }
@@ -244,9 +253,9 @@ void model_backward_weights(model_t *model, float *dparameters, const float *dlo
 
 void model_apply(model_t *model, const float *dparameters)
 {
-    const optimizer_t *optimizer = model->plan.optimizer;
     for (int i = 0; i < model->plan.blocks; i++) {
         const part_block_t *block = &model->plan.block[i];
+        const optimizer_t *optimizer = block->optimizer;
         const int64_t width = block->place.width, floats = optimizer->state_floats(width);
         if (block->is_sum)
             tree_add(model->values + block->place.values, dparameters + block->place.values, block->place.rows * width);
@@ -261,12 +270,15 @@ void model_apply(model_t *model, const float *dparameters)
 
 bool model_is_elementwise(const model_t *model)
 {
-    return model->plan.optimizer->elementwise;
+    bool elementwise = model->plan.state == 0 || model->plan.state == model->plan.parameters;
+    for (int i = 0; i < model->plan.blocks && elementwise; i++)
+        elementwise = model->plan.block[i].optimizer->elementwise;
+    return elementwise;
 }
 
 void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparameters)
 {
-    ASSERT(model_is_elementwise(model) && (model->plan.state == 0 || model->plan.state == model->plan.parameters));
+    ASSERT(model_is_elementwise(model));
     for (int i = 0; i < model->plan.blocks; i++) {
         const part_block_t *block = &model->plan.block[i];
         const int64_t begin = block->place.values, end = begin + block->place.rows * block->place.width;
@@ -277,8 +289,8 @@ void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparamete
         if (block->is_sum)
             tree_add(model->values + from, g, to - from);
         else
-            model->plan.optimizer->apply(model->values + from, model->state + (model->plan.state ? from : 0), g, to - from,
-                                         &block->settings);
+            block->optimizer->apply(model->values + from, model->state + (model->plan.state ? from : 0), g, to - from,
+                                    &block->settings);
     }
     memcpy(dparameters, model->values + first, (size_t)n * sizeof *dparameters);
 }
@@ -361,13 +373,13 @@ int64_t model_flops(const model_t *model)
     return flops_of(&model->plan);
 }
 
-model_size_t model_size(const config_t *config, int inputs)
+model_size_t model_size(const config_t *config, input_shape_t input)
 {
     const part_ops_t *list[PARTS_MOST + 1];
     network_part_t part[PARTS_MOST];
     part_plan_t plan;
     part_list(config, list);
-    plan_parts(list, config, inputs, &plan, part);
+    plan_parts(list, config, input, &plan, part);
     model_size_t size = {plan.parameters, plan.state, plan.parameters, flops_of(&plan)};
     for (int i = 0; i < plan.blocks; i++)
         if (plan.block[i].of_activation)
@@ -376,18 +388,18 @@ model_size_t model_size(const config_t *config, int inputs)
     return size;
 }
 
-int model_gsmelu_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX])
+int model_gsmelu_sets(const config_t *config, input_shape_t input, gsmelu_set_t sets[GSMELU_SETS_MAX])
 {
     const part_ops_t *list[PARTS_MOST + 1];
     network_part_t part[PARTS_MOST];
     part_plan_t plan;
     part_list(config, list);
-    const int parts = plan_parts(list, config, inputs, &plan, part);
+    const int parts = plan_parts(list, config, input, &plan, part);
     part_plan_fini(&plan);
     for (int i = 0; i < parts; i++) {
         if (part[i].ops != &part_mlp)
             continue;
-        const int n = layer_activation_sets(config, part[i].inputs, sets);
+        const int n = layer_activation_sets(config, part[i].input.columns, sets);
         for (int s = 0; s < n; s++)
             sets[s].offset += part[i].first;
         return n;

@@ -1,5 +1,6 @@
 /* model.h - one network (a component): the sum of its parts (part.h), of which the MLP of docs/MATH.md section 2 is one;
- * forward and backward on one lane.
+ * forward and backward on one lane. First-order weights of categorical values are not a network's: the caller adds them to its
+ * logits.
  *
  * Not here: embeddings (they live on the servers; the caller gathers them into the input matrix), the optimizer's step over the
  * cluster, threads. A model_t holds parameters, optimizer state and gradients in one arena each, so that the all-reduce, the
@@ -16,9 +17,23 @@
 
 typedef struct model model_t;
 
-/* model_create - the network that config asks for, for inputs of width `inputs`; lane_rows is the most rows that one call may
+/* What an input row is made of: [field 0 | field 1 | ... | numbers]. */
+typedef struct input_shape {
+    int columns; /* its width */
+    int fields;  /* embeddings */
+    int dim;     /* columns of each; 0 where they differ, or have none */
+    int numeric; /* numbers */
+} input_shape_t;
+
+/* input_of_numbers - a row that has no embeddings. */
+static inline input_shape_t input_of_numbers(int columns)
+{
+    return (input_shape_t){.columns = columns, .numeric = columns};
+}
+
+/* model_create - the network that config asks for, for inputs of that shape; lane_rows is the most rows that one call may
  * pass. Initial values are a pure function of (config->seed, component).  **owned**; model_destroy. */
-WARN_UNUSED status_t model_create(const config_t *config, int component, int inputs, int lane_rows, model_t **out);
+WARN_UNUSED status_t model_create(const config_t *config, int component, input_shape_t input, int lane_rows, model_t **out);
 void model_destroy(model_t **model);
 
 /* model_forward - logits of a lane. logits out [rows] f32; x in [rows][inputs] f32, borrowed until the backward pass of the
@@ -57,10 +72,11 @@ void model_backward_weights(model_t *model, float *dparameters, const float *dlo
  * are part of the step. What lanes have seen for a width that is found (layer_activation.h) is added as it is. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* model_is_elementwise - the optimizer treats each parameter on its own, so that a step can be shared out: each of several
- * equal networks makes a piece of it by model_apply_some, which puts the new parameters [first, first + n) in place of
- * their gradients [n]; when model_values has all of them, model_end_step does the rest. The state of a parameter has its
- * number in model_state, where there is one, and is up to date where the piece was made alone. */
+/* model_is_elementwise - the optimizers treat each parameter on its own, and give each a number of state or none does, so that
+ * a step can be shared out: each of several equal networks makes a piece of it by model_apply_some, which puts the new
+ * parameters [first, first + n) in place of their gradients [n]; when model_values has all of them, model_end_step does the
+ * rest. The state of a parameter has its number in model_state, where there is one, and is up to date where the piece was made
+ * alone. */
 bool model_is_elementwise(const model_t *model);
 void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparameters);
 void model_end_step(model_t *model);
@@ -78,6 +94,7 @@ typedef struct model_block {
     char name[32];
     int64_t values, rows, width; /* [rows][width] from this offset of model_values on */
     int64_t state, state_floats; /* its optimizer state, from this offset of model_state on */
+    int optimizer;               /* optimizer_kind_t */
     bool of_inputs;              /* its columns belong to the inputs, so that it means something else for other ones */
 } model_block_t;
 
@@ -113,10 +130,10 @@ typedef struct model_size {
     int64_t flops;             /* as model_flops */
 } model_size_t;
 
-model_size_t model_size(const config_t *config, int inputs);
+model_size_t model_size(const config_t *config, input_shape_t input);
 
 /* model_gsmelu_sets - layer_activation_sets of the network's MLP, with offsets into model_values. */
-int model_gsmelu_sets(const config_t *config, int inputs, gsmelu_set_t sets[GSMELU_SETS_MAX]);
+int model_gsmelu_sets(const config_t *config, input_shape_t input, gsmelu_set_t sets[GSMELU_SETS_MAX]);
 
 /* model_describe - "208 -> 128 -> 64 -> 32 -> 1, smelu(1), layer norm" for logs; **owned**. */
 char *model_describe(const model_t *model);

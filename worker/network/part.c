@@ -20,19 +20,28 @@ void part_list(const config_t *config, const part_ops_t *list[PARTS_MOST + 1])
     const part_ops_t *ops;
     int n = 0;
     for (int i = 0; (ops = part_get(i)); i++)
-        if (!ops->is_wanted || ops->is_wanted(config)) {
+        if (config_has_part(config, ops->kind)) {
             ASSERT(n < PARTS_MOST);
             list[n++] = ops;
         }
     list[n] = NULL;
 }
 
-void part_plan_init(part_plan_t *plan, const config_t *config)
+void part_plan_init(part_plan_t *plan)
 {
-    *plan = (part_plan_t){
-        .optimizer = optimizer_get(config->dense.optimizer),
-        .settings = config_dense_optimizer(config),
-    };
+    *plan = (part_plan_t){0};
+}
+
+void part_plan_use_dense(part_plan_t *plan, const config_t *config)
+{
+    plan->optimizer = config->dense.optimizer;
+    plan->settings = config_dense_optimizer(config);
+}
+
+void part_plan_use_linear(part_plan_t *plan, const config_t *config)
+{
+    plan->optimizer = config->linear.optimizer;
+    plan->settings = config_linear_optimizer(config);
 }
 
 void part_plan_fini(part_plan_t *plan)
@@ -45,6 +54,7 @@ part_block_t *part_plan_add(part_plan_t *plan, int64_t rows, int64_t width, cons
 {
     MEM_GROW(plan->block, plan->block_cap, (size_t)plan->blocks + 1);
     part_block_t *block = &plan->block[plan->blocks++];
+    const optimizer_t *optimizer = optimizer_get(plan->optimizer);
     *block = (part_block_t){
         .place =
             {
@@ -52,8 +62,10 @@ part_block_t *part_plan_add(part_plan_t *plan, int64_t rows, int64_t width, cons
                 .rows = rows,
                 .width = width,
                 .state = plan->state,
-                .state_floats = rows * plan->optimizer->state_floats(width),
+                .state_floats = rows * optimizer->state_floats(width),
+                .optimizer = plan->optimizer,
             },
+        .optimizer = optimizer,
         .settings = plan->settings,
     };
     va_list args;

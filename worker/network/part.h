@@ -15,7 +15,8 @@
 
 /* A block of a part's parameters, of which each row is one to the optimizer. */
 typedef struct part_block {
-    model_block_t place;           /* offsets are the network's */
+    model_block_t place; /* offsets are the network's */
+    const optimizer_t *optimizer;
     optimizer_settings_t settings; /* of its optimizer */
     bool of_activation;            /* numbers of an activation, which model_size leaves out of the weights */
     bool is_sum;                   /* a step adds the gradient's place to it, as it is; no optimizer */
@@ -29,21 +30,27 @@ typedef struct part_plan {
     int64_t parameters, state; /* floats of all blocks */
     int64_t products;          /* multiplications of a forward pass per example */
     int outputs;               /* width of the matrix that the part hands on; 0: it ends in logits */
-    const optimizer_t *optimizer;
-    optimizer_settings_t settings; /* what a block gets, unless its part gives it others */
+    int optimizer;             /* of the blocks that are added next; that of the section dense, unless a part sets another */
+    optimizer_settings_t settings; /* of it */
 } part_plan_t;
 
-void part_plan_init(part_plan_t *plan, const config_t *config);
+void part_plan_init(part_plan_t *plan);
 void part_plan_fini(part_plan_t *plan);
 
 /* part_plan_add - the next block of parameters. Names are unique in a network: a part begins them with a word of its own.
  * Returns the block, until the next one is added. */
 part_block_t *PRINTF_LIKE(4, 5) part_plan_add(part_plan_t *plan, int64_t rows, int64_t width, const char *format, ...);
 
+/* part_plan_use_dense, part_plan_use_linear - blocks that are added next have the optimizer of this section. A part's plan
+ * begins with the first. */
+void part_plan_use_dense(part_plan_t *plan, const config_t *config);
+void part_plan_use_linear(part_plan_t *plan, const config_t *config);
+
 /* What a part is made of. values: its parameters, inside the network's; all 0 before create. */
 typedef struct part_setup {
     const config_t *config;
-    int component, inputs, lane_rows;
+    int component, lane_rows;
+    input_shape_t input;
     float *values;
 } part_setup_t;
 
@@ -58,16 +65,18 @@ typedef struct part {
 /* Functions that a part does without are NULL. x, dx are [rows][inputs]; out, dout [rows][outputs], or [rows] of logits. */
 typedef struct part_ops {
     const char *name;
-    /* Does a configuration ask for it? NULL: all do. */
-    bool (*is_wanted)(const config_t *config);
+    network_part_kind_t kind; /* its word in model.parts */
+    /* Its backward adds to dx, where others write it: for parts that leave much of it as it is. */
+    bool adds_to_dx;
     /* Add its blocks and products to the plan, and say what it hands on. Cheap: complexity.match asks for thousands. */
-    void (*plan)(part_plan_t *plan, const config_t *config, int inputs);
+    void (*plan)(part_plan_t *plan, const config_t *config, input_shape_t input);
     /* Make it and write the initial values, a pure function of seed, component and position (part_fill). **owned** */
     part_t *(*create)(const part_setup_t *setup);
     void (*destroy)(part_t *part);
     /* out := ; x is borrowed until backward. As model_forward. */
     void (*forward)(part_t *part, float *out, const float *x, int rows);
-    /* dparameters := [of the part]; dx := , may be NULL; dhidden as in model_backward_hidden, NULL for a part without. */
+    /* dparameters := [of the part]; dx := (+= where adds_to_dx), may be NULL; dhidden as in model_backward_hidden, NULL for a
+     * part without. */
     void (*backward)(part_t *part, float *dparameters, float *dx, const float *dout, const float *dhidden, int rows);
     /* What backward has left where is_inputs_first: those of dparameters that no other gradient waits for. */
     void (*weights)(part_t *part, float *dparameters, const float *dout, int rows);
@@ -88,7 +97,7 @@ typedef struct part_ops {
 } part_ops_t;
 
 /* The table of parts, in the order in which they are evaluated and in which their parameters lie; each is `part_NAME`. */
-#define PARTS(P) P(mlp)
+#define PARTS(P) P(linear) P(mlp)
 
 #define PART_EXTERN(name) extern const part_ops_t part_##name;
 PARTS(PART_EXTERN)
@@ -102,7 +111,7 @@ void part_list(const config_t *config, const part_ops_t *list[PARTS_MOST + 1]);
 
 /* model_create_of - as model_create, of the parts of a list, whatever the configuration asks for. The last of them ends in
  * logits. */
-WARN_UNUSED status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, int inputs,
+WARN_UNUSED status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, input_shape_t input,
                                      int lane_rows, model_t **out);
 
 /* part_fill - initial values from N(0, scale^2); stream and index keep them apart from other parts' and other blocks'. */

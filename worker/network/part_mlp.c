@@ -111,9 +111,9 @@ static void lay_out(part_plan_t *plan, const config_t *config, int inputs, layer
     }
 }
 
-static void mlp_plan(part_plan_t *plan, const config_t *config, int inputs)
+static void mlp_plan(part_plan_t *plan, const config_t *config, input_shape_t input)
 {
-    lay_out(plan, config, inputs, NULL);
+    lay_out(plan, config, input.columns, NULL);
 }
 
 static int rows_per_block(int width)
@@ -187,8 +187,9 @@ static void set_initial_values(mlp_t *mlp, const part_setup_t *setup)
 static part_t *mlp_create(const part_setup_t *setup)
 {
     const config_t *config = setup->config;
+    const int inputs = setup->input.columns;
     mlp_t *mlp = MEM_NEW(mlp_t);
-    mlp->part = (part_t){.inputs = setup->inputs, .lane_rows = setup->lane_rows, .values = setup->values};
+    mlp->part = (part_t){.inputs = inputs, .lane_rows = setup->lane_rows, .values = setup->values};
     mlp->layers = (int)config->model.hidden.count + 1;
     mlp->clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY;
     mlp->activate_inputs = config->model.activate_inputs;
@@ -200,18 +201,18 @@ static part_t *mlp_create(const part_setup_t *setup)
     mlp->layer = MEM_ARRAY(layer_t, mlp->layers);
     mlp->observed = MEM_ARRAY(observed_t, mlp->layers);
     part_plan_t plan;
-    part_plan_init(&plan, config);
-    lay_out(&plan, config, setup->inputs, mlp->layer);
+    part_plan_init(&plan);
+    lay_out(&plan, config, inputs, mlp->layer);
     part_plan_fini(&plan);
-    mlp->n_sets = layer_activation_sets(config, setup->inputs, mlp->sets);
+    mlp->n_sets = layer_activation_sets(config, inputs, mlp->sets);
     mlp->set_parameters = mlp->layer[0].weights;
     if (mlp->activate_inputs) {
-        layer_activation_init(&mlp->input_activation, config, 0, setup->inputs, setup->inputs);
-        mlp->activated_input = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
+        layer_activation_init(&mlp->input_activation, config, 0, inputs, inputs);
+        mlp->activated_input = MEM_ARRAY(float, (int64_t)setup->lane_rows *inputs);
         if (layer_activation_keeps(&mlp->input_activation))
-            mlp->input_slope = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
+            mlp->input_slope = MEM_ARRAY(float, (int64_t)setup->lane_rows *inputs);
         if (mlp->input_activation.numbers)
-            mlp->input_gradient = MEM_ARRAY(float, (int64_t)setup->lane_rows * setup->inputs);
+            mlp->input_gradient = MEM_ARRAY(float, (int64_t)setup->lane_rows *inputs);
     }
     create_layers(mlp, config);
     set_initial_values(mlp, setup);
@@ -561,6 +562,7 @@ static void mlp_describe(const part_t *part, FILE *stream)
 
 const part_ops_t part_mlp = {
     .name = "mlp",
+    .kind = PART_MLP,
     .plan = mlp_plan,
     .create = mlp_create,
     .destroy = mlp_destroy,
