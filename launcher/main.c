@@ -71,9 +71,12 @@ static const command_t commands[] = {
      "variants differ in the order of their data, their prediction difference against it. Pictures (.svg, .png), their data\n"
      "and their gnuplot scripts go to --out (default out/figures).",
      command_figures},
-    {"import", "INPUT", "make a dataset from a text file: CSV, TSV or libsvm/libfm; plain, .gz or .zst",
+    {"import", "INPUT...", "make a dataset from text files: CSV, TSV, libsvm/libfm or libffm; plain, .gz or .zst",
      " out schema max-bad-rows no-compress mode ",
-     "Bad rows are reported with file and line. docs/CONFIG.md describes the schema.", command_import},
+     "INPUT is a file, a pattern ('days/*.csv', in quotes), a folder of part files, or - for standard input; the rows of "
+     "several\n"
+     "follow each other. Bad rows are reported with file and line. docs/CONFIG.md describes the schema.",
+     command_import},
     {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set mode ",
      "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},
     {"checkpoint", "ACTION DIR", "list the checkpoints of a run, show one in full, or verify that they are whole", " json ",

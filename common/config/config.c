@@ -118,7 +118,8 @@ static const yaml_t *latest(const yaml_t *tree, const char *const *keys)
 /* resolve - decode and check a merged tree. is_file: it is what a person wrote, and its paths are yet to be found. */
 static status_t resolve(yaml_t *tree, bool is_file, config_t **out)
 {
-    int errors = expand_texts(tree);
+    int errors = config_paths_join(tree);
+    errors += expand_texts(tree);
     if (is_file)
         errors += config_paths_resolve(tree);
     void *config = NULL;

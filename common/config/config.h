@@ -208,7 +208,8 @@ typedef enum pooling { POOLING_SUM, POOLING_MEAN } pooling_t;
 #define TEXT_FORMATS(F) \
     F(csv, FORMAT_CSV, COLUMNS, "comma-separated, quoted as RFC 4180 says") \
     F(tsv, FORMAT_TSV, COLUMNS, "tab-separated") \
-    F(libsvm, FORMAT_LIBSVM, FEATURES, "LABEL ID:VALUE ..., also libfm")
+    F(libsvm, FORMAT_LIBSVM, FEATURES, "LABEL ID:VALUE ..., also libfm") \
+    F(libffm, FORMAT_LIBFFM, FEATURES, "LABEL FIELD:ID:VALUE ..., a multi-valued field f0, f1 ... for each FIELD")
 #define TEXT_FORMAT_CONSTANT(word, constant, rows, meaning) constant,
 typedef enum text_format { TEXT_FORMATS(TEXT_FORMAT_CONSTANT) TEXT_FORMAT_COUNT } text_format_t;
 typedef enum text_rows { ROWS_OF_COLUMNS, ROWS_OF_FEATURES } text_rows_t;
@@ -221,25 +222,31 @@ typedef struct schema_column {
     column_transform_t transform;
     char *separator;   /* COLUMN_MULTI: one character between values; default "|" */
     pooling_t pooling; /* COLUMN_MULTI */
+    char *missing;     /* words, a line each, that stand for nothing, in the place of the schema's; "" or NULL: those */
+    char *fill;        /* COLUMN_NUMERIC: number of the text that a missing one is taken for; "" or NULL: 0 after scaling */
+    bool indicator;    /* COLUMN_NUMERIC: a second field NAME_missing is 1 where this one is missing */
 } schema_column_t;
 
 typedef struct schema {
     text_format_t format;
     bool header;        /* CSV, TSV: the first line names the columns; default true */
-    char *label;        /* column that holds 0 or 1 */
+    char *label;        /* column of the label */
+    char *label_rule;   /* what of it is 1 (label_rule.h); "" or NULL: it holds 0 or 1 */
+    char *missing;      /* words, a line each, that stand for nothing in any column; "" or NULL: none */
     char *group;        /* column of the query id, or "" */
     char *time;         /* numeric column of the timestamp, or "" */
     char *split_column; /* numeric column; rows with a value <= split_train_max are training rows; or "" */
     double split_train_max;
     double train_fraction; /* where split_column is "": the first share of the rows trains; default 1 */
     int64_t max_bad_rows;  /* default 0 */
-    int64_t feature_limit; /* libsvm: the largest feature id allowed; default 2^48 */
+    int64_t feature_limit; /* libsvm, libffm: the largest feature id allowed, default 2^48; 0: any id, also a text */
+    int64_t fields;        /* libffm: 0 to fields - 1; 0: as many as the first rows have */
     schema_column_t *columns;
     unsigned columns_count;
     char *source; /* **owned**: the preset or the file it was loaded from, absolute; NULL of one that was not loaded */
 } schema_t;
 
-/* schema_load - from a YAML file or a preset's name (criteo, avazu, libsvm); **owned**, schema_destroy. */
+/* schema_load - from a YAML file or a preset's name (criteo, avazu, libsvm, libffm); **owned**, schema_destroy. */
 WARN_UNUSED status_t schema_load(const char *path_or_preset, schema_t **out);
 void schema_destroy(schema_t **schema);
 const char *schema_transform_word(column_transform_t value);

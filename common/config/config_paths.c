@@ -67,9 +67,37 @@ static int check_old_meaning(const yaml_t *node, const char *key, const char *wh
     return errors;
 }
 
+static int resolve(yaml_t *node, const path_key_t *key, const char *current);
+
+/* Each of several paths by itself. */
+static int resolve_lines(yaml_t *node, const path_key_t *key, const char *current)
+{
+    char *all = mem_strdup("");
+    int errors = 0;
+    for (const char *at = node->text; *at;) {
+        const size_t bytes = strcspn(at, "\n");
+        char *line = mem_printf("%.*s", (int)bytes, at);
+        yaml_t *one = yaml_create(YAML_SCALAR, line, node->layer, node->origin, node->line);
+        errors += resolve(one, key, current);
+        char *longer = mem_printf("%s%s%s", all, *all ? "\n" : "", one->text);
+        mem_free(all);
+        mem_free(line);
+        yaml_destroy(&one);
+        all = longer;
+        at += bytes + (at[bytes] != 0);
+    }
+    mem_free(node->text);
+    node->text = all;
+    return errors;
+}
+
 static int resolve(yaml_t *node, const path_key_t *key, const char *current)
 {
     const bool is_argument = node->layer == LAYER_ARGUMENT;
+    if (node->kind == YAML_SCALAR && strchr(node->text, '\n'))
+        return resolve_lines(node, key, current);
+    if (strcmp(key->key, "data.input") == 0 && node->kind == YAML_SCALAR && strcmp(node->text, "-") == 0)
+        return 0;
     if (node->kind != YAML_SCALAR || !*node->text || *node->text == '/' || strncmp(node->text, "${", 2) == 0)
         return 0;
     if ((is_argument && key->is_identity) || (strcmp(key->key, "data.schema") == 0 && schema_preset(node->text)))
@@ -93,5 +121,28 @@ int config_paths_resolve(yaml_t *tree)
     for (size_t i = 0; current && i < sizeof path_keys / sizeof *path_keys; i++)
         errors += resolve(yaml_find(tree, path_keys[i].key), &path_keys[i], current);
     mem_free(current);
+    return errors;
+}
+
+int config_paths_join(yaml_t *tree)
+{
+    yaml_t *list = yaml_find(tree, "data.input");
+    if (list->kind != YAML_LIST)
+        return 0;
+    char *all = mem_strdup("");
+    int errors = 0;
+    for (const yaml_t *one = list->first; one; one = one->next) {
+        if (one->kind != YAML_SCALAR || !*one->text || strchr(one->text, '\n')) {
+            yaml_fail(one, "a list of files, patterns and folders is wanted");
+            errors++;
+            continue;
+        }
+        char *longer = mem_printf("%s%s%s", all, *all ? "\n" : "", one->text);
+        mem_free(all);
+        all = longer;
+    }
+    yaml_t *scalar = yaml_create(YAML_SCALAR, all, list->layer, list->origin, list->line);
+    yaml_replace(list, &scalar);
+    mem_free(all);
     return errors;
 }

@@ -5,6 +5,10 @@
 
 #include "common/config/yaml_tree.h"
 
+/* config_paths_join - data.input, where a list is given, becomes one text with a line for each. Returns the number of
+ * errors. */
+int config_paths_join(yaml_t *tree);
+
 /* config_paths_resolve - make data.path, data.input, data.schema, warm_start and teacher.run of a merged tree absolute.
  *
  * A warm_start or teacher.run that was given as an argument stays as it is written, because it is part of what a run is

@@ -113,7 +113,14 @@ static const char between[] =
     "```\n"
     "\n"
     "An entry with `names:` stands for a column per name; `columns:` then names as many columns of the text file.\n"
-    "libsvm files have no `columns:`.\n";
+    "libsvm and libffm files have no `columns:`.\n"
+    "\n"
+    "```yaml\n"
+    "label: {column: rating, rule: \">= 4\"}            # 1 where it is 4 or more, else 0\n"
+    "missing: [NA, \"NULL\", \\N]                      # read as an empty cell, in every column\n"
+    "columns:\n"
+    "  - {name: age, kind: numeric, missing: [\"-1\"], fill: 30, indicator: true}\n"
+    "```\n";
 
 static void write_cell(FILE *stream, const char *text)
 {

@@ -1,6 +1,7 @@
 /* An entry of `columns:` is a column's name, a map that describes one column, or a map with `names:` that describes many alike.
  * All three become one tree per column, which is laid over the defaults of a column and decoded like a configuration. */
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/config/config.h"
 #include "common/config/decode.h"
+#include "common/config/label_rule.h"
 #include "common/config/schema_layout.h"
 #include "common/config/schema_presets.h"
 #include "common/files/file.h"
@@ -54,7 +56,15 @@ static const field_t top_fields[] = {
      offsetof(schema_t, format), WORDS(format_words)},
     {VALUE_BOOL, "header", "true", 0, 0, "the first line names the columns; without it they are called c1, c2 ... by position",
      .offset = offsetof(schema_t, header)},
-    {VALUE_TEXT, "label", "label", 0, 0, "column that holds 0 or 1 (csv, tsv)", .offset = offsetof(schema_t, label)},
+    {VALUE_TEXT, "label", "label", 0, 0,
+     "column that holds 0 or 1 (csv, tsv); or {column: NAME, rule: RULE}, which says label_rule, too",
+     .offset = offsetof(schema_t, label)},
+    {VALUE_TEXT, "label_rule", "", 0, 0,
+     "what of the label is 1: " LABEL_RULES_ALLOWED "; empty: it holds 0 or 1, in libsvm and libffm also -1 or +1",
+     .offset = offsetof(schema_t, label_rule)},
+    {VALUE_TEXT, "missing", "", 0, 0,
+     "words, a list or one, that stand for nothing in any column, as an empty cell does: [NA, NULL, \\N, nan]; empty: none",
+     .offset = offsetof(schema_t, missing)},
     {VALUE_TEXT, "group", "", 0, 0,
      "column of the query id, for PQAUC and swap rates, which leave out rows without one; empty: no groups",
      .offset = offsetof(schema_t, group)},
@@ -65,8 +75,10 @@ static const field_t top_fields[] = {
     {VALUE_INT, "max_bad_rows", "0", 0, 1099511627776,
      "rows that may be left out because something in them is wrong; each is reported",
      .offset = offsetof(schema_t, max_bad_rows)},
-    {VALUE_INT, "feature_limit", "281474976710656", 1, 281474976710656, "largest feature id (libsvm)",
-     .offset = offsetof(schema_t, feature_limit)},
+    {VALUE_INT, "feature_limit", "281474976710656", 0, 281474976710656,
+     "largest feature id (libsvm, libffm); 0: any id, of 64 bits or a text", .offset = offsetof(schema_t, feature_limit)},
+    {VALUE_INT, "fields", "0", 0, 4096, "number of fields (libffm); 0: as many as the first 8,192 rows have",
+     .offset = offsetof(schema_t, fields)},
 };
 static const field_t split_fields[] = {
     {VALUE_TEXT, "column", "", 0, 0, "numeric column that divides training from evaluation; empty: by train_fraction",
@@ -93,9 +105,89 @@ static const field_t column_fields[] = {
      .offset = offsetof(schema_column_t, separator)},
     {VALUE_WORD, "pooling", "sum", 0, 0, "how the vectors of a multi column become one", offsetof(schema_column_t, pooling),
      WORDS(pooling_words)},
+    {VALUE_TEXT, "missing", "", 0, 0,
+     "words that stand for nothing in this column, in the place of those of the whole file; [] for none; empty: those",
+     .offset = offsetof(schema_column_t, missing)},
+    {VALUE_TEXT, "fill", "", 0, 0, "number that a missing one is taken for, before the transform; empty: 0 after scaling",
+     .offset = offsetof(schema_column_t, fill)},
+    {VALUE_BOOL, "indicator", "false", 0, 0,
+     "numeric: a second numeric column, NAME_missing, that is 1 where this one is missing, and else 0",
+     .offset = offsetof(schema_column_t, indicator)},
 };
 static const config_record_t column_record = {"", "a column", column_fields, COUNT(column_fields), 0, sizeof(schema_column_t)};
 const layout_t schema_column_layout = {&column_record, 1, sizeof(schema_column_t)};
+
+/* ---- lists of words ---------------------------------------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp((*(const yaml_t *const *)a)->text, (*(const yaml_t *const *)b)->text);
+}
+
+/* join_words - a list of words of a map becomes one text, a line for each, sorted; a single word stays. */
+static status_t join_words(yaml_t *map, const char *key)
+{
+    yaml_t *list = yaml_child(map, key);
+    if (!list || list->kind != YAML_LIST)
+        return ST_OK;
+    const yaml_t **words = MEM_ARRAY(const yaml_t *, list->count);
+    int n = 0;
+    status_t status = ST_OK;
+    for (const yaml_t *word = list->first; word && status == ST_OK; word = word->next) {
+        words[n++] = word;
+        if (word->kind != YAML_SCALAR || !*word->text || strchr(word->text, '\n'))
+            status =
+                yaml_fail(word, "a list of words is wanted; none of them is empty, as an empty cell always counts as missing");
+    }
+    char *text = mem_strdup(n ? "" : "\n");
+    if (status == ST_OK && n > 0)
+        qsort(words, (size_t)n, sizeof *words, by_text);
+    for (int i = 0; i < n && status == ST_OK; i++) {
+        char *longer = mem_printf("%s%s\n", text, words[i]->text);
+        mem_free(text);
+        text = longer;
+    }
+    yaml_t *scalar = yaml_create(YAML_SCALAR, text, list->layer, list->origin, list->line);
+    yaml_replace(list, &scalar);
+    mem_free(words);
+    mem_free(text);
+    return status;
+}
+
+static status_t check_label(const yaml_t *file, const yaml_t *map)
+{
+    const yaml_t *column = yaml_child(map, "column"), *rule = yaml_child(map, "rule");
+    for (const yaml_t *child = map->first; child; child = child->next)
+        if (child != column && child != rule)
+            return yaml_fail(child, "not known here; a label is a column's name, or {column: NAME, rule: RULE}");
+    if (!column || column->kind != YAML_SCALAR)
+        return yaml_fail(column ? column : map, "a label needs column: NAME");
+    if (rule && yaml_child(file, "label_rule"))
+        return yaml_fail(rule, "label_rule is given, too; remove one");
+    return ST_OK;
+}
+
+/* take_label - a label's map {column: NAME, rule: RULE} becomes the keys label and label_rule beside it. */
+static status_t take_label(yaml_t *file)
+{
+    yaml_t *map = yaml_child(file, "label");
+    if (!map || map->kind != YAML_MAP)
+        return ST_OK;
+    const status_t status = check_label(file, map);
+    yaml_t *column = yaml_child(map, "column"), *rule = yaml_child(map, "rule");
+    if (status != ST_OK) {
+        yaml_t *taken = yaml_take(file, "label");
+        yaml_destroy(&taken);
+        return status;
+    }
+    if (rule) {
+        yaml_t *copy = yaml_copy(rule);
+        yaml_append(file, "label_rule", &copy);
+    }
+    yaml_t *name = yaml_copy(column);
+    yaml_replace(map, &name);
+    return ST_OK;
+}
 
 /* ---- columns ----------------------------------------------------------------------------------------------------- */
 
@@ -105,17 +197,23 @@ static bool is_positional(const char *name)
     return name[0] == 'c' && name[1] >= '1' && name[1] <= '9' && !name[1 + strspn(name + 1, "0123456789")];
 }
 
-/* check_column - rules between the fields of a column and with the columns before it. */
-static status_t check_column(const schema_t *schema, const schema_column_t *column, const yaml_t *at)
+static bool is_finite_number(const char *text)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    return *text && !*end && isfinite((float)value);
+}
+
+static bool is_indicator_of(const schema_column_t *column, const char *name)
+{
+    const size_t n = strlen(column->name);
+    return column->indicator && strncmp(name, column->name, n) == 0 && strcmp(name + n, "_missing") == 0;
+}
+
+/* check_transform - does the transform fit the kind? */
+static status_t check_transform(const schema_column_t *column, const yaml_t *at)
 {
     const char *name = column->name;
-    if (!*name)
-        return yaml_fail(at, "the column has no name; add name: NAME");
-    if (!schema->header && !is_positional(column->column))
-        return yaml_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position",
-                         column->column);
-    if (strcmp(column->column, schema->label) == 0)
-        return yaml_fail(at, "column '%s' is the label, so it cannot be an input", column->column);
     if (column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_LOG2_BUCKET)
         return yaml_fail(at,
                          "column '%s': transform log2_bucket makes a category; use kind: categorical, or transform none, log1p "
@@ -129,22 +227,45 @@ static status_t check_column(const schema_t *schema, const schema_column_t *colu
                          name);
     if (column->kind == COLUMN_MULTI && column->transform != TRANSFORM_NONE)
         return yaml_fail(at, "column '%s': a multi column has no transform; use transform: none", name);
+    return ST_OK;
+}
+
+/* check_column - rules between the fields of a column and with the columns before it. */
+static status_t check_column(const schema_t *schema, const schema_column_t *column, const yaml_t *at)
+{
+    const char *name = column->name;
+    if (!*name)
+        return yaml_fail(at, "the column has no name; add name: NAME");
+    if (!schema->header && !is_positional(column->column))
+        return yaml_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position",
+                         column->column);
+    if (strcmp(column->column, schema->label) == 0)
+        return yaml_fail(at, "column '%s' is the label, so it cannot be an input", column->column);
+    TRY(check_transform(column, at));
+    if (column->kind != COLUMN_NUMERIC && (*column->fill || column->indicator))
+        return yaml_fail(at, "column '%s': fill and indicator are for numbers; use kind: numeric, or remove them", name);
+    if (*column->fill && (column->fill[strspn(column->fill, "0123456789+-.eE")] || !is_finite_number(column->fill)))
+        return yaml_fail(at, "column '%s': fill '%s' is not a number", name, column->fill);
     if (strlen(column->separator) != 1)
         return yaml_fail(at, "column '%s': separator '%s' has %zu bytes; allowed: one character", name, column->separator,
                          strlen(column->separator));
     for (unsigned i = 0; i < schema->columns_count; i++)
-        if (strcmp(schema->columns[i].name, name) == 0)
-            return yaml_fail(at, "column '%s' is given twice; each needs its own name", name);
+        if (strcmp(schema->columns[i].name, name) == 0 || is_indicator_of(&schema->columns[i], name) ||
+            is_indicator_of(column, schema->columns[i].name))
+            return yaml_fail(at, "column '%s' is given twice; each needs its own name",
+                             is_indicator_of(column, schema->columns[i].name) ? schema->columns[i].name : name);
     return ST_OK;
 }
 
 /* add_column - one column from a tree with the keys of schema_column_layout. */
 static status_t add_column(schema_t *schema, const yaml_t *entry)
 {
-    yaml_t *tree = layout_defaults(&schema_column_layout, entry->origin);
+    yaml_t *tree = layout_defaults(&schema_column_layout, entry->origin), *own = yaml_copy(entry);
+    yaml_set_scope(own, entry->scope);
     void *decoded = NULL;
-    int errors = yaml_merge(tree, entry);
     status_t status;
+    int errors = join_words(own, "missing") != ST_OK;
+    errors += yaml_merge(tree, own);
     TRY_DONE(decode_tree(&schema_column_layout, tree, &decoded));
     TRY_DONE(errors ? ST_INPUT : ST_OK);
     schema_column_t *column = decoded;
@@ -158,6 +279,7 @@ static status_t add_column(schema_t *schema, const yaml_t *entry)
     decoded = NULL;
 done:
     layout_destroy(&schema_column_layout, decoded);
+    yaml_destroy(&own);
     yaml_destroy(&tree);
     return status;
 }
@@ -284,6 +406,15 @@ static status_t check_whole(const schema_t *schema, const yaml_t *tree, const ya
                          schema->split_column);
     if (!*schema->split_column && most->layer != LAYER_DEFAULT)
         return yaml_fail(most, "split.train_max needs split.column, the column it is compared with");
+    label_rule_t rule;
+    if (!label_rule_parse(schema->label_rule, &rule))
+        return yaml_fail(yaml_find(tree, "label_rule"), "'%s' is no rule; allowed: " LABEL_RULES_ALLOWED, schema->label_rule);
+    if (*schema->missing && schema_rows(schema->format) == ROWS_OF_FEATURES)
+        return yaml_fail(yaml_find(tree, "missing"), "words for nothing are for columns, and a %s file has none; remove it",
+                         format_words[schema->format].word);
+    if (schema->fields && schema->format != FORMAT_LIBFFM)
+        return yaml_fail(yaml_find(tree, "fields"), "the number of fields is libffm's; a %s file has none",
+                         format_words[schema->format].word);
     if (schema_rows(schema->format) == ROWS_OF_FEATURES)
         return list->kind != YAML_LIST || list->count
                    ? yaml_fail(list,
@@ -318,14 +449,17 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     } else if (file_exists(path_or_preset)) {
         TRY_DONE(file_read(path_or_preset, &text, &bytes));
     } else {
-        status =
-            FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm", path_or_preset);
+        status = FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm, libffm",
+                      path_or_preset);
         goto done;
     }
     TRY_DONE(yaml_parse(text, bytes, origin, 1, LAYER_FILE, &file));
     tree = layout_defaults(&schema_layout, origin);
     layout_add_list(tree, "columns");
-    int errors = yaml_merge(tree, file);
+    int errors = take_label(file) != ST_OK;
+    errors += join_words(file, "missing") != ST_OK;
+    errors += join_words(file, "label_rule") != ST_OK;
+    errors += yaml_merge(tree, file);
     columns = layout_take_list(tree, "columns");
     TRY_DONE(decode_tree(&schema_layout, tree, &decoded));
     if (errors) { /* A misspelt columns: must not be called missing as well. */
@@ -358,10 +492,22 @@ void schema_destroy(schema_t **schema)
         mem_free(s->columns[i].name);
         mem_free(s->columns[i].column);
         mem_free(s->columns[i].separator);
+        mem_free(s->columns[i].missing);
+        mem_free(s->columns[i].fill);
     }
     mem_free(s->columns);
     mem_free(s->source);
     layout_destroy(&schema_layout, s);
+}
+
+/* Keys that datasets were made without: a text of settings that lacks them means their defaults. */
+static bool is_left_out(const field_t *field, const char *text)
+{
+    static const char *const later[] = {"label_rule", "missing", "fields", "fill", "indicator"};
+    for (int i = 0; i < COUNT(later); i++)
+        if (strcmp(field->name, later[i]) == 0)
+            return strcmp(text, field->kind == VALUE_TEXT ? "\"\"" : field->initial) == 0;
+    return false;
 }
 
 /* Fields of a record as "name: value", with `between` between them. How many rows may be bad decides nothing about those that
@@ -376,8 +522,10 @@ static void write_fields(FILE *out, const config_record_t *record, const void *v
         const void *at = (const char *)value + record->offset + field->offset;
         static const char *const empty = ""; /* a schema that was not loaded may have no text here */
         char *text = layout_value(field, field->kind == VALUE_TEXT && !*(char *const *)at ? (const void *)&empty : at);
-        fprintf(out, "%s%s%s%s: %s", is_first ? "" : between, record->name, *record->name ? "." : "", field->name, text);
-        is_first = false;
+        if (!is_left_out(field, text)) {
+            fprintf(out, "%s%s%s%s: %s", is_first ? "" : between, record->name, *record->name ? "." : "", field->name, text);
+            is_first = false;
+        }
         mem_free(text);
     }
 }

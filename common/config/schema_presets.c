@@ -39,6 +39,10 @@ const schema_preset_t schema_presets[] = {
      .doc = "libsvm and libfm: LABEL ID:VALUE ID:VALUE ...; the last tenth of the rows evaluates",
      .text = "format: libsvm\n"
              "split: {train_fraction: 0.9}\n"},
+    {.name = "libffm",
+     .doc = "libffm: LABEL FIELD:ID:VALUE FIELD:ID:VALUE ...; the last tenth of the rows evaluates",
+     .text = "format: libffm\n"
+             "split: {train_fraction: 0.9}\n"},
     {.name = NULL},
 };
 

@@ -13,6 +13,7 @@
 
 #define PRINT_CACHE (64ll << 20)
 #define TOP_SHOWN 3
+#define FILES_SHOWN 12
 
 static double percent(int64_t part, int64_t whole)
 {
@@ -45,7 +46,7 @@ static void print_value(const dataset_meta_t *meta, int f, uint64_t key)
 
 static void print_origin(const origin_t *origin)
 {
-    char file[FINGERPRINT_TEXT] = "not a file, so that a change of it cannot be seen";
+    char rows[TEXT_BYTES], file[FINGERPRINT_TEXT] = "not a file, so that a change of it cannot be seen";
     if (origin->kind == ORIGIN_UNKNOWN)
         printf("  made of     not recorded: an older version made it\n");
     if (origin->kind == ORIGIN_SYNTH)
@@ -54,8 +55,18 @@ static void print_origin(const origin_t *origin)
         return;
     if (origin->is_file)
         fingerprint_text(&origin->file, file);
-    printf("  made of     %s (%s)", origin->input, file);
+    if (origin->files_count == 0)
+        printf("  made of     %s (%s)", origin->input, file);
+    else
+        printf("  made of     %s", origin->input);
     printf("%s%s\n", *origin->schema ? " by the schema " : "", origin->schema);
+    for (int i = 0; i < origin->files_count && i < FILES_SHOWN; i++) {
+        const origin_file_t *one = &origin->files[i];
+        printf("              %s: %s rows (%s)\n", one->path, text_count(one->rows, rows),
+               one->is_file ? fingerprint_text(&one->print, file) : "not a file");
+    }
+    if (origin->files_count > FILES_SHOWN)
+        printf("              and %d more\n", origin->files_count - FILES_SHOWN);
 }
 
 static void print_remark(void *context, const char *text)

@@ -1,8 +1,13 @@
 #include "common/data/field_rules.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/base/hash.h"
+#include "common/base/memory.h"
 
 /* Texts are compared with those of datasets and runs of any age: another wording is another rule. */
 #define KEYS_TEXT "XXH3-64 of the text, seed 0"
@@ -25,6 +30,11 @@ static const struct rule {
 static void set(char rule[FIELD_RULE_BYTES], const char *text)
 {
     snprintf(rule, FIELD_RULE_BYTES, "%s", text);
+}
+
+static void set_number(char rule[FIELD_RULE_BYTES], const char *before, double number)
+{
+    snprintf(rule, FIELD_RULE_BYTES, "%s%.9g", before, number);
 }
 
 /* A separator as a person can read it, whatever byte it is. */
@@ -59,6 +69,8 @@ field_rules_t field_rules_of(const schema_column_t *column)
         set_separator(rules.separator, column->separator && *column->separator ? *column->separator : '|');
     else
         set(rules.transform, schema_transform_word(column->transform));
+    if (column->kind == COLUMN_NUMERIC && column->fill && *column->fill)
+        set_number(rules.missing, "as ", strtod(column->fill, NULL));
     return rules;
 }
 
@@ -70,6 +82,30 @@ field_rules_t field_rules_libsvm(void)
     set(rules.weights, WEIGHTS_GIVEN);
     set(rules.missing, MISSING_MULTI);
     return rules;
+}
+
+field_rules_t field_rules_indicator(void)
+{
+    field_rules_t rules = field_rules_synth(COLUMN_NUMERIC);
+    set(rules.transform, "1 where missing, else 0");
+    set(rules.missing, "");
+    return rules;
+}
+
+/* Where the words are too many for a rule's text, their hash stands for them. */
+void field_rules_missing(field_rules_t *rules, const char *const *words, int n)
+{
+    char *all = mem_strdup("");
+    for (int i = 0; i < n; i++) {
+        char *longer = mem_printf("%s%s%s", all, i ? " " : "", words[i]);
+        mem_free(all);
+        all = longer;
+    }
+    if (strlen(all) < FIELD_RULE_BYTES)
+        set(rules->missing_words, all);
+    else
+        snprintf(rules->missing_words, FIELD_RULE_BYTES, "%d words, XXH3-64 %016" PRIx64, n, hash64(all, strlen(all), 0));
+    mem_free(all);
 }
 
 bool field_rules_recorded(const field_rules_t *rules)
@@ -124,7 +160,8 @@ int field_rules_difference(const field_rules_t *a, const field_rules_t *b)
 {
     for (int i = 0; i < field_rules_count(); i++) {
         const char *x = field_rules_get(a, i), *y = field_rules_get(b, i);
-        if (*x && *y && strcmp(stored_as(x), stored_as(y)) != 0)
+        const bool is_recorded = (*x && *y) || rules_table[i].offset == offsetof(field_rules_t, missing_words);
+        if (is_recorded && strcmp(stored_as(x), stored_as(y)) != 0)
             return i;
     }
     return -1;

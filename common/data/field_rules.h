@@ -14,11 +14,12 @@
 
 /* name, as a noun for people */
 #define FIELD_RULES(X) \
-    X(transform, "transform")   /* none, log1p, log2_bucket ..: what is made of the value */ \
-    X(separator, "separator")   /* the character between the values of a multi field */ \
-    X(keys, "key")              /* how a value becomes a 64-bit key */ \
-    X(weights, "weight")        /* what a value of a multi field is multiplied by */ \
-    X(missing, "missing value") /* what stands for a value that is not there */
+    X(transform, "transform")             /* none, log1p, log2_bucket ..: what is made of the value */ \
+    X(separator, "separator")             /* the character between the values of a multi field */ \
+    X(keys, "key")                        /* how a value becomes a 64-bit key */ \
+    X(weights, "weight")                  /* what a value of a multi field is multiplied by */ \
+    X(missing, "missing value")           /* what stands for a value that is not there */ \
+    X(missing_words, "words for nothing") /* texts that are read as nothing; empty where there are none, in all versions */
 
 typedef struct field_rules {
 #define FIELD_RULE(name, noun) char name[FIELD_RULE_BYTES];
@@ -33,6 +34,11 @@ field_rules_t field_rules_of(const schema_column_t *column);
 field_rules_t field_rules_libsvm(void);
 field_rules_t field_rules_synth(column_kind_t kind);
 
+/* field_rules_indicator - those of the number that says whether another one is missing.
+ * field_rules_missing - words [n] are read as nothing; none: nothing changes. */
+field_rules_t field_rules_indicator(void);
+void field_rules_missing(field_rules_t *rules, const char *const *words, int n);
+
 /* field_rules_recorded - false for a field of a dataset that was written before rules were stored. */
 bool field_rules_recorded(const field_rules_t *rules);
 
@@ -46,7 +52,8 @@ int field_rules_find(const char *name);
 const char *field_rules_get(const field_rules_t *rules, int i);
 char *field_rules_text(field_rules_t *rules, int i);
 
-/* field_rules_difference - the number of the first rule that both record and that is not the same, or -1.
+/* field_rules_difference - the number of the first rule that both record and that is not the same, or -1. An empty text of
+ * words for nothing is a record of none: no version before has had any.
  *
  * A number that is standardised is stored as it is, and mean and scale are those of the model wherever it is used
  * (dataset_standardise), so transform standardise is no other rule than none. */

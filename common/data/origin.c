@@ -9,6 +9,9 @@ void origin_fini(origin_t *origin)
     mem_free(origin->input);
     mem_free(origin->schema);
     mem_free(origin->settings);
+    for (int i = 0; i < origin->files_count; i++)
+        mem_free(origin->files[i].path);
+    mem_free(origin->files);
     *origin = (origin_t){0};
 }
 
@@ -23,7 +26,29 @@ origin_t origin_copy(const origin_t *origin)
     copy.input = copy_text(origin->input);
     copy.schema = copy_text(origin->schema);
     copy.settings = copy_text(origin->settings);
+    copy.files = MEM_ARRAY(origin_file_t, origin->files_count);
+    for (int i = 0; i < origin->files_count; i++) {
+        copy.files[i] = origin->files[i];
+        copy.files[i].path = copy_text(origin->files[i].path);
+    }
     return copy;
+}
+
+static void put_print(const fingerprint_t *print, record_t *out)
+{
+    record_put_u64(out, (uint64_t)print->bytes);
+    record_put_u64(out, (uint64_t)print->modified_ns);
+    record_put_u64(out, print->low);
+    record_put_u64(out, print->high);
+}
+
+static fingerprint_t take_print(record_reader_t *in)
+{
+    fingerprint_t print = {.bytes = (int64_t)record_take_u64(in)};
+    print.modified_ns = (int64_t)record_take_u64(in);
+    print.low = record_take_u64(in);
+    print.high = record_take_u64(in);
+    return print;
 }
 
 void origin_encode(const origin_t *origin, record_t *out)
@@ -32,12 +57,19 @@ void origin_encode(const origin_t *origin, record_t *out)
     record_put_u64(out, origin->kind);
     record_put_text(out, origin->input ? origin->input : "");
     record_put_u64(out, origin->is_file);
-    record_put_u64(out, (uint64_t)origin->file.bytes);
-    record_put_u64(out, (uint64_t)origin->file.modified_ns);
-    record_put_u64(out, origin->file.low);
-    record_put_u64(out, origin->file.high);
+    put_print(&origin->file, out);
     record_put_text(out, origin->schema ? origin->schema : "");
     record_put_text(out, origin->settings ? origin->settings : "");
+    if (origin->files_count == 0)
+        return;
+    record_put_u64(out, (uint64_t)origin->files_count);
+    for (int i = 0; i < origin->files_count; i++) {
+        const origin_file_t *file = &origin->files[i];
+        record_put_text(out, file->path);
+        record_put_u64(out, file->is_file);
+        put_print(&file->print, out);
+        record_put_u64(out, (uint64_t)file->rows);
+    }
 }
 
 /* A text of any length; **owned**. */
@@ -52,6 +84,26 @@ static char *take_text(record_reader_t *in)
     return copy;
 }
 
+#define FILE_LEAST (7 * sizeof(uint64_t)) /* a file takes this many bytes of the record or more */
+
+static void take_files(record_reader_t *in, origin_t *out)
+{
+    const uint64_t count = record_take_u64(in);
+    if (in->bad || count > in->bytes / FILE_LEAST) {
+        in->bad = true;
+        return;
+    }
+    out->files = MEM_ARRAY(origin_file_t, count);
+    out->files_count = (int)count;
+    for (uint64_t i = 0; i < count; i++) {
+        origin_file_t *file = &out->files[i];
+        file->path = take_text(in);
+        file->is_file = record_take_u64(in) != 0;
+        file->print = take_print(in);
+        file->rows = (int64_t)record_take_u64(in);
+    }
+}
+
 /* What comes after the last member is a later version's, and is passed over. */
 bool origin_decode(const record_t *raw, origin_t *out)
 {
@@ -61,12 +113,11 @@ bool origin_decode(const record_t *raw, origin_t *out)
     const uint64_t kind = record_take_u64(&in);
     origin.input = take_text(&in);
     origin.is_file = record_take_u64(&in) != 0;
-    origin.file.bytes = (int64_t)record_take_u64(&in);
-    origin.file.modified_ns = (int64_t)record_take_u64(&in);
-    origin.file.low = record_take_u64(&in);
-    origin.file.high = record_take_u64(&in);
+    origin.file = take_print(&in);
     origin.schema = take_text(&in);
     origin.settings = take_text(&in);
+    if (in.next < in.bytes)
+        take_files(&in, &origin);
     const bool good = is_one && kind < ORIGIN_KINDS && !in.bad;
     origin.kind = good ? (origin_kind_t)kind : ORIGIN_UNKNOWN;
     if (!good)

@@ -12,12 +12,22 @@
 
 typedef enum origin_kind { ORIGIN_UNKNOWN, ORIGIN_IMPORT, ORIGIN_SYNTH, ORIGIN_KINDS } origin_kind_t;
 
+/* One of several files. */
+typedef struct origin_file {
+    char *path; /* **owned**, as origin_t.input of a single one */
+    bool is_file;
+    fingerprint_t print;
+    int64_t rows; /* of the input, bad ones counted */
+} origin_file_t;
+
 typedef struct origin {
     origin_kind_t kind;
     /* ORIGIN_IMPORT */
     char *input;  /* **owned**, absolute path; as it was given where it is no file of the file system */
     bool is_file; /* a regular file; of a pipe nothing is known later, and `file` is zero */
     fingerprint_t file;
+    origin_file_t *files; /* **owned** [files_count]; of an import of more files than one, of which `input` is a word */
+    int files_count;
     char *schema; /* **owned**, a preset's name or an absolute path */
     /* both */
     char *settings; /* **owned**, the schema (schema_text) or the synth.* keys, one setting per line */

@@ -13,6 +13,7 @@
 #include "common/files/file.h"
 #include "launcher/commands/commands.h"
 #include "launcher/ingest/import.h"
+#include "launcher/ingest/sources.h"
 #include "launcher/ingest/stale.h"
 #include "launcher/ingest/synth.h"
 #include "launcher/run/runs.h"
@@ -33,16 +34,27 @@ static status_t parse_count(const char *option, const char *text, int64_t *out)
 static status_t import_configured(const config_t *config, const char *config_path, const char *path)
 {
     char *input = NULL;
+    char **inputs = NULL;
     schema_t *schema = NULL;
+    int n = 0;
     status_t status;
     if (!*config->data.schema)
         return FAIL(ST_INPUT, "%s: data.schema is empty, but data.input is to be imported; name a schema file or a preset",
                     config_path);
     TRY_DONE(config_expand(config->data.input, "data.input", &input));
     TRY_DONE(schema_load(config->data.schema, &schema)); /* a preset, or a path that was resolved with the configuration */
-    log_info("dataset %s: importing %s", config->data.path, input);
-    TRY_DONE(import_text(input, schema, path, true, true));
+    inputs = sources_lines(input, &n);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(inputs[i], SOURCE_STDIN) == 0)
+            TRY_DONE(FAIL(ST_INPUT, "%s: data.input is -, and standard input is read by smelter import alone; import it first",
+                          config_path));
+        log_info("dataset %s: importing %s", config->data.path, inputs[i]);
+    }
+    TRY_DONE(import_files((const char *const *)inputs, n, schema, path, true, true));
 done:
+    if (inputs)
+        mem_free(inputs[0]);
+    mem_free(inputs);
     schema_destroy(&schema);
     mem_free(input);
     return status;
@@ -186,12 +198,12 @@ status_t command_import(const options_t *options)
     if (!options->out)
         return FAIL(ST_INPUT, "smelter import needs --out DIR, where the dataset goes");
     if (!options->schema)
-        return FAIL(ST_INPUT, "smelter import needs --schema, a YAML file or one of criteo, avazu, libsvm");
+        return FAIL(ST_INPUT, "smelter import needs --schema, a YAML file or one of criteo, avazu, libsvm, libffm");
     schema_t *schema;
     TRY(schema_load(options->schema, &schema));
     status_t status = options->max_bad_rows ? parse_count("max-bad-rows", options->max_bad_rows, &schema->max_bad_rows) : ST_OK;
     if (status == ST_OK)
-        status = import_text(options->argument, schema, options->out, !options->no_compress, true);
+        status = import_files(options->arguments, options->n_arguments, schema, options->out, !options->no_compress, true);
     schema_destroy(&schema);
     return status;
 }

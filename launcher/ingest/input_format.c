@@ -16,5 +16,6 @@ void feature_row_fini(feature_row_t *row)
     mem_free(row->ids);
     mem_free(row->keys);
     mem_free(row->weights);
+    mem_free(row->fields);
     *row = (feature_row_t){0};
 }

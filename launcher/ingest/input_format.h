@@ -17,6 +17,7 @@
 #include "common/config/config.h"
 #include "common/data/dataset.h"
 #include "common/data/field_rules.h"
+#include "launcher/ingest/label_reader.h"
 #include "launcher/ingest/text_reader.h"
 
 /* ---- columns ---- */
@@ -48,6 +49,7 @@ typedef struct column_format {
 
 /* A row; what it points to is in the line, or kept for the next row. Empty at first; feature_row_fini. */
 typedef struct feature_row {
+    const label_reader_t *label_reader; /* borrowed, set before the first row */
     uint8_t label;
     bool has_group;
     uint64_t group;
@@ -55,7 +57,9 @@ typedef struct feature_row {
     dataset_text_t *ids; /* [count] */
     uint64_t *keys;
     float *weights;
-    size_t ids_capacity, keys_capacity, weights_capacity;
+    int32_t *fields;    /* [count] of which field each is; NULL: the format has one */
+    int32_t last_field; /* the largest of the row, -1 where there is none */
+    size_t ids_capacity, keys_capacity, weights_capacity, fields_capacity;
     /* What is wrong, where parse returns false: the text is in the line, or NULL where nothing is there. */
     const char *fault, *fault_column, *fault_text;
     int fault_bytes;
@@ -64,6 +68,7 @@ typedef struct feature_row {
 void feature_row_fini(feature_row_t *row);
 
 typedef struct feature_format {
+    bool has_fields;                                   /* of features, numbered from 0: each is a field of the dataset */
     bool (*is_row)(const char *line, size_t bytes);    /* false: blank or a comment */
     bool (*has_group)(const char *line, size_t bytes); /* of the first row, which decides for all */
     /* The line, which may be changed and stays while the row is used.  false: see fault. */

@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/data/dataset.h"
 #include "common/files/file.h"
+#include "launcher/ingest/sources.h"
 #include "launcher/ingest/synth.h"
 
 /* The first line in which two texts of settings differ, as "there is LINE, and the configuration says LINE"; **owned**, NULL
@@ -36,27 +37,64 @@ static char *real_path(const char *path)
     return copy;
 }
 
-/* Compare the file at `path` with the one that was imported. */
-static status_t check_file(const origin_t *origin, const char *path, char **difference, char **note)
+/* Compare the file at `path` with one that was imported. */
+static status_t check_file(const origin_file_t *origin, const char *path, char **difference, char **note)
 {
     fingerprint_state_t state;
     fingerprint_t now;
     char there[FINGERPRINT_TEXT], here[FINGERPRINT_TEXT];
     char *whole = real_path(path);
-    const bool moved = strcmp(whole, origin->input) != 0;
+    const bool moved = strcmp(whole, origin->path) != 0;
     mem_free(whole);
     if (!origin->is_file) {
-        *note = mem_printf("it was imported from %s, which is no file that could be compared with data.input", origin->input);
+        mem_free(*note);
+        *note = mem_printf("it was imported from %s, which is no file that could be compared with data.input", origin->path);
         return ST_OK;
     }
-    TRY(fingerprint_check(path, &origin->file, moved, &state, &now));
+    TRY(fingerprint_check(path, &origin->print, moved, &state, &now));
+    if (state != FINGERPRINT_SAME)
+        mem_free(*note);
     if (state == FINGERPRINT_MISSING)
         *note = mem_printf("data.input %s is not there to be compared with it", path);
     if (state == FINGERPRINT_CHANGED)
         *difference =
-            mem_printf("it was imported from %s (%s), and %s has other content (%s)", origin->input,
-                       fingerprint_text(&origin->file, there), moved ? path : "that file now", fingerprint_text(&now, here));
+            mem_printf("it was imported from %s (%s), and %s has other content (%s)", origin->path,
+                       fingerprint_text(&origin->print, there), moved ? path : "that file now", fingerprint_text(&now, here));
     return ST_OK;
+}
+
+/* The files that were imported; of a single one a copy, whose path is borrowed. */
+static const origin_file_t *files_of(const origin_t *origin, origin_file_t *single, int *n)
+{
+    *single = (origin_file_t){.path = origin->input, .is_file = origin->is_file, .print = origin->file};
+    *n = origin->files_count ? origin->files_count : 1;
+    return origin->files_count ? origin->files : single;
+}
+
+/* Compare what data.input names now with what was imported, file by file. That there is nothing to compare is no difference. */
+static status_t check_files(const origin_t *origin, const char *input, char **difference, char **note)
+{
+    origin_file_t single;
+    sources_t sources = {0};
+    int specs, n;
+    char **spec = sources_lines(input, &specs);
+    const origin_file_t *files = files_of(origin, &single, &n);
+    const log_level_t level = log_level();
+    log_set_level(LOG_NONE);
+    status_t status = sources_find((const char *const *)spec, specs, &sources);
+    log_set_level(level);
+    if (status != ST_OK)
+        *note = mem_printf("what data.input names (%s) is not there to be compared with it", spec[0]);
+    else if (sources.count != n)
+        *difference =
+            mem_printf("it was imported from %d file%s, and data.input names %d", n, n == 1 ? "" : "s", sources.count);
+    status = ST_OK;
+    for (int i = 0; !*note && i < n && i < sources.count && status == ST_OK && !*difference; i++)
+        status = check_file(&files[i], sources.paths[i], difference, note);
+    sources_fini(&sources);
+    mem_free(spec[0]);
+    mem_free(spec);
+    return status;
 }
 
 static status_t check_schema(const origin_t *origin, const char *name, char **difference, char **note)
@@ -88,7 +126,7 @@ static status_t check_import(const origin_t *origin, const config_t *config, cha
     if (!*difference && *input && strstr(input, "${"))
         *note = mem_printf("data.input %s, a variable of which is not set, is not compared with it", input);
     else if (!*difference && *input)
-        TRY(check_file(origin, input, difference, note));
+        TRY(check_files(origin, input, difference, note));
     if (!*difference && *config->data.schema)
         TRY(check_schema(origin, config->data.schema, difference, note));
     return ST_OK;
@@ -163,8 +201,12 @@ status_t stale_input(const char *path, char **difference)
     TRY(dataset_open(path, 0, &dataset));
     const origin_t *origin = dataset_origin(dataset);
     status_t status = ST_OK;
-    if (origin->kind == ORIGIN_IMPORT && origin->is_file)
-        status = check_file(origin, origin->input, difference, &note);
+    origin_file_t single;
+    int n;
+    const origin_file_t *files = files_of(origin, &single, &n);
+    for (int i = 0; origin->kind == ORIGIN_IMPORT && i < n && status == ST_OK && !*difference; i++)
+        if (files[i].is_file)
+            status = check_file(&files[i], files[i].path, difference, &note);
     if (status == ST_OK && !*difference && origin->kind == ORIGIN_IMPORT)
         *difference = own_schema_difference(origin);
     mem_free(note);

@@ -14,6 +14,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "launcher/ingest/file_kind.h"
+#include "launcher/ingest/sources.h"
 
 #ifndef TEXT_READER_BYTES /* a fuzzer's are few, so that small inputs cross the ends of buffers */
 #define TEXT_READER_BYTES (256u << 10)
@@ -29,7 +30,7 @@ struct text_reader {
     int fd;
     text_kind_t kind;
     int64_t file_bytes, read_bytes; /* read_bytes: of the file, in all */
-    bool is_file;
+    bool is_file, refuses_empty;
     fingerprint_t opened; /* as the file was when it was opened */
     hash_stream_t *hash;  /* of what was read */
     uint8_t *in;
@@ -219,8 +220,10 @@ static status_t detect(text_reader_t *r)
 {
     while (r->in_end < FILE_KIND_BYTES && !r->in_done)
         TRY(read_more(r));
-    if (r->in_end == 0)
+    if (r->in_end == 0 && r->refuses_empty)
         return FAIL(ST_INPUT, "%s: the file is empty", r->path);
+    if (r->in_end == 0)
+        return ST_OK;
     r->kind = is_gzip(r->in, r->in_end) ? TEXT_GZIP : is_zstd(r->in, r->in_end) ? TEXT_ZSTD : TEXT_PLAIN;
     if (r->kind == TEXT_PLAIN)
         TRY(refuse_kind(r, r->in, r->in_end, false));
@@ -257,19 +260,23 @@ void text_reader_close(text_reader_t **reader)
 
 static status_t more_text(text_reader_t *r);
 
-status_t text_reader_open(const char *path, text_reader_t **out)
+status_t text_reader_open(const char *path, bool may_be_empty, text_reader_t **out)
 {
     text_reader_t *r = MEM_NEW(text_reader_t);
-    r->path = mem_strdup(path);
+    const bool is_stdin = strcmp(path, SOURCE_STDIN) == 0;
+    r->path = mem_strdup(is_stdin ? "standard input" : path);
+    r->refuses_empty = !may_be_empty;
     r->in = MEM_ARRAY(uint8_t, IN_BYTES);
     r->hash = hash_stream_create();
-    r->fd = open(path, O_RDONLY | O_CLOEXEC);
+    r->fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
     status_t status;
     struct stat st;
     if (r->fd < 0 || fstat(r->fd, &st) != 0) {
-        status = FAIL(ST_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+        status = FAIL(ST_INPUT, "%s: cannot be opened: %s", r->path, strerror(errno));
         goto done;
     }
+    if (is_stdin && isatty(r->fd))
+        TRY_DONE(FAIL(ST_INPUT, "standard input is a terminal; give a file, or write into smelter by a pipe"));
     r->is_file = fingerprint_stat(&st, &r->opened);
     r->file_bytes = r->opened.bytes;
     TRY_DONE(detect(r));
@@ -339,6 +346,11 @@ status_t text_reader_line(text_reader_t *r, char **line, size_t *bytes)
     *bytes = (size_t)(end - start);
     r->number++;
     return ST_OK;
+}
+
+bool text_reader_is_empty(const text_reader_t *reader)
+{
+    return reader->text_done && reader->text_next == reader->text_end;
 }
 
 const char *text_reader_path(const text_reader_t *reader)

@@ -13,8 +13,9 @@
 
 typedef struct text_reader text_reader_t;
 
-/* text_reader_open - ST_INPUT where the file is missing, unreadable, empty or not what its name says. */
-WARN_UNUSED status_t text_reader_open(const char *path, text_reader_t **out);
+/* text_reader_open - of a path, or of standard input (SOURCE_STDIN). ST_INPUT where the file is missing, unreadable, empty (but
+ * where it may be) or not what its name says. */
+WARN_UNUSED status_t text_reader_open(const char *path, bool may_be_empty, text_reader_t **out);
 void text_reader_close(text_reader_t **reader);
 
 /* text_reader_line - the next line without its line ending (LF or CRLF), NUL-terminated, writable, valid until the next
@@ -22,6 +23,8 @@ void text_reader_close(text_reader_t **reader);
  * ST_INPUT where compressed data is damaged or cut short, naming line and offset. */
 WARN_UNUSED status_t text_reader_line(text_reader_t *reader, char **line, size_t *bytes);
 
+/* text_reader_is_empty - of one that was just opened: there is no byte of text. */
+bool text_reader_is_empty(const text_reader_t *reader);
 const char *text_reader_path(const text_reader_t *reader);
 /* text_reader_number - number of the line that was returned last, from 1. */
 int64_t text_reader_number(const text_reader_t *reader);

@@ -22,7 +22,8 @@ static const option_line_t option_lines[] = {
     {"set", "KEY=VALUE", OPTION_LIST, offsetof(options_t, sets), "override a key of the configuration; may be repeated"},
     {"from", "DIR", OPTION_LIST, offsetof(options_t, from), "the same folder as another host has it; may be repeated"},
     {"fetch", "COMMAND", OPTION_TEXT, offsetof(options_t, fetch), "how to copy a folder from another host"},
-    {"schema", "FILE", OPTION_TEXT, offsetof(options_t, schema), "what the columns are: a YAML file or criteo, avazu, libsvm"},
+    {"schema", "FILE", OPTION_TEXT, offsetof(options_t, schema),
+     "what the columns are: a YAML file or criteo, avazu, libsvm, libffm"},
     {"max-bad-rows", "N", OPTION_TEXT, offsetof(options_t, max_bad_rows),
      "go on with up to N bad rows (default: the schema's)"},
     {"baseline", "VARIANT", OPTION_TEXT, offsetof(options_t, baseline), "the variant to compare with (experiment.baseline)"},
@@ -141,16 +142,27 @@ static int words_of(const command_t *command)
     return words;
 }
 
+static bool takes_any(const command_t *command)
+{
+    const size_t n = strlen(command->argument);
+    return n > 3 && strcmp(command->argument + n - 3, "...") == 0;
+}
+
 static status_t parse(const command_t *command, int argc, char **argv, options_t *out, bool *helped)
 {
     for (int i = 2; i < argc; i++) {
         *helped = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
         if (*helped)
             return ST_OK;
-        if (strncmp(argv[i], "--", 2) == 0)
+        if (strncmp(argv[i], "--", 2) == 0) {
             TRY(parse_option(command, argv, argc, &i, out));
-        else if (!out->argument && *command->argument)
+            continue;
+        }
+        out->arguments[out->n_arguments++] = argv[i];
+        if (!out->argument && *command->argument)
             out->argument = argv[i];
+        else if (takes_any(command))
+            continue;
         else if (!out->second && words_of(command) > 1)
             out->second = argv[i];
         else if (!out->third && words_of(command) > 2)
@@ -185,7 +197,7 @@ status_t options_run(int argc, char **argv, const command_t *commands, int n)
     if (strcmp(name, "--version") == 0)
         name = "version";
     const command_t *command = NULL;
-    options_t options = {.argv = argv};
+    options_t options = {.argv = argv, .arguments = MEM_ARRAY(const char *, argc + 1)};
     bool helped = false;
     const log_level_t level = log_level();
     const launch_t launch = launch_read();
@@ -197,8 +209,10 @@ status_t options_run(int argc, char **argv, const command_t *commands, int n)
     log_set_level(level);
     if (status != ST_OK)
         launch_let_first_speak(&launch);
-    TRY(status);
-    if (helped)
+    if (status == ST_OK && helped)
         print_one(command);
-    return helped ? ST_OK : command->run(&options);
+    else if (status == ST_OK)
+        status = command->run(&options);
+    mem_free(options.arguments);
+    return status;
 }

@@ -12,9 +12,11 @@
 typedef enum resume { RESUME_NOT, RESUME_ALWAYS, RESUME_AUTO } resume_t;
 
 typedef struct options {
-    const char *argument;           /* the command's main argument, or NULL */
-    const char *second;             /* the one after it, of commands that take two */
-    const char *third;              /* and after that, of commands that take three */
+    const char *argument;   /* the command's main argument, or NULL */
+    const char *second;     /* the one after it, of commands that take two */
+    const char *third;      /* and after that, of commands that take three */
+    const char **arguments; /* all of them, of commands that take any number (ARGUMENT...) */
+    int n_arguments;
     const char *sets[OPTIONS_MOST]; /* --set key=value */
     int n_sets;
     const char *from[OPTIONS_MOST]; /* --from */
@@ -46,7 +48,8 @@ typedef struct options {
 typedef struct command {
     const char *name;
     const char
-        *argument;       /* how --help calls the arguments, a word each; "" where there is none; [X] where it may be left out */
+        *argument; /* how --help calls the arguments, a word each; "" where there is none; [X] where it may be left out; X...
+                          * where there may be several */
     const char *summary; /* one line */
     const char *options; /* the options it takes, without dashes, between spaces */
     const char *help;    /* further text of --help */

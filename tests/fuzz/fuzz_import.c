@@ -20,9 +20,15 @@
 #define MULTI HEAD COLUMNS "{name: m, kind: multi, separator: ' '}]\n"
 #define TIMES HEAD "group: q\ntime: t\nsplit: {column: t, train_max: 5}\n" COLUMNS "{name: b, transform: log2_bucket}]\n"
 #define NAMELESS "header: false\nlabel: c1\ntime: c2\ncolumns: [{name: l, column: c3, kind: numeric, transform: log1p}]\n"
-static const char *const schemas[] = {("format: csv\n" MULTI), ("format: tsv\n" TIMES),
+#define RULES \
+    "max_bad_rows: 3\nlabel: {column: y, rule: '>= 4'}\ngroup: q\ntime: t\nmissing: [NA, '\\N']\n" \
+    "columns: [{name: n, kind: numeric, fill: -1, indicator: true, transform: log1p}, {name: m, kind: multi, missing: [x]}]\n"
+static const char *const schemas[] = {("format: csv\n" MULTI),
+                                      ("format: tsv\n" TIMES),
                                       ("format: csv\nsplit: {train_fraction: 0.5}\n" NAMELESS),
-                                      ("format: libsvm\nmax_bad_rows: 1\n")};
+                                      ("format: libsvm\nmax_bad_rows: 1\n"),
+                                      ("format: libffm\nmax_bad_rows: 1\nfeature_limit: 0\nlabel_rule: yes/no\n"),
+                                      ("format: csv\n" RULES)};
 enum { SCHEMAS = sizeof schemas / sizeof *schemas };
 
 static char folder[64], dataset_path[96];
@@ -92,7 +98,9 @@ void fuzz_seeds(void)
     static const char *const texts[SCHEMAS] = {"y,n,c,m\n1,0.5,a,x y z\n0,,b,\n1,3,a,\"x,1\"\n0,bad,a,x\n1,7,,x\n",
                                                "y\tn\tc\tb\tq\tt\n1\t0.5\ta\t3\tq1\t1\n0\t\tb\t\t\t6\n1\t2\tb\t1000\tNA\t4.5\n",
                                                "1,2016-06-14 04:06:19.061,-4\n0,2016-06-14T05:00:00+02:00,\n1,,100\n",
-                                               "1 qid:3 1:0.5 007:1e-3\n-1 qid:4\n0 2:1\n+1 qid:3 999:1 1001:1\n"};
+                                               "1 qid:3 1:0.5 007:1e-3\n-1 qid:4\n0 2:1\n+1 qid:3 999:1 1001:1\n",
+                                               "yes 0:a:1 3:18446744073709551616:2\nNO 1:x:1\n# none\nn 4095:007:1 4096:1:1\n",
+                                               "y,q,t,n,m\n5,NA,NA,NA,x|y|NA\n3.5,a,2016-06-14T05:00:00Z,2,\n\\N,a,NA,1,x\n"};
     static const char *const names[] = {"plain", "gzip", "zstd"};
     for (uint8_t s = 0; s < SCHEMAS; s++)
         for (int way = INPUT_PLAIN; way <= INPUT_ZSTD; way++) {

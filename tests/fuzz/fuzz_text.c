@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .format = (text_format_t)((what & 3) % TEXT_FORMAT_COUNT), .header = what & 4, .feature_limit = 1000};
     const input_format_t *format = input_format_get(schema.format);
     text_reader_t *reader = NULL;
-    if (text_reader_open(input_file_make(&in, TEXT_MOST), &reader) != ST_OK)
+    if (text_reader_open(input_file_make(&in, TEXT_MOST), false, &reader) != ST_OK)
         return 0;
     if (format->columns.open)
         read_columns(format, reader, &schema);

@@ -169,7 +169,7 @@ static const struct {
     {"columns: []\n", ": no columns are given; list the inputs under columns:"},
     {"columns: a\n", ":1: columns: a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]"},
     {"colums: [a]\n", ":1: colums: unknown key; did you mean columns?"},
-    {"format: xml\ncolumns: [a]\n", ":1: format: 'xml' is not known here; allowed: one of csv, tsv, libsvm"},
+    {"format: xml\ncolumns: [a]\n", ":1: format: 'xml' is not known here; allowed: one of csv, tsv, libsvm, libffm"},
     {"header: perhaps\ncolumns: [a]\n", ":1: header: 'perhaps' is given; allowed: true or false"},
     {"label: ''\ncolumns: [a]\n", ":1: label: empty; name the column that holds 0 or 1"},
     {"max_bad_rows: -1\ncolumns: [a]\n",
@@ -214,6 +214,22 @@ static const struct {
      ":1: columns[1]: names: describes several columns, so name: and column: cannot stand beside it; use columns:"},
     {"columns: [{names: [a, b], columns: [c]}]\n",
      ":1: columns[1].columns: one column of the text file is needed for each of the 2 names"},
+    {"label: {column: y, rule: about 4}\ncolumns: [a]\n", ":1: label_rule: 'about 4' is no rule; allowed: a comparison with a "
+                                                          "number such as \">= 4\", true/false, yes/no, -1/1, or a "
+                                                          "list of the words that are 1"},
+    {"label: {column: y, rul: 3}\ncolumns: [a]\n",
+     ":1: label.rul: not known here; a label is a column's name, or {column: NAME, rule: RULE}"},
+    {"label: {rule: yes/no}\ncolumns: [a]\n", ":1: label: a label needs column: NAME"},
+    {"missing: [NA, '']\ncolumns: [a]\n",
+     ":1: missing[2]: a list of words is wanted; none of them is empty, as an empty cell always "
+     "counts as missing"},
+    {"columns: [{name: a, fill: 3}]\n",
+     ":1: columns[1]: column 'a': fill and indicator are for numbers; use kind: numeric, or remove them"},
+    {"columns: [{name: a, kind: numeric, fill: few}]\n", ":1: columns[1]: column 'a': fill 'few' is not a number"},
+    {"columns: [{name: a, kind: numeric, indicator: true}, a_missing]\n",
+     ":1: columns[2]: column 'a_missing' is given twice; each needs its own name"},
+    {"format: csv\nfields: 3\ncolumns: [a]\n", ":2: fields: the number of fields is libffm's; a csv file has none"},
+    {"format: libsvm\nmissing: NA\n", ":2: missing: words for nothing are for columns, and a libsvm file has none; remove it"},
     {"columns: [a\n",
      ":2: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins in line 1"},
 };
@@ -244,7 +260,7 @@ static void test_neither_file_nor_preset(void **state)
     catch_stop();
     assert_null(s);
     assert_string_equal(catch_text(),
-                        "import schema 'crieto' is neither a file nor a preset; presets: criteo, avazu, libsvm\n");
+                        "import schema 'crieto' is neither a file nor a preset; presets: criteo, avazu, libsvm, libffm\n");
 }
 
 int main(void)

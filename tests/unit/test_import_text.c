@@ -72,7 +72,7 @@ static void test_long_lines(void **state)
     }
     fclose(f);
     text_reader_t *reader = NULL;
-    assert_int_equal(text_reader_open(path, &reader), ST_OK);
+    assert_int_equal(text_reader_open(path, false, &reader), ST_OK);
     char *line;
     size_t bytes;
     for (int i = 0; i < LINES; i++) {
@@ -99,7 +99,7 @@ static void test_records(void **state)
     (void)state;
     text_reader_t *reader = NULL;
     const char *path = test_write("records.csv", "a,b\n\n\"x\n\n,y\"\"\",z\"q\"\n,\n\"\"\r\n\"a\" ,b\n");
-    assert_int_equal(text_reader_open(path, &reader), ST_OK);
+    assert_int_equal(text_reader_open(path, false, &reader), ST_OK);
     csv_t csv;
     csv_init(&csv, reader, ',', true);
     static const struct {

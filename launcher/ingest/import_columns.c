@@ -1,0 +1,456 @@
+/* Rows of columns: a row is read whole into im->row before it is put, so a bad row leaves no trace but its message and its
+ * count.
+ *
+ * Numeric fields come first, then single, then multi, as in the dataset; `slots` maps each to its column of the text. Every
+ * file has its own map: the columns of all files are the same, but perhaps not in the same order. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/data/field_text.h"
+#include "common/data/time_text.h"
+#include "common/metrics/queries.h"
+#include "launcher/ingest/import_impl.h"
+
+/* ---- columns ---- */
+
+/* Levenshtein distance of two names, up to 64 bytes of each, without regard to case. */
+static int name_distance(const char *a, const char *b)
+{
+    enum { MOST = 64 };
+    int row[MOST + 1];
+    const int n = (int)strnlen(a, MOST), m = (int)strnlen(b, MOST);
+    for (int j = 0; j <= m; j++)
+        row[j] = j;
+    for (int i = 1; i <= n; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            const int replace = diagonal + ((a[i - 1] | 32) != (b[j - 1] | 32));
+            const int shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replace < shift ? replace : shift;
+        }
+    }
+    return row[m];
+}
+
+static status_t find_column(const import_t *im, const char *name, const char *role, int *at)
+{
+    int found = 0;
+    for (int c = im->columns - 1; c >= 0; c--)
+        if (strcmp(im->names[c], name) == 0) {
+            *at = c;
+            found++;
+        }
+    if (found > 1)
+        return FAIL(ST_INPUT, "%s: %d columns of the header are named %s; the schema cannot tell which is meant as %s",
+                    im->input, found, name, role);
+    if (found == 1)
+        return ST_OK;
+    char near[256] = "";
+    size_t used = 0;
+    for (int distance = 0; distance <= 3; distance++)
+        for (int c = 0; c < im->columns && used < sizeof near; c++)
+            if (name_distance(im->names[c], name) == distance && distance < (int)strlen(name))
+                used += (size_t)snprintf(near + used, sizeof near - used, "%s%s", used ? ", " : "", im->names[c]);
+    if (!im->schema->header)
+        return FAIL(ST_INPUT, "%s: no column %s, which the schema wants as %s; without a header the columns are c1 to c%d",
+                    im->input, name, role, im->columns);
+    return FAIL(ST_INPUT, "%s: no column %s, which the schema wants as %s; %s%s", im->input, name, role,
+                used ? "near it there is " : "the header has no name like it, and begins with ", used ? near : im->names[0]);
+}
+
+static status_t find_optional(const import_t *im, const char *name, const char *role, int *at)
+{
+    *at = -1;
+    return name && *name ? find_column(im, name, role, at) : ST_OK;
+}
+
+/* The number that a missing one is taken for, as it is stored. */
+static float fill_of(const schema_column_t *column)
+{
+    if (!column->fill || !*column->fill)
+        return NAN;
+    double value = NAN;
+    const char *fault = field_number(column->fill, (int)strlen(column->fill), &value);
+    ASSERT(!fault);
+    return (float)(column->transform == TRANSFORM_LOG1P ? copysign(log1p(fabs(value)), value) : value);
+}
+
+static status_t add_slot(import_t *im, int n, unsigned c)
+{
+    const schema_column_t *column = &im->schema->columns[c];
+    const missing_words_t *own = &im->column_missing[c];
+    slot_t *slot = &im->slots[n];
+    *slot = (slot_t){.column = column, .fill = fill_of(column)};
+    slot->missing = column->missing && *column->missing ? own : &im->missing;
+    im->has_missing |= slot->missing->count > 0;
+    TRY(find_column(im, column->column ? column->column : column->name, "input", &slot->at));
+    if (slot->at == im->label)
+        return FAIL(ST_INPUT, "%s: the schema wants column %s both as label and as input", im->input, column->name);
+    return ST_OK;
+}
+
+static status_t map_columns(import_t *im)
+{
+    const schema_t *schema = im->schema;
+    TRY(find_column(im, schema->label, "label", &im->label));
+    TRY(find_optional(im, schema->group, "group", &im->group));
+    TRY(find_optional(im, schema->time, "time", &im->time));
+    TRY(find_optional(im, schema->split_column, "split_column", &im->split));
+    static const column_kind_t order[] = {COLUMN_NUMERIC, COLUMN_CATEGORICAL, COLUMN_MULTI};
+    int *const counts[] = {&im->numeric, &im->single, &im->multi};
+    im->has_missing = im->missing.count > 0;
+    int n = 0;
+    for (int k = 0; k < 3; k++) {
+        const int first = n;
+        for (unsigned c = 0; c < schema->columns_count; c++) {
+            if (schema->columns[c].kind != order[k])
+                continue;
+            TRY(add_slot(im, n++, c));
+            if (!schema->columns[c].indicator)
+                continue;
+            im->slots[n] = im->slots[n - 1];
+            im->slots[n].column = &im->indicators[c];
+            im->slots[n++].is_indicator = true;
+        }
+        *counts[k] = n - first;
+    }
+    return ST_OK;
+}
+
+/* ---- files ---- */
+
+static int find_name(char *const *names, int count, const char *name)
+{
+    for (int c = 0; c < count; c++)
+        if (strcmp(names[c], name) == 0)
+            return c;
+    return -1;
+}
+
+/* A column of one header that the other lacks; NULL: none. */
+static const char *lacks(char *const *here, int here_count, char *const *there, int there_count)
+{
+    for (int c = 0; c < there_count; c++)
+        if (find_name(here, here_count, there[c]) < 0)
+            return there[c];
+    return NULL;
+}
+
+/* All files have the columns of the first one. */
+static status_t check_header(import_t *im)
+{
+    if (!im->first_names) {
+        im->first_names = MEM_ARRAY(char *, im->columns);
+        for (int c = 0; c < im->columns; c++)
+            im->first_names[c] = mem_strdup(im->names[c]);
+        im->first_columns = im->columns;
+        im->first_file = im->file;
+        return ST_OK;
+    }
+    const char *first = im->sources->paths[im->first_file];
+    if (!im->schema->header && im->columns != im->first_columns)
+        return FAIL(ST_INPUT, "%s: the first row has %d columns, and that of %s has %d; all files of an import have the same",
+                    im->input, im->columns, first, im->first_columns);
+    const char *here = lacks(im->names, im->columns, im->first_names, im->first_columns);
+    if (here)
+        return FAIL(ST_INPUT,
+                    "%s: its header has no column %s, which the header of %s has; all files of an import have the same",
+                    im->input, here, first);
+    const char *there = lacks(im->first_names, im->first_columns, im->names, im->columns);
+    if (there)
+        return FAIL(ST_INPUT,
+                    "%s: its header has a column %s, which the header of %s lacks; all files of an import have the same",
+                    im->input, there, first);
+    return ST_OK;
+}
+
+/* ---- fields ---- */
+
+/* Counts, which most such numbers are, are looked up. */
+static double log_of(const import_t *im, double value)
+{
+    return value >= 0.0 && value < LOGS && value == (double)(int)value && !signbit(value) ? im->logs[(int)value]
+                                                                                          : copysign(log1p(fabs(value)), value);
+}
+
+static const char *read_numeric(const import_t *im, const slot_t *slot, const text_field_t *field, float *out)
+{
+    const schema_column_t *column = slot->column;
+    if (slot->is_indicator || field->bytes == 0) {
+        *out = slot->is_indicator ? (float)(field->bytes == 0) : slot->fill;
+        return NULL;
+    }
+    double value;
+    const char *fault = field_number(field->text, field->bytes, &value);
+    if (fault)
+        return fault;
+    if (column->transform == TRANSFORM_LOG1P)
+        value = log_of(im, value);
+    if (!isfinite((float)value))
+        return "out of the range of 32-bit floating point";
+    *out = (float)value;
+    return NULL;
+}
+
+static const char *read_single(import_t *im, int single, const schema_column_t *column, const text_field_t *field)
+{
+    dataset_text_t text = {field->text, field->bytes};
+    if (column->transform == TRANSFORM_LOG2_BUCKET && text.bytes > 0) {
+        double value;
+        const char *fault = field_number(text.at, text.bytes, &value);
+        if (fault)
+            return fault;
+        if (value < 0.0)
+            return "a negative number has no logarithm bucket";
+        text.at = im->bucket[single];
+        text.bytes = snprintf(im->bucket[single], BUCKET_BYTES, "%.0f", round(log2(value + 1.0)));
+    }
+    im->single_keys[single] = dataset_key(text.at, text.bytes);
+    im->single_text[single] = text;
+    return NULL;
+}
+
+static void read_multi(import_t *im, const slot_t *slot, const text_field_t *field, int32_t *count, size_t *total)
+{
+    const char *separator = slot->column->separator;
+    const char *text = field->text, *end = text + field->bytes;
+    const char mark = separator && *separator ? *separator : '|';
+    *count = 0;
+    while (text < end) {
+        const char *stop = memchr(text, mark, (size_t)(end - text));
+        const int bytes = (int)((stop ? stop : end) - text);
+        if (bytes > 0 &&
+            !missing_words_has(slot->missing, text, (size_t)bytes)) { /* nothing between two separators is no value */
+            MEM_GROW(im->multi_key, im->multi_key_capacity, *total + 1);
+            MEM_GROW(im->multi_weight, im->multi_weight_capacity, *total + 1);
+            MEM_GROW(im->multi_text, im->multi_text_capacity, *total + 1);
+            im->multi_key[*total] = dataset_key(text, bytes);
+            im->multi_text[*total] = (dataset_text_t){text, bytes};
+            im->multi_weight[(*total)++] = 1.0f;
+            (*count)++;
+        }
+        text += bytes + 1;
+    }
+}
+
+/* Blanks alone name no query either. */
+static uint64_t read_group(const text_field_t *field)
+{
+    const bool is_blank = strspn(field->text, " \t") == (size_t)field->bytes;
+    return dataset_key(field->text, is_blank ? 0 : field->bytes);
+}
+
+/* What other programs write where there is nothing. Any of them may be an id, so it is one, but of all rows together. */
+static void count_word_group(import_t *im, const text_field_t *field)
+{
+    static const char *const words[] = {"NA", "N/A", "NaN", "nan", "null", "NULL", "None", "\\N"};
+    for (size_t i = 0; field->bytes <= 4 && i < sizeof words / sizeof *words; i++)
+        if (strcmp(field->text, words[i]) == 0) {
+            im->word_groups++;
+            im->word_group = words[i];
+        }
+}
+
+/* Bring the row's time to the unit of the dataset, which the first time of a good row decides: NULL, or what is wrong. */
+static const char *settle_time(import_t *im, time_form_t form)
+{
+    if (form == TIME_MISSING)
+        return NULL;
+    static const time_unit_t units[] = {
+        [TIME_WHOLE] = TIME_AS_GIVEN, [TIME_FRACTION] = TIME_MILLIONTHS, [TIME_DATE] = TIME_ISO};
+    const time_unit_t unit = units[form];
+    if (im->has_unit && (unit == TIME_ISO) != (im->unit == TIME_ISO))
+        return unit == TIME_ISO ? "a date, but the times before it are numbers" : "a number, but the times before it are dates";
+    if (im->has_unit && im->unit == TIME_MILLIONTHS && unit == TIME_AS_GIVEN)
+        return __builtin_mul_overflow(im->row.time, 1000000, &im->row.time) ? "out of the range of 64 bits" : NULL;
+    if (!dataset_writer_time_unit(im->writer, unit))
+        return "a fraction, but the first 8,192 times or more are whole numbers; write times in a unit in which all are whole";
+    im->unit = unit;
+    im->has_unit = true;
+    return NULL;
+}
+
+/* A field of the text; nothing where it is a word for that. */
+static text_field_t settled(const missing_words_t *missing, const text_field_t *field)
+{
+    return missing->count > 0 && missing_words_has(missing, field->text, (size_t)field->bytes)
+               ? (text_field_t){field->text + field->bytes, 0}
+               : *field;
+}
+
+/* Label, query, time and split: NULL, or what is wrong, and with which column. */
+static const char *read_roles(import_t *im, const text_field_t *fields, int *at, time_form_t *form)
+{
+    *at = im->label;
+    text_field_t field = settled(&im->missing, &fields[*at]);
+    const char *fault = label_read(&im->label_reader, field.text, field.bytes, &im->row.label);
+    if (fault)
+        return fault;
+    if (im->group >= 0) {
+        field = settled(&im->missing, &fields[im->group]);
+        im->row.group = read_group(&field);
+    }
+    if (im->time >= 0) {
+        *at = im->time;
+        field = settled(&im->missing, &fields[*at]);
+        fault = time_read(field.text, field.bytes, form, &im->row.time);
+        if (fault)
+            return fault;
+    }
+    im->row.train = true;
+    if (im->split < 0)
+        return NULL;
+    double value = 0.0;
+    *at = im->split;
+    fault = field_number(fields[*at].text, fields[*at].bytes, &value);
+    im->row.train = value <= im->schema->split_train_max;
+    return fault;
+}
+
+/* Read a record into im->row: NULL, or what is wrong, and with which column. */
+static const char *read_record(import_t *im, const text_field_t *fields, int *at)
+{
+    time_form_t form = TIME_MISSING;
+    const char *fault = read_roles(im, fields, at, &form);
+    if (fault)
+        return fault;
+    size_t total = 0;
+    for (int f = 0; f < im->numeric + im->single + im->multi; f++) {
+        const slot_t *slot = &im->slots[f];
+        const text_field_t *field = &fields[ *at = slot->at];
+        text_field_t nothing;
+        if (im->has_missing) {
+            nothing = settled(slot->missing, field);
+            field = &nothing;
+        }
+        if (f < im->numeric)
+            fault = read_numeric(im, slot, field, &im->numeric_values[f]);
+        else if (f < im->numeric + im->single)
+            fault = read_single(im, f - im->numeric, slot->column, field);
+        else
+            read_multi(im, slot, field, &im->multi_count[f - im->numeric - im->single], &total);
+        if (fault)
+            return fault;
+    }
+    *at = im->time;
+    return settle_time(im, form);
+}
+
+static status_t put_row(import_t *im, const text_row_t *row)
+{
+    const text_field_t *last = &row->fields[row->count - 1];
+    im->row.line = row->fields[0].text;
+    im->row.line_bytes = (size_t)(last->text + last->bytes - row->fields[0].text);
+    im->row.single_text = im->single_text;
+    im->row.multi_text = im->multi_text;
+    im->row.input_row = im->rows + im->bad_rows + 1;
+    im->row.numeric = im->numeric_values;
+    im->row.single = im->single_keys;
+    im->row.multi_count = im->multi_count;
+    im->row.multi_key = im->multi_key;
+    im->row.multi_weight = im->multi_weight;
+    return import_put(im);
+}
+
+static status_t import_row(import_t *im, const text_row_t *row)
+{
+    char what[96];
+    if (row->fault && row->fault_field < 0)
+        return import_bad(im, row->line, NULL, row->fault, NULL, 0);
+    if (row->fault) {
+        const char *name = row->fault_field < im->columns ? im->names[row->fault_field] : NULL;
+        const text_field_t *field = &row->fields[row->fault_field];
+        return import_bad(im, row->line, name, row->fault, field->text, field->bytes);
+    }
+    if (row->count != im->columns) {
+        snprintf(what, sizeof what, "too %s columns: %d, %s %d", row->count < im->columns ? "few" : "many", row->count,
+                 im->schema->header ? "the header has" : "the first row has", im->columns);
+        return import_bad(im, row->line, NULL, what, NULL, 0);
+    }
+    int at = 0;
+    const char *fault = read_record(im, row->fields, &at);
+    if (fault)
+        return import_bad(im, row->line, im->names[at], fault, row->fields[at].text, row->fields[at].bytes);
+    if (im->group >= 0 && im->row.group != QUERY_NONE)
+        count_word_group(im, &row->fields[im->group]);
+    return put_row(im, row);
+}
+
+/* ---- all ---- */
+
+static void prepare(import_t *im)
+{
+    const schema_t *schema = im->schema;
+    im->slots = MEM_ARRAY(slot_t, 2 * schema->columns_count);
+    im->column_missing = MEM_ARRAY(missing_words_t, schema->columns_count);
+    im->indicators = MEM_ARRAY(schema_column_t, schema->columns_count);
+    for (unsigned c = 0; c < schema->columns_count; c++) {
+        const schema_column_t *column = &schema->columns[c];
+        missing_words_init(&im->column_missing[c], column->missing);
+        im->indicators[c] = (schema_column_t){.name = mem_printf("%s_missing", column->name), .kind = COLUMN_NUMERIC};
+    }
+    for (int i = 0; i < LOGS; i++)
+        im->logs[i] = log1p((double)i);
+}
+
+static status_t begin(import_t *im)
+{
+    TRY(import_create_writer(im));
+    im->numeric_values = MEM_ARRAY(float, im->numeric);
+    im->single_keys = MEM_ARRAY(uint64_t, im->single);
+    im->single_text = MEM_ARRAY(dataset_text_t, im->single);
+    im->bucket = mem_alloc((size_t)im->single, sizeof *im->bucket);
+    im->multi_count = MEM_ARRAY(int32_t, im->multi);
+    return ST_OK;
+}
+
+static status_t read_rows(import_t *im, void **opened)
+{
+    const column_format_t *format = &im->format->columns;
+    TRY(format->open(im->reader, im->schema, opened, &im->names, &im->columns));
+    TRY(check_header(im));
+    TRY(map_columns(im));
+    if (!im->writer)
+        TRY(begin(im));
+    text_row_t row;
+    bool end;
+    TRY(format->next(*opened, &row, &end));
+    while (!end) {
+        TRY(import_row(im, &row));
+        TRY(format->next(*opened, &row, &end));
+    }
+    return ST_OK;
+}
+
+status_t import_columns(import_t *im)
+{
+    void *opened = NULL;
+    if (!im->slots)
+        prepare(im);
+    const status_t status = read_rows(im, &opened);
+    im->format->columns.close(&opened);
+    im->names = NULL;
+    return status;
+}
+
+void import_columns_fini(import_t *im)
+{
+    for (unsigned c = 0; im->column_missing && c < im->schema->columns_count; c++) {
+        missing_words_fini(&im->column_missing[c]);
+        mem_free(im->indicators[c].name);
+    }
+    for (int c = 0; c < im->first_columns; c++)
+        mem_free(im->first_names[c]);
+    mem_free(im->first_names);
+    mem_free(im->column_missing);
+    mem_free(im->indicators);
+    mem_free(im->slots);
+    mem_free(im->numeric_values);
+    mem_free(im->single_keys);
+    mem_free(im->single_text);
+    mem_free(im->bucket);
+}

@@ -1,0 +1,286 @@
+/* Proves that data come in as people have them: of several files, patterns, folders of part files and standard input, whose
+ * rows follow each other as if they stood in one; with labels by a rule, with words that stand for nothing, as libffm; and that
+ * what does not fit together is named. */
+#include "tests/lib/testing.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/data/dataset.h"
+#include "launcher/ingest/import.h"
+#include "launcher/ingest/sources.h"
+
+static int made;
+
+static schema_t *load(const char *text)
+{
+    schema_t *schema = NULL;
+    assert_int_equal(schema_load(test_write("s.yaml", text), &schema), ST_OK);
+    return schema;
+}
+
+/* Import specs and keep what was said; the dataset, or NULL where it was refused. */
+static dataset_t *import(const char *schema_text, const char *const *specs, int n)
+{
+    schema_t *schema = load(schema_text);
+    const char *path = test_path("dataset-%d", made++);
+    dataset_t *dataset = NULL;
+    catch_start();
+    const status_t status = import_files(specs, n, schema, path, true, false);
+    catch_stop();
+    schema_destroy(&schema);
+    assert_int_equal(dataset_exists(path), status == ST_OK);
+    if (status == ST_OK)
+        assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
+    else
+        assert_int_equal(status, ST_INPUT);
+    return dataset;
+}
+
+static void refused(const char *schema_text, const char *const *specs, int n, const char *message)
+{
+    assert_null(import(schema_text, specs, n));
+    assert_caught(message);
+}
+
+static const dataset_block_t *first_block(dataset_t *dataset)
+{
+    dataset_example_t example;
+    assert_int_equal(dataset_fetch(dataset, &(int64_t){0}, 1, &example), ST_OK);
+    return example.block;
+}
+
+static uint64_t content(dataset_t *dataset)
+{
+    assert_non_null(dataset);
+    const uint64_t hash = dataset_info(dataset)->content_hash;
+    dataset_close(&dataset);
+    return hash;
+}
+
+static uint64_t text_key(const char *text)
+{
+    return dataset_key(text, (int)strlen(text));
+}
+
+#define PLAIN "format: csv\nlabel: y\nsplit: {train_fraction: 0.5}\ncolumns: [k]\n"
+
+static const char *write_in(const char *folder, const char *name, const char *text)
+{
+    mkdir(test_path("%s", folder), 0700);
+    char *path = mem_printf("%s/%s", folder, name);
+    const char *written = test_write(path, text);
+    mem_free(path);
+    return written;
+}
+
+/* ---- sources ---- */
+
+static void test_parts_are_one(void **state)
+{
+    (void)state;
+    const char *whole = test_write("whole.csv", "y,k\n1,a\n0,b\n1,c\n0,d\n1,e\n");
+    const uint64_t expected = content(import(PLAIN, &whole, 1));
+    const char *second = write_in("parts", "part-10.csv", "k,y\nc,1\n"); /* in another order */
+    const char *first = write_in("parts", "part-1.csv", "y,k\n1,a\n0,b\n");
+    const char *third = write_in("parts", "part-2.csv", "y,k\n0,d\n1,e\n");
+    write_in("parts", "part-3.csv", "");
+    write_in("parts", "_SUCCESS", "");
+    write_in("parts", ".part-1.csv.crc", "x");
+    const char *folder = test_path("parts");
+    dataset_t *dataset = import(PLAIN, &folder, 1);
+    assert_caught("left out, as names that begin with . or _ are: ");
+    assert_caught("part-3.csv: the file is empty, and adds no row");
+    const origin_t *origin = dataset_origin(dataset);
+    assert_int_equal(origin->files_count, 4);
+    static const int64_t rows[] = {2, 1, 2, 0};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(origin->files[i].rows, rows[i]);
+    assert_true(content(dataset) == expected);
+    const char *pattern = test_path("parts/part-*.csv"), *all[] = {first, second, third};
+    assert_true(content(import(PLAIN, &pattern, 1)) == expected);
+    assert_true(content(import(PLAIN, all, 3)) == expected);
+
+    const int saved = dup(STDIN_FILENO), file = open(whole, O_RDONLY);
+    assert_int_equal(dup2(file, STDIN_FILENO), STDIN_FILENO);
+    const char *standard = "-";
+    assert_true(content(import(PLAIN, &standard, 1)) == expected);
+    assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+    close(saved);
+    close(file);
+}
+
+static void test_files_that_do_not_fit(void **state)
+{
+    (void)state;
+    const char *nothing = test_path("nothing-*.csv"), *a = test_write("a.csv", "y,k\n1,a\n");
+    refused(PLAIN, &nothing, 1, "nothing-*.csv: no file matches this pattern");
+    const char *more[] = {a, test_write("b.csv", "y,k,z\n1,a,2\n")}, *other[] = {a, test_write("c.csv", "y,K\n1,a\n")};
+    refused(PLAIN, more, 2, "b.csv: its header has a column z, which the header of ");
+    refused(PLAIN, other, 2, "c.csv: its header has no column k, which the header of ");
+    const char *formats[] = {a, test_write("d.tsv.gz", "y\tk\n")}, *twins[] = {a, test_path("./a.csv")};
+    refused(PLAIN, formats, 2, "d.tsv.gz are files of two formats, and an import reads one; give those of one, '*.csv'");
+    refused(PLAIN, twins, 2, "are one file, given twice; remove one");
+    const char *inputs[] = {"-", "-"};
+    refused(PLAIN, inputs, 2, "- is given twice");
+    write_in("marks", "_SUCCESS", "");
+    const char *marks = test_path("marks"), *pattern = test_path("marks/*");
+    refused(PLAIN, &marks, 1, "marks: there is no file in the folder to import; left out: ");
+    refused(PLAIN, &pattern, 1, "no file matches this pattern but what is left out: ");
+    mkdir(test_path("deep"), 0700);
+    write_in("deep/day=1", "a.csv", "y,k\n1,a\n");
+    const char *deep = test_path("deep");
+    refused(PLAIN, &deep, 1, "deep: there is a folder in it, day=1");
+    const char *bad[] = {a, test_write("e.csv", "y,k\n1,a\nx,b\n")};
+    refused(PLAIN, bad, 2, "e.csv:3: column y: a label is 0 or 1");
+}
+
+/* ---- labels and words for nothing ---- */
+
+static void expect_labels(const char *rule, const char *cells, const char *labels)
+{
+    char *schema = mem_printf("format: csv\nlabel: {column: y, rule: %s}\ncolumns: [k]\n", rule);
+    char *text = mem_strdup("k,y\n");
+    for (const char *at = cells; *at;) {
+        const size_t bytes = strcspn(at, " ");
+        char *longer = mem_printf("%sx,%.*s\n", text, (int)bytes, at);
+        mem_free(text);
+        text = longer;
+        at += bytes + (at[bytes] != 0);
+    }
+    const char *input = test_write("labels.csv", text);
+    dataset_t *dataset = import(schema, &input, 1);
+    if (!dataset)
+        fail_msg("%s: %s", rule, catch_text());
+    for (int r = 0; labels[r]; r++)
+        assert_int_equal(first_block(dataset)->label[r], labels[r] - '0');
+    dataset_close(&dataset);
+    mem_free(schema);
+    mem_free(text);
+}
+
+static void test_label_rules(void **state)
+{
+    (void)state;
+    expect_labels("'>= 4'", "4 3.5 5 -1", "1010");
+    expect_labels("'> 4'", "4 3.5 5", "001");
+    expect_labels("'< -1e2'", "-100 -101", "01");
+    expect_labels("'<= 3'", "3 4", "10");
+    expect_labels("'== 2'", "2 2.0 3", "110");
+    expect_labels("'!= 0'", "0 7", "01");
+    expect_labels("true/false", "true False t TRUE f", "10110");
+    expect_labels("yes/no", "Yes no Y N", "1010");
+    expect_labels("-1/1", "-1 1 +1", "011");
+    expect_labels("[buy, cart]", "buy look cart Buy", "1010");
+    const char *input = test_write("text.csv", "k,y\nx,good\n"), *empty = test_write("empty.csv", "k,y\nx,\n");
+    refused("label: {column: y, rule: '>= 4'}\ncolumns: [k]\n", &input, 1,
+            "text.csv:2: column y: the label's rule '>= 4' compares numbers, and this is none, value seen \"good\"");
+    refused("label: {column: y, rule: yes/no}\ncolumns: [k]\n", &input, 1,
+            "neither of the two that the label's rule 'yes/no' knows");
+    refused("label: {column: y, rule: [buy]}\ncolumns: [k]\n", &empty, 1, "empty.csv:2: column y: there is no label");
+}
+
+static void test_words_for_nothing(void **state)
+{
+    (void)state;
+    const char *input = test_write("w.csv", "y,q,t,n,l,k,m\n1,NA,NA,NA,2,NA,NA|a\n0,g,5,3,-,\\N,\\N\n0,g,6,1,NULL,b,b|c\n");
+    const char *schema = "format: csv\nlabel: y\ngroup: q\ntime: t\nmissing: [NA, '\\N', NULL]\ncolumns:\n"
+                         "  - {name: n, kind: numeric, indicator: true, transform: log1p, fill: 7}\n"
+                         "  - {name: l, kind: numeric, missing: ['-'], transform: standardise}\n"
+                         "  - k\n  - {name: m, kind: multi}\n";
+    refused(schema, &input, 1, "w.csv:4: column l: not a number, value seen \"NULL\"");
+    dataset_t *dataset = import("format: csv\nlabel: y\ngroup: q\ntime: t\nmissing: [NA, '\\N', NULL]\ncolumns:\n"
+                                "  - {name: n, kind: numeric, indicator: true, transform: log1p, fill: 7}\n"
+                                "  - {name: l, kind: numeric, missing: ['-', NULL]}\n"
+                                "  - k\n  - {name: m, kind: multi}\n",
+                                &input, 1);
+    assert_non_null(dataset);
+    const dataset_info_t *info = dataset_info(dataset);
+    const dataset_block_t *b = first_block(dataset);
+    static const char *const names[] = {"n", "n_missing", "l", "k", "m"};
+    for (int f = 0; f < 5; f++)
+        assert_string_equal(info->fields[f].name, names[f]);
+    const float numbers[] = {(float)log1p(7), 1, 2, (float)log1p(3), 0, 0, (float)log1p(1), 0, 0};
+    for (int i = 0; i < 9; i++)
+        assert_float_equal(b->numeric[i], numbers[i], 1e-6f);
+    assert_true(b->single[0] == text_key("") && b->single[1] == text_key("") && b->single[2] == text_key("b"));
+    static const uint32_t at[] = {0, 1, 1, 3};
+    assert_memory_equal(b->multi_at, at, sizeof at);
+    assert_true(b->group[0] == text_key("") && b->time[0] == DATASET_NO_TIME && b->time[1] == 5);
+    assert_string_equal(info->fields[0].rules.missing, "as 7");
+    assert_string_equal(info->fields[2].rules.missing_words, "- NULL");
+    assert_string_equal(info->fields[3].rules.missing_words, "NA NULL \\N");
+    /* A model of the one is not given the other. */
+    field_rules_t without = info->fields[3].rules;
+    *without.missing_words = 0;
+    assert_true(field_rules_difference(&info->fields[3].rules, &without) >= 0);
+    dataset_close(&dataset);
+}
+
+/* ---- libffm ---- */
+
+static void test_libffm(void **state)
+{
+    (void)state;
+    const char *input = test_write("f.ffm", "1 0:12:1 2:7:0.5 0:013:2\n-1 qid:3\n");
+    refused("format: libffm\n", &input, 1, "f.ffm:2: column qid: there is one, but the first row has none");
+    input = test_write("g.ffm", "1 0:12:1 2:7:0.5 0:013:2\n-1 1:user=4:1 2:18446744073709551615:1\n");
+    dataset_t *dataset = import("format: libffm\nfeature_limit: 0\n", &input, 1);
+    const dataset_info_t *info = dataset_info(dataset);
+    const dataset_block_t *b = first_block(dataset);
+    assert_int_equal(info->multi, 3);
+    assert_string_equal(info->fields[2].name, "f2");
+    static const uint32_t at[] = {0, 2, 2, 3, 3, 4, 5};
+    assert_memory_equal(b->multi_at, at, sizeof at);
+    const uint64_t keys[] = {text_key("12"), text_key("13"), text_key("7"), text_key("user=4"),
+                             text_key("18446744073709551615")};
+    assert_memory_equal(b->multi_key, keys, sizeof keys);
+    static const float weights[] = {1, 2, 0.5f, 1, 1};
+    assert_memory_equal(b->multi_weight, weights, sizeof weights);
+    dataset_close(&dataset);
+    refused("format: libffm\n", &input, 1,
+            "g.ffm:2: column features: a feature is ID:VALUE with a decimal id, value seen "
+            "\"1:user=4:1\"");
+    refused("format: libffm\nfields: 2\nfeature_limit: 0\n", &input, 1,
+            "g.ffm:1: column features: a feature of field 2, and the fields are 0 to 1 (see fields in the schema)");
+    input = test_write("h.ffm", "1 12:1\n");
+    refused("format: libffm\n", &input, 1, "h.ffm:1: column features: a feature is ID:VALUE, value seen \"12:1\"");
+    input = test_write("i.ffm", "1 x:12:1\n");
+    refused("format: libffm\n", &input, 1, "a feature is FIELD:ID:VALUE, and a field is a number from 0 to 4095");
+}
+
+/* More rows than are held back: fields are those of the first 8,192 rows, and a new one later is named. */
+static void test_libffm_of_many_rows(void **state)
+{
+    (void)state;
+    char *text = mem_alloc(1 << 20, 1);
+    int at = 0;
+    for (int r = 0; r < 9000; r++)
+        at += sprintf(text + at, "%d 0:%d:1 %d:1:1\n", r % 2, r, r % 5);
+    const char *input = test_write("many.ffm", text);
+    dataset_t *dataset = import("format: libffm\n", &input, 1);
+    assert_int_equal(dataset_info(dataset)->rows, 9000);
+    assert_int_equal(dataset_info(dataset)->multi, 5);
+    assert_int_equal(dataset_info(dataset)->fields[0].values, 9000 + 1800);
+    dataset_close(&dataset);
+    strcpy(text + at, "1 5:1:1\n");
+    input = test_write("late.ffm", text);
+    refused("format: libffm\n", &input, 1, "late.ffm:9001: column features: a feature of field 5, and the fields are 0 to 4");
+    mem_free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parts_are_one), cmocka_unit_test(test_files_that_do_not_fit),
+        cmocka_unit_test(test_label_rules),   cmocka_unit_test(test_words_for_nothing),
+        cmocka_unit_test(test_libffm),        cmocka_unit_test(test_libffm_of_many_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
