@@ -35,8 +35,8 @@
 
 enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
 
-#define CHUNK 65536 /* f32 of a tree-sum piece: 256 KiB fills tcp's pipe, and its sum stays in the second-level cache */
-#define WINDOW 4
+#define CHUNK 15360 /* f32 of a tree-sum piece: 60 KiB leave at once; from 64 on tcp asks the receiver first, one delay more */
+#define WINDOW 16   /* pieces: fill tcp's pipe */
 #define SHARE_PIECE (1 << 24) /* f32 handed on at once: 64 MiB, far below what MPI counts */
 #define SPIN_NS 20000
 #define SLEEP_NS_MIN 20000
@@ -534,7 +534,7 @@ typedef struct slice_sum {
     float *tree;     /* [tree_levels][SLICE] */
 } slice_sum_t;
 
-#define SLICE 16384 /* f32 of one member's slice of a round, at most */
+#define SLICE CHUNK /* f32 of one member's slice of a round, at most */
 
 /* Slice of a member in a round of `count` values. */
 static int64_t slice_first(const slice_sum_t *s, int64_t count, int member)
