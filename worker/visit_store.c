@@ -102,7 +102,7 @@ static status_t begin_pass(visit_store_t *s, int64_t epoch, visit_pass_t *pass)
     first = first < plan->first_step ? plan->first_step : first;
     end = end > s->end_step ? s->end_step : end;
     ASSERT(first < end);
-    const int64_t budget = s->cache_bytes / 4, step_bytes = s->step_rows * (int64_t)s->row_bytes;
+    const int64_t budget = s->cache_bytes / 4 / dataset_readers(s->dataset), step_bytes = s->step_rows * (int64_t)s->row_bytes;
     const int64_t bucket_steps = budget > step_bytes ? budget / step_bytes : 1;
     const int64_t buckets = (end - first + bucket_steps - 1) / bucket_steps;
     size_t buffer = (size_t)(budget / buckets);

@@ -1,12 +1,14 @@
 /* visit_store.h - the examples of a training in the order of visits, where the dataset is larger than data.cache_mb.
  *
- * A shuffled step of B examples touches up to B blocks of 8,192, so that without a cache for all of them nearly every example
- * costs a block decoded. Instead the dataset is passed over once per epoch as it is stored, and the worker's examples are
- * written to a scratch file in buckets of consecutive steps (common/data/bucket_file.h); training reads these one after the
- * other. The pass of an epoch goes on while the one before is trained. Which examples a step has does not change.
+ * A shuffled step of B examples touches up to B blocks of 8,192, so that without a cache for all of them nearly every
+ * example costs a block decoded. Instead the dataset is passed over once per epoch as it is stored, and the worker's
+ * examples are written to a scratch file in buckets of consecutive steps (common/data/bucket_file.h); training reads these
+ * one after the other. The pass of an epoch goes on while the one before is trained. Which examples a step has does not
+ * change.
  *
- * Memory: half of data.cache_mb, the other half is left to decoded blocks. Disk: the worker's examples of an epoch as they are
- * decoded; those of the next one take the place of what has been read. Belongs to the thread of the loader. */
+ * Memory: half of data.cache_mb over the workers that share it, the other half is left to decoded blocks. Disk: the
+ * worker's examples of an epoch as they are decoded; those of the next one take the place of what has been read. Belongs to
+ * the thread of the loader. */
 #ifndef SMELTER_VISIT_STORE_H
 #define SMELTER_VISIT_STORE_H
 

@@ -47,7 +47,12 @@ static status_t open_dataset(worker_t *w)
     dataset_close(&w->run.dataset);
     mem_free(w->dataset_path);
     w->dataset_path = mem_strdup(path);
-    return dataset_open(path, w->run.config->data.cache_mb << 20, &w->run.dataset);
+    TRY(dataset_open(path, w->run.config->data.cache_mb << 20, &w->run.dataset));
+    int readers;
+    const int file = cluster_host_file(w->run.cluster, run_first_rank(&w->run), w->o.workers, &readers);
+    if (file >= 0) /* not alone here */
+        dataset_share(w->run.dataset, file, readers);
+    return ST_OK;
 }
 
 static status_t worker_on_config(worker_t *w, const net_message_t *message)

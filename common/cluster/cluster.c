@@ -399,6 +399,22 @@ const char *cluster_host_of(const cluster_t *cluster, int rank)
     return cluster->hosts[rank];
 }
 
+int cluster_host_file(cluster_t *cluster, int first, int n, int *ranks)
+{
+    int owner = -1;
+    *ranks = 0;
+    for (int r = first; r < first + n; r++) {
+        if (strcmp(cluster->hosts[r], cluster_host(cluster)) != 0)
+            continue;
+        owner = owner < 0 ? r : owner;
+        ++*ranks;
+    }
+    ASSERT(owner >= 0);
+    const host_card_t *card = &cluster->cards[owner];
+    const bool is_reached = *ranks > 1 && host_memory_reach(cluster->memory, (host_group_t){owner, 1, 0}, card);
+    return is_reached ? host_memory_file(card) : -1;
+}
+
 void cluster_set_poll(cluster_t *cluster, status_t (*poll)(void *context), void *context)
 {
     cluster->poll = poll;

@@ -44,6 +44,11 @@ int cluster_size(const cluster_t *cluster);
 const char *cluster_host(const cluster_t *cluster); /* host name of this rank */
 const char *cluster_host_of(const cluster_t *cluster, int rank);
 
+/* cluster_host_file - a file in memory for those of the ranks first .. first + n - 1 that are on this host, of which this
+ * one is one: a descriptor, **owned** by the caller, and in *ranks how many they are. The file is empty at first, has no
+ * name, and is gone with the last of them. -1 where they cannot share one, or this rank is alone here. */
+WARN_UNUSED int cluster_host_file(cluster_t *cluster, int first, int n, int *ranks);
+
 /* cluster_set_poll - what a rank does besides while it waits inside a collective call: poll(context) is called between two
  * looks, and anything but ST_OK ends the wait with it. The wait's own deadline is doubled then: a rank that polls sends
  * heartbeats and hears the coordinator, who sees more and speaks first. NULL: nothing besides. */

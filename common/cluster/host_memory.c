@@ -59,6 +59,7 @@ typedef struct segment {
 struct host_memory {
     int ranks;
     segment_t own;
+    int file;                         /* the second one; -1: there is none */
     segment_t *others;                /* [ranks] by rank; its own, too, as others see it */
     int64_t buffers_at, buffer_bytes; /* of the two buffers in use, in the own segment */
     int turn;                         /* which of them was used last */
@@ -109,6 +110,11 @@ host_memory_t *host_memory_create(int ranks)
     memory->ranks = ranks;
     memory->own = own;
     memory->own.head->mark = mark;
+    memory->file = memfd_create("smelter-shared", MFD_CLOEXEC);
+    if (memory->file >= 0 && fchmod(memory->file, 0600) != 0) {
+        close(memory->file);
+        memory->file = -1;
+    }
     memory->own.head->bytes = bytes;
     memory->others = MEM_ARRAY(segment_t, ranks);
     for (int r = 0; r < ranks; r++)
@@ -126,6 +132,8 @@ void host_memory_destroy(host_memory_t **out)
     for (int r = 0; r < memory->ranks; r++)
         unmap(&memory->others[r]);
     unmap(&memory->own);
+    if (memory->file >= 0)
+        close(memory->file);
     mem_free(memory->others);
     mem_free(memory->at);
     mem_free(memory->tree);
@@ -137,7 +145,19 @@ host_card_t host_memory_card(const host_memory_t *memory)
 {
     if (!memory)
         return (host_card_t){0};
-    return (host_card_t){memory->own.head->mark, getpid(), memory->own.descriptor};
+    return (host_card_t){memory->own.head->mark, getpid(), memory->own.descriptor, memory->file};
+}
+
+static int open_of(const host_card_t *card, int descriptor)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", card->pid, descriptor);
+    return open(path, O_RDWR | O_CLOEXEC);
+}
+
+int host_memory_file(const host_card_t *card)
+{
+    return card->file < 0 ? -1 : open_of(card, card->file);
 }
 
 static bool reach(host_memory_t *memory, int rank, const host_card_t *card)
@@ -145,9 +165,7 @@ static bool reach(host_memory_t *memory, int rank, const host_card_t *card)
     segment_t *segment = &memory->others[rank];
     if (segment->head)
         return true;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", card->pid, card->descriptor);
-    segment->descriptor = open(path, O_RDWR | O_CLOEXEC);
+    segment->descriptor = open_of(card, card->descriptor);
     if (segment->descriptor >= 0 && map(segment, head_bytes(memory->ranks)) && segment->head->mark == card->mark)
         return true;
     unmap(segment);

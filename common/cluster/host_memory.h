@@ -26,6 +26,7 @@ typedef struct host_memory host_memory_t;
 typedef struct host_card {
     uint64_t mark; /* the segment has the same: it is no other process's */
     int32_t pid, descriptor;
+    int32_t file; /* descriptor of a second file, for which this module has no use */
 } host_card_t;
 
 /* Ranks first .. first + n - 1, of which this one is number `me`. */
@@ -42,6 +43,10 @@ host_card_t host_memory_card(const host_memory_t *memory); /* memory may be NULL
 /* host_memory_reach - true where all ranks of the group can be read; cards [n] of them. Some may not, in containers for
  * example, or none, where memory is NULL. A rank that was reached before costs nothing. */
 WARN_UNUSED bool host_memory_reach(host_memory_t *memory, host_group_t group, const host_card_t *cards);
+
+/* host_memory_file - the second file of a rank that was reached, empty until somebody writes it: a descriptor of one's own, or
+ * -1. */
+WARN_UNUSED int host_memory_file(const host_card_t *card);
 
 /* host_memory_publish - parts [p][count] of n vectors; then the rank has come to the next meeting. ST_SYSTEM: no memory
  * left. */

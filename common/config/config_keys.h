@@ -137,7 +137,7 @@
     X(WORD(ORDER), order, "full", 0, 0, IDENTITY, "order in which examples are visited") \
     X(INT, order_seed, "1", 0, 9007199254740991, IDENTITY, "seed of the shuffle; replica r adds r where experiment.vary has order") \
     X(INT, window, "65536", 1, 1099511627776, IDENTITY, "examples in a shuffle window (data.order: window)") \
-    X(INT, cache_mb, "1024", 1, 1048576, FREE, "decoded blocks that a worker keeps in memory, MiB") \
+    X(INT, cache_mb, "1024", 1, 1048576, FREE, "decoded blocks that the workers of a host keep in memory and share, MiB for all of them together") \
     X(TEXT, scratch, "", 0, 0, FREE, "folder where a worker puts the examples of a shuffled dataset larger than data.cache_mb in the order of visits, relative to this file; empty: TMPDIR, or /var/tmp")
 
 #define CONFIG_SYNTH(X) \

@@ -406,8 +406,35 @@ static bool columns_expand(const block_shape_t *shape, const block_columns_t *co
     return good && expand_multi(shape, rows, columns->multi, slab);
 }
 
-bool block_decode(const block_shape_t *shape, const void *raw, size_t bytes, int64_t first, const dataset_field_t *numeric,
-                  dataset_block_t **out, size_t *decoded_bytes)
+static dataset_block_t block_of(const slab_t *slab, int64_t first, int32_t rows)
+{
+    return (dataset_block_t){.first = first,
+                             .rows = rows,
+                             .label = slab->label,
+                             .group = slab->group,
+                             .time = slab->time,
+                             .numeric = slab->numeric,
+                             .single = slab->single,
+                             .multi_at = slab->multi_at,
+                             .multi_key = slab->multi_key,
+                             .multi_weight = slab->multi_weight};
+}
+
+dataset_block_t block_view(const block_shape_t *shape, int64_t first, int32_t rows, uint64_t values, void *base)
+{
+    slab_t slab;
+    slab_layout(shape, (size_t)rows, values, base, &slab);
+    return block_of(&slab, first, rows);
+}
+
+size_t block_bytes(const block_shape_t *shape, int32_t rows, uint64_t values)
+{
+    slab_t slab;
+    return slab_layout(shape, (size_t)rows, values, NULL, &slab);
+}
+
+bool block_decode_into(const block_shape_t *shape, const void *raw, size_t bytes, int64_t first, const dataset_field_t *numeric,
+                       block_room_fn *room, void *context, dataset_block_t **out, size_t *decoded_bytes, uint64_t *values)
 {
     record_reader_t in = {.at = raw, .bytes = bytes};
     int64_t stored_first;
@@ -418,25 +445,30 @@ bool block_decode(const block_shape_t *shape, const void *raw, size_t bytes, int
     bool good = columns_take(shape, &in, (size_t)rows, &columns);
     if (good) {
         slab_t slab;
+        *values = columns.values;
         *decoded_bytes = slab_layout(shape, columns.rows, columns.values, NULL, &slab);
-        uint8_t *base = mem_alloc(*decoded_bytes, 1);
+        uint8_t *given = room(context, *decoded_bytes), *base = given ? given : mem_alloc(*decoded_bytes, 1);
         slab_layout(shape, columns.rows, columns.values, base, &slab);
         good = columns_expand(shape, &columns, numeric, &slab);
-        *slab.block = (dataset_block_t){.first = first,
-                                        .rows = rows,
-                                        .label = slab.label,
-                                        .group = slab.group,
-                                        .time = slab.time,
-                                        .numeric = slab.numeric,
-                                        .single = slab.single,
-                                        .multi_at = slab.multi_at,
-                                        .multi_key = slab.multi_key,
-                                        .multi_weight = slab.multi_weight};
+        *slab.block = block_of(&slab, first, rows);
         if (good)
             *out = slab.block;
-        else
+        else if (!given)
             mem_free(base);
     }
     columns_fini(&columns);
     return good;
+}
+
+static void *no_room(void *context, size_t bytes)
+{
+    (void)context, (void)bytes;
+    return NULL;
+}
+
+bool block_decode(const block_shape_t *shape, const void *raw, size_t bytes, int64_t first, const dataset_field_t *numeric,
+                  dataset_block_t **out, size_t *decoded_bytes)
+{
+    uint64_t values;
+    return block_decode_into(shape, raw, bytes, first, numeric, no_room, NULL, out, decoded_bytes, &values);
 }

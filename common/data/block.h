@@ -35,6 +35,19 @@ void block_encode(block_encoder_t *encoder, const block_shape_t *shape, const da
 WARN_UNUSED bool block_decode(const block_shape_t *shape, const void *raw, size_t bytes, int64_t first,
                               const dataset_field_t *numeric, dataset_block_t **out, size_t *decoded_bytes);
 
+/* block_decode_into - as block_decode, but into what room(context, bytes) gives, unless that is NULL; *values gets the
+ * number of values of multi-valued fields.
+ * block_view - the same block as another process sees it, with its bytes at `base`, from the number of rows and those
+ * values. */
+typedef void *block_room_fn(void *context, size_t bytes);
+WARN_UNUSED bool block_decode_into(const block_shape_t *shape, const void *raw, size_t bytes, int64_t first,
+                                   const dataset_field_t *numeric, block_room_fn *room, void *context, dataset_block_t **out,
+                                   size_t *decoded_bytes, uint64_t *values);
+dataset_block_t block_view(const block_shape_t *shape, int64_t first, int32_t rows, uint64_t values, void *base);
+
+/* block_bytes - of a decoded block. */
+size_t block_bytes(const block_shape_t *shape, int32_t rows, uint64_t values);
+
 /* block_numeric - the stored column of a numeric field (NaN: missing), borrowed from raw; NULL where there is none. */
 const float *block_numeric(const block_shape_t *shape, const void *raw, size_t bytes, int field, int32_t *rows);
 

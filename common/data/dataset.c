@@ -1,4 +1,6 @@
-/* The reader: decoded blocks in a cache that evicts the least recently used.
+/* The reader: decoded blocks in a cache that evicts the least recently used, which may share them with the other readers of its
+ * host (shared_blocks.h). Then there is one bound for all: whoever loads a block while they hold more gives up as much of what
+ * it has not used for longest. That frees a block once its last holder has done so.
  *
  * All blocks but the last hold BLOCK_ROWS rows, so a position names its block by a shift, and the cache is an array indexed
  * by block number: a hit costs one load, and moves the block to the front of the list once per fetch, not once per example. */
@@ -11,11 +13,16 @@
 #include "common/base/hash.h"
 #include "common/data/dataset_file.h"
 #include "common/data/dataset_meta.h"
+#include "common/data/shared_blocks.h"
 #include "common/data/stored_record.h"
 #include "common/files/file.h"
 
+#define SHARED_VALUES_MOST 4 /* blocks with more values of multi-valued fields than so many times the mean are not shared */
+
 typedef struct cached {
-    dataset_block_t *block; /* **owned**, one allocation */
+    dataset_block_t *block; /* **owned**, one allocation; or in shared memory */
+    dataset_block_t view;   /* of a block that another reader has decoded; `block` points here */
+    bool is_shared;
     size_t bytes;
     int64_t number, fetch; /* fetch: the last dataset_fetch that used it */
     struct cached *newer, *older;
@@ -30,9 +37,12 @@ struct dataset {
     block_shape_t shape;
     cached_t **at; /* [blocks] or NULL where not decoded */
     cached_t *newest, *oldest;
-    int64_t cache_bytes, cached_bytes, fetch;
-    double *own_scaling; /* [numeric][2] mean and scale as stored */
-    int64_t *positions;  /* training split, then evaluation split; NULL where the training split is a prefix */
+    int64_t cache_bytes, cached_bytes, fetch; /* cached: without what is shared */
+    shared_blocks_t *shared;                  /* or NULL */
+    int readers;                              /* that share */
+    uint64_t meaning;                         /* of numeric values: their means and scales */
+    double *own_scaling;                      /* [numeric][2] mean and scale as stored */
+    int64_t *positions; /* training split, then evaluation split; NULL where the training split is a prefix */
     record_t raw;
 };
 
@@ -73,8 +83,12 @@ static void evict(dataset_t *dataset, cached_t *c)
 {
     unlink_cached(dataset, c);
     dataset->at[c->number] = NULL;
-    dataset->cached_bytes -= (int64_t)c->bytes;
-    mem_free(c->block);
+    if (c->is_shared) {
+        shared_blocks_give(dataset->shared, c->number);
+    } else {
+        dataset->cached_bytes -= (int64_t)c->bytes;
+        mem_free(c->block);
+    }
     mem_free(c);
 }
 
@@ -82,8 +96,13 @@ static void evict(dataset_t *dataset, cached_t *c)
  * needs another block. */
 static void make_room(dataset_t *dataset)
 {
-    while (dataset->cached_bytes > dataset->cache_bytes && dataset->oldest && dataset->oldest->fetch != dataset->fetch)
+    int64_t excess = dataset->cached_bytes - dataset->cache_bytes;
+    if (dataset->shared)
+        excess += shared_blocks_bytes(dataset->shared);
+    while (excess > 0 && dataset->oldest && dataset->oldest->fetch != dataset->fetch) {
+        excess -= (int64_t)dataset->oldest->bytes;
         evict(dataset, dataset->oldest);
+    }
 }
 
 void dataset_limit_cache(dataset_t *dataset, int64_t cache_bytes)
@@ -98,28 +117,93 @@ int64_t dataset_cache_bytes(const dataset_t *dataset)
     return dataset->cache_bytes;
 }
 
-static status_t load_block(dataset_t *dataset, int64_t number)
+static int32_t rows_of_block(const dataset_t *dataset, int64_t number)
+{
+    const int64_t left = dataset->meta.info.rows - number * BLOCK_ROWS;
+    return left < BLOCK_ROWS ? (int32_t)left : BLOCK_ROWS;
+}
+
+/* Where a block that this reader was to fill is decoded to, if it can be shared. */
+typedef struct filling {
+    shared_blocks_t *shared; /* NULL: it is the reader's own */
+    int64_t number;
+    bool has_room;
+} filling_t;
+
+static void *room_to_fill(void *context, size_t bytes)
+{
+    filling_t *filling = context;
+    void *room = filling->shared ? shared_blocks_room(filling->shared, filling->number, bytes) : NULL;
+    filling->has_room = room != NULL;
+    return room;
+}
+
+/* Read and decode a block; one in shared memory is not known to others yet. */
+static status_t decode_block(dataset_t *dataset, cached_t *c, filling_t *filling, uint64_t *values)
 {
     char key[DATASET_KEY_BYTES];
-    dataset_block_key(key, number);
+    dataset_block_key(key, c->number);
     TRY(dataset_file_get(dataset->file, key, &dataset->raw));
-    const int64_t first = number * BLOCK_ROWS, left = dataset->meta.info.rows - first;
-    cached_t *c = MEM_NEW(cached_t);
-    if (!block_decode(&dataset->shape, dataset->raw.at, dataset->raw.bytes, first, dataset->meta.fields, &c->block,
-                      &c->bytes) ||
-        c->block->rows != (left < BLOCK_ROWS ? left : BLOCK_ROWS)) {
+    const bool good = block_decode_into(&dataset->shape, dataset->raw.at, dataset->raw.bytes, c->number * BLOCK_ROWS,
+                                        dataset->meta.fields, room_to_fill, filling, &c->block, &c->bytes, values);
+    if (good && c->block->rows == rows_of_block(dataset, c->number))
+        return ST_OK;
+    if (!filling->has_room)
         mem_free(c->block);
-        mem_free(c);
-        return FAIL(ST_CORRUPT, "dataset %s: record %s does not fit the dataset's schema; import or generate it again",
-                    dataset->path, key);
+    return FAIL(ST_CORRUPT, "dataset %s: record %s does not fit the dataset's schema; import or generate it again",
+                dataset->path, key);
+}
+
+/* Get a block from the others, or make it. */
+static status_t get_block(dataset_t *dataset, cached_t *c)
+{
+    void *at = NULL;
+    uint64_t values = 0;
+    const shared_take_t take =
+        dataset->shared ? shared_blocks_take(dataset->shared, c->number, dataset->meaning, &at, &values) : SHARED_NONE;
+    if (take == SHARED_READY) {
+        const int32_t rows = rows_of_block(dataset, c->number);
+        c->view = block_view(&dataset->shape, c->number * BLOCK_ROWS, rows, values, at);
+        c->block = &c->view;
+        c->bytes = block_bytes(&dataset->shape, rows, values);
+        c->is_shared = true;
+        return ST_OK;
     }
+    filling_t filling = {take == SHARED_TO_FILL ? dataset->shared : NULL, c->number, false};
+    const status_t status = decode_block(dataset, c, &filling, &values);
+    c->is_shared = filling.has_room;
+    if (status == ST_OK && filling.has_room)
+        shared_blocks_filled(dataset->shared, c->number, dataset->meaning, values);
+    else if (filling.shared)
+        shared_blocks_give(dataset->shared, c->number);
+    return status;
+}
+
+static status_t load_block(dataset_t *dataset, int64_t number)
+{
+    cached_t *c = MEM_NEW(cached_t);
     c->number = number;
     c->fetch = dataset->fetch;
+    const status_t status = get_block(dataset, c);
+    if (status != ST_OK) {
+        mem_free(c);
+        return status;
+    }
     dataset->at[number] = c;
-    dataset->cached_bytes += (int64_t)c->bytes;
+    if (!c->is_shared)
+        dataset->cached_bytes += (int64_t)c->bytes;
     link_newest(dataset, c);
     make_room(dataset);
     return ST_OK;
+}
+
+static void set_meaning(dataset_t *dataset)
+{
+    dataset->meaning = 0;
+    for (int32_t f = 0; f < dataset->meta.info.numeric; f++) {
+        const double mean_scale[] = {dataset->meta.fields[f].mean, dataset->meta.fields[f].scale};
+        dataset->meaning = hash64(mean_scale, sizeof mean_scale, dataset->meaning);
+    }
 }
 
 void dataset_standardise(dataset_t *dataset, const double *mean_scale)
@@ -135,6 +219,25 @@ void dataset_standardise(dataset_t *dataset, const double *mean_scale)
     }
     while (differs && dataset->oldest)
         evict(dataset, dataset->oldest);
+    set_meaning(dataset);
+}
+
+void dataset_share(dataset_t *dataset, int descriptor, int readers)
+{
+    const dataset_info_t *info = &dataset->meta.info;
+    uint64_t values = 0;
+    for (int32_t m = info->numeric + info->single; m < info->numeric + info->single + info->multi; m++)
+        values += (uint64_t)info->fields[m].values;
+    ASSERT(!dataset->shared && !dataset->oldest);
+    const uint64_t most = SHARED_VALUES_MOST * (values / (uint64_t)info->rows + 1) * BLOCK_ROWS;
+    dataset->shared = shared_blocks_open(descriptor, info->content_hash, dataset_meta_blocks(&dataset->meta),
+                                         block_bytes(&dataset->shape, BLOCK_ROWS, info->multi ? most : 0));
+    dataset->readers = dataset->shared ? readers : 1;
+}
+
+int dataset_readers(const dataset_t *dataset)
+{
+    return dataset->readers;
 }
 
 status_t dataset_fetch(dataset_t *dataset, const int64_t *positions, int n, dataset_example_t *out)
@@ -204,6 +307,7 @@ void dataset_close(dataset_t **dataset)
         return;
     while (d->oldest)
         evict(d, d->oldest);
+    shared_blocks_close(&d->shared);
     dataset_file_close(&d->file);
     dataset_meta_fini(&d->meta);
     origin_fini(&d->origin);
@@ -267,6 +371,8 @@ status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
         dataset->own_scaling[2 * f] = dataset->meta.fields[f].mean;
         dataset->own_scaling[2 * f + 1] = dataset->meta.fields[f].scale;
     }
+    dataset->readers = 1;
+    set_meaning(dataset);
     dataset->at = MEM_ARRAY(cached_t *, dataset_meta_blocks(&dataset->meta));
     if (!dataset->meta.prefix_split)
         TRY_DONE(read_split(dataset));

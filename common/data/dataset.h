@@ -82,6 +82,13 @@ void dataset_standardise(dataset_t *dataset, const double *mean_scale);
 void dataset_limit_cache(dataset_t *dataset, int64_t cache_bytes);
 int64_t dataset_cache_bytes(const dataset_t *dataset);
 
+/* dataset_share - share decoded blocks with the other readers of this host, `readers` of them in all, in the file `descriptor`
+ * (shared_blocks.h), which is **taken over**. From then on the bound of the cache is one for all of them. Before the first
+ * fetch. Where it cannot be, the reader goes on alone.
+ * dataset_readers - how many share one bound. */
+void dataset_share(dataset_t *dataset, int descriptor, int readers);
+int dataset_readers(const dataset_t *dataset);
+
 /* dataset_origin, dataset_census - what the dataset was made of and what was counted; borrowed. Of kind ORIGIN_UNKNOWN, and not
  * is_recorded, for a dataset that was made before they were kept. */
 const origin_t *dataset_origin(const dataset_t *dataset);

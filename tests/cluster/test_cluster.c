@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,6 +138,31 @@ static void check_sum(cluster_t *c, int first, int n, int lanes, int64_t count)
         CHECK(all[r] == all[first]);
 }
 
+/* "a file in memory for those of the ranks .. that are on this host", one for each host, and none for a rank alone there */
+static void check_host_file(cluster_t *c)
+{
+    typedef struct file_id {
+        int64_t device, inode, ranks;
+    } file_id_t;
+    int ranks;
+    const int file = cluster_host_file(c, 0, cluster_size(c), &ranks);
+    struct stat st = {0};
+    CHECK(file < 0 || fstat(file, &st) == 0);
+    const file_id_t mine = {file < 0 ? -1 : (int64_t)st.st_dev, (int64_t)st.st_ino, ranks};
+    file_id_t *all = MEM_ARRAY(file_id_t, cluster_size(c));
+    CHECK(cluster_gather_all(c, &mine, sizeof mine, all) == ST_OK);
+    int here = 0;
+    for (int r = 0; r < cluster_size(c); r++) {
+        const bool is_here = strcmp(cluster_host_of(c, r), cluster_host(c)) == 0;
+        here += is_here;
+        CHECK(file < 0 || is_here == (all[r].device == mine.device && all[r].inode == mine.inode));
+    }
+    CHECK(ranks == here && (file >= 0) == (here > 1));
+    CHECK(cluster_meet(c) == ST_OK);
+    close(file);
+    mem_free(all);
+}
+
 /* "values := those of the group's member `owner`, on every member" */
 static void check_share(cluster_t *c, int first, int n, int64_t count)
 {
@@ -165,6 +191,8 @@ static void rank_sum(cluster_t *c)
     for (int i = 0; i < 37 * size; i++)
         CHECK(all[i] == 'a' + i / 37);
     mem_free(all);
+    CHECK(cluster_group(c, 0, size) == ST_OK);
+    check_host_file(c);
     /* Below, at and above a chunk, more chunks than the window has, and nothing. */
     static const int64_t counts[] = {0, 1, 1000, 30720, 30721, 500000};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -205,6 +206,45 @@ static void test_round_trips(void **state)
         build(&plans[i], path);
         verify(&plans[i], path, 1ll << 30);
         verify(&plans[i], path, 1); /* smaller than one block: every fetch evicts what the one before left */
+    }
+}
+
+/* "share decoded blocks with the other readers of this host"; who uses other means and scales has blocks of its own. */
+static void test_readers_share_blocks(void **state)
+{
+    (void)state;
+    static const plan_t plan = {30000, 3, 3, 2, true, true, true, false, true, true};
+    static const double other_scale[] = {1, 2, 3, 4, 5, 6};
+    const char *path = test_path("shared");
+    build(&plan, path);
+    for (int64_t cache_bytes = 1; cache_bytes < 1ll << 31; cache_bytes <<= 30) {
+        const int file = memfd_create("test", MFD_CLOEXEC);
+        dataset_t *reader[3];
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(dataset_open(path, cache_bytes, &reader[i]), ST_OK);
+            dataset_share(reader[i], dup(file), 3);
+            assert_int_equal(dataset_readers(reader[i]), 3);
+        }
+        dataset_standardise(reader[2], other_scale);
+        struct stat st;
+        int64_t most = 0;
+        for (int64_t n = 0; n < plan.rows; n++) {
+            const int i = (int)(n % 3);
+            const int64_t at = n % 2 ? (int64_t)rng_permute(3, (uint64_t)plan.rows, (uint64_t)n) : n;
+            dataset_example_t example;
+            assert_int_equal(dataset_fetch(reader[i], &at, 1, &example), ST_OK);
+            assert_true(is_same(&plan, dataset_info(reader[i]), &example, at));
+            assert_int_equal(fstat(file, &st), 0);
+            most = st.st_blocks > most ? st.st_blocks : most;
+            n += cache_bytes == 1 ? 97 : 0; /* which decodes a block each time */
+        }
+        const int64_t block = 8192 * (3 * 4 + 3 * 8 + 5 * 12 + 30);
+        assert_true(most * 512 > block && most * 512 < (cache_bytes == 1 ? 4 : 5) * block);
+        for (int i = 0; i < 3; i++)
+            dataset_close(&reader[i]);
+        assert_int_equal(fstat(file, &st), 0);
+        assert_true(st.st_blocks * 512 < block);
+        close(file);
     }
 }
 
@@ -601,6 +641,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_readers_share_blocks),
         cmocka_unit_test(test_compression_changes_no_content),
         cmocka_unit_test(test_field_statistics),
         cmocka_unit_test(test_rules_of_columns),
