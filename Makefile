@@ -14,7 +14,7 @@ OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c
 MARCH_OF = $(MARCH)
 # What most processors have: the sanitizers' build is of this, so that a portable build is tested, too.
 PORTABLE := $(if $(filter x86-64,$(OLDEST)),x86-64-v3,$(MARCH))
-PKGS     := ompi-c libzmq lmdb openblas yaml-0.1 jansson libxxhash libzstd zlib
+PKGS     := ompi-c libzmq lmdb openblas yaml-0.1 jansson libxxhash libzstd zlib snappy liblz4
 
 # -ffp-contract=off: the same expression gives the same bits in every build and on every vector width.
 CFLAGS_OWN = -std=gnu11 -D_GNU_SOURCE -g $(OPT) -march=$(MARCH_OF) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
@@ -23,7 +23,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isyste
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LDLIBS_OWN = $(PKG_LIBS) -lpthread -lm
 
-SOURCES  := $(filter-out launcher/main.c,$(wildcard common/*/*.c ps/*.c ps/*/*.c worker/*.c worker/*/*.c launcher/*.c launcher/*/*.c))
+SOURCES  := $(filter-out launcher/main.c launcher/job/guard/%,$(wildcard common/*/*.c ps/*.c ps/*/*.c worker/*.c worker/*/*.c launcher/*.c launcher/*/*.c launcher/*/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/sim/test_*.c tests/cluster/test_*.c)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
@@ -40,7 +40,7 @@ FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 FUZZ_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(FUZZ_SRC) tests/fuzz/harness_main.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_ENGINE ?=
 FUZZ_CC  ?= clang
-FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DTEXT_READER_BYTES=512 \
+FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DTEXT_READER_BYTES=512 -DPARQUET_READ_BYTES=256 \
             -Wno-unknown-warning-option -Wno-unknown-pragmas
 SECONDS  ?= 60
 FUZZ_WRAP:= -Wl,--wrap=file_read,--wrap=file_bytes,--wrap=file_exists

@@ -209,7 +209,8 @@ typedef enum pooling { POOLING_SUM, POOLING_MEAN } pooling_t;
     F(csv, FORMAT_CSV, COLUMNS, "comma-separated, quoted as RFC 4180 says") \
     F(tsv, FORMAT_TSV, COLUMNS, "tab-separated") \
     F(libsvm, FORMAT_LIBSVM, FEATURES, "LABEL ID:VALUE ..., also libfm") \
-    F(libffm, FORMAT_LIBFFM, FEATURES, "LABEL FIELD:ID:VALUE ..., a multi-valued field f0, f1 ... for each FIELD")
+    F(libffm, FORMAT_LIBFFM, FEATURES, "LABEL FIELD:ID:VALUE ..., a multi-valued field f0, f1 ... for each FIELD") \
+    F(parquet, FORMAT_PARQUET, COLUMNS, "Apache Parquet, which a file that begins with PAR1 is read as whatever is said here")
 #define TEXT_FORMAT_CONSTANT(word, constant, rows, meaning) constant,
 typedef enum text_format { TEXT_FORMATS(TEXT_FORMAT_CONSTANT) TEXT_FORMAT_COUNT } text_format_t;
 typedef enum text_rows { ROWS_OF_COLUMNS, ROWS_OF_FEATURES } text_rows_t;

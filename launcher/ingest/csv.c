@@ -24,7 +24,7 @@ static text_field_t *add_field(csv_t *csv, char *text, size_t bytes)
     if ((size_t)csv->count == csv->fields_capacity)
         MEM_GROW(csv->fields, csv->fields_capacity, (size_t)csv->count + 1);
     text_field_t *field = &csv->fields[csv->count++];
-    *field = (text_field_t){text, (int)bytes};
+    *field = (text_field_t){.text = text, .bytes = (int)bytes};
     text[bytes] = 0;
     return field;
 }

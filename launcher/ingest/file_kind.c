@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define TO_CSV "convert it to CSV first, for example with DuckDB or pandas"
+#define AS_FILE \
+    "Parquet is read from a file of its own, which is not compressed again and no pipe, for what is in it is said at its end"
 #define BY_PIPE(program) "give it through a pipe: " program " FILE | smelter import /dev/stdin"
 
 typedef struct magic {
@@ -21,8 +23,8 @@ typedef struct magic {
     }
 
 static const magic_t magics[] = {
-    MAGIC(0, "PAR1", "a Parquet file", TO_CSV),
-    MAGIC(0, "PARE", "an encrypted Parquet file", TO_CSV),
+    MAGIC(0, "PAR1", "a Parquet file", AS_FILE),
+    MAGIC(0, "PARE", "an encrypted Parquet file", "write it without encryption"),
     MAGIC(0, "ORC", "an ORC file", TO_CSV),
     MAGIC(0, "Obj\x01", "an Avro file", TO_CSV),
     MAGIC(0, "ARROW1", "an Arrow (Feather) file", TO_CSV),

@@ -115,6 +115,18 @@ void import_set_file(import_t *im, int file)
     im->input = strcmp(path, SOURCE_STDIN) == 0 ? "standard input" : path;
 }
 
+/* How the opened file is read; all files alike. */
+static status_t choose_format(import_t *im)
+{
+    const input_format_t *before = im->format;
+    TRY(input_format_of(im->reader, im->schema, &im->format));
+    if (im->has_format && im->format != before)
+        return FAIL(ST_INPUT, "%s: of format %s, and the files before it are of format %s; import each format on its own",
+                    im->input, im->format->name, before->name);
+    im->has_format = true;
+    return ST_OK;
+}
+
 /* A part without a byte is none; of an import of one file there must be something. */
 static status_t import_file(import_t *im, int file, feature_row_t *features)
 {
@@ -123,12 +135,12 @@ static status_t import_file(import_t *im, int file, feature_row_t *features)
     status_t status;
     import_set_file(im, file);
     TRY_DONE(text_reader_open(path, may_be_empty, &im->reader));
-    if (may_be_empty && text_reader_is_empty(im->reader))
+    if (may_be_empty && text_reader_is_empty(im->reader)) {
         log_warn("%s: the file is empty, and adds no row", im->input);
-    else if (im->format->features.parse)
-        TRY_DONE(import_features(im, features));
-    else
-        TRY_DONE(import_columns(im));
+    } else {
+        TRY_DONE(choose_format(im));
+        TRY_DONE(im->format->features.parse ? import_features(im, features) : import_columns(im));
+    }
     origin_file_t *read = &im->files[file];
     read->is_file = text_reader_fingerprint(im->reader, &read->print);
     read->path = read->is_file ? whole_path(path) : mem_strdup(im->input);

@@ -121,6 +121,34 @@ static status_t map_columns(import_t *im)
     return ST_OK;
 }
 
+/* Say to a format that wants to know it what columns are for; a column that is a number to one of two uses is one to both. */
+static status_t want_columns(const import_t *im, void *opened)
+{
+    const column_format_t *format = &im->format->columns;
+    const label_rule_t *rule = &im->label_reader.rule;
+    const bool is_number =
+        rule->kind == LABEL_PLAIN || rule->kind == LABEL_COMPARE || (rule->kind == LABEL_PAIR && rule->pair == PAIR_MINUS_PLUS);
+    const struct {
+        int at;
+        column_use_t use;
+    } roles[] = {{im->label, is_number ? COLUMN_AS_NUMBER : COLUMN_AS_TEXT},
+                 {im->group, COLUMN_AS_TEXT},
+                 {im->time, COLUMN_AS_TEXT},
+                 {im->split, COLUMN_AS_NUMBER}};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles && format->want; i++)
+        if (roles[i].at >= 0)
+            TRY(format->want(opened, roles[i].at, roles[i].use));
+    for (int f = 0; f < im->numeric + im->single + im->multi && format->want; f++) {
+        const schema_column_t *column = im->slots[f].column;
+        const bool counts = column->kind == COLUMN_NUMERIC || column->transform == TRANSFORM_LOG2_BUCKET;
+        TRY(format->want(opened, im->slots[f].at,
+                         column->kind == COLUMN_MULTI ? COLUMN_AS_MANY
+                         : counts                     ? COLUMN_AS_NUMBER
+                                                      : COLUMN_AS_TEXT));
+    }
+    return ST_OK;
+}
+
 /* ---- files ---- */
 
 static int find_name(char *const *names, int count, const char *name)
@@ -218,7 +246,7 @@ static void read_multi(import_t *im, const slot_t *slot, const text_field_t *fie
 {
     const char *separator = slot->column->separator;
     const char *text = field->text, *end = text + field->bytes;
-    const char mark = separator && *separator ? *separator : '|';
+    const char mark = field->is_list ? 0 : separator && *separator ? *separator : '|';
     *count = 0;
     while (text < end) {
         const char *stop = memchr(text, mark, (size_t)(end - text));
@@ -278,7 +306,7 @@ static const char *settle_time(import_t *im, time_form_t form)
 static text_field_t settled(const missing_words_t *missing, const text_field_t *field)
 {
     return missing->count > 0 && missing_words_has(missing, field->text, (size_t)field->bytes)
-               ? (text_field_t){field->text + field->bytes, 0}
+               ? (text_field_t){field->text + field->bytes, 0, false}
                : *field;
 }
 
@@ -414,6 +442,7 @@ static status_t read_rows(import_t *im, void **opened)
     TRY(format->open(im->reader, im->schema, opened, &im->names, &im->columns));
     TRY(check_header(im));
     TRY(map_columns(im));
+    TRY(want_columns(im, *opened));
     if (!im->writer)
         TRY(begin(im));
     text_row_t row;

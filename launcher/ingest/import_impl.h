@@ -32,6 +32,7 @@ typedef struct held_line {
 typedef struct import {
     const schema_t *schema;
     const input_format_t *format;
+    bool has_format;  /* the files so far are all of `format` */
     const char *path; /* of the dataset */
     bool compress, progress;
     dataset_writer_t *writer;

@@ -25,6 +25,7 @@
 typedef struct text_field {
     char *text; /* NUL-terminated, as it is meant: unquoted */
     int bytes;
+    bool is_list; /* of values that have a NUL behind each, whatever separator the schema says */
 } text_field_t;
 
 /* A row, borrowed until the next one. */
@@ -36,6 +37,9 @@ typedef struct text_row {
     int fault_field;   /* from 0; -1: none, but the row as a whole */
 } text_row_t;
 
+/* What is made of a column: of a boolean a number is 1 or 0, and a text true or false; only a multi column may be a list. */
+typedef enum column_use { COLUMN_AS_TEXT, COLUMN_AS_NUMBER, COLUMN_AS_MANY } column_use_t;
+
 typedef struct column_format {
     /* names: of the columns [count], borrowed until close. Without schema->header, and where the file does not name them, they
      * are c1, c2 ...  ST_INPUT where the file has no row or no proper head.  state is **owned**; close. */
@@ -43,6 +47,9 @@ typedef struct column_format {
     /* The next row, or *end. ST_INPUT where what follows cannot be told apart. */
     status_t (*next)(void *state, text_row_t *row, bool *end);
     void (*close)(void **state);
+    /* NULL, or to be called before the first row for each column whose fields are looked at; those of others are empty then.
+     * ST_INPUT where it cannot be read so. */
+    status_t (*want)(void *state, int column, column_use_t use);
 } column_format_t;
 
 /* ---- features ---- */
@@ -88,5 +95,9 @@ typedef struct input_format {
 TEXT_FORMATS(INPUT_FORMAT_EXTERN)
 
 const input_format_t *input_format_get(text_format_t format);
+
+/* input_format_of - the format by which an opened file is read: the schema's, but of a Parquet file, which is told by its first
+ * bytes, its own. ST_INPUT: the schema wants features, and Parquet has columns. */
+WARN_UNUSED status_t input_format_of(text_reader_t *reader, const schema_t *schema, const input_format_t **out);
 
 #endif

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "common/base/compress.h"
+#include "common/base/gzip.h"
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "launcher/ingest/file_kind.h"
@@ -36,9 +36,10 @@ struct text_reader {
     uint8_t *in;
     size_t in_next, in_end;
     bool in_done;
-    z_stream gzip;
-    bool gzip_ready, inside; /* inside a gzip member or zstd frame */
-    int64_t pieces;          /* members or frames that ended */
+    parquet_file_t *parquet; /* NULL of a text */
+    gunzip_t *gzip;
+    bool inside;    /* inside a gzip member or zstd frame */
+    int64_t pieces; /* members or frames that ended */
     unzstd_t *zstd;
     char *text;
     size_t text_capacity, text_next, text_end;
@@ -119,25 +120,12 @@ static status_t decode_gzip(text_reader_t *r, char *out, size_t capacity, size_t
         return ST_OK;
     if (!r->inside && r->pieces > 0 && r->in[r->in_next] != 0x1f)
         return trailing(r, "gzip", "gzip -dc");
-    if (!r->inside) { /* the next member of a file made of several */
-        if (inflateReset(&r->gzip) != Z_OK)
-            return damaged(r, "gzip", r->gzip.msg);
-        r->inside = true;
-    }
-    r->gzip.next_in = r->in + r->in_next;
-    r->gzip.avail_in = (uInt)(r->in_end - r->in_next);
-    r->gzip.next_out = (Bytef *)out;
-    r->gzip.avail_out = (uInt)(capacity < 1u << 30 ? capacity : 1u << 30);
-    const uInt room = r->gzip.avail_out;
-    const int code = inflate(&r->gzip, Z_NO_FLUSH);
-    r->in_next = r->in_end - r->gzip.avail_in;
-    *produced = room - r->gzip.avail_out;
-    if (code == Z_STREAM_END) {
-        r->inside = false;
-        r->pieces++;
-    } else if (code != Z_OK && code != Z_BUF_ERROR)
-        return damaged(r, "gzip", r->gzip.msg);
-    return ST_OK;
+    const gunzip_step_t step = gunzip_step(r->gzip, r->in + r->in_next, r->in_end - r->in_next, out, capacity);
+    r->in_next += step.consumed;
+    *produced = step.produced;
+    r->inside = step.inside;
+    r->pieces += !step.inside;
+    return step.why ? damaged(r, "gzip", step.why) : ST_OK;
 }
 
 static status_t decode_zstd(text_reader_t *r, char *out, size_t capacity, size_t *produced)
@@ -231,12 +219,10 @@ static status_t detect(text_reader_t *r)
         return FAIL(ST_INPUT, "%s: named .gz but not gzip data, or cut short", r->path);
     if (r->kind != TEXT_ZSTD && has_suffix(r->path, ".zst"))
         return FAIL(ST_INPUT, "%s: named .zst but not zstd data, or cut short", r->path);
-    if (r->kind == TEXT_GZIP) {
-        r->gzip_ready = inflateInit2(&r->gzip, 15 + 16) == Z_OK; /* 16: gzip format, with its checksum */
-        ASSERT(r->gzip_ready);
-    } else if (r->kind == TEXT_ZSTD) {
+    if (r->kind == TEXT_GZIP)
+        r->gzip = gunzip_create();
+    else if (r->kind == TEXT_ZSTD)
         r->zstd = unzstd_create();
-    }
     return ST_OK;
 }
 
@@ -247,8 +233,8 @@ void text_reader_close(text_reader_t **reader)
         return;
     if (r->fd >= 0)
         close(r->fd);
-    if (r->gzip_ready)
-        inflateEnd(&r->gzip);
+    parquet_file_close(&r->parquet);
+    gunzip_destroy(&r->gzip);
     unzstd_destroy(&r->zstd);
     hash_stream_destroy(&r->hash);
     mem_free(r->in);
@@ -279,6 +265,11 @@ status_t text_reader_open(const char *path, bool may_be_empty, text_reader_t **o
         TRY_DONE(FAIL(ST_INPUT, "standard input is a terminal; give a file, or write into smelter by a pipe"));
     r->is_file = fingerprint_stat(&st, &r->opened);
     r->file_bytes = r->opened.bytes;
+    if (r->is_file && parquet_file_is(path)) {
+        TRY_DONE(parquet_file_open(path, &r->parquet));
+        *out = r;
+        return ST_OK;
+    }
     TRY_DONE(detect(r));
     while (r->text_end < FILE_KIND_BYTES && !r->text_done)
         TRY_DONE(more_text(r));
@@ -353,6 +344,11 @@ bool text_reader_is_empty(const text_reader_t *reader)
     return reader->text_done && reader->text_next == reader->text_end;
 }
 
+parquet_file_t *text_reader_parquet(const text_reader_t *reader)
+{
+    return reader->parquet;
+}
+
 const char *text_reader_path(const text_reader_t *reader)
 {
     return reader->path;
@@ -367,6 +363,8 @@ bool text_reader_fingerprint(const text_reader_t *reader, fingerprint_t *out)
 {
     if (!reader->is_file)
         return false;
+    if (reader->parquet)
+        return parquet_file_fingerprint(reader->parquet, out) == ST_OK;
     *out = reader->opened;
     out->bytes = reader->read_bytes; /* more than there were, where the file grew meanwhile */
     hash_stream_value(reader->hash, &out->low, &out->high);
@@ -375,5 +373,7 @@ bool text_reader_fingerprint(const text_reader_t *reader, fingerprint_t *out)
 
 double text_reader_share(const text_reader_t *reader)
 {
+    if (reader->parquet && parquet_file_rows(reader->parquet) > 0)
+        return (double)parquet_file_row(reader->parquet) / (double)parquet_file_rows(reader->parquet);
     return reader->file_bytes > 0 ? (double)reader->read_bytes / (double)reader->file_bytes : 0.0;
 }

@@ -1,4 +1,4 @@
-/* text_reader.h - lines of a text file, plain, gzip or zstd (the only user of zlib.h).
+/* text_reader.h - lines of a text file, plain, gzip or zstd; or a Parquet file, which has no lines and is opened only.
  *
  * The compression is detected by the first bytes, not by the name; but a file that is named .gz or .zst has to be it. */
 #ifndef SMELTER_TEXT_READER_H
@@ -10,6 +10,7 @@
 
 #include "common/base/status.h"
 #include "common/files/fingerprint.h"
+#include "launcher/ingest/parquet/parquet_file.h"
 
 typedef struct text_reader text_reader_t;
 
@@ -25,6 +26,9 @@ WARN_UNUSED status_t text_reader_line(text_reader_t *reader, char **line, size_t
 
 /* text_reader_is_empty - of one that was just opened: there is no byte of text. */
 bool text_reader_is_empty(const text_reader_t *reader);
+/* text_reader_parquet - the Parquet file that was opened, borrowed; NULL of a text. */
+parquet_file_t *text_reader_parquet(const text_reader_t *reader);
+
 const char *text_reader_path(const text_reader_t *reader);
 /* text_reader_number - number of the line that was returned last, from 1. */
 int64_t text_reader_number(const text_reader_t *reader);

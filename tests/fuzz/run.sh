@@ -30,10 +30,11 @@ mkdir -p "$build/corpus" "$build/log"
 export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=0:detect_stack_use_after_return=0} UBSAN_OPTIONS=print_stacktrace=1
 limits=(-timeout=20 -rss_limit_mb=1024)
 
-# The most megabytes of one allocation. zstd reserves the window that a frame asks for, 2 GiB at most, and touches what it uses.
+# The most megabytes of one allocation. A row of a Parquet file has up to 256 MiB; zstd reserves the window that a frame asks for, 2 GiB at most, and touches what it uses.
 malloc_limit() {
     case $1 in
     text | import) echo 2304 ;;
+    parquet) echo 768 ;;
     *) echo 128 ;;
     esac
 }

@@ -169,7 +169,7 @@ static const struct {
     {"columns: []\n", ": no columns are given; list the inputs under columns:"},
     {"columns: a\n", ":1: columns: a list of columns is wanted, for example [user_id, {name: age, kind: numeric}]"},
     {"colums: [a]\n", ":1: colums: unknown key; did you mean columns?"},
-    {"format: xml\ncolumns: [a]\n", ":1: format: 'xml' is not known here; allowed: one of csv, tsv, libsvm, libffm"},
+    {"format: xml\ncolumns: [a]\n", ":1: format: 'xml' is not known here; allowed: one of csv, tsv, libsvm, libffm, parquet"},
     {"header: perhaps\ncolumns: [a]\n", ":1: header: 'perhaps' is given; allowed: true or false"},
     {"label: ''\ncolumns: [a]\n", ":1: label: empty; name the column that holds 0 or 1"},
     {"max_bad_rows: -1\ncolumns: [a]\n",

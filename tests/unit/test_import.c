@@ -406,7 +406,7 @@ static void test_files_of_other_kinds(void **state)
         size_t bytes;
         const char *message;
     } files[] = {
-        {"PAR1\x15\x04\x15", 7, "this is a Parquet file, and import reads text, plain, gzip or zstd; convert it to CSV first"},
+        {"PAR1\x15\x04\x15", 7, "kind: a Parquet file cut short: it has 7 bytes; fetch or write it again"},
         {"ORC\x0a\x03", 5, "this is an ORC file"},
         {"Obj\x01\x04", 5, "this is an Avro file"},
         {"\xfd"

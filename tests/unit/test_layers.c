@@ -34,7 +34,8 @@ static const struct arrow {
     {"ps/", {"ps/table/", "ps/checkpoint/", "common/"}},
     {"worker/network/", {"common/"}},
     {"worker/", {"worker/network/", "common/"}},
-    {"launcher/ingest/", {"common/"}},
+    {"launcher/ingest/parquet/", {"common/"}},
+    {"launcher/ingest/", {"launcher/ingest/parquet/", "common/"}},
     {"launcher/metrics/", {"common/"}},
     {"launcher/ranks/", {"common/"}},
     {"launcher/run/", {"launcher/metrics/", "launcher/ranks/", "ps/", "common/"}},
@@ -51,11 +52,17 @@ static const struct arrow {
 static const struct foreign {
     const char *header, *user;
 } foreign[] = {
-    {"mpi.h", "common/cluster/cluster.c"},   {"zmq.h", "common/net/zeromq.h"},
-    {"cblas.h", "common/kernels/gemm.c"},    {"yaml.h", "common/config/yaml_tree.c"},
-    {"jansson.h", "common/files/jsondoc.c"}, {"xxhash.h", "common/base/hash.c"},
-    {"zstd.h", "common/base/compress.c"},    {"zlib.h", "launcher/ingest/text_reader.c"},
+    {"mpi.h", "common/cluster/cluster.c"},
+    {"zmq.h", "common/net/zeromq.h"},
+    {"cblas.h", "common/kernels/gemm.c"},
+    {"yaml.h", "common/config/yaml_tree.c"},
+    {"jansson.h", "common/files/jsondoc.c"},
+    {"xxhash.h", "common/base/hash.c"},
+    {"zstd.h", "common/base/compress.c"},
+    {"zlib.h", "common/base/gzip.c"},
     {"lmdb.h", "common/files/lmdb_env.h"},
+    {"lz4.h", "launcher/ingest/parquet/parquet_codec.c"},
+    {"snappy-c.h", "launcher/ingest/parquet/parquet_codec.c"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
