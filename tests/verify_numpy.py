@@ -215,18 +215,48 @@ class Activation:
 
 
 class Optimizer:
-    """Steps on a matrix of rows [rows, n]; a row is what an accumulator of adagrad_row is for."""
+    """Steps on a matrix of rows [rows, n]; a row is what an accumulator of adagrad_row, or a count of adam, is for."""
 
-    def __init__(self, config, rate=None):
-        self.kind, self.initial = config["optimizer"], config["initial_accumulator"]
+    def __init__(self, config, rate=None, penalised=True):
+        self.c, self.kind, self.initial = config, config["optimizer"], config["initial_accumulator"]
         self.rate, self.epsilon = config["learning_rate"] if rate is None else rate, config["epsilon"]
+        self.b1, self.b2, self.mu = (float(np.float32(config[key])) for key in ("beta1", "beta2", "momentum"))
+        self.l1, self.l2 = (config[key] if penalised else 0.0 for key in ("ftrl_l1", "ftrl_l2"))
 
     def start(self, w):
+        """The state, [rows] of one array."""
+        if self.kind == "ftrl":  # z times the rate, and the accumulator
+            q = np.full(w.shape, self.initial, float)
+            return np.stack([-w * (self.c["ftrl_beta"] + np.sqrt(q)), q], axis=1)
+        if self.kind == "adam":
+            return np.zeros((len(w), 3, w.shape[1]))
+        if self.kind == "momentum":
+            return np.zeros(w.shape)
         return np.full((len(w), 1) if self.kind == "adagrad_row" else w.shape, self.initial, float)
 
     def step(self, w, s, g):
         if self.kind == "sgd":  # (22)
             w -= self.rate * g
+            return
+        if self.kind == "momentum":  # (22a)
+            s[:] = self.mu * s + g
+            w -= self.rate * (g + self.mu * s if self.c["nesterov"] else s)
+            return
+        if self.kind == "adam":  # (22b), t in each place of the third row
+            s[:, 0] = self.b1 * s[:, 0] + (1.0 - self.b1) * g
+            s[:, 1] = self.b2 * s[:, 1] + (1.0 - self.b2) * g * g
+            s[:, 2] += 1.0
+            m, v = s[:, 0] / (1.0 - self.b1**s[:, 2]), s[:, 1] / (1.0 - self.b2**s[:, 2])
+            denominator = np.sqrt(v) + self.epsilon
+            w -= np.where(denominator > 0.0, self.rate * m / np.where(denominator > 0.0, denominator, 1.0), 0.0)
+            return
+        if self.kind == "ftrl":  # (22c)
+            before = np.sqrt(s[:, 1])
+            s[:, 1] += g * g
+            root = np.sqrt(s[:, 1])
+            s[:, 0] += self.rate * g - (root - before) * w
+            above = np.maximum(np.abs(s[:, 0]) - self.rate * self.l1, 0.0)
+            w[:] = -np.sign(s[:, 0]) * above / (self.c["ftrl_beta"] + root + self.rate * self.l2)
             return
         s += (g * g).mean(axis=1, keepdims=True) if self.kind == "adagrad_row" else g * g  # (21), (20)
         denominator = np.sqrt(s) + self.epsilon
@@ -257,17 +287,21 @@ class Network:
         for b in document["blocks"]:
             self.values[b["name"]] = flat[b["first"]:b["first"] + b["rows"] * b["width"]].reshape(b["rows"], b["width"]).copy()
         self.layers = len(self.m["hidden"]) + 1
-        dense = config["dense"]
-        self.optimizer, self.linear_optimizer = Optimizer(dense), Optimizer(config["linear"])
-        self.set_optimizer = Optimizer(dense, self.m["gsmelu_learning_rate"])
+        dense, linear = config["dense"], config["linear"]
+        self.optimizers = {  # of weights, and of biases and the like
+            "dense": (Optimizer(dense), Optimizer(dense, penalised=dense["penalise_biases"])),
+            "linear": (Optimizer(linear), Optimizer(linear, penalised=dense["penalise_biases"])),
+        }
+        self.set_optimizer = Optimizer(dense, self.m["gsmelu_learning_rate"], False)
         self.state = {name: self.optimizer_of(name).start(w) for name, w in self.values.items()}
         self.sets = [name for name in self.values if name.startswith("block ")]
         self.found = [name for name in self.values if name.startswith("beta ")]
         self.activation = [self.activation_of(layer) for layer in range(self.layers)]
 
     def optimizer_of(self, name):
-        return self.set_optimizer if name.startswith("block ") else self.linear_optimizer if name.startswith("linear ") \
-            else self.optimizer
+        if name.startswith("block "):
+            return self.set_optimizer
+        return self.optimizers["linear" if name.startswith("linear ") else "dense"][not name.endswith(" weights")]
 
     def forward(self, a0):
         self.a0, self.x = a0, a0[:, a0.shape[1] - self.numbers:]

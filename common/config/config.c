@@ -274,6 +274,7 @@ static status_t add_variant(const yaml_t *base, const yaml_t *entry, experiment_
     int errors = yaml_merge(merged, variant);
     errors += check_common(variant);
     TRY_DONE(resolve(merged, true, &config));
+    errors += config_unused_settings(merged);
     if (errors) {
         status = ST_INPUT;
         goto done;
@@ -455,6 +456,8 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
     variants = layout_take_list(tree, "variants");
     TRY_DONE(sweep_expand(&variants));
     TRY_DONE(resolve(tree, true, &experiment->base));
+    if (!variants->first) /* else what is trained are they */
+        errors += config_unused_settings(tree);
     /* Where the base does not decode, its errors would be those of every variant once more. */
     TRY_DONE(add_variants(tree, variants, experiment));
     TRY_DONE(errors ? ST_INPUT : ST_OK);
@@ -510,7 +513,9 @@ done:
     return status;
 }
 
-#define OPTIMIZER_SETTING(kind, name, ...) .name = (float)section->name,
+#define SETTING_NUM(value) (float)(value)
+#define SETTING_BOOL(value) (value)
+#define OPTIMIZER_SETTING(kind, name, ...) .name = SETTING_##kind(section->name),
 
 optimizer_settings_t config_embedding_optimizer(const config_t *config)
 {

@@ -283,3 +283,49 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
                        config->data.input));
     return add_activations(config, out, add_methods(config, out, add_parts(config, out, add_cluster(config, out, n))));
 }
+
+static bool knows(const char *optimizer, const char *key)
+{
+    char *wanted = mem_printf("%s ", key);
+    bool found = false;
+    for (int i = 0; i < OPTIMIZER_COUNT; i++)
+        found |= strcmp(optimizer_get(i)->name, optimizer) == 0 && strstr(optimizer_get(i)->knows, wanted);
+    mem_free(wanted);
+    return found;
+}
+
+/* Was one said before the other: in an earlier layer, or for all variants and the other for one? */
+static bool is_said_before(const yaml_t *one, const yaml_t *other)
+{
+    return one->layer != other->layer ? one->layer < other->layer : !one->scope && other->scope;
+}
+
+/* Is a setting what it is where nobody says anything, as all are in the config.yaml of a run? */
+static bool is_usual(const char *text, const char *usual)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    return strcmp(text, usual) == 0 || (end > text && !*end && value == strtod(usual, NULL));
+}
+
+int config_unused_settings(const yaml_t *tree)
+{
+#define SETTING_KEY(kind, name, initial, ...) {#name, initial},
+    static const char *const keys[][2] = {CONFIG_OPTIMIZER(SETTING_KEY)};
+    int errors = 0;
+    for (const yaml_t *section = tree->first; section; section = section->next) {
+        const yaml_t *optimizer = section->kind == YAML_MAP ? yaml_child(section, "optimizer") : NULL;
+        for (size_t i = 0; optimizer && i < sizeof keys / sizeof *keys; i++) {
+            const char *key = keys[i][0];
+            const yaml_t *setting = yaml_child(section, key);
+            const bool is_old = strcmp(key, "initial_accumulator") == 0 || strcmp(key, "epsilon") == 0;
+            if (is_old || is_said_before(setting, optimizer) || is_usual(setting->text, keys[i][1]) ||
+                knows(optimizer->text, key))
+                continue;
+            yaml_fail(setting, "optimizer %s does not know this setting; leave it out, or choose another %s.optimizer",
+                      optimizer->text, section->key);
+            errors++;
+        }
+    }
+    return errors;
+}

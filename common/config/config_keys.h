@@ -201,8 +201,15 @@
 
 /* What every optimizer may take, in the sections embedding, dense and linear, beside its learning rate (optimizer_settings_t). */
 #define CONFIG_OPTIMIZER(X) \
-    X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "AdaGrad's accumulator at the start") \
-    X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "AdaGrad's epsilon, added to the square root")
+    X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "adagrad, adagrad_row, ftrl: the accumulator of squares at the start") \
+    X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "adagrad, adagrad_row, adam: epsilon, added to the square root") \
+    X(NUM, momentum, "0.9", 0, 0.999999, TUNABLE, "momentum: the share of a step that goes on in the next one") \
+    X(BOOL, nesterov, "false", 0, 0, TUNABLE, "momentum: Nesterov's, which looks a step ahead") \
+    X(NUM, beta1, "0.9", 0, 0.999999, TUNABLE, "adam: decay of the mean of gradients") \
+    X(NUM, beta2, "0.999", 0, 0.999999, TUNABLE, "adam: decay of the mean of their squares") \
+    X(NUM, ftrl_beta, "1", 0, 1000000, TUNABLE, "ftrl: added to the square root of the accumulator") \
+    X(NUM, ftrl_l1, "0", 0, 1000000, TUNABLE, "ftrl: weight of the sum of |w|; what stays small is exactly 0") \
+    X(NUM, ftrl_l2, "0", 0, 1000000, TUNABLE, "ftrl: weight of half the sum of w^2")
 
 #define CONFIG_EMBEDDING(X) \
     X(INT, dim, "8", 1, 4096, IDENTITY, "D, width of every embedding row") \
@@ -216,7 +223,8 @@
 #define CONFIG_DENSE(X) \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of the dense parameters, run identically on every worker") \
     X(NUM, learning_rate, "0.02", 0, 1000000, TUNABLE, "learning rate of the dense parameters") \
-    CONFIG_OPTIMIZER(X)
+    CONFIG_OPTIMIZER(X) \
+    X(BOOL, penalise_biases, "false", 0, 0, TUNABLE, "what pulls weights to 0 (ftrl_l1, ftrl_l2) does so with biases, gains and shifts, too")
 
 #define CONFIG_LINEAR(X) \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of first-order weights; those of categorical values lie in the embedding rows, on the servers") \

@@ -57,9 +57,10 @@ shards() {
 }
 
 ensemble() {
-    train "$T/e1" model.components=3
-    train "$T/e2" model.components=3 cluster.workers=4 cluster.servers=3
-    train "$T/e3" model.components=3 cluster.workers=2 cluster.servers=2 cluster.shards_per_server=2
+    local settings=(model.components=3 embedding.optimizer=adam dense.optimizer=momentum)
+    train "$T/e1" "${settings[@]}"
+    train "$T/e2" "${settings[@]}" cluster.workers=4 cluster.servers=3
+    train "$T/e3" "${settings[@]}" cluster.workers=2 cluster.servers=2 cluster.shards_per_server=2
     expect "4 workers, 3 servers differ" [ "$(digest_of "$T/e1")" = "$(digest_of "$T/e2")" ]
     expect "2 workers, 2 servers of 2 shards differ" [ "$(digest_of "$T/e1")" = "$(digest_of "$T/e3")" ]
     expect "3 components are 1" [ "$(digest_of "$T/e1")" != "$DEPTH_1" ]

@@ -28,15 +28,17 @@ kill_and_resume() {
 groups() {
     # Both shares have 1600 examples: 62 steps. A period of 20 is rounded up to a multiple of 7.
     local form=(model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=7 objective.weight=0.5
-        checkpoint.every_steps=20)
+        checkpoint.every_steps=20 embedding.optimizer=adam dense.optimizer=adam)
     kill_and_resume groups 42 "cluster.workers=4 cluster.servers=1" train.pipeline_depth=3 "${form[@]}"
 }
 schedules() {
     kill_and_resume schedules 60 "cluster.workers=1 cluster.servers=3" model.components=3 objective.kind=codistill objective.burn_in=0.3 \
-        objective.ramp=0.4 train.noise_seed=5 data.order=window model.weight_norm=2 model.activation=gsmelu
+        objective.ramp=0.4 train.noise_seed=5 data.order=window model.weight_norm=2 model.activation=gsmelu \
+        embedding.optimizer=momentum dense.optimizer=momentum dense.nesterov=true
 }
 widths() { # the second checkpoint comes before the widths are found, the third after
-    kill_and_resume widths 60 "cluster.workers=4 cluster.servers=1" model.activation=smelu model.beta_spread=1.5 model.beta_warmup=70
+    kill_and_resume widths 60 "cluster.workers=4 cluster.servers=1" model.activation=smelu model.beta_spread=1.5 model.beta_warmup=70 \
+        embedding.optimizer=ftrl embedding.ftrl_l1=0.0001 dense.optimizer=ftrl
     run "$T/log" "$SMELTER" inspect "$T/widths"
     expect "no width was found" [ "$(grep -cE '^ +0 +(inputs|hidden [0-9]) +[0-9.]+ ' "$T/log")" -ge 2 ]
     expect "a width is the first one" [ "$(grep -cE '^ +0 +(inputs|hidden [0-9]) +1 ' "$T/log")" = 0 ]

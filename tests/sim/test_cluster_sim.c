@@ -371,10 +371,10 @@ static const char *const variants[] = {
     "train.pipeline_depth=0 model.components=2 model.layer_norm=affine embedding.optimizer=adagrad_row dense.optimizer=sgd",
     "train.lanes=1 train.batch=50 data.order=window data.window=16 train.last_batch=drop",
     "train.max_steps=1 train.pipeline_depth=2",
-    "train.batch=256 train.lanes=16 model.weight_norm=1.5 embedding.optimizer=sgd",
+    "train.batch=256 train.lanes=16 model.weight_norm=1.5 embedding.optimizer=ftrl dense.optimizer=adam",
     "model.parts=[linear] linear.optimizer=sgd embedding.optimizer=adagrad_row",
     "model.parts=[linear,mlp] model.components=2 embedding.optimizer=adagrad_row train.pipeline_depth=1",
-    "model.parts=[linear,mlp] linear.optimizer=sgd",
+    "model.parts=[linear,mlp] linear.optimizer=ftrl dense.optimizer=momentum",
     "train.batch=256 train.lanes=16 dense.optimizer=sgd embedding.optimizer=sgd train.last_batch=own",
 };
 

@@ -694,6 +694,42 @@ static void test_hash(void **state)
     experiment_destroy(&base);
 }
 
+/* A setting that the optimizer does not know is refused where it stands, unless it was said for another optimizer, or says
+ * nothing new. */
+static void test_settings_of_another_optimizer(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "dense: {momentum: 0.5}\n",
+        "dense: {momentum: 0.5}\nvariants: [{name: a}, {name: b, dense: {optimizer: momentum}}]\n",
+        "embedding: {optimizer: adam}\nvariants: [{name: a, embedding: {ftrl_l1: 1}}]\n",
+        "embedding: {optimizer: adam, nesterov: true}\n",
+    };
+    static const char *const said[] = {
+        "FILE:1: dense.momentum: optimizer adagrad does not know this setting; leave it out, or choose another dense.optimizer",
+        "FILE:1: dense.momentum: optimizer adagrad does not know this setting; leave it out, or choose another "
+        "dense.optimizer",
+        "FILE:2: variants.a.embedding.ftrl_l1: optimizer adam does not know this setting; leave it out, or choose another "
+        "embedding.optimizer",
+        "FILE:1: embedding.nesterov: optimizer adam does not know this setting; leave it out, or choose another "
+        "embedding.optimizer",
+    };
+    static const char *const right[] = {
+        "dense: {momentum: 0.90, nesterov: false, optimizer: sgd}\n",
+        "dense: {epsilon: 0.5, initial_accumulator: 3, optimizer: sgd}\n",
+        "dense: {optimizer: momentum, momentum: 0.5}\nvariants: [{name: a, dense: {optimizer: sgd}}]\n",
+        "dense: {momentum: 0.5}\nvariants: [{name: a, dense: {optimizer: momentum}}]\n",
+        "embedding: {optimizer: adam, beta1: 0.5, beta2: 0.5, epsilon: 1}\ndense: {optimizer: ftrl, ftrl_l1: 1, ftrl_beta: "
+        "0}\n",
+    };
+    for (int i = 0; i < LEN(wrong); i++)
+        assert_refused(wrong[i], NULL, 0, said[i]);
+    for (int i = 0; i < LEN(right); i++) {
+        experiment_t *e = load_ok(right[i], NULL, 0);
+        experiment_destroy(&e);
+    }
+}
+
 static void test_replicas(void **state)
 {
     (void)state;
@@ -982,6 +1018,7 @@ int main(void)
         cmocka_unit_test(test_the_old_meaning_of_paths_is_told),
         cmocka_unit_test(test_text_loads_back),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_settings_of_another_optimizer),
         cmocka_unit_test(test_replicas),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_deep_nesting),

@@ -77,6 +77,12 @@ part_block_t *part_plan_add(part_plan_t *plan, int64_t rows, int64_t width, cons
     return block;
 }
 
+void part_block_unpenalised(part_block_t *block, const config_t *config)
+{
+    if (!config->dense.penalise_biases || block->of_activation)
+        block->settings.ftrl_l1 = block->settings.ftrl_l2 = 0.0f;
+}
+
 void part_fill(const part_setup_t *setup, float *values, int64_t n, float scale, uint64_t stream, int index)
 {
     const uint32_t place[2] = {(uint32_t)setup->component, (uint32_t)index};

@@ -46,6 +46,10 @@ part_block_t *PRINTF_LIKE(4, 5) part_plan_add(part_plan_t *plan, int64_t rows, i
 void part_plan_use_dense(part_plan_t *plan, const config_t *config);
 void part_plan_use_linear(part_plan_t *plan, const config_t *config);
 
+/* part_block_unpenalised - a block of biases, gains or shifts, or of numbers of an activation: nothing pulls it to 0, unless
+ * dense.penalise_biases says so of the former. */
+void part_block_unpenalised(part_block_t *block, const config_t *config);
+
 /* What a part is made of. values: its parameters, inside the network's; all 0 before create. */
 typedef struct part_setup {
     const config_t *config;

@@ -14,7 +14,7 @@ typedef struct linear_part {
 static void linear_plan(part_plan_t *plan, const config_t *config, input_shape_t input)
 {
     part_plan_use_linear(plan, config);
-    part_plan_add(plan, 1, 1, "linear bias");
+    part_block_unpenalised(part_plan_add(plan, 1, 1, "linear bias"), config);
     if (input.numeric)
         part_plan_add(plan, 1, input.numeric, "linear weights")->place.of_inputs = true;
     plan->products += input.numeric + input.fields;

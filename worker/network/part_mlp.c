@@ -75,6 +75,14 @@ typedef struct mlp {
 
 /* ---- creation -------------------------------------------------------------------------------------------------------- */
 
+/* A bias, gain or shift; returns its offset. */
+static int64_t add_shifts(part_plan_t *plan, const config_t *config, int layer, int width, const char *word)
+{
+    part_block_t *block = part_plan_add(plan, 1, width, "layer %d %s", layer, word);
+    part_block_unpenalised(block, config);
+    return block->place.values;
+}
+
 /* The blocks in order; their offsets, counted from the plan's start, go into layers where that is not NULL. Normalising weights
  * adds none. */
 static void lay_out(part_plan_t *plan, const config_t *config, int inputs, layer_t *layers)
@@ -86,6 +94,7 @@ static void lay_out(part_plan_t *plan, const config_t *config, int inputs, layer
         part_block_t *block = part_plan_add(plan, GSMELU_NUMBERS, sets[i].units, "block %d", i);
         block->settings.learning_rate = (float)config->model.gsmelu_learning_rate;
         block->of_activation = true;
+        part_block_unpenalised(block, config);
     }
     for (int i = 0; i <= hidden; i++) {
         const int layer = i < hidden ? i + 1 : 0;
@@ -99,10 +108,10 @@ static void lay_out(part_plan_t *plan, const config_t *config, int inputs, layer
         part_block_t *weights = part_plan_add(plan, layer.out, layer.in, "layer %d weights", l + 1);
         weights->place.of_inputs = l == 0;
         layer.weights = weights->place.values;
-        layer.bias = part_plan_add(plan, 1, layer.out, "layer %d bias", l + 1)->place.values;
+        layer.bias = add_shifts(plan, config, l + 1, layer.out, "bias");
         if (l < hidden && config->model.layer_norm == LAYER_NORM_AFFINE) {
-            layer.gain = part_plan_add(plan, 1, layer.out, "layer %d gain", l + 1)->place.values;
-            layer.shift = part_plan_add(plan, 1, layer.out, "layer %d shift", l + 1)->place.values;
+            layer.gain = add_shifts(plan, config, l + 1, layer.out, "gain");
+            layer.shift = add_shifts(plan, config, l + 1, layer.out, "shift");
         }
         plan->products += (int64_t)layer.out * layer.in;
         in = layer.out;
