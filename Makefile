@@ -10,7 +10,7 @@ SAN      ?=
 OPT      ?= -O3
 # What runs before smelter has looked whether the processor has what MARCH uses is built for the oldest (common/process/instructions.h).
 OLDEST   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),x86-64,$(MARCH))
-OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c common/base/log.c common/base/printable.c
+OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c common/base/log.c common/base/printable.c common/base/terminal.c
 MARCH_OF = $(MARCH)
 # What most processors have: the sanitizers' build is of this, so that a portable build is tested, too.
 PORTABLE := $(if $(filter x86-64,$(OLDEST)),x86-64-v3,$(MARCH))
@@ -48,10 +48,28 @@ SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup setup-check demo check test bench scale sim faults fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
+.PHONY: all install install-only help setup setup-check demo check test bench scale sim faults fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
         build-unit-tests build-fuzzers
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
+
+# Where things go: make install PREFIX=$$HOME/.local, or DESTDIR=/tmp/package for who makes a package.
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+INTO     := $(DESTDIR)$(PREFIX)
+
+install: all ## install the program, its manual page and the completion of shells below PREFIX=/usr/local, with DESTDIR in front
+	@$(MAKE) --no-print-directory install-only
+
+install-only: # of what is built
+	@install -d "$(INTO)/bin" "$(INTO)/share/man/man1" "$(INTO)/share/bash-completion/completions" \
+	    "$(INTO)/share/zsh/site-functions" "$(INTO)/share/fish/vendor_completions.d"
+	@install -m 0755 $(BUILD)/smelter "$(INTO)/bin/smelter"
+	@umask 022; $(BUILD)/smelter man >"$(INTO)/share/man/man1/smelter.1"
+	@umask 022; $(BUILD)/smelter completion bash >"$(INTO)/share/bash-completion/completions/smelter"
+	@umask 022; $(BUILD)/smelter completion zsh >"$(INTO)/share/zsh/site-functions/_smelter"
+	@umask 022; $(BUILD)/smelter completion fish >"$(INTO)/share/fish/vendor_completions.d/smelter.fish"
+	@echo "installed below $(INTO)"
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14

@@ -79,8 +79,9 @@ static const command_t commands[] = {
      command_import},
     {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set mode ",
      "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},
-    {"checkpoint", "ACTION DIR", "list the checkpoints of a run, show one in full, or verify that they are whole", " json ",
-     "ACTION is list, show or verify; DIR is a run, an experiment, or one checkpoint's folder. verify computes every checksum "
+    {"checkpoint", "list|show|verify DIR", "list the checkpoints of a run, show one in full, or verify that they are whole",
+     " json ",
+     "DIR is a run, an experiment, or one checkpoint's folder. verify computes every checksum "
      "again and\n"
      "names what is damaged.",
      command_checkpoint},
@@ -106,6 +107,11 @@ static const command_t commands[] = {
      command_diff},
     {"config-reference", "FILE", "write docs/CONFIG.md, the reference of all configuration keys", " mode ", "",
      command_config_reference},
+    {"man", "", "print the manual page", " ", "To read it: smelter man | man -l -. make install puts it where man finds it.",
+     command_man},
+    {"completion", "bash|zsh|fish", "print what a shell completes a command line with", " ",
+     "For this session of bash: source <(smelter completion bash). make install puts all three where the shells find them.",
+     command_completion},
     {"version", "", "show version, commit and matrix kernels", " ", "", command_version},
 };
 

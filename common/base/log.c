@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/printable.h"
+#include "common/base/terminal.h"
 
 static log_level_t threshold = LOG_INFO;
 static char role_name[96] = "smelter";
@@ -86,7 +87,15 @@ void log_vwrite(log_level_t level, const char *format, va_list args)
                           level == LOG_INFO ? "" : level_names[level], level == LOG_INFO ? "" : ": ", text);
     if (length >= (int)sizeof line)
         length = (int)sizeof line - 1;
-    ssize_t written = write(STDERR_FILENO, line, (size_t)length);
+    ssize_t written;
+    if (terminal_is_own(STDERR_FILENO)) {
+        char shown[2 * sizeof line];
+        const size_t bytes = terminal_log_line(shown, sizeof shown, line, (size_t)length, terminal_width(STDERR_FILENO),
+                                               terminal_has_colour(STDERR_FILENO));
+        written = write(STDERR_FILENO, shown, bytes);
+    } else {
+        written = write(STDERR_FILENO, line, (size_t)length);
+    }
     (void)written; /* there is nowhere left to report a failing standard error */
 }
 

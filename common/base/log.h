@@ -33,7 +33,8 @@ void log_set_sink(log_sink_fn *sink, void *context);
  * every rank knows by SMELTER_PROGRESS (launcher/metrics/progress.h), so that nothing of it is left; else nothing. */
 const char *log_line_start(void);
 
-/* log_write - one line; a trailing newline is not wanted. What a terminal would act on is escaped (printable.h). Any thread. */
+/* log_write - one line; a trailing newline is not wanted. On a terminal it is broken between words where it is too wide
+ * (terminal.h). What a terminal would act on is escaped (printable.h). Any thread. */
 void log_write(log_level_t level, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_vwrite(log_level_t level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
+#include "common/base/terminal.h"
 
 #define MOST_UNIT 4 /* bytes of a character in UTF-8, and of \xNN */
 
@@ -95,6 +96,8 @@ typedef struct stream {
     int fd;
     unsigned char held[MOST_UNIT]; /* a character that has begun */
     size_t held_bytes;
+    char *line; /* on a terminal: the line that has begun; **owned** */
+    size_t line_bytes, line_capacity;
 } stream_t;
 
 static int first_error; /* of any stream: there is one, in place of stdout */
@@ -143,6 +146,40 @@ static size_t escape_piece(stream_t *stream, const unsigned char *text, size_t b
     return at;
 }
 
+#define LINE_MOST 16384 /* what is longer is no text for a person */
+
+/* A line without its newline, folded where it is prose: a program may be handed what begins like JSON. */
+static bool write_line(const stream_t *stream, const char *line, size_t bytes, int width)
+{
+    char rows[2 * LINE_MOST];
+    size_t first = 0;
+    while (first < bytes && line[first] == ' ')
+        first++;
+    if (first == bytes || strchr("{}[]\"", line[first]))
+        return write_all(stream->fd, line, bytes);
+    return write_all(stream->fd, rows, terminal_fold(rows, sizeof rows, line, bytes, width, -1));
+}
+
+/* Whole lines go out, each folded; the last one waits for its end. */
+static bool write_folded(stream_t *stream, const char *text, size_t bytes, int width)
+{
+    bool good = true;
+    MEM_GROW(stream->line, stream->line_capacity, stream->line_bytes + bytes);
+    memcpy(stream->line + stream->line_bytes, text, bytes);
+    stream->line_bytes += bytes;
+    char *line = stream->line, *end = line + stream->line_bytes;
+    for (char *newline; good && (newline = memchr(line, '\n', (size_t)(end - line))); line = newline + 1) {
+        if (newline - line > LINE_MOST)
+            good = write_all(stream->fd, line, (size_t)(newline - line));
+        else
+            good = write_line(stream, line, (size_t)(newline - line), width);
+        good = good && write_all(stream->fd, "\n", 1);
+    }
+    stream->line_bytes = (size_t)(end - line);
+    memmove(stream->line, line, stream->line_bytes);
+    return good;
+}
+
 static ssize_t stream_write(void *cookie, const char *data, size_t bytes)
 {
     stream_t *stream = cookie;
@@ -152,7 +189,9 @@ static ssize_t stream_write(void *cookie, const char *data, size_t bytes)
     memcpy(text, stream->held, held);
     memcpy(text + held, data, bytes);
     stream->held_bytes = 0;
-    const bool good = write_all(stream->fd, out, escape_piece(stream, text, all, out));
+    const size_t escaped = escape_piece(stream, text, all, out);
+    const int width = terminal_is_own(stream->fd) ? terminal_width(stream->fd) : 0;
+    const bool good = width ? write_folded(stream, out, escaped, width) : write_all(stream->fd, out, escaped);
     mem_free(out);
     mem_free(text);
     return good ? (ssize_t)bytes : 0;
@@ -163,7 +202,8 @@ static int stream_close(void *cookie)
     stream_t *stream = cookie;
     char out[MOST_UNIT * MOST_UNIT + 1];
     const size_t n = printable_put(out, sizeof out, (const char *)stream->held, stream->held_bytes);
-    const bool good = write_all(stream->fd, out, n);
+    const bool good = write_all(stream->fd, stream->line, stream->line_bytes) && write_all(stream->fd, out, n);
+    mem_free(stream->line);
     mem_free(stream);
     return good ? 0 : EOF;
 }

@@ -19,7 +19,8 @@ char *printable_copy(const char *text);
 
 /* printable_stream - a stream that writes to the descriptor what it is given, as it may be shown; line ends and tabs stay. It
  * takes the place of stdout, so that no command can forget it. A character may be written in pieces. Buffered by line on a
- * terminal. fclose destroys it; the descriptor stays open. */
+ * terminal, where lines that are too wide are broken between words (terminal.h), but for JSON. fclose destroys it; the
+ * descriptor stays open. */
 FILE *printable_stream(int fd);
 
 /* printable_stream_error - errno of the first write of such a stream that failed, or 0. */

@@ -69,3 +69,42 @@ char *text_command(const char *const *word, size_t n)
     free(text);
     return command;
 }
+
+/* edit_distance - insertions, deletions, replacements and swaps of neighbours that turn a into b (optimal string alignment);
+ * words longer than the rows are no misspellings of keys. */
+static int edit_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 48 };
+    int n = (int)strlen(a), m = (int)strlen(b), rows[3][LONGEST + 1];
+    if (n > LONGEST || m > LONGEST)
+        return LONGEST;
+    for (int j = 0; j <= m; j++)
+        rows[0][j] = j;
+    for (int i = 1; i <= n; i++) {
+        int *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int best = up[j - 1] + (a[i - 1] != b[j - 1]);
+            best = up[j] + 1 < best ? up[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best)
+                best = up2[j - 2] + 1;
+            row[j] = best;
+        }
+    }
+    return rows[n % 3][m];
+}
+
+const char *text_nearest(const char *text, const char *const *words, int n)
+{
+    const char *nearest = NULL;
+    int length = (int)strlen(text), least = length < 4 ? 2 : 1 + (length + 2) / 3; /* one edit more than is forgiven */
+    for (int i = 0; i < n; i++) {
+        int distance = edit_distance(text, words[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = words[i];
+        }
+    }
+    return nearest;
+}

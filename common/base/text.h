@@ -1,5 +1,5 @@
-/* text.h - numbers as a person reads them, in a buffer that is the caller's and is what is returned; command lines. Any
- * thread. */
+/* text.h - numbers as a person reads them, in a buffer that is the caller's and is what is returned; command lines; what a
+ * misspelt word means. Any thread. */
 #ifndef SMELTER_TEXT_H
 #define SMELTER_TEXT_H
 
@@ -16,5 +16,8 @@ const char *text_duration(double seconds, char text[TEXT_BYTES]);
 
 /* text_command - n words as one line that a shell reads back as these words; **owned**, mem_free. */
 char *text_command(const char *const *word, size_t n);
+
+/* text_nearest - the word that `text` is most likely a misspelling of, or NULL where none of words[n] is near. */
+const char *text_nearest(const char *text, const char *const *words, int n);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/text.h"
 #include "common/config/config.h"
 
 static const word_t bool_words[] = {{"true", 1, ""}, {"false", 0, ""}, {"yes", 1, ""},
@@ -48,7 +49,7 @@ static status_t fail_word(const yaml_t *at, const field_t *field, const char *al
     const char **words = MEM_ARRAY(const char *, field->words_count);
     for (int i = 0; i < field->words_count; i++)
         words[i] = field->words[i].word;
-    const char *near = yaml_nearest(at->text, words, field->words_count);
+    const char *near = text_nearest(at->text, words, field->words_count);
     mem_free(words);
     return yaml_fail(at, "'%s' is not known here%s%s%s; allowed: %s", at->text, near ? " (did you mean " : "", near ? near : "",
                      near ? "?)" : "", allowed);

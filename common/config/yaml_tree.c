@@ -8,6 +8,7 @@
 #include <yaml.h>
 
 #include "common/base/memory.h"
+#include "common/base/text.h"
 
 #define DEPTH_MAX 32 /* a configuration nests 4 deep; the bound keeps hostile input off the stack */
 
@@ -193,45 +194,6 @@ status_t yaml_fail(const yaml_t *at, const char *format, ...)
     return status;
 }
 
-/* edit_distance - insertions, deletions, replacements and swaps of neighbours that turn a into b (optimal string alignment);
- * words longer than the rows are no misspellings of keys. */
-static int edit_distance(const char *a, const char *b)
-{
-    enum { LONGEST = 48 };
-    int n = (int)strlen(a), m = (int)strlen(b), rows[3][LONGEST + 1];
-    if (n > LONGEST || m > LONGEST)
-        return LONGEST;
-    for (int j = 0; j <= m; j++)
-        rows[0][j] = j;
-    for (int i = 1; i <= n; i++) {
-        int *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int best = up[j - 1] + (a[i - 1] != b[j - 1]);
-            best = up[j] + 1 < best ? up[j] + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best)
-                best = up2[j - 2] + 1;
-            row[j] = best;
-        }
-    }
-    return rows[n % 3][m];
-}
-
-const char *yaml_nearest(const char *text, const char *const *words, int n)
-{
-    const char *nearest = NULL;
-    int length = (int)strlen(text), least = length < 4 ? 2 : 1 + (length + 2) / 3; /* one edit more than is forgiven */
-    for (int i = 0; i < n; i++) {
-        int distance = edit_distance(text, words[i]);
-        if (distance < least) {
-            least = distance;
-            nearest = words[i];
-        }
-    }
-    return nearest;
-}
-
 /* ---- merging ----------------------------------------------------------------------------------------------------- */
 
 /* fail_unknown - name the key that is meant, or the section where a key of this name lives, or else all keys known here. */
@@ -254,7 +216,7 @@ static void fail_unknown(const yaml_t *base, const yaml_t *over)
     for (const yaml_t *section = root->first; section && !elsewhere; section = section->next)
         elsewhere = yaml_child(section, over->key);
 
-    const char *near = yaml_nearest(over->key, keys, n);
+    const char *near = text_nearest(over->key, keys, n);
     if (near) {
         yaml_fail(over, "unknown key; did you mean %s%s%s?", above, dot, near);
     } else if (elsewhere) {

@@ -72,7 +72,4 @@ char *yaml_path(const yaml_t *tree);
 /* yaml_fail - log "FILE:LINE: path: message" and yield ST_INPUT. Where the node is the root, the path is left out. */
 status_t yaml_fail(const yaml_t *at, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* yaml_nearest - the word that `text` is most likely a misspelling of, or NULL where none of words[n] is near. */
-const char *yaml_nearest(const char *text, const char *const *words, int n);
-
 #endif

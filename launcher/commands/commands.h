@@ -21,6 +21,8 @@ WARN_UNUSED status_t command_digest(const options_t *options);
 WARN_UNUSED status_t command_diff(const options_t *options);
 WARN_UNUSED status_t command_version(const options_t *options);
 WARN_UNUSED status_t command_config_reference(const options_t *options);
+WARN_UNUSED status_t command_man(const options_t *options);
+WARN_UNUSED status_t command_completion(const options_t *options);
 
 /* prepare_data - make the datasets of an experiment that do not exist yet: import data.input, or generate synth.rows. One that
  * exists and is not what the configuration asks for (stale.h) is made again with --reimport, and an error without.

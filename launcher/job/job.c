@@ -13,6 +13,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/terminal.h"
 #include "common/cluster/cluster.h"
 #include "common/cluster/launch.h"
 #include "common/cluster/mpi_sockets.h"
@@ -146,6 +147,7 @@ status_t job_start(char *const argv[], const experiment_t *experiment)
     TRY(progress_create(STDERR_FILENO, &progress));
     setenv("SMELTER_PROGRESS", progress_mode(progress), 1);
     progress_destroy(&progress);
+    terminal_tell_children();
     setenv("OMPI_MCA_oob_tcp_keepalive_time", "10",
            0); /* mpirun and its daemons notice a host that is cut off 20 s later, not 480 */
     setenv("OMPI_MCA_oob_tcp_keepalive_intvl", "2", 0);

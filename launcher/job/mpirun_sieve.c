@@ -15,7 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/terminal.h"
 #include "common/cluster/launch.h"
 
 #define LINE_BYTES 4096  /* a longer line is passed in pieces */
@@ -68,6 +70,25 @@ static bool is_own_line(const char *line, size_t n)
     return true;
 }
 
+/* clear_bytes - what wipes the live line in front of a line of a rank; 0 where nothing does. */
+static size_t clear_bytes(const char *line, size_t n)
+{
+    const size_t length = strlen(LOG_CLEAR_LINE);
+    return n > length && memcmp(line, LOG_CLEAR_LINE, length) == 0 ? length : 0;
+}
+
+/* pass_log_line - a whole line of a rank, as the terminal can show it where there is one. */
+static void pass_log_line(const char *line, size_t n)
+{
+    const int width = terminal_width(STDERR_FILENO);
+    const bool colour = terminal_has_colour(STDERR_FILENO);
+    char shown[4 * LINE_BYTES];
+    if ((width || colour) && line[n - 1] == '\n')
+        pass(shown, terminal_log_line(shown, sizeof shown, line, n, width, colour));
+    else
+        pass(line, n);
+}
+
 static bool is_rule(const char *line, size_t n)
 {
     while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
@@ -113,6 +134,7 @@ static void close_block(mpirun_sieve_t *sieve)
 {
     sieve->block[sieve->block_bytes] = 0;
     if (!parse_death(sieve->block, sieve->death)) {
+        pass(log_line_start(), strlen(log_line_start()));
         pass(rule, sizeof rule - 1);
         pass(sieve->block, sieve->block_bytes);
         pass(rule, sizeof rule - 1);
@@ -170,8 +192,11 @@ static void end_line(mpirun_sieve_t *sieve)
         return;
     if (take_news(sieve->death, line, n))
         return;
-    if (begun || is_own_line(line, n)) {
+    const size_t clear = clear_bytes(line, n);
+    if (begun) {
         pass(line, n);
+    } else if (is_own_line(line + clear, n - clear)) {
+        pass_log_line(line, n);
     } else if (is_last_word(sieve->death, line, n)) {
         return;
     } else if (is_rule(line, n)) {
@@ -186,6 +211,8 @@ static void end_line(mpirun_sieve_t *sieve)
         sieve->block_bytes += n;
         sieve->in_block = true;
     } else if (!is_noise(line, n)) {
+        if (line[0] != '\r') /* of somebody who does not know that there may be a live line */
+            pass(log_line_start(), strlen(log_line_start()));
         pass(line, n);
     }
 }

@@ -1,8 +1,10 @@
-/* options.h - the command line: one table of commands and one of options; --help is made from them. */
+/* options.h - the command line: one table of commands and one of options; --help, the manual page and the completion of shells
+ * are made from them. */
 #ifndef SMELTER_OPTIONS_H
 #define SMELTER_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/base/status.h"
 
@@ -21,28 +23,32 @@ typedef struct options {
     int n_sets;
     const char *from[OPTIONS_MOST]; /* --from */
     int n_from;
-    const char *fetch;        /* --fetch */
-    const char *out;          /* --out */
-    const char *schema;       /* --schema */
-    const char *max_bad_rows; /* --max-bad-rows */
-    const char *rows;         /* --rows */
-    const char *baseline;     /* --baseline */
-    const char *tolerance;    /* --tolerance */
-    const char *split;        /* --split */
-    const char *dataset_a;    /* --dataset-a */
-    const char *restarts;     /* --restarts */
-    const char *initial;      /* --initial */
-    const char *mode;         /* --mode, which is in force when the command runs */
-    bool json;                /* --json */
-    resume_t resume;          /* --resume, --resume auto */
-    bool again;               /* --again */
-    bool no_compress;         /* --no-compress */
-    bool deep;                /* --deep */
-    bool verify;              /* --verify */
-    bool reimport;            /* --reimport */
-    const char *run;          /* predict: RUN, where argument has become its configuration, */
-    const char *run_dir;      /* and the folder of that run */
-    char **argv;              /* the whole command line, for mpirun */
+    const char *fetch;              /* --fetch */
+    const char *out;                /* --out */
+    const char *schema;             /* --schema */
+    const char *max_bad_rows;       /* --max-bad-rows */
+    const char *rows;               /* --rows */
+    const char *baseline;           /* --baseline */
+    const char *tolerance;          /* --tolerance */
+    const char *split;              /* --split */
+    const char *dataset_a;          /* --dataset-a */
+    const char *restarts;           /* --restarts */
+    const char *initial;            /* --initial */
+    const char *mode;               /* --mode, which is in force when the command runs */
+    bool json;                      /* --json */
+    resume_t resume;                /* --resume, --resume auto */
+    bool again;                     /* --again */
+    bool no_compress;               /* --no-compress */
+    bool deep;                      /* --deep */
+    bool verify;                    /* --verify */
+    bool reimport;                  /* --reimport */
+    const char *run;                /* predict: RUN, where argument has become its configuration, */
+    const char *run_dir;            /* and the folder of that run */
+    bool quiet;                     /* -q, --quiet */
+    bool verbose;                   /* -v, --verbose */
+    char **argv;                    /* the whole command line, for mpirun */
+    const struct command *commands; /* [n_commands] all there are, for what is written about them */
+    int n_commands;
 } options_t;
 
 typedef struct command {
@@ -55,6 +61,31 @@ typedef struct command {
     const char *help;    /* further text of --help */
     status_t (*run)(const options_t *options);
 } command_t;
+
+typedef enum option_kind {
+    OPTION_TEXT,
+    OPTION_FLAG,
+    OPTION_LIST,
+    OPTION_RESUME,
+    OPTION_LETTER, /* a flag that every command takes, also by its first letter: -q */
+} option_kind_t;
+
+typedef struct option_line {
+    const char *name, *value; /* value: how --help calls it, NULL where there is none; A|B|C: one of these words */
+    option_kind_t kind;
+    size_t offset; /* in options_t */
+    const char *help;
+} option_line_t;
+
+/* options_lines - all options, in the order of --help; options_takes - does the command take this one? */
+const option_line_t *options_lines(int *n);
+bool options_takes(const command_t *command, const option_line_t *line);
+
+/* What exit codes mean; ends with a NULL. */
+typedef struct exit_code {
+    const char *code, *meaning;
+} exit_code_t;
+extern const exit_code_t options_exit_codes[];
 
 /* options_run - parse argv, find the command in commands[n], run it. Prints --help to standard output. ST_INPUT with one line
  * for anything unknown or missing. */

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/printable.h"
+#include "common/base/terminal.h"
 #include "common/base/text.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -86,20 +87,32 @@ static void emit(progress_t *progress, const char *text)
     }
 }
 
-/* "  progressive logloss 0.6123", of each number. */
-static void print_numbers(const progress_t *progress, char *text, size_t bytes)
+/* "  progressive logloss 0.6123", of each number; short: "  logloss 0.6123". */
+static void print_numbers(const progress_t *progress, bool is_short, char *text, size_t bytes)
 {
     size_t used = 0;
     text[0] = 0;
-    for (int i = 0; i < progress->numbers && used < bytes; i++)
-        if (isfinite(progress->number[i].value))
-            used +=
-                (size_t)snprintf(text + used, bytes - used, "  %s %.4f", progress->number[i].name, progress->number[i].value);
+    for (int i = 0; i < progress->numbers && used < bytes; i++) {
+        const shown_number_t *number = &progress->number[i];
+        const char *last = strrchr(number->name, ' ');
+        if (isfinite(number->value))
+            used += (size_t)snprintf(text + used, bytes - used, "  %s %.4f", is_short && last ? last + 1 : number->name,
+                                     number->value);
+    }
 }
 
-/* On a terminal the cursor is left at the start of the line, which a log line of any rank clears first. A line that is longer
- * than the terminal is wide is cut by it (DECAWM off): wrapped, its first rows could not be cleared. */
-static void draw(progress_t *progress, int64_t now_ns, bool is_final)
+/* "relu, replica 1 of 2 (run 1 of 8)"; short: "relu 1/2 (1/8)". */
+static void print_name(const progress_t *progress, bool is_short, char *text, size_t bytes)
+{
+    const progress_run_t *run = &progress->run;
+    int n = snprintf(text, bytes, "%s", progress->variant);
+    if (run->replicas > 1)
+        n += snprintf(text + n, bytes - (size_t)n, is_short ? " %d/%d" : ", replica %d of %d", run->replica + 1, run->replicas);
+    if (run->runs > 1)
+        snprintf(text + n, bytes - (size_t)n, is_short ? " (%d/%d)" : " (run %d of %d)", run->run + 1, run->runs);
+}
+
+static void print_time(const progress_t *progress, int64_t now_ns, bool is_final, char *text, size_t bytes)
 {
     const progress_run_t *run = &progress->run;
     double elapsed = (double)(now_ns - progress->start_ns) / (double)SECOND_NS;
@@ -107,25 +120,37 @@ static void draw(progress_t *progress, int64_t now_ns, bool is_final)
     double left = made > 0 ? elapsed / (double)made * (double)(run->steps - progress->step) : NAN;
     double per_run = progress->runs_done ? progress->seconds_done / progress->runs_done : elapsed + left;
     double left_in_all = left + per_run * (run->runs - run->run - 1);
-
-    char step[TEXT_BYTES], steps[TEXT_BYTES], rate[TEXT_BYTES], clock[TEXT_BYTES], clock_in_all[TEXT_BYTES];
-    char what[192], when[112], numbers[256];
-    int named = snprintf(what, sizeof what, "%s", progress->variant);
-    if (run->replicas > 1)
-        named += snprintf(what + named, sizeof what - (size_t)named, ", replica %d of %d", run->replica + 1, run->replicas);
-    if (run->runs > 1)
-        snprintf(what + named, sizeof what - (size_t)named, " (run %d of %d)", run->run + 1, run->runs);
+    char clock[TEXT_BYTES], clock_in_all[TEXT_BYTES];
     if (is_final)
-        snprintf(when, sizeof when, "%s s", text_count((int64_t)llrint(elapsed), clock));
+        snprintf(text, bytes, "%s s", text_count((int64_t)llrint(elapsed), clock));
     else if (run->runs > 1)
-        snprintf(when, sizeof when, "%s left, %s in all", text_duration(left, clock), text_duration(left_in_all, clock_in_all));
+        snprintf(text, bytes, "%s left, %s in all", text_duration(left, clock), text_duration(left_in_all, clock_in_all));
     else
-        snprintf(when, sizeof when, "%s left", text_duration(left, clock));
-    print_numbers(progress, numbers, sizeof numbers);
+        snprintf(text, bytes, "%s left", text_duration(left, clock));
+}
 
+/* The line's length in bytes; all of it is ASCII but for a variant's name, which is, too. */
+static int compose(const progress_t *progress, int64_t now_ns, bool is_final, bool is_short, char *line, size_t bytes)
+{
+    char step[TEXT_BYTES], steps[TEXT_BYTES], rate[TEXT_BYTES], what[192], when[112], numbers[256];
+    print_name(progress, is_short, what, sizeof what);
+    print_time(progress, now_ns, is_final, when, sizeof when);
+    print_numbers(progress, is_short, numbers, sizeof numbers);
+    return snprintf(line, bytes, is_short ? "%s: %s/%s  %s/s  %s%s" : "%s: step %s of %s  %s examples/s  %s%s", what,
+                    text_count(progress->step, step), text_count(progress->run.steps, steps),
+                    text_count((int64_t)llrint(progress->examples_per_second), rate), when, numbers);
+}
+
+/* On a terminal the cursor is left at the start of the line, which a log line of any rank clears first. A line that is longer
+ * than the terminal is wide is said in fewer words; what is longer still is cut by the terminal (DECAWM off): wrapped, its
+ * first rows could not be cleared. */
+static void draw(progress_t *progress, int64_t now_ns, bool is_final)
+{
     char line[768];
-    snprintf(line, sizeof line, "%s: step %s of %s  %s examples/s  %s%s", what, text_count(progress->step, step),
-             text_count(run->steps, steps), text_count((int64_t)llrint(progress->examples_per_second), rate), when, numbers);
+    const int length = compose(progress, now_ns, is_final, false, line, sizeof line);
+    const int width = progress->mode == MODE_TTY ? terminal_width(progress->fd) : 0;
+    if (width && length > width)
+        compose(progress, now_ns, is_final, true, line, sizeof line);
     char whole[816];
     if (progress->mode == MODE_TTY)
         snprintf(whole, sizeof whole, "\r\033[?7l%s\033[K\033[?7h%s", line, is_final ? "\n" : "\r");

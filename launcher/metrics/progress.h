@@ -6,10 +6,10 @@
  * Progressive is the loss of the first pass; where examples come again the line says "training logloss", that of the later
  * visits.
  *
- * On a terminal the line is redrawn in place, ten times a second at most; elsewhere (a file, a pipe) it is one line every
- * few seconds. SMELTER_PROGRESS=tty|lines|off overrides what the descriptor says: under mpirun standard error is a pipe, and
- * the process that started mpirun passes on what it sees. Time comes from the caller.  One
- * thread. */
+ * On a terminal the line is redrawn in place, ten times a second at most, and in fewer words where it is too wide; elsewhere
+ * (a file, a pipe) it is one line every few seconds. SMELTER_PROGRESS=tty|lines|off overrides what the descriptor says: under
+ * mpirun standard error is a pipe, and the process that started mpirun passes on what it sees. Time comes from the caller.
+ * One thread. */
 #ifndef SMELTER_PROGRESS_H
 #define SMELTER_PROGRESS_H
 

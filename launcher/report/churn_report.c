@@ -4,9 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/printable.h"
+#include "common/base/terminal.h"
 #include "common/base/text.h"
 #include "common/data/dataset_meta.h"
 #include "common/files/file.h"
@@ -210,14 +212,14 @@ static void print_head(const churn_report_t *report, FILE *out)
                 text_count(churn->without_query, examples));
 }
 
-static void print_distances(const churn_report_t *report, FILE *out)
+static void write_distances(const churn_report_t *report, FILE *out)
 {
     const churn_t *churn = report->churn;
     char value[METRIC_TEXT_BYTES], interval[CELL_BYTES], error[CELL_BYTES], alone[METRIC_TEXT_BYTES], more[METRIC_TEXT_BYTES],
         more_error[CELL_BYTES];
     const char *over = churn->queries ? "95 % over queries" : "95 % over examples";
-    fprintf(out, "\n%-16s  %10s  %22s  %13s  %14s  %10s  %13s\n", "", "A to B", over, "over replicas", "replicas alone",
-            "beyond", "over replicas");
+    fprintf(out, "%-16s  %10s  %22s  %13s  %14s  %10s  %13s\n", "", "A to B", over, "over replicas", "replicas alone", "beyond",
+            "over replicas");
     for (int m = 0; m < CHURN_DISTANCES; m++) {
         const metric_t *metric = &churn_rows.row[m];
         const estimate_t e = churn_get(churn, m);
@@ -239,12 +241,12 @@ static const char *significance(const churn_t *churn, int m)
     return queries && replicas ? "queries, replicas" : queries ? "queries" : replicas ? "replicas" : "no";
 }
 
-static void print_losses(const churn_report_t *report, FILE *out)
+static void write_losses(const churn_report_t *report, FILE *out)
 {
     const churn_t *churn = report->churn;
     char before[METRIC_TEXT_BYTES], after[METRIC_TEXT_BYTES], change[METRIC_TEXT_BYTES], interval[CELL_BYTES],
         error[CELL_BYTES];
-    fprintf(out, "\n%-16s  %10s  %10s  %10s  %22s  %13s  %17s\n", "", "A", "B", "B - A",
+    fprintf(out, "%-16s  %10s  %10s  %10s  %22s  %13s  %17s\n", "", "A", "B", "B - A",
             churn->queries ? "95 % over queries" : "95 % over examples", "over replicas", "significant over");
     for (int m = CHURN_LOGLOSS_BEFORE; m < CHURN_EXAMPLES_BETTER; m += 3) {
         const metric_t *metric = &churn_rows.row[m];
@@ -254,6 +256,20 @@ static void print_losses(const churn_report_t *report, FILE *out)
                 metric_text(metric, churn_get(churn, m + 1).value, after), signed_text(metric, e.value, change),
                 interval_text(metric, e, interval), error_text(metric, churn->error[m + 2], error), significance(churn, m + 2));
     }
+}
+
+static void print_table(const churn_report_t *report, void (*write)(const churn_report_t *report, FILE *out), FILE *out)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *memory = open_memstream(&text, &bytes);
+    ASSERT(memory);
+    write(report, memory);
+    const int failed = fclose(memory);
+    ASSERT(failed == 0);
+    fputc('\n', out);
+    terminal_put_table(out, text, out == stdout ? terminal_width(STDOUT_FILENO) : 0);
+    free(text);
 }
 
 static void print_wins(const churn_report_t *report, FILE *out)
@@ -329,8 +345,8 @@ static void print_examples(const churn_report_t *report, FILE *out)
 void churn_report_print(const churn_report_t *report, FILE *out)
 {
     print_head(report, out);
-    print_distances(report, out);
-    print_losses(report, out);
+    print_table(report, write_distances, out);
+    print_table(report, write_losses, out);
     print_wins(report, out);
     fputc('\n', out);
     print_alone(report->churn, out);

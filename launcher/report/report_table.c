@@ -1,13 +1,16 @@
 /* The table has parts of about 100 columns, quality above reproducibility above cost, because one line with every number and
- * its unit would be wider than a terminal. Which number stands where is in its row (metric.h). Cells are made as text first; a
- * column is as wide as its widest cell. */
+ * its unit would be wider than a page; a terminal that is narrower gets each part cut between columns (terminal.h). Which
+ * number stands where is in its row (metric.h). Cells are made as text first; a column is as wide as its widest cell. */
 #include "launcher/report/report_table.h"
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/memory.h"
+#include "common/base/terminal.h"
 #include "common/base/text.h"
 #include "common/metrics/t_test.h"
 #include "launcher/report/differences.h"
@@ -38,7 +41,7 @@ static void PRINTF_LIKE(4, 5) grid_set(text_grid_t *grid, int row, int column, c
     va_end(args);
 }
 
-static void grid_print(const text_grid_t *grid, FILE *out)
+static void grid_write(const text_grid_t *grid, FILE *out)
 {
     int width[MOST_COLUMNS] = {0};
     for (int row = 0; row < grid->rows; row++)
@@ -56,6 +59,24 @@ static void grid_print(const text_grid_t *grid, FILE *out)
             fprintf(out, "  %*s", width[column], grid->cell[row][column]);
         fputc('\n', out);
     }
+}
+
+static int width_of(const FILE *out)
+{
+    return out == stdout ? terminal_width(STDOUT_FILENO) : 0;
+}
+
+static void grid_print(const text_grid_t *grid, FILE *out)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *memory = open_memstream(&text, &bytes);
+    ASSERT(memory);
+    grid_write(grid, memory);
+    const int failed = fclose(memory);
+    ASSERT(failed == 0);
+    terminal_put_table(out, text, width_of(out));
+    free(text);
 }
 
 /* The difference of a value from the baseline's, in %; "(=)" marks the baseline, where it has a value. */
@@ -270,9 +291,9 @@ static void print_differences(const experiment_result_t *result, FILE *out)
     grid.rows = row;
     grid_print(&grid, out);
     fprintf(out,
-            "+-: standard error over replicas. *: significant over replicas at %.0f %%, corrected (Holm) for all variants set\n"
+            "+-: standard error over replicas. *: significant over replicas at %.0f %%, corrected (Holm) for all variants set%c"
             "against the same one. replicas for %.1f %%: so many find a change of that size with a power of %.0f %%\n",
-            100.0 * T_TEST_LEVEL, 100.0 * DIFFERENCES_DECIDE, 100.0 * T_TEST_POWER);
+            100.0 * T_TEST_LEVEL, width_of(out) ? ' ' : '\n', 100.0 * DIFFERENCES_DECIDE, 100.0 * T_TEST_POWER);
     mem_free(grid.cell);
 }
 

@@ -51,6 +51,18 @@ again() {
     expect_nothing_left
 }
 
+# Tables, sentences and lines of the log in a terminal of 80 columns; what else moves the cursor is taken out first.
+narrow() {
+    script -qec "stty cols 80; unset COLUMNS; '$SMELTER' compare '$T/c.yaml' --out '$T/one'" /dev/null </dev/null \
+        | sed 's/\r$//; s/.*\r//; s/\x1b\[[0-9;?]*[A-Za-z]//g' >"$T/narrow.log"
+    expect_line "$T/narrow.log" ' differ most where'
+    expect "lines are wider than 80 columns: $(grep -nE -m 1 '^.{81}' "$T/narrow.log")" [ "$(grep -cE '^.{81}' "$T/narrow.log")" = 0 ]
+    expect "the tables are not those of a pipe" cmp -s \
+        <(awk '/^variant/ { for (i = 2; i <= NF; i++) print $i }' "$T/compare.log" | sort -u) \
+        <(awk '/^variant/ { for (i = 2; i <= NF; i++) print $i }' "$T/narrow.log" | sort -u)
+    expect "there are as many tables as in a pipe" [ "$(grep -c '^variant' "$T/narrow.log")" -gt "$(grep -c '^variant' "$T/compare.log")" ]
+}
+
 continued() {
     cp -r "$T/one" "$T/two"
     rm "$T/two/smelu/r1/manifest.json"
@@ -79,6 +91,7 @@ one_replica() {
 
 case_of "an experiment reports intervals, slices and examples" fresh
 case_of "a finished experiment is reported again, without training" again
+case_of "in a terminal of 80 columns nothing of it wraps" narrow
 case_of "an experiment with a run missing trains that run, and ends with the same results" continued
 case_of "one replica is refused where prediction difference is asked, and only there" one_replica
 finish_tests

@@ -72,7 +72,7 @@ stop_by_smelter() {
 stop_by_key() {
     rm -rf "$T/run"
     mkfifo "$T/keys"
-    start "$T/log" sh -c 'exec script -qec "$1" /dev/null <"$2"' - "$(printf '%q ' "${BY_SMELTER[@]}")" "$T/keys"
+    start "$T/log" env COLUMNS=1000 sh -c 'exec script -qec "$1" /dev/null <"$2"' - "$(printf '%q ' "${BY_SMELTER[@]}")" "$T/keys"
     exec 8>"$T/keys"
     wait_for_training "$T/run"
     printf '\003' >&8

@@ -2,6 +2,7 @@
 #include "launcher/job/options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -162,6 +163,36 @@ static void test_what_is_wrong(void **state)
     ERROR("--resume=newest: --resume takes no value other than auto", "train", "a.yaml", "--resume=newest");
     ERROR("smelter train needs CONFIG", "train", "--resume", "auto");
     ERROR("--no-compress takes no value", "train", "a.yaml", "--no-compress=yes");
+    /* "(did you mean ...?)": what is likely meant, of commands and of the options that the command takes. */
+    ERROR("there is no command \"trian\"; see smelter --help (did you mean train?)", "trian", "a.yaml");
+    ERROR("there is no command \"zebra\"; see smelter --help\n", "zebra");
+    ERROR("does not know the option --no-compres; see smelter train --help (did you mean --no-compress?)", "train",
+          "--no-compres");
+    ERROR("does not know the option -out=x; see smelter train --help (did you mean --out?)", "train", "-out=x");
+    ERROR("does not know the option --shema; see smelter train --help\n", "train", "--shema"); /* inspect's */
+    ERROR("does not know the option -x; see smelter train --help\n", "train", "-x");
+    ERROR("--quiet and --verbose are opposites", "train", "a.yaml", "-q", "-v");
+    ERROR("--quiet takes no value", "train", "--quiet=1", "a.yaml");
+}
+
+/* "-q, -v": for this process, for those that it starts, and for other ranks, which have the same command line. */
+static void test_quiet_and_verbose(void **state)
+{
+    (void)state;
+    const log_level_t before = log_level();
+    assert_int_equal(RUN("train", "-q", "a.yaml"), ST_OK);
+    assert_string_equal(seen.argument, "a.yaml");
+    assert_int_equal(log_level(), LOG_WARN);
+    assert_string_equal(getenv("SMELTER_LOG"), "warn");
+    assert_string_equal(getenv("SMELTER_PROGRESS"), "off");
+    unsetenv("SMELTER_PROGRESS");
+    assert_int_equal(RUN("train", "a.yaml", "--verbose"), ST_OK);
+    assert_int_equal(log_level(), LOG_DEBUG);
+    assert_null(getenv("SMELTER_PROGRESS"));
+    assert_int_equal(RUN("inspect", "-"), ST_OK); /* standard input is no option */
+    assert_string_equal(seen.argument, "-");
+    unsetenv("SMELTER_LOG");
+    log_set_level(before);
 }
 
 /* What run prints to standard output, **owned**. */
@@ -230,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_what_reaches_the_command),
         cmocka_unit_test(test_the_most_sets),
         cmocka_unit_test(test_what_is_wrong),
+        cmocka_unit_test(test_quiet_and_verbose),
         cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
+#include "common/base/terminal.h"
 #include "common/files/file.h"
 #include "launcher/metrics/progress.h"
 
@@ -124,6 +125,22 @@ static void test_a_terminal_is_redrawn(void **state)
     close(fd);
 }
 
+/* "in fewer words where it is too wide", as the process that started this one has said how wide its terminal is. */
+static void test_a_narrow_terminal_gets_fewer_words(void **state)
+{
+    (void)state;
+    setenv("SMELTER_COLUMNS", "0,80", 1);
+    terminal_is_behind();
+    progress_t *progress = open_progress("tty");
+    const progress_run_t run = {.variant = "relu", .replica = 0, .replicas = 2, .run = 0, .runs = 8, .steps = 4000};
+    progress_start(progress, &run, 0);
+    update(progress, 1200, 98312, 0.6123, NAN, SECOND);
+    assert_drawn("\r\033[?7lrelu 1/2 (1/8): 1,200/4,000  98,312/s  0:02 left, 0:26 in all  logloss 0.6123\033[K\033[?7h\r");
+    progress_destroy(&progress);
+    close(fd);
+    unsetenv("SMELTER_COLUMNS");
+}
+
 /* "Who knows of something says it once, and sinks take it" (launcher/metrics/run_events.h): the line shows numbers by their
  * names, and gives way before the log speaks, also where another sink cannot take the event. */
 static void test_the_line_takes_events(void **state)
@@ -194,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_a_file_gets_a_line_every_few_seconds),
         cmocka_unit_test(test_later_epochs_are_training),
         cmocka_unit_test(test_a_terminal_is_redrawn),
+        cmocka_unit_test(test_a_narrow_terminal_gets_fewer_words),
         cmocka_unit_test(test_the_line_takes_events),
         cmocka_unit_test(test_a_stall_is_seen),
         cmocka_unit_test(test_off_and_wrong_words),
