@@ -71,6 +71,17 @@ static const command_t commands[] = {
      "variants differ in the order of their data, their prediction difference against it. Pictures (.svg, .png), their data\n"
      "and their gnuplot scripts go to --out (default out/figures).",
      command_figures},
+    {"init", "INPUT", "look at a text file, and write an import schema and an experiment for it that work at once",
+     " out label mode ",
+     "Reads CSV, TSV, libsvm, libffm or Parquet. Guesses what the columns are, and writes schema.yaml and experiment.yaml "
+     "to\n"
+     "--out DIR; what it is unsure of is asked there in comments. The same file gives the same files.",
+     command_init},
+    {"check", "CONFIG", "say all that would go wrong with a configuration, without training", " out set ",
+     "Looks at the configuration, the schema, the input's first rows, the dataset, runs to start or to learn from, sizes to "
+     "match, and\n"
+     "whether memory, disk and processors suffice. The exit code is 0 where nothing would go wrong, else 2.",
+     command_check},
     {"import", "INPUT...", "make a dataset from text files: CSV, TSV, libsvm/libfm or libffm; plain, .gz or .zst",
      " out schema max-bad-rows no-compress mode ",
      "INPUT is a file, a pattern ('days/*.csv', in quotes), a folder of part files, or - for standard input; the rows of "

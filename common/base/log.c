@@ -60,6 +60,12 @@ void log_set_sink(log_sink_fn *sink, void *context)
     sink_context = context;
 }
 
+log_sink_fn *log_get_sink(void **context)
+{
+    *context = sink_context;
+    return sink_fn;
+}
+
 const char *log_line_start(void)
 {
     const char *progress = getenv("SMELTER_PROGRESS");

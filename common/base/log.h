@@ -27,6 +27,8 @@ bool log_enabled(log_level_t level);
  * The sink gets the level and the bare text, without time and role. Tests use it to assert messages; any thread. */
 typedef void log_sink_fn(void *context, log_level_t level, const char *text);
 void log_set_sink(log_sink_fn *sink, void *context);
+/* log_get_sink - the one in force, NULL for standard error: for who sets another one for a while. */
+log_sink_fn *log_get_sink(void **context);
 
 #define LOG_CLEAR_LINE "\r\033[K"
 /* log_line_start - what a line begins with on standard error: LOG_CLEAR_LINE where the job has a live line on a terminal, which

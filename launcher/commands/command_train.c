@@ -556,9 +556,7 @@ done:
     return status;
 }
 
-/* Differences between replicas cannot be had from one. Who wants none, only accuracy and cost of single runs, says so: vary
- * []. */
-static status_t check_pd_possible(const experiment_t *experiment, const char *config_path)
+status_t check_pd_possible(const experiment_t *experiment, const char *config_path)
 {
     const int variants = experiment->variants ? experiment->variants : 1;
     for (int v = 0; v < variants && experiment->base->experiment.replicas < 2; v++)

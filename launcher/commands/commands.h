@@ -5,6 +5,8 @@
 #include "common/config/config.h"
 #include "launcher/job/options.h"
 
+WARN_UNUSED status_t command_check(const options_t *options);
+WARN_UNUSED status_t command_init(const options_t *options);
 WARN_UNUSED status_t command_import(const options_t *options);
 WARN_UNUSED status_t command_synth(const options_t *options);
 WARN_UNUSED status_t command_train(const options_t *options);
@@ -28,5 +30,9 @@ WARN_UNUSED status_t command_completion(const options_t *options);
  * exists and is not what the configuration asks for (stale.h) is made again with --reimport, and an error without.
  * ST_INPUT also where there is nothing to make one from. */
 WARN_UNUSED status_t prepare_data(const experiment_t *experiment, const options_t *options);
+
+/* check_pd_possible - differences between replicas cannot be had from one: ST_INPUT where an experiment asks for that. Who
+ * wants none, only accuracy and cost of single runs, says so: experiment.vary []. */
+WARN_UNUSED status_t check_pd_possible(const experiment_t *experiment, const char *config_path);
 
 #endif

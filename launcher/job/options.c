@@ -23,6 +23,7 @@ static const option_line_t option_lines[] = {
      "go on with up to N bad rows (default: the schema's)"},
     {"baseline", "VARIANT", OPTION_TEXT, offsetof(options_t, baseline), "the variant to compare with (experiment.baseline)"},
     {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
+    {"label", "COLUMN", OPTION_TEXT, offsetof(options_t, label), "the column to predict (default: guessed)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
     {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
     {"dataset-a", "DATASET", OPTION_TEXT, offsetof(options_t, dataset_a),

@@ -27,6 +27,7 @@ typedef struct options {
     const char *out;                /* --out */
     const char *schema;             /* --schema */
     const char *max_bad_rows;       /* --max-bad-rows */
+    const char *label;              /* --label */
     const char *rows;               /* --rows */
     const char *baseline;           /* --baseline */
     const char *tolerance;          /* --tolerance */

@@ -36,6 +36,7 @@ static const struct arrow {
     {"worker/", {"worker/network/", "common/"}},
     {"launcher/ingest/parquet/", {"common/"}},
     {"launcher/ingest/", {"launcher/ingest/parquet/", "common/"}},
+    {"launcher/init/", {"launcher/ingest/", "common/"}},
     {"launcher/metrics/", {"common/"}},
     {"launcher/ranks/", {"common/"}},
     {"launcher/run/", {"launcher/metrics/", "launcher/ranks/", "ps/", "common/"}},
