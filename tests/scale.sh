@@ -70,6 +70,7 @@ rows_part() {
     say "$ROWS rows in one shard"
     cat >"$scratch/rows.yaml" <<END
 name: rows
+defaults: 1
 cluster: {workers: 1, servers: 1, deadline_s: 300}
 data: {path: $scratch/rows-data, order: chronological}
 synth:
@@ -120,6 +121,7 @@ ranks_part() {
     say "a job of $RANKS ranks ($servers servers, $workers workers), on one host and on two with $DELAY_MS ms and $LOSS % loss between them"
     cat >"$scratch/ranks.yaml" <<END
 name: ranks
+defaults: 1
 determinism: invariant
 cluster: {workers: $workers, servers: $servers, deadline_s: 120, start_deadline_s: 300}
 data: {path: $scratch/ranks-data}

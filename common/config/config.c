@@ -241,7 +241,10 @@ static bool is_allowed(const struct common_section *section, const char *key)
 /* check_common - the number of keys of a variant that hold for all; each an error line. */
 static int check_common(const yaml_t *variant)
 {
-    int errors = 0;
+    const yaml_t *defaults = yaml_child(variant, "defaults");
+    int errors = defaults ? 1 : 0;
+    if (defaults)
+        yaml_fail(defaults, "holds for all variants; move it to the top of the file");
     for (size_t i = 0; i < sizeof common_sections / sizeof *common_sections; i++) {
         const struct common_section *section = &common_sections[i];
         const yaml_t *found = yaml_child(variant, section->name);
@@ -439,6 +442,14 @@ static status_t keep_only(const yaml_t *base, experiment_t *experiment)
     return ST_OK;
 }
 
+/* use_defaults - those of the version that the file, or an argument, asks for. */
+static void use_defaults(yaml_t *tree)
+{
+    const yaml_t *version = yaml_find(tree, "defaults");
+    if (version->kind == YAML_SCALAR && strcmp(version->text, "1") == 0)
+        layout_first_defaults(tree);
+}
+
 status_t experiment_load(const char *path, const char *const *overrides, int n, experiment_t **out)
 {
     char *text = NULL;
@@ -453,6 +464,7 @@ status_t experiment_load(const char *path, const char *const *overrides, int n, 
     layout_add_list(tree, "variants");
     int errors = yaml_merge(tree, file);
     errors += merge_arguments(tree, overrides, n);
+    use_defaults(tree);
     variants = layout_take_list(tree, "variants");
     TRY_DONE(sweep_expand(&variants));
     TRY_DONE(resolve(tree, true, &experiment->base));

@@ -11,6 +11,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/config/decode.h"
+#include "common/config/layout.h"
 #include "common/files/file.h"
 
 void layout_compare(const layout_t *layout, const void *before, const void *now, config_difference_t **out, int *n)
@@ -96,9 +97,13 @@ bool config_difference(const config_t *found, const config_t *wanted, char *text
     while (first < n && differences[first].change == CLASS_FREE)
         first++;
     const bool differ = first < n;
-    if (differ)
-        snprintf(text, size, "its %s is %s, wanted is %s", differences[first].name, differences[first].before,
-                 differences[first].now);
+    if (differ) {
+        const config_difference_t *d = &differences[first];
+        const char *former = found->defaults < wanted->defaults ? layout_first_default(d->name) : NULL;
+        const bool by_default = former && strcmp(former, d->before) == 0;
+        snprintf(text, size, "its %s is %s, wanted is %s%s", d->name, d->before, d->now,
+                 by_default ? " (defaults: 1 in the file wants what was the default when it was trained)" : "");
+    }
     config_differences_destroy(&differences, n);
     return differ;
 }

@@ -10,9 +10,9 @@
  *     SERIES(enum table)  list of such words, in order, as int64_t
  *
  * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them. A list may be
- * empty where its default is. A default never changes once runs were trained with it: a run's hash covers what differs from
- * the defaults, so that a new key leaves the hash of older runs alone (config_hash). A new key whose default is not what
- * was done before it came says so in CONFIG_FORMER. The class says what a change of the key means for a run that has begun
+ * empty where its default is. A run's hash covers what differs from the defaults of version 1, so that a new key leaves the hash
+ * of older runs alone (config_hash): a default that changes goes into a new version of `defaults` (CONFIG_DEFAULTS_1), and a new
+ * key whose default is not what was done before it came says so in CONFIG_FORMER. The class says what a change of the key means for a run that has begun
  * (WORDS_CLASS).                                                                                                     */
 #ifndef SMELTER_CONFIG_KEYS_H
 #define SMELTER_CONFIG_KEYS_H
@@ -108,6 +108,7 @@
 /* Keys at the top level. */
 #define CONFIG_TOP(X) \
     X(TEXT, name, "run", 0, 0, FREE, "name of the run or experiment, shown in reports") \
+    X(INT, defaults, "2", 1, 2, FREE, "which defaults hold for keys that are not given: 2, those of the tables here, or 1, those of the first version, which a file that was written for it needs") \
     X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of initial values; replica r adds r where experiment.vary has init") \
     X(WORD(DETERMINISM), determinism, "sync", 0, 0, IDENTITY, "how much of a run is reproducible bit for bit") \
     X(TEXT, warm_start, "", 0, 0, IDENTITY, "folder of a finished run whose parameters this one starts from, by name and shape, with its scaling of numeric fields; relative to this file; empty: none")
@@ -155,11 +156,11 @@
     X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of the generator")
 
 #define CONFIG_TRAIN(X) \
-    X(INT, batch, "1024", 1, 16777216, IDENTITY, "examples in a global batch") \
+    X(INT, batch, "256", 1, 16777216, IDENTITY, "examples in a global batch") \
     X(INT, lanes, "4", 1, 4096, IDENTITY, "fixed pieces of a global batch; gradients are summed over a fixed tree of lanes") \
     X(WORD(LAST_BATCH), last_batch, "scaled", 0, 0, IDENTITY, "what becomes of the end of a training that has fewer examples than train.batch") \
     X(WORD(LOSS), loss, "logistic", 0, 0, IDENTITY, "loss to the label that components minimise") \
-    X(INT, epochs, "1", 1, 100000, TUNABLE, "passes over the training split") \
+    X(INT, epochs, "3", 1, 100000, TUNABLE, "passes over the training split") \
     X(INT, max_steps, "0", 0, 1099511627776, TUNABLE, "stop after this number of global batches; 0: no limit") \
     X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
     X(INT, staleness, "4", 0, 1000000, TUNABLE, "steps that a worker may run ahead of the slowest (bounded)") \
@@ -191,9 +192,9 @@
     X(NUMS, rescu_knots, "[-1, 1]", -1000000, 1000000, IDENTITY, "where rescu's slope is given, ascending, in units of beta") \
     X(NUMS, rescu_slopes, "[0, 1]", -100, 100, IDENTITY, "rescu's slope at each knot, linear between knots and constant outside") \
     X(NUM, rescu_rise, "0", -1000000, 1000000, IDENTITY, "value of rescu at its first knot, in units of beta") \
-    X(BOOL, activate_inputs, "true", 0, 0, IDENTITY, "apply activation and clipping to the input layer too, as the paper writes it") \
+    X(BOOL, activate_inputs, "false", 0, 0, IDENTITY, "apply activation and clipping to the input layer too, as the paper writes it") \
     X(NUM, clip, "6", 0, 1000000, IDENTITY, "activated values are clipped to [-clip, clip]; 0: off") \
-    X(WORD(LAYER_NORM), layer_norm, "none", 0, 0, IDENTITY, "layer normalisation of hidden pre-activations") \
+    X(WORD(LAYER_NORM), layer_norm, "plain", 0, 0, IDENTITY, "layer normalisation of hidden pre-activations") \
     X(NUM, weight_norm, "0", 0, 1000000, IDENTITY, "v: every unit's weights are used as v w / ||w||_p; 0: off") \
     X(NUM, weight_norm_p, "2", 1, 1000, IDENTITY, "p of the weight norm") \
     X(WORD(WEIGHT_NORM), weight_norm_mode, "reparametrised", 0, 0, IDENTITY, "how weights are kept normalised") \
@@ -215,7 +216,7 @@
     X(INT, dim, "8", 1, 4096, IDENTITY, "D, width of every embedding row") \
     X(NUM, init_std, "0.05", 0, 1000, IDENTITY, "rows start as N(0, init_std^2)") \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of embedding rows, run on the servers") \
-    X(NUM, learning_rate, "0.1", 0, 1000000, TUNABLE, "learning rate of embedding rows") \
+    X(NUM, learning_rate, "0.3", 0, 1000000, TUNABLE, "learning rate of embedding rows") \
     CONFIG_OPTIMIZER(X) \
     X(INT, min_count, "0", 0, 1000000000, IDENTITY, "sightings of a key before it gets a row of its own; 0: it has one from the first") \
     X(INT, ttl_steps, "0", 0, 1099511627776, IDENTITY, "steps without a sighting after which a row expires; 0: never")
@@ -287,7 +288,14 @@
 
 /* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks
  * the key means this value, and the hash of a configuration covers what differs from it. */
-#define CONFIG_FORMER(F) F("train.last_batch", "own") F("cluster.placement", "ranks")
+#define CONFIG_FORMER(F) F("train.last_batch", "own") F("cluster.placement", "ranks") F("defaults", "1")
+
+/* D(key, value): the defaults of version 1 that are others today, for files with `defaults: 1` and for runs of builds that knew
+ * no other. Version 2 was chosen on four datasets so that a plain training does better than a logistic regression
+ * (docs/EXPERIMENTS.md). What a key that came later does where it is not given is no subject of this list. */
+#define CONFIG_DEFAULTS_1(D) \
+    D("train.batch", "1024") D("train.epochs", "1") D("model.activate_inputs", "true") D("model.layer_norm", "none") \
+    D("embedding.learning_rate", "0.1")
 
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */
 #define CONFIG_SECTIONS(S) \

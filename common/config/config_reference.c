@@ -33,6 +33,9 @@ static const char head[] =
     "  layer_norm: plain\n"
     "```\n"
     "\n"
+    "The defaults are those of version 2, which learn well on data of many kinds (EXPERIMENTS.md). A file that was written\n"
+    "for the first version says `defaults: 1`, and means what it meant.\n"
+    "\n"
     "Defaults, the file, a variant's overrides and `--set` arguments are laid over one another in this order; maps\n"
     "are merged key by key, values and lists are replaced as a whole. The result is checked before anything starts.\n"
     "An error is one line that names the file, the line, the key, the value and what is allowed:\n"
@@ -131,6 +134,16 @@ static void write_cell(FILE *stream, const char *text)
     }
 }
 
+/* What the default was in version 1, where that was another. */
+static void write_first_default(FILE *stream, const config_record_t *record, const field_t *field)
+{
+    char *name = mem_printf("%s%s%s", record->name, *record->name ? "." : "", field->name);
+    const char *value = layout_first_default(name);
+    if (value)
+        fprintf(stream, "; with `defaults: 1`: `%s`", value);
+    mem_free(name);
+}
+
 /* write_fields - the table of a record, then the words of its enumerations. Only keys of a run have classes. */
 static void write_fields(FILE *stream, const config_record_t *record, bool classes)
 {
@@ -150,6 +163,8 @@ static void write_fields(FILE *stream, const config_record_t *record, bool class
         if (classes)
             fprintf(stream, "%s | ", class_names[field->change]);
         write_cell(stream, field->doc);
+        if (classes)
+            write_first_default(stream, record, field);
         fputs(" |\n", stream);
         mem_free(allowed);
     }

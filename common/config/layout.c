@@ -117,17 +117,47 @@ yaml_t *layout_defaults(const layout_t *of, const char *origin)
     return root;
 }
 
+typedef struct key_default {
+    const char *key, *value;
+} key_default_t;
+
+#define KEY_DEFAULT(key, value) {key, value},
+static const key_default_t formers[] = {CONFIG_FORMER(KEY_DEFAULT)};
+static const key_default_t first_defaults[] = {CONFIG_DEFAULTS_1(KEY_DEFAULT)};
+
+/* put_defaults - in place of those that nobody has given another value. */
+static void put_defaults(yaml_t *tree, const key_default_t *defaults, int n)
+{
+    for (int i = 0; i < n; i++) {
+        yaml_t *node = yaml_find(tree, defaults[i].key), *value;
+        ASSERT(node);
+        if (node->layer != LAYER_DEFAULT)
+            continue;
+        status_t status = yaml_parse(defaults[i].value, strlen(defaults[i].value), "(default)", 0, LAYER_DEFAULT, &value);
+        ASSERT(status == ST_OK);
+        yaml_replace(node, &value);
+    }
+}
+
+void layout_first_defaults(yaml_t *tree)
+{
+    put_defaults(tree, first_defaults, COUNT(first_defaults));
+}
+
+const char *layout_first_default(const char *key)
+{
+    for (int i = 0; i < COUNT(first_defaults); i++)
+        if (strcmp(first_defaults[i].key, key) == 0)
+            return first_defaults[i].value;
+    return NULL;
+}
+
 yaml_t *layout_former(const layout_t *of, const char *origin)
 {
-#define FORMER(key, value) {key, value},
-    static const char *const formers[][2] = {CONFIG_FORMER(FORMER)};
-#undef FORMER
     yaml_t *root = layout_defaults(of, origin);
-    for (int i = 0; of == layout_config() && i < COUNT(formers); i++) {
-        yaml_t *node = yaml_find(root, formers[i][0]), *value;
-        status_t status = yaml_parse(formers[i][1], strlen(formers[i][1]), "(former)", 0, LAYER_DEFAULT, &value);
-        ASSERT(node && status == ST_OK);
-        yaml_replace(node, &value);
+    if (of == layout_config()) {
+        put_defaults(root, formers, COUNT(formers));
+        layout_first_defaults(root);
     }
     return root;
 }

@@ -75,8 +75,13 @@ const layout_t *layout_config(void);
 yaml_t *layout_defaults(const layout_t *layout, const char *origin);
 
 /* layout_former - the same, but that keys of CONFIG_FORMER have the value that says what was done before they came: what a
- * configuration means that an earlier version resolved. */
+ * configuration means that an earlier version resolved: with the defaults of version 1. */
 yaml_t *layout_former(const layout_t *layout, const char *origin);
+
+/* layout_first_defaults - give the keys of a merged tree of a configuration that nobody has set the defaults of version 1
+ * (CONFIG_DEFAULTS_1).  layout_first_default - that of a key, "model.hidden"; NULL where it is today's. */
+void layout_first_defaults(yaml_t *tree);
+const char *layout_first_default(const char *key);
 
 /* layout_add_list - make a list known that is not part of the struct (the variants, the columns), before trees are merged;
  * layout_take_list - cut it out again, before the tree is decoded; **owned**. */

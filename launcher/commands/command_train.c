@@ -12,6 +12,7 @@
 #include "launcher/checkpoint/checkpoint_catalog.h"
 #include "launcher/commands/commands.h"
 #include "launcher/coordinator/warm_start.h"
+#include "launcher/ingest/doubts.h"
 #include "launcher/ingest/splits.h"
 #include "launcher/job/job.h"
 #include "launcher/report/html_report.h"
@@ -144,13 +145,13 @@ static status_t read_finished(const char *dir, manifest_t *out)
     return ST_OK;
 }
 
-/* What its results will lack is said before it is trained. */
-static status_t warn_of_splits(const config_t *config)
+/* What its results will lack, and what makes them worse than they could be, is said before it is trained. */
+static status_t warn_of_data(const config_t *config)
 {
     splits_t splits;
     TRY(splits_read(config->data.path, &splits));
     splits_warn(&splits, config->data.path);
-    return ST_OK;
+    return doubts_say(config->data.path);
 }
 
 static status_t lead_train(coordinator_t *coordinator, const experiment_t *experiment, const options_t *options,
@@ -168,7 +169,7 @@ static status_t lead_train(coordinator_t *coordinator, const experiment_t *exper
         TRY_DONE(check_resume(dir, options->resume, &finished)); /* refuses, and makes no folder */
     TRY_DONE(outdir_open(dir, "train", experiment->base->name, &outdir));
     TRY_DONE(check_earlier(coordinator, experiment, dir, options));
-    TRY_DONE(warn_of_splits(experiment->base));
+    TRY_DONE(warn_of_data(experiment->base));
     if (options->resume)
         TRY_DONE(check_resume(dir, options->resume, &finished));
     if (finished)
@@ -545,7 +546,7 @@ static status_t lead_compare(coordinator_t *coordinator, const experiment_t *exp
     TRY_DONE(outdir_open(dir, "compare", experiment->base->name, &outdir));
     TRY_DONE(check_datasets(&c));
     TRY_DONE(check_warm_starts(&c));
-    TRY_DONE(warn_of_splits(experiment->base));
+    TRY_DONE(warn_of_data(experiment->base));
     TRY_DONE(train_all(&c, &result));
     progress_clear(progress);
     TRY_DONE(write_report(&c, &result));

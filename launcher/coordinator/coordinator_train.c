@@ -113,6 +113,11 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     run_totals_add_start(&t, &c->earlier);
     const double examples = (double)t.examples;
     run_result_evaluate(&r->quality, p->p, p->label, dataset_info(c->dataset)->has_group ? p->group : NULL, p->rows);
+    if (r->quality.normalised_entropy > 1)
+        log_warn("the evaluation logloss of %.5f is %.3f times that of the evaluation split's base rate without any model; "
+                 "look at the "
+                 "learning rates, at train.epochs and at the sizes of numeric fields",
+                 r->quality.logloss, r->quality.normalised_entropy);
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->quality.training_logloss = progressive_training_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;
@@ -192,6 +197,13 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
     return ST_OK;
 }
 
+static double base_rate(const dataset_t *dataset)
+{
+    const census_t *census = dataset_census(dataset);
+    const int64_t rows = dataset_info(dataset)->train_rows;
+    return census->is_recorded && rows ? (double)census->train_positives / (double)rows : NAN;
+}
+
 /* The files of the run's metrics are opened, as they were at the checkpoint. */
 static status_t emit_train(coordinator_t *c, const config_t *config, const checkpoint_resume_t *resume)
 {
@@ -202,6 +214,7 @@ static status_t emit_train(coordinator_t *c, const config_t *config, const check
         .resumed = resume != NULL,
         .step = resume ? resume->from.step : 0,
         .depth = pipeline_depth(config),
+        .base_rate = base_rate(c->dataset),
         .where = resume ? resume->folder : "",
         .lines = &lines,
         .lines_known = lines_known,

@@ -38,6 +38,7 @@ typedef struct event_train {
     bool resumed;             /* from a checkpoint before */
     int64_t step;             /* this one; else it is 0, and what is there is of an earlier run */
     int64_t depth;            /* of the pipeline (metrics_lines.h) */
+    double base_rate;         /* share of positives of the training split; NaN: not recorded */
     const char *where;        /* the checkpoint's name in errors */
     uint64_t *lines;          /* the checksum of the lines of metrics up to that step: in, */
     bool lines_known;         /* or out, where the checkpoint is of an older program and does not hold it */

@@ -1,21 +1,50 @@
 /* What the log says of a run that trains. */
 #include <inttypes.h>
+#include <math.h>
 
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/text.h"
 #include "launcher/metrics/run_events.h"
+
+typedef struct sink_log {
+    double base_rate;
+    int64_t first_visits; /* as the last line of metrics says; it stays once all are made */
+    bool is_warned;
+} sink_log_t;
 
 static void *create(progress_t *line)
 {
     (void)line;
-    return NULL;
+    return MEM_NEW(sink_log_t);
 }
 
-static status_t take(void *sink, const run_event_t *event)
+/* watch_loss - say it, once, where a model that has seen all examples is no better than one number for all of them: as a whole
+ * and at last. The first pass is over when an interval has later visits alone, or with the run. */
+static void watch_loss(sink_log_t *sink, const event_metrics_t *m)
 {
+    const double p = sink->base_rate, entropy = -p * log(p) - (1 - p) * log(1 - p);
+    const bool is_over = m->first_visits == sink->first_visits;
+    sink->first_visits = m->first_visits;
+    if (!is_over || sink->is_warned || !(m->progressive_logloss > entropy && m->logloss > entropy))
+        return;
+    sink->is_warned = true;
+    log_warn(
+        "step %" PRId64 ": after a pass over the training split the loss is above what its base rate of %.3f has without a "
+        "model: progressive logloss %.5f, at last %.5f, base rate %.5f; look at the learning rates and at the sizes of numeric "
+        "fields",
+        m->step, p, m->progressive_logloss, m->logloss, entropy);
+}
+
+static status_t take(void *of, const run_event_t *event)
+{
+    sink_log_t *sink = of;
     char step[TEXT_BYTES], rows[TEXT_BYTES];
-    (void)sink;
-    if (event->kind == EVENT_CHECKPOINT)
+    if (event->kind == EVENT_TRAIN)
+        *sink = (sink_log_t){.base_rate = event->train.base_rate};
+    else if (event->kind == EVENT_METRICS)
+        watch_loss(sink, &event->metrics);
+    else if (event->kind == EVENT_CHECKPOINT)
         log_info("checkpoint before step %s: %s rows, %.1f MB, %.2f s", text_count(event->checkpoint.step, step),
                  text_count(event->checkpoint.rows, rows), (double)event->checkpoint.bytes * 1e-6, event->checkpoint.seconds);
     else if (event->kind == EVENT_STALL)
@@ -30,7 +59,8 @@ static status_t take(void *sink, const run_event_t *event)
 
 static void destroy(void *sink)
 {
-    (void)sink;
+    sink_log_t *s = sink;
+    mem_free(s);
 }
 
 const event_sink_t sink_log = {create, take, destroy};

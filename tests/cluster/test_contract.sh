@@ -28,6 +28,7 @@ import() { # TEXT SCHEMA DATASET
 settings() {
     cat >"$T/c.yaml" <<END
 name: contract
+defaults: 1
 determinism: invariant
 data: {path: $T/a}
 train: {batch: 128, lanes: 2, epochs: 2}

@@ -16,6 +16,7 @@ awk -F, -v OFS=, 'NR > 481 { $1 = 0 } { print }' "$T/rows.csv" >"$T/one_class.cs
 dataset one 'split: {train_fraction: 0.8}' "$T/one_class.csv"
 cat >"$T/c.yaml" <<END
 name: empty
+defaults: 1
 determinism: sync
 data: {path: $T/none}
 train: {batch: 64, lanes: 1}

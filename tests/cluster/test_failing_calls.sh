@@ -16,6 +16,7 @@ JOBS=0 FAILED_CALLS=0 TOLERATED=0
 
 cat >"$T/c.yaml" <<END
 name: calls
+defaults: 1
 determinism: invariant
 data: {path: $T/data}
 synth: {rows: 1500, fields: 2, values: 200, numeric: 1, multi: 1}

@@ -18,6 +18,7 @@ END
 
 cat >"$T/c.yaml" <<END
 name: groups
+defaults: 1
 determinism: invariant
 data: {path: $T/data, input: $T/all.csv, schema: $T/schema.yaml}
 train: {batch: 128, lanes: 4, epochs: 2, report_steps: 5}

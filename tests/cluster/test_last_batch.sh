@@ -10,6 +10,7 @@
 # 12,801 training examples: 100 batches of 128, and one example.
 cat >"$T/c.yaml" <<END
 name: short
+defaults: 1
 determinism: sync
 data: {path: $T/data}
 synth: {rows: 16002, group_size: 1}

@@ -28,6 +28,7 @@ verdict() {
 
 cat >"$dir/small.yaml" <<END
 name: small <b>&amp; "quoted"
+defaults: 1
 determinism: sync
 cluster: {workers: 1, servers: 1}
 data: {path: $dir/data}

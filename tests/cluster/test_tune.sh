@@ -11,6 +11,7 @@ check() { # check NAME COMMAND...
 
 cat >"$T/t.yaml" <<EOF
 name: tiny
+defaults: 1
 cluster: {workers: 1, servers: 1}
 data: {path: $T/data}
 synth: {rows: 6000, fields: 4, values: 500}

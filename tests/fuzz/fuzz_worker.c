@@ -128,7 +128,7 @@ static void make_experiment(void)
                                       .train_fraction = 0.7};
     sample_t *sample = sample_create(&options);
     char *text =
-        mem_printf("determinism: invariant\ndata: {path: %s}\ntrain: {batch: 8, lanes: 2, report_steps: 1}\n"
+        mem_printf("determinism: invariant\ndefaults: 1\ndata: {path: %s}\ntrain: {batch: 8, lanes: 2, report_steps: 1}\n"
                    "model: {hidden: [4], components: 2}\nembedding: {dim: 2}\nevaluate: {probe_every: 2, probe_examples: 3}\n"
                    "cluster: {deadline_s: 10}\n",
                    options.path);

@@ -49,6 +49,7 @@ columns:
 Y
 cat >run.yaml <<'Y'
 name: corpus
+defaults: 1
 determinism: invariant
 cluster: {workers: 2, servers: 2}
 data: {path: data, order: full}
@@ -58,6 +59,7 @@ embedding: {dim: 2}
 Y
 cat >compare.yaml <<'Y'
 name: corpus
+defaults: 1
 determinism: sync
 data: {path: data, order: full}
 train: {batch: 64, lanes: 2}

@@ -21,9 +21,9 @@ static const input_shape_t shape = {.columns = INPUTS, .fields = 2, .dim = 2, .n
 /* Configurations whose networks together have all parts of the table, smooth enough for differences. A new part has a line
  * here. */
 static const char *const configs[] = {
-    "model: {hidden: [7, 4], activation: softplus, clip: 0}\n",
-    "model: {hidden: [5], activation: softplus, clip: 0, parts: [mlp, linear]}\nlinear: {optimizer: sgd}\n",
-    "model: {hidden: [5], activation: swish, activate_inputs: false, layer_norm: affine, clip: 0}\n",
+    "defaults: 1\nmodel: {hidden: [7, 4], activation: softplus, clip: 0}\n",
+    "defaults: 1\nmodel: {hidden: [5], activation: softplus, clip: 0, parts: [mlp, linear]}\nlinear: {optimizer: sgd}\n",
+    "defaults: 1\nmodel: {hidden: [5], activation: swish, activate_inputs: false, layer_norm: affine, clip: 0}\n",
 };
 #define CONFIGS ((int)(sizeof configs / sizeof *configs))
 

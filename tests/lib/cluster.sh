@@ -47,6 +47,7 @@ small_config() {
     shift
     cat >"$file" <<END
 name: small
+defaults: 1
 determinism: invariant
 data: {path: $T/data}
 synth: {rows: 4000, fields: 3, values: 300, numeric: 1, multi: 1}

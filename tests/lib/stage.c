@@ -39,7 +39,7 @@ experiment_t *stage_experiment(const stage_options_t *o)
 {
     experiment_t *experiment = NULL;
     char *path = mem_printf("%s/stage.yaml", o->dir);
-    char *text = mem_printf("determinism: %s\ndata: {path: none}\ncheckpoint: {every_steps: 10}\n"
+    char *text = mem_printf("determinism: %s\ndefaults: 1\ndata: {path: none}\ncheckpoint: {every_steps: 10}\n"
                             "train: {batch: %d, lanes: %d, pipeline_depth: %d, staleness: %d, report_steps: 5}\n"
                             "evaluate: {probe_every: 8, probe_examples: %d}\nmodel: {hidden: [4]}\n"
                             "embedding: {dim: %d, init_std: 0, optimizer: sgd, learning_rate: 1}\n%s",

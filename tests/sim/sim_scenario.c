@@ -169,7 +169,7 @@ static const experiment_t *experiment_of(int shape, int period)
     const char *overrides[16];
     int n = 0;
     snprintf(text, sizeof text,
-             "determinism: invariant\ndata: {path: %s}\n"
+             "determinism: invariant\ndefaults: 1\ndata: {path: %s}\n"
              "train: {batch: 16, lanes: 4, epochs: 2, report_steps: 4}\n"
              "model: {hidden: [6, 4], activation: smelu, beta: 0.5}\n"
              "embedding: {dim: 2}\n"

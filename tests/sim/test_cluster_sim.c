@@ -323,7 +323,7 @@ static experiment_t *configure(const char *extra, const sample_t *sample)
 {
     char text[1024];
     snprintf(text, sizeof text,
-             "determinism: invariant\ndata: {path: %s}\n"
+             "determinism: invariant\ndefaults: 1\ndata: {path: %s}\n"
              "train: {batch: 32, lanes: 8, epochs: 2, pipeline_depth: 1}\n"
              "model: {hidden: [10, 6], activation: smelu, beta: 0.5}\n"
              "embedding: {dim: 3}\n",

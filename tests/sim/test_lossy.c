@@ -46,7 +46,7 @@ static experiment_t *configure(const sample_t *sample, const char *level, int de
 {
     char text[512];
     snprintf(text, sizeof text,
-             "determinism: %s\ndata: {path: %s}\n"
+             "determinism: %s\ndefaults: 1\ndata: {path: %s}\n"
              "train: {batch: 16, lanes: 4, epochs: 2, report_steps: 4, pipeline_depth: %d, staleness: 2}\n"
              "model: {hidden: [6, 4]}\nembedding: {dim: 2}\n"
              "cluster: {deadline_s: 60, retry_ms: 20}\n" /* no rank gives up, however often a message is lost */

@@ -31,7 +31,7 @@ static sample_t *make_sample(int rows, double train_fraction)
 
 static const char *write_config(const sample_t *sample, const char *settings)
 {
-    char *text = mem_printf("name: oracle\ndata: {path: %s}\n%s\n", sample->o.path, settings);
+    char *text = mem_printf("name: oracle\ndefaults: 1\ndata: {path: %s}\n%s\n", sample->o.path, settings);
     const char *path = test_write("config.yaml", text);
     mem_free(text);
     return path;

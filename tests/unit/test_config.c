@@ -71,15 +71,51 @@ static void test_defaults(void **state)
     assert_int_equal(c->cluster.workers, 0);
     assert_int_equal(c->cluster.servers, 1);
     assert_int_equal(c->data.order, ORDER_FULL);
-    assert_int_equal(c->train.batch, 1024);
+    assert_int_equal(c->train.batch, 256);
     assert_int_equal(c->model.hidden.count, 3);
     assert_int_equal(c->model.hidden.at[0], 128);
     assert_int_equal(c->model.hidden.at[2], 32);
-    assert_true(c->model.activate_inputs);
+    assert_false(c->model.activate_inputs);
     assert_true(c->embedding.epsilon == 1e-10);
     assert_int_equal(c->experiment.vary, 1u << VARY_ORDER);
     experiment_destroy(&e);
     assert_null(e);
+}
+
+/* A file that was written for the defaults of version 1 means what it meant, in variants too; what it gives itself stays. */
+static void test_first_defaults(void **state)
+{
+    (void)state;
+    const char *sets[] = {"defaults=1"};
+    experiment_t *two = load_ok("", NULL, 0), *given = load_ok("train: {batch: 256}\n", sets, 1), *back = NULL;
+    experiment_t *one =
+        load_ok("defaults: 1\nmodel: {layer_norm: affine}\nvariants: [{name: a, embedding: {dim: 3}}]\n", NULL, 0);
+    assert_int_equal(one->base->train.batch, 1024);
+    assert_int_equal(one->base->train.epochs, 1);
+    assert_true(one->base->model.activate_inputs);
+    assert_int_equal(one->base->model.layer_norm, LAYER_NORM_AFFINE);
+    assert_true(one->configs[0]->embedding.learning_rate == 0.1);
+    assert_int_equal(one->configs[0]->train.batch, 1024);
+    assert_int_equal(given->base->train.batch, 256);
+    assert_int_equal(given->base->model.layer_norm, LAYER_NORM_NONE);
+    /* The hash is of what the keys are, whoever gave them; and what is resolved says all of them. */
+    char *text = NULL;
+    assert_int_equal(config_text(one->base, &text), ST_OK);
+    back = load_ok(text, NULL, 0);
+    assert_int_equal(config_hash(back->base), config_hash(one->base));
+    assert_true(config_hash(two->base) != config_hash(one->base));
+    char difference[512];
+    config_t other = *one->base;
+    other.model.layer_norm = LAYER_NORM_PLAIN;
+    assert_true(config_difference(&other, two->base, difference, sizeof difference));
+    assert_string_equal(difference,
+                        "its train.batch is 1024, wanted is 256 (defaults: 1 in the file wants what was the default "
+                        "when it was trained)");
+    mem_free(text);
+    experiment_destroy(&one);
+    experiment_destroy(&two);
+    experiment_destroy(&given);
+    experiment_destroy(&back);
 }
 
 static void test_merge_order(void **state)
@@ -141,9 +177,10 @@ static const struct {
     {"\ntrain:\n  bacth: 3\n", "FILE:3: train.bacth: unknown key; did you mean train.batch?"},
     {"batch: 3\n", "FILE:1: batch: unknown key; did you mean train.batch?"},
     {"complexity: {zebra: 3}\n", "FILE:1: complexity.zebra: unknown key; allowed in complexity: match, by"},
-    {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, seed, determinism, warm_start, cluster, data, synth, train, "
-                   "model, embedding, "
-                   "dense, linear, objective, complexity, teacher, experiment, tune, checkpoint, evaluate, variants"},
+    {"zebra: 3\n",
+     "FILE:1: zebra: unknown key; allowed: name, defaults, seed, determinism, warm_start, cluster, data, synth, train, "
+     "model, embedding, "
+     "dense, linear, objective, complexity, teacher, experiment, tune, checkpoint, evaluate, variants"},
     {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n", "FILE:5: train.batch: given twice, first in line 3; remove one"},
     {"[a]: 1\n", "FILE:1: a key must be a plain word"},
     /* kinds */
@@ -458,6 +495,8 @@ static void test_refused_variants(void **state)
                                                             "two, which determinism sync needs; use 1, 2, 4, 8 ..."},
         {"variants:\n  - name: a\n    experiment: {replicas: 4}\n",
          "FILE:3: variants.a.experiment.replicas: holds for all variants; move it to the top of the file"},
+        {"variants:\n  - name: a\n    defaults: 1\n",
+         "FILE:3: variants.a.defaults: holds for all variants; move it to the top of the file"},
         {"variants:\n  - name: a\n    cluster: {workers: 2, active_workers: 1}\n",
          "FILE:3: variants.a.cluster.workers: holds for all variants; move it to the top of the file, and say here with "
          "cluster.active_workers how many of them train"},
@@ -1005,6 +1044,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_first_defaults),
         cmocka_unit_test(test_merge_order),
         cmocka_unit_test(test_words_and_numbers),
         cmocka_unit_test(test_other_spellings),

@@ -73,10 +73,11 @@ static void setup_more(fixture_t *f, const char *level, int depth, int staleness
     *f = (fixture_t){.workers = workers};
     test_dir();
     char text[512];
-    snprintf(text, sizeof text,
-             "determinism: %s\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d, step_digests: false}\n"
-             "embedding: {dim: %d, init_std: 0, optimizer: sgd, learning_rate: 1}\n%s",
-             level, depth, staleness, DIM, more);
+    snprintf(
+        text, sizeof text,
+        "determinism: %s\ndefaults: 1\ndata: {path: none}\ntrain: {pipeline_depth: %d, staleness: %d, step_digests: false}\n"
+        "embedding: {dim: %d, init_std: 0, optimizer: sgd, learning_rate: 1}\n%s",
+        level, depth, staleness, DIM, more);
     assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &f->experiment), ST_OK);
     f->world = net_sim_world_create(seed, 5);
     f->shard_net = net_sim_attach(f->world, 1);
@@ -1096,7 +1097,7 @@ static void test_a_run_of_another_experiment(void **state)
     (void)state;
     fixture_t f;
     setup_more(&f, "sync", 0, 0, 1, 1, "teacher: {run: there}\n");
-    static const char text[] = "determinism: sync\nmodel: {components: 2}\nembedding: {dim: 3, init_std: 0}\n";
+    static const char text[] = "determinism: sync\ndefaults: 1\nmodel: {components: 2}\nembedding: {dim: 3, init_std: 0}\n";
     wire_header_t config = wire_header(WIRE_CONFIG, 0, 0, 0, 0, 0), begins = wire_header(WIRE_BEGIN, RUN, EPOCH, 0, 0, 0);
     const message_begin_t body = {.purpose = RUN_TEACHES, .variant = -1, .fields = FIELDS};
     assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &config, &(wire_frame_t){text, sizeof text - 1}, 1), ST_OK);

@@ -33,8 +33,8 @@ static void setup(fixture_t *f, const char *settings)
 {
     *f = (fixture_t){0};
     test_dir();
-    char *text =
-        mem_printf("data: {path: none}\ntrain: {batch: %d, lanes: %d}\nembedding: {dim: %d}\n%s", BATCH, LANES, DIM, settings);
+    char *text = mem_printf("defaults: 1\ndata: {path: none}\ntrain: {batch: %d, lanes: %d}\nembedding: {dim: %d}\n%s", BATCH,
+                            LANES, DIM, settings);
     assert_int_equal(experiment_load(test_write("config.yaml", text), NULL, 0, &f->experiment), ST_OK);
     mem_free(text);
     table_plan_init(&f->plan, f->experiment->base, 3);
