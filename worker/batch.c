@@ -112,6 +112,8 @@ static void copy_rows(batch_builder_t *b, batch_t *batch, const dataset_info_t *
         int64_t row = b->examples[r].row;
         batch->label[r] = block->label[row];
         batch->group[r] = block->group[row];
+        if (info->has_weight)
+            batch->weight[r] = block->weight[row];
         if (info->single)
             memcpy(&b->singles[(int64_t)r * info->single], &block->single[row * info->single],
                    sizeof *b->singles * (size_t)info->single);
@@ -233,6 +235,9 @@ static void grow(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
     size_t rows = (size_t)batch->rows, cap = batch->rows_cap;
     MEM_GROW(batch->label, cap, rows);
     MEM_GROW(batch->group, batch->rows_cap, rows);
+    batch->weighted = info->has_weight;
+    if (info->has_weight)
+        MEM_GROW(batch->weight, batch->weight_cap, rows);
     MEM_GROW(batch->values, batch->values_cap, rows * (size_t)info->numeric);
     MEM_GROW(batch->single_unique, batch->single_cap, rows * (size_t)info->single);
     MEM_GROW(batch->multi_at, batch->at_cap, rows * (size_t)info->multi + 1);
@@ -304,6 +309,7 @@ void batch_reset(batch_t *batch)
     mem_free(batch->label);
     mem_free(batch->group);
     mem_free(batch->values);
+    mem_free(batch->weight);
     mem_free(batch->teacher);
     mem_free(batch->keys);
     mem_free(batch->shard_first);

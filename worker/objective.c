@@ -118,10 +118,30 @@ static bool is_too_short(const objective_t *o, const objective_lane_t *lane)
     return is_short && o->config->train.last_batch != LAST_BATCH_OWN;
 }
 
+/* Each example's gradient times its weight. */
+static void weigh(const objective_t *o, const objective_lane_t *lane)
+{
+    for (int k = 0; k < o->components && lane->weight; k++)
+        for (int i = 0; i < lane->rows; i++)
+            lane->dz[k][i] *= lane->weight[i];
+}
+
+static status_t add_kind(objective_t *o, const objective_lane_t *lane);
+
 status_t objective_apply(objective_t *o, const objective_lane_t *lane)
 {
     for (int k = 0; k < o->components; k++)
         TRY(own_loss(o, lane, k));
+    if (!o->kind->is_of_examples)
+        weigh(o, lane);
+    TRY(add_kind(o, lane));
+    if (o->kind->is_of_examples)
+        weigh(o, lane);
+    return ST_OK;
+}
+
+static status_t add_kind(objective_t *o, const objective_lane_t *lane)
+{
     if (!o->kind->add)
         return ST_OK;
     const struct config_objective *c = &o->config->objective;

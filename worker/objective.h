@@ -20,6 +20,7 @@ typedef struct objective_lane {
     int64_t step;
     float scale;                /* 1 / what the sum over the batch's examples is divided by: lanes_divisor */
     const float *y;             /* [rows] labels */
+    const float *weight;        /* [rows] of each example's losses, 1 in the mean; or NULL: 1 */
     const float *teacher;       /* [rows] probabilities, NaN: of this example there is none; or NULL */
     const float *const *z;      /* [K][rows] logits */
     const float *const *hidden; /* [K][rows][hidden_width] last hidden outputs; read where objective_uses_hidden */
@@ -53,7 +54,8 @@ double objective_share(double burn_in, double ramp, double until, int64_t step, 
 
 /* What a kind adds to the gradients that objective_apply has written: dz += scale * d extra / dz, and dhidden := likewise. */
 typedef struct objective_kind_entry {
-    const char *name; /* the word of objective.kind */
+    const char *name;    /* the word of objective.kind */
+    bool is_of_examples; /* a sum over examples, each of which counts by its weight; else a statistic, which has none */
     bool (*uses_hidden)(const config_t *config);
     int (*least_rows)(const config_t *config); /* objective_least_rows; NULL: 1 */
     int64_t (*scratch_floats)(const config_t *config, int lane_rows, int hidden_width);

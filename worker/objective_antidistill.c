@@ -101,4 +101,5 @@ static void add(const config_t *config, const objective_lane_t *lane, int hidden
     }
 }
 
-const objective_kind_entry_t objective_antidistill = {"antidistill", uses_hidden, least_rows, scratch_floats, add};
+const objective_kind_entry_t objective_antidistill = {
+    .name = "antidistill", .uses_hidden = uses_hidden, .least_rows = least_rows, .scratch_floats = scratch_floats, .add = add};

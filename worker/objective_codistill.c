@@ -27,4 +27,4 @@ static void add(const config_t *config, const objective_lane_t *lane, int hidden
         }
 }
 
-const objective_kind_entry_t objective_codistill = {"codistill", NULL, NULL, NULL, add};
+const objective_kind_entry_t objective_codistill = {.name = "codistill", .is_of_examples = true, .add = add};

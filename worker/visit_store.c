@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/data/bucket_file.h"
+#include "common/data/dataset_meta.h"
 
 #define PIECE BLOCK_ROWS               /* examples of the dataset that are looked at at once: about a block */
 #define BUFFER_LEAST ((size_t)4 << 10) /* of a bucket, however many there are */
@@ -173,7 +174,7 @@ status_t visit_store_create(const batch_plan_t *plan, dataset_t *dataset, visit_
     s->plan = plan;
     s->dataset = dataset;
     s->cache_bytes = dataset_cache_bytes(dataset);
-    s->shape = (block_shape_t){info->numeric, info->single, info->multi, info->has_group, info->has_time};
+    s->shape = dataset_meta_shape(dataset_meta(dataset));
     s->row_bytes = bucket_file_row_bytes(&s->shape, (size_t)(values / info->rows));
     s->step_rows = (to - from) * lane;
     s->step_at = from * lane;

@@ -43,7 +43,7 @@ static status_t open_dataset(worker_t *w)
 {
     const char *path = w->run.config->data.path;
     if (w->run.dataset && strcmp(path, w->dataset_path) == 0)
-        return ST_OK;
+        return dataset_choose_label(w->run.dataset, w->run.config->data.label);
     dataset_close(&w->run.dataset);
     mem_free(w->dataset_path);
     w->dataset_path = mem_strdup(path);
@@ -52,7 +52,7 @@ static status_t open_dataset(worker_t *w)
     const int file = cluster_host_file(w->run.cluster, run_first_rank(&w->run), w->o.workers, &readers);
     if (file >= 0) /* not alone here */
         dataset_share(w->run.dataset, file, readers);
-    return ST_OK;
+    return dataset_choose_label(w->run.dataset, w->run.config->data.label);
 }
 
 static status_t worker_on_config(worker_t *w, const net_message_t *message)

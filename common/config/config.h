@@ -215,6 +215,10 @@ typedef enum pooling { POOLING_SUM, POOLING_MEAN } pooling_t;
 typedef enum text_format { TEXT_FORMATS(TEXT_FORMAT_CONSTANT) TEXT_FORMAT_COUNT } text_format_t;
 typedef enum text_rows { ROWS_OF_COLUMNS, ROWS_OF_FEATURES } text_rows_t;
 
+typedef enum unlabelled { UNLABELLED_REFUSE, UNLABELLED_ALLOW } unlabelled_t; /* rows without a label */
+
+typedef enum time_order { TIME_ORDER_NONE, TIME_ORDER_CHECK } time_order_t;
+
 typedef struct schema_column {
     char *name;   /* of the column in the dataset, unique */
     char *column; /* of the column in the text file: as in its header, or c1, c2 ... (1-based position) where there is no
@@ -228,11 +232,23 @@ typedef struct schema_column {
     bool indicator;    /* COLUMN_NUMERIC: a second field NAME_missing is 1 where this one is missing */
 } schema_column_t;
 
+/* One of several labels. */
+typedef struct schema_label {
+    char *name, *column, *rule; /* **owned**; as schema_t.label and label_rule */
+} schema_label_t;
+
+#define SCHEMA_LABELS_MOST 16
+
 typedef struct schema {
     text_format_t format;
-    bool header;        /* CSV, TSV: the first line names the columns; default true */
-    char *label;        /* column of the label */
-    char *label_rule;   /* what of it is 1 (label_rule.h); "" or NULL: it holds 0 or 1 */
+    bool header;      /* CSV, TSV: the first line names the columns; default true */
+    char *label;      /* column of the label */
+    char *label_rule; /* what of it is 1 (label_rule.h); "" or NULL: it holds 0 or 1 */
+    char *weight;     /* column of the weight of a row in loss and metrics, or "" or NULL */
+    unlabelled_t unlabelled;
+    time_order_t order;
+    schema_label_t *labels; /* [labels_count] all labels, where there are several; then `label` is "" */
+    unsigned labels_count;
     char *missing;      /* words, a line each, that stand for nothing in any column; "" or NULL: none */
     char *group;        /* column of the query id, or "" */
     char *time;         /* numeric column of the timestamp, or "" */

@@ -135,6 +135,7 @@
     X(TEXT, path, "", 0, 0, FREE, "the dataset, an LMDB directory made by smelter import or smelter synth, relative to this file") \
     X(TEXT, input, "", 0, 0, FREE, "text file to import where data.path does not exist yet, a pattern (days/*.csv), a folder of part files, or a list of such; relative to this file; ${VARIABLE} is replaced") \
     X(TEXT, schema, "", 0, 0, FREE, "import schema (a YAML file, relative to this file) or preset (criteo, avazu, libsvm, libffm)") \
+    X(TEXT, label, "", 0, 0, IDENTITY, "which of the dataset's labels is trained and evaluated, where its schema has several (labels:); empty: the first") \
     X(WORD(ORDER), order, "full", 0, 0, IDENTITY, "order in which examples are visited") \
     X(INT, order_seed, "1", 0, 9007199254740991, IDENTITY, "seed of the shuffle; replica r adds r where experiment.vary has order") \
     X(INT, window, "65536", 1, 1099511627776, IDENTITY, "examples in a shuffle window (data.order: window)") \

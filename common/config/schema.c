@@ -26,10 +26,16 @@ static const word_t transform_words[] = {
     {"log1p", TRANSFORM_LOG1P, "numeric: sign(x) log(1 + |x|)"},
     {"standardise", TRANSFORM_STANDARDISE, "numeric: (x - mean) / std over the training split"},
     {"log2_bucket", TRANSFORM_LOG2_BUCKET, "categorical: round(log2(x + 1)) as the category"}};
+static const word_t unlabelled_words[] = {
+    {"refuse", UNLABELLED_REFUSE, "are bad rows"},
+    {"allow", UNLABELLED_ALLOW, "are stored without one, to be scored by smelter predict"}};
+static const word_t time_order_words[] = {{"none", TIME_ORDER_NONE, "they are counted, and stored as they come"},
+                                          {"check", TIME_ORDER_CHECK, "the first of them ends the import"}};
 static const word_t pooling_words[] = {{"sum", POOLING_SUM, "sum of the values' vectors"},
                                        {"mean", POOLING_MEAN, "mean of the values' vectors"}};
 
-_Static_assert(sizeof(text_format_t) == sizeof(int32_t) && sizeof(column_kind_t) == sizeof(int32_t) &&
+_Static_assert(sizeof(time_order_t) == sizeof(int32_t) && sizeof(unlabelled_t) == sizeof(int32_t) &&
+                   sizeof(text_format_t) == sizeof(int32_t) && sizeof(column_kind_t) == sizeof(int32_t) &&
                    sizeof(column_transform_t) == sizeof(int32_t) && sizeof(pooling_t) == sizeof(int32_t),
                "words decode to 32 bits");
 
@@ -62,6 +68,15 @@ static const field_t top_fields[] = {
     {VALUE_TEXT, "label_rule", "", 0, 0,
      "what of the label is 1: " LABEL_RULES_ALLOWED "; empty: it holds 0 or 1, in libsvm and libffm also -1 or +1",
      .offset = offsetof(schema_t, label_rule)},
+    {VALUE_TEXT, "weight", "", 0, 0,
+     "column of a number, 0 or more, that a row's losses are multiplied by, in units of its mean over the training rows; "
+     "empty: "
+     "all rows count alike",
+     .offset = offsetof(schema_t, weight)},
+    {VALUE_WORD, "order", "none", 0, 0, "what is done about rows whose time is before that of a row before them",
+     offsetof(schema_t, order), WORDS(time_order_words)},
+    {VALUE_WORD, "unlabelled", "refuse", 0, 0, "rows whose label is missing, or that have no column for it",
+     offsetof(schema_t, unlabelled), WORDS(unlabelled_words)},
     {VALUE_TEXT, "missing", "", 0, 0,
      "words, a list or one, that stand for nothing in any column, as an empty cell does: [NA, NULL, \\N, nan]; empty: none",
      .offset = offsetof(schema_t, missing)},
@@ -85,7 +100,7 @@ static const field_t split_fields[] = {
      .offset = offsetof(schema_t, split_column)},
     {VALUE_NUM, "train_max", "0", -1e300, 1e300, "rows with a value up to this one are training rows",
      .offset = offsetof(schema_t, split_train_max)},
-    {VALUE_NUM, "train_fraction", "1", 0.0001, 1, "share of the rows, from the first on, that are training rows",
+    {VALUE_NUM, "train_fraction", "1", 0, 1, "share of the rows, from the first on, that are training rows; 0: all evaluate",
      .offset = offsetof(schema_t, train_fraction)},
 };
 static const config_record_t schema_records[] = {
@@ -210,6 +225,14 @@ static bool is_indicator_of(const schema_column_t *column, const char *name)
     return column->indicator && strncmp(name, column->name, n) == 0 && strcmp(name + n, "_missing") == 0;
 }
 
+static bool is_label(const schema_t *schema, const char *column)
+{
+    bool is = !schema->labels_count && strcmp(column, schema->label) == 0;
+    for (unsigned l = 0; l < schema->labels_count; l++)
+        is |= strcmp(column, schema->labels[l].column) == 0;
+    return is;
+}
+
 /* check_transform - does the transform fit the kind? */
 static status_t check_transform(const schema_column_t *column, const yaml_t *at)
 {
@@ -239,8 +262,10 @@ static status_t check_column(const schema_t *schema, const schema_column_t *colu
     if (!schema->header && !is_positional(column->column))
         return yaml_fail(at, "'%s' names no column: with header: false columns are called c1, c2 ... by position",
                          column->column);
-    if (strcmp(column->column, schema->label) == 0)
+    if (is_label(schema, column->column))
         return yaml_fail(at, "column '%s' is the label, so it cannot be an input", column->column);
+    if (*schema->weight && strcmp(column->column, schema->weight) == 0)
+        return yaml_fail(at, "column '%s' is the weight, so it cannot be an input", column->column);
     TRY(check_transform(column, at));
     if (column->kind != COLUMN_NUMERIC && (*column->fill || column->indicator))
         return yaml_fail(at, "column '%s': fill and indicator are for numbers; use kind: numeric, or remove them", name);
@@ -379,14 +404,75 @@ static status_t add_columns(schema_t *schema, const yaml_t *list)
     return status;
 }
 
+/* ---- labels ------------------------------------------------------------------------------------------------------ */
+
+static const char *text_of(const yaml_t *map, const char *key)
+{
+    const yaml_t *child = yaml_child(map, key);
+    return child && child->kind == YAML_SCALAR ? child->text : "";
+}
+
+/* add_label - one of several: a column's name, or {name: NAME, column: NAME, rule: RULE}, of which a name is enough. */
+static status_t add_label(schema_t *schema, yaml_t *entry)
+{
+    label_rule_t rule;
+    if (entry->kind == YAML_LIST)
+        return yaml_fail(entry, "a label is a column's name, or {name: NAME, column: NAME, rule: RULE}");
+    for (const yaml_t *child = entry->first; child; child = child->next)
+        if (strcmp(child->key, "name") && strcmp(child->key, "column") && strcmp(child->key, "rule"))
+            return yaml_fail(child, "not known here; a label has name, column and rule");
+    TRY(join_words(entry, "rule"));
+    const char *name = entry->kind == YAML_SCALAR ? entry->text : text_of(entry, "name");
+    const char *column = *text_of(entry, "column") ? text_of(entry, "column") : name;
+    name = *name ? name : column;
+    if (!*name)
+        return yaml_fail(entry, "the label has no name; add name: NAME");
+    if (strlen(name) > 63)
+        return yaml_fail(entry, "the name of label '%s' is longer than 63 bytes", name);
+    if (!schema->header && !is_positional(column))
+        return yaml_fail(entry, "'%s' names no column: with header: false columns are called c1, c2 ... by position", column);
+    if (!label_rule_parse(text_of(entry, "rule"), &rule))
+        return yaml_fail(yaml_child(entry, "rule"), "'%s' is no rule; allowed: " LABEL_RULES_ALLOWED, text_of(entry, "rule"));
+    for (unsigned l = 0; l < schema->labels_count; l++)
+        if (strcmp(schema->labels[l].name, name) == 0)
+            return yaml_fail(entry, "label '%s' is given twice; each needs its own name", name);
+    schema->labels[schema->labels_count++] =
+        (schema_label_t){mem_strdup(name), mem_strdup(column), mem_strdup(text_of(entry, "rule"))};
+    return ST_OK;
+}
+
+/* add_labels - `labels:` in the place of `label`, which keeps its default. */
+static status_t add_labels(schema_t *schema, const yaml_t *tree, yaml_t *list)
+{
+    static const char *const singles[] = {"label", "label_rule"};
+    if (list->kind == YAML_LIST && list->count == 0)
+        return ST_OK;
+    if (list->kind != YAML_LIST || list->count > SCHEMA_LABELS_MOST)
+        return yaml_fail(list,
+                         "a list of 1 to %d labels is wanted, for example [click, {name: liked, column: rating, rule: \">= "
+                         "4\"}]",
+                         SCHEMA_LABELS_MOST);
+    for (int i = 0; i < COUNT(singles); i++)
+        if (yaml_find(tree, singles[i])->layer != LAYER_DEFAULT)
+            return yaml_fail(yaml_find(tree, singles[i]),
+                             "labels: names all labels, so this cannot stand beside it; remove one");
+    if (schema_rows(schema->format) == ROWS_OF_FEATURES)
+        return yaml_fail(list, "a %s file has one label, the first word of a line", format_words[schema->format].word);
+    schema->labels = MEM_ARRAY(schema_label_t, list->count);
+    status_t status = ST_OK;
+    for (yaml_t *entry = list->first; entry && status == ST_OK; entry = entry->next)
+        status = add_label(schema, entry);
+    return status;
+}
+
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 /* check_names - without a header, columns are named by position. A default that does not fit is the header key's fault. */
 static status_t check_names(const schema_t *schema, const yaml_t *tree)
 {
-    const char *const keys[] = {"label", "group", "time", "split.column"};
+    const char *const keys[] = {"label", "group", "time", "weight", "split.column"};
     status_t status = ST_OK;
-    for (int i = 0; i < COUNT(keys) && !schema->header; i++) {
+    for (int i = schema->labels_count ? 1 : 0; i < COUNT(keys) && !schema->header; i++) {
         const yaml_t *node = yaml_find(tree, keys[i]);
         if (*node->text && !is_positional(node->text))
             status = yaml_fail(node->layer == LAYER_DEFAULT ? yaml_find(tree, "header") : node,
@@ -394,6 +480,26 @@ static status_t check_names(const schema_t *schema, const yaml_t *tree)
                                node->text);
     }
     return status;
+}
+
+/* check_format - what goes with the label, and with files of this format. */
+static status_t check_format(const schema_t *schema, const yaml_t *tree)
+{
+    label_rule_t rule;
+    if (!label_rule_parse(schema->label_rule, &rule))
+        return yaml_fail(yaml_find(tree, "label_rule"), "'%s' is no rule; allowed: " LABEL_RULES_ALLOWED, schema->label_rule);
+    if (*schema->missing && schema_rows(schema->format) == ROWS_OF_FEATURES)
+        return yaml_fail(yaml_find(tree, "missing"), "words for nothing are for columns, and a %s file has none; remove it",
+                         format_words[schema->format].word);
+    if ((*schema->weight || schema->unlabelled == UNLABELLED_ALLOW) && schema_rows(schema->format) == ROWS_OF_FEATURES)
+        return yaml_fail(yaml_find(tree, *schema->weight ? "weight" : "unlabelled"),
+                         "is for files with columns, and a %s file has none; remove it", format_words[schema->format].word);
+    if (schema->order == TIME_ORDER_CHECK && !*schema->time)
+        return yaml_fail(yaml_find(tree, "order"), "check needs time, the column that is looked at");
+    if (schema->fields && schema->format != FORMAT_LIBFFM)
+        return yaml_fail(yaml_find(tree, "fields"), "the number of fields is libffm's; a %s file has none",
+                         format_words[schema->format].word);
+    return ST_OK;
 }
 
 static status_t check_whole(const schema_t *schema, const yaml_t *tree, const yaml_t *list)
@@ -406,21 +512,13 @@ static status_t check_whole(const schema_t *schema, const yaml_t *tree, const ya
                          schema->split_column);
     if (!*schema->split_column && most->layer != LAYER_DEFAULT)
         return yaml_fail(most, "split.train_max needs split.column, the column it is compared with");
-    label_rule_t rule;
-    if (!label_rule_parse(schema->label_rule, &rule))
-        return yaml_fail(yaml_find(tree, "label_rule"), "'%s' is no rule; allowed: " LABEL_RULES_ALLOWED, schema->label_rule);
-    if (*schema->missing && schema_rows(schema->format) == ROWS_OF_FEATURES)
-        return yaml_fail(yaml_find(tree, "missing"), "words for nothing are for columns, and a %s file has none; remove it",
-                         format_words[schema->format].word);
-    if (schema->fields && schema->format != FORMAT_LIBFFM)
-        return yaml_fail(yaml_find(tree, "fields"), "the number of fields is libffm's; a %s file has none",
-                         format_words[schema->format].word);
+    TRY(check_format(schema, tree));
     if (schema_rows(schema->format) == ROWS_OF_FEATURES)
         return list->kind != YAML_LIST || list->count
                    ? yaml_fail(list,
                                "every feature id of a %s file is an input; remove columns:", format_words[schema->format].word)
                    : ST_OK;
-    if (!*schema->label)
+    if (!*schema->label && !schema->labels_count)
         return yaml_fail(yaml_find(tree, "label"), "empty; name the column that holds 0 or 1");
     TRY(check_names(schema, tree));
     if (list->kind == YAML_LIST && !list->count)
@@ -440,7 +538,7 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     const schema_preset_t *preset = schema_preset(path_or_preset);
     char *text = NULL, *origin = preset ? mem_printf("preset %s", preset->name) : mem_strdup(path_or_preset);
     size_t bytes;
-    yaml_t *file = NULL, *tree = NULL, *columns = NULL;
+    yaml_t *file = NULL, *tree = NULL, *columns = NULL, *labels = NULL;
     void *decoded = NULL;
     status_t status;
     if (preset) {
@@ -456,16 +554,19 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     TRY_DONE(yaml_parse(text, bytes, origin, 1, LAYER_FILE, &file));
     tree = layout_defaults(&schema_layout, origin);
     layout_add_list(tree, "columns");
+    layout_add_list(tree, "labels");
     int errors = take_label(file) != ST_OK;
     errors += join_words(file, "missing") != ST_OK;
     errors += join_words(file, "label_rule") != ST_OK;
     errors += yaml_merge(tree, file);
     columns = layout_take_list(tree, "columns");
+    labels = layout_take_list(tree, "labels");
     TRY_DONE(decode_tree(&schema_layout, tree, &decoded));
     if (errors) { /* A misspelt columns: must not be called missing as well. */
         status = ST_INPUT;
         goto done;
     }
+    TRY_DONE(add_labels(decoded, tree, labels));
     TRY_DONE(check_whole(decoded, tree, columns));
     TRY_DONE(add_columns(decoded, columns));
     ((schema_t *)decoded)->source = preset ? mem_strdup(preset->name) : whole_path(path_or_preset);
@@ -477,6 +578,7 @@ done:;
     yaml_destroy(&file);
     yaml_destroy(&tree);
     yaml_destroy(&columns);
+    yaml_destroy(&labels);
     mem_free(text);
     mem_free(origin);
     return status;
@@ -495,6 +597,12 @@ void schema_destroy(schema_t **schema)
         mem_free(s->columns[i].missing);
         mem_free(s->columns[i].fill);
     }
+    for (unsigned l = 0; l < s->labels_count; l++) {
+        mem_free(s->labels[l].name);
+        mem_free(s->labels[l].column);
+        mem_free(s->labels[l].rule);
+    }
+    mem_free(s->labels);
     mem_free(s->columns);
     mem_free(s->source);
     layout_destroy(&schema_layout, s);
@@ -503,7 +611,8 @@ void schema_destroy(schema_t **schema)
 /* Keys that datasets were made without: a text of settings that lacks them means their defaults. */
 static bool is_left_out(const field_t *field, const char *text)
 {
-    static const char *const later[] = {"label_rule", "missing", "fields", "fill", "indicator"};
+    static const char *const later[] = {"label_rule", "weight", "unlabelled", "order",
+                                        "missing",    "fields", "fill",       "indicator"};
     for (int i = 0; i < COUNT(later); i++)
         if (strcmp(field->name, later[i]) == 0)
             return strcmp(text, field->kind == VALUE_TEXT ? "\"\"" : field->initial) == 0;
@@ -540,6 +649,9 @@ char *schema_text(const schema_t *schema)
         write_fields(out, &schema_layout.records[r], schema, "\n");
         fputc('\n', out);
     }
+    for (unsigned l = 0; l < schema->labels_count; l++)
+        fprintf(out, "label %u: name: %s, column: %s, rule: %s\n", l + 1, schema->labels[l].name, schema->labels[l].column,
+                schema->labels[l].rule);
     for (unsigned c = 0; c < schema->columns_count; c++) {
         fprintf(out, "column %u: ", c + 1);
         write_fields(out, &column_record, &schema->columns[c], ", ");

@@ -1,13 +1,16 @@
 /* The stored form of a block. Every array starts at a multiple of 8 bytes:
  *
- *     u64 magic, first, rows, numeric, single, multi, has_group, has_time
- *     u8  label[rows]
+ *     u64 magic, first, rows, numeric, single, multi, has_group, extras
+ *     u8  label[rows]                          of each label
+ *     f32 weight[rows]                         where there are weights
  *     f32 value[rows]                          per numeric field
  *     i64 time[rows]                           where there is a time
  *     dictionary column of rows                where there is a group
  *     dictionary column of rows                per single field
  *     u64 total, weighted; u32 count[rows]; dictionary column of total; f32 weight[total] where weighted
  *                                              per multi field
+ *
+ *     extras: bit 0 has_time, 1 has_weight, 2 may_lack_label, from 8 on the labels after the first
  *
  *     dictionary column of n:  u64 distinct, width; u64 key[distinct]; u8|u16|u32 code[n]
  *
@@ -173,6 +176,12 @@ static void turn_singles(block_encoder_t *e, const uint64_t *values, size_t rows
             e->columns[f * COLUMN_STRIDE + r] = values[r * fields + f];
 }
 
+static uint64_t extras_of(const block_shape_t *shape)
+{
+    return (uint64_t)shape->has_time | (uint64_t)shape->has_weight << 1 | (uint64_t)shape->may_lack_label << 2 |
+           (uint64_t)(block_labels(shape) - 1) << 8;
+}
+
 void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_block_t *block, record_t *out,
                   block_seen_fn *seen, void *context)
 {
@@ -186,9 +195,12 @@ void block_encode(block_encoder_t *e, const block_shape_t *shape, const dataset_
                              (uint64_t)shape->single,
                              (uint64_t)shape->multi,
                              shape->has_group,
-                             shape->has_time};
+                             extras_of(shape)};
     record_put(out, head, sizeof head);
-    record_put(out, block->label, rows);
+    for (size_t l = 0; l < block_labels(shape); l++)
+        record_put(out, block->label + l * BLOCK_ROWS, rows);
+    if (shape->has_weight)
+        record_put(out, block->weight, rows * sizeof *block->weight);
     for (int32_t f = 0; f < shape->numeric; f++) {
         float *column = record_room(out, rows * sizeof *column);
         for (size_t r = 0; r < rows; r++)
@@ -249,11 +261,33 @@ static bool take_head(const block_shape_t *shape, record_reader_t *in, int64_t *
     const uint64_t *head = record_take(in, 8, sizeof *head);
     if (!head || head[0] != MAGIC || head[2] == 0 || head[2] > BLOCK_ROWS || head[3] != (uint64_t)shape->numeric ||
         head[4] != (uint64_t)shape->single || head[5] != (uint64_t)shape->multi || head[6] != shape->has_group ||
-        head[7] != shape->has_time)
+        head[7] != extras_of(shape))
         return false;
     *first = (int64_t)head[1];
     *rows = (int32_t)head[2];
     return true;
+}
+
+/* What comes before the numbers. */
+static const float *take_weight(const block_shape_t *shape, record_reader_t *in, uint64_t rows)
+{
+    return shape->has_weight ? record_take(in, rows, sizeof(float)) : NULL;
+}
+
+static void skip_labels(const block_shape_t *shape, record_reader_t *in, uint64_t rows)
+{
+    for (size_t l = 0; l < block_labels(shape); l++)
+        record_take(in, rows, 1);
+}
+
+const float *block_weight(const block_shape_t *shape, const void *raw, size_t bytes, int32_t *rows)
+{
+    record_reader_t in = {.at = raw, .bytes = bytes};
+    int64_t first;
+    if (!take_head(shape, &in, &first, rows))
+        return NULL;
+    skip_labels(shape, &in, (uint64_t)*rows);
+    return take_weight(shape, &in, (uint64_t)*rows);
 }
 
 const float *block_numeric(const block_shape_t *shape, const void *raw, size_t bytes, int field, int32_t *rows)
@@ -262,7 +296,8 @@ const float *block_numeric(const block_shape_t *shape, const void *raw, size_t b
     int64_t first;
     if (field < 0 || field >= shape->numeric || !take_head(shape, &in, &first, rows))
         return NULL;
-    record_take(&in, (uint64_t)*rows, 1);
+    skip_labels(shape, &in, (uint64_t)*rows);
+    take_weight(shape, &in, (uint64_t)*rows);
     const float *column = NULL;
     for (int f = 0; f <= field; f++)
         column = record_take(&in, (uint64_t)*rows, sizeof *column);
@@ -280,6 +315,7 @@ static void *slab_take(uint8_t *base, size_t *used, size_t count, size_t size)
 typedef struct slab {
     dataset_block_t *block;
     uint8_t *label;
+    float *weight; /* NULL: none */
     uint64_t *group;
     int64_t *time;
     float *numeric;
@@ -294,6 +330,7 @@ static size_t slab_layout(const block_shape_t *shape, size_t rows, size_t values
     size_t used = 0;
     slab->block = slab_take(base, &used, 1, sizeof *slab->block);
     slab->label = slab_take(base, &used, rows, sizeof *slab->label);
+    slab->weight = shape->has_weight ? slab_take(base, &used, rows, sizeof *slab->weight) : NULL;
     slab->group = slab_take(base, &used, rows, sizeof *slab->group);
     slab->time = slab_take(base, &used, rows, sizeof *slab->time);
     slab->numeric = slab_take(base, &used, rows * (size_t)shape->numeric, sizeof *slab->numeric);
@@ -341,11 +378,28 @@ typedef struct block_columns {
     size_t rows;
     uint64_t values; /* of all multi fields */
     const uint8_t *label;
+    const float *weight; /* NULL: the dataset has none */
     const float **numeric;
     const int64_t *time; /* NULL: the dataset has none */
     dictionary_t group, *single;
     multi_column_t *multi;
 } block_columns_t;
+
+/* All labels of the rows, of which one is decoded; false where one is none. */
+static bool take_labels(const block_shape_t *shape, record_reader_t *in, size_t rows, const uint8_t **out)
+{
+    bool good = true;
+    for (size_t l = 0; l < block_labels(shape); l++) {
+        const uint8_t *label = record_take(in, rows, 1);
+        for (size_t r = 0; label && shape->may_lack_label && r < rows; r++)
+            good &= label[r] <= DATASET_NO_LABEL;
+        if (label && !shape->may_lack_label)
+            good &= metrics_are_labels(label, (int64_t)rows);
+        if (l == (size_t)shape->label)
+            *out = label;
+    }
+    return good;
+}
 
 /* False where the bytes are not a block of this shape; the columns are destroyed by columns_fini either way. */
 static bool columns_take(const block_shape_t *shape, record_reader_t *in, size_t rows, block_columns_t *columns)
@@ -354,7 +408,8 @@ static bool columns_take(const block_shape_t *shape, record_reader_t *in, size_t
                                  .numeric = MEM_ARRAY(const float *, shape->numeric),
                                  .single = MEM_ARRAY(dictionary_t, shape->single),
                                  .multi = MEM_ARRAY(multi_column_t, shape->multi)};
-    columns->label = record_take(in, rows, 1);
+    bool are_labels = take_labels(shape, in, rows, &columns->label);
+    columns->weight = take_weight(shape, in, rows);
     for (int32_t f = 0; f < shape->numeric; f++)
         columns->numeric[f] = record_take(in, rows, sizeof **columns->numeric);
     if (shape->has_time)
@@ -376,8 +431,7 @@ static bool columns_take(const block_shape_t *shape, record_reader_t *in, size_t
             in->bad = true;
         columns->values += total;
     }
-    return !in->bad && in->next == in->bytes && columns->values <= UINT32_MAX &&
-           metrics_are_labels(columns->label, (int64_t)rows);
+    return !in->bad && in->next == in->bytes && columns->values <= UINT32_MAX && are_labels;
 }
 
 static void columns_fini(block_columns_t *columns)
@@ -393,6 +447,8 @@ static bool columns_expand(const block_shape_t *shape, const block_columns_t *co
 {
     const size_t rows = columns->rows, singles = (size_t)shape->single, numerics = (size_t)shape->numeric;
     memcpy(slab->label, columns->label, rows);
+    for (size_t r = 0; columns->weight && r < rows; r++)
+        slab->weight[r] = (float)((double)columns->weight[r] / shape->weight_mean);
     if (columns->time)
         memcpy(slab->time, columns->time, rows * sizeof *columns->time);
     for (size_t f = 0; f < numerics; f++)
@@ -411,6 +467,7 @@ static dataset_block_t block_of(const slab_t *slab, int64_t first, int32_t rows)
     return (dataset_block_t){.first = first,
                              .rows = rows,
                              .label = slab->label,
+                             .weight = slab->weight,
                              .group = slab->group,
                              .time = slab->time,
                              .numeric = slab->numeric,

@@ -9,8 +9,15 @@
 
 typedef struct block_shape {
     int32_t numeric, single, multi;
-    bool has_group, has_time;
+    bool has_group, has_time, has_weight, may_lack_label;
+    int32_t labels, label; /* of a row, 0 is one; and the one that is decoded */
+    double weight_mean;    /* what decoded weights are divided by */
 } block_shape_t;
+
+static inline size_t block_labels(const block_shape_t *shape)
+{
+    return shape->labels > 1 ? (size_t)shape->labels : 1;
+}
 
 /* block_seen_fn - called once per categorical column of an encoded block with its distinct keys, how often each occurs, and
  * where in block->single or block->multi_key it occurs first; `field` counts the single fields, then the multi fields. */
@@ -48,7 +55,9 @@ dataset_block_t block_view(const block_shape_t *shape, int64_t first, int32_t ro
 /* block_bytes - of a decoded block. */
 size_t block_bytes(const block_shape_t *shape, int32_t rows, uint64_t values);
 
-/* block_numeric - the stored column of a numeric field (NaN: missing), borrowed from raw; NULL where there is none. */
+/* block_weight - the stored weights, as given;  block_numeric - the stored column of a numeric field (NaN: missing). Borrowed
+ * from raw; NULL where there is none. */
+const float *block_weight(const block_shape_t *shape, const void *raw, size_t bytes, int32_t *rows);
 const float *block_numeric(const block_shape_t *shape, const void *raw, size_t bytes, int field, int32_t *rows);
 
 #endif

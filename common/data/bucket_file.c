@@ -50,7 +50,7 @@ size_t bucket_file_row_bytes(const block_shape_t *shape, size_t values)
 {
     const size_t bytes = sizeof(row_head_t) + (size_t)shape->single * sizeof(uint64_t) +
                          (size_t)shape->multi * sizeof(uint32_t) + (size_t)shape->numeric * sizeof(float) +
-                         values * (sizeof(uint64_t) + sizeof(float));
+                         (shape->has_weight ? sizeof(float) : 0) + values * (sizeof(uint64_t) + sizeof(float));
     return (bytes + 7) & ~(size_t)7;
 }
 
@@ -75,7 +75,9 @@ static void encode_row(uint8_t *to, const block_shape_t *shape, uint32_t slot, c
         to = append(to, &count, sizeof count);
     }
     to = append(to, block->numeric + row * numeric, numeric * sizeof *block->numeric);
-    append(to, block->multi_weight + *at, values * sizeof *block->multi_weight);
+    to = append(to, block->multi_weight + *at, values * sizeof *block->multi_weight);
+    if (shape->has_weight)
+        append(to, block->weight + row, sizeof *block->weight);
 }
 
 static const uint8_t *take(void *to, const uint8_t *from, size_t bytes)
@@ -106,7 +108,9 @@ static const uint8_t *decode_row(const uint8_t *from, const block_shape_t *shape
         at[m + 1] = at[m] + count;
     }
     next = take(out->numeric + row * numeric, next, numeric * sizeof *out->numeric);
-    take(out->multi_weight + first, next, values * sizeof *out->multi_weight);
+    next = take(out->multi_weight + first, next, values * sizeof *out->multi_weight);
+    if (shape->has_weight)
+        take(out->weight + row, next, sizeof *out->weight);
     out->block.rows++;
     return from + bucket_file_row_bytes(shape, values);
 }
@@ -166,6 +170,7 @@ void bucket_fini(bucket_t *bucket)
     mem_free(bucket->multi_key);
     mem_free(bucket->numeric);
     mem_free(bucket->multi_weight);
+    mem_free(bucket->weight);
     *bucket = (bucket_t){0};
 }
 
@@ -262,8 +267,11 @@ static void make_room(const block_shape_t *shape, const pile_t *pile, bucket_t *
     MEM_GROW(out->multi_at, out->multi_at_capacity, rows * (size_t)shape->multi + 1);
     MEM_GROW(out->multi_key, out->multi_key_capacity, values);
     MEM_GROW(out->multi_weight, out->multi_weight_capacity, values);
+    if (shape->has_weight)
+        MEM_GROW(out->weight, out->weight_capacity, rows);
     out->multi_at[0] = 0;
     out->block = (dataset_block_t){.label = out->label,
+                                   .weight = out->weight,
                                    .group = out->group,
                                    .numeric = out->numeric,
                                    .single = out->single,

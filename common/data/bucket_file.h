@@ -33,10 +33,10 @@ typedef struct bucket {
     uint32_t *row_of; /* [slots] where in the block the row of a slot is */
     uint8_t *label;
     uint64_t *group, *single, *multi_key;
-    float *numeric, *multi_weight;
+    float *numeric, *multi_weight, *weight;
     uint32_t *multi_at;
     size_t row_of_capacity, label_capacity, group_capacity, single_capacity, multi_key_capacity, numeric_capacity,
-        multi_weight_capacity, multi_at_capacity;
+        multi_weight_capacity, multi_at_capacity, weight_capacity;
 } bucket_t;
 
 void bucket_fini(bucket_t *bucket);

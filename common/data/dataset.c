@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "common/base/hash.h"
@@ -40,7 +41,7 @@ struct dataset {
     int64_t cache_bytes, cached_bytes, fetch; /* cached: without what is shared */
     shared_blocks_t *shared;                  /* or NULL */
     int readers;                              /* that share */
-    uint64_t meaning;                         /* of numeric values: their means and scales */
+    uint64_t meaning;                         /* of numeric values: their means and scales; and of labels */
     double *own_scaling;                      /* [numeric][2] mean and scale as stored */
     int64_t *positions; /* training split, then evaluation split; NULL where the training split is a prefix */
     record_t raw;
@@ -199,7 +200,7 @@ static status_t load_block(dataset_t *dataset, int64_t number)
 
 static void set_meaning(dataset_t *dataset)
 {
-    dataset->meaning = 0;
+    dataset->meaning = (uint64_t)dataset->meta.info.label;
     for (int32_t f = 0; f < dataset->meta.info.numeric; f++) {
         const double mean_scale[] = {dataset->meta.fields[f].mean, dataset->meta.fields[f].scale};
         dataset->meaning = hash64(mean_scale, sizeof mean_scale, dataset->meaning);
@@ -220,6 +221,35 @@ void dataset_standardise(dataset_t *dataset, const double *mean_scale)
     while (differs && dataset->oldest)
         evict(dataset, dataset->oldest);
     set_meaning(dataset);
+}
+
+status_t dataset_choose_label(dataset_t *dataset, const char *name)
+{
+    dataset_info_t *info = &dataset->meta.info;
+    const dataset_label_t *labels = dataset->meta.label_of;
+    int chosen = *name ? -1 : 0;
+    for (int l = 0; l < info->labels; l++)
+        if (*name && strcmp(labels[l].name, name) == 0)
+            chosen = l;
+    if (chosen < 0 && !*labels[0].name)
+        return FAIL(ST_INPUT,
+                    "dataset %s: there is no label %s: it has one, which has no name; leave data.label empty, or import "
+                    "with labels: in the schema",
+                    dataset->path, name);
+    if (chosen < 0) {
+        char all[DATASET_LABELS_MOST * (sizeof labels->name + 2)] = "";
+        for (int l = 0, used = 0; l < info->labels; l++)
+            used += snprintf(all + used, sizeof all - (size_t)used, "%s%s", l ? ", " : "", labels[l].name);
+        return FAIL(ST_INPUT, "dataset %s: there is no label %s; it has %s", dataset->path, name, all);
+    }
+    while (chosen != info->label && dataset->oldest)
+        evict(dataset, dataset->oldest);
+    info->label = dataset->shape.label = chosen;
+    info->positives = labels[chosen].positives;
+    set_meaning(dataset);
+    if (dataset->meta.has_extras)
+        dataset->census.train_positives = labels[chosen].train_positives;
+    return ST_OK;
 }
 
 void dataset_share(dataset_t *dataset, int descriptor, int readers)

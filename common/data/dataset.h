@@ -33,19 +33,34 @@ typedef struct dataset_field {
     field_rules_t rules; /* how its values came about */
 } dataset_field_t;
 
+#define DATASET_NO_LABEL 2     /* what a row holds in the place of a label that it has not */
+#define DATASET_LABELS_MOST 16 /* of one dataset */
+
+/* One of the labels that every row of a dataset has. */
+typedef struct dataset_label {
+    char name[64]; /* "" where the dataset has one and does not say */
+    int64_t positives, train_positives, unlabelled;
+} dataset_label_t;
+
 typedef struct dataset_info {
     int64_t rows, train_rows, eval_rows, positives, bad_rows;
     int32_t numeric, single, multi; /* counts of fields of each kind */
-    bool has_group, has_time;
-    uint64_t content_hash;         /* over all blocks and the schema, independent of compression */
-    const dataset_field_t *fields; /* [numeric + single + multi], in this order of kinds, borrowed */
+    bool has_group, has_time, has_weight;
+    bool may_lack_label;             /* rows of no label are among them, or could be */
+    int32_t labels, label;           /* how many each row has, and the number of the chosen one, which positives are of */
+    const dataset_label_t *label_of; /* [labels], borrowed */
+    double weight_mean;              /* of the training rows (of all, where there are none); weights are divided by it */
+    uint64_t content_hash;           /* over all blocks and the schema, independent of compression */
+    const dataset_field_t *fields;   /* [numeric + single + multi], in this order of kinds, borrowed */
 } dataset_info_t;
 
 /* A decoded block. Rows are contiguous (row-major), because training visits examples in shuffled order. Borrowed. */
 typedef struct dataset_block {
     int64_t first; /* position of row 0 in the dataset */
     int32_t rows;
-    const uint8_t *label;     /* [rows] 0 or 1 */
+    const uint8_t *label;     /* [rows] 0 or 1; DATASET_NO_LABEL where the dataset may lack labels and the row has none. To be
+                               * encoded: of all labels, each BLOCK_ROWS after the one before */
+    const float *weight;      /* [rows] divided by the mean; NULL: the dataset has none. To be encoded: as given */
     const uint64_t *group;    /* [rows]; zeros where there is no such column, QUERY_NONE where a row has none */
     const int64_t *time;      /* [rows]; zeros where there is no such column, DATASET_NO_TIME where a row has none */
     const float *numeric;     /* [rows][numeric], transformed and standardised; 0 (the mean) where missing */
@@ -77,6 +92,10 @@ WARN_UNUSED status_t dataset_verify(dataset_t *dataset);
 /* dataset_standardise - use numeric field f as (x - mean_scale[2 f]) * mean_scale[2 f + 1] from now on; NULL: by the dataset's
  * own numbers again. Decoded blocks are forgotten where that changes anything. */
 void dataset_standardise(dataset_t *dataset, const double *mean_scale);
+
+/* dataset_choose_label - examples have the label of this name from now on; "" is the first. Decoded blocks are forgotten where
+ * that changes anything.  ST_INPUT where the dataset has no label of the name. */
+WARN_UNUSED status_t dataset_choose_label(dataset_t *dataset, const char *name);
 
 /* dataset_limit_cache - keep at most so many bytes of decoded blocks from now on.  dataset_cache_bytes - the bound. */
 void dataset_limit_cache(dataset_t *dataset, int64_t cache_bytes);
@@ -112,7 +131,9 @@ typedef struct dataset_text {
 } dataset_text_t;
 
 typedef struct dataset_row {
-    uint8_t label;
+    uint8_t label;              /* the first, or the only one */
+    const uint8_t *more_labels; /* [labels - 1] the others */
+    float weight;               /* where the dataset has weights */
     bool train;
     uint64_t group;             /* dataset_key("", 0) is the missing one */
     int64_t time;               /* or DATASET_NO_TIME */
@@ -130,11 +151,22 @@ typedef struct dataset_row {
 
 typedef struct dataset_writer dataset_writer_t;
 
+/* What the rows of most datasets do not have. */
+typedef struct dataset_extras {
+    bool has_weight, may_lack_label;
+    int labels;                                   /* 0: one without a name */
+    const char *label_names[DATASET_LABELS_MOST]; /* [labels], shorter than dataset_label_t.name */
+} dataset_extras_t;
+
 /* dataset_writer_create - start a new dataset in a temporary directory beside `path`; commit renames it into place.
  * fields  [n] names, kinds, poolings and rules (numeric, then single, then multi); `standardise` [n] asks for mean and scale
  * over the training split.  compress  zstd (level 3) per block, or none.  ST_INPUT where path exists or is not writable. */
 WARN_UNUSED status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
                                            bool has_group, bool has_time, bool compress, dataset_writer_t **out);
+/* dataset_writer_create_with - the same, and rows have extras. */
+WARN_UNUSED status_t dataset_writer_create_with(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
+                                                bool has_group, bool has_time, const dataset_extras_t *extras, bool compress,
+                                                dataset_writer_t **out);
 /* dataset_writer_put - add a row, which is copied. Rows are encoded and compressed by other threads while more are put; what
  * cannot be stored is said by a later put, or by commit. */
 WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_row_t *row);

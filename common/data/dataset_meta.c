@@ -9,6 +9,11 @@
 
 #define MAGIC 0x314154454d4d53ull /* "SMMETA1" */
 #define VERSION 1
+#define VERSION_EXTRAS \
+    0x100 /* beside the version: weights, several labels, rows without one; readers that know of none refuse */
+#define EXTRA_WEIGHT 1
+#define EXTRA_LACK 2
+#define SECTION_LABELS 0x534c4542414cull    /* "LABELS" */
 #define SECTION_RULES 0x53454c5552ull       /* "RULES" */
 #define RULES_MOST 64                       /* kinds of rules that any version has */
 #define FIELD_LEAST (11 * sizeof(uint64_t)) /* a field takes this many bytes of the record or more */
@@ -24,11 +29,21 @@ void dataset_meta_init(dataset_meta_t *meta, const dataset_field_t *fields, int 
     if (fields)
         memcpy(meta->fields, fields, (size_t)n * sizeof *fields);
     meta->info.fields = meta->fields;
+    dataset_meta_labels(meta, 1);
+}
+
+void dataset_meta_labels(dataset_meta_t *meta, int n)
+{
+    mem_free(meta->label_of);
+    meta->label_of = MEM_ARRAY(dataset_label_t, n);
+    meta->info.label_of = meta->label_of;
+    meta->info.labels = n;
 }
 
 void dataset_meta_fini(dataset_meta_t *meta)
 {
     mem_free(meta->fields);
+    mem_free(meta->label_of);
     mem_free(meta->top);
     mem_free(meta->top_count);
     *meta = (dataset_meta_t){0};
@@ -37,7 +52,8 @@ void dataset_meta_fini(dataset_meta_t *meta)
 block_shape_t dataset_meta_shape(const dataset_meta_t *meta)
 {
     const dataset_info_t *info = &meta->info;
-    return (block_shape_t){info->numeric, info->single, info->multi, info->has_group, info->has_time};
+    return (block_shape_t){info->numeric,    info->single,         info->multi,  info->has_group, info->has_time,
+                           info->has_weight, info->may_lack_label, info->labels, info->label,     info->weight_mean};
 }
 
 int64_t dataset_meta_blocks(const dataset_meta_t *meta)
@@ -45,16 +61,26 @@ int64_t dataset_meta_blocks(const dataset_meta_t *meta)
     return (meta->info.rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
 }
 
+static void encode_extras(const dataset_meta_t *meta, record_t *out)
+{
+    const dataset_info_t *info = &meta->info;
+    record_put_u64(out, (info->has_weight ? EXTRA_WEIGHT : 0) | (info->may_lack_label ? EXTRA_LACK : 0));
+    record_put_f64(out, info->weight_mean);
+    record_put_u64(out, (uint64_t)info->labels);
+    for (int l = 0; l < info->labels; l++)
+        record_put_text(out, meta->label_of[l].name);
+}
+
 /* The part of the record that the content hash covers. */
 static void encode_content(const dataset_meta_t *meta, record_t *out)
 {
     const dataset_info_t *info = &meta->info;
     record_put_u64(out, MAGIC);
-    record_put_u64(out, VERSION);
+    record_put_u64(out, meta->has_extras ? VERSION | VERSION_EXTRAS : VERSION);
     record_put_u64(out, (uint64_t)meta->count);
     record_put_u64(out, (uint64_t)info->rows);
     record_put_u64(out, (uint64_t)info->train_rows);
-    record_put_u64(out, (uint64_t)info->positives);
+    record_put_u64(out, (uint64_t)meta->label_of[0].positives);
     record_put_u64(out, info->has_group);
     record_put_u64(out, info->has_time);
     record_put_u64(out, meta->prefix_split);
@@ -67,6 +93,8 @@ static void encode_content(const dataset_meta_t *meta, record_t *out)
         record_put_f64(out, field->mean);
         record_put_f64(out, field->scale);
     }
+    if (meta->has_extras)
+        encode_extras(meta, out);
 }
 
 uint64_t dataset_meta_chain(uint64_t blocks_hash, uint64_t next)
@@ -92,6 +120,28 @@ static void put_section(record_t *out, uint64_t tag, record_t *section)
     record_put_u64(out, section->bytes);
     record_put(out, section->at, section->bytes);
     record_fini(section);
+}
+
+/* Of each label what was counted. */
+static void encode_labels(const dataset_meta_t *meta, record_t *out)
+{
+    record_t section = {0};
+    for (int l = 0; l < meta->info.labels; l++) {
+        record_put_u64(&section, (uint64_t)meta->label_of[l].positives);
+        record_put_u64(&section, (uint64_t)meta->label_of[l].train_positives);
+        record_put_u64(&section, (uint64_t)meta->label_of[l].unlabelled);
+    }
+    put_section(out, SECTION_LABELS, &section);
+}
+
+static bool decode_labels(record_reader_t *in, dataset_meta_t *meta)
+{
+    for (int l = 0; l < meta->info.labels; l++) {
+        meta->label_of[l].positives = (int64_t)record_take_u64(in);
+        meta->label_of[l].train_positives = (int64_t)record_take_u64(in);
+        meta->label_of[l].unlabelled = (int64_t)record_take_u64(in);
+    }
+    return !in->bad;
 }
 
 /* How many rules, their names, and then their texts field by field. */
@@ -137,6 +187,8 @@ static bool decode_sections(record_reader_t *in, dataset_meta_t *meta)
             return false;
         if (tag == SECTION_RULES && !decode_rules(&section, meta))
             return false;
+        if (tag == SECTION_LABELS && !decode_labels(&section, meta))
+            return false;
     }
     return !in->bad;
 }
@@ -166,6 +218,25 @@ void dataset_meta_encode(const dataset_meta_t *meta, record_t *out)
         }
     }
     encode_rules(meta, out);
+    if (meta->has_extras)
+        encode_labels(meta, out);
+}
+
+static bool decode_extras(record_reader_t *in, dataset_meta_t *meta)
+{
+    dataset_info_t *info = &meta->info;
+    const uint64_t flags = record_take_u64(in);
+    info->has_weight = flags & EXTRA_WEIGHT;
+    info->may_lack_label = flags & EXTRA_LACK;
+    info->weight_mean = record_take_f64(in);
+    const uint64_t labels = record_take_u64(in), positives = (uint64_t)meta->label_of[0].positives;
+    if (in->bad || labels == 0 || labels > DATASET_LABELS_MOST || (info->has_weight && !(info->weight_mean > 0.0)))
+        return false;
+    dataset_meta_labels(meta, (int)labels);
+    meta->label_of[0].positives = (int64_t)positives;
+    for (uint64_t l = 0; l < labels; l++)
+        record_take_text(in, meta->label_of[l].name, sizeof meta->label_of[l].name);
+    return !in->bad;
 }
 
 static bool decode_fields(record_reader_t *in, dataset_meta_t *meta)
@@ -223,20 +294,21 @@ bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
     record_reader_t in = {.at = raw->at, .bytes = raw->bytes};
     const uint64_t magic = record_take_u64(&in), version = record_take_u64(&in), count = record_take_u64(&in);
     const uint64_t rows = record_take_u64(&in), train_rows = record_take_u64(&in);
-    if (magic != MAGIC || version != VERSION || count > raw->bytes / FIELD_LEAST || rows == 0 || rows > ROWS_MOST ||
-        train_rows > rows)
+    if (magic != MAGIC || (version != VERSION && version != (VERSION | VERSION_EXTRAS)) || count > raw->bytes / FIELD_LEAST ||
+        rows == 0 || rows > ROWS_MOST || train_rows > rows)
         return false;
     dataset_meta_init(meta, NULL, (int)count);
     dataset_info_t *info = &meta->info;
     info->rows = (int64_t)rows;
     info->train_rows = (int64_t)train_rows;
     info->eval_rows = (int64_t)(rows - train_rows);
-    info->positives = (int64_t)record_take_u64(&in);
+    info->positives = meta->label_of[0].positives = (int64_t)record_take_u64(&in);
     info->has_group = record_take_u64(&in) != 0;
     info->has_time = record_take_u64(&in) != 0;
     meta->prefix_split = record_take_u64(&in) != 0;
     meta->blocks_hash = record_take_u64(&in);
-    bool good = decode_fields(&in, meta);
+    meta->has_extras = version & VERSION_EXTRAS;
+    bool good = decode_fields(&in, meta) && (!meta->has_extras || decode_extras(&in, meta));
     if (good) {
         info->content_hash = record_take_u64(&in);
         info->bad_rows = (int64_t)record_take_u64(&in);

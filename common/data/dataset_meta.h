@@ -19,6 +19,8 @@ typedef struct dataset_meta {
     value_top_t (*top)[DATASET_TOP]; /* **owned**, [fields] */
     int *top_count;                  /* **owned**, [fields] */
     int count;                       /* of fields */
+    dataset_label_t *label_of;       /* **owned**, [info.labels]; info.label_of points here */
+    bool has_extras;                 /* weights, labels by name, rows without one */
     bool compressed;
     bool prefix_split;    /* the first train_rows rows are the training split */
     uint64_t blocks_hash; /* over blocks and split, in order */
@@ -27,6 +29,8 @@ typedef struct dataset_meta {
 /* dataset_meta_init - fields are copied; NULL leaves room for n. */
 void dataset_meta_init(dataset_meta_t *meta, const dataset_field_t *fields, int n);
 void dataset_meta_fini(dataset_meta_t *meta);
+/* dataset_meta_labels - rows have n labels, of which nothing is known yet; at first it is one. */
+void dataset_meta_labels(dataset_meta_t *meta, int n);
 block_shape_t dataset_meta_shape(const dataset_meta_t *meta);
 int64_t dataset_meta_blocks(const dataset_meta_t *meta);
 

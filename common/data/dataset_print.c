@@ -83,6 +83,17 @@ static const char *time_words(const dataset_info_t *info, const census_t *census
     return info->has_time ? words[census->unit] : "no times";
 }
 
+static void print_labels(const dataset_info_t *info)
+{
+    char a[TEXT_BYTES], b[TEXT_BYTES];
+    for (int l = 0; l < info->labels; l++) {
+        const dataset_label_t *label = &info->label_of[l];
+        if (*label->name || label->unlabelled)
+            printf("  label       %s: %s positives, %s rows without one\n", *label->name ? label->name : "(the only one)",
+                   text_count(label->positives, a), text_count(label->unlabelled, b));
+    }
+}
+
 static void print_head(const char *path, const dataset_t *dataset)
 {
     const dataset_meta_t *meta = dataset_meta(dataset);
@@ -97,6 +108,9 @@ static void print_head(const char *path, const dataset_t *dataset)
         printf(": %s training, %s evaluation", text_count(census->train_positives, a),
                text_count(info->positives - census->train_positives, b));
     printf("\n");
+    print_labels(info);
+    if (info->has_weight)
+        printf("  weights     %g in the mean of the training rows, by which they are divided\n", info->weight_mean);
     printf("  bad rows    %s left out by the import\n", text_count(info->bad_rows, a));
     printf("  fields      %d numeric, %d categorical, %d multi-valued; %s, %s\n", info->numeric, info->single, info->multi,
            info->has_group ? "with groups" : "no groups", time_words(info, census));
@@ -185,7 +199,12 @@ static void print_row(const dataset_t *dataset, const dataset_example_t *example
     const dataset_info_t *info = &meta->info;
     const dataset_block_t *block = example->block;
     const size_t r = (size_t)example->row;
-    printf("  %" PRId64 ": label %d", position, block->label[r]);
+    printf("  %" PRId64 ": label %s", position,
+           block->label[r] == DATASET_NO_LABEL ? "(missing)"
+           : block->label[r]                   ? "1"
+                                               : "0");
+    if (block->weight)
+        printf(", weight %g", (double)block->weight[r] * info->weight_mean);
     if (row)
         printf(", row %" PRId64 " of the input", row);
     if (info->has_group && block->group[r] == QUERY_NONE)

@@ -37,6 +37,13 @@ static void remark_splits(const dataset_info_t *info, const census_t *census, re
                "split.train_fraction "
                "(below 1) or split.column in the schema",
                text_count(info->rows, count));
+    const int64_t unlabelled = info->label_of[info->label].unlabelled;
+    if (unlabelled > 0) {
+        char all[TEXT_BYTES];
+        remark(say, context, "%s of %s rows have no label: they are to be scored, and not trained or evaluated on",
+               text_count(unlabelled, count), text_count(info->rows, all));
+        return;
+    }
     if (has_one_class(info->rows, info->positives, "", say, context) || !census->is_recorded)
         return;
     has_one_class(info->train_rows, census->train_positives, " in the training split", say, context);

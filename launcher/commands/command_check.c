@@ -87,7 +87,7 @@ static void check_splits(checking_t *c, const config_t *config)
 {
     splits_t splits;
     const char *path = config->data.path;
-    if (splits_read(path, &splits) != ST_OK) {
+    if (splits_read(path, config->data.label, &splits) != ST_OK) {
         c->found++;
         return;
     }

@@ -38,13 +38,28 @@ typedef struct scored_version {
 
 /* ---- datasets -------------------------------------------------------------------------------------------------------- */
 
-static status_t open_evaluated(const char *path, evaluated_t *out)
+/* The label that a version was trained on, where the dataset has it. */
+static status_t choose_label(const scored_version_t *version, dataset_t *dataset)
+{
+    run_reader_t run;
+    if (version->replicas == 0 || dataset_info(dataset)->labels == 1)
+        return ST_OK;
+    TRY(run_reader_open(version->run[0], RUN_CONFIG, &run));
+    status_t status = run_reader_config(&run);
+    if (status == ST_OK)
+        status = dataset_choose_label(dataset, run.config->data.label);
+    run_reader_fini(&run);
+    return status;
+}
+
+static status_t open_evaluated(const char *path, const scored_version_t *version, evaluated_t *out)
 {
     out->path = path;
     if (!dataset_exists(path))
         return FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the schema of the run's",
                     file_exists(path) ? "" : "dataset ", path, file_exists(path) ? "is no dataset" : "does not exist");
     TRY(dataset_open(path, CACHE, &out->dataset));
+    TRY(choose_label(version, out->dataset));
     out->split.eval_examples = dataset_info(out->dataset)->eval_rows;
     if (out->split.eval_examples == 0)
         return FAIL(ST_INPUT, "dataset %s: the evaluation split is empty, so there is nothing to compare on", path);
@@ -274,9 +289,9 @@ status_t command_churn(const options_t *options)
     status_t status;
     TRY_DONE(find_runs(options->argument, &version[0]));
     TRY_DONE(find_runs(options->second, &version[1]));
-    TRY_DONE(open_evaluated(options->third, &after));
+    TRY_DONE(open_evaluated(options->third, &version[1], &after));
     if (options->dataset_a) {
-        TRY_DONE(open_evaluated(options->dataset_a, &before));
+        TRY_DONE(open_evaluated(options->dataset_a, &version[0], &before));
         TRY_DONE(check_same_examples(&before, &after));
     }
     if (options->out)

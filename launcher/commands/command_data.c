@@ -103,14 +103,22 @@ static status_t check_order(const config_t *config)
 {
     dataset_t *dataset;
     TRY(dataset_open(config->data.path, 0, &dataset));
-    const int64_t descents = dataset_census(dataset)->descents;
+    status_t status = dataset_choose_label(dataset, config->data.label);
+    const dataset_info_t *info = dataset_info(dataset);
+    const int64_t descents = dataset_census(dataset)->descents, unlabelled = info->label_of[info->label].unlabelled;
+    if (status == ST_OK && unlabelled > 0)
+        status = FAIL(ST_INPUT,
+                      "dataset %s: %" PRId64 " of %" PRId64
+                      " rows have no label, and can be scored by smelter predict alone; import "
+                      "the others for training and evaluation",
+                      config->data.path, unlabelled, info->rows);
     if (config->data.order == ORDER_CHRONOLOGICAL && descents > 0 && !getenv(LAUNCH_BY_SMELTER))
         log_warn("dataset %s: data.order is chronological, but %" PRId64
                  " row%s earlier than the row before (smelter inspect names the "
                  "first); rows are visited as they are stored",
                  config->data.path, descents, descents == 1 ? " is" : "s are");
     dataset_close(&dataset);
-    return ST_OK;
+    return status;
 }
 
 /* A configuration that names a dataset alone gets it as it is; but the text that it was imported from may be what a person

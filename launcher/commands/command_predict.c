@@ -264,6 +264,11 @@ static int64_t input_row(const rows_t *rows, int64_t i)
     return census_input_row(dataset_census(rows->dataset), dataset_position(rows->dataset, rows->split, i));
 }
 
+static const char *label_text(uint8_t label)
+{
+    return label == DATASET_NO_LABEL ? "" : label ? "1" : "0";
+}
+
 static status_t write_tsv(const char *path, const predictions_t *p, const rows_t *rows)
 {
     char *text = NULL;
@@ -273,7 +278,7 @@ static status_t write_tsv(const char *path, const predictions_t *p, const rows_t
         return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
     fputs("index\tlabel\tgroup\tprediction\trow\n", out);
     for (int64_t i = 0; i < p->rows; i++) /* 9 digits read back to the same float */
-        fprintf(out, "%" PRId64 "\t%d\t%" PRIu64 "\t%.9g\t%" PRId64 "\n", i, p->label[i],
+        fprintf(out, "%" PRId64 "\t%s\t%" PRIu64 "\t%.9g\t%" PRId64 "\n", i, label_text(p->label[i]),
                 p->group[i] == QUERY_NONE ? 0 : p->group[i], (double)p->p[i], input_row(rows, i));
     status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
                                        : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);

@@ -149,7 +149,7 @@ static status_t read_finished(const char *dir, manifest_t *out)
 static status_t warn_of_data(const config_t *config)
 {
     splits_t splits;
-    TRY(splits_read(config->data.path, &splits));
+    TRY(splits_read(config->data.path, config->data.label, &splits));
     splits_warn(&splits, config->data.path);
     return doubts_say(config->data.path);
 }
@@ -200,7 +200,7 @@ static status_t prepare_train(const experiment_t *experiment, const options_t *o
     splits_t splits;
     TRY(check_out(experiment, options, "train"));
     TRY(prepare_data(experiment, options));
-    TRY(splits_read(experiment->base->data.path, &splits));
+    TRY(splits_read(experiment->base->data.path, experiment->base->data.label, &splits));
     return splits_check_training(&splits, experiment->base->data.path);
 }
 
@@ -442,7 +442,13 @@ static status_t check_datasets(const comparison_t *c)
             break;
         char difference[INPUT_FIELDS_DIFFERENCE_BYTES] = "they have other examples";
         input_fields_difference(&first.inputs, &other.inputs, difference);
-        if (other.dataset_hash != first.dataset_hash)
+        if (strcmp(other.config->data.label, first.config->data.label) != 0)
+            status =
+                FAIL(ST_INPUT,
+                     "variants %s and %s have different labels (data.label '%s' and '%s'); predictions can be compared over "
+                     "one only",
+                     variant_name(c, 0), variant_name(c, v), first.config->data.label, other.config->data.label);
+        else if (other.dataset_hash != first.dataset_hash)
             status = FAIL(
                 ST_INPUT,
                 "variants %s and %s have different datasets (%s and %s: %s); predictions can be compared over one dataset only",

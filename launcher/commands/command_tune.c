@@ -372,7 +372,7 @@ static status_t check_data(const experiment_t *experiment)
     const char *path = experiment->base->data.path;
     splits_t splits;
     TRY(splits_check_experiment(experiment, "tune"));
-    TRY(splits_read(path, &splits));
+    TRY(splits_read(path, experiment->base->data.label, &splits));
     return splits_check_labels(&splits, path);
 }
 

@@ -96,6 +96,7 @@ static status_t open_run(initial_t *e, const char *run_dir)
     TRY(manifest_check_files(&e->run, run_dir, RUN_CONFIG | RUN_INPUTS));
     TRY(read_config(e, run_dir));
     TRY(dataset_open(e->config->data.path, e->config->data.cache_mb << 20, &e->dataset));
+    TRY(dataset_choose_label(e->dataset, e->config->data.label));
     e->info = dataset_info(e->dataset);
     if (e->info->content_hash != e->run.dataset_hash)
         return FAIL(ST_INPUT,

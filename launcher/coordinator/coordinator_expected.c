@@ -10,11 +10,12 @@
 status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
 {
     if (c->dataset && strcmp(config->data.path, c->dataset_path) == 0)
-        return ST_OK;
+        return dataset_choose_label(c->dataset, config->data.label);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
     c->dataset_path = mem_strdup(config->data.path);
-    return dataset_open(config->data.path, 1 << 20, &c->dataset);
+    TRY(dataset_open(config->data.path, 1 << 20, &c->dataset));
+    return dataset_choose_label(c->dataset, config->data.label);
 }
 
 void coordinator_plan_tables(coordinator_t *c, const config_t *config)

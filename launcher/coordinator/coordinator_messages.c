@@ -226,6 +226,17 @@ static status_t coordinator_on_progress(coordinator_t *c, net_message_t *message
     return run_events_emit(c->events, &(run_event_t){EVENT_PROGRESS, net_now_ns(c->o.net), .progress = progress});
 }
 
+/* Where rows may lack a label, it is a value of its own. */
+static bool are_labels(const coordinator_t *c, const uint8_t *y, int64_t n)
+{
+    if (!c->dataset || !dataset_info(c->dataset)->may_lack_label)
+        return metrics_are_labels(y, n);
+    bool good = true;
+    for (int64_t i = 0; i < n; i++)
+        good &= y[i] <= DATASET_NO_LABEL;
+    return good;
+}
+
 static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *message)
 {
     const int64_t first = wire_first_example(&message->header), n = message->header.count;
@@ -236,7 +247,7 @@ static status_t coordinator_on_predictions(coordinator_t *c, net_message_t *mess
                       p->rows);
     if (n && memchr(c->is_scored + first, 1, (size_t)n))
         return REFUSE("examples from %" PRId64 " on are scored already", first);
-    if (!metrics_are_labels(message->frame[1].data, n))
+    if (!are_labels(c, message->frame[1].data, n))
         return REFUSE("a label is neither 0 nor 1");
     memset(c->is_scored + first, 1, (size_t)n);
     memcpy(p->p + first, message->frame[0].data, (size_t)n * sizeof *p->p);

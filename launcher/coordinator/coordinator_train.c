@@ -103,7 +103,37 @@ static status_t finish_run(coordinator_t *c)
     return coordinator_wait(c, &c->flushed.answered, roster_shards(roster));
 }
 
-static void fill_result(coordinator_t *c, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
+/* The weights of the evaluation split, **owned**; NULL where the dataset has none. */
+static status_t read_weights(coordinator_t *c, float **out)
+{
+    enum { PIECE = 8192 };
+    const dataset_info_t *info = dataset_info(c->dataset);
+    *out = NULL;
+    if (!info->has_weight)
+        return ST_OK;
+    float *weight = MEM_ARRAY(float, info->eval_rows);
+    int64_t *position = MEM_ARRAY(int64_t, PIECE);
+    dataset_example_t *example = MEM_ARRAY(dataset_example_t, PIECE);
+    status_t status = ST_OK;
+    for (int64_t first = 0; first < info->eval_rows && status == ST_OK; first += PIECE) {
+        const int n = (int)(info->eval_rows - first < PIECE ? info->eval_rows - first : PIECE);
+        for (int i = 0; i < n; i++)
+            position[i] = dataset_position(c->dataset, SPLIT_EVAL, first + i);
+        status = dataset_fetch(c->dataset, position, n, example);
+        for (int i = 0; i < n && status == ST_OK; i++)
+            weight[first + i] = example[i].block->weight[example[i].row];
+    }
+    mem_free(position);
+    mem_free(example);
+    if (status == ST_OK)
+        *out = weight;
+    else
+        mem_free(weight);
+    return status;
+}
+
+/* weight: of the evaluation split, NULL: none. */
+static void fill_result(coordinator_t *c, const float *weight, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
 {
     predictions_t *p = &c->predictions;
     run_totals_t t = {.peak_rss_bytes = c->shards.peak_rss_bytes + clock_peak_rss_bytes(),
@@ -113,6 +143,8 @@ static void fill_result(coordinator_t *c, replica_result_t *r, double wall_secon
     run_totals_add_start(&t, &c->earlier);
     const double examples = (double)t.examples;
     run_result_evaluate(&r->quality, p->p, p->label, dataset_info(c->dataset)->has_group ? p->group : NULL, p->rows);
+    if (weight)
+        run_result_weigh(&r->quality, p->p, p->label, weight, p->rows);
     if (r->quality.normalised_entropy > 1)
         log_warn("the evaluation logloss of %.5f is %.3f times that of the evaluation split's base rate without any model; "
                  "look at the "
@@ -463,6 +495,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     checkpoint_resume_t checkpoint = {0};
     warm_start_t plan = {0};
     bool resumed = false;
+    float *weight = NULL;
     status_t status;
     TRY(config_for_replica(coordinator_config(c, run->variant), run->replica, &config));
     TRY_DONE(coordinator_ask_teacher(c, config, (run_number_t){RUN_TEACHES, run->variant, run->replica}));
@@ -500,7 +533,8 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(coordinator_wait_trained(c));
     TRY_DONE(finish_run(c));
     TRY_DONE(run_events_emit(c->events, &(run_event_t){EVENT_END, net_now_ns(c->o.net), .nothing = {0}}));
-    fill_result(c, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
+    TRY_DONE(read_weights(c, &weight));
+    fill_result(c, weight, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
     TRY_DONE(coordinator_teach(c, run->variant, run->replica, config, &manifest.result.cost));
     TRY_DONE(end_run(c, config, from, &manifest));
 done:
@@ -508,6 +542,7 @@ done:
     checkpointer_destroy(&c->checkpointer);
     checkpoint_resume_fini(&checkpoint);
     warm_start_fini(&plan);
+    mem_free(weight);
     config_destroy(&config);
     if (status == ST_OK)
         *out = manifest;

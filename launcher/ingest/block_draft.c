@@ -8,7 +8,8 @@ block_draft_t *block_draft_create(const block_shape_t *shape)
 {
     block_draft_t *draft = MEM_NEW(block_draft_t);
     draft->shape = *shape;
-    draft->label = MEM_ARRAY(uint8_t, BLOCK_ROWS);
+    draft->label = MEM_ARRAY(uint8_t, block_labels(shape) * BLOCK_ROWS);
+    draft->weight = shape->has_weight ? MEM_ARRAY(float, BLOCK_ROWS) : NULL;
     draft->group = MEM_ARRAY(uint64_t, BLOCK_ROWS);
     draft->time = MEM_ARRAY(int64_t, BLOCK_ROWS);
     draft->numeric = MEM_ARRAY(float, (size_t)BLOCK_ROWS *(size_t)shape->numeric);
@@ -38,6 +39,7 @@ void block_draft_destroy(block_draft_t **draft)
         return;
     free_values(d);
     mem_free(d->label);
+    mem_free(d->weight);
     mem_free(d->group);
     mem_free(d->time);
     mem_free(d->numeric);
@@ -86,6 +88,10 @@ bool block_draft_put(block_draft_t *draft, const dataset_row_t *row, int32_t *fi
         draft->multi_at[cell + m + 1] = (uint32_t)total;
     }
     draft->label[r] = row->label;
+    for (size_t l = 1; l < block_labels(&draft->shape); l++)
+        draft->label[l * BLOCK_ROWS + r] = row->more_labels[l - 1];
+    if (draft->weight)
+        draft->weight[r] = row->weight;
     draft->group[r] = draft->shape.has_group ? row->group : 0;
     draft->time[r] = draft->shape.has_time ? row->time : 0;
     if (numerics > 0)
@@ -122,6 +128,7 @@ dataset_block_t block_draft_block(const block_draft_t *draft)
     return (dataset_block_t){.first = draft->first,
                              .rows = draft->rows,
                              .label = draft->label,
+                             .weight = draft->weight,
                              .group = draft->group,
                              .time = draft->time,
                              .numeric = draft->numeric,

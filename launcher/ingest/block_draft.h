@@ -11,7 +11,8 @@ typedef struct block_draft {
     block_shape_t shape;
     int64_t first; /* position of the first row */
     int32_t rows;
-    uint8_t *label;
+    uint8_t *label; /* of each label, BLOCK_ROWS apart */
+    float *weight;  /* NULL: none */
     uint64_t *group;
     int64_t *time;
     float *numeric;

@@ -35,8 +35,9 @@ struct dataset_writer {
     block_queue_t *queue;   /* NULL once all blocks are stored */
     record_t raw;
 
-    uint8_t *split, *positive; /* bit per row */
-    size_t split_capacity, positive_capacity;
+    uint8_t *split;                         /* bit per row */
+    uint8_t *positive[DATASET_LABELS_MOST]; /* the same of each label */
+    size_t split_capacity, positive_capacity[DATASET_LABELS_MOST];
     origin_t origin;
     census_t census;
     int64_t last_time;      /* of the last row that has one */
@@ -119,7 +120,8 @@ static void writer_free(dataset_writer_t **writer)
     dataset_meta_fini(&w->meta);
     record_fini(&w->raw);
     mem_free(w->split);
-    mem_free(w->positive);
+    for (int l = 0; l < DATASET_LABELS_MOST; l++)
+        mem_free(w->positive[l]);
     origin_fini(&w->origin);
     census_fini(&w->census);
     mem_free(w->path);
@@ -180,8 +182,29 @@ static status_t make_scratch(dataset_writer_t *w)
     return ST_OK;
 }
 
+static void set_extras(dataset_meta_t *meta, const dataset_extras_t *extras)
+{
+    meta->has_extras = extras->has_weight || extras->may_lack_label || extras->labels > 0;
+    meta->info.has_weight = extras->has_weight;
+    meta->info.may_lack_label = extras->may_lack_label;
+    meta->info.weight_mean = 1.0;
+    dataset_meta_labels(meta, extras->labels ? extras->labels : 1);
+    for (int l = 0; l < extras->labels; l++) {
+        ASSERT(strlen(extras->label_names[l]) < sizeof meta->label_of[l].name);
+        strcpy(meta->label_of[l].name, extras->label_names[l]);
+    }
+}
+
 status_t dataset_writer_create(const char *path, const dataset_field_t *fields, int n, const bool *standardise, bool has_group,
                                bool has_time, bool compress, dataset_writer_t **out)
+{
+    const dataset_extras_t none = {0};
+    return dataset_writer_create_with(path, fields, n, standardise, has_group, has_time, &none, compress, out);
+}
+
+status_t dataset_writer_create_with(const char *path, const dataset_field_t *fields, int n, const bool *standardise,
+                                    bool has_group, bool has_time, const dataset_extras_t *extras, bool compress,
+                                    dataset_writer_t **out)
 {
     struct stat st;
     if (path[0] == 0)
@@ -198,6 +221,7 @@ status_t dataset_writer_create(const char *path, const dataset_field_t *fields, 
     w->meta.info.has_group = has_group;
     w->meta.info.has_time = has_time;
     w->meta.compressed = compress;
+    set_extras(&w->meta, extras);
     w->shape = dataset_meta_shape(&w->meta);
     w->standardise = MEM_ARRAY(bool, n);
     w->counts = MEM_ARRAY(value_count_t *, n);
@@ -238,9 +262,15 @@ static void count_row(dataset_writer_t *w, const dataset_row_t *row)
     census_t *census = &w->census;
     census_row(census, position, row->input_row ? row->input_row : position + 1);
     census->without_group += w->shape.has_group && row->group == QUERY_NONE;
-    MEM_GROW(w->positive, w->positive_capacity, (size_t)position / 8 + 1);
-    if (row->label)
-        w->positive[position / 8] |= (uint8_t)(1u << (position % 8));
+    for (int l = 0; l < w->meta.info.labels; l++) {
+        const uint8_t label = l ? row->more_labels[l - 1] : row->label;
+        ASSERT(label <= 1 || (label == DATASET_NO_LABEL && w->shape.may_lack_label));
+        MEM_GROW(w->positive[l], w->positive_capacity[l], (size_t)position / 8 + 1);
+        if (label == 1)
+            w->positive[l][position / 8] |= (uint8_t)(1u << (position % 8));
+        w->meta.label_of[l].positives += label == 1;
+        w->meta.label_of[l].unlabelled += label == DATASET_NO_LABEL;
+    }
     if (!w->shape.has_time)
         return;
     if (row->time == DATASET_NO_TIME) {
@@ -256,7 +286,6 @@ static void count_row(dataset_writer_t *w, const dataset_row_t *row)
 
 status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
 {
-    ASSERT(row->label <= 1);
     block_draft_t *draft = block_queue_draft(w->queue);
     int32_t field;
     if (!block_draft_put(draft, row, &field))
@@ -271,7 +300,7 @@ status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
     info->train_rows += row->train;
     w->prefix &= !(row->train && w->seen_eval);
     w->seen_eval |= !row->train;
-    info->positives += row->label;
+    info->positives += row->label == 1;
     info->rows++;
     return draft->rows == BLOCK_ROWS ? block_queue_put(w->queue) : ST_OK;
 }
@@ -372,6 +401,31 @@ done:
     return status;
 }
 
+/* The mean over the training rows (over all, where there are none), in their order. */
+static status_t settle_weights(dataset_writer_t *w)
+{
+    double sum = 0.0;
+    const int64_t blocks = dataset_meta_blocks(&w->meta), rows = w->meta.info.train_rows;
+    for (int64_t b = 0; b < blocks && w->shape.has_weight; b++) {
+        char key[DATASET_KEY_BYTES];
+        int32_t n;
+        dataset_block_key(key, b);
+        TRY(dataset_file_get(w->file, key, &w->raw));
+        const float *weight = block_weight(&w->shape, w->raw.at, w->raw.bytes, &n);
+        ASSERT(weight);
+        for (int32_t r = 0; r < n; r++)
+            if (rows == 0 || is_train(w, b * BLOCK_ROWS + r))
+                sum += (double)weight[r];
+    }
+    if (!w->shape.has_weight)
+        return ST_OK;
+    if (!(sum > 0.0))
+        return FAIL(ST_INPUT, "dataset %s: all weights%s are 0, so that no example would count; look at the weight column",
+                    w->path, rows ? " of the training rows" : "");
+    w->meta.info.weight_mean = sum / (double)(rows ? rows : w->meta.info.rows);
+    return ST_OK;
+}
+
 static status_t settle_split(dataset_writer_t *w)
 {
     dataset_info_t *info = &w->meta.info;
@@ -405,8 +459,10 @@ static void settle_values(dataset_writer_t *w)
 
 static void settle_census(dataset_writer_t *w)
 {
-    for (int64_t row = 0; row < w->meta.info.rows; row++)
-        w->census.train_positives += is_train(w, row) && w->positive[row / 8] >> (row % 8) & 1;
+    for (int l = 0; l < w->meta.info.labels; l++)
+        for (int64_t row = 0; row < w->meta.info.rows; row++)
+            w->meta.label_of[l].train_positives += is_train(w, row) && w->positive[l][row / 8] >> (row % 8) & 1;
+    w->census.train_positives = w->meta.label_of[0].train_positives;
 }
 
 /* The records beside the content: nothing of them is in its hash. */
@@ -438,6 +494,7 @@ static status_t commit(dataset_writer_t *w, int64_t bad_rows)
     TRY(finish_blocks(w));
     TRY(settle_split(w));
     TRY(standardise_fields(w));
+    TRY(settle_weights(w));
     settle_values(w);
     settle_census(w);
     TRY(put_optional(w));

@@ -60,6 +60,17 @@ static field_rules_t rules_of(const import_t *im, const slot_t *slot)
     return rules;
 }
 
+static dataset_extras_t extras_of(const import_t *im)
+{
+    const schema_t *schema = im->schema;
+    dataset_extras_t extras = {.has_weight = im->weight >= 0,
+                               .may_lack_label = schema->unlabelled == UNLABELLED_ALLOW,
+                               .labels = (int)schema->labels_count};
+    for (unsigned l = 0; l < schema->labels_count; l++)
+        extras.label_names[l] = schema->labels[l].name;
+    return extras;
+}
+
 status_t import_create_writer(import_t *im)
 {
     const int n = im->numeric + im->single + im->multi;
@@ -81,7 +92,9 @@ status_t import_create_writer(import_t *im)
         fields[f].rules = rules_of(im, &im->slots[f]);
         standardise[f] = column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_STANDARDISE;
     }
-    status = dataset_writer_create(im->path, fields, n, standardise, im->group >= 0, im->time >= 0, im->compress, &im->writer);
+    const dataset_extras_t extras = extras_of(im);
+    status = dataset_writer_create_with(im->path, fields, n, standardise, im->group >= 0, im->time >= 0, &extras, im->compress,
+                                        &im->writer);
 done:
     mem_free(fields);
     mem_free(standardise);
@@ -151,7 +164,7 @@ done:
 
 static status_t import_all(import_t *im)
 {
-    feature_row_t features = {.label_reader = &im->label_reader};
+    feature_row_t features = {.label_reader = im->label_reader};
     status_t status;
     for (int file = 0; file < im->sources->count; file++)
         TRY_DONE(import_file(im, file, &features));
@@ -212,7 +225,7 @@ static status_t settle_split(import_t *im)
     if (im->split >= 0)
         return ST_OK;
     const int64_t train = (int64_t)floor((double)im->rows * schema->train_fraction);
-    if (train <= 0)
+    if (train <= 0 && schema->train_fraction > 0.0)
         return FAIL(ST_INPUT, "%s: train_fraction %g of %" PRId64 " rows leaves no training row", im->input,
                     schema->train_fraction, im->rows);
     dataset_writer_split(im->writer, train);
@@ -243,7 +256,8 @@ static void import_fini(import_t *im)
     dataset_writer_abort(&im->writer);
     import_columns_fini(im);
     import_features_fini(im);
-    label_reader_fini(&im->label_reader);
+    for (int l = 0; l < im->labels; l++)
+        label_reader_fini(&im->label_reader[l]);
     missing_words_fini(&im->missing);
     for (int file = 0; file < im->sources->count; file++)
         mem_free(im->files[file].path);
@@ -263,13 +277,16 @@ static status_t import_sources(const sources_t *sources, const char *all, const 
                    .path = path,
                    .compress = compress,
                    .progress = progress,
-                   .label = -1,
+                   .labels = schema->labels_count ? (int)schema->labels_count : 1,
+                   .weight = -1,
                    .group = -1,
                    .time = -1,
                    .split = -1};
     im.files = MEM_ARRAY(origin_file_t, sources->count);
     im.started_ns = im.shown_ns = clock_now_ns();
-    label_reader_init(&im.label_reader, schema->label_rule, schema_rows(schema->format) == ROWS_OF_FEATURES);
+    for (int l = 0; l < im.labels; l++)
+        label_reader_init(&im.label_reader[l], schema->labels_count ? schema->labels[l].rule : schema->label_rule,
+                          schema_rows(schema->format) == ROWS_OF_FEATURES);
     missing_words_init(&im.missing, schema->missing);
     status_t status;
     TRY_DONE(import_all(&im));

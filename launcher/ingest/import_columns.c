@@ -79,6 +79,14 @@ static float fill_of(const schema_column_t *column)
     return (float)(column->transform == TRANSFORM_LOG1P ? copysign(log1p(fabs(value)), value) : value);
 }
 
+static bool is_role(const import_t *im, int at)
+{
+    bool is = at == im->weight;
+    for (int l = 0; l < im->labels; l++)
+        is |= at == im->label[l];
+    return is;
+}
+
 static status_t add_slot(import_t *im, int n, unsigned c)
 {
     const schema_column_t *column = &im->schema->columns[c];
@@ -88,15 +96,27 @@ static status_t add_slot(import_t *im, int n, unsigned c)
     slot->missing = column->missing && *column->missing ? own : &im->missing;
     im->has_missing |= slot->missing->count > 0;
     TRY(find_column(im, column->column ? column->column : column->name, "input", &slot->at));
-    if (slot->at == im->label)
+    if (is_role(im, slot->at))
         return FAIL(ST_INPUT, "%s: the schema wants column %s both as label and as input", im->input, column->name);
     return ST_OK;
+}
+
+/* Rows to be scored may have no column of labels. */
+static status_t find_label(const import_t *im, const char *name, int *at)
+{
+    *at = -1;
+    for (int c = 0; c < im->columns && im->schema->unlabelled == UNLABELLED_ALLOW; c++)
+        if (strcmp(im->names[c], name) == 0)
+            return find_column(im, name, "label", at);
+    return im->schema->unlabelled == UNLABELLED_ALLOW ? ST_OK : find_column(im, name, "label", at);
 }
 
 static status_t map_columns(import_t *im)
 {
     const schema_t *schema = im->schema;
-    TRY(find_column(im, schema->label, "label", &im->label));
+    for (int l = 0; l < im->labels; l++)
+        TRY(find_label(im, schema->labels_count ? schema->labels[l].column : schema->label, &im->label[l]));
+    TRY(find_optional(im, schema->weight, "weight", &im->weight));
     TRY(find_optional(im, schema->group, "group", &im->group));
     TRY(find_optional(im, schema->time, "time", &im->time));
     TRY(find_optional(im, schema->split_column, "split_column", &im->split));
@@ -121,20 +141,24 @@ static status_t map_columns(import_t *im)
     return ST_OK;
 }
 
+static bool is_number(const label_rule_t *rule)
+{
+    return rule->kind == LABEL_PLAIN || rule->kind == LABEL_COMPARE ||
+           (rule->kind == LABEL_PAIR && rule->pair == PAIR_MINUS_PLUS);
+}
+
 /* Say to a format that wants to know it what columns are for; a column that is a number to one of two uses is one to both. */
 static status_t want_columns(const import_t *im, void *opened)
 {
     const column_format_t *format = &im->format->columns;
-    const label_rule_t *rule = &im->label_reader.rule;
-    const bool is_number =
-        rule->kind == LABEL_PLAIN || rule->kind == LABEL_COMPARE || (rule->kind == LABEL_PAIR && rule->pair == PAIR_MINUS_PLUS);
     const struct {
         int at;
         column_use_t use;
-    } roles[] = {{im->label, is_number ? COLUMN_AS_NUMBER : COLUMN_AS_TEXT},
-                 {im->group, COLUMN_AS_TEXT},
-                 {im->time, COLUMN_AS_TEXT},
-                 {im->split, COLUMN_AS_NUMBER}};
+    } roles[] = {
+        {im->weight, COLUMN_AS_NUMBER}, {im->group, COLUMN_AS_TEXT}, {im->time, COLUMN_AS_TEXT}, {im->split, COLUMN_AS_NUMBER}};
+    for (int l = 0; l < im->labels && format->want; l++)
+        if (im->label[l] >= 0)
+            TRY(format->want(opened, im->label[l], is_number(&im->label_reader[l].rule) ? COLUMN_AS_NUMBER : COLUMN_AS_TEXT));
     for (size_t i = 0; i < sizeof roles / sizeof *roles && format->want; i++)
         if (roles[i].at >= 0)
             TRY(format->want(opened, roles[i].at, roles[i].use));
@@ -310,14 +334,43 @@ static text_field_t settled(const missing_words_t *missing, const text_field_t *
                : *field;
 }
 
+static const char *read_labels(import_t *im, const text_field_t *fields, int *at)
+{
+    for (int l = 0; l < im->labels; l++) {
+        im->label_values[l] = DATASET_NO_LABEL;
+        *at = im->label[l];
+        if (*at < 0)
+            continue;
+        const text_field_t field = settled(&im->missing, &fields[*at]);
+        if (field.bytes == 0 && im->schema->unlabelled == UNLABELLED_ALLOW)
+            continue;
+        const char *fault = label_read(&im->label_reader[l], field.text, field.bytes, &im->label_values[l]);
+        if (fault)
+            return fault;
+    }
+    im->row.label = im->label_values[0];
+    im->row.more_labels = im->label_values + 1;
+    return NULL;
+}
+
+static const char *read_weight(import_t *im, const text_field_t *fields, int *at)
+{
+    double value;
+    *at = im->weight;
+    const char *fault = field_number(fields[*at].text, fields[*at].bytes, &value);
+    im->row.weight = (float)value;
+    if (!fault && (value < 0.0 || !isfinite(im->row.weight)))
+        fault = value < 0.0 ? "a weight is 0 or more" : "out of the range of 32-bit floating point";
+    return fault;
+}
+
 /* Label, query, time and split: NULL, or what is wrong, and with which column. */
 static const char *read_roles(import_t *im, const text_field_t *fields, int *at, time_form_t *form)
 {
-    *at = im->label;
-    text_field_t field = settled(&im->missing, &fields[*at]);
-    const char *fault = label_read(&im->label_reader, field.text, field.bytes, &im->row.label);
+    const char *fault = read_labels(im, fields, at);
     if (fault)
         return fault;
+    text_field_t field;
     if (im->group >= 0) {
         field = settled(&im->missing, &fields[im->group]);
         im->row.group = read_group(&field);
@@ -329,6 +382,8 @@ static const char *read_roles(import_t *im, const text_field_t *fields, int *at,
         if (fault)
             return fault;
     }
+    if (im->weight >= 0 && (fault = read_weight(im, fields, at)))
+        return fault;
     im->row.train = true;
     if (im->split < 0)
         return NULL;
@@ -384,6 +439,27 @@ static status_t put_row(import_t *im, const text_row_t *row)
     return import_put(im);
 }
 
+/* order: check. */
+static status_t check_order(import_t *im, int64_t line)
+{
+    char here[TIME_TEXT], before[TIME_TEXT];
+    if (im->schema->order != TIME_ORDER_CHECK || im->row.time == DATASET_NO_TIME)
+        return ST_OK;
+    if (im->has_last && im->last_unit == TIME_AS_GIVEN && im->unit == TIME_MILLIONTHS)
+        im->last_time *= 1000000; /* as the times that were stored */
+    if (im->has_last && im->row.time < im->last_time)
+        return FAIL(ST_INPUT,
+                    "%s:%" PRId64
+                    ": column %s: the time %s is before that of the row before it, %s, and order is check; sort the "
+                    "input by time, or leave order out",
+                    im->input, line, im->schema->time, time_write(im->row.time, im->unit, here),
+                    time_write(im->last_time, im->unit, before));
+    im->last_time = im->row.time;
+    im->last_unit = im->unit;
+    im->has_last = true;
+    return ST_OK;
+}
+
 static status_t import_row(import_t *im, const text_row_t *row)
 {
     char what[96];
@@ -405,6 +481,8 @@ static status_t import_row(import_t *im, const text_row_t *row)
         return import_bad(im, row->line, im->names[at], fault, row->fields[at].text, row->fields[at].bytes);
     if (im->group >= 0 && im->row.group != QUERY_NONE)
         count_word_group(im, &row->fields[im->group]);
+    if (im->time >= 0)
+        TRY(check_order(im, row->line));
     return put_row(im, row);
 }
 

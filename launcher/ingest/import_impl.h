@@ -36,7 +36,8 @@ typedef struct import {
     const char *path; /* of the dataset */
     bool compress, progress;
     dataset_writer_t *writer;
-    label_reader_t label_reader;
+    label_reader_t label_reader[DATASET_LABELS_MOST]; /* [labels] */
+    int labels;
     missing_words_t missing; /* of the whole file */
 
     /* The file that is being read. */
@@ -47,7 +48,7 @@ typedef struct import {
     origin_file_t *files; /* [sources->count] of those that were read; **owned** */
 
     /* Columns of the text; -1: not used. */
-    int label, group, time, split;
+    int label[DATASET_LABELS_MOST], group, time, split, weight;
     char *const *names; /* the format's */
     int columns;
     char **first_names; /* [first_columns] of the first file that has any; **owned** */
@@ -60,6 +61,7 @@ typedef struct import {
 
     /* The row that is being read. */
     dataset_row_t row;
+    uint8_t label_values[DATASET_LABELS_MOST];
     float *numeric_values;
     double logs[LOGS]; /* of the first counts */
     uint64_t *single_keys;
@@ -78,8 +80,11 @@ typedef struct import {
     char *held_text;
     size_t held_count, held_capacity, held_bytes, held_text_capacity;
 
-    time_unit_t unit; /* what the times so far count, */
-    bool has_unit;    /* once there is one */
+    time_unit_t unit;  /* what the times so far count, */
+    bool has_unit;     /* once there is one */
+    int64_t last_time; /* where order is to be checked: of the last row with a time, in */
+    time_unit_t last_unit;
+    bool has_last;
 
     int64_t rows, train_rows, bad_rows;
     int64_t word_groups;    /* rows whose query id is a word for nothing, */

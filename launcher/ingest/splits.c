@@ -55,6 +55,8 @@ static status_t look_at_split(dataset_t *dataset, split_t split, look_t *look)
         status = dataset_fetch(dataset, position, count, example);
         for (int i = 0; i < count && status == ST_OK; i++) {
             const uint8_t label = example[i].block->label[example[i].row];
+            if (label == DATASET_NO_LABEL)
+                continue;
             look->label[label] = true;
             if (look->wants_queries)
                 look_at_query(look, example[i].block->group[example[i].row], label);
@@ -67,25 +69,26 @@ static status_t look_at_split(dataset_t *dataset, split_t split, look_t *look)
     return status;
 }
 
-status_t splits_read(const char *path, splits_t *out)
+status_t splits_read(const char *path, const char *label, splits_t *out)
 {
     dataset_t *dataset;
     TRY(dataset_open(path, CACHE, &dataset));
     const dataset_info_t *info = dataset_info(dataset);
     look_t train = {.wants_queries = false}, eval = {.wants_queries = info->has_group};
-    status_t status = look_at_split(dataset, SPLIT_TRAIN, &train);
-    if (status == ST_OK)
-        status = look_at_split(dataset, SPLIT_EVAL, &eval);
-    if (status == ST_OK)
-        *out = (splits_t){
-            .train_rows = info->train_rows,
-            .eval_rows = info->eval_rows,
-            .train_label = {train.label[0], train.label[1]},
-            .eval_label = {eval.label[0], eval.label[1]},
-            .has_group = info->has_group,
-            .has_query = eval.has_query,
-            .has_mixed_query = eval.has_mixed_query,
-        };
+    status_t status;
+    TRY_DONE(dataset_choose_label(dataset, label));
+    TRY_DONE(look_at_split(dataset, SPLIT_TRAIN, &train));
+    TRY_DONE(look_at_split(dataset, SPLIT_EVAL, &eval));
+    *out = (splits_t){
+        .train_rows = info->train_rows,
+        .eval_rows = info->eval_rows,
+        .train_label = {train.label[0], train.label[1]},
+        .eval_label = {eval.label[0], eval.label[1]},
+        .has_group = info->has_group,
+        .has_query = eval.has_query,
+        .has_mixed_query = eval.has_mixed_query,
+    };
+done:
     dataset_close(&dataset);
     return status;
 }
@@ -135,10 +138,11 @@ status_t splits_check_labels(const splits_t *splits, const char *path)
                 all_examples(splits->eval_rows, "evaluation", words), splits->eval_label[1]);
 }
 
-static status_t check_dataset(const char *path, const char *who)
+static status_t check_dataset(const config_t *config, const char *who)
 {
+    const char *path = config->data.path;
     splits_t splits;
-    TRY(splits_read(path, &splits));
+    TRY(splits_read(path, config->data.label, &splits));
     TRY(splits_check_training(&splits, path));
     return splits_check_evaluation(&splits, path, who);
 }
@@ -146,10 +150,10 @@ static status_t check_dataset(const char *path, const char *who)
 status_t splits_check_experiment(const experiment_t *experiment, const char *who)
 {
     const char *base = experiment->base->data.path;
-    TRY(check_dataset(base, who));
+    TRY(check_dataset(experiment->base, who));
     for (int v = 0; v < experiment->variants; v++)
         if (strcmp(experiment->configs[v]->data.path, base) != 0)
-            TRY(check_dataset(experiment->configs[v]->data.path, who));
+            TRY(check_dataset(experiment->configs[v], who));
     return ST_OK;
 }
 

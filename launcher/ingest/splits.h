@@ -17,10 +17,10 @@ typedef struct splits {
     bool has_mixed_query;               /* does a query of the evaluation split have both labels? */
 } splits_t;
 
-/* splits_read - look at a dataset's splits until everything is known.
+/* splits_read - look at a dataset's splits until everything is known; label as data.label.
  * ST_INPUT, ST_CORRUPT, ST_SYSTEM: the dataset cannot be read.
  * Cost: a block or two as a rule; a pass over a split where it lacks what is looked for. */
-WARN_UNUSED status_t splits_read(const char *path, splits_t *out);
+WARN_UNUSED status_t splits_read(const char *path, const char *label, splits_t *out);
 
 /* splits_check_training - ST_INPUT where the dataset at `path` has no training example.
  * splits_check_evaluation - ST_INPUT where it has no evaluation example; `who` cannot do without. */

@@ -6,6 +6,7 @@
 
 #include "common/base/memory.h"
 #include "common/metrics/jackknife.h"
+#include "common/metrics/weighted.h"
 #include "launcher/report/differences.h"
 #include "launcher/report/distillation_cost.h"
 #include "launcher/report/probe_curve.h"
@@ -65,6 +66,8 @@ bool result_is_comparable(const variant_result_t *a, const variant_result_t *b)
 
 double result_base_rate_logloss(const experiment_result_t *result)
 {
+    if (result->weight)
+        return weighted_base_rate_logloss(result->label, result->weight, result->eval_examples);
     return result->label ? metrics_base_rate_logloss(result->label, result->eval_examples) : NAN;
 }
 
@@ -128,6 +131,8 @@ void result_fini(experiment_result_t *result)
     mem_free(result->command);
     mem_free(result->label);
     mem_free(result->group);
+    mem_free(result->weight);
+    result->weight = NULL;
     result->reference = NULL;
     result->difference = NULL;
     result->variant = NULL;

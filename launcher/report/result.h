@@ -174,6 +174,7 @@ typedef struct experiment_result {
     char *command;    /* **owned**: how the job was started, for a shell; NULL where that is not known */
     int64_t eval_examples;
     uint8_t *label;        /* **owned**, [eval_examples], by slices_report_read */
+    float *weight;         /* likewise; NULL: the dataset has none */
     uint64_t *group;       /* **owned**, [eval_examples] query of each example, by slices_report_read; NULL where there are no
                          queries, and after result_summarise */
     bool has_groups;       /* by result_summarise: there were */

@@ -54,6 +54,11 @@ static status_t take_label(void *context, int64_t i, const dataset_example_t *ex
 {
     experiment_result_t *result = context;
     result->label[i] = example->block->label[example->row];
+    if (result->label[i] == DATASET_NO_LABEL)
+        return FAIL(ST_INPUT, "row %" PRId64 " of the dataset has no label, and a report is about rows that have one",
+                    example->block->first + example->row);
+    if (result->weight)
+        result->weight[i] = example->block->weight[example->row];
     if (result->group)
         result->group[i] = example->block->group[example->row];
     return ST_OK;
@@ -69,6 +74,8 @@ status_t slices_report_read(dataset_t *dataset, experiment_result_t *result)
                     "; train them again with another --out",
                     info->eval_rows, result->eval_examples);
     result->label = MEM_ARRAY(uint8_t, info->eval_rows);
+    if (info->has_weight)
+        result->weight = MEM_ARRAY(float, info->eval_rows);
     if (info->has_group)
         result->group = MEM_ARRAY(uint64_t, info->eval_rows);
     return each_example(dataset, SPLIT_EVAL, 1, take_label, result);

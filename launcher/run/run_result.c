@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "common/base/memory.h"
+#include "common/metrics/weighted.h"
 
 double quality_auc(const void *numbers)
 {
@@ -46,6 +47,16 @@ void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, uint6
     for (int i = 0; i < quality_rows.n; i++)
         if (quality[i].derive)
             metric_set(&quality_rows, i, out, quality[i].derive(out));
+}
+
+void run_result_weigh(quality_t *out, const float *p, const uint8_t *y, const float *weight, int64_t n)
+{
+    out->logloss = weighted_logloss(p, y, weight, n);
+    out->auc_loss = weighted_auc_loss(p, y, weight, n);
+    out->calibration = weighted_calibration(p, y, weight, n);
+    const double base = weighted_base_rate_logloss(y, weight, n);
+    out->normalised_entropy = base > 0.0 ? out->logloss / base : NAN;
+    out->auc = quality_auc(out);
 }
 
 status_t run_result_complete(quality_t *out, const scores_t *p, const uint8_t *y)

@@ -117,6 +117,10 @@ typedef struct replica_result {
 /* replica_scores - its predictions of n examples.  Borrows from it. */
 scores_t replica_scores(const replica_result_t *replica, int64_t n);
 
+/* run_result_weigh - likewise, but that each example counts by its weight [n]: logloss, AUC and its loss, calibration,
+ * normalised entropy. Pairs inside of a query, and what is measured while training, have no weights. */
+void run_result_weigh(quality_t *out, const float *p, const uint8_t *y, const float *weight, int64_t n);
+
 /* run_result_evaluate - what the predictions of an evaluation split are worth: every row of quality that has a measure, and
  * those over queries; group: [n] the query of each example, sorted on return, or NULL. Of `out` nothing else is touched.
  * Scratch memory: 8 bytes per example. */

@@ -18,7 +18,10 @@ static void check_block(const block_shape_t *shape, const dataset_block_t *block
     ASSERT(block->first == FIRST && block->rows > 0 && block->rows <= BLOCK_ROWS);
     uint64_t sum = 0;
     for (size_t r = 0; r < rows; r++) {
+        ASSERT(block->label[r] <= (shape->may_lack_label ? DATASET_NO_LABEL : 1));
         sum += block->label[r] + block->group[r] + (uint64_t)block->time[r];
+        if (shape->has_weight)
+            sum += block->weight[r] > 1.0f;
         for (size_t f = 0; f < (size_t)shape->numeric; f++)
             ASSERT(block->numeric[r * (size_t)shape->numeric + f] == block->numeric[r * (size_t)shape->numeric + f]);
         for (size_t f = 0; f < (size_t)shape->single; f++)
@@ -38,13 +41,17 @@ static void check_block(const block_shape_t *shape, const dataset_block_t *block
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input_t in = {data, size};
-    block_shape_t shape;
+    block_shape_t shape = {.weight_mean = 1.0};
     shape.numeric = fuzz_byte(&in) % FIELDS_MOST;
     shape.single = fuzz_byte(&in) % FIELDS_MOST;
     shape.multi = fuzz_byte(&in) % FIELDS_MOST;
     const unsigned has = fuzz_byte(&in);
     shape.has_group = has & 1;
     shape.has_time = has >> 1 & 1;
+    shape.has_weight = has >> 2 & 1;
+    shape.may_lack_label = has >> 3 & 1;
+    shape.labels = 1 + (has >> 4 & 1);
+    shape.label = has >> 5 & has >> 4 & 1;
     size_t bytes, decoded_bytes = 0;
     uint8_t *raw = fuzz_rest(&in, BLOCK_MOST, &bytes);
     dataset_field_t fields[FIELDS_MOST] = {0};
@@ -61,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const float *column = block_numeric(&shape, raw, bytes, f, &rows);
         ASSERT(!column || (rows > 0 && column + rows <= (const float *)(const void *)(raw + bytes)));
     }
+    const float *weight = block_weight(&shape, raw, bytes, &rows);
+    ASSERT(!weight || (rows > 0 && weight + rows <= (const float *)(const void *)(raw + bytes)));
     mem_free(block);
     mem_free(raw);
     return 0;
@@ -80,13 +89,15 @@ static void see(void *context, int field, const uint64_t *keys, const uint32_t *
 static void seed(const char *name, block_shape_t shape, int rows, bool weighted)
 {
     enum { ROWS = 300, VALUES = ROWS * FIELDS_MOST * 2 };
-    static uint8_t label[ROWS];
+    static uint8_t label[BLOCK_ROWS + ROWS];
     static uint64_t group[ROWS], single[ROWS * FIELDS_MOST], multi_key[VALUES];
     static int64_t time[ROWS];
-    static float numeric[ROWS * FIELDS_MOST], multi_weight[VALUES];
+    static float numeric[ROWS * FIELDS_MOST], multi_weight[VALUES], weight[ROWS];
     static uint32_t multi_at[ROWS * FIELDS_MOST + 1];
     for (int r = 0; r < rows; r++) {
         label[r] = r % 2;
+        label[BLOCK_ROWS + r] = DATASET_NO_LABEL;
+        weight[r] = (float)r;
         group[r] = (uint64_t)r / 3;
         time[r] = r;
     }
@@ -99,9 +110,10 @@ static void seed(const char *name, block_shape_t shape, int rows, bool weighted)
         multi_key[i] = (uint64_t)i % 5;
         multi_weight[i] = weighted ? 0.5f : 1.0f;
     }
-    const dataset_block_t block = {FIRST, rows, label, group, time, numeric, single, multi_at, multi_key, multi_weight};
+    const dataset_block_t block = {FIRST, rows, label, weight, group, time, numeric, single, multi_at, multi_key, multi_weight};
     const uint8_t head[] = {(uint8_t)shape.numeric, (uint8_t)shape.single, (uint8_t)shape.multi,
-                            (uint8_t)(shape.has_group | shape.has_time << 1)};
+                            (uint8_t)(shape.has_group | shape.has_time << 1 | shape.has_weight << 2 |
+                                      shape.may_lack_label << 3 | (shape.labels > 1) << 4 | shape.label << 5)};
     block_encoder_t *encoder = block_encoder_create();
     record_t out = {0};
     block_encode(encoder, &shape, &block, &out, see, NULL);
@@ -112,11 +124,13 @@ static void seed(const char *name, block_shape_t shape, int rows, bool weighted)
 
 void fuzz_seeds(void)
 {
-    seed("labels", (block_shape_t){0, 0, 0, false, false}, 3, false);
-    seed("numeric", (block_shape_t){2, 0, 0, false, true}, 3, false);
-    seed("single", (block_shape_t){0, 2, 0, true, false}, 3, false);
-    seed("multi", (block_shape_t){0, 0, 2, false, false}, 3, false);
-    seed("weighted", (block_shape_t){0, 0, 1, false, false}, 3, true);
-    seed("all", (block_shape_t){1, 1, 1, true, true}, 5, true);
-    seed("wide", (block_shape_t){0, 1, 0, false, false}, 290, false);
+    seed("labels", (block_shape_t){.numeric = 0}, 3, false);
+    seed("numeric", (block_shape_t){.numeric = 2, .has_time = true}, 3, false);
+    seed("single", (block_shape_t){.single = 2, .has_group = true}, 3, false);
+    seed("multi", (block_shape_t){.multi = 2}, 3, false);
+    seed("weighted", (block_shape_t){.multi = 1}, 3, true);
+    seed("all", (block_shape_t){.numeric = 1, .single = 1, .multi = 1, .has_group = true, .has_time = true}, 5, true);
+    seed("wide", (block_shape_t){.single = 1}, 290, false);
+    seed("extras", (block_shape_t){.numeric = 1, .has_weight = true, .may_lack_label = true, .labels = 2, .label = 1}, 3,
+         false);
 }

@@ -275,12 +275,93 @@ static void test_libffm_of_many_rows(void **state)
     mem_free(text);
 }
 
+/* ---- weights, labels, rows without one ---- */
+
+static void test_weights(void **state)
+{
+    (void)state;
+    const char *schema = "label: y\nweight: w\nsplit: {train_fraction: 0.5}\ncolumns: [k]\n";
+    const char *input = test_write("weights.csv", "y,w,k\n1,1,a\n0,3,b\n1,0,a\n0,8,b\n");
+    dataset_t *dataset = import(schema, &input, 1);
+    assert_non_null(dataset);
+    assert_true(dataset_info(dataset)->has_weight && dataset_info(dataset)->weight_mean == 2.0);
+    static const float weights[] = {0.5f, 1.5f, 0, 4};
+    assert_memory_equal(first_block(dataset)->weight, weights, sizeof weights);
+    dataset_close(&dataset);
+    input = test_write("minus.csv", "y,w,k\n1,1,a\n0,-3,b\n");
+    refused(schema, &input, 1, "minus.csv:3: column w: a weight is 0 or more, value seen \"-3\"");
+    input = test_write("nan.csv", "y,w,k\n1,nan,a\n0,3,b\n");
+    refused(schema, &input, 1, "nan.csv:2: column w: not a finite number, value seen \"nan\"");
+    input = test_write("zero.csv", "y,w,k\n1,0,a\n0,0,b\n1,5,a\n0,5,b\n");
+    refused(schema, &input, 1, "all weights of the training rows are 0, so that no example would count");
+}
+
+static void test_several_labels(void **state)
+{
+    (void)state;
+    const char *input = test_write("labels2.csv", "c,r,k\n1,5,a\n0,4,b\n0,1,a\n1,2,b\n");
+    dataset_t *dataset =
+        import("labels: [c, {name: like, column: r, rule: '>= 4'}]\nsplit: {train_fraction: 0.5}\ncolumns: [k]\n", &input, 1);
+    assert_non_null(dataset);
+    static const uint8_t first[] = {1, 0, 0, 1}, second[] = {1, 1, 0, 0};
+    assert_memory_equal(first_block(dataset)->label, first, 4);
+    assert_int_equal(dataset_census(dataset)->train_positives, 1);
+    assert_int_equal(dataset_choose_label(dataset, "like"), ST_OK);
+    assert_memory_equal(first_block(dataset)->label, second, 4);
+    assert_int_equal(dataset_info(dataset)->positives, 2);
+    assert_int_equal(dataset_census(dataset)->train_positives, 2);
+    catch_start();
+    assert_int_equal(dataset_choose_label(dataset, "buy"), ST_INPUT);
+    catch_stop();
+    assert_caught("there is no label buy; it has c, like");
+    assert_int_equal(dataset_choose_label(dataset, ""), ST_OK);
+    assert_memory_equal(first_block(dataset)->label, first, 4);
+    dataset_close(&dataset);
+}
+
+static void test_rows_to_score(void **state)
+{
+    (void)state;
+    const char *schema = "label: y\nmissing: NA\nunlabelled: allow\nsplit: {train_fraction: 0}\ncolumns: [k]\n";
+    const char *input = test_write("some.csv", "y,k\n1,a\n,b\nNA,c\n0,d\n");
+    dataset_t *dataset = import(schema, &input, 1);
+    assert_non_null(dataset);
+    static const uint8_t labels[] = {1, DATASET_NO_LABEL, DATASET_NO_LABEL, 0};
+    assert_memory_equal(first_block(dataset)->label, labels, 4);
+    assert_int_equal(dataset_info(dataset)->label_of[0].unlabelled, 2);
+    assert_int_equal(dataset_info(dataset)->positives, 1);
+    assert_int_equal(dataset_info(dataset)->train_rows, 0);
+    dataset_close(&dataset);
+    input = test_write("none.csv", "k\na\nb\n");
+    dataset = import(schema, &input, 1);
+    assert_non_null(dataset);
+    assert_int_equal(dataset_info(dataset)->label_of[0].unlabelled, 2);
+    dataset_close(&dataset);
+    refused("label: y\ncolumns: [k]\n", &input, 1, "none.csv: no column y, which the schema wants as label");
+}
+
+static void test_order_is_checked(void **state)
+{
+    (void)state;
+    const char *schema = "label: y\ntime: t\norder: check\ncolumns: [k]\n";
+    const char *input = test_write("order.csv", "y,t,k\n1,2016-06-14T04:00:00+02:00,a\n0,2016-06-14 01:00:00Z,b\n");
+    refused(schema, &input, 1,
+            "order.csv:3: column t: the time 2016-06-14 01:00:00 UTC is before that of the row before it, "
+            "2016-06-14 02:00:00 UTC, and order is check");
+    input = test_write("sorted.csv", "y,t,k\n1,1,a\n0,1.5,b\n1,,a\n0,1.5,b\n");
+    dataset_t *dataset = import(schema, &input, 1);
+    assert_non_null(dataset);
+    dataset_close(&dataset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts_are_one), cmocka_unit_test(test_files_that_do_not_fit),
         cmocka_unit_test(test_label_rules),   cmocka_unit_test(test_words_for_nothing),
         cmocka_unit_test(test_libffm),        cmocka_unit_test(test_libffm_of_many_rows),
+        cmocka_unit_test(test_weights),       cmocka_unit_test(test_several_labels),
+        cmocka_unit_test(test_rows_to_score), cmocka_unit_test(test_order_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include "common/base/rng.h"
 #include "common/metrics/metrics.h"
 #include "common/metrics/queries.h"
+#include "common/metrics/weighted.h"
 
 /* cmocka compares floats only. */
 #define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
@@ -284,9 +285,40 @@ static void test_cost_grows_with_n(void **state)
     mem_free(g);
 }
 
+/* Whole weights are repetitions: so many examples of weight 1. */
+static void test_weights_are_repetitions(void **state)
+{
+    (void)state;
+    enum { N = 60, TIMES = 4 };
+    float p[N], w[N], repeated[N * TIMES];
+    uint8_t y[N], labels[N * TIMES];
+    int64_t n = 0;
+    for (int i = 0; i < N; i++) {
+        p[i] = (float)(rng_u64(8, 1, (uint64_t)i) % 20) / 20.0f; /* with ties */
+        y[i] = (uint8_t)(rng_u64(8, 2, (uint64_t)i) & 1);
+        w[i] = (float)(rng_u64(8, 3, (uint64_t)i) % TIMES);
+        for (int times = 0; times < (int)w[i]; times++, n++) {
+            repeated[n] = p[i];
+            labels[n] = y[i];
+        }
+    }
+    assert_float_equal(weighted_logloss(p, y, w, N), metrics_logloss(repeated, labels, n), 1e-12);
+    assert_float_equal(weighted_auc_loss(p, y, w, N), metrics_auc_loss(repeated, labels, n), 1e-12);
+    assert_float_equal(weighted_calibration(p, y, w, N), metrics_calibration(repeated, labels, n), 1e-12);
+    assert_float_equal(weighted_base_rate_logloss(y, w, N), metrics_base_rate_logloss(labels, n), 1e-12);
+    w[3] = 0.0f;
+    p[3] = NAN;
+    assert_true(isnan(weighted_logloss(p, y, w, N)) && isnan(weighted_auc_loss(p, y, w, N)) &&
+                isnan(weighted_calibration(p, y, w, N)));
+    for (int i = 0; i < N; i++)
+        w[i] = 0.0f;
+    assert_true(isnan(weighted_logloss(p, y, w, N)) && isnan(weighted_base_rate_logloss(y, w, N)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_weights_are_repetitions),
         cmocka_unit_test(test_auc_equals_all_pairs),
         cmocka_unit_test(test_auc_by_hand),
         cmocka_unit_test(test_pqauc_equals_all_pairs),

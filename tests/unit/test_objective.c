@@ -20,8 +20,8 @@
 typedef struct lane {
     const config_t *config;
     float z[KMAX][ROWS], hidden[KMAX][ROWS * WIDTH], p[KMAX][ROWS], dz[KMAX][ROWS], dhidden[KMAX][ROWS * WIDTH];
-    float y[ROWS], teacher[ROWS];
-    bool has_teacher;
+    float y[ROWS], teacher[ROWS], weight[ROWS];
+    bool has_teacher, has_weight;
     double label_weight, teacher_weight, extra_weight; /* at the step */
     double scale;
     int rows;
@@ -64,8 +64,17 @@ static status_t apply(lane_t *l, int64_t step, int64_t steps)
         dz[k] = l->dz[k];
         dhidden[k] = l->dhidden[k];
     }
-    const objective_lane_t view = {l->rows, step, (float)l->scale, l->y, l->has_teacher ? l->teacher : NULL, z, hidden,
-                                   p,       dz,   dhidden};
+    const objective_lane_t view = {.rows = l->rows,
+                                   .step = step,
+                                   .scale = (float)l->scale,
+                                   .y = l->y,
+                                   .weight = l->has_weight ? l->weight : NULL,
+                                   .teacher = l->has_teacher ? l->teacher : NULL,
+                                   .z = z,
+                                   .hidden = hidden,
+                                   .p = p,
+                                   .dz = dz,
+                                   .dhidden = dhidden};
     objective_t *o = objective_create(l->config, steps, ROWS, WIDTH);
     status_t status = objective_apply(o, &view);
     objective_destroy(&o);
@@ -285,6 +294,34 @@ static void test_plain_bits(void **state)
     }
 }
 
+/* "the gradient .. is multiplied by w", but for statistics of outputs, which have none; a weight of 1 changes no bit. */
+static void test_weights(void **state)
+{
+    (void)state;
+    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        experiment_t *e = load(kinds[kind]);
+        const bool is_statistic = e->base->objective.kind == OBJECTIVE_ANTIDISTILL;
+        lane_t plain, l;
+        fill(&plain, e->base, ROWS, 4);
+        plain.has_teacher = !is_statistic;
+        l = plain;
+        assert_int_equal(apply(&plain, 99, 100), ST_OK);
+        l.has_weight = true;
+        for (int i = 0; i < ROWS; i++)
+            l.weight[i] = 1.0f;
+        assert_int_equal(apply(&l, 99, 100), ST_OK);
+        assert_memory_equal(l.dz, plain.dz, sizeof l.dz);
+        for (int i = 0; i < ROWS; i++)
+            l.weight[i] = (float)(i % 3);
+        assert_int_equal(apply(&l, 99, 100), ST_OK);
+        for (int k = 0; k < e->base->model.components && !is_statistic; k++)
+            for (int i = 0; i < ROWS; i++)
+                assert_float_equal(l.dz[k][i], plain.dz[k][i] * l.weight[i], 1e-9f);
+        assert_memory_equal(l.dhidden, plain.dhidden, sizeof l.dhidden);
+        experiment_destroy(&e);
+    }
+}
+
 /* A dead unit, constant over the lane, gets no gradient and makes none that is not finite. */
 static void test_dead_unit(void **state)
 {
@@ -352,11 +389,9 @@ static void test_divergence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_schedules),
-        cmocka_unit_test(test_plain_bits),
-        cmocka_unit_test(test_dead_unit),
-        cmocka_unit_test(test_lane_too_short_for_the_statistic),
+        cmocka_unit_test(test_gradients),  cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_plain_bits), cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_dead_unit),  cmocka_unit_test(test_lane_too_short_for_the_statistic),
         cmocka_unit_test(test_divergence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

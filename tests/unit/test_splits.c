@@ -67,7 +67,7 @@ static void test_what_is_missing_is_said(void **state)
         while (n < 6 && cases[i].row[n])
             n++;
         splits_t splits;
-        assert_int_equal(splits_read(write_dataset(cases[i].has_group, cases[i].row, n), &splits), ST_OK);
+        assert_int_equal(splits_read(write_dataset(cases[i].has_group, cases[i].row, n), "", &splits), ST_OK);
         assert_warned(&splits, cases[i].words);
     }
 }
@@ -100,10 +100,10 @@ static void test_the_last_example_counts(void **state)
     for (int i = 0; i < N; i++)
         row[i] = i == 0 ? "t01" : i == 1 ? "t11" : "e01";
     splits_t splits;
-    assert_int_equal(splits_read(write_dataset(true, row, N), &splits), ST_OK);
+    assert_int_equal(splits_read(write_dataset(true, row, N), "", &splits), ST_OK);
     assert_true(splits.eval_label[0] && !splits.eval_label[1] && splits.has_query && !splits.has_mixed_query);
     row[N - 1] = "e11";
-    assert_int_equal(splits_read(write_dataset(true, row, N), &splits), ST_OK);
+    assert_int_equal(splits_read(write_dataset(true, row, N), "", &splits), ST_OK);
     assert_int_equal(splits.eval_rows, N - 2);
     assert_true(splits.eval_label[1] && splits.has_mixed_query && splits.train_label[0] && splits.train_label[1]);
 }
