@@ -220,7 +220,7 @@ static experiment_size_t size_of(int64_t rows)
 {
     const int64_t train = rows * 4 / 5;
     experiment_size_t size = {.batch = 16};
-    while (size.batch < 1024 && size.batch * 2 * STEPS_WANTED <= train)
+    while (size.batch < 256 && size.batch * 2 * STEPS_WANTED <= train)
         size.batch *= 2;
     size.epochs = train < 5000 ? 5 : train < 30000 ? 3 : train < 100000 ? 2 : 1;
     size.max_steps = train * size.epochs > VISITS_MOST ? VISITS_MOST / size.batch : 0;
@@ -263,7 +263,7 @@ char *init_experiment_text(const sample_t *sample, const guess_t *guess, const c
     if (size.max_steps)
         fprintf(out, "  max_steps: %" PRId64 " # for a first look; remove it to learn from all rows\n", size.max_steps);
     fputs("\nmodel:\n  hidden: [64, 32]\n  layer_norm: plain\n  activate_inputs: false\n  clip: 6\n\n"
-          "embedding: {dim: 8, init_std: 0.01, learning_rate: 0.1}\ndense: {learning_rate: 0.02}\n\n",
+          "embedding: {dim: 8, init_std: 0.01, learning_rate: 0.3}\ndense: {learning_rate: 0.02}\n\n",
           out);
     fprintf(out,
             "experiment:\n  replicas: %" PRId64
@@ -274,9 +274,10 @@ char *init_experiment_text(const sample_t *sample, const guess_t *guess, const c
             "  - {name: smelu, model: {activation: smelu, beta: 3}}\n"
             "  # Two networks, together of as many parameters as the one of relu.\n"
             "  - {name: ensemble, model: {components: 2}, complexity: {match: relu, by: parameters}}\n"
-            "  # A logistic regression, which the others must be better than to be worth their cost.\n"
-            "  - {name: linear, model: {parts: [linear]}}\n",
-            size.replicas);
+            "  # A logistic regression, which the others must be better than to be worth their cost; it is cheap, and needs "
+            "more visits.\n"
+            "  - {name: linear, model: {parts: [linear]}, linear: {learning_rate: 1}, train: {epochs: %" PRId64 "}}\n",
+            size.replicas, size.epochs > 4 ? size.epochs : 4);
     (void)guess;
     mem_free(name);
     return close_text(out, &text);
