@@ -118,7 +118,7 @@ static status_t make_companions(shard_t *shard, table_options_t *options)
 }
 
 /* Empty tables, one for each field and component, and with each its companions where keys pass a frequency filter. */
-static status_t make_tables(shard_t *shard, int fields)
+static status_t make_tables(shard_t *shard, int fields, int64_t steps)
 {
     const config_t *c = shard->config;
     table_plan_init(&shard->plan, c, fields);
@@ -131,9 +131,11 @@ static status_t make_tables(shard_t *shard, int fields)
             .dim = planned.width,
             .optimizer = planned.optimizer,
             .settings = config_embedding_optimizer(c),
+            .schedule = config_embedding_schedule(c, steps),
             .linear = planned.linear,
             .linear_optimizer = planned.linear_optimizer,
             .linear_settings = config_linear_optimizer(c),
+            .linear_schedule = config_linear_schedule(c, steps),
             .init_std = (float)c->embedding.init_std,
             .seed = (uint64_t)c->seed,
             .row_cache = shard->row_cache,
@@ -262,7 +264,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     begin_merge(shard);
     TRY(begin_scratch(shard));
     TRY(begin_row_cache(shard));
-    TRY(make_tables(shard, begin.fields));
+    TRY(make_tables(shard, begin.fields, begin.steps));
     shard_begin_digests(shard);
     begin_steps(shard, &begin);
     if (begin.saves)

@@ -214,14 +214,43 @@ class Activation:
 # ---- optimizers, section 7 -------------------------------------------------------------------------------------------------
 
 
+def share_of_rate(c, t, steps):  # (21a)
+    rise, kind, d = c["warmup_steps"], c["schedule"], c["decay_steps"]
+    start, end, factor = c["decay_from"] or rise, c["decay_until"] or steps, c["decay_factor"]
+    if t < rise:
+        return (t + 1) / rise
+    if t <= start or kind == "constant":
+        return 1.0
+    if kind == "step":
+        return factor**((t - start) // d)
+    if kind == "inverse_sqrt":
+        return math.sqrt(d / (d + t - start))
+    return factor if t >= end else factor + (1.0 - factor) * (1.0 + math.cos(math.pi * (t - start) / (end - start))) / 2.0
+
+
 class Optimizer:
     """Steps on a matrix of rows [rows, n]; a row is what an accumulator of adagrad_row, or a count of adam, is for."""
 
-    def __init__(self, config, rate=None, penalised=True):
+    def __init__(self, config, rate=None, penalised=True, clips_rows=True):
         self.c, self.kind, self.initial = config, config["optimizer"], config["initial_accumulator"]
         self.rate, self.epsilon = config["learning_rate"] if rate is None else rate, config["epsilon"]
         self.b1, self.b2, self.mu = (float(np.float32(config[key])) for key in ("beta1", "beta2", "momentum"))
-        self.l1, self.l2 = (config[key] if penalised else 0.0 for key in ("ftrl_l1", "ftrl_l2"))
+        self.l1, self.ftrl_l2, self.l2, self.decay = (config[key] if penalised else 0.0
+                                                      for key in ("ftrl_l1", "ftrl_l2", "l2", "weight_decay"))
+        self.clip, self.scale, self.first_rate = config["clip_norm"] if clips_rows else 0.0, 1.0, self.rate
+
+    def begin(self, t, steps, scale=1.0):
+        """Before the first row of step t; scale is that of (21c)."""
+        self.rate, self.scale = self.first_rate * share_of_rate(self.c, t, steps), scale
+
+    def shaped(self, w, g):
+        g = g * self.scale
+        if self.clip:  # (21b)
+            norm = np.sqrt((g * g).sum(axis=1, keepdims=True))
+            g = g * np.where(norm > self.clip, self.clip / np.where(norm > 0.0, norm, 1.0), 1.0)
+        g = g + self.l2 * w  # (21d)
+        w *= max(1.0 - self.rate * self.decay, 0.0)
+        return g
 
     def start(self, w):
         """The state, [rows] of one array."""
@@ -235,6 +264,7 @@ class Optimizer:
         return np.full((len(w), 1) if self.kind == "adagrad_row" else w.shape, self.initial, float)
 
     def step(self, w, s, g):
+        g = self.shaped(w, g)
         if self.kind == "sgd":  # (22)
             w -= self.rate * g
             return
@@ -256,7 +286,7 @@ class Optimizer:
             root = np.sqrt(s[:, 1])
             s[:, 0] += self.rate * g - (root - before) * w
             above = np.maximum(np.abs(s[:, 0]) - self.rate * self.l1, 0.0)
-            w[:] = -np.sign(s[:, 0]) * above / (self.c["ftrl_beta"] + root + self.rate * self.l2)
+            w[:] = -np.sign(s[:, 0]) * above / (self.c["ftrl_beta"] + root + self.rate * self.ftrl_l2)
             return
         s += (g * g).mean(axis=1, keepdims=True) if self.kind == "adagrad_row" else g * g  # (21), (20)
         denominator = np.sqrt(s) + self.epsilon
@@ -279,7 +309,7 @@ def project(w, m):  # (5)
 class Network:
     """The sum of its parts, section 2a."""
 
-    def __init__(self, config, document, flat):
+    def __init__(self, config, document, flat, component):
         self.m, self.parts = config["model"], config["model"]["parts"]
         kinds = [field["kind"] for field in document["fields"]]
         self.numbers = kinds.count("numeric")
@@ -289,10 +319,11 @@ class Network:
         self.layers = len(self.m["hidden"]) + 1
         dense, linear = config["dense"], config["linear"]
         self.optimizers = {  # of weights, and of biases and the like
-            "dense": (Optimizer(dense), Optimizer(dense, penalised=dense["penalise_biases"])),
+            "dense": (Optimizer(dense, None, True, False), Optimizer(dense, None, dense["penalise_biases"], False)),
             "linear": (Optimizer(linear), Optimizer(linear, penalised=dense["penalise_biases"])),
         }
-        self.set_optimizer = Optimizer(dense, self.m["gsmelu_learning_rate"], False)
+        self.set_optimizer = Optimizer(dense, self.m["gsmelu_learning_rate"], False, False)
+        self.clip, self.seed, self.component, self.step_number = dense["clip_norm"], config["seed"], component, None
         self.state = {name: self.optimizer_of(name).start(w) for name, w in self.values.items()}
         self.sets = [name for name in self.values if name.startswith("block ")]
         self.found = [name for name in self.values if name.startswith("beta ")]
@@ -343,8 +374,18 @@ class Network:
             return w, None
         return project(w, self.m), norms(w, self.m)
 
+    def mask_of(self, layer, rows, units):  # (3a)
+        drops = int(self.m["dropout"] * 65536.0 + 0.5)
+        if not drops or self.step_number is None:
+            return 1.0
+        key = mix(mix(mix(U64(self.seed ^ 0x64726F70)) + U64(self.component)) + U64(self.step_number))
+        key = mix(mix(key + np.arange(rows, dtype=U64)) + U64(layer))
+        words = mix(key[:, None] + np.arange(-(-units // 4), dtype=U64))
+        draws = (words[:, :, None] >> (U64(16) * np.arange(4, dtype=U64)) & U64(0xFFFF)).reshape(rows, -1)[:, :units]
+        return np.where(draws < drops, 0.0, 65536.0 / (65536 - drops))
+
     def mlp_forward(self, a0):
-        self.a, self.h, self.hat, self.r = [a0], [a0], [None], [None]
+        self.a, self.h, self.hat, self.r, self.mask = [a0], [a0], [None], [None], [None]
         if self.m["activate_inputs"]:
             self.h[0] = self.activation[0].forward(a0, self.values)  # (1)
         for l in range(1, self.layers + 1):
@@ -360,14 +401,15 @@ class Network:
             self.a.append(a)
             self.hat.append(hat)
             self.r.append(r)
-            self.h.append(self.activation[l].forward(a, self.values))  # (3)
+            self.mask.append(self.mask_of(l - 1, *a.shape))
+            self.h.append(self.activation[l].forward(a, self.values) * self.mask[l])  # (3), (3a)
 
     def mlp_backward(self, dz, dhidden, gradient):
         da = dz[:, None]
         for l in range(self.layers, 0, -1):
             used, norm = self.weights(l)
             if l < self.layers:
-                da = self.activation[l].backward(dh, self.a[l], self.values, gradient)  # (15)
+                da = self.activation[l].backward(dh * self.mask[l], self.a[l], self.values, gradient)  # (15)
                 if self.m["layer_norm"] == "affine":  # (18)
                     gradient[f"layer {l} gain"] += (da * self.hat[l]).sum(axis=0)
                     gradient[f"layer {l} shift"] += da.sum(axis=0)
@@ -389,6 +431,12 @@ class Network:
         if self.m["activate_inputs"]:
             dh = self.activation[0].backward(dh, self.a[0], self.values, gradient)
         return dh
+
+    def begin(self, t, steps, gradient):
+        norm = math.sqrt(sum((g * g).sum() for name, g in gradient.items() if name not in self.found))
+        scale = self.clip / norm if self.clip and norm > self.clip else 1.0  # (21c)
+        for optimizer in [self.set_optimizer, *self.optimizers["dense"], *self.optimizers["linear"]]:
+            optimizer.begin(t, steps, scale)
 
     def step(self, gradient):
         for name, w in self.values.items():
@@ -474,7 +522,7 @@ class Tables:
             wide += a[:, a.shape[1] - self.linear:].sum(axis=1)
         return np.concatenate(columns + [numeric], axis=1), wide
 
-    def push(self, da0, dz, uses):  # (14), (4b)
+    def push(self, t, da0, dz, uses):  # (14), (4b)
         gradients, column = [], 0
         for w, (example, row, scale) in zip(self.rows, uses):
             distinct, at = np.unique(row, return_inverse=True)
@@ -484,12 +532,15 @@ class Tables:
             np.add.at(g[:, dim:], at, (scale * dz[example])[:, None])
             column += dim
             gradients.append((distinct, g))
-        self.pending.append(gradients)
+        self.pending.append((t, gradients))
 
-    def apply(self, depth):
+    def apply(self, depth, steps):
         """All pushes but those of the last `depth` steps, (28)."""
         while len(self.pending) > depth:
-            for w, s, (rows, g) in zip(self.rows, self.state, self.pending.popleft()):
+            t, gradients = self.pending.popleft()
+            self.optimizer.begin(t, steps)
+            self.linear_optimizer.begin(t, steps)
+            for w, s, (rows, g) in zip(self.rows, self.state, gradients):
                 for (optimizer, part), state, (_, part_g) in zip(self.segments(w), s, self.segments(g)):
                     some_w, some_s = part[rows], state[rows]
                     if part_g.shape[1]:
@@ -635,7 +686,7 @@ class Training:
             raise NotCovered("teacher.run")
         self.K = c["model"]["components"]
         self.train, self.eval = Examples(arrays, "train"), Examples(arrays, "eval")
-        self.networks = [Network(c, arrays.document, arrays[f"network-{k}"]) for k in range(self.K)]
+        self.networks = [Network(c, arrays.document, arrays[f"network-{k}"], k) for k in range(self.K)]
         self.tables = [Tables(c, arrays, s) for s in range(1 if c["model"]["share_embeddings"] else self.K)]
         self.dense = [None] * self.K  # gradients of the step
         self.order = arrays["order"]
@@ -675,7 +726,11 @@ class Training:
         index = self.order[group, t * self.B:(t + 1) * self.B]
         y, numeric, uses = self.train.batch(index)
         n, q = len(y), None if self.teacher is None else self.teacher[index]
+        for k in own:
+            self.networks[k].step_number = t
         z = {k: self.forward(k, n, numeric, uses) for k in range(self.K)}
+        for k in own:
+            self.networks[k].step_number = None
         divisor = n if self.c["train"]["last_batch"] == "own" else self.B  # (10a), (10b)
         dz, dhidden = self.gradients(t, y, z, q, divisor)
         shared = len(self.tables) < self.K
@@ -683,7 +738,7 @@ class Training:
         for k in own:
             self.dense[k], da0[k] = self.networks[k].backward(dz[k], dhidden.get(k))
         for s in [0] if shared else own:
-            self.tables[s].push(sum(da0.values()) if shared else da0[s], sum(dz.values()) if shared else dz[s], uses)
+            self.tables[s].push(t, sum(da0.values()) if shared else da0[s], sum(dz.values()) if shared else dz[s], uses)
         return self.combine(z), y
 
     def gradients(self, t, y, z, q, divisor):
@@ -742,7 +797,7 @@ class Training:
         per_group = self.K // groups
         for t in range(self.steps):
             for tables in self.tables:
-                tables.apply(depth)
+                tables.apply(depth, self.steps)
             if groups > 1 and t % exchange == 0:  # (12h)
                 stale = [network.copy_values() for network in self.networks]
             for g in range(groups):
@@ -757,9 +812,10 @@ class Training:
                 if self.deployed[0] in own:
                     yield np.where(y > 0.5, p, 1.0 - p)
             for k in range(self.K):
+                self.networks[k].begin(t, self.steps, self.dense[k])
                 self.networks[k].step(self.dense[k])
         for tables in self.tables:
-            tables.apply(0)
+            tables.apply(0, self.steps)
 
     def predict_all(self, examples):
         return np.concatenate([self.predict(examples, np.arange(first, min(first + 4096, len(examples.y))))

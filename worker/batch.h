@@ -19,7 +19,8 @@
 #include "common/net/wire.h"
 
 typedef struct batch {
-    int64_t step; /* global step; for evaluation the number of the first example */
+    int64_t step;  /* global step; for evaluation the number of the first example */
+    int64_t first; /* place of the first row in the global batch; for evaluation 0 */
     int32_t rows;
     int32_t single, multi, numeric;
     uint8_t *label;  /* [rows] */

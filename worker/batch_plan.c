@@ -15,13 +15,15 @@ static int positions_of(const batch_plan_t *plan, int64_t index, const dataset_t
                         batch_t *batch)
 {
     int64_t first, rows = 0;
+    batch->first = 0;
     if (plan->chunk == 0) {
         *step = plan->first_step + index;
         int from = lanes_first(&plan->lanes, plan->worker, plan->workers);
         int to = lanes_first(&plan->lanes, plan->worker + 1, plan->workers);
         for (int lane = from; lane < to; lane++)
             rows += lanes_rows(&plan->lanes, *step, lane);
-        first = *step * plan->lanes.batch + from * (plan->lanes.batch / plan->lanes.lanes);
+        batch->first = from * (plan->lanes.batch / plan->lanes.lanes);
+        first = *step * plan->lanes.batch + batch->first;
         MEM_GROW(l->positions, l->capacity, (size_t)rows);
         order_indices(&plan->order, first, (int)rows, l->positions);
     } else {

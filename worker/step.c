@@ -27,6 +27,7 @@ struct step {
     int inputs, lanes, lane_rows, shards;
     model_t **models;
     objective_t *objective;
+    schedule_t dense_rate, linear_rate;
     tree_stack_t *trees;          /* [K] of the dense gradients */
     float **dense;                /* [K] rows of the lane tree; made by the first step, which knows the worker's parts */
     bool leaves_weights;          /* gradients of the last lane's weights are left to step_train_weights */
@@ -112,6 +113,8 @@ status_t step_create(const config_t *config, const table_plan_t *plan, const dat
     int hidden_width;
     model_hidden(s->models[0], &hidden_width);
     const lanes_t all = lanes_of(config, info->train_rows);
+    s->dense_rate = config_dense_schedule(config, lanes_steps(&all));
+    s->linear_rate = config_linear_schedule(config, lanes_steps(&all));
     s->objective = objective_create(config, lanes_steps(&all), lane_rows, hidden_width);
     create_components(s, hidden_width);
     *out = s;
@@ -195,6 +198,8 @@ static void forward(step_t *s, const batch_t *batch, int lane, int rows, int fir
         if (set == k || k == first)
             embedding_gather(s->x[set], s->wide[set], batch, lane * s->lane_rows, rows, (const float *const *)s->row[set],
                              s->plan);
+        if (k >= own_first && k < own_end && s->config->model.dropout > 0.0)
+            model_drop(s->models[k], batch->step, batch->first + lane * s->lane_rows);
         if (k >= own_first && k < own_end)
             model_forward(s->models[k], lane_logits(s, k, lane), s->x[set], rows);
         else
@@ -330,6 +335,10 @@ static void reduce(step_t *s, const batch_t *batch, float *const *gradient)
 status_t step_train(step_t *s, const batch_t *batch, int64_t divisor, const step_io_t *io, float *const *gradient)
 {
     const float scale = (float)(1.0 / (double)divisor);
+    const bool constant = schedule_is_constant(&s->dense_rate) && schedule_is_constant(&s->linear_rate);
+    for (int k = s->own_first; k < s->own_end && !constant; k++)
+        model_scale_rates(s->models[k], schedule_share(&s->dense_rate, batch->step),
+                          schedule_share(&s->linear_rate, batch->step));
     find_rows(s, batch, io);
     if (!s->dense[s->own_first])
         make_dense(s, batch);

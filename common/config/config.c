@@ -528,23 +528,56 @@ done:
 #define SETTING_NUM(value) (float)(value)
 #define SETTING_BOOL(value) (value)
 #define OPTIMIZER_SETTING(kind, name, ...) .name = SETTING_##kind(section->name),
+#define SETTINGS_OF_OPTIMIZER \
+    (optimizer_settings_t) \
+    { \
+        .learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER_SETTINGS(OPTIMIZER_SETTING) \
+    }
 
 optimizer_settings_t config_embedding_optimizer(const config_t *config)
 {
     const struct config_embedding *section = &config->embedding;
-    return (optimizer_settings_t){.learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER(OPTIMIZER_SETTING)};
+    return SETTINGS_OF_OPTIMIZER;
 }
 
 optimizer_settings_t config_dense_optimizer(const config_t *config)
 {
     const struct config_dense *section = &config->dense;
-    return (optimizer_settings_t){.learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER(OPTIMIZER_SETTING)};
+    return SETTINGS_OF_OPTIMIZER;
 }
 
 optimizer_settings_t config_linear_optimizer(const config_t *config)
 {
     const struct config_linear *section = &config->linear;
-    return (optimizer_settings_t){.learning_rate = (float)section->learning_rate, CONFIG_OPTIMIZER(OPTIMIZER_SETTING)};
+    return SETTINGS_OF_OPTIMIZER;
+}
+
+/* A section's schedule in a training of `steps`. */
+#define SCHEDULE_OF_SECTION \
+    (schedule_t) \
+    { \
+        .kind = section->schedule, .warmup = section->warmup_steps, \
+        .from = section->decay_from ? section->decay_from : section->warmup_steps, \
+        .until = section->decay_until ? section->decay_until : steps, .every = section->decay_steps, \
+        .factor = section->decay_factor, \
+    }
+
+schedule_t config_embedding_schedule(const config_t *config, int64_t steps)
+{
+    const struct config_embedding *section = &config->embedding;
+    return SCHEDULE_OF_SECTION;
+}
+
+schedule_t config_dense_schedule(const config_t *config, int64_t steps)
+{
+    const struct config_dense *section = &config->dense;
+    return SCHEDULE_OF_SECTION;
+}
+
+schedule_t config_linear_schedule(const config_t *config, int64_t steps)
+{
+    const struct config_linear *section = &config->linear;
+    return SCHEDULE_OF_SECTION;
 }
 
 void config_deploy(const config_t *config, int *first, int *last)

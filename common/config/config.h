@@ -150,10 +150,16 @@ static inline int64_t config_embedding_dim(const config_t *config)
 
 /* config_embedding_optimizer, config_dense_optimizer, config_linear_optimizer - the settings of the optimizer of embedding
  * rows, of that of dense parameters, and of that of first-order weights, from their sections: the learning rate and the numbers
- * of CONFIG_OPTIMIZER. */
+ * of CONFIG_OPTIMIZER_SETTINGS. */
 optimizer_settings_t config_embedding_optimizer(const config_t *config);
 optimizer_settings_t config_dense_optimizer(const config_t *config);
 optimizer_settings_t config_linear_optimizer(const config_t *config);
+
+/* config_embedding_schedule, config_dense_schedule, config_linear_schedule - how their learning rates change over a training of
+ * this many steps. */
+schedule_t config_embedding_schedule(const config_t *config, int64_t steps);
+schedule_t config_dense_schedule(const config_t *config, int64_t steps);
+schedule_t config_linear_schedule(const config_t *config, int64_t steps);
 
 /* config_deploy - the components [*first, *last) whose predictions are combined into the deployed one (model.deploy). */
 void config_deploy(const config_t *config, int *first, int *last);

@@ -233,6 +233,40 @@ static int add_parts(const config_t *config, complaint_t *out, int n)
     return n;
 }
 
+/* add_schedule - a learning rate that falls before it has risen, or has fallen before it begins to. keys: of its begin, its end
+ * and its warm-up. */
+static int add_schedule(const char *section, const char *const keys[3], const schedule_t *schedule, complaint_t *out, int n)
+{
+    if (schedule->kind == SCHEDULE_CONSTANT)
+        return n;
+    if (schedule->from < schedule->warmup)
+        return add(out, n, keys[0], keys[2], NULL,
+                   mem_printf("%s is %" PRId64 ", but the learning rate rises for %" PRId64
+                              " steps (%s); let it fall later, or rise sooner",
+                              keys[0], schedule->from, schedule->warmup, keys[2]));
+    if (schedule->kind == SCHEDULE_COSINE && schedule->until <= schedule->from)
+        return add(out, n, keys[1], keys[0], keys[2],
+                   mem_printf("%s %" PRId64 " ends the fall of %s.learning_rate before it begins, at step %" PRId64
+                              "; let it end later, or begin sooner",
+                              keys[1], schedule->until, section, schedule->from));
+    return n;
+}
+
+#define ADD_SCHEDULE(section) \
+    do { \
+        static const char *const keys_[] = {#section ".decay_from", #section ".decay_until", #section ".warmup_steps"}; \
+        const schedule_t schedule_ = config_##section##_schedule(config, INT64_MAX); \
+        n = add_schedule(#section, keys_, &schedule_, out, n); \
+    } while (0)
+
+static int add_schedules(const config_t *config, complaint_t *out, int n)
+{
+    ADD_SCHEDULE(embedding);
+    ADD_SCHEDULE(dense);
+    ADD_SCHEDULE(linear);
+    return n;
+}
+
 /* add_cluster - what is wrong with the places of sockets. */
 static int add_cluster(const config_t *config, complaint_t *out, int n)
 {
@@ -281,15 +315,25 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
             mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
                        "avazu, libsvm)",
                        config->data.input));
-    return add_activations(config, out, add_methods(config, out, add_parts(config, out, add_cluster(config, out, n))));
+    n = add_parts(config, out, add_cluster(config, out, n));
+    return add_schedules(config, out, add_activations(config, out, add_methods(config, out, n)));
 }
 
-static bool knows(const char *optimizer, const char *key)
+/* Does this section's schedule or optimizer make use of the key? Says which of the two it is for. */
+static bool knows(const yaml_t *section, const char *key, const yaml_t **chooser)
 {
+#define SCHEDULE_WORD(word, constant, doc) #word,
+#define SCHEDULE_KEY(kind, name, ...) #name " "
+    static const char *const schedules[] = {WORDS_SCHEDULE(SCHEDULE_WORD)};
+    static const char of_any[] = "l2 clip_norm ", of_schedule[] = CONFIG_SCHEDULE(SCHEDULE_KEY);
     char *wanted = mem_printf("%s ", key);
-    bool found = false;
-    for (int i = 0; i < OPTIMIZER_COUNT; i++)
-        found |= strcmp(optimizer_get(i)->name, optimizer) == 0 && strstr(optimizer_get(i)->knows, wanted);
+    const bool is_of_schedule = strstr(of_schedule, wanted);
+    bool found = strstr(of_any, wanted);
+    *chooser = yaml_child(section, is_of_schedule ? "schedule" : "optimizer");
+    for (int i = 0; is_of_schedule && i < SCHEDULE_COUNT; i++)
+        found |= strcmp(schedules[i], (*chooser)->text) == 0 && schedule_knows(i, key);
+    for (int i = 0; !is_of_schedule && i < OPTIMIZER_COUNT; i++)
+        found |= strcmp(optimizer_get(i)->name, (*chooser)->text) == 0 && strstr(optimizer_get(i)->knows, wanted);
     mem_free(wanted);
     return found;
 }
@@ -314,16 +358,16 @@ int config_unused_settings(const yaml_t *tree)
     static const char *const keys[][2] = {CONFIG_OPTIMIZER(SETTING_KEY)};
     int errors = 0;
     for (const yaml_t *section = tree->first; section; section = section->next) {
-        const yaml_t *optimizer = section->kind == YAML_MAP ? yaml_child(section, "optimizer") : NULL;
-        for (size_t i = 0; optimizer && i < sizeof keys / sizeof *keys; i++) {
+        const bool has_optimizer = section->kind == YAML_MAP && yaml_child(section, "optimizer");
+        for (size_t i = 0; has_optimizer && i < sizeof keys / sizeof *keys; i++) {
             const char *key = keys[i][0];
-            const yaml_t *setting = yaml_child(section, key);
+            const yaml_t *setting = yaml_child(section, key), *chooser;
             const bool is_old = strcmp(key, "initial_accumulator") == 0 || strcmp(key, "epsilon") == 0;
-            if (is_old || is_said_before(setting, optimizer) || is_usual(setting->text, keys[i][1]) ||
-                knows(optimizer->text, key))
+            if (is_old || knows(section, key, &chooser) || is_said_before(setting, chooser) ||
+                is_usual(setting->text, keys[i][1]))
                 continue;
-            yaml_fail(setting, "optimizer %s does not know this setting; leave it out, or choose another %s.optimizer",
-                      optimizer->text, section->key);
+            yaml_fail(setting, "%s %s does not know this setting; leave it out, or choose another %s.%s", chooser->key,
+                      chooser->text, section->key, chooser->key);
             errors++;
         }
     }

@@ -20,9 +20,10 @@
 #include "common/kernels/activation.h"
 #include "common/kernels/loss.h"
 #include "common/kernels/optimizer.h"
+#include "common/kernels/schedule.h"
 
 /* Words of enumerations: W(word, CONSTANT, "meaning"). Those of kernels stand with their tables: WORDS_ACTIVATION,
- * WORDS_LOSS, WORDS_OPTIMIZER. */
+ * WORDS_LOSS, WORDS_OPTIMIZER, WORDS_SCHEDULE. */
 #define WORDS_CLASS(W) \
     W(identity, CLASS_IDENTITY, "another value makes another run") \
     W(tunable, CLASS_TUNABLE, "a run may go on with another value, which changes what it learns from there on") \
@@ -196,13 +197,14 @@
     X(BOOL, activate_inputs, "false", 0, 0, IDENTITY, "apply activation and clipping to the input layer too, as the paper writes it") \
     X(NUM, clip, "6", 0, 1000000, IDENTITY, "activated values are clipped to [-clip, clip]; 0: off") \
     X(WORD(LAYER_NORM), layer_norm, "plain", 0, 0, IDENTITY, "layer normalisation of hidden pre-activations") \
+    X(NUM, dropout, "0", 0, 0.95, IDENTITY, "share of the units of each hidden layer that a training example leaves out, drawn by seed, step, example and unit; the others are scaled up") \
     X(NUM, weight_norm, "0", 0, 1000000, IDENTITY, "v: every unit's weights are used as v w / ||w||_p; 0: off") \
     X(NUM, weight_norm_p, "2", 1, 1000, IDENTITY, "p of the weight norm") \
     X(WORD(WEIGHT_NORM), weight_norm_mode, "reparametrised", 0, 0, IDENTITY, "how weights are kept normalised") \
     X(NUM, init_gain, "2", 0.000001, 1000000, IDENTITY, "weights start as N(0, gain / inputs); 2 is He initialisation")
 
-/* What every optimizer may take, in the sections embedding, dense and linear, beside its learning rate (optimizer_settings_t). */
-#define CONFIG_OPTIMIZER(X) \
+/* What every optimizer may take beside its learning rate (optimizer_settings_t). */
+#define CONFIG_OPTIMIZER_SETTINGS(X) \
     X(NUM, initial_accumulator, "0.01", 0, 1000000, IDENTITY, "adagrad, adagrad_row, ftrl: the accumulator of squares at the start") \
     X(NUM, epsilon, "1e-10", 0, 1, TUNABLE, "adagrad, adagrad_row, adam: epsilon, added to the square root") \
     X(NUM, momentum, "0.9", 0, 0.999999, TUNABLE, "momentum: the share of a step that goes on in the next one") \
@@ -211,7 +213,22 @@
     X(NUM, beta2, "0.999", 0, 0.999999, TUNABLE, "adam: decay of the mean of their squares") \
     X(NUM, ftrl_beta, "1", 0, 1000000, TUNABLE, "ftrl: added to the square root of the accumulator") \
     X(NUM, ftrl_l1, "0", 0, 1000000, TUNABLE, "ftrl: weight of the sum of |w|; what stays small is exactly 0") \
-    X(NUM, ftrl_l2, "0", 0, 1000000, TUNABLE, "ftrl: weight of half the sum of w^2")
+    X(NUM, ftrl_l2, "0", 0, 1000000, TUNABLE, "ftrl: weight of half the sum of w^2") \
+    X(NUM, l2, "0", 0, 1000000, TUNABLE, "L2 regularisation: this many times its weights is added to the gradient of a row in each step that it occurs in") \
+    X(NUM, weight_decay, "0", 0, 1000000, TUNABLE, "decoupled decay: a row first loses learning rate times this of its weights in each step that it occurs in") \
+    X(NUM, clip_norm, "0", 0, 1000000, TUNABLE, "most that the norm of a gradient may be, beyond which it is scaled down: in dense of all of a component together, elsewhere of each row's; 0: no bound")
+
+/* How a learning rate changes over a training (schedule.h). */
+#define CONFIG_SCHEDULE(X) \
+    X(WORD(SCHEDULE), schedule, "constant", 0, 0, TUNABLE, "how the learning rate falls over the training") \
+    X(INT, warmup_steps, "0", 0, 1099511627776, TUNABLE, "first steps, over which the learning rate rises linearly") \
+    X(INT, decay_from, "0", 0, 1099511627776, TUNABLE, "step from which it falls; 0: where it has risen") \
+    X(INT, decay_until, "0", 0, 1099511627776, TUNABLE, "cosine: step at which it has fallen; 0: the end of the training") \
+    X(INT, decay_steps, "1000", 1, 1099511627776, TUNABLE, "step: steps from one fall to the next; inverse_sqrt: after how many it has fallen to 0.71") \
+    X(NUM, decay_factor, "0.1", 0, 1, TUNABLE, "step: factor of each fall; cosine: share of the learning rate that is left at the end")
+
+/* Of each section that has an optimizer: embedding, dense and linear. */
+#define CONFIG_OPTIMIZER(X) CONFIG_OPTIMIZER_SETTINGS(X) CONFIG_SCHEDULE(X)
 
 #define CONFIG_EMBEDDING(X) \
     X(INT, dim, "8", 1, 4096, IDENTITY, "D, width of every embedding row") \
@@ -226,7 +243,7 @@
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of the dense parameters, run identically on every worker") \
     X(NUM, learning_rate, "0.02", 0, 1000000, TUNABLE, "learning rate of the dense parameters") \
     CONFIG_OPTIMIZER(X) \
-    X(BOOL, penalise_biases, "false", 0, 0, TUNABLE, "what pulls weights to 0 (ftrl_l1, ftrl_l2) does so with biases, gains and shifts, too")
+    X(BOOL, penalise_biases, "false", 0, 0, TUNABLE, "what pulls weights to 0 (l2, weight_decay, ftrl_l1, ftrl_l2) does so with biases, gains and shifts, too")
 
 #define CONFIG_LINEAR(X) \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of first-order weights; those of categorical values lie in the embedding rows, on the servers") \

@@ -34,11 +34,12 @@
       "Adam; on embedding rows the lazy one: a row makes a step, and counts it, where it occurs in a batch") \
     W(ftrl, OPTIMIZER_FTRL, "FTRL-proximal: AdaGrad's rates, with L1 and L2 that make weights exactly 0")
 
-/* The numbers of CONFIG_OPTIMIZER in config_keys.h and the learning rate; each optimizer takes those it knows. */
+/* The numbers of CONFIG_OPTIMIZER_SETTINGS in config_keys.h and the learning rate; each optimizer takes those it knows. */
 typedef struct optimizer_settings {
     float learning_rate, initial_accumulator, epsilon;
     float momentum, beta1, beta2;
     float ftrl_beta, ftrl_l1, ftrl_l2;
+    float l2, weight_decay, clip_norm; /* of row_step.h, whatever the optimizer */
     bool nesterov;
 } optimizer_settings_t;
 
@@ -48,7 +49,7 @@ typedef void optimizer_apply_fn(float *restrict w, float *restrict s, const floa
 
 typedef struct optimizer {
     const char *name;                   /* its word */
-    const char *knows;                  /* the keys of CONFIG_OPTIMIZER that it takes, a space behind each */
+    const char *knows;                  /* the keys that it takes and another may not, a space behind each */
     int64_t (*state_floats)(int64_t n); /* of a row of n weights: a + b n, for some a and b */
     /* s := the state of a row that has made no step from its first weights w [n] */
     void (*init)(float *s, const float *w, int64_t n, const optimizer_settings_t *settings);

@@ -35,4 +35,5 @@ static void exact(double *w, double *s, const double *g, int64_t n, const optimi
     }
 }
 
-const optimizer_t optimizer_adagrad = {"adagrad", "initial_accumulator epsilon ", state_floats, init, apply, exact, true};
+const optimizer_t optimizer_adagrad = {"adagrad", "initial_accumulator epsilon weight_decay ", state_floats, init, apply, exact,
+                                       true};

@@ -45,5 +45,5 @@ static void exact(double *w, double *s, const double *g, int64_t n, const optimi
         w[i] -= settings->learning_rate * g[i] / (sqrt(s[0]) + settings->epsilon);
 }
 
-const optimizer_t optimizer_adagrad_row = {"adagrad_row", "initial_accumulator epsilon ", state_floats, init, apply, exact,
-                                           false};
+const optimizer_t optimizer_adagrad_row = {
+    "adagrad_row", "initial_accumulator epsilon weight_decay ", state_floats, init, apply, exact, false};

@@ -56,4 +56,4 @@ static void exact(double *w, double *s, const double *g, int64_t n, const optimi
     }
 }
 
-const optimizer_t optimizer_adam = {"adam", "beta1 beta2 epsilon ", state_floats, init, apply, exact, false};
+const optimizer_t optimizer_adam = {"adam", "beta1 beta2 epsilon weight_decay ", state_floats, init, apply, exact, false};

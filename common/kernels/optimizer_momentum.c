@@ -33,4 +33,4 @@ static void exact(double *w, double *s, const double *g, int64_t n, const optimi
     }
 }
 
-const optimizer_t optimizer_momentum = {"momentum", "momentum nesterov ", state_floats, init, apply, exact, true};
+const optimizer_t optimizer_momentum = {"momentum", "momentum nesterov weight_decay ", state_floats, init, apply, exact, true};

@@ -28,4 +28,4 @@ static void exact(double *w, double *s, const double *g, int64_t n, const optimi
         w[i] -= settings->learning_rate * g[i];
 }
 
-const optimizer_t optimizer_sgd = {"sgd", "", state_floats, init, apply, exact, true};
+const optimizer_t optimizer_sgd = {"sgd", "weight_decay ", state_floats, init, apply, exact, true};

@@ -51,6 +51,26 @@ static status_t check_dropped(const config_t *config, const char *variant, int64
                 variant, left_over, config_groups(config) > 1 ? " for each peer" : "", lanes->batch);
 }
 
+/* A fall to the end of the training that would begin behind it. */
+static status_t check_schedule(const schedule_t *schedule, const char *section, const char *variant, int64_t steps)
+{
+    if (schedule->kind != SCHEDULE_COSINE || schedule->from < schedule->until)
+        return ST_OK;
+    return FAIL(ST_INPUT,
+                "%s: %s.schedule cosine would begin at step %" PRId64 ", but the training ends at step %" PRId64
+                ", before it begins; let it begin sooner (%s.decay_from, %s.warmup_steps), or train longer",
+                variant, section, schedule->from, steps, section, section);
+}
+
+static status_t check_schedules(const config_t *config, const char *variant, int64_t steps)
+{
+    const schedule_t embedding = config_embedding_schedule(config, steps), dense = config_dense_schedule(config, steps),
+                     linear = config_linear_schedule(config, steps);
+    TRY(check_schedule(&embedding, "embedding", variant, steps));
+    TRY(check_schedule(&dense, "dense", variant, steps));
+    return check_schedule(&linear, "linear", variant, steps);
+}
+
 status_t coordinator_expected(coordinator_t *c, int variant, int replica, manifest_t *out)
 {
     config_t *config;
@@ -81,6 +101,8 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
             .inputs = input_fields_of(dataset_info(c->dataset)),
         };
         status = check_dropped(config, out->variant, left_over, &lanes);
+        if (status == ST_OK)
+            status = check_schedules(config, out->variant, out->steps);
         if (status == ST_OK)
             status = coordinator_mix_teacher(c, config, replica, out);
         if (status == ST_OK) {

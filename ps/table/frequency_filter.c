@@ -14,6 +14,7 @@ table_options_t frequency_filter_counts(const table_options_t *options, uint32_t
     o.linear = 0;
     o.optimizer = OPTIMIZER_SGD;
     o.init_std = 0.0f;
+    o.settings = (optimizer_settings_t){0};
     o.min_count = 0;
     o.counts = o.defaults = NULL;
     return o;

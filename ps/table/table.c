@@ -36,6 +36,17 @@
 /* Separates the numbers of rows from those drawn elsewhere from the same seed. */
 #define SEED_DOMAIN 0x726f7773u /* "rows" */
 
+/* How rows are stepped; both parts of a row have one scratch. */
+static void make_steps(table_t *table)
+{
+    const table_options_t *o = &table->options;
+    const bool plain = row_step_is_plain(&o->settings) && (!table->linear || row_step_is_plain(&o->linear_settings));
+    float *scratch = table->step_scratch = plain ? NULL : MEM_ARRAY(float, table->dim);
+    row_step_init(&table->row_step, table->optimizer, &o->settings, false, scratch);
+    if (table->linear)
+        row_step_init(&table->linear_step, table->linear, &o->linear_settings, false, scratch);
+}
+
 status_t table_create(const table_options_t *options, table_t **out)
 {
     if (options->dim < 1 || options->dim > DIM_MAX)
@@ -59,6 +70,7 @@ status_t table_create(const table_options_t *options, table_t **out)
         table->payload_floats += table->linear->state_floats(options->linear);
     }
     table->seed = hash_mix(options->seed ^ SEED_DOMAIN);
+    make_steps(table);
     row_arena_init(&table->arena, table->payload_floats, options->row_cache != NULL);
     key_index_init(&table->index, options->row_cache ? 0 : options->expected_rows);
     if (options->row_cache)
@@ -77,6 +89,7 @@ void table_destroy(table_t **table)
     row_arena_fini(&t->arena);
     key_index_fini(&t->index);
     dirty_rows_fini(&t->dirty);
+    mem_free(t->step_scratch);
     mem_free(t->merge.occurrences);
     mem_free(t->merge.keys);
     mem_free(t->merge.heads);
@@ -346,10 +359,10 @@ static inline void step_row(table_t *table, uint64_t key, int64_t id, row_t *row
     row->count += row->count < ROW_HEAT_MAX ? table->heat : 0;
     float *w = row->payload;
     if (table->embedded)
-        table->optimizer->apply(w, w + table->dim, g, table->embedded, &table->options.settings);
+        table->row_step.apply(w, w + table->dim, g, table->embedded, &table->row_step.settings);
     if (table->linear)
-        table->linear->apply(w + table->embedded, w + table->linear_state, g + table->embedded, table->options.linear,
-                             &table->options.linear_settings);
+        table->linear_step.apply(w + table->embedded, w + table->linear_state, g + table->embedded, table->options.linear,
+                                 &table->linear_step.settings);
     if (table->watch)
         watch_row(table, row);
 }
@@ -362,6 +375,17 @@ static inline void visit_push(void *context, int64_t i, int64_t id, row_t *row)
     for (int64_t j = 0; j < dim; j += LINE_FLOATS)
         __builtin_prefetch(ahead + j);
     step_row(push->table, push->keys[i], id, row, push->g + i * dim, push->version);
+}
+
+/* The learning rates of a step. */
+static void begin_push(table_t *table, uint32_t step)
+{
+    const table_options_t *o = &table->options;
+    if (!schedule_is_constant(&o->schedule))
+        table->row_step.settings.learning_rate = (float)(o->settings.learning_rate * schedule_share(&o->schedule, step));
+    if (!schedule_is_constant(&o->linear_schedule))
+        table->linear_step.settings.learning_rate =
+            (float)(o->linear_settings.learning_rate * schedule_share(&o->linear_schedule, step));
 }
 
 static void end_push(table_t *table, uint32_t step)
@@ -382,6 +406,7 @@ typedef struct counting {
 void table_push(table_t *table, const uint64_t *keys, const float *g, int64_t n, uint32_t step)
 {
     merged_push_t push = {table, keys, g, step + 1};
+    begin_push(table, step);
     for_each_row(table, table, keys, n, row_arena_extent(&table->arena, table->payload_floats), visit_push, &push);
     end_push(table, step);
 }
@@ -485,6 +510,7 @@ void table_push_merged(table_t *table, const uint64_t *const *keys, const float 
     MEM_GROW(merge->tree, merge->tree_capacity, (size_t)(tree_levels((uint32_t)workers) * table->dim));
     chain(merge, keys, g, n, workers, table->dim);
     merged_push_t push = {table, merge->keys, NULL, step + 1};
+    begin_push(table, step);
     for_each_row(table, table, merge->keys, merge->distinct, row_arena_extent(&table->arena, table->payload_floats),
                  visit_merged, &push);
     end_push(table, step);

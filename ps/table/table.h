@@ -17,6 +17,7 @@
 #include "common/base/status.h"
 #include "common/base/step_digest.h"
 #include "common/kernels/optimizer.h"
+#include "common/kernels/schedule.h"
 #include "ps/table/row_cache.h"
 
 typedef struct table table_t;
@@ -26,9 +27,11 @@ typedef struct table_options {
     int32_t dim;       /* weights of a row */
     int32_t optimizer; /* optimizer_kind_t */
     optimizer_settings_t settings;
-    int32_t linear; /* of the weights the last 0 or 1, first-order: it starts at 0 and has an optimizer of its own */
+    schedule_t schedule; /* of settings.learning_rate */
+    int32_t linear;      /* of the weights the last 0 or 1, first-order: it starts at 0 and has an optimizer of its own */
     int32_t linear_optimizer;
     optimizer_settings_t linear_settings;
+    schedule_t linear_schedule;
     float init_std;
     uint64_t seed;
     int64_t expected_rows;  /* a hint for the first size of the index; 0: unknown */

@@ -10,6 +10,7 @@
 #ifndef SMELTER_TABLE_IMPL_H
 #define SMELTER_TABLE_IMPL_H
 
+#include "common/kernels/row_step.h"
 #include "ps/table/dirty_rows.h"
 #include "ps/table/key_index.h"
 #include "ps/table/row_arena.h"
@@ -63,6 +64,8 @@ typedef struct save_spilled {
 struct table {
     table_options_t options;
     const optimizer_t *optimizer;
+    row_step_t row_step, linear_step; /* of the push that is under way; the second where rows have a first-order weight */
+    float *step_scratch;
     int64_t dim, payload_floats;
     int64_t embedded;          /* weights of the embedding: dim, or dim - 1 */
     int64_t linear_state;      /* where a payload has the state of its first-order weight */

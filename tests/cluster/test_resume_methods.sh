@@ -28,7 +28,8 @@ kill_and_resume() {
 groups() {
     # Both shares have 1600 examples: 62 steps. A period of 20 is rounded up to a multiple of 7.
     local form=(model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=7 objective.weight=0.5
-        checkpoint.every_steps=20 embedding.optimizer=adam dense.optimizer=adam)
+        checkpoint.every_steps=20 embedding.optimizer=adam dense.optimizer=adam model.dropout=0.2
+        embedding.schedule=cosine dense.schedule=step dense.decay_steps=10 dense.clip_norm=0.1 dense.weight_decay=0.01)
     kill_and_resume groups 42 "cluster.workers=4 cluster.servers=1" train.pipeline_depth=3 "${form[@]}"
 }
 schedules() {

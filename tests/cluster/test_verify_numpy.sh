@@ -42,7 +42,7 @@ wrong() {
 wrong_equations() {
     wrong replicas/relu/r0 'np.sqrt(s) + self.epsilon' 'np.sqrt(s + self.epsilon)'
     wrong out/gelu/r0 '+ 1e-5)$' '+ 1e-6)'
-    wrong out/gelu/r0 'tables.apply(depth)' 'tables.apply(depth + 1)'
+    wrong out/gelu/r0 'tables.apply(depth, ' 'tables.apply(depth + 1, '
     wrong out/gelu/r0 '0x726F7773' '0x726F7774'
     wrong out/gelu/r0 'for rounds in range(6)' 'for rounds in range(5)'
 }

@@ -954,6 +954,149 @@ static void test_description(void **state)
     model_destroy(&model);
 }
 
+/* A sum of logits, whose gradient by them is 1, with units left out as at a step and places. */
+static double sum_of_logits(model_t *model, const float *x, int rows, int inputs, int64_t step, int64_t first, int lane)
+{
+    double sum = 0.0;
+    for (int r = 0; r < rows; r += lane) {
+        float logits[8];
+        model_drop(model, step, first + r);
+        model_forward(model, logits, x + (int64_t)r * inputs, lane);
+        for (int i = 0; i < lane; i++)
+            sum += logits[i];
+    }
+    return sum;
+}
+
+/* Finite differences of that sum by all parameters, at step 3 and place 16. */
+static void assert_slopes(model_t *model, const float *x, const float *dparameters)
+{
+    for (int64_t i = 0; i < model_parameters(model); i++) {
+        float *value = model_values(model) + i;
+        const float before = *value, h = 0.01f;
+        *value = before + h;
+        const double above = sum_of_logits(model, x, 8, 5, 3, 16, 8);
+        *value = before - h;
+        const double below = sum_of_logits(model, x, 8, 5, 3, 16, 8);
+        *value = before;
+        assert_true(fabs((above - below) / (2.0 * h) - dparameters[i]) < 2e-3 * fmax(fabs(dparameters[i]), 1.0));
+    }
+}
+
+/* What is left out is the same in any lanes, another at another step, place or component, the configured share of units, and
+ * nothing where no backward follows. Gradients are those of the thinned network: finite differences with the same units out. */
+static void test_dropout(void **state)
+{
+    (void)state;
+    shape_t shape = {5, 8, 3, {12, 7}};
+    config_t config = config_of(&shape), whole = config_of(&shape);
+    config.model.activation = whole.model.activation = ACTIVATION_SOFTPLUS;
+    config.model.layer_norm = whole.model.layer_norm = LAYER_NORM_AFFINE;
+    config.model.dropout = 0.4;
+    model_t *model, *other, *plain;
+    const input_shape_t input = {.columns = 5};
+    assert_int_equal(model_create(&config, 0, input, 8, &model), ST_OK);
+    assert_int_equal(model_create(&config, 1, input, 8, &other), ST_OK);
+    assert_int_equal(model_create(&whole, 0, input, 8, &plain), ST_OK);
+    float x[40], logits[8], plain_logits[8], ones[8], dx[2][40], dparameters[2][512];
+    const int64_t n = model_parameters(model);
+    assert_true(n <= 512);
+    rng_fill_normal(x, 40, 1.0f, 1, 1, 0);
+    for (int i = 0; i < 8; i++)
+        ones[i] = 1.0f;
+    memcpy(model_values(other), model_values(model), sizeof(float) * (size_t)n);
+    model_refresh(other);
+
+    model_forward_only(model, logits, x, 8);
+    model_forward_only(plain, plain_logits, x, 8);
+    assert_memory_equal(logits, plain_logits, sizeof logits);
+    const double sum = sum_of_logits(model, x, 8, 5, 3, 16, 8);
+    assert_true(sum == sum_of_logits(model, x, 8, 5, 3, 16, 2) && sum == sum_of_logits(model, x, 8, 5, 3, 16, 1));
+    assert_true(sum != sum_of_logits(model, x, 8, 5, 4, 16, 8) && sum != sum_of_logits(model, x, 8, 5, 3, 17, 8));
+    assert_true(sum != sum_of_logits(other, x, 8, 5, 3, 16, 8));
+
+    int out = 0, width;
+    for (int step = 0; step < 400; step++) {
+        (void)sum_of_logits(model, x, 8, 5, step, 0, 8);
+        const float *hidden = model_hidden(model, &width);
+        for (int i = 0; i < 8 * width; i++)
+            out += hidden[i] == 0.0f;
+    }
+    assert_true(fabs(out / (400.0 * 8 * 7) - 0.4) < 0.02); /* 6 standard errors */
+
+    for (int halves = 0; halves < 2; halves++) {
+        (void)sum_of_logits(model, x, 8, 5, 3, 16, 8);
+        if (halves) {
+            model_backward_inputs(model, dparameters[1], dx[1], ones, NULL, 8);
+            model_backward_weights(model, dparameters[1], ones, 8);
+        } else {
+            model_backward(model, dparameters[0], dx[0], ones, 8);
+        }
+    }
+    assert_memory_equal(dx[0], dx[1], sizeof dx[0]);
+    assert_memory_equal(dparameters[0], dparameters[1], sizeof(float) * (size_t)n);
+    assert_slopes(model, x, dparameters[0]);
+    model_destroy(&model);
+    model_destroy(&other);
+    model_destroy(&plain);
+}
+
+/* dense.clip_norm: the norm is of all gradients together; the step is then that of scaled ones, at the share of the rate. */
+static void test_clipping_and_rates(void **state)
+{
+    (void)state;
+    shape_t shape = {3, 4, 2, {2}};
+    for (int kind = 0; kind < OPTIMIZER_COUNT; kind++) {
+        config_t config = config_of(&shape), half = config_of(&shape);
+        config.dense.optimizer = half.dense.optimizer = kind;
+        config.dense.ftrl_beta = half.dense.ftrl_beta = 1.0;
+        half.dense.learning_rate = 0.01;
+        config.dense.clip_norm = 2.0;
+        model_t *clipped, *plain;
+        assert_int_equal(model_create(&config, 0, (input_shape_t){.columns = 3}, 4, &clipped), ST_OK);
+        assert_int_equal(model_create(&half, 0, (input_shape_t){.columns = 3}, 4, &plain), ST_OK);
+        assert_false(model_is_elementwise(clipped));
+        model_scale_rates(clipped, 0.5, 77.0);
+        for (int step = 0; step < 3; step++) {
+            float g[11] = {0}, scaled[11] = {0};
+            g[1] = step ? 3.0f : 0.5f, g[10] = step ? -4.0f : 0.5f; /* norms 0.7, 5, 5 */
+            scaled[1] = step ? 1.2f : 0.5f, scaled[10] = step ? -1.6f : 0.5f;
+            model_apply(clipped, g);
+            model_apply(plain, scaled);
+        }
+        for (int i = 0; i < 11; i++)
+            assert_true(fabsf(model_values(clipped)[i] - model_values(plain)[i]) < 1e-6f);
+        model_destroy(&clipped);
+        model_destroy(&plain);
+    }
+}
+
+/* l2 and weight_decay pull at weights, and leave biases alone until they are told not to. */
+static void test_biases_are_not_penalised(void **state)
+{
+    (void)state;
+    shape_t shape = {3, 4, 2, {2}};
+    for (int told = 0; told < 2; told++) {
+        config_t config = config_of(&shape);
+        config.dense.optimizer = OPTIMIZER_SGD;
+        config.dense.l2 = 0.5;
+        config.dense.weight_decay = 1.5;
+        config.dense.learning_rate = 0.1;
+        config.dense.penalise_biases = told;
+        model_t *model;
+        assert_int_equal(model_create(&config, 0, (input_shape_t){.columns = 3}, 4, &model), ST_OK);
+        float g[11] = {0}, before[11];
+        for (int i = 0; i < 11; i++)
+            before[i] = model_values(model)[i] += 1.0f;
+        model_apply(model, g);
+        for (int i = 0; i < 11; i++) { /* W_1 [0, 6), b_1, W_2 [8, 10), b_2; l2 is of the weights before the decay */
+            const bool bias = i == 6 || i == 7 || i == 10;
+            assert_true(fabsf(model_values(model)[i] - before[i] * (bias && !told ? 1.0f : 0.8f)) < 1e-6f);
+        }
+        model_destroy(&model);
+    }
+}
+
 static void test_no_inputs_is_an_error(void **state)
 {
     (void)state;
@@ -988,6 +1131,9 @@ int main(void)
         cmocka_unit_test(test_found_widths),
         cmocka_unit_test(test_model_learns),
         cmocka_unit_test(test_description),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_clipping_and_rates),
+        cmocka_unit_test(test_biases_are_not_penalised),
         cmocka_unit_test(test_no_inputs_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -743,6 +743,10 @@ static void test_settings_of_another_optimizer(void **state)
         "dense: {momentum: 0.5}\nvariants: [{name: a}, {name: b, dense: {optimizer: momentum}}]\n",
         "embedding: {optimizer: adam}\nvariants: [{name: a, embedding: {ftrl_l1: 1}}]\n",
         "embedding: {optimizer: adam, nesterov: true}\n",
+        "dense: {optimizer: ftrl, weight_decay: 1}\n",
+        "dense: {schedule: step, decay_until: 9}\n",
+        "dense: {schedule: step, decay_from: 9, warmup_steps: 10}\n",
+        "linear: {schedule: cosine, decay_until: 9, warmup_steps: 9}\n",
     };
     static const char *const said[] = {
         "FILE:1: dense.momentum: optimizer adagrad does not know this setting; leave it out, or choose another dense.optimizer",
@@ -752,10 +756,21 @@ static void test_settings_of_another_optimizer(void **state)
         "embedding.optimizer",
         "FILE:1: embedding.nesterov: optimizer adam does not know this setting; leave it out, or choose another "
         "embedding.optimizer",
+        "FILE:1: dense.weight_decay: optimizer ftrl does not know this setting; leave it out, or choose another "
+        "dense.optimizer",
+        "FILE:1: dense.decay_until: schedule step does not know this setting; leave it out, or choose another dense.schedule",
+        "FILE:1: dense.decay_from: dense.decay_from is 9, but the learning rate rises for 10 steps (dense.warmup_steps); let "
+        "it "
+        "fall later, or rise sooner",
+        "FILE:1: linear.decay_until: linear.decay_until 9 ends the fall of linear.learning_rate before it begins, at step 9; "
+        "let "
+        "it end later, or begin sooner",
     };
     static const char *const right[] = {
         "dense: {momentum: 0.90, nesterov: false, optimizer: sgd}\n",
         "dense: {epsilon: 0.5, initial_accumulator: 3, optimizer: sgd}\n",
+        "dense: {warmup_steps: 3, l2: 1, weight_decay: 1, clip_norm: 1, decay_factor: 0.10}\n",
+        "dense: {warmup_steps: 3, schedule: cosine, decay_until: 4, decay_factor: 0}\n",
         "dense: {optimizer: momentum, momentum: 0.5}\nvariants: [{name: a, dense: {optimizer: sgd}}]\n",
         "dense: {momentum: 0.5}\nvariants: [{name: a, dense: {optimizer: momentum}}]\n",
         "embedding: {optimizer: adam, beta1: 0.5, beta2: 0.5, epsilon: 1}\ndense: {optimizer: ftrl, ftrl_l1: 1, ftrl_beta: "

@@ -632,9 +632,48 @@ static void test_bad_options_are_refused(void **state)
     assert_null(table);
 }
 
+/* A push makes its step with the learning rate of the step that it is of, alone or merged, in whatever order they come; and
+ * with the gradient clipped, row by row, the first-order weight on its own. */
+static void test_rates_are_of_the_step(void **state)
+{
+    (void)state;
+    table_options_t options = {
+        .dim = 3,
+        .optimizer = OPTIMIZER_SGD,
+        .settings = {.learning_rate = 1.0f, .clip_norm = 10.0f},
+        .schedule = {.kind = SCHEDULE_STEP, .every = 2, .factor = 0.5},
+        .linear = 1,
+        .linear_optimizer = OPTIMIZER_SGD,
+        .linear_settings = {.learning_rate = 1.0f},
+        .linear_schedule = {.warmup = 4},
+    };
+    table_t *table;
+    assert_int_equal(table_create(&options, &table), ST_OK);
+    static const uint32_t steps[] = {5, 0, 3};
+    const uint64_t key = 7, *keys[] = {&key, &key};
+    const float g[] = {3.0f, 4.0f, 1.0f}, *gs[] = {g, g}, long_g[] = {-60.0f, 80.0f, -1.0f}; /* norm 100 */
+    const int64_t one[] = {1, 1};
+    float w[3], wanted[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        const float rate = steps[i] < 2 ? 1.0f : steps[i] < 4 ? 0.5f : 0.25f;
+        const float linear_rate = steps[i] < 3 ? (float)(steps[i] + 1) / 4.0f : 1.0f;
+        table_push(table, &key, g, 1, steps[i]);
+        table_push_merged(table, keys, gs, one, 2, steps[i]); /* norm 10: is left */
+        table_push(table, &key, long_g, 1, steps[i]);
+        wanted[0] -= rate * (3.0f + 6.0f - 6.0f);
+        wanted[1] -= rate * (4.0f + 8.0f + 8.0f);
+        wanted[2] -= linear_rate * (1.0f + 2.0f - 1.0f);
+        table_peek(table, &key, 1, w);
+        for (int j = 0; j < 3; j++)
+            assert_true(fabsf(w[j] - wanted[j]) < 1e-5f);
+    }
+    table_destroy(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rates_are_of_the_step),
         cmocka_unit_test(test_random_operations_follow_the_model),
         cmocka_unit_test(test_order_of_arrival_does_not_matter),
         cmocka_unit_test(test_initial_values_are_normal_and_unrelated),

@@ -10,12 +10,14 @@
  * is the first to come, zeros are written before. */
 #include "worker/network/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/kernels/gemm.h"
+#include "common/kernels/row_step.h"
 #include "common/kernels/tree.h"
 #include "worker/network/part.h"
 
@@ -32,6 +34,9 @@ struct model {
     int lane_rows, parts;
     network_part_t part[PARTS_MOST];
     part_plan_t plan;
+    row_step_t *step;    /* [plan.blocks] */
+    float *step_scratch; /* [the largest block], or NULL where no step wants it */
+    float clip_norm;     /* of the gradient of all blocks; 0: no bound */
     float *values, *state;
     float *logits_more; /* [lane_rows] of parts behind the first one that ends in logits */
     float *dx_more;     /* [lane_rows][inputs] of parts that come late to the gradient of their input */
@@ -79,6 +84,31 @@ static void create_parts(model_t *model, const config_t *config, int component)
     }
 }
 
+/* How the rows of each block are stepped, and their state before the first step. */
+static void create_steps(model_t *model, const config_t *config)
+{
+    int64_t largest = 0;
+    model->clip_norm = (float)config->dense.clip_norm;
+    bool plain = model->clip_norm == 0.0f;
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const part_block_t *block = &model->plan.block[i];
+        const int64_t weights = block->place.rows * block->place.width;
+        plain &= row_step_is_plain(&block->settings);
+        largest = weights > largest ? weights : largest;
+    }
+    model->step = MEM_ARRAY(row_step_t, model->plan.blocks);
+    model->step_scratch = plain ? NULL : MEM_ARRAY(float, largest);
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const part_block_t *block = &model->plan.block[i];
+        const optimizer_t *optimizer = block->optimizer;
+        const int64_t width = block->place.width, floats = optimizer->state_floats(width);
+        row_step_init(&model->step[i], optimizer, &block->settings, model->clip_norm > 0.0f, model->step_scratch);
+        for (int64_t r = 0; r < block->place.rows; r++)
+            optimizer->init(model->state + block->place.state + r * floats, model->values + block->place.values + r * width,
+                            width, &block->settings);
+    }
+}
+
 status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, input_shape_t input,
                          int lane_rows, model_t **out)
 {
@@ -94,14 +124,7 @@ status_t model_create_of(const part_ops_t *const *list, const config_t *config, 
     model->values = MEM_ARRAY(float, model->plan.parameters);
     model->state = MEM_ARRAY(float, model->plan.state);
     create_parts(model, config, component);
-    for (int i = 0; i < model->plan.blocks; i++) {
-        const part_block_t *block = &model->plan.block[i];
-        const optimizer_t *optimizer = block->optimizer;
-        const int64_t width = block->place.width, floats = optimizer->state_floats(width);
-        for (int64_t r = 0; r < block->place.rows; r++)
-            optimizer->init(model->state + block->place.state + r * floats, model->values + block->place.values + r * width,
-                            width, &block->settings);
-    }
+    create_steps(model, config);
     model_refresh(model);
     *out = model;
     return ST_OK;
@@ -125,6 +148,8 @@ void model_destroy(model_t **model_ref)
         mem_free(model->part[i].doutput);
     }
     part_plan_fini(&model->plan);
+    mem_free(model->step);
+    mem_free(model->step_scratch);
     mem_free(model->values);
     mem_free(model->state);
     mem_free(model->logits_more);
@@ -152,6 +177,14 @@ static void run_forward(model_t *model, float *logits, const float *x, int rows,
                 tree_add(logits, out, rows);
             out = model->logits_more;
         }
+    }
+}
+
+void model_drop(model_t *model, int64_t step, int64_t first)
+{
+    for (int i = 0; i < model->parts; i++) {
+        model->part[i].part->step = step;
+        model->part[i].part->first = first;
     }
 }
 
@@ -251,18 +284,51 @@ void model_backward_weights(model_t *model, float *dparameters, const float *dlo
 
 /* ---- parameters ------------------------------------------------------------------------------------------------------ */
 
-void model_apply(model_t *model, const float *dparameters)
+void model_scale_rates(model_t *model, double dense, double linear)
 {
     for (int i = 0; i < model->plan.blocks; i++) {
         const part_block_t *block = &model->plan.block[i];
+        model->step[i].settings.learning_rate = (float)(block->settings.learning_rate * (block->is_linear ? linear : dense));
+    }
+}
+
+/* Scale the gradient of all blocks together, but for sums, to norm clip_norm, where it is longer. */
+static void clip(model_t *model, const float *dparameters)
+{
+    double squares = 0.0;
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const part_block_t *block = &model->plan.block[i];
+        const float *g = dparameters + block->place.values;
+        double sum[8] = {0}; /* of a block, element i in sum i mod 8: in an order that vectors keep */
+        const int64_t n = block->is_sum ? 0 : block->place.rows * block->place.width, whole = n - n % 8;
+        for (int64_t j = 0; j < whole; j += 8)
+            for (int k = 0; k < 8; k++)
+                sum[k] += (double)g[j + k] * g[j + k];
+        for (int64_t j = whole; j < n; j++)
+            sum[j % 8] += (double)g[j] * g[j];
+        for (int k = 0; k < 8; k++)
+            squares += sum[k];
+    }
+    const double norm = sqrt(squares);
+    for (int i = 0; i < model->plan.blocks; i++)
+        model->step[i].scale = norm > model->clip_norm ? (float)(model->clip_norm / norm) : 1.0f;
+}
+
+void model_apply(model_t *model, const float *dparameters)
+{
+    if (model->clip_norm > 0.0f)
+        clip(model, dparameters);
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const part_block_t *block = &model->plan.block[i];
+        const row_step_t *step = &model->step[i];
         const optimizer_t *optimizer = block->optimizer;
         const int64_t width = block->place.width, floats = optimizer->state_floats(width);
         if (block->is_sum)
             tree_add(model->values + block->place.values, dparameters + block->place.values, block->place.rows * width);
         for (int64_t r = 0; r < block->place.rows && !block->is_sum; r++) {
             const int64_t at = block->place.values + r * width;
-            optimizer->apply(model->values + at, model->state + block->place.state + r * floats, dparameters + at, width,
-                             &block->settings);
+            step->apply(model->values + at, model->state + block->place.state + r * floats, dparameters + at, width,
+                        &step->settings);
         }
     }
     model_end_step(model);
@@ -270,7 +336,7 @@ void model_apply(model_t *model, const float *dparameters)
 
 bool model_is_elementwise(const model_t *model)
 {
-    bool elementwise = model->plan.state == 0 || model->plan.state == model->plan.parameters;
+    bool elementwise = model->clip_norm == 0.0f && (model->plan.state == 0 || model->plan.state == model->plan.parameters);
     for (int i = 0; i < model->plan.blocks && elementwise; i++)
         elementwise = model->plan.block[i].optimizer->elementwise;
     return elementwise;
@@ -289,8 +355,8 @@ void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparamete
         if (block->is_sum)
             tree_add(model->values + from, g, to - from);
         else
-            block->optimizer->apply(model->values + from, model->state + (model->plan.state ? from : 0), g, to - from,
-                                    &block->settings);
+            model->step[i].apply(model->values + from, model->state + (model->plan.state ? from : 0), g, to - from,
+                                 &model->step[i].settings);
     }
     memcpy(dparameters, model->values + first, (size_t)n * sizeof *dparameters);
 }

@@ -44,6 +44,10 @@ void model_destroy(model_t **model);
 void model_forward(model_t *model, float *logits, const float *x, int rows);
 void model_forward_only(model_t *model, float *logits, const float *x, int rows);
 
+/* model_drop - the rows of the next forward are the examples of global step `step` from place `first` of its batch on, which
+ * decides what model.dropout leaves out of them; model_forward_only leaves out nothing. */
+void model_drop(model_t *model, int64_t step, int64_t first);
+
 /* model_backward - gradients of the lane passed to the last model_forward. dparameters out [model_parameters] f32, := (not +=);
  * dx out [rows][inputs] f32, := ;  dlogits in [rows] f32 dx may be NULL where it is not wanted. Once per forward. */
 void model_backward(model_t *model, float *dparameters, float *dx, const float *dlogits, int rows);
@@ -66,17 +70,21 @@ void model_backward_hidden(model_t *model, float *dparameters, float *dx, const 
 void model_backward_inputs(model_t *model, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows);
 void model_backward_weights(model_t *model, float *dparameters, const float *dlogits, int rows);
 
+/* model_scale_rates - the learning rates of the next steps are those of the configuration times these shares: of the sections
+ * dense and linear. */
+void model_scale_rates(model_t *model, double dense, double linear);
+
 /* model_apply - one optimizer step on all parameters from a gradient of the whole global batch, then refresh what is derived
  * from the parameters (normalised weights). The weights into one unit are a row of the optimizer; so is each bias, gain and
  * shift as a whole, and each number of a learned gSmeLU. Projections (weight norm in that mode, the bounds of learned numbers)
  * are part of the step. What lanes have seen for a width that is found (layer_activation.h) is added as it is. */
 void model_apply(model_t *model, const float *dparameters);
 
-/* model_is_elementwise - the optimizers treat each parameter on its own, and give each a number of state or none does, so that
- * a step can be shared out: each of several equal networks makes a piece of it by model_apply_some, which puts the new
- * parameters [first, first + n) in place of their gradients [n]; when model_values has all of them, model_end_step does the
- * rest. The state of a parameter has its number in model_state, where there is one, and is up to date where the piece was made
- * alone. */
+/* model_is_elementwise - the optimizers treat each parameter on its own and give each a number of state, or none does, and no
+ * norm of all gradients counts (dense.clip_norm); so that a step can be shared out: each of several equal networks makes a
+ * piece of it by model_apply_some, which puts the new parameters [first, first + n) in place of their gradients [n]; when
+ * model_values has all of them, model_end_step does the rest. The state of a parameter has its number in model_state, where
+ * there is one, and is up to date where the piece was made alone. */
 bool model_is_elementwise(const model_t *model);
 void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparameters);
 void model_end_step(model_t *model);

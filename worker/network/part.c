@@ -36,12 +36,15 @@ void part_plan_use_dense(part_plan_t *plan, const config_t *config)
 {
     plan->optimizer = config->dense.optimizer;
     plan->settings = config_dense_optimizer(config);
+    plan->settings.clip_norm = 0.0f; /* is of all gradients together */
+    plan->is_linear = false;
 }
 
 void part_plan_use_linear(part_plan_t *plan, const config_t *config)
 {
     plan->optimizer = config->linear.optimizer;
     plan->settings = config_linear_optimizer(config);
+    plan->is_linear = true;
 }
 
 void part_plan_fini(part_plan_t *plan)
@@ -67,6 +70,7 @@ part_block_t *part_plan_add(part_plan_t *plan, int64_t rows, int64_t width, cons
             },
         .optimizer = optimizer,
         .settings = plan->settings,
+        .is_linear = plan->is_linear,
     };
     va_list args;
     va_start(args, format);
@@ -80,7 +84,7 @@ part_block_t *part_plan_add(part_plan_t *plan, int64_t rows, int64_t width, cons
 void part_block_unpenalised(part_block_t *block, const config_t *config)
 {
     if (!config->dense.penalise_biases || block->of_activation)
-        block->settings.ftrl_l1 = block->settings.ftrl_l2 = 0.0f;
+        block->settings.l2 = block->settings.weight_decay = block->settings.ftrl_l1 = block->settings.ftrl_l2 = 0.0f;
 }
 
 void part_fill(const part_setup_t *setup, float *values, int64_t n, float scale, uint64_t stream, int index)

@@ -19,6 +19,7 @@ typedef struct part_block {
     const optimizer_t *optimizer;
     optimizer_settings_t settings; /* of its optimizer */
     bool of_activation;            /* numbers of an activation, which model_size leaves out of the weights */
+    bool is_linear;                /* its optimizer is that of the section linear */
     bool is_sum;                   /* a step adds the gradient's place to it, as it is; no optimizer */
 } part_block_t;
 
@@ -32,6 +33,7 @@ typedef struct part_plan {
     int outputs;               /* width of the matrix that the part hands on; 0: it ends in logits */
     int optimizer;             /* of the blocks that are added next; that of the section dense, unless a part sets another */
     optimizer_settings_t settings; /* of it */
+    bool is_linear;                /* as of the blocks */
 } part_plan_t;
 
 void part_plan_init(part_plan_t *plan);
@@ -63,6 +65,7 @@ typedef struct part {
     int inputs, lane_rows;
     float *values;        /* borrowed; they change between two calls of refresh only */
     bool is_forward_only; /* no backward follows: what only it wants need not be kept */
+    int64_t step, first;  /* as model_drop says */
     bool is_inputs_first; /* backward leaves to `weights` what that can do as well */
 } part_t;
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/kernels/dropout.h"
 #include "common/kernels/gemm.h"
 #include "common/kernels/gsmelu.h"
 #include "common/kernels/norm.h"
@@ -31,6 +32,8 @@
 
 #define STREAM_OF_DENSE 0x64656e7365u /* "dense": keeps these streams apart from those of embedding tables */
 
+#define STREAM_OF_DROPOUT 0x64726f70u /* "drop": keeps its draws apart from all others */
+
 typedef struct layer {
     int in, out;
     int64_t weights, bias, gain, shift; /* offsets into the parameters; gain and shift only where affine */
@@ -41,6 +44,7 @@ typedef struct layer {
     float *activated;                   /* [lane_rows][out] H_l, later its gradient */
     float *gradient;                    /* [lane_rows][out] that, where dW come last */
     float *slope;                       /* [lane_rows][out] of the activation, or NULL where it is computed again */
+    float *mask;                        /* [lane_rows][out] of dropout, or NULL where there is none */
     float *rstd;                        /* [lane_rows], or NULL without layer norm */
 } layer_t;
 
@@ -65,6 +69,10 @@ typedef struct mlp {
     layer_norm_t layer_norm;
     float weight_norm, weight_norm_p; /* weight_norm is 0 where off */
     weight_norm_mode_t weight_norm_mode;
+
+    dropout_t dropout;
+    uint64_t drop_key; /* of the network, for all steps */
+    bool drops;        /* in the pass that is under way */
 
     const float *x;         /* borrowed from forward to backward */
     float *activated_input; /* [lane_rows][inputs], or NULL */
@@ -157,6 +165,8 @@ static void create_layers(mlp_t *mlp, const config_t *config)
         layer->pre = MEM_ARRAY(float, rows * layer->out);
         layer->activated = MEM_ARRAY(float, rows * layer->out);
         layer->gradient = MEM_ARRAY(float, rows * layer->out);
+        if (mlp->dropout.bound)
+            layer->mask = MEM_ARRAY(float, rows * layer->out);
         if (layer_activation_keeps(&layer->activation))
             layer->slope = MEM_ARRAY(float, rows * layer->out);
         if (mlp->layer_norm != LAYER_NORM_NONE)
@@ -203,6 +213,8 @@ static part_t *mlp_create(const part_setup_t *setup)
     mlp->clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY;
     mlp->activate_inputs = config->model.activate_inputs;
     mlp->layer_norm = (layer_norm_t)config->model.layer_norm;
+    mlp->dropout = dropout_of(config->model.dropout);
+    mlp->drop_key = hash_mix(hash_mix((uint64_t)config->seed ^ STREAM_OF_DROPOUT) + (uint64_t)setup->component);
     mlp->weight_norm = (float)config->model.weight_norm;
     mlp->weight_norm_p = (float)config->model.weight_norm_p;
     mlp->weight_norm_mode = (weight_norm_mode_t)config->model.weight_norm_mode;
@@ -240,6 +252,7 @@ static void mlp_destroy(part_t *part)
         mem_free(layer->pre);
         mem_free(layer->activated);
         mem_free(layer->gradient);
+        mem_free(layer->mask);
         mem_free(layer->slope);
         mem_free(layer->rstd);
     }
@@ -273,6 +286,20 @@ static float *kept(const mlp_t *mlp, float *slope, int64_t at)
     return slope && !mlp->part.is_forward_only ? slope + at : NULL;
 }
 
+/* Leave units of hidden layer l, from 0, out. A key for each example, whichever lane has it. */
+static void drop(const mlp_t *mlp, int l, int rows)
+{
+    const layer_t *layer = &mlp->layer[l];
+    const uint64_t of_step = hash_mix(mlp->drop_key + (uint64_t)mlp->part.step);
+    for (int r = 0; r < rows; r++) {
+        const int64_t at = (int64_t)r * layer->out;
+        const uint64_t of_example = hash_mix(of_step + (uint64_t)(mlp->part.first + r));
+        dropout_mask(layer->mask + at, layer->out, hash_mix(of_example + (uint64_t)l), mlp->dropout);
+        for (int j = 0; j < layer->out; j++)
+            layer->activated[at + j] *= layer->mask[at + j];
+    }
+}
+
 /* From the bare product to the activated output. */
 static void finish_forward(const mlp_t *mlp, const layer_t *layer, int rows)
 {
@@ -301,6 +328,7 @@ static void mlp_forward(part_t *part, float *logits, const float *x, int rows)
 {
     mlp_t *mlp = (mlp_t *)part;
     mlp->x = x;
+    mlp->drops = mlp->dropout.bound && !part->is_forward_only;
     if (mlp->activate_inputs)
         layer_activation_forward(&mlp->input_activation, mlp->activated_input, kept(mlp, mlp->input_slope, 0), x, rows);
 
@@ -311,6 +339,8 @@ static void mlp_forward(part_t *part, float *logits, const float *x, int rows)
         gemm_forward(hidden ? layer->pre : logits, below ? below : x, layer->used, rows, layer->in, layer->out);
         if (hidden)
             finish_forward(mlp, layer, rows);
+        if (hidden && mlp->drops)
+            drop(mlp, l, rows);
     }
     const float bias = mlp->part.values[mlp->layer[mlp->layers - 1].bias];
     for (int r = 0; r < rows; r++)
@@ -345,6 +375,8 @@ static void start_backward(const mlp_t *mlp, int l, float *dparameters, int rows
         const float *pre = layer->pre + (int64_t)first * layer->out;
         const float *slope = kept(mlp, layer->slope, (int64_t)first * layer->out);
         float *d = gradient_of(mlp, l) + (int64_t)first * layer->out;
+        for (int64_t j = 0; mlp->drops && j < (int64_t)n * layer->out; j++)
+            d[j] *= layer->mask[(int64_t)first * layer->out + j];
         for (int r = 0; affine && !slope && r < n; r++)
             norm_affine_forward(mlp->block + (int64_t)r * layer->out, pre + (int64_t)r * layer->out, gain, shift, layer->out);
         layer_activation_backward(&layer->activation, d, d, affine ? mlp->block : pre, slope, n);
@@ -391,10 +423,10 @@ static void mlp_observe(part_t *part, int rows)
         if (mlp->activate_inputs)
             observe_row(&mlp->observed[0], &mlp->input_activation, mlp->x + r * inputs, mlp->activated_input + r * inputs,
                         mlp->clip);
-        for (int l = 1; l < mlp->layers; l++) {
+        for (int l = 1; l < mlp->layers; l++) { /* what dropout leaves out counts as not clipped */
             const layer_t *layer = &mlp->layer[l - 1];
             observe_row(&mlp->observed[l], &layer->activation, seen_row(mlp, layer, r),
-                        layer->activated + (int64_t)r * layer->out, mlp->clip);
+                        layer->activated + (int64_t)r * layer->out, mlp->drops ? mlp->clip * mlp->dropout.scale : mlp->clip);
         }
     }
 }
@@ -567,6 +599,8 @@ static void mlp_describe(const part_t *part, FILE *stream)
         fprintf(stream, ", weight norm %g%s", (double)mlp->weight_norm, is_projected(mlp) ? " by projection" : "");
     if (isfinite(mlp->clip))
         fprintf(stream, ", clip %g", (double)mlp->clip);
+    if (mlp->dropout.bound)
+        fprintf(stream, ", dropout %g", mlp->dropout.bound / 65536.0);
 }
 
 const part_ops_t part_mlp = {
