@@ -312,7 +312,7 @@ class Network:
     def __init__(self, config, document, flat, component):
         self.m, self.parts = config["model"], config["model"]["parts"]
         kinds = [field["kind"] for field in document["fields"]]
-        self.numbers = kinds.count("numeric")
+        self.numbers, self.fields = kinds.count("numeric"), len(kinds) - kinds.count("numeric")
         self.values = {}
         for b in document["blocks"]:
             self.values[b["name"]] = flat[b["first"]:b["first"] + b["rows"] * b["width"]].reshape(b["rows"], b["width"]).copy()
@@ -341,9 +341,48 @@ class Network:
             z = z + self.values["linear bias"][0, 0]  # (4a)
             if self.numbers:
                 z = z + self.x @ self.values["linear weights"][0]
+        if "fm" in self.parts:  # (4c)
+            self.u = a0[:, :a0.shape[1] - self.numbers].reshape(len(a0), self.fields, -1)
+            if self.numbers:
+                self.u = np.concatenate([self.u, self.x[:, :, None] * self.values["fm vectors"]], axis=1)
+            z = z + (self.u.sum(axis=1)**2 - (self.u**2).sum(axis=1)).sum(axis=1) / 2.0
+        deep = a0
+        if "cross" in self.parts:
+            self.crossed = [a0]
+            for l in range(1, self.m["cross_layers"] + 1):
+                self.crossed.append(a0 * self.cross_product(l) + self.crossed[-1])  # (4e)
+            if self.m["cross_form"] == "stacked":
+                deep = self.crossed[-1]
+            else:
+                z = z + self.crossed[-1] @ self.values["cross weights"][0] + self.values["cross bias"][0, 0]  # (4f)
         if "mlp" in self.parts:
-            z = z + self.mlp_forward(a0)
+            z = z + self.mlp_forward(deep)
         return z
+
+    def cross_weights(self, l):
+        """The factors whose product is W."""
+        return [self.values[f"cross {l} up"], self.values[f"cross {l} down"]] if self.m["cross_rank"] \
+            else [self.values[f"cross {l} weights"]]
+
+    def cross_product(self, l):
+        return self.crossed[l - 1] @ np.linalg.multi_dot(self.cross_weights(l) + [np.eye(self.a0.shape[1])]).T \
+            + self.values[f"cross {l} bias"]
+
+    def cross_backward(self, dx, gradient):
+        """By A_0, from the gradient by the last output."""
+        da0 = np.zeros_like(self.a0)
+        for l in range(self.m["cross_layers"], 0, -1):
+            dproduct = dx * self.a0
+            da0 += dx * self.cross_product(l)
+            gradient[f"cross {l} bias"] += dproduct.sum(axis=0)
+            dw, w = dproduct.T @ self.crossed[l - 1], self.cross_weights(l)
+            if len(w) == 2:
+                gradient[f"cross {l} up"] += dw @ w[1].T
+                gradient[f"cross {l} down"] += w[0].T @ dw
+            else:
+                gradient[f"cross {l} weights"] += dw
+            dx = dx + dproduct @ (w[0] @ w[1] if len(w) == 2 else w[0])
+        return da0 + dx
 
     def backward(self, dz, dhidden):
         """Gradients by all parameters and by A_0; dhidden is what an objective adds to that by the last hidden output."""
@@ -353,9 +392,20 @@ class Network:
             gradient["linear bias"] += dz.sum()
             if self.numbers:
                 gradient["linear weights"] += dz @ self.x
-        if "mlp" in self.parts:
-            da0 += self.mlp_backward(dz, dhidden, gradient)
-        return gradient, da0
+        if "fm" in self.parts:  # (4d)
+            du = dz[:, None, None] * (self.u.sum(axis=1)[:, None, :] - self.u)
+            da0[:, :da0.shape[1] - self.numbers] += du[:, :self.fields].reshape(len(dz), -1)
+            if self.numbers:
+                gradient["fm vectors"] += (du[:, self.fields:] * self.x[:, :, None]).sum(axis=0)
+                da0[:, da0.shape[1] - self.numbers:] += (du[:, self.fields:] * self.values["fm vectors"]).sum(axis=2)
+        ddeep = self.mlp_backward(dz, dhidden, gradient) if "mlp" in self.parts else np.zeros_like(da0)
+        if "cross" not in self.parts:
+            return gradient, da0 + ddeep
+        if self.m["cross_form"] == "stacked":
+            return gradient, da0 + self.cross_backward(ddeep, gradient)
+        gradient["cross bias"] += dz.sum()
+        gradient["cross weights"] += dz @ self.crossed[-1]
+        return gradient, da0 + ddeep + self.cross_backward(dz[:, None] * self.values["cross weights"], gradient)
 
     def activation_of(self, layer):
         """Behind a layer; sets of learned numbers are stored for hidden layers first and the input last."""
@@ -652,6 +702,14 @@ def start_of(training, c, arrays):
                 ours.append(math.sqrt(c["model"]["init_gain"] / w.shape[1]) * drawn)
                 if c["model"]["weight_norm"] and c["model"]["weight_norm_mode"] == "projected":
                     ours[-1] = project(ours[-1], c["model"])
+            elif name == "fm vectors":
+                drawn = normals(seed, [xxh3_of_pair(k, 0, 0x666D)], 0, w.size).reshape(w.shape)
+                ours.append(c["embedding"]["init_std"] * drawn)
+            elif name.startswith("cross ") and not name.endswith("bias"):
+                m, words = c["model"], name.split()
+                block = 2 * m["cross_layers"] if words[1] == "weights" else 2 * int(words[1]) - 2 + (words[-1] == "up")
+                drawn = normals(seed, [xxh3_of_pair(k, block, 0x63726F7373)], 0, w.size).reshape(w.shape)
+                ours.append(math.sqrt(1.0 / w.shape[1]) * drawn)
             elif name in network.found:
                 ours.append(np.array([c["model"]["beta"]] + [0.0] * 4))
             elif name in network.sets:

@@ -664,6 +664,16 @@ const char *config_determinism_word(determinism_t value)
     ASSERT(!"a level of determinism");
 }
 
+const char *config_part_word(network_part_kind_t value)
+{
+    switch (value) {
+        WORDS_PART(WORD_CASE)
+    case PART_COUNT:
+        break;
+    }
+    ASSERT(!"a part of a network");
+}
+
 const char *config_order_word(data_order_t value)
 {
     switch (value) {

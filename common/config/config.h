@@ -28,6 +28,7 @@ typedef enum last_batch { WORDS_LAST_BATCH(CONFIG_WORD) LAST_BATCH_COUNT } last_
 typedef enum activation_kind { WORDS_ACTIVATION(CONFIG_WORD) ACTIVATION_COUNT } activation_kind_t;
 typedef enum loss_kind { WORDS_LOSS(CONFIG_WORD) LOSS_COUNT } loss_kind_t;
 typedef enum network_part_kind { WORDS_PART(CONFIG_WORD) PART_COUNT } network_part_kind_t;
+typedef enum cross_form { WORDS_CROSS_FORM(CONFIG_WORD) CROSS_FORM_COUNT } cross_form_t;
 typedef enum gsmelu_learning { WORDS_GSMELU(CONFIG_WORD) GSMELU_COUNT } gsmelu_learning_t;
 typedef enum weight_norm_mode { WORDS_WEIGHT_NORM(CONFIG_WORD) WEIGHT_NORM_COUNT } weight_norm_mode_t;
 typedef enum layer_norm { WORDS_LAYER_NORM(CONFIG_WORD) LAYER_NORM_COUNT } layer_norm_t;
@@ -194,6 +195,7 @@ WARN_UNUSED status_t config_expand(const char *text, const char *key, char **out
 const char *config_determinism_word(determinism_t value);
 const char *config_activation_word(activation_kind_t value);
 const char *config_order_word(data_order_t value);
+const char *config_part_word(network_part_kind_t value);
 
 /* config_write_reference - docs/CONFIG.md, generated from config_keys.h; the test suite compares it with the file. */
 WARN_UNUSED status_t config_write_reference(const char *path);

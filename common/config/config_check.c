@@ -226,6 +226,16 @@ static int add_parts(const config_t *config, complaint_t *out, int n)
             out, n, "objective.decorrelate", "model.parts", NULL,
             mem_strdup("objective.decorrelate hidden looks at hidden layers, and model.parts has no mlp; use logits, or add "
                        "mlp"));
+    const bool stacked = config->model.cross_form == CROSS_FORM_STACKED;
+    if (!config_has_part(config, PART_CROSS) && (config->model.cross_rank || stacked))
+        n = add(out, n, config->model.cross_rank ? "model.cross_rank" : "model.cross_form", "model.parts", NULL,
+                mem_printf("model.cross_%s is of the part cross, and model.parts has none; add cross, or leave it out",
+                           config->model.cross_rank ? "rank" : "form"));
+    else if (stacked && !config_has_part(config, PART_MLP))
+        n = add(
+            out, n, "model.cross_form", "model.parts", NULL,
+            mem_strdup("model.cross_form stacked hands what cross makes on to mlp, and model.parts has none; add mlp, or use "
+                       "parallel"));
     if (*config->complexity.match && config->model.parts == 1u << PART_LINEAR)
         n = add(out, n, "complexity.match", "model.parts", NULL,
                 mem_strdup("complexity.match scales embedding.dim and model.hidden, and a network of model.parts [linear] has "

@@ -54,7 +54,12 @@
     W(own, LAST_BATCH_OWN, "trained with the weight of a full batch: its sum is divided by its own number of examples, however few")
 #define WORDS_PART(W) \
     W(linear, PART_LINEAR, "a weight for each categorical value and each number, and a bias: alone a logistic regression, else the wide part") \
+    W(fm, PART_FM, "a factorisation machine's second order: inner products of all pairs of fields; numbers have learned vectors") \
+    W(cross, PART_CROSS, "the cross layers of DCN-v2") \
     W(mlp, PART_MLP, "hidden layers")
+#define WORDS_CROSS_FORM(W) \
+    W(parallel, CROSS_FORM_PARALLEL, "cross layers give a logit of their own") \
+    W(stacked, CROSS_FORM_STACKED, "mlp takes what cross layers make of its input")
 #define WORDS_GSMELU(W) \
     W(fixed, GSMELU_FIXED, "the numbers stay as configured") \
     W(network, GSMELU_NETWORK, "one learned set for all gsmelu layers of a network") \
@@ -177,6 +182,9 @@
     X(TEXT, deploy, "auto", 0, 0, IDENTITY, "whose prediction counts: mean (of all components), a peer's number from 0, or auto: peer 0 of co-distilled ones, else mean") \
     X(BOOL, share_embeddings, "false", 0, 0, IDENTITY, "all components use the embeddings of the first; a shared row gets the sum of their gradients") \
     X(WORDS(PART), parts, "[mlp]", 0, 0, IDENTITY, "what a network is put together from; the logits of its parts add up") \
+    X(INT, cross_layers, "2", 1, 64, IDENTITY, "layers of part cross") \
+    X(INT, cross_rank, "0", 0, 65536, IDENTITY, "rank of their weights; 0: full matrices") \
+    X(WORD(CROSS_FORM), cross_form, "parallel", 0, 0, IDENTITY, "how cross and mlp go together") \
     X(INTS, hidden, "[128, 64, 32]", 1, 65536, IDENTITY, "widths of the hidden layers, from input to output") \
     X(WORD(ACTIVATION), activation, "relu", 0, 0, IDENTITY, "activation of all layers") \
     X(SERIES(ACTIVATION), layer_activation, "[]", 0, 0, IDENTITY, "activation of each hidden layer, from input to output; empty: model.activation") \

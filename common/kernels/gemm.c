@@ -26,6 +26,11 @@ void gemm_input_gradient(float *restrict dx, const float *restrict da, const flo
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, in, out, 1.0f, da, out, w, in, 0.0f, dx, in);
 }
 
+void gemm_add_input_gradient(float *restrict dx, const float *restrict da, const float *restrict w, int rows, int in, int out)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, in, out, 1.0f, da, out, w, in, 1.0f, dx, in);
+}
+
 void gemm_weight_gradient(float *restrict dw, const float *restrict da, const float *restrict x, int rows, int in, int out)
 {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, in, rows, 1.0f, da, out, x, in, 0.0f, dw, in);

@@ -1,4 +1,4 @@
-/* gemm.h - the three matrix products of a dense layer; the only user of cblas.h.
+/* gemm.h - the matrix products of a dense layer; the only user of cblas.h.
  *
  * Row-major f32 without padding. Shapes: rows = examples of a lane, in = inputs of the layer, out = its units.
  * Every product runs on the calling thread: parallelism is between ranks, and one thread keeps the order of additions
@@ -20,6 +20,9 @@ void gemm_forward(float *restrict a, const float *restrict x, const float *restr
 
 /* gemm_input_gradient - dx := da w.   dx [rows][in], da [rows][out], w [out][in]; not aliased.  2 rows in out flop. */
 void gemm_input_gradient(float *restrict dx, const float *restrict da, const float *restrict w, int rows, int in, int out);
+
+/* gemm_add_input_gradient - the same, dx += . */
+void gemm_add_input_gradient(float *restrict dx, const float *restrict da, const float *restrict w, int rows, int in, int out);
 
 /* gemm_weight_gradient - dw := da^T x.   dw [out][in], da [rows][out], x [rows][in]; not aliased.  2 rows in out flop. */
 void gemm_weight_gradient(float *restrict dw, const float *restrict da, const float *restrict x, int rows, int in, int out);

@@ -61,6 +61,83 @@ void ref_linear_backward(double *dw, double *dbias, double *dx, const double *dz
     }
 }
 
+/* Element d of the vector of field or number i of an example. */
+static double fm_element(const double *row, const double *v, int i, int d, int fields, int dim)
+{
+    return i < fields ? row[i * dim + d] : row[fields * dim + i - fields] * v[(i - fields) * dim + d];
+}
+
+void ref_fm_forward(double *z, const double *x, const double *v, int rows, int fields, int dim, int numeric)
+{
+    for (int r = 0; r < rows; r++) {
+        const double *row = x + r * (fields * dim + numeric);
+        z[r] = 0.0;
+        for (int j = 0; j < fields + numeric; j++)
+            for (int i = 0; i < j; i++)
+                for (int d = 0; d < dim; d++)
+                    z[r] += fm_element(row, v, i, d, fields, dim) * fm_element(row, v, j, d, fields, dim);
+    }
+}
+
+void ref_fm_backward(double *dv, double *dx, const double *dz, const double *x, const double *v, int rows, int fields, int dim,
+                     int numeric)
+{
+    const int columns = fields * dim + numeric;
+    for (int i = 0; i < numeric * dim; i++)
+        dv[i] = 0.0;
+    for (int i = 0; i < rows * columns; i++)
+        dx[i] = 0.0;
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < fields + numeric; j++)
+            for (int d = 0; d < dim; d++) {
+                const double *row = x + r * columns;
+                double others = 0.0;
+                for (int i = 0; i < fields + numeric; i++)
+                    others += i == j ? 0.0 : fm_element(row, v, i, d, fields, dim);
+                if (j < fields) {
+                    dx[r * columns + j * dim + d] += dz[r] * others;
+                } else {
+                    dx[r * columns + fields * dim + j - fields] += dz[r] * others * v[(j - fields) * dim + d];
+                    dv[(j - fields) * dim + d] += dz[r] * others * row[fields * dim + j - fields];
+                }
+            }
+}
+
+void ref_cross_forward(double *y, const double *x0, const double *x, const double *w, const double *b, int rows, int width)
+{
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < width; i++) {
+            double a = b[i];
+            for (int j = 0; j < width; j++)
+                a += w[i * width + j] * x[r * width + j];
+            y[r * width + i] = x0[r * width + i] * a + x[r * width + i];
+        }
+}
+
+void ref_cross_backward(double *dx0, double *dx, double *dw, double *db, const double *dy, const double *x0, const double *x,
+                        const double *w, const double *b, int rows, int width)
+{
+    for (int i = 0; i < width * width; i++)
+        dw[i] = 0.0;
+    for (int i = 0; i < width; i++)
+        db[i] = 0.0;
+    for (int i = 0; i < rows * width; i++)
+        dx[i] = dy[i];
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < width; i++) {
+            const int at = r * width + i;
+            double a = b[i];
+            for (int j = 0; j < width; j++)
+                a += w[i * width + j] * x[r * width + j];
+            dx0[at] = dy[at] * a;
+            db[i] += dy[at] * x0[at];
+            for (int j = 0; j < width; j++) {
+                dw[i * width + j] += dy[at] * x0[at] * x[r * width + j];
+                dx[r * width + j] += dy[at] * x0[at] * w[i * width + j];
+            }
+        }
+}
+
 void ref_activate(double *y, double *slope, double x, const activation_t *function, const activation_shape_t *shape)
 {
     function->exact(x, shape, y, slope);

@@ -21,6 +21,17 @@ void ref_linear_forward(double *z, const double *x, const double *w, double bias
 void ref_linear_backward(double *dw, double *dbias, double *dx, const double *dz, const double *x, const double *w, int rows,
                          int columns);
 
+/* ref_fm_forward - as in fm.h, pair by pair; ref_fm_backward - dv and dx := . */
+void ref_fm_forward(double *z, const double *x, const double *v, int rows, int fields, int dim, int numeric);
+void ref_fm_backward(double *dv, double *dx, const double *dz, const double *x, const double *v, int rows, int fields, int dim,
+                     int numeric);
+
+/* ref_cross_forward - y := x0 (x W^T + b) + x of one layer, W [width][width]; ref_cross_backward - all gradients := , dx0 by
+ * the first factor alone. */
+void ref_cross_forward(double *y, const double *x0, const double *x, const double *w, const double *b, int rows, int width);
+void ref_cross_backward(double *dx0, double *dx, double *dw, double *db, const double *dy, const double *x0, const double *x,
+                        const double *w, const double *b, int rows, int width);
+
 /* ref_activate - y := clip(f(x));  slope := dy/dx, 0 where |f(x)| >= clip. */
 void ref_activate(double *y, double *slope, double x, const activation_t *function, const activation_shape_t *shape);
 

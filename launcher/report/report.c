@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,18 @@ static void put_order(jsondoc_t *object, const config_t *config)
     put_hash(object, "model", &same);
 }
 
+/* "linear, fm, mlp"; of an MLP alone nothing. */
+static void put_parts(jsondoc_t *object, const config_t *config)
+{
+    char text[64] = "";
+    size_t used = 0;
+    for (int i = 0; i < PART_COUNT && used < sizeof text; i++)
+        if (config_has_part(config, (network_part_kind_t)i))
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "",
+                                     config_part_word((network_part_kind_t)i));
+    jsondoc_put_text(object, "parts", text);
+}
+
 /* What a reader of results.json groups variants by; the whole configuration lies in the runs' folders. Variants of one family
  * differ in beta alone, variants of one method in activation and beta. */
 static jsondoc_t *config_object(const config_t *config)
@@ -108,6 +121,8 @@ static jsondoc_t *config_object(const config_t *config)
         jsondoc_put_number(object, "beta_spread", config->model.beta_spread);
     jsondoc_put_integer(object, "components", config->model.components);
     jsondoc_put(object, "hidden", &hidden);
+    if (config->model.parts != 1u << PART_MLP)
+        put_parts(object, config);
     jsondoc_put_integer(object, "embedding_dim", config->embedding.dim);
     put_order(object, config);
     config_t same = *config;

@@ -13,7 +13,7 @@
  *
  *     {experiment, baseline, ensemble, verdict, verdict_variant, command, eval_examples, queries, base_rate_logloss, top_k,
  *      resamples, confidence,
- *      variants: [{name, config {activation, beta, components, hidden, embedding_dim, family, method},
+ *      variants: [{name, config {activation, beta, components, hidden, embedding_dim, parts, family, method},
  *                  cost {..}, determinism,
  *                  metrics {quality.., reproducibility.. and pd_difference, pd_levelled_difference (each NAME, NAME_low,
  * NAME_high),

@@ -52,6 +52,7 @@ bench "a table ten times larger than its memory" bench_memory "$scratch/spill"
 bench "training with tables ten times larger than their memory" bench_train "$build/smelter" "$scratch" memory
 bench "a full shuffle of ten times the cache" bench_train "$build/smelter" "$scratch" beyond
 bench "the model alone" bench_model
+bench "the parts of networks alone" bench_parts
 bench "the activations alone" bench_activation
 bench "training steps of the paper's toy net" bench_train "$build/smelter" "$scratch" toy
 bench "CPU time with 1, 2 and 4 workers" bench_train "$build/smelter" "$scratch" workers
@@ -104,6 +105,15 @@ row memory_tenth_training_over_all '"%.2f", v' "training with a tenth of the row
 row memory_tenth_over_whole '"%.2f", v' "    the table alone, which does nothing but wait" ""
 row memory_overhead_bytes_per_row '"%.1f", v' "bytes of memory of a row over its payload" "at most 24"
 row shuffle_beyond_over_cached '"%.2f", v' "a full shuffle with a tenth of the examples in memory over all" "at least 0.5"
+row parts_linear_over_bare '"%.2f", v' "a logistic regression on 429 numbers, time over its bytes" "at most 1.2"
+row parts_fm_over_bare '"%.2f", v' "second order of 26 fields x 16 and 13 numbers, time over its bytes" "at most 1.2"
+row parts_cross_over_bare '"%.2f", v' "two cross layers on them, time over bare products" "at most 1.2"
+row parts_cross_of_rank_64_over_bare '"%.2f", v' "    of rank 64" "at most 1.2"
+row parts_mlp_over_bare '"%.2f", v' "MLP [256, 128, 64]" "at most 1.2"
+row parts_wide_and_deep_over_bare '"%.2f", v' "Wide & Deep, time over products and bytes" "at most 1.2"
+row parts_deepfm_over_bare '"%.2f", v' "DeepFM" "at most 1.2"
+row parts_dcn_over_bare '"%.2f", v' "DCN-v2, parallel" "at most 1.2"
+row parts_dcn_stacked_over_bare '"%.2f", v' "DCN-v2, stacked" "at most 1.2"
 row activation_smelu_over_relu '"%.2f", v' "SmeLU, time over ReLU's, forward and backward" "at most 1.15"
 row activation_gelu_over_relu '"%.2f", v' "GELU, exact" ""
 row activation_swish_over_relu '"%.2f", v' "Swish" ""

@@ -28,6 +28,7 @@ kill_and_resume() {
 groups() {
     # Both shares have 1600 examples: 62 steps. A period of 20 is rounded up to a multiple of 7.
     local form=(model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=7 objective.weight=0.5
+        'model.parts=[linear, fm, mlp]' linear.schedule=cosine
         checkpoint.every_steps=20 embedding.optimizer=adam dense.optimizer=adam model.dropout=0.2
         embedding.schedule=cosine dense.schedule=step dense.decay_steps=10 dense.clip_norm=0.1 dense.weight_decay=0.01)
     kill_and_resume groups 42 "cluster.workers=4 cluster.servers=1" train.pipeline_depth=3 "${form[@]}"
@@ -36,6 +37,10 @@ schedules() {
     kill_and_resume schedules 60 "cluster.workers=1 cluster.servers=3" model.components=3 objective.kind=codistill objective.burn_in=0.3 \
         objective.ramp=0.4 train.noise_seed=5 data.order=window model.weight_norm=2 model.activation=gsmelu \
         embedding.optimizer=momentum dense.optimizer=momentum dense.nesterov=true
+}
+parts() { # rows of two segments with optimizers of their own; one worker instead of two
+    kill_and_resume parts 60 "cluster.workers=1 cluster.servers=3" 'model.parts=[linear, fm, cross, mlp]' model.cross_form=stacked \
+        model.cross_rank=3 linear.optimizer=ftrl embedding.optimizer=adagrad_row
 }
 widths() { # the second checkpoint comes before the widths are found, the third after
     kill_and_resume widths 60 "cluster.workers=4 cluster.servers=1" model.activation=smelu model.beta_spread=1.5 model.beta_warmup=70 \
@@ -64,6 +69,7 @@ unordered() { # nothing is promised of the result, but that it ends well
 case_of "peers in groups go on after an exchange, on other workers" groups
 case_of "schedules, noise, norms and trained activations go on where they were" schedules
 case_of "widths that are found are those of an undisturbed run, on other workers" widths
+case_of "a network of all parts goes on, on other workers" parts
 case_of "without and with a deep pipeline, saved as often as can be" depths
 case_of "levels 0 and 1 are saved and go on" unordered
 finish_tests

@@ -12,7 +12,7 @@ small() {
     awk -v wanted=" $* " '!/^  / { keep = 1 } /^  - name: / { keep = index(wanted, " " $3 " ") } keep' tests/verify_numpy.yaml
 }
 trained() {
-    small gelu antidistill_correlation found_widths wide_and_deep >"$T/c.yaml"
+    small gelu antidistill_correlation found_widths all_parts >"$T/c.yaml"
     run "$T/log" "$SMELTER" compare "$T/c.yaml" --out "$T/out" --set "data.path=$T/data"
     expect "exit code $CODE" [ "$CODE" = 0 ]
     small relu >"$T/r.yaml"

@@ -23,6 +23,11 @@ static const input_shape_t shape = {.columns = INPUTS, .fields = 2, .dim = 2, .n
 static const char *const configs[] = {
     "defaults: 1\nmodel: {hidden: [7, 4], activation: softplus, clip: 0}\n",
     "defaults: 1\nmodel: {hidden: [5], activation: softplus, clip: 0, parts: [mlp, linear]}\nlinear: {optimizer: sgd}\n",
+    "defaults: 1\nmodel: {hidden: [5], activation: softplus, clip: 0, parts: [linear, fm, cross, mlp], cross_layers: 3}\n",
+    "defaults: 1\nmodel: {hidden: [5], activation: softplus, clip: 0, parts: [linear, cross, mlp], cross_form: stacked, "
+    "cross_rank: 2}\n",
+    "defaults: 1\nmodel: {parts: [cross], cross_rank: 3, cross_layers: 1}\n",
+    "defaults: 1\nmodel: {parts: [cross, fm]}\nembedding: {init_std: 1}\n",
     "defaults: 1\nmodel: {hidden: [5], activation: swish, activate_inputs: false, layer_norm: affine, clip: 0}\n",
 };
 #define CONFIGS ((int)(sizeof configs / sizeof *configs))
@@ -337,6 +342,51 @@ static void test_linear_part(void **state)
     experiment_destroy(&e);
 }
 
+static void test_inputs_that_a_part_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        input_shape_t shape;
+        const char *why;
+    } cases[] = {
+        {{8, 2, 0, 0}, "they have different widths; give all the same width, or leave out fm"},
+        {{4, 1, 4, 0}, "multiplies fields with one another, and the dataset has one alone; leave out fm"},
+        {{1, 0, 0, 1}, "multiplies fields with one another, and the dataset has one alone; leave out fm"},
+    };
+    experiment_t *e = load("defaults: 1\nmodel: {parts: [linear, fm]}\n");
+    model_t *model = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        catch_start();
+        assert_int_equal(model_create(e->base, 0, cases[i].shape, 2, &model), ST_INPUT);
+        assert_caught(cases[i].why);
+        catch_stop();
+    }
+    experiment_destroy(&e);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *words;
+    } cases[] = {
+        {"defaults: 1\nmodel: {parts: [linear, fm, cross, mlp], hidden: [4]}\n",
+         "linear + fm of 4 x 2 + cross 2 x 6 + 6 -> 4 -> 1, relu, clip 6"},
+        {"defaults: 1\nmodel: {parts: [mlp, cross], hidden: [4], cross_form: stacked, cross_rank: 3}\n",
+         "cross 2 x 6 of rank 3, then 6 -> 4 -> 1, relu, clip 6"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        experiment_t *e = load(cases[i].yaml);
+        model_t *model;
+        assert_int_equal(model_create(e->base, 0, shape, 2, &model), ST_OK);
+        char *text = model_describe(model);
+        assert_string_equal(text, cases[i].words);
+        mem_free(text);
+        model_destroy(&model);
+        experiment_destroy(&e);
+    }
+}
+
 /* Objectives that look at hidden outputs see those of the first part that has some, and it alone gets their gradient. */
 static void test_hidden_outputs(void **state)
 {
@@ -376,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_a_part_behind_another),
         cmocka_unit_test(test_gradients_of_parts_together),
         cmocka_unit_test(test_linear_part),
+        cmocka_unit_test(test_inputs_that_a_part_refuses),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_hidden_outputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

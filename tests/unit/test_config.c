@@ -272,6 +272,15 @@ static const struct {
     {"model: {parts: []}\n",
      "FILE:1: model.parts: model.parts is empty, so there would be no network; name one part or more, such as "
      "[linear, mlp]"},
+    {"model: {parts: [linear, mlp], cross_rank: 8}\n",
+     "FILE:1: model.cross_rank: model.cross_rank is of the part cross, and model.parts has none; add cross, or leave it out"},
+    {"model: {cross_form: stacked}\n",
+     "FILE:1: model.cross_form: model.cross_form is of the part cross, and model.parts has none; add cross, or leave it out"},
+    {"model: {parts: [linear, cross], cross_form: stacked}\n",
+     "FILE:1: model.cross_form: model.cross_form stacked hands what cross makes on to mlp, and model.parts has none; add mlp, "
+     "or use parallel"},
+    {"model: {parts: [fn]}\n",
+     "FILE:1: model.parts[1]: 'fn' is not known here (did you mean fm?); allowed: a list of any of linear, fm, cross, mlp"},
     {"model: {parts: [linear], components: 2}\nobjective: {kind: antidistill, decorrelate: hidden}\n",
      "FILE:2: objective.decorrelate: objective.decorrelate hidden looks at hidden layers, and model.parts has no mlp; "
      "use logits, or add mlp"},

@@ -6,8 +6,7 @@
  *
  * Backward runs from the last to the first. Of the parts that share an input the first to come writes its gradient and the
  * others add theirs, so that it is whole when the part that made the input comes. A network of one part hands the caller's
- * arrays on as they are. Parts that add to the gradient of their input by themselves need no buffer for it: where such a part
- * is the first to come, zeros are written before. */
+ * arrays on as they are. Parts that can add to the gradient of their input by themselves need no buffer for it. */
 #include "worker/network/model.h"
 
 #include <math.h>
@@ -115,6 +114,11 @@ status_t model_create_of(const part_ops_t *const *list, const config_t *config, 
     if (input.columns + input.fields < 1)
         return FAIL(ST_INPUT, "%s: the network has %d inputs; the dataset must have at least one column", config->name,
                     input.columns);
+    for (int i = 0; list[i]; i++) {
+        const char *why = list[i]->refuse ? list[i]->refuse(config, input) : NULL;
+        if (why)
+            return FAIL(ST_INPUT, "%s: %s", config->name, why);
+    }
     ASSERT(lane_rows >= 1 && component >= 0);
     gemm_init();
 
@@ -249,9 +253,8 @@ static void run_backward(model_t *model, float *dparameters, float *dx, const fl
         const int64_t floats = (int64_t)rows * p->input.columns;
         float *dinput = gradient_of_input(model, i, dx), *own = dinput;
         p->part->is_inputs_first = is_inputs_first;
-        if (dinput && p->ops->adds_to_dx && dinput != written)
-            tree_clear(dinput, floats);
-        else if (dinput && !p->ops->adds_to_dx && dinput == written)
+        p->part->adds = p->ops->can_add && dinput == written;
+        if (dinput && !p->ops->can_add && dinput == written)
             own = model->dx_more;
         p->ops->backward(p->part, dparameters + p->first, own, p->outputs ? p->doutput : dlogits, p == hidden ? dhidden : NULL,
                          rows);

@@ -67,14 +67,17 @@ typedef struct part {
     bool is_forward_only; /* no backward follows: what only it wants need not be kept */
     int64_t step, first;  /* as model_drop says */
     bool is_inputs_first; /* backward leaves to `weights` what that can do as well */
+    bool adds;            /* dx has a gradient already: backward adds to it (can_add) */
 } part_t;
 
 /* Functions that a part does without are NULL. x, dx are [rows][inputs]; out, dout [rows][outputs], or [rows] of logits. */
 typedef struct part_ops {
     const char *name;
     network_part_kind_t kind; /* its word in model.parts */
-    /* Its backward adds to dx, where others write it: for parts that leave much of it as it is. */
-    bool adds_to_dx;
+    /* Its backward can add to dx, for parts that do so at no cost; others get a matrix of their own, which is added. */
+    bool can_add;
+    /* Why it cannot be made with this input, a line; NULL: it can. */
+    const char *(*refuse)(const config_t *config, input_shape_t input);
     /* Add its blocks and products to the plan, and say what it hands on. Cheap: complexity.match asks for thousands. */
     void (*plan)(part_plan_t *plan, const config_t *config, input_shape_t input);
     /* Make it and write the initial values, a pure function of seed, component and position (part_fill). **owned** */
@@ -82,7 +85,7 @@ typedef struct part_ops {
     void (*destroy)(part_t *part);
     /* out := ; x is borrowed until backward. As model_forward. */
     void (*forward)(part_t *part, float *out, const float *x, int rows);
-    /* dparameters := [of the part]; dx := (+= where adds_to_dx), may be NULL; dhidden as in model_backward_hidden, NULL for a
+    /* dparameters := [of the part]; dx := (+= where part->adds), may be NULL; dhidden as in model_backward_hidden, NULL for a
      * part without. */
     void (*backward)(part_t *part, float *dparameters, float *dx, const float *dout, const float *dhidden, int rows);
     /* What backward has left where is_inputs_first: those of dparameters that no other gradient waits for. */
@@ -104,7 +107,7 @@ typedef struct part_ops {
 } part_ops_t;
 
 /* The table of parts, in the order in which they are evaluated and in which their parameters lie; each is `part_NAME`. */
-#define PARTS(P) P(linear) P(mlp)
+#define PARTS(P) P(linear) P(fm) P(cross) P(mlp)
 
 #define PART_EXTERN(name) extern const part_ops_t part_##name;
 PARTS(PART_EXTERN)

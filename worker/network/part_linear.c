@@ -1,6 +1,8 @@
 /* The wide part (Cheng et al. 2016), alone a logistic regression: a bias and a weight for each number of the input
  * (docs/MATH.md, section 2a). The first-order weights of categorical values lie in their rows on the servers and are no part of
  * a network: worker/embedding.h sums them, and the step adds that to the logit. */
+#include <string.h>
+
 #include "common/base/memory.h"
 #include "common/kernels/linear.h"
 #include "worker/network/part.h"
@@ -45,6 +47,8 @@ static void linear_part_backward(part_t *part, float *dparameters, float *dx, co
 {
     const linear_part_t *linear = (linear_part_t *)part;
     (void)dhidden;
+    if (dx && !part->adds)
+        memset(dx, 0, sizeof *dx * (size_t)rows * (size_t)part->inputs);
     linear_backward(dparameters + 1, dparameters, dx ? dx + part->inputs - linear->numeric : NULL, dlogits, linear->x,
                     part->values + 1, rows, linear->numeric, part->inputs);
 }
@@ -58,7 +62,7 @@ static void linear_describe(const part_t *part, FILE *stream)
 const part_ops_t part_linear = {
     .name = "linear",
     .kind = PART_LINEAR,
-    .adds_to_dx = true,
+    .can_add = true,
     .plan = linear_plan,
     .create = linear_create,
     .destroy = linear_destroy,
