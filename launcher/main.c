@@ -46,8 +46,13 @@ static const command_t commands[] = {
      "(default out/NAME-tune), so an interrupted search goes on where it stopped. The curve is in curve.tsv.\n"
      "The exit code is 1 where no value is acceptable.",
      command_tune},
-    {"predict", "RUN DATASET", "score a dataset on the cluster with the parameters of a run or a checkpoint",
-     " out split set mode ",
+    {"predict", "RUN INPUT", "score a dataset, or files, on the cluster with the parameters of a run or a checkpoint",
+     " out split schema columns set mode ",
+     "INPUT is a dataset, or a file that is imported for it by the schema of the run's data, or by --schema: CSV, TSV,\n"
+     "libsvm, Parquet, a pattern in quotes, a folder, or - for standard input. --columns carries columns of files into the "
+     "output to\n"
+     "join on. Where rows have labels, metrics are printed. Of a VARIANT folder of smelter compare all replicas score, and of\n"
+     "a run with several components, given files, all components: columns std and pd say how far they are apart.\n"
      "Writes FILE.f32 (raw little-endian floats) and FILE.tsv (index, label, group, prediction, row of the\n"
      "input file, from 1) for --out FILE. RUN is a finished run, or one\n"
      "that is not, which is scored as its newest checkpoint has it, or a checkpoint's folder. The cluster's size is the run's "

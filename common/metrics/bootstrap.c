@@ -228,6 +228,34 @@ estimate_t bootstrap_ratio(const bootstrap_t *bootstrap, int32_t numerator, int3
     return estimate;
 }
 
+/* Of those that are defined. */
+static double deviation(const double *value, int32_t n)
+{
+    double sum = 0.0, squares = 0.0;
+    int32_t defined = 0;
+    for (int32_t b = 0; b < n; b++)
+        if (!isnan(value[b])) {
+            sum += value[b];
+            defined++;
+        }
+    for (int32_t b = 0; b < n; b++)
+        if (!isnan(value[b]))
+            squares += (value[b] - sum / defined) * (value[b] - sum / defined);
+    return defined > 1 ? sqrt(squares / (defined - 1)) : NAN;
+}
+
+estimate_t bootstrap_of(const bootstrap_t *bootstrap, double (*of)(const double *sums), double *error)
+{
+    double *value = MEM_ARRAY(double, bootstrap->resamples + 1);
+    for (int32_t b = 0; b <= bootstrap->resamples; b++)
+        value[b] = of(bootstrap->total + (int64_t)b * bootstrap->columns);
+    const double spread = deviation(value, bootstrap->resamples);
+    const estimate_t estimate = estimate_of(bootstrap, value);
+    *error = isnan(estimate.low) ? NAN : spread;
+    mem_free(value);
+    return estimate;
+}
+
 estimate_t bootstrap_difference(const bootstrap_t *bootstrap, int32_t numerator_a, int32_t numerator_b, int32_t denominator)
 {
     double *value = MEM_ARRAY(double, bootstrap->resamples + 1);

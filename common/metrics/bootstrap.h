@@ -48,6 +48,10 @@ void bootstrap_close(bootstrap_t *bootstrap);
  * value is NaN. */
 estimate_t bootstrap_ratio(const bootstrap_t *bootstrap, int32_t numerator, int32_t denominator);
 
+/* bootstrap_of - any number made of the column sums, NaN where it is not defined, with the percentile interval as above;
+ * *error: the standard deviation over resamples, NaN where there is no interval. */
+estimate_t bootstrap_of(const bootstrap_t *bootstrap, double (*of)(const double *sums), double *error);
+
 /* bootstrap_difference - numerator_a / denominator - numerator_b / denominator, paired: an interval without 0 says that a and
  * b differ on queries like these. */
 estimate_t bootstrap_difference(const bootstrap_t *bootstrap, int32_t numerator_a, int32_t numerator_b, int32_t denominator);

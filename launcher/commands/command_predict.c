@@ -14,9 +14,10 @@
 #include "common/config/yaml_tree.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
-#include "common/metrics/queries.h"
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/predict_files.h"
+#include "launcher/commands/scores_file.h"
 #include "launcher/ingest/stale.h"
 #include "launcher/job/job.h"
 #include "launcher/run/run_reader.h"
@@ -24,7 +25,7 @@
 
 static const char *const split_words[] = {[SPLIT_TRAIN] = "train", [SPLIT_EVAL] = "eval", [SPLIT_ALL] = "all"};
 
-static status_t split_of(const options_t *options, split_t *out)
+status_t predict_split_of(const options_t *options, split_t *out)
 {
     const char *word = options->split ? options->split : "eval";
     for (int s = SPLIT_TRAIN; s <= SPLIT_ALL; s++)
@@ -96,19 +97,22 @@ static status_t source_open(const char *argument, predict_source_t *out)
 
 /* A --set that changes what was learned would score another model than the one stored. Distillation is over, so that
  * its settings, which may name a variant of an experiment that is not here, do not count; nor does who trained which peer, so
- * that any number of workers may score; nor what a last batch was divided by, which a run of an older version does not say. */
+ * that any number of workers may score; nor what a last batch was divided by, which a run of an older version does not say.
+ * Which component's predictions count may be chosen: all of them are stored. */
 static config_t trained_parts(const config_t *config, const config_t *trained)
 {
     config_t same = *config;
     same.teacher = trained->teacher;
     same.objective.form = trained->objective.form;
     same.train.last_batch = trained->train.last_batch;
+    same.model.deploy = trained->model.deploy;
     return same;
 }
 
 static status_t refuse_set(const predict_source_t *source)
 {
-    return FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.* and data.cache_mb", source->run_dir);
+    return FAIL(ST_INPUT, "--set changes the run in %s; scoring takes only cluster.*, data.cache_mb and model.deploy",
+                source->run_dir);
 }
 
 /* The first key of which a score depends and that two configurations of a run do not agree on; keys that a resume may change do
@@ -175,53 +179,6 @@ static status_t check_split(const char *path, split_t split)
         split == SPLIT_EVAL ? "evaluation" : "training", split == SPLIT_EVAL ? "train" : "eval");
 }
 
-/* --out FILE, FILE.tsv or FILE.f32: the name without its ending; **owned**. */
-static char *stem_of(const char *out)
-{
-    char *stem = mem_strdup(out), *end = strrchr(stem, '.');
-    if (end && (strcmp(end, ".tsv") == 0 || strcmp(end, ".f32") == 0))
-        *end = 0;
-    return stem;
-}
-
-/* Two files of these names are an earlier prediction, which this one replaces; one of them alone is something else. */
-static status_t check_replaced(const char *raw, const char *tsv)
-{
-    const bool has_raw = file_exists(raw), has_tsv = file_exists(tsv);
-    char line[256] = "";
-    if (!has_raw && !has_tsv)
-        return ST_OK;
-    FILE *file = has_raw && has_tsv ? fopen(tsv, "r") : NULL;
-    if (has_raw && has_tsv && !file)
-        return FAIL(file_blame(errno), "%s: cannot be read: %m; make it readable, or choose another --out", tsv);
-    const bool ours = file && fgets(line, sizeof line, file) && strstr(line, "\tprediction");
-    if (file)
-        fclose(file);
-    return ours ? ST_OK
-                : FAIL(ST_INPUT, "%s exists and is no earlier prediction; choose another --out, or remove it",
-                       has_raw ? raw : tsv);
-}
-
-/* Where the predictions go is seen to before hours of scoring. */
-static status_t prepare_out(const char *out)
-{
-    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem),
-         *slash = strrchr(stem, '/');
-    status_t status;
-    TRY_DONE(check_replaced(raw, tsv));
-    if (!*stem || (slash && !slash[1]))
-        TRY_DONE(FAIL(ST_INPUT, "--out %s: name a file, to which .f32 and .tsv are added, and not a folder", out));
-    if (slash)
-        slash[slash == stem] = 0;
-    TRY_DONE(dir_create(slash ? stem : "."));
-    TRY_DONE(dir_check_writable(slash ? stem : "."));
-done:
-    mem_free(stem);
-    mem_free(raw);
-    mem_free(tsv);
-    return status;
-}
-
 /* What is scored is the dataset, whole as it is; but its text may be what a person means. */
 static status_t warn_of_stale_input(const char *dataset)
 {
@@ -238,7 +195,7 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
     predict_source_t source = {0};
     split_t split = SPLIT_EVAL;
     status_t status;
-    TRY_DONE(split_of(options, &split));
+    TRY_DONE(predict_split_of(options, &split));
     TRY_DONE(source_open(options->run, &source));
     TRY_DONE(check_config(&source, experiment->base));
     if (!dataset_exists(options->second))
@@ -247,63 +204,9 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
                       file_exists(options->second) ? "is no dataset" : "does not exist"));
     TRY_DONE(check_split(options->second, split));
     TRY_DONE(warn_of_stale_input(options->second));
-    TRY_DONE(prepare_out(options->out));
+    TRY_DONE(scores_file_prepare(options->out));
 done:
     source_fini(&source);
-    return status;
-}
-
-/* What an example can be joined by: its index in the split, and its row in the input of the dataset. */
-typedef struct rows {
-    const dataset_t *dataset;
-    split_t split;
-} rows_t;
-
-static int64_t input_row(const rows_t *rows, int64_t i)
-{
-    return census_input_row(dataset_census(rows->dataset), dataset_position(rows->dataset, rows->split, i));
-}
-
-static const char *label_text(uint8_t label)
-{
-    return label == DATASET_NO_LABEL ? "" : label ? "1" : "0";
-}
-
-static status_t write_tsv(const char *path, const predictions_t *p, const rows_t *rows)
-{
-    char *text = NULL;
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out)
-        return FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
-    fputs("index\tlabel\tgroup\tprediction\trow\n", out);
-    for (int64_t i = 0; i < p->rows; i++) /* 9 digits read back to the same float */
-        fprintf(out, "%" PRId64 "\t%s\t%" PRIu64 "\t%.9g\t%" PRId64 "\n", i, label_text(p->label[i]),
-                p->group[i] == QUERY_NONE ? 0 : p->group[i], (double)p->p[i], input_row(rows, i));
-    status_t status = fclose(out) == 0 ? file_write_atomic(path, text, bytes)
-                                       : FAIL(ST_SYSTEM, "%s: no memory for the text of the file", path);
-    free(text);
-    return status;
-}
-
-/* Both files or none: on a full disk an earlier prediction stays a pair. */
-static status_t write_predictions(const char *out, const predictions_t *p, const rows_t *rows)
-{
-    char *stem = stem_of(out), *raw = mem_printf("%s.f32", stem), *tsv = mem_printf("%s.tsv", stem),
-         *part = mem_printf("%s.tsv.part", stem);
-    status_t status;
-    TRY_DONE(write_tsv(part, p, rows));
-    TRY_DONE(file_write_atomic(raw, p->p, (size_t)p->rows * sizeof *p->p));
-    if (rename(part, tsv) != 0)
-        TRY_DONE(FAIL(ST_SYSTEM, "%s: cannot be renamed to %s: %s", part, tsv, strerror(errno)));
-    printf("%s  %s\n", raw, tsv);
-done:
-    if (status != ST_OK)
-        unlink(part);
-    mem_free(part);
-    mem_free(stem);
-    mem_free(raw);
-    mem_free(tsv);
     return status;
 }
 
@@ -316,7 +219,7 @@ static status_t lead_predict(coordinator_t *coordinator, const experiment_t *exp
     predictions_t predictions = {0};
     split_t split = SPLIT_EVAL;
     status_t status;
-    TRY_DONE(split_of(options, &split));
+    TRY_DONE(predict_split_of(options, &split));
     TRY_DONE(source_open(options->run, &source));
     const coordinator_source_t from = {source.run_dir, source.run.is_finished ? &source.run.manifest : NULL,
                                        source.run.is_finished ? NULL : &source.checkpoint};
@@ -325,7 +228,14 @@ static status_t lead_predict(coordinator_t *coordinator, const experiment_t *exp
              source.run.is_finished ? source.run_dir : source.checkpoint.folder);
     dataset_t *dataset;
     TRY_DONE(coordinator_dataset(coordinator, &dataset));
-    status = write_predictions(options->out, &predictions, &(rows_t){dataset, split});
+    int64_t *row = MEM_ARRAY(int64_t, predictions.rows);
+    for (int64_t i = 0; i < predictions.rows; i++)
+        row[i] = census_input_row(dataset_census(dataset), dataset_position(dataset, split, i));
+    status = scores_file_write(
+        options->out,
+        &(scores_file_t){
+            .rows = predictions.rows, .p = predictions.p, .label = predictions.label, .group = predictions.group, .row = row});
+    mem_free(row);
 done:
     predictions_fini(&predictions);
     source_fini(&source);
@@ -368,6 +278,8 @@ status_t command_predict(const options_t *options)
     predict_source_t source;
     if (!options->out)
         return FAIL(ST_INPUT, "smelter predict needs --out FILE");
+    if (predict_files_is(options))
+        return predict_files(options);
     if (!cluster_is_launched()) { /* before config.yaml of a folder that is none is asked for; under mpirun rank 0 says it */
         TRY(source_open(options->argument, &source));
         source_fini(&source);

@@ -76,6 +76,35 @@ END
     expect_line "$T/log" "does not have the fields that $T/run was trained on: field 1 is x (numeric), wanted is n1 (numeric)"
 }
 
+# A file is imported by the schema of the run's own dataset; what is carried through stands beside the scores of its row.
+files() {
+    expect_predicted "$T/numeric" "$T/all" --split all --out "$T/of_dataset"
+    "$SMELTER" predict "$T/numeric" - --columns c,x --out "$T/of_file.csv" <"$T/all.csv" >"$T/log" 2>&1
+    expect "predict of standard input ended with code $?" [ $? = 0 ]
+    expect "predictions of the file" cmp "$T/of_dataset.f32" "$T/of_file.f32"
+    expect "head" [ "$(head -1 "$T/of_file.csv")" = index,label,group,prediction,row,c,x ]
+    expect "carried columns" cmp <(tail -n +2 "$T/of_file.csv" | awk -F, '{ print $2 "," $7 "," $6 }') <(tail -n +2 "$T/all.csv")
+    expect_line "$T/log" "logloss"
+    expect "something is left" [ -z "$(ls -d "$T"/*.scoring-* 2>/dev/null)" ]
+}
+
+# Components of a run, and the runs of a variant.
+spread() {
+    mkdir -p "$T/variant"
+    ln -s "$T/numeric" "$T/variant/r0"
+    ln -s "$T/numeric" "$T/variant/r1"
+    expect_predicted "$T/variant" "$T/all" --out "$T/spread"
+    expect_line "$T/log" "2 replicas, mean relative prediction difference 0.00000"
+    expect "equal replicas are apart" [ "$(tail -n +2 "$T/spread.tsv" | cut -f 6,7 | sort -u)" = $'0\t0' ]
+    expect "mean of equal replicas" cmp "$T/spread.f32" "$T/numeric/predictions.f32"
+    local k
+    for k in 0 1; do
+        expect_predicted "$T/run" "$T/data" --set model.deploy=$k --out "$T/component$k"
+    done
+    paste <(tail -n +2 "$T/component0.tsv" | cut -f 4) <(tail -n +2 "$T/component1.tsv" | cut -f 4) <(tail -n +2 "$T/q.tsv" | cut -f 4) >"$T/components"
+    expect "components' mean" awk '($1 + $2 - 2 * $3) ^ 2 > 1e-10 || $1 == $2 { exit 1 }' "$T/components"
+}
+
 wrong_inputs() {
     echo mine >"$T/file"
     local arguments message
@@ -89,9 +118,11 @@ wrong_inputs() {
 $T/none $T/data --out $T/x|$T/none does not exist; name the folder of a finished run
 $T $T/data --out $T/x|$T holds no finished run
 $T/run $T/none --out $T/x|dataset $T/none does not exist
-$T/run $T/file --out $T/x|$T/file is no dataset; make it with smelter import by the schema of the run's
+$T/run $T/file --out $T/x|$T/run: the schema that its data were imported by is not where it was
+$T/numeric $T/all.csv --columns z --out $T/x|$T/all.csv: no column z, which --columns wants
+$T/run $T/data --columns x --out $T/x|$T/data is a dataset, which is scored as it was imported
 $T/run $T/data|smelter predict needs --out FILE
-$T/run --out $T/x|smelter predict needs RUN DATASET
+$T/run --out $T/x|smelter predict needs RUN INPUT
 $T/run $T/data --out $T/x --split half|--split is "half"; it must be train, eval or all
 $T/run $T/data --out $T/x --set model.beta=2|--set changes the run in $T/run
 $T/run $T/data --out $T/file/x|$T/file
@@ -177,6 +208,8 @@ case_of "the same bits on other numbers of servers, shards and workers" same_bit
 case_of "text and raw predictions agree" text_and_raw_agree
 case_of "splits" splits
 case_of "another dataset, standardised as in the run" other_dataset
+case_of "files are scored, with columns carried through" files
+case_of "spread over replicas and components" spread
 case_of "wrong inputs are named" wrong_inputs
 case_of "the folders of --out are made" where_it_goes
 case_of "output that cannot be written is an error" full_output

@@ -1,0 +1,19 @@
+/* predict_files.h - smelter predict of files, and by several models at once: files are imported into a dataset that is gone
+ * afterwards, by the schema that the run's own data were imported by, and each model scores it in a job of its own. */
+#ifndef SMELTER_PREDICT_FILES_H
+#define SMELTER_PREDICT_FILES_H
+
+#include <stdbool.h>
+
+#include "common/data/dataset.h"
+#include "launcher/job/options.h"
+
+/* predict_files_is - whether this is wanted: what is to be scored is no dataset, or RUN is a variant of an experiment. */
+bool predict_files_is(const options_t *options);
+
+/* predict_split_of - what --split says, the evaluation split where it says nothing. */
+WARN_UNUSED status_t predict_split_of(const options_t *options, split_t *out);
+
+WARN_UNUSED status_t predict_files(const options_t *options);
+
+#endif

@@ -1,0 +1,209 @@
+#include "launcher/report/evaluation.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/text.h"
+#include "common/files/jsondoc.h"
+#include "common/metrics/metrics.h"
+#include "launcher/report/result.h"
+
+#define SEED 1             /* as in reproducibility.c */
+#define UNITS_AT_ONCE 4096 /* a multiple of BOOTSTRAP_UNITS: the sums of so many are in memory */
+
+enum { N, LOSS, P, Y, AUC, WRONG, PAIRS, QUERY_MEAN, MIXED, COLUMNS };
+
+static const struct {
+    const char *name, *heading, *meaning;
+    int digits;
+} rows[] = {
+#define ROW(name, heading, digits, meaning) {#name, heading, meaning, digits},
+    EVALUATION_METRICS(ROW)
+#undef ROW
+};
+
+/* ---- a number from sums ---------------------------------------------------------------------------------------------- */
+
+static double over(double a, double b)
+{
+    return b > 0.0 ? a / b : NAN;
+}
+
+/* The logloss of predicting the share q for all. */
+static double entropy(double q)
+{
+    return q > 0.0 && q < 1.0 ? -q * log(q) - (1.0 - q) * log1p(-q) : 0.0 * q;
+}
+
+static double positive_or_none(double x)
+{
+    return x > 0.0 ? x : NAN;
+}
+
+#define OF(name, expression) \
+    static double of_##name(const double *s) \
+    { \
+        return expression; \
+    }
+OF(logloss, over(s[LOSS], s[N]))
+OF(normalised_entropy, over(s[LOSS], s[N]) / positive_or_none(entropy(over(s[Y], s[N]))))
+OF(auc, 1.0 - over(s[AUC], s[N]))
+OF(auc_loss, over(s[AUC], s[N]))
+OF(pqauc_loss, over(s[WRONG], s[PAIRS]))
+OF(pqauc_query_mean, over(s[QUERY_MEAN], s[MIXED]))
+OF(calibration, over(s[P], s[Y]))
+OF(mean_prediction, over(s[P], s[N]))
+OF(base_rate, over(s[Y], s[N]))
+OF(base_rate_logloss, entropy(over(s[Y], s[N])))
+#undef OF
+
+/* ---- the table of sums ----------------------------------------------------------------------------------------------- */
+
+typedef struct sums_input {
+    const float *p;
+    const uint8_t *y;
+    const queries_t *queries;
+    int64_t n;
+    double loss, of_label[2]; /* AUC loss, and how many examples have each label */
+    double *auc;              /* [n] metrics_auc_examples */
+    double *wrong, *pairs;    /* [queries] metrics_pqauc_queries; all 0 where no example says its query */
+} sums_input_t;
+
+static void put_query(const sums_input_t *in, int64_t q, double *row)
+{
+    memset(row, 0, COLUMNS * sizeof *row);
+    for (int64_t at = in->queries->begin[q]; at < in->queries->begin[q + 1]; at++) {
+        const int64_t i = in->queries->example[at];
+        row[N] += 1.0;
+        row[LOSS] += metrics_logloss_example(in->p[i], in->y[i]);
+        row[P] += (double)in->p[i];
+        row[Y] += in->y[i];
+        row[AUC] += in->loss + (double)in->n * (in->auc[i] - in->loss) / in->of_label[in->y[i]];
+    }
+    row[WRONG] = in->wrong[q];
+    row[PAIRS] = in->pairs[q];
+    row[MIXED] = in->pairs[q] > 0.0;
+    row[QUERY_MEAN] = in->pairs[q] > 0.0 ? in->wrong[q] / in->pairs[q] : 0.0;
+}
+
+static bootstrap_t *resample(const sums_input_t *in)
+{
+    bootstrap_t *bootstrap = bootstrap_open(COLUMNS, SEED, RESULT_RESAMPLES);
+    double *sums = MEM_ARRAY(double, UNITS_AT_ONCE *COLUMNS);
+    const int64_t n = in->queries->count;
+    for (int64_t first = 0; first < n; first += UNITS_AT_ONCE) {
+        const int64_t count = n - first < UNITS_AT_ONCE ? n - first : UNITS_AT_ONCE;
+        for (int64_t q = 0; q < count; q++)
+            put_query(in, first + q, sums + q * COLUMNS);
+        bootstrap_add(bootstrap, sums, count);
+    }
+    bootstrap_close(bootstrap);
+    mem_free(sums);
+    return bootstrap;
+}
+
+/* The numbers themselves are those of a run's manifest, bit for bit; resamples give the rest. */
+static void put_values(const sums_input_t *in, const uint64_t *group, evaluation_t *out)
+{
+    double query_mean = NAN, value[EVALUATION_COUNT];
+    value[EVALUATION_logloss] = metrics_logloss(in->p, in->y, in->n);
+    value[EVALUATION_normalised_entropy] = metrics_normalised_entropy(in->p, in->y, in->n);
+    value[EVALUATION_auc_loss] = in->loss;
+    value[EVALUATION_auc] = 1.0 - in->loss;
+    value[EVALUATION_pqauc_loss] = group ? metrics_pqauc_loss(in->p, in->y, group, in->n, &query_mean) : NAN;
+    value[EVALUATION_pqauc_query_mean] = query_mean;
+    value[EVALUATION_calibration] = metrics_calibration(in->p, in->y, in->n);
+    value[EVALUATION_base_rate_logloss] = metrics_base_rate_logloss(in->y, in->n);
+    value[EVALUATION_mean_prediction] = out->number[EVALUATION_mean_prediction].estimate.value;
+    value[EVALUATION_base_rate] = out->number[EVALUATION_base_rate].estimate.value;
+    for (int i = 0; i < EVALUATION_COUNT; i++) {
+        out->number[i].estimate.value = value[i];
+        if (isnan(value[i]))
+            out->number[i] = (evaluated_number_t){{NAN, NAN, NAN}, NAN};
+    }
+}
+
+void evaluation_measure(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, evaluation_t *out)
+{
+    static double (*const of[])(const double *sums) = {
+#define OF(name, ...) of_##name,
+        EVALUATION_METRICS(OF)
+#undef OF
+    };
+    const bool has_queries = group && queries_without(group, n) < n;
+    queries_t *queries = queries_create(group, n);
+    sums_input_t in = {.p = p, .y = y, .queries = queries, .n = n, .loss = metrics_auc_loss(p, y, n)};
+    for (int64_t i = 0; i < n; i++)
+        in.of_label[y[i]] += 1.0;
+    in.auc = MEM_ARRAY(double, n);
+    in.wrong = MEM_ARRAY(double, queries->count);
+    in.pairs = MEM_ARRAY(double, queries->count);
+    metrics_auc_examples(p, y, n, in.auc);
+    if (has_queries)
+        metrics_pqauc_queries(p, y, queries, in.wrong, in.pairs);
+    bootstrap_t *bootstrap = resample(&in);
+    *out = (evaluation_t){.examples = n, .queries = has_queries ? queries->count : 0};
+    for (int i = 0; i < EVALUATION_COUNT; i++)
+        out->number[i].estimate = bootstrap_of(bootstrap, of[i], &out->number[i].error);
+    put_values(&in, has_queries ? group : NULL, out);
+    bootstrap_destroy(&bootstrap);
+    mem_free(in.auc);
+    mem_free(in.wrong);
+    mem_free(in.pairs);
+    queries_destroy(&queries);
+}
+
+/* ---- for people and programs ----------------------------------------------------------------------------------------- */
+
+void evaluation_print(const evaluation_t *evaluation, const evaluation_of_t *of, FILE *out)
+{
+    char examples[TEXT_BYTES], queries[TEXT_BYTES];
+    fprintf(out, "%s on %s, --split %s: %s example%s", of->run, of->dataset, of->split,
+            text_count(evaluation->examples, examples), evaluation->examples == 1 ? "" : "s");
+    if (evaluation->queries)
+        fprintf(out, ", %s quer%s", text_count(evaluation->queries, queries), evaluation->queries == 1 ? "y" : "ies");
+    fprintf(out, "\n\n  %-22s %10s %9s   %s\n", "", "value", "error", "95 % interval");
+    for (int i = 0; i < EVALUATION_COUNT; i++) {
+        const evaluated_number_t *number = &evaluation->number[i];
+        const int digits = rows[i].digits;
+        fprintf(out, "  %-22s ", rows[i].heading);
+        if (isnan(number->estimate.value)) {
+            fprintf(out, "%10s\n", "-");
+            continue;
+        }
+        fprintf(out, "%10.*f ", digits, number->estimate.value);
+        if (isnan(number->error))
+            fprintf(out, "%9s\n", "-");
+        else
+            fprintf(out, "%9.*f   %.*f to %.*f\n", digits, number->error, digits, number->estimate.low, digits,
+                    number->estimate.high);
+    }
+    fprintf(out, "\n  errors and intervals are over %s; they say nothing of another training\n",
+            evaluation->queries ? "queries" : "examples");
+}
+
+void evaluation_print_json(const evaluation_t *evaluation, const evaluation_of_t *of, FILE *out)
+{
+    jsondoc_t *doc = jsondoc_object(), *metrics = jsondoc_object();
+    jsondoc_put_text(doc, "run", of->run);
+    jsondoc_put_text(doc, "dataset", of->dataset);
+    jsondoc_put_text(doc, "split", of->split);
+    jsondoc_put_integer(doc, "examples", evaluation->examples);
+    jsondoc_put_integer(doc, "queries", evaluation->queries);
+    for (int i = 0; i < EVALUATION_COUNT; i++) {
+        const evaluated_number_t *number = &evaluation->number[i];
+        jsondoc_t *one = jsondoc_object();
+        jsondoc_put_number(one, "value", number->estimate.value);
+        jsondoc_put_number(one, "error", number->error);
+        jsondoc_put_number(one, "low", number->estimate.low);
+        jsondoc_put_number(one, "high", number->estimate.high);
+        jsondoc_put_text(one, "meaning", rows[i].meaning);
+        jsondoc_put(metrics, rows[i].name, &one);
+    }
+    jsondoc_put(doc, "metrics", &metrics);
+    char *text = jsondoc_text(doc, true);
+    fputs(text, out);
+    mem_free(text);
+    jsondoc_destroy(&doc);
+}

@@ -1,0 +1,104 @@
+/* Proves that what predictions are worth comes with the errors that it has: the numbers are those of metrics.h, and over many
+ * samples of known truth a number lies as far from the truth as its error says. */
+#include "tests/lib/testing.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "common/metrics/metrics.h"
+#include "launcher/report/evaluation.h"
+
+enum { N = 400, SAMPLES = 60 };
+
+/* Labels are 1 with the probability that is predicted, in queries of four. */
+static void draw(uint64_t sample, float *p, uint8_t *y, uint64_t *group)
+{
+    for (uint64_t i = 0; i < N; i++) {
+        p[i] = (float)(0.1 + 0.6 * rng_uniform(sample, 1, i));
+        y[i] = rng_uniform(sample, 2, i) < (double)p[i];
+        group[i] = i / 4;
+    }
+}
+
+static void test_numbers_are_the_metrics(void **state)
+{
+    (void)state;
+    float p[N];
+    uint8_t y[N];
+    uint64_t group[N];
+    double query_mean;
+    evaluation_t e;
+    draw(1, p, y, group);
+    evaluation_measure(p, y, group, N, &e);
+    assert_int_equal(e.examples, N);
+    assert_int_equal(e.queries, N / 4);
+    assert_true(e.number[EVALUATION_logloss].estimate.value == metrics_logloss(p, y, N));
+    assert_true(e.number[EVALUATION_auc_loss].estimate.value == metrics_auc_loss(p, y, N));
+    assert_true(e.number[EVALUATION_pqauc_loss].estimate.value == metrics_pqauc_loss(p, y, group, N, &query_mean));
+    assert_true(e.number[EVALUATION_pqauc_query_mean].estimate.value == query_mean);
+    assert_true(e.number[EVALUATION_normalised_entropy].estimate.value == metrics_normalised_entropy(p, y, N));
+    assert_float_equal(e.number[EVALUATION_base_rate_logloss].estimate.value, metrics_base_rate_logloss(y, N), 1e-12);
+    for (int i = 0; i < EVALUATION_COUNT; i++) {
+        const evaluated_number_t *number = &e.number[i];
+        assert_true(number->error > 0.0 && number->estimate.low < number->estimate.value &&
+                    number->estimate.value < number->estimate.high);
+        assert_float_equal(number->estimate.high - number->estimate.low, 4.0 * number->error, 0.5 * number->error);
+    }
+}
+
+/* What is not defined has no number and no error: queries where there are none, AUC of one label. */
+static void test_what_is_not_defined(void **state)
+{
+    (void)state;
+    float p[N];
+    uint8_t y[N];
+    uint64_t group[N];
+    evaluation_t e;
+    draw(2, p, y, group);
+    evaluation_measure(p, y, NULL, N, &e);
+    assert_int_equal(e.queries, 0);
+    assert_true(isnan(e.number[EVALUATION_pqauc_loss].estimate.value) && isnan(e.number[EVALUATION_pqauc_loss].error));
+    assert_true(e.number[EVALUATION_auc].error > 0.0);
+    memset(y, 0, sizeof y);
+    evaluation_measure(p, y, group, N, &e);
+    assert_true(isnan(e.number[EVALUATION_auc].estimate.value) && isnan(e.number[EVALUATION_auc].estimate.low));
+    assert_true(isnan(e.number[EVALUATION_normalised_entropy].error));
+    assert_true(e.number[EVALUATION_logloss].error > 0.0);
+}
+
+/* The spread of a number over samples, against the mean of its errors: within three standard errors of such a spread. */
+static void test_errors_are_those_of_samples(void **state)
+{
+    (void)state;
+    static const int checked[] = {EVALUATION_logloss, EVALUATION_auc, EVALUATION_pqauc_loss, EVALUATION_calibration,
+                                  EVALUATION_normalised_entropy};
+    double sum[EVALUATION_COUNT] = {0}, squares[EVALUATION_COUNT] = {0}, error[EVALUATION_COUNT] = {0};
+    for (uint64_t s = 0; s < SAMPLES; s++) {
+        float p[N];
+        uint8_t y[N];
+        uint64_t group[N];
+        evaluation_t e;
+        draw(10 + s, p, y, group);
+        evaluation_measure(p, y, group, N, &e);
+        for (int i = 0; i < EVALUATION_COUNT; i++) {
+            sum[i] += e.number[i].estimate.value / SAMPLES;
+            squares[i] += e.number[i].estimate.value * e.number[i].estimate.value / SAMPLES;
+            error[i] += e.number[i].error / SAMPLES;
+        }
+    }
+    for (size_t k = 0; k < sizeof checked / sizeof *checked; k++) {
+        const int i = checked[k];
+        assert_float_equal(sqrt(squares[i] - sum[i] * sum[i]) / error[i], 1.0, 3.0 / sqrt(2.0 * SAMPLES));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_are_the_metrics),
+        cmocka_unit_test(test_what_is_not_defined),
+        cmocka_unit_test(test_errors_are_those_of_samples),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
