@@ -56,6 +56,31 @@ static void test_texts_stay_in_their_place(void **state)
     mem_free(page);
 }
 
+/* The words at the end of the page are those of docs/GLOSSARY.md, said in the same way. */
+static void test_words_are_those_of_the_glossary(void **state)
+{
+    (void)state;
+    char *glossary;
+    jsondoc_t *data = jsondoc_object();
+    char *page = html_page_text("t", "v", data);
+    assert_int_equal(file_read("docs/GLOSSARY.md", &glossary, NULL), ST_OK);
+    int words = 0;
+    for (char *word = page; (word = strstr(word, "<dt>")); words++) {
+        char *meaning = strstr(word, "</dt><dd>"), *end = strstr(word, "</dd>");
+        assert_true(meaning && end && meaning < end);
+        char *row =
+            mem_printf("\n| %.*s | %.*s |\n", (int)(meaning - word - 4), word + 4, (int)(end - meaning - 9), meaning + 9);
+        if (!strstr(glossary, row))
+            fail_msg("docs/GLOSSARY.md has no row%s", row);
+        mem_free(row);
+        word = end;
+    }
+    assert_true(words > 20);
+    mem_free(page);
+    mem_free(glossary);
+    jsondoc_destroy(&data);
+}
+
 static void test_page_is_whole_and_asks_for_nothing(void **state)
 {
     (void)state;
@@ -427,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts_stay_in_their_place),
+        cmocka_unit_test(test_words_are_those_of_the_glossary),
         cmocka_unit_test(test_page_is_whole_and_asks_for_nothing),
         cmocka_unit_test(test_histogram_counts_every_example),
         cmocka_unit_test(test_short_curves_stay_as_they_are),
