@@ -35,6 +35,7 @@ void shard_destroy(shard_t **shard)
         return;
     shard_end(s);
     config_destroy(&s->told);
+    mem_free(s->told_widths);
     reply_cache_destroy(&s->replies);
     arena_fini(&s->arena);
     pool_destroy(&s->pool);

@@ -61,7 +61,9 @@ struct shard {
 
     /* The run in progress; tables are NULL between runs. */
     config_t *config;
-    config_t *told; /* what CONFIG brought, a teacher's, for the next BEGIN; or NULL */
+    config_t *told;       /* what CONFIG brought, a teacher's, for the next BEGIN; or NULL */
+    int32_t *told_widths; /* what TABLES brought for it, [n_told_widths]; or NULL */
+    int n_told_widths;
     shard_phase_t phase;
     run_purpose_t purpose;
     int64_t steps;     /* of a run that is trained */
@@ -193,6 +195,7 @@ WARN_UNUSED status_t shard_send_digests(shard_t *shard);
  * run. */
 WARN_UNUSED status_t shard_on_begin(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_config(shard_t *shard, net_message_t *message);
+WARN_UNUSED status_t shard_on_tables(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_load(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_restore(shard_t *shard, net_message_t *message);
 WARN_UNUSED status_t shard_on_fold(shard_t *shard, net_message_t *message);

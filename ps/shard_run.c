@@ -121,7 +121,10 @@ static status_t make_companions(shard_t *shard, table_options_t *options)
 static status_t make_tables(shard_t *shard, int fields, int64_t steps)
 {
     const config_t *c = shard->config;
-    table_plan_init(&shard->plan, c, fields);
+    if (shard->told_widths)
+        table_plan_init_rows(&shard->plan, c, shard->n_told_widths, shard->told_widths);
+    else
+        table_plan_init(&shard->plan, c, fields);
     shard->n_companions = c->embedding.min_count > 0 ? (FREQUENCY_FILTER_KINDS - 1) * shard->plan.tables : 0;
     shard->tables = MEM_ARRAY(table_t *, shard->plan.tables + shard->n_companions);
     for (uint32_t t = 0; t < shard->plan.tables; t++) {
@@ -189,6 +192,30 @@ status_t shard_on_config(shard_t *shard, net_message_t *message)
     return ST_OK;
 }
 
+static void forget_widths(shard_t *shard)
+{
+    mem_free(shard->told_widths);
+    shard->told_widths = NULL;
+    shard->n_told_widths = 0;
+}
+
+/* TABLES: likewise. */
+status_t shard_on_tables(shard_t *shard, net_message_t *message)
+{
+    const int n = (int)message->header.count;
+    const int32_t *width = message->frame[0].data;
+    for (int t = 0; t < n; t++)
+        if (width[t] < 1 || width[t] > WIRE_WIDTH_MOST)
+            return shard_refuse(shard, message, "no table is so wide");
+    forget_widths(shard);
+    shard->told_widths = MEM_ARRAY(int32_t, n);
+    if (n > 0)
+        memcpy(shard->told_widths, width, (size_t)n * sizeof *width);
+    shard->n_told_widths = n;
+    net_release(shard->o.net, message);
+    return ST_OK;
+}
+
 /* The configuration of the run that begins; **owned**. */
 static status_t config_of(shard_t *shard, run_number_t run, config_t **out)
 {
@@ -248,6 +275,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     const char *reason = folder ? wrong_with_begin(shard, &begin) : "the job has no such run";
     if (reason || config_of(shard, run, &config) != ST_OK) {
         mem_free(folder);
+        forget_widths(shard);
         return reason ? shard_refuse(shard, message, reason) : refuse_for_last_failure(shard, message);
     }
     shard_end(shard);
@@ -265,6 +293,7 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     TRY(begin_scratch(shard));
     TRY(begin_row_cache(shard));
     TRY(make_tables(shard, begin.fields, begin.steps));
+    forget_widths(shard);
     shard_begin_digests(shard);
     begin_steps(shard, &begin);
     if (begin.saves)

@@ -519,21 +519,35 @@ class Network:
 # ---- embeddings, section 5 -------------------------------------------------------------------------------------------------
 
 
+def crossed(single, field):
+    """Keys of a cross, (13a)."""
+    key = mix(single[:, field["of"][0]])
+    for part in field["of"][1:]:
+        key = mix(key + single[:, part])
+    if not field["buckets"]:
+        return key
+    return np.array([int(k) * field["buckets"] >> 64 for k in key], dtype=U64)
+
+
 class Examples:
     """A split: for every field the rows of its table that an example uses, with their scales s_i of (13)."""
 
     def __init__(self, arrays, split):
         kinds = [field["kind"] for field in arrays.document["fields"]]
+        embedded = [field for field in arrays.document["fields"] if field["kind"] != "numeric"]
+        table = [field["table"] for field in embedded]
         self.y = arrays[f"{split}-label"].astype(float)
         self.numeric = arrays[f"{split}-numeric"] if "numeric" in kinds else np.zeros((len(self.y), 0))
         self.uses = []  # per field: first use of each example and the end, rows, scales
-        for f in range(kinds.count("single")):
-            rows = np.searchsorted(arrays[f"keys-{f}"], arrays[f"{split}-single"][:, f])
+        for f, field in enumerate(embedded[:len(kinds) - kinds.count("numeric") - kinds.count("multi")]):
+            single = arrays[f"{split}-single"]
+            keys = crossed(single, field) if field["kind"] == "cross" else single[:, f]
+            rows = np.searchsorted(arrays[f"keys-{table[f]}"], keys)
             self.uses.append((np.arange(len(self.y) + 1), rows, np.ones(len(rows))))
         pooling = [field["pooling"] for field in arrays.document["fields"] if field["kind"] == "multi"]
         for m, kind in enumerate(pooling):
             first, weight = arrays[f"{split}-multi-{m}-first"], arrays[f"{split}-multi-{m}-weight"]
-            rows = np.searchsorted(arrays[f"keys-{len(self.uses)}"], arrays[f"{split}-multi-{m}-key"])
+            rows = np.searchsorted(arrays[f"keys-{table[len(self.uses)]}"], arrays[f"{split}-multi-{m}-key"])
             count = np.diff(first)
             self.uses.append((first, rows, weight / np.repeat(count, count) if kind == "mean" else weight))
 
@@ -554,6 +568,7 @@ class Tables:
         self.linear = int("linear" in config["model"]["parts"])
         self.optimizer, self.linear_optimizer = Optimizer(config["embedding"]), Optimizer(config["linear"])
         self.rows, self.pending = [], deque()
+        self.table = [field["table"] for field in arrays.document["fields"] if field["kind"] != "numeric"]
         while f"rows-{number}-{len(self.rows)}" in arrays:
             self.rows.append(arrays[f"rows-{number}-{len(self.rows)}"])
         self.state = [[o.start(w) for o, w in self.segments(w)] for w in self.rows]
@@ -565,7 +580,8 @@ class Tables:
 
     def gather(self, n, numeric, uses):  # (13); fields side by side, then numbers; and the sum of (4a)
         columns, wide = [], np.zeros(n)
-        for w, (example, row, scale) in zip(self.rows, uses):
+        for table, (example, row, scale) in zip(self.table, uses):
+            w = self.rows[table]
             a = np.zeros((n, w.shape[1]))
             np.add.at(a, example, scale[:, None] * w[row])
             columns.append(a[:, :a.shape[1] - self.linear])
@@ -574,14 +590,15 @@ class Tables:
 
     def push(self, t, da0, dz, uses):  # (14), (4b)
         gradients, column = [], 0
-        for w, (example, row, scale) in zip(self.rows, uses):
-            distinct, at = np.unique(row, return_inverse=True)
-            g = np.zeros((len(distinct), w.shape[1]))
-            dim = w.shape[1] - self.linear
+        for number, w in enumerate(self.rows):
+            distinct = np.unique(np.concatenate([row for table, (_, row, _) in zip(self.table, uses) if table == number]))
+            gradients.append((distinct, np.zeros((len(distinct), w.shape[1]))))
+        for table, (example, row, scale) in zip(self.table, uses):
+            distinct, g = gradients[table]
+            dim, at = g.shape[1] - self.linear, np.searchsorted(distinct, row)
             np.add.at(g[:, :dim], at, scale[:, None] * da0[example, column:column + dim])
             np.add.at(g[:, dim:], at, (scale * dz[example])[:, None])
             column += dim
-            gradients.append((distinct, g))
         self.pending.append((t, gradients))
 
     def apply(self, depth, steps):

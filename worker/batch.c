@@ -1,13 +1,17 @@
-/* De-duplication works field after field with one open-addressing table that is never cleared: an entry is valid where its
- * stamp is the current field's. The table holds at least twice the values of a field, so it stays in the L2 cache. A first pass
- * numbers uniques in order of appearance; a stable partition by shard then renumbers them (skipped for one shard); a counting
- * pass makes the list of uses of every unique in ascending order of rows, which is the order of summation of gradients. */
+/* De-duplication works table after table with one open-addressing index that is never cleared: an entry is valid where its
+ * stamp is the current table's. The index holds at least twice the values of its fields, so it stays in the L2 cache. A first
+ * pass numbers uniques in order of appearance; a stable partition by shard then renumbers them (skipped for one shard); a
+ * counting pass makes the list of uses of every unique in ascending order of rows, which is the order of summation of
+ * gradients.
+ *
+ * Keys of crosses are made where an example's values are copied, and are those of a single-valued field from there on. */
 #include "worker/batch.h"
 
 #include <string.h>
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/data/cross_key.h"
 
 typedef struct key_entry {
     uint64_t key;
@@ -17,6 +21,12 @@ typedef struct key_entry {
 
 struct batch_builder {
     dataset_t *dataset;
+    int single, multi, tables;    /* single: crosses too */
+    const planned_cross_t *cross; /* [crosses], borrowed */
+    int crosses;
+    bool is_shared;       /* some table is of several fields */
+    int32_t *table_field; /* [single + multi] fields, table after table */
+    int32_t *table_at;    /* [tables + 1] where those of a table begin */
     int shards;
     uint16_t slot_shard[HASH_SLOTS];
     key_entry_t *entries;
@@ -26,23 +36,49 @@ struct batch_builder {
     size_t examples_cap;
     uint64_t *found; /* keys in order of appearance */
     uint16_t *found_shard;
-    int32_t *field_first; /* [fields + 1] first unique of a field, in order of appearance */
+    int32_t *table_first; /* [tables + 1] first unique of a table, in order of appearance */
     uint32_t *renumber;
     size_t found_cap, found_shard_cap, renumber_cap;
-    uint64_t *singles; /* [rows][single] values of the single-valued fields */
+    uint64_t *singles; /* [rows][single] values of the single-valued fields and crosses */
     uint64_t *multis;  /* values of the multi-valued fields, field after field */
     size_t singles_cap, multis_cap;
     int32_t *shard_next; /* [shards] */
 };
 
-batch_builder_t *batch_builder_create(dataset_t *dataset, int shards, const uint16_t *slot_shard)
+/* Which fields have their keys in which table. */
+static void sort_fields(batch_builder_t *b, const table_plan_t *plan)
+{
+    const int fields = b->single + b->multi;
+    b->table_field = MEM_ARRAY(int32_t, fields);
+    b->table_at = MEM_ARRAY(int32_t, b->tables + 1);
+    int n = 0;
+    for (int t = 0; t < b->tables; t++) {
+        b->table_at[t] = n;
+        if (!plan)
+            b->table_field[n++] = t;
+        for (int f = 0; plan && f < fields; f++)
+            if (plan->field[f].table == t)
+                b->table_field[n++] = f;
+    }
+    b->table_at[b->tables] = n;
+}
+
+batch_builder_t *batch_builder_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, const table_plan_t *plan)
 {
     batch_builder_t *b = MEM_NEW(batch_builder_t);
     const dataset_info_t *info = dataset_info(dataset);
     b->dataset = dataset;
     b->shards = shards;
     memcpy(b->slot_shard, slot_shard, sizeof b->slot_shard);
-    b->field_first = MEM_ARRAY(int32_t, info->single + info->multi + 1);
+    b->crosses = plan ? plan->crosses : 0;
+    b->cross = plan ? plan->cross : NULL;
+    b->is_shared = plan && plan->is_shared;
+    b->single = info->single + b->crosses;
+    b->multi = info->multi;
+    b->tables = plan ? plan->set_tables : b->single + b->multi;
+    ASSERT(!plan || plan->fields == b->single + b->multi);
+    sort_fields(b, plan);
+    b->table_first = MEM_ARRAY(int32_t, b->tables + 1);
     b->shard_next = MEM_ARRAY(int32_t, shards);
     return b;
 }
@@ -56,7 +92,9 @@ void batch_builder_destroy(batch_builder_t **builder)
     mem_free(b->examples);
     mem_free(b->found);
     mem_free(b->found_shard);
-    mem_free(b->field_first);
+    mem_free(b->table_field);
+    mem_free(b->table_at);
+    mem_free(b->table_first);
     mem_free(b->renumber);
     mem_free(b->singles);
     mem_free(b->multis);
@@ -65,9 +103,8 @@ void batch_builder_destroy(batch_builder_t **builder)
     *builder = NULL;
 }
 
-/* Number the distinct values among n keys, appending new ones to found: unique[i * stride] gets the number of keys[i *
- * stride]. */
-static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint32_t *unique, int64_t stride, int32_t found)
+/* Before a table of fields with n values in all, of which `found` uniques are known. */
+static void dedupe_begin(batch_builder_t *b, int64_t n, int32_t found)
 {
     if ((size_t)n * 2 > b->entries_count) {
         size_t count = 1024;
@@ -82,8 +119,14 @@ static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint3
         memset(b->entries, 0, sizeof *b->entries * b->entries_count);
         b->stamp = 1;
     }
-    const size_t mask = b->entries_count - 1;
     MEM_GROW(b->found, b->found_cap, (size_t)(found + n));
+}
+
+/* Number the distinct values among n keys of a field of the table, appending new ones to found: unique[i * stride] gets the
+ * number of keys[i * stride]. */
+static int32_t dedupe(batch_builder_t *b, const uint64_t *keys, int64_t n, uint32_t *unique, int64_t stride, int32_t found)
+{
+    const size_t mask = b->entries_count - 1;
     key_entry_t *restrict entries = b->entries;
     uint64_t *restrict list = b->found;
     const uint32_t stamp = b->stamp;
@@ -114,9 +157,11 @@ static void copy_rows(batch_builder_t *b, batch_t *batch, const dataset_info_t *
         batch->group[r] = block->group[row];
         if (info->has_weight)
             batch->weight[r] = block->weight[row];
+        uint64_t *singles = &b->singles[(int64_t)r * b->single];
         if (info->single)
-            memcpy(&b->singles[(int64_t)r * info->single], &block->single[row * info->single],
-                   sizeof *b->singles * (size_t)info->single);
+            memcpy(singles, &block->single[row * info->single], sizeof *singles * (size_t)info->single);
+        for (int c = 0; c < b->crosses; c++)
+            singles[info->single + c] = cross_key(&b->cross[c], singles);
         if (info->numeric)
             memcpy(&batch->values[(int64_t)r * info->numeric], &block->numeric[row * info->numeric],
                    sizeof(float) * (size_t)info->numeric);
@@ -132,11 +177,10 @@ static void copy_rows(batch_builder_t *b, batch_t *batch, const dataset_info_t *
 }
 
 /* Multi-valued fields are stored field after field here, so that one field's values are contiguous for dedupe. */
-static int32_t build_multi(batch_builder_t *b, batch_t *batch, const dataset_info_t *info, int32_t found)
+static void copy_multis(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
 {
     uint32_t at = 0;
     for (int m = 0; m < info->multi; m++) {
-        uint32_t first = at;
         bool mean = info->fields[info->numeric + info->single + m].pooling == POOLING_MEAN;
         for (int r = 0; r < batch->rows; r++) {
             const dataset_block_t *block = b->examples[r].block;
@@ -148,16 +192,45 @@ static int32_t build_multi(batch_builder_t *b, batch_t *batch, const dataset_inf
                 batch->multi_scale[at] = mean ? block->multi_weight[from[0] + i] / (float)n : block->multi_weight[from[0] + i];
             }
         }
-        found = dedupe(b, b->multis + first, at - first, batch->multi_unique + first, 1, found);
-        b->field_first[info->single + m + 1] = found;
     }
     batch->multi_at[(int64_t)info->multi * batch->rows] = at;
-    return found;
+}
+
+/* Where the values of multi-valued field m begin. */
+static uint32_t multi_first(const batch_t *batch, int m)
+{
+    return batch->multi_at[(int64_t)m * batch->rows];
+}
+
+/* Number the keys of all tables. */
+static void number_keys(batch_builder_t *b, batch_t *batch)
+{
+    int32_t found = 0;
+    for (int t = 0; t < b->tables; t++) {
+        int64_t values = 0;
+        for (int32_t i = b->table_at[t]; i < b->table_at[t + 1]; i++) {
+            const int m = b->table_field[i] - b->single;
+            values += m < 0 ? batch->rows : (int64_t)(multi_first(batch, m + 1) - multi_first(batch, m));
+        }
+        b->table_first[t] = found;
+        dedupe_begin(b, values, found);
+        for (int32_t i = b->table_at[t]; i < b->table_at[t + 1]; i++) {
+            const int f = b->table_field[i], m = f - b->single;
+            const uint32_t first = m < 0 ? 0 : multi_first(batch, m);
+            if (m < 0)
+                found = dedupe(b, b->singles + f, batch->rows, batch->single_unique + f, b->single, found);
+            else
+                found = dedupe(b, b->multis + first, multi_first(batch, m + 1) - first, batch->multi_unique + first, 1, found);
+        }
+    }
+    b->table_first[b->tables] = found;
+    batch->uniques = found;
 }
 
 /* Renumber uniques so that each shard's are contiguous, and list the segments. */
-static void partition(batch_builder_t *b, batch_t *batch, int fields)
+static void partition(batch_builder_t *b, batch_t *batch)
 {
+    const int tables = b->tables;
     int32_t n = batch->uniques;
     MEM_GROW(b->found_shard, b->found_shard_cap, (size_t)n);
     MEM_GROW(b->renumber, b->renumber_cap, (size_t)n);
@@ -173,30 +246,74 @@ static void partition(batch_builder_t *b, batch_t *batch, int fields)
         b->shard_next[s] = batch->shard_first[s];
     }
     batch->shard_first[b->shards] = first;
-    /* counts per (shard, field) first, then squeezed so that empty segments vanish */
-    memset(batch->segments, 0, sizeof *batch->segments * (size_t)(b->shards * fields));
-    for (int f = 0; f < fields; f++)
-        for (int32_t u = b->field_first[f]; u < b->field_first[f + 1]; u++) {
+    /* counts per (shard, table) first, then squeezed so that empty segments vanish */
+    memset(batch->segments, 0, sizeof *batch->segments * (size_t)(b->shards * tables));
+    for (int t = 0; t < tables; t++)
+        for (int32_t u = b->table_first[t]; u < b->table_first[t + 1]; u++) {
             int s = b->found_shard[u];
             b->renumber[u] = (uint32_t)b->shard_next[s];
             batch->keys[b->shard_next[s]++] = b->found[u];
-            batch->segments[s * fields + f].count++;
+            batch->segments[s * tables + t].count++;
         }
     int32_t out = 0;
     for (int s = 0; s < b->shards; s++) {
         batch->segment_first[s] = out;
-        for (int f = 0; f < fields; f++)
-            if (batch->segments[s * fields + f].count)
-                batch->segments[out++] = (wire_segment_t){(uint32_t)f, batch->segments[s * fields + f].count};
+        for (int t = 0; t < tables; t++)
+            if (batch->segments[s * tables + t].count)
+                batch->segments[out++] = (wire_segment_t){(uint32_t)t, batch->segments[s * tables + t].count};
     }
     batch->segment_first[b->shards] = out;
+}
+
+/* Uses field after field: those of a key are in order where it is of one field. next[u + 1] is where the next use of u goes. */
+static void list_by_field(batch_t *batch, uint32_t *next)
+{
+    const int64_t values = (int64_t)batch->rows * batch->single + multi_first(batch, batch->multi);
+    const uint32_t *unique = batch->single_unique;
+    uint32_t *restrict use_row = batch->use_row;
+    for (int r = 0; r < batch->rows; r++)
+        for (int f = 0; f < batch->single; f++)
+            use_row[next[*unique++ + 1]++] = (uint32_t)r;
+    for (int64_t i = 0; i < values; i++)
+        batch->use_scale[i] = 1.0f; /* those of multi-valued fields follow */
+    for (int m = 0; m < batch->multi; m++)
+        for (int r = 0; r < batch->rows; r++) {
+            const uint32_t *from = &batch->multi_at[(int64_t)m * batch->rows + r];
+            for (uint32_t i = from[0]; i < from[1]; i++) {
+                uint32_t at = next[batch->multi_unique[i] + 1]++;
+                batch->use_row[at] = (uint32_t)r;
+                batch->use_scale[at] = batch->multi_scale[i];
+            }
+        }
+}
+
+static void put_use(batch_t *batch, uint32_t at, int row, int field, float scale)
+{
+    batch->use_row[at] = (uint32_t)row;
+    batch->use_field[at] = (uint32_t)field;
+    batch->use_scale[at] = scale;
+}
+
+/* Uses row after row, where a key may be of several fields. */
+static void list_by_row(batch_t *batch, uint32_t *next)
+{
+    const uint32_t *unique = batch->single_unique;
+    for (int r = 0; r < batch->rows; r++) {
+        for (int f = 0; f < batch->single; f++)
+            put_use(batch, next[*unique++ + 1]++, r, f, 1.0f);
+        for (int m = 0; m < batch->multi; m++) {
+            const uint32_t *from = &batch->multi_at[(int64_t)m * batch->rows + r];
+            for (uint32_t i = from[0]; i < from[1]; i++)
+                put_use(batch, next[batch->multi_unique[i] + 1]++, r, batch->single + m, batch->multi_scale[i]);
+        }
+    }
 }
 
 /* Rewrite occurrences to the new numbers and list the uses of every unique. */
 static void list_uses(batch_builder_t *b, batch_t *batch)
 {
     int64_t singles = (int64_t)batch->rows * batch->single;
-    int64_t multis = batch->multi_at[(int64_t)batch->multi * batch->rows];
+    int64_t multis = multi_first(batch, batch->multi);
     if (b->shards > 1) {
         for (int64_t i = 0; i < singles; i++)
             batch->single_unique[i] = b->renumber[batch->single_unique[i]];
@@ -212,22 +329,10 @@ static void list_uses(batch_builder_t *b, batch_t *batch)
     for (int32_t u = 0; u < batch->uniques; u++)
         next[u + 2] += next[u + 1];
     /* next[u + 1] is now the first use of u and walks to the first use of u + 1 */
-    const uint32_t *unique = batch->single_unique;
-    uint32_t *restrict use_row = batch->use_row;
-    for (int r = 0; r < batch->rows; r++)
-        for (int f = 0; f < batch->single; f++)
-            use_row[next[*unique++ + 1]++] = (uint32_t)r;
-    for (int64_t i = 0; i < singles + multis; i++)
-        batch->use_scale[i] = 1.0f; /* those of multi-valued fields follow */
-    for (int m = 0; m < batch->multi; m++)
-        for (int r = 0; r < batch->rows; r++) {
-            const uint32_t *from = &batch->multi_at[(int64_t)m * batch->rows + r];
-            for (uint32_t i = from[0]; i < from[1]; i++) {
-                uint32_t at = next[batch->multi_unique[i] + 1]++;
-                batch->use_row[at] = (uint32_t)r;
-                batch->use_scale[at] = batch->multi_scale[i];
-            }
-        }
+    if (b->is_shared)
+        list_by_row(batch, next);
+    else
+        list_by_field(batch, next);
 }
 
 static void grow(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
@@ -239,15 +344,15 @@ static void grow(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
     if (info->has_weight)
         MEM_GROW(batch->weight, batch->weight_cap, rows);
     MEM_GROW(batch->values, batch->values_cap, rows * (size_t)info->numeric);
-    MEM_GROW(batch->single_unique, batch->single_cap, rows * (size_t)info->single);
+    MEM_GROW(batch->single_unique, batch->single_cap, rows * (size_t)b->single);
     MEM_GROW(batch->multi_at, batch->at_cap, rows * (size_t)info->multi + 1);
     if (!batch->shard_first) {
         batch->shard_first = MEM_ARRAY(int32_t, b->shards + 1);
         batch->segment_first = MEM_ARRAY(int32_t, b->shards + 1);
-        batch->segments = MEM_ARRAY(wire_segment_t, b->shards * (info->single + info->multi) + 1);
+        batch->segments = MEM_ARRAY(wire_segment_t, b->shards * b->tables + 1);
     }
     MEM_GROW(b->examples, b->examples_cap, rows);
-    MEM_GROW(b->singles, b->singles_cap, rows * (size_t)info->single);
+    MEM_GROW(b->singles, b->singles_cap, rows * (size_t)b->single);
 }
 
 static void begin(batch_builder_t *b, int rows, int64_t step, batch_t *batch)
@@ -255,7 +360,7 @@ static void begin(batch_builder_t *b, int rows, int64_t step, batch_t *batch)
     const dataset_info_t *info = dataset_info(b->dataset);
     batch->rows = rows;
     batch->step = step;
-    batch->single = info->single;
+    batch->single = b->single;
     batch->multi = info->multi;
     batch->numeric = info->numeric;
     batch->parts = 1;
@@ -267,24 +372,19 @@ static void begin(batch_builder_t *b, int rows, int64_t step, batch_t *batch)
 static void build(batch_builder_t *b, batch_t *batch)
 {
     const dataset_info_t *info = dataset_info(b->dataset);
-    const int fields = info->single + info->multi, rows = batch->rows;
     copy_rows(b, batch, info);
+    copy_multis(b, batch, info);
+    number_keys(b, batch);
 
-    int32_t found = 0;
-    b->field_first[0] = 0;
-    for (int f = 0; f < info->single; f++) {
-        found = dedupe(b, b->singles + f, rows, batch->single_unique + f, info->single, found);
-        b->field_first[f + 1] = found;
-    }
-    found = build_multi(b, batch, info, found);
-    batch->uniques = found;
-
-    size_t uses = (size_t)rows * (size_t)info->single + batch->multi_at[(int64_t)info->multi * rows], cap = batch->uses_cap;
-    MEM_GROW(batch->keys, batch->keys_cap, (size_t)found + 1); /* not NULL where there are none: slices of it are copied */
-    MEM_GROW(batch->use_first, batch->firsts_cap, (size_t)found + 2);
+    const size_t found = (size_t)batch->uniques, rows = (size_t)batch->rows;
+    size_t uses = rows * (size_t)b->single + multi_first(batch, b->multi), cap = batch->uses_cap;
+    MEM_GROW(batch->keys, batch->keys_cap, found + 1); /* not NULL where there are none: slices of it are copied */
+    MEM_GROW(batch->use_first, batch->firsts_cap, found + 2);
     MEM_GROW(batch->use_row, cap, uses);
     MEM_GROW(batch->use_scale, batch->uses_cap, uses);
-    partition(b, batch, fields);
+    if (b->is_shared)
+        MEM_GROW(batch->use_field, batch->use_field_cap, uses);
+    partition(b, batch);
     list_uses(b, batch);
 }
 
@@ -322,6 +422,7 @@ void batch_reset(batch_t *batch)
     mem_free(batch->use_first);
     mem_free(batch->use_row);
     mem_free(batch->use_scale);
+    mem_free(batch->use_field);
     mem_free(batch->push_unique);
     mem_free(batch->push_use);
     mem_free(batch->push_first);
@@ -355,7 +456,7 @@ int64_t batch_weights(const batch_slice_t *slice, const table_plan_t *plan)
 {
     int64_t weights = 0;
     for (int32_t s = 0; s < slice->n_segments; s++)
-        weights += (int64_t)slice->segments[s].count * plan->field[slice->segments[s].table].width;
+        weights += (int64_t)slice->segments[s].count * plan->table[slice->segments[s].table].width;
     return weights;
 }
 

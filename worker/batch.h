@@ -1,8 +1,9 @@
 /* batch.h - the examples of one worker in one step, ready for the network: keys de-duplicated and sorted by shard, every
  * occurrence mapped to its unique key, and the way back for gradients.
  *
- * Unique keys are numbered 0 .. uniques-1, shard after shard and field after field inside a shard, so that the keys of a pull
- * are a slice of `keys` and its segments a slice of `segments`. Fields are the single-valued ones, then the multi-valued.
+ * Unique keys are numbered 0 .. uniques-1, shard after shard and table after table inside a shard, so that the keys of a pull
+ * are a slice of `keys` and its segments a slice of `segments`. Fields are the single-valued ones, crosses of these, then the
+ * multi-valued; mostly each has a table of its own, and a key that several fields of one table use is one unique.
  *
  * Gradients go back by the worker's parts of the tree of lanes, of which it usually has one: then the slices of a push
  * are those of the pull. With several a key is pushed once for each part that uses it. */
@@ -22,19 +23,19 @@ typedef struct batch {
     int64_t step;  /* global step; for evaluation the number of the first example */
     int64_t first; /* place of the first row in the global batch; for evaluation 0 */
     int32_t rows;
-    int32_t single, multi, numeric;
-    uint8_t *label;  /* [rows] */
-    uint64_t *group; /* [rows] */
-    float *values;   /* [rows][numeric] */
-    bool weighted;   /* the dataset has weights: */
-    float *weight;   /* [rows] */
-    bool taught;     /* the plan has a teacher */
-    float *teacher;  /* [rows] its probabilities (NaN: none), where taught; filled by the loader */
+    int32_t single, multi, numeric; /* single: crosses too */
+    uint8_t *label;                 /* [rows] */
+    uint64_t *group;                /* [rows] */
+    float *values;                  /* [rows][numeric] */
+    bool weighted;                  /* the dataset has weights: */
+    float *weight;                  /* [rows] */
+    bool taught;                    /* the plan has a teacher */
+    float *teacher;                 /* [rows] its probabilities (NaN: none), where taught; filled by the loader */
 
     int32_t uniques;
     uint64_t *keys;           /* [uniques] */
     int32_t *shard_first;     /* [shards + 1] first unique of a shard */
-    wire_segment_t *segments; /* per shard, fields that have keys there, ascending; table is the field */
+    wire_segment_t *segments; /* per shard, tables of a set that have keys there, ascending */
     int32_t *segment_first;   /* [shards + 1] first segment of a shard */
 
     uint32_t *single_unique; /* [rows][single] unique of each value */
@@ -43,7 +44,8 @@ typedef struct batch {
     float *multi_scale;      /* the same length: weight, divided by the number of values for mean pooling */
 
     uint32_t *use_first; /* [uniques + 1] first use of a unique in use_row */
-    uint32_t *use_row;   /* rows that use it, ascending */
+    uint32_t *use_row;   /* rows that use it, ascending; of a row, fields ascending */
+    uint32_t *use_field; /* the field of each use; NULL where no table is shared */
     float *use_scale;    /* scale of each use; 1 for single-valued fields */
 
     int32_t parts;                        /* P; set by batch_split */
@@ -55,15 +57,16 @@ typedef struct batch {
 
     /* capacities of the arrays above */
     size_t weight_cap, teacher_cap, rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap, uses_cap,
-        firsts_cap;
+        use_field_cap, firsts_cap;
     size_t push_unique_cap, push_use_cap, push_first_cap, push_segments_cap, push_segment_first_cap;
 } batch_t;
 
 typedef struct batch_builder batch_builder_t;
 
-/* batch_builder_create - builds batches from a dataset (borrowed) for a cluster of `shards` shards. slot_shard [HASH_SLOTS]
- * says which shard owns a slot; copied.  One thread. */
-batch_builder_t *batch_builder_create(dataset_t *dataset, int shards, const uint16_t *slot_shard);
+/* batch_builder_create - builds batches from a dataset for a cluster of `shards` shards. slot_shard [HASH_SLOTS] says which
+ * shard owns a slot; copied. plan: of the run; it and the dataset are borrowed. NULL: each field has a table of its own.  One
+ * thread. */
+batch_builder_t *batch_builder_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, const table_plan_t *plan);
 void batch_builder_destroy(batch_builder_t **builder);
 
 /* batch_build - fill `batch` with the examples at `positions` [rows] of the dataset. The batch's buffers grow and are kept for
@@ -78,7 +81,7 @@ void batch_reset(batch_t *batch);
 void batch_split(batch_builder_t *builder, batch_t *batch, const int32_t *row, int parts);
 
 /* Keys of one shard that are pulled, or pushed for one part: `keys` uniques, the i-th of which is unique[i], or first + i where
- * that is NULL, by `segments`, whose tables are fields. Borrowed from the batch. */
+ * that is NULL, by `segments`, whose tables are those of a set. Borrowed from the batch. */
 typedef struct batch_slice {
     const wire_segment_t *segments;
     int32_t n_segments, first, keys;

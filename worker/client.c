@@ -262,7 +262,7 @@ static void expect_pieces(const client_t *c, flight_t *flight, int shard)
     pieces_begin(pieces, extent.keys, extent.weights);
     for (int k = c->pulled.first; k < c->pulled.end; k++)
         for (int32_t i = 0; i < slice.n_segments; i++)
-            pieces_add(pieces, slice.segments[i].count, c->plan->field[slice.segments[i].table].width);
+            pieces_add(pieces, slice.segments[i].count, c->plan->table[slice.segments[i].table].width);
 }
 
 /* Send a flight's pull to one shard, for the first time or again. */
@@ -634,7 +634,7 @@ static void rows_of_answer(const client_t *c, const batch_slice_t *slice, int se
     const float *at = (const float *)answer->piece[piece].frame[0].data + set * batch_weights(slice, c->plan) -
                       pieces_first_weight(pieces, piece);
     for (int32_t i = 0, u = slice->first; i < slice->n_segments; i++) {
-        const int32_t end = u + (int32_t)slice->segments[i].count, width = c->plan->field[slice->segments[i].table].width;
+        const int32_t end = u + (int32_t)slice->segments[i].count, width = c->plan->table[slice->segments[i].table].width;
         while (u < end) {
             if (left == 0) {
                 left = pieces_rows(pieces, ++piece);

@@ -100,15 +100,19 @@ void embedding_gather(float *restrict x, float *restrict wide, const batch_t *ba
         gather(x, NULL, batch, first, rows, row, plan, dim);
 }
 
-/* Gradients of one field's part of all input rows: column [rows of inputs], and those of the logits, or NULL. */
-typedef struct field_gradient {
+/* Gradients of the part of all input rows that a table's rows go to: column [rows of inputs], and those of the logits, or
+ * NULL. */
+typedef struct table_gradient {
     const float *column, *wide;
     int64_t inputs;
-} field_gradient_t;
+    const planned_field_t
+        *field;  /* [fields] where several fields share the table: column is that of no field then; else NULL */
+    bool scaled; /* its field is multi-valued */
+} table_gradient_t;
 
 /* Sum of uses [from, to) of a single-valued field. */
 static inline __attribute__((always_inline)) void sum_uses(float *restrict out, const batch_t *batch, uint32_t from,
-                                                           uint32_t to, field_gradient_t d, int dim)
+                                                           uint32_t to, table_gradient_t d, int dim)
 {
     copy_row(out, d.column + batch->use_row[from] * d.inputs, dim);
     for (uint32_t i = from + 1; i < to; i++)
@@ -122,7 +126,7 @@ static inline __attribute__((always_inline)) void sum_uses(float *restrict out, 
 
 /* The same for a multi-valued field, whose uses have scales. */
 static inline __attribute__((always_inline)) void sum_scaled(float *restrict out, const batch_t *batch, uint32_t from,
-                                                             uint32_t to, field_gradient_t d, int dim)
+                                                             uint32_t to, table_gradient_t d, int dim)
 {
     const float *first = d.column + batch->use_row[from] * d.inputs;
     for (int i = 0; i < dim; i++)
@@ -136,11 +140,30 @@ static inline __attribute__((always_inline)) void sum_scaled(float *restrict out
         out[dim] += batch->use_scale[i] * d.wide[batch->use_row[i]];
 }
 
-/* Uses [from, to) of one key, all in one lane. */
-static inline __attribute__((always_inline)) void sum_lane(float *restrict out, const batch_t *batch, bool scaled,
-                                                           uint32_t from, uint32_t to, field_gradient_t d, int dim)
+/* The same where each use is of a field of its own. */
+static void sum_shared(float *restrict out, const batch_t *batch, uint32_t from, uint32_t to, table_gradient_t d, int dim)
 {
-    if (scaled)
+    for (uint32_t i = from; i < to; i++) {
+        const float *column = d.column + batch->use_row[i] * d.inputs + d.field[batch->use_field[i]].column;
+        const float scale = batch->use_scale[i];
+        for (int n = 0; i == from && n < dim; n++)
+            out[n] = scale * column[n];
+        if (i > from)
+            add_scaled(out, column, scale, dim);
+        if (!d.wide)
+            continue;
+        const float first_order = scale * d.wide[batch->use_row[i]];
+        out[dim] = i > from ? out[dim] + first_order : first_order;
+    }
+}
+
+/* Uses [from, to) of one key, all in one lane. */
+static inline __attribute__((always_inline)) void sum_lane(float *restrict out, const batch_t *batch, uint32_t from,
+                                                           uint32_t to, table_gradient_t d, int dim)
+{
+    if (d.field)
+        sum_shared(out, batch, from, to, d, dim);
+    else if (d.scaled)
         sum_scaled(out, batch, from, to, d, dim);
     else
         sum_uses(out, batch, from, to, d, dim);
@@ -148,13 +171,13 @@ static inline __attribute__((always_inline)) void sum_lane(float *restrict out, 
 
 /* One key's uses [from, end); lanes are counted from row `first_row`. Most keys have all their
  * uses in one lane and need no tree. */
-static inline __attribute__((always_inline)) void sum_key(float *restrict out, const batch_t *batch, bool scaled, uint32_t from,
-                                                          uint32_t end, uint32_t first_row, field_gradient_t d, int dim,
+static inline __attribute__((always_inline)) void sum_key(float *restrict out, const batch_t *batch, uint32_t from,
+                                                          uint32_t end, uint32_t first_row, table_gradient_t d, int dim,
                                                           uint32_t lane_rows, float *scratch)
 {
     uint32_t lane = (batch->use_row[from] - first_row) / lane_rows, lane_end = first_row + (lane + 1) * lane_rows;
     if (batch->use_row[end - 1] < lane_end) {
-        sum_lane(out, batch, scaled, from, end, d, dim);
+        sum_lane(out, batch, from, end, d, dim);
         return;
     }
     tree_stack_t tree;
@@ -163,7 +186,7 @@ static inline __attribute__((always_inline)) void sum_key(float *restrict out, c
         uint32_t to = from + 1;
         while (to < end && batch->use_row[to] < lane_end)
             to++;
-        sum_lane(tree_place(&tree, lane), batch, scaled, from, to, d, dim);
+        sum_lane(tree_place(&tree, lane), batch, from, to, d, dim);
         if (to == end)
             break;
         from = to;
@@ -175,51 +198,51 @@ static inline __attribute__((always_inline)) void sum_key(float *restrict out, c
 
 /* The keys of one segment, from unique u on. */
 static inline __attribute__((always_inline)) void reduce(float *restrict out, const batch_t *batch, int32_t u,
-                                                         wire_segment_t segment, field_gradient_t d, int dim, int lane_rows,
+                                                         wire_segment_t segment, table_gradient_t d, int dim, int lane_rows,
                                                          float *scratch)
 {
-    const bool scaled = (int)segment.table >= batch->single;
     for (uint32_t n = segment.count; n > 0; n--, u++, out += dim + !!d.wide)
-        sum_key(out, batch, scaled, batch->use_first[u], batch->use_first[u + 1], 0, d, dim, (uint32_t)lane_rows, scratch);
+        sum_key(out, batch, batch->use_first[u], batch->use_first[u + 1], 0, d, dim, (uint32_t)lane_rows, scratch);
 }
 
 /* The same for the widths that most have; without first-order weights as if there were none in the world. */
-static void reduce_some(float *restrict out, const batch_t *batch, int32_t u, wire_segment_t segment, field_gradient_t d,
+static void reduce_some(float *restrict out, const batch_t *batch, int32_t u, wire_segment_t segment, table_gradient_t d,
                         int dim, int lane_rows, float *scratch)
 {
+    const table_gradient_t own = {d.column, NULL, d.inputs, NULL, d.scaled};
     if (dim == 8)
-        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, 8, lane_rows, scratch);
+        reduce(out, batch, u, segment, own, 8, lane_rows, scratch);
     else if (dim == 16)
-        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, 16, lane_rows, scratch);
+        reduce(out, batch, u, segment, own, 16, lane_rows, scratch);
     else if (dim == 48)
-        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, 48, lane_rows, scratch);
+        reduce(out, batch, u, segment, own, 48, lane_rows, scratch);
     else
-        reduce(out, batch, u, segment, (field_gradient_t){d.column, NULL, d.inputs}, dim, lane_rows, scratch);
+        reduce(out, batch, u, segment, own, dim, lane_rows, scratch);
 }
 
-static void reduce_wide(float *restrict out, const batch_t *batch, int32_t u, wire_segment_t segment, field_gradient_t d,
+static void reduce_wide(float *restrict out, const batch_t *batch, int32_t u, wire_segment_t segment, table_gradient_t d,
                         int dim, int lane_rows, float *scratch)
 {
+    const table_gradient_t own = {d.column, d.wide, d.inputs, NULL, d.scaled};
     if (dim == 8)
-        reduce(out, batch, u, segment, d, 8, lane_rows, scratch);
+        reduce(out, batch, u, segment, own, 8, lane_rows, scratch);
     else if (dim == 16)
-        reduce(out, batch, u, segment, d, 16, lane_rows, scratch);
+        reduce(out, batch, u, segment, own, 16, lane_rows, scratch);
     else
-        reduce(out, batch, u, segment, d, dim, lane_rows, scratch);
+        reduce(out, batch, u, segment, own, dim, lane_rows, scratch);
 }
 
 /* The same of one of several parts, from the slice's key i on. */
 static void reduce_part(float *restrict out, const batch_t *batch, const batch_slice_t *slice, int32_t i,
-                        wire_segment_t segment, int part, field_gradient_t d, int dim, int lane_rows, float *scratch)
+                        wire_segment_t segment, int part, table_gradient_t d, int dim, int lane_rows, float *scratch)
 {
-    const bool scaled = (int)segment.table >= batch->single;
     const uint32_t first_row = (uint32_t)batch->part_row[part], end_row = (uint32_t)batch->part_row[part + 1];
     for (uint32_t n = segment.count; n > 0; n--, i++, out += dim + !!d.wide) {
         const uint32_t from = slice->use[i], uses = batch->use_first[slice->unique[i] + 1];
         uint32_t end = from + 1;
         while (end < uses && batch->use_row[end] < end_row)
             end++;
-        sum_key(out, batch, scaled, from, end, first_row, d, dim, (uint32_t)lane_rows, scratch);
+        sum_key(out, batch, from, end, first_row, d, dim, (uint32_t)lane_rows, scratch);
     }
 }
 
@@ -232,14 +255,18 @@ void embedding_reduce(float *restrict out, const batch_t *batch, int shard, int 
     ASSERT(!plan->linear == !dwide);
     for (int32_t s = 0; s < slice.n_segments; s++) {
         const wire_segment_t segment = slice.segments[s];
-        const planned_field_t *field = &plan->field[segment.table];
-        const field_gradient_t d = {dx + field->column, dwide, inputs};
-        const int dim = table_plan_dim(plan, (int)segment.table);
+        const set_table_t *table = &plan->table[segment.table];
+        const bool is_shared = table->fields > 1;
+        const table_gradient_t d = {dx + (is_shared ? 0 : plan->field[table->field].column), dwide, inputs,
+                                    is_shared ? plan->field : NULL, table->field >= batch->single};
+        const int dim = table->width - plan->linear;
         if (slice.unique)
             reduce_part(out, batch, &slice, u, segment, part, d, dim, lane_rows, scratch);
+        else if (is_shared)
+            reduce(out, batch, u, segment, d, dim, lane_rows, scratch);
         else
             (dwide ? reduce_wide : reduce_some)(out, batch, u, segment, d, dim, lane_rows, scratch);
         u += (int32_t)segment.count;
-        out += (int64_t)segment.count * field->width;
+        out += (int64_t)segment.count * table->width;
     }
 }

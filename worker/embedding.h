@@ -1,8 +1,9 @@
 /* embedding.h - between embedding rows and the network's input: gather and pool forward, sum per key backward.
  *
  * An input row is [field 0 | field 1 | ... | numeric values], each field as wide as the table plan says: single-valued fields
- * first, then multi-valued. First-order weights, the last ones of rows that have some, are no part of it: their sum over the
- * fields of an example goes into its logit as it is, so that the gradient of each is that of the logit. */
+ * first, then crosses of these, then multi-valued. First-order weights, the last ones of rows that have some, are no part of
+ * it: their sum over the fields of an example goes into its logit as it is, so that the gradient of each is that of the logit.
+ */
 #ifndef SMELTER_EMBEDDING_H
 #define SMELTER_EMBEDDING_H
 
@@ -23,7 +24,8 @@ void embedding_gather(float *restrict x, float *restrict wide, const batch_t *ba
                       const float *const *row, const table_plan_t *plan);
 
 /* embedding_reduce - gradient of every unique key of one shard, summed over its uses in one of the batch's parts: inside a lane
- * in ascending order of rows, across lanes over the fixed tree (common/kernels/tree.h).
+ * in ascending order of rows, and in a row of fields that share a table, across lanes over the fixed tree
+ * (common/kernels/tree.h).
  * out out := [batch_weights of the slice], key after key;  dx in [rows][inputs] of the whole batch;  dwide in [rows] likewise,
  * by the logit, NULL where rows have no first-order weights;  lane_rows: rows of a full lane;  scratch [tree_levels(lanes) +
  * 1][plan->widest].  Cost: one addition of a row per use. */

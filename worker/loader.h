@@ -9,8 +9,9 @@
 
 typedef struct loader loader_t;
 
-/* loader_create - a sleeping loader; **owned**. shards and slot_shard as for batch_builder_create. */
-WARN_UNUSED status_t loader_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, loader_t **out);
+/* loader_create - a sleeping loader; **owned**. shards, slot_shard and table_plan as for batch_builder_create. */
+WARN_UNUSED status_t loader_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, const table_plan_t *table_plan,
+                                   loader_t **out);
 /* loader_destroy - stops and joins the thread. */
 void loader_destroy(loader_t **loader);
 

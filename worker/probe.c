@@ -57,7 +57,7 @@ status_t probe_create(const worker_run_t *r, int shards, const uint16_t *slot_sh
     probe->batch = MEM_ARRAY(batch_t, probe->batches);
     probe->number = MEM_ARRAY(int64_t, probe->batches * plan.chunk);
     probe->p = MEM_ARRAY(float, probe->batches *plan.chunk);
-    batch_builder_t *builder = batch_builder_create(r->dataset, shards, slot_shard);
+    batch_builder_t *builder = batch_builder_create(r->dataset, shards, slot_shard, &r->plan);
     const status_t status = build(probe, &plan, r->dataset, builder);
     batch_builder_destroy(&builder);
     if (status == ST_OK)

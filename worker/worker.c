@@ -9,6 +9,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/data/field_plan.h"
 #include "common/net/dispatch.h"
 #include "common/net/slots.h"
 #include "worker/probe.h"
@@ -120,9 +121,9 @@ static status_t worker_on_begin(worker_t *w, const net_message_t *message)
     r->cuts = checkpoint_schedule_of(steps, steps, 0, 1, 0); /* nothing to save until TRAIN */
     const int at = r->worker - r->group.first_worker;
     int lanes = lanes_first(&r->lanes, at + 1, r->group.workers) - lanes_first(&r->lanes, at, r->group.workers);
-    table_plan_init(&r->plan, r->config, b.fields);
+    TRY(field_plan_of(&r->plan, r->config, info, w->dataset_path));
     TRY(step_create(r->config, &r->plan, info, lanes, r->lane_rows, w->o.shards, &r->step));
-    TRY(loader_create(r->dataset, w->o.shards, w->slot_shard, &r->loader));
+    TRY(loader_create(r->dataset, w->o.shards, w->slot_shard, &r->plan, &r->loader));
     if (config_is_taught(r->config))
         r->teacher = teacher_predictions_create(info->train_rows, r->config->teacher.predictions == SOFT_LABELS_PROGRESSIVE);
     client_begin(r->client, message->header.run_id, message->header.incarnation, &r->plan);

@@ -10,6 +10,7 @@
 #include "common/config/config_check.h"
 #include "common/config/config_paths.h"
 #include "common/config/decode.h"
+#include "common/config/field_options.h"
 #include "common/config/layout.h"
 #include "common/config/schema_presets.h"
 #include "common/config/sweep.h"
@@ -122,6 +123,7 @@ static status_t resolve(yaml_t *tree, bool is_file, config_t **out)
     errors += expand_texts(tree);
     if (is_file)
         errors += config_paths_resolve(tree);
+    TRY(field_options_check(tree) ? ST_INPUT : ST_OK); /* decoded is what is right */
     void *config = NULL;
     TRY(decode_tree(layout_config(), tree, &config));
     complaint_t complaints[COMPLAINTS_MAX];

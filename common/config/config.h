@@ -61,6 +61,7 @@ typedef struct config_nums {
 #define CONFIG_C_NUM double
 #define CONFIG_C_BOOL bool
 #define CONFIG_C_TEXT char *
+#define CONFIG_C_TREE char *
 #define CONFIG_C_INTS config_ints_t
 #define CONFIG_C_NUMS config_nums_t
 #define CONFIG_C_WORD(table) int32_t

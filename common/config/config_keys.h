@@ -8,6 +8,7 @@
  *     WORD(enum table)  one of the words of a table in config.h        WORDS(enum table)  a set of such words, as bits
  *     PER_HOST  int64_t, the word per_host is 0
  *     SERIES(enum table)  list of such words, in order, as int64_t
+ *     TREE  a map or a list of its own making, as text on one line (yaml_flow)
  *
  * Defaults are YAML text. least and most bound numbers and the elements of lists; TEXT and words ignore them. A list may be
  * empty where its default is. A run's hash covers what differs from the defaults of version 1, so that a new key leaves the hash
@@ -247,6 +248,12 @@
     X(INT, min_count, "0", 0, 1000000000, IDENTITY, "sightings of a key before it gets a row of its own; 0: it has one from the first") \
     X(INT, ttl_steps, "0", 0, 1099511627776, IDENTITY, "steps without a sighting after which a row expires; 0: never")
 
+/* What is said of fields by name; field_options.h reads it. */
+#define CONFIG_FIELDS(X) \
+    X(TREE, widths, "{}", 0, 0, IDENTITY, "width of the rows of fields by name, as {user_id: 32, tab: 4}; of all others it is embedding.dim") \
+    X(TREE, share, "{}", 0, 0, IDENTITY, "fields that have their rows in the table of another, as {history: user_id}; {history: history} has its own again") \
+    X(TREE, crosses, "[]", 0, 0, IDENTITY, "fields made of the keys of single-valued ones, each a list of their names, as [user_id, tab], or a map, as {of: [user_id, tab], width: 4, buckets: 100000}: width for embedding.dim, buckets for at most so many rows")
+
 #define CONFIG_DENSE(X) \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of the dense parameters, run identically on every worker") \
     X(NUM, learning_rate, "0.02", 0, 1000000, TUNABLE, "learning rate of the dense parameters") \
@@ -331,6 +338,7 @@
     S(train, CONFIG_TRAIN, "batches, lanes, epochs and pipelining") \
     S(model, CONFIG_MODEL, "the network") \
     S(embedding, CONFIG_EMBEDDING, "embedding tables") \
+    S(fields, CONFIG_FIELDS, "fields of the dataset, by name") \
     S(dense, CONFIG_DENSE, "dense parameters") \
     S(linear, CONFIG_LINEAR, "first-order weights, of model.parts linear") \
     S(objective, CONFIG_OBJECTIVE, "what binds components together: co-distillation, anti-distillation") \

@@ -97,6 +97,10 @@ static bool read_scalar(const field_t *field, const yaml_t *node, void *at)
 {
     double number = 0;
     int word = 0;
+    if (field->kind == VALUE_TREE) {
+        *(char **)at = yaml_flow(node);
+        return true;
+    }
     if (node->kind != YAML_SCALAR)
         return false;
     if (field->kind == VALUE_TEXT) {

@@ -50,6 +50,7 @@ WORD_TABLE(VARY)
 #define KIND_NUM .kind = VALUE_NUM
 #define KIND_BOOL .kind = VALUE_BOOL
 #define KIND_TEXT .kind = VALUE_TEXT
+#define KIND_TREE .kind = VALUE_TREE
 #define KIND_INTS .kind = VALUE_INTS
 #define KIND_NUMS .kind = VALUE_NUMS
 #define KIND_WORD(table) .kind = VALUE_WORD, .words = words_##table, .words_count = COUNT(words_##table)
@@ -97,6 +98,7 @@ static yaml_t *default_node(const field_t *field)
     yaml_t *node;
     status_t status = yaml_parse(field->initial, strlen(field->initial), "(default)", 0, LAYER_DEFAULT, &node);
     ASSERT(status == ST_OK);
+    node->is_open = field->kind == VALUE_TREE && node->kind == YAML_MAP;
     return node;
 }
 
@@ -227,6 +229,8 @@ char *layout_allowed(const field_t *field)
         return mem_strdup("true or false");
     case VALUE_TEXT:
         return mem_strdup("text");
+    case VALUE_TREE:
+        return mem_strdup(*field->initial == '{' ? "a map of names to values" : "a list");
     case VALUE_INTS:
         return mem_printf("a list of %d to %d whole numbers from %s to %s", layout_list_least(field), LAYOUT_LIST_MAX, least,
                           most);
@@ -294,6 +298,9 @@ static void write_value(FILE *stream, const field_t *field, const void *at)
         break;
     case VALUE_TEXT:
         yaml_write_string(stream, *(char *const *)at);
+        break;
+    case VALUE_TREE:
+        fputs(*(char *const *)at, stream);
         break;
     case VALUE_WORD:
         fputs(word_text(field, *(const int32_t *)at), stream);
@@ -370,7 +377,7 @@ static void for_owned(const layout_t *of, void *value, void (*call)(void **point
         for (int f = 0; f < of->records[r].count; f++) {
             const field_t *field = &of->records[r].fields[f];
             void *at = (char *)value + of->records[r].offset + field->offset;
-            if (field->kind == VALUE_TEXT)
+            if (field->kind == VALUE_TEXT || field->kind == VALUE_TREE)
                 call((void **)at, *(char **)at ? strlen(*(char **)at) + 1 : 0);
             else if (field->kind == VALUE_INTS || field->kind == VALUE_SERIES)
                 call((void **)&((config_ints_t *)at)->at, ((config_ints_t *)at)->count * sizeof(int64_t));

@@ -24,6 +24,7 @@ typedef enum value_kind {
     VALUE_NUM,    /* double */
     VALUE_BOOL,   /* bool */
     VALUE_TEXT,   /* char *, owned, never NULL */
+    VALUE_TREE,   /* likewise: a map or a list of its own making, as yaml_flow writes it; what it may hold its reader checks */
     VALUE_INTS,   /* config_ints_t, at owned */
     VALUE_NUMS,   /* config_nums_t, at owned */
     VALUE_WORD,   /* int32_t or an enum: the value of one of the words */

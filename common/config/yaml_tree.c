@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -52,6 +53,7 @@ yaml_t *yaml_copy(const yaml_t *tree)
 {
     yaml_t *copy = yaml_create(tree->kind, tree->text, tree->layer, tree->origin, tree->line);
     copy->scope = dup_or_null(tree->scope);
+    copy->is_open = tree->is_open;
     for (const yaml_t *child = tree->first; child; child = child->next) {
         yaml_t *child_copy = yaml_copy(child);
         yaml_append(copy, child->key, &child_copy);
@@ -245,7 +247,10 @@ int yaml_merge(yaml_t *base, const yaml_t *over)
     int errors = 0;
     for (const yaml_t *child = over->first; child; child = child->next) {
         yaml_t *known = yaml_child(base, child->key);
-        if (!known) {
+        if (!known && base->is_open) {
+            yaml_t *copy = yaml_copy(child);
+            yaml_append(base, child->key, &copy);
+        } else if (!known) {
             fail_unknown(base, child);
             errors++;
         } else if (known->kind == YAML_MAP) {
@@ -519,4 +524,60 @@ void yaml_write_string(FILE *stream, const char *text)
         }
     }
     fputc('"', stream);
+}
+
+/* A word that reads as itself without quotes, wherever it stands. */
+static bool is_plain(const char *text)
+{
+    return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")];
+}
+
+static void write_word(FILE *stream, const char *text)
+{
+    if (is_plain(text))
+        fputs(text, stream);
+    else
+        yaml_write_string(stream, text);
+}
+
+static int by_child_key(const void *a, const void *b)
+{
+    return strcmp((*(const yaml_t *const *)a)->key, (*(const yaml_t *const *)b)->key);
+}
+
+static void write_flow(FILE *stream, const yaml_t *tree)
+{
+    if (tree->kind == YAML_SCALAR) {
+        write_word(stream, tree->text);
+        return;
+    }
+    const bool is_map = tree->kind == YAML_MAP;
+    const yaml_t **children = MEM_ARRAY(const yaml_t *, tree->count);
+    int n = 0;
+    for (const yaml_t *child = tree->first; child; child = child->next)
+        children[n++] = child;
+    if (is_map && n)
+        qsort(children, (size_t)n, sizeof *children, by_child_key);
+    fputc(is_map ? '{' : '[', stream);
+    for (int i = 0; i < n; i++) {
+        fputs(i ? ", " : "", stream);
+        if (is_map) {
+            write_word(stream, children[i]->key);
+            fputs(": ", stream);
+        }
+        write_flow(stream, children[i]);
+    }
+    fputc(is_map ? '}' : ']', stream);
+    mem_free(children);
+}
+
+char *yaml_flow(const yaml_t *tree)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    ASSERT(stream);
+    write_flow(stream, tree);
+    ASSERT(fclose(stream) == 0);
+    return text;
 }

@@ -6,6 +6,7 @@
 #ifndef SMELTER_YAML_TREE_H
 #define SMELTER_YAML_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -25,6 +26,7 @@ typedef struct yaml {
     char *key;    /* inside a map; else NULL */
     char *text;   /* of a scalar; else NULL */
     int count;    /* children of a list or map */
+    bool is_open; /* a map of names that are the user's, not ours: it takes any key */
     struct yaml *parent, *first, *last, *next;
 } yaml_t;
 
@@ -59,9 +61,14 @@ void yaml_set_scope(yaml_t *tree, const char *scope);
 
 /* yaml_merge - lay `over` on `base`: maps key by key, all else as a whole; a node never replaces one of a later layer.
  *
- * base  in/out; it holds every key that is known Every key of `over` that base does not know, and every map in place of a value
- * or the reverse, is an error line of its own and leaves base's node as it is. Returns the number of errors. */
+ * base  in/out; it holds every key that is known, but for those of maps that are open Every key of `over` that base does not
+ * know, and every map in place of a value or the reverse, is an error line of its own and leaves base's node as it is. Returns
+ * the number of errors. */
 int yaml_merge(yaml_t *base, const yaml_t *over);
+
+/* yaml_flow - the tree as YAML on one line, {a: 1, b: [x, "y z"]}, keys of maps in order of their bytes: trees that say the
+ * same give the same text, and it parses back to the tree.  **Owned**, mem_free. */
+char *yaml_flow(const yaml_t *tree);
 
 /* yaml_write_string - text as a double-quoted YAML scalar. */
 void yaml_write_string(FILE *stream, const char *text);

@@ -69,7 +69,7 @@ void jsondoc_put_integer(jsondoc_t *object, const char *key, int64_t value)
 }
 
 /* Names come from files in any encoding; bytes that are not UTF-8 become '?', so that the document stays valid JSON. */
-void jsondoc_put_text(jsondoc_t *object, const char *key, const char *value)
+static json_t *text_of(const char *value)
 {
     json_t *text = json_string(value);
     if (!text) {
@@ -80,7 +80,12 @@ void jsondoc_put_text(jsondoc_t *object, const char *key, const char *value)
         text = json_string(plain);
         mem_free(plain);
     }
-    put(object, key, text);
+    return text;
+}
+
+void jsondoc_put_text(jsondoc_t *object, const char *key, const char *value)
+{
+    put(object, key, text_of(value));
 }
 
 void jsondoc_append(jsondoc_t *array, jsondoc_t **child)
@@ -106,6 +111,12 @@ void jsondoc_put_hash(jsondoc_t *object, const char *key, uint64_t value)
 void jsondoc_append_integer(jsondoc_t *array, int64_t value)
 {
     int refused = json_array_append_new(json_of(array), json_integer(value));
+    ASSERT(refused == 0);
+}
+
+void jsondoc_append_text(jsondoc_t *array, const char *value)
+{
+    int refused = json_array_append_new(json_of(array), text_of(value));
     ASSERT(refused == 0);
 }
 

@@ -30,6 +30,7 @@ void jsondoc_put_hash(jsondoc_t *object, const char *key, uint64_t value);
 void jsondoc_append(jsondoc_t *array, jsondoc_t **child);
 void jsondoc_append_number(jsondoc_t *array, double value);
 void jsondoc_append_integer(jsondoc_t *array, int64_t value);
+void jsondoc_append_text(jsondoc_t *array, const char *value);
 
 /* jsondoc_text - **owned** text (mem_free) with a newline at the end; on one line, or indented by two. */
 char *jsondoc_text(const jsondoc_t *doc, bool indented);

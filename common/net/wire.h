@@ -25,6 +25,7 @@
 #define WIRE_COUNT_MOST (INT64_C(1) << 48)
 #define WIRE_COMPONENTS_MOST 64 /* the bound of model.components */
 #define WIRE_FIELDS_MOST 65536  /* embedding fields of a dataset */
+#define WIRE_WIDTH_MOST 4097    /* weights of a row: the bound of embedding.dim, and a first-order weight */
 #define WIRE_DIGESTS_MOST 64    /* steps in one message */
 
 /* How `count` bounds a body frame; checked by wire_decode. */
@@ -60,6 +61,7 @@ typedef enum wire_fit {
     B(DELTAS, 8, EACH, "steps do not fit the count of deltas", "steps of the deltas i64[count]") \
     B(CHECKSUMS, 16, ANY, "", "checksums {low, high} u64[] of the last one") \
     B(DIGESTS, 8, MULTIPLE, "digests do not fit the count of steps", "u64[], equally many for each step") \
+    B(WIDTHS, 4, EACH, "widths do not fit the count of tables", "weights of a row i32[count]") \
     B(CONFIG, 1, ANY, "", "text of a resolved configuration") \
     B(BEGIN, 48, ONE, "its fixed part has another size", "`message_begin_t`: purpose, variant, replica, fields, steps") \
     B(COUNTERS, 168, ONE, "its fixed part has another size", "`message_counters_t`") \
@@ -91,6 +93,7 @@ typedef enum wire_fit {
     F(ELEMENTS, "elements", 0, WIRE_COUNT_MOST, "elements") \
     F(LAYERS, "layers", 0, 65536, "layers") \
     F(TABLES, "tables", 0, WIRE_FIELDS_MOST *WIRE_COMPONENTS_MOST, "tables of the finished run") \
+    F(SET_TABLES, "tables", 0, WIRE_FIELDS_MOST, "tables of a component") \
     F(DELTAS, "deltas", 1, INT32_MAX, "deltas") \
     F(STEPS, "steps", 1, WIRE_DIGESTS_MOST, "steps") \
     F(SPLIT, NULL, 0, 2, "the split: 0 training, 1 evaluation, 2 all examples") \
@@ -208,7 +211,10 @@ typedef enum wire_fit {
       "the configuration of the teacher that the next BEGIN is of, where that is no run of the experiment") \
     R(CONFIG, config, COORDINATOR, WORKER_IN_TURN, "likewise") \
     T(PROBED, 34, SCORES, NUMBERS, NONE, RUN, NEXT_STEP, EXAMPLES, NOTHING, NOTHING) \
-    R(PROBED, probed, WORKER, COORDINATOR, "what is predicted for the worker's share of the probe set, before the step")
+    R(PROBED, probed, WORKER, COORDINATOR, "what is predicted for the worker's share of the probe set, before the step") \
+    T(TABLES, 35, WIDTHS, NONE, NONE, JOB, NOTHING, SET_TABLES, NOTHING, NOTHING) \
+    R(TABLES, tables, COORDINATOR, SHARD, \
+      "how wide the tables of the run are that the next BEGIN is of, where not each field has one of embedding.dim")
 
 #define WIRE_NOTHING(...)
 #define WIRE_BODY_ENUM(name, ...) WIRE_BODY_##name,

@@ -14,6 +14,7 @@
 #include "common/base/text.h"
 #include "common/config/table_plan.h"
 #include "common/data/dataset.h"
+#include "common/data/field_plan.h"
 #include "common/files/file.h"
 #include "common/files/file_system.h"
 #include "common/files/scratch_folder.h"
@@ -181,13 +182,14 @@ done:
 static double row_bytes(const config_t *config, const dataset_info_t *info)
 {
     table_plan_t plan;
-    table_plan_init(&plan, config, info->single + info->multi);
     double bytes = 0.0;
-    for (int f = 0; f < plan.fields; f++) {
-        const planned_field_t *field = &plan.field[f];
-        const optimizer_t *optimizer = optimizer_get((optimizer_kind_t)field->optimizer);
-        const double floats = (double)(field->width + optimizer->state_floats(field->width));
-        bytes += (double)info->fields[info->numeric + f].cardinality * (4.0 * floats + ROW_BYTES_BESIDE);
+    if (field_plan_of(&plan, config, info, config->data.path) != ST_OK)
+        return 0.0;
+    for (int t = 0; t < plan.set_tables; t++) {
+        const set_table_t *table = &plan.table[t];
+        const optimizer_t *optimizer = optimizer_get((optimizer_kind_t)table->optimizer);
+        const double floats = (double)(table->width + optimizer->state_floats(table->width));
+        bytes += complexity_rows(&plan, info, t) * (4.0 * floats + ROW_BYTES_BESIDE);
     }
     bytes *= plan.sets;
     table_plan_fini(&plan);
@@ -210,10 +212,25 @@ static void add_needs(checking_t *c, const config_t *config, const dataset_info_
     c->disk += runs * rows + kept * rows;
 }
 
+/* Are the fields that the configuration names those of the dataset? */
+static status_t check_fields(const config_t *config, const dataset_info_t *info, const char *name)
+{
+    table_plan_t plan;
+    TRY(field_plan_of_variant(&plan, config, info, config->data.path, name));
+    table_plan_fini(&plan);
+    return ST_OK;
+}
+
 static void check_variant(checking_t *c, int v, const dataset_info_t *info, bool is_whole)
 {
     const config_t *config = variant(c, v);
     const char *name = variant_name(c, v);
+    if (info) {
+        const status_t status = check_fields(config, info, name);
+        look(c, status);
+        if (status != ST_OK)
+            return;
+    }
     if (*config->warm_start && info)
         look(c, warm_start_check(config, info));
     else if (*config->warm_start)
@@ -223,7 +240,7 @@ static void check_variant(checking_t *c, int v, const dataset_info_t *info, bool
     if (*config->complexity.match && info) {
         const config_t *other = variant(c, config_variant(c->experiment, config->complexity.match));
         config_t *scaled = NULL;
-        if (config_for_replica(config, 0, &scaled) == ST_OK) /* a copy */
+        if (check_fields(other, info, config->complexity.match) == ST_OK && config_for_replica(config, 0, &scaled) == ST_OK)
             look(c, complexity_scale(scaled, name, info, complexity_count(other, info, config->complexity.by)));
         if (scaled && is_whole)
             add_needs(c, scaled, info);

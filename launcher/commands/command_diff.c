@@ -32,7 +32,7 @@ static status_t read_run(const char *dir, diffed_run_t *out)
     TRY(run_reader_open(dir, RUN_CONFIG | RUN_INPUTS | RUN_METRICS | RUN_STEPS, &out->run));
     TRY(run_reader_config(&out->run));
     TRY(run_reader_inputs(&out->run));
-    run_reader_tables(&out->run);
+    TRY(run_reader_tables(&out->run));
     TRY(run_reader_probes(&out->run, &out->probes));
     return run_reader_steps(&out->run, &out->steps);
 }
@@ -92,7 +92,7 @@ static void print_table(const run_reader_t *run, int32_t table)
     if ((uint32_t)table >= run->plan.tables)
         return;
     const planned_table_t planned = table_plan_at(&run->plan, (uint32_t)table);
-    printf(" (component %d, field %s)", planned.component, run->inputs.fields[run->inputs.numeric + planned.field].name);
+    printf(" (component %d, field %s)", planned.component, run->plan.name[planned.field]);
 }
 
 static void print_rows(const run_reader_t *run, const step_difference_t *d)

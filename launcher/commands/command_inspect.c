@@ -192,6 +192,8 @@ static status_t print_inputs(run_reader_t *run)
         return ST_OK;
     }
     TRY(run_reader_inputs(run));
+    TRY(run_reader_config(run));
+    input_fields_name(&run->inputs, run->config);
     input_fields_print(&run->inputs);
     return ST_OK;
 }

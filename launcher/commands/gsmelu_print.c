@@ -43,7 +43,7 @@ static status_t shape_of(run_reader_t *run, const char *path, int64_t floats, in
     } else {
         TRY(run_reader_want(run, RUN_INPUTS));
         TRY(run_reader_inputs(run));
-        run_reader_tables(run);
+        TRY(run_reader_tables(run));
         *input = embedding_shape(&run->plan, run->inputs.numeric);
     }
     if (floats_of(run->config, *input) == floats)

@@ -11,7 +11,8 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 #include "common/config/lanes.h"
-#include "common/config/table_plan.h"
+#include "common/data/cross_key.h"
+#include "common/data/field_plan.h"
 #include "common/data/order.h"
 #include "common/files/plain_arrays.h"
 #include "common/files/run_paths.h"
@@ -103,7 +104,7 @@ static status_t open_run(initial_t *e, const char *run_dir)
                     "dataset %s is not the one that %s was trained on: its content has hash %016" PRIx64
                     ", the run's %016" PRIx64,
                     e->config->data.path, run_dir, e->info->content_hash, e->run.dataset_hash);
-    table_plan_init(&e->plan, e->config, e->info->single + e->info->multi);
+    TRY(field_plan_of(&e->plan, e->config, e->info, e->config->data.path));
     return scale_as_run(e->dataset, run_dir);
 }
 
@@ -220,21 +221,28 @@ static int by_key(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* All values of a field in both splits, each once, ascending; **owned**. */
-static uint64_t *keys_of(const initial_t *e, int field, int64_t *distinct)
+/* The values of a field in a split, behind the *n that are there. */
+static void add_keys(const initial_t *e, const plain_split_t *split, int field, uint64_t **keys, size_t *capacity, int64_t *n)
 {
-    const int single = e->info->single;
+    const int single = e->info->single, cross = field - e->plan.first_cross, multi = field - single - e->plan.crosses;
+    const plain_lists_t *lists = multi < 0 ? NULL : &split->multi[multi];
+    const int64_t values = lists ? lists->first[split->rows] : split->rows;
+    MEM_GROW(*keys, *capacity, (size_t)(*n + values));
+    for (int64_t i = 0; i < values; i++) {
+        const uint64_t *row = lists ? NULL : split->single + i * single;
+        (*keys)[(*n)++] = lists ? lists->key[i] : cross >= 0 ? cross_key(&e->plan.cross[cross], row) : row[field];
+    }
+}
+
+/* All values of the fields of a table in both splits, each once, ascending; **owned**. */
+static uint64_t *keys_of(const initial_t *e, int table, int64_t *distinct)
+{
     uint64_t *keys = NULL;
     size_t capacity = 0;
     int64_t n = 0;
-    for (int s = 0; s < 2; s++) {
-        const plain_split_t *split = &e->splits[s];
-        const plain_lists_t *lists = field < single ? NULL : &split->multi[field - single];
-        const int64_t values = lists ? lists->first[split->rows] : split->rows;
-        MEM_GROW(keys, capacity, (size_t)(n + values));
-        for (int64_t i = 0; i < values; i++)
-            keys[n++] = lists ? lists->key[i] : split->single[i * single + field];
-    }
+    for (int f = 0; f < e->plan.fields; f++)
+        for (int s = 0; s < 2 && e->plan.field[f].table == table; s++)
+            add_keys(e, &e->splits[s], f, &keys, &capacity, &n);
     if (n)
         qsort(keys, (size_t)n, sizeof *keys, by_key);
     *distinct = 0;
@@ -244,12 +252,12 @@ static uint64_t *keys_of(const initial_t *e, int field, int64_t *distinct)
     return keys;
 }
 
-static status_t put_rows(const initial_t *e, int set, int field, const uint64_t *keys, int64_t n)
+static status_t put_rows(const initial_t *e, int set, int table_number, const uint64_t *keys, int64_t n)
 {
     const table_options_t options = {
-        .id = table_plan_id(&e->plan, set, field),
-        .dim = e->plan.field[field].width,
-        .optimizer = e->plan.field[field].optimizer,
+        .id = table_plan_id(&e->plan, set, table_number),
+        .dim = e->plan.table[table_number].width,
+        .optimizer = e->plan.table[table_number].optimizer,
         .linear = e->plan.linear,
         .linear_optimizer = e->plan.linear_optimizer,
         .init_std = (float)e->config->embedding.init_std,
@@ -260,7 +268,7 @@ static status_t put_rows(const initial_t *e, int set, int field, const uint64_t 
     TRY(table_create(&options, &table));
     float *rows = MEM_ARRAY(float, n *options.dim);
     table_peek(table, keys, n, rows);
-    snprintf(name, sizeof name, "rows-%d-%d", set, field);
+    snprintf(name, sizeof name, "rows-%d-%d", set, table_number);
     const status_t status = plain_arrays_put(e->arrays, name, PLAIN_F32, rows, n, options.dim);
     mem_free(rows);
     table_destroy(&table);
@@ -269,14 +277,14 @@ static status_t put_rows(const initial_t *e, int set, int field, const uint64_t 
 
 static status_t put_tables(const initial_t *e)
 {
-    for (int f = 0; f < e->plan.fields; f++) {
+    for (int t = 0; t < e->plan.set_tables; t++) {
         int64_t n;
         char name[NAME_BYTES];
-        uint64_t *keys = keys_of(e, f, &n);
-        snprintf(name, sizeof name, "keys-%d", f);
+        uint64_t *keys = keys_of(e, t, &n);
+        snprintf(name, sizeof name, "keys-%d", t);
         status_t status = plain_arrays_put(e->arrays, name, PLAIN_U64, keys, n, 0);
         for (int set = 0; set < e->plan.sets && status == ST_OK; set++)
-            status = put_rows(e, set, f, keys, n);
+            status = put_rows(e, set, t, keys, n);
         mem_free(keys);
         TRY(status);
     }
@@ -318,18 +326,37 @@ static status_t put_networks(const initial_t *e)
 
 /* ---- all of it ----------------------------------------------------------------------------------------------------------- */
 
+/* What a cross is made of, by numbers of single-valued fields. */
+static void describe_cross(jsondoc_t *one, const planned_cross_t *cross)
+{
+    jsondoc_t *of = jsondoc_array();
+    for (int i = 0; i < cross->parts; i++)
+        jsondoc_append_integer(of, cross->part[i]);
+    jsondoc_put(one, "of", &of);
+    jsondoc_put_integer(one, "buckets", cross->buckets);
+}
+
 static void describe_fields(const initial_t *e)
 {
-    static const char *const kinds[] = {
-        [COLUMN_NUMERIC] = "numeric", [COLUMN_CATEGORICAL] = "single", [COLUMN_MULTI] = "multi"};
     jsondoc_t *fields = jsondoc_array();
-    for (int f = 0; f < e->info->numeric + e->info->single + e->info->multi; f++) {
-        const dataset_field_t *field = &e->info->fields[f];
+    for (int f = 0; f < e->info->numeric; f++) {
         jsondoc_t *one = jsondoc_object();
-        jsondoc_put_text(one, "name", field->name);
-        jsondoc_put_text(one, "kind", kinds[field->kind]);
-        if (field->kind == COLUMN_MULTI)
-            jsondoc_put_text(one, "pooling", field->pooling == POOLING_MEAN ? "mean" : "sum");
+        jsondoc_put_text(one, "name", e->info->fields[f].name);
+        jsondoc_put_text(one, "kind", "numeric");
+        jsondoc_append(fields, &one);
+    }
+    for (int f = 0; f < e->plan.fields; f++) {
+        const int cross = f - e->plan.first_cross, multi = cross - e->plan.crosses;
+        jsondoc_t *one = jsondoc_object();
+        jsondoc_put_text(one, "name", e->plan.name[f]);
+        jsondoc_put_text(one, "kind", multi >= 0 ? "multi" : cross >= 0 ? "cross" : "single");
+        jsondoc_put_integer(one, "table", e->plan.field[f].table);
+        if (multi >= 0) {
+            const pooling_t pooling = e->info->fields[e->info->numeric + e->info->single + multi].pooling;
+            jsondoc_put_text(one, "pooling", pooling == POOLING_MEAN ? "mean" : "sum");
+        } else if (cross >= 0) {
+            describe_cross(one, &e->plan.cross[cross]);
+        }
         jsondoc_append(fields, &one);
     }
     jsondoc_put(e->document, "fields", &fields);

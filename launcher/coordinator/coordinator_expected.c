@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/data/field_plan.h"
 #include "common/kernels/gemm.h"
 #include "launcher/coordinator/coordinator_impl.h"
 
@@ -18,10 +19,9 @@ status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
     return dataset_choose_label(c->dataset, config->data.label);
 }
 
-void coordinator_plan_tables(coordinator_t *c, const config_t *config)
+status_t coordinator_plan_tables(coordinator_t *c, const config_t *config)
 {
-    const dataset_info_t *info = dataset_info(c->dataset);
-    table_plan_init(&c->plan, config, info->single + info->multi);
+    return field_plan_of(&c->plan, config, dataset_info(c->dataset), c->dataset_path);
 }
 
 const config_t *coordinator_config(const coordinator_t *c, int variant)
@@ -106,6 +106,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
         if (status == ST_OK)
             status = coordinator_mix_teacher(c, config, replica, out);
         if (status == ST_OK) {
+            input_fields_name(&out->inputs, config);
             out->config = config;
             config = NULL;
         } else {

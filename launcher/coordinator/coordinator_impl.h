@@ -124,8 +124,8 @@ const config_t *coordinator_config(const coordinator_t *c, int variant);
 WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *config);
 
 /* coordinator_plan_tables - c->plan becomes that of the configuration with the dataset that is open; once for a run, after
- * coordinator_clear. */
-void coordinator_plan_tables(coordinator_t *c, const config_t *config);
+ * coordinator_clear. Errors of field_plan_of. */
+WARN_UNUSED status_t coordinator_plan_tables(coordinator_t *c, const config_t *config);
 
 /* ---- coordinator_teacher.c ----------------------------------------------------------------------------------------------- */
 

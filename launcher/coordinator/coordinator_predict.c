@@ -48,7 +48,7 @@ status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *sourc
     TRY_DONE(coordinator_open_dataset(c, config));
     TRY_DONE(check_inputs(c, source, &inputs));
     warn_of_processors(c, source);
-    coordinator_plan_tables(c, config);
+    TRY_DONE(coordinator_plan_tables(c, config));
     TRY_DONE(send_begin(c, (run_number_t){RUN_SCORES, -1, 0}, checkpoint ? checkpoint->from.step : 0));
     TRY_DONE(checkpoint ? send_checkpoint(c, checkpoint)
                         : send_finished_run(c, c->run_dir, source->run, (int32_t)c->plan.tables));

@@ -25,6 +25,22 @@ status_t send_shards(coordinator_t *c, const wire_header_t *header, const wire_f
     return ST_OK;
 }
 
+/* What shards cannot plan by themselves: names of fields are known where the dataset is. */
+static status_t send_tables(coordinator_t *c)
+{
+    const table_plan_t *plan = &c->plan;
+    if (plan->is_plain)
+        return ST_OK;
+    int32_t *width = MEM_ARRAY(int32_t, plan->set_tables);
+    for (int t = 0; t < plan->set_tables; t++)
+        width[t] = plan->table[t].width;
+    const wire_header_t header = coordinator_header(c, WIRE_TABLES, plan->set_tables);
+    const wire_frame_t frame = {width, plan->set_tables * (int64_t)sizeof *width};
+    const status_t status = send_shards(c, &header, &frame, 1);
+    mem_free(width);
+    return status;
+}
+
 /* BEGIN to all; shards first, so that no worker pulls from one that has no tables. */
 status_t send_begin(coordinator_t *c, run_number_t run, int64_t first_step)
 {
@@ -32,7 +48,7 @@ status_t send_begin(coordinator_t *c, run_number_t run, int64_t first_step)
         .purpose = run.purpose,
         .variant = run.variant,
         .replica = run.replica,
-        .fields = c->plan.fields,
+        .fields = c->plan.fields - c->plan.crosses,
         .first_step = first_step,
         .steps = run.purpose == RUN_TRAINS ? lanes_steps(&c->lanes) : 0,
         .saves = run.purpose == RUN_TRAINS,
@@ -43,6 +59,7 @@ status_t send_begin(coordinator_t *c, run_number_t run, int64_t first_step)
     const roster_t *roster = c->o.roster;
     TRY(coordinator_wait(c, &c->detector.n_heard, roster->size - 1));
     roll_call_begin(&c->shards_ready, roster_shards(roster));
+    TRY(send_tables(c));
     TRY(send_shards(c, &header, &frame, 1));
     TRY(coordinator_wait(c, &c->shards_ready.answered, roster_shards(roster)));
     roll_call_begin(&c->workers_ready, c->workers);

@@ -202,7 +202,7 @@ static status_t score_run(coordinator_t *c, const config_t *config, const run_re
     c->workers = config_active_workers(scoring, c->o.roster->workers);
     c->components = (int)scoring->model.components;
     c->chunk = peer_group_chunk(scoring, c->workers);
-    coordinator_plan_tables(c, scoring);
+    TRY_DONE(coordinator_plan_tables(c, scoring));
     TRY_DONE(send_config(c, scoring));
     TRY_DONE(send_begin(c, number, 0));
     TRY_DONE(send_finished_run(c, run->dir, &run->manifest, (int32_t)c->plan.tables));

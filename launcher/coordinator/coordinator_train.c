@@ -506,7 +506,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->run_dir = run->dir;
     c->workers = config_active_workers(config, c->o.roster->workers);
     TRY_DONE(coordinator_expected(c, run->variant, run->replica, &manifest));
-    coordinator_plan_tables(c, config);
+    TRY_DONE(coordinator_plan_tables(c, config));
     coordinator_expect(c, config, dataset_info(c->dataset)->train_rows, dataset_info(c->dataset)->numeric);
     manifest.provenance = begin_provenance(c);
     TRY_DONE(check_training_rows(c, config));

@@ -7,7 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/config/table_plan.h"
+#include "common/data/field_plan.h"
 #include "common/files/run_paths.h"
 #include "launcher/run/run_reader.h"
 #include "worker/embedding.h"
@@ -36,31 +36,38 @@ static status_t source_read(const char *dir, run_reader_t *out)
     TRY(run_reader_config(out));
     TRY(run_reader_check_config(out));
     TRY(run_reader_inputs(out));
-    run_reader_tables(out);
-    return ST_OK;
+    return run_reader_tables(out);
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------------- */
 
-/* The categorical field of this name among those of the dataset, or -1. */
-static int field_of(const dataset_info_t *info, const char *name)
+/* The field of this name, or -1. */
+static int field_of(const table_plan_t *plan, const char *name)
 {
-    for (int f = 0; f < info->single + info->multi; f++)
-        if (strcmp(info->fields[info->numeric + f].name, name) == 0)
+    for (int f = 0; f < plan->fields; f++)
+        if (strcmp(plan->name[f], name) == 0)
             return f;
     return -1;
 }
 
-/* Fields of the dataset that the finished run did not have. */
-static void tell_new_fields(const donor_t *s, const dataset_info_t *info)
+/* The field whose name the table has that a field's rows are in. */
+static int owner_of(const table_plan_t *plan, int field)
 {
-    const int there = s->run.inputs.single + s->run.inputs.multi;
-    for (int f = info->numeric; f < info->numeric + info->single + info->multi; f++) {
-        int i = 0;
-        while (i < there && strcmp(s->run.inputs.fields[s->run.inputs.numeric + i].name, info->fields[f].name) != 0)
-            i++;
-        if (i == there)
-            tell(s, "warm start: the tables of %s start anew: the run has no such field", info->fields[f].name);
+    return plan->table[plan->field[field].table].field;
+}
+
+/* Tables of this run that the finished run did not have. */
+static void tell_new_tables(const donor_t *s, const table_plan_t *here)
+{
+    for (int f = 0; f < here->fields; f++) {
+        const int there = field_of(&s->run.plan, here->name[f]);
+        if (owner_of(here, f) != f)
+            continue;
+        if (there < 0)
+            tell(s, "warm start: the tables of %s start anew: the run has no such field", here->name[f]);
+        else if (owner_of(&s->run.plan, there) != there)
+            tell(s, "warm start: the tables of %s start anew: the run has its rows in the table of %s", here->name[f],
+                 s->run.plan.name[owner_of(&s->run.plan, there)]);
     }
 }
 
@@ -71,7 +78,9 @@ static const char *refuse_table(const planned_table_t *there, const table_plan_t
         return "the dataset has no such field";
     if (there->component >= here->sets)
         return "this run has no such component";
-    const planned_field_t *to = &here->field[field];
+    if (owner_of(here, field) != field)
+        return "here the field shares the table of another";
+    const set_table_t *to = &here->table[here->field[field].table];
     if (here->linear != there->linear)
         return there->linear ? "its rows have first-order weights, and those here have none"
                              : "its rows have no first-order weights, and those here have";
@@ -80,30 +89,36 @@ static const char *refuse_table(const planned_table_t *there, const table_plan_t
     return same ? NULL : "its rows have another width or optimizer";
 }
 
-static void plan_tables(const donor_t *s, const table_plan_t *here, const dataset_info_t *info, warm_start_t *plan)
+static void plan_tables(const donor_t *s, const table_plan_t *here, warm_start_t *plan)
 {
     plan->tables = (int32_t)s->run.plan.tables;
     plan->map = MEM_ARRAY(int32_t, plan->tables);
     for (int32_t t = 0; t < plan->tables; t++) {
         const planned_table_t there = table_plan_at(&s->run.plan, (uint32_t)t);
-        const char *name = s->run.inputs.fields[s->run.inputs.numeric + there.field].name;
-        const int field = field_of(info, name);
+        const char *name = s->run.plan.name[there.field];
+        const int field = field_of(here, name);
         const char *reason = refuse_table(&there, here, field);
-        plan->map[t] = reason ? -1 : (int32_t)table_plan_id(here, there.component, field);
+        plan->map[t] = reason ? -1 : (int32_t)table_plan_id(here, there.component, here->field[field].table);
         plan->tables_taken += !reason;
         if (reason)
             tell(s, "warm start: table %s of component %d is not taken: %s", name, there.component, reason);
     }
-    tell_new_fields(s, info);
+    tell_new_tables(s, here);
 }
 
 /* ---- networks -------------------------------------------------------------------------------------------------------- */
 
-static bool same_inputs(const input_fields_t *a, const dataset_info_t *b)
+/* Do all columns of an input row mean the same in both? */
+static bool same_inputs(const donor_t *s, const table_plan_t *here, const dataset_info_t *info)
 {
-    bool same = a->numeric == b->numeric && a->single == b->single && a->multi == b->multi;
-    for (int f = 0; same && f < b->numeric + b->single + b->multi; f++)
-        same = strcmp(a->fields[f].name, b->fields[f].name) == 0;
+    const input_fields_t *a = &s->run.inputs;
+    const table_plan_t *there = &s->run.plan;
+    bool same =
+        a->numeric == info->numeric && a->single == info->single && a->multi == info->multi && there->fields == here->fields;
+    for (int f = 0; same && f < info->numeric; f++)
+        same = strcmp(a->fields[f].name, info->fields[f].name) == 0;
+    for (int f = 0; same && f < here->fields; f++)
+        same = strcmp(there->name[f], here->name[f]) == 0 && there->field[f].width == here->field[f].width;
     return same;
 }
 
@@ -129,15 +144,14 @@ static const char *refuse_block(const model_t *there, const model_block_t *to, b
     if (from->rows != to->rows || from->width != to->width)
         return "it has another shape there";
     if (!inputs_match && to->of_inputs)
-        return "the inputs have other names or another order";
+        return "the inputs have other names, widths or another order";
     return from->optimizer == to->optimizer ? NULL : "it was trained by another optimizer";
 }
 
 /* Component k: compare the two networks block by block. */
-static void plan_network(const donor_t *s, const dataset_info_t *info, int k, const model_t *there, const model_t *here,
+static void plan_network(const donor_t *s, bool inputs_match, int k, const model_t *there, const model_t *here,
                          warm_start_t *plan)
 {
-    const bool inputs_match = same_inputs(&s->run.inputs, info);
     model_block_t to, from;
     for (int i = 0; model_block(here, i, &to); i++) {
         const char *reason = refuse_block(there, &to, inputs_match, &from);
@@ -193,7 +207,7 @@ static status_t plan_networks(const donor_t *s, const config_t *config, const ta
                 blocks++;
             plan->pieces = MEM_ARRAY(warm_piece_t, 2 * blocks * config->model.components);
         }
-        plan_network(s, info, k, there, here, plan);
+        plan_network(s, same_inputs(s, tables, info), k, there, here, plan);
     done:
         model_destroy(&there);
         model_destroy(&here);
@@ -227,13 +241,13 @@ static status_t decide(const config_t *config, const dataset_info_t *info, bool 
 {
     donor_t source = {.quiet = quiet};
     warm_start_t plan = {.dir = mem_strdup(config->warm_start)};
-    table_plan_t here;
-    table_plan_init(&here, config, info->single + info->multi);
+    table_plan_t here = {0};
     status_t status;
+    TRY_DONE(field_plan_of(&here, config, info, config->data.path));
     TRY_DONE(source_read(plan.dir, &source.run));
     TRY_DONE(check_inputs(&source, config, info));
     plan.inputs = input_fields_copy(&source.run.inputs);
-    plan_tables(&source, &here, info, &plan);
+    plan_tables(&source, &here, &plan);
     TRY_DONE(plan_networks(&source, config, &here, info, &plan));
     tell(&source, "warm start from %s: %d of %d tables and %d of %d blocks of the networks are taken", plan.dir,
          plan.tables_taken, (int)here.tables, plan.blocks_taken, plan.blocks);

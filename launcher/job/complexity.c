@@ -16,7 +16,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
-#include "common/config/table_plan.h"
+#include "common/config/field_options.h"
+#include "common/data/field_plan.h"
 #include "worker/embedding.h"
 #include "worker/network/model.h"
 
@@ -43,27 +44,72 @@ static widths_t widths_of(const config_t *config)
     return w;
 }
 
-static void put_widths(config_t *config, const widths_t *w)
+static void put_common(config_t *config, const widths_t *w)
 {
     config->embedding.dim = w->dim;
     for (int i = 0; i < w->layers; i++)
         config->model.hidden.at[i] = w->hidden[i];
 }
 
-static double count(const config_t *config, const dataset_info_t *info, const widths_t *w, int measure)
+/* Widths that fields have of their own follow the common one. */
+static void put_widths(config_t *config, const widths_t *w)
+{
+    field_options_scale(config, (double)w->dim / (double)config->embedding.dim);
+    put_common(config, w);
+}
+
+/* The plan of a configuration in which every width is another. */
+static void scale_plan(table_plan_t *out, const table_plan_t *plan, const config_t *sized, double factor)
+{
+    field_wish_t *wish = MEM_ARRAY(field_wish_t, plan->fields);
+    for (int f = 0; f < plan->fields; f++) {
+        const int32_t dim = table_plan_dim(plan, f);
+        wish[f] = (field_wish_t){NULL, dim ? field_options_scaled(dim, factor) : 0, plan->table[plan->field[f].table].field};
+    }
+    table_plan_init_wishes(out, sized, plan->fields, wish);
+    mem_free(wish);
+}
+
+/* Values of a field, as far as the dataset tells: of a cross no more than its parts or the dataset allow. */
+static double field_rows(const table_plan_t *plan, const dataset_info_t *info, int f)
+{
+    const dataset_field_t *fields = info->fields + info->numeric;
+    const int c = f - plan->first_cross;
+    if (c < 0 || c >= plan->crosses)
+        return (double)fields[c < 0 ? f : f - plan->crosses].cardinality;
+    const planned_cross_t *cross = &plan->cross[c];
+    double rows = 1.0;
+    for (int i = 0; i < cross->parts; i++)
+        rows *= (double)fields[cross->part[i]].cardinality;
+    rows = fmin(rows, (double)info->rows);
+    return cross->buckets ? fmin(rows, (double)cross->buckets) : rows;
+}
+
+double complexity_rows(const table_plan_t *plan, const dataset_info_t *info, int table)
+{
+    double rows = 0.0;
+    for (int f = 0; f < plan->fields; f++)
+        if (plan->field[f].table == table)
+            rows = fmax(rows, field_rows(plan, info, f));
+    return rows;
+}
+
+/* plan: of the configuration as it is, whose widths become those of w. */
+static double count(const config_t *config, const table_plan_t *plan, const dataset_info_t *info, const widths_t *w,
+                    int measure)
 {
     config_t sized = *config;
     int64_t hidden[HIDDEN_MAX];
     sized.model.hidden.at = hidden;
-    put_widths(&sized, w);
-    table_plan_t plan;
-    table_plan_init(&plan, &sized, info->single + info->multi);
-    const input_shape_t input = embedding_shape(&plan, info->numeric);
+    put_common(&sized, w);
+    table_plan_t scaled;
+    scale_plan(&scaled, plan, &sized, (double)w->dim / (double)config->embedding.dim);
+    const input_shape_t input = embedding_shape(&scaled, info->numeric);
     double weights = 0.0;
-    for (int f = 0; f < plan.fields; f++)
-        weights += (double)info->fields[info->numeric + f].cardinality * plan.field[f].width;
-    weights *= plan.sets;
-    table_plan_fini(&plan);
+    for (int t = 0; t < plan->set_tables; t++)
+        weights += complexity_rows(plan, info, t) * scaled.table[t].width;
+    weights *= plan->sets;
+    table_plan_fini(&scaled);
     const model_size_t network = model_size(&sized, input);
     const double components = (double)config->model.components;
     return measure == COMPLEXITY_FLOPS ? components * (double)network.flops : weights + components * (double)network.weights;
@@ -72,7 +118,12 @@ static double count(const config_t *config, const dataset_info_t *info, const wi
 double complexity_count(const config_t *config, const dataset_info_t *info, int measure)
 {
     const widths_t w = widths_of(config);
-    return count(config, info, &w, measure);
+    table_plan_t plan;
+    const status_t status = field_plan_of(&plan, config, info, config->data.path);
+    ASSERT(status == ST_OK); /* field_names_agree has looked all names up */
+    const double size = count(config, &plan, info, &w, measure);
+    table_plan_fini(&plan);
+    return size;
 }
 
 static int32_t scaled(int64_t width, double factor, int32_t most)
@@ -90,6 +141,7 @@ static void scale_hidden(widths_t *w, const config_t *config, double factor)
 /* The search: what is scaled, towards what, and the best so far. */
 typedef struct width_search {
     const config_t *config;
+    table_plan_t plan; /* of it */
     const dataset_info_t *info;
     double target;
     widths_t best;
@@ -104,7 +156,7 @@ static double consider(width_search_t *s, const widths_t *w)
         before += (double)s->config->model.hidden.at[i];
         after += w->hidden[i];
     }
-    const double size = count(s->config, s->info, w, s->config->complexity.by);
+    const double size = count(s->config, &s->plan, s->info, w, s->config->complexity.by);
     const double shape = fabs(log(after / before * (double)s->config->embedding.dim / w->dim));
     const double score = fabs(size / s->target - 1.0) + SHAPE_PRICE * shape;
     if (score < s->best_score) {
@@ -131,12 +183,14 @@ static double common_factor(width_search_t *s)
     return low;
 }
 
-status_t complexity_scale(config_t *config, const char *name, const dataset_info_t *info, double target)
+/* The best widths there are. */
+static status_t search(width_search_t *s, const char *name)
 {
-    width_search_t s = {.config = config, .info = info, .target = target, .best_score = INFINITY};
+    const config_t *config = s->config;
+    const double target = s->target;
     widths_t least = {.dim = 1, .layers = (int32_t)config->model.hidden.count};
     scale_hidden(&least, config, 0.0);
-    const double smallest = consider(&s, &least);
+    const double smallest = consider(s, &least);
     char wanted[TEXT_BYTES], got[TEXT_BYTES];
     if (smallest > target)
         return FAIL(ST_INPUT,
@@ -144,17 +198,27 @@ status_t complexity_scale(config_t *config, const char *name, const dataset_info
                     "components or share_embeddings",
                     name, text_count((int64_t)smallest, got),
                     config->complexity.by == COMPLEXITY_FLOPS ? "flops" : "parameters", text_count((int64_t)target, wanted));
-    const double common = common_factor(&s);
+    const double common = common_factor(s);
     const int32_t dim = scaled(config->embedding.dim, common, DIM_MAX);
     for (int32_t d = dim > 2 ? dim - 2 : 1; d <= dim + 2 && d <= DIM_MAX; d++)
         for (int i = 0; i <= GRID; i++) {
             widths_t w = widths_of(config);
             w.dim = d;
             scale_hidden(&w, config, common * pow(APART, 2.0 * i / GRID - 1.0));
-            consider(&s, &w);
+            consider(s, &w);
         }
-    put_widths(config, &s.best);
     return ST_OK;
+}
+
+status_t complexity_scale(config_t *config, const char *name, const dataset_info_t *info, double target)
+{
+    width_search_t s = {.config = config, .info = info, .target = target, .best_score = INFINITY};
+    TRY(field_plan_of(&s.plan, config, info, config->data.path));
+    const status_t status = search(&s, name);
+    if (status == ST_OK)
+        put_widths(config, &s.best);
+    table_plan_fini(&s.plan);
+    return status;
 }
 
 /* Say which widths a variant got. */
@@ -166,10 +230,11 @@ static void report(const experiment_t *e, int v, const dataset_info_t *info, dou
     for (unsigned i = 0; i < c->model.hidden.count && used < sizeof hidden; i++)
         used += (size_t)snprintf(hidden + used, sizeof hidden - used, "%s%" PRId64, i ? ", " : "", c->model.hidden.at[i]);
     const double size = complexity_count(c, info, c->complexity.by), error = size / target - 1.0;
+    const bool has_widths = field_plan_is_named(c);
     const char *const unit = c->complexity.by == COMPLEXITY_FLOPS ? "flops per example" : "parameters";
-    log_info("variant %s matches %s: embedding.dim %" PRId64 ", model.hidden [%s]: %s %s for %s (%+.2f %%)", e->names[v],
-             c->complexity.match, c->embedding.dim, hidden, text_count((int64_t)size, got), unit,
-             text_count((int64_t)target, wanted), 100.0 * error);
+    log_info("variant %s matches %s: embedding.dim %" PRId64 "%s%s, model.hidden [%s]: %s %s for %s (%+.2f %%)", e->names[v],
+             c->complexity.match, c->embedding.dim, has_widths ? ", fields.widths " : "", has_widths ? c->fields.widths : "",
+             hidden, text_count((int64_t)size, got), unit, text_count((int64_t)target, wanted), 100.0 * error);
     if (fabs(error) > GOOD)
         log_warn("variant %s: no widths come nearer to %s than %+.1f %%", e->names[v], c->complexity.match, 100.0 * error);
 }

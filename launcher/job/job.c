@@ -25,6 +25,7 @@
 #include "common/process/failpoint.h"
 #include "common/process/rank_signals.h"
 #include "launcher/job/complexity.h"
+#include "launcher/job/field_names.h"
 #include "launcher/job/leftovers.h"
 #include "launcher/job/mpirun.h"
 #include "launcher/job/mpirun_guard.h"
@@ -404,6 +405,7 @@ static status_t agree(cluster_t *cluster, experiment_t *experiment, uint64_t com
 {
     TRY(roster_exchange(cluster, experiment, command, loaded, roster));
     TRY(check_processors(roster, experiment));
+    TRY(field_names_agree(cluster, experiment));
     return complexity_agree(cluster, experiment);
 }
 

@@ -1,5 +1,6 @@
 #include "launcher/run/input_fields.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static int32_t fields_of(const input_fields_t *inputs)
 
 input_fields_t input_fields_copy(const input_fields_t *inputs)
 {
-    input_fields_t copy = *inputs;
+    input_fields_t copy = {inputs->numeric, inputs->single, inputs->multi, NULL, {0}};
     const int32_t n = fields_of(inputs);
     copy.fields = MEM_ARRAY(dataset_field_t, n);
     if (n > 0)
@@ -47,14 +48,21 @@ input_fields_t input_fields_copy(const input_fields_t *inputs)
 
 input_fields_t input_fields_of(const dataset_info_t *info)
 {
-    const input_fields_t borrowed = {info->numeric, info->single, info->multi, (dataset_field_t *)(uintptr_t)info->fields};
+    const input_fields_t borrowed = {info->numeric, info->single, info->multi, (dataset_field_t *)(uintptr_t)info->fields, {0}};
     return input_fields_copy(&borrowed);
 }
 
 void input_fields_fini(input_fields_t *inputs)
 {
     mem_free(inputs->fields);
+    field_options_fini(&inputs->named);
     *inputs = (input_fields_t){0};
+}
+
+void input_fields_name(input_fields_t *inputs, const config_t *config)
+{
+    field_options_fini(&inputs->named);
+    field_options_of(config, &inputs->named);
 }
 
 /* The field of this name, or NULL. */
@@ -92,6 +100,36 @@ bool input_fields_is_scaled_as(const input_fields_t *inputs, const input_fields_
 
 /* ---- file ------------------------------------------------------------------------------------------------------------ */
 
+static jsondoc_t *crosses_json(const field_options_t *named)
+{
+    jsondoc_t *list = jsondoc_array();
+    for (int i = 0; i < named->crosses; i++) {
+        const field_cross_t *cross = &named->cross[i];
+        jsondoc_t *one = jsondoc_object(), *of = jsondoc_array();
+        jsondoc_put_text(one, "name", cross->name);
+        for (int p = 0; p < cross->parts; p++)
+            jsondoc_append_text(of, cross->part[p]);
+        jsondoc_put(one, "of", &of);
+        if (cross->width)
+            jsondoc_put_integer(one, "width", cross->width);
+        if (cross->buckets)
+            jsondoc_put_integer(one, "buckets", cross->buckets);
+        jsondoc_append(list, &one);
+    }
+    return list;
+}
+
+/* What the configuration says of a field. */
+static void put_named(jsondoc_t *one, const field_options_t *named, const char *name)
+{
+    const char *owner = field_options_owner(named, name);
+    for (int i = 0; i < named->widths; i++)
+        if (strcmp(named->width[i].name, name) == 0)
+            jsondoc_put_integer(one, "width", named->width[i].width);
+    if (strcmp(owner, name) != 0)
+        jsondoc_put_text(one, "rows_of", owner);
+}
+
 jsondoc_t *input_fields_json(const input_fields_t *inputs)
 {
     jsondoc_t *doc = jsondoc_object(), *list = jsondoc_array();
@@ -107,9 +145,14 @@ jsondoc_t *input_fields_json(const input_fields_t *inputs)
         for (int i = 0; i < field_rules_count(); i++)
             if (*field_rules_get(&field->rules, i))
                 jsondoc_put_text(one, field_rules_name(i), field_rules_get(&field->rules, i));
+        put_named(one, &inputs->named, field->name);
         jsondoc_append(list, &one);
     }
     jsondoc_put(doc, "fields", &list);
+    if (inputs->named.crosses) {
+        jsondoc_t *crosses = crosses_json(&inputs->named);
+        jsondoc_put(doc, "crosses", &crosses);
+    }
     return doc;
 }
 
@@ -304,6 +347,30 @@ void input_fields_warn_unrecorded(const input_fields_t *model, const char *run, 
 
 /* ---- print ----------------------------------------------------------------------------------------------------------- */
 
+/* Behind the kind of a field: what the configuration says of it. */
+static void print_named(const field_options_t *named, const char *name)
+{
+    const char *owner = field_options_owner(named, name);
+    for (int i = 0; i < named->widths; i++)
+        if (strcmp(named->width[i].name, name) == 0)
+            printf(", width %d", named->width[i].width);
+    if (strcmp(owner, name) != 0)
+        printf(", with the rows of %s", owner);
+}
+
+static void print_crosses(const field_options_t *named)
+{
+    for (int i = 0; i < named->crosses; i++) {
+        const field_cross_t *cross = &named->cross[i];
+        printf("    %-20s cross", cross->name);
+        if (cross->width)
+            printf(", width %d", cross->width);
+        if (cross->buckets)
+            printf(", %" PRId64 " buckets", cross->buckets);
+        printf("\n");
+    }
+}
+
 void input_fields_print(const input_fields_t *inputs)
 {
     printf("  inputs\n");
@@ -312,7 +379,10 @@ void input_fields_print(const input_fields_t *inputs)
         printf("    %-20s %s", field->name, word_of(field));
         if (field->kind == COLUMN_NUMERIC)
             printf(", used as (x - %g) * %g", field->mean, field->scale);
+        print_named(&inputs->named, field->name);
         printf("\n");
+        if (f == inputs->numeric + inputs->single - 1)
+            print_crosses(&inputs->named);
     }
     dataset_print_rules(inputs->fields, fields_of(inputs));
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "common/base/status.h"
+#include "common/config/field_options.h"
 #include "common/data/dataset.h"
 #include "common/files/jsondoc.h"
 
@@ -18,6 +19,8 @@ typedef struct input_fields {
     int32_t numeric, single, multi;
     dataset_field_t
         *fields; /* **owned**, [numeric + single + multi], in this order of kinds: name, kind, pooling, mean, scale, rules */
+    field_options_t
+        named; /* **owned**: what the run's configuration says of them; nothing where input_fields_name was not called */
 } input_fields_t;
 
 /* input_fields_of - the fields of a dataset, scaled by its own numbers; **owned**, input_fields_fini.
@@ -25,6 +28,10 @@ typedef struct input_fields {
 input_fields_t input_fields_of(const dataset_info_t *info);
 input_fields_t input_fields_copy(const input_fields_t *inputs);
 void input_fields_fini(input_fields_t *inputs);
+
+/* input_fields_name - add what a configuration says of the fields, for those who read the file or what is printed: widths,
+ * shared tables, crosses. Nothing is compared with it: config.yaml is what counts. Copies have none of it. */
+void input_fields_name(input_fields_t *inputs, const config_t *config);
 
 /* input_fields_scale_as - numeric fields take mean and scale of the numeric field of that name in `model`, if there is one.
  * input_fields_is_scaled_as - would nothing change? */

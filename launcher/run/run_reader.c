@@ -4,6 +4,7 @@
 
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
+#include "common/data/field_plan.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "launcher/run/teacher_file.h"
@@ -77,11 +78,16 @@ status_t run_reader_inputs(run_reader_t *run)
     return input_fields_read(run->dir, &run->inputs);
 }
 
-void run_reader_tables(run_reader_t *run)
+status_t run_reader_tables(run_reader_t *run)
 {
     ASSERT(run->config);
     table_plan_fini(&run->plan);
-    table_plan_init(&run->plan, run->config, run->inputs.single + run->inputs.multi);
+    const known_fields_t known = {
+        run->inputs.fields, run->inputs.numeric, run->inputs.single, run->inputs.multi, run->dir, NULL};
+    return field_plan_init(&run->plan, run->config, &known) == ST_OK
+               ? ST_OK
+               : FAIL(ST_CORRUPT, "%s: " FILE_CONFIG " and " FILE_INPUTS " do not fit one another; they changed after training",
+                      run->dir);
 }
 
 status_t run_reader_dense(const run_reader_t *run, int component, float **out, int64_t *n)

@@ -40,11 +40,11 @@ WARN_UNUSED status_t run_reader_need_finished(const run_reader_t *run, const cha
 /* run_reader_config - config.yaml, into run->config.
  * run_reader_check_config - and that it is the finished run's, which its hash says of runs without checksums too.
  * run_reader_inputs - inputs.json, into run->inputs.
- * run_reader_tables - the plan of its tables, which follows from the two. */
+ * run_reader_tables - the plan of its tables, which follows from the two.  ST_CORRUPT: they do not fit one another. */
 WARN_UNUSED status_t run_reader_config(run_reader_t *run);
 WARN_UNUSED status_t run_reader_check_config(const run_reader_t *run);
 WARN_UNUSED status_t run_reader_inputs(run_reader_t *run);
-void run_reader_tables(run_reader_t *run);
+WARN_UNUSED status_t run_reader_tables(run_reader_t *run);
 
 /* run_reader_dense - parameters and optimizer state of a component, [n], **owned**.
  * run_reader_teacher - what it predicts, or has predicted at their first visits, for [rows] training examples, **owned**;

@@ -91,7 +91,7 @@ int main(int argc, char **argv)
         return 2;
     }
     b.info = dataset_info(b.dataset);
-    b.builder = batch_builder_create(b.dataset, 1, slot_shard);
+    b.builder = batch_builder_create(b.dataset, 1, slot_shard, NULL);
     const int fields = b.info->single + b.info->multi;
     int32_t *width = MEM_ARRAY(int32_t, fields);
     for (int f = 0; f < fields; f++)

@@ -50,7 +50,9 @@ widths() { # the second checkpoint comes before the widths are found, the third 
     expect "a width is the first one" [ "$(grep -cE '^ +0 +(inputs|hidden [0-9]) +1 ' "$T/log")" = 0 ]
 }
 depths() {
-    kill_and_resume depth0 60 "cluster.workers=4" train.pipeline_depth=0
+    # Fields that share a table, widths and crosses by name: names are looked up again, and checkpoints know tables by number.
+    kill_and_resume depth0 60 "cluster.workers=4" train.pipeline_depth=0 "fields.widths={c1: 3}" "fields.share={m1: c2}" \
+        "fields.crosses=[[c1, c2], {of: [c3, c1], width: 2, buckets: 40}]"
     # As often as can be: a period of 2 is made one of 9.
     kill_and_resume depth8 18 "cluster.workers=1 cluster.servers=1" train.pipeline_depth=8 embedding.optimizer=adagrad_row \
         checkpoint.every_steps=2
@@ -70,6 +72,6 @@ case_of "peers in groups go on after an exchange, on other workers" groups
 case_of "schedules, noise, norms and trained activations go on where they were" schedules
 case_of "widths that are found are those of an undisturbed run, on other workers" widths
 case_of "a network of all parts goes on, on other workers" parts
-case_of "without and with a deep pipeline, saved as often as can be" depths
+case_of "fields by name, without and with a deep pipeline, saved as often as can be" depths
 case_of "levels 0 and 1 are saved and go on" unordered
 finish_tests

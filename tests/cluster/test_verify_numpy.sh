@@ -12,7 +12,7 @@ small() {
     awk -v wanted=" $* " '!/^  / { keep = 1 } /^  - name: / { keep = index(wanted, " " $3 " ") } keep' tests/verify_numpy.yaml
 }
 trained() {
-    small gelu antidistill_correlation found_widths all_parts >"$T/c.yaml"
+    small gelu antidistill_correlation found_widths all_parts fields >"$T/c.yaml"
     run "$T/log" "$SMELTER" compare "$T/c.yaml" --out "$T/out" --set "data.path=$T/data"
     expect "exit code $CODE" [ "$CODE" = 0 ]
     small relu >"$T/r.yaml"
@@ -28,7 +28,7 @@ verify() {
 
 followed() {
     expect "a run is not what the equations say" verify "" "$T"/out/*/r0 "$T"/replicas/relu/r1
-    expect "five were not verified" grep -qx '5 passed, 0 failed' "$LOG"
+    expect "six were not verified" grep -qx '6 passed, 0 failed' "$LOG"
 }
 
 # wrong RUN FROM TO - with one equation changed the run must not pass.
@@ -77,7 +77,7 @@ exported() {
     refused 'is not the one that' "$T/replicas/relu/r0" --initial "$T/none"
 }
 
-case_of "five configurations train" trained
+case_of "six configurations train" trained
 if "$PYTHON" -c 'import numpy' 2>/dev/null; then
     case_of "the equations determine what they end with" followed
     case_of "a wrong equation is noticed" wrong_equations

@@ -97,7 +97,7 @@ void fuzz_seeds(void)
     m.components = 2;
     m.run_id = 7;
     m.teacher_checksum = 8;
-    m.inputs = (input_fields_t){1, 1, 0, fields};
+    m.inputs = (input_fields_t){1, 1, 0, fields, {0}};
     m.processors = (processors_t){&kind, 1};
     seed("large", &m);
 }

@@ -55,7 +55,7 @@ static void make_batches(void)
     ASSERT(status == ST_OK);
     for (int slot = 0; slot < HASH_SLOTS; slot++)
         slot_shard[slot] = (uint16_t)(slot % SHARDS);
-    batch_builder_t *builder = batch_builder_create(dataset, SHARDS, slot_shard);
+    batch_builder_t *builder = batch_builder_create(dataset, SHARDS, slot_shard, NULL);
     for (int b = 0; b < BATCHES; b++) {
         int64_t positions[ROWS];
         for (int i = 0; i < ROWS; i++)

@@ -5,6 +5,7 @@
 
 #include "common/base/memory.h"
 #include "common/config/config.h"
+#include "common/config/field_options.h"
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/harness_files.h"
 
@@ -22,6 +23,9 @@ static void check_config(const config_t *config)
     ASSERT(status == ST_OK && config_hash(again) == config_hash(config));
     config_destroy(&again);
     mem_free(text);
+    field_options_t fields;
+    field_options_of(config, &fields);
+    field_options_fini(&fields);
     int first, last;
     config_deploy(config, &first, &last);
     ASSERT(first >= 0 && first < last && last <= config->model.components);
@@ -90,6 +94,10 @@ void fuzz_seeds(void)
               "  - name: b\n    model: {activation: smelu}\n    sweep: {model.beta: [0.5, 1]}\n"
               "  - {name: c, model: {components: 2}, objective: {kind: codistill}, complexity: {match: a}}\n"
               "  - {name: d, teacher: {variant: a, weight: 0.5}}\n");
+    seed("fields", 0,
+         HEAD "fields: {widths: {user_id: 32, \"a tab\": 4}, share: {history: user_id},\n"
+              "  crosses: [[user_id, hour], {of: [hour, day, \"a tab\"], width: 4, buckets: 100}]}\n"
+              "variants: [{name: a, fields: {widths: {tab: 0}}}]\n");
     seed("set", 2, "train.batch=64\n" HEAD);
     seed("mistakes", 0, "name: [a\ntrane: {batch: x}\n&anchor\n--- \n\"\\u00e9\": |\n  text\n");
     experiment_t *experiment = NULL;

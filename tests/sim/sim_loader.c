@@ -15,11 +15,12 @@ struct loader {
     loader_scratch_t scratch;
 };
 
-status_t loader_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, loader_t **out)
+status_t loader_create(dataset_t *dataset, int shards, const uint16_t *slot_shard, const table_plan_t *table_plan,
+                       loader_t **out)
 {
     loader_t *l = MEM_NEW(loader_t);
     l->dataset = dataset;
-    l->builder = batch_builder_create(dataset, shards, slot_shard);
+    l->builder = batch_builder_create(dataset, shards, slot_shard, table_plan);
     *out = l;
     return ST_OK;
 }

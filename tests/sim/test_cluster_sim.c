@@ -118,7 +118,7 @@ static void start_worker(cluster_sim_t *c, int w)
     const int lanes = lanes_first(&c->lanes, w + 1, c->workers) - lanes_first(&c->lanes, w, c->workers);
     const int lane_rows = (int)(c->lanes.batch / c->lanes.lanes);
     assert_int_equal(step_create(c->config, &worker->plan, info, lanes, lane_rows, c->shards, &worker->step), ST_OK);
-    assert_int_equal(loader_create(worker->dataset, c->shards, slot_shard, &worker->loader), ST_OK);
+    assert_int_equal(loader_create(worker->dataset, c->shards, slot_shard, NULL, &worker->loader), ST_OK);
     const int rank = 1 + c->shards + w;
     worker->net = net_sim_attach(c->world, rank);
     net_sim_dial(worker->net, PEER_COORDINATOR, c->coordinator);

@@ -118,7 +118,7 @@ static void run(const sample_options_t *options, int shards)
         slot_shard[slot] = (uint16_t)(rng_u64(options->seed, 1, (uint64_t)slot) % (uint64_t)shards);
     dataset_t *dataset;
     assert_int_equal(dataset_open(options->path, 1 << 20, &dataset), ST_OK);
-    batch_builder_t *builder = batch_builder_create(dataset, shards, slot_shard);
+    batch_builder_t *builder = batch_builder_create(dataset, shards, slot_shard, NULL);
     batch_t batch = {0};
     static const int sizes[] = {17, 1, ROWS_MOST, 0, 40, 3, 128};
     int64_t positions[ROWS_MOST];

@@ -56,7 +56,7 @@ static void setup(fixture_t *f)
     uint16_t slot_shard[HASH_SLOTS];
     for (int slot = 0; slot < HASH_SLOTS; slot++)
         slot_shard[slot] = (uint16_t)(slot % SHARDS);
-    f->builder = batch_builder_create(f->dataset, SHARDS, slot_shard);
+    f->builder = batch_builder_create(f->dataset, SHARDS, slot_shard, NULL);
     for (int b = 0; b < 3; b++) {
         int64_t positions[20];
         for (int i = 0; i < 20; i++)

@@ -131,6 +131,25 @@ static void test_scale(void **state)
     experiment_destroy(&single);
 }
 
+/* A width of a field's own counts as it is, and follows the common one. */
+static void test_named_widths(void **state)
+{
+    (void)state;
+    experiment_t *plain = load("model: {hidden: [20]}\nembedding: {dim: 8}\n"),
+                 *own = load("model: {hidden: [20]}\nembedding: {dim: 8}\nfields: {widths: {c1: 24}}\n");
+    const double dense = 20 * 16; /* as many more inputs of the first layer, and weights of 700 rows */
+    assert_true(complexity_count(own->base, &info, COMPLEXITY_PARAMETERS) -
+                    complexity_count(plain->base, &info, COMPLEXITY_PARAMETERS) ==
+                dense + 700 * 16);
+    const double target = complexity_count(own->base, &info, COMPLEXITY_PARAMETERS) / 2;
+    assert_int_equal(complexity_scale(own->base, "x", &info, target), ST_OK);
+    assert_int_equal(own->base->embedding.dim, 4);
+    assert_string_equal(own->base->fields.widths, "{c1: 12}");
+    assert_true(fabs(complexity_count(own->base, &info, COMPLEXITY_PARAMETERS) / target - 1.0) < 0.03);
+    experiment_destroy(&plain);
+    experiment_destroy(&own);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -155,10 +174,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_count),
-        cmocka_unit_test(test_best_of_all),
-        cmocka_unit_test(test_scale),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_count),        cmocka_unit_test(test_best_of_all), cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_named_widths), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

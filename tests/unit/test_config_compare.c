@@ -37,6 +37,10 @@ static void change(const field_t *field, void *at)
         mem_free(*(char **)at);
         *(char **)at = mem_strdup("another \"text\"");
         break;
+    case VALUE_TREE:
+        mem_free(*(char **)at);
+        *(char **)at = mem_strdup("{user_id: 7}");
+        break;
     case VALUE_WORD:
         *(int32_t *)at = field->words[*(int32_t *)at == field->words[0].value].value;
         break;

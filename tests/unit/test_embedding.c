@@ -32,7 +32,8 @@ typedef struct fixture {
     const float **row;
 } fixture_t;
 
-#define UNEVEN 0 /* a width of its own for each field */
+#define UNEVEN 0                           /* a width of its own for each field */
+enum { PLAIN = 0, LINEAR = 1, NAMED = 2 }; /* first-order weights; fields that share a table, and crosses */
 
 static int32_t width_of(int dim, int field)
 {
@@ -40,15 +41,32 @@ static int32_t width_of(int dim, int field)
     return dim ? dim : widths[field % 6];
 }
 
-static fixture_t setup(int single, int multi, int numeric, int rows, int dim, bool linear, uint64_t seed)
+/* Crosses of the first two single-valued fields, one of them of few buckets; the first field of all and, of more than two, the
+ * third have their rows in the table of the last one. */
+static void make_plan(table_plan_t *plan, int single, int multi, int dim, int how)
+{
+    const int crosses = how & NAMED && single >= 2 ? 2 : 0, fields = single + crosses + multi;
+    field_wish_t wish[20];
+    for (int i = 0; i < fields; i++)
+        wish[i] = (field_wish_t){NULL, width_of(dim, i), i};
+    for (int i = 0; how & NAMED && i < fields - 1; i += 2)
+        if (i < 3 && (i < single || i >= single + crosses))
+            wish[i] = (field_wish_t){NULL, width_of(dim, fields - 1), fields - 1};
+    table_plan_init_fields(plan, 1, fields, wish, OPTIMIZER_SGD);
+    plan->first_cross = single;
+    plan->crosses = crosses;
+    plan->cross = MEM_ARRAY(planned_cross_t, crosses);
+    for (int c = 0; c < crosses; c++)
+        plan->cross[c] = (planned_cross_t){.parts = 2, .part = {c, 1 - c}, .buckets = 7 * c};
+    if (how & LINEAR)
+        table_plan_add_linear(plan, OPTIMIZER_SGD);
+}
+
+static fixture_t setup(int single, int multi, int numeric, int rows, int dim, int how, uint64_t seed)
 {
     fixture_t f = {.inputs = numeric};
-    int32_t width[16];
-    for (int i = 0; i < single + multi; i++)
-        f.inputs += width[i] = width_of(dim, i);
-    table_plan_init_widths(&f.plan, 1, single + multi, width, OPTIMIZER_SGD);
-    if (linear)
-        table_plan_add_linear(&f.plan, OPTIMIZER_SGD);
+    make_plan(&f.plan, single, multi, dim, how);
+    f.inputs += f.plan.columns;
     test_dir();
     const sample_options_t options = {.path = test_path("data"),
                                       .seed = seed,
@@ -64,7 +82,7 @@ static fixture_t setup(int single, int multi, int numeric, int rows, int dim, bo
     for (int slot = 0; slot < HASH_SLOTS; slot++)
         slot_shard[slot] = (uint16_t)(slot % SHARDS);
     assert_int_equal(dataset_open(options.path, 1 << 20, &f.dataset), ST_OK);
-    f.builder = batch_builder_create(f.dataset, SHARDS, slot_shard);
+    f.builder = batch_builder_create(f.dataset, SHARDS, slot_shard, how & NAMED ? &f.plan : NULL);
     for (int r = 0; r < rows; r++)
         f.positions[r] = (int64_t)(rng_u64(seed, 3, (uint64_t)r) % 250);
     assert_int_equal(batch_build(f.builder, f.positions, rows, 0, &f.batch), ST_OK);
@@ -73,7 +91,7 @@ static fixture_t setup(int single, int multi, int numeric, int rows, int dim, bo
     for (int s = 0, u = 0; s < f.batch.segment_first[SHARDS]; s++)
         for (uint32_t i = 0; i < f.batch.segments[s].count; i++, u++) {
             f.row[u] = f.weights + f.n_weights;
-            f.n_weights += width_of(dim, (int)f.batch.segments[s].table) + linear;
+            f.n_weights += f.plan.table[f.batch.segments[s].table].width;
         }
     for (int i = 0; i < f.n_weights; i++)
         f.weights[i] = (float)rng_normal(seed, 4, (uint64_t)i);
@@ -98,15 +116,38 @@ static void teardown(fixture_t *f)
     sample_destroy(&f->sample);
 }
 
-/* The unique of a key of a field, by a search through the segments. */
-static int unique_of(const batch_t *batch, int field, uint64_t key)
+/* SplitMix64's finaliser, for keys of crosses. */
+static uint64_t mix(uint64_t x)
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x ^= x >> 30;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    x ^= x >> 27;
+    x *= UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+/* Value i of a field of an example. */
+static uint64_t key_of(const fixture_t *f, const sample_row_t *row, int field, int i)
+{
+    const int m = field - f->batch.single, c = field - f->plan.first_cross;
+    if (m >= 0)
+        return row->key[m][i];
+    if (c < 0 || c >= f->plan.crosses)
+        return row->single[field];
+    const uint64_t key = mix(mix(row->single[c]) + row->single[1 - c]);
+    return c ? (uint64_t)((unsigned __int128)key * 7 >> 64) : key;
+}
+
+/* The unique of a key of a table, by a search through the segments. */
+static int unique_of(const batch_t *batch, int table, uint64_t key)
 {
     int u = 0;
     for (int s = 0; s < batch->segment_first[SHARDS]; s++)
         for (uint32_t i = 0; i < batch->segments[s].count; i++, u++)
-            if ((int)batch->segments[s].table == field && batch->keys[u] == key)
+            if ((int)batch->segments[s].table == table && batch->keys[u] == key)
                 return u;
-    fail_msg("key %" PRIu64 " of field %d is not in the batch", key, field);
+    fail_msg("key %" PRIu64 " of table %d is not in the batch", key, table);
     return -1;
 }
 
@@ -122,7 +163,7 @@ static void naive_inputs(const fixture_t *f, int r, float *x, float *wide)
         const int m = field - b->single, dim = table_plan_dim(&f->plan, field);
         float first_order = 0.0f;
         for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
-            const float *w = f->row[unique_of(b, field, m < 0 ? row->single[field] : row->key[m][i])];
+            const float *w = f->row[unique_of(b, f->plan.field[field].table, key_of(f, row, field, i))];
             for (int d = 0; d < dim; d++)
                 out[d] = m < 0 ? w[d] : out[d] + sample_scale(row, m, i) * w[d];
             if (f->plan.linear)
@@ -159,8 +200,8 @@ static void test_gather(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (size_t d = 0; d < 2 * sizeof dims / sizeof *dims; d++) {
-            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d / 2], d % 2, 10 * i + d);
+        for (size_t d = 0; d < 4 * sizeof dims / sizeof *dims; d++) {
+            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d / 4], d % 4, 10 * i + d);
             check_gather(&f, 0, 61);
             check_gather(&f, 16, 16);
             check_gather(&f, 48, 13);
@@ -184,36 +225,43 @@ static bool tree_sum(float leaves[LANES_MOST][ROW_MOST], const bool *has, int lo
     return has_left || has_right;
 }
 
-/* The gradient of one key in lanes [low, high): a sum per lane in ascending rows, then the tree; false where no row uses it. */
-static bool gradient_of_lanes(const fixture_t *f, int field, uint64_t key, const float *dx, const float *dwide, int low,
+/* Put the uses of a key by one field in one example into a lane's sum. */
+static void add_uses(const fixture_t *f, int r, int field, uint64_t key, const float *dx, const float *dwide, float *leaf,
+                     bool *has)
+{
+    const sample_row_t *row = &f->sample->row[f->positions[r]];
+    const int m = field - f->batch.single, dim = f->plan.field[field].width;
+    for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
+        if (key_of(f, row, field, i) != key)
+            continue;
+        for (int d = 0; d < dim; d++) {
+            const bool is_wide = f->plan.linear && d == dim - 1;
+            const float g = is_wide ? dwide[r] : dx[r * f->inputs + f->plan.field[field].column + d],
+                        use = m < 0 ? g : sample_scale(row, m, i) * g;
+            leaf[d] = *has ? leaf[d] + use : use;
+        }
+        *has = true;
+    }
+}
+
+/* The gradient of one key in lanes [low, high): a sum per lane in ascending rows, and in a row over the fields of the table in
+ * order, then the tree; false where no row uses it. */
+static bool gradient_of_lanes(const fixture_t *f, int table, uint64_t key, const float *dx, const float *dwide, int low,
                               int high, int lane_rows, float *out)
 {
     float leaves[LANES_MOST][ROW_MOST];
     bool has[LANES_MOST] = {0};
-    const batch_t *b = &f->batch;
-    const int m = field - b->single, dim = f->plan.field[field].width;
-    for (int r = 0; r < b->rows; r++) {
-        const sample_row_t *row = &f->sample->row[f->positions[r]];
-        float *leaf = leaves[r / lane_rows];
-        for (int i = 0; i < (m < 0 ? 1 : row->count[m]); i++) {
-            if ((m < 0 ? row->single[field] : row->key[m][i]) != key)
-                continue;
-            for (int d = 0; d < dim; d++) {
-                const bool is_wide = f->plan.linear && d == dim - 1;
-                const float g = is_wide ? dwide[r] : dx[r * f->inputs + f->plan.field[field].column + d],
-                            use = m < 0 ? g : sample_scale(row, m, i) * g;
-                leaf[d] = has[r / lane_rows] ? leaf[d] + use : use;
-            }
-            has[r / lane_rows] = true;
-        }
-    }
-    return tree_sum(leaves, has, low, high, dim, out);
+    for (int r = 0; r < f->batch.rows; r++)
+        for (int field = 0; field < f->plan.fields; field++)
+            if (f->plan.field[field].table == table)
+                add_uses(f, r, field, key, dx, dwide, leaves[r / lane_rows], &has[r / lane_rows]);
+    return tree_sum(leaves, has, low, high, f->plan.table[table].width, out);
 }
 
-static void naive_gradient(const fixture_t *f, int field, uint64_t key, const float *dx, const float *dwide, int lanes,
+static void naive_gradient(const fixture_t *f, int table, uint64_t key, const float *dx, const float *dwide, int lanes,
                            int lane_rows, float *out)
 {
-    assert_true(gradient_of_lanes(f, field, key, dx, dwide, 0, lanes, lane_rows, out));
+    assert_true(gradient_of_lanes(f, table, key, dx, dwide, 0, lanes, lane_rows, out));
 }
 
 /* Gradients of logits; NULL where rows have no first-order weights. */
@@ -243,7 +291,7 @@ static void check_reduce(const fixture_t *f, int lanes, int lane_rows, bool *ord
         for (int i = b->segment_first[s]; i < b->segment_first[s + 1]; i++)
             for (uint32_t n = 0; n < b->segments[i].count; n++, u++) {
                 float expected[ROW_MOST], one_lane[ROW_MOST];
-                const int dim = f->plan.field[b->segments[i].table].width;
+                const int dim = f->plan.table[b->segments[i].table].width;
                 naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, dwide, lanes, lane_rows, expected);
                 assert_memory_equal(at, expected, sizeof *at * (size_t)dim);
                 naive_gradient(f, (int)b->segments[i].table, b->keys[u], dx, dwide, 1, b->rows, one_lane);
@@ -262,8 +310,8 @@ static void test_reduce(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (size_t d = 0; d < 2 * sizeof dims / sizeof *dims; d++) {
-            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d / 2], d % 2, 100 + 20 * i + d);
+        for (size_t d = 0; d < 4 * sizeof dims / sizeof *dims; d++) {
+            fixture_t f = setup(shapes[i][0], shapes[i][1], shapes[i][2], 61, dims[d / 4], d % 4, 100 + 40 * i + d);
             for (int lanes = 1; lanes <= LANES_MOST; lanes *= 2) {
                 bool order_matters = false;
                 check_reduce(&f, lanes, 64 / lanes, &order_matters);  /* the last lane has 3 rows fewer */
@@ -291,10 +339,10 @@ static void check_parts(const fixture_t *f, batch_t *b, const int32_t *row, int 
             int32_t i = 0, u = b->shard_first[s], segment = 0;
             for (int g = b->segment_first[s]; g < b->segment_first[s + 1]; g++) {
                 uint32_t found = 0;
-                const int field = (int)b->segments[g].table, dim = f->plan.field[field].width;
+                const int table = (int)b->segments[g].table, dim = f->plan.table[table].width;
                 for (uint32_t n = 0; n < b->segments[g].count; n++, u++) {
                     float expected[ROW_MOST];
-                    if (!gradient_of_lanes(f, field, b->keys[u], dx, dwide, row[p] / lane_rows, row[p + 1] / lane_rows,
+                    if (!gradient_of_lanes(f, table, b->keys[u], dx, dwide, row[p] / lane_rows, row[p + 1] / lane_rows,
                                            lane_rows, expected))
                         continue;
                     assert_int_equal(parts > 1 ? slice.unique[i] : (uint32_t)(slice.first + i), u);
@@ -304,7 +352,7 @@ static void check_parts(const fixture_t *f, batch_t *b, const int32_t *row, int 
                     found++;
                 }
                 if (found) {
-                    assert_int_equal(slice.segments[segment].table, field);
+                    assert_int_equal(slice.segments[segment].table, table);
                     assert_int_equal(slice.segments[segment++].count, found);
                 }
             }
@@ -321,7 +369,7 @@ static void test_parts(void **state)
     (void)state;
     enum { LANE_ROWS = 5 };
     for (int rows = 40; rows > 0; rows -= 13) {
-        fixture_t f = setup(2, 2, 1, rows, 3, rows % 2, (uint64_t)rows);
+        fixture_t f = setup(2, 2, 1, rows, 3, rows % 4, (uint64_t)rows);
         float *dwide = make_wide(&f);
         float *dx = MEM_ARRAY(float, rows *f.inputs);
         for (int i = 0; i < rows * f.inputs; i++)
@@ -360,11 +408,10 @@ static double naive_loss(const fixture_t *f, const float *c)
     return loss;
 }
 
-static void test_gradient_equals_finite_differences(void **state)
+static void check_differences(int how)
 {
-    (void)state;
     enum { ROWS = 20, DIM = 3, WIDTH = DIM + 1 };
-    fixture_t f = setup(2, 2, 1, ROWS, DIM, true, 7);
+    fixture_t f = setup(2, 2, 1, ROWS, DIM, how, 7);
     const batch_t *b = &f.batch;
     float *c = MEM_ARRAY(float, ROWS *f.inputs), *x = MEM_ARRAY(float, ROWS *f.inputs), scratch[3 * WIDTH], wide[ROWS];
     for (int i = 0; i < ROWS * f.inputs; i++)
@@ -395,6 +442,13 @@ static void test_gradient_equals_finite_differences(void **state)
     mem_free(x);
     mem_free(gradient);
     teardown(&f);
+}
+
+static void test_gradient_equals_finite_differences(void **state)
+{
+    (void)state;
+    check_differences(LINEAR);
+    check_differences(LINEAR | NAMED);
 }
 
 int main(void)

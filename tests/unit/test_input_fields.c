@@ -55,13 +55,13 @@ static void test_reads_back(void **state)
 static void test_other_fields_are_named(void **state)
 {
     (void)state;
-    const input_fields_t inputs = {1, 2, 2, (dataset_field_t *)fields};
+    const input_fields_t inputs = {1, 2, 2, (dataset_field_t *)fields, {0}};
     dataset_field_t other[FIELDS + 1];
-    input_fields_t info = {1, 2, 2, other};
+    input_fields_t info = {1, 2, 2, other, {0}};
 #define REFUSED(CHANGE, MESSAGE) \
     do { \
         memcpy(other, fields, sizeof fields); \
-        info = (input_fields_t){1, 2, 2, other}; \
+        info = (input_fields_t){1, 2, 2, other, {0}}; \
         CHANGE; \
         catch_start(); \
         assert_int_equal(input_fields_check(&inputs, "RUN", &info, "DATA"), ST_INPUT); \
@@ -77,7 +77,7 @@ static void test_other_fields_are_named(void **state)
             "field 1 is age (categorical), wanted is age (numeric)");
 #undef REFUSED
     memcpy(other, fields, sizeof fields);
-    info = (input_fields_t){1, 2, 2, other};
+    info = (input_fields_t){1, 2, 2, other, {0}};
     other[0].mean = 5; /* the caller's business */
     assert_int_equal(input_fields_check(&inputs, "RUN", &info, "DATA"), ST_OK);
 }
@@ -90,7 +90,7 @@ static void test_other_rules_are_named(void **state)
     memcpy(there, fields, sizeof fields);
     for (int f = 0; f < FIELDS; f++)
         there[f].rules = field_rules_synth(there[f].kind);
-    const input_fields_t model = {1, 2, 2, there}, data = {1, 2, 2, here};
+    const input_fields_t model = {1, 2, 2, there, {0}}, data = {1, 2, 2, here, {0}};
     static const struct other {
         int field;
         const char *rule, *text, *message;
@@ -136,8 +136,8 @@ static void test_by_name(void **state)
         {.name = "age", .kind = COLUMN_NUMERIC, .mean = 5, .scale = 2},
         {.name = "item", .kind = COLUMN_CATEGORICAL},
     };
-    const input_fields_t model = {1, 2, 2, (dataset_field_t *)fields};
-    input_fields_t data = {2, 1, 0, here};
+    const input_fields_t model = {1, 2, 2, (dataset_field_t *)fields, {0}};
+    input_fields_t data = {2, 1, 0, here, {0}};
     char text[INPUT_FIELDS_DIFFERENCE_BYTES];
     assert_false(input_fields_difference_by_name(&model, &data, text)); /* other places, and fields that one side has */
     assert_false(input_fields_is_scaled_as(&data, &model));

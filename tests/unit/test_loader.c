@@ -42,7 +42,7 @@ static fixture_t setup(double train_fraction)
     assert_int_equal(dataset_open(options.path, is_beyond_cache ? 4000 : 1 << 20, &f.dataset), ST_OK);
     f.scratch = is_beyond_cache ? test_path(".") : NULL;
     uint16_t slot_shard[HASH_SLOTS] = {0};
-    assert_int_equal(loader_create(f.dataset, 1, slot_shard, &f.loader), ST_OK);
+    assert_int_equal(loader_create(f.dataset, 1, slot_shard, NULL, &f.loader), ST_OK);
     return f;
 }
 

@@ -1127,6 +1127,54 @@ static void test_a_run_of_another_experiment(void **state)
     teardown(&f);
 }
 
+static int64_t width_of_table(fixture_t *f, uint32_t table)
+{
+    const wire_segment_t segment = {table, 1};
+    const uint64_t key = 7;
+    const wire_frame_t frames[] = {{&segment, sizeof segment}, {&key, sizeof key}};
+    wire_header_t peek = wire_header(WIRE_PEEK, RUN, EPOCH, FIRST_WORKER, 0, 1);
+    peek.sequence = 1;
+    assert_int_equal(net_send(f->worker[0], PEER_SHARD(0), &peek, frames, 2), ST_OK);
+    net_message_t rows = expect_message(f->worker[0], WIRE_ROWS);
+    const int64_t floats = rows.frame[0].bytes / (int64_t)sizeof(float);
+    net_release(f->worker[0], &rows);
+    return floats;
+}
+
+/* "How wide the tables of the run are that the next BEGIN is of": of that one alone, and within bounds. */
+static void test_tables_of_other_widths(void **state)
+{
+    (void)state;
+    fixture_t f;
+    setup_more(&f, "sync", 0, 0, 1, 1, "model: {components: 2}\n");
+    const int32_t width[] = {3, 11}, none[] = {0}, much[] = {4098};
+    const wire_header_t tables = wire_header(WIRE_TABLES, 0, 0, 0, 0, 2), one = wire_header(WIRE_TABLES, 0, 0, 0, 0, 1);
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &tables, &(wire_frame_t){width, sizeof width}, 1), ST_OK);
+    begin(&f, RUN);
+    for (uint32_t t = 0; t < 4; t++)
+        assert_true(width_of_table(&f, t) == width[t % 2]);
+    assert_int_equal(f.shard->plan.tables, 4);
+    const int64_t plain = f.shard->config->embedding.dim;
+    teardown(&f);
+    setup_more(&f, "sync", 0, 0, 1, 1, "model: {components: 2}\n");
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &tables, &(wire_frame_t){width, sizeof width}, 1), ST_OK);
+    catch_start();
+    const message_begin_t no_such = {.variant = 3, .fields = FIELDS, .steps = RUN_STEPS};
+    const letter_t begins = {.header = wire_header(WIRE_BEGIN, RUN, EPOCH, 0, 0, 0)}, l = {.header = one};
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &begins.header, &(wire_frame_t){&no_such, sizeof no_such}, 1),
+                     ST_OK);
+    expect_refusal(&f, f.coordinator, &begins, "the job has no such run");
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &one, &(wire_frame_t){none, sizeof none}, 1), ST_OK);
+    expect_refusal(&f, f.coordinator, &l, "no table is so wide");
+    assert_int_equal(net_send(f.coordinator, PEER_SHARD(0), &one, &(wire_frame_t){much, sizeof much}, 1), ST_OK);
+    expect_refusal(&f, f.coordinator, &l, "no table is so wide");
+    catch_stop();
+    begin(&f, RUN); /* of which no TABLES was */
+    assert_int_equal(f.shard->plan.tables, 2 * FIELDS);
+    assert_true(width_of_table(&f, 0) == plain);
+    teardown(&f);
+}
+
 /* A run is trained to its end and flushed, and the next one knows nothing of it; while it is trained it is neither flushed nor
  * replaced. */
 static void test_a_new_run_starts_from_nothing(void **state)
@@ -1212,6 +1260,7 @@ int main(void)
         cmocka_unit_test(test_repeated_keys_are_steps_of_their_own),
         cmocka_unit_test(test_nothing_is_taken_before_a_run),
         cmocka_unit_test(test_a_run_of_another_experiment),
+        cmocka_unit_test(test_tables_of_other_widths),
         cmocka_unit_test(test_a_new_run_starts_from_nothing),
         cmocka_unit_test(test_run_ends_at_stop),
     };

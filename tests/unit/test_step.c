@@ -49,7 +49,7 @@ static void setup(fixture_t *f, const char *settings)
     f->sample = sample_create(&options);
     assert_int_equal(dataset_open(options.path, 1 << 20, &f->dataset), ST_OK);
     const uint16_t slot_shard[HASH_SLOTS] = {0};
-    f->builder = batch_builder_create(f->dataset, 1, slot_shard);
+    f->builder = batch_builder_create(f->dataset, 1, slot_shard, NULL);
 }
 
 static void teardown(fixture_t *f)

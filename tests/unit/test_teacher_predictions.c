@@ -66,7 +66,7 @@ static void test_loader(void **state)
     loader_t *loader;
     uint16_t slot_shard[HASH_SLOTS] = {0};
     assert_int_equal(dataset_open(options.path, 1 << 20, &dataset), ST_OK);
-    assert_int_equal(loader_create(dataset, 1, slot_shard, &loader), ST_OK);
+    assert_int_equal(loader_create(dataset, 1, slot_shard, NULL, &loader), ST_OK);
     float *teacher = MEM_ARRAY(float, sample->train_rows);
     for (int i = 0; i < sample->train_rows; i++)
         teacher[i] = prediction_of((uint64_t)sample->train[i] + 1);

@@ -257,7 +257,24 @@ static void test_fields(void **state)
     check_block(&plan, config, &new_info, 0, "layer 1 weights", false);
     check_block(&plan, config, &new_info, 0, "layer 1 bias", true);
     check_block(&plan, config, &new_info, 1, "layer 2 weights", true);
-    assert_caught("layer 1 weights of component 0 is not taken: the inputs have other names or another order");
+    assert_caught("layer 1 weights of component 0 is not taken: the inputs have other names, widths or another order");
+    warm_start_fini(&plan);
+    config_destroy(&config);
+    mem_free(dir);
+}
+
+/* Columns of layer 1 mean the same where fields of the same names are as wide. */
+static void test_widths(void **state)
+{
+    (void)state;
+    const char *sets[] = {"fields.widths={user: 2, item: 4}", "model.components=1"};
+    config_t *config = load(sets, 2);
+    char *dir = finished_run();
+    warm_start_t plan = plan_ok(config, dir, &old_info);
+    static const int32_t expected[] = {-1, -1, 2, -1, -1, -1};
+    assert_memory_equal(plan.map, expected, sizeof expected);
+    assert_caught("table user of component 0 is not taken: its rows have another width or optimizer");
+    assert_caught("layer 1 weights of component 0 is not taken: the inputs have other names, widths or another order");
     warm_start_fini(&plan);
     config_destroy(&config);
     mem_free(dir);
@@ -368,13 +385,10 @@ static void test_contract(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_contract),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_configuration_of_another_run),
+        cmocka_unit_test(test_same),     cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_fields),   cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_contract), cmocka_unit_test(test_check),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_configuration_of_another_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
