@@ -246,5 +246,5 @@ static status_t next_row(void *state, text_row_t *row, bool *end)
     return ST_OK;
 }
 
-const input_format_t input_format_csv = {.name = "csv", .columns = {open_csv, next_row, close_rows}};
-const input_format_t input_format_tsv = {.name = "tsv", .columns = {open_tsv, next_row, close_rows}};
+const input_format_t input_format_csv = {.name = "csv", .columns = {.open = open_csv, .next = next_row, .close = close_rows}};
+const input_format_t input_format_tsv = {.name = "tsv", .columns = {.open = open_tsv, .next = next_row, .close = close_rows}};
