@@ -37,7 +37,9 @@ static void read_columns(const input_format_t *format, text_reader_t *reader, co
 
 static void read_features(const input_format_t *format, text_reader_t *reader, const schema_t *schema)
 {
-    feature_row_t row = {0};
+    label_reader_t labels;
+    label_reader_init(&labels, "", true);
+    feature_row_t row = {.label_reader = &labels};
     char *line;
     size_t bytes;
     while (text_reader_line(reader, &line, &bytes) == ST_OK && line) {
@@ -54,6 +56,7 @@ static void read_features(const input_format_t *format, text_reader_t *reader, c
         }
     }
     feature_row_fini(&row);
+    label_reader_fini(&labels);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -66,7 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text_reader_t *reader = NULL;
     if (text_reader_open(input_file_make(&in, TEXT_MOST), false, &reader) != ST_OK)
         return 0;
-    if (format->columns.open)
+    if (text_reader_parquet(reader)) /* of which fuzz_parquet.c sees more */
+        ASSERT(text_reader_path(reader));
+    else if (format->columns.open)
         read_columns(format, reader, &schema);
     else
         read_features(format, reader, &schema);
