@@ -71,8 +71,15 @@ static void tell_new_tables(const donor_t *s, const table_plan_t *here)
     }
 }
 
+/* How many different keys a field may have as a cross; 0: no limit, or it is none. */
+static int64_t buckets_of(const table_plan_t *plan, int field)
+{
+    const int cross = field - plan->first_cross;
+    return cross >= 0 && cross < plan->crosses ? plan->cross[cross].buckets : 0;
+}
+
 /* Why a table is not taken by that of the same component and field `field`, or NULL where it is. */
-static const char *refuse_table(const planned_table_t *there, const table_plan_t *here, int field)
+static const char *refuse_table(const donor_t *s, const planned_table_t *there, const table_plan_t *here, int field)
 {
     if (field < 0)
         return "the dataset has no such field";
@@ -80,6 +87,8 @@ static const char *refuse_table(const planned_table_t *there, const table_plan_t
         return "this run has no such component";
     if (owner_of(here, field) != field)
         return "here the field shares the table of another";
+    if (buckets_of(here, field) != buckets_of(&s->run.plan, there->field))
+        return "the cross has another number of buckets there";
     const set_table_t *to = &here->table[here->field[field].table];
     if (here->linear != there->linear)
         return there->linear ? "its rows have first-order weights, and those here have none"
@@ -97,7 +106,7 @@ static void plan_tables(const donor_t *s, const table_plan_t *here, warm_start_t
         const planned_table_t there = table_plan_at(&s->run.plan, (uint32_t)t);
         const char *name = s->run.plan.name[there.field];
         const int field = field_of(here, name);
-        const char *reason = refuse_table(&there, here, field);
+        const char *reason = refuse_table(s, &there, here, field);
         plan->map[t] = reason ? -1 : (int32_t)table_plan_id(here, there.component, here->field[field].table);
         plan->tables_taken += !reason;
         if (reason)
