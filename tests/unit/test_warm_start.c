@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/config/table_plan.h"
+#include "common/data/field_plan.h"
 #include "common/files/file.h"
 #include "launcher/coordinator/warm_start.h"
 #include "launcher/run/input_fields.h"
@@ -53,7 +53,7 @@ static model_t *network(const config_t *config, const dataset_info_t *info, int 
 {
     model_t *model = NULL;
     table_plan_t plan;
-    table_plan_init(&plan, config, info->single + info->multi);
+    assert_int_equal(field_plan_of(&plan, config, info, "d"), ST_OK);
     assert_int_equal(model_create(config, k, embedding_shape(&plan, info->numeric), 1, &model), ST_OK);
     table_plan_fini(&plan);
     return model;
@@ -66,10 +66,10 @@ static float mark(int k, int64_t i)
 }
 
 /* A finished run of `base`; returns its folder, **owned**. */
-static char *finished_run(void)
+static char *finished_run_of(const char *const *sets, int n_sets)
 {
     char *dir = mem_strdup(test_dir()), *text;
-    config_t *config = load(NULL, 0);
+    config_t *config = load(sets, n_sets);
     assert_int_equal(config_text(config, &text), ST_OK);
     char *path = mem_printf("%s/config.yaml", dir);
     assert_int_equal(file_write_atomic(path, text, strlen(text)), ST_OK);
@@ -110,6 +110,11 @@ static char *finished_run(void)
     manifest_fini(&manifest);
     config_destroy(&config);
     return dir;
+}
+
+static char *finished_run(void)
+{
+    return finished_run_of(NULL, 0);
 }
 
 /* Where the plan puts floats of component k: got[i] is the number that lands on float i, or -1. */
@@ -280,6 +285,29 @@ static void test_widths(void **state)
     mem_free(dir);
 }
 
+/* Crosses go by name and number of buckets. */
+static void test_crosses(void **state)
+{
+    (void)state;
+    const char *same[] = {"fields.crosses=[[user, item]]"}, *fewer[] = {"fields.crosses=[{of: [user, item], buckets: 9}]"};
+    char *dir = finished_run_of(same, 1);
+    config_t *config = load(same, 1);
+    warm_start_t plan = plan_ok(config, dir, &old_info);
+    static const int32_t all[] = {0, 1, 2, 3, 4, 5, 6, 7}; /* user, item, user x item, tags of both components */
+    assert_int_equal(plan.tables, 8);
+    assert_memory_equal(plan.map, all, sizeof all);
+    assert_int_equal(plan.blocks_taken, plan.blocks);
+    warm_start_fini(&plan);
+    config_destroy(&config);
+    config = load(fewer, 1);
+    plan = plan_ok(config, dir, &old_info);
+    assert_int_equal(plan.map[2], -1);
+    assert_caught("table user x item of component 0 is not taken: the cross has another number of buckets there");
+    warm_start_fini(&plan);
+    config_destroy(&config);
+    mem_free(dir);
+}
+
 static void assert_refused(const char *dir, const char *const *sets, int n, status_t wanted, const char *text)
 {
     warm_start_t plan;
@@ -385,10 +413,9 @@ static void test_contract(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same),     cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_fields),   cmocka_unit_test(test_widths),
-        cmocka_unit_test(test_contract), cmocka_unit_test(test_check),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_configuration_of_another_run),
+        cmocka_unit_test(test_same),   cmocka_unit_test(test_shapes),  cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_widths), cmocka_unit_test(test_crosses), cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_check),  cmocka_unit_test(test_refused), cmocka_unit_test(test_configuration_of_another_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
