@@ -59,6 +59,13 @@ static const command_t commands[] = {
      "unless\n"
      "--set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},
+    {"evaluate", "RUN DATASET", "say what a run's predictions of a split of a dataset are worth, every metric with its error",
+     " split set json ",
+     "RUN is what smelter predict takes: a finished run, one that is not, or a checkpoint's folder. A run without predictions "
+     "of these\n"
+     "examples is scored first, as by smelter predict. Errors are over the split's queries, or over its examples where it has "
+     "none.",
+     command_evaluate},
     {"churn", "RUN_A RUN_B DATASET", "say what changes from one version of a model to the next, and for whom",
      " out set dataset-a mode ",
      "Prediction difference, swaps, losses, wins and losses over the dataset's evaluation split, and where they are. A run "

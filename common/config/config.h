@@ -263,7 +263,10 @@ typedef struct schema {
     char *time;         /* numeric column of the timestamp, or "" */
     char *split_column; /* numeric column; rows with a value <= split_train_max are training rows; or "" */
     double split_train_max;
+    double split_eval_max; /* rows above it are test rows, where it is above split_train_max; default 1e300 */
+    bool split_words;      /* split_column holds the words train, eval and test instead */
     double train_fraction; /* where split_column is "": the first share of the rows trains; default 1 */
+    double test_fraction;  /* and the last share of them is the test split; default 0 */
     int64_t max_bad_rows;  /* default 0 */
     int64_t feature_limit; /* libsvm, libffm: the largest feature id allowed, default 2^48; 0: any id, also a text */
     int64_t fields;        /* libffm: 0 to fields - 1; 0: as many as the first rows have */

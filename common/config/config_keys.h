@@ -23,6 +23,9 @@
 #include "common/kernels/optimizer.h"
 #include "common/kernels/schedule.h"
 
+/* A row is a line. */
+/* clang-format off */
+
 /* Words of enumerations: W(word, CONSTANT, "meaning"). Those of kernels stand with their tables: WORDS_ACTIVATION,
  * WORDS_LOSS, WORDS_OPTIMIZER, WORDS_SCHEDULE. */
 #define WORDS_CLASS(W) \
@@ -161,6 +164,7 @@
     X(INT, group_size, "8", 1, 1000000, IDENTITY, "examples per query group") \
     X(NUM, positive_rate, "0.25", 0.0001, 0.9999, IDENTITY, "share of positive labels") \
     X(NUM, train_fraction, "0.8", 0.0001, 1, IDENTITY, "share of examples, from the start, in the training split") \
+    X(NUM, test_fraction, "0", 0, 0.9999, IDENTITY, "share of examples, at the end, in the test split; the rest evaluates") \
     X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of the generator")
 
 #define CONFIG_TRAIN(X) \

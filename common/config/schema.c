@@ -100,8 +100,16 @@ static const field_t split_fields[] = {
      .offset = offsetof(schema_t, split_column)},
     {VALUE_NUM, "train_max", "0", -1e300, 1e300, "rows with a value up to this one are training rows",
      .offset = offsetof(schema_t, split_train_max)},
+    {VALUE_NUM, "eval_max", "1e+300", -1e300, 1e300,
+     "rows with a value above train_max and up to this one are evaluation rows, those above it are the test split",
+     .offset = offsetof(schema_t, split_eval_max)},
+    {VALUE_BOOL, "words", "false", 0, 0, "split.column holds one of the words train, eval and test in each row",
+     .offset = offsetof(schema_t, split_words)},
     {VALUE_NUM, "train_fraction", "1", 0, 1, "share of the rows, from the first on, that are training rows; 0: all evaluate",
      .offset = offsetof(schema_t, train_fraction)},
+    {VALUE_NUM, "test_fraction", "0", 0, 0.9999,
+     "share of the rows, the last ones, that are the test split, on which nothing is chosen; the rest evaluates",
+     .offset = offsetof(schema_t, test_fraction)},
 };
 static const config_record_t schema_records[] = {
     {"", "the text file", top_fields, COUNT(top_fields), 0, sizeof(schema_t)},
@@ -502,16 +510,51 @@ static status_t check_format(const schema_t *schema, const yaml_t *tree)
     return ST_OK;
 }
 
+/* check_split_column - what belongs to a column that says the split, and what does not. */
+static status_t check_split_column(const schema_t *schema, const yaml_t *tree)
+{
+    const yaml_t *most = yaml_find(tree, "split.train_max"), *eval = yaml_find(tree, "split.eval_max");
+    const yaml_t *fractions[] = {yaml_find(tree, "split.train_fraction"), yaml_find(tree, "split.test_fraction")};
+    for (int i = 0; i < COUNT(fractions); i++)
+        if (fractions[i]->layer != LAYER_DEFAULT)
+            return yaml_fail(fractions[i], "split.column and split.%s_fraction both say which rows %s; remove one",
+                             i ? "test" : "train", i ? "are the test split" : "train");
+    if (schema->split_words && (most->layer != LAYER_DEFAULT || eval->layer != LAYER_DEFAULT))
+        return yaml_fail(most->layer != LAYER_DEFAULT ? most : eval,
+                         "is for a column of numbers, and split.words says that '%s' holds words; remove one",
+                         schema->split_column);
+    if (!schema->split_words && most->layer == LAYER_DEFAULT)
+        return yaml_fail(yaml_find(tree, "split.column"),
+                         "'%s' needs split.train_max, the largest value of a training row; or words: true, where it holds the "
+                         "words train, eval and test",
+                         schema->split_column);
+    if (!schema->split_words && schema->split_eval_max <= schema->split_train_max)
+        return yaml_fail(eval, "%g is not above split.train_max %g; rows between the two are the evaluation split",
+                         schema->split_eval_max, schema->split_train_max);
+    return ST_OK;
+}
+
+static status_t check_split(const schema_t *schema, const yaml_t *tree)
+{
+    static const char *const of_column[] = {"split.train_max", "split.eval_max", "split.words"};
+    if (*schema->split_column)
+        return check_split_column(schema, tree);
+    for (int i = 0; i < COUNT(of_column); i++) {
+        const yaml_t *node = yaml_find(tree, of_column[i]);
+        if (node->layer != LAYER_DEFAULT)
+            return yaml_fail(node, "%s needs split.column, the column %s", of_column[i],
+                             i < 2 ? "it is compared with" : "that holds them");
+    }
+    if (schema->train_fraction + schema->test_fraction > 1.0)
+        return yaml_fail(yaml_find(tree, "split.test_fraction"),
+                         "split.train_fraction %g and split.test_fraction %g are more than all rows together",
+                         schema->train_fraction, schema->test_fraction);
+    return ST_OK;
+}
+
 static status_t check_whole(const schema_t *schema, const yaml_t *tree, const yaml_t *list)
 {
-    const yaml_t *fraction = yaml_find(tree, "split.train_fraction"), *most = yaml_find(tree, "split.train_max");
-    if (*schema->split_column && fraction->layer != LAYER_DEFAULT)
-        return yaml_fail(fraction, "split.column and split.train_fraction both say which rows train; remove one");
-    if (*schema->split_column && most->layer == LAYER_DEFAULT)
-        return yaml_fail(yaml_find(tree, "split.column"), "'%s' needs split.train_max, the largest value of a training row",
-                         schema->split_column);
-    if (!*schema->split_column && most->layer != LAYER_DEFAULT)
-        return yaml_fail(most, "split.train_max needs split.column, the column it is compared with");
+    TRY(check_split(schema, tree));
     TRY(check_format(schema, tree));
     if (schema_rows(schema->format) == ROWS_OF_FEATURES)
         return list->kind != YAML_LIST || list->count
@@ -611,8 +654,8 @@ void schema_destroy(schema_t **schema)
 /* Keys that datasets were made without: a text of settings that lacks them means their defaults. */
 static bool is_left_out(const field_t *field, const char *text)
 {
-    static const char *const later[] = {"label_rule", "weight", "unlabelled", "order",
-                                        "missing",    "fields", "fill",       "indicator"};
+    static const char *const later[] = {"label_rule", "weight",    "unlabelled", "order", "missing",      "fields",
+                                        "fill",       "indicator", "eval_max",   "words", "test_fraction"};
     for (int i = 0; i < COUNT(later); i++)
         if (strcmp(field->name, later[i]) == 0)
             return strcmp(text, field->kind == VALUE_TEXT ? "\"\"" : field->initial) == 0;

@@ -48,6 +48,8 @@ void census_encode(const census_t *census, record_t *out)
     record_put_u64(out, census->unit);
     record_put_u64(out, census->runs_count);
     record_put(out, census->runs, census->runs_count * sizeof *census->runs);
+    if (census->test_positives) /* the record of a dataset of two splits is what it always was */
+        record_put_u64(out, (uint64_t)census->test_positives);
 }
 
 /* Positions ascend, and no sum of one and a row overflows. */
@@ -82,6 +84,8 @@ bool census_decode(const record_t *raw, census_t *out)
     if (count > 0)
         memcpy(census.runs, runs, count * sizeof *runs);
     census.runs_count = count;
+    if (in.next + sizeof(uint64_t) <= in.bytes)
+        census.test_positives = (int64_t)record_take_u64(&in);
     *out = census;
     return true;
 }

@@ -25,6 +25,7 @@ typedef struct census_run {
 typedef struct census {
     bool is_recorded;
     int64_t train_positives; /* of the positives, those of the training split */
+    int64_t test_positives;  /* and of the test split */
     int64_t without_group;   /* rows whose query id is missing; 0 where there is no group column */
     int64_t without_time;    /* the same of the time */
     int64_t descents;        /* rows whose time is before that of the last row that has one */

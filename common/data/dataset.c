@@ -43,7 +43,7 @@ struct dataset {
     int readers;                              /* that share */
     uint64_t meaning;                         /* of numeric values: their means and scales; and of labels */
     double *own_scaling;                      /* [numeric][2] mean and scale as stored */
-    int64_t *positions; /* training split, then evaluation split; NULL where the training split is a prefix */
+    int64_t *positions; /* training split, evaluation split, test split; NULL where they are stored in this order */
     record_t raw;
 };
 
@@ -247,8 +247,10 @@ status_t dataset_choose_label(dataset_t *dataset, const char *name)
     info->label = dataset->shape.label = chosen;
     info->positives = labels[chosen].positives;
     set_meaning(dataset);
-    if (dataset->meta.has_extras)
+    if (dataset->meta.has_extras) {
         dataset->census.train_positives = labels[chosen].train_positives;
+        dataset->census.test_positives = labels[chosen].test_positives;
+    }
     return ST_OK;
 }
 
@@ -293,29 +295,67 @@ status_t dataset_fetch(dataset_t *dataset, const int64_t *positions, int n, data
 
 /* ---- splits ---- */
 
+static bool bit_at(const uint8_t *bits, int64_t i)
+{
+    return bits[i / 8] >> (i % 8) & 1;
+}
+
 static status_t read_split(dataset_t *dataset)
 {
     const dataset_info_t *info = &dataset->meta.info;
     TRY(dataset_file_get(dataset->file, DATASET_SPLIT, &dataset->raw));
-    int64_t train = 0, eval = 0;
-    bool good = dataset->raw.bytes >= (size_t)(info->rows + 7) / 8;
+    const size_t bytes = (size_t)(info->rows + 7) / 8;
+    int64_t next[SPLITS] = {[SPLIT_EVAL] = info->train_rows, [SPLIT_TEST] = info->train_rows + info->eval_rows};
+    const int64_t end[SPLITS] = {info->train_rows, [SPLIT_EVAL] = next[SPLIT_TEST], [SPLIT_TEST] = info->rows};
+    record_reader_t in = {.at = dataset->raw.at, .bytes = dataset->raw.bytes};
+    const uint8_t *train = record_take(&in, bytes, 1), *test = info->test_rows ? record_take(&in, bytes, 1) : NULL;
+    bool good = !in.bad;
     if (good)
         dataset->positions = MEM_ARRAY(int64_t, info->rows);
     for (int64_t row = 0; good && row < info->rows; row++) {
-        const bool trains = dataset->raw.at[row / 8] >> (row % 8) & 1;
-        good = trains ? train < info->train_rows : eval < info->eval_rows;
+        const split_t split = bit_at(train, row) ? SPLIT_TRAIN : test && bit_at(test, row) ? SPLIT_TEST : SPLIT_EVAL;
+        good = next[split] < end[split];
         if (good)
-            dataset->positions[trains ? train++ : info->train_rows + eval++] = row;
+            dataset->positions[next[split]++] = row;
     }
-    if (!good)
-        return FAIL(ST_CORRUPT, "dataset %s: record %s does not have %" PRId64 " training rows; import or generate it again",
-                    dataset->path, DATASET_SPLIT, info->train_rows);
-    return ST_OK;
+    if (good)
+        return ST_OK;
+    if (info->test_rows)
+        return FAIL(ST_CORRUPT,
+                    "dataset %s: record %s does not have %" PRId64 " training rows and %" PRId64
+                    " test rows; import or generate it again",
+                    dataset->path, DATASET_SPLIT, info->train_rows, info->test_rows);
+    return FAIL(ST_CORRUPT, "dataset %s: record %s does not have %" PRId64 " training rows; import or generate it again",
+                dataset->path, DATASET_SPLIT, info->train_rows);
+}
+
+static const char *const split_words[SPLITS] = {"train", "eval", "all", "test"};
+static const char *const split_names[SPLITS] = {"training", "evaluation", "whole", "test"};
+
+const char *dataset_split_word(split_t split)
+{
+    return split_words[split];
+}
+
+const char *dataset_split_name(split_t split)
+{
+    return split_names[split];
+}
+
+bool dataset_split_of(const char *word, split_t *out)
+{
+    for (int s = 0; s < SPLITS; s++)
+        if (strcmp(word, split_words[s]) == 0) {
+            *out = (split_t)s;
+            return true;
+        }
+    return false;
 }
 
 int64_t dataset_split_rows(const dataset_info_t *info, split_t split)
 {
-    return split == SPLIT_TRAIN ? info->train_rows : split == SPLIT_EVAL ? info->eval_rows : info->rows;
+    const int64_t rows[SPLITS] = {info->train_rows, info->eval_rows, info->rows, info->test_rows};
+    return rows[split];
 }
 
 int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i)
@@ -324,7 +364,8 @@ int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i)
     ASSERT(i >= 0 && i < dataset_split_rows(info, split));
     if (split == SPLIT_ALL)
         return i;
-    const int64_t at = split == SPLIT_TRAIN ? i : info->train_rows + i;
+    const int64_t first = split == SPLIT_TRAIN ? 0 : split == SPLIT_EVAL ? info->train_rows : info->rows - info->test_rows;
+    const int64_t at = first + i;
     return dataset->positions ? dataset->positions[at] : at;
 }
 

@@ -3,8 +3,9 @@
  *
  * A dataset is written once, in order, and read by position. An example has one label, an optional group (query) and
  * time, N numeric values, C single-valued categorical fields and M multi-valued fields. A categorical value is a 64-bit
- * key (the hash of its text); the missing value is a key of its own. The training split is a prefix or any subset: the
- * store keeps, for both splits, the positions in stored order, so that (split, i) -> example is a lookup.           */
+ * key (the hash of its text); the missing value is a key of its own. Every row is of one split: training, evaluation, or, in
+ * datasets that have one, test, on which nothing is ever chosen. They follow each other or are any subsets: the store keeps the
+ * positions of each in stored order, so that (split, i) -> example is a lookup.           */
 #ifndef SMELTER_DATASET_H
 #define SMELTER_DATASET_H
 
@@ -19,7 +20,7 @@
 
 #define DATASET_NO_TIME INT64_MIN /* the time of a row without one */
 
-typedef enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_ALL } split_t; /* SPLIT_ALL: both, in stored order */
+typedef enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_ALL, SPLIT_TEST, SPLITS } split_t; /* SPLIT_ALL: in stored order */
 
 typedef struct dataset_field {
     char name[64];
@@ -39,11 +40,11 @@ typedef struct dataset_field {
 /* One of the labels that every row of a dataset has. */
 typedef struct dataset_label {
     char name[64]; /* "" where the dataset has one and does not say */
-    int64_t positives, train_positives, unlabelled;
+    int64_t positives, train_positives, test_positives, unlabelled;
 } dataset_label_t;
 
 typedef struct dataset_info {
-    int64_t rows, train_rows, eval_rows, positives, bad_rows;
+    int64_t rows, train_rows, eval_rows, test_rows, positives, bad_rows;
     int32_t numeric, single, multi; /* counts of fields of each kind */
     bool has_group, has_time, has_weight;
     bool may_lack_label;             /* rows of no label are among them, or could be */
@@ -113,8 +114,13 @@ int dataset_readers(const dataset_t *dataset);
 const origin_t *dataset_origin(const dataset_t *dataset);
 const census_t *dataset_census(const dataset_t *dataset);
 
-/* dataset_split_rows - number of examples of a split. */
+/* dataset_split_rows - number of examples of a split.
+ * dataset_split_word - train, eval, all or test.  dataset_split_name - "training", "evaluation" .. before "split".
+ * dataset_split_of - the split of a word; false where there is none. */
 int64_t dataset_split_rows(const dataset_info_t *info, split_t split);
+const char *dataset_split_word(split_t split);
+const char *dataset_split_name(split_t split);
+WARN_UNUSED bool dataset_split_of(const char *word, split_t *out);
 
 /* dataset_position - stored position of the i-th example of a split. */
 int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i);
@@ -134,7 +140,8 @@ typedef struct dataset_row {
     uint8_t label;              /* the first, or the only one */
     const uint8_t *more_labels; /* [labels - 1] the others */
     float weight;               /* where the dataset has weights */
-    bool train;
+    bool train;                 /* of the training split; else */
+    bool test;                  /* of the test split, or the evaluation split */
     uint64_t group;             /* dataset_key("", 0) is the missing one */
     int64_t time;               /* or DATASET_NO_TIME */
     const float *numeric;       /* [numeric], transformed but not standardised; NaN is the missing value */
@@ -170,9 +177,10 @@ WARN_UNUSED status_t dataset_writer_create_with(const char *path, const dataset_
 /* dataset_writer_put - add a row, which is copied. Rows are encoded and compressed by other threads while more are put; what
  * cannot be stored is said by a later put, or by commit. */
 WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_row_t *row);
-/* dataset_writer_split - the first train_rows rows are the training split, whatever dataset_row.train said; for splits that
- * are known only after the last row.  0 <= train_rows <= rows put so far. */
-void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows);
+/* dataset_writer_split - the first train_rows rows are the training split and the last test_rows the test split, whatever the
+ * rows said; for splits that are known only after the last row.  0 <= train_rows, test_rows; together at most the rows put so
+ * far. */
+void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows, int64_t test_rows);
 /* dataset_writer_origin - remember what the dataset is made of; copied. */
 void dataset_writer_origin(dataset_writer_t *writer, const origin_t *origin);
 /* dataset_writer_time_unit - what the times count, TIME_AS_GIVEN until it is said. A change from whole numbers to millionths

@@ -10,7 +10,8 @@
 #define MAGIC 0x314154454d4d53ull /* "SMMETA1" */
 #define VERSION 1
 #define VERSION_EXTRAS \
-    0x100 /* beside the version: weights, several labels, rows without one; readers that know of none refuse */
+    0x100                  /* beside the version: weights, several labels, rows without one; readers that know of none refuse */
+#define VERSION_TEST 0x200 /* likewise: a test split */
 #define EXTRA_WEIGHT 1
 #define EXTRA_LACK 2
 #define SECTION_LABELS 0x534c4542414cull    /* "LABELS" */
@@ -76,10 +77,13 @@ static void encode_content(const dataset_meta_t *meta, record_t *out)
 {
     const dataset_info_t *info = &meta->info;
     record_put_u64(out, MAGIC);
-    record_put_u64(out, meta->has_extras ? VERSION | VERSION_EXTRAS : VERSION);
+    const uint64_t extras = meta->has_extras ? VERSION_EXTRAS : 0, test = info->test_rows ? VERSION_TEST : 0;
+    record_put_u64(out, VERSION | extras | test);
     record_put_u64(out, (uint64_t)meta->count);
     record_put_u64(out, (uint64_t)info->rows);
     record_put_u64(out, (uint64_t)info->train_rows);
+    if (test)
+        record_put_u64(out, (uint64_t)info->test_rows);
     record_put_u64(out, (uint64_t)meta->label_of[0].positives);
     record_put_u64(out, info->has_group);
     record_put_u64(out, info->has_time);
@@ -130,6 +134,8 @@ static void encode_labels(const dataset_meta_t *meta, record_t *out)
         record_put_u64(&section, (uint64_t)meta->label_of[l].positives);
         record_put_u64(&section, (uint64_t)meta->label_of[l].train_positives);
         record_put_u64(&section, (uint64_t)meta->label_of[l].unlabelled);
+        if (meta->info.test_rows)
+            record_put_u64(&section, (uint64_t)meta->label_of[l].test_positives);
     }
     put_section(out, SECTION_LABELS, &section);
 }
@@ -140,6 +146,7 @@ static bool decode_labels(record_reader_t *in, dataset_meta_t *meta)
         meta->label_of[l].positives = (int64_t)record_take_u64(in);
         meta->label_of[l].train_positives = (int64_t)record_take_u64(in);
         meta->label_of[l].unlabelled = (int64_t)record_take_u64(in);
+        meta->label_of[l].test_positives = meta->info.test_rows ? (int64_t)record_take_u64(in) : 0;
     }
     return !in->bad;
 }
@@ -294,14 +301,18 @@ bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta)
     record_reader_t in = {.at = raw->at, .bytes = raw->bytes};
     const uint64_t magic = record_take_u64(&in), version = record_take_u64(&in), count = record_take_u64(&in);
     const uint64_t rows = record_take_u64(&in), train_rows = record_take_u64(&in);
-    if (magic != MAGIC || (version != VERSION && version != (VERSION | VERSION_EXTRAS)) || count > raw->bytes / FIELD_LEAST ||
-        rows == 0 || rows > ROWS_MOST || train_rows > rows)
+    const bool has_test = version & VERSION_TEST;
+    const uint64_t test_rows = has_test ? record_take_u64(&in) : 0;
+    if (magic != MAGIC || (version & ~(uint64_t)(VERSION_EXTRAS | VERSION_TEST)) != VERSION ||
+        count > raw->bytes / FIELD_LEAST || rows == 0 || rows > ROWS_MOST || train_rows > rows ||
+        test_rows > rows - train_rows || (has_test && test_rows == 0))
         return false;
     dataset_meta_init(meta, NULL, (int)count);
     dataset_info_t *info = &meta->info;
     info->rows = (int64_t)rows;
     info->train_rows = (int64_t)train_rows;
-    info->eval_rows = (int64_t)(rows - train_rows);
+    info->test_rows = (int64_t)test_rows;
+    info->eval_rows = (int64_t)(rows - train_rows - test_rows);
     info->positives = meta->label_of[0].positives = (int64_t)record_take_u64(&in);
     info->has_group = record_take_u64(&in) != 0;
     info->has_time = record_take_u64(&in) != 0;

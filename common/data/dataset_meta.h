@@ -11,7 +11,9 @@
 #define DATASET_META "meta"
 #define DATASET_ORIGIN "origin" /* optional, as the next */
 #define DATASET_CENSUS "census"
-#define DATASET_SPLIT "split" /* bit per row, 1 = training; only where the training split is not a prefix */
+#define DATASET_SPLIT \
+    "split" /* bit per row, 1 = training, whole bytes; where there is a test split, as many again, 1 = test;
+                               * only where the splits do not follow each other */
 
 typedef struct dataset_meta {
     dataset_info_t info;
@@ -22,7 +24,7 @@ typedef struct dataset_meta {
     dataset_label_t *label_of;       /* **owned**, [info.labels]; info.label_of points here */
     bool has_extras;                 /* weights, labels by name, rows without one */
     bool compressed;
-    bool prefix_split;    /* the first train_rows rows are the training split */
+    bool prefix_split;    /* the first train_rows rows are the training split, the last test_rows the test split */
     uint64_t blocks_hash; /* over blocks and split, in order */
 } dataset_meta_t;
 

@@ -101,12 +101,17 @@ static void print_head(const char *path, const dataset_t *dataset)
     const dataset_info_t *info = &meta->info;
     char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
     printf("%s\n", path);
-    printf("  rows        %s: %s training, %s evaluation%s\n", text_count(info->rows, a), text_count(info->train_rows, b),
-           text_count(info->eval_rows, c), meta->prefix_split ? ", split in stored order" : "");
+    printf("  rows        %s: %s training, %s evaluation", text_count(info->rows, a), text_count(info->train_rows, b),
+           text_count(info->eval_rows, c));
+    if (info->test_rows)
+        printf(", %s test", text_count(info->test_rows, a));
+    printf("%s\n", meta->prefix_split ? ", split in stored order" : "");
     printf("  positives   %s (%.2f %%)", text_count(info->positives, a), percent(info->positives, info->rows));
     if (census->is_recorded)
         printf(": %s training, %s evaluation", text_count(census->train_positives, a),
-               text_count(info->positives - census->train_positives, b));
+               text_count(info->positives - census->train_positives - census->test_positives, b));
+    if (census->is_recorded && info->test_rows)
+        printf(", %s test", text_count(census->test_positives, a));
     printf("\n");
     print_labels(info);
     if (info->has_weight)

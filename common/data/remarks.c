@@ -30,13 +30,14 @@ static void remark_splits(const dataset_info_t *info, const census_t *census, re
 {
     char count[TEXT_BYTES];
     if (info->train_rows == 0)
-        remark(say, context, "no training rows: all %s rows are evaluation rows", text_count(info->rows, count));
+        remark(say, context, "no training rows: all %s rows are %s rows", text_count(info->rows, count),
+               info->test_rows ? "evaluation or test" : "evaluation");
     if (info->eval_rows == 0)
         remark(say, context,
-               "no evaluation rows: all %s rows are training rows, and there is nothing to compare models on; set "
+               "no evaluation rows: all %s rows are %s rows, and there is nothing to compare models on; set "
                "split.train_fraction "
                "(below 1) or split.column in the schema",
-               text_count(info->rows, count));
+               text_count(info->rows, count), info->test_rows ? "training or test" : "training");
     const int64_t unlabelled = info->label_of[info->label].unlabelled;
     if (unlabelled > 0) {
         char all[TEXT_BYTES];
@@ -47,7 +48,9 @@ static void remark_splits(const dataset_info_t *info, const census_t *census, re
     if (has_one_class(info->rows, info->positives, "", say, context) || !census->is_recorded)
         return;
     has_one_class(info->train_rows, census->train_positives, " in the training split", say, context);
-    has_one_class(info->eval_rows, info->positives - census->train_positives, " in the evaluation split", say, context);
+    has_one_class(info->eval_rows, info->positives - census->train_positives - census->test_positives,
+                  " in the evaluation split", say, context);
+    has_one_class(info->test_rows, census->test_positives, " in the test split", say, context);
 }
 
 static void remark_queries(const dataset_info_t *info, const census_t *census, remark_fn *say, void *context)

@@ -96,7 +96,7 @@ typedef enum wire_fit {
     F(SET_TABLES, "tables", 0, WIRE_FIELDS_MOST, "tables of a component") \
     F(DELTAS, "deltas", 1, INT32_MAX, "deltas") \
     F(STEPS, "steps", 1, WIRE_DIGESTS_MOST, "steps") \
-    F(SPLIT, NULL, 0, 2, "the split: 0 training, 1 evaluation, 2 all examples") \
+    F(SPLIT, NULL, 0, 3, "the split: 0 training, 1 evaluation, 2 all examples, 3 test") \
     F(STATUS, NULL, 0, ST_DIFFERENT, "a status; 0: success") \
     F(TOLD, NULL, 0, 1, "1 once a signal told the sender to end") \
     F(STOPS, NULL, 0, 1, "to a worker: 1 stops there") \

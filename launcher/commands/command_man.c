@@ -81,7 +81,7 @@ status_t command_man(const options_t *options)
          ".B smelter\n.I COMMAND\n[\\fIARGUMENT\\fR] [\\fIOPTIONS\\fR]\n.SH DESCRIPTION\n"
          "Trains click\\-through\\-rate recommenders on a cluster of workers and servers, and measures how reproducible their\n"
          "predictions are. Under mpirun or srun, train, compare and predict take their rank's role; without one they start\n"
-         "mpirun, and so do tune and churn.\n.SH OPTIONS\nEvery command takes these.");
+         "mpirun, and so do tune, churn and evaluate.\n.SH OPTIONS\nEvery command takes these.");
     for (int i = 0; i < n; i++)
         if (lines[i].kind == OPTION_LETTER)
             put_option(&lines[i]);

@@ -23,17 +23,10 @@
 #include "launcher/run/run_reader.h"
 #include "launcher/run/runs.h"
 
-static const char *const split_words[] = {[SPLIT_TRAIN] = "train", [SPLIT_EVAL] = "eval", [SPLIT_ALL] = "all"};
-
 status_t predict_split_of(const options_t *options, split_t *out)
 {
     const char *word = options->split ? options->split : "eval";
-    for (int s = SPLIT_TRAIN; s <= SPLIT_ALL; s++)
-        if (strcmp(word, split_words[s]) == 0) {
-            *out = (split_t)s;
-            return ST_OK;
-        }
-    return FAIL(ST_INPUT, "--split is \"%s\"; it must be train, eval or all", word);
+    return dataset_split_of(word, out) ? ST_OK : FAIL(ST_INPUT, "--split is \"%s\"; it must be train, eval, test or all", word);
 }
 
 /* What RUN stands for: a finished run; the newest checkpoint of one that is not; a checkpoint, by its folder. */
@@ -176,7 +169,7 @@ static status_t check_split(const char *path, split_t split)
     return FAIL(
         ST_INPUT,
         "dataset %s: the %s split is empty, so there is nothing to score; --split %s or --split all scores what is there", path,
-        split == SPLIT_EVAL ? "evaluation" : "training", split == SPLIT_EVAL ? "train" : "eval");
+        dataset_split_name(split), split == SPLIT_EVAL ? "train" : "eval");
 }
 
 /* What is scored is the dataset, whole as it is; but its text may be what a person means. */

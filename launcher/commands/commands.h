@@ -13,6 +13,7 @@ WARN_UNUSED status_t command_train(const options_t *options);
 WARN_UNUSED status_t command_compare(const options_t *options);
 WARN_UNUSED status_t command_report(const options_t *options);
 WARN_UNUSED status_t command_predict(const options_t *options);
+WARN_UNUSED status_t command_evaluate(const options_t *options);
 WARN_UNUSED status_t command_churn(const options_t *options);
 WARN_UNUSED status_t command_tune(const options_t *options);
 WARN_UNUSED status_t command_figures(const options_t *options);

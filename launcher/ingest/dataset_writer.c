@@ -35,14 +35,15 @@ struct dataset_writer {
     block_queue_t *queue;   /* NULL once all blocks are stored */
     record_t raw;
 
-    uint8_t *split;                         /* bit per row */
+    uint8_t *split, *test;                  /* bit per row */
     uint8_t *positive[DATASET_LABELS_MOST]; /* the same of each label */
-    size_t split_capacity, positive_capacity[DATASET_LABELS_MOST];
+    size_t split_capacity, test_capacity, positive_capacity[DATASET_LABELS_MOST];
     origin_t origin;
     census_t census;
-    int64_t last_time;      /* of the last row that has one */
-    int64_t train_prefix;   /* set by dataset_writer_split, or -1 */
-    bool seen_eval, prefix; /* prefix: no training row followed an evaluation row */
+    int64_t last_time;         /* of the last row that has one */
+    int64_t train_prefix;      /* set by dataset_writer_split, or -1 */
+    bool seen_eval, seen_test; /* rows of these splits */
+    bool prefix;               /* rows came split by split: training, evaluation, test */
 };
 
 /* ---- folders ---- */
@@ -120,6 +121,7 @@ static void writer_free(dataset_writer_t **writer)
     dataset_meta_fini(&w->meta);
     record_fini(&w->raw);
     mem_free(w->split);
+    mem_free(w->test);
     for (int l = 0; l < DATASET_LABELS_MOST; l++)
         mem_free(w->positive[l]);
     origin_fini(&w->origin);
@@ -297,18 +299,25 @@ status_t dataset_writer_put(dataset_writer_t *w, const dataset_row_t *row)
     MEM_GROW(w->split, w->split_capacity, (size_t)info->rows / 8 + 1);
     if (row->train)
         w->split[info->rows / 8] |= (uint8_t)(1u << (info->rows % 8));
+    const bool tests = row->test && !row->train;
+    MEM_GROW(w->test, w->test_capacity, (size_t)info->rows / 8 + 1);
+    if (tests)
+        w->test[info->rows / 8] |= (uint8_t)(1u << (info->rows % 8));
     info->train_rows += row->train;
-    w->prefix &= !(row->train && w->seen_eval);
-    w->seen_eval |= !row->train;
+    info->test_rows += tests;
+    w->prefix &= !(row->train && (w->seen_eval || w->seen_test)) && !(!row->train && !tests && w->seen_test);
+    w->seen_eval |= !row->train && !tests;
+    w->seen_test |= tests;
     info->positives += row->label == 1;
     info->rows++;
     return draft->rows == BLOCK_ROWS ? block_queue_put(w->queue) : ST_OK;
 }
 
-void dataset_writer_split(dataset_writer_t *w, int64_t train_rows)
+void dataset_writer_split(dataset_writer_t *w, int64_t train_rows, int64_t test_rows)
 {
-    ASSERT(train_rows >= 0 && train_rows <= w->meta.info.rows);
+    ASSERT(train_rows >= 0 && test_rows >= 0 && train_rows <= w->meta.info.rows - test_rows);
     w->train_prefix = train_rows;
+    w->meta.info.test_rows = test_rows;
 }
 
 void dataset_writer_origin(dataset_writer_t *w, const origin_t *origin)
@@ -340,6 +349,12 @@ bool dataset_writer_time_unit(dataset_writer_t *w, time_unit_t unit)
 static bool is_train(const dataset_writer_t *w, int64_t position)
 {
     return w->meta.prefix_split ? position < w->meta.info.train_rows : w->split[position / 8] >> (position % 8) & 1;
+}
+
+static bool is_test(const dataset_writer_t *w, int64_t position)
+{
+    const dataset_info_t *info = &w->meta.info;
+    return w->meta.prefix_split ? position >= info->rows - info->test_rows : w->test[position / 8] >> (position % 8) & 1;
 }
 
 /* Mean and sum of squared deviations, block by block, by the update of Chan, Golub and LeVeque (1979): one pass over the
@@ -433,12 +448,14 @@ static status_t settle_split(dataset_writer_t *w)
         info->train_rows = w->train_prefix;
         w->prefix = true;
     }
-    info->eval_rows = info->rows - info->train_rows;
+    info->eval_rows = info->rows - info->train_rows - info->test_rows;
     w->meta.prefix_split = w->prefix;
     if (w->prefix)
         return ST_OK;
     record_clear(&w->raw);
     record_put(&w->raw, w->split, (size_t)(info->rows + 7) / 8);
+    if (info->test_rows)
+        record_put(&w->raw, w->test, (size_t)(info->rows + 7) / 8);
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_SPLIT, &w->raw, &hash));
     w->meta.blocks_hash = dataset_meta_chain(w->meta.blocks_hash, hash);
@@ -460,9 +477,13 @@ static void settle_values(dataset_writer_t *w)
 static void settle_census(dataset_writer_t *w)
 {
     for (int l = 0; l < w->meta.info.labels; l++)
-        for (int64_t row = 0; row < w->meta.info.rows; row++)
-            w->meta.label_of[l].train_positives += is_train(w, row) && w->positive[l][row / 8] >> (row % 8) & 1;
+        for (int64_t row = 0; row < w->meta.info.rows; row++) {
+            const bool positive = w->positive[l][row / 8] >> (row % 8) & 1;
+            w->meta.label_of[l].train_positives += is_train(w, row) && positive;
+            w->meta.label_of[l].test_positives += is_test(w, row) && positive;
+        }
     w->census.train_positives = w->meta.label_of[0].train_positives;
+    w->census.test_positives = w->meta.label_of[0].test_positives;
 }
 
 /* The records beside the content: nothing of them is in its hash. */

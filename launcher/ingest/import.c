@@ -219,6 +219,9 @@ static status_t settle_split(import_t *im)
     const schema_t *schema = im->schema;
     if (im->rows == 0)
         return FAIL(ST_INPUT, "%s: there is no %srow in it", im->input, im->bad_rows > 0 ? "good " : "");
+    if (im->split >= 0 && im->train_rows == 0 && schema->split_words)
+        return FAIL(ST_INPUT, "%s: no row is in the training split: none has the word train in %s", im->input,
+                    schema->split_column);
     if (im->split >= 0 && im->train_rows == 0)
         return FAIL(ST_INPUT, "%s: no row is in the training split, where %s <= %.15g", im->input, schema->split_column,
                     schema->split_train_max);
@@ -228,7 +231,7 @@ static status_t settle_split(import_t *im)
     if (train <= 0 && schema->train_fraction > 0.0)
         return FAIL(ST_INPUT, "%s: train_fraction %g of %" PRId64 " rows leaves no training row", im->input,
                     schema->train_fraction, im->rows);
-    dataset_writer_split(im->writer, train);
+    dataset_writer_split(im->writer, train, (int64_t)floor((double)im->rows * schema->test_fraction));
     return ST_OK;
 }
 

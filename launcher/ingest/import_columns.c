@@ -364,6 +364,27 @@ static const char *read_weight(import_t *im, const text_field_t *fields, int *at
     return fault;
 }
 
+/* Which split a row is of, by its cell of the column that says it. */
+static const char *read_split(const schema_t *schema, const text_field_t *field, dataset_row_t *row)
+{
+    double value = 0.0;
+    if (!schema->split_words) {
+        const char *fault = field_number(field->text, field->bytes, &value);
+        row->train = value <= schema->split_train_max;
+        row->test = schema->split_eval_max > schema->split_train_max && value > schema->split_eval_max;
+        return fault;
+    }
+    split_t split = SPLIT_ALL;
+    char word[8] = "";
+    if (field->bytes < (int)sizeof word)
+        memcpy(word, field->text, (size_t)field->bytes);
+    if (!dataset_split_of(word, &split) || split == SPLIT_ALL)
+        return "none of the words train, eval and test";
+    row->train = split == SPLIT_TRAIN;
+    row->test = split == SPLIT_TEST;
+    return NULL;
+}
+
 /* Label, query, time and split: NULL, or what is wrong, and with which column. */
 static const char *read_roles(import_t *im, const text_field_t *fields, int *at, time_form_t *form)
 {
@@ -385,13 +406,8 @@ static const char *read_roles(import_t *im, const text_field_t *fields, int *at,
     if (im->weight >= 0 && (fault = read_weight(im, fields, at)))
         return fault;
     im->row.train = true;
-    if (im->split < 0)
-        return NULL;
-    double value = 0.0;
-    *at = im->split;
-    fault = field_number(fields[*at].text, fields[*at].bytes, &value);
-    im->row.train = value <= im->schema->split_train_max;
-    return fault;
+    im->row.test = false;
+    return im->split < 0 ? NULL : read_split(im->schema, &fields[*at = im->split], &im->row);
 }
 
 /* Read a record into im->row: NULL, or what is wrong, and with which column. */

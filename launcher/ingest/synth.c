@@ -232,6 +232,12 @@ static status_t check(const struct config_synth *c)
         return FAIL(ST_INPUT, "synth.positive_rate has to be between 0 and 1, value seen %g", c->positive_rate);
     if (!(c->train_fraction > 0.0 && c->train_fraction <= 1.0))
         return FAIL(ST_INPUT, "synth.train_fraction has to be above 0 and at most 1, value seen %g", c->train_fraction);
+    if (!(c->test_fraction >= 0.0 && c->train_fraction + c->test_fraction <= 1.0))
+        return FAIL(
+            ST_INPUT,
+            "synth.train_fraction and synth.test_fraction are shares of all rows, together at most 1, values seen %g and "
+            "%g",
+            c->train_fraction, c->test_fraction);
     if (!(c->exponent >= 0.0 && c->drift >= 0.0))
         return FAIL(ST_INPUT, "synth.exponent and synth.drift must not be negative, values seen %g and %g", c->exponent,
                     c->drift);
@@ -357,6 +363,7 @@ static status_t write_rows(synth_t *s, dataset_writer_t *writer, const char *pat
 {
     const struct config_synth *c = s->settings;
     const int64_t train = (int64_t)floor((double)c->rows * c->train_fraction), started = clock_now_ns();
+    const int64_t first_test = c->rows - (int64_t)floor((double)c->rows * c->test_fraction);
     int64_t shown = started;
     const int values = s->fields + s->multi * MULTI_MOST;
     uint64_t *keys = MEM_ARRAY(uint64_t, values);
@@ -378,6 +385,7 @@ static status_t write_rows(synth_t *s, dataset_writer_t *writer, const char *pat
         const int64_t query = row / c->group_size;
         const dataset_row_t out = {.label = rng_uniform((uint64_t)c->seed, stream(DRAW_LABEL, 0), (uint64_t)row) < p,
                                    .train = row < train,
+                                   .test = row >= first_test,
                                    .group = (uint64_t)query,
                                    .time = START_TIME + query,
                                    .numeric = s->x,
@@ -409,8 +417,9 @@ done:
 char *synth_settings(const struct config_synth *settings)
 {
     char *text = mem_strdup("");
+    /* One that came when datasets had been made already is not told where it is off: theirs stay what is stored. */
 #define APPEND(kind, name, initial, least, most, class, doc) \
-    { \
+    if (strcmp(#name, "test_fraction") != 0 || settings->name != 0) { \
         char *longer = mem_printf("%ssynth.%s: %.17g\n", text, #name, (double)settings->name); \
         mem_free(text); \
         text = longer; \

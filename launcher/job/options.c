@@ -25,7 +25,7 @@ static const option_line_t option_lines[] = {
     {"tolerance", "LOSS", OPTION_TEXT, offsetof(options_t, tolerance), "how much worse the logloss may be (tune.tolerance)"},
     {"label", "COLUMN", OPTION_TEXT, offsetof(options_t, label), "the column to predict (default: guessed)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
-    {"split", "train|eval|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
+    {"split", "train|eval|test|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
     {"columns", "A,B", OPTION_TEXT, offsetof(options_t, columns), "columns of the input to carry into the output"},
     {"dataset-a", "DATASET", OPTION_TEXT, offsetof(options_t, dataset_a),
      "the same examples with the fields that RUN_A knows (default: DATASET)"},
@@ -76,7 +76,7 @@ static void print_all(const command_t *commands, int n)
     for (int i = 0; i < n; i++)
         printf("  %-18s %s\n", commands[i].name, commands[i].summary);
     printf("\nUnder mpirun or srun, train, compare and predict take their rank's role; without one they start mpirun, and so "
-           "do tune and churn.\n\nexit codes:\n");
+           "do tune, churn and evaluate.\n\nexit codes:\n");
     for (const exit_code_t *code = options_exit_codes; code->code; code++)
         printf("  %s  %s\n", code->code, code->meaning);
     printf("\nThe manual is printed by smelter man; completion for a shell by smelter completion.\n");

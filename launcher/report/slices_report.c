@@ -30,7 +30,7 @@ typedef status_t visit_t(void *context, int64_t i, const dataset_example_t *exam
 static status_t each_example(dataset_t *dataset, split_t split, int64_t stride, visit_t *visit, void *context)
 {
     const dataset_info_t *info = dataset_info(dataset);
-    const int64_t n = split == SPLIT_TRAIN ? info->train_rows : info->eval_rows;
+    const int64_t n = dataset_split_rows(info, split);
     const int64_t most = stride < CHUNK ? CHUNK / stride : 1;
     int64_t *position = MEM_ARRAY(int64_t, most);
     dataset_example_t *example = MEM_ARRAY(dataset_example_t, most);
@@ -50,18 +50,29 @@ static status_t each_example(dataset_t *dataset, split_t split, int64_t stride, 
 
 /* ---- labels and queries ---------------------------------------------------------------------------------------------- */
 
+typedef struct labels {
+    uint8_t *label;
+    uint64_t *group; /* or NULL, as the next */
+    float *weight;
+} labels_t;
+
 static status_t take_label(void *context, int64_t i, const dataset_example_t *example)
 {
-    experiment_result_t *result = context;
-    result->label[i] = example->block->label[example->row];
-    if (result->label[i] == DATASET_NO_LABEL)
+    const labels_t *to = context;
+    to->label[i] = example->block->label[example->row];
+    if (to->label[i] == DATASET_NO_LABEL)
         return FAIL(ST_INPUT, "row %" PRId64 " of the dataset has no label, and a report is about rows that have one",
                     example->block->first + example->row);
-    if (result->weight)
-        result->weight[i] = example->block->weight[example->row];
-    if (result->group)
-        result->group[i] = example->block->group[example->row];
+    if (to->weight)
+        to->weight[i] = example->block->weight[example->row];
+    if (to->group)
+        to->group[i] = example->block->group[example->row];
     return ST_OK;
+}
+
+status_t slices_report_labels(dataset_t *dataset, split_t split, uint8_t *label, uint64_t *group)
+{
+    return each_example(dataset, split, 1, take_label, &(labels_t){label, group, NULL});
 }
 
 status_t slices_report_read(dataset_t *dataset, experiment_result_t *result)
@@ -78,7 +89,7 @@ status_t slices_report_read(dataset_t *dataset, experiment_result_t *result)
         result->weight = MEM_ARRAY(float, info->eval_rows);
     if (info->has_group)
         result->group = MEM_ARRAY(uint64_t, info->eval_rows);
-    return each_example(dataset, SPLIT_EVAL, 1, take_label, result);
+    return each_example(dataset, SPLIT_EVAL, 1, take_label, &(labels_t){result->label, result->group, result->weight});
 }
 
 /* ---- slices ---------------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,10 @@
 #include "common/data/dataset.h"
 #include "launcher/report/result.h"
 
+/* slices_report_labels - label and, unless it is NULL, group of the examples of a split, [dataset_split_rows].
+ * ST_CORRUPT, ST_SYSTEM: the dataset cannot be read. */
+WARN_UNUSED status_t slices_report_labels(dataset_t *dataset, split_t split, uint8_t *label, uint64_t *group);
+
 /* slices_report_read - result->label and result->group, before result_summarise.
  * ST_INPUT: the split does not have result->eval_examples examples; ST_CORRUPT, ST_SYSTEM: the dataset cannot be read. */
 WARN_UNUSED status_t slices_report_read(dataset_t *dataset, experiment_result_t *result);

@@ -34,6 +34,26 @@ text_and_raw_agree() {
     expect "text and raw predictions differ" cmp "$T/from_text" "$T/q.f32"
 }
 
+# The manifest's own numbers, without a job where the run has its predictions; another split is scored first.
+evaluated() {
+    run "$T/log" "$SMELTER" evaluate "$T/run" "$T/data" --json
+    expect "evaluate ended with code $CODE" [ "$CODE" = 0 ]
+    expect "a job was started for predictions that are there" [ "$(grep -c "start: mpirun" "$T/log")" = 0 ]
+    expect "its numbers are not the manifest's" python3 - "$T/log" "$T/run/manifest.json" <<'END'
+import json, sys
+text, run = open(sys.argv[1]).read(), json.load(open(sys.argv[2]))
+of = json.JSONDecoder().raw_decode(text[text.index('{'):])[0]
+same = [of["metrics"][m]["value"] == run["metrics"][m] for m in ("logloss", "auc", "calibration", "pqauc_loss", "normalised_entropy")]
+sys.exit(not (all(same) and of["split"] == "eval" and of["examples"] == 800 and of["metrics"]["auc"]["error"] > 0))
+END
+    run "$T/log" "$SMELTER" evaluate "$T/run" "$T/data" --split train
+    expect "evaluate --split train ended with code $CODE" [ "$CODE" = 0 ]
+    expect "examples of the training split" grep -q 'data, --split train: 3,200 examples, 400 queries' "$T/log"
+    run "$T/log" "$SMELTER" evaluate "$T/run" "$T/data" --split test
+    expect "an empty split ended with code $CODE" [ "$CODE" = 2 ]
+    expect "it does not say so" grep -q "the test split is empty, so there is nothing to evaluate on" "$T/log"
+}
+
 # The split's examples fall into other batches than the whole's, so that the last bits of a prediction may differ.
 splits() {
     local split rows
@@ -123,7 +143,7 @@ $T/numeric $T/all.csv --columns z --out $T/x|$T/all.csv: no column z, which --co
 $T/run $T/data --columns x --out $T/x|$T/data is a dataset, which is scored as it was imported
 $T/run $T/data|smelter predict needs --out FILE
 $T/run --out $T/x|smelter predict needs RUN INPUT
-$T/run $T/data --out $T/x --split half|--split is "half"; it must be train, eval or all
+$T/run $T/data --out $T/x --split half|--split is "half"; it must be train, eval, test or all
 $T/run $T/data --out $T/x --set model.beta=2|--set changes the run in $T/run
 $T/run $T/data --out $T/file/x|$T/file
 $T/run $T/data --out $T/folder/|name a file, to which .f32 and .tsv are added, and not a folder
@@ -211,6 +231,7 @@ case_of "another dataset, standardised as in the run" other_dataset
 case_of "files are scored, with columns carried through" files
 case_of "spread over replicas and components" spread
 case_of "wrong inputs are named" wrong_inputs
+case_of "what predictions are worth is evaluated" evaluated
 case_of "the folders of --out are made" where_it_goes
 case_of "output that cannot be written is an error" full_output
 case_of "a full disk leaves no half of a prediction" full_disk

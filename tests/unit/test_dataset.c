@@ -25,7 +25,7 @@ enum { MOST_FIELDS = 4, MOST_VALUES = 6 };
 /* The naive copy of a row. */
 typedef struct copy {
     uint8_t label;
-    bool train;
+    bool train, test;
     uint64_t group;
     int64_t time;
     float numeric[MOST_FIELDS];
@@ -39,6 +39,7 @@ typedef struct plan {
     int64_t rows;
     int numeric, single, multi;
     bool has_group, has_time, compress, scattered, weighted, standardise;
+    bool tests; /* there is a test split: some of the rows that do not train */
 } plan_t;
 
 static uint64_t draw(uint64_t row, uint64_t what)
@@ -50,6 +51,7 @@ static copy_t make_row(const plan_t *plan, int64_t row)
 {
     const uint64_t r = (uint64_t)row;
     copy_t c = {.label = draw(r, 0) % 3 == 0, .train = plan->scattered ? draw(r, 1) % 4 != 0 : row < plan->rows * 3 / 4};
+    c.test = plan->tests && !c.train && (plan->scattered ? draw(r, 4) % 3 == 0 : row >= plan->rows * 9 / 10);
     c.group = plan->has_group ? draw(r / 3, 2) : 0;
     c.time = plan->has_time ? (int64_t)(draw(r, 3) >> 2) - (1ll << 61) : 0;
     for (int f = 0; f < plan->numeric; f++)
@@ -78,6 +80,7 @@ static status_t put_copy(dataset_writer_t *writer, const plan_t *plan, const cop
         }
     const dataset_row_t row = {.label = c->label,
                                .train = c->train,
+                               .test = c->test,
                                .group = c->group,
                                .time = c->time,
                                .numeric = c->numeric,
@@ -157,19 +160,26 @@ static void verify(const plan_t *plan, const char *path, int64_t cache_bytes)
     dataset_t *dataset = NULL;
     assert_int_equal(dataset_open(path, cache_bytes, &dataset), ST_OK);
     const dataset_info_t *info = dataset_info(dataset);
-    int64_t positives = 0, train = 0;
+    int64_t positives = 0, train = 0, test = 0, train_positives = 0, test_positives = 0;
     for (int64_t row = 0; row < plan->rows; row++) {
         const copy_t c = make_row(plan, row);
         positives += c.label;
+        train_positives += c.train && c.label;
+        test_positives += c.test && c.label;
         if (c.train)
             assert_int_equal(dataset_position(dataset, SPLIT_TRAIN, train++), row);
+        else if (c.test)
+            assert_int_equal(dataset_position(dataset, SPLIT_TEST, test++), row);
         else
-            assert_int_equal(dataset_position(dataset, SPLIT_EVAL, row - train), row);
+            assert_int_equal(dataset_position(dataset, SPLIT_EVAL, row - train - test), row);
     }
+    assert_int_equal(dataset_census(dataset)->train_positives, train_positives);
+    assert_int_equal(dataset_census(dataset)->test_positives, test_positives);
+    assert_int_equal(info->test_rows, test);
     assert_int_equal(info->rows, plan->rows);
     assert_int_equal(info->positives, positives);
     assert_int_equal(info->train_rows, train);
-    assert_int_equal(info->eval_rows, plan->rows - train);
+    assert_int_equal(info->eval_rows, plan->rows - train - test);
     assert_int_equal(info->bad_rows, 3);
     assert_int_equal(info->numeric, plan->numeric);
     assert_int_equal(info->single, plan->single);
@@ -194,12 +204,19 @@ static void test_round_trips(void **state)
 {
     (void)state;
     static const plan_t plans[] = {
-        {1, 1, 1, 1, true, true, true, false, false, false},      {8191, 2, 2, 2, true, true, true, true, true, true},
-        {8192, 2, 3, 1, false, true, false, false, true, false},  {8193, 1, 2, 2, true, false, true, true, false, true},
-        {30000, 3, 3, 2, true, true, true, false, true, true},    {30000, 0, 3, 2, false, false, true, true, true, false},
-        {9000, 3, 0, 2, false, true, true, false, false, true},   {9000, 3, 2, 0, true, false, false, true, false, false},
-        {9000, 0, 0, 1, false, false, true, false, true, false},  {9000, 0, 1, 0, false, false, true, false, false, false},
-        {9000, 1, 0, 0, false, false, true, false, false, false},
+        {1, 1, 1, 1, true, true, true, false, false, false, false},
+        {8191, 2, 2, 2, true, true, true, true, true, true, false},
+        {8192, 2, 3, 1, false, true, false, false, true, false, false},
+        {8193, 1, 2, 2, true, false, true, true, false, true, false},
+        {30000, 3, 3, 2, true, true, true, false, true, true, false},
+        {30000, 0, 3, 2, false, false, true, true, true, false, false},
+        {9000, 3, 0, 2, false, true, true, false, false, true, false},
+        {9000, 3, 2, 0, true, false, false, true, false, false, false},
+        {9000, 0, 0, 1, false, false, true, false, true, false, false},
+        {9000, 0, 1, 0, false, false, true, false, false, false, false},
+        {9000, 1, 0, 0, false, false, true, false, false, false, false},
+        {9000, 1, 1, 0, false, false, true, true, false, true, true},
+        {9000, 1, 1, 0, false, false, true, false, false, true, true},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         const char *path = test_path("round-%zu", i);
@@ -213,7 +230,7 @@ static void test_round_trips(void **state)
 static void test_readers_share_blocks(void **state)
 {
     (void)state;
-    static const plan_t plan = {30000, 3, 3, 2, true, true, true, false, true, true};
+    static const plan_t plan = {30000, 3, 3, 2, true, true, true, false, true, true, false};
     static const double other_scale[] = {1, 2, 3, 4, 5, 6};
     const char *path = test_path("shared");
     build(&plan, path);
@@ -254,7 +271,7 @@ static void test_compression_changes_no_content(void **state)
     uint64_t hash[4];
     int64_t bytes[4];
     for (int i = 0; i < 4; i++) {
-        plan_t plan = {20000, 2, 2, 2, true, true, i % 2 == 0, i >= 2, true, true};
+        plan_t plan = {20000, 2, 2, 2, true, true, i % 2 == 0, i >= 2, true, true, false};
         const char *path = test_path("content-%d", i);
         build(&plan, path);
         verify(&plan, path, 1ll << 30);
@@ -276,7 +293,7 @@ static void test_compression_changes_no_content(void **state)
 static void test_field_statistics(void **state)
 {
     (void)state;
-    const plan_t plan = {20000, 2, 3, 2, false, false, true, true, false, true};
+    const plan_t plan = {20000, 2, 3, 2, false, false, true, true, false, true, false};
     const char *path = test_path("statistics");
     build(&plan, path);
     dataset_t *dataset = NULL;
@@ -404,23 +421,33 @@ static void test_sections(void **state)
 static void test_late_split(void **state)
 {
     (void)state;
-    plan_t plan = {10000, 1, 1, 0, false, false, true, true, false, true};
+    plan_t plan = {10000, 1, 1, 0, false, false, true, true, false, true, false};
     const char *path = test_path("late");
     dataset_writer_t *writer = start(&plan, path);
     for (int64_t row = 0; row < plan.rows; row++) {
         const copy_t c = make_row(&plan, row);
         assert_int_equal(put_copy(writer, &plan, &c, NULL), ST_OK);
     }
-    dataset_writer_split(writer, 7500);
+    dataset_writer_split(writer, 7500, 0);
     assert_int_equal(dataset_writer_commit(&writer, 3), ST_OK);
     plan.scattered = false; /* the copy's own prefix is 3/4 */
     verify(&plan, path, 1ll << 30);
+    const plan_t with_test = {10000, 1, 1, 0, false, false, true, false, false, true, true};
+    path = test_path("late-test");
+    writer = start(&plan, path);
+    for (int64_t row = 0; row < plan.rows; row++) {
+        const copy_t c = make_row(&plan, row);
+        assert_int_equal(put_copy(writer, &plan, &c, NULL), ST_OK);
+    }
+    dataset_writer_split(writer, 7500, 1000);
+    assert_int_equal(dataset_writer_commit(&writer, 3), ST_OK);
+    verify(&with_test, path, 1ll << 30);
 }
 
 static void test_input_errors(void **state)
 {
     (void)state;
-    const plan_t plan = {10, 1, 1, 1, false, false, true, false, false, false};
+    const plan_t plan = {10, 1, 1, 1, false, false, true, false, false, false, false};
     const dataset_field_t field = {.name = "a", .kind = COLUMN_NUMERIC};
     const char *path = test_path("errors"), *file = test_write("a-file", "x");
     build(&plan, path);
@@ -490,7 +517,7 @@ static void test_damage_is_found(void **state)
 {
     (void)state;
     for (int compress = 0; compress < 2; compress++) {
-        const plan_t plan = {17000, 1, 2, 1, true, true, compress != 0, true, false, false};
+        const plan_t plan = {17000, 1, 2, 1, true, true, compress != 0, true, false, false, false};
         const char *path = test_path("damage-%d", compress), *file = test_path("damage-%d/data.mdb", compress);
         build(&plan, path);
         size_t bytes;
@@ -527,7 +554,7 @@ static void test_damage_is_found(void **state)
 static void test_cores_change_nothing(void **state)
 {
     (void)state;
-    const plan_t plan = {60000, 2, 2, 1, true, true, true, true, true, true};
+    const plan_t plan = {60000, 2, 2, 1, true, true, true, true, true, true, false};
     const char *several = test_path("several-cores"), *one = test_path("one-core");
     cpu_set_t all, first;
     assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
@@ -554,7 +581,7 @@ static void test_cores_change_nothing(void **state)
 static void test_a_refused_block_ends_the_writing(void **state)
 {
     (void)state;
-    const plan_t plan = {200000, 2, 2, 1, true, true, true, false, true, false};
+    const plan_t plan = {200000, 2, 2, 1, true, true, true, false, true, false, false};
     const char *path = test_path("refused");
     struct rlimit old;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
@@ -604,7 +631,7 @@ static void test_a_limit_of_file_size_is_named(void **state)
 static void test_print_shows_what_is_there(void **state)
 {
     (void)state;
-    const plan_t plan = {9000, 1, 1, 1, true, true, true, false, true, true};
+    const plan_t plan = {9000, 1, 1, 1, true, true, true, false, true, true, false};
     const char *path = test_path("print"), *shown = test_path("shown");
     dataset_writer_t *writer = start(&plan, path);
     for (int64_t row = 0; row < plan.rows; row++) {

@@ -159,6 +159,49 @@ static void test_no_header_and_tsv(void **state)
     dataset_close(&dataset);
 }
 
+static void assert_splits(dataset_t *dataset, int64_t train, int64_t eval, int64_t test)
+{
+    const dataset_info_t *info = dataset_info(dataset);
+    const int64_t seen[] = {dataset_position(dataset, SPLIT_TRAIN, 0), dataset_position(dataset, SPLIT_EVAL, 0),
+                            dataset_position(dataset, SPLIT_TEST, 0)};
+    assert_int_equal(info->train_rows + info->eval_rows + info->test_rows, 4);
+    assert_int_equal(seen[0], train);
+    assert_int_equal(seen[1], eval);
+    assert_int_equal(seen[2], test);
+    dataset_close(&dataset);
+}
+
+static void test_test_split(void **state)
+{
+    (void)state;
+    schema_column_t input = {.name = "c2", .kind = COLUMN_CATEGORICAL};
+    schema_t schema = {.format = FORMAT_TSV,
+                       .label = "c1",
+                       .group = "",
+                       .time = "",
+                       .split_column = "c3",
+                       .split_train_max = 2,
+                       .split_eval_max = 3,
+                       .train_fraction = 1.0,
+                       .columns = &input,
+                       .columns_count = 1};
+    assert_splits(open_dataset(import_string(&schema, "0\ta\t3.5\n1\tb\t1\n1\tb\t3\n0\tc\t2", ST_OK)), 1, 2, 0);
+    schema.split_words = true;
+    assert_splits(open_dataset(import_string(&schema, "0\ta\teval\n1\tb\ttest\n1\tb\ttrain\n0\tc\teval", ST_OK)), 2, 0, 1);
+    catch_start();
+    import_string(&schema, "0\ta\ttrain\n0\ta\tvalidation\n", ST_INPUT);
+    assert_caught(":2: column c3: none of the words train, eval and test, value seen \"validation\"");
+    import_string(&schema, "0\ta\tall\n", ST_INPUT);
+    assert_caught(":1: column c3: none of the words train, eval and test, value seen \"all\"");
+    import_string(&schema, "0\ta\ttest\n", ST_INPUT);
+    assert_caught("no row is in the training split: none has the word train in c3");
+    catch_stop();
+    schema.split_column = "";
+    schema.train_fraction = 0.5;
+    schema.test_fraction = 0.25;
+    assert_splits(open_dataset(import_string(&schema, "0\ta\t1\n1\tb\t1\n1\tb\t1\n0\tc\t1", ST_OK)), 0, 2, 3);
+}
+
 static void test_libsvm(void **state)
 {
     (void)state;
@@ -784,6 +827,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_and_transforms),
         cmocka_unit_test(test_no_header_and_tsv),
+        cmocka_unit_test(test_test_split),
         cmocka_unit_test(test_libsvm),
         cmocka_unit_test(test_same_content_in_every_dress),
         cmocka_unit_test(test_files_that_are_cut_short),

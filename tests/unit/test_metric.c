@@ -11,6 +11,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "launcher/report/churn.h"
+#include "launcher/report/evaluation.h"
 #include "tests/lib/testing.h"
 
 #define DOCUMENT "docs/METRICS.md"
@@ -172,6 +173,13 @@ static char *document(void)
         for (int i = 0; i < tables[t].rows->n; i++)
             put_row(out, &tables[t].rows->row[i]);
     }
+    fputs("\n## What smelter evaluate prints\n\nEach with `error`, `low` and `high`: the standard error and the 95 % interval "
+          "over "
+          "queries, or over examples where there\nare no queries.\n\n| name | what it is |\n|---|---|\n",
+          out);
+#define EVALUATED(name, heading, digits, meaning) fputs("| `" #name "` | " meaning " |\n", out);
+    EVALUATION_METRICS(EVALUATED)
+#undef EVALUATED
     fclose(out);
     return text;
 }

@@ -109,7 +109,7 @@ static void test_wild_lengths(void **state)
 
 enum { ROWS = 10, TRAIN = 4 };
 
-static record_t meta_of(int64_t rows, int64_t train_rows)
+static record_t meta_of(int64_t rows, int64_t train_rows, int64_t test_rows)
 {
     const dataset_field_t field = {.name = "x", .kind = COLUMN_CATEGORICAL};
     dataset_meta_t meta;
@@ -117,6 +117,7 @@ static record_t meta_of(int64_t rows, int64_t train_rows)
     dataset_meta_init(&meta, &field, 1);
     meta.info.rows = rows;
     meta.info.train_rows = train_rows;
+    meta.info.test_rows = test_rows;
     meta.info.content_hash = dataset_meta_hash(&meta);
     dataset_meta_encode(&meta, &record);
     dataset_meta_fini(&meta);
@@ -124,15 +125,17 @@ static record_t meta_of(int64_t rows, int64_t train_rows)
 }
 
 /* Write a dataset of a meta record and a split, and open it. */
-static status_t open_made(int64_t rows, int64_t train_rows, uint64_t split)
+static status_t open_tested(int64_t rows, int64_t train_rows, int64_t test_rows, uint64_t split, uint64_t test)
 {
     static int made;
     const char *path = test_path("made-%d", made++);
     dataset_file_t *file = NULL;
     dataset_t *dataset = NULL;
     uint64_t hash;
-    record_t meta = meta_of(rows, train_rows), bits = {0};
+    record_t meta = meta_of(rows, train_rows, test_rows), bits = {0};
     record_put_u64(&bits, split);
+    if (test_rows)
+        record_put_u64(&bits, test);
     assert_int_equal(mkdir(path, 0755), 0);
     assert_int_equal(dataset_file_create(path, false, &file), ST_OK);
     assert_int_equal(dataset_file_put(file, DATASET_META, &meta, &hash), ST_OK);
@@ -145,6 +148,25 @@ static status_t open_made(int64_t rows, int64_t train_rows, uint64_t split)
     catch_stop();
     dataset_close(&dataset);
     return status;
+}
+
+static status_t open_made(int64_t rows, int64_t train_rows, uint64_t split)
+{
+    return open_tested(rows, train_rows, 0, split, 0);
+}
+
+static void test_test_rows_that_do_not_fit(void **state)
+{
+    (void)state;
+    assert_int_equal(open_tested(ROWS, TRAIN, 2, 0x00f, 0xc00), ST_CORRUPT); /* of rows that there are not */
+    assert_caught("record split does not have 4 training rows and 2 test rows");
+    assert_int_equal(open_tested(ROWS, TRAIN, 2, 0x00f, 0x030), ST_OK);
+    assert_int_equal(open_tested(ROWS, TRAIN, 2, 0x00f, 0x033), ST_OK); /* what trains is of no other split */
+    assert_int_equal(open_tested(ROWS, TRAIN, 2, 0x00f, 0x010), ST_CORRUPT);
+    assert_int_equal(open_tested(100, 64, 30, UINT64_MAX, UINT64_MAX), ST_CORRUPT); /* the record is short of test bits */
+    assert_int_equal(open_tested(ROWS, TRAIN, 7, 0x00f, 0x030), ST_CORRUPT);
+    assert_caught("record meta is damaged or of another version of smelter");
+    assert_int_equal(open_tested(ROWS, TRAIN, -1, 0x00f, 0x030), ST_CORRUPT);
 }
 
 static void test_records_that_do_not_fit(void **state)
@@ -172,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_random_parts),
         cmocka_unit_test(test_wild_lengths),
         cmocka_unit_test(test_records_that_do_not_fit),
+        cmocka_unit_test(test_test_rows_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,7 @@ static void test_shape(void **state)
          .group_size = 1000000,
          .positive_rate = 0.9,
          .train_fraction = 0.1,
+         .test_fraction = 0.3,
          .seed = 9},
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
@@ -115,6 +116,7 @@ static void test_shape(void **state)
         const dataset_info_t *info = dataset_info(dataset);
         assert_int_equal(info->rows, c->rows);
         assert_int_equal(info->train_rows, (int64_t)floor((double)c->rows * c->train_fraction));
+        assert_int_equal(info->test_rows, (int64_t)floor((double)c->rows * c->test_fraction));
         assert_int_equal(info->numeric, c->numeric);
         assert_int_equal(info->single, c->fields);
         assert_int_equal(info->multi, c->multi);
@@ -261,6 +263,10 @@ static void test_settings_are_checked(void **state)
     c = usual;
     c.train_fraction = NAN;
     expect_failure(c, "synth.train_fraction has to be above 0 and at most 1");
+    c.train_fraction = 0.8;
+    c.test_fraction = 0.3;
+    expect_failure(c, "synth.train_fraction and synth.test_fraction are shares of all rows, together at most 1");
+    c.test_fraction = 0.0;
     c.train_fraction = 1e-9;
     expect_failure(c, "leaves no training row");
     c = usual;
