@@ -116,6 +116,8 @@ static status_t shard_on_peek(shard_t *shard, net_message_t *message)
 static status_t shard_on_push(shard_t *shard, net_message_t *message)
 {
     status_t status;
+    if (shard->purpose != RUN_TRAINS)
+        return shard_refuse(shard, message, "a run that only scores trains nothing");
     const int worker = check_rows(shard, message, &status);
     return worker < 0 ? status : shard_take_push(shard, message, worker);
 }

@@ -2,7 +2,7 @@
 
 void shard_begin_digests(shard_t *shard)
 {
-    const bool on = shard_is_ordered(shard) && shard->config->train.step_digests;
+    const bool on = shard->purpose == RUN_TRAINS && shard_is_ordered(shard) && shard->config->train.step_digests;
     step_batch_begin(&shard->digests, on ? step_digest_words(shard->plan.tables) : 0);
     for (uint32_t t = 0; t < shard->plan.tables && on; t++)
         table_watch(shard->tables[t], &shard->digest);

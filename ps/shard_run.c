@@ -87,7 +87,7 @@ static int64_t row_bytes(const shard_t *shard)
 static status_t begin_scratch(shard_t *shard)
 {
     const char *place = shard->config->cluster.scratch;
-    if (shard->purpose != RUN_TRAINS && row_bytes(shard) == 0)
+    if (shard->purpose != RUN_TRAINS && shard->purpose != RUN_DEPLOYS && row_bytes(shard) == 0)
         return ST_OK;
     TRY(file_system_check(shard->run_dir, place));
     return *place ? scratch_folder_create(place, "cluster.scratch", &shard->scratch) : ST_OK;
@@ -233,8 +233,10 @@ static status_t config_of(shard_t *shard, run_number_t run, config_t **out)
 static const char *wrong_with_begin(const shard_t *shard, const message_begin_t *begin)
 {
     const bool trains = begin->purpose == RUN_TRAINS;
-    if (shard->phase == PHASE_TRAINS)
+    if (shard->phase == PHASE_TRAINS && begin->purpose != RUN_DEPLOYS)
         return "a run is being trained";
+    if (begin->purpose == RUN_DEPLOYS && shard->phase != PHASE_TRAINS)
+        return "no run is being trained";
     if (begin->fields < 0 || begin->fields > WIRE_FIELDS_MOST)
         return "no dataset has so many fields";
     if (begin->first_step < 0 || begin->steps < 0 || begin->steps > WIRE_STEP_MOST || (begin->steps == 0) == trains ||
@@ -260,7 +262,15 @@ static void begin_steps(shard_t *shard, const message_begin_t *begin)
     shard->last_cut = begin->first_step;
     shard->is_stalled = false;
     memset(shard->windows, 0, sizeof *shard->windows * (size_t)shard->workers);
+}
+
+static void begin_counters(shard_t *shard)
+{
     shard->counters = (message_counters_t){0};
+    shard->cpu_start = clock_cpu_seconds();
+    shard->o.net->bytes_sent = shard->o.net->bytes_received = 0;
+    if (shard->o.first_of_process)
+        clock_reset_peak_rss();
 }
 
 /* BEGIN: drop the run before, make empty tables for the next. */
@@ -278,6 +288,8 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
         forget_widths(shard);
         return reason ? shard_refuse(shard, message, reason) : refuse_for_last_failure(shard, message);
     }
+    if (begin.purpose == RUN_DEPLOYS)
+        TRY(shard_send_digests(shard));
     shard_end(shard);
     shard->run_id = message->header.run_id;
     shard->incarnation = message->header.incarnation;
@@ -298,10 +310,8 @@ status_t shard_on_begin(shard_t *shard, net_message_t *message)
     begin_steps(shard, &begin);
     if (begin.saves)
         TRY(begin_snapshots(shard));
-    shard->cpu_start = clock_cpu_seconds();
-    shard->o.net->bytes_sent = shard->o.net->bytes_received = 0;
-    if (shard->o.first_of_process)
-        clock_reset_peak_rss();
+    if (begin.purpose != RUN_DEPLOYS) /* whose cost is that of its training */
+        begin_counters(shard);
     wire_header_t header = shard_header(shard, WIRE_READY, 0, 0);
     return net_send(shard->o.net, peer, &header, NULL, 0);
 }
@@ -513,7 +523,8 @@ status_t shard_on_flush(shard_t *shard, net_message_t *message)
 {
     message_counters_t *c = &shard->counters;
     const int peer = message->peer;
-    if (shard->phase != PHASE_TRAINS || !shard_is_trained(shard))
+    const bool is_deployed = shard->purpose == RUN_DEPLOYS && shard->phase == PHASE_LOADED;
+    if (!is_deployed && (shard->phase != PHASE_TRAINS || !shard_is_trained(shard)))
         return shard_refuse(shard, message, "the run is not trained to its end");
     net_release(shard->o.net, message);
     shard->phase = PHASE_FLUSHED;

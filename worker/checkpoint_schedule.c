@@ -1,6 +1,7 @@
 #include "worker/checkpoint_schedule.h"
 
 #include "common/base/status.h"
+#include "common/config/validation.h"
 
 /* A pull goes out one step ahead of the one that is computed, and the coordinator's word takes less than two steps, mostly. */
 #define STEPS_AHEAD 2
@@ -59,6 +60,8 @@ int64_t checkpoint_schedule_ask(checkpoint_schedule_t *plan)
         }
     if (!is_apart(last, step, plan->depth))
         step = last + plan->depth + 1;
+    if (plan->whole)
+        step = validation_clear(plan->period, step, plan->depth);
     plan->promised = step < plan->end ? step : plan->end;
     return plan->promised;
 }

@@ -19,6 +19,7 @@ typedef struct checkpoint_schedule {
     int64_t last;     /* the last cut; -1: none yet */
     int64_t promised; /* no step from here on is pulled until told; INT64_MAX: not asked */
     int64_t told;     /* agreed with the coordinator; -1: none yet */
+    bool whole;       /* no cut of the period is left out for one that was agreed: that gives way */
 } checkpoint_schedule_t;
 
 /* checkpoint_schedule_of - of a training of steps [first, end). The period is `every`, or depth + 1 where that is more, rounded

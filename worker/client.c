@@ -463,12 +463,17 @@ static status_t client_on_save(client_t *c, net_message_t *message)
 {
     const wire_header_t save = message->header;
     if (!c->save || !is_of_run(c, &save))
-        return drop(c, message, "a SAVE of another run");
+        return drop(c, message, "a word to another run");
     const status_t status = c->save(c->save_context, &save);
     if (status == ST_MESSAGE)
         return client_refuse(c, message, status_refusal());
     net_release(c->o.net, message);
     return status;
+}
+
+static status_t client_on_verdict(client_t *c, net_message_t *message)
+{
+    return client_on_save(c, message);
 }
 
 /* It has done its work: whatever comes from the coordinator ends its silence (heartbeat_receive). */

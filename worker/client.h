@@ -29,8 +29,8 @@ void client_begin(client_t *client, uint64_t run_id, uint32_t incarnation, const
  * next client_begin; pulls are still of all. */
 void client_push_only(client_t *client, int first, int end);
 
-/* client_set_save - call save(context) for every SAVE of the run, whenever it arrives; what it returns ends the wait that it
- * came in, where it is not ST_OK. It may send, but not wait. */
+/* client_set_save - call save(context) for every SAVE and VERDICT of the run, whenever it arrives; what it returns ends the
+ * wait that it came in, where it is not ST_OK. It may send, but not wait. */
 typedef status_t client_save_fn(void *context, const wire_header_t *save);
 void client_set_save(client_t *client, client_save_fn *save, void *context);
 

@@ -13,8 +13,6 @@
 
 #include "common/base/memory.h"
 
-#define BEYOND (INT64_C(1) << 62) /* the first example's number as a step; more steps than a run can have */
-
 struct probe {
     int64_t every;
     batch_t *batch; /* [batches] */
@@ -32,7 +30,7 @@ static status_t build(probe_t *probe, const batch_plan_t *plan, dataset_t *datas
         status = batch_plan_build(plan, i, dataset, builder, &scratch, batch);
         for (int32_t k = 0; k < batch->rows && status == ST_OK; k++)
             probe->number[probe->examples++] = batch->step + k;
-        batch->step += BEYOND;
+        batch->step += PROBE_BEYOND;
     }
     loader_scratch_fini(&scratch);
     return status;
@@ -87,13 +85,13 @@ bool probe_is_due(const probe_t *probe, int64_t step)
 }
 
 /* Until the rows are those that the probe is to see; those of the step are here. */
-static status_t settle(worker_run_t *r)
+status_t probe_settle(worker_run_t *r)
 {
     if (r->config->determinism < DETERMINISM_SYNC || r->config->train.pipeline_depth == 0)
         return ST_OK;
-    TRY(client_fence(r->client, BEYOND - 1));
-    TRY(client_wait(r->client, BEYOND - 1));
-    client_release(r->client, BEYOND - 1);
+    TRY(client_fence(r->client, PROBE_BEYOND - 1));
+    TRY(client_wait(r->client, PROBE_BEYOND - 1));
+    client_release(r->client, PROBE_BEYOND - 1);
     if (r->workers == 1)
         return ST_OK;
     TRY(cluster_group(r->cluster, run_first_rank(r), r->workers));
@@ -120,22 +118,27 @@ static status_t predict(worker_run_t *r, probe_t *probe)
     return ST_OK;
 }
 
-static traffic_t traffic_of(const client_t *client)
+traffic_t probe_traffic(const client_t *client)
 {
     return (traffic_t){client_rows_pulled(client), client_bytes_sent(client), client_bytes_received(client)};
+}
+
+void probe_add_traffic(worker_run_t *r, const traffic_t *before)
+{
+    const traffic_t after = probe_traffic(r->client);
+    r->probed.rows_pulled += after.rows_pulled - before->rows_pulled;
+    r->probed.bytes_sent += after.bytes_sent - before->bytes_sent;
+    r->probed.bytes_received += after.bytes_received - before->bytes_received;
 }
 
 status_t probe_take(worker_run_t *r, int64_t step)
 {
     probe_t *probe = r->probe;
     TRY(client_wait(r->client, step));
-    const traffic_t before = traffic_of(r->client);
-    TRY(settle(r));
+    const traffic_t before = probe_traffic(r->client);
+    TRY(probe_settle(r));
     TRY(predict(r, probe));
-    const traffic_t after = traffic_of(r->client);
-    r->probed.rows_pulled += after.rows_pulled - before.rows_pulled;
-    r->probed.bytes_sent += after.bytes_sent - before.bytes_sent;
-    r->probed.bytes_received += after.bytes_received - before.bytes_received;
+    probe_add_traffic(r, &before);
     const wire_header_t header = run_header(r, WIRE_PROBED, step, probe->examples);
     const wire_frame_t frames[] = {{probe->p, probe->examples * (int64_t)sizeof *probe->p},
                                    {probe->number, probe->examples * (int64_t)sizeof *probe->number}};

@@ -23,4 +23,15 @@ bool probe_is_due(const probe_t *probe, int64_t step);
  * the run call it before the same steps.  Errors are those of client_wait, cluster_tree_sum and net_send. */
 WARN_UNUSED status_t probe_take(worker_run_t *run, int64_t step);
 
+/* ---- for who else predicts between two steps (validator.c) ------------------------------------------------------------- */
+
+#define PROBE_BEYOND (INT64_C(1) << 62) /* the first example's number as a step; more steps than a run can have */
+
+/* probe_settle - until the rows are those that a probe is to see; those of the step are here. */
+WARN_UNUSED status_t probe_settle(worker_run_t *run);
+
+/* probe_traffic - what pulls have cost so far; probe_add_traffic - since then they were no cost of the training's steps. */
+traffic_t probe_traffic(const client_t *client);
+void probe_add_traffic(worker_run_t *run, const traffic_t *before);
+
 #endif

@@ -14,8 +14,10 @@
 
 #include "common/base/clock.h"
 #include "common/base/memory.h"
+#include "common/config/validation.h"
 #include "common/process/failpoint.h"
 #include "worker/probe.h"
+#include "worker/validator.h"
 #include "worker/worker_send.h"
 
 #define STEPS_WARMING_UP 2 /* of a start: libraries, caches and buffers that grow make them longer than the others */
@@ -80,8 +82,10 @@ status_t train_begin(worker_run_t *r, int64_t first)
     const config_t *c = r->config;
     if (r->lanes.total == 0)
         return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->data.path);
-    r->cuts =
-        checkpoint_schedule_of(first, lanes_steps(&r->lanes), c->checkpoint.every_steps, peer_group_round(c), depth_of(r));
+    const int64_t validated = c->evaluate.patience ? validation_period(c, dataset_info(r->dataset)->train_rows) : 0;
+    r->cuts = checkpoint_schedule_of(first, lanes_steps(&r->lanes), validated ? validated : c->checkpoint.every_steps,
+                                     peer_group_round(c), depth_of(r));
+    r->cuts.whole = validated > 0;
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
     r->times = (step_times_t){0};
@@ -220,15 +224,40 @@ static status_t train_batch(worker_run_t *r, batch_t *batch)
     return worker_send_trained(r, batch);
 }
 
-/* Empty pulls until the last push has been applied: the pull of step t + depth is answered before that of t is. */
-static status_t drain(worker_run_t *r, int64_t end)
+/* Empty pulls, the first one of step `first`, until the last push has been applied: the pull of step t + depth is answered
+ * before that of t is. */
+static status_t drain(worker_run_t *r, int64_t first, int64_t end)
 {
-    for (int64_t t = end; t <= end + depth_of(r); t++) {
+    for (int64_t t = first; t <= end + depth_of(r); t++) {
         TRY(client_drain(r->client, t));
         TRY(client_wait(r->client, t));
         client_release(r->client, t);
     }
     return ST_OK;
+}
+
+/* What is predicted between two steps; *stops: the training ends before the step. */
+static status_t look(worker_run_t *r, int64_t step, bool *stops)
+{
+    *stops = false;
+    if (probe_is_due(r->probe, step))
+        TRY(probe_take(r, step));
+    return validator_is_due(r->validator, step) ? validator_take(r, step, stops) : ST_OK;
+}
+
+/* The training ends before the step, whose rows are here: what becomes of the run was saved before. All that was pushed is in
+ * the tables when this returns, and no push comes late. */
+static status_t end_before(worker_run_t *r, int64_t step, int64_t examples, int64_t start_ns)
+{
+    client_release(r->client, step);
+    TRY(drain(r, step + 1, step));
+    TRY(client_fence(r->client, PROBE_BEYOND - 1));
+    TRY(client_wait(r->client, PROBE_BEYOND - 1));
+    client_release(r->client, PROBE_BEYOND - 1);
+    r->now_step = step - 1;
+    TRY(worker_send_progress(r, step));
+    TRY(worker_send_clipped(r));
+    return worker_send_counters(r, WIRE_TRAINED, r->now_step, examples, start_ns);
 }
 
 status_t train_all(worker_run_t *r)
@@ -243,11 +272,12 @@ status_t train_all(worker_run_t *r)
         r->now_step = t;
         if (t == r->cuts.last)
             TRY(cut(r, t, examples, start_ns));
-        if (probe_is_due(r->probe, t)) {
-            const int64_t begun_ns = clock_now_ns();
-            TRY(probe_take(r, t));
-            last_ns += clock_now_ns() - begun_ns; /* no part of any step */
-        }
+        const int64_t begun_ns = clock_now_ns();
+        bool stops;
+        TRY(look(r, t, &stops));
+        if (stops)
+            return end_before(r, t, examples, start_ns);
+        last_ns += clock_now_ns() - begun_ns; /* no part of any step */
         const bool ahead = checkpoint_schedule_may_pull(&r->cuts, t + 1);
         if (ahead)
             TRY(pull(r, t + 1, &next));
@@ -269,7 +299,7 @@ status_t train_all(worker_run_t *r)
         TRY(cut(r, end, examples, start_ns));
         client_cut(r->client, end);
     }
-    TRY(drain(r, end));
+    TRY(drain(r, end, end));
     if (early)
         return ST_OK;
     TRY(send_dense(r, WIRE_DENSE, r->now_step));

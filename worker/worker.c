@@ -14,6 +14,7 @@
 #include "common/net/slots.h"
 #include "worker/probe.h"
 #include "worker/train.h"
+#include "worker/validator.h"
 #include "worker/worker_send.h"
 
 typedef struct worker {
@@ -31,6 +32,7 @@ static void end_run(worker_run_t *r)
     step_destroy(&r->step);
     teacher_predictions_destroy(&r->teacher);
     probe_destroy(&r->probe);
+    validator_destroy(&r->validator);
     r->probed = (traffic_t){0};
     step_batch_end(&r->digests);
     r->phase = WORKER_IDLE;
@@ -146,9 +148,10 @@ static status_t poll_in_cluster(void *context)
     return client_poll(r->client, r->now_step);
 }
 
-static status_t on_save(void *context, const wire_header_t *save)
+/* SAVE and VERDICT are heard whatever the worker does. */
+static status_t on_word(void *context, const wire_header_t *word)
 {
-    return train_save(context, save);
+    return word->type == WIRE_VERDICT ? validator_verdict(context, word) : train_save(context, word);
 }
 
 /* The coordinator hands on, piece by piece, what the run's teacher predicts. */
@@ -238,6 +241,8 @@ static status_t worker_on_train(worker_t *w, const net_message_t *message)
     w->run.phase = WORKER_TRAINED; /* when this returns; what comes meanwhile waits for its turn */
     probe_destroy(&w->run.probe);
     TRY(probe_create(&w->run, w->o.shards, w->slot_shard, &w->run.probe));
+    validator_destroy(&w->run.validator);
+    TRY(validator_create(&w->run, w->o.shards, w->slot_shard, &w->run.validator));
     TRY(train_begin(&w->run, message->header.step));
     return train_all(&w->run);
 }
@@ -304,7 +309,7 @@ status_t worker_run(const worker_options_t *options)
                             .heartbeat = &w->heartbeat,
                             .client = client_create(&client_options),
                             .cluster = options->cluster};
-    client_set_save(w->run.client, on_save, &w->run);
+    client_set_save(w->run.client, on_word, &w->run);
     cluster_set_poll(options->cluster, poll_in_cluster, &w->run);
     status_t status = serve(w);
     cluster_set_poll(options->cluster, NULL, NULL);

@@ -31,7 +31,8 @@ typedef struct traffic {
     int64_t rows_pulled, bytes_sent, bytes_received;
 } traffic_t;
 
-typedef struct probe probe_t; /* worker/probe.h */
+typedef struct probe probe_t;         /* worker/probe.h */
+typedef struct validator validator_t; /* worker/validator.h */
 
 /* How far the run is. */
 typedef enum worker_phase { WORKER_IDLE, WORKER_BEGUN, WORKER_TRAINED } worker_phase_t;
@@ -60,9 +61,10 @@ typedef struct worker_run {
     bool shares_optimizer; /* of dense parameters, among the workers of the group */
     int lane_rows;
     int64_t now_step;
-    probe_t *probe;       /* **owned**; NULL where there are none */
-    traffic_t probed;     /* by probes: no cost of the training's steps */
-    int64_t dense_before; /* bytes of dense values that had come when the run began */
+    probe_t *probe;         /* **owned**; NULL where there are none */
+    validator_t *validator; /* likewise */
+    traffic_t probed;       /* by probes: no cost of the training's steps */
+    int64_t dense_before;   /* bytes of dense values that had come when the run began */
     step_times_t times;
     double cpu_start;
 

@@ -43,6 +43,8 @@ typedef enum complexity_measure { WORDS_COMPLEXITY(CONFIG_WORD) COMPLEXITY_COUNT
 typedef enum soft_labels { WORDS_SOFT_LABELS(CONFIG_WORD) SOFT_LABELS_COUNT } soft_labels_t;
 typedef enum teacher_replica { WORDS_TEACHER_REPLICA(CONFIG_WORD) TEACHER_REPLICA_COUNT } teacher_replica_t;
 typedef enum tune_goal { WORDS_TUNE_GOAL(CONFIG_WORD) TUNE_GOAL_COUNT } tune_goal_t;
+typedef enum validated { WORDS_VALIDATED(CONFIG_WORD) VALIDATED_COUNT } validated_t;
+typedef enum scored { WORDS_SCORED(CONFIG_WORD) SCORED_COUNT } scored_t;
 typedef enum vary { WORDS_VARY(CONFIG_WORD) VARY_COUNT } vary_t; /* a set holds bit 1 << word */
 
 typedef struct config_ints {

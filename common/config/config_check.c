@@ -288,6 +288,26 @@ static int add_cluster(const config_t *config, complaint_t *out, int n)
                mem_printf("cluster.ports '%s' %s; write a range such as 20000-20100", config->cluster.ports, why));
 }
 
+/* add_validation - what is wrong with evaluations while training. */
+static int add_validation(const config_t *config, complaint_t *out, int n)
+{
+    const struct config_evaluate *e = &config->evaluate;
+    if (e->every && e->every_epochs > 0.0)
+        n = add(out, n, "evaluate.every_epochs", "evaluate.every", NULL,
+                mem_printf("evaluate.every %" PRId64 " and evaluate.every_epochs %g both say when; remove one", e->every,
+                           e->every_epochs));
+    if (e->patience && !e->every && e->every_epochs == 0.0)
+        n = add(out, n, "evaluate.patience", "evaluate.every", NULL,
+                mem_printf("evaluate.patience %" PRId64
+                           " waits for evaluations, and there are none; set evaluate.every or evaluate.every_epochs",
+                           e->patience));
+    if (e->patience && config->checkpoint.every_steps)
+        n = add(out, n, "checkpoint.every_steps", "evaluate.patience", NULL,
+                mem_strdup("checkpoint.every_steps goes with no evaluate.patience, which makes a checkpoint at every "
+                           "evaluation; remove it"));
+    return n;
+}
+
 int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
 {
     int64_t lanes = config->train.lanes, batch = config->train.batch;
@@ -325,7 +345,7 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
             mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
                        "avazu, libsvm)",
                        config->data.input));
-    n = add_parts(config, out, add_cluster(config, out, n));
+    n = add_validation(config, out, add_parts(config, out, add_cluster(config, out, n)));
     return add_schedules(config, out, add_activations(config, out, add_methods(config, out, n)));
 }
 

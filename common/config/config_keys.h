@@ -115,6 +115,17 @@
     W(pd, TUNE_GOAL_PD, "the smallest prediction difference at a logloss within tune.tolerance of the baseline's") \
     W(loss, TUNE_GOAL_LOSS, "the best logloss at a prediction difference of tune.pd or less")
 
+#define WORDS_VALIDATED(W) \
+    W(logloss, VALIDATED_LOGLOSS, "mean logistic loss") \
+    W(auc, VALIDATED_AUC, "AUC, the higher the better") \
+    W(auc_loss, VALIDATED_AUC_LOSS, "1 - AUC") \
+    W(pqauc_loss, VALIDATED_PQAUC_LOSS, "PQAUC loss, which needs a group column") \
+    W(normalised_entropy, VALIDATED_NORMALISED_ENTROPY, "logloss / the logloss of predicting the share of positives for all")
+#define WORDS_SCORED(W) \
+    W(auto, SCORED_AUTO, "test where there is one and a run of the experiment stops early; else eval") \
+    W(eval, SCORED_EVAL, "the evaluation split") \
+    W(test, SCORED_TEST, "the test split")
+
 /* Keys at the top level. */
 #define CONFIG_TOP(X) \
     X(TEXT, name, "run", 0, 0, FREE, "name of the run or experiment, shown in reports") \
@@ -321,7 +332,14 @@
 
 #define CONFIG_EVALUATE(X) \
     X(INT, probe_every, "0", 0, 1099511627776, FREE, "steps between two looks at what the model predicts for the probe set while it trains, in " FILE_PROBES "; 0: off") \
-    X(INT, probe_examples, "2000", 1, 10000000, FREE, "size of the probe set: the first examples of the evaluation split, at most all; workers keep their shares in memory")
+    X(INT, probe_examples, "2000", 1, 10000000, FREE, "size of the probe set: the first examples of the evaluation split, at most all; workers keep their shares in memory") \
+    X(INT, every, "0", 0, 1099511627776, IDENTITY, "steps between two evaluations while the run trains, by the parameters before the step, in " FILE_VALIDATION "; 0: off") \
+    X(NUM, every_epochs, "0", 0, 100000, IDENTITY, "the same in epochs, in whole steps") \
+    X(INT, examples, "0", 0, 1099511627776, IDENTITY, "evaluate these first examples of the evaluation split; 0: all") \
+    X(INT, patience, "0", 0, 1000000, IDENTITY, "stop after so many evaluations without an improvement, and end with the parameters of the best one, which a checkpoint has kept; 0: off") \
+    X(WORD(VALIDATED), metric, "logloss", 0, 0, IDENTITY, "what evaluate.patience looks at") \
+    X(NUM, min_delta, "0", 0, 1000000, IDENTITY, "by how much it must be better than the best so far to be an improvement, at least") \
+    X(WORD(SCORED), split, "auto", 0, 0, IDENTITY, "which split the finished run is scored on, and what compare reports is of")
 
 /* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks
  * the key means this value, and the hash of a configuration covers what differs from it. */

@@ -24,7 +24,7 @@ char *run_folder_of(const run_folders_t *folders, const experiment_t *experiment
 {
     if (run.purpose == RUN_SCORES)
         return folders->scored && run.variant == -1 && run.replica == 0 ? mem_strdup(folders->scored) : NULL;
-    if ((run.purpose != RUN_TRAINS && run.purpose != RUN_TEACHES) || !is_trained(folders, experiment, run))
+    if (run.purpose < RUN_TRAINS || run.purpose >= RUN_PURPOSES || !is_trained(folders, experiment, run))
         return NULL;
     if (run.purpose == RUN_TEACHES) {
         const char *teacher = run_config(experiment, run)->teacher.run;

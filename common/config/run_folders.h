@@ -19,6 +19,7 @@ typedef struct run_folders {
 typedef enum run_purpose {
     RUN_TRAINS,  /* a run of the job */
     RUN_SCORES,  /* the run that the job scores with, or a checkpoint of it */
+    RUN_DEPLOYS, /* a run of the job that is trained: it ends with the parameters of one of its checkpoints */
     RUN_TEACHES, /* the finished run that teacher.run of a run of the job names, which scores that run's examples */
     RUN_PURPOSES
 } run_purpose_t;

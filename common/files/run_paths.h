@@ -2,7 +2,7 @@
  * (tests/unit/test_tidy.sh), for those who write a file, those who read it, and the texts that name it.
  *
  *     RUN/config.yaml inputs.json                      when the run begins
- *     RUN/metrics.jsonl steps.jsonl probes.f32 probes.jsonl
+ *     RUN/metrics.jsonl steps.jsonl probes.f32 probes.jsonl validation.jsonl
  *                                                      while it trains
  *     RUN/checkpoint/ work/shard-N/                    likewise; checkpoint_paths.h
  *     RUN/dense-K.f32 store/shard-N/ clipped.json teacher.f32 progressive.f32 predictions.f32
@@ -34,6 +34,7 @@
 #define FILE_STEPS "steps.jsonl"
 #define FILE_PROBES "probes.f32"
 #define FILE_PROBE_STEPS "probes.jsonl"
+#define FILE_VALIDATION "validation.jsonl"
 #define FILE_CLIPPED "clipped.json"
 #define FILE_TEACHER "teacher.f32"
 #define FILE_PROGRESSIVE "progressive.f32"

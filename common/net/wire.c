@@ -187,6 +187,12 @@ bool wire_save_stops(const wire_header_t *header)
     return header->count == 1;
 }
 
+bool wire_verdict_stops(const wire_header_t *header)
+{
+    ASSERT(MEANS(header, count, ENDS));
+    return header->count == 1;
+}
+
 bool wire_is_told(const wire_header_t *header)
 {
     ASSERT(MEANS(header, count, TOLD));

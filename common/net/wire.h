@@ -100,6 +100,7 @@ typedef enum wire_fit {
     F(STATUS, NULL, 0, ST_DIFFERENT, "a status; 0: success") \
     F(TOLD, NULL, 0, 1, "1 once a signal told the sender to end") \
     F(STOPS, NULL, 0, 1, "to a worker: 1 stops there") \
+    F(ENDS, NULL, 0, 1, "1: the training ends before the step") \
     F(CUT, NULL, 0, 1, "1: the cluster is cut before the step") \
     F(TAKEN, NULL, 0, UINT32_MAX, "pushes taken without a gap, modulo 2^32") \
     F(COMPONENT, NULL, 0, WIRE_COMPONENTS_MOST - 1, "the component") \
@@ -214,7 +215,12 @@ typedef enum wire_fit {
     R(PROBED, probed, WORKER, COORDINATOR, "what is predicted for the worker's share of the probe set, before the step") \
     T(TABLES, 35, WIDTHS, NONE, NONE, JOB, NOTHING, SET_TABLES, NOTHING, NOTHING) \
     R(TABLES, tables, COORDINATOR, SHARD, \
-      "how wide the tables of the run are that the next BEGIN is of, where not each field has one of embedding.dim")
+      "how wide the tables of the run are that the next BEGIN is of, where not each field has one of embedding.dim") \
+    T(VALIDATED, 36, SCORES, LABELS, QUERIES, RUN, NEXT_STEP, EXAMPLES, NOTHING, NOTHING) \
+    R(VALIDATED, validated, WORKER, COORDINATOR, \
+      "what is predicted for the worker's share of the evaluation split, before the step") \
+    T(VERDICT, 37, NONE, NONE, NONE, RUN, NEXT_STEP, ENDS, NOTHING, NOTHING) \
+    R(VERDICT, verdict, COORDINATOR, WORKER, "the evaluation before the step is complete: go on, or end the training there")
 
 #define WIRE_NOTHING(...)
 #define WIRE_BODY_ENUM(name, ...) WIRE_BODY_##name,
@@ -308,6 +314,7 @@ int64_t wire_first_element(const wire_header_t *header); /* DENSE to a worker: l
 int64_t wire_split(const wire_header_t *header);         /* EVALUATE */
 bool wire_save_asks(const wire_header_t *header);        /* SAVE to a worker: from which step on can you save? */
 bool wire_save_stops(const wire_header_t *header);       /* SAVE to a worker: stop there */
+bool wire_verdict_stops(const wire_header_t *header);    /* VERDICT: the training ends before its step */
 bool wire_is_told(const wire_header_t *header);          /* HEARTBEAT: a signal told the sender to end */
 bool wire_is_stuck(const wire_header_t *header);         /* BYE: the sender cannot leave MPI with the others */
 status_t wire_status(const wire_header_t *header);       /* STOP, BYE: STOP says no more than whether it is ST_OK */

@@ -168,6 +168,7 @@ jsondoc_t *checkpoint_manifest_json(const checkpoint_manifest_t *m)
     jsondoc_put(doc, "progress", &progress);
     put_lines(doc, "steps_lines", &m->steps_lines);
     put_lines(doc, "probe_lines", &m->probe_lines);
+    put_lines(doc, "validation_lines", &m->validation_lines);
     jsondoc_put(doc, "totals", &totals);
     if (m->inputs.fields) {
         jsondoc_t *inputs = input_fields_json(&m->inputs);
@@ -319,6 +320,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, checkpoint_manif
     TRY(get_inputs(doc, where, m));
     TRY(get_lines(doc, where, "steps_lines", &m->steps_lines));
     TRY(get_lines(doc, where, "probe_lines", &m->probe_lines));
+    TRY(get_lines(doc, where, "validation_lines", &m->validation_lines));
     TRY(get_parts(doc, where, m));
     return places_get(doc, where, checkpoint_manifest_shards(m), &m->places);
 }

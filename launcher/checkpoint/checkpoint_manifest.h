@@ -64,12 +64,12 @@ typedef struct checkpoint_manifest {
     checkpoint_file_t *dense;   /* **owned**, [components] */
     int64_t components;
     checkpoint_file_t progress;
-    line_sum_t steps_lines, probe_lines; /* of steps.jsonl and probes.jsonl beside the checkpoints */
-    places_t places;                     /* **owned**; of its shards' parts */
-    processors_t processors;             /* **owned**; what computed the run up to the step, in all of its starts */
-    run_totals_t totals;                 /* of the run up to the step */
-    char *config;                        /* **owned**: the resolved configuration, YAML */
-    input_fields_t inputs;               /* **owned**: of the run; no fields where they are not recorded */
+    line_sum_t steps_lines, probe_lines, validation_lines; /* of the files of lines beside the checkpoints */
+    places_t places;                                       /* **owned**; of its shards' parts */
+    processors_t processors; /* **owned**; what computed the run up to the step, in all of its starts */
+    run_totals_t totals;     /* of the run up to the step */
+    char *config;            /* **owned**: the resolved configuration, YAML */
+    input_fields_t inputs;   /* **owned**: of the run; no fields where they are not recorded */
 } checkpoint_manifest_t;
 
 void checkpoint_manifest_fini(checkpoint_manifest_t *manifest);

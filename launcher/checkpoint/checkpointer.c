@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/config/validation.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/run_paths.h"
 #include "common/net/message.h"
@@ -19,6 +20,7 @@
 
 #define CUTS 64             /* most that may be on their way */
 #define CUTS_CROWDED 32     /* of more, those that are complete are passed over; shards hold back the third that is not */
+#define CUTS_FEW 4          /* of more, who can wait does */
 #define LATE_NS 30000000000 /* when a shard that still writes is named */
 #define RUN_TEXTS(X) X(experiment) X(variant) X(determinism) X(build) X(kernels) X(config) /* all but time */
 
@@ -112,6 +114,7 @@ struct checkpointer {
     int64_t n_dropped;
     size_t dropped_cap;
 
+    int64_t pinned; /* the step of one that stays; -1: none */
     bool said_space;
     int64_t committed, last_step;
 };
@@ -230,7 +233,7 @@ status_t checkpointer_create(const checkpointer_options_t *options, checkpointer
     c->answered = MEM_ARRAY(bool, options->workers);
     c->folded = MEM_ARRAY(bool, c->shards);
     c->due_ns = options->start_ns + (int64_t)(options->every_seconds * 1e9);
-    c->fold_step = c->last_step = -1;
+    c->fold_step = c->last_step = c->pinned = -1;
     *out = c;
     return ST_OK;
 }
@@ -308,11 +311,12 @@ static status_t send_fold(checkpointer_t *c, int64_t step)
     return ST_OK;
 }
 
-/* Revoke the oldest checkpoints above `keep`. The files of earlier incarnations are never folded: they go as they are. */
+/* Revoke the oldest checkpoints above `keep`, up to one that is pinned: what is newer needs its deltas no less. The files of
+ * earlier incarnations are never folded: they go as they are. */
 static status_t drop_old(checkpointer_t *c)
 {
     bool fold = false;
-    while (c->kept.n > c->o.keep) {
+    while (c->kept.n > c->o.keep && c->kept.at[0].step != c->pinned) {
         const checkpoint_id_t id = c->kept.at[0];
         TRY(checkpoint_revoke(c->o.disk, c->o.run_dir, id));
         failpoint("drop.manifest_removed");
@@ -362,7 +366,7 @@ static status_t write_files(checkpointer_t *c, checkpoint_parts_t *cut, const ch
         char name[DENSE_NAME_BYTES];
         TRY(checkpoint_file_write(c->o.disk, folder, dense_name(k, name), cut->dense[k], cut->dense_bytes[k], &m->dense[k]));
     }
-    const event_sync_t sync = {m->step, &m->steps_lines, &m->probe_lines};
+    const event_sync_t sync = {m->step, &m->steps_lines, &m->probe_lines, &m->validation_lines};
     TRY(run_events_emit(c->o.events, &(run_event_t){.kind = EVENT_SYNC, .sync = sync}));
     TRY(checkpoint_file_write(c->o.disk, folder, FILE_PROGRESS, cut->progress, cut->progress_bytes, &m->progress));
     TRY(disk_sync_dir(c->o.disk, folder));
@@ -608,6 +612,8 @@ static status_t name_step(checkpointer_t *c)
             step = c->o.run->steps;
     }
     step = (step + c->o.boundary - 1) / c->o.boundary * c->o.boundary;
+    if (c->o.whole)
+        step = validation_clear(c->o.period, step, c->o.run->depth);
     const bool behind = step >= c->o.run->steps;
     if (!behind)
         c->named = step;
@@ -716,6 +722,16 @@ status_t checkpointer_trained(checkpointer_t *c, int worker)
     ASSERT(worker >= 0 && worker < c->o.workers);
     c->trained[worker] = true;
     return is_asked(c) ? name_step(c) : ST_OK;
+}
+
+void checkpointer_pin(checkpointer_t *c, int64_t step)
+{
+    c->pinned = step;
+}
+
+bool checkpointer_is_crowded(const checkpointer_t *c)
+{
+    return c->n_cuts > CUTS_FEW;
 }
 
 bool checkpointer_is_stopped(const checkpointer_t *c)

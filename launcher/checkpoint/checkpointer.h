@@ -43,6 +43,7 @@ typedef struct checkpointer_options {
     int groups;             /* of workers; the first of each sends the dense parameters of its components */
     int64_t dense_floats;   /* of a component: parameters and optimizer state */
     int64_t period;         /* of the cuts that workers make by themselves; 0: none (worker/checkpoint_schedule.h) */
+    bool whole;             /* none of these is left out for one that SAVE names */
     int64_t first_step;     /* of this start */
     int64_t boundary;       /* cuts are made before multiples of this step: objective.exchange_steps of groups; else 1 */
     double every_seconds;   /* 0: off */
@@ -70,6 +71,12 @@ WARN_UNUSED status_t checkpointer_trained(checkpointer_t *checkpointer, int work
  * served after it.  checkpointer_tick - call it a few times a second: asks for what was requested, and for what is due. */
 void checkpointer_request(checkpointer_t *checkpointer, bool stop);
 WARN_UNUSED status_t checkpointer_tick(checkpointer_t *checkpointer);
+
+/* checkpointer_pin - the checkpoint before the step, and those after it, are kept however many there are, until another is
+ * pinned; of one that is not committed yet, too.  checkpointer_is_crowded - more cuts are on their way than are good: who can
+ * wait should, so that none is passed over. */
+void checkpointer_pin(checkpointer_t *checkpointer, int64_t step);
+bool checkpointer_is_crowded(const checkpointer_t *checkpointer);
 
 bool checkpointer_is_stopped(const checkpointer_t *checkpointer);   /* the checkpoint is committed that was asked for to stop */
 bool checkpointer_is_idle(const checkpointer_t *checkpointer);      /* nothing is on its way: no cut, no FOLD */

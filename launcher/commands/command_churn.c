@@ -130,7 +130,8 @@ static status_t own_predictions(const char *dir, const dataset_info_t *info, flo
     run_reader_t run;
     status_t status = ST_OK;
     TRY(run_reader_open(dir, 0, &run));
-    if (run.is_finished && run.manifest.dataset_hash == info->content_hash && run.manifest.predictions == info->eval_rows) {
+    if (run.is_finished && run.manifest.dataset_hash == info->content_hash && run.manifest.scored == SPLIT_EVAL &&
+        run.manifest.predictions == info->eval_rows) {
         status = manifest_open_predictions(&run.manifest, dir);
         float *p = MEM_ARRAY(float, info->eval_rows);
         if (status == ST_OK) {

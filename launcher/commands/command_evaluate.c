@@ -49,12 +49,13 @@ static status_t read_examples(const char *dir, const char *path, split_t split, 
     out->n = dataset_split_rows(info, split);
     out->label = MEM_ARRAY(uint8_t, out->n);
     out->group = info->has_group ? MEM_ARRAY(uint64_t, out->n) : NULL;
-    status_t status = choose_label(dir, dataset);
-    if (status == ST_OK && out->n == 0)
-        status = FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to evaluate on", path,
-                      dataset_split_name(split));
-    if (status == ST_OK)
-        status = slices_report_labels(dataset, split, out->label, out->group);
+    status_t status;
+    TRY_DONE(choose_label(dir, dataset));
+    if (out->n == 0)
+        TRY_DONE(FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to evaluate on", path,
+                      dataset_split_name(split)));
+    status = slices_report_labels(dataset, split, out->label, out->group);
+done:
     dataset_close(&dataset);
     return status;
 }
@@ -67,10 +68,11 @@ static status_t own_predictions(const char *dir, uint64_t content_hash, split_t 
     const bool is_finished = file_exists(manifest);
     status_t status = ST_OK;
     mem_free(manifest);
-    if (!is_finished || split != SPLIT_EVAL)
+    if (!is_finished)
         return ST_OK;
     TRY(run_reader_open(dir, 0, &run));
-    if (run.is_finished && run.manifest.dataset_hash == content_hash && run.manifest.predictions == n) {
+    if (run.is_finished && run.manifest.dataset_hash == content_hash && run.manifest.scored == split &&
+        run.manifest.predictions == n) {
         float *p = MEM_ARRAY(float, n);
         status = manifest_open_predictions(&run.manifest, dir);
         if (status == ST_OK) {

@@ -37,14 +37,24 @@ static void print_training(const quality_t *quality)
         printf("training       logloss %.5f, of their later visits\n", quality->training_logloss);
 }
 
+static void print_ending(const manifest_t *m)
+{
+    if (m->stopped_at)
+        printf("stopped        before step %" PRId64 " of %" PRId64 ", having got no better since step %" PRId64 "\n",
+               m->stopped_at, m->steps, m->best_step);
+    if (m->best_step)
+        printf("parameters     those before step %" PRId64 ", the best evaluation\n", m->best_step);
+}
+
 static void print_run(const manifest_t *m, const char *dir)
 {
     const cost_t *c = &m->result.cost;
     printf("run            %s in %s\n", m->experiment, dir);
-    printf("evaluation     ");
+    printf("%-14s ", dataset_split_name(m->scored));
     run_result_print_quality(stdout, &m->result.quality, m->predictions);
     fputc('\n', stdout);
     print_training(&m->result.quality);
+    print_ending(m);
     printf("cost           %.0f examples/s, %.2f rows and %.0f bytes per example, %.1f CPU s, %.1f s in all\n",
            c->examples_per_second, c->rows_pulled_per_example, c->bytes_per_example, c->cpu_seconds, c->wall_seconds);
     printf("determinism    %s, %" PRId64 " workers, %" PRId64 " servers\n", m->determinism, m->workers, m->servers);
@@ -201,7 +211,8 @@ static status_t prepare_train(const experiment_t *experiment, const options_t *o
     TRY(check_out(experiment, options, "train"));
     TRY(prepare_data(experiment, options));
     TRY(splits_read(experiment->base->data.path, experiment->base->data.label, &splits));
-    return splits_check_training(&splits, experiment->base->data.path);
+    TRY(splits_check_training(&splits, experiment->base->data.path));
+    return splits_check_config(experiment->base);
 }
 
 status_t command_train(const options_t *options)
@@ -420,6 +431,7 @@ done:
     for (int i = 0; i < c->variants * c->replicas; i++)
         if (have[i]) {
             result->eval_examples = done[i].predictions;
+            result->on_test = done[i].scored == SPLIT_TEST;
             result->variant[i / c->replicas].replica[i % c->replicas] = done[i].result;
             done[i].result.predictions_file = NULL;
             done[i].result.layers = (activated_layers_t){0};
@@ -448,6 +460,10 @@ static status_t check_datasets(const comparison_t *c)
                      "variants %s and %s have different labels (data.label '%s' and '%s'); predictions can be compared over "
                      "one only",
                      variant_name(c, 0), variant_name(c, v), first.config->data.label, other.config->data.label);
+        else if (other.scored != first.scored)
+            status = FAIL(
+                ST_INPUT, "variants %s and %s would be scored on the %s and the %s split; give them the same evaluate.split",
+                variant_name(c, 0), variant_name(c, v), dataset_split_name(first.scored), dataset_split_name(other.scored));
         else if (other.dataset_hash != first.dataset_hash)
             status = FAIL(
                 ST_INPUT,

@@ -57,11 +57,19 @@ static status_t start_quietly(char *const argv[], const experiment_t *experiment
 }
 
 /* One compare of one variant; key_value is "model.beta=2", or NULL for the variant as it is. */
+static bool stops_early(const experiment_t *experiment)
+{
+    bool any = experiment->base->evaluate.patience > 0;
+    for (int v = 0; v < experiment->variants; v++)
+        any = any || experiment->configs[v]->evaluate.patience > 0;
+    return any;
+}
+
 static status_t measure(tune_search_t *t, const char *variant, const char *key_value, const char *dir, tuned_point_t *out)
 {
     const options_t *o = t->options;
     char *only = mem_printf("experiment.only=%s", variant), *path = run_path(dir, FILE_RESULTS);
-    char **argv = MEM_ARRAY(char *, 2 * o->n_sets + 14);
+    char **argv = MEM_ARRAY(char *, 2 * o->n_sets + 16);
     int n = 0;
     argv[n++] = o->argv[0];
     argv[n++] = "compare";
@@ -72,6 +80,10 @@ static status_t measure(tune_search_t *t, const char *variant, const char *key_v
     }
     argv[n++] = "--set";
     argv[n++] = only;
+    if (stops_early(t->experiment)) { /* a value is chosen by what compare reports */
+        argv[n++] = "--set";
+        argv[n++] = "evaluate.split=eval";
+    }
     if (key_value) {
         argv[n++] = "--set";
         argv[n++] = (char *)key_value;
@@ -371,6 +383,10 @@ static status_t check_data(const experiment_t *experiment)
 {
     const char *path = experiment->base->data.path;
     splits_t splits;
+    if (experiment->base->evaluate.split == SCORED_TEST)
+        return FAIL(ST_INPUT,
+                    "evaluate.split is test, and tune chooses a value by what it reports; nothing is chosen on the test "
+                    "split: use eval, and compare with test afterwards");
     TRY(splits_check_experiment(experiment, "tune"));
     TRY(splits_read(path, experiment->base->data.label, &splits));
     return splits_check_labels(&splits, path);

@@ -59,6 +59,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     progressive_destroy(&c->progressive);
     step_digest_merger_destroy(&c->steps);
     probe_merger_destroy(&c->probes);
+    validation_merger_destroy(&c->validations);
     drop_clipped(c);
     table_plan_fini(&c->plan);
     dataset_close(&c->dataset);
@@ -92,6 +93,8 @@ void coordinator_clear(coordinator_t *c)
     progressive_destroy(&c->progressive);
     step_digest_merger_destroy(&c->steps);
     probe_merger_destroy(&c->probes);
+    validation_merger_destroy(&c->validations);
+    c->verdict = c->stopped_at = 0;
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};
     c->shards = c->trained = c->evaluated = c->loaded = (message_counters_t){0};
@@ -151,6 +154,7 @@ static status_t handle_one(coordinator_t *c)
         return status;
     if (c->checkpointer)
         TRY(checkpointer_tick(c->checkpointer));
+    TRY(coordinator_tell_verdict(c));
     return failure_detector_check(&c->detector);
 }
 

@@ -71,6 +71,23 @@ static status_t check_schedules(const config_t *config, const char *variant, int
     return check_schedule(&linear, "linear", variant, steps);
 }
 
+static bool stops_early(const experiment_t *experiment)
+{
+    bool any = experiment->base->evaluate.patience > 0;
+    for (int v = 0; v < experiment->variants; v++)
+        any = any || experiment->configs[v]->evaluate.patience > 0;
+    return any;
+}
+
+/* One split for all runs of the job: they are compared. */
+static split_t scored_split(const coordinator_t *c, const config_t *config)
+{
+    const bool has_test = dataset_info(c->dataset)->test_rows > 0;
+    if (config->evaluate.split == SCORED_AUTO)
+        return has_test && stops_early(c->o.experiment) ? SPLIT_TEST : SPLIT_EVAL;
+    return config->evaluate.split == SCORED_TEST ? SPLIT_TEST : SPLIT_EVAL;
+}
+
 status_t coordinator_expected(coordinator_t *c, int variant, int replica, manifest_t *out)
 {
     config_t *config;
@@ -78,6 +95,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
     status_t status = coordinator_open_dataset(c, config);
     if (status == ST_OK) {
         const roster_t *roster = c->o.roster;
+        const split_t scored = scored_split(c, config);
         char build[32];
         snprintf(build, sizeof build, "%016" PRIx64, roster->entries[0].build);
         const int64_t train_rows = dataset_info(c->dataset)->train_rows, left_over = lanes_left_over(config, train_rows);
@@ -94,7 +112,8 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
             .servers = roster->servers,
             .shards_per_server = roster->shards_per_server,
             .steps = lanes_steps(&lanes),
-            .predictions = dataset_info(c->dataset)->eval_rows,
+            .scored = scored,
+            .predictions = dataset_split_rows(dataset_info(c->dataset), scored),
             .left_over = left_over > 0,
             .processors = processors_of(roster, 0),
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},

@@ -5,6 +5,7 @@
  *     coordinator_expected.c  what a run would be, before it runs
  *     coordinator_teacher.c   who teaches a run, and what it predicts
  *     coordinator_send.c      what workers and shards are told before they begin
+ *     coordinator_validation.c  evaluations while it trains, and ending with the best of them
  *     coordinator_train.c     a run;   coordinator_predict.c  scoring with an earlier one */
 #ifndef SMELTER_COORDINATOR_IMPL_H
 #define SMELTER_COORDINATOR_IMPL_H
@@ -20,6 +21,7 @@
 #include "launcher/coordinator/coordinator.h"
 #include "launcher/coordinator/failure_detector.h"
 #include "launcher/coordinator/roll_call.h"
+#include "launcher/coordinator/validation_merger.h"
 #include "launcher/metrics/probe_merger.h"
 #include "launcher/metrics/progressive.h"
 #include "launcher/metrics/run_events.h"
@@ -59,14 +61,17 @@ struct coordinator {
     int components, n_clipped;
     double clipped_most;
     progressive_t *progressive;
-    step_digest_merger_t *steps;  /* NULL where steps are not digested */
-    probe_merger_t *probes;       /* NULL where there are none */
-    checkpointer_t *checkpointer; /* while it trains */
-    bool told_to_stop;            /* the checkpointer was */
-    bool saved_to_stop;           /* and it has */
-    run_totals_t earlier;         /* of its starts before this one */
-    uint64_t teacher_checksum;    /* of its teacher's predictions; 0: it has none */
-    uint64_t teacher_before;      /* in the checkpoint that it goes on from; 0: none, or not recorded */
+    step_digest_merger_t *steps;      /* NULL where steps are not digested */
+    probe_merger_t *probes;           /* NULL where there are none */
+    validation_merger_t *validations; /* NULL where there are none */
+    int64_t verdict;                  /* the step before which workers await the coordinator's word; 0: none do */
+    int64_t stopped_at;               /* the training ended before this step; 0: not before its last */
+    checkpointer_t *checkpointer;     /* while it trains */
+    bool told_to_stop;                /* the checkpointer was */
+    bool saved_to_stop;               /* and it has */
+    run_totals_t earlier;             /* of its starts before this one */
+    uint64_t teacher_checksum;        /* of its teacher's predictions; 0: it has none */
+    uint64_t teacher_before;          /* in the checkpoint that it goes on from; 0: none, or not recorded */
     hash_digest_t digest;
     hash_digest_t *stores;                                 /* [shards] what each has stored at the end */
     message_counters_t shards, trained, evaluated, loaded; /* sums over ranks; seconds: the longest */
@@ -114,6 +119,20 @@ WARN_UNUSED status_t coordinator_score(coordinator_t *c, split_t split);
  * what its sender was asked for is answered with an ERROR, counted, and changes nothing.  Errors are of whatever the message
  * is for, or that a rank cannot go on or has refused what it was told; logged, and fatal for the job. */
 WARN_UNUSED status_t coordinator_dispatch(coordinator_t *c, net_message_t *message);
+
+/* ---- coordinator_validation.c ------------------------------------------------------------------------------------------- */
+
+/* coordinator_open_validation - after the files of the run's metrics are opened: what is evaluated from step `first` on, after
+ * what earlier starts have evaluated.  ST_CORRUPT: the file of those is not as it was written.
+ * coordinator_validated - a worker has told of its share: the checkpoint of the best is pinned.  coordinator_tell_verdict - to
+ * the workers that await it, unless checkpoints are to be waited for; a few times a second.
+ * coordinator_settle - after the training: the run has the parameters that it ends with, in shards and workers, and its dense
+ * files and c->digest are those. Of a run that ends with its last step the evaluation split may have been scored on the way
+ * (*scored). */
+WARN_UNUSED status_t coordinator_open_validation(coordinator_t *c, const config_t *config, int64_t first);
+WARN_UNUSED status_t coordinator_validated(coordinator_t *c, int worker, const net_message_t *message);
+WARN_UNUSED status_t coordinator_tell_verdict(coordinator_t *c);
+WARN_UNUSED status_t coordinator_settle(coordinator_t *c, const coordinator_run_t *run, manifest_t *manifest, bool *scored);
 
 /* ---- coordinator_expected.c
  * ------------------------------------------------------------------------------------------------ */

@@ -136,7 +136,7 @@ static bool leads(const coordinator_t *c, int worker, uint32_t component)
 
 static int64_t last_step(const coordinator_t *c)
 {
-    return lanes_steps(&c->lanes) - 1;
+    return (c->stopped_at ? c->stopped_at : lanes_steps(&c->lanes)) - 1;
 }
 
 static status_t coordinator_on_trained(coordinator_t *c, net_message_t *message)
@@ -146,7 +146,7 @@ static status_t coordinator_on_trained(coordinator_t *c, net_message_t *message)
     TRY(take_counters(c, &c->training, message, &body));
     if (message->header.step != last_step(c) || message->header.count != body.examples || body.examples > c->lanes.total)
         return REFUSE("the run ends with step %" PRId64 ", and has %" PRId64 " examples", last_step(c), c->lanes.total);
-    for (int k = 0; k < c->components; k++)
+    for (int k = 0; k < c->components && !c->stopped_at; k++)
         if (leads(c, worker, (uint32_t)k) && !c->has_dense[k])
             return REFUSE("the dense parameters of component %d have not come", k);
     const int64_t dense = c->trained.parameters;
@@ -271,7 +271,7 @@ static status_t coordinator_on_dense(coordinator_t *c, net_message_t *message)
 {
     const uint32_t component = wire_component(&message->header);
     TRY(check_of_component(c, message));
-    if (message->header.count != c->dense_floats || c->has_dense[component])
+    if (message->header.count != c->dense_floats || c->has_dense[component] || c->stopped_at)
         return REFUSE("the dense parameters of a component are %" PRId64 ", and come once", c->dense_floats);
     c->has_dense[component] = true;
     char *path = run_dense_path(c->run_dir, (int)component);
@@ -337,6 +337,12 @@ static status_t coordinator_on_probed(coordinator_t *c, net_message_t *message)
 {
     TRY(check_asked(c, &c->training, message));
     return c->probes ? probe_merger_put(c->probes, number_of(c, message), message) : REFUSE("no probe is wanted");
+}
+
+static status_t coordinator_on_validated(coordinator_t *c, net_message_t *message)
+{
+    TRY(check_asked(c, &c->training, message));
+    return c->validations ? coordinator_validated(c, number_of(c, message), message) : REFUSE("no evaluation is wanted");
 }
 
 /* ---- checkpoints ----------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "common/base/identity.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/config/validation.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
@@ -92,14 +93,17 @@ static status_t write_config(const config_t *config, const char *run_dir)
     return status;
 }
 
-/* After the last step: shards write their tables while workers score the evaluation split. */
-static status_t finish_run(coordinator_t *c)
+/* After the last step: shards write their tables while workers score the split that the run is to be scored on. */
+static status_t finish_run(coordinator_t *c, const coordinator_run_t *run, manifest_t *manifest)
 {
     const roster_t *roster = c->o.roster;
+    bool scored = false;
+    TRY(coordinator_settle(c, run, manifest, &scored));
     wire_header_t flush = coordinator_header(c, WIRE_FLUSH, 0);
     roll_call_begin(&c->flushed, roster_shards(roster));
     TRY(send_shards(c, &flush, NULL, 0));
-    TRY(coordinator_score(c, SPLIT_EVAL));
+    if (!scored || manifest->scored != SPLIT_EVAL)
+        TRY(coordinator_score(c, manifest->scored));
     return coordinator_wait(c, &c->flushed.answered, roster_shards(roster));
 }
 
@@ -254,6 +258,7 @@ static status_t emit_train(coordinator_t *c, const config_t *config, const check
     if (resume) {
         train.steps = resume->from.steps_lines;
         train.probes = resume->from.probe_lines;
+        train.validations = resume->from.validation_lines;
     }
     TRY(run_events_emit(c->events, &(run_event_t){EVENT_TRAIN, net_now_ns(c->o.net), .train = train}));
     if (resume && !lines_known)
@@ -310,7 +315,8 @@ static status_t open_metrics(coordinator_t *c, const coordinator_run_t *run, con
     if (!resume)
         c->progressive = progressive_create(&o);
     open_mergers(c, config, resume ? resume->from.step : 0, dataset_info(c->dataset)->eval_rows);
-    return emit_train(c, config, resume);
+    TRY(emit_train(c, config, resume));
+    return coordinator_open_validation(c, config, resume ? resume->from.step : 0);
 }
 
 /* What all checkpoints of this start are: the run that is wanted, by this cluster. Texts are borrowed. */
@@ -346,8 +352,10 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .inputs = run->inputs,
     };
     const int64_t first_step = resume ? resume->from.step : 0;
-    const checkpoint_schedule_t schedule = checkpoint_schedule_of(first_step, run->steps, config->checkpoint.every_steps,
-                                                                  peer_group_round(config), pipeline_depth(config));
+    const int64_t validated = config->evaluate.patience ? validation_period(config, dataset_info(c->dataset)->train_rows) : 0;
+    const checkpoint_schedule_t schedule =
+        checkpoint_schedule_of(first_step, run->steps, validated ? validated : config->checkpoint.every_steps,
+                               peer_group_round(config), pipeline_depth(config));
     const checkpointer_options_t o = {
         .net = c->o.net,
         .disk = c->disk,
@@ -363,6 +371,7 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .dense_floats = c->dense_floats,
         .first_step = first_step,
         .period = schedule.period,
+        .whole = validated > 0,
         .boundary = peer_group_round(config),
         .every_seconds = config->checkpoint.every_seconds,
         .keep = config->checkpoint.keep,
@@ -370,6 +379,8 @@ static status_t open_checkpointer(coordinator_t *c, const config_t *config, cons
         .start_ns = start_ns,
     };
     status_t status = checkpointer_create(&o, &c->checkpointer);
+    if (status == ST_OK && validated && c->validations)
+        checkpointer_pin(c->checkpointer, validation_merger_state(c->validations)->best_step);
     mem_free(text);
     return status;
 }
@@ -531,7 +542,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     manifest.begin_seconds = (double)(net_now_ns(c->o.net) - start) * 1e-9;
     TRY_DONE(send_train(c, first_step));
     TRY_DONE(coordinator_wait_trained(c));
-    TRY_DONE(finish_run(c));
+    TRY_DONE(finish_run(c, run, &manifest));
     TRY_DONE(run_events_emit(c->events, &(run_event_t){EVENT_END, net_now_ns(c->o.net), .nothing = {0}}));
     TRY_DONE(read_weights(c, &weight));
     fill_result(c, weight, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);

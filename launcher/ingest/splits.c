@@ -82,6 +82,7 @@ status_t splits_read(const char *path, const char *label, splits_t *out)
     *out = (splits_t){
         .train_rows = info->train_rows,
         .eval_rows = info->eval_rows,
+        .test_rows = info->test_rows,
         .train_label = {train.label[0], train.label[1]},
         .eval_label = {eval.label[0], eval.label[1]},
         .has_group = info->has_group,
@@ -138,6 +139,44 @@ status_t splits_check_labels(const splits_t *splits, const char *path)
                 all_examples(splits->eval_rows, "evaluation", words), splits->eval_label[1]);
 }
 
+/* What early stopping is to look at must be a number. */
+static status_t check_metric(const splits_t *splits, const config_t *config)
+{
+    const char *path = config->data.path;
+    const bool needs_queries = config->evaluate.metric == VALIDATED_PQAUC_LOSS;
+    if (!config->evaluate.patience || config->evaluate.metric == VALIDATED_LOGLOSS)
+        return ST_OK;
+    if (needs_queries && !splits->has_mixed_query)
+        return FAIL(
+            ST_INPUT,
+            "dataset %s: evaluate.metric pqauc_loss is no number: %s; name the query column (group in the schema) or use "
+            "another metric",
+            path, splits->has_group ? "no query of the evaluation split has both labels" : "the dataset has no group column");
+    if (is_one_class(splits->eval_label))
+        return FAIL(ST_INPUT,
+                    "dataset %s: evaluate.metric is no number, because all evaluation examples have label %d; use logloss",
+                    path, splits->eval_label[1]);
+    return ST_OK;
+}
+
+status_t splits_check_config(const config_t *config)
+{
+    const struct config_evaluate *e = &config->evaluate;
+    const bool evaluates = e->every || e->every_epochs > 0.0;
+    splits_t splits;
+    if (!evaluates && e->split != SCORED_TEST)
+        return ST_OK;
+    TRY(splits_read(config->data.path, config->data.label, &splits));
+    if (evaluates)
+        TRY(splits_check_evaluation(&splits, config->data.path, e->every ? "evaluate.every" : "evaluate.every_epochs"));
+    if (e->split == SCORED_TEST && splits.test_rows == 0)
+        return FAIL(ST_INPUT,
+                    "dataset %s: the test split is empty, and evaluate.split is test; set split.test_fraction in the schema "
+                    "(synth.test_fraction for generated data) and make the dataset again, or use evaluate.split eval",
+                    config->data.path);
+    return check_metric(&splits, config);
+}
+
 static status_t check_dataset(const config_t *config, const char *who)
 {
     const char *path = config->data.path;
@@ -151,9 +190,12 @@ status_t splits_check_experiment(const experiment_t *experiment, const char *who
 {
     const char *base = experiment->base->data.path;
     TRY(check_dataset(experiment->base, who));
+    TRY(splits_check_config(experiment->base));
     for (int v = 0; v < experiment->variants; v++)
         if (strcmp(experiment->configs[v]->data.path, base) != 0)
             TRY(check_dataset(experiment->configs[v], who));
+    for (int v = 0; v < experiment->variants; v++)
+        TRY(splits_check_config(experiment->configs[v]));
     return ST_OK;
 }
 

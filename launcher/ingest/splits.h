@@ -10,7 +10,7 @@
 #include "common/data/dataset.h"
 
 typedef struct splits {
-    int64_t train_rows, eval_rows;
+    int64_t train_rows, eval_rows, test_rows;
     bool train_label[2], eval_label[2]; /* does the split have an example of this label? */
     bool has_group;                     /* is there a query column? */
     bool has_query;                     /* does an evaluation example say its query? */
@@ -30,7 +30,11 @@ WARN_UNUSED status_t splits_check_evaluation(const splits_t *splits, const char 
 /* splits_check_labels - ST_INPUT where all evaluation examples have one label: no model is better than another. */
 WARN_UNUSED status_t splits_check_labels(const splits_t *splits, const char *path);
 
-/* splits_check_experiment - the first two, for the datasets of all variants; `who` names the command. */
+/* splits_check_config - ST_INPUT where the dataset of a configuration lacks what its section evaluate asks for: examples of the
+ * split that is evaluated or scored, or what evaluate.metric needs to be a number. */
+WARN_UNUSED status_t splits_check_config(const config_t *config);
+
+/* splits_check_experiment - the first two and the last, for the datasets of all variants; `who` names the command. */
 WARN_UNUSED status_t splits_check_experiment(const experiment_t *experiment, const char *who);
 
 /* splits_warn - one line for each thing that will be missing from the results. */

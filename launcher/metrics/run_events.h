@@ -12,6 +12,7 @@
 
 #include "launcher/metrics/line_sums.h"
 #include "launcher/metrics/progress.h"
+#include "launcher/metrics/validation_line.h"
 
 /* X(NAME, member, what it says). Texts and arrays are borrowed until the event was taken. */
 #define RUN_EVENTS(X) \
@@ -22,6 +23,7 @@
     X(METRICS, metrics, "the metrics of an interval") \
     X(DIGEST, digest, "what a step did") \
     X(PROBE, probe, "what is predicted for the probe set before a step") \
+    X(VALIDATION, validation, "what the run is worth on the evaluation split before a step, or after the last") \
     X(SYNC, sync, "a checkpoint is made: what was said so far has to survive a power cut") \
     X(CHECKPOINT, checkpoint, "a checkpoint is committed") \
     X(STALL, stall, "shards make a checkpoint wait") \
@@ -35,14 +37,14 @@ typedef struct event_begin {
 
 typedef struct event_train {
     const char *run_dir;
-    bool resumed;             /* from a checkpoint before */
-    int64_t step;             /* this one; else it is 0, and what is there is of an earlier run */
-    int64_t depth;            /* of the pipeline (metrics_lines.h) */
-    double base_rate;         /* share of positives of the training split; NaN: not recorded */
-    const char *where;        /* the checkpoint's name in errors */
-    uint64_t *lines;          /* the checksum of the lines of metrics up to that step: in, */
-    bool lines_known;         /* or out, where the checkpoint is of an older program and does not hold it */
-    line_sum_t steps, probes; /* what the checkpoint knows of the lines about steps, and about probes */
+    bool resumed;                          /* from a checkpoint before */
+    int64_t step;                          /* this one; else it is 0, and what is there is of an earlier run */
+    int64_t depth;                         /* of the pipeline (metrics_lines.h) */
+    double base_rate;                      /* share of positives of the training split; NaN: not recorded */
+    const char *where;                     /* the checkpoint's name in errors */
+    uint64_t *lines;                       /* the checksum of the lines of metrics up to that step: in, */
+    bool lines_known;                      /* or out, where the checkpoint is of an older program and does not hold it */
+    line_sum_t steps, probes, validations; /* what the checkpoint knows of the lines about each */
 } event_train_t;
 
 typedef struct event_progress {
@@ -77,9 +79,14 @@ typedef struct event_probe {
     int64_t n;
 } event_probe_t;
 
+typedef struct event_validation {
+    const validation_point_t *point;
+    bool is_best; /* the best so far, where a run ends with the best */
+} event_validation_t;
+
 typedef struct event_sync {
-    int64_t step;               /* the checkpoint is before it */
-    line_sum_t *steps, *probes; /* out: of the lines about steps, and about probes, that a cut before it leaves */
+    int64_t step;                             /* the checkpoint is before it */
+    line_sum_t *steps, *probes, *validations; /* out: of the lines about each that a cut before it leaves */
 } event_sync_t;
 
 typedef struct event_checkpoint {
@@ -119,6 +126,7 @@ typedef struct run_event {
         event_metrics_t metrics;
         event_digest_t digest;
         event_probe_t probe;
+        event_validation_t validation;
         event_sync_t sync;
         event_checkpoint_t checkpoint;
         event_stall_t stall;
@@ -129,7 +137,7 @@ typedef struct run_event {
 } run_event_t;
 
 /* The live line comes first: it gives way to what the log says. */
-#define EVENT_SINKS(X) X(progress_line) X(metrics_file) X(steps_file) X(probe_file) X(log)
+#define EVENT_SINKS(X) X(progress_line) X(metrics_file) X(steps_file) X(probe_file) X(validation_file) X(log)
 
 typedef struct event_sink {
     void *(*create)(progress_t *line); /* **owned**, destroy; of a job */

@@ -19,6 +19,14 @@ static void *create(progress_t *line)
     return MEM_NEW(sink_log_t);
 }
 
+static void say_validation(const event_validation_t *validation)
+{
+    const validation_point_t *point = validation->point;
+    char step[TEXT_BYTES];
+    log_info("evaluation before step %s: logloss %.5f, AUC %.5f%s", text_count(point->step, step),
+             point->number[VALIDATION_logloss], point->number[VALIDATION_auc], validation->is_best ? ", the best so far" : "");
+}
+
 /* watch_loss - say it, once, where a model that has seen all examples is no better than one number for all of them: as a whole
  * and at last. The first pass is over when an interval has later visits alone, or with the run. */
 static void watch_loss(sink_log_t *sink, const event_metrics_t *m)
@@ -47,6 +55,8 @@ static status_t take(void *of, const run_event_t *event)
     else if (event->kind == EVENT_CHECKPOINT)
         log_info("checkpoint before step %s: %s rows, %.1f MB, %.2f s", text_count(event->checkpoint.step, step),
                  text_count(event->checkpoint.rows, rows), (double)event->checkpoint.bytes * 1e-6, event->checkpoint.seconds);
+    else if (event->kind == EVENT_VALIDATION)
+        say_validation(&event->validation);
     else if (event->kind == EVENT_STALL)
         log_warn("the checkpoint before step %" PRId64
                  " waits for %d of %d shards to write their rows, shard %d the first of them; is its disk slow?",

@@ -68,7 +68,7 @@ status_t probe_curve_make(const experiment_result_t *result, const variant_resul
     const int32_t replicas = variant->replicas;
     const int64_t n = probes[0].n, examples = n ? probes[0].point[n - 1].examples : 0;
     *out = (probe_curve_t){0};
-    if (replicas < 2 || !n || examples > result->eval_examples)
+    if (replicas < 2 || !n || examples > result->eval_examples || result->on_test)
         return ST_OK;
     probe_curve_t curve = {.examples = examples, .step = MEM_ARRAY(int64_t, n + 1), .spread = MEM_ARRAY(spread_t, n + 1)};
     probe_set_t set = set_of(result, examples);

@@ -6,7 +6,9 @@
 #include "launcher/metrics/probe_reader.h"
 #include "launcher/report/result.h"
 
-/* probe_curve_make - from the probes of all replicas of one variant, [replicas], and its predictions of the evaluation split at
+/* Probes are of the evaluation split: there is no curve of an experiment that is scored on the test split.
+ *
+ * probe_curve_make - from the probes of all replicas of one variant, [replicas], and its predictions of the evaluation split at
  * the end of training, after `steps` steps; 0: not known, or not the same of all.  A point for each step that all replicas have
  * probed with the same number of examples, and one for the end. A query of which the probe set has a part is no query of it.
  * out **owned**, probe_curve_fini; without points where a replica has no probes, or there are fewer than two. Errors of

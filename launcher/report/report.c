@@ -279,6 +279,8 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put_text(doc, "verdict_variant", summary_best(result)->name);
     jsondoc_put_text(doc, "command", result->command ? result->command : "");
     jsondoc_put_integer(doc, "eval_examples", result->eval_examples);
+    if (result->on_test)
+        jsondoc_put_text(doc, "scored", dataset_split_word(SPLIT_TEST));
     jsondoc_put_integer(doc, "queries", result->queries);
     jsondoc_put_integer(doc, "examples_without_query", result->without_query);
     jsondoc_put_number(doc, "base_rate_logloss", result_base_rate_logloss(result));

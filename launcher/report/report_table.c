@@ -413,8 +413,9 @@ void report_print_table(const experiment_result_t *result, FILE *out)
 {
     char examples[TEXT_BYTES], queries[TEXT_BYTES];
     const variant_result_t *base = result_baseline(result);
-    fprintf(out, "%s: %d variant%s, %s evaluation example%s", result->name, result->variants, result->variants == 1 ? "" : "s",
-            text_count(result->eval_examples, examples), result->eval_examples == 1 ? "" : "s");
+    fprintf(out, "%s: %d variant%s, %s %s example%s", result->name, result->variants, result->variants == 1 ? "" : "s",
+            text_count(result->eval_examples, examples), result->on_test ? "test" : "evaluation",
+            result->eval_examples == 1 ? "" : "s");
     if (result->queries)
         fprintf(out, " in %s %s", text_count(result->queries, queries), result->queries == 1 ? "query" : "queries");
     fprintf(out, ", means over %d replica%s; differences are in %% of %s's\n", base->replicas, base->replicas == 1 ? "" : "s",

@@ -173,6 +173,7 @@ typedef struct experiment_result {
     const char *name; /* borrowed */
     char *command;    /* **owned**: how the job was started, for a shell; NULL where that is not known */
     int64_t eval_examples;
+    bool on_test;          /* they are the test split's, because something was chosen on the evaluation split */
     uint8_t *label;        /* **owned**, [eval_examples], by slices_report_read */
     float *weight;         /* likewise; NULL: the dataset has none */
     uint64_t *group;       /* **owned**, [eval_examples] query of each example, by slices_report_read; NULL where there are no

@@ -75,21 +75,29 @@ status_t slices_report_labels(dataset_t *dataset, split_t split, uint8_t *label,
     return each_example(dataset, split, 1, take_label, &(labels_t){label, group, NULL});
 }
 
+/* The split whose examples the runs predicted. */
+static split_t scored_split(const experiment_result_t *result)
+{
+    return result->on_test ? SPLIT_TEST : SPLIT_EVAL;
+}
+
 status_t slices_report_read(dataset_t *dataset, experiment_result_t *result)
 {
     const dataset_info_t *info = dataset_info(dataset);
     ASSERT(!result->label && !result->group);
-    if (info->eval_rows != result->eval_examples)
+    const split_t split = scored_split(result);
+    const int64_t rows = dataset_split_rows(info, split);
+    if (rows != result->eval_examples)
         return FAIL(ST_INPUT,
-                    "the dataset has %" PRId64 " evaluation examples, and the runs predicted %" PRId64
+                    "the dataset has %" PRId64 " %s examples, and the runs predicted %" PRId64
                     "; train them again with another --out",
-                    info->eval_rows, result->eval_examples);
-    result->label = MEM_ARRAY(uint8_t, info->eval_rows);
+                    rows, dataset_split_name(split), result->eval_examples);
+    result->label = MEM_ARRAY(uint8_t, rows);
     if (info->has_weight)
-        result->weight = MEM_ARRAY(float, info->eval_rows);
+        result->weight = MEM_ARRAY(float, rows);
     if (info->has_group)
-        result->group = MEM_ARRAY(uint64_t, info->eval_rows);
-    return each_example(dataset, SPLIT_EVAL, 1, take_label, &(labels_t){result->label, result->group, result->weight});
+        result->group = MEM_ARRAY(uint64_t, rows);
+    return each_example(dataset, split, 1, take_label, &(labels_t){result->label, result->group, result->weight});
 }
 
 /* ---- slices ---------------------------------------------------------------------------------------------------------- */
@@ -220,7 +228,7 @@ static status_t find_edges(slicing_t *s, dataset_t *dataset)
     s->sample = MEM_ARRAY(float *, s->info->numeric);
     for (int f = 0; f < s->info->numeric; f++)
         s->sample[f] = MEM_ARRAY(float, SAMPLE);
-    status_t status = each_example(dataset, SPLIT_EVAL, s->stride, take_sample, s);
+    status_t status = each_example(dataset, scored_split(s->result), s->stride, take_sample, s);
     for (int f = 0; f < s->info->numeric; f++) {
         if (status == ST_OK)
             slices_edges(s->sample[f], s->samples, s->column[FIRST_FIELD + f].edge);
@@ -325,11 +333,11 @@ static status_t walk(slicing_t *s, dataset_t *dataset)
 {
     TRY(make_score(s->result, &s->score));
     TRY(find_edges(s, dataset));
-    TRY(each_example(dataset, SPLIT_EVAL, 1, put_example, s));
+    TRY(each_example(dataset, scored_split(s->result), 1, put_example, s));
     for (int c = FIRST_FIELD + s->info->numeric; c < s->columns; c++)
         s->column[c].seen = MEM_ARRAY(int64_t, slices_count(s->column[c].slices));
     TRY(each_example(dataset, SPLIT_TRAIN, 1, count_example, s));
-    return each_example(dataset, SPLIT_EVAL, 1, put_rarest, s);
+    return each_example(dataset, scored_split(s->result), 1, put_rarest, s);
 }
 
 /* ---- slices as a person reads them ----------------------------------------------------------------------------------- */
@@ -456,7 +464,7 @@ status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
         return ST_OK;
 
     const dataset_info_t *info = dataset_info(dataset);
-    ASSERT(info->eval_rows == result->eval_examples && result->label);
+    ASSERT(dataset_split_rows(info, scored_split(result)) == result->eval_examples && result->label);
     slicing_t s = {
         .info = info,
         .meta = dataset_meta(dataset),

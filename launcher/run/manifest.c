@@ -95,6 +95,12 @@ static jsondoc_t *encode(const manifest_t *manifest)
 #define PUT(name) jsondoc_put_number(doc, #name, manifest->name);
     TIMES(PUT)
 #undef PUT
+    if (manifest->scored != SPLIT_EVAL)
+        jsondoc_put_text(doc, "scored", dataset_split_word(manifest->scored));
+    if (manifest->stopped_at)
+        jsondoc_put_integer(doc, "stopped_at", manifest->stopped_at);
+    if (manifest->best_step)
+        jsondoc_put_integer(doc, "best_step", manifest->best_step);
     if (manifest->run_id)
         jsondoc_put_hash(doc, "run_id", manifest->run_id);
     if (manifest->stores)
@@ -145,6 +151,19 @@ static status_t decode_files(const jsondoc_t *doc, const char *where, int64_t fo
     return sealed ? run_files_get(doc, where, out) : ST_OK;
 }
 
+/* What is not said is the usual: the evaluation split was scored, by the parameters after the last step. */
+static status_t get_ending(const jsondoc_t *doc, const char *where, manifest_t *out)
+{
+    const char *word = dataset_split_word(SPLIT_EVAL);
+    if (jsondoc_has(doc, "scored"))
+        TRY(jsondoc_get_text(doc, where, "scored", &word));
+    if (!dataset_split_of(word, &out->scored))
+        return FAIL(ST_CORRUPT, "%s: \"scored\" is \"%s\", which is no split; " ADVICE, where, word);
+    if (jsondoc_has(doc, "stopped_at"))
+        TRY(jsondoc_get_integer(doc, where, "stopped_at", 1, MOST_COUNT, &out->stopped_at));
+    return jsondoc_has(doc, "best_step") ? jsondoc_get_integer(doc, where, "best_step", 1, MOST_COUNT, &out->best_step) : ST_OK;
+}
+
 static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, manifest_t *out)
 {
     int64_t format, replica;
@@ -176,6 +195,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
         TIMES(GET)
     }
 #undef GET
+    TRY(get_ending(doc, where, out));
     if (jsondoc_has(doc, "run_id"))
         TRY(jsondoc_get_hash(doc, where, "run_id", &out->run_id));
     if (jsondoc_has(doc, "stores"))
@@ -392,6 +412,7 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
         TRY(check_config(folder, wanted));
     TRY(check_hash(folder, "configuration hash", found->config_hash, wanted->config_hash));
     TRY(check_hash(folder, "teacher's configuration hash", found->teacher_hash, wanted->teacher_hash));
+    TRY(check_text(folder, "scored split", dataset_split_word(found->scored), dataset_split_word(wanted->scored)));
     if (strcmp(wanted->determinism, "invariant") != 0) {
         TRY(check_number(folder, "number of workers", found->workers, wanted->workers));
         TRY(check_number(folder, "number of servers", found->servers, wanted->servers));

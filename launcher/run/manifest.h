@@ -38,12 +38,15 @@ typedef struct manifest {
     hash_digest_t *stores; /* **owned**, [servers * shards_per_server]: the rows that each shard stored; NULL: not recorded */
     places_t places;       /* **owned**; of the stores */
     int64_t steps;
+    int64_t stopped_at;   /* its training ended before this step, after which it did not get better; 0: after all steps */
+    int64_t best_step;    /* its parameters are those before this step; 0: those after the last */
     int64_t incarnation;  /* of its last start */
     int64_t resumed;      /* so often it went on from a checkpoint */
     int64_t checkpoints;  /* committed on the way */
     double begin_seconds; /* from the start to the first step; of the last start, as the next two */
     double step_seconds_median,
         step_seconds_longest; /* but for the first two steps, which warm up; 0 where there are no others */
+    split_t scored;           /* the split that they are of */
     int64_t predictions;      /* how many there are */
     processors_t processors;  /* **owned**; what computed it, in all of its starts */
     provenance_t provenance;  /* **owned** */

@@ -22,6 +22,7 @@
     X(STEPS, FILE_STEPS) \
     X(PROBES, FILE_PROBES) \
     X(PROBE_STEPS, FILE_PROBE_STEPS) \
+    X(VALIDATION, FILE_VALIDATION) \
     X(PREDICTIONS, FILE_PREDICTIONS) \
     X(CLIPPED, FILE_CLIPPED) \
     X(TEACHER, FILE_TEACHER) \
@@ -37,7 +38,8 @@ typedef enum run_file_kind {
     /* What published numbers are made of; the rest may have been left behind where a run was copied for its numbers. */
     RUN_PUBLISHED = RUN_CONFIG | RUN_METRICS | RUN_PREDICTIONS | RUN_REST,
     /* All; only that a teacher's predictions may be gone, since only its students need them. */
-    RUN_WHOLE = RUN_PUBLISHED | RUN_STEPS | RUN_PROBES | RUN_PROBE_STEPS | RUN_INPUTS | RUN_CLIPPED | RUN_DENSE,
+    RUN_WHOLE =
+        RUN_PUBLISHED | RUN_STEPS | RUN_PROBES | RUN_PROBE_STEPS | RUN_VALIDATION | RUN_INPUTS | RUN_CLIPPED | RUN_DENSE,
 } run_file_kind_t;
 
 #define RUN_FILE_NAME_BYTES 64

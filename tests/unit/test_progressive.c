@@ -304,8 +304,8 @@ static void check_resume(const truth_t *t, int64_t interval, int64_t cut, int be
     assert_int_equal(progressive_steps(f.progressive), cut);
     int64_t bytes;
     void *saved = progressive_save(f.progressive, 0, &bytes);
-    line_sum_t none[2];
-    const event_sync_t sync = {cut, &none[0], &none[1]};
+    line_sum_t none[3];
+    const event_sync_t sync = {cut, &none[0], &none[1], &none[2]};
     assert_int_equal(run_events_emit(f.events, &(run_event_t){.kind = EVENT_SYNC, .sync = sync}), ST_OK);
     post_steps(&f, t, cut, lost, 0);
     assert_int_equal(take_all(&f), ST_OK);
