@@ -183,7 +183,7 @@
     X(INT, lanes, "4", 1, 4096, IDENTITY, "fixed pieces of a global batch; gradients are summed over a fixed tree of lanes") \
     X(WORD(LAST_BATCH), last_batch, "scaled", 0, 0, IDENTITY, "what becomes of the end of a training that has fewer examples than train.batch") \
     X(WORD(LOSS), loss, "logistic", 0, 0, IDENTITY, "loss to the label that components minimise") \
-    X(INT, epochs, "3", 1, 100000, TUNABLE, "passes over the training split") \
+    X(INT, epochs, "2", 1, 100000, TUNABLE, "passes over the training split") \
     X(INT, max_steps, "0", 0, 1099511627776, TUNABLE, "stop after this number of global batches; 0: no limit") \
     X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
     X(INT, staleness, "4", 0, 1000000, TUNABLE, "steps that a worker may run ahead of the slowest (bounded)") \
@@ -256,7 +256,7 @@
 
 #define CONFIG_EMBEDDING(X) \
     X(INT, dim, "8", 1, 4096, IDENTITY, "D, width of every embedding row") \
-    X(NUM, init_std, "0.05", 0, 1000, IDENTITY, "rows start as N(0, init_std^2)") \
+    X(NUM, init_std, "0.01", 0, 1000, IDENTITY, "rows start as N(0, init_std^2)") \
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of embedding rows, run on the servers") \
     X(NUM, learning_rate, "0.3", 0, 1000000, TUNABLE, "learning rate of embedding rows") \
     CONFIG_OPTIMIZER(X) \
@@ -350,7 +350,7 @@
  * (docs/EXPERIMENTS.md). What a key that came later does where it is not given is no subject of this list. */
 #define CONFIG_DEFAULTS_1(D) \
     D("train.batch", "1024") D("train.epochs", "1") D("model.activate_inputs", "true") D("model.layer_norm", "none") \
-    D("embedding.learning_rate", "0.1")
+    D("embedding.learning_rate", "0.1") D("embedding.init_std", "0.05")
 
 /* Sections: S(name, KEYS_TABLE, "what it holds"). */
 #define CONFIG_SECTIONS(S) \

@@ -222,7 +222,7 @@ static experiment_size_t size_of(int64_t rows)
     experiment_size_t size = {.batch = 16};
     while (size.batch < 256 && size.batch * 2 * STEPS_WANTED <= train)
         size.batch *= 2;
-    size.epochs = train < 5000 ? 5 : train < 1000000 ? 3 : 1;
+    size.epochs = train < 5000 ? 5 : train < 50000 ? 3 : train < 1000000 ? 2 : 1;
     size.max_steps = train * size.epochs > VISITS_MOST ? VISITS_MOST / size.batch : 0;
     size.replicas = train <= 500000 ? 3 : 2;
     return size;
@@ -272,7 +272,7 @@ char *init_experiment_text(const sample_t *sample, const guess_t *guess, const c
     fprintf(out, "train:\n  batch: %" PRId64 "\n  epochs: %" PRId64 "\n", size.batch, size.epochs);
     if (size.max_steps)
         fprintf(out, "  max_steps: %" PRId64 " # for a first look; remove it to learn from all rows\n", size.max_steps);
-    fputs("\nmodel:\n  hidden: [64, 32]\n\nembedding: {dim: 8, init_std: 0.01}\n\n", out);
+    fputs("\nmodel:\n  hidden: [64, 32]\n\n", out);
     fprintf(out,
             "experiment:\n  replicas: %" PRId64
             " # more tell smaller differences from chance\n  vary: [order]\n  baseline: relu\n\n"

@@ -715,7 +715,7 @@ static void test_hash(void **state)
         {"data.window=9", true},
         {"train.batch=512", true},
         {"train.lanes=2", true},
-        {"train.epochs=2", true},
+        {"train.epochs=4", true},
         {"train.pipeline_depth=0", true},
         {"model.components=2", true},
         {"model.hidden=[128,64]", true},
