@@ -70,7 +70,7 @@ bash_completes() {
     : >"$T/file-of-mine"
     [ "$(completes smelter trai)" = train ] && [ "$(completes smelter train --no)" = "" ] &&
         [ "$(completes smelter import --no-c)" = --no-compress ] && [ "$(completes smelter train --set train.epo)" = train.epochs= ] &&
-        [ "$(completes smelter predict --split "")" = "train eval all" ] && [ "$(completes smelter checkpoint v)" = verify ] &&
+        [ "$(completes smelter predict --split "")" = "train eval test all" ] && [ "$(completes smelter checkpoint v)" = verify ] &&
         [ "$(completes smelter train "$T/file-of-m")" = "$T/file-of-mine" ] && [ "$(completes smelter train --rows "")" = "" ]
 }
 check "bash completes commands, options, words, keys and files" bash_completes
