@@ -98,7 +98,7 @@ $T/e/old/r0 $T/e/new/r0 $T/none|dataset $T/none does not exist
 $T/e/old/r0 $T/e/new/r0 $T/data_c|does not have the fields that
 $T/e $T/e/new/r0 $T/data|$T/e holds no finished run
 $T/e/old/r0 $T/e/new/r0 $T/data --dataset-a $T/data_c|evaluation examples and
-$T/e/old/r0 $T/e/new/r0 $T/later --set model.beta=2|scoring takes only cluster.* and data.cache_mb
+$T/e/old/r0 $T/e/new/r0 $T/later --set model.beta=2|scoring takes only cluster.*, data.cache_mb and model.deploy
 END
     printf 'x' | dd of="$T/e/old/r1/predictions.f32" bs=1 conv=notrunc 2>/dev/null
     churn "$T/e/old" "$T/e/new" "$T/data"

@@ -223,7 +223,7 @@ predictions() {
     expect "exit code $CODE" [ "$CODE" = 0 ]
     expect "predictions of an older checkpoint" cmp "$T/p.f32" "$T/shorter/predictions.f32"
     run "$T/log" "$SMELTER" predict "$T/copy" "$T/data" --out "$T/p" --set model.clip=3
-    expect_line "$T/log" "--set changes the run in $T/copy; scoring takes only cluster.* and data.cache_mb"
+    expect_line "$T/log" "--set changes the run in $T/copy; scoring takes only cluster.*, data.cache_mb and model.deploy"
 }
 
 # A comparison resumes without an option.
