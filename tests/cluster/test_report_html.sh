@@ -125,7 +125,7 @@ check_page() {
     expect title 'small &lt;b&gt;&amp;amp; "quoted" - Smelter report'
     expect scroll "$1"
     expect opened "$1"
-    expect sections variants,difference,pairs,tradeoff,cost,learning,probes,activations,slices,examples,runs,reproduce
+    expect sections variants,difference,pairs,tradeoff,cost,learning,probes,activations,slices,examples,runs,reproduce,glossary
     expect empty ""
     expect charts 5
     expect bad ""
@@ -156,7 +156,7 @@ probe 390 1
 check_remains() {
     expect done yes
     cat "$dir/console"
-    expect sections variants,difference,pairs,tradeoff,cost,probes,activations,slices,examples,runs,reproduce
+    expect sections variants,difference,pairs,tradeoff,cost,probes,activations,slices,examples,runs,reproduce,glossary
     expect charts 2
     expect scroll 390
     expect bad ""
