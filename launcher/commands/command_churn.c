@@ -14,8 +14,8 @@
 #include "common/cluster/launch.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
-#include "common/process/descriptors.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/predict_files.h"
 #include "launcher/report/churn_report.h"
 #include "launcher/report/slices_report.h"
 #include "launcher/run/run_reader.h"
@@ -147,37 +147,6 @@ static status_t own_predictions(const char *dir, const dataset_info_t *info, flo
     return status;
 }
 
-static status_t predict(const char *run, const char *dataset, const char *stem, const options_t *options)
-{
-    options_t o = {.argument = run, .second = dataset, .out = stem, .n_sets = options->n_sets};
-    char **argv = MEM_ARRAY(char *, 2 * options->n_sets + 9);
-    int n = 0;
-    argv[n++] = options->argv[0];
-    argv[n++] = "predict";
-    argv[n++] = (char *)(uintptr_t)run;
-    argv[n++] = (char *)(uintptr_t)dataset;
-    argv[n++] = "--out";
-    argv[n++] = (char *)(uintptr_t)stem;
-    if (options->mode) {
-        argv[n++] = "--mode";
-        argv[n++] = (char *)(uintptr_t)options->mode;
-    }
-    for (int i = 0; i < options->n_sets; i++) {
-        o.sets[i] = options->sets[i];
-        argv[n++] = "--set";
-        argv[n++] = (char *)(uintptr_t)options->sets[i];
-    }
-    o.argv = argv;
-    int saved;
-    status_t status = descriptors_divert("/dev/null", &saved); /* where its files are is of no interest */
-    if (status == ST_OK) {
-        status = command_predict(&o);
-        descriptors_restore(saved);
-    }
-    mem_free(argv);
-    return status;
-}
-
 static status_t read_scores(const char *path, int64_t rows, float **out)
 {
     char *data;
@@ -203,7 +172,7 @@ static status_t score(scored_version_t *version, int32_t n, const evaluated_t *e
         if (status != ST_OK || version->p[r])
             continue;
         version->scored++;
-        status = predict(version->run[r], evaluated->path, stem, options);
+        status = predict_command(options, version->run[r], evaluated->path, NULL, NULL, stem);
         if (status == ST_OK)
             status = read_scores(raw, info->eval_rows, &version->p[r]);
     }

@@ -10,8 +10,8 @@
 #include "common/base/memory.h"
 #include "common/cluster/launch.h"
 #include "common/files/file.h"
-#include "common/process/descriptors.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/predict_files.h"
 #include "launcher/report/evaluation.h"
 #include "launcher/report/slices_report.h"
 #include "launcher/run/run_reader.h"
@@ -88,32 +88,6 @@ static status_t own_predictions(const char *dir, uint64_t content_hash, split_t 
     return status;
 }
 
-/* smelter predict, as a command line of its own: mpirun starts its ranks by it. */
-static status_t predict(const options_t *options, const char *split, const char *stem)
-{
-    options_t o = {.argument = options->argument, .second = options->second, .out = stem, .split = split};
-    char **argv = MEM_ARRAY(char *, 2 * options->n_sets + 10);
-    const char *const words[] = {options->argv[0], "predict", options->argument, options->second,
-                                 "--out",          stem,      "--split",         split};
-    int n = 0;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        argv[n++] = (char *)(uintptr_t)words[i];
-    for (int i = 0; i < options->n_sets; i++) {
-        o.sets[o.n_sets++] = options->sets[i];
-        argv[n++] = "--set";
-        argv[n++] = (char *)(uintptr_t)options->sets[i];
-    }
-    o.argv = argv;
-    int saved;
-    status_t status = descriptors_divert("/dev/null", &saved); /* where its files are is of no interest */
-    if (status == ST_OK) {
-        status = command_predict(&o);
-        descriptors_restore(saved);
-    }
-    mem_free(argv);
-    return status;
-}
-
 static status_t read_scores(const char *path, examples_t *out)
 {
     char *data;
@@ -139,7 +113,7 @@ static status_t score(const options_t *options, const char *split, examples_t *o
     }
     stem = mem_printf("%s/scores", scratch);
     raw = mem_printf("%s.f32", stem);
-    status = predict(options, split, stem);
+    status = predict_command(options, options->argument, options->second, split, NULL, stem);
     if (status == ST_OK)
         status = read_scores(raw, out);
     const status_t removed = dir_remove_tree(scratch);

@@ -268,17 +268,17 @@ static status_t read_examples(file_scoring_t *f)
 
 /* ---- scores ---- */
 
-/* smelter predict, as a command line of its own: mpirun starts its ranks by it. deploy: of a component, or NULL. */
-static status_t predict(const file_scoring_t *f, const char *run, const char *deploy, const char *stem)
+status_t predict_command(const options_t *options, const char *run, const char *dataset, const char *split, const char *deploy,
+                         const char *stem)
 {
-    const options_t *options = f->options;
-    options_t o = {.argument = run, .second = f->dataset, .out = stem, .split = f->split, .mode = options->mode};
+    options_t o = {.argument = run, .second = dataset, .out = stem, .split = split, .mode = options->mode};
     char **argv = MEM_ARRAY(char *, 2 * options->n_sets + 16);
-    const char *const words[] = {options->argv[0], "predict", run,      f->dataset,   "--out", stem,
-                                 "--split",        f->split,  "--mode", options->mode};
+    const char *const words[] = {options->argv[0], "predict", run,      dataset,      "--out", stem,
+                                 "--split",        split,     "--mode", options->mode};
     int n = 0;
-    for (size_t i = 0; i < sizeof words / sizeof *words - (options->mode ? 0 : 2); i++)
-        argv[n++] = (char *)(uintptr_t)words[i];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (i < 6 || words[i | 1]) /* an option and its value, or neither */
+            argv[n++] = (char *)(uintptr_t)words[i];
     for (int i = 0; i < options->n_sets + (deploy != NULL); i++) {
         o.sets[o.n_sets++] = i < options->n_sets ? options->sets[i] : deploy;
         argv[n++] = "--set";
@@ -300,7 +300,7 @@ static status_t score(file_scoring_t *f, const char *run, const char *deploy)
     char *stem = mem_printf("%s/scores", f->scratch), *raw = mem_printf("%s.f32", stem), *data = NULL;
     size_t bytes = 0;
     status_t status;
-    TRY_DONE(predict(f, run, deploy, stem));
+    TRY_DONE(predict_command(f->options, run, f->dataset, f->split, deploy, stem));
     TRY_DONE(file_read(raw, &data, &bytes));
     if (bytes != (size_t)f->rows * sizeof **f->p)
         TRY_DONE(
