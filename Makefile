@@ -12,6 +12,8 @@ OPT      ?= -O3
 OLDEST   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),x86-64,$(MARCH))
 OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c common/base/log.c common/base/printable.c common/base/terminal.c
 MARCH_OF = $(MARCH)
+# Tests that find the same in every build, or that sanitizers make long and find nothing in.
+ALIKE    := unit/test_lint.sh unit/test_tidy.sh unit/test_shells.sh unit/test_report_size
 # What most processors have: the sanitizers' build is of this, so that a portable build is tested, too.
 PORTABLE := $(if $(filter x86-64,$(OLDEST)),x86-64-v3,$(MARCH))
 PKGS     := ompi-c libzmq lmdb openblas yaml-0.1 jansson libxxhash libzstd zlib snappy liblz4
@@ -130,7 +132,7 @@ readme: all ## run the demo, and put its table into README.md and its picture in
 
 sanitize: ## unit and kernel tests, and the replay of fuzz targets, under the address and the undefined-behaviour sanitizer (a part of .ci/run)
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize MARCH=$(PORTABLE) OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests build-fuzzers
-	@ASAN_OPTIONS=detect_leaks=0 TEST_TIMEOUT=600 tests/run.sh build-sanitize unit kernels fuzz
+	@ASAN_OPTIONS=detect_leaks=0 TEST_TIMEOUT=600 TEST_WITHOUT="$(ALIKE)" tests/run.sh build-sanitize unit kernels fuzz
 
 asan: ## all tests under the address sanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan OPT=-O1 SAN="-fsanitize=address -fno-omit-frame-pointer" all build-tests

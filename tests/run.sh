@@ -5,7 +5,8 @@
 # prints "ok - name", "not ok - name" or "skip - name: reason" per test. cmocka is asked for its TAP output, which is the same
 # with numbers and a plan. One line per program shows its tests and its time; the output of a program that fails is shown. A crash, a
 # test that was planned and not reported, a program without any test and a program over its time (TEST_TIMEOUT seconds,
-# default 300) count as failures. TEST_JOBS of them run at a time (default: three for two cores). Last line:
+# default 300) count as failures. TEST_JOBS of them run at a time (default: three for two cores); those that TEST_WITHOUT
+# names, "unit/test_lint.sh ..", do not. Last line:
 # "N passed, N failed[, N skipped]".
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
@@ -98,8 +99,9 @@ wait_below() {
     done
 }
 
-# start NAME COMMAND...
+# start NAME COMMAND... - but for one that TEST_WITHOUT names.
 start() {
+    case " ${TEST_WITHOUT:-} " in *" $1 "*) return ;; esac
     wait_below "$jobs"
     names+=("$1")
     shift
