@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define TEXT_BYTES 32
 
@@ -19,5 +20,8 @@ char *text_command(const char *const *word, size_t n);
 
 /* text_nearest - the word that `text` is most likely a misspelling of, or NULL where none of words[n] is near. */
 const char *text_nearest(const char *text, const char *const *words, int n);
+
+/* text_csv - write a text as a field of CSV: quoted, as RFC 4180 says, where it would not be read back as one. */
+void text_csv(FILE *out, const char *text);
 
 #endif

@@ -99,6 +99,18 @@ void launch_let_first_speak(const launch_t *launch)
         nanosleep(&moment, NULL);
 }
 
+status_t launch_check_none(const char *why)
+{
+    const launch_t launch = launch_read();
+    if (launch.kind == LAUNCH_NONE)
+        return ST_OK;
+    if (launch.rank > 0) {
+        launch_let_first_speak(&launch);
+        return ST_INPUT;
+    }
+    return FAIL(ST_INPUT, "%s", why);
+}
+
 /* ---- what the starter is told ---- */
 
 static const char *const lines[] = {

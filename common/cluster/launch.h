@@ -48,6 +48,10 @@ WARN_UNUSED status_t launch_check_world(const launch_t *launch, int world);
  * all ranks as soon as one has ended with another code than 0. */
 void launch_let_first_speak(const launch_t *launch);
 
+/* launch_check_none - ST_INPUT with the reason `why` where a launcher has started this process: for commands that start mpirun
+ * themselves. Said by rank 0 alone. */
+WARN_UNUSED status_t launch_check_none(const char *why);
+
 /* What ranks tell the smelter that started mpirun, one line each on standard error, which mpirun brings there. */
 typedef enum launch_news { LAUNCH_NEWS_NONE, LAUNCH_NEWS_HERE, LAUNCH_NEWS_TOGETHER } launch_news_t;
 

@@ -239,21 +239,9 @@ static status_t report(const evaluated_t *evaluated, const scored_version_t vers
     return status;
 }
 
-static status_t check_launch(void)
-{
-    const launch_t launch = launch_read();
-    if (launch.kind == LAUNCH_NONE)
-        return ST_OK;
-    if (launch.rank > 0) {
-        launch_let_first_speak(&launch);
-        return ST_INPUT;
-    }
-    return FAIL(ST_INPUT, "smelter churn starts mpirun itself, where a run has to be scored; start it without one");
-}
-
 status_t command_churn(const options_t *options)
 {
-    TRY(check_launch());
+    TRY(launch_check_none("smelter churn starts mpirun itself, where a run has to be scored; start it without one"));
     evaluated_t after = {0}, before = {0};
     scored_version_t version[2] = {{0}, {0}};
     status_t status;

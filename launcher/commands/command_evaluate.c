@@ -123,18 +123,6 @@ static status_t score(const options_t *options, const char *split, examples_t *o
     return status == ST_OK ? removed : status;
 }
 
-static status_t check_launch(void)
-{
-    const launch_t launch = launch_read();
-    if (launch.kind == LAUNCH_NONE)
-        return ST_OK;
-    if (launch.rank > 0) {
-        launch_let_first_speak(&launch);
-        return ST_INPUT;
-    }
-    return FAIL(ST_INPUT, "smelter evaluate starts mpirun itself, where the run has to be scored; start it without one");
-}
-
 status_t command_evaluate(const options_t *options)
 {
     const char *word = options->split ? options->split : dataset_split_word(SPLIT_EVAL), *path = options->second;
@@ -142,7 +130,7 @@ status_t command_evaluate(const options_t *options)
     uint64_t content_hash = 0;
     split_t split;
     status_t status;
-    TRY(check_launch());
+    TRY(launch_check_none("smelter evaluate starts mpirun itself, where the run has to be scored; start it without one"));
     if (!dataset_split_of(word, &split))
         return FAIL(ST_INPUT, "--split is \"%s\"; it must be train, eval, test or all", word);
     if (!dataset_exists(path))

@@ -461,15 +461,8 @@ static void fini(file_scoring_t *f)
 
 status_t predict_files(const options_t *options)
 {
-    const launch_t launch = launch_read();
-    if (launch.rank > 0) {
-        launch_let_first_speak(&launch);
-        return ST_INPUT;
-    }
-    if (launch.kind != LAUNCH_NONE)
-        return FAIL(ST_INPUT,
-                    "smelter predict starts mpirun itself where it scores files, or the replicas of a variant; start it "
-                    "without one");
+    TRY(launch_check_none("smelter predict starts mpirun itself where it scores files, or the replicas of a variant; start it "
+                          "without one"));
     if (!options->out)
         return FAIL(ST_INPUT, "smelter predict needs --out FILE");
     file_scoring_t f = {.options = options};

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
+#include "common/base/text.h"
 #include "common/data/dataset.h"
 #include "common/files/file.h"
 #include "common/metrics/queries.h"
@@ -77,18 +78,12 @@ done:
 /* A text that may have the separator in it: quoted in CSV; in TSV, which has no quotes, with blanks for what would break it. */
 static void write_cell(FILE *out, char separator, const char *text)
 {
-    if (separator == '\t' || !text[strcspn(text, ",\"\r\n")]) {
-        for (; *text; text++)
-            fputc(separator == '\t' && (*text == '\t' || *text == '\n' || *text == '\r') ? ' ' : *text, out);
+    if (separator != '\t') {
+        text_csv(out, text);
         return;
     }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
+    for (; *text; text++)
+        fputc(*text == '\t' || *text == '\n' || *text == '\r' ? ' ' : *text, out);
 }
 
 static void write_head(FILE *out, char separator, const scores_file_t *scores)

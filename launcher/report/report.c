@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/text.h"
 #include "common/files/file.h"
 #include "common/files/jsondoc.h"
 #include "common/files/seal.h"
@@ -301,21 +302,6 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
 
 /* ---- results.csv ----------------------------------------------------------------------------------------------------- */
 
-static void csv_text(FILE *out, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
 static void csv_double(FILE *out, double value)
 {
     if (isfinite(value))
@@ -343,7 +329,7 @@ static void csv_teaching(FILE *out, const experiment_result_t *result, const dis
     const bool is_student = teaching->runs > 0;
     fputc(',', out);
     if (is_student)
-        csv_text(out, result->variant[teaching->teacher].name);
+        text_csv(out, result->variant[teaching->teacher].name);
     csv_double(out, is_student ? teaching->runs : NAN);
     for (int i = 0; i < teaching_rows.n; i++)
         csv_double(out, is_student ? metric_value(&teaching_rows, i, teaching) : NAN);
@@ -404,9 +390,9 @@ static void csv_row(FILE *out, const experiment_result_t *result, int32_t v)
     const variant_result_t *variant = &result->variant[v];
     const variant_result_t *base = result_baseline(result);
     const estimate_t *estimate = (const estimate_t *)&variant->reproducibility;
-    csv_text(out, variant->name);
+    text_csv(out, variant->name);
     fputc(',', out);
-    csv_text(out, variant->determinism);
+    text_csv(out, variant->determinism);
     csv_double(out, variant->replicas);
     csv_numbers(out, &quality_rows, &variant->quality);
     for (int i = 0; i < quality_rows.n; i++)
