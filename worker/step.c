@@ -349,18 +349,29 @@ status_t step_train(step_t *s, const batch_t *batch, int64_t divisor, const step
     return ST_OK;
 }
 
+/* Of the deployed components, the parameters that predict, or again those that are trained. */
+static void swap_averages(step_t *s)
+{
+    for (int k = s->deploy_first; k < s->deploy_last; k++)
+        model_swap_average(s->models[k]);
+}
+
 status_t step_predict(step_t *s, const batch_t *batch, const step_io_t *io)
 {
+    status_t status = ST_OK;
     find_rows(s, batch, io);
+    swap_averages(s);
     for (int lane = 0; lane < s->lanes; lane++) {
         int rows = lane_size(s, batch, lane);
         if (rows > 0)
             forward(s, batch, lane, rows, s->deploy_first, s->deploy_last, 0, 0);
         if (io->poll)
-            TRY(io->poll(io->context));
+            TRY_DONE(io->poll(io->context));
     }
     combine(s, batch->rows);
-    return ST_OK;
+done:
+    swap_averages(s);
+    return status;
 }
 
 const float *step_predictions(const step_t *step)

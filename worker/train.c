@@ -48,7 +48,11 @@ static status_t exchange(worker_run_t *r)
         const peer_group_t from = peer_group_at(r->config, g, r->workers);
         for (int k = from.first_component; k < from.end_component; k++) {
             model_t *model = step_model(r->step, k);
+            int64_t floats;
+            float *average = model_average(model, &floats);
             TRY(cluster_share(r->cluster, model_values(model), model_parameters(model), from.first_worker));
+            if (average)
+                TRY(cluster_share(r->cluster, average, floats, from.first_worker));
             if (g != r->group.number)
                 model_refresh(model);
         }
@@ -151,7 +155,7 @@ static void put_own_state(void *context, int vector, int64_t first, int64_t n, f
 /* What each worker knows of the optimizer's state, to all of them: that of the parameters whose steps it makes. */
 static status_t gather_state(worker_run_t *r)
 {
-    if (!r->shares_optimizer || model_state_count(step_model(r->step, 0)) == 0)
+    if (!r->shares_optimizer || model_optimizer_state_count(step_model(r->step, 0)) == 0)
         return ST_OK;
     const int parts =
         r->shares.first[r->worker - r->group.first_worker + 1] - r->shares.first[r->worker - r->group.first_worker];
@@ -159,7 +163,7 @@ static status_t gather_state(worker_run_t *r)
     int n = 0;
     for (int k = r->group.first_component; k < r->group.end_component; k++) {
         model_t *model = step_model(r->step, k);
-        const int64_t count = model_state_count(model);
+        const int64_t count = model_optimizer_state_count(model);
         vectors[n++] = (tree_vector_t){MEM_ARRAY(float, parts *count), count, model_state(model)};
     }
     TRY(cluster_tree_sum(r->cluster, &r->shares, vectors, n, put_own_state, r)); /* MPI may hold them when it fails */

@@ -273,6 +273,7 @@
     X(WORD(OPTIMIZER), optimizer, "adagrad", 0, 0, IDENTITY, "optimizer of the dense parameters, run identically on every worker") \
     X(NUM, learning_rate, "0.02", 0, 1000000, TUNABLE, "learning rate of the dense parameters") \
     CONFIG_OPTIMIZER(X) \
+    X(INT, average_steps, "0", 0, 1000000, IDENTITY, "the dense parameters that predict, in evaluations and when trained, are the mean over about this many last steps; 0, 1: those of the last step") \
     X(BOOL, penalise_biases, "false", 0, 0, TUNABLE, "what pulls weights to 0 (l2, weight_decay, ftrl_l1, ftrl_l2) does so with biases, gains and shifts, too")
 
 #define CONFIG_LINEAR(X) \

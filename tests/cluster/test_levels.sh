@@ -58,7 +58,7 @@ shards() {
 
 ensemble() {
     local settings=(model.components=3 embedding.optimizer=adam dense.optimizer=momentum
-        embedding.schedule=cosine embedding.clip_norm=0.01 dense.warmup_steps=20 dense.l2=0.001 model.dropout=0.2)
+        embedding.schedule=cosine embedding.clip_norm=0.01 dense.warmup_steps=20 dense.l2=0.001 dense.average_steps=30 model.dropout=0.2)
     train "$T/e1" "${settings[@]}"
     train "$T/e2" "${settings[@]}" cluster.workers=4 cluster.servers=3
     train "$T/e3" "${settings[@]}" cluster.workers=2 cluster.servers=2 cluster.shards_per_server=2

@@ -30,13 +30,13 @@ groups() {
     local form=(model.components=2 objective.kind=codistill objective.form=groups objective.exchange_steps=7 objective.weight=0.5
         'model.parts=[linear, fm, mlp]' linear.schedule=cosine
         checkpoint.every_steps=20 embedding.optimizer=adam dense.optimizer=adam model.dropout=0.2
-        embedding.schedule=cosine dense.schedule=step dense.decay_steps=10 dense.clip_norm=0.1 dense.weight_decay=0.01)
+        embedding.schedule=cosine dense.schedule=step dense.decay_steps=10 dense.clip_norm=0.1 dense.weight_decay=0.01 dense.average_steps=25)
     kill_and_resume groups 42 "cluster.workers=4 cluster.servers=1" train.pipeline_depth=3 "${form[@]}"
 }
 schedules() {
     kill_and_resume schedules 60 "cluster.workers=1 cluster.servers=3" model.components=3 objective.kind=codistill objective.burn_in=0.3 \
         objective.ramp=0.4 train.noise_seed=5 data.order=window model.weight_norm=2 model.activation=gsmelu \
-        embedding.optimizer=momentum dense.optimizer=momentum dense.nesterov=true
+        embedding.optimizer=momentum dense.optimizer=momentum dense.nesterov=true dense.average_steps=100
 }
 parts() { # rows of two segments with optimizers of their own; one worker instead of two
     kill_and_resume parts 60 "cluster.workers=1 cluster.servers=3" 'model.parts=[linear, fm, cross, mlp]' model.cross_form=stacked \

@@ -554,6 +554,85 @@ static void test_a_step_in_pieces(void **state)
         }
 }
 
+enum { AVERAGED = 7 };
+
+/* The mean by its weights: the first steps, as many as it is of, are all alike. history: [t + 1][n]. */
+static void check_average(const float *average, const double *history, int t, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double mean = 0.0, sum = 0.0;
+        for (int s = t; s >= 0; s--) {
+            const int behind = t < AVERAGED ? 0 : s < AVERAGED ? t - AVERAGED + 1 : t - s;
+            const double weight = pow(1.0 - 1.0 / AVERAGED, behind);
+            mean += weight * history[s * n + i];
+            sum += weight;
+        }
+        assert_true(fabs(mean / sum - (double)average[i]) < 1e-5);
+    }
+}
+
+/* "model_swap_average - the mean in place of the parameters, for forwards that deploy, and back by a second call; nothing
+ * before the first step." */
+static void check_swap(model_t *model, bool is_other)
+{
+    const size_t bytes = (size_t)model_parameters(model) * sizeof(float);
+    float x[12], logits[3][4], *was = MEM_ARRAY(float, model_parameters(model));
+    rng_fill_normal(x, 12, 1.0f, 1, 2, 0);
+    memcpy(was, model_values(model), bytes);
+    model_forward(model, logits[0], x, 4);
+    model_swap_average(model);
+    model_forward_only(model, logits[1], x, 4);
+    model_swap_average(model);
+    model_forward(model, logits[2], x, 4);
+    assert_memory_equal(logits[0], logits[2], sizeof logits[0]);
+    assert_memory_equal(was, model_values(model), bytes);
+    assert_true(is_other == (memcmp(logits[0], logits[1], sizeof logits[0]) != 0));
+    mem_free(was);
+}
+
+/* "the mean of the parameters over the last steps, in full on every worker, which lies in model_state behind the optimizer's",
+ * whose parameters it leaves as they are. */
+static void test_the_average_of_steps(void **state)
+{
+    (void)state;
+    enum { STEPS = 40 };
+    shape_t shape = {3, 4, 3, {5, 2}};
+    for (int clipped = 0; clipped < 2; clipped++) {
+        config_t config = config_of(&shape);
+        config.model.weight_norm = 2.0;
+        config.dense.clip_norm = clipped;
+        model_t *plain, *model;
+        int64_t floats, none;
+        assert_int_equal(model_create(&config, 0, input_of_numbers(3), 4, &plain), ST_OK);
+        config.dense.average_steps = AVERAGED;
+        assert_int_equal(model_create(&config, 0, input_of_numbers(3), 4, &model), ST_OK);
+        const float *average = model_average(model, &floats);
+        const int64_t n = model_parameters(model);
+        assert_int_equal(floats, n + 1);
+        assert_int_equal(model_state_count(model), model_state_count(plain) + n + 1);
+        assert_int_equal(model_optimizer_state_count(model), model_state_count(plain));
+        assert_ptr_equal(average, model_state(model) + model_state_count(plain));
+        assert_true(!model_average(plain, &none) && none == 0);
+        float *g = MEM_ARRAY(float, n);
+        double *history = MEM_ARRAY(double, STEPS *n);
+        check_swap(model, false);
+        for (int t = 0; t < STEPS; t++) {
+            rng_fill_normal(g, n, 1.0f, 1, 1, (uint64_t)t * 1000);
+            model_apply(plain, g);
+            model_apply(model, g);
+            assert_memory_equal(model_values(model), model_values(plain), sizeof *g * (size_t)n);
+            for (int64_t i = 0; i < n; i++)
+                history[t * n + i] = (double)model_values(model)[i];
+            check_average(average, history, t, n);
+            check_swap(model, t > 0);
+        }
+        mem_free(g);
+        mem_free(history);
+        model_destroy(&plain);
+        model_destroy(&model);
+    }
+}
+
 /* Steps with gradients that push every number of every set out of its bounds, at its own learning rate. */
 static void test_learned_numbers_keep_their_bounds(void **state)
 {
@@ -1128,6 +1207,7 @@ int main(void)
         cmocka_unit_test(test_share_of_clipped_values),
         cmocka_unit_test(test_spread_of_pre_activations),
         cmocka_unit_test(test_a_step_in_pieces),
+        cmocka_unit_test(test_the_average_of_steps),
         cmocka_unit_test(test_found_widths),
         cmocka_unit_test(test_model_learns),
         cmocka_unit_test(test_description),

@@ -37,10 +37,12 @@ struct model {
     float *step_scratch; /* [the largest block], or NULL where no step wants it */
     float clip_norm;     /* of the gradient of all blocks; 0: no bound */
     float *values, *state;
-    float *logits_more; /* [lane_rows] of parts behind the first one that ends in logits */
-    float *dx_more;     /* [lane_rows][inputs] of parts that come late to the gradient of their input */
-    int forward_rows;   /* rows of a forward that has had no backward yet, else 0 */
-    int backward_rows;  /* of a backward that is half done, else 0 */
+    float *average;      /* [plan.parameters], and how many steps it is of; part of the state, or NULL where none is wanted */
+    float average_steps; /* the most it may be of, as it counts them */
+    float *logits_more;  /* [lane_rows] of parts behind the first one that ends in logits */
+    float *dx_more;      /* [lane_rows][inputs] of parts that come late to the gradient of their input */
+    int forward_rows;    /* rows of a forward that has had no backward yet, else 0 */
+    int backward_rows;   /* of a backward that is half done, else 0 */
 };
 
 /* ---- creation -------------------------------------------------------------------------------------------------------- */
@@ -81,6 +83,12 @@ static void create_parts(model_t *model, const config_t *config, int component)
         model->logits_more = MEM_ARRAY(float, model->lane_rows);
         model->dx_more = MEM_ARRAY(float, (int64_t)model->lane_rows *widest);
     }
+}
+
+/* Floats of a mean of parameters over steps, behind the optimizer's state. */
+static int64_t average_floats(const config_t *config, const part_plan_t *plan)
+{
+    return config->dense.average_steps > 1 ? plan->parameters + 1 : 0;
 }
 
 /* How the rows of each block are stepped, and their state before the first step. */
@@ -126,7 +134,9 @@ status_t model_create_of(const part_ops_t *const *list, const config_t *config, 
     model->lane_rows = lane_rows;
     model->parts = plan_parts(list, config, input, &model->plan, model->part);
     model->values = MEM_ARRAY(float, model->plan.parameters);
-    model->state = MEM_ARRAY(float, model->plan.state);
+    model->state = MEM_ARRAY(float, model->plan.state + average_floats(config, &model->plan));
+    model->average = average_floats(config, &model->plan) ? model->state + model->plan.state : NULL;
+    model->average_steps = (float)config->dense.average_steps;
     create_parts(model, config, component);
     create_steps(model, config);
     model_refresh(model);
@@ -364,11 +374,52 @@ void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparamete
     memcpy(dparameters, model->values + first, (size_t)n * sizeof *dparameters);
 }
 
+/* Equation (21e) of docs/MATH.md. What only counts what was seen has no mean. */
+static void add_to_average(model_t *model)
+{
+    const int64_t n = model->plan.parameters;
+    float *restrict average = model->average;
+    const float *restrict w = model->values;
+    const float steps = average[n] < model->average_steps ? average[n] + 1.0f : model->average_steps, share = 1.0f / steps;
+    average[n] = steps;
+    if (steps == 1.0f)
+        memcpy(average, w, (size_t)n * sizeof *w);
+    else
+        for (int64_t i = 0; i < n; i++)
+            average[i] += share * (w[i] - average[i]);
+    for (int i = 0; i < model->plan.blocks; i++) {
+        const model_block_t *place = &model->plan.block[i].place;
+        if (model->plan.block[i].is_sum)
+            memcpy(average + place->values, w + place->values, (size_t)(place->rows * place->width) * sizeof *w);
+    }
+}
+
+void model_swap_average(model_t *model)
+{
+    const int64_t n = model->plan.parameters;
+    if (!model->average || model->average[n] == 0.0f)
+        return;
+    for (int64_t i = 0; i < n; i++) {
+        const float w = model->values[i];
+        model->values[i] = model->average[i];
+        model->average[i] = w;
+    }
+    model_refresh(model);
+}
+
+float *model_average(model_t *model, int64_t *floats)
+{
+    *floats = model->average ? model->plan.parameters + 1 : 0;
+    return model->average;
+}
+
 void model_end_step(model_t *model)
 {
     for (int i = 0; i < model->parts; i++)
         if (model->part[i].ops->project)
             model->part[i].ops->project(model->part[i].part);
+    if (model->average)
+        add_to_average(model);
     model_refresh(model);
 }
 
@@ -418,6 +469,11 @@ float *model_state(model_t *model)
 
 int64_t model_state_count(const model_t *model)
 {
+    return model->plan.state + (model->average ? model->plan.parameters + 1 : 0);
+}
+
+int64_t model_optimizer_state_count(const model_t *model)
+{
     return model->plan.state;
 }
 
@@ -449,7 +505,7 @@ model_size_t model_size(const config_t *config, input_shape_t input)
     part_plan_t plan;
     part_list(config, list);
     plan_parts(list, config, input, &plan, part);
-    model_size_t size = {plan.parameters, plan.state, plan.parameters, flops_of(&plan)};
+    model_size_t size = {plan.parameters, plan.state + average_floats(config, &plan), plan.parameters, flops_of(&plan)};
     for (int i = 0; i < plan.blocks; i++)
         if (plan.block[i].of_activation)
             size.weights -= plan.block[i].place.rows * plan.block[i].place.width;

@@ -89,12 +89,23 @@ bool model_is_elementwise(const model_t *model);
 void model_apply_some(model_t *model, int64_t first, int64_t n, float *dparameters);
 void model_end_step(model_t *model);
 
+/* With dense.average_steps, each step also adds the new parameters to their mean over the last ones, in full on every worker,
+ * which lies in model_state behind the optimizer's.
+ *
+ * model_swap_average - the mean in place of the parameters, for forwards that deploy, and back by a second call; nothing
+ * before the first step. No forward's backward may be left to do, and no step comes before the second call.
+ * model_average - the mean and the number of steps in it, [*floats], or NULL and 0. */
+void model_swap_average(model_t *model);
+float *model_average(model_t *model, int64_t *floats);
+
 /* Flat views, part after part, each block row-major. Of an MLP: [learned gSmeLU or found widths, see
- * layer_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order. */
+ * layer_activation.h] W_1 b_1 [gain_1 shift_1] W_2 ...; state has the accumulators in the same order, and
+ * behind them the mean of parameters where one is kept: model_optimizer_state_count is without it. */
 int64_t model_parameters(const model_t *model);
 float *model_values(model_t *model);
 float *model_state(model_t *model); /* [model_state_count] */
 int64_t model_state_count(const model_t *model);
+int64_t model_optimizer_state_count(const model_t *model);
 
 /* A block of a network's parameters by name, for a network that starts from another's: "layer 1 weights", "layer 2 bias",
  * ... */
