@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/kernels/gemm.h"
 #include "common/kernels/reduce.h"
 
 /* p += s u ; s += u, with u = scale x */
@@ -55,50 +56,76 @@ static inline __attribute__((always_inline)) void vector_gradient(float *restric
         du[d] = (adds ? du[d] : 0.0f) + dz * (s[d] - u[d]);
 }
 
-static inline __attribute__((always_inline)) void backward(float *restrict dv, float *restrict dx, bool adds,
-                                                           const float *restrict dz, const float *restrict sums,
-                                                           const float *restrict x, const float *restrict v, int rows,
-                                                           fm_shape_t shape, int dim)
+static inline __attribute__((always_inline)) void fields_backward(float *restrict dx, bool adds, const float *restrict dz,
+                                                                  const float *restrict sums, const float *restrict x, int rows,
+                                                                  fm_shape_t shape, int dim)
 {
     const int64_t columns = (int64_t)shape.fields * dim + shape.numeric;
-    memset(dv, 0, sizeof *dv * (size_t)shape.numeric * (size_t)dim);
-    for (int r = 0; r < rows; r++) {
-        const float *row = x + r * columns, *numbers = row + (int64_t)shape.fields * dim, *s = sums + (int64_t)r * dim;
-        float *drow = dx ? dx + r * columns : NULL, *dnumbers = drow ? drow + (int64_t)shape.fields * dim : NULL;
-        for (int f = 0; drow && f < shape.fields; f++)
-            vector_gradient(drow + (int64_t)f * dim, adds, s, row + (int64_t)f * dim, dz[r], dim);
-        for (int i = 0; i < shape.numeric; i++) {
-            const float *w = v + (int64_t)i * dim;
-            const float scale = dz[r] * numbers[i];
-            float *dw = dv + (int64_t)i * dim, product;
-            for (int d = 0; d < dim; d++)
-                dw[d] += scale * (s[d] - numbers[i] * w[d]);
-#define SLOPE(AT) (AT(w) * (AT(s) - numbers[i] * AT(w)))
-            REDUCE_SUM(product, dim, SLOPE);
-            if (dnumbers)
-                dnumbers[i] = (adds ? dnumbers[i] : 0.0f) + dz[r] * product;
-        }
-    }
+    for (int r = 0; r < rows; r++)
+        for (int f = 0; f < shape.fields; f++)
+            vector_gradient(dx + r * columns + (int64_t)f * dim, adds, sums + (int64_t)r * dim,
+                            x + r * columns + (int64_t)f * dim, dz[r], dim);
 }
 
-static inline __attribute__((always_inline)) void backward_of(float *restrict dv, float *restrict dx, bool adds,
-                                                              const float *restrict dz, const float *restrict s,
-                                                              const float *restrict x, const float *restrict v, int rows,
-                                                              fm_shape_t shape)
+static inline __attribute__((always_inline)) void fields_backward_of(float *restrict dx, bool adds, const float *restrict dz,
+                                                                     const float *restrict s, const float *restrict x, int rows,
+                                                                     fm_shape_t shape)
 {
     if (shape.dim == 8)
-        backward(dv, dx, adds, dz, s, x, v, rows, shape, 8);
+        fields_backward(dx, adds, dz, s, x, rows, shape, 8);
     else if (shape.dim == 16)
-        backward(dv, dx, adds, dz, s, x, v, rows, shape, 16);
+        fields_backward(dx, adds, dz, s, x, rows, shape, 16);
     else
-        backward(dv, dx, adds, dz, s, x, v, rows, shape, shape.dim);
+        fields_backward(dx, adds, dz, s, x, rows, shape, shape.dim);
+}
+
+/* dv_i = sum over rows of dz x_i (s - x_i v_i)  and  dx_i := or += dz <v_i, s - x_i v_i>, each by a product with all sums and
+ * what number i has in them itself. scratch: [2 rows + 2][numeric]. */
+static void numbers_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz,
+                             const float *restrict s, const float *restrict x, const float *restrict v, int rows,
+                             fm_shape_t shape, float *restrict scratch)
+{
+    const int n = shape.numeric, dim = shape.dim;
+    const int64_t columns = (int64_t)shape.fields * dim + n, first = columns - n;
+    float *slope = scratch, *product = slope + (int64_t)rows * n, *own = product + (int64_t)rows * n, *square = own + n;
+    memset(own, 0, sizeof *own * (size_t)n);
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < n; i++) {
+            const float number = x[r * columns + first + i], dnumber = dz[r] * number;
+            slope[(int64_t)r * n + i] = dnumber;
+            own[i] += dnumber * number;
+        }
+    gemm_weight_gradient(dv, slope, s, rows, dim, n);
+    for (int i = 0; i < n; i++)
+        for (int d = 0; d < dim; d++)
+            dv[(int64_t)i * dim + d] -= own[i] * v[(int64_t)i * dim + d];
+    if (!dx)
+        return;
+    gemm_forward(product, s, v, rows, dim, n);
+    for (int i = 0; i < n; i++) {
+        const float *w = v + (int64_t)i * dim;
+#define SQUARE(AT) (AT(w) * AT(w))
+        REDUCE_SUM(square[i], dim, SQUARE);
+    }
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < n; i++) {
+            const int64_t at = r * columns + first + i;
+            dx[at] = (adds ? dx[at] : 0.0f) + dz[r] * (product[(int64_t)r * n + i] - x[at] * square[i]);
+        }
+}
+
+int64_t fm_scratch(int rows, fm_shape_t shape)
+{
+    return (2 * (int64_t)rows + 2) * shape.numeric;
 }
 
 void fm_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz, const float *restrict s,
-                 const float *restrict x, const float *restrict v, int rows, fm_shape_t shape)
+                 const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, float *restrict scratch)
 {
-    if (adds)
-        backward_of(dv, dx, true, dz, s, x, v, rows, shape);
-    else
-        backward_of(dv, dx, false, dz, s, x, v, rows, shape);
+    if (dx && adds)
+        fields_backward_of(dx, true, dz, s, x, rows, shape);
+    else if (dx)
+        fields_backward_of(dx, false, dz, s, x, rows, shape);
+    if (shape.numeric)
+        numbers_backward(dv, dx, adds, dz, s, x, v, rows, shape, scratch);
 }

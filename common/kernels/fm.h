@@ -19,9 +19,10 @@ typedef struct fm_shape {
 void fm_forward(float *restrict z, float *restrict s, const float *restrict x, const float *restrict v, int rows,
                 fm_shape_t shape, float *restrict scratch);
 
-/* fm_backward - dv [numeric][dim] := ;  dx := or, where adds, += , where it is not NULL;  s is forward's, dz [rows].  About
- * twice the cost of forward, and dx is read and written. */
+/* fm_backward - dv [numeric][dim] := ;  dx := or, where adds, += , where it is not NULL;  s is forward's, dz [rows],
+ * scratch [fm_scratch].  About twice the cost of forward, and dx is read and written. */
+int64_t fm_scratch(int rows, fm_shape_t shape);
 void fm_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz, const float *restrict s,
-                 const float *restrict x, const float *restrict v, int rows, fm_shape_t shape);
+                 const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, float *restrict scratch);
 
 #endif

@@ -58,7 +58,7 @@ static void test_fm(void **state)
         float x[FLOATS_MOST], v[FLOATS_MOST], z[ROWS], dz[ROWS], sums[FLOATS_MOST], dx[FLOATS_MOST], dv[FLOATS_MOST],
             scratch[FLOATS_MOST];
         double xd[FLOATS_MOST], vd[FLOATS_MOST], zd[ROWS], dzd[ROWS], dxd[FLOATS_MOST], dvd[FLOATS_MOST];
-        assert_true(inputs <= FLOATS_MOST && weights <= FLOATS_MOST);
+        assert_true(inputs <= FLOATS_MOST && weights <= FLOATS_MOST && fm_scratch(ROWS, s) <= FLOATS_MOST);
         rng_fill_normal(x, inputs, 1.0f, 1, k, 0);
         rng_fill_normal(v, weights, 1.0f, 2, k, 0);
         rng_fill_normal(dz, ROWS, 1.0f, 3, k, 0);
@@ -71,17 +71,17 @@ static void test_fm(void **state)
         fm_forward(z, sums, x, v, ROWS, s, scratch);
         assert_close(z, zd, ROWS);
         memset(dx, 0xff, sizeof dx);
-        fm_backward(dv, dx, false, dz, sums, x, v, ROWS, s);
+        fm_backward(dv, dx, false, dz, sums, x, v, ROWS, s, scratch);
         assert_close(dv, dvd, weights);
         assert_close(dx, dxd, inputs);
         for (int i = 0; i < inputs; i++) {
             dx[i] = 0.5f;
             dxd[i] += 0.5;
         }
-        fm_backward(dv, dx, true, dz, sums, x, v, ROWS, s);
+        fm_backward(dv, dx, true, dz, sums, x, v, ROWS, s, scratch);
         assert_close(dx, dxd, inputs);
         memset(dv, 0xff, sizeof dv);
-        fm_backward(dv, NULL, false, dz, sums, x, v, ROWS, s);
+        fm_backward(dv, NULL, false, dz, sums, x, v, ROWS, s, scratch);
         assert_close(dv, dvd, weights);
     }
 }

@@ -1,5 +1,5 @@
 /* test_linear - first-order terms equal their double twins, whose gradients equal finite differences; what lies between the
- * rows is left alone, and dx is added to. */
+ * rows is left alone, and dx is set or added to. */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@
 
 static void check(int columns)
 {
-    static float x[ROWS * (COLUMNS_MOST + GAP)], dx[ROWS * (COLUMNS_MOST + GAP)];
+    static float x[ROWS * (COLUMNS_MOST + GAP)], dx[ROWS * (COLUMNS_MOST + GAP)], again[ROWS * (COLUMNS_MOST + GAP)];
     static double x_exact[ROWS * COLUMNS_MOST], dx_exact[ROWS * COLUMNS_MOST];
     float w[COLUMNS_MOST], dw[COLUMNS_MOST], z[ROWS], dz[ROWS], dbias;
     double w_exact[COLUMNS_MOST], dw_exact[COLUMNS_MOST], z_exact[ROWS], dz_exact[ROWS], dbias_exact;
@@ -32,7 +32,8 @@ static void check(int columns)
     for (int i = 0; i < ROWS * stride; i++)
         dx[i] = 0.5f;
     linear_forward(z, x, w, 0.25f, ROWS, columns, stride);
-    linear_backward(dw, &dbias, dx, dz, x, w, ROWS, columns, stride);
+    linear_backward(dw, &dbias, again, false, dz, x, w, ROWS, columns, stride);
+    linear_backward(dw, &dbias, dx, true, dz, x, w, ROWS, columns, stride);
     ref_linear_forward(z_exact, x_exact, w_exact, 0.25, ROWS, columns);
     ref_linear_backward(dw_exact, &dbias_exact, dx_exact, dz_exact, x_exact, w_exact, ROWS, columns);
     assert_true(fabs((double)dbias - dbias_exact) < 1e-5);
@@ -40,6 +41,8 @@ static void check(int columns)
         assert_true(fabs((double)dw[i] - dw_exact[i]) < 1e-5);
     for (int r = 0; r < ROWS; r++) {
         assert_true(fabs((double)z[r] - z_exact[r]) < 1e-5);
+        for (int i = 0; i < stride; i++)
+            assert_true(i >= columns || fabs((double)again[r * stride + i] - dx_exact[r * columns + i]) < 1e-6);
         for (int i = 0; i < stride; i++)
             assert_true(fabs((double)dx[r * stride + i] - 0.5 - (i < columns ? dx_exact[r * columns + i] : 0.0)) < 1e-6);
     }

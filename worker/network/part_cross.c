@@ -187,15 +187,13 @@ static void cross_part_backward(part_t *part, float *dparameters, float *dx, con
 {
     cross_part_t *cross = (cross_part_t *)part;
     const int width = part->inputs, rank = cross->rank;
-    const size_t bytes = sizeof(float) * (size_t)rows * (size_t)width;
     const float *values = part->values, *x0 = cross->layer[0].input;
     float *g = cross->g;
     (void)dhidden;
     if (cross->is_stacked) {
-        memcpy(g, dout, bytes);
+        memcpy(g, dout, sizeof *g * (size_t)rows * (size_t)width);
     } else {
-        memset(g, 0, bytes);
-        linear_backward(dparameters + cross->out_weights, dparameters + cross->out_bias, g, dout, cross->top,
+        linear_backward(dparameters + cross->out_weights, dparameters + cross->out_bias, g, false, dout, cross->top,
                         values + cross->out_weights, rows, width, width);
     }
     for (int l = cross->layers - 1; l >= 0; l--) {

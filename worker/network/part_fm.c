@@ -10,9 +10,10 @@
 typedef struct fm_part {
     part_t part;
     fm_shape_t shape;
-    float *sums;    /* [lane_rows][dim] of all vectors of an example, from forward to backward */
-    float *scratch; /* [dim] */
-    const float *x; /* borrowed from forward to backward */
+    float *sums;     /* [lane_rows][dim] of all vectors of an example, from forward to backward */
+    float *products; /* [dim] of forward */
+    float *scratch;  /* of backward */
+    const float *x;  /* borrowed from forward to backward */
 } fm_part_t;
 
 static fm_shape_t shape_of(const config_t *config, input_shape_t input)
@@ -45,7 +46,8 @@ static part_t *fm_create(const part_setup_t *setup)
     fm->part = (part_t){.inputs = setup->input.columns, .lane_rows = setup->lane_rows, .values = setup->values};
     fm->shape = shape_of(setup->config, setup->input);
     fm->sums = MEM_ARRAY(float, (int64_t)setup->lane_rows * fm->shape.dim);
-    fm->scratch = MEM_ARRAY(float, fm->shape.dim);
+    fm->products = MEM_ARRAY(float, fm->shape.dim);
+    fm->scratch = MEM_ARRAY(float, fm_scratch(setup->lane_rows, fm->shape));
     part_fill(setup, setup->values, (int64_t)fm->shape.numeric * fm->shape.dim, (float)setup->config->embedding.init_std,
               STREAM_OF_FM, 0);
     return &fm->part;
@@ -55,6 +57,7 @@ static void fm_destroy(part_t *part)
 {
     fm_part_t *fm = (fm_part_t *)part;
     mem_free(fm->sums);
+    mem_free(fm->products);
     mem_free(fm->scratch);
     mem_free(fm);
 }
@@ -63,14 +66,14 @@ static void fm_part_forward(part_t *part, float *logits, const float *x, int row
 {
     fm_part_t *fm = (fm_part_t *)part;
     fm->x = x;
-    fm_forward(logits, fm->sums, x, part->values, rows, fm->shape, fm->scratch);
+    fm_forward(logits, fm->sums, x, part->values, rows, fm->shape, fm->products);
 }
 
 static void fm_part_backward(part_t *part, float *dparameters, float *dx, const float *dlogits, const float *dhidden, int rows)
 {
     const fm_part_t *fm = (fm_part_t *)part;
     (void)dhidden;
-    fm_backward(dparameters, dx, part->adds, dlogits, fm->sums, fm->x, part->values, rows, fm->shape);
+    fm_backward(dparameters, dx, part->adds, dlogits, fm->sums, fm->x, part->values, rows, fm->shape, fm->scratch);
 }
 
 static void fm_describe(const part_t *part, FILE *stream)

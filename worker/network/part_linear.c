@@ -47,10 +47,11 @@ static void linear_part_backward(part_t *part, float *dparameters, float *dx, co
 {
     const linear_part_t *linear = (linear_part_t *)part;
     (void)dhidden;
-    if (dx && !part->adds)
-        memset(dx, 0, sizeof *dx * (size_t)rows * (size_t)part->inputs);
-    linear_backward(dparameters + 1, dparameters, dx ? dx + part->inputs - linear->numeric : NULL, dlogits, linear->x,
-                    part->values + 1, rows, linear->numeric, part->inputs);
+    const int others = part->inputs - linear->numeric;
+    for (int r = 0; dx && !part->adds && others && r < rows; r++)
+        memset(dx + (int64_t)r * part->inputs, 0, sizeof *dx * (size_t)others);
+    linear_backward(dparameters + 1, dparameters, dx ? dx + others : NULL, part->adds, dlogits, linear->x, part->values + 1,
+                    rows, linear->numeric, part->inputs);
 }
 
 static void linear_describe(const part_t *part, FILE *stream)
