@@ -175,6 +175,13 @@ $(BUILD)/launcher/main.o: $(BUILD)/commit
 $(BUILD)/launcher/main.o: CFLAGS_OWN += -DSMELTER_COMMIT='"$(shell cat $(BUILD)/commit)"'
 
 $(OLDEST_SRC:%.c=$(BUILD)/%.o): MARCH_OF = $(OLDEST)
+
+# Products have a kernel for each instruction set, whatever MARCH is (common/products/product.h).
+ifeq ($(OLDEST),x86-64)
+$(BUILD)/common/products/product_plain.o: MARCH_OF = x86-64
+$(BUILD)/common/products/product_avx2.o: MARCH_OF = x86-64-v3
+$(BUILD)/common/products/product_avx512.o: MARCH_OF = x86-64-v4
+endif
 $(BUILD)/common/process/instructions.o: CFLAGS_OWN += -DSMELTER_MARCH='"$(MARCH)$(if $(filter native,$(MARCH)), ($(NATIVE)))"'
 NATIVE = $(or $(shell $(CC) -march=native -Q --help=target 2>/dev/null | awk '$$1 == "-march=" { print $$2 }'),of the machine it was built on)
 

@@ -51,6 +51,7 @@ bench "a table alone" bench_table
 bench "a table ten times larger than its memory" bench_memory "$scratch/spill"
 bench "training with tables ten times larger than their memory" bench_train "$build/smelter" "$scratch" memory
 bench "a full shuffle of ten times the cache" bench_train "$build/smelter" "$scratch" beyond
+bench "matrix products of our own and of OpenBLAS" bench_products
 bench "the model alone" bench_model
 bench "the parts of networks alone" bench_parts
 bench "the activations alone" bench_activation
@@ -75,6 +76,9 @@ row import_floor_bytes_per_second '"%.0f MB/s", v / 1e6' "    split and hashed, 
 row import_cpu_seconds_per_gb '"%.1f s", v' "    CPU time of a gigabyte imported" ""
 row import_floor_cpu_seconds_per_gb '"%.1f s", v' "    split and hashed" ""
 row worker_step_over_sgemm '"%.3f", v' "training step, speed over its bare sgemm calls" "at least 0.80"
+row products_toy '"%.2f", v' "products of our own, speed over OpenBLAS, toy net" "at least 0.95"
+row products_fields26 '"%.2f", v' "    26 fields x 16 and 13 numbers" "at least 0.95"
+row products_kuairand '"%.2f", v' "    configs/kuairand.yaml" "at least 0.95"
 row pull_rows_per_second '"%.1f M/s", v / 1e6' "rows pulled, 1 worker, 1 server, dim 16" "at least 8 M/s"
 row push_rows_per_second '"%.1f M/s", v / 1e6' "rows pushed, AdaGrad" "at least 5 M/s"
 row copy_bytes_per_second '"%.1f GB/s", v / 1e9' "copying the bytes of the same rows" "(over 5 GB/s)"

@@ -24,6 +24,7 @@ static const struct arrow {
     {"common/files/", {"common/base/"}},
     {"common/process/", {"common/base/"}},
     {"common/kernels/", {"common/base/"}},
+    {"common/products/", {"common/kernels/", "common/base/"}},
     {"common/metrics/", {"common/kernels/", "common/base/"}},
     {"common/config/", {"common/kernels/", "common/files/", "common/base/"}},
     {"common/net/", {"common/process/", "common/kernels/", "common/base/"}},
