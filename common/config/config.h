@@ -228,7 +228,7 @@ typedef enum text_rows { ROWS_OF_COLUMNS, ROWS_OF_FEATURES } text_rows_t;
 
 typedef enum unlabelled { UNLABELLED_REFUSE, UNLABELLED_ALLOW } unlabelled_t; /* rows without a label */
 
-typedef enum time_order { TIME_ORDER_NONE, TIME_ORDER_CHECK } time_order_t;
+typedef enum time_order { TIME_ORDER_NONE, TIME_ORDER_CHECK, TIME_ORDER_SORT } time_order_t;
 
 typedef struct schema_column {
     char *name;   /* of the column in the dataset, unique */
@@ -241,6 +241,7 @@ typedef struct schema_column {
     char *missing;     /* words, a line each, that stand for nothing, in the place of the schema's; "" or NULL: those */
     char *fill;        /* COLUMN_NUMERIC: number of the text that a missing one is taken for; "" or NULL: 0 after scaling */
     bool indicator;    /* COLUMN_NUMERIC: a second field NAME_missing is 1 where this one is missing */
+    char *bins;        /* COLUMN_CATEGORICAL: intervals that its numbers fall into (bins.h); "" or NULL: none */
 } schema_column_t;
 
 /* One of several labels. */
@@ -279,6 +280,11 @@ typedef struct schema {
 
 /* schema_load - from a YAML file or a preset's name (criteo, avazu, libsvm, libffm); **owned**, schema_destroy. */
 WARN_UNUSED status_t schema_load(const char *path_or_preset, schema_t **out);
+
+/* schema_parse - from a text that is in memory; origin names it in messages.
+ * schema_yaml - a text that schema_parse reads as the same schema; **owned**, mem_free. */
+WARN_UNUSED status_t schema_parse(const char *text, size_t bytes, const char *origin, schema_t **out);
+char *schema_yaml(const schema_t *schema);
 void schema_destroy(schema_t **schema);
 const char *schema_transform_word(column_transform_t value);
 text_rows_t schema_rows(text_format_t format);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/config/bins.h"
 #include "common/config/config.h"
 #include "common/config/decode.h"
 #include "common/config/label_rule.h"
@@ -29,8 +30,10 @@ static const word_t transform_words[] = {
 static const word_t unlabelled_words[] = {
     {"refuse", UNLABELLED_REFUSE, "are bad rows"},
     {"allow", UNLABELLED_ALLOW, "are stored without one, to be scored by smelter predict"}};
-static const word_t time_order_words[] = {{"none", TIME_ORDER_NONE, "they are counted, and stored as they come"},
-                                          {"check", TIME_ORDER_CHECK, "the first of them ends the import"}};
+static const word_t time_order_words[] = {
+    {"none", TIME_ORDER_NONE, "they are counted, and stored as they come"},
+    {"check", TIME_ORDER_CHECK, "the first of them ends the import"},
+    {"sort", TIME_ORDER_SORT, "all rows are sorted by time; those of one time stay as they come, those without come first"}};
 static const word_t pooling_words[] = {{"sum", POOLING_SUM, "sum of the values' vectors"},
                                        {"mean", POOLING_MEAN, "mean of the values' vectors"}};
 
@@ -136,6 +139,11 @@ static const field_t column_fields[] = {
     {VALUE_BOOL, "indicator", "false", 0, 0,
      "numeric: a second numeric column, NAME_missing, that is 1 where this one is missing, and else 0",
      .offset = offsetof(schema_column_t, indicator)},
+    {VALUE_TEXT, "bins", "", 0, 0,
+     "categorical: intervals that a number falls into, of which each is a category: a list of edges, [18, 25, 35]; or how "
+     "many, "
+     "2 to 1024, whose edges are quantiles of the training rows; empty: none",
+     .offset = offsetof(schema_column_t, bins)},
 };
 static const config_record_t column_record = {"", "a column", column_fields, COUNT(column_fields), 0, sizeof(schema_column_t)};
 const layout_t schema_column_layout = {&column_record, 1, sizeof(schema_column_t)};
@@ -173,6 +181,29 @@ static status_t join_words(yaml_t *map, const char *key)
     yaml_t *scalar = yaml_create(YAML_SCALAR, text, list->layer, list->origin, list->line);
     yaml_replace(list, &scalar);
     mem_free(words);
+    mem_free(text);
+    return status;
+}
+
+/* join_edges - a list of numbers becomes one text, "[18, 25, 35]"; a single number stays. */
+static status_t join_edges(yaml_t *map)
+{
+    yaml_t *list = yaml_child(map, "bins");
+    if (!list || list->kind != YAML_LIST)
+        return ST_OK;
+    char *text = mem_strdup("[");
+    status_t status = ST_OK;
+    for (const yaml_t *edge = list->first; edge && status == ST_OK; edge = edge->next) {
+        if (edge->kind != YAML_SCALAR || strpbrk(edge->text, ",]"))
+            status = yaml_fail(edge, "a number is wanted: edges of bins, such as [18, 25, 35]");
+        char *longer = mem_printf("%s%s%s", text, edge == list->first ? "" : ", ", edge->text ? edge->text : "");
+        mem_free(text);
+        text = longer;
+    }
+    char *whole = mem_printf("%s]", text);
+    yaml_t *scalar = yaml_create(YAML_SCALAR, whole, list->layer, list->origin, list->line);
+    yaml_replace(list, &scalar);
+    mem_free(whole);
     mem_free(text);
     return status;
 }
@@ -261,6 +292,23 @@ static status_t check_transform(const schema_column_t *column, const yaml_t *at)
     return ST_OK;
 }
 
+/* check_bins - edges rise, and are of what can be a number. */
+static status_t check_bins(const schema_column_t *column, const yaml_t *at)
+{
+    bins_t bins;
+    if (!*column->bins)
+        return ST_OK;
+    if (column->kind != COLUMN_CATEGORICAL)
+        return yaml_fail(at, "column '%s': bins make a category of a number; use kind: categorical, or remove them",
+                         column->name);
+    if (column->transform != TRANSFORM_NONE)
+        return yaml_fail(at, "column '%s': bins and transform %s both make a category of the number; remove one", column->name,
+                         schema_transform_word(column->transform));
+    const char *fault = bins_parse(column->bins, &bins);
+    bins_fini(&bins);
+    return fault ? yaml_fail(at, "column '%s': bins %s %s", column->name, column->bins, fault) : ST_OK;
+}
+
 /* check_column - rules between the fields of a column and with the columns before it. */
 static status_t check_column(const schema_t *schema, const schema_column_t *column, const yaml_t *at)
 {
@@ -275,6 +323,7 @@ static status_t check_column(const schema_t *schema, const schema_column_t *colu
     if (*schema->weight && strcmp(column->column, schema->weight) == 0)
         return yaml_fail(at, "column '%s' is the weight, so it cannot be an input", column->column);
     TRY(check_transform(column, at));
+    TRY(check_bins(column, at));
     if (column->kind != COLUMN_NUMERIC && (*column->fill || column->indicator))
         return yaml_fail(at, "column '%s': fill and indicator are for numbers; use kind: numeric, or remove them", name);
     if (*column->fill && (column->fill[strspn(column->fill, "0123456789+-.eE")] || !is_finite_number(column->fill)))
@@ -298,6 +347,7 @@ static status_t add_column(schema_t *schema, const yaml_t *entry)
     void *decoded = NULL;
     status_t status;
     int errors = join_words(own, "missing") != ST_OK;
+    errors += join_edges(own) != ST_OK;
     errors += yaml_merge(tree, own);
     TRY_DONE(decode_tree(&schema_column_layout, tree, &decoded));
     TRY_DONE(errors ? ST_INPUT : ST_OK);
@@ -502,8 +552,9 @@ static status_t check_format(const schema_t *schema, const yaml_t *tree)
     if ((*schema->weight || schema->unlabelled == UNLABELLED_ALLOW) && schema_rows(schema->format) == ROWS_OF_FEATURES)
         return yaml_fail(yaml_find(tree, *schema->weight ? "weight" : "unlabelled"),
                          "is for files with columns, and a %s file has none; remove it", format_words[schema->format].word);
-    if (schema->order == TIME_ORDER_CHECK && !*schema->time)
-        return yaml_fail(yaml_find(tree, "order"), "check needs time, the column that is looked at");
+    if (schema->order != TIME_ORDER_NONE && !*schema->time)
+        return yaml_fail(yaml_find(tree, "order"), "%s needs time, the column that is looked at",
+                         time_order_words[schema->order].word);
     if (schema->fields && schema->format != FORMAT_LIBFFM)
         return yaml_fail(yaml_find(tree, "fields"), "the number of fields is libffm's; a %s file has none",
                          format_words[schema->format].word);
@@ -576,24 +627,11 @@ static char *whole_path(const char *path)
     return copy;
 }
 
-status_t schema_load(const char *path_or_preset, schema_t **out)
+status_t schema_parse(const char *text, size_t bytes, const char *origin, schema_t **out)
 {
-    const schema_preset_t *preset = schema_preset(path_or_preset);
-    char *text = NULL, *origin = preset ? mem_printf("preset %s", preset->name) : mem_strdup(path_or_preset);
-    size_t bytes;
     yaml_t *file = NULL, *tree = NULL, *columns = NULL, *labels = NULL;
     void *decoded = NULL;
     status_t status;
-    if (preset) {
-        text = mem_strdup(preset->text);
-        bytes = strlen(text);
-    } else if (file_exists(path_or_preset)) {
-        TRY_DONE(file_read(path_or_preset, &text, &bytes));
-    } else {
-        status = FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm, libffm",
-                      path_or_preset);
-        goto done;
-    }
     TRY_DONE(yaml_parse(text, bytes, origin, 1, LAYER_FILE, &file));
     tree = layout_defaults(&schema_layout, origin);
     layout_add_list(tree, "columns");
@@ -612,7 +650,6 @@ status_t schema_load(const char *path_or_preset, schema_t **out)
     TRY_DONE(add_labels(decoded, tree, labels));
     TRY_DONE(check_whole(decoded, tree, columns));
     TRY_DONE(add_columns(decoded, columns));
-    ((schema_t *)decoded)->source = preset ? mem_strdup(preset->name) : whole_path(path_or_preset);
     *out = decoded;
     decoded = NULL;
 done:;
@@ -622,6 +659,28 @@ done:;
     yaml_destroy(&tree);
     yaml_destroy(&columns);
     yaml_destroy(&labels);
+    return status;
+}
+
+status_t schema_load(const char *path_or_preset, schema_t **out)
+{
+    const schema_preset_t *preset = schema_preset(path_or_preset);
+    char *text = NULL, *origin = preset ? mem_printf("preset %s", preset->name) : mem_strdup(path_or_preset);
+    size_t bytes;
+    status_t status;
+    if (preset) {
+        text = mem_strdup(preset->text);
+        bytes = strlen(text);
+    } else if (file_exists(path_or_preset)) {
+        TRY_DONE(file_read(path_or_preset, &text, &bytes));
+    } else {
+        status = FAIL(ST_INPUT, "import schema '%s' is neither a file nor a preset; presets: criteo, avazu, libsvm, libffm",
+                      path_or_preset);
+        goto done;
+    }
+    TRY_DONE(schema_parse(text, bytes, origin, out));
+    (*out)->source = preset ? mem_strdup(preset->name) : whole_path(path_or_preset);
+done:
     mem_free(text);
     mem_free(origin);
     return status;
@@ -639,6 +698,7 @@ void schema_destroy(schema_t **schema)
         mem_free(s->columns[i].separator);
         mem_free(s->columns[i].missing);
         mem_free(s->columns[i].fill);
+        mem_free(s->columns[i].bins);
     }
     for (unsigned l = 0; l < s->labels_count; l++) {
         mem_free(s->labels[l].name);
@@ -654,8 +714,8 @@ void schema_destroy(schema_t **schema)
 /* Keys that datasets were made without: a text of settings that lacks them means their defaults. */
 static bool is_left_out(const field_t *field, const char *text)
 {
-    static const char *const later[] = {"label_rule", "weight",    "unlabelled", "order", "missing",      "fields",
-                                        "fill",       "indicator", "eval_max",   "words", "test_fraction"};
+    static const char *const later[] = {"label_rule", "weight",    "unlabelled", "order", "missing",       "fields",
+                                        "fill",       "indicator", "eval_max",   "words", "test_fraction", "bins"};
     for (int i = 0; i < COUNT(later); i++)
         if (strcmp(field->name, later[i]) == 0)
             return strcmp(text, field->kind == VALUE_TEXT ? "\"\"" : field->initial) == 0;
@@ -700,6 +760,57 @@ char *schema_text(const schema_t *schema)
         write_fields(out, &column_record, &schema->columns[c], ", ");
         fputc('\n', out);
     }
+    const int failed = fclose(out);
+    ASSERT(failed == 0);
+    char *copy = mem_strdup(text);
+    free(text);
+    return copy;
+}
+
+/* Fields of a record that are not at their defaults, or called `always`, as "name: value": one at its default may be in the way
+ * of another, or must not be given with it. */
+static void write_changed(FILE *out, const config_record_t *record, const void *value, const char *always, const char *before,
+                          const char *after, const char *between)
+{
+    bool is_first = true;
+    for (int f = 0; f < record->count; f++) {
+        const field_t *field = &record->fields[f];
+        const void *at = (const char *)value + record->offset + field->offset;
+        const char *text_at = field->kind == VALUE_TEXT ? *(char *const *)at : NULL;
+        if (field->kind == VALUE_TEXT && (!text_at || !*text_at))
+            continue;
+        char *text = layout_value(field, at), *initial = mem_printf("\"%s\"", field->initial);
+        if ((strcmp(text, field->initial) != 0 && strcmp(text, initial) != 0) || strcmp(field->name, always) == 0) {
+            fprintf(out, "%s%s: %s", is_first ? before : between, field->name, text);
+            is_first = false;
+        }
+        mem_free(text);
+        mem_free(initial);
+    }
+    fputs(is_first ? "" : after, out);
+}
+
+char *schema_yaml(const schema_t *schema)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    ASSERT(out);
+    const bool is_compared = schema->split_column && *schema->split_column && !schema->split_words;
+    write_changed(out, &schema_records[0], schema, "format", "", "\n", "\n");
+    write_changed(out, &schema_records[1], schema, is_compared ? "train_max" : "", "split: {", "}\n", ", ");
+    for (unsigned l = 0; l < schema->labels_count; l++) {
+        const schema_label_t *label = &schema->labels[l];
+        const char *const parts[] = {"name", label->name, "column", label->column, "rule", label->rule};
+        fputs(l ? "  - {" : "labels:\n  - {", out);
+        for (int i = 0; i < COUNT(parts); i += 2) {
+            fprintf(out, "%s%s: ", i ? ", " : "", parts[i]);
+            yaml_write_string(out, parts[i + 1]);
+        }
+        fputs("}\n", out);
+    }
+    for (unsigned c = 0; c < schema->columns_count; c++)
+        write_changed(out, &column_record, &schema->columns[c], "name", c ? "  - {" : "columns:\n  - {", "}\n", ", ");
     const int failed = fclose(out);
     ASSERT(failed == 0);
     char *copy = mem_strdup(text);

@@ -18,6 +18,11 @@ void census_row(census_t *census, int64_t position, int64_t row)
         if (row - last->row == position - last->position)
             return;
     }
+    if (census->has_too_many || census->runs_count == CENSUS_RUNS_MOST) {
+        census->has_too_many = true;
+        census->runs_count = 0;
+        return;
+    }
     MEM_GROW(census->runs, census->runs_capacity, census->runs_count + 1);
     census->runs[census->runs_count++] = (census_run_t){position, row};
 }

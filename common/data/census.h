@@ -33,11 +33,14 @@ typedef struct census {
     time_unit_t unit;
     census_run_t *runs; /* **owned** */
     size_t runs_count, runs_capacity;
+    bool has_too_many; /* runs: there are none then, and rows of the input are not recorded */
 } census_t;
 
 void census_fini(census_t *census);
 
-/* census_row - row `row` of the input (from 1) is stored at `position`; positions ascend by one. */
+/* census_row - row `row` of the input (from 1) is stored at `position`; positions ascend by one. Of an input that is far out of
+ * order, so that there are more runs than CENSUS_RUNS_MOST (64 MB), no row is recorded. */
+#define CENSUS_RUNS_MOST ((size_t)4 << 20)
 void census_row(census_t *census, int64_t position, int64_t row);
 
 /* census_input_row - the input's row of a position: the number of its data record, from 1. Records that were left out count, a

@@ -480,6 +480,22 @@ const census_t *dataset_census(const dataset_t *dataset)
     return &dataset->census;
 }
 
+status_t dataset_schema(dataset_t *dataset, char **yaml)
+{
+    bool found = false;
+    *yaml = NULL;
+    TRY(dataset_file_find(dataset->file, DATASET_SCHEMA, &dataset->raw, &found));
+    if (!found)
+        return ST_OK;
+    record_reader_t in = {.at = dataset->raw.at, .bytes = dataset->raw.bytes};
+    const uint64_t bytes = record_take_u64(&in);
+    const char *text = record_take(&in, bytes, 1);
+    if (!text)
+        return FAIL(ST_CORRUPT, "dataset %s: record %s is damaged; import or generate it again", dataset->path, DATASET_SCHEMA);
+    *yaml = mem_printf("%.*s", (int)bytes, text);
+    return ST_OK;
+}
+
 const dataset_meta_t *dataset_meta(const dataset_t *dataset)
 {
     return &dataset->meta;

@@ -114,6 +114,10 @@ int dataset_readers(const dataset_t *dataset);
 const origin_t *dataset_origin(const dataset_t *dataset);
 const census_t *dataset_census(const dataset_t *dataset);
 
+/* dataset_schema - the schema that it was imported by, as schema_yaml has it, with edges where the file said how many bins;
+ * **owned**. NULL: it is older, or was generated. */
+WARN_UNUSED status_t dataset_schema(dataset_t *dataset, char **yaml);
+
 /* dataset_split_rows - number of examples of a split.
  * dataset_split_word - train, eval, all or test.  dataset_split_name - "training", "evaluation" .. before "split".
  * dataset_split_of - the split of a word; false where there is none. */
@@ -183,9 +187,13 @@ WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_
 void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows, int64_t test_rows);
 /* dataset_writer_origin - remember what the dataset is made of; copied. */
 void dataset_writer_origin(dataset_writer_t *writer, const origin_t *origin);
+/* dataset_writer_schema - remember by what schema it was imported (dataset_schema); copied. */
+void dataset_writer_schema(dataset_writer_t *writer, const char *yaml);
 /* dataset_writer_time_unit - what the times count, TIME_AS_GIVEN until it is said. A change from whole numbers to millionths
  * scales the times that were put so far; false, and nothing done, once there are too many of them, or one is too large. */
 WARN_UNUSED bool dataset_writer_time_unit(dataset_writer_t *writer, time_unit_t unit);
+/* dataset_writer_rules - of field f, where they are known only after the last row. */
+void dataset_writer_rules(dataset_writer_t *writer, int f, const field_rules_t *rules);
 /* dataset_writer_commit - finish, fsync and rename.  ST_INPUT where no row was written.  Destroys the writer. */
 WARN_UNUSED status_t dataset_writer_commit(dataset_writer_t **writer, int64_t bad_rows);
 void dataset_writer_abort(dataset_writer_t **writer);

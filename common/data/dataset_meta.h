@@ -11,6 +11,7 @@
 #define DATASET_META "meta"
 #define DATASET_ORIGIN "origin" /* optional, as the next */
 #define DATASET_CENSUS "census"
+#define DATASET_SCHEMA "schema"
 #define DATASET_SPLIT \
     "split" /* bit per row, 1 = training, whole bytes; where there is a test split, as many again, 1 = test;
                                * only where the splits do not follow each other */

@@ -108,6 +108,18 @@ void field_rules_missing(field_rules_t *rules, const char *const *words, int n)
     mem_free(all);
 }
 
+/* Likewise of edges. */
+void field_rules_bins(field_rules_t *rules, const bins_t *bins)
+{
+    char *edges = bins_text(bins);
+    if (strlen("bins ") + strlen(edges) < FIELD_RULE_BYTES)
+        snprintf(rules->transform, FIELD_RULE_BYTES, "bins %s", edges);
+    else
+        snprintf(rules->transform, FIELD_RULE_BYTES, "%d bins, XXH3-64 %016" PRIx64, bins->count,
+                 hash64(edges, strlen(edges), 0));
+    mem_free(edges);
+}
+
 bool field_rules_recorded(const field_rules_t *rules)
 {
     for (int i = 0; i < field_rules_count(); i++)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "common/config/bins.h"
 #include "common/config/config.h"
 
 #define FIELD_RULE_BYTES 48
@@ -38,6 +39,9 @@ field_rules_t field_rules_synth(column_kind_t kind);
  * field_rules_missing - words [n] are read as nothing; none: nothing changes. */
 field_rules_t field_rules_indicator(void);
 void field_rules_missing(field_rules_t *rules, const char *const *words, int n);
+
+/* field_rules_bins - the value is the bin of a number. */
+void field_rules_bins(field_rules_t *rules, const bins_t *bins);
 
 /* field_rules_recorded - false for a field of a dataset that was written before rules were stored. */
 bool field_rules_recorded(const field_rules_t *rules);

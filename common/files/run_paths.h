@@ -1,7 +1,7 @@
 /* run_paths.h - what the files of a run and of an experiment are called: each name is spelled here, and nowhere else
  * (tests/unit/test_tidy.sh), for those who write a file, those who read it, and the texts that name it.
  *
- *     RUN/config.yaml inputs.json                      when the run begins
+ *     RUN/config.yaml inputs.json import.yaml          when the run begins
  *     RUN/metrics.jsonl steps.jsonl probes.f32 probes.jsonl validation.jsonl
  *                                                      while it trains
  *     RUN/checkpoint/ work/shard-N/                    likewise; checkpoint_paths.h
@@ -30,6 +30,7 @@
 
 #define FILE_CONFIG "config.yaml"
 #define FILE_INPUTS "inputs.json"
+#define FILE_SCHEMA "import.yaml"
 #define FILE_METRICS "metrics.jsonl"
 #define FILE_STEPS "steps.jsonl"
 #define FILE_PROBES "probes.f32"

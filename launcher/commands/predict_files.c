@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/launch.h"
+#include "common/config/bins.h"
 #include "common/config/config_compare.h"
 #include "common/data/dataset.h"
 #include "common/files/checkpoint_paths.h"
@@ -101,33 +102,85 @@ static status_t find_scorers(const char *folder, scorers_t *out)
 
 /* ---- the schema ---- */
 
-/* config.yaml of the run, also of one that a checkpoint's folder is of. */
-static status_t run_config(const char *run, config_t **out)
+/* A file of the run, also of one that a checkpoint's folder is of; **owned**. */
+static char *run_file(const char *run, const char *file)
 {
     char *dir = path_absolute(run), *name = strrchr(dir, '/');
     int64_t step;
     if (name && checkpoint_step_of(name + 1, &step))
         for (int up = 0; up < 3 && (name = strrchr(dir, '/')); up++)
             *name = 0;
-    char *path = run_path(dir, FILE_CONFIG);
+    char *path = run_path(dir, file);
+    mem_free(dir);
+    return path;
+}
+
+static status_t run_config(const char *run, config_t **out)
+{
+    char *path = run_file(run, FILE_CONFIG);
     const status_t status = config_read_resolved(path, out);
     mem_free(path);
-    mem_free(dir);
     return status;
 }
 
-/* The schema of the dataset that the run was trained on, as the dataset remembers it; **owned**, NULL: unknown. */
-static char *schema_of_dataset(const char *path)
+/* The schema of the dataset that the run was trained on: as the dataset keeps it, or where it was; *out is NULL where neither
+ * is there. */
+static status_t schema_of_dataset(const char *path, schema_t **out)
 {
     dataset_t *dataset;
-    char *schema = NULL;
-    if (!dataset_exists(path) || dataset_open(path, 0, &dataset) != ST_OK)
-        return NULL;
+    char *yaml = NULL;
+    *out = NULL;
+    if (!dataset_exists(path))
+        return ST_OK;
+    TRY(dataset_open(path, 0, &dataset));
     const origin_t *origin = dataset_origin(dataset);
-    if (origin->kind == ORIGIN_IMPORT && *origin->schema && (*origin->schema != '/' || file_exists(origin->schema)))
-        schema = mem_strdup(origin->schema);
+    status_t status = dataset_schema(dataset, &yaml);
+    if (status == ST_OK && yaml)
+        status = schema_parse(yaml, strlen(yaml), path, out);
+    else if (status == ST_OK && origin->kind == ORIGIN_IMPORT && *origin->schema &&
+             (*origin->schema != '/' || file_exists(origin->schema)))
+        status = schema_load(origin->schema, out);
+    mem_free(yaml);
     dataset_close(&dataset);
-    return schema;
+    return status;
+}
+
+/* The run's own; or, of a run of an older version, that of its dataset, or the file that was named. */
+static status_t schema_of_run(const char *run, const config_t *config, schema_t **out)
+{
+    char *own = run_file(run, FILE_SCHEMA);
+    const char *named = config->data.schema;
+    status_t status;
+    *out = NULL;
+    if (file_exists(own)) {
+        status = schema_load(own, out);
+        goto done;
+    }
+    TRY_DONE(schema_of_dataset(config->data.path, out));
+    if (!*out && *named && (*named != '/' || file_exists(named)))
+        TRY_DONE(schema_load(named, out));
+    status = ST_OK;
+done:
+    mem_free(own);
+    return status;
+}
+
+/* Quantiles are those of the rows that the run was trained on, and not of those that are to be scored. */
+static status_t check_bins(const schema_t *schema, const char *run)
+{
+    for (unsigned c = 0; c < schema->columns_count; c++) {
+        bins_t bins;
+        const char *fault = bins_parse(schema->columns[c].bins, &bins);
+        const bool is_known = fault || bins.count == 0 || bins.edge;
+        bins_fini(&bins);
+        if (!is_known)
+            return FAIL(
+                ST_INPUT,
+                "column '%s' of the schema asks for %s bins, whose edges are in the dataset that %s was trained on; leave "
+                "--schema out, or give the edges",
+                schema->columns[c].name, schema->columns[c].bins, run);
+    }
+    return ST_OK;
 }
 
 /* The format by the file's name, where that is another one of columns; Parquet is told by its first bytes. */
@@ -160,26 +213,20 @@ static void score_all(schema_t *schema)
 static status_t find_schema(file_scoring_t *f)
 {
     const options_t *options = f->options;
+    const char *run = f->scorers.run[0];
     config_t *config = NULL;
-    char *found = NULL;
     status_t status;
-    TRY_DONE(run_config(f->scorers.run[0], &config));
-    if (options->schema)
-        found = mem_strdup(options->schema);
-    else if (*config->data.schema && (*config->data.schema != '/' || file_exists(config->data.schema)))
-        found = mem_strdup(config->data.schema);
-    else
-        found = schema_of_dataset(config->data.path);
-    if (!found)
+    TRY_DONE(run_config(run, &config));
+    TRY_DONE(options->schema ? schema_load(options->schema, &f->schema) : schema_of_run(run, config, &f->schema));
+    if (!f->schema)
         TRY_DONE(FAIL(ST_INPUT,
                       "%s: the schema that its data were imported by is not where it was (data.schema, or that of the dataset "
                       "%s); name it with --schema",
-                      f->scorers.run[0], config->data.path));
-    TRY_DONE(schema_load(found, &f->schema));
+                      run, config->data.path));
+    TRY_DONE(check_bins(f->schema, run));
     settle_format(f->schema, options->second);
     score_all(f->schema);
 done:
-    mem_free(found);
     config_destroy(&config);
     return status;
 }

@@ -72,8 +72,8 @@ static status_t remove_named(const char *run_dir, const char *name)
  * the checkpoints, unless one is what the run goes on from. */
 static status_t remove_earlier(const char *run_dir, uint32_t incarnation, bool resumed)
 {
-    static const char *const names[] = {FILE_MANIFEST, DIR_STORE,        FILE_PREDICTIONS,
-                                        FILE_TEACHER,  FILE_PROGRESSIVE, FILE_CLIPPED};
+    static const char *const names[] = {FILE_MANIFEST,    DIR_STORE,    FILE_PREDICTIONS, FILE_TEACHER,
+                                        FILE_PROGRESSIVE, FILE_CLIPPED, FILE_SCHEMA};
     sweep_t sweep = {run_dir, incarnation, ST_OK};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         TRY(remove_named(run_dir, names[i]));
@@ -437,6 +437,20 @@ static status_t begin_run(coordinator_t *c, const coordinator_run_t *run, const 
     return coordinator_send_teacher(c, config, run->replica);
 }
 
+/* How rows to be scored are read, wherever the dataset is by then. */
+static status_t write_schema(coordinator_t *c)
+{
+    char *text;
+    TRY(dataset_schema(c->dataset, &text));
+    if (!text)
+        return ST_OK;
+    char *path = run_path(c->run_dir, FILE_SCHEMA);
+    const status_t status = file_write_atomic(path, text, strlen(text));
+    mem_free(path);
+    mem_free(text);
+    return status;
+}
+
 /* All ranks have begun, and training comes next: what is there of an earlier run, which --again is to remove, is not needed any
  * more. A start that fails before has taken nothing away. */
 static status_t replace_earlier(coordinator_t *c, const config_t *config, const manifest_t *manifest,
@@ -444,6 +458,7 @@ static status_t replace_earlier(coordinator_t *c, const config_t *config, const 
 {
     TRY(remove_earlier(c->run_dir, c->incarnation, resume != NULL));
     TRY(write_config(config, c->run_dir));
+    TRY(write_schema(c));
     return input_fields_write(c->run_dir, &manifest->inputs);
 }
 

@@ -39,6 +39,7 @@ struct dataset_writer {
     uint8_t *positive[DATASET_LABELS_MOST]; /* the same of each label */
     size_t split_capacity, test_capacity, positive_capacity[DATASET_LABELS_MOST];
     origin_t origin;
+    char *schema; /* or NULL */
     census_t census;
     int64_t last_time;         /* of the last row that has one */
     int64_t train_prefix;      /* set by dataset_writer_split, or -1 */
@@ -125,6 +126,7 @@ static void writer_free(dataset_writer_t **writer)
     for (int l = 0; l < DATASET_LABELS_MOST; l++)
         mem_free(w->positive[l]);
     origin_fini(&w->origin);
+    mem_free(w->schema);
     census_fini(&w->census);
     mem_free(w->path);
     mem_free(w->partial);
@@ -326,6 +328,17 @@ void dataset_writer_origin(dataset_writer_t *w, const origin_t *origin)
     w->origin = origin_copy(origin);
 }
 
+void dataset_writer_schema(dataset_writer_t *w, const char *yaml)
+{
+    mem_free(w->schema);
+    w->schema = mem_strdup(yaml);
+}
+
+void dataset_writer_rules(dataset_writer_t *w, int f, const field_rules_t *rules)
+{
+    w->meta.fields[f].rules = *rules;
+}
+
 bool dataset_writer_time_unit(dataset_writer_t *w, time_unit_t unit)
 {
     const block_draft_t *draft = block_queue_draft(w->queue);
@@ -493,6 +506,11 @@ static status_t put_optional(dataset_writer_t *w)
     record_clear(&w->raw);
     census_encode(&w->census, &w->raw);
     TRY(dataset_file_put(w->file, DATASET_CENSUS, &w->raw, &hash));
+    if (w->schema) {
+        record_clear(&w->raw);
+        record_put_text(&w->raw, w->schema);
+        TRY(dataset_file_put(w->file, DATASET_SCHEMA, &w->raw, &hash));
+    }
     if (w->origin.kind == ORIGIN_UNKNOWN)
         return ST_OK;
     record_clear(&w->raw);

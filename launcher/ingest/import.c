@@ -56,6 +56,8 @@ static field_rules_t rules_of(const import_t *im, const slot_t *slot)
     if (im->format->features.rules)
         return im->format->features.rules();
     field_rules_t rules = slot->is_indicator ? field_rules_indicator() : field_rules_of(slot->column);
+    if (slot->bins && slot->bins->bins.edge)
+        field_rules_bins(&rules, &slot->bins->bins);
     field_rules_missing(&rules, slot->missing->word, slot->missing->count);
     return rules;
 }
@@ -104,12 +106,18 @@ done:
 status_t import_put(import_t *im)
 {
     im->row.input_row = im->rows + im->bad_rows + 1;
-    TRY(dataset_writer_put(im->writer, &im->row));
+    TRY(im->waiting ? waiting_rows_put(im->waiting, &im->row, im->numbers) : dataset_writer_put(im->writer, &im->row));
     im->rows++;
     im->files[im->file].rows++;
     im->train_rows += im->row.train;
     show_progress(im);
     return ST_OK;
+}
+
+bool import_time_unit(import_t *im, time_unit_t unit)
+{
+    const bool scales = im->waiting && im->has_unit && im->unit == TIME_AS_GIVEN && unit == TIME_MILLIONTHS;
+    return (!scales || waiting_rows_scale_times(im->waiting, 1000000)) && dataset_writer_time_unit(im->writer, unit);
 }
 
 /* ---- files ---- */
@@ -198,6 +206,25 @@ static void put_origin(import_t *im)
     origin_fini(&origin);
 }
 
+/* The schema as rows to come are to be read by: with the edges that were found. */
+static void put_schema(import_t *im)
+{
+    schema_t settled = *im->schema;
+    settled.columns = MEM_ARRAY(schema_column_t, settled.columns_count);
+    for (unsigned c = 0; c < settled.columns_count; c++) {
+        settled.columns[c] = im->schema->columns[c];
+        if (im->bins && im->bins[c].bins.edge)
+            settled.columns[c].bins = bins_text(&im->bins[c].bins);
+    }
+    char *yaml = schema_yaml(&settled);
+    dataset_writer_schema(im->writer, yaml);
+    mem_free(yaml);
+    for (unsigned c = 0; c < settled.columns_count; c++)
+        if (im->bins && im->bins[c].bins.edge)
+            mem_free(settled.columns[c].bins);
+    mem_free(settled.columns);
+}
+
 static void say_remark(void *context, const char *text)
 {
     const import_t *im = context;
@@ -214,7 +241,13 @@ static status_t make_remarks(import_t *im)
     return ST_OK;
 }
 
-static status_t settle_split(import_t *im)
+/* The rows from the first on that train, where their number alone says which; else -1. */
+static int64_t first_train_rows(const import_t *im)
+{
+    return im->split >= 0 ? -1 : (int64_t)floor((double)im->rows * im->schema->train_fraction);
+}
+
+static status_t check_split(const import_t *im)
 {
     const schema_t *schema = im->schema;
     if (im->rows == 0)
@@ -225,20 +258,34 @@ static status_t settle_split(import_t *im)
     if (im->split >= 0 && im->train_rows == 0)
         return FAIL(ST_INPUT, "%s: no row is in the training split, where %s <= %.15g", im->input, schema->split_column,
                     schema->split_train_max);
-    if (im->split >= 0)
-        return ST_OK;
-    const int64_t train = (int64_t)floor((double)im->rows * schema->train_fraction);
-    if (train <= 0 && schema->train_fraction > 0.0)
+    if (first_train_rows(im) == 0 && schema->train_fraction > 0.0)
         return FAIL(ST_INPUT, "%s: train_fraction %g of %" PRId64 " rows leaves no training row", im->input,
                     schema->train_fraction, im->rows);
-    dataset_writer_split(im->writer, train, (int64_t)floor((double)im->rows * schema->test_fraction));
+    return ST_OK;
+}
+
+/* Rows that waited go to the writer, and of fields whose bins are known now is said how their values came about. */
+static status_t release_rows(import_t *im)
+{
+    if (!im->waiting)
+        return ST_OK;
+    TRY(waiting_rows_release(im->waiting, first_train_rows(im), im->writer));
+    for (int f = im->numeric; f < im->numeric + im->single; f++)
+        if (im->slots[f].number >= 0) {
+            const field_rules_t rules = rules_of(im, &im->slots[f]);
+            dataset_writer_rules(im->writer, f, &rules);
+        }
     return ST_OK;
 }
 
 static status_t finish(import_t *im)
 {
-    TRY(settle_split(im));
+    TRY(check_split(im));
+    TRY(release_rows(im));
+    if (im->split < 0)
+        dataset_writer_split(im->writer, first_train_rows(im), (int64_t)floor((double)im->rows * im->schema->test_fraction));
     put_origin(im);
+    put_schema(im);
     TRY(dataset_writer_commit(&im->writer, im->bad_rows));
     if (im->bad_rows > 0)
         log_warn("%s: %" PRId64 " bad row%s left out (max_bad_rows is %" PRId64 ")", im->input, im->bad_rows,

@@ -92,7 +92,8 @@ static status_t add_slot(import_t *im, int n, unsigned c)
     const schema_column_t *column = &im->schema->columns[c];
     const missing_words_t *own = &im->column_missing[c];
     slot_t *slot = &im->slots[n];
-    *slot = (slot_t){.column = column, .fill = fill_of(column)};
+    *slot = (slot_t){.column = column, .fill = fill_of(column), .number = -1};
+    slot->bins = im->bins[c].bins.count ? &im->bins[c] : NULL;
     slot->missing = column->missing && *column->missing ? own : &im->missing;
     im->has_missing |= slot->missing->count > 0;
     TRY(find_column(im, column->column ? column->column : column->name, "input", &slot->at));
@@ -164,7 +165,8 @@ static status_t want_columns(const import_t *im, void *opened)
             TRY(format->want(opened, roles[i].at, roles[i].use));
     for (int f = 0; f < im->numeric + im->single + im->multi && format->want; f++) {
         const schema_column_t *column = im->slots[f].column;
-        const bool counts = column->kind == COLUMN_NUMERIC || column->transform == TRANSFORM_LOG2_BUCKET;
+        const bool counts =
+            column->kind == COLUMN_NUMERIC || column->transform == TRANSFORM_LOG2_BUCKET || im->slots[f].bins != NULL;
         TRY(format->want(opened, im->slots[f].at,
                          column->kind == COLUMN_MULTI ? COLUMN_AS_MANY
                          : counts                     ? COLUMN_AS_NUMBER
@@ -248,9 +250,28 @@ static const char *read_numeric(const import_t *im, const slot_t *slot, const te
     return NULL;
 }
 
-static const char *read_single(import_t *im, int single, const schema_column_t *column, const text_field_t *field)
+/* A number's bin; where edges are not known yet, the number waits for them. */
+static const char *read_bin(import_t *im, int single, const slot_t *slot, const text_field_t *field)
 {
+    double value;
+    const char *fault = field_number(field->text, field->bytes, &value);
+    if (fault)
+        return fault;
+    if (slot->number >= 0)
+        im->numbers[slot->number] = value;
+    else
+        column_bins_put(slot->bins, value, &im->single_keys[single], &im->single_text[single]);
+    return NULL;
+}
+
+static const char *read_single(import_t *im, int single, const slot_t *slot, const text_field_t *field)
+{
+    const schema_column_t *column = slot->column;
     dataset_text_t text = {field->text, field->bytes};
+    if (slot->number >= 0)
+        im->numbers[slot->number] = NAN;
+    if (slot->bins && text.bytes > 0)
+        return read_bin(im, single, slot, field);
     if (column->transform == TRANSFORM_LOG2_BUCKET && text.bytes > 0) {
         double value;
         const char *fault = field_number(text.at, text.bytes, &value);
@@ -319,7 +340,7 @@ static const char *settle_time(import_t *im, time_form_t form)
         return unit == TIME_ISO ? "a date, but the times before it are numbers" : "a number, but the times before it are dates";
     if (im->has_unit && im->unit == TIME_MILLIONTHS && unit == TIME_AS_GIVEN)
         return __builtin_mul_overflow(im->row.time, 1000000, &im->row.time) ? "out of the range of 64 bits" : NULL;
-    if (!dataset_writer_time_unit(im->writer, unit))
+    if (!import_time_unit(im, unit))
         return "a fraction, but the first 8,192 times or more are whole numbers; write times in a unit in which all are whole";
     im->unit = unit;
     im->has_unit = true;
@@ -429,7 +450,7 @@ static const char *read_record(import_t *im, const text_field_t *fields, int *at
         if (f < im->numeric)
             fault = read_numeric(im, slot, field, &im->numeric_values[f]);
         else if (f < im->numeric + im->single)
-            fault = read_single(im, f - im->numeric, slot->column, field);
+            fault = read_single(im, f - im->numeric, slot, field);
         else
             read_multi(im, slot, field, &im->multi_count[f - im->numeric - im->single], &total);
         if (fault)
@@ -509,19 +530,52 @@ static void prepare(import_t *im)
     const schema_t *schema = im->schema;
     im->slots = MEM_ARRAY(slot_t, 2 * schema->columns_count);
     im->column_missing = MEM_ARRAY(missing_words_t, schema->columns_count);
+    im->bins = MEM_ARRAY(column_bins_t, schema->columns_count);
+    im->numbers = MEM_ARRAY(double, schema->columns_count);
     im->indicators = MEM_ARRAY(schema_column_t, schema->columns_count);
     for (unsigned c = 0; c < schema->columns_count; c++) {
         const schema_column_t *column = &schema->columns[c];
         missing_words_init(&im->column_missing[c], column->missing);
+        column_bins_init(&im->bins[c], column);
         im->indicators[c] = (schema_column_t){.name = mem_printf("%s_missing", column->name), .kind = COLUMN_NUMERIC};
     }
     for (int i = 0; i < LOGS; i++)
         im->logs[i] = log1p((double)i);
 }
 
+/* Rows wait until all are there, where they are to be sorted, or a column's bins are made of all. */
+static void make_waiting(import_t *im)
+{
+    waiting_bins_t *bins = MEM_ARRAY(waiting_bins_t, im->single);
+    row_shape_t shape = {.numeric = im->numeric,
+                         .single = im->single,
+                         .multi = im->multi,
+                         .labels = im->labels,
+                         .is_sorted = im->schema->order == TIME_ORDER_SORT};
+    for (int s = 0; s < im->single; s++) {
+        slot_t *slot = &im->slots[im->numeric + s];
+        if (!slot->bins || slot->bins->bins.edge)
+            continue;
+        bins[shape.numbers++] = (waiting_bins_t){slot->bins, s};
+    }
+    if (shape.numbers > 0 || shape.is_sorted)
+        im->waiting = waiting_rows_create(&shape, bins, WAITING_MEMORY);
+    mem_free(bins);
+}
+
+/* Which numbers wait; in every file, whose columns have places of their own. */
+static void number_slots(import_t *im)
+{
+    int n = 0;
+    for (int s = im->numeric; s < im->numeric + im->single; s++)
+        if (im->slots[s].bins && !im->slots[s].bins->bins.edge)
+            im->slots[s].number = n++;
+}
+
 static status_t begin(import_t *im)
 {
     TRY(import_create_writer(im));
+    make_waiting(im);
     im->numeric_values = MEM_ARRAY(float, im->numeric);
     im->single_keys = MEM_ARRAY(uint64_t, im->single);
     im->single_text = MEM_ARRAY(dataset_text_t, im->single);
@@ -536,6 +590,7 @@ static status_t read_rows(import_t *im, void **opened)
     TRY(format->open(im->reader, im->schema, opened, &im->names, &im->columns));
     TRY(check_header(im));
     TRY(map_columns(im));
+    number_slots(im);
     TRY(want_columns(im, *opened));
     if (!im->writer)
         TRY(begin(im));
@@ -564,11 +619,15 @@ void import_columns_fini(import_t *im)
 {
     for (unsigned c = 0; im->column_missing && c < im->schema->columns_count; c++) {
         missing_words_fini(&im->column_missing[c]);
+        column_bins_fini(&im->bins[c]);
         mem_free(im->indicators[c].name);
     }
     for (int c = 0; c < im->first_columns; c++)
         mem_free(im->first_names[c]);
     mem_free(im->first_names);
+    waiting_rows_destroy(&im->waiting);
+    mem_free(im->bins);
+    mem_free(im->numbers);
     mem_free(im->column_missing);
     mem_free(im->indicators);
     mem_free(im->slots);

@@ -8,6 +8,7 @@
 #include "launcher/ingest/input_format.h"
 #include "launcher/ingest/label_reader.h"
 #include "launcher/ingest/missing_words.h"
+#include "launcher/ingest/rows/waiting_rows.h"
 #include "launcher/ingest/sources.h"
 
 #define LOGS 1024       /* whole numbers whose logarithms are kept: 8 KB */
@@ -19,6 +20,8 @@ typedef struct slot {
     int at;                         /* column of the text, from 0 */
     bool is_indicator;              /* 1 where the column's number is missing */
     float fill;                     /* what is stored where a number is missing; NaN: the dataset's missing value */
+    column_bins_t *bins;            /* borrowed, NULL: none; */
+    int number;                     /* its place among the numbers that wait for their bins; -1: it has none */
     const missing_words_t *missing; /* borrowed, NULL: none */
 } slot_t;
 
@@ -58,6 +61,9 @@ typedef struct import {
     missing_words_t *column_missing; /* [schema->columns_count] */
     schema_column_t *indicators;     /* [schema->columns_count] their names are **owned** */
     bool has_missing;
+    column_bins_t *bins;     /* [schema->columns_count] */
+    double *numbers;         /* [schema->columns_count] of columns of bins whose edges are not known yet; NaN: missing */
+    waiting_rows_t *waiting; /* NULL: rows are written as they come */
 
     /* The row that is being read. */
     dataset_row_t row;
@@ -97,6 +103,9 @@ WARN_UNUSED status_t import_bad(import_t *im, int64_t line, const char *column, 
 
 /* import_create_writer - once the slots are known. */
 WARN_UNUSED status_t import_create_writer(import_t *im);
+
+/* import_time_unit - as dataset_writer_time_unit, also of rows that wait. */
+WARN_UNUSED bool import_time_unit(import_t *im, time_unit_t unit);
 
 /* import_put - im->row is a good one. */
 WARN_UNUSED status_t import_put(import_t *im);

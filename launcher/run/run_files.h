@@ -27,6 +27,7 @@
     X(CLIPPED, FILE_CLIPPED) \
     X(TEACHER, FILE_TEACHER) \
     X(PROGRESSIVE, FILE_PROGRESSIVE) \
+    X(SCHEMA, FILE_SCHEMA) \
     X(DENSE, FILE_DENSE)
 
 #define RUN_FILE_NUMBER(KIND, begin) RUN_FILE_NUMBER_##KIND,
@@ -38,8 +39,8 @@ typedef enum run_file_kind {
     /* What published numbers are made of; the rest may have been left behind where a run was copied for its numbers. */
     RUN_PUBLISHED = RUN_CONFIG | RUN_METRICS | RUN_PREDICTIONS | RUN_REST,
     /* All; only that a teacher's predictions may be gone, since only its students need them. */
-    RUN_WHOLE =
-        RUN_PUBLISHED | RUN_STEPS | RUN_PROBES | RUN_PROBE_STEPS | RUN_VALIDATION | RUN_INPUTS | RUN_CLIPPED | RUN_DENSE,
+    RUN_WHOLE = RUN_PUBLISHED | RUN_STEPS | RUN_PROBES | RUN_PROBE_STEPS | RUN_VALIDATION | RUN_INPUTS | RUN_CLIPPED |
+                RUN_SCHEMA | RUN_DENSE,
 } run_file_kind_t;
 
 #define RUN_FILE_NAME_BYTES 64

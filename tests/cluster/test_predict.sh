@@ -82,13 +82,13 @@ split: {train_fraction: 0.8}
 columns:
   - {name: x, kind: numeric, transform: standardise}
   - {name: c, kind: categorical}
+  - {name: b, column: x, bins: 5}
 END
-    local name
-    for name in all late; do
-        run "$T/log" "$SMELTER" import "$T/$name.csv" --schema "$T/schema.yaml" --out "$T/$name"
-        expect "import of $name" [ "$CODE" = 0 ]
-    done
+    run "$T/log" "$SMELTER" import "$T/all.csv" --schema "$T/schema.yaml" --out "$T/all"
+    expect "import" [ "$CODE" = 0 ]
     train "$T/numeric" data.path="$T/all" synth.rows=0
+    run "$T/log" "$SMELTER" import "$T/late.csv" --schema "$T/numeric/import.yaml" --out "$T/late"
+    expect "import by the schema of the run" [ "$CODE" = 0 ]
     expect_predicted "$T/numeric" "$T/late" --split all --out "$T/late_scored"
     expect "another mean changed predictions" cmp "$T/late_scored.f32" "$T/numeric/predictions.f32"
     predict "$T/run" "$T/late" --out "$T/x"
@@ -99,6 +99,8 @@ END
 # A file is imported by the schema of the run's own dataset; what is carried through stands beside the scores of its row.
 files() {
     expect_predicted "$T/numeric" "$T/all" --split all --out "$T/of_dataset"
+    mv "$T/all" "$T/elsewhere" # and of the schema's file there is nothing left either
+    mv "$T/schema.yaml" "$T/counts.yaml"
     "$SMELTER" predict "$T/numeric" - --columns c,x --out "$T/of_file.csv" <"$T/all.csv" >"$T/log" 2>&1
     expect "predict of standard input ended with code $?" [ $? = 0 ]
     expect "predictions of the file" cmp "$T/of_dataset.f32" "$T/of_file.f32"
@@ -106,6 +108,10 @@ files() {
     expect "carried columns" cmp <(tail -n +2 "$T/of_file.csv" | awk -F, '{ print $2 "," $7 "," $6 }') <(tail -n +2 "$T/all.csv")
     expect_line "$T/log" "logloss"
     expect "something is left" [ -z "$(ls -d "$T"/*.scoring-* 2>/dev/null)" ]
+    mv "$T/elsewhere" "$T/all"
+    predict "$T/numeric" "$T/late.csv" --schema "$T/counts.yaml" --out "$T/x"
+    expect "quantiles of what is scored: code $CODE" [ "$CODE" = 2 ]
+    expect_line "$T/log" "column 'b' of the schema asks for 5 bins, whose edges are in the dataset that $T/numeric was trained on"
 }
 
 # Components of a run, and the runs of a variant.

@@ -26,6 +26,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ASSERT(*column->name && *column->column && strlen(column->separator) == 1);
             ASSERT(*schema_transform_word(column->transform));
         }
+        /* What a dataset keeps of it says the same. */
+        schema_t *again = NULL;
+        char *yaml = schema_yaml(schema);
+        const status_t status = schema_parse(yaml, strlen(yaml), "kept", &again);
+        ASSERT(status == ST_OK);
+        char *kept = schema_text(again);
+        ASSERT(strcmp(kept, settings) == 0);
+        mem_free(kept);
+        mem_free(yaml);
+        schema_destroy(&again);
         mem_free(settings);
     }
     schema_destroy(&schema);
@@ -42,7 +52,8 @@ void fuzz_seeds(void)
                    "format: csv\nheader: true\nlabel: y\ngroup: q\ntime: t\nmax_bad_rows: 3\nsplit: {column: t, train_max: 7}\n"
                    "columns:\n  - a\n  - {name: b, column: B, kind: numeric, transform: standardise}\n"
                    "  - {name: c, kind: multi, separator: ';', pooling: mean}\n"
-                   "  - {kind: categorical, transform: log2_bucket, names: [d, e], columns: [D, E]}\n");
+                   "  - {kind: categorical, transform: log2_bucket, names: [d, e], columns: [D, E]}\n"
+                   "  - {name: f, bins: [-1, 2.5, 1e9], missing: [NA, '']}\n  - {name: g, bins: 10, missing: []}\n");
     fuzz_seed_text("no-header",
                    "format: tsv\nheader: false\nlabel: c1\nsplit: {train_fraction: 0.5}\ncolumns: [{name: x, column: c2}]\n");
     fuzz_seed_text("mistakes", "format: xml\nlabel:\ncolumns: {name: 3}\nsplit: 4\n");

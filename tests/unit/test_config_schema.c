@@ -238,6 +238,22 @@ static const struct {
     {"columns: [{name: a, kind: numeric, fill: few}]\n", ":1: columns[1]: column 'a': fill 'few' is not a number"},
     {"columns: [{name: a, kind: numeric, indicator: true}, a_missing]\n",
      ":1: columns[2]: column 'a_missing' is given twice; each needs its own name"},
+    {"columns: [{name: a, bins: [1, 3, 2]}]\n",
+     ":1: columns[1]: column 'a': bins [1, 3, 2] has edges that do not rise; each must be above the one before it"},
+    {"columns: [{name: a, bins: [1, 1]}]\n",
+     ":1: columns[1]: column 'a': bins [1, 1] has edges that do not rise; each must be above the one before it"},
+    {"columns: [{name: a, bins: 1}]\n",
+     ":1: columns[1]: column 'a': bins 1 is no number of bins: two are the fewest that tell numbers apart"},
+    {"columns: [{name: a, bins: 2000}]\n",
+     ":1: columns[1]: column 'a': bins 2000 is no number of bins; allowed: a whole number from 2 to 1024, or a list of edges"},
+    {"columns: [{name: a, bins: some}]\n",
+     ":1: columns[1]: column 'a': bins some is no number of bins; allowed: a whole number from 2 to 1024, or a list of edges"},
+    {"columns: [{name: a, bins: [1, old]}]\n", ":1: columns[1]: column 'a': bins [1, old] has an edge that is not a number"},
+    {"columns: [{name: a, kind: multi, bins: 10}]\n",
+     ":1: columns[1]: column 'a': bins make a category of a number; use kind: categorical, or remove them"},
+    {"columns: [{name: a, transform: log2_bucket, bins: 10}]\n",
+     ":1: columns[1]: column 'a': bins and transform log2_bucket both make a category of the number; remove one"},
+    {"order: sort\ncolumns: [a]\n", ":1: order: sort needs time, the column that is looked at"},
     {"format: csv\nfields: 3\ncolumns: [a]\n", ":2: fields: the number of fields is libffm's; a csv file has none"},
     {"format: libsvm\nmissing: NA\n", ":2: missing: words for nothing are for columns, and a libsvm file has none; remove it"},
     {"columns: [a\n",
@@ -261,6 +277,37 @@ static void test_refused(void **state)
     }
 }
 
+/* What a dataset keeps of a schema says the same as the file. */
+static void test_kept_form(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        "label: y\ncolumns: [a]\n",
+        "format: tsv\nheader: false\nlabel: c1\norder: sort\ntime: c9\nmax_bad_rows: 7\nmissing: [NA, \\N]\n"
+        "split: {column: c3, train_max: 0, eval_max: 5}\ncolumns:\n  - {name: c, column: c2, bins: [-3, 1.5, 1e9]}\n"
+        "  - {name: d, column: c4, bins: 10, missing: []}\n  - {name: e, column: c5, kind: numeric, fill: -1, indicator: "
+        "true}\n",
+        "labels: [click, {name: liked, column: rating, rule: [4, '5']}]\nsplit: {train_fraction: 0.5, test_fraction: 0.25}\n"
+        "columns: [{name: tags, kind: multi, separator: ',', pooling: mean}]\n",
+        "label: {column: y, rule: '>= 4'}\nsplit: {column: part, words: true}\ncolumns: [{name: 'a: b', column: '#'}]\n",
+        "format: libffm\nfields: 4\nfeature_limit: 0\n",
+    };
+    for (int i = 0; i < LEN(files); i++) {
+        schema_t *s = NULL, *kept = NULL;
+        assert_int_equal(schema_load(test_write("s.yaml", files[i]), &s), ST_OK);
+        char *yaml = schema_yaml(s), *before = schema_text(s);
+        assert_int_equal(schema_parse(yaml, strlen(yaml), "kept", &kept), ST_OK);
+        char *after = schema_text(kept);
+        assert_string_equal(after, before);
+        assert_int_equal(kept->max_bad_rows, s->max_bad_rows);
+        mem_free(yaml);
+        mem_free(before);
+        mem_free(after);
+        schema_destroy(&s);
+        schema_destroy(&kept);
+    }
+}
+
 static void test_neither_file_nor_preset(void **state)
 {
     (void)state;
@@ -276,10 +323,15 @@ static void test_neither_file_nor_preset(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_full_form),     cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_preset_criteo), cmocka_unit_test(test_preset_avazu),
-        cmocka_unit_test(test_preset_libsvm), cmocka_unit_test(test_kuairand),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_neither_file_nor_preset),
+        cmocka_unit_test(test_full_form),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_preset_criteo),
+        cmocka_unit_test(test_preset_avazu),
+        cmocka_unit_test(test_preset_libsvm),
+        cmocka_unit_test(test_kuairand),
+        cmocka_unit_test(test_kept_form),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_neither_file_nor_preset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

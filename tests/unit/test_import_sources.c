@@ -16,6 +16,8 @@
 #include "launcher/ingest/import.h"
 #include "launcher/ingest/sources.h"
 
+#define LEN(array) ((int)(sizeof(array) / sizeof *(array)))
+
 static int made;
 
 static schema_t *load(const char *text)
@@ -354,6 +356,84 @@ static void test_order_is_checked(void **state)
     dataset_close(&dataset);
 }
 
+/* ---- rows that wait ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t key_at(dataset_t *dataset, int64_t position, int field)
+{
+    dataset_example_t example;
+    assert_int_equal(dataset_fetch(dataset, &position, 1, &example), ST_OK);
+    return example.block->single[example.row * dataset_info(dataset)->single + field];
+}
+
+static void test_bins(void **state)
+{
+    (void)state;
+    const char *input = test_write("bins.csv", "y,a\n1,17.9\n0,18\n1,\n0,34.99\n1,35\n0,-2\n");
+    dataset_t *dataset = import("label: y\ncolumns: [{name: a, bins: [18, 35]}]\n", &input, 1);
+    static const char *const wanted[] = {"(-inf, 18)", "[18, 35)", "", "[18, 35)", "[35, inf)", "(-inf, 18)"};
+    assert_non_null(dataset);
+    for (int i = 0; i < LEN(wanted); i++)
+        assert_int_equal(key_at(dataset, i, 0), text_key(wanted[i]));
+    assert_string_equal(dataset_info(dataset)->fields[0].rules.transform, "bins [18, 35]");
+    assert_int_equal(dataset_info(dataset)->fields[0].missing, 1);
+    dataset_close(&dataset);
+    input = test_write("words.csv", "y,a\n1,17\n0,old\n");
+    refused("label: y\ncolumns: [{name: a, bins: [18, 35]}]\n", &input, 1, "words.csv:3: column a: not a number");
+    refused("label: y\ncolumns: [{name: a, bins: 3}]\n", &input, 1, "words.csv:3: column a: not a number");
+}
+
+/* Edges are quantiles of the training rows alone, and the dataset keeps a schema with them. */
+static void test_bins_of_quantiles(void **state)
+{
+    (void)state;
+    const char *schema = "label: y\nsplit: {column: d, train_max: 1}\ncolumns: [k, {name: a, bins: 4}, {name: b, bins: 3}]\n";
+    const char *input = test_write("q.csv", "y,d,k,a,b\n1,1,u,8,5\n0,1,v,1,5\n1,2,u,100,7\n0,1,v,2,5\n1,1,u,3,\n0,1,v,4,5\n"
+                                            "1,1,u,5,5\n0,1,v,6,5\n0,1,v,7,5\n0,2,v,,-1\n");
+    dataset_t *dataset = import(schema, &input, 1);
+    assert_non_null(dataset);
+    static const char *const wanted[] = {"[7, inf)", "(-inf, 3)", "[7, inf)", "(-inf, 3)", "[3, 5)",
+                                         "[3, 5)",   "[5, 7)",    "[5, 7)",   "[7, inf)",  ""};
+    for (int i = 0; i < LEN(wanted); i++) {
+        assert_int_equal(key_at(dataset, i, 1), text_key(wanted[i]));
+        assert_int_equal(key_at(dataset, i, 2), text_key(i == 4 ? "" : "(-inf, inf)"));
+    }
+    assert_string_equal(dataset_info(dataset)->fields[1].rules.transform, "bins [3, 5, 7]");
+    assert_string_equal(dataset_origin(dataset)->schema, test_path("s.yaml"));
+    char *yaml;
+    assert_int_equal(dataset_schema(dataset, &yaml), ST_OK);
+    assert_non_null(strstr(yaml, "bins: \"[3, 5, 7]\""));
+    assert_non_null(strstr(yaml, "bins: \"[]\""));
+    /* The same data by that schema are the same dataset. */
+    dataset_t *again = import(yaml, &input, 1);
+    assert_int_equal(content(again), content(dataset));
+    mem_free(yaml);
+}
+
+static void test_order_is_made(void **state)
+{
+    (void)state;
+    const char *schema = "label: y\ntime: t\norder: sort\nsplit: {train_fraction: 0.5}\ncolumns: [k, {name: n, kind: multi}]\n";
+    const char *inputs[] = {
+        test_write("late.csv", "y,t,k,n\n1,2016-06-14T04:00:00+02:00,c,x|y\n0,2016-06-14 01:00:00Z,a,\n"),
+        test_write("early.csv", "y,t,k,n\n1,2016-06-14 02:00:00,d,z\n0,2016-06-14T02:30:00+01:00,b,w\n0,,e,\n")};
+    dataset_t *dataset = import(schema, inputs, 2);
+    assert_non_null(dataset);
+    static const char *const wanted[] = {"e", "a", "b", "c", "d"};
+    static const int64_t rows[] = {5, 2, 4, 1, 3};
+    for (int i = 0; i < LEN(wanted); i++) {
+        assert_int_equal(key_at(dataset, i, 0), text_key(wanted[i]));
+        assert_int_equal(census_input_row(dataset_census(dataset), i), rows[i]);
+    }
+    assert_int_equal(dataset_census(dataset)->descents, 0);
+    assert_int_equal(dataset_info(dataset)->train_rows, 2);
+    dataset_close(&dataset);
+    const char *mixed = test_write("mixed.csv", "y,t,k,n\n1,3,c,\n0,1.5,b,\n1,1,a,\n");
+    dataset = import(schema, &mixed, 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(key_at(dataset, i, 0), text_key(wanted[i + 1]));
+    dataset_close(&dataset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +442,8 @@ int main(void)
         cmocka_unit_test(test_libffm),        cmocka_unit_test(test_libffm_of_many_rows),
         cmocka_unit_test(test_weights),       cmocka_unit_test(test_several_labels),
         cmocka_unit_test(test_rows_to_score), cmocka_unit_test(test_order_is_checked),
+        cmocka_unit_test(test_bins),          cmocka_unit_test(test_bins_of_quantiles),
+        cmocka_unit_test(test_order_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
