@@ -18,8 +18,9 @@ ALIKE    := unit/test_lint.sh unit/test_tidy.sh unit/test_shells.sh unit/test_re
 PORTABLE := $(if $(filter x86-64,$(OLDEST)),x86-64-v3,$(MARCH))
 PKGS     := ompi-c libzmq lmdb openblas yaml-0.1 jansson libxxhash libzstd zlib snappy liblz4
 
-# -ffp-contract=off: the same expression gives the same bits in every build and on every vector width.
-CFLAGS_OWN = -std=gnu11 -D_GNU_SOURCE -g $(OPT) -march=$(MARCH_OF) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
+# -ffp-contract=off: the same expression gives the same bits in every build and on every vector width. -fsigned-char: ARM's char is
+# unsigned otherwise (docs/DETERMINISM.md).
+CFLAGS_OWN = -std=gnu11 -D_GNU_SOURCE -g $(OPT) -march=$(MARCH_OF) -ffp-contract=off -fsigned-char -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror -Wshadow \
              -Wstrict-prototypes -Wmissing-prototypes -Wvla -I. $(SAN) -MMD -MP -DSMELTER_BUILD_DIR='"$(BUILD)"'
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)

@@ -10,6 +10,7 @@
 #include "common/files/run_paths.h"
 #include "common/process/descriptors.h"
 #include "common/process/failpoint.h"
+#include "common/process/float_mode.h"
 #include "common/process/instructions.h"
 #include "launcher/commands/commands.h"
 #include "launcher/job/mpirun_guard.h"
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
 {
     if (instructions_check(instructions_built(), instructions_here()) != ST_OK) /* before all that is built with more */
         return status_exit_code(ST_INPUT);
+    float_mode_set();
     file_mode_restrict();
     if (argc > 2 && strcmp(argv[1], MPIRUN_GUARD_DAEMON) == 0)
         return mpirun_guard_daemon(argv + 1);

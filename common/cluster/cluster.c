@@ -31,6 +31,7 @@
 #include "common/base/patience.h"
 #include "common/cluster/host_memory.h"
 #include "common/cluster/launch.h"
+#include "common/process/float_mode.h"
 #include "common/process/time_limit.h"
 
 enum { TAG_GATHER = 1, TAG_TREE = 2, TAG_SHARE = 3 };
@@ -228,6 +229,7 @@ static status_t begin_mpi(const launch_t *launch, double start_most_s, int *prov
     const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, provided);
     time_limit_stop(&limit);
     TRY_MPI("MPI_Init_thread", code);
+    float_mode_set(); /* whatever its plug-ins did */
     int world = 0;
     MPI_Comm_size(MPI_COMM_WORLD, &world);
     status_t status = launch_check_world(launch, world);

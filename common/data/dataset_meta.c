@@ -6,6 +6,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/printable.h"
+#include "common/math/real.h"
 
 #define MAGIC 0x314154454d4d53ull /* "SMMETA1" */
 #define VERSION 1
@@ -340,7 +341,7 @@ double dataset_meta_number(const dataset_field_t *field, float number)
 {
     const double x = number / field->scale + field->mean;
     const bool is_log = strcmp(field->rules.transform, schema_transform_word(TRANSFORM_LOG1P)) == 0;
-    return is_log ? copysign(expm1(fabs(x)), x) : x;
+    return is_log ? copysign(real_expm1(fabs(x)), x) : x;
 }
 
 void dataset_meta_value_text(const dataset_meta_t *meta, int f, uint64_t key, char *text, size_t bytes)

@@ -3,6 +3,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 typedef struct constants {
     float beta, inverse;
@@ -21,8 +22,8 @@ static inline value_slope_t evaluate(float x, constants_t k)
 
 static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    *value = x > 0.0 ? x : shape->beta * expm1(x / shape->beta);
-    *slope = x > 0.0 ? 1.0 : exp(x / shape->beta);
+    *value = x > 0.0 ? x : shape->beta * real_expm1(x / shape->beta);
+    *slope = x > 0.0 ? 1.0 : real_exp(x / shape->beta);
 }
 
 ACTIVATION_DEFINE(celu, BETA_WIDTH);

@@ -4,6 +4,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 typedef struct constants {
     float beta;
@@ -22,8 +23,8 @@ static inline value_slope_t evaluate(float x, constants_t k)
 
 static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    *value = x > 0.0 ? x : shape->beta * expm1(x);
-    *slope = x > 0.0 ? 1.0 : shape->beta * exp(x);
+    *value = x > 0.0 ? x : shape->beta * real_expm1(x);
+    *slope = x > 0.0 ? 1.0 : shape->beta * real_exp(x);
 }
 
 ACTIVATION_DEFINE(elu, BETA_WIDTH);

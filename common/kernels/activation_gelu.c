@@ -4,6 +4,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 #define ONE_OVER_SQRT_2_PI 0.39894228040143267793994605993438
 
@@ -27,9 +28,9 @@ static inline value_slope_t evaluate(float x, constants_t k)
 
 static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    const double z = shape->beta * x, below = 0.5 * erfc(-z * M_SQRT1_2);
+    const double z = shape->beta * x, below = 0.5 * real_erfc(-z * M_SQRT1_2);
     *value = x * below;
-    *slope = below + (fabs(z) < 40.0 ? z * exp(-0.5 * z * z) * ONE_OVER_SQRT_2_PI : 0.0);
+    *slope = below + (fabs(z) < 40.0 ? z * real_exp(-0.5 * z * z) * ONE_OVER_SQRT_2_PI : 0.0);
 }
 
 ACTIVATION_DEFINE_KEEPING(gelu, BETA_SHARPNESS);

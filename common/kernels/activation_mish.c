@@ -7,6 +7,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 typedef struct constants {
     float beta;
@@ -28,8 +29,8 @@ static inline value_slope_t evaluate(float x, constants_t k)
 
 static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    const double z = shape->beta * x, e = exp(-fabs(z)), t = tanh(fmax(z, 0.0) + log1p(e));
-    const double cosine = cosh(fmin(fmax(z, 0.0) + log1p(e), 300.0));
+    const double z = shape->beta * x, e = real_exp(-fabs(z)), t = real_tanh(fmax(z, 0.0) + real_log1p(e));
+    const double cosine = real_cosh(fmin(fmax(z, 0.0) + real_log1p(e), 300.0));
     *value = x * t;
     *slope = t + z / (cosine * cosine) * (z < 0.0 ? e : 1.0) / (1.0 + e);
 }

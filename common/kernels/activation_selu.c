@@ -4,6 +4,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 #define LAMBDA 1.0507009873554804934193349852946
 #define ALPHA 1.6732632423543772848170429916717
@@ -27,8 +28,8 @@ static inline value_slope_t evaluate(float x, constants_t k)
 static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
     (void)shape;
-    *value = x > 0.0 ? LAMBDA * x : LAMBDA * ALPHA * expm1(x);
-    *slope = x > 0.0 ? LAMBDA : LAMBDA * ALPHA * exp(x);
+    *value = x > 0.0 ? LAMBDA * x : LAMBDA * ALPHA * real_expm1(x);
+    *slope = x > 0.0 ? LAMBDA : LAMBDA * ALPHA * real_exp(x);
 }
 
 ACTIVATION_DEFINE(selu, BETA_NONE);

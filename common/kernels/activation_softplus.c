@@ -5,6 +5,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 typedef struct constants {
     float beta, inverse;
@@ -23,8 +24,8 @@ static inline value_slope_t evaluate(float x, constants_t k)
 
 static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    const double z = shape->beta * x, e = exp(-fabs(z));
-    *value = fmax(x, 0.0) + log1p(e) / shape->beta;
+    const double z = shape->beta * x, e = real_exp(-fabs(z));
+    *value = fmax(x, 0.0) + real_log1p(e) / shape->beta;
     *slope = (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 

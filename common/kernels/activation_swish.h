@@ -7,6 +7,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 /* With e = e^-|z|, s (1 - s) is e / (1 + e)^2 on both sides. It is 0 from |z| = 88 on, so z may be cut there: an infinite z,
  * for a huge x and beta, makes no NaN. */
@@ -19,7 +20,7 @@ static inline value_slope_t swish_evaluate(float x, float b)
 
 static inline void swish_exact(double x, double b, double *value, double *slope)
 {
-    const double z = b * x, e = exp(-fabs(z)), s = (z < 0.0 ? e : 1.0) / (1.0 + e);
+    const double z = b * x, e = real_exp(-fabs(z)), s = (z < 0.0 ? e : 1.0) / (1.0 + e);
     *value = x * s;
     *slope = s + z * e / ((1.0 + e) * (1.0 + e));
 }

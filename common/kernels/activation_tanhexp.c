@@ -7,6 +7,7 @@
 
 #include "common/kernels/activation_loop.h"
 #include "common/kernels/vector_math.h"
+#include "common/math/real.h"
 
 typedef struct constants {
     float beta;
@@ -28,9 +29,9 @@ static inline value_slope_t evaluate(float x, constants_t k)
 
 static void exact(double x, const activation_shape_t *shape, double *value, double *slope)
 {
-    const double z = shape->beta * x, y = exp(fmin(z, 5.0)), cosine = cosh(y);
-    *value = x * tanh(y);
-    *slope = tanh(y) + z * y / (cosine * cosine);
+    const double z = shape->beta * x, y = real_exp(fmin(z, 5.0)), cosine = real_cosh(y);
+    *value = x * real_tanh(y);
+    *slope = real_tanh(y) + z * y / (cosine * cosine);
 }
 
 ACTIVATION_DEFINE_KEEPING(tanhexp, BETA_SHARPNESS);

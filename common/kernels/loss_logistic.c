@@ -3,6 +3,7 @@
 
 #include "common/kernels/loss.h"
 #include "common/kernels/loss_math.h"
+#include "common/math/real.h"
 
 static void value(float *restrict loss, const float *restrict z, const float *restrict y, int64_t n)
 {
@@ -22,8 +23,8 @@ static void gradient(float *dz, const float *z, const float *p, const float *y, 
 
 static void exact(double z, double y, double *loss, double *slope)
 {
-    *loss = fmax(z, 0.0) - y * z + log1p(exp(-fabs(z)));
-    *slope = 1.0 / (1.0 + exp(-z)) - y;
+    *loss = fmax(z, 0.0) - y * z + real_log1p(real_exp(-fabs(z)));
+    *slope = 1.0 / (1.0 + real_exp(-z)) - y;
 }
 
 const loss_t loss_logistic = {"logistic", value, gradient, exact};

@@ -1,10 +1,11 @@
-/* p = 1 and p = 2 are vectorised; other p are rare and go through pow in double, scaled by the largest weight, so that no
+/* p = 1 and p = 2 are vectorised; other p are rare and go through real_pow, scaled by the largest weight, so that no
  * power overflows even at p = 1000.                                                                                   */
 #include "common/kernels/norm.h"
 
 #include <math.h>
 
 #include "common/kernels/reduce.h"
+#include "common/math/real.h"
 
 float norm_layer_forward(float *xhat, const float *x, int64_t n)
 {
@@ -61,21 +62,27 @@ static float norm_of_any_order(const float *w, int64_t n, double p)
     if (largest == 0.0)
         return 0.0f;
     for (int64_t i = 0; i < n; i++)
-        sum += pow(fabs((double)w[i]) / largest, p);
-    return (float)(largest * pow(sum, 1.0 / p));
+        sum += real_pow(fabs((double)w[i]) / largest, p);
+    return (float)(largest * real_pow(sum, 1.0 / p));
 }
 
-/* sum |w|, in the order of REDUCE_SUM. */
+/* sum |w|, in the order of REDUCE_SUM, which has no magnitudes of vectors. */
 static float sum_of_magnitudes(const float *w, int64_t n)
 {
-    float partial[REDUCE_PARTIALS] = {0};
+    union {
+        reduce_vector_t all;
+        float at[REDUCE_PARTIALS];
+    } sum = {{0}};
     int64_t i = 0;
-    for (; i + REDUCE_PARTIALS <= n; i += REDUCE_PARTIALS)
+    for (; i + REDUCE_PARTIALS <= n; i += REDUCE_PARTIALS) {
+        float size[REDUCE_PARTIALS];
         for (int j = 0; j < REDUCE_PARTIALS; j++)
-            partial[j] += fabsf(w[i + j]);
+            size[j] = fabsf(w[i + j]);
+        sum.all += *(const reduce_vector_t *)size;
+    }
     for (int j = 0; i < n; i++, j++)
-        partial[j] += fabsf(w[i]);
-    return reduce_halve(partial);
+        sum.at[j] += fabsf(w[i]);
+    return reduce_halve(sum.at);
 }
 
 static float norm_of(const float *w, int64_t n, float p)
@@ -130,7 +137,7 @@ void norm_weight_backward(float *restrict dw, const float *restrict w, float nor
             dw[i] = scale * (dw[i] - (w[i] > 0.0f ? share : w[i] < 0.0f ? -share : 0.0f));
     } else {
         for (int64_t i = 0; i < n; i++) {
-            double u = copysign(pow(fabs((double)w[i]) / norm, (double)p - 1.0), w[i]);
+            double u = copysign(real_pow(fabs((double)w[i]) / norm, (double)p - 1.0), w[i]);
             dw[i] = scale * (dw[i] - share * (float)u);
         }
     }

@@ -1,6 +1,7 @@
 /* processor.h - what the bits of a result depend on, beside program, data and configuration: which matrix kernels the BLAS
- * library has chosen for this processor, which variants of its functions the C library has, and the vectors that our own
- * kernels were built for.
+ * library has chosen for this processor. Two more are compared with it, which decide nothing since elementary functions are
+ * our own (common/math) but did in builds that a run may have been begun with: which variants of its functions the C library
+ * has, and the vectors that our own kernels were built for.
  *
  * Names alone may be the same where results are not (a patched library, GLIBC_TUNABLES), so a probe goes with them: a hash over
  * what the functions return for fixed

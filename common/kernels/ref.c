@@ -6,6 +6,7 @@
 #include "common/base/status.h"
 #include "common/kernels/gsmelu.h"
 #include "common/kernels/norm.h"
+#include "common/math/real.h"
 
 void ref_gemm_forward(double *a, const double *x, const double *w, int rows, int in, int out)
 {
@@ -213,8 +214,8 @@ static double norm_of_order(const double *w, int n, double p)
 {
     double sum = 0.0;
     for (int i = 0; i < n; i++)
-        sum += pow(fabs(w[i]), p);
-    return pow(sum, 1.0 / p);
+        sum += real_pow(fabs(w[i]), p);
+    return real_pow(sum, 1.0 / p);
 }
 
 void ref_norm_weight_forward(double *used, const double *w, int n, double v, double p)
@@ -229,7 +230,7 @@ void ref_norm_weight_backward(double *dw, const double *dused, const double *w, 
     /* dw_k = sum_i d_i v ((i == k) / a - w_i / a^2 da/dw_k),  da/dw_k = sign(w_k) (|w_k| / a)^(p-1), term by term. */
     double norm = norm_of_order(w, n, p);
     for (int k = 0; k < n; k++) {
-        double dnorm = copysign(pow(fabs(w[k]) / norm, p - 1.0), w[k]);
+        double dnorm = copysign(real_pow(fabs(w[k]) / norm, p - 1.0), w[k]);
         dw[k] = 0.0;
         for (int i = 0; i < n; i++)
             dw[k] += dused[i] * v * ((i == k) / norm - w[i] / (norm * norm) * dnorm);
@@ -238,7 +239,7 @@ void ref_norm_weight_backward(double *dw, const double *dused, const double *w, 
 
 double ref_probability(double z)
 {
-    return 1.0 / (1.0 + exp(-z));
+    return 1.0 / (1.0 + real_exp(-z));
 }
 
 /* ---- the whole network ----------------------------------------------------------------------------------------------- */

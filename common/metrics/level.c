@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "common/base/memory.h"
+#include "common/math/real.h"
 
 #define FARTHEST 100.0     /* of c: any f32 between 0 and 1 that the cluster predicts is then 0 or 1 to a double */
 #define MOST_STEPS 200     /* bisection alone needs 60 */
@@ -18,7 +19,7 @@ static double moved(double p, double odds_factor)
 
 static status_t mean_moved(const scores_t *p, double c, double *mean, double *slope)
 {
-    const double odds_factor = exp(c);
+    const double odds_factor = real_exp(c);
     double sum = 0.0, slopes = 0.0;
     score_blocks_t blocks = score_blocks_open(p, 1);
     status_t status = ST_OK;
@@ -94,7 +95,7 @@ status_t level_factors(const scores_t *p, int32_t replicas, double *factor)
     for (int32_t r = 0; r < replicas && reached; r++) {
         double shift;
         TRY(level_shift(&p[r], level, &shift));
-        factor[r] = exp(shift);
+        factor[r] = real_exp(shift);
         reached = !isnan(factor[r]);
     }
     for (int32_t r = 0; r < replicas && !reached; r++)

@@ -11,6 +11,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
+#include "common/math/real.h"
 #include "common/metrics/pair_sort.h"
 #include "common/metrics/queries.h"
 
@@ -104,34 +105,22 @@ bool metrics_are_labels(const uint8_t *y, int64_t n)
 
 double metrics_logloss_example(float p, uint8_t y)
 {
-    return is_probability(p) ? -log(likelihood(p, y)) : NAN;
+    return is_probability(p) ? -real_log(likelihood(p, y)) : NAN;
 }
 
-/* Libraries compute logarithms near 1 by another polynomial, and whether an example is near 1 is as good as random: half of the
- * time would go to mispredicted branches. So all of a block that are near 1 go first, and then all others; the sum is in the
- * order of the examples. */
+/* A block at a time, so that its logarithms are taken as vectors; the sum is in the order of the examples. */
 double metrics_logloss(const float *p, const uint8_t *y, int64_t n)
 {
     enum { BLOCK = 256 };
-    const double near_one = 0.9375;
     double sum = 0.0, value[BLOCK];
-    uint16_t near[BLOCK], other[BLOCK];
     if (n == 0 || !are_probabilities(p, n))
         return NAN;
     for (int64_t first = 0; first < n; first += BLOCK) {
         const int count = (int)(n - first < BLOCK ? n - first : BLOCK);
         for (int i = 0; i < count; i++)
             value[i] = likelihood(p[first + i], y[first + i]);
-        int nears = 0, others = 0;
-        for (int i = 0; i < count; i++) {
-            near[nears] = other[others] = (uint16_t)i;
-            nears += value[i] >= near_one;
-            others += !(value[i] >= near_one);
-        }
-        for (int i = 0; i < nears; i++)
-            value[near[i]] = log(value[near[i]]);
-        for (int i = 0; i < others; i++)
-            value[other[i]] = log(value[other[i]]);
+        for (int i = 0; i < count; i++)
+            value[i] = real_log_of_normal(value[i]);
         for (int i = 0; i < count; i++)
             sum -= value[i];
     }
@@ -146,7 +135,7 @@ double metrics_base_rate_logloss(const uint8_t *y, int64_t n)
     for (int64_t i = 0; i < n; i++)
         positives += y[i];
     const double q = (double)positives / (double)n;
-    return positives == 0 || positives == n ? 0.0 : -q * log(q) - (1.0 - q) * log1p(-q);
+    return positives == 0 || positives == n ? 0.0 : -q * real_log(q) - (1.0 - q) * real_log1p(-q);
 }
 
 double metrics_normalised_entropy(const float *p, const uint8_t *y, int64_t n)

@@ -4,6 +4,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
+#include "common/math/real.h"
 
 #define P_FLOOR 1e-7 /* as in metrics_logloss: an f32 probability rounds to 0 or 1 long before its logit is infinite */
 
@@ -24,7 +25,7 @@ static void example_terms(const double *p, double *logit, int32_t replicas, doub
     double sum = 0.0, distance = 0.0, squares = 0.0, relative = 0.0, symkl = 0.0;
     for (int32_t r = 0; r < replicas; r++) {
         double kept = fmin(fmax(p[r], P_FLOOR), 1.0 - P_FLOOR);
-        logit[r] = log(kept / (1.0 - kept));
+        logit[r] = real_log_of_normal(kept / (1.0 - kept));
         sum += p[r];
     }
     const double mean = sum / replicas;

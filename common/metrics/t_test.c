@@ -8,6 +8,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/status.h"
+#include "common/math/real.h"
 
 #define MOST_TERMS 10000
 
@@ -35,17 +36,23 @@ static double beta_fraction(double a, double b, double x)
     return h;
 }
 
+/* ln Gamma(x) for x > 0 by Stirling's series, at x or above, where its seventh term is below 1e-16. */
 static double log_gamma(double x)
 {
-    int sign;
-    return lgamma_r(x, &sign);
+    static const double term[] = {1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360};
+    double product = 1.0, sum = 0.0;
+    for (; x < 14.0; x += 1.0)
+        product *= x;
+    for (int k = (int)(sizeof term / sizeof *term); k-- > 0;)
+        sum = sum / (x * x) + term[k];
+    return (x - 0.5) * real_log(x) - x + 0.91893853320467274178 + sum / x - real_log(product); /* ln(2 pi) / 2 */
 }
 
 static double incomplete_beta(double a, double b, double x)
 {
     if (x <= 0.0 || x >= 1.0)
         return x >= 1.0;
-    const double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
+    const double front = real_exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * real_log(x) + b * real_log1p(-x));
     return x < (a + 1.0) / (a + b + 2.0) ? front * beta_fraction(a, b, x) / a : 1.0 - front * beta_fraction(b, a, 1.0 - x) / b;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/memory.h"
+#include "common/math/real.h"
 #include "common/metrics/metrics.h"
 
 double weighted_logloss(const float *p, const uint8_t *y, const float *w, int64_t n)
@@ -25,7 +26,7 @@ double weighted_base_rate_logloss(const uint8_t *y, const float *w, int64_t n)
     const double all = of[0] + of[1], rate = of[1] / all;
     if (!(all > 0.0))
         return NAN;
-    return of[0] > 0.0 && of[1] > 0.0 ? -rate * log(rate) - (1.0 - rate) * log(1.0 - rate) : 0.0;
+    return of[0] > 0.0 && of[1] > 0.0 ? -rate * real_log(rate) - (1.0 - rate) * real_log(1.0 - rate) : 0.0;
 }
 
 double weighted_calibration(const float *p, const uint8_t *y, const float *w, int64_t n)

@@ -278,9 +278,10 @@ static void print_significance(const tune_search_t *t, const tuned_point_t *best
 {
     const int64_t replicas = t->experiment->base->experiment.replicas;
     double p[sizeof t->points / sizeof *t->points];
-    for (int i = 0; i < t->n; i++)
-        p[i] =
-            t_test_p(t->points[i].pd - t->baseline_pd, hypot(t->points[i].pd_error, t->baseline_pd_error), (int32_t)replicas);
+    for (int i = 0; i < t->n; i++) {
+        const double one = t->points[i].pd_error, other = t->baseline_pd_error;
+        p[i] = t_test_p(t->points[i].pd - t->baseline_pd, sqrt(one * one + other * other), (int32_t)replicas);
+    }
     t_test_holm(p, t->n, p);
     const double chance = p[best - t->points];
     if (isnan(chance))

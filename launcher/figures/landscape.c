@@ -8,6 +8,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/math/real.h"
 
 #define LAYERS 6
 #define WIDEST 256
@@ -152,7 +153,7 @@ void landscape_score(landscape_t *landscape, double *s, const double *x, int64_t
 
 static double softplus(double s)
 {
-    return (s > 0 ? s : 0) + log1p(exp(-fabs(s)));
+    return (s > 0 ? s : 0) + real_log1p(real_exp(-fabs(s)));
 }
 
 double landscape_logistic(double s, double p1)

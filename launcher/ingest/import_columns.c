@@ -10,6 +10,7 @@
 #include "common/base/memory.h"
 #include "common/data/field_text.h"
 #include "common/data/time_text.h"
+#include "common/math/real.h"
 #include "common/metrics/queries.h"
 #include "launcher/ingest/import_impl.h"
 
@@ -76,7 +77,7 @@ static float fill_of(const schema_column_t *column)
     double value = NAN;
     const char *fault = field_number(column->fill, (int)strlen(column->fill), &value);
     ASSERT(!fault);
-    return (float)(column->transform == TRANSFORM_LOG1P ? copysign(log1p(fabs(value)), value) : value);
+    return (float)(column->transform == TRANSFORM_LOG1P ? copysign(real_log1p(fabs(value)), value) : value);
 }
 
 static bool is_role(const import_t *im, int at)
@@ -227,8 +228,9 @@ static status_t check_header(import_t *im)
 /* Counts, which most such numbers are, are looked up. */
 static double log_of(const import_t *im, double value)
 {
-    return value >= 0.0 && value < LOGS && value == (double)(int)value && !signbit(value) ? im->logs[(int)value]
-                                                                                          : copysign(log1p(fabs(value)), value);
+    return value >= 0.0 && value < LOGS && value == (double)(int)value && !signbit(value)
+               ? im->logs[(int)value]
+               : copysign(real_log1p(fabs(value)), value);
 }
 
 static const char *read_numeric(const import_t *im, const slot_t *slot, const text_field_t *field, float *out)
@@ -280,7 +282,7 @@ static const char *read_single(import_t *im, int single, const slot_t *slot, con
         if (value < 0.0)
             return "a negative number has no logarithm bucket";
         text.at = im->bucket[single];
-        text.bytes = snprintf(im->bucket[single], BUCKET_BYTES, "%.0f", round(log2(value + 1.0)));
+        text.bytes = snprintf(im->bucket[single], BUCKET_BYTES, "%.0f", round(real_log2(value + 1.0)));
     }
     im->single_keys[single] = dataset_key(text.at, text.bytes);
     im->single_text[single] = text;
@@ -540,7 +542,7 @@ static void prepare(import_t *im)
         im->indicators[c] = (schema_column_t){.name = mem_printf("%s_missing", column->name), .kind = COLUMN_NUMERIC};
     }
     for (int i = 0; i < LOGS; i++)
-        im->logs[i] = log1p((double)i);
+        im->logs[i] = real_log1p((double)i);
 }
 
 /* Rows wait until all are there, where they are to be sorted, or a column's bins are made of all. */

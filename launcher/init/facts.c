@@ -9,6 +9,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
+#include "common/math/real.h"
 
 static int compare_keys(const void *a, const void *b)
 {
@@ -75,7 +76,7 @@ static int compare_labelled(const void *a, const void *b)
 
 static double logloss(double p, double ones, double zeros)
 {
-    return -(ones * log(p) + zeros * log1p(-p));
+    return -(ones * real_log(p) + zeros * real_log1p(-p));
 }
 
 /* Rows that are sorted by their group. */

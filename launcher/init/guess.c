@@ -13,6 +13,7 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/data/dataset.h"
+#include "common/math/real.h"
 #include "launcher/init/name_words.h"
 
 #define GAIN_LEAK 0.5      /* a column that explains more of the label by itself was probably made after it */
@@ -283,7 +284,7 @@ static double time_score(const making_t *m, int column)
     if (column == m->out->label || facts->distinct < 2 || (!is_date(facts) && !is_number) ||
         facts->filled * 100 < m->sample->rows * 99 || name_fault(m->sample, column))
         return 0.0;
-    double score = 1.0 + log2((double)facts->distinct) / 64.0;
+    double score = 1.0 + real_log2((double)facts->distinct) / 64.0;
     score += facts->descents == 0 ? 4.0 : 0.0;
     score += name_words_has(&m->words[column], "time timestamp ts date datetime at when") ? 2.0 : 0.0;
     return score;

@@ -18,6 +18,7 @@
 #include "common/base/text.h"
 #include "common/config/field_options.h"
 #include "common/data/field_plan.h"
+#include "common/math/real.h"
 #include "worker/embedding.h"
 #include "worker/network/model.h"
 
@@ -157,7 +158,7 @@ static double consider(width_search_t *s, const widths_t *w)
         after += w->hidden[i];
     }
     const double size = count(s->config, &s->plan, s->info, w, s->config->complexity.by);
-    const double shape = fabs(log(after / before * (double)s->config->embedding.dim / w->dim));
+    const double shape = fabs(real_log(after / before * (double)s->config->embedding.dim / w->dim));
     const double score = fabs(size / s->target - 1.0) + SHAPE_PRICE * shape;
     if (score < s->best_score) {
         s->best = *w;
@@ -204,7 +205,7 @@ static status_t search(width_search_t *s, const char *name)
         for (int i = 0; i <= GRID; i++) {
             widths_t w = widths_of(config);
             w.dim = d;
-            scale_hidden(&w, config, common * pow(APART, 2.0 * i / GRID - 1.0));
+            scale_hidden(&w, config, common * real_pow(APART, 2.0 * i / GRID - 1.0));
             consider(s, &w);
         }
     return ST_OK;

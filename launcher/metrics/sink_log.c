@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/math/real.h"
 #include "launcher/metrics/run_events.h"
 
 typedef struct sink_log {
@@ -31,7 +32,7 @@ static void say_validation(const event_validation_t *validation)
  * and at last. The first pass is over when an interval has later visits alone, or with the run. */
 static void watch_loss(sink_log_t *sink, const event_metrics_t *m)
 {
-    const double p = sink->base_rate, entropy = -p * log(p) - (1 - p) * log(1 - p);
+    const double p = sink->base_rate, entropy = -p * real_log(p) - (1 - p) * real_log(1 - p);
     const bool is_over = m->first_visits == sink->first_visits;
     sink->first_visits = m->first_visits;
     if (!is_over || sink->is_warned || !(m->progressive_logloss > entropy && m->logloss > entropy))

@@ -6,6 +6,7 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/files/jsondoc.h"
+#include "common/math/real.h"
 #include "common/metrics/metrics.h"
 #include "launcher/report/result.h"
 
@@ -33,7 +34,7 @@ static double over(double a, double b)
 /* The logloss of predicting the share q for all. */
 static double entropy(double q)
 {
-    return q > 0.0 && q < 1.0 ? -q * log(q) - (1.0 - q) * log1p(-q) : 0.0 * q;
+    return q > 0.0 && q < 1.0 ? -q * real_log(q) - (1.0 - q) * real_log1p(-q) : 0.0 * q;
 }
 
 static double positive_or_none(double x)
